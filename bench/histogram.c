@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cold half of the histogram: adding up and looking at it. Ranks are counted in integers: with
+ * floating point the 99.9% of 1000 values may be the 999th or the 1000th.
+ *
+ * Thread: one at a time.
+ */
+#include "bench/histogram.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct histogram *histogram_create(void)
+{
+	struct histogram *h = malloc(sizeof *h);
+
+	if (h != NULL)
+		histogram_reset(h);
+	return h;
+}
+
+void histogram_destroy(struct histogram *h)
+{
+	free(h);
+}
+
+void histogram_reset(struct histogram *h)
+{
+	memset(h, 0, sizeof *h);
+	h->least = UINT64_MAX;
+}
+
+uint64_t histogram_bucket_end(uint32_t index)
+{
+	if (index < 2 * HISTOGRAM_SUB_COUNT)
+		return index;
+	uint32_t shift = index / HISTOGRAM_SUB_COUNT - 1;
+	uint64_t top = index - (uint64_t)shift * HISTOGRAM_SUB_COUNT;
+	return ((top + 1) << shift) - 1;
+}
+
+void histogram_add(struct histogram *to, const struct histogram *from)
+{
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKET_COUNT; i++)
+		to->buckets[i] += from->buckets[i];
+	to->count += from->count;
+	to->beyond_count += from->beyond_count;
+	to->sum += from->sum;
+	if (from->least < to->least)
+		to->least = from->least;
+	if (from->greatest > to->greatest)
+		to->greatest = from->greatest;
+}
+
+uint64_t histogram_quantile(const struct histogram *h, uint32_t ppm)
+{
+	if (h->count == 0)
+		return 0;
+	/* ceil(count * ppm / 10^6), without leaving 64 bits. */
+	uint64_t rank = h->count / 1000000 * ppm + (h->count % 1000000 * ppm + 999999) / 1000000;
+	uint64_t seen = 0;
+
+	if (rank == 0)
+		rank = 1;
+	/* The last rank is known exactly; those beyond the range can only be the greatest. */
+	if (rank >= h->count || rank > h->count - h->beyond_count)
+		return h->greatest;
+	for (uint32_t i = 0; i < HISTOGRAM_BUCKET_COUNT; i++) {
+		seen += h->buckets[i];
+		if (seen < rank)
+			continue;
+		uint64_t end = histogram_bucket_end(i);
+		return end < h->greatest ? end : h->greatest;
+	}
+	return h->greatest;
+}
+
+double histogram_mean(const struct histogram *h)
+{
+	return h->count == 0 ? 0 : h->sum / (double)h->count;
+}

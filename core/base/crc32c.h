@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CRC32C (Castagnoli, reflected, polynomial 0x82F63B78), by the CPU's instructions where it has
+ * them (SSE4.2; ARMv8 CRC), by slicing tables elsewhere. One standard value whatever the path:
+ * interleaved chains are combined inside.
+ *
+ * wr_crc32c(0, "123456789", 9) == 0xE3069283. Calls chain: crc(crc(seed, a), b) == crc(seed, ab).
+ * Thread: any. Wait-free.
+ */
+#ifndef WR_BASE_CRC32C_H
+#define WR_BASE_CRC32C_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+uint32_t wr_crc32c(uint32_t seed, const void *bytes, size_t length_bytes);
+
+/* The portable path, for tests that compare the two. */
+uint32_t wr_crc32c_portable(uint32_t seed, const void *bytes, size_t length_bytes);
+
+/*
+ * On ARM64 the core cannot ask the kernel whether the CPU has the CRC instructions: io says so,
+ * before the first log is opened (getauxval(AT_HWCAP) & HWCAP_CRC32). True on a CPU without them
+ * is the caller's bug. Does nothing elsewhere: x86-64 asks the CPU itself.
+ */
+void wr_crc32c_use_hardware(bool use);
+
+/* "sse4.2", "armv8-crc" or "portable": what wr_crc32c uses on this machine. */
+const char *wr_crc32c_engine(void);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A group: who owns which partition of a subscription, and the moves between owners. A state
+ * machine stepped by one thread; it knows the log and the members only through its ports.
+ *
+ * A row is a partition of the subscription. Its life:
+ *
+ *   SETTLED    owned by `owner` under the generation in force, or by nobody
+ *   REVOKING   the owner was asked to let go; it flushes its acks and answers at its next poll, or
+ *              its session times out
+ *   DRAINING   waiting until the writer has decided everything that the owner sent before it let
+ *              go (L19: or before it was declared dead)
+ *   RAISING    a generation record is on its way; acks of the old one are refused from there on
+ *   then SETTLED with the next owner, told only after the record is in the log
+ *
+ * A seek goes through the same states without REVOKING: acks of what is in hand are to be fenced.
+ */
+#ifndef WR_GROUP_GROUP_H
+#define WR_GROUP_GROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/group/assign.h"
+#include "core/port/memory.h"
+
+enum wr_row_state {
+	WR_ROW_SETTLED = 0,
+	WR_ROW_REVOKING,
+	WR_ROW_DRAINING,
+	WR_ROW_RAISING,
+};
+
+struct wr_row {
+	enum wr_row_state state;
+	uint32_t owner;        /* who holds it now (until it let go) */
+	uint32_t target;       /* who is to hold it */
+	uint32_t generation;   /* in force */
+	uint32_t to;           /* RAISING: whom the generation under way is for */
+	uint64_t drain_ticket; /* DRAINING: of the old owner's lane */
+	uint32_t drain_member;
+	uint64_t seek_position; /* != WR_SEEK_NONE: the next generation moves the position */
+};
+
+#define WR_SEEK_NONE UINT64_MAX
+
+/* A member, as the group sees it. */
+struct wr_group_member {
+	bool present;
+	bool leaving;         /* wants to go: gets nothing any more */
+	bool expired;         /* its session timed out: gets nothing until it polls again */
+	uint32_t owned_count; /* rows that it has not let go yet */
+	char name[64];
+};
+
+struct wr_group_ports {
+	void *context;
+	/*
+	 * Asks the log for the next generation of a row (`generation`), for `owner`; position:
+	 * WR_SEEK_NONE keeps it. 0, or -EAGAIN: no room now. The outcome comes back through
+	 * wr_group_raised().
+	 */
+	int (*raise)(void *context, uint32_t row, uint32_t generation, uint32_t owner,
+		     uint64_t position);
+	/* Tells a member. There is always room: one message a row and member. */
+	void (*assign)(void *context, uint32_t member, uint32_t row, uint32_t generation);
+	void (*revoke)(void *context, uint32_t member, uint32_t row, uint32_t generation);
+	/* The ticket up to which a member's lane must be decided; and whether it is. */
+	uint64_t (*lane_ticket)(void *context, uint32_t member);
+	bool (*lane_decided)(void *context, uint32_t member, uint64_t ticket);
+};
+
+struct wr_group {
+	const struct wr_group_ports *ports;
+	struct wr_row *rows;
+	struct wr_group_member *members;
+	uint32_t *owners;  /* scratch of an assignment */
+	uint32_t *ordered; /* scratch: members by name */
+	const uint32_t *topic_partitions;
+	uint32_t topic_count;
+	uint32_t row_count;
+	uint32_t member_count; /* slots */
+	bool changed;          /* membership changed: assign anew */
+	uint32_t moving;       /* rows that are not SETTLED, or not where they are to be */
+};
+
+/* `topic_partitions` stays the caller's and must outlive the group. */
+int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_group_ports *ports,
+		  const uint32_t *topic_partitions, uint32_t topic_count, uint32_t member_count);
+void wr_group_fini(struct wr_group *g, struct wr_memory *memory);
+
+/* The generation that the log has for a row: before the first step. */
+void wr_group_set_generation(struct wr_group *g, uint32_t row, uint32_t generation);
+
+void wr_group_join(struct wr_group *g, uint32_t member, const char *name);
+/* It gets nothing more; its rows are taken back without asking it: it has flushed already. */
+void wr_group_leave(struct wr_group *g, uint32_t member);
+/* Whether nothing is in its name any more: its slot may be used again. */
+bool wr_group_has_left(const struct wr_group *g, uint32_t member);
+void wr_group_remove(struct wr_group *g, uint32_t member);
+/* Its session timed out; or it polled again. */
+void wr_group_expire(struct wr_group *g, uint32_t member);
+void wr_group_revive(struct wr_group *g, uint32_t member);
+/* It let a row go, having sent its last ack of it by `ticket`. */
+void wr_group_released(struct wr_group *g, uint32_t member, uint32_t row, uint32_t generation,
+		       uint64_t ticket);
+/* What became of a raise(): code 0, or why the log refused it. */
+void wr_group_raised(struct wr_group *g, uint32_t row, int code);
+/* All rows to a position (rows of idle members too). */
+void wr_group_seek(struct wr_group *g, uint64_t position);
+/* Whether every row is where it is to be. */
+bool wr_group_is_settled(const struct wr_group *g);
+
+/* Moves what can be moved; how much. */
+int wr_group_step(struct wr_group *g);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal step: takes sealed batches from the link, writes them durably, several at once, and
+ * publishes positions in order. It also prepares segments ahead, recycles retired ones, writes
+ * checkpoints. One thread steps it, the one that entered the storage.
+ *
+ * Happy path: commits pop → adjacent ones are merged into one write of at most a chunk → done() in
+ * any order → completed in order → positions, lanes' positions, moved().
+ *
+ * Failure modes: a failed write or sync of a batch → FAILED for good: link->failed, nothing is
+ * acknowledged any more, no retry (P4). A failed PREPARE (disk full) → starved, tried again every
+ * 100 ms or when a segment retires. A failed checkpoint or recycle → reported, the journal goes on
+ * and tries again at the next interval.
+ *
+ * Extents: offered ahead so that the writer never waits at a roll: at least two, from the current
+ * segment and then from prepared ones. One prepared segment is the reserve (L31): its extents are
+ * offered, marked `reserve`, only when there is no other; the writer then takes nothing but control
+ * and settles. A recycled or prepared segment gets its id and header written and synced before any
+ * of its extents is offered. Files beyond retention are recycled, not removed.
+ */
+#ifndef WR_JOURNAL_JOURNAL_H
+#define WR_JOURNAL_JOURNAL_H
+
+#include "core/journal/recovery.h"
+#include "core/journal/segment.h"
+
+#define WR_BATCHES_IN_FLIGHT_MAX 16u
+
+struct wr_journal_options {
+	uint32_t log_id;
+	uint32_t segments_ahead;        /* spare segments to keep, beside the reserve */
+	uint64_t retention_bytes;       /* 0: keep everything */
+	uint32_t batches_in_flight_max; /* 1..16 */
+	bool seal_before_ack;
+	uint32_t lanes_max;
+};
+
+struct wr_journal_stats {
+	uint64_t batches;       /* made durable */
+	uint64_t batch_bytes;
+	uint64_t writes;        /* requests: less than batches when some were merged */
+	uint64_t segments_live;
+	uint64_t segments_spare;
+	uint64_t segments_recycled;
+	uint64_t checkpoints;
+	uint64_t checkpoint_seq; /* of the newest durable one */
+	uint64_t checkpoint_failures;
+	uint64_t prepare_failures; /* of new files, and of new headers for spare ones */
+};
+
+struct wr_journal;
+
+/*
+ * Sizes and allocates the link's arrays and positions too. `table` is as recovery left it. The
+ * caller sets in the link: moved, moved_context, and the checkpoint's buffer and buffer_bytes (0:
+ * no checkpoints are taken), before wr_journal_start. segments_ahead 0 is taken as 1.
+ */
+int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,
+		      const struct wr_journal_options *options, struct wr_segment_table *table,
+		      const struct wr_recovered *recovered, struct wr_journal_link *link,
+		      struct wr_journal **ret_journal);
+/*
+ * NULL is fine. The storage has been left (S9), or is broken for good: nothing that was in flight
+ * comes home any more. The link's arrays go too.
+ */
+void wr_journal_destroy(struct wr_journal *journal, struct wr_memory *memory);
+
+/*
+ * Before the first step, still blocking: makes sure that a first extent can be offered and that
+ * the reserve exists (prepares up to two segments if there are none). -ENOSPC, -EIO ...
+ */
+int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_problem);
+
+/* The step. */
+int wr_journal_step(void *journal, uint32_t budget);
+uint64_t wr_journal_idle_ns(void *journal);
+/* Completed and in-order or not, is anything still under way? */
+bool wr_journal_is_idle(const struct wr_journal *journal);
+
+/*
+ * After the last step, when nothing is in flight: records the clean end in the superblock.
+ * `last_*` describe the last batch of the log. Blocking.
+ */
+int wr_journal_close_clean(struct wr_journal *journal, uint64_t last_seq, uint64_t segment_id,
+			   uint64_t end_offset, uint32_t header_crc);
+
+/* Any thread; single-writer cells. */
+void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats *ret_stats);
+/* What failed, for people; valid once link->failed is set. */
+const struct weir_problem *wr_journal_problem(const struct wr_journal *journal);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal step's own state, shared by its files: journal.c (life, the step), journal_commit.c
+ * (batches), journal_segments.c (files ahead and behind), journal_checkpoint.c, journal_start.c
+ * (what still blocks). One thread at a time owns all of it; only `cells` are read by others.
+ *
+ * Invariants:
+ *   I1  commits and marks stay in the link's rings until their batch is durable and published: the
+ *       rings are the memory of what is in flight, so nothing here can overflow.
+ *   I2  writes[] is a ring in log order: done <= written <= pushed, pushed - done <= 16.
+ *   I3  assigned[] is a ring in the order of segment ids: live <= entered <= ready. What lies
+ *       between live and entered was offered and has no batch yet; between entered and ready:
+ *       headers durable, extents not offered. The last of these is the reserve.
+ *   I4  segments that left the log get new headers in the order of their old ids, so that after a
+ *       crash at any point the segments still on the medium have no hole (R7).
+ */
+#ifndef WR_JOURNAL_JOURNAL_INTERNAL_H
+#define WR_JOURNAL_JOURNAL_INTERNAL_H
+
+#include "core/journal/journal.h"
+
+#define WR_JOURNAL_COMMITS_MAX 64u
+#define WR_JOURNAL_EXTENTS_AHEAD 8u
+#define WR_JOURNAL_RETRY_NS 100000000ull
+#define WR_JOURNAL_NONE UINT32_MAX
+/* A segment's header, a checkpoint's; and zeros to fill files with, before the first step. */
+#define WR_JOURNAL_BLOCKS_BYTES (16u * WR_BLOCK_BYTES)
+
+/* One write of adjacent batches. */
+struct wr_journal_write {
+	struct wr_io io; /* first: the callbacks get here from it */
+	struct wr_journal *journal;
+	uint32_t commit_count;
+	bool written;
+	bool done;
+};
+
+/* seal_before_ack: a batch that is on the medium and that no durable header attests yet. */
+struct wr_journal_unattested {
+	uint64_t last_seq;
+	uint32_t mark_count;
+};
+
+/* A segment with an id of this life that holds no batch yet. */
+struct wr_journal_assigned {
+	uint64_t segment_id;
+	uint32_t index; /* in the table */
+};
+
+/* A request of the step that is not a batch: one at a time of each sort. */
+struct wr_journal_task {
+	struct wr_io io; /* first */
+	struct wr_journal *journal;
+	bool busy; /* at the storage */
+	bool done; /* came back, not looked at yet */
+};
+
+struct wr_journal_files {
+	uint64_t *retired_id; /* [WR_STORAGE_FILES_MAX]: of a spare that left the log, else 0 */
+	struct wr_journal_assigned *assigned;
+	uint64_t assigned_mask;
+	uint64_t live;    /* positions in assigned[], see I3 */
+	uint64_t entered;
+	uint64_t ready;
+	/* Where extents are offered from. */
+	uint32_t current; /* index in the table, or WR_JOURNAL_NONE */
+	uint64_t current_id;
+	uint64_t current_extent; /* next to be offered */
+	uint64_t extent_count;   /* of a segment */
+	uint64_t normal_end;     /* position in the extents ring behind the last non-reserve one */
+	uint64_t newest_live_id;
+	uint64_t live_count;
+	uint64_t pickable; /* spares that wait for an id */
+	uint32_t next_file_number;
+	bool retention_changed; /* look for segments to retire */
+	bool recycle_stopped;   /* I4 cannot be kept any more: a header write failed */
+	bool starved;
+	uint64_t retry_at_ns; /* of PREPARE; 0: at once */
+	struct wr_journal_task header;
+	uint32_t header_index; /* of the segment whose header is being written */
+	uint64_t header_id;
+	struct wr_journal_task prepare;
+	char prepare_name[WR_STORAGE_NAME_MAX + 1];
+};
+
+enum wr_journal_checkpoint_phase {
+	WR_JOURNAL_CHECKPOINT_NONE = 0,
+	WR_JOURNAL_CHECKPOINT_BODY,
+	WR_JOURNAL_CHECKPOINT_HEADER,
+};
+
+struct wr_journal_checkpoint {
+	struct wr_journal_task task;
+	enum wr_journal_checkpoint_phase phase;
+	uint32_t at_bytes; /* of the body: durable so far */
+	uint32_t body_crc; /* of the body up to at_bytes and what is under way */
+	uint32_t file[WR_CHECKPOINT_COPIES];
+	uint64_t file_bytes; /* of the smaller copy; 0: there are none */
+	uint32_t copy;       /* to be written next */
+	uint64_t needed_seq[WR_CHECKPOINT_COPIES];
+	uint64_t last_seq[WR_CHECKPOINT_COPIES];
+};
+
+/* Single-writer counters; relaxed, for people. */
+struct wr_journal_cells {
+	wr_atomic_u64 batches;
+	wr_atomic_u64 batch_bytes;
+	wr_atomic_u64 writes;
+	wr_atomic_u64 segments_live;
+	wr_atomic_u64 segments_spare;
+	wr_atomic_u64 segments_recycled;
+	wr_atomic_u64 checkpoints;
+	wr_atomic_u64 checkpoint_seq;
+	wr_atomic_u64 checkpoint_failures;
+	wr_atomic_u64 prepare_failures;
+};
+
+/* What went wrong first; noted in a callback, raised by the step. */
+struct wr_journal_failure {
+	int code; /* 0: nothing did */
+	const char *doing;
+	uint32_t file;
+	uint64_t offset_bytes;
+	uint32_t length_bytes;
+};
+
+struct wr_journal {
+	struct wr_storage *storage;
+	struct wr_memory *memory;
+	struct wr_clock *clock;
+	struct wr_segment_table *table;
+	struct wr_journal_link *link;
+	struct wr_journal_options options;
+	struct wr_superblock superblock;
+	uint32_t superblock_file;
+	uint32_t epoch;
+	uint8_t *blocks; /* WR_JOURNAL_BLOCKS_BYTES */
+
+	struct wr_journal_write writes[WR_BATCHES_IN_FLIGHT_MAX];
+	uint64_t writes_pushed; /* absolute counts, see I2 */
+	uint64_t writes_written;
+	uint64_t writes_done;
+	uint64_t commits_submitted; /* absolute positions in commits_ring */
+	uint64_t commits_written;
+	uint64_t marks_written; /* absolute position in marks_ring */
+	struct wr_journal_unattested unattested[WR_JOURNAL_COMMITS_MAX];
+	uint64_t unattested_head;
+	uint64_t unattested_tail;
+	uint64_t attested_seq; /* by headers on the medium */
+	uint64_t durable_seq;  /* as published */
+	uint64_t medium_segment_id; /* the place of the last batch that is on the medium, in order */
+	uint64_t medium_offset;
+	uint32_t in_flight;    /* requests at the storage, of all sorts */
+	bool failed;
+	bool moved; /* tell who waits, at the end of this round */
+	struct wr_journal_failure failure;
+	struct weir_problem problem;
+
+	struct wr_journal_files files;
+	struct wr_journal_checkpoint checkpoint;
+	struct wr_journal_cells cells;
+};
+
+static inline void wr_journal_cell_add(wr_atomic_u64 *cell, uint64_t count)
+{
+	wr_store_relaxed(cell, wr_load_relaxed(cell) + count);
+}
+
+static inline void wr_journal_cell_set(wr_atomic_u64 *cell, uint64_t value)
+{
+	wr_store_relaxed(cell, value);
+}
+
+/* journal.c. Remembers the first failure; the step raises it. */
+void wr_journal_note_failure(struct wr_journal *j, int code, const char *doing,
+			     const struct wr_io *io);
+/* Hands a task's request over. 0, -EAGAIN (nothing happened), or another negative code. */
+int wr_journal_task_submit(struct wr_journal *j, struct wr_journal_task *task);
+/* Counts spares and live segments for wr_journal_stats. */
+void wr_journal_count_segments(struct wr_journal *j);
+
+/* journal_commit.c. Each returns how much it did. */
+int wr_journal_commits_submit(struct wr_journal *j);
+int wr_journal_commits_complete(struct wr_journal *j);
+
+/* journal_segments.c */
+int wr_journal_segments_step(struct wr_journal *j);
+/* The segment of a batch that is the first there becomes part of the log (T1). */
+void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq);
+/* Retires what retention lets go; how many. */
+int wr_journal_segments_retire(struct wr_journal *j);
+/* Fills the extents ring. */
+int wr_journal_extents_offer(struct wr_journal *j);
+/* The spare file to get the next id, or WR_JOURNAL_NONE. */
+uint32_t wr_journal_spare_pick(const struct wr_journal *j);
+/* Encodes the header of a new id into block 0; sets header_index and header_id. */
+void wr_journal_header_encode(struct wr_journal *j, uint32_t index);
+/* That header is durable: the segment is ready. */
+void wr_journal_header_durable(struct wr_journal *j);
+/* Adds a file that was just made; its index. */
+uint32_t wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
+
+/* journal_checkpoint.c */
+int wr_journal_checkpoint_step(struct wr_journal *j);
+/* Blocking: makes the two files as large as the job's buffer needs. */
+int wr_journal_checkpoint_start(struct wr_journal *j);
+
+#endif

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Segments ahead of the log and behind it. A file is made (PREPARE) or retired from the log; it
+ * waits as a spare; it gets an id and a durable header and is ready; its extents are offered; its
+ * first batch makes it part of the log. So a roll takes nothing but extents that are there.
+ *
+ * The reserve (L31) is no particular file but the last ready segment: ids have to ascend with the
+ * log, so a file that was set aside with an id of its own could not be entered later than others.
+ * Its extents are offered as `reserve`, one at a time and only when nothing else is in the ring.
+ * When another segment gets ready, that is the reserve, and the rest of this one is offered to
+ * everything. An extent that was offered as reserve and is still in the ring then stands before
+ * those: the writer may use it for anything as soon as `starved` is 0.
+ *
+ * Retired segments get their new headers oldest first (I4). A crash leaves any prefix of them
+ * rewritten, and the ones that keep their old header are found as the oldest part of the log:
+ * recovery sees no hole. When such a write fails, nobody knows which header is there; from then on
+ * nothing is recycled until the next open.
+ *
+ * Invariants I3, I4. Thread: the step's; the table is read by any (T1).
+ */
+#include "core/journal/journal_internal.h"
+
+#include <errno.h>
+
+#include "core/base/assert.h"
+#include "core/port/park.h"
+
+static struct wr_journal_assigned *assigned_at(struct wr_journal *j, uint64_t position)
+{
+	return &j->files.assigned[position & j->files.assigned_mask];
+}
+
+static uint64_t ready_count(const struct wr_journal *j)
+{
+	return j->files.ready - j->files.entered;
+}
+
+static bool spare_is_pickable(const struct wr_journal *j, uint32_t index)
+{
+	return j->table->segments[index].state == WR_SEGMENT_SPARE &&
+	       !(j->files.retired_id[index] != 0 && j->files.recycle_stopped);
+}
+
+void wr_journal_count_segments(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	uint32_t count = wr_load_relaxed(&j->table->count);
+	uint64_t spares = 0;
+
+	f->pickable = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		enum wr_segment_state state = j->table->segments[i].state;
+		spares += state == WR_SEGMENT_SPARE || state == WR_SEGMENT_RECYCLING ||
+			  state == WR_SEGMENT_READY;
+		f->pickable += spare_is_pickable(j, i);
+	}
+	wr_journal_cell_set(&j->cells.segments_live, j->files.live_count);
+	wr_journal_cell_set(&j->cells.segments_spare, spares);
+}
+
+uint32_t wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number)
+{
+	uint32_t index = wr_load_relaxed(&j->table->count);
+	struct wr_segment *segment = &j->table->segments[index];
+
+	WR_ASSERT(index < WR_STORAGE_FILES_MAX);
+	wr_store_relaxed(&segment->segment_id, 0u);
+	wr_store_relaxed(&segment->first_seq, 0u);
+	wr_store_relaxed(&segment->file, file);
+	segment->file_number = file_number;
+	segment->state = WR_SEGMENT_SPARE;
+	wr_store_release(&j->table->count, index + 1); /* T2 */
+	wr_journal_count_segments(j);
+	return index;
+}
+
+/* --- into the log and out of it --------------------------------------------------------------- */
+
+void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq)
+{
+	struct wr_journal_files *f = &j->files;
+	const struct wr_journal_assigned *a = assigned_at(j, f->live);
+	struct wr_segment *segment = &j->table->segments[a->index];
+
+	/* Batches come in the order in which extents were offered, and every extent is used. */
+	WR_ASSERT(f->live < f->entered && a->segment_id == segment_id);
+	segment->state = WR_SEGMENT_LIVE;
+	wr_store_release(&segment->first_seq, first_seq); /* T1: the id is 0 until here */
+	wr_store_release(&segment->segment_id, segment_id);
+	f->live++;
+	f->newest_live_id = segment_id;
+	f->live_count++;
+	f->retention_changed = true;
+	wr_journal_count_segments(j);
+}
+
+/*
+ * The first sequence that must stay. One that a subscription needs, and the last one of the older
+ * checkpoint: its batch has to be found where the checkpoint says, or the checkpoint counts for
+ * nothing and with it all that it summed up.
+ */
+static uint64_t retention_gate(const struct wr_journal *j)
+{
+	uint64_t gate = UINT64_MAX;
+
+	for (uint32_t i = 0; i < WR_CHECKPOINT_COPIES; i++) {
+		gate = wr_min_u64(gate, j->checkpoint.needed_seq[i]);
+		gate = wr_min_u64(gate, j->checkpoint.last_seq[i]);
+	}
+	return gate;
+}
+
+/* Index of the oldest live segment, and the first sequence of the one behind it (0: none). */
+static uint32_t oldest_live(struct wr_journal *j, uint64_t *ret_next_seq)
+{
+	uint32_t count = wr_load_relaxed(&j->table->count), oldest = WR_JOURNAL_NONE;
+	uint64_t oldest_id = UINT64_MAX, next_id = UINT64_MAX;
+
+	*ret_next_seq = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		struct wr_segment *segment = &j->table->segments[i];
+		if (segment->state != WR_SEGMENT_LIVE)
+			continue;
+		uint64_t id = wr_load_relaxed(&segment->segment_id);
+		if (id < oldest_id) {
+			next_id = oldest_id;
+			*ret_next_seq = oldest == WR_JOURNAL_NONE
+						? 0
+						: wr_load_relaxed(
+							  &j->table->segments[oldest].first_seq);
+			oldest_id = id;
+			oldest = i;
+		} else if (id < next_id) {
+			next_id = id;
+			*ret_next_seq = wr_load_relaxed(&segment->first_seq);
+		}
+	}
+	return oldest;
+}
+
+int wr_journal_segments_retire(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	uint64_t gate = retention_gate(j);
+	int count = 0;
+
+	f->retention_changed = false;
+	if (j->options.retention_bytes == 0 || f->recycle_stopped)
+		return 0;
+	while (f->live_count * j->table->segment_bytes > j->options.retention_bytes) {
+		uint64_t next_seq;
+		uint32_t index = oldest_live(j, &next_seq);
+		/* The newest has none behind it: what is being written to stays in any case. */
+		if (index == WR_JOURNAL_NONE || next_seq == 0 || next_seq > gate)
+			break;
+		struct wr_segment *segment = &j->table->segments[index];
+		f->retired_id[index] = wr_load_relaxed(&segment->segment_id);
+		wr_store_release(&segment->segment_id, 0u); /* T1 */
+		wr_store_release(&segment->first_seq, 0u);
+		segment->state = WR_SEGMENT_SPARE;
+		f->live_count--;
+		wr_journal_cell_add(&j->cells.segments_recycled, 1);
+		count++;
+	}
+	if (count > 0)
+		wr_journal_count_segments(j);
+	return count;
+}
+
+/* --- spares get an id ------------------------------------------------------------------------- */
+
+uint32_t wr_journal_spare_pick(const struct wr_journal *j)
+{
+	const uint64_t *retired_id = j->files.retired_id;
+	uint32_t count = wr_load_relaxed(&j->table->count), picked = WR_JOURNAL_NONE;
+
+	if (j->files.pickable == 0)
+		return WR_JOURNAL_NONE;
+	for (uint32_t i = 0; i < count; i++)
+		if (spare_is_pickable(j, i) &&
+		    (picked == WR_JOURNAL_NONE || retired_id[i] < retired_id[picked]))
+			picked = i; /* I4: new files first, then the oldest */
+	return picked;
+}
+
+void wr_journal_header_encode(struct wr_journal *j, uint32_t index)
+{
+	struct wr_segment_table *t = j->table;
+	struct wr_segment_header header = {
+		.segment_id = t->next_segment_id++,
+		.segment_bytes = t->segment_bytes,
+		.log_id = t->log_id,
+		.epoch = j->epoch,
+		.chunk_bytes = t->chunk_bytes,
+		.block_bytes = WR_BLOCK_BYTES,
+		.assigned_us = wr_clock_wall_ns(j->clock) / 1000,
+	};
+
+	memcpy(header.uuid, t->uuid, sizeof header.uuid);
+	memset(j->blocks, 0, WR_BLOCK_BYTES);
+	wr_segment_header_encode(&header, j->blocks);
+	j->files.header_index = index;
+	j->files.header_id = header.segment_id;
+	t->segments[index].state = WR_SEGMENT_RECYCLING;
+	wr_journal_count_segments(j);
+}
+
+void wr_journal_header_durable(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+
+	WR_ASSERT(f->ready - f->live <= f->assigned_mask);
+	*assigned_at(j, f->ready) = (struct wr_journal_assigned){
+		.segment_id = f->header_id,
+		.index = f->header_index,
+	};
+	f->ready++;
+	f->retired_id[f->header_index] = 0;
+	j->table->segments[f->header_index].state = WR_SEGMENT_READY;
+	wr_journal_count_segments(j);
+}
+
+static void header_came_back(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+
+	f->header.done = false;
+	if (f->header.io.result == 0) {
+		wr_journal_header_durable(j);
+		return;
+	}
+	/* S5: the file is of no more use, and this is not the log: it goes on. */
+	if (f->retired_id[f->header_index] != 0)
+		f->recycle_stopped = true;
+	j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
+	wr_journal_cell_add(&j->cells.prepare_failures, 1);
+	wr_journal_count_segments(j);
+}
+
+static int header_start(struct wr_journal *j, uint32_t index)
+{
+	struct wr_journal_files *f = &j->files;
+
+	wr_journal_header_encode(j, index);
+	f->header.io = (struct wr_io){
+		.kind = WR_IO_WRITE,
+		.flags = WR_IO_DURABLE,
+		.file = wr_load_relaxed(&j->table->segments[index].file),
+		.length_bytes = WR_BLOCK_BYTES,
+		.buffer = j->blocks,
+	};
+	int r = wr_journal_task_submit(j, &f->header);
+	if (r == 0)
+		return 1;
+	/* Nothing reached the medium: the file is what it was, its id is one that nobody saw. */
+	j->table->segments[index].state = WR_SEGMENT_SPARE;
+	j->table->next_segment_id--;
+	wr_journal_count_segments(j);
+	if (r != -EAGAIN) {
+		f->header.io.result = r;
+		header_came_back(j);
+	}
+	return 0;
+}
+
+/* --- files are made --------------------------------------------------------------------------- */
+
+static void prepare_failed(struct wr_journal *j, int code)
+{
+	wr_journal_cell_add(&j->cells.prepare_failures, 1);
+	if (code == -EEXIST)
+		j->files.next_file_number++; /* somebody's file: it is left alone */
+	else
+		j->files.retry_at_ns = wr_clock_mono_ns(j->clock) + WR_JOURNAL_RETRY_NS;
+}
+
+static void prepare_came_back(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+
+	f->prepare.done = false;
+	if (f->prepare.io.result != 0) {
+		prepare_failed(j, f->prepare.io.result);
+		return;
+	}
+	wr_journal_file_add(j, f->prepare.io.file, f->next_file_number);
+	f->next_file_number++;
+}
+
+static int prepare_start(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+
+	if (f->retry_at_ns != 0 && wr_clock_mono_ns(j->clock) < f->retry_at_ns)
+		return 0;
+	f->retry_at_ns = 0;
+	wr_segment_name(f->prepare_name, j->table->log_id, f->next_file_number);
+	f->prepare.io = (struct wr_io){
+		.kind = WR_IO_PREPARE,
+		.file_bytes = j->table->segment_bytes,
+		.name = f->prepare_name,
+	};
+	int r = wr_journal_task_submit(j, &f->prepare);
+	if (r == 0)
+		return 1;
+	if (r != -EAGAIN)
+		prepare_failed(j, r);
+	return 0;
+}
+
+/* --- extents are offered ---------------------------------------------------------------------- */
+
+static bool current_has_extents(const struct wr_journal *j)
+{
+	return j->files.current != WR_JOURNAL_NONE &&
+	       j->files.current_extent < j->files.extent_count;
+}
+
+static void enter_next(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	const struct wr_journal_assigned *a = assigned_at(j, f->entered);
+
+	f->current = a->index;
+	f->current_id = a->segment_id;
+	f->current_extent = 0;
+	f->entered++;
+}
+
+static void offer_one(struct wr_journal *j, bool reserve)
+{
+	struct wr_journal_files *f = &j->files;
+	struct wr_spsc *ring = &j->link->extents_ring;
+
+	j->link->extents[wr_spsc_push_index(ring, 0)] = (struct wr_extent){
+		.segment_id = f->current_id,
+		.segment_offset = wr_extent_offset(j->table->chunk_bytes, f->current_extent),
+		.file = wr_load_relaxed(&j->table->segments[f->current].file),
+		.reserve = reserve ? 1 : 0,
+	};
+	wr_spsc_push(ring, 1);
+	f->current_extent++;
+	if (!reserve)
+		f->normal_end = ring->tail_own;
+}
+
+int wr_journal_extents_offer(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	struct wr_spsc *ring = &j->link->extents_ring;
+	uint64_t room = wr_spsc_room_for(ring, WR_JOURNAL_EXTENTS_AHEAD);
+	bool starved = false;
+	int count = 0;
+
+	while (room > 0) {
+		/* What is offered now is of the reserve if nothing would be ready behind it. */
+		bool reserve = ready_count(j) <= (current_has_extents(j) ? 0u : 1u);
+		if (reserve) {
+			uint64_t taken = ring->tail_own - (WR_JOURNAL_EXTENTS_AHEAD - room);
+			starved = taken >= f->normal_end;
+			if (room < WR_JOURNAL_EXTENTS_AHEAD)
+				break;
+		}
+		if (!current_has_extents(j)) {
+			if (ready_count(j) == 0)
+				break;
+			enter_next(j);
+		}
+		offer_one(j, reserve);
+		room--;
+		count++;
+	}
+	if (starved != f->starved) {
+		f->starved = starved;
+		wr_publish_u32(&j->link->starved, starved ? 1u : 0u); /* P1 */
+		count++;
+	}
+	if (count > 0)
+		j->moved = true; /* a writer without an extent waits for this */
+	return count;
+}
+
+/* --- the step's share ------------------------------------------------------------------------- */
+
+int wr_journal_segments_step(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	uint64_t wanted = (uint64_t)j->options.segments_ahead + 1;
+	int work = 0;
+
+	if (f->prepare.done) {
+		prepare_came_back(j);
+		work++;
+	}
+	if (f->header.done) {
+		header_came_back(j);
+		work++;
+	}
+	if (f->retention_changed)
+		work += wr_journal_segments_retire(j);
+	if (ready_count(j) < wanted && f->pickable > 0 && !f->header.busy)
+		work += header_start(j, wr_journal_spare_pick(j));
+	uint64_t ahead = ready_count(j) + (f->header.busy ? 1u : 0u) + f->pickable;
+	if (ahead < wanted &&
+	    wr_load_relaxed(&j->table->count) < WR_STORAGE_FILES_MAX) {
+		if (!f->prepare.busy)
+			work += prepare_start(j);
+	} else {
+		f->retry_at_ns = 0; /* nothing is missing: nothing to wake up for */
+	}
+	work += wr_journal_extents_offer(j);
+	return work;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the journal does before its first step, and may block for: it looks at the spare files that
+ * recovery found, makes up to two segments if there are none to go on in, and the checkpoint files.
+ *
+ * A full disk does not keep a journal with one usable segment from opening: it starts with that
+ * segment as its reserve, starved, so that consumers can settle and retention can free others
+ * (L31). Only when there is no extent at all does it fail.
+ *
+ * Thread: the one that opens.
+ */
+#include "core/journal/journal_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define FILL_BYTES_MAX (1u << 20)
+#define NAMES_TRIED_MAX 64u
+
+/* Whether this is what a PREPARE leaves when the process dies in it: it never had a header. */
+static bool is_unfinished(struct wr_journal *j, uint32_t file, uint64_t bytes)
+{
+	if (bytes >= j->table->segment_bytes)
+		return false;
+	if (bytes < WR_BLOCK_BYTES)
+		return true;
+	if (j->storage->ops->read(j->storage, file, j->blocks, WR_BLOCK_BYTES, 0) != WR_BLOCK_BYTES)
+		return false;
+	for (uint32_t i = 0; i < WR_BLOCK_BYTES; i++)
+		if (j->blocks[i] != 0)
+			return false;
+	return true;
+}
+
+/*
+ * A spare of another size is never used: who knows whose it is. Only what is provably the rest of
+ * a PREPARE is removed, since its room may be what a full disk lacks.
+ *
+ * One of the right size is synced before it gets a header: the process may have died between a
+ * PREPARE's write and its sync, and a power cut could then leave a good header on a file that is
+ * cut, which the next recovery has to call damage. (Its directory entry was synced by recovery.)
+ */
+static void sort_out_spares(struct wr_journal *j)
+{
+	const struct wr_storage_ops *ops = j->storage->ops;
+	uint32_t count = wr_load_relaxed(&j->table->count);
+	bool removed = false;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct wr_segment *segment = &j->table->segments[i];
+		uint32_t file = wr_load_relaxed(&segment->file);
+		uint64_t bytes = 0;
+		if (segment->state != WR_SEGMENT_SPARE)
+			continue;
+		if (ops->file_bytes(j->storage, file, &bytes) == 0 &&
+		    bytes == j->table->segment_bytes) {
+			if (ops->sync_file(j->storage, file) < 0)
+				segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
+			continue;
+		}
+		segment->state = WR_SEGMENT_NONE;
+		if (is_unfinished(j, file, bytes)) {
+			char name[WR_STORAGE_NAME_MAX + 1];
+			wr_segment_name(name, j->table->log_id, segment->file_number);
+			(void)ops->file_close(j->storage, file);
+			removed = ops->file_remove(j->storage, name) == 0 || removed;
+		}
+	}
+	if (removed)
+		(void)ops->sync_dir(j->storage); /* else it is found, and removed, again */
+	wr_journal_count_segments(j);
+}
+
+/* The same as a PREPARE, by blocking writes: there is no thread yet that could poll for one. */
+static int fill_file(struct wr_journal *j, uint32_t file)
+{
+	const uint64_t segment_bytes = j->table->segment_bytes;
+	const uint32_t fill_bytes = (uint32_t)wr_min_u64(segment_bytes, FILL_BYTES_MAX);
+	uint8_t *zeros = j->memory->ops->alloc(j->memory, fill_bytes, WR_BLOCK_BYTES);
+	int r = 0;
+
+	if (zeros == NULL)
+		return -ENOMEM;
+	for (uint64_t at = 0; r == 0 && at < segment_bytes; at += fill_bytes) {
+		uint32_t length = (uint32_t)wr_min_u64(segment_bytes - at, fill_bytes);
+		r = j->storage->ops->write(j->storage, file, zeros, length, at);
+	}
+	j->memory->ops->free(j->memory, zeros, fill_bytes);
+	return r;
+}
+
+static int make_file(struct wr_journal *j)
+{
+	const struct wr_storage_ops *ops = j->storage->ops;
+	struct wr_journal_files *f = &j->files;
+	uint32_t file = 0;
+	int r = -EEXIST;
+
+	if (wr_load_relaxed(&j->table->count) == WR_STORAGE_FILES_MAX)
+		return -ENFILE;
+	for (uint32_t tries = 0; r == -EEXIST && tries < NAMES_TRIED_MAX; tries++) {
+		wr_segment_name(f->prepare_name, j->table->log_id, f->next_file_number);
+		r = ops->file_open(j->storage, f->prepare_name, WR_FILE_CREATE | WR_FILE_EXCLUSIVE,
+				   &file);
+		if (r == -EEXIST)
+			f->next_file_number++; /* somebody's file: it is left alone */
+	}
+	if (r < 0)
+		return r;
+	r = fill_file(j, file);
+	if (r == 0)
+		r = ops->sync_dir(j->storage);
+	if (r < 0) {
+		(void)ops->file_close(j->storage, file);
+		(void)ops->file_remove(j->storage, f->prepare_name);
+		return r;
+	}
+	wr_journal_file_add(j, file, f->next_file_number);
+	f->next_file_number++;
+	return 0;
+}
+
+/* One more ready segment, of a spare file if there is one. */
+static int make_ready(struct wr_journal *j)
+{
+	uint32_t index = wr_journal_spare_pick(j);
+
+	if (index == WR_JOURNAL_NONE) {
+		int r = make_file(j);
+		if (r < 0)
+			return r;
+		index = wr_journal_spare_pick(j);
+	}
+	wr_journal_header_encode(j, index);
+	int r = j->storage->ops->write(j->storage, wr_load_relaxed(&j->table->segments[index].file),
+				       j->blocks, WR_BLOCK_BYTES, 0);
+	if (r < 0) {
+		/* As in the step: not to be used, nor anything that was retired after it. */
+		if (j->files.retired_id[index] != 0)
+			j->files.recycle_stopped = true;
+		j->table->segments[index].state = WR_SEGMENT_NONE;
+		wr_journal_count_segments(j);
+		return r;
+	}
+	wr_journal_header_durable(j);
+	return 0;
+}
+
+static int start_problem(struct wr_journal *j, int code, const char *doing,
+			 struct weir_problem *reterr_problem)
+{
+	if (reterr_problem == NULL)
+		return code;
+	*reterr_problem = (struct weir_problem){.code = code};
+	(void)snprintf(reterr_problem->field, sizeof reterr_problem->field, "log %u",
+		       j->table->log_id);
+	(void)snprintf(reterr_problem->text, sizeof reterr_problem->text,
+		       "%s failed: %.80s (a segment has %llu bytes)", doing, weir_strerror(code),
+		       (unsigned long long)j->table->segment_bytes);
+	return code;
+}
+
+int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_problem)
+{
+	struct wr_journal *j = journal;
+	struct wr_journal_files *f = &j->files;
+	bool resumes = f->current != WR_JOURNAL_NONE && f->current_extent < f->extent_count;
+	/* One to go on in, if there is none, and the reserve. */
+	uint64_t wanted = resumes ? 1 : 2;
+	int r = 0;
+
+	sort_out_spares(j);
+	(void)wr_journal_segments_retire(j);
+	while (r == 0 && f->ready < wanted)
+		r = make_ready(j);
+	if (r < 0 && f->ready == 0 && !resumes)
+		return start_problem(j, r, "preparing the first segment", reterr_problem);
+	if (r < 0)
+		wr_journal_cell_add(&j->cells.prepare_failures, 1);
+	r = wr_journal_checkpoint_start(j);
+	if (r < 0)
+		return start_problem(j, r, "preparing the checkpoint files", reterr_problem);
+	(void)wr_journal_extents_offer(j);
+	return 0;
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of an open. Look first: superblock, files, checkpoint, the walk to the end of the log
+ * (scan.h), with records fed as they are accepted. Nothing is written until all of that is decided,
+ * so a journal that is refused stays as it was, and a crash up to here changes nothing.
+ *
+ * Then, in this order: every segment from which batches were accepted is synced, and the directory
+ * (what was read may only have been in a cache: a second power cut shall not take back what is
+ * going to be served); and only then the superblock says that a new epoch has begun. A crash before
+ * that repeats the whole, a crash after it costs an epoch number.
+ *
+ * Thread: the one that opens. Blocks.
+ */
+#include "core/journal/recovery_run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+
+#define LIVE_TRIES_MAX 8u
+
+/* --- problems --------------------------------------------------------------------------------- */
+
+int wr_recovery_fail(struct wr_recovery_run *run, int code, const char *field, const char *text)
+{
+	struct weir_problem *p = run->problem;
+
+	if (p == NULL || p->code != 0)
+		return code;
+	p->code = code;
+	(void)snprintf(p->field, sizeof p->field, "%.47s", field);
+	(void)snprintf(p->text, sizeof p->text, "%s", text);
+	return code;
+}
+
+static const char *what_is_damaged(const struct wr_scan_stop *stop)
+{
+	if (stop->missing_segment)
+		return "a segment is missing";
+	return stop->short_file ? "the file was cut" : "a batch does not validate";
+}
+
+static int fail_corrupt(struct wr_recovery_run *run)
+{
+	const struct wr_scan_stop *stop = &run->scan.stop;
+	char field[WR_STORAGE_NAME_MAX + 1] = "segments";
+	char text[sizeof run->problem->text];
+	char range[64];
+
+	run->report->corrupt_first_seq = stop->first_seq;
+	run->report->corrupt_end_seq = stop->end_seq;
+	run->report->corrupt_segment_id = stop->segment_id;
+	run->report->corrupt_offset = stop->offset;
+	if (stop->index != WR_SCAN_NONE)
+		wr_segment_name(field, run->options->log_id,
+				run->scan.segments[stop->index].file_number);
+	if (stop->end_seq == UINT64_MAX)
+		(void)snprintf(range, sizeof range, "from %llu on",
+			       (unsigned long long)stop->first_seq);
+	else
+		(void)snprintf(range, sizeof range, "%llu to %llu",
+			       (unsigned long long)stop->first_seq,
+			       (unsigned long long)(stop->end_seq - 1));
+	(void)snprintf(text, sizeof text,
+		       "%s in segment %llu at offset %llu: acknowledged sequences %s cannot be "
+		       "served, nothing was changed",
+		       what_is_damaged(stop), (unsigned long long)stop->segment_id,
+		       (unsigned long long)stop->offset, range);
+	return wr_recovery_fail(run, WEIR_E_CORRUPT, field, text);
+}
+
+static int fail_any(struct wr_recovery_run *run, int code)
+{
+	char text[sizeof run->problem->text];
+
+	if (code == WEIR_E_CORRUPT)
+		return fail_corrupt(run);
+	if (code == WEIR_E_FORMAT)
+		return wr_recovery_fail(run, code, "journal",
+					"written by a newer weir, or with a feature that this one "
+					"does not know: nothing was changed");
+	if (code == -ENOMEM)
+		return wr_recovery_fail(run, code, "journal", "no memory to read the journal with");
+	(void)snprintf(text, sizeof text, "the medium failed at %s",
+		       run->scan.failed_reading != NULL ? run->scan.failed_reading : "an open");
+	return wr_recovery_fail(run, code, "journal", text);
+}
+
+/* --- the superblock --------------------------------------------------------------------------- */
+
+static int new_superblock(struct wr_recovery_run *run, struct wr_clock *clock)
+{
+	const struct wr_recovery_options *o = run->options;
+	uint8_t block[WR_BLOCK_BYTES];
+	struct wr_superblock s = {
+		.log_count = 1,
+		.block_bytes = WR_BLOCK_BYTES,
+		.chunk_bytes = o->chunk_bytes,
+		.segment_bytes = WR_BLOCK_BYTES + o->segment_bytes,
+		.created_us = wr_clock_wall_ns(clock) / 1000,
+	};
+
+	memcpy(s.uuid, o->new_uuid, sizeof s.uuid);
+	wr_superblock_encode(&s, 0, block);
+	if (wr_superblock_decode(block, 0, &run->superblock) != WR_BLOCK_VALID)
+		return wr_recovery_fail(run, -EINVAL, "segment_bytes",
+					"chunk_bytes has to be a multiple of 4096 from 8192 to "
+					"64 MiB, segment_bytes a multiple of it");
+	return 0;
+}
+
+/* No superblock: is that an interrupted creation, or has a journal lost it? */
+static int check_nothing_is_lost(struct wr_recovery_run *run)
+{
+	struct wr_scan scan;
+	bool is_used = false;
+	int r = wr_scan_open(&scan, run->storage, run->memory, &run->superblock,
+			     run->options->log_id, true);
+
+	if (r < 0)
+		return fail_any(run, r);
+	for (uint32_t i = 0; i < scan.segment_count; i++) {
+		const struct wr_scan_segment *s = &scan.segments[i];
+		is_used |= !s->first_zero && s->file_bytes > WR_BLOCK_BYTES;
+	}
+	wr_scan_close(&scan, false);
+	if (!is_used)
+		return 0;
+	run->report->corrupt_first_seq = 1;
+	run->report->corrupt_end_seq = UINT64_MAX;
+	return wr_recovery_fail(run, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME,
+				"no copy of the superblock is good, but there are segments with "
+				"batches: nothing was changed");
+}
+
+static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, uint32_t *ret_file,
+			   bool *ret_open)
+{
+	const struct wr_storage_ops *ops = run->storage->ops;
+	bool read_only = run->options->read_only;
+	struct wr_superblock_found found = {.any_valid = false};
+	int r = ops->file_open(run->storage, WR_SUPERBLOCK_NAME, read_only ? WR_FILE_READ_ONLY : 0,
+			       ret_file);
+
+	*ret_open = r == 0;
+	if (r == 0)
+		r = wr_superblock_read(run->storage, run->memory, *ret_file, &found);
+	if (r < 0 && r != -ENOENT)
+		return fail_any(run, r);
+	if (found.any_unknown)
+		return fail_any(run, WEIR_E_FORMAT);
+	if (found.any_valid) {
+		run->superblock = found.superblock;
+		return 0;
+	}
+	r = new_superblock(run, clock);
+	if (r == 0)
+		r = check_nothing_is_lost(run);
+	if (r < 0)
+		return r;
+	if (read_only)
+		return wr_recovery_fail(run, -ENOENT, WR_SUPERBLOCK_NAME,
+					"there is no journal in this directory");
+	run->report->created = true;
+	if (*ret_open)
+		return 0;
+	r = ops->file_open(run->storage, WR_SUPERBLOCK_NAME, WR_FILE_CREATE, ret_file);
+	*ret_open = r == 0;
+	return r < 0 ? fail_any(run, r) : 0;
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+static int feed(struct wr_recovery_run *run, const struct wr_scan_batch *batch)
+{
+	const struct wr_batch_header *h = batch->header;
+	const uint8_t *body = batch->bytes + WR_BATCH_HEADER_BYTES;
+	uint64_t last_time_us = wr_max_u64(run->report->last_time_us, h->time_base_us);
+	uint64_t seq = h->first_seq;
+	struct wr_record_view view;
+
+	run->log_bytes += (uint64_t)h->batch_bytes + h->skip_bytes;
+	for (uint32_t at = 0; at < h->body_bytes; at += wr_record_stride(view.head->bytes), seq++) {
+		/* The walk has checked that the records fill the body. */
+		if (!wr_record_view(body + at, h->body_bytes - at, &view))
+			break;
+		uint64_t time_us = h->time_base_us + view.head->time_delta_us;
+		last_time_us = wr_max_u64(last_time_us, time_us);
+		run->fed = true;
+		int r = run->sink->record(run->sink->context, seq, h->epoch, time_us, &view);
+		if (r != 0)
+			return wr_recovery_fail(run, r, "record", "a record was refused");
+	}
+	run->report->last_time_us = last_time_us;
+	run->report->scanned_records += h->record_count;
+	run->report->scanned_bytes += (uint64_t)h->batch_bytes + h->skip_bytes;
+	return 0;
+}
+
+static int refuse_foreign(struct wr_recovery_run *run)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	for (uint32_t i = 0; i < run->scan.segment_count; i++) {
+		const struct wr_scan_segment *s = &run->scan.segments[i];
+		if (!s->first_foreign)
+			continue;
+		wr_segment_name(name, run->options->log_id, s->file_number);
+		run->report->corrupt_end_seq = UINT64_MAX;
+		return wr_recovery_fail(run, WEIR_E_CORRUPT, name,
+					"this file belongs to another journal and holds events: "
+					"move it away, nothing was changed");
+	}
+	return 0;
+}
+
+static int walk(struct wr_recovery_run *run)
+{
+	struct wr_scan_batch batch;
+	int r = refuse_foreign(run);
+
+	if (run->superblock.clean)
+		run->scan.durable_seq =
+			wr_max_u64(run->scan.durable_seq, run->superblock.clean_last_seq);
+	if (r == 0)
+		r = wr_recovery_choose_start(run);
+	if (r < 0)
+		return fail_any(run, r);
+	while ((r = wr_scan_next(&run->scan, &batch)) == 1) {
+		r = feed(run, &batch);
+		if (r != 0)
+			return r;
+	}
+	return r < 0 ? fail_any(run, r) : 0;
+}
+
+/* A live journal may recycle what is being read: then all over again. */
+static int scan_log(struct wr_recovery_run *run)
+{
+	const struct wr_recovery_options *o = run->options;
+	bool created = run->report->created;
+	int r = WEIR_E_AGAIN;
+
+	for (uint32_t i = 0; r == WEIR_E_AGAIN && i < LIVE_TRIES_MAX; i++) {
+		if (i > 0) {
+			wr_scan_close(&run->scan, false);
+			memset(run->report, 0, sizeof *run->report);
+			run->report->created = created;
+			run->log_bytes = 0;
+			if (run->problem != NULL)
+				run->problem->code = 0;
+		}
+		if (run->fed)
+			run->sink->reset(run->sink->context);
+		run->fed = false;
+		r = wr_scan_open(&run->scan, run->storage, run->memory, &run->superblock,
+				 o->log_id, o->read_only);
+		r = r < 0 ? fail_any(run, r) : walk(run);
+	}
+	return r;
+}
+
+/* --- what was found --------------------------------------------------------------------------- */
+
+static bool ends_clean(const struct wr_recovery_run *run)
+{
+	const struct wr_superblock *s = &run->superblock;
+	const struct wr_scan *scan = &run->scan;
+
+	return s->clean && !scan->stop.torn && s->clean_segment_id == wr_scan_at_id(scan) &&
+	       s->clean_offset == scan->offset && s->clean_last_seq == scan->seq - 1 &&
+	       s->clean_header_crc == scan->chain;
+}
+
+static bool is_live(const struct wr_recovery_run *run, const struct wr_scan_segment *s)
+{
+	return s->first_valid && !s->foreign &&
+	       (s->accepted || (!s->excluded && s->segment_id < run->start_segment_id));
+}
+
+static void fill_report(struct wr_recovery_run *run)
+{
+	struct wr_recovery_report *report = run->report;
+	const struct wr_scan *scan = &run->scan;
+
+	report->clean = ends_clean(run);
+	report->last_epoch = scan->epoch;
+	report->last_seq = scan->seq - 1;
+	for (uint32_t i = 0; i < scan->segment_count && report->oldest_seq == 0; i++)
+		if (is_live(run, &scan->segments[i]))
+			report->oldest_seq = scan->segments[i].first.first_seq;
+	if (!scan->stop.torn)
+		return;
+	report->trimmed_from_seq = scan->seq;
+	report->trimmed_segment_id = scan->stop.segment_id;
+	report->trimmed_offset = scan->stop.offset;
+	report->trimmed_bytes = scan->stop.trimmed_bytes;
+	report->valid_batch_followed = scan->stop.valid_batch_followed;
+}
+
+static void fill_recovered(struct wr_recovery_run *run, struct wr_recovered *rec)
+{
+	const struct wr_scan *scan = &run->scan;
+
+	rec->next_seq = scan->seq;
+	rec->chain = scan->chain;
+	rec->end_segment_id = wr_scan_at_id(scan);
+	rec->end_offset = scan->at == WR_SCAN_NONE ? 0 : scan->offset;
+	rec->end_epoch = scan->epoch;
+	rec->checkpoint_bytes_ago = run->log_bytes;
+	rec->checkpoint_copy = run->used_copy == 0 ? 1 : 0;
+	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++) {
+		if (run->checkpoints[copy].verdict != WR_BLOCK_VALID)
+			continue;
+		rec->checkpoint_needed_seq[copy] = run->checkpoints[copy].header.needed_seq;
+		rec->checkpoint_last_seq[copy] = run->checkpoints[copy].header.last_seq;
+	}
+	if (!run->report->clean || scan->at == WR_SCAN_NONE)
+		return;
+	const struct wr_scan_segment *s = &scan->segments[scan->at];
+	uint64_t extent = wr_round_up(scan->offset - WR_BLOCK_BYTES, WR_BLOCK_BYTES);
+	extent = (extent + scan->chunk_bytes - 1) / scan->chunk_bytes;
+	if (!s->header_valid || s->file_bytes != scan->segment_bytes ||
+	    extent >= wr_extent_count(scan->segment_bytes, scan->chunk_bytes))
+		return;
+	rec->resume_segment_id = s->segment_id;
+	rec->resume_extent = (uint32_t)extent;
+}
+
+static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *table,
+		      const struct wr_recovered *rec)
+{
+	const struct wr_scan *scan = &run->scan;
+	int r = wr_segment_table_init(table, run->memory, run->options->log_id, scan->chunk_bytes,
+				      scan->segment_bytes, rec->superblock.uuid);
+
+	if (r < 0)
+		return fail_any(run, r);
+	for (uint32_t i = 0; i < scan->segment_count; i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		struct wr_segment *entry = &table->segments[i];
+		bool live = is_live(run, s);
+		/* T1, T2: nobody looks at the table before recovery has returned. */
+		wr_store_relaxed(&entry->segment_id, live ? s->segment_id : 0);
+		wr_store_relaxed(&entry->first_seq, live ? s->first.first_seq : 0);
+		wr_store_relaxed(&entry->file, s->file);
+		entry->file_number = s->file_number;
+		entry->state = live ? WR_SEGMENT_LIVE : WR_SEGMENT_SPARE;
+	}
+	wr_store_relaxed(&table->count, scan->segment_count);
+	table->next_segment_id = scan->highest_id + 1;
+	return 0;
+}
+
+/* --- what is written -------------------------------------------------------------------------- */
+
+static int make_durable(struct wr_recovery_run *run)
+{
+	const struct wr_storage_ops *ops = run->storage->ops;
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < run->scan.segment_count; i++)
+		if (run->scan.segments[i].accepted)
+			r = ops->sync_file(run->storage, run->scan.segments[i].file);
+	if (r >= 0)
+		r = ops->sync_dir(run->storage);
+	run->scan.failed_reading = "a sync before the first event is served";
+	return r < 0 ? fail_any(run, r) : 0;
+}
+
+static int raise_epoch(struct wr_recovery_run *run, uint32_t file, struct wr_recovered *rec)
+{
+	struct wr_superblock *s = &rec->superblock;
+	uint32_t epoch = run->superblock.epoch;
+
+	for (uint32_t i = 0; i < run->scan.segment_count; i++)
+		if (run->scan.segments[i].first_valid && run->scan.segments[i].first.epoch > epoch)
+			epoch = run->scan.segments[i].first.epoch;
+	if (run->scan.epoch > epoch)
+		epoch = run->scan.epoch;
+	if (epoch == UINT32_MAX)
+		return fail_any(run, WEIR_E_FORMAT);
+	s->epoch = epoch + 1;
+	s->clean = 0;
+	s->clean_segment_id = s->clean_offset = s->clean_last_seq = 0;
+	s->clean_header_crc = 0;
+	rec->epoch = s->epoch;
+	if (run->options->read_only)
+		return 0;
+	int r = wr_superblock_write(run->storage, run->memory, file, s);
+	if (r == 0 && run->report->created)
+		r = run->storage->ops->sync_dir(run->storage);
+	run->scan.failed_reading = "writing the superblock";
+	return r < 0 ? fail_any(run, r) : 0;
+}
+
+int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,
+		    const struct wr_recovery_options *options, const struct wr_recovery_sink *sink,
+		    struct wr_segment_table *table, struct wr_recovered *ret_recovered,
+		    struct wr_recovery_report *ret_report, struct weir_problem *reterr_problem)
+{
+	struct wr_recovery_run run = {
+		.storage = storage,
+		.memory = memory,
+		.options = options,
+		.sink = sink,
+		.report = ret_report,
+		.problem = reterr_problem,
+	};
+	struct wr_recovered *rec = ret_recovered;
+	uint32_t file = 0;
+	bool is_open = false;
+
+	memset(ret_report, 0, sizeof *ret_report);
+	memset(rec, 0, sizeof *rec);
+	if (reterr_problem != NULL)
+		memset(reterr_problem, 0, sizeof *reterr_problem);
+	int r = read_superblock(&run, clock, &file, &is_open);
+	if (r == 0)
+		r = scan_log(&run);
+	if (r == 0) {
+		rec->superblock = run.superblock;
+		rec->superblock_file = file;
+		fill_report(&run);
+		fill_recovered(&run, rec);
+	}
+	if (r == 0)
+		r = fill_table(&run, table, rec);
+	bool has_table = r == 0;
+	if (r == 0 && !options->read_only)
+		r = make_durable(&run);
+	if (r == 0)
+		r = raise_epoch(&run, file, rec);
+	if (r != 0 && has_table)
+		wr_segment_table_fini(table, memory);
+	if (run.scan.memory != NULL)
+		wr_scan_close(&run.scan, r == 0);
+	if (r != 0 && is_open)
+		(void)storage->ops->file_close(storage, file);
+	return r;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run of recovery, as its two files share it: recovery.c and recovery_start.c. */
+#ifndef WR_JOURNAL_RECOVERY_RUN_H
+#define WR_JOURNAL_RECOVERY_RUN_H
+
+#include "core/journal/recovery.h"
+#include "core/journal/scan.h"
+
+struct wr_recovery_run {
+	struct wr_storage *storage;
+	struct wr_memory *memory;
+	const struct wr_recovery_options *options;
+	const struct wr_recovery_sink *sink;
+	struct wr_recovery_report *report;
+	struct weir_problem *problem;
+
+	struct wr_superblock superblock;
+	struct wr_scan scan;
+	struct wr_checkpoint_found checkpoints[WR_CHECKPOINT_COPIES];
+	uint32_t used_copy;        /* WR_CHECKPOINT_COPIES: none */
+	uint64_t start_segment_id; /* segments below it were not walked */
+	uint64_t log_bytes;        /* of the batches behind the checkpoint */
+	bool fed;                  /* the sink was given something */
+};
+
+/*
+ * Where the walk begins: behind the newest checkpoint that can be used (its sections are fed), or
+ * with the oldest segment. 0; WEIR_E_CORRUPT (scan->stop) when what lies below is not all there.
+ */
+int wr_recovery_choose_start(struct wr_recovery_run *run);
+
+/* Fills the problem and returns its code. */
+int wr_recovery_fail(struct wr_recovery_run *run, int code, const char *field, const char *text);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where recovery begins to read. A checkpoint makes the log below it unnecessary for recovery, but
+ * not for readers: so what two blocks of each segment can tell of that part is looked at all the
+ * same (is the oldest needed segment there, does each segment still have its first batch?), and
+ * nothing else of it is read.
+ *
+ * A checkpoint is used when its batch stands where it says, with that header checksum, and its body
+ * is whole. Otherwise the older one, otherwise the whole log. Without any checkpoint, and none that
+ * may have rotted, nothing was ever retired: the log begins with sequence 1.
+ *
+ * Thread: the one that opens. Blocks.
+ */
+#include "core/journal/recovery_run.h"
+
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/record/section.h"
+
+/* --- the checkpoint --------------------------------------------------------------------------- */
+
+static uint32_t find_segment(const struct wr_scan *scan, uint64_t segment_id)
+{
+	for (uint32_t i = 0; i < scan->segment_count; i++)
+		if (scan->segments[i].segment_id == segment_id)
+			return i;
+	return WR_SCAN_NONE;
+}
+
+/* 1 and the batch that the checkpoint names, 0 when it is not there. */
+static int find_batch(struct wr_scan *scan, const struct wr_checkpoint_header *c,
+		      uint32_t *ret_index, struct wr_batch_header *ret_header, uint64_t *ret_time_us)
+{
+	enum wr_batch_verdict verdict;
+	struct wr_scan_batch batch;
+	bool is_short;
+
+	*ret_index = find_segment(scan, c->segment_id);
+	if (*ret_index == WR_SCAN_NONE || scan->segments[*ret_index].excluded ||
+	    c->segment_offset < WR_BLOCK_BYTES || c->segment_offset >= scan->segment_bytes ||
+	    c->segment_offset % WR_BLOCK_BYTES != 0)
+		return 0;
+	int r = wr_scan_batch(scan, *ret_index, c->segment_offset, &verdict, &batch, &is_short);
+	if (r < 0)
+		return r;
+	if (verdict != WR_BATCH_VALID && verdict != WR_BATCH_BAD_BODY)
+		return 0;
+	const struct wr_batch_header *h = batch.header;
+	if (h->header_crc != c->batch_header_crc ||
+	    h->first_seq + h->record_count != c->last_seq + 1)
+		return 0;
+	*ret_header = *h;
+	*ret_time_us = h->time_base_us;
+	uint32_t at = 0;
+	struct wr_record_view view;
+	while (verdict == WR_BATCH_VALID && at < h->body_bytes &&
+	       wr_record_view(batch.bytes + WR_BATCH_HEADER_BYTES + at, h->body_bytes - at, &view)) {
+		*ret_time_us = wr_max_u64(*ret_time_us, h->time_base_us + view.head->time_delta_us);
+		at += wr_record_stride(view.head->bytes);
+	}
+	return 1;
+}
+
+/* Whether the sections of a body hang together, before any of them is fed. */
+static bool sections_are_sound(const uint8_t *body, uint32_t body_bytes)
+{
+	struct wr_section_header header;
+	const uint8_t *bytes;
+	uint32_t at = 0;
+	int r;
+
+	do {
+		r = wr_section_next(body, body_bytes, &at, &header, &bytes);
+	} while (r == 1);
+	return r == 0;
+}
+
+static int feed_sections(struct wr_recovery_run *run, const uint8_t *body, uint32_t body_bytes)
+{
+	struct wr_section_header header;
+	const uint8_t *bytes;
+	uint32_t at = 0;
+
+	while (wr_section_next(body, body_bytes, &at, &header, &bytes) == 1) {
+		run->fed = true;
+		int r = run->sink->section(run->sink->context, header.module, header.version,
+					   header.part, bytes, header.bytes);
+		if (r != 0)
+			return wr_recovery_fail(run, r, "checkpoint",
+						"a section of the checkpoint was refused");
+	}
+	return 0;
+}
+
+/* 1: used; 0: unusable. */
+static int try_checkpoint(struct wr_recovery_run *run, uint32_t copy)
+{
+	struct wr_checkpoint_found *c = &run->checkpoints[copy];
+	struct wr_batch_header header;
+	uint64_t time_us;
+	uint32_t index;
+	uint8_t *body;
+	size_t bytes;
+
+	int r = find_batch(&run->scan, &c->header, &index, &header, &time_us);
+	if (r <= 0)
+		return r;
+	r = wr_checkpoint_body(run->storage, run->memory, c, &body, &bytes);
+	if (r == WEIR_E_CORRUPT)
+		return 0;
+	if (r < 0)
+		return r;
+	bool sound = sections_are_sound(body, c->header.body_bytes);
+	r = sound ? feed_sections(run, body, c->header.body_bytes) : 0;
+	run->memory->ops->free(run->memory, body, bytes);
+	if (r != 0 || !sound)
+		return r;
+	wr_scan_behind(&run->scan, index, &header);
+	run->scan.segments[index].accepted = true;
+	run->start_segment_id = c->header.segment_id;
+	run->used_copy = copy;
+	run->report->checkpoint_seq = c->header.last_seq;
+	run->report->last_time_us = time_us;
+	return 1;
+}
+
+/* --- what lies below -------------------------------------------------------------------------- */
+
+static int below_is_damaged(struct wr_recovery_run *run, uint32_t index, uint64_t first_seq,
+			    uint64_t end_seq, bool missing)
+{
+	struct wr_scan *scan = &run->scan;
+
+	scan->stop = (struct wr_scan_stop){
+		.index = index,
+		.segment_id = index == WR_SCAN_NONE ? 0 : scan->segments[index].segment_id,
+		.offset = WR_BLOCK_BYTES,
+		.first_seq = first_seq,
+		.end_seq = end_seq,
+		.missing_segment = missing,
+		.follower_index = WR_SCAN_NONE,
+	};
+	return WEIR_E_CORRUPT;
+}
+
+/* Retention never passes what a checkpoint says is needed, nor the checkpoint itself (L30). */
+static int check_oldest(struct wr_recovery_run *run)
+{
+	uint32_t oldest = wr_scan_oldest(&run->scan);
+
+	if (oldest == WR_SCAN_NONE)
+		return 0;
+	uint64_t first_seq = run->scan.segments[oldest].first.first_seq;
+	uint64_t needed_seq = UINT64_MAX;
+	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++) {
+		const struct wr_checkpoint_header *c = &run->checkpoints[copy].header;
+		if (run->checkpoints[copy].verdict == WR_BLOCK_VALID)
+			needed_seq = wr_min_u64(needed_seq,
+						wr_min_u64(wr_max_u64(c->needed_seq, 1),
+							   c->last_seq));
+	}
+	if (first_seq <= needed_seq)
+		return 0;
+	return below_is_damaged(run, WR_SCAN_NONE, needed_seq, first_seq, true);
+}
+
+/* The oldest segment has lost its first batch. */
+static int oldest_is_headless(struct wr_recovery_run *run, uint32_t index)
+{
+	uint64_t first_seq, end_seq;
+	int r = wr_scan_headless_range(&run->scan, index, &first_seq, &end_seq);
+
+	return r < 0 ? r : below_is_damaged(run, index, first_seq, end_seq, false);
+}
+
+/* A segment lost its first batch: walks to it from the one before, which says what is missing. */
+static int check_headless(struct wr_recovery_run *run)
+{
+	struct wr_scan *scan = &run->scan;
+	uint32_t headless, before = WR_SCAN_NONE;
+	int r = wr_scan_find_headless(scan, run->start_segment_id, &headless);
+
+	if (r < 0 || headless == WR_SCAN_NONE)
+		return r;
+	for (uint32_t i = 0; i < headless; i++)
+		if (scan->segments[i].first_valid && !scan->segments[i].excluded)
+			before = i;
+	if (before == WR_SCAN_NONE)
+		return oldest_is_headless(run, headless);
+	struct wr_scan behind = *scan;
+	struct wr_scan_batch batch;
+	wr_scan_from_segment(scan, before);
+	do {
+		r = wr_scan_next(scan, &batch);
+	} while (r == 1 && batch.index <= headless);
+	if (r < 0)
+		return r;
+	scan->stop.torn = false;
+	scan->at = behind.at;
+	scan->offset = behind.offset;
+	scan->seq = behind.seq;
+	scan->chain = behind.chain;
+	scan->epoch = behind.epoch;
+	scan->any_chain = behind.any_chain;
+	return 0;
+}
+
+/* --- the choice ------------------------------------------------------------------------------- */
+
+int wr_recovery_choose_start(struct wr_recovery_run *run)
+{
+	struct wr_checkpoint_found *c = run->checkpoints;
+	struct wr_scan *scan = &run->scan;
+	int r = wr_checkpoints_read(run->storage, &run->superblock, run->options->log_id,
+				    scan->probe, c);
+
+	run->used_copy = WR_CHECKPOINT_COPIES;
+	run->start_segment_id = 0;
+	if (r < 0) {
+		scan->failed_reading = "a checkpoint";
+		return r;
+	}
+	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++) {
+		if (c[copy].verdict != WR_BLOCK_VALID)
+			continue;
+		scan->durable_seq = wr_max_u64(scan->durable_seq, c[copy].header.last_seq);
+		scan->highest_id = wr_max_u64(scan->highest_id, c[copy].header.segment_id);
+	}
+	uint32_t newer = c[0].verdict != WR_BLOCK_VALID ||
+			 (c[1].verdict == WR_BLOCK_VALID &&
+			  c[1].header.last_seq > c[0].header.last_seq);
+	for (uint32_t i = 0; r == 0 && i < WR_CHECKPOINT_COPIES; i++)
+		if (c[newer ^ i].verdict == WR_BLOCK_VALID)
+			r = try_checkpoint(run, newer ^ i);
+	wr_checkpoints_close(run->storage, c);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		r = wr_scan_begin(scan, c[0].verdict != WR_BLOCK_ZERO ||
+						c[1].verdict != WR_BLOCK_ZERO);
+	else
+		r = check_headless(run);
+	return r < 0 ? r : check_oldest(run);
+}

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What to make of the first place that does not hold the next batch: the decision table of
+ * recovery.h. `s` is the sequence expected there, `e` the epoch that the walk is in.
+ *
+ * Method: look at what stands behind, in log order, and collect
+ *   - the highest durable_seq that any good header attests: evidence
+ *   - the first good batch of epoch e behind the place, and the first of a later epoch
+ *   - an epoch start that names e as its predecessor: the recorded end of e
+ * and then decide:
+ *   an epoch start names exactly this place        the log goes on there (R6)
+ *   only blocks without records are damaged,
+ *   what follows begins with s, and s is proved
+ *   to be of epoch e                               nothing is lost: the log goes on there
+ *   evidence reaches s                             CORRUPT (R4, R7)
+ *   the file ends before its header says           CORRUPT (R8)
+ *   else                                           the end: clean (R1) or torn (R2, R3)
+ *
+ * How far: block by block over what may have been in flight, which is at most 16 writes of a chunk;
+ * beyond that only the first block of each extent of the segment, so that a wide gap in old data is
+ * still seen.
+ *
+ * Why evidence is believed from any good header, trimmed ones included: an epoch attests only what
+ * was durable, and what was durable is never trimmed.
+ * Thread: see scan.h.
+ */
+#include "core/journal/scan.h"
+
+#include <string.h>
+
+#include "core/base/bits.h"
+
+#define WINDOW_CHUNKS 17u /* WR_BATCHES_IN_FLIGHT_MAX and the one that is open */
+
+struct place {
+	uint32_t index; /* WR_SCAN_NONE: not seen */
+	uint64_t offset;
+	struct wr_batch_header header;
+};
+
+struct ahead {
+	/* The place judged. */
+	uint32_t index;
+	uint64_t offset;
+	bool has_header; /* the batch there has a good header and a bad body */
+	struct wr_batch_header header;
+	bool is_cut;   /* the file ends in it, or before it */
+	bool is_odd;   /* not zero, and not of an older life */
+	bool is_zero;
+	/* Behind it. */
+	uint64_t durable_seq;      /* any good header's */
+	uint64_t durable_seq_same; /* of epoch e */
+	struct place same;
+	struct place later;
+	struct place broken; /* the batch that starts the next epoch, with a bad body */
+	bool has_claim;
+	struct place claim;
+	bool has_end; /* of epoch e */
+	bool end_from_table; /* the walk has not come to that start, but the table of files has it */
+	struct wr_epoch_start end;
+	bool written; /* something of epoch e, or nobody's, was written behind the place */
+	uint64_t trimmed_bytes;
+	uint64_t counted_bytes; /* of the segments before the one looked at */
+	uint64_t counted_from;  /* in the one looked at */
+	uint64_t window_bytes;
+};
+
+/* --- collecting ------------------------------------------------------------------------------- */
+
+static void count_trimmed(struct ahead *a, uint64_t end_offset)
+{
+	a->written = true;
+	a->trimmed_bytes = wr_max_u64(a->trimmed_bytes,
+				      a->counted_bytes + (end_offset - a->counted_from));
+}
+
+/*
+ * A good header of a later epoch: does an epoch start there, and whose end does it name? If its
+ * body is bad and s is in it, this is what should have stood at the place.
+ */
+static int note_start(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
+		      const struct wr_batch_header *h)
+{
+	enum wr_batch_verdict verdict;
+	struct wr_scan_batch batch;
+	struct wr_epoch_start start;
+	bool is_short;
+	int r = wr_scan_batch(scan, index, offset, &verdict, &batch, &is_short);
+
+	if (r < 0)
+		return r;
+	if (verdict != WR_BATCH_VALID && h->first_seq == scan->seq) {
+		if (a->broken.index == WR_SCAN_NONE)
+			a->broken = (struct place){index, offset, *h};
+		return 0;
+	}
+	if (a->later.index == WR_SCAN_NONE)
+		a->later = (struct place){index, offset, *h};
+	if (verdict != WR_BATCH_VALID || !wr_epoch_start_of(batch.bytes, &start))
+		return 0;
+	if (wr_scan_start_matches(scan, batch.header, &start)) {
+		if (!a->has_claim || batch.header->epoch > a->claim.header.epoch)
+			a->claim = (struct place){index, offset, *batch.header};
+		a->has_claim = true;
+	}
+	if (start.epoch == scan->epoch && !a->has_end) {
+		a->has_end = true;
+		a->end = start;
+		a->durable_seq = wr_max_u64(a->durable_seq, start.last_seq);
+	}
+	return 0;
+}
+
+/* The end of epoch e, as a later epoch that starts in a segment of its own has recorded it. */
+static void note_end_from_table(const struct wr_scan *scan, struct ahead *a)
+{
+	for (uint32_t i = 0; scan->epoch != 0 && i < scan->segment_count; i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		if (!s->has_start || s->start.epoch != scan->epoch ||
+		    (a->has_end && s->first.epoch < a->later.header.epoch))
+			continue;
+		a->has_end = a->end_from_table = true;
+		a->end = s->start;
+		a->later = (struct place){i, WR_BLOCK_BYTES, s->first};
+	}
+	if (a->has_end)
+		a->durable_seq = wr_max_u64(a->durable_seq, a->end.last_seq);
+}
+
+static int note_header(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
+		       const struct wr_batch_header *h)
+{
+	bool is_here = index == a->index && offset == a->offset;
+
+	a->durable_seq = wr_max_u64(a->durable_seq, h->durable_seq);
+	if (h->epoch == scan->epoch)
+		a->durable_seq_same = wr_max_u64(a->durable_seq_same, h->durable_seq);
+	if (h->epoch >= scan->epoch)
+		count_trimmed(a, offset + h->batch_bytes);
+	if (is_here) {
+		a->has_header = h->epoch == scan->epoch && h->first_seq == scan->seq;
+		a->header = *h;
+		if (h->first_seq <= scan->seq)
+			return 0;
+	}
+	if (h->first_seq < scan->seq)
+		return 0;
+	if (h->epoch == scan->epoch && a->same.index == WR_SCAN_NONE)
+		a->same = (struct place){index, offset, *h};
+	if (h->epoch <= scan->epoch)
+		return 0;
+	if (h->batch_kind == WR_BATCH_DATA)
+		return note_start(scan, a, index, offset, h);
+	if (a->later.index == WR_SCAN_NONE)
+		a->later = (struct place){index, offset, *h};
+	return 0;
+}
+
+static bool is_zero(const uint8_t *bytes, uint32_t length_bytes)
+{
+	uint64_t any = 0;
+
+	for (uint32_t i = 0; i < length_bytes; i += 64)
+		for (uint32_t k = 0; k < 64; k += 8)
+			any |= wr_get_u64(bytes + i + k);
+	return any == 0;
+}
+
+/* A block without a good header of its place. Returns how far the next one is. */
+static uint32_t note_block(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
+			   const uint8_t *bytes)
+{
+	bool is_here = index == a->index && offset == a->offset;
+	struct wr_batch_header h;
+
+	if (is_zero(bytes, WR_BLOCK_BYTES)) {
+		a->is_zero |= is_here;
+		return WR_BLOCK_BYTES;
+	}
+	uint32_t stale_bytes =
+		wr_scan_stale_bytes(scan, bytes, scan->segments[index].segment_id, offset);
+	if (stale_bytes > 0)
+		return stale_bytes;
+	memcpy(&h, bytes, sizeof h);
+	bool is_ours = h.magic == WR_BATCH_MAGIC && h.epoch == scan->epoch &&
+		       h.log_id == scan->log_id;
+	a->is_odd |= is_here;
+	/* In a file that was used before, what lies behind may be of its former life. */
+	if (is_here || is_ours || a->is_zero)
+		count_trimmed(a, offset + WR_BLOCK_BYTES);
+	return WR_BLOCK_BYTES;
+}
+
+static bool is_decided(const struct wr_scan *scan, const struct ahead *a)
+{
+	if (a->has_claim || (a->has_end && !a->end_from_table))
+		return true;
+	if (a->end_from_table && a->same.index != WR_SCAN_NONE)
+		return true;
+	return a->same.index != WR_SCAN_NONE && a->durable_seq_same >= scan->seq;
+}
+
+/* One block and what hangs on it. *offset moves on; 0 also when the file ends here (*ret_end). */
+static int look_at(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t *offset,
+		   bool ahead, bool *ret_end)
+{
+	const uint8_t *bytes;
+	uint32_t available;
+	int r = wr_scan_bytes(scan, index, *offset, WR_BLOCK_BYTES, ahead, &bytes, &available);
+
+	bool is_here = index == a->index && *offset == a->offset;
+	*ret_end = available < WR_BLOCK_BYTES;
+	a->is_cut |= is_here && *ret_end;
+	/* Of a block that was cut the header may still say what was lost. */
+	if (r < 0 || available < (is_here ? WR_BATCH_HEADER_BYTES : WR_BLOCK_BYTES))
+		return r;
+	struct wr_batch_header h;
+	enum wr_batch_verdict verdict = wr_scan_check_header(
+		scan, bytes, scan->segments[index].segment_id, *offset);
+	if (*ret_end && verdict != WR_BATCH_VALID)
+		return 0;
+	switch (verdict) {
+	case WR_BATCH_UNKNOWN:
+		return WEIR_E_FORMAT;
+	case WR_BATCH_VALID:
+		memcpy(&h, bytes, sizeof h);
+		r = note_header(scan, a, index, *offset, &h);
+		*offset += h.batch_bytes + h.skip_bytes;
+		return r;
+	default:
+		*offset += note_block(scan, a, index, *offset, bytes);
+		return 0;
+	}
+}
+
+static int look_through_segment(struct wr_scan *scan, struct ahead *a, uint32_t index,
+				uint64_t offset)
+{
+	bool is_end = false;
+	int r = 0;
+
+	a->counted_bytes = a->trimmed_bytes;
+	a->counted_from = offset;
+	while (r == 0 && !is_end && offset < scan->segment_bytes && !is_decided(scan, a)) {
+		uint64_t from = offset;
+		if (a->window_bytes < (uint64_t)WINDOW_CHUNKS * scan->chunk_bytes) {
+			r = look_at(scan, a, index, &offset, true, &is_end);
+			a->window_bytes += offset - from;
+			continue;
+		}
+		/* Beyond the window: the next extent's first block. */
+		if (offset != wr_scan_extent_of(scan, offset))
+			offset = wr_scan_extent_of(scan, offset) + scan->chunk_bytes;
+		if (offset >= scan->segment_bytes)
+			break;
+		from = offset;
+		r = look_at(scan, a, index, &from, false, &is_end);
+		offset += scan->chunk_bytes;
+	}
+	return r;
+}
+
+/* Everything behind the place, in log order, until it is clear what it means. */
+static int look_ahead(struct wr_scan *scan, struct ahead *a)
+{
+	uint64_t id = wr_scan_at_id(scan);
+	int r = 0;
+
+	if (a->index != WR_SCAN_NONE) {
+		id = scan->segments[a->index].segment_id;
+		r = look_through_segment(scan, a, a->index, a->offset);
+	}
+	for (uint32_t i = 0; r == 0 && i < scan->segment_count && !is_decided(scan, a); i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		if (s->segment_id <= id || (!s->header_valid && !s->first_valid))
+			continue;
+		if (a->window_bytes < (uint64_t)WINDOW_CHUNKS * scan->chunk_bytes) {
+			r = look_through_segment(scan, a, i, WR_BLOCK_BYTES);
+		} else if (s->first_valid) {
+			a->counted_bytes = a->trimmed_bytes;
+			a->counted_from = WR_BLOCK_BYTES;
+			r = note_header(scan, a, i, WR_BLOCK_BYTES, &s->first);
+		}
+	}
+	return r;
+}
+
+/* --- deciding --------------------------------------------------------------------------------- */
+
+static bool is_before(const struct wr_scan *scan, const struct place *p, uint64_t segment_id,
+		      uint64_t offset)
+{
+	uint64_t id = scan->segments[p->index].segment_id;
+	return id < segment_id || (id == segment_id && p->offset < offset);
+}
+
+/* A segment that lost its end, or whose header promises more than the file has (R8). */
+static bool is_cut_short(const struct wr_scan *scan, const struct ahead *a)
+{
+	const struct wr_superblock *sb = scan->superblock;
+
+	/* A clean close says that there was no record behind it. */
+	if (sb->clean && sb->clean_last_seq == scan->seq - 1)
+		return false;
+	if (a->index != WR_SCAN_NONE)
+		return a->is_cut || (a->has_header && a->offset + a->header.batch_bytes >
+							      scan->segments[a->index].file_bytes);
+	/* At the end of a segment: the next one may be a file of which nothing is left. */
+	for (uint32_t i = 0; i < scan->segment_count; i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		if (s->header_valid && s->segment_id > wr_scan_at_id(scan) &&
+		    s->file_bytes < 2 * WR_BLOCK_BYTES)
+			return true;
+	}
+	return false;
+}
+
+static void stop_at(struct wr_scan *scan, const struct ahead *a, const struct place *follower)
+{
+	struct wr_scan_stop *stop = &scan->stop;
+
+	*stop = (struct wr_scan_stop){
+		.index = a->index,
+		.offset = a->offset,
+		.first_seq = scan->seq,
+		.follower_index = WR_SCAN_NONE,
+	};
+	if (a->broken.index != WR_SCAN_NONE) {
+		stop->index = a->broken.index;
+		stop->offset = a->broken.offset;
+	} else if (a->index == WR_SCAN_NONE) {
+		stop->index = scan->at;
+		stop->offset = scan->offset;
+	}
+	if (stop->index != WR_SCAN_NONE)
+		stop->segment_id = scan->segments[stop->index].segment_id;
+	if (follower == NULL || follower->index == WR_SCAN_NONE)
+		return;
+	stop->follower_index = follower->index;
+	stop->follower_offset = follower->offset;
+	stop->follower = follower->header;
+	if (a->index != WR_SCAN_NONE || a->broken.index != WR_SCAN_NONE)
+		return;
+	/* Between the end of one segment and the follower: is there a file for it, or is it gone? */
+	stop->missing_segment = true;
+	for (uint32_t i = 0; i < scan->segment_count; i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		if (!s->header_valid || s->segment_id <= wr_scan_at_id(scan) ||
+		    s->segment_id > scan->segments[follower->index].segment_id ||
+		    (i == follower->index && follower->offset == WR_BLOCK_BYTES) || s->first_stale)
+			continue;
+		stop->missing_segment = false;
+		stop->index = i;
+		stop->segment_id = s->segment_id;
+		stop->offset = WR_BLOCK_BYTES;
+		break;
+	}
+}
+
+static int corrupt(struct wr_scan *scan, const struct ahead *a, const struct place *follower)
+{
+	struct wr_scan_stop *stop = &scan->stop;
+
+	stop_at(scan, a, follower);
+	if (scan->live && !(scan->refreshed && scan->refreshed_seq == scan->seq)) {
+		/* L36: the owner may have written it while this walk looked at what follows. */
+		scan->refreshed = true;
+		scan->refreshed_seq = scan->seq;
+		int r = wr_scan_refresh(scan);
+		return r < 0 ? r : 1;
+	}
+	if (stop->follower_index != WR_SCAN_NONE)
+		stop->end_seq = stop->follower.first_seq;
+	else if (a->has_header)
+		stop->end_seq = a->header.first_seq + a->header.record_count;
+	else if (a->broken.index != WR_SCAN_NONE)
+		stop->end_seq = scan->seq + a->broken.header.record_count;
+	else if (a->durable_seq >= scan->seq)
+		stop->end_seq = a->durable_seq + 1;
+	else
+		stop->end_seq = UINT64_MAX;
+	stop->short_file = is_cut_short(scan, a);
+	return WEIR_E_CORRUPT;
+}
+
+/* Goes on at a batch of the same epoch: nothing with a record in it stood between. */
+static int resume_at(struct wr_scan *scan, const struct place *p)
+{
+	scan->at = p->index;
+	scan->offset = p->offset;
+	scan->any_chain = true;
+	return 1;
+}
+
+static uint32_t find_id(const struct wr_scan *scan, uint64_t segment_id)
+{
+	for (uint32_t i = 0; i < scan->segment_count; i++)
+		if (scan->segments[i].segment_id == segment_id)
+			return i;
+	return WR_SCAN_NONE;
+}
+
+/* The end of epoch e is on record, and the walk has not come to it. */
+static int judge_by_end(struct wr_scan *scan, struct ahead *a)
+{
+	const struct wr_epoch_start *end = &a->end;
+	bool same_counts = a->same.index != WR_SCAN_NONE &&
+			   is_before(scan, &a->same, end->end_segment_id, end->end_offset) &&
+			   a->same.header.first_seq <= end->last_seq + 1;
+
+	if (same_counts && a->same.header.first_seq == scan->seq)
+		return resume_at(scan, &a->same);
+	if (same_counts)
+		return corrupt(scan, a, &a->same);
+	uint32_t index = find_id(scan, end->end_segment_id);
+	uint64_t at_id = wr_scan_at_id(scan);
+	bool is_ahead = end->end_segment_id > at_id ||
+			(end->end_segment_id == at_id && end->end_offset > scan->offset);
+	if (end->last_seq == scan->seq - 1 && index != WR_SCAN_NONE && is_ahead) {
+		/* Fillers or evidence, nothing else: to the end, where the start will fit. */
+		scan->at = index;
+		scan->offset = end->end_offset;
+		scan->chain = end->header_crc;
+		scan->any_chain = false;
+		return 1;
+	}
+	return corrupt(scan, a, &a->later);
+}
+
+static int end_of_log(struct wr_scan *scan, const struct ahead *a)
+{
+	struct wr_scan_stop *stop = &scan->stop;
+
+	stop_at(scan, a, NULL);
+	stop->valid_batch_followed = a->same.index != WR_SCAN_NONE;
+	stop->torn = a->written;
+	stop->trimmed_bytes = a->trimmed_bytes;
+	return 0;
+}
+
+int wr_scan_judge(struct wr_scan *scan, uint32_t index, uint64_t offset)
+{
+	struct ahead a = {
+		.index = index,
+		.offset = offset,
+		.same.index = WR_SCAN_NONE,
+		.later.index = WR_SCAN_NONE,
+		.broken.index = WR_SCAN_NONE,
+		.durable_seq = scan->durable_seq,
+	};
+	note_end_from_table(scan, &a);
+	int r = look_ahead(scan, &a);
+
+	if (r < 0)
+		return r;
+	scan->durable_seq = a.durable_seq;
+	if (a.has_claim) {
+		scan->jump_index = a.claim.index;
+		scan->jump_offset = a.claim.offset;
+		return 1;
+	}
+	if (a.has_end)
+		return judge_by_end(scan, &a);
+	/* The epoch's own word, or anybody's when no later epoch is to be seen. */
+	bool is_proved = a.durable_seq_same >= scan->seq ||
+			 (a.durable_seq >= scan->seq && a.later.index == WR_SCAN_NONE);
+	if (a.same.index != WR_SCAN_NONE && is_proved)
+		return a.same.header.first_seq == scan->seq ? resume_at(scan, &a.same)
+							    : corrupt(scan, &a, &a.same);
+	if (a.durable_seq >= scan->seq)
+		return corrupt(scan, &a, a.later.index != WR_SCAN_NONE ? &a.later : &a.same);
+	if (is_cut_short(scan, &a))
+		return corrupt(scan, &a, NULL);
+	return end_of_log(scan, &a);
+}

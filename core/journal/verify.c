@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same walk as recovery's, from the oldest segment and past every damage, with a visitor that
+ * is told. Nothing is written and no lock is taken: the owner may be at work (L36), so what lies
+ * above the newest evidence counts as "not there yet", and a hole is read twice (scan.h).
+ *
+ * Thread: the caller's. Blocks. Memory: a chunk and the table of files, given back at the end.
+ */
+#include "core/journal/verify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/journal/scan.h"
+
+#define RECYCLED_TRIES_MAX 64u
+
+struct verify {
+	struct wr_storage *storage;
+	struct wr_memory *memory;
+	const struct wr_verify_visitor *visitor;
+	struct wr_verify_report *report;
+	struct wr_scan scan;
+	struct wr_segment_summary summary; /* of the segment that the walk is in */
+	bool has_summary;
+	uint32_t summary_index;
+	/* Where the last batch ended: to tell a healed place from a whole one. */
+	uint64_t end_offset;
+	uint32_t end_index;
+	uint32_t header_crc;
+	bool has_end;
+};
+
+/* --- telling the visitor ---------------------------------------------------------------------- */
+
+static void name_segment(const struct verify *v, uint32_t index, char *to)
+{
+	if (index == WR_SCAN_NONE)
+		to[0] = '\0';
+	else
+		wr_segment_name(to, v->scan.log_id, v->scan.segments[index].file_number);
+}
+
+static int tell_damage(struct verify *v, struct wr_damage *damage)
+{
+	if (damage->corrupt)
+		v->report->corrupt_count++;
+	else
+		v->report->harmless_count++;
+	return v->visitor->damage != NULL ? v->visitor->damage(v->visitor->context, damage) : 0;
+}
+
+static int tell_file(struct verify *v, enum wr_damage_kind kind, const char *file, uint64_t offset,
+		     uint64_t bytes, const char *text)
+{
+	struct wr_damage damage = {.kind = kind, .offset = offset, .bytes = bytes};
+
+	(void)snprintf(damage.file, sizeof damage.file, "%s", file);
+	(void)snprintf(damage.text, sizeof damage.text, "%s", text);
+	return tell_damage(v, &damage);
+}
+
+static int tell_summary(struct verify *v)
+{
+	if (!v->has_summary)
+		return 0;
+	v->has_summary = false;
+	v->report->segment_count++;
+	return v->visitor->segment != NULL ? v->visitor->segment(v->visitor->context, &v->summary)
+					   : 0;
+}
+
+/* --- superblock and checkpoints --------------------------------------------------------------- */
+
+static int fail(struct weir_problem *problem, int code, const char *field, const char *text)
+{
+	if (problem == NULL)
+		return code;
+	*problem = (struct weir_problem){.code = code};
+	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
+	(void)snprintf(problem->text, sizeof problem->text, "%s", text);
+	return code;
+}
+
+static int read_superblock(struct verify *v, struct weir_problem *problem)
+{
+	const struct wr_storage_ops *ops = v->storage->ops;
+	struct wr_superblock_found found;
+	uint32_t file;
+	int r = ops->file_open(v->storage, WR_SUPERBLOCK_NAME, WR_FILE_READ_ONLY, &file);
+
+	if (r == -ENOENT)
+		return fail(problem, r, WR_SUPERBLOCK_NAME,
+			    "there is no journal in this directory");
+	if (r < 0)
+		return fail(problem, r, WR_SUPERBLOCK_NAME, "the superblock cannot be opened");
+	r = wr_superblock_read(v->storage, v->memory, file, &found);
+	(void)ops->file_close(v->storage, file);
+	if (r < 0)
+		return fail(problem, r, WR_SUPERBLOCK_NAME, "the superblock cannot be read");
+	if (found.any_unknown)
+		return fail(problem, WEIR_E_FORMAT, WR_SUPERBLOCK_NAME,
+			    "written by a newer weir, or with a feature that this one does not "
+			    "know");
+	if (!found.any_valid)
+		return fail(problem, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME,
+			    "no copy of the superblock is good");
+	v->report->superblock = found.superblock;
+	for (uint32_t copy = 0; r == 0 && copy < WR_SUPERBLOCK_COPIES; copy++)
+		if (found.verdicts[copy] != WR_BLOCK_VALID)
+			r = tell_file(v, WR_DAMAGE_SUPERBLOCK_COPY, WR_SUPERBLOCK_NAME,
+				      (uint64_t)copy * WR_BLOCK_BYTES, WR_BLOCK_BYTES,
+				      "a copy of the superblock is bad, another is good");
+	return r;
+}
+
+static int tell_checkpoint(struct verify *v, uint32_t copy, const char *text)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	wr_checkpoint_name(name, v->scan.log_id, copy);
+	return tell_file(v, WR_DAMAGE_CHECKPOINT, name, 0, WR_BLOCK_BYTES, text);
+}
+
+static int check_checkpoints(struct verify *v,
+			     struct wr_checkpoint_found found[WR_CHECKPOINT_COPIES])
+{
+	struct wr_scan *scan = &v->scan;
+	int r = 0;
+
+	for (uint32_t copy = 0; r == 0 && copy < WR_CHECKPOINT_COPIES; copy++) {
+		struct wr_checkpoint_found *c = &found[copy];
+		uint8_t *body;
+		size_t bytes;
+		if (c->verdict == WR_BLOCK_BAD)
+			r = tell_checkpoint(v, copy, "the header of a checkpoint is bad");
+		if (c->verdict != WR_BLOCK_VALID)
+			continue;
+		scan->durable_seq = wr_max_u64(scan->durable_seq, c->header.last_seq);
+		r = wr_checkpoint_body(v->storage, v->memory, c, &body, &bytes);
+		if (r == 0)
+			v->memory->ops->free(v->memory, body, bytes);
+		else if (r == WEIR_E_CORRUPT)
+			r = tell_checkpoint(v, copy, "the body of a checkpoint is bad");
+	}
+	return r;
+}
+
+/* --- damage in the log ------------------------------------------------------------------------ */
+
+static int tell_stop(struct verify *v)
+{
+	const struct wr_scan_stop *stop = &v->scan.stop;
+	struct wr_damage damage = {
+		.kind = stop->missing_segment ? WR_DAMAGE_MISSING_SEGMENT : WR_DAMAGE_BATCH,
+		.corrupt = true,
+		.segment_id = stop->segment_id,
+		.offset = stop->offset,
+		.first_seq = stop->first_seq,
+		.end_seq = stop->end_seq,
+	};
+
+	name_segment(v, stop->index, damage.file);
+	if (stop->follower_index == stop->index && stop->follower_offset > stop->offset)
+		damage.bytes = stop->follower_offset - stop->offset;
+	(void)snprintf(damage.text, sizeof damage.text, "%s",
+		       stop->missing_segment ? "a segment of the log is missing"
+		       : stop->short_file    ? "the file was cut: acknowledged batches are gone"
+					     : "an acknowledged batch does not validate");
+	return tell_damage(v, &damage);
+}
+
+static int tell_torn_tail(struct verify *v)
+{
+	const struct wr_scan_stop *stop = &v->scan.stop;
+	struct wr_damage damage = {
+		.kind = WR_DAMAGE_TORN_TAIL,
+		.segment_id = stop->segment_id,
+		.offset = stop->offset,
+		.bytes = stop->trimmed_bytes,
+		.first_seq = stop->first_seq,
+		.end_seq = stop->first_seq,
+	};
+
+	if (!stop->torn)
+		return 0;
+	name_segment(v, stop->index, damage.file);
+	(void)snprintf(damage.text, sizeof damage.text,
+		       "an unfinished write behind the last acknowledged record%s",
+		       stop->valid_batch_followed ? ", with whole batches behind it" : "");
+	return tell_damage(v, &damage);
+}
+
+/* Fillers and evidence hold no record: what they closed is whole. */
+static int tell_healed(struct verify *v, const struct wr_batch_header *h)
+{
+	struct wr_damage damage = {
+		.kind = WR_DAMAGE_BATCH,
+		.segment_id = v->scan.segments[v->end_index].segment_id,
+		.offset = v->end_offset,
+		.first_seq = h->first_seq,
+		.end_seq = h->first_seq,
+	};
+
+	name_segment(v, v->end_index, damage.file);
+	(void)snprintf(damage.text, sizeof damage.text,
+		       "a block without records is damaged: no event is affected");
+	return tell_damage(v, &damage);
+}
+
+/* Retention never passes what a checkpoint says is needed (L30). */
+static int check_oldest(struct verify *v, const struct wr_checkpoint_found *found, uint32_t oldest)
+{
+	uint64_t needed_seq = UINT64_MAX, first_seq = v->scan.segments[oldest].first.first_seq;
+	struct wr_damage damage = {.kind = WR_DAMAGE_MISSING_SEGMENT, .corrupt = true};
+
+	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
+		if (found[copy].verdict == WR_BLOCK_VALID)
+			needed_seq = wr_min_u64(
+				needed_seq, wr_min_u64(wr_max_u64(found[copy].header.needed_seq, 1),
+						       found[copy].header.last_seq));
+	if (first_seq <= needed_seq)
+		return 0;
+	damage.first_seq = needed_seq;
+	damage.end_seq = first_seq;
+	(void)snprintf(damage.text, sizeof damage.text,
+		       "the oldest segment begins behind what a checkpoint says is needed");
+	return tell_damage(v, &damage);
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+static int begin_segment(struct verify *v, const struct wr_scan_batch *batch)
+{
+	const struct wr_scan_segment *s = &v->scan.segments[batch->index];
+	const struct wr_batch_header *h = batch->header;
+	int r = tell_summary(v);
+
+	v->summary = (struct wr_segment_summary){
+		.segment_id = s->segment_id,
+		.first_seq = h->first_seq,
+		.end_seq = h->first_seq,
+		.first_time_us = h->time_base_us,
+		.file_bytes = s->file_bytes,
+	};
+	name_segment(v, batch->index, v->summary.file);
+	v->has_summary = true;
+	v->summary_index = batch->index;
+	if (r == 0 && !s->header_valid)
+		r = tell_file(v, WR_DAMAGE_SEGMENT_HEADER, v->summary.file, 0, WR_BLOCK_BYTES,
+			      "the header of a segment is bad, its batches prove which it is");
+	return r;
+}
+
+static uint64_t last_time_us(const struct wr_batch_header *h)
+{
+	const uint8_t *body = (const uint8_t *)h + WR_BATCH_HEADER_BYTES;
+	uint64_t time_us = h->time_base_us;
+	struct wr_record_view view;
+
+	for (uint32_t at = 0;
+	     at < h->body_bytes && wr_record_view(body + at, h->body_bytes - at, &view);
+	     at += wr_record_stride(view.head->bytes))
+		time_us = wr_max_u64(time_us, h->time_base_us + view.head->time_delta_us);
+	return time_us;
+}
+
+static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t from_seq,
+		 uint64_t to_seq)
+{
+	const struct wr_batch_header *h = batch->header;
+	uint64_t end_seq = h->first_seq + h->record_count;
+	int r = 0;
+
+	if (v->has_end && h->chain != v->header_crc)
+		r = tell_healed(v, h);
+	if (r == 0 && (!v->has_summary || v->summary_index != batch->index))
+		r = begin_segment(v, batch);
+	if (r != 0)
+		return r;
+	v->summary.end_seq = end_seq;
+	v->summary.last_time_us = wr_max_u64(v->summary.last_time_us, last_time_us(h));
+	v->summary.used_bytes = batch->offset + h->batch_bytes + h->skip_bytes;
+	v->summary.batch_count++;
+	v->summary.epoch = h->epoch;
+	v->report->record_count += h->record_count;
+	v->report->last_seq = end_seq - 1;
+	if (v->report->oldest_seq == 0)
+		v->report->oldest_seq = h->first_seq;
+	v->has_end = true;
+	v->end_index = batch->index;
+	v->end_offset = v->summary.used_bytes;
+	v->header_crc = h->header_crc;
+	if (v->visitor->batch == NULL || h->batch_kind != WR_BATCH_DATA || end_seq <= from_seq ||
+	    h->first_seq > to_seq)
+		return 0;
+	return v->visitor->batch(v->visitor->context, h);
+}
+
+/* What was being read was recycled: on with what is there now. False: nothing is. */
+static bool go_on(struct verify *v, uint64_t last_id)
+{
+	v->has_end = false;
+	for (uint32_t i = 0; i < v->scan.segment_count; i++) {
+		const struct wr_scan_segment *s = &v->scan.segments[i];
+		if (s->first_valid && !s->excluded && s->segment_id > last_id) {
+			wr_scan_from_segment(&v->scan, i);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
+{
+	uint32_t tries = 0;
+
+	for (;;) {
+		struct wr_scan_batch batch;
+		uint64_t id = wr_scan_at_id(&v->scan);
+		int r = wr_scan_next(&v->scan, &batch);
+		if (r == 1) {
+			r = visit(v, &batch, from_seq, to_seq);
+			if (r != 0)
+				return r;
+			continue;
+		}
+		if (r == WEIR_E_AGAIN && tries++ < RECYCLED_TRIES_MAX) {
+			v->has_summary = false; /* its index means another file now */
+			if (go_on(v, id))
+				continue;
+			return 0;
+		}
+		if (r == 0)
+			return tell_torn_tail(v);
+		if (r != WEIR_E_CORRUPT)
+			return r;
+		v->has_end = false;
+		r = tell_stop(v);
+		if (r != 0 || !wr_scan_skip(&v->scan))
+			return r;
+	}
+}
+
+/* Files that hold no part of the log. */
+static int tell_spares(struct verify *v)
+{
+	int r = tell_summary(v);
+
+	for (uint32_t i = 0; r == 0 && i < v->scan.segment_count; i++) {
+		const struct wr_scan_segment *s = &v->scan.segments[i];
+		struct wr_segment_summary summary = {.file_bytes = s->file_bytes, .spare = true};
+		if (s->accepted)
+			continue;
+		v->report->spare_count++;
+		name_segment(v, i, summary.file);
+		if (v->visitor->segment != NULL)
+			r = v->visitor->segment(v->visitor->context, &summary);
+		if (r == 0 && s->foreign)
+			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
+				      "this file belongs to another journal, or is a copy");
+		else if (r == 0 && !s->header_valid && !s->header_zero)
+			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
+				      "a spare file has a bad header");
+	}
+	return r;
+}
+
+static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint64_t from_seq,
+		      uint64_t to_seq)
+{
+	struct wr_scan *scan = &v->scan;
+	bool may_have_retired = false;
+	int r = check_checkpoints(v, found);
+
+	if (scan->superblock->clean)
+		scan->durable_seq = wr_max_u64(scan->durable_seq, scan->superblock->clean_last_seq);
+	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
+		may_have_retired |= found[copy].verdict != WR_BLOCK_ZERO;
+	uint32_t oldest = wr_scan_oldest(scan);
+	if (r == 0)
+		r = wr_scan_begin(scan, may_have_retired);
+	if (r == 0 && oldest != WR_SCAN_NONE && scan->at == oldest)
+		r = check_oldest(v, found, oldest);
+	if (r == 0)
+		r = walk(v, from_seq, to_seq);
+	if (r == 0)
+		r = tell_spares(v);
+	v->report->durable_seq = scan->durable_seq;
+	v->report->read_bytes = scan->read_bytes;
+	return r;
+}
+
+int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t from_seq,
+		  uint64_t to_seq, const struct wr_verify_visitor *visitor,
+		  struct wr_verify_report *ret_report, struct weir_problem *reterr_problem)
+{
+	struct verify v = {
+		.storage = storage,
+		.memory = memory,
+		.visitor = visitor,
+		.report = ret_report,
+	};
+	struct wr_checkpoint_found found[WR_CHECKPOINT_COPIES];
+
+	memset(ret_report, 0, sizeof *ret_report);
+	int r = read_superblock(&v, reterr_problem);
+	if (r != 0)
+		return r;
+	r = wr_scan_open(&v.scan, storage, memory, &ret_report->superblock, 0, true);
+	if (r == 0) {
+		r = wr_checkpoints_read(storage, &ret_report->superblock, 0, v.scan.probe, found);
+		if (r == 0) {
+			r = verify_log(&v, found, from_seq, to_seq);
+			wr_checkpoints_close(storage, found);
+		}
+		wr_scan_close(&v.scan, false);
+	}
+	if (r == WEIR_E_FORMAT)
+		return fail(reterr_problem, r, "segments",
+			    "written by a newer weir, or with a feature that this one does not "
+			    "know");
+	if (r < 0 && r != WEIR_E_CORRUPT)
+		return fail(reterr_problem, r, "journal", "the directory cannot be read");
+	return r;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looking at a journal from outside, read-only, also while its owner runs (L36): walks every batch
+ * of every retained segment in log order and tells a visitor what stands where. It does not stop at
+ * the first damage. Blocking; for the CLI and the tests.
+ */
+#ifndef WR_JOURNAL_VERIFY_H
+#define WR_JOURNAL_VERIFY_H
+
+#include "core/journal/format.h"
+#include "core/port/memory.h"
+#include "core/port/storage.h"
+
+#include <weir/error.h>
+
+enum wr_damage_kind {
+	WR_DAMAGE_SUPERBLOCK_COPY, /* one copy is bad, another is good: harmless, reported */
+	WR_DAMAGE_CHECKPOINT,      /* one checkpoint is bad: harmless, reported */
+	WR_DAMAGE_SEGMENT_HEADER,  /* bad, and the chain proves which segment it was */
+	WR_DAMAGE_BATCH,           /* below the durable sequence: corruption */
+	WR_DAMAGE_MISSING_SEGMENT, /* corruption */
+	WR_DAMAGE_TORN_TAIL,       /* never acknowledged: reported, no fault */
+	WR_DAMAGE_SPARE,           /* a file that holds no part of the log has a bad header: harmless */
+};
+
+struct wr_damage {
+	enum wr_damage_kind kind;
+	bool corrupt; /* acknowledged events are not there: exit code 6 */
+	char file[64];
+	uint64_t segment_id;
+	uint64_t offset;
+	uint64_t bytes;
+	uint64_t first_seq; /* the range that is affected; end is exclusive */
+	uint64_t end_seq;
+	char text[160];
+};
+
+struct wr_segment_summary {
+	char file[64];
+	uint64_t segment_id;
+	uint64_t first_seq;
+	uint64_t end_seq;
+	uint64_t first_time_us;
+	uint64_t last_time_us;
+	uint64_t used_bytes;
+	uint64_t file_bytes;
+	uint32_t batch_count;
+	uint32_t epoch; /* of its last batch */
+	bool spare;
+};
+
+struct wr_verify_visitor {
+	/* Each returns non-zero to stop, which wr_verify_run returns. Any may be NULL. */
+	int (*segment)(void *context, const struct wr_segment_summary *summary);
+	int (*damage)(void *context, const struct wr_damage *damage);
+	/* Every valid data batch; `batch` is the whole batch in memory, for this call only. */
+	int (*batch)(void *context, const struct wr_batch_header *batch);
+	void *context;
+};
+
+struct wr_verify_report {
+	struct wr_superblock superblock;
+	uint64_t oldest_seq;
+	uint64_t last_seq;    /* last valid */
+	uint64_t durable_seq; /* highest that a valid header attests */
+	uint64_t record_count;
+	uint64_t segment_count;
+	uint64_t spare_count;
+	uint64_t corrupt_count; /* damages with `corrupt` */
+	uint64_t harmless_count;
+	uint64_t read_bytes;
+};
+
+/*
+ * from_seq/to_seq: batches outside are verified but not shown to `batch`; 0 and UINT64_MAX for all.
+ * 0 also when damage was found (the report counts it); negative when the directory cannot be read
+ * or is no journal.
+ */
+int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t from_seq,
+		  uint64_t to_seq, const struct wr_verify_visitor *visitor,
+		  struct wr_verify_report *ret_report, struct weir_problem *reterr_problem);
+
+#endif

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log/decide.h"
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
+		   const struct wr_tables_limits *limits)
+{
+	int rc = wr_catalog_init(&t->catalog, memory, &limits->catalog);
+	if (rc != 0)
+		return rc;
+	rc = wr_producers_init(&t->producers, memory, limits->named_producers_max);
+	if (rc != 0)
+		goto fail_catalog;
+	rc = wr_settle_init(&t->settle, memory, limits->catalog.rows_max);
+	if (rc != 0)
+		goto fail_producers;
+	return 0;
+
+fail_producers:
+	wr_producers_fini(&t->producers, memory);
+fail_catalog:
+	wr_catalog_fini(&t->catalog, memory);
+	return rc;
+}
+
+void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
+{
+	wr_settle_fini(&t->settle, memory);
+	wr_producers_fini(&t->producers, memory);
+	wr_catalog_fini(&t->catalog, memory);
+}
+
+void wr_tables_reset(struct wr_tables *t)
+{
+	wr_catalog_reset(&t->catalog);
+	wr_producers_reset(&t->producers);
+	wr_settle_reset(&t->settle);
+}
+
+size_t wr_tables_bytes(const struct wr_tables_limits *limits)
+{
+	return wr_catalog_bytes(&limits->catalog) +
+	       limits->named_producers_max * sizeof(struct wr_producer_row) +
+	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
+}
+
+static int decide_event(struct wr_tables *t, struct wr_undo *undo,
+			const struct wr_record_view *view, uint64_t seq, struct wr_decision *d)
+{
+	if (view->head->topic >= wr_catalog_topic_count(&t->catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	if (!wr_options_valid(view))
+		return -EINVAL;
+	const struct wr_topic *topic = &t->catalog.topics[view->head->topic];
+	struct wr_option option;
+	if (wr_option_find(view, WR_OPTION_PRODUCER, &option)) {
+		struct wr_producer_stamp stamp;
+		if (option.value_bytes != sizeof stamp)
+			return -EINVAL;
+		memcpy(&stamp, option.value, sizeof stamp);
+		int rc = wr_producers_event(&t->producers, undo, &stamp, seq);
+		if (rc != 0)
+			return rc;
+	}
+	/* The counts are part of the run: taken back with it. */
+	uint32_t partition = wr_record_partition(view->head, topic->partitions);
+	struct wr_partition_cells *cell = &t->catalog.cells[topic->first_cell + partition];
+	wr_cell_set(undo, &cell->events, wr_load_relaxed(&cell->events) + 1);
+	wr_cell_set(undo, &cell->bytes, wr_load_relaxed(&cell->bytes) + view->head->bytes);
+	d->tag = topic->tag_base + partition;
+	return 0;
+}
+
+/* The counts of a row's partition, as of now. */
+static struct wr_partition_cells *cells_of(struct wr_tables *t, const struct wr_subscription *s,
+					   uint32_t row)
+{
+	struct wr_catalog *c = &t->catalog;
+	uint32_t topic, partition;
+	wr_catalog_row_partition(c, s, row, &topic, &partition);
+	return &c->cells[c->topics[topic].first_cell + partition];
+}
+
+/*
+ * What is settled from here on is counted from what was appended so far: exact when the position
+ * is at the log's end or at its beginning. For a place between, the group counts what lies between
+ * the position and this record, once (`moved` says that it has to).
+ */
+static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
+			    const struct wr_subscription *s, uint32_t row, uint64_t position,
+			    uint64_t seq)
+{
+	struct wr_settle_row *r = &t->settle.rows[s->row_first + row];
+	struct wr_partition_cells *cell = cells_of(t, s, row);
+	bool all = position <= 1;
+	wr_cell_set(undo, &r->events, all ? 0 : wr_load_relaxed(&cell->events)); /* own */
+	wr_cell_set(undo, &r->bytes, all ? 0 : wr_load_relaxed(&cell->bytes));
+	wr_cell_set(undo, &r->moved, all || position == seq ? 0 : seq);
+}
+
+static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
+			       const struct wr_record_view *view, uint64_t seq,
+			       struct wr_decision *d)
+{
+	int rc = wr_catalog_subscription(&t->catalog, undo, view, seq, &d->id, &d->same);
+	if (rc != 0)
+		return rc;
+	const struct wr_subscription *s = &t->catalog.subscriptions[d->id];
+	wr_settle_start(&t->settle, s->row_first, s->row_count, s->start_seq);
+	for (uint32_t row = 0; row < s->row_count; row++)
+		count_from_here(t, undo, s, row, s->start_seq, seq);
+	d->tag = s->tag;
+	return 0;
+}
+
+/* The subscription of a control record, or NULL. Its row must be one of the subscription's. */
+static const struct wr_subscription *subscription_of(struct wr_tables *t,
+						     const struct wr_record *head)
+{
+	if (head->topic >= wr_catalog_subscription_count(&t->catalog))
+		return NULL;
+	const struct wr_subscription *s = &t->catalog.subscriptions[head->topic];
+	return head->key_hash < s->row_count ? s : NULL;
+}
+
+static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
+			 const struct wr_record_view *view, uint64_t seq, struct wr_decision *d)
+{
+	const struct wr_subscription *s = subscription_of(t, view->head);
+	if (s == NULL)
+		return WEIR_E_UNKNOWN_NAME;
+	d->tag = s->tag;
+	d->id = view->head->key_hash; /* the row: what the asker knows it by */
+	uint32_t row = s->row_first + view->head->key_hash;
+	if (view->head->kind == WR_KIND_PROGRESS) {
+		struct wr_control_progress progress;
+		if (!wr_control_progress_read(view, &progress) || progress.to > seq)
+			return -EINVAL;
+		return wr_settle_progress(&t->settle, undo, row, &progress);
+	}
+	struct wr_control_generation generation;
+	if (!wr_control_generation_read(view, &generation))
+		return -EINVAL;
+	if (generation.position != WR_POSITION_KEEP && generation.position > seq)
+		return WEIR_E_TRUNCATED;
+	int rc = wr_settle_generation(&t->settle, undo, row, &generation);
+	if (rc == 0 && generation.position != WR_POSITION_KEEP)
+		count_from_here(t, undo, s, view->head->key_hash, generation.position, seq);
+	return rc;
+}
+
+static int decide_producer(struct wr_tables *t, struct wr_undo *undo,
+			   const struct wr_record_view *view, struct wr_decision *d)
+{
+	d->tag = WR_TAG_CONTROL;
+	return wr_producers_open(&t->producers, undo, view, &d->id, &d->epoch);
+}
+
+/* Ids and epochs that the writer filled in must come out the same when the log is replayed. */
+static bool replay_agrees(const struct wr_record_view *view, const struct wr_decision *d)
+{
+	switch (view->head->kind) {
+	case WR_KIND_TOPIC:
+	case WR_KIND_SUBSCRIPTION:
+		return view->head->topic == d->id;
+	case WR_KIND_PRODUCER: {
+		struct wr_control_producer producer;
+		return wr_control_producer_read(view, &producer) && view->head->topic == d->id &&
+		       producer.epoch == d->epoch;
+	}
+	default:
+		return true;
+	}
+}
+
+int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
+	      uint64_t seq, bool replay, struct wr_decision *ret_decision)
+{
+	int rc;
+	*ret_decision = (struct wr_decision){.tag = WR_TAG_CONTROL};
+	switch (view->head->kind) {
+	case WR_KIND_EVENT:
+		rc = decide_event(t, undo, view, seq, ret_decision);
+		break;
+	case WR_KIND_PROGRESS:
+	case WR_KIND_GENERATION:
+		rc = decide_settle(t, undo, view, seq, ret_decision);
+		break;
+	case WR_KIND_TOPIC:
+		rc = wr_catalog_topic(&t->catalog, undo, view, &ret_decision->id,
+				      &ret_decision->same);
+		break;
+	case WR_KIND_SUBSCRIPTION:
+		rc = decide_subscription(t, undo, view, seq, ret_decision);
+		break;
+	case WR_KIND_PRODUCER:
+		rc = decide_producer(t, undo, view, ret_decision);
+		break;
+	case WR_KIND_EPOCH_START:
+		/* Written by the writer itself; it changes no table. */
+		rc = 0;
+		break;
+	default:
+		rc = -EINVAL;
+	}
+	if (!replay)
+		return rc;
+	return rc == 0 && replay_agrees(view, ret_decision) ? 0 : WEIR_E_CORRUPT;
+}
+
+size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
+{
+	return wr_catalog_save_bytes_max(&limits->catalog) +
+	       wr_producers_save_bytes_max(limits->named_producers_max) +
+	       wr_settle_save_bytes_max(limits->catalog.rows_max);
+}
+
+void wr_tables_save(struct wr_tables *t, struct wr_sink *sink)
+{
+	wr_catalog_save(&t->catalog, sink);
+	wr_producers_save(&t->producers, sink);
+	wr_settle_save(&t->settle, sink);
+}
+
+int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
+		   const uint8_t *bytes, uint32_t length_bytes)
+{
+	(void)part;
+	switch (module) {
+	case WR_SECTION_CATALOG:
+		return wr_catalog_load(&t->catalog, version, bytes, length_bytes);
+	case WR_SECTION_PRODUCERS:
+		return wr_producers_load(&t->producers, version, bytes, length_bytes);
+	case WR_SECTION_SETTLE:
+		return wr_settle_load(&t->settle, version, bytes, length_bytes);
+	default:
+		return WEIR_E_FORMAT;
+	}
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer's tables, and the one place where it is decided what may be appended.
+ *
+ * The tables are a pure function of the records in log order (L15): the writer decides a candidate
+ * and takes it in with the same function that recovery replays the log with. A record that is in
+ * the log but would be refused on replay means that the log is not this log: WEIR_E_CORRUPT.
+ */
+#ifndef WR_LOG_DECIDE_H
+#define WR_LOG_DECIDE_H
+
+#include "core/log/catalog.h"
+#include "core/log/producers.h"
+#include "core/log/settle.h"
+
+struct wr_tables {
+	struct wr_catalog catalog;
+	struct wr_producers producers;
+	struct wr_settle settle;
+};
+
+struct wr_tables_limits {
+	struct wr_catalog_limits catalog;
+	uint32_t named_producers_max;
+};
+
+/* What the writer fills into a record that it accepts, and answers. */
+struct wr_decision {
+	uint32_t id;    /* topic, subscription or producer: given, or found with WEIR_E_EXISTS */
+	uint32_t epoch; /* PRODUCER */
+	bool same;      /* with WEIR_E_EXISTS: what is there is what was asked for */
+	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */
+};
+
+int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
+		   const struct wr_tables_limits *limits);
+void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory);
+void wr_tables_reset(struct wr_tables *t);
+size_t wr_tables_bytes(const struct wr_tables_limits *limits);
+
+/*
+ * Decides one record that would get `seq`, and takes it in if it is accepted. `replay`: the record
+ * stands in the log; ids and epochs in it must come out the same.
+ * 0, or why it is refused: -EINVAL, WEIR_E_UNKNOWN_NAME, _EXISTS, _FULL, _FENCED, _OUT_OF_SEQUENCE.
+ */
+int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
+	      uint64_t seq, bool replay, struct wr_decision *ret_decision);
+
+/* Counts an accepted event: what the writer's fast path and wr_decide share. Returns its tag. */
+static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct wr_topic *topic,
+					     const struct wr_record *r)
+{
+	uint32_t partition = wr_record_partition(r, topic->partitions);
+	struct wr_partition_cells *cell = &t->catalog.cells[topic->first_cell + partition];
+	wr_store_relaxed(&cell->events, wr_load_relaxed(&cell->events) + 1);
+	wr_store_relaxed(&cell->bytes, wr_load_relaxed(&cell->bytes) + r->bytes);
+	return topic->tag_base + partition;
+}
+
+/* The body of a checkpoint. */
+size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits);
+void wr_tables_save(struct wr_tables *t, struct wr_sink *sink);
+/* One section of it; sections of unknown modules are refused: WEIR_E_FORMAT. */
+int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
+		   const uint8_t *bytes, uint32_t length_bytes);
+
+#endif

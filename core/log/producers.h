@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Named producers: one question, "is this the event that comes next from this producer?" (L10).
+ *
+ * A name gets its id by a record; each opening of the name raises its epoch, which fences the
+ * holder before. Events carry {id, epoch, sequence}; sequences are dense from 1 over all epochs. A
+ * refusal leaves the expected one where it is, so that all later ones are refused too, until it
+ * is sent again.
+ *
+ * One writer; other threads read the cells of a row whose id is below the count (B1 as in
+ * catalog.h).
+ */
+#ifndef WR_LOG_PRODUCERS_H
+#define WR_LOG_PRODUCERS_H
+
+#include "core/log/undo.h"
+#include "core/port/memory.h"
+#include "core/record/control.h"
+#include "core/record/section.h"
+
+struct wr_producer_row {
+	wr_atomic_u64 epoch;
+	wr_atomic_u64 last_producer_seq; /* accepted last; 0: none */
+	wr_atomic_u64 last_seq;          /* where that stands in the log */
+	uint32_t name_bytes;
+	char name[WR_NAME_BYTES_MAX + 1];
+};
+
+struct wr_producers {
+	struct wr_producer_row *rows;
+	wr_atomic_u64 count; /* B1 */
+	uint32_t rows_max;
+};
+
+/* The option that events of named producers carry. */
+struct wr_producer_stamp {
+	uint32_t id;
+	uint32_t epoch;
+	uint64_t sequence;
+};
+_Static_assert(sizeof(struct wr_producer_stamp) == WR_OPTION_PRODUCER_BYTES, "packed");
+
+int wr_producers_init(struct wr_producers *p, struct wr_memory *memory, uint32_t rows_max);
+void wr_producers_fini(struct wr_producers *p, struct wr_memory *memory);
+void wr_producers_reset(struct wr_producers *p);
+
+/* A PRODUCER record: finds or adds the name, raises its epoch. 0, WEIR_E_FULL, -EINVAL. */
+int wr_producers_open(struct wr_producers *p, struct wr_undo *undo,
+		      const struct wr_record_view *view, uint32_t *ret_id, uint32_t *ret_epoch);
+/* An event with a stamp: 0, WEIR_E_FENCED, WEIR_E_OUT_OF_SEQUENCE, WEIR_E_UNKNOWN_NAME. */
+int wr_producers_event(struct wr_producers *p, struct wr_undo *undo,
+		       const struct wr_producer_stamp *stamp, uint64_t seq);
+
+size_t wr_producers_save_bytes_max(uint32_t rows_max);
+void wr_producers_save(struct wr_producers *p, struct wr_sink *sink);
+int wr_producers_load(struct wr_producers *p, uint32_t version, const uint8_t *bytes,
+		      uint32_t length_bytes);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log/settle.h"
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/base/bits.h"
+
+#define SETTLE_VERSION 1u
+#define ROW_BYTES 40u
+
+int wr_settle_init(struct wr_settle *s, struct wr_memory *memory, uint32_t rows_max)
+{
+	s->rows_max = rows_max;
+	s->rows = memory->ops->alloc(memory, rows_max * sizeof *s->rows, 64);
+	if (s->rows == NULL)
+		return -ENOMEM;
+	wr_settle_reset(s);
+	return 0;
+}
+
+void wr_settle_fini(struct wr_settle *s, struct wr_memory *memory)
+{
+	if (s->rows != NULL)
+		memory->ops->free(memory, s->rows, s->rows_max * sizeof *s->rows);
+	s->rows = NULL;
+}
+
+void wr_settle_reset(struct wr_settle *s)
+{
+	s->rows_used = 0;
+}
+
+void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count,
+		     uint64_t start_seq)
+{
+	WR_ASSERT(row_count <= s->rows_max && row_first <= s->rows_max - row_count);
+	for (uint32_t i = row_first; i < row_first + row_count; i++) {
+		struct wr_settle_row *row = &s->rows[i];
+		wr_store_relaxed(&row->position, start_seq);
+		wr_store_relaxed(&row->generation, 0u);
+		wr_store_relaxed(&row->events, 0u);
+		wr_store_relaxed(&row->bytes, 0u);
+		wr_store_relaxed(&row->moved, 0u);
+	}
+	if (row_first + row_count > s->rows_used)
+		s->rows_used = row_first + row_count;
+}
+
+int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
+		       const struct wr_control_progress *progress)
+{
+	if (row >= s->rows_used)
+		return -EINVAL;
+	struct wr_settle_row *r = &s->rows[row];
+	if (progress->generation != wr_load_relaxed(&r->generation)) /* own */
+		return WEIR_E_FENCED;
+	if (progress->from != wr_load_relaxed(&r->position)) /* own */
+		return WEIR_E_OUT_OF_SEQUENCE;
+	wr_cell_set(undo, &r->position, progress->to);
+	wr_cell_set(undo, &r->events, wr_load_relaxed(&r->events) + progress->events);
+	wr_cell_set(undo, &r->bytes, wr_load_relaxed(&r->bytes) + progress->bytes);
+	return 0;
+}
+
+int wr_settle_generation(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
+			 const struct wr_control_generation *generation)
+{
+	if (row >= s->rows_used)
+		return -EINVAL;
+	struct wr_settle_row *r = &s->rows[row];
+	if (generation->generation != wr_load_relaxed(&r->generation) + 1) /* own */
+		return WEIR_E_FENCED;
+	wr_cell_set(undo, &r->generation, generation->generation);
+	if (generation->position != WR_POSITION_KEEP)
+		wr_cell_set(undo, &r->position, generation->position);
+	return 0;
+}
+
+uint64_t wr_settle_needed_seq(const struct wr_settle *s)
+{
+	uint64_t needed = UINT64_MAX;
+	for (uint32_t i = 0; i < s->rows_used; i++)
+		needed = wr_min_u64(needed, wr_load_relaxed(&s->rows[i].position)); /* own */
+	return needed;
+}
+
+size_t wr_settle_save_bytes_max(uint32_t rows_max)
+{
+	return 64 + (size_t)rows_max * ROW_BYTES;
+}
+
+void wr_settle_save(struct wr_settle *s, struct wr_sink *sink)
+{
+	size_t place = wr_section_begin(sink, WR_SECTION_SETTLE, SETTLE_VERSION, 0);
+	wr_sink_u32(sink, s->rows_used);
+	for (uint32_t i = 0; i < s->rows_used; i++) {
+		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].position)); /* own, all five */
+		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].generation));
+		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].events));
+		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].bytes));
+		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].moved));
+	}
+	wr_section_end(sink, place);
+}
+
+int wr_settle_load(struct wr_settle *s, uint32_t version, const uint8_t *bytes,
+		   uint32_t length_bytes)
+{
+	if (version != SETTLE_VERSION)
+		return WEIR_E_FORMAT;
+	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
+	uint32_t rows = wr_take_u32(&in);
+	if (rows > s->rows_max)
+		return WEIR_E_FULL;
+	if (in.left_bytes != (size_t)rows * ROW_BYTES)
+		return WEIR_E_CORRUPT;
+	for (uint32_t i = 0; i < rows; i++) {
+		wr_store_relaxed(&s->rows[i].position, wr_take_u64(&in));
+		wr_store_relaxed(&s->rows[i].generation, wr_take_u64(&in));
+		wr_store_relaxed(&s->rows[i].events, wr_take_u64(&in));
+		wr_store_relaxed(&s->rows[i].bytes, wr_take_u64(&in));
+		wr_store_relaxed(&s->rows[i].moved, wr_take_u64(&in));
+	}
+	s->rows_used = rows;
+	return in.failed ? WEIR_E_CORRUPT : 0;
+}

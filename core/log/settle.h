@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is settled: for each row (a partition of a subscription) the next sequence, under which
+ * generation, and how many events and bytes were settled so far: the other side of lag (L19, L20).
+ *
+ * Progress is accepted only from the position that is there, under the generation that is in
+ * force. A generation record raises the generation, and may move the position (a seek).
+ *
+ * One writer; other threads read cells of rows below the row count of the catalog (relaxed: a
+ * report may be a moment old).
+ */
+#ifndef WR_LOG_SETTLE_H
+#define WR_LOG_SETTLE_H
+
+#include "core/log/undo.h"
+#include "core/port/memory.h"
+#include "core/record/control.h"
+#include "core/record/section.h"
+
+struct wr_settle_row {
+	wr_atomic_u64 position;
+	wr_atomic_u64 generation; /* 0: never assigned */
+	/*
+	 * Settled so far, in the measure of what was ever appended to the partition: lag is the
+	 * difference. After a seek they begin anew at what was appended by then, and `moved` is the
+	 * sequence of the record that did it: what lies between the position and it is counted by
+	 * the group, once.
+	 */
+	wr_atomic_u64 events;
+	wr_atomic_u64 bytes;
+	wr_atomic_u64 moved;
+};
+
+struct wr_settle {
+	struct wr_settle_row *rows;
+	uint32_t rows_max;
+	uint32_t rows_used; /* rows of all subscriptions: set by start, and by load */
+};
+
+int wr_settle_init(struct wr_settle *s, struct wr_memory *memory, uint32_t rows_max);
+void wr_settle_fini(struct wr_settle *s, struct wr_memory *memory);
+void wr_settle_reset(struct wr_settle *s);
+
+/* A new subscription's rows: all at start_seq, nothing settled. */
+void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count,
+		     uint64_t start_seq);
+
+/* 0, WEIR_E_FENCED (generation), WEIR_E_OUT_OF_SEQUENCE (position), -EINVAL (no such row). */
+int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
+		       const struct wr_control_progress *progress);
+/* 0, WEIR_E_FENCED (not the next generation), -EINVAL. */
+int wr_settle_generation(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
+			 const struct wr_control_generation *generation);
+
+/* The lowest position of all rows in use; UINT64_MAX when there are none: the retention gate. */
+uint64_t wr_settle_needed_seq(const struct wr_settle *s);
+
+size_t wr_settle_save_bytes_max(uint32_t rows_max);
+void wr_settle_save(struct wr_settle *s, struct wr_sink *sink);
+int wr_settle_load(struct wr_settle *s, uint32_t version, const uint8_t *bytes,
+		   uint32_t length_bytes);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The undo list of a run: every record of a run is decided with the effects of those before it in
+ * force; when one is refused, all of them are taken back (L7). The writer's tables are made of
+ * 64-bit cells, so that one kind of entry is enough. Cells are atomics because other threads read
+ * some of them; there is one writer, and stores are relaxed: what orders them is the gate.
+ */
+#ifndef WR_LOG_UNDO_H
+#define WR_LOG_UNDO_H
+
+#include <stddef.h>
+
+#include "core/base/assert.h"
+#include "core/base/atomic.h"
+
+struct wr_undo_entry {
+	wr_atomic_u64 *cell;
+	uint64_t before;
+};
+
+struct wr_undo {
+	struct wr_undo_entry *entries; /* NULL: nothing is kept (single records, replay) */
+	uint32_t count;
+	uint32_t capacity;
+};
+
+static inline void wr_cell_set(struct wr_undo *undo, wr_atomic_u64 *cell, uint64_t value)
+{
+	if (undo->entries != NULL) {
+		WR_ASSERT(undo->count < undo->capacity);
+		undo->entries[undo->count++] = (struct wr_undo_entry){
+			.cell = cell,
+			.before = wr_load_relaxed(cell),
+		};
+	}
+	wr_store_relaxed(cell, value);
+}
+
+static inline void wr_undo_all(struct wr_undo *undo)
+{
+	while (undo->count > 0) {
+		undo->count--;
+		wr_store_relaxed(undo->entries[undo->count].cell,
+				 undo->entries[undo->count].before);
+	}
+}
+
+#endif

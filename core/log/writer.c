@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log/writer.h"
+
+#include <errno.h>
+
+#define ROUND_BYTES (1024u * 1024)
+#define SETTLE_QUANTUM_BYTES (64u * 1024)
+#define DATA_QUANTUM_BYTES (256u * 1024)
+
+int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chunks *chunks,
+		   struct wr_tables *tables, struct wr_lane *lanes, uint32_t lane_count,
+		   struct wr_journal_link *link, struct wr_clock *clock,
+		   const struct wr_writer_options *options)
+{
+	*w = (struct wr_writer){
+		.chunks = chunks,
+		.tables = tables,
+		.lanes = lanes,
+		.lane_count = lane_count,
+		.link = link,
+		.options = *options,
+		.next_seq = options->next_seq,
+		.chain = options->chain,
+		.checkpoint_bytes_since = options->checkpoint_bytes_ago,
+		.first_record_done = options->first_record_bytes == 0,
+	};
+	/* Each record of a run changes at most four cells. */
+	w->undo.capacity = options->run_records_max * 4;
+	w->undo.entries =
+		memory->ops->alloc(memory, w->undo.capacity * sizeof *w->undo.entries, 64);
+	w->taken = memory->ops->alloc(memory, lane_count * sizeof *w->taken, 64);
+	if (w->undo.entries == NULL || w->taken == NULL) {
+		wr_writer_fini(w, memory);
+		return -ENOMEM;
+	}
+	wr_append_clock_init(&w->clock, clock, options->last_time_us);
+	w->active_ns = w->clock.boot_seen_ns;
+	w->now_us = w->clock.now_us;
+	wr_store_relaxed(&w->visible_seq, w->next_seq - 1);
+	return 0;
+}
+
+void wr_writer_fini(struct wr_writer *w, struct wr_memory *memory)
+{
+	if (w->undo.entries != NULL)
+		memory->ops->free(memory, w->undo.entries,
+				  w->undo.capacity * sizeof *w->undo.entries);
+	w->undo.entries = NULL;
+	if (w->taken != NULL)
+		memory->ops->free(memory, w->taken, w->lane_count * sizeof *w->taken);
+	w->taken = NULL;
+}
+
+/*
+ * The owner is gone: free the lane once everything of it is decided, and no commit on its way
+ * carries a mark for it any more. False: not yet.
+ */
+static bool free_closed_lane(struct wr_writer *w, struct wr_lane *lane)
+{
+	bool settled = w->link == NULL || wr_load_acquire(&w->link->failed) != 0 || /* D1 */
+		       (lane->marked == lane->ordered_own && lane->mark_commit <= w->commits_done);
+	if (settled)
+		wr_store_release(&lane->state, (uint32_t)WR_LANE_FREE); /* S1 */
+	return settled;
+}
+
+/* Finds the lanes that are somebody's, reads their tails once. Bytes that wait in them. */
+static uint64_t look_at_lanes(struct wr_writer *w)
+{
+	uint64_t waiting = 0;
+	w->taken_count = 0;
+	for (uint32_t i = 0; i < w->lane_count; i++) {
+		struct wr_lane *lane = &w->lanes[i];
+		uint32_t state = wr_load_acquire(&lane->state); /* S1 */
+		if (state == WR_LANE_FREE)
+			continue;
+		uint64_t bytes = 0;
+		if (state == WR_LANE_POISONED)
+			lane->tail_round = lane->head_own;
+		else
+			bytes = wr_lane_peek_tail(lane);
+		if (bytes == 0 && state == WR_LANE_CLOSING && free_closed_lane(w, lane))
+			continue;
+		waiting += bytes;
+		w->taken[w->taken_count++] = i;
+	}
+	return waiting;
+}
+
+static void publish_visible(struct wr_writer *w)
+{
+	if (wr_load_relaxed(&w->visible_seq) == w->next_seq - 1) /* own */
+		return;
+	wr_publish_u64(&w->visible_seq, w->next_seq - 1); /* G1 */
+}
+
+/* One lane's turn. False when there is no room for its kind in this round. */
+static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max, uint64_t *taken)
+{
+	if (lane->head_own == lane->tail_round)
+		return true;
+	bool blocked;
+	uint64_t ordered = lane->ordered_own;
+	uint64_t bytes = wr_writer_take(w, lane, bytes_max, &blocked);
+	if (lane->ordered_own != ordered) {
+		/* The gate first: who learns that a ticket is ordered finds it visible. */
+		publish_visible(w);
+		wr_lane_publish_taken(lane);
+	}
+	*taken += bytes;
+	return !blocked;
+}
+
+static uint64_t serve_settles(struct wr_writer *w)
+{
+	uint64_t taken = 0;
+	for (uint32_t i = 0; i < w->taken_count; i++) {
+		struct wr_lane *lane = &w->lanes[w->taken[i]];
+		if (lane->kind == WR_LANE_SETTLE && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken))
+			break;
+	}
+	return taken;
+}
+
+static uint64_t serve_data(struct wr_writer *w, uint64_t bytes_max)
+{
+	uint64_t taken = 0;
+	w->turn++;
+	for (uint32_t k = 0; k < w->taken_count && taken < bytes_max; k++) {
+		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + k) % w->taken_count]];
+		if (lane->kind != WR_LANE_DATA || lane->head_own == lane->tail_round)
+			continue;
+		if (!serve(w, lane, DATA_QUANTUM_BYTES, &taken)) {
+			wr_store_relaxed(&w->stats.held_rounds,
+					 wr_load_relaxed(&w->stats.held_rounds) + 1); /* own */
+			break;
+		}
+	}
+	return taken;
+}
+
+/* The record that opens the epoch, before anything else of it. */
+static bool open_epoch(struct wr_writer *w)
+{
+	uint32_t stride = wr_record_stride(w->options.first_record_bytes);
+	if (!wr_writer_make_room(w, stride, true))
+		return false;
+	wr_writer_append_own(w, w->options.first_record, w->options.first_record_bytes);
+	w->first_record_done = true;
+	publish_visible(w);
+	return true;
+}
+
+int wr_writer_step(void *writer, uint32_t budget)
+{
+	struct wr_writer *w = writer;
+	if (w->link != NULL) {
+		if (wr_load_acquire(&w->link->failed) != 0) { /* D1 */
+			(void)look_at_lanes(w);
+			return 0;
+		}
+		uint64_t done = wr_load_acquire(&w->link->commits_done); /* D1 */
+		if (done != w->commits_done)
+			w->active_ns = w->clock.boot_seen_ns;
+		w->commits_done = done;
+	}
+	uint64_t first_seq = w->next_seq;
+	uint64_t taken = 0;
+	w->now_us = wr_append_clock_now_us(&w->clock);
+	if (!w->first_record_done && !open_epoch(w))
+		return 0;
+	if (look_at_lanes(w) > 0) {
+		uint64_t round_bytes = budget != 0 ? budget : ROUND_BYTES;
+		taken = serve_settles(w);
+		/* At least a quarter of the round is left for data (L11). */
+		uint64_t left = taken < round_bytes - round_bytes / 4 ? round_bytes - taken
+								      : round_bytes / 4;
+		taken += serve_data(w, left);
+	}
+	int work = wr_writer_seal_if_due(w);
+	if (w->next_seq != first_seq) {
+		w->active_ns = w->clock.boot_seen_ns;
+		wr_store_relaxed(&w->stats.records, w->next_seq - w->options.next_seq);
+		if (w->moved != NULL)
+			w->moved(w->moved_context);
+	}
+	wr_store_relaxed(&w->stats.rounds, wr_load_relaxed(&w->stats.rounds) + 1); /* own */
+	return work + (int)wr_min_u64(taken, INT32_MAX / 2);
+}
+
+bool wr_writer_is_idle(struct wr_writer *w)
+{
+	if (w->link == NULL)
+		return look_at_lanes(w) == 0;
+	if (wr_load_acquire(&w->link->failed) != 0) /* D1 */
+		return true;
+	return look_at_lanes(w) == 0 && !wr_writer_has_records(w) &&
+	       wr_load_acquire(&w->link->commits_done) == w->commits_pushed; /* D1 */
+}

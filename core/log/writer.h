@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer of a log: the one step that orders it. Each round it stamps the time, reads every
+ * lane's tail, takes what waits there run by run (settles and control first), decides, appends to
+ * the open batch, moves the visible gate, and seals the batch when the medium can take it.
+ *
+ *   writer.c         the round: lanes in their order, gate, answers
+ *   writer_append.c  one run: copy, decide, column, checksum
+ *   writer_batch.c   batches and chunks: open, seal, fill up, evidence, checkpoint, the end
+ *
+ *   G1  visible_seq (release, in wr_publish_u64) pairs with the acquire of every reader: bytes,
+ *       columns and batch marks of all records up to it are complete.
+ *
+ * It does no I/O, waits for nobody, allocates nothing. It stops taking data when a chunk cannot be
+ * had (undurable backlog, a `block` subscription, no extent), and goes on taking settles and
+ * control, for which chunks and extents are kept back (L11, L24, L31).
+ */
+#ifndef WR_LOG_WRITER_H
+#define WR_LOG_WRITER_H
+
+#include "core/log/append_clock.h"
+#include "core/log/chunk.h"
+#include "core/log/decide.h"
+#include "core/log/lane.h"
+#include "core/record/batch.h"
+
+/* Chunks that data leaves free, so that settles and control always find one. */
+#define WR_CONTROL_CHUNKS 2u
+
+/* A subscription that holds producers back: nothing at or above `seq` may leave memory. */
+struct wr_hold {
+	WR_LINE_ALIGNED wr_atomic_u64
+		seq; /* H1: released by the group; UINT64_MAX: holds nothing */
+};
+
+struct wr_writer_options {
+	uint8_t uuid[WR_UUID_BYTES];
+	uint32_t log_id;
+	uint32_t epoch;
+	uint64_t next_seq;
+	uint32_t chain;
+	uint64_t last_time_us;
+	uint32_t run_bytes_max;
+	uint32_t run_records_max;
+	uint32_t undurable_chunks_max;
+	uint32_t batches_in_flight_max;
+	uint64_t evidence_delay_ns;
+	uint64_t checkpoint_bytes; /* log bytes between checkpoints */
+	uint64_t checkpoint_bytes_ago;
+	bool seal_before_ack;
+	/* The record that opens this epoch, appended first; 0 bytes: none. */
+	const void *first_record;
+	uint32_t first_record_bytes;
+};
+
+struct wr_writer_stats {
+	wr_atomic_u64 rounds;
+	wr_atomic_u64 records;
+	wr_atomic_u64 refused;
+	wr_atomic_u64 poisoned;
+	wr_atomic_u64 held_rounds; /* in which data was held back */
+	wr_atomic_u64 commits;     /* batches sealed */
+};
+
+struct wr_writer {
+	WR_LINE_ALIGNED wr_atomic_u64 visible_seq; /* G1 */
+
+	WR_LINE_ALIGNED struct wr_chunks *chunks;
+	struct wr_tables *tables;
+	struct wr_lane *lanes;
+	uint32_t lane_count;
+	uint32_t *taken; /* lanes that are somebody's, as seen this round: the others are not
+	                         looked at, since who opens one sets it up without us */
+	uint32_t taken_count;
+	struct wr_journal_link *link; /* NULL: memory only */
+	struct wr_hold *holds;
+	uint32_t hold_count;
+	struct wr_writer_options options;
+	struct wr_append_clock clock;
+	/* Called after the gate moved in a round. */
+	void (*moved)(void *context);
+	void *moved_context;
+
+	/* The log's end. */
+	uint64_t next_seq;
+	uint32_t chain;
+	uint64_t now_us;
+	struct wr_chunk *chunk;
+	bool batch_open;
+	uint32_t batch_place;
+	uint32_t batch_first_index;
+	uint64_t batch_first_seq;
+	uint64_t batch_time_us;
+	uint32_t batch_crc;
+	uint32_t seed; /* of the chunk's segment */
+
+	/* Towards the journal. */
+	uint64_t commits_pushed;
+	uint64_t commits_done; /* as seen this round */
+	uint64_t commits_done_at_seal;
+	uint64_t attested_seq; /* durable_seq of the last sealed header */
+	uint64_t active_ns;    /* boot time of the last append or completion */
+	uint64_t checkpoint_bytes_since;
+	uint64_t durable_ordinal; /* chunks below are durable */
+	/* The last sealed batch: where it stands, and where the next would. */
+	uint64_t last_segment_id;
+	uint64_t last_offset;
+	uint64_t last_end_offset;
+
+	uint32_t turn; /* the data lane that begins the next round */
+	bool first_record_done;
+	struct wr_undo undo;
+	struct wr_writer_stats stats;
+};
+
+int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chunks *chunks,
+		   struct wr_tables *tables, struct wr_lane *lanes, uint32_t lane_count,
+		   struct wr_journal_link *link, struct wr_clock *clock,
+		   const struct wr_writer_options *options);
+void wr_writer_fini(struct wr_writer *w, struct wr_memory *memory);
+
+/* The step: budget is in bytes (0: a default). Returns work done. */
+int wr_writer_step(void *writer, uint32_t budget);
+/* Time until evidence is due (L29), UINT64_MAX when none is. */
+uint64_t wr_writer_idle_ns(void *writer);
+/* Whether every lane is drained and everything sealed and done. */
+bool wr_writer_is_idle(struct wr_writer *w);
+
+/*
+ * At a clean close, instead of the step, when no lane holds anything that is to be kept: seals what
+ * is open, attests it, fills the extent up. Returns 1 when that is done, else 0: step the journal
+ * and call again.
+ */
+int wr_writer_finish(struct wr_writer *w);
+
+static inline uint64_t wr_writer_visible_seq(struct wr_writer *w)
+{
+	return wr_load_acquire(&w->visible_seq); /* G1 */
+}
+
+/* ---- between the writer's own files ---- */
+
+static inline bool wr_writer_has_records(const struct wr_writer *w)
+{
+	return w->batch_open && w->chunk->record_count > w->batch_first_index;
+}
+
+/* Room for `bytes` in an open batch; false: not now. `control` may use what is kept back. */
+bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control);
+/* Bytes that may be appended to the open batch. */
+static inline uint32_t wr_writer_room(const struct wr_writer *w)
+{
+	return w->chunks->chunk_bytes - w->chunk->used_bytes;
+}
+/* Takes runs from a lane, up to bytes_max. The bytes taken; *ret_blocked: no room was to be had. */
+uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
+			bool *ret_blocked);
+/* Appends a control record of the writer's own; there must be room. */
+void wr_writer_append_own(struct wr_writer *w, const void *record, uint32_t bytes);
+/* Seals, attests or checkpoints, if it is time. Batches sealed. */
+int wr_writer_seal_if_due(struct wr_writer *w);
+
+#endif

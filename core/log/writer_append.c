@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appending runs. Two ways through, with the same result:
+ *
+ *   take_events  stretches of plain events: copied, walked and checksummed in pieces that stay in
+ *                the first-level cache. Nothing in them can be refused.
+ *   take_run     one run of anything else: copied behind the batch's end, where nobody looks yet,
+ *                decided record by record, and kept or forgotten.
+ *
+ * A lane's bytes are read once, by the copy; all checks are made on the copy (L5). Bytes that
+ * cannot be a record poison their lane and nothing else.
+ */
+#include "core/log/writer.h"
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/base/crc32c.h"
+
+#define PIECE_BYTES 16384u
+#define SLOW_FLAGS (WR_RECORD_DECIDE | WR_RECORD_WANTS_REPLY)
+
+static void poison(struct wr_writer *w, struct wr_lane *lane)
+{
+	wr_store_relaxed(&w->stats.poisoned, wr_load_relaxed(&w->stats.poisoned) + 1); /* own */
+	uint32_t open = WR_LANE_OPEN;
+	(void)wr_cas_acq_rel(&lane->state, &open, (uint32_t)WR_LANE_POISONED); /* S1 */
+	/* What it still holds is not looked at any more; whoever waits for it is told. */
+	lane->tail_round = lane->head_own;
+	wr_park_wake(&lane->parker);
+}
+
+static uint32_t now_delta(const struct wr_writer *w)
+{
+	return (uint32_t)(w->now_us - w->batch_time_us);
+}
+
+static void put_column(struct wr_writer *w, uint32_t place_bytes, uint32_t tag)
+{
+	struct wr_chunk *chunk = w->chunk;
+	chunk->column[chunk->record_count++] =
+		(place_bytes / 8) << w->chunks->tag_bits | (tag & wr_chunks_tag_mask(w->chunks));
+}
+
+/* The walk over a copied piece: what it found. */
+struct walk {
+	uint32_t bytes; /* of whole, plain events */
+	uint32_t records;
+	bool malformed; /* what follows them cannot be a record */
+	bool other;     /* what follows them needs a decision */
+};
+
+static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t piece_bytes)
+{
+	struct walk found = {0};
+	struct wr_tables *tables = w->tables;
+	uint32_t topic_count = wr_catalog_topic_count(&tables->catalog);
+	uint32_t place = w->chunk->used_bytes;
+	uint32_t delta = now_delta(w);
+	uint32_t at = 0;
+
+	while (piece_bytes - at >= WR_RECORD_HEAD_BYTES) {
+		struct wr_record *r = (struct wr_record *)(piece + at);
+		uint32_t bytes = r->bytes;
+		if (WR_UNLIKELY(bytes < WR_RECORD_HEAD_BYTES || bytes > w->options.run_bytes_max)) {
+			found.malformed = true;
+			break;
+		}
+		uint32_t stride = wr_record_stride(bytes);
+		if (stride > piece_bytes - at)
+			break;
+		if (WR_UNLIKELY(r->kind != WR_KIND_EVENT || (r->flags & SLOW_FLAGS) != 0 ||
+				r->topic >= topic_count)) {
+			found.other = true;
+			break;
+		}
+		if (WR_UNLIKELY((uint32_t)r->option_bytes + r->key_bytes >
+				bytes - WR_RECORD_HEAD_BYTES)) {
+			found.malformed = true;
+			break;
+		}
+		r->time_delta_us = delta;
+		uint32_t tag = wr_tables_count_event(tables, &tables->catalog.topics[r->topic], r);
+		put_column(w, place + at, tag);
+		at += stride;
+		found.records++;
+	}
+	found.bytes = at;
+	return found;
+}
+
+/* Readers learn of a batch with its first record: until then it may be taken back. */
+static void register_batch(struct wr_writer *w)
+{
+	struct wr_chunk *chunk = w->chunk;
+	uint32_t count = wr_load_relaxed(&chunk->batch_count); /* own */
+	chunk->batches[count] = (struct wr_chunk_batch){
+		.place_bytes = w->batch_place,
+		.first_index = w->batch_first_index,
+	};
+	wr_store_release(&chunk->batch_count, count + 1); /* C3: pairs with who looks one up */
+}
+
+/* The records stand in their place, with their entries in the column: now they belong to it. */
+static void advance(struct wr_writer *w, uint32_t bytes, uint32_t records)
+{
+	if (records == 0)
+		return;
+	if (w->chunk->used_bytes == w->batch_place + WR_BATCH_HEADER_BYTES)
+		register_batch(w);
+	if (w->link != NULL)
+		w->batch_crc =
+			wr_crc32c(w->batch_crc, w->chunk->writable + w->chunk->used_bytes, bytes);
+	w->chunk->used_bytes += bytes;
+	w->next_seq += records;
+}
+
+/*
+ * Plain events from the lane's head into the open batch. Returns bytes taken; 0 when the first run
+ * is of another kind, needs more room, or is malformed (the lane is poisoned then).
+ */
+static uint32_t take_events(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max)
+{
+	uint32_t taken = 0;
+	while (taken < bytes_max) {
+		uint64_t waiting = lane->tail_round - lane->head_own;
+		uint32_t piece =
+			(uint32_t)wr_min_u64(wr_min_u64(waiting, PIECE_BYTES), wr_writer_room(w));
+		uint8_t *to = w->chunk->writable + w->chunk->used_bytes;
+		memcpy(to, wr_lane_at(lane, lane->head_own), piece);
+		struct walk found = walk_events(w, to, piece);
+		advance(w, found.bytes, found.records);
+		lane->head_own += found.bytes;
+		lane->ordered_own += found.records;
+		taken += found.bytes;
+		if (found.malformed)
+			poison(w, lane);
+		if (found.malformed || found.other || found.bytes == 0)
+			break;
+	}
+	return taken;
+}
+
+/* A run as it stands at a lane's head. */
+struct run {
+	uint32_t lane_bytes;   /* with its head, if it has one */
+	uint32_t record_bytes; /* of its records, with strides */
+	uint32_t record_count;
+	uint32_t head_bytes;
+};
+
+/* Reads the lengths; false: malformed. The lane holds at least one record's head. */
+static bool read_run(const struct wr_writer *w, const struct wr_lane *lane, struct run *ret)
+{
+	uint64_t waiting = lane->tail_round - lane->head_own;
+	struct wr_record head;
+	if (waiting < sizeof head)
+		return false;
+	memcpy(&head, wr_lane_at(lane, lane->head_own), sizeof head);
+	if (head.kind == WR_KIND_RUN) {
+		*ret = (struct run){
+			.record_bytes = head.key_hash,
+			.record_count = head.topic,
+			.head_bytes = sizeof head,
+		};
+	} else {
+		if (head.bytes > w->options.run_bytes_max)
+			return false;
+		*ret = (struct run){.record_bytes = wr_record_stride(head.bytes),
+				    .record_count = 1};
+	}
+	if (ret->record_bytes > w->options.run_bytes_max || ret->record_bytes % 8 != 0 ||
+	    ret->record_count == 0 || ret->record_count > w->options.run_records_max)
+		return false;
+	ret->lane_bytes = ret->head_bytes + ret->record_bytes;
+	return ret->lane_bytes <= waiting;
+}
+
+/* What only the writer knows goes into the record. */
+static void fill_in(struct wr_record_view *view, const struct wr_decision *d, uint64_t seq)
+{
+	struct wr_record *r = (struct wr_record *)(uintptr_t)view->head;
+	uint8_t *payload = (uint8_t *)(uintptr_t)view->payload;
+	switch (r->kind) {
+	case WR_KIND_TOPIC:
+		r->topic = d->id;
+		break;
+	case WR_KIND_SUBSCRIPTION:
+		r->topic = d->id;
+		if (wr_get_u32(payload + offsetof(struct wr_control_subscription, start)) ==
+		    WR_START_NEWEST) {
+			wr_put_u32(payload + offsetof(struct wr_control_subscription, start),
+				   WR_START_AT);
+			wr_put_u64(payload + offsetof(struct wr_control_subscription, start_seq),
+				   seq);
+		}
+		break;
+	case WR_KIND_PRODUCER:
+		r->topic = d->id;
+		wr_put_u32(payload, d->epoch);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Definitions stand alone: other threads see them at once, so that they cannot be taken back. */
+static bool may_be_in_run(const struct wr_record *r)
+{
+	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS;
+}
+
+/* Decides the records of a run in their place behind the batch's end. 0, or the first refusal. */
+static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *run,
+		      struct wr_decision *ret_last)
+{
+	struct wr_undo none = {0};
+	struct wr_undo *undo = run->record_count > 1 ? &w->undo : &none;
+	uint32_t at = 0;
+	uint32_t first_record = w->chunk->record_count;
+	int rc = 0;
+
+	w->undo.count = 0;
+	for (uint32_t i = 0; i < run->record_count && rc == 0; i++) {
+		struct wr_record_view view;
+		uint64_t seq = w->next_seq + i;
+		if (!wr_record_view(records + at, run->record_bytes - at, &view)) {
+			rc = WEIR_E_POISONED;
+			break;
+		}
+		if (run->record_count > 1 && !may_be_in_run(view.head)) {
+			rc = -EINVAL;
+			break;
+		}
+		rc = wr_decide(w->tables, undo, &view, seq, false, ret_last);
+		if (rc != 0)
+			break;
+		fill_in(&view, ret_last, seq);
+		struct wr_record *r = (struct wr_record *)(records + at);
+		r->time_delta_us = now_delta(w);
+		r->flags &= (uint8_t)~WR_RECORD_WANTS_REPLY;
+		put_column(w, w->chunk->used_bytes + at, ret_last->tag);
+		at += wr_record_stride(r->bytes);
+	}
+	if (rc == 0 && at != run->record_bytes)
+		rc = WEIR_E_POISONED;
+	if (rc != 0) {
+		wr_undo_all(&w->undo);
+		w->chunk->record_count = first_record;
+	}
+	return rc;
+}
+
+static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wanted,
+		   const struct wr_decision *d, uint64_t before_seq, bool appended)
+{
+	struct wr_reply reply = {
+		.ticket = lane->ordered_own,
+		.after_seq = before_seq,
+		.code = code,
+		.detail = d->id,
+		.sequence = appended ? before_seq + 1 : 0,
+	};
+	if (code == WEIR_E_EXISTS && d->same)
+		reply.code = 0;
+	if (reply.code != 0)
+		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
+	if (reply.code != 0 || wanted)
+		wr_lane_answer(lane, &reply);
+}
+
+/* One run of any kind. Bytes taken; 0: no room now (*ret_blocked), or the lane was poisoned. */
+static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control, bool *ret_blocked)
+{
+	struct run run;
+	if (!read_run(w, lane, &run)) {
+		poison(w, lane);
+		return 0;
+	}
+	if (!wr_writer_make_room(w, run.record_bytes, control)) {
+		*ret_blocked = true;
+		return 0;
+	}
+	uint8_t *records = w->chunk->writable + w->chunk->used_bytes;
+	memcpy(records, wr_lane_at(lane, lane->head_own + run.head_bytes), run.record_bytes);
+	bool wanted = (((struct wr_record *)records)->flags & WR_RECORD_WANTS_REPLY) != 0;
+	uint64_t before_seq = w->next_seq - 1;
+	struct wr_decision decision = {0};
+	int rc = decide_run(w, records, &run, &decision);
+	if (rc == WEIR_E_POISONED) {
+		poison(w, lane);
+		return 0;
+	}
+	if (rc == 0)
+		advance(w, run.record_bytes, run.record_count);
+	lane->head_own += run.lane_bytes;
+	lane->ordered_own++;
+	answer(w, lane, rc, wanted, &decision, before_seq, rc == 0);
+	return run.lane_bytes;
+}
+
+uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
+			bool *ret_blocked)
+{
+	bool control = lane->kind == WR_LANE_SETTLE;
+	uint32_t taken = 0;
+	*ret_blocked = false;
+	while (taken < bytes_max && lane->head_own < lane->tail_round) {
+		/* The next run's first word: how much room it needs at least. */
+		uint32_t first = wr_get_u32(wr_lane_at(lane, lane->head_own));
+		uint32_t need = first <= w->options.run_bytes_max ? wr_record_stride(first) : 0;
+		if (!wr_writer_make_room(w, need, control)) {
+			*ret_blocked = true;
+			break;
+		}
+		uint32_t bytes = take_events(w, lane, bytes_max - taken);
+		if (bytes == 0 && lane->head_own < lane->tail_round)
+			bytes = take_run(w, lane, control, ret_blocked);
+		if (bytes == 0)
+			break;
+		taken += bytes;
+	}
+	return taken;
+}
+
+void wr_writer_append_own(struct wr_writer *w, const void *record, uint32_t bytes)
+{
+	uint32_t stride = wr_record_stride(bytes);
+	uint8_t *to = w->chunk->writable + w->chunk->used_bytes;
+	memcpy(to, record, bytes);
+	memset(to + bytes, 0, stride - bytes);
+	((struct wr_record *)to)->time_delta_us = now_delta(w);
+	put_column(w, w->chunk->used_bytes, WR_TAG_CONTROL);
+	advance(w, stride, 1);
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Batches and chunks of the writer: when one is opened, sealed, filled up, attested, and when the
+ * tables are captured for a checkpoint.
+ *
+ * When to seal (one-writer.md §3): nothing in flight → at once; something in flight → when the
+ * batch is large, or when a completion has come since the last seal; a full chunk → at once. So a
+ * batch is what gathered while the medium was busy, and nothing waits for a timer.
+ */
+#include "core/log/writer.h"
+
+#include "core/base/crc32c.h"
+
+#define SEAL_BYTES (256u * 1024)
+
+static uint64_t medium_seq(const struct wr_writer *w)
+{
+	return wr_load_acquire(&w->link->medium_seq); /* D1 */
+}
+
+static bool can_commit(struct wr_writer *w)
+{
+	return wr_spsc_room(&w->link->commits_ring) > 0 &&
+	       wr_spsc_room_for(&w->link->marks_ring, w->lane_count) >= w->lane_count;
+}
+
+/* For each lane that had tickets decided since its last mark: up to which. */
+static uint32_t push_marks(struct wr_writer *w)
+{
+	struct wr_journal_link *link = w->link;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < w->taken_count; i++) {
+		struct wr_lane *lane = &w->lanes[w->taken[i]];
+		if (lane->marked == lane->ordered_own)
+			continue;
+		lane->marked = lane->ordered_own;
+		lane->mark_commit = w->commits_pushed + 1;
+		link->marks[wr_spsc_push_index(&link->marks_ring, count++)] =
+			(struct wr_lane_mark){.lane = lane->index, .ticket = lane->ordered_own};
+	}
+	wr_spsc_push(&link->marks_ring, count);
+	return count;
+}
+
+static struct wr_batch_place place_of(const struct wr_writer *w, uint32_t chunk_offset)
+{
+	return (struct wr_batch_place){
+		.uuid = w->options.uuid,
+		.log_id = w->options.log_id,
+		.segment_id = w->chunk->extent.segment_id,
+		.segment_offset = w->chunk->extent.segment_offset + chunk_offset,
+	};
+}
+
+/* The header of `kind` stands at chunk_offset, opened; seals it and hands it to the journal. */
+static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_bytes)
+{
+	struct wr_journal_link *link = w->link;
+	uint8_t *bytes = w->chunk->writable + chunk_offset;
+	const struct wr_batch_header *header = (const struct wr_batch_header *)bytes;
+	struct wr_batch_place place = place_of(w, chunk_offset);
+	bool data = header->batch_kind == WR_BATCH_DATA;
+	struct wr_batch_seal seal = {
+		.place = &place,
+		.seed = w->seed,
+		.body_bytes =
+			data ? w->chunk->used_bytes - chunk_offset - WR_BATCH_HEADER_BYTES : 0,
+		.record_count = data ? w->chunk->record_count - w->batch_first_index : 0,
+		.skip_bytes = skip_bytes,
+		.body_crc_part = data ? w->batch_crc : w->seed,
+		.durable_seq = medium_seq(w),
+		.chain = w->chain,
+	};
+	uint32_t batch_bytes = wr_batch_seal(bytes, &seal, &w->chain);
+	w->attested_seq = seal.durable_seq;
+	w->last_segment_id = place.segment_id;
+	w->last_offset = place.segment_offset;
+	w->last_end_offset = place.segment_offset + batch_bytes + skip_bytes;
+	w->chunk->used_bytes = chunk_offset + batch_bytes;
+
+	link->commits[wr_spsc_push_index(&link->commits_ring, 0)] = (struct wr_commit){
+		.bytes = w->chunk->readable + chunk_offset,
+		.batch_bytes = batch_bytes,
+		.file = w->chunk->extent.file,
+		.segment_id = place.segment_id,
+		.segment_offset = place.segment_offset,
+		.first_seq = data ? w->batch_first_seq : w->next_seq,
+		.end_seq = w->next_seq,
+		.durable_seq = seal.durable_seq,
+		.header_crc = w->chain,
+		.mark_count = push_marks(w),
+	};
+	wr_spsc_push(&link->commits_ring, 1);
+	w->commits_pushed++;
+	w->commits_done_at_seal = w->commits_done;
+	w->chunk->last_commit = w->commits_pushed;
+	w->checkpoint_bytes_since += batch_bytes;
+	wr_store_relaxed(&w->stats.commits, w->commits_pushed);
+}
+
+/* Copies the tables, as they are at the end of the batch just sealed, for the journal to write. */
+static void capture_checkpoint(struct wr_writer *w)
+{
+	struct wr_checkpoint_job *job = &w->link->checkpoint;
+	if (w->options.checkpoint_bytes == 0 ||
+	    w->checkpoint_bytes_since < w->options.checkpoint_bytes)
+		return;
+	if (wr_load_acquire(&job->state) != WR_CHECKPOINT_IDLE) /* K1 */
+		return;
+	struct wr_sink sink = {.bytes = job->buffer, .capacity_bytes = job->buffer_bytes};
+	wr_tables_save(w->tables, &sink);
+	WR_ASSERT(!sink.failed);
+	job->bytes = (uint32_t)sink.used_bytes;
+	job->header_crc = w->chain;
+	job->last_seq = w->next_seq - 1;
+	job->segment_id = w->last_segment_id;
+	job->segment_offset = w->last_offset;
+	job->needed_seq = wr_min_u64(wr_settle_needed_seq(&w->tables->settle), w->next_seq);
+	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED); /* K1 */
+	w->checkpoint_bytes_since = 0;
+}
+
+static void seal_data(struct wr_writer *w)
+{
+	WR_ASSERT(wr_writer_has_records(w));
+	w->batch_open = false;
+	if (w->link == NULL) {
+		w->chunk->used_bytes = (uint32_t)wr_round_up(w->chunk->used_bytes, WR_BLOCK_BYTES);
+		return;
+	}
+	commit(w, w->batch_place, 0);
+	capture_checkpoint(w);
+}
+
+/* A block without records: FILLER or EVIDENCE. */
+static void commit_block(struct wr_writer *w, enum wr_batch_kind kind, uint32_t skip_bytes)
+{
+	uint32_t at = w->chunk->used_bytes;
+	wr_batch_open(w->chunk->writable + at, kind, w->options.log_id, w->options.epoch,
+		      w->next_seq, w->now_us);
+	commit(w, at, skip_bytes);
+}
+
+/* Closes the chunk: a filler for what is left of its extent. The batch is sealed. */
+static bool close_chunk(struct wr_writer *w)
+{
+	uint32_t left = wr_writer_room(w);
+	if (w->link != NULL && left > 0) {
+		if (!can_commit(w))
+			return false;
+		commit_block(w, WR_BATCH_FILLER, left - WR_BLOCK_BYTES);
+	}
+	wr_store_release(&w->chunk->end_seq, w->next_seq); /* C2 */
+	w->chunk = NULL;
+	return true;
+}
+
+/* Chunks from the first that is not wholly durable up to the head. */
+static uint64_t undurable_chunks(struct wr_writer *w)
+{
+	uint64_t head = wr_load_relaxed(&w->chunks->head);         /* own */
+	uint64_t durable = wr_load_acquire(&w->link->durable_seq); /* D1 */
+	while (w->durable_ordinal < head) {
+		struct wr_chunk *chunk = wr_chunks_by_ordinal(w->chunks, w->durable_ordinal);
+		uint64_t end = chunk != NULL ? wr_load_relaxed(&chunk->end_seq) : 1; /* own */
+		if (end == 0 || end > durable + 1)
+			break;
+		w->durable_ordinal++;
+	}
+	return head - w->durable_ordinal;
+}
+
+/* The lowest sequence that a subscription keeps in memory. */
+static uint64_t held_seq(const struct wr_writer *w)
+{
+	uint64_t held = UINT64_MAX;
+	for (uint32_t i = 0; i < w->hold_count; i++)
+		held = wr_min_u64(held, wr_load_acquire(&w->holds[i].seq)); /* H1 */
+	return held;
+}
+
+static bool take_extent(struct wr_writer *w, bool control, struct wr_extent *ret)
+{
+	struct wr_journal_link *link = w->link;
+	if (wr_spsc_ready(&link->extents_ring) == 0)
+		return false;
+	*ret = link->extents[wr_spsc_pop_index(&link->extents_ring, 0)];
+	if (ret->reserve != 0 && !control)
+		return false;
+	return true;
+}
+
+static bool open_chunk(struct wr_writer *w, bool control)
+{
+	struct wr_extent extent = {0};
+	struct wr_chunk_limits limits = {
+		.reusable_seq = w->next_seq,
+		.commits_done = UINT64_MAX,
+	};
+	if (w->link != NULL) {
+		uint32_t extra = control ? WR_CONTROL_CHUNKS : 0;
+		if (undurable_chunks(w) >= w->options.undurable_chunks_max + extra ||
+		    !take_extent(w, control, &extent))
+			return false;
+		limits.reusable_seq = wr_load_acquire(&w->link->durable_seq) + 1; /* D1 */
+		limits.commits_done = w->commits_done;
+	}
+	uint64_t durable = limits.reusable_seq;
+	limits.reusable_seq = wr_min_u64(durable, held_seq(w));
+	struct wr_chunk *chunk =
+		wr_chunks_open(w->chunks, &limits, w->next_seq, control ? 0 : WR_CONTROL_CHUNKS);
+	if (chunk == NULL && control && durable > limits.reusable_seq) {
+		/* A hold yields to settles and control: its holder catches up, or gets a gap. */
+		limits.reusable_seq = durable;
+		chunk = wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
+	}
+	if (chunk == NULL)
+		return false;
+	if (w->link != NULL) {
+		wr_spsc_pop(&w->link->extents_ring, 1);
+		w->seed = wr_batch_seed(w->options.uuid, extent.segment_id);
+	}
+	chunk->extent = extent;
+	w->chunk = chunk;
+	return true;
+}
+
+static void open_batch(struct wr_writer *w)
+{
+	struct wr_chunk *chunk = w->chunk;
+	w->batch_open = true;
+	w->batch_place = chunk->used_bytes;
+	w->batch_first_index = chunk->record_count;
+	w->batch_first_seq = w->next_seq;
+	w->batch_time_us = w->now_us;
+	w->batch_crc = w->seed;
+	wr_batch_open(chunk->writable + chunk->used_bytes, WR_BATCH_DATA, w->options.log_id,
+		      w->options.epoch, w->next_seq, w->now_us);
+	chunk->used_bytes += WR_BATCH_HEADER_BYTES;
+}
+
+/* An open batch without records, because room was made and nothing came: taken back. */
+static void drop_empty_batch(struct wr_writer *w)
+{
+	if (!w->batch_open || wr_writer_has_records(w))
+		return;
+	w->batch_open = false;
+	w->chunk->used_bytes = w->batch_place;
+}
+
+bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control)
+{
+	for (;;) {
+		if (w->batch_open) {
+			bool fits = wr_writer_room(w) >= bytes;
+			if (fits && w->now_us - w->batch_time_us <= UINT32_MAX)
+				return true;
+			if (wr_writer_has_records(w)) {
+				if (w->link != NULL && !can_commit(w))
+					return false;
+				seal_data(w);
+			} else {
+				drop_empty_batch(w);
+			}
+		} else if (w->chunk == NULL) {
+			if (!open_chunk(w, control))
+				return false;
+		} else if (wr_writer_room(w) < WR_BATCH_HEADER_BYTES + bytes) {
+			if (!close_chunk(w))
+				return false;
+		} else {
+			open_batch(w);
+		}
+	}
+}
+
+static bool evidence_is_due(struct wr_writer *w)
+{
+	uint64_t medium = medium_seq(w);
+	if (medium <= w->attested_seq || medium < w->next_seq - 1)
+		return w->options.seal_before_ack && medium > w->attested_seq;
+	return w->options.seal_before_ack ||
+	       w->clock.boot_seen_ns - w->active_ns >= w->options.evidence_delay_ns;
+}
+
+/* A block for FILLER or EVIDENCE at the end of the chunk, in a new one if need be. */
+static bool make_block(struct wr_writer *w)
+{
+	drop_empty_batch(w);
+	if (w->chunk != NULL && wr_writer_room(w) == 0 && !close_chunk(w))
+		return false;
+	return (w->chunk != NULL || open_chunk(w, true)) && can_commit(w);
+}
+
+int wr_writer_seal_if_due(struct wr_writer *w)
+{
+	if (w->link == NULL)
+		return 0;
+	uint64_t in_flight = w->commits_pushed - w->commits_done;
+	if (!wr_writer_has_records(w)) {
+		if (in_flight > 0 || !evidence_is_due(w) || !make_block(w))
+			return 0;
+		commit_block(w, WR_BATCH_EVIDENCE, 0);
+		return 1;
+	}
+	bool large = w->chunk->used_bytes - w->batch_place >= SEAL_BYTES;
+	bool completed = w->commits_done != w->commits_done_at_seal;
+	if (in_flight > 0 &&
+	    (in_flight >= w->options.batches_in_flight_max || !(large || completed)))
+		return 0;
+	if (!can_commit(w))
+		return 0;
+	seal_data(w);
+	return 1;
+}
+
+uint64_t wr_writer_idle_ns(void *writer)
+{
+	struct wr_writer *w = writer;
+	if (w->link == NULL || wr_writer_has_records(w) ||
+	    wr_load_acquire(&w->link->failed) != 0) /* D1 */
+		return UINT64_MAX;
+	if (medium_seq(w) <= w->attested_seq || medium_seq(w) < w->next_seq - 1)
+		return UINT64_MAX;
+	uint64_t idle = w->clock.boot_seen_ns - w->active_ns;
+	return idle < w->options.evidence_delay_ns ? w->options.evidence_delay_ns - idle : 0;
+}
+
+int wr_writer_finish(struct wr_writer *w)
+{
+	if (w->link == NULL || wr_load_acquire(&w->link->failed) != 0) /* D1 */
+		return 1;
+	w->commits_done = wr_load_acquire(&w->link->commits_done); /* D1 */
+	w->now_us = wr_append_clock_now_us(&w->clock);
+	if (wr_writer_has_records(w)) {
+		if (can_commit(w))
+			seal_data(w);
+		return 0;
+	}
+	if (w->commits_done != w->commits_pushed)
+		return 0;
+	if (w->attested_seq < w->next_seq - 1) {
+		if (make_block(w))
+			commit_block(w, WR_BATCH_EVIDENCE, 0);
+		return 0;
+	}
+	drop_empty_batch(w);
+	if (w->chunk == NULL)
+		return 1;
+	(void)close_chunk(w);
+	return 0;
+}

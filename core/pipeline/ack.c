@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Acknowledging: items move a row's `acked` on as far as they are contiguous; what comes out of
+ * order waits as a piece. Flushing turns the difference between `acked` and `flushed` into one
+ * progress record a row, in the member's lane.
+ */
+#include <errno.h>
+
+#include "core/pipeline/pipeline.h"
+
+/* Sequences after which an idle row's progress is moved on, so that it holds nothing back (L20). */
+#define PASS_EVERY (1u << 20)
+
+static void mark_dirty(struct weir_member *m, uint32_t row)
+{
+	if (m->rows[row].dirty)
+		return;
+	m->rows[row].dirty = true;
+	m->dirty[m->dirty_count++] = row;
+}
+
+/* Pieces that now begin at the row's acked position are taken in, until none does. */
+static void join_pieces(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	for (uint32_t i = 0; i < m->piece_count;) {
+		struct wr_ack_piece *piece = &m->pieces[i];
+		if (piece->row != row_index || piece->from != row->acked) {
+			i++;
+			continue;
+		}
+		row->acked = piece->to;
+		row->acked_events += piece->events;
+		row->acked_bytes += piece->bytes;
+		*piece = m->pieces[--m->piece_count];
+		i = 0;
+	}
+}
+
+/* An ack out of order: grows a piece that it touches, or begins one. */
+static int add_piece(struct weir_member *m, uint32_t row_index, const struct weir_item *item,
+		     uint64_t events)
+{
+	struct wr_ack_piece *touched = NULL;
+	for (uint32_t i = 0; i < m->piece_count; i++) {
+		struct wr_ack_piece *piece = &m->pieces[i];
+		if (piece->row != row_index)
+			continue;
+		if (item->from_sequence >= piece->from && item->from_sequence < piece->to)
+			return 0; /* acknowledged before */
+		if (piece->to == item->from_sequence) {
+			piece->to = item->end_sequence;
+			touched = piece;
+			break;
+		}
+		if (piece->from == item->end_sequence) {
+			piece->from = item->from_sequence;
+			touched = piece;
+			break;
+		}
+	}
+	if (touched == NULL) {
+		if (m->piece_count == m->piece_max)
+			return WEIR_E_FULL;
+		touched = &m->pieces[m->piece_count++];
+		*touched = (struct wr_ack_piece){
+			.row = row_index,
+			.from = item->from_sequence,
+			.to = item->end_sequence,
+		};
+	}
+	touched->events += events;
+	touched->bytes += item->record_bytes;
+	return 0;
+}
+
+int weir_ack(struct weir_member *m, const struct weir_item *item)
+{
+	struct weir_pipeline *p = m->pipeline;
+	if (item->topic >= p->options.topics_max)
+		return -EINVAL;
+	uint32_t first = p->subscriptions[m->subscription].row_of_topic[item->topic];
+	if (first == UINT32_MAX ||
+	    item->partition >= p->tables.catalog.topics[item->topic].partitions)
+		return -EINVAL;
+	uint32_t row_index = first + item->partition;
+	struct wr_member_row *row = &m->rows[row_index];
+	if (row->generation != item->generation)
+		return WEIR_E_FENCED;
+	if (item->end_sequence > row->next_from)
+		return -EINVAL; /* never handed out */
+	if (item->end_sequence <= row->acked)
+		return 0; /* acknowledged before */
+	uint64_t events = item->kind == WEIR_ITEM_EVENT ? 1 : 0;
+	if (item->from_sequence != row->acked)
+		return add_piece(m, row_index, item, events);
+	row->acked = item->end_sequence;
+	row->acked_events += events;
+	row->acked_bytes += item->record_bytes;
+	if (WR_UNLIKELY(m->piece_count > 0))
+		join_pieces(m, row_index);
+	mark_dirty(m, row_index);
+	return 0;
+}
+
+int weir_ack_all(struct weir_member *m)
+{
+	for (uint32_t i = 0; i < m->row_count; i++) {
+		struct wr_member_row *row = &m->rows[i];
+		if (row->generation == 0 || row->acked == row->next_from)
+			continue;
+		row->acked = row->next_from;
+		row->acked_events = row->handed_events;
+		row->acked_bytes = row->handed_bytes;
+		mark_dirty(m, i);
+	}
+	m->piece_count = 0;
+	return 0;
+}
+
+static bool flush_row(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof(struct wr_control_progress)));
+	void *to = wr_lane_claim(m->lane, bytes);
+	if (to == NULL)
+		return false;
+	struct wr_control_progress progress = {
+		.generation = row->generation,
+		.from = row->flushed,
+		.to = row->acked,
+		.events = row->acked_events - row->flushed_events,
+		.bytes = row->acked_bytes - row->flushed_bytes,
+	};
+	wr_control_write(to, WR_KIND_PROGRESS, m->subscription, row_index, NULL, 0, &progress,
+			 sizeof progress);
+	(void)wr_lane_append(m->lane, bytes);
+	row->flushed = row->acked;
+	row->flushed_events = row->acked_events;
+	row->flushed_bytes = row->acked_bytes;
+	return true;
+}
+
+/* Rows in which nothing is in hand, far behind what was scanned: moved on. */
+static void pass_idle_rows(struct weir_member *m)
+{
+	for (uint32_t i = 0; i < m->row_count; i++) {
+		struct wr_member_row *row = &m->rows[i];
+		if (row->generation == 0 || row->acked != row->next_from || row->revoked ||
+		    m->scan_seq < row->next_out || m->scan_seq - row->flushed < PASS_EVERY)
+			continue;
+		row->acked = row->next_from = row->next_out = m->scan_seq;
+		mark_dirty(m, i);
+	}
+	m->passed_seq = m->scan_seq;
+}
+
+uint32_t wr_member_flush(struct weir_member *m)
+{
+	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= PASS_EVERY)
+		pass_idle_rows(m);
+	if (m->dirty_count == 0)
+		return 0;
+	uint32_t done = 0;
+	while (done < m->dirty_count) {
+		uint32_t row_index = m->dirty[done];
+		struct wr_member_row *row = &m->rows[row_index];
+		if (row->generation != 0 && row->acked > row->flushed && !flush_row(m, row_index))
+			break;
+		row->dirty = false;
+		done++;
+	}
+	if (done > 0) {
+		wr_lane_publish(m->lane);
+		m->dirty_count -= done;
+		for (uint32_t i = 0; i < m->dirty_count; i++)
+			m->dirty[i] = m->dirty[done + i];
+	}
+	return m->dirty_count;
+}
+
+void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	if (row->generation == 0)
+		return;
+	row->generation = 0;
+	m->owned_count--;
+	for (uint32_t i = 0; i < m->piece_count;) {
+		if (m->pieces[i].row == row_index)
+			m->pieces[i] = m->pieces[--m->piece_count];
+		else
+			i++;
+	}
+}
+
+void wr_member_take_replies(struct weir_member *m)
+{
+	const struct wr_reply *reply;
+	while ((reply = wr_lane_reply_peek(m->lane)) != NULL) {
+		/*
+		 * Refused progress: the row has moved on. An answer to progress of an earlier
+		 * assignment says nothing of the present one.
+		 */
+		if (reply->code != 0) {
+			m->fenced = true;
+			if (reply->detail < m->row_count &&
+			    reply->ticket >= m->rows[reply->detail].first_ticket)
+				wr_member_drop_row(m, reply->detail);
+		}
+		wr_lane_reply_take(m->lane);
+	}
+}
+
+struct commit_wait {
+	struct weir_member *member;
+	enum weir_level level;
+	uint64_t ticket;
+	bool flushed;
+};
+
+static bool commit_done(void *context)
+{
+	struct commit_wait *w = context;
+	struct weir_member *m = w->member;
+	struct weir_pipeline *p = m->pipeline;
+	if (!w->flushed) {
+		wr_member_take_replies(m);
+		if (wr_member_flush(m) > 0)
+			return false;
+		w->flushed = true;
+		w->ticket = m->lane->handed_over;
+	}
+	uint64_t ordered = wr_park_look_u64(&m->lane->ordered); /* A3 */
+	if (ordered < w->ticket)
+		return false;
+	wr_member_take_replies(m);
+	if (w->level <= WEIR_LEVEL_MEMORY || p->journal == NULL)
+		return true;
+	struct wr_lane_durable *lane = &p->link.lanes[m->lane->index];
+	uint64_t reached = w->level == WEIR_LEVEL_WRITTEN ? wr_park_look_u64(&lane->written_ticket)
+							  : wr_park_look_u64(&lane->durable_ticket);
+	return reached >= w->ticket; /* D1 */
+}
+
+int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t timeout_ns)
+{
+	if (level == WEIR_LEVEL_DEFAULT)
+		level = WEIR_LEVEL_DURABLE;
+	struct commit_wait wait = {.member = m, .level = level};
+	m->fenced = false;
+	int rc = commit_done(&wait) ? 0
+				    : wr_pipeline_wait(m->pipeline, &m->lane->parker, commit_done,
+						       &wait, timeout_ns);
+	if (rc != 0)
+		return rc == -ETIMEDOUT && timeout_ns == 0 && !wait.flushed ? WEIR_E_AGAIN : rc;
+	return m->fenced ? WEIR_E_FENCED : 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control calls: topics, subscriptions, names. Each is a record that the writer decides; the caller
+ * waits until it is ordered and, with a journal, durable (L18). They share one lane, one call at a
+ * time.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/pipeline.h"
+
+static bool control_is_free(void *context)
+{
+	struct weir_pipeline *p = context;
+	uint32_t free = 0;
+	return wr_cas_acq_rel(&p->control_held, &free, 1u); /* O1 */
+}
+
+void wr_control_lock(struct weir_pipeline *p)
+{
+	while (!control_is_free(p)) {
+		uint32_t word = wr_park_announce(&p->control_parker);
+		if (control_is_free(p)) {
+			wr_park_cancel(&p->control_parker);
+			return;
+		}
+		wr_park_sleep(&p->control_parker, word, 10000000u);
+	}
+}
+
+void wr_control_unlock(struct weir_pipeline *p)
+{
+	wr_store_seq(&p->control_held, 0u); /* O1: seen by who announced before */
+	wr_park_notify(&p->control_parker);
+}
+
+struct call {
+	struct weir_pipeline *pipeline;
+	const void *record;
+	uint32_t bytes;
+	uint64_t ticket; /* 0: not handed over yet */
+	struct wr_reply reply;
+};
+
+static bool handed_over(void *context)
+{
+	struct call *c = context;
+	struct wr_lane *lane = &c->pipeline->lanes[WR_CONTROL_LANE];
+	void *to = wr_lane_claim(lane, wr_record_stride(c->bytes));
+	if (to == NULL)
+		return false;
+	memcpy(to, c->record, wr_record_stride(c->bytes));
+	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	c->ticket = wr_lane_append(lane, wr_record_stride(c->bytes));
+	wr_lane_publish(lane);
+	return true;
+}
+
+static bool answered(void *context)
+{
+	struct call *c = context;
+	struct wr_lane *lane = &c->pipeline->lanes[WR_CONTROL_LANE];
+	if (wr_park_look_u64(&lane->ordered) < c->ticket) /* A3 */
+		return false;
+	const struct wr_reply *reply;
+	/* An answer that an earlier caller did not wait for is passed over. */
+	while ((reply = wr_lane_reply_peek(lane)) != NULL && reply->ticket <= c->ticket) {
+		c->reply = *reply;
+		wr_lane_reply_take(lane);
+	}
+	return true;
+}
+
+/* Everything that the answer depends on is durable (L9). */
+static bool may_be_told(void *context)
+{
+	struct call *c = context;
+	uint64_t needs = wr_max_u64(c->reply.sequence, c->reply.after_seq);
+	return c->pipeline->journal == NULL ||
+	       wr_park_look_u64(&c->pipeline->link.durable_seq) >= needs; /* D1 */
+}
+
+int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
+		    struct wr_reply *ret_reply)
+{
+	struct call call = {.pipeline = p, .record = record, .bytes = bytes};
+	struct wr_parker *parker = &p->lanes[WR_CONTROL_LANE].parker;
+	int rc = wr_pipeline_refused(p);
+	if (rc != 0)
+		return rc;
+	if (p->host.inside_step(p->host.context))
+		return WEIR_E_AGAIN;
+	if (!handed_over(&call)) {
+		rc = wr_pipeline_wait(p, parker, handed_over, &call, WEIR_FOREVER);
+		if (rc != 0)
+			return rc;
+	}
+	rc = wr_pipeline_wait(p, parker, answered, &call, WEIR_FOREVER);
+	if (rc == 0)
+		rc = wr_pipeline_wait(p, parker, may_be_told, &call, WEIR_FOREVER);
+	if (rc != 0)
+		return rc;
+	*ret_reply = call.reply;
+	return call.reply.code;
+}
+
+/* ---- topics ---- */
+
+void weir_topic_options_init(struct weir_topic_options *options)
+{
+	*options = (struct weir_topic_options){.struct_bytes = sizeof *options, .partitions = 1};
+}
+
+static int name_problem(struct weir_problem *problem, int code)
+{
+	return wr_problem_set(problem, code, "name",
+			      "a name is 1 to 200 of letters, digits, '.', '_' and '-', and does "
+			      "not begin with '.'");
+}
+
+static int topic_problem(struct weir_pipeline *p, struct weir_problem *problem, int code,
+			 uint32_t found)
+{
+	char text[sizeof problem->text];
+	switch (code) {
+	case WEIR_E_EXISTS:
+		(void)snprintf(text, sizeof text, "the topic exists already, with %u partitions",
+			       p->tables.catalog.topics[found].partitions);
+		break;
+	case WEIR_E_FULL:
+		(void)snprintf(text, sizeof text,
+			       "topics_max (%u) or partitions_max (%u) of the pipeline is reached",
+			       p->options.topics_max, p->options.partitions_max);
+		break;
+	default:
+		(void)snprintf(text, sizeof text, "%s", weir_strerror(code));
+	}
+	return wr_problem_set(problem, code, "", text);
+}
+
+int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *options,
+		      uint32_t *ret_topic, struct weir_problem *reterr_problem)
+{
+	size_t name_bytes = options->name != NULL ? strlen(options->name) : 0;
+	if (!wr_name_valid(options->name, name_bytes))
+		return name_problem(reterr_problem, -EINVAL);
+	if (options->partitions == 0 || options->partitions > p->options.partitions_max)
+		return wr_problem_set(reterr_problem, -EINVAL, "partitions",
+				      "a topic has 1 to partitions_max partitions");
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 64];
+	struct wr_control_topic topic = {.partitions = options->partitions};
+	wr_control_write(record, WR_KIND_TOPIC, 0, 0, options->name, (uint32_t)name_bytes, &topic,
+			 sizeof topic);
+	struct wr_reply reply = {0};
+	wr_control_lock(p);
+	int rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
+	wr_control_unlock(p);
+	if (rc != 0)
+		return topic_problem(p, reterr_problem, rc, reply.detail);
+	*ret_topic = reply.detail;
+	return 0;
+}
+
+int weir_topic_find(struct weir_pipeline *p, const char *name, uint32_t *ret_topic)
+{
+	return wr_catalog_find_topic(&p->tables.catalog, name, strlen(name), ret_topic)
+		       ? 0
+		       : WEIR_E_UNKNOWN_NAME;
+}
+
+int weir_topic_info(struct weir_pipeline *p, uint32_t topic, const char **ret_name,
+		    uint32_t *ret_partitions)
+{
+	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	if (ret_name != NULL)
+		*ret_name = p->tables.catalog.topics[topic].name;
+	if (ret_partitions != NULL)
+		*ret_partitions = p->tables.catalog.topics[topic].partitions;
+	return 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/pipeline/encode.h"
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/base/hash_murmur2.h"
+
+#define OPTION_BYTES_MAX 65000u
+#define HEADER_NAME_MAX 255u
+
+static size_t ids_bytes(const struct weir_ids *ids)
+{
+	size_t bytes = 0;
+	if (ids->event_id_bytes > 0)
+		bytes += wr_option_size(ids->event_id_bytes);
+	if (ids->correlation_id_bytes > 0)
+		bytes += wr_option_size(ids->correlation_id_bytes);
+	if (ids->causation_id_bytes > 0)
+		bytes += wr_option_size(ids->causation_id_bytes);
+	if (ids->traceparent_bytes > 0)
+		bytes += wr_option_size(ids->traceparent_bytes);
+	return bytes;
+}
+
+/* Bytes of all options, or OPTION_BYTES_MAX + 1 when one is not valid or they are too many. */
+static size_t options_bytes(const struct weir_event *event, bool stamped)
+{
+	size_t bytes = stamped ? wr_option_size(WR_OPTION_PRODUCER_BYTES) : 0;
+	if (event->event_time_us != 0)
+		bytes += wr_option_size(8);
+	if (event->ids != NULL)
+		bytes += ids_bytes(event->ids);
+	for (size_t i = 0; i < event->header_count; i++) {
+		const struct weir_header *h = &event->headers[i];
+		size_t value_bytes = (size_t)2 + h->name_bytes + h->value_bytes;
+		if (h->name_bytes == 0 || h->name_bytes > HEADER_NAME_MAX ||
+		    value_bytes > OPTION_BYTES_MAX)
+			return OPTION_BYTES_MAX + 1;
+		bytes += WR_OPTION_HEAD_BYTES + value_bytes;
+		if (bytes > OPTION_BYTES_MAX)
+			break;
+	}
+	return bytes;
+}
+
+int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, bool stamped,
+		      uint32_t keyless, struct wr_encoding *ret)
+{
+	if ((event->key != NULL && event->key_bytes == 0) || event->key_bytes > WR_KEY_BYTES_MAX ||
+	    (event->key == NULL && event->key_bytes != 0) ||
+	    (event->payload == NULL && event->payload_bytes != 0))
+		return -EINVAL;
+	if (event->partition_set && event->partition >= partition_count)
+		return -EINVAL;
+	bool plain = !stamped && event->event_time_us == 0 && event->ids == NULL &&
+		     event->header_count == 0;
+	size_t given = WR_LIKELY(plain) ? 0 : options_bytes(event, stamped);
+	if (given > OPTION_BYTES_MAX)
+		return -EINVAL;
+	uint32_t key_bytes = (uint32_t)event->key_bytes;
+	uint32_t area = wr_record_option_area((uint32_t)given, key_bytes);
+	size_t bytes = (size_t)WR_RECORD_HEAD_BYTES + area + key_bytes;
+	if (event->payload_bytes > UINT32_MAX / 2)
+		return WEIR_E_TOO_BIG;
+	bytes += event->payload_bytes;
+
+	uint32_t flags = stamped ? WR_RECORD_DECIDE : 0;
+	uint32_t hash;
+	if (event->partition_set) {
+		flags |= WR_RECORD_PARTITION_EXPLICIT;
+		hash = event->partition;
+	} else if (event->key != NULL) {
+		hash = wr_hash_murmur2(event->key, key_bytes);
+	} else {
+		hash = keyless;
+	}
+	if (event->key == NULL)
+		flags |= WR_RECORD_KEYLESS;
+	if (event->payload == NULL)
+		flags |= WR_RECORD_NULL_PAYLOAD;
+	*ret = (struct wr_encoding){
+		.head = {.bytes = (uint32_t)bytes,
+			 .key_bytes = (uint16_t)key_bytes,
+			 .option_bytes = (uint16_t)area,
+			 .topic = event->topic,
+			 .key_hash = hash,
+			 .kind = WR_KIND_EVENT,
+			 .flags = (uint8_t)flags,
+			 .type = event->type},
+		.given_option_bytes = (uint32_t)given,
+		.payload_bytes = (uint32_t)event->payload_bytes,
+		.stride = wr_record_stride((uint32_t)bytes),
+	};
+	return 0;
+}
+
+static uint8_t *put_id(uint8_t *p, uint8_t tag, const void *id, uint16_t bytes)
+{
+	return bytes > 0 ? p + wr_option_put(p, tag, id, bytes) : p;
+}
+
+static uint8_t *put_header(uint8_t *p, const struct weir_header *h)
+{
+	p[0] = WR_OPTION_HEADER;
+	p[1] = 0;
+	wr_put_u16(p + 2, (uint16_t)(2 + h->name_bytes + h->value_bytes));
+	wr_put_u16(p + 4, h->name_bytes);
+	memcpy(p + 6, h->name, h->name_bytes);
+	if (h->value_bytes > 0)
+		memcpy(p + 6 + h->name_bytes, h->value, h->value_bytes);
+	return p + 6 + h->name_bytes + h->value_bytes;
+}
+
+static uint8_t *put_options(const struct weir_event *event, const struct wr_producer_stamp *stamp,
+			    uint8_t *p)
+{
+	if (stamp != NULL)
+		p += wr_option_put(p, WR_OPTION_PRODUCER, stamp, sizeof *stamp);
+	if (event->event_time_us != 0)
+		p += wr_option_put(p, WR_OPTION_EVENT_TIME, &event->event_time_us, 8);
+	if (event->ids != NULL) {
+		const struct weir_ids *ids = event->ids;
+		p = put_id(p, WR_OPTION_EVENT_ID, ids->event_id, ids->event_id_bytes);
+		p = put_id(p, WR_OPTION_CORRELATION, ids->correlation_id,
+			   ids->correlation_id_bytes);
+		p = put_id(p, WR_OPTION_CAUSATION, ids->causation_id, ids->causation_id_bytes);
+		p = put_id(p, WR_OPTION_TRACEPARENT, ids->traceparent, ids->traceparent_bytes);
+	}
+	for (size_t i = 0; i < event->header_count; i++)
+		p = put_header(p, &event->headers[i]);
+	return p;
+}
+
+uint8_t *wr_encode_head(const struct weir_event *event, const struct wr_encoding *encoding,
+			const struct wr_producer_stamp *stamp, uint8_t *to)
+{
+	memcpy(to, &encoding->head, sizeof encoding->head);
+	uint8_t *p = to + sizeof encoding->head;
+	if (WR_UNLIKELY(encoding->given_option_bytes > 0))
+		p = put_options(event, stamp, p);
+	uint32_t padding = encoding->head.option_bytes - encoding->given_option_bytes;
+	memset(p, 0, padding);
+	p += padding;
+	if (event->key_bytes > 0)
+		memcpy(p, event->key, event->key_bytes);
+	return p + event->key_bytes;
+}

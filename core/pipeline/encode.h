@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a weir_event to a record, in place in a lane. Two steps, so that the room is claimed between
+ * them: measure (checks every argument, hashes the key), then write.
+ */
+#ifndef WR_PIPELINE_ENCODE_H
+#define WR_PIPELINE_ENCODE_H
+
+#include <weir/event.h>
+
+#include "core/log/producers.h"
+#include "core/record/record.h"
+
+struct wr_encoding {
+	struct wr_record head;
+	uint32_t given_option_bytes; /* without the padding */
+	uint32_t payload_bytes;
+	uint32_t stride;
+};
+
+/*
+ * 0 and the encoding, -EINVAL or WEIR_E_TOO_BIG. partition_count is the topic's; `stamped`: room
+ * for a producer's stamp; `keyless` is the counter for events without a key.
+ */
+int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, bool stamped,
+		      uint32_t keyless, struct wr_encoding *ret_encoding);
+/* Everything up to the payload; returns where the payload goes. stamp: NULL, or the producer's. */
+uint8_t *wr_encode_head(const struct weir_event *event, const struct wr_encoding *encoding,
+			const struct wr_producer_stamp *stamp, uint8_t *to);
+/* The zero bytes behind the payload, up to the stride. */
+static inline void wr_encode_tail(uint8_t *record, uint32_t bytes)
+{
+	memset(record + bytes, 0, wr_record_stride(bytes) - bytes);
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the pipeline tells of itself: relaxed looks at single-writer cells. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/pipeline.h"
+
+static void tell_recovery(const struct weir_pipeline *p, struct weir_recovery_info *r)
+{
+	const struct wr_recovery_report *report = &p->recovery;
+	*r = (struct weir_recovery_info){
+		.created = report->created,
+		.clean = report->clean,
+		.oldest_sequence = report->oldest_seq,
+		.last_sequence = report->last_seq,
+		.checkpoint_sequence = report->checkpoint_seq,
+		.scanned_bytes = report->scanned_bytes,
+		.trimmed_from_sequence = report->trimmed_from_seq,
+		.trimmed_bytes = report->trimmed_bytes,
+		.valid_batch_followed = report->valid_batch_followed,
+		.elapsed_ns = p->recovery_ns,
+	};
+}
+
+static void tell_journal(struct weir_pipeline *p, struct weir_info *info)
+{
+	struct wr_storage_report report = {0};
+	struct wr_storage_counts counts = {0};
+	struct wr_journal_stats stats = {0};
+	p->host.storage->ops->report(p->host.storage, &report);
+	p->host.storage->ops->counts(p->host.storage, &counts);
+	wr_journal_stats(p->journal, &stats);
+	(void)snprintf(info->backend, sizeof info->backend, "%s", report.backend);
+	(void)snprintf(info->engine, sizeof info->engine, "%s", report.engine);
+	(void)snprintf(info->backend_reason, sizeof info->backend_reason, "%s", report.reason);
+	info->written_equals_durable = report.written_equals_durable;
+	info->written_sequence = wr_load_acquire(&p->link.written_seq); /* D1 */
+	info->durable_sequence = wr_load_acquire(&p->link.durable_seq); /* D1 */
+	info->batches = stats.batches;
+	info->batch_bytes = stats.batch_bytes;
+	info->journal_writes = stats.writes;
+	info->syncs = counts.syncs;
+	info->submissions = counts.submissions;
+	info->segments_live = stats.segments_live;
+	info->segments_spare = stats.segments_spare;
+	info->segments_recycled = stats.segments_recycled;
+	info->checkpoints = stats.checkpoints;
+	tell_recovery(p, &info->recovery);
+}
+
+int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info)
+{
+	if (info->struct_bytes != sizeof *info)
+		return -EINVAL;
+	*info = (struct weir_info){.struct_bytes = sizeof *info};
+	info->epoch = p->writer.options.epoch;
+	info->topic_count = wr_catalog_topic_count(&p->tables.catalog);
+	info->subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
+	info->visible_sequence = wr_writer_visible_seq(&p->writer);
+	info->refused_events = wr_load_relaxed(&p->writer.stats.refused);
+	info->plan = p->plan;
+	info->memory_bytes = p->host.memory->alloc_bytes + p->host.memory->map_bytes;
+	if (p->journal != NULL)
+		tell_journal(p, info);
+	else
+		(void)snprintf(info->backend, sizeof info->backend, "memory");
+	return 0;
+}
+
+int weir_pipeline_problem(struct weir_pipeline *p, struct weir_problem *ret_problem)
+{
+	if (p->journal == NULL || wr_load_acquire(&p->link.failed) == 0) /* D1 */
+		return 0;
+	*ret_problem = *wr_journal_problem(p->journal);
+	return WEIR_E_FAILED;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an item carries beside key and payload: read from its record's options when asked. */
+#include <weir/event.h>
+
+#include "core/record/record.h"
+
+static bool view_of(const struct weir_item *item, struct wr_record_view *ret_view)
+{
+	return item->record != NULL && wr_record_view(item->record, item->record_bytes, ret_view);
+}
+
+void weir_item_ids(const struct weir_item *item, struct weir_ids *ret_ids)
+{
+	struct wr_record_view view;
+	struct wr_option option;
+	*ret_ids = (struct weir_ids){0};
+	if (!view_of(item, &view))
+		return;
+	for (uint32_t at = 0; (at = wr_option_next(&view, at, &option)) != 0;) {
+		switch (option.tag) {
+		case WR_OPTION_EVENT_ID:
+			ret_ids->event_id = option.value;
+			ret_ids->event_id_bytes = option.value_bytes;
+			break;
+		case WR_OPTION_CORRELATION:
+			ret_ids->correlation_id = option.value;
+			ret_ids->correlation_id_bytes = option.value_bytes;
+			break;
+		case WR_OPTION_CAUSATION:
+			ret_ids->causation_id = option.value;
+			ret_ids->causation_id_bytes = option.value_bytes;
+			break;
+		case WR_OPTION_TRACEPARENT:
+			ret_ids->traceparent = (const char *)option.value;
+			ret_ids->traceparent_bytes = option.value_bytes;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+uint64_t weir_item_event_time_us(const struct weir_item *item)
+{
+	struct wr_record_view view;
+	struct wr_option option;
+	if (!view_of(item, &view) || !wr_option_find(&view, WR_OPTION_EVENT_TIME, &option) ||
+	    option.value_bytes != 8)
+		return 0;
+	return wr_get_u64(option.value);
+}
+
+uint32_t weir_item_header(const struct weir_item *item, uint32_t place,
+			  struct weir_header *ret_header)
+{
+	struct wr_record_view view;
+	struct wr_option option;
+	if (!view_of(item, &view) || place > view.head->option_bytes)
+		return 0;
+	while ((place = wr_option_next(&view, place, &option)) != 0) {
+		if (option.tag != WR_OPTION_HEADER || option.value_bytes < 2)
+			continue;
+		uint16_t name_bytes = wr_get_u16(option.value);
+		if (name_bytes > option.value_bytes - 2)
+			continue;
+		*ret_header = (struct weir_header){
+			.name = (const char *)option.value + 2,
+			.name_bytes = name_bytes,
+			.value = option.value + 2 + name_bytes,
+			.value_bytes = (uint16_t)(option.value_bytes - 2 - name_bytes),
+		};
+		return place;
+	}
+	return 0;
+}
+
+struct weir_pos weir_item_pos(const struct weir_item *item)
+{
+	return (struct weir_pos){
+		.sequence = item->sequence, .epoch = item->epoch, .log = item->log};
+}

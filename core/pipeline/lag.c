@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lag: what a subscription has still to process. Events and bytes are counted, not subtracted
+ * (L20): appended to a partition less settled of it, plus what lies between a seek's target and the
+ * seek, which is counted once by walking the log. Time is the age of the oldest event that is not
+ * settled: found by walking from the lowest position that has something unsettled, and kept until
+ * that position moves.
+ *
+ * Walks go in portions of one chunk or extent per step, through a pin of the group step's own.
+ */
+#include "core/pipeline/catchup.h"
+#include "core/pipeline/pipeline.h"
+
+#define LOOK_EVERY_NS 10000000u
+
+/* A chunk that holds seq: live, or brought from disk into the catch-up pool. */
+struct portion {
+	struct wr_chunk *chunk;
+	uint64_t end_seq; /* of what may be looked at */
+};
+
+static bool find_portion(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq,
+			 uint64_t visible, struct portion *ret)
+{
+	uint64_t ordinal;
+	if (wr_chunks_find(&p->chunks, pin, seq, &ordinal)) {
+		struct wr_chunk *chunk = wr_chunks_pin(&p->chunks, pin, ordinal);
+		if (chunk == NULL)
+			return false;
+		*ret = (struct portion){.chunk = chunk, .end_seq = wr_chunk_end(chunk, visible)};
+		return true;
+	}
+	if (p->catchup == NULL)
+		return false;
+	uint64_t durable = wr_load_acquire(&p->link.durable_seq); /* D1 */
+	struct weir_problem problem;
+	if (!wr_catchup_holds(p->catchup, seq) &&
+	    wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq, durable, &seq, 1,
+			    &problem) != 0)
+		return false;
+	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, pin, seq);
+	if (slot == NULL)
+		return false;
+	*ret = (struct portion){
+		.chunk = &slot->chunk,
+		.end_seq = wr_min_u64(wr_load_relaxed(&slot->chunk.end_seq), visible + 1),
+	};
+	return true;
+}
+
+/* The row of a record in a subscription; UINT32_MAX when it is none of its events. */
+static uint32_t row_of(struct weir_pipeline *p, const struct wr_subscription_live *live,
+		       const struct wr_record *r)
+{
+	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max ||
+	    live->row_of_topic[r->topic] == UINT32_MAX)
+		return UINT32_MAX;
+	uint32_t partitions = p->tables.catalog.topics[r->topic].partitions;
+	return live->row_of_topic[r->topic] + wr_record_partition(r, partitions);
+}
+
+static const struct wr_record *record_at(struct weir_pipeline *p, const struct wr_chunk *chunk,
+					 uint64_t seq)
+{
+	uint32_t entry = chunk->column[seq - chunk->first_seq];
+	return (const struct wr_record *)(chunk->readable + wr_column_place(&p->chunks, entry));
+}
+
+static uint64_t time_of(struct wr_chunk *chunk, uint64_t seq, const struct wr_record *r)
+{
+	uint32_t index = (uint32_t)(seq - chunk->first_seq);
+	uint32_t count = wr_load_acquire(&chunk->batch_count); /* C3 */
+	uint32_t b = 0;
+	while (b + 1 < count && chunk->batches[b + 1].first_index <= index)
+		b++;
+	const struct wr_batch_header *header =
+		(const struct wr_batch_header *)(chunk->readable + chunk->batches[b].place_bytes);
+	return header->time_base_us + r->time_delta_us;
+}
+
+/* ---- counting behind a seek ---- */
+
+/* Counts one portion for every row that still has something to count. */
+static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
+			struct wr_pin *pin, uint64_t visible)
+{
+	uint64_t from = UINT64_MAX;
+	for (uint32_t r = 0; r < live->group.row_count; r++)
+		if (live->behind[r].from_seq < live->behind[r].end_seq)
+			from = wr_min_u64(from, live->behind[r].from_seq);
+	if (from == UINT64_MAX)
+		return 0;
+	uint64_t oldest = p->journal != NULL ? wr_segment_oldest_seq(&p->segments) : 0;
+	struct portion portion;
+	uint64_t end = from + 1;
+	if (from >= oldest && find_portion(p, pin, from, visible, &portion)) {
+		end = portion.end_seq;
+		for (uint64_t seq = from; seq < end; seq++) {
+			const struct wr_record *r = record_at(p, portion.chunk, seq);
+			uint32_t row = row_of(p, live, r);
+			if (row == UINT32_MAX || seq < live->behind[row].from_seq ||
+			    seq >= live->behind[row].end_seq)
+				continue;
+			live->behind[row].events++;
+			live->behind[row].bytes += r->bytes;
+		}
+		wr_chunks_unpin(pin);
+	} else if (from < oldest) {
+		end = oldest; /* retired: there is nothing left to process there */
+	} else {
+		return 0; /* not to be had just now */
+	}
+	for (uint32_t r = 0; r < live->group.row_count; r++)
+		if (live->behind[r].from_seq < end)
+			live->behind[r].from_seq = wr_min_u64(end, live->behind[r].end_seq);
+	return 1;
+}
+
+/* ---- the oldest ---- */
+
+/* Walks a portion for the oldest unsettled event, from the lowest position that has some left. */
+static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *live,
+		       struct wr_pin *pin, uint64_t from, uint64_t visible)
+{
+	struct wr_lag_scan *scan = &live->scan;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	if (live->oldest_from_seq != from) {
+		/* What is found for an older place stays good until then: it is not younger. */
+		live->oldest_from_seq = from;
+		scan->next_seq = from;
+		scan->end_seq = UINT64_MAX;
+	}
+	if (scan->end_seq == 0 || scan->next_seq > visible)
+		return 0;
+	struct portion portion;
+	if (!find_portion(p, pin, scan->next_seq, visible, &portion))
+		return 0;
+	for (; scan->next_seq < portion.end_seq; scan->next_seq++) {
+		const struct wr_record *r = record_at(p, portion.chunk, scan->next_seq);
+		uint32_t row = row_of(p, live, r);
+		if (row == UINT32_MAX ||
+		    scan->next_seq <
+			    wr_load_relaxed(&p->tables.settle.rows[s->row_first + row].position))
+			continue;
+		live->oldest_us = time_of(portion.chunk, scan->next_seq, r);
+		scan->end_seq = 0;
+		break;
+	}
+	wr_chunks_unpin(pin);
+	return 1;
+}
+
+/* ---- publishing ---- */
+
+struct sums {
+	int64_t events, bytes;
+	uint64_t from; /* lowest position with something unsettled; UINT64_MAX: none */
+	bool exact;
+};
+
+static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	struct wr_catalog *catalog = &p->tables.catalog;
+	const struct wr_subscription *s = &catalog->subscriptions[live->id];
+	struct sums sums = {.from = UINT64_MAX, .exact = true};
+	uint32_t row = 0;
+	for (uint32_t t = 0; t < s->topic_count; t++) {
+		const struct wr_topic *topic = &catalog->topics[s->topics[t]];
+		for (uint32_t i = 0; i < topic->partitions; i++, row++) {
+			struct wr_partition_cells *cell = &catalog->cells[topic->first_cell + i];
+			struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
+			const struct wr_lag_count *behind = &live->behind[row];
+			/* Settled first: it never exceeds what was appended by then. */
+			uint64_t settled = wr_load_relaxed(&settle->events);
+			uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
+			int64_t events = (int64_t)(wr_load_relaxed(&cell->events) - settled) +
+					 behind->events;
+			if (behind->from_seq < behind->end_seq)
+				sums.exact = false;
+			if (events <= 0)
+				continue;
+			sums.events += events;
+			sums.bytes += (int64_t)(wr_load_relaxed(&cell->bytes) - settled_bytes) +
+				      behind->bytes;
+			sums.from = wr_min_u64(sums.from, wr_load_relaxed(&settle->position));
+		}
+	}
+	return sums;
+}
+
+static void alert(struct weir_pipeline *p, struct wr_subscription_live *live,
+		  const struct weir_lag *lag)
+{
+	uint64_t events_max = wr_load_relaxed(&live->lag_events_max);
+	uint64_t time_max_ns = wr_load_relaxed(&live->lag_time_max_ns);
+	bool above = (events_max != 0 && lag->events > events_max) ||
+		     (time_max_ns != 0 && lag->time_ns > time_max_ns);
+	bool below = (events_max == 0 || lag->events <= events_max / 2) &&
+		     (time_max_ns == 0 || lag->time_ns <= time_max_ns / 2);
+	if (live->lag_above ? !below : !above)
+		return;
+	live->lag_above = !live->lag_above;
+	wr_spinlock_lock(&p->registry);
+	void (*fn)(void *, uint32_t, const struct weir_lag *, bool) = live->lag_fn;
+	void *context = live->lag_context;
+	wr_spinlock_unlock(&p->registry);
+	if (fn != NULL)
+		fn(context, live->id, lag, live->lag_above);
+}
+
+static uint64_t age_ns(struct weir_pipeline *p, uint64_t since_us)
+{
+	uint64_t now_us = wr_clock_wall_ns(p->host.clock) / 1000;
+	return since_us != 0 && now_us > since_us ? (now_us - since_us) * 1000 : 0;
+}
+
+static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
+{
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	int work = count_behind(p, live, pin, visible);
+	struct sums sums = sum_rows(p, live);
+	if (sums.from == UINT64_MAX)
+		live->oldest_us = 0;
+	else
+		work += find_oldest(p, live, pin, sums.from, visible);
+	wr_store_relaxed(&live->lag_events, (uint64_t)sums.events);
+	wr_store_relaxed(&live->lag_bytes, (uint64_t)sums.bytes);
+	wr_store_relaxed(&live->lag_oldest_us, live->oldest_us);
+	wr_store_relaxed(&live->lag_exact, sums.exact ? 1u : 0u);
+	struct weir_lag lag = {
+		.events = (uint64_t)sums.events,
+		.bytes = (uint64_t)sums.bytes,
+		.time_ns = age_ns(p, live->oldest_us),
+		.exact = sums.exact,
+	};
+	alert(p, live, &lag);
+	return work;
+}
+
+int wr_lag_step(struct weir_pipeline *p)
+{
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	if (now - p->lag_checked_ns < LOOK_EVERY_NS)
+		return 0;
+	p->lag_checked_ns = now;
+	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	for (uint32_t id = 0; id < count; id++)
+		if (wr_load_acquire(&p->subscriptions[id].started) != 0) /* X1 */
+			(void)look_at(p, &p->subscriptions[id], pin);
+	return 0;
+}
+
+int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *ret_lag)
+{
+	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_subscription_live *live = &p->subscriptions[subscription];
+	if (wr_load_acquire(&live->started) == 0) /* X1 */
+		return WEIR_E_UNKNOWN_NAME;
+	/* The counts are read now: they are exact at any time, and need no step. */
+	struct sums sums = sum_rows(p, live);
+	*ret_lag = (struct weir_lag){
+		.events = (uint64_t)(sums.events > 0 ? sums.events : 0),
+		.bytes = (uint64_t)(sums.bytes > 0 ? sums.bytes : 0),
+		.time_ns = sums.events > 0 ? age_ns(p, wr_load_relaxed(&live->lag_oldest_us)) : 0,
+		.exact = sums.exact,
+	};
+	return 0;
+}

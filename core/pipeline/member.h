@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A member: one reader of a group. Everything here belongs to the thread that polls, but for the
+ * mailboxes and what is marked as shared.
+ *
+ *   poll.c     where it stands in the log, and what it hands out
+ *   ack.c      what was acknowledged, and the progress that goes to the log
+ *   member.c   joining, leaving, messages from and to the group
+ */
+#ifndef WR_PIPELINE_MEMBER_H
+#define WR_PIPELINE_MEMBER_H
+
+#include <weir/subscription.h>
+
+#include "core/base/pause.h"
+#include "core/base/spsc.h"
+#include "core/log/chunk.h"
+#include "core/log/lane.h"
+#include "core/port/park.h"
+
+/* A partition, as its owner sees it. Sequences: next_out >= next_from >= acked >= flushed. */
+struct wr_member_row {
+	uint32_t generation; /* 0: not owned */
+	uint32_t topic;
+	uint32_t partition;
+	uint64_t next_out;          /* events below are not handed out */
+	uint64_t next_from;         /* one beyond the last item handed out */
+	uint64_t acked;             /* everything below is acknowledged */
+	uint64_t flushed;           /* as told to the log */
+	uint64_t redelivered_below; /* events below may have been handed out before */
+	/* Counts since the assignment, for lag. */
+	uint64_t handed_events, handed_bytes;
+	uint64_t acked_events, acked_bytes;
+	uint64_t flushed_events, flushed_bytes;
+	uint64_t first_ticket; /* tickets of the lane below belong to an earlier assignment */
+	bool dirty;            /* in the member's list of rows to flush */
+	bool revoked;          /* asked to let go: nothing is handed out, released once flushed */
+};
+
+/* A piece of a row that was acknowledged out of order. */
+struct wr_ack_piece {
+	uint32_t row;
+	uint32_t generation;
+	uint64_t from;
+	uint64_t to;
+	uint64_t events;
+	uint64_t bytes;
+};
+
+enum wr_message_kind { WR_MESSAGE_ASSIGN = 1, WR_MESSAGE_REVOKE, WR_MESSAGE_RELEASED };
+
+/* A descriptor that is signalled when something happened, once, until it is armed again. */
+struct wr_event_fd {
+	wr_atomic_u32 armed; /* E1: set by the owner (seq_cst), taken by the signaller */
+	int fd;              /* -1: none */
+};
+
+/* Between a group and a member. */
+struct wr_message {
+	enum wr_message_kind kind;
+	uint32_t row;
+	uint32_t generation;
+	uint64_t position;   /* ASSIGN */
+	uint64_t skip_to;    /* ASSIGN: nothing unsettled lies below */
+	uint64_t skip_below; /* ASSIGN: with `redelivered`: what was handed out lies below */
+	uint64_t ticket;     /* RELEASED: the last ack of the row */
+	bool redelivered;    /* ASSIGN: another owner may have handed events out */
+};
+
+enum wr_member_state {
+	WR_MEMBER_FREE = 0,
+	WR_MEMBER_TAKEN = 1,   /* being set up, or torn down, by the caller */
+	WR_MEMBER_JOINING = 2, /* the group has not seen it yet */
+	WR_MEMBER_JOINED = 3,
+	WR_MEMBER_LEAVING = 4, /* flushed; the group takes its rows back */
+	WR_MEMBER_LEFT = 5,    /* nothing is in its name any more */
+};
+
+/* Where a member reads. */
+enum wr_place { WR_PLACE_NONE = 0, WR_PLACE_LIVE, WR_PLACE_CATCHUP };
+
+struct weir_member {
+	struct weir_pipeline *pipeline;
+	uint32_t slot;
+	uint32_t subscription;
+	struct wr_lane *lane; /* acks */
+	struct wr_pin *pin;
+	char name[64];
+
+	/* Shared. */
+	wr_atomic_u32 state;     /* M1: handed on by release, read by acquire */
+	wr_atomic_u64 polled_ns; /* heartbeat: mono time of the last poll */
+	wr_atomic_u64 released;  /* N2: counts rows let go: what the group step looks at */
+	uint64_t released_own;
+	wr_atomic_u64 wanted_seq;      /* U1: != 0: behind, needs this sequence from disk */
+	wr_atomic_u32 catchup_failure; /* U1: code, negated; with the problem below */
+	struct weir_problem problem;
+	wr_atomic_u64 reading_seq;     /* what it reads next: for `block` */
+	wr_atomic_u64 mail;            /* N1: counts messages to the member: what it sleeps on */
+	struct wr_spsc to_member_ring; /* group → member */
+	struct wr_message *to_member;
+	struct wr_spsc to_group_ring; /* member → group */
+	struct wr_message *to_group;
+	uint32_t message_count;        /* of each ring */
+	struct wr_parker *gate_parker; /* where it sleeps */
+
+	/* The group's. */
+	bool expired;
+
+	/* The poller's. */
+	struct wr_member_row *rows;
+	uint32_t row_count;
+	uint32_t owned_count;
+	uint64_t *tags; /* bitmap of the tags of owned rows */
+	uint32_t tag_words;
+	uint32_t *dirty; /* rows to flush */
+	uint32_t dirty_count;
+	struct wr_ack_piece *pieces;
+	uint32_t piece_count, piece_max;
+	uint64_t passed_seq; /* scan_seq when idle rows were passed last */
+	bool fenced;         /* some progress was refused since the last commit */
+
+	enum weir_level gate;
+	enum wr_place place;
+	uint64_t ordinal; /* LIVE */
+	struct wr_chunk *chunk;
+	struct wr_catchup_slot *catchup_slot;
+	uint64_t scan_seq;    /* next sequence to look at */
+	uint32_t batch_index; /* of the batch that holds the last item */
+	uint64_t gap_end;     /* != 0: rows below it get a gap item each */
+	uint32_t gap_row;     /* next row to look at */
+	struct wr_event_fd event;
+
+	/* A handler. */
+	enum weir_handled (*handler)(void *context, struct weir_member *member,
+				     const struct weir_item *item);
+	void *handler_context;
+	struct weir_item *items;
+	uint32_t items_max;
+	uint32_t item_next, item_count; /* polled and not yet handled */
+	wr_atomic_u32 handler_end;      /* M2: 1: it said stop; 2: it has ended */
+	bool handler_ended;
+	void *block; /* what join allocated */
+	size_t block_bytes;
+};
+
+/* Flushes acks into the lane as far as there is room: rows that are still dirty after it. */
+uint32_t wr_member_flush(struct weir_member *m);
+/* Answers of the writer (fenced rows). */
+void wr_member_take_replies(struct weir_member *m);
+/* Messages of the group; answers revokes. */
+void wr_member_take_messages(struct weir_member *m);
+/* A row is not the member's any more: forget what it had. */
+void wr_member_drop_row(struct weir_member *m, uint32_t row);
+/* Ends the loan. */
+void wr_member_unpin(struct weir_member *m);
+/* The next look at the log is for this sequence, wherever it is. */
+void wr_member_move_to(struct weir_member *m, uint64_t seq);
+/* A poll that never waits: items, 0, or a negative code. */
+int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every option, checked once, with a reason; and the memory that follows from them. What is 0 where
+ * 0 is no value becomes the default.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/catchup.h"
+#include "core/pipeline/pipeline.h"
+
+#define KIB 1024u
+#define MIB (1024u * 1024u)
+
+void weir_options_init(struct weir_options *options)
+{
+	*options = (struct weir_options){
+		.struct_bytes = sizeof *options,
+		.name = "weir",
+		.chunk_bytes = MIB,
+		.pool_bytes = 64ull * MIB,
+		.undurable_bytes = 16ull * MIB,
+		.lane_bytes = 4 * MIB,
+		.member_lane_bytes = MIB,
+		.producers_max = 16,
+		.members_max = 16,
+		.topics_max = 64,
+		.partitions_max = 1024,
+		.subscriptions_max = 16,
+		.named_producers_max = 256,
+		.run_records_max = 4096,
+		.segment_bytes = 64ull * MIB,
+		.segments_ahead = 2,
+		.batches_in_flight_max = 4,
+		.evidence_delay_ns = 50000000u,
+	};
+}
+
+static int reject(struct weir_problem *problem, const char *field, const char *text)
+{
+	return wr_problem_set(problem, -EINVAL, field, text);
+}
+
+struct range {
+	const char *field;
+	uint64_t value, least, most;
+	bool power_of_two;
+};
+
+static int check_range(const struct range *r, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	if (r->value < r->least || r->value > r->most) {
+		(void)snprintf(text, sizeof text, "%llu is out of range: %llu to %llu",
+			       (unsigned long long)r->value, (unsigned long long)r->least,
+			       (unsigned long long)r->most);
+		return reject(problem, r->field, text);
+	}
+	if (r->power_of_two && !wr_is_power_of_two(r->value)) {
+		(void)snprintf(text, sizeof text, "%llu is not a power of two",
+			       (unsigned long long)r->value);
+		return reject(problem, r->field, text);
+	}
+	return 0;
+}
+
+static int check_ranges(const struct weir_options *o, struct weir_problem *problem)
+{
+	const struct range ranges[] = {
+		{"chunk_bytes", o->chunk_bytes, 16 * KIB, 16 * MIB, true},
+		{"lane_bytes", o->lane_bytes, 4 * KIB, 1024u * MIB, true},
+		{"member_lane_bytes", o->member_lane_bytes, 4 * KIB, 1024u * MIB, true},
+		{"producers_max", o->producers_max, 1, 1024, false},
+		{"members_max", o->members_max, 1, 1024, false},
+		{"topics_max", o->topics_max, 1, 65535, false},
+		{"partitions_max", o->partitions_max, 1, 1u << 20, false},
+		{"subscriptions_max", o->subscriptions_max, 1, 4096, false},
+		{"named_producers_max", o->named_producers_max, 1, 1u << 20, false},
+		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
+		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
+		{"segments_ahead", o->segments_ahead, 1, 16, false},
+		{"batches_in_flight_max", o->batches_in_flight_max, 1, WR_BATCHES_IN_FLIGHT_MAX,
+		 false},
+		{"pool_bytes", o->pool_bytes, 1, 1ull << 40, false},
+		{"undurable_bytes", o->undurable_bytes, 1, 1ull << 40, false},
+	};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(ranges); i++) {
+		int rc = check_range(&ranges[i], problem);
+		if (rc != 0)
+			return rc;
+	}
+	if (o->segment_bytes % o->chunk_bytes != 0)
+		return reject(problem, "segment_bytes", "must be a multiple of chunk_bytes");
+	if ((uint64_t)o->subscriptions_max * o->partitions_max > 1u << 24)
+		return reject(problem, "subscriptions_max",
+			      "subscriptions_max times partitions_max exceeds 16,777,216");
+	return 0;
+}
+
+static int check_threads(const struct weir_options *o, struct weir_problem *problem)
+{
+	const struct {
+		const char *field;
+		const struct weir_thread_options *thread;
+	} kinds[] = {{"log", &o->log},
+		     {"journal", &o->journal},
+		     {"group", &o->group},
+		     {"handler", &o->handler}};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(kinds); i++) {
+		if ((unsigned)kinds[i].thread->wait > WEIR_WAIT_PARK)
+			return reject(problem, kinds[i].field, "not a wait strategy");
+		if (kinds[i].thread->cpu_count > WEIR_CPUS_MAX)
+			return reject(problem, kinds[i].field, "more than 64 CPUs");
+	}
+	return 0;
+}
+
+static uint32_t chunks_of(uint64_t bytes, uint32_t chunk_bytes)
+{
+	return (uint32_t)((bytes + chunk_bytes - 1) / chunk_bytes);
+}
+
+/* Chunks that the log cannot do without (L23). */
+static uint64_t chunks_needed(const struct weir_options *o)
+{
+	uint64_t undurable = o->dir != NULL ? chunks_of(o->undurable_bytes, o->chunk_bytes) : 0;
+	uint64_t holders = (uint64_t)o->members_max + WR_PINS_RESERVED;
+	return 1 + WR_CONTROL_CHUNKS + undurable + holders + 1;
+}
+
+void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *ret_limits)
+{
+	*ret_limits = (struct wr_tables_limits){
+		.catalog = {.topics_max = o->topics_max,
+			    .partitions_max = o->partitions_max,
+			    .subscriptions_max = o->subscriptions_max,
+			    .rows_max = o->subscriptions_max * o->partitions_max},
+		.named_producers_max = o->named_producers_max,
+	};
+}
+
+uint64_t wr_reply_count(uint32_t lane_bytes)
+{
+	/* Small events in a full lane must not run out of credit long before room. */
+	return wr_max_u64(lane_bytes / 64, 64);
+}
+
+static uint64_t lane_total(uint32_t lane_bytes)
+{
+	return lane_bytes + wr_reply_count(lane_bytes) * sizeof(struct wr_reply) +
+	       sizeof(struct wr_lane);
+}
+
+static void plan_memory(const struct weir_options *o, struct weir_memory_plan *plan)
+{
+	struct wr_tables_limits limits;
+	wr_tables_limits_of(o, &limits);
+	uint32_t chunk_count =
+		(uint32_t)wr_max_u64(chunks_of(o->pool_bytes, o->chunk_bytes), chunks_needed(o));
+	uint32_t pins = o->members_max + WR_PINS_RESERVED;
+	*plan = (struct weir_memory_plan){.chunk_count = chunk_count};
+	plan->chunks_bytes = (uint64_t)chunk_count * o->chunk_bytes +
+			     wr_chunks_table_bytes(o->chunk_bytes, chunk_count, pins);
+	plan->lanes_bytes = o->producers_max * lane_total(o->lane_bytes) +
+			    (o->members_max + WR_LANES_RESERVED) * lane_total(o->member_lane_bytes);
+	plan->tables_bytes = wr_tables_bytes(&limits) + sizeof(struct weir_pipeline) +
+			     o->run_records_max * 4ull * sizeof(struct wr_undo_entry) +
+			     o->members_max * sizeof(struct weir_member) +
+			     o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;
+	/* Members' own arrays, when all have joined: rows, messages, items. */
+	plan->tables_bytes += (uint64_t)o->members_max * (256 * KIB);
+	if (o->dir != NULL) {
+		plan->catchup_bytes =
+			wr_catchup_bytes(o->chunk_bytes, o->members_max + WR_CATCHUP_SPARE) +
+			o->chunk_bytes;
+		plan->tables_bytes += wr_round_up(wr_tables_save_bytes_max(&limits), 4096) +
+				      WR_STORAGE_FILES_MAX * sizeof(struct wr_segment);
+	}
+	plan->total_bytes =
+		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;
+}
+
+int wr_pipeline_check(const struct weir_options *options, struct weir_options *ret_checked,
+		      struct weir_memory_plan *ret_plan, struct weir_problem *reterr_problem)
+{
+	struct weir_options o = *options;
+	if (o.struct_bytes != sizeof o)
+		return reject(reterr_problem, "struct_bytes",
+			      "call weir_options_init() first, with the header of this library");
+	if (o.name == NULL || !wr_name_valid(o.name, strlen(o.name)) || strlen(o.name) > 32)
+		return reject(reterr_problem, "name",
+			      "a pipeline's name is 1 to 32 of letters, digits, '.', '_' and '-'");
+	if ((unsigned)o.io > WEIR_IO_POSIX)
+		return reject(reterr_problem, "io", "not a backend");
+	if ((o.allocator.alloc == NULL) != (o.allocator.free == NULL))
+		return reject(reterr_problem, "allocator", "alloc and free go together");
+	int rc = check_ranges(&o, reterr_problem);
+	if (rc == 0)
+		rc = check_threads(&o, reterr_problem);
+	if (rc != 0)
+		return rc;
+	plan_memory(&o, ret_plan);
+	*ret_checked = o;
+	return 0;
+}
+
+int weir_memory_plan(const struct weir_options *options, struct weir_memory_plan *ret_plan,
+		     struct weir_problem *reterr_problem)
+{
+	struct weir_options checked;
+	struct weir_memory_plan plan;
+	int rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
+	if (rc == 0)
+		*ret_plan = plan;
+	return rc;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making a pipeline from options and ports: memory, recovery, journal, writer, groups, in this
+ * order; and taking it apart in the other. Everything that will ever be used is allocated here.
+ */
+#include "core/pipeline/pipeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/catchup.h"
+#include "core/record/epoch.h"
+
+/* ---- what recovery feeds ---- */
+
+static int feed_section(void *context, uint32_t module, uint32_t version, uint32_t part,
+			const uint8_t *bytes, uint32_t length_bytes)
+{
+	struct weir_pipeline *p = context;
+	return wr_tables_load(&p->tables, module, version, part, bytes, length_bytes);
+}
+
+static void feed_reset(void *context)
+{
+	struct weir_pipeline *p = context;
+	wr_tables_reset(&p->tables);
+}
+
+static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t time_us,
+		       const struct wr_record_view *view)
+{
+	struct weir_pipeline *p = context;
+	struct wr_undo none = {0};
+	struct wr_decision decision;
+	(void)epoch;
+	(void)time_us;
+	return wr_decide(&p->tables, &none, view, seq, true, &decision);
+}
+
+static int recover(struct weir_pipeline *p, struct weir_problem *problem)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_recovery_options options = {
+		.chunk_bytes = o->chunk_bytes,
+		.segment_bytes = o->segment_bytes,
+	};
+	struct wr_recovery_sink sink = {
+		.section = feed_section,
+		.reset = feed_reset,
+		.record = feed_record,
+		.context = p,
+	};
+	memcpy(options.new_uuid, p->host.new_uuid, sizeof options.new_uuid);
+	uint64_t began = wr_clock_mono_ns(p->host.clock);
+	int rc = wr_segment_table_init(&p->segments, p->host.memory, 0, o->chunk_bytes,
+				       o->segment_bytes + WR_BLOCK_BYTES, p->host.new_uuid);
+	if (rc != 0)
+		return rc;
+	rc = wr_recovery_run(p->host.storage, p->host.memory, p->host.clock, &options, &sink,
+			     &p->segments, &p->recovered, &p->recovery, problem);
+	if (rc != 0)
+		return rc;
+	p->recovery_ns = wr_clock_mono_ns(p->host.clock) - began;
+	if (p->recovered.superblock.chunk_bytes != o->chunk_bytes) {
+		char text[sizeof problem->text];
+		(void)snprintf(text, sizeof text,
+			       "this journal has chunks of %u bytes, and keeps them: set "
+			       "chunk_bytes to that",
+			       p->recovered.superblock.chunk_bytes);
+		return wr_problem_set(problem, -EINVAL, "chunk_bytes", text);
+	}
+	return 0;
+}
+
+/* ---- who is told when something moved ---- */
+
+static void signal_events(struct weir_pipeline *p, enum weir_level level)
+{
+	for (uint32_t i = 0; i < p->options.producers_max; i++)
+		wr_event_fd_signal(p, &p->producers[i].event);
+	for (uint32_t i = 0; i < p->options.members_max; i++)
+		if ((p->members[i].gate == WEIR_LEVEL_MEMORY) == (level == WEIR_LEVEL_MEMORY))
+			wr_event_fd_signal(p, &p->members[i].event);
+}
+
+static void visible_moved(void *context)
+{
+	struct weir_pipeline *p = context;
+	wr_park_notify(&p->visible_parker);
+	if (wr_load_relaxed(&p->events_open) != 0)
+		signal_events(p, WEIR_LEVEL_MEMORY);
+}
+
+static void durable_moved(void *context)
+{
+	struct weir_pipeline *p = context;
+	if (wr_load_acquire(&p->link.failed) != 0 && wr_load_relaxed(&p->refuse) == 0) { /* D1 */
+		p->problem = *wr_journal_problem(p->journal);
+		wr_pipeline_refuse(p, WEIR_E_FAILED);
+		return;
+	}
+	wr_park_notify(&p->durable_parker);
+	for (uint32_t i = 0; i < p->lane_count; i++)
+		wr_park_notify(&p->lanes[i].parker);
+	/* Completions let the writer seal, and give chunks back. */
+	if (p->options.journal_thread)
+		wr_park_notify(&p->log_parker);
+	if (wr_load_relaxed(&p->events_open) != 0)
+		signal_events(p, WEIR_LEVEL_DURABLE);
+}
+
+/* ---- parts ---- */
+
+static int make_lanes(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_memory *memory = p->host.memory;
+	p->lane_count = WR_LANES_RESERVED + o->producers_max + o->members_max;
+	p->lanes = memory->ops->alloc(memory, p->lane_count * sizeof *p->lanes, WR_LINE_BYTES);
+	if (p->lanes == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < p->lane_count; i++) {
+		bool producer = i >= WR_LANES_RESERVED && i < WR_LANES_RESERVED + o->producers_max;
+		uint32_t bytes = producer ? o->lane_bytes : o->member_lane_bytes;
+		int rc = wr_lane_init(&p->lanes[i], i, memory, bytes, wr_reply_count(bytes),
+				      &p->log_parker, p->host.park_ops);
+		if (rc != 0)
+			return rc;
+	}
+	wr_lane_open(&p->lanes[WR_CONTROL_LANE], WR_LANE_SETTLE, true);
+	wr_lane_open(&p->lanes[WR_GROUP_LANE], WR_LANE_SETTLE, true);
+	struct wr_lane *group = &p->lanes[WR_GROUP_LANE];
+	p->raises = memory->ops->alloc(memory, group->reply_capacity * sizeof *p->raises, 64);
+	return p->raises != NULL ? 0 : -ENOMEM;
+}
+
+static int make_slots(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_memory *m = p->host.memory;
+	p->producers = m->ops->alloc(m, o->producers_max * sizeof *p->producers, 64);
+	p->members = m->ops->alloc(m, o->members_max * sizeof *p->members, WR_LINE_BYTES);
+	p->subscriptions = m->ops->alloc(m, o->subscriptions_max * sizeof *p->subscriptions, 64);
+	p->holds = m->ops->alloc(m, o->subscriptions_max * sizeof *p->holds, WR_LINE_BYTES);
+	p->wanted = m->ops->alloc(m, o->members_max * sizeof *p->wanted, 64);
+	if (p->producers == NULL || p->members == NULL || p->subscriptions == NULL ||
+	    p->holds == NULL || p->wanted == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < o->producers_max; i++)
+		p->producers[i].event.fd = -1;
+	for (uint32_t i = 0; i < o->members_max; i++) {
+		p->members[i].pipeline = p;
+		p->members[i].slot = i;
+		p->members[i].pin = &p->chunks.pins[i];
+		p->members[i].event.fd = -1;
+	}
+	for (uint32_t i = 0; i < o->subscriptions_max; i++)
+		wr_store_relaxed(&p->holds[i].seq, UINT64_MAX);
+	return 0;
+}
+
+static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_tables_limits limits;
+	wr_tables_limits_of(o, &limits);
+	struct wr_memory *memory = p->host.memory;
+	struct wr_checkpoint_job *job = &p->link.checkpoint;
+	job->buffer_bytes =
+		(uint32_t)wr_round_up(wr_tables_save_bytes_max(&limits), WR_BLOCK_BYTES);
+	job->buffer = memory->ops->alloc(memory, job->buffer_bytes, WR_BLOCK_BYTES);
+	if (job->buffer == NULL)
+		return -ENOMEM;
+	struct wr_journal_options options = {
+		.segments_ahead = o->segments_ahead,
+		.retention_bytes = o->retention_bytes,
+		.batches_in_flight_max =
+			(uint32_t)wr_min_u64(o->batches_in_flight_max, p->host.storage->depth_max),
+		.seal_before_ack = o->seal_before_ack,
+		.lanes_max = p->lane_count,
+	};
+	int rc = wr_journal_create(p->host.storage, memory, p->host.clock, &options, &p->segments,
+				   &p->recovered, &p->link, &p->journal);
+	if (rc != 0)
+		return rc;
+	p->link.moved = durable_moved;
+	p->link.moved_context = p;
+	return wr_journal_start(p->journal, problem);
+}
+
+static int make_cold_readers(struct weir_pipeline *p)
+{
+	struct wr_memory *m = p->host.memory;
+	int rc = wr_reader_init(&p->reader, &p->segments, p->host.storage, m);
+	if (rc == 0)
+		rc = wr_reader_init(&p->control_reader, &p->segments, p->host.storage, m);
+	if (rc != 0)
+		return rc;
+	uint32_t chunk_bytes = p->chunks.chunk_bytes;
+	p->control_buffer = m->ops->alloc(m, chunk_bytes, WR_BLOCK_BYTES);
+	p->control_batches =
+		m->ops->alloc(m, chunk_bytes / WR_BLOCK_BYTES * sizeof *p->control_batches, 64);
+	p->catchup = m->ops->alloc(m, sizeof *p->catchup, WR_LINE_BYTES);
+	if (p->control_buffer == NULL || p->control_batches == NULL || p->catchup == NULL)
+		return -ENOMEM;
+	return wr_catchup_init(p->catchup, m, &p->chunks,
+			       p->options.members_max + WR_CATCHUP_SPARE);
+}
+
+/* The record that opens this epoch (L27). Returns its bytes. */
+static uint32_t epoch_record(struct weir_pipeline *p, uint8_t *to)
+{
+	uint8_t payload[WR_EPOCH_START_BYTES];
+	struct wr_epoch_start start = {
+		.end_segment_id = p->recovered.end_segment_id,
+		.end_offset = p->recovered.end_offset,
+		.last_seq = p->recovered.next_seq - 1,
+		.header_crc = p->recovered.chain,
+		.epoch = p->recovery.last_epoch,
+		.wall_us = wr_clock_wall_ns(p->host.clock) / 1000,
+	};
+	wr_epoch_start_encode(&start, payload);
+	wr_control_write(to, WR_KIND_EPOCH_START, 0, 0, NULL, 0, payload, sizeof payload);
+	return wr_control_bytes(0, sizeof payload);
+}
+
+static int make_writer(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_tables_limits limits;
+	wr_tables_limits_of(o, &limits);
+	uint32_t lane_bytes = (uint32_t)wr_min_u64(o->lane_bytes, o->chunk_bytes);
+	struct wr_writer_options options = {
+		.epoch = 1,
+		.next_seq = 1,
+		.run_bytes_max = (uint32_t)wr_round_down(lane_bytes / 4, 8),
+		.run_records_max = o->run_records_max,
+	};
+	if (p->journal != NULL) {
+		memcpy(options.uuid, p->recovered.superblock.uuid, sizeof options.uuid);
+		options.epoch = p->recovered.epoch;
+		options.next_seq = p->recovered.next_seq;
+		options.chain = p->recovered.chain;
+		options.last_time_us = p->recovery.last_time_us;
+		options.undurable_chunks_max =
+			(uint32_t)((o->undurable_bytes + o->chunk_bytes - 1) / o->chunk_bytes);
+		options.batches_in_flight_max =
+			(uint32_t)wr_min_u64(o->batches_in_flight_max, p->host.storage->depth_max);
+		options.evidence_delay_ns = o->evidence_delay_ns;
+		options.seal_before_ack = o->seal_before_ack;
+		uint64_t least = wr_tables_save_bytes_max(&limits) * 4;
+		options.checkpoint_bytes = wr_max_u64(
+			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
+		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;
+		options.first_record = p->epoch_record;
+		options.first_record_bytes = epoch_record(p, p->epoch_record);
+	}
+	int rc = wr_writer_init(&p->writer, p->host.memory, &p->chunks, &p->tables, p->lanes,
+				p->lane_count, p->journal != NULL ? &p->link : NULL, p->host.clock,
+				&options);
+	p->writer.holds = p->holds;
+	p->writer.hold_count = o->subscriptions_max;
+	p->writer.moved = visible_moved;
+	p->writer.moved_context = p;
+	return rc;
+}
+
+static int start_subscriptions(struct weir_pipeline *p)
+{
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	for (uint32_t id = 0; id < count; id++) {
+		int rc = wr_subscription_start(p, id);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void init_parkers(struct weir_pipeline *p)
+{
+	const struct wr_park_ops *ops = p->host.park_ops;
+	/* Who steps the journal sleeps in the storage, where completions wake it too. */
+	bool in_storage = p->host.storage != NULL && p->host.storage_park_ops != NULL;
+	const struct wr_park_ops *storage_ops = in_storage ? p->host.storage_park_ops : ops;
+	wr_parker_init(&p->log_parker, p->options.journal_thread ? ops : storage_ops,
+		       p->host.storage);
+	wr_parker_init(&p->journal_parker, storage_ops, p->host.storage);
+	wr_parker_init(&p->group_parker, ops, NULL);
+	wr_parker_init(&p->visible_parker, ops, NULL);
+	wr_parker_init(&p->durable_parker, ops, NULL);
+	wr_parker_init(&p->control_parker, ops, NULL);
+	wr_spinlock_init(&p->registry);
+}
+
+static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_tables_limits limits;
+	wr_tables_limits_of(o, &limits);
+	int rc = wr_tables_init(&p->tables, p->host.memory, &limits);
+	if (rc == 0)
+		rc = wr_chunks_init(&p->chunks, p->host.memory, o->chunk_bytes, p->plan.chunk_count,
+				    o->members_max + WR_PINS_RESERVED);
+	if (rc == 0)
+		rc = make_lanes(p);
+	if (rc == 0)
+		rc = make_slots(p);
+	if (rc == 0 && p->host.storage != NULL) {
+		rc = recover(p, problem);
+		if (rc == 0)
+			rc = make_journal(p, problem);
+		if (rc == 0)
+			rc = make_cold_readers(p);
+	}
+	if (rc == 0)
+		rc = make_writer(p);
+	return rc == 0 ? start_subscriptions(p) : rc;
+}
+
+int wr_pipeline_create(const struct weir_options *checked, const struct weir_memory_plan *plan,
+		       const struct wr_host *host, struct weir_pipeline **ret_pipeline,
+		       struct weir_problem *reterr_problem)
+{
+	struct wr_memory *memory = host->memory;
+	struct weir_pipeline *p = memory->ops->alloc(memory, sizeof *p, WR_LINE_BYTES);
+	if (p == NULL)
+		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+	struct weir_problem problem = {0};
+	p->options = *checked;
+	p->plan = *plan;
+	p->host = *host;
+	(void)snprintf(p->name, sizeof p->name, "%s", checked->name);
+	p->options.name = p->name;
+	init_parkers(p);
+	int rc = make_parts(p, &problem);
+	if (rc != 0) {
+		if (problem.code == 0)
+			(void)wr_problem_set(&problem, rc, "", weir_strerror(rc));
+		if (reterr_problem != NULL)
+			*reterr_problem = problem;
+		wr_pipeline_destroy(p);
+		return rc;
+	}
+	*ret_pipeline = p;
+	return 0;
+}
+
+static void free_subscriptions(struct weir_pipeline *p)
+{
+	struct wr_memory *m = p->host.memory;
+	for (uint32_t id = 0; p->subscriptions != NULL && id < p->options.subscriptions_max; id++) {
+		struct wr_subscription_live *live = &p->subscriptions[id];
+		if (live->row_of_topic != NULL)
+			m->ops->free(m, live->row_of_topic,
+				     p->options.topics_max * sizeof(uint32_t));
+		if (live->behind != NULL)
+			m->ops->free(m, live->behind, live->behind_bytes);
+		wr_group_fini(&live->group, m);
+	}
+}
+
+static void free_array(struct wr_memory *m, void *p, size_t bytes)
+{
+	if (p != NULL)
+		m->ops->free(m, p, bytes);
+}
+
+void wr_pipeline_destroy(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_memory *m = p->host.memory;
+	uint32_t chunk_bytes = p->chunks.chunk_bytes;
+	free_subscriptions(p);
+	wr_writer_fini(&p->writer, m);
+	if (p->catchup != NULL) {
+		wr_catchup_fini(p->catchup, m);
+		free_array(m, p->catchup, sizeof *p->catchup);
+	}
+	free_array(m, p->control_batches,
+		   chunk_bytes / WR_BLOCK_BYTES * sizeof *p->control_batches);
+	free_array(m, p->control_buffer, chunk_bytes);
+	wr_reader_fini(&p->control_reader, m);
+	wr_reader_fini(&p->reader, m);
+	if (p->journal != NULL)
+		wr_journal_destroy(p->journal, m);
+	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
+	wr_segment_table_fini(&p->segments, m);
+	if (p->members != NULL)
+		for (uint32_t i = 0; i < o->members_max; i++)
+			free_array(m, p->members[i].block, p->members[i].block_bytes);
+	free_array(m, p->wanted, o->members_max * sizeof *p->wanted);
+	free_array(m, p->holds, o->subscriptions_max * sizeof *p->holds);
+	free_array(m, p->subscriptions, o->subscriptions_max * sizeof *p->subscriptions);
+	free_array(m, p->members, o->members_max * sizeof *p->members);
+	free_array(m, p->producers, o->producers_max * sizeof *p->producers);
+	if (p->raises != NULL)
+		free_array(m, p->raises,
+			   p->lanes[WR_GROUP_LANE].reply_capacity * sizeof *p->raises);
+	for (uint32_t i = 0; p->lanes != NULL && i < p->lane_count; i++)
+		wr_lane_fini(&p->lanes[i], m);
+	free_array(m, p->lanes, p->lane_count * sizeof *p->lanes);
+	wr_chunks_fini(&p->chunks, m);
+	wr_tables_fini(&p->tables, m);
+	free_array(m, p, sizeof *p);
+}
+
+/* ---- steps ---- */
+
+void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step)
+{
+	*ret_step = (struct wr_step){.name = "writer",
+				     .run = wr_writer_step,
+				     .idle_ns = wr_writer_idle_ns,
+				     .self = &p->writer};
+}
+
+static int enter_storage(void *self)
+{
+	struct weir_pipeline *p = self;
+	return p->host.storage->ops->enter(p->host.storage);
+}
+
+static void leave_storage(void *self)
+{
+	struct weir_pipeline *p = self;
+	(void)p->host.storage->ops->leave(p->host.storage);
+}
+
+static int journal_step(void *self, uint32_t budget)
+{
+	struct weir_pipeline *p = self;
+	return wr_journal_step(p->journal, budget);
+}
+
+static uint64_t journal_idle_ns(void *self)
+{
+	struct weir_pipeline *p = self;
+	return wr_journal_idle_ns(p->journal);
+}
+
+void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step)
+{
+	*ret_step = (struct wr_step){.name = "journal",
+				     .run = journal_step,
+				     .idle_ns = journal_idle_ns,
+				     .enter = enter_storage,
+				     .leave = leave_storage,
+				     .self = p};
+}

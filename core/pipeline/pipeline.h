@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pipeline, from inside: the one place where log, journal, groups and members meet. io/open.c
+ * makes one from options and ports, and drives its steps by runners or by hand.
+ */
+#ifndef WR_PIPELINE_PIPELINE_H
+#define WR_PIPELINE_PIPELINE_H
+
+#include <weir.h>
+
+#include "core/group/group.h"
+#include "core/journal/journal.h"
+#include "core/journal/reader.h"
+#include "core/log/writer.h"
+#include "core/pipeline/member.h"
+#include "core/pipeline/step.h"
+
+/* What io gives to the core. */
+struct wr_host {
+	struct wr_storage *storage; /* NULL: memory only */
+	struct wr_memory *memory;
+	struct wr_clock *clock;
+	const struct wr_park_ops *park_ops;
+	/* Sleeps in the storage's poll; the parker's context is the storage. NULL: as park_ops. */
+	const struct wr_park_ops *storage_park_ops;
+	void *context;
+	/* Whether the calling thread is inside a step of this pipeline (L13). */
+	bool (*inside_step)(void *context);
+	/* Manual pipelines: runs every step once; waits up to wait_ns when there was nothing. */
+	int (*run_steps)(void *context, uint64_t wait_ns);
+	/* Makes a descriptor readable, and makes one. */
+	void (*event_signal)(void *context, int fd);
+	int (*event_open)(void *context);
+	void (*event_close)(void *context, int fd);
+	/* Runs a member's handler step on a thread of its own until handler_stop. */
+	int (*handler_start)(void *context, struct weir_member *member);
+	void (*handler_stop)(void *context, struct weir_member *member);
+	/* Frees the whole pipeline, after a close that found something borrowed. */
+	void (*release)(void *context);
+	uint8_t new_uuid[WR_UUID_BYTES];
+};
+
+struct weir_producer {
+	struct weir_pipeline *pipeline;
+	struct wr_lane *lane;
+	bool in_use;
+	enum weir_level level;
+	enum weir_when_full when_full;
+	uint64_t block_timeout_ns;
+	bool want_sequences;
+	void (*ack_fn)(void *context, const struct weir_ack_range *range);
+	void *ack_context;
+	uint64_t acked;      /* tickets answered */
+	uint64_t full_count; /* WEIR_FULL_FAIL: events given back */
+	uint32_t keyless;    /* counter of keyless events: partitions in turn */
+	/* A named producer. */
+	bool named;
+	struct wr_producer_stamp stamp; /* of the event handed over last */
+	struct weir_producer_last last;
+	/* An open claim or run. */
+	enum { WR_OPEN_NOTHING = 0, WR_OPEN_CLAIM, WR_OPEN_RUN } open;
+	uint8_t *claim;       /* where it begins in the lane */
+	uint64_t claim_bytes; /* room */
+	uint64_t claim_used;  /* CLAIM: bytes before the payload; RUN: bytes written */
+	uint32_t run_records;
+	uint64_t run_stamp; /* producer sequence before it: abort goes back there */
+	struct wr_event_fd event;
+	int first_refusal_told;
+};
+
+/* What a subscription is while the pipeline is open; the log holds the rest. */
+struct wr_lag_count {
+	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
+	int64_t events, bytes;      /* counted so far, less what is settled of it already */
+};
+
+/* A walk over the log in small portions: live chunks, or disk where they are gone. */
+struct wr_lag_scan {
+	uint64_t next_seq;
+	uint64_t end_seq; /* exclusive; next == end: nothing under way */
+};
+
+struct wr_raise {
+	uint32_t subscription;
+	uint32_t row;
+};
+
+struct wr_subscription_live {
+	wr_atomic_u32 started; /* X1: its group exists */
+	struct wr_group group;
+	struct wr_group_ports ports;
+	struct weir_pipeline *pipeline;
+	uint32_t id;
+	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX];
+	uint32_t *row_of_topic; /* [topics_max] first row of a topic, UINT32_MAX: not read */
+	size_t behind_bytes;
+	struct wr_lag_count *behind; /* [row_count] events between a seek's target and its record */
+	/* Options of this run: set by weir_subscription_create, read by steps and members. */
+	wr_atomic_u32 gate;      /* enum weir_level */
+	wr_atomic_u32 when_slow; /* enum weir_when_slow */
+	wr_atomic_u64 session_timeout_ns;
+	wr_atomic_u64 lag_events_max;
+	wr_atomic_u64 lag_time_max_ns;
+	/* Under the registry lock. */
+	void (*lag_fn)(void *context, uint32_t subscription, const struct weir_lag *lag,
+		       bool above);
+	void *lag_context;
+	bool lag_above;
+	/* Requests to the group step, one at a time, under the pipeline's control lock. */
+	wr_atomic_u64 seek_asked; /* W1: counts requests; seek_position is set before */
+	wr_atomic_u64 seek_done;  /* W1 */
+	uint64_t seek_taken;      /* the group's: the request that it is at */
+	uint64_t seek_position;
+	/* Lag, published by the group step. */
+	wr_atomic_u64 lag_events;
+	wr_atomic_u64 lag_bytes;
+	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
+	wr_atomic_u32 lag_exact;
+	struct wr_lag_scan scan;  /* what the group step looks for or counts now */
+	uint64_t oldest_from_seq; /* position for which oldest_us was looked up */
+	uint64_t oldest_us;
+};
+
+/* Pins behind those of the members. */
+enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
+
+/* Slots of the catch-up pool beyond one a member. */
+#define WR_CATCHUP_SPARE 2u
+
+#define WR_CONTROL_LANE 0u
+#define WR_GROUP_LANE 1u
+#define WR_LANES_RESERVED 2u
+
+struct weir_pipeline {
+	/* Looked at by every publish: 0, or the code that refuses it, negated. */
+	WR_LINE_ALIGNED wr_atomic_u32 refuse;
+
+	WR_LINE_ALIGNED struct weir_options options; /* as checked, defaults filled in */
+	struct wr_host host;
+	struct weir_memory_plan plan;
+	char name[33];
+	struct wr_chunks chunks;
+	struct wr_tables tables;
+	struct wr_lane *lanes;
+	uint32_t lane_count;
+	struct wr_writer writer;
+	struct wr_hold *holds; /* [subscriptions_max] */
+
+	/* With a journal. */
+	struct wr_segment_table segments;
+	struct wr_recovered recovered;
+	struct wr_journal_link link;
+	struct wr_journal *journal;
+	struct wr_reader reader; /* of the group step */
+	struct wr_catchup *catchup;
+	struct wr_reader control_reader; /* of control calls, under the control lock */
+	uint8_t *control_buffer;         /* one chunk */
+	struct wr_extent_batch *control_batches;
+	uint64_t *wanted; /* [members_max] scratch of the group step */
+	struct wr_recovery_report recovery;
+	uint64_t recovery_ns;
+
+	/* Generation records under way, in the order of the group lane's tickets. */
+	struct wr_raise *raises; /* ring, as large as the lane's replies */
+	uint64_t raise_head;     /* tickets answered */
+	uint64_t lag_checked_ns;
+	uint64_t group_idle_ns; /* until when the group step may be left alone */
+	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
+	struct weir_producer *producers;            /* [producers_max] */
+	struct weir_member *members;                /* [members_max] */
+	wr_spinlock registry;                       /* slots of producers and members */
+
+	/* One control call at a time; who comes second sleeps. */
+	wr_atomic_u32 control_held; /* O1 */
+	struct wr_parker control_parker;
+
+	struct wr_parker log_parker;     /* writer and, without a thread of its own, journal */
+	struct wr_parker journal_parker; /* journal with a thread of its own */
+	struct wr_parker group_parker;
+	struct wr_parker visible_parker; /* members that wait at the memory gate */
+	struct wr_parker durable_parker; /* at the durable gate */
+
+	wr_atomic_u32 events_open; /* descriptors handed out: > 0 and they are looked at */
+	wr_atomic_u32 callers;     /* Y1: threads that sleep in a call */
+	wr_atomic_u32 borrowed;    /* Z1: after the close, members with a pin, and the closer */
+	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
+	_Alignas(8) uint8_t epoch_record[128];
+	struct weir_problem problem; /* of FAILED; written before `refuse` */
+};
+
+/* ---- life, for io ---- */
+
+int wr_pipeline_check(const struct weir_options *options, struct weir_options *ret_checked,
+		      struct weir_memory_plan *ret_plan, struct weir_problem *reterr_problem);
+void wr_tables_limits_of(const struct weir_options *options, struct wr_tables_limits *ret_limits);
+/* Replies that a lane of so many bytes has room for. */
+uint64_t wr_reply_count(uint32_t lane_bytes);
+int wr_pipeline_create(const struct weir_options *checked, const struct weir_memory_plan *plan,
+		       const struct wr_host *host, struct weir_pipeline **ret_pipeline,
+		       struct weir_problem *reterr_problem);
+/* Everything stopped: no step runs any more, nobody is inside a call. */
+void wr_pipeline_destroy(struct weir_pipeline *p);
+
+/* The steps, in the order in which one thread runs them. */
+void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step);
+void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step);
+void wr_pipeline_group_step(struct weir_pipeline *p, struct wr_step *ret_step);
+void wr_member_handler_step(struct weir_member *member, struct wr_step *ret_step);
+
+/* Refuse with this code from now on, and wake every waiter. The first code stays. */
+void wr_pipeline_refuse(struct weir_pipeline *p, int code);
+void wr_pipeline_wake_all(struct weir_pipeline *p);
+/* Lanes empty, handlers ended, everything ordered durable. */
+bool wr_pipeline_drained(struct weir_pipeline *p);
+/* At a clean close, between the journal's steps, until it says true: seals and attests the end. */
+bool wr_pipeline_finish(struct weir_pipeline *p);
+/* After that: the clean mark. Blocking. */
+int wr_pipeline_close_clean(struct weir_pipeline *p);
+/*
+ * The last of a close: true when nothing is borrowed and everything may be freed now; else who
+ * gives the last pin back frees it through host.release.
+ */
+bool wr_pipeline_keep_borrowed(struct weir_pipeline *p);
+/* A member came back after the close: its pin is given up; true when it was the last. */
+void wr_pipeline_give_back(struct weir_member *member);
+/* All of weir_info but the threads. */
+int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info);
+void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report *report);
+
+/* ---- inside ---- */
+
+static inline int wr_pipeline_refused(struct weir_pipeline *p)
+{
+	return -(int)wr_load_acquire(&p->refuse); /* F1: pairs with wr_pipeline_refuse */
+}
+
+static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_level gate)
+{
+	if (gate == WEIR_LEVEL_MEMORY)
+		return wr_park_look_u64(&p->writer.visible_seq); /* G1 */
+	return wr_park_look_u64(&p->link.durable_seq);           /* D1 */
+}
+
+/* Waits until done() says so: 0, -ETIMEDOUT, or the code that the pipeline refuses with. */
+int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
+		     void *context, uint64_t timeout_ns);
+
+/*
+ * Hands one control record to the writer and waits for the answer, and until that answer may be
+ * told (ordered, and durable with a journal): the reply's code. `record` is a lane record.
+ */
+int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
+		    struct wr_reply *ret_reply);
+
+/*
+ * One look at the record `seq`, or the next of some tag, for the group step: fills the time of the
+ * first event of row `row` at or behind `from_seq`. Portions of the work are kept in live->scan.
+ */
+int wr_lag_step(struct weir_pipeline *p);
+
+/* Makes sure that a subscription's group exists; under the control lock or at open. */
+int wr_subscription_start(struct weir_pipeline *p, uint32_t id);
+void wr_control_lock(struct weir_pipeline *p);
+void wr_control_unlock(struct weir_pipeline *p);
+
+int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text);
+
+/* Signals a descriptor if it is armed. Called by the side that published. */
+void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event);
+/* Arms it: look at the condition again after this. */
+void wr_event_fd_arm(struct wr_event_fd *event);
+int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event);
+void wr_event_fd_close(struct weir_pipeline *p, struct wr_event_fd *event);
+
+#endif

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Polling: where a member stands in the log and what it hands out.
+ *
+ * It scans the column of a chunk (four bytes a record) against a bitmap of the tags of its
+ * partitions, and touches only the records that hit (L6). Below what is in memory it reads chunks
+ * that the group step brought from disk, in the same way, until it is back. One pin, one chunk.
+ */
+#include <errno.h>
+
+#include "core/pipeline/catchup.h"
+#include "core/pipeline/pipeline.h"
+
+static struct wr_subscription_live *subscription_of(struct weir_member *m)
+{
+	return &m->pipeline->subscriptions[m->subscription];
+}
+
+void wr_member_unpin(struct weir_member *m)
+{
+	if (m->place == WR_PLACE_NONE)
+		return;
+	wr_chunks_unpin(m->pin);
+	m->place = WR_PLACE_NONE;
+	m->chunk = NULL;
+}
+
+void wr_member_move_to(struct weir_member *m, uint64_t seq)
+{
+	wr_member_unpin(m);
+	m->scan_seq = seq;
+}
+
+/* ---- finding the chunk ---- */
+
+static void stand_in(struct weir_member *m, enum wr_place place, struct wr_chunk *chunk)
+{
+	m->place = place;
+	m->chunk = chunk;
+	m->batch_index = 0;
+}
+
+/* In memory? The last chunk that begins at or below scan_seq, pinned. */
+static bool find_live(struct weir_member *m)
+{
+	struct wr_chunks *chunks = &m->pipeline->chunks;
+	uint64_t ordinal;
+	if (!wr_chunks_find(chunks, m->pin, m->scan_seq, &ordinal))
+		return false;
+	struct wr_chunk *chunk = wr_chunks_pin(chunks, m->pin, ordinal);
+	if (chunk == NULL)
+		return false;
+	stand_in(m, WR_PLACE_LIVE, chunk);
+	m->ordinal = ordinal;
+	return true;
+}
+
+/* What the reader may not have any more: the member goes on behind it, its rows are told. */
+static void skip_gap(struct weir_member *m, uint64_t end_seq)
+{
+	m->gap_end = end_seq;
+	m->gap_row = 0;
+	m->scan_seq = end_seq;
+}
+
+/* The first sequence that is still in memory. False when there is no chunk. */
+static bool oldest_in_memory(struct weir_member *m, uint64_t *ret_seq)
+{
+	struct wr_chunks *chunks = &m->pipeline->chunks;
+	for (;;) {
+		uint64_t head = wr_load_acquire(&chunks->head);   /* C1 */
+		uint64_t floor = wr_load_acquire(&chunks->floor); /* a hint: the pin decides */
+		if (floor >= head)
+			return false;
+		struct wr_chunk *chunk = wr_chunks_pin(chunks, m->pin, floor);
+		if (chunk == NULL)
+			continue;
+		*ret_seq = chunk->first_seq;
+		wr_chunks_unpin(m->pin);
+		return true;
+	}
+}
+
+/* Behind what is in memory. 0, or what the group step found on disk. */
+static int find_behind(struct weir_member *m)
+{
+	struct weir_pipeline *p = m->pipeline;
+	uint64_t oldest;
+	if (p->catchup == NULL ||
+	    wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_GAP) {
+		if (oldest_in_memory(m, &oldest) && oldest > m->scan_seq)
+			skip_gap(m, oldest);
+		return 0;
+	}
+	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, m->pin, m->scan_seq);
+	if (slot != NULL) {
+		stand_in(m, WR_PLACE_CATCHUP, &slot->chunk);
+		wr_publish_u64(&m->wanted_seq, m->scan_seq); /* U1: keeps the next one coming */
+		return 0;
+	}
+	int failure = -(int)wr_load_acquire(&m->catchup_failure); /* U1 */
+	if (failure != 0) {
+		wr_store_release(&m->catchup_failure, 0u); /* U1: the next poll asks again */
+		if (failure != WEIR_E_TRUNCATED)
+			return failure;
+		oldest = wr_segment_oldest_seq(&p->segments);
+		if (oldest > m->scan_seq)
+			skip_gap(m, oldest);
+		return 0;
+	}
+	wr_publish_u64(&m->wanted_seq, m->scan_seq); /* U1 */
+	wr_park_notify(&p->group_parker);
+	return 0;
+}
+
+/* Makes m->chunk the one that holds scan_seq, if it can be had now. */
+static int find_chunk(struct weir_member *m)
+{
+	if (find_live(m)) {
+		wr_store_release(&m->wanted_seq, 0u); /* U1 */
+		return 0;
+	}
+	return find_behind(m);
+}
+
+/* One beyond the last record of the chunk that may be handed out. */
+static uint64_t chunk_limit(struct weir_member *m, uint64_t gate_seq)
+{
+	if (m->place == WR_PLACE_LIVE)
+		return wr_chunk_end(m->chunk, gate_seq);
+	return wr_min_u64(wr_load_relaxed(&m->chunk->end_seq), gate_seq + 1); /* under V2 */
+}
+
+/* The chunk is read to its end, and no more will come: on to the next one. */
+static bool leave_chunk(struct weir_member *m)
+{
+	uint64_t end = wr_load_acquire(&m->chunk->end_seq); /* C2 */
+	if (end == 0 || m->scan_seq < end)
+		return false;
+	bool live = m->place == WR_PLACE_LIVE;
+	wr_member_unpin(m);
+	if (!live)
+		return true;
+	/* The next ordinal, directly: what follows a closed chunk, if it was opened already. */
+	struct wr_chunks *chunks = &m->pipeline->chunks;
+	if (m->ordinal + 1 >= wr_load_acquire(&chunks->head)) /* C1 */
+		return false;
+	struct wr_chunk *chunk = wr_chunks_pin(chunks, m->pin, m->ordinal + 1);
+	if (chunk == NULL)
+		return true; /* overtaken: find_chunk sees */
+	m->ordinal++;
+	stand_in(m, WR_PLACE_LIVE, chunk);
+	return true;
+}
+
+/* ---- handing out ---- */
+
+static const struct wr_batch_header *batch_of(struct weir_member *m, uint32_t index)
+{
+	struct wr_chunk *chunk = m->chunk;
+	uint32_t count = wr_load_acquire(&chunk->batch_count); /* C3 */
+	/* A member that was moved back within a chunk starts over. */
+	if (chunk->batches[m->batch_index].first_index > index)
+		m->batch_index = 0;
+	while (m->batch_index + 1 < count &&
+	       chunk->batches[m->batch_index + 1].first_index <= index)
+		m->batch_index++;
+	return (const struct wr_batch_header *)(chunk->readable +
+						chunk->batches[m->batch_index].place_bytes);
+}
+
+/* The member's row of a record, or NULL when it is not for this member now. */
+static struct wr_member_row *row_of(struct weir_member *m, const struct wr_record *r, uint64_t seq,
+				    uint32_t *ret_partition)
+{
+	struct weir_pipeline *p = m->pipeline;
+	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max)
+		return NULL;
+	uint32_t first = subscription_of(m)->row_of_topic[r->topic];
+	if (first == UINT32_MAX)
+		return NULL;
+	*ret_partition = wr_record_partition(r, p->tables.catalog.topics[r->topic].partitions);
+	struct wr_member_row *row = &m->rows[first + *ret_partition];
+	if (row->generation == 0 || row->revoked || seq < row->next_out)
+		return NULL;
+	return row;
+}
+
+static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct weir_item *item)
+{
+	uint32_t place = wr_column_place(&m->pipeline->chunks, m->chunk->column[index]);
+	const struct wr_record *r = (const struct wr_record *)(m->chunk->readable + place);
+	uint32_t partition;
+	struct wr_member_row *row = row_of(m, r, seq, &partition);
+	if (row == NULL)
+		return false;
+	const struct wr_batch_header *batch = batch_of(m, index);
+	const uint8_t *key = (const uint8_t *)r + WR_RECORD_HEAD_BYTES + r->option_bytes;
+	*item = (struct weir_item){
+		.kind = WEIR_ITEM_EVENT,
+		.flags = seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0,
+		.topic = r->topic,
+		.partition = partition,
+		.log = batch->log_id,
+		.epoch = batch->epoch,
+		.type = r->type,
+		.key_bytes = r->key_bytes,
+		.sequence = seq,
+		.end_sequence = seq + 1,
+		.append_time_us = batch->time_base_us + r->time_delta_us,
+		.key = (r->flags & WR_RECORD_KEYLESS) != 0 || r->key_bytes == 0 ? NULL : key,
+		.payload = (r->flags & WR_RECORD_NULL_PAYLOAD) != 0 ? NULL : key + r->key_bytes,
+		.payload_bytes = r->bytes - WR_RECORD_HEAD_BYTES - r->option_bytes - r->key_bytes,
+		.generation = row->generation,
+		.from_sequence = row->next_from,
+		.record_bytes = r->bytes,
+		.record = r,
+	};
+	row->next_from = row->next_out = seq + 1;
+	row->handed_events++;
+	row->handed_bytes += r->bytes;
+	return true;
+}
+
+/* Scans the column up to end_seq. Items handed out. */
+static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *items,
+		     uint32_t items_max)
+{
+	const uint32_t *column = m->chunk->column;
+	uint32_t tag_mask = wr_chunks_tag_mask(&m->pipeline->chunks);
+	uint64_t first_seq = m->chunk->first_seq;
+	uint32_t index = (uint32_t)(m->scan_seq - first_seq);
+	uint32_t end = (uint32_t)(end_seq - first_seq);
+	uint32_t count = 0;
+	while (index < end && count < items_max) {
+		uint32_t tag = column[index] & tag_mask;
+		if (((m->tags[tag / 64] >> (tag % 64)) & 1) != 0 &&
+		    hand_out(m, index, first_seq + index, &items[count]))
+			count++;
+		index++;
+	}
+	m->scan_seq = first_seq + index;
+	return count;
+}
+
+/* One gap item for each row that had something in the gap, or may have had. */
+static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, uint32_t items_max)
+{
+	uint32_t count = 0;
+	for (; m->gap_row < m->row_count && count < items_max; m->gap_row++) {
+		struct wr_member_row *row = &m->rows[m->gap_row];
+		if (row->generation == 0 || row->revoked || row->next_out >= m->gap_end)
+			continue;
+		items[count++] = (struct weir_item){
+			.kind = WEIR_ITEM_GAP,
+			.topic = row->topic,
+			.partition = row->partition,
+			.sequence = row->next_out,
+			.end_sequence = m->gap_end,
+			.generation = row->generation,
+			.from_sequence = row->next_from,
+		};
+		row->next_from = row->next_out = m->gap_end;
+	}
+	if (m->gap_row == m->row_count)
+		m->gap_end = 0;
+	return count;
+}
+
+int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
+{
+	struct weir_pipeline *p = m->pipeline;
+	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
+	wr_member_take_replies(m);
+	wr_member_take_messages(m);
+	(void)wr_member_flush(m);
+	if (m->owned_count == 0) {
+		wr_member_unpin(m);
+		return 0;
+	}
+	if (m->gap_end != 0) {
+		uint32_t gaps = hand_out_gaps(m, items, items_max);
+		if (gaps > 0)
+			return (int)gaps;
+	}
+	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
+	while (m->scan_seq <= gate_seq) {
+		if (m->place == WR_PLACE_NONE) {
+			int rc = find_chunk(m);
+			if (rc != 0)
+				return rc;
+			if (m->gap_end != 0)
+				return (int)hand_out_gaps(m, items, items_max);
+			if (m->place == WR_PLACE_NONE)
+				return 0;
+		}
+		uint64_t limit = chunk_limit(m, gate_seq);
+		uint32_t count = limit > m->scan_seq ? scan(m, limit, items, items_max) : 0;
+		if (count > 0)
+			return (int)count;
+		if (!leave_chunk(m))
+			break;
+	}
+	wr_store_relaxed(&m->reading_seq, m->scan_seq);
+	return 0;
+}
+
+/* ---- the public door ---- */
+
+struct poll_wait {
+	struct weir_member *member;
+	struct weir_item *items;
+	uint32_t items_max;
+	int result;
+};
+
+static bool poll_once(void *context)
+{
+	struct poll_wait *w = context;
+	uint64_t mail = wr_park_look_u64(&w->member->mail); /* N1: messages are taken below */
+	(void)mail;
+	w->result = wr_member_poll(w->member, w->items, w->items_max);
+	return w->result != 0;
+}
+
+int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_max,
+	      uint64_t timeout_ns)
+{
+	if (member->handler != NULL)
+		return -EBUSY;
+	if (items_max == 0 || items_max > 65536)
+		return -EINVAL;
+	struct weir_pipeline *p = member->pipeline;
+	if (wr_pipeline_refused(p) == WEIR_E_CLOSED) {
+		wr_pipeline_give_back(member);
+		return WEIR_E_CLOSED;
+	}
+	struct poll_wait wait = {
+		.member = member, .items = items, .items_max = (uint32_t)items_max};
+	if (poll_once(&wait))
+		return wait.result;
+	if (member->event.fd >= 0) {
+		/* Armed, and then looked at once more: nothing that came between is missed. */
+		wr_event_fd_arm(&member->event);
+		if (poll_once(&wait))
+			return wait.result;
+	}
+	int rc = wr_pipeline_wait(p, member->gate_parker, poll_once, &wait, timeout_ns);
+	if (rc == 0)
+		return wait.result;
+	return rc == -ETIMEDOUT || rc == WEIR_E_AGAIN ? 0 : rc;
+}
+
+void weir_release(struct weir_member *member)
+{
+	if (wr_pipeline_refused(member->pipeline) == WEIR_E_CLOSED)
+		wr_pipeline_give_back(member);
+	else
+		wr_member_unpin(member);
+}
+
+void weir_member_problem(const struct weir_member *member, struct weir_problem *ret_problem)
+{
+	*ret_problem = member->problem;
+}

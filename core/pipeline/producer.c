@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Producers: opening and closing them, and what became of their tickets. */
+#include <errno.h>
+
+#include "core/pipeline/pipeline.h"
+
+void weir_producer_options_init(struct weir_producer_options *options)
+{
+	*options = (struct weir_producer_options){
+		.struct_bytes = sizeof *options,
+		.when_full = WEIR_FULL_BLOCK,
+		.block_timeout_ns = WEIR_FOREVER,
+	};
+}
+
+static int check_options(struct weir_pipeline *p, const struct weir_producer_options *o,
+			 struct weir_problem *problem)
+{
+	if (o->name != NULL && !wr_name_valid(o->name, strlen(o->name)))
+		return wr_problem_set(problem, -EINVAL, "name",
+				      "a name is 1 to 200 of letters, digits, '.', '_' and '-', "
+				      "and does not begin with '.'");
+	if ((unsigned)o->level > WEIR_LEVEL_DURABLE)
+		return wr_problem_set(problem, -EINVAL, "level", "not a level");
+	if (o->level > WEIR_LEVEL_MEMORY && p->journal == NULL)
+		return wr_problem_set(problem, -EINVAL, "level",
+				      "a memory-only pipeline has no level above MEMORY");
+	if ((unsigned)o->when_full > WEIR_FULL_FAIL)
+		return wr_problem_set(problem, -EINVAL, "when_full", "not a policy");
+	if (o->no_acks && (o->want_sequences || o->name != NULL))
+		return wr_problem_set(
+			problem, -EINVAL, "no_acks",
+			"a producer that takes no answers has no name and no sequences");
+	return 0;
+}
+
+/* A slot whose lane the writer has let go; under the registry lock. */
+static struct weir_producer *take_slot(struct weir_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->options.producers_max; i++) {
+		struct weir_producer *pr = &p->producers[i];
+		struct wr_lane *lane = &p->lanes[WR_LANES_RESERVED + i];
+		if (pr->in_use || wr_load_acquire(&lane->state) != WR_LANE_FREE) /* S1 */
+			continue;
+		*pr = (struct weir_producer){.pipeline = p, .lane = lane, .in_use = true};
+		pr->event.fd = -1;
+		return pr;
+	}
+	return NULL;
+}
+
+static void give_slot(struct weir_producer *pr)
+{
+	struct weir_pipeline *p = pr->pipeline;
+	wr_event_fd_close(p, &pr->event);
+	wr_spinlock_lock(&p->registry);
+	pr->in_use = false;
+	wr_spinlock_unlock(&p->registry);
+}
+
+/* The name's id, a new epoch, and what the log holds of it. */
+static int take_name(struct weir_producer *pr, const char *name)
+{
+	struct weir_pipeline *p = pr->pipeline;
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 64];
+	struct wr_control_producer control = {0};
+	wr_control_write(record, WR_KIND_PRODUCER, 0, 0, name, (uint32_t)strlen(name), &control,
+			 sizeof control);
+	struct wr_reply reply = {0};
+	wr_control_lock(p);
+	int rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
+	if (rc == 0) {
+		/* Nobody but this epoch's holder moves the row now; its record is durable. */
+		struct wr_producer_row *row = &p->tables.producers.rows[reply.detail];
+		pr->named = true;
+		pr->stamp = (struct wr_producer_stamp){
+			.id = reply.detail,
+			.epoch = (uint32_t)wr_load_relaxed(&row->epoch),
+			.sequence = wr_load_relaxed(&row->last_producer_seq),
+		};
+		pr->last = (struct weir_producer_last){
+			.producer_sequence = pr->stamp.sequence,
+			.sequence = wr_load_relaxed(&row->last_seq),
+			.epoch = pr->stamp.epoch,
+		};
+	}
+	wr_control_unlock(p);
+	return rc;
+}
+
+int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_options *o,
+		       struct weir_producer **ret_producer, struct weir_problem *reterr_problem)
+{
+	int rc = check_options(p, o, reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = wr_pipeline_refused(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	wr_spinlock_lock(&p->registry);
+	struct weir_producer *pr = take_slot(p);
+	if (pr != NULL)
+		wr_lane_open(pr->lane, WR_LANE_DATA, !o->no_acks);
+	wr_spinlock_unlock(&p->registry);
+	if (pr == NULL)
+		return wr_problem_set(reterr_problem, WEIR_E_FULL, "producers_max",
+				      "producers_max of the pipeline are open already");
+	pr->level = o->level != WEIR_LEVEL_DEFAULT ? o->level
+		    : p->journal != NULL           ? WEIR_LEVEL_DURABLE
+						   : WEIR_LEVEL_MEMORY;
+	pr->when_full = o->when_full;
+	pr->block_timeout_ns = o->block_timeout_ns;
+	pr->want_sequences = o->want_sequences;
+	pr->ack_fn = o->ack_fn;
+	pr->ack_context = o->ack_context;
+	if (o->name != NULL) {
+		rc = take_name(pr, o->name);
+		if (rc != 0) {
+			wr_lane_close(pr->lane);
+			give_slot(pr);
+			return wr_problem_set(reterr_problem, rc, "name", weir_strerror(rc));
+		}
+	}
+	*ret_producer = pr;
+	return 0;
+}
+
+/* ---- progress ---- */
+
+/* Tickets that have reached a level, refused ones included. */
+static uint64_t reached(struct weir_producer *pr, enum weir_level level)
+{
+	struct weir_pipeline *p = pr->pipeline;
+	if (level <= WEIR_LEVEL_MEMORY || p->journal == NULL)
+		return wr_park_look_u64(&pr->lane->ordered); /* A3 */
+	struct wr_lane_durable *lane = &p->link.lanes[pr->lane->index];
+	return level == WEIR_LEVEL_WRITTEN ? wr_park_look_u64(&lane->written_ticket) /* D1 */
+					   : wr_park_look_u64(&lane->durable_ticket);
+}
+
+void weir_producer_progress(struct weir_producer *pr, struct weir_producer_progress *ret)
+{
+	struct wr_lane *lane = pr->lane;
+	*ret = (struct weir_producer_progress){
+		.handed_over = lane->handed_over,
+		.durable = reached(pr, WEIR_LEVEL_DURABLE),
+		.written = reached(pr, WEIR_LEVEL_WRITTEN),
+		.ordered = reached(pr, WEIR_LEVEL_MEMORY),
+		.refused_count = wr_load_relaxed(&lane->refused),
+		.first_refused_ticket = wr_load_relaxed(&lane->first_refused_ticket),
+		.first_refusal = -(int)wr_load_relaxed(&lane->first_refusal),
+	};
+	if (pr->pipeline->journal == NULL)
+		ret->durable = ret->written = 0;
+}
+
+static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
+{
+	if (range->code != 0 && pr->first_refusal_told == 0)
+		pr->first_refusal_told = range->code;
+	if (pr->ack_fn != NULL)
+		pr->ack_fn(pr->ack_context, range);
+}
+
+/* Whether `next` goes on where `range` ends. */
+static bool extends(const struct weir_ack_range *range, const struct weir_ack_range *next)
+{
+	if (range->code != next->code)
+		return false;
+	uint64_t count = range->last_ticket - range->first_ticket + 1;
+	return range->sequence == 0 ? next->sequence == 0
+				    : next->sequence == range->sequence + count;
+}
+
+struct telling {
+	struct weir_producer *producer;
+	struct weir_ack_range open; /* first_ticket 0: none */
+};
+
+static void add_range(struct telling *t, const struct weir_ack_range *next)
+{
+	if (t->open.first_ticket != 0 && extends(&t->open, next)) {
+		t->open.last_ticket = next->last_ticket;
+		return;
+	}
+	if (t->open.first_ticket != 0)
+		tell(t->producer, &t->open);
+	t->open = *next;
+}
+
+/* Tickets up to `last`, with what the reply ring says of some of them. */
+static void tell_up_to(struct telling *t, uint64_t last)
+{
+	struct weir_producer *pr = t->producer;
+	while (pr->acked < last) {
+		const struct wr_reply *reply = wr_lane_reply_peek(pr->lane);
+		uint64_t next = pr->acked + 1;
+		bool has_reply = reply != NULL && reply->ticket <= last;
+		uint64_t plain_end = has_reply ? reply->ticket - 1 : last;
+		if (plain_end >= next) {
+			add_range(t, &(struct weir_ack_range){.first_ticket = next,
+							      .last_ticket = plain_end});
+			pr->acked = plain_end;
+		}
+		if (has_reply) {
+			add_range(t, &(struct weir_ack_range){.first_ticket = reply->ticket,
+							      .last_ticket = reply->ticket,
+							      .code = reply->code,
+							      .sequence = reply->sequence});
+			pr->acked = reply->ticket;
+			wr_lane_reply_take(pr->lane);
+		}
+	}
+}
+
+int weir_producer_poll_acks(struct weir_producer *pr)
+{
+	struct telling telling = {.producer = pr};
+	uint64_t before = pr->acked;
+	if (pr->event.fd >= 0)
+		wr_event_fd_arm(&pr->event);
+	/* The refusal is looked at first: what is durable by then is told as such. */
+	int refused = wr_pipeline_refused(pr->pipeline);
+	tell_up_to(&telling, reached(pr, pr->level));
+	if (refused == WEIR_E_FAILED && pr->acked < pr->lane->handed_over) {
+		add_range(&telling, &(struct weir_ack_range){.first_ticket = pr->acked + 1,
+							     .last_ticket = pr->lane->handed_over,
+							     .code = WEIR_E_FAILED});
+		pr->acked = pr->lane->handed_over;
+	}
+	if (telling.open.first_ticket != 0)
+		tell(pr, &telling.open);
+	return (int)wr_min_u64(pr->acked - before, INT32_MAX);
+}
+
+struct ticket_wait {
+	struct weir_producer *producer;
+	uint64_t ticket;
+	enum weir_level level;
+};
+
+static bool ticket_reached(void *context)
+{
+	struct ticket_wait *w = context;
+	return reached(w->producer, w->level) >= w->ticket ||
+	       wr_load_acquire(&w->producer->lane->state) == WR_LANE_POISONED; /* S1 */
+}
+
+/* What the reply ring says of a ticket that has reached its level; it stays in the ring. */
+static int outcome_of(struct weir_producer *pr, uint64_t ticket)
+{
+	struct wr_lane *lane = pr->lane;
+	uint64_t ready = wr_spsc_ready(&lane->reply_ring);
+	for (uint64_t i = 0; i < ready; i++) {
+		const struct wr_reply *reply =
+			&lane->replies[wr_spsc_pop_index(&lane->reply_ring, i)];
+		if (reply->ticket == ticket)
+			return reply->code;
+		if (reply->ticket > ticket)
+			break;
+	}
+	return 0;
+}
+
+int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, uint64_t timeout_ns)
+{
+	struct weir_pipeline *p = pr->pipeline;
+	if (level == WEIR_LEVEL_DEFAULT)
+		level = pr->level;
+	if (ticket == 0 || ticket > pr->lane->handed_over ||
+	    (level > WEIR_LEVEL_MEMORY && p->journal == NULL))
+		return -EINVAL;
+	struct ticket_wait wait = {.producer = pr, .ticket = ticket, .level = level};
+	if (!ticket_reached(&wait)) {
+		int refused = wr_pipeline_refused(p);
+		if (refused != 0)
+			return refused;
+		int rc = wr_pipeline_wait(p, &pr->lane->parker, ticket_reached, &wait, timeout_ns);
+		if (rc != 0)
+			return rc;
+	}
+	if (reached(pr, level) < ticket)
+		return WEIR_E_POISONED;
+	return outcome_of(pr, ticket);
+}
+
+int weir_producer_eventfd(struct weir_producer *pr)
+{
+	return wr_event_fd_get(pr->pipeline, &pr->event);
+}
+
+int weir_producer_last(struct weir_producer *pr, struct weir_producer_last *ret_last)
+{
+	if (!pr->named)
+		return -EINVAL;
+	*ret_last = pr->last;
+	return 0;
+}
+
+int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
+{
+	if (pr == NULL)
+		return 0;
+	int rc = 0;
+	if (pr->open != WR_OPEN_NOTHING)
+		(void)weir_abort(pr);
+	struct ticket_wait wait = {
+		.producer = pr, .ticket = pr->lane->handed_over, .level = WEIR_LEVEL_MEMORY};
+	if (!ticket_reached(&wait))
+		rc = wr_pipeline_wait(pr->pipeline, &pr->lane->parker, ticket_reached, &wait,
+				      timeout_ns);
+	if (rc == 0 && pr->first_refusal_told == 0)
+		rc = -(int)wr_load_relaxed(&pr->lane->first_refusal);
+	wr_lane_close(pr->lane);
+	give_slot(pr);
+	return rc;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Publishing: events, batches, claims and runs into the producer's lane. Wait-free while there is
+ * room; what to do when there is none is the producer's choice.
+ */
+#include <errno.h>
+
+#include "core/pipeline/encode.h"
+#include "core/pipeline/pipeline.h"
+
+struct room_wait {
+	struct weir_producer *producer;
+	uint64_t bytes;
+	bool poisoned;
+};
+
+static bool has_room(void *context)
+{
+	struct room_wait *w = context;
+	struct wr_lane *lane = w->producer->lane;
+	if (wr_load_acquire(&lane->state) == WR_LANE_POISONED) { /* S1 */
+		w->poisoned = true;
+		return true;
+	}
+	return wr_lane_claim(lane, w->bytes) != NULL;
+}
+
+/* There was no room: by the producer's policy. 0: there is now. */
+static int no_room(struct weir_producer *pr, uint64_t bytes)
+{
+	struct room_wait wait = {.producer = pr, .bytes = bytes};
+	struct weir_pipeline *p = pr->pipeline;
+	int rc = 0;
+	if (!has_room(&wait)) {
+		if (pr->when_full == WEIR_FULL_TRY || p->host.inside_step(p->host.context))
+			return WEIR_E_AGAIN;
+		if (pr->when_full == WEIR_FULL_FAIL) {
+			pr->full_count++;
+			return WEIR_E_FULL;
+		}
+		rc = wr_pipeline_wait(p, &pr->lane->parker, has_room, &wait, pr->block_timeout_ns);
+	}
+	return wait.poisoned ? WEIR_E_POISONED : rc;
+}
+
+/* Room for `bytes` in the lane, or the reason why not. */
+static int claim_room(struct weir_producer *pr, uint64_t bytes, uint8_t **ret_to)
+{
+	uint8_t *to = wr_lane_claim(pr->lane, bytes);
+	if (WR_UNLIKELY(to == NULL)) {
+		int rc = no_room(pr, bytes);
+		if (rc != 0)
+			return rc;
+		to = wr_lane_claim(pr->lane, bytes);
+	}
+	*ret_to = to;
+	return 0;
+}
+
+/* What every door checks first. */
+static int check_open(struct weir_producer *pr, bool may_be_open)
+{
+	int rc = wr_pipeline_refused(pr->pipeline);
+	if (WR_UNLIKELY(rc != 0))
+		return rc;
+	return WR_UNLIKELY(pr->open != WR_OPEN_NOTHING && !may_be_open) ? -EBUSY : 0;
+}
+
+static int measure(struct weir_producer *pr, const struct weir_event *event,
+		   struct wr_encoding *ret_encoding)
+{
+	struct wr_catalog *catalog = &pr->pipeline->tables.catalog;
+	if (WR_UNLIKELY(event->topic >= wr_catalog_topic_count(catalog)))
+		return WEIR_E_UNKNOWN_NAME;
+	int rc = wr_encode_measure(event, catalog->topics[event->topic].partitions, pr->named,
+				   pr->keyless, ret_encoding);
+	if (WR_UNLIKELY(rc != 0))
+		return rc;
+	return WR_UNLIKELY(ret_encoding->stride > pr->pipeline->writer.options.run_bytes_max)
+		       ? WEIR_E_TOO_BIG
+		       : 0;
+}
+
+/* Encodes everything but the payload; the stamp of a named producer moves on. */
+static uint8_t *encode(struct weir_producer *pr, const struct weir_event *event,
+		       struct wr_encoding *encoding, uint8_t *to)
+{
+	if (event->key == NULL)
+		pr->keyless++;
+	if (pr->want_sequences)
+		encoding->head.flags |= WR_RECORD_WANTS_REPLY;
+	if (!pr->named)
+		return wr_encode_head(event, encoding, NULL, to);
+	pr->stamp.sequence++;
+	return wr_encode_head(event, encoding, &pr->stamp, to);
+}
+
+static void encode_whole(struct weir_producer *pr, const struct weir_event *event,
+			 struct wr_encoding *encoding, uint8_t *to)
+{
+	uint8_t *payload = encode(pr, event, encoding, to);
+	if (encoding->payload_bytes > 0)
+		memcpy(payload, event->payload, encoding->payload_bytes);
+	wr_encode_tail(to, encoding->head.bytes);
+}
+
+int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint64_t *ret_ticket)
+{
+	struct wr_encoding encoding;
+	uint8_t *to;
+	int rc = check_open(pr, false);
+	if (rc == 0)
+		rc = measure(pr, event, &encoding);
+	if (rc == 0)
+		rc = claim_room(pr, encoding.stride, &to);
+	if (WR_UNLIKELY(rc != 0))
+		return rc;
+	encode_whole(pr, event, &encoding, to);
+	uint64_t ticket = wr_lane_append(pr->lane, encoding.stride);
+	wr_lane_publish(pr->lane);
+	if (ret_ticket != NULL)
+		*ret_ticket = ticket;
+	return 0;
+}
+
+int weir_publish_many(struct weir_producer *pr, const struct weir_event *events, size_t event_count,
+		      uint64_t *ret_last_ticket)
+{
+	int rc = check_open(pr, false);
+	if (rc != 0)
+		return rc;
+	size_t done = 0;
+	uint64_t ticket = 0;
+	event_count = wr_min_u64(event_count, INT32_MAX);
+	for (; done < event_count; done++) {
+		struct wr_encoding encoding;
+		rc = measure(pr, &events[done], &encoding);
+		if (rc != 0)
+			break;
+		uint8_t *to = wr_lane_claim(pr->lane, encoding.stride);
+		if (to == NULL) {
+			/* Only the first may wait: what was encoded before is shown first. */
+			rc = done == 0 ? claim_room(pr, encoding.stride, &to) : WEIR_E_AGAIN;
+			if (rc != 0)
+				break;
+		}
+		encode_whole(pr, &events[done], &encoding, to);
+		ticket = wr_lane_append(pr->lane, encoding.stride);
+	}
+	if (done == 0)
+		return event_count == 0 ? 0 : rc;
+	wr_lane_publish(pr->lane);
+	if (ret_last_ticket != NULL)
+		*ret_last_ticket = ticket;
+	return (int)done;
+}
+
+/* ---- claims ---- */
+
+int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t payload_bytes,
+	       void **ret_payload)
+{
+	static const uint8_t some_payload;
+	struct weir_event whole = *event;
+	struct wr_encoding encoding;
+	uint8_t *to;
+	whole.payload = &some_payload; /* present, whatever its length turns out to be */
+	whole.payload_bytes = payload_bytes;
+	int rc = check_open(pr, false);
+	if (rc == 0)
+		rc = measure(pr, &whole, &encoding);
+	if (rc == 0)
+		rc = claim_room(pr, encoding.stride, &to);
+	if (rc != 0)
+		return rc;
+	pr->run_stamp = pr->stamp.sequence;
+	uint8_t *payload = encode(pr, &whole, &encoding, to);
+	pr->open = WR_OPEN_CLAIM;
+	pr->claim = to;
+	pr->claim_used = (uint64_t)(payload - to);
+	pr->claim_bytes = pr->claim_used + payload_bytes;
+	*ret_payload = payload;
+	return 0;
+}
+
+int weir_commit(struct weir_producer *pr, size_t payload_bytes, uint64_t *ret_ticket)
+{
+	if (pr->open != WR_OPEN_CLAIM || payload_bytes > pr->claim_bytes - pr->claim_used)
+		return -EINVAL;
+	int rc = wr_pipeline_refused(pr->pipeline);
+	if (rc != 0)
+		return rc;
+	struct wr_record *head = (struct wr_record *)pr->claim;
+	head->bytes = (uint32_t)(pr->claim_used + payload_bytes);
+	wr_encode_tail(pr->claim, head->bytes);
+	pr->open = WR_OPEN_NOTHING;
+	uint64_t ticket = wr_lane_append(pr->lane, wr_record_stride(head->bytes));
+	wr_lane_publish(pr->lane);
+	if (ret_ticket != NULL)
+		*ret_ticket = ticket;
+	return 0;
+}
+
+int weir_abort(struct weir_producer *pr)
+{
+	if (pr->open == WR_OPEN_NOTHING)
+		return -EINVAL;
+	/* Nothing was appended: the next claim begins at the same place. */
+	pr->open = WR_OPEN_NOTHING;
+	pr->stamp.sequence = pr->run_stamp;
+	return 0;
+}
+
+/* ---- runs ---- */
+
+int weir_run_begin(struct weir_producer *pr, size_t bytes_max)
+{
+	uint8_t *to;
+	int rc = check_open(pr, false);
+	if (rc != 0)
+		return rc;
+	if (bytes_max == 0 || bytes_max > pr->pipeline->writer.options.run_bytes_max)
+		return bytes_max == 0 ? -EINVAL : WEIR_E_TOO_BIG;
+	uint64_t room = WR_RECORD_HEAD_BYTES + wr_round_up(bytes_max, WR_RECORD_ALIGN);
+	rc = claim_room(pr, room, &to);
+	if (rc != 0)
+		return rc;
+	pr->open = WR_OPEN_RUN;
+	pr->claim = to;
+	pr->claim_bytes = room;
+	pr->claim_used = WR_RECORD_HEAD_BYTES;
+	pr->run_records = 0;
+	pr->run_stamp = pr->stamp.sequence;
+	return 0;
+}
+
+int weir_run_add(struct weir_producer *pr, const struct weir_event *event)
+{
+	struct wr_encoding encoding;
+	if (pr->open != WR_OPEN_RUN)
+		return -EINVAL;
+	int rc = measure(pr, event, &encoding);
+	if (rc != 0)
+		return rc;
+	if (encoding.stride > pr->claim_bytes - pr->claim_used ||
+	    pr->run_records == pr->pipeline->options.run_records_max)
+		return WEIR_E_TOO_BIG;
+	encode_whole(pr, event, &encoding, pr->claim + pr->claim_used);
+	pr->claim_used += encoding.stride;
+	pr->run_records++;
+	return 0;
+}
+
+int weir_run_commit(struct weir_producer *pr, uint64_t *ret_ticket)
+{
+	if (pr->open != WR_OPEN_RUN || pr->run_records == 0)
+		return -EINVAL;
+	int rc = wr_pipeline_refused(pr->pipeline);
+	if (rc != 0)
+		return rc;
+	struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES,
+		.topic = pr->run_records,
+		.key_hash = (uint32_t)(pr->claim_used - WR_RECORD_HEAD_BYTES),
+		.kind = WR_KIND_RUN,
+	};
+	memcpy(pr->claim, &head, sizeof head);
+	pr->open = WR_OPEN_NOTHING;
+	uint64_t ticket = wr_lane_append(pr->lane, pr->claim_used);
+	wr_lane_publish(pr->lane);
+	if (ret_ticket != NULL)
+		*ret_ticket = ticket;
+	return 0;
+}
+
+size_t weir_event_bytes(const struct weir_event *event)
+{
+	struct wr_encoding encoding;
+	/* With a stamp: the size holds for named producers too. The partition is not looked at. */
+	if (wr_encode_measure(event, UINT32_MAX, true, 0, &encoding) != 0)
+		return 0;
+	return encoding.stride;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The step contract: every active part (writer, journal, group) is a struct and a function that
+ * does a bounded amount of work and says how much. A pinned thread loops over steps (io/thread),
+ * a program calls weir_step(), the simulator calls them in an order drawn from a seed. There is no
+ * other way to run them.
+ *
+ * A step never waits for another part, never sleeps, and keeps what it could not hand on as
+ * bounded pending state (L14). One thread at a time runs a step.
+ */
+#ifndef WR_PIPELINE_STEP_H
+#define WR_PIPELINE_STEP_H
+
+#include <stdint.h>
+
+#include "core/port/park.h"
+
+#define WR_STEPS_PER_RUNNER_MAX 64
+
+struct wr_step {
+	const char *name;
+	/* Work done: 0 means nothing to do now. `budget` is a hint in the step's own unit. */
+	int (*run)(void *self, uint32_t budget);
+	/*
+	 * How long this step may be left alone when it has nothing to do and nobody wakes it,
+	 * counted from now; UINT64_MAX: until woken. NULL means UINT64_MAX.
+	 */
+	uint64_t (*idle_ns)(void *self);
+	/* On the runner's own thread, before the first run and after the last; may be NULL. */
+	int (*enter)(void *self);
+	void (*leave)(void *self);
+	void *self;
+};
+
+#endif

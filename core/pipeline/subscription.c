@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Subscriptions: making them, where they start, and moving them. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/pipeline.h"
+
+void weir_subscription_options_init(struct weir_subscription_options *options)
+{
+	*options = (struct weir_subscription_options){
+		.struct_bytes = sizeof *options,
+		.session_timeout_ns = 45000000000u,
+	};
+}
+
+/* ---- places ---- */
+
+/* The first record in memory whose append time is >= time_us; visible + 1: none. */
+static uint64_t find_time_in_memory(struct weir_pipeline *p, uint64_t time_us)
+{
+	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_CONTROL];
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	uint64_t head = wr_load_acquire(&p->chunks.head);                     /* C1 */
+	for (uint64_t o = wr_load_acquire(&p->chunks.floor); o < head; o++) { /* the pin decides */
+		struct wr_chunk *chunk = wr_chunks_pin(&p->chunks, pin, o);
+		if (chunk == NULL)
+			continue;
+		uint64_t end = wr_chunk_end(chunk, visible);
+		uint32_t batch_count = wr_load_acquire(&chunk->batch_count); /* C3 */
+		uint32_t b = 0;
+		for (uint64_t seq = chunk->first_seq; seq < end; seq++) {
+			uint32_t index = (uint32_t)(seq - chunk->first_seq);
+			while (b + 1 < batch_count && chunk->batches[b + 1].first_index <= index)
+				b++;
+			const struct wr_batch_header *header =
+				(const struct wr_batch_header *)(chunk->readable +
+								 chunk->batches[b].place_bytes);
+			const struct wr_record *r =
+				(const struct wr_record *)(chunk->readable +
+							   wr_column_place(&p->chunks,
+									   chunk->column[index]));
+			if (header->time_base_us + r->time_delta_us >= time_us) {
+				wr_chunks_unpin(pin);
+				return seq;
+			}
+		}
+		wr_chunks_unpin(pin);
+	}
+	return visible + 1;
+}
+
+/* The first sequence that is still to be had. */
+static uint64_t oldest_seq(struct weir_pipeline *p)
+{
+	if (p->journal != NULL) {
+		uint64_t oldest = wr_segment_oldest_seq(&p->segments);
+		return oldest != 0 ? oldest : 1;
+	}
+	return find_time_in_memory(p, 0);
+}
+
+static int find_time(struct weir_pipeline *p, uint64_t time_us, uint64_t *ret_seq,
+		     struct weir_problem *problem)
+{
+	if (p->journal == NULL) {
+		*ret_seq = find_time_in_memory(p, time_us);
+		return 0;
+	}
+	struct wr_extent_view view = {
+		.batches = p->control_batches,
+		.batches_max = p->chunks.chunk_bytes / WR_BLOCK_BYTES,
+	};
+	return wr_reader_find_time(&p->control_reader, time_us,
+				   wr_load_acquire(&p->link.durable_seq), /* D1 */
+				   p->control_buffer, &view, ret_seq, problem);
+}
+
+/* A place as the user says it → a sequence. Under the control lock. */
+static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at, uint64_t *ret_seq,
+		      struct weir_problem *problem)
+{
+	uint64_t next = wr_writer_visible_seq(&p->writer) + 1;
+	switch (to) {
+	case WEIR_SEEK_OLDEST:
+		*ret_seq = oldest_seq(p);
+		return 0;
+	case WEIR_SEEK_NEWEST:
+		*ret_seq = next;
+		return 0;
+	case WEIR_SEEK_SEQUENCE:
+		if (at < oldest_seq(p) || at > next)
+			return wr_problem_set(problem, WEIR_E_TRUNCATED, "start_at",
+					      "the sequence is retired, or beyond the end");
+		*ret_seq = at;
+		return 0;
+	case WEIR_SEEK_TIME:
+		return find_time(p, at, ret_seq, problem);
+	}
+	return -EINVAL;
+}
+
+/* ---- making ---- */
+
+static int check_options(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			 struct weir_problem *problem)
+{
+	if (o->name == NULL || !wr_name_valid(o->name, strlen(o->name)))
+		return wr_problem_set(problem, -EINVAL, "name",
+				      "a name is 1 to 200 of letters, digits, '.', '_' and '-', "
+				      "and does not begin with '.'");
+	if (o->topic_count == 0 || o->topic_count > WR_SUBSCRIPTION_TOPICS_MAX)
+		return wr_problem_set(problem, -EINVAL, "topics",
+				      "a subscription reads 1 to 64 topics");
+	if ((unsigned)o->start > WEIR_START_TIME || (unsigned)o->when_slow > WEIR_SLOW_GAP ||
+	    (unsigned)o->gate > WEIR_LEVEL_DURABLE || o->gate == WEIR_LEVEL_WRITTEN)
+		return wr_problem_set(problem, -EINVAL, "start, when_slow or gate",
+				      "not one of its values");
+	if (o->gate == WEIR_LEVEL_DURABLE && p->journal == NULL)
+		return wr_problem_set(problem, -EINVAL, "gate",
+				      "a memory-only pipeline has no DURABLE gate");
+	if (o->session_timeout_ns == 0)
+		return wr_problem_set(problem, -EINVAL, "session_timeout_ns", "must not be 0");
+	return 0;
+}
+
+static int resolve_topics(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			  struct wr_control_subscription *control, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	control->topic_count = o->topic_count;
+	for (uint32_t i = 0; i < o->topic_count; i++) {
+		if (weir_topic_find(p, o->topics[i], &control->topics[i]) != 0) {
+			(void)snprintf(text, sizeof text, "there is no topic '%.100s'",
+				       o->topics[i]);
+			return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "topics", text);
+		}
+		for (uint32_t k = 0; k < i; k++)
+			if (control->topics[k] == control->topics[i])
+				return wr_problem_set(problem, -EINVAL, "topics",
+						      "a topic is named twice");
+	}
+	return 0;
+}
+
+static void apply_options(struct weir_pipeline *p, uint32_t id,
+			  const struct weir_subscription_options *o)
+{
+	struct wr_subscription_live *live = &p->subscriptions[id];
+	if (o->gate != WEIR_LEVEL_DEFAULT)
+		wr_store_relaxed(&live->gate, (uint32_t)o->gate);
+	wr_store_relaxed(&live->when_slow, (uint32_t)o->when_slow);
+	wr_store_relaxed(&live->session_timeout_ns, o->session_timeout_ns);
+	wr_store_relaxed(&live->lag_events_max, o->lag_events_max);
+	wr_store_relaxed(&live->lag_time_max_ns, o->lag_time_max_ns);
+	wr_spinlock_lock(&p->registry);
+	live->lag_fn = o->lag_fn;
+	live->lag_context = o->lag_context;
+	wr_spinlock_unlock(&p->registry);
+}
+
+static int create(struct weir_pipeline *p, const struct weir_subscription_options *o,
+		  uint32_t *ret_id, struct weir_problem *problem)
+{
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 8 +
+				   sizeof(struct wr_control_subscription)];
+	struct wr_control_subscription control = {0};
+	uint32_t name_bytes = (uint32_t)strlen(o->name);
+	int rc = resolve_topics(p, o, &control, problem);
+	if (rc != 0)
+		return rc;
+	uint32_t found;
+	bool exists = wr_catalog_find_subscription(&p->tables.catalog, o->name, name_bytes, &found);
+	if (o->start == WEIR_START_NEWEST) {
+		control.start = WR_START_NEWEST;
+	} else if (!exists) {
+		/* The two enums name the same places in the same order. */
+		rc = find_place(p, (enum weir_seek_to)o->start, o->start_at, &control.start_seq,
+				problem);
+		if (rc != 0)
+			return rc;
+	}
+	wr_control_write(record, WR_KIND_SUBSCRIPTION, 0, 0, o->name, name_bytes, &control,
+			 wr_control_subscription_bytes(control.topic_count));
+	struct wr_reply reply = {0};
+	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
+	if (rc == WEIR_E_EXISTS)
+		return wr_problem_set(problem, rc, "topics",
+				      "the subscription exists already, with other topics");
+	if (rc == WEIR_E_FULL)
+		return wr_problem_set(problem, rc, "subscriptions_max",
+				      "subscriptions_max of the pipeline is reached");
+	if (rc == 0)
+		rc = wr_subscription_start(p, reply.detail);
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+	apply_options(p, reply.detail, o);
+	*ret_id = reply.detail;
+	return 0;
+}
+
+int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			     uint32_t *ret_subscription, struct weir_problem *reterr_problem)
+{
+	int rc = check_options(p, o, reterr_problem);
+	if (rc != 0)
+		return rc;
+	wr_control_lock(p);
+	rc = create(p, o, ret_subscription, reterr_problem);
+	wr_control_unlock(p);
+	return rc;
+}
+
+/* ---- seeking ---- */
+
+static bool seek_is_done(void *context)
+{
+	struct wr_subscription_live *live = context;
+	return wr_park_look_u64(&live->seek_done) == wr_load_relaxed(&live->seek_asked); /* W1 */
+}
+
+int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum weir_seek_to to,
+			   uint64_t at)
+{
+	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_subscription_live *live = &p->subscriptions[subscription];
+	int rc = wr_pipeline_refused(p);
+	if (rc != 0)
+		return rc;
+	if (p->host.inside_step(p->host.context))
+		return WEIR_E_AGAIN;
+	wr_control_lock(p);
+	uint64_t seq;
+	rc = find_place(p, to, at, &seq, NULL);
+	if (rc == 0) {
+		live->seek_position = seq;
+		wr_publish_u64(&live->seek_asked, wr_load_relaxed(&live->seek_asked) + 1); /* W1 */
+		wr_park_notify(&p->group_parker);
+		rc = wr_pipeline_wait(p, &p->lanes[WR_CONTROL_LANE].parker, seek_is_done, live,
+				      WEIR_FOREVER);
+	}
+	wr_control_unlock(p);
+	return rc;
+}

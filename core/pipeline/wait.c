@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting, refusing, descriptors: what every blocking door of the pipeline shares. */
+#include <errno.h>
+
+#include "core/pipeline/pipeline.h"
+
+/* Looks before a caller sleeps: an answer is often a few microseconds away. */
+#define LOOKS_BEFORE_SLEEP 64
+
+static uint64_t deadline_of(struct weir_pipeline *p, uint64_t timeout_ns)
+{
+	if (timeout_ns == WEIR_FOREVER)
+		return UINT64_MAX;
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+}
+
+/* Nanoseconds left; 0: the deadline is past. */
+static uint64_t left_ns(struct weir_pipeline *p, uint64_t deadline)
+{
+	if (deadline == UINT64_MAX)
+		return UINT64_MAX;
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	return now < deadline ? deadline - now : 0;
+}
+
+/* A manual pipeline's caller does the work itself. */
+static int wait_by_hand(struct weir_pipeline *p, bool (*done)(void *context), void *context,
+			uint64_t deadline)
+{
+	for (;;) {
+		if (done(context))
+			return 0;
+		int refused = wr_pipeline_refused(p);
+		if (refused != 0)
+			return refused;
+		uint64_t left = left_ns(p, deadline);
+		if (left == 0)
+			return -ETIMEDOUT;
+		int rc = p->host.run_steps(p->host.context, wr_min_u64(left, 1000000u));
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
+		       bool (*done)(void *context), void *context, uint64_t deadline)
+{
+	for (int i = 0; i < LOOKS_BEFORE_SLEEP; i++) {
+		if (done(context))
+			return 0;
+		wr_pause();
+	}
+	for (;;) {
+		uint32_t word = wr_park_announce(parker);
+		/* The last looks, after the announcement: at what is waited for, and at the end. */
+		bool is_done = done(context);
+		int refused = is_done ? 0 : -(int)wr_load_seq(&p->refuse); /* F1 */
+		uint64_t left = is_done || refused != 0 ? 0 : left_ns(p, deadline);
+		if (left == 0) {
+			wr_park_cancel(parker);
+			return is_done ? 0 : refused != 0 ? refused : -ETIMEDOUT;
+		}
+		wr_park_sleep(parker, word, left);
+	}
+}
+
+int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
+		     void *context, uint64_t timeout_ns)
+{
+	if (timeout_ns == 0)
+		return -ETIMEDOUT;
+	if (p->host.inside_step(p->host.context))
+		return WEIR_E_AGAIN; /* L13 */
+	uint64_t deadline = deadline_of(p, timeout_ns);
+	if (p->options.manual)
+		return wait_by_hand(p, done, context, deadline);
+	wr_add_seq(&p->callers, 1u); /* Y1: a close waits for us to be gone */
+	int rc = wait_asleep(p, parker, done, context, deadline);
+	wr_sub_seq(&p->callers, 1u); /* Y1: nothing of p is touched behind this */
+	return rc;
+}
+
+void wr_pipeline_refuse(struct weir_pipeline *p, int code)
+{
+	uint32_t open = 0;
+	if (code == WEIR_E_CLOSED) /* stands above FAILED: nothing comes after it */
+		wr_store_seq(&p->refuse, (uint32_t)-code); /* F1 */
+	else
+		(void)wr_cas_acq_rel(&p->refuse, &open, (uint32_t)-code); /* F1 */
+	wr_pipeline_wake_all(p);
+}
+
+void wr_pipeline_wake_all(struct weir_pipeline *p)
+{
+	wr_park_wake(&p->log_parker);
+	wr_park_wake(&p->journal_parker);
+	wr_park_wake(&p->group_parker);
+	wr_park_wake(&p->visible_parker);
+	wr_park_wake(&p->durable_parker);
+	wr_park_wake(&p->control_parker);
+	for (uint32_t i = 0; i < p->lane_count; i++)
+		wr_park_wake(&p->lanes[i].parker);
+	for (uint32_t i = 0; i < p->options.producers_max; i++)
+		wr_event_fd_signal(p, &p->producers[i].event);
+	for (uint32_t i = 0; i < p->options.members_max; i++)
+		wr_event_fd_signal(p, &p->members[i].event);
+}
+
+int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text)
+{
+	if (problem == NULL)
+		return code;
+	problem->code = code;
+	size_t i = 0;
+	for (; field[i] != '\0' && i < sizeof problem->field - 1; i++)
+		problem->field[i] = field[i];
+	problem->field[i] = '\0';
+	for (i = 0; text[i] != '\0' && i < sizeof problem->text - 1; i++)
+		problem->text[i] = text[i];
+	problem->text[i] = '\0';
+	return code;
+}
+
+/* ---- descriptors ---- */
+
+void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event)
+{
+	/* Usually nobody asked for one: one load of a line that does not change. */
+	if (WR_LIKELY(wr_load_seq(&event->armed) == 0)) /* E1 */
+		return;
+	if (wr_exchange_acq_rel(&event->armed, 0u) != 0) /* E1 */
+		p->host.event_signal(p->host.context, event->fd);
+}
+
+void wr_event_fd_arm(struct wr_event_fd *event)
+{
+	if (event->fd >= 0)
+		wr_store_seq(&event->armed, 1u); /* E1: the caller looks again after this */
+}
+
+int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event)
+{
+	if (event->fd >= 0)
+		return event->fd;
+	int fd = p->host.event_open(p->host.context);
+	if (fd < 0)
+		return fd;
+	event->fd = fd;
+	wr_add_acq_rel(&p->events_open, 1u); /* E2: only a hint for who moves the gates */
+	wr_event_fd_arm(event);
+	/* What came before this call is signalled too: one poll in vain at worst. */
+	wr_event_fd_signal(p, event);
+	return fd;
+}
+
+void wr_event_fd_close(struct weir_pipeline *p, struct wr_event_fd *event)
+{
+	wr_store_seq(&event->armed, 0u); /* E1 */
+	if (event->fd >= 0)
+		p->host.event_close(p->host.context, event->fd);
+	event->fd = -1;
+}

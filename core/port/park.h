@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sleeping and waking (L41). A parker is the place where threads sleep for one condition, for
+ * instance "this lane has bytes" or "the durable sequence moved".
+ *
+ * The side that makes the condition true pays nothing for a sleeper that is not there: it
+ * publishes, then looks at one flag. Both sides must not miss each other (store-buffering), so one
+ * of two process-wide modes is chosen before the first lane exists:
+ *
+ *   WR_PARK_MEMBARRIER   publisher: release store, compiler barrier, relaxed load of the flag.
+ *                        sleeper: stores the flag, membarrier() (a full fence in every thread of
+ *                        the process), looks at the condition again.
+ *   WR_PARK_SEQ_CST      seq_cst store and seq_cst load on both sides. Where membarrier is
+ *                        refused, and under ThreadSanitizer.
+ *
+ * Proof, in either mode: let P be the publisher's store, F the sleeper's flag, p and f the loads.
+ * "Nobody wakes" needs f to miss F and p to miss P. In mode SEQ_CST the four are in one total
+ * order S in which P < f and F < p; f missing F gives f < F in S, so P < f < F < p, and p sees P.
+ * In mode MEMBARRIER the barrier is a full fence at some point of the publisher's program order:
+ * if before P's load f, then F (before the barrier) is seen by f; otherwise P is before it, and p
+ * (after the barrier) sees P. The explorer checks both (tests/explore), with mutants.
+ *
+ * Use, sleeper:                            Use, publisher:
+ *     word = wr_park_announce(&parker);        wr_publish_u64(&tail, value);
+ *     if (condition())                         wr_park_notify(&parker);
+ *         wr_park_cancel(&parker);
+ *     else
+ *         wr_park_sleep(&parker, word, ns);
+ *
+ * Spurious returns are allowed; callers loop.
+ */
+#ifndef WR_PORT_PARK_H
+#define WR_PORT_PARK_H
+
+#include "core/base/atomic.h"
+#include "core/base/bits.h"
+
+enum wr_park_mode { WR_PARK_SEQ_CST = 0, WR_PARK_MEMBARRIER = 1 };
+
+/* Set once, before the first lane exists, by io/thread (or by a test); read by every publisher. */
+extern enum wr_park_mode wr_park_mode;
+
+struct wr_parker;
+
+/* How a thread of this parker sleeps: a futex, a storage poll, or (simulation) not at all. */
+struct wr_park_ops {
+	/* A full fence in every thread of the process; nothing in mode SEQ_CST. */
+	void (*barrier)(void);
+	/* Sleeps while parker->word == word, up to timeout_ns. Returns for any reason. */
+	void (*sleep)(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns);
+	/* Wakes every thread that sleeps here. Called after word was changed. */
+	void (*wake)(struct wr_parker *parker);
+};
+
+struct wr_parker {
+	WR_LINE_ALIGNED wr_atomic_u32 sleepers; /* threads announced; publishers look at it */
+	wr_atomic_u32 word;                     /* changes at each wake: the futex */
+	const struct wr_park_ops *ops;
+	void *context; /* of ops */
+};
+
+static inline void wr_parker_init(struct wr_parker *parker, const struct wr_park_ops *ops,
+				  void *context)
+{
+	wr_store_relaxed(&parker->sleepers, 0u);
+	wr_store_relaxed(&parker->word, 0u);
+	parker->ops = ops;
+	parker->context = context;
+}
+
+/* P1: a publisher's store that a sleeper may wait for. Pairs with its reader's acquire load. */
+static inline void wr_publish_u64(wr_atomic_u64 *place, uint64_t value)
+{
+	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER))
+		wr_store_release(place, value);
+	else
+		wr_store_seq(place, value);
+}
+
+static inline void wr_publish_u32(wr_atomic_u32 *place, uint32_t value)
+{
+	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER))
+		wr_store_release(place, value);
+	else
+		wr_store_seq(place, value);
+}
+
+/* The sleeper's look at what wr_publish_* stores, between announce and sleep. */
+static inline uint64_t wr_park_look_u64(wr_atomic_u64 *place)
+{
+	return WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER) ? wr_load_acquire(place)
+							     : wr_load_seq(place);
+}
+
+/* After publishing. Costs one load of a line that rarely changes when nobody sleeps. */
+static inline bool wr_park_has_sleeper(struct wr_parker *parker)
+{
+	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER)) {
+		wr_compiler_barrier();
+		return wr_load_relaxed(&parker->sleepers) != 0;
+	}
+	return wr_load_seq(&parker->sleepers) != 0;
+}
+
+void wr_park_wake(struct wr_parker *parker);
+
+static inline void wr_park_notify(struct wr_parker *parker)
+{
+	if (WR_UNLIKELY(wr_park_has_sleeper(parker)))
+		wr_park_wake(parker);
+}
+
+/* Announces, and returns the word to sleep on. Look at the condition after this. */
+uint32_t wr_park_announce(struct wr_parker *parker);
+void wr_park_cancel(struct wr_parker *parker);
+void wr_park_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record/control.h"
+
+void wr_control_write(void *to, enum wr_kind kind, uint32_t topic, uint32_t row, const void *key,
+		      uint32_t key_bytes, const void *payload, uint32_t payload_bytes)
+{
+	uint32_t option_bytes = wr_record_option_area(0, key_bytes);
+	uint8_t *p = to;
+	struct wr_record head = {
+		.bytes = wr_control_bytes(key_bytes, payload_bytes),
+		.key_bytes = (uint16_t)key_bytes,
+		.option_bytes = (uint16_t)option_bytes,
+		.topic = topic,
+		.key_hash = row,
+		.kind = (uint8_t)kind,
+	};
+	memcpy(p, &head, sizeof head);
+	p += sizeof head;
+	memset(p, 0, option_bytes);
+	p += option_bytes;
+	if (key_bytes > 0)
+		memcpy(p, key, key_bytes);
+	p += key_bytes;
+	memcpy(p, payload, payload_bytes);
+	p += payload_bytes;
+	/* The stride's last bytes are part of what a checksum covers: never left to chance. */
+	memset(p, 0, wr_record_stride(head.bytes) - head.bytes);
+}
+
+static bool read_exact(const struct wr_record_view *view, void *to, uint32_t bytes)
+{
+	if (view->payload_bytes != bytes)
+		return false;
+	memcpy(to, view->payload, bytes);
+	return true;
+}
+
+bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret)
+{
+	return read_exact(view, ret, sizeof *ret) && ret->partitions > 0;
+}
+
+bool wr_control_subscription_read(const struct wr_record_view *view,
+				  struct wr_control_subscription *ret)
+{
+	uint32_t head_bytes = wr_control_subscription_bytes(0);
+	if (view->payload_bytes < head_bytes)
+		return false;
+	memcpy(ret, view->payload, head_bytes);
+	if (ret->topic_count == 0 || ret->topic_count > WR_SUBSCRIPTION_TOPICS_MAX)
+		return false;
+	return read_exact(view, ret, wr_control_subscription_bytes(ret->topic_count));
+}
+
+bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret)
+{
+	return read_exact(view, ret, sizeof *ret);
+}
+
+bool wr_control_progress_read(const struct wr_record_view *view, struct wr_control_progress *ret)
+{
+	return read_exact(view, ret, sizeof *ret) && ret->from <= ret->to;
+}
+
+bool wr_control_generation_read(const struct wr_record_view *view,
+				struct wr_control_generation *ret)
+{
+	return read_exact(view, ret, sizeof *ret);
+}
+
+bool wr_name_valid(const void *name, size_t name_bytes)
+{
+	const char *p = name;
+	if (name_bytes == 0 || name_bytes > WR_NAME_BYTES_MAX || p[0] == '.')
+		return false;
+	for (size_t i = 0; i < name_bytes; i++) {
+		char c = p[i];
+		bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			  (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+		if (!ok)
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The payloads of control records, by byte offset, little endian, packed. In a lane they are
+ * requests: the writer fills in what only it knows (ids, start, generation) before it appends.
+ *
+ *   kind          head.topic        head.key_hash   key    payload
+ *   TOPIC         topic id *        0               name   u32 partitions
+ *   SUBSCRIPTION  subscription id * 0               name   u32 topic_count, u32 start (below),
+ *                                                          u64 start_seq *, u32 topic ids[]
+ *   PRODUCER      producer id *     0               name   u32 epoch *
+ *   PROGRESS      subscription id   row             -      u32 generation, u32 zero, u64 from,
+ *                                                          u64 to, u64 events, u64 bytes
+ *   GENERATION    subscription id   row             -      u32 generation, u32 owner,
+ *                                                          u64 position (below)
+ *   (* filled in by the writer)
+ *
+ * A row is a partition of a subscription: partitions of its first topic, then of its second, and
+ * so on. Positions are next sequences: everything of the row below is settled (L20).
+ */
+#ifndef WR_RECORD_CONTROL_H
+#define WR_RECORD_CONTROL_H
+
+#include "core/record/record.h"
+
+#define WR_NAME_BYTES_MAX 200u
+#define WR_SUBSCRIPTION_TOPICS_MAX 64u
+
+enum wr_control_start {
+	WR_START_AT = 0,     /* start_seq as given */
+	WR_START_NEWEST = 1, /* the writer sets start_seq to the sequence of this very record */
+};
+
+/* GENERATION: leave the position as it is. Anything else moves it there (a seek). */
+#define WR_POSITION_KEEP UINT64_MAX
+#define WR_OWNER_NONE UINT32_MAX
+
+struct wr_control_topic {
+	uint32_t partitions;
+};
+
+struct wr_control_subscription {
+	uint32_t topic_count;
+	uint32_t start;
+	uint64_t start_seq;
+	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
+};
+
+struct wr_control_producer {
+	uint32_t epoch;
+};
+
+struct wr_control_progress {
+	uint32_t generation;
+	uint32_t zero;
+	uint64_t from;
+	uint64_t to;
+	uint64_t events; /* settled by this: for lag, which is counted and not subtracted */
+	uint64_t bytes;
+};
+_Static_assert(sizeof(struct wr_control_progress) == 40, "packed");
+
+struct wr_control_generation {
+	uint32_t generation;
+	uint32_t owner; /* member slot, for people; WR_OWNER_NONE */
+	uint64_t position;
+};
+_Static_assert(sizeof(struct wr_control_generation) == 16, "packed");
+
+/* Bytes of a record with these parts: for claiming room. */
+static inline uint32_t wr_control_bytes(uint32_t key_bytes, uint32_t payload_bytes)
+{
+	return WR_RECORD_HEAD_BYTES + wr_record_option_area(0, key_bytes) + key_bytes +
+	       payload_bytes;
+}
+
+/* Writes a whole control record at `to` (room for wr_control_bytes rounded up to 8). */
+void wr_control_write(void *to, enum wr_kind kind, uint32_t topic, uint32_t row, const void *key,
+		      uint32_t key_bytes, const void *payload, uint32_t payload_bytes);
+
+/* Bytes of a subscription's payload with so many topics. */
+static inline uint32_t wr_control_subscription_bytes(uint32_t topic_count)
+{
+	return (uint32_t)(offsetof(struct wr_control_subscription, topics) +
+			  topic_count * sizeof(uint32_t));
+}
+
+/* The payloads back, checked for length and limits; false: malformed. */
+bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret);
+bool wr_control_subscription_read(const struct wr_record_view *view,
+				  struct wr_control_subscription *ret);
+bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret);
+bool wr_control_progress_read(const struct wr_record_view *view, struct wr_control_progress *ret);
+bool wr_control_generation_read(const struct wr_record_view *view,
+				struct wr_control_generation *ret);
+
+/* 1..200 of [A-Za-z0-9._-], not beginning with '.': no name can become a path. */
+bool wr_name_valid(const void *name, size_t name_bytes);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a log's writer and its journal hand each other. The two do not know one another; both know
+ * this. Everything here has one writing side:
+ *
+ *   extents     journal → writer   places on disk, each for one chunk, in log order, durable as
+ *                                  files before they are offered
+ *   commits     writer → journal   sealed batches, in log order
+ *   marks       writer → journal   for each commit, the lanes it ends in and their last tickets
+ *   checkpoint  one slot that goes back and forth
+ *   positions   journal →          what is written and durable; readers and producers look at it
+ */
+#ifndef WR_RECORD_LINK_H
+#define WR_RECORD_LINK_H
+
+#include "core/base/atomic.h"
+#include "core/base/spsc.h"
+
+/* Room for one chunk on disk. */
+struct wr_extent {
+	uint64_t segment_id;
+	uint64_t segment_offset; /* of the chunk's first byte in the file */
+	uint32_t file;           /* storage handle */
+	uint32_t reserve;        /* 1: of the segment kept for control and settles (L31) */
+};
+
+/* A sealed batch. Its bytes stay as they are until it is done. */
+struct wr_commit {
+	const uint8_t *bytes;
+	uint32_t batch_bytes;
+	uint32_t file;
+	uint64_t segment_id;
+	uint64_t segment_offset;
+	uint64_t first_seq; /* of its records */
+	uint64_t end_seq;   /* one beyond the last; == first_seq when it holds none */
+	uint64_t durable_seq; /* as its header says: for seal_before_ack */
+	uint32_t header_crc;
+	uint32_t mark_count; /* next so many of `marks` belong to it */
+};
+
+struct wr_lane_mark {
+	uint32_t lane;
+	uint64_t ticket; /* the last ticket of this lane that is decided by the end of the batch */
+};
+
+/* What a lane's owner may look at; written by the journal only. */
+struct wr_lane_durable {
+	WR_LINE_ALIGNED wr_atomic_u64 written_ticket;
+	wr_atomic_u64 durable_ticket;
+};
+
+enum wr_checkpoint_state { WR_CHECKPOINT_IDLE = 0, WR_CHECKPOINT_CAPTURED = 1 };
+
+/* The writer's tables as they were at the end of one sealed batch. */
+struct wr_checkpoint_job {
+	WR_LINE_ALIGNED wr_atomic_u32 state; /* K1: handed over by release, taken by acquire */
+	uint32_t bytes;        /* used of `buffer` */
+	uint8_t *buffer;       /* block aligned; sections (core/journal/checkpoint.h) */
+	uint32_t buffer_bytes; /* a multiple of the block */
+	uint32_t header_crc;   /* of the batch: binds the checkpoint to its chain */
+	uint64_t last_seq;     /* every record up to this one is in the tables */
+	uint64_t segment_id;   /* where that batch stands */
+	uint64_t segment_offset;
+	uint64_t needed_seq;   /* no subscription needs anything below: the retention gate */
+};
+
+struct wr_journal_link {
+	struct wr_spsc extents_ring;
+	struct wr_extent *extents;
+	struct wr_spsc commits_ring;
+	struct wr_commit *commits;
+	struct wr_spsc marks_ring;
+	struct wr_lane_mark *marks;
+	struct wr_checkpoint_job checkpoint;
+
+	/*
+	 * Positions. D1: published in order by the journal; pairs with every acquire load of them.
+	 * "Up to n" includes n. medium_seq runs ahead of durable_seq only with seal_before_ack.
+	 */
+	WR_LINE_ALIGNED wr_atomic_u64 durable_seq; /* acknowledged durable: the `durable` gate */
+	wr_atomic_u64 written_seq;
+	wr_atomic_u64 medium_seq;   /* durable on the medium: what the next header attests */
+	wr_atomic_u64 commits_done; /* in order; commits pushed less this are in flight */
+	wr_atomic_u32 failed;       /* 0, or 1: the journal is FAILED (P4); nothing more moves */
+	wr_atomic_u32 starved;      /* 1: no extent can be offered now (disk full, retention) */
+
+	struct wr_lane_durable *lanes; /* [lane_count] */
+	uint32_t lane_count;
+	/* Called by the journal step after positions moved or it failed: wakes who waits. */
+	void (*moved)(void *context);
+	void *moved_context;
+};
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A record: an event, or a control entry, as it stands in a lane, in a chunk and on disk (L2).
+ *
+ *   offset  bytes
+ *        0      4  bytes           exact length of the record; the next starts at the next
+ *                                  multiple of 8. Never 0 (padding), never WR_BATCH_MAGIC (L3)
+ *        4      2  key_bytes
+ *        6      2  option_bytes    options and the zero bytes that align the payload to 8
+ *        8      4  topic           index of the topic; of the subscription in control records
+ *       12      4  key_hash        murmur2 of the key; keyless: the producer's counter;
+ *                                  explicit partition: the partition
+ *       16      4  time_delta_us   append time less the batch's time base; set by the writer
+ *       20      1  kind            enum wr_kind
+ *       21      1  flags           WR_RECORD_*
+ *       22      2  type            index into the log's type table; 0: none
+ *       24         options, key, payload
+ *
+ * An option is {u8 tag, u8 zero, u16 value_bytes, value}; a tag of 0 ends them. Bit 7 of the tag
+ * says critical: who does not know it must refuse the record.
+ *
+ * The sequence is not stored: it is the batch's first sequence + the record's index in it.
+ */
+#ifndef WR_RECORD_RECORD_H
+#define WR_RECORD_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/bits.h"
+#include "core/base/bytes.h"
+
+enum wr_kind {
+	WR_KIND_EVENT = 1,
+	WR_KIND_SETTLE = 2,
+	WR_KIND_PROGRESS = 3,
+	WR_KIND_PASSED = 4,
+	WR_KIND_TOPIC = 5,
+	WR_KIND_TYPE = 6,
+	WR_KIND_SUBSCRIPTION = 7,
+	WR_KIND_PARTITION_MAP = 8,
+	WR_KIND_GENERATION = 9,
+	WR_KIND_HANDOUT_MARK = 10,
+	WR_KIND_PRODUCER_SKIP = 11,
+	WR_KIND_LOSS = 12,
+	WR_KIND_CLOCK = 13,
+	WR_KIND_SNAPSHOT = 14,
+	WR_KIND_CHECKPOINT = 15,
+	WR_KIND_EPOCH_START = 16,
+	WR_KIND_FILLER = 17,
+	WR_KIND_PRODUCER = 18, /* a producer's name gets its id */
+	/* In lanes only, never appended: the head of a run of several records (L7). */
+	WR_KIND_RUN = 255,
+};
+
+#define WR_RECORD_KEYLESS 1u
+#define WR_RECORD_PARTITION_EXPLICIT 2u
+#define WR_RECORD_DECIDE 4u       /* carries an option that the writer has to decide on */
+#define WR_RECORD_NULL_PAYLOAD 8u /* no payload, as opposed to an empty one */
+/* In lanes only, cleared when appended: the asker wants the sequence back (L8). */
+#define WR_RECORD_WANTS_REPLY 128u
+
+#define WR_RECORD_HEAD_BYTES 24u
+#define WR_RECORD_ALIGN 8u
+#define WR_KEY_BYTES_MAX 65535u
+
+struct wr_record {
+	uint32_t bytes;
+	uint16_t key_bytes;
+	uint16_t option_bytes;
+	uint32_t topic;
+	uint32_t key_hash;
+	uint32_t time_delta_us;
+	uint8_t kind;
+	uint8_t flags;
+	uint16_t type;
+};
+_Static_assert(sizeof(struct wr_record) == WR_RECORD_HEAD_BYTES, "L2");
+
+enum wr_option_tag {
+	WR_OPTION_END = 0,
+	WR_OPTION_EVENT_TIME = 1,  /* u64 µs since 1970, by the source's clock */
+	WR_OPTION_EVENT_ID = 2,    /* bytes */
+	WR_OPTION_CORRELATION = 3, /* bytes */
+	WR_OPTION_CAUSATION = 4,   /* bytes */
+	WR_OPTION_TRACEPARENT = 5, /* text, W3C */
+	WR_OPTION_HEADER = 6,      /* u16 name_bytes, name, value */
+	WR_OPTION_ORIGIN = 7,      /* where a copy came from */
+	WR_OPTION_DELAY = 8,
+	WR_OPTION_TIME_TO_LIVE = 9,
+	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
+	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128,
+	WR_OPTION_EXPECTED_VERSION = 12 | 128,
+};
+#define WR_OPTION_CRITICAL 128u
+#define WR_OPTION_HEAD_BYTES 4u
+#define WR_OPTION_PRODUCER_BYTES 16u
+
+/* Where a record's parts stand; points into the bytes that were viewed. */
+struct wr_record_view {
+	const struct wr_record *head;
+	const uint8_t *options;
+	const uint8_t *key;
+	const uint8_t *payload;
+	uint32_t payload_bytes;
+};
+
+/* Distance from one record to the next. */
+static inline uint32_t wr_record_stride(uint32_t bytes)
+{
+	return (uint32_t)wr_round_up(bytes, WR_RECORD_ALIGN);
+}
+
+/*
+ * Bytes of the option area for options of `given_bytes`: with the zeros that put the payload on a
+ * multiple of 8.
+ */
+static inline uint32_t wr_record_option_area(uint32_t given_bytes, uint32_t key_bytes)
+{
+	return given_bytes +
+	       ((0u - (WR_RECORD_HEAD_BYTES + given_bytes + key_bytes)) & (WR_RECORD_ALIGN - 1));
+}
+
+static inline bool wr_record_is_user_event(const struct wr_record *r)
+{
+	return r->kind == WR_KIND_EVENT;
+}
+
+/*
+ * Splits the record at `bytes`, of which `available_bytes` may be read. False when its lengths
+ * contradict each other or reach beyond: nothing of it may be used then.
+ */
+bool wr_record_view(const void *bytes, size_t available_bytes, struct wr_record_view *ret_view);
+
+/* Options, one by one. */
+struct wr_option {
+	uint8_t tag;
+	uint16_t value_bytes;
+	const uint8_t *value;
+};
+
+/* Starts at 0; returns the next place, or 0 when there are no more (or the rest is malformed). */
+uint32_t wr_option_next(const struct wr_record_view *view, uint32_t at,
+			struct wr_option *ret_option);
+bool wr_option_find(const struct wr_record_view *view, uint8_t tag, struct wr_option *ret_option);
+/* Whether every option is well formed and every critical one known. */
+bool wr_options_valid(const struct wr_record_view *view);
+
+/* Writes one option at `to`; the bytes used. The caller has made room. */
+uint32_t wr_option_put(uint8_t *to, uint8_t tag, const void *value, uint16_t value_bytes);
+
+static inline uint32_t wr_option_size(uint16_t value_bytes)
+{
+	return WR_OPTION_HEAD_BYTES + value_bytes;
+}
+
+/* The partition of a record under a map of `partition_count` partitions (Kafka's rule). */
+static inline uint32_t wr_record_partition(const struct wr_record *r, uint32_t partition_count)
+{
+	uint32_t h = r->key_hash;
+	if (!(r->flags & (WR_RECORD_KEYLESS | WR_RECORD_PARTITION_EXPLICIT)))
+		h &= 0x7fffffffu;
+	if (WR_LIKELY((partition_count & (partition_count - 1)) == 0))
+		return h & (partition_count - 1);
+	return h % partition_count;
+}
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * weir: a lock-free, in-process event pipeline that keeps every event it has acknowledged.
+ *
+ * The words, each used everywhere in this one sense:
+ *
+ *   event          what is published: topic, key, payload, headers, ids, times
+ *   record         an event, or a control entry, encoded in a log
+ *   log            one totally ordered sequence of records: chunks in memory, segments on disk
+ *   sequence       the 64-bit number of a record in its log, dense, from 1
+ *   lane           the private ring of bytes through which one thread talks to a log
+ *   run, ticket    records that become visible together; the ordinal that publish returns
+ *   batch, chunk, segment   unit of commit; unit of memory; file on disk
+ *   topic, partition        a named stream; the events whose key hashes to p, in log order
+ *   producer       a handle that one thread publishes with
+ *   subscription, group, member   who reads what; the members that share it; one of them
+ *   ack            a member says that an event is done
+ *   durable sequence   every record up to it survives power loss
+ *   lag            what a subscription has still to process: in events, bytes and time
+ *
+ * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, error.h.
+ */
+#ifndef WEIR_H
+#define WEIR_H
+
+#include <weir/base.h>
+#include <weir/error.h>
+#include <weir/event.h>
+#include <weir/options.h>
+#include <weir/pipeline.h>
+#include <weir/producer.h>
+#include <weir/subscription.h>
+
+#endif

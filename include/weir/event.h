@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * What goes in and what comes out.
+ *
+ * An event is what a user publishes; an item is what a poll hands out. Pointers in an event are
+ * borrowed for the call and copied. Pointers in an item are lent: they point into weir's own memory
+ * and are good until the member's next poll (or weir_release()), not until its ack.
+ */
+#ifndef WEIR_EVENT_H
+#define WEIR_EVENT_H
+
+#include <weir/base.h>
+
+WEIR_DECLS_BEGIN
+
+/** One header: a name and a value, in the order given, names may repeat. */
+struct weir_header {
+	const char *name; /**< not terminated; 1..255 bytes of UTF-8 */
+	const void *value;
+	uint16_t name_bytes;
+	uint16_t value_bytes;
+};
+
+/** Ids that travel with an event through every hop. Each is optional (bytes == 0). */
+struct weir_ids {
+	const void *event_id; /**< with the source: the natural idempotency key */
+	const void *correlation_id; /**< same for all events of one flow */
+	const void *causation_id;   /**< event id of the direct cause */
+	const char *traceparent;    /**< W3C, 55 bytes in version 00 */
+	uint16_t event_id_bytes;
+	uint16_t correlation_id_bytes;
+	uint16_t causation_id_bytes;
+	uint16_t traceparent_bytes;
+};
+
+#define WEIR_PARTITION_BY_KEY UINT32_MAX
+
+/** What to publish. Zero-initialise, then set what is needed: topic, key, payload. */
+struct weir_event {
+	uint32_t topic;        /**< from weir_topic_create() or weir_topic_find() */
+	uint16_t type;         /**< index of a type in the log's table; 0: none */
+	bool partition_set;    /**< use `partition` instead of the key */
+	uint32_t partition;    /**< 0 .. partitions-1, with partition_set */
+	const void *key;       /**< NULL: no key, partitions in turn; else 1..65535 bytes */
+	size_t key_bytes;
+	const void *payload;   /**< NULL with 0 bytes: no payload (a tombstone), not an empty one */
+	size_t payload_bytes;
+	uint64_t event_time_us; /**< µs since 1970 by the source's clock; 0: not set */
+	const struct weir_ids *ids;        /**< NULL: none */
+	const struct weir_header *headers; /**< NULL: none */
+	size_t header_count;
+};
+
+/**
+ * A place in a log that stays unmistakable across restarts: a sequence that was never durable may
+ * be used again by a later epoch. Store it as it is (16 bytes); compare with weir_pos_compare().
+ */
+struct weir_pos {
+	uint64_t sequence;
+	uint32_t epoch;
+	uint32_t log;
+};
+
+enum weir_item_kind {
+	WEIR_ITEM_EVENT = 1,
+	WEIR_ITEM_GAP = 2,  /**< events were overtaken or retired before they could be read:
+	                         `sequence` .. `end_sequence`-1 */
+	WEIR_ITEM_LOSS = 3, /**< damage that an operator accepted: the same range fields */
+};
+
+#define WEIR_ITEM_REPLAY 1u      /**< handed out by a replay */
+#define WEIR_ITEM_REDELIVERED 2u /**< may have been handed out before */
+
+/** What a poll hands out. */
+struct weir_item {
+	enum weir_item_kind kind;
+	uint32_t flags; /**< WEIR_ITEM_* */
+	uint32_t attempts;  /**< times handed out before, as far as is known durably */
+	uint32_t topic;
+	uint32_t partition;
+	uint32_t log;
+	uint32_t epoch;
+	uint16_t type;
+	uint16_t key_bytes;
+	uint64_t sequence;     /**< position in the log */
+	uint64_t end_sequence; /**< gap, loss: one beyond the last missing */
+	uint64_t append_time_us; /**< µs since 1970, weir's own, never backwards in a log */
+	const void *key;         /**< NULL: none */
+	const void *payload;     /**< NULL: none (a tombstone) */
+	uint32_t payload_bytes;
+	uint32_t generation;   /**< of the partition's owner; for weir_ack() */
+	uint64_t from_sequence; /**< for weir_ack(): what must be settled before this */
+	uint32_t record_bytes;  /**< of the whole record; 0 for a gap or loss */
+	const void *record;     /**< for weir_item_ids() and the like; NULL for a gap or loss */
+};
+
+/**
+ * The ids of an item. Absent ones have 0 bytes.
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @param item     as polled, still lent
+ * @param ret_ids  overwritten; its pointers are lent like the item's
+ */
+WEIR_API void weir_item_ids(const struct weir_item *item, struct weir_ids *ret_ids);
+
+/**
+ * The event time of an item.
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @return µs since 1970 as published, or 0 if it was not set
+ */
+WEIR_API uint64_t weir_item_event_time_us(const struct weir_item *item);
+
+/**
+ * Headers, in order.
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @param item         as polled, still lent
+ * @param place        0 for the first; then what the call before returned
+ * @param ret_header   set when there is one; its pointers are lent like the item's
+ * @return the place to ask next with, or 0 when there are no more
+ */
+WEIR_API uint32_t weir_item_header(const struct weir_item *item, uint32_t place,
+				   struct weir_header *ret_header);
+
+/**
+ * The position of an item, to be stored outside weir.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return the position
+ */
+WEIR_API struct weir_pos weir_item_pos(const struct weir_item *item);
+
+WEIR_DECLS_END
+#endif

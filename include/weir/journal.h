@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Looking at a journal from outside: read-only, also while its owner runs, without its lock and
+ * without write permission. For tools, audits and tests; an application reads its events with a
+ * subscription.
+ *
+ * Everything that is handed out was verified: segment, place, checksums of header and body, chain.
+ * What is damaged is reported with its range and never handed out as an event.
+ */
+#ifndef WEIR_JOURNAL_H
+#define WEIR_JOURNAL_H
+
+#include <weir/error.h>
+#include <weir/event.h>
+
+WEIR_DECLS_BEGIN
+
+/** A file of the log. */
+struct weir_journal_segment {
+	char file[64];
+	uint64_t segment_id; /**< rises along the log and never comes again */
+	uint64_t first_sequence;
+	uint64_t end_sequence;  /**< one beyond the last; first_sequence: it holds none */
+	uint64_t first_time_us; /**< append time, µs since 1970; 0: none */
+	uint64_t last_time_us;
+	uint64_t used_bytes;
+	uint64_t file_bytes;
+	uint32_t batch_count;
+	uint32_t epoch; /**< of its last batch */
+	bool spare;     /**< prepared or recycled: holds no part of the log */
+};
+
+enum weir_journal_damage_kind {
+	WEIR_JOURNAL_SUPERBLOCK_COPY = 1, /**< one of four: harmless, the next open mends it */
+	WEIR_JOURNAL_CHECKPOINT,      /**< one of two: harmless, recovery reads more of the log */
+	WEIR_JOURNAL_SEGMENT_HEADER,  /**< which segment it was is proven by the chain */
+	WEIR_JOURNAL_BATCH,           /**< below the durable sequence: acknowledged events lost */
+	WEIR_JOURNAL_MISSING_SEGMENT, /**< so are those of a whole file */
+	WEIR_JOURNAL_TORN_TAIL,       /**< never acknowledged: the next open trims it */
+	WEIR_JOURNAL_SPARE,           /**< in a file that holds no part of the log: harmless */
+	WEIR_JOURNAL_RETIRED,         /**< weir_journal_follow(): recycled before it was read */
+};
+
+struct weir_journal_damage {
+	enum weir_journal_damage_kind kind;
+	bool corrupt; /**< acknowledged events cannot be served */
+	char file[64];
+	uint64_t segment_id;
+	uint64_t offset; /**< in the file */
+	uint64_t bytes;
+	uint64_t first_sequence; /**< the range affected */
+	uint64_t end_sequence;   /**< exclusive; UINT64_MAX: it has no known end */
+	char text[160];
+};
+
+/** A record of the log. All pointers are good for the call only. */
+struct weir_journal_event {
+	/**
+	 * As a poll would give it: sequence, epoch, append time, topic, key, payload; the accessors
+	 * of event.h work on it. `partition` is UINT32_MAX when the topic is not known.
+	 */
+	struct weir_item item;
+	const char *topic_name; /**< NULL: not known, or a control record */
+	const char *kind;       /**< "event"; of control records "topic", "progress" ... */
+	bool control;           /**< weir's own record: shown only if asked for */
+	const char *detail;     /**< what a control record says, for people; "" for events */
+	uint64_t segment_id;
+	uint64_t batch_offset; /**< of the batch that holds it, in the segment's file */
+};
+
+/**
+ * What to show, and to whom. Each callback may be NULL, and returns 0 to go on; anything else stops
+ * the walk, which returns it.
+ */
+struct weir_journal_visitor {
+	size_t struct_bytes;
+	uint64_t from_sequence; /**< events to show: from here */
+	uint64_t end_sequence;  /**< to here, exclusive; UINT64_MAX: all */
+	uint64_t from_time_us;  /**< and appended from then */
+	uint64_t end_time_us;   /**< to then, exclusive */
+	bool control;           /**< show control records too */
+	int (*segment)(void *context, const struct weir_journal_segment *segment);
+	int (*damage)(void *context, const struct weir_journal_damage *damage);
+	int (*event)(void *context, const struct weir_journal_event *event);
+	/** weir_journal_follow(): there is nothing new; wait a little and return. */
+	int (*idle)(void *context);
+	void *context;
+};
+
+struct weir_journal_report {
+	uint8_t uuid[16];
+	uint32_t format;
+	uint32_t epoch; /**< of the newest open */
+	bool clean;     /**< closed in order, and not open now */
+	uint32_t chunk_bytes;
+	uint64_t segment_bytes; /**< of a file */
+	uint64_t created_us;
+	uint64_t oldest_sequence;  /**< first retained; 0: the log is empty */
+	uint64_t last_sequence;    /**< last valid */
+	uint64_t durable_sequence; /**< highest that the journal itself attests as durable */
+	uint64_t record_count;
+	uint64_t event_count; /**< of them events, the rest is weir's own */
+	uint64_t segment_count;
+	uint64_t spare_count;
+	uint64_t corrupt_count; /**< damages with `corrupt` */
+	uint64_t harmless_count;
+	uint64_t read_bytes;
+};
+
+/**
+ * Fill with defaults: everything, no control records, no callbacks.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
+
+/**
+ * Walk through a journal from end to end, verify every batch, and tell the visitor what stands
+ * where. Does not stop at damage.
+ *
+ * Beside a running owner the end is where the log ended at some moment of the walk.
+ *
+ * Thread:    any. Blocks: for reading all of it. Allocates: two chunks and a few tables, through
+ *            the C library, freed before it returns.
+ * @param dir             the journal's directory
+ * @param visitor         may be NULL: just the report
+ * @param ret_report      may be NULL; as far as the walk came
+ * @param reterr_problem  may be NULL; filled in on failure
+ * @return 0, also when damage was found: the report counts it; what a callback returned; -ENOENT
+ *         (no such directory, or no journal in it), -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written
+ *         by a newer format), WEIR_E_CORRUPT (no copy of the superblock is good), -EINVAL
+ */
+WEIR_API WEIR_MUST_CHECK int weir_journal_inspect(const char *dir,
+						  const struct weir_journal_visitor *visitor,
+						  struct weir_journal_report *ret_report,
+						  struct weir_problem *reterr_problem);
+
+/**
+ * Show events from visitor->from_sequence on, and go on with those that come, until a callback says
+ * to stop. Shows only what the journal attests as durable; an owner that has nothing to do attests
+ * its last events after evidence_delay_ns.
+ *
+ * Calls `event`, `damage` (WEIR_JOURNAL_RETIRED for a range that was recycled before it was read,
+ * and corruption met on the way, which is passed over), and `idle`, which must be there.
+ *
+ * Thread:    any. Blocks: until a callback stops it. Allocates: as weir_journal_inspect().
+ * @return what a callback returned; else as weir_journal_inspect()
+ */
+WEIR_API WEIR_MUST_CHECK int weir_journal_follow(const char *dir,
+						 const struct weir_journal_visitor *visitor,
+						 struct weir_problem *reterr_problem);
+
+WEIR_DECLS_END
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Options: plain structs, filled with safe defaults by their init function, changed by field, and
+ * checked once. A rejected option is named in a struct weir_problem with the reason.
+ *
+ * All memory that a pipeline will ever use follows from these numbers: weir_memory_plan() computes
+ * it without opening anything.
+ */
+#ifndef WEIR_OPTIONS_H
+#define WEIR_OPTIONS_H
+
+#include <weir/base.h>
+#include <weir/error.h>
+
+WEIR_DECLS_BEGIN
+
+/**
+ * How far an event has come. What each level survives:
+ *
+ *   MEMORY    ordered in the log and visible in memory: survives nothing, not even the process
+ *   WRITTEN   handed to the kernel: survives the death of the process, not of the machine
+ *   DURABLE   written and flushed: survives power loss, on a device that honours flush
+ *
+ * Where the engine syncs in the write, WRITTEN is reported together with DURABLE.
+ */
+enum weir_level {
+	WEIR_LEVEL_DEFAULT = 0, /**< DURABLE with a journal, MEMORY without */
+	WEIR_LEVEL_MEMORY = 1,
+	WEIR_LEVEL_WRITTEN = 2,
+	WEIR_LEVEL_DURABLE = 3,
+};
+
+/** How a thread waits when it has nothing to do. */
+enum weir_wait {
+	WEIR_WAIT_DEFAULT = 0,  /**< ADAPTIVE */
+	WEIR_WAIT_SPIN = 1,     /**< never leaves its CPU: needs one of its own */
+	WEIR_WAIT_ADAPTIVE = 2, /**< spins some microseconds, yields, then parks */
+	WEIR_WAIT_YIELD = 3,    /**< gives its CPU to whoever wants it, but never sleeps */
+	WEIR_WAIT_PARK = 4,     /**< sleeps at once: least CPU, some microseconds to wake */
+};
+
+/** Which storage backend writes the journal. */
+enum weir_io {
+	WEIR_IO_AUTO = 0,  /**< io_uring, or posix where the machine refuses it */
+	WEIR_IO_URING = 1, /**< io_uring, or an error that says why not */
+	WEIR_IO_POSIX = 2, /**< blocking calls on helper threads */
+};
+
+#define WEIR_CPUS_MAX 64
+
+/** One kind of weir's own threads. */
+struct weir_thread_options {
+	enum weir_wait wait;
+	uint32_t cpu_count;           /**< entries of `cpus`; 0: not pinned */
+	uint16_t cpus[WEIR_CPUS_MAX]; /**< CPUs the thread may run on, by the kernel's numbers */
+	char name[16];                /**< thread name; "": weir's own */
+};
+
+/**
+ * Where tables and structs come from. Used at open, join and define; never on publish, poll, ack,
+ * catch-up or segment roll.
+ */
+struct weir_allocator {
+	/** Returns zeroed memory aligned to `align` (a power of two up to 4096), or NULL. */
+	void *(*alloc)(void *context, size_t bytes, size_t align);
+	void (*free)(void *context, void *p, size_t bytes);
+	void *context;
+};
+
+struct weir_options {
+	size_t struct_bytes; /**< set by weir_options_init: keeps the ABI open */
+
+	const char *name; /**< for threads and reports, 1..32 of [A-Za-z0-9._-]; default "weir" */
+	const char *dir;  /**< the journal's directory, made if missing; NULL: memory only */
+	enum weir_io io;
+	bool manual;      /**< no threads: the program calls weir_step() itself */
+
+	/* memory: sizes in bytes, rounded up to what they need to be */
+	uint32_t chunk_bytes;     /**< unit of memory and of pinning; power of two, 16 KiB ..
+	                               16 MiB; default 1 MiB. The largest run is a quarter of it */
+	uint64_t pool_bytes;      /**< chunks in memory, default 64 MiB: how far a reader may lag
+	                               before it reads from disk */
+	uint64_t undurable_bytes; /**< visible but not yet durable at most, default 16 MiB: beyond
+	                               it producers are held back */
+	uint32_t lane_bytes;      /**< of a producer, power of two, default 4 MiB */
+	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
+
+	/* limits: what has a slot, a table entry or a pin reserved */
+	uint32_t producers_max;       /**< open at once, default 16 */
+	uint32_t members_max;         /**< joined at once, over all subscriptions, default 16 */
+	uint32_t topics_max;          /**< ever made, default 64 */
+	uint32_t partitions_max;      /**< of all topics together, default 1024 */
+	uint32_t subscriptions_max;   /**< ever made, default 16 */
+	uint32_t named_producers_max; /**< ever made, default 256 */
+	uint32_t run_records_max;     /**< events in one run, default 4096 */
+
+	/* journal */
+	uint64_t segment_bytes;    /**< of a file, multiple of chunk_bytes, default 64 MiB */
+	uint32_t segments_ahead;   /**< zero-written before they are needed, default 2 (1..16) */
+	uint64_t retention_bytes;  /**< recycle the oldest segments beyond this, once no
+	                                subscription needs them; 0 (default): keep everything */
+	uint64_t checkpoint_bytes; /**< log bytes between checkpoints; 0: 64 MiB, or four times the
+	                                size of a checkpoint if that is more */
+	uint32_t batches_in_flight_max; /**< writes under way at once, default 4 (1..16) */
+	uint64_t evidence_delay_ns;     /**< idle time after which the last batches are attested as
+	                                     durable on the medium, default 50 ms */
+	bool seal_before_ack; /**< attest each batch before its acknowledgement: closes the
+	                           window of a double fault (power cut and damage), for a
+	                           second write */
+
+	/* threads */
+	bool journal_thread;                /**< a thread of its own for the journal; default: when
+	                                         this process may use 4 CPUs or more */
+	struct weir_thread_options log;     /**< orders; also writes, without journal_thread */
+	struct weir_thread_options journal;
+	struct weir_thread_options group;   /**< assignments, generations, catch-up, lag */
+	struct weir_thread_options handler; /**< each thread that runs members' handlers */
+	bool strict_threads; /**< more spinners than CPUs is an error, instead of ADAPTIVE and a
+	                          note in weir_info */
+
+	struct weir_allocator allocator; /**< all NULL: the C library's */
+
+	/** Called on rare events (fallbacks, failures, gaps), from any of weir's threads; must not
+	 *  call weir. NULL: nothing is said. */
+	void (*log_fn)(void *context, const char *text);
+	void *log_context;
+};
+
+/**
+ * Fill with defaults.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param options  overwritten
+ */
+WEIR_API void weir_options_init(struct weir_options *options);
+
+/** What a pipeline with these options will use at most. */
+struct weir_memory_plan {
+	uint64_t chunks_bytes;  /**< the chunk pool, and the tag column beside it */
+	uint64_t lanes_bytes;   /**< all lanes and their reply rings, when all are open */
+	uint64_t catchup_bytes; /**< chunks for readers that are behind, when all groups are */
+	uint64_t tables_bytes;  /**< topics, subscriptions, producers, progress, checkpoint */
+	uint64_t total_bytes;
+	uint32_t chunk_count;
+};
+
+/**
+ * Compute what would be reserved, and check every option.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param options         as for weir_open()
+ * @param ret_plan        set on success
+ * @param reterr_problem  may be NULL; on failure the field and the reason
+ * @return 0, or -EINVAL with the problem filled in
+ */
+WEIR_API WEIR_MUST_CHECK int weir_memory_plan(const struct weir_options *options,
+					      struct weir_memory_plan *ret_plan,
+					      struct weir_problem *reterr_problem);
+
+WEIR_DECLS_END
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A pipeline: one log, its writer, its journal, its groups. Open it, define topics, close it.
+ *
+ * A process may have several pipelines, each with its own directory. Handles do not survive fork():
+ * in the child every call returns WEIR_E_CLOSED.
+ */
+#ifndef WEIR_PIPELINE_H
+#define WEIR_PIPELINE_H
+
+#include <weir/error.h>
+#include <weir/event.h>
+#include <weir/options.h>
+
+WEIR_DECLS_BEGIN
+
+struct weir_pipeline;
+
+/**
+ * Open a pipeline: check the options, reserve all memory, take the directory's lock, recover what
+ * is in it, start the threads.
+ *
+ * Recovery reads from the last checkpoint on. A torn tail that was never acknowledged is trimmed
+ * and reported in weir_info. Damage below the durable sequence is refused: the problem names the
+ * file, the offset and the range of sequences, and nothing is changed.
+ *
+ * Thread:    any. Blocks: for recovery. Allocates: everything that the pipeline will use.
+ * Owns:      `options` and what it points to are copied (`allocator` and `log_fn` are kept).
+ *
+ * @param options         from weir_options_init()
+ * @param ret_pipeline    set on success only
+ * @param reterr_problem  may be NULL; filled in on failure
+ * @return 0, or
+ *   -EINVAL         an option is out of range: the problem names it
+ *   -ENOMEM         the memory plan does not fit
+ *   -EACCES, -EROFS, -ENOSPC, -EIO ...  what the file system said
+ *   WEIR_E_LOCKED   another process or pipeline owns the directory
+ *   WEIR_E_CORRUPT  damage below the durable sequence
+ *   WEIR_E_FORMAT   written by a newer format
+ */
+WEIR_API WEIR_MUST_CHECK int weir_open(const struct weir_options *options,
+				       struct weir_pipeline **ret_pipeline,
+				       struct weir_problem *reterr_problem);
+
+enum weir_close_mode {
+	WEIR_CLOSE_DRAIN = 1, /**< order and make durable what was published, let running handlers
+	                           end, make their progress durable. What groups have not yet read
+	                           stays in the log and is not waited for */
+	WEIR_CLOSE_ABORT = 2, /**< drop what is in the lanes, wait only for writes under way */
+};
+
+struct weir_close_report {
+	uint64_t drained_events;   /**< taken from lanes during the close */
+	uint64_t dropped_events;   /**< left in lanes: their producers were never told "durable" */
+	uint64_t undurable_events; /**< ordered, but not durable when the deadline came */
+	uint64_t unread_events;    /**< still to be handled by subscriptions, over all of them */
+	uint64_t borrowed_members; /**< members whose holders have not come back: their memory and
+	                                the pipeline's are kept, and reported here, until they do */
+	bool clean;                /**< the next open starts without recovery work */
+};
+
+/**
+ * Close: refuse producers, drain or abort, wake every waiter (they get WEIR_E_CLOSED), stop the
+ * threads, free everything.
+ *
+ * Thread:    any but weir's own (a handler gets -EDEADLK). Nobody else may be inside a call with
+ *            this pipeline's handles, except waits and polls, which are woken.
+ * Blocks:    up to `timeout_ns`, and for I/O that is under way.
+ * Owns:      the pipeline and every producer and member of it are gone afterwards, whatever the
+ *            result, except with -EDEADLK.
+ *
+ * @param pipeline    NULL is allowed and does nothing
+ * @param mode        drain or abort
+ * @param timeout_ns  how long to drain; then it aborts
+ * @param ret_report  may be NULL
+ * @return 0; -ETIMEDOUT when the drain did not end in time; WEIR_E_FAILED when the journal had
+ *         failed; -EDEADLK
+ */
+WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode,
+			uint64_t timeout_ns, struct weir_close_report *ret_report);
+
+/**
+ * Run every step of a `manual` pipeline once.
+ *
+ * Thread:    one at a time. Blocks: never; on the disk only while a group catches up.
+ * Allocates: never.
+ * @param pipeline    opened with options.manual
+ * @param timeout_ns  when there was nothing to do, wait this long for I/O or for a wake; 0: not
+ * @return work done (0: nothing), or -EINVAL if the pipeline runs its own threads
+ */
+WEIR_API int weir_step(struct weir_pipeline *pipeline, uint64_t timeout_ns);
+
+struct weir_topic_options {
+	size_t struct_bytes;
+	const char *name;    /**< 1..200 of [A-Za-z0-9._-], not beginning with '.' */
+	uint32_t partitions; /**< 1..options.partitions_max; default 1 */
+};
+
+/**
+ * Fill with defaults.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_topic_options_init(struct weir_topic_options *options);
+
+/**
+ * Define a topic, or find it if it is there with the same properties. The definition is a record
+ * in the log; this returns when it is durable (ordered, in a memory-only log). Names and ids are
+ * never given again.
+ *
+ * Thread:    any but weir's own. Blocks: for one commit. Allocates: never.
+ * @param ret_topic       the id for weir_event.topic, the same after every restart
+ * @param reterr_problem  may be NULL
+ * @return 0, -EINVAL (a name with '/' or "..", no partitions), WEIR_E_EXISTS (same name, another
+ *         partition count), WEIR_E_FULL (topics_max, partitions_max), WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_create(struct weir_pipeline *pipeline,
+					       const struct weir_topic_options *options,
+					       uint32_t *ret_topic,
+					       struct weir_problem *reterr_problem);
+
+/**
+ * Look a topic up.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_find(struct weir_pipeline *pipeline, const char *name,
+					     uint32_t *ret_topic);
+
+/**
+ * Name and partition count of a topic.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_name        may be NULL; valid until the pipeline is closed
+ * @param ret_partitions  may be NULL
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_info(struct weir_pipeline *pipeline, uint32_t topic,
+					     const char **ret_name, uint32_t *ret_partitions);
+
+/** Where one of weir's threads runs. */
+struct weir_thread_info {
+	char name[16];
+	enum weir_wait wait;  /**< in force, after degrading */
+	bool pinned;
+	int last_cpu;         /**< where it was seen last; -1: not known */
+	uint64_t cpu_ns;      /**< CPU time used so far */
+	uint64_t loops;
+	uint64_t parks;
+};
+
+#define WEIR_THREADS_MAX 32
+
+/** What recovery found at open. */
+struct weir_recovery_info {
+	bool created;
+	bool clean;
+	uint64_t oldest_sequence;  /**< first retained */
+	uint64_t last_sequence;    /**< last recovered */
+	uint64_t checkpoint_sequence;
+	uint64_t scanned_bytes;
+	uint64_t trimmed_from_sequence; /**< 0: nothing was trimmed */
+	uint64_t trimmed_bytes;
+	bool valid_batch_followed; /**< behind the trimmed place stood batches that were complete */
+	uint64_t elapsed_ns;
+};
+
+struct weir_info {
+	size_t struct_bytes;
+	char backend[16];     /**< "io_uring", "posix", "memory" */
+	char engine[48];      /**< how writes are made durable */
+	char backend_reason[160];
+	char thread_note[256]; /**< what was degraded and why, or "" */
+	bool written_equals_durable;
+	uint32_t epoch;
+	uint32_t topic_count;
+	uint32_t subscription_count;
+	uint64_t visible_sequence;
+	uint64_t written_sequence;
+	uint64_t durable_sequence;
+	uint64_t batches;          /**< made durable since open */
+	uint64_t batch_bytes;
+	uint64_t journal_writes;   /**< write requests that carried them */
+	uint64_t syncs;
+	uint64_t submissions;      /**< io_uring_enter calls or jobs for helper threads */
+	uint64_t segments_live;
+	uint64_t segments_spare;
+	uint64_t segments_recycled;
+	uint64_t checkpoints;
+	uint64_t refused_events;
+	uint64_t memory_bytes;     /**< reserved: at most the plan */
+	struct weir_memory_plan plan;
+	struct weir_recovery_info recovery;
+	uint32_t thread_count;
+	struct weir_thread_info threads[WEIR_THREADS_MAX];
+};
+
+/**
+ * What the pipeline is, what it chose and what it did so far.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_info  set struct_bytes to sizeof(struct weir_info) first
+ * @return 0 or -EINVAL
+ */
+WEIR_API WEIR_MUST_CHECK int weir_pipeline_info(struct weir_pipeline *pipeline,
+						struct weir_info *ret_info);
+
+/**
+ * Why the pipeline is FAILED.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_problem  filled in when it failed
+ * @return 0 while it works, else WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_pipeline_problem(struct weir_pipeline *pipeline,
+						   struct weir_problem *ret_problem);
+
+WEIR_DECLS_END
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Subscriptions, groups and members: reading what was published.
+ *
+ * A subscription is a name, the topics it reads, where it starts, and how it is to behave. Its
+ * progress is part of the log. The members that join it are its group: each partition belongs to
+ * one member at a time, under a generation; that member gets its events in order, each at least
+ * once. Progress is recorded when events are acknowledged; it is durable when the log is.
+ */
+#ifndef WEIR_SUBSCRIPTION_H
+#define WEIR_SUBSCRIPTION_H
+
+#include <weir/pipeline.h>
+
+WEIR_DECLS_BEGIN
+
+struct weir_member;
+
+enum weir_start {
+	WEIR_START_OLDEST = 0,   /**< the first event that is still there */
+	WEIR_START_NEWEST = 1,   /**< what is published after the subscription was made */
+	WEIR_START_SEQUENCE = 2, /**< start_at: a sequence */
+	WEIR_START_TIME = 3,     /**< start_at: µs since 1970; the first event from then on */
+};
+
+/** What happens when members are slower than producers. */
+enum weir_when_slow {
+	WEIR_SLOW_CATCH_UP = 0, /**< they read from disk what is no longer in memory, and rejoin
+	                             without a gap; in a memory-only log they get a gap */
+	WEIR_SLOW_BLOCK = 1,    /**< producers are held back (never acknowledgements) */
+	WEIR_SLOW_GAP = 2,      /**< they get a gap item, and go on with what is in memory */
+};
+
+/** What a subscription has still to process. */
+struct weir_lag {
+	uint64_t events;
+	uint64_t bytes;   /**< of records */
+	uint64_t time_ns; /**< age of the oldest event that is not acknowledged; 0: none is */
+	bool exact;       /**< false for a moment after a seek, while events are counted again */
+};
+
+struct weir_subscription_options {
+	size_t struct_bytes;
+	const char *name;             /**< 1..200 of [A-Za-z0-9._-] */
+	const char *const *topics;    /**< names; all of them exist */
+	uint32_t topic_count;         /**< 1..64 */
+	enum weir_start start;        /**< when the subscription is made, not when it is found */
+	uint64_t start_at;
+	enum weir_level gate;         /**< events are handed out once they are so far: DEFAULT or
+	                                   DURABLE (nobody acts on what a power cut could
+	                                   take back), or MEMORY */
+	enum weir_when_slow when_slow;
+	uint64_t session_timeout_ns;  /**< a member that did not poll for so long loses its
+	                                   partitions; default 45 s (Kafka's) */
+	/* One threshold each, 0: none. The callback comes once when lag rises above, once when it
+	 * has fallen below half of it; from weir's group thread; it must not call weir. */
+	uint64_t lag_events_max;
+	uint64_t lag_time_max_ns;
+	void (*lag_fn)(void *context, uint32_t subscription, const struct weir_lag *lag,
+		       bool above);
+	void *lag_context;
+};
+
+/**
+ * Fill with defaults.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_subscription_options_init(struct weir_subscription_options *options);
+
+/**
+ * Make a subscription, or find it if it is there with the same topics. The definition and its start
+ * are records in the log; this returns when they are durable. Thresholds, callbacks, gate,
+ * when_slow and the session time-out are not stored: they are set anew by each call.
+ *
+ * Thread:    any but weir's own. Blocks: for one commit. Allocates: never.
+ * @param ret_subscription  the same id after every restart
+ * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name, other topics),
+ *         WEIR_E_FULL (subscriptions_max), WEIR_E_TRUNCATED (start is retired or beyond the end),
+ *         WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int
+weir_subscription_create(struct weir_pipeline *pipeline,
+			 const struct weir_subscription_options *options,
+			 uint32_t *ret_subscription, struct weir_problem *reterr_problem);
+
+/** What a handler says of an item. */
+enum weir_handled {
+	WEIR_HANDLED_OK = 0,    /**< acknowledged */
+	WEIR_HANDLED_LATER = 1, /**< taken over: the handler's owner calls weir_ack() itself */
+	WEIR_HANDLED_STOP = 2,  /**< not acknowledged; this member leaves, its partitions move on */
+};
+
+struct weir_member_options {
+	size_t struct_bytes;
+	const char *name; /**< for reports; range assignment sorts by it; NULL: "member-N" */
+	/**
+	 * A handler makes weir poll: a thread of weir's (options.handler) calls it for each item,
+	 * in order. NULL: the program calls weir_poll() itself.
+	 */
+	enum weir_handled (*handler)(void *context, struct weir_member *member,
+				     const struct weir_item *item);
+	void *handler_context;
+	uint32_t items_max; /**< items that a handler thread polls at once, default 1024 */
+	uint32_t unacked_ranges_max; /**< pieces that out-of-order acks may leave open at once,
+	                                  default 1024 */
+};
+
+/**
+ * Fill with defaults.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_member_options_init(struct weir_member_options *options);
+
+/**
+ * Join the group of a subscription. Partitions come with the polls that follow: they are divided
+ * anew by range (Kafka's RangeAssignor: topics apart, partitions in order, members by name), and
+ * move only when their old owner has let them go or its session has timed out.
+ *
+ * Thread:    any but weir's own. Blocks: shortly. Allocates: the member's arrays, and a thread with
+ *            a handler.
+ * @param ret_member  set on success only
+ * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (members_max), WEIR_E_CLOSED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_member_join(struct weir_pipeline *pipeline, uint32_t subscription,
+					      const struct weir_member_options *options,
+					      struct weir_member **ret_member,
+					      struct weir_problem *reterr_problem);
+
+/**
+ * Leave: hand over what was acknowledged, give the partitions back. With a handler: waits until it
+ * has returned.
+ *
+ * Thread:    the one that polls; with a handler, any but the handler's own.
+ * Blocks:    up to timeout_ns for the acknowledgements to be ordered.
+ * Owns:      the member is gone afterwards, whatever the result; so are its items.
+ * @param member  NULL is allowed
+ * @return 0, -ETIMEDOUT, WEIR_E_FAILED, -EDEADLK (called by the member's own handler)
+ */
+WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
+
+/**
+ * Get the next items of this member's partitions, in place. Ends the loan of the items of the poll
+ * before. All items of one poll lie in one chunk, so a poll may return fewer than there are.
+ *
+ * Thread:    one thread at a time per member. Blocks: up to timeout_ns when there is nothing; on a
+ *            `manual` pipeline it runs the steps. Lock-free otherwise. Allocates: never.
+ * @param items      room for items_max; overwritten
+ * @param items_max  1..65536
+ * @return the number of items, 0 when none came in time, or WEIR_E_CLOSED, WEIR_E_FAILED (the
+ *         journal stopped, and everything that is durable was handed out), WEIR_E_CORRUPT (what is
+ *         to be read from disk is damaged: weir_member_problem() names the range), -EBUSY (the
+ *         member has a handler)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_poll(struct weir_member *member, struct weir_item *items,
+				       size_t items_max, uint64_t timeout_ns);
+
+/**
+ * End the loan of the last poll's items early, so that a chunk is not held while this member does
+ * something else.
+ *
+ * Thread: the one that polls. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_release(struct weir_member *member);
+
+/**
+ * Acknowledge one item (an event, gap or loss). May come later than the loan, and out of order:
+ * progress moves over what is contiguous in its partition.
+ *
+ * Acknowledgements are handed to the log at the next poll, commit or leave, together.
+ *
+ * Thread:    the one that polls. Blocks: never. Allocates: never.
+ * @param item  a copy is good enough; its pointers are not used
+ * @return 0, WEIR_E_FENCED (the partition has moved: the event will be handed out again to
+ *         another), WEIR_E_FULL (unacked_ranges_max: acknowledge older ones first), -EINVAL
+ */
+WEIR_API WEIR_MUST_CHECK int weir_ack(struct weir_member *member, const struct weir_item *item);
+
+/**
+ * Acknowledge everything that was handed out so far.
+ *
+ * Thread: the one that polls. Blocks: never. Allocates: never.
+ * @return 0
+ */
+WEIR_API int weir_ack_all(struct weir_member *member);
+
+/**
+ * Hand acknowledgements to the log now, and wait until they have reached `level`.
+ *
+ * Thread: the one that polls. Blocks: up to timeout_ns. Allocates: never.
+ * @return 0, -ETIMEDOUT, WEIR_E_FENCED (some partition had moved), WEIR_E_FAILED, WEIR_E_CLOSED,
+ *         WEIR_E_AGAIN (no room in the member's lane, with timeout_ns 0)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_member_commit(struct weir_member *member, enum weir_level level,
+						uint64_t timeout_ns);
+
+/** One partition of a member. */
+struct weir_assignment {
+	uint32_t topic;
+	uint32_t partition;
+	uint32_t generation;
+	uint64_t position; /**< next sequence to be acknowledged */
+};
+
+/**
+ * The partitions that the member owns now.
+ *
+ * Thread: the one that polls. Blocks: never. Allocates: never.
+ * @return their number; at most `assignments_max` are filled in
+ */
+WEIR_API int weir_member_assignments(struct weir_member *member,
+				     struct weir_assignment *assignments,
+				     size_t assignments_max);
+
+/**
+ * A descriptor that becomes readable when a poll may find items. Read it, then poll, which arms it
+ * again.
+ *
+ * Thread: the one that polls. Blocks: never. Allocates: one descriptor, at the first call.
+ * @return the descriptor, weir's own, or a negative code
+ */
+WEIR_API WEIR_MUST_CHECK int weir_member_eventfd(struct weir_member *member);
+
+/**
+ * Why a poll returned WEIR_E_CORRUPT.
+ *
+ * Thread: the one that polls. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_member_problem(const struct weir_member *member,
+				  struct weir_problem *ret_problem);
+
+enum weir_seek_to {
+	WEIR_SEEK_OLDEST = 0,
+	WEIR_SEEK_NEWEST = 1,
+	WEIR_SEEK_SEQUENCE = 2,
+	WEIR_SEEK_TIME = 3, /**< µs since 1970, append time: the first event then or later */
+};
+
+/**
+ * Move all partitions of a subscription. Members keep their partitions under a new generation:
+ * acknowledgements of what they had in hand are fenced. Events behind the new place are handed out
+ * again, marked WEIR_ITEM_REDELIVERED where they were acknowledged before.
+ *
+ * Thread:    any but weir's own. Blocks: until the move is ordered, and for a binary search on disk
+ *            with WEIR_SEEK_TIME. Allocates: never.
+ * @param at  sequence or time
+ * @return 0, WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired, or beyond the end), WEIR_E_CLOSED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_subscription_seek(struct weir_pipeline *pipeline,
+						    uint32_t subscription, enum weir_seek_to to,
+						    uint64_t at);
+
+/**
+ * What a subscription has still to process.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_lag(struct weir_pipeline *pipeline, uint32_t subscription,
+				      struct weir_lag *ret_lag);
+
+WEIR_DECLS_END
+#endif

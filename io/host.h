@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host of a pipeline: storage, memory, clock and threads around the core. open.c makes it,
+ * close.c takes it apart, threads.c runs it.
+ */
+#ifndef WR_IO_HOST_H
+#define WR_IO_HOST_H
+
+#include <pthread.h>
+
+#include "core/pipeline/pipeline.h"
+#include "io/posix/memory_posix.h"
+#include "io/thread/affinity.h"
+#include "io/thread/runner.h"
+
+struct wr_handler_thread {
+	struct wr_runner runner;
+	bool running;
+};
+
+struct wr_io_host {
+	struct weir_pipeline *pipeline;
+	struct wr_memory_posix memory;
+	struct wr_storage *storage;
+	struct weir_options options; /* as checked */
+	struct wr_affinity affinity;
+	char thread_note[256];
+	char fallback_reason[160]; /* why it is not io_uring; "": it is */
+
+	struct wr_runner log;
+	struct wr_runner journal; /* with options.journal_thread */
+	struct wr_runner group;
+	bool log_running, journal_running, group_running;
+	struct wr_handler_thread *handlers; /* [members_max] */
+
+	struct wr_io_host *next; /* of all open hosts, for fork */
+};
+
+/* threads.c */
+int wr_host_plan_threads(struct wr_io_host *h, struct weir_problem *problem);
+int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem);
+/* Every thread but the handlers': stopped and joined; the storage is left. */
+void wr_host_stop_threads(struct wr_io_host *h);
+void wr_host_stop_handlers(struct wr_io_host *h);
+bool wr_host_inside_step(void *context);
+int wr_host_run_steps(void *context, uint64_t wait_ns);
+int wr_host_handler_start(void *context, struct weir_member *member);
+void wr_host_handler_stop(void *context, struct weir_member *member);
+void wr_host_thread_infos(struct wr_io_host *h, struct weir_info *info);
+
+/* fork.c: a child's handles are closed from its first moment on. */
+void wr_host_register(struct wr_io_host *h);
+void wr_host_unregister(struct wr_io_host *h);
+
+/* open.c, close.c */
+void wr_host_destroy(struct wr_io_host *h);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weir_journal_inspect(): core/journal/verify.h walks and judges, this turns what it finds into
+ * public structs: batches into events with names, damages and segments into their public twins.
+ *
+ * Names: a topic's definition may have been retired with its segment, but then a checkpoint holds
+ * it. So the checkpoints are read first, and definitions that pass are added. A checkpoint that
+ * does not validate is no fault here: events are then shown without names.
+ *
+ * Read-only throughout: no lock, no write, no file is made. Thread: the caller's.
+ */
+#include "io/journal_inspect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/crc32c.h"
+#include "core/record/section.h"
+#include "io/posix/storage_posix.h"
+
+/* Ids from hostile bytes must not make a table of gigabytes. */
+#define TOPICS_MAX 65536u
+#define CHECKPOINT_BYTES_MAX (1u << 30)
+#define CATALOG_VERSION 1u
+#define CRC_SEED 1u
+
+static int problem(struct weir_problem *reterr_problem, int code, const char *text)
+{
+	if (reterr_problem != NULL) {
+		*reterr_problem = (struct weir_problem){.code = code};
+		snprintf(reterr_problem->field, sizeof reterr_problem->field, "dir");
+		snprintf(reterr_problem->text, sizeof reterr_problem->text, "%s",
+			 text[0] != '\0' ? text : weir_strerror(code));
+	}
+	return code;
+}
+
+void weir_journal_visitor_init(struct weir_journal_visitor *visitor)
+{
+	*visitor = (struct weir_journal_visitor){.struct_bytes = sizeof *visitor,
+						 .end_sequence = UINT64_MAX,
+						 .end_time_us = UINT64_MAX};
+}
+
+/* --- topics ----------------------------------------------------------------------------------- */
+
+/* Out of memory only costs a name. */
+static void add_topic(struct wr_inspect *in, uint32_t id, const void *name, size_t name_bytes,
+		      uint32_t partitions)
+{
+	if (id >= TOPICS_MAX || partitions == 0 || !wr_name_valid(name, name_bytes))
+		return;
+	if (id >= in->topic_count) {
+		uint32_t count = id + 1;
+		struct wr_inspect_topic *grown = realloc(in->topics, count * sizeof *grown);
+		if (grown == NULL)
+			return;
+		memset(grown + in->topic_count, 0, (count - in->topic_count) * sizeof *grown);
+		in->topics = grown;
+		in->topic_count = count;
+	}
+	struct wr_inspect_topic *topic = &in->topics[id];
+	memcpy(topic->name, name, name_bytes);
+	topic->name[name_bytes] = '\0';
+	topic->partitions = partitions;
+}
+
+/* The topics of a catalog section, as core/log/catalog.c saves them. */
+static void read_catalog(struct wr_inspect *in, const uint8_t *bytes, uint32_t length_bytes)
+{
+	struct wr_cursor c = wr_cursor_over(bytes, length_bytes);
+	uint32_t topic_count = wr_take_u32(&c);
+
+	wr_take_u32(&c); /* subscriptions */
+	wr_take_u64(&c); /* next tag */
+	for (uint32_t id = 0; id < topic_count && !c.failed; id++) {
+		uint32_t name_bytes = wr_take_u32(&c);
+		uint32_t partitions = wr_take_u32(&c);
+		wr_take_u32(&c); /* tag */
+		const uint8_t *name = wr_take(&c, name_bytes);
+		wr_take(&c, (size_t)partitions * 16);
+		if (!c.failed)
+			add_topic(in, id, name, name_bytes, partitions);
+	}
+}
+
+static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t body_bytes)
+{
+	struct wr_section_header header;
+	const uint8_t *bytes;
+	uint32_t at = 0;
+
+	while (wr_section_next(body, body_bytes, &at, &header, &bytes) == 1)
+		if (header.module == WR_SECTION_CATALOG && header.version == CATALOG_VERSION)
+			read_catalog(in, bytes, header.bytes);
+}
+
+/* Both files are read: ids are never given again, so the older one adds nothing wrong. */
+static void read_checkpoint(struct wr_inspect *in, uint32_t copy)
+{
+	struct wr_memory *memory = &in->memory.memory;
+	struct wr_checkpoint_header header;
+	char name[WR_STORAGE_NAME_MAX + 1];
+	uint32_t file;
+
+	wr_checkpoint_name(name, 0, copy);
+	if (in->storage->ops->file_open(in->storage, name, WR_FILE_READ_ONLY, &file) < 0)
+		return;
+	uint8_t *block = memory->ops->alloc(memory, WR_BLOCK_BYTES, WR_BLOCK_BYTES);
+	if (block != NULL && wr_inspect_read(in, file, block, WR_BLOCK_BYTES, 0) == 0 &&
+	    wr_checkpoint_header_decode(block, &header) == WR_BLOCK_VALID &&
+	    header.body_bytes > 0 && header.body_bytes <= CHECKPOINT_BYTES_MAX) {
+		uint32_t read_bytes = (uint32_t)wr_round_up(header.body_bytes, WR_BLOCK_BYTES);
+		uint8_t *body = memory->ops->alloc(memory, read_bytes, WR_BLOCK_BYTES);
+		if (body != NULL &&
+		    wr_inspect_read(in, file, body, read_bytes, WR_BLOCK_BYTES) == 0 &&
+		    wr_crc32c(CRC_SEED, body, header.body_bytes) == header.body_crc)
+			read_sections(in, body, header.body_bytes);
+		if (body != NULL)
+			memory->ops->free(memory, body, read_bytes);
+	}
+	if (block != NULL)
+		memory->ops->free(memory, block, WR_BLOCK_BYTES);
+	in->storage->ops->file_close(in->storage, file);
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+static const char *kind_name(uint8_t kind)
+{
+	static const char *const names[] = {
+		[WR_KIND_EVENT] = "event",
+		[WR_KIND_SETTLE] = "settle",
+		[WR_KIND_PROGRESS] = "progress",
+		[WR_KIND_PASSED] = "passed",
+		[WR_KIND_TOPIC] = "topic",
+		[WR_KIND_TYPE] = "type",
+		[WR_KIND_SUBSCRIPTION] = "subscription",
+		[WR_KIND_PARTITION_MAP] = "partition_map",
+		[WR_KIND_GENERATION] = "generation",
+		[WR_KIND_HANDOUT_MARK] = "handout_mark",
+		[WR_KIND_PRODUCER_SKIP] = "producer_skip",
+		[WR_KIND_LOSS] = "loss",
+		[WR_KIND_CLOCK] = "clock",
+		[WR_KIND_SNAPSHOT] = "snapshot",
+		[WR_KIND_CHECKPOINT] = "checkpoint",
+		[WR_KIND_EPOCH_START] = "epoch_start",
+		[WR_KIND_FILLER] = "filler",
+		[WR_KIND_PRODUCER] = "producer",
+	};
+	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
+		return names[kind];
+	return "unknown";
+}
+
+/* What a control record says, in words. */
+static const char *describe(struct wr_inspect *in, const struct wr_record_view *view)
+{
+	const struct wr_record *head = view->head;
+	struct wr_control_topic topic;
+	struct wr_control_subscription subscription;
+	struct wr_control_producer producer;
+	struct wr_control_progress progress;
+	struct wr_control_generation generation;
+	int key_bytes = head->key_bytes <= WR_NAME_BYTES_MAX ? head->key_bytes : 0;
+	const char *key = (const char *)view->key;
+	char *to = in->detail;
+	const size_t to_bytes = sizeof in->detail;
+
+	to[0] = '\0';
+	if (head->kind == WR_KIND_TOPIC && wr_control_topic_read(view, &topic))
+		snprintf(to, to_bytes, "id %u, %u partitions, \"%.*s\"", head->topic,
+			 topic.partitions, key_bytes, key);
+	else if (head->kind == WR_KIND_SUBSCRIPTION &&
+		 wr_control_subscription_read(view, &subscription))
+		snprintf(to, to_bytes, "id %u, %u topics, from %llu, \"%.*s\"", head->topic,
+			 subscription.topic_count, (unsigned long long)subscription.start_seq,
+			 key_bytes, key);
+	else if (head->kind == WR_KIND_PRODUCER && wr_control_producer_read(view, &producer))
+		snprintf(to, to_bytes, "id %u, epoch %u, \"%.*s\"", head->topic, producer.epoch,
+			 key_bytes, key);
+	else if (head->kind == WR_KIND_PROGRESS && wr_control_progress_read(view, &progress))
+		snprintf(to, to_bytes,
+			 "subscription %u, row %u, generation %u, %llu to %llu, %llu events",
+			 head->topic, head->key_hash, progress.generation,
+			 (unsigned long long)progress.from, (unsigned long long)progress.to,
+			 (unsigned long long)progress.events);
+	else if (head->kind == WR_KIND_GENERATION &&
+		 wr_control_generation_read(view, &generation)) {
+		int n = snprintf(to, to_bytes, "subscription %u, row %u, generation %u",
+				 head->topic, head->key_hash, generation.generation);
+		if (generation.position != WR_POSITION_KEEP)
+			snprintf(to + n, to_bytes - (size_t)n, ", moved to %llu",
+				 (unsigned long long)generation.position);
+	}
+	return to;
+}
+
+static void fill_event(struct wr_inspect *in, const struct wr_batch_header *batch, uint64_t seq,
+		       uint64_t time_us, const struct wr_record_view *view,
+		       struct weir_journal_event *ret_event)
+{
+	const struct wr_record *head = view->head;
+	bool control = !wr_record_is_user_event(head);
+	const struct wr_inspect_topic *topic = NULL;
+
+	if (!control && head->topic < in->topic_count && in->topics[head->topic].partitions > 0)
+		topic = &in->topics[head->topic];
+	*ret_event = (struct weir_journal_event){
+		.item = {.kind = WEIR_ITEM_EVENT,
+			 .topic = head->topic,
+			 .partition = topic != NULL ? wr_record_partition(head, topic->partitions)
+						    : UINT32_MAX,
+			 .log = batch->log_id,
+			 .epoch = batch->epoch,
+			 .type = head->type,
+			 .key_bytes = head->key_bytes,
+			 .sequence = seq,
+			 .end_sequence = seq + 1,
+			 .append_time_us = time_us,
+			 .key = head->key_bytes > 0 ? view->key : NULL,
+			 .payload = head->flags & WR_RECORD_NULL_PAYLOAD ? NULL : view->payload,
+			 .payload_bytes = view->payload_bytes,
+			 .record = head,
+			 .record_bytes = head->bytes},
+		.topic_name = topic != NULL ? topic->name : NULL,
+		.kind = kind_name(head->kind),
+		.control = control,
+		.detail = control ? describe(in, view) : "",
+		.segment_id = batch->segment_id,
+		.batch_offset = batch->segment_offset,
+	};
+}
+
+static void take_topic(struct wr_inspect *in, const struct wr_record_view *view)
+{
+	const struct wr_record *head = view->head;
+	struct wr_control_topic topic;
+
+	if (head->kind == WR_KIND_TOPIC && wr_control_topic_read(view, &topic))
+		add_topic(in, head->topic, view->key, head->key_bytes, topic.partitions);
+}
+
+static int show_record(struct wr_inspect *in, const struct wr_batch_header *batch, uint64_t seq,
+		       const struct wr_record_view *view)
+{
+	const struct weir_journal_visitor *visitor = &in->visitor;
+	const struct wr_record *head = view->head;
+	uint64_t time_us = batch->time_base_us + head->time_delta_us;
+	struct weir_journal_event event;
+	bool control = !wr_record_is_user_event(head);
+
+	take_topic(in, view);
+	if (!control)
+		in->event_count++;
+	if (visitor->event == NULL || (control && !visitor->control))
+		return 0;
+	if (seq < visitor->from_sequence || seq >= visitor->end_sequence ||
+	    time_us < visitor->from_time_us || time_us >= visitor->end_time_us)
+		return 0;
+	fill_event(in, batch, seq, time_us, view, &event);
+	return visitor->event(visitor->context, &event);
+}
+
+int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
+{
+	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
+	uint64_t seq = batch->first_seq;
+
+	for (uint32_t at = 0; at < batch->body_bytes; seq++) {
+		struct wr_record_view view;
+		/* It was verified; this keeps a bug there from becoming a wild read here. */
+		if (!wr_record_view(body + at, batch->body_bytes - at, &view))
+			return WEIR_E_CORRUPT;
+		int code = show_record(in, batch, seq, &view);
+		if (code != 0)
+			return code;
+		at += wr_record_stride(view.head->bytes);
+	}
+	return 0;
+}
+
+void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batch)
+{
+	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
+	struct wr_record_view view;
+
+	for (uint32_t at = 0;
+	     at < batch->body_bytes && wr_record_view(body + at, batch->body_bytes - at, &view);
+	     at += wr_record_stride(view.head->bytes))
+		take_topic(in, &view);
+}
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+static enum weir_journal_damage_kind damage_kind(enum wr_damage_kind kind)
+{
+	switch (kind) {
+	case WR_DAMAGE_SUPERBLOCK_COPY:
+		return WEIR_JOURNAL_SUPERBLOCK_COPY;
+	case WR_DAMAGE_CHECKPOINT:
+		return WEIR_JOURNAL_CHECKPOINT;
+	case WR_DAMAGE_SEGMENT_HEADER:
+		return WEIR_JOURNAL_SEGMENT_HEADER;
+	case WR_DAMAGE_BATCH:
+		return WEIR_JOURNAL_BATCH;
+	case WR_DAMAGE_MISSING_SEGMENT:
+		return WEIR_JOURNAL_MISSING_SEGMENT;
+	case WR_DAMAGE_TORN_TAIL:
+		return WEIR_JOURNAL_TORN_TAIL;
+	case WR_DAMAGE_SPARE:
+		return WEIR_JOURNAL_SPARE;
+	}
+	return WEIR_JOURNAL_BATCH;
+}
+
+int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage)
+{
+	struct weir_journal_damage public = {
+		.kind = damage_kind(damage->kind),
+		.corrupt = damage->corrupt,
+		.segment_id = damage->segment_id,
+		.offset = damage->offset,
+		.bytes = damage->bytes,
+		.first_sequence = damage->first_seq,
+		.end_sequence = damage->end_seq,
+	};
+
+	if (in->visitor.damage == NULL)
+		return 0;
+	snprintf(public.file, sizeof public.file, "%s", damage->file);
+	snprintf(public.text, sizeof public.text, "%s", damage->text);
+	return in->visitor.damage(in->visitor.context, &public);
+}
+
+static int on_segment(void *context, const struct wr_segment_summary *summary)
+{
+	struct wr_inspect *in = context;
+	struct weir_journal_segment public = {
+		.segment_id = summary->segment_id,
+		.first_sequence = summary->first_seq,
+		.end_sequence = summary->end_seq,
+		.first_time_us = summary->first_time_us,
+		.last_time_us = summary->last_time_us,
+		.used_bytes = summary->used_bytes,
+		.file_bytes = summary->file_bytes,
+		.batch_count = summary->batch_count,
+		.epoch = summary->epoch,
+		.spare = summary->spare,
+	};
+
+	if (in->visitor.segment == NULL)
+		return 0;
+	snprintf(public.file, sizeof public.file, "%s", summary->file);
+	return in->visitor.segment(in->visitor.context, &public);
+}
+
+static int on_damage(void *context, const struct wr_damage *damage)
+{
+	return wr_inspect_damage(context, damage);
+}
+
+static int on_batch(void *context, const struct wr_batch_header *batch)
+{
+	return wr_inspect_batch(context, batch);
+}
+
+int wr_inspect_read(struct wr_inspect *in, uint32_t file, void *buffer, uint32_t length_bytes,
+		    uint64_t offset_bytes)
+{
+	int64_t n = in->storage->ops->read(in->storage, file, buffer, length_bytes, offset_bytes);
+
+	if (n < 0)
+		return (int)n;
+	return n == (int64_t)length_bytes ? 0 : -EIO;
+}
+
+int wr_inspect_superblock(struct wr_inspect *in, struct wr_superblock *ret_superblock)
+{
+	struct wr_memory *memory = &in->memory.memory;
+	struct wr_superblock superblock;
+	bool found = false;
+	bool unknown = false;
+	uint32_t file;
+
+	int code = in->storage->ops->file_open(in->storage, WR_SUPERBLOCK_NAME, WR_FILE_READ_ONLY,
+					       &file);
+	if (code < 0)
+		return code;
+	uint8_t *block = memory->ops->alloc(memory, WR_BLOCK_BYTES, WR_BLOCK_BYTES);
+	for (uint32_t copy = 0; block != NULL && copy < WR_SUPERBLOCK_COPIES; copy++) {
+		if (wr_inspect_read(in, file, block, WR_BLOCK_BYTES, copy * WR_BLOCK_BYTES) < 0)
+			continue;
+		enum wr_block_verdict verdict = wr_superblock_decode(block, copy, &superblock);
+		unknown |= verdict == WR_BLOCK_UNKNOWN;
+		if (verdict != WR_BLOCK_VALID)
+			continue;
+		if (!found || superblock.version > ret_superblock->version)
+			*ret_superblock = superblock;
+		found = true;
+	}
+	in->storage->ops->file_close(in->storage, file);
+	if (block == NULL)
+		return -ENOMEM;
+	memory->ops->free(memory, block, WR_BLOCK_BYTES);
+	if (found)
+		return 0;
+	return unknown ? WEIR_E_FORMAT : WEIR_E_CORRUPT;
+}
+
+int wr_inspect_open(struct wr_inspect *in, const char *dir,
+		    const struct weir_journal_visitor *visitor, struct weir_problem *reterr_problem)
+{
+	char reason[160] = "";
+	struct wr_storage_options options = {
+		.dir = dir, .read_only = true, .ret_reason = reason, .reason_bytes = sizeof reason};
+
+	*in = (struct wr_inspect){0};
+	weir_journal_visitor_init(&in->visitor);
+	if (dir == NULL || (visitor != NULL && visitor->struct_bytes != sizeof *visitor))
+		return problem(reterr_problem, -EINVAL,
+			       "a directory, and a visitor from weir_journal_visitor_init()");
+	if (visitor != NULL)
+		in->visitor = *visitor;
+	int code = wr_memory_posix_init(&in->memory, NULL);
+	if (code == 0)
+		code = wr_storage_posix_open(&options, &in->storage);
+	if (code < 0)
+		return problem(reterr_problem, code, reason);
+	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
+		read_checkpoint(in, copy);
+	return 0;
+}
+
+void wr_inspect_close(struct wr_inspect *in)
+{
+	if (in->storage != NULL)
+		in->storage->ops->fini(in->storage);
+	in->storage = NULL;
+	free(in->topics);
+}
+
+static void fill_report(const struct wr_inspect *in, const struct wr_verify_report *from,
+			struct weir_journal_report *to)
+{
+	*to = (struct weir_journal_report){
+		.format = from->superblock.format,
+		.epoch = from->superblock.epoch,
+		.clean = from->superblock.clean != 0,
+		.chunk_bytes = from->superblock.chunk_bytes,
+		.segment_bytes = from->superblock.segment_bytes,
+		.created_us = from->superblock.created_us,
+		.oldest_sequence = from->oldest_seq,
+		.last_sequence = from->last_seq,
+		.durable_sequence = from->durable_seq,
+		.record_count = from->record_count,
+		.event_count = in->event_count,
+		.segment_count = from->segment_count,
+		.spare_count = from->spare_count,
+		.corrupt_count = from->corrupt_count,
+		.harmless_count = from->harmless_count,
+		.read_bytes = from->read_bytes,
+	};
+	memcpy(to->uuid, from->superblock.uuid, sizeof to->uuid);
+}
+
+int weir_journal_inspect(const char *dir, const struct weir_journal_visitor *visitor,
+			 struct weir_journal_report *ret_report,
+			 struct weir_problem *reterr_problem)
+{
+	struct wr_verify_report report = {0};
+	struct wr_inspect in;
+
+	int code = wr_inspect_open(&in, dir, visitor, reterr_problem);
+	if (code == 0) {
+		struct wr_verify_visitor walk = {.segment = on_segment,
+						 .damage = on_damage,
+						 .batch = on_batch,
+						 .context = &in};
+		code = wr_verify_run(in.storage, &in.memory.memory, 0, UINT64_MAX, &walk, &report,
+				     reterr_problem);
+		if (ret_report != NULL)
+			fill_report(&in, &report, ret_report);
+	}
+	wr_inspect_close(&in);
+	return code;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the two walks of <weir/journal.h> share: an opened directory, the names of topics, and how a
+ * verified batch becomes events. Private to io/journal_inspect.c and io/journal_follow.c.
+ *
+ * Thread: one at a time for each struct.
+ */
+#ifndef WR_IO_JOURNAL_INSPECT_H
+#define WR_IO_JOURNAL_INSPECT_H
+
+#include <weir/journal.h>
+
+#include "core/journal/verify.h"
+#include "core/record/control.h"
+#include "io/posix/memory_posix.h"
+
+struct wr_inspect_topic {
+	char name[WR_NAME_BYTES_MAX + 1]; /* "": not known */
+	uint32_t partitions;
+};
+
+struct wr_inspect {
+	struct weir_journal_visitor visitor; /* a copy: what is shown moves on while following */
+	struct wr_storage *storage;
+	struct wr_memory_posix memory;
+	struct wr_inspect_topic *topics;
+	uint32_t topic_count;
+	uint64_t event_count; /* seen, shown or not */
+	char detail[160];
+};
+
+/* Opens the directory read-only and reads topic names from the checkpoints. */
+int wr_inspect_open(struct wr_inspect *in, const char *dir,
+		    const struct weir_journal_visitor *visitor,
+		    struct weir_problem *reterr_problem);
+void wr_inspect_close(struct wr_inspect *in);
+
+/* Shows the records of a verified data batch: 0, or what the visitor returned. */
+int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch);
+
+/* Takes in the topics that such a batch defines, and shows nothing. */
+void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batch);
+
+/* Tells the visitor of damage, in public terms. */
+int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage);
+
+/* The newest good copy: 0, -ENOENT, WEIR_E_CORRUPT, WEIR_E_FORMAT, or what a read said. */
+int wr_inspect_superblock(struct wr_inspect *in, struct wr_superblock *ret_superblock);
+
+/* Reads whole blocks; -EIO when the file ends before. */
+int wr_inspect_read(struct wr_inspect *in, uint32_t file, void *buffer, uint32_t length_bytes,
+		    uint64_t offset_bytes);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weir_open(): check → memory → storage → pipeline (which recovers) → threads. Each part is undone
+ * in the other order when a later one fails.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "core/base/crc32c.h"
+#include "io/host.h"
+#include "io/posix/clock_posix.h"
+#include "io/posix/storage_posix.h"
+#include "io/thread/park_futex.h"
+#include "io/uring/storage_uring.h"
+
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
+/* Where a thread of its own for the journal pays: fewer CPUs, and the two would share one. */
+#define JOURNAL_THREAD_CPUS 4u
+
+static void use_hardware(void)
+{
+#if defined(__aarch64__)
+	wr_crc32c_use_hardware((getauxval(AT_HWCAP) & HWCAP_CRC32) != 0);
+#endif
+}
+
+/* ---- descriptors ---- */
+
+static void event_signal(void *context, int fd)
+{
+	uint64_t one = 1;
+	(void)context;
+	/* Full is impossible: it is read or coalesced long before 2^64. */
+	ssize_t done = write(fd, &one, sizeof one);
+	(void)done;
+}
+
+static int event_open(void *context)
+{
+	(void)context;
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return fd >= 0 ? fd : -errno;
+}
+
+static void event_close(void *context, int fd)
+{
+	(void)context;
+	(void)close(fd);
+}
+
+/* ---- sleeping in the storage ---- */
+
+static void storage_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)
+{
+	struct wr_storage *s = parker->context;
+	if (wr_load_acquire(&parker->word) != word) /* woken since the announcement */
+		return;
+	/* A broken engine shows at the journal's own poll. */
+	(void)s->ops->poll(s, wr_park_bounded_ns(timeout_ns));
+}
+
+static void storage_wake(struct wr_parker *parker)
+{
+	struct wr_storage *s = parker->context;
+	s->ops->wake(s);
+}
+
+static struct wr_park_ops storage_park_ops;
+
+static const struct wr_park_ops *use_storage_park_ops(void)
+{
+	/* The same three words each time: a race of two opens writes what is there. */
+	storage_park_ops = (struct wr_park_ops){
+		.barrier = wr_park_futex_ops()->barrier,
+		.sleep = storage_sleep,
+		.wake = storage_wake,
+	};
+	return &storage_park_ops;
+}
+
+/* ---- storage ---- */
+
+static int storage_problem(struct weir_problem *problem, int code, const char *dir,
+			   const char *reason)
+{
+	char text[sizeof problem->text];
+	if (problem == NULL)
+		return code;
+	(void)snprintf(text, sizeof text, "%.80s: %.110s", dir,
+		       reason[0] != '\0' ? reason : weir_strerror(code));
+	return wr_problem_set(problem, code, "dir", text);
+}
+
+static bool uring_is_refused(int code)
+{
+	return code == -ENOSYS || code == -EPERM || code == -ENOMEM || code == -EINVAL ||
+	       code == -EOPNOTSUPP || code == -EACCES;
+}
+
+static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
+{
+	const struct weir_options *o = &h->options;
+	char reason[160] = "";
+	struct wr_storage_options so = {
+		.dir = o->dir,
+		.create_dir = true,
+		.ret_reason = reason,
+		.reason_bytes = sizeof reason,
+	};
+	int rc = -ENOSYS;
+#ifdef WR_HAVE_URING
+	if (o->io != WEIR_IO_POSIX) {
+		so.depth_max = o->batches_in_flight_max + 4; /* headers and checkpoints beside */
+		rc = wr_storage_uring_open(&so, &h->storage);
+		if (rc != 0 && (o->io == WEIR_IO_URING || !uring_is_refused(rc)))
+			return storage_problem(problem, rc, o->dir, reason);
+	}
+#else
+	if (o->io == WEIR_IO_URING)
+		return storage_problem(problem, rc, o->dir, "built without io_uring");
+#endif
+	if (rc != 0) {
+		(void)snprintf(h->fallback_reason, sizeof h->fallback_reason, "%s",
+			       o->io == WEIR_IO_POSIX ? "asked for" : reason);
+		so.depth_max = 0;
+		rc = wr_storage_posix_open(&so, &h->storage);
+		if (rc != 0)
+			return storage_problem(problem, rc, o->dir, reason);
+	}
+	rc = h->storage->ops->lock(h->storage);
+	if (rc != 0)
+		return storage_problem(problem, rc, o->dir,
+				       rc == WEIR_E_LOCKED ? "another pipeline owns this directory"
+							   : "");
+	return 0;
+}
+
+/* ---- the door ---- */
+
+void wr_host_destroy(struct wr_io_host *h)
+{
+	if (h->pipeline != NULL)
+		wr_pipeline_destroy(h->pipeline);
+	if (h->storage != NULL)
+		h->storage->ops->fini(h->storage);
+	free(h->handlers);
+	free(h);
+}
+
+static void release(void *context)
+{
+	wr_host_destroy(context);
+}
+
+static struct wr_host host_of(struct wr_io_host *h)
+{
+	struct wr_host host = {
+		.storage = h->storage,
+		.memory = &h->memory.memory,
+		.clock = wr_clock_posix(),
+		.park_ops = wr_park_futex_ops(),
+		.storage_park_ops = use_storage_park_ops(),
+		.context = h,
+		.inside_step = wr_host_inside_step,
+		.run_steps = wr_host_run_steps,
+		.event_signal = event_signal,
+		.event_open = event_open,
+		.event_close = event_close,
+		.handler_start = wr_host_handler_start,
+		.handler_stop = wr_host_handler_stop,
+		.release = release,
+	};
+	return host;
+}
+
+static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
+		      struct weir_problem *problem)
+{
+	int rc = wr_affinity_scan(NULL, &h->affinity);
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "", "the CPU mask of this process");
+	h->options.journal_thread = h->options.dir != NULL && !h->options.manual &&
+				    (h->options.journal_thread ||
+				     wr_affinity_usable_cpus(&h->affinity) >= JOURNAL_THREAD_CPUS);
+	rc = wr_host_plan_threads(h, problem);
+	if (rc == 0 && h->options.dir != NULL)
+		rc = open_storage(h, problem);
+	if (rc != 0)
+		return rc;
+	struct wr_host host = host_of(h);
+	if (getrandom(host.new_uuid, sizeof host.new_uuid, 0) != sizeof host.new_uuid)
+		return wr_problem_set(problem, -EIO, "", "no random bytes for a new journal's id");
+	rc = wr_pipeline_create(&h->options, plan, &host, &h->pipeline, problem);
+	return rc == 0 ? wr_host_start_threads(h, problem) : rc;
+}
+
+int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
+	      struct weir_problem *reterr_problem)
+{
+	struct weir_memory_plan plan;
+	struct weir_options checked;
+	int rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
+	if (rc != 0)
+		return rc;
+	use_hardware();
+	(void)wr_park_choose_mode();
+	struct wr_io_host *h = calloc(1, sizeof *h);
+	if (h == NULL)
+		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+	h->options = checked;
+	h->handlers = calloc(checked.members_max, sizeof *h->handlers);
+	rc = h->handlers != NULL ? wr_memory_posix_init(&h->memory, &checked.allocator) : -ENOMEM;
+	if (rc == 0)
+		rc = open_parts(h, &plan, reterr_problem);
+	else
+		(void)wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	if (rc != 0) {
+		wr_host_stop_threads(h);
+		wr_host_destroy(h);
+		return rc;
+	}
+	wr_host_register(h);
+	*ret_pipeline = h->pipeline;
+	return 0;
+}
+
+int weir_pipeline_info(struct weir_pipeline *pipeline, struct weir_info *ret_info)
+{
+	struct wr_io_host *h = pipeline->host.context;
+	int rc = wr_pipeline_info(pipeline, ret_info);
+	if (rc != 0)
+		return rc;
+	if (h->fallback_reason[0] != '\0')
+		(void)snprintf(ret_info->backend_reason, sizeof ret_info->backend_reason, "%s",
+			       h->fallback_reason);
+	wr_host_thread_infos(h, ret_info);
+	return 0;
+}
+
+int weir_step(struct weir_pipeline *pipeline, uint64_t timeout_ns)
+{
+	struct wr_io_host *h = pipeline->host.context;
+	return h->options.manual ? wr_host_run_steps(h, timeout_ns) : -EINVAL;
+}

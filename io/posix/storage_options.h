@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a storage is opened: one plain struct for io/uring, io/posix and io/sim, so that who opens
+ * (io/open.c, tests) tries them in turn with the same words. Zero is the default of every field.
+ */
+#ifndef WR_POSIX_STORAGE_OPTIONS_H
+#define WR_POSIX_STORAGE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WR_STORAGE_DEPTH_MAX 128u
+
+struct wr_sim_disk;
+
+struct wr_storage_options {
+	const char *dir;
+	bool read_only;     /* needs no write permission and takes no lock */
+	bool create_dir;    /* make the last component of dir, mode 0700, and sync its parent */
+	uint32_t depth_max; /* requests in flight; 0: the backend's best, see report() */
+	bool buffered;      /* do not ask for O_DIRECT */
+	bool sync_apart;    /* no sync in the write, even where it is known to be honoured */
+	char *ret_reason;   /* when open fails: why, and what to do about it; may be NULL */
+	size_t reason_bytes;
+	struct wr_sim_disk *sim_disk; /* io/sim: the medium, which outlives the storage */
+};
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulated medium's directory, its life, and the doors by which tests reach into it. See
+ * disk_sim.h.
+ *
+ * Inodes and entries are found by walking: a simulated journal has tens of files. Their memory is
+ * kept when a file goes, for the next one.
+ */
+#include "io/sim/disk_sim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+
+struct wr_sim_disk *wr_sim_disk_create(uint64_t seed, const struct wr_fault_plan *plan)
+{
+	struct wr_sim_disk *disk = calloc(1, sizeof *disk);
+
+	if (disk == NULL)
+		return NULL;
+	wr_prng_init(&disk->prng, seed);
+	if (plan != NULL)
+		disk->plan = *plan;
+	else
+		wr_fault_plan_init(&disk->plan);
+	wr_clock_sim_init(&disk->own_clock);
+	disk->clock = &disk->own_clock;
+	return disk;
+}
+
+void wr_sim_disk_destroy(struct wr_sim_disk *disk)
+{
+	if (disk == NULL)
+		return;
+	for (uint32_t i = 0; i < disk->inode_count; i++) {
+		free(disk->inodes[i].cache);
+		free(disk->inodes[i].durable);
+		free(disk->inodes[i].dirty);
+	}
+	free(disk->inodes);
+	free(disk->entries);
+	free(disk);
+}
+
+static struct wr_sim_entry *entry_of(const struct wr_sim_disk *disk, const char *name)
+{
+	for (uint32_t i = 0; i < disk->entry_count; i++)
+		if (strcmp(disk->entries[i].name, name) == 0)
+			return &disk->entries[i];
+	return NULL;
+}
+
+int32_t wr_sim_disk_find(const struct wr_sim_disk *disk, const char *name)
+{
+	const struct wr_sim_entry *entry = entry_of(disk, name);
+	return entry != NULL ? entry->now : WR_SIM_NONE;
+}
+
+/* Empties the file behind an inode and keeps its memory. */
+static void clear_inode(struct wr_sim_inode *inode)
+{
+	if (inode->capacity_bytes > 0) {
+		memset(inode->cache, 0, inode->capacity_bytes);
+		memset(inode->durable, 0, inode->capacity_bytes);
+		memset(inode->dirty, 0,
+		       (inode->capacity_bytes / WR_SIM_SECTOR_BYTES + 63) / 64 *
+			       sizeof *inode->dirty);
+	}
+	inode->bytes = 0;
+	inode->durable_bytes = 0;
+	inode->handle_count = 0;
+	inode->is_dirty = false;
+	inode->differs = false;
+}
+
+static int32_t take_inode(struct wr_sim_disk *disk)
+{
+	for (uint32_t i = 0; i < disk->inode_count; i++) {
+		if (disk->inodes[i].used)
+			continue;
+		clear_inode(&disk->inodes[i]);
+		disk->inodes[i].used = true;
+		return (int32_t)i;
+	}
+	const uint32_t count = disk->inode_count == 0 ? 8 : disk->inode_count * 2;
+	struct wr_sim_inode *inodes = realloc(disk->inodes, count * sizeof *inodes);
+	if (inodes == NULL)
+		return -ENOMEM;
+	memset(inodes + disk->inode_count, 0, (count - disk->inode_count) * sizeof *inodes);
+	const int32_t inode = (int32_t)disk->inode_count;
+	disk->inodes = inodes;
+	disk->inode_count = count;
+	inodes[inode].used = true;
+	return inode;
+}
+
+static struct wr_sim_entry *take_entry(struct wr_sim_disk *disk, const char *name)
+{
+	struct wr_sim_entry *entry = entry_of(disk, name);
+
+	if (entry != NULL)
+		return entry;
+	if (disk->entry_count == disk->entry_capacity) {
+		const uint32_t capacity = disk->entry_capacity == 0 ? 8 : disk->entry_capacity * 2;
+		struct wr_sim_entry *entries = realloc(disk->entries, capacity * sizeof *entries);
+		if (entries == NULL)
+			return NULL;
+		disk->entries = entries;
+		disk->entry_capacity = capacity;
+	}
+	entry = &disk->entries[disk->entry_count++];
+	memset(entry, 0, sizeof *entry);
+	memcpy(entry->name, name, strnlen(name, WR_STORAGE_NAME_MAX));
+	entry->now = WR_SIM_NONE;
+	entry->durable = WR_SIM_NONE;
+	return entry;
+}
+
+int32_t wr_sim_disk_make(struct wr_sim_disk *disk, const char *name)
+{
+	struct wr_sim_entry *entry = take_entry(disk, name);
+
+	if (entry == NULL)
+		return -ENOMEM;
+	const int32_t inode = take_inode(disk);
+	if (inode >= 0)
+		entry->now = inode;
+	return inode;
+}
+
+int wr_sim_disk_unlink(struct wr_sim_disk *disk, const char *name)
+{
+	struct wr_sim_entry *entry = entry_of(disk, name);
+
+	if (entry == NULL || entry->now == WR_SIM_NONE)
+		return -ENOENT;
+	entry->now = WR_SIM_NONE;
+	wr_sim_disk_collect(disk);
+	return 0;
+}
+
+void wr_sim_disk_sync_dir(struct wr_sim_disk *disk)
+{
+	for (uint32_t i = 0; i < disk->entry_count; i++)
+		disk->entries[i].durable = disk->entries[i].now;
+	wr_sim_disk_collect(disk);
+}
+
+uint64_t wr_sim_disk_used_bytes(const struct wr_sim_disk *disk)
+{
+	uint64_t used = 0;
+
+	for (uint32_t i = 0; i < disk->inode_count; i++)
+		if (disk->inodes[i].used)
+			used += disk->inodes[i].bytes;
+	return used;
+}
+
+void wr_sim_disk_collect(struct wr_sim_disk *disk)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < disk->entry_count; i++) {
+		const struct wr_sim_entry entry = disk->entries[i];
+		if (entry.now != WR_SIM_NONE || entry.durable != WR_SIM_NONE)
+			disk->entries[kept++] = entry;
+	}
+	disk->entry_count = kept;
+	for (uint32_t i = 0; i < disk->inode_count; i++) {
+		bool reached = disk->inodes[i].handle_count > 0;
+		for (uint32_t k = 0; k < kept && !reached; k++)
+			reached = disk->entries[k].now == (int32_t)i ||
+				  disk->entries[k].durable == (int32_t)i;
+		disk->inodes[i].used = disk->inodes[i].used && reached;
+	}
+}
+
+void wr_sim_disk_trip_at(struct wr_sim_disk *disk, uint64_t n, int code)
+{
+	disk->trip_at = n > 0 ? disk->op_count + n : 0;
+	disk->trip_code = code;
+}
+
+int wr_sim_disk_corrupt(struct wr_sim_disk *disk, const char *name, uint64_t offset_bytes,
+			unsigned bit)
+{
+	const int32_t inode = wr_sim_disk_find(disk, name);
+
+	if (inode < 0)
+		return -ENOENT;
+	if (offset_bytes >= disk->inodes[inode].bytes || bit > 7)
+		return -EINVAL;
+	disk->inodes[inode].cache[offset_bytes] ^= (uint8_t)(1u << bit);
+	disk->inodes[inode].durable[offset_bytes] ^= (uint8_t)(1u << bit);
+	return 0;
+}
+
+int wr_sim_disk_truncate(struct wr_sim_disk *disk, const char *name, uint64_t bytes)
+{
+	const int32_t index = wr_sim_disk_find(disk, name);
+
+	if (index < 0)
+		return -ENOENT;
+	int code = wr_sim_inode_reserve(disk, index, bytes);
+	if (code < 0)
+		return code;
+	struct wr_sim_inode *inode = &disk->inodes[index];
+	if (bytes < inode->bytes) {
+		const uint64_t gone = wr_max_u64(inode->bytes, inode->durable_bytes) - bytes;
+		memset(inode->cache + bytes, 0, gone);
+		memset(inode->durable + bytes, 0, gone);
+	}
+	inode->bytes = bytes;
+	inode->durable_bytes = bytes;
+	return 0;
+}
+
+int wr_sim_disk_put(struct wr_sim_disk *disk, const char *name, const void *content,
+		    uint64_t bytes)
+{
+	(void)wr_sim_disk_unlink(disk, name);
+	const int32_t inode = wr_sim_disk_make(disk, name);
+	if (inode < 0)
+		return inode;
+	int code = wr_sim_inode_reserve(disk, inode, bytes);
+	if (code < 0)
+		return code;
+	wr_sim_inode_write(disk, inode, content, bytes, 0);
+	wr_sim_inode_sync(disk, inode, bytes, 0);
+	entry_of(disk, name)->durable = inode;
+	return 0;
+}
+
+int wr_sim_disk_remove(struct wr_sim_disk *disk, const char *name)
+{
+	int code = wr_sim_disk_unlink(disk, name);
+
+	if (code == 0)
+		wr_sim_disk_sync_dir(disk);
+	return code;
+}
+
+const uint8_t *wr_sim_disk_peek(const struct wr_sim_disk *disk, const char *name,
+				uint64_t *ret_bytes)
+{
+	static const uint8_t empty[1];
+	const int32_t inode = wr_sim_disk_find(disk, name);
+
+	if (inode < 0)
+		return NULL;
+	*ret_bytes = disk->inodes[inode].bytes;
+	return disk->inodes[inode].cache != NULL ? disk->inodes[inode].cache : empty;
+}
+
+static int copy_inode(struct wr_sim_disk *to_disk, int32_t index,
+		      const struct wr_sim_inode *from)
+{
+	struct wr_sim_inode *to = &to_disk->inodes[index];
+
+	to->used = from->used;
+	if (!from->used)
+		return 0;
+	/* By capacity: two equal media then have equal tables and behave alike. */
+	if (to->capacity_bytes < from->capacity_bytes) {
+		to->bytes = 0;
+		int code = wr_sim_inode_reserve(to_disk, index, from->capacity_bytes);
+		if (code < 0)
+			return code;
+	}
+	const uint64_t words = (from->capacity_bytes / WR_SIM_SECTOR_BYTES + 63) / 64;
+	const uint64_t all_words = (to->capacity_bytes / WR_SIM_SECTOR_BYTES + 63) / 64;
+	if (from->capacity_bytes > 0) {
+		memcpy(to->cache, from->cache, from->capacity_bytes);
+		memcpy(to->durable, from->durable, from->capacity_bytes);
+		memcpy(to->dirty, from->dirty, words * sizeof *to->dirty);
+	}
+	if (to->capacity_bytes > from->capacity_bytes) {
+		const uint64_t more = to->capacity_bytes - from->capacity_bytes;
+		memset(to->cache + from->capacity_bytes, 0, more);
+		memset(to->durable + from->capacity_bytes, 0, more);
+		memset(to->dirty + words, 0, (all_words - words) * sizeof *to->dirty);
+	}
+	to->bytes = from->bytes;
+	to->durable_bytes = from->durable_bytes;
+	to->handle_count = 0;
+	to->is_dirty = from->is_dirty;
+	to->differs = from->differs;
+	return 0;
+}
+
+static int copy_tables(const struct wr_sim_disk *from, struct wr_sim_disk *to)
+{
+	if (to->inode_count < from->inode_count) {
+		struct wr_sim_inode *inodes =
+			realloc(to->inodes, from->inode_count * sizeof *inodes);
+		if (inodes == NULL)
+			return -ENOMEM;
+		memset(inodes + to->inode_count, 0,
+		       (from->inode_count - to->inode_count) * sizeof *inodes);
+		to->inodes = inodes;
+		to->inode_count = from->inode_count;
+	}
+	if (to->entry_capacity < from->entry_count) {
+		struct wr_sim_entry *entries =
+			realloc(to->entries, from->entry_count * sizeof *entries);
+		if (entries == NULL)
+			return -ENOMEM;
+		to->entries = entries;
+		to->entry_capacity = from->entry_count;
+	}
+	if (from->entry_count > 0)
+		memcpy(to->entries, from->entries, from->entry_count * sizeof *to->entries);
+	to->entry_count = from->entry_count;
+	return 0;
+}
+
+int wr_sim_disk_copy_to(const struct wr_sim_disk *from, struct wr_sim_disk *to)
+{
+	int code = copy_tables(from, to);
+
+	if (code < 0)
+		return code;
+	/* No limit while copying: the original obeyed it. */
+	to->plan.capacity_bytes = 0;
+	for (uint32_t i = 0; i < to->inode_count; i++)
+		to->inodes[i].used = false;
+	for (uint32_t i = 0; i < from->inode_count; i++) {
+		code = copy_inode(to, (int32_t)i, &from->inodes[i]);
+		if (code < 0)
+			return code;
+	}
+	to->prng = from->prng;
+	to->plan = from->plan;
+	*to->clock = *from->clock;
+	to->lock_owner = NULL;
+	to->op_count = from->op_count;
+	to->trip_at = 0;
+	to->power_cut_count = from->power_cut_count;
+	to->trace = from->trace;
+	return 0;
+}
+
+struct wr_sim_disk *wr_sim_disk_clone(const struct wr_sim_disk *disk)
+{
+	struct wr_sim_disk *copy = wr_sim_disk_create(0, &disk->plan);
+
+	if (copy != NULL && wr_sim_disk_copy_to(disk, copy) < 0) {
+		wr_sim_disk_destroy(copy);
+		copy = NULL;
+	}
+	return copy;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What storage_sim.c (blocking calls, life) and request_sim.c (requests, faults of transfers) know
+ * of each other. Nobody else includes it. Thread: the simulation's.
+ */
+#ifndef WR_SIM_STORAGE_SIM_INNER_H
+#define WR_SIM_STORAGE_SIM_INNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/sim/storage_sim.h"
+
+/* PREPAREs do not count against the depth; here they need a place all the same. */
+#define WR_SIM_PREPARES_MAX 64u
+
+/* What happened, in the trace. */
+enum wr_sim_operation {
+	WR_SIM_OP_OPEN = 1,
+	WR_SIM_OP_REMOVE,
+	WR_SIM_OP_READ,
+	WR_SIM_OP_WRITE,
+	WR_SIM_OP_SYNC,
+	WR_SIM_OP_SYNC_DIR,
+	WR_SIM_OP_SUBMIT,
+	WR_SIM_OP_WRITTEN,
+	WR_SIM_OP_DONE,
+};
+
+struct wr_sim_handle {
+	int32_t inode;
+	int failed; /* S5 */
+	bool used;
+	bool writable;
+};
+
+/* A request in flight. */
+struct wr_sim_slot {
+	struct wr_io *io;
+	uint64_t ready_ns;
+	uint64_t serial; /* of its submission: a poll ends what was submitted before it began */
+	uint32_t tie;    /* order of those that are ready at the same time */
+	bool written;    /* sync apart: the write is over, the sync is under way */
+};
+
+struct wr_storage_sim {
+	struct wr_storage base;
+	struct wr_sim_attached attached;
+	struct wr_sim_disk *disk;
+	struct wr_sim_handle *handles;
+	uint32_t handle_count;
+	struct wr_sim_slot *slots; /* the first slot_count are in use, in no order */
+	uint32_t slot_count;
+	uint32_t slot_capacity;
+	uint32_t in_flight; /* without PREPAREs */
+	uint64_t serial;
+	struct wr_storage_counts counts;
+	bool read_only;
+	bool entered;
+	bool leaving;
+	bool woken;
+	bool dead;
+};
+
+struct wr_sim_handle *wr_sim_handle(struct wr_storage_sim *s, uint32_t file);
+int wr_sim_handle_open(struct wr_storage_sim *s, int32_t inode, bool writable, uint32_t *ret_file);
+void wr_sim_handle_close(struct wr_storage_sim *s, uint32_t file);
+
+/* Un-synced, no faults but a lack of space. */
+int wr_sim_write_medium(struct wr_storage_sim *s, int32_t inode, const void *buffer,
+			uint32_t length_bytes, uint64_t offset_bytes);
+/* The same with the faults of the plan. */
+int wr_sim_write_faulty(struct wr_storage_sim *s, const struct wr_sim_handle *handle,
+			const void *buffer, uint32_t length_bytes, uint64_t offset_bytes);
+int wr_sim_sync_faulty(struct wr_storage_sim *s, const struct wr_sim_handle *handle);
+
+/* The end of those in flight: un-synced on the medium (power), or done or not (process). */
+void wr_sim_requests_drop(struct wr_storage_sim *s, bool power);
+
+int wr_sim_enter(struct wr_storage *base);
+int wr_sim_leave(struct wr_storage *base);
+int wr_sim_submit(struct wr_storage *base, struct wr_io *io);
+int wr_sim_poll(struct wr_storage *base, uint64_t wait_ns);
+void wr_sim_wake(struct wr_storage *base);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which steps run on which thread, how those wait, and the same by hand. */
+#include "io/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "io/thread/park_futex.h"
+
+/* Bytes of a writer's round: the runner's budget is handed to every step of the log thread. */
+#define LOG_BUDGET_BYTES (1024u * 1024)
+
+static void plan_of(struct wr_thread_plan *plan, const char *name,
+		    const struct weir_thread_options *o)
+{
+	*plan = (struct wr_thread_plan){
+		.name = name, .wait = o->wait, .cpu_count = o->cpu_count, .cpus = o->cpus};
+}
+
+int wr_host_plan_threads(struct wr_io_host *h, struct weir_problem *problem)
+{
+	struct weir_options *o = &h->options;
+	struct wr_thread_plan plans[4];
+	struct weir_thread_options *options[4] = {&o->log, &o->group, &o->handler, &o->journal};
+	struct weir_problem note = {0};
+	uint32_t count = o->journal_thread ? 4 : 3;
+	if (o->manual)
+		return 0;
+	plan_of(&plans[0], "log", &o->log);
+	plan_of(&plans[1], "group", &o->group);
+	plan_of(&plans[2], "handler", &o->handler);
+	plan_of(&plans[3], "journal", &o->journal);
+	int rc = wr_affinity_check(&h->affinity, plans, count, o->strict_threads, &note);
+	if (rc < 0) {
+		if (problem != NULL)
+			*problem = note;
+		return rc;
+	}
+	if (rc > 0)
+		(void)snprintf(h->thread_note, sizeof h->thread_note, "%s: %.200s", note.field,
+			       note.text);
+	for (uint32_t i = 0; i < count; i++)
+		options[i]->wait = plans[i].wait;
+	return 0;
+}
+
+static int init_runner(struct wr_io_host *h, struct wr_runner *runner,
+		       const struct weir_thread_options *thread, const char *suffix,
+		       struct wr_parker *parker, uint32_t budget)
+{
+	char name[64];
+	(void)snprintf(name, sizeof name, "%.10s-%s", h->options.name, suffix);
+	struct wr_runner_config config = {
+		.thread = *thread,
+		.name = name,
+		.parker = parker,
+		.usable_cpus = wr_affinity_usable_cpus(&h->affinity),
+		.budget = budget,
+	};
+	return wr_runner_init(runner, &config);
+}
+
+static int add_log_steps(struct wr_io_host *h)
+{
+	struct weir_pipeline *p = h->pipeline;
+	struct wr_step step;
+	wr_pipeline_writer_step(p, &step);
+	int rc = wr_runner_add_step(&h->log, &step);
+	if (rc != 0 || p->journal == NULL)
+		return rc;
+	wr_pipeline_journal_step(p, &step);
+	return wr_runner_add_step(h->options.journal_thread ? &h->journal : &h->log, &step);
+}
+
+static int init_runners(struct wr_io_host *h)
+{
+	const struct weir_options *o = &h->options;
+	struct weir_pipeline *p = h->pipeline;
+	int rc = init_runner(h, &h->log, &o->log, "log", &p->log_parker, LOG_BUDGET_BYTES);
+	if (rc == 0 && o->journal_thread)
+		rc = init_runner(h, &h->journal, &o->journal, "jrnl", &p->journal_parker, 0);
+	if (rc == 0 && !o->manual)
+		rc = init_runner(h, &h->group, &o->group, "group", &p->group_parker, 0);
+	return rc;
+}
+
+int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
+{
+	const struct weir_options *o = &h->options;
+	struct wr_step step;
+	int rc = init_runners(h);
+	if (rc == 0)
+		rc = add_log_steps(h);
+	wr_pipeline_group_step(h->pipeline, &step);
+	if (rc == 0)
+		rc = wr_runner_add_step(o->manual ? &h->log : &h->group, &step);
+	if (rc != 0 || o->manual)
+		return rc == 0 ? 0 : wr_problem_set(problem, rc, "", weir_strerror(rc));
+	if (o->journal_thread) {
+		rc = wr_runner_start(&h->journal);
+		if (rc != 0)
+			return wr_problem_set(problem, rc, "journal", weir_strerror(rc));
+		h->journal_running = true;
+	}
+	rc = wr_runner_start(&h->log);
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "log", weir_strerror(rc));
+	h->log_running = true;
+	rc = wr_runner_start(&h->group);
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "group", weir_strerror(rc));
+	h->group_running = true;
+	return 0;
+}
+
+static void stop_runner(struct wr_runner *runner, bool *running)
+{
+	if (!*running)
+		return;
+	wr_runner_stop(runner);
+	(void)wr_runner_join(runner);
+	*running = false;
+}
+
+void wr_host_stop_threads(struct wr_io_host *h)
+{
+	stop_runner(&h->group, &h->group_running);
+	stop_runner(&h->log, &h->log_running);
+	stop_runner(&h->journal, &h->journal_running);
+	if (h->options.manual) {
+		wr_runner_stop(&h->log);
+		(void)wr_runner_join(&h->log);
+	}
+}
+
+void wr_host_stop_handlers(struct wr_io_host *h)
+{
+	for (uint32_t i = 0; i < h->options.members_max; i++)
+		stop_runner(&h->handlers[i].runner, &h->handlers[i].running);
+}
+
+bool wr_host_inside_step(void *context)
+{
+	(void)context;
+	return wr_runner_current() != NULL;
+}
+
+/* By hand: one round; when it did nothing, a sleep until somebody wakes it, and another round. */
+int wr_host_run_steps(void *context, uint64_t wait_ns)
+{
+	struct wr_io_host *h = context;
+	struct wr_parker *parker = &h->pipeline->log_parker;
+	int work = wr_runner_run_once(&h->log);
+	if (work != 0 || wait_ns == 0)
+		return work;
+	uint32_t word = wr_park_announce(parker);
+	work = wr_runner_run_once(&h->log);
+	uint64_t idle_ns = wr_runner_idle_ns(&h->log);
+	if (work != 0 || idle_ns == 0) {
+		wr_park_cancel(parker);
+		return work;
+	}
+	wr_park_sleep(parker, word, wait_ns < idle_ns ? wait_ns : idle_ns);
+	return wr_runner_run_once(&h->log);
+}
+
+int wr_host_handler_start(void *context, struct weir_member *member)
+{
+	struct wr_io_host *h = context;
+	struct wr_handler_thread *t = &h->handlers[member->slot];
+	struct wr_step step;
+	char suffix[24];
+	wr_member_handler_step(member, &step);
+	if (h->options.manual)
+		return wr_runner_add_step(&h->log, &step);
+	(void)snprintf(suffix, sizeof suffix, "h%u", member->slot);
+	int rc = init_runner(h, &t->runner, &h->options.handler, suffix, member->gate_parker, 0);
+	if (rc == 0)
+		rc = wr_runner_add_step(&t->runner, &step);
+	if (rc == 0)
+		rc = wr_runner_start(&t->runner);
+	t->running = rc == 0;
+	return rc;
+}
+
+void wr_host_handler_stop(void *context, struct weir_member *member)
+{
+	struct wr_io_host *h = context;
+	struct wr_handler_thread *t = &h->handlers[member->slot];
+	struct wr_step step;
+	wr_member_handler_step(member, &step);
+	if (h->options.manual)
+		(void)wr_runner_remove_step(&h->log, &step);
+	else
+		stop_runner(&t->runner, &t->running);
+}
+
+static void tell_thread(struct weir_info *info, struct wr_runner *runner)
+{
+	struct wr_runner_stats stats;
+	if (info->thread_count == WEIR_THREADS_MAX)
+		return;
+	wr_runner_stats(runner, &stats);
+	struct weir_thread_info *t = &info->threads[info->thread_count++];
+	*t = (struct weir_thread_info){
+		.wait = runner->wait,
+		.pinned = runner->cpu_count > 0,
+		.last_cpu = stats.last_cpu,
+		.cpu_ns = stats.cpu_ns,
+		.loops = stats.rounds,
+		.parks = stats.parks,
+	};
+	(void)snprintf(t->name, sizeof t->name, "%s", runner->name);
+}
+
+void wr_host_thread_infos(struct wr_io_host *h, struct weir_info *info)
+{
+	(void)snprintf(info->thread_note, sizeof info->thread_note, "%s", h->thread_note);
+	tell_thread(info, &h->log);
+	if (h->journal_running)
+		tell_thread(info, &h->journal);
+	if (h->group_running)
+		tell_thread(info, &h->group);
+	for (uint32_t i = 0; i < h->options.members_max; i++)
+		if (h->handlers[i].running)
+			tell_thread(info, &h->handlers[i].runner);
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Storage over io_uring. See storage_uring.h.
+ *
+ * The ring is made disabled at open and enabled by enter(), on the thread that will use it (L40);
+ * leave() takes it down, so that another thread can enter. What is asked of the ring and what
+ * becomes of its answers is completion.c; here is when: submit, poll, wake, enter, leave.
+ *
+ * wake() writes to an eventfd of which a read is kept armed in the ring. The flag wake_pending
+ * makes a second wake() before the first is taken cost no system call.
+ *
+ * Threads: all of it is the owner's, but wake() and prepare_made(). Allocates at open and enter.
+ */
+#include "io/uring/storage_uring.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <weir/error.h>
+
+#include "core/base/bits.h"
+#include "io/uring/completion.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define WAIT_NS_MAX (86400ull * 365ull * NS_PER_SECOND)
+/* Buffered writes and syncs go to the kernel's worker threads: few, and not one a request. */
+#define WORKERS_MAX 8u
+
+static uint32_t entries_for(uint32_t depth)
+{
+	/* A request has one entry at a time, its file's sync perhaps another, and the event. */
+	return (uint32_t)wr_power_of_two_above(2ull * depth + 4u);
+}
+
+static void collect(struct wr_uring *s)
+{
+	struct wr_io *io;
+	struct wr_io_queue refused = wr_io_take_all(&s->refused);
+
+	while ((io = wr_io_pop(&refused)) != NULL)
+		wr_uring_tell_done(s, io, io->result);
+	/* Pairs with the exchange in prepare_made(). */
+	if (wr_load_relaxed(&s->made) != 0 && wr_exchange_acq_rel(&s->made, 0u) != 0) {
+		struct wr_io_queue made = wr_prepare_take(&s->prepare);
+		while ((io = wr_io_pop(&made)) != NULL)
+			wr_uring_tell_done(s, io, io->result);
+	}
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_SECOND + (uint64_t)now.tv_nsec;
+}
+
+/* 0 or what broke the ring. What is passing (EINTR, a time-out, a short supply) is no error. */
+static int ring_result(struct wr_uring *s, int result)
+{
+	switch (result) {
+	case -EAGAIN: /* the kernel is out of requests for a moment */
+	case -EBUSY:
+	case -ENOMEM:
+		(void)sched_yield();
+		return 0;
+	case -EINTR:
+	case -ETIME:
+		return 0;
+	default:
+		if (result >= 0)
+			return 0;
+		s->broken = result;
+		return result;
+	}
+}
+
+static int submit_queued(struct wr_uring *s)
+{
+	if (io_uring_sq_ready(&s->ring) == 0)
+		return 0;
+	(void)wr_add_relaxed(&s->dir.submissions, 1u);
+	return ring_result(s, io_uring_submit(&s->ring));
+}
+
+static int submit_and_wait(struct wr_uring *s, uint64_t wait_ns)
+{
+	struct io_uring_cqe *entry;
+	struct __kernel_timespec limit;
+	struct __kernel_timespec *limit_or_none = NULL;
+
+	if (!s->event_armed)
+		wr_uring_arm_event(s);
+	if (wait_ns != UINT64_MAX) {
+		limit.tv_sec = (long long)(wait_ns / NS_PER_SECOND);
+		limit.tv_nsec = (long long)(wait_ns % NS_PER_SECOND);
+		limit_or_none = &limit;
+	}
+	(void)wr_add_relaxed(&s->dir.submissions, 1u);
+	return ring_result(s, io_uring_submit_and_wait_timeout(&s->ring, &entry, 1, limit_or_none,
+							       NULL));
+}
+
+static bool has_news(const struct wr_uring *s)
+{
+	return s->done_count > 0 || s->progress || s->woken;
+}
+
+/* Waits in the kernel until there is something to return for, or the time is over. */
+static int wait_for_news(struct wr_uring *s, uint64_t wait_ns)
+{
+	uint64_t until_ns = 0;
+
+	if (wait_ns != UINT64_MAX) {
+		wait_ns = wr_min_u64(wait_ns, WAIT_NS_MAX);
+		until_ns = now_ns() + wait_ns;
+	}
+	while (!has_news(s)) {
+		int code = submit_and_wait(s, wait_ns);
+		if (code < 0)
+			return code;
+		wr_uring_reap(s);
+		collect(s);
+		if (wait_ns == UINT64_MAX)
+			continue;
+		uint64_t now = now_ns();
+		if (now >= until_ns)
+			break;
+		wait_ns = until_ns - now;
+	}
+	s->woken = false;
+	return 0;
+}
+
+static int uring_poll(struct wr_storage *base, uint64_t wait_ns)
+{
+	struct wr_uring *s = (struct wr_uring *)base;
+	int code;
+
+	if (!s->entered)
+		return -EINVAL;
+	s->done_count = 0;
+	s->progress = false;
+	collect(s);
+	if (s->broken < 0)
+		return s->done_count > 0 ? s->done_count : s->broken;
+	if (wait_ns > 0 && !has_news(s)) {
+		code = wait_for_news(s, wait_ns);
+	} else {
+		code = submit_queued(s);
+		wr_uring_reap(s);
+		collect(s);
+		if (wait_ns > 0)
+			s->woken = false;
+	}
+	if (code == 0 && s->follow_up)
+		code = submit_queued(s);
+	s->follow_up = false;
+	return code < 0 && s->done_count == 0 ? code : s->done_count;
+}
+
+static int uring_submit(struct wr_storage *base, struct wr_io *io)
+{
+	struct wr_uring *s = (struct wr_uring *)base;
+	int code = wr_dir_check(&s->dir, io);
+
+	if (code < 0)
+		return code;
+	if (!s->entered)
+		return -EINVAL;
+	if (s->leaving)
+		return WEIR_E_CLOSED;
+	if (s->broken < 0)
+		return s->broken;
+	io->moved_bytes = 0;
+	io->retry_count = 0;
+	if (io->kind == WR_IO_PREPARE) {
+		s->preparing++;
+		wr_prepare_add(&s->prepare, io);
+		return 0;
+	}
+	if (s->in_flight == base->depth_max)
+		return -EAGAIN;
+	s->in_flight++;
+	code = io->kind == WR_IO_READ ? 0 : wr_dir_failed(wr_dir_file(&s->dir, io->file));
+	if (code < 0) {
+		io->result = code;
+		wr_io_push(&s->refused, io);
+	} else if (io->kind == WR_IO_SYNC) {
+		wr_uring_ask_sync(s, io);
+	} else {
+		wr_uring_queue_transfer(s, io);
+	}
+	return 0;
+}
+
+/* On any thread. */
+static void uring_wake(struct wr_storage *base)
+{
+	struct wr_uring *s = (struct wr_uring *)base;
+	const uint64_t one = 1;
+
+	/* Pairs with the exchange in event_completed(). */
+	if (wr_exchange_acq_rel(&s->wake_pending, 1u) != 0)
+		return;
+	while (write(s->event_fd, &one, sizeof one) < 0 && errno == EINTR)
+		continue;
+}
+
+/* On the prepare thread. */
+static void prepare_made(void *context)
+{
+	struct wr_uring *s = context;
+
+	/* Pairs with the exchange in collect(). */
+	(void)wr_exchange_acq_rel(&s->made, 1u);
+	uring_wake(&s->dir.base);
+}
+
+static int make_ring(struct wr_uring *s, char *reason, size_t reason_bytes)
+{
+	int code = wr_uring_make(&s->ring, entries_for(s->dir.base.depth_max), &s->setup, reason,
+				 reason_bytes);
+	s->ring_made = code == 0;
+	return code;
+}
+
+static int uring_enter(struct wr_storage *base)
+{
+	struct wr_uring *s = (struct wr_uring *)base;
+	int code = 0;
+
+	if (s->entered)
+		return -EBUSY;
+	if (!s->ring_made)
+		code = make_ring(s, NULL, 0);
+	if (code == 0 && s->setup.disabled)
+		code = wr_uring_enable(&s->ring);
+	if (code == 0 && !s->dir.read_only)
+		code = wr_prepare_start(&s->prepare);
+	if (code < 0) {
+		if (s->ring_made)
+			io_uring_queue_exit(&s->ring);
+		s->ring_made = false;
+		return code;
+	}
+	unsigned workers[2] = {(unsigned)wr_min_u64(wr_max_u64(base->depth_max, 2), WORKERS_MAX),
+			       2};
+	/* Only a limit: a kernel without it makes more threads than it should. */
+	(void)io_uring_register_iowq_max_workers(&s->ring, workers);
+	s->event_armed = false;
+	s->woken = false;
+	s->broken = 0;
+	s->leaving = false;
+	s->entered = true;
+	return 0;
+}
+
+/* Takes the armed read back: the kernel must not write to event_value once it is freed. */
+static void disarm_event(struct wr_uring *s)
+{
+	const uint64_t one = 1;
+
+	while (s->event_armed && s->broken == 0) {
+		if (write(s->event_fd, &one, sizeof one) < 0 && errno != EINTR)
+			return;
+		if (submit_and_wait(s, NS_PER_SECOND) == 0)
+			wr_uring_reap(s);
+	}
+}
+
+static int uring_leave(struct wr_storage *base)
+{
+	struct wr_uring *s = (struct wr_uring *)base;
+
+	if (!s->entered)
+		return -EINVAL;
+	s->leaving = true;
+	while (s->in_flight > 0 || s->preparing > 0)
+		if (uring_poll(base, UINT64_MAX) < 0)
+			break;
+	disarm_event(s);
+	io_uring_queue_exit(&s->ring);
+	s->ring_made = false;
+	s->entered = false;
+	return s->broken;
+}
+
+static void uring_report(const struct wr_storage *base, struct wr_storage_report *ret_report)
+{
+	const struct wr_uring *s = (const struct wr_uring *)base;
+	size_t used;
+
+	wr_dir_report(&s->dir, "io_uring", ret_report);
+	used = strnlen(ret_report->reason, sizeof ret_report->reason - 1);
+	(void)snprintf(ret_report->reason + used, sizeof ret_report->reason - used,
+		       "; io_uring: %s", s->setup.name);
+}
+
+static void uring_fini(struct wr_storage *base)
+{
+	struct wr_uring *s = (struct wr_uring *)base;
+
+	if (s->entered)
+		(void)uring_leave(base);
+	wr_prepare_fini(&s->prepare);
+	if (s->ring_made)
+		io_uring_queue_exit(&s->ring);
+	(void)close(s->event_fd);
+	wr_dir_fini(&s->dir);
+	free(s->files);
+	free(s);
+}
+
+static const struct wr_storage_ops uring_ops = {
+	.file_open = wr_dir_file_open,
+	.file_close = wr_dir_file_close,
+	.file_bytes = wr_dir_file_bytes,
+	.file_remove = wr_dir_file_remove,
+	.file_each = wr_dir_file_each,
+	.read = wr_dir_read,
+	.write = wr_dir_write,
+	.sync_file = wr_dir_sync_file,
+	.sync_dir = wr_dir_sync_dir,
+	.lock = wr_dir_lock,
+	.free_bytes = wr_dir_free_bytes,
+	.enter = uring_enter,
+	.leave = uring_leave,
+	.submit = uring_submit,
+	.poll = uring_poll,
+	.wake = uring_wake,
+	.report = uring_report,
+	.counts = wr_dir_counts,
+	.fini = uring_fini,
+};
+
+int wr_storage_uring_open(const struct wr_storage_options *options, struct wr_storage **ret)
+{
+	uint32_t depth = options->depth_max != 0 ? options->depth_max : WR_STORAGE_URING_DEPTH;
+
+	struct wr_uring *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return -ENOMEM;
+	int code = -ENOMEM;
+	s->dir.base.ops = &uring_ops;
+	s->dir.base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_DEPTH_MAX);
+	s->files = calloc(WR_STORAGE_FILES_MAX, sizeof *s->files);
+	if (s->files == NULL)
+		goto fail_storage;
+	/* Before the directory: where there is no io_uring its reason is the one to tell. */
+	code = make_ring(s, options->ret_reason, options->reason_bytes);
+	if (code < 0)
+		goto fail_files;
+	s->event_fd = eventfd(0, EFD_CLOEXEC);
+	if (s->event_fd < 0) {
+		code = -errno;
+		wr_dir_reason(options, "no eventfd", code);
+		goto fail_ring;
+	}
+	code = wr_dir_init(&s->dir, options);
+	if (code < 0)
+		goto fail_event;
+	code = wr_prepare_init(&s->prepare, &s->dir, prepare_made, s);
+	if (code < 0)
+		goto fail_dir;
+	*ret = &s->dir.base;
+	return 0;
+
+fail_dir:
+	wr_dir_fini(&s->dir);
+fail_event:
+	(void)close(s->event_fd);
+fail_ring:
+	io_uring_queue_exit(&s->ring);
+fail_files:
+	free(s->files);
+fail_storage:
+	free(s);
+	return code;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A journal as it runs, for tests: a simulated medium, recovery, the journal step and the mini
+ * writer, on one thread. Opening goes the way that the pipeline goes, so that what a test leaves
+ * behind is what the next open finds.
+ */
+#ifndef WR_TESTS_JOURNAL_RIG_H
+#define WR_TESTS_JOURNAL_RIG_H
+
+#include "core/journal/journal.h"
+#include "core/journal/recovery.h"
+#include "io/sim/disk_sim.h"
+#include "io/sim/memory_sim.h"
+#include "tests/support/mini_writer.h"
+
+struct journal_rig_options {
+	struct wr_sim_disk *disk; /* outlives the rig */
+	uint32_t chunk_bytes;
+	uint32_t extents;         /* of a segment */
+	uint32_t depth_max;       /* of the storage; 0: its own choice */
+	uint32_t checkpoint_bytes; /* of the writer's buffer; 0: none are taken */
+	struct wr_journal_options journal;
+	const struct wr_recovery_sink *sink; /* NULL: what is recovered is not looked at */
+};
+
+struct journal_rig {
+	struct journal_rig_options o;
+	struct wr_storage *storage;
+	struct wr_memory_sim memory;
+	struct wr_segment_table table;
+	struct wr_recovered recovered;
+	struct wr_recovery_report report;
+	struct wr_journal_link link;
+	struct wr_journal *journal;
+	struct mini_writer writer;
+	struct weir_problem problem;
+	uint8_t *checkpoint_buffer;
+	uint64_t moved_count;
+	bool has_writer;
+};
+
+/* The options of most tests: chunks of 16 KiB, four to a segment, two lanes. */
+struct journal_rig_options journal_rig_defaults(struct wr_sim_disk *disk);
+
+/*
+ * Recovers, creates, starts, enters, and appends the epoch-start record. On failure everything is
+ * given back and the code of what failed is returned; rig->problem says more.
+ */
+int journal_rig_open(struct journal_rig *rig, const struct journal_rig_options *options);
+/* Gives everything back; also after a crash. What was in flight comes home first, if it can. */
+void journal_rig_close(struct journal_rig *rig);
+/* Seals, evidence, waits, writes the clean mark, then closes. On failure it is still open. */
+int journal_rig_close_clean(struct journal_rig *rig);
+/* The power goes. Only close is left. */
+void journal_rig_crash(struct journal_rig *rig);
+
+/* One step. */
+int journal_rig_step(struct journal_rig *rig);
+/* Steps, and waits in the storage when there is nothing to do, until all commits are done. */
+bool journal_rig_drain(struct journal_rig *rig);
+/* The same until nothing is to be prepared or written any more. */
+bool journal_rig_settle(struct journal_rig *rig);
+
+/* Positions. */
+uint64_t journal_rig_durable(struct journal_rig *rig);
+uint64_t journal_rig_written(struct journal_rig *rig);
+bool journal_rig_failed(struct journal_rig *rig);
+
+#endif

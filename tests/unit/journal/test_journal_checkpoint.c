@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checkpoints: what is in the files, when they are written, and what a failure costs. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "core/base/crc32c.h"
+#include "tests/support/journal_rig.h"
+
+#define BUFFER_BYTES (12u * WR_BLOCK_BYTES)
+
+static struct wr_sim_disk *disk;
+static struct journal_rig rig;
+static struct journal_rig_options options;
+
+static void set_up(void)
+{
+	disk = wr_sim_disk_create(13, NULL);
+	cr_assert_not_null(disk);
+	options = journal_rig_defaults(disk);
+	options.checkpoint_bytes = BUFFER_BYTES;
+}
+
+static void tear_down(void)
+{
+	journal_rig_close(&rig);
+	cr_assert_eq(rig.memory.live_count, 0);
+	wr_sim_disk_destroy(disk);
+}
+
+static void open_rig(void)
+{
+	int r = journal_rig_open(&rig, &options);
+	cr_assert_eq(r, 0, "%d %s", r, rig.problem.text);
+	cr_assert(journal_rig_settle(&rig));
+}
+
+static struct wr_journal_stats stats(void)
+{
+	struct wr_journal_stats s;
+	wr_journal_stats(rig.journal, &s);
+	return s;
+}
+
+static void append(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		cr_assert_eq(mini_writer_append(&rig.writer, 0, i, 64), MINI_WRITER_DONE);
+	cr_assert_eq(mini_writer_seal(&rig.writer), MINI_WRITER_DONE);
+}
+
+/* Captures `bytes` bytes of `fill` without waiting for anything. */
+static void capture(uint32_t bytes, int fill)
+{
+	memset(rig.checkpoint_buffer, fill, bytes);
+	cr_assert(mini_writer_checkpoint(&rig.writer, bytes, 1));
+}
+
+static bool is_back(void)
+{
+	return wr_load_acquire(&rig.link.checkpoint.state) == WR_CHECKPOINT_IDLE;
+}
+
+static void wait_until_back(void)
+{
+	for (uint32_t i = 0; i < 10000 && !is_back(); i++)
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+	cr_assert(is_back());
+}
+
+static const uint8_t *copy_content(uint32_t copy)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+	uint64_t bytes = 0;
+
+	wr_checkpoint_name(name, 0, copy);
+	const uint8_t *content = wr_sim_disk_peek(disk, name, &bytes);
+	cr_assert_not_null(content);
+	cr_assert_eq(bytes, BUFFER_BYTES + WR_BLOCK_BYTES);
+	return content;
+}
+
+static bool copy_is_valid(uint32_t copy, struct wr_checkpoint_header *ret_header)
+{
+	const uint8_t *content = copy_content(copy);
+	return wr_checkpoint_header_decode(content, ret_header) == WR_BLOCK_VALID &&
+	       ret_header->body_crc ==
+		       wr_crc32c(1, content + WR_BLOCK_BYTES, ret_header->body_bytes);
+}
+
+TestSuite(journal_checkpoint, .init = set_up, .fini = tear_down);
+
+Test(journal_checkpoint, both_files_are_there_with_their_full_size_before_the_first_step)
+{
+	open_rig();
+	for (uint32_t copy = 0; copy < 2; copy++) {
+		const uint8_t *content = copy_content(copy);
+		for (uint32_t i = 0; i < BUFFER_BYTES + WR_BLOCK_BYTES; i++)
+			cr_assert_eq(content[i], 0);
+	}
+}
+
+Test(journal_checkpoint, header_and_body_say_what_was_captured)
+{
+	struct wr_checkpoint_header header;
+
+	open_rig();
+	append(10);
+	cr_assert(journal_rig_drain(&rig));
+	memset(rig.checkpoint_buffer, 0x99, BUFFER_BYTES); /* of an older one */
+	capture(30001, 0x11);
+	wait_until_back();
+	cr_assert(copy_is_valid(0, &header));
+	cr_assert_eq(header.body_bytes, 30001);
+	cr_assert_eq(header.last_seq, rig.writer.next_seq - 1);
+	cr_assert_eq(header.segment_id, rig.writer.last_segment_id);
+	cr_assert_eq(header.segment_offset, rig.writer.last_offset);
+	cr_assert_eq(header.batch_header_crc, rig.writer.last_header_crc);
+	cr_assert_eq(header.needed_seq, 1);
+	cr_assert_eq(header.epoch, rig.recovered.epoch);
+	cr_assert_eq(memcmp(header.uuid, rig.table.uuid, sizeof header.uuid), 0);
+	cr_assert_eq(copy_content(0)[WR_BLOCK_BYTES + 30001], 0);
+	cr_assert_eq(stats().checkpoints, 1);
+	cr_assert_eq(stats().checkpoint_seq, rig.writer.next_seq - 1);
+}
+
+Test(journal_checkpoint, the_two_files_take_turns)
+{
+	struct wr_checkpoint_header header;
+
+	open_rig();
+	for (uint32_t i = 0; i < 6; i++) {
+		append(1);
+		cr_assert(journal_rig_drain(&rig));
+		capture(100 * i + 1, (int)i);
+		wait_until_back();
+		cr_assert(copy_is_valid(i % 2, &header));
+		cr_assert_eq(header.last_seq, rig.writer.next_seq - 1);
+		if (i > 0) {
+			cr_assert(copy_is_valid(1 - i % 2, &header));
+			cr_assert_eq(header.last_seq, rig.writer.next_seq - 2);
+		}
+	}
+}
+
+Test(journal_checkpoint, it_waits_until_its_batch_is_acknowledged)
+{
+	struct wr_checkpoint_header header;
+
+	options.journal.seal_before_ack = true;
+	open_rig();
+	append(10);
+	cr_assert(journal_rig_drain(&rig));
+	capture(100, 1);
+	for (uint32_t i = 0; i < 50; i++) {
+		(void)journal_rig_step(&rig);
+		(void)rig.storage->ops->poll(rig.storage, 1000000);
+	}
+	cr_assert_not(is_back());
+	cr_assert_not(copy_is_valid(0, &header));
+	cr_assert_eq(mini_writer_evidence(&rig.writer), MINI_WRITER_DONE);
+	wait_until_back();
+	cr_assert(copy_is_valid(0, &header));
+}
+
+Test(journal_checkpoint, one_on_a_batch_without_records_waits_for_that_batch)
+{
+	open_rig();
+	append(10);
+	cr_assert(journal_rig_drain(&rig));
+	/* The sequence is durable, the batch that the checkpoint will name is not. */
+	cr_assert_eq(mini_writer_evidence(&rig.writer), MINI_WRITER_DONE);
+	capture(100, 1);
+	(void)journal_rig_step(&rig);
+	cr_assert_not(wr_journal_is_idle(rig.journal));
+	while (!mini_writer_is_drained(&rig.writer)) {
+		cr_assert_eq(copy_content(0)[WR_BLOCK_BYTES], 0, "the body is ahead of the batch");
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+	}
+	wait_until_back();
+	cr_assert_eq(stats().checkpoints, 1);
+}
+
+Test(journal_checkpoint, one_without_a_body_is_a_header)
+{
+	struct wr_checkpoint_header header;
+
+	open_rig();
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	capture(0, 0);
+	wait_until_back();
+	cr_assert(copy_is_valid(0, &header));
+	cr_assert_eq(header.body_bytes, 0);
+}
+
+Test(journal_checkpoint, one_that_fills_the_buffer_fits)
+{
+	struct wr_checkpoint_header header;
+
+	open_rig();
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	capture(BUFFER_BYTES, 7);
+	wait_until_back();
+	cr_assert(copy_is_valid(0, &header));
+	cr_assert_eq(stats().checkpoint_failures, 0);
+}
+
+Test(journal_checkpoint, a_failed_one_is_counted_and_the_other_copy_and_the_log_are_whole)
+{
+	struct wr_checkpoint_header header;
+
+	open_rig();
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	capture(100, 1);
+	wait_until_back();
+	disk->plan.chance_ppm[WR_FAULT_WRITE_ERROR] = 1000000;
+	disk->plan.budget[WR_FAULT_WRITE_ERROR] = 1;
+	disk->plan.budget_all = 1;
+	capture(100, 2);
+	wait_until_back();
+	cr_assert_eq(stats().checkpoint_failures, 1);
+	cr_assert_eq(stats().checkpoints, 1);
+	append(20);
+	cr_assert(journal_rig_drain(&rig));
+	capture(100, 3);
+	wait_until_back();
+	cr_assert_eq(stats().checkpoint_failures, 2, "a failed file stays failed (S5)");
+	cr_assert(copy_is_valid(0, &header));
+	cr_assert_not(journal_rig_failed(&rig));
+}
+
+Test(journal_checkpoint, a_journal_without_a_buffer_gives_the_slot_back)
+{
+	static uint8_t nothing[WR_BLOCK_BYTES];
+
+	options.checkpoint_bytes = 0;
+	open_rig();
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	rig.link.checkpoint.buffer = nothing;
+	rig.link.checkpoint.buffer_bytes = sizeof nothing;
+	cr_assert(mini_writer_checkpoint(&rig.writer, 10, 1));
+	wait_until_back();
+	cr_assert_eq(stats().checkpoint_failures, 1);
+}
+
+Test(journal_checkpoint, a_smaller_file_is_extended_and_keeps_its_content)
+{
+	static uint8_t old[2 * WR_BLOCK_BYTES];
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	memset(old, 0x77, sizeof old);
+	wr_checkpoint_name(name, 0, 1);
+	cr_assert_eq(wr_sim_disk_put(disk, name, old, sizeof old), 0);
+	open_rig();
+	cr_assert_eq(memcmp(copy_content(1), old, sizeof old), 0);
+}

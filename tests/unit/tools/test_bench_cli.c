@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   `weir bench pipeline` runs the whole pipeline and reports what it promises, small enough
+ *         for every push; its parts that need no pipeline are right by themselves.
+ * Method: payloads with each byte wrong in turn; the bare sync and the plot; command lines in a
+ *         child process with short runs over memory and both backends, judged by text and exit
+ *         code. Numbers are not judged: the machine is shared.
+ */
+#include "tests/unit/tools/capture.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "bench/bare_sync.h"
+#include "bench/harness.h"
+#include "bench/pipeline.h"
+#include "tools/weir/args.h"
+
+static struct capture c;
+
+#define RUN(...) CAPTURE(&c, cmd_bench, "bench", __VA_ARGS__)
+
+/* --- parts ----------------------------------------------------------------------------------- */
+
+Test(bench_cli, a_payload_is_read_back_and_any_wrong_byte_is_noticed)
+{
+	static const size_t sizes[] = {32, 33, 39, 40, 64, 100, 128, 1000};
+	uint8_t payload[1024];
+
+	for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+		size_t bytes = sizes[s];
+		struct pipeline_payload parts;
+		uint64_t base = pipeline_payload_init(payload, bytes, 5);
+		for (uint64_t ordinal = 1; ordinal < 1000; ordinal += 37) {
+			pipeline_payload_set(payload, bytes, base, ordinal, ~ordinal);
+			cr_assert(pipeline_payload_check(payload, bytes, &parts));
+			cr_assert_eq(parts.producer, 5);
+			cr_assert_eq(parts.ordinal, ordinal);
+			cr_assert_eq(parts.due_ns, ~ordinal);
+		}
+		for (size_t i = 0; i < bytes; i++) {
+			payload[i] ^= 4;
+			cr_assert_not(pipeline_payload_check(payload, bytes, &parts),
+				      "byte %zu of %zu", i, bytes);
+			payload[i] ^= 4;
+		}
+		cr_assert(pipeline_payload_check(payload, bytes, &parts));
+		cr_assert_not(pipeline_payload_check(payload, bytes - 1, &parts));
+	}
+}
+
+Test(bench_cli, the_bare_sync_measures_and_leaves_nothing_behind)
+{
+	char dir[BENCH_PATH_BYTES];
+	struct bare_sync bare = {.latency = histogram_create()};
+
+	cr_assert_eq(bench_dir_make("/tmp", dir), 0);
+	cr_assert_eq(bare_sync_run(dir, 5, 1000000000, &bare), 0);
+	cr_assert_geq(bare.count, 1);
+	cr_assert_eq(bare.latency->count, bare.count);
+	cr_assert_gt(bare.latency->least, 0);
+	cr_assert_eq(rmdir(dir), 0, "the directory is not empty");
+	cr_assert_lt(bare_sync_run("/nowhere/at/all", 5, 1000000000, &bare), 0);
+	histogram_destroy(bare.latency);
+}
+
+Test(bench_cli, the_plot_grows_to_the_right)
+{
+	struct histogram *h = histogram_create();
+	char text[8192] = "";
+	FILE *f = fmemopen(text, sizeof text, "w");
+
+	for (unsigned i = 1; i <= 100000; i++)
+		histogram_record(h, 1000 + (i > 99900 ? 1000000 : i));
+	bench_plot(f, h, 80, false);
+	fclose(f);
+	unsigned lines = 0;
+	size_t before = 0;
+	/* From the top row down each bar is at least as long: the columns rise to the right. */
+	for (char *line = text; *line != '\0';) {
+		char *end = strchr(line, '\n');
+		cr_assert_not_null(end);
+		size_t marks = 0;
+		for (char *p = line; p < end; p++)
+			marks += *p == '#';
+		cr_assert_leq((size_t)(end - line), 80);
+		if (lines < 8)
+			cr_assert_geq(marks, before);
+		before = marks;
+		line = end + 1;
+		lines++;
+	}
+	cr_assert_eq(lines, 9);
+	cr_assert(capture_has(text, "99.9"));
+	histogram_reset(h);
+	f = fmemopen(text, sizeof text, "w");
+	bench_plot(f, h, 80, true);
+	fclose(f);
+	histogram_destroy(h);
+}
+
+Test(bench_cli, the_machine_is_described)
+{
+	struct bench_machine machine;
+
+	bench_machine_read("/tmp", &machine);
+	cr_assert_str_not_empty(machine.cpu);
+	cr_assert_str_not_empty(machine.kernel);
+	cr_assert_str_not_empty(machine.governor);
+	cr_assert_str_not_empty(machine.file_system);
+	cr_assert_geq(machine.cpus_allowed, 1);
+	cr_assert_geq(machine.cpus_online, machine.cpus_allowed);
+}
+
+/* --- command lines --------------------------------------------------------------------------- */
+
+Test(bench_cli, wrong_command_lines_are_refused)
+{
+	RUN("pipelin");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "did you mean pipeline?"), "%s", c.err);
+	RUN("pipeline", "--payload", "8");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("pipeline", "--memory", "--level", "durable");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("pipeline", "--dir", "/nowhere/at/all", "--seconds", "0.01");
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s", c.err);
+	RUN("pipeline", "--help");
+	cr_assert_eq(c.exit_code, CLI_EXIT_OK);
+	cr_assert(capture_has(c.out, "--payload"));
+}
+
+static void check_report(void)
+{
+	static const char *const keys[] = {
+		"\"benchmark\": \"pipeline\"",
+		"\"ok\": true",
+		"\"lost\": 0",
+		"\"damaged\": 0",
+		"\"disordered\": 0",
+		"\"repeated\": 0",
+		"\"missing\": 0",
+		"\"refused\": 0",
+		"\"unanswered\": 0",
+		"\"events_per_s\": ",
+		"\"events_per_cpu_s\": ",
+		"\"cpu_ns_per_event\": ",
+		"\"ack_us\": {",
+		"\"handle_us\": {",
+		"\"p50\": ",
+		"\"p99\": ",
+		"\"p999\": ",
+		"\"max\": ",
+		"\"bare_sync_us\": ",
+		"\"syncs\": ",
+		"\"backend\": ",
+		"\"settings\": {",
+		"\"machine\": {",
+		"\"acknowledged_when\": ",
+	};
+
+	cr_assert_eq(c.exit_code, 0, "%s%s", c.out, c.err);
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		cr_assert(capture_has(c.out, keys[i]), "no %s in: %s", keys[i], c.out);
+	cr_assert_not(capture_has(c.out, "\"events_per_s\": 0.0"), "%s", c.out);
+}
+
+/* A directory for the bench to make its own in; it must be empty again at the end. */
+static char parent[64];
+
+static void make_parent(void)
+{
+	snprintf(parent, sizeof parent, "/tmp/weir-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(parent));
+}
+
+static void remove_parent(void)
+{
+	cr_assert_eq(rmdir(parent), 0, "the bench left something in %s", parent);
+}
+
+#define SHORT "--seconds", "0.2", "--warmup", "0.05", "--json"
+#define SMALL "--segment-bytes", "4MiB", "--retention-bytes", "16MiB", "--bare-syncs", "10"
+
+Test(bench_cli, a_memory_only_run_is_complete)
+{
+	RUN("pipeline", "--memory", SHORT);
+	check_report();
+	cr_assert(capture_has(c.out, "\"bare_sync_us\": null"));
+	cr_assert(capture_has(c.out, "\"acknowledged_when\": \"memory"));
+}
+
+Test(bench_cli, a_durable_run_over_posix_is_complete)
+{
+	make_parent();
+	RUN("pipeline", "--dir", parent, "--io", "posix", SHORT, SMALL);
+	check_report();
+	cr_assert(capture_has(c.out, "\"backend\": \"posix\""), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"acknowledged_when\": \"durable"), "%s", c.out);
+	remove_parent();
+}
+
+Test(bench_cli, a_durable_run_over_the_chosen_backend_is_complete)
+{
+	make_parent();
+	RUN("pipeline", "--dir", parent, SHORT, SMALL, "--payload", "128");
+	check_report();
+	remove_parent();
+}
+
+Test(bench_cli, a_rate_is_an_open_loop)
+{
+	make_parent();
+	RUN("pipeline", "--dir", parent, SHORT, SMALL, "--rate", "20K", "--pace", "sleep");
+	check_report();
+	cr_assert(capture_has(c.out, "\"rate\": 20000"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"sample_every\": 1"), "%s", c.out);
+	remove_parent();
+}
+
+Test(bench_cli, many_producers_members_and_keys_keep_their_order)
+{
+	RUN("pipeline", "--memory", SHORT, "--producers", "3", "--members", "3", "--partitions",
+	    "64", "--keys", "1000", "--ack", "each");
+	check_report();
+	make_parent();
+	RUN("pipeline", "--dir", parent, SHORT, SMALL, "--producers", "2", "--members", "2",
+	    "--progress", "commit", "--rate", "10K");
+	check_report();
+	remove_parent();
+}
+
+Test(bench_cli, the_text_for_people_has_percentiles_and_a_plot)
+{
+	RUN("pipeline", "--memory", "--seconds", "0.1", "--warmup", "0");
+	cr_assert_eq(c.exit_code, 0, "%s%s", c.out, c.err);
+	cr_assert(capture_has(c.out, "p99.9"), "%s", c.out);
+	cr_assert(capture_has(c.out, "nothing lost, damaged or repeated"), "%s", c.out);
+	cr_assert(capture_has(c.out, "ack latency by percentile"), "%s", c.out);
+}

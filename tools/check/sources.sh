@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Is every source built? Sources are listed one a line in the meson.build of their top folder, so a
+# file that nobody listed would never be compiled and its tests never run; a header that nobody
+# listed would not be installed. usage: sources.sh [ROOT]
+set -eu
+root=${1:-$(dirname "$0")/../..}
+cd "$root"
+
+bad=0
+for folder in core io tools bench tests; do
+	[ -d "$folder" ] || continue
+	for file in $(find "$folder" -name '*.c' | LC_ALL=C sort); do
+		# The name in quotes: no other file's name ends in it by chance.
+		if ! grep -q "'${file#"$folder"/}'" "$folder/meson.build"; then
+			echo "$file: not listed in $folder/meson.build"
+			bad=$((bad + 1))
+		fi
+	done
+done
+for file in $(find include -name '*.h' 2>/dev/null | LC_ALL=C sort); do
+	if ! grep -q "'${file#include/}'" include/meson.build; then
+		echo "$file: not listed in include/meson.build"
+		bad=$((bad + 1))
+	fi
+done
+for file in $(find docs/examples -name '*.c' 2>/dev/null | LC_ALL=C sort); do
+	if ! grep -q "'../$file'" tests/meson.build; then
+		echo "$file: not listed in tests/meson.build"
+		bad=$((bad + 1))
+	fi
+done
+[ "$bad" -eq 0 ] || { echo "sources: $bad file(s) are never built"; exit 1; }

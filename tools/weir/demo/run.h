@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The course of a demo, in the parent: start the child, kill it, start it again, let it end, read
+ * the journal, judge, report. cmd_demo.c has filled in the plan and chosen the directory.
+ *
+ * Thread: the parent's only one.
+ */
+#ifndef WEIR_TOOLS_DEMO_RUN_H
+#define WEIR_TOOLS_DEMO_RUN_H
+
+#include "tools/weir/demo/report.h"
+
+#define DEMO_PATH_BYTES 512
+
+struct demo {
+	struct demo_plan plan;
+	struct demo_shared *shared;
+	struct demo_input input;
+	struct demo_audit audit;
+	struct demo_result result;
+	struct demo_progress progress;
+	uint64_t kill_after_ns; /* from the first publish; 0: by events only */
+	uint64_t start_ns[DEMO_LIVES];
+	bool own_dir; /* made here, removed here */
+	bool json;
+	char dir[DEMO_PATH_BYTES];
+};
+
+/* The signal that asks the demo to stop; 0: none has come. A lock-free atomic: the
+ * handler may store to it. */
+extern wr_atomic_u32 demo_interrupted_by;
+
+/* The exit code; the report has been printed. */
+int demo_run(struct demo *demo);
+
+#endif

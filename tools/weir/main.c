@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weir, the command: finds the sub-command and hands over to it. `weir help CMD` is `weir CMD
+ * --help`; whatever a command says, standard output that could not be written is an error.
+ *
+ * Thread: main.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "tools/weir/args.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
+	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
+	{"bench", cmd_bench, "measure weir on this machine: pipeline"},
+};
+
+#define COMMAND_COUNT WR_ARRAY_COUNT(commands)
+
+static void print_usage(FILE *to)
+{
+	fputs("usage: weir COMMAND [OPTIONS]\n"
+	      "\n"
+	      "A lock-free event pipeline that keeps every event it has acknowledged.\n"
+	      "\n",
+	      to);
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("  help CMD   what a command does\n"
+	      "\n"
+	      "  --version  version and features of this build\n"
+	      "\n"
+	      "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 in use,\n"
+	      "6 damaged journal, 7 input/output or durability, 130 interrupted.\n",
+	      to);
+}
+
+static int unknown(const char *word)
+{
+	const char *names[COMMAND_COUNT + 2];
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i].name;
+	names[COMMAND_COUNT] = "help";
+	names[COMMAND_COUNT + 1] = NULL;
+	const char *nearest = word[0] == '-' ? NULL : cli_nearest(word, names);
+	if (nearest != NULL)
+		return cli_usage(NULL, "there is no command \"%s\"; did you mean %s?", word,
+				 nearest);
+	return cli_usage(NULL, "there is no %s \"%s\"", word[0] == '-' ? "option" : "command",
+			 word);
+}
+
+static const struct command *find(const char *word)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(commands[i].name, word) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* weir help [CMD [SUB-CMD]] */
+static int help(int argc, char **argv)
+{
+	char option[] = "--help";
+	char *arguments[4] = {NULL};
+	int count = 0;
+
+	if (argc < 2) {
+		print_usage(stdout);
+		return CLI_EXIT_OK;
+	}
+	const struct command *command = find(argv[1]);
+	if (command == NULL)
+		return unknown(argv[1]);
+	arguments[count++] = argv[1];
+	if (argc > 2)
+		arguments[count++] = argv[2];
+	arguments[count++] = option;
+	return command->run(count, arguments);
+}
+
+static int dispatch(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_usage(stderr);
+		return CLI_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		print_usage(stdout);
+		return CLI_EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
+		cli_print_version(stdout);
+		return CLI_EXIT_OK;
+	}
+	if (strcmp(argv[1], "help") == 0)
+		return help(argc - 1, argv + 1);
+	const struct command *command = find(argv[1]);
+	if (command == NULL)
+		return unknown(argv[1]);
+	return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	int exit_code = dispatch(argc, argv);
+
+	/* A full disk or a closed pipe behind stdout must not look like success. */
+	if ((fflush(stdout) != 0 || ferror(stdout) != 0) && exit_code == CLI_EXIT_OK)
+		return cli_fail("standard output", -EIO, NULL);
+	return exit_code;
+}
