@@ -102,6 +102,29 @@ static void print_counts(const struct demo_result *result)
 	}
 }
 
+/* Words of a long explanation, in the column of explanations. */
+static void print_wrapped(const char *text)
+{
+	const int indent = 2 + 28 + 1 + 14 + 3;
+	int room = cli_columns(stdout) - indent;
+
+	if (room < 30)
+		room = 30;
+	while (*text != '\0') {
+		int bytes = (int)strlen(text);
+		if (bytes > room) {
+			bytes = room;
+			while (bytes > 0 && text[bytes] != ' ')
+				bytes--;
+			if (bytes == 0)
+				bytes = room;
+		}
+		printf("%*s%.*s\n", indent, "", bytes, text);
+		text += bytes;
+		text += strspn(text, " ");
+	}
+}
+
 static void print_times(const struct demo_result *result)
 {
 	const struct weir_info *info = &result->shared->info;
@@ -112,17 +135,17 @@ static void print_times(const struct demo_result *result)
 	char d[CLI_TEXT_BYTES];
 
 	row("recovery", cli_text_ns(a, result->recovery_ns),
-	    "start to first durable ack; opened after %s, source in place after %s",
+	    "start of the second process to its first durable ack");
+	row("", "", "opened after %s, source in place again after %s",
 	    cli_text_ns(b, result->open_ns), cli_text_ns(c, result->source_ns));
 	row("throughput", cli_text_rate(a, demo_result_events_per_s(result)),
 	    "events/s, published and acknowledged durable");
-	row("ack latency", "", "p50 %s   p99 %s   p99.9 %s   max %s",
-	    cli_text_ns(a, demo_histogram_at(ack, 0.5)),
-	    cli_text_ns(b, demo_histogram_at(ack, 0.99)),
+	row("ack latency", cli_text_ns(a, demo_histogram_at(ack, 0.5)),
+	    "median   p99 %s   p99.9 %s   max %s", cli_text_ns(b, demo_histogram_at(ack, 0.99)),
 	    cli_text_ns(c, demo_histogram_at(ack, 0.999)), cli_text_ns(d, ack->max_ns));
-	row("backend", info->backend, "%s", info->backend_reason);
-	row("", "", "%s; %llu syncs, %llu batches in the second life", info->engine,
-	    (unsigned long long)info->syncs, (unsigned long long)info->batches);
+	row("backend", info->backend, "%s; %llu batches in the second life", info->engine,
+	    (unsigned long long)info->batches);
+	print_wrapped(info->backend_reason);
 }
 
 static const char *wait_name(enum weir_wait wait)
@@ -143,7 +166,7 @@ static void print_threads(const struct weir_info *info)
 		       cli_text_ns(text, thread->cpu_ns));
 	}
 	if (info->thread_note[0] != '\0')
-		printf("  note: %s\n", info->thread_note);
+		printf("\n  %s\n", info->thread_note);
 }
 
 /* --- the plot ------------------------------------------------------------------------------ */
@@ -151,7 +174,8 @@ static void print_threads(const struct weir_info *info)
 #define PLOT_ROWS 8u
 #define DECADE_COLUMNS 12u /* of the x axis: 90%, 99%, 99.9% ... */
 #define DECADES 5u
-#define PLOT_COLUMNS (DECADE_COLUMNS * DECADES)
+#define MAX_COLUMNS 3u /* at the right: the maximum */
+#define PLOT_COLUMNS (DECADE_COLUMNS * DECADES + MAX_COLUMNS)
 
 /* 10^(-k/12): what is above the k-th column of a decade. */
 static const double above_of_column[DECADE_COLUMNS] = {
@@ -166,7 +190,9 @@ static void fill_columns(const struct demo_histogram *ack, uint32_t columns[PLOT
 		if (i > 0 && i % DECADE_COLUMNS == 0)
 			decade /= 10;
 		double above = decade * above_of_column[i % DECADE_COLUMNS];
-		columns[i] = demo_histogram_bucket(demo_histogram_at(ack, 1.0 - above));
+		uint64_t ns = i < DECADE_COLUMNS * DECADES ? demo_histogram_at(ack, 1.0 - above)
+							   : ack->max_ns;
+		columns[i] = demo_histogram_bucket(ns);
 	}
 }
 
@@ -197,7 +223,7 @@ static void print_plot(const struct demo_histogram *ack)
 		printf("%s\n", color ? PLAIN : "");
 	}
 	printf("  %10s +%-12s%-12s%-12s%-12s%-12s%s\n", "", "0%", "90%", "99%", "99.9%", "99.99%",
-	       "99.999%");
+	       "max");
 }
 
 int demo_report_text(const struct demo_result *result)
