@@ -88,6 +88,22 @@ static void write_gather(struct wr_journal *j, struct wr_journal_write *w, uint6
 	}
 }
 
+/*
+ * A commit without bytes: marks of lanes that had nothing but refusals since the last batch. It
+ * takes its place in the order like a write, and is done as soon as those before it are.
+ */
+static void push_marks_only(struct wr_journal *j)
+{
+	struct wr_journal_write *w = write_at(j, j->writes_pushed);
+
+	w->io.length_bytes = 0;
+	w->commit_count = 1;
+	w->written = true;
+	w->done = true;
+	j->writes_pushed++;
+	j->commits_submitted++;
+}
+
 int wr_journal_commits_submit(struct wr_journal *j)
 {
 	struct wr_spsc *ring = &j->link->commits_ring;
@@ -99,6 +115,11 @@ int wr_journal_commits_submit(struct wr_journal *j)
 		struct wr_journal_write *w = write_at(j, j->writes_pushed);
 		const struct wr_commit *first = commit_at(j, j->commits_submitted);
 
+		if (first->batch_bytes == 0) {
+			push_marks_only(j);
+			work++;
+			continue;
+		}
 		write_gather(j, w, j->commits_submitted, end);
 		if (first->segment_id != j->files.newest_live_id)
 			wr_journal_segment_goes_live(j, first->segment_id, first->first_seq);
@@ -218,7 +239,8 @@ static int complete_done(struct wr_journal *j)
 				acknowledge(j, c->mark_count, medium_seq);
 			}
 		}
-		wr_journal_cell_add(&j->cells.batches, w->commit_count);
+		if (w->io.length_bytes > 0)
+			wr_journal_cell_add(&j->cells.batches, w->commit_count);
 		wr_journal_cell_add(&j->cells.batch_bytes, w->io.length_bytes);
 		j->writes_done++;
 		count++;

@@ -292,10 +292,38 @@ static bool make_block(struct wr_writer *w)
 	return (w->chunk != NULL || open_chunk(w, true)) && can_commit(w);
 }
 
+/*
+ * Lanes with nothing but refusals since their last mark are told too: what the refusals depend on
+ * is durable once everything before this is (L9).
+ */
+static int mark_refusals(struct wr_writer *w)
+{
+	struct wr_journal_link *link = w->link;
+	bool any = false;
+	for (uint32_t i = 0; i < w->taken_count && !any; i++)
+		any = w->lanes[w->taken[i]].marked != w->lanes[w->taken[i]].ordered_own;
+	if (!any || !can_commit(w))
+		return 0;
+	link->commits[wr_spsc_push_index(&link->commits_ring, 0)] = (struct wr_commit){
+		.segment_id = w->last_segment_id,
+		.segment_offset = w->last_offset,
+		.first_seq = w->next_seq,
+		.end_seq = w->next_seq,
+		.durable_seq = w->attested_seq,
+		.header_crc = w->chain,
+		.mark_count = push_marks(w),
+	};
+	wr_spsc_push(&link->commits_ring, 1);
+	w->commits_pushed++;
+	return 1;
+}
+
 int wr_writer_seal_if_due(struct wr_writer *w)
 {
 	if (w->link == NULL)
 		return 0;
+	if (!wr_writer_has_records(w) && mark_refusals(w) > 0)
+		return 1;
 	uint64_t in_flight = w->commits_pushed - w->commits_done;
 	if (!wr_writer_has_records(w)) {
 		if (in_flight > 0 || !evidence_is_due(w) || !make_block(w))

@@ -75,13 +75,18 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 				live->behind[row].events ==
 			0;
 	uint64_t position = wr_load_relaxed(&settle->position); /* after the answer: A3 */
+	uint64_t skip_to = nothing_left ? visible + 1 : position;
+	/* Until its next poll says more. */
+	struct weir_member *m = &p->members[slot];
+	if (skip_to < wr_load_relaxed(&m->reading_seq))
+		wr_store_relaxed(&m->reading_seq, skip_to);
 	send(p, slot,
 	     &(struct wr_message){
 		     .kind = WR_MESSAGE_ASSIGN,
 		     .row = row,
 		     .generation = generation,
 		     .position = position,
-		     .skip_to = nothing_left ? visible + 1 : position,
+		     .skip_to = skip_to,
 		     .redelivered = generation > 1,
 		     .skip_below = visible + 1,
 	     });

@@ -267,6 +267,20 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 	return count;
 }
 
+/*
+ * What a `block` subscription keeps in memory for this member: what it reads next, and in a
+ * memory-only log what is in hand too, since nothing else could hand it out again.
+ */
+static void tell_reading(struct weir_member *m)
+{
+	uint64_t seq = m->scan_seq;
+	if (m->pipeline->journal == NULL)
+		for (uint32_t r = 0; r < m->row_count; r++)
+			if (m->rows[r].generation != 0 && m->rows[r].acked != m->rows[r].next_from)
+				seq = wr_min_u64(seq, m->rows[r].acked);
+	wr_store_relaxed(&m->reading_seq, seq);
+}
+
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
 {
 	struct weir_pipeline *p = m->pipeline;
@@ -278,6 +292,8 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 		wr_member_unpin(m);
 		return 0;
 	}
+	if (wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK)
+		tell_reading(m);
 	if (m->gap_end != 0) {
 		uint32_t gaps = hand_out_gaps(m, items, items_max);
 		if (gaps > 0)
@@ -301,7 +317,6 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 		if (!leave_chunk(m))
 			break;
 	}
-	wr_store_relaxed(&m->reading_seq, m->scan_seq);
 	return 0;
 }
 

@@ -24,7 +24,11 @@ struct wr_extent {
 	uint32_t reserve;        /* 1: of the segment kept for control and settles (L31) */
 };
 
-/* A sealed batch. Its bytes stay as they are until it is done. */
+/*
+ * A sealed batch. Its bytes stay as they are until it is done. With batch_bytes == 0 there is no
+ * batch: only marks, of lanes that had nothing but refusals since the last one; it is done once
+ * everything before it is, and stands where the last batch stands.
+ */
 struct wr_commit {
 	const uint8_t *bytes;
 	uint32_t batch_bytes;
