@@ -182,7 +182,7 @@ struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limit
 	/* C1: pairs with the acquire in wr_chunks_by_ordinal and of head. */
 	wr_store_release(&c->directory[ordinal & (c->directory_count - 1)],
 			 (ordinal << 16) | chunk->slot);
-	wr_store_release(&c->head, ordinal + 1);         /* C1 */
+	wr_store_release(&c->head, ordinal + 1); /* C1 */
 	return chunk;
 }
 

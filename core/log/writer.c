@@ -140,7 +140,7 @@ static uint64_t serve_data(struct wr_writer *w, uint64_t bytes_max)
 }
 
 /* The record that opens the epoch, before anything else of it. */
-static bool open_epoch(struct wr_writer *w)
+bool wr_writer_open_epoch(struct wr_writer *w)
 {
 	uint32_t stride = wr_record_stride(w->options.first_record_bytes);
 	if (!wr_writer_make_room(w, stride, true))
@@ -167,7 +167,7 @@ int wr_writer_step(void *writer, uint32_t budget)
 	uint64_t first_seq = w->next_seq;
 	uint64_t taken = 0;
 	w->now_us = wr_append_clock_now_us(&w->clock);
-	if (!w->first_record_done && !open_epoch(w))
+	if (!w->first_record_done && !wr_writer_open_epoch(w))
 		return 0;
 	if (look_at_lanes(w) > 0) {
 		uint64_t round_bytes = budget != 0 ? budget : ROUND_BYTES;

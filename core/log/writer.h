@@ -157,6 +157,8 @@ uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t byte
 			bool *ret_blocked);
 /* Appends a control record of the writer's own; there must be room. */
 void wr_writer_append_own(struct wr_writer *w, const void *record, uint32_t bytes);
+/* The record that opens the epoch, before anything else of it; false: no room yet. */
+bool wr_writer_open_epoch(struct wr_writer *w);
 /* Seals, attests or checkpoints, if it is time. Batches sealed. */
 int wr_writer_seal_if_due(struct wr_writer *w);
 

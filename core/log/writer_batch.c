@@ -360,6 +360,8 @@ int wr_writer_finish(struct wr_writer *w)
 		return 1;
 	w->commits_done = wr_load_acquire(&w->link->commits_done); /* D1 */
 	w->now_us = wr_append_clock_now_us(&w->clock);
+	if (!w->first_record_done && !wr_writer_open_epoch(w))
+		return 0;
 	if (wr_writer_has_records(w)) {
 		if (can_commit(w))
 			seal_data(w);

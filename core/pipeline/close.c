@@ -17,7 +17,8 @@ static uint64_t undecided_bytes(struct weir_pipeline *p)
 
 bool wr_pipeline_drained(struct weir_pipeline *p)
 {
-	if (undecided_bytes(p) > 0)
+	bool failed = p->journal != NULL && wr_load_acquire(&p->link.failed) != 0; /* D1 */
+	if (!failed && undecided_bytes(p) > 0)
 		return false;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		struct weir_member *m = &p->members[i];
@@ -25,7 +26,7 @@ bool wr_pipeline_drained(struct weir_pipeline *p)
 		    wr_load_acquire(&m->handler_end) == 0)                                  /* M2 */
 			return false;
 	}
-	if (p->journal == NULL || wr_load_acquire(&p->link.failed) != 0) /* D1 */
+	if (p->journal == NULL || failed)
 		return true;
 	return wr_load_acquire(&p->link.durable_seq) >= wr_writer_visible_seq(&p->writer); /* D1 */
 }

@@ -49,7 +49,7 @@ static void send(struct weir_pipeline *p, uint32_t slot, const struct wr_message
 	wr_spsc_push(&m->to_member_ring, 1);
 	wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
 	wr_park_notify(m->gate_parker);
-	wr_event_fd_signal(p, &m->event);
+	wr_event_fd_signal(p, m->event);
 }
 
 static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
@@ -192,6 +192,25 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id)
 
 /* ---- the step ---- */
 
+/*
+ * A seek was ordered: what lies between its target and its record is to be counted, unless the
+ * writer could say (`moved` == 0) that the counts are right as they are.
+ */
+static void count_behind_seek(struct weir_pipeline *p, struct wr_subscription_live *live,
+			      uint32_t row, uint64_t seq)
+{
+	uint64_t target = live->group.rows[row].seek_position;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
+	if (target == WR_SEEK_NONE)
+		return;
+	live->behind[row] = (struct wr_lag_count){0};
+	if (wr_load_relaxed(&settle->moved) == 0) /* after the answer: A3 */
+		return;
+	live->behind[row].from_seq = target;
+	live->behind[row].end_seq = wr_max_u64(target, seq);
+}
+
 /* Answers to generation records, in the order of their tickets. */
 static int take_answers(struct weir_pipeline *p)
 {
@@ -203,12 +222,8 @@ static int take_answers(struct weir_pipeline *p)
 		const struct wr_raise *raise =
 			&p->raises[reply->ticket & (lane->reply_capacity - 1)];
 		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
-		uint64_t seek = live->group.rows[raise->row].seek_position;
-		if (reply->code == 0 && seek != WR_SEEK_NONE)
-			live->behind[raise->row] = (struct wr_lag_count){
-				.from_seq = seek,
-				.end_seq = wr_max_u64(seek, reply->sequence),
-			};
+		if (reply->code == 0)
+			count_behind_seek(p, live, raise->row, reply->sequence);
 		wr_group_raised(&live->group, raise->row, reply->code);
 		wr_lane_reply_take(lane);
 		work++;
@@ -325,7 +340,7 @@ static int serve_catchup(struct weir_pipeline *p)
 		}
 		wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
 		wr_park_notify(m->gate_parker);
-		wr_event_fd_signal(p, &m->event);
+		wr_event_fd_signal(p, m->event);
 		return 1;
 	}
 	return 0;

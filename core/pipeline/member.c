@@ -233,9 +233,7 @@ static void reset(struct weir_member *m)
 	m->fenced = false;
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
-	m->event.fd = -1;
 	m->released_own = 0;
-	wr_store_relaxed(&m->event.armed, 0u);
 	wr_store_relaxed(&m->released, 0u);
 	wr_store_relaxed(&m->wanted_seq, 0u);
 	wr_store_relaxed(&m->catchup_failure, 0u);
@@ -248,7 +246,7 @@ static void free_slot(struct weir_member *m)
 {
 	struct weir_pipeline *p = m->pipeline;
 	struct wr_memory *memory = p->host.memory;
-	wr_event_fd_close(p, &m->event);
+	wr_event_fd_drop(m->event);
 	if (m->block != NULL)
 		memory->ops->free(memory, m->block, m->block_bytes);
 	m->block = NULL;
@@ -341,7 +339,7 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 
 int weir_member_eventfd(struct weir_member *m)
 {
-	return wr_event_fd_get(m->pipeline, &m->event);
+	return wr_event_fd_get(m->pipeline, m->event);
 }
 
 /* ---- handlers ---- */

@@ -52,7 +52,8 @@ enum wr_message_kind { WR_MESSAGE_ASSIGN = 1, WR_MESSAGE_REVOKE, WR_MESSAGE_RELE
 /* A descriptor that is signalled when something happened, once, until it is armed again. */
 struct wr_event_fd {
 	wr_atomic_u32 armed; /* E1: set by the owner (seq_cst), taken by the signaller */
-	int fd;              /* -1: none */
+	int fd;      /* of the slot, until the pipeline is gone: a late signal finds no stranger */
+	bool wanted; /* the present owner's: it asked for one */
 };
 
 /* Between a group and a member. */
@@ -129,7 +130,7 @@ struct weir_member {
 	uint32_t batch_index; /* of the batch that holds the last item */
 	uint64_t gap_end;     /* != 0: rows below it get a gap item each */
 	uint32_t gap_row;     /* next row to look at */
-	struct wr_event_fd event;
+	struct wr_event_fd *event;
 
 	/* A handler. */
 	enum weir_handled (*handler)(void *context, struct weir_member *member,

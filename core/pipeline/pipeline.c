@@ -52,11 +52,7 @@ static int recover(struct weir_pipeline *p, struct weir_problem *problem)
 	};
 	memcpy(options.new_uuid, p->host.new_uuid, sizeof options.new_uuid);
 	uint64_t began = wr_clock_mono_ns(p->host.clock);
-	int rc = wr_segment_table_init(&p->segments, p->host.memory, 0, o->chunk_bytes,
-				       o->segment_bytes + WR_BLOCK_BYTES, p->host.new_uuid);
-	if (rc != 0)
-		return rc;
-	rc = wr_recovery_run(p->host.storage, p->host.memory, p->host.clock, &options, &sink,
+	int rc = wr_recovery_run(p->host.storage, p->host.memory, p->host.clock, &options, &sink,
 			     &p->segments, &p->recovered, &p->recovery, problem);
 	if (rc != 0)
 		return rc;
@@ -74,21 +70,11 @@ static int recover(struct weir_pipeline *p, struct weir_problem *problem)
 
 /* ---- who is told when something moved ---- */
 
-static void signal_events(struct weir_pipeline *p, enum weir_level level)
-{
-	for (uint32_t i = 0; i < p->options.producers_max; i++)
-		wr_event_fd_signal(p, &p->producers[i].event);
-	for (uint32_t i = 0; i < p->options.members_max; i++)
-		if ((p->members[i].gate == WEIR_LEVEL_MEMORY) == (level == WEIR_LEVEL_MEMORY))
-			wr_event_fd_signal(p, &p->members[i].event);
-}
-
 static void visible_moved(void *context)
 {
 	struct weir_pipeline *p = context;
 	wr_park_notify(&p->visible_parker);
-	if (wr_load_relaxed(&p->events_open) != 0)
-		signal_events(p, WEIR_LEVEL_MEMORY);
+	wr_event_fds_signal(p);
 }
 
 static void durable_moved(void *context)
@@ -105,8 +91,7 @@ static void durable_moved(void *context)
 	/* Completions let the writer seal, and give chunks back. */
 	if (p->options.journal_thread)
 		wr_park_notify(&p->log_parker);
-	if (wr_load_relaxed(&p->events_open) != 0)
-		signal_events(p, WEIR_LEVEL_DURABLE);
+	wr_event_fds_signal(p);
 }
 
 /* ---- parts ---- */
@@ -143,16 +128,17 @@ static int make_slots(struct weir_pipeline *p)
 	p->subscriptions = m->ops->alloc(m, o->subscriptions_max * sizeof *p->subscriptions, 64);
 	p->holds = m->ops->alloc(m, o->subscriptions_max * sizeof *p->holds, WR_LINE_BYTES);
 	p->wanted = m->ops->alloc(m, o->members_max * sizeof *p->wanted, 64);
+	p->events = m->ops->alloc(m, (o->producers_max + o->members_max) * sizeof *p->events, 64);
 	if (p->producers == NULL || p->members == NULL || p->subscriptions == NULL ||
-	    p->holds == NULL || p->wanted == NULL)
+	    p->holds == NULL || p->wanted == NULL || p->events == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < o->producers_max; i++)
-		p->producers[i].event.fd = -1;
+	for (uint32_t i = 0; i < o->producers_max + o->members_max; i++)
+		p->events[i].fd = -1;
 	for (uint32_t i = 0; i < o->members_max; i++) {
 		p->members[i].pipeline = p;
 		p->members[i].slot = i;
 		p->members[i].pin = &p->chunks.pins[i];
-		p->members[i].event.fd = -1;
+		p->members[i].event = &p->events[o->producers_max + i];
 	}
 	for (uint32_t i = 0; i < o->subscriptions_max; i++)
 		wr_store_relaxed(&p->holds[i].seq, UINT64_MAX);
@@ -388,6 +374,10 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	if (p->members != NULL)
 		for (uint32_t i = 0; i < o->members_max; i++)
 			free_array(m, p->members[i].block, p->members[i].block_bytes);
+	for (uint32_t i = 0; p->events != NULL && i < o->producers_max + o->members_max; i++)
+		if (p->events[i].fd >= 0)
+			p->host.event_close(p->host.context, p->events[i].fd);
+	free_array(m, p->events, (o->producers_max + o->members_max) * sizeof *p->events);
 	free_array(m, p->wanted, o->members_max * sizeof *p->wanted);
 	free_array(m, p->holds, o->subscriptions_max * sizeof *p->holds);
 	free_array(m, p->subscriptions, o->subscriptions_max * sizeof *p->subscriptions);

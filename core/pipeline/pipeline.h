@@ -64,7 +64,7 @@ struct weir_producer {
 	uint64_t claim_used;  /* CLAIM: bytes before the payload; RUN: bytes written */
 	uint32_t run_records;
 	uint64_t run_stamp; /* producer sequence before it: abort goes back there */
-	struct wr_event_fd event;
+	struct wr_event_fd *event;
 	int first_refusal_told;
 };
 
@@ -168,6 +168,7 @@ struct weir_pipeline {
 	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
 	struct weir_producer *producers;            /* [producers_max] */
 	struct weir_member *members;                /* [members_max] */
+	struct wr_event_fd *events;                 /* [producers_max + members_max] */
 	wr_spinlock registry;                       /* slots of producers and members */
 
 	/* One control call at a time; who comes second sleeps. */
@@ -266,10 +267,12 @@ void wr_control_unlock(struct weir_pipeline *p);
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text);
 
 /* Signals a descriptor if it is armed. Called by the side that published. */
+void wr_event_fds_signal(struct weir_pipeline *p);
 void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event);
 /* Arms it: look at the condition again after this. */
 void wr_event_fd_arm(struct wr_event_fd *event);
 int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event);
-void wr_event_fd_close(struct weir_pipeline *p, struct wr_event_fd *event);
+/* The owner of the slot goes; the descriptor stays for the next one. */
+void wr_event_fd_drop(struct wr_event_fd *event);
 
 #endif

@@ -354,9 +354,9 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 		.member = member, .items = items, .items_max = (uint32_t)items_max};
 	if (poll_once(&wait))
 		return wait.result;
-	if (member->event.fd >= 0) {
+	if (member->event->wanted) {
 		/* Armed, and then looked at once more: nothing that came between is missed. */
-		wr_event_fd_arm(&member->event);
+		wr_event_fd_arm(member->event);
 		if (poll_once(&wait))
 			return wait.result;
 	}

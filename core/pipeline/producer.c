@@ -42,8 +42,8 @@ static struct weir_producer *take_slot(struct weir_pipeline *p)
 		struct wr_lane *lane = &p->lanes[WR_LANES_RESERVED + i];
 		if (pr->in_use || wr_load_acquire(&lane->state) != WR_LANE_FREE) /* S1 */
 			continue;
-		*pr = (struct weir_producer){.pipeline = p, .lane = lane, .in_use = true};
-		pr->event.fd = -1;
+		*pr = (struct weir_producer){
+			.pipeline = p, .lane = lane, .event = &p->events[i], .in_use = true};
 		return pr;
 	}
 	return NULL;
@@ -52,7 +52,7 @@ static struct weir_producer *take_slot(struct weir_pipeline *p)
 static void give_slot(struct weir_producer *pr)
 {
 	struct weir_pipeline *p = pr->pipeline;
-	wr_event_fd_close(p, &pr->event);
+	wr_event_fd_drop(pr->event);
 	wr_spinlock_lock(&p->registry);
 	pr->in_use = false;
 	wr_spinlock_unlock(&p->registry);
@@ -217,8 +217,7 @@ int weir_producer_poll_acks(struct weir_producer *pr)
 {
 	struct telling telling = {.producer = pr};
 	uint64_t before = pr->acked;
-	if (pr->event.fd >= 0)
-		wr_event_fd_arm(&pr->event);
+	wr_event_fd_arm(pr->event);
 	/* The refusal is looked at first: what is durable by then is told as such. */
 	int refused = wr_pipeline_refused(pr->pipeline);
 	tell_up_to(&telling, reached(pr, pr->level));
@@ -286,7 +285,7 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 
 int weir_producer_eventfd(struct weir_producer *pr)
 {
-	return wr_event_fd_get(pr->pipeline, &pr->event);
+	return wr_event_fd_get(pr->pipeline, pr->event);
 }
 
 int weir_producer_last(struct weir_producer *pr, struct weir_producer_last *ret_last)

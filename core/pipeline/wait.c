@@ -101,10 +101,7 @@ void wr_pipeline_wake_all(struct weir_pipeline *p)
 	wr_park_wake(&p->control_parker);
 	for (uint32_t i = 0; i < p->lane_count; i++)
 		wr_park_wake(&p->lanes[i].parker);
-	for (uint32_t i = 0; i < p->options.producers_max; i++)
-		wr_event_fd_signal(p, &p->producers[i].event);
-	for (uint32_t i = 0; i < p->options.members_max; i++)
-		wr_event_fd_signal(p, &p->members[i].event);
+	wr_event_fds_signal(p);
 }
 
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text)
@@ -133,31 +130,38 @@ void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event)
 		p->host.event_signal(p->host.context, event->fd);
 }
 
+void wr_event_fds_signal(struct weir_pipeline *p)
+{
+	if (wr_load_relaxed(&p->events_open) == 0) /* E2 */
+		return;
+	for (uint32_t i = 0; i < p->options.producers_max + p->options.members_max; i++)
+		wr_event_fd_signal(p, &p->events[i]);
+}
+
 void wr_event_fd_arm(struct wr_event_fd *event)
 {
-	if (event->fd >= 0)
+	if (event->wanted)
 		wr_store_seq(&event->armed, 1u); /* E1: the caller looks again after this */
 }
 
 int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event)
 {
-	if (event->fd >= 0)
-		return event->fd;
-	int fd = p->host.event_open(p->host.context);
-	if (fd < 0)
-		return fd;
-	event->fd = fd;
+	if (event->fd < 0) {
+		int fd = p->host.event_open(p->host.context);
+		if (fd < 0)
+			return fd;
+		event->fd = fd;
+	}
+	event->wanted = true;
 	wr_add_acq_rel(&p->events_open, 1u); /* E2: only a hint for who moves the gates */
 	wr_event_fd_arm(event);
 	/* What came before this call is signalled too: one poll in vain at worst. */
 	wr_event_fd_signal(p, event);
-	return fd;
+	return event->fd;
 }
 
-void wr_event_fd_close(struct weir_pipeline *p, struct wr_event_fd *event)
+void wr_event_fd_drop(struct wr_event_fd *event)
 {
+	event->wanted = false;
 	wr_store_seq(&event->armed, 0u); /* E1 */
-	if (event->fd >= 0)
-		p->host.event_close(p->host.context, event->fd);
-	event->fd = -1;
 }

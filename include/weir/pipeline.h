@@ -65,7 +65,7 @@ struct weir_close_report {
  *
  * Thread:    any but weir's own (a handler gets -EDEADLK). Nobody else may be inside a call with
  *            this pipeline's handles, except waits and polls, which are woken.
- * Blocks:    up to `timeout_ns`, and for I/O that is under way.
+ * Blocks:    up to `timeout_ns`, for I/O that is under way, and for handlers that are running.
  * Owns:      the pipeline and every producer and member of it are gone afterwards, whatever the
  *            result, except with -EDEADLK.
  *

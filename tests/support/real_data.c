@@ -28,12 +28,21 @@ static const char *temporary_folder(void)
 	return folder != NULL && folder[0] != '\0' ? folder : "/var/tmp";
 }
 
+/* Beside the source tree; the build sets its place for the tests that it runs. */
+static const char *source_data_folder(void)
+{
+	static char folder[4096];
+	const char *source = getenv("WEIR_TEST_SOURCE");
+	(void)snprintf(folder, sizeof folder, "%s/../shared/data", source != NULL ? source : ".");
+	return folder;
+}
+
 bool real_data_find(const char *name, char to[TEST_PATH_BYTES])
 {
 	const char *folder = getenv("WEIR_TEST_DATA");
 
 	if (folder == NULL || folder[0] == '\0')
-		folder = "../shared/data";
+		folder = source_data_folder();
 	int length = snprintf(to, TEST_PATH_BYTES, "%s/%s", folder, name);
 	if (length < TEST_PATH_BYTES && access(to, R_OK) == 0)
 		return true;
