@@ -158,18 +158,25 @@ static void raise_floor(struct wr_chunks *c, const struct wr_chunk_limits *limit
 	}
 }
 
-struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limits *limits,
-				uint64_t first_seq, uint32_t keep_free)
+bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limits, uint32_t count)
 {
-	if (c->free_count <= keep_free && c->lingering_count > 0)
+	if (c->free_count < count && c->lingering_count > 0)
 		collect_lingering(c);
 	/* Every raise may yield nothing but lingering chunks; there are fewer pins than chunks. */
-	while (c->free_count <= keep_free) {
+	while (c->free_count < count) {
 		uint64_t before = wr_load_relaxed(&c->floor); /* own */
 		raise_floor(c, limits);
 		if (wr_load_relaxed(&c->floor) == before) /* own */
-			return NULL;
+			return false;
 	}
+	return true;
+}
+
+struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limits *limits,
+				uint64_t first_seq, uint32_t keep_free)
+{
+	if (!wr_chunks_keep_free(c, limits, keep_free + 1))
+		return NULL;
 	struct wr_chunk *chunk = &c->chunks[c->free_slots[--c->free_count]];
 	uint64_t ordinal = wr_load_relaxed(&c->head); /* own */
 	chunk->ordinal = ordinal;

@@ -112,6 +112,8 @@ struct wr_chunk_limits {
  */
 struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limits *limits,
 				uint64_t first_seq, uint32_t keep_free);
+/* Whether `count` are free, or can be made so. */
+bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limits, uint32_t count);
 /* Chunks that could be opened without raising the floor. */
 uint32_t wr_chunks_free(const struct wr_chunks *c);
 static inline struct wr_chunk *wr_chunks_by_ordinal(struct wr_chunks *c, uint64_t ordinal);

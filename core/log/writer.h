@@ -6,7 +6,8 @@
  *
  *   writer.c         the round: lanes in their order, gate, answers
  *   writer_append.c  one run: copy, decide, column, checksum
- *   writer_batch.c   batches and chunks: open, seal, fill up, evidence, checkpoint, the end
+ *   writer_batch.c   batches: open, seal, fill up, evidence, checkpoint, the end
+ *   writer_chunk.c   another chunk, and what holds data back
  *
  *   G1  visible_seq (release, in wr_publish_u64) pairs with the acquire of every reader: bytes,
  *       columns and batch marks of all records up to it are complete.
@@ -86,6 +87,7 @@ struct wr_writer {
 	uint32_t chain;
 	uint64_t now_us;
 	struct wr_chunk *chunk;
+	bool chunk_is_kept; /* opened by control out of a reserve: no data until that is over */
 	bool batch_open;
 	uint32_t batch_place;
 	uint32_t batch_first_index;
@@ -147,6 +149,10 @@ static inline bool wr_writer_has_records(const struct wr_writer *w)
 
 /* Room for `bytes` in an open batch; false: not now. `control` may use what is kept back. */
 bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control);
+/* A new chunk, with its extent; false: not now. */
+bool wr_writer_open_chunk(struct wr_writer *w, bool control);
+/* Whether the shortage is over in which control opened the chunk. */
+bool wr_writer_data_may_go(struct wr_writer *w);
 /* Bytes that may be appended to the open batch. */
 static inline uint32_t wr_writer_room(const struct wr_writer *w)
 {

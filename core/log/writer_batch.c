@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Batches and chunks of the writer: when one is opened, sealed, filled up, attested, and when the
- * tables are captured for a checkpoint.
+ * Batches of the writer: when one is opened, sealed, filled up, attested, and when the tables are
+ * captured for a checkpoint.
  *
  * When to seal (one-writer.md §3): nothing in flight → at once; something in flight → when the
  * batch is large, or when a completion has come since the last seal; a full chunk → at once. So a
@@ -155,76 +155,6 @@ static bool close_chunk(struct wr_writer *w)
 	return true;
 }
 
-/* Chunks from the first that is not wholly durable up to the head. */
-static uint64_t undurable_chunks(struct wr_writer *w)
-{
-	uint64_t head = wr_load_relaxed(&w->chunks->head);         /* own */
-	uint64_t durable = wr_load_acquire(&w->link->durable_seq); /* D1 */
-	while (w->durable_ordinal < head) {
-		struct wr_chunk *chunk = wr_chunks_by_ordinal(w->chunks, w->durable_ordinal);
-		uint64_t end = chunk != NULL ? wr_load_relaxed(&chunk->end_seq) : 1; /* own */
-		if (end == 0 || end > durable + 1)
-			break;
-		w->durable_ordinal++;
-	}
-	return head - w->durable_ordinal;
-}
-
-/* The lowest sequence that a subscription keeps in memory. */
-static uint64_t held_seq(const struct wr_writer *w)
-{
-	uint64_t held = UINT64_MAX;
-	for (uint32_t i = 0; i < w->hold_count; i++)
-		held = wr_min_u64(held, wr_load_acquire(&w->holds[i].seq)); /* H1 */
-	return held;
-}
-
-static bool take_extent(struct wr_writer *w, bool control, struct wr_extent *ret)
-{
-	struct wr_journal_link *link = w->link;
-	if (wr_spsc_ready(&link->extents_ring) == 0)
-		return false;
-	*ret = link->extents[wr_spsc_pop_index(&link->extents_ring, 0)];
-	if (ret->reserve != 0 && !control)
-		return false;
-	return true;
-}
-
-static bool open_chunk(struct wr_writer *w, bool control)
-{
-	struct wr_extent extent = {0};
-	struct wr_chunk_limits limits = {
-		.reusable_seq = w->next_seq,
-		.commits_done = UINT64_MAX,
-	};
-	if (w->link != NULL) {
-		uint32_t extra = control ? WR_CONTROL_CHUNKS : 0;
-		if (undurable_chunks(w) >= w->options.undurable_chunks_max + extra ||
-		    !take_extent(w, control, &extent))
-			return false;
-		limits.reusable_seq = wr_load_acquire(&w->link->durable_seq) + 1; /* D1 */
-		limits.commits_done = w->commits_done;
-	}
-	uint64_t durable = limits.reusable_seq;
-	limits.reusable_seq = wr_min_u64(durable, held_seq(w));
-	struct wr_chunk *chunk =
-		wr_chunks_open(w->chunks, &limits, w->next_seq, control ? 0 : WR_CONTROL_CHUNKS);
-	if (chunk == NULL && control && durable > limits.reusable_seq) {
-		/* A hold yields to settles and control: its holder catches up, or gets a gap. */
-		limits.reusable_seq = durable;
-		chunk = wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
-	}
-	if (chunk == NULL)
-		return false;
-	if (w->link != NULL) {
-		wr_spsc_pop(&w->link->extents_ring, 1);
-		w->seed = wr_batch_seed(w->options.uuid, extent.segment_id);
-	}
-	chunk->extent = extent;
-	w->chunk = chunk;
-	return true;
-}
-
 static void open_batch(struct wr_writer *w)
 {
 	struct wr_chunk *chunk = w->chunk;
@@ -251,6 +181,8 @@ static void drop_empty_batch(struct wr_writer *w)
 bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control)
 {
 	for (;;) {
+		if (!control && w->chunk != NULL && w->chunk_is_kept && !wr_writer_data_may_go(w))
+			return false;
 		if (w->batch_open) {
 			bool fits = wr_writer_room(w) >= bytes;
 			if (fits && w->now_us - w->batch_time_us <= UINT32_MAX)
@@ -263,7 +195,7 @@ bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control)
 				drop_empty_batch(w);
 			}
 		} else if (w->chunk == NULL) {
-			if (!open_chunk(w, control))
+			if (!wr_writer_open_chunk(w, control))
 				return false;
 		} else if (wr_writer_room(w) < WR_BATCH_HEADER_BYTES + bytes) {
 			if (!close_chunk(w))
@@ -289,7 +221,7 @@ static bool make_block(struct wr_writer *w)
 	drop_empty_batch(w);
 	if (w->chunk != NULL && wr_writer_room(w) == 0 && !close_chunk(w))
 		return false;
-	return (w->chunk != NULL || open_chunk(w, true)) && can_commit(w);
+	return (w->chunk != NULL || wr_writer_open_chunk(w, true)) && can_commit(w);
 }
 
 /*

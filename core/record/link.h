@@ -86,7 +86,7 @@ struct wr_journal_link {
 	wr_atomic_u64 medium_seq;   /* durable on the medium: what the next header attests */
 	wr_atomic_u64 commits_done; /* in order; commits pushed less this are in flight */
 	wr_atomic_u32 failed;       /* 0, or 1: the journal is FAILED (P4); nothing more moves */
-	wr_atomic_u32 starved;      /* 1: no extent can be offered now (disk full, retention) */
+	wr_atomic_u32 starved;      /* D2: 1: no extent can be offered now (disk full) */
 
 	struct wr_lane_durable *lanes; /* [lane_count] */
 	uint32_t lane_count;

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When the writer gets another chunk. Data is held back by three things, each with a reserve behind
+ * it that only settles and control may use, because they are what ends the shortage (L11, L24, L31):
+ *
+ *   what is visible but not durable has reached its limit    WR_CONTROL_CHUNKS more
+ *   the pool has no chunk that nobody needs                   WR_CONTROL_CHUNKS kept free
+ *   no extent is prepared on disk                             the extents of the reserve segment
+ *
+ * A chunk that control opened out of a reserve is `kept`: data stays out of it, too, until the
+ * shortage is over, or else it would eat the reserve up behind control's back.
+ */
+#include "core/log/writer.h"
+
+/* Chunks from the first that is not wholly durable up to the head. */
+static uint64_t undurable_chunks(struct wr_writer *w)
+{
+	uint64_t head = wr_load_relaxed(&w->chunks->head);         /* own */
+	uint64_t durable = wr_load_acquire(&w->link->durable_seq); /* D1 */
+	while (w->durable_ordinal < head) {
+		struct wr_chunk *chunk = wr_chunks_by_ordinal(w->chunks, w->durable_ordinal);
+		uint64_t end = chunk != NULL ? wr_load_relaxed(&chunk->end_seq) : 1; /* own */
+		if (end == 0 || end > durable + 1)
+			break;
+		w->durable_ordinal++;
+	}
+	return head - w->durable_ordinal;
+}
+
+/* The lowest sequence that a subscription keeps in memory. */
+static uint64_t held_seq(const struct wr_writer *w)
+{
+	uint64_t held = UINT64_MAX;
+	for (uint32_t i = 0; i < w->hold_count; i++)
+		held = wr_min_u64(held, wr_load_acquire(&w->holds[i].seq)); /* H1 */
+	return held;
+}
+
+/* The next extent, left in the ring. */
+static bool peek_extent(struct wr_writer *w, bool control, struct wr_extent *ret)
+{
+	struct wr_journal_link *link = w->link;
+	if (wr_spsc_ready(&link->extents_ring) == 0)
+		return false;
+	*ret = link->extents[wr_spsc_pop_index(&link->extents_ring, 0)];
+	/* One of the reserve is anybody's again once others follow it. */
+	return ret->reserve == 0 || control || wr_load_acquire(&link->starved) == 0; /* D2 */
+}
+
+/* Which chunks may be used again; without_holds: what subscriptions hold does not count. */
+static struct wr_chunk_limits limits_of(const struct wr_writer *w, bool without_holds)
+{
+	struct wr_chunk_limits limits = {
+		.reusable_seq = w->next_seq,
+		.commits_done = UINT64_MAX,
+	};
+	if (w->link != NULL) {
+		limits.reusable_seq = wr_load_acquire(&w->link->durable_seq) + 1; /* D1 */
+		limits.commits_done = w->commits_done;
+	}
+	if (!without_holds)
+		limits.reusable_seq = wr_min_u64(limits.reusable_seq, held_seq(w));
+	return limits;
+}
+
+bool wr_writer_data_may_go(struct wr_writer *w)
+{
+	struct wr_extent extent;
+	if (w->link != NULL && (undurable_chunks(w) > w->options.undurable_chunks_max ||
+				!peek_extent(w, false, &extent)))
+		return false;
+	struct wr_chunk_limits limits = limits_of(w, false);
+	if (!wr_chunks_keep_free(w->chunks, &limits, WR_CONTROL_CHUNKS))
+		return false;
+	w->chunk_is_kept = false;
+	return true;
+}
+
+static struct wr_chunk *open_for_control(struct wr_writer *w)
+{
+	struct wr_chunk_limits limits = limits_of(w, false);
+	w->chunk_is_kept = true;
+	struct wr_chunk *chunk = wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
+	if (chunk != NULL)
+		return chunk;
+	/* A hold yields to settles and control: its holder catches up, or gets a gap. */
+	limits = limits_of(w, true);
+	return wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
+}
+
+bool wr_writer_open_chunk(struct wr_writer *w, bool control)
+{
+	struct wr_extent extent = {0};
+	uint32_t undurable_max = w->options.undurable_chunks_max;
+	bool short_of_data = false;
+	if (w->link != NULL) {
+		uint64_t undurable = undurable_chunks(w);
+		short_of_data = undurable >= undurable_max || !peek_extent(w, false, &extent);
+		if (undurable >= undurable_max + (control ? WR_CONTROL_CHUNKS : 0) ||
+		    !peek_extent(w, control, &extent))
+			return false;
+	}
+	struct wr_chunk *chunk = NULL;
+	if (!short_of_data) {
+		struct wr_chunk_limits limits = limits_of(w, false);
+		w->chunk_is_kept = false;
+		chunk = wr_chunks_open(w->chunks, &limits, w->next_seq, WR_CONTROL_CHUNKS);
+	}
+	if (chunk == NULL && control)
+		chunk = open_for_control(w);
+	if (chunk == NULL)
+		return false;
+	if (w->link != NULL) {
+		wr_spsc_pop(&w->link->extents_ring, 1);
+		w->seed = wr_batch_seed(w->options.uuid, extent.segment_id);
+	}
+	chunk->extent = extent;
+	w->chunk = chunk;
+	return true;
+}
