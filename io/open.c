@@ -167,6 +167,7 @@ static struct wr_host host_of(struct wr_io_host *h)
 		.memory = &h->memory.memory,
 		.clock = wr_clock_posix(),
 		.park_ops = wr_park_futex_ops(),
+		.looks_before_sleep = wr_affinity_usable_cpus(&h->affinity) > 2 ? 64 : 0,
 		.storage_park_ops = use_storage_park_ops(),
 		.context = h,
 		.inside_step = wr_host_inside_step,

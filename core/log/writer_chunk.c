@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When the writer gets another chunk. Data is held back by three things, each with a reserve behind
- * it that only settles and control may use, because they are what ends the shortage (L11, L24, L31):
- *
+ * When the writer gets another chunk. Data is held back by three things, each with a reserve that
+ * only settles and control may use, because they are what ends the shortage (L11, L24, L31):
  *   what is visible but not durable has reached its limit    WR_CONTROL_CHUNKS more
  *   the pool has no chunk that nobody needs                   WR_CONTROL_CHUNKS kept free
  *   no extent is prepared on disk                             the extents of the reserve segment

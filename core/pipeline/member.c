@@ -228,6 +228,7 @@ static void reset(struct weir_member *m)
 {
 	m->expired = false;
 	m->owned_count = m->dirty_count = m->piece_count = 0;
+	m->mail_seen = 0;
 	m->passed_seq = m->scan_seq = m->gap_end = 0;
 	m->gap_row = m->batch_index = m->item_next = m->item_count = 0;
 	m->fenced = false;

@@ -68,6 +68,9 @@ struct wr_message {
 	bool redelivered;    /* ASSIGN: another owner may have handed events out */
 };
 
+/* polled_ns of a member that waits in a poll. */
+#define WR_POLLED_NOW UINT64_MAX
+
 enum wr_member_state {
 	WR_MEMBER_FREE = 0,
 	WR_MEMBER_TAKEN = 1,   /* being set up, or torn down, by the caller */
@@ -118,6 +121,7 @@ struct weir_member {
 	uint32_t dirty_count;
 	struct wr_ack_piece *pieces;
 	uint32_t piece_count, piece_max;
+	uint64_t mail_seen;
 	uint64_t passed_seq; /* scan_seq when idle rows were passed last */
 	bool fenced;         /* some progress was refused since the last commit */
 

@@ -21,6 +21,8 @@ struct wr_host {
 	struct wr_memory *memory;
 	struct wr_clock *clock;
 	const struct wr_park_ops *park_ops;
+	/* Looks before a caller sleeps: an answer is often near. 0 where a spinner is in the way. */
+	uint32_t looks_before_sleep;
 	/* Sleeps in the storage's poll; the parker's context is the storage. NULL: as park_ops. */
 	const struct wr_park_ops *storage_park_ops;
 	void *context;

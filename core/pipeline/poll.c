@@ -222,22 +222,52 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 	return true;
 }
 
+/* Records that are fetched into the cache together, before the first of them is looked at. */
+#define HITS_MAX 32u
+
+/*
+ * The next entries of the column that hit a tag of the member's, up to hits_max of them. Their
+ * records are scattered over the chunk, and mostly in another core's cache: all are asked for
+ * before the first is used, or each would cost a whole round trip.
+ */
+static uint32_t find_hits(struct weir_member *m, uint32_t *index, uint32_t end, uint32_t *hits,
+			  uint32_t hits_max)
+{
+	const struct wr_chunks *chunks = &m->pipeline->chunks;
+	const uint32_t *column = m->chunk->column;
+	const uint64_t *tags = m->tags;
+	uint32_t tag_mask = wr_chunks_tag_mask(chunks);
+	uint32_t count = 0;
+	uint32_t i = *index;
+	for (; i < end && count < hits_max; i++) {
+		uint32_t tag = column[i] & tag_mask;
+		if (((tags[tag / 64] >> (tag % 64)) & 1) == 0)
+			continue;
+		const uint8_t *record = m->chunk->readable + wr_column_place(chunks, column[i]);
+		__builtin_prefetch(record);
+		__builtin_prefetch(record + 64);
+		__builtin_prefetch(record + 128);
+		hits[count++] = i;
+	}
+	*index = i;
+	return count;
+}
+
 /* Scans the column up to end_seq. Items handed out. */
 static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *items,
 		     uint32_t items_max)
 {
-	const uint32_t *column = m->chunk->column;
-	uint32_t tag_mask = wr_chunks_tag_mask(&m->pipeline->chunks);
 	uint64_t first_seq = m->chunk->first_seq;
 	uint32_t index = (uint32_t)(m->scan_seq - first_seq);
 	uint32_t end = (uint32_t)(end_seq - first_seq);
 	uint32_t count = 0;
 	while (index < end && count < items_max) {
-		uint32_t tag = column[index] & tag_mask;
-		if (((m->tags[tag / 64] >> (tag % 64)) & 1) != 0 &&
-		    hand_out(m, index, first_seq + index, &items[count]))
-			count++;
-		index++;
+		uint32_t hits[HITS_MAX];
+		uint32_t wanted = (uint32_t)wr_min_u64(items_max - count, HITS_MAX);
+		uint32_t hit_count = find_hits(m, &index, end, hits, wanted);
+		for (uint32_t h = 0; h < hit_count; h++)
+			if (hand_out(m, hits[h], first_seq + hits[h], &items[count]))
+				count++;
 	}
 	m->scan_seq = first_seq + index;
 	return count;
@@ -284,7 +314,8 @@ static void tell_reading(struct weir_member *m)
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
 {
 	struct weir_pipeline *p = m->pipeline;
-	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
+	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
+		wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	wr_member_take_replies(m);
 	wr_member_take_messages(m);
 	(void)wr_member_flush(m);
@@ -332,8 +363,13 @@ struct poll_wait {
 static bool poll_once(void *context)
 {
 	struct poll_wait *w = context;
-	uint64_t mail = wr_park_look_u64(&w->member->mail); /* N1: messages are taken below */
-	(void)mail;
+	struct weir_member *m = w->member;
+	/* Most looks find nothing: no message since the last poll, and the gate not past what was read. */
+	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
+	if (mail == m->mail_seen && m->gap_end == 0 && m->owned_count > 0 && m->dirty_count == 0 &&
+	    wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq)
+		return false;
+	m->mail_seen = mail;
 	w->result = wr_member_poll(w->member, w->items, w->items_max);
 	return w->result != 0;
 }
@@ -360,7 +396,11 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 		if (poll_once(&wait))
 			return wait.result;
 	}
+	/* Who waits in a poll is alive, however long. */
+	wr_store_relaxed(&member->polled_ns, WR_POLLED_NOW);
 	int rc = wr_pipeline_wait(p, member->gate_parker, poll_once, &wait, timeout_ns);
+	if (rc != WEIR_E_CLOSED)
+		wr_store_relaxed(&member->polled_ns, wr_clock_mono_ns(p->host.clock));
 	if (rc == 0)
 		return wait.result;
 	return rc == -ETIMEDOUT || rc == WEIR_E_AGAIN ? 0 : rc;

@@ -4,9 +4,6 @@
 
 #include "core/pipeline/pipeline.h"
 
-/* Looks before a caller sleeps: an answer is often a few microseconds away. */
-#define LOOKS_BEFORE_SLEEP 64
-
 static uint64_t deadline_of(struct weir_pipeline *p, uint64_t timeout_ns)
 {
 	if (timeout_ns == WEIR_FOREVER)
@@ -46,7 +43,7 @@ static int wait_by_hand(struct weir_pipeline *p, bool (*done)(void *context), vo
 static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
 		       bool (*done)(void *context), void *context, uint64_t deadline)
 {
-	for (int i = 0; i < LOOKS_BEFORE_SLEEP; i++) {
+	for (uint32_t i = 0; i < p->host.looks_before_sleep; i++) {
 		if (done(context))
 			return 0;
 		wr_pause();

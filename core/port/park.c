@@ -11,15 +11,21 @@ uint32_t wr_park_announce(struct wr_parker *parker)
 	 */
 	uint32_t word = wr_load_acquire(&parker->word);
 	/* seq_cst RMW on the flag: F of the proof in park.h. */
-	wr_add_seq(&parker->sleepers, 1u);
-	if (wr_park_mode == WR_PARK_MEMBARRIER)
+	uint32_t before = wr_add_seq(&parker->sleepers, 1u);
+	if (wr_park_mode == WR_PARK_MEMBARRIER && (before & WR_PARK_FENCED) == 0) {
 		parker->ops->barrier();
+		/* Our own count keeps the flag from 0 until this is set. */
+		wr_or_seq(&parker->sleepers, WR_PARK_FENCED);
+	}
 	return word;
 }
 
 void wr_park_cancel(struct wr_parker *parker)
 {
-	wr_sub_seq(&parker->sleepers, 1u);
+	uint32_t left = wr_sub_seq(&parker->sleepers, 1u) - 1u;
+	/* The last one takes the fence with it, unless somebody came meanwhile and relies on it. */
+	if (left == WR_PARK_FENCED)
+		(void)wr_cas_acq_rel(&parker->sleepers, &left, 0u);
 }
 
 void wr_park_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)

@@ -20,6 +20,11 @@
  * if before P's load f, then F (before the barrier) is seen by f; otherwise P is before it, and p
  * (after the barrier) sees P. The explorer checks both (tests/explore), with mutants.
  *
+ * A barrier interrupts every CPU of the process, so sleepers share it: who finds the flag set, and
+ * fenced by a sleeper before (WR_PARK_FENCED), needs none of its own. The flag has then not been 0
+ * since that barrier: a publisher whose f comes after it sees the flag; one whose f came before it
+ * has its P before it too, and p, which follows, sees P.
+ *
  * Use, sleeper:                            Use, publisher:
  *     word = wr_park_announce(&parker);        wr_publish_u64(&tail, value);
  *     if (condition())                         wr_park_notify(&parker);
@@ -52,9 +57,12 @@ struct wr_park_ops {
 	void (*wake)(struct wr_parker *parker);
 };
 
+#define WR_PARK_FENCED 0x80000000u
+
 struct wr_parker {
-	WR_LINE_ALIGNED wr_atomic_u32 sleepers; /* threads announced; publishers look at it */
-	wr_atomic_u32 word;                     /* changes at each wake: the futex */
+	/* Threads announced, and WR_PARK_FENCED; publishers look whether it is 0. */
+	WR_LINE_ALIGNED wr_atomic_u32 sleepers;
+	wr_atomic_u32 word; /* changes at each wake: the futex */
 	const struct wr_park_ops *ops;
 	void *context; /* of ops */
 };
