@@ -38,6 +38,9 @@ typedef _Atomic(void *) wr_atomic_ptr;
 #define wr_cas_acq_rel(p, expected, v)                                                             \
 	atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel,        \
 						memory_order_acquire)
+#define wr_cas_seq(p, expected, v)                                                                 \
+	atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst,        \
+						memory_order_seq_cst)
 #define wr_cas_weak_acq_rel(p, expected, v)                                                        \
 	atomic_compare_exchange_weak_explicit((p), (expected), (v), memory_order_acq_rel,          \
 					      memory_order_acquire)

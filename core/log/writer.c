@@ -169,6 +169,8 @@ int wr_writer_step(void *writer, uint32_t budget)
 	w->now_us = wr_append_clock_now_us(&w->clock);
 	if (!w->first_record_done && !wr_writer_open_epoch(w))
 		return 0;
+	if (w->shared != NULL)
+		wr_shared_feed(w->shared);
 	if (look_at_lanes(w) > 0) {
 		uint64_t round_bytes = budget != 0 ? budget : ROUND_BYTES;
 		taken = serve_settles(w);
@@ -177,6 +179,8 @@ int wr_writer_step(void *writer, uint32_t budget)
 								      : round_bytes / 4;
 		taken += serve_data(w, left);
 	}
+	if (w->shared != NULL)
+		(void)wr_shared_answer(w->shared);
 	int work = wr_writer_seal_if_due(w);
 	if (w->next_seq != first_seq) {
 		w->active_ns = w->clock.boot_seen_ns;

@@ -23,6 +23,7 @@
 #include "core/log/chunk.h"
 #include "core/log/decide.h"
 #include "core/log/lane.h"
+#include "core/log/shared.h"
 #include "core/record/batch.h"
 
 /* Chunks that data leaves free, so that settles and control always find one. */
@@ -74,6 +75,7 @@ struct wr_writer {
 	                         looked at, since who opens one sets it up without us */
 	uint32_t taken_count;
 	struct wr_journal_link *link; /* NULL: memory only */
+	struct wr_shared *shared;     /* NULL: none */
 	struct wr_hold *holds;
 	uint32_t hold_count;
 	struct wr_writer_options options;

@@ -145,6 +145,13 @@ uint64_t wr_reply_count(uint32_t lane_bytes)
 	return wr_max_u64(lane_bytes / 64, 64);
 }
 
+uint32_t wr_shared_event_bytes(const struct weir_options *o)
+{
+	uint32_t least =
+		o->chunk_bytes < o->member_lane_bytes ? o->chunk_bytes : o->member_lane_bytes;
+	return (uint32_t)wr_min_u64(least / 4, 64 * KIB);
+}
+
 static uint64_t lane_total(uint32_t lane_bytes)
 {
 	return lane_bytes + wr_reply_count(lane_bytes) * sizeof(struct wr_reply) +
@@ -164,6 +171,7 @@ static void plan_memory(const struct weir_options *o, struct weir_memory_plan *p
 	plan->lanes_bytes = o->producers_max * lane_total(o->lane_bytes) +
 			    (o->members_max + WR_LANES_RESERVED) * lane_total(o->member_lane_bytes);
 	plan->tables_bytes = wr_tables_bytes(&limits) + sizeof(struct weir_pipeline) +
+			     wr_shared_bytes(WR_SHARED_BUFFERS, wr_shared_event_bytes(o)) +
 			     o->run_records_max * 4ull * sizeof(struct wr_undo_entry) +
 			     o->members_max * sizeof(struct weir_member) +
 			     o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;

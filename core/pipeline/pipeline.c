@@ -114,6 +114,11 @@ static int make_lanes(struct weir_pipeline *p)
 	}
 	wr_lane_open(&p->lanes[WR_CONTROL_LANE], WR_LANE_SETTLE, true);
 	wr_lane_open(&p->lanes[WR_GROUP_LANE], WR_LANE_SETTLE, true);
+	wr_lane_open(&p->lanes[WR_SHARED_LANE], WR_LANE_DATA, true);
+	int made = wr_shared_init(&p->shared, memory, &p->lanes[WR_SHARED_LANE], WR_SHARED_BUFFERS,
+				  wr_shared_event_bytes(o));
+	if (made != 0)
+		return made;
 	struct wr_lane *group = &p->lanes[WR_GROUP_LANE];
 	p->raises = memory->ops->alloc(memory, group->reply_capacity * sizeof *p->raises, 64);
 	return p->raises != NULL ? 0 : -ENOMEM;
@@ -244,6 +249,7 @@ static int make_writer(struct weir_pipeline *p)
 	int rc = wr_writer_init(&p->writer, p->host.memory, &p->chunks, &p->tables, p->lanes,
 				p->lane_count, p->journal != NULL ? &p->link : NULL, p->host.clock,
 				&options);
+	p->writer.shared = &p->shared;
 	p->writer.holds = p->holds;
 	p->writer.hold_count = o->subscriptions_max;
 	p->writer.moved = visible_moved;
@@ -386,6 +392,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	if (p->raises != NULL)
 		free_array(m, p->raises,
 			   p->lanes[WR_GROUP_LANE].reply_capacity * sizeof *p->raises);
+	wr_shared_fini(&p->shared, m);
 	for (uint32_t i = 0; p->lanes != NULL && i < p->lane_count; i++)
 		wr_lane_fini(&p->lanes[i], m);
 	free_array(m, p->lanes, p->lane_count * sizeof *p->lanes);

@@ -21,7 +21,7 @@ struct wr_host {
 	struct wr_memory *memory;
 	struct wr_clock *clock;
 	const struct wr_park_ops *park_ops;
-	/* Looks before a caller sleeps: an answer is often near. 0 where a spinner is in the way. */
+	/* Looks before a caller sleeps: an answer is often near. 0: a spinner is in the way. */
 	uint32_t looks_before_sleep;
 	/* Sleeps in the storage's poll; the parker's context is the storage. NULL: as park_ops. */
 	const struct wr_park_ops *storage_park_ops;
@@ -131,7 +131,11 @@ enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
 
 #define WR_CONTROL_LANE 0u
 #define WR_GROUP_LANE 1u
-#define WR_LANES_RESERVED 2u
+#define WR_SHARED_LANE 2u
+#define WR_LANES_RESERVED 3u
+
+/* Buffers of the shared lane: how many threads may publish through it at once. */
+#define WR_SHARED_BUFFERS 64u
 
 struct weir_pipeline {
 	/* Looked at by every publish: 0, or the code that refuses it, negated. */
@@ -146,6 +150,7 @@ struct weir_pipeline {
 	struct wr_lane *lanes;
 	uint32_t lane_count;
 	struct wr_writer writer;
+	struct wr_shared shared;
 	struct wr_hold *holds; /* [subscriptions_max] */
 
 	/* With a journal. */
@@ -184,6 +189,7 @@ struct weir_pipeline {
 	struct wr_parker durable_parker; /* at the durable gate */
 
 	wr_atomic_u32 events_open; /* descriptors handed out: > 0 and they are looked at */
+	wr_atomic_u32 keyless;  /* counts events without a key that came without a producer */
 	wr_atomic_u32 callers;     /* Y1: threads that sleep in a call */
 	wr_atomic_u32 borrowed;    /* Z1: after the close, members with a pin, and the closer */
 	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
@@ -198,6 +204,8 @@ int wr_pipeline_check(const struct weir_options *options, struct weir_options *r
 void wr_tables_limits_of(const struct weir_options *options, struct wr_tables_limits *ret_limits);
 /* Replies that a lane of so many bytes has room for. */
 uint64_t wr_reply_count(uint32_t lane_bytes);
+/* The largest event that the shared lane takes, encoded. */
+uint32_t wr_shared_event_bytes(const struct weir_options *options);
 int wr_pipeline_create(const struct weir_options *checked, const struct weir_memory_plan *plan,
 		       const struct wr_host *host, struct weir_pipeline **ret_pipeline,
 		       struct weir_problem *reterr_problem);

@@ -364,7 +364,7 @@ static bool poll_once(void *context)
 {
 	struct poll_wait *w = context;
 	struct weir_member *m = w->member;
-	/* Most looks find nothing: no message since the last poll, and the gate not past what was read. */
+	/* Most looks find nothing: no message since, and the gate not past what was read. */
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
 	if (mail == m->mail_seen && m->gap_end == 0 && m->owned_count > 0 && m->dirty_count == 0 &&
 	    wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq)

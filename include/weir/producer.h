@@ -261,5 +261,27 @@ struct weir_producer_last {
 WEIR_API WEIR_MUST_CHECK int weir_producer_last(struct weir_producer *producer,
 						struct weir_producer_last *ret_last);
 
+/**
+ * Publish one event without a producer: for threads that publish seldom. The event is copied into
+ * a shared, bounded pool (64 at once) and this waits until it has reached `level`.
+ *
+ * Thread:    any but weir's own, any number at once; nothing that one of them does holds another
+ *            up. Blocks: until the event is at the level, or up to timeout_ns. Allocates: never.
+ * Owns:      the event and what it points to are copied.
+ *
+ * @param level    DEFAULT: durable with a journal, memory without
+ * @param ret_pos  may be NULL; where it stands, on success
+ * @return 0, or
+ *   -ETIMEDOUT         not yet there: it may still come to be in the log
+ *   WEIR_E_AGAIN       inside one of weir's threads, or the pool is in use and timeout_ns is 0:
+ *                      nothing happened
+ *   WEIR_E_TOO_BIG     over 64 KiB encoded, or a quarter of a member's lane or a chunk
+ *   -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FAILED, WEIR_E_CLOSED  as weir_publish()
+ */
+WEIR_API WEIR_MUST_CHECK int weir_publish_once(struct weir_pipeline *pipeline,
+					       const struct weir_event *event,
+					       enum weir_level level, uint64_t timeout_ns,
+					       struct weir_pos *ret_pos);
+
 WEIR_DECLS_END
 #endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The simulated world of sim_pipeline: one pipeline over a faulty medium, its steps, its clock, and
+ * who uses it (producers, members), all on one thread and all drawn from one seed. The medium and
+ * the clock outlive the pipeline; producers and members die with it.
+ *
+ *   world.c          life: open, steps, crash, close
+ *   world_memory.c   memory that is kept from one life to the next, and counted
+ *   world_publish.c  what producers do
+ *   world_members.c  what members do
+ *   oracle*.c        what must hold, told by the world of everything that happens
+ *
+ * A check that fails prints one line with the command that replays it, and gives the seed up.
+ */
+#ifndef WR_SIM_WORLD_H
+#define WR_SIM_WORLD_H
+
+#include <setjmp.h>
+
+#include "core/pipeline/pipeline.h"
+#include "io/sim/storage_sim.h"
+
+#define WORLD_TOPICS 2u
+#define WORLD_SUBSCRIPTIONS 2u
+#define WORLD_PRODUCERS 4u
+#define WORLD_MEMBERS 4u
+#define WORLD_NAMES 2u
+#define WORLD_HELD_MAX 64u
+#define WORLD_TICKETS 1024u
+
+/* Situations that a run of many seeds must have been in. */
+#define SOMETIMES_MAP(X)                                                                           \
+	X(POWER_CUT, "power cuts")                                                                 \
+	X(POWER_CUT_IN_OPEN, "power cuts in recovery")                                             \
+	X(KILL, "deaths of the process")                                                           \
+	X(CLEAN, "clean closes")                                                                   \
+	X(FAILED, "pipelines that failed for good")                                                \
+	X(OPEN_ERROR, "opens that an error ended")                                                 \
+	X(TRIMMED, "torn tails")                                                                   \
+	X(LOST_TAIL, "recoveries without the last visible records")                                \
+	X(CHECKPOINT_USED, "recoveries from a checkpoint")                                         \
+	X(RETIRED, "logs whose beginning was retired")                                             \
+	X(VERIFIED, "logs that were read from end to end")                                         \
+	X(REFUSED_RUN, "runs that were refused whole")                                             \
+	X(FENCED_PRODUCER, "producers that lost their name")                                       \
+	X(RESUMED_NAME, "names that went on where they were")                                      \
+	X(ABORTED, "claims and runs given up")                                                     \
+	X(EXPIRED, "members that slept too long")                                                  \
+	X(REFUSED_PROGRESS, "acknowledgements that came too late")                                 \
+	X(MOVED, "partitions that moved")                                                          \
+	X(SEEK, "seeks")                                                                           \
+	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
+	X(REDELIVERED, "events handed out again")                                                  \
+	X(CAUGHT_UP, "polls from the disk")                                                        \
+	X(DURABLE_ACKS, "durable acknowledgements")                                                \
+	X(DRAINED, "lives that ended with nothing left to do")
+
+enum sometimes {
+#define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
+	SOMETIMES_MAP(SOMETIMES_ENUM)
+#undef SOMETIMES_ENUM
+	SOMETIMES_COUNT
+};
+
+/* What one ticket handed over: events first_k .. last_k of the source; 0: must be refused. */
+struct world_ticket {
+	uint32_t first_k, last_k;
+};
+
+struct world_producer {
+	struct weir_producer *handle;
+	uint32_t source;
+	uint32_t next_k;
+	enum weir_level level;
+	bool named;
+	bool wants_sequences;
+	bool fenced;    /* another holder of its name was opened */
+	bool busy;      /* inside a blocking call */
+	uint32_t claim; /* k of the open claim; 0: none */
+	size_t claim_bytes;
+	uint64_t told; /* tickets answered */
+	struct world_ticket tickets[WORLD_TICKETS];
+};
+
+struct world_member {
+	struct weir_member *handle;
+	uint32_t subscription;
+	bool busy;
+	bool slept;
+	uint32_t held_count;
+	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
+};
+
+struct world {
+	uint64_t seed;
+	struct wr_prng prng;
+	struct wr_sim_disk *disk;
+	struct wr_storage *storage;
+	struct weir_pipeline *pipeline;
+	struct weir_options options;
+	struct weir_memory_plan plan;
+	struct weir_problem problem;
+	struct wr_step steps[3];
+	uint64_t cuts;       /* power cuts of the disk when this life began */
+	uint64_t requests;   /* of memory, when the open was over */
+	uint32_t life;
+	bool healing;        /* the last life: nothing goes wrong */
+	bool tracing;
+	bool inside_step;
+	uint32_t depth;      /* of actions inside blocking calls */
+	uint32_t waited;     /* rounds of the blocking call under way */
+	uint64_t trace_hash;
+	uint32_t topics[WORLD_TOPICS];
+	uint32_t subscriptions[WORLD_SUBSCRIPTIONS];
+	struct world_producer producers[WORLD_PRODUCERS];
+	struct world_member members[WORLD_MEMBERS];
+	jmp_buf give_up;
+	uint64_t sometimes[SOMETIMES_COUNT];
+	uint64_t cycles; /* lives begun, over all seeds */
+};
+
+extern struct world world;
+extern const uint32_t world_partitions[WORLD_TOPICS];
+
+/* Fails the seed: prints, and does not return. */
+_Noreturn void world_fail(const char *what, uint64_t a, uint64_t b);
+static inline void world_check(bool good, const char *what, uint64_t a, uint64_t b)
+{
+	if (!good)
+		world_fail(what, a, b);
+}
+void world_note(const char *what, uint64_t a, uint64_t b);
+static inline uint64_t world_below(uint64_t bound)
+{
+	return wr_prng_below(&world.prng, bound);
+}
+static inline bool world_one_in(uint64_t n)
+{
+	return wr_prng_below(&world.prng, n) == 0;
+}
+static inline void world_sometimes(enum sometimes what)
+{
+	world.sometimes[what]++;
+}
+
+/* world_memory.c */
+struct wr_memory *world_memory(void);
+uint64_t world_memory_requests(void);
+/* Everything was given back? Begins anew in any case. */
+bool world_memory_reset(void);
+
+/* world.c */
+/* A round of steps in a drawn order, and the medium. False: this life is over. */
+bool world_round(void);
+bool world_is_dead(void);
+bool world_has_failed(void);
+void world_run_seed(void);
+
+/* world_publish.c */
+void world_event(uint32_t source, uint32_t k, struct weir_event *event);
+void world_producer_act(struct world_producer *p, bool may_block);
+void world_producer_open(struct world_producer *p);
+bool world_producer_is_done(struct world_producer *p);
+
+/* world_members.c */
+void world_member_act(struct world_member *m, bool may_block);
+void world_member_join(struct world_member *m, uint32_t subscription);
+void world_member_drain(struct world_member *m);
+void world_seek(void);
+
+#endif
