@@ -18,7 +18,8 @@
  *   durable sequence   every record up to it survives power loss
  *   lag            what a subscription has still to process: in events, bytes and time
  *
- * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, error.h.
+ * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, journal.h (reading
+ * a journal from outside), error.h.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -26,6 +27,7 @@
 #include <weir/base.h>
 #include <weir/error.h>
 #include <weir/event.h>
+#include <weir/journal.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>

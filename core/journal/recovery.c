@@ -356,10 +356,40 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 
 /* --- what is written -------------------------------------------------------------------------- */
 
+/*
+ * The last segment was cut where it held no record: a clean close may be all that says so, and its
+ * mark is about to go. Zeros give the file its size again, so that the next open decides alike.
+ */
+static int restore_size(struct wr_recovery_run *run)
+{
+	struct wr_scan *scan = &run->scan;
+	struct wr_scan_segment *s = scan->at != WR_SCAN_NONE ? &scan->segments[scan->at] : NULL;
+	int r = 0;
+
+	if (s == NULL || !s->header_valid || s->file_bytes >= scan->segment_bytes)
+		return 0;
+	uint64_t at = wr_round_down(s->file_bytes, WR_BLOCK_BYTES);
+	memset(scan->buffer, 0, scan->chunk_bytes);
+	if (at < s->file_bytes) {
+		/* What is left of the block that was cut stays. */
+		int64_t n = run->storage->ops->read(run->storage, s->file, scan->buffer,
+						    WR_BLOCK_BYTES, at);
+		if (n < 0)
+			return (int)n;
+	}
+	while (r >= 0 && at < scan->segment_bytes) {
+		uint32_t length = (uint32_t)wr_min_u64(scan->segment_bytes - at, scan->chunk_bytes);
+		r = run->storage->ops->write(run->storage, s->file, scan->buffer, length, at);
+		memset(scan->buffer, 0, WR_BLOCK_BYTES);
+		at += length;
+	}
+	return r;
+}
+
 static int make_durable(struct wr_recovery_run *run)
 {
 	const struct wr_storage_ops *ops = run->storage->ops;
-	int r = 0;
+	int r = restore_size(run);
 
 	for (uint32_t i = 0; r >= 0 && i < run->scan.segment_count; i++)
 		if (run->scan.segments[i].accepted)

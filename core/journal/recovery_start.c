@@ -30,7 +30,8 @@ static uint32_t find_segment(const struct wr_scan *scan, uint64_t segment_id)
 
 /* 1 and the batch that the checkpoint names, 0 when it is not there. */
 static int find_batch(struct wr_scan *scan, const struct wr_checkpoint_header *c,
-		      uint32_t *ret_index, struct wr_batch_header *ret_header, uint64_t *ret_time_us)
+		      uint32_t *ret_index, struct wr_batch_header *ret_header,
+		      uint64_t *ret_time_us)
 {
 	enum wr_batch_verdict verdict;
 	struct wr_scan_batch batch;
@@ -52,10 +53,11 @@ static int find_batch(struct wr_scan *scan, const struct wr_checkpoint_header *c
 		return 0;
 	*ret_header = *h;
 	*ret_time_us = h->time_base_us;
+	const uint8_t *body = batch.bytes + WR_BATCH_HEADER_BYTES;
 	uint32_t at = 0;
 	struct wr_record_view view;
 	while (verdict == WR_BATCH_VALID && at < h->body_bytes &&
-	       wr_record_view(batch.bytes + WR_BATCH_HEADER_BYTES + at, h->body_bytes - at, &view)) {
+	       wr_record_view(body + at, h->body_bytes - at, &view)) {
 		*ret_time_us = wr_max_u64(*ret_time_us, h->time_base_us + view.head->time_delta_us);
 		at += wr_record_stride(view.head->bytes);
 	}

@@ -33,7 +33,7 @@ struct wr_scan_segment {
 	bool header_valid;  /* block 0 is a header of this journal */
 	bool header_zero;
 	bool foreign;       /* block 0 is a good header of another journal or log */
-	bool first_valid;   /* a batch of this segment begins the first extent (its header at least) */
+	bool first_valid;   /* a batch of this segment begins it: its header at least is good */
 	bool first_zero;
 	bool first_stale;   /* a batch of an older life begins it */
 	bool first_foreign; /* of another journal */
@@ -103,7 +103,7 @@ struct wr_scan {
 	bool refreshed;
 
 	uint8_t *probe;  /* two blocks */
-	uint8_t *buffer; /* one chunk: the extent at buffer_extent of buffer_index, [lo, hi) of it */
+	uint8_t *buffer; /* one chunk: [lo, hi) of the extent at buffer_extent of buffer_index */
 	uint32_t buffer_index;
 	uint64_t buffer_extent;
 	uint32_t lo;
@@ -158,8 +158,8 @@ int wr_scan_refresh(struct wr_scan *scan);
 /* Index of the oldest segment of the log, or WR_SCAN_NONE. */
 uint32_t wr_scan_oldest(const struct wr_scan *scan);
 /*
- * The oldest segment at or below `last_id` that has a header, lies in the log, and whose first batch
- * is not there: the index, or WR_SCAN_NONE. Such a segment cannot be entered into the table.
+ * The oldest segment at or below `last_id` that has a header, lies in the log, and whose first
+ * batch is not there: the index, or WR_SCAN_NONE. Such a segment cannot be entered into the table.
  */
 int wr_scan_find_headless(struct wr_scan *scan, uint64_t last_id, uint32_t *ret_index);
 /*

@@ -56,7 +56,7 @@ struct ahead {
 	bool has_claim;
 	struct place claim;
 	bool has_end; /* of epoch e */
-	bool end_from_table; /* the walk has not come to that start, but the table of files has it */
+	bool end_from_table; /* by a start that the walk has not come to yet */
 	struct wr_epoch_start end;
 	bool written; /* something of epoch e, or nobody's, was written behind the place */
 	uint64_t trimmed_bytes;
@@ -341,7 +341,7 @@ static void stop_at(struct wr_scan *scan, const struct ahead *a, const struct pl
 	stop->follower = follower->header;
 	if (a->index != WR_SCAN_NONE || a->broken.index != WR_SCAN_NONE)
 		return;
-	/* Between the end of one segment and the follower: is there a file for it, or is it gone? */
+	/* Behind the end of one segment, before the follower: is a file there, or is it gone? */
 	stop->missing_segment = true;
 	for (uint32_t i = 0; i < scan->segment_count; i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];

@@ -20,7 +20,7 @@ enum wr_damage_kind {
 	WR_DAMAGE_BATCH,           /* below the durable sequence: corruption */
 	WR_DAMAGE_MISSING_SEGMENT, /* corruption */
 	WR_DAMAGE_TORN_TAIL,       /* never acknowledged: reported, no fault */
-	WR_DAMAGE_SPARE,           /* a file that holds no part of the log has a bad header: harmless */
+	WR_DAMAGE_SPARE,           /* a file outside the log has a bad header: harmless */
 };
 
 struct wr_damage {

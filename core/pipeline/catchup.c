@@ -81,13 +81,13 @@ static bool slot_holds(const struct wr_catchup_slot *slot, uint64_t seq)
 	return slot->chunk.first_seq <= seq && seq < wr_load_relaxed(&slot->chunk.end_seq);
 }
 
-bool wr_catchup_holds(const struct wr_catchup *c, uint64_t seq)
+uint64_t wr_catchup_holds(const struct wr_catchup *c, uint64_t seq)
 {
 	for (uint32_t i = 0; i < c->slot_count; i++)
 		if (wr_load_relaxed(&c->slots[i].generation) != 0 && /* own */
 		    slot_holds(&c->slots[i], seq))
-			return true;
-	return false;
+			return wr_load_relaxed(&c->slots[i].chunk.end_seq); /* own */
+	return 0;
 }
 
 static bool generation_is_pinned(struct wr_catchup *c, uint64_t generation)

@@ -42,8 +42,8 @@ void wr_catchup_fini(struct wr_catchup *c, struct wr_memory *memory);
 
 /* ---- group step ---- */
 
-/* Whether a filled slot holds `seq`. */
-bool wr_catchup_holds(const struct wr_catchup *c, uint64_t seq);
+/* Whether a filled slot holds `seq`: where it ends, or 0. */
+uint64_t wr_catchup_holds(const struct wr_catchup *c, uint64_t seq);
 /*
  * Fills a slot with the extent that holds `seq`. Slots that hold one of the `wanted` sequences, or
  * are pinned, are left alone. 0, -EAGAIN (no slot is free now), or what the reader says.

@@ -41,15 +41,20 @@ static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t
 	return 0;
 }
 
+static void tell_member(struct weir_pipeline *p, struct weir_member *m)
+{
+	wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
+	wr_park_notify(m->gate_parker);
+	wr_event_fd_signal(p, m->event);
+}
+
 static void send(struct weir_pipeline *p, uint32_t slot, const struct wr_message *message)
 {
 	struct weir_member *m = &p->members[slot];
 	WR_ASSERT(wr_spsc_room(&m->to_member_ring) > 0);
 	m->to_member[wr_spsc_push_index(&m->to_member_ring, 0)] = *message;
 	wr_spsc_push(&m->to_member_ring, 1);
-	wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
-	wr_park_notify(m->gate_parker);
-	wr_event_fd_signal(p, m->event);
+	tell_member(p, m);
 }
 
 static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
@@ -87,8 +92,9 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 		     .generation = generation,
 		     .position = position,
 		     .skip_to = skip_to,
-		     .redelivered = generation > 1,
-		     .skip_below = visible + 1,
+		     /* The first generation of a run that a crash took back is given again. */
+		     .redelivered = generation > 1 || live->recovered_end != 0,
+		     .skip_below = generation > 1 ? visible + 1 : live->recovered_end,
 	     });
 }
 
@@ -310,38 +316,67 @@ static int serve_seek(struct wr_subscription_live *live)
 	return 1;
 }
 
-/* Brings one extent from disk for a member that needs it, or the one behind it. */
+static int load_extent(struct weir_pipeline *p, uint64_t seq, uint32_t wanted_count,
+		       struct weir_problem *problem)
+{
+	return wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq,
+			       wr_load_acquire(&p->link.durable_seq), /* D1 */
+			       p->wanted, wanted_count, problem);
+}
+
+/* The extent that a member waits for. Work done. */
+static int load_wanted(struct weir_pipeline *p, struct weir_member *m, uint64_t seq,
+		       uint32_t wanted_count)
+{
+	struct weir_problem problem = {0};
+	int rc = load_extent(p, seq, wanted_count, &problem);
+	if (rc == -EAGAIN)
+		return 0;
+	if (rc != 0) {
+		m->problem = problem;
+		wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
+	}
+	tell_member(p, m);
+	return 1;
+}
+
+/* The extent behind the one that a member reads, unless that is in memory. Work done. */
+static int load_ahead(struct weir_pipeline *p, uint64_t end_seq, uint32_t wanted_count)
+{
+	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+	struct weir_problem problem;
+	uint64_t ordinal;
+	if (end_seq > wr_load_acquire(&p->link.durable_seq) || /* D1 */
+	    wr_catchup_holds(p->catchup, end_seq) != 0 ||
+	    wr_chunks_find(&p->chunks, pin, end_seq, &ordinal))
+		return 0;
+	/* What goes wrong here is told to who asks for it. */
+	return load_extent(p, end_seq, wanted_count, &problem) == 0 ? 1 : 0;
+}
+
+/* Brings one extent from disk: one that a member waits for, or else one that it will. */
 static int serve_catchup(struct weir_pipeline *p)
 {
+	uint32_t count = 0;
 	if (p->catchup == NULL)
 		return 0;
-	uint64_t *wanted = p->wanted;
-	uint32_t count = 0;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		uint64_t seq = wr_park_look_u64(&p->members[i].wanted_seq); /* U1 */
 		if (seq != 0)
-			wanted[count++] = seq;
+			p->wanted[count++] = seq;
 	}
 	for (uint32_t i = 0; i < p->options.members_max && count > 0; i++) {
 		struct weir_member *m = &p->members[i];
 		uint64_t seq = wr_load_acquire(&m->wanted_seq); /* U1 */
-		if (seq == 0 || wr_catchup_holds(p->catchup, seq) ||
-		    wr_load_acquire(&m->catchup_failure) != 0) /* U1 */
-			continue;
-		struct weir_problem problem = {0};
-		int rc = wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq,
-					 wr_load_acquire(&p->link.durable_seq), /* D1 */
-					 wanted, count, &problem);
-		if (rc == -EAGAIN)
-			continue;
-		if (rc != 0) {
-			m->problem = problem;
-			wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
-		}
-		wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
-		wr_park_notify(m->gate_parker);
-		wr_event_fd_signal(p, m->event);
-		return 1;
+		if (seq != 0 && wr_catchup_holds(p->catchup, seq) == 0 &&
+		    wr_load_acquire(&m->catchup_failure) == 0 && /* U1 */
+		    load_wanted(p, m, seq, count) != 0)
+			return 1;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t end_seq = wr_catchup_holds(p->catchup, p->wanted[i]);
+		if (end_seq != 0 && load_ahead(p, end_seq, count) != 0)
+			return 1;
 	}
 	return 0;
 }

@@ -34,7 +34,7 @@ static bool find_portion(struct weir_pipeline *p, struct wr_pin *pin, uint64_t s
 		return false;
 	uint64_t durable = wr_load_acquire(&p->link.durable_seq); /* D1 */
 	struct weir_problem problem;
-	if (!wr_catchup_holds(p->catchup, seq) &&
+	if (wr_catchup_holds(p->catchup, seq) == 0 &&
 	    wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq, durable, &seq, 1,
 			    &problem) != 0)
 		return false;

@@ -261,7 +261,8 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	int rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
+	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
+	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
 				      "no subscription has this id");
 	wr_spinlock_lock(&p->registry);
@@ -386,9 +387,13 @@ static int handler_step(void *self, uint32_t budget)
 		return 0;
 	}
 	(void)wr_park_look_u64(&m->mail); /* N1 */
+	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	int count = wr_member_poll(m, m->items, m->items_max);
-	if (count <= 0)
+	if (count <= 0) {
+		/* Asleep until something comes: that is no reason to take its partitions away. */
+		wr_store_relaxed(&m->polled_ns, WR_POLLED_NOW);
 		return 0;
+	}
 	m->item_next = 0;
 	m->item_count = (uint32_t)count;
 	return handle_items(m, budget);

@@ -264,6 +264,7 @@ static int start_subscriptions(struct weir_pipeline *p)
 		int rc = wr_subscription_start(p, id);
 		if (rc != 0)
 			return rc;
+		p->subscriptions[id].recovered_end = p->recovered.next_seq;
 	}
 	return 0;
 }

@@ -93,6 +93,7 @@ struct wr_subscription_live {
 	struct wr_group_ports ports;
 	struct weir_pipeline *pipeline;
 	uint32_t id;
+	uint64_t recovered_end; /* events below may have been handed out by an earlier run */
 	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX];
 	uint32_t *row_of_topic; /* [topics_max] first row of a topic, UINT32_MAX: not read */
 	size_t behind_bytes;

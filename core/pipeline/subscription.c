@@ -224,6 +224,8 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
 		return WEIR_E_UNKNOWN_NAME;
 	struct wr_subscription_live *live = &p->subscriptions[subscription];
+	if (wr_load_acquire(&live->started) == 0) /* X1: it is being made just now */
+		return WEIR_E_UNKNOWN_NAME;
 	int rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return rc;

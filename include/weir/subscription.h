@@ -149,7 +149,8 @@ WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
  *            `manual` pipeline it runs the steps. Lock-free otherwise. Allocates: never.
  * @param items      room for items_max; overwritten
  * @param items_max  1..65536
- * @return the number of items, 0 when none came in time, or WEIR_E_CLOSED, WEIR_E_FAILED (the
+ * @return the number of items, 0 when none came in time, or WEIR_E_CLOSED (the pipeline is being
+ *         closed: this member is gone, do not leave), WEIR_E_FAILED (the
  *         journal stopped, and everything that is durable was handed out), WEIR_E_CORRUPT (what is
  *         to be read from disk is damaged: weir_member_problem() names the range), -EBUSY (the
  *         member has a handler)

@@ -78,7 +78,8 @@ int log_probe_open(struct log_probe *p, struct wr_sim_disk *disk,
 	return p->result;
 }
 
-static void check_view(struct log_probe *p, const uint8_t *buffer, const struct wr_extent_view *view)
+static void check_view(struct log_probe *p, const uint8_t *buffer,
+		       const struct wr_extent_view *view)
 {
 	for (uint32_t i = 0; i < view->batch_count; i++) {
 		const struct wr_batch_header *h =

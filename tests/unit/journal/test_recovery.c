@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal:   rows R1 to R5 of recovery's decision table (core/journal/recovery.h) by name, and creation.
+ * Goal:   rows R1 to R5 of recovery's decision table (core/journal/recovery.h) by name, and the
+ *         creation of a journal.
  * Method: journals built batch by batch on a simulated medium, damaged in one place, opened, and
  *         read to the end. The sweeps over all places are in test_recovery_sweep.c.
  */

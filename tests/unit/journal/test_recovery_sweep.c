@@ -89,7 +89,7 @@ static void range_at(const char *name, uint64_t offset, uint64_t *ret_first, uin
 	}
 }
 
-/* Opens the damaged medium; `first` .. `end` is what the damage struck. False: something is wrong. */
+/* Opens the damaged medium; `first` .. `end` is what was struck. False: something is wrong. */
 static bool is_safe(uint64_t first, uint64_t end, bool exact, struct tally *tally, char why[128])
 {
 	struct log_probe p;
@@ -339,8 +339,7 @@ static bool cut_is_safe(struct wr_sim_disk *cut, uint32_t acked_end, uint32_t wh
 	return good;
 }
 
-Test(recovery_sweep, power_cuts_lose_nothing_acknowledged_and_raise_no_false_alarm,
-     .timeout = 60)
+Test(recovery_sweep, power_cuts_lose_nothing_acknowledged_and_raise_no_false_alarm)
 {
 	struct wr_sim_disk *cut = wr_sim_disk_create(1, NULL);
 	uint64_t cuts = 0, trimmed = 0, holes = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal:   rows R6 to R10 of recovery's decision table (core/journal/recovery.h) by name: epochs, files, checkpoints, formats.
+ * Goal:   rows R6 to R10 of recovery's decision table (core/journal/recovery.h) by name: epochs,
+ *         files, checkpoints, formats; and the look at a live journal.
  * Method: journals built batch by batch on a simulated medium, damaged in one place, opened, and
  *         read to the end. The sweeps over all places are in test_recovery_sweep.c.
  */
@@ -144,6 +145,29 @@ Test(recovery_whole, r8_a_cut_file_is_corruption_where_it_held_batches)
 	expect_corrupt(b.next_seq, UINT64_MAX);
 	cr_assert_eq(wr_sim_disk_truncate(disk, name, b.offset - 1), 0);
 	expect_corrupt(seq_of(b.batch_count - 1), b.next_seq);
+}
+
+Test(recovery_whole, r8_a_cut_that_only_the_clean_mark_excuses_is_excused_for_good)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+	build(6);
+	log_builder_close(&b);
+	wr_segment_name(name, 0, b.file_number);
+	const struct log_batch *filler = &b.batches[b.batch_count - 1];
+	cr_assert_eq(filler->header.batch_kind, WR_BATCH_FILLER);
+	for (uint64_t cut = 0; cut <= WR_BLOCK_BYTES; cut += WR_BLOCK_BYTES / 8) {
+		struct wr_sim_disk *whole = disk;
+		disk = wr_sim_disk_clone(whole);
+		cr_assert_eq(wr_sim_disk_truncate(disk, name, filler->offset + cut), 0);
+		for (uint32_t opens = 0; opens < 3; opens++) {
+			cr_assert_eq(log_probe_open(&p, disk, &b, false), 0, "%s", p.problem.text);
+			cr_expect_eq(p.recovered.next_seq, b.next_seq);
+			cr_expect_eq(log_probe_read_all(&p), 0);
+			log_probe_close(&p);
+		}
+		wr_sim_disk_destroy(disk);
+		disk = whole;
+	}
 }
 
 /* --- R9 --------------------------------------------------------------------------------------- */

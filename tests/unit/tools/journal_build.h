@@ -245,6 +245,20 @@ static inline void build_checkpoint(struct build *b)
 	build_put(b, "0-checkpoint.0", bytes, sizeof bytes, 0);
 }
 
+/* Sequences 3 .. 7 in two batches; all attested. */
+static inline void build_sample(struct build *b)
+{
+	build_init(b);
+	build_event(b, 0, "k1", "first");
+	build_event(b, 1, NULL, "tab\there");
+	build_seal(b);
+	build_event(b, 2, "k2", NULL);
+	build_event(b, 3, "\xff\x01", "\x80\x81");
+	build_event(b, 5, "k1", "\x1b[31m\"quoted\"");
+	build_seal(b);
+	build_evidence(b);
+}
+
 static inline void build_fini(struct build *b)
 {
 	DIR *dir = opendir(b->dir);

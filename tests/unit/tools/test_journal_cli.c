@@ -3,7 +3,7 @@
  * Goal:   `weir journal` shows what is in a journal, all of it and nothing else, tells damage with
  *         its place and range, and says the right thing to the shell.
  * Method: journals made byte by byte (journal_build.h); commands in a child process, judged by text
- *         and exit code; following by a callback that appends.
+ *         and exit code.
  */
 #include "tests/unit/tools/capture.h"
 #include "tests/unit/tools/journal_build.h"
@@ -16,20 +16,6 @@
 
 static struct build b;
 static struct capture c;
-
-/* Sequences 3 .. 7 in two batches; all attested. */
-static void build_sample(void)
-{
-	build_init(&b);
-	build_event(&b, 0, "k1", "first");
-	build_event(&b, 1, NULL, "tab\there");
-	build_seal(&b);
-	build_event(&b, 2, "k2", NULL);
-	build_event(&b, 3, "\xff\x01", "\x80\x81");
-	build_event(&b, 5, "k1", "\x1b[31m\"quoted\"");
-	build_seal(&b);
-	build_evidence(&b);
-}
 
 #define RUN(...) CAPTURE(&c, cmd_journal, "journal", __VA_ARGS__)
 
@@ -44,7 +30,7 @@ static unsigned line_count(const char *text)
 
 Test(journal_cli, dump_prints_one_line_an_event)
 {
-	build_sample();
+	build_sample(&b);
 	RUN("dump", b.dir);
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_assert_str_eq(c.out, "3 2023-11-14T22:13:21.000000Z orders[0] key=\"k1\" \"first\"\n"
@@ -58,7 +44,7 @@ Test(journal_cli, dump_prints_one_line_an_event)
 
 Test(journal_cli, dump_takes_ranges_counts_and_topics)
 {
-	build_sample();
+	build_sample(&b);
 	RUN("dump", b.dir, "--from", "4", "--to", "5");
 	cr_assert_eq(line_count(c.out), 2, "%s", c.out);
 	cr_assert(capture_has(c.out, "4 2023") && capture_has(c.out, "\n5 2023"));
@@ -80,7 +66,7 @@ Test(journal_cli, dump_takes_ranges_counts_and_topics)
 
 Test(journal_cli, control_records_are_shown_only_when_asked_for)
 {
-	build_sample();
+	build_sample(&b);
 	RUN("dump", b.dir, "--control");
 	cr_assert_eq(line_count(c.out), 7, "%s", c.out);
 	cr_assert(capture_has(c.out, "<epoch_start>"), "%s", c.out);
@@ -90,7 +76,7 @@ Test(journal_cli, control_records_are_shown_only_when_asked_for)
 
 Test(journal_cli, dump_as_json_is_one_object_a_line)
 {
-	build_sample();
+	build_sample(&b);
 	RUN("dump", b.dir, "--json", "--from", "5");
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_assert_str_eq(
@@ -110,7 +96,7 @@ Test(journal_cli, dump_as_json_is_one_object_a_line)
 
 Test(journal_cli, ls_lists_segments_and_totals)
 {
-	build_sample();
+	build_sample(&b);
 	build_roll(&b);
 	build_event(&b, 0, "k", "in the second");
 	build_seal(&b);
@@ -130,7 +116,7 @@ Test(journal_cli, ls_lists_segments_and_totals)
 
 Test(journal_cli, verify_of_a_whole_journal_is_ok)
 {
-	build_sample();
+	build_sample(&b);
 	RUN("verify", b.dir);
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_assert(capture_has(c.out, "ok: 7 records"), "%s", c.out);
@@ -143,7 +129,7 @@ Test(journal_cli, verify_of_a_whole_journal_is_ok)
 
 Test(journal_cli, a_flipped_bit_below_the_durable_sequence_is_told_with_its_range)
 {
-	build_sample();
+	build_sample(&b);
 	/* The second batch: sequences 3 and 4; its header, and its body. */
 	const uint64_t offset = 2 * WR_BLOCK_BYTES;
 	for (uint64_t into = 8; into < 200; into += 160) {
@@ -170,7 +156,7 @@ Test(journal_cli, a_flipped_bit_below_the_durable_sequence_is_told_with_its_rang
 
 Test(journal_cli, a_torn_tail_is_told_and_is_no_failure)
 {
-	build_sample();
+	build_sample(&b);
 	uint64_t offset = b.offset;
 	build_event(&b, 0, "k", "never acknowledged");
 	build_seal(&b);
@@ -186,7 +172,7 @@ Test(journal_cli, a_torn_tail_is_told_and_is_no_failure)
 
 Test(journal_cli, harmless_damage_is_told_and_is_no_failure)
 {
-	build_sample();
+	build_sample(&b);
 	build_flip(&b, WR_SUPERBLOCK_NAME, 2 * WR_BLOCK_BYTES + 40);
 	RUN("verify", b.dir);
 	cr_assert_eq(c.exit_code, 0, "%s%s", c.out, c.err);
@@ -197,7 +183,7 @@ Test(journal_cli, harmless_damage_is_told_and_is_no_failure)
 
 Test(journal_cli, tail_shows_the_last_events)
 {
-	build_sample();
+	build_sample(&b);
 	RUN("tail", "-n", "2", b.dir);
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_assert_eq(line_count(c.out), 2, "%s", c.out);
@@ -251,7 +237,7 @@ Test(journal_cli, a_newer_format_is_named)
 
 Test(journal_cli, a_directory_that_cannot_be_written_is_enough)
 {
-	build_sample();
+	build_sample(&b);
 	cr_assert_eq(chmod(b.dir, 0500), 0);
 	RUN("verify", b.dir);
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
@@ -272,7 +258,7 @@ Test(journal_cli, names_of_topics_outlive_the_segment_that_defined_them)
 {
 	char path[160];
 
-	build_sample();
+	build_sample(&b);
 	build_roll(&b);
 	build_event(&b, 3, "k", "kept");
 	build_seal(&b);
@@ -358,7 +344,7 @@ Test(journal_cli, a_wrong_byte_anywhere_is_told_or_changes_nothing)
 	struct seen whole;
 	struct seen seen;
 
-	build_sample();
+	build_sample(&b);
 	build_checkpoint(&b);
 	cr_assert_eq(look(&whole), 0);
 	cr_assert_eq(whole.events, 5);
@@ -375,197 +361,5 @@ Test(journal_cli, a_wrong_byte_anywhere_is_told_or_changes_nothing)
 		}
 	cr_assert_eq(look(&seen), 0);
 	cr_assert_eq(seen.hash, whole.hash);
-	build_fini(&b);
-}
-
-/* --- following ------------------------------------------------------------------------------- */
-
-struct following {
-	uint64_t sequences[256];
-	unsigned count;
-	unsigned idles;
-	unsigned want;              /* stop after so many events */
-	unsigned give_up;           /* or so many idles */
-	void (*act)(unsigned idle); /* what the owner does meanwhile */
-	uint64_t retired_first;
-	uint64_t retired_end;
-};
-
-static int follow_event(void *context, const struct weir_journal_event *event)
-{
-	struct following *f = context;
-
-	cr_assert_lt(f->count, 256);
-	f->sequences[f->count++] = event->item.sequence;
-	/* Defined before the place where following begins, or in a checkpoint. */
-	cr_assert_not_null(event->topic_name);
-	cr_assert_str_eq(event->topic_name, "orders");
-	return f->count == f->want ? 77 : 0;
-}
-
-static int follow_damage(void *context, const struct weir_journal_damage *damage)
-{
-	struct following *f = context;
-
-	if (damage->kind == WEIR_JOURNAL_RETIRED) {
-		f->retired_first = damage->first_sequence;
-		f->retired_end = damage->end_sequence;
-	}
-	return 0;
-}
-
-static int follow_idle(void *context)
-{
-	struct following *f = context;
-
-	if (f->idles == f->give_up)
-		return 78;
-	if (f->act != NULL)
-		f->act(f->idles);
-	f->idles++;
-	return 0;
-}
-
-static int run_follow(struct following *f, uint64_t from)
-{
-	struct weir_journal_visitor visitor;
-	struct weir_problem problem = {0};
-
-	weir_journal_visitor_init(&visitor);
-	visitor.from_sequence = from;
-	visitor.event = follow_event;
-	visitor.damage = follow_damage;
-	visitor.idle = follow_idle;
-	visitor.context = f;
-	return weir_journal_follow(b.dir, &visitor, &problem);
-}
-
-static void check_sequences(const struct following *f, uint64_t first, unsigned count)
-{
-	cr_assert_eq(f->count, count, "%u events", f->count);
-	for (unsigned i = 0; i < count; i++)
-		cr_assert_eq(f->sequences[i], first + i, "event %u has sequence %llu", i,
-			     (unsigned long long)f->sequences[i]);
-}
-
-Test(journal_cli, following_begins_where_it_is_told)
-{
-	struct following f = {.want = 3, .give_up = 3};
-
-	build_sample();
-	cr_assert_eq(run_follow(&f, 5), 77);
-	check_sequences(&f, 5, 3);
-	cr_assert_eq(f.idles, 0);
-	build_fini(&b);
-}
-
-static void append_one(unsigned idle)
-{
-	char text[32];
-
-	snprintf(text, sizeof text, "event at idle %u", idle);
-	build_event(&b, idle % 4, "k", text);
-	build_seal(&b);
-	build_evidence(&b);
-}
-
-Test(journal_cli, following_goes_on_with_what_is_appended)
-{
-	/* Two blocks an event and what is there already: all fit into the first chunk of 16. */
-	struct following f = {.want = 10, .give_up = 20, .act = append_one};
-
-	build_sample();
-	cr_assert_eq(run_follow(&f, 3), 77);
-	check_sequences(&f, 3, 10);
-	cr_assert_eq(f.idles, 5);
-	build_fini(&b);
-}
-
-static void append_and_roll(unsigned idle)
-{
-	if (idle % 3 == 2)
-		build_roll(&b);
-	build_event(&b, 0, "k", "x");
-	build_seal(&b);
-}
-
-Test(journal_cli, following_crosses_segments_and_waits_for_evidence)
-{
-	struct following f = {.want = 20, .give_up = 60, .act = append_and_roll};
-
-	build_sample();
-	cr_assert_eq(run_follow(&f, 8), 77);
-	check_sequences(&f, 8, 20);
-	/* Nothing is shown before a later header says that it is durable. */
-	cr_assert_leq(f.sequences[19], b.durable_seq);
-	build_fini(&b);
-}
-
-static void append_unattested(unsigned idle)
-{
-	if (idle == 0) {
-		build_event(&b, 0, "k", "written, not attested");
-		build_seal(&b);
-	}
-	if (idle == 5)
-		build_evidence(&b);
-}
-
-Test(journal_cli, following_shows_nothing_that_is_not_attested)
-{
-	struct following f = {.want = 1, .give_up = 20, .act = append_unattested};
-
-	build_sample();
-	cr_assert_eq(run_follow(&f, 8), 77);
-	check_sequences(&f, 8, 1);
-	cr_assert_eq(f.idles, 6);
-	build_fini(&b);
-}
-
-/* The owner is killed and opened again: the end is recorded, the log goes on in a new segment. */
-static void reopen(unsigned idle)
-{
-	if (idle == 2) {
-		uint64_t end_segment_id = b.segment_id;
-		uint64_t end_offset = b.offset;
-		b.epoch++;
-		build_superblock(&b);
-		build_segment(&b);
-		build_epoch(&b, end_segment_id, end_offset);
-		build_event(&b, 0, "k", "after");
-		build_seal(&b);
-	}
-	if (idle == 3)
-		build_evidence(&b);
-}
-
-Test(journal_cli, following_survives_a_reopen_of_the_owner)
-{
-	struct following f = {.want = 6, .give_up = 200, .act = reopen};
-
-	build_sample();
-	cr_assert_eq(run_follow(&f, 3), 77, "%u events", f.count);
-	cr_assert_eq(f.sequences[4], 7);
-	cr_assert_eq(f.sequences[5], 9); /* 8 is the epoch's own record */
-	build_fini(&b);
-}
-
-Test(journal_cli, following_tells_what_was_retired_before_it_was_read)
-{
-	struct following f = {.want = 1, .give_up = 20};
-	char path[160];
-
-	build_sample();
-	build_roll(&b);
-	build_event(&b, 0, "k", "kept");
-	build_seal(&b);
-	build_evidence(&b);
-	build_checkpoint(&b);
-	snprintf(path, sizeof path, "%s/0-00000001.seg", b.dir);
-	cr_assert_eq(unlink(path), 0);
-	cr_assert_eq(run_follow(&f, 5), 77, "%u events", f.count);
-	check_sequences(&f, 8, 1);
-	cr_assert_eq(f.retired_first, 5);
-	cr_assert_eq(f.retired_end, 8);
 	build_fini(&b);
 }

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The log as it was seen: every record is copied when it becomes visible. After a crash the log
+ * that came back is a prefix of that copy, at least as long as what was promised; the tables that
+ * recovery made of a checkpoint and a tail are the fold of all of it; what the medium holds is it,
+ * byte for byte.
+ */
+#include <string.h>
+
+#include "core/journal/verify.h"
+#include "io/sim/memory_sim.h"
+#include "tests/sim/oracle.h"
+
+#define TABLES_BYTES_MAX (64u * 1024)
+
+struct oracle oracle;
+static struct wr_tables shadow;
+static struct wr_memory_sim shadow_memory;
+static bool shadow_ready;
+
+void oracle_reset(void)
+{
+	struct wr_tables_limits limits;
+
+	memset(&oracle, 0, offsetof(struct oracle, records));
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
+		memset(&oracle.subscriptions[s], 0, sizeof oracle.subscriptions[s]);
+	for (uint32_t t = 0; t < WORLD_TOPICS; t++)
+		for (uint32_t p = 0; p < ORACLE_PARTITIONS_MAX; p++)
+			oracle.lists[t][p].count = 0;
+	oracle.kept_seq = 0;
+	if (!shadow_ready) {
+		wr_memory_sim_init(&shadow_memory, NULL);
+		wr_tables_limits_of(&world.options, &limits);
+		world_check(wr_tables_init(&shadow, &shadow_memory.base, &limits) == 0,
+			    "no memory for the oracle", 0, 0);
+		shadow_ready = true;
+	}
+	wr_tables_reset(&shadow);
+}
+
+uint32_t oracle_source_new(bool named)
+{
+	world_check(oracle.source_count < ORACLE_SOURCES_MAX, "too many sources", 0, 0);
+	struct oracle_source *s = &oracle.sources[oracle.source_count];
+	s->named = named;
+	s->closed = false;
+	s->last_k = s->durable_k = s->written_k = 0;
+	return oracle.source_count++;
+}
+
+/* --- taking records in ------------------------------------------------------------------------ */
+
+static const struct wr_record *record_at(uint64_t seq)
+{
+	struct wr_chunks *c = &world.pipeline->chunks;
+
+	for (;; oracle.tap_ordinal++) {
+		struct wr_chunk *chunk = wr_chunks_by_ordinal(c, oracle.tap_ordinal);
+		world_check(oracle.tap_ordinal < wr_load_acquire(&c->head),
+			    "a visible record is in no chunk", seq, oracle.tap_ordinal);
+		if (chunk == NULL)
+			continue;
+		uint64_t end = wr_load_relaxed(&chunk->end_seq);
+		if (end != 0 && seq >= end)
+			continue;
+		uint32_t entry = chunk->column[seq - chunk->first_seq];
+		return (const struct wr_record *)(chunk->readable + wr_column_place(c, entry));
+	}
+}
+
+static void take_in(uint64_t seq, const struct wr_record *r)
+{
+	struct oracle_record *o = &oracle.records[seq];
+
+	world_check(seq < ORACLE_RECORDS_MAX && oracle.bytes_used + r->bytes < ORACLE_BYTES_MAX,
+		    "more records than the oracle has room for", seq, r->bytes);
+	*o = (struct oracle_record){
+		.at = oracle.bytes_used,
+		.bytes = r->bytes,
+		.epoch = world.pipeline->writer.options.epoch,
+		.kind = r->kind,
+	};
+	memcpy(oracle.bytes + o->at, r, r->bytes);
+	oracle.bytes_used += (uint32_t)wr_round_up(r->bytes, 8);
+	oracle.end_seq = seq;
+	oracle_fold(seq, true);
+}
+
+void oracle_tap(void)
+{
+	uint64_t visible = wr_writer_visible_seq(&world.pipeline->writer);
+
+	while (oracle.end_seq < visible)
+		take_in(oracle.end_seq + 1, record_at(oracle.end_seq + 1));
+}
+
+/* What any thread could see promised now. */
+void oracle_look(void)
+{
+	struct wr_journal_link *link = &world.pipeline->link;
+	uint64_t durable = wr_load_acquire(&link->durable_seq);
+	uint64_t written = wr_load_acquire(&link->written_seq);
+
+	world_check(durable <= written && written <= oracle.end_seq, "positions out of order",
+		    durable, written);
+	world_check(durable >= oracle.kept_seq, "the durable sequence went back", durable,
+		    oracle.kept_seq);
+	oracle.kept_seq = durable;
+}
+
+/* --- the tables ------------------------------------------------------------------------------- */
+
+static void shadow_apply(uint64_t up_to)
+{
+	struct wr_undo none = {0};
+	struct wr_decision decision;
+	struct wr_record_view view;
+
+	for (uint64_t seq = oracle.shadow_seq + 1; seq <= up_to; seq++) {
+		const struct oracle_record *o = &oracle.records[seq];
+		world_check(wr_record_view(oracle.bytes + o->at, o->bytes, &view),
+			    "a record in the log is malformed", seq, 0);
+		int rc = wr_decide(&shadow, &none, &view, seq, true, &decision);
+		world_check(rc == 0, "a record in the log would be refused on replay", seq,
+			    (uint64_t)-rc);
+		oracle.shadow_seq = seq;
+	}
+}
+
+/* L15, L30: tables are the fold of the log, wherever they came from. All records are kept. */
+void oracle_compare_tables(void)
+{
+	static uint8_t here[TABLES_BYTES_MAX], there[TABLES_BYTES_MAX];
+	struct wr_sink a = {.bytes = here, .capacity_bytes = sizeof here};
+	struct wr_sink b = {.bytes = there, .capacity_bytes = sizeof there};
+
+	shadow_apply(oracle.end_seq);
+	wr_tables_save(&world.pipeline->tables, &a);
+	wr_tables_save(&shadow, &b);
+	world_check(!a.failed && !b.failed && a.used_bytes == b.used_bytes &&
+			    memcmp(here, there, a.used_bytes) == 0,
+		    "the tables are not the fold of the log", oracle.end_seq, a.used_bytes);
+}
+
+/* --- after a recovery ------------------------------------------------------------------------- */
+
+static void fold_anew(uint64_t last_seq)
+{
+	for (uint64_t seq = last_seq + 1; seq <= oracle.end_seq; seq++)
+		for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
+			oracle.subscriptions[s].flags[seq] = 0;
+	if (last_seq < oracle.end_seq) {
+		world_sometimes(SOMETIMES_LOST_TAIL);
+		oracle.bytes_used = oracle.records[last_seq + 1].at;
+	}
+	oracle.end_seq = last_seq;
+	oracle_fold_reset();
+	for (uint64_t seq = 1; seq <= last_seq; seq++)
+		oracle_fold(seq, false);
+}
+
+static void check_promises(void)
+{
+	for (uint32_t i = 0; i < oracle.source_count; i++) {
+		const struct oracle_source *s = &oracle.sources[i];
+		world_check(s->last_k >= s->durable_k,
+			    "an event acknowledged as durable is gone (source, k)", i,
+			    s->durable_k);
+		world_check(oracle.power_went || s->last_k >= s->written_k,
+			    "an event acknowledged as written is gone (source, k)", i,
+			    s->written_k);
+	}
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct oracle_subscription *sub = &oracle.subscriptions[s];
+		for (uint32_t r = 0; r < sub->row_count; r++)
+			world_check(sub->rows[r].position >= sub->rows[r].durable_position,
+				    "progress committed as durable is gone",
+				    sub->rows[r].position, sub->rows[r].durable_position);
+	}
+}
+
+void oracle_recovered(void)
+{
+	const struct wr_recovery_report *report = &world.pipeline->recovery;
+	uint64_t last_seq = report->last_seq;
+
+	world_check(last_seq >= oracle.kept_seq, "durable records are gone", last_seq,
+		    oracle.kept_seq);
+	world_check(oracle.power_went || last_seq >= oracle.cached_seq,
+		    "written records are gone though the power stayed on", last_seq,
+		    oracle.cached_seq);
+	world_check(last_seq <= oracle.end_seq, "the log is longer than what was ordered",
+		    last_seq, oracle.end_seq);
+	world_check(report->oldest_seq <= last_seq + 1, "the oldest record lies behind the last",
+		    report->oldest_seq, last_seq);
+	if (report->trimmed_bytes > 0)
+		world_sometimes(SOMETIMES_TRIMMED);
+	if (report->checkpoint_seq != 0)
+		world_sometimes(SOMETIMES_CHECKPOINT_USED);
+	if (report->oldest_seq > 1)
+		world_sometimes(SOMETIMES_RETIRED);
+	fold_anew(last_seq);
+	check_promises();
+	oracle_compare_tables();
+	oracle.kept_seq = last_seq;
+	oracle.cached_seq = 0;
+	oracle.power_went = false;
+	oracle.tap_ordinal = 0;
+	for (uint32_t i = 0; i < oracle.source_count; i++)
+		oracle.sources[i].written_k = oracle.sources[i].durable_k =
+			oracle.sources[i].last_k;
+}
+
+/* --- the medium ------------------------------------------------------------------------------- */
+
+static int compare_batch(void *context, const struct wr_batch_header *h)
+{
+	uint64_t *next_seq = context;
+	const uint8_t *at = (const uint8_t *)h + WR_BATCH_HEADER_BYTES;
+
+	world_check(*next_seq == 0 || h->first_seq == *next_seq, "a hole in the retained log",
+		    h->first_seq, *next_seq);
+	for (uint32_t i = 0; i < h->record_count; i++) {
+		uint64_t seq = h->first_seq + i;
+		const struct oracle_record *o = &oracle.records[seq];
+		const struct wr_record *r = (const struct wr_record *)at;
+		world_check(seq <= oracle.end_seq && o->epoch == h->epoch && o->bytes == r->bytes &&
+				    memcmp(oracle.bytes + o->at, at, o->bytes) == 0,
+			    "the medium holds another record", seq, h->epoch);
+		at += wr_record_stride(r->bytes);
+	}
+	*next_seq = h->first_seq + h->record_count;
+	return 0;
+}
+
+/* All that is retained, also below the checkpoint where recovery does not look. */
+void oracle_verify_medium(void)
+{
+	uint64_t next_seq = 0;
+	const struct wr_verify_visitor visitor = {.batch = compare_batch, .context = &next_seq};
+	const struct wr_storage_options options = {.sim_disk = world.disk, .read_only = true};
+	struct wr_storage *storage = NULL;
+	struct wr_verify_report report;
+	struct weir_problem problem = {0};
+
+	if (wr_storage_sim_open(&options, &storage) != 0)
+		return;
+	int rc = wr_verify_run(storage, world_memory(), 0, UINT64_MAX, &visitor, &report, &problem);
+	storage->ops->fini(storage);
+	world_check(rc == 0, "the log cannot be verified", (uint64_t)-rc, 0);
+	world_check(report.corrupt_count == 0, "the retained log has a hole", report.corrupt_count,
+		    0);
+	world_check(next_seq == 0 || next_seq == oracle.end_seq + 1, "the medium ends elsewhere",
+		    next_seq, oracle.end_seq);
+	world_sometimes(SOMETIMES_VERIFIED);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Folding records: what each says of its source, of its partition, of progress. Seen for the first
+ * time (`checked`), a record is also judged: order and density of each source, contents, progress
+ * that goes from where it was, under the generation in force, over nothing that no member
+ * acknowledged; a position that moves otherwise only while somebody seeks.
+ */
+#include <string.h>
+
+#include "tests/sim/oracle.h"
+
+void oracle_fold_reset(void)
+{
+	for (uint32_t i = 0; i < oracle.source_count; i++)
+		oracle.sources[i].last_k = 0;
+	for (uint32_t t = 0; t < WORLD_TOPICS; t++)
+		for (uint32_t p = 0; p < ORACLE_PARTITIONS_MAX; p++)
+			oracle.lists[t][p].count = 0;
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct oracle_subscription *sub = &oracle.subscriptions[s];
+		sub->exists = false;
+		sub->row_count = 0;
+		sub->seeks_open = 0;
+		for (uint32_t r = 0; r < ORACLE_ROWS_MAX; r++) {
+			sub->rows[r].generation = 0;
+			sub->rows[r].delivered_generation = 0;
+		}
+	}
+}
+
+uint32_t oracle_first_index(const struct oracle_list *list, uint64_t seq)
+{
+	uint32_t low = 0, high = list->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (list->seqs[middle] < seq)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+static void check_contents(uint64_t seq, const struct wr_record_view *view, uint32_t source,
+			   uint32_t k)
+{
+	struct weir_event event;
+
+	world_event(source, k, &event);
+	world_check(view->head->topic == event.topic &&
+			    view->payload_bytes == event.payload_bytes &&
+			    memcmp(view->payload, event.payload, event.payload_bytes) == 0,
+		    "an event in the log is not what was handed over", seq, k);
+	world_check(event.key == NULL ||
+			    (view->head->key_bytes == event.key_bytes &&
+			     memcmp(view->key, event.key, event.key_bytes) == 0),
+		    "an event in the log has another key", seq, k);
+	world_check(!event.partition_set ||
+			    wr_record_partition(view->head, world_partitions[event.topic]) ==
+				    event.partition,
+		    "an event in the log has another partition", seq, k);
+}
+
+static void fold_event(uint64_t seq, const struct wr_record_view *view, bool checked)
+{
+	struct oracle_record *o = &oracle.records[seq];
+
+	world_check(view->payload_bytes >= 8, "an event without its payload", seq, 0);
+	o->source = wr_get_u32(view->payload);
+	o->k = wr_get_u32(view->payload + 4);
+	o->topic = (uint8_t)view->head->topic;
+	world_check(o->source < oracle.source_count && o->topic < WORLD_TOPICS,
+		    "an event that nobody handed over", seq, o->source);
+	o->partition = (uint8_t)wr_record_partition(view->head, world_partitions[o->topic]);
+	struct oracle_source *source = &oracle.sources[o->source];
+	world_check(o->k == source->last_k + 1,
+		    "a source's events are out of order, lost or doubled (seq, k)", seq, o->k);
+	source->last_k = o->k;
+	source->seq_of[o->k] = (uint32_t)seq;
+	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
+	o->index = list->count;
+	list->seqs[list->count++] = (uint32_t)seq;
+	if (checked)
+		check_contents(seq, view, o->source, o->k);
+}
+
+/* --- subscriptions ---------------------------------------------------------------------------- */
+
+static void fold_subscription(const struct wr_record_view *view)
+{
+	struct wr_control_subscription control;
+	uint32_t id = view->head->topic;
+
+	world_check(wr_control_subscription_read(view, &control) && id < WORLD_SUBSCRIPTIONS,
+		    "a subscription that nobody made", id, 0);
+	struct oracle_subscription *sub = &oracle.subscriptions[id];
+	sub->exists = true;
+	sub->row_count = 0;
+	for (uint32_t t = 0; t < control.topic_count; t++)
+		for (uint32_t p = 0; p < world_partitions[control.topics[t]]; p++) {
+			struct oracle_row *row = &sub->rows[sub->row_count++];
+			row->topic = control.topics[t];
+			row->partition = p;
+			row->position = control.start_seq;
+			row->generation = 0;
+		}
+}
+
+static struct oracle_row *row_of(uint64_t seq, const struct wr_record *r)
+{
+	world_check(r->topic < WORLD_SUBSCRIPTIONS &&
+			    r->key_hash < oracle.subscriptions[r->topic].row_count,
+		    "a control record of no row", seq, r->key_hash);
+	return &oracle.subscriptions[r->topic].rows[r->key_hash];
+}
+
+static void check_progress(uint64_t seq, uint32_t subscription, const struct oracle_row *row,
+			   const struct wr_control_progress *p)
+{
+	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+	const struct oracle_subscription *sub = &oracle.subscriptions[subscription];
+	uint64_t events = 0;
+
+	world_check(p->generation == row->generation, "progress under another generation", seq,
+		    p->generation);
+	world_check(p->from == row->position, "progress from another position", seq, p->from);
+	world_check(p->to > p->from, "progress that is none", p->from, p->to);
+	for (uint32_t i = oracle_first_index(list, p->from);
+	     i < list->count && list->seqs[i] < p->to; i++, events++)
+		world_check((sub->flags[list->seqs[i]] & ORACLE_ACKED) != 0 ||
+				    sub->when_slow == WEIR_SLOW_GAP,
+			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
+	world_check(events == p->events || sub->when_slow == WEIR_SLOW_GAP,
+		    "progress that counts other events", events, p->events);
+}
+
+static void fold_progress(uint64_t seq, const struct wr_record_view *view, bool checked)
+{
+	struct wr_control_progress progress;
+	struct oracle_row *row = row_of(seq, view->head);
+
+	world_check(wr_control_progress_read(view, &progress), "malformed progress", seq, 0);
+	if (checked)
+		check_progress(seq, view->head->topic, row, &progress);
+	row->position = progress.to;
+}
+
+/* From its target on everything is to be handed out again. */
+static void moved_by_seek(uint64_t seq, uint32_t subscription, struct oracle_row *row,
+			  uint64_t position, bool checked)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[subscription];
+	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+
+	row->position = position;
+	if (!checked)
+		return;
+	world_check(sub->seeks_open > 0 && position == sub->seek_target,
+		    "a position moved without a seek", seq, position);
+	row->durable_position = 0;
+	sub->loose = true;
+	for (uint32_t i = oracle_first_index(list, position); i < list->count; i++)
+		sub->flags[list->seqs[i]] &= (uint8_t)~ORACLE_ACKED;
+}
+
+static void fold_generation(uint64_t seq, const struct wr_record_view *view, bool checked)
+{
+	struct wr_control_generation control;
+	struct oracle_row *row = row_of(seq, view->head);
+
+	world_check(wr_control_generation_read(view, &control), "a malformed generation", seq, 0);
+	world_check(control.generation == row->generation + 1, "a generation was passed over", seq,
+		    control.generation);
+	world_check(control.generation < ORACLE_GENERATIONS_MAX, "too many generations", seq, 0);
+	if (row->generation > 0 && checked)
+		world_sometimes(SOMETIMES_MOVED);
+	row->generation = control.generation;
+	if (control.position != WR_POSITION_KEEP)
+		moved_by_seek(seq, view->head->topic, row, control.position, checked);
+	row->start_of[control.generation] = row->position;
+}
+
+void oracle_fold(uint64_t seq, bool checked)
+{
+	const struct oracle_record *o = &oracle.records[seq];
+	struct wr_record_view view;
+
+	world_check(wr_record_view(oracle.bytes + o->at, o->bytes, &view),
+		    "a record in the log is malformed", seq, 0);
+	switch (o->kind) {
+	case WR_KIND_EVENT:
+		fold_event(seq, &view, checked);
+		break;
+	case WR_KIND_SUBSCRIPTION:
+		fold_subscription(&view);
+		break;
+	case WR_KIND_PROGRESS:
+		fold_progress(seq, &view, checked);
+		break;
+	case WR_KIND_GENERATION:
+		fold_generation(seq, &view, checked);
+		break;
+	case WR_KIND_TOPIC:
+	case WR_KIND_PRODUCER:
+	case WR_KIND_EPOCH_START:
+		break;
+	default:
+		world_fail("a record of a kind that nobody wrote", seq, o->kind);
+	}
+}

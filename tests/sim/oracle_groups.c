@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What members are handed: the event that stands in the log, behind the gate, and in each
+ * generation of a partition exactly the events from the position on at which the generation was
+ * recorded, one after the other, none left out and none again. Lag is what a recount gives, and
+ * retention leaves what a subscription has not settled.
+ */
+#include <string.h>
+
+#include "tests/sim/oracle.h"
+
+static struct oracle_row *row_for(const struct oracle_subscription *sub,
+				  const struct weir_item *item)
+{
+	for (uint32_t r = 0; r < sub->row_count; r++)
+		if (sub->rows[r].topic == item->topic && sub->rows[r].partition == item->partition)
+			return (struct oracle_row *)(uintptr_t)&sub->rows[r];
+	world_fail("an item of a partition that is not the subscription's", item->topic,
+		   item->partition);
+}
+
+static void check_event(const struct oracle_subscription *sub, const struct weir_item *item)
+{
+	const struct oracle_record *o = &oracle.records[item->sequence];
+	uint64_t durable = wr_load_acquire(&world.pipeline->link.durable_seq);
+
+	world_check(item->sequence >= 1 && item->sequence <= oracle.end_seq,
+		    "an item from beyond the log", item->sequence, oracle.end_seq);
+	world_check(o->kind == WR_KIND_EVENT && o->topic == item->topic &&
+			    o->partition == item->partition,
+		    "an item of another partition", item->sequence, item->partition);
+	world_check(item->record_bytes == o->bytes &&
+			    memcmp(item->record, oracle.bytes + o->at, o->bytes) == 0,
+		    "an item with other bytes than the log", item->sequence, 0);
+	world_check(item->epoch == o->epoch, "an item with another epoch", item->epoch, o->epoch);
+	world_check(sub->gate == WEIR_LEVEL_MEMORY || item->sequence <= durable,
+		    "handed out before it was durable", item->sequence, durable);
+}
+
+/* False: an owner whose partition has moved on is still handed out what it had. */
+static bool check_generation(struct oracle_subscription *sub, struct world_member *m,
+			     struct oracle_row *row, const struct weir_item *item)
+{
+	world_check(item->generation >= 1 && item->generation <= row->generation,
+		    "a generation that the log does not know", item->generation, row->generation);
+	if (item->generation < row->delivered_generation) {
+		world_check(sub->loose || m->slept, "two owners of a partition at once",
+			    item->sequence, item->generation);
+		return false;
+	}
+	if (item->generation > row->delivered_generation) {
+		row->delivered_generation = item->generation;
+		row->next_index = oracle_first_index(&oracle.lists[row->topic][row->partition],
+						     row->start_of[item->generation]);
+	}
+	return true;
+}
+
+static void check_order(const struct oracle_subscription *sub, struct oracle_row *row,
+			const struct weir_item *item)
+{
+	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+
+	if (item->kind == WEIR_ITEM_GAP) {
+		row->next_index = oracle_first_index(list, item->end_sequence);
+		return;
+	}
+	world_check(row->next_index < list->count && list->seqs[row->next_index] == item->sequence,
+		    "events of a partition left out, doubled or out of order (seq, next)",
+		    item->sequence,
+		    row->next_index < list->count ? list->seqs[row->next_index] : 0);
+	world_check(item->sequence >= row->durable_position || sub->loose,
+		    "handed out again though its acknowledgement was durable", item->sequence,
+		    row->durable_position);
+	row->next_index++;
+}
+
+void oracle_delivered(struct world_member *m, const struct weir_item *item)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+	struct oracle_row *row = row_for(sub, item);
+
+	if (item->kind == WEIR_ITEM_GAP)
+		world_check(sub->when_slow == WEIR_SLOW_GAP, "a gap that nobody asked for",
+			    item->sequence, item->end_sequence);
+	else
+		check_event(sub, item);
+	if (!check_generation(sub, m, row, item))
+		return;
+	check_order(sub, row, item);
+	if (item->kind != WEIR_ITEM_EVENT)
+		return;
+	if ((sub->flags[item->sequence] & ORACLE_DELIVERED) != 0) {
+		world_sometimes(SOMETIMES_REDELIVERED);
+		world_check((item->flags & WEIR_ITEM_REDELIVERED) != 0,
+			    "handed out again without saying so", item->sequence,
+			    item->generation);
+	}
+	sub->flags[item->sequence] |= ORACLE_DELIVERED;
+}
+
+void oracle_acked(struct world_member *m, const struct weir_item *item)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+	struct oracle_row *row = row_for(sub, item);
+
+	/* Of an owner whose partition has moved on it counts nothing. */
+	if (item->kind == WEIR_ITEM_EVENT && item->generation == row->generation)
+		sub->flags[item->sequence] |= ORACLE_ACKED;
+}
+
+void oracle_committed(struct world_member *m, const struct weir_assignment *a, uint32_t count)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t r = 0; r < sub->row_count; r++) {
+			struct oracle_row *row = &sub->rows[r];
+			if (row->topic != a[i].topic || row->partition != a[i].partition ||
+			    row->generation != a[i].generation)
+				continue;
+			world_check(row->position >= a[i].position,
+				    "a commit that the log does not hold", row->position,
+				    a[i].position);
+			row->durable_position =
+				wr_max_u64(row->durable_position, a[i].position);
+		}
+}
+
+void oracle_check_lag(uint32_t subscription)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[subscription];
+	struct weir_lag lag;
+	uint64_t events = 0, bytes = 0;
+
+	if (!sub->exists || sub->when_slow == WEIR_SLOW_GAP ||
+	    weir_lag(world.pipeline, subscription, &lag) != 0 || !lag.exact)
+		return;
+	for (uint32_t r = 0; r < sub->row_count; r++) {
+		const struct oracle_row *row = &sub->rows[r];
+		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+		for (uint32_t i = oracle_first_index(list, row->position); i < list->count; i++) {
+			events++;
+			bytes += oracle.records[list->seqs[i]].bytes;
+		}
+	}
+	world_check(lag.events == events, "lag is not what a recount gives", lag.events, events);
+	world_check(lag.bytes == bytes, "lag in bytes is not what a recount gives", lag.bytes,
+		    bytes);
+}
+
+/* L31: what is gone from the disk is settled by everybody. */
+void oracle_check_retention(void)
+{
+	uint64_t oldest = wr_segment_oldest_seq(&world.pipeline->segments);
+
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		const struct oracle_subscription *sub = &oracle.subscriptions[s];
+		for (uint32_t r = 0; r < sub->row_count; r++)
+			world_check(sub->rows[r].position >= oldest,
+				    "retention took what a subscription needs",
+				    sub->rows[r].position, oldest);
+	}
+}
+
+void oracle_check_drained(uint32_t subscription)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[subscription];
+
+	for (uint32_t r = 0; r < sub->row_count; r++) {
+		const struct oracle_row *row = &sub->rows[r];
+		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+		world_check(list->count == 0 || row->position > list->seqs[list->count - 1],
+			    "events are left that nobody got", row->topic, row->partition);
+	}
+}

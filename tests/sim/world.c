@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lives of a pipeline: open (the power may go in recovery), what its users do, and an end: power
+ * cut, death of the process, a failure for good, a clean close. After the last one nothing goes
+ * wrong any more, and everything has to come to its end.
+ *
+ * The close is that of io/close.c, in the same order, with the simulation's steps.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/sim/oracle.h"
+
+#define LIVES_MAX 5u
+#define ACTS_MAX 160u
+#define WAITED_MAX 200000u
+#define DRAIN_ROUNDS_MAX 20000u
+#define OPEN_TRIES 10u
+
+struct world world;
+const uint32_t world_partitions[WORLD_TOPICS] = {3, 2};
+
+/* --- the steps -------------------------------------------------------------------------------- */
+
+bool world_is_dead(void)
+{
+	return world.disk->power_cut_count > world.cuts;
+}
+
+bool world_has_failed(void)
+{
+	return world_is_dead() ||
+	       (world.pipeline != NULL && wr_load_acquire(&world.pipeline->link.failed) != 0);
+}
+
+/* Who has not polled for the length of a session may have lost what it had. */
+static void watch_sleepers(void)
+{
+	uint64_t now = wr_clock_mono_ns(&world.disk->clock->base);
+
+	for (uint32_t i = 0; i < WORLD_MEMBERS; i++) {
+		struct world_member *m = &world.members[i];
+		if (m->handle == NULL)
+			continue;
+		struct wr_subscription_live *live = &world.pipeline->subscriptions[m->subscription];
+		if (now - wr_load_relaxed(&m->handle->polled_ns) <=
+		    wr_load_relaxed(&live->session_timeout_ns))
+			continue;
+		m->slept = true;
+		oracle.subscriptions[m->subscription].loose = true;
+	}
+}
+
+static int one_step(void)
+{
+	uint32_t which = (uint32_t)world_below(3);
+	struct wr_step *step = &world.steps[which];
+
+	world.inside_step = true;
+	watch_sleepers();
+	int work = step->run(step->self, world_one_in(2) ? 0 : (uint32_t)world_below(4096) + 1);
+	world.inside_step = false;
+	if (which == 0)
+		oracle_tap();
+	if (which == 1) {
+		oracle_look();
+		if (world_one_in(4))
+			oracle_check_retention();
+	}
+	return work;
+}
+
+bool world_round(void)
+{
+	uint64_t count = 1 + world_below(4);
+	int work = 0;
+
+	for (uint64_t i = 0; i < count && !world_is_dead(); i++)
+		work += one_step();
+	if (world_is_dead())
+		return false;
+	if (work == 0 || world_one_in(4)) {
+		uint64_t wait_ns = work != 0 || world_one_in(4) ? 0 : world_below(2000000);
+		(void)world.storage->ops->poll(world.storage, wait_ns);
+	}
+	return !world_is_dead();
+}
+
+/* --- the host --------------------------------------------------------------------------------- */
+
+static bool inside_step(void *context)
+{
+	(void)context;
+	return world.inside_step;
+}
+
+static int run_steps(void *context, uint64_t wait_ns)
+{
+	(void)context, (void)wait_ns;
+	world_check(world.waited++ < WAITED_MAX, "a call that never comes back", 0, 0);
+	if (world.depth == 0 && world_one_in(6)) {
+		world.depth++;
+		if (world_one_in(2))
+			world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], false);
+		else
+			world_member_act(&world.members[world_below(WORLD_MEMBERS)], false);
+		world.depth--;
+	}
+	return world_round() ? 1 : WEIR_E_FAILED;
+}
+
+static void event_signal(void *context, int fd)
+{
+	(void)context, (void)fd;
+}
+
+static void nobody_sleeps(void)
+{
+}
+
+static void no_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)
+{
+	(void)parker, (void)word, (void)timeout_ns;
+	world_fail("a sleep on the only thread", 0, 0);
+}
+
+static void no_wake(struct wr_parker *parker)
+{
+	(void)parker;
+}
+
+static const struct wr_park_ops park_ops = {nobody_sleeps, no_sleep, no_wake};
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static void set_options(void)
+{
+	struct weir_options *o = &world.options;
+
+	weir_options_init(o);
+	o->dir = "sim";
+	o->manual = true;
+	o->chunk_bytes = 16384;
+	o->pool_bytes = 1;
+	o->lane_bytes = 4096;
+	o->member_lane_bytes = 4096;
+	o->producers_max = WORLD_PRODUCERS + 2;
+	o->members_max = WORLD_MEMBERS;
+	o->topics_max = WORLD_TOPICS;
+	o->partitions_max = 8;
+	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
+	o->named_producers_max = WORLD_NAMES;
+	o->run_records_max = 16;
+	o->segment_bytes = 32768;
+	o->checkpoint_bytes = 1;
+}
+
+static void draw_options(void)
+{
+	struct weir_options *o = &world.options;
+	struct wr_fault_plan *plan = &world.disk->plan;
+
+	o->undurable_bytes = (1 + world_below(3)) * o->chunk_bytes;
+	o->segments_ahead = 1 + (uint32_t)world_below(2);
+	o->batches_in_flight_max = 1 + (uint32_t)world_below(6);
+	o->seal_before_ack = world_one_in(4);
+	o->evidence_delay_ns = world_one_in(2) ? 200000 : 5000000;
+	o->retention_bytes = world_below(3) * o->segment_bytes;
+	plan->sync_apart = world_one_in(2);
+	plan->latency_max_ns = world_one_in(3) ? 3000000 : 300000;
+	wr_fault_plan_heal(plan);
+	if (!world.healing && world_one_in(4))
+		wr_fault_plan_swarm(plan, &world.prng,
+				    1u << WR_FAULT_WRITE_ERROR | 1u << WR_FAULT_SYNC_ERROR |
+					    1u << WR_FAULT_READ_ERROR | 1u << WR_FAULT_SLOW |
+					    1u << WR_FAULT_PREPARE_FULL,
+				    3);
+}
+
+static int open_once(void)
+{
+	const struct wr_storage_options so = {.sim_disk = world.disk};
+	struct wr_host host = {
+		.memory = world_memory(),
+		.clock = &world.disk->clock->base,
+		.park_ops = &park_ops,
+		.inside_step = inside_step,
+		.run_steps = run_steps,
+		.event_signal = event_signal,
+	};
+	struct weir_options checked;
+
+	memset(host.new_uuid, (int)world.seed | 1, sizeof host.new_uuid);
+	int rc = wr_pipeline_check(&world.options, &checked, &world.plan, &world.problem);
+	world_check(rc == 0, "options", (uint64_t)-rc, 0);
+	rc = wr_storage_sim_open(&so, &world.storage);
+	world_check(rc == 0, "storage", (uint64_t)-rc, 0);
+	host.storage = world.storage;
+	rc = world.storage->ops->lock(world.storage);
+	if (rc == 0)
+		rc = wr_pipeline_create(&checked, &world.plan, &host, &world.pipeline,
+					&world.problem);
+	if (rc == 0)
+		rc = world.storage->ops->enter(world.storage);
+	if (rc == 0) {
+		wr_pipeline_writer_step(world.pipeline, &world.steps[0]);
+		wr_pipeline_journal_step(world.pipeline, &world.steps[1]);
+		wr_pipeline_group_step(world.pipeline, &world.steps[2]);
+		world.requests = world_memory_requests();
+		return 0;
+	}
+	if (world.pipeline != NULL)
+		wr_pipeline_destroy(world.pipeline);
+	world.pipeline = NULL;
+	world.storage->ops->fini(world.storage);
+	world.storage = NULL;
+	return rc;
+}
+
+/*
+ * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not trusted.
+ * After a failed sync they hold what never reached the medium, and no later sync would write it.
+ */
+static void drop_clean_pages(void)
+{
+	for (uint32_t i = 0; i < world.disk->inode_count; i++) {
+		struct wr_sim_inode *inode = &world.disk->inodes[i];
+		if (!inode->used || !inode->differs)
+			continue;
+		oracle.power_went = true;
+		for (uint64_t k = 0; k < inode->bytes / WR_SIM_SECTOR_BYTES; k++)
+			if ((inode->dirty[k / 64] >> k % 64 & 1) == 0)
+				memcpy(inode->cache + k * WR_SIM_SECTOR_BYTES,
+				       inode->durable + k * WR_SIM_SECTOR_BYTES,
+				       WR_SIM_SECTOR_BYTES);
+		inode->differs = false;
+	}
+}
+
+static void opened(bool must_be_clean)
+{
+	const struct wr_recovery_report *report = &world.pipeline->recovery;
+
+	world_check(!must_be_clean || (report->clean && report->trimmed_bytes == 0),
+		    "a clean close was not found clean", report->clean, report->trimmed_bytes);
+	oracle_recovered();
+	world_check(world_memory()->alloc_bytes + world_memory()->map_bytes <=
+			    world.plan.total_bytes,
+		    "more memory than planned",
+		    world_memory()->alloc_bytes + world_memory()->map_bytes,
+		    world.plan.total_bytes);
+	if (world_one_in(3)) {
+		oracle_verify_medium();
+		world.requests = world_memory_requests();
+	}
+}
+
+/* True: it is open. */
+static bool open_life(bool was_clean)
+{
+	world.life++;
+	world.cycles++;
+	for (uint32_t tries = 0; tries < OPEN_TRIES; tries++) {
+		draw_options();
+		if (tries > 4)
+			wr_fault_plan_heal(&world.disk->plan);
+		wr_sim_disk_trip_at(world.disk, 0, 0);
+		if (!world.healing && tries < 5 && world_one_in(4))
+			wr_sim_disk_trip_at(world.disk, 1 + world_below(80), WEIR_E_FAILED);
+		drop_clean_pages();
+		world.cuts = world.disk->power_cut_count;
+		int rc = open_once();
+		world_note("open", (uint64_t)(uint32_t)rc, world.disk->trace);
+		if (rc == 0) {
+			wr_sim_disk_trip_at(world.disk, 0, 0);
+			opened(was_clean && tries == 0);
+			return true;
+		}
+		world_check(rc != WEIR_E_CORRUPT && rc != WEIR_E_FORMAT, "a false alarm",
+			    (uint64_t)-rc, 0);
+		world_sometimes(world_is_dead() ? SOMETIMES_POWER_CUT_IN_OPEN
+						: SOMETIMES_OPEN_ERROR);
+		if (world_is_dead())
+			oracle.power_went = true;
+		world_check(world_memory_reset(), "a failed open kept memory", 0, 0);
+	}
+	world_fail("it does not open any more", 0, 0);
+}
+
+static bool define_topics(void)
+{
+	static const char *const names[WORLD_TOPICS] = {"orders", "prices"};
+
+	for (uint32_t t = 0; t < WORLD_TOPICS; t++) {
+		struct weir_topic_options o;
+		weir_topic_options_init(&o);
+		o.name = names[t];
+		o.partitions = world_partitions[t];
+		int rc = weir_topic_create(world.pipeline, &o, &world.topics[t], &world.problem);
+		world_check(rc == 0 || world_has_failed(), "topic_create", (uint64_t)-rc, t);
+		if (rc != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool define_subscriptions(void)
+{
+	static const char *const names[WORLD_SUBSCRIPTIONS] = {"book", "audit"};
+	static const char *const topics[] = {"orders", "prices"};
+
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct oracle_subscription *sub = &oracle.subscriptions[s];
+		struct weir_subscription_options o;
+		weir_subscription_options_init(&o);
+		o.name = names[s];
+		o.topics = topics;
+		o.topic_count = 1 + s;
+		o.start = WEIR_START_OLDEST;
+		o.gate = s == 1 && world.seed % 2 ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
+		o.when_slow = s == 0 && world.seed % 4 == 3 ? WEIR_SLOW_BLOCK : WEIR_SLOW_CATCH_UP;
+		o.session_timeout_ns = 40000000;
+		sub->gate = o.gate;
+		sub->when_slow = o.when_slow;
+		uint64_t requests = world_memory_requests() - world.requests;
+		int rc = weir_subscription_create(world.pipeline, &o, &world.subscriptions[s],
+						  &world.problem);
+		/* A group's arrays. */
+		world.requests = world_memory_requests() - requests;
+		world_check(rc == 0 || world_has_failed(), "subscription_create", (uint64_t)-rc, s);
+		if (rc != 0)
+			return false;
+		world_check(world.subscriptions[s] == s, "another id", world.subscriptions[s], s);
+	}
+	return true;
+}
+
+/* --- a life ----------------------------------------------------------------------------------- */
+
+static void act(void)
+{
+	uint64_t what = world_below(100);
+
+	world.waited = 0;
+	if (what < 55)
+		(void)world_round();
+	else if (what < 75)
+		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
+	else if (what < 97)
+		world_member_act(&world.members[world_below(WORLD_MEMBERS)], true);
+	else if (what < 98)
+		oracle_check_lag((uint32_t)world_below(WORLD_SUBSCRIPTIONS));
+	else if (what < 99)
+		wr_clock_sim_jump_wall(world.disk->clock, (int64_t)world_below(4000000000u) -
+								  2000000000);
+	else if (world_one_in(6))
+		world_seek();
+}
+
+static void forget_users(void)
+{
+	memset(world.producers, 0, sizeof world.producers);
+	memset(world.members, 0, sizeof world.members);
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
+		oracle.subscriptions[s].loose = false;
+}
+
+static void bury(void)
+{
+	world_check(world_memory_requests() == world.requests, "memory was taken after the open",
+		    world_memory_requests(), world.requests);
+	wr_pipeline_destroy(world.pipeline);
+	world.pipeline = NULL;
+	world.storage->ops->fini(world.storage);
+	world.storage = NULL;
+	forget_users();
+	world_check(world_memory_reset(), "memory was not given back", 0, 0);
+}
+
+static bool close_clean(void)
+{
+	struct weir_pipeline *p = world.pipeline;
+	bool finished = false;
+
+	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
+		if (world.members[i].handle != NULL)
+			weir_release(world.members[i].handle);
+	wr_pipeline_refuse(p, WEIR_E_CLOSED);
+	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX && !wr_pipeline_drained(p); i++)
+		if (!world_round())
+			return false;
+	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX && !finished && !world_is_dead(); i++) {
+		finished = wr_pipeline_finish(p);
+		oracle_tap();
+		if (!finished && wr_journal_step(p->journal, 0) == 0)
+			(void)world.storage->ops->poll(world.storage, 500000);
+		oracle_look();
+	}
+	if (world_is_dead() || world_has_failed())
+		return false;
+	world_check(finished, "the close does not end", 0, 0);
+	int rc = world.storage->ops->leave(world.storage);
+	uint64_t requests = world_memory_requests() - world.requests;
+	if (rc == 0)
+		rc = wr_pipeline_close_clean(p);
+	world.requests = world_memory_requests() - requests; /* a block for the superblock */
+	if (rc != 0)
+		return false;
+	oracle.kept_seq = oracle.end_seq;
+	world_check(wr_pipeline_keep_borrowed(p), "a pin is left", 0, 0);
+	bury();
+	world_sometimes(SOMETIMES_CLEAN);
+	return true;
+}
+
+/* True: closed cleanly. */
+static bool end_life(void)
+{
+	uint64_t how = world_below(10);
+
+	wr_sim_disk_trip_at(world.disk, 0, 0);
+	if (!world_is_dead() && world_has_failed())
+		world_sometimes(SOMETIMES_FAILED);
+	else if (!world_is_dead() && how < 3 && close_clean())
+		return true;
+	if (!world_is_dead() && how < 6) {
+		oracle.cached_seq = wr_load_acquire(&world.pipeline->link.written_seq);
+		world_note("kill", oracle.cached_seq, 0);
+		world_sometimes(SOMETIMES_KILL);
+		wr_storage_sim_kill(world.storage);
+	} else {
+		world_note("power cut", oracle.kept_seq, 0);
+		world_sometimes(SOMETIMES_POWER_CUT);
+		wr_storage_sim_crash(world.storage);
+		oracle.power_went = true;
+		wr_clock_sim_reboot(world.disk->clock, world_below(1000000000));
+	}
+	bury();
+	return false;
+}
+
+static bool live(bool was_clean)
+{
+	if (!open_life(was_clean))
+		return false;
+	world.waited = 0;
+	if (!world.healing && world_one_in(2))
+		wr_sim_disk_trip_at(world.disk, 1 + world_below(200), WEIR_E_FAILED);
+	if (define_topics() && define_subscriptions()) {
+		uint64_t acts = 1 + world_below(ACTS_MAX);
+		for (uint64_t i = 0; i < acts && !world_is_dead(); i++)
+			act();
+	}
+	return end_life();
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+static bool is_drained(void)
+{
+	struct weir_pipeline *p = world.pipeline;
+	bool done = true;
+
+	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++)
+		done = world_producer_is_done(&world.producers[i]) && done;
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct weir_lag lag = {0};
+		done = weir_lag(p, s, &lag) == 0 && lag.exact && lag.events == 0 && done;
+	}
+	return done && wr_pipeline_drained(p) && wr_writer_is_idle(&p->writer);
+}
+
+_Noreturn static void say_what_is_left(void)
+{
+	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++)
+		world_check(world_producer_is_done(&world.producers[i]),
+			    "a producer is never answered (slot, told)", i,
+			    world.producers[i].told);
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct weir_lag lag = {0};
+		world_check(weir_lag(world.pipeline, s, &lag) == 0 && lag.exact,
+			    "lag is never counted", s, lag.events);
+		world_check(lag.events == 0, "a subscription never gets its last events", s,
+			    lag.events);
+	}
+	world_fail("it does not come to an end", oracle.kept_seq, oracle.end_seq);
+}
+
+static void drain(void)
+{
+	bool drained = false;
+
+	for (uint32_t i = 0; i < 12; i++)
+		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
+	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
+		if (world.members[i].handle == NULL)
+			world_member_join(&world.members[i], i % WORLD_SUBSCRIPTIONS);
+	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX && !drained; i++) {
+		(void)world_round();
+		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);
+		drained = i % 8 == 0 && is_drained();
+	}
+	if (!drained)
+		say_what_is_left();
+	oracle_compare_tables();
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		oracle_check_drained(s);
+		oracle_check_lag(s);
+	}
+	oracle_check_retention();
+	world_sometimes(SOMETIMES_DRAINED);
+}
+
+void world_run_seed(void)
+{
+	struct wr_fault_plan plan;
+	bool clean = false;
+
+	wr_fault_plan_init(&plan);
+	wr_prng_init(&world.prng, world.seed);
+	world.pipeline = NULL;
+	world.healing = false;
+	world.life = 0;
+	world.depth = 0;
+	world.trace_hash = world.seed;
+	forget_users();
+	set_options();
+	oracle_reset();
+	for (uint32_t i = 0; i < WORLD_NAMES; i++)
+		(void)oracle_source_new(true);
+	world.disk = wr_sim_disk_create(world.seed ^ 0x5eed, &plan);
+	world_check(world.disk != NULL, "no memory", 0, 0);
+	uint64_t lives = 1 + world_below(LIVES_MAX);
+	for (uint64_t i = 0; i < lives; i++)
+		clean = live(clean);
+	world.healing = true;
+	(void)open_life(clean);
+	world.waited = 0;
+	world_check(define_topics() && define_subscriptions(), "definitions", 0, 0);
+	drain();
+	world_check(close_clean(), "the last close is not clean", 0, 0);
+	(void)open_life(true);
+	oracle_verify_medium();
+	world.requests = world_memory_requests();
+	world_check(close_clean(), "a close without work is not clean", 0, 0);
+	world_note("end", world.disk->trace, oracle.end_seq);
+	wr_sim_disk_destroy(world.disk);
+}

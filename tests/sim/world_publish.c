@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What producers do: publish one by one, many at once, by claim and in runs, give up half-way, hand
+ * over runs that must be refused whole, lose their name to another holder, and take answers. An
+ * event follows from its source and its number there, so that it can be compared wherever it turns
+ * up. Number 0 marks what must never be in the log.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "tests/sim/oracle.h"
+
+#define EVENTS_AT_ONCE 6u
+#define PAYLOAD_MAX 1024u
+#define BAD_SEQUENCE 7u
+#define NO_TOPIC 77u
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 31;
+	x *= 0x9e3779b97f4a7c15u;
+	return x ^ x >> 29;
+}
+
+void world_event(uint32_t source, uint32_t k, struct weir_event *event)
+{
+	static const char *const keys[] = {"red", "green", "blue", "black", "white", "grey"};
+	static uint8_t payloads[EVENTS_AT_ONCE + 2][PAYLOAD_MAX];
+	static uint32_t turn;
+	uint64_t h = mix(mix(world.seed + source) + k);
+	uint8_t *payload = payloads[turn++ % (EVENTS_AT_ONCE + 2)];
+
+	*event = (struct weir_event){.topic = world.topics[h % WORLD_TOPICS], .payload = payload};
+	event->payload_bytes = 8 + ((h >> 8) & 15 ? (h >> 16) % 100 : (h >> 16) % 900);
+	if ((h >> 32 & 7) == 1) {
+		event->partition_set = true;
+		event->partition = (uint32_t)(h >> 40) % world_partitions[h % WORLD_TOPICS];
+	} else if ((h >> 32 & 7) != 0) {
+		event->key = keys[(h >> 40) % 6];
+		event->key_bytes = strlen(event->key);
+	}
+	memset(payload, (int)(h >> 48), event->payload_bytes);
+	wr_put_u32(payload, source);
+	wr_put_u32(payload + 4, k);
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void accepted(struct world_producer *p, const struct world_ticket *t)
+{
+	struct oracle_source *s = &oracle.sources[p->source];
+	struct wr_journal_link *link = &world.pipeline->link;
+
+	world_check(t->first_k != 0, "a run that must be refused was taken", p->source, 0);
+	world_check(s->last_k >= t->last_k, "acknowledged, and not in the log", p->source,
+		    t->last_k);
+	uint64_t seq = s->seq_of[t->last_k];
+	if (p->level == WEIR_LEVEL_DURABLE) {
+		world_check(seq <= wr_load_acquire(&link->durable_seq),
+			    "acknowledged as durable behind the durable sequence", p->source,
+			    t->last_k);
+		s->durable_k = (uint32_t)wr_max_u64(s->durable_k, t->last_k);
+		world_sometimes(SOMETIMES_DURABLE_ACKS);
+	}
+	if (p->level >= WEIR_LEVEL_WRITTEN) {
+		world_check(seq <= wr_load_acquire(&link->written_seq),
+			    "acknowledged as written behind the written sequence", p->source,
+			    t->last_k);
+		s->written_k = (uint32_t)wr_max_u64(s->written_k, t->last_k);
+	}
+}
+
+static void refused(struct world_producer *p, const struct world_ticket *t, int code)
+{
+	if (code == WEIR_E_FAILED) {
+		world_check(world_has_failed(), "unknown, and nothing had failed", p->source, 0);
+		return;
+	}
+	if (code == WEIR_E_FENCED) {
+		world_check(p->fenced, "fenced, and nobody took the name", p->source, t->last_k);
+		world_sometimes(SOMETIMES_FENCED_PRODUCER);
+		return;
+	}
+	world_check(t->first_k == 0, "refused without a reason (source, k)", p->source, t->last_k);
+	world_check(code == (p->named ? WEIR_E_OUT_OF_SEQUENCE : WEIR_E_UNKNOWN_NAME),
+		    "refused for another reason", p->source, (uint64_t)-code);
+	world_sometimes(SOMETIMES_REFUSED_RUN);
+}
+
+static void answer(void *context, const struct weir_ack_range *range)
+{
+	struct world_producer *p = context;
+
+	world_check(range->first_ticket == p->told + 1 && range->last_ticket >= range->first_ticket,
+		    "answers out of order", range->first_ticket, p->told);
+	for (uint64_t t = range->first_ticket; t <= range->last_ticket; t++) {
+		const struct world_ticket *ticket = &p->tickets[t % WORLD_TICKETS];
+		if (range->code == 0)
+			accepted(p, ticket);
+		else
+			refused(p, ticket, range->code);
+	}
+	const struct world_ticket *first = &p->tickets[range->first_ticket % WORLD_TICKETS];
+	if (range->code == 0 && p->wants_sequences)
+		world_check(range->sequence == oracle.sources[p->source].seq_of[first->first_k],
+			    "an answer with another sequence", range->sequence, first->first_k);
+	p->told = range->last_ticket;
+	world_note("answer", range->last_ticket, (uint64_t)(uint32_t)range->code);
+}
+
+/* --- handing over ----------------------------------------------------------------------------- */
+
+static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, uint32_t last_k)
+{
+	world_check(ticket - p->told < WORLD_TICKETS, "more tickets than credit", ticket, p->told);
+	p->tickets[ticket % WORLD_TICKETS] = (struct world_ticket){first_k, last_k};
+	world_note("handed", ticket, last_k);
+	if (last_k != 0)
+		p->next_k = last_k + 1;
+}
+
+/* Codes that say "not now" or "not any more". */
+static bool is_expected(int rc)
+{
+	return rc == WEIR_E_AGAIN || (rc == WEIR_E_FAILED && world_has_failed()) ||
+	       rc == WEIR_E_CLOSED;
+}
+
+static void publish_one(struct world_producer *p)
+{
+	struct weir_event event;
+	uint64_t ticket;
+
+	world_event(p->source, p->next_k, &event);
+	int rc = weir_publish(p->handle, &event, &ticket);
+	world_check(rc == 0 || is_expected(rc), "publish", (uint64_t)-rc, 0);
+	if (rc == 0)
+		handed(p, ticket, p->next_k, p->next_k);
+}
+
+static void publish_many(struct world_producer *p)
+{
+	struct weir_event events[EVENTS_AT_ONCE];
+	uint64_t last, count = 1 + world_below(EVENTS_AT_ONCE);
+
+	for (uint32_t i = 0; i < count; i++)
+		world_event(p->source, p->next_k + i, &events[i]);
+	int rc = weir_publish_many(p->handle, events, count, &last);
+	world_check(rc > 0 || is_expected(rc), "publish_many", (uint64_t)-rc, 0);
+	for (int i = 0; i < rc; i++)
+		handed(p, last - (uint64_t)rc + 1 + (uint64_t)i, p->next_k, p->next_k);
+}
+
+static void claim(struct world_producer *p)
+{
+	struct weir_event event;
+	void *payload;
+
+	world_event(p->source, p->next_k, &event);
+	size_t extra = world_below(40);
+	int rc = weir_claim(p->handle, &event, event.payload_bytes + extra, &payload);
+	world_check(rc == 0 || is_expected(rc), "claim", (uint64_t)-rc, 0);
+	if (rc != 0)
+		return;
+	memcpy(payload, event.payload, event.payload_bytes);
+	p->claim = p->next_k;
+	p->claim_bytes = event.payload_bytes;
+}
+
+static void end_claim(struct world_producer *p)
+{
+	uint64_t ticket;
+
+	if (world_one_in(4)) {
+		world_check(weir_abort(p->handle) == 0, "abort", 0, 0);
+		world_sometimes(SOMETIMES_ABORTED);
+		p->claim = 0;
+		return;
+	}
+	int rc = weir_commit(p->handle, p->claim_bytes, &ticket);
+	world_check(rc == 0 || is_expected(rc), "commit", (uint64_t)-rc, 0);
+	if (rc == 0)
+		handed(p, ticket, p->claim, p->claim);
+	p->claim = 0;
+}
+
+/* A run; `bad`: its last event is one that the writer must refuse, and the whole run with it. */
+static void publish_run(struct world_producer *p, bool bad)
+{
+	struct weir_producer *pr = p->handle;
+	uint32_t count = 1 + (uint32_t)world_below(EVENTS_AT_ONCE) + (bad ? 1 : 0);
+	uint64_t ticket, run_bytes_max = world.pipeline->writer.options.run_bytes_max;
+	uint32_t added = 0;
+	int rc = weir_run_begin(pr, run_bytes_max - 64);
+
+	world_check(rc == 0 || is_expected(rc), "run_begin", (uint64_t)-rc, 0);
+	if (rc != 0)
+		return;
+	for (; added < count; added++) {
+		struct weir_event event;
+		uint8_t *at = pr->claim + pr->claim_used;
+		bool last = bad && added + 1 == count;
+		world_event(p->source, bad ? 0 : p->next_k + added, &event);
+		if (last && p->named)
+			pr->stamp.sequence += BAD_SEQUENCE;
+		rc = weir_run_add(pr, &event);
+		if (rc != 0)
+			break;
+		if (last && !p->named)
+			((struct wr_record *)at)->topic = NO_TOPIC;
+	}
+	world_check(rc == 0 || rc == WEIR_E_TOO_BIG, "run_add", (uint64_t)-rc, 0);
+	if (added == 0 || (bad && added < count) || (!bad && world_one_in(8))) {
+		world_check(weir_abort(pr) == 0, "abort", 0, 0);
+		world_sometimes(SOMETIMES_ABORTED);
+		return;
+	}
+	uint64_t stamp = pr->run_stamp;
+	rc = weir_run_commit(pr, &ticket);
+	world_check(rc == 0 || is_expected(rc), "run_commit", (uint64_t)-rc, 0);
+	if (rc != 0) {
+		(void)weir_abort(pr);
+		return;
+	}
+	if (bad)
+		pr->stamp.sequence = stamp; /* its numbers are sent again */
+	handed(p, ticket, bad ? 0 : p->next_k, bad ? 0 : p->next_k + added - 1);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void check_last(struct world_producer *p)
+{
+	const struct oracle_source *s = &oracle.sources[p->source];
+	struct weir_producer_last last;
+
+	world_check(weir_producer_last(p->handle, &last) == 0, "producer_last", 0, 0);
+	world_check(last.producer_sequence == s->last_k, "a name goes on at another place",
+		    last.producer_sequence, s->last_k);
+	world_check(last.sequence == (s->last_k != 0 ? s->seq_of[s->last_k] : 0),
+		    "a name's last event stands elsewhere", last.sequence, s->last_k);
+	p->next_k = s->last_k + 1;
+	if (s->last_k > 0)
+		world_sometimes(SOMETIMES_RESUMED_NAME);
+}
+
+void world_producer_open(struct world_producer *p)
+{
+	static const char *const names[WORLD_NAMES] = {"first", "second"};
+	uint32_t slot = (uint32_t)(p - world.producers);
+	struct weir_producer_options o;
+	struct weir_problem problem;
+
+	weir_producer_options_init(&o);
+	*p = (struct world_producer){.named = slot < WORLD_NAMES || (slot == 3 && world_one_in(3))};
+	if (!p->named && oracle.source_count + 1 >= ORACLE_SOURCES_MAX)
+		return;
+	/* The first sources are the names'. */
+	p->source = p->named ? slot % WORLD_NAMES : oracle_source_new(false);
+	p->level = (enum weir_level)(WEIR_LEVEL_MEMORY + world_below(3));
+	p->next_k = 1;
+	o.name = p->named ? names[p->source] : NULL;
+	o.level = p->level;
+	o.when_full = WEIR_FULL_TRY;
+	o.want_sequences = p->wants_sequences = world_one_in(4);
+	o.ack_fn = answer;
+	o.ack_context = p;
+	for (uint32_t i = 0; p->named && i < WORLD_PRODUCERS; i++)
+		if (world.producers[i].named && world.producers[i].source == p->source &&
+		    &world.producers[i] != p)
+			world.producers[i].fenced = true;
+	p->busy = true;
+	struct weir_producer *handle = NULL;
+	int rc = weir_producer_open(world.pipeline, &o, &handle, &problem);
+	p->busy = false;
+	world_note("producer_open", slot, (uint64_t)(uint32_t)rc);
+	world_check(rc == 0 || rc == WEIR_E_FULL || rc == WEIR_E_FAILED, "producer_open",
+		    (uint64_t)-rc, 0);
+	p->handle = handle;
+	if (handle != NULL && p->named)
+		check_last(p);
+}
+
+static void close_one(struct world_producer *p)
+{
+	struct weir_producer *handle = p->handle;
+
+	p->busy = true;
+	int rc = weir_producer_close(handle, world_one_in(2) ? WEIR_FOREVER : 100000);
+	world_note("producer_close", p->source, (uint64_t)(uint32_t)rc);
+	*p = (struct world_producer){0};
+}
+
+bool world_producer_is_done(struct world_producer *p)
+{
+	struct weir_producer_progress progress;
+
+	if (p->handle == NULL)
+		return true;
+	if (p->claim != 0)
+		end_claim(p);
+	(void)weir_producer_poll_acks(p->handle);
+	weir_producer_progress(p->handle, &progress);
+	return p->told == progress.handed_over;
+}
+
+void world_producer_act(struct world_producer *p, bool may_block)
+{
+	uint64_t what = world_below(100);
+
+	if (p->busy || world.pipeline == NULL)
+		return;
+	if (p->handle == NULL) {
+		if (may_block && world_one_in(2))
+			world_producer_open(p);
+		return;
+	}
+	if (p->claim != 0) {
+		end_claim(p);
+	} else if (what < 30) {
+		(void)weir_producer_poll_acks(p->handle);
+	} else if (what < 34) {
+		if (may_block && world_one_in(3))
+			close_one(p);
+	} else if (p->next_k + 2 * EVENTS_AT_ONCE > ORACLE_KS_MAX) {
+		(void)weir_producer_poll_acks(p->handle);
+	} else if (what < 55) {
+		publish_one(p);
+	} else if (what < 70) {
+		publish_many(p);
+	} else if (what < 80) {
+		claim(p);
+	} else {
+		publish_run(p, what >= 95);
+	}
+}
