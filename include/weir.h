@@ -18,8 +18,8 @@
  *   durable sequence   every record up to it survives power loss
  *   lag            what a subscription has still to process: in events, bytes and time
  *
- * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, journal.h (reading
- * a journal from outside), error.h.
+ * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, journal.h
+ * (reading a journal from outside), error.h.
  */
 #ifndef WEIR_H
 #define WEIR_H

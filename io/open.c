@@ -99,11 +99,13 @@ static int storage_problem(struct weir_problem *problem, int code, const char *d
 	return wr_problem_set(problem, code, "dir", text);
 }
 
+#ifdef WR_HAVE_URING
 static bool uring_is_refused(int code)
 {
 	return code == -ENOSYS || code == -EPERM || code == -ENOMEM || code == -EINVAL ||
 	       code == -EOPNOTSUPP || code == -EACCES;
 }
+#endif
 
 static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 {

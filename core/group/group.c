@@ -162,10 +162,14 @@ void wr_group_raised(struct wr_group *g, uint32_t row_index, int code)
 	struct wr_row *row = &g->rows[row_index];
 	WR_ASSERT(row->state == WR_ROW_RAISING);
 	row->state = WR_ROW_SETTLED;
+	if (row->to != WR_MEMBER_NONE)
+		g->members[row->to].raised_count--;
 	if (code != 0)
 		return; /* nothing was written; the next step asks again */
 	row->generation++;
-	row->seek_position = WR_SEEK_NONE;
+	/* A seek that was asked for meanwhile is still to come. */
+	if (row->seek_position == row->raising_position)
+		row->seek_position = WR_SEEK_NONE;
 	if (row->to == WR_MEMBER_NONE)
 		return;
 	/* Somebody who went meanwhile is not told: the row is nobody's, and moves on. */
@@ -183,15 +187,26 @@ void wr_group_seek(struct wr_group *g, uint64_t position)
 	g->moving = g->row_count;
 }
 
+/* Whether one more message fits, beside those that are sure to come. */
+static bool may_tell(struct wr_group *g, uint32_t member)
+{
+	return g->ports->room(g->ports->context, member) > g->members[member].raised_count;
+}
+
 static int raise_generation(struct wr_group *g, uint32_t r)
 {
 	struct wr_row *row = &g->rows[r];
+	if (row->target != WR_MEMBER_NONE && !may_tell(g, row->target))
+		return 0; /* when it has polled, or its session is over */
 	int rc = g->ports->raise(g->ports->context, r, row->generation + 1, row->target,
 				 row->seek_position);
 	if (rc != 0)
 		return 0;
 	row->to = row->target;
+	row->raising_position = row->seek_position;
 	row->state = WR_ROW_RAISING;
+	if (row->to != WR_MEMBER_NONE)
+		g->members[row->to].raised_count++;
 	return 1;
 }
 
@@ -210,6 +225,8 @@ static int start_move(struct wr_group *g, uint32_t r)
 		let_go(g, row, g->ports->lane_ticket(g->ports->context, row->owner));
 		return 1;
 	}
+	if (!may_tell(g, row->owner))
+		return 0;
 	row->state = WR_ROW_REVOKING;
 	g->ports->revoke(g->ports->context, row->owner, r, row->generation);
 	return 1;

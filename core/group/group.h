@@ -40,6 +40,7 @@ struct wr_row {
 	uint64_t drain_ticket; /* DRAINING: of the old owner's lane */
 	uint32_t drain_member;
 	uint64_t seek_position; /* != WR_SEEK_NONE: the next generation moves the position */
+	uint64_t raising_position; /* RAISING: what the generation under way does to it */
 };
 
 #define WR_SEEK_NONE UINT64_MAX
@@ -49,7 +50,8 @@ struct wr_group_member {
 	bool present;
 	bool leaving;         /* wants to go: gets nothing any more */
 	bool expired;         /* its session timed out: gets nothing until it polls again */
-	uint32_t owned_count; /* rows that it has not let go yet */
+	uint32_t owned_count;  /* rows that it has not let go yet */
+	uint32_t raised_count; /* rows RAISING for it: each will be a message */
 	char name[64];
 };
 
@@ -62,7 +64,9 @@ struct wr_group_ports {
 	 */
 	int (*raise)(void *context, uint32_t row, uint32_t generation, uint32_t owner,
 		     uint64_t position);
-	/* Tells a member. There is always room: one message a row and member. */
+	/* Messages that a member has room for, until it polls. */
+	uint32_t (*room)(void *context, uint32_t member);
+	/* Tells a member; the group has looked for room. */
 	void (*assign)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	void (*revoke)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	/* The ticket up to which a member's lane must be decided; and whether it is. */

@@ -39,7 +39,7 @@ struct wr_superblock {
 	uint32_t log_count;
 	uint32_t block_bytes;
 	uint32_t chunk_bytes;
-	uint32_t epoch; /* of the newest open; durable before that epoch writes anything */
+	uint32_t epoch;         /* of the newest open; durable before that epoch writes anything */
 	uint64_t segment_bytes; /* of a whole file: a block + a multiple of chunk_bytes */
 	uint64_t created_us;
 	/* Where the last clean close ended; all zero while open and after a crash. Log 0. */

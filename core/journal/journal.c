@@ -104,6 +104,7 @@ static int link_alloc(struct wr_journal_link *link, const struct wr_journal_opti
 	wr_store_relaxed(&link->commits_done, 0u);
 	wr_store_relaxed(&link->failed, 0u);
 	wr_store_relaxed(&link->starved, 0u);
+	wr_store_relaxed(&link->needed_seq, UINT64_MAX);
 	return 0;
 }
 
@@ -180,8 +181,8 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 	files_init(j, recovered);
 	tasks_init(j);
 	j->blocks = take(memory, WR_JOURNAL_BLOCKS_BYTES, WR_BLOCK_BYTES);
-	j->files.assigned = take(
-		memory, sizeof(struct wr_journal_assigned) * assigned_count(&j->options), 64);
+	j->files.assigned =
+		take(memory, sizeof(struct wr_journal_assigned) * assigned_count(&j->options), 64);
 	j->files.retired_id = take(memory, sizeof(uint64_t) * WR_STORAGE_FILES_MAX, 64);
 	r = link_alloc(link, &j->options, j->durable_seq, memory);
 	if (r < 0 || j->blocks == NULL || j->files.assigned == NULL ||
@@ -245,11 +246,12 @@ static void raise_failure(struct wr_journal *j)
 			       weir_strerror(f->code));
 	} else {
 		name_of_file(j, f->file, p->field, sizeof p->field);
-		(void)snprintf(p->text, sizeof p->text,
-			       "%s (%u bytes at offset %llu) failed: %.80s; close and open again to "
-			       "go on",
-			       f->doing, f->length_bytes, (unsigned long long)f->offset_bytes,
-			       weir_strerror(f->code));
+		(void)snprintf(
+			p->text, sizeof p->text,
+			"%s (%u bytes at offset %llu) failed: %.80s; close and open again to "
+			"go on",
+			f->doing, f->length_bytes, (unsigned long long)f->offset_bytes,
+			weir_strerror(f->code));
 	}
 	j->failed = true;
 	j->moved = true;
@@ -327,9 +329,10 @@ bool wr_journal_is_idle(const struct wr_journal *journal)
 	const struct wr_journal *j = journal;
 	if (j->in_flight != 0)
 		return false;
-	return j->failed || (j->failure.code == 0 && j->writes_done == j->writes_pushed &&
-			     !j->files.header.done && !j->files.prepare.done &&
-			     j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
+	return j->failed ||
+	       (j->failure.code == 0 && j->writes_done == j->writes_pushed &&
+		j->files.header_phase == WR_JOURNAL_READY_NONE && !j->files.prepare.done &&
+		j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
 }
 
 int wr_journal_close_clean(struct wr_journal *journal, uint64_t last_seq, uint64_t segment_id,

@@ -36,9 +36,9 @@ struct wr_journal_options {
 };
 
 struct wr_journal_stats {
-	uint64_t batches;       /* made durable */
+	uint64_t batches; /* made durable */
 	uint64_t batch_bytes;
-	uint64_t writes;        /* requests: less than batches when some were merged */
+	uint64_t writes; /* requests: less than batches when some were merged */
 	uint64_t segments_live;
 	uint64_t segments_spare;
 	uint64_t segments_recycled;

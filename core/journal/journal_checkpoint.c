@@ -152,8 +152,8 @@ static int submit_body(struct wr_journal *j)
 {
 	struct wr_journal_checkpoint *c = &j->checkpoint;
 	const struct wr_checkpoint_job *job = &j->link->checkpoint;
-	uint32_t length = (uint32_t)wr_min_u64(body_write_bytes(job) - c->at_bytes,
-					       j->table->chunk_bytes);
+	uint32_t length =
+		(uint32_t)wr_min_u64(body_write_bytes(job) - c->at_bytes, j->table->chunk_bytes);
 
 	c->task.io = (struct wr_io){
 		.kind = WR_IO_WRITE,

@@ -13,6 +13,8 @@
  *       headers durable, extents not offered. The last of these is the reserve.
  *   I4  segments that left the log get new headers in the order of their old ids, so that after a
  *       crash at any point the segments still on the medium have no hole (R7).
+ *   I5  in a ready segment no batch of an older life begins the first extent: a batch there proves
+ *       whose file it is when the header is torn, and would bring back what left the log long ago.
  */
 #ifndef WR_JOURNAL_JOURNAL_INTERNAL_H
 #define WR_JOURNAL_JOURNAL_INTERNAL_H
@@ -23,8 +25,9 @@
 #define WR_JOURNAL_EXTENTS_AHEAD 8u
 #define WR_JOURNAL_RETRY_NS 100000000ull
 #define WR_JOURNAL_NONE UINT32_MAX
-/* A segment's header, a checkpoint's; and zeros to fill files with, before the first step. */
+/* A segment's header, a checkpoint's, zeros; all zeros to fill files with before the first step. */
 #define WR_JOURNAL_BLOCKS_BYTES (16u * WR_BLOCK_BYTES)
+#define WR_JOURNAL_ZERO_BLOCK (2u * WR_BLOCK_BYTES)
 
 /* One write of adjacent batches. */
 struct wr_journal_write {
@@ -55,11 +58,24 @@ struct wr_journal_task {
 	bool done; /* came back, not looked at yet */
 };
 
+/* Of a file: nothing of an older life is in it; or something is, and it was found at open. */
+#define WR_JOURNAL_BLANK 0ull
+#define WR_JOURNAL_FOUND UINT64_MAX
+
+/* How a spare gets ready: see journal_segments.c. */
+enum wr_journal_ready_phase {
+	WR_JOURNAL_READY_NONE = 0,
+	WR_JOURNAL_READY_ERASE_FIRST, /* found at open: the first batch's block, then the header */
+	WR_JOURNAL_READY_HEADER,
+	WR_JOURNAL_READY_ERASE_LAST, /* retired in this life: the block after the header */
+};
+
 struct wr_journal_files {
-	uint64_t *retired_id; /* [WR_STORAGE_FILES_MAX]: of a spare that left the log, else 0 */
+	/* [WR_STORAGE_FILES_MAX]: the id under which a spare left the log, or one of the above. */
+	uint64_t *retired_id;
 	struct wr_journal_assigned *assigned;
 	uint64_t assigned_mask;
-	uint64_t live;    /* positions in assigned[], see I3 */
+	uint64_t live; /* positions in assigned[], see I3 */
 	uint64_t entered;
 	uint64_t ready;
 	/* Where extents are offered from. */
@@ -77,7 +93,8 @@ struct wr_journal_files {
 	bool starved;
 	uint64_t retry_at_ns; /* of PREPARE; 0: at once */
 	struct wr_journal_task header;
-	uint32_t header_index; /* of the segment whose header is being written */
+	enum wr_journal_ready_phase header_phase;
+	uint32_t header_index; /* of the segment that is getting ready */
 	uint64_t header_id;
 	struct wr_journal_task prepare;
 	char prepare_name[WR_STORAGE_NAME_MAX + 1];
@@ -148,9 +165,10 @@ struct wr_journal {
 	uint64_t unattested_tail;
 	uint64_t attested_seq; /* by headers on the medium */
 	uint64_t durable_seq;  /* as published */
-	uint64_t medium_segment_id; /* the place of the last batch that is on the medium, in order */
+	uint64_t
+		medium_segment_id; /* the place of the last batch that is on the medium, in order */
 	uint64_t medium_offset;
-	uint32_t in_flight;    /* requests at the storage, of all sorts */
+	uint32_t in_flight; /* requests at the storage, of all sorts */
 	bool failed;
 	bool moved; /* tell who waits, at the end of this round */
 	struct wr_journal_failure failure;
@@ -193,10 +211,12 @@ int wr_journal_segments_retire(struct wr_journal *j);
 int wr_journal_extents_offer(struct wr_journal *j);
 /* The spare file to get the next id, or WR_JOURNAL_NONE. */
 uint32_t wr_journal_spare_pick(const struct wr_journal *j);
-/* Encodes the header of a new id into block 0; sets header_index and header_id. */
-void wr_journal_header_encode(struct wr_journal *j, uint32_t index);
-/* That header is durable: the segment is ready. */
-void wr_journal_header_durable(struct wr_journal *j);
+/* Gives a spare a new id, encodes its header and says what is to be written first. */
+void wr_journal_ready_begin(struct wr_journal *j, uint32_t index);
+/* Fills in the write of this phase. */
+void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io);
+/* That write is durable (0) or failed: the next phase, or the segment is ready, or of no use. */
+void wr_journal_ready_advance(struct wr_journal *j, int result);
 /* Adds a file that was just made; its index. */
 uint32_t wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
 

@@ -16,7 +16,13 @@
  * recovery sees no hole. When such a write fails, nobody knows which header is there; from then on
  * nothing is recycled until the next open.
  *
- * Invariants I3, I4. Thread: the step's; the table is read by any (T1).
+ * A spare that held batches has a durable zero over its first batch before it is ready (I5). When
+ * it left the log in this life the header goes first: were the batch gone and the old header still
+ * there, the file would look like the oldest part of the log with its beginning lost. When it was
+ * found at open it is no part of the log whatever its header says, but a torn header might give it
+ * back the id of its batch: so there the batch goes first.
+ *
+ * Invariants I3, I4, I5. Thread: the step's; the table is read by any (T1).
  */
 #include "core/journal/journal_internal.h"
 
@@ -35,10 +41,18 @@ static uint64_t ready_count(const struct wr_journal *j)
 	return j->files.ready - j->files.entered;
 }
 
+/* A spare that left the log in this life. */
+static bool was_in_log(const struct wr_journal *j, uint32_t index)
+{
+	return j->files.retired_id[index] != WR_JOURNAL_BLANK &&
+	       j->files.retired_id[index] != WR_JOURNAL_FOUND;
+}
+
 static bool spare_is_pickable(const struct wr_journal *j, uint32_t index)
 {
-	return j->table->segments[index].state == WR_SEGMENT_SPARE &&
-	       !(j->files.retired_id[index] != 0 && j->files.recycle_stopped);
+	if (j->table->segments[index].state != WR_SEGMENT_SPARE)
+		return false;
+	return !j->files.recycle_stopped || !was_in_log(j, index);
 }
 
 void wr_journal_count_segments(struct wr_journal *j)
@@ -101,7 +115,7 @@ void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uin
  */
 static uint64_t retention_gate(const struct wr_journal *j)
 {
-	uint64_t gate = UINT64_MAX;
+	uint64_t gate = wr_load_acquire(&j->link->needed_seq); /* D3 */
 
 	for (uint32_t i = 0; i < WR_CHECKPOINT_COPIES; i++) {
 		gate = wr_min_u64(gate, j->checkpoint.needed_seq[i]);
@@ -124,10 +138,10 @@ static uint32_t oldest_live(struct wr_journal *j, uint64_t *ret_next_seq)
 		uint64_t id = wr_load_relaxed(&segment->segment_id);
 		if (id < oldest_id) {
 			next_id = oldest_id;
-			*ret_next_seq = oldest == WR_JOURNAL_NONE
-						? 0
-						: wr_load_relaxed(
-							  &j->table->segments[oldest].first_seq);
+			*ret_next_seq =
+				oldest == WR_JOURNAL_NONE
+					? 0
+					: wr_load_relaxed(&j->table->segments[oldest].first_seq);
 			oldest_id = id;
 			oldest = i;
 		} else if (id < next_id) {
@@ -145,7 +159,7 @@ int wr_journal_segments_retire(struct wr_journal *j)
 	int count = 0;
 
 	f->retention_changed = false;
-	if (j->options.retention_bytes == 0 || f->recycle_stopped)
+	if (j->options.retention_bytes == 0 || f->recycle_stopped || j->checkpoint.file_bytes == 0)
 		return 0;
 	while (f->live_count * j->table->segment_bytes > j->options.retention_bytes) {
 		uint64_t next_seq;
@@ -183,8 +197,9 @@ uint32_t wr_journal_spare_pick(const struct wr_journal *j)
 	return picked;
 }
 
-void wr_journal_header_encode(struct wr_journal *j, uint32_t index)
+void wr_journal_ready_begin(struct wr_journal *j, uint32_t index)
 {
+	struct wr_journal_files *f = &j->files;
 	struct wr_segment_table *t = j->table;
 	struct wr_segment_header header = {
 		.segment_id = t->next_segment_id++,
@@ -199,13 +214,29 @@ void wr_journal_header_encode(struct wr_journal *j, uint32_t index)
 	memcpy(header.uuid, t->uuid, sizeof header.uuid);
 	memset(j->blocks, 0, WR_BLOCK_BYTES);
 	wr_segment_header_encode(&header, j->blocks);
-	j->files.header_index = index;
-	j->files.header_id = header.segment_id;
+	f->header_index = index;
+	f->header_id = header.segment_id;
+	f->header_phase = f->retired_id[index] == WR_JOURNAL_FOUND ? WR_JOURNAL_READY_ERASE_FIRST
+								   : WR_JOURNAL_READY_HEADER;
 	t->segments[index].state = WR_SEGMENT_RECYCLING;
 	wr_journal_count_segments(j);
 }
 
-void wr_journal_header_durable(struct wr_journal *j)
+void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io)
+{
+	bool is_header = j->files.header_phase == WR_JOURNAL_READY_HEADER;
+
+	*io = (struct wr_io){
+		.kind = WR_IO_WRITE,
+		.flags = WR_IO_DURABLE,
+		.file = wr_load_relaxed(&j->table->segments[j->files.header_index].file),
+		.length_bytes = WR_BLOCK_BYTES,
+		.offset_bytes = is_header ? 0 : WR_BLOCK_BYTES,
+		.buffer = is_header ? j->blocks : j->blocks + WR_JOURNAL_ZERO_BLOCK,
+	};
+}
+
+static void is_ready(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
 
@@ -215,52 +246,59 @@ void wr_journal_header_durable(struct wr_journal *j)
 		.index = f->header_index,
 	};
 	f->ready++;
-	f->retired_id[f->header_index] = 0;
+	f->header_phase = WR_JOURNAL_READY_NONE;
+	f->retired_id[f->header_index] = WR_JOURNAL_BLANK;
 	j->table->segments[f->header_index].state = WR_SEGMENT_READY;
 	wr_journal_count_segments(j);
 }
 
-static void header_came_back(struct wr_journal *j)
+void wr_journal_ready_advance(struct wr_journal *j, int result)
 {
 	struct wr_journal_files *f = &j->files;
+	bool retired = was_in_log(j, f->header_index);
 
-	f->header.done = false;
-	if (f->header.io.result == 0) {
-		wr_journal_header_durable(j);
-		return;
+	if (result < 0) {
+		/* S5: the file is of no more use, and this is not the log: it goes on. */
+		if (retired && f->header_phase == WR_JOURNAL_READY_HEADER)
+			f->recycle_stopped = true;
+		f->header_phase = WR_JOURNAL_READY_NONE;
+		j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
+		wr_journal_cell_add(&j->cells.prepare_failures, 1);
+		wr_journal_count_segments(j);
+	} else if (f->header_phase == WR_JOURNAL_READY_ERASE_FIRST) {
+		f->header_phase = WR_JOURNAL_READY_HEADER;
+	} else if (f->header_phase == WR_JOURNAL_READY_HEADER && retired) {
+		f->header_phase = WR_JOURNAL_READY_ERASE_LAST;
+	} else {
+		is_ready(j);
 	}
-	/* S5: the file is of no more use, and this is not the log: it goes on. */
-	if (f->retired_id[f->header_index] != 0)
-		f->recycle_stopped = true;
-	j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
-	wr_journal_cell_add(&j->cells.prepare_failures, 1);
-	wr_journal_count_segments(j);
 }
 
-static int header_start(struct wr_journal *j, uint32_t index)
+/* The next write of the segment that is getting ready; one at a time. */
+static int ready_step(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
+	int work = 0;
 
-	wr_journal_header_encode(j, index);
-	f->header.io = (struct wr_io){
-		.kind = WR_IO_WRITE,
-		.flags = WR_IO_DURABLE,
-		.file = wr_load_relaxed(&j->table->segments[index].file),
-		.length_bytes = WR_BLOCK_BYTES,
-		.buffer = j->blocks,
-	};
+	if (f->header.busy)
+		return 0;
+	if (f->header.done) {
+		f->header.done = false;
+		wr_journal_ready_advance(j, f->header.io.result);
+		work++;
+	}
+	if (f->header_phase == WR_JOURNAL_READY_NONE) {
+		if (f->pickable == 0 || ready_count(j) >= (uint64_t)j->options.segments_ahead + 1)
+			return work;
+		wr_journal_ready_begin(j, wr_journal_spare_pick(j));
+	}
+	wr_journal_ready_write(j, &f->header.io);
 	int r = wr_journal_task_submit(j, &f->header);
 	if (r == 0)
-		return 1;
-	/* Nothing reached the medium: the file is what it was, its id is one that nobody saw. */
-	j->table->segments[index].state = WR_SEGMENT_SPARE;
-	j->table->next_segment_id--;
-	wr_journal_count_segments(j);
-	if (r != -EAGAIN) {
-		f->header.io.result = r;
-		header_came_back(j);
-	}
-	return 0;
+		return work + 1;
+	if (r != -EAGAIN) /* then at the next step */
+		wr_journal_ready_advance(j, r);
+	return work;
 }
 
 /* --- files are made --------------------------------------------------------------------------- */
@@ -392,17 +430,12 @@ int wr_journal_segments_step(struct wr_journal *j)
 		prepare_came_back(j);
 		work++;
 	}
-	if (f->header.done) {
-		header_came_back(j);
-		work++;
-	}
 	if (f->retention_changed)
 		work += wr_journal_segments_retire(j);
-	if (ready_count(j) < wanted && f->pickable > 0 && !f->header.busy)
-		work += header_start(j, wr_journal_spare_pick(j));
-	uint64_t ahead = ready_count(j) + (f->header.busy ? 1u : 0u) + f->pickable;
-	if (ahead < wanted &&
-	    wr_load_relaxed(&j->table->count) < WR_STORAGE_FILES_MAX) {
+	work += ready_step(j);
+	uint64_t ahead =
+		ready_count(j) + f->pickable + (f->header_phase != WR_JOURNAL_READY_NONE ? 1u : 0u);
+	if (ahead < wanted && wr_load_relaxed(&j->table->count) < WR_STORAGE_FILES_MAX) {
 		if (!f->prepare.busy)
 			work += prepare_start(j);
 	} else {

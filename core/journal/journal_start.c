@@ -54,6 +54,7 @@ static void sort_out_spares(struct wr_journal *j)
 			continue;
 		if (ops->file_bytes(j->storage, file, &bytes) == 0 &&
 		    bytes == j->table->segment_bytes) {
+			j->files.retired_id[i] = WR_JOURNAL_FOUND;
 			if (ops->sync_file(j->storage, file) < 0)
 				segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
 			continue;
@@ -131,18 +132,16 @@ static int make_ready(struct wr_journal *j)
 			return r;
 		index = wr_journal_spare_pick(j);
 	}
-	wr_journal_header_encode(j, index);
-	int r = j->storage->ops->write(j->storage, wr_load_relaxed(&j->table->segments[index].file),
-				       j->blocks, WR_BLOCK_BYTES, 0);
-	if (r < 0) {
-		/* As in the step: not to be used, nor anything that was retired after it. */
-		if (j->files.retired_id[index] != 0)
-			j->files.recycle_stopped = true;
-		j->table->segments[index].state = WR_SEGMENT_NONE;
-		wr_journal_count_segments(j);
-		return r;
+	wr_journal_ready_begin(j, index);
+	while (j->files.header_phase != WR_JOURNAL_READY_NONE) {
+		struct wr_io io;
+		wr_journal_ready_write(j, &io);
+		int r = j->storage->ops->write(j->storage, io.file, io.buffer, io.length_bytes,
+					       io.offset_bytes);
+		wr_journal_ready_advance(j, r);
+		if (r < 0)
+			return r;
 	}
-	wr_journal_header_durable(j);
 	return 0;
 }
 
@@ -167,8 +166,11 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	bool resumes = f->current != WR_JOURNAL_NONE && f->current_extent < f->extent_count;
 	/* One to go on in, if there is none, and the reserve. */
 	uint64_t wanted = resumes ? 1 : 2;
-	int r = 0;
 
+	/* First: retention may count on a checkpoint only when it is known to be durable. */
+	int r = wr_journal_checkpoint_start(j);
+	if (r < 0)
+		return start_problem(j, r, "preparing the checkpoint files", reterr_problem);
 	sort_out_spares(j);
 	(void)wr_journal_segments_retire(j);
 	while (r == 0 && f->ready < wanted)
@@ -177,9 +179,6 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 		return start_problem(j, r, "preparing the first segment", reterr_problem);
 	if (r < 0)
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);
-	r = wr_journal_checkpoint_start(j);
-	if (r < 0)
-		return start_problem(j, r, "preparing the checkpoint files", reterr_problem);
 	(void)wr_journal_extents_offer(j);
 	return 0;
 }

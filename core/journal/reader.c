@@ -49,8 +49,7 @@ static int fail_corrupt(struct wr_reader *r, const struct wr_reader_place *p, ui
 	struct wr_segment_found now;
 
 	/* T1: the segment may have been retired meanwhile, and its file be another one by now. */
-	if (!wr_segment_find(r->table, first_seq, &now) ||
-	    now.segment_id != p->segment.segment_id)
+	if (!wr_segment_find(r->table, first_seq, &now) || now.segment_id != p->segment.segment_id)
 		return WEIR_E_TRUNCATED;
 	if (reterr_problem == NULL)
 		return WEIR_E_CORRUPT;
@@ -89,7 +88,7 @@ struct walk {
 	uint8_t *buffer;
 	uint32_t available_bytes;
 	bool was_read_again;
-	uint32_t at; /* offset in the extent */
+	uint32_t at;  /* offset in the extent */
 	uint64_t seq; /* expected there */
 	uint32_t chain;
 	uint32_t epoch; /* 0: any, with any chain */
@@ -290,8 +289,8 @@ int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_
 		code = walk_extent(&w, seq);
 		if (code >= 0 && view->first_seq <= seq && seq < w.seq)
 			code = look_at_end(&w, index, up_to_seq);
-		else if (code >= 0 && (w.hole_end_seq != 0 ||
-				       index + 1 >= wr_reader_extent_count(r)))
+		else if (code >= 0 &&
+			 (w.hole_end_seq != 0 || index + 1 >= wr_reader_extent_count(r)))
 			return fail_hole(r, &p, &w, index, reterr_problem);
 		if (code < 0 || seq < w.seq)
 			return fail_reading(r, &p, code, reterr_problem);
@@ -301,8 +300,8 @@ int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_
 		code = wr_reader_header(r, &p, index + 1, &found, &next);
 		if (code < 0)
 			return fail_reading(r, &p, code, reterr_problem);
-		if (found != WR_READER_DAMAGE && !(found == WR_READER_BATCH &&
-						   next.first_seq <= seq))
+		if (found != WR_READER_DAMAGE &&
+		    !(found == WR_READER_BATCH && next.first_seq <= seq))
 			return fail_hole(r, &p, &w, index, reterr_problem);
 		first_seq = w.seq;
 		index++;

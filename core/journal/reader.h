@@ -57,8 +57,8 @@ int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_
  * The first retained sequence whose append time is >= time_us, or up_to_seq + 1 when there is
  * none. Binary search over batch headers, then one extent.
  */
-int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq,
-			uint8_t *buffer, struct wr_extent_view *view, uint64_t *ret_seq,
+int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq, uint8_t *buffer,
+			struct wr_extent_view *view, uint64_t *ret_seq,
 			struct weir_problem *reterr_problem);
 
 #endif

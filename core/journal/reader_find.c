@@ -159,8 +159,8 @@ static uint64_t find_in_view(const uint8_t *buffer, const struct wr_extent_view 
 	return 0;
 }
 
-int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq,
-			uint8_t *buffer, struct wr_extent_view *view, uint64_t *ret_seq,
+int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq, uint8_t *buffer,
+			struct wr_extent_view *view, uint64_t *ret_seq,
 			struct weir_problem *reterr_problem)
 {
 	const struct question q = {.by_time = true, .value = time_us};

@@ -255,8 +255,8 @@ static int scan_log(struct wr_recovery_run *run)
 		if (run->fed)
 			run->sink->reset(run->sink->context);
 		run->fed = false;
-		r = wr_scan_open(&run->scan, run->storage, run->memory, &run->superblock,
-				 o->log_id, o->read_only);
+		r = wr_scan_open(&run->scan, run->storage, run->memory, &run->superblock, o->log_id,
+				 o->read_only);
 		r = r < 0 ? fail_any(run, r) : walk(run);
 	}
 	return r;
@@ -368,19 +368,12 @@ static int restore_size(struct wr_recovery_run *run)
 
 	if (s == NULL || !s->header_valid || s->file_bytes >= scan->segment_bytes)
 		return 0;
+	/* A block that was cut lies behind the log's end: batches that were taken are whole. */
 	uint64_t at = wr_round_down(s->file_bytes, WR_BLOCK_BYTES);
 	memset(scan->buffer, 0, scan->chunk_bytes);
-	if (at < s->file_bytes) {
-		/* What is left of the block that was cut stays. */
-		int64_t n = run->storage->ops->read(run->storage, s->file, scan->buffer,
-						    WR_BLOCK_BYTES, at);
-		if (n < 0)
-			return (int)n;
-	}
 	while (r >= 0 && at < scan->segment_bytes) {
 		uint32_t length = (uint32_t)wr_min_u64(scan->segment_bytes - at, scan->chunk_bytes);
 		r = run->storage->ops->write(run->storage, s->file, scan->buffer, length, at);
-		memset(scan->buffer, 0, WR_BLOCK_BYTES);
 		at += length;
 	}
 	return r;

@@ -54,12 +54,12 @@ struct wr_recovery_sink {
 };
 
 struct wr_recovery_report {
-	bool created;          /* there was no journal */
-	bool clean;            /* the last owner closed it */
-	uint32_t last_epoch;   /* of the newest valid batch, 0: none */
-	uint64_t oldest_seq;   /* first retained */
-	uint64_t last_seq;     /* last valid record */
-	uint64_t last_time_us; /* its append time; time_base of the last header at least */
+	bool created;            /* there was no journal */
+	bool clean;              /* the last owner closed it */
+	uint32_t last_epoch;     /* of the newest valid batch, 0: none */
+	uint64_t oldest_seq;     /* first retained */
+	uint64_t last_seq;       /* last valid record */
+	uint64_t last_time_us;   /* its append time; time_base of the last header at least */
 	uint64_t checkpoint_seq; /* that was used; 0: none */
 	uint64_t scanned_bytes;
 	uint64_t scanned_records;
@@ -67,7 +67,7 @@ struct wr_recovery_report {
 	uint64_t trimmed_from_seq;
 	uint64_t trimmed_segment_id;
 	uint64_t trimmed_offset;
-	uint64_t trimmed_bytes; /* up to the last place that held anything of that epoch */
+	uint64_t trimmed_bytes;    /* up to the last place that held anything of that epoch */
 	bool valid_batch_followed; /* R3 */
 	/* Damage (R4, R7, R8): first .. end is the range that cannot be served. */
 	uint64_t corrupt_first_seq;

@@ -35,8 +35,8 @@ static int read_header(struct wr_storage *storage, const struct wr_superblock *s
 	return 0;
 }
 
-int wr_checkpoints_read(struct wr_storage *storage,
-			const struct wr_superblock *superblock, uint32_t log_id, uint8_t *block,
+int wr_checkpoints_read(struct wr_storage *storage, const struct wr_superblock *superblock,
+			uint32_t log_id, uint8_t *block,
 			struct wr_checkpoint_found found[WR_CHECKPOINT_COPIES])
 {
 	char name[WR_STORAGE_NAME_MAX + 1];

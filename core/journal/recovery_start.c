@@ -158,9 +158,8 @@ static int check_oldest(struct wr_recovery_run *run)
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++) {
 		const struct wr_checkpoint_header *c = &run->checkpoints[copy].header;
 		if (run->checkpoints[copy].verdict == WR_BLOCK_VALID)
-			needed_seq = wr_min_u64(needed_seq,
-						wr_min_u64(wr_max_u64(c->needed_seq, 1),
-							   c->last_seq));
+			needed_seq = wr_min_u64(
+				needed_seq, wr_min_u64(wr_max_u64(c->needed_seq, 1), c->last_seq));
 	}
 	if (first_seq <= needed_seq)
 		return 0;
@@ -229,9 +228,9 @@ int wr_recovery_choose_start(struct wr_recovery_run *run)
 		scan->durable_seq = wr_max_u64(scan->durable_seq, c[copy].header.last_seq);
 		scan->highest_id = wr_max_u64(scan->highest_id, c[copy].header.segment_id);
 	}
-	uint32_t newer = c[0].verdict != WR_BLOCK_VALID ||
-			 (c[1].verdict == WR_BLOCK_VALID &&
-			  c[1].header.last_seq > c[0].header.last_seq);
+	uint32_t newer =
+		c[0].verdict != WR_BLOCK_VALID ||
+		(c[1].verdict == WR_BLOCK_VALID && c[1].header.last_seq > c[0].header.last_seq);
 	for (uint32_t i = 0; r == 0 && i < WR_CHECKPOINT_COPIES; i++)
 		if (c[newer ^ i].verdict == WR_BLOCK_VALID)
 			r = try_checkpoint(run, newer ^ i);
@@ -239,8 +238,8 @@ int wr_recovery_choose_start(struct wr_recovery_run *run)
 	if (r < 0)
 		return r;
 	if (r == 0)
-		r = wr_scan_begin(scan, c[0].verdict != WR_BLOCK_ZERO ||
-						c[1].verdict != WR_BLOCK_ZERO);
+		r = wr_scan_begin(scan,
+				  c[0].verdict != WR_BLOCK_ZERO || c[1].verdict != WR_BLOCK_ZERO);
 	else
 		r = check_headless(run);
 	return r < 0 ? r : check_oldest(run);

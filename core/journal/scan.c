@@ -207,8 +207,7 @@ static uint32_t find_claim(const struct wr_scan *scan)
 		const struct wr_scan_segment *s = &scan->segments[i];
 		if (s->has_start && s->segment_id > wr_scan_at_id(scan) &&
 		    wr_scan_start_matches(scan, &s->first, &s->start) &&
-		    (found == WR_SCAN_NONE ||
-		     s->first.epoch > scan->segments[found].first.epoch))
+		    (found == WR_SCAN_NONE || s->first.epoch > scan->segments[found].first.epoch))
 			found = i;
 	}
 	return found;

@@ -30,10 +30,10 @@ struct wr_scan_segment {
 	uint64_t file_bytes;
 	uint32_t file;
 	uint32_t file_number;
-	bool header_valid;  /* block 0 is a header of this journal */
+	bool header_valid; /* block 0 is a header of this journal */
 	bool header_zero;
-	bool foreign;       /* block 0 is a good header of another journal or log */
-	bool first_valid;   /* a batch of this segment begins it: its header at least is good */
+	bool foreign;     /* block 0 is a good header of another journal or log */
+	bool first_valid; /* a batch of this segment begins it: its header at least is good */
 	bool first_zero;
 	bool first_stale;   /* a batch of an older life begins it */
 	bool first_foreign; /* of another journal */
@@ -52,7 +52,7 @@ struct wr_scan_stop {
 	uint64_t offset;
 	uint64_t first_seq; /* expected there */
 	/* WEIR_E_CORRUPT: */
-	uint64_t end_seq; /* exclusive; UINT64_MAX when nothing bounds it */
+	uint64_t end_seq;     /* exclusive; UINT64_MAX when nothing bounds it */
 	bool missing_segment; /* R7 */
 	bool short_file;      /* R8 */
 	/* The end of the log: */
@@ -135,8 +135,8 @@ struct wr_checkpoint_found {
  * Reads both headers; the bodies are checked one by one with wr_checkpoint_body(), which leaves the
  * body in a block of its own (*ret_bytes bytes) that the caller frees. WEIR_E_CORRUPT: not valid.
  */
-int wr_checkpoints_read(struct wr_storage *storage,
-			const struct wr_superblock *superblock, uint32_t log_id, uint8_t *block,
+int wr_checkpoints_read(struct wr_storage *storage, const struct wr_superblock *superblock,
+			uint32_t log_id, uint8_t *block,
 			struct wr_checkpoint_found found[WR_CHECKPOINT_COPIES]);
 int wr_checkpoint_body(struct wr_storage *storage, struct wr_memory *memory,
 		       struct wr_checkpoint_found *found, uint8_t **ret_body, size_t *ret_bytes);

@@ -44,8 +44,8 @@ struct ahead {
 	uint64_t offset;
 	bool has_header; /* the batch there has a good header and a bad body */
 	struct wr_batch_header header;
-	bool is_cut;   /* the file ends in it, or before it */
-	bool is_odd;   /* not zero, and not of an older life */
+	bool is_cut; /* the file ends in it, or before it */
+	bool is_odd; /* not zero, and not of an older life */
 	bool is_zero;
 	/* Behind it. */
 	uint64_t durable_seq;      /* any good header's */
@@ -55,7 +55,7 @@ struct ahead {
 	struct place broken; /* the batch that starts the next epoch, with a bad body */
 	bool has_claim;
 	struct place claim;
-	bool has_end; /* of epoch e */
+	bool has_end;        /* of epoch e */
 	bool end_from_table; /* by a start that the walk has not come to yet */
 	struct wr_epoch_start end;
 	bool written; /* something of epoch e, or nobody's, was written behind the place */
@@ -70,8 +70,8 @@ struct ahead {
 static void count_trimmed(struct ahead *a, uint64_t end_offset)
 {
 	a->written = true;
-	a->trimmed_bytes = wr_max_u64(a->trimmed_bytes,
-				      a->counted_bytes + (end_offset - a->counted_from));
+	a->trimmed_bytes =
+		wr_max_u64(a->trimmed_bytes, a->counted_bytes + (end_offset - a->counted_from));
 }
 
 /*
@@ -182,8 +182,8 @@ static uint32_t note_block(struct wr_scan *scan, struct ahead *a, uint32_t index
 	if (stale_bytes > 0)
 		return stale_bytes;
 	memcpy(&h, bytes, sizeof h);
-	bool is_ours = h.magic == WR_BATCH_MAGIC && h.epoch == scan->epoch &&
-		       h.log_id == scan->log_id;
+	bool is_ours =
+		h.magic == WR_BATCH_MAGIC && h.epoch == scan->epoch && h.log_id == scan->log_id;
 	a->is_odd |= is_here;
 	/* In a file that was used before, what lies behind may be of its former life. */
 	if (is_here || is_ours || a->is_zero)
@@ -215,8 +215,8 @@ static int look_at(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64
 	if (r < 0 || available < (is_here ? WR_BATCH_HEADER_BYTES : WR_BLOCK_BYTES))
 		return r;
 	struct wr_batch_header h;
-	enum wr_batch_verdict verdict = wr_scan_check_header(
-		scan, bytes, scan->segments[index].segment_id, *offset);
+	enum wr_batch_verdict verdict =
+		wr_scan_check_header(scan, bytes, scan->segments[index].segment_id, *offset);
 	if (*ret_end && verdict != WR_BATCH_VALID)
 		return 0;
 	switch (verdict) {
@@ -299,8 +299,9 @@ static bool is_cut_short(const struct wr_scan *scan, const struct ahead *a)
 {
 	const struct wr_superblock *sb = scan->superblock;
 
-	/* A clean close says that there was no record behind it. */
-	if (sb->clean && sb->clean_last_seq == scan->seq - 1)
+	/* A clean close says that there was no record behind it; recovery then mends the size. */
+	if (sb->clean && sb->clean_last_seq == scan->seq - 1 && scan->at != WR_SCAN_NONE &&
+	    scan->segments[scan->at].header_valid)
 		return false;
 	if (a->index != WR_SCAN_NONE)
 		return a->is_cut || (a->has_header && a->offset + a->header.batch_bytes >

@@ -87,8 +87,8 @@ static int find_files(struct wr_scan *scan)
 		return -ENFILE;
 	l.capacity = l.count + (scan->live ? SEGMENTS_SLACK : 0);
 	scan->segment_capacity = l.capacity + 1;
-	scan->segments = memory->ops->alloc(
-		memory, scan->segment_capacity * sizeof *scan->segments, WR_LINE_BYTES);
+	scan->segments = memory->ops->alloc(memory, scan->segment_capacity * sizeof *scan->segments,
+					    WR_LINE_BYTES);
 	size_t numbers_bytes = (l.capacity + 1) * sizeof *l.file_numbers;
 	uint32_t *file_numbers = memory->ops->alloc(memory, numbers_bytes, sizeof(uint32_t));
 	if (scan->segments != NULL && file_numbers != NULL) {
@@ -127,9 +127,9 @@ static int judge_header(struct wr_scan *scan, struct wr_scan_segment *s)
 		const struct wr_batch_place place = {header.uuid, header.log_id, header.segment_id,
 						     WR_BLOCK_BYTES};
 		s->foreign = true;
-		s->first_foreign = wr_batch_check_header(scan->probe + WR_BLOCK_BYTES,
-							 header.chunk_bytes,
-							 &place) == WR_BATCH_VALID;
+		s->first_foreign =
+			wr_batch_check_header(scan->probe + WR_BLOCK_BYTES, header.chunk_bytes,
+					      &place) == WR_BATCH_VALID;
 		return 0;
 	}
 	s->header_valid = header.chunk_bytes == scan->chunk_bytes &&
@@ -310,8 +310,8 @@ static int arrange(struct wr_scan *scan)
 	exclude_trimmed(scan);
 	for (uint32_t i = 0; i < scan->segment_count; i++)
 		if (scan->segments[i].first_valid)
-			scan->durable_seq = wr_max_u64(scan->durable_seq,
-						       scan->segments[i].first.durable_seq);
+			scan->durable_seq =
+				wr_max_u64(scan->durable_seq, scan->segments[i].first.durable_seq);
 	return 0;
 }
 
@@ -436,8 +436,7 @@ int wr_scan_find_headless(struct wr_scan *scan, uint64_t last_id, uint32_t *ret_
 		const struct wr_scan_segment *s = &scan->segments[i];
 		if (s->first_valid && !s->excluded)
 			next_seq = s->first.first_seq;
-		if (!s->header_valid || s->first_valid || s->first_stale ||
-		    s->segment_id > last_id)
+		if (!s->header_valid || s->first_valid || s->first_stale || s->segment_id > last_id)
 			continue;
 		uint64_t inside = 0;
 		bool is_cut = s->file_bytes < WR_BLOCK_BYTES + (uint64_t)scan->chunk_bytes;

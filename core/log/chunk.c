@@ -7,6 +7,9 @@
 #include "core/base/bits.h"
 #include "core/record/record.h"
 
+/* Each member has a bitmap of all tags: 8 KiB at this. Tags that are cut alike cost a look. */
+#define TAG_BITS_MAX 16u
+
 /* The smallest record is a bare head: it bounds the entries of a column. */
 static uint32_t column_entries(uint32_t chunk_bytes)
 {
@@ -57,7 +60,7 @@ int wr_chunks_init(struct wr_chunks *c, struct wr_memory *memory, uint32_t chunk
 		.pin_count = pin_count,
 		.chunk_bytes = chunk_bytes,
 		.column_count = column_entries(chunk_bytes),
-		.tag_bits = 32 - wr_log2(chunk_bytes / 8),
+		.tag_bits = (uint32_t)wr_min_u64(32 - wr_log2(chunk_bytes / 8), TAG_BITS_MAX),
 	};
 	int rc = memory->ops->map_pool(memory, (size_t)chunk_count * chunk_bytes, &c->mapping);
 	if (rc != 0)

@@ -47,8 +47,7 @@ void wr_lane_open(struct wr_lane *lane, enum wr_lane_kind kind, bool replies_wan
 	lane->ticket_limit = replies_wanted ? lane->reply_capacity : UINT64_MAX;
 	wr_store_relaxed(&lane->head, 0u);
 	wr_store_relaxed(&lane->ordered, 0u);
-	lane->head_own = lane->ordered_own = lane->tail_round = lane->marked = lane->mark_commit =
-		0;
+	lane->head_own = lane->ordered_own = lane->tail_round = lane->marked = 0;
 	wr_store_relaxed(&lane->refused, 0u);
 	wr_store_relaxed(&lane->first_refused_ticket, 0u);
 	wr_store_relaxed(&lane->first_refusal, 0u);

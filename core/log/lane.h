@@ -68,7 +68,6 @@ struct wr_lane {
 	uint64_t ordered_own;
 	uint64_t tail_round;   /* tail as read at the start of the round */
 	uint64_t marked;       /* ordered_own when the last mark was made */
-	uint64_t mark_commit;  /* that carries it: the lane is not freed before it is done */
 	wr_atomic_u64 refused; /* runs refused so far */
 	wr_atomic_u64 first_refused_ticket;
 	wr_atomic_u32 first_refusal; /* code, negated */

@@ -52,16 +52,22 @@ void wr_writer_fini(struct wr_writer *w, struct wr_memory *memory)
 }
 
 /*
- * The owner is gone: free the lane once everything of it is decided, and no commit on its way
- * carries a mark for it any more. False: not yet.
+ * The owner is gone: free the lane once everything of it is decided and its last mark has come
+ * through (with seal_before_ack that is later than its commit's completion). The next owner's
+ * tickets begin at 1 again, and nothing of them is durable. False: not yet.
  */
 static bool free_closed_lane(struct wr_writer *w, struct wr_lane *lane)
 {
-	bool settled = w->link == NULL || wr_load_acquire(&w->link->failed) != 0 || /* D1 */
-		       (lane->marked == lane->ordered_own && lane->mark_commit <= w->commits_done);
-	if (settled)
-		wr_store_release(&lane->state, (uint32_t)WR_LANE_FREE); /* S1 */
-	return settled;
+	if (w->link != NULL && wr_load_acquire(&w->link->failed) == 0) { /* D1 */
+		struct wr_lane_durable *d = &w->link->lanes[lane->index];
+		if (lane->marked != lane->ordered_own ||
+		    wr_load_acquire(&d->durable_ticket) != lane->ordered_own) /* D1 */
+			return false;
+		wr_store_relaxed(&d->written_ticket, 0u); /* S1: published by the state */
+		wr_store_relaxed(&d->durable_ticket, 0u);
+	}
+	wr_store_release(&lane->state, (uint32_t)WR_LANE_FREE); /* S1 */
+	return true;
 }
 
 /* Finds the lanes that are somebody's, reads their tails once. Bytes that wait in them. */

@@ -34,7 +34,6 @@ static uint32_t push_marks(struct wr_writer *w)
 		if (lane->marked == lane->ordered_own)
 			continue;
 		lane->marked = lane->ordered_own;
-		lane->mark_commit = w->commits_pushed + 1;
 		link->marks[wr_spsc_push_index(&link->marks_ring, count++)] =
 			(struct wr_lane_mark){.lane = lane->index, .ticket = lane->ordered_own};
 	}

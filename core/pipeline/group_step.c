@@ -57,6 +57,13 @@ static void send(struct weir_pipeline *p, uint32_t slot, const struct wr_message
 	tell_member(p, m);
 }
 
+static uint32_t port_room(void *context, uint32_t slot)
+{
+	struct wr_subscription_live *live = context;
+	struct wr_spsc *ring = &live->pipeline->members[slot].to_member_ring;
+	return (uint32_t)wr_spsc_room_for(ring, ring->mask + 1); /* all of it: looks anew */
+}
+
 static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
 {
 	struct wr_subscription_live *live = context;
@@ -160,6 +167,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id)
 	live->ports = (struct wr_group_ports){
 		.context = live,
 		.raise = port_raise,
+		.room = port_room,
 		.assign = port_assign,
 		.revoke = port_revoke,
 		.lane_ticket = port_lane_ticket,
@@ -205,7 +213,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id)
 static void count_behind_seek(struct weir_pipeline *p, struct wr_subscription_live *live,
 			      uint32_t row, uint64_t seq)
 {
-	uint64_t target = live->group.rows[row].seek_position;
+	uint64_t target = live->group.rows[row].raising_position;
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
 	if (target == WR_SEEK_NONE)

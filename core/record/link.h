@@ -35,8 +35,8 @@ struct wr_commit {
 	uint32_t file;
 	uint64_t segment_id;
 	uint64_t segment_offset;
-	uint64_t first_seq; /* of its records */
-	uint64_t end_seq;   /* one beyond the last; == first_seq when it holds none */
+	uint64_t first_seq;   /* of its records */
+	uint64_t end_seq;     /* one beyond the last; == first_seq when it holds none */
 	uint64_t durable_seq; /* as its header says: for seal_before_ack */
 	uint32_t header_crc;
 	uint32_t mark_count; /* next so many of `marks` belong to it */
@@ -58,14 +58,14 @@ enum wr_checkpoint_state { WR_CHECKPOINT_IDLE = 0, WR_CHECKPOINT_CAPTURED = 1 };
 /* The writer's tables as they were at the end of one sealed batch. */
 struct wr_checkpoint_job {
 	WR_LINE_ALIGNED wr_atomic_u32 state; /* K1: handed over by release, taken by acquire */
-	uint32_t bytes;        /* used of `buffer` */
+	uint32_t bytes;                      /* used of `buffer` */
 	uint8_t *buffer;       /* block aligned; sections (core/journal/checkpoint.h) */
 	uint32_t buffer_bytes; /* a multiple of the block */
 	uint32_t header_crc;   /* of the batch: binds the checkpoint to its chain */
 	uint64_t last_seq;     /* every record up to this one is in the tables */
 	uint64_t segment_id;   /* where that batch stands */
 	uint64_t segment_offset;
-	uint64_t needed_seq;   /* no subscription needs anything below: the retention gate */
+	uint64_t needed_seq; /* no subscription needs anything below: the retention gate */
 };
 
 struct wr_journal_link {
@@ -87,6 +87,11 @@ struct wr_journal_link {
 	wr_atomic_u64 commits_done; /* in order; commits pushed less this are in flight */
 	wr_atomic_u32 failed;       /* 0, or 1: the journal is FAILED (P4); nothing more moves */
 	wr_atomic_u32 starved;      /* D2: 1: no extent can be offered now (disk full) */
+	/*
+	 * D3: published by the writer: nothing below is needed by a position as it is now. Seeks
+	 * and new subscriptions lower it at once, where the checkpoints' gates are of the past.
+	 */
+	wr_atomic_u64 needed_seq;
 
 	struct wr_lane_durable *lanes; /* [lane_count] */
 	uint32_t lane_count;

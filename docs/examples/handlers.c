@@ -37,7 +37,7 @@ static void pin(struct weir_thread_options *thread)
 	cpu_set_t allowed;
 	if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
 		return;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+	for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
 		if (CPU_ISSET(cpu, &allowed)) {
 			thread->cpus[0] = (uint16_t)cpu;
 			thread->cpu_count = 1;

@@ -14,7 +14,8 @@ int main(void)
 	struct weir_pipeline *pipeline = NULL;
 	struct weir_producer *producer;
 	struct weir_member *member;
-	struct weir_event event = {.key = "eve", .key_bytes = 3, .payload = "hi", .payload_bytes = 2};
+	struct weir_event event = {
+		.key = "eve", .key_bytes = 3, .payload = "hi", .payload_bytes = 2};
 	struct weir_item item;
 	uint32_t subscription;
 	uint64_t ticket;

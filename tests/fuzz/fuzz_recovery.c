@@ -139,7 +139,7 @@ static void poke(uint8_t *content, uint64_t bytes, const uint8_t *edit)
 		/* A small step up or down: lengths and sequences that are almost right. */
 		if (bytes - place >= 4)
 			wr_put_u32(content + place,
-				   wr_get_u32(content + place) + (uint32_t)(int8_t)value);
+				   wr_get_u32(content + place) + value % 256u - 128u);
 		break;
 	}
 	if (edit[0] & RESEAL)

@@ -73,12 +73,12 @@ static size_t put_batch(uint8_t *file, const uint8_t *bytes, size_t length_bytes
 	h.skip_bytes += bytes[1] & 64 ? value : 0;
 	h.chain += bytes[1] & 128 ? value : 0;
 	memcpy(to + WR_BATCH_HEADER_BYTES, bytes + HEAD_BYTES, body_bytes);
-	h.body_crc = wr_crc32c(seed, to + WR_BATCH_HEADER_BYTES,
-			       batch_bytes - WR_BATCH_HEADER_BYTES);
+	h.body_crc =
+		wr_crc32c(seed, to + WR_BATCH_HEADER_BYTES, batch_bytes - WR_BATCH_HEADER_BYTES);
 	h.header_crc = wr_crc32c(seed, &h, offsetof(struct wr_batch_header, header_crc));
 	memcpy(to, &h, sizeof h);
-	b.offset += batch_bytes + wr_round_down(wr_min_u64(h.skip_bytes, rest - batch_bytes),
-						WR_BLOCK_BYTES);
+	b.offset += batch_bytes +
+		    wr_round_down(wr_min_u64(h.skip_bytes, rest - batch_bytes), WR_BLOCK_BYTES);
 	b.next_seq += h.record_count;
 	b.chain = h.header_crc;
 	return HEAD_BYTES + body_bytes;

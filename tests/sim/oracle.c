@@ -175,8 +175,8 @@ static void check_promises(void)
 		struct oracle_subscription *sub = &oracle.subscriptions[s];
 		for (uint32_t r = 0; r < sub->row_count; r++)
 			world_check(sub->rows[r].position >= sub->rows[r].durable_position,
-				    "progress committed as durable is gone",
-				    sub->rows[r].position, sub->rows[r].durable_position);
+				    "progress committed as durable is gone", sub->rows[r].position,
+				    sub->rows[r].durable_position);
 	}
 }
 
@@ -190,8 +190,8 @@ void oracle_recovered(void)
 	world_check(oracle.power_went || last_seq >= oracle.cached_seq,
 		    "written records are gone though the power stayed on", last_seq,
 		    oracle.cached_seq);
-	world_check(last_seq <= oracle.end_seq, "the log is longer than what was ordered",
-		    last_seq, oracle.end_seq);
+	world_check(last_seq <= oracle.end_seq, "the log is longer than what was ordered", last_seq,
+		    oracle.end_seq);
 	world_check(report->oldest_seq <= last_seq + 1, "the oldest record lies behind the last",
 		    report->oldest_seq, last_seq);
 	if (report->trimmed_bytes > 0)
@@ -244,10 +244,14 @@ void oracle_verify_medium(void)
 	struct wr_verify_report report;
 	struct weir_problem problem = {0};
 
+	struct wr_fault_plan plan = world.disk->plan;
+
 	if (wr_storage_sim_open(&options, &storage) != 0)
 		return;
+	wr_fault_plan_heal(&world.disk->plan);
 	int rc = wr_verify_run(storage, world_memory(), 0, UINT64_MAX, &visitor, &report, &problem);
 	storage->ops->fini(storage);
+	world.disk->plan = plan;
 	world_check(rc == 0, "the log cannot be verified", (uint64_t)-rc, 0);
 	world_check(report.corrupt_count == 0, "the retained log has a hole", report.corrupt_count,
 		    0);

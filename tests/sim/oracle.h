@@ -48,11 +48,11 @@ struct oracle_list {
 /* A partition of a subscription. */
 struct oracle_row {
 	uint32_t topic, partition;
-	uint64_t position;   /* as folded */
-	uint32_t generation; /* as folded */
-	uint64_t durable_position; /* promised by a commit */
+	uint64_t position;             /* as folded */
+	uint32_t generation;           /* as folded */
+	uint64_t durable_position;     /* promised by a commit */
 	uint32_t delivered_generation; /* highest in which something was handed out */
-	uint32_t next_index; /* of the partition's list: what comes next in it */
+	uint32_t next_index;           /* of the partition's list: what comes next in it */
 	uint64_t start_of[ORACLE_GENERATIONS_MAX];
 };
 
@@ -69,8 +69,8 @@ struct oracle_subscription {
 };
 
 struct oracle {
-	uint64_t end_seq;   /* last record tapped */
-	uint64_t kept_seq;  /* durable, as seen, or found by a recovery */
+	uint64_t end_seq;    /* last record tapped */
+	uint64_t kept_seq;   /* durable, as seen, or found by a recovery */
 	uint64_t cached_seq; /* written when the process died while the power stayed on */
 	uint64_t shadow_seq; /* applied to the shadow tables */
 	uint64_t tap_ordinal;

@@ -54,9 +54,8 @@ static void check_contents(uint64_t seq, const struct wr_record_view *view, uint
 			    view->payload_bytes == event.payload_bytes &&
 			    memcmp(view->payload, event.payload, event.payload_bytes) == 0,
 		    "an event in the log is not what was handed over", seq, k);
-	world_check(event.key == NULL ||
-			    (view->head->key_bytes == event.key_bytes &&
-			     memcmp(view->key, event.key, event.key_bytes) == 0),
+	world_check(event.key == NULL || (view->head->key_bytes == event.key_bytes &&
+					  memcmp(view->key, event.key, event.key_bytes) == 0),
 		    "an event in the log has another key", seq, k);
 	world_check(!event.partition_set ||
 			    wr_record_partition(view->head, world_partitions[event.topic]) ==

@@ -53,7 +53,7 @@ enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
 	SOMETIMES_MAP(SOMETIMES_ENUM)
 #undef SOMETIMES_ENUM
-	SOMETIMES_COUNT
+		SOMETIMES_COUNT
 };
 
 static uint64_t sometimes[SOMETIMES_COUNT];
@@ -83,7 +83,8 @@ static bool quiet; /* this life has no faults but its end */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
-static void trace(const char *format, ...)
+static void
+trace(const char *format, ...)
 {
 	va_list args;
 
@@ -187,8 +188,8 @@ static void draw_life(struct journal_rig_options *o)
 	o->journal.seal_before_ack = wr_prng_chance(&prng, 250000);
 	o->journal.retention_bytes = 0;
 	if (wr_prng_chance(&prng, 750000))
-		o->journal.retention_bytes = (uint64_t)o->extents * o->chunk_bytes *
-					     wr_prng_between(&prng, 1, 4);
+		o->journal.retention_bytes =
+			(uint64_t)o->extents * o->chunk_bytes * wr_prng_between(&prng, 1, 4);
 	disk->plan.sync_apart = wr_prng_chance(&prng, 500000);
 	disk->plan.latency_max_ns = wr_prng_chance(&prng, 300000) ? 3000000 : 300000;
 	wr_fault_plan_heal(&disk->plan);
@@ -196,8 +197,7 @@ static void draw_life(struct journal_rig_options *o)
 	if (!quiet)
 		wr_fault_plan_swarm(&disk->plan, &prng,
 				    1u << WR_FAULT_WRITE_ERROR | 1u << WR_FAULT_SYNC_ERROR |
-					    1u << WR_FAULT_READ_ERROR |
-					    1u << WR_FAULT_PREPARE_FULL,
+					    1u << WR_FAULT_READ_ERROR | 1u << WR_FAULT_PREPARE_FULL,
 				    2);
 }
 
@@ -245,7 +245,8 @@ static void verify_whole_log(void)
 
 	if (wr_storage_sim_open(&options, &storage) != 0)
 		return;
-	int r = wr_verify_run(storage, &rig.memory.base, 0, UINT64_MAX, &visitor, &report, &problem);
+	int r = wr_verify_run(storage, &rig.memory.base, 0, UINT64_MAX, &visitor, &report,
+			      &problem);
 	storage->ops->fini(storage);
 	check(r == 0, "the log cannot be verified");
 	check(r != 0 || report.corrupt_count == 0, "the retained log has a hole");
@@ -375,8 +376,9 @@ static void end_life(uint64_t cuts_before)
 }
 
 /*
- * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not trusted.
- * After a failed sync they hold what never reached the medium, and no later sync would write it.
+ * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not
+ * trusted. After a failed sync they hold what never reached the medium, and no later sync
+ * would write it.
  */
 static void drop_clean_pages(void)
 {

@@ -220,8 +220,9 @@ static int open_once(void)
 }
 
 /*
- * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not trusted.
- * After a failed sync they hold what never reached the medium, and no later sync would write it.
+ * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not
+ * trusted. After a failed sync they hold what never reached the medium, and no later sync
+ * would write it.
  */
 static void drop_clean_pages(void)
 {
@@ -246,11 +247,10 @@ static void opened(bool must_be_clean)
 	world_check(!must_be_clean || (report->clean && report->trimmed_bytes == 0),
 		    "a clean close was not found clean", report->clean, report->trimmed_bytes);
 	oracle_recovered();
-	world_check(world_memory()->alloc_bytes + world_memory()->map_bytes <=
-			    world.plan.total_bytes,
-		    "more memory than planned",
-		    world_memory()->alloc_bytes + world_memory()->map_bytes,
-		    world.plan.total_bytes);
+	world_check(
+		world_memory()->alloc_bytes + world_memory()->map_bytes <= world.plan.total_bytes,
+		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
+		world.plan.total_bytes);
 	if (world_one_in(3)) {
 		oracle_verify_medium();
 		world.requests = world_memory_requests();
@@ -353,8 +353,8 @@ static void act(void)
 	else if (what < 98)
 		oracle_check_lag((uint32_t)world_below(WORLD_SUBSCRIPTIONS));
 	else if (what < 99)
-		wr_clock_sim_jump_wall(world.disk->clock, (int64_t)world_below(4000000000u) -
-								  2000000000);
+		wr_clock_sim_jump_wall(world.disk->clock,
+				       (int64_t)world_below(4000000000u) - 2000000000);
 	else if (world_one_in(6))
 		world_seek();
 }
@@ -488,15 +488,28 @@ _Noreturn static void say_what_is_left(void)
 	world_fail("it does not come to an end", oracle.kept_seq, oracle.end_seq);
 }
 
+/* Every subscription has a member. */
+static void join_all(void)
+{
+	for (uint32_t i = 0; i < WORLD_MEMBERS; i++) {
+		struct world_member *m = &world.members[i];
+		uint32_t wanted = i % WORLD_SUBSCRIPTIONS;
+		if (m->handle != NULL && m->subscription != wanted)
+			world_member_leave(m);
+		for (uint32_t k = 0; m->handle == NULL && k < DRAIN_ROUNDS_MAX; k++) {
+			world_member_join(m, wanted);
+			(void)world_round(); /* a slot is free when its lane is */
+		}
+	}
+}
+
 static void drain(void)
 {
 	bool drained = false;
 
 	for (uint32_t i = 0; i < 12; i++)
 		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
-	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
-		if (world.members[i].handle == NULL)
-			world_member_join(&world.members[i], i % WORLD_SUBSCRIPTIONS);
+	join_all();
 	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX && !drained; i++) {
 		(void)world_round();
 		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);

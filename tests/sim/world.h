@@ -59,7 +59,7 @@ enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
 	SOMETIMES_MAP(SOMETIMES_ENUM)
 #undef SOMETIMES_ENUM
-	SOMETIMES_COUNT
+		SOMETIMES_COUNT
 };
 
 /* What one ticket handed over: events first_k .. last_k of the source; 0: must be refused. */
@@ -101,14 +101,14 @@ struct world {
 	struct weir_memory_plan plan;
 	struct weir_problem problem;
 	struct wr_step steps[3];
-	uint64_t cuts;       /* power cuts of the disk when this life began */
-	uint64_t requests;   /* of memory, when the open was over */
+	uint64_t cuts;     /* power cuts of the disk when this life began */
+	uint64_t requests; /* of memory, when the open was over */
 	uint32_t life;
-	bool healing;        /* the last life: nothing goes wrong */
+	bool healing; /* the last life: nothing goes wrong */
 	bool tracing;
 	bool inside_step;
-	uint32_t depth;      /* of actions inside blocking calls */
-	uint32_t waited;     /* rounds of the blocking call under way */
+	uint32_t depth;  /* of actions inside blocking calls */
+	uint32_t waited; /* rounds of the blocking call under way */
 	uint64_t trace_hash;
 	uint32_t topics[WORLD_TOPICS];
 	uint32_t subscriptions[WORLD_SUBSCRIPTIONS];
@@ -165,6 +165,7 @@ bool world_producer_is_done(struct world_producer *p);
 /* world_members.c */
 void world_member_act(struct world_member *m, bool may_block);
 void world_member_join(struct world_member *m, uint32_t subscription);
+void world_member_leave(struct world_member *m);
 void world_member_drain(struct world_member *m);
 void world_seek(void);
 

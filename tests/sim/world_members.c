@@ -38,7 +38,7 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	*m = (struct world_member){.handle = handle, .subscription = subscription};
 }
 
-static void leave(struct world_member *m)
+void world_member_leave(struct world_member *m)
 {
 	struct weir_member *handle = m->handle;
 
@@ -56,8 +56,7 @@ static void poll(struct world_member *m)
 
 	if (room == 0)
 		return;
-	int count = weir_poll(m->handle, items,
-			      1 + world_below(wr_min_u64(room, ITEMS_MAX)), 0);
+	int count = weir_poll(m->handle, items, 1 + world_below(wr_min_u64(room, ITEMS_MAX)), 0);
 	world_note("poll", m->subscription, (uint64_t)(uint32_t)count);
 	if (count < 0) {
 		weir_member_problem(m->handle, &world.problem);
@@ -126,7 +125,9 @@ static void commit(struct world_member *m, bool may_block)
 
 	m->busy = true;
 	int rc = weir_member_commit(m->handle, level,
-				    !may_block ? 0 : world_one_in(2) ? WEIR_FOREVER : 300000);
+				    !may_block        ? 0
+				    : world_one_in(2) ? WEIR_FOREVER
+						      : 300000);
 	m->busy = false;
 	world_note("commit", (uint64_t)level, (uint64_t)(uint32_t)rc);
 	world_check(rc == 0 || is_expected(rc), "commit", (uint64_t)-rc, 0);
@@ -139,8 +140,8 @@ static void commit(struct world_member *m, bool may_block)
 /* Everybody sleeps: who polls first is back first. */
 static void sleep_long(struct world_member *m)
 {
-	uint64_t timeout_ns = wr_load_relaxed(
-		&world.pipeline->subscriptions[m->subscription].session_timeout_ns);
+	uint64_t timeout_ns =
+		wr_load_relaxed(&world.pipeline->subscriptions[m->subscription].session_timeout_ns);
 
 	wr_clock_sim_advance(world.disk->clock, timeout_ns + 1);
 	world_sometimes(SOMETIMES_EXPIRED);
@@ -203,7 +204,7 @@ void world_member_act(struct world_member *m, bool may_block)
 		weir_release(m->handle);
 	} else if (what < 97) {
 		if (may_block && world_one_in(2))
-			leave(m);
+			world_member_leave(m);
 	} else if (world_one_in(8)) {
 		sleep_long(m);
 	}

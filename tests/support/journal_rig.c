@@ -80,8 +80,7 @@ static int begin_epoch(struct journal_rig *rig)
 	};
 	mini_writer_init(&rig->writer, &options);
 	rig->has_writer = true;
-	return mini_writer_epoch_start(&rig->writer, &predecessor) == MINI_WRITER_DONE ? 0
-										      : -1;
+	return mini_writer_epoch_start(&rig->writer, &predecessor) == MINI_WRITER_DONE ? 0 : -1;
 }
 
 int journal_rig_open(struct journal_rig *rig, const struct journal_rig_options *options)
@@ -106,9 +105,9 @@ int journal_rig_open(struct journal_rig *rig, const struct journal_rig_options *
 			rig->link.checkpoint.buffer = rig->checkpoint_buffer;
 			rig->link.checkpoint.buffer_bytes = options->checkpoint_bytes;
 		}
-		r = wr_journal_create(rig->storage, &rig->memory.base,
-				      &options->disk->clock->base, &options->journal, &rig->table,
-				      &rig->recovered, &rig->link, &rig->journal);
+		r = wr_journal_create(rig->storage, &rig->memory.base, &options->disk->clock->base,
+				      &options->journal, &rig->table, &rig->recovered, &rig->link,
+				      &rig->journal);
 	}
 	if (r == 0)
 		r = wr_journal_start(rig->journal, &rig->problem);

@@ -16,8 +16,8 @@
 struct journal_rig_options {
 	struct wr_sim_disk *disk; /* outlives the rig */
 	uint32_t chunk_bytes;
-	uint32_t extents;         /* of a segment */
-	uint32_t depth_max;       /* of the storage; 0: its own choice */
+	uint32_t extents;          /* of a segment */
+	uint32_t depth_max;        /* of the storage; 0: its own choice */
 	uint32_t checkpoint_bytes; /* of the writer's buffer; 0: none are taken */
 	struct wr_journal_options journal;
 	const struct wr_recovery_sink *sink; /* NULL: what is recovered is not looked at */

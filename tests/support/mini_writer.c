@@ -22,8 +22,8 @@ void mini_writer_init(struct mini_writer *w, const struct mini_writer_options *o
 	w->next_seq = options->next_seq;
 	w->chain = options->chain;
 	w->time_us = 1000000 * options->next_seq;
-	w->chunks = aligned_alloc(WR_BLOCK_BYTES,
-				  (size_t)options->chunk_bytes * MINI_WRITER_CHUNKS);
+	w->chunks =
+		aligned_alloc(WR_BLOCK_BYTES, (size_t)options->chunk_bytes * MINI_WRITER_CHUNKS);
 	WR_ASSERT(w->chunks != NULL);
 }
 
@@ -154,8 +154,7 @@ static enum mini_writer_result take_extent(struct mini_writer *w, bool control)
 		chunk++;
 	if (chunk == MINI_WRITER_CHUNKS)
 		return MINI_WRITER_NO_ROOM;
-	const struct wr_extent *next =
-		&link->extents[wr_spsc_pop_index(&link->extents_ring, 0)];
+	const struct wr_extent *next = &link->extents[wr_spsc_pop_index(&link->extents_ring, 0)];
 	if (next->reserve && !control && wr_load_acquire(&link->starved))
 		return MINI_WRITER_NO_EXTENT;
 	w->extent = *next;
@@ -222,8 +221,7 @@ static void lane_moves(struct mini_writer *w, uint32_t lane)
 enum mini_writer_result mini_writer_append(struct mini_writer *w, uint32_t lane, uint64_t id,
 					   uint32_t record_bytes)
 {
-	enum mini_writer_result r =
-		put(w, WR_KIND_EVENT, &id, sizeof id, record_bytes, false);
+	enum mini_writer_result r = put(w, WR_KIND_EVENT, &id, sizeof id, record_bytes, false);
 	if (r == MINI_WRITER_DONE)
 		lane_moves(w, lane);
 	return r;
@@ -232,8 +230,8 @@ enum mini_writer_result mini_writer_append(struct mini_writer *w, uint32_t lane,
 enum mini_writer_result mini_writer_settle(struct mini_writer *w, uint32_t lane)
 {
 	const uint64_t nothing = 0;
-	enum mini_writer_result r = put(w, WR_KIND_SETTLE, &nothing, sizeof nothing,
-					SETTLE_BYTES, true);
+	enum mini_writer_result r =
+		put(w, WR_KIND_SETTLE, &nothing, sizeof nothing, SETTLE_BYTES, true);
 	if (r == MINI_WRITER_DONE)
 		lane_moves(w, lane);
 	return r;

@@ -132,10 +132,11 @@ Test(format, sizes_that_weir_never_writes_are_bad_behind_a_good_checksum)
 		uint32_t block_bytes, chunk_bytes;
 		uint64_t segment_bytes;
 	} odd[] = {
-		{512, 16384, 36864},   {4096, 0, 36864},         {4096, 4096, 36864},
-		{4096, 5000, 36864},   {4096, 1u << 31, 36864},  {4096, 16384, 4096},
-		{4096, 16384, 0},      {4096, 16384, 20481},     {4096, 16384, UINT64_MAX},
-		{4096, 16384, (1ull << 40) + 4096},
+		{512, 16384, 36864},       {4096, 0, 36864},
+		{4096, 4096, 36864},       {4096, 5000, 36864},
+		{4096, 1u << 31, 36864},   {4096, 16384, 4096},
+		{4096, 16384, 0},          {4096, 16384, 20481},
+		{4096, 16384, UINT64_MAX}, {4096, 16384, (1ull << 40) + 4096},
 	};
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
 		struct wr_superblock s = superblock(), back;
@@ -172,10 +173,21 @@ Test(format, names_are_read_as_they_are_written)
 Test(format, other_names_are_nobodys)
 {
 	static const char *const other[] = {
-		"",		"JOURNAL",	    "LOCK",		"0-checkpoint.0",
-		"0-7.seg",	"00-00000007.seg",  "0-00000007.se",	"0-00000007.segx",
-		"-00000007.seg", "0-.seg",	    "0-99999999999.seg", "0-0000000x.seg",
-		"99999999999999999999-00000007.seg", "0-000000007.seg", "+0-00000007.seg",
+		"",
+		"JOURNAL",
+		"LOCK",
+		"0-checkpoint.0",
+		"0-7.seg",
+		"00-00000007.seg",
+		"0-00000007.se",
+		"0-00000007.segx",
+		"-00000007.seg",
+		"0-.seg",
+		"0-99999999999.seg",
+		"0-0000000x.seg",
+		"99999999999999999999-00000007.seg",
+		"0-000000007.seg",
+		"+0-00000007.seg",
 	};
 	uint32_t log_id, file_number;
 	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)

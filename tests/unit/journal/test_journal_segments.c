@@ -128,8 +128,7 @@ Test(journal_segments, no_extent_is_offered_before_its_header_survives_power_los
 	for (uint64_t i = 0; i < 80; i++) {
 		struct wr_spsc *ring = &rig.link.extents_ring;
 		for (uint64_t k = 0; k < wr_spsc_ready_for(ring, ring->mask + 1); k++)
-			cr_assert(header_is_durable(
-				&rig.link.extents[wr_spsc_pop_index(ring, k)]));
+			cr_assert(header_is_durable(&rig.link.extents[wr_spsc_pop_index(ring, k)]));
 		cr_assert(take_extents(1));
 		if (i % 8 == 0)
 			checkpoint(rig.writer.next_seq);

@@ -60,8 +60,7 @@ Test(reader, every_sequence_is_found_in_its_extent)
 		for (uint32_t i = 0; i < view.batch_count; i++)
 			found |= view.batches[i].first_seq == batch->header.first_seq &&
 				 view.batches[i].record_count == batch->header.record_count &&
-				 view.batches[i].place_bytes ==
-					 batch->offset - view.segment_offset;
+				 view.batches[i].place_bytes == batch->offset - view.segment_offset;
 		cr_assert(found, "%lu", seq);
 		cr_assert_eq(view.closed, view.end_seq < b.next_seq, "%lu", seq);
 	}
@@ -251,8 +250,9 @@ Test(reader, an_error_of_the_medium_is_passed_on)
 static uint64_t find_time(uint64_t time_us, uint64_t up_to_seq)
 {
 	uint64_t seq = 0;
-	cr_assert_eq(wr_reader_find_time(&reader, time_us, up_to_seq, buffer, &view, &seq,
-					 &p.problem), 0);
+	cr_assert_eq(
+		wr_reader_find_time(&reader, time_us, up_to_seq, buffer, &view, &seq, &p.problem),
+		0);
 	return seq;
 }
 

@@ -71,7 +71,8 @@ Test(recovery, any_one_good_copy_of_the_superblock_is_enough)
 		for (uint32_t i = 0; i < WR_SUPERBLOCK_COPIES; i++)
 			if (i != good)
 				cr_assert_eq(wr_sim_disk_corrupt(copy, WR_SUPERBLOCK_NAME,
-								 i * WR_BLOCK_BYTES + 40, 1), 0);
+								 i * WR_BLOCK_BYTES + 40, 1),
+					     0);
 		cr_expect_eq(log_probe_open(&p, copy, &b, false), 0);
 		cr_expect_eq(p.recovered.epoch, 2);
 		log_probe_close(&p);

@@ -229,7 +229,8 @@ Test(recovery_sweep, verify_names_every_flipped_bit_that_matters)
 			uint64_t offset = b.batches[i].offset + at;
 			cr_assert_eq(wr_sim_disk_corrupt(disk, name, offset, at % 8), 0);
 			cr_assert_eq(wr_verify_run(storage, &memory.base, 0, UINT64_MAX, &nobody,
-						   &report, &problem), 0);
+						   &report, &problem),
+				     0);
 			bool holds = b.batches[i].header.record_count > 0;
 			cr_assert_eq(report.corrupt_count, holds, "batch %u byte %u: %lu", i, at,
 				     report.corrupt_count);
@@ -323,8 +324,8 @@ static bool cut_is_safe(struct wr_sim_disk *cut, uint32_t acked_end, uint32_t wh
 			uint64_t cuts, struct log_probe *p)
 {
 	uint64_t acked_next = b.batches[acked_end].header.first_seq;
-	uint64_t whole_next = whole_end < b.batch_count ? b.batches[whole_end].header.first_seq
-							: b.next_seq;
+	uint64_t whole_next =
+		whole_end < b.batch_count ? b.batches[whole_end].header.first_seq : b.next_seq;
 	bool good = log_probe_open(p, cut, &b, false) == 0 && p->is_sound &&
 		    p->recovered.next_seq >= acked_next && p->recovered.next_seq == whole_next;
 

@@ -318,8 +318,8 @@ Test(recovery_whole, r10_also_in_a_batch)
 	memcpy(block, wr_sim_disk_peek(disk, "0-00000000.seg", &bytes) + last->offset,
 	       WR_BLOCK_BYTES);
 	wr_put_u32(block + 8, 0x80); /* a feature that one must know */
-	wr_put_u32(block + 124, wr_crc32c(wr_batch_seed(b.superblock.uuid, last->segment_id), block,
-					  124));
+	wr_put_u32(block + 124,
+		   wr_crc32c(wr_batch_seed(b.superblock.uuid, last->segment_id), block, 124));
 	put(0, last->offset, block, WR_BLOCK_BYTES);
 	free(block);
 	cr_expect_eq(log_probe_open(&p, disk, &b, false), WEIR_E_FORMAT);
@@ -385,11 +385,13 @@ Test(recovery_whole, what_the_sink_refuses_stops_it_and_changes_nothing)
 	cr_assert_eq(wr_storage_sim_open(&options, &again), 0);
 	sink.record = refuse_third;
 	cr_expect_eq(wr_recovery_run(again, &p.memory.base, &disk->clock->base, &recovery, &sink,
-				     &p.table, &p.recovered, &p.report, &p.problem), -EDOM);
+				     &p.table, &p.recovered, &p.report, &p.problem),
+		     -EDOM);
 	log_builder_checkpoint(&b, 0, 1, 100);
 	sink.section = refuse_section;
 	cr_expect_eq(wr_recovery_run(again, &p.memory.base, &disk->clock->base, &recovery, &sink,
-				     &p.table, &p.recovered, &p.report, &p.problem), -ERANGE);
+				     &p.table, &p.recovered, &p.report, &p.problem),
+		     -ERANGE);
 	cr_expect_neq(p.problem.text[0], '\0');
 	cr_expect_eq(p.memory.live_count, 0);
 	again->ops->fini(again);
@@ -461,8 +463,8 @@ Test(recovery_whole, a_hole_in_a_live_journal_is_read_again_before_it_is_called_
 		p.expected = &b;
 		wr_memory_sim_init(&p.memory, NULL);
 		late_reads = reads;
-		int r = wr_recovery_run(again, &p.memory.base, &disk->clock->base, &recovery,
-					&sink, &p.table, &p.recovered, &p.report, &p.problem);
+		int r = wr_recovery_run(again, &p.memory.base, &disk->clock->base, &recovery, &sink,
+					&p.table, &p.recovered, &p.report, &p.problem);
 		cr_expect_eq(late_reads, 0);
 		if (reads == 1) {
 			cr_assert_eq(r, 0, "%s", p.problem.text);
