@@ -264,16 +264,6 @@ static int scan_log(struct wr_recovery_run *run)
 
 /* --- what was found --------------------------------------------------------------------------- */
 
-static bool ends_clean(const struct wr_recovery_run *run)
-{
-	const struct wr_superblock *s = &run->superblock;
-	const struct wr_scan *scan = &run->scan;
-
-	return s->clean && !scan->stop.torn && s->clean_segment_id == wr_scan_at_id(scan) &&
-	       s->clean_offset == scan->offset && s->clean_last_seq == scan->seq - 1 &&
-	       s->clean_header_crc == scan->chain;
-}
-
 static bool is_live(const struct wr_recovery_run *run, const struct wr_scan_segment *s)
 {
 	return s->first_valid && !s->foreign &&
@@ -285,7 +275,7 @@ static void fill_report(struct wr_recovery_run *run)
 	struct wr_recovery_report *report = run->report;
 	const struct wr_scan *scan = &run->scan;
 
-	report->clean = ends_clean(run);
+	report->clean = !scan->stop.torn && wr_scan_is_at_clean_end(scan);
 	report->last_epoch = scan->epoch;
 	report->last_seq = scan->seq - 1;
 	for (uint32_t i = 0; i < scan->segment_count && report->oldest_seq == 0; i++)

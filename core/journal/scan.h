@@ -223,6 +223,19 @@ static inline uint64_t wr_scan_at_id(const struct wr_scan *scan)
 	return scan->at == WR_SCAN_NONE ? 0 : scan->segments[scan->at].segment_id;
 }
 
+/*
+ * Whether the last owner's clean mark names exactly the place where the walk stands. The mark goes,
+ * durably, before anything is written in a new life: whatever lies behind the place is then of a
+ * former life of the file, and no torn tail.
+ */
+static inline bool wr_scan_is_at_clean_end(const struct wr_scan *scan)
+{
+	const struct wr_superblock *s = scan->superblock;
+	return s->clean && s->clean_segment_id == wr_scan_at_id(scan) &&
+	       s->clean_offset == scan->offset && s->clean_last_seq == scan->seq - 1 &&
+	       s->clean_header_crc == scan->chain;
+}
+
 /* --- scan_ahead.c --- */
 
 /*

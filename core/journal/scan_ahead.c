@@ -45,7 +45,6 @@ struct ahead {
 	bool has_header; /* the batch there has a good header and a bad body */
 	struct wr_batch_header header;
 	bool is_cut; /* the file ends in it, or before it */
-	bool is_odd; /* not zero, and not of an older life */
 	bool is_zero;
 	/* Behind it. */
 	uint64_t durable_seq;      /* any good header's */
@@ -184,7 +183,6 @@ static uint32_t note_block(struct wr_scan *scan, struct ahead *a, uint32_t index
 	memcpy(&h, bytes, sizeof h);
 	bool is_ours =
 		h.magic == WR_BATCH_MAGIC && h.epoch == scan->epoch && h.log_id == scan->log_id;
-	a->is_odd |= is_here;
 	/* In a file that was used before, what lies behind may be of its former life. */
 	if (is_here || is_ours || a->is_zero)
 		count_trimmed(a, offset + WR_BLOCK_BYTES);
@@ -433,6 +431,8 @@ static int end_of_log(struct wr_scan *scan, const struct ahead *a)
 	struct wr_scan_stop *stop = &scan->stop;
 
 	stop_at(scan, a, NULL);
+	if (wr_scan_is_at_clean_end(scan))
+		return 0;
 	stop->valid_batch_followed = a->same.index != WR_SCAN_NONE;
 	stop->torn = a->written;
 	stop->trimmed_bytes = a->trimmed_bytes;

@@ -126,6 +126,22 @@ Test(recovery, r1_a_clean_close_in_the_last_extent_goes_on_in_another_segment)
 	log_probe_close(&p);
 }
 
+Test(recovery, r1_what_lies_behind_a_clean_end_is_of_a_former_life)
+{
+	_Alignas(64) static uint8_t torn[WR_BLOCK_BYTES];
+	build(4);
+	log_builder_close(&b);
+	memset(torn + 512, 7, 512); /* of a batch whose first sector never landed */
+	put(b.batches[0].file_number, b.end_offset, torn, sizeof torn);
+	expect_whole();
+	cr_expect(p.report.clean);
+	cr_expect_eq(p.report.trimmed_bytes, 0);
+	cr_expect_eq(p.report.trimmed_from_seq, 0);
+	cr_expect_eq(p.recovered.resume_segment_id, 1);
+	cr_expect_eq(p.recovered.resume_extent, 2);
+	log_probe_close(&p);
+}
+
 Test(recovery, the_clean_mark_is_gone_after_an_open)
 {
 	build(4);
