@@ -121,17 +121,9 @@ static int make_file(struct wr_journal *j)
 	return 0;
 }
 
-/* One more ready segment, of a spare file if there is one. */
-static int make_ready(struct wr_journal *j)
+/* Its writes, blocking. 0, or the code of the one that failed: then the file is of no more use. */
+static int make_file_ready(struct wr_journal *j, uint32_t index)
 {
-	uint32_t index = wr_journal_spare_pick(j);
-
-	if (index == WR_JOURNAL_NONE) {
-		int r = make_file(j);
-		if (r < 0)
-			return r;
-		index = wr_journal_spare_pick(j);
-	}
 	wr_journal_ready_begin(j, index);
 	while (j->files.header_phase != WR_JOURNAL_READY_NONE) {
 		struct wr_io io;
@@ -143,6 +135,21 @@ static int make_ready(struct wr_journal *j)
 			return r;
 	}
 	return 0;
+}
+
+/*
+ * One more ready segment, of a spare file if there is one that can be written: a bad place on the
+ * medium costs a file and not the journal. A new file is tried once.
+ */
+static int make_ready(struct wr_journal *j)
+{
+	uint32_t index;
+
+	while ((index = wr_journal_spare_pick(j)) != WR_JOURNAL_NONE)
+		if (make_file_ready(j, index) == 0)
+			return 0;
+	int r = make_file(j);
+	return r < 0 ? r : make_file_ready(j, wr_journal_spare_pick(j));
 }
 
 static int start_problem(struct wr_journal *j, int code, const char *doing,

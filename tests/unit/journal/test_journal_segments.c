@@ -342,37 +342,6 @@ Test(journal_segments, a_failed_header_of_a_spare_costs_one_file_and_nothing_els
 	cr_assert_eq(stats().segments_spare + 1, spares);
 }
 
-Test(journal_segments, when_a_recycled_header_fails_nothing_more_is_recycled)
-{
-	options.journal.retention_bytes = 1;
-	open_rig();
-	cr_assert(take_extents(40));
-	checkpoint(rig.writer.next_seq);
-	disk->plan.budget[WR_FAULT_WRITE_ERROR] = 1;
-	disk->plan.budget_all = 1;
-	checkpoint(rig.writer.next_seq);
-	cr_assert(journal_rig_settle(&rig));
-	uint64_t recycled = stats().segments_recycled;
-	cr_assert_gt(recycled, 5);
-	/* Retired ones are used when a roll needs one: its header write is the next. */
-	for (uint32_t i = 0; i < 10000 && stats().prepare_failures == 0; i++) {
-		disk->plan.chance_ppm[WR_FAULT_WRITE_ERROR] = 0;
-		cr_assert(take_extents(1));
-		disk->plan.chance_ppm[WR_FAULT_WRITE_ERROR] = 1000000;
-		while (journal_rig_step(&rig) != 0 || !wr_journal_is_idle(rig.journal))
-			(void)rig.storage->ops->poll(rig.storage, 1000000);
-	}
-	cr_assert_eq(stats().prepare_failures, 1);
-	uint32_t files = wr_load_relaxed(&rig.table.count);
-	cr_assert(take_extents(40));
-	checkpoint(rig.writer.next_seq);
-	checkpoint(rig.writer.next_seq);
-	cr_assert(take_extents(8));
-	cr_assert_not(journal_rig_failed(&rig));
-	cr_assert_eq(stats().segments_recycled, recycled);
-	cr_assert_gt(wr_load_relaxed(&rig.table.count), files + 5);
-}
-
 Test(journal_segments, a_strangers_file_under_the_next_name_is_left_alone)
 {
 	uint64_t bytes = 0;
