@@ -277,6 +277,8 @@ static int measure(struct bench_run *run, struct pipeline_result *result)
 	result->batch_bytes = result->info.batch_bytes - before.batch_bytes;
 	result->journal_writes = result->info.journal_writes - before.journal_writes;
 	result->submissions = result->info.submissions - before.submissions;
+	if (settings->measured != NULL)
+		settings->measured(settings->measured_context);
 	if (code == 0 && interrupted(run))
 		code = -EINTR;
 	return code;

@@ -67,6 +67,9 @@ struct pipeline_settings {
 	/* Called about ten times a second while it runs; may be NULL. */
 	void (*tick)(void *context, uint64_t published, uint64_t handled);
 	void *tick_context;
+	/* Called once, when everything is measured and the pipeline is still open; may be NULL. */
+	void (*measured)(void *context);
+	void *measured_context;
 };
 
 struct pipeline_faults {

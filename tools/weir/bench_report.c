@@ -172,6 +172,13 @@ void bench_report_text(const struct bench_report *r, FILE *to)
 		fprintf(to, "journal     %s batches, %s, %s writes, %s syncs\n",
 			cli_text_count(a, x->batches), cli_text_bytes(b, x->batch_bytes),
 			cli_text_count(c, x->journal_writes), cli_text_count(d, x->syncs));
+	fprintf(to, "memory      %s reserved at open; tables by %s",
+		cli_text_bytes(a, x->info.memory_bytes), r->arena->name);
+	if (r->arena->allocated_bytes > 0)
+		fprintf(to, ": %s allocated, %s resident",
+			cli_text_bytes(b, r->arena->allocated_bytes),
+			cli_text_bytes(c, r->arena->resident_bytes));
+	fputc('\n', to);
 	faults_text(r, to);
 	if (x->redelivered > 0)
 		fprintf(to, "note        %s events came again, marked as redelivered\n",
@@ -316,6 +323,20 @@ static void faults_json(struct json_out *j, const struct pipeline_faults *f)
 	json_close(j);
 }
 
+static void allocator_json(struct json_out *j, const struct cli_arena *arena)
+{
+	json_object(j, "allocator");
+	json_text(j, "name", arena->name);
+	if (arena->allocated_bytes > 0) {
+		json_u64(j, "allocated_bytes", arena->allocated_bytes);
+		json_u64(j, "resident_bytes", arena->resident_bytes);
+	} else {
+		json_null(j, "allocated_bytes");
+		json_null(j, "resident_bytes");
+	}
+	json_close(j);
+}
+
 int bench_report_json(const struct bench_report *r, FILE *to)
 {
 	const struct pipeline_result *x = r->result;
@@ -350,6 +371,7 @@ int bench_report_json(const struct bench_report *r, FILE *to)
 	json_text(&j, "acknowledged_when", bench_level_text(r->settings->level));
 	json_bool(&j, "written_equals_durable", x->info.written_equals_durable);
 	json_u64(&j, "memory_bytes", x->info.memory_bytes);
+	allocator_json(&j, r->arena);
 	json_u64(&j, "redelivered", x->redelivered);
 	json_u64(&j, "ack_samples_dropped", x->ack_samples_dropped);
 	faults_json(&j, &x->faults);

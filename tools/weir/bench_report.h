@@ -12,10 +12,12 @@
 #include "bench/bare_sync.h"
 #include "bench/harness.h"
 #include "bench/pipeline.h"
+#include "tools/weir/arena.h"
 
 struct bench_report {
 	const struct pipeline_settings *settings;
 	const struct pipeline_result *result;
+	const struct cli_arena *arena;
 	const char *dir; /* where the journal was made; NULL: memory only */
 	bool interrupted;
 	struct bench_machine machine;

@@ -33,6 +33,7 @@ struct bench_choices {
 	unsigned progress;
 	unsigned wait;
 	unsigned journal_thread;
+	unsigned allocator;
 	const char *dir;
 	uint64_t bare_syncs;
 	uint64_t segment_bytes;
@@ -51,6 +52,7 @@ static const char *const pace_names[] = {"yield", "spin", "sleep", NULL};
 static const char *const ack_names[] = {"all", "each", NULL};
 static const char *const progress_names[] = {"poll", "commit", NULL};
 static const char *const wait_names[] = {"default", "spin", "adaptive", "yield", "park", NULL};
+static const char *const allocator_names[] = {"auto", CLI_ARENA_LIBC, CLI_ARENA_JEMALLOC, NULL};
 static const char *const auto_names[] = {"auto", "on", "off", NULL};
 
 static wr_atomic_u32 interrupt_flag;
@@ -215,6 +217,12 @@ static const struct cli_option options[] = {
 	 .target = &choices.batches_in_flight,
 	 .max = 16,
 	 .help = "writes under way at once [weir's default]"},
+	{.name = "allocator",
+	 .type = CLI_ENUM,
+	 .target = &choices.allocator,
+	 .choices = allocator_names,
+	 .fallback = "auto",
+	 .help = "of weir's tables; auto: jemalloc where weir was built with it"},
 	{.name = "bare-syncs",
 	 .type = CLI_NUMBER,
 	 .target = &choices.bare_syncs,
@@ -247,6 +255,8 @@ static int parse(int argc, char **argv)
 	if (choices.memory && choices.level > WEIR_LEVEL_MEMORY)
 		return cli_usage(&command, "--level %s needs a journal: leave --memory out",
 				 level_names[choices.level]);
+	if (choices.allocator == 2 && !cli_arena_have_jemalloc())
+		return cli_usage(&command, "--allocator jemalloc: weir was built without jemalloc");
 	return CLI_GO_ON;
 }
 
@@ -325,15 +335,29 @@ static int report_out(const struct bench_report *report, const struct bench_choi
 	return pipeline_has_faults(&report->result->faults) ? CLI_EXIT_FAILED : CLI_EXIT_OK;
 }
 
+static void measured(void *context)
+{
+	cli_arena_read(context);
+}
+
 static int run_in(struct pipeline_settings *s, const struct bench_choices *c, const char *dir)
 {
+	bool jemalloc = c->allocator != 1 && cli_arena_have_jemalloc();
+	struct cli_arena arena;
 	struct pipeline_result result = {0};
-	struct bench_report report = {.settings = s, .result = &result, .dir = dir};
+	struct bench_report report = {
+		.settings = s, .result = &result, .arena = &arena, .dir = dir};
 	int exit_code;
+	int code = cli_arena_open(&arena, jemalloc, &s->options.allocator);
+
+	if (code < 0)
+		return cli_fail("making a jemalloc arena", code, NULL);
+	s->measured = measured;
+	s->measured_context = &arena;
 
 	bench_machine_read(dir, &report.machine);
 	s->options.dir = dir;
-	int code = bare(&report, c, &report.before);
+	code = bare(&report, c, &report.before);
 	const char *what = "measuring the bare sync";
 	if (code == 0) {
 		code = pipeline_run(s, &result);
@@ -356,6 +380,7 @@ static int run_in(struct pipeline_settings *s, const struct bench_choices *c, co
 	histogram_destroy(result.handle);
 	histogram_destroy(report.before.latency);
 	histogram_destroy(report.after.latency);
+	cli_arena_close(&arena);
 	return exit_code;
 }
 

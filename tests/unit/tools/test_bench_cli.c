@@ -14,6 +14,7 @@
 #include "bench/bare_sync.h"
 #include "bench/harness.h"
 #include "bench/pipeline.h"
+#include "tools/weir/arena.h"
 #include "tools/weir/args.h"
 
 static struct capture c;
@@ -188,6 +189,25 @@ Test(bench_cli, a_memory_only_run_is_complete)
 	check_report();
 	cr_assert(capture_has(c.out, "\"bare_sync_us\": null"));
 	cr_assert(capture_has(c.out, "\"acknowledged_when\": \"memory"));
+}
+
+Test(bench_cli, the_tables_are_in_an_arena_of_their_own)
+{
+	RUN("pipeline", "--memory", "--seconds", "20ms", "--warmup", "5ms", "--json");
+	check_report();
+	if (cli_arena_have_jemalloc()) {
+		cr_assert(capture_has(c.out, "\"name\": \"jemalloc\""), "%s", c.out);
+		cr_assert_not(capture_has(c.out, "\"allocated_bytes\": null"), "%s", c.out);
+	} else {
+		RUN("pipeline", "--memory", "--allocator", "jemalloc");
+		cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.out);
+		cr_assert(capture_has(c.err, "built without jemalloc"), "%s", c.err);
+	}
+	RUN("pipeline", "--memory", "--seconds", "20ms", "--warmup", "5ms", "--json", "--allocator",
+	    "libc");
+	check_report();
+	cr_assert(capture_has(c.out, "\"name\": \"libc\""), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"allocated_bytes\": null"), "%s", c.out);
 }
 
 Test(bench_cli, a_durable_run_over_posix_is_complete)

