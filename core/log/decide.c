@@ -206,7 +206,8 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	default:
 		rc = -EINVAL;
 	}
-	if (!replay)
+	/* What a replay finds no room for was written with larger tables: no damage. */
+	if (!replay || rc == WEIR_E_FULL)
 		return rc;
 	return rc == 0 && replay_agrees(view, ret_decision) ? 0 : WEIR_E_CORRUPT;
 }
