@@ -77,8 +77,8 @@ struct weir_options {
 
 	/* memory: sizes in bytes, rounded up to what they need to be */
 	uint32_t chunk_bytes;     /**< unit of memory and of pinning; power of two, 16 KiB ..
-	                               16 MiB; default 1 MiB. The largest run is a quarter of it. A
-	                               journal keeps it: another one is refused */
+	                               16 MiB; default 1 MiB. The largest run is a quarter of it.
+	                               A journal keeps it: another one is refused */
 	uint64_t pool_bytes;      /**< chunks in memory, default 64 MiB: how far a reader may lag
 	                               before it reads from disk */
 	uint64_t undurable_bytes; /**< visible but not yet durable at most, default 16 MiB: beyond
@@ -86,8 +86,8 @@ struct weir_options {
 	uint32_t lane_bytes;      /**< of a producer, power of two, default 4 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
 
-	/* Limits: what has a slot, a table entry or a pin reserved. They may change from one open to
-	 * the next, but a journal that holds more than they allow is refused, and not touched. */
+	/* Limits: what has a slot, a table entry or a pin reserved. They may change from open to
+	 * open; a journal that holds more than they allow is refused, and not touched. */
 	uint32_t producers_max;       /**< open at once, default 16 */
 	uint32_t members_max;         /**< joined at once, over all subscriptions, default 16 */
 	uint32_t topics_max;          /**< ever made, default 64 */
