@@ -52,8 +52,9 @@ struct wr_journal;
 
 /*
  * Sizes and allocates the link's arrays and positions too. `table` is as recovery left it. The
- * caller sets in the link: moved, moved_context, and the checkpoint's buffer and buffer_bytes (0:
- * no checkpoints are taken), before wr_journal_start. segments_ahead 0 is taken as 1.
+ * caller sets in the link: moved, moved_context, needed_seq as recovered (here it is UINT64_MAX),
+ * and the checkpoint's buffer and buffer_bytes (0: no checkpoints are taken), before
+ * wr_journal_start. segments_ahead 0 is taken as 1.
  */
 int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,
 		      const struct wr_journal_options *options, struct wr_segment_table *table,

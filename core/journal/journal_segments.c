@@ -152,10 +152,28 @@ static uint32_t oldest_live(struct wr_journal *j, uint64_t *ret_next_seq)
 	return oldest;
 }
 
+/*
+ * Whether nobody needs anything below `next_seq`, nor is about to (D4): says what is going to
+ * leave, and only then looks once more. If it stays, it is looked at again by the next step.
+ */
+static bool may_leave(struct wr_journal *j, uint64_t next_seq)
+{
+	struct wr_journal_link *link = j->link;
+	uint64_t left_seq = wr_load_relaxed(&link->leaving_seq); /* own */
+
+	if (next_seq > retention_gate(j))
+		return false;
+	wr_store_seq(&link->leaving_seq, next_seq);                           /* D4 */
+	if (wr_load_seq(&link->asking) == 0 && next_seq <= retention_gate(j)) /* D4, then D3 */
+		return true;
+	wr_store_release(&link->leaving_seq, left_seq);
+	j->files.retention_changed = true;
+	return false;
+}
+
 int wr_journal_segments_retire(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
-	uint64_t gate = retention_gate(j);
 	int count = 0;
 
 	f->retention_changed = false;
@@ -165,7 +183,7 @@ int wr_journal_segments_retire(struct wr_journal *j)
 		uint64_t next_seq;
 		uint32_t index = oldest_live(j, &next_seq);
 		/* The newest has none behind it: what is being written to stays in any case. */
-		if (index == WR_JOURNAL_NONE || next_seq == 0 || next_seq > gate)
+		if (index == WR_JOURNAL_NONE || next_seq == 0 || !may_leave(j, next_seq))
 			break;
 		struct wr_segment *segment = &j->table->segments[index];
 		f->retired_id[index] = wr_load_relaxed(&segment->segment_id);

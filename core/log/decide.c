@@ -113,6 +113,7 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 	for (uint32_t row = 0; row < s->row_count; row++)
 		count_from_here(t, undo, s, row, s->start_seq, seq);
 	d->tag = s->tag;
+	d->moved_to = s->start_seq;
 	return 0;
 }
 
@@ -147,8 +148,10 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 	if (generation.position != WR_POSITION_KEEP && generation.position > seq)
 		return WEIR_E_TRUNCATED;
 	int rc = wr_settle_generation(&t->settle, undo, row, &generation);
-	if (rc == 0 && generation.position != WR_POSITION_KEEP)
+	if (rc == 0 && generation.position != WR_POSITION_KEEP) {
 		count_from_here(t, undo, s, view->head->key_hash, generation.position, seq);
+		d->moved_to = generation.position;
+	}
 	return rc;
 }
 
@@ -180,7 +183,7 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	      uint64_t seq, bool replay, struct wr_decision *ret_decision)
 {
 	int rc;
-	*ret_decision = (struct wr_decision){.tag = WR_TAG_CONTROL};
+	*ret_decision = (struct wr_decision){.tag = WR_TAG_CONTROL, .moved_to = UINT64_MAX};
 	switch (view->head->kind) {
 	case WR_KIND_EVENT:
 		rc = decide_event(t, undo, view, seq, ret_decision);

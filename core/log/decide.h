@@ -30,6 +30,8 @@ struct wr_decision {
 	uint32_t epoch; /* PRODUCER */
 	bool same;      /* with WEIR_E_EXISTS: what is there is what was asked for */
 	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */
+	/* SUBSCRIPTION, GENERATION: where positions begin, or move to; UINT64_MAX: nowhere. */
+	uint64_t moved_to;
 };
 
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,

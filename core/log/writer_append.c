@@ -205,6 +205,13 @@ static void fill_in(struct wr_record_view *view, const struct wr_decision *d, ui
 	}
 }
 
+/* D3: a position was moved back. Now, before anybody learns of it (link.h). */
+static void lower_needed(struct wr_writer *w, uint64_t moved_to)
+{
+	if (w->link != NULL && moved_to < wr_load_relaxed(&w->link->needed_seq)) /* own */
+		wr_store_release(&w->link->needed_seq, moved_to);                /* D3 */
+}
+
 /* Definitions stand alone: other threads see them at once, so that they cannot be taken back. */
 static bool may_be_in_run(const struct wr_record *r)
 {
@@ -292,8 +299,10 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 		poison(w, lane);
 		return 0;
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		lower_needed(w, decision.moved_to);
 		advance(w, run.record_bytes, run.record_count);
+	}
 	lane->head_own += run.lane_bytes;
 	lane->ordered_own++;
 	answer(w, lane, rc, wanted, &decision, before_seq, rc == 0);

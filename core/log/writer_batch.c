@@ -115,6 +115,7 @@ static void capture_checkpoint(struct wr_writer *w)
 	job->segment_id = w->last_segment_id;
 	job->segment_offset = w->last_offset;
 	job->needed_seq = wr_min_u64(wr_settle_needed_seq(&w->tables->settle), w->next_seq);
+	wr_store_release(&w->link->needed_seq, job->needed_seq);         /* D3 */
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED); /* K1 */
 	w->checkpoint_bytes_since = 0;
 }

@@ -220,6 +220,8 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 				   &p->recovered, &p->link, &p->journal);
 	if (rc != 0)
 		return rc;
+	/* D3: a seek behind the newest checkpoint went further back than its gate says. */
+	wr_store_relaxed(&p->link.needed_seq, wr_settle_needed_seq(&p->tables.settle));
 	p->link.moved = durable_moved;
 	p->link.moved_context = p;
 	return wr_journal_start(p->journal, problem);

@@ -49,14 +49,33 @@ static uint64_t find_time_in_memory(struct weir_pipeline *p, uint64_t time_us)
 	return visible + 1;
 }
 
-/* The first sequence that is still to be had. */
+/*
+ * From here on the journal retires nothing, so that the place that is found is still there when it
+ * becomes a position (D4, core/record/link.h). Under the control lock.
+ */
+static void hold_places(struct weir_pipeline *p)
+{
+	wr_store_seq(&p->link.asking, 1u); /* D4 */
+}
+
+/*
+ * The answer is there. When there will be none, because the pipeline refuses everything, what was
+ * asked for may still be ordered: then it stays as it is, and nothing is retired any more.
+ */
+static void release_places(struct weir_pipeline *p)
+{
+	if (wr_pipeline_refused(p) == 0)
+		wr_store_release(&p->link.asking, 0u); /* D4 */
+}
+
+/* The first sequence that is still to be had, while places are held. */
 static uint64_t oldest_seq(struct weir_pipeline *p)
 {
-	if (p->journal != NULL) {
-		uint64_t oldest = wr_segment_oldest_seq(&p->segments);
-		return oldest != 0 ? oldest : 1;
-	}
-	return find_time_in_memory(p, 0);
+	if (p->journal == NULL)
+		return find_time_in_memory(p, 0);
+	uint64_t leaving = wr_load_seq(&p->link.leaving_seq); /* D4 */
+	uint64_t oldest = wr_segment_oldest_seq(&p->segments);
+	return wr_max_u64(wr_max_u64(oldest, leaving), 1);
 }
 
 static int find_time(struct weir_pipeline *p, uint64_t time_us, uint64_t *ret_seq,
@@ -70,12 +89,15 @@ static int find_time(struct weir_pipeline *p, uint64_t time_us, uint64_t *ret_se
 		.batches = p->control_batches,
 		.batches_max = p->chunks.chunk_bytes / WR_BLOCK_BYTES,
 	};
-	return wr_reader_find_time(&p->control_reader, time_us,
-				   wr_load_acquire(&p->link.durable_seq), /* D1 */
-				   p->control_buffer, &view, ret_seq, problem);
+	uint64_t oldest = oldest_seq(p);
+	int rc = wr_reader_find_time(&p->control_reader, time_us,
+				     wr_load_acquire(&p->link.durable_seq), /* D1 */
+				     p->control_buffer, &view, ret_seq, problem);
+	*ret_seq = wr_max_u64(*ret_seq, oldest);
+	return rc;
 }
 
-/* A place as the user says it → a sequence. Under the control lock. */
+/* A place as the user says it → a sequence. Under the control lock, while places are held. */
 static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at, uint64_t *ret_seq,
 		      struct weir_problem *problem)
 {
@@ -205,7 +227,9 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 	if (rc != 0)
 		return rc;
 	wr_control_lock(p);
+	hold_places(p);
 	rc = create(p, o, ret_subscription, reterr_problem);
+	release_places(p);
 	wr_control_unlock(p);
 	return rc;
 }
@@ -232,6 +256,7 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 	if (p->host.inside_step(p->host.context))
 		return WEIR_E_AGAIN;
 	wr_control_lock(p);
+	hold_places(p);
 	uint64_t seq;
 	rc = find_place(p, to, at, &seq, NULL);
 	if (rc == 0) {
@@ -241,6 +266,7 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 		rc = wr_pipeline_wait(p, &p->lanes[WR_CONTROL_LANE].parker, seek_is_done, live,
 				      WEIR_FOREVER);
 	}
+	release_places(p);
 	wr_control_unlock(p);
 	return rc;
 }

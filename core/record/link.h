@@ -88,10 +88,26 @@ struct wr_journal_link {
 	wr_atomic_u32 failed;       /* 0, or 1: the journal is FAILED (P4); nothing more moves */
 	wr_atomic_u32 starved;      /* D2: 1: no extent can be offered now (disk full) */
 	/*
-	 * D3: published by the writer: nothing below is needed by a position as it is now. Seeks
-	 * and new subscriptions lower it at once, where the checkpoints' gates are of the past.
+	 * D3, D4: what keeps the journal from retiring what a position is just being moved to. The
+	 * checkpoints' gates are of the past; these two are of the present:
+	 *
+	 *   needed_seq   by the writer: nothing below is needed by a position as it is now. A seek
+	 *                or a new subscription lowers it while it is decided, before its answer.
+	 *                Raised where a checkpoint is captured.
+	 *   asking       by control calls, one at a time: 1 while a place is looked for that may
+	 *                become a position, until the writer's answer is there.
+	 *   leaving_seq  by the journal: everything below is retired, or just about to be.
+	 *
+	 * The asker stores asking = 1, then loads leaving_seq, and takes no place below it. The
+	 * journal stores leaving_seq, then loads asking, and takes its step back when it is 1. All
+	 * four are seq_cst, so in their total order one of the two stores comes before the other
+	 * side's load: a place that goes is not taken, or what is taken stays. The journal loads
+	 * needed_seq after it saw asking == 0: the asker stores that (release) after the answer,
+	 * and so after the writer's store of the lower needed_seq.
 	 */
 	wr_atomic_u64 needed_seq;
+	wr_atomic_u64 leaving_seq;
+	wr_atomic_u32 asking;
 
 	struct wr_lane_durable *lanes; /* [lane_count] */
 	uint32_t lane_count;
