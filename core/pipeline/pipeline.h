@@ -186,6 +186,9 @@ struct weir_pipeline {
 	struct wr_parker log_parker;     /* writer and, without a thread of its own, journal */
 	struct wr_parker journal_parker; /* journal with a thread of its own */
 	struct wr_parker group_parker;
+	/* With a journal thread: counted up behind what the link's rings were given. */
+	wr_atomic_u64 commits_bell; /* J1: writer → journal */
+	wr_atomic_u64 moved_bell;   /* J2: journal → writer */
 	struct wr_parker visible_parker; /* members that wait at the memory gate */
 	struct wr_parker durable_parker; /* at the durable gate */
 

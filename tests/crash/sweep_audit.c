@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See sweep.h: what a killed life left on the disk, read from outside and held against the ledger.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "tests/crash/sweep.h"
+#include "tests/support/real_data.h"
+
+struct audit {
+	struct sweep_ledger *ledger;
+	bool is_whole;
+	uint64_t last_sequence;
+	uint64_t first[SWEEP_STREAMS];
+	uint64_t last[SWEEP_STREAMS];
+	unsigned tails;
+	unsigned checkpoints;
+	unsigned faults;
+};
+
+static void fault(struct audit *a, const char *what, uint32_t stream, uint64_t number, uint64_t at)
+{
+	if (a->faults++ < 5)
+		tap_note("journal: %s: stream %u, number %llu, at %llu", what, stream,
+			 (unsigned long long)number, (unsigned long long)at);
+}
+
+/* What stands before the first number that is left was recycled: both groups are behind it. */
+static void check_recycled(struct audit *a, uint32_t stream, uint64_t first)
+{
+	if (a->is_whole)
+		fault(a, "the beginning is missing", stream, first, 0);
+	uint64_t low = first > SWEEP_CLASSES ? first - SWEEP_CLASSES : 1;
+	for (uint64_t number = low; number < first; number++)
+		for (uint32_t group = 0; group < SWEEP_GROUPS; group++)
+			if (wr_load_relaxed(
+				    &a->ledger->settled[group][number % SWEEP_CLASSES][stream]) <
+			    number)
+				fault(a, "recycled before a group had it", stream, number, group);
+}
+
+static void take_named(struct audit *a, uint32_t stream, uint64_t number, uint64_t sequence)
+{
+	if (a->last[stream] == 0 && number != 1)
+		check_recycled(a, stream, number);
+	else if (number != a->last[stream] + 1)
+		fault(a, "missing, twice or out of order", stream, number, sequence);
+}
+
+/* Single events: those that were in doubt at a kill may be missing, no other. */
+static void take_once(struct audit *a, uint64_t number, uint64_t sequence)
+{
+	if (number <= a->last[SWEEP_NAMED])
+		fault(a, "twice or out of order", SWEEP_NAMED, number, sequence);
+	for (uint64_t n = a->last[SWEEP_NAMED] + 1; n < number && n < SWEEP_ONCE_MAX; n++) {
+		bool retired = a->last[SWEEP_NAMED] == 0 && !a->is_whole &&
+			       wr_load_relaxed(&a->ledger->once_handled[0][n]) != 0 &&
+			       wr_load_relaxed(&a->ledger->once_handled[1][n]) != 0;
+		if (wr_load_relaxed(&a->ledger->once_acked[n]) != 0 && !retired)
+			fault(a, "acknowledged and missing", SWEEP_NAMED, n, sequence);
+	}
+}
+
+static int on_event(void *context, const struct weir_journal_event *event)
+{
+	struct audit *a = context;
+	uint32_t stream;
+	uint64_t number;
+
+	if (event->item.sequence <= a->last_sequence)
+		fault(a, "a sequence that does not rise", 0, 0, event->item.sequence);
+	a->last_sequence = event->item.sequence;
+	if (!sweep_read(&event->item, &stream, &number)) {
+		fault(a, "not what was published", 0, 0, event->item.sequence);
+		return 0;
+	}
+	if (stream < SWEEP_NAMED)
+		take_named(a, stream, number, event->item.sequence);
+	else
+		take_once(a, number, event->item.sequence);
+	if (a->last[stream] == 0)
+		a->first[stream] = number;
+	a->last[stream] = number;
+	return 0;
+}
+
+/*
+ * A kill tears at most what was being written: the tail, and the older checkpoint, which is written
+ * over while the newer one stands. Everything else has to be as it was.
+ */
+static int on_damage(void *context, const struct weir_journal_damage *damage)
+{
+	struct audit *a = context;
+
+	if (damage->kind == WEIR_JOURNAL_TORN_TAIL && a->tails++ == 0)
+		return 0;
+	if (damage->kind == WEIR_JOURNAL_CHECKPOINT && a->checkpoints++ == 0)
+		return 0;
+	fault(a, damage->text, 0, damage->first_sequence, damage->offset);
+	tap_note("journal: %s", damage->file);
+	return 0;
+}
+
+unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole,
+		     uint64_t ret_last[SWEEP_STREAMS])
+{
+	struct audit a = {.ledger = ledger, .is_whole = is_whole};
+	struct weir_journal_visitor visitor;
+	struct weir_journal_report report;
+	struct weir_problem problem = {0};
+
+	weir_journal_visitor_init(&visitor);
+	visitor.event = on_event;
+	visitor.damage = on_damage;
+	visitor.context = &a;
+	int rc = weir_journal_inspect(dir, &visitor, &report, &problem);
+	bool acked = false;
+	for (uint32_t stream = 0; stream < SWEEP_STREAMS; stream++)
+		acked |= wr_load_relaxed(&ledger->acked[stream]) > 0;
+	if (rc < 0) {
+		/* Killed before there was anything: then nothing was promised either. */
+		if (acked || (rc != -ENOENT && rc != WEIR_E_CORRUPT)) {
+			tap_note("journal: %s: %s", weir_error_name(rc), problem.text);
+			a.faults++;
+		}
+		return a.faults;
+	}
+	if (report.corrupt_count != 0)
+		fault(&a, "acknowledged records are damaged", 0, report.corrupt_count, 0);
+	for (uint32_t stream = 0; stream < SWEEP_STREAMS; stream++) {
+		if (a.last[stream] < wr_load_relaxed(&ledger->acked[stream]))
+			fault(&a, "acknowledged and missing at the end", stream, a.last[stream],
+			      wr_load_relaxed(&ledger->acked[stream]));
+		if (a.last[stream] > wr_load_relaxed(&ledger->handed[stream]))
+			fault(&a, "more than was ever published", stream, a.last[stream], 0);
+		ret_last[stream] = a.last[stream];
+	}
+	return a.faults;
+}
