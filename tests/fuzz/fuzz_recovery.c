@@ -148,10 +148,12 @@ static void poke(uint8_t *content, uint64_t bytes, const uint8_t *edit)
 
 static void apply(const uint8_t *edit)
 {
-	struct wr_sim_entry *entry = &disk->entries[edit[1] % disk->entry_count];
 	char name[WR_STORAGE_NAME_MAX + 1];
 	uint64_t bytes;
 
+	if (disk->entry_count == 0) /* every file was removed */
+		return;
+	struct wr_sim_entry *entry = &disk->entries[edit[1] % disk->entry_count];
 	if (entry->now == WR_SIM_NONE)
 		return;
 	memcpy(name, entry->name, sizeof name);
