@@ -48,6 +48,7 @@ void wr_lane_open(struct wr_lane *lane, enum wr_lane_kind kind, bool replies_wan
 	wr_store_relaxed(&lane->head, 0u);
 	wr_store_relaxed(&lane->ordered, 0u);
 	lane->head_own = lane->ordered_own = lane->tail_round = lane->marked = 0;
+	lane->poisoned = false;
 	wr_store_relaxed(&lane->refused, 0u);
 	wr_store_relaxed(&lane->first_refused_ticket, 0u);
 	wr_store_relaxed(&lane->first_refusal, 0u);
@@ -89,6 +90,16 @@ uint64_t wr_lane_credit_refresh(struct wr_lane *lane)
 	uint64_t unread = lane->reply_ring.tail_seen - lane->reply_ring.head_own;
 	lane->ticket_limit = ordered + (lane->reply_capacity - unread);
 	return lane->ticket_limit > lane->handed_over ? lane->ticket_limit - lane->handed_over : 0;
+}
+
+void wr_lane_poison(struct wr_lane *lane)
+{
+	uint32_t open = WR_LANE_OPEN;
+	lane->poisoned = true;
+	lane->tail_round = lane->head_own;
+	/* One that is closing goes on to be freed. S1 */
+	(void)wr_cas_acq_rel(&lane->state, &open, (uint32_t)WR_LANE_POISONED);
+	wr_park_wake(&lane->parker);
 }
 
 void wr_lane_answer(struct wr_lane *lane, const struct wr_reply *reply)

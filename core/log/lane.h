@@ -68,6 +68,7 @@ struct wr_lane {
 	uint64_t ordered_own;
 	uint64_t tail_round;   /* tail as read at the start of the round */
 	uint64_t marked;       /* ordered_own when the last mark was made */
+	bool poisoned;         /* remembered: a close moves the state on */
 	wr_atomic_u64 refused; /* runs refused so far */
 	wr_atomic_u64 first_refused_ticket;
 	wr_atomic_u32 first_refusal; /* code, negated */
@@ -155,12 +156,18 @@ static inline void wr_lane_reply_take(struct wr_lane *lane)
 
 /* ---- writer ---- */
 
-/* Reads the tail once for this round; bytes that wait. */
+/*
+ * Reads the tail once for this round; bytes that wait. More than the lane holds, or a part of a
+ * record, cannot be: the caller poisons the lane (L5).
+ */
 static inline uint64_t wr_lane_peek_tail(struct wr_lane *lane)
 {
 	lane->tail_round = wr_park_look_u64(&lane->tail); /* A1; the writer may sleep on it */
 	return lane->tail_round - lane->head_own;
 }
+
+/* What the lane still holds is not looked at any more; whoever waits for it is told. */
+void wr_lane_poison(struct wr_lane *lane);
 
 static inline const uint8_t *wr_lane_at(const struct wr_lane *lane, uint64_t position)
 {

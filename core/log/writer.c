@@ -81,10 +81,12 @@ static uint64_t look_at_lanes(struct wr_writer *w)
 		if (state == WR_LANE_FREE)
 			continue;
 		uint64_t bytes = 0;
-		if (state == WR_LANE_POISONED)
-			lane->tail_round = lane->head_own;
-		else
+		if (!lane->poisoned)
 			bytes = wr_lane_peek_tail(lane);
+		if (bytes > lane->capacity_bytes || bytes % WR_RECORD_ALIGN != 0) {
+			wr_writer_poison(w, lane);
+			bytes = 0;
+		}
 		if (bytes == 0 && state == WR_LANE_CLOSING && free_closed_lane(w, lane))
 			continue;
 		waiting += bytes;

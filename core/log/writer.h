@@ -163,6 +163,8 @@ static inline uint32_t wr_writer_room(const struct wr_writer *w)
 /* Takes runs from a lane, up to bytes_max. The bytes taken; *ret_blocked: no room was to be had. */
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 			bool *ret_blocked);
+/* The lane holds what no owner wrote: it is not drained any more, and nobody else suffers (L5). */
+void wr_writer_poison(struct wr_writer *w, struct wr_lane *lane);
 /* Appends a control record of the writer's own; there must be room. */
 void wr_writer_append_own(struct wr_writer *w, const void *record, uint32_t bytes);
 /* The record that opens the epoch, before anything else of it; false: no room yet. */

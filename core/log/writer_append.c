@@ -21,14 +21,10 @@
 #define PIECE_BYTES 16384u
 #define SLOW_FLAGS (WR_RECORD_DECIDE | WR_RECORD_WANTS_REPLY)
 
-static void poison(struct wr_writer *w, struct wr_lane *lane)
+void wr_writer_poison(struct wr_writer *w, struct wr_lane *lane)
 {
 	wr_store_relaxed(&w->stats.poisoned, wr_load_relaxed(&w->stats.poisoned) + 1); /* own */
-	uint32_t open = WR_LANE_OPEN;
-	(void)wr_cas_acq_rel(&lane->state, &open, (uint32_t)WR_LANE_POISONED); /* S1 */
-	/* What it still holds is not looked at any more; whoever waits for it is told. */
-	lane->tail_round = lane->head_own;
-	wr_park_wake(&lane->parker);
+	wr_lane_poison(lane);
 }
 
 static uint32_t now_delta(const struct wr_writer *w)
@@ -50,6 +46,20 @@ struct walk {
 	bool malformed; /* what follows them cannot be a record */
 	bool other;     /* what follows them needs a decision */
 };
+
+/*
+ * The options of an event that has no decision in them: usually up to seven zeros that align the
+ * payload. What replay would not take must not get into the log (L15).
+ */
+static bool options_are_whole(const struct wr_record *r)
+{
+	struct wr_record_view view;
+	uint32_t count = r->option_bytes;
+	if (WR_LIKELY(count < WR_RECORD_ALIGN && wr_get_u64(r + 1) << (64 - 8 * count) == 0))
+		return true;
+	return wr_record_view(r, r->bytes, &view) && wr_options_valid(&view) &&
+	       !wr_option_find(&view, WR_OPTION_PRODUCER, &(struct wr_option){0});
+}
 
 static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t piece_bytes)
 {
@@ -76,7 +86,8 @@ static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t pie
 			break;
 		}
 		if (WR_UNLIKELY((uint32_t)r->option_bytes + r->key_bytes >
-				bytes - WR_RECORD_HEAD_BYTES)) {
+					bytes - WR_RECORD_HEAD_BYTES ||
+				(r->option_bytes != 0 && !options_are_whole(r)))) {
 			found.malformed = true;
 			break;
 		}
@@ -135,7 +146,7 @@ static uint32_t take_events(struct wr_writer *w, struct wr_lane *lane, uint32_t 
 		lane->ordered_own += found.records;
 		taken += found.bytes;
 		if (found.malformed)
-			poison(w, lane);
+			wr_writer_poison(w, lane);
 		if (found.malformed || found.other || found.bytes == 0)
 			break;
 	}
@@ -170,8 +181,10 @@ static bool read_run(const struct wr_writer *w, const struct wr_lane *lane, stru
 		*ret = (struct run){.record_bytes = wr_record_stride(head.bytes),
 				    .record_count = 1};
 	}
-	if (ret->record_bytes > w->options.run_bytes_max || ret->record_bytes % 8 != 0 ||
-	    ret->record_count == 0 || ret->record_count > w->options.run_records_max)
+	if (ret->record_bytes > w->options.run_bytes_max ||
+	    ret->record_bytes % WR_RECORD_ALIGN != 0 || ret->record_count == 0 ||
+	    ret->record_count > w->options.run_records_max ||
+	    ret->record_bytes / WR_RECORD_HEAD_BYTES < ret->record_count)
 		return false;
 	ret->lane_bytes = ret->head_bytes + ret->record_bytes;
 	return ret->lane_bytes <= waiting;
@@ -218,6 +231,19 @@ static bool may_be_in_run(const struct wr_record *r)
 	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS;
 }
 
+/* Whether the records fill the run exactly: known before the first is decided. */
+static bool run_is_whole(const uint8_t *records, const struct run *run)
+{
+	uint32_t at = 0;
+	for (uint32_t i = 0; i < run->record_count; i++) {
+		struct wr_record_view view;
+		if (!wr_record_view(records + at, run->record_bytes - at, &view))
+			return false;
+		at += wr_record_stride(view.head->bytes);
+	}
+	return at == run->record_bytes;
+}
+
 /* Decides the records of a run in their place behind the batch's end. 0, or the first refusal. */
 static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *run,
 		      struct wr_decision *ret_last)
@@ -232,10 +258,7 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 	for (uint32_t i = 0; i < run->record_count && rc == 0; i++) {
 		struct wr_record_view view;
 		uint64_t seq = w->next_seq + i;
-		if (!wr_record_view(records + at, run->record_bytes - at, &view)) {
-			rc = WEIR_E_POISONED;
-			break;
-		}
+		(void)wr_record_view(records + at, run->record_bytes - at, &view);
 		if (run->record_count > 1 && !may_be_in_run(view.head)) {
 			rc = -EINVAL;
 			break;
@@ -250,8 +273,6 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 		put_column(w, w->chunk->used_bytes + at, ret_last->tag);
 		at += wr_record_stride(r->bytes);
 	}
-	if (rc == 0 && at != run->record_bytes)
-		rc = WEIR_E_POISONED;
 	if (rc != 0) {
 		wr_undo_all(&w->undo);
 		w->chunk->record_count = first_record;
@@ -282,7 +303,7 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 {
 	struct run run;
 	if (!read_run(w, lane, &run)) {
-		poison(w, lane);
+		wr_writer_poison(w, lane);
 		return 0;
 	}
 	if (!wr_writer_make_room(w, run.record_bytes, control)) {
@@ -291,14 +312,14 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	}
 	uint8_t *records = w->chunk->writable + w->chunk->used_bytes;
 	memcpy(records, wr_lane_at(lane, lane->head_own + run.head_bytes), run.record_bytes);
+	if (!run_is_whole(records, &run)) {
+		wr_writer_poison(w, lane);
+		return 0;
+	}
 	bool wanted = (((struct wr_record *)records)->flags & WR_RECORD_WANTS_REPLY) != 0;
 	uint64_t before_seq = w->next_seq - 1;
 	struct wr_decision decision = {0};
 	int rc = decide_run(w, records, &run, &decision);
-	if (rc == WEIR_E_POISONED) {
-		poison(w, lane);
-		return 0;
-	}
 	if (rc == 0) {
 		lower_needed(w, decision.moved_to);
 		advance(w, run.record_bytes, run.record_count);

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   the writer gives each accepted record the next sequence, refuses without writing, answers
+ *         what was asked, and lets a lane that holds rubbish harm nobody else.
+ *         Rules: L3 (a record's first word), L5 (poisoning), L6 (the column), L7 (runs), L8 and L9
+ *         (answers), L11 (whose turn), L13 (program order), L15 (fold), L17 (append time).
+ * Method: a writer stepped by hand (log_bed), the journal's side checked batch by batch, the tables
+ *         compared with a fold of the log at the end of each case.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "tests/support/log_bed.h"
+
+static struct log_bed bed;
+static uint32_t topic;
+
+static void open_lane(uint32_t lane, enum wr_lane_kind kind)
+{
+	wr_lane_open(&bed.lanes[lane], kind, true);
+}
+
+/* Lane 0 settles, lanes 1 to 3 carry data; one topic of four partitions. */
+static void start(const struct log_bed_options *options)
+{
+	log_bed_init(&bed, options);
+	open_lane(0, WR_LANE_SETTLE);
+	for (uint32_t lane = 1; lane < 4; lane++)
+		open_lane(lane, WR_LANE_DATA);
+	cr_assert_eq(log_bed_topic(&bed, 0, "orders", 4, &topic), 0);
+}
+
+static void set_up(void)
+{
+	start(NULL);
+}
+
+static void tear_down(void)
+{
+	log_bed_check_fold(&bed);
+	log_bed_fini(&bed);
+}
+
+TestSuite(writer, .init = set_up, .fini = tear_down);
+
+Test(writer, gives_dense_sequences_in_the_order_of_the_lane)
+{
+	for (uint32_t i = 0; i < 100; i++)
+		cr_assert_eq(log_bed_event(&bed, 1, topic, i, 40), i + 1);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_writer_visible_seq(&bed.writer), 101);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 100);
+	for (uint32_t i = 0; i < 100; i++)
+		cr_expect_eq(log_bed_record(&bed, i + 2).head->key_hash, i);
+}
+
+Test(writer, the_column_names_place_and_partition_of_each_record)
+{
+	for (uint32_t i = 0; i < 9; i++)
+		(void)log_bed_event(&bed, 1, topic, i, 8 * i);
+	(void)log_bed_step(&bed);
+	struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed.chunks, 0);
+	uint32_t place = WR_BATCH_HEADER_BYTES + wr_record_stride(24 + 8 + 4 + 4);
+	for (uint32_t i = 0; i < 9; i++) {
+		uint32_t entry = chunk->column[i + 1];
+		if (i == 0)
+			place = wr_column_place(&bed.chunks, entry);
+		cr_expect_eq(wr_column_place(&bed.chunks, entry), place);
+		cr_expect_eq(entry & wr_chunks_tag_mask(&bed.chunks),
+			     bed.tables.catalog.topics[topic].tag_base + i % 4);
+		place += WR_RECORD_HEAD_BYTES + 8 * i;
+	}
+	cr_expect_eq(chunk->column[0] & wr_chunks_tag_mask(&bed.chunks), WR_TAG_CONTROL);
+}
+
+Test(writer, counts_events_and_bytes_of_each_partition)
+{
+	for (uint32_t i = 0; i < 10; i++)
+		(void)log_bed_event(&bed, 1, topic, i % 2, 16);
+	(void)log_bed_step(&bed);
+	struct wr_partition_cells *cells = bed.tables.catalog.cells;
+	cr_expect_eq(wr_load_relaxed(&cells[0].events), 5);
+	cr_expect_eq(wr_load_relaxed(&cells[1].events), 5);
+	cr_expect_eq(wr_load_relaxed(&cells[2].events), 0);
+	cr_expect_eq(wr_load_relaxed(&cells[1].bytes), 5 * 40);
+}
+
+Test(writer, an_event_larger_than_a_piece_is_taken_whole)
+{
+	tear_down();
+	start(&(struct log_bed_options){.chunk_bytes = 131072, .lane_bytes = 262144});
+	uint32_t largest = bed.writer.options.run_bytes_max - WR_RECORD_HEAD_BYTES;
+	cr_assert_gt(largest, 16384);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_event(&bed, 1, topic, 2, largest);
+	(void)log_bed_event(&bed, 1, topic, 3, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 3);
+	cr_expect_eq(log_bed_record(&bed, 3).payload_bytes, largest);
+}
+
+Test(writer, a_record_one_byte_larger_than_a_run_may_be_poisons_its_lane)
+{
+	uint32_t largest = bed.writer.options.run_bytes_max - WR_RECORD_HEAD_BYTES;
+	(void)log_bed_event(&bed, 1, topic, 1, largest);
+	(void)log_bed_event(&bed, 1, topic, 1, largest + 1);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 1);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_POISONED);
+	cr_expect_eq(wr_load_relaxed(&bed.writer.stats.poisoned), 1);
+}
+
+Test(writer, an_unknown_topic_is_refused_and_nothing_is_written)
+{
+	uint64_t before = bed.writer.next_seq;
+	uint64_t ticket = log_bed_event(&bed, 1, topic + 1, 1, 16);
+	(void)log_bed_step(&bed);
+	struct wr_reply reply = log_bed_reply(&bed, 1);
+	cr_expect_eq(reply.ticket, ticket);
+	cr_expect_eq(reply.code, WEIR_E_UNKNOWN_NAME);
+	cr_expect_eq(reply.sequence, 0);
+	cr_expect_eq(bed.writer.next_seq, before);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].refused), 1);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].first_refused_ticket), ticket);
+}
+
+Test(writer, an_answer_carries_the_last_sequence_before_the_decision)
+{
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_event(&bed, 1, topic + 9, 1, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_reply(&bed, 1).after_seq, 3);
+}
+
+Test(writer, who_asks_for_a_sequence_gets_it)
+{
+	_Alignas(8) uint8_t record[64];
+	uint32_t stride = log_bed_write_event(record, topic, 5, 16);
+	((struct wr_record *)record)->flags |= WR_RECORD_WANTS_REPLY;
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	uint64_t ticket = log_bed_hand_over(&bed, 1, record, stride);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_step(&bed);
+	struct wr_reply reply = log_bed_reply(&bed, 1);
+	cr_expect_eq(reply.ticket, ticket);
+	cr_expect_eq(reply.code, 0);
+	cr_expect_eq(reply.sequence, 3);
+	cr_expect_eq(reply.after_seq, 2);
+	cr_expect_null(wr_lane_reply_peek(&bed.lanes[1]), "nobody else asked");
+	cr_expect_eq(log_bed_record(&bed, 3).head->flags, WR_RECORD_KEYLESS);
+}
+
+Test(writer, a_lane_without_answers_only_counts_refusals)
+{
+	wr_lane_open(&bed.lanes[4], WR_LANE_DATA, false);
+	for (uint32_t i = 0; i < 5; i++)
+		(void)log_bed_event(&bed, 4, i % 2 == 0 ? topic : 99, i, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[4].refused), 2);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[4].first_refused_ticket), 2);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[4].first_refusal), (uint32_t)-WEIR_E_UNKNOWN_NAME);
+	cr_expect_null(wr_lane_reply_peek(&bed.lanes[4]));
+}
+
+/* A run of `count` events with payloads of 16; the one at `unknown` has no topic. */
+static uint64_t hand_over_run(uint32_t lane, uint32_t count, uint32_t unknown)
+{
+	static _Alignas(8) uint8_t run[8192];
+	uint32_t at = WR_RECORD_HEAD_BYTES;
+	for (uint32_t i = 0; i < count; i++)
+		at += log_bed_write_event(run + at, i == unknown ? 99 : topic, i, 16);
+	log_bed_write_run_head(run, count, at - WR_RECORD_HEAD_BYTES);
+	return log_bed_hand_over(&bed, lane, run, at);
+}
+
+Test(writer, a_run_is_one_ticket_and_contiguous)
+{
+	cr_assert_eq(hand_over_run(1, 5, UINT32_MAX), 1);
+	cr_assert_eq(hand_over_run(1, 1, UINT32_MAX), 2);
+	(void)log_bed_event(&bed, 2, topic, 77, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 2);
+	cr_expect_eq(bed.writer.next_seq, 2 + 5 + 1 + 1);
+	/* Whichever lane came first: the five stand side by side. */
+	uint64_t first = log_bed_record(&bed, 2).head->key_hash == 77 ? 3 : 2;
+	for (uint32_t i = 0; i < 5; i++)
+		cr_expect_eq(log_bed_record(&bed, first + i).head->key_hash, i);
+}
+
+Test(writer, a_run_is_refused_whole_and_its_effects_are_taken_back)
+{
+	for (uint32_t bad = 0; bad < 6; bad++) {
+		(void)hand_over_run(1, 6, bad);
+		(void)log_bed_step(&bed);
+		cr_expect_eq(log_bed_reply(&bed, 1).code, WEIR_E_UNKNOWN_NAME);
+		cr_expect_eq(bed.writer.next_seq, 2, "record %u of the run was refused", bad);
+		for (uint32_t p = 0; p < 4; p++)
+			cr_expect_eq(wr_load_relaxed(&bed.tables.catalog.cells[p].events), 0);
+	}
+	/* What follows is as if it had never been. */
+	(void)hand_over_run(1, 6, UINT32_MAX);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(bed.writer.next_seq, 8);
+}
+
+Test(writer, the_longest_run_is_taken_and_a_longer_one_poisons)
+{
+	uint32_t most = bed.writer.options.run_records_max;
+	(void)hand_over_run(1, most, UINT32_MAX);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(bed.writer.next_seq, 2 + most);
+	(void)hand_over_run(1, most + 1, UINT32_MAX);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_POISONED);
+	cr_expect_eq(bed.writer.next_seq, 2 + most);
+}
+
+Test(writer, definitions_stand_alone)
+{
+	_Alignas(8) uint8_t run[256];
+	struct wr_control_topic control = {.partitions = 2};
+	uint32_t at = WR_RECORD_HEAD_BYTES;
+	at += log_bed_write_event(run + at, topic, 0, 16);
+	wr_control_write(run + at, WR_KIND_TOPIC, 0, 0, "inside", 6, &control, sizeof control);
+	at += wr_record_stride(((struct wr_record *)(run + at))->bytes);
+	log_bed_write_run_head(run, 2, at - WR_RECORD_HEAD_BYTES);
+	(void)log_bed_hand_over(&bed, 1, run, at);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_reply(&bed, 1).code, -EINVAL);
+	cr_expect_eq(wr_catalog_topic_count(&bed.tables.catalog), 1);
+}
+
+/* A run of one whose head gives the wrong length must leave no trace in the tables (L15). */
+Test(writer, a_run_of_one_with_a_wrong_length_changes_nothing)
+{
+	_Alignas(8) uint8_t run[256] = {0};
+	uint32_t stride = log_bed_write_event(run + WR_RECORD_HEAD_BYTES, topic, 1, 16);
+	log_bed_write_run_head(run, 1, stride + 8);
+	(void)log_bed_hand_over(&bed, 1, run, WR_RECORD_HEAD_BYTES + stride + 8);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_POISONED);
+	cr_expect_eq(wr_load_relaxed(&bed.tables.catalog.cells[1].events), 0);
+	cr_expect_eq(bed.writer.next_seq, 2);
+}
+
+Test(writer, run_heads_that_contradict_themselves_poison_their_lane)
+{
+	const struct {
+		uint32_t records, bytes;
+	} heads[] = {{0, 40}, {1, 0},  {2, 40},          {1, 41},           {1, 16},
+		     {3, 40}, {1, 48}, {1, 0xfffffff8u}, {0xffffffffu, 40}, {1, 4104}};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(heads); i++) {
+		_Alignas(8) uint8_t run[64] = {0};
+		open_lane(4, WR_LANE_DATA);
+		(void)log_bed_write_event(run + WR_RECORD_HEAD_BYTES, topic, 1, 16);
+		log_bed_write_run_head(run, heads[i].records, heads[i].bytes);
+		(void)log_bed_hand_over(&bed, 4, run, 64);
+		(void)log_bed_step(&bed);
+		cr_expect_eq(wr_load_relaxed(&bed.lanes[4].state), WR_LANE_POISONED, "head %u", i);
+		cr_expect_eq(bed.writer.next_seq, 2, "head %u", i);
+		wr_lane_close(&bed.lanes[4]);
+		log_bed_settle_down(&bed);
+		cr_assert_eq(wr_load_relaxed(&bed.lanes[4].state), WR_LANE_FREE, "head %u", i);
+	}
+}
+
+Test(writer, bytes_that_are_no_record_poison_their_lane_and_no_other)
+{
+	uint8_t rubbish[64];
+	memset(rubbish, 0xff, sizeof rubbish);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_hand_over(&bed, 1, rubbish, sizeof rubbish);
+	(void)log_bed_event(&bed, 2, topic, 2, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_POISONED);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 1, "what came before is good");
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[2]), 1);
+	/* Its owner goes on writing: nobody looks. */
+	(void)log_bed_event(&bed, 1, topic, 3, 16);
+	(void)log_bed_event(&bed, 2, topic, 4, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 1);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[2]), 2);
+}
+
+Test(writer, padding_and_the_batch_magic_begin_no_record)
+{
+	const uint32_t words[] = {0, WR_BATCH_MAGIC};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(words); i++) {
+		uint8_t record[32] = {0};
+		wr_put_u32(record, words[i]);
+		record[20] = WR_KIND_EVENT;
+		(void)log_bed_hand_over(&bed, 1 + i, record, sizeof record);
+		(void)log_bed_step(&bed);
+		cr_expect_eq(wr_load_relaxed(&bed.lanes[1 + i].state), WR_LANE_POISONED);
+	}
+}
+
+Test(writer, a_poisoned_lane_that_is_closed_is_free_again)
+{
+	uint8_t rubbish[64];
+	memset(rubbish, 0xff, sizeof rubbish);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_hand_over(&bed, 1, rubbish, sizeof rubbish);
+	(void)log_bed_step(&bed);
+	wr_lane_close(&bed.lanes[1]);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_FREE);
+	cr_expect_eq(wr_load_relaxed(&bed.writer.stats.poisoned), 1, "it is not looked at again");
+	cr_expect(wr_writer_is_idle(&bed.writer), "what it still held keeps nobody busy");
+	open_lane(1, WR_LANE_DATA);
+	cr_expect_eq(log_bed_event(&bed, 1, topic, 1, 16), 1);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 1);
+}
+
+/* What is beyond the lane are its own bytes once more: good records, that nobody sent. */
+Test(writer, a_tail_that_cannot_be_poisons_its_lane)
+{
+	const uint64_t tails[] = {bed.o.lane_bytes + 64, UINT64_MAX - 63, 68};
+	for (uint32_t i = 0; i < bed.o.lane_bytes / 64; i++)
+		for (uint32_t lane = 1; lane < 4; lane++)
+			(void)log_bed_write_event(bed.lanes[lane].bytes + i * 64, topic, i, 40);
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(tails); i++) {
+		wr_store_release(&bed.lanes[i + 1].tail, tails[i]);
+		(void)log_bed_step(&bed);
+		cr_expect_eq(wr_load_relaxed(&bed.lanes[i + 1].state), WR_LANE_POISONED,
+			     "tail %llu", (unsigned long long)tails[i]);
+	}
+	cr_expect_eq(bed.writer.next_seq, 2);
+}
+
+/* An event with an option area of so many bytes, a key that aligns it, a payload of 8. */
+static uint32_t write_optioned(uint8_t *to, const uint8_t *options, uint32_t option_bytes)
+{
+	uint32_t key_bytes = (0u - option_bytes) & 7;
+	struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES + option_bytes + key_bytes + 8,
+		.key_bytes = (uint16_t)key_bytes,
+		.option_bytes = (uint16_t)option_bytes,
+		.topic = topic,
+		.kind = WR_KIND_EVENT,
+	};
+	memset(to, 0x55, head.bytes);
+	memcpy(to, &head, sizeof head);
+	memcpy(to + sizeof head, options, option_bytes);
+	return head.bytes;
+}
+
+Test(writer, options_are_taken_as_replay_will_take_them)
+{
+	const struct {
+		const char *options;
+		uint32_t bytes;
+		bool good;
+	} cases[] = {
+		{"\0\0\0", 3, true},         /* padding */
+		{"\2\0\1\0x", 5, true},      /* an event id of one byte */
+		{"\2\0\1\0x\0\0", 7, true},  /* and padding */
+		{"\2\0\1\0x\0\1", 7, false}, /* padding that is none */
+		{"\0\0\1", 3, false},
+		{"\2\0\11\0x\0\0\0\0\0\0\0", 12, false},  /* longer than the area */
+		{"\2\0\1\0x\0\0\0\0\0\0\0\0", 13, false}, /* too much padding */
+		{"\2\0\1\0xy\0\11\0z\0\0\0", 13, false},  /* an option that does not end */
+		{"\2\0\1\0x\3\0\1\0z\0\0\0", 13, true},   /* two options */
+		{"\377\0\1\0x\3\0\1\0z", 10, false},      /* critical, unknown */
+		{"\212\0\20\0\0\0\0\0\1\0\0\0\1\0\0\0\0\0\0\0", 20, false}, /* a stamp, unsaid */
+	};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(cases); i++) {
+		_Alignas(8) uint8_t record[128];
+		open_lane(4, WR_LANE_DATA);
+		uint32_t bytes =
+			write_optioned(record, (const uint8_t *)cases[i].options, cases[i].bytes);
+		(void)log_bed_hand_over(&bed, 4, record, bytes);
+		uint64_t next = bed.writer.next_seq;
+		(void)log_bed_step(&bed);
+		cr_expect_eq(bed.writer.next_seq - next, cases[i].good ? 1 : 0, "case %u", i);
+		wr_lane_close(&bed.lanes[4]);
+		log_bed_settle_down(&bed);
+		cr_assert_eq(wr_load_relaxed(&bed.lanes[4].state), WR_LANE_FREE);
+	}
+}
+
+Test(writer, a_named_producers_refusal_holds_until_it_is_sent_again)
+{
+	uint32_t id;
+	cr_assert_eq(log_bed_producer(&bed, 1, "till", &id), 0);
+	struct wr_producer_stamp stamp = {.id = id, .epoch = 1, .sequence = 1};
+	(void)log_bed_stamped(&bed, 1, topic, &stamp);
+	stamp.sequence = 3; /* 2 is missing */
+	(void)log_bed_stamped(&bed, 1, topic, &stamp);
+	stamp.sequence = 4;
+	(void)log_bed_stamped(&bed, 1, topic, &stamp);
+	for (uint64_t s = 2; s < 5; s++) {
+		stamp.sequence = s;
+		(void)log_bed_stamped(&bed, 1, topic, &stamp);
+	}
+	uint64_t before = bed.writer.next_seq;
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_reply(&bed, 1).code, WEIR_E_OUT_OF_SEQUENCE);
+	cr_expect_eq(log_bed_reply(&bed, 1).code, WEIR_E_OUT_OF_SEQUENCE);
+	cr_expect_null(wr_lane_reply_peek(&bed.lanes[1]));
+	cr_expect_eq(bed.writer.next_seq, before + 4);
+}
+
+Test(writer, stamps_of_a_refused_run_are_taken_back)
+{
+	uint32_t id;
+	cr_assert_eq(log_bed_producer(&bed, 1, "till", &id), 0);
+	_Alignas(8) uint8_t run[512] = {0};
+	struct wr_record head = {
+		.bytes = 48,
+		.option_bytes = 24,
+		.topic = topic,
+		.kind = WR_KIND_EVENT,
+		.flags = WR_RECORD_KEYLESS | WR_RECORD_DECIDE,
+	};
+	for (uint32_t i = 0; i < 3; i++) {
+		uint8_t *to = run + WR_RECORD_HEAD_BYTES + i * 48;
+		/* The third repeats the second. */
+		struct wr_producer_stamp stamp = {
+			.id = id, .epoch = 1, .sequence = i == 2 ? 2 : i + 1};
+		memcpy(to, &head, sizeof head);
+		(void)wr_option_put(to + sizeof head, WR_OPTION_PRODUCER, &stamp, sizeof stamp);
+	}
+	log_bed_write_run_head(run, 3, 3 * 48);
+	(void)log_bed_hand_over(&bed, 1, run, WR_RECORD_HEAD_BYTES + 3 * 48);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_reply(&bed, 1).code, WEIR_E_OUT_OF_SEQUENCE);
+	cr_expect_eq(wr_load_relaxed(&bed.tables.producers.rows[id].last_producer_seq), 0);
+}
+
+Test(writer, settles_go_before_data_that_waited_longer)
+{
+	uint32_t subscription;
+	cr_assert_eq(
+		log_bed_subscription(&bed, 0, "books", &topic, 1, WR_START_AT, 1, &subscription),
+		0);
+	for (uint32_t i = 0; i < 10; i++)
+		(void)log_bed_event(&bed, 1, topic, 0, 16);
+	(void)log_bed_generation(&bed, 0, subscription, 0, 1, WR_POSITION_KEEP);
+	uint64_t next = bed.writer.next_seq;
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_record(&bed, next).head->kind, WR_KIND_GENERATION);
+	cr_expect_eq(bed.writer.next_seq, next + 11);
+}
+
+Test(writer, a_quarter_of_each_round_is_left_for_data)
+{
+	tear_down();
+	start(&(struct log_bed_options){.chunk_bytes = 1u << 20, .lane_bytes = 1u << 20});
+	open_lane(4, WR_LANE_SETTLE);
+	open_lane(5, WR_LANE_SETTLE);
+	for (uint32_t i = 0; i < 500; i++)
+		for (uint32_t lane = 0; lane < 6; lane++)
+			cr_assert_neq(log_bed_event(&bed, lane, topic, lane, 232), 0);
+	/* A budget that one settle lane alone would use up. */
+	uint64_t next = bed.writer.next_seq;
+	(void)wr_writer_step(&bed.writer, 65536);
+	uint32_t bytes[6] = {0};
+	for (uint64_t seq = next; seq < bed.writer.next_seq; seq++)
+		bytes[log_bed_record(&bed, seq).head->key_hash] += 256;
+	for (uint32_t lane = 0; lane < 6; lane += lane == 0 ? 4 : 1)
+		cr_expect_geq(bytes[lane], 65536 - 16384, "settle lane %u", lane);
+	cr_expect_geq(bytes[1] + bytes[2] + bytes[3], 16384, "data got its quarter");
+}
+
+Test(writer, data_lanes_take_turns)
+{
+	tear_down();
+	start(&(struct log_bed_options){.chunk_bytes = 1u << 20, .lane_bytes = 1u << 20});
+	for (uint32_t i = 0; i < 1000; i++)
+		for (uint32_t lane = 1; lane < 4; lane++)
+			cr_assert_neq(log_bed_event(&bed, lane, topic, lane, 232), 0);
+	uint64_t ordered[4] = {0};
+	for (uint32_t round = 0; round < 3; round++) {
+		(void)wr_writer_step(&bed.writer, 100000); /* one lane a round */
+		uint32_t served = 0;
+		for (uint32_t lane = 1; lane < 4; lane++) {
+			served += wr_lane_ordered(&bed.lanes[lane]) != ordered[lane];
+			ordered[lane] = wr_lane_ordered(&bed.lanes[lane]);
+		}
+		cr_expect_eq(served, 1);
+	}
+	for (uint32_t lane = 1; lane < 4; lane++)
+		cr_expect_gt(ordered[lane], 0, "lane %u had no turn in three", lane);
+}
+
+Test(writer, what_comes_after_the_tails_were_read_waits_for_the_next_round)
+{
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_step(&bed);
+	uint64_t next = bed.writer.next_seq;
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	cr_expect_eq(bed.writer.next_seq, next);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(bed.writer.next_seq, next + 1);
+}
+
+Test(writer, append_time_is_the_rounds_and_never_goes_back)
+{
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_step(&bed);
+	wr_clock_sim_jump_wall(&bed.clock, -3600000000000);
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	(void)log_bed_step(&bed);
+	uint32_t first = log_bed_record(&bed, 2).head->time_delta_us;
+	cr_expect_eq(log_bed_record(&bed, 3).head->time_delta_us, first);
+	uint32_t next = log_bed_record(&bed, 4).head->time_delta_us;
+	cr_expect_geq(bed.writer.batch_time_us + next, bed.writer.batch_time_us);
+	cr_expect(bed.writer.batch_first_seq == 4 || next >= first);
+}
+
+Test(writer, a_lane_is_free_only_when_its_last_ticket_is_durable)
+{
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	wr_lane_close(&bed.lanes[1]);
+	(void)log_bed_step(&bed);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_CLOSING);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_FREE);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[1].durable_ticket), 0, "for the next owner");
+}
+
+Test(writer, refusals_alone_reach_their_level_too)
+{
+	uint64_t ticket = log_bed_event(&bed, 1, 99, 1, 16);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[1].durable_ticket), ticket);
+	cr_expect_geq(bed.empty_commits, 1, "a commit of marks, without a batch");
+}
+
+Test(writer, a_failed_journal_ends_the_writing)
+{
+	log_bed_settle_down(&bed);
+	wr_store_release(&bed.link.failed, 1u);
+	uint64_t next = bed.writer.next_seq;
+	(void)log_bed_event(&bed, 1, topic, 1, 16);
+	cr_expect_eq(log_bed_step(&bed), 0);
+	cr_expect_eq(bed.writer.next_seq, next);
+	cr_expect(wr_writer_is_idle(&bed.writer));
+	cr_expect_eq(wr_writer_idle_ns(&bed.writer), UINT64_MAX);
+	cr_expect_eq(wr_writer_finish(&bed.writer), 1, "there is nothing to finish");
+	/* Closed lanes are let go all the same. */
+	wr_lane_close(&bed.lanes[2]);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[2].state), WR_LANE_FREE);
+	wr_store_release(&bed.link.failed, 0u);
+}
+
+Test(writer, every_failed_allocation_is_returned)
+{
+	struct wr_writer writer;
+	for (uint64_t k = 1; k <= 2; k++) {
+		uint64_t live = bed.memory.live_count;
+		wr_memory_sim_fail(&bed.memory, k, false);
+		cr_expect_eq(wr_writer_init(&writer, &bed.memory.base, &bed.chunks, &bed.tables,
+					    bed.lanes, LOG_BED_LANES, &bed.link, &bed.clock.base,
+					    &bed.writer.options),
+			     -ENOMEM);
+		cr_expect_eq(bed.memory.live_count, live);
+	}
+	wr_memory_sim_fail(&bed.memory, 0, false);
+}
