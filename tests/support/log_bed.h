@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A log without the rest of the pipeline: tables, chunks, lanes, a writer, a simulated clock and
- * and parkers, and the journal's side of struct wr_journal_link played by hand. Nothing happens
- * until a test says so: log_bed_step() is one round of the writer, log_bed_complete() one commit
+ * parkers, and the journal's side of struct wr_journal_link played by hand. Nothing happens until a
+ * test says so: log_bed_step() is one round of the writer, log_bed_complete() one commit
  * that reached the medium.
  *
  * The journal's side is an oracle as well. Every batch that completes is held against its format
