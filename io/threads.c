@@ -94,8 +94,12 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 	wr_pipeline_group_step(h->pipeline, &step);
 	if (rc == 0)
 		rc = wr_runner_add_step(o->manual ? &h->log : &h->group, &step);
-	if (rc != 0 || o->manual)
-		return rc == 0 ? 0 : wr_problem_set(problem, rc, "", weir_strerror(rc));
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+	if (o->manual) {
+		h->log_running = true; /* by hand, from the first step on */
+		return 0;
+	}
 	if (o->journal_thread) {
 		rc = wr_runner_start(&h->journal);
 		if (rc != 0)
@@ -127,10 +131,6 @@ void wr_host_stop_threads(struct wr_io_host *h)
 	stop_runner(&h->group, &h->group_running);
 	stop_runner(&h->log, &h->log_running);
 	stop_runner(&h->journal, &h->journal_running);
-	if (h->options.manual) {
-		wr_runner_stop(&h->log);
-		(void)wr_runner_join(&h->log);
-	}
 }
 
 void wr_host_stop_handlers(struct wr_io_host *h)
