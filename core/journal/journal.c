@@ -337,6 +337,11 @@ bool wr_journal_is_idle(const struct wr_journal *journal)
 		j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
 }
 
+void wr_journal_closing(struct wr_journal *journal)
+{
+	journal->closing = true;
+}
+
 int wr_journal_close_clean(struct wr_journal *journal, uint64_t last_seq, uint64_t segment_id,
 			   uint64_t end_offset, uint32_t header_crc)
 {

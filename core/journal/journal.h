@@ -79,6 +79,12 @@ uint64_t wr_journal_idle_ns(void *journal);
 bool wr_journal_is_idle(const struct wr_journal *journal);
 
 /*
+ * A close is under way: from now on a segment is prepared only if there is no extent at hand for
+ * what is still to be written, so that the close does not wait for files that nobody will use.
+ */
+void wr_journal_closing(struct wr_journal *journal);
+
+/*
  * After the last step, when nothing is in flight: records the clean end in the superblock.
  * `last_*` describe the last batch of the log. Blocking.
  */

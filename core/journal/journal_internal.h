@@ -170,7 +170,8 @@ struct wr_journal {
 	uint64_t medium_offset;
 	uint32_t in_flight; /* requests at the storage, of all sorts */
 	bool failed;
-	bool moved; /* tell who waits, at the end of this round */
+	bool moved;   /* tell who waits, at the end of this round */
+	bool closing; /* nothing is prepared ahead any more */
 	struct wr_journal_failure failure;
 	struct weir_problem problem;
 

@@ -41,6 +41,12 @@ static uint64_t ready_count(const struct wr_journal *j)
 	return j->files.ready - j->files.entered;
 }
 
+static bool current_has_extents(const struct wr_journal *j)
+{
+	return j->files.current != WR_JOURNAL_NONE &&
+	       j->files.current_extent < j->files.extent_count;
+}
+
 /* A spare that left the log in this life. */
 static bool was_in_log(const struct wr_journal *j, uint32_t index)
 {
@@ -292,6 +298,18 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 	}
 }
 
+/* Segments to keep ready, the reserve among them. */
+static uint64_t wanted_ready(struct wr_journal *j)
+{
+	if (!j->closing)
+		return (uint64_t)j->options.segments_ahead + 1;
+	return wr_spsc_room_for(&j->link->extents_ring, WR_JOURNAL_EXTENTS_AHEAD) <
+				       WR_JOURNAL_EXTENTS_AHEAD ||
+			       current_has_extents(j)
+		       ? 0
+		       : 1;
+}
+
 /* The next write of the segment that is getting ready; one at a time. */
 static int ready_step(struct wr_journal *j)
 {
@@ -306,7 +324,7 @@ static int ready_step(struct wr_journal *j)
 		work++;
 	}
 	if (f->header_phase == WR_JOURNAL_READY_NONE) {
-		if (f->pickable == 0 || ready_count(j) >= (uint64_t)j->options.segments_ahead + 1)
+		if (f->pickable == 0 || ready_count(j) >= wanted_ready(j))
 			return work;
 		wr_journal_ready_begin(j, wr_journal_spare_pick(j));
 	}
@@ -365,12 +383,6 @@ static int prepare_start(struct wr_journal *j)
 }
 
 /* --- extents are offered ---------------------------------------------------------------------- */
-
-static bool current_has_extents(const struct wr_journal *j)
-{
-	return j->files.current != WR_JOURNAL_NONE &&
-	       j->files.current_extent < j->files.extent_count;
-}
 
 static void enter_next(struct wr_journal *j)
 {
@@ -441,7 +453,7 @@ int wr_journal_extents_offer(struct wr_journal *j)
 int wr_journal_segments_step(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
-	uint64_t wanted = (uint64_t)j->options.segments_ahead + 1;
+	uint64_t wanted = wanted_ready(j);
 	int work = 0;
 
 	if (f->prepare.done) {

@@ -79,8 +79,10 @@ void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report 
 
 bool wr_pipeline_finish(struct weir_pipeline *p)
 {
-	return p->journal == NULL || wr_load_acquire(&p->link.failed) != 0 || /* D1 */
-	       (wr_writer_finish(&p->writer) != 0 && wr_journal_is_idle(p->journal));
+	if (p->journal == NULL || wr_load_acquire(&p->link.failed) != 0) /* D1 */
+		return true;
+	wr_journal_closing(p->journal);
+	return wr_writer_finish(&p->writer) != 0 && wr_journal_is_idle(p->journal);
 }
 
 int wr_pipeline_close_clean(struct weir_pipeline *p)

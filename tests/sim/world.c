@@ -395,7 +395,7 @@ static bool close_clean(void)
 		finished = wr_pipeline_finish(p);
 		oracle_tap();
 		if (!finished && wr_journal_step(p->journal, 0) == 0)
-			(void)world.storage->ops->poll(world.storage, 500000);
+			(void)world.storage->ops->poll(world.storage, 50000000);
 		oracle_look();
 	}
 	if (world_is_dead() || world_has_failed())

@@ -220,6 +220,59 @@ Test(journal_segments, what_a_subscription_needs_is_kept_whatever_retention_says
 	cr_assert_eq(stats().segments_recycled, 0);
 }
 
+Test(journal_segments, a_position_that_was_moved_back_holds_its_segment_at_once)
+{
+	options.journal.retention_bytes = 1;
+	open_rig();
+	cr_assert(take_extents(20));
+	uint64_t live = stats().segments_live;
+	wr_store_release(&rig.link.needed_seq, 2u); /* D3: as a writer that decides a seek */
+	checkpoint(rig.writer.next_seq);
+	checkpoint(rig.writer.next_seq);
+	cr_assert(journal_rig_settle(&rig));
+	cr_expect_eq(stats().segments_recycled, 0, "the checkpoints' gates are of the past");
+	wr_store_release(&rig.link.needed_seq, rig.writer.next_seq);
+	checkpoint(rig.writer.next_seq);
+	cr_assert(journal_rig_settle(&rig));
+	cr_expect_eq(stats().segments_recycled, live - 1);
+}
+
+Test(journal_segments, nothing_leaves_while_somebody_asks_for_a_place)
+{
+	options.journal.retention_bytes = 1;
+	open_rig();
+	cr_assert(take_extents(20));
+	wr_store_seq(&rig.link.asking, 1u); /* D4: as a control call */
+	checkpoint(rig.writer.next_seq);
+	checkpoint(rig.writer.next_seq);
+	cr_assert(journal_rig_settle(&rig));
+	cr_expect_eq(stats().segments_recycled, 0);
+	cr_expect_eq(wr_load_seq(&rig.link.leaving_seq), 0, "what stays is not said to leave");
+	wr_store_release(&rig.link.asking, 0u);
+	cr_assert(journal_rig_settle(&rig));
+	cr_expect_gt(stats().segments_recycled, 0, "without another checkpoint");
+	cr_expect_eq(wr_load_seq(&rig.link.leaving_seq), wr_segment_oldest_seq(&rig.table));
+}
+
+Test(journal_segments, a_close_prepares_nothing_that_it_has_no_use_for)
+{
+	open_rig();
+	cr_assert(journal_rig_settle(&rig));
+	uint32_t files = wr_load_relaxed(&rig.table.count);
+	wr_journal_closing(rig.journal);
+	/* All that is ready is written to, the reserve too; and then one more at a time. */
+	uint64_t until = rig.writer.extents_taken + 40;
+	for (uint32_t i = 0; i < 10000 && rig.writer.extents_taken < until; i++) {
+		if (mini_writer_settle(&rig.writer, 0) == MINI_WRITER_DONE)
+			(void)mini_writer_close_extent(&rig.writer);
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+		if (rig.writer.extents_taken < 12)
+			cr_expect_eq(wr_load_relaxed(&rig.table.count), files);
+	}
+	cr_expect_eq(rig.writer.extents_taken, until);
+}
+
 Test(journal_segments, a_full_disk_starves_events_and_not_settles_and_ends_when_there_is_room)
 {
 	open_rig();
