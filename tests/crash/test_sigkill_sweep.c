@@ -33,7 +33,7 @@
 #define MS_NS UINT64_C(1000000)
 #define SECOND_NS UINT64_C(1000000000)
 #define KILLS_A_SEED 12u
-#define WAIT_MAX_NS (MS_NS * 800) /* for what the plan waits for: then it is killed anyway */
+#define WAIT_MAX_NS (MS_NS * 800)    /* for what the plan waits for: then it is killed anyway */
 #define LIFE_MAX_NS (SECOND_NS * 30) /* nothing in a life takes so long: it hangs */
 
 static struct sweep_ledger *ledger;

@@ -4,7 +4,9 @@
  * Method: values of each type with their edges; whole command lines in a child process, judged by
  *         exit code and text.
  */
-#include "tests/unit/tools/capture.h"
+#include <criterion/criterion.h>
+
+#include "tests/support/capture.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -6,7 +6,9 @@
  *         child process with short runs over memory and both backends, judged by text and exit
  *         code. Numbers are not judged: the machine is shared.
  */
-#include "tests/unit/tools/capture.h"
+#include <criterion/criterion.h>
+
+#include "tests/support/capture.h"
 
 #include <dirent.h>
 #include <sys/stat.h>

@@ -5,7 +5,9 @@
  * Method: journals made byte by byte (journal_build.h); commands in a child process, judged by text
  *         and exit code.
  */
-#include "tests/unit/tools/capture.h"
+#include <criterion/criterion.h>
+
+#include "tests/support/capture.h"
 #include "tests/unit/tools/journal_build.h"
 
 #include <sys/stat.h>

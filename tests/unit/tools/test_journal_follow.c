@@ -5,7 +5,9 @@
  * Method: journals made byte by byte (journal_build.h) to which the idle callback appends, so that
  *         every interleaving is exact; and a pipeline of this process with the CLI beside it.
  */
-#include "tests/unit/tools/capture.h"
+#include <criterion/criterion.h>
+
+#include "tests/support/capture.h"
 #include "tests/unit/tools/journal_build.h"
 
 #include <time.h>

@@ -5,11 +5,10 @@
  *
  * Thread: main of a test.
  */
-#ifndef WEIR_TESTS_TOOLS_CAPTURE_H
-#define WEIR_TESTS_TOOLS_CAPTURE_H
+#ifndef WEIR_TESTS_CAPTURE_H
+#define WEIR_TESTS_CAPTURE_H
 
-#include <criterion/criterion.h>
-
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,15 @@ struct capture {
 	char out[65536];
 	char err[16384];
 };
+
+/* Without it no test would mean anything. */
+static inline void capture_must(bool good, const char *what)
+{
+	if (good)
+		return;
+	perror(what);
+	abort();
+}
 
 static inline void capture_read(FILE *from, char *to, size_t to_bytes)
 {
@@ -40,13 +48,13 @@ static inline void capture_run(struct capture *c, int (*run)(int argc, char **ar
 	FILE *out = tmpfile();
 	FILE *err = tmpfile();
 
-	cr_assert(out != NULL && err != NULL);
+	capture_must(out != NULL && err != NULL, "tmpfile");
 	argv[argc++] = strdup(name);
 	for (; *arguments != NULL && argc < 39; arguments++)
 		argv[argc++] = strdup(*arguments);
 	fflush(NULL);
 	pid_t child = fork();
-	cr_assert(child >= 0);
+	capture_must(child >= 0, "fork");
 	if (child == 0) {
 		dup2(fileno(out), STDOUT_FILENO);
 		dup2(fileno(err), STDERR_FILENO);
@@ -54,7 +62,7 @@ static inline void capture_run(struct capture *c, int (*run)(int argc, char **ar
 		fflush(NULL);
 		_exit(exit_code);
 	}
-	cr_assert_eq(waitpid(child, &status, 0), child);
+	capture_must(waitpid(child, &status, 0) == child, "waitpid");
 	c->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	capture_read(out, c->out, sizeof c->out);
 	capture_read(err, c->err, sizeof c->err);
