@@ -29,10 +29,17 @@
 /* Chunks that data leaves free, so that settles and control always find one. */
 #define WR_CONTROL_CHUNKS 2u
 
-/* A subscription that holds producers back: nothing at or above `seq` may leave memory. */
+/*
+ * What a subscription keeps; released by the group, UINT64_MAX: nothing.
+ *
+ *   H1  seq        nothing at or above it may leave memory: it holds producers back
+ *   H2  count_seq  nothing at or above it may leave the log: its lag is still to be counted from
+ *                  there, also where it is settled by now. Stored before a member is told of the
+ *                  position that it belongs to, and so before anything moves that position on.
+ */
 struct wr_hold {
-	WR_LINE_ALIGNED wr_atomic_u64
-		seq; /* H1: released by the group; UINT64_MAX: holds nothing */
+	WR_LINE_ALIGNED wr_atomic_u64 seq;
+	wr_atomic_u64 count_seq;
 };
 
 struct wr_writer_options {

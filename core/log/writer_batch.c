@@ -97,6 +97,15 @@ static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_byt
 	wr_store_relaxed(&w->stats.commits, w->commits_pushed);
 }
 
+/* What subscriptions have not settled, or have still to count. */
+static uint64_t needed_seq(const struct wr_writer *w)
+{
+	uint64_t needed = wr_min_u64(wr_settle_needed_seq(&w->tables->settle), w->next_seq);
+	for (uint32_t i = 0; i < w->hold_count; i++)
+		needed = wr_min_u64(needed, wr_load_acquire(&w->holds[i].count_seq)); /* H2 */
+	return needed;
+}
+
 /* Copies the tables, as they are at the end of the batch just sealed, for the journal to write. */
 static void capture_checkpoint(struct wr_writer *w)
 {
@@ -114,7 +123,7 @@ static void capture_checkpoint(struct wr_writer *w)
 	job->last_seq = w->next_seq - 1;
 	job->segment_id = w->last_segment_id;
 	job->segment_offset = w->last_offset;
-	job->needed_seq = wr_min_u64(wr_settle_needed_seq(&w->tables->settle), w->next_seq);
+	job->needed_seq = needed_seq(w);
 	wr_store_release(&w->link->needed_seq, job->needed_seq);         /* D3 */
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED); /* K1 */
 	w->checkpoint_bytes_since = 0;

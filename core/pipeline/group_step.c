@@ -198,6 +198,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id)
 			(uint32_t)wr_load_relaxed(
 				&p->tables.settle.rows[s->row_first + r].generation));
 	init_behind(p, live, s);
+	wr_lag_hold(live);
 	wr_store_relaxed(&live->gate, p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY);
 	wr_store_relaxed(&live->session_timeout_ns, 45000000000u);
 	wr_store_release(&live->started, 1u); /* X1: the group step may look at it now */
@@ -219,10 +220,11 @@ static void count_behind_seek(struct weir_pipeline *p, struct wr_subscription_li
 	if (target == WR_SEEK_NONE)
 		return;
 	live->behind[row] = (struct wr_lag_count){0};
-	if (wr_load_relaxed(&settle->moved) == 0) /* after the answer: A3 */
-		return;
-	live->behind[row].from_seq = target;
-	live->behind[row].end_seq = wr_max_u64(target, seq);
+	if (wr_load_relaxed(&settle->moved) != 0) { /* after the answer: A3 */
+		live->behind[row].from_seq = target;
+		live->behind[row].end_seq = wr_max_u64(target, seq);
+	}
+	wr_lag_hold(live);
 }
 
 /* Answers to generation records, in the order of their tickets. */

@@ -6,8 +6,12 @@
  * settled: found by walking from the lowest position that has something unsettled, and kept until
  * that position moves.
  *
- * Walks go in portions of one chunk or extent per step, through a pin of the group step's own.
+ * Walks go in portions of one chunk or extent per step, through a pin of the group step's own. What
+ * is still to be counted is kept from retention (H2): members may settle it long before it is
+ * counted, and what they settled and nobody counted would be missing from the lag for good.
  */
+#include <errno.h>
+
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/pipeline.h"
 
@@ -17,12 +21,14 @@
 struct portion {
 	struct wr_chunk *chunk;
 	uint64_t end_seq; /* of what may be looked at */
+	bool unreadable;  /* not found, and not for want of a free slot */
 };
 
 static bool find_portion(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq,
 			 uint64_t visible, struct portion *ret)
 {
 	uint64_t ordinal;
+	*ret = (struct portion){0};
 	if (wr_chunks_find(&p->chunks, pin, seq, &ordinal)) {
 		struct wr_chunk *chunk = wr_chunks_pin(&p->chunks, pin, ordinal);
 		if (chunk == NULL)
@@ -34,10 +40,13 @@ static bool find_portion(struct weir_pipeline *p, struct wr_pin *pin, uint64_t s
 		return false;
 	uint64_t durable = wr_load_acquire(&p->link.durable_seq); /* D1 */
 	struct weir_problem problem;
-	if (wr_catchup_holds(p->catchup, seq) == 0 &&
-	    wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq, durable, &seq, 1,
-			    &problem) != 0)
-		return false;
+	if (wr_catchup_holds(p->catchup, seq) == 0) {
+		int rc = wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq, durable,
+					 &seq, 1, &problem);
+		ret->unreadable = rc != 0 && rc != -EAGAIN;
+		if (rc != 0)
+			return false;
+	}
 	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, pin, seq);
 	if (slot == NULL)
 		return false;
@@ -80,19 +89,35 @@ static uint64_t time_of(struct wr_chunk *chunk, uint64_t seq, const struct wr_re
 
 /* ---- counting behind a seek ---- */
 
-/* Counts one portion for every row that still has something to count. */
-static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
-			struct wr_pin *pin, uint64_t visible)
+/* Where the next portion begins; UINT64_MAX: there is nothing to count. */
+static uint64_t count_from(const struct wr_subscription_live *live)
 {
 	uint64_t from = UINT64_MAX;
 	for (uint32_t r = 0; r < live->group.row_count; r++)
 		if (live->behind[r].from_seq < live->behind[r].end_seq)
 			from = wr_min_u64(from, live->behind[r].from_seq);
+	return from;
+}
+
+void wr_lag_hold(struct wr_subscription_live *live)
+{
+	struct wr_hold *hold = &live->pipeline->holds[live->id];
+	uint64_t from = count_from(live);
+	if (wr_load_relaxed(&hold->count_seq) != from)    /* own */
+		wr_store_release(&hold->count_seq, from); /* H2 */
+}
+
+/* Counts one portion for every row that still has something to count. */
+static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
+			struct wr_pin *pin, uint64_t visible)
+{
+	uint64_t from = count_from(live);
 	if (from == UINT64_MAX)
 		return 0;
 	uint64_t oldest = p->journal != NULL ? wr_segment_oldest_seq(&p->segments) : 0;
 	struct portion portion;
 	uint64_t end = from + 1;
+	bool lost = false;
 	if (from >= oldest && find_portion(p, pin, from, visible, &portion)) {
 		end = portion.end_seq;
 		for (uint64_t seq = from; seq < end; seq++) {
@@ -106,13 +131,22 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 		}
 		wr_chunks_unpin(pin);
 	} else if (from < oldest) {
-		end = oldest; /* retired: there is nothing left to process there */
+		end = oldest;
+		lost = true;
 	} else {
+		/* Damage that nobody has to read any more shall not hold retention up. */
+		if (portion.unreadable)
+			wr_store_release(&p->holds[live->id].count_seq, UINT64_MAX); /* H2 */
 		return 0; /* not to be had just now */
 	}
-	for (uint32_t r = 0; r < live->group.row_count; r++)
-		if (live->behind[r].from_seq < end)
-			live->behind[r].from_seq = wr_min_u64(end, live->behind[r].end_seq);
+	for (uint32_t r = 0; r < live->group.row_count; r++) {
+		struct wr_lag_count *behind = &live->behind[r];
+		if (behind->from_seq >= wr_min_u64(end, behind->end_seq))
+			continue;
+		behind->from_seq = wr_min_u64(end, behind->end_seq);
+		behind->lost = behind->lost || lost;
+	}
+	wr_lag_hold(live);
 	return 1;
 }
 
@@ -175,7 +209,7 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 			uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
 			int64_t events = (int64_t)(wr_load_relaxed(&cell->events) - settled) +
 					 behind->events;
-			if (behind->from_seq < behind->end_seq)
+			if (behind->from_seq < behind->end_seq || behind->lost)
 				sums.exact = false;
 			if (events <= 0)
 				continue;

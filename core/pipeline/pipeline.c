@@ -193,8 +193,10 @@ static int make_slots(struct weir_pipeline *p)
 		p->members[i].pin = &p->chunks.pins[i];
 		p->members[i].event = &p->events[o->producers_max + i];
 	}
-	for (uint32_t i = 0; i < o->subscriptions_max; i++)
+	for (uint32_t i = 0; i < o->subscriptions_max; i++) {
 		wr_store_relaxed(&p->holds[i].seq, UINT64_MAX);
+		wr_store_relaxed(&p->holds[i].count_seq, UINT64_MAX);
+	}
 	return 0;
 }
 

@@ -74,6 +74,7 @@ struct weir_producer {
 struct wr_lag_count {
 	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
 	int64_t events, bytes;      /* counted so far, less what is settled of it already */
+	bool lost; /* some of it left the log uncounted: lag is not exact until the next seek */
 };
 
 /* A walk over the log in small portions: live chunks, or disk where they are gone. */
@@ -267,11 +268,10 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 		    struct wr_reply *ret_reply);
 
-/*
- * One look at the record `seq`, or the next of some tag, for the group step: fills the time of the
- * first event of row `row` at or behind `from_seq`. Portions of the work are kept in live->scan.
- */
+/* The group step's share: counts a portion for each subscription, and tells who asked for alerts. */
 int wr_lag_step(struct weir_pipeline *p);
+/* Keeps from retention what a subscription has still to count (H2): after `behind` was changed. */
+void wr_lag_hold(struct wr_subscription_live *live);
 
 /* Makes sure that a subscription's group exists; under the control lock or at open. */
 int wr_subscription_start(struct weir_pipeline *p, uint32_t id);

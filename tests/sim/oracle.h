@@ -99,6 +99,7 @@ void oracle_fold(uint64_t seq, bool checked);
 void oracle_fold_reset(void);
 /* oracle_groups.c: deliveries, acks, lag */
 void oracle_delivered(struct world_member *m, const struct weir_item *item);
+void oracle_check_lent(const struct world_member *m);
 void oracle_acked(struct world_member *m, const struct weir_item *item);
 void oracle_committed(struct world_member *m, const struct weir_assignment *a, uint32_t count);
 void oracle_check_lag(uint32_t subscription);

@@ -6,6 +6,7 @@
  *   sim_pipeline --seeds N --first S   seeds S .. S + N - 1, and no others
  *   sim_pipeline --seconds T           fresh seeds for so long
  *   ... --trace                        says what happens
+ *   ... --failures N                   ends after so many seeds have failed
  *
  * A failed check prints one line with the command that shows it again. One seed in a hundred runs
  * twice: both must leave the same trace (I18).
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 	uint64_t count = argument(argc, argv, "--seeds", FIXED_SEEDS);
 	uint64_t first = argument(argc, argv, "--first", 1);
 	uint64_t seconds = argument(argc, argv, "--seconds", only ? 0 : FRESH_SECONDS);
+	uint64_t failures_max = argument(argc, argv, "--failures", FAILURES_MAX);
 	uint64_t failures = 0, seeds = 0;
 	double began = now_s();
 
@@ -139,11 +141,11 @@ int main(int argc, char **argv)
 	if (has_argument(argc, argv, "--seconds"))
 		count = 0;
 	printf("1..2\n");
-	for (uint64_t i = 0; i < count && failures < FAILURES_MAX; i++, seeds++)
+	for (uint64_t i = 0; i < count && failures < failures_max; i++, seeds++)
 		failures += run_seed(first + i) ? 0 : 1;
 	uint64_t fresh = (uint64_t)time(NULL) * 1000000u;
 	double until = now_s() + (double)seconds;
-	for (; now_s() < until && failures < FAILURES_MAX; seeds++)
+	for (; now_s() < until && failures < failures_max; seeds++)
 		failures += run_seed(fresh + seeds) ? 0 : 1;
 	(void)alarm(0);
 	double took = now_s() - began;

@@ -15,6 +15,8 @@
 
 #define LIVES_MAX 5u
 #define ACTS_MAX 160u
+#define LONG_ONE_IN 12u
+#define LONG_ACTS 2000u /* long enough to come round the pool of chunks */
 #define WAITED_MAX 200000u
 #define DRAIN_ROUNDS_MAX 20000u
 #define OPEN_TRIES 10u
@@ -64,6 +66,8 @@ static int one_step(void)
 	world.inside_step = false;
 	if (which == 0)
 		oracle_tap();
+	if (which == 0 && world.pipeline->chunks.lingering_count > 0)
+		world_sometimes(SOMETIMES_LINGERED);
 	if (which == 1) {
 		oracle_look();
 		if (world_one_in(4))
@@ -449,7 +453,7 @@ static bool live(bool was_clean)
 	if (!world.healing && world_one_in(2))
 		wr_sim_disk_trip_at(world.disk, 1 + world_below(200), WEIR_E_FAILED);
 	if (define_topics() && define_subscriptions()) {
-		uint64_t acts = 1 + world_below(ACTS_MAX);
+		uint64_t acts = 1 + world_below(world_one_in(LONG_ONE_IN) ? LONG_ACTS : ACTS_MAX);
 		for (uint64_t i = 0; i < acts && !world_is_dead(); i++)
 			act();
 	}
@@ -503,6 +507,40 @@ static void join_all(void)
 	}
 }
 
+/* Nobody is left to make a batch, and the last one is attested: the writer has no more to do. */
+static void come_to_rest(void)
+{
+	struct wr_writer *w = &world.pipeline->writer;
+
+	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
+		if (world.members[i].handle != NULL)
+			world_member_leave(&world.members[i]);
+	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX; i++) {
+		bool done = true;
+		(void)world_round();
+		for (uint32_t k = 0; k < WORLD_PRODUCERS; k++)
+			done = world_producer_is_done(&world.producers[k]) && done;
+		if (done && wr_writer_is_idle(w) && wr_writer_idle_ns(w) == UINT64_MAX)
+			return;
+	}
+	world_fail("the writer does not come to rest", w->attested_seq, w->next_seq);
+}
+
+/* L8, L9: a refusal is answered though no batch follows that could take the answer along. */
+static void check_refusals_at_rest(void)
+{
+	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++) {
+		struct world_producer *p = &world.producers[i];
+		if (p->handle == NULL)
+			continue;
+		world_producer_offend(p);
+		for (uint32_t k = 0; k < DRAIN_ROUNDS_MAX && !world_producer_is_done(p); k++)
+			(void)world_round();
+		world_check(world_producer_is_done(p),
+			    "a refusal is never answered while nothing else happens", i, p->told);
+	}
+}
+
 static void drain(void)
 {
 	bool drained = false;
@@ -523,6 +561,8 @@ static void drain(void)
 		oracle_check_lag(s);
 	}
 	oracle_check_retention();
+	come_to_rest();
+	check_refusals_at_rest();
 	world_sometimes(SOMETIMES_DRAINED);
 }
 

@@ -26,6 +26,7 @@
 #define WORLD_MEMBERS 4u
 #define WORLD_NAMES 2u
 #define WORLD_HELD_MAX 64u
+#define WORLD_LENT_MAX 24u
 #define WORLD_TICKETS 1024u
 
 /* Situations that a run of many seeds must have been in. */
@@ -52,6 +53,7 @@
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
 	X(REDELIVERED, "events handed out again")                                                  \
 	X(CAUGHT_UP, "polls from the disk")                                                        \
+	X(LINGERED, "chunks whose turn came while somebody read them")                             \
 	X(DURABLE_ACKS, "durable acknowledgements")                                                \
 	X(DRAINED, "lives that ended with nothing left to do")
 
@@ -89,6 +91,9 @@ struct world_member {
 	bool slept;
 	uint32_t held_count;
 	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
+	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */
+	uint32_t lent_count;
+	struct weir_item lent[WORLD_LENT_MAX]; /* by the last poll, until the next */
 };
 
 struct world {
@@ -161,6 +166,8 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event);
 void world_producer_act(struct world_producer *p, bool may_block);
 void world_producer_open(struct world_producer *p);
 bool world_producer_is_done(struct world_producer *p);
+/* Hands over a run that has to be refused. */
+void world_producer_offend(struct world_producer *p);
 
 /* world_members.c */
 void world_member_act(struct world_member *m, bool may_block);

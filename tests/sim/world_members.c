@@ -9,8 +9,10 @@
 
 #include "tests/sim/oracle.h"
 
-#define ITEMS_MAX 24u
+#define ITEMS_MAX WORLD_LENT_MAX
 #define RANGES_MAX 4u
+#define NAP_ONE_IN 16u
+#define NAP_TURNS_MAX 60u
 
 static bool is_expected(int rc)
 {
@@ -56,6 +58,8 @@ static void poll(struct world_member *m)
 
 	if (room == 0)
 		return;
+	oracle_check_lent(m);
+	m->lent_count = 0;
 	int count = weir_poll(m->handle, items, 1 + world_below(wr_min_u64(room, ITEMS_MAX)), 0);
 	world_note("poll", m->subscription, (uint64_t)(uint32_t)count);
 	if (count < 0) {
@@ -69,8 +73,11 @@ static void poll(struct world_member *m)
 		world_sometimes(SOMETIMES_CAUGHT_UP);
 	for (int i = 0; i < count; i++) {
 		oracle_delivered(m, &items[i]);
+		m->lent[m->lent_count++] = items[i];
 		m->held[m->held_count++] = items[i];
 	}
+	if (count > 0 && world_one_in(NAP_ONE_IN))
+		m->naps = 1 + (uint32_t)world_below(NAP_TURNS_MAX);
 }
 
 /* Acknowledges held item i. False: it stays. */
@@ -189,6 +196,10 @@ void world_member_act(struct world_member *m, bool may_block)
 
 	if (m->busy)
 		return;
+	if (m->naps > 0) {
+		m->naps--;
+		return;
+	}
 	if (m->handle == NULL) {
 		if (what < 30)
 			world_member_join(m, (uint32_t)world_below(WORLD_SUBSCRIPTIONS));
@@ -201,6 +212,8 @@ void world_member_act(struct world_member *m, bool may_block)
 	} else if (what < 92) {
 		commit(m, may_block);
 	} else if (what < 94) {
+		oracle_check_lent(m);
+		m->lent_count = 0;
 		weir_release(m->handle);
 	} else if (what < 97) {
 		if (may_block && world_one_in(2))

@@ -291,6 +291,11 @@ static void close_one(struct world_producer *p)
 	*p = (struct world_producer){0};
 }
 
+void world_producer_offend(struct world_producer *p)
+{
+	publish_run(p, true);
+}
+
 bool world_producer_is_done(struct world_producer *p)
 {
 	struct weir_producer_progress progress;
