@@ -137,7 +137,7 @@ static int read_back(const char *dir)
 	struct source source;
 	struct weir_subscription_options options;
 	struct weir_member_options membership;
-	struct weir_member *member;
+	struct weir_member *member = NULL;
 	struct weir_problem why = {.text = ""};
 	uint32_t subscription;
 	int rc = open_source(dir, &source);
@@ -152,8 +152,9 @@ static int read_back(const char *dir)
 	if (rc == 0)
 		rc = weir_member_join(source.pipeline, subscription, &membership, &member, &why);
 	rc = rc == 0 ? check(member, source.pipeline, subscription) : fail("member", rc, &why);
+	int left = weir_member_leave(member, WEIR_FOREVER);
 	int closed = weir_close(source.pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL);
-	return rc == 0 && closed == 0 ? 0 : 1;
+	return rc == 0 && left == 0 && closed == 0 ? 0 : 1;
 }
 
 static int wait_for(pid_t child)

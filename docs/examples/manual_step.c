@@ -76,8 +76,12 @@ static int run(struct loop *loop, struct weir_problem *why)
 		if (done < 0)
 			rc = done;
 	}
-	return rc != 0 ? rc
-		       : weir_member_commit(loop->member, WEIR_LEVEL_DURABLE, WEIR_FOREVER);
+	if (rc == 0)
+		rc = weir_member_commit(loop->member, WEIR_LEVEL_DURABLE, WEIR_FOREVER);
+	/* What was polled last is lent until here: a close would keep the memory for it. */
+	if (loop->member != NULL)
+		weir_release(loop->member);
+	return rc;
 }
 
 int main(int argc, char **argv)
