@@ -132,7 +132,7 @@ Test(shared, buffers_go_round_for_ever)
 			wr_shared_leave(&shared, a);
 		cr_assert(wr_shared_is_done(b));
 		wr_shared_leave(&shared, b);
-		if (i % 8 == 0 && wr_spsc_room(&bed.link.extents_ring) > 8)
+		if (wr_spsc_room_for(&bed.link.extents_ring, LOG_BED_EXTENTS) > 8)
 			log_bed_offer(&bed, 4, false);
 	}
 	cr_expect_eq(free_count(), BUFFERS);
