@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal:   topics and subscriptions are defined once, by records, with ids in the order in which they
- *         came; what cannot be is refused with a reason; a checkpoint gives everything back.
+ * Goal:   topics and subscriptions are defined once, by records, with ids in the order in which
+ *         they came; what cannot be is refused with a reason; a checkpoint gives everything back.
  *         Rules: L15, L18 (definitions are records, ids are never given again), L20 (a
  *         subscription's start is recorded), L30.
  * Method: records made by wr_control_write, decided one by one on small tables.

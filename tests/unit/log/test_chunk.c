@@ -3,8 +3,8 @@
  * Goal:   chunks are given out in log order; one that is pinned, held, not durable or still being
  *         written is never written to again; the writer never waits for a pin.
  *         Rules: L6 (column), L21 (pins), L22 (who reads pins), L23 (the pool).
- * Method: a pool of a few chunks and pins, opened and closed by hand; a seeded run of opens, pins and
- *         unpins against a model that knows for each slot who may still read it.
+ * Method: a pool of a few chunks and pins, opened and closed by hand; a seeded run of opens, pins
+ *         and unpins against a model that knows for each slot who may still read it.
  */
 #include <criterion/criterion.h>
 
