@@ -182,8 +182,9 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	(void)wr_journal_segments_retire(j);
 	while (r == 0 && f->ready < wanted)
 		r = make_ready(j);
-	if (r < 0 && f->ready == 0 && !resumes)
-		return start_problem(j, r, "preparing the first segment", reterr_problem);
+	/* Want of memory is no full disk: it is said now, not met later (L23). */
+	if (r == -ENOMEM || (r < 0 && f->ready == 0 && !resumes))
+		return start_problem(j, r, "preparing the first segments", reterr_problem);
 	if (r < 0)
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);
 	(void)wr_journal_extents_offer(j);

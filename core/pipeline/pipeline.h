@@ -268,7 +268,7 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 		    struct wr_reply *ret_reply);
 
-/* The group step's share: counts a portion for each subscription, and tells who asked for alerts. */
+/* The group step's share: a portion is counted for each subscription; who asked is alerted. */
 int wr_lag_step(struct weir_pipeline *p);
 /* Keeps from retention what a subscription has still to count (H2): after `behind` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);

@@ -18,7 +18,6 @@
 #define LONG_ONE_IN 12u
 #define LONG_ACTS 2000u /* long enough to come round the pool of chunks */
 #define WAITED_MAX 200000u
-#define DRAIN_ROUNDS_MAX 20000u
 #define OPEN_TRIES 10u
 
 struct world world;
@@ -462,110 +461,6 @@ static bool live(bool was_clean)
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-static bool is_drained(void)
-{
-	struct weir_pipeline *p = world.pipeline;
-	bool done = true;
-
-	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++)
-		done = world_producer_is_done(&world.producers[i]) && done;
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
-		struct weir_lag lag = {0};
-		done = weir_lag(p, s, &lag) == 0 && lag.exact && lag.events == 0 && done;
-	}
-	return done && wr_pipeline_drained(p) && wr_writer_is_idle(&p->writer);
-}
-
-_Noreturn static void say_what_is_left(void)
-{
-	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++)
-		world_check(world_producer_is_done(&world.producers[i]),
-			    "a producer is never answered (slot, told)", i,
-			    world.producers[i].told);
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
-		struct weir_lag lag = {0};
-		world_check(weir_lag(world.pipeline, s, &lag) == 0 && lag.exact,
-			    "lag is never counted", s, lag.events);
-		world_check(lag.events == 0, "a subscription never gets its last events", s,
-			    lag.events);
-	}
-	world_fail("it does not come to an end", oracle.kept_seq, oracle.end_seq);
-}
-
-/* Every subscription has a member. */
-static void join_all(void)
-{
-	for (uint32_t i = 0; i < WORLD_MEMBERS; i++) {
-		struct world_member *m = &world.members[i];
-		uint32_t wanted = i % WORLD_SUBSCRIPTIONS;
-		if (m->handle != NULL && m->subscription != wanted)
-			world_member_leave(m);
-		for (uint32_t k = 0; m->handle == NULL && k < DRAIN_ROUNDS_MAX; k++) {
-			world_member_join(m, wanted);
-			(void)world_round(); /* a slot is free when its lane is */
-		}
-	}
-}
-
-/* Nobody is left to make a batch, and the last one is attested: the writer has no more to do. */
-static void come_to_rest(void)
-{
-	struct wr_writer *w = &world.pipeline->writer;
-
-	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
-		if (world.members[i].handle != NULL)
-			world_member_leave(&world.members[i]);
-	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX; i++) {
-		bool done = true;
-		(void)world_round();
-		for (uint32_t k = 0; k < WORLD_PRODUCERS; k++)
-			done = world_producer_is_done(&world.producers[k]) && done;
-		if (done && wr_writer_is_idle(w) && wr_writer_idle_ns(w) == UINT64_MAX)
-			return;
-	}
-	world_fail("the writer does not come to rest", w->attested_seq, w->next_seq);
-}
-
-/* L8, L9: a refusal is answered though no batch follows that could take the answer along. */
-static void check_refusals_at_rest(void)
-{
-	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++) {
-		struct world_producer *p = &world.producers[i];
-		if (p->handle == NULL)
-			continue;
-		world_producer_offend(p);
-		for (uint32_t k = 0; k < DRAIN_ROUNDS_MAX && !world_producer_is_done(p); k++)
-			(void)world_round();
-		world_check(world_producer_is_done(p),
-			    "a refusal is never answered while nothing else happens", i, p->told);
-	}
-}
-
-static void drain(void)
-{
-	bool drained = false;
-
-	for (uint32_t i = 0; i < 12; i++)
-		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
-	join_all();
-	for (uint32_t i = 0; i < DRAIN_ROUNDS_MAX && !drained; i++) {
-		(void)world_round();
-		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);
-		drained = i % 8 == 0 && is_drained();
-	}
-	if (!drained)
-		say_what_is_left();
-	oracle_compare_tables();
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
-		oracle_check_drained(s);
-		oracle_check_lag(s);
-	}
-	oracle_check_retention();
-	come_to_rest();
-	check_refusals_at_rest();
-	world_sometimes(SOMETIMES_DRAINED);
-}
-
 void world_run_seed(void)
 {
 	struct wr_fault_plan plan;
@@ -592,7 +487,7 @@ void world_run_seed(void)
 	(void)open_life(clean);
 	world.waited = 0;
 	world_check(define_topics() && define_subscriptions(), "definitions", 0, 0);
-	drain();
+	world_drain();
 	world_check(close_clean(), "the last close is not clean", 0, 0);
 	(void)open_life(true);
 	oracle_verify_medium();

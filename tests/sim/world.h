@@ -8,6 +8,7 @@
  *   world_memory.c   memory that is kept from one life to the next, and counted
  *   world_publish.c  what producers do
  *   world_members.c  what members do
+ *   world_drain.c    the end, when nothing goes wrong any more
  *   oracle*.c        what must hold, told by the world of everything that happens
  *
  * A check that fails prints one line with the command that replays it, and gives the seed up.
@@ -28,6 +29,7 @@
 #define WORLD_HELD_MAX 64u
 #define WORLD_LENT_MAX 24u
 #define WORLD_TICKETS 1024u
+#define DRAIN_ROUNDS_MAX 20000u
 
 /* Situations that a run of many seeds must have been in. */
 #define SOMETIMES_MAP(X)                                                                           \
@@ -168,6 +170,9 @@ void world_producer_open(struct world_producer *p);
 bool world_producer_is_done(struct world_producer *p);
 /* Hands over a run that has to be refused. */
 void world_producer_offend(struct world_producer *p);
+
+/* world_drain.c */
+void world_drain(void);
 
 /* world_members.c */
 void world_member_act(struct world_member *m, bool may_block);
