@@ -61,7 +61,7 @@ static void event_close(void *context, int fd)
 static void storage_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)
 {
 	struct wr_storage *s = parker->context;
-	if (wr_load_acquire(&parker->word) != word) /* woken since the announcement */
+	if (wr_load_acquire(&parker->word) != word) /* PK4: woken since the announcement */
 		return;
 	/* A broken engine shows at the journal's own poll. */
 	(void)s->ops->poll(s, wr_park_bounded_ns(timeout_ns));
@@ -205,6 +205,31 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 	return rc == 0 ? wr_host_start_threads(h, problem) : rc;
 }
 
+/* options.log_fn: what was not as asked, and what recovery took away. */
+static void say_what_is_notable(const struct wr_io_host *h)
+{
+	const struct weir_options *o = &h->options;
+	const struct wr_recovery_report *r = &h->pipeline->recovery;
+	char text[320];
+	if (o->log_fn == NULL)
+		return;
+	if (o->io == WEIR_IO_AUTO && h->fallback_reason[0] != '\0') {
+		(void)snprintf(text, sizeof text, "the posix backend, not io_uring: %s",
+			       h->fallback_reason);
+		o->log_fn(o->log_context, text);
+	}
+	if (h->thread_note[0] != '\0')
+		o->log_fn(o->log_context, h->thread_note);
+	if (r->trimmed_bytes > 0) {
+		(void)snprintf(text, sizeof text,
+			       "recovery trimmed a tail that was never acknowledged: %llu "
+			       "bytes, from sequence %llu on",
+			       (unsigned long long)r->trimmed_bytes,
+			       (unsigned long long)r->trimmed_from_seq);
+		o->log_fn(o->log_context, text);
+	}
+}
+
 int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
 	      struct weir_problem *reterr_problem)
 {
@@ -231,6 +256,7 @@ int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pip
 		return rc;
 	}
 	wr_host_register(h);
+	say_what_is_notable(h);
 	*ret_pipeline = h->pipeline;
 	return 0;
 }

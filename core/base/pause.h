@@ -60,7 +60,7 @@ static inline void wr_spinlock_init(wr_spinlock *lock)
 	wr_store_relaxed(&lock->held, 0u);
 }
 
-/* Acquire here pairs with the release of the holder before. */
+/* SL1: acquire here pairs with the release of the holder before. */
 static inline void wr_spinlock_lock(wr_spinlock *lock)
 {
 	while (wr_exchange_acq_rel(&lock->held, 1u) != 0)
@@ -70,7 +70,7 @@ static inline void wr_spinlock_lock(wr_spinlock *lock)
 
 static inline void wr_spinlock_unlock(wr_spinlock *lock)
 {
-	wr_store_release(&lock->held, 0u);
+	wr_store_release(&lock->held, 0u); /* SL1 */
 }
 
 #endif

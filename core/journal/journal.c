@@ -257,7 +257,7 @@ static void raise_failure(struct wr_journal *j)
 	}
 	j->failed = true;
 	j->moved = true;
-	/* P1: a waiter looks at it after it announced itself; the release shows the problem too. */
+	/* PK1: a waiter looks at it once it has announced itself; the release shows the problem. */
 	wr_publish_u32(&j->link->failed, 1u);
 }
 

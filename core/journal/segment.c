@@ -53,7 +53,7 @@ static bool read_entry(struct wr_segment *segment, struct wr_segment_found *ret_
 			return false;
 		ret_found->segment_id = segment_id;
 		ret_found->first_seq = wr_load_acquire(&segment->first_seq);
-		ret_found->file = wr_load_acquire(&segment->file);
+		ret_found->file = wr_load_acquire(&segment->file); /* T1, and the next */
 		if (wr_load_acquire(&segment->segment_id) == segment_id)
 			return ret_found->first_seq != 0;
 	}

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include <weir/error.h>
-
 #include "core/base/assert.h"
 
 size_t wr_shared_bytes(uint32_t buffer_count, uint32_t buffer_bytes)
@@ -46,15 +44,14 @@ void wr_shared_fini(struct wr_shared *s, struct wr_memory *memory)
 
 struct wr_shared_buffer *wr_shared_take(struct wr_shared *s)
 {
-	/* H2; seq_cst: who announced that it sleeps for a buffer looks here once more */
-	uint64_t head = wr_load_seq(&s->free);
+	uint64_t head = wr_load_acquire(&s->free); /* SH1 */
 	for (;;) {
 		uint32_t index = (uint32_t)head;
 		if (index == 0)
 			return NULL;
 		struct wr_shared_buffer *buffer = &s->buffers[index - 1];
 		uint64_t next = ((head >> 32) + 1) << 32 | wr_load_relaxed(&buffer->next);
-		if (wr_cas_weak_acq_rel(&s->free, &head, next)) /* H2 */
+		if (wr_cas_weak_acq_rel(&s->free, &head, next)) /* SH1 */
 			return buffer;
 	}
 }
@@ -62,11 +59,11 @@ struct wr_shared_buffer *wr_shared_take(struct wr_shared *s)
 void wr_shared_give(struct wr_shared *s, struct wr_shared_buffer *buffer)
 {
 	uint32_t index = (uint32_t)(buffer - s->buffers) + 1;
-	uint64_t head = wr_load_acquire(&s->free); /* H2 */
+	uint64_t head = wr_load_acquire(&s->free); /* SH1 */
 	wr_store_relaxed(&buffer->state, (uint32_t)WR_SHARED_FREE);
 	do
 		wr_store_relaxed(&buffer->next, (uint32_t)head);
-	while (!wr_cas_seq(&s->free, &head, (head & ~0xffffffffull) | index)); /* H2 */
+	while (!wr_cas_seq(&s->free, &head, (head & ~0xffffffffull) | index)); /* SH1 */
 	wr_park_notify(&s->lane->parker); /* who waits for a buffer */
 }
 
@@ -76,26 +73,26 @@ void wr_shared_push(struct wr_shared *s, struct wr_shared_buffer *buffer, uint32
 	buffer->stride = stride;
 	wr_store_relaxed(&buffer->state, (uint32_t)WR_SHARED_FILLED);
 	uint32_t head = wr_load_relaxed(&s->ready);
+	/* SH2; seq_cst: a sleeping writer relies on it. */
 	do
 		wr_store_relaxed(&buffer->next, head);
-	while (!wr_cas_seq(&s->ready, &head,
-			   index)); /* H3; seq_cst: a sleeping writer relies on it */
+	while (!wr_cas_seq(&s->ready, &head, index));
 	wr_park_notify(s->lane->writer_parker);
 }
 
 void wr_shared_leave(struct wr_shared *s, struct wr_shared_buffer *buffer)
 {
 	uint32_t filled = WR_SHARED_FILLED;
-	if (!wr_cas_acq_rel(&buffer->state, &filled, (uint32_t)WR_SHARED_ABANDONED)) /* H4 */
+	if (!wr_cas_acq_rel(&buffer->state, &filled, (uint32_t)WR_SHARED_ABANDONED)) /* SH3 */
 		wr_shared_give(s, buffer);
 }
 
 /* The ready list comes newest first: turned around behind what was taken before. */
 static void take_ready(struct wr_shared *s)
 {
-	if (wr_load_seq(&s->ready) == 0) /* H3: the writer's look before it sleeps */
+	if (wr_load_seq(&s->ready) == 0) /* SH2: the writer's look before it sleeps */
 		return;
-	uint32_t index = wr_exchange_acq_rel(&s->ready, 0u); /* H3 */
+	uint32_t index = wr_exchange_acq_rel(&s->ready, 0u); /* SH2 */
 	uint32_t count = 0;
 	for (uint32_t i = index; i != 0; i = wr_load_relaxed(&s->buffers[i - 1].next))
 		count++;
@@ -110,7 +107,7 @@ void wr_shared_feed(struct wr_shared *s)
 {
 	bool any = false;
 	take_ready(s);
-	while (!s->lane->poisoned && s->taken_head + s->in_lane != s->taken_tail) {
+	while (s->taken_head + s->in_lane != s->taken_tail) {
 		uint32_t at = (s->taken_head + s->in_lane) & (s->buffer_count - 1);
 		struct wr_shared_buffer *buffer = &s->buffers[s->taken[at]];
 		void *to = wr_lane_claim(s->lane, buffer->stride);
@@ -126,32 +123,21 @@ void wr_shared_feed(struct wr_shared *s)
 		wr_store_release(&s->lane->tail, s->lane->write_at); /* A1: to ourselves */
 }
 
-/* The outcome of the oldest buffer that was taken. */
-static void finish_oldest(struct wr_shared *s, const struct wr_reply *reply)
-{
-	struct wr_shared_buffer *buffer =
-		&s->buffers[s->taken[s->taken_head & (s->buffer_count - 1)]];
-	uint32_t filled = WR_SHARED_FILLED;
-	buffer->reply = *reply;
-	s->taken_head++;
-	if (!wr_cas_seq(&buffer->state, &filled, (uint32_t)WR_SHARED_DONE)) /* H4 */
-		wr_shared_give(s, buffer);                                  /* abandoned */
-}
-
 uint32_t wr_shared_answer(struct wr_shared *s)
 {
 	uint32_t count = 0;
 	const struct wr_reply *reply;
-	for (; s->in_lane > 0 && (reply = wr_lane_reply_peek(s->lane)) != NULL; count++) {
-		finish_oldest(s, reply);
+	while (s->in_lane > 0 && (reply = wr_lane_reply_peek(s->lane)) != NULL) {
+		struct wr_shared_buffer *buffer =
+			&s->buffers[s->taken[s->taken_head & (s->buffer_count - 1)]];
+		uint32_t filled = WR_SHARED_FILLED;
+		buffer->reply = *reply;
 		wr_lane_reply_take(s->lane);
+		s->taken_head++;
 		s->in_lane--;
-	}
-	/* Bytes in the lane that nobody wrote (L5): all who wait, and all who come, are told. */
-	const struct wr_reply poisoned = {.code = WEIR_E_POISONED};
-	for (; s->lane->poisoned && s->taken_head != s->taken_tail; count++) {
-		finish_oldest(s, &poisoned);
-		s->in_lane = 0;
+		if (!wr_cas_seq(&buffer->state, &filled, (uint32_t)WR_SHARED_DONE)) /* SH3 */
+			wr_shared_give(s, buffer);                                  /* abandoned */
+		count++;
 	}
 	if (count > 0)
 		wr_park_notify(&s->lane->parker);

@@ -4,11 +4,11 @@
  * over finished copies: a buffer from a bounded pool is filled by one thread alone and then pushed
  * with one CAS, so that there is no half-made state for anybody to trip over. No claims, no runs.
  *
- *   free list    H2: a stack; its head is {count of pops, index}, so that a pop that was overtaken
+ *   free list    SH1: a stack; its head is {count of pops, index}, so that a pop that was overtaken
  *                fails (ABA)
- *   ready list   H3: a stack that the writer takes whole by one exchange and turns around; the
+ *   ready list   SH2: a stack that the writer takes whole by one exchange and turns around; the
  *                release of the push pairs with its acquire: the copy is complete
- *   state        H4: FILLED → DONE by the writer (release: the outcome is there), or → ABANDONED
+ *   state        SH3: FILLED → DONE by the writer (release: the outcome is there), or → ABANDONED
  *                by a caller that did not want to wait any longer; who comes second frees it
  *
  * The writer copies ready buffers into a lane of its own, from which they go the way of all runs.
@@ -26,7 +26,7 @@ enum wr_shared_state {
 };
 
 struct wr_shared_buffer {
-	WR_LINE_ALIGNED wr_atomic_u32 state; /* H4 */
+	WR_LINE_ALIGNED wr_atomic_u32 state; /* SH3 */
 	wr_atomic_u32 next;                  /* index + 1 in the list that it is in; 0: the last */
 	uint32_t stride;
 	struct wr_reply reply; /* the outcome */
@@ -34,8 +34,8 @@ struct wr_shared_buffer {
 };
 
 struct wr_shared {
-	WR_LINE_ALIGNED wr_atomic_u64 free;  /* H2: pops << 32 | index + 1 */
-	WR_LINE_ALIGNED wr_atomic_u32 ready; /* H3: index + 1 */
+	WR_LINE_ALIGNED wr_atomic_u64 free;  /* SH1: pops << 32 | index + 1 */
+	WR_LINE_ALIGNED wr_atomic_u32 ready; /* SH2: index + 1 */
 	WR_LINE_ALIGNED struct wr_shared_buffer *buffers;
 	uint32_t buffer_count;
 	uint32_t buffer_bytes;
@@ -63,7 +63,7 @@ void wr_shared_push(struct wr_shared *s, struct wr_shared_buffer *buffer, uint32
 /* Whether the writer is done with it; the outcome then. */
 static inline bool wr_shared_is_done(struct wr_shared_buffer *buffer)
 {
-	return wr_load_seq(&buffer->state) == WR_SHARED_DONE; /* H4 */
+	return wr_load_seq(&buffer->state) == WR_SHARED_DONE; /* SH3 */
 }
 /* The caller is done with it, before or after the writer. */
 void wr_shared_leave(struct wr_shared *s, struct wr_shared_buffer *buffer);

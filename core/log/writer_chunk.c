@@ -31,7 +31,7 @@ static uint64_t held_seq(const struct wr_writer *w)
 {
 	uint64_t held = UINT64_MAX;
 	for (uint32_t i = 0; i < w->hold_count; i++)
-		held = wr_min_u64(held, wr_load_acquire(&w->holds[i].seq)); /* H1 */
+		held = wr_min_u64(held, wr_park_look_u64(&w->holds[i].seq)); /* H1 */
 	return held;
 }
 

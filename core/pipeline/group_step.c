@@ -409,8 +409,8 @@ static bool publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
 					held = wr_min_u64(held, wr_load_relaxed(&m->reading_seq));
 			}
 		}
-		if (wr_load_relaxed(&p->holds[id].seq) != held) {  /* own */
-			wr_store_release(&p->holds[id].seq, held); /* H1 */
+		if (wr_load_relaxed(&p->holds[id].seq) != held) { /* own */
+			wr_publish_u64(&p->holds[id].seq, held);  /* H1 */
 			wr_park_notify(&p->log_parker);
 		}
 	}

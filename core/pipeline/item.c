@@ -79,3 +79,16 @@ struct weir_pos weir_item_pos(const struct weir_item *item)
 	return (struct weir_pos){
 		.sequence = item->sequence, .epoch = item->epoch, .log = item->log};
 }
+
+static int compare_u64(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+int weir_pos_compare(const struct weir_pos *a, const struct weir_pos *b)
+{
+	int order = compare_u64(a->log, b->log);
+	if (order == 0)
+		order = compare_u64(a->epoch, b->epoch);
+	return order != 0 ? order : compare_u64(a->sequence, b->sequence);
+}

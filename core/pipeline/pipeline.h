@@ -284,7 +284,7 @@ int wr_problem_set(struct weir_problem *problem, int code, const char *field, co
 void wr_event_fds_signal(struct weir_pipeline *p);
 void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event);
 /* Arms it: look at the condition again after this. */
-void wr_event_fd_arm(struct wr_event_fd *event);
+void wr_event_fd_arm(struct weir_pipeline *p, struct wr_event_fd *event);
 int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event);
 /* The owner of the slot goes; the descriptor stays for the next one. */
 void wr_event_fd_drop(struct wr_event_fd *event);

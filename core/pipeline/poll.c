@@ -392,7 +392,7 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 		return wait.result;
 	if (member->event->wanted) {
 		/* Armed, and then looked at once more: nothing that came between is missed. */
-		wr_event_fd_arm(member->event);
+		wr_event_fd_arm(p, member->event);
 		if (poll_once(&wait))
 			return wait.result;
 	}

@@ -217,7 +217,7 @@ int weir_producer_poll_acks(struct weir_producer *pr)
 {
 	struct telling telling = {.producer = pr};
 	uint64_t before = pr->acked;
-	wr_event_fd_arm(pr->event);
+	wr_event_fd_arm(pr->pipeline, pr->event);
 	/* The refusal is looked at first: what is durable by then is told as such. */
 	int refused = wr_pipeline_refused(pr->pipeline);
 	tell_up_to(&telling, reached(pr, pr->level));

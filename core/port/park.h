@@ -76,38 +76,38 @@ static inline void wr_parker_init(struct wr_parker *parker, const struct wr_park
 	parker->context = context;
 }
 
-/* P1: a publisher's store that a sleeper may wait for. Pairs with its reader's acquire load. */
+/* PK1: a publisher's store that a sleeper may wait for. Pairs with its reader's acquire load. */
 static inline void wr_publish_u64(wr_atomic_u64 *place, uint64_t value)
 {
 	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER))
 		wr_store_release(place, value);
 	else
-		wr_store_seq(place, value);
+		wr_store_seq(place, value); /* PK1 */
 }
 
 static inline void wr_publish_u32(wr_atomic_u32 *place, uint32_t value)
 {
 	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER))
-		wr_store_release(place, value);
+		wr_store_release(place, value); /* PK1 */
 	else
 		wr_store_seq(place, value);
 }
 
-/* The sleeper's look at what wr_publish_* stores, between announce and sleep. */
+/* PK1: the sleeper's look at what wr_publish_* stores, between announce and sleep. */
 static inline uint64_t wr_park_look_u64(wr_atomic_u64 *place)
 {
 	return WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER) ? wr_load_acquire(place)
 							     : wr_load_seq(place);
 }
 
-/* After publishing. Costs one load of a line that rarely changes when nobody sleeps. */
+/* PK2: after publishing. Costs one load of a line that rarely changes when nobody sleeps. */
 static inline bool wr_park_has_sleeper(struct wr_parker *parker)
 {
 	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER)) {
 		wr_compiler_barrier();
 		return wr_load_relaxed(&parker->sleepers) != 0;
 	}
-	return wr_load_seq(&parker->sleepers) != 0;
+	return wr_load_seq(&parker->sleepers) != 0; /* PK2 */
 }
 
 void wr_park_wake(struct wr_parker *parker);

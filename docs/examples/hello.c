@@ -13,7 +13,7 @@ int main(void)
 	struct weir_member_options membership;
 	struct weir_pipeline *pipeline = NULL;
 	struct weir_producer *producer;
-	struct weir_member *member;
+	struct weir_member *member = NULL;
 	struct weir_event event = {
 		.key = "eve", .key_bytes = 3, .payload = "hi", .payload_bytes = 2};
 	struct weir_item item;
@@ -39,14 +39,15 @@ int main(void)
 		    weir_publish(producer, &event, &ticket) == 0 &&
 		    weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, WEIR_FOREVER) == 0 &&
 		    weir_member_join(pipeline, subscription, &membership, &member, &why) == 0 &&
-		    weir_poll(member, &item, 1, WEIR_FOREVER) == 1;
+		    weir_poll(member, &item, 1, WEIR_FOREVER) == 1 &&
+		    weir_ack(member, &item) == 0 &&
+		    weir_member_commit(member, WEIR_LEVEL_DURABLE, WEIR_FOREVER) == 0;
 	if (good)
-		printf("%.*s, from sequence %llu\n", (int)item.payload_bytes,
+		printf("%.*s, at sequence %llu\n", (int)item.payload_bytes,
 		       (const char *)item.payload, (unsigned long long)item.sequence);
-	good = good && weir_ack(member, &item) == 0 &&
-	       weir_member_commit(member, WEIR_LEVEL_DURABLE, WEIR_FOREVER) == 0;
-	if (!good)
+	else
 		fprintf(stderr, "%s %s\n", why.field, why.text);
+	weir_member_leave(member, WEIR_FOREVER); // gives back what the poll lent
 	weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL);
 	return good ? 0 : 1;
 }

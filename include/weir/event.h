@@ -65,17 +65,18 @@ enum weir_item_kind {
 	WEIR_ITEM_EVENT = 1,
 	WEIR_ITEM_GAP = 2,  /**< events were overtaken or retired before they could be read:
 	                         `sequence` .. `end_sequence`-1 */
-	WEIR_ITEM_LOSS = 3, /**< damage that an operator accepted: the same range fields */
+	WEIR_ITEM_LOSS = 3, /**< damage that an operator accepted: the same range fields; not
+	                         made by this version */
 };
 
-#define WEIR_ITEM_REPLAY 1u      /**< handed out by a replay */
+#define WEIR_ITEM_REPLAY 1u      /**< handed out by a replay; not set by this version */
 #define WEIR_ITEM_REDELIVERED 2u /**< may have been handed out before */
 
 /** What a poll hands out. */
 struct weir_item {
 	enum weir_item_kind kind;
 	uint32_t flags; /**< WEIR_ITEM_* */
-	uint32_t attempts;  /**< times handed out before, as far as is known durably */
+	uint32_t attempts;  /**< 0: not counted by this version; WEIR_ITEM_REDELIVERED says it */
 	uint32_t topic;
 	uint32_t partition;
 	uint32_t log;
@@ -130,6 +131,15 @@ WEIR_API uint32_t weir_item_header(const struct weir_item *item, uint32_t place,
  * @return the position
  */
 WEIR_API struct weir_pos weir_item_pos(const struct weir_item *item);
+
+/**
+ * The order of two positions: by log, then by epoch, then by sequence. In one log that is the order
+ * of what was appended, also where a later epoch used a sequence again.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return less than 0, 0 or more than 0: `a` stands before, at or behind `b`
+ */
+WEIR_API int weir_pos_compare(const struct weir_pos *a, const struct weir_pos *b);
 
 WEIR_DECLS_END
 #endif

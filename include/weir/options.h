@@ -123,8 +123,9 @@ struct weir_options {
 
 	struct weir_allocator allocator; /**< all NULL: the C library's */
 
-	/** Called on rare events (fallbacks, failures, gaps), from any of weir's threads; must not
-	 *  call weir. NULL: nothing is said. */
+	/** Says what an operator should know: a backend or wait strategy that was not to be had, a
+	 *  tail that recovery trimmed (all inside weir_open()), the failure of the journal (inside
+	 *  a step). Must not call weir. NULL: nothing is said. */
 	void (*log_fn)(void *context, const char *text);
 	void *log_context;
 };

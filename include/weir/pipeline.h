@@ -3,7 +3,8 @@
  * A pipeline: one log, its writer, its journal, its groups. Open it, define topics, close it.
  *
  * A process may have several pipelines, each with its own directory. Handles do not survive fork():
- * in the child every call returns WEIR_E_CLOSED.
+ * in the child whatever hands something over, polls or waits returns WEIR_E_CLOSED, and the child
+ * may do nothing else with them, not even close: let it exec or _exit().
  */
 #ifndef WEIR_PIPELINE_H
 #define WEIR_PIPELINE_H
@@ -31,7 +32,8 @@ struct weir_pipeline;
  * @param ret_pipeline    set on success only
  * @param reterr_problem  may be NULL; filled in on failure
  * @return 0, or
- *   -EINVAL         an option is out of range: the problem names it
+ *   -EINVAL         an option is out of range, chunk_bytes is not that of the journal, or the
+ *                   journal holds more than a limit allows: the problem names the option
  *   -ENOMEM         the memory plan does not fit
  *   -EACCES, -EROFS, -ENOSPC, -EIO ...  what the file system said
  *   WEIR_E_LOCKED   another process or pipeline owns the directory

@@ -103,7 +103,9 @@ WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeou
  *   -EINVAL              an empty key that is not NULL, a key over 65535 bytes, a partition out of
  *                        range, options over 65535 bytes together
  *   -EBUSY               a claim or a run is open
- *   WEIR_E_FENCED, WEIR_E_FAILED, WEIR_E_CLOSED, WEIR_E_POISONED
+ *   WEIR_E_FAILED, WEIR_E_CLOSED, WEIR_E_POISONED
+ * What the writer refuses (WEIR_E_FENCED, WEIR_E_OUT_OF_SEQUENCE) comes later, as the answer to the
+ * ticket.
  */
 WEIR_API WEIR_MUST_CHECK int weir_publish(struct weir_producer *producer,
 					  const struct weir_event *event, uint64_t *ret_ticket);

@@ -155,14 +155,14 @@ int wr_dir_check(struct wr_dir *dir, const struct wr_io *io)
 
 void wr_dir_set_failed(struct wr_dir_file *file, int code)
 {
-	/* Relaxed would do: who sees 0 was not later than the failure. Acquire pairs for TSan. */
+	/* IO1. Relaxed would do: who sees 0 was not later than the failure. */
 	uint32_t expected = 0;
 	(void)wr_cas_acq_rel(&file->failed, &expected, (uint32_t)-code);
 }
 
 int wr_dir_failed(struct wr_dir_file *file)
 {
-	return -(int)wr_load_acquire(&file->failed);
+	return -(int)wr_load_acquire(&file->failed); /* IO1 */
 }
 
 /* Opens with O_DIRECT if wanted and taken. Regular files only: a FIFO would block the open. */

@@ -13,9 +13,9 @@
  *   - the thread never takes `control`; a caller that waits under it waits for the thread alone.
  *   - a waiting caller is answered or sees is_ended, which the thread publishes last.
  *
- * Pairs: W1 asked -> look (slot), W2 answered -> look (result), W3 is_ended -> look (all that
- * the thread did), W4 is_driven release -> exchange (the table), W5 cpu_state -> load (cpu_clock,
- * cpu_ns).
+ * Pairs: RN1 asked -> look (slot), RN2 answered -> look (result), RN3 is_ended -> look (all that
+ * the thread did), RN4 is_driven release -> exchange (the table), RN5 cpu_state -> load (cpu_clock,
+ * cpu_ns), RN6 is_stopped -> loop (nothing hangs on it but the end).
  */
 #include "io/thread/runner.h"
 
@@ -89,7 +89,7 @@ uint64_t wr_runner_idle_ns(const struct wr_runner *runner)
 
 /* ---- who drives ---- */
 
-/* W4. Acquire: what the last driver did to the steps is seen. */
+/* RN4. Acquire: what the last driver did to the steps is seen. */
 static bool try_drive(struct wr_runner *r)
 {
 	return wr_exchange_acq_rel(&r->is_driven, 1u) == 0;
@@ -97,7 +97,7 @@ static bool try_drive(struct wr_runner *r)
 
 static void end_drive(struct wr_runner *r)
 {
-	wr_store_release(&r->is_driven, 0u);
+	wr_store_release(&r->is_driven, 0u); /* RN4 */
 }
 
 /* Waits for one round by hand at most; the thread, which holds it for long, is not running. */
@@ -136,7 +136,7 @@ static bool is_told(struct wr_runner *r)
 static void answer(struct wr_runner *r, int result)
 {
 	r->request_result = result;
-	wr_publish_u64(&r->answered, wr_load_relaxed(&r->answered) + 1); /* W2 */
+	wr_publish_u64(&r->answered, wr_load_relaxed(&r->answered) + 1); /* RN2 */
 	wr_park_notify(&r->answers);
 }
 
@@ -231,7 +231,7 @@ static bool wait_for_work(struct wr_runner *r)
 
 static void loop(struct wr_runner *r)
 {
-	while (wr_load_acquire(&r->is_stopped) == 0) {
+	while (wr_load_acquire(&r->is_stopped) == 0) { /* RN6 */
 		if (WR_UNLIKELY(has_request(r)))
 			serve_request(r);
 		if (run_steps(r) > 0 || wait_for_work(r))
@@ -245,13 +245,13 @@ static void begin_cpu_time(struct wr_runner *r)
 	if (pthread_getcpuclockid(pthread_self(), &id) != 0)
 		return;
 	wr_store_relaxed(&r->cpu_clock, (uint64_t)(int64_t)id);
-	wr_store_release(&r->cpu_state, (uint64_t)CPU_LIVE); /* W5 */
+	wr_store_release(&r->cpu_state, (uint64_t)CPU_LIVE); /* RN5 */
 }
 
 static void end_cpu_time(struct wr_runner *r)
 {
 	wr_store_relaxed(&r->cpu_ns, clock_ns(CLOCK_THREAD_CPUTIME_ID));
-	wr_store_release(&r->cpu_state, (uint64_t)CPU_FINAL); /* W5 */
+	wr_store_release(&r->cpu_state, (uint64_t)CPU_FINAL); /* RN5 */
 }
 
 static void *runner_main(void *argument)
@@ -272,7 +272,7 @@ static void *runner_main(void *argument)
 	end_cpu_time(r);
 	current_runner = NULL;
 	end_drive(r);
-	wr_publish_u64(&r->is_ended, 1); /* W3 */
+	wr_publish_u64(&r->is_ended, 1); /* RN3 */
 	wr_park_notify(&r->answers);
 	return NULL;
 }
@@ -315,7 +315,7 @@ static bool wait_for_answer(struct wr_runner *r, uint64_t number)
 		else
 			wr_park_sleep(&r->answers, word, UINT64_MAX);
 	}
-	return wr_load_acquire(&r->answered) == number;
+	return wr_load_acquire(&r->answered) == number; /* RN2 */
 }
 
 /* No request ever has that number: only the end is waited for. */
@@ -331,7 +331,7 @@ static uint64_t ask(struct wr_runner *r, enum wr_runner_request request, const s
 	r->request = request;
 	if (step != NULL)
 		r->request_step = *step;
-	wr_publish_u64(&r->asked, number); /* W1 */
+	wr_publish_u64(&r->asked, number); /* RN1 */
 	wr_park_notify(r->parker);
 	return number;
 }
@@ -473,16 +473,17 @@ int wr_runner_remove_step(struct wr_runner *runner, const struct wr_step *step)
 
 /*
  * The thread's CPU clock has the number of its kernel thread, which can be given to another one
- * after its end: what was read counts only if the thread was still there afterwards.
+ * after its end: what was read counts only if the thread was still there afterwards. RN5
  */
 static uint64_t read_cpu_ns(struct wr_runner *r)
 {
 	if (wr_load_acquire(&r->cpu_state) == CPU_LIVE) {
 		uint64_t id = wr_load_relaxed(&r->cpu_clock);
 		uint64_t ns = clock_ns((clockid_t)(int64_t)id);
-		if (wr_load_acquire(&r->cpu_state) == CPU_LIVE)
+		if (wr_load_acquire(&r->cpu_state) == CPU_LIVE) /* RN5 */
 			return ns;
 	}
+	/* RN5 */
 	return wr_load_acquire(&r->cpu_state) == CPU_FINAL ? wr_load_relaxed(&r->cpu_ns) : 0;
 }
 

@@ -198,7 +198,7 @@ static void transfer_completed(struct wr_uring *s, struct wr_io *io, int result)
 static void event_completed(struct wr_uring *s)
 {
 	s->event_armed = false;
-	/* Before the caller looks at what the waker did. Pairs with the exchange in wake(). */
+	/* IO2: before the caller looks at what the waker did. Pairs with the exchange in wake(). */
 	(void)wr_exchange_acq_rel(&s->wake_pending, 0u);
 	s->woken = true;
 }

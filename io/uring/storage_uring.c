@@ -45,7 +45,7 @@ static void collect(struct wr_uring *s)
 
 	while ((io = wr_io_pop(&refused)) != NULL)
 		wr_uring_tell_done(s, io, io->result);
-	/* Pairs with the exchange in prepare_made(). */
+	/* IO3: pairs with the exchange in prepare_made(). */
 	if (wr_load_relaxed(&s->made) != 0 && wr_exchange_acq_rel(&s->made, 0u) != 0) {
 		struct wr_io_queue made = wr_prepare_take(&s->prepare);
 		while ((io = wr_io_pop(&made)) != NULL)
@@ -206,7 +206,7 @@ static void uring_wake(struct wr_storage *base)
 	struct wr_uring *s = (struct wr_uring *)base;
 	const uint64_t one = 1;
 
-	/* Pairs with the exchange in event_completed(). */
+	/* IO2: pairs with the exchange in event_completed(). */
 	if (wr_exchange_acq_rel(&s->wake_pending, 1u) != 0)
 		return;
 	while (write(s->event_fd, &one, sizeof one) < 0 && errno == EINTR)
@@ -218,7 +218,7 @@ static void prepare_made(void *context)
 {
 	struct wr_uring *s = context;
 
-	/* Pairs with the exchange in collect(). */
+	/* IO3: pairs with the exchange in collect(). */
 	(void)wr_exchange_acq_rel(&s->made, 1u);
 	uring_wake(&s->dir.base);
 }

@@ -184,6 +184,128 @@ catches sources 'include/weir/b.h: not listed' 'a public header that is never in
 cp "$tree/core/log/a.c" "$tree/core/log/b.c"
 catches sources 'core/log/b.c: not listed' 'a source that is never built'
 
+# --- documents, labels, reference pages: on a tree that has some ----------------------------------
+document_tree() {
+	clean_tree
+	mkdir -p "$tree/docs/guide" "$tree/docs/reference" "$tree/docs/examples" "$tree/tests/api" \
+		"$tree/tools"
+	printf '#!/bin/sh\n# --fast\n' >"$tree/tools/run"
+	echo weir_do >"$tree/tests/api/exported_symbols.txt"
+	sed 's,@,\t,g' >"$tree/docs/examples/e.c" <<-'EOF'
+		/* SPDX-License-Identifier: Apache-2.0 */
+		int main(void)
+		{
+		@int a = weir_do(1, 2);
+		@return a;
+		}
+	EOF
+	sed 's,@,\t,g' >>"$tree/core/log/a.c" <<-'EOF'
+		static int drain(void)
+		{
+		@return wr_load_acquire(&tail); /* A1: pairs with the owner */
+		}
+	EOF
+	printf '# A tree\n\n[docs](docs/README.md), `core/log/a.c`: `drain()`.\n' >"$tree/README.md"
+	printf '# Docs\n\n[g](guide/g.md) [r](reference/errors.md) [o](reference/options.md) [m](internals/memory-model.md)\n' \
+		>"$tree/docs/README.md"
+	printf '# G\n\n## A part\n\n`weir_do()` does it, see [part](#a-part).\n\n```c\n\tint a = weir_do(1, 2);\n```\n\n```sh\ntools/run --fast\n```\n' \
+		>"$tree/docs/guide/g.md"
+	printf '# M\n\n| A1 | core/log | owner | why |\n' >"$tree/docs/internals/memory-model.md"
+	sed 's,@,\t,g' >"$tree/include/weir/error.h" <<-'EOF'
+		/* SPDX-License-Identifier: Apache-2.0 */
+		/* WEIR_E_AGAIN, WEIR_E_CLOSED */
+		#define WEIR_ERROR_MAP(X) \
+		@X(AGAIN, -4096, "not now") \
+		@X(CLOSED, -4097, "it is closed")
+	EOF
+	sed 's,@,\t,g' >"$tree/include/weir/options.h" <<-'EOF'
+		/* SPDX-License-Identifier: Apache-2.0 */
+		struct weir_topic_options {
+		@const char *name; /* its name; of bytes */
+		@int cpus[4];
+		@/** Called
+		@ *  seldom; never twice. */
+		@void (*log_fn)(void *context,
+		@@       int code);
+		};
+	EOF
+	sed 's,^|,| ,' >"$tree/docs/reference/errors.md" <<-'EOF'
+		# Errors
+
+		|`WEIR_E_AGAIN` | -4096 | not now |
+		|`WEIR_E_CLOSED` | -4097 | it is closed |
+
+		### WEIR_E_AGAIN
+
+		### WEIR_E_CLOSED
+	EOF
+	printf '# Options\n\n## struct weir_topic_options\n\n| `name` | x |\n| `cpus` | x |\n| `log_fn` | x |\n' \
+		>"$tree/docs/reference/options.md"
+}
+
+# wrong CHECK PATTERN TEXT: as catches, on a tree with documents
+wrong() {
+	catches "$@"
+	document_tree
+}
+
+# without FILE TEXT: takes the lines with TEXT out of a file of the tree
+without() { sed -i "/$2/d" "$tree/$1"; }
+
+document_tree
+passes docs "passes a clean tree"
+plant README.md '[gone](docs/gone.md)'
+wrong docs 'docs/gone.md leads nowhere' 'a link to a document that is not there'
+plant README.md '[part](docs/guide/g.md#no-part)'
+wrong docs 'no heading #no-part' 'a link to a heading that is not there'
+plant README.md 'See `core/log/b.c`.'
+wrong docs 'there is no core/log/b.c' 'a file that is not there'
+plant README.md 'See `core/none/*.c`.'
+wrong docs 'there is no core/none/\*.c' 'a pattern that no file matches'
+plant README.md 'It is `wr_gone` that counts.'
+wrong docs 'nothing is called wr_gone' 'a name that is not in the sources'
+plant README.md '`core/journal/a.c`: `drain()`'
+wrong docs 'drain() stands in none' 'a function that stands in another file'
+plant docs/guide/g.md '```c
+	int a = weir_do(2, 2);
+```'
+wrong docs 'no verbatim part' 'C that is not part of an example'
+plant docs/guide/g.md '```sh
+tools/gone --fast
+```'
+wrong docs 'no command tools/gone' 'a command that is not there'
+plant docs/guide/g.md '```sh
+tools/run --slow
+```'
+wrong docs 'does not know --slow' 'an option that a script does not know'
+plant docs/guide/h.md '# H'
+wrong docs 'no README.md of docs/ leads to it' 'a document that nothing leads to'
+without docs/guide/g.md 'weir_do()'
+wrong docs 'weir_do(): no guide' 'a public function that no page speaks of'
+
+passes labels "passes a clean tree"
+plant core/log/a.c '	wr_store_release(&x, 1); /* A2: pairs with nobody */'
+wrong labels 'label A2 has no row for core/log' 'a label that is not explained'
+plant core/journal/a.c '	wr_store_release(&x, 1); /* A1 */'
+wrong labels 'label A1 has no row for core/journal' 'a label in a folder where it is not explained'
+plant docs/internals/memory-model.md '| B7 | core/log | x | y |'
+wrong labels 'label B7 is not used' 'an explained label that nothing uses'
+rm "$tree/docs/internals/memory-model.md"
+wrong labels 'is missing' 'a memory model that is missing'
+
+passes reference "passes a clean tree"
+without docs/reference/errors.md '| `WEIR_E_CLOSED`'
+wrong reference 'missing, or not as in the header: | `WEIR_E_CLOSED`' 'an error without a row'
+sed -i 's/-4097/-4098/' "$tree/docs/reference/errors.md"
+wrong reference 'no code is like this row' 'an error with another number'
+without docs/reference/errors.md '### WEIR_E_AGAIN'
+wrong reference 'no section ### WEIR_E_AGAIN' 'an error that nothing is said of'
+without docs/reference/options.md '`log_fn`'
+wrong reference 'no row for `log_fn`' 'an option without a row'
+plant docs/reference/options.md '| `color` | x |'
+wrong reference 'has no field color' 'a row without an option'
+clean_tree
+
 # --- symbols: a library of its own --------------------------------------------------------------
 if command -v gcc >/dev/null 2>&1 && command -v ar >/dev/null 2>&1; then
 	library() { # library SOURCE
