@@ -248,11 +248,14 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 	if (level == WEIR_LEVEL_DEFAULT)
 		level = WEIR_LEVEL_DURABLE;
 	struct commit_wait wait = {.member = m, .level = level};
+	struct weir_pipeline *p = m->pipeline;
 	m->fenced = false;
-	int rc = commit_done(&wait) ? 0
-				    : wr_pipeline_wait(m->pipeline, &m->lane->parker, commit_done,
-						       &wait, timeout_ns);
-	if (rc != 0)
-		return rc == -ETIMEDOUT && timeout_ns == 0 && !wait.flushed ? WEIR_E_AGAIN : rc;
-	return m->fenced ? WEIR_E_FENCED : 0;
+	wr_pipeline_stay(p);
+	int rc = commit_done(&wait)
+			 ? 0
+			 : wr_pipeline_wait(p, &m->lane->parker, commit_done, &wait, timeout_ns);
+	if (rc == 0 && m->fenced)
+		rc = WEIR_E_FENCED;
+	wr_pipeline_go(p);
+	return rc == -ETIMEDOUT && timeout_ns == 0 && !wait.flushed ? WEIR_E_AGAIN : rc;
 }

@@ -18,6 +18,7 @@ static bool control_is_free(void *context)
 
 void wr_control_lock(struct weir_pipeline *p)
 {
+	wr_pipeline_stay(p); /* until the lock is given back: the call waits under it */
 	while (!control_is_free(p)) {
 		uint32_t word = wr_park_announce(&p->control_parker);
 		if (control_is_free(p)) {
@@ -32,6 +33,7 @@ void wr_control_unlock(struct weir_pipeline *p)
 {
 	wr_store_seq(&p->control_held, 0u); /* O1: seen by who announced before */
 	wr_park_notify(&p->control_parker);
+	wr_pipeline_go(p);
 }
 
 struct call {

@@ -59,7 +59,8 @@ int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info)
 	info->visible_sequence = wr_writer_visible_seq(&p->writer);
 	info->refused_events = wr_load_relaxed(&p->writer.stats.refused);
 	info->plan = p->plan;
-	info->memory_bytes = p->host.memory->alloc_bytes + p->host.memory->map_bytes;
+	info->memory_bytes = wr_load_relaxed(&p->host.memory->alloc_bytes) +
+			     wr_load_relaxed(&p->host.memory->map_bytes);
 	if (p->journal != NULL)
 		tell_journal(p, info);
 	else

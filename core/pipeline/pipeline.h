@@ -195,7 +195,7 @@ struct weir_pipeline {
 
 	wr_atomic_u32 events_open; /* descriptors handed out: > 0 and they are looked at */
 	wr_atomic_u32 keyless;  /* counts events without a key that came without a producer */
-	wr_atomic_u32 callers;     /* Y1: threads that sleep in a call */
+	wr_atomic_u32 callers;     /* Y1: threads inside a call that has slept, or may */
 	wr_atomic_u32 borrowed;    /* Z1: after the close, members with a pin, and the closer */
 	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
 	_Alignas(8) uint8_t epoch_record[128];
@@ -257,7 +257,25 @@ static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_l
 	return wr_park_look_u64(&p->link.durable_seq);           /* D1 */
 }
 
-/* Waits until done() says so: 0, -ETIMEDOUT, or the code that the pipeline refuses with. */
+/*
+ * Y1: a close frees nothing before everybody who stays has gone. A call that touches the pipeline
+ * behind a wait stays from before the wait to its last touch; where it is woken by the close, that
+ * is all that keeps the memory under it.
+ */
+static inline void wr_pipeline_stay(struct weir_pipeline *p)
+{
+	wr_add_seq(&p->callers, 1u); /* Y1 */
+}
+
+static inline void wr_pipeline_go(struct weir_pipeline *p)
+{
+	wr_sub_seq(&p->callers, 1u); /* Y1: nothing of p is touched behind this */
+}
+
+/*
+ * Waits until done() says so: 0, -ETIMEDOUT, or the code that the pipeline refuses with. Who needs
+ * the pipeline behind it stays (above).
+ */
 int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
 		     void *context, uint64_t timeout_ns);
 

@@ -397,10 +397,12 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 			return wait.result;
 	}
 	/* Who waits in a poll is alive, however long. */
+	wr_pipeline_stay(p);
 	wr_store_relaxed(&member->polled_ns, WR_POLLED_NOW);
 	int rc = wr_pipeline_wait(p, member->gate_parker, poll_once, &wait, timeout_ns);
 	if (rc != WEIR_E_CLOSED)
 		wr_store_relaxed(&member->polled_ns, wr_clock_mono_ns(p->host.clock));
+	wr_pipeline_go(p);
 	if (rc == 0)
 		return wait.result;
 	return rc == -ETIMEDOUT || rc == WEIR_E_AGAIN ? 0 : rc;

@@ -245,17 +245,19 @@ static bool ticket_reached(void *context)
 	       wr_load_acquire(&w->producer->lane->state) == WR_LANE_POISONED; /* S1 */
 }
 
-/* What the reply ring says of a ticket that has reached its level; it stays in the ring. */
-static int outcome_of(struct weir_producer *pr, uint64_t ticket)
+/* What became of a ticket that has reached its level: its reply, if any, stays in the ring. */
+static int outcome_of(const struct ticket_wait *w)
 {
-	struct wr_lane *lane = pr->lane;
+	struct wr_lane *lane = w->producer->lane;
+	if (reached(w->producer, w->level) < w->ticket)
+		return WEIR_E_POISONED;
 	uint64_t ready = wr_spsc_ready(&lane->reply_ring);
 	for (uint64_t i = 0; i < ready; i++) {
 		const struct wr_reply *reply =
 			&lane->replies[wr_spsc_pop_index(&lane->reply_ring, i)];
-		if (reply->ticket == ticket)
+		if (reply->ticket == w->ticket)
 			return reply->code;
-		if (reply->ticket > ticket)
+		if (reply->ticket > w->ticket)
 			break;
 	}
 	return 0;
@@ -270,17 +272,17 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 	    (level > WEIR_LEVEL_MEMORY && p->journal == NULL))
 		return -EINVAL;
 	struct ticket_wait wait = {.producer = pr, .ticket = ticket, .level = level};
-	if (!ticket_reached(&wait)) {
-		int refused = wr_pipeline_refused(p);
-		if (refused != 0)
-			return refused;
-		int rc = wr_pipeline_wait(p, &pr->lane->parker, ticket_reached, &wait, timeout_ns);
-		if (rc != 0)
-			return rc;
-	}
-	if (reached(pr, level) < ticket)
-		return WEIR_E_POISONED;
-	return outcome_of(pr, ticket);
+	if (ticket_reached(&wait))
+		return outcome_of(&wait);
+	int rc = wr_pipeline_refused(p);
+	if (rc != 0)
+		return rc;
+	wr_pipeline_stay(p);
+	rc = wr_pipeline_wait(p, &pr->lane->parker, ticket_reached, &wait, timeout_ns);
+	if (rc == 0)
+		rc = outcome_of(&wait);
+	wr_pipeline_go(p);
+	return rc;
 }
 
 int weir_producer_eventfd(struct weir_producer *pr)

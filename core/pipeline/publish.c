@@ -25,36 +25,55 @@ static bool has_room(void *context)
 	return wr_lane_claim(lane, w->bytes) != NULL;
 }
 
-/* There was no room: by the producer's policy. 0: there is now. */
+/*
+ * There was no room: by the producer's policy. 0: there is now, and the caller stays until it has
+ * used it (wr_pipeline_go); a close that came meanwhile takes no more.
+ */
 static int no_room(struct weir_producer *pr, uint64_t bytes)
 {
 	struct room_wait wait = {.producer = pr, .bytes = bytes};
 	struct weir_pipeline *p = pr->pipeline;
 	int rc = 0;
+	wr_pipeline_stay(p);
 	if (!has_room(&wait)) {
-		if (pr->when_full == WEIR_FULL_TRY || p->host.inside_step(p->host.context))
-			return WEIR_E_AGAIN;
-		if (pr->when_full == WEIR_FULL_FAIL) {
+		if (pr->when_full == WEIR_FULL_TRY || p->host.inside_step(p->host.context)) {
+			rc = WEIR_E_AGAIN;
+		} else if (pr->when_full == WEIR_FULL_FAIL) {
 			pr->full_count++;
-			return WEIR_E_FULL;
+			rc = WEIR_E_FULL;
+		} else {
+			rc = wr_pipeline_wait(p, &pr->lane->parker, has_room, &wait,
+					      pr->block_timeout_ns);
+			if (rc == 0)
+				rc = wr_pipeline_refused(p);
 		}
-		rc = wr_pipeline_wait(p, &pr->lane->parker, has_room, &wait, pr->block_timeout_ns);
 	}
-	return wait.poisoned ? WEIR_E_POISONED : rc;
+	if (rc == 0 && wait.poisoned)
+		rc = WEIR_E_POISONED;
+	if (rc != 0)
+		wr_pipeline_go(p);
+	return rc;
 }
 
-/* Room for `bytes` in the lane, or the reason why not. */
-static int claim_room(struct weir_producer *pr, uint64_t bytes, uint8_t **ret_to)
+/* Room for `bytes` in the lane, or the reason why not. *ret_stays: go when it is used. */
+static int claim_room(struct weir_producer *pr, uint64_t bytes, uint8_t **ret_to, bool *ret_stays)
 {
 	uint8_t *to = wr_lane_claim(pr->lane, bytes);
 	if (WR_UNLIKELY(to == NULL)) {
 		int rc = no_room(pr, bytes);
 		if (rc != 0)
 			return rc;
+		*ret_stays = true;
 		to = wr_lane_claim(pr->lane, bytes);
 	}
 	*ret_to = to;
 	return 0;
+}
+
+static inline void go_if(struct weir_producer *pr, bool stays)
+{
+	if (WR_UNLIKELY(stays))
+		wr_pipeline_go(pr->pipeline);
 }
 
 /* What every door checks first. */
@@ -108,11 +127,12 @@ int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint6
 {
 	struct wr_encoding encoding;
 	uint8_t *to;
+	bool stays = false;
 	int rc = check_open(pr, false);
 	if (rc == 0)
 		rc = measure(pr, event, &encoding);
 	if (rc == 0)
-		rc = claim_room(pr, encoding.stride, &to);
+		rc = claim_room(pr, encoding.stride, &to, &stays);
 	if (WR_UNLIKELY(rc != 0))
 		return rc;
 	encode_whole(pr, event, &encoding, to);
@@ -120,6 +140,7 @@ int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint6
 	wr_lane_publish(pr->lane);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
+	go_if(pr, stays);
 	return 0;
 }
 
@@ -131,6 +152,7 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 		return rc;
 	size_t done = 0;
 	uint64_t ticket = 0;
+	bool stays = false;
 	event_count = wr_min_u64(event_count, INT32_MAX);
 	for (; done < event_count; done++) {
 		struct wr_encoding encoding;
@@ -140,7 +162,8 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 		uint8_t *to = wr_lane_claim(pr->lane, encoding.stride);
 		if (to == NULL) {
 			/* Only the first may wait: what was encoded before is shown first. */
-			rc = done == 0 ? claim_room(pr, encoding.stride, &to) : WEIR_E_AGAIN;
+			rc = done == 0 ? claim_room(pr, encoding.stride, &to, &stays)
+				       : WEIR_E_AGAIN;
 			if (rc != 0)
 				break;
 		}
@@ -152,6 +175,7 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 	wr_lane_publish(pr->lane);
 	if (ret_last_ticket != NULL)
 		*ret_last_ticket = ticket;
+	go_if(pr, stays);
 	return (int)done;
 }
 
@@ -164,13 +188,14 @@ int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t 
 	struct weir_event whole = *event;
 	struct wr_encoding encoding;
 	uint8_t *to;
+	bool stays = false;
 	whole.payload = &some_payload; /* present, whatever its length turns out to be */
 	whole.payload_bytes = payload_bytes;
 	int rc = check_open(pr, false);
 	if (rc == 0)
 		rc = measure(pr, &whole, &encoding);
 	if (rc == 0)
-		rc = claim_room(pr, encoding.stride, &to);
+		rc = claim_room(pr, encoding.stride, &to, &stays);
 	if (rc != 0)
 		return rc;
 	pr->run_stamp = pr->stamp.sequence;
@@ -180,6 +205,7 @@ int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t 
 	pr->claim_used = (uint64_t)(payload - to);
 	pr->claim_bytes = pr->claim_used + payload_bytes;
 	*ret_payload = payload;
+	go_if(pr, stays);
 	return 0;
 }
 
@@ -216,13 +242,14 @@ int weir_abort(struct weir_producer *pr)
 int weir_run_begin(struct weir_producer *pr, size_t bytes_max)
 {
 	uint8_t *to;
+	bool stays = false;
 	int rc = check_open(pr, false);
 	if (rc != 0)
 		return rc;
 	if (bytes_max == 0 || bytes_max > pr->pipeline->writer.options.run_bytes_max)
 		return bytes_max == 0 ? -EINVAL : WEIR_E_TOO_BIG;
 	uint64_t room = WR_RECORD_HEAD_BYTES + wr_round_up(bytes_max, WR_RECORD_ALIGN);
-	rc = claim_room(pr, room, &to);
+	rc = claim_room(pr, room, &to, &stays);
 	if (rc != 0)
 		return rc;
 	pr->open = WR_OPEN_RUN;
@@ -231,6 +258,7 @@ int weir_run_begin(struct weir_producer *pr, size_t bytes_max)
 	pr->claim_used = WR_RECORD_HEAD_BYTES;
 	pr->run_records = 0;
 	pr->run_stamp = pr->stamp.sequence;
+	go_if(pr, stays);
 	return 0;
 }
 

@@ -96,11 +96,14 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 	rc = encode(p, event, &encoding);
 	if (rc != 0)
 		return rc;
+	wr_pipeline_stay(p);
 	if (!has_buffer(&once)) {
 		rc = wr_pipeline_wait(p, &p->lanes[WR_SHARED_LANE].parker, has_buffer, &once,
 				      timeout_ns);
-		if (rc != 0)
-			return rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc;
+		rc = rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc;
 	}
-	return publish(&once, event, &encoding, timeout_ns, ret_pos);
+	if (rc == 0)
+		rc = publish(&once, event, &encoding, timeout_ns, ret_pos);
+	wr_pipeline_go(p);
+	return rc;
 }

@@ -72,9 +72,9 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 	uint64_t deadline = deadline_of(p, timeout_ns);
 	if (p->options.manual)
 		return wait_by_hand(p, done, context, deadline);
-	wr_add_seq(&p->callers, 1u); /* Y1: a close waits for us to be gone */
+	wr_pipeline_stay(p);
 	int rc = wait_asleep(p, parker, done, context, deadline);
-	wr_sub_seq(&p->callers, 1u); /* Y1: nothing of p is touched behind this */
+	wr_pipeline_go(p);
 	return rc;
 }
 

@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/atomic.h"
+
 struct wr_memory;
 
 /* One memory object mapped at two addresses. */
@@ -38,8 +40,8 @@ struct wr_memory_ops {
 
 struct wr_memory {
 	const struct wr_memory_ops *ops;
-	size_t alloc_bytes; /* in use now, by kind */
-	size_t map_bytes;
+	wr_atomic_u64 alloc_bytes; /* in use now, by kind; anybody may look (relaxed) */
+	wr_atomic_u64 map_bytes;
 };
 
 #endif

@@ -83,7 +83,7 @@ static void *posix_alloc(struct wr_memory *m, size_t bytes, size_t align)
 	/* Also for a user's allocator that zeroes: no page of a table is first touched later. */
 	memset(p, 0, bytes);
 	wr_spinlock_lock(&own->lock);
-	m->alloc_bytes += bytes;
+	wr_store_relaxed(&m->alloc_bytes, wr_load_relaxed(&m->alloc_bytes) + bytes);
 	wr_spinlock_unlock(&own->lock);
 	return p;
 }
@@ -98,7 +98,7 @@ static void posix_free(struct wr_memory *m, void *p, size_t bytes)
 	else
 		free(p);
 	wr_spinlock_lock(&own->lock);
-	m->alloc_bytes -= bytes;
+	wr_store_relaxed(&m->alloc_bytes, wr_load_relaxed(&m->alloc_bytes) - bytes);
 	wr_spinlock_unlock(&own->lock);
 }
 
@@ -186,7 +186,8 @@ static void count_mapped(struct wr_memory *m, size_t bytes, bool is_mapped)
 {
 	struct wr_memory_posix *own = posix_of(m);
 	wr_spinlock_lock(&own->lock);
-	m->map_bytes = is_mapped ? m->map_bytes + bytes : m->map_bytes - bytes;
+	uint64_t before = wr_load_relaxed(&m->map_bytes);
+	wr_store_relaxed(&m->map_bytes, is_mapped ? before + bytes : before - bytes);
 	wr_spinlock_unlock(&own->lock);
 }
 
@@ -297,7 +298,7 @@ void wr_memory_posix_usage(struct wr_memory_posix *memory, size_t *ret_alloc_byt
 			   size_t *ret_map_bytes)
 {
 	wr_spinlock_lock(&memory->lock);
-	*ret_alloc_bytes = memory->memory.alloc_bytes;
-	*ret_map_bytes = memory->memory.map_bytes;
+	*ret_alloc_bytes = wr_load_relaxed(&memory->memory.alloc_bytes);
+	*ret_map_bytes = wr_load_relaxed(&memory->memory.map_bytes);
 	wr_spinlock_unlock(&memory->lock);
 }
