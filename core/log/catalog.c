@@ -132,6 +132,16 @@ static bool same_topics(const struct wr_subscription *s, const struct wr_control
 	       memcmp(s->topics, def->topics, def->topic_count * sizeof(uint32_t)) == 0;
 }
 
+/* Rows are found by topic: those of a second mention would never be settled. */
+static bool names_one_twice(const struct wr_control_subscription *def)
+{
+	for (uint32_t i = 0; i < def->topic_count; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (def->topics[i] == def->topics[k])
+				return true;
+	return false;
+}
+
 /* The rows that a set of topics needs; 0: one of them is not defined. */
 static uint32_t rows_of(struct wr_catalog *c, const uint32_t *topics, uint32_t topic_count)
 {
@@ -173,7 +183,8 @@ int wr_catalog_subscription(struct wr_catalog *c, struct wr_undo *undo,
 {
 	struct wr_control_subscription def;
 	uint32_t name_bytes = view->head->key_bytes;
-	if (!wr_control_subscription_read(view, &def) || !wr_name_valid(view->key, name_bytes))
+	if (!wr_control_subscription_read(view, &def) || !wr_name_valid(view->key, name_bytes) ||
+	    names_one_twice(&def))
 		return -EINVAL;
 	if (wr_catalog_find_subscription(c, (const char *)view->key, name_bytes, ret_id)) {
 		*ret_same = same_topics(&c->subscriptions[*ret_id], &def);

@@ -137,7 +137,8 @@ static inline void wr_lane_publish(struct wr_lane *lane)
 
 static inline uint64_t wr_lane_ordered(struct wr_lane *lane)
 {
-	lane->ordered_seen = wr_load_acquire(&lane->ordered); /* A3 */
+	/* A3; through the park mode's look: a sleeper for credit relies on it */
+	lane->ordered_seen = wr_park_look_u64(&lane->ordered);
 	return lane->ordered_seen;
 }
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include <weir/error.h>
+
 #include "core/base/assert.h"
 
 size_t wr_shared_bytes(uint32_t buffer_count, uint32_t buffer_bytes)
@@ -44,7 +46,8 @@ void wr_shared_fini(struct wr_shared *s, struct wr_memory *memory)
 
 struct wr_shared_buffer *wr_shared_take(struct wr_shared *s)
 {
-	uint64_t head = wr_load_acquire(&s->free); /* SH1 */
+	/* SH1; seq_cst: who announced that it sleeps for a buffer looks here once more */
+	uint64_t head = wr_load_seq(&s->free);
 	for (;;) {
 		uint32_t index = (uint32_t)head;
 		if (index == 0)
@@ -107,7 +110,7 @@ void wr_shared_feed(struct wr_shared *s)
 {
 	bool any = false;
 	take_ready(s);
-	while (s->taken_head + s->in_lane != s->taken_tail) {
+	while (!s->lane->poisoned && s->taken_head + s->in_lane != s->taken_tail) {
 		uint32_t at = (s->taken_head + s->in_lane) & (s->buffer_count - 1);
 		struct wr_shared_buffer *buffer = &s->buffers[s->taken[at]];
 		void *to = wr_lane_claim(s->lane, buffer->stride);
@@ -123,21 +126,32 @@ void wr_shared_feed(struct wr_shared *s)
 		wr_store_release(&s->lane->tail, s->lane->write_at); /* A1: to ourselves */
 }
 
+/* The outcome of the oldest buffer that was taken. */
+static void finish_oldest(struct wr_shared *s, const struct wr_reply *reply)
+{
+	struct wr_shared_buffer *buffer =
+		&s->buffers[s->taken[s->taken_head & (s->buffer_count - 1)]];
+	uint32_t filled = WR_SHARED_FILLED;
+	buffer->reply = *reply;
+	s->taken_head++;
+	if (!wr_cas_seq(&buffer->state, &filled, (uint32_t)WR_SHARED_DONE)) /* SH3 */
+		wr_shared_give(s, buffer);                                  /* abandoned */
+}
+
 uint32_t wr_shared_answer(struct wr_shared *s)
 {
 	uint32_t count = 0;
 	const struct wr_reply *reply;
-	while (s->in_lane > 0 && (reply = wr_lane_reply_peek(s->lane)) != NULL) {
-		struct wr_shared_buffer *buffer =
-			&s->buffers[s->taken[s->taken_head & (s->buffer_count - 1)]];
-		uint32_t filled = WR_SHARED_FILLED;
-		buffer->reply = *reply;
+	for (; s->in_lane > 0 && (reply = wr_lane_reply_peek(s->lane)) != NULL; count++) {
+		finish_oldest(s, reply);
 		wr_lane_reply_take(s->lane);
-		s->taken_head++;
 		s->in_lane--;
-		if (!wr_cas_seq(&buffer->state, &filled, (uint32_t)WR_SHARED_DONE)) /* SH3 */
-			wr_shared_give(s, buffer);                                  /* abandoned */
-		count++;
+	}
+	/* Bytes in the lane that nobody wrote (L5): all who wait, and all who come, are told. */
+	const struct wr_reply poisoned = {.code = WEIR_E_POISONED};
+	for (; s->lane->poisoned && s->taken_head != s->taken_tail; count++) {
+		finish_oldest(s, &poisoned);
+		s->in_lane = 0;
 	}
 	if (count > 0)
 		wr_park_notify(&s->lane->parker);

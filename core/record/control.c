@@ -47,7 +47,8 @@ bool wr_control_subscription_read(const struct wr_record_view *view,
 	if (view->payload_bytes < head_bytes)
 		return false;
 	memcpy(ret, view->payload, head_bytes);
-	if (ret->topic_count == 0 || ret->topic_count > WR_SUBSCRIPTION_TOPICS_MAX)
+	if (ret->topic_count == 0 || ret->topic_count > WR_SUBSCRIPTION_TOPICS_MAX ||
+	    ret->start > WR_START_NEWEST)
 		return false;
 	return read_exact(view, ret, wr_control_subscription_bytes(ret->topic_count));
 }
