@@ -57,6 +57,7 @@ struct weir_producer {
 	uint32_t keyless;    /* counter of keyless events: partitions in turn */
 	/* A named producer. */
 	bool named;
+	bool fenced; /* and told so: it will not come back */
 	struct wr_producer_stamp stamp; /* of the event handed over last */
 	struct weir_producer_last last;
 	/* An open claim or run. */

@@ -118,6 +118,10 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 		if (rc != 0) {
 			wr_lane_close(pr->lane);
 			give_slot(pr);
+			if (rc == WEIR_E_FULL)
+				return wr_problem_set(reterr_problem, rc, "named_producers_max",
+						      "named_producers_max of the pipeline have "
+						      "been made already");
 			return wr_problem_set(reterr_problem, rc, "name", weir_strerror(rc));
 		}
 	}
@@ -158,6 +162,8 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 {
 	if (range->code != 0 && pr->first_refusal_told == 0)
 		pr->first_refusal_told = range->code;
+	if (range->code == WEIR_E_FENCED)
+		pr->fenced = true;
 	if (pr->ack_fn != NULL)
 		pr->ack_fn(pr->ack_context, range);
 }
@@ -255,8 +261,10 @@ static int outcome_of(const struct ticket_wait *w)
 	for (uint64_t i = 0; i < ready; i++) {
 		const struct wr_reply *reply =
 			&lane->replies[wr_spsc_pop_index(&lane->reply_ring, i)];
-		if (reply->ticket == w->ticket)
+		if (reply->ticket == w->ticket) {
+			w->producer->fenced |= reply->code == WEIR_E_FENCED;
 			return reply->code;
+		}
 		if (reply->ticket > w->ticket)
 			break;
 	}
@@ -268,7 +276,7 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 	struct weir_pipeline *p = pr->pipeline;
 	if (level == WEIR_LEVEL_DEFAULT)
 		level = pr->level;
-	if (ticket == 0 || ticket > pr->lane->handed_over ||
+	if (ticket == 0 || ticket > pr->lane->handed_over || (unsigned)level > WEIR_LEVEL_DURABLE ||
 	    (level > WEIR_LEVEL_MEMORY && p->journal == NULL))
 		return -EINVAL;
 	struct ticket_wait wait = {.producer = pr, .ticket = ticket, .level = level};

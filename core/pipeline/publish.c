@@ -11,17 +11,20 @@
 struct room_wait {
 	struct weir_producer *producer;
 	uint64_t bytes;
-	bool poisoned;
+	int code; /* there will be no room, for this reason */
 };
 
 static bool has_room(void *context)
 {
 	struct room_wait *w = context;
 	struct wr_lane *lane = w->producer->lane;
-	if (wr_load_acquire(&lane->state) == WR_LANE_POISONED) { /* S1 */
-		w->poisoned = true;
+	if (wr_load_acquire(&lane->state) == WR_LANE_POISONED) /* S1 */
+		w->code = WEIR_E_POISONED;
+	/* Refusals that nobody takes use up the room for answers: nothing would ever come free. */
+	else if (wr_load_relaxed(&lane->first_refusal) == (uint32_t)-WEIR_E_FENCED)
+		w->code = WEIR_E_FENCED;
+	if (w->code != 0)
 		return true;
-	}
 	return wr_lane_claim(lane, w->bytes) != NULL;
 }
 
@@ -48,8 +51,8 @@ static int no_room(struct weir_producer *pr, uint64_t bytes)
 				rc = wr_pipeline_refused(p);
 		}
 	}
-	if (rc == 0 && wait.poisoned)
-		rc = WEIR_E_POISONED;
+	if (rc == 0)
+		rc = wait.code;
 	if (rc != 0)
 		wr_pipeline_go(p);
 	return rc;
@@ -80,8 +83,8 @@ static inline void go_if(struct weir_producer *pr, bool stays)
 static int check_open(struct weir_producer *pr, bool may_be_open)
 {
 	int rc = wr_pipeline_refused(pr->pipeline);
-	if (WR_UNLIKELY(rc != 0))
-		return rc;
+	if (WR_UNLIKELY(rc != 0 || pr->fenced))
+		return rc != 0 ? rc : WEIR_E_FENCED;
 	return WR_UNLIKELY(pr->open != WR_OPEN_NOTHING && !may_be_open) ? -EBUSY : 0;
 }
 

@@ -168,8 +168,10 @@ static void apply_options(struct weir_pipeline *p, uint32_t id,
 			  const struct weir_subscription_options *o)
 {
 	struct wr_subscription_live *live = &p->subscriptions[id];
-	if (o->gate != WEIR_LEVEL_DEFAULT)
-		wr_store_relaxed(&live->gate, (uint32_t)o->gate);
+	enum weir_level gate = o->gate != WEIR_LEVEL_DEFAULT ? o->gate
+			       : p->journal != NULL          ? WEIR_LEVEL_DURABLE
+							     : WEIR_LEVEL_MEMORY;
+	wr_store_relaxed(&live->gate, (uint32_t)gate);
 	wr_store_relaxed(&live->when_slow, (uint32_t)o->when_slow);
 	wr_store_relaxed(&live->session_timeout_ns, o->session_timeout_ns);
 	wr_store_relaxed(&live->lag_events_max, o->lag_events_max);

@@ -101,11 +101,12 @@ WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeou
  *   WEIR_E_TOO_BIG       larger than a quarter of the lane or of a chunk
  *   WEIR_E_UNKNOWN_NAME  no such topic
  *   -EINVAL              an empty key that is not NULL, a key over 65535 bytes, a partition out of
- *                        range, options over 65535 bytes together
+ *                        range, a header without a name, headers and ids over 65000 bytes
  *   -EBUSY               a claim or a run is open
+ *   WEIR_E_FENCED        a newer holder has the name, and this one was told, or has no room left;
+ *                        before that its events are handed over, and refused
  *   WEIR_E_FAILED, WEIR_E_CLOSED, WEIR_E_POISONED
- * What the writer refuses (WEIR_E_FENCED, WEIR_E_OUT_OF_SEQUENCE) comes later, as the answer to the
- * ticket.
+ * What else the writer refuses (WEIR_E_OUT_OF_SEQUENCE) comes later, as the answer to the ticket.
  */
 WEIR_API WEIR_MUST_CHECK int weir_publish(struct weir_producer *producer,
 					  const struct weir_event *event, uint64_t *ret_ticket);
@@ -199,8 +200,9 @@ WEIR_API size_t weir_event_bytes(const struct weir_event *event);
  * Thread:    the owner, not one of weir's threads (WEIR_E_AGAIN there). On a `manual` pipeline it
  *            runs the steps. Blocks: up to timeout_ns. Allocates: never.
  * @param level  at most the level that exists: DURABLE needs a journal
- * @return 0 when it is there; the refusal of this ticket; -ETIMEDOUT; WEIR_E_FAILED: unknown;
- *         -EINVAL: a ticket that was never given
+ * @return 0 when it is there; the refusal of this ticket, unless weir_producer_poll_acks() has told
+ *         it already; -ETIMEDOUT; WEIR_E_FAILED: unknown; -EINVAL: a ticket that was never given,
+ *         or no such level
  */
 WEIR_API WEIR_MUST_CHECK int weir_wait(struct weir_producer *producer, uint64_t ticket,
 				       enum weir_level level, uint64_t timeout_ns);

@@ -72,9 +72,11 @@ WEIR_API void weir_subscription_options_init(struct weir_subscription_options *o
 /**
  * Make a subscription, or find it if it is there with the same topics. The definition and its start
  * are records in the log; this returns when they are durable. Thresholds, callbacks, gate,
- * when_slow and the session time-out are not stored: they are set anew by each call.
+ * when_slow and the session time-out are not stored: they are set anew by each call, the gate for
+ * members that join from then on.
  *
- * Thread:    any but weir's own. Blocks: for one commit. Allocates: never.
+ * Thread:    any but weir's own. Blocks: for one commit. Allocates: the group's tables, when it is
+ *            made.
  * @param ret_subscription  the same id after every restart
  * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name, other topics),
  *         WEIR_E_FULL (subscriptions_max), WEIR_E_TRUNCATED (start is retired or beyond the end),
