@@ -120,10 +120,10 @@ static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, 
 }
 
 /* Codes that say "not now" or "not any more". */
-static bool is_expected(int rc)
+static bool is_expected(const struct world_producer *p, int rc)
 {
-	return rc == WEIR_E_AGAIN || (rc == WEIR_E_FAILED && world_has_failed()) ||
-	       rc == WEIR_E_CLOSED;
+	return (rc == WEIR_E_FENCED && p->fenced) || rc == WEIR_E_AGAIN ||
+	       (rc == WEIR_E_FAILED && world_has_failed()) || rc == WEIR_E_CLOSED;
 }
 
 static void publish_one(struct world_producer *p)
@@ -133,7 +133,7 @@ static void publish_one(struct world_producer *p)
 
 	world_event(p->source, p->next_k, &event);
 	int rc = weir_publish(p->handle, &event, &ticket);
-	world_check(rc == 0 || is_expected(rc), "publish", (uint64_t)-rc, 0);
+	world_check(rc == 0 || is_expected(p, rc), "publish", (uint64_t)-rc, 0);
 	if (rc == 0)
 		handed(p, ticket, p->next_k, p->next_k);
 }
@@ -146,7 +146,7 @@ static void publish_many(struct world_producer *p)
 	for (uint32_t i = 0; i < count; i++)
 		world_event(p->source, p->next_k + i, &events[i]);
 	int rc = weir_publish_many(p->handle, events, count, &last);
-	world_check(rc > 0 || is_expected(rc), "publish_many", (uint64_t)-rc, 0);
+	world_check(rc > 0 || is_expected(p, rc), "publish_many", (uint64_t)-rc, 0);
 	for (int i = 0; i < rc; i++)
 		handed(p, last - (uint64_t)rc + 1 + (uint64_t)i, p->next_k, p->next_k);
 }
@@ -159,7 +159,7 @@ static void claim(struct world_producer *p)
 	world_event(p->source, p->next_k, &event);
 	size_t extra = world_below(40);
 	int rc = weir_claim(p->handle, &event, event.payload_bytes + extra, &payload);
-	world_check(rc == 0 || is_expected(rc), "claim", (uint64_t)-rc, 0);
+	world_check(rc == 0 || is_expected(p, rc), "claim", (uint64_t)-rc, 0);
 	if (rc != 0)
 		return;
 	memcpy(payload, event.payload, event.payload_bytes);
@@ -178,7 +178,7 @@ static void end_claim(struct world_producer *p)
 		return;
 	}
 	int rc = weir_commit(p->handle, p->claim_bytes, &ticket);
-	world_check(rc == 0 || is_expected(rc), "commit", (uint64_t)-rc, 0);
+	world_check(rc == 0 || is_expected(p, rc), "commit", (uint64_t)-rc, 0);
 	if (rc == 0)
 		handed(p, ticket, p->claim, p->claim);
 	p->claim = 0;
@@ -193,7 +193,7 @@ static void publish_run(struct world_producer *p, bool bad)
 	uint32_t added = 0;
 	int rc = weir_run_begin(pr, run_bytes_max - 64);
 
-	world_check(rc == 0 || is_expected(rc), "run_begin", (uint64_t)-rc, 0);
+	world_check(rc == 0 || is_expected(p, rc), "run_begin", (uint64_t)-rc, 0);
 	if (rc != 0)
 		return;
 	for (; added < count; added++) {
@@ -217,7 +217,7 @@ static void publish_run(struct world_producer *p, bool bad)
 	}
 	uint64_t stamp = pr->run_stamp;
 	rc = weir_run_commit(pr, &ticket);
-	world_check(rc == 0 || is_expected(rc), "run_commit", (uint64_t)-rc, 0);
+	world_check(rc == 0 || is_expected(p, rc), "run_commit", (uint64_t)-rc, 0);
 	if (rc != 0) {
 		(void)weir_abort(pr);
 		return;
