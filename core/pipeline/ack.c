@@ -8,9 +8,6 @@
 
 #include "core/pipeline/pipeline.h"
 
-/* Sequences after which an idle row's progress is moved on, so that it holds nothing back (L20). */
-#define PASS_EVERY (1u << 20)
-
 static void mark_dirty(struct weir_member *m, uint32_t row)
 {
 	if (m->rows[row].dirty)
@@ -147,7 +144,8 @@ static void pass_idle_rows(struct weir_member *m)
 	for (uint32_t i = 0; i < m->row_count; i++) {
 		struct wr_member_row *row = &m->rows[i];
 		if (row->generation == 0 || row->acked != row->next_from || row->revoked ||
-		    m->scan_seq < row->next_out || m->scan_seq - row->flushed < PASS_EVERY)
+		    m->scan_seq < row->next_out ||
+		    m->scan_seq - row->flushed < m->pipeline->pass_every)
 			continue;
 		row->acked = row->next_from = row->next_out = m->scan_seq;
 		mark_dirty(m, i);
@@ -157,7 +155,7 @@ static void pass_idle_rows(struct weir_member *m)
 
 uint32_t wr_member_flush(struct weir_member *m)
 {
-	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= PASS_EVERY)
+	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= m->pipeline->pass_every)
 		pass_idle_rows(m);
 	if (m->dirty_count == 0)
 		return 0;

@@ -129,33 +129,47 @@ static bool port_lane_decided(void *context, uint32_t slot, uint64_t ticket)
 
 /* ---- starting ---- */
 
-static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
-			const struct wr_subscription *s)
+/*
+ * At open: what is unsettled is counted anew, up to the log's end, for rows that a seek left
+ * incomparable.
+ */
+static struct wr_lag_count behind_at_open(struct weir_pipeline *p, struct wr_settle_row *row,
+					  struct wr_partition_cells *cell)
 {
-	/* At open: what is unsettled is counted anew for rows that a seek left incomparable. */
-	uint64_t next_seq = p->writer.next_seq;
+	uint64_t position = wr_load_relaxed(&row->position);
+	return (struct wr_lag_count){
+		.from_seq = position,
+		.end_seq = wr_max_u64(position, p->writer.next_seq),
+		.events =
+			-(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events)),
+		.bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes)),
+	};
+}
+
+/* `made`: just now, while the writer goes on; what lies behind its record is to be counted. */
+static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
+			const struct wr_subscription *s, bool made)
+{
 	for (uint32_t r = 0; r < s->row_count; r++) {
 		struct wr_settle_row *row = &p->tables.settle.rows[s->row_first + r];
-		if (wr_load_relaxed(&row->moved) == 0)
+		uint64_t moved = wr_load_relaxed(&row->moved); /* after the answer: A3 */
+		if (moved == 0)
 			continue;
+		if (made) {
+			live->behind[r].from_seq = wr_load_relaxed(&row->position);
+			live->behind[r].end_seq = moved;
+			continue;
+		}
 		uint32_t topic, partition;
 		wr_catalog_row_partition(&p->tables.catalog, s, r, &topic, &partition);
-		struct wr_partition_cells *cell =
+		live->behind[r] = behind_at_open(
+			p, row,
 			&p->tables.catalog
-				 .cells[p->tables.catalog.topics[topic].first_cell + partition];
-		uint64_t position = wr_load_relaxed(&row->position);
-		live->behind[r] = (struct wr_lag_count){
-			.from_seq = position,
-			.end_seq = wr_max_u64(position, next_seq),
-			.events = -(int64_t)(wr_load_relaxed(&cell->events) -
-					     wr_load_relaxed(&row->events)),
-			.bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) -
-					    wr_load_relaxed(&row->bytes)),
-		};
+				 .cells[p->tables.catalog.topics[topic].first_cell + partition]);
 	}
 }
 
-int wr_subscription_start(struct weir_pipeline *p, uint32_t id)
+int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 {
 	struct wr_subscription_live *live = &p->subscriptions[id];
 	if (wr_load_acquire(&live->started) != 0) /* X1 */
@@ -197,7 +211,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id)
 			&live->group, r,
 			(uint32_t)wr_load_relaxed(
 				&p->tables.settle.rows[s->row_first + r].generation));
-	init_behind(p, live, s);
+	init_behind(p, live, s, made);
 	wr_lag_hold(live);
 	wr_store_relaxed(&live->gate, p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY);
 	wr_store_relaxed(&live->session_timeout_ns, 45000000000u);

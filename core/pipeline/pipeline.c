@@ -315,7 +315,7 @@ static int start_subscriptions(struct weir_pipeline *p)
 {
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	for (uint32_t id = 0; id < count; id++) {
-		int rc = wr_subscription_start(p, id);
+		int rc = wr_subscription_start(p, id, false);
 		if (rc != 0)
 			return rc;
 		p->subscriptions[id].recovered_end = p->recovered.next_seq;
@@ -378,6 +378,7 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	p->host = *host;
 	(void)snprintf(p->name, sizeof p->name, "%s", checked->name);
 	p->options.name = p->name;
+	p->pass_every = WR_PASS_EVERY;
 	init_parkers(p);
 	int rc = make_parts(p, &problem);
 	if (rc != 0) {

@@ -137,6 +137,9 @@ enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
 #define WR_SHARED_LANE 2u
 #define WR_LANES_RESERVED 3u
 
+/* Sequences after which an idle row's progress is moved on, so that it holds nothing back (L20). */
+#define WR_PASS_EVERY (1u << 20)
+
 /* Buffers of the shared lane: how many threads may publish through it at once. */
 #define WR_SHARED_BUFFERS 64u
 
@@ -175,6 +178,7 @@ struct weir_pipeline {
 	uint64_t raise_head;     /* tickets answered */
 	uint64_t lag_checked_ns;
 	uint64_t group_idle_ns; /* until when the group step may be left alone */
+	uint64_t pass_every;    /* WR_PASS_EVERY; fewer in simulation */
 	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
 	struct weir_producer *producers;            /* [producers_max] */
 	struct weir_member *members;                /* [members_max] */
@@ -189,8 +193,8 @@ struct weir_pipeline {
 	struct wr_parker journal_parker; /* journal with a thread of its own */
 	struct wr_parker group_parker;
 	/* With a journal thread: counted up behind what the link's rings were given. */
-	wr_atomic_u64 commits_bell; /* J1: writer → journal */
-	wr_atomic_u64 moved_bell;   /* J2: journal → writer */
+	wr_atomic_u64 commits_bell;      /* J1: writer → journal */
+	wr_atomic_u64 moved_bell;        /* J2: journal → writer */
 	struct wr_parker visible_parker; /* members that wait at the memory gate */
 	struct wr_parker durable_parker; /* at the durable gate */
 
@@ -292,8 +296,11 @@ int wr_lag_step(struct weir_pipeline *p);
 /* Keeps from retention what a subscription has still to count (H2): after `behind` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 
-/* Makes sure that a subscription's group exists; under the control lock or at open. */
-int wr_subscription_start(struct weir_pipeline *p, uint32_t id);
+/*
+ * Makes sure that a subscription's group exists; under the control lock (`made`, if it was not
+ * there before), or at open.
+ */
+int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made);
 void wr_control_lock(struct weir_pipeline *p);
 void wr_control_unlock(struct weir_pipeline *p);
 

@@ -214,7 +214,7 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		return wr_problem_set(problem, rc, "subscriptions_max",
 				      "subscriptions_max of the pipeline is reached");
 	if (rc == 0)
-		rc = wr_subscription_start(p, reply.detail);
+		rc = wr_subscription_start(p, reply.detail, true);
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "", weir_strerror(rc));
 	apply_options(p, reply.detail, o);
