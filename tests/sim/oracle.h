@@ -26,6 +26,7 @@ struct oracle_record {
 	uint32_t source, k;
 	uint32_t epoch;
 	uint32_t index; /* in its partition's list */
+	uint64_t time_us;
 	uint8_t kind;
 	uint8_t topic;
 	uint8_t partition;
@@ -64,6 +65,7 @@ struct oracle_subscription {
 	bool loose; /* a seek or a sleep: an earlier owner may still be handed out something */
 	uint32_t seeks_open;
 	uint64_t seek_target;
+	uint64_t start_target; /* where it is to begin; 0: with its own record */
 	struct oracle_row rows[ORACLE_ROWS_MAX];
 	uint8_t flags[ORACLE_RECORDS_MAX];
 };
@@ -91,7 +93,9 @@ void oracle_reset(void);
 void oracle_tap(void);
 void oracle_look(void);
 void oracle_recovered(void);
-void oracle_verify_medium(void);
+void oracle_verify_medium(bool live);
+/* The first record that is still there, durable, and not of before this time. */
+uint64_t oracle_find_time(uint64_t time_us);
 void oracle_compare_tables(void);
 uint32_t oracle_source_new(bool named);
 /* oracle_fold.c: records to rows and sources; `checked`: seen for the first time. */

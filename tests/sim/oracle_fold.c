@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "core/base/hash_murmur2.h"
 #include "tests/sim/oracle.h"
 
 void oracle_fold_reset(void)
@@ -57,6 +58,11 @@ static void check_contents(uint64_t seq, const struct wr_record_view *view, uint
 	world_check(event.key == NULL || (view->head->key_bytes == event.key_bytes &&
 					  memcmp(view->key, event.key, event.key_bytes) == 0),
 		    "an event in the log has another key", seq, k);
+	world_check(event.key == NULL ||
+			    wr_record_partition(view->head, world_partitions[event.topic]) ==
+				    (wr_hash_murmur2(event.key, event.key_bytes) & 0x7fffffff) %
+					    world_partitions[event.topic],
+		    "an event is not in its key's partition", seq, k);
 	world_check(!event.partition_set ||
 			    wr_record_partition(view->head, world_partitions[event.topic]) ==
 				    event.partition,
@@ -88,7 +94,7 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 
 /* --- subscriptions ---------------------------------------------------------------------------- */
 
-static void fold_subscription(const struct wr_record_view *view)
+static void fold_subscription(uint64_t seq, const struct wr_record_view *view, bool checked)
 {
 	struct wr_control_subscription control;
 	uint32_t id = view->head->topic;
@@ -96,6 +102,11 @@ static void fold_subscription(const struct wr_record_view *view)
 	world_check(wr_control_subscription_read(view, &control) && id < WORLD_SUBSCRIPTIONS,
 		    "a subscription that nobody made", id, 0);
 	struct oracle_subscription *sub = &oracle.subscriptions[id];
+	if (checked) {
+		uint64_t target = sub->start_target != 0 ? sub->start_target : seq;
+		world_check(control.start_seq == target, "a subscription begins elsewhere",
+			    control.start_seq, target);
+	}
 	sub->exists = true;
 	sub->row_count = 0;
 	for (uint32_t t = 0; t < control.topic_count; t++)
@@ -132,6 +143,8 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 		world_check((sub->flags[list->seqs[i]] & ORACLE_ACKED) != 0 ||
 				    sub->when_slow == WEIR_SLOW_GAP,
 			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
+	if (events == 0 && sub->when_slow != WEIR_SLOW_GAP)
+		world_sometimes(SOMETIMES_PASSED);
 	world_check(events == p->events || sub->when_slow == WEIR_SLOW_GAP,
 		    "progress that counts other events", events, p->events);
 }
@@ -194,7 +207,7 @@ void oracle_fold(uint64_t seq, bool checked)
 		fold_event(seq, &view, checked);
 		break;
 	case WR_KIND_SUBSCRIPTION:
-		fold_subscription(&view);
+		fold_subscription(seq, &view, checked);
 		break;
 	case WR_KIND_PROGRESS:
 		fold_progress(seq, &view, checked);

@@ -80,8 +80,8 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
 	struct oracle_row *row = row_for(sub, item);
 
+	/* Who was to let go already may find retired what it stood before. */
 	if (item->kind == WEIR_ITEM_GAP)
-		/* An owner that a seek has left behind may miss what nobody needs any more. */
 		world_check(sub->when_slow == WEIR_SLOW_GAP || item->generation < row->generation,
 			    "a gap that nobody asked for", item->sequence, item->end_sequence);
 	else

@@ -54,6 +54,16 @@ static void watch_sleepers(void)
 	}
 }
 
+static void look_at_retention(void)
+{
+	uint64_t recycled = wr_load_relaxed(&world.pipeline->journal->cells.segments_recycled);
+
+	oracle_check_retention();
+	if (recycled != world.recycled)
+		world_sometimes(SOMETIMES_RETIRED_LIVE);
+	world.recycled = recycled;
+}
+
 static int one_step(void)
 {
 	uint32_t which = (uint32_t)world_below(3);
@@ -69,8 +79,7 @@ static int one_step(void)
 		world_sometimes(SOMETIMES_LINGERED);
 	if (which == 1) {
 		oracle_look();
-		if (world_one_in(4))
-			oracle_check_retention();
+		look_at_retention();
 	}
 	return work;
 }
@@ -156,7 +165,7 @@ static void set_options(void)
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
 	o->run_records_max = 16;
-	o->segment_bytes = 32768;
+	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
 	o->checkpoint_bytes = 1;
 }
 
@@ -212,6 +221,8 @@ static int open_once(void)
 		wr_pipeline_journal_step(world.pipeline, &world.steps[1]);
 		wr_pipeline_group_step(world.pipeline, &world.steps[2]);
 		world.requests = world_memory_requests();
+		world.recycled = 0;
+		world.pipeline->pass_every = 16 + (world.seed % 5) * 64;
 		return 0;
 	}
 	if (world.pipeline != NULL)
@@ -255,7 +266,7 @@ static void opened(bool must_be_clean)
 		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
 		world.plan.total_bytes);
 	if (world_one_in(3)) {
-		oracle_verify_medium();
+		oracle_verify_medium(false);
 		world.requests = world_memory_requests();
 	}
 }
@@ -311,36 +322,31 @@ static bool define_topics(void)
 
 static bool define_subscriptions(void)
 {
-	static const char *const names[WORLD_SUBSCRIPTIONS] = {"book", "audit"};
-	static const char *const topics[] = {"orders", "prices"};
-
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
-		struct oracle_subscription *sub = &oracle.subscriptions[s];
-		struct weir_subscription_options o;
-		weir_subscription_options_init(&o);
-		o.name = names[s];
-		o.topics = topics;
-		o.topic_count = 1 + s;
-		o.start = WEIR_START_OLDEST;
-		o.gate = s == 1 && world.seed % 2 ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
-		o.when_slow = s == 0 && world.seed % 4 == 3 ? WEIR_SLOW_BLOCK : WEIR_SLOW_CATCH_UP;
-		o.session_timeout_ns = 40000000;
-		sub->gate = o.gate;
-		sub->when_slow = o.when_slow;
-		uint64_t requests = world_memory_requests() - world.requests;
-		int rc = weir_subscription_create(world.pipeline, &o, &world.subscriptions[s],
-						  &world.problem);
-		/* A group's arrays. */
-		world.requests = world_memory_requests() - requests;
-		world_check(rc == 0 || world_has_failed(), "subscription_create", (uint64_t)-rc, s);
-		if (rc != 0)
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
+		if ((s != WORLD_LATE || oracle.subscriptions[s].exists || world.healing) &&
+		    !world_subscribe(s))
 			return false;
-		world_check(world.subscriptions[s] == s, "another id", world.subscriptions[s], s);
-	}
 	return true;
 }
 
 /* --- a life ----------------------------------------------------------------------------------- */
+
+static void act_seldom(void)
+{
+	uint64_t requests = world_memory_requests();
+
+	switch (world_below(4)) {
+	case 0:
+		oracle_verify_medium(true);
+		world.requests += world_memory_requests() - requests;
+		break;
+	case 1:
+		(void)world_subscribe(WORLD_LATE);
+		break;
+	default:
+		world_seek();
+	}
+}
 
 static void act(void)
 {
@@ -358,8 +364,8 @@ static void act(void)
 	else if (what < 99)
 		wr_clock_sim_jump_wall(world.disk->clock,
 				       (int64_t)world_below(4000000000u) - 2000000000);
-	else if (world_one_in(6))
-		world_seek();
+	else if (world_one_in(3))
+		act_seldom();
 }
 
 static void forget_users(void)
@@ -490,7 +496,7 @@ void world_run_seed(void)
 	world_drain();
 	world_check(close_clean(), "the last close is not clean", 0, 0);
 	(void)open_life(true);
-	oracle_verify_medium();
+	oracle_verify_medium(false);
 	world.requests = world_memory_requests();
 	world_check(close_clean(), "a close without work is not clean", 0, 0);
 	world_note("end", world.disk->trace, oracle.end_seq);

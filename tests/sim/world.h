@@ -18,11 +18,13 @@
 
 #include <setjmp.h>
 
+#include "core/journal/journal_internal.h"
 #include "core/pipeline/pipeline.h"
 #include "io/sim/storage_sim.h"
 
 #define WORLD_TOPICS 2u
-#define WORLD_SUBSCRIPTIONS 2u
+#define WORLD_SUBSCRIPTIONS 3u
+#define WORLD_LATE 2u /* the subscription that is made some time, anywhere */
 #define WORLD_PRODUCERS 4u
 #define WORLD_MEMBERS 4u
 #define WORLD_NAMES 2u
@@ -52,6 +54,13 @@
 	X(REFUSED_PROGRESS, "acknowledgements that came too late")                                 \
 	X(MOVED, "partitions that moved")                                                          \
 	X(SEEK, "seeks")                                                                           \
+	X(SEEK_TIME, "seeks to a time")                                                            \
+	X(SEEK_BELOW, "seeks back behind what the checkpoints need")                               \
+	X(LATE, "subscriptions that began in the middle of the log")                               \
+	X(LATE_BELOW, "subscriptions that began behind what the checkpoints need")                 \
+	X(RETIRED_LIVE, "segments retired while the log went on")                                  \
+	X(PASSED, "idle partitions that were passed on")                                           \
+	X(VERIFIED_LIVE, "logs that were read while their owner was at work")                      \
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
 	X(REDELIVERED, "events handed out again")                                                  \
 	X(CAUGHT_UP, "polls from the disk")                                                        \
@@ -110,6 +119,7 @@ struct world {
 	struct wr_step steps[3];
 	uint64_t cuts;     /* power cuts of the disk when this life began */
 	uint64_t requests; /* of memory, when the open was over */
+	uint64_t recycled; /* segments, as seen last */
 	uint32_t life;
 	bool healing; /* the last life: nothing goes wrong */
 	bool tracing;
@@ -118,7 +128,6 @@ struct world {
 	uint32_t waited; /* rounds of the blocking call under way */
 	uint64_t trace_hash;
 	uint32_t topics[WORLD_TOPICS];
-	uint32_t subscriptions[WORLD_SUBSCRIPTIONS];
 	struct world_producer producers[WORLD_PRODUCERS];
 	struct world_member members[WORLD_MEMBERS];
 	jmp_buf give_up;
@@ -180,5 +189,9 @@ void world_member_join(struct world_member *m, uint32_t subscription);
 void world_member_leave(struct world_member *m);
 void world_member_drain(struct world_member *m);
 void world_seek(void);
+/* Makes a subscription, or finds it, with the options that the seed gives it. False: it failed. */
+bool world_subscribe(uint32_t s);
+/* Nothing below is needed by what the two checkpoints know of. */
+uint64_t world_checkpoints_need(void);
 
 #endif

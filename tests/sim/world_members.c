@@ -155,33 +155,117 @@ static void sleep_long(struct world_member *m)
 	world_note("sleep", m->subscription, timeout_ns);
 }
 
+/* A place as a user may ask for it, and where the library has to find it. */
+static uint64_t draw_place(enum weir_seek_to *ret_to, uint64_t *ret_at)
+{
+	uint64_t oldest = wr_max_u64(wr_segment_oldest_seq(&world.pipeline->segments), 1);
+	uint64_t next = oracle.end_seq + 1;
+
+	*ret_to = (enum weir_seek_to)world_below(4);
+	*ret_at = 0;
+	switch (*ret_to) {
+	case WEIR_SEEK_OLDEST:
+		return oldest;
+	case WEIR_SEEK_NEWEST:
+		return next;
+	case WEIR_SEEK_SEQUENCE:
+		return *ret_at = wr_prng_between(&world.prng, oldest, next);
+	case WEIR_SEEK_TIME:
+		break;
+	}
+	/* Of some record, or a little later. */
+	if (oracle.end_seq >= oldest)
+		*ret_at = oracle.records[wr_prng_between(&world.prng, oldest, next - 1)].time_us;
+	*ret_at += world_below(2);
+	return oracle_find_time(*ret_at);
+}
+
+uint64_t world_checkpoints_need(void)
+{
+	const struct wr_journal_checkpoint *c = &world.pipeline->journal->checkpoint;
+
+	return wr_min_u64(wr_min_u64(c->needed_seq[0], c->needed_seq[1]),
+			  wr_min_u64(c->last_seq[0], c->last_seq[1]));
+}
+
 void world_seek(void)
 {
 	uint32_t s = (uint32_t)world_below(WORLD_SUBSCRIPTIONS);
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
-	uint64_t oldest = wr_max_u64(wr_segment_oldest_seq(&world.pipeline->segments), 1);
-	uint64_t next = oracle.end_seq + 1, at = 0;
-	enum weir_seek_to to = (enum weir_seek_to)world_below(3);
+	enum weir_seek_to to;
+	uint64_t at;
 
 	if (!sub->exists)
 		return;
-	if (to == WEIR_SEEK_OLDEST) {
-		sub->seek_target = oldest;
-	} else if (to == WEIR_SEEK_NEWEST) {
-		sub->seek_target = next;
-	} else {
-		at = wr_prng_between(&world.prng, oldest, next);
-		sub->seek_target = at;
-	}
+	sub->seek_target = draw_place(&to, &at);
+	bool is_below = sub->seek_target < world_checkpoints_need();
 	sub->seeks_open = 1;
 	sub->loose = true;
-	int rc = weir_subscription_seek(world.pipeline, world.subscriptions[s], to, at);
+	int rc = weir_subscription_seek(world.pipeline, s, to, at);
 	world_note("seek", sub->seek_target, (uint64_t)(uint32_t)rc);
-	world_check(rc == 0 || is_expected(rc), "seek", (uint64_t)-rc, sub->seek_target);
+	/*
+	 * A medium that may fail may fail the search for a time, too. What was being made when the
+	 * journal failed is in the log, and nothing else.
+	 */
+	world_check(rc == 0 || is_expected(rc) || (to == WEIR_SEEK_TIME && !world.healing) ||
+			    (rc == WEIR_E_UNKNOWN_NAME && world_has_failed()),
+		    "seek", (uint64_t)-rc, sub->seek_target);
 	if (rc != 0)
 		return;
 	sub->seeks_open = 0;
-	world_sometimes(SOMETIMES_SEEK);
+	world_sometimes(to == WEIR_SEEK_TIME ? SOMETIMES_SEEK_TIME : SOMETIMES_SEEK);
+	if (is_below)
+		world_sometimes(SOMETIMES_SEEK_BELOW);
+}
+
+static void draw_start(uint32_t s, struct weir_subscription_options *o)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[s];
+	enum weir_seek_to to = WEIR_SEEK_OLDEST;
+
+	sub->start_target = 1; /* made before there is anything to retire */
+	if (s == WORLD_LATE)
+		sub->start_target = draw_place(&to, &o->start_at);
+	o->start = (enum weir_start)to; /* the same places in the same order */
+	if (o->start == WEIR_START_NEWEST)
+		sub->start_target = 0;
+}
+
+bool world_subscribe(uint32_t s)
+{
+	static const char *const names[WORLD_SUBSCRIPTIONS] = {"book", "audit", "late"};
+	static const char *const topics[] = {"orders", "prices"};
+	struct oracle_subscription *sub = &oracle.subscriptions[s];
+	bool existed = sub->exists;
+	struct weir_subscription_options o;
+
+	weir_subscription_options_init(&o);
+	o.name = names[s];
+	o.topics = topics;
+	o.topic_count = s == 0 ? 1 : 2;
+	draw_start(s, &o);
+	o.gate = s == 1 && world.seed % 2 ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
+	o.when_slow = s == 0 && world.seed % 4 == 3 ? WEIR_SLOW_BLOCK : WEIR_SLOW_CATCH_UP;
+	o.session_timeout_ns = 40000000;
+	sub->gate = o.gate;
+	sub->when_slow = o.when_slow;
+	bool is_below = sub->start_target < world_checkpoints_need() && sub->start_target != 0;
+	uint64_t requests = world_memory_requests() - world.requests;
+	uint32_t id;
+	int rc = weir_subscription_create(world.pipeline, &o, &id, &world.problem);
+	world.requests = world_memory_requests() - requests; /* a group's arrays */
+	world_note("subscribe", sub->start_target, (uint64_t)(uint32_t)rc);
+	world_check(rc == 0 || world_has_failed() || (s == WORLD_LATE && !world.healing),
+		    "subscription_create", (uint64_t)-rc, s);
+	if (rc != 0)
+		return false;
+	world_check(id == s, "another id", id, s);
+	if (s == WORLD_LATE && !existed && sub->start_target > 1) {
+		world_sometimes(SOMETIMES_LATE);
+		if (is_below)
+			world_sometimes(SOMETIMES_LATE_BELOW);
+	}
+	return true;
 }
 
 void world_member_drain(struct world_member *m)
