@@ -1,0 +1,155 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal:   what the documents show is what happens.
+# Method: the help texts of docs/reference/cli.md are compared with what the command prints, and no
+#         command is without one; each block marked "sh run" is run, the blocks of one document in
+#         one folder, in order; the program of docs/guide/getting-started.md is built with the line
+#         that stands there, through the .pc file that the build makes for itself. Prints TAP.
+# usage: test_docs.sh ROOT WEIR BUILD
+set -eu
+root=$(cd "$1" && pwd)
+weir=$2
+build=$(cd "$3" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/weir-docs-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/bin"
+ln -s "$(cd "$(dirname "$weir")" && pwd)/$(basename "$weir")" "$work/bin/weir"
+PATH=$work/bin:$PATH
+number=0
+failed=0
+
+say() { # say STATUS TEXT
+	number=$((number + 1))
+	echo "$1 $number - $2"
+	[ "$1" = ok ] || failed=$((failed + 1))
+}
+
+# --- help texts ---------------------------------------------------------------------------------
+
+cli=$root/docs/reference/cli.md
+# "## weir journal ls" and the block that follows become the file "weir journal ls".
+mkdir "$work/help"
+awk -v to="$work/help" '
+/^## weir/ { name = substr($0, 4); next }
+/^```text$/ && name != "" { inside = 1; file = to "/" name; printf "" >file; next }
+/^```$/ { if (inside) close(file); inside = 0; name = ""; next }
+inside { print >file }
+' "$cli"
+
+commands() { # every command that the command itself names
+	echo weir
+	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
+		case $name in
+		bench) echo weir bench pipeline ;;
+		*) echo weir "$name" ;;
+		esac
+		"$weir" "$name" --help 2>/dev/null |
+			sed -n 's/^usage: weir [a-z]* \([a-z]*|[a-z|]*\) .*/\1/p' | tr '|' '\n' |
+			while read -r sub; do echo weir "$name" "$sub"; done
+	done
+}
+
+for name in $(commands | tr ' ' ':'); do
+	name=$(echo "$name" | tr ':' ' ')
+	if [ ! -f "$work/help/$name" ]; then
+		say "not ok" "$name has a section in docs/reference/cli.md"
+		continue
+	fi
+	# shellcheck disable=SC2086
+	COLUMNS=100 $name --help >"$work/out" 2>&1 || true
+	if diff -u "$work/help/$name" "$work/out" >"$work/diff"; then
+		say ok "docs/reference/cli.md shows what $name --help prints"
+	else
+		say "not ok" "docs/reference/cli.md shows what $name --help prints"
+		sed 's/^/# /' "$work/diff"
+	fi
+	rm -f "$work/help/$name"
+done
+for left in "$work/help"/*; do
+	[ -e "$left" ] || continue
+	say "not ok" "docs/reference/cli.md speaks of $(basename "$left"), which is not there"
+done
+
+# --- blocks that are run ------------------------------------------------------------------------
+
+for document in $(cd "$root" && grep -l '^```sh run$' README.md $(find docs -name '*.md')); do
+	mkdir -p "$work/run/$document"
+	awk -v to="$work/run/$document" '
+	/^```sh run$/ { inside = 1; count++; file = to "/" count ".sh"; printf "" >file; next }
+	/^```$/ { if (inside) close(file); inside = 0; next }
+	inside { print >file }
+	' "$root/$document"
+	count=1
+	while [ -f "$work/run/$document/$count.sh" ]; do
+		if (cd "$work/run/$document" && sh -eu "$count.sh") >"$work/out" 2>&1; then
+			say ok "$document, block $count runs"
+		else
+			say "not ok" "$document, block $count runs"
+			sed 's/^/# /' "$work/out"
+		fi
+		count=$((count + 1))
+	done
+done
+
+# --- fields of JSON -----------------------------------------------------------------------------
+
+fields() { # fields SECTION COMMAND...: every field that the command prints is named in the section
+	section=$1
+	shift
+	"$@" >"$work/json" 2>"$work/out" || true
+	if ! grep -q '"[a-z_0-9]*":' "$work/json"; then
+		say "not ok" "$* prints JSON"
+		sed 's/^/# /' "$work/out"
+		return
+	fi
+	sed -n "/^## $section\$/,/^## /p" "$cli" >"$work/section"
+	missing=
+	for field in $(grep -o '"[a-z_0-9]*":' "$work/json" | tr -d '":' | LC_ALL=C sort -u); do
+		grep -q "\`$field\`" "$work/section" || missing="$missing $field"
+	done
+	if [ -z "$missing" ]; then
+		say ok "docs/reference/cli.md names every field of $section --json"
+	else
+		say "not ok" "docs/reference/cli.md names every field of $section --json:$missing"
+	fi
+}
+
+cd "$work"
+fields "weir demo" weir demo --seconds 0.5 --rate 5000 --dir fields.journal --json
+fields "weir journal ls" weir journal ls fields.journal --json
+fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
+fields "weir journal verify" weir journal verify fields.journal --json
+fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate 2000 --dir "$work" \
+	--segment-bytes 4MiB --bare-syncs 10 --json
+cd "$root"
+
+# --- the first program --------------------------------------------------------------------------
+
+line=$(sed -n '/^cc hello\.c /p' "$root/docs/guide/getting-started.md")
+title="hello.c is built against an installed weir by the line of getting-started.md, and runs"
+if [ -z "$line" ]; then
+	say "not ok" "docs/guide/getting-started.md says how to build hello.c"
+elif ! command -v pkg-config >/dev/null; then
+	say ok "$title # SKIP no pkg-config"
+else
+	mkdir "$work/hello"
+	cp "$root/docs/examples/hello.c" "$work/hello/"
+	if (
+		cd "$work/hello"
+		DESTDIR=$work/installed meson install -C "$build" --no-rebuild --quiet
+		pc=$(find "$work/installed" -name weir.pc)
+		PKG_CONFIG_PATH=$(dirname "$pc")
+		PKG_CONFIG_SYSROOT_DIR=$work/installed
+		export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
+		eval "$line"
+		LD_LIBRARY_PATH=$(dirname "$(dirname "$pc")") ./hello
+	) >"$work/out" 2>&1; then
+		say ok "$title"
+	else
+		say "not ok" "$title"
+		sed 's/^/# /' "$work/out"
+	fi
+fi
+
+echo "1..$number"
+[ "$failed" -eq 0 ]
