@@ -145,8 +145,8 @@ static void raise_floor(struct wr_chunks *c, const struct wr_chunk_limits *limit
 {
 	uint64_t floor = wr_load_relaxed(&c->floor); /* own */
 	uint64_t head = wr_load_relaxed(&c->head);   /* own */
-	uint64_t first = floor;
-	while (floor < head && floor - first < FLOOR_STEP_MAX &&
+	uint64_t first = floor, step_max = limits->sparingly ? 1 : FLOOR_STEP_MAX;
+	while (floor < head && floor - first < step_max &&
 	       may_go(wr_chunks_by_ordinal(c, floor), limits))
 		floor++;
 	if (floor == first)

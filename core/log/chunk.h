@@ -104,6 +104,7 @@ static inline uint32_t wr_column_place(const struct wr_chunks *c, uint32_t entry
 struct wr_chunk_limits {
 	uint64_t reusable_seq; /* a chunk may go when its end_seq <= this: durable, and not held */
 	uint64_t commits_done;
+	bool sparingly; /* the floor rises by as few chunks as will do */
 };
 
 /*

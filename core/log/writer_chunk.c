@@ -82,8 +82,12 @@ static struct wr_chunk *open_for_control(struct wr_writer *w)
 	struct wr_chunk *chunk = wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
 	if (chunk != NULL)
 		return chunk;
-	/* A hold yields to settles and control: its holder catches up, or gets a gap. */
+	/*
+	 * A hold yields to settles and control: its holder catches up, or gets a gap. By one chunk,
+	 * or else data would go on with what the hold lost beyond that.
+	 */
 	limits = limits_of(w, true);
+	limits.sparingly = true;
 	return wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
 }
 

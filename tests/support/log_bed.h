@@ -108,6 +108,9 @@ uint32_t log_bed_write_event(void *to, uint32_t topic, uint32_t hash, uint32_t p
 /* The head of a run of `records` in `bytes`, at `to`. */
 void log_bed_write_run_head(void *to, uint32_t records, uint32_t bytes);
 
+/* A subscription that blocks keeps what is at or above seq in memory. */
+void log_bed_hold(struct log_bed *bed, uint32_t holder, uint64_t seq);
+
 /* ---- what the writer and the journal do ---- */
 
 /* One round, 10 µs after the last one. What it returned. */

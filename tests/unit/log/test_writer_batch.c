@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   batches are sealed when the medium can take them, never cross a chunk, leave no block
+ *         unaccounted for, attest what is durable, carry the checkpoint; a clean close ends in a
+ *         closed chunk. Rules: L1, L2 (time delta), L4 (fillers), L8 and L9 (marks), L29 (evidence),
+ *         L30 (capture), L42 (finish).
+ * Method: a bed whose medium completes commits when the test says so; the bed holds every batch
+ *         against its format and its chain.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/record/epoch.h"
+#include "tests/support/log_bed.h"
+
+#define SECOND_NS 1000000000ull
+
+static struct log_bed bed;
+static uint32_t topic;
+
+static void start(const struct log_bed_options *options)
+{
+	log_bed_init(&bed, options);
+	wr_lane_open(&bed.lanes[0], WR_LANE_SETTLE, true);
+	for (uint32_t lane = 1; lane < 4; lane++)
+		wr_lane_open(&bed.lanes[lane], WR_LANE_DATA, true);
+	cr_assert_eq(log_bed_topic(&bed, 0, "orders", 4, &topic), 0);
+	log_bed_settle_down(&bed);
+}
+
+static void set_up(void)
+{
+	start(NULL);
+}
+
+static void tear_down(void)
+{
+	log_bed_check_fold(&bed);
+	log_bed_fini(&bed);
+}
+
+static void restart(const struct log_bed_options *options)
+{
+	tear_down();
+	start(options);
+}
+
+TestSuite(writer_batch, .init = set_up, .fini = tear_down);
+
+static void events(uint32_t count, uint32_t payload_bytes)
+{
+	for (uint32_t i = 0; i < count; i++)
+		cr_assert_neq(log_bed_event(&bed, 1, topic, i, payload_bytes), 0);
+}
+
+Test(writer_batch, an_idle_medium_gets_a_batch_at_once)
+{
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 1);
+}
+
+Test(writer_batch, what_comes_while_the_medium_is_busy_is_one_batch)
+{
+	uint64_t before = bed.data_batches;
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	for (uint32_t i = 0; i < 5; i++) {
+		events(1, 16);
+		(void)log_bed_step(&bed);
+	}
+	cr_expect_eq(log_bed_in_flight(&bed), 1);
+	cr_expect_eq(wr_writer_visible_seq(&bed.writer), 7, "visible all the same");
+	(void)log_bed_complete(&bed, 1);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 1);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.data_batches - before, 2);
+}
+
+Test(writer_batch, a_large_batch_goes_out_beside_one_in_flight_up_to_a_limit)
+{
+	restart(&(struct log_bed_options){
+		.chunk_bytes = 2u << 20, .lane_bytes = 1u << 20, .reply_count = 16384});
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	for (uint32_t i = 0; i < 5; i++) {
+		events(300, 1000);
+		(void)log_bed_step(&bed);
+	}
+	cr_expect_eq(log_bed_in_flight(&bed), bed.writer.options.batches_in_flight_max);
+}
+
+Test(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
+{
+	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
+	uint32_t large = bed.writer.options.run_bytes_max - 4000;
+	do {
+		events(1, large);
+		log_bed_settle_down(&bed);
+		cr_assert_not_null(bed.writer.chunk);
+	} while (wr_writer_room(&bed.writer) >= large);
+	uint32_t room = wr_writer_room(&bed.writer);
+	cr_assert_eq(wr_load_relaxed(&bed.chunks.head), 1);
+	cr_assert_gt(room, 2 * WR_BLOCK_BYTES);
+	uint64_t fillers = bed.filler_batches;
+	events(1, large);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 2);
+	struct wr_chunk *next = wr_chunks_by_ordinal(&bed.chunks, 1);
+	cr_expect_eq(next->first_seq, wr_writer_visible_seq(&bed.writer));
+	cr_expect_eq(bed.filler_batches - fillers, 1);
+	/* What still fits when the chunk is closed is not taken out of turn. */
+	cr_expect_eq(next->record_count, 1);
+}
+
+/* Every way to end a chunk: what is left is 0 to 4 blocks, and all of it is accounted for. */
+Test(writer_batch, chunks_are_filled_up_whatever_is_left_of_them)
+{
+	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
+	for (uint32_t payload = 200; payload < 16300; payload += 1111) {
+		for (uint32_t i = 0; i < 11; i++) {
+			events(1, payload);
+			(void)log_bed_step(&bed);
+			(void)log_bed_complete(&bed, i % 3);
+		}
+		log_bed_settle_down(&bed);
+		while (wr_spsc_room_for(&bed.link.extents_ring, LOG_BED_EXTENTS) > 40)
+			log_bed_offer(&bed, 1, false);
+	}
+	cr_expect_gt(bed.filler_batches, 5);
+	cr_expect_gt(wr_load_relaxed(&bed.chunks.head), bed.filler_batches + 1);
+}
+
+Test(writer_batch, no_record_crosses_a_chunk)
+{
+	for (uint32_t i = 0; i < 100; i++) {
+		events(3, 200 + 37 * (i % 90));
+		log_bed_settle_down(&bed);
+		while (wr_spsc_room_for(&bed.link.extents_ring, LOG_BED_EXTENTS) > 40)
+			log_bed_offer(&bed, 1, false);
+	}
+	uint64_t head = wr_load_relaxed(&bed.chunks.head);
+	for (uint64_t o = wr_load_relaxed(&bed.chunks.floor); o + 1 < head; o++) {
+		struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed.chunks, o);
+		struct wr_record_view view;
+		uint32_t last =
+			wr_column_place(&bed.chunks, chunk->column[chunk->record_count - 1]);
+		cr_assert(wr_record_view(chunk->readable + last, bed.o.chunk_bytes - last, &view));
+		cr_expect_leq(last + view.head->bytes, bed.o.chunk_bytes);
+		cr_expect_eq(wr_load_relaxed(&chunk->end_seq),
+			     chunk->first_seq + chunk->record_count);
+	}
+}
+
+Test(writer_batch, a_batch_closes_before_its_time_delta_overflows)
+{
+	restart(&(struct log_bed_options){.memory_only = true});
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed.chunks, 0);
+	cr_assert_eq(wr_load_relaxed(&chunk->batch_count), 1);
+	wr_clock_sim_advance(&bed.clock, 4294 * SECOND_NS);
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&chunk->batch_count), 1, "2^32 µs are 4294.97 s");
+	wr_clock_sim_advance(&bed.clock, 2 * SECOND_NS);
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&chunk->batch_count), 2);
+	cr_expect_eq(log_bed_record(&bed, 4).head->time_delta_us, 0);
+	cr_expect_eq(chunk->batches[1].first_index, 3);
+}
+
+Test(writer_batch, evidence_follows_when_nothing_comes_for_a_while)
+{
+	uint64_t before = bed.evidence_batches;
+	events(1, 16);
+	log_bed_settle_down(&bed);
+	cr_expect_lt(bed.attested_seq, wr_writer_visible_seq(&bed.writer));
+	uint64_t idle = wr_writer_idle_ns(&bed.writer);
+	cr_assert_gt(idle, 0);
+	cr_assert_leq(idle, bed.writer.options.evidence_delay_ns);
+	wr_clock_sim_advance(&bed.clock, idle - 20000);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 0, "not yet");
+	wr_clock_sim_advance(&bed.clock, 20000);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 1);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.evidence_batches - before, 1);
+	cr_expect_eq(bed.attested_seq, wr_writer_visible_seq(&bed.writer));
+	cr_expect_eq(wr_writer_idle_ns(&bed.writer), UINT64_MAX, "and never again for the same");
+	wr_clock_sim_advance(&bed.clock, SECOND_NS);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.evidence_batches - before, 1);
+}
+
+Test(writer_batch, no_evidence_while_appends_wait)
+{
+	uint64_t before = bed.evidence_batches;
+	for (uint32_t i = 0; i < 20; i++) {
+		events(1, 16);
+		(void)log_bed_step(&bed);
+		(void)log_bed_complete(&bed, 2);
+		wr_clock_sim_advance(&bed.clock, SECOND_NS / 50);
+	}
+	cr_expect_eq(bed.evidence_batches, before);
+}
+
+Test(writer_batch, evidence_finds_a_place_behind_a_full_chunk)
+{
+	/* Fill the chunk to its last block exactly. */
+	while (wr_writer_room(&bed.writer) >= WR_BLOCK_BYTES) {
+		events(1, 16);
+		log_bed_settle_down(&bed);
+		if (bed.writer.chunk == NULL)
+			break;
+	}
+	cr_assert_eq(wr_writer_room(&bed.writer), 0);
+	uint64_t before = bed.evidence_batches;
+	wr_clock_sim_advance(&bed.clock, SECOND_NS);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.evidence_batches - before, 1);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 2);
+}
+
+Test(writer_batch, with_seal_before_ack_every_batch_is_attested_before_it_is_told)
+{
+	restart(&(struct log_bed_options){.seal_before_ack = true});
+	for (uint32_t i = 0; i < 10; i++) {
+		events(2, 16);
+		log_bed_settle_down(&bed);
+		cr_expect_eq(wr_load_relaxed(&bed.link.durable_seq),
+			     wr_writer_visible_seq(&bed.writer));
+		cr_expect_eq(bed.attested_seq, wr_writer_visible_seq(&bed.writer));
+		if (i % 4 == 3)
+			log_bed_offer(&bed, 4, false);
+	}
+}
+
+/* ---- marks ---- */
+
+Test(writer_batch, every_batch_says_how_far_each_lane_is_decided)
+{
+	for (uint32_t lane = 1; lane < 4; lane++)
+		for (uint32_t i = 0; i < lane; i++)
+			(void)log_bed_event(&bed, lane, topic, i, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), 0);
+	(void)log_bed_complete(&bed, 1);
+	for (uint32_t lane = 1; lane < 4; lane++)
+		cr_expect_eq(wr_load_relaxed(&bed.durable[lane].durable_ticket), lane);
+}
+
+Test(writer_batch, a_refusal_behind_a_batch_waits_for_that_batch)
+{
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	uint64_t ticket = log_bed_event(&bed, 2, 99, 0, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[2]), ticket, "decided");
+	cr_expect_eq(log_bed_in_flight(&bed), 2);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), 0, "and not told: L9");
+	(void)log_bed_complete(&bed, 1);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), 0);
+	(void)log_bed_complete(&bed, 1);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), ticket);
+}
+
+Test(writer_batch, full_rings_to_the_journal_stop_nothing_for_good)
+{
+	/* Refusals, one commit of marks each, until the ring of commits is full. */
+	uint64_t last = 0;
+	for (uint32_t i = 0; i < 3 * LOG_BED_COMMITS; i++) {
+		last = log_bed_event(&bed, 2, 99, 0, 16);
+		(void)log_bed_step(&bed);
+	}
+	cr_expect_eq(log_bed_in_flight(&bed), LOG_BED_COMMITS);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[2]), last, "they are decided all the same");
+	events(5, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), LOG_BED_COMMITS);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), last);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[1].durable_ticket), 5);
+}
+
+Test(writer_batch, a_chunk_that_cannot_be_sealed_now_holds_its_lanes)
+{
+	for (uint32_t i = 0; i < LOG_BED_COMMITS; i++) {
+		(void)log_bed_event(&bed, 2, 99, 0, 16);
+		(void)log_bed_step(&bed);
+	}
+	/* More than the chunk takes: the rest waits for a place in the ring. */
+	events(10, 4000);
+	(void)log_bed_step(&bed);
+	uint64_t ordered = wr_lane_ordered(&bed.lanes[1]);
+	cr_expect_lt(ordered, 10);
+	cr_expect_gt(wr_load_relaxed(&bed.writer.stats.held_rounds), 0);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 10);
+}
+
+/* ---- checkpoints ---- */
+
+Test(writer_batch, a_checkpoint_is_captured_every_so_many_bytes)
+{
+	restart(&(struct log_bed_options){.checkpoint_bytes = 3 * WR_BLOCK_BYTES});
+	struct wr_checkpoint_job *job = &bed.link.checkpoint;
+	uint32_t captured = 0;
+	for (uint32_t i = 0; i < 12; i++) {
+		events(1, 16);
+		log_bed_settle_down(&bed);
+		if (wr_load_relaxed(&job->state) != WR_CHECKPOINT_CAPTURED)
+			continue;
+		captured++;
+		/* Of all that is sealed, with the place and the checksum of the last batch. */
+		cr_expect_eq(job->last_seq, wr_writer_visible_seq(&bed.writer));
+		cr_expect_eq(job->header_crc, bed.chain);
+		cr_expect_eq(job->segment_id, bed.writer.last_segment_id);
+		cr_expect_eq(job->segment_offset, bed.writer.last_offset);
+		struct wr_section_header header;
+		const uint8_t *bytes;
+		uint32_t at = 0, sections = 0;
+		while (wr_section_next(job->buffer, job->bytes, &at, &header, &bytes) == 1)
+			sections++;
+		cr_expect_eq(sections, 3);
+		wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_IDLE);
+	}
+	cr_expect_geq(captured, 12 / 3 - 1);
+	cr_expect_leq(captured, 12 / 3 + 1);
+}
+
+Test(writer_batch, a_captured_checkpoint_is_not_written_over)
+{
+	restart(&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
+	struct wr_checkpoint_job *job = &bed.link.checkpoint;
+	cr_assert_eq(wr_load_relaxed(&job->state), WR_CHECKPOINT_CAPTURED);
+	uint64_t last = job->last_seq;
+	events(1, 16);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(job->last_seq, last);
+	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_IDLE);
+	events(1, 16);
+	log_bed_settle_down(&bed);
+	cr_expect_gt(job->last_seq, last);
+}
+
+Test(writer_batch, a_checkpoint_names_the_lowest_sequence_that_is_needed)
+{
+	restart(&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
+	struct wr_checkpoint_job *job = &bed.link.checkpoint;
+	uint32_t subscription;
+	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_IDLE);
+	events(3, 16);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(job->needed_seq, bed.writer.next_seq, "nobody needs anything");
+	cr_assert_eq(log_bed_subscription(&bed, 0, "s", &topic, 1, WR_START_AT, 2, &subscription),
+		     0);
+	cr_expect_eq(wr_load_relaxed(&bed.link.needed_seq), 2, "lowered with the answer (D3)");
+	log_bed_settle_down(&bed);
+	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_IDLE);
+	events(1, 16);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(job->needed_seq, 2);
+}
+
+/* ---- the beginning and the end ---- */
+
+Test(writer_batch, the_first_record_of_an_epoch_comes_before_everything)
+{
+	_Alignas(8) uint8_t record[128], payload[WR_EPOCH_START_BYTES];
+	struct wr_epoch_start epoch = {.epoch = 6, .last_seq = 41};
+	wr_epoch_start_encode(&epoch, payload);
+	wr_control_write(record, WR_KIND_EPOCH_START, 0, 0, NULL, 0, payload, sizeof payload);
+	restart(&(struct log_bed_options){
+		.next_seq = 42,
+		.first_record = record,
+		.first_record_bytes = ((struct wr_record *)record)->bytes,
+	});
+	cr_expect_eq(log_bed_record(&bed, 42).head->kind, WR_KIND_EPOCH_START);
+	cr_expect_eq(log_bed_record(&bed, 43).head->kind, WR_KIND_TOPIC);
+}
+
+/* Calls finish as a close does; rounds that it took. */
+static uint32_t finish(void)
+{
+	uint32_t rounds = 1;
+	while (wr_writer_finish(&bed.writer) == 0) {
+		(void)log_bed_complete(&bed, 1);
+		cr_assert_lt(rounds++, 100);
+	}
+	return rounds;
+}
+
+Test(writer_batch, a_clean_close_seals_attests_and_fills_up)
+{
+	events(3, 16);
+	(void)log_bed_step(&bed);
+	events(3, 16);
+	(void)log_bed_step(&bed); /* an open batch behind one in flight */
+	(void)finish();
+	cr_expect_eq(log_bed_in_flight(&bed), 0);
+	cr_expect_eq(bed.attested_seq, wr_writer_visible_seq(&bed.writer));
+	cr_expect_null(bed.writer.chunk);
+	struct wr_chunk *last =
+		wr_chunks_by_ordinal(&bed.chunks, wr_load_relaxed(&bed.chunks.head) - 1);
+	cr_expect_eq(wr_load_relaxed(&last->end_seq), bed.writer.next_seq);
+	cr_expect_eq(bed.writer.last_end_offset, last->extent.segment_offset + bed.o.chunk_bytes,
+		     "to the last block");
+	cr_expect_eq(finish(), 1, "there is nothing more to do");
+}
+
+Test(writer_batch, a_close_right_after_a_full_chunk_needs_no_filler)
+{
+	while (bed.writer.chunk != NULL && wr_writer_room(&bed.writer) > 2 * WR_BLOCK_BYTES) {
+		events(1, 16);
+		log_bed_settle_down(&bed);
+	}
+	cr_assert_not_null(bed.writer.chunk);
+	uint64_t fillers = bed.filler_batches;
+	events(1, 16);
+	log_bed_settle_down(&bed);
+	(void)finish();
+	cr_expect_eq(bed.filler_batches, fillers, "evidence took the last block");
+}
+
+Test(writer_batch, closing_an_empty_log_writes_nothing)
+{
+	log_bed_check_fold(&bed);
+	log_bed_fini(&bed);
+	log_bed_init(&bed, NULL);
+	cr_expect_eq(finish(), 1);
+	cr_expect_eq(log_bed_in_flight(&bed), 0);
+}
+
+Test(writer_batch, a_memory_only_log_has_nothing_to_finish_or_attest)
+{
+	restart(&(struct log_bed_options){.memory_only = true});
+	events(10, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_writer_finish(&bed.writer), 1);
+	cr_expect_eq(wr_writer_idle_ns(&bed.writer), UINT64_MAX);
+	cr_expect(wr_writer_is_idle(&bed.writer));
+	wr_lane_close(&bed.lanes[1]);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_FREE, "decided is enough");
+}
