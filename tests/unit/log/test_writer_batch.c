@@ -2,8 +2,8 @@
 /*
  * Goal:   batches are sealed when the medium can take them, never cross a chunk, leave no block
  *         unaccounted for, attest what is durable, carry the checkpoint; a clean close ends in a
- *         closed chunk. Rules: L1, L2 (time delta), L4 (fillers), L8 and L9 (marks), L29 (evidence),
- *         L30 (capture), L42 (finish).
+ *         closed chunk. Rules: L1, L2 (time delta), L4 (fillers), L8 and L9 (marks), L29
+ *         (evidence), L30 (capture), L42 (finish).
  * Method: a bed whose medium completes commits when the test says so; the bed holds every batch
  *         against its format and its chain.
  */
