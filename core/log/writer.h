@@ -56,6 +56,7 @@ struct wr_writer_options {
 	uint64_t evidence_delay_ns;
 	uint64_t checkpoint_bytes; /* log bytes between checkpoints */
 	uint64_t checkpoint_bytes_ago;
+	bool retires; /* the journal recycles segments: checkpoints make that possible */
 	bool seal_before_ack;
 	/* The record that opens this epoch, appended first; 0 bytes: none. */
 	const void *first_record;
@@ -112,6 +113,7 @@ struct wr_writer {
 	uint64_t attested_seq; /* durable_seq of the last sealed header */
 	uint64_t active_ns;    /* boot time of the last append or completion */
 	uint64_t checkpoint_bytes_since;
+	uint64_t checkpoint_gates[2]; /* retention may go so far by the last two, newest first */
 	uint64_t durable_ordinal; /* chunks below are durable */
 	/* The last sealed batch: where it stands, and where the next would. */
 	uint64_t last_segment_id;

@@ -106,15 +106,30 @@ static uint64_t needed_seq(const struct wr_writer *w)
 	return needed;
 }
 
-/* Copies the tables, as they are at the end of the batch just sealed, for the journal to write. */
-static void capture_checkpoint(struct wr_writer *w)
+/*
+ * On a full disk nothing is appended that would make the next checkpoint due, and retention never
+ * passes the older of two: so every step forward of what is needed is worth one, and then one more,
+ * or else acknowledgements would free nothing (L31).
+ */
+static bool checkpoint_frees(const struct wr_writer *w)
+{
+	return w->options.retires && w->options.checkpoint_bytes != 0 &&
+	       wr_load_acquire(&w->link->starved) != 0 && /* D2 */
+	       w->checkpoint_gates[1] < wr_min_u64(needed_seq(w), w->next_seq - 1);
+}
+
+/*
+ * Copies the tables for the journal to write: as they are at the end of the last batch, behind
+ * which nothing was appended. True when it did.
+ */
+static bool capture_checkpoint(struct wr_writer *w)
 {
 	struct wr_checkpoint_job *job = &w->link->checkpoint;
 	if (w->options.checkpoint_bytes == 0 ||
-	    w->checkpoint_bytes_since < w->options.checkpoint_bytes)
-		return;
+	    (w->checkpoint_bytes_since < w->options.checkpoint_bytes && !checkpoint_frees(w)))
+		return false;
 	if (wr_load_acquire(&job->state) != WR_CHECKPOINT_IDLE) /* K1 */
-		return;
+		return false;
 	struct wr_sink sink = {.bytes = job->buffer, .capacity_bytes = job->buffer_bytes};
 	wr_tables_save(w->tables, &sink);
 	WR_ASSERT(!sink.failed);
@@ -127,6 +142,9 @@ static void capture_checkpoint(struct wr_writer *w)
 	wr_store_release(&w->link->needed_seq, job->needed_seq);         /* D3 */
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED); /* K1 */
 	w->checkpoint_bytes_since = 0;
+	w->checkpoint_gates[1] = w->checkpoint_gates[0];
+	w->checkpoint_gates[0] = wr_min_u64(job->needed_seq, job->last_seq);
+	return true;
 }
 
 static void seal_data(struct wr_writer *w)
@@ -138,7 +156,7 @@ static void seal_data(struct wr_writer *w)
 		return;
 	}
 	commit(w, w->batch_place, 0);
-	capture_checkpoint(w);
+	(void)capture_checkpoint(w);
 }
 
 /* A block without records: FILLER or EVIDENCE. */
@@ -264,6 +282,9 @@ int wr_writer_seal_if_due(struct wr_writer *w)
 	if (w->link == NULL)
 		return 0;
 	if (!wr_writer_has_records(w) && mark_refusals(w) > 0)
+		return 1;
+	if (!wr_writer_has_records(w) && w->commits_pushed > 0 && checkpoint_frees(w) &&
+	    capture_checkpoint(w))
 		return 1;
 	uint64_t in_flight = w->commits_pushed - w->commits_done;
 	if (!wr_writer_has_records(w)) {

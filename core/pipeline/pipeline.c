@@ -297,6 +297,7 @@ static int make_writer(struct weir_pipeline *p)
 		options.checkpoint_bytes = wr_max_u64(
 			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
 		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;
+		options.retires = o->retention_bytes != 0;
 		options.first_record = p->epoch_record;
 		options.first_record_bytes = epoch_record(p, p->epoch_record);
 	}
@@ -472,9 +473,9 @@ static int writer_step(void *self, uint32_t budget)
 	if (p->options.journal_thread)
 		(void)wr_park_look_u64(&p->moved_bell); /* J2 */
 	int work = wr_writer_step(&p->writer, budget);
-	/* Not by the work: a round that is held up may have sealed a batch to make room. */
-	if (p->options.journal_thread && p->writer.commits_pushed != commits) {
-		wr_publish_u64(&p->commits_bell, p->writer.commits_pushed); /* J1 */
+	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
+	if (p->options.journal_thread && (work > 0 || p->writer.commits_pushed != commits)) {
+		wr_publish_u64(&p->commits_bell, wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
 		wr_park_notify(&p->journal_parker);
 	}
 	return work;
