@@ -8,6 +8,8 @@
  */
 #include "io/posix/dir.h"
 
+#include <weir/error.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -45,8 +47,8 @@ void wr_dir_reason(const struct wr_storage_options *options, const char *text, i
 	if (code == 0)
 		(void)snprintf(options->ret_reason, options->reason_bytes, "%s", text);
 	else
-		(void)snprintf(options->ret_reason, options->reason_bytes, "%s: error %d", text,
-			       -code);
+		(void)snprintf(options->ret_reason, options->reason_bytes, "%s: %s", text,
+			       weir_strerror(code));
 }
 
 /* A file that is gone when it is closed, or -errno. */

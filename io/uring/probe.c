@@ -8,6 +8,8 @@
  */
 #include "io/uring/probe.h"
 
+#include <weir/error.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +62,8 @@ static void explain(int code, char *reason, size_t reason_bytes)
 		text = "no file descriptor left for an io_uring: raise ulimit -n";
 		break;
 	default:
-		(void)snprintf(reason, reason_bytes, "io_uring_setup failed with error %d", -code);
+		(void)snprintf(reason, reason_bytes, "io_uring cannot be set up: %s",
+			       weir_strerror(code));
 		return;
 	}
 	(void)snprintf(reason, reason_bytes, "%s", text);
