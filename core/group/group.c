@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 
 int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_group_ports *ports,
 		  const uint32_t *topic_partitions, uint32_t topic_count, uint32_t member_count)
@@ -220,7 +221,7 @@ static int start_move(struct wr_group *g, uint32_t r)
 	if (row->owner == WR_MEMBER_NONE)
 		return raise_generation(g, r);
 	const struct wr_group_member *owner = &g->members[row->owner];
-	if (seek || owner->leaving || owner->expired) {
+	if (seek || owner->leaving || owner->expired || WR_BUG(OWNER_NOT_ASKED)) {
 		/* Not asked: what its lane holds is still decided under the old generation. */
 		let_go(g, row, g->ports->lane_ticket(g->ports->context, row->owner));
 		return 1;
@@ -247,7 +248,8 @@ static int step_row(struct wr_group *g, uint32_t r)
 	}
 	case WR_ROW_DRAINING:
 		if (!g->ports->lane_decided(g->ports->context, row->drain_member,
-					    row->drain_ticket))
+					    row->drain_ticket) &&
+		    !WR_BUG(OWNER_NOT_DRAINED))
 			return 0;
 		if (row->target == WR_MEMBER_NONE && row->seek_position == WR_SEEK_NONE) {
 			row->state = WR_ROW_SETTLED;

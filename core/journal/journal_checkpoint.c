@@ -22,6 +22,7 @@
 
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/base/crc32c.h"
 
 #define BODY_SEED 1u
@@ -127,7 +128,7 @@ static int take_job(struct wr_journal *j)
 	/* K1: pairs with the writer's release store: fields and buffer are the journal's now. */
 	if (wr_load_acquire(&job->state) != WR_CHECKPOINT_CAPTURED)
 		return 0;
-	if (!batch_is_there(j, job))
+	if (!batch_is_there(j, job) && !WR_BUG(CHECKPOINT_AHEAD))
 		return 0;
 	if (c->file_bytes == 0 || job->bytes > job->buffer_bytes ||
 	    WR_BLOCK_BYTES + (uint64_t)body_write_bytes(job) > c->file_bytes)
@@ -157,7 +158,7 @@ static int submit_body(struct wr_journal *j)
 
 	c->task.io = (struct wr_io){
 		.kind = WR_IO_WRITE,
-		.flags = WR_IO_DURABLE,
+		.flags = WR_BUG(CHECKPOINT_UNSYNCED) ? 0 : WR_IO_DURABLE,
 		.file = c->file[c->copy],
 		.length_bytes = length,
 		.offset_bytes = (uint64_t)WR_BLOCK_BYTES + c->at_bytes,

@@ -18,6 +18,7 @@
 #include <errno.h>
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 #include "core/port/park.h"
 
 static struct wr_commit *commit_at(struct wr_journal *j, uint64_t position)
@@ -40,10 +41,13 @@ static void write_done(struct wr_io *io)
 	struct wr_journal_write *w = (struct wr_journal_write *)io;
 
 	w->journal->in_flight--;
-	if (io->result != 0) {
+	if (io->result != 0 && !WR_BUG(ACK_OF_FAILED_SYNC)) {
 		wr_journal_note_failure(w->journal, io->result, "the write of a batch", io);
 		return; /* never done: nothing behind it is published any more */
 	}
+	for (uint64_t at = w->journal->writes_done;
+	     WR_BUG(ACK_UP_TO_NEWEST) && write_at(w->journal, at) != w; at++)
+		write_at(w->journal, at)->written = write_at(w->journal, at)->done = true;
 	w->written = true;
 	w->done = true;
 }
@@ -168,6 +172,8 @@ static int complete_written(struct wr_journal *j)
 			uint64_t marks_end = j->marks_written + c->mark_count - marks->head_own;
 			WR_ASSERT(wr_spsc_ready_for(marks, marks_end) >= marks_end);
 			publish_marks(j, j->marks_written, c->mark_count, false);
+			if (WR_BUG(TICKET_BEFORE_SYNC))
+				publish_marks(j, j->marks_written, c->mark_count, true);
 			j->marks_written += c->mark_count;
 			j->commits_written++;
 			written_seq = c->end_seq - 1;
@@ -177,6 +183,10 @@ static int complete_written(struct wr_journal *j)
 	}
 	if (count > 0)
 		wr_publish_u64(&j->link->written_seq, written_seq); /* D1 */
+	if (WR_BUG(ACK_BEFORE_SYNC) && count > 0) {
+		j->durable_seq = written_seq;
+		wr_publish_u64(&j->link->durable_seq, written_seq); /* D1 */
+	}
 	return count;
 }
 
@@ -232,7 +242,7 @@ static int complete_done(struct wr_journal *j)
 			medium_seq = c->end_seq - 1;
 			j->medium_segment_id = c->segment_id;
 			j->medium_offset = c->segment_offset;
-			if (j->options.seal_before_ack) {
+			if (j->options.seal_before_ack && !WR_BUG(ACK_WITHOUT_EVIDENCE)) {
 				unattested_push(j, medium_seq, c->mark_count);
 				j->attested_seq = wr_max_u64(j->attested_seq, c->durable_seq);
 			} else {

@@ -29,6 +29,7 @@
 #include <errno.h>
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 #include "core/port/park.h"
 
 static struct wr_journal_assigned *assigned_at(struct wr_journal *j, uint64_t position)
@@ -123,7 +124,10 @@ static uint64_t retention_gate(const struct wr_journal *j)
 {
 	uint64_t gate = wr_load_acquire(&j->link->needed_seq); /* D3 */
 
-	for (uint32_t i = 0; i < WR_CHECKPOINT_COPIES; i++) {
+	if (WR_BUG(RETENTION_PASSES_SEEKS))
+		gate = UINT64_MAX;
+
+	for (uint32_t i = 0; i < WR_CHECKPOINT_COPIES && !WR_BUG(RETENTION_UNGATED); i++) {
 		gate = wr_min_u64(gate, j->checkpoint.needed_seq[i]);
 		gate = wr_min_u64(gate, j->checkpoint.last_seq[i]);
 	}
@@ -216,7 +220,8 @@ uint32_t wr_journal_spare_pick(const struct wr_journal *j)
 		return WR_JOURNAL_NONE;
 	for (uint32_t i = 0; i < count; i++)
 		if (spare_is_pickable(j, i) &&
-		    (picked == WR_JOURNAL_NONE || retired_id[i] < retired_id[picked]))
+		    (picked == WR_JOURNAL_NONE ||
+		     (retired_id[i] < retired_id[picked]) != WR_BUG(RECYCLED_NEWEST_FIRST)))
 			picked = i; /* I4: new files first, then the oldest */
 	return picked;
 }
@@ -252,7 +257,7 @@ void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io)
 
 	*io = (struct wr_io){
 		.kind = WR_IO_WRITE,
-		.flags = WR_IO_DURABLE,
+		.flags = WR_BUG(HEADER_UNSYNCED) && is_header ? 0 : WR_IO_DURABLE,
 		.file = wr_load_relaxed(&j->table->segments[j->files.header_index].file),
 		.length_bytes = WR_BLOCK_BYTES,
 		.offset_bytes = is_header ? 0 : WR_BLOCK_BYTES,
@@ -291,7 +296,8 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 		wr_journal_count_segments(j);
 	} else if (f->header_phase == WR_JOURNAL_READY_ERASE_FIRST) {
 		f->header_phase = WR_JOURNAL_READY_HEADER;
-	} else if (f->header_phase == WR_JOURNAL_READY_HEADER && retired) {
+	} else if (f->header_phase == WR_JOURNAL_READY_HEADER && retired &&
+		   !WR_BUG(SPARE_NOT_ERASED)) {
 		f->header_phase = WR_JOURNAL_READY_ERASE_LAST;
 	} else {
 		is_ready(j);

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 
 #define LIVE_TRIES_MAX 8u
 
@@ -395,12 +396,12 @@ static int raise_epoch(struct wr_recovery_run *run, uint32_t file, struct wr_rec
 		epoch = run->scan.epoch;
 	if (epoch == UINT32_MAX)
 		return fail_any(run, WEIR_E_FORMAT);
-	s->epoch = epoch + 1;
+	s->epoch = WR_BUG(EPOCH_NOT_RAISED) && epoch > 0 ? epoch : epoch + 1;
 	s->clean = 0;
 	s->clean_segment_id = s->clean_offset = s->clean_last_seq = 0;
 	s->clean_header_crc = 0;
 	rec->epoch = s->epoch;
-	if (run->options->read_only)
+	if (run->options->read_only || (WR_BUG(EPOCH_NOT_WRITTEN) && !run->report->created))
 		return 0;
 	int r = wr_superblock_write(run->storage, run->memory, file, s);
 	if (r == 0 && run->report->created)
@@ -442,7 +443,7 @@ int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct
 	if (r == 0)
 		r = fill_table(&run, table, rec);
 	bool has_table = r == 0;
-	if (r == 0 && !options->read_only)
+	if (r == 0 && !options->read_only && !WR_BUG(RECOVERED_UNSYNCED))
 		r = make_durable(&run);
 	if (r == 0)
 		r = raise_epoch(&run, file, rec);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/record/section.h"
 
 /* --- the checkpoint --------------------------------------------------------------------------- */
@@ -231,6 +232,8 @@ int wr_recovery_choose_start(struct wr_recovery_run *run)
 	uint32_t newer =
 		c[0].verdict != WR_BLOCK_VALID ||
 		(c[1].verdict == WR_BLOCK_VALID && c[1].header.last_seq > c[0].header.last_seq);
+	if (WR_BUG(OLDER_CHECKPOINT))
+		newer ^= 1;
 	for (uint32_t i = 0; r == 0 && i < WR_CHECKPOINT_COPIES; i++)
 		if (c[newer ^ i].verdict == WR_BLOCK_VALID)
 			r = try_checkpoint(run, newer ^ i);

@@ -17,6 +17,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/base/crc32c.h"
 
 #define READ_BYTES_MAX (1u << 20)
@@ -186,7 +187,7 @@ bool wr_scan_skip(struct wr_scan *scan)
 
 static bool chain_fits(const struct wr_scan *scan, const struct wr_batch_header *h)
 {
-	return scan->any_chain || h->chain == scan->chain;
+	return scan->any_chain || h->chain == scan->chain || WR_BUG(CHAIN_UNCHECKED);
 }
 
 bool wr_scan_start_matches(const struct wr_scan *scan, const struct wr_batch_header *h,

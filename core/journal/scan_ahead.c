@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 
 #define WINDOW_CHUNKS 17u /* WR_BATCHES_IN_FLIGHT_MAX and the one that is open */
 
@@ -356,11 +357,26 @@ static void stop_at(struct wr_scan *scan, const struct ahead *a, const struct pl
 	}
 }
 
+static int end_of_log(struct wr_scan *scan, const struct ahead *a)
+{
+	struct wr_scan_stop *stop = &scan->stop;
+
+	stop_at(scan, a, NULL);
+	if (wr_scan_is_at_clean_end(scan))
+		return 0;
+	stop->valid_batch_followed = a->same.index != WR_SCAN_NONE;
+	stop->torn = a->written;
+	stop->trimmed_bytes = a->trimmed_bytes;
+	return 0;
+}
+
 static int corrupt(struct wr_scan *scan, const struct ahead *a, const struct place *follower)
 {
 	struct wr_scan_stop *stop = &scan->stop;
 
 	stop_at(scan, a, follower);
+	if (WR_BUG(MISSING_SEGMENT_PASSED) && stop->missing_segment)
+		return end_of_log(scan, a);
 	if (scan->live && !(scan->refreshed && scan->refreshed_seq == scan->seq)) {
 		/* L36: the owner may have written it while this walk looked at what follows. */
 		scan->refreshed = true;
@@ -426,19 +442,6 @@ static int judge_by_end(struct wr_scan *scan, struct ahead *a)
 	return corrupt(scan, a, &a->later);
 }
 
-static int end_of_log(struct wr_scan *scan, const struct ahead *a)
-{
-	struct wr_scan_stop *stop = &scan->stop;
-
-	stop_at(scan, a, NULL);
-	if (wr_scan_is_at_clean_end(scan))
-		return 0;
-	stop->valid_batch_followed = a->same.index != WR_SCAN_NONE;
-	stop->torn = a->written;
-	stop->trimmed_bytes = a->trimmed_bytes;
-	return 0;
-}
-
 int wr_scan_judge(struct wr_scan *scan, uint32_t index, uint64_t offset)
 {
 	struct ahead a = {
@@ -462,6 +465,8 @@ int wr_scan_judge(struct wr_scan *scan, uint32_t index, uint64_t offset)
 	}
 	if (a.has_end)
 		return judge_by_end(scan, &a);
+	if (WR_BUG(TRIMS_THE_DURABLE))
+		return end_of_log(scan, &a);
 	/* The epoch's own word, or anybody's when no later epoch is to be seen. */
 	bool is_proved = a.durable_seq_same >= scan->seq ||
 			 (a.durable_seq >= scan->seq && a.later.index == WR_SCAN_NONE);

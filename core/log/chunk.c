@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/record/record.h"
 
 /* Each member has a bitmap of all tags: 8 KiB at this. Tags that are cut alike cost a look. */
@@ -110,6 +111,8 @@ uint32_t wr_chunks_free(const struct wr_chunks *c)
 
 static bool slot_is_pinned(struct wr_chunks *c, uint64_t ordinal)
 {
+	if (WR_BUG(PINNED_CHUNK_REUSED))
+		return false;
 	for (uint32_t i = 0; i < c->pin_count; i++)
 		if (wr_load_seq(&c->pins[i].value) == ordinal + 1) /* P4 */
 			return true;
@@ -134,7 +137,7 @@ static bool may_go(struct wr_chunk *chunk, const struct wr_chunk_limits *limits)
 {
 	uint64_t end = wr_load_relaxed(&chunk->end_seq); /* the writer's own store */
 	return end != 0 && end <= limits->reusable_seq &&
-	       chunk->last_commit <= limits->commits_done;
+	       (chunk->last_commit <= limits->commits_done || WR_BUG(CHUNK_REUSED_UNDER_WRITE));
 }
 
 /* How many chunks one raise of the floor takes: a pin scan is shared by them. */

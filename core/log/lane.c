@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 
 int wr_lane_init(struct wr_lane *lane, uint32_t index, struct wr_memory *memory,
 		 uint64_t capacity_bytes, uint64_t reply_capacity, struct wr_parker *writer_parker,
@@ -72,6 +73,8 @@ uint64_t wr_lane_room_refresh(struct wr_lane *lane)
 {
 	/* A2; through the park mode's look: a sleeper for room relies on it */
 	lane->head_seen = wr_park_look_u64(&lane->head);
+	if (WR_BUG(FULL_LANE_OVERWRITTEN))
+		lane->head_seen = lane->write_at;
 	return lane->capacity_bytes - (lane->write_at - lane->head_seen);
 }
 
@@ -88,6 +91,8 @@ uint64_t wr_lane_credit_refresh(struct wr_lane *lane)
 	uint64_t ordered = wr_lane_ordered(lane);
 	lane->reply_ring.tail_seen = wr_load_acquire(&lane->reply_ring.tail); /* Q1 */
 	uint64_t unread = lane->reply_ring.tail_seen - lane->reply_ring.head_own;
+	if (WR_BUG(REPLIES_NOT_COUNTED))
+		unread = 0;
 	lane->ticket_limit = ordered + (lane->reply_capacity - unread);
 	return lane->ticket_limit > lane->handed_over ? lane->ticket_limit - lane->handed_over : 0;
 }

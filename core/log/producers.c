@@ -5,6 +5,8 @@
 
 #include <weir/error.h>
 
+#include "core/base/bug.h"
+
 #define PRODUCERS_VERSION 1u
 
 int wr_producers_init(struct wr_producers *p, struct wr_memory *memory, uint32_t rows_max)
@@ -86,7 +88,9 @@ int wr_producers_event(struct wr_producers *p, struct wr_undo *undo,
 	struct wr_producer_row *row = &p->rows[stamp->id];
 	if (stamp->epoch != wr_load_relaxed(&row->epoch)) /* own */
 		return WEIR_E_FENCED;
-	if (stamp->sequence != wr_load_relaxed(&row->last_producer_seq) + 1) /* own */
+	if (stamp->sequence != wr_load_relaxed(&row->last_producer_seq) + 1 && /* own */
+	    !(WR_BUG(SEQUENCE_GAP_ACCEPTED) &&
+	      stamp->sequence > wr_load_relaxed(&row->last_producer_seq)))
 		return WEIR_E_OUT_OF_SEQUENCE;
 	wr_cell_set(undo, &row->last_producer_seq, stamp->sequence);
 	wr_cell_set(undo, &row->last_seq, seq);

@@ -6,6 +6,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 
 #define SETTLE_VERSION 1u
 #define ROW_BYTES 40u
@@ -54,7 +55,8 @@ int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 	if (row >= s->rows_used)
 		return -EINVAL;
 	struct wr_settle_row *r = &s->rows[row];
-	if (progress->generation != wr_load_relaxed(&r->generation)) /* own */
+	if (progress->generation != wr_load_relaxed(&r->generation) && /* own */
+	    !WR_BUG(OLD_GENERATION_TAKEN))
 		return WEIR_E_FENCED;
 	if (progress->from != wr_load_relaxed(&r->position)) /* own */
 		return WEIR_E_OUT_OF_SEQUENCE;
@@ -94,8 +96,11 @@ size_t wr_settle_save_bytes_max(uint32_t rows_max)
 void wr_settle_save(struct wr_settle *s, struct wr_sink *sink)
 {
 	size_t place = wr_section_begin(sink, WR_SECTION_SETTLE, SETTLE_VERSION, 0);
-	wr_sink_u32(sink, s->rows_used);
-	for (uint32_t i = 0; i < s->rows_used; i++) {
+	uint32_t rows = s->rows_used;
+	if (WR_BUG(PROGRESS_NOT_SAVED) && rows > 0)
+		rows--;
+	wr_sink_u32(sink, rows);
+	for (uint32_t i = 0; i < rows; i++) {
 		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].position)); /* own, all five */
 		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].generation));
 		wr_sink_u64(sink, wr_load_relaxed(&s->rows[i].events));

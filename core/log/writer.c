@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "core/base/bug.h"
+
 #define ROUND_BYTES (1024u * 1024)
 #define SETTLE_QUANTUM_BYTES (64u * 1024)
 #define DATA_QUANTUM_BYTES (256u * 1024)
@@ -60,8 +62,9 @@ static bool free_closed_lane(struct wr_writer *w, struct wr_lane *lane)
 {
 	if (w->link != NULL && wr_load_acquire(&w->link->failed) == 0) { /* D1 */
 		struct wr_lane_durable *d = &w->link->lanes[lane->index];
-		if (lane->marked != lane->ordered_own ||
-		    wr_load_acquire(&d->durable_ticket) != lane->ordered_own) /* D1 */
+		if ((lane->marked != lane->ordered_own ||
+		     wr_load_acquire(&d->durable_ticket) != lane->ordered_own) && /* D1 */
+		    !WR_BUG(LANE_FREED_TOO_EARLY))
 			return false;
 		wr_store_relaxed(&d->written_ticket, 0u); /* S1: published by the state */
 		wr_store_relaxed(&d->durable_ticket, 0u);

@@ -16,6 +16,7 @@
 
 #include <weir/error.h>
 
+#include "core/base/bug.h"
 #include "core/base/crc32c.h"
 
 #define PIECE_BYTES 16384u
@@ -274,7 +275,8 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 		at += wr_record_stride(r->bytes);
 	}
 	if (rc != 0) {
-		wr_undo_all(&w->undo);
+		if (!WR_BUG(REFUSED_RUN_HALF_KEPT))
+			wr_undo_all(&w->undo);
 		w->chunk->record_count = first_record;
 	}
 	return rc;
@@ -325,7 +327,7 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 		advance(w, run.record_bytes, run.record_count);
 	}
 	lane->head_own += run.lane_bytes;
-	lane->ordered_own++;
+	lane->ordered_own += WR_BUG(RUN_COUNTS_RECORDS) ? run.record_count : 1;
 	answer(w, lane, rc, wanted, &decision, before_seq, rc == 0);
 	return run.lane_bytes;
 }

@@ -9,6 +9,7 @@
  */
 #include "core/log/writer.h"
 
+#include "core/base/bug.h"
 #include "core/base/crc32c.h"
 
 #define SEAL_BYTES (256u * 1024)
@@ -67,10 +68,12 @@ static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_byt
 		.record_count = data ? w->chunk->record_count - w->batch_first_index : 0,
 		.skip_bytes = skip_bytes,
 		.body_crc_part = data ? w->batch_crc : w->seed,
-		.durable_seq = medium_seq(w),
+		.durable_seq = WR_BUG(ATTESTS_UNWRITTEN) ? w->next_seq - 1 : medium_seq(w),
 		.chain = w->chain,
 	};
 	uint32_t batch_bytes = wr_batch_seal(bytes, &seal, &w->chain);
+	if (WR_BUG(FILLER_NOT_CHAINED) && header->batch_kind == WR_BATCH_FILLER)
+		w->chain = seal.chain;
 	w->attested_seq = seal.durable_seq;
 	w->last_segment_id = place.segment_id;
 	w->last_offset = place.segment_offset;
@@ -236,6 +239,8 @@ bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control)
 static bool evidence_is_due(struct wr_writer *w)
 {
 	uint64_t medium = medium_seq(w);
+	if (WR_BUG(NO_IDLE_EVIDENCE))
+		return false;
 	if (medium <= w->attested_seq || medium < w->next_seq - 1)
 		return w->options.seal_before_ack && medium > w->attested_seq;
 	return w->options.seal_before_ack ||
@@ -261,7 +266,7 @@ static int mark_refusals(struct wr_writer *w)
 	bool any = false;
 	for (uint32_t i = 0; i < w->taken_count && !any; i++)
 		any = w->lanes[w->taken[i]].marked != w->lanes[w->taken[i]].ordered_own;
-	if (!any || !can_commit(w))
+	if (!any || !can_commit(w) || WR_BUG(REFUSALS_UNMARKED))
 		return 0;
 	link->commits[wr_spsc_push_index(&link->commits_ring, 0)] = (struct wr_commit){
 		.segment_id = w->last_segment_id,

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 
 struct layout {
 	size_t slots, columns, batches, scratch, total;
@@ -121,7 +122,7 @@ static struct wr_catchup_slot *take_slot(struct wr_catchup *c, const uint64_t *w
 		if (slot_is_wanted(slot, wanted, wanted_count))
 			continue;
 		wr_store_seq(&slot->generation, 0u); /* V3 */
-		if (!generation_is_pinned(c, generation))
+		if (!generation_is_pinned(c, generation) || WR_BUG(CATCHUP_SLOT_REUSED))
 			return slot;
 		wr_store_release(&slot->generation, generation); /* V3: nothing had changed */
 	}

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/pipeline.h"
 
@@ -87,7 +88,7 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 				live->behind[row].events ==
 			0;
 	uint64_t position = wr_load_relaxed(&settle->position); /* after the answer: A3 */
-	uint64_t skip_to = nothing_left ? visible + 1 : position;
+	uint64_t skip_to = nothing_left || WR_BUG(NEW_OWNER_SKIPS) ? visible + 1 : position;
 	/* Until its next poll says more. */
 	struct weir_member *m = &p->members[slot];
 	if (skip_to < wr_load_relaxed(&m->reading_seq))

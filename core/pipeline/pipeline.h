@@ -8,6 +8,7 @@
 
 #include <weir.h>
 
+#include "core/base/bug.h"
 #include "core/group/group.h"
 #include "core/journal/journal.h"
 #include "core/journal/reader.h"
@@ -257,7 +258,7 @@ static inline int wr_pipeline_refused(struct weir_pipeline *p)
 
 static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_level gate)
 {
-	if (gate == WEIR_LEVEL_MEMORY)
+	if (gate == WEIR_LEVEL_MEMORY || WR_BUG(SERVED_BEFORE_DURABLE))
 		return wr_park_look_u64(&p->writer.visible_seq); /* G1 */
 	return wr_park_look_u64(&p->link.durable_seq);           /* D1 */
 }

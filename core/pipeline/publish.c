@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/encode.h"
 #include "core/pipeline/pipeline.h"
 
@@ -203,6 +204,8 @@ int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t 
 		return rc;
 	pr->run_stamp = pr->stamp.sequence;
 	uint8_t *payload = encode(pr, &whole, &encoding, to);
+	if (WR_BUG(CLAIM_IS_VISIBLE))
+		wr_publish_u64(&pr->lane->tail, pr->lane->write_at + encoding.stride); /* A1 */
 	pr->open = WR_OPEN_CLAIM;
 	pr->claim = to;
 	pr->claim_used = (uint64_t)(payload - to);

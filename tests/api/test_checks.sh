@@ -332,6 +332,8 @@ if command -v gcc >/dev/null 2>&1 && command -v ar >/dev/null 2>&1; then
 	symbols 0 '' "passes a clean library"
 	library "$public int weir_a(void) { return 1; } int stray(void) { return 1; }"
 	symbols 1 'without weir_ or wr_: stray' "catches a stray global name"
+	library "$public int weir_a(void) { return 1; } int wr_bug_active;"
+	symbols 1 'built with -Dseeded_bugs=true: wr_bug_active' "catches a build with seeded bugs"
 	library "$public int weir_a(void) { return 1; } $public int weir_b(void) { return 1; }"
 	symbols 1 'not in the list: weir_b' "catches a name that is exported by accident"
 	library "int weir_a(void) { return 1; }"

@@ -5,6 +5,7 @@
  *
  *   sim_journal [--seed N] [--count N]     seeds N .. N + count - 1; a failing one says how to
  *                                          run it again, alone and with a trace
+ *   ... --failures N                       ends after so many seeds have failed
  *
  * A life: open (the power may go in recovery), appends, seals, evidence, checkpoints in a drawn
  * order, then a power cut at a drawn I/O operation, the death of the process, a failed write or
@@ -27,6 +28,7 @@
 #include "tests/support/journal_rig.h"
 
 #define SEEDS_DEFAULT 1500u
+#define FAILURES_MAX 5u
 #define LIVES_MAX 8u
 #define SEQ_MAX 20000u
 #define SECTION_BYTES 16u
@@ -507,11 +509,12 @@ int main(int argc, char **argv)
 	uint64_t first = argument(argc, argv, "--seed", 1);
 	bool whole = argument(argc, argv, "--seed", 0) == 0;
 	uint64_t count = argument(argc, argv, "--count", whole ? SEEDS_DEFAULT : 1);
+	uint64_t failures_max = argument(argc, argv, "--failures", FAILURES_MAX);
 	uint64_t failures = 0;
 
 	tracing = !whole && count == 1;
 	printf("1..2\n");
-	for (seed = first; seed < first + count && failures < 5; seed++) {
+	for (seed = first; seed < first + count && failures < failures_max; seed++) {
 		failed_check = false;
 		run_seed();
 		if (failed_check) {

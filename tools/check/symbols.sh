@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What does the library put into its host's name space? Every global symbol of the static archive
 # begins with weir_ or wr_; the shared object exports exactly what the list says, no name more
-# (it would be ABI by accident) and none less (it would break programs).
+# (it would be ABI by accident) and none less (it would break programs). No seeded bug
+# (core/base/bug.h) is in it.
 # usage: symbols.sh ARCHIVE SHARED_OBJECT LIST
 #        symbols.sh --update SHARED_OBJECT LIST       writes the list anew: then read the diff
 set -eu
@@ -29,6 +30,11 @@ awk 'NF == 3 && $2 ~ /^[A-Z]$/ { print $3 }' "$work/archive" | LC_ALL=C sort -u 
 [ -s "$work/global" ] || { echo "symbols: $archive defines nothing"; exit 1; }
 if grep -Ev '^(weir_|wr_)' "$work/global" >"$work/stray"; then
 	sed 's/^/global symbol without weir_ or wr_: /' "$work/stray"
+	bad=1
+fi
+
+if grep '^wr_bug_' "$work/global" >"$work/bugs"; then
+	sed 's/^/built with -Dseeded_bugs=true: /' "$work/bugs"
 	bad=1
 fi
 

@@ -324,6 +324,20 @@ Test(recovery, r5_a_duplicated_batch_behind_the_end_is_absent)
 	log_probe_close(&p);
 }
 
+/* Right place, right epoch, right sequence: only the chain says that it is of another history. */
+Test(recovery, r5_a_batch_that_names_another_predecessor_is_absent)
+{
+	build(5);
+	b.hold_durable = true;
+	b.chain ^= 1;
+	log_builder_batch(&b, 3, 100);
+	log_builder_rewind(&b, b.batch_count - 1);
+	b.chain ^= 1;
+	expect_whole();
+	cr_expect_eq(p.report.trimmed_from_seq, b.next_seq);
+	log_probe_close(&p);
+}
+
 Test(recovery, r5_a_whole_segment_under_another_name_is_a_spare)
 {
 	build(5);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Seeded bugs: mistakes that somebody could make, each kept beside the line that is right, so that
+ * the tests can show that they would notice (tests/bugs, docs/internals/seeded-bugs.md).
+ *
+ *   if (WR_BUG(ACK_BEFORE_SYNC)) ...
+ *
+ * In every build but one WR_BUG() is the constant false: no code, no symbol, no branch. With
+ * -Dseeded_bugs=true it is true while test code has set wr_bug_active to that bug. Such a build is
+ * for the suite `bugs` and for nothing else.
+ *
+ * A bug is one condition where the mistake would be, and changes nothing else.
+ */
+#ifndef WR_BASE_BUG_H
+#define WR_BASE_BUG_H
+
+#include <stdbool.h>
+
+/* X(name, file, what it breaks). Which test catches it: tests/bugs/detections.h. */
+#define WR_BUG_MAP(X)                                                                              \
+	X(ACK_BEFORE_SYNC, "core/journal/journal_commit.c",                                        \
+	  "the durable sequence moves when a write is done, its sync is not awaited")              \
+	X(TICKET_BEFORE_SYNC, "core/journal/journal_commit.c",                                     \
+	  "a producer's ticket is durable when it is only written")                                \
+	X(ACK_OF_FAILED_SYNC, "core/journal/journal_commit.c",                                     \
+	  "a write or sync that failed is taken for done")                                         \
+	X(ACK_UP_TO_NEWEST, "core/journal/journal_commit.c",                                       \
+	  "a write that is done acknowledges those before it, done or not")                        \
+	X(ACK_WITHOUT_EVIDENCE, "core/journal/journal_commit.c",                                   \
+	  "with seal_before_ack nothing waits for the header that attests it")                     \
+	X(CLAIM_IS_VISIBLE, "core/pipeline/publish.c",                                             \
+	  "a lane's tail moves at the claim, before the payload is there")                         \
+	X(FULL_LANE_OVERWRITTEN, "core/log/lane.c",                                                \
+	  "room in a lane forgets what the writer has not read")                                   \
+	X(REPLIES_NOT_COUNTED, "core/log/lane.c",                                                  \
+	  "a lane's credit forgets the replies that nobody has read")                              \
+	X(LANE_FREED_TOO_EARLY, "core/log/writer.c",                                               \
+	  "a lane gets its next owner before the last one's mark came through")                    \
+	X(RUN_COUNTS_RECORDS, "core/log/writer_append.c",                                          \
+	  "a run counts as many tickets as it has records")                                        \
+	X(REFUSED_RUN_HALF_KEPT, "core/log/writer_append.c",                                       \
+	  "what the first records of a refused run changed stays changed")                         \
+	X(REFUSALS_UNMARKED, "core/log/writer_batch.c",                                            \
+	  "a lane with nothing but refusals gets no mark")                                         \
+	X(SEQUENCE_GAP_ACCEPTED, "core/log/producers.c",                                           \
+	  "a named producer's events may leave numbers out")                                       \
+	X(PINNED_CHUNK_REUSED, "core/log/chunk.c",                                                 \
+	  "a chunk is written to again while a reader has it pinned")                              \
+	X(CHUNK_REUSED_UNDER_WRITE, "core/log/chunk.c",                                            \
+	  "a chunk is written to again while its last block is being written out")                 \
+	X(CATCHUP_SLOT_REUSED, "core/pipeline/catchup.c",                                          \
+	  "a catch-up slot is filled again while a reader has it pinned")                          \
+	X(FILLER_NOT_CHAINED, "core/log/writer_batch.c",                                           \
+	  "the batch behind a filler names the batch before it")                                   \
+	X(ATTESTS_UNWRITTEN, "core/log/writer_batch.c",                                            \
+	  "a sealed header attests records that are not on the medium")                            \
+	X(NO_IDLE_EVIDENCE, "core/log/writer_batch.c",                                             \
+	  "nothing is sealed to attest the last batches of a log at rest")                         \
+	X(BODY_UNCHECKED, "core/record/batch.c", "a batch's body checksum is not looked at")       \
+	X(CHAIN_UNCHECKED, "core/journal/scan.c", "a batch need not name the one before it")       \
+	X(TRIMS_THE_DURABLE, "core/journal/scan_ahead.c",                                          \
+	  "the log ends at the first bad batch, whatever attests it")                              \
+	X(MISSING_SEGMENT_PASSED, "core/journal/scan_ahead.c",                                     \
+	  "where a segment is missing the log ends without an error")                              \
+	X(RECOVERED_UNSYNCED, "core/journal/recovery.c",                                           \
+	  "what recovery found is served before it is synced")                                     \
+	X(EPOCH_NOT_RAISED, "core/journal/recovery.c", "an open goes on in the epoch before it")   \
+	X(EPOCH_NOT_WRITTEN, "core/journal/recovery.c",                                            \
+	  "the new epoch is used before it is on the medium")                                      \
+	X(CHECKPOINT_AHEAD, "core/journal/journal_checkpoint.c",                                   \
+	  "a checkpoint is written before its batch is")                                           \
+	X(CHECKPOINT_UNSYNCED, "core/journal/journal_checkpoint.c",                                \
+	  "a checkpoint's header is written before its body is durable")                           \
+	X(OLDER_CHECKPOINT, "core/journal/recovery_start.c",                                       \
+	  "recovery begins at the older of two checkpoints")                                       \
+	X(PROGRESS_NOT_SAVED, "core/log/settle.c", "a checkpoint leaves the last row out")         \
+	X(RETENTION_UNGATED, "core/journal/journal_segments.c",                                    \
+	  "retention does not ask what the checkpoints need")                                      \
+	X(RETENTION_PASSES_SEEKS, "core/journal/journal_segments.c",                               \
+	  "retention does not ask where a seek has just gone")                                     \
+	X(RECYCLED_NEWEST_FIRST, "core/journal/journal_segments.c",                                \
+	  "the newest retired segment gets its new header first")                                  \
+	X(SPARE_NOT_ERASED, "core/journal/journal_segments.c",                                     \
+	  "a recycled segment is used with the batches of its last life in it")                    \
+	X(HEADER_UNSYNCED, "core/journal/journal_segments.c",                                      \
+	  "extents are offered before their segment's header is durable")                          \
+	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \
+	  "an acknowledgement out of order settles what lies before it")                           \
+	X(OLD_GENERATION_TAKEN, "core/log/settle.c",                                               \
+	  "progress of an owner that lost its partition is accepted")                              \
+	X(OWNER_NOT_ASKED, "core/group/group.c",                                                   \
+	  "a partition gets its next owner before the last one let go")                            \
+	X(OWNER_NOT_DRAINED, "core/group/group.c",                                                 \
+	  "a generation is raised before the last owner's lane is decided")                        \
+	X(NEW_OWNER_SKIPS, "core/pipeline/group_step.c",                                           \
+	  "a new owner begins behind what nobody has acknowledged")                                \
+	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
+	  "the durable gate shows what is only visible")
+
+enum wr_bug {
+	WR_BUG_NONE = 0,
+#define WR_BUG_ENUM(name, file, breaks) WR_BUG_##name,
+	WR_BUG_MAP(WR_BUG_ENUM)
+#undef WR_BUG_ENUM
+		WR_BUG_COUNT
+};
+
+#ifdef WR_SEEDED_BUGS
+/* Set before the library is used, by test programs only (tests/support/bug.c). */
+extern enum wr_bug wr_bug_active;
+#define WR_BUG(name) (wr_bug_active == WR_BUG_##name)
+#else
+#define WR_BUG(name) ((void)WR_BUG_##name, false) /* a wrong name is an error in any build */
+#endif
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which test catches which seeded bug (core/base/bug.h), and by what it says. A bug may stand here
+ * more than once.
+ *
+ *   X(bug, program, says)
+ *
+ *   sim_*    the check that fails, word for word; it runs with the seeds of seeded_bugs.c
+ *   unit_*   the case that fails: suite::case; nothing else of the program runs
+ */
+#ifndef WR_TESTS_DETECTIONS_H
+#define WR_TESTS_DETECTIONS_H
+
+#include "core/base/bug.h"
+
+#define WR_DETECTION_MAP(X)                                                                        \
+	X(ACK_BEFORE_SYNC, sim_journal, "an acknowledged record is gone")                          \
+	X(ACK_BEFORE_SYNC, sim_pipeline, "durable records are gone")                               \
+	X(TICKET_BEFORE_SYNC, sim_pipeline, "acknowledged as durable behind the durable sequence") \
+	X(ACK_OF_FAILED_SYNC, sim_journal, "a false alarm: corruption")                            \
+	X(ACK_UP_TO_NEWEST, sim_journal, "a false alarm: corruption")                              \
+	X(ACK_WITHOUT_EVIDENCE, unit_journal,                                                      \
+	  "journal::before_ack_nothing_is_acknowledged_without_evidence_on_the_medium")            \
+	X(CLAIM_IS_VISIBLE, sim_pipeline, "an event in the log is not what was handed over")       \
+	X(FULL_LANE_OVERWRITTEN, unit_lane,                                                        \
+	  "lane::the_whole_ring_may_be_used_and_not_a_byte_more")                                  \
+	X(REPLIES_NOT_COUNTED, unit_lane, "lane::a_ring_full_of_answers_is_full_and_no_more")      \
+	X(LANE_FREED_TOO_EARLY, sim_pipeline,                                                      \
+	  "acknowledged as durable behind the durable sequence")                                   \
+	X(RUN_COUNTS_RECORDS, sim_pipeline, "a run that must be refused was taken")                \
+	X(REFUSED_RUN_HALF_KEPT, sim_pipeline, "the tables are not the fold of the log")           \
+	X(REFUSALS_UNMARKED, sim_pipeline,                                                         \
+	  "a refusal is never answered while nothing else happens")                                \
+	X(SEQUENCE_GAP_ACCEPTED, sim_pipeline,                                                     \
+	  "a source's events are out of order, lost or doubled")                                   \
+	X(PINNED_CHUNK_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
+	X(PINNED_CHUNK_REUSED, unit_chunk, "chunk::nothing_pinned_is_ever_written_over")           \
+	X(CHUNK_REUSED_UNDER_WRITE, unit_chunk,                                                    \
+	  "chunk::only_what_is_closed_durable_and_written_may_go")                                 \
+	X(CATCHUP_SLOT_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
+	X(FILLER_NOT_CHAINED, sim_pipeline, "a clean close was not found clean")                   \
+	X(ATTESTS_UNWRITTEN, sim_pipeline, "a false alarm")                                        \
+	X(NO_IDLE_EVIDENCE, sim_pipeline, "a call that never comes back")                          \
+	X(BODY_UNCHECKED, sim_journal, "a record is not what was appended there")                  \
+	X(CHAIN_UNCHECKED, unit_recovery,                                                          \
+	  "recovery::r5_a_batch_that_names_another_predecessor_is_absent")                         \
+	X(TRIMS_THE_DURABLE, unit_recovery,                                                        \
+	  "recovery::r4_a_damaged_batch_with_evidence_behind_it_is_refused")                       \
+	X(MISSING_SEGMENT_PASSED, unit_recovery_whole,                                             \
+	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
+	X(RECOVERED_UNSYNCED, sim_journal, "an acknowledged record is gone")                       \
+	X(EPOCH_NOT_RAISED, sim_journal, "a false alarm: corruption")                              \
+	X(EPOCH_NOT_WRITTEN, unit_recovery, "recovery::an_epoch_is_never_given_twice")             \
+	X(CHECKPOINT_AHEAD, sim_journal, "a false alarm: corruption")                              \
+	X(CHECKPOINT_UNSYNCED, sim_journal,                                                        \
+	  "the log begins after its beginning, with no checkpoint")                                \
+	X(OLDER_CHECKPOINT, unit_recovery_whole,                                                   \
+	  "recovery_whole::r9_the_newest_checkpoint_is_used")                                      \
+	X(PROGRESS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")              \
+	X(RETENTION_UNGATED, sim_journal, "the retained log has a hole")                           \
+	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
+	X(RECYCLED_NEWEST_FIRST, sim_journal, "the retained log has a hole")                       \
+	X(SPARE_NOT_ERASED, unit_journal_recycle,                                                  \
+	  "journal_recycle::spares_whose_headers_rot_do_not_come_back_as_what_they_were")          \
+	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
+	  "journal_segments::no_extent_is_offered_before_its_header_survives_power_loss")          \
+	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
+	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \
+	X(OWNER_NOT_ASKED, sim_pipeline, "two owners of a partition at once")                      \
+	X(OWNER_NOT_DRAINED, unit_group, "group::a_second_member_takes_over_in_four_moves")        \
+	X(OWNER_NOT_DRAINED, unit_group_model,                                                     \
+	  "group_model::no_ack_in_time_is_fenced_and_all_comes_to_rest")                           \
+	X(NEW_OWNER_SKIPS, sim_pipeline, "a subscription never gets its last events")              \
+	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: show that the tests would notice. Each seeded bug is switched on alone, and the test that
+ * should notice it has to fail and to say what it noticed.
+ *
+ * Method: the programs given are run as they are, the bug named in their environment. A program
+ * that passes, that fails with other words, or that does not end counts as blind. Without a bug the
+ * same program has to pass with the same arguments, or its failure would prove nothing.
+ *
+ *   seeded_bugs PROGRAM-FILE ...    those lines of detections.h that name one of these programs
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/bugs/detections.h"
+
+#define SECONDS_MAX 30.0
+#define OUTPUT_BYTES_MAX (1u << 20)
+#define ARGUMENTS_MAX 8u
+#define CASE_BYTES_MAX 200u
+
+struct detection {
+	const char *bug;
+	const char *program;
+	const char *says;
+};
+
+static const struct detection detections[] = {
+#define DETECTION(name, by, text) {#name, #by, text},
+	WR_DETECTION_MAP(DETECTION)
+#undef DETECTION
+};
+
+#define DETECTION_COUNT (sizeof detections / sizeof detections[0])
+
+struct arguments {
+	const char *of[ARGUMENTS_MAX];
+	char filter[CASE_BYTES_MAX];
+};
+
+struct outcome {
+	bool ended; /* by itself */
+	bool passed;
+	double seconds;
+	char *output;
+};
+
+static char output[OUTPUT_BYTES_MAX];
+static uint32_t case_number;
+static bool all_good = true;
+
+static double now_s(void)
+{
+	struct timespec t;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* What a program is run with: the seeds of a simulation, or the one case. */
+static void choose_arguments(struct arguments *a, const char *file, const struct detection *d)
+{
+	static const char *const of_journal[] = {"--seed", "1",          "--count",
+						 "4000",   "--failures", "5"};
+	static const char *const of_pipeline[] = {"--first", "1",          "--seeds",
+						  "2500",     "--failures", "5"};
+
+	memset(a, 0, sizeof *a);
+	a->of[0] = file;
+	if (strcmp(d->program, "sim_journal") == 0) {
+		memcpy(&a->of[1], of_journal, sizeof of_journal);
+	} else if (strcmp(d->program, "sim_pipeline") == 0) {
+		memcpy(&a->of[1], of_pipeline, sizeof of_pipeline);
+	} else {
+		const char *colons = strstr(d->says, "::");
+		if (colons != NULL)
+			(void)snprintf(a->filter, sizeof a->filter, "--filter=%.*s/%s",
+				       (int)(colons - d->says), d->says, colons + 2);
+		a->of[1] = "--tap=/dev/stdout";
+		a->of[2] = "-j1";
+		a->of[3] = a->filter;
+	}
+}
+
+_Noreturn static void become(const struct arguments *a, const char *bug, int out)
+{
+	if (bug != NULL)
+		(void)setenv("WEIR_TEST_BUG", bug, 1);
+	else
+		(void)unsetenv("WEIR_TEST_BUG");
+	(void)dup2(out, STDOUT_FILENO);
+	(void)dup2(out, STDERR_FILENO);
+	(void)close(out);
+	/* execv() wants its strings writable, and leaves them as they are. */
+	execv(a->of[0], (char *const *)(uintptr_t)a->of);
+	(void)fprintf(stderr, "cannot run %s: %s\n", a->of[0], strerror(errno));
+	_exit(127);
+}
+
+/* Reads to the end, or as long as a program may take. True: it ended. */
+static bool read_all(int in)
+{
+	double until = now_s() + SECONDS_MAX;
+	size_t used = 0;
+
+	output[0] = '\0';
+	while (used < OUTPUT_BYTES_MAX - 1) {
+		struct pollfd waiting = {.fd = in, .events = POLLIN};
+		int left_ms = (int)((until - now_s()) * 1000);
+		if (left_ms <= 0 || poll(&waiting, 1, left_ms) <= 0)
+			return false;
+		ssize_t n = read(in, output + used, OUTPUT_BYTES_MAX - 1 - used);
+		if (n <= 0)
+			return n == 0;
+		used += (size_t)n;
+		output[used] = '\0';
+	}
+	return false;
+}
+
+static struct outcome run(const struct arguments *a, const char *bug)
+{
+	struct outcome result = {.output = output};
+	double began = now_s();
+	int ends[2], status = 0;
+
+	(void)fflush(stdout);
+	if (pipe(ends) != 0)
+		return result;
+	pid_t child = fork();
+	if (child == 0) {
+		(void)setpgid(0, 0); /* its own children end with it */
+		(void)close(ends[0]);
+		become(a, bug, ends[1]);
+	}
+	(void)close(ends[1]);
+	if (child > 0) {
+		result.ended = read_all(ends[0]);
+		if (!result.ended)
+			(void)kill(-child, SIGKILL);
+		(void)waitpid(child, &status, 0);
+		result.passed = result.ended && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	}
+	(void)close(ends[0]);
+	result.seconds = now_s() - began;
+	return result;
+}
+
+static void say(bool good, const char *what, const struct detection *d)
+{
+	all_good = all_good && good;
+	printf("%sok %u - %s %s", good ? "" : "not ", ++case_number, d->program, what);
+}
+
+static void show_output(const char *text)
+{
+	uint32_t lines = 0;
+
+	for (const char *end; *text != '\0' && lines < 12; text = end, lines++) {
+		end = strchrnul(text, '\n');
+		printf("# | %.*s\n", (int)(end - text), text);
+		end += *end != '\0';
+	}
+}
+
+/* The line that says what was noticed, as a failure; NULL: there is none. */
+static const char *find_words(const struct detection *d)
+{
+	bool is_case = strstr(d->says, "::") != NULL;
+
+	for (const char *line = output; *line != '\0';) {
+		const char *end = strchrnul(line, '\n');
+		const char *found = memmem(line, (size_t)(end - line), d->says, strlen(d->says));
+		bool is_failure = is_case ? strncmp(line, "not ok", 6) == 0
+					  : memmem(line, (size_t)(end - line), "seed ", 5) != NULL;
+		if (found != NULL && is_failure)
+			return line;
+		line = end + (*end != '\0');
+	}
+	return NULL;
+}
+
+static void say_seeds(const char *line, double seconds)
+{
+	const char *end = strchrnul(line, '\n');
+	const char *seed = memmem(line, (size_t)(end - line), "seed ", 5);
+
+	if (seed != NULL)
+		printf("# caught with seed %lu after as many (%.2f s)\n",
+		       strtoul(seed + 5, NULL, 10), seconds);
+	else
+		printf("# caught by its case (%.2f s)\n", seconds);
+}
+
+static void check_without_bug(const struct arguments *a, const struct detection *d)
+{
+	struct outcome result = run(a, NULL);
+
+	say(result.passed, "passes without a bug", d);
+	printf("%s%s\n", a->filter[0] != '\0' ? ": " : "", a->filter[0] != '\0' ? d->says : "");
+	if (!result.passed)
+		show_output(result.output);
+}
+
+static void check_bug(const struct arguments *a, const struct detection *d)
+{
+	struct outcome result = run(a, d->bug);
+	const char *line = find_words(d);
+	bool caught = result.ended && !result.passed && line != NULL;
+
+	say(caught, "catches", d);
+	printf(" %s: %s\n", d->bug, d->says);
+	if (caught) {
+		say_seeds(line, result.seconds);
+		return;
+	}
+	printf("# it %s\n", !result.ended   ? "did not end"
+			    : result.passed ? "passed: nothing noticed the bug"
+					    : "failed with other words");
+	show_output(result.output);
+}
+
+/* The lines that name this program. How many. */
+static uint32_t check_program(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash != NULL ? slash + 1 : file;
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < DETECTION_COUNT; i++) {
+		const struct detection *d = &detections[i];
+		struct arguments a;
+		if (strcmp(d->program, name) != 0)
+			continue;
+		choose_arguments(&a, file, d);
+		if (count == 0 || a.filter[0] != '\0')
+			check_without_bug(&a, d);
+		check_bug(&a, d);
+		count++;
+	}
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (check_program(argv[i]) == 0) {
+			printf("not ok %u - %s catches a bug # no line names it\n", ++case_number,
+			       argv[i]);
+			all_good = false;
+		}
+	printf("1..%u\n", case_number);
+	return all_good && case_number > 0 ? 0 : 1;
+}
