@@ -258,7 +258,16 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 		     const struct weir_member_options *o, struct weir_member **ret_member,
 		     struct weir_problem *reterr_problem)
 {
-	int rc = wr_pipeline_refused(p);
+	struct weir_member_options defaults;
+	if (o == NULL) {
+		weir_member_options_init(&defaults);
+		o = &defaults;
+	}
+	int rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_member_options_init",
+			       reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||

@@ -188,13 +188,22 @@ static void plan_memory(const struct weir_options *o, struct weir_memory_plan *p
 		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;
 }
 
+int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
+		  struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	if (struct_bytes == expected_bytes)
+		return 0;
+	(void)snprintf(text, sizeof text, "call %s() first, with the header of this library", init);
+	return reject(problem, "struct_bytes", text);
+}
+
 int wr_pipeline_check(const struct weir_options *options, struct weir_options *ret_checked,
 		      struct weir_memory_plan *ret_plan, struct weir_problem *reterr_problem)
 {
 	struct weir_options o = *options;
-	if (o.struct_bytes != sizeof o)
-		return reject(reterr_problem, "struct_bytes",
-			      "call weir_options_init() first, with the header of this library");
+	if (wr_init_check(o.struct_bytes, sizeof o, "weir_options_init", reterr_problem) != 0)
+		return -EINVAL;
 	if (o.name == NULL || !wr_name_valid(o.name, strlen(o.name)) || strlen(o.name) > 32)
 		return reject(reterr_problem, "name",
 			      "a pipeline's name is 1 to 32 of letters, digits, '.', '_' and '-'");

@@ -58,7 +58,7 @@ struct weir_producer {
 	uint32_t keyless;    /* counter of keyless events: partitions in turn */
 	/* A named producer. */
 	bool named;
-	bool fenced; /* and told so: it will not come back */
+	bool fenced;                    /* and told so: it will not come back */
 	struct wr_producer_stamp stamp; /* of the event handed over last */
 	struct weir_producer_last last;
 	/* An open claim or run. */
@@ -200,7 +200,7 @@ struct weir_pipeline {
 	struct wr_parker durable_parker; /* at the durable gate */
 
 	wr_atomic_u32 events_open; /* descriptors handed out: > 0 and they are looked at */
-	wr_atomic_u32 keyless;  /* counts events without a key that came without a producer */
+	wr_atomic_u32 keyless;     /* counts events without a key that came without a producer */
 	wr_atomic_u32 callers;     /* Y1: threads inside a call that has slept, or may */
 	wr_atomic_u32 borrowed;    /* Z1: after the close, members with a pin, and the closer */
 	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
@@ -306,6 +306,9 @@ void wr_control_lock(struct weir_pipeline *p);
 void wr_control_unlock(struct weir_pipeline *p);
 
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text);
+/* An options struct whose weir_..._init() was never called, or another library's: -EINVAL. */
+int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
+		  struct weir_problem *problem);
 
 /* Signals a descriptor if it is armed. Called by the side that published. */
 void wr_event_fds_signal(struct weir_pipeline *p);

@@ -16,6 +16,8 @@ void weir_producer_options_init(struct weir_producer_options *options)
 static int check_options(struct weir_pipeline *p, const struct weir_producer_options *o,
 			 struct weir_problem *problem)
 {
+	if (wr_init_check(o->struct_bytes, sizeof *o, "weir_producer_options_init", problem) != 0)
+		return -EINVAL;
 	if (o->name != NULL && !wr_name_valid(o->name, strlen(o->name)))
 		return wr_problem_set(problem, -EINVAL, "name",
 				      "a name is 1 to 200 of letters, digits, '.', '_' and '-', "
@@ -91,6 +93,11 @@ static int take_name(struct weir_producer *pr, const char *name)
 int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_options *o,
 		       struct weir_producer **ret_producer, struct weir_problem *reterr_problem)
 {
+	struct weir_producer_options defaults;
+	if (o == NULL) {
+		weir_producer_options_init(&defaults);
+		o = &defaults;
+	}
 	int rc = check_options(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;

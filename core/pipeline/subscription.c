@@ -126,6 +126,9 @@ static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at
 static int check_options(struct weir_pipeline *p, const struct weir_subscription_options *o,
 			 struct weir_problem *problem)
 {
+	if (wr_init_check(o->struct_bytes, sizeof *o, "weir_subscription_options_init", problem) !=
+	    0)
+		return -EINVAL;
 	if (o->name == NULL || !wr_name_valid(o->name, strlen(o->name)))
 		return wr_problem_set(problem, -EINVAL, "name",
 				      "a name is 1 to 200 of letters, digits, '.', '_' and '-', "

@@ -67,6 +67,7 @@ WEIR_API void weir_producer_options_init(struct weir_producer_options *options);
  *
  * Thread:    any but weir's own. Blocks: a named one, for one commit. Allocates: never (slots are
  *            reserved at open).
+ * @param options         from weir_producer_options_init(); NULL: the defaults
  * @param ret_producer    set on success only
  * @param reterr_problem  may be NULL
  * @return 0, -EINVAL, WEIR_E_FULL (producers_max, named_producers_max), WEIR_E_CLOSED,

@@ -123,6 +123,7 @@ WEIR_API void weir_member_options_init(struct weir_member_options *options);
  *
  * Thread:    any but weir's own. Blocks: shortly. Allocates: the member's arrays, and a thread with
  *            a handler.
+ * @param options     from weir_member_options_init(); NULL: the defaults
  * @param ret_member  set on success only
  * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (members_max), WEIR_E_CLOSED
  */

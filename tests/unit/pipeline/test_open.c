@@ -441,3 +441,34 @@ Test(open, a_new_journal_says_that_it_was_created)
 	cr_expect(info.recovery.clean);
 	cr_expect_eq(info.epoch, 2);
 }
+
+Test(open, a_struct_that_was_never_initialized_is_refused_and_no_struct_means_the_defaults)
+{
+	struct weir_topic_options topic = {.name = "t", .partitions = 1};
+	struct weir_subscription_options subscription = {.name = "s", .session_timeout_ns = 1};
+	struct weir_producer_options producer = {.name = "p"};
+	struct weir_member_options member = {.name = "m"};
+	struct weir_problem problem;
+	struct weir_producer *p;
+	struct weir_member *m;
+	uint32_t id;
+
+	fixture_begin(&f, FIXTURE_MEMORY);
+	(void)fixture_topic(&f, "topic", 1);
+	uint32_t s = fixture_subscription(&f, "sub", "topic");
+#define REFUSED(call)                                                                              \
+	do {                                                                                       \
+		problem = (struct weir_problem){0};                                                \
+		cr_expect_eq(call, -EINVAL);                                                       \
+		cr_expect_str_eq(problem.field, "struct_bytes");                                   \
+		cr_expect(strstr(problem.text, "_options_init()") != NULL, "%s", problem.text);    \
+	} while (0)
+	REFUSED(weir_topic_create(f.pipeline, &topic, &id, &problem));
+	REFUSED(weir_subscription_create(f.pipeline, &subscription, &id, &problem));
+	REFUSED(weir_producer_open(f.pipeline, &producer, &p, &problem));
+	REFUSED(weir_member_join(f.pipeline, s, &member, &m, &problem));
+	cr_assert_eq(weir_producer_open(f.pipeline, NULL, &p, &problem), 0);
+	cr_assert_eq(weir_member_join(f.pipeline, s, NULL, &m, &problem), 0);
+	cr_expect_eq(weir_member_leave(m, WEIR_FOREVER), 0);
+	cr_expect_eq(weir_producer_close(p, WEIR_FOREVER), 0);
+}
