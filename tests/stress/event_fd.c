@@ -137,6 +137,7 @@ int main(int argc, char **argv)
 			wr_store_relaxed(&x.lost, 1u);
 		(void)pthread_join(reader, NULL);
 	}
+	weir_member_leave(x.member, WEIR_FOREVER); // gives back what it was lent
 	weir_close(x.pipeline, WEIR_CLOSE_ABORT, WEIR_FOREVER, NULL);
 	printf("%s 1 - %llu events, each signalled to its reader and to its publisher\n",
 	       good ? "ok" : "not ok", (unsigned long long)x.rounds);
