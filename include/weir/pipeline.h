@@ -88,7 +88,8 @@ WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mod
  * Allocates: never.
  * @param pipeline    opened with options.manual
  * @param timeout_ns  when there was nothing to do, wait this long for I/O or for a wake; 0: not
- * @return work done (0: nothing), or -EINVAL if the pipeline runs its own threads
+ * @return work done (0: nothing), -EINVAL if the pipeline runs its own threads, or WEIR_E_AGAIN
+ *         when another thread is stepping, or from inside a step
  */
 WEIR_API int weir_step(struct weir_pipeline *pipeline, uint64_t timeout_ns);
 
@@ -110,7 +111,7 @@ WEIR_API void weir_topic_options_init(struct weir_topic_options *options);
  * in the log; this returns when it is durable (ordered, in a memory-only log). Names and ids are
  * never given again.
  *
- * Thread:    any but weir's own. Blocks: for one commit. Allocates: never.
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit. Allocates: never.
  * @param ret_topic       the id for weir_event.topic, the same after every restart
  * @param reterr_problem  may be NULL
  * @return 0, -EINVAL (a name with '/' or "..", no partitions), WEIR_E_EXISTS (same name, another

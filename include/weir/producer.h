@@ -65,8 +65,8 @@ WEIR_API void weir_producer_options_init(struct weir_producer_options *options);
 /**
  * Open a producer. A named one takes over from any earlier holder of the name, who is fenced.
  *
- * Thread:    any but weir's own. Blocks: a named one, for one commit. Allocates: never (slots are
- *            reserved at open).
+ * Thread:    any; with a name any but weir's own (WEIR_E_AGAIN there). Blocks: with a name, for one
+ *            commit. Allocates: never (slots are reserved at open).
  * @param options         from weir_producer_options_init(); NULL: the defaults
  * @param ret_producer    set on success only
  * @param reterr_problem  may be NULL
@@ -84,7 +84,8 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_open(struct weir_pipeline *pipeline,
  * Thread:    the owner. Blocks: up to timeout_ns.
  * Owns:      the producer is gone afterwards, whatever the result.
  * @param producer  NULL is allowed
- * @return 0, -ETIMEDOUT, or the first refusal that nobody was told of
+ * @return 0, -ETIMEDOUT, the first refusal that nobody was told of, or WEIR_E_FAILED or
+ *         WEIR_E_CLOSED: unknown
  */
 WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeout_ns);
 
@@ -133,7 +134,8 @@ WEIR_API WEIR_MUST_CHECK int weir_publish_many(struct weir_producer *producer,
  * Thread: the owner. Blocks: as when_full says. Allocates: never.
  * @param event          everything but the payload
  * @param payload_bytes  room wanted
- * @param ret_payload    aligned to 8; yours until weir_commit() or weir_abort()
+ * @param ret_payload    aligned to 8; yours until weir_commit() or weir_abort(). A claimed payload
+ *                       is never absent: committed with 0 bytes it is an empty one
  * @return as weir_publish()
  */
 WEIR_API WEIR_MUST_CHECK int weir_claim(struct weir_producer *producer,
@@ -202,8 +204,8 @@ WEIR_API size_t weir_event_bytes(const struct weir_event *event);
  *            runs the steps. Blocks: up to timeout_ns. Allocates: never.
  * @param level  at most the level that exists: DURABLE needs a journal
  * @return 0 when it is there; the refusal of this ticket, unless weir_producer_poll_acks() has told
- *         it already; -ETIMEDOUT; WEIR_E_FAILED: unknown; -EINVAL: a ticket that was never given,
- *         or no such level
+ *         it already; -ETIMEDOUT; WEIR_E_FAILED: unknown; WEIR_E_CLOSED; WEIR_E_POISONED;
+ *         -EINVAL: a ticket that was never given, or no such level
  */
 WEIR_API WEIR_MUST_CHECK int weir_wait(struct weir_producer *producer, uint64_t ticket,
 				       enum weir_level level, uint64_t timeout_ns);

@@ -75,12 +75,12 @@ WEIR_API void weir_subscription_options_init(struct weir_subscription_options *o
  * when_slow and the session time-out are not stored: they are set anew by each call, the gate for
  * members that join from then on.
  *
- * Thread:    any but weir's own. Blocks: for one commit. Allocates: the group's tables, when it is
- *            made.
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit, and for a search on
+ *            disk with WEIR_START_TIME. Allocates: the group's tables, when it is made.
  * @param ret_subscription  the same id after every restart
  * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name, other topics),
  *         WEIR_E_FULL (subscriptions_max), WEIR_E_TRUNCATED (start is retired or beyond the end),
- *         WEIR_E_CLOSED, WEIR_E_FAILED
+ *         -ENOMEM, WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int
 weir_subscription_create(struct weir_pipeline *pipeline,
@@ -125,7 +125,8 @@ WEIR_API void weir_member_options_init(struct weir_member_options *options);
  *            a handler.
  * @param options     from weir_member_options_init(); NULL: the defaults
  * @param ret_member  set on success only
- * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (members_max), WEIR_E_CLOSED
+ * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (members_max), -ENOMEM, -EAGAIN (no thread
+ *         for the handler), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_member_join(struct weir_pipeline *pipeline, uint32_t subscription,
 					      const struct weir_member_options *options,
@@ -140,7 +141,8 @@ WEIR_API WEIR_MUST_CHECK int weir_member_join(struct weir_pipeline *pipeline, ui
  * Blocks:    up to timeout_ns for the acknowledgements to be ordered.
  * Owns:      the member is gone afterwards, whatever the result; so are its items.
  * @param member  NULL is allowed
- * @return 0, -ETIMEDOUT, WEIR_E_FAILED, -EDEADLK (called by the member's own handler)
+ * @return 0, -ETIMEDOUT, WEIR_E_FAILED, WEIR_E_CLOSED, -EDEADLK (called by a handler: nothing
+ *         happened)
  */
 WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
 
@@ -156,7 +158,7 @@ WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
  *         closed: this member is gone, do not leave), WEIR_E_FAILED (the
  *         journal stopped, and everything that is durable was handed out), WEIR_E_CORRUPT (what is
  *         to be read from disk is damaged: weir_member_problem() names the range), -EBUSY (the
- *         member has a handler)
+ *         member has a handler), -EINVAL (items_max)
  */
 WEIR_API WEIR_MUST_CHECK int weir_poll(struct weir_member *member, struct weir_item *items,
 				       size_t items_max, uint64_t timeout_ns);
@@ -178,7 +180,8 @@ WEIR_API void weir_release(struct weir_member *member);
  * Thread:    the one that polls. Blocks: never. Allocates: never.
  * @param item  a copy is good enough; its pointers are not used
  * @return 0, WEIR_E_FENCED (the partition has moved: the event will be handed out again to
- *         another), WEIR_E_FULL (unacked_ranges_max: acknowledge older ones first), -EINVAL
+ *         another), WEIR_E_FULL (unacked_ranges_max: acknowledge older ones first), -EINVAL (it was
+ *         never handed out); an item that was acknowledged before is 0 again
  */
 WEIR_API WEIR_MUST_CHECK int weir_ack(struct weir_member *member, const struct weir_item *item);
 
@@ -191,7 +194,8 @@ WEIR_API WEIR_MUST_CHECK int weir_ack(struct weir_member *member, const struct w
 WEIR_API int weir_ack_all(struct weir_member *member);
 
 /**
- * Hand acknowledgements to the log now, and wait until they have reached `level`.
+ * Hand acknowledgements to the log now, and wait until they have reached `level` (DEFAULT:
+ * DURABLE). Without a journal every level is MEMORY.
  *
  * Thread: the one that polls. Blocks: up to timeout_ns. Allocates: never.
  * @return 0, -ETIMEDOUT, WEIR_E_FENCED (some partition had moved), WEIR_E_FAILED, WEIR_E_CLOSED,
@@ -250,7 +254,9 @@ enum weir_seek_to {
  * Thread:    any but weir's own. Blocks: until the move is ordered, and for a binary search on disk
  *            with WEIR_SEEK_TIME. Allocates: never.
  * @param at  sequence or time
- * @return 0, WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired, or beyond the end), WEIR_E_CLOSED
+ * @return 0, WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired, or beyond the end), WEIR_E_CORRUPT or
+ *         -EIO (the search met damage), WEIR_E_AGAIN (on one of weir's threads), WEIR_E_CLOSED,
+ *         WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_subscription_seek(struct weir_pipeline *pipeline,
 						    uint32_t subscription, enum weir_seek_to to,
