@@ -70,7 +70,8 @@
 	X(OWNER_NOT_DRAINED, unit_group, "group::a_second_member_takes_over_in_four_moves")        \
 	X(OWNER_NOT_DRAINED, unit_group_model,                                                     \
 	  "group_model::no_ack_in_time_is_fenced_and_all_comes_to_rest")                           \
-	X(NEW_OWNER_SKIPS, sim_pipeline, "a subscription never gets its last events")              \
+	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \
+	  "events of a partition left out, doubled or out of order")                               \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
 
 #endif
