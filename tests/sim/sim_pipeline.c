@@ -2,7 +2,8 @@
 /*
  * The whole pipeline through many lives, from a seed (world.h), against an oracle (oracle.h).
  *
- *   sim_pipeline                       the push suite: a fixed set of seeds, then fresh ones
+ *   sim_pipeline                       the push suite: a fixed set of seeds, then fresh ones; on an
+ *                                      emulated processor a few seeds
  *   sim_pipeline --seeds N --first S   seeds S .. S + N - 1, and no others
  *   sim_pipeline --seconds T           fresh seeds for so long
  *   ... --trace                        says what happens
@@ -21,8 +22,9 @@
 
 #include "tests/sim/world.h"
 
-#define FIXED_SEEDS 1500u
-#define FRESH_SECONDS 12u
+#define FIXED_SEEDS 4000u
+#define FRESH_SECONDS 8u
+#define EMULATED_SEEDS 40u /* where each takes a hundred times as long */
 #define FAILURES_MAX 3u
 #define SEED_SECONDS_MAX 20u
 
@@ -125,8 +127,9 @@ static bool say_situations(void)
 
 int main(int argc, char **argv)
 {
-	bool only = has_argument(argc, argv, "--seeds");
-	uint64_t count = argument(argc, argv, "--seeds", FIXED_SEEDS);
+	bool emulated = getenv("WEIR_TEST_EMULATED") != NULL;
+	bool only = has_argument(argc, argv, "--seeds") || emulated;
+	uint64_t count = argument(argc, argv, "--seeds", emulated ? EMULATED_SEEDS : FIXED_SEEDS);
 	uint64_t first = argument(argc, argv, "--first", 1);
 	uint64_t seconds = argument(argc, argv, "--seconds", only ? 0 : FRESH_SECONDS);
 	uint64_t failures_max = argument(argc, argv, "--failures", FAILURES_MAX);

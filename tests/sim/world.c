@@ -335,7 +335,7 @@ static void act_seldom(void)
 {
 	uint64_t requests = world_memory_requests();
 
-	switch (world_below(4)) {
+	switch (world_below(10)) {
 	case 0:
 		oracle_verify_medium(true);
 		world.requests += world_memory_requests() - requests;
@@ -364,7 +364,7 @@ static void act(void)
 	else if (what < 99)
 		wr_clock_sim_jump_wall(world.disk->clock,
 				       (int64_t)world_below(4000000000u) - 2000000000);
-	else if (world_one_in(3))
+	else
 		act_seldom();
 }
 

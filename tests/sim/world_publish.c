@@ -201,8 +201,8 @@ static void publish_run(struct world_producer *p, bool bad)
 		uint8_t *at = pr->claim + pr->claim_used;
 		bool last = bad && added + 1 == count;
 		world_event(p->source, bad ? 0 : p->next_k + added, &event);
-		if (last && p->named)
-			pr->stamp.sequence += BAD_SEQUENCE;
+		if (last && p->named) /* one is left out, or one is sent again */
+			pr->stamp.sequence += world_one_in(2) ? BAD_SEQUENCE : UINT64_MAX;
 		rc = weir_run_add(pr, &event);
 		if (rc != 0)
 			break;
