@@ -99,6 +99,8 @@ static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
 	wr_cell_set(undo, &r->events, all ? 0 : wr_load_relaxed(&cell->events)); /* own */
 	wr_cell_set(undo, &r->bytes, all ? 0 : wr_load_relaxed(&cell->bytes));
 	wr_cell_set(undo, &r->moved, all || position == seq ? 0 : seq);
+	wr_cell_set(undo, &r->anew_from, position);
+	wr_cell_publish(undo, &r->anew_seq, seq); /* H3 */
 }
 
 static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
@@ -140,7 +142,11 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 		struct wr_control_progress progress;
 		if (!wr_control_progress_read(view, &progress) || progress.to > seq)
 			return -EINVAL;
-		return wr_settle_progress(&t->settle, undo, row, &progress);
+		int rc = wr_settle_progress(&t->settle, undo, row, &progress);
+		/* How many events a gap held nobody knows: nobody is to process them any more. */
+		if (rc == 0 && progress.missed != 0)
+			count_from_here(t, undo, s, view->head->key_hash, progress.to, seq);
+		return rc;
 	}
 	struct wr_control_generation generation;
 	if (!wr_control_generation_read(view, &generation))

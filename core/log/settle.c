@@ -44,6 +44,9 @@ void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count
 		wr_store_relaxed(&row->events, 0u);
 		wr_store_relaxed(&row->bytes, 0u);
 		wr_store_relaxed(&row->moved, 0u);
+		wr_store_relaxed(&row->anew_from, 0u);
+		wr_store_relaxed(&row->anew_seq, 0u);
+		wr_store_relaxed(&row->seen_seq, 0u);
 	}
 	if (row_first + row_count > s->rows_used)
 		s->rows_used = row_first + row_count;
@@ -80,11 +83,15 @@ int wr_settle_generation(struct wr_settle *s, struct wr_undo *undo, uint32_t row
 	return 0;
 }
 
-uint64_t wr_settle_needed_seq(const struct wr_settle *s)
+uint64_t wr_settle_needed_seq(struct wr_settle *s)
 {
 	uint64_t needed = UINT64_MAX;
-	for (uint32_t i = 0; i < s->rows_used; i++)
-		needed = wr_min_u64(needed, wr_load_relaxed(&s->rows[i].position)); /* own */
+	for (uint32_t i = 0; i < s->rows_used; i++) {
+		struct wr_settle_row *row = &s->rows[i];
+		needed = wr_min_u64(needed, wr_load_relaxed(&row->position));           /* own */
+		if (wr_load_relaxed(&row->anew_seq) != wr_load_acquire(&row->seen_seq)) /* H3 */
+			needed = wr_min_u64(needed, wr_load_relaxed(&row->anew_from));
+	}
 	return needed;
 }
 
@@ -127,6 +134,9 @@ int wr_settle_load(struct wr_settle *s, uint32_t version, const uint8_t *bytes,
 		wr_store_relaxed(&s->rows[i].events, wr_take_u64(&in));
 		wr_store_relaxed(&s->rows[i].bytes, wr_take_u64(&in));
 		wr_store_relaxed(&s->rows[i].moved, wr_take_u64(&in));
+		wr_store_relaxed(&s->rows[i].anew_from, 0u);
+		wr_store_relaxed(&s->rows[i].anew_seq, 0u);
+		wr_store_relaxed(&s->rows[i].seen_seq, 0u);
 	}
 	s->rows_used = rows;
 	return in.failed ? WEIR_E_CORRUPT : 0;

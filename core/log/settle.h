@@ -22,13 +22,21 @@ struct wr_settle_row {
 	wr_atomic_u64 generation; /* 0: never assigned */
 	/*
 	 * Settled so far, in the measure of what was ever appended to the partition: lag is the
-	 * difference. After a seek they begin anew at what was appended by then, and `moved` is the
-	 * sequence of the record that did it: what lies between the position and it is counted by
-	 * the group, once.
+	 * difference. After a seek, and after progress over a gap, they begin anew at what was
+	 * appended by then, and `moved` is the sequence of the record that did it: what lies
+	 * between the position and it is counted by the group, once.
 	 */
 	wr_atomic_u64 events;
 	wr_atomic_u64 bytes;
-	wr_atomic_u64 moved;
+	wr_atomic_u64 moved; /* 0: there is nothing to count */
+	/*
+	 * Of this run only. H3: the record with which counting began anew, stored last, and the
+	 * position that it left; by the group: the record whose count it has begun, and holds (H2).
+	 * Until the two agree nobody knows what lag is, and what is to be counted may not leave.
+	 */
+	wr_atomic_u64 anew_from;
+	wr_atomic_u64 anew_seq;
+	wr_atomic_u64 seen_seq;
 };
 
 struct wr_settle {
@@ -52,8 +60,11 @@ int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 int wr_settle_generation(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 			 const struct wr_control_generation *generation);
 
-/* The lowest position of all rows in use; UINT64_MAX when there are none: the retention gate. */
-uint64_t wr_settle_needed_seq(const struct wr_settle *s);
+/*
+ * The lowest position of all rows in use, and what the group has still to begin to count;
+ * UINT64_MAX when there are none: the retention gate. Look at the group's holds after this.
+ */
+uint64_t wr_settle_needed_seq(struct wr_settle *s);
 
 size_t wr_settle_save_bytes_max(uint32_t rows_max);
 void wr_settle_save(struct wr_settle *s, struct wr_sink *sink);

@@ -13,6 +13,9 @@
 #include "core/base/assert.h"
 #include "core/base/atomic.h"
 
+/* Cells that one record of a run changes at most: progress with a gap. */
+#define WR_UNDO_CELLS 8u
+
 struct wr_undo_entry {
 	wr_atomic_u64 *cell;
 	uint64_t before;
@@ -34,6 +37,13 @@ static inline void wr_cell_set(struct wr_undo *undo, wr_atomic_u64 *cell, uint64
 		};
 	}
 	wr_store_relaxed(cell, value);
+}
+
+/* The same, for a cell that says that others were set: who sees it sees those. */
+static inline void wr_cell_publish(struct wr_undo *undo, wr_atomic_u64 *cell, uint64_t value)
+{
+	wr_cell_set(undo, cell, wr_load_relaxed(cell));
+	wr_store_release(cell, value); /* H3 */
 }
 
 static inline void wr_undo_all(struct wr_undo *undo)

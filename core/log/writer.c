@@ -26,8 +26,7 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		.checkpoint_bytes_since = options->checkpoint_bytes_ago,
 		.first_record_done = options->first_record_bytes == 0,
 	};
-	/* Each record of a run changes at most four cells. */
-	w->undo.capacity = options->run_records_max * 4;
+	w->undo.capacity = options->run_records_max * WR_UNDO_CELLS;
 	w->undo.entries =
 		memory->ops->alloc(memory, w->undo.capacity * sizeof *w->undo.entries, 64);
 	w->taken = memory->ops->alloc(memory, lane_count * sizeof *w->taken, 64);

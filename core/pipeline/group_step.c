@@ -83,7 +83,7 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 	 */
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	bool nothing_left =
-		live->behind[row].from_seq == live->behind[row].end_seq &&
+		wr_lag_is_counted(p, live, row) &&
 		(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&settle->events)) +
 				live->behind[row].events ==
 			0;
@@ -134,40 +134,31 @@ static bool port_lane_decided(void *context, uint32_t slot, uint64_t ticket)
  * At open: what is unsettled is counted anew, up to the log's end, for rows that a seek left
  * incomparable.
  */
-static struct wr_lag_count behind_at_open(struct weir_pipeline *p, struct wr_settle_row *row,
-					  struct wr_partition_cells *cell)
+static void count_at_open(struct weir_pipeline *p, struct wr_lag_count *behind,
+			  struct wr_settle_row *row, struct wr_partition_cells *cell)
 {
-	uint64_t position = wr_load_relaxed(&row->position);
-	return (struct wr_lag_count){
-		.from_seq = position,
-		.end_seq = wr_max_u64(position, p->writer.next_seq),
-		.events =
-			-(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events)),
-		.bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes)),
-	};
+	behind->from_seq = wr_load_relaxed(&row->position);
+	behind->end_seq = wr_max_u64(behind->from_seq, p->writer.next_seq);
+	behind->events = -(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events));
+	behind->bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes));
 }
 
-/* `made`: just now, while the writer goes on; what lies behind its record is to be counted. */
 static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
-			const struct wr_subscription *s, bool made)
+			const struct wr_subscription *s)
 {
 	for (uint32_t r = 0; r < s->row_count; r++) {
 		struct wr_settle_row *row = &p->tables.settle.rows[s->row_first + r];
-		uint64_t moved = wr_load_relaxed(&row->moved); /* after the answer: A3 */
-		if (moved == 0)
+		/* What the records read at open began anew is counted here. */
+		wr_store_relaxed(&row->seen_seq, wr_load_relaxed(&row->anew_seq)); /* H3 */
+		if (wr_load_relaxed(&row->moved) == 0)
 			continue;
-		if (made) {
-			live->behind[r].from_seq = wr_load_relaxed(&row->position);
-			live->behind[r].end_seq = moved;
-			continue;
-		}
 		uint32_t topic, partition;
 		wr_catalog_row_partition(&p->tables.catalog, s, r, &topic, &partition);
-		live->behind[r] = behind_at_open(
-			p, row,
-			&p->tables.catalog
-				 .cells[p->tables.catalog.topics[topic].first_cell + partition]);
+		count_at_open(p, &live->behind[r], row,
+			      &p->tables.catalog.cells[p->tables.catalog.topics[topic].first_cell +
+						       partition]);
 	}
+	wr_lag_hold(live);
 }
 
 int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
@@ -212,8 +203,10 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 			&live->group, r,
 			(uint32_t)wr_load_relaxed(
 				&p->tables.settle.rows[s->row_first + r].generation));
-	init_behind(p, live, s, made);
-	wr_lag_hold(live);
+	if (made)
+		wr_lag_begin(p, live); /* nobody has settled anything of it */
+	else
+		init_behind(p, live, s);
 	wr_store_relaxed(&live->gate, p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY);
 	wr_store_relaxed(&live->session_timeout_ns, 45000000000u);
 	wr_store_release(&live->started, 1u); /* X1: the group step may look at it now */
@@ -221,26 +214,6 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 }
 
 /* ---- the step ---- */
-
-/*
- * A seek was ordered: what lies between its target and its record is to be counted, unless the
- * writer could say (`moved` == 0) that the counts are right as they are.
- */
-static void count_behind_seek(struct weir_pipeline *p, struct wr_subscription_live *live,
-			      uint32_t row, uint64_t seq)
-{
-	uint64_t target = live->group.rows[row].raising_position;
-	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
-	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
-	if (target == WR_SEEK_NONE)
-		return;
-	live->behind[row] = (struct wr_lag_count){0};
-	if (wr_load_relaxed(&settle->moved) != 0) { /* after the answer: A3 */
-		live->behind[row].from_seq = target;
-		live->behind[row].end_seq = wr_max_u64(target, seq);
-	}
-	wr_lag_hold(live);
-}
 
 /* Answers to generation records, in the order of their tickets. */
 static int take_answers(struct weir_pipeline *p)
@@ -253,8 +226,10 @@ static int take_answers(struct weir_pipeline *p)
 		const struct wr_raise *raise =
 			&p->raises[reply->ticket & (lane->reply_capacity - 1)];
 		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
-		if (reply->code == 0)
-			count_behind_seek(p, live, raise->row, reply->sequence);
+		/* A seek was ordered: what lies between its target and its record is counted. A3 */
+		if (reply->code == 0 &&
+		    live->group.rows[raise->row].raising_position != WR_SEEK_NONE)
+			wr_lag_begin(p, live); /* before a member hears of the position */
 		wr_group_raised(&live->group, raise->row, reply->code);
 		wr_lane_reply_take(lane);
 		work++;

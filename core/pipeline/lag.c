@@ -107,6 +107,37 @@ void wr_lag_hold(struct wr_subscription_live *live)
 		wr_store_release(&hold->count_seq, from); /* H2 */
 }
 
+static struct wr_settle_row *settle_of(struct weir_pipeline *p,
+				       const struct wr_subscription_live *live, uint32_t row)
+{
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	return &p->tables.settle.rows[s->row_first + row];
+}
+
+void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	for (uint32_t r = 0; r < live->group.row_count; r++) {
+		struct wr_settle_row *settle = settle_of(p, live, r);
+		uint64_t anew_seq = wr_load_acquire(&settle->anew_seq); /* H3 */
+		if (anew_seq == wr_load_relaxed(&settle->seen_seq))     /* own */
+			continue;
+		uint64_t moved = wr_load_relaxed(&settle->moved);
+		uint64_t from = wr_load_relaxed(&settle->anew_from);
+		live->behind[r] =
+			(struct wr_lag_count){.from_seq = from, .end_seq = wr_max_u64(from, moved)};
+		wr_lag_hold(live);
+		wr_store_release(&settle->seen_seq, anew_seq); /* H3: the hold stands */
+	}
+}
+
+bool wr_lag_is_counted(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row)
+{
+	const struct wr_lag_count *behind = &live->behind[row];
+	struct wr_settle_row *settle = settle_of(p, live, row);
+	return behind->from_seq >= behind->end_seq && !behind->lost &&
+	       wr_load_acquire(&settle->anew_seq) == wr_load_acquire(&settle->seen_seq); /* H3 */
+}
+
 /* Counts one portion for every row that still has something to count. */
 static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
 			struct wr_pin *pin, uint64_t visible)
@@ -209,8 +240,7 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 			uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
 			int64_t events = (int64_t)(wr_load_relaxed(&cell->events) - settled) +
 					 behind->events;
-			if (behind->from_seq < behind->end_seq || behind->lost)
-				sums.exact = false;
+			sums.exact = sums.exact && wr_lag_is_counted(p, live, row);
 			if (events <= 0)
 				continue;
 			sums.events += events;
@@ -251,6 +281,7 @@ static uint64_t age_ns(struct weir_pipeline *p, uint64_t since_us)
 static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
 {
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	wr_lag_begin(p, live);
 	int work = count_behind(p, live, pin, visible);
 	struct sums sums = sum_rows(p, live);
 	if (sums.from == UINT64_MAX)

@@ -28,6 +28,7 @@ struct wr_member_row {
 	uint64_t acked;             /* everything below is acknowledged */
 	uint64_t flushed;           /* as told to the log */
 	uint64_t redelivered_below; /* events below may have been handed out before */
+	uint64_t gap_end;           /* of the gap that was handed out last; 0: none was */
 	/* Counts since the assignment, for lag. */
 	uint64_t handed_events, handed_bytes;
 	uint64_t acked_events, acked_bytes;

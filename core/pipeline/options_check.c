@@ -170,11 +170,12 @@ static void plan_memory(const struct weir_options *o, struct weir_memory_plan *p
 			     wr_chunks_table_bytes(o->chunk_bytes, chunk_count, pins);
 	plan->lanes_bytes = o->producers_max * lane_total(o->lane_bytes) +
 			    (o->members_max + WR_LANES_RESERVED) * lane_total(o->member_lane_bytes);
-	plan->tables_bytes = wr_tables_bytes(&limits) + sizeof(struct weir_pipeline) +
-			     wr_shared_bytes(WR_SHARED_BUFFERS, wr_shared_event_bytes(o)) +
-			     o->run_records_max * 4ull * sizeof(struct wr_undo_entry) +
-			     o->members_max * sizeof(struct weir_member) +
-			     o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;
+	plan->tables_bytes =
+		wr_tables_bytes(&limits) + sizeof(struct weir_pipeline) +
+		wr_shared_bytes(WR_SHARED_BUFFERS, wr_shared_event_bytes(o)) +
+		o->run_records_max * (uint64_t)WR_UNDO_CELLS * sizeof(struct wr_undo_entry) +
+		o->members_max * sizeof(struct weir_member) +
+		o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;
 	/* Members' own arrays, when all have joined: rows, messages, items. */
 	plan->tables_bytes += (uint64_t)o->members_max * (256 * KIB);
 	if (o->dir != NULL) {

@@ -76,7 +76,7 @@ struct weir_producer {
 struct wr_lag_count {
 	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
 	int64_t events, bytes;      /* counted so far, less what is settled of it already */
-	bool lost; /* some of it left the log uncounted: lag is not exact until the next seek */
+	bool lost; /* some of it left the log uncounted: lag is not exact until it begins anew */
 };
 
 /* A walk over the log in small portions: live chunks, or disk where they are gone. */
@@ -294,6 +294,10 @@ int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 
 /* The group step's share: a portion is counted for each subscription; who asked is alerted. */
 int wr_lag_step(struct weir_pipeline *p);
+/* Rows whose last seek or gap was not seen yet begin to count anew, and hold what they count. */
+void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live);
+/* Whether a row's lag is what the counts say. */
+bool wr_lag_is_counted(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row);
 /* Keeps from retention what a subscription has still to count (H2): after `behind` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 

@@ -290,7 +290,7 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 			.generation = row->generation,
 			.from_sequence = row->next_from,
 		};
-		row->next_from = row->next_out = m->gap_end;
+		row->next_from = row->next_out = row->gap_end = m->gap_end;
 	}
 	if (m->gap_row == m->row_count)
 		m->gap_end = 0;

@@ -51,7 +51,7 @@ struct wr_control_producer {
 
 struct wr_control_progress {
 	uint32_t generation;
-	uint32_t zero;
+	uint32_t missed; /* 1: there is a gap near: what lies behind `to` is counted anew */
 	uint64_t from;
 	uint64_t to;
 	uint64_t events; /* settled by this: for lag, which is counted and not subtracted */
