@@ -132,10 +132,10 @@ void oracle_look(void)
 
 uint64_t oracle_find_time(uint64_t time_us)
 {
-	uint64_t oldest = wr_max_u64(wr_segment_oldest_seq(&world.pipeline->segments), 1);
-	uint64_t seq = oldest, durable = wr_load_acquire(&world.pipeline->link.durable_seq);
+	uint64_t seq = world_oldest();
+	uint64_t end_seq = world.memory_only ? oracle.end_seq : oracle.kept_seq;
 
-	while (seq <= durable && oracle.records[seq].time_us < time_us)
+	while (seq <= end_seq && oracle.records[seq].time_us < time_us)
 		seq++;
 	return seq;
 }

@@ -20,6 +20,7 @@
 
 #define ORACLE_DELIVERED 1u
 #define ORACLE_ACKED 2u
+#define ORACLE_MISSED 4u /* in a gap that was acknowledged */
 
 struct oracle_record {
 	uint32_t at, bytes; /* in oracle.bytes */
@@ -62,6 +63,7 @@ struct oracle_subscription {
 	uint32_t row_count;
 	enum weir_level gate;
 	enum weir_when_slow when_slow;
+	bool may_gap;
 	bool loose; /* a seek or a sleep: an earlier owner may still be handed out something */
 	uint32_t seeks_open;
 	uint64_t seek_target;

@@ -62,7 +62,12 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
 
 	if (item->kind == WEIR_ITEM_GAP) {
+		world_check(row->next_index == list->count ||
+				    list->seqs[row->next_index] >= item->sequence,
+			    "a gap that begins too late", item->sequence,
+			    list->seqs[row->next_index]);
 		row->next_index = oracle_first_index(list, item->end_sequence);
+		world_sometimes(SOMETIMES_GAPS);
 		return;
 	}
 	world_check(row->next_index < list->count && list->seqs[row->next_index] == item->sequence,
@@ -82,7 +87,7 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 
 	/* Who was to let go already may find retired what it stood before. */
 	if (item->kind == WEIR_ITEM_GAP)
-		world_check(sub->when_slow == WEIR_SLOW_GAP || item->generation < row->generation,
+		world_check(sub->may_gap || item->generation < row->generation,
 			    "a gap that nobody asked for", item->sequence, item->end_sequence);
 	else
 		check_event(sub, item);
@@ -91,6 +96,7 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 	check_order(sub, row, item);
 	if (item->kind != WEIR_ITEM_EVENT)
 		return;
+	sub->flags[item->sequence] &= (uint8_t)~ORACLE_MISSED;
 	if ((sub->flags[item->sequence] & ORACLE_DELIVERED) != 0) {
 		world_sometimes(SOMETIMES_REDELIVERED);
 		/* An owner that was not asked may be handed out something at the same time. */
@@ -118,8 +124,16 @@ void oracle_acked(struct world_member *m, const struct weir_item *item)
 	struct oracle_row *row = row_for(sub, item);
 
 	/* Of an owner whose partition has moved on it counts nothing. */
-	if (item->kind == WEIR_ITEM_EVENT && item->generation == row->generation)
+	if (item->generation != row->generation)
+		return;
+	if (item->kind == WEIR_ITEM_EVENT) {
 		sub->flags[item->sequence] |= ORACLE_ACKED;
+		return;
+	}
+	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+	for (uint32_t i = oracle_first_index(list, item->sequence);
+	     i < list->count && list->seqs[i] < item->end_sequence; i++)
+		sub->flags[list->seqs[i]] |= ORACLE_MISSED;
 }
 
 void oracle_committed(struct world_member *m, const struct weir_assignment *a, uint32_t count)
@@ -147,8 +161,7 @@ void oracle_check_lag(uint32_t subscription)
 	struct weir_lag lag;
 	uint64_t events = 0, bytes = 0;
 
-	if (!sub->exists || sub->when_slow == WEIR_SLOW_GAP ||
-	    weir_lag(world.pipeline, subscription, &lag) != 0 || !lag.exact)
+	if (!sub->exists || weir_lag(world.pipeline, subscription, &lag) != 0 || !lag.exact)
 		return;
 	for (uint32_t r = 0; r < sub->row_count; r++) {
 		const struct oracle_row *row = &sub->rows[r];

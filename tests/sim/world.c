@@ -16,6 +16,7 @@
 #define LIVES_MAX 5u
 #define ACTS_MAX 160u
 #define LONG_ONE_IN 12u
+#define MEMORY_ONLY_ONE_IN 12u
 #define LONG_ACTS 2000u /* long enough to come round the pool of chunks */
 #define WAITED_MAX 200000u
 #define OPEN_TRIES 10u
@@ -54,10 +55,11 @@ static void watch_sleepers(void)
 	}
 }
 
-static void look_at_retention(void)
+static void look_at_journal(void)
 {
 	uint64_t recycled = wr_load_relaxed(&world.pipeline->journal->cells.segments_recycled);
 
+	oracle_look();
 	oracle_check_retention();
 	if (recycled != world.recycled)
 		world_sometimes(SOMETIMES_RETIRED_LIVE);
@@ -66,7 +68,8 @@ static void look_at_retention(void)
 
 static int one_step(void)
 {
-	uint32_t which = (uint32_t)world_below(3);
+	uint32_t which =
+		world.memory_only ? 2 * (uint32_t)world_below(2) : (uint32_t)world_below(3);
 	struct wr_step *step = &world.steps[which];
 
 	world.inside_step = true;
@@ -77,10 +80,8 @@ static int one_step(void)
 		oracle_tap();
 	if (which == 0 && world.pipeline->chunks.lingering_count > 0)
 		world_sometimes(SOMETIMES_LINGERED);
-	if (which == 1) {
-		oracle_look();
-		look_at_retention();
-	}
+	if (which == 1)
+		look_at_journal();
 	return work;
 }
 
@@ -95,7 +96,10 @@ bool world_round(void)
 		return false;
 	if (work == 0 || world_one_in(4)) {
 		uint64_t wait_ns = work != 0 || world_one_in(4) ? 0 : world_below(2000000);
-		(void)world.storage->ops->poll(world.storage, wait_ns);
+		if (world.memory_only)
+			wr_clock_sim_advance(world.disk->clock, wait_ns);
+		else
+			(void)world.storage->ops->poll(world.storage, wait_ns);
 	}
 	return !world_is_dead();
 }
@@ -152,7 +156,7 @@ static void set_options(void)
 	struct weir_options *o = &world.options;
 
 	weir_options_init(o);
-	o->dir = "sim";
+	o->dir = world.memory_only ? NULL : "sim";
 	o->manual = true;
 	o->chunk_bytes = 16384;
 	o->pool_bytes = 1;
@@ -207,14 +211,16 @@ static int open_once(void)
 	memset(host.new_uuid, (int)world.seed | 1, sizeof host.new_uuid);
 	int rc = wr_pipeline_check(&world.options, &checked, &world.plan, &world.problem);
 	world_check(rc == 0, "options", (uint64_t)-rc, 0);
-	rc = wr_storage_sim_open(&so, &world.storage);
-	world_check(rc == 0, "storage", (uint64_t)-rc, 0);
-	host.storage = world.storage;
-	rc = world.storage->ops->lock(world.storage);
+	if (!world.memory_only) {
+		rc = wr_storage_sim_open(&so, &world.storage);
+		world_check(rc == 0, "storage", (uint64_t)-rc, 0);
+		host.storage = world.storage;
+		rc = world.storage->ops->lock(world.storage);
+	}
 	if (rc == 0)
 		rc = wr_pipeline_create(&checked, &world.plan, &host, &world.pipeline,
 					&world.problem);
-	if (rc == 0)
+	if (rc == 0 && !world.memory_only)
 		rc = world.storage->ops->enter(world.storage);
 	if (rc == 0) {
 		wr_pipeline_writer_step(world.pipeline, &world.steps[0]);
@@ -258,6 +264,8 @@ static void opened(bool must_be_clean)
 {
 	const struct wr_recovery_report *report = &world.pipeline->recovery;
 
+	if (world.memory_only)
+		return;
 	world_check(!must_be_clean || (report->clean && report->trimmed_bytes == 0),
 		    "a clean close was not found clean", report->clean, report->trimmed_bytes);
 	oracle_recovered();
@@ -337,6 +345,8 @@ static void act_seldom(void)
 
 	switch (world_below(10)) {
 	case 0:
+		if (world.memory_only)
+			break;
 		oracle_verify_medium(true);
 		world.requests += world_memory_requests() - requests;
 		break;
@@ -382,7 +392,8 @@ static void bury(void)
 		    world_memory_requests(), world.requests);
 	wr_pipeline_destroy(world.pipeline);
 	world.pipeline = NULL;
-	world.storage->ops->fini(world.storage);
+	if (world.storage != NULL)
+		world.storage->ops->fini(world.storage);
 	world.storage = NULL;
 	forget_users();
 	world_check(world_memory_reset(), "memory was not given back", 0, 0);
@@ -405,12 +416,13 @@ static bool close_clean(void)
 		oracle_tap();
 		if (!finished && wr_journal_step(p->journal, 0) == 0)
 			(void)world.storage->ops->poll(world.storage, 50000000);
-		oracle_look();
+		if (!world.memory_only)
+			oracle_look();
 	}
 	if (world_is_dead() || world_has_failed())
 		return false;
 	world_check(finished, "the close does not end", 0, 0);
-	int rc = world.storage->ops->leave(world.storage);
+	int rc = world.memory_only ? 0 : world.storage->ops->leave(world.storage);
 	uint64_t requests = world_memory_requests() - world.requests;
 	if (rc == 0)
 		rc = wr_pipeline_close_clean(p);
@@ -450,6 +462,14 @@ static bool end_life(void)
 	return false;
 }
 
+static void act_for(uint64_t acts_max)
+{
+	uint64_t acts = 1 + world_below(acts_max);
+
+	for (uint64_t i = 0; i < acts && !world_is_dead(); i++)
+		act();
+}
+
 static bool live(bool was_clean)
 {
 	if (!open_life(was_clean))
@@ -457,36 +477,18 @@ static bool live(bool was_clean)
 	world.waited = 0;
 	if (!world.healing && world_one_in(2))
 		wr_sim_disk_trip_at(world.disk, 1 + world_below(200), WEIR_E_FAILED);
-	if (define_topics() && define_subscriptions()) {
-		uint64_t acts = 1 + world_below(world_one_in(LONG_ONE_IN) ? LONG_ACTS : ACTS_MAX);
-		for (uint64_t i = 0; i < acts && !world_is_dead(); i++)
-			act();
-	}
+	if (define_topics() && define_subscriptions())
+		act_for(world_one_in(LONG_ONE_IN) ? LONG_ACTS : ACTS_MAX);
 	return end_life();
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
-void world_run_seed(void)
+static void run_on_disk(void)
 {
-	struct wr_fault_plan plan;
 	bool clean = false;
-
-	wr_fault_plan_init(&plan);
-	wr_prng_init(&world.prng, world.seed);
-	world.pipeline = NULL;
-	world.healing = false;
-	world.life = 0;
-	world.depth = 0;
-	world.trace_hash = world.seed;
-	forget_users();
-	set_options();
-	oracle_reset();
-	for (uint32_t i = 0; i < WORLD_NAMES; i++)
-		(void)oracle_source_new(true);
-	world.disk = wr_sim_disk_create(world.seed ^ 0x5eed, &plan);
-	world_check(world.disk != NULL, "no memory", 0, 0);
 	uint64_t lives = 1 + world_below(LIVES_MAX);
+
 	for (uint64_t i = 0; i < lives; i++)
 		clean = live(clean);
 	world.healing = true;
@@ -499,6 +501,45 @@ void world_run_seed(void)
 	oracle_verify_medium(false);
 	world.requests = world_memory_requests();
 	world_check(close_clean(), "a close without work is not clean", 0, 0);
+}
+
+/* One life: nothing of it stays. */
+static void run_in_memory(void)
+{
+	(void)open_life(false);
+	world.waited = 0;
+	world_check(define_topics() && define_subscriptions(), "definitions", 0, 0);
+	act_for(LONG_ACTS);
+	world.healing = true;
+	world_check(define_subscriptions(), "definitions", 0, 0);
+	world_drain();
+	world_check(close_clean(), "the close is not clean", 0, 0);
+	world_sometimes(SOMETIMES_MEMORY_ONLY);
+}
+
+void world_run_seed(void)
+{
+	struct wr_fault_plan plan;
+
+	wr_fault_plan_init(&plan);
+	wr_prng_init(&world.prng, world.seed);
+	world.pipeline = NULL;
+	world.healing = false;
+	world.life = 0;
+	world.depth = 0;
+	world.trace_hash = world.seed;
+	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
+	forget_users();
+	set_options();
+	oracle_reset();
+	for (uint32_t i = 0; i < WORLD_NAMES; i++)
+		(void)oracle_source_new(true);
+	world.disk = wr_sim_disk_create(world.seed ^ 0x5eed, &plan);
+	world_check(world.disk != NULL, "no memory", 0, 0);
+	if (world.memory_only)
+		run_in_memory();
+	else
+		run_on_disk();
 	world_note("end", world.disk->trace, oracle.end_seq);
 	wr_sim_disk_destroy(world.disk);
 }

@@ -65,6 +65,8 @@
 	X(REDELIVERED, "events handed out again")                                                  \
 	X(CAUGHT_UP, "polls from the disk")                                                        \
 	X(LINGERED, "chunks whose turn came while somebody read them")                             \
+	X(MEMORY_ONLY, "logs in memory only")                                                      \
+	X(GAPS, "gaps that said what was missed")                                                  \
 	X(DURABLE_ACKS, "durable acknowledgements")                                                \
 	X(DRAINED, "lives that ended with nothing left to do")
 
@@ -122,6 +124,7 @@ struct world {
 	uint64_t recycled; /* segments, as seen last */
 	uint32_t life;
 	bool healing; /* the last life: nothing goes wrong */
+	bool memory_only;
 	bool tracing;
 	bool inside_step;
 	uint32_t depth;  /* of actions inside blocking calls */
@@ -189,6 +192,8 @@ void world_member_join(struct world_member *m, uint32_t subscription);
 void world_member_leave(struct world_member *m);
 void world_member_drain(struct world_member *m);
 void world_seek(void);
+/* The first record that is still to be had. */
+uint64_t world_oldest(void);
 /* Makes a subscription, or finds it, with the options that the seed gives it. False: it failed. */
 bool world_subscribe(uint32_t s);
 /* Nothing below is needed by what the two checkpoints know of. */

@@ -6,6 +6,28 @@
  */
 #include "tests/sim/oracle.h"
 
+/*
+ * In memory only, what a gap was followed by may be overwritten before it is counted: then lag says
+ * that it is not exact until something begins anew, and the positions have to do.
+ */
+static bool is_settled(uint32_t s)
+{
+	const struct oracle_subscription *sub = &oracle.subscriptions[s];
+	struct weir_lag lag = {0};
+
+	if (weir_lag(world.pipeline, s, &lag) != 0 || (!lag.exact && !world.memory_only))
+		return false;
+	if (lag.exact)
+		return lag.events == 0;
+	for (uint32_t r = 0; r < sub->row_count; r++) {
+		const struct oracle_row *row = &sub->rows[r];
+		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+		if (list->count > 0 && row->position <= list->seqs[list->count - 1])
+			return false;
+	}
+	return true;
+}
+
 static bool is_drained(void)
 {
 	struct weir_pipeline *p = world.pipeline;
@@ -13,10 +35,8 @@ static bool is_drained(void)
 
 	for (uint32_t i = 0; i < WORLD_PRODUCERS; i++)
 		done = world_producer_is_done(&world.producers[i]) && done;
-	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
-		struct weir_lag lag = {0};
-		done = weir_lag(p, s, &lag) == 0 && lag.exact && lag.events == 0 && done;
-	}
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
+		done = is_settled(s) && done;
 	return done && wr_pipeline_drained(p) && wr_writer_is_idle(&p->writer);
 }
 

@@ -155,10 +155,22 @@ static void sleep_long(struct world_member *m)
 	world_note("sleep", m->subscription, timeout_ns);
 }
 
+uint64_t world_oldest(void)
+{
+	struct wr_chunks *c = &world.pipeline->chunks;
+	uint64_t floor = wr_load_acquire(&c->floor);
+
+	if (!world.memory_only)
+		return wr_max_u64(wr_segment_oldest_seq(&world.pipeline->segments), 1);
+	if (floor == wr_load_acquire(&c->head))
+		return oracle.end_seq + 1;
+	return wr_min_u64(wr_chunks_by_ordinal(c, floor)->first_seq, oracle.end_seq + 1);
+}
+
 /* A place as a user may ask for it, and where the library has to find it. */
 static uint64_t draw_place(enum weir_seek_to *ret_to, uint64_t *ret_at)
 {
-	uint64_t oldest = wr_max_u64(wr_segment_oldest_seq(&world.pipeline->segments), 1);
+	uint64_t oldest = world_oldest();
 	uint64_t next = oracle.end_seq + 1;
 
 	*ret_to = (enum weir_seek_to)world_below(4);
@@ -182,8 +194,9 @@ static uint64_t draw_place(enum weir_seek_to *ret_to, uint64_t *ret_at)
 
 uint64_t world_checkpoints_need(void)
 {
+	if (world.memory_only)
+		return 0;
 	const struct wr_journal_checkpoint *c = &world.pipeline->journal->checkpoint;
-
 	return wr_min_u64(wr_min_u64(c->needed_seq[0], c->needed_seq[1]),
 			  wr_min_u64(c->last_seq[0], c->last_seq[1]));
 }
@@ -231,6 +244,14 @@ static void draw_start(uint32_t s, struct weir_subscription_options *o)
 		sub->start_target = 0;
 }
 
+/* The same in all lives of a seed. */
+static enum weir_when_slow when_slow_of(uint32_t s)
+{
+	if (s == 0)
+		return world.seed % 4 == 3 ? WEIR_SLOW_BLOCK : WEIR_SLOW_CATCH_UP;
+	return s == 1 && world.seed % 3 == 0 ? WEIR_SLOW_GAP : WEIR_SLOW_CATCH_UP;
+}
+
 bool world_subscribe(uint32_t s)
 {
 	static const char *const names[WORLD_SUBSCRIPTIONS] = {"book", "audit", "late"};
@@ -244,11 +265,13 @@ bool world_subscribe(uint32_t s)
 	o.topics = topics;
 	o.topic_count = s == 0 ? 1 : 2;
 	draw_start(s, &o);
-	o.gate = s == 1 && world.seed % 2 ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
-	o.when_slow = s == 0 && world.seed % 4 == 3 ? WEIR_SLOW_BLOCK : WEIR_SLOW_CATCH_UP;
+	bool in_memory = world.memory_only || (s == 1 && world.seed % 2);
+	o.gate = in_memory ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
+	o.when_slow = when_slow_of(s);
 	o.session_timeout_ns = 40000000;
 	sub->gate = o.gate;
 	sub->when_slow = o.when_slow;
+	sub->may_gap = world.memory_only || o.when_slow == WEIR_SLOW_GAP;
 	bool is_below = sub->start_target < world_checkpoints_need() && sub->start_target != 0;
 	uint64_t requests = world_memory_requests() - world.requests;
 	uint32_t id;

@@ -257,7 +257,7 @@ void world_producer_open(struct world_producer *p)
 		return;
 	/* The first sources are the names'. */
 	p->source = p->named ? slot % WORLD_NAMES : oracle_source_new(false);
-	p->level = (enum weir_level)(WEIR_LEVEL_MEMORY + world_below(3));
+	p->level = (enum weir_level)(WEIR_LEVEL_MEMORY + world_below(world.memory_only ? 1 : 3));
 	p->next_k = 1;
 	o.name = p->named ? names[p->source] : NULL;
 	o.level = p->level;
