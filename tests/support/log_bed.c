@@ -50,7 +50,6 @@ static void init_link(struct log_bed *bed)
 	link->checkpoint.buffer = calloc(1, body);
 	link->checkpoint.buffer_bytes = (uint32_t)body;
 	bed->chain = 0;
-	bed->folded_seq = bed->o.next_seq;
 	log_bed_offer(bed, bed->o.extents, false);
 }
 
@@ -60,6 +59,7 @@ void log_bed_init(struct log_bed *bed, const struct log_bed_options *options)
 	if (options != NULL)
 		bed->o = *options;
 	apply_defaults(&bed->o);
+	bed->folded_seq = bed->o.next_seq;
 	cr_assert_eq(wr_memory_posix_init(&bed->posix, NULL), 0);
 	wr_memory_sim_init(&bed->memory, &bed->posix.memory);
 	wr_clock_sim_init(&bed->clock);

@@ -16,6 +16,7 @@
 
 #include "core/group/group.h"
 #include "io/sim/memory_sim.h"
+#include "tests/support/case.h"
 
 #define MEMBERS 4u
 #define CALLS_MAX 256u
@@ -116,7 +117,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(group, .init = set_up, .fini = tear_down);
+TestSuite(group, .init = set_up);
 
 /* Steps, and answers every raise with 0, until nothing moves. */
 static void settle_down(void)
@@ -166,7 +167,7 @@ static void release_all(uint32_t member, uint32_t from, uint64_t by_ticket)
 					  by_ticket);
 }
 
-Test(group, the_first_member_gets_everything_by_the_log)
+CASE(group, the_first_member_gets_everything_by_the_log)
 {
 	wr_group_join(&group, 2, "m");
 	(void)wr_group_step(&group);
@@ -185,7 +186,7 @@ Test(group, the_first_member_gets_everything_by_the_log)
 	cr_expect(wr_group_is_settled(&group));
 }
 
-Test(group, generations_go_on_from_what_the_log_has)
+CASE(group, generations_go_on_from_what_the_log_has)
 {
 	wr_group_set_generation(&group, 1, 41);
 	join(0, "m");
@@ -193,7 +194,7 @@ Test(group, generations_go_on_from_what_the_log_has)
 	cr_expect_eq(group.rows[0].generation, 1);
 }
 
-Test(group, members_are_ordered_by_name_and_not_by_slot)
+CASE(group, members_are_ordered_by_name_and_not_by_slot)
 {
 	wr_group_join(&group, 0, "z");
 	wr_group_join(&group, 1, "a");
@@ -202,7 +203,7 @@ Test(group, members_are_ordered_by_name_and_not_by_slot)
 	expect_owners(1, 1, 3, 0);
 }
 
-Test(group, equal_names_are_ordered_by_slot_and_long_ones_by_their_beginning)
+CASE(group, equal_names_are_ordered_by_slot_and_long_ones_by_their_beginning)
 {
 	char name[201];
 	memset(name, 'n', sizeof name - 1);
@@ -214,7 +215,7 @@ Test(group, equal_names_are_ordered_by_slot_and_long_ones_by_their_beginning)
 	expect_owners(0, 0, 1, 1);
 }
 
-Test(group, a_second_member_takes_over_in_four_moves)
+CASE(group, a_second_member_takes_over_in_four_moves)
 {
 	join(0, "a");
 	uint32_t from = call_count;
@@ -245,7 +246,7 @@ Test(group, a_second_member_takes_over_in_four_moves)
 	cr_expect_eq(calls[call_count - 1].kind, ASSIGN);
 }
 
-Test(group, an_owner_that_does_not_answer_is_waited_for_until_its_session_ends)
+CASE(group, an_owner_that_does_not_answer_is_waited_for_until_its_session_ends)
 {
 	join(0, "a");
 	wr_group_join(&group, 1, "b");
@@ -264,7 +265,7 @@ Test(group, an_owner_that_does_not_answer_is_waited_for_until_its_session_ends)
 	cr_expect_eq(group.rows[0].generation, 2, "a late ack of it is fenced");
 }
 
-Test(group, who_polls_again_is_a_member_again)
+CASE(group, who_polls_again_is_a_member_again)
 {
 	join(0, "a");
 	wr_group_expire(&group, 0);
@@ -276,7 +277,7 @@ Test(group, who_polls_again_is_a_member_again)
 	cr_expect_eq(group.rows[3].generation, 2, "under a new generation: it may have gone on");
 }
 
-Test(group, who_leaves_is_not_asked)
+CASE(group, who_leaves_is_not_asked)
 {
 	join(0, "a");
 	join(1, "b");
@@ -300,7 +301,7 @@ Test(group, who_leaves_is_not_asked)
 	expect_owners(0, 0, 1, 1);
 }
 
-Test(group, the_last_one_to_leave_turns_off_the_light)
+CASE(group, the_last_one_to_leave_turns_off_the_light)
 {
 	join(0, "a");
 	wr_group_leave(&group, 0);
@@ -311,7 +312,7 @@ Test(group, the_last_one_to_leave_turns_off_the_light)
 	cr_expect_eq(count(RAISE), 4, "no generation for nobody");
 }
 
-Test(group, who_left_while_a_generation_was_raised_for_it_is_not_told)
+CASE(group, who_left_while_a_generation_was_raised_for_it_is_not_told)
 {
 	wr_group_join(&group, 0, "a");
 	wr_group_join(&group, 1, "b");
@@ -329,7 +330,7 @@ Test(group, who_left_while_a_generation_was_raised_for_it_is_not_told)
 	cr_expect_eq(group.rows[3].generation, 2);
 }
 
-Test(group, a_released_row_of_an_earlier_life_is_ignored)
+CASE(group, a_released_row_of_an_earlier_life_is_ignored)
 {
 	join(0, "a");
 	wr_group_join(&group, 1, "b");
@@ -345,7 +346,7 @@ Test(group, a_released_row_of_an_earlier_life_is_ignored)
 	cr_expect_eq(group.members[0].owned_count, 3);
 }
 
-Test(group, a_row_that_its_owner_is_to_keep_after_all_comes_back_to_it)
+CASE(group, a_row_that_its_owner_is_to_keep_after_all_comes_back_to_it)
 {
 	join(0, "a");
 	uint32_t from = call_count;
@@ -360,7 +361,7 @@ Test(group, a_row_that_its_owner_is_to_keep_after_all_comes_back_to_it)
 	cr_expect_eq(group.rows[0].generation, 1);
 }
 
-Test(group, nothing_is_told_to_a_member_that_is_full_of_messages)
+CASE(group, nothing_is_told_to_a_member_that_is_full_of_messages)
 {
 	room[0] = 2;
 	wr_group_join(&group, 0, "a");
@@ -376,7 +377,7 @@ Test(group, nothing_is_told_to_a_member_that_is_full_of_messages)
 	cr_expect(wr_group_is_settled(&group));
 }
 
-Test(group, generations_under_way_have_their_messages_kept)
+CASE(group, generations_under_way_have_their_messages_kept)
 {
 	room[0] = 3;
 	wr_group_join(&group, 0, "a");
@@ -397,7 +398,7 @@ Test(group, generations_under_way_have_their_messages_kept)
 	cr_expect_eq(count(REVOKE), 1);
 }
 
-Test(group, a_full_lane_to_the_log_is_tried_again)
+CASE(group, a_full_lane_to_the_log_is_tried_again)
 {
 	raises_left = 0;
 	wr_group_join(&group, 0, "a");
@@ -411,7 +412,7 @@ Test(group, a_full_lane_to_the_log_is_tried_again)
 	expect_owners(0, 0, 0, 0);
 }
 
-Test(group, a_refused_generation_is_asked_for_again)
+CASE(group, a_refused_generation_is_asked_for_again)
 {
 	wr_group_join(&group, 0, "a");
 	(void)wr_group_step(&group);
@@ -431,7 +432,7 @@ Test(group, an_answer_that_nobody_waits_for_is_a_fault_of_weirs_own, .signal = S
 
 /* ---- seeks ---- */
 
-Test(group, a_seek_takes_rows_without_asking_and_gives_them_back_moved)
+CASE(group, a_seek_takes_rows_without_asking_and_gives_them_back_moved)
 {
 	join(0, "a");
 	uint32_t from = call_count;
@@ -453,7 +454,7 @@ Test(group, a_seek_takes_rows_without_asking_and_gives_them_back_moved)
 	cr_expect(wr_group_is_settled(&group));
 }
 
-Test(group, rows_of_nobody_are_moved_too)
+CASE(group, rows_of_nobody_are_moved_too)
 {
 	wr_group_seek(&group, 5);
 	settle_down();
@@ -464,7 +465,7 @@ Test(group, rows_of_nobody_are_moved_too)
 	cr_expect_eq(group.rows[0].generation, 1);
 }
 
-Test(group, a_seek_while_a_generation_is_raised_comes_after_it)
+CASE(group, a_seek_while_a_generation_is_raised_comes_after_it)
 {
 	wr_group_join(&group, 0, "a");
 	(void)wr_group_step(&group);
@@ -481,7 +482,7 @@ Test(group, a_seek_while_a_generation_is_raised_comes_after_it)
 	expect_owners(0, 0, 0, 0);
 }
 
-Test(group, a_second_seek_overrides_one_that_is_under_way)
+CASE(group, a_second_seek_overrides_one_that_is_under_way)
 {
 	join(0, "a");
 	wr_group_seek(&group, 9);
@@ -499,7 +500,7 @@ Test(group, a_second_seek_overrides_one_that_is_under_way)
 	cr_expect_eq(group.rows[0].generation, 3);
 }
 
-Test(group, a_seek_that_the_log_refused_is_asked_for_again)
+CASE(group, a_seek_that_the_log_refused_is_asked_for_again)
 {
 	wr_group_seek(&group, 5);
 	(void)wr_group_step(&group);
@@ -511,7 +512,7 @@ Test(group, a_seek_that_the_log_refused_is_asked_for_again)
 	cr_expect_eq(group.rows[0].generation, 1);
 }
 
-Test(group, every_failed_allocation_is_returned)
+CASE(group, every_failed_allocation_is_returned)
 {
 	struct wr_group other;
 	for (uint64_t k = 1; k <= 4; k++) {

@@ -16,6 +16,7 @@
 
 #include "core/log/catalog.h"
 #include "io/sim/memory_sim.h"
+#include "tests/support/case.h"
 
 static const struct wr_catalog_limits limits = {
 	.topics_max = 4, .partitions_max = 16, .subscriptions_max = 4, .rows_max = 32};
@@ -37,7 +38,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(catalog, .init = set_up, .fini = tear_down);
+TestSuite(catalog, .init = set_up);
 
 static int topic_bytes(const char *name, size_t name_bytes, uint32_t partitions, uint32_t *ret_id)
 {
@@ -78,7 +79,7 @@ static int subscription(const char *name, const uint32_t *topics, uint32_t count
 	return subscription_at(name, topics, count, WR_START_AT, 1, 50, ret_id);
 }
 
-Test(catalog, ids_follow_the_order_of_definition)
+CASE(catalog, ids_follow_the_order_of_definition)
 {
 	cr_expect_eq(topic("a", 1), 0);
 	cr_expect_eq(topic("b", 2), 1);
@@ -91,7 +92,7 @@ Test(catalog, ids_follow_the_order_of_definition)
 	cr_expect_eq(wr_catalog_topic_count(&catalog), 3);
 }
 
-Test(catalog, partitions_have_cells_and_tags_of_their_own)
+CASE(catalog, partitions_have_cells_and_tags_of_their_own)
 {
 	(void)topic("a", 3);
 	uint32_t ids[] = {0}, id;
@@ -105,7 +106,7 @@ Test(catalog, partitions_have_cells_and_tags_of_their_own)
 	cr_expect_eq(catalog.topics[1].tag_base, 5);
 }
 
-Test(catalog, the_same_topic_again_is_the_same)
+CASE(catalog, the_same_topic_again_is_the_same)
 {
 	uint32_t id = 99;
 	(void)topic("a", 1);
@@ -115,7 +116,7 @@ Test(catalog, the_same_topic_again_is_the_same)
 	cr_expect_eq(id, 1);
 }
 
-Test(catalog, the_same_topic_with_other_partitions_is_not)
+CASE(catalog, the_same_topic_with_other_partitions_is_not)
 {
 	uint32_t id = 99;
 	(void)topic("a", 2);
@@ -125,7 +126,7 @@ Test(catalog, the_same_topic_with_other_partitions_is_not)
 	cr_expect_eq(catalog.topics[0].partitions, 2);
 }
 
-Test(catalog, names_that_could_be_paths_are_refused)
+CASE(catalog, names_that_could_be_paths_are_refused)
 {
 	const char *names[] = {"",   ".",   "..",   "a/b", "/etc/passwd", "../x", "a/../b",
 			       ".a", "a b", "a\\b", "a:b", "a\tb",        "\x7f", "na\xc3\xafve"};
@@ -140,7 +141,7 @@ Test(catalog, names_that_could_be_paths_are_refused)
 	cr_expect_eq(wr_catalog_topic_count(&catalog), 1);
 }
 
-Test(catalog, names_may_have_dots_inside_and_up_to_200_bytes)
+CASE(catalog, names_may_have_dots_inside_and_up_to_200_bytes)
 {
 	char name[201];
 	uint32_t id;
@@ -151,7 +152,7 @@ Test(catalog, names_may_have_dots_inside_and_up_to_200_bytes)
 	cr_expect_eq(strlen(catalog.topics[0].name), 200);
 }
 
-Test(catalog, a_full_table_of_topics_refuses_one_more)
+CASE(catalog, a_full_table_of_topics_refuses_one_more)
 {
 	uint32_t id;
 	char name[8];
@@ -164,7 +165,7 @@ Test(catalog, a_full_table_of_topics_refuses_one_more)
 	cr_expect(same);
 }
 
-Test(catalog, partitions_are_limited_together)
+CASE(catalog, partitions_are_limited_together)
 {
 	uint32_t id;
 	(void)topic("a", 10);
@@ -174,13 +175,13 @@ Test(catalog, partitions_are_limited_together)
 	cr_expect_eq(topic_bytes("c", 1, 1, &id), WEIR_E_FULL);
 }
 
-Test(catalog, a_topic_has_at_least_one_partition)
+CASE(catalog, a_topic_has_at_least_one_partition)
 {
 	uint32_t id;
 	cr_expect_eq(topic_bytes("a", 1, 0, &id), -EINVAL);
 }
 
-Test(catalog, a_subscription_has_a_row_for_each_partition_of_its_topics)
+CASE(catalog, a_subscription_has_a_row_for_each_partition_of_its_topics)
 {
 	uint32_t id, ids[] = {2, 0};
 	(void)topic("a", 3);
@@ -202,7 +203,7 @@ Test(catalog, a_subscription_has_a_row_for_each_partition_of_its_topics)
 	cr_expect_eq(catalog.subscriptions[id].row_first, 5);
 }
 
-Test(catalog, the_same_subscription_again_is_the_same_whatever_its_start)
+CASE(catalog, the_same_subscription_again_is_the_same_whatever_its_start)
 {
 	uint32_t id, ids[] = {0, 1};
 	(void)topic("a", 1);
@@ -218,7 +219,7 @@ Test(catalog, the_same_subscription_again_is_the_same_whatever_its_start)
 	cr_expect_not(same, "rows would mean something else");
 }
 
-Test(catalog, the_newest_place_is_the_records_own_sequence)
+CASE(catalog, the_newest_place_is_the_records_own_sequence)
 {
 	uint32_t id, ids[] = {0};
 	(void)topic("a", 1);
@@ -226,7 +227,7 @@ Test(catalog, the_newest_place_is_the_records_own_sequence)
 	cr_expect_eq(catalog.subscriptions[id].start_seq, 41);
 }
 
-Test(catalog, subscriptions_to_what_is_not_there_are_refused)
+CASE(catalog, subscriptions_to_what_is_not_there_are_refused)
 {
 	uint32_t id, ids[WR_SUBSCRIPTION_TOPICS_MAX] = {0, 1, 0};
 	(void)topic("a", 1);
@@ -240,7 +241,7 @@ Test(catalog, subscriptions_to_what_is_not_there_are_refused)
 }
 
 /* Rows are found by topic: a second mention's would hold retention back for ever. */
-Test(catalog, a_topic_named_twice_is_refused)
+CASE(catalog, a_topic_named_twice_is_refused)
 {
 	uint32_t id, ids[] = {0, 1, 0};
 	(void)topic("a", 1);
@@ -249,7 +250,7 @@ Test(catalog, a_topic_named_twice_is_refused)
 	cr_expect_eq(subscription("s", ids, 2, &id), 0);
 }
 
-Test(catalog, full_tables_of_subscriptions_and_rows_refuse_one_more)
+CASE(catalog, full_tables_of_subscriptions_and_rows_refuse_one_more)
 {
 	uint32_t id, ids[] = {0, 1};
 	char name[8];
@@ -267,7 +268,7 @@ Test(catalog, full_tables_of_subscriptions_and_rows_refuse_one_more)
 	cr_expect_not(wr_catalog_find_subscription(&catalog, "s3", 2, &id));
 }
 
-Test(catalog, as_many_subscriptions_as_there_are_rows_for)
+CASE(catalog, as_many_subscriptions_as_there_are_rows_for)
 {
 	uint32_t id, ids[] = {0};
 	char name[8];
@@ -310,7 +311,7 @@ static void fill(void)
 	}
 }
 
-Test(catalog, full_tables_fit_what_was_promised_and_come_back)
+CASE(catalog, full_tables_fit_what_was_promised_and_come_back)
 {
 	size_t most = wr_catalog_save_bytes_max(&limits);
 	uint8_t *before = calloc(1, most), *after = calloc(1, most);
@@ -333,7 +334,7 @@ Test(catalog, full_tables_fit_what_was_promised_and_come_back)
 	free(after);
 }
 
-Test(catalog, a_section_cut_anywhere_is_refused)
+CASE(catalog, a_section_cut_anywhere_is_refused)
 {
 	size_t most = wr_catalog_save_bytes_max(&limits);
 	uint8_t *section = calloc(1, most);
@@ -354,7 +355,7 @@ Test(catalog, a_section_cut_anywhere_is_refused)
 }
 
 /* Whatever the bytes say: a code, and tables within their limits. */
-Test(catalog, a_section_with_any_byte_changed_stays_within_the_tables)
+CASE(catalog, a_section_with_any_byte_changed_stays_within_the_tables)
 {
 	size_t most = wr_catalog_save_bytes_max(&limits);
 	uint8_t *section = calloc(1, most);
@@ -382,7 +383,7 @@ Test(catalog, a_section_with_any_byte_changed_stays_within_the_tables)
 	free(section);
 }
 
-Test(catalog, every_failed_allocation_is_returned)
+CASE(catalog, every_failed_allocation_is_returned)
 {
 	struct wr_catalog other;
 	for (uint64_t k = 1; k <= 3; k++) {

@@ -14,6 +14,7 @@
 #include "core/log/chunk.h"
 #include "io/sim/memory_sim.h"
 #include "io/sim/prng.h"
+#include "tests/support/case.h"
 
 #define CHUNK_BYTES 16384u
 #define CHUNKS 8u
@@ -38,7 +39,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(chunk, .init = set_up, .fini = tear_down);
+TestSuite(chunk, .init = set_up);
 
 /* Opens the next chunk, ten sequences behind the last; that is closed first. NULL: not now. */
 static struct wr_chunk *open_next(const struct wr_chunk_limits *limits, uint32_t keep_free)
@@ -56,7 +57,7 @@ static uint64_t chunk_floor(void)
 	return wr_load_relaxed(&chunks.floor);
 }
 
-Test(chunk, ordinals_are_dense_and_found_by_number)
+CASE(chunk, ordinals_are_dense_and_found_by_number)
 {
 	for (uint64_t i = 0; i < CHUNKS; i++) {
 		struct wr_chunk *chunk = open_next(&nothing, 0);
@@ -67,7 +68,7 @@ Test(chunk, ordinals_are_dense_and_found_by_number)
 	cr_expect_null(wr_chunks_by_ordinal(&chunks, CHUNKS));
 }
 
-Test(chunk, chunks_do_not_overlap_and_have_room_for_the_smallest_records)
+CASE(chunk, chunks_do_not_overlap_and_have_room_for_the_smallest_records)
 {
 	cr_expect_eq(chunks.column_count, CHUNK_BYTES / 24);
 	for (uint32_t i = 0; i < CHUNKS; i++) {
@@ -89,7 +90,7 @@ Test(chunk, chunks_do_not_overlap_and_have_room_for_the_smallest_records)
 	}
 }
 
-Test(chunk, places_and_tags_share_an_entry_at_every_size)
+CASE(chunk, places_and_tags_share_an_entry_at_every_size)
 {
 	tear_down();
 	for (uint32_t bytes = 4096; bytes <= 16u << 20; bytes *= 2) {
@@ -107,7 +108,7 @@ Test(chunk, places_and_tags_share_an_entry_at_every_size)
 	set_up();
 }
 
-Test(chunk, what_lies_in_memory_stays_until_room_is_needed)
+CASE(chunk, what_lies_in_memory_stays_until_room_is_needed)
 {
 	for (uint32_t i = 0; i < CHUNKS; i++)
 		cr_assert_not_null(open_next(&anything, 0));
@@ -117,7 +118,7 @@ Test(chunk, what_lies_in_memory_stays_until_room_is_needed)
 	cr_expect_eq(wr_chunks_free(&chunks), 3);
 }
 
-Test(chunk, only_what_is_closed_durable_and_written_may_go)
+CASE(chunk, only_what_is_closed_durable_and_written_may_go)
 {
 	for (uint32_t i = 0; i < CHUNKS; i++)
 		cr_assert_not_null(open_next(&nothing, 0));
@@ -133,7 +134,7 @@ Test(chunk, only_what_is_closed_durable_and_written_may_go)
 	cr_expect_not_null(wr_chunks_open(&chunks, &limits, 91, 0));
 }
 
-Test(chunk, an_open_chunk_never_goes)
+CASE(chunk, an_open_chunk_never_goes)
 {
 	for (uint32_t i = 0; i < CHUNKS - 1; i++)
 		cr_assert_not_null(open_next(&nothing, 0));
@@ -143,7 +144,7 @@ Test(chunk, an_open_chunk_never_goes)
 	cr_expect_not_null(wr_chunks_by_ordinal(&chunks, CHUNKS - 2));
 }
 
-Test(chunk, some_are_kept_for_those_who_ask_with_less)
+CASE(chunk, some_are_kept_for_those_who_ask_with_less)
 {
 	for (uint32_t i = 0; i < CHUNKS - 2; i++)
 		cr_assert_not_null(open_next(&nothing, 2));
@@ -154,7 +155,7 @@ Test(chunk, some_are_kept_for_those_who_ask_with_less)
 	cr_expect_null(open_next(&nothing, 0));
 }
 
-Test(chunk, a_pinned_chunk_lingers_and_another_is_taken)
+CASE(chunk, a_pinned_chunk_lingers_and_another_is_taken)
 {
 	struct wr_pin *pin = &chunks.pins[2];
 	struct wr_chunk *held = open_next(&nothing, 0);
@@ -175,7 +176,7 @@ Test(chunk, a_pinned_chunk_lingers_and_another_is_taken)
 	cr_expect(used_again, "it comes back into the pool");
 }
 
-Test(chunk, every_chunk_but_one_may_be_pinned)
+CASE(chunk, every_chunk_but_one_may_be_pinned)
 {
 	tear_down();
 	wr_memory_sim_init(&memory, NULL);
@@ -188,7 +189,7 @@ Test(chunk, every_chunk_but_one_may_be_pinned)
 		cr_assert_not_null(open_next(&anything, 0));
 }
 
-Test(chunk, below_the_floor_nothing_is_pinned)
+CASE(chunk, below_the_floor_nothing_is_pinned)
 {
 	for (uint32_t i = 0; i < CHUNKS + 1; i++)
 		cr_assert_not_null(open_next(&anything, 0));
@@ -201,7 +202,7 @@ Test(chunk, below_the_floor_nothing_is_pinned)
 	cr_expect_not_null(wr_chunks_pin(&chunks, &chunks.pins[0], floor));
 }
 
-Test(chunk, a_reader_that_lingers_keeps_reading_while_others_are_refused)
+CASE(chunk, a_reader_that_lingers_keeps_reading_while_others_are_refused)
 {
 	struct wr_chunk *held = open_next(&nothing, 0);
 	cr_assert_eq(wr_chunks_pin(&chunks, &chunks.pins[0], 0), held);
@@ -211,7 +212,7 @@ Test(chunk, a_reader_that_lingers_keeps_reading_while_others_are_refused)
 	cr_expect_eq(wr_load_relaxed(&chunks.pins[0].value), 1, "the first pin stands");
 }
 
-Test(chunk, a_sequence_is_found_in_the_chunk_that_holds_it_or_will)
+CASE(chunk, a_sequence_is_found_in_the_chunk_that_holds_it_or_will)
 {
 	struct wr_pin *pin = &chunks.pins[0];
 	uint64_t ordinal;
@@ -228,7 +229,7 @@ Test(chunk, a_sequence_is_found_in_the_chunk_that_holds_it_or_will)
 	}
 }
 
-Test(chunk, its_end_is_the_gate_until_it_is_closed)
+CASE(chunk, its_end_is_the_gate_until_it_is_closed)
 {
 	struct wr_chunk *chunk = open_next(&nothing, 0);
 	cr_expect_eq(wr_chunk_end(chunk, 0), 1);
@@ -239,7 +240,7 @@ Test(chunk, its_end_is_the_gate_until_it_is_closed)
 	cr_expect_eq(wr_chunk_end(chunk, 50), 11);
 }
 
-Test(chunk, every_failed_request_for_memory_is_returned)
+CASE(chunk, every_failed_request_for_memory_is_returned)
 {
 	struct wr_chunks other;
 	for (uint64_t k = 1; k <= 2; k++) {
@@ -313,7 +314,7 @@ static void check_model(const struct model *model, uint64_t seed)
 	cr_assert_leq(chunks.free_count + chunks.lingering_count + (model->opened - floor), CHUNKS);
 }
 
-Test(chunk, nothing_pinned_is_ever_written_over)
+CASE(chunk, nothing_pinned_is_ever_written_over)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct model model = {0};

@@ -16,6 +16,7 @@
 #include "core/base/hash_murmur2.h"
 #include "core/log/decide.h"
 #include "io/sim/memory_sim.h"
+#include "tests/support/case.h"
 
 #define SAVED_MAX 8192u
 
@@ -45,7 +46,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(decide, .init = set_up, .fini = tear_down);
+TestSuite(decide, .init = set_up);
 
 static struct wr_record *head(void)
 {
@@ -143,7 +144,7 @@ static int generation(uint32_t id, uint32_t row, uint32_t number, uint64_t posit
 
 /* ---- events ---- */
 
-Test(decide, events_are_counted_in_their_partition)
+CASE(decide, events_are_counted_in_their_partition)
 {
 	cr_assert_eq(topic("a", 3), 0);
 	cr_assert_eq(topic("b", 2), 0);
@@ -157,7 +158,7 @@ Test(decide, events_are_counted_in_their_partition)
 }
 
 /* Kafka: toPositive(murmur2(key)) % partitions, which drops the sign bit first. */
-Test(decide, keys_are_placed_as_kafka_places_them)
+CASE(decide, keys_are_placed_as_kafka_places_them)
 {
 	const char *keys[] = {"21",
 			      "foobar",
@@ -181,7 +182,7 @@ Test(decide, keys_are_placed_as_kafka_places_them)
 	}
 }
 
-Test(decide, keyless_and_explicit_events_use_the_field_as_it_is)
+CASE(decide, keyless_and_explicit_events_use_the_field_as_it_is)
 {
 	cr_assert_eq(topic("a", 7), 0);
 	uint32_t base = tables.catalog.topics[0].tag_base;
@@ -191,7 +192,7 @@ Test(decide, keyless_and_explicit_events_use_the_field_as_it_is)
 	cr_expect_eq(decision.tag - base, 6);
 }
 
-Test(decide, options_that_cannot_be_are_refused)
+CASE(decide, options_that_cannot_be_are_refused)
 {
 	cr_assert_eq(topic("a", 1), 0);
 	cr_assert_eq(producer("p"), 0);
@@ -209,7 +210,7 @@ Test(decide, options_that_cannot_be_are_refused)
 	cr_expect_eq(wr_load_relaxed(&tables.producers.rows[0].last_seq), 3);
 }
 
-Test(decide, kinds_that_have_no_meaning_are_refused)
+CASE(decide, kinds_that_have_no_meaning_are_refused)
 {
 	cr_assert_eq(topic("a", 1), 0);
 	for (uint32_t kind = 0; kind < 256; kind++) {
@@ -234,7 +235,7 @@ static void one_subscription(void)
 	cr_assert_eq(subscription("s", 0, WR_START_AT, 1), 0);
 }
 
-Test(decide, settles_name_a_row_that_is_there)
+CASE(decide, settles_name_a_row_that_is_there)
 {
 	cr_expect_eq(progress(0, 0, 0, 1, 1), WEIR_E_UNKNOWN_NAME);
 	one_subscription();
@@ -246,7 +247,7 @@ Test(decide, settles_name_a_row_that_is_there)
 	cr_expect_eq(decision.tag, tables.catalog.subscriptions[0].tag);
 }
 
-Test(decide, nothing_is_settled_that_was_not_appended)
+CASE(decide, nothing_is_settled_that_was_not_appended)
 {
 	one_subscription();
 	uint64_t seq = next_seq;
@@ -255,7 +256,7 @@ Test(decide, nothing_is_settled_that_was_not_appended)
 	cr_expect_eq(progress(0, 0, 0, 1, seq), 0, "all that came before this record");
 }
 
-Test(decide, a_payload_of_another_length_is_refused)
+CASE(decide, a_payload_of_another_length_is_refused)
 {
 	one_subscription();
 	const uint8_t payload[41] = {0};
@@ -269,7 +270,7 @@ Test(decide, a_payload_of_another_length_is_refused)
 	}
 }
 
-Test(decide, seeks_do_not_go_beyond_the_end)
+CASE(decide, seeks_do_not_go_beyond_the_end)
 {
 	one_subscription();
 	cr_expect_eq(generation(0, 0, 1, next_seq + 1), WEIR_E_TRUNCATED);
@@ -291,14 +292,14 @@ static const struct wr_settle_row *row(uint32_t r)
 		cr_expect_eq(wr_load_relaxed(&row(r)->moved), (moved_));                           \
 	} while (0)
 
-Test(decide, counts_begin_at_nothing_at_the_beginning_of_the_log)
+CASE(decide, counts_begin_at_nothing_at_the_beginning_of_the_log)
 {
 	one_subscription();
 	EXPECT_ROW(0, 0u, 0u, 0u);
 	EXPECT_ROW(1, 0u, 0u, 0u);
 }
 
-Test(decide, counts_begin_at_all_at_the_end_of_the_log)
+CASE(decide, counts_begin_at_all_at_the_end_of_the_log)
 {
 	one_subscription();
 	cr_assert_eq(subscription("new", 0, WR_START_NEWEST, 0), 0);
@@ -307,7 +308,7 @@ Test(decide, counts_begin_at_all_at_the_end_of_the_log)
 	EXPECT_ROW(3, 3u, 120u, 0u);
 }
 
-Test(decide, a_place_between_is_for_the_group_to_count)
+CASE(decide, a_place_between_is_for_the_group_to_count)
 {
 	one_subscription();
 	uint64_t seq = next_seq;
@@ -324,7 +325,7 @@ Test(decide, a_place_between_is_for_the_group_to_count)
 
 /* ---- definitions ---- */
 
-Test(decide, what_is_there_already_is_named)
+CASE(decide, what_is_there_already_is_named)
 {
 	cr_assert_eq(topic("a", 2), 0);
 	cr_assert_eq(topic("b", 2), 0);
@@ -341,7 +342,7 @@ Test(decide, what_is_there_already_is_named)
 	cr_expect_eq(subscription("t", 2, WR_START_AT, 1), WEIR_E_UNKNOWN_NAME);
 }
 
-Test(decide, ids_and_epochs_in_a_log_must_come_out_the_same)
+CASE(decide, ids_and_epochs_in_a_log_must_come_out_the_same)
 {
 	cr_assert_eq(topic("a", 2), 0);
 	struct wr_control_topic control = {.partitions = 1};
@@ -355,7 +356,7 @@ Test(decide, ids_and_epochs_in_a_log_must_come_out_the_same)
 	cr_expect_eq(decide_in(&replayed, true, &decision), WEIR_E_CORRUPT);
 }
 
-Test(decide, a_full_table_says_so)
+CASE(decide, a_full_table_says_so)
 {
 	cr_assert_eq(producer("p"), 0);
 	cr_assert_eq(producer("q"), 0);
@@ -375,7 +376,7 @@ static size_t save(struct wr_tables *of, uint8_t *bytes)
 	return sink.used_bytes;
 }
 
-Test(decide, a_checkpoint_and_the_rest_are_the_same_as_the_whole)
+CASE(decide, a_checkpoint_and_the_rest_are_the_same_as_the_whole)
 {
 	uint8_t *middle = calloc(1, SAVED_MAX), *end = calloc(1, SAVED_MAX);
 	uint8_t *again = calloc(1, SAVED_MAX);
@@ -409,7 +410,7 @@ Test(decide, a_checkpoint_and_the_rest_are_the_same_as_the_whole)
 	free(again);
 }
 
-Test(decide, sections_of_unknown_modules_are_refused)
+CASE(decide, sections_of_unknown_modules_are_refused)
 {
 	uint8_t bytes[8] = {0};
 	cr_expect_eq(wr_tables_load(&tables, 0, 1, 0, bytes, 8), WEIR_E_FORMAT);
@@ -417,7 +418,7 @@ Test(decide, sections_of_unknown_modules_are_refused)
 	cr_expect_eq(wr_tables_load(&tables, WR_SECTION_SETTLE, 9, 0, bytes, 8), WEIR_E_FORMAT);
 }
 
-Test(decide, every_failed_allocation_is_returned_and_nothing_leaks)
+CASE(decide, every_failed_allocation_is_returned_and_nothing_leaks)
 {
 	struct wr_tables other;
 	for (uint64_t k = 1; k <= 5; k++) {
@@ -428,7 +429,7 @@ Test(decide, every_failed_allocation_is_returned_and_nothing_leaks)
 	}
 }
 
-Test(decide, tables_take_no_more_memory_than_was_said)
+CASE(decide, tables_take_no_more_memory_than_was_said)
 {
 	wr_tables_fini(&tables, &memory.base);
 	wr_tables_fini(&replayed, &memory.base);

@@ -18,6 +18,7 @@
 #include "io/sim/memory_sim.h"
 #include "io/sim/park_sim.h"
 #include "io/sim/prng.h"
+#include "tests/support/case.h"
 
 #define REPLIES 16u
 
@@ -47,7 +48,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(lane, .init = set_up, .fini = tear_down);
+TestSuite(lane, .init = set_up);
 
 /* Appends `bytes` that count up from `first`; false: no room. */
 static bool append(uint64_t bytes, uint64_t first)
@@ -76,7 +77,7 @@ static void answer(uint64_t ticket, int code)
 	wr_lane_answer(&lane, &reply);
 }
 
-Test(lane, what_is_appended_is_invisible_until_it_is_published)
+CASE(lane, what_is_appended_is_invisible_until_it_is_published)
 {
 	cr_assert(append(64, 0));
 	cr_assert(append(64, 64));
@@ -85,7 +86,7 @@ Test(lane, what_is_appended_is_invisible_until_it_is_published)
 	cr_expect_eq(wr_lane_peek_tail(&lane), 128);
 }
 
-Test(lane, a_claim_that_is_given_up_was_never_there)
+CASE(lane, a_claim_that_is_given_up_was_never_there)
 {
 	void *first = wr_lane_claim(&lane, 256);
 	cr_assert_not_null(first);
@@ -95,7 +96,7 @@ Test(lane, a_claim_that_is_given_up_was_never_there)
 	cr_expect_eq(lane.handed_over, 0);
 }
 
-Test(lane, a_record_stands_in_one_piece_at_every_place_of_the_ring)
+CASE(lane, a_record_stands_in_one_piece_at_every_place_of_the_ring)
 {
 	/* 72 does not divide the ring: the wrap falls everywhere. */
 	for (uint64_t i = 0; i < lane_bytes / 8; i++) {
@@ -110,7 +111,7 @@ Test(lane, a_record_stands_in_one_piece_at_every_place_of_the_ring)
 	}
 }
 
-Test(lane, the_whole_ring_may_be_used_and_not_a_byte_more)
+CASE(lane, the_whole_ring_may_be_used_and_not_a_byte_more)
 {
 	cr_assert(append(lane_bytes, 0));
 	cr_expect_null(wr_lane_claim(&lane, 8));
@@ -122,7 +123,7 @@ Test(lane, the_whole_ring_may_be_used_and_not_a_byte_more)
 	cr_expect_null(wr_lane_claim(&lane, lane_bytes + 8));
 }
 
-Test(lane, room_comes_back_as_the_writer_takes)
+CASE(lane, room_comes_back_as_the_writer_takes)
 {
 	for (uint32_t i = 0; i < 4; i++)
 		cr_assert(append(lane_bytes / 4, i));
@@ -134,7 +135,7 @@ Test(lane, room_comes_back_as_the_writer_takes)
 	cr_expect_null(wr_lane_claim(&lane, lane_bytes / 4 + 8));
 }
 
-Test(lane, tickets_are_dense_from_one)
+CASE(lane, tickets_are_dense_from_one)
 {
 	for (uint64_t i = 1; i <= REPLIES; i++) {
 		cr_assert_not_null(wr_lane_claim(&lane, 8));
@@ -142,7 +143,7 @@ Test(lane, tickets_are_dense_from_one)
 	}
 }
 
-Test(lane, undecided_tickets_never_exceed_the_reply_ring)
+CASE(lane, undecided_tickets_never_exceed_the_reply_ring)
 {
 	for (uint64_t i = 0; i < REPLIES; i++)
 		cr_assert(append(8, i));
@@ -163,7 +164,7 @@ Test(lane, undecided_tickets_never_exceed_the_reply_ring)
 	cr_expect_not_null(wr_lane_claim(&lane, 8));
 }
 
-Test(lane, a_ring_full_of_answers_is_full_and_no_more)
+CASE(lane, a_ring_full_of_answers_is_full_and_no_more)
 {
 	for (uint32_t life = 0; life < 5; life++) {
 		for (uint64_t i = 0; i < REPLIES; i++)
@@ -193,7 +194,7 @@ Test(lane, an_answer_without_credit_is_a_fault_of_weirs_own, .signal = SIGABRT)
 		answer(i + 1, 0);
 }
 
-Test(lane, without_answers_there_is_no_credit_to_run_out_of)
+CASE(lane, without_answers_there_is_no_credit_to_run_out_of)
 {
 	wr_lane_fini(&lane, &memory.base);
 	cr_assert_eq(wr_lane_init(&lane, 3, &memory.base, lane_bytes, REPLIES, &writer_parker,
@@ -210,7 +211,7 @@ Test(lane, without_answers_there_is_no_credit_to_run_out_of)
 	cr_expect_null(wr_lane_reply_peek(&lane));
 }
 
-Test(lane, publishing_wakes_a_writer_that_sleeps_and_no_other)
+CASE(lane, publishing_wakes_a_writer_that_sleeps_and_no_other)
 {
 	cr_assert(append(8, 0));
 	wr_lane_publish(&lane);
@@ -230,7 +231,7 @@ Test(lane, publishing_wakes_a_writer_that_sleeps_and_no_other)
 	cr_expect_eq(parks.wake_count, 2);
 }
 
-Test(lane, a_next_owner_starts_anew)
+CASE(lane, a_next_owner_starts_anew)
 {
 	cr_assert(append(64, 0));
 	wr_lane_publish(&lane);
@@ -256,7 +257,7 @@ Test(lane, a_lane_that_somebody_has_is_not_opened_again, .signal = SIGABRT)
 	wr_lane_open(&lane, WR_LANE_DATA, true);
 }
 
-Test(lane, every_failed_request_for_memory_is_returned)
+CASE(lane, every_failed_request_for_memory_is_returned)
 {
 	struct wr_lane other = {0};
 	for (uint64_t k = 1; k <= 2; k++) {
@@ -356,7 +357,7 @@ static void random_life(uint64_t seed)
 	wr_lane_open(&lane, WR_LANE_DATA, true);
 }
 
-Test(lane, agrees_with_a_model_of_two_lists)
+CASE(lane, agrees_with_a_model_of_two_lists)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++)
 		random_life(seed);

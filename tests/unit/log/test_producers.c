@@ -14,6 +14,7 @@
 
 #include "core/log/producers.h"
 #include "io/sim/memory_sim.h"
+#include "tests/support/case.h"
 
 #define ROWS 4u
 
@@ -33,7 +34,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(producers, .init = set_up, .fini = tear_down);
+TestSuite(producers, .init = set_up);
 
 static int open_bytes(const char *name, size_t name_bytes, uint32_t *ret_id, uint32_t *ret_epoch)
 {
@@ -61,7 +62,7 @@ static int event(uint32_t id, uint32_t epoch, uint64_t sequence, uint64_t seq)
 	return wr_producers_event(&producers, &none, &stamp, seq);
 }
 
-Test(producers, a_name_keeps_its_id_and_each_opening_raises_its_epoch)
+CASE(producers, a_name_keeps_its_id_and_each_opening_raises_its_epoch)
 {
 	cr_expect_eq(open_name("a", 1), 0);
 	cr_expect_eq(open_name("b", 1), 1);
@@ -70,7 +71,7 @@ Test(producers, a_name_keeps_its_id_and_each_opening_raises_its_epoch)
 	cr_expect_eq(open_name("b", 2), 1);
 }
 
-Test(producers, names_that_begin_alike_are_different)
+CASE(producers, names_that_begin_alike_are_different)
 {
 	cr_expect_eq(open_name("till", 1), 0);
 	cr_expect_eq(open_name("till-1", 1), 1);
@@ -78,7 +79,7 @@ Test(producers, names_that_begin_alike_are_different)
 	cr_expect_eq(open_name("till", 2), 0);
 }
 
-Test(producers, a_full_table_refuses_new_names_and_no_old_one)
+CASE(producers, a_full_table_refuses_new_names_and_no_old_one)
 {
 	uint32_t id, epoch;
 	char name[8];
@@ -91,7 +92,7 @@ Test(producers, a_full_table_refuses_new_names_and_no_old_one)
 	cr_expect_eq(wr_load_relaxed(&producers.count), ROWS);
 }
 
-Test(producers, sequences_are_dense_from_one)
+CASE(producers, sequences_are_dense_from_one)
 {
 	uint32_t id = open_name("a", 1);
 	cr_expect_eq(event(id, 1, 0, 10), WEIR_E_OUT_OF_SEQUENCE);
@@ -104,7 +105,7 @@ Test(producers, sequences_are_dense_from_one)
 	cr_expect_eq(wr_load_relaxed(&producers.rows[id].last_seq), 11);
 }
 
-Test(producers, a_refusal_leaves_the_expected_sequence_where_it_is)
+CASE(producers, a_refusal_leaves_the_expected_sequence_where_it_is)
 {
 	uint32_t id = open_name("a", 1);
 	for (uint64_t s = 2; s < 50; s++)
@@ -113,7 +114,7 @@ Test(producers, a_refusal_leaves_the_expected_sequence_where_it_is)
 		cr_expect_eq(event(id, 1, s, s), 0, "no latch: it is sent again, and goes on");
 }
 
-Test(producers, a_newer_opening_fences_the_holder_before)
+CASE(producers, a_newer_opening_fences_the_holder_before)
 {
 	uint32_t id = open_name("a", 1);
 	cr_assert_eq(event(id, 1, 1, 5), 0);
@@ -123,7 +124,7 @@ Test(producers, a_newer_opening_fences_the_holder_before)
 	cr_expect_eq(event(id, 2, 2, 6), 0, "sequences go on over epochs");
 }
 
-Test(producers, a_stamp_of_no_name_is_refused)
+CASE(producers, a_stamp_of_no_name_is_refused)
 {
 	cr_expect_eq(event(0, 1, 1, 5), WEIR_E_UNKNOWN_NAME);
 	(void)open_name("a", 1);
@@ -131,7 +132,7 @@ Test(producers, a_stamp_of_no_name_is_refused)
 	cr_expect_eq(event(UINT32_MAX, 1, 1, 5), WEIR_E_UNKNOWN_NAME);
 }
 
-Test(producers, names_that_could_be_paths_are_refused)
+CASE(producers, names_that_could_be_paths_are_refused)
 {
 	uint32_t id, epoch;
 	const char *names[] = {"",     ".",       "..",  "a/b", "/",
@@ -143,7 +144,7 @@ Test(producers, names_that_could_be_paths_are_refused)
 	cr_expect_eq(wr_load_relaxed(&producers.count), 0);
 }
 
-Test(producers, a_name_has_at_most_200_bytes)
+CASE(producers, a_name_has_at_most_200_bytes)
 {
 	uint32_t id, epoch;
 	char name[201];
@@ -154,7 +155,7 @@ Test(producers, a_name_has_at_most_200_bytes)
 	cr_expect_eq(producers.rows[id].name[200], '\0');
 }
 
-Test(producers, an_opening_in_a_refused_run_is_taken_back)
+CASE(producers, an_opening_in_a_refused_run_is_taken_back)
 {
 	struct wr_undo_entry entries[8];
 	struct wr_undo undo = {.entries = entries, .capacity = 8};
@@ -187,7 +188,7 @@ static int load(const uint8_t *section, size_t bytes)
 	return wr_producers_load(&producers, header.version, body, header.bytes);
 }
 
-Test(producers, a_full_table_of_long_names_fits_what_was_promised)
+CASE(producers, a_full_table_of_long_names_fits_what_was_promised)
 {
 	uint8_t before[2048], after[2048];
 	char name[200];
@@ -214,7 +215,7 @@ Test(producers, a_full_table_of_long_names_fits_what_was_promised)
 	cr_expect_eq(event(id, 2, 4, 200), 0);
 }
 
-Test(producers, sections_that_contradict_themselves_are_refused)
+CASE(producers, sections_that_contradict_themselves_are_refused)
 {
 	uint8_t section[1024];
 	(void)open_name("a", 1);
@@ -236,7 +237,7 @@ Test(producers, sections_that_contradict_themselves_are_refused)
 	cr_expect_eq(wr_producers_load(&producers, 1, body, body_bytes), WEIR_E_CORRUPT);
 }
 
-Test(producers, a_failed_allocation_is_returned)
+CASE(producers, a_failed_allocation_is_returned)
 {
 	struct wr_producers other;
 	wr_memory_sim_fail(&memory, 1, false);

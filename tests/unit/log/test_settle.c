@@ -17,6 +17,7 @@
 #include "core/log/settle.h"
 #include "io/sim/memory_sim.h"
 #include "io/sim/prng.h"
+#include "tests/support/case.h"
 
 #define ROWS 8u
 
@@ -36,7 +37,7 @@ static void tear_down(void)
 	cr_expect_eq(memory.live_count, 0);
 }
 
-TestSuite(settle, .init = set_up, .fini = tear_down);
+TestSuite(settle, .init = set_up);
 
 static uint64_t position(uint32_t row)
 {
@@ -56,7 +57,7 @@ static int raise_generation(uint32_t row, uint32_t generation, uint64_t to)
 	return wr_settle_generation(&settle, &none, row, &g);
 }
 
-Test(settle, rows_start_where_their_subscription_does)
+CASE(settle, rows_start_where_their_subscription_does)
 {
 	wr_settle_start(&settle, 0, 3, 17);
 	wr_settle_start(&settle, 3, 2, 5);
@@ -66,12 +67,12 @@ Test(settle, rows_start_where_their_subscription_does)
 	cr_expect_eq(wr_settle_needed_seq(&settle), 5);
 }
 
-Test(settle, nothing_is_needed_when_nobody_subscribes)
+CASE(settle, nothing_is_needed_when_nobody_subscribes)
 {
 	cr_expect_eq(wr_settle_needed_seq(&settle), UINT64_MAX);
 }
 
-Test(settle, a_row_of_nobody_takes_nothing)
+CASE(settle, a_row_of_nobody_takes_nothing)
 {
 	wr_settle_start(&settle, 0, 2, 1);
 	cr_expect_eq(progress(2, 0, 0, 1), -EINVAL);
@@ -79,7 +80,7 @@ Test(settle, a_row_of_nobody_takes_nothing)
 	cr_expect_eq(progress(UINT32_MAX, 0, 0, 1), -EINVAL);
 }
 
-Test(settle, a_window_is_settled_in_order_whatever_order_it_is_tried_in)
+CASE(settle, a_window_is_settled_in_order_whatever_order_it_is_tried_in)
 {
 	/* From every place to every place: only what begins at the position is taken. */
 	for (uint64_t at = 1; at < 12; at++) {
@@ -94,7 +95,7 @@ Test(settle, a_window_is_settled_in_order_whatever_order_it_is_tried_in)
 	}
 }
 
-Test(settle, a_second_settle_of_the_same_events_is_refused)
+CASE(settle, a_second_settle_of_the_same_events_is_refused)
 {
 	wr_settle_start(&settle, 0, 1, 1);
 	cr_expect_eq(progress(0, 0, 1, 10), 0);
@@ -103,7 +104,7 @@ Test(settle, a_second_settle_of_the_same_events_is_refused)
 	cr_expect_eq(wr_load_relaxed(&settle.rows[0].events), 9);
 }
 
-Test(settle, only_the_next_generation_is_raised)
+CASE(settle, only_the_next_generation_is_raised)
 {
 	wr_settle_start(&settle, 0, 1, 1);
 	for (uint32_t g = 0; g < 5; g++)
@@ -115,7 +116,7 @@ Test(settle, only_the_next_generation_is_raised)
 	cr_expect_eq(raise_generation(0, 2, WR_POSITION_KEEP), 0);
 }
 
-Test(settle, progress_of_another_generation_is_fenced)
+CASE(settle, progress_of_another_generation_is_fenced)
 {
 	wr_settle_start(&settle, 0, 1, 1);
 	cr_assert_eq(raise_generation(0, 1, WR_POSITION_KEEP), 0);
@@ -126,7 +127,7 @@ Test(settle, progress_of_another_generation_is_fenced)
 	cr_expect_eq(progress(0, 1, 1, 2), 0);
 }
 
-Test(settle, a_seek_moves_both_ways_and_fences)
+CASE(settle, a_seek_moves_both_ways_and_fences)
 {
 	wr_settle_start(&settle, 0, 1, 1);
 	cr_assert_eq(raise_generation(0, 1, WR_POSITION_KEEP), 0);
@@ -139,7 +140,7 @@ Test(settle, a_seek_moves_both_ways_and_fences)
 	cr_expect_eq(progress(0, 3, 70, 71), 0);
 }
 
-Test(settle, what_a_run_changed_is_taken_back_in_reverse)
+CASE(settle, what_a_run_changed_is_taken_back_in_reverse)
 {
 	struct wr_undo_entry entries[16];
 	struct wr_undo undo = {.entries = entries, .capacity = 16};
@@ -176,7 +177,7 @@ static int load(const uint8_t *section, size_t bytes)
 	return wr_settle_load(&settle, header.version, body, header.bytes);
 }
 
-Test(settle, a_full_table_fits_what_was_promised_and_comes_back)
+CASE(settle, a_full_table_fits_what_was_promised_and_comes_back)
 {
 	uint8_t before[1024], after[1024];
 	size_t most = wr_settle_save_bytes_max(ROWS);
@@ -196,7 +197,7 @@ Test(settle, a_full_table_fits_what_was_promised_and_comes_back)
 	cr_expect_eq(wr_settle_needed_seq(&settle), 200);
 }
 
-Test(settle, sections_that_contradict_themselves_are_refused)
+CASE(settle, sections_that_contradict_themselves_are_refused)
 {
 	uint8_t section[1024];
 	wr_settle_start(&settle, 0, 3, 1);
@@ -216,7 +217,7 @@ Test(settle, sections_that_contradict_themselves_are_refused)
 	cr_expect_eq(wr_settle_load(&settle, 1, body, body_bytes), WEIR_E_FULL);
 }
 
-Test(settle, a_failed_allocation_is_returned)
+CASE(settle, a_failed_allocation_is_returned)
 {
 	struct wr_settle other;
 	wr_memory_sim_fail(&memory, 1, false);
@@ -281,7 +282,7 @@ static void random_records(uint64_t seed)
 	}
 }
 
-Test(settle, agrees_with_a_model_of_plain_numbers)
+CASE(settle, agrees_with_a_model_of_plain_numbers)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++)
 		random_records(seed);

@@ -11,6 +11,7 @@
 
 #include <weir/error.h>
 
+#include "tests/support/case.h"
 #include "tests/support/log_bed.h"
 
 #define BUFFERS 8u
@@ -38,7 +39,7 @@ static void tear_down(void)
 	log_bed_fini(&bed);
 }
 
-TestSuite(shared, .init = set_up, .fini = tear_down);
+TestSuite(shared, .init = set_up);
 
 static struct wr_shared_buffer *push(uint32_t to_topic, uint32_t hash)
 {
@@ -60,7 +61,7 @@ static uint32_t free_count(void)
 	return count;
 }
 
-Test(shared, there_are_so_many_buffers_and_they_do_not_overlap)
+CASE(shared, there_are_so_many_buffers_and_they_do_not_overlap)
 {
 	struct wr_shared_buffer *taken[BUFFERS];
 	for (uint32_t i = 0; i < BUFFERS; i++) {
@@ -77,7 +78,7 @@ Test(shared, there_are_so_many_buffers_and_they_do_not_overlap)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-Test(shared, copies_are_ordered_as_they_were_pushed)
+CASE(shared, copies_are_ordered_as_they_were_pushed)
 {
 	struct wr_shared_buffer *buffers[BUFFERS];
 	for (uint32_t i = 0; i < BUFFERS; i++)
@@ -97,7 +98,7 @@ Test(shared, copies_are_ordered_as_they_were_pushed)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-Test(shared, an_outcome_may_be_a_refusal)
+CASE(shared, an_outcome_may_be_a_refusal)
 {
 	struct wr_shared_buffer *good = push(topic, 1), *bad = push(topic + 5, 2);
 	(void)log_bed_step(&bed);
@@ -110,7 +111,7 @@ Test(shared, an_outcome_may_be_a_refusal)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-Test(shared, who_does_not_wait_loses_the_answer_and_not_the_event)
+CASE(shared, who_does_not_wait_loses_the_answer_and_not_the_event)
 {
 	for (uint32_t i = 0; i < 3; i++)
 		wr_shared_leave(&shared, push(topic, i)); /* abandoned at once */
@@ -120,7 +121,7 @@ Test(shared, who_does_not_wait_loses_the_answer_and_not_the_event)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-Test(shared, buffers_go_round_for_ever)
+CASE(shared, buffers_go_round_for_ever)
 {
 	for (uint32_t i = 0; i < 1000; i++) {
 		struct wr_shared_buffer *a = push(topic, i), *b = push(topic, i + 1);
@@ -138,7 +139,7 @@ Test(shared, buffers_go_round_for_ever)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-Test(shared, a_full_lane_takes_the_rest_in_a_later_round)
+CASE(shared, a_full_lane_takes_the_rest_in_a_later_round)
 {
 	/* Something holds all data back: no extent. */
 	log_bed_settle_down(&bed);
@@ -169,7 +170,7 @@ Test(shared, a_full_lane_takes_the_rest_in_a_later_round)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-Test(shared, bytes_that_nobody_wrote_leave_nobody_waiting)
+CASE(shared, bytes_that_nobody_wrote_leave_nobody_waiting)
 {
 	struct wr_shared_buffer *good = push(topic, 1), *bad = push(topic, 2),
 				*later = push(topic, 3);
@@ -193,7 +194,7 @@ Test(shared, bytes_that_nobody_wrote_leave_nobody_waiting)
 	cr_expect_eq(bed.writer.next_seq, 3);
 }
 
-Test(shared, pushing_wakes_a_writer_that_sleeps)
+CASE(shared, pushing_wakes_a_writer_that_sleeps)
 {
 	uint64_t before = bed.parks.wake_count;
 	struct wr_shared_buffer *a = push(topic, 1);
@@ -213,7 +214,7 @@ Test(shared, pushing_wakes_a_writer_that_sleeps)
 	wr_park_cancel(&bed.lanes[5].parker);
 }
 
-Test(shared, a_failed_allocation_is_returned)
+CASE(shared, a_failed_allocation_is_returned)
 {
 	struct wr_shared other;
 	wr_memory_sim_fail(&bed.memory, 1, false);

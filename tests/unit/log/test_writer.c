@@ -13,6 +13,7 @@
 
 #include <weir/error.h>
 
+#include "tests/support/case.h"
 #include "tests/support/log_bed.h"
 
 static struct log_bed bed;
@@ -44,9 +45,9 @@ static void tear_down(void)
 	log_bed_fini(&bed);
 }
 
-TestSuite(writer, .init = set_up, .fini = tear_down);
+TestSuite(writer, .init = set_up);
 
-Test(writer, gives_dense_sequences_in_the_order_of_the_lane)
+CASE(writer, gives_dense_sequences_in_the_order_of_the_lane)
 {
 	for (uint32_t i = 0; i < 100; i++)
 		cr_assert_eq(log_bed_event(&bed, 1, topic, i, 40), i + 1);
@@ -57,7 +58,7 @@ Test(writer, gives_dense_sequences_in_the_order_of_the_lane)
 		cr_expect_eq(log_bed_record(&bed, i + 2).head->key_hash, i);
 }
 
-Test(writer, the_column_names_place_and_partition_of_each_record)
+CASE(writer, the_column_names_place_and_partition_of_each_record)
 {
 	for (uint32_t i = 0; i < 9; i++)
 		(void)log_bed_event(&bed, 1, topic, i, 8 * i);
@@ -76,7 +77,7 @@ Test(writer, the_column_names_place_and_partition_of_each_record)
 	cr_expect_eq(chunk->column[0] & wr_chunks_tag_mask(&bed.chunks), WR_TAG_CONTROL);
 }
 
-Test(writer, counts_events_and_bytes_of_each_partition)
+CASE(writer, counts_events_and_bytes_of_each_partition)
 {
 	for (uint32_t i = 0; i < 10; i++)
 		(void)log_bed_event(&bed, 1, topic, i % 2, 16);
@@ -88,7 +89,7 @@ Test(writer, counts_events_and_bytes_of_each_partition)
 	cr_expect_eq(wr_load_relaxed(&cells[1].bytes), 5 * 40);
 }
 
-Test(writer, an_event_larger_than_a_piece_is_taken_whole)
+CASE(writer, an_event_larger_than_a_piece_is_taken_whole)
 {
 	tear_down();
 	start(&(struct log_bed_options){.chunk_bytes = 131072, .lane_bytes = 262144});
@@ -102,7 +103,7 @@ Test(writer, an_event_larger_than_a_piece_is_taken_whole)
 	cr_expect_eq(log_bed_record(&bed, 3).payload_bytes, largest);
 }
 
-Test(writer, a_record_one_byte_larger_than_a_run_may_be_poisons_its_lane)
+CASE(writer, a_record_one_byte_larger_than_a_run_may_be_poisons_its_lane)
 {
 	uint32_t largest = bed.writer.options.run_bytes_max - WR_RECORD_HEAD_BYTES;
 	(void)log_bed_event(&bed, 1, topic, 1, largest);
@@ -113,7 +114,7 @@ Test(writer, a_record_one_byte_larger_than_a_run_may_be_poisons_its_lane)
 	cr_expect_eq(wr_load_relaxed(&bed.writer.stats.poisoned), 1);
 }
 
-Test(writer, an_unknown_topic_is_refused_and_nothing_is_written)
+CASE(writer, an_unknown_topic_is_refused_and_nothing_is_written)
 {
 	uint64_t before = bed.writer.next_seq;
 	uint64_t ticket = log_bed_event(&bed, 1, topic + 1, 1, 16);
@@ -127,7 +128,7 @@ Test(writer, an_unknown_topic_is_refused_and_nothing_is_written)
 	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].first_refused_ticket), ticket);
 }
 
-Test(writer, an_answer_carries_the_last_sequence_before_the_decision)
+CASE(writer, an_answer_carries_the_last_sequence_before_the_decision)
 {
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
@@ -136,7 +137,7 @@ Test(writer, an_answer_carries_the_last_sequence_before_the_decision)
 	cr_expect_eq(log_bed_reply(&bed, 1).after_seq, 3);
 }
 
-Test(writer, who_asks_for_a_sequence_gets_it)
+CASE(writer, who_asks_for_a_sequence_gets_it)
 {
 	_Alignas(8) uint8_t record[64];
 	uint32_t stride = log_bed_write_event(record, topic, 5, 16);
@@ -154,7 +155,7 @@ Test(writer, who_asks_for_a_sequence_gets_it)
 	cr_expect_eq(log_bed_record(&bed, 3).head->flags, WR_RECORD_KEYLESS);
 }
 
-Test(writer, a_lane_without_answers_only_counts_refusals)
+CASE(writer, a_lane_without_answers_only_counts_refusals)
 {
 	wr_lane_open(&bed.lanes[4], WR_LANE_DATA, false);
 	for (uint32_t i = 0; i < 5; i++)
@@ -177,7 +178,7 @@ static uint64_t hand_over_run(uint32_t lane, uint32_t count, uint32_t unknown)
 	return log_bed_hand_over(&bed, lane, run, at);
 }
 
-Test(writer, a_run_is_one_ticket_and_contiguous)
+CASE(writer, a_run_is_one_ticket_and_contiguous)
 {
 	cr_assert_eq(hand_over_run(1, 5, UINT32_MAX), 1);
 	cr_assert_eq(hand_over_run(1, 1, UINT32_MAX), 2);
@@ -191,7 +192,7 @@ Test(writer, a_run_is_one_ticket_and_contiguous)
 		cr_expect_eq(log_bed_record(&bed, first + i).head->key_hash, i);
 }
 
-Test(writer, a_run_is_refused_whole_and_its_effects_are_taken_back)
+CASE(writer, a_run_is_refused_whole_and_its_effects_are_taken_back)
 {
 	for (uint32_t bad = 0; bad < 6; bad++) {
 		(void)hand_over_run(1, 6, bad);
@@ -207,7 +208,7 @@ Test(writer, a_run_is_refused_whole_and_its_effects_are_taken_back)
 	cr_expect_eq(bed.writer.next_seq, 8);
 }
 
-Test(writer, the_longest_run_is_taken_and_a_longer_one_poisons)
+CASE(writer, the_longest_run_is_taken_and_a_longer_one_poisons)
 {
 	uint32_t most = bed.writer.options.run_records_max;
 	(void)hand_over_run(1, most, UINT32_MAX);
@@ -219,7 +220,20 @@ Test(writer, the_longest_run_is_taken_and_a_longer_one_poisons)
 	cr_expect_eq(bed.writer.next_seq, 2 + most);
 }
 
-Test(writer, definitions_stand_alone)
+CASE(writer, who_defines_the_same_again_is_given_what_is_there)
+{
+	uint32_t id = 99;
+	uint64_t before = bed.writer.next_seq;
+	cr_expect_eq(log_bed_topic(&bed, 0, "orders", 4, &id), 0);
+	cr_expect_eq(id, topic);
+	id = 99;
+	cr_expect_eq(log_bed_topic(&bed, 0, "orders", 5, &id), WEIR_E_EXISTS);
+	cr_expect_eq(id, topic);
+	cr_expect_eq(bed.writer.next_seq, before, "neither is written");
+	cr_expect_eq(wr_load_relaxed(&bed.writer.stats.refused), 1);
+}
+
+CASE(writer, definitions_stand_alone)
 {
 	_Alignas(8) uint8_t run[256];
 	struct wr_control_topic control = {.partitions = 2};
@@ -235,7 +249,7 @@ Test(writer, definitions_stand_alone)
 }
 
 /* A run of one whose head gives the wrong length must leave no trace in the tables (L15). */
-Test(writer, a_run_of_one_with_a_wrong_length_changes_nothing)
+CASE(writer, a_run_of_one_with_a_wrong_length_changes_nothing)
 {
 	_Alignas(8) uint8_t run[256] = {0};
 	uint32_t stride = log_bed_write_event(run + WR_RECORD_HEAD_BYTES, topic, 1, 16);
@@ -247,7 +261,7 @@ Test(writer, a_run_of_one_with_a_wrong_length_changes_nothing)
 	cr_expect_eq(bed.writer.next_seq, 2);
 }
 
-Test(writer, run_heads_that_contradict_themselves_poison_their_lane)
+CASE(writer, run_heads_that_contradict_themselves_poison_their_lane)
 {
 	const struct {
 		uint32_t records, bytes;
@@ -268,7 +282,7 @@ Test(writer, run_heads_that_contradict_themselves_poison_their_lane)
 	}
 }
 
-Test(writer, bytes_that_are_no_record_poison_their_lane_and_no_other)
+CASE(writer, bytes_that_are_no_record_poison_their_lane_and_no_other)
 {
 	uint8_t rubbish[64];
 	memset(rubbish, 0xff, sizeof rubbish);
@@ -287,7 +301,7 @@ Test(writer, bytes_that_are_no_record_poison_their_lane_and_no_other)
 	cr_expect_eq(wr_lane_ordered(&bed.lanes[2]), 2);
 }
 
-Test(writer, padding_and_the_batch_magic_begin_no_record)
+CASE(writer, padding_and_the_batch_magic_begin_no_record)
 {
 	const uint32_t words[] = {0, WR_BATCH_MAGIC};
 	for (uint32_t i = 0; i < WR_ARRAY_COUNT(words); i++) {
@@ -300,7 +314,7 @@ Test(writer, padding_and_the_batch_magic_begin_no_record)
 	}
 }
 
-Test(writer, a_poisoned_lane_that_is_closed_is_free_again)
+CASE(writer, a_poisoned_lane_that_is_closed_is_free_again)
 {
 	uint8_t rubbish[64];
 	memset(rubbish, 0xff, sizeof rubbish);
@@ -319,7 +333,7 @@ Test(writer, a_poisoned_lane_that_is_closed_is_free_again)
 }
 
 /* What is beyond the lane are its own bytes once more: good records, that nobody sent. */
-Test(writer, a_tail_that_cannot_be_poisons_its_lane)
+CASE(writer, a_tail_that_cannot_be_poisons_its_lane)
 {
 	const uint64_t tails[] = {bed.o.lane_bytes + 64, UINT64_MAX - 63, 68};
 	for (uint32_t i = 0; i < bed.o.lane_bytes / 64; i++)
@@ -351,7 +365,7 @@ static uint32_t write_optioned(uint8_t *to, const uint8_t *options, uint32_t opt
 	return head.bytes;
 }
 
-Test(writer, options_are_taken_as_replay_will_take_them)
+CASE(writer, options_are_taken_as_replay_will_take_them)
 {
 	const struct {
 		const char *options;
@@ -385,7 +399,7 @@ Test(writer, options_are_taken_as_replay_will_take_them)
 	}
 }
 
-Test(writer, a_named_producers_refusal_holds_until_it_is_sent_again)
+CASE(writer, a_named_producers_refusal_holds_until_it_is_sent_again)
 {
 	uint32_t id;
 	cr_assert_eq(log_bed_producer(&bed, 1, "till", &id), 0);
@@ -407,7 +421,7 @@ Test(writer, a_named_producers_refusal_holds_until_it_is_sent_again)
 	cr_expect_eq(bed.writer.next_seq, before + 4);
 }
 
-Test(writer, stamps_of_a_refused_run_are_taken_back)
+CASE(writer, stamps_of_a_refused_run_are_taken_back)
 {
 	uint32_t id;
 	cr_assert_eq(log_bed_producer(&bed, 1, "till", &id), 0);
@@ -434,7 +448,7 @@ Test(writer, stamps_of_a_refused_run_are_taken_back)
 	cr_expect_eq(wr_load_relaxed(&bed.tables.producers.rows[id].last_producer_seq), 0);
 }
 
-Test(writer, settles_go_before_data_that_waited_longer)
+CASE(writer, settles_go_before_data_that_waited_longer)
 {
 	uint32_t subscription;
 	cr_assert_eq(
@@ -449,7 +463,7 @@ Test(writer, settles_go_before_data_that_waited_longer)
 	cr_expect_eq(bed.writer.next_seq, next + 11);
 }
 
-Test(writer, a_quarter_of_each_round_is_left_for_data)
+CASE(writer, a_quarter_of_each_round_is_left_for_data)
 {
 	tear_down();
 	start(&(struct log_bed_options){.chunk_bytes = 1u << 20, .lane_bytes = 1u << 20});
@@ -469,11 +483,13 @@ Test(writer, a_quarter_of_each_round_is_left_for_data)
 	cr_expect_geq(bytes[1] + bytes[2] + bytes[3], 16384, "data got its quarter");
 }
 
-Test(writer, data_lanes_take_turns)
+CASE(writer, data_lanes_take_turns)
 {
 	tear_down();
-	start(&(struct log_bed_options){.chunk_bytes = 1u << 20, .lane_bytes = 1u << 20});
-	for (uint32_t i = 0; i < 1000; i++)
+	start(&(struct log_bed_options){
+		.chunk_bytes = 1u << 20, .lane_bytes = 1u << 20, .reply_count = 4096});
+	/* Three quanta each. */
+	for (uint32_t i = 0; i < 3000; i++)
 		for (uint32_t lane = 1; lane < 4; lane++)
 			cr_assert_neq(log_bed_event(&bed, lane, topic, lane, 232), 0);
 	uint64_t ordered[4] = {0};
@@ -490,7 +506,7 @@ Test(writer, data_lanes_take_turns)
 		cr_expect_gt(ordered[lane], 0, "lane %u had no turn in three", lane);
 }
 
-Test(writer, what_comes_after_the_tails_were_read_waits_for_the_next_round)
+CASE(writer, what_comes_after_the_tails_were_read_waits_for_the_next_round)
 {
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
 	(void)log_bed_step(&bed);
@@ -501,7 +517,7 @@ Test(writer, what_comes_after_the_tails_were_read_waits_for_the_next_round)
 	cr_expect_eq(bed.writer.next_seq, next + 1);
 }
 
-Test(writer, append_time_is_the_rounds_and_never_goes_back)
+CASE(writer, append_time_is_the_rounds_and_never_goes_back)
 {
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
@@ -516,11 +532,13 @@ Test(writer, append_time_is_the_rounds_and_never_goes_back)
 	cr_expect(bed.writer.batch_first_seq == 4 || next >= first);
 }
 
-Test(writer, a_lane_is_free_only_when_its_last_ticket_is_durable)
+CASE(writer, a_lane_is_free_only_when_its_last_ticket_is_durable)
 {
+	log_bed_settle_down(&bed);
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
 	wr_lane_close(&bed.lanes[1]);
 	(void)log_bed_step(&bed);
+	cr_assert_eq(bed.lanes[1].marked, 1, "its mark is on its way");
 	(void)log_bed_step(&bed);
 	cr_expect_eq(wr_load_relaxed(&bed.lanes[1].state), WR_LANE_CLOSING);
 	log_bed_settle_down(&bed);
@@ -528,7 +546,7 @@ Test(writer, a_lane_is_free_only_when_its_last_ticket_is_durable)
 	cr_expect_eq(wr_load_relaxed(&bed.durable[1].durable_ticket), 0, "for the next owner");
 }
 
-Test(writer, refusals_alone_reach_their_level_too)
+CASE(writer, refusals_alone_reach_their_level_too)
 {
 	uint64_t ticket = log_bed_event(&bed, 1, 99, 1, 16);
 	log_bed_settle_down(&bed);
@@ -536,7 +554,7 @@ Test(writer, refusals_alone_reach_their_level_too)
 	cr_expect_geq(bed.empty_commits, 1, "a commit of marks, without a batch");
 }
 
-Test(writer, a_failed_journal_ends_the_writing)
+CASE(writer, a_failed_journal_ends_the_writing)
 {
 	log_bed_settle_down(&bed);
 	wr_store_release(&bed.link.failed, 1u);
@@ -554,7 +572,7 @@ Test(writer, a_failed_journal_ends_the_writing)
 	wr_store_release(&bed.link.failed, 0u);
 }
 
-Test(writer, every_failed_allocation_is_returned)
+CASE(writer, every_failed_allocation_is_returned)
 {
 	struct wr_writer writer;
 	for (uint64_t k = 1; k <= 2; k++) {

@@ -14,6 +14,7 @@
 #include <weir/error.h>
 
 #include "core/record/epoch.h"
+#include "tests/support/case.h"
 #include "tests/support/log_bed.h"
 
 #define SECOND_NS 1000000000ull
@@ -48,7 +49,7 @@ static void restart(const struct log_bed_options *options)
 	start(options);
 }
 
-TestSuite(writer_batch, .init = set_up, .fini = tear_down);
+TestSuite(writer_batch, .init = set_up);
 
 static void events(uint32_t count, uint32_t payload_bytes)
 {
@@ -56,14 +57,14 @@ static void events(uint32_t count, uint32_t payload_bytes)
 		cr_assert_neq(log_bed_event(&bed, 1, topic, i, payload_bytes), 0);
 }
 
-Test(writer_batch, an_idle_medium_gets_a_batch_at_once)
+CASE(writer_batch, an_idle_medium_gets_a_batch_at_once)
 {
 	events(1, 16);
 	(void)log_bed_step(&bed);
 	cr_expect_eq(log_bed_in_flight(&bed), 1);
 }
 
-Test(writer_batch, what_comes_while_the_medium_is_busy_is_one_batch)
+CASE(writer_batch, what_comes_while_the_medium_is_busy_is_one_batch)
 {
 	uint64_t before = bed.data_batches;
 	events(1, 16);
@@ -81,7 +82,7 @@ Test(writer_batch, what_comes_while_the_medium_is_busy_is_one_batch)
 	cr_expect_eq(bed.data_batches - before, 2);
 }
 
-Test(writer_batch, a_large_batch_goes_out_beside_one_in_flight_up_to_a_limit)
+CASE(writer_batch, a_large_batch_goes_out_beside_one_in_flight_up_to_a_limit)
 {
 	restart(&(struct log_bed_options){
 		.chunk_bytes = 2u << 20, .lane_bytes = 1u << 20, .reply_count = 16384});
@@ -94,7 +95,7 @@ Test(writer_batch, a_large_batch_goes_out_beside_one_in_flight_up_to_a_limit)
 	cr_expect_eq(log_bed_in_flight(&bed), bed.writer.options.batches_in_flight_max);
 }
 
-Test(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
+CASE(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
 {
 	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
 	uint32_t large = bed.writer.options.run_bytes_max - 4000;
@@ -118,7 +119,7 @@ Test(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
 }
 
 /* Every way to end a chunk: what is left is 0 to 4 blocks, and all of it is accounted for. */
-Test(writer_batch, chunks_are_filled_up_whatever_is_left_of_them)
+CASE(writer_batch, chunks_are_filled_up_whatever_is_left_of_them)
 {
 	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
 	for (uint32_t payload = 200; payload < 16300; payload += 1111) {
@@ -135,7 +136,7 @@ Test(writer_batch, chunks_are_filled_up_whatever_is_left_of_them)
 	cr_expect_gt(wr_load_relaxed(&bed.chunks.head), bed.filler_batches + 1);
 }
 
-Test(writer_batch, no_record_crosses_a_chunk)
+CASE(writer_batch, no_record_crosses_a_chunk)
 {
 	for (uint32_t i = 0; i < 100; i++) {
 		events(3, 200 + 37 * (i % 90));
@@ -156,7 +157,7 @@ Test(writer_batch, no_record_crosses_a_chunk)
 	}
 }
 
-Test(writer_batch, a_batch_closes_before_its_time_delta_overflows)
+CASE(writer_batch, a_batch_closes_before_its_time_delta_overflows)
 {
 	restart(&(struct log_bed_options){.memory_only = true});
 	events(1, 16);
@@ -175,7 +176,7 @@ Test(writer_batch, a_batch_closes_before_its_time_delta_overflows)
 	cr_expect_eq(chunk->batches[1].first_index, 3);
 }
 
-Test(writer_batch, evidence_follows_when_nothing_comes_for_a_while)
+CASE(writer_batch, evidence_follows_when_nothing_comes_for_a_while)
 {
 	uint64_t before = bed.evidence_batches;
 	events(1, 16);
@@ -199,7 +200,7 @@ Test(writer_batch, evidence_follows_when_nothing_comes_for_a_while)
 	cr_expect_eq(bed.evidence_batches - before, 1);
 }
 
-Test(writer_batch, no_evidence_while_appends_wait)
+CASE(writer_batch, no_evidence_while_appends_wait)
 {
 	uint64_t before = bed.evidence_batches;
 	for (uint32_t i = 0; i < 20; i++) {
@@ -211,7 +212,7 @@ Test(writer_batch, no_evidence_while_appends_wait)
 	cr_expect_eq(bed.evidence_batches, before);
 }
 
-Test(writer_batch, evidence_finds_a_place_behind_a_full_chunk)
+CASE(writer_batch, evidence_finds_a_place_behind_a_full_chunk)
 {
 	/* Fill the chunk to its last block exactly. */
 	while (wr_writer_room(&bed.writer) >= WR_BLOCK_BYTES) {
@@ -228,7 +229,7 @@ Test(writer_batch, evidence_finds_a_place_behind_a_full_chunk)
 	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 2);
 }
 
-Test(writer_batch, with_seal_before_ack_every_batch_is_attested_before_it_is_told)
+CASE(writer_batch, with_seal_before_ack_every_batch_is_attested_before_it_is_told)
 {
 	restart(&(struct log_bed_options){.seal_before_ack = true});
 	for (uint32_t i = 0; i < 10; i++) {
@@ -244,7 +245,7 @@ Test(writer_batch, with_seal_before_ack_every_batch_is_attested_before_it_is_tol
 
 /* ---- marks ---- */
 
-Test(writer_batch, every_batch_says_how_far_each_lane_is_decided)
+CASE(writer_batch, every_batch_says_how_far_each_lane_is_decided)
 {
 	for (uint32_t lane = 1; lane < 4; lane++)
 		for (uint32_t i = 0; i < lane; i++)
@@ -256,7 +257,7 @@ Test(writer_batch, every_batch_says_how_far_each_lane_is_decided)
 		cr_expect_eq(wr_load_relaxed(&bed.durable[lane].durable_ticket), lane);
 }
 
-Test(writer_batch, a_refusal_behind_a_batch_waits_for_that_batch)
+CASE(writer_batch, a_refusal_behind_a_batch_waits_for_that_batch)
 {
 	events(1, 16);
 	(void)log_bed_step(&bed);
@@ -271,7 +272,7 @@ Test(writer_batch, a_refusal_behind_a_batch_waits_for_that_batch)
 	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), ticket);
 }
 
-Test(writer_batch, full_rings_to_the_journal_stop_nothing_for_good)
+CASE(writer_batch, full_rings_to_the_journal_stop_nothing_for_good)
 {
 	/* Refusals, one commit of marks each, until the ring of commits is full. */
 	uint64_t last = 0;
@@ -289,7 +290,7 @@ Test(writer_batch, full_rings_to_the_journal_stop_nothing_for_good)
 	cr_expect_eq(wr_load_relaxed(&bed.durable[1].durable_ticket), 5);
 }
 
-Test(writer_batch, a_chunk_that_cannot_be_sealed_now_holds_its_lanes)
+CASE(writer_batch, a_chunk_that_cannot_be_sealed_now_holds_its_lanes)
 {
 	for (uint32_t i = 0; i < LOG_BED_COMMITS; i++) {
 		(void)log_bed_event(&bed, 2, 99, 0, 16);
@@ -307,7 +308,7 @@ Test(writer_batch, a_chunk_that_cannot_be_sealed_now_holds_its_lanes)
 
 /* ---- checkpoints ---- */
 
-Test(writer_batch, a_checkpoint_is_captured_every_so_many_bytes)
+CASE(writer_batch, a_checkpoint_is_captured_every_so_many_bytes)
 {
 	restart(&(struct log_bed_options){.checkpoint_bytes = 3 * WR_BLOCK_BYTES});
 	struct wr_checkpoint_job *job = &bed.link.checkpoint;
@@ -335,7 +336,7 @@ Test(writer_batch, a_checkpoint_is_captured_every_so_many_bytes)
 	cr_expect_leq(captured, 12 / 3 + 1);
 }
 
-Test(writer_batch, a_captured_checkpoint_is_not_written_over)
+CASE(writer_batch, a_captured_checkpoint_is_not_written_over)
 {
 	restart(&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
 	struct wr_checkpoint_job *job = &bed.link.checkpoint;
@@ -350,7 +351,7 @@ Test(writer_batch, a_captured_checkpoint_is_not_written_over)
 	cr_expect_gt(job->last_seq, last);
 }
 
-Test(writer_batch, a_checkpoint_names_the_lowest_sequence_that_is_needed)
+CASE(writer_batch, a_checkpoint_names_the_lowest_sequence_that_is_needed)
 {
 	restart(&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
 	struct wr_checkpoint_job *job = &bed.link.checkpoint;
@@ -371,7 +372,7 @@ Test(writer_batch, a_checkpoint_names_the_lowest_sequence_that_is_needed)
 
 /* ---- the beginning and the end ---- */
 
-Test(writer_batch, the_first_record_of_an_epoch_comes_before_everything)
+CASE(writer_batch, the_first_record_of_an_epoch_comes_before_everything)
 {
 	_Alignas(8) uint8_t record[128], payload[WR_EPOCH_START_BYTES];
 	struct wr_epoch_start epoch = {.epoch = 6, .last_seq = 41};
@@ -397,7 +398,7 @@ static uint32_t finish(void)
 	return rounds;
 }
 
-Test(writer_batch, a_clean_close_seals_attests_and_fills_up)
+CASE(writer_batch, a_clean_close_seals_attests_and_fills_up)
 {
 	events(3, 16);
 	(void)log_bed_step(&bed);
@@ -415,7 +416,7 @@ Test(writer_batch, a_clean_close_seals_attests_and_fills_up)
 	cr_expect_eq(finish(), 1, "there is nothing more to do");
 }
 
-Test(writer_batch, a_close_right_after_a_full_chunk_needs_no_filler)
+CASE(writer_batch, a_close_right_after_a_full_chunk_needs_no_filler)
 {
 	while (bed.writer.chunk != NULL && wr_writer_room(&bed.writer) > 2 * WR_BLOCK_BYTES) {
 		events(1, 16);
@@ -429,7 +430,7 @@ Test(writer_batch, a_close_right_after_a_full_chunk_needs_no_filler)
 	cr_expect_eq(bed.filler_batches, fillers, "evidence took the last block");
 }
 
-Test(writer_batch, closing_an_empty_log_writes_nothing)
+CASE(writer_batch, closing_an_empty_log_writes_nothing)
 {
 	log_bed_check_fold(&bed);
 	log_bed_fini(&bed);
@@ -438,7 +439,7 @@ Test(writer_batch, closing_an_empty_log_writes_nothing)
 	cr_expect_eq(log_bed_in_flight(&bed), 0);
 }
 
-Test(writer_batch, a_memory_only_log_has_nothing_to_finish_or_attest)
+CASE(writer_batch, a_memory_only_log_has_nothing_to_finish_or_attest)
 {
 	restart(&(struct log_bed_options){.memory_only = true});
 	events(10, 16);
