@@ -354,6 +354,26 @@ CASE(catalog, a_section_cut_anywhere_is_refused)
 	free(section);
 }
 
+CASE(catalog, a_section_that_needs_larger_tables_is_refused)
+{
+	size_t most = wr_catalog_save_bytes_max(&limits);
+	uint8_t *section = calloc(1, most);
+	fill(); /* 4 topics, 16 partitions, 4 subscriptions, 28 rows */
+	(void)save(section, most);
+	uint32_t body_bytes = wr_get_u32(section + offsetof(struct wr_section_header, bytes));
+	const struct wr_catalog_limits smaller[] = {
+		{3, 16, 4, 32}, {4, 15, 4, 32}, {4, 16, 3, 32}, {4, 16, 4, 27}, {4, 16, 4, 28}};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(smaller); i++) {
+		struct wr_catalog other;
+		cr_assert_eq(wr_catalog_init(&other, &memory.base, &smaller[i]), 0);
+		cr_expect_eq(wr_catalog_load(&other, 1, section + sizeof(struct wr_section_header),
+					     body_bytes),
+			     i < 4 ? WEIR_E_FULL : 0, "limits %u", i);
+		wr_catalog_fini(&other, &memory.base);
+	}
+	free(section);
+}
+
 /* Whatever the bytes say: a code, and tables within their limits. */
 CASE(catalog, a_section_with_any_byte_changed_stays_within_the_tables)
 {

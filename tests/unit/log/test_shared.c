@@ -21,15 +21,20 @@ static struct log_bed bed;
 static struct wr_shared shared;
 static uint32_t topic;
 
-static void set_up(void)
+static void start(const struct log_bed_options *options)
 {
-	log_bed_init(&bed, NULL);
+	log_bed_init(&bed, options);
 	wr_lane_open(&bed.lanes[0], WR_LANE_SETTLE, true);
 	wr_lane_open(&bed.lanes[5], WR_LANE_DATA, true);
 	cr_assert_eq(
 		wr_shared_init(&shared, &bed.memory.base, &bed.lanes[5], BUFFERS, BUFFER_BYTES), 0);
 	bed.writer.shared = &shared;
 	cr_assert_eq(log_bed_topic(&bed, 0, "orders", 2, &topic), 0);
+}
+
+static void set_up(void)
+{
+	start(NULL);
 }
 
 static void tear_down(void)
@@ -139,7 +144,7 @@ CASE(shared, buffers_go_round_for_ever)
 	cr_expect_eq(free_count(), BUFFERS);
 }
 
-CASE(shared, a_full_lane_takes_the_rest_in_a_later_round)
+CASE(shared, what_is_pushed_in_a_shortage_is_ordered_after_it)
 {
 	/* Something holds all data back: no extent. */
 	log_bed_settle_down(&bed);
@@ -167,6 +172,25 @@ CASE(shared, a_full_lane_takes_the_rest_in_a_later_round)
 	log_bed_offer(&bed, 8, false);
 	log_bed_settle_down(&bed);
 	cr_expect_eq(bed.writer.next_seq, 2 + pushed, "nothing was lost over it");
+	cr_expect_eq(free_count(), BUFFERS);
+}
+
+CASE(shared, a_lane_without_credit_takes_the_rest_in_a_later_round)
+{
+	struct wr_shared_buffer *buffers[BUFFERS];
+	tear_down();
+	start(&(struct log_bed_options){.reply_count = BUFFERS / 2});
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		buffers[i] = push(topic, i);
+	(void)log_bed_step(&bed);
+	for (uint32_t i = 0; i < BUFFERS; i++)
+		cr_expect_eq(wr_shared_is_done(buffers[i]), i < BUFFERS / 2, "buffer %u", i);
+	(void)log_bed_step(&bed);
+	for (uint32_t i = 0; i < BUFFERS; i++) {
+		cr_assert(wr_shared_is_done(buffers[i]));
+		cr_expect_eq(buffers[i]->reply.sequence, 2 + i);
+		wr_shared_leave(&shared, buffers[i]);
+	}
 	cr_expect_eq(free_count(), BUFFERS);
 }
 

@@ -118,6 +118,27 @@ CASE(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
 	cr_expect_eq(next->record_count, 1);
 }
 
+/* Room for its first word does not mean room for it: the batch that was begun is taken back. */
+CASE(writer_batch, a_run_whose_head_fits_and_whose_records_do_not_goes_on_whole)
+{
+	static _Alignas(8) uint8_t run[16384];
+	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
+	while (wr_writer_room(&bed.writer) > WR_BLOCK_BYTES) {
+		events(1, 16);
+		log_bed_settle_down(&bed);
+	}
+	uint32_t at = WR_RECORD_HEAD_BYTES;
+	for (uint32_t i = 0; i < 3; i++)
+		at += log_bed_write_event(run + at, topic, i, 2000);
+	log_bed_write_run_head(run, 3, at - WR_RECORD_HEAD_BYTES);
+	uint64_t next = bed.writer.next_seq, batches = bed.data_batches;
+	cr_assert_neq(log_bed_hand_over(&bed, 1, run, at), 0);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.writer.next_seq, next + 3);
+	cr_expect_eq(bed.data_batches, batches + 1);
+	cr_expect_eq(wr_chunks_by_ordinal(&bed.chunks, 1)->first_seq, next);
+}
+
 /* Every way to end a chunk: what is left is 0 to 4 blocks, and all of it is accounted for. */
 CASE(writer_batch, chunks_are_filled_up_whatever_is_left_of_them)
 {
@@ -306,6 +327,26 @@ CASE(writer_batch, a_chunk_that_cannot_be_sealed_now_holds_its_lanes)
 	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 10);
 }
 
+CASE(writer_batch, a_chunk_that_cannot_be_filled_up_now_is_filled_up_later)
+{
+	while (wr_writer_room(&bed.writer) > WR_BLOCK_BYTES) {
+		events(1, 16);
+		log_bed_settle_down(&bed);
+	}
+	for (uint32_t i = 0; i < LOG_BED_COMMITS; i++) {
+		(void)log_bed_event(&bed, 2, 99, 0, 16);
+		(void)log_bed_step(&bed);
+	}
+	uint64_t next = bed.writer.next_seq, fillers = bed.filler_batches;
+	events(1, 4050); /* not into the last block */
+	(void)log_bed_step(&bed);
+	cr_expect_eq(bed.writer.next_seq, next);
+	cr_expect_eq(log_bed_in_flight(&bed), LOG_BED_COMMITS);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.writer.next_seq, next + 1);
+	cr_expect_eq(bed.filler_batches, fillers + 1);
+}
+
 /* ---- checkpoints ---- */
 
 CASE(writer_batch, a_checkpoint_is_captured_every_so_many_bytes)
@@ -385,6 +426,28 @@ CASE(writer_batch, the_first_record_of_an_epoch_comes_before_everything)
 	});
 	cr_expect_eq(log_bed_record(&bed, 42).head->kind, WR_KIND_EPOCH_START);
 	cr_expect_eq(log_bed_record(&bed, 43).head->kind, WR_KIND_TOPIC);
+}
+
+CASE(writer_batch, before_the_first_record_of_an_epoch_nothing_is_taken)
+{
+	_Alignas(8) uint8_t record[128], payload[WR_EPOCH_START_BYTES] = {0};
+	wr_control_write(record, WR_KIND_EPOCH_START, 0, 0, NULL, 0, payload, sizeof payload);
+	tear_down();
+	log_bed_init(&bed, &(struct log_bed_options){
+				   .first_record = record,
+				   .first_record_bytes = ((struct wr_record *)record)->bytes,
+			   });
+	while (wr_spsc_ready(&bed.link.extents_ring) > 0) /* no place on disk yet */
+		wr_spsc_pop(&bed.link.extents_ring, 1);
+	wr_lane_open(&bed.lanes[1], WR_LANE_DATA, true);
+	(void)log_bed_event(&bed, 1, 99, 0, 16);
+	cr_expect_eq(log_bed_step(&bed), 0);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 0);
+	cr_expect_eq(wr_writer_finish(&bed.writer), 0, "nor is it closed");
+	log_bed_offer(&bed, 8, false);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), 1);
+	cr_expect_eq(log_bed_record(&bed, 1).head->kind, WR_KIND_EPOCH_START);
 }
 
 /* Calls finish as a close does; rounds that it took. */

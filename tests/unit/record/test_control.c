@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "core/record/control.h"
+#include "core/record/epoch.h"
 
 static _Alignas(8) uint8_t record[1024];
 static struct wr_record_view view;
@@ -138,4 +139,34 @@ Test(control, names_are_of_letters_digits_dots_dashes_and_underscores)
 	cr_expect_not(wr_name_valid(name, 201));
 	cr_expect_not(wr_name_valid("..", 2));
 	cr_expect(wr_name_valid("a..", 3));
+}
+
+Test(control, an_epoch_begins_with_the_first_record_of_a_data_batch)
+{
+	static _Alignas(8) uint8_t batch[WR_BLOCK_BYTES];
+	uint8_t payload[WR_EPOCH_START_BYTES];
+	const struct wr_epoch_start start = {3, 8192, 77, 0xabcd, 5, 123456789};
+	struct wr_epoch_start read = {0};
+	struct wr_batch_header *h = (struct wr_batch_header *)batch;
+	wr_epoch_start_encode(&start, payload);
+	for (uint32_t bytes = 0; bytes <= WR_EPOCH_START_BYTES; bytes++)
+		cr_expect_eq(wr_epoch_start_decode(payload, bytes, &read),
+			     bytes == WR_EPOCH_START_BYTES);
+	cr_expect_arr_eq(&start, &read, sizeof start);
+
+	wr_batch_open(batch, WR_BATCH_DATA, 1, 6, 78, 0);
+	wr_control_write(batch + WR_BATCH_HEADER_BYTES, WR_KIND_EPOCH_START, 0, 0, NULL, 0, payload,
+			 sizeof payload);
+	h->body_bytes = wr_control_bytes(0, sizeof payload);
+	read = (struct wr_epoch_start){0};
+	cr_expect(wr_epoch_start_of(batch, &read));
+	cr_expect_eq(read.last_seq, 77);
+	h->body_bytes--;
+	cr_expect_not(wr_epoch_start_of(batch, &read), "the record is cut");
+	h->body_bytes++;
+	batch[WR_BATCH_HEADER_BYTES + offsetof(struct wr_record, kind)] = WR_KIND_EVENT;
+	cr_expect_not(wr_epoch_start_of(batch, &read), "another record");
+	batch[WR_BATCH_HEADER_BYTES + offsetof(struct wr_record, kind)] = WR_KIND_EPOCH_START;
+	h->batch_kind = WR_BATCH_FILLER;
+	cr_expect_not(wr_epoch_start_of(batch, &read), "a batch without records");
 }
