@@ -110,6 +110,17 @@ void log_bed_init(struct log_bed *bed, const struct log_bed_options *options)
 	bed->writer.hold_count = LOG_BED_HOLDS;
 }
 
+uint32_t log_bed_start(struct log_bed *bed, const struct log_bed_options *options)
+{
+	uint32_t topic;
+	log_bed_init(bed, options);
+	wr_lane_open(&bed->lanes[0], WR_LANE_SETTLE, true);
+	for (uint32_t lane = 1; lane < 4; lane++)
+		wr_lane_open(&bed->lanes[lane], WR_LANE_DATA, true);
+	cr_assert_eq(log_bed_topic(bed, 0, "orders", 4, &topic), 0);
+	return topic;
+}
+
 void log_bed_fini(struct log_bed *bed)
 {
 	struct wr_memory *memory = &bed->memory.base;

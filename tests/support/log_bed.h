@@ -76,6 +76,8 @@ struct log_bed {
 
 /* Everything made; the lanes are FREE. options NULL: all defaults. Asserts that it works. */
 void log_bed_init(struct log_bed *bed, const struct log_bed_options *options);
+/* And lane 0 open for settles, 1 to 3 for data, and a topic of four partitions: its id. */
+uint32_t log_bed_start(struct log_bed *bed, const struct log_bed_options *options);
 /* Everything given back; asserts that nothing is left. */
 void log_bed_fini(struct log_bed *bed);
 
