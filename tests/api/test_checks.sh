@@ -190,6 +190,11 @@ document_tree() {
 	mkdir -p "$tree/docs/guide" "$tree/docs/reference" "$tree/docs/examples" "$tree/tests/api" \
 		"$tree/tools"
 	printf '#!/bin/sh\n# --fast\n' >"$tree/tools/run"
+	printf 'all_stages=(gcc clang)\n' >"$tree/tools/test"
+	printf "x_tests = [\n]\ny_tests = [\n  1\n]\n  'x': x_tests,\n  'y': y_tests,\n  suite: 'z',\n" \
+		>"$tree/tests/meson.build"
+	printf '# T\n\n| `gcc` | g |\n| `clang` | c |\n\n| y | y |\n| z | z |\n' \
+		>"$tree/docs/internals/testing.md"
 	echo weir_do >"$tree/tests/api/exported_symbols.txt"
 	sed 's,@,\t,g' >"$tree/docs/examples/e.c" <<-'EOF'
 		/* SPDX-License-Identifier: Apache-2.0 */
@@ -206,7 +211,7 @@ document_tree() {
 		}
 	EOF
 	printf '# A tree\n\n[docs](docs/README.md), `core/log/a.c`: `drain()`.\n' >"$tree/README.md"
-	printf '# Docs\n\n[g](guide/g.md) [r](reference/errors.md) [o](reference/options.md) [m](internals/memory-model.md)\n' \
+	printf '# Docs\n\n[g](guide/g.md) [r](reference/errors.md) [o](reference/options.md) [m](internals/memory-model.md) [t](internals/testing.md)\n' \
 		>"$tree/docs/README.md"
 	printf '# G\n\n## A part\n\n`weir_do()` does it, see [part](#a-part).\n\n```c\n\tint a = weir_do(1, 2);\n```\n\n```sh\ntools/run --fast\n```\n' \
 		>"$tree/docs/guide/g.md"
@@ -304,6 +309,10 @@ without docs/reference/options.md '`log_fn`'
 wrong reference 'no row for `log_fn`' 'an option without a row'
 plant docs/reference/options.md '| `color` | x |'
 wrong reference 'has no field color' 'a row without an option'
+without docs/internals/testing.md '`clang`'
+wrong reference 'no row for the stage clang' 'a stage that no page speaks of'
+without docs/internals/testing.md '^| z'
+wrong reference 'no row for the suite z' 'a suite that no page speaks of'
 clean_tree
 
 # --- symbols: a library of its own --------------------------------------------------------------

@@ -5,6 +5,8 @@
 # struct weir_*_options (and of struct weir_options) is a row in the section of its struct in
 # docs/reference/options.md; and neither page has a row too many. What defaults and ranges they give
 # is compared with the library by tests/api/test_options_reference.c.
+# The stages of tools/test and the suites of tests/meson.build have their rows in
+# docs/internals/testing.md.
 # usage: reference.sh [ROOT]
 set -eu
 root=${1:-$(dirname "$0")/../..}
@@ -16,6 +18,24 @@ header=include/weir/error.h
 for file in "$errors" "$options" "$header"; do
 	[ -f "$file" ] || { echo "reference: $file is missing"; exit 1; }
 done
+
+bad=0
+testing=docs/internals/testing.md
+if [ -f tools/test ]; then
+	for stage in $(sed -n 's/^all_stages=(\(.*\))$/\1/p' tools/test); do
+		grep -q "^| \`$stage\` |" "$testing" && continue
+		echo "$testing: no row for the stage $stage of tools/test"
+		bad=$((bad + 1))
+	done
+	for suite in $(sed -n "s/.*suite: '\([a-z]*\)'.*/\1/p; s/^  '\([a-z]*\)': [a-z]*_tests,$/\1/p" \
+		tests/meson.build | sort -u); do
+		grep -q "^| $suite |" "$testing" && continue
+		# A suite that is empty has nothing to say yet.
+		grep -A1 "^${suite}_tests = \[" tests/meson.build | grep -q '^\]' && continue
+		echo "$testing: no row for the suite $suite of tests/meson.build"
+		bad=$((bad + 1))
+	done
+fi
 
 LC_ALL=C awk -v errors="$errors" -v options="$options" '
 function problem(file, text) {
@@ -119,8 +139,8 @@ END {
 			split(key, part, SUBSEP)
 			problem(options, "struct " part[1] ": no row for `" part[2] "`")
 		}
-	if (bad)
-		printf "reference: %d fault(s) (see docs/style.md)\n", bad
 	exit bad != 0
 }
-' "$header" include/weir/*.h
+' "$header" include/weir/*.h || bad=$((bad + 1))
+
+[ "$bad" -eq 0 ] || { echo "reference: faults in the pages (see docs/style.md)"; exit 1; }
