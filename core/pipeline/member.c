@@ -270,6 +270,10 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	if (o->name != NULL &&
+	    (o->name[0] == '\0' || strlen(o->name) >= sizeof((struct weir_member *)0)->name))
+		return wr_problem_set(reterr_problem, -EINVAL, "name",
+				      "a member's name is 1 to 63 bytes");
 	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",

@@ -96,7 +96,8 @@ enum weir_handled {
 
 struct weir_member_options {
 	size_t struct_bytes;
-	const char *name; /**< for reports; range assignment sorts by it; NULL: "member-N" */
+	const char *name; /**< for reports, 1..63 bytes; range assignment sorts by it; NULL:
+	                       "member-N" */
 	/**
 	 * A handler makes weir poll: a thread of weir's (options.handler) calls it for each item,
 	 * in order. NULL: the program calls weir_poll() itself.
