@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: lag tells what a subscription has still to process, in events, bytes and time, at any
+ * moment; its callback comes once when a threshold is passed and once when lag is below half of it.
+ *
+ * Method: a manual pipeline, so that the counts are compared with what was published and
+ * acknowledged after each change; steps are run until the group has looked.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+#define LOOK_NS 15000000u /* the group looks every 10 ms */
+
+struct alerts {
+	uint32_t above, below;
+	struct weir_lag last;
+	uint32_t subscription;
+};
+
+static struct fixture f;
+static uint32_t topic, id;
+static struct weir_producer *producer;
+static struct weir_member *member;
+static struct alerts alerts;
+
+static void setup(void)
+{
+	fixture_begin(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	topic = fixture_topic(&f, "work", 2);
+	id = fixture_subscription(&f, "reader", "work");
+	producer = fixture_producer(&f, NULL);
+}
+
+static void teardown(void)
+{
+	fixture_end(&f);
+}
+
+static struct weir_lag lag_of(uint32_t subscription)
+{
+	struct weir_lag lag = {0};
+	cr_assert_eq(weir_lag(f.pipeline, subscription, &lag), 0);
+	return lag;
+}
+
+static void look(void)
+{
+	uint64_t until = fixture_now_ns() + 3 * LOOK_NS;
+	while (fixture_now_ns() < until)
+		cr_assert_geq(weir_step(f.pipeline, 1000000u), 0);
+}
+
+static void publish(uint64_t first, uint64_t end)
+{
+	fixture_wait(producer, fixture_publish(producer, topic, first, end));
+}
+
+static void hear(void *context, uint32_t subscription, const struct weir_lag *lag, bool above)
+{
+	struct alerts *a = context;
+	a->above += above;
+	a->below += !above;
+	a->last = *lag;
+	a->subscription = subscription;
+}
+
+static void set_thresholds(uint64_t events_max, uint64_t time_max_ns)
+{
+	static const char *const topics[] = {"work"};
+	struct weir_subscription_options o;
+	uint32_t found;
+	weir_subscription_options_init(&o);
+	o.name = "reader";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.lag_events_max = events_max;
+	o.lag_time_max_ns = time_max_ns;
+	o.lag_fn = hear;
+	o.lag_context = &alerts;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &found, NULL), 0);
+}
+
+static void handle(uint32_t count)
+{
+	cr_assert_eq(fixture_poll(member, NULL, 0, count, true), count);
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_MEMORY, FIXTURE_LONG_NS), 0);
+}
+
+TestSuite(lag, .init = setup, .fini = teardown, .timeout = 60);
+
+Test(lag, an_unknown_subscription_has_none)
+{
+	struct weir_lag lag;
+	cr_expect_eq(weir_lag(f.pipeline, 2, &lag), WEIR_E_UNKNOWN_NAME);
+}
+
+Test(lag, it_counts_what_is_not_acknowledged)
+{
+	cr_expect_eq(lag_of(id).events, 0);
+	publish(0, 100);
+	struct weir_lag lag = lag_of(id);
+	cr_expect_eq(lag.events, 100);
+	cr_expect_eq(lag.bytes, 100 * 32, "a head of 24 bytes and a payload of 8");
+	cr_expect(lag.exact);
+	member = fixture_member(&f, id, NULL);
+	handle(30);
+	lag = lag_of(id);
+	cr_expect_eq(lag.events, 70);
+	cr_expect_eq(lag.bytes, 70 * 32);
+	handle(70);
+	lag = lag_of(id);
+	cr_expect(lag.events == 0 && lag.bytes == 0 && lag.time_ns == 0);
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	publish(100, 105);
+	cr_expect_eq(lag_of(id).events, 5, "without members too");
+}
+
+Test(lag, what_is_handed_out_and_not_acknowledged_counts)
+{
+	publish(0, 10);
+	member = fixture_member(&f, id, NULL);
+	cr_assert_eq(fixture_poll(member, NULL, 0, 10, false), 10);
+	look();
+	cr_expect_eq(lag_of(id).events, 10);
+}
+
+Test(lag, it_is_of_this_subscription_and_its_topics_alone)
+{
+	uint32_t elsewhere = fixture_topic(&f, "other", 1);
+	uint32_t second = fixture_subscription(&f, "second", "work");
+	uint32_t third = fixture_subscription(&f, "third", "other");
+	publish(0, 10);
+	fixture_wait(producer, fixture_publish(producer, elsewhere, 0, 3));
+	member = fixture_member(&f, id, NULL);
+	handle(10);
+	cr_expect_eq(lag_of(id).events, 0);
+	cr_expect_eq(lag_of(second).events, 10);
+	cr_expect_eq(lag_of(third).events, 3);
+}
+
+Test(lag, time_is_the_age_of_the_oldest_that_is_left)
+{
+	publish(0, 2);
+	fixture_sleep_ns(100000000u);
+	publish(2, 4);
+	look();
+	uint64_t oldest = lag_of(id).time_ns;
+	cr_expect_geq(oldest, 100000000u);
+	member = fixture_member(&f, id, NULL);
+	handle(2); /* in the order of the log, over both partitions */
+	look();
+	uint64_t younger = lag_of(id).time_ns;
+	cr_expect_lt(younger, oldest);
+	cr_expect_gt(younger, 0);
+	handle(2);
+	look();
+	cr_expect_eq(lag_of(id).time_ns, 0);
+}
+
+Test(lag, it_is_kept_over_a_restart)
+{
+	publish(0, 50);
+	member = fixture_member(&f, id, NULL);
+	cr_assert_eq(fixture_poll(member, NULL, 0, 20, true), 20);
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	(void)weir_close(f.pipeline, WEIR_CLOSE_ABORT, 0, NULL);
+	fixture_open(&f);
+	struct weir_lag lag = lag_of(id);
+	cr_expect_eq(lag.events, 30);
+	cr_expect_eq(lag.bytes, 30 * 32);
+	look();
+	cr_expect_gt(lag_of(id).time_ns, 0);
+}
+
+Test(lag, the_callback_comes_once_above_and_once_below_half)
+{
+	set_thresholds(20, 0);
+	member = fixture_member(&f, id, NULL);
+	publish(0, 20);
+	look();
+	cr_expect_eq(alerts.above, 0, "not above it yet");
+	publish(20, 30);
+	look();
+	publish(30, 40);
+	look();
+	cr_expect(alerts.above == 1 && alerts.below == 0);
+	cr_expect_gt(alerts.last.events, 20);
+	cr_expect_eq(alerts.subscription, id);
+	handle(25);
+	look();
+	cr_expect(alerts.above == 1 && alerts.below == 0, "15 is not below half of 20");
+	handle(5);
+	look();
+	cr_expect(alerts.above == 1 && alerts.below == 1);
+	cr_expect_leq(alerts.last.events, 10);
+	publish(40, 60);
+	look();
+	cr_expect(alerts.above == 2 && alerts.below == 1);
+}
+
+Test(lag, the_callback_comes_for_time_too)
+{
+	set_thresholds(0, 80000000u);
+	member = fixture_member(&f, id, NULL);
+	publish(0, 1);
+	look();
+	cr_expect_eq(alerts.above, 0);
+	fixture_sleep_ns(80000000u);
+	look();
+	cr_expect(alerts.above == 1 && alerts.below == 0);
+	cr_expect_gt(alerts.last.time_ns, 80000000u);
+	handle(1);
+	look();
+	cr_expect(alerts.above == 1 && alerts.below == 1);
+}
