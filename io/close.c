@@ -73,6 +73,8 @@ int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64
 	struct weir_close_report report = {0};
 	if (pipeline == NULL)
 		return 0;
+	if (wr_pipeline_is_copy(pipeline))
+		return WEIR_E_CLOSED;
 	if (wr_host_inside_step(NULL))
 		return -EDEADLK;
 	struct wr_io_host *h = pipeline->host.context;

@@ -277,5 +277,7 @@ int weir_pipeline_info(struct weir_pipeline *pipeline, struct weir_info *ret_inf
 int weir_step(struct weir_pipeline *pipeline, uint64_t timeout_ns)
 {
 	struct wr_io_host *h = pipeline->host.context;
+	if (wr_pipeline_is_copy(pipeline))
+		return WEIR_E_CLOSED;
 	return h->options.manual ? wr_host_run_steps(h, timeout_ns) : -EINVAL;
 }

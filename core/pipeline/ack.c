@@ -251,6 +251,8 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 		level = WEIR_LEVEL_DURABLE;
 	struct commit_wait wait = {.member = m, .level = level};
 	struct weir_pipeline *p = m->pipeline;
+	if (wr_pipeline_is_copy(p))
+		return WEIR_E_CLOSED;
 	m->fenced = false;
 	wr_pipeline_stay(p);
 	int rc = commit_done(&wait)

@@ -149,6 +149,9 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	size_t name_bytes = options->name != NULL ? strlen(options->name) : 0;
 	if (!wr_name_valid(options->name, name_bytes))
 		return name_problem(reterr_problem, -EINVAL);
+	int rc = wr_pipeline_refused(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	if (options->partitions == 0 || options->partitions > p->options.partitions_max)
 		return wr_problem_set(reterr_problem, -EINVAL, "partitions",
 				      "a topic has 1 to partitions_max partitions");
@@ -158,7 +161,7 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 			 sizeof topic);
 	struct wr_reply reply = {0};
 	wr_control_lock(p);
-	int rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
+	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
 	wr_control_unlock(p);
 	if (rc != 0)
 		return topic_problem(p, reterr_problem, rc, reply.detail);

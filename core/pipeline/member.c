@@ -328,6 +328,8 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 	if (m == NULL)
 		return 0;
 	struct weir_pipeline *p = m->pipeline;
+	if (wr_pipeline_is_copy(p))
+		return WEIR_E_CLOSED;
 	if (p->host.inside_step(p->host.context))
 		return -EDEADLK;
 	if (wr_load_seq(&p->closed) != 0) { /* Z1 */

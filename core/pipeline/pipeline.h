@@ -147,6 +147,8 @@ enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
 struct weir_pipeline {
 	/* Looked at by every publish: 0, or the code that refuses it, negated. */
 	WR_LINE_ALIGNED wr_atomic_u32 refuse;
+	/* This is a copy in a child of the process: lanes and files are the parent's. */
+	wr_atomic_u32 forked;
 
 	WR_LINE_ALIGNED struct weir_options options; /* as checked, defaults filled in */
 	struct wr_host host;
@@ -254,6 +256,12 @@ void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report 
 static inline int wr_pipeline_refused(struct weir_pipeline *p)
 {
 	return -(int)wr_load_acquire(&p->refuse); /* F1: pairs with wr_pipeline_refuse */
+}
+
+/* Whether this is a copy that fork() made: refused like after a close, and never taken apart. */
+static inline bool wr_pipeline_is_copy(struct weir_pipeline *p)
+{
+	return wr_load_relaxed(&p->forked) != 0; /* set before the child's first instruction */
 }
 
 static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_level gate)

@@ -317,6 +317,8 @@ int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
 {
 	if (pr == NULL)
 		return 0;
+	if (wr_pipeline_is_copy(pr->pipeline))
+		return WEIR_E_CLOSED;
 	int rc = 0;
 	if (pr->open != WR_OPEN_NOTHING)
 		(void)weir_abort(pr);

@@ -273,7 +273,8 @@ int weir_run_add(struct weir_producer *pr, const struct weir_event *event)
 	struct wr_encoding encoding;
 	if (pr->open != WR_OPEN_RUN)
 		return -EINVAL;
-	int rc = measure(pr, event, &encoding);
+	/* In a child the room is still the parent's. */
+	int rc = wr_pipeline_is_copy(pr->pipeline) ? WEIR_E_CLOSED : measure(pr, event, &encoding);
 	if (rc != 0)
 		return rc;
 	if (encoding.stride > pr->claim_bytes - pr->claim_used ||

@@ -231,6 +231,9 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 	int rc = check_options(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;
+	rc = wr_pipeline_refused(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	wr_control_lock(p);
 	hold_places(p);
 	rc = create(p, o, ret_subscription, reterr_problem);

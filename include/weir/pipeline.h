@@ -3,8 +3,9 @@
  * A pipeline: one log, its writer, its journal, its groups. Open it, define topics, close it.
  *
  * A process may have several pipelines, each with its own directory. Handles do not survive fork():
- * in the child whatever hands something over, polls or waits returns WEIR_E_CLOSED, and the child
- * may do nothing else with them, not even close: let it exec or _exit().
+ * in the child every call that hands over, polls, waits, changes or closes returns WEIR_E_CLOSED
+ * and does nothing. What was lent (items, the room of a claim) is the parent's: leave it alone. A
+ * child that lives on does not keep the directory locked.
  */
 #ifndef WEIR_PIPELINE_H
 #define WEIR_PIPELINE_H
@@ -76,7 +77,7 @@ struct weir_close_report {
  * @param timeout_ns  how long to drain; then it aborts
  * @param ret_report  may be NULL
  * @return 0; -ETIMEDOUT when the drain did not end in time; WEIR_E_FAILED when the journal had
- *         failed; -EDEADLK
+ *         failed; -EDEADLK; WEIR_E_CLOSED in a child of the process that opened it
  */
 WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode,
 			uint64_t timeout_ns, struct weir_close_report *ret_report);
@@ -88,8 +89,9 @@ WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mod
  * Allocates: never.
  * @param pipeline    opened with options.manual
  * @param timeout_ns  when there was nothing to do, wait this long for I/O or for a wake; 0: not
- * @return work done (0: nothing), -EINVAL if the pipeline runs its own threads, or WEIR_E_AGAIN
- *         when another thread is stepping, or from inside a step
+ * @return work done (0: nothing), -EINVAL if the pipeline runs its own threads, WEIR_E_AGAIN when
+ *         another thread is stepping, or from inside a step, or WEIR_E_CLOSED in a child of the
+ *         process that opened it
  */
 WEIR_API int weir_step(struct weir_pipeline *pipeline, uint64_t timeout_ns);
 

@@ -378,6 +378,15 @@ int wr_dir_lock(struct wr_storage *s)
 	return 0;
 }
 
+void wr_dir_forget_lock(struct wr_storage *s)
+{
+	struct wr_dir *dir = (struct wr_dir *)s;
+
+	if (dir->lock_fd >= 0)
+		(void)close(dir->lock_fd);
+	dir->lock_fd = -1;
+}
+
 int wr_dir_free_bytes(struct wr_storage *s, uint64_t *ret_bytes)
 {
 	const struct wr_dir *dir = (struct wr_dir *)s;

@@ -92,6 +92,8 @@ int wr_dir_write(struct wr_storage *s, uint32_t file, const void *buffer, uint32
 int wr_dir_sync_file(struct wr_storage *s, uint32_t file);
 int wr_dir_sync_dir(struct wr_storage *s);
 int wr_dir_lock(struct wr_storage *s);
+/* In a child of the owner: it has no part in the lock. Async-signal-safe. */
+void wr_dir_forget_lock(struct wr_storage *s);
 int wr_dir_free_bytes(struct wr_storage *s, uint64_t *ret_bytes);
 void wr_dir_counts(const struct wr_storage *s, struct wr_storage_counts *ret_counts);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: members share a subscription's partitions by range, hand them over when others come and go,
- * are acknowledged out of order, late and twice, and lose what they held when their session is over.
+ * are acknowledged out of order, late and twice, and lose what they held when a session is over.
  *
  * Method: a manual pipeline with several members polled by one thread in an order that the test
  * picks. What each got is counted by number, so that a loss or a wrong owner shows.
