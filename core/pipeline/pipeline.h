@@ -58,7 +58,10 @@ struct weir_producer {
 	uint32_t keyless;    /* counter of keyless events: partitions in turn */
 	/* A named producer. */
 	bool named;
-	bool fenced;                    /* and told so: it will not come back */
+	bool fenced; /* and told so: it will not come back */
+	/* Refusals that the callback was told: the first ticket and its code, the last ticket. */
+	uint64_t refused_first, refused_last;
+	int refused_code;
 	struct wr_producer_stamp stamp; /* of the event handed over last */
 	struct weir_producer_last last;
 	/* An open claim or run. */

@@ -169,6 +169,13 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 {
 	if (range->code != 0 && pr->first_refusal_told == 0)
 		pr->first_refusal_told = range->code;
+	if (range->code != 0 && range->code != WEIR_E_FAILED) {
+		if (pr->refused_first == 0) {
+			pr->refused_first = range->first_ticket;
+			pr->refused_code = range->code;
+		}
+		pr->refused_last = range->last_ticket;
+	}
 	if (range->code == WEIR_E_FENCED)
 		pr->fenced = true;
 	if (pr->ack_fn != NULL)
@@ -258,13 +265,28 @@ static bool ticket_reached(void *context)
 	       wr_load_acquire(&w->producer->lane->state) == WR_LANE_POISONED; /* S1 */
 }
 
+/*
+ * A ticket whose answer the callback took out of the ring. Of refusals the first code is kept, and
+ * the first and the last ticket: a named producer that is refused once is refused from then on, and
+ * what it is told of a ticket between two refusals had better be a refusal than a lie.
+ */
+static int outcome_told(const struct weir_producer *pr, uint64_t ticket)
+{
+	bool refused =
+		pr->refused_first != 0 && ticket >= pr->refused_first && ticket <= pr->refused_last;
+	return refused ? pr->refused_code : 0;
+}
+
 /* What became of a ticket that has reached its level: its reply, if any, stays in the ring. */
 static int outcome_of(const struct ticket_wait *w)
 {
 	struct wr_lane *lane = w->producer->lane;
 	if (reached(w->producer, w->level) < w->ticket)
 		return WEIR_E_POISONED;
-	uint64_t ready = wr_spsc_ready(&lane->reply_ring);
+	if (w->ticket <= w->producer->acked)
+		return outcome_told(w->producer, w->ticket);
+	/* All of the ring, anew: replies may lie in it that nobody has taken, in front of ours. */
+	uint64_t ready = wr_spsc_ready_for(&lane->reply_ring, lane->reply_ring.mask + 1);
 	for (uint64_t i = 0; i < ready; i++) {
 		const struct wr_reply *reply =
 			&lane->replies[wr_spsc_pop_index(&lane->reply_ring, i)];

@@ -203,8 +203,8 @@ WEIR_API size_t weir_event_bytes(const struct weir_event *event);
  * Thread:    the owner, not one of weir's threads (WEIR_E_AGAIN there). On a `manual` pipeline it
  *            runs the steps. Blocks: up to timeout_ns. Allocates: never.
  * @param level  at most the level that exists: DURABLE needs a journal
- * @return 0 when it is there; the refusal of this ticket, unless weir_producer_poll_acks() has told
- *         it already; -ETIMEDOUT; WEIR_E_FAILED: unknown; WEIR_E_CLOSED; WEIR_E_POISONED;
+ * @return 0 when it is there; the refusal of this ticket, also when weir_producer_poll_acks() has
+ *         told it already; -ETIMEDOUT; WEIR_E_FAILED: unknown; WEIR_E_CLOSED; WEIR_E_POISONED;
  *         -EINVAL: a ticket that was never given, or no such level
  */
 WEIR_API WEIR_MUST_CHECK int weir_wait(struct weir_producer *producer, uint64_t ticket,

@@ -296,7 +296,7 @@ Test(answers, a_refusal_is_told_by_range_wait_progress_and_close)
 	cr_expect_eq(heard.ranges[0].code, 0);
 	cr_expect_eq(heard.ranges[heard.count - 1].code, WEIR_E_FENCED);
 	cr_expect_eq(heard.ranges[heard.count - 1].last_ticket, 5);
-	cr_expect_eq(weir_wait(old, last, WEIR_LEVEL_DEFAULT, 0), 0, "told already");
+	cr_expect_eq(weir_wait(old, last, WEIR_LEVEL_DEFAULT, 0), WEIR_E_FENCED, "told already");
 	cr_expect_eq(weir_producer_close(old, FIXTURE_LONG_NS), 0, "told already");
 }
 
