@@ -18,7 +18,10 @@
  *
  * How far: block by block over what may have been in flight, which is at most 16 writes of a chunk;
  * beyond that only the first block of each extent of the segment, so that a wide gap in old data is
- * still seen.
+ * still seen, and from a good header there on from header to header. Those are not for the gap but
+ * for the evidence: what was sealed while s was still on its way attests nothing of s, and that may
+ * be all that the writer was ahead by; the block that does attest it, written when all was quiet,
+ * then stands in the middle of an extent, far behind.
  *
  * Why evidence is believed from any good header, trimmed ones included: an epoch attests only what
  * was durable, and what was durable is never trimmed.
@@ -199,15 +202,19 @@ static bool is_decided(const struct wr_scan *scan, const struct ahead *a)
 	return a->same.index != WR_SCAN_NONE && a->durable_seq_same >= scan->seq;
 }
 
-/* One block and what hangs on it. *offset moves on; 0 also when the file ends here (*ret_end). */
+/*
+ * One block and what hangs on it. *offset moves on; 0 also when the file ends here (*ret_end).
+ * *ret_good: it begins with a good header.
+ */
 static int look_at(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t *offset,
-		   bool ahead, bool *ret_end)
+		   bool ahead, bool *ret_end, bool *ret_good)
 {
 	const uint8_t *bytes;
 	uint32_t available;
 	int r = wr_scan_bytes(scan, index, *offset, WR_BLOCK_BYTES, ahead, &bytes, &available);
 
 	bool is_here = index == a->index && *offset == a->offset;
+	*ret_good = false;
 	*ret_end = available < WR_BLOCK_BYTES;
 	a->is_cut |= is_here && *ret_end;
 	/* Of a block that was cut the header may still say what was lost. */
@@ -223,6 +230,7 @@ static int look_at(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64
 		return WEIR_E_FORMAT;
 	case WR_BATCH_VALID:
 		memcpy(&h, bytes, sizeof h);
+		*ret_good = true;
 		r = note_header(scan, a, index, *offset, &h);
 		*offset += h.batch_bytes + h.skip_bytes;
 		return r;
@@ -232,10 +240,23 @@ static int look_at(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64
 	}
 }
 
+/* Beyond the window: from header to header, from here to the end of the extent. */
+static int look_along_extent(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
+			     bool *ret_end)
+{
+	uint64_t end = wr_scan_extent_of(scan, offset) + scan->chunk_bytes;
+	bool is_good = true;
+	int r = 0;
+
+	while (r == 0 && is_good && !*ret_end && offset < end && !is_decided(scan, a))
+		r = look_at(scan, a, index, &offset, false, ret_end, &is_good);
+	return r;
+}
+
 static int look_through_segment(struct wr_scan *scan, struct ahead *a, uint32_t index,
 				uint64_t offset)
 {
-	bool is_end = false;
+	bool is_end = false, is_good;
 	int r = 0;
 
 	a->counted_bytes = a->trimmed_bytes;
@@ -243,18 +264,12 @@ static int look_through_segment(struct wr_scan *scan, struct ahead *a, uint32_t 
 	while (r == 0 && !is_end && offset < scan->segment_bytes && !is_decided(scan, a)) {
 		uint64_t from = offset;
 		if (a->window_bytes < (uint64_t)WINDOW_CHUNKS * scan->chunk_bytes) {
-			r = look_at(scan, a, index, &offset, true, &is_end);
+			r = look_at(scan, a, index, &offset, true, &is_end, &is_good);
 			a->window_bytes += offset - from;
 			continue;
 		}
-		/* Beyond the window: the next extent's first block. */
-		if (offset != wr_scan_extent_of(scan, offset))
-			offset = wr_scan_extent_of(scan, offset) + scan->chunk_bytes;
-		if (offset >= scan->segment_bytes)
-			break;
-		from = offset;
-		r = look_at(scan, a, index, &from, false, &is_end);
-		offset += scan->chunk_bytes;
+		r = look_along_extent(scan, a, index, offset, &is_end);
+		offset = wr_scan_extent_of(scan, offset) + scan->chunk_bytes;
 	}
 	return r;
 }
@@ -273,13 +288,8 @@ static int look_ahead(struct wr_scan *scan, struct ahead *a)
 		const struct wr_scan_segment *s = &scan->segments[i];
 		if (s->segment_id <= id || (!s->header_valid && !s->first_valid))
 			continue;
-		if (a->window_bytes < (uint64_t)WINDOW_CHUNKS * scan->chunk_bytes) {
+		if (s->first_valid || a->window_bytes < (uint64_t)WINDOW_CHUNKS * scan->chunk_bytes)
 			r = look_through_segment(scan, a, i, WR_BLOCK_BYTES);
-		} else if (s->first_valid) {
-			a->counted_bytes = a->trimmed_bytes;
-			a->counted_from = WR_BLOCK_BYTES;
-			r = note_header(scan, a, i, WR_BLOCK_BYTES, &s->first);
-		}
 	}
 	return r;
 }
