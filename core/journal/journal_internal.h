@@ -13,6 +13,9 @@
  *       headers durable, extents not offered. The last of these is the reserve.
  *   I4  segments that left the log get new headers in the order of their old ids, so that after a
  *       crash at any point the segments still on the medium have no hole (R7).
+ *       What was found at open and is no part of the log gets its own before any of them: it may
+ *       hold the trimmed tail of an epoch, and what says so is the epoch start in a segment that
+ *       leaves the log one day.
  *   I5  in a ready segment no batch of an older life begins the first extent: a batch there proves
  *       whose file it is when the header is torn, and would bring back what left the log long ago.
  */

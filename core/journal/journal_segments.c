@@ -16,6 +16,12 @@
  * recovery sees no hole. When such a write fails, nobody knows which header is there; from then on
  * nothing is recycled until the next open.
  *
+ * Before all of them come the spares that were found at open: whole batches of a trimmed tail may
+ * stand in them, with sequences that were given again. Nothing but the start of the next epoch
+ * excludes those from the log, and its segment is recycled in its turn; a file that still held them
+ * by then would be taken for the oldest part of the log by the next open (R6). When one with such a
+ * batch cannot be written, nothing that was retired is written over either.
+ *
  * A spare that held batches has a durable zero over its first batch before it is ready (I5). When
  * it left the log in this life the header goes first: were the batch gone and the old header still
  * there, the file would look like the oldest part of the log with its beginning lost. When it was
@@ -218,11 +224,16 @@ uint32_t wr_journal_spare_pick(const struct wr_journal *j)
 
 	if (j->files.pickable == 0)
 		return WR_JOURNAL_NONE;
-	for (uint32_t i = 0; i < count; i++)
-		if (spare_is_pickable(j, i) &&
-		    (picked == WR_JOURNAL_NONE ||
-		     (retired_id[i] < retired_id[picked]) != WR_BUG(RECYCLED_NEWEST_FIRST)))
-			picked = i; /* I4: new files first, then the oldest */
+	for (uint32_t i = 0; i < count; i++) {
+		if (!spare_is_pickable(j, i))
+			continue;
+		/* I4: what was found, then new files, then the oldest. */
+		if (retired_id[i] == WR_JOURNAL_FOUND)
+			return i;
+		if (picked == WR_JOURNAL_NONE ||
+		    (retired_id[i] < retired_id[picked]) != WR_BUG(RECYCLED_NEWEST_FIRST))
+			picked = i;
+	}
 	return picked;
 }
 
@@ -277,6 +288,7 @@ static void is_ready(struct wr_journal *j)
 	f->ready++;
 	f->header_phase = WR_JOURNAL_READY_NONE;
 	f->retired_id[f->header_index] = WR_JOURNAL_BLANK;
+	j->table->segments[f->header_index].trimmed = false;
 	j->table->segments[f->header_index].state = WR_SEGMENT_READY;
 	wr_journal_count_segments(j);
 }
@@ -288,8 +300,9 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 
 	if (result < 0) {
 		/* S5: the file is of no more use, and this is not the log: it goes on. */
-		if (retired && f->header_phase == WR_JOURNAL_READY_HEADER)
-			f->recycle_stopped = true;
+		if ((retired && f->header_phase == WR_JOURNAL_READY_HEADER) ||
+		    j->table->segments[f->header_index].trimmed)
+			f->recycle_stopped = true; /* I4 */
 		f->header_phase = WR_JOURNAL_READY_NONE;
 		j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);

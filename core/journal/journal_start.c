@@ -57,6 +57,8 @@ static void sort_out_spares(struct wr_journal *j)
 			j->files.retired_id[i] = WR_JOURNAL_FOUND;
 			if (ops->sync_file(j->storage, file) < 0)
 				segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
+			j->files.recycle_stopped |=
+				segment->state == WR_SEGMENT_NONE && segment->trimmed; /* I4 */
 			continue;
 		}
 		segment->state = WR_SEGMENT_NONE;

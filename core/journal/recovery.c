@@ -339,6 +339,7 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		wr_store_relaxed(&entry->file, s->file);
 		entry->file_number = s->file_number;
 		entry->state = live ? WR_SEGMENT_LIVE : WR_SEGMENT_SPARE;
+		entry->trimmed = !live && s->first_valid;
 	}
 	wr_store_relaxed(&table->count, scan->segment_count);
 	table->next_segment_id = scan->highest_id + 1;

@@ -32,6 +32,7 @@ struct wr_segment {
 	wr_atomic_u32 file;       /* storage handle */
 	uint32_t file_number;
 	enum wr_segment_state state;
+	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
 };
 
 struct wr_segment_table {
