@@ -339,18 +339,29 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 	if (m->handler != NULL)
 		p->host.handler_stop(p->host.context, m);
 	wr_member_unpin(m);
+	wr_pipeline_stay(p);
 	int rc = has_flushed(m) ? 0
 				: wr_pipeline_wait(p, &m->lane->parker, has_flushed, m, timeout_ns);
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_LEAVING); /* M1 */
 	wr_park_wake(&p->group_parker);
 	/* The group answers soon: it waits for the writer only, for nothing when refused. */
-	while (!has_left(m)) {
+	bool left = has_left(m);
+	while (!left) {
 		int waited = wr_pipeline_wait(p, &m->lane->parker, has_left, m, LEAVE_LOOK_NS);
+		left = has_left(m);
 		if (waited == WEIR_E_CLOSED || waited == WEIR_E_FAILED)
 			break;
 	}
 	wr_lane_close(m->lane);
-	free_slot(m);
+	/*
+	 * Nobody joins a pipeline that refuses everything. The group may still have messages for
+	 * this member: its memory goes with the pipeline's.
+	 */
+	if (left)
+		free_slot(m);
+	else
+		wr_event_fd_drop(m->event);
+	wr_pipeline_go(p);
 	return rc;
 }
 
