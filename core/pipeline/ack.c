@@ -143,6 +143,9 @@ static bool flush_row(struct weir_member *m, uint32_t row_index)
 /* Rows in which nothing is in hand, far behind what was scanned: moved on. */
 static void pass_idle_rows(struct weir_member *m)
 {
+	/* scan_seq lies behind a gap that not every row was told of. */
+	if (m->gap_end != 0)
+		return;
 	for (uint32_t i = 0; i < m->row_count; i++) {
 		struct wr_member_row *row = &m->rows[i];
 		if (row->generation == 0 || row->acked != row->next_from || row->revoked ||
