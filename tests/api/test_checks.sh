@@ -213,7 +213,7 @@ document_tree() {
 	printf '# A tree\n\n[docs](docs/README.md), `core/log/a.c`: `drain()`.\n' >"$tree/README.md"
 	printf '# Docs\n\n[g](guide/g.md) [r](reference/errors.md) [o](reference/options.md) [m](internals/memory-model.md) [t](internals/testing.md)\n' \
 		>"$tree/docs/README.md"
-	printf '# G\n\n## A part\n\n`weir_do()` does it, see [part](#a-part).\n\n```c\n\tint a = weir_do(1, 2);\n```\n\n```sh\ntools/run --fast\n```\n' \
+	printf '# G\n\n## A part\n\n`weir_do()` does it, see [part](#a-part) and `docs/examples/e.c`.\n\n```c\n\tint a = weir_do(1, 2);\n```\n\n```sh\ntools/run --fast\n```\n' \
 		>"$tree/docs/guide/g.md"
 	printf '# M\n\n| A1 | core/log | owner | why |\n' >"$tree/docs/internals/memory-model.md"
 	sed 's,@,\t,g' >"$tree/include/weir/error.h" <<-'EOF'
@@ -283,6 +283,8 @@ plant docs/guide/g.md '```sh
 tools/run --slow
 ```'
 wrong docs 'does not know --slow' 'an option that a script does not know'
+cp "$tree/docs/examples/e.c" "$tree/docs/examples/f.c"
+wrong docs 'docs/examples/f.c: no document' 'an example that no document speaks of'
 plant docs/guide/h.md '# H'
 wrong docs 'no README.md of docs/ leads to it' 'a document that nothing leads to'
 without docs/guide/g.md 'weir_do()'

@@ -8,7 +8,7 @@
 #   - a block marked as shell calls what is there, with options that it knows. Blocks marked "sh run"
 #     are run by tests/api/test_docs.sh
 #   - each document of docs/ is linked from docs/README.md or from a README.md beside it
-#   - each public function is spoken of in a guide or a reference page
+#   - each public function is spoken of in a guide or a reference page, each example somewhere
 # usage: docs.sh [ROOT]
 set -eu
 root=${1:-$(dirname "$0")/../..}
@@ -124,6 +124,7 @@ function check_path(path,    list, n, i, before, behind) {
 	}
 	path = plain(path)
 	if (path in exists) {
+		named[path] = 1
 		if (path ~ /\.[ch]$/)
 			named_sources[++named_count] = path
 		return
@@ -275,6 +276,12 @@ END {
 			bad++
 		}
 	}
+	n = split(examples, list, " ")
+	for (i = 1; i <= n; i++)
+		if (!(list[i] in named)) {
+			printf "%s: no document speaks of it\n", list[i]
+			bad++
+		}
 	while ((getline name < exported) > 0)
 		if (mentioned[name] !~ /docs\/(guide|reference)\//) {
 			printf "%s(): no guide and no reference page speaks of it\n", name
