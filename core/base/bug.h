@@ -42,6 +42,8 @@
 	  "what the first records of a refused run changed stays changed")                         \
 	X(REFUSALS_UNMARKED, "core/log/writer_batch.c",                                            \
 	  "a lane with nothing but refusals gets no mark")                                         \
+	X(REFUSAL_TOLD_EARLY, "core/pipeline/producer.c",                                          \
+	  "a refusal is told before what it rests on has reached the producer's level")            \
 	X(SEQUENCE_GAP_ACCEPTED, "core/log/producers.c",                                           \
 	  "a named producer's events may leave numbers out")                                       \
 	X(PINNED_CHUNK_REUSED, "core/log/chunk.c",                                                 \
@@ -71,6 +73,8 @@
 	  "a checkpoint is written before its batch is")                                           \
 	X(CHECKPOINT_UNSYNCED, "core/journal/journal_checkpoint.c",                                \
 	  "a checkpoint's header is written before its body is durable")                           \
+	X(CHECKPOINT_UNCHECKED, "core/journal/recovery_checkpoint.c",                              \
+	  "a checkpoint's body checksum is not looked at")                                         \
 	X(OLDER_CHECKPOINT, "core/journal/recovery_start.c",                                       \
 	  "recovery begins at the older of two checkpoints")                                       \
 	X(PROGRESS_NOT_SAVED, "core/log/settle.c", "a checkpoint leaves the last row out")         \
@@ -78,6 +82,8 @@
 	  "retention does not ask what the checkpoints need")                                      \
 	X(RETENTION_PASSES_SEEKS, "core/journal/journal_segments.c",                               \
 	  "retention does not ask where a seek has just gone")                                     \
+	X(COUNT_NOT_HELD, "core/pipeline/lag.c",                                                   \
+	  "retention takes what the lag behind a seek is still to be counted from")                \
 	X(RECYCLED_NEWEST_FIRST, "core/journal/journal_segments.c",                                \
 	  "the newest retired segment gets its new header first")                                  \
 	X(SPARE_NOT_ERASED, "core/journal/journal_segments.c",                                     \

@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/pipeline.h"
 
@@ -102,7 +103,7 @@ static uint64_t count_from(const struct wr_subscription_live *live)
 void wr_lag_hold(struct wr_subscription_live *live)
 {
 	struct wr_hold *hold = &live->pipeline->holds[live->id];
-	uint64_t from = count_from(live);
+	uint64_t from = WR_BUG(COUNT_NOT_HELD) ? UINT64_MAX : count_from(live);
 	if (wr_load_relaxed(&hold->count_seq) != from)    /* own */
 		wr_store_release(&hold->count_seq, from); /* H2 */
 }

@@ -2,6 +2,7 @@
 /* Producers: opening and closing them, and what became of their tickets. */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/pipeline.h"
 
 void weir_producer_options_init(struct weir_producer_options *options)
@@ -240,7 +241,12 @@ int weir_producer_poll_acks(struct weir_producer *pr)
 	wr_event_fd_arm(pr->pipeline, pr->event);
 	/* The refusal is looked at first: what is durable by then is told as such. */
 	int refused = wr_pipeline_refused(pr->pipeline);
-	tell_up_to(&telling, reached(pr, pr->level));
+	uint64_t last = reached(pr, pr->level);
+	const struct wr_reply *next =
+		WR_BUG(REFUSAL_TOLD_EARLY) ? wr_lane_reply_peek(pr->lane) : NULL;
+	if (next != NULL && next->code != 0 && next->ticket == last + 1)
+		last++;
+	tell_up_to(&telling, last);
 	if (refused == WEIR_E_FAILED && pr->acked < pr->lane->handed_over) {
 		add_range(&telling, &(struct weir_ack_range){.first_ticket = pr->acked + 1,
 							     .last_ticket = pr->lane->handed_over,

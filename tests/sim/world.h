@@ -80,6 +80,7 @@ enum sometimes {
 /* What one ticket handed over: events first_k .. last_k of the source; 0: must be refused. */
 struct world_ticket {
 	uint32_t first_k, last_k;
+	uint64_t rests_on; /* visible when it was handed over, and so ordered before it */
 };
 
 struct world_producer {

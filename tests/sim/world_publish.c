@@ -70,12 +70,28 @@ static void accepted(struct world_producer *p, const struct world_ticket *t)
 	}
 }
 
+/*
+ * L9: whoever is refused may act on it, so what the decision rests on has to be as safe as an
+ * acknowledgement of this producer's would be.
+ */
+static void check_what_it_rests_on(const struct world_producer *p, const struct world_ticket *t)
+{
+	struct wr_journal_link *link = &world.pipeline->link;
+	uint64_t safe_seq = p->level == WEIR_LEVEL_DURABLE   ? wr_load_acquire(&link->durable_seq)
+			    : p->level == WEIR_LEVEL_WRITTEN ? wr_load_acquire(&link->written_seq)
+							     : UINT64_MAX;
+
+	world_check(t->rests_on <= safe_seq, "a refusal before what it rests on is durable",
+		    t->rests_on, safe_seq);
+}
+
 static void refused(struct world_producer *p, const struct world_ticket *t, int code)
 {
 	if (code == WEIR_E_FAILED) {
 		world_check(world_has_failed(), "unknown, and nothing had failed", p->source, 0);
 		return;
 	}
+	check_what_it_rests_on(p, t);
 	if (code == WEIR_E_FENCED) {
 		world_check(p->fenced, "fenced, and nobody took the name", p->source, t->last_k);
 		world_sometimes(SOMETIMES_FENCED_PRODUCER);
@@ -113,7 +129,8 @@ static void answer(void *context, const struct weir_ack_range *range)
 static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, uint32_t last_k)
 {
 	world_check(ticket - p->told < WORLD_TICKETS, "more tickets than credit", ticket, p->told);
-	p->tickets[ticket % WORLD_TICKETS] = (struct world_ticket){first_k, last_k};
+	p->tickets[ticket % WORLD_TICKETS] = (struct world_ticket){
+		first_k, last_k, wr_writer_visible_seq(&world.pipeline->writer)};
 	world_note("handed", ticket, last_k);
 	if (last_k != 0)
 		p->next_k = last_k + 1;
