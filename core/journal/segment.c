@@ -81,8 +81,8 @@ bool wr_segment_find(struct wr_segment_table *t, uint64_t seq, struct wr_segment
 	return found;
 }
 
-bool wr_segment_next(struct wr_segment_table *t, uint64_t segment_id,
-		     struct wr_segment_found *ret_found)
+static bool walk_to_next(struct wr_segment_table *t, uint64_t segment_id,
+			 struct wr_segment_found *ret_found)
 {
 	uint32_t count = entry_count(t);
 	bool found = false;
@@ -96,6 +96,26 @@ bool wr_segment_next(struct wr_segment_table *t, uint64_t segment_id,
 		found = true;
 	}
 	return found;
+}
+
+/*
+ * A walk is no snapshot: one segment may leave behind it while the one that follows goes live in an
+ * entry that it has passed, and then it finds a later one. A second walk sees that one, or it has
+ * left, too: what two in a row agree on was the next at some moment of the second.
+ */
+bool wr_segment_next(struct wr_segment_table *t, uint64_t segment_id,
+		     struct wr_segment_found *ret_found)
+{
+	struct wr_segment_found before;
+	bool found_before = walk_to_next(t, segment_id, &before);
+
+	for (;;) {
+		bool found = walk_to_next(t, segment_id, ret_found);
+		if (found == found_before && (!found || ret_found->segment_id == before.segment_id))
+			return found;
+		found_before = found;
+		before = *ret_found;
+	}
 }
 
 uint64_t wr_segment_oldest_seq(struct wr_segment_table *t)
