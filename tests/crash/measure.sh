@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Goal:   the scripts of tools/measure work: they run to their end, print every line of their table
+#         with a figure, and say what they ran on.
+# Method: their short forms on the build that is tested; figures are looked at for being there, not
+#         for being good, since a test run is no measurement.
+# usage: measure.sh ROOT BUILD
+set -u
+root=$1
+export BUILD=$2
+cd "$root" || exit 1
+cases=0
+failed=0
+
+check() { # check TEXT CONDITION...
+	text=$1
+	shift
+	cases=$((cases + 1))
+	if "$@"; then
+		echo "ok $cases - $text"
+	else
+		failed=$((failed + 1))
+		echo "not ok $cases - $text"
+	fi
+}
+
+has() { # has TEXT: in the output
+	printf '%s\n' "$out" | grep -q "$1"
+}
+
+# Every line with a target has a number and a verdict.
+table_is_whole() { # table_is_whole LINES
+	lines=$(printf '%s\n' "$out" | grep -cE ' [0-9]+(\.[0-9]+)? *[a-zA-Z/]* +(<=|>=) [0-9.]+ +(met|MISSED)$')
+	[ "$lines" -eq "$1" ] || { printf '%s\n' "$out" | sed 's/^/# /'; false; }
+}
+
+for script in throughput:5 recovery_time:2 memory_bound:5; do
+	name=${script%:*}
+	out=$(tools/measure/"$name".sh --quick 2>&1)
+	check "$name.sh --quick: exit status 0" [ $? -eq 0 ]
+	check "$name.sh: says what it ran on" has '^machine: .*CPUs'
+	check "$name.sh: a table of ${script#*:} targets, each with a figure" table_is_whole "${script#*:}"
+done
+tools/measure/throughput.sh --nonsense >/dev/null 2>&1
+check "wrong options are refused with exit status 2" [ $? -eq 2 ]
+echo "1..$cases"
+[ "$failed" -eq 0 ]
