@@ -82,11 +82,9 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 	 * an idle partition need not be searched from its old position on.
 	 */
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
-	bool nothing_left =
-		wr_lag_is_counted(p, live, row) &&
-		(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&settle->events)) +
-				live->behind[row].events ==
-			0;
+	int64_t bytes;
+	bool exact;
+	bool nothing_left = wr_lag_of_row(p, live, row, cell, &bytes, &exact) == 0 && exact;
 	uint64_t position = wr_load_relaxed(&settle->position); /* after the answer: A3 */
 	uint64_t skip_to = nothing_left || WR_BUG(NEW_OWNER_SKIPS) ? visible + 1 : position;
 	/* Until its next poll says more. */
@@ -141,6 +139,8 @@ static void count_at_open(struct weir_pipeline *p, struct wr_lag_count *behind,
 	behind->end_seq = wr_max_u64(behind->from_seq, p->writer.next_seq);
 	behind->events = -(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events));
 	behind->bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes));
+	wr_store_relaxed(&behind->complete_for, UINT64_MAX); /* of none */
+	wr_lag_tell(behind, wr_load_relaxed(&row->seen_seq));
 }
 
 static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
@@ -149,9 +149,12 @@ static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 	for (uint32_t r = 0; r < s->row_count; r++) {
 		struct wr_settle_row *row = &p->tables.settle.rows[s->row_first + r];
 		/* What the records read at open began anew is counted here. */
-		wr_store_relaxed(&row->seen_seq, wr_load_relaxed(&row->anew_seq)); /* H3 */
-		if (wr_load_relaxed(&row->moved) == 0)
+		uint64_t anew_seq = wr_load_relaxed(&row->anew_seq);
+		wr_store_relaxed(&row->seen_seq, anew_seq); /* H3 */
+		if (wr_load_relaxed(&row->moved) == 0) {
+			wr_lag_tell(&live->behind[r], anew_seq);
 			continue;
+		}
 		uint32_t topic, partition;
 		wr_catalog_row_partition(&p->tables.catalog, s, r, &topic, &partition);
 		count_at_open(p, &live->behind[r], row,

@@ -124,19 +124,40 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
 			continue;
 		uint64_t moved = wr_load_relaxed(&settle->moved);
 		uint64_t from = wr_load_relaxed(&settle->anew_from);
-		live->behind[r] =
-			(struct wr_lag_count){.from_seq = from, .end_seq = wr_max_u64(from, moved)};
+		struct wr_lag_count *behind = &live->behind[r];
+		behind->from_seq = from;
+		behind->end_seq = wr_max_u64(from, moved);
+		behind->events = behind->bytes = 0;
+		behind->lost = false;
 		wr_lag_hold(live);
 		wr_store_release(&settle->seen_seq, anew_seq); /* H3: the hold stands */
+		wr_lag_tell(behind, anew_seq);
 	}
 }
 
-bool wr_lag_is_counted(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row)
+void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
 {
-	const struct wr_lag_count *behind = &live->behind[row];
+	wr_store_release(&count->told_events, (uint64_t)count->events); /* H4 */
+	wr_store_release(&count->told_bytes, (uint64_t)count->bytes);   /* H4 */
+	if (count->from_seq >= count->end_seq && !count->lost)
+		wr_store_release(&count->complete_for, anew_seq); /* H4 */
+}
+
+int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
+		      struct wr_partition_cells *cell, int64_t *ret_bytes, bool *ret_exact)
+{
+	struct wr_lag_count *behind = &live->behind[row];
 	struct wr_settle_row *settle = settle_of(p, live, row);
-	return behind->from_seq >= behind->end_seq && !behind->lost &&
-	       wr_load_acquire(&settle->anew_seq) == wr_load_acquire(&settle->seen_seq); /* H3 */
+	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);             /* H3 */
+	bool complete = wr_load_acquire(&behind->complete_for) == anew_seq; /* H4 */
+	/* Settled first: it never exceeds what was appended by then. */
+	uint64_t settled = wr_load_relaxed(&settle->events);
+	uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
+	uint64_t events = wr_load_acquire(&behind->told_events); /* H4 */
+	uint64_t bytes = wr_load_acquire(&behind->told_bytes);   /* H4 */
+	*ret_bytes = (int64_t)(wr_load_relaxed(&cell->bytes) - settled_bytes + bytes);
+	*ret_exact = complete && wr_load_acquire(&settle->anew_seq) == anew_seq; /* H3 */
+	return (int64_t)(wr_load_relaxed(&cell->events) - settled + events);
 }
 
 /* Counts one portion for every row that still has something to count. */
@@ -177,6 +198,7 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 			continue;
 		behind->from_seq = wr_min_u64(end, behind->end_seq);
 		behind->lost = behind->lost || lost;
+		wr_lag_tell(behind, wr_load_relaxed(&settle_of(p, live, r)->seen_seq)); /* own */
 	}
 	wr_lag_hold(live);
 	return 1;
@@ -235,18 +257,14 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 		for (uint32_t i = 0; i < topic->partitions; i++, row++) {
 			struct wr_partition_cells *cell = &catalog->cells[topic->first_cell + i];
 			struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
-			const struct wr_lag_count *behind = &live->behind[row];
-			/* Settled first: it never exceeds what was appended by then. */
-			uint64_t settled = wr_load_relaxed(&settle->events);
-			uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
-			int64_t events = (int64_t)(wr_load_relaxed(&cell->events) - settled) +
-					 behind->events;
-			sums.exact = sums.exact && wr_lag_is_counted(p, live, row);
+			int64_t bytes;
+			bool exact;
+			int64_t events = wr_lag_of_row(p, live, row, cell, &bytes, &exact);
+			sums.exact = sums.exact && exact;
 			if (events <= 0)
 				continue;
 			sums.events += events;
-			sums.bytes += (int64_t)(wr_load_relaxed(&cell->bytes) - settled_bytes) +
-				      behind->bytes;
+			sums.bytes += bytes;
 			sums.from = wr_min_u64(sums.from, wr_load_relaxed(&settle->position));
 		}
 	}

@@ -80,6 +80,12 @@ struct wr_lag_count {
 	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
 	int64_t events, bytes;      /* counted so far, less what is settled of it already */
 	bool lost; /* some of it left the log uncounted: lag is not exact until it begins anew */
+	/*
+	 * H4, for any thread: events and bytes as above (two's complement), and the row's anew_seq
+	 * that they are complete for.
+	 */
+	wr_atomic_u64 told_events, told_bytes;
+	wr_atomic_u64 complete_for;
 };
 
 /* A walk over the log in small portions: live chunks, or disk where they are gone. */
@@ -307,8 +313,11 @@ int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 int wr_lag_step(struct weir_pipeline *p);
 /* Rows whose last seek or gap was not seen yet begin to count anew, and hold what they count. */
 void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live);
-/* Whether a row's lag is what the counts say. */
-bool wr_lag_is_counted(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row);
+/* Tells of a count that was changed, for the row's anew_seq. */
+void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq);
+/* A row's unsettled events and bytes; *ret_exact: now. */
+int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
+		      struct wr_partition_cells *cell, int64_t *ret_bytes, bool *ret_exact);
 /* Keeps from retention what a subscription has still to count (H2): after `behind` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 
