@@ -129,8 +129,7 @@ static void durable_moved(void *context)
 	if (wr_load_acquire(&p->link.failed) != 0 && wr_load_relaxed(&p->refuse) == 0) { /* D1 */
 		p->problem = *wr_journal_problem(p->journal);
 		wr_pipeline_refuse(p, WEIR_E_FAILED);
-		if (p->options.log_fn != NULL)
-			p->options.log_fn(p->options.log_context, p->problem.text);
+		wr_pipeline_say(p, "%s", p->problem.text);
 		return;
 	}
 	wr_park_notify(&p->durable_parker);

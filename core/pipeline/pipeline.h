@@ -329,6 +329,9 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made);
 void wr_control_lock(struct weir_pipeline *p);
 void wr_control_unlock(struct weir_pipeline *p);
 
+/* Tells options.log_fn, if there is one: for what is rare and worth a line. */
+void wr_pipeline_say(struct weir_pipeline *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text);
 /* An options struct whose weir_..._init() was never called, or another library's: -EINVAL. */
 int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,

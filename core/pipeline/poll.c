@@ -58,6 +58,9 @@ static bool find_live(struct weir_member *m)
 /* What the reader may not have any more: the member goes on behind it, its rows are told. */
 static void skip_gap(struct weir_member *m, uint64_t end_seq)
 {
+	wr_pipeline_say(m->pipeline, "%s: %s was overtaken, and goes on at %llu instead of %llu",
+			m->pipeline->name, m->name, (unsigned long long)end_seq,
+			(unsigned long long)m->scan_seq);
 	m->gap_end = end_seq;
 	m->gap_row = 0;
 	m->scan_seq = end_seq;

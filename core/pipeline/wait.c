@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Waiting, refusing, descriptors: what every blocking door of the pipeline shares. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "core/pipeline/pipeline.h"
 
@@ -99,6 +101,18 @@ void wr_pipeline_wake_all(struct weir_pipeline *p)
 	for (uint32_t i = 0; i < p->lane_count; i++)
 		wr_park_wake(&p->lanes[i].parker);
 	wr_event_fds_signal(p);
+}
+
+void wr_pipeline_say(struct weir_pipeline *p, const char *format, ...)
+{
+	char text[256];
+	va_list arguments;
+	if (p->options.log_fn == NULL)
+		return;
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	p->options.log_fn(p->options.log_context, text);
 }
 
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text)

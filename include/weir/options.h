@@ -125,7 +125,8 @@ struct weir_options {
 
 	/** Says what an operator should know: a backend or wait strategy that was not to be had, a
 	 *  tail that recovery trimmed (all inside weir_open()), the failure of the journal (inside
-	 *  a step). Must not call weir. NULL: nothing is said. */
+	 *  a step), a member that was overtaken (inside its poll). Must not call weir. NULL:
+	 *  nothing is said. */
 	void (*log_fn)(void *context, const char *text);
 	void *log_context;
 };

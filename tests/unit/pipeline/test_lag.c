@@ -215,3 +215,61 @@ Test(lag, the_callback_comes_for_time_too)
 	look();
 	cr_expect(alerts.above == 1 && alerts.below == 1);
 }
+
+/* Reads all there is, gaps too, and acknowledges it: how many gaps. */
+static uint64_t read_with_gaps(void)
+{
+	struct weir_item items[64];
+	uint64_t gaps = 0;
+	for (int n; (n = weir_poll(member, items, 64, 5000000u)) != 0;) {
+		cr_assert_gt(n, 0);
+		for (int i = 0; i < n; i++) {
+			gaps += items[i].kind == WEIR_ITEM_GAP;
+			cr_assert_eq(weir_ack(member, &items[i]), 0);
+		}
+	}
+	return gaps;
+}
+
+static struct weir_lag exact_lag(void)
+{
+	struct weir_lag lag;
+	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS / 3;
+	do {
+		look();
+		lag = lag_of(id);
+	} while (!lag.exact && fixture_now_ns() < deadline);
+	cr_expect(lag.exact);
+	return lag;
+}
+
+Test(lag, events_that_were_overtaken_are_not_left_for_ever)
+{
+	struct fixture durable = f;
+	fixture_begin(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	topic = fixture_topic(&f, "work", 1);
+	id = fixture_subscription(&f, "reader", "work");
+	producer = fixture_producer(&f, NULL);
+	member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 1));
+	for (int round = 0; round < 3; round++) {
+		struct weir_item item;
+		fixture_wait(producer, fixture_publish(producer, topic, 0, 100000));
+		if (round == 1) {
+			/* What is to be counted anew behind this gap is overtaken, too. */
+			cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
+			cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
+			fixture_wait(producer, fixture_publish(producer, topic, 0, 100000));
+		}
+		cr_assert_gt(read_with_gaps(), 0, "nothing was overtaken");
+		cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_MEMORY, FIXTURE_LONG_NS), 0);
+		struct weir_lag lag = exact_lag();
+		cr_expect_eq(lag.events, 0, "%llu events are left", (unsigned long long)lag.events);
+		cr_expect_eq(lag.bytes, 0);
+		cr_expect_eq(lag.time_ns, 0);
+	}
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 7));
+	cr_expect_eq(exact_lag().events, 7);
+	fixture_end(&f);
+	f = durable;
+}

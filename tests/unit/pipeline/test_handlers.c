@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: handlers get every event in the order of its partition, on a thread of weir's; what they
+ * say is done (acknowledged, later, stop); a call that would wait says "again" in there.
+ *
+ * Method: pipelines with threads, handlers that note what they see; the main thread looks at lag
+ * until all is acknowledged, then at the notes. The same on a manual pipeline, where the steps run
+ * the handler on the caller's thread.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/atomic.h"
+#include "tests/support/pipeline_fixture.h"
+
+#define EVENTS 3000u
+#define PARTITIONS 4u
+
+/* What one handler saw: its thread's own until the member has left. */
+struct notes {
+	uint64_t next[PARTITIONS];
+	uint64_t wrong, count;
+	wr_atomic_u64 handled;
+	struct weir_item kept;
+	uint64_t stop_at;
+	int codes[8];
+	struct weir_producer *producer;
+};
+
+static struct fixture f;
+static uint32_t topic, id;
+static struct weir_producer *producer;
+static struct notes notes[2];
+
+static void begin(int kind)
+{
+	fixture_begin(&f, kind);
+	topic = fixture_topic(&f, "work", PARTITIONS);
+	id = fixture_subscription(&f, "group", "work");
+	producer = fixture_producer(&f, NULL);
+}
+
+static void teardown(void)
+{
+	fixture_end(&f);
+}
+
+static struct weir_member *join(enum weir_handled (*handler)(void *, struct weir_member *,
+							     const struct weir_item *),
+				struct notes *n, const char *name)
+{
+	struct weir_member_options o;
+	struct weir_member *member = NULL;
+	weir_member_options_init(&o);
+	o.name = name;
+	o.handler = handler;
+	o.handler_context = n;
+	o.items_max = 16;
+	cr_assert_eq(weir_member_join(f.pipeline, id, &o, &member, NULL), 0);
+	return member;
+}
+
+static void publish(uint64_t count)
+{
+	uint64_t numbers[PARTITIONS] = {0};
+	for (uint64_t i = 0; i < count; i++) {
+		uint32_t partition = (uint32_t)(i % PARTITIONS);
+		struct weir_event event = fixture_event(topic, NULL, &numbers[partition]);
+		event.partition_set = true;
+		event.partition = partition;
+		cr_assert_eq(weir_publish(producer, &event, NULL), 0);
+		numbers[partition]++;
+	}
+}
+
+static void wait_for_lag(uint64_t events)
+{
+	struct weir_lag lag;
+	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS;
+	do {
+		if (f.options.manual)
+			cr_assert_geq(weir_step(f.pipeline, 1000000u), 0);
+		else
+			fixture_sleep_ns(1000000u);
+		cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
+	} while (lag.events != events && fixture_now_ns() < deadline);
+	cr_expect_eq(lag.events, events);
+}
+
+static enum weir_handled note(void *context, struct weir_member *member,
+			      const struct weir_item *item)
+{
+	struct notes *n = context;
+	(void)member;
+	n->wrong +=
+		item->kind != WEIR_ITEM_EVENT || fixture_number(item) != n->next[item->partition]++;
+	n->count++;
+	(void)wr_add_seq(&n->handled, 1u);
+	return WEIR_HANDLED_OK;
+}
+
+static void handle_all(int kind)
+{
+	begin(kind);
+	struct weir_member *a = join(note, &notes[0], "a"), *b = join(note, &notes[1], "b");
+	struct weir_item item;
+	cr_expect_eq(weir_poll(a, &item, 1, 0), -EBUSY, "it has a handler");
+	publish(EVENTS);
+	wait_for_lag(0);
+	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(weir_member_leave(b, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(notes[0].count + notes[1].count, EVENTS);
+	cr_expect_eq(notes[0].wrong + notes[1].wrong, 0);
+}
+
+TestSuite(handlers, .fini = teardown, .timeout = 60);
+
+Test(handlers, each_event_is_handled_once_and_in_order)
+{
+	handle_all(FIXTURE_DURABLE);
+}
+
+Test(handlers, in_a_log_in_memory_too)
+{
+	handle_all(FIXTURE_MEMORY);
+}
+
+Test(handlers, the_steps_of_a_manual_pipeline_run_them)
+{
+	handle_all(FIXTURE_DURABLE | FIXTURE_MANUAL);
+}
+
+Test(handlers, a_thread_of_its_own_runs_each_and_is_listed)
+{
+	struct weir_info info;
+	uint32_t listed = 0;
+	begin(FIXTURE_DURABLE);
+	struct weir_member *a = join(note, &notes[0], "a"), *b = join(note, &notes[1], "b");
+	fixture_info(&f, &info);
+	for (uint32_t i = 0; i < info.thread_count; i++)
+		listed += strncmp(info.threads[i].name, "weir-h", 6) == 0;
+	cr_expect_eq(listed, 2);
+	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(weir_member_leave(b, FIXTURE_LONG_NS), 0);
+	fixture_info(&f, &info);
+	cr_expect_eq(info.thread_count, 2, "log and group");
+}
+
+/* Every second item is kept, and acknowledged with the next. */
+static enum weir_handled later(void *context, struct weir_member *member,
+			       const struct weir_item *item)
+{
+	struct notes *n = context;
+	if (n->count++ % 2 == 0) {
+		n->kept = *item;
+		return WEIR_HANDLED_LATER;
+	}
+	n->wrong += weir_ack(member, &n->kept) != 0;
+	return WEIR_HANDLED_OK;
+}
+
+Test(handlers, later_leaves_the_acknowledgement_to_the_handlers_owner)
+{
+	begin(FIXTURE_DURABLE);
+	struct weir_member *a = join(later, &notes[0], "a");
+	publish(101);
+	wait_for_lag(1);
+	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(notes[0].wrong, 0);
+	cr_expect_eq(notes[0].count, 101);
+}
+
+static enum weir_handled stop(void *context, struct weir_member *member,
+			      const struct weir_item *item)
+{
+	struct notes *n = context;
+	(void)member;
+	(void)item;
+	return n->count++ == n->stop_at ? WEIR_HANDLED_STOP : WEIR_HANDLED_OK;
+}
+
+Test(handlers, stop_leaves_the_event_and_the_partitions_to_others)
+{
+	begin(FIXTURE_DURABLE);
+	notes[0].stop_at = 10;
+	struct weir_member *a = join(stop, &notes[0], "a");
+	publish(100);
+	wait_for_lag(90);
+	struct weir_member *b = join(note, &notes[1], "b");
+	for (uint32_t p = 0; p < PARTITIONS; p++)
+		notes[1].next[p] = p < 2 ? 3 : 2; /* ten were handled, in turn */
+	wait_for_lag(0);
+	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(weir_member_leave(b, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(notes[0].count, 11, "nothing was handed out behind the stop");
+	cr_expect_eq(notes[1].count, 90);
+	cr_expect_eq(notes[1].wrong, 0);
+}
+
+static enum weir_handled call_weir(void *context, struct weir_member *member,
+				   const struct weir_item *item)
+{
+	struct notes *n = context;
+	struct weir_topic_options t;
+	uint64_t ticket = 0, number = 5;
+	uint32_t ret;
+	struct weir_event event = fixture_event(topic + 1, NULL, &number);
+	(void)item;
+	weir_topic_options_init(&t);
+	t.name = "made-inside";
+	n->codes[0] = weir_publish(n->producer, &event, &ticket);
+	n->codes[1] = weir_wait(n->producer, ticket, WEIR_LEVEL_DURABLE, WEIR_FOREVER);
+	n->codes[2] = weir_topic_create(f.pipeline, &t, &ret, NULL);
+	n->codes[3] = weir_publish_once(f.pipeline, &event, WEIR_LEVEL_MEMORY, WEIR_FOREVER, NULL);
+	n->codes[4] = weir_member_leave(member, WEIR_FOREVER);
+	n->codes[5] = weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0);
+	/* A full lane does not hold a handler up either. */
+	int rc = 0;
+	while (rc == 0)
+		rc = weir_publish(n->producer, &event, NULL);
+	n->codes[6] = rc;
+	(void)wr_add_seq(&n->handled, 1u);
+	return WEIR_HANDLED_OK;
+}
+
+Test(handlers, what_would_wait_says_again_inside_a_handler)
+{
+	struct weir_producer_options o;
+	begin(FIXTURE_DURABLE);
+	uint32_t out = fixture_topic(&f, "out", 1);
+	cr_assert_eq(out, topic + 1);
+	weir_producer_options_init(&o); /* blocks for ever, elsewhere */
+	o.want_sequences = true;        /* its answers are not taken: the lane fills up */
+	cr_assert_eq(weir_producer_open(f.pipeline, &o, &notes[0].producer, NULL), 0);
+	struct weir_member *a = join(call_weir, &notes[0], "a");
+	publish(1);
+	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (wr_load_seq(&notes[0].handled) == 0 && fixture_now_ns() < deadline)
+		fixture_sleep_ns(1000000u);
+	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	const int expected[7] = {0,        WEIR_E_AGAIN, WEIR_E_AGAIN, WEIR_E_AGAIN,
+				 -EDEADLK, WEIR_E_AGAIN, WEIR_E_AGAIN};
+	for (int i = 0; i < 7; i++)
+		cr_expect_eq(notes[0].codes[i], expected[i], "%d: %s", i,
+			     weir_error_name(notes[0].codes[i]));
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: what happens when members are slower than producers is what the subscription asked for:
+ * block holds producers back and loses nothing, gap says what is missing, catch_up in memory gaps.
+ *
+ * Method: a manual pipeline whose member stands still while far more than the pool is published
+ * with TRY. With block the producer has to come to a halt; with gaps the missing range and what
+ * follows it have to fit together without a hole.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+#define PAYLOAD_BYTES 1000u
+#define FAR 12000u /* events: some times the pool */
+
+static struct fixture f;
+static uint32_t topic, id;
+static struct weir_producer *producer;
+static struct weir_member *member;
+static char said[256];
+
+static void hear(void *context, const char *text)
+{
+	(void)context;
+	if (said[0] == '\0')
+		(void)snprintf(said, sizeof said, "%s", text);
+}
+
+static void begin(int kind, enum weir_when_slow when_slow)
+{
+	static const char *const topics[] = {"work"};
+	struct weir_subscription_options s;
+	struct weir_producer_options p;
+	fixture_init(&f, kind);
+	f.options.log_fn = hear;
+	fixture_open(&f);
+	said[0] = '\0';
+	topic = fixture_topic(&f, "work", 1);
+	weir_subscription_options_init(&s);
+	s.name = "reader";
+	s.topics = topics;
+	s.topic_count = 1;
+	s.when_slow = when_slow;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &s, &id, NULL), 0);
+	weir_producer_options_init(&p);
+	p.when_full = WEIR_FULL_TRY;
+	cr_assert_eq(weir_producer_open(f.pipeline, &p, &producer, NULL), 0);
+	member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 1));
+}
+
+static void teardown(void)
+{
+	fixture_end(&f);
+}
+
+/* Publishes up to FAR events, as long as the steps make room: how many. */
+static uint64_t publish_far(uint64_t first)
+{
+	static uint8_t payload[PAYLOAD_BYTES];
+	uint64_t i = first, stuck_since = fixture_now_ns();
+	struct weir_event event = {
+		.topic = topic, .payload = payload, .payload_bytes = PAYLOAD_BYTES};
+	while (i < FAR && fixture_now_ns() - stuck_since < 300000000u) {
+		memcpy(payload, &i, sizeof i);
+		int rc = weir_publish(producer, &event, NULL);
+		if (rc == 0) {
+			i++;
+			stuck_since = fixture_now_ns();
+			continue;
+		}
+		cr_assert_eq(rc, WEIR_E_AGAIN);
+		cr_assert_geq(weir_step(f.pipeline, 1000000u), 0);
+	}
+	return i;
+}
+
+/* As many as go in now, without a step. */
+static uint64_t publish_now(uint64_t first)
+{
+	uint8_t payload[PAYLOAD_BYTES] = {0};
+	struct weir_event event = {
+		.topic = topic, .payload = payload, .payload_bytes = PAYLOAD_BYTES};
+	for (; first < FAR; first++) {
+		memcpy(payload, &first, sizeof first);
+		if (weir_publish(producer, &event, NULL) != 0)
+			break;
+	}
+	return first;
+}
+
+static void block_holds(int kind)
+{
+	struct weir_item item;
+	begin(kind, WEIR_SLOW_BLOCK);
+	uint64_t sent = publish_far(0);
+	cr_assert_lt(sent, FAR, "nothing held the producer back");
+	cr_assert_gt(sent, 500, "it was held back long before it had to be");
+	for (uint64_t i = 0; i < FAR; i++) {
+		cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
+		cr_assert_eq(item.kind, WEIR_ITEM_EVENT);
+		cr_assert_eq(fixture_number(&item), i);
+		sent = publish_now(sent);
+	}
+	cr_expect_eq(sent, FAR, "it goes on once there is room");
+}
+
+TestSuite(slow, .fini = teardown, .timeout = 60);
+
+Test(slow, block_holds_producers_back_and_loses_nothing_in_memory)
+{
+	block_holds(FIXTURE_MEMORY | FIXTURE_MANUAL);
+}
+
+Test(slow, block_holds_producers_back_and_loses_nothing_with_a_journal)
+{
+	block_holds(FIXTURE_DURABLE | FIXTURE_MANUAL);
+}
+
+Test(slow, block_lets_go_when_the_last_member_leaves)
+{
+	begin(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_BLOCK);
+	uint64_t sent = publish_far(0);
+	cr_assert_lt(sent, FAR);
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(publish_far(sent), FAR);
+}
+
+/* What comes is one gap from the beginning on, then everything behind it. */
+static void gap_says(int kind, enum weir_when_slow when_slow)
+{
+	struct weir_item item;
+	begin(kind, when_slow);
+	cr_assert_eq(publish_far(0), FAR, "nobody is held back");
+	uint64_t next = 0, gaps = 0, missing_to = 0;
+	while (next < FAR) {
+		cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
+		if (item.kind == WEIR_ITEM_GAP) {
+			cr_expect_lt(item.sequence, item.end_sequence);
+			cr_expect_geq(item.sequence, missing_to);
+			cr_expect(item.record == NULL && item.record_bytes == 0);
+			missing_to = item.end_sequence;
+			gaps++;
+			continue;
+		}
+		uint64_t number = fixture_number(&item);
+		if (gaps > 0 && number > next)
+			cr_expect_geq(item.sequence, missing_to);
+		else
+			cr_expect_eq(number, next, "a hole that no gap spoke of");
+		next = number + 1;
+	}
+	cr_expect_gt(gaps, 0);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	cr_expect_not_null(strstr(said, "overtaken"), "log_fn was told '%s'", said);
+}
+
+Test(slow, gap_tells_what_is_missing_with_a_journal)
+{
+	gap_says(FIXTURE_DURABLE | FIXTURE_MANUAL, WEIR_SLOW_GAP);
+}
+
+Test(slow, gap_tells_what_is_missing_in_memory)
+{
+	gap_says(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_GAP);
+}
+
+Test(slow, catching_up_without_a_disk_is_a_gap)
+{
+	gap_says(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_CATCH_UP);
+}
