@@ -4,7 +4,8 @@
  * the closing thread in the place of the log thread → clean mark → free.
  *
  * What a member still has pinned is not freed under it (L42): the pipeline stays in memory until
- * that member comes back (poll, release or leave), and is freed then.
+ * that member comes back (poll, release or leave), and is freed then. What the closing thread
+ * itself polled last is back.
  */
 #include <errno.h>
 
@@ -60,7 +61,7 @@ static int finish(struct wr_io_host *h, bool seal, uint64_t deadline)
 /* Callers that sleep inside the pipeline have been woken; they are gone before it is freed. */
 static void wait_for_callers(struct weir_pipeline *p)
 {
-	while (wr_load_seq(&p->callers) != 0) { /* Y1 */
+	while (wr_load_seq(&p->callers) != 0 || !wr_pipeline_polls_ended(p)) { /* Y1 */
 		wr_pipeline_wake_all(p);
 		uint32_t word = wr_park_announce(&p->control_parker);
 		wr_park_sleep(&p->control_parker, word, LOOK_NS);
@@ -94,8 +95,8 @@ int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64
 	if (finished == 0 && !failed)
 		report.clean = wr_pipeline_close_clean(pipeline) == 0;
 	report.drained_events = wr_writer_visible_seq(&pipeline->writer) - before;
-	wr_pipeline_close_report(pipeline, &report);
 	wait_for_callers(pipeline);
+	wr_pipeline_close_report(pipeline, &report);
 	if (ret_report != NULL)
 		*ret_report = report;
 	if (h->storage != NULL)

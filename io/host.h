@@ -43,6 +43,7 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem);
 void wr_host_stop_threads(struct wr_io_host *h);
 void wr_host_stop_handlers(struct wr_io_host *h);
 bool wr_host_inside_step(void *context);
+uintptr_t wr_host_thread(void *context);
 int wr_host_run_steps(void *context, uint64_t wait_ns);
 int wr_host_handler_start(void *context, struct weir_member *member);
 void wr_host_handler_stop(void *context, struct weir_member *member);

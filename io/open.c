@@ -173,6 +173,7 @@ static struct wr_host host_of(struct wr_io_host *h)
 		.storage_park_ops = use_storage_park_ops(),
 		.context = h,
 		.inside_step = wr_host_inside_step,
+		.thread = wr_host_thread,
 		.run_steps = wr_host_run_steps,
 		.event_signal = event_signal,
 		.event_open = event_open,

@@ -145,6 +145,15 @@ bool wr_host_inside_step(void *context)
 	return wr_runner_current() != NULL;
 }
 
+/* Its address is the thread's. */
+static _Thread_local char here;
+
+uintptr_t wr_host_thread(void *context)
+{
+	(void)context;
+	return (uintptr_t)&here;
+}
+
 /* By hand: one round; when it did nothing, a sleep until somebody wakes it, and another round. */
 int wr_host_run_steps(void *context, uint64_t wait_ns)
 {

@@ -56,6 +56,21 @@ static uint64_t count_left(struct wr_lane *lane)
 	return count;
 }
 
+/* Somebody else than the closing thread may still look at what this member polled. */
+static bool is_borrowed(struct weir_pipeline *p, uint32_t slot)
+{
+	return wr_load_acquire(&p->chunks.pins[slot].value) != WR_PIN_NONE && /* P5 */
+	       p->members[slot].poller != p->host.thread(p->host.context);
+}
+
+bool wr_pipeline_polls_ended(struct weir_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->options.members_max; i++)
+		if (wr_load_seq(&p->members[i].inside) != 0) /* Y2 */
+			return false;
+	return true;
+}
+
 void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report *report)
 {
 	for (uint32_t i = 0; i < p->lane_count; i++) {
@@ -73,8 +88,7 @@ void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report 
 			report->unread_events += lag.events;
 	}
 	for (uint32_t i = 0; i < p->options.members_max; i++)
-		if (wr_load_acquire(&p->chunks.pins[i].value) != WR_PIN_NONE) /* P5 */
-			report->borrowed_members++;
+		report->borrowed_members += is_borrowed(p, i) ? 1 : 0;
 }
 
 bool wr_pipeline_finish(struct weir_pipeline *p)
@@ -98,26 +112,31 @@ int wr_pipeline_close_clean(struct weir_pipeline *p)
 
 bool wr_pipeline_keep_borrowed(struct weir_pipeline *p)
 {
-	uint32_t borrowed = 1;
-	for (uint32_t i = 0; i < p->options.members_max; i++)
-		if (wr_load_acquire(&p->chunks.pins[i].value) != WR_PIN_NONE) /* P5 */
-			borrowed++;
-	/* Members give back only after `closed` is set, so that the count is whole by then. */
-	wr_store_seq(&p->borrowed, borrowed);
-	wr_store_seq(&p->closed, 1u);             /* Z1 */
-	return wr_sub_seq(&p->borrowed, 1u) == 1; /* Z1 */
+	/* More than there can be, so that nobody takes it to 0 before all are counted. */
+	uint32_t bound = p->options.members_max + 1;
+	uint32_t counted = 0;
+	wr_store_seq(&p->borrowed, bound); /* Z1: published by `closed` and by `lent` */
+	wr_store_seq(&p->closed, 1u);      /* Z1 */
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		if (!is_borrowed(p, i))
+			continue;
+		wr_atomic_u32 *lent = &p->members[i].lent;
+		uint32_t before = wr_exchange_acq_rel(lent, (uint32_t)WR_LENT_COUNTED); /* Z1 */
+		counted += before == WR_LENT ? 1 : 0;
+	}
+	return wr_sub_seq(&p->borrowed, bound - counted) == bound - counted; /* Z1 */
 }
 
 void wr_pipeline_give_back(struct weir_member *m)
 {
 	struct weir_pipeline *p = m->pipeline;
-	if (wr_load_seq(&p->closed) == 0) { /* Z1 */
-		wr_member_unpin(m);
-		return;
-	}
 	if (m->place == WR_PLACE_NONE)
 		return;
 	m->place = WR_PLACE_NONE;
+	/* The pin stays: the close counts by it, and then finds that it came back already. */
+	uint32_t before = wr_exchange_acq_rel(&m->lent, (uint32_t)WR_LENT_BACK); /* Z1 */
+	if (before != WR_LENT_COUNTED)
+		return;                        /* nothing is touched behind this */
 	if (wr_sub_seq(&p->borrowed, 1u) == 1) /* Z1 */
 		p->host.release(p->host.context);
 }

@@ -235,6 +235,9 @@ static void reset(struct weir_member *m)
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
 	m->released_own = 0;
+	m->poller = 0;
+	wr_store_relaxed(&m->inside, 0u);
+	wr_store_relaxed(&m->lent, (uint32_t)WR_LENT);
 	wr_store_relaxed(&m->released, 0u);
 	wr_store_relaxed(&m->wanted_seq, 0u);
 	wr_store_relaxed(&m->catchup_failure, 0u);

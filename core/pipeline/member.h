@@ -81,6 +81,9 @@ enum wr_member_state {
 	WR_MEMBER_LEFT = 5,    /* nothing is in its name any more */
 };
 
+/* What becomes of a pin that is left at the close. */
+enum wr_lent { WR_LENT = 0, WR_LENT_COUNTED = 1, WR_LENT_BACK = 2 };
+
 /* Where a member reads. */
 enum wr_place { WR_PLACE_NONE = 0, WR_PLACE_LIVE, WR_PLACE_CATCHUP };
 
@@ -94,6 +97,9 @@ struct weir_member {
 
 	/* Shared. */
 	wr_atomic_u32 state;     /* M1: handed on by release, read by acquire */
+	wr_atomic_u32 inside;    /* Y2: 1: its thread is in a poll, and a close waits for it */
+	wr_atomic_u32 lent;      /* Z1: enum wr_lent; who comes second takes it off the count */
+	uintptr_t poller;        /* the thread of the last poll; under Y2 */
 	wr_atomic_u64 polled_ns; /* heartbeat: mono time of the last poll */
 	wr_atomic_u64 released;  /* N2: counts rows let go: what the group step looks at */
 	uint64_t released_own;

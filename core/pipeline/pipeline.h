@@ -29,6 +29,8 @@ struct wr_host {
 	void *context;
 	/* Whether the calling thread is inside a step of this pipeline (L13). */
 	bool (*inside_step)(void *context);
+	/* The calling thread; no two that live have the same, none is 0. */
+	uintptr_t (*thread)(void *context);
 	/* Manual pipelines: runs every step once; waits up to wait_ns when there was nothing. */
 	int (*run_steps)(void *context, uint64_t wait_ns);
 	/* Makes a descriptor readable, and makes one. */
@@ -249,12 +251,14 @@ bool wr_pipeline_drained(struct weir_pipeline *p);
 bool wr_pipeline_finish(struct weir_pipeline *p);
 /* After that: the clean mark. Blocking. */
 int wr_pipeline_close_clean(struct weir_pipeline *p);
+/* Nobody is in a poll: behind a refusal that is seen, nobody will be. */
+bool wr_pipeline_polls_ended(struct weir_pipeline *p);
 /*
  * The last of a close: true when nothing is borrowed and everything may be freed now; else who
  * gives the last pin back frees it through host.release.
  */
 bool wr_pipeline_keep_borrowed(struct weir_pipeline *p);
-/* A member came back after the close: its pin is given up; true when it was the last. */
+/* A member with a pin came back after the refusal. The last one frees the pipeline. */
 void wr_pipeline_give_back(struct weir_member *member);
 /* All of weir_info but the threads. */
 int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info);

@@ -377,20 +377,34 @@ static bool poll_once(void *context)
 	return w->result != 0;
 }
 
-int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_max,
-	      uint64_t timeout_ns)
+static void leave(struct weir_member *m)
 {
-	if (member->handler != NULL)
-		return -EBUSY;
-	if (items_max == 0 || items_max > 65536)
-		return -EINVAL;
-	struct weir_pipeline *p = member->pipeline;
-	if (wr_pipeline_refused(p) == WEIR_E_CLOSED) {
-		wr_pipeline_give_back(member);
-		return WEIR_E_CLOSED;
-	}
-	struct poll_wait wait = {
-		.member = member, .items = items, .items_max = (uint32_t)items_max};
+	wr_store_release(&m->inside, 0u); /* Y2 */
+}
+
+/*
+ * Either this sees that the pipeline refuses, or the close sees this and waits. False: it is being
+ * closed; what was lent has come back, and with it perhaps the last of the memory.
+ */
+static bool enter(struct weir_member *m)
+{
+	wr_store_seq(&m->inside, 1u);                                      /* Y2 */
+	if (wr_load_seq(&m->pipeline->refuse) != (uint32_t)-WEIR_E_CLOSED) /* F1 */
+		return true;
+	/* With something lent the memory is kept for it; without, this is the last look. */
+	bool lent = m->place != WR_PLACE_NONE;
+	leave(m);
+	if (lent)
+		wr_pipeline_give_back(m);
+	return false;
+}
+
+/* Inside, in an open pipeline. */
+static int poll(struct weir_pipeline *p, struct weir_member *member, struct weir_item *items,
+		uint32_t items_max, uint64_t timeout_ns)
+{
+	struct poll_wait wait = {.member = member, .items = items, .items_max = items_max};
+	member->poller = p->host.thread(p->host.context);
 	if (poll_once(&wait))
 		return wait.result;
 	if (member->event->wanted) {
@@ -400,23 +414,36 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 			return wait.result;
 	}
 	/* Who waits in a poll is alive, however long. */
-	wr_pipeline_stay(p);
 	wr_store_relaxed(&member->polled_ns, WR_POLLED_NOW);
 	int rc = wr_pipeline_wait(p, member->gate_parker, poll_once, &wait, timeout_ns);
 	if (rc != WEIR_E_CLOSED)
 		wr_store_relaxed(&member->polled_ns, wr_clock_mono_ns(p->host.clock));
-	wr_pipeline_go(p);
 	if (rc == 0)
 		return wait.result;
 	return rc == -ETIMEDOUT || rc == WEIR_E_AGAIN ? 0 : rc;
 }
 
+int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_max,
+	      uint64_t timeout_ns)
+{
+	if (member->handler != NULL)
+		return -EBUSY;
+	if (items_max == 0 || items_max > 65536)
+		return -EINVAL;
+	struct weir_pipeline *p = member->pipeline;
+	if (!enter(member))
+		return WEIR_E_CLOSED;
+	int rc = poll(p, member, items, (uint32_t)items_max, timeout_ns);
+	leave(member);
+	return rc;
+}
+
 void weir_release(struct weir_member *member)
 {
-	if (wr_pipeline_refused(member->pipeline) == WEIR_E_CLOSED)
-		wr_pipeline_give_back(member);
-	else
-		wr_member_unpin(member);
+	if (!enter(member))
+		return;
+	wr_member_unpin(member);
+	leave(member);
 }
 
 void weir_member_problem(const struct weir_member *member, struct weir_problem *ret_problem)

@@ -58,7 +58,9 @@ struct weir_close_report {
 	uint64_t undurable_events; /**< ordered, but not durable when the deadline came */
 	uint64_t unread_events;    /**< still to be handled by subscriptions, over all of them */
 	uint64_t borrowed_members; /**< members whose holders have not come back: their memory and
-	                                the pipeline's are kept, and reported here, until they do */
+	                                the pipeline's are kept, and reported here, until they poll
+	                                (WEIR_E_CLOSED), release or leave. What the closing thread
+	                                itself polled last has come back */
 	bool clean;                /**< the next open starts without recovery work */
 };
 
@@ -67,7 +69,9 @@ struct weir_close_report {
  * threads, free everything.
  *
  * Thread:    any but weir's own (a handler gets -EDEADLK). Nobody else may be inside a call with
- *            this pipeline's handles, except waits and polls, which are woken.
+ *            this pipeline's handles, except waits and polls, which are woken. A thread that may
+ *            begin another call is joined first, or it has items in hand: then its next poll says
+ *            WEIR_E_CLOSED.
  * Blocks:    up to `timeout_ns`, for I/O that is under way, and for handlers that are running.
  * Owns:      the pipeline and every producer and member of it are gone afterwards, whatever the
  *            result, except with -EDEADLK.

@@ -79,7 +79,7 @@ Test(uring_probe, a_lack_of_locked_memory_is_enomem_and_says_what_to_raise)
 
 Test(uring_probe, an_unknown_error_is_given_by_number)
 {
-	check_refusal(EXDEV, "18");
+	check_refusal(ENOTNAM, "118");
 }
 
 Test(uring_probe, a_working_ring_names_its_mode)
