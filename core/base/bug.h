@@ -44,6 +44,8 @@
 	  "a lane with nothing but refusals gets no mark")                                         \
 	X(REFUSAL_TOLD_EARLY, "core/pipeline/producer.c",                                          \
 	  "a refusal is told before what it rests on has reached the producer's level")            \
+	X(CLOSE_TELLS_EARLY, "core/pipeline/producer.c",                                           \
+	  "the close of a producer tells a refusal as soon as it is decided")                      \
 	X(SEQUENCE_GAP_ACCEPTED, "core/log/producers.c",                                           \
 	  "a named producer's events may leave numbers out")                                       \
 	X(PINNED_CHUNK_REUSED, "core/log/chunk.c",                                                 \

@@ -341,6 +341,23 @@ int weir_producer_last(struct weir_producer *pr, struct weir_producer_last *ret_
 	return 0;
 }
 
+/* 0, or the first refusal that nobody was told of. */
+static int untold_refusal(const struct weir_producer *pr)
+{
+	if (pr->first_refusal_told != 0)
+		return 0;
+	return -(int)wr_load_relaxed(&pr->lane->first_refusal); /* behind A3: of what is decided */
+}
+
+/* Everything is decided; a refusal that is still to be told has reached its level, too (L9). */
+static bool close_may_end(void *context)
+{
+	struct ticket_wait *w = context;
+	if (reached(w->producer, WEIR_LEVEL_MEMORY) < w->ticket)
+		return wr_load_acquire(&w->producer->lane->state) == WR_LANE_POISONED; /* S1 */
+	return untold_refusal(w->producer) == 0 || ticket_reached(w);
+}
+
 int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
 {
 	if (pr == NULL)
@@ -351,12 +368,14 @@ int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
 	if (pr->open != WR_OPEN_NOTHING)
 		(void)weir_abort(pr);
 	struct ticket_wait wait = {
-		.producer = pr, .ticket = pr->lane->handed_over, .level = WEIR_LEVEL_MEMORY};
-	if (!ticket_reached(&wait))
-		rc = wr_pipeline_wait(pr->pipeline, &pr->lane->parker, ticket_reached, &wait,
+		.producer = pr, .ticket = pr->lane->handed_over, .level = pr->level};
+	if (WR_BUG(CLOSE_TELLS_EARLY))
+		wait.level = WEIR_LEVEL_MEMORY;
+	if (!close_may_end(&wait))
+		rc = wr_pipeline_wait(pr->pipeline, &pr->lane->parker, close_may_end, &wait,
 				      timeout_ns);
-	if (rc == 0 && pr->first_refusal_told == 0)
-		rc = -(int)wr_load_relaxed(&pr->lane->first_refusal);
+	if (rc == 0)
+		rc = untold_refusal(pr);
 	wr_lane_close(pr->lane);
 	give_slot(pr);
 	return rc;

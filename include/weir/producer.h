@@ -79,7 +79,8 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_open(struct weir_pipeline *pipeline,
 						struct weir_problem *reterr_problem);
 
 /**
- * Close: what was handed over stays handed over. Waits until it is decided.
+ * Close: what was handed over stays handed over. Waits until it is decided; a refusal that is told
+ * here has reached the producer's level, as everywhere.
  *
  * Thread:    the owner. Blocks: up to timeout_ns.
  * Owns:      the producer is gone afterwards, whatever the result.

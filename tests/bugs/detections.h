@@ -32,6 +32,7 @@
 	X(REFUSALS_UNMARKED, sim_pipeline,                                                         \
 	  "a refusal is never answered while nothing else happens")                                \
 	X(REFUSAL_TOLD_EARLY, sim_pipeline, "a refusal before what it rests on is durable")        \
+	X(CLOSE_TELLS_EARLY, sim_pipeline, "a refusal before what it rests on is durable")         \
 	X(SEQUENCE_GAP_ACCEPTED, sim_pipeline,                                                     \
 	  "a source's events are out of order, lost or doubled")                                   \
 	X(PINNED_CHUNK_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
@@ -60,7 +61,7 @@
 	X(OLDER_CHECKPOINT, unit_recovery_whole,                                                   \
 	  "recovery_whole::r9_the_newest_checkpoint_is_used")                                      \
 	X(PROGRESS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")              \
-	X(RETENTION_UNGATED, sim_journal, "the retained log has a hole")                           \
+	X(RETENTION_UNGATED, sim_journal, "a false alarm: corruption")                             \
 	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
 	X(COUNT_NOT_HELD, sim_pipeline, "lag is never counted")                                    \
 	X(RECYCLED_NEWEST_FIRST, sim_journal, "the retained log has a hole")                       \

@@ -302,9 +302,14 @@ static void close_one(struct world_producer *p)
 {
 	struct weir_producer *handle = p->handle;
 
+	uint64_t untold = handle->lane->handed_over > p->told ? p->told + 1 : 0;
 	p->busy = true;
 	int rc = weir_producer_close(handle, world_one_in(2) ? WEIR_FOREVER : 100000);
 	world_note("producer_close", p->source, (uint64_t)(uint32_t)rc);
+	if (rc == WEIR_E_FENCED || rc == WEIR_E_OUT_OF_SEQUENCE || rc == WEIR_E_UNKNOWN_NAME) {
+		world_check(untold != 0, "a refusal that was told before", p->source, 0);
+		check_what_it_rests_on(p, &p->tickets[untold % WORLD_TICKETS]);
+	}
 	*p = (struct world_producer){0};
 }
 
