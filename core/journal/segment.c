@@ -106,7 +106,7 @@ static bool walk_to_next(struct wr_segment_table *t, uint64_t segment_id,
 bool wr_segment_next(struct wr_segment_table *t, uint64_t segment_id,
 		     struct wr_segment_found *ret_found)
 {
-	struct wr_segment_found before;
+	struct wr_segment_found before = {0};
 	bool found_before = walk_to_next(t, segment_id, &before);
 
 	for (;;) {
