@@ -362,6 +362,11 @@ static void act_seldom(void)
 	case 1:
 		(void)world_subscribe(WORLD_LATE);
 		break;
+	case 2:
+	case 3:
+	case 4:
+		world_publish_once();
+		break;
 	default:
 		world_seek();
 	}
@@ -391,6 +396,7 @@ static void forget_users(void)
 {
 	memset(world.producers, 0, sizeof world.producers);
 	memset(world.members, 0, sizeof world.members);
+	world.once_source = 0; /* the first sources are the names' */
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		oracle.subscriptions[s].loose = false;
 }

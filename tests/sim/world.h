@@ -49,6 +49,7 @@
 	X(REFUSED_RUN, "runs that were refused whole")                                             \
 	X(FENCED_PRODUCER, "producers that lost their name")                                       \
 	X(RESUMED_NAME, "names that went on where they were")                                      \
+	X(ONCE, "events published without a producer")                                             \
 	X(ABORTED, "claims and runs given up")                                                     \
 	X(EXPIRED, "members that slept too long")                                                  \
 	X(REFUSED_PROGRESS, "acknowledgements that came too late")                                 \
@@ -126,6 +127,7 @@ struct world {
 	uint32_t life;
 	bool healing; /* the last life: nothing goes wrong */
 	bool memory_only;
+	uint32_t once_source; /* of events without a producer; 0: a new one is due */
 	bool tracing;
 	bool inside_step;
 	uint32_t depth;  /* of actions inside blocking calls */
@@ -180,6 +182,7 @@ void world_run_seed(void);
 void world_event(uint32_t source, uint32_t k, struct weir_event *event);
 void world_producer_act(struct world_producer *p, bool may_block);
 void world_producer_open(struct world_producer *p);
+void world_publish_once(void);
 bool world_producer_is_done(struct world_producer *p);
 /* Hands over a run that has to be refused. */
 void world_producer_offend(struct world_producer *p);

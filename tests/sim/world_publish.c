@@ -46,28 +46,31 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-static void accepted(struct world_producer *p, const struct world_ticket *t)
+/* Told that everything of a source up to number k has reached a level. */
+static void promised(uint32_t source, uint32_t k, enum weir_level level)
 {
-	struct oracle_source *s = &oracle.sources[p->source];
+	struct oracle_source *s = &oracle.sources[source];
 	struct wr_journal_link *link = &world.pipeline->link;
 
-	world_check(t->first_k != 0, "a run that must be refused was taken", p->source, 0);
-	world_check(s->last_k >= t->last_k, "acknowledged, and not in the log", p->source,
-		    t->last_k);
-	uint64_t seq = s->seq_of[t->last_k];
-	if (p->level == WEIR_LEVEL_DURABLE) {
+	world_check(s->last_k >= k, "acknowledged, and not in the log", source, k);
+	uint64_t seq = s->seq_of[k];
+	if (level == WEIR_LEVEL_DURABLE) {
 		world_check(seq <= wr_load_acquire(&link->durable_seq),
-			    "acknowledged as durable behind the durable sequence", p->source,
-			    t->last_k);
-		s->durable_k = (uint32_t)wr_max_u64(s->durable_k, t->last_k);
+			    "acknowledged as durable behind the durable sequence", source, k);
+		s->durable_k = (uint32_t)wr_max_u64(s->durable_k, k);
 		world_sometimes(SOMETIMES_DURABLE_ACKS);
 	}
-	if (p->level >= WEIR_LEVEL_WRITTEN) {
+	if (level >= WEIR_LEVEL_WRITTEN) {
 		world_check(seq <= wr_load_acquire(&link->written_seq),
-			    "acknowledged as written behind the written sequence", p->source,
-			    t->last_k);
-		s->written_k = (uint32_t)wr_max_u64(s->written_k, t->last_k);
+			    "acknowledged as written behind the written sequence", source, k);
+		s->written_k = (uint32_t)wr_max_u64(s->written_k, k);
 	}
+}
+
+static void accepted(struct world_producer *p, const struct world_ticket *t)
+{
+	world_check(t->first_k != 0, "a run that must be refused was taken", p->source, 0);
+	promised(p->source, t->last_k, p->level);
 }
 
 /*
@@ -242,6 +245,43 @@ static void publish_run(struct world_producer *p, bool bad)
 	if (bad)
 		pr->stamp.sequence = stamp; /* its numbers are sent again */
 	handed(p, ticket, bad ? 0 : p->next_k, bad ? 0 : p->next_k + added - 1);
+}
+
+/*
+ * One event without a producer (L12). After an answer that leaves its fate open nothing more comes
+ * from that source: it may still turn up, alone.
+ */
+void world_publish_once(void)
+{
+	enum weir_level level =
+		(enum weir_level)(WEIR_LEVEL_MEMORY + world_below(world.memory_only ? 1 : 3));
+	struct weir_event event;
+	struct weir_pos pos;
+
+	if (world.once_source == 0) {
+		if (oracle.source_count + 1 >= ORACLE_SOURCES_MAX)
+			return;
+		world.once_source = oracle_source_new(false);
+	}
+	uint32_t source = world.once_source, k = oracle.sources[source].last_k + 1;
+	if (k >= ORACLE_KS_MAX)
+		return;
+	world_event(source, k, &event);
+	int rc = weir_publish_once(world.pipeline, &event, level,
+				   world_one_in(3) ? 100000 : WEIR_FOREVER, &pos);
+	world_note("once", k, (uint64_t)(uint32_t)rc);
+	if (rc != 0) {
+		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
+				    (rc == WEIR_E_FAILED && world_has_failed()),
+			    "publish_once", (uint64_t)-rc, k);
+		world.once_source = 0;
+		return;
+	}
+	promised(source, k, level);
+	const struct oracle_record *o = &oracle.records[pos.sequence];
+	world_check(o->source == source && o->k == k && o->epoch == pos.epoch,
+		    "an event stands elsewhere than its publisher was told", pos.sequence, k);
+	world_sometimes(SOMETIMES_ONCE);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
