@@ -62,8 +62,8 @@ static void explain(int code, char *reason, size_t reason_bytes)
 		text = "no file descriptor left for an io_uring: raise ulimit -n";
 		break;
 	default:
-		(void)snprintf(reason, reason_bytes, "io_uring cannot be set up: %s",
-			       weir_strerror(code));
+		(void)snprintf(reason, reason_bytes, "io_uring cannot be set up: %s (errno %d)",
+			       weir_strerror(code), -code);
 		return;
 	}
 	(void)snprintf(reason, reason_bytes, "%s", text);

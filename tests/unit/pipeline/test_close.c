@@ -202,27 +202,48 @@ Test(close, who_waits_in_a_poll_or_for_room_is_woken)
 
 /* ---- what is borrowed ---- */
 
+static struct weir_item in_hand[8];
+static int in_hand_count;
+
+static void *poll_some(void *member)
+{
+	do
+		in_hand_count = weir_poll(member, in_hand, 8, 1000000000u);
+	while (in_hand_count == 0);
+	return NULL;
+}
+
 Test(close, items_in_hand_stay_good_until_their_holder_comes_back)
 {
 	struct weir_close_report report;
-	struct weir_item items[8];
+	pthread_t holder;
 	begin(FIXTURE_DURABLE);
 	struct weir_member *member = fixture_member(&f, id, NULL);
 	fixture_wait(producer, fixture_publish(producer, topic, 0, 5));
-	int n;
-	do
-		n = weir_poll(member, items, 8, 1000000000u);
-	while (n == 0);
-	cr_assert_gt(n, 0);
+	cr_assert_eq(pthread_create(&holder, NULL, poll_some, member), 0);
+	(void)pthread_join(holder, NULL);
+	cr_assert_gt(in_hand_count, 0);
 	fixture_close(&f, &report);
 	cr_expect_eq(report.borrowed_members, 1);
-	for (int i = 0; i < n; i++)
-		cr_expect_eq(fixture_number(&items[i]), (uint64_t)i);
+	for (int i = 0; i < in_hand_count; i++)
+		cr_expect_eq(fixture_number(&in_hand[i]), (uint64_t)i);
 	/* The directory is free already. */
 	fixture_open(&f);
-	for (int i = 0; i < n; i++)
-		cr_expect_eq(fixture_number(&items[i]), (uint64_t)i);
-	cr_expect_eq(weir_poll(member, items, 8, 0), WEIR_E_CLOSED, "it comes back");
+	for (int i = 0; i < in_hand_count; i++)
+		cr_expect_eq(fixture_number(&in_hand[i]), (uint64_t)i);
+	cr_expect_eq(weir_poll(member, in_hand, 8, 0), WEIR_E_CLOSED, "it comes back");
+}
+
+Test(close, what_the_closing_thread_polled_itself_is_given_back_by_the_close)
+{
+	struct weir_close_report report;
+	begin(FIXTURE_DURABLE);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 5));
+	(void)poll_some(member);
+	cr_assert_gt(in_hand_count, 0);
+	fixture_close(&f, &report);
+	cr_expect_eq(report.borrowed_members, 0);
 }
 
 /* ---- handlers ---- */
