@@ -15,20 +15,31 @@ static uint64_t undecided_bytes(struct weir_pipeline *p)
 	return bytes;
 }
 
-bool wr_pipeline_drained(struct weir_pipeline *p)
+static bool handlers_ended(struct weir_pipeline *p)
 {
-	bool failed = p->journal != NULL && wr_load_acquire(&p->link.failed) != 0; /* D1 */
-	if (!failed && undecided_bytes(p) > 0)
-		return false;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		struct weir_member *m = &p->members[i];
 		if (m->handler != NULL && wr_load_acquire(&m->state) == WR_MEMBER_JOINED && /* M1 */
 		    wr_load_acquire(&m->handler_end) == 0)                                  /* M2 */
 			return false;
 	}
+	return true;
+}
+
+/*
+ * In the order in which things move on: a handler that ends hands its last acknowledgements to its
+ * lane, a lane that is empty has all of it in the log, and what is in the log gets durable. Looked
+ * at in another order, what moves on between two looks is not seen by either.
+ */
+bool wr_pipeline_drained(struct weir_pipeline *p)
+{
+	bool failed = p->journal != NULL && wr_load_acquire(&p->link.failed) != 0; /* D1 */
+	if (!handlers_ended(p) || (!failed && undecided_bytes(p) > 0))
+		return false;
 	if (p->journal == NULL || failed)
 		return true;
-	return wr_load_acquire(&p->link.durable_seq) >= wr_writer_visible_seq(&p->writer); /* D1 */
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	return wr_load_acquire(&p->link.durable_seq) >= visible; /* D1 */
 }
 
 /*
