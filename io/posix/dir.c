@@ -56,6 +56,21 @@ static int sync_parent(const char *dir_path)
 	return code;
 }
 
+/*
+ * One that is there already may have been made a moment ago, by a process that died before it had
+ * synced the parent, or by somebody who never does: synced as well. Where the parent is out of
+ * reach, it is whoever made the directory that has to answer for its name.
+ */
+static int make_dir(const char *path)
+{
+	bool is_new = mkdir(path, 0700) == 0;
+
+	if (!is_new && errno != EEXIST)
+		return -errno;
+	int code = sync_parent(path);
+	return is_new || code == -EIO ? code : 0;
+}
+
 static int open_dir(struct wr_dir *dir, const struct wr_storage_options *options)
 {
 	if (options->dir == NULL || options->dir[0] == '\0') {
@@ -63,11 +78,7 @@ static int open_dir(struct wr_dir *dir, const struct wr_storage_options *options
 		return -EINVAL;
 	}
 	if (options->create_dir && !options->read_only) {
-		int code = 0;
-		if (mkdir(options->dir, 0700) == 0)
-			code = sync_parent(options->dir);
-		else if (errno != EEXIST)
-			code = -errno;
+		int code = make_dir(options->dir);
 		if (code < 0) {
 			wr_dir_reason(options, "the directory cannot be made", code);
 			return code;
