@@ -24,8 +24,8 @@
 #include "io/posix/request.h"
 
 /* A killed process can hold its lock for a moment longer, while the kernel ends its I/O. */
-#define LOCK_TRY_COUNT 5
-#define LOCK_TRY_PAUSE_NS 50000000
+#define LOCK_TRY_COUNT 100
+#define LOCK_TRY_PAUSE_NS 10000000
 
 #define DIR_PATH_MAX 4096
 
@@ -96,6 +96,7 @@ static int open_dir(struct wr_dir *dir, const struct wr_storage_options *options
 int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
 {
 	dir->lock_fd = -1;
+	dir->ring_fd = -1;
 	dir->read_only = options->read_only;
 	int code = open_dir(dir, options);
 	if (code < 0)
@@ -395,7 +396,9 @@ void wr_dir_forget_lock(struct wr_storage *s)
 
 	if (dir->lock_fd >= 0)
 		(void)close(dir->lock_fd);
-	dir->lock_fd = -1;
+	if (dir->ring_fd >= 0)
+		(void)close(dir->ring_fd);
+	dir->lock_fd = dir->ring_fd = -1;
 }
 
 int wr_dir_free_bytes(struct wr_storage *s, uint64_t *ret_bytes)

@@ -43,6 +43,7 @@ struct wr_dir {
 	struct wr_storage base;
 	int dir_fd;
 	int lock_fd; /* -1: not locked */
+	int ring_fd; /* of the io_uring that holds the lock too; -1: none does */
 	bool read_only;
 	bool direct;
 	wr_atomic_u32 sync_in_write; /* cleared for good when the kernel refuses it */

@@ -103,8 +103,8 @@ static int submit_and_wait(struct wr_uring *s, uint64_t wait_ns)
 		limit_or_none = &limit;
 	}
 	(void)wr_add_relaxed(&s->dir.submissions, 1u);
-	return ring_result(s, io_uring_submit_and_wait_timeout(&s->ring, &entry, 1, limit_or_none,
-							       NULL));
+	return ring_result(
+		s, io_uring_submit_and_wait_timeout(&s->ring, &entry, 1, limit_or_none, NULL));
 }
 
 static bool has_news(const struct wr_uring *s)
@@ -231,6 +231,30 @@ static int make_ring(struct wr_uring *s, char *reason, size_t reason_bytes)
 	return code;
 }
 
+/*
+ * A ring outlives its process: what it has handed to a device may still be written when the process
+ * is dead, the files that it had open are closed, and its lock would be free. The next owner may
+ * not find the medium changing under it (L27). So the ring holds the lock's file as well, and the
+ * kernel lets go of that only when nothing is in flight any more. A child of a fork gets no part of
+ * the ring, or it would hold the directory for as long as it lives.
+ */
+static void hold_lock(struct wr_uring *s)
+{
+	if (s->dir.lock_fd < 0)
+		return;
+	(void)io_uring_register_files(&s->ring, &s->dir.lock_fd, 1);
+	(void)io_uring_ring_dontfork(&s->ring);
+	s->dir.ring_fd = s->ring.ring_fd;
+}
+
+/* Nothing is in flight: the lock goes with its own descriptor again, at once. */
+static void leave_lock(struct wr_uring *s)
+{
+	if (s->dir.ring_fd >= 0)
+		(void)io_uring_unregister_files(&s->ring);
+	s->dir.ring_fd = -1;
+}
+
 static int uring_enter(struct wr_storage *base)
 {
 	struct wr_uring *s = (struct wr_uring *)base;
@@ -250,6 +274,7 @@ static int uring_enter(struct wr_storage *base)
 		s->ring_made = false;
 		return code;
 	}
+	hold_lock(s);
 	unsigned workers[2] = {(unsigned)wr_min_u64(wr_max_u64(base->depth_max, 2), WORKERS_MAX),
 			       2};
 	/* Only a limit: a kernel without it makes more threads than it should. */
@@ -286,6 +311,7 @@ static int uring_leave(struct wr_storage *base)
 		if (uring_poll(base, UINT64_MAX) < 0)
 			break;
 	disarm_event(s);
+	leave_lock(s);
 	io_uring_queue_exit(&s->ring);
 	s->ring_made = false;
 	s->entered = false;
