@@ -337,6 +337,7 @@ static int load_wanted(struct weir_pipeline *p, struct weir_member *m, uint64_t 
 		return 0;
 	if (rc != 0) {
 		m->problem = problem;
+		m->failure_seq = seq;
 		wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
 	}
 	tell_member(p, m);

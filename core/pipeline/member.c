@@ -9,6 +9,7 @@
 #define ITEMS_MAX_DEFAULT 1024u
 #define PIECES_MAX_DEFAULT 1024u
 #define LEAVE_LOOK_NS 1000000u
+#define STUCK_RETRY_NS 1000000000u
 
 void weir_member_options_init(struct weir_member_options *options)
 {
@@ -88,15 +89,31 @@ static bool release_row(struct weir_member *m, uint32_t row_index)
 	return true;
 }
 
+/*
+ * Rows that were moved forward, by a seek, all begin behind where the member stands: it goes there
+ * at once. What lies between is nobody's, and may be what they were moved over because it cannot be
+ * read.
+ */
+static void move_on(struct weir_member *m)
+{
+	uint64_t least = UINT64_MAX;
+	for (uint32_t r = 0; r < m->row_count; r++)
+		if (m->rows[r].generation != 0 && !m->rows[r].revoked)
+			least = wr_min_u64(least, m->rows[r].next_out);
+	if (least != UINT64_MAX && least > m->scan_seq)
+		wr_member_move_to(m, least);
+}
+
 void wr_member_take_messages(struct weir_member *m)
 {
-	bool changed = false;
+	bool changed = false, assigned = false;
 	while (wr_spsc_ready(&m->to_member_ring) > 0) {
 		const struct wr_message *message =
 			&m->to_member[wr_spsc_pop_index(&m->to_member_ring, 0)];
 		struct wr_member_row *row = &m->rows[message->row];
 		if (message->kind == WR_MESSAGE_ASSIGN) {
 			take_row(m, message);
+			assigned = true;
 		} else if (row->generation == message->generation) {
 			/* Nothing more is handed out, even if its acks do not fit the lane yet. */
 			row->revoked = true;
@@ -108,6 +125,8 @@ void wr_member_take_messages(struct weir_member *m)
 	}
 	if (changed)
 		set_tags(m);
+	if (assigned)
+		move_on(m);
 }
 
 int weir_member_assignments(struct weir_member *m, struct weir_assignment *assignments,
@@ -238,6 +257,8 @@ static void reset(struct weir_member *m)
 	m->poller = 0;
 	wr_store_relaxed(&m->inside, 0u);
 	wr_store_relaxed(&m->lent, (uint32_t)WR_LENT);
+	m->stuck = false;
+	m->stuck_seq = 0;
 	wr_store_relaxed(&m->released, 0u);
 	wr_store_relaxed(&m->wanted_seq, 0u);
 	wr_store_relaxed(&m->catchup_failure, 0u);
@@ -395,6 +416,28 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 	return handled;
 }
 
+/* Until what could not be read is tried again. */
+static uint64_t handler_idle_ns(void *self)
+{
+	struct weir_member *m = self;
+	if (!m->stuck)
+		return UINT64_MAX;
+	uint64_t waited_ns = wr_clock_mono_ns(m->pipeline->host.clock) - m->stuck_ns;
+	return waited_ns < STUCK_RETRY_NS ? STUCK_RETRY_NS - waited_ns : 0;
+}
+
+/* Nobody polls, so nobody is returned a code: who listens is told, once for each place. */
+static void handler_is_stuck(struct weir_member *m, uint64_t mail)
+{
+	const struct weir_options *o = &m->pipeline->options;
+	m->stuck = true;
+	m->stuck_mail = mail;
+	m->stuck_ns = wr_clock_mono_ns(m->pipeline->host.clock);
+	if (o->log_fn != NULL && m->stuck_seq != m->scan_seq)
+		o->log_fn(o->log_context, m->problem.text);
+	m->stuck_seq = m->scan_seq;
+}
+
 static int handler_step(void *self, uint32_t budget)
 {
 	struct weir_member *m = self;
@@ -415,9 +458,14 @@ static int handler_step(void *self, uint32_t budget)
 		}
 		return 0;
 	}
-	(void)wr_park_look_u64(&m->mail); /* N1 */
+	uint64_t mail = wr_park_look_u64(&m->mail); /* N1 */
+	if (m->stuck && mail == m->stuck_mail && handler_idle_ns(m) > 0)
+		return 0;
 	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	int count = wr_member_poll(m, m->items, m->items_max);
+	m->stuck = false;
+	if (count < 0)
+		handler_is_stuck(m, mail);
 	if (count <= 0) {
 		/* Asleep until something comes: that is no reason to take its partitions away. */
 		wr_store_relaxed(&m->polled_ns, WR_POLLED_NOW);
@@ -430,5 +478,8 @@ static int handler_step(void *self, uint32_t budget)
 
 void wr_member_handler_step(struct weir_member *member, struct wr_step *ret_step)
 {
-	*ret_step = (struct wr_step){.name = member->name, .run = handler_step, .self = member};
+	*ret_step = (struct wr_step){.name = member->name,
+				     .run = handler_step,
+				     .idle_ns = handler_idle_ns,
+				     .self = member};
 }

@@ -104,8 +104,9 @@ struct weir_member {
 	wr_atomic_u64 released;  /* N2: counts rows let go: what the group step looks at */
 	uint64_t released_own;
 	wr_atomic_u64 wanted_seq;      /* U1: != 0: behind, needs this sequence from disk */
-	wr_atomic_u32 catchup_failure; /* U1: code, negated; with the problem below */
+	wr_atomic_u32 catchup_failure; /* U1: code, negated; with the two below */
 	struct weir_problem problem;
+	uint64_t failure_seq;          /* where it asked for */
 	wr_atomic_u64 reading_seq;     /* what it reads next: for `block` */
 	wr_atomic_u64 mail;            /* N1: counts messages to the member: what it sleeps on */
 	struct wr_spsc to_member_ring; /* group → member */
@@ -152,7 +153,11 @@ struct weir_member {
 	uint32_t item_next, item_count; /* polled and not yet handled */
 	wr_atomic_u32 handler_end;      /* M2: 1: it said stop; 2: it has ended */
 	bool handler_ended;
-	void *block; /* what join allocated */
+	bool stuck;          /* what it reads next cannot be read: tried again, but not at once */
+	uint64_t stuck_mail; /* unless a message comes that moves it elsewhere */
+	uint64_t stuck_ns;
+	uint64_t stuck_seq; /* the place that was told of last; 0: none */
+	void *block;        /* what join allocated */
 	size_t block_bytes;
 };
 

@@ -103,13 +103,18 @@ static int find_behind(struct weir_member *m)
 	}
 	int failure = -(int)wr_load_acquire(&m->catchup_failure); /* U1 */
 	if (failure != 0) {
-		wr_store_release(&m->catchup_failure, 0u); /* U1: the next poll asks again */
-		if (failure != WEIR_E_TRUNCATED)
+		bool is_here = m->failure_seq == m->scan_seq; /* or of a place that it has left */
+		wr_store_release(&m->catchup_failure, 0u);    /* U1: the next poll asks again */
+		if (is_here && failure != WEIR_E_TRUNCATED) {
+			/* Until then nobody reads for it. */
+			wr_store_release(&m->wanted_seq, 0u); /* U1 */
 			return failure;
+		}
 		oldest = wr_segment_oldest_seq(&p->segments);
-		if (oldest > m->scan_seq)
+		if (is_here && oldest > m->scan_seq)
 			skip_gap(m, oldest);
-		return 0;
+		if (is_here)
+			return 0;
 	}
 	wr_publish_u64(&m->wanted_seq, m->scan_seq); /* U1 */
 	wr_park_notify(&p->group_parker);

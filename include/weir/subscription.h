@@ -100,7 +100,8 @@ struct weir_member_options {
 	                       "member-N" */
 	/**
 	 * A handler makes weir poll: a thread of weir's (options.handler) calls it for each item,
-	 * in order. NULL: the program calls weir_poll() itself.
+	 * in order. NULL: the program calls weir_poll() itself. Where what comes next is damaged,
+	 * nothing is handed out: options.log_fn is told once, and it is tried again every second.
 	 */
 	enum weir_handled (*handler)(void *context, struct weir_member *member,
 				     const struct weir_item *item);
