@@ -272,9 +272,10 @@ static bool ticket_reached(void *context)
 }
 
 /*
- * A ticket whose answer the callback took out of the ring. Of refusals the first code is kept, and
- * the first and the last ticket: a named producer that is refused once is refused from then on, and
- * what it is told of a ticket between two refusals had better be a refusal than a lie.
+ * A ticket without an answer in the ring: the callback may have taken it out. Of refusals the first
+ * code is kept, and the first and the last ticket: a named producer that is refused once is refused
+ * from then on, and what it is told of a ticket between two refusals had better be a refusal than a
+ * lie.
  */
 static int outcome_told(const struct weir_producer *pr, uint64_t ticket)
 {
@@ -289,8 +290,6 @@ static int outcome_of(const struct ticket_wait *w)
 	struct wr_lane *lane = w->producer->lane;
 	if (reached(w->producer, w->level) < w->ticket)
 		return WEIR_E_POISONED;
-	if (w->ticket <= w->producer->acked)
-		return outcome_told(w->producer, w->ticket);
 	/* All of the ring, anew: replies may lie in it that nobody has taken, in front of ours. */
 	uint64_t ready = wr_spsc_ready_for(&lane->reply_ring, lane->reply_ring.mask + 1);
 	for (uint64_t i = 0; i < ready; i++) {
@@ -303,7 +302,7 @@ static int outcome_of(const struct ticket_wait *w)
 		if (reply->ticket > w->ticket)
 			break;
 	}
-	return 0;
+	return outcome_told(w->producer, w->ticket);
 }
 
 int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, uint64_t timeout_ns)

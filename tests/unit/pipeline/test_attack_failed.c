@@ -2,6 +2,7 @@
 /*
  * Goal:   a member that leaves after the journal has failed takes nothing with it that the group
  *         still writes to: its messages are on the way, and no answer of the writer comes any more.
+ *         And what was refused before the failure is still refused to who asks after it.
  * Method: the steps of a manual pipeline are run one by one, so that the journal fails between the
  *         writer's answer and the group's look at it. An allocator fills what is given back and
  *         never uses it again: whoever writes there leaves a trace.
@@ -139,5 +140,29 @@ Test(attack_failed, and_when_it_owns_some)
 	(void)weir_member_leave(member, 0);
 	for (int i = 0; i < 4; i++)
 		run_group();
+	close_failed();
+}
+
+static struct weir_producer *open_source(void)
+{
+	return fixture_producer(&f, "source");
+}
+
+Test(attack_failed, what_was_refused_before_it_is_refused_after_it)
+{
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	struct weir_producer *old = open_source();
+	struct weir_producer *new = open_source();
+	uint64_t ticket = fixture_publish(old, topic, 0, 1);
+	/* Decided, and the medium hears nothing of it. */
+	run_writer();
+	fail_journal();
+	cr_expect_eq(weir_producer_poll_acks(old), 1, "told as unknown");
+	int rc = weir_wait(old, ticket, WEIR_LEVEL_MEMORY, 0);
+	cr_expect_eq(rc, WEIR_E_FENCED, "%s", weir_error_name(rc));
+	rc = weir_wait(old, ticket, WEIR_LEVEL_DURABLE, 0);
+	cr_expect_eq(rc, WEIR_E_FAILED, "%s", weir_error_name(rc));
+	(void)weir_producer_close(old, 0);
+	(void)weir_producer_close(new, 0);
 	close_failed();
 }
