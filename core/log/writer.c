@@ -59,9 +59,11 @@ void wr_writer_fini(struct wr_writer *w, struct wr_memory *memory)
  */
 static bool free_closed_lane(struct wr_writer *w, struct wr_lane *lane)
 {
-	if (w->link != NULL && wr_load_acquire(&w->link->failed) == 0) { /* D1 */
+	if (w->link != NULL) {
 		struct wr_lane_durable *d = &w->link->lanes[lane->index];
-		if ((lane->marked != lane->ordered_own ||
+		/* After a failure nothing comes through any more, and nothing is waited for. */
+		if (wr_load_acquire(&w->link->failed) == 0 && /* D1 */
+		    (lane->marked != lane->ordered_own ||
 		     wr_load_acquire(&d->durable_ticket) != lane->ordered_own) && /* D1 */
 		    !WR_BUG(LANE_FREED_TOO_EARLY))
 			return false;

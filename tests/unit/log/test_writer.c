@@ -382,7 +382,9 @@ CASE(writer, refusals_alone_reach_their_level_too)
 
 CASE(writer, a_failed_journal_ends_the_writing)
 {
+	(void)log_bed_event(&bed, 2, topic, 1, 16);
 	log_bed_settle_down(&bed);
+	cr_assert_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), 1);
 	wr_store_release(&bed.link.failed, 1u);
 	uint64_t next = bed.writer.next_seq;
 	(void)log_bed_event(&bed, 1, topic, 1, 16);
@@ -395,6 +397,8 @@ CASE(writer, a_failed_journal_ends_the_writing)
 	wr_lane_close(&bed.lanes[2]);
 	(void)log_bed_step(&bed);
 	cr_expect_eq(wr_load_relaxed(&bed.lanes[2].state), WR_LANE_FREE);
+	cr_expect_eq(wr_load_relaxed(&bed.durable[2].durable_ticket), 0,
+		     "who takes the lane before it knows of the failure has nothing durable");
 	wr_store_release(&bed.link.failed, 0u);
 }
 
