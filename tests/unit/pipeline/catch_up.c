@@ -166,6 +166,8 @@ static void run(const char *name, enum weir_io io)
 		tap_check(grown <= info.plan.total_bytes + (16u << 20),
 			  "%s: memory grew by %" PRIu64 " KiB at most, the plan says %" PRIu64,
 			  name, grown >> 10, info.plan.total_bytes >> 10);
+	weir_release(late.member);
+	weir_release(along.member);
 	fixture_close(&f, NULL);
 	fixture_end(&f);
 }

@@ -361,6 +361,8 @@ static void run(const char *name, int kind, enum weir_io io)
 			  (unsigned long long)info.segments_recycled,
 			  (unsigned long long)info.checkpoints);
 	}
+	weir_release(w.quick);
+	weir_release(w.late);
 	fixture_close(&w.f, NULL);
 	fixture_end(&w.f);
 }

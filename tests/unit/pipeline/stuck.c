@@ -232,6 +232,8 @@ static void run(const char *io_name, enum weir_io io)
 	tap_check(sleeper.wrong == 0 && sleeper.next[0] == next[0] && sleeper.from_claim == 1 &&
 			  other.from_claim == 1 && polled.from_claim == 0,
 		  "%s: everything is complete, the claimed event too", io_name);
+	weir_release(polled.member);
+	weir_release(other.member);
 	fixture_close(&f, NULL);
 	fixture_end(&f);
 }
