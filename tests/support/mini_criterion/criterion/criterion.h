@@ -157,6 +157,10 @@ void mini_log(const char *format, ...);
 #define cr_assert_str_not_empty(a, ...)                                                            \
 	MINI_CHECK_(true, (a)[0] != 0, #a " is not empty", ##__VA_ARGS__)
 
+#define cr_expect_str_empty(a, ...) MINI_CHECK_(false, (a)[0] == 0, #a " is empty", ##__VA_ARGS__)
+#define cr_expect_str_not_empty(a, ...)                                                            \
+	MINI_CHECK_(false, (a)[0] != 0, #a " is not empty", ##__VA_ARGS__)
+
 #define MINI_ARRAYS_(fatal, a, op, b, bytes, ...)                                                  \
 	MINI_CHECK_(fatal, memcmp((a), (b), (bytes)) op 0, #a " " #op " " #b, ##__VA_ARGS__)
 #define cr_assert_arr_eq(a, b, bytes, ...) MINI_ARRAYS_(true, a, ==, b, bytes, ##__VA_ARGS__)
