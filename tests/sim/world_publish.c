@@ -342,6 +342,8 @@ static void close_one(struct world_producer *p)
 {
 	struct weir_producer *handle = p->handle;
 
+	if (world_one_in(3))
+		publish_run(p, true); /* its refusal is the close's to tell */
 	uint64_t untold = handle->lane->handed_over > p->told ? p->told + 1 : 0;
 	p->busy = true;
 	int rc = weir_producer_close(handle, world_one_in(2) ? WEIR_FOREVER : 100000);
