@@ -187,9 +187,9 @@ Test(handlers, stop_leaves_the_event_and_the_partitions_to_others)
 	struct weir_member *a = join(stop, &notes[0], "a");
 	publish(100);
 	wait_for_lag(90);
-	struct weir_member *b = join(note, &notes[1], "b");
 	for (uint32_t p = 0; p < PARTITIONS; p++)
 		notes[1].next[p] = p < 2 ? 3 : 2; /* ten were handled, in turn */
+	struct weir_member *b = join(note, &notes[1], "b");
 	wait_for_lag(0);
 	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
 	cr_expect_eq(weir_member_leave(b, FIXTURE_LONG_NS), 0);
