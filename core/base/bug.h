@@ -84,6 +84,8 @@
 	  "retention does not ask what the checkpoints need")                                      \
 	X(RETENTION_PASSES_SEEKS, "core/journal/journal_segments.c",                               \
 	  "retention does not ask where a seek has just gone")                                     \
+	X(PLACE_NOT_HELD, "core/journal/journal_segments.c",                                       \
+	  "retention does not ask whether somebody is looking for a place")                        \
 	X(COUNT_NOT_HELD, "core/pipeline/lag.c",                                                   \
 	  "retention takes what the lag behind a seek is still to be counted from")                \
 	X(RECYCLED_NEWEST_FIRST, "core/journal/journal_segments.c",                                \
@@ -92,6 +94,10 @@
 	  "a recycled segment is used with the batches of its last life in it")                    \
 	X(HEADER_UNSYNCED, "core/journal/journal_segments.c",                                      \
 	  "extents are offered before their segment's header is durable")                          \
+	X(GAP_PASSED_OVER, "core/pipeline/ack.c",                                                  \
+	  "a partition is passed on as idle before it is told of its gap")                         \
+	X(GAP_STAYS_LAG, "core/pipeline/ack.c",                                                    \
+	  "progress over a gap does not say that there was one")                                   \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \
 	  "an acknowledgement out of order settles what lies before it")                           \
 	X(OLD_GENERATION_TAKEN, "core/log/settle.c",                                               \

@@ -179,8 +179,9 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 
 	if (next_seq > retention_gate(j))
 		return false;
-	wr_store_seq(&link->leaving_seq, next_seq);                           /* D4 */
-	if (wr_load_seq(&link->asking) == 0 && next_seq <= retention_gate(j)) /* D4, then D3 */
+	wr_store_seq(&link->leaving_seq, next_seq); /* D4 */
+	if ((wr_load_seq(&link->asking) == 0 || WR_BUG(PLACE_NOT_HELD)) &&
+	    next_seq <= retention_gate(j)) /* D4, then D3 */
 		return true;
 	wr_store_release(&link->leaving_seq, left_seq);
 	j->files.retention_changed = true;

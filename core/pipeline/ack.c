@@ -125,7 +125,7 @@ static bool flush_row(struct weir_member *m, uint32_t row_index)
 		return false;
 	struct wr_control_progress progress = {
 		.generation = row->generation,
-		.missed = row->gap_end > row->flushed ? 1 : 0,
+		.missed = row->gap_end > row->flushed && !WR_BUG(GAP_STAYS_LAG) ? 1 : 0,
 		.from = row->flushed,
 		.to = row->acked,
 		.events = row->acked_events - row->flushed_events,
@@ -144,7 +144,7 @@ static bool flush_row(struct weir_member *m, uint32_t row_index)
 static void pass_idle_rows(struct weir_member *m)
 {
 	/* scan_seq lies behind a gap that not every row was told of. */
-	if (m->gap_end != 0)
+	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
 		return;
 	for (uint32_t i = 0; i < m->row_count; i++) {
 		struct wr_member_row *row = &m->rows[i];
@@ -160,9 +160,7 @@ static void pass_idle_rows(struct weir_member *m)
 
 uint32_t wr_member_flush(struct weir_member *m)
 {
-	/* With a gap under way some rows have yet to hear what they missed: they are not idle. */
-	if (m->gap_end == 0 && m->scan_seq > m->passed_seq &&
-	    m->scan_seq - m->passed_seq >= m->pipeline->pass_every)
+	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= m->pipeline->pass_every)
 		pass_idle_rows(m);
 	if (m->dirty_count == 0)
 		return 0;

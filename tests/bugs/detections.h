@@ -63,12 +63,15 @@
 	X(PROGRESS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")              \
 	X(RETENTION_UNGATED, sim_journal, "a false alarm: corruption")                             \
 	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
+	X(PLACE_NOT_HELD, sim_pipeline, "retention took what a subscription needs")                \
 	X(COUNT_NOT_HELD, sim_pipeline, "lag is never counted")                                    \
 	X(RECYCLED_NEWEST_FIRST, sim_journal, "the retained log has a hole")                       \
 	X(SPARE_NOT_ERASED, unit_journal_recycle,                                                  \
 	  "journal_recycle::spares_whose_headers_rot_do_not_come_back_as_what_they_were")          \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
 	  "journal_segments::no_extent_is_offered_before_its_header_survives_power_loss")          \
+	X(GAP_PASSED_OVER, sim_pipeline, "progress over an event that nobody acknowledged")        \
+	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \
 	X(OWNER_NOT_ASKED, sim_pipeline, "two owners of a partition at once")                      \
