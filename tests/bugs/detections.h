@@ -25,8 +25,7 @@
 	X(FULL_LANE_OVERWRITTEN, unit_lane,                                                        \
 	  "lane::the_whole_ring_may_be_used_and_not_a_byte_more")                                  \
 	X(REPLIES_NOT_COUNTED, unit_lane, "lane::a_ring_full_of_answers_is_full_and_no_more")      \
-	X(LANE_FREED_TOO_EARLY, sim_pipeline,                                                      \
-	  "acknowledged as durable behind the durable sequence")                                   \
+	X(LANE_FREED_TOO_EARLY, sim_pipeline, "a run that must be refused was taken")              \
 	X(RUN_COUNTS_RECORDS, sim_pipeline, "a run that must be refused was taken")                \
 	X(REFUSED_RUN_HALF_KEPT, sim_pipeline, "the tables are not the fold of the log")           \
 	X(REFUSALS_UNMARKED, sim_pipeline,                                                         \
