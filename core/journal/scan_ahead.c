@@ -425,6 +425,13 @@ static uint32_t find_id(const struct wr_scan *scan, uint64_t segment_id)
 	return WR_SCAN_NONE;
 }
 
+/* An epoch start may say anything, whatever its checksums are. */
+static bool is_a_place(const struct wr_scan *scan, uint64_t offset)
+{
+	return offset >= WR_BLOCK_BYTES && offset <= scan->segment_bytes &&
+	       offset % WR_BLOCK_BYTES == 0;
+}
+
 /* The end of epoch e is on record, and the walk has not come to it. */
 static int judge_by_end(struct wr_scan *scan, struct ahead *a)
 {
@@ -441,7 +448,8 @@ static int judge_by_end(struct wr_scan *scan, struct ahead *a)
 	uint64_t at_id = wr_scan_at_id(scan);
 	bool is_ahead = end->end_segment_id > at_id ||
 			(end->end_segment_id == at_id && end->end_offset > scan->offset);
-	if (end->last_seq == scan->seq - 1 && index != WR_SCAN_NONE && is_ahead) {
+	if (end->last_seq == scan->seq - 1 && index != WR_SCAN_NONE && is_ahead &&
+	    is_a_place(scan, end->end_offset)) {
 		/* Fillers or evidence, nothing else: to the end, where the start will fit. */
 		scan->at = index;
 		scan->offset = end->end_offset;
