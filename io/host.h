@@ -32,6 +32,7 @@ struct wr_io_host {
 	struct wr_runner group;
 	bool log_running, journal_running, group_running;
 	struct wr_handler_thread *handlers; /* [members_max] */
+	wr_spinlock handlers_lock;          /* of their `running` */
 
 	struct wr_io_host *next; /* of all open hosts, for fork */
 };

@@ -188,7 +188,10 @@ int wr_host_handler_start(void *context, struct weir_member *member)
 		rc = wr_runner_add_step(&t->runner, &step);
 	if (rc == 0)
 		rc = wr_runner_start(&t->runner);
+	/* From here on weir_pipeline_info looks at the runner. */
+	wr_spinlock_lock(&h->handlers_lock);
 	t->running = rc == 0;
+	wr_spinlock_unlock(&h->handlers_lock);
 	return rc;
 }
 
@@ -198,10 +201,15 @@ void wr_host_handler_stop(void *context, struct weir_member *member)
 	struct wr_handler_thread *t = &h->handlers[member->slot];
 	struct wr_step step;
 	wr_member_handler_step(member, &step);
-	if (h->options.manual)
+	if (h->options.manual) {
 		(void)wr_runner_remove_step(&h->log, &step);
-	else
-		stop_runner(&t->runner, &t->running);
+		return;
+	}
+	wr_spinlock_lock(&h->handlers_lock);
+	bool running = t->running;
+	t->running = false;
+	wr_spinlock_unlock(&h->handlers_lock);
+	stop_runner(&t->runner, &running);
 }
 
 static void tell_thread(struct weir_info *info, struct wr_runner *runner)
@@ -230,7 +238,9 @@ void wr_host_thread_infos(struct wr_io_host *h, struct weir_info *info)
 		tell_thread(info, &h->journal);
 	if (h->group_running)
 		tell_thread(info, &h->group);
+	wr_spinlock_lock(&h->handlers_lock);
 	for (uint32_t i = 0; i < h->options.members_max; i++)
 		if (h->handlers[i].running)
 			tell_thread(info, &h->handlers[i].runner);
+	wr_spinlock_unlock(&h->handlers_lock);
 }

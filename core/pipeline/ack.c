@@ -140,21 +140,34 @@ static bool flush_row(struct weir_member *m, uint32_t row_index)
 	return true;
 }
 
-/* Rows in which nothing is in hand, far behind what was scanned: moved on. */
+/*
+ * A row in which nothing is in hand moves on to what was scanned: there is nothing of it up to
+ * there. Who gets the row next need not look for it again, where it may be no longer.
+ */
+void wr_member_step_over(struct weir_member *m, struct wr_member_row *row)
+{
+	if (row->generation != 0 && !row->revoked && row->acked == row->next_from &&
+	    m->gap_end == 0 && m->scan_seq > row->next_out)
+		row->acked = row->next_from = row->next_out = m->scan_seq;
+}
+
+void wr_member_pass_row(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	wr_member_step_over(m, row);
+	if (row->generation != 0 && row->acked > row->flushed)
+		mark_dirty(m, row_index);
+}
+
+/* Those that are far behind. */
 static void pass_idle_rows(struct weir_member *m)
 {
 	/* scan_seq lies behind a gap that not every row was told of. */
 	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
 		return;
-	for (uint32_t i = 0; i < m->row_count; i++) {
-		struct wr_member_row *row = &m->rows[i];
-		if (row->generation == 0 || row->acked != row->next_from || row->revoked ||
-		    m->scan_seq < row->next_out ||
-		    m->scan_seq - row->flushed < m->pipeline->pass_every)
-			continue;
-		row->acked = row->next_from = row->next_out = m->scan_seq;
-		mark_dirty(m, i);
-	}
+	for (uint32_t i = 0; i < m->row_count; i++)
+		if (m->scan_seq - m->rows[i].flushed >= m->pipeline->pass_every)
+			wr_member_pass_row(m, i);
 	m->passed_seq = m->scan_seq;
 }
 
@@ -256,6 +269,10 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 		return WEIR_E_CLOSED;
 	m->fenced = false;
 	wr_pipeline_stay(p);
+	/* What was stepped over alone is handed to the log as well: the positions that are told. */
+	for (uint32_t r = 0; r < m->row_count; r++)
+		if (m->rows[r].generation != 0 && m->rows[r].acked > m->rows[r].flushed)
+			mark_dirty(m, r);
 	int rc = commit_done(&wait)
 			 ? 0
 			 : wr_pipeline_wait(p, &m->lane->parker, commit_done, &wait, timeout_ns);

@@ -65,9 +65,15 @@ static uint32_t port_room(void *context, uint32_t slot)
 	return (uint32_t)wr_spsc_room_for(ring, ring->mask + 1); /* all of it: looks anew */
 }
 
-static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
+/*
+ * From where on a row may hold something unsettled: its position, or what comes behind the gate.
+ *
+ * The gate is read before the counts: whatever they do not count as appended lies above it. When
+ * everything appended is settled, nothing unsettled lies at or below the gate, and an idle
+ * partition need not be searched from its old position on.
+ */
+static uint64_t unsettled_from(struct wr_subscription_live *live, uint32_t row)
 {
-	struct wr_subscription_live *live = context;
 	struct weir_pipeline *p = live->pipeline;
 	struct wr_catalog *catalog = &p->tables.catalog;
 	const struct wr_subscription *s = &catalog->subscriptions[live->id];
@@ -76,28 +82,32 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 	wr_catalog_row_partition(catalog, s, row, &topic, &partition);
 	struct wr_partition_cells *cell =
 		&catalog->cells[catalog->topics[topic].first_cell + partition];
-	/*
-	 * The gate is read before the counts: whatever they do not count as appended lies above it.
-	 * So when everything appended is settled, nothing unsettled lies at or below the gate, and
-	 * an idle partition need not be searched from its old position on.
-	 */
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	int64_t bytes;
 	bool exact;
 	bool nothing_left = wr_lag_of_row(p, live, row, cell, &bytes, &exact) == 0 && exact;
-	uint64_t position = wr_load_relaxed(&settle->position); /* after the answer: A3 */
-	uint64_t skip_to = nothing_left || WR_BUG(NEW_OWNER_SKIPS) ? visible + 1 : position;
-	/* Until its next poll says more. */
-	struct weir_member *m = &p->members[slot];
-	if (skip_to < wr_load_relaxed(&m->reading_seq))
-		wr_store_relaxed(&m->reading_seq, skip_to);
+	/* Once all up to a gate was settled, only a seek can make any of it unsettled again. */
+	if (nothing_left || WR_BUG(NEW_OWNER_SKIPS))
+		live->told_from[row] = wr_max_u64(live->told_from[row], visible + 1);
+	return wr_max_u64(live->told_from[row], wr_load_relaxed(&settle->position));
+}
+
+static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
+{
+	struct wr_subscription_live *live = context;
+	struct weir_pipeline *p = live->pipeline;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	/* After the answer to its generation: the position is final for the one before (A3). */
+	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
+	live->told_from[row] = unsettled_from(live, row);
 	send(p, slot,
 	     &(struct wr_message){
 		     .kind = WR_MESSAGE_ASSIGN,
 		     .row = row,
 		     .generation = generation,
-		     .position = position,
-		     .skip_to = skip_to,
+		     .position = wr_load_relaxed(&settle->position),
+		     .skip_to = live->told_from[row],
 		     /* The first generation of a run that a crash took back is given again. */
 		     .redelivered = generation > 1 || live->recovered_end != 0,
 		     .skip_below = generation > 1 ? visible + 1 : live->recovered_end,
@@ -188,7 +198,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 		memory->ops->alloc(memory, p->options.topics_max * sizeof(uint32_t), 8);
 	live->behind_bytes = s->row_count * sizeof *live->behind;
 	live->behind = memory->ops->alloc(memory, live->behind_bytes, 8);
-	int rc = live->row_of_topic == NULL || live->behind == NULL
+	live->told_from = memory->ops->alloc(memory, s->row_count * sizeof *live->told_from, 8);
+	int rc = live->row_of_topic == NULL || live->behind == NULL || live->told_from == NULL
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
@@ -231,8 +242,10 @@ static int take_answers(struct weir_pipeline *p)
 		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
 		/* A seek was ordered: what lies between its target and its record is counted. A3 */
 		if (reply->code == 0 &&
-		    live->group.rows[raise->row].raising_position != WR_SEEK_NONE)
+		    live->group.rows[raise->row].raising_position != WR_SEEK_NONE) {
+			live->told_from[raise->row] = 0;
 			wr_lag_begin(p, live); /* before a member hears of the position */
+		}
 		wr_group_raised(&live->group, raise->row, reply->code);
 		wr_lane_reply_take(lane);
 		work++;
@@ -296,8 +309,10 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	} else {
 		wr_group_remove(group, m->slot);
 	}
+	/* Behind the store the slot is whoever's takes it next; the parker stays. */
+	struct wr_parker *parker = &m->lane->parker;
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_LEFT); /* M1 */
-	wr_park_wake(&m->lane->parker);
+	wr_park_wake(parker);
 	return work + 1;
 }
 
@@ -385,7 +400,51 @@ static int serve_catchup(struct weir_pipeline *p)
 	return 0;
 }
 
-/* What `block` subscriptions keep in memory: the lowest place that one of their members reads. */
+/* Whether a member has not yet taken what it was told: its reading_seq knows nothing of it. */
+static bool is_behind_its_mail(struct weir_member *m)
+{
+	return wr_load_acquire(&m->to_member_ring.head) != m->to_member_ring.tail_own; /* Q2 */
+}
+
+/*
+ * Rows on their way from one member to another: nobody reads them now, and who gets them goes on
+ * where they are settled up to; who was told so already, where it was told to.
+ */
+static uint64_t held_by_moving_rows(struct wr_subscription_live *live)
+{
+	struct weir_pipeline *p = live->pipeline;
+	uint64_t held = UINT64_MAX;
+	for (uint32_t r = 0; r < live->group.row_count; r++) {
+		const struct wr_row *row = &live->group.rows[r];
+		if (row->state != WR_ROW_SETTLED || row->owner == WR_MEMBER_NONE)
+			held = wr_min_u64(held, unsettled_from(live, r));
+		else if (is_behind_its_mail(&p->members[row->owner]))
+			held = wr_min_u64(held, live->told_from[r]);
+	}
+	return held;
+}
+
+/* The lowest place that a member of the group reads, or will; UINT64_MAX: there is none. */
+static uint64_t held_by_group(struct wr_subscription_live *live)
+{
+	struct weir_pipeline *p = live->pipeline;
+	bool any = false, moving = !wr_group_is_settled(&live->group);
+	uint64_t held = UINT64_MAX;
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		struct weir_member *m = &p->members[i];
+		uint32_t state = wr_load_acquire(&m->state); /* M1 */
+		/* Who is leaving reads no more, but its rows are its own until they move. */
+		if ((state != WR_MEMBER_JOINED && state != WR_MEMBER_LEAVING) ||
+		    m->subscription != live->id || m->expired)
+			continue;
+		any = true;
+		moving = moving || is_behind_its_mail(m);
+		held = wr_min_u64(held, wr_load_relaxed(&m->reading_seq));
+	}
+	return any && moving ? wr_min_u64(held, held_by_moving_rows(live)) : held;
+}
+
+/* What `block` subscriptions keep in memory. */
 static bool publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
 {
 	bool any = false;
@@ -395,13 +454,7 @@ static bool publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
 		if (wr_load_acquire(&live->started) != 0 && /* X1 */
 		    wr_load_relaxed(&live->when_slow) == WEIR_SLOW_BLOCK) {
 			any = true;
-			for (uint32_t i = 0; i < p->options.members_max; i++) {
-				struct weir_member *m = &p->members[i];
-				uint32_t state = wr_load_acquire(&m->state); /* M1 */
-				if (state == WR_MEMBER_JOINED && m->subscription == id &&
-				    !m->expired)
-					held = wr_min_u64(held, wr_load_relaxed(&m->reading_seq));
-			}
+			held = held_by_group(live);
 		}
 		if (wr_load_relaxed(&p->holds[id].seq) != held) { /* own */
 			wr_publish_u64(&p->holds[id].seq, held);  /* H1 */

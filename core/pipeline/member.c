@@ -66,6 +66,9 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 	set_tag(m, message->row, true);
 	if (first || row->next_out < m->scan_seq)
 		wr_member_move_to(m, row->next_out);
+	/* Before the message is taken (Q2): from then on the group goes by what is read here. */
+	if (m->scan_seq < wr_load_relaxed(&m->reading_seq)) /* own */
+		wr_store_relaxed(&m->reading_seq, m->scan_seq);
 }
 
 static bool release_row(struct weir_member *m, uint32_t row_index)
@@ -116,6 +119,7 @@ void wr_member_take_messages(struct weir_member *m)
 			assigned = true;
 		} else if (row->generation == message->generation) {
 			/* Nothing more is handed out, even if its acks do not fit the lane yet. */
+			wr_member_pass_row(m, message->row); /* scanning goes on without it */
 			row->revoked = true;
 			changed = true;
 			if (!release_row(m, message->row))
@@ -332,6 +336,13 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 
 /* ---- leaving ---- */
 
+/* The last acks of a member that goes. */
+static void pass_rows(struct weir_member *m)
+{
+	for (uint32_t r = 0; r < m->row_count; r++)
+		wr_member_pass_row(m, r);
+}
+
 static bool has_flushed(void *context)
 {
 	struct weir_member *m = context;
@@ -364,6 +375,7 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 		p->host.handler_stop(p->host.context, m);
 	wr_member_unpin(m);
 	wr_pipeline_stay(p);
+	pass_rows(m);
 	int rc = has_flushed(m) ? 0
 				: wr_pipeline_wait(p, &m->lane->parker, has_flushed, m, timeout_ns);
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_LEAVING); /* M1 */
@@ -403,6 +415,7 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 		const struct weir_item *item = &m->items[m->item_next];
 		enum weir_handled said = m->handler(m->handler_context, m, item);
 		if (said == WEIR_HANDLED_STOP) {
+			pass_rows(m);
 			m->item_count = m->item_next;
 			wr_store_release(&m->handler_end, 1u); /* M2 */
 			break;

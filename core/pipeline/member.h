@@ -163,6 +163,10 @@ struct weir_member {
 
 /* Flushes acks into the lane as far as there is room: rows that are still dirty after it. */
 uint32_t wr_member_flush(struct weir_member *m);
+/* Moves a row on to what was scanned, if nothing of it is in hand: for the member alone; */
+void wr_member_step_over(struct weir_member *m, struct wr_member_row *row);
+/* and for the log, with the next flush. */
+void wr_member_pass_row(struct weir_member *m, uint32_t row);
 /* Answers of the writer (fenced rows). */
 void wr_member_take_replies(struct weir_member *m);
 /* Messages of the group; answers revokes. */

@@ -401,6 +401,10 @@ static void free_subscriptions(struct weir_pipeline *p)
 		if (live->row_of_topic != NULL)
 			m->ops->free(m, live->row_of_topic,
 				     p->options.topics_max * sizeof(uint32_t));
+		if (live->told_from != NULL)
+			m->ops->free(m, live->told_from,
+				     live->behind_bytes / sizeof *live->behind *
+					     sizeof *live->told_from);
 		if (live->behind != NULL)
 			m->ops->free(m, live->behind, live->behind_bytes);
 		wr_group_fini(&live->group, m);

@@ -110,6 +110,7 @@ struct wr_subscription_live {
 	uint64_t recovered_end; /* events below may have been handed out by an earlier run */
 	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX];
 	uint32_t *row_of_topic; /* [topics_max] first row of a topic, UINT32_MAX: not read */
+	uint64_t *told_from;    /* [row_count] nothing below is unsettled; its owner began there */
 	size_t behind_bytes;
 	struct wr_lag_count *behind; /* [row_count] events between a seek's target and its record */
 	/* Options of this run: set by weir_subscription_create, read by steps and members. */

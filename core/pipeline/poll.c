@@ -312,10 +312,13 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 static void tell_reading(struct weir_member *m)
 {
 	uint64_t seq = m->scan_seq;
-	if (m->pipeline->journal == NULL)
-		for (uint32_t r = 0; r < m->row_count; r++)
-			if (m->rows[r].generation != 0 && m->rows[r].acked != m->rows[r].next_from)
-				seq = wr_min_u64(seq, m->rows[r].acked);
+	for (uint32_t r = 0; m->pipeline->journal == NULL && r < m->row_count; r++) {
+		struct wr_member_row *row = &m->rows[r];
+		/* What it is left with does not begin below what is kept for it. */
+		wr_member_step_over(m, row);
+		if (row->generation != 0 && row->acked != row->next_from)
+			seq = wr_min_u64(seq, row->acked);
+	}
 	wr_store_relaxed(&m->reading_seq, seq);
 }
 
@@ -329,6 +332,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	(void)wr_member_flush(m);
 	if (m->owned_count == 0) {
 		wr_member_unpin(m);
+		wr_store_relaxed(&m->reading_seq, UINT64_MAX); /* who has nothing holds nothing */
 		return 0;
 	}
 	if (wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK)
@@ -423,6 +427,8 @@ static int poll(struct weir_pipeline *p, struct weir_member *member, struct weir
 	int rc = wr_pipeline_wait(p, member->gate_parker, poll_once, &wait, timeout_ns);
 	if (rc != WEIR_E_CLOSED)
 		wr_store_relaxed(&member->polled_ns, wr_clock_mono_ns(p->host.clock));
+	else
+		wr_member_unpin(member); /* it stood in a chunk, and does not come again */
 	if (rc == 0)
 		return wait.result;
 	return rc == -ETIMEDOUT || rc == WEIR_E_AGAIN ? 0 : rc;
