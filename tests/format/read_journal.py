@@ -1,0 +1,324 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a journal by docs/reference/journal-format.md, and by nothing else.
+
+Goal:   the page says enough for a reader that knows no line of weir's code.
+Method: written from that page alone, one function a chapter. It is small and slow, and it does not
+        repair anything.
+
+usage: read_journal.py DIR                 one JSON object a record
+       read_journal.py DIR --compare FILE  against the output of
+                                           weir journal dump DIR --json --control --hex
+"""
+
+import json
+import os
+import re
+import struct
+import sys
+
+BLOCK = 4096
+KINDS = {1: "event", 3: "progress", 5: "topic", 7: "subscription", 9: "generation",
+         16: "epoch_start", 18: "producer"}
+DATA, FILLER, EVIDENCE = 1, 2, 3
+
+
+class Damaged(Exception):
+    """What is durable is not there."""
+
+
+# --- checksums -----------------------------------------------------------------------------------
+
+
+def crc_table():
+    table = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = (byte >> 1) ^ (0x82F63B78 if byte & 1 else 0)
+        table.append(byte)
+    return table
+
+
+TABLE = crc_table()
+
+
+def crc(seed, data):
+    value = seed ^ 0xFFFFFFFF
+    for byte in data:
+        value = TABLE[(value ^ byte) & 0xFF] ^ (value >> 8)
+    return value ^ 0xFFFFFFFF
+
+
+assert crc(0, b"123456789") == 0xE3069283
+
+
+def batch_seed(uuid, segment_id):
+    return crc(crc(0, uuid), struct.pack("<Q", segment_id)) or 1
+
+
+# --- superblock and segments ---------------------------------------------------------------------
+
+
+def good_block(block, magic):
+    """Whether a fixed block is what weir wrote, and of a format that this reader knows."""
+    if len(block) < 512 or block[:8] != magic:
+        return False
+    if struct.unpack_from("<I", block, 508)[0] != crc(1, block[:508]):
+        return False
+    if struct.unpack_from("<H", block, 8)[0] != 1 or struct.unpack_from("<I", block, 12)[0] != 0:
+        raise SystemExit("a newer format")
+    return True
+
+
+class Superblock:
+    def __init__(self, folder):
+        best = None
+        with open(os.path.join(folder, "JOURNAL"), "rb") as file:
+            for copy in range(4):
+                block = file.read(BLOCK)
+                if not good_block(block, b"WEIRJRNL"):
+                    continue
+                if struct.unpack_from("<H", block, 10)[0] != copy:
+                    continue
+                version = struct.unpack_from("<Q", block, 32)[0]
+                if best is None or version > best[0]:
+                    best = (version, block)
+        if best is None:
+            raise SystemExit("no good superblock")
+        block = best[1]
+        self.uuid = block[16:32]
+        self.chunk = struct.unpack_from("<I", block, 48)[0]
+        self.file_bytes = struct.unpack_from("<Q", block, 56)[0]
+
+
+class Segment:
+    """A segment file: its id, and its first batch if that is good."""
+
+    def __init__(self, superblock, path):
+        self.superblock = superblock
+        with open(path, "rb") as file:
+            self.data = file.read()
+        self.name = os.path.basename(path)
+        self.id = 0
+        if (good_block(self.data[:BLOCK], b"WEIRSEG1")
+                and self.data[16:32] == superblock.uuid):
+            self.id = struct.unpack_from("<Q", self.data, 32)[0]
+        elif self.data[BLOCK:BLOCK + 4] == b"WEIR":
+            self.id = struct.unpack_from("<Q", self.data, BLOCK + 88)[0]
+        self.first = self.batch(BLOCK) if self.id else None
+
+    def batch(self, offset, body=True):
+        """The batch at a place, or None."""
+        head = self.data[offset:offset + 128]
+        if len(head) < 128 or head[:4] != b"WEIR":
+            return None
+        seed = batch_seed(self.superblock.uuid, self.id)
+        if struct.unpack_from("<I", head, 124)[0] != crc(seed, head[:124]):
+            return None
+        b = Batch(self, offset, head)
+        if b.segment_id != self.id or b.offset != offset:
+            return None
+        if body and b.body_crc != crc(seed, self.data[offset + 128:offset + b.batch_bytes]):
+            return None
+        return b
+
+
+class Batch:
+    def __init__(self, segment, offset, head):
+        self.segment = segment
+        (_, fmt, self.kind, must, _, self.log, self.epoch, self.first_seq,
+         self.time_base) = struct.unpack_from("<IHHIIIIQQ", head, 0)
+        (self.body_bytes, self.batch_bytes, self.count, self.skip_bytes, self.durable_seq,
+         self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
+             "<IIIIQQQII", head, 64)
+        self.crc = struct.unpack_from("<I", head, 124)[0]
+        if fmt != 1 or must != 0:
+            raise SystemExit("a newer format")
+        self.end = offset + self.batch_bytes + self.skip_bytes
+
+    def records(self):
+        data, at = self.segment.data, self.offset + 128
+        end = at + self.body_bytes
+        seq = self.first_seq
+        while at < end:
+            record = Record(data, at, seq, self)
+            yield record
+            at += (record.bytes + 7) // 8 * 8
+            seq += 1
+
+    def epoch_start(self):
+        """What its first record says of the end of the epoch before, or None."""
+        if self.kind != DATA:
+            return None
+        first = next(self.records())
+        if first.kind != 16:
+            return None
+        return struct.unpack_from("<QQQII", first.payload, 0)
+
+
+class Record:
+    def __init__(self, data, at, seq, batch):
+        (self.bytes, key_bytes, option_bytes, self.topic, self.hash, delta, self.kind, self.flags,
+         self.type) = struct.unpack_from("<IHHIIIBBH", data, at)
+        key_at = at + 24 + option_bytes
+        self.key = data[key_at:key_at + key_bytes]
+        self.payload = data[key_at + key_bytes:at + self.bytes]
+        self.seq, self.epoch = seq, batch.epoch
+        self.time = batch.time_base + delta
+
+
+# --- the log -------------------------------------------------------------------------------------
+
+
+def find_segments(superblock, folder):
+    """Ascending ids; only those that count (chapter "Reading a log", 2 and 3)."""
+    segments = []
+    for name in os.listdir(folder):
+        if re.fullmatch(r"0-\d{8,}\.seg", name):
+            segment = Segment(superblock, os.path.join(folder, name))
+            if segment.first is not None:
+                segments.append(segment)
+    segments.sort(key=lambda s: s.id)
+    taken, above_id, next_seq = [], None, None
+    for segment in reversed(segments):
+        if above_id is not None and segment.id > above_id:
+            continue
+        if next_seq is not None and segment.first.first_seq > next_seq:
+            continue
+        taken.insert(0, segment)
+        next_seq = segment.first.first_seq
+        start = segment.first.epoch_start()
+        above_id = start[0] if start else None
+    return taken
+
+
+class Walk:
+    """Follows the batches of a log; knows what the next one has to be."""
+
+    def __init__(self, segments, superblock):
+        self.segments, self.superblock = segments, superblock
+        self.at, self.offset = segments[0], BLOCK
+        self.seq = segments[0].first.first_seq
+        self.chain = segments[0].first.chain
+        self.epoch = segments[0].first.epoch
+        self.durable = 0
+
+    def is_start(self, batch):
+        """Whether a later epoch begins with this batch, exactly here."""
+        start = batch.epoch_start() if batch and batch.epoch > self.epoch else None
+        return (start is not None and start[0] == self.at.id and start[1] == self.offset
+                and start[2] == self.seq - 1 and start[3] == self.chain and start[4] == self.epoch)
+
+    def fits(self, batch):
+        if batch is None or batch.first_seq != self.seq or batch.chain != self.chain:
+            return False
+        return batch.epoch == self.epoch or self.is_start(batch)
+
+    def next(self):
+        claims = [s.first for s in self.segments if s.id > self.at.id and self.is_start(s.first)]
+        if claims:
+            return max(claims, key=lambda b: b.epoch)
+        if self.offset < self.superblock.file_bytes:
+            batch = self.at.batch(self.offset)
+            return batch if self.fits(batch) else None
+        for segment in self.segments:
+            if segment.id > self.at.id and self.fits(segment.first):
+                return segment.first
+        return None
+
+    def behind(self):
+        """The highest durable sequence that any good header from here on attests."""
+        durable = self.durable
+        for segment in self.segments:
+            if segment.id < self.at.id:
+                continue
+            begin = self.offset if segment is self.at else BLOCK
+            for offset in range(begin, len(segment.data), BLOCK):
+                if segment.data[offset:offset + 4] == b"WEIR":
+                    batch = segment.batch(offset, body=False)
+                    durable = max(durable, batch.durable_seq if batch else 0)
+        return durable
+
+    def batches(self):
+        while (batch := self.next()) is not None:
+            self.at, self.offset = batch.segment, batch.end
+            self.seq, self.chain = batch.first_seq + batch.count, batch.crc
+            self.epoch = batch.epoch
+            self.durable = max(self.durable, batch.durable_seq)
+            yield batch
+        if self.behind() >= self.seq:
+            raise Damaged(f"{self.at.name}: sequence {self.seq} was durable and is not there")
+
+
+def read(folder):
+    """One dictionary a record, in log order."""
+    superblock = Superblock(folder)
+    segments = find_segments(superblock, folder)
+    partitions, names = [], []
+    if not segments:
+        return
+    for batch in Walk(segments, superblock).batches():
+        for r in batch.records() if batch.kind == DATA else ():
+            entry = {"sequence": r.seq, "epoch": r.epoch, "append_time_us": r.time,
+                     "kind": KINDS.get(r.kind, str(r.kind)), "payload_hex": r.payload.hex()}
+            if r.kind == 5:
+                names.append(r.key.decode())
+                partitions.append(struct.unpack_from("<I", r.payload)[0])
+            if r.kind == 1:
+                entry["topic_id"] = r.topic
+                # Topics of segments that were retired are in the checkpoint only.
+                if r.topic < len(names):
+                    number = r.hash if r.flags & 3 else r.hash & 0x7FFFFFFF
+                    entry["topic"] = names[r.topic]
+                    entry["partition"] = number % partitions[r.topic]
+                entry["key_hex"] = None if r.flags & 1 or not r.key else r.key.hex()
+                if r.flags & 8:
+                    entry["payload_hex"] = None
+            yield entry
+
+
+# --- the comparison ------------------------------------------------------------------------------
+
+
+def text_of(dumped, field):
+    """A field of a dumped line, whichever way it is spelled there."""
+    if field + "_hex" in dumped:
+        return dumped[field + "_hex"]
+    value = dumped.get(field)
+    return None if value is None else value.encode().hex()
+
+
+def compare(folder, dump):
+    with open(dump, encoding="utf-8") as lines:
+        dumped = [json.loads(line) for line in lines if line.strip()]
+    found = list(read(folder))
+    for mine, theirs in zip(found, dumped):
+        for field in ("sequence", "epoch", "append_time_us", "kind", "topic_id", "topic",
+                      "partition"):
+            if field in mine and mine[field] != theirs.get(field):
+                raise SystemExit(f"sequence {mine['sequence']}: {field} is {mine[field]} here "
+                                 f"and {theirs.get(field)} there")
+        if mine["payload_hex"] != text_of(theirs, "payload"):
+            raise SystemExit(f"sequence {mine['sequence']}: another payload")
+        if mine["kind"] == "event" and mine["key_hex"] != text_of(theirs, "key"):
+            raise SystemExit(f"sequence {mine['sequence']}: another key")
+    if len(found) != len(dumped):
+        raise SystemExit(f"{len(found)} records here, {len(dumped)} there")
+    print(f"{len(found)} records are the same")
+
+
+def main():
+    if len(sys.argv) == 4 and sys.argv[2] == "--compare":
+        compare(sys.argv[1], sys.argv[3])
+    elif len(sys.argv) == 2:
+        for entry in read(sys.argv[1]):
+            print(json.dumps(entry))
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Damaged as damage:
+        raise SystemExit(f"damaged: {damage}") from None
