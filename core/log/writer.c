@@ -123,11 +123,12 @@ static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 	return !blocked;
 }
 
+/* They take turns too: in a shortage the first may use up all the room that there is. */
 static uint64_t serve_settles(struct wr_writer *w)
 {
 	uint64_t taken = 0;
 	for (uint32_t i = 0; i < w->taken_count; i++) {
-		struct wr_lane *lane = &w->lanes[w->taken[i]];
+		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + i) % w->taken_count]];
 		if (lane->kind == WR_LANE_SETTLE && !serve(w, lane, SETTLE_QUANTUM_BYTES, &taken))
 			break;
 	}

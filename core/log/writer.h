@@ -120,7 +120,7 @@ struct wr_writer {
 	uint64_t last_offset;
 	uint64_t last_end_offset;
 
-	uint32_t turn; /* the data lane that begins the next round */
+	uint32_t turn; /* the lane that begins the next round, of those taken */
 	bool first_record_done;
 	struct wr_undo undo;
 	struct wr_writer_stats stats;

@@ -158,6 +158,28 @@ Test(writer_shortage, on_a_full_disk_the_reserve_is_for_settles_only)
 	end();
 }
 
+Test(writer_shortage, settle_lanes_take_turns_at_what_room_there_is)
+{
+	start(&(struct log_bed_options){.extents = 1, .reply_count = 4096});
+	wr_lane_open(&bed.lanes[4], WR_LANE_SETTLE, false);
+	wr_store_release(&bed.link.starved, 1u);
+	/* Each has more than a chunk for every round. */
+	for (uint32_t round = 0; round < 8; round++) {
+		for (uint32_t i = 0; i < 300; i++) {
+			(void)log_bed_event(&bed, 0, topic, 0, 40);
+			(void)log_bed_event(&bed, 4, topic, 0, 40);
+		}
+		log_bed_offer(&bed, 1, true);
+		(void)log_bed_step(&bed);
+		(void)log_bed_complete(&bed, 8);
+	}
+	cr_expect_gt(wr_lane_ordered(&bed.lanes[0]), 500);
+	cr_expect_gt(wr_lane_ordered(&bed.lanes[4]), 500);
+	log_bed_offer(&bed, 40, true);
+	log_bed_check_fold(&bed);
+	end();
+}
+
 Test(writer_shortage, a_hold_keeps_chunks_in_memory_and_holds_data_back)
 {
 	start(NULL);
