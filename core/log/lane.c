@@ -99,9 +99,14 @@ uint64_t wr_lane_credit_refresh(struct wr_lane *lane)
 
 void wr_lane_poison(struct wr_lane *lane)
 {
-	uint32_t open = WR_LANE_OPEN;
 	lane->poisoned = true;
 	lane->tail_round = lane->head_own;
+}
+
+void wr_lane_shut_out(struct wr_lane *lane)
+{
+	uint32_t open = WR_LANE_OPEN;
+	WR_ASSERT(lane->poisoned && lane->ordered_own == wr_load_relaxed(&lane->ordered));
 	/* One that is closing goes on to be freed. S1 */
 	(void)wr_cas_acq_rel(&lane->state, &open, (uint32_t)WR_LANE_POISONED);
 	wr_park_wake(&lane->parker);

@@ -46,7 +46,7 @@ enum wr_lane_state {
 	WR_LANE_FREE = 0,     /* nobody's */
 	WR_LANE_OPEN = 1,     /* its owner may write, the writer drains */
 	WR_LANE_CLOSING = 2,  /* the owner is done: the writer drains the rest, then frees it */
-	WR_LANE_POISONED = 3, /* held bytes that weir did not write: not drained any more */
+	WR_LANE_POISONED = 3, /* held bytes that weir did not write: `ordered` is final */
 };
 
 struct wr_lane {
@@ -167,8 +167,13 @@ static inline uint64_t wr_lane_peek_tail(struct wr_lane *lane)
 	return lane->tail_round - lane->head_own;
 }
 
-/* What the lane still holds is not looked at any more; whoever waits for it is told. */
+/* What the lane still holds is not looked at any more. */
 void wr_lane_poison(struct wr_lane *lane);
+/*
+ * Tells the owner, by the state. After `ordered` was published: who sees POISONED knows that
+ * nothing beyond it will ever be in the log.
+ */
+void wr_lane_shut_out(struct wr_lane *lane);
 
 static inline const uint8_t *wr_lane_at(const struct wr_lane *lane, uint64_t position)
 {

@@ -89,6 +89,7 @@ static uint64_t look_at_lanes(struct wr_writer *w)
 			bytes = wr_lane_peek_tail(lane);
 		if (bytes > lane->capacity_bytes || bytes % WR_RECORD_ALIGN != 0) {
 			wr_writer_poison(w, lane);
+			wr_lane_shut_out(lane);
 			bytes = 0;
 		}
 		if (bytes == 0 && state == WR_LANE_CLOSING && free_closed_lane(w, lane))
@@ -119,6 +120,8 @@ static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 		publish_visible(w);
 		wr_lane_publish_taken(lane);
 	}
+	if (WR_UNLIKELY(lane->poisoned))
+		wr_lane_shut_out(lane);
 	*taken += bytes;
 	return !blocked;
 }

@@ -114,7 +114,7 @@ struct wr_writer {
 	uint64_t active_ns;    /* boot time of the last append or completion */
 	uint64_t checkpoint_bytes_since;
 	uint64_t checkpoint_gates[2]; /* retention may go so far by the last two, newest first */
-	uint64_t durable_ordinal; /* chunks below are durable */
+	uint64_t durable_ordinal;     /* chunks below are durable */
 	/* The last sealed batch: where it stands, and where the next would. */
 	uint64_t last_segment_id;
 	uint64_t last_offset;

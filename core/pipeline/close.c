@@ -44,25 +44,28 @@ bool wr_pipeline_drained(struct weir_pipeline *p)
 
 /*
  * Events in lanes that were not taken: records from head to tail, runs counted by their heads.
- * Nobody writes to them any more.
+ * Nobody writes to them any more. What weir did not write ends the count (L5).
  */
 static uint64_t count_left(struct wr_lane *lane)
 {
 	uint64_t count = 0;
 	uint64_t at = wr_load_acquire(&lane->head);  /* A2 */
 	uint64_t end = wr_load_acquire(&lane->tail); /* A1 */
-	while (at + WR_RECORD_HEAD_BYTES <= end) {
+	if (end - at > lane->capacity_bytes)
+		return 0;
+	while (end - at >= WR_RECORD_HEAD_BYTES) {
 		struct wr_record r;
 		memcpy(&r, wr_lane_at(lane, at), sizeof r);
-		if (r.kind == WR_KIND_RUN) {
-			count += r.topic;
-			at += WR_RECORD_HEAD_BYTES + (uint64_t)r.key_hash;
-			continue;
-		}
-		if (r.bytes < WR_RECORD_HEAD_BYTES)
+		uint64_t bytes = wr_round_up(r.bytes, WR_RECORD_ALIGN);
+		if (r.kind == WR_KIND_RUN)
+			bytes = WR_RECORD_HEAD_BYTES + (uint64_t)r.key_hash;
+		if (bytes < WR_RECORD_HEAD_BYTES || bytes > end - at)
 			break;
-		count += r.kind == WR_KIND_EVENT ? 1 : 0;
-		at += wr_record_stride(r.bytes);
+		if (r.kind == WR_KIND_RUN)
+			count += r.topic;
+		else
+			count += r.kind == WR_KIND_EVENT ? 1 : 0;
+		at += bytes;
 	}
 	return count;
 }

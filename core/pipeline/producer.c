@@ -234,6 +234,14 @@ static void tell_up_to(struct telling *t, uint64_t last)
 	}
 }
 
+/* Behind rubbish in the lane: never in the log. What came before it goes its way all the same. */
+static bool is_lost(struct weir_producer *pr, uint64_t ticket)
+{
+	/* S1: the state first; `ordered` is final once it says so. */
+	return WR_UNLIKELY(wr_load_acquire(&pr->lane->state) == WR_LANE_POISONED) &&
+	       wr_load_acquire(&pr->lane->ordered) < ticket; /* A3 */
+}
+
 int weir_producer_poll_acks(struct weir_producer *pr)
 {
 	struct telling telling = {.producer = pr};
@@ -247,10 +255,13 @@ int weir_producer_poll_acks(struct weir_producer *pr)
 	if (next != NULL && next->code != 0 && next->ticket == last + 1)
 		last++;
 	tell_up_to(&telling, last);
-	if (refused == WEIR_E_FAILED && pr->acked < pr->lane->handed_over) {
+	int rest = is_lost(pr, pr->acked + 1) ? WEIR_E_POISONED
+		   : refused == WEIR_E_FAILED ? refused
+					      : 0;
+	if (rest != 0 && pr->acked < pr->lane->handed_over) {
 		add_range(&telling, &(struct weir_ack_range){.first_ticket = pr->acked + 1,
 							     .last_ticket = pr->lane->handed_over,
-							     .code = WEIR_E_FAILED});
+							     .code = rest});
 		pr->acked = pr->lane->handed_over;
 	}
 	if (telling.open.first_ticket != 0)
@@ -267,8 +278,7 @@ struct ticket_wait {
 static bool ticket_reached(void *context)
 {
 	struct ticket_wait *w = context;
-	return reached(w->producer, w->level) >= w->ticket ||
-	       wr_load_acquire(&w->producer->lane->state) == WR_LANE_POISONED; /* S1 */
+	return reached(w->producer, w->level) >= w->ticket || is_lost(w->producer, w->ticket);
 }
 
 /*
@@ -284,7 +294,7 @@ static int outcome_told(const struct weir_producer *pr, uint64_t ticket)
 	return refused ? pr->refused_code : 0;
 }
 
-/* What became of a ticket that has reached its level: its reply, if any, stays in the ring. */
+/* What became of a ticket that ticket_reached() knows of: its reply, if any, stays in the ring. */
 static int outcome_of(const struct ticket_wait *w)
 {
 	struct wr_lane *lane = w->producer->lane;
@@ -374,7 +384,9 @@ int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
 		rc = wr_pipeline_wait(pr->pipeline, &pr->lane->parker, close_may_end, &wait,
 				      timeout_ns);
 	if (rc == 0)
-		rc = untold_refusal(pr);
+		rc = is_lost(pr, pr->lane->handed_over) && pr->first_refusal_told == 0
+			     ? WEIR_E_POISONED
+			     : untold_refusal(pr);
 	wr_lane_close(pr->lane);
 	give_slot(pr);
 	return rc;

@@ -238,6 +238,8 @@ CASE(lane, a_next_owner_starts_anew)
 	answer(1, -EINVAL);
 	take(64);
 	wr_lane_poison(&lane);
+	cr_expect_eq(wr_load_relaxed(&lane.state), WR_LANE_OPEN);
+	wr_lane_shut_out(&lane);
 	cr_expect_eq(wr_load_relaxed(&lane.state), WR_LANE_POISONED);
 	wr_lane_close(&lane);
 	cr_expect_eq(wr_load_relaxed(&lane.state), WR_LANE_CLOSING);

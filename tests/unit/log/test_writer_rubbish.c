@@ -81,6 +81,33 @@ CASE(writer_rubbish, bytes_that_are_no_record_poison_their_lane_and_no_other)
 	cr_expect_eq(wr_lane_ordered(&bed.lanes[2]), 2);
 }
 
+static uint64_t ordered_when_told;
+
+static void look_when_woken(struct wr_parker *parker)
+{
+	(void)parker;
+	if (wr_load_relaxed(&bed.lanes[1].state) == WR_LANE_POISONED)
+		ordered_when_told = wr_load_relaxed(&bed.lanes[1].ordered);
+}
+
+/* Or its owner would take what is in the log for lost, and send it again. */
+CASE(writer_rubbish, who_is_told_of_rubbish_knows_what_came_before_it)
+{
+	uint8_t rubbish[64];
+	struct wr_park_ops ops = wr_park_sim_ops;
+	ops.wake = look_when_woken;
+	bed.lanes[1].parker.ops = &ops;
+	memset(rubbish, 0xff, sizeof rubbish);
+	(void)wr_park_announce(&bed.lanes[1].parker);
+	for (uint32_t i = 0; i < 3; i++)
+		(void)log_bed_event(&bed, 1, topic, i, 16);
+	(void)log_bed_hand_over(&bed, 1, rubbish, sizeof rubbish);
+	(void)log_bed_step(&bed);
+	wr_park_cancel(&bed.lanes[1].parker);
+	cr_expect_eq(ordered_when_told, 3);
+	bed.lanes[1].parker.ops = &wr_park_sim_ops;
+}
+
 CASE(writer_rubbish, padding_and_the_batch_magic_begin_no_record)
 {
 	const uint32_t words[] = {0, WR_BATCH_MAGIC};
