@@ -21,10 +21,12 @@
 
 #define WAITERS 4u
 #define PAYLOAD_BYTES 1000u
+#define HELD_NS 60000000u
 
 static struct fixture f;
 static uint32_t topic, quiet_topic, held, quiet;
 static wr_atomic_u32 waiting; /* threads that are about to wait */
+static wr_atomic_u64 published_count;
 
 struct waiter {
 	const char *name;
@@ -61,18 +63,24 @@ static int wait_for_room(void)
 		if (++published == 500)
 			wr_add_seq(&waiting, 1u);
 		rc = weir_publish(producer, &event, NULL);
+		wr_add_seq(&published_count, 1u);
 	} while (rc == 0);
 	return rc;
 }
 
+/* The lane is full and the writer takes nothing of it: neither has moved for a good while. */
 static void wait_until_held(void)
 {
 	struct weir_info before, after;
+	uint64_t published;
 	do {
+		published = wr_load_seq(&published_count);
 		fixture_info(&f, &before);
-		fixture_sleep_ns(3000000);
+		fixture_sleep_ns(HELD_NS);
 		fixture_info(&f, &after);
-	} while (after.visible_sequence < 500 || after.visible_sequence != before.visible_sequence);
+	} while (after.visible_sequence < 500 ||
+		 after.visible_sequence != before.visible_sequence ||
+		 wr_load_seq(&published_count) != published);
 }
 
 static int wait_for_ticket(void)
@@ -178,6 +186,7 @@ static bool one_round(uint32_t round)
 	bool own = round % 8 >= 6;
 	struct weir_member *holder = own ? hold_back(items) : held_by_another(items);
 	wr_store_seq(&waiting, 0u);
+	wr_store_seq(&published_count, 0u);
 	for (uint32_t i = 0; i < WAITERS; i++)
 		fixture_need(pthread_create(&waiters[i].thread, NULL, run, &waiters[i]) == 0,
 			     "a thread");
