@@ -25,6 +25,12 @@
 #include "tests/support/capture.h"
 #include "tools/weir/args.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SLOWER 5u
+#else
+#define SLOWER 1u
+#endif
+
 static struct bed bed;
 static struct bed_look look;
 static struct capture captured;
@@ -374,7 +380,7 @@ static void prefer_memory(void)
 int main(int argc, char **argv)
 {
 	all = argc > 1 && strcmp(argv[1], "--all") == 0;
-	stride_scale = getenv("WEIR_TEST_EMULATED") != NULL ? 13 : 1;
+	stride_scale = getenv("WEIR_TEST_EMULATED") != NULL ? 13 : SLOWER;
 	prefer_memory();
 	bool is_made = bed_make(&bed, true);
 	if (!tap_check(is_made, "a journal of two lives, closed: whole, %u events",
