@@ -146,8 +146,11 @@ static bool flush_row(struct weir_member *m, uint32_t row_index)
  */
 void wr_member_step_over(struct weir_member *m, struct wr_member_row *row)
 {
+	/* scan_seq lies behind a gap that not every row was told of. */
+	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
+		return;
 	if (row->generation != 0 && !row->revoked && row->acked == row->next_from &&
-	    m->gap_end == 0 && m->scan_seq > row->next_out)
+	    m->scan_seq > row->next_out)
 		row->acked = row->next_from = row->next_out = m->scan_seq;
 }
 
@@ -162,9 +165,8 @@ void wr_member_pass_row(struct weir_member *m, uint32_t row_index)
 /* Those that are far behind. */
 static void pass_idle_rows(struct weir_member *m)
 {
-	/* scan_seq lies behind a gap that not every row was told of. */
 	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
-		return;
+		return; /* they will be passed when all were told */
 	for (uint32_t i = 0; i < m->row_count; i++)
 		if (m->scan_seq - m->rows[i].flushed >= m->pipeline->pass_every)
 			wr_member_pass_row(m, i);

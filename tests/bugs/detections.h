@@ -69,7 +69,8 @@
 	  "journal_recycle::spares_whose_headers_rot_do_not_come_back_as_what_they_were")          \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
 	  "journal_segments::no_extent_is_offered_before_its_header_survives_power_loss")          \
-	X(GAP_PASSED_OVER, sim_pipeline, "progress over an event that nobody acknowledged")        \
+	X(GAP_PASSED_OVER, sim_pipeline,                                                           \
+	  "events of a partition left out, doubled or out of order")                               \
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \

@@ -449,3 +449,10 @@ struct wr_record_view log_bed_record(struct log_bed *bed, uint64_t seq)
 	wr_chunks_unpin(pin);
 	return view;
 }
+
+struct wr_chunk *log_bed_chunk(struct log_bed *bed, uint64_t ordinal)
+{
+	struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed->chunks, ordinal);
+	cr_assert_not_null(chunk, "chunk %lu", (unsigned long)ordinal);
+	return chunk;
+}

@@ -129,4 +129,7 @@ void log_bed_check_fold(struct log_bed *bed);
 /* The record `seq` in a live chunk; asserts that it is there. */
 struct wr_record_view log_bed_record(struct log_bed *bed, uint64_t seq);
 
+/* The chunk of that ordinal, which must be there. */
+struct wr_chunk *log_bed_chunk(struct log_bed *bed, uint64_t ordinal);
+
 #endif

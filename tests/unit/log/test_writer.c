@@ -48,7 +48,7 @@ CASE(writer, the_column_names_place_and_partition_of_each_record)
 	for (uint32_t i = 0; i < 9; i++)
 		(void)log_bed_event(&bed, 1, topic, i, 8 * i);
 	(void)log_bed_step(&bed);
-	struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed.chunks, 0);
+	struct wr_chunk *chunk = log_bed_chunk(&bed, 0);
 	uint32_t place = WR_BATCH_HEADER_BYTES + wr_record_stride(24 + 8 + 4 + 4);
 	for (uint32_t i = 0; i < 9; i++) {
 		uint32_t entry = chunk->column[i + 1];

@@ -102,7 +102,7 @@ CASE(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
 	events(1, large);
 	log_bed_settle_down(&bed);
 	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 2);
-	struct wr_chunk *next = wr_chunks_by_ordinal(&bed.chunks, 1);
+	struct wr_chunk *next = log_bed_chunk(&bed, 1);
 	cr_expect_eq(next->first_seq, wr_writer_visible_seq(&bed.writer));
 	cr_expect_eq(bed.filler_batches - fillers, 1);
 	/* What still fits when the chunk is closed is not taken out of turn. */
@@ -127,7 +127,7 @@ CASE(writer_batch, a_run_whose_head_fits_and_whose_records_do_not_goes_on_whole)
 	log_bed_settle_down(&bed);
 	cr_expect_eq(bed.writer.next_seq, next + 3);
 	cr_expect_eq(bed.data_batches, batches + 1);
-	cr_expect_eq(wr_chunks_by_ordinal(&bed.chunks, 1)->first_seq, next);
+	cr_expect_eq(log_bed_chunk(&bed, 1)->first_seq, next);
 }
 
 /* Every way to end a chunk: what is left is 0 to 4 blocks, and all of it is accounted for. */
@@ -158,7 +158,7 @@ CASE(writer_batch, no_record_crosses_a_chunk)
 	}
 	uint64_t head = wr_load_relaxed(&bed.chunks.head);
 	for (uint64_t o = wr_load_relaxed(&bed.chunks.floor); o + 1 < head; o++) {
-		struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed.chunks, o);
+		struct wr_chunk *chunk = log_bed_chunk(&bed, o);
 		struct wr_record_view view;
 		uint32_t last =
 			wr_column_place(&bed.chunks, chunk->column[chunk->record_count - 1]);
@@ -174,7 +174,7 @@ CASE(writer_batch, a_batch_closes_before_its_time_delta_overflows)
 	restart(&(struct log_bed_options){.memory_only = true});
 	events(1, 16);
 	(void)log_bed_step(&bed);
-	struct wr_chunk *chunk = wr_chunks_by_ordinal(&bed.chunks, 0);
+	struct wr_chunk *chunk = log_bed_chunk(&bed, 0);
 	cr_assert_eq(wr_load_relaxed(&chunk->batch_count), 1);
 	wr_clock_sim_advance(&bed.clock, 4294 * SECOND_NS);
 	events(1, 16);

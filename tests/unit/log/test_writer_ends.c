@@ -165,8 +165,7 @@ CASE(writer_ends, a_clean_close_seals_attests_and_fills_up)
 	cr_expect_eq(log_bed_in_flight(&bed), 0);
 	cr_expect_eq(bed.attested_seq, wr_writer_visible_seq(&bed.writer));
 	cr_expect_null(bed.writer.chunk);
-	struct wr_chunk *last =
-		wr_chunks_by_ordinal(&bed.chunks, wr_load_relaxed(&bed.chunks.head) - 1);
+	struct wr_chunk *last = log_bed_chunk(&bed, wr_load_relaxed(&bed.chunks.head) - 1);
 	cr_expect_eq(wr_load_relaxed(&last->end_seq), bed.writer.next_seq);
 	cr_expect_eq(bed.writer.last_end_offset, last->extent.segment_offset + bed.o.chunk_bytes,
 		     "to the last block");

@@ -189,7 +189,7 @@ Test(writer_shortage, a_hold_keeps_chunks_in_memory_and_holds_data_back)
 	cr_expect_eq(wr_load_relaxed(&bed.chunks.floor), 0);
 	cr_expect_eq(log_bed_record(&bed, 3).head->kind, WR_KIND_EVENT);
 	/* The holder reads on: as much as it released is taken, and no more. */
-	uint64_t end_of_first = wr_load_relaxed(&wr_chunks_by_ordinal(&bed.chunks, 0)->end_seq);
+	uint64_t end_of_first = wr_load_relaxed(&log_bed_chunk(&bed, 0)->end_seq);
 	log_bed_hold(&bed, 1, end_of_first);
 	(void)log_bed_step(&bed);
 	(void)fill_with_data(true);
