@@ -59,12 +59,19 @@ row "  written, in prepared segments (3 of 64 MiB)" \
 	"$(awk -v b="$(value "$report" batch_bytes)" -v p=$((3 * segment_bytes)) \
 		'BEGIN { printf "%.1f", b / p }')" ge 4 x
 
+# The generator gives the CPU away between due times and is on time; one that sleeps is late by as
+# much as the kernel takes to wake it, and that counts: it is shown, without a target.
+ack_against_bare() {
+	awk -v a="$(value "$report" ack_us p50)" -v b="$(value "$report" bare_sync_us p50)" \
+		'BEGIN { printf "%.2f", a / b }'
+}
 bench --payload 128 --rate 100K --seconds $short --bare-syncs $bare --pace sleep
-row "durable, 100 K/s: ack p50 against a bare sync" \
-	"$(awk -v a="$(value "$report" ack_us p50)" -v b="$(value "$report" bare_sync_us p50)" \
-		'BEGIN { printf "%.2f", a / b }')" le 2 x
+asleep=$(ack_against_bare)
+bench --payload 128 --rate 100K --seconds $short --bare-syncs $bare
+row "durable, 100 K/s: ack p50 against a bare sync" "$(ack_against_bare)" le 2 x
 printf '%-52s %16s\n' "  ack p50" "$(value "$report" ack_us p50) us"
 printf '%-52s %16s\n' "  bare sync p50" "$(value "$report" bare_sync_us p50) us"
+printf '%-52s %16s\n' "  with a producer that sleeps: ack p50" "$asleep x"
 
 bench --memory --payload 64 --seconds $short --bare-syncs 0
 row "in memory, 64 bytes, one producer and one reader" \
