@@ -265,6 +265,8 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 {
 	if (level == WEIR_LEVEL_DEFAULT)
 		level = WEIR_LEVEL_DURABLE;
+	if ((unsigned)level > WEIR_LEVEL_DURABLE)
+		return -EINVAL;
 	struct commit_wait wait = {.member = m, .level = level};
 	struct weir_pipeline *p = m->pipeline;
 	if (wr_pipeline_is_copy(p))

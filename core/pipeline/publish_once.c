@@ -9,7 +9,16 @@ struct once {
 	struct weir_pipeline *pipeline;
 	struct wr_shared_buffer *buffer;
 	enum weir_level level;
+	uint64_t deadline_ns; /* for all that it waits for together; UINT64_MAX: none */
 };
+
+static uint64_t left_ns(const struct once *o)
+{
+	if (o->deadline_ns == UINT64_MAX)
+		return WEIR_FOREVER;
+	uint64_t now = wr_clock_mono_ns(o->pipeline->host.clock);
+	return now < o->deadline_ns ? o->deadline_ns - now : 0;
+}
 
 static bool has_buffer(void *context)
 {
@@ -54,8 +63,7 @@ static int encode(struct weir_pipeline *p, const struct weir_event *event,
 }
 
 static int publish(struct once *o, const struct weir_event *event,
-		   const struct wr_encoding *encoding, uint64_t timeout_ns,
-		   struct weir_pos *ret_pos)
+		   const struct wr_encoding *encoding, struct weir_pos *ret_pos)
 {
 	struct weir_pipeline *p = o->pipeline;
 	struct wr_parker *parker = &p->lanes[WR_SHARED_LANE].parker;
@@ -65,9 +73,9 @@ static int publish(struct once *o, const struct weir_event *event,
 		memcpy(payload, event->payload, encoding->payload_bytes);
 	wr_encode_tail(to, encoding->head.bytes);
 	wr_shared_push(&p->shared, o->buffer, encoding->stride);
-	int rc = wr_pipeline_wait(p, parker, is_decided, o, timeout_ns);
+	int rc = wr_pipeline_wait(p, parker, is_decided, o, left_ns(o));
 	if (rc == 0 && !may_be_told(o))
-		rc = wr_pipeline_wait(p, parker, may_be_told, o, timeout_ns);
+		rc = wr_pipeline_wait(p, parker, may_be_told, o, left_ns(o));
 	if (rc == 0)
 		rc = o->buffer->reply.code;
 	if (rc == 0 && ret_pos != NULL)
@@ -96,14 +104,16 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 	rc = encode(p, event, &encoding);
 	if (rc != 0)
 		return rc;
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	once.deadline_ns = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
 	wr_pipeline_stay(p);
 	if (!has_buffer(&once)) {
 		rc = wr_pipeline_wait(p, &p->lanes[WR_SHARED_LANE].parker, has_buffer, &once,
-				      timeout_ns);
+				      left_ns(&once));
 		rc = rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc;
 	}
 	if (rc == 0)
-		rc = publish(&once, event, &encoding, timeout_ns, ret_pos);
+		rc = publish(&once, event, &encoding, ret_pos);
 	wr_pipeline_go(p);
 	return rc;
 }

@@ -45,11 +45,13 @@ struct weir_producer_options {
 	 * 1..200 of [A-Za-z0-9._-].
 	 */
 	const char *name;
-	enum weir_level level;          /**< what an acknowledgement means */
+	enum weir_level level; /**< what an acknowledgement means */
 	enum weir_when_full when_full;
-	uint64_t block_timeout_ns;      /**< for WEIR_FULL_BLOCK; default WEIR_FOREVER */
-	bool no_acks;                   /**< never asks: refusals are only counted (L8) */
-	bool want_sequences;            /**< acks carry the sequence: one answer for each ticket */
+	uint64_t block_timeout_ns; /**< for WEIR_FULL_BLOCK; default WEIR_FOREVER */
+	bool no_acks;              /**< never asks: refusals are only counted (L8) */
+	bool want_sequences; /**< acks carry the sequence: one answer for each ticket. Answers that
+	                          weir_producer_poll_acks() has not taken keep their room: with
+	                          WEIR_FULL_BLOCK for ever, who never takes them blocks himself */
 	/** Called by weir_producer_poll_acks(), on the thread that calls it, once a range. */
 	void (*ack_fn)(void *context, const struct weir_ack_range *range);
 	void *ack_context;
@@ -218,7 +220,7 @@ struct weir_producer_progress {
 	uint64_t written;
 	uint64_t durable;
 	uint64_t refused_count;
-	int first_refusal;        /**< code, 0: none */
+	int first_refusal; /**< code, 0: none */
 	uint64_t first_refused_ticket;
 };
 

@@ -201,7 +201,7 @@ WEIR_API int weir_ack_all(struct weir_member *member);
  *
  * Thread: the one that polls. Blocks: up to timeout_ns. Allocates: never.
  * @return 0, -ETIMEDOUT, WEIR_E_FENCED (some partition had moved), WEIR_E_FAILED, WEIR_E_CLOSED,
- *         WEIR_E_AGAIN (no room in the member's lane, with timeout_ns 0)
+ *         WEIR_E_AGAIN (no room in the member's lane, with timeout_ns 0), -EINVAL (no level)
  */
 WEIR_API WEIR_MUST_CHECK int weir_member_commit(struct weir_member *member, enum weir_level level,
 						uint64_t timeout_ns);

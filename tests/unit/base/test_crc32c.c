@@ -93,9 +93,9 @@ Test(crc32c, agrees_with_a_bitwise_crc_for_every_length_up_to_two_blocks)
 
 Test(crc32c, does_not_depend_on_alignment)
 {
-	static const size_t lengths[] = {1,   7,   8,    9,    63,   239,  240,  241,
-					 247, 480, 1007, 1008, 1009, 4079, 4080, 4081,
-					 4096, 8160, 8192, 12288};
+	static const size_t lengths[] = {1,    7,    8,    9,    63,   239,  240,
+					 241,  247,  480,  1007, 1008, 1009, 4079,
+					 4080, 4081, 4096, 8160, 8192, 12288};
 	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++)
 		for (size_t shift = 0; shift < 16; shift++) {
 			uint32_t expected = crc_bit_by_bit(7, noise + shift, lengths[i]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/sim/storage_sim.h"
+#include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
 
 #define BATCHES_MAX 2000u
@@ -49,7 +50,7 @@ static struct wr_journal_stats stats(void)
 	return s;
 }
 
-TestSuite(journal, .init = set_up, .fini = tear_down);
+TestSuite(journal, .init = set_up);
 
 /* What the lanes and positions must say when everything up to a sequence is durable. */
 struct sealed {
@@ -121,7 +122,7 @@ static void random_load(uint32_t rounds)
 	cr_assert_eq(journal_rig_durable(&rig), rig.writer.next_seq - 1);
 }
 
-Test(journal, positions_and_tickets_follow_the_log_though_writes_end_in_any_order)
+CASE(journal, positions_and_tickets_follow_the_log_though_writes_end_in_any_order)
 {
 	options.journal.batches_in_flight_max = 16;
 	options.depth_max = 16;
@@ -131,7 +132,7 @@ Test(journal, positions_and_tickets_follow_the_log_though_writes_end_in_any_orde
 	cr_assert_gt(rig.moved_count, 100);
 }
 
-Test(journal, written_runs_ahead_of_durable_where_the_sync_comes_apart)
+CASE(journal, written_runs_ahead_of_durable_where_the_sync_comes_apart)
 {
 	bool ahead = false;
 
@@ -151,7 +152,7 @@ Test(journal, written_runs_ahead_of_durable_where_the_sync_comes_apart)
 	cr_assert(ahead);
 }
 
-Test(journal, neighbouring_batches_become_one_write)
+CASE(journal, neighbouring_batches_become_one_write)
 {
 	open_rig();
 	cr_assert(journal_rig_settle(&rig));
@@ -170,7 +171,7 @@ Test(journal, neighbouring_batches_become_one_write)
 	cr_assert_eq(stats().batch_bytes, 5 * WR_BLOCK_BYTES);
 }
 
-Test(journal, batches_that_a_gap_parts_are_not_merged)
+CASE(journal, batches_that_a_gap_parts_are_not_merged)
 {
 	open_rig();
 	append(0, 1);
@@ -183,7 +184,7 @@ Test(journal, batches_that_a_gap_parts_are_not_merged)
 	cr_assert_eq(stats().writes, 2);
 }
 
-Test(journal, no_more_writes_are_in_flight_than_allowed)
+CASE(journal, no_more_writes_are_in_flight_than_allowed)
 {
 	options.journal.batches_in_flight_max = 2;
 	open_rig();
@@ -198,7 +199,7 @@ Test(journal, no_more_writes_are_in_flight_than_allowed)
 	cr_assert_eq(stats().batches, 10);
 }
 
-Test(journal, a_storage_that_takes_one_request_at_a_time_is_enough)
+CASE(journal, a_storage_that_takes_one_request_at_a_time_is_enough)
 {
 	options.depth_max = 1;
 	open_rig();
@@ -249,7 +250,7 @@ static void run_into(enum wr_fault fault)
 	cr_assert_gt(rig.moved_count, moved);
 }
 
-Test(journal, a_failed_write_is_final)
+CASE(journal, a_failed_write_is_final)
 {
 	/* Whichever of several in flight it is, and whatever comes home after it. */
 	for (uint64_t seed = 1; seed <= 40; seed++) {
@@ -265,7 +266,7 @@ Test(journal, a_failed_write_is_final)
 	}
 }
 
-Test(journal, a_failed_sync_is_final_and_what_was_written_stays_so)
+CASE(journal, a_failed_sync_is_final_and_what_was_written_stays_so)
 {
 	disk->plan.sync_apart = true;
 	run_into(WR_FAULT_SYNC_ERROR);
@@ -273,7 +274,7 @@ Test(journal, a_failed_sync_is_final_and_what_was_written_stays_so)
 	check_failed_for_good();
 }
 
-Test(journal, a_storage_that_breaks_fails_the_journal)
+CASE(journal, a_storage_that_breaks_fails_the_journal)
 {
 	open_rig();
 	append(0, 3);
@@ -287,7 +288,7 @@ Test(journal, a_storage_that_breaks_fails_the_journal)
 	cr_assert_eq(journal_rig_step(&rig), 0);
 }
 
-Test(journal, before_ack_nothing_is_acknowledged_without_evidence_on_the_medium)
+CASE(journal, before_ack_nothing_is_acknowledged_without_evidence_on_the_medium)
 {
 	options.journal.seal_before_ack = true;
 	open_rig();
@@ -311,7 +312,7 @@ Test(journal, before_ack_nothing_is_acknowledged_without_evidence_on_the_medium)
 	cr_assert_eq(wr_load_relaxed(&rig.link.lanes[1].durable_ticket), 15);
 }
 
-Test(journal, before_ack_the_rings_hold_all_that_waits_for_evidence)
+CASE(journal, before_ack_the_rings_hold_all_that_waits_for_evidence)
 {
 	options.journal.seal_before_ack = true;
 	open_rig();
@@ -335,7 +336,7 @@ Test(journal, before_ack_the_rings_hold_all_that_waits_for_evidence)
 			     rig.writer.ticket[lane]);
 }
 
-Test(journal, nothing_is_allocated_after_start)
+CASE(journal, nothing_is_allocated_after_start)
 {
 	options.journal.retention_bytes = 1;
 	options.checkpoint_bytes = 8192;
@@ -345,7 +346,7 @@ Test(journal, nothing_is_allocated_after_start)
 	cr_assert_eq(rig.memory.request_count, requests);
 }
 
-Test(journal, each_failed_allocation_is_an_error_and_leaks_nothing)
+CASE(journal, each_failed_allocation_is_an_error_and_leaks_nothing)
 {
 	options.checkpoint_bytes = 8192;
 	open_rig();
@@ -370,7 +371,7 @@ Test(journal, each_failed_allocation_is_an_error_and_leaks_nothing)
 	wr_journal_destroy(NULL, &memory.base);
 }
 
-Test(journal, options_that_make_no_sense_are_refused)
+CASE(journal, options_that_make_no_sense_are_refused)
 {
 	open_rig();
 	struct wr_journal_link link = {.moved = NULL};
@@ -387,7 +388,7 @@ Test(journal, options_that_make_no_sense_are_refused)
 		     -EINVAL);
 }
 
-Test(journal, a_clean_close_is_refused_while_something_is_under_way)
+CASE(journal, a_clean_close_is_refused_while_something_is_under_way)
 {
 	open_rig();
 	append(0, 1);

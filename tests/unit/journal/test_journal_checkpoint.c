@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/crc32c.h"
+#include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
 
 #define BUFFER_BYTES (12u * WR_BLOCK_BYTES)
@@ -88,9 +89,9 @@ static bool copy_is_valid(uint32_t copy, struct wr_checkpoint_header *ret_header
 		       wr_crc32c(1, content + WR_BLOCK_BYTES, ret_header->body_bytes);
 }
 
-TestSuite(journal_checkpoint, .init = set_up, .fini = tear_down);
+TestSuite(journal_checkpoint, .init = set_up);
 
-Test(journal_checkpoint, both_files_are_there_with_their_full_size_before_the_first_step)
+CASE(journal_checkpoint, both_files_are_there_with_their_full_size_before_the_first_step)
 {
 	open_rig();
 	for (uint32_t copy = 0; copy < 2; copy++) {
@@ -100,7 +101,7 @@ Test(journal_checkpoint, both_files_are_there_with_their_full_size_before_the_fi
 	}
 }
 
-Test(journal_checkpoint, header_and_body_say_what_was_captured)
+CASE(journal_checkpoint, header_and_body_say_what_was_captured)
 {
 	struct wr_checkpoint_header header;
 
@@ -124,7 +125,7 @@ Test(journal_checkpoint, header_and_body_say_what_was_captured)
 	cr_assert_eq(stats().checkpoint_seq, rig.writer.next_seq - 1);
 }
 
-Test(journal_checkpoint, the_two_files_take_turns)
+CASE(journal_checkpoint, the_two_files_take_turns)
 {
 	struct wr_checkpoint_header header;
 
@@ -143,7 +144,7 @@ Test(journal_checkpoint, the_two_files_take_turns)
 	}
 }
 
-Test(journal_checkpoint, it_waits_until_its_batch_is_acknowledged)
+CASE(journal_checkpoint, it_waits_until_its_batch_is_acknowledged)
 {
 	struct wr_checkpoint_header header;
 
@@ -163,7 +164,7 @@ Test(journal_checkpoint, it_waits_until_its_batch_is_acknowledged)
 	cr_assert(copy_is_valid(0, &header));
 }
 
-Test(journal_checkpoint, one_on_a_batch_without_records_waits_for_that_batch)
+CASE(journal_checkpoint, one_on_a_batch_without_records_waits_for_that_batch)
 {
 	open_rig();
 	append(10);
@@ -182,7 +183,7 @@ Test(journal_checkpoint, one_on_a_batch_without_records_waits_for_that_batch)
 	cr_assert_eq(stats().checkpoints, 1);
 }
 
-Test(journal_checkpoint, one_without_a_body_is_a_header)
+CASE(journal_checkpoint, one_without_a_body_is_a_header)
 {
 	struct wr_checkpoint_header header;
 
@@ -195,7 +196,7 @@ Test(journal_checkpoint, one_without_a_body_is_a_header)
 	cr_assert_eq(header.body_bytes, 0);
 }
 
-Test(journal_checkpoint, one_that_fills_the_buffer_fits)
+CASE(journal_checkpoint, one_that_fills_the_buffer_fits)
 {
 	struct wr_checkpoint_header header;
 
@@ -208,7 +209,7 @@ Test(journal_checkpoint, one_that_fills_the_buffer_fits)
 	cr_assert_eq(stats().checkpoint_failures, 0);
 }
 
-Test(journal_checkpoint, a_failed_one_is_counted_and_the_other_copy_and_the_log_are_whole)
+CASE(journal_checkpoint, a_failed_one_is_counted_and_the_other_copy_and_the_log_are_whole)
 {
 	struct wr_checkpoint_header header;
 
@@ -233,7 +234,7 @@ Test(journal_checkpoint, a_failed_one_is_counted_and_the_other_copy_and_the_log_
 	cr_assert_not(journal_rig_failed(&rig));
 }
 
-Test(journal_checkpoint, a_journal_without_a_buffer_gives_the_slot_back)
+CASE(journal_checkpoint, a_journal_without_a_buffer_gives_the_slot_back)
 {
 	static uint8_t nothing[WR_BLOCK_BYTES];
 
@@ -248,7 +249,7 @@ Test(journal_checkpoint, a_journal_without_a_buffer_gives_the_slot_back)
 	cr_assert_eq(stats().checkpoint_failures, 1);
 }
 
-Test(journal_checkpoint, a_smaller_file_is_extended_and_keeps_its_content)
+CASE(journal_checkpoint, a_smaller_file_is_extended_and_keeps_its_content)
 {
 	static uint8_t old[2 * WR_BLOCK_BYTES];
 	char name[WR_STORAGE_NAME_MAX + 1];

@@ -15,6 +15,7 @@
 #include "core/journal/journal_internal.h"
 #include "core/journal/verify.h"
 #include "io/sim/storage_sim.h"
+#include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
 
 static struct wr_sim_disk *disk;
@@ -44,7 +45,7 @@ static void tear_down(void)
 	disk = NULL;
 }
 
-TestSuite(journal_recycle, .init = set_up, .fini = tear_down);
+TestSuite(journal_recycle, .init = set_up);
 
 static void open_rig(void)
 {
@@ -176,7 +177,7 @@ static void crash_and_expect_whole_log(void)
  * A bad header is proved by the batches behind it. So a spare that still held those of its last
  * life would be a segment of the log again, of a part that had left it (I5).
  */
-Test(journal_recycle, spares_whose_headers_rot_do_not_come_back_as_what_they_were)
+CASE(journal_recycle, spares_whose_headers_rot_do_not_come_back_as_what_they_were)
 {
 	uint32_t count = 0;
 
@@ -243,7 +244,7 @@ found:
 	cr_assert_not(journal_rig_failed(&rig));
 }
 
-Test(journal_recycle, when_a_recycled_header_fails_nothing_more_is_recycled)
+CASE(journal_recycle, when_a_recycled_header_fails_nothing_more_is_recycled)
 {
 	open_rig();
 	retire_many();
@@ -263,7 +264,7 @@ Test(journal_recycle, when_a_recycled_header_fails_nothing_more_is_recycled)
 	crash_and_expect_whole_log();
 }
 
-Test(journal_recycle, when_erasing_a_recycled_segment_fails_it_costs_that_file_and_nothing_else)
+CASE(journal_recycle, when_erasing_a_recycled_segment_fails_it_costs_that_file_and_nothing_else)
 {
 	open_rig();
 	retire_many();
@@ -296,7 +297,7 @@ static void leave_found_spares(void)
 	cr_assert_gt(stats().segments_spare, 3);
 }
 
-Test(journal_recycle, when_erasing_a_found_spare_fails_it_costs_that_file_and_nothing_else)
+CASE(journal_recycle, when_erasing_a_found_spare_fails_it_costs_that_file_and_nothing_else)
 {
 	leave_found_spares();
 	fail_write_of(WR_JOURNAL_READY_ERASE_FIRST);
@@ -311,7 +312,7 @@ Test(journal_recycle, when_erasing_a_found_spare_fails_it_costs_that_file_and_no
 	crash_and_expect_whole_log();
 }
 
-Test(journal_recycle, when_the_header_of_a_found_spare_fails_recycling_goes_on)
+CASE(journal_recycle, when_the_header_of_a_found_spare_fails_recycling_goes_on)
 {
 	leave_found_spares();
 	fail_write_of(WR_JOURNAL_READY_HEADER);
@@ -327,7 +328,7 @@ Test(journal_recycle, when_the_header_of_a_found_spare_fails_recycling_goes_on)
 	crash_and_expect_whole_log();
 }
 
-Test(journal_recycle, an_open_goes_on_with_the_next_spare_when_one_cannot_be_written)
+CASE(journal_recycle, an_open_goes_on_with_the_next_spare_when_one_cannot_be_written)
 {
 	leave_found_spares();
 	cr_assert(journal_rig_drain(&rig));
@@ -411,7 +412,7 @@ static void sweep(uint64_t seed)
 	}
 }
 
-Test(journal_recycle, after_a_power_cut_at_every_operation_nothing_is_lost_and_nothing_returns)
+CASE(journal_recycle, after_a_power_cut_at_every_operation_nothing_is_lost_and_nothing_returns)
 {
 	for (uint64_t seed = 1; seed <= 4; seed++)
 		sweep(seed);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/sim/storage_sim.h"
+#include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
 
 static struct wr_sim_disk *disk;
@@ -44,7 +45,7 @@ static uint64_t segment_bytes(void)
 	return rig.table.segment_bytes;
 }
 
-TestSuite(journal_segments, .init = set_up, .fini = tear_down);
+TestSuite(journal_segments, .init = set_up);
 
 /* Fills extents with one event each until so many were taken, as fast as they are offered. */
 static bool take_extents(uint64_t count)
@@ -74,7 +75,7 @@ static void checkpoint(uint64_t needed_seq)
 	cr_assert_fail("the checkpoint did not come back");
 }
 
-Test(journal_segments, two_extents_are_offered_before_the_first_step)
+CASE(journal_segments, two_extents_are_offered_before_the_first_step)
 {
 	open_rig();
 	/* One was taken for the epoch's first record. */
@@ -83,7 +84,7 @@ Test(journal_segments, two_extents_are_offered_before_the_first_step)
 	cr_assert_eq(wr_load_relaxed(&rig.link.starved), 0);
 }
 
-Test(journal_segments, spares_and_the_reserve_are_prepared_ahead)
+CASE(journal_segments, spares_and_the_reserve_are_prepared_ahead)
 {
 	options.extents = 32; /* what is offered is of one segment */
 	open_rig();
@@ -119,7 +120,7 @@ static bool header_is_durable(const struct wr_extent *extent)
 	return good;
 }
 
-Test(journal_segments, no_extent_is_offered_before_its_header_survives_power_loss)
+CASE(journal_segments, no_extent_is_offered_before_its_header_survives_power_loss)
 {
 	options.journal.segments_ahead = 1;
 	options.journal.retention_bytes = 1;
@@ -136,7 +137,7 @@ Test(journal_segments, no_extent_is_offered_before_its_header_survives_power_los
 	cr_assert_gt(stats().segments_recycled, 10);
 }
 
-Test(journal_segments, extents_come_in_log_order_and_ids_ascend)
+CASE(journal_segments, extents_come_in_log_order_and_ids_ascend)
 {
 	open_rig();
 	uint64_t last_id = rig.writer.extent.segment_id;
@@ -163,7 +164,7 @@ Test(journal_segments, extents_come_in_log_order_and_ids_ascend)
 	cr_assert_eq(found.first_seq, 1);
 }
 
-Test(journal_segments, retention_never_passes_a_gate_over_many_rolls)
+CASE(journal_segments, retention_never_passes_a_gate_over_many_rolls)
 {
 	uint64_t needed[2] = {0, 0}, last[2] = {0, 0}, oldest_before = 0;
 
@@ -191,7 +192,7 @@ Test(journal_segments, retention_never_passes_a_gate_over_many_rolls)
 	cr_assert_eq(stats().prepare_failures, 0);
 }
 
-Test(journal_segments, nothing_is_recycled_before_two_checkpoints_are_durable)
+CASE(journal_segments, nothing_is_recycled_before_two_checkpoints_are_durable)
 {
 	options.journal.retention_bytes = 1;
 	open_rig();
@@ -209,7 +210,7 @@ Test(journal_segments, nothing_is_recycled_before_two_checkpoints_are_durable)
 	cr_assert_eq(stats().segments_live, 1);
 }
 
-Test(journal_segments, what_a_subscription_needs_is_kept_whatever_retention_says)
+CASE(journal_segments, what_a_subscription_needs_is_kept_whatever_retention_says)
 {
 	options.journal.retention_bytes = 1;
 	open_rig();
@@ -220,7 +221,7 @@ Test(journal_segments, what_a_subscription_needs_is_kept_whatever_retention_says
 	cr_assert_eq(stats().segments_recycled, 0);
 }
 
-Test(journal_segments, a_position_that_was_moved_back_holds_its_segment_at_once)
+CASE(journal_segments, a_position_that_was_moved_back_holds_its_segment_at_once)
 {
 	options.journal.retention_bytes = 1;
 	open_rig();
@@ -237,7 +238,7 @@ Test(journal_segments, a_position_that_was_moved_back_holds_its_segment_at_once)
 	cr_expect_eq(stats().segments_recycled, live - 1);
 }
 
-Test(journal_segments, nothing_leaves_while_somebody_asks_for_a_place)
+CASE(journal_segments, nothing_leaves_while_somebody_asks_for_a_place)
 {
 	options.journal.retention_bytes = 1;
 	open_rig();
@@ -254,7 +255,7 @@ Test(journal_segments, nothing_leaves_while_somebody_asks_for_a_place)
 	cr_expect_eq(wr_load_seq(&rig.link.leaving_seq), wr_segment_oldest_seq(&rig.table));
 }
 
-Test(journal_segments, a_close_prepares_nothing_that_it_has_no_use_for)
+CASE(journal_segments, a_close_prepares_nothing_that_it_has_no_use_for)
 {
 	open_rig();
 	cr_assert(journal_rig_settle(&rig));
@@ -273,7 +274,7 @@ Test(journal_segments, a_close_prepares_nothing_that_it_has_no_use_for)
 	cr_expect_eq(rig.writer.extents_taken, until);
 }
 
-Test(journal_segments, a_full_disk_starves_events_and_not_settles_and_ends_when_there_is_room)
+CASE(journal_segments, a_full_disk_starves_events_and_not_settles_and_ends_when_there_is_room)
 {
 	open_rig();
 	cr_assert(journal_rig_settle(&rig));
@@ -304,7 +305,7 @@ Test(journal_segments, a_full_disk_starves_events_and_not_settles_and_ends_when_
 	cr_assert_eq(wr_load_relaxed(&rig.link.lanes[1].durable_ticket), 4);
 }
 
-Test(journal_segments, a_full_disk_ends_when_retention_frees_segments)
+CASE(journal_segments, a_full_disk_ends_when_retention_frees_segments)
 {
 	options.journal.retention_bytes = 3 * (4 * options.chunk_bytes + WR_BLOCK_BYTES);
 	open_rig();
@@ -326,7 +327,7 @@ Test(journal_segments, a_full_disk_ends_when_retention_frees_segments)
 	cr_assert_gt(stats().segments_recycled, 0);
 }
 
-Test(journal_segments, an_open_on_a_full_disk_fails_if_nothing_can_be_offered)
+CASE(journal_segments, an_open_on_a_full_disk_fails_if_nothing_can_be_offered)
 {
 	disk->plan.capacity_bytes = 20000;
 	cr_assert_eq(journal_rig_open(&rig, &options), -ENOSPC);
@@ -337,7 +338,7 @@ Test(journal_segments, an_open_on_a_full_disk_fails_if_nothing_can_be_offered)
 	cr_assert_eq(rig.memory.live_count, 0);
 }
 
-Test(journal_segments, an_open_with_room_for_one_segment_starts_on_its_reserve)
+CASE(journal_segments, an_open_with_room_for_one_segment_starts_on_its_reserve)
 {
 	options.checkpoint_bytes = 0;
 	disk->plan.capacity_bytes = 4 * 4096 + 5 * 4 * 4096;
@@ -351,7 +352,7 @@ Test(journal_segments, an_open_with_room_for_one_segment_starts_on_its_reserve)
 	cr_assert(take_extents(10));
 }
 
-Test(journal_segments, under_full_load_with_one_request_at_a_time_rolls_still_find_a_segment)
+CASE(journal_segments, under_full_load_with_one_request_at_a_time_rolls_still_find_a_segment)
 {
 	options.depth_max = 1;
 	options.extents = 1;
@@ -367,7 +368,7 @@ Test(journal_segments, under_full_load_with_one_request_at_a_time_rolls_still_fi
 	cr_assert_gt(stats().segments_live, 20);
 }
 
-Test(journal_segments, a_failed_header_of_a_spare_costs_one_file_and_nothing_else)
+CASE(journal_segments, a_failed_header_of_a_spare_costs_one_file_and_nothing_else)
 {
 	open_rig();
 	cr_assert(journal_rig_settle(&rig));
@@ -395,7 +396,7 @@ Test(journal_segments, a_failed_header_of_a_spare_costs_one_file_and_nothing_els
 	cr_assert_eq(stats().segments_spare + 1, spares);
 }
 
-Test(journal_segments, a_strangers_file_under_the_next_name_is_left_alone)
+CASE(journal_segments, a_strangers_file_under_the_next_name_is_left_alone)
 {
 	uint64_t bytes = 0;
 
@@ -436,7 +437,7 @@ static void open_with_every_power_cut(void)
 	wr_sim_disk_destroy(before);
 }
 
-Test(journal_segments, a_file_whose_making_was_cut_off_is_made_whole_before_it_is_used)
+CASE(journal_segments, a_file_whose_making_was_cut_off_is_made_whole_before_it_is_used)
 {
 	/* The process dies with a PREPARE under way: written or not, synced or not. */
 	for (uint64_t seed = 1; seed <= 40; seed++) {

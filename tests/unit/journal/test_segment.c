@@ -6,6 +6,7 @@
 
 #include "core/journal/segment.h"
 #include "io/sim/memory_sim.h"
+#include "tests/support/case.h"
 
 #define LIVES 2000000u
 
@@ -37,9 +38,9 @@ static void set_entry(uint32_t index, uint64_t segment_id, uint64_t first_seq)
 		wr_store_release(&table.count, index + 1);
 }
 
-TestSuite(segment, .init = set_up, .fini = tear_down);
+TestSuite(segment, .init = set_up);
 
-Test(segment, an_empty_table_finds_nothing)
+CASE(segment, an_empty_table_finds_nothing)
 {
 	struct wr_segment_found found;
 
@@ -49,7 +50,7 @@ Test(segment, an_empty_table_finds_nothing)
 	cr_assert_eq(table.next_segment_id, 1);
 }
 
-Test(segment, a_sequence_is_found_where_it_is_or_would_be)
+CASE(segment, a_sequence_is_found_where_it_is_or_would_be)
 {
 	struct wr_segment_found found;
 
@@ -71,7 +72,7 @@ Test(segment, a_sequence_is_found_where_it_is_or_would_be)
 	cr_assert_eq(wr_segment_oldest_seq(&table), 100);
 }
 
-Test(segment, of_two_with_the_same_first_sequence_the_later_is_found)
+CASE(segment, of_two_with_the_same_first_sequence_the_later_is_found)
 {
 	struct wr_segment_found found;
 
@@ -82,7 +83,7 @@ Test(segment, of_two_with_the_same_first_sequence_the_later_is_found)
 	cr_assert_eq(found.segment_id, 6);
 }
 
-Test(segment, next_follows_the_ids_and_ends)
+CASE(segment, next_follows_the_ids_and_ends)
 {
 	struct wr_segment_found found;
 
@@ -98,7 +99,7 @@ Test(segment, next_follows_the_ids_and_ends)
 	cr_assert_not(wr_segment_next(&table, 9, &found));
 }
 
-Test(segment, what_has_no_id_or_no_batch_is_not_found)
+CASE(segment, what_has_no_id_or_no_batch_is_not_found)
 {
 	struct wr_segment_found found;
 
@@ -117,7 +118,7 @@ static void *recycle_for_ever(void *unused)
 	return NULL;
 }
 
-Test(segment, a_lookup_beside_recycling_never_mixes_two_lives)
+CASE(segment, a_lookup_beside_recycling_never_mixes_two_lives)
 {
 	pthread_t thread;
 	struct wr_segment_found found;
@@ -135,7 +136,7 @@ Test(segment, a_lookup_beside_recycling_never_mixes_two_lives)
 	pthread_join(thread, NULL);
 }
 
-Test(segment, a_table_that_finds_no_memory_says_so)
+CASE(segment, a_table_that_finds_no_memory_says_so)
 {
 	struct wr_segment_table other;
 

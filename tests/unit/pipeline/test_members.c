@@ -173,6 +173,7 @@ Test(members, who_joins_gets_its_share_and_who_leaves_gives_it_back)
 	settle(&a, (int[]){6}, 1);
 	struct weir_lag lag;
 	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(weir_member_commit(a, (enum weir_level)9, 0), -EINVAL);
 	cr_expect_eq(weir_lag(f.pipeline, group, &lag), 0);
 	cr_expect_eq(lag.events, 0, "who leaves hands over what it acknowledged");
 }

@@ -202,9 +202,9 @@ Test(batch, lengths_that_lie_behind_a_good_checksum_are_refused)
 	static const struct {
 		uint32_t offset, value;
 	} lies[] = {
-		{64, 0},	   {64, 5000},	     {64, UINT32_MAX}, {64, UINT32_MAX - 127},
-		{68, 0},	   {68, 8192},	     {68, 4095},       {68, UINT32_MAX},
-		{72, 0},	   {72, UINT32_MAX}, {72, 1000},       {76, 4096},
+		{64, 0}, {64, 5000},       {64, UINT32_MAX}, {64, UINT32_MAX - 127},
+		{68, 0}, {68, 8192},       {68, 4095},       {68, UINT32_MAX},
+		{72, 0}, {72, UINT32_MAX}, {72, 1000},       {76, 4096},
 	};
 	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
 		seal(WR_BATCH_DATA, 3, 100, 0);

@@ -86,8 +86,8 @@ Test(section, every_truncation_is_an_error_or_an_end)
 
 Test(section, a_length_that_lies_is_an_error)
 {
-	static const uint32_t lies[] = {17, 25, 4096, 0x7fffffff, 0xfffffff8, 0xfffffff9,
-					0xffffffff};
+	static const uint32_t lies[] = {17,         25,         4096,      0x7fffffff,
+					0xfffffff8, 0xfffffff9, 0xffffffff};
 	struct wr_section_header header;
 	const uint8_t *bytes;
 	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {

@@ -29,7 +29,7 @@ static void teardown(void)
 	fixture_end(&f);
 }
 
-TestSuite(attack_gaps, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(gaps, .init = setup, .fini = teardown, .timeout = 60);
 
 /* Reads to the end; how often each partition was told of a gap. */
 static void read_all(struct weir_member *member, size_t items_max, bool ack, uint32_t *gaps)
@@ -69,17 +69,17 @@ static void overtake_and_read(size_t items_max, bool ack)
 	cr_expect_eq(weir_producer_close(producer, FIXTURE_LONG_NS), 0);
 }
 
-Test(attack_gaps, each_partition_is_told_to_who_takes_many)
+Test(gaps, each_partition_is_told_to_who_takes_many)
 {
 	overtake_and_read(64, true);
 }
 
-Test(attack_gaps, each_partition_is_told_to_who_takes_one_by_one)
+Test(gaps, each_partition_is_told_to_who_takes_one_by_one)
 {
 	overtake_and_read(1, true);
 }
 
-Test(attack_gaps, also_without_acknowledging)
+Test(gaps, also_without_acknowledging)
 {
 	overtake_and_read(3, false);
 }

@@ -37,7 +37,7 @@ static void teardown(void)
 		fixture_end(&f);
 }
 
-TestSuite(attack_lock, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(lock, .init = setup, .fini = teardown, .timeout = 60);
 
 static int try_lock(void)
 {
@@ -69,7 +69,7 @@ static void lose_lock_descriptor(void)
 	cr_assert_eq(lost, 1);
 }
 
-Test(attack_lock, a_ring_keeps_the_directory_until_it_is_gone)
+Test(lock, a_ring_keeps_the_directory_until_it_is_gone)
 {
 	const struct wr_storage_options options = {.dir = f.dir, .create_dir = true};
 	struct wr_storage *storage;
@@ -83,7 +83,7 @@ Test(attack_lock, a_ring_keeps_the_directory_until_it_is_gone)
 	storage->ops->fini(storage);
 }
 
-Test(attack_lock, a_close_gives_the_directory_back_at_once)
+Test(lock, a_close_gives_the_directory_back_at_once)
 {
 	for (int i = 0; i < 5; i++) {
 		fixture_open(&f);
@@ -135,12 +135,12 @@ static void kill_owner_and_open(bool child)
 	(void)close(told[1]);
 }
 
-Test(attack_lock, a_killed_owner_is_followed_by_the_next)
+Test(lock, a_killed_owner_is_followed_by_the_next)
 {
 	kill_owner_and_open(false);
 }
 
-Test(attack_lock, also_when_a_child_of_it_lives_on)
+Test(lock, also_when_a_child_of_it_lives_on)
 {
 	kill_owner_and_open(true);
 }

@@ -59,7 +59,7 @@ static void teardown(void)
 	cr_assert_eq(rmdir(parent), 0, "%s", strerror(errno));
 }
 
-TestSuite(attack_dir, .init = setup, .fini = teardown);
+TestSuite(dir, .init = setup, .fini = teardown);
 
 static int open_storage(bool read_only)
 {
@@ -73,20 +73,20 @@ static int open_storage(bool read_only)
 	return rc;
 }
 
-Test(attack_dir, the_parent_of_a_new_directory_is_synced)
+Test(dir, the_parent_of_a_new_directory_is_synced)
 {
 	cr_expect_eq(open_storage(false), 0);
 	cr_expect_eq(wanted_count, 1);
 }
 
-Test(attack_dir, the_parent_is_synced_again_when_the_directory_is_there_already)
+Test(dir, the_parent_is_synced_again_when_the_directory_is_there_already)
 {
 	cr_assert_eq(mkdir(dir, 0700), 0);
 	cr_expect_eq(open_storage(false), 0);
 	cr_expect_eq(wanted_count, 1, "a maker that died may have left that to us");
 }
 
-Test(attack_dir, an_open_whose_sync_of_the_parent_failed_is_not_followed_by_one_that_trusts_it)
+Test(dir, an_open_whose_sync_of_the_parent_failed_is_not_followed_by_one_that_trusts_it)
 {
 	wanted_error = EIO;
 	cr_expect_eq(open_storage(false), -EIO);
@@ -96,14 +96,14 @@ Test(attack_dir, an_open_whose_sync_of_the_parent_failed_is_not_followed_by_one_
 	cr_expect_eq(wanted_count, 1);
 }
 
-Test(attack_dir, a_parent_that_cannot_be_synced_is_no_obstacle_to_a_directory_that_is_there)
+Test(dir, a_parent_that_cannot_be_synced_is_no_obstacle_to_a_directory_that_is_there)
 {
 	cr_assert_eq(mkdir(dir, 0700), 0);
 	wanted_error = EINVAL;
 	cr_expect_eq(open_storage(false), 0);
 }
 
-Test(attack_dir, who_only_reads_syncs_nothing)
+Test(dir, who_only_reads_syncs_nothing)
 {
 	cr_assert_eq(mkdir(dir, 0700), 0);
 	cr_expect_eq(open_storage(true), 0);

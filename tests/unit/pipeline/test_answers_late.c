@@ -27,7 +27,7 @@ static void teardown(void)
 	fixture_end(&f);
 }
 
-TestSuite(attack_answers, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(answers_late, .init = setup, .fini = teardown, .timeout = 60);
 
 struct told {
 	uint64_t accepted;
@@ -101,17 +101,17 @@ static void expect_every_wait_refused(bool want_sequences)
 	cr_expect_eq(events_in_log(1), 1);
 }
 
-Test(attack_answers, each_refused_event_is_refused_to_who_waits_for_it)
+Test(answers_late, each_refused_event_is_refused_to_who_waits_for_it)
 {
 	expect_every_wait_refused(false);
 }
 
-Test(attack_answers, also_when_answers_to_accepted_ones_lie_in_front)
+Test(answers_late, also_when_answers_to_accepted_ones_lie_in_front)
 {
 	expect_every_wait_refused(true);
 }
 
-Test(attack_answers, a_refusal_that_the_callback_was_told_is_still_one_to_who_waits)
+Test(answers_late, a_refusal_that_the_callback_was_told_is_still_one_to_who_waits)
 {
 	struct told told = {0};
 	uint64_t numbers[REFUSED_COUNT], tickets[REFUSED_COUNT];

@@ -65,7 +65,7 @@ static void tear_down(void)
 	wr_sim_disk_destroy(disk);
 }
 
-TestSuite(attack_resurrection, .init = set_up, .fini = tear_down);
+TestSuite(resurrection, .init = set_up, .fini = tear_down);
 
 static void one_round(void)
 {
@@ -106,7 +106,7 @@ static void open_rig(void)
 	cr_assert_eq(r, 0, "%d %s", r, rig.problem.text);
 }
 
-Test(attack_resurrection, a_trimmed_segment_stays_out_when_nothing_excludes_it_any_more)
+Test(resurrection, a_trimmed_segment_stays_out_when_nothing_excludes_it_any_more)
 {
 	open_rig();
 	cr_assert(rig.report.valid_batch_followed);

@@ -114,9 +114,9 @@ static void teardown(void)
 	fixture_end(&f);
 }
 
-TestSuite(attack_damage, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(damage, .init = setup, .fini = teardown, .timeout = 60);
 
-Test(attack_damage, who_polls_gets_all_before_it_then_the_error_each_time)
+Test(damage, who_polls_gets_all_before_it_then_the_error_each_time)
 {
 	struct weir_member *member = fixture_member(&f, subscribe("polled"), NULL);
 	struct weir_item items[256];
@@ -166,7 +166,7 @@ static enum weir_handled handle(void *context, struct weir_member *member,
 	return WEIR_HANDLED_OK;
 }
 
-Test(attack_damage, with_a_handler_log_fn_is_told_once)
+Test(damage, with_a_handler_log_fn_is_told_once)
 {
 	struct weir_member_options o;
 	struct weir_member *member = NULL;

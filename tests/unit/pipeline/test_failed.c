@@ -67,7 +67,7 @@ static void teardown(void)
 		free(given_back[i].bytes);
 }
 
-TestSuite(attack_failed, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(failed, .init = setup, .fini = teardown, .timeout = 60);
 
 static void fail_journal(void)
 {
@@ -107,7 +107,7 @@ static void close_failed(void)
 		     count_changed());
 }
 
-Test(attack_failed, a_member_may_leave_while_its_partitions_are_on_the_way_to_it)
+Test(failed, a_member_may_leave_while_its_partitions_are_on_the_way_to_it)
 {
 	struct weir_member *member = join();
 	run_group();
@@ -119,7 +119,7 @@ Test(attack_failed, a_member_may_leave_while_its_partitions_are_on_the_way_to_it
 	close_failed();
 }
 
-Test(attack_failed, and_while_the_writer_never_answers)
+Test(failed, and_while_the_writer_never_answers)
 {
 	struct weir_member *member = join();
 	run_group();
@@ -132,7 +132,7 @@ Test(attack_failed, and_while_the_writer_never_answers)
 	close_failed();
 }
 
-Test(attack_failed, and_when_it_owns_some)
+Test(failed, and_when_it_owns_some)
 {
 	struct weir_member *member = join();
 	cr_assert(fixture_owns(member, 4));
@@ -148,7 +148,7 @@ static struct weir_producer *open_source(void)
 	return fixture_producer(&f, "source");
 }
 
-Test(attack_failed, what_was_refused_before_it_is_refused_after_it)
+Test(failed, what_was_refused_before_it_is_refused_after_it)
 {
 	uint32_t topic = fixture_topic(&f, "orders", 1);
 	struct weir_producer *old = open_source();

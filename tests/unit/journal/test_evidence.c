@@ -11,7 +11,7 @@
 
 #define FAR_CHUNKS 40u /* more than the window that is looked through block by block */
 
-TestSuite(attack_evidence, .init = setup, .fini = teardown);
+TestSuite(evidence, .init = setup, .fini = teardown);
 
 /* The index of the first batch of a burst that attests nothing of itself. */
 static uint32_t build_burst(void)
@@ -47,13 +47,13 @@ static void expect_first_of_burst_refused(void)
 	log_probe_close(&p);
 }
 
-Test(attack_evidence, far_behind_a_burst_it_is_found_in_another_segment)
+Test(evidence, far_behind_a_burst_it_is_found_in_another_segment)
 {
 	expect_first_of_burst_refused();
 	cr_expect_gt(b.segment_id, 2, "the burst has to cross segments");
 }
 
-Test(attack_evidence, far_behind_a_burst_it_is_found_in_the_same_segment)
+Test(evidence, far_behind_a_burst_it_is_found_in_the_same_segment)
 {
 	log_builder_fini(&b);
 	log_builder_init(&b, storage, CHUNK_BYTES, 2 * FAR_CHUNKS);
@@ -61,7 +61,7 @@ Test(attack_evidence, far_behind_a_burst_it_is_found_in_the_same_segment)
 	cr_expect_eq(b.segment_id, 1, "the burst has to stay in its segment");
 }
 
-Test(attack_evidence, a_burst_that_nothing_attests_is_a_torn_tail_at_any_length)
+Test(evidence, a_burst_that_nothing_attests_is_a_torn_tail_at_any_length)
 {
 	uint32_t first = build_burst();
 	damage(first, 50);
