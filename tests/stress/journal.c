@@ -71,7 +71,8 @@ static void write_all(void)
 			wr_pause();
 		if (i % 7 == 0)
 			(void)mini_writer_seal(w);
-		if (i % CHECKPOINT_RECORDS == 0 && !w->is_open) {
+		if (i % CHECKPOINT_RECORDS == 0 && !w->is_open &&
+		    mini_writer_checkpoint_is_free(w)) {
 			memset(rig.checkpoint_buffer, (int)i, WR_BLOCK_BYTES);
 			(void)mini_writer_checkpoint(w, WR_BLOCK_BYTES, w->next_seq);
 			(void)mini_writer_append(w, 0, i, 64);

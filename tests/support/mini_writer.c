@@ -285,12 +285,16 @@ bool mini_writer_is_drained(struct mini_writer *w)
 	return wr_load_acquire(&w->o.link->commits_done) == w->commits_pushed;
 }
 
+bool mini_writer_checkpoint_is_free(const struct mini_writer *w)
+{
+	return wr_load_acquire(&w->o.link->checkpoint.state) == WR_CHECKPOINT_IDLE;
+}
+
 bool mini_writer_checkpoint(struct mini_writer *w, uint32_t bytes, uint64_t needed_seq)
 {
 	struct wr_checkpoint_job *job = &w->o.link->checkpoint;
 
-	if (w->commits_pushed == 0 || w->is_open ||
-	    wr_load_acquire(&job->state) != WR_CHECKPOINT_IDLE)
+	if (w->commits_pushed == 0 || w->is_open || !mini_writer_checkpoint_is_free(w))
 		return false;
 	job->bytes = bytes;
 	job->header_crc = w->last_header_crc;

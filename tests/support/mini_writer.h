@@ -85,6 +85,8 @@ enum mini_writer_result mini_writer_evidence(struct mini_writer *w);
 enum mini_writer_result mini_writer_close_extent(struct mini_writer *w);
 /* Whether all that was pushed is done. */
 bool mini_writer_is_drained(struct mini_writer *w);
+/* The last checkpoint is written, and its buffer the caller's again. */
+bool mini_writer_checkpoint_is_free(const struct mini_writer *w);
 /* A checkpoint of what is sealed; false when the slot is not free. The buffer is the caller's. */
 bool mini_writer_checkpoint(struct mini_writer *w, uint32_t bytes, uint64_t needed_seq);
 
