@@ -172,8 +172,11 @@ bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limi
 	while (c->free_count < count) {
 		uint64_t before = wr_load_relaxed(&c->floor); /* own */
 		raise_floor(c, limits);
-		if (wr_load_relaxed(&c->floor) == before) /* own */
-			return false;
+		if (wr_load_relaxed(&c->floor) != before) /* own */
+			continue;
+		/* A pin that moved may have been met on each of them, one after the other. */
+		collect_lingering(c);
+		return c->free_count >= count;
 	}
 	return true;
 }

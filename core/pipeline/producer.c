@@ -153,11 +153,15 @@ static uint64_t reached(struct weir_producer *pr, enum weir_level level)
 void weir_producer_progress(struct weir_producer *pr, struct weir_producer_progress *ret)
 {
 	struct wr_lane *lane = pr->lane;
+	/* The later first: what moves on between two looks keeps durable <= written <= ordered. */
+	uint64_t durable = reached(pr, WEIR_LEVEL_DURABLE);
+	uint64_t written = reached(pr, WEIR_LEVEL_WRITTEN);
+	uint64_t ordered = reached(pr, WEIR_LEVEL_MEMORY);
 	*ret = (struct weir_producer_progress){
 		.handed_over = lane->handed_over,
-		.durable = reached(pr, WEIR_LEVEL_DURABLE),
-		.written = reached(pr, WEIR_LEVEL_WRITTEN),
-		.ordered = reached(pr, WEIR_LEVEL_MEMORY),
+		.durable = durable,
+		.written = written,
+		.ordered = ordered,
 		.refused_count = wr_load_relaxed(&lane->refused),
 		.first_refused_ticket = wr_load_relaxed(&lane->first_refused_ticket),
 		.first_refusal = -(int)wr_load_relaxed(&lane->first_refusal),

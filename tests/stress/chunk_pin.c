@@ -29,6 +29,11 @@
 #define SEARCHER (READERS + 1u)
 #define PINS (READERS + 2u)
 #define RECORDS 16u /* of a chunk, for sequences */
+/*
+ * There are fewer pins than chunks, but pins that move may be met on each chunk in turn while the
+ * writer looks. It is not so again and again; a reader that sleeps would be met thousands of times.
+ */
+#define REFUSALS_MAX 8u
 #define POISON 0xdeaddeaddeaddeadull
 #define SECONDS_MAX 40u
 
@@ -47,7 +52,7 @@ static struct wr_chunks chunks;
 static wr_atomic_u64 visible; /* chunks that are complete: stands for the gate (G1) */
 static wr_atomic_u32 stop;
 static wr_atomic_u64 pinned, overtaken, naps, searches, faults;
-static uint64_t refusals; /* the writer's own */
+static uint64_t refusals_in_a_row, refusals_most; /* the writer's own */
 
 static void fault(const char *what, uint64_t ordinal, uint64_t found)
 {
@@ -82,10 +87,11 @@ static void *write_for_ever(void *unused)
 						       .commits_done = UINT64_MAX};
 		struct wr_chunk *chunk = wr_chunks_open(&chunks, &limits, next_seq, 0);
 		if (chunk == NULL) {
-			refusals++;
+			refusals_most = wr_max_u64(refusals_most, ++refusals_in_a_row);
 			wr_pause();
 			continue;
 		}
+		refusals_in_a_row = 0;
 		fill(chunk);
 		next_seq += RECORDS;
 		wr_store_release(&chunk->end_seq, next_seq);    /* C2 */
@@ -271,7 +277,7 @@ int main(int argc, char **argv)
 		     (unsigned long long)wr_load_relaxed(&naps),
 		     (unsigned long long)wr_load_relaxed(&searches));
 	tap(wr_load_relaxed(&faults) == 0, "what is pinned stays as it was");
-	tap(refusals == 0, "the writer never waits for a reader");
+	tap(refusals_most <= REFUSALS_MAX, "the writer never waits for a reader");
 	tap(saw_enough(), "readers were pinned, overtaken and held chunks for long");
 	if (UNDER_TSAN)
 		(void)printf(
