@@ -2,7 +2,7 @@
 /*
  * The journal: what it is made of, and its step. A step looks at what came back, publishes it,
  * hands new requests over, and polls once without waiting: acknowledgements go out before the next
- * write is handed over, because handing over can take tens of microseconds (one-writer.md).
+ * write is handed over, because handing over can take tens of microseconds.
  * Completions found by that poll are looked at by the next step, which follows at once since this
  * one says that it did something.
  *

@@ -5,7 +5,7 @@
  * trimmed by the next recovery (P1, R3).
  *
  * Batches that are neighbours in memory and on the medium go out as one write of at most a chunk:
- * a write costs the same whatever its size (one-writer.md §3), and so fewer of them is faster.
+ * a write costs much the same whatever its size, and so fewer of them is faster.
  *
  * seal_before_ack: a batch is on the medium when its write is done (medium_seq), and acknowledged
  * when a later header that says so is on the medium too: only then can no damage to the batch pass

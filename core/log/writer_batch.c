@@ -3,8 +3,8 @@
  * Batches of the writer: when one is opened, sealed, filled up, attested, and when the tables are
  * captured for a checkpoint.
  *
- * When to seal (one-writer.md §3): nothing in flight → at once; something in flight → when the
- * batch is large, or when a completion has come since the last seal; a full chunk → at once. So a
+ * When to seal: nothing in flight → at once; something in flight → when the batch is large, or
+ * when a completion has come since the last seal; a full chunk → at once. So a
  * batch is what gathered while the medium was busy, and nothing waits for a timer.
  */
 #include "core/log/writer.h"

@@ -65,7 +65,7 @@ struct wr_message {
 	uint64_t position;   /* ASSIGN */
 	uint64_t skip_to;    /* ASSIGN: nothing unsettled lies below */
 	uint64_t skip_below; /* ASSIGN: with `redelivered`: what was handed out lies below */
-	uint64_t ticket;     /* RELEASED: the last ack of the row */
+	uint64_t ticket;     /* RELEASED: the place in bytes behind the last ack */
 	bool redelivered;    /* ASSIGN: another owner may have handed events out */
 };
 

@@ -59,7 +59,7 @@ enum wr_checkpoint_state { WR_CHECKPOINT_IDLE = 0, WR_CHECKPOINT_CAPTURED = 1 };
 struct wr_checkpoint_job {
 	WR_LINE_ALIGNED wr_atomic_u32 state; /* K1: handed over by release, taken by acquire */
 	uint32_t bytes;                      /* used of `buffer` */
-	uint8_t *buffer;       /* block aligned; sections (core/journal/checkpoint.h) */
+	uint8_t *buffer;       /* block aligned; sections (core/record/section.h) */
 	uint32_t buffer_bytes; /* a multiple of the block */
 	uint32_t header_crc;   /* of the batch: binds the checkpoint to its chain */
 	uint64_t last_seq;     /* every record up to this one is in the tables */

@@ -42,7 +42,8 @@ struct weir_lag {
 
 struct weir_subscription_options {
 	size_t struct_bytes;
-	const char *name;             /**< 1..200 of [A-Za-z0-9._-] */
+	const char *name;             /**< 1..200 of [A-Za-z0-9._-], not beginning
+	                                   with '.' */
 	const char *const *topics;    /**< names; all of them exist */
 	uint32_t topic_count;         /**< 1..64 */
 	enum weir_start start;        /**< when the subscription is made, not when it is found */
@@ -256,9 +257,9 @@ enum weir_seek_to {
  * Thread:    any but weir's own. Blocks: until the move is ordered, and for a binary search on disk
  *            with WEIR_SEEK_TIME. Allocates: never.
  * @param at  sequence or time
- * @return 0, WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired, or beyond the end), WEIR_E_CORRUPT or
- *         -EIO (the search met damage), WEIR_E_AGAIN (on one of weir's threads), WEIR_E_CLOSED,
- *         WEIR_E_FAILED
+ * @return 0, -EINVAL (`to` is none of its values), WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired,
+ *         or beyond the end), WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_AGAIN (on one
+ *         of weir's threads), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_subscription_seek(struct weir_pipeline *pipeline,
 						    uint32_t subscription, enum weir_seek_to to,
