@@ -150,6 +150,8 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	if (!wr_name_valid(options->name, name_bytes))
 		return name_problem(reterr_problem, -EINVAL);
 	int rc = wr_pipeline_refused(p);
+	if (rc == 0 && p->host.inside_step(p->host.context))
+		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	if (options->partitions == 0 || options->partitions > p->options.partitions_max)

@@ -70,6 +70,8 @@ static int take_name(struct weir_producer *pr, const char *name)
 	wr_control_write(record, WR_KIND_PRODUCER, 0, 0, name, (uint32_t)strlen(name), &control,
 			 sizeof control);
 	struct wr_reply reply = {0};
+	if (p->host.inside_step(p->host.context))
+		return WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
 	wr_control_lock(p);
 	int rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
 	if (rc == 0) {

@@ -232,6 +232,8 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused(p);
+	if (rc == 0 && p->host.inside_step(p->host.context))
+		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	wr_control_lock(p);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/atomic.h"
+#include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define EVENTS 3000u
@@ -244,5 +245,51 @@ Test(handlers, what_would_wait_says_again_inside_a_handler)
 				 -EDEADLK, WEIR_E_AGAIN, WEIR_E_AGAIN};
 	for (int i = 0; i < 7; i++)
 		cr_expect_eq(notes[0].codes[i], expected[i], "%d: %s", i,
+			     weir_error_name(notes[0].codes[i]));
+}
+
+static enum weir_handled define(void *context, struct weir_member *member,
+				const struct weir_item *item)
+{
+	static const char *const topics[] = {"work"};
+	struct notes *n = context;
+	struct weir_topic_options t;
+	struct weir_subscription_options s;
+	struct weir_producer_options o;
+	struct weir_producer *named;
+	uint32_t ret;
+	(void)member;
+	(void)item;
+	weir_topic_options_init(&t);
+	t.name = "work";
+	t.partitions = PARTITIONS;
+	weir_subscription_options_init(&s);
+	s.name = "group";
+	s.topics = topics;
+	s.topic_count = 1;
+	weir_producer_options_init(&o);
+	o.name = "inside";
+	n->codes[0] = weir_topic_create(f.pipeline, &t, &ret, NULL);
+	n->codes[1] = weir_subscription_create(f.pipeline, &s, &ret, NULL);
+	n->codes[2] = weir_producer_open(f.pipeline, &o, &named, NULL);
+	(void)wr_add_seq(&n->handled, 1u);
+	return WEIR_HANDLED_OK;
+}
+
+/* Whose turn it is may wait for this very member: a seek, until there is room for its message. */
+Test(handlers, who_defines_something_in_there_does_not_wait_for_another_that_does)
+{
+	begin(FIXTURE_DURABLE);
+	struct weir_member *a = join(define, &notes[0], "a");
+	wr_control_lock(f.pipeline);
+	publish(1);
+	uint64_t deadline = fixture_now_ns() + 5000000000u;
+	while (wr_load_seq(&notes[0].handled) == 0 && fixture_now_ns() < deadline)
+		fixture_sleep_ns(1000000u);
+	cr_expect_eq(wr_load_seq(&notes[0].handled), 1);
+	wr_control_unlock(f.pipeline);
+	cr_expect_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(notes[0].codes[i], WEIR_E_AGAIN, "%d: %s", i,
 			     weir_error_name(notes[0].codes[i]));
 }
