@@ -331,6 +331,9 @@ void wr_lag_hold(struct wr_subscription_live *live);
  * there before), or at open.
  */
 int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made);
+/* Whether weir_producer_poll_acks() would take an answer out of the ring now. */
+bool wr_producer_has_answers(struct weir_producer *producer);
+
 void wr_control_lock(struct weir_pipeline *p);
 void wr_control_unlock(struct weir_pipeline *p);
 

@@ -152,6 +152,12 @@ static uint64_t reached(struct weir_producer *pr, enum weir_level level)
 					   : wr_park_look_u64(&lane->durable_ticket);
 }
 
+bool wr_producer_has_answers(struct weir_producer *pr)
+{
+	const struct wr_reply *reply = wr_lane_reply_peek(pr->lane);
+	return reply != NULL && reply->ticket <= reached(pr, pr->level);
+}
+
 void weir_producer_progress(struct weir_producer *pr, struct weir_producer_progress *ret)
 {
 	struct wr_lane *lane = pr->lane;

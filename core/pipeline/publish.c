@@ -24,9 +24,17 @@ static bool has_room(void *context)
 	/* Refusals that nobody takes use up the room for answers: nothing would ever come free. */
 	else if (wr_load_relaxed(&lane->first_refusal) == (uint32_t)-WEIR_E_FENCED)
 		w->code = WEIR_E_FENCED;
-	if (w->code != 0)
+	if (w->code != 0 || wr_lane_claim(lane, w->bytes) != NULL)
 		return true;
-	return wr_lane_claim(lane, w->bytes) != NULL;
+	/*
+	 * Nor while answers that have come fill the room for answers: only the caller can take
+	 * them, so that who waits for ever would.
+	 */
+	if (w->producer->block_timeout_ns == WEIR_FOREVER &&
+	    w->producer->when_full == WEIR_FULL_BLOCK && wr_lane_credit_refresh(lane) == 0 &&
+	    wr_producer_has_answers(w->producer))
+		w->code = WEIR_E_AGAIN;
+	return w->code != 0;
 }
 
 /*

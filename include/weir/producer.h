@@ -42,16 +42,16 @@ struct weir_producer_options {
 	/**
 	 * A name makes the producer durable: it survives restarts with its own dense sequence, so
 	 * that a source can go on without loss or repeat (weir_producer_last()). NULL: unnamed.
-	 * 1..200 of [A-Za-z0-9._-].
+	 * 1..200 of [A-Za-z0-9._-], not beginning with '.'.
 	 */
 	const char *name;
 	enum weir_level level; /**< what an acknowledgement means */
 	enum weir_when_full when_full;
 	uint64_t block_timeout_ns; /**< for WEIR_FULL_BLOCK; default WEIR_FOREVER */
-	bool no_acks;              /**< never asks: refusals are only counted (L8) */
+	bool no_acks;              /**< never asks: refusals are only counted */
 	bool want_sequences; /**< acks carry the sequence: one answer for each ticket. Answers that
 	                          weir_producer_poll_acks() has not taken keep their room: with
-	                          WEIR_FULL_BLOCK for ever, who never takes them blocks himself */
+	                          WEIR_FULL_BLOCK for ever, a publish says WEIR_E_AGAIN then */
 	/** Called by weir_producer_poll_acks(), on the thread that calls it, once a range. */
 	void (*ack_fn)(void *context, const struct weir_ack_range *range);
 	void *ack_context;
@@ -102,7 +102,9 @@ WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeou
  * @param ret_ticket  may be NULL; set on success only
  * @return 0, or
  *   WEIR_E_AGAIN, -ETIMEDOUT, WEIR_E_FULL   no room, by when_full; inside one of weir's threads
- *                                           always WEIR_E_AGAIN
+ *                                           always WEIR_E_AGAIN. To who would block for ever it
+ *                                           says that answers fill the room for answers:
+ *                                           weir_producer_poll_acks() first
  *   WEIR_E_TOO_BIG       larger than a quarter of the lane or of a chunk
  *   WEIR_E_UNKNOWN_NAME  no such topic
  *   -EINVAL              an empty key that is not NULL, a key over 65535 bytes, a partition out of
@@ -236,7 +238,7 @@ WEIR_API void weir_producer_progress(struct weir_producer *producer,
  * Take the answers that have come, and call ack_fn for each range, in order of tickets.
  *
  * An answer is withheld until everything that it depends on has reached the producer's level, also
- * a refusal (L9).
+ * a refusal.
  *
  * Thread: the owner. Blocks: never. Allocates: never.
  * @return tickets answered by this call

@@ -426,3 +426,24 @@ Test(answers, a_log_in_memory_has_one_level)
 	cr_expect(p.ordered == 10 && p.written == 0 && p.durable == 0);
 	fixture_end(&memory);
 }
+
+Test(answers, who_would_wait_for_ever_for_room_for_answers_is_told_to_take_them)
+{
+	struct weir_producer_options o;
+	uint64_t number = 1, ticket = 0;
+	int rc = 0;
+	uint32_t t = fixture_topic(&f, "many", 1);
+	struct weir_event event = fixture_event(t, NULL, &number);
+	struct weir_producer *asking = NULL;
+	weir_producer_options_init(&o);
+	o.want_sequences = true;
+	cr_assert_eq(weir_producer_open(f.pipeline, &o, &asking, NULL), 0);
+	for (int round = 0; round < 3; round++) {
+		for (rc = 0; rc == 0;)
+			rc = weir_publish(asking, &event, &ticket);
+		cr_assert_eq(rc, WEIR_E_AGAIN, "%s", weir_error_name(rc));
+		cr_expect_gt(weir_producer_poll_acks(asking), 0);
+	}
+	cr_expect_eq(weir_publish(asking, &event, &ticket), 0);
+	fixture_wait(asking, ticket);
+}

@@ -183,6 +183,7 @@ Test(close, who_waits_in_a_poll_or_for_room_is_woken)
 	(void)fixture_topic(&f, "other", 1);
 	weir_producer_options_init(&o);
 	o.want_sequences = true; /* nobody takes its answers: it comes to a halt */
+	o.block_timeout_ns = FIXTURE_LONG_NS;
 	cr_assert_eq(weir_producer_open(f.pipeline, &o, &blocked, NULL), 0);
 	cr_assert_eq(pthread_create(&threads[1], NULL, wait_in_publish, NULL), 0);
 	fixture_sleep_ns(50000000u);
