@@ -448,10 +448,15 @@ static uint64_t held_by_group(struct wr_subscription_live *live)
 static bool publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
 {
 	bool any = false;
+	/*
+	 * Nobody polls any more in a close, and what was not read stays in the journal: a drain
+	 * does not wait for sessions to end.
+	 */
+	bool closing = p->journal != NULL && wr_pipeline_refused(p) == WEIR_E_CLOSED;
 	for (uint32_t id = 0; id < subscription_count; id++) {
 		struct wr_subscription_live *live = &p->subscriptions[id];
 		uint64_t held = UINT64_MAX;
-		if (wr_load_acquire(&live->started) != 0 && /* X1 */
+		if (!closing && wr_load_acquire(&live->started) != 0 && /* X1 */
 		    wr_load_relaxed(&live->when_slow) == WEIR_SLOW_BLOCK) {
 			any = true;
 			held = held_by_group(live);

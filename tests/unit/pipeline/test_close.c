@@ -296,3 +296,35 @@ Test(close, a_drain_ends_at_its_deadline_and_a_handler_cannot_close)
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	fixture_open(&f);
 }
+
+Test(close, a_drain_does_not_wait_for_a_member_that_holds_producers_back)
+{
+	static const char *const topics[] = {"work"};
+	struct weir_close_report report;
+	struct weir_subscription_options o;
+	struct weir_producer_options po;
+	struct weir_producer *held = NULL;
+	uint64_t number = 7, count = 0;
+	begin(FIXTURE_DURABLE);
+	weir_subscription_options_init(&o);
+	o.name = "reader";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.when_slow = WEIR_SLOW_BLOCK;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 1));
+	weir_producer_options_init(&po);
+	po.block_timeout_ns = 200000000u;
+	cr_assert_eq(weir_producer_open(f.pipeline, &po, &held, NULL), 0);
+	struct weir_event event = fixture_event(topic, NULL, &number);
+	int rc = 0;
+	for (; rc == 0 && count < 10000000; count++)
+		rc = weir_publish(held, &event, NULL);
+	cr_assert_eq(rc, -ETIMEDOUT, "held back");
+	uint64_t before = fixture_now_ns();
+	fixture_close(&f, &report);
+	cr_expect_lt(fixture_now_ns() - before, 20000000000u, "not until its session is over");
+	cr_expect_eq(report.dropped_events, 0);
+	cr_expect_eq(report.unread_events, count - 1);
+}
