@@ -141,6 +141,7 @@ static void assign_anew(struct wr_group *g)
 /* The owner has nothing to do with the row any more, once its lane is decided up to ticket. */
 static void let_go(struct wr_group *g, struct wr_row *row, uint64_t ticket)
 {
+	row->told = row->state == WR_ROW_REVOKING;
 	row->state = WR_ROW_DRAINING;
 	row->drain_member = row->owner;
 	row->drain_ticket = ticket;
@@ -233,6 +234,24 @@ static int start_move(struct wr_group *g, uint32_t r)
 	return 1;
 }
 
+/*
+ * A row that its owner was not asked for, because its session was over or by a seek, goes to
+ * another: the old owner is told all the same. It may poll again, and would go on handing out until
+ * an ack of it is fenced. False: there is no room to tell it now, and its session is not over.
+ */
+static bool old_owner_knows(struct wr_group *g, uint32_t r)
+{
+	struct wr_row *row = &g->rows[r];
+	uint32_t old = row->drain_member;
+	if (row->told || row->target == old || g->members[old].leaving)
+		return true;
+	if (!may_tell(g, old))
+		return g->members[old].expired;
+	row->told = true;
+	g->ports->revoke(g->ports->context, old, r, row->generation);
+	return true;
+}
+
 static int step_row(struct wr_group *g, uint32_t r)
 {
 	struct wr_row *row = &g->rows[r];
@@ -250,6 +269,8 @@ static int step_row(struct wr_group *g, uint32_t r)
 		if (!g->ports->lane_decided(g->ports->context, row->drain_member,
 					    row->drain_ticket) &&
 		    !WR_BUG(OWNER_NOT_DRAINED))
+			return 0;
+		if (!old_owner_knows(g, r))
 			return 0;
 		if (row->target == WR_MEMBER_NONE && row->seek_position == WR_SEEK_NONE) {
 			row->state = WR_ROW_SETTLED;

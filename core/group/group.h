@@ -39,6 +39,7 @@ struct wr_row {
 	uint32_t to;           /* RAISING: whom the generation under way is for */
 	uint64_t drain_ticket; /* DRAINING: of the old owner's lane */
 	uint32_t drain_member;
+	bool told; /* DRAINING: the old owner was asked, or told that it is not its any more */
 	uint64_t seek_position; /* != WR_SEEK_NONE: the next generation moves the position */
 	uint64_t raising_position; /* RAISING: what the generation under way does to it */
 };

@@ -50,6 +50,7 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 	wr_member_drop_row(m, message->row);
 	uint32_t topic = row->topic, partition = row->partition;
 	bool dirty = row->dirty;
+	uint64_t redelivered_below = message->redelivered ? message->skip_below : 0;
 	*row = (struct wr_member_row){
 		.generation = message->generation,
 		.topic = topic,
@@ -58,7 +59,8 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 		.next_from = message->position,
 		.acked = message->position,
 		.flushed = message->position,
-		.redelivered_below = message->redelivered ? message->skip_below : 0,
+		/* A seek does not stop the owner: it may have been handed out more meanwhile. */
+		.redelivered_below = wr_max_u64(redelivered_below, row->next_from),
 		.first_ticket = m->lane->handed_over + 1,
 		.dirty = dirty,
 	};

@@ -265,6 +265,29 @@ CASE(group, an_owner_that_does_not_answer_is_waited_for_until_its_session_ends)
 	cr_expect_eq(group.rows[0].generation, 2, "a late ack of it is fenced");
 }
 
+CASE(group, who_loses_a_row_without_being_asked_is_told_once_before_the_next_owner)
+{
+	join(0, "z");
+	wr_group_join(&group, 1, "a");
+	wr_group_expire(&group, 0);
+	raises_left = 2;
+	settle_down();
+	cr_expect_eq(count(REVOKE), 4, "all of it, though the log was full");
+	raises_left = 100;
+	settle_down();
+	expect_owners(1, 1, 1, 1);
+	cr_expect_eq(count(REVOKE), 4);
+	bool told[4] = {false};
+	for (uint32_t i = 0; i < call_count; i++) {
+		const struct call *c = &calls[i];
+		if (c->kind == REVOKE) {
+			cr_expect(c->member == 0 && c->generation == 1);
+			told[c->row] = true;
+		}
+		cr_expect(c->kind != RAISE || c->generation != 2 || told[c->row]);
+	}
+}
+
 CASE(group, who_polls_again_is_a_member_again)
 {
 	join(0, "a");
@@ -452,6 +475,19 @@ CASE(group, a_seek_takes_rows_without_asking_and_gives_them_back_moved)
 	for (uint32_t r = 0; r < 4; r++)
 		cr_expect_eq(group.rows[r].seek_position, WR_SEEK_NONE);
 	cr_expect(wr_group_is_settled(&group));
+}
+
+CASE(group, a_seek_that_takes_a_row_to_another_member_tells_its_owner)
+{
+	join(0, "a");
+	uint32_t from = call_count;
+	wr_group_join(&group, 1, "b");
+	wr_group_seek(&group, 77);
+	settle_down();
+	expect_owners(0, 0, 1, 1);
+	cr_expect_eq(count(REVOKE), 2, "of the rows that it does not keep");
+	for (uint32_t i = from; i < call_count; i++)
+		cr_expect(calls[i].kind != REVOKE || (calls[i].member == 0 && calls[i].row >= 2));
 }
 
 CASE(group, rows_of_nobody_are_moved_too)

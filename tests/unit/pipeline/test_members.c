@@ -320,6 +320,24 @@ Test(members, who_does_not_poll_loses_its_partitions_and_its_late_acks)
 	cr_expect_eq(weir_ack(a, &item), WEIR_E_FENCED);
 }
 
+Test(members, who_slept_is_told_of_it_before_it_is_handed_anything)
+{
+	struct weir_item item;
+	set_session(50000000u);
+	struct weir_member *z = fixture_member(&f, group, "z");
+	settle(&z, (int[]){6}, 1);
+	publish_to(0, 1);
+	cr_assert_eq(fixture_poll(z, &item, 1, 1, false), 1);
+	struct weir_member *m = fixture_member(&f, group, "m");
+	cr_assert_eq(fixture_poll(m, &item, 1, 1, true), 1);
+	publish_to(0, 2);
+	cr_assert_eq(fixture_poll(m, &item, 1, 1, true), 1);
+	cr_expect_eq(fixture_number(&item), 2);
+	cr_expect_eq(item.flags & WEIR_ITEM_REDELIVERED, 0, "nobody had it before");
+	cr_expect_eq(weir_member_commit(m, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(fixture_poll_rest(z), 0, "nor is it handed to who had the partition once");
+}
+
 Test(members, who_waits_in_a_poll_is_alive)
 {
 	struct weir_item item;
