@@ -216,6 +216,25 @@ static struct weir_member *take_slot(struct weir_pipeline *p)
 	return NULL;
 }
 
+struct slot_wait {
+	struct weir_pipeline *pipeline;
+	struct weir_member *member;
+};
+
+static bool has_slot(void *context)
+{
+	struct slot_wait *w = context;
+	struct weir_pipeline *p = w->pipeline;
+	if (w->member != NULL)
+		return true;
+	wr_spinlock_lock(&p->registry);
+	w->member = take_slot(p);
+	if (w->member != NULL)
+		wr_lane_open(w->member->lane, WR_LANE_SETTLE, true);
+	wr_spinlock_unlock(&p->registry);
+	return w->member != NULL;
+}
+
 static int set_up(struct weir_member *m, uint32_t subscription, const struct weir_member_options *o)
 {
 	struct weir_pipeline *p = m->pipeline;
@@ -308,11 +327,10 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
 				      "no subscription has this id");
-	wr_spinlock_lock(&p->registry);
-	struct weir_member *m = take_slot(p);
-	if (m != NULL)
-		wr_lane_open(m->lane, WR_LANE_SETTLE, true);
-	wr_spinlock_unlock(&p->registry);
+	struct slot_wait wait = {.pipeline = p};
+	wr_pipeline_wait_for_slot(p, WR_LANES_RESERVED + p->options.producers_max,
+				  p->options.members_max, has_slot, &wait);
+	struct weir_member *m = wait.member;
 	if (m == NULL)
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "members_max",
 				      "members_max of the pipeline have joined already");

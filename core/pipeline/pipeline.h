@@ -331,6 +331,12 @@ void wr_lag_hold(struct wr_subscription_live *live);
  * there before), or at open.
  */
 int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made);
+/*
+ * Until done() or until none of these lanes is on its way out: who closed a moment ago has given
+ * his slot back, and the writer frees its lane when the last mark of it has come through.
+ */
+void wr_pipeline_wait_for_slot(struct weir_pipeline *p, uint32_t first_lane, uint32_t lane_count,
+			       bool (*done)(void *context), void *context);
 /* Whether weir_producer_poll_acks() would take an answer out of the ring now. */
 bool wr_producer_has_answers(struct weir_producer *producer);
 

@@ -52,6 +52,26 @@ static struct weir_producer *take_slot(struct weir_pipeline *p)
 	return NULL;
 }
 
+struct slot_wait {
+	struct weir_pipeline *pipeline;
+	bool replies_wanted;
+	struct weir_producer *producer;
+};
+
+static bool has_slot(void *context)
+{
+	struct slot_wait *w = context;
+	struct weir_pipeline *p = w->pipeline;
+	if (w->producer != NULL)
+		return true;
+	wr_spinlock_lock(&p->registry);
+	w->producer = take_slot(p);
+	if (w->producer != NULL)
+		wr_lane_open(w->producer->lane, WR_LANE_DATA, w->replies_wanted);
+	wr_spinlock_unlock(&p->registry);
+	return w->producer != NULL;
+}
+
 static void give_slot(struct weir_producer *pr)
 {
 	struct weir_pipeline *p = pr->pipeline;
@@ -107,11 +127,9 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	wr_spinlock_lock(&p->registry);
-	struct weir_producer *pr = take_slot(p);
-	if (pr != NULL)
-		wr_lane_open(pr->lane, WR_LANE_DATA, !o->no_acks);
-	wr_spinlock_unlock(&p->registry);
+	struct slot_wait wait = {.pipeline = p, .replies_wanted = !o->no_acks};
+	wr_pipeline_wait_for_slot(p, WR_LANES_RESERVED, p->options.producers_max, has_slot, &wait);
+	struct weir_producer *pr = wait.producer;
 	if (pr == NULL)
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "producers_max",
 				      "producers_max of the pipeline are open already");

@@ -80,6 +80,31 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 	return rc;
 }
 
+#define SLOT_LOOK_NS 1000000u
+#define SLOT_LOOKS 1000u
+
+static bool is_going(struct weir_pipeline *p, uint32_t first_lane, uint32_t lane_count)
+{
+	for (uint32_t i = first_lane; i < first_lane + lane_count; i++)
+		if (wr_load_acquire(&p->lanes[i].state) == WR_LANE_CLOSING) /* S1 */
+			return true;
+	return false;
+}
+
+void wr_pipeline_wait_for_slot(struct weir_pipeline *p, uint32_t first_lane, uint32_t lane_count,
+			       bool (*done)(void *context), void *context)
+{
+	for (uint32_t i = 0; i < SLOT_LOOKS; i++) {
+		bool going = is_going(p, first_lane, lane_count); /* before the look */
+		if (done(context) || !going)
+			return;
+		/* Nobody tells: it looks again after a while. */
+		int rc = wr_pipeline_wait(p, &p->control_parker, done, context, SLOT_LOOK_NS);
+		if (rc != -ETIMEDOUT)
+			return;
+	}
+}
+
 void wr_pipeline_refuse(struct weir_pipeline *p, int code)
 {
 	uint32_t open = 0;

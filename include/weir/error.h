@@ -41,9 +41,9 @@ enum weir_error {
 
 /** What went wrong, for a person: filled in by calls that take one, owned by the caller. */
 struct weir_problem {
-	int code;          /**< the negative code that the call returned */
-	char field[48];    /**< the option or argument at fault, or "" */
-	char text[208];    /**< one sentence: what, where, and what to do about it */
+	int code;       /**< the negative code that the call returned */
+	char field[48]; /**< the option or argument at fault, or "" */
+	char text[208]; /**< one sentence: what, where, and what to do about it */
 };
 
 /**

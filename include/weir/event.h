@@ -23,7 +23,7 @@ struct weir_header {
 
 /** Ids that travel with an event through every hop. Each is optional (bytes == 0). */
 struct weir_ids {
-	const void *event_id; /**< with the source: the natural idempotency key */
+	const void *event_id;       /**< with the source: the natural idempotency key */
 	const void *correlation_id; /**< same for all events of one flow */
 	const void *causation_id;   /**< event id of the direct cause */
 	const char *traceparent;    /**< W3C, 55 bytes in version 00 */
@@ -37,15 +37,15 @@ struct weir_ids {
 
 /** What to publish. Zero-initialise, then set what is needed: topic, key, payload. */
 struct weir_event {
-	uint32_t topic;        /**< from weir_topic_create() or weir_topic_find() */
-	uint16_t type;         /**< index of a type in the log's table; 0: none */
-	bool partition_set;    /**< use `partition` instead of the key */
-	uint32_t partition;    /**< 0 .. partitions-1, with partition_set */
-	const void *key;       /**< NULL: no key, partitions in turn; else 1..65535 bytes */
+	uint32_t topic;     /**< from weir_topic_create() or weir_topic_find() */
+	uint16_t type;      /**< index of a type in the log's table; 0: none */
+	bool partition_set; /**< use `partition` instead of the key */
+	uint32_t partition; /**< 0 .. partitions-1, with partition_set */
+	const void *key;    /**< NULL: no key, partitions in turn; else 1..65535 bytes */
 	size_t key_bytes;
-	const void *payload;   /**< NULL with 0 bytes: no payload (a tombstone), not an empty one */
+	const void *payload; /**< NULL with 0 bytes: no payload (a tombstone), not an empty one */
 	size_t payload_bytes;
-	uint64_t event_time_us; /**< µs since 1970 by the source's clock; 0: not set */
+	uint64_t event_time_us;            /**< µs since 1970 by the source's clock; 0: not set */
 	const struct weir_ids *ids;        /**< NULL: none */
 	const struct weir_header *headers; /**< NULL: none */
 	size_t header_count;
@@ -75,21 +75,21 @@ enum weir_item_kind {
 /** What a poll hands out. */
 struct weir_item {
 	enum weir_item_kind kind;
-	uint32_t flags; /**< WEIR_ITEM_* */
-	uint32_t attempts;  /**< 0: not counted by this version; WEIR_ITEM_REDELIVERED says it */
+	uint32_t flags;    /**< WEIR_ITEM_* */
+	uint32_t attempts; /**< 0: not counted by this version; WEIR_ITEM_REDELIVERED says it */
 	uint32_t topic;
 	uint32_t partition;
 	uint32_t log;
 	uint32_t epoch;
 	uint16_t type;
 	uint16_t key_bytes;
-	uint64_t sequence;     /**< position in the log */
-	uint64_t end_sequence; /**< gap, loss: one beyond the last missing */
+	uint64_t sequence;       /**< position in the log */
+	uint64_t end_sequence;   /**< gap, loss: one beyond the last missing */
 	uint64_t append_time_us; /**< µs since 1970, weir's own, never backwards in a log */
 	const void *key;         /**< NULL: none */
 	const void *payload;     /**< NULL: none (a tombstone) */
 	uint32_t payload_bytes;
-	uint32_t generation;   /**< of the partition's owner; for weir_ack() */
+	uint32_t generation;    /**< of the partition's owner; for weir_ack() */
 	uint64_t from_sequence; /**< for weir_ack(): what must be settled before this */
 	uint32_t record_bytes;  /**< of the whole record; 0 for a gap or loss */
 	const void *record;     /**< for weir_item_ids() and the like; NULL for a gap or loss */

@@ -73,17 +73,17 @@ struct weir_options {
 	const char *name; /**< for threads and reports, 1..32 of [A-Za-z0-9._-]; default "weir" */
 	const char *dir;  /**< the journal's directory, made if missing; NULL: memory only */
 	enum weir_io io;
-	bool manual;      /**< no threads: the program calls weir_step() itself */
+	bool manual; /**< no threads: the program calls weir_step() itself */
 
 	/* memory: sizes in bytes, rounded up to what they need to be */
-	uint32_t chunk_bytes;     /**< unit of memory and of pinning; power of two, 16 KiB ..
+	uint32_t chunk_bytes;       /**< unit of memory and of pinning; power of two, 16 KiB ..
 	                               16 MiB; default 1 MiB. The largest run is a quarter of it.
 	                               A journal keeps it: another one is refused */
-	uint64_t pool_bytes;      /**< chunks in memory, default 64 MiB: how far a reader may lag
+	uint64_t pool_bytes;        /**< chunks in memory, default 64 MiB: how far a reader may lag
 	                               before it reads from disk */
-	uint64_t undurable_bytes; /**< visible but not yet durable at most, default 16 MiB: beyond
+	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 16 MiB: beyond
 	                               it producers are held back */
-	uint32_t lane_bytes;      /**< of a producer, power of two, default 4 MiB */
+	uint32_t lane_bytes;        /**< of a producer, power of two, default 4 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
 
 	/* Limits: what has a slot, a table entry or a pin reserved. They may change from open to
@@ -112,9 +112,9 @@ struct weir_options {
 	                           second write */
 
 	/* threads */
-	bool journal_thread;                /**< a thread of its own for the journal; default: when
+	bool journal_thread;            /**< a thread of its own for the journal; default: when
 	                                         this process may use 4 CPUs or more */
-	struct weir_thread_options log;     /**< orders; also writes, without journal_thread */
+	struct weir_thread_options log; /**< orders; also writes, without journal_thread */
 	struct weir_thread_options journal;
 	struct weir_thread_options group;   /**< assignments, generations, catch-up, lag */
 	struct weir_thread_options handler; /**< each thread that runs members' handlers */

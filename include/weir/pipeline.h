@@ -53,9 +53,9 @@ enum weir_close_mode {
 };
 
 struct weir_close_report {
-	uint64_t drained_events;   /**< taken from lanes during the close */
-	uint64_t dropped_events;   /**< left in lanes: their producers were never told "durable" */
-	uint64_t undurable_events; /**< ordered, but not durable when the deadline came */
+	uint64_t drained_events; /**< records taken from lanes during the close: acks count, too */
+	uint64_t dropped_events; /**< left in lanes: their producers were never told "durable" */
+	uint64_t undurable_events; /**< records ordered, but not durable when the deadline came */
 	uint64_t unread_events;    /**< still to be handled by subscriptions, over all of them */
 	uint64_t borrowed_members; /**< members whose holders have not come back: their memory and
 	                                the pipeline's are kept, and reported here, until they poll
@@ -152,10 +152,10 @@ WEIR_API WEIR_MUST_CHECK int weir_topic_info(struct weir_pipeline *pipeline, uin
 /** Where one of weir's threads runs. */
 struct weir_thread_info {
 	char name[16];
-	enum weir_wait wait;  /**< in force, after degrading */
+	enum weir_wait wait; /**< in force, after degrading */
 	bool pinned;
-	int last_cpu;         /**< where it was seen last; -1: not known */
-	uint64_t cpu_ns;      /**< CPU time used so far */
+	int last_cpu;    /**< where it was seen last; -1: not known */
+	uint64_t cpu_ns; /**< CPU time used so far */
 	uint64_t loops;
 	uint64_t parks;
 };
@@ -166,8 +166,8 @@ struct weir_thread_info {
 struct weir_recovery_info {
 	bool created;
 	bool clean;
-	uint64_t oldest_sequence;  /**< first retained */
-	uint64_t last_sequence;    /**< last recovered */
+	uint64_t oldest_sequence; /**< first retained */
+	uint64_t last_sequence;   /**< last recovered */
 	uint64_t checkpoint_sequence;
 	uint64_t scanned_bytes;
 	uint64_t trimmed_from_sequence; /**< 0: nothing was trimmed */
@@ -178,8 +178,8 @@ struct weir_recovery_info {
 
 struct weir_info {
 	size_t struct_bytes;
-	char backend[16];     /**< "io_uring", "posix", "memory" */
-	char engine[48];      /**< how writes are made durable */
+	char backend[16]; /**< "io_uring", "posix", "memory" */
+	char engine[48];  /**< how writes are made durable */
 	char backend_reason[160];
 	char thread_note[256]; /**< what was degraded and why, or "" */
 	bool written_equals_durable;
@@ -189,17 +189,17 @@ struct weir_info {
 	uint64_t visible_sequence;
 	uint64_t written_sequence;
 	uint64_t durable_sequence;
-	uint64_t batches;          /**< made durable since open */
+	uint64_t batches; /**< made durable since open */
 	uint64_t batch_bytes;
-	uint64_t journal_writes;   /**< write requests that carried them */
+	uint64_t journal_writes; /**< write requests that carried them */
 	uint64_t syncs;
-	uint64_t submissions;      /**< io_uring_enter calls or jobs for helper threads */
+	uint64_t submissions; /**< io_uring_enter calls or jobs for helper threads */
 	uint64_t segments_live;
 	uint64_t segments_spare;
 	uint64_t segments_recycled;
 	uint64_t checkpoints;
-	uint64_t refused_events;
-	uint64_t memory_bytes;     /**< reserved: at most the plan */
+	uint64_t refused_events; /**< requests refused: a run or a definition counts once */
+	uint64_t memory_bytes;   /**< reserved: at most the plan */
 	struct weir_memory_plan plan;
 	struct weir_recovery_info recovery;
 	uint32_t thread_count;

@@ -68,7 +68,8 @@ WEIR_API void weir_producer_options_init(struct weir_producer_options *options);
  * Open a producer. A named one takes over from any earlier holder of the name, who is fenced.
  *
  * Thread:    any; with a name any but weir's own (WEIR_E_AGAIN there). Blocks: with a name, for one
- *            commit. Allocates: never (slots are reserved at open).
+ *            commit; when the last slot was given back a moment ago, until it is free, at most a
+ *            second. Allocates: never (slots are reserved at open).
  * @param options         from weir_producer_options_init(); NULL: the defaults
  * @param ret_producer    set on success only
  * @param reterr_problem  may be NULL

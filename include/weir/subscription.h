@@ -42,17 +42,17 @@ struct weir_lag {
 
 struct weir_subscription_options {
 	size_t struct_bytes;
-	const char *name;             /**< 1..200 of [A-Za-z0-9._-], not beginning
+	const char *name;          /**< 1..200 of [A-Za-z0-9._-], not beginning
 	                                   with '.' */
-	const char *const *topics;    /**< names; all of them exist */
-	uint32_t topic_count;         /**< 1..64 */
-	enum weir_start start;        /**< when the subscription is made, not when it is found */
+	const char *const *topics; /**< names; all of them exist */
+	uint32_t topic_count;      /**< 1..64 */
+	enum weir_start start;     /**< when the subscription is made, not when it is found */
 	uint64_t start_at;
-	enum weir_level gate;         /**< events are handed out once they are so far: DEFAULT or
+	enum weir_level gate; /**< events are handed out once they are so far: DEFAULT or
 	                                   DURABLE (nobody acts on what a power cut could
 	                                   take back), or MEMORY */
 	enum weir_when_slow when_slow;
-	uint64_t session_timeout_ns;  /**< a member that did not poll for so long loses its
+	uint64_t session_timeout_ns; /**< a member that did not poll for so long loses its
 	                                   partitions; default 45 s (Kafka's) */
 	/* One threshold each, 0: none. The callback comes once when lag rises above, once when it
 	 * has fallen below half of it; from weir's group thread; it must not call weir. */
@@ -107,7 +107,7 @@ struct weir_member_options {
 	enum weir_handled (*handler)(void *context, struct weir_member *member,
 				     const struct weir_item *item);
 	void *handler_context;
-	uint32_t items_max; /**< items that a handler thread polls at once, default 1024 */
+	uint32_t items_max;          /**< items that a handler thread polls at once, default 1024 */
 	uint32_t unacked_ranges_max; /**< pieces that out-of-order acks may leave open at once,
 	                                  default 1024 */
 };
@@ -124,8 +124,9 @@ WEIR_API void weir_member_options_init(struct weir_member_options *options);
  * anew by range (Kafka's RangeAssignor: topics apart, partitions in order, members by name), and
  * move only when their old owner has let them go or its session has timed out.
  *
- * Thread:    any but weir's own. Blocks: shortly. Allocates: the member's arrays, and a thread with
- *            a handler.
+ * Thread:    any but weir's own. Blocks: shortly; when the last slot was given back a moment ago,
+ *            until it is free, at most a second. Allocates: the member's arrays (beyond the memory
+ *            plan: they follow from its own options), and a thread with a handler.
  * @param options     from weir_member_options_init(); NULL: the defaults
  * @param ret_member  set on success only
  * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (members_max), -ENOMEM, -EAGAIN (no thread
@@ -202,7 +203,8 @@ WEIR_API int weir_ack_all(struct weir_member *member);
  *
  * Thread: the one that polls. Blocks: up to timeout_ns. Allocates: never.
  * @return 0, -ETIMEDOUT, WEIR_E_FENCED (some partition had moved), WEIR_E_FAILED, WEIR_E_CLOSED,
- *         WEIR_E_AGAIN (no room in the member's lane, with timeout_ns 0), -EINVAL (no level)
+ *         WEIR_E_AGAIN (no room in the member's lane, with timeout_ns 0; or in a handler: the
+ *         acknowledgements are handed over, and nothing is waited for), -EINVAL (no level)
  */
 WEIR_API WEIR_MUST_CHECK int weir_member_commit(struct weir_member *member, enum weir_level level,
 						uint64_t timeout_ns);
@@ -222,8 +224,7 @@ struct weir_assignment {
  * @return their number; at most `assignments_max` are filled in
  */
 WEIR_API int weir_member_assignments(struct weir_member *member,
-				     struct weir_assignment *assignments,
-				     size_t assignments_max);
+				     struct weir_assignment *assignments, size_t assignments_max);
 
 /**
  * A descriptor that becomes readable when a poll may find items. Read it, then poll, which arms it
@@ -251,11 +252,12 @@ enum weir_seek_to {
 
 /**
  * Move all partitions of a subscription. Members keep their partitions under a new generation:
- * acknowledgements of what they had in hand are fenced. Events behind the new place are handed out
+ * acknowledgements of what they had in hand are fenced. Events from the new place on are handed out
  * again, marked WEIR_ITEM_REDELIVERED where they were acknowledged before.
  *
  * Thread:    any but weir's own. Blocks: until the move is ordered, and for a binary search on disk
- *            with WEIR_SEEK_TIME. Allocates: never.
+ *            with WEIR_SEEK_TIME. A member has room for two messages of each partition: a third
+ *            seek waits until it polls, at most for its session. Allocates: never.
  * @param at  sequence or time
  * @return 0, -EINVAL (`to` is none of its values), WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired,
  *         or beyond the end), WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_AGAIN (on one

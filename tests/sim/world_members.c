@@ -26,17 +26,19 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	struct weir_member_options o;
 	struct weir_problem problem;
 	struct weir_member *handle = NULL;
-	uint64_t requests = world_memory_requests();
+	uint64_t requests = world_memory_requests(), allowed = world.requests;
 
 	weir_member_options_init(&o);
 	o.name = world_one_in(4) ? NULL : names[(m - world.members) % WORLD_MEMBERS];
 	o.unacked_ranges_max = RANGES_MAX;
+	m->busy = true; /* steps may run in it, and others act */
 	int rc = weir_member_join(world.pipeline, subscription, &o, &handle, &problem);
 	world_note("join", subscription, (uint64_t)(uint32_t)rc);
 	/* Unknown: it is being made just now. */
 	world_check(rc == 0 || rc == WEIR_E_FULL || rc == WEIR_E_UNKNOWN_NAME || is_expected(rc),
 		    "join", (uint64_t)-rc, 0);
-	world.requests += world_memory_requests() - requests; /* the one place that may */
+	/* The one place that may; others may join meanwhile, and are in it. */
+	world.requests = allowed + world_memory_requests() - requests;
 	*m = (struct world_member){.handle = handle, .subscription = subscription};
 }
 

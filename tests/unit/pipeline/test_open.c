@@ -472,3 +472,36 @@ Test(open, a_struct_that_was_never_initialized_is_refused_and_no_struct_means_th
 	cr_expect_eq(weir_member_leave(m, WEIR_FOREVER), 0);
 	cr_expect_eq(weir_producer_close(p, WEIR_FOREVER), 0);
 }
+
+/* A slot is free again as soon as the call that gives it back has returned. */
+static void come_and_go(int kind)
+{
+	fixture_init(&f, kind);
+	f.options.producers_max = 1;
+	f.options.members_max = 1;
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "topic", 1);
+	uint32_t s = fixture_subscription(&f, "sub", "topic");
+	for (uint64_t i = 0; i < 200; i++) {
+		struct weir_producer *p;
+		struct weir_member *m;
+		struct weir_event event = fixture_event(topic, NULL, &i);
+		uint64_t ticket;
+		cr_assert_eq(weir_producer_open(f.pipeline, NULL, &p, NULL), 0, "round %d", (int)i);
+		cr_assert_eq(weir_publish(p, &event, &ticket), 0);
+		cr_assert_eq(weir_member_join(f.pipeline, s, NULL, &m, NULL), 0, "round %d",
+			     (int)i);
+		cr_assert_eq(weir_member_leave(m, FIXTURE_LONG_NS), 0);
+		cr_assert_eq(weir_producer_close(p, FIXTURE_LONG_NS), 0);
+	}
+}
+
+Test(open, who_comes_right_after_one_who_left_gets_the_last_slot)
+{
+	come_and_go(FIXTURE_DURABLE);
+}
+
+Test(open, by_hand_too)
+{
+	come_and_go(FIXTURE_MEMORY | FIXTURE_MANUAL);
+}
