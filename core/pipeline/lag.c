@@ -307,10 +307,7 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 		live->oldest_us = 0;
 	else
 		work += find_oldest(p, live, pin, sums.from, visible);
-	wr_store_relaxed(&live->lag_events, (uint64_t)sums.events);
-	wr_store_relaxed(&live->lag_bytes, (uint64_t)sums.bytes);
 	wr_store_relaxed(&live->lag_oldest_us, live->oldest_us);
-	wr_store_relaxed(&live->lag_exact, sums.exact ? 1u : 0u);
 	struct weir_lag lag = {
 		.events = (uint64_t)sums.events,
 		.bytes = (uint64_t)sums.bytes,

@@ -41,7 +41,6 @@ struct wr_member_row {
 /* A piece of a row that was acknowledged out of order. */
 struct wr_ack_piece {
 	uint32_t row;
-	uint32_t generation;
 	uint64_t from;
 	uint64_t to;
 	uint64_t events;
@@ -137,7 +136,6 @@ struct weir_member {
 	enum wr_place place;
 	uint64_t ordinal; /* LIVE */
 	struct wr_chunk *chunk;
-	struct wr_catchup_slot *catchup_slot;
 	uint64_t scan_seq;    /* next sequence to look at */
 	uint32_t batch_index; /* of the batch that holds the last item */
 	uint64_t gap_end;     /* != 0: rows below it get a gap item each */

@@ -55,9 +55,8 @@ struct weir_producer {
 	bool want_sequences;
 	void (*ack_fn)(void *context, const struct weir_ack_range *range);
 	void *ack_context;
-	uint64_t acked;      /* tickets answered */
-	uint64_t full_count; /* WEIR_FULL_FAIL: events given back */
-	uint32_t keyless;    /* counter of keyless events: partitions in turn */
+	uint64_t acked;   /* tickets answered */
+	uint32_t keyless; /* counter of keyless events: partitions in turn */
 	/* A named producer. */
 	bool named;
 	bool fenced; /* and told so: it will not come back */
@@ -130,12 +129,9 @@ struct wr_subscription_live {
 	uint64_t seek_taken;      /* the group's: the request that it is at */
 	uint64_t seek_position;
 	/* Lag, published by the group step. */
-	wr_atomic_u64 lag_events;
-	wr_atomic_u64 lag_bytes;
 	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
-	wr_atomic_u32 lag_exact;
-	struct wr_lag_scan scan;  /* what the group step looks for or counts now */
-	uint64_t oldest_from_seq; /* position for which oldest_us was looked up */
+	struct wr_lag_scan scan;     /* what the group step looks for or counts now */
+	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
 	uint64_t oldest_us;
 };
 
@@ -190,7 +186,6 @@ struct weir_pipeline {
 
 	/* Generation records under way, in the order of the group lane's tickets. */
 	struct wr_raise *raises; /* ring, as large as the lane's replies */
-	uint64_t raise_head;     /* tickets answered */
 	uint64_t lag_checked_ns;
 	uint64_t group_idle_ns; /* until when the group step may be left alone */
 	uint64_t pass_every;    /* WR_PASS_EVERY; fewer in simulation */

@@ -51,7 +51,6 @@ static int no_room(struct weir_producer *pr, uint64_t bytes)
 		if (pr->when_full == WEIR_FULL_TRY || p->host.inside_step(p->host.context)) {
 			rc = WEIR_E_AGAIN;
 		} else if (pr->when_full == WEIR_FULL_FAIL) {
-			pr->full_count++;
 			rc = WEIR_E_FULL;
 		} else {
 			rc = wr_pipeline_wait(p, &pr->lane->parker, has_room, &wait,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The step contract: every active part (writer, journal, group) is a struct and a function that
- * does a bounded amount of work and says how much. A pinned thread loops over steps (io/thread),
- * a program calls weir_step(), the simulator calls them in an order drawn from a seed. There is no
- * other way to run them.
+ * The step contract: every active part (writer, journal, group, a member with a handler) is a
+ * struct and a function that does a bounded amount of work and says how much. A pinned thread loops
+ * over steps (io/thread), a program calls weir_step(), the simulator calls them in an order drawn
+ * from a seed. At its end a close drives the journal itself, when no runner does any more.
  *
  * A step never waits for another part, never sleeps, and keeps what it could not hand on as
  * bounded pending state (L14). One thread at a time runs a step.
