@@ -74,7 +74,10 @@
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \
-	X(OWNER_NOT_ASKED, sim_pipeline, "two owners of a partition at once")                      \
+	X(OWNER_NOT_ASKED, unit_group,                                                             \
+	  "group::an_owner_that_does_not_answer_is_waited_for_until_its_session_ends")             \
+	X(OWNER_NOT_ASKED, unit_group_model,                                                       \
+	  "group_model::no_ack_in_time_is_fenced_and_all_comes_to_rest")                           \
 	X(OWNER_NOT_DRAINED, unit_group, "group::a_second_member_takes_over_in_four_moves")        \
 	X(OWNER_NOT_DRAINED, unit_group_model,                                                     \
 	  "group_model::no_ack_in_time_is_fenced_and_all_comes_to_rest")                           \

@@ -195,7 +195,7 @@ Test(bench_cli, a_memory_only_run_is_complete)
 
 Test(bench_cli, the_tables_are_in_an_arena_of_their_own)
 {
-	RUN("pipeline", "--memory", "--seconds", "20ms", "--warmup", "5ms", "--json");
+	RUN("pipeline", "--memory", "--seconds", "0.2", "--warmup", "0.05", "--json");
 	check_report();
 	if (cli_arena_have_jemalloc()) {
 		cr_assert(capture_has(c.out, "\"name\": \"jemalloc\""), "%s", c.out);
@@ -205,7 +205,7 @@ Test(bench_cli, the_tables_are_in_an_arena_of_their_own)
 		cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.out);
 		cr_assert(capture_has(c.err, "built without jemalloc"), "%s", c.err);
 	}
-	RUN("pipeline", "--memory", "--seconds", "20ms", "--warmup", "5ms", "--json", "--allocator",
+	RUN("pipeline", "--memory", "--seconds", "0.2", "--warmup", "0.05", "--json", "--allocator",
 	    "libc");
 	check_report();
 	cr_assert(capture_has(c.out, "\"name\": \"libc\""), "%s", c.out);
