@@ -30,6 +30,7 @@ int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_
 		g->rows[r] = (struct wr_row){
 			.owner = WR_MEMBER_NONE,
 			.target = WR_MEMBER_NONE,
+			.holder = WR_MEMBER_NONE,
 			.seek_position = WR_SEEK_NONE,
 		};
 	return 0;
@@ -91,6 +92,9 @@ bool wr_group_has_left(const struct wr_group *g, uint32_t member)
 void wr_group_remove(struct wr_group *g, uint32_t member)
 {
 	WR_ASSERT(wr_group_has_left(g, member));
+	for (uint32_t r = 0; r < g->row_count; r++)
+		if (g->rows[r].holder == member)
+			g->rows[r].holder = WR_MEMBER_NONE;
 	g->members[member].present = false;
 }
 
@@ -141,7 +145,6 @@ static void assign_anew(struct wr_group *g)
 /* The owner has nothing to do with the row any more, once its lane is decided up to ticket. */
 static void let_go(struct wr_group *g, struct wr_row *row, uint64_t ticket)
 {
-	row->told = row->state == WR_ROW_REVOKING;
 	row->state = WR_ROW_DRAINING;
 	row->drain_member = row->owner;
 	row->drain_ticket = ticket;
@@ -156,6 +159,7 @@ void wr_group_released(struct wr_group *g, uint32_t member, uint32_t row_index, 
 	/* Of an earlier life: the session had timed out, or a seek took the row from it. */
 	if (row->state != WR_ROW_REVOKING || row->owner != member || row->generation != generation)
 		return;
+	row->holder = WR_MEMBER_NONE;
 	let_go(g, row, ticket);
 }
 
@@ -177,7 +181,7 @@ void wr_group_raised(struct wr_group *g, uint32_t row_index, int code)
 	/* Somebody who went meanwhile is not told: the row is nobody's, and moves on. */
 	if (!may_own(&g->members[row->to]))
 		return;
-	row->owner = row->to;
+	row->owner = row->holder = row->to;
 	g->members[row->to].owned_count++;
 	g->ports->assign(g->ports->context, row->to, row_index, row->generation);
 }
@@ -193,6 +197,17 @@ void wr_group_seek(struct wr_group *g, uint64_t position)
 static bool may_tell(struct wr_group *g, uint32_t member)
 {
 	return g->ports->room(g->ports->context, member) > g->members[member].raised_count;
+}
+
+/* Before anybody else can be handed anything of the row. */
+static void tell_holder(struct wr_group *g, uint32_t r)
+{
+	struct wr_row *row = &g->rows[r];
+	if (row->holder == WR_MEMBER_NONE || row->holder == row->target)
+		return;
+	if (!g->members[row->holder].leaving && !WR_BUG(LOSS_NOT_TOLD))
+		g->ports->lost(g->ports->context, row->holder, r, row->generation);
+	row->holder = WR_MEMBER_NONE;
 }
 
 static int raise_generation(struct wr_group *g, uint32_t r)
@@ -219,8 +234,10 @@ static int start_move(struct wr_group *g, uint32_t r)
 	bool seek = row->seek_position != WR_SEEK_NONE;
 	if (row->owner == row->target && !seek)
 		return 0;
-	if (row->owner == WR_MEMBER_NONE)
+	if (row->owner == WR_MEMBER_NONE) {
+		tell_holder(g, r);
 		return raise_generation(g, r);
+	}
 	const struct wr_group_member *owner = &g->members[row->owner];
 	if (seek || owner->leaving || owner->expired || WR_BUG(OWNER_NOT_ASKED)) {
 		/* Not asked: what its lane holds is still decided under the old generation. */
@@ -232,24 +249,6 @@ static int start_move(struct wr_group *g, uint32_t r)
 	row->state = WR_ROW_REVOKING;
 	g->ports->revoke(g->ports->context, row->owner, r, row->generation);
 	return 1;
-}
-
-/*
- * A row that its owner was not asked for, because its session was over or by a seek, goes to
- * another: the old owner is told all the same. It may poll again, and would go on handing out until
- * an ack of it is fenced. False: there is no room to tell it now, and its session is not over.
- */
-static bool old_owner_knows(struct wr_group *g, uint32_t r)
-{
-	struct wr_row *row = &g->rows[r];
-	uint32_t old = row->drain_member;
-	if (row->told || row->target == old || g->members[old].leaving)
-		return true;
-	if (!may_tell(g, old))
-		return g->members[old].expired;
-	row->told = true;
-	g->ports->revoke(g->ports->context, old, r, row->generation);
-	return true;
 }
 
 static int step_row(struct wr_group *g, uint32_t r)
@@ -270,8 +269,7 @@ static int step_row(struct wr_group *g, uint32_t r)
 					    row->drain_ticket) &&
 		    !WR_BUG(OWNER_NOT_DRAINED))
 			return 0;
-		if (!old_owner_knows(g, r))
-			return 0;
+		tell_holder(g, r);
 		if (row->target == WR_MEMBER_NONE && row->seek_position == WR_SEEK_NONE) {
 			row->state = WR_ROW_SETTLED;
 			return 1;

@@ -14,6 +14,11 @@
  *   then SETTLED with the next owner, told only after the record is in the log
  *
  * A seek goes through the same states without REVOKING: acks of what is in hand are to be fenced.
+ *
+ * Who loses a row without having let it go, by a seek or because its session ended, is told so
+ * before a generation is asked for another (`lost`): it may poll again at any time, and would go on
+ * handing out until an ack of it is fenced. That needs no room: who does not poll reads no
+ * messages.
  */
 #ifndef WR_GROUP_GROUP_H
 #define WR_GROUP_GROUP_H
@@ -39,8 +44,8 @@ struct wr_row {
 	uint32_t to;           /* RAISING: whom the generation under way is for */
 	uint64_t drain_ticket; /* DRAINING: of the old owner's lane */
 	uint32_t drain_member;
-	bool told; /* DRAINING: the old owner was asked, or told that it is not its any more */
-	uint64_t seek_position; /* != WR_SEEK_NONE: the next generation moves the position */
+	uint32_t holder;           /* who was told that it owns it, and not yet that it lost it */
+	uint64_t seek_position;    /* != WR_SEEK_NONE: the next generation moves the position */
 	uint64_t raising_position; /* RAISING: what the generation under way does to it */
 };
 
@@ -49,8 +54,8 @@ struct wr_row {
 /* A member, as the group sees it. */
 struct wr_group_member {
 	bool present;
-	bool leaving;         /* wants to go: gets nothing any more */
-	bool expired;         /* its session timed out: gets nothing until it polls again */
+	bool leaving;          /* wants to go: gets nothing any more */
+	bool expired;          /* its session timed out: gets nothing until it polls again */
 	uint32_t owned_count;  /* rows that it has not let go yet */
 	uint32_t raised_count; /* rows RAISING for it: each will be a message */
 	char name[64];
@@ -70,6 +75,8 @@ struct wr_group_ports {
 	/* Tells a member; the group has looked for room. */
 	void (*assign)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	void (*revoke)(void *context, uint32_t member, uint32_t row, uint32_t generation);
+	/* Whatever the member was assigned of the row up to `generation` is not its any more. */
+	void (*lost)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	/* The ticket up to which a member's lane must be decided; and whether it is. */
 	uint64_t (*lane_ticket)(void *context, uint32_t member);
 	bool (*lane_decided)(void *context, uint32_t member, uint64_t ticket);

@@ -121,6 +121,19 @@ static void port_revoke(void *context, uint32_t slot, uint32_t row, uint32_t gen
 	     &(struct wr_message){.kind = WR_MESSAGE_REVOKE, .row = row, .generation = generation});
 }
 
+/*
+ * Before the next owner's generation is handed to the log: who polls up to a gate beyond that
+ * record finds it.
+ */
+static void port_lost(void *context, uint32_t slot, uint32_t row, uint32_t generation)
+{
+	struct wr_subscription_live *live = context;
+	struct weir_member *m = &live->pipeline->members[slot];
+	wr_store_relaxed(&m->lost[row], generation);
+	wr_store_release(&m->losses, wr_load_relaxed(&m->losses) + 1); /* N3 */
+	tell_member(live->pipeline, m);
+}
+
 /* A lane's place in bytes: decided up to there once the writer's head has passed it. */
 static uint64_t port_lane_ticket(void *context, uint32_t slot)
 {
@@ -189,6 +202,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 		.room = port_room,
 		.assign = port_assign,
 		.revoke = port_revoke,
+		.lost = port_lost,
 		.lane_ticket = port_lane_ticket,
 		.lane_decided = port_lane_decided,
 	};

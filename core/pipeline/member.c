@@ -46,6 +46,10 @@ static void set_tags(struct weir_member *m)
 static void take_row(struct weir_member *m, const struct wr_message *message)
 {
 	struct wr_member_row *row = &m->rows[message->row];
+	/* Taken back before it was read. Who does not see it yet stands below the next owner. N3 */
+	if (message->generation <= wr_load_relaxed(&m->lost[message->row]) &&
+	    !WR_BUG(LOST_ROW_TAKEN))
+		return;
 	bool first = m->owned_count == 0;
 	wr_member_drop_row(m, message->row);
 	uint32_t topic = row->topic, partition = row->partition;
@@ -73,14 +77,24 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 		wr_store_relaxed(&m->reading_seq, m->scan_seq);
 }
 
-static bool release_row(struct weir_member *m, uint32_t row_index)
+/* Nothing more is handed out of it. False: its acks do not fit the lane yet. */
+static bool let_go_row(struct weir_member *m, uint32_t row_index)
 {
 	struct wr_member_row *row = &m->rows[row_index];
+	wr_member_pass_row(m, row_index); /* scanning goes on without it */
+	row->revoked = true;
 	/* Its acks first: what is dirty must be in the lane before it is let go. */
 	if (row->dirty && row->acked > row->flushed && wr_member_flush(m) > 0 && row->dirty)
 		return false;
-	uint32_t generation = row->generation;
 	wr_member_drop_row(m, row_index);
+	return true;
+}
+
+static bool release_row(struct weir_member *m, uint32_t row_index)
+{
+	uint32_t generation = m->rows[row_index].generation;
+	if (!let_go_row(m, row_index))
+		return false;
 	m->to_group[wr_spsc_push_index(&m->to_group_ring, 0)] = (struct wr_message){
 		.kind = WR_MESSAGE_RELEASED,
 		.row = row_index,
@@ -109,9 +123,31 @@ static void move_on(struct weir_member *m)
 		wr_member_move_to(m, least);
 }
 
+/*
+ * What was taken from the member without asking it, and stands in no message, since it may have no
+ * room for one.
+ */
+static void lose_rows(struct weir_member *m)
+{
+	/* N3: pairs with port_lost(). Behind the load of the gate that is polled up to. */
+	uint64_t losses = wr_load_acquire(&m->losses);
+	if (losses == m->losses_seen)
+		return;
+	bool all_gone = true;
+	for (uint32_t r = 0; r < m->row_count; r++) {
+		uint32_t generation = m->rows[r].generation;
+		if (generation != 0 && generation <= wr_load_relaxed(&m->lost[r])) /* N3 */
+			all_gone &= let_go_row(m, r);
+	}
+	set_tags(m);
+	if (all_gone)
+		m->losses_seen = losses;
+}
+
 void wr_member_take_messages(struct weir_member *m)
 {
 	bool changed = false, assigned = false;
+	lose_rows(m);
 	while (wr_spsc_ready(&m->to_member_ring) > 0) {
 		const struct wr_message *message =
 			&m->to_member[wr_spsc_pop_index(&m->to_member_ring, 0)];
@@ -120,9 +156,6 @@ void wr_member_take_messages(struct weir_member *m)
 			take_row(m, message);
 			assigned = true;
 		} else if (row->generation == message->generation) {
-			/* Nothing more is handed out, even if its acks do not fit the lane yet. */
-			wr_member_pass_row(m, message->row); /* scanning goes on without it */
-			row->revoked = true;
 			changed = true;
 			if (!release_row(m, message->row))
 				break;
@@ -158,7 +191,7 @@ int weir_member_assignments(struct weir_member *m, struct weir_assignment *assig
 /* ---- joining ---- */
 
 struct layout {
-	size_t rows, tags, dirty, pieces, to_member, to_group, items, total;
+	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, total;
 };
 
 static size_t add_part(size_t *total, size_t bytes)
@@ -173,6 +206,7 @@ static struct layout layout_of(const struct weir_member *m)
 	struct layout l = {0};
 	l.rows = add_part(&l.total, m->row_count * sizeof *m->rows);
 	l.tags = add_part(&l.total, m->tag_words * sizeof *m->tags);
+	l.lost = add_part(&l.total, m->row_count * sizeof *m->lost);
 	l.dirty = add_part(&l.total, m->row_count * sizeof *m->dirty);
 	l.pieces = add_part(&l.total, m->piece_max * sizeof *m->pieces);
 	l.to_member = add_part(&l.total, m->message_count * sizeof *m->to_member);
@@ -192,6 +226,7 @@ static int allocate(struct weir_member *m)
 	m->block_bytes = l.total;
 	m->rows = (struct wr_member_row *)(block + l.rows);
 	m->tags = (uint64_t *)(block + l.tags);
+	m->lost = (wr_atomic_u32 *)(block + l.lost);
 	m->dirty = (uint32_t *)(block + l.dirty);
 	m->pieces = (struct wr_ack_piece *)(block + l.pieces);
 	m->to_member = (struct wr_message *)(block + l.to_member);
@@ -272,7 +307,7 @@ static void reset(struct weir_member *m)
 {
 	m->expired = false;
 	m->owned_count = m->dirty_count = m->piece_count = 0;
-	m->mail_seen = 0;
+	m->mail_seen = m->losses_seen = 0;
 	m->passed_seq = m->scan_seq = m->gap_end = 0;
 	m->gap_row = m->batch_index = m->item_next = m->item_count = 0;
 	m->fenced = false;
@@ -285,6 +320,7 @@ static void reset(struct weir_member *m)
 	m->stuck = false;
 	m->stuck_seq = 0;
 	wr_store_relaxed(&m->released, 0u);
+	wr_store_relaxed(&m->losses, 0u);
 	wr_store_relaxed(&m->wanted_seq, 0u);
 	wr_store_relaxed(&m->catchup_failure, 0u);
 	wr_store_relaxed(&m->reading_seq, UINT64_MAX);

@@ -108,6 +108,8 @@ struct weir_member {
 	uint64_t failure_seq;          /* where it asked for */
 	wr_atomic_u64 reading_seq;     /* what it reads next: for `block` */
 	wr_atomic_u64 mail;            /* N1: counts messages to the member: what it sleeps on */
+	wr_atomic_u64 losses;          /* N3: counts changes of `lost` */
+	wr_atomic_u32 *lost;           /* [row_count] N3: no generation up to it is the member's */
 	struct wr_spsc to_member_ring; /* group → member */
 	struct wr_message *to_member;
 	struct wr_spsc to_group_ring; /* member → group */
@@ -129,6 +131,7 @@ struct weir_member {
 	struct wr_ack_piece *pieces;
 	uint32_t piece_count, piece_max;
 	uint64_t mail_seen;
+	uint64_t losses_seen;
 	uint64_t passed_seq; /* scan_seq when idle rows were passed last */
 	bool fenced;         /* some progress was refused since the last commit */
 
@@ -167,7 +170,7 @@ void wr_member_step_over(struct weir_member *m, struct wr_member_row *row);
 void wr_member_pass_row(struct weir_member *m, uint32_t row);
 /* Answers of the writer (fenced rows). */
 void wr_member_take_replies(struct weir_member *m);
-/* Messages of the group; answers revokes. */
+/* What the group took back without asking, and its messages; answers revokes. */
 void wr_member_take_messages(struct weir_member *m);
 /* A row is not the member's any more: forget what it had. */
 void wr_member_drop_row(struct weir_member *m, uint32_t row);

@@ -328,8 +328,9 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
 		wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	/*
-	 * Before the messages: who is not told yet that it has lost a row goes no further than the
-	 * gate was then, and what lies below that is handed to the next owner as a repeat.
+	 * Before what the group has to say: who does not see yet that it has lost a row (N3) goes
+	 * no further than the gate was then, and what lies below that is handed to the next owner
+	 * as a repeat.
 	 */
 	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
 	wr_member_take_replies(m);

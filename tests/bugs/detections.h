@@ -81,6 +81,10 @@
 	X(OWNER_NOT_DRAINED, unit_group, "group::a_second_member_takes_over_in_four_moves")        \
 	X(OWNER_NOT_DRAINED, unit_group_model,                                                     \
 	  "group_model::no_ack_in_time_is_fenced_and_all_comes_to_rest")                           \
+	X(LOSS_NOT_TOLD, sim_pipeline, "two owners of a partition at once")                        \
+	X(LOSS_NOT_TOLD, unit_group, "group::who_reads_no_messages_is_told_all_the_same")          \
+	X(LOST_ROW_TAKEN, unit_members,                                                            \
+	  "members::who_slept_through_seeks_holds_nothing_of_what_they_gave_it")                   \
 	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")

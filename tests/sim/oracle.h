@@ -64,7 +64,7 @@ struct oracle_subscription {
 	enum weir_level gate;
 	enum weir_when_slow when_slow;
 	bool may_gap;
-	bool loose; /* a seek or a sleep: an earlier owner may still be handed out something */
+	bool loose; /* a seek: what was acknowledged is handed out again */
 	uint32_t seeks_open;
 	uint64_t seek_target;
 	uint64_t start_target; /* where it is to begin; 0: with its own record */

@@ -37,23 +37,18 @@ static void check_event(const struct oracle_subscription *sub, const struct weir
 		    "handed out before it was durable", item->sequence, durable);
 }
 
-/* False: an owner whose partition has moved on is still handed out what it had. */
-static bool check_generation(struct oracle_subscription *sub, struct world_member *m,
-			     struct oracle_row *row, const struct weir_item *item)
+/* Whose partition is another's is told before it is handed anything more, asleep or not. */
+static void check_generation(struct oracle_row *row, const struct weir_item *item)
 {
 	world_check(item->generation >= 1 && item->generation <= row->generation,
 		    "a generation that the log does not know", item->generation, row->generation);
-	if (item->generation < row->delivered_generation) {
-		world_check(sub->loose || m->slept, "two owners of a partition at once",
-			    item->sequence, item->generation);
-		return false;
-	}
+	world_check(item->generation >= row->delivered_generation,
+		    "two owners of a partition at once", item->sequence, item->generation);
 	if (item->generation > row->delivered_generation) {
 		row->delivered_generation = item->generation;
 		row->next_index = oracle_first_index(&oracle.lists[row->topic][row->partition],
 						     row->start_of[item->generation]);
 	}
-	return true;
 }
 
 static void check_order(const struct oracle_subscription *sub, struct oracle_row *row,
@@ -91,16 +86,14 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 			    "a gap that nobody asked for", item->sequence, item->end_sequence);
 	else
 		check_event(sub, item);
-	if (!check_generation(sub, m, row, item))
-		return;
+	check_generation(row, item);
 	check_order(sub, row, item);
 	if (item->kind != WEIR_ITEM_EVENT)
 		return;
 	sub->flags[item->sequence] &= (uint8_t)~ORACLE_MISSED;
 	if ((sub->flags[item->sequence] & ORACLE_DELIVERED) != 0) {
 		world_sometimes(SOMETIMES_REDELIVERED);
-		/* An owner that was not asked may be handed out something at the same time. */
-		world_check((item->flags & WEIR_ITEM_REDELIVERED) != 0 || sub->loose,
+		world_check((item->flags & WEIR_ITEM_REDELIVERED) != 0,
 			    "handed out again without saying so", item->sequence, item->generation);
 	}
 	sub->flags[item->sequence] |= ORACLE_DELIVERED;

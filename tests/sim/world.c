@@ -37,24 +37,6 @@ bool world_has_failed(void)
 	       (world.pipeline != NULL && wr_load_acquire(&world.pipeline->link.failed) != 0);
 }
 
-/* Who has not polled for the length of a session may have lost what it had. */
-static void watch_sleepers(void)
-{
-	uint64_t now = wr_clock_mono_ns(&world.disk->clock->base);
-
-	for (uint32_t i = 0; i < WORLD_MEMBERS; i++) {
-		struct world_member *m = &world.members[i];
-		if (m->handle == NULL)
-			continue;
-		struct wr_subscription_live *live = &world.pipeline->subscriptions[m->subscription];
-		if (now - wr_load_relaxed(&m->handle->polled_ns) <=
-		    wr_load_relaxed(&live->session_timeout_ns))
-			continue;
-		m->slept = true;
-		oracle.subscriptions[m->subscription].loose = true;
-	}
-}
-
 static void look_at_journal(void)
 {
 	uint64_t recycled = wr_load_relaxed(&world.pipeline->journal->cells.segments_recycled);
@@ -73,7 +55,6 @@ static int one_step(void)
 	struct wr_step *step = &world.steps[which];
 
 	world.inside_step = true;
-	watch_sleepers();
 	int work = step->run(step->self, world_one_in(2) ? 0 : (uint32_t)world_below(4096) + 1);
 	world.inside_step = false;
 	if (which == 0)

@@ -103,7 +103,6 @@ struct world_member {
 	struct weir_member *handle;
 	uint32_t subscription;
 	bool busy;
-	bool slept;
 	uint32_t held_count;
 	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
 	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */

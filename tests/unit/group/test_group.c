@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   a row goes from owner to owner by revoke, drain, raise, assign, in this order and never
- *         otherwise; nobody is told more than there is room for; who is gone is not waited for.
+ *         otherwise; nobody is told more than there is room for; who is gone is not waited for, and
+ *         who loses a row unasked is told before another can get it.
  *         Rules: L14 (a step waits for nobody), L19 (the next owner only behind the record in the
  *         log, an expiry only behind the drained lane), L37 (late acks are fenced: a generation).
  * Method: the group's ports written to a list of calls; each case says what must have been called.
@@ -21,7 +22,7 @@
 #define MEMBERS 4u
 #define CALLS_MAX 256u
 
-enum call_kind { RAISE = 1, ASSIGN, REVOKE };
+enum call_kind { RAISE = 1, ASSIGN, REVOKE, LOST };
 
 struct call {
 	enum call_kind kind;
@@ -79,6 +80,13 @@ static void port_revoke(void *context, uint32_t member, uint32_t row, uint32_t g
 	tell(REVOKE, member, row, generation);
 }
 
+/* Needs no room. */
+static void port_lost(void *context, uint32_t member, uint32_t row, uint32_t generation)
+{
+	(void)context;
+	record((struct call){LOST, member, row, generation, 0});
+}
+
 static uint64_t port_lane_ticket(void *context, uint32_t member)
 {
 	(void)context;
@@ -96,6 +104,7 @@ static const struct wr_group_ports ports = {
 	.room = port_room,
 	.assign = port_assign,
 	.revoke = port_revoke,
+	.lost = port_lost,
 	.lane_ticket = port_lane_ticket,
 	.lane_decided = port_lane_decided,
 };
@@ -272,20 +281,48 @@ CASE(group, who_loses_a_row_without_being_asked_is_told_once_before_the_next_own
 	wr_group_expire(&group, 0);
 	raises_left = 2;
 	settle_down();
-	cr_expect_eq(count(REVOKE), 4, "all of it, though the log was full");
+	cr_expect_eq(count(LOST), 4, "all of it, though the log was full");
 	raises_left = 100;
 	settle_down();
 	expect_owners(1, 1, 1, 1);
-	cr_expect_eq(count(REVOKE), 4);
+	cr_expect_eq(count(LOST), 4);
 	bool told[4] = {false};
 	for (uint32_t i = 0; i < call_count; i++) {
 		const struct call *c = &calls[i];
-		if (c->kind == REVOKE) {
+		if (c->kind == LOST) {
 			cr_expect(c->member == 0 && c->generation == 1);
 			told[c->row] = true;
 		}
 		cr_expect(c->kind != RAISE || c->generation != 2 || told[c->row]);
 	}
+}
+
+CASE(group, who_reads_no_messages_is_told_all_the_same)
+{
+	join(0, "z");
+	room[0] = 0;
+	wr_group_join(&group, 1, "a");
+	wr_group_expire(&group, 0);
+	settle_down();
+	cr_expect_eq(count(LOST), 4);
+	expect_owners(1, 1, 1, 1);
+}
+
+CASE(group, who_was_to_keep_a_row_and_slept_meanwhile_is_told)
+{
+	join(0, "z");
+	wr_group_seek(&group, 7);
+	(void)wr_group_step(&group);
+	(void)wr_group_step(&group);
+	cr_assert_eq(group.rows[0].state, WR_ROW_RAISING, "the next generation is for it again");
+	wr_group_expire(&group, 0);
+	for (uint32_t r = 0; r < 4; r++)
+		wr_group_raised(&group, r, 0);
+	settle_down();
+	expect_owners(WR_MEMBER_NONE, WR_MEMBER_NONE, WR_MEMBER_NONE, WR_MEMBER_NONE);
+	join(1, "a");
+	expect_owners(1, 1, 1, 1);
+	cr_expect_eq(count(LOST), 4);
 }
 
 CASE(group, who_polls_again_is_a_member_again)
@@ -467,7 +504,7 @@ CASE(group, a_seek_takes_rows_without_asking_and_gives_them_back_moved)
 	cr_expect_eq(call_count, from, "acks that were sent before are decided before");
 	decided[0] = 4;
 	settle_down();
-	cr_expect_eq(count(REVOKE), 0, "what is in hand is to be fenced");
+	cr_expect_eq(count(REVOKE) + count(LOST), 0, "what is in hand is to be fenced");
 	for (uint32_t i = from; i < from + 4; i++)
 		cr_expect(calls[i].kind == RAISE && calls[i].position == 77 &&
 			  calls[i].generation == 2);
@@ -485,9 +522,9 @@ CASE(group, a_seek_that_takes_a_row_to_another_member_tells_its_owner)
 	wr_group_seek(&group, 77);
 	settle_down();
 	expect_owners(0, 0, 1, 1);
-	cr_expect_eq(count(REVOKE), 2, "of the rows that it does not keep");
+	cr_expect_eq(count(LOST), 2, "of the rows that it does not keep");
 	for (uint32_t i = from; i < call_count; i++)
-		cr_expect(calls[i].kind != REVOKE || (calls[i].member == 0 && calls[i].row >= 2));
+		cr_expect(calls[i].kind != LOST || (calls[i].member == 0 && calls[i].row >= 2));
 }
 
 CASE(group, rows_of_nobody_are_moved_too)

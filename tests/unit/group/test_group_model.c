@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   whatever members do and in whatever order things are stepped, a row has one owner in the
- *         log's eyes, no ack is fenced that was sent in time, and in the end everybody has what the
- *         assignment says. Rules: L14, L19, L37.
+ *         log's eyes, no ack is fenced that was sent in time, nobody who has polled goes on with
+ *         what another may have, and in the end everybody has what the assignment says. Rules: L14,
+ *         L19, L37.
  * Method: a seeded world around one group: members that join, poll, ack, sleep, leave; lanes that a
  *         log decides in order; a log that refuses now and then; seeks. The log of the model keeps
  *         generations as core/log does. Each failure prints its seed.
@@ -39,6 +40,7 @@ struct member {
 	bool joined, leaving, expired;
 	uint32_t generation[ROWS]; /* that it holds; 0: none */
 	bool lost[ROWS];           /* taken from it, and it does not know yet */
+	uint32_t told_lost[ROWS];  /* no generation up to it is its */
 	struct mail mail[MAIL_MAX];
 	uint32_t mail_count;
 	struct ack lane[LANE_MAX];
@@ -54,9 +56,12 @@ static struct world {
 	struct wr_prng prng;
 	struct member members[MEMBERS];
 	uint32_t log_generation[ROWS];
+	struct {
+		uint32_t member, generation;
+	} given[ROWS]; /* asked for last */
 	struct asked asked[ASKED_MAX];
 	uint32_t asked_count;
-	uint64_t fenced, accepted, assigned;
+	uint64_t fenced, accepted, assigned, taken_back;
 } w;
 
 static struct wr_memory_sim memory;
@@ -74,6 +79,8 @@ static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t
 	if (w.asked_count == ASKED_MAX || wr_prng_chance(&w.prng, 50000))
 		return -EAGAIN;
 	w.asked[w.asked_count++] = (struct asked){row, generation};
+	w.given[row].member = owner;
+	w.given[row].generation = generation;
 	return 0;
 }
 
@@ -107,6 +114,14 @@ static void port_revoke(void *context, uint32_t member, uint32_t row, uint32_t g
 	send(member, false, row, generation);
 }
 
+static void port_lost(void *context, uint32_t member, uint32_t row, uint32_t generation)
+{
+	(void)context;
+	CHECK(w.members[member].joined && !w.members[member].leaving);
+	CHECK(w.log_generation[row] == generation);
+	w.members[member].told_lost[row] = generation;
+}
+
 static uint64_t port_lane_ticket(void *context, uint32_t member)
 {
 	(void)context;
@@ -124,6 +139,7 @@ static const struct wr_group_ports ports = {
 	.room = port_room,
 	.assign = port_assign,
 	.revoke = port_revoke,
+	.lost = port_lost,
 	.lane_ticket = port_lane_ticket,
 	.lane_decided = port_lane_decided,
 };
@@ -170,9 +186,14 @@ static void member_polls(uint32_t slot)
 	struct member *m = &w.members[slot];
 	if (!m->joined || m->leaving)
 		return;
+	for (uint32_t r = 0; r < ROWS; r++)
+		if (m->generation[r] <= m->told_lost[r])
+			m->generation[r] = 0;
 	for (uint32_t i = 0; i < m->mail_count; i++) {
 		const struct mail *mail = &m->mail[i];
-		if (mail->assign) {
+		if (mail->assign && mail->generation <= m->told_lost[mail->row]) {
+			w.taken_back++;
+		} else if (mail->assign) {
 			m->generation[mail->row] = mail->generation;
 			m->lost[mail->row] = mail->lost;
 		} else if (m->generation[mail->row] == mail->generation) {
@@ -181,6 +202,9 @@ static void member_polls(uint32_t slot)
 		}
 	}
 	m->mail_count = 0;
+	for (uint32_t r = 0; r < ROWS; r++)
+		CHECK(m->generation[r] == 0 || w.given[r].generation == m->generation[r] ||
+		      w.given[r].member == slot || w.given[r].member == WR_MEMBER_NONE);
 	if (m->expired) {
 		m->expired = false;
 		wr_group_revive(&group, slot);
@@ -321,15 +345,17 @@ static void live(uint64_t seed)
 
 Test(group_model, no_ack_in_time_is_fenced_and_all_comes_to_rest)
 {
-	uint64_t accepted = 0, fenced = 0, assigned = 0;
+	uint64_t accepted = 0, fenced = 0, assigned = 0, taken_back = 0;
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		live(seed);
 		accepted += w.accepted;
 		fenced += w.fenced;
 		assigned += w.assigned;
+		taken_back += w.taken_back;
 	}
 	/* The worlds were worth it. */
 	cr_expect_gt(accepted, 10000);
 	cr_expect_gt(fenced, 100);
 	cr_expect_gt(assigned, 5000);
+	cr_expect_gt(taken_back, 10);
 }

@@ -33,12 +33,14 @@ static void teardown(void)
 	fixture_end(&f);
 }
 
-static void publish_to(uint32_t partition, uint64_t number)
+static uint64_t publish_to(uint32_t partition, uint64_t number)
 {
 	struct weir_event event = fixture_event(topic, NULL, &number);
 	event.partition_set = true;
 	event.partition = partition;
-	cr_assert_eq(weir_publish(producer, &event, NULL), 0);
+	uint64_t ticket;
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	return ticket;
 }
 
 /* Polls all in turn until each owns what it is to own. No event may come. */
@@ -336,6 +338,40 @@ Test(members, who_slept_is_told_of_it_before_it_is_handed_anything)
 	cr_expect_eq(item.flags & WEIR_ITEM_REDELIVERED, 0, "nobody had it before");
 	cr_expect_eq(weir_member_commit(m, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 	cr_expect_eq(fixture_poll_rest(z), 0, "nor is it handed to who had the partition once");
+}
+
+Test(members, who_slept_through_seeks_holds_nothing_of_what_they_gave_it)
+{
+	struct weir_item item;
+	set_session(50000000u);
+	struct weir_member *z = fixture_member(&f, group, "z");
+	settle(&z, (int[]){6}, 1);
+	/* Assignments that it does not read, until there is no room for a word more. */
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+	struct weir_member *m = fixture_member(&f, group, "m");
+	settle(&m, (int[]){6}, 1);
+	uint64_t ticket = 0;
+	for (uint32_t i = 0; i < PARTITIONS; i++)
+		ticket = publish_to(i, i);
+	cr_assert_eq(weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	/* No step runs from here on, so that nobody is given or asked for anything. */
+	cr_expect_eq(weir_poll(z, &item, 1, 0), 0, "it has nothing");
+	uint64_t seen = 0;
+	for (uint32_t i = 0; i < PARTITIONS; i++) {
+		cr_assert_eq(weir_poll(m, &item, 1, 0), 1);
+		cr_expect_eq(weir_ack(m, &item), 0);
+		cr_expect_eq(item.flags & WEIR_ITEM_REDELIVERED, 0, "nobody had it before");
+		seen |= 1ull << fixture_number(&item);
+	}
+	cr_expect_eq(seen, (1ull << PARTITIONS) - 1);
+	cr_expect_eq(weir_member_commit(m, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	/* It is a member again, and gets what it is to have. */
+	settle((struct weir_member *[]){m, z}, (int[]){3, 3}, 2);
+	publish_to(5, 7);
+	cr_assert_eq(fixture_poll(z, &item, 1, 1, true), 1);
+	cr_expect_eq(fixture_number(&item), 7);
+	cr_expect_eq(weir_member_commit(z, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 }
 
 Test(members, who_waits_in_a_poll_is_alive)
