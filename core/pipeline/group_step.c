@@ -463,10 +463,11 @@ static bool publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
 {
 	bool any = false;
 	/*
-	 * Nobody polls any more in a close, and what was not read stays in the journal: a drain
-	 * does not wait for sessions to end.
+	 * Nobody polls any more in a close: what was not read stays in the journal, or is gone
+	 * with a log in memory, and the report counts it. A drain does not wait for sessions to
+	 * end.
 	 */
-	bool closing = p->journal != NULL && wr_pipeline_refused(p) == WEIR_E_CLOSED;
+	bool closing = wr_pipeline_refused(p) == WEIR_E_CLOSED;
 	for (uint32_t id = 0; id < subscription_count; id++) {
 		struct wr_subscription_live *live = &p->subscriptions[id];
 		uint64_t held = UINT64_MAX;

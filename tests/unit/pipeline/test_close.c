@@ -297,7 +297,8 @@ Test(close, a_drain_ends_at_its_deadline_and_a_handler_cannot_close)
 	fixture_open(&f);
 }
 
-Test(close, a_drain_does_not_wait_for_a_member_that_holds_producers_back)
+/* One member neither polls nor leaves, and its session is far from its end. */
+static void drain_what_is_held(int kind)
 {
 	static const char *const topics[] = {"work"};
 	struct weir_close_report report;
@@ -305,7 +306,7 @@ Test(close, a_drain_does_not_wait_for_a_member_that_holds_producers_back)
 	struct weir_producer_options po;
 	struct weir_producer *held = NULL;
 	uint64_t number = 7, count = 0;
-	begin(FIXTURE_DURABLE);
+	begin(kind);
 	weir_subscription_options_init(&o);
 	o.name = "reader";
 	o.topics = topics;
@@ -327,4 +328,14 @@ Test(close, a_drain_does_not_wait_for_a_member_that_holds_producers_back)
 	cr_expect_lt(fixture_now_ns() - before, 20000000000u, "not until its session is over");
 	cr_expect_eq(report.dropped_events, 0);
 	cr_expect_eq(report.unread_events, count - 1);
+}
+
+Test(close, a_drain_does_not_wait_for_a_member_that_holds_producers_back)
+{
+	drain_what_is_held(FIXTURE_DURABLE);
+}
+
+Test(close, nor_does_it_without_a_journal_where_what_is_held_ends_with_the_log)
+{
+	drain_what_is_held(FIXTURE_MEMORY);
 }
