@@ -108,9 +108,9 @@
 	  "a generation is raised before the last owner's lane is decided")                        \
 	X(LOSS_NOT_TOLD, "core/group/group.c",                                                     \
 	  "who loses a partition without being asked is not told")                                 \
-	X(LOST_ROW_TAKEN, "core/pipeline/member.c",                                                \
+	X(LOST_ROW_TAKEN, "core/pipeline/member_rows.c",                                           \
 	  "an assignment that was taken back before it was read is taken")                         \
-	X(NEW_OWNER_SKIPS, "core/pipeline/group_step.c",                                           \
+	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \
 	  "a new owner begins behind what nobody has acknowledged")                                \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")

@@ -162,6 +162,13 @@ void wr_member_pass_row(struct weir_member *m, uint32_t row_index)
 		mark_dirty(m, row_index);
 }
 
+/* The last acks of a member that goes. */
+void wr_member_pass_rows(struct weir_member *m)
+{
+	for (uint32_t r = 0; r < m->row_count; r++)
+		wr_member_pass_row(m, r);
+}
+
 /* Those that are far behind. */
 static void pass_idle_rows(struct weir_member *m)
 {

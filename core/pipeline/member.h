@@ -3,9 +3,11 @@
  * A member: one reader of a group. Everything here belongs to the thread that polls, but for the
  * mailboxes and what is marked as shared.
  *
- *   poll.c     where it stands in the log, and what it hands out
- *   ack.c      what was acknowledged, and the progress that goes to the log
- *   member.c   joining, leaving, messages from and to the group
+ *   poll.c          where it stands in the log, and what it hands out
+ *   ack.c           what was acknowledged, and the progress that goes to the log
+ *   member_rows.c   what it owns, by messages from and to the group
+ *   member.c        joining and leaving
+ *   handler.c       the step of one with a handler
  */
 #ifndef WR_PIPELINE_MEMBER_H
 #define WR_PIPELINE_MEMBER_H
@@ -168,6 +170,8 @@ uint32_t wr_member_flush(struct weir_member *m);
 void wr_member_step_over(struct weir_member *m, struct wr_member_row *row);
 /* and for the log, with the next flush. */
 void wr_member_pass_row(struct weir_member *m, uint32_t row);
+/* All of them: the last acks of a member that goes. */
+void wr_member_pass_rows(struct weir_member *m);
 /* Answers of the writer (fenced rows). */
 void wr_member_take_replies(struct weir_member *m);
 /* What the group took back without asking, and its messages; answers revokes. */

@@ -11,138 +11,6 @@
 #include "core/pipeline/catchup.h"
 #include "core/record/epoch.h"
 
-/* ---- what recovery feeds ---- */
-
-struct feed {
-	struct weir_pipeline *pipeline;
-	const char *short_option; /* the table that is too small for this journal; NULL: none is */
-};
-
-/* The log is right and the tables are too small for it: that is no damage. */
-static int table_is_short(struct feed *feed, const char *option)
-{
-	feed->short_option = option;
-	return -EINVAL;
-}
-
-/* Which limit a definition does not fit into. */
-static const char *short_catalog(struct weir_pipeline *p, bool subscription)
-{
-	if (subscription)
-		return "subscriptions_max";
-	return wr_catalog_topic_count(&p->tables.catalog) >= p->options.topics_max
-		       ? "topics_max"
-		       : "partitions_max";
-}
-
-static int feed_section(void *context, uint32_t module, uint32_t version, uint32_t part,
-			const uint8_t *bytes, uint32_t length_bytes)
-{
-	struct feed *feed = context;
-	struct weir_pipeline *p = feed->pipeline;
-	int rc = wr_tables_load(&p->tables, module, version, part, bytes, length_bytes);
-	if (rc != WEIR_E_FULL)
-		return rc;
-	if (module == WR_SECTION_PRODUCERS)
-		return table_is_short(feed, "named_producers_max");
-	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */
-	uint32_t subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
-	bool subscription =
-		module == WR_SECTION_SETTLE || subscription_count >= p->options.subscriptions_max;
-	return table_is_short(feed, short_catalog(p, subscription));
-}
-
-static void feed_reset(void *context)
-{
-	struct feed *feed = context;
-	wr_tables_reset(&feed->pipeline->tables);
-}
-
-static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t time_us,
-		       const struct wr_record_view *view)
-{
-	struct feed *feed = context;
-	struct weir_pipeline *p = feed->pipeline;
-	struct wr_undo none = {0};
-	struct wr_decision decision;
-	(void)epoch;
-	(void)time_us;
-	int rc = wr_decide(&p->tables, &none, view, seq, true, &decision);
-	if (rc != WEIR_E_FULL)
-		return rc;
-	if (view->head->kind == WR_KIND_PRODUCER)
-		return table_is_short(feed, "named_producers_max");
-	return table_is_short(feed, short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION));
-}
-
-static int recover(struct weir_pipeline *p, struct weir_problem *problem)
-{
-	const struct weir_options *o = &p->options;
-	struct wr_recovery_options options = {
-		.chunk_bytes = o->chunk_bytes,
-		.segment_bytes = o->segment_bytes,
-	};
-	struct feed feed = {.pipeline = p};
-	struct wr_recovery_sink sink = {
-		.section = feed_section,
-		.reset = feed_reset,
-		.record = feed_record,
-		.context = &feed,
-	};
-	char text[sizeof problem->text];
-	memcpy(options.new_uuid, p->host.new_uuid, sizeof options.new_uuid);
-	uint64_t began = wr_clock_mono_ns(p->host.clock);
-	int rc = wr_recovery_run(p->host.storage, p->host.memory, p->host.clock, &options, &sink,
-				 &p->segments, &p->recovered, &p->recovery, problem);
-	if (rc != 0 && feed.short_option != NULL) {
-		(void)snprintf(text, sizeof text,
-			       "this journal defines more than %s allows: nothing was changed, "
-			       "open it with a larger one",
-			       feed.short_option);
-		return wr_problem_set(problem, rc, feed.short_option, text);
-	}
-	if (rc != 0)
-		return rc;
-	p->recovery_ns = wr_clock_mono_ns(p->host.clock) - began;
-	if (p->recovered.superblock.chunk_bytes != o->chunk_bytes) {
-		(void)snprintf(text, sizeof text,
-			       "this journal has chunks of %u bytes, and keeps them: set "
-			       "chunk_bytes to that",
-			       p->recovered.superblock.chunk_bytes);
-		return wr_problem_set(problem, -EINVAL, "chunk_bytes", text);
-	}
-	return 0;
-}
-
-/* ---- who is told when something moved ---- */
-
-static void visible_moved(void *context)
-{
-	struct weir_pipeline *p = context;
-	wr_park_notify(&p->visible_parker);
-	wr_event_fds_signal(p);
-}
-
-static void durable_moved(void *context)
-{
-	struct weir_pipeline *p = context;
-	if (wr_load_acquire(&p->link.failed) != 0 && wr_load_relaxed(&p->refuse) == 0) { /* D1 */
-		p->problem = *wr_journal_problem(p->journal);
-		wr_pipeline_refuse(p, WEIR_E_FAILED);
-		wr_pipeline_say(p, "%s", p->problem.text);
-		return;
-	}
-	wr_park_notify(&p->durable_parker);
-	for (uint32_t i = 0; i < p->lane_count; i++)
-		wr_park_notify(&p->lanes[i].parker);
-	/* Completions let the writer seal, and give chunks back. */
-	if (p->options.journal_thread) {
-		wr_publish_u64(&p->moved_bell, wr_load_relaxed(&p->moved_bell) + 1); /* J2 */
-		wr_park_notify(&p->log_parker);
-	}
-	wr_event_fds_signal(p);
-}
-
 /* ---- parts ---- */
 
 static int make_lanes(struct weir_pipeline *p)
@@ -227,7 +95,7 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		return rc;
 	/* D3: a seek behind the newest checkpoint went further back than its gate says. */
 	wr_store_relaxed(&p->link.needed_seq, wr_settle_needed_seq(&p->tables.settle));
-	p->link.moved = durable_moved;
+	p->link.moved = wr_pipeline_durable_moved;
 	p->link.moved_context = p;
 	return wr_journal_start(p->journal, problem);
 }
@@ -306,7 +174,7 @@ static int make_writer(struct weir_pipeline *p)
 	p->writer.shared = &p->shared;
 	p->writer.holds = p->holds;
 	p->writer.hold_count = o->subscriptions_max;
-	p->writer.moved = visible_moved;
+	p->writer.moved = wr_pipeline_visible_moved;
 	p->writer.moved_context = p;
 	return rc;
 }
@@ -353,7 +221,7 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	if (rc == 0)
 		rc = make_slots(p);
 	if (rc == 0 && p->host.storage != NULL) {
-		rc = recover(p, problem);
+		rc = wr_pipeline_recover(p, problem);
 		if (rc == 0)
 			rc = make_journal(p, problem);
 		if (rc == 0)
@@ -459,75 +327,4 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	wr_chunks_fini(&p->chunks, m);
 	wr_tables_fini(&p->tables, m);
 	free_array(m, p, sizeof *p);
-}
-
-/* ---- steps ---- */
-
-/*
- * J1, J2: with a thread each, writer and journal wake one another. What they hand over lies in
- * plain rings, whose stores say nothing to a sleeper (park.h): so whoever pushed rings a bell, and
- * whoever is about to sleep looks at it before it looks into the rings a last time.
- */
-static int writer_step(void *self, uint32_t budget)
-{
-	struct weir_pipeline *p = self;
-	uint64_t commits = p->writer.commits_pushed;
-
-	if (p->options.journal_thread)
-		(void)wr_park_look_u64(&p->moved_bell); /* J2 */
-	int work = wr_writer_step(&p->writer, budget);
-	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
-	if (p->options.journal_thread && (work > 0 || p->writer.commits_pushed != commits)) {
-		wr_publish_u64(&p->commits_bell, wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
-		wr_park_notify(&p->journal_parker);
-	}
-	return work;
-}
-
-static uint64_t writer_idle_ns(void *self)
-{
-	struct weir_pipeline *p = self;
-	return wr_writer_idle_ns(&p->writer);
-}
-
-void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step)
-{
-	*ret_step = (struct wr_step){
-		.name = "writer", .run = writer_step, .idle_ns = writer_idle_ns, .self = p};
-}
-
-static int enter_storage(void *self)
-{
-	struct weir_pipeline *p = self;
-	return p->host.storage->ops->enter(p->host.storage);
-}
-
-static void leave_storage(void *self)
-{
-	struct weir_pipeline *p = self;
-	(void)p->host.storage->ops->leave(p->host.storage);
-}
-
-static int journal_step(void *self, uint32_t budget)
-{
-	struct weir_pipeline *p = self;
-	if (p->options.journal_thread)
-		(void)wr_park_look_u64(&p->commits_bell); /* J1 */
-	return wr_journal_step(p->journal, budget);
-}
-
-static uint64_t journal_idle_ns(void *self)
-{
-	struct weir_pipeline *p = self;
-	return wr_journal_idle_ns(p->journal);
-}
-
-void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step)
-{
-	*ret_step = (struct wr_step){.name = "journal",
-				     .run = journal_step,
-				     .idle_ns = journal_idle_ns,
-				     .enter = enter_storage,
-				     .leave = leave_storage,
-				     .self = p};
 }

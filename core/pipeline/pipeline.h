@@ -309,6 +309,12 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 		    struct wr_reply *ret_reply);
 
+/* At open, with a journal: recovery, and what it finds into the tables. */
+int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem);
+/* The writer's and the journal's calls (`context`: the pipeline): wake who waits for it. */
+void wr_pipeline_visible_moved(void *context);
+void wr_pipeline_durable_moved(void *context);
+
 /* The group step's share: a portion is counted for each subscription; who asked is alerted. */
 int wr_lag_step(struct weir_pipeline *p);
 /* Rows whose last seek or gap was not seen yet begin to count anew, and hold what they count. */

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The group step's share of reading: chunks from disk, for members behind what is in memory. */
+#include <errno.h>
+
+#include "core/pipeline/catchup.h"
+#include "core/pipeline/group_step.h"
+
+static int load_extent(struct weir_pipeline *p, uint64_t seq, uint32_t wanted_count,
+		       struct weir_problem *problem)
+{
+	return wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq,
+			       wr_load_acquire(&p->link.durable_seq), /* D1 */
+			       p->wanted, wanted_count, problem);
+}
+
+/* The extent that a member waits for. Work done. */
+static int load_wanted(struct weir_pipeline *p, struct weir_member *m, uint64_t seq,
+		       uint32_t wanted_count)
+{
+	struct weir_problem problem = {0};
+	int rc = load_extent(p, seq, wanted_count, &problem);
+	if (rc == -EAGAIN)
+		return 0;
+	if (rc != 0) {
+		m->problem = problem;
+		m->failure_seq = seq;
+		wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
+	}
+	wr_member_tell(p, m);
+	return 1;
+}
+
+/* The extent behind the one that a member reads, unless that is in memory. Work done. */
+static int load_ahead(struct weir_pipeline *p, uint64_t end_seq, uint32_t wanted_count)
+{
+	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+	struct weir_problem problem;
+	uint64_t ordinal;
+	if (end_seq > wr_load_acquire(&p->link.durable_seq) || /* D1 */
+	    wr_catchup_holds(p->catchup, end_seq) != 0 ||
+	    wr_chunks_find(&p->chunks, pin, end_seq, &ordinal))
+		return 0;
+	/* What goes wrong here is told to who asks for it. */
+	return load_extent(p, end_seq, wanted_count, &problem) == 0 ? 1 : 0;
+}
+
+/* Brings one extent from disk: one that a member waits for, or else one that it will. */
+int wr_group_serve_catchup(struct weir_pipeline *p)
+{
+	uint32_t count = 0;
+	if (p->catchup == NULL)
+		return 0;
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		uint64_t seq = wr_park_look_u64(&p->members[i].wanted_seq); /* U1 */
+		if (seq != 0)
+			p->wanted[count++] = seq;
+	}
+	for (uint32_t i = 0; i < p->options.members_max && count > 0; i++) {
+		struct weir_member *m = &p->members[i];
+		uint64_t seq = wr_load_acquire(&m->wanted_seq); /* U1 */
+		if (seq != 0 && wr_catchup_holds(p->catchup, seq) == 0 &&
+		    wr_load_acquire(&m->catchup_failure) == 0 && /* U1 */
+		    load_wanted(p, m, seq, count) != 0)
+			return 1;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t end_seq = wr_catchup_holds(p->catchup, p->wanted[i]);
+		if (end_seq != 0 && load_ahead(p, end_seq, count) != 0)
+			return 1;
+	}
+	return 0;
+}

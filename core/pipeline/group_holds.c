@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `block` subscriptions keep in memory, so that producers are held back. */
+#include "core/pipeline/group_step.h"
+
+/* Whether a member has not yet taken what it was told: its reading_seq knows nothing of it. */
+static bool is_behind_its_mail(struct weir_member *m)
+{
+	return wr_load_acquire(&m->to_member_ring.head) != m->to_member_ring.tail_own; /* Q2 */
+}
+
+/*
+ * Rows on their way from one member to another: nobody reads them now, and who gets them goes on
+ * where they are settled up to; who was told so already, where it was told to.
+ */
+static uint64_t held_by_moving_rows(struct wr_subscription_live *live)
+{
+	struct weir_pipeline *p = live->pipeline;
+	uint64_t held = UINT64_MAX;
+	for (uint32_t r = 0; r < live->group.row_count; r++) {
+		const struct wr_row *row = &live->group.rows[r];
+		if (row->state != WR_ROW_SETTLED || row->owner == WR_MEMBER_NONE)
+			held = wr_min_u64(held, wr_group_unsettled_from(live, r));
+		else if (is_behind_its_mail(&p->members[row->owner]))
+			held = wr_min_u64(held, live->told_from[r]);
+	}
+	return held;
+}
+
+/* The lowest place that a member of the group reads, or will; UINT64_MAX: there is none. */
+static uint64_t held_by_group(struct wr_subscription_live *live)
+{
+	struct weir_pipeline *p = live->pipeline;
+	bool any = false, moving = !wr_group_is_settled(&live->group);
+	uint64_t held = UINT64_MAX;
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		struct weir_member *m = &p->members[i];
+		uint32_t state = wr_load_acquire(&m->state); /* M1 */
+		/* Who is leaving reads no more, but its rows are its own until they move. */
+		if ((state != WR_MEMBER_JOINED && state != WR_MEMBER_LEAVING) ||
+		    m->subscription != live->id || m->expired)
+			continue;
+		any = true;
+		moving = moving || is_behind_its_mail(m);
+		held = wr_min_u64(held, wr_load_relaxed(&m->reading_seq));
+	}
+	return any && moving ? wr_min_u64(held, held_by_moving_rows(live)) : held;
+}
+
+/* What `block` subscriptions keep in memory. */
+bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
+{
+	bool any = false;
+	/*
+	 * Nobody polls any more in a close: what was not read stays in the journal, or is gone
+	 * with a log in memory, and the report counts it. A drain does not wait for sessions to
+	 * end.
+	 */
+	bool closing = wr_pipeline_refused(p) == WEIR_E_CLOSED;
+	for (uint32_t id = 0; id < subscription_count; id++) {
+		struct wr_subscription_live *live = &p->subscriptions[id];
+		uint64_t held = UINT64_MAX;
+		if (!closing && wr_load_acquire(&live->started) != 0 && /* X1 */
+		    wr_load_relaxed(&live->when_slow) == WEIR_SLOW_BLOCK) {
+			any = true;
+			held = held_by_group(live);
+		}
+		if (wr_load_relaxed(&p->holds[id].seq) != held) { /* own */
+			wr_publish_u64(&p->holds[id].seq, held);  /* H1 */
+			wr_park_notify(&p->log_parker);
+		}
+	}
+	return any;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a group asks of the log and of the members: its ports (core/group/group.h).
+ *
+ * What a group knows of progress it reads in the writer's tables, after the answer to its own
+ * record: the answer comes behind every decision before it (A3), so that the position of a row
+ * whose generation was raised is final for the generation before.
+ */
+#include <errno.h>
+
+#include "core/base/bug.h"
+#include "core/pipeline/group_step.h"
+
+static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t owner,
+		      uint64_t position)
+{
+	struct wr_subscription_live *live = context;
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	struct wr_control_generation control = {
+		.generation = generation,
+		.owner = owner == WR_MEMBER_NONE ? WR_OWNER_NONE : owner,
+		.position = position == WR_SEEK_NONE ? WR_POSITION_KEEP : position,
+	};
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof control));
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return -EAGAIN;
+	wr_control_write(to, WR_KIND_GENERATION, live->id, row, NULL, 0, &control, sizeof control);
+	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	uint64_t ticket = wr_lane_append(lane, bytes);
+	p->raises[ticket & (lane->reply_capacity - 1)] =
+		(struct wr_raise){.subscription = live->id, .row = row};
+	wr_lane_publish(lane);
+	return 0;
+}
+
+void wr_member_tell(struct weir_pipeline *p, struct weir_member *m)
+{
+	wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
+	wr_park_notify(m->gate_parker);
+	wr_event_fd_signal(p, m->event);
+}
+
+static void send(struct weir_pipeline *p, uint32_t slot, const struct wr_message *message)
+{
+	struct weir_member *m = &p->members[slot];
+	WR_ASSERT(wr_spsc_room(&m->to_member_ring) > 0);
+	m->to_member[wr_spsc_push_index(&m->to_member_ring, 0)] = *message;
+	wr_spsc_push(&m->to_member_ring, 1);
+	wr_member_tell(p, m);
+}
+
+static uint32_t port_room(void *context, uint32_t slot)
+{
+	struct wr_subscription_live *live = context;
+	struct wr_spsc *ring = &live->pipeline->members[slot].to_member_ring;
+	return (uint32_t)wr_spsc_room_for(ring, ring->mask + 1); /* all of it: looks anew */
+}
+
+/*
+ * From where on a row may hold something unsettled: its position, or what comes behind the gate.
+ *
+ * The gate is read before the counts: whatever they do not count as appended lies above it. When
+ * everything appended is settled, nothing unsettled lies at or below the gate, and an idle
+ * partition need not be searched from its old position on.
+ */
+uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row)
+{
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_catalog *catalog = &p->tables.catalog;
+	const struct wr_subscription *s = &catalog->subscriptions[live->id];
+	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
+	uint32_t topic, partition;
+	wr_catalog_row_partition(catalog, s, row, &topic, &partition);
+	struct wr_partition_cells *cell =
+		&catalog->cells[catalog->topics[topic].first_cell + partition];
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	int64_t bytes;
+	bool exact;
+	bool nothing_left = wr_lag_of_row(p, live, row, cell, &bytes, &exact) == 0 && exact;
+	/* Once all up to a gate was settled, only a seek can make any of it unsettled again. */
+	if (nothing_left || WR_BUG(NEW_OWNER_SKIPS))
+		live->told_from[row] = wr_max_u64(live->told_from[row], visible + 1);
+	return wr_max_u64(live->told_from[row], wr_load_relaxed(&settle->position));
+}
+
+static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
+{
+	struct wr_subscription_live *live = context;
+	struct weir_pipeline *p = live->pipeline;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	/* After the answer to its generation: the position is final for the one before (A3). */
+	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
+	live->told_from[row] = wr_group_unsettled_from(live, row);
+	send(p, slot,
+	     &(struct wr_message){
+		     .kind = WR_MESSAGE_ASSIGN,
+		     .row = row,
+		     .generation = generation,
+		     .position = wr_load_relaxed(&settle->position),
+		     .skip_to = live->told_from[row],
+		     /* The first generation of a run that a crash took back is given again. */
+		     .redelivered = generation > 1 || live->recovered_end != 0,
+		     .skip_below = generation > 1 ? visible + 1 : live->recovered_end,
+	     });
+}
+
+static void port_revoke(void *context, uint32_t slot, uint32_t row, uint32_t generation)
+{
+	struct wr_subscription_live *live = context;
+	send(live->pipeline, slot,
+	     &(struct wr_message){.kind = WR_MESSAGE_REVOKE, .row = row, .generation = generation});
+}
+
+/*
+ * Before the next owner's generation is handed to the log: who polls up to a gate beyond that
+ * record finds it.
+ */
+static void port_lost(void *context, uint32_t slot, uint32_t row, uint32_t generation)
+{
+	struct wr_subscription_live *live = context;
+	struct weir_member *m = &live->pipeline->members[slot];
+	wr_store_relaxed(&m->lost[row], generation);
+	wr_store_release(&m->losses, wr_load_relaxed(&m->losses) + 1); /* N3 */
+	wr_member_tell(live->pipeline, m);
+}
+
+/* A lane's place in bytes: decided up to there once the writer's head has passed it. */
+static uint64_t port_lane_ticket(void *context, uint32_t slot)
+{
+	struct wr_subscription_live *live = context;
+	return wr_load_acquire(&live->pipeline->members[slot].lane->tail); /* A1 */
+}
+
+static bool port_lane_decided(void *context, uint32_t slot, uint64_t ticket)
+{
+	struct wr_subscription_live *live = context;
+	struct wr_lane *lane = live->pipeline->members[slot].lane;
+	return wr_park_look_u64(&lane->head) >= ticket ||         /* A2 */
+	       wr_load_acquire(&lane->state) == WR_LANE_POISONED; /* S1 */
+}
+
+void wr_group_ports_init(struct wr_subscription_live *live)
+{
+	live->ports = (struct wr_group_ports){
+		.context = live,
+		.raise = port_raise,
+		.room = port_room,
+		.assign = port_assign,
+		.revoke = port_revoke,
+		.lost = port_lost,
+		.lane_ticket = port_lane_ticket,
+		.lane_decided = port_lane_decided,
+	};
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The group step's parts, among themselves. All of it on the thread of that step. */
+#ifndef WR_PIPELINE_GROUP_STEP_H
+#define WR_PIPELINE_GROUP_STEP_H
+
+#include "core/pipeline/pipeline.h"
+
+/* Connects a subscription's group with the log and the members; when its group is made. */
+void wr_group_ports_init(struct wr_subscription_live *live);
+/* Something is there for a member: wakes it. */
+void wr_member_tell(struct weir_pipeline *p, struct weir_member *m);
+/* From where on a row may hold something unsettled. */
+uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row);
+/* Brings one extent from disk: one that a member waits for, or else one that it will. Work done. */
+int wr_group_serve_catchup(struct weir_pipeline *p);
+/* Tells the writer what `block` subscriptions keep in memory. Whether there are any. */
+bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A member with a handler: the step that polls for it, calls the handler and acknowledges. */
+#include "core/pipeline/pipeline.h"
+
+#define STUCK_RETRY_NS 1000000000u
+
+static int handle_items(struct weir_member *m, uint32_t budget)
+{
+	int handled = 0;
+	while (m->item_next < m->item_count && (uint32_t)handled < budget) {
+		const struct weir_item *item = &m->items[m->item_next];
+		enum weir_handled said = m->handler(m->handler_context, m, item);
+		if (said == WEIR_HANDLED_STOP) {
+			wr_member_pass_rows(m);
+			m->item_count = m->item_next;
+			wr_store_release(&m->handler_end, 1u); /* M2 */
+			break;
+		}
+		/* Fenced meanwhile: another member gets it again. */
+		if (said == WEIR_HANDLED_OK && weir_ack(m, item) == WEIR_E_FENCED)
+			m->fenced = true;
+		m->item_next++;
+		handled++;
+	}
+	return handled;
+}
+
+/* Until what could not be read is tried again. */
+static uint64_t handler_idle_ns(void *self)
+{
+	struct weir_member *m = self;
+	if (!m->stuck)
+		return UINT64_MAX;
+	uint64_t waited_ns = wr_clock_mono_ns(m->pipeline->host.clock) - m->stuck_ns;
+	return waited_ns < STUCK_RETRY_NS ? STUCK_RETRY_NS - waited_ns : 0;
+}
+
+/* Nobody polls, so nobody is returned a code: who listens is told, once for each place. */
+static void handler_is_stuck(struct weir_member *m, uint64_t mail)
+{
+	const struct weir_options *o = &m->pipeline->options;
+	m->stuck = true;
+	m->stuck_mail = mail;
+	m->stuck_ns = wr_clock_mono_ns(m->pipeline->host.clock);
+	if (o->log_fn != NULL && m->stuck_seq != m->scan_seq)
+		o->log_fn(o->log_context, m->problem.text);
+	m->stuck_seq = m->scan_seq;
+}
+
+static int handler_step(void *self, uint32_t budget)
+{
+	struct weir_member *m = self;
+	struct weir_pipeline *p = m->pipeline;
+	if (m->item_next < m->item_count)
+		return handle_items(m, budget);
+	if (wr_load_acquire(&m->handler_end) != 0 || /* M2 */
+	    wr_pipeline_refused(p) == WEIR_E_CLOSED) {
+		if (!m->handler_ended && wr_member_flush(m) == 0) {
+			wr_member_unpin(m);
+			m->handler_ended = true;
+			if (wr_load_acquire(&m->handler_end) == 1) { /* M2: said STOP */
+				wr_store_release(&m->state, (uint32_t)WR_MEMBER_LEAVING); /* M1 */
+				wr_park_wake(&p->group_parker);
+			}
+			wr_store_release(&m->handler_end, 2u); /* M2 */
+			return 1;
+		}
+		return 0;
+	}
+	uint64_t mail = wr_park_look_u64(&m->mail); /* N1 */
+	if (m->stuck && mail == m->stuck_mail && handler_idle_ns(m) > 0)
+		return 0;
+	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
+	int count = wr_member_poll(m, m->items, m->items_max);
+	m->stuck = false;
+	if (count < 0)
+		handler_is_stuck(m, mail);
+	if (count <= 0) {
+		/* Asleep until something comes: that is no reason to take its partitions away. */
+		wr_store_relaxed(&m->polled_ns, WR_POLLED_NOW);
+		return 0;
+	}
+	m->item_next = 0;
+	m->item_count = (uint32_t)count;
+	return handle_items(m, budget);
+}
+
+void wr_member_handler_step(struct weir_member *member, struct wr_step *ret_step)
+{
+	*ret_step = (struct wr_step){.name = member->name,
+				     .run = handler_step,
+				     .idle_ns = handler_idle_ns,
+				     .self = member};
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps of writer and journal, and who is told when what they move has moved. */
+#include "core/pipeline/pipeline.h"
+
+void wr_pipeline_visible_moved(void *context)
+{
+	struct weir_pipeline *p = context;
+	wr_park_notify(&p->visible_parker);
+	wr_event_fds_signal(p);
+}
+
+void wr_pipeline_durable_moved(void *context)
+{
+	struct weir_pipeline *p = context;
+	if (wr_load_acquire(&p->link.failed) != 0 && wr_load_relaxed(&p->refuse) == 0) { /* D1 */
+		p->problem = *wr_journal_problem(p->journal);
+		wr_pipeline_refuse(p, WEIR_E_FAILED);
+		wr_pipeline_say(p, "%s", p->problem.text);
+		return;
+	}
+	wr_park_notify(&p->durable_parker);
+	for (uint32_t i = 0; i < p->lane_count; i++)
+		wr_park_notify(&p->lanes[i].parker);
+	/* Completions let the writer seal, and give chunks back. */
+	if (p->options.journal_thread) {
+		wr_publish_u64(&p->moved_bell, wr_load_relaxed(&p->moved_bell) + 1); /* J2 */
+		wr_park_notify(&p->log_parker);
+	}
+	wr_event_fds_signal(p);
+}
+
+/*
+ * J1, J2: with a thread each, writer and journal wake one another. What they hand over lies in
+ * plain rings, whose stores say nothing to a sleeper (park.h): so whoever pushed rings a bell, and
+ * whoever is about to sleep looks at it before it looks into the rings a last time.
+ */
+static int writer_step(void *self, uint32_t budget)
+{
+	struct weir_pipeline *p = self;
+	uint64_t commits = p->writer.commits_pushed;
+
+	if (p->options.journal_thread)
+		(void)wr_park_look_u64(&p->moved_bell); /* J2 */
+	int work = wr_writer_step(&p->writer, budget);
+	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
+	if (p->options.journal_thread && (work > 0 || p->writer.commits_pushed != commits)) {
+		wr_publish_u64(&p->commits_bell, wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
+		wr_park_notify(&p->journal_parker);
+	}
+	return work;
+}
+
+static uint64_t writer_idle_ns(void *self)
+{
+	struct weir_pipeline *p = self;
+	return wr_writer_idle_ns(&p->writer);
+}
+
+void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step)
+{
+	*ret_step = (struct wr_step){
+		.name = "writer", .run = writer_step, .idle_ns = writer_idle_ns, .self = p};
+}
+
+static int enter_storage(void *self)
+{
+	struct weir_pipeline *p = self;
+	return p->host.storage->ops->enter(p->host.storage);
+}
+
+static void leave_storage(void *self)
+{
+	struct weir_pipeline *p = self;
+	(void)p->host.storage->ops->leave(p->host.storage);
+}
+
+static int journal_step(void *self, uint32_t budget)
+{
+	struct weir_pipeline *p = self;
+	if (p->options.journal_thread)
+		(void)wr_park_look_u64(&p->commits_bell); /* J1 */
+	return wr_journal_step(p->journal, budget);
+}
+
+static uint64_t journal_idle_ns(void *self)
+{
+	struct weir_pipeline *p = self;
+	return wr_journal_idle_ns(p->journal);
+}
+
+void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step)
+{
+	*ret_step = (struct wr_step){.name = "journal",
+				     .run = journal_step,
+				     .idle_ns = journal_idle_ns,
+				     .enter = enter_storage,
+				     .leave = leave_storage,
+				     .self = p};
+}

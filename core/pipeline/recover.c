@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What recovery finds in a journal goes into the tables, and what does not fit them is told. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/pipeline.h"
+
+struct feed {
+	struct weir_pipeline *pipeline;
+	const char *short_option; /* the table that is too small for this journal; NULL: none is */
+};
+
+/* The log is right and the tables are too small for it: that is no damage. */
+static int table_is_short(struct feed *feed, const char *option)
+{
+	feed->short_option = option;
+	return -EINVAL;
+}
+
+/* Which limit a definition does not fit into. */
+static const char *short_catalog(struct weir_pipeline *p, bool subscription)
+{
+	if (subscription)
+		return "subscriptions_max";
+	return wr_catalog_topic_count(&p->tables.catalog) >= p->options.topics_max
+		       ? "topics_max"
+		       : "partitions_max";
+}
+
+static int feed_section(void *context, uint32_t module, uint32_t version, uint32_t part,
+			const uint8_t *bytes, uint32_t length_bytes)
+{
+	struct feed *feed = context;
+	struct weir_pipeline *p = feed->pipeline;
+	int rc = wr_tables_load(&p->tables, module, version, part, bytes, length_bytes);
+	if (rc != WEIR_E_FULL)
+		return rc;
+	if (module == WR_SECTION_PRODUCERS)
+		return table_is_short(feed, "named_producers_max");
+	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */
+	uint32_t subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
+	bool subscription =
+		module == WR_SECTION_SETTLE || subscription_count >= p->options.subscriptions_max;
+	return table_is_short(feed, short_catalog(p, subscription));
+}
+
+static void feed_reset(void *context)
+{
+	struct feed *feed = context;
+	wr_tables_reset(&feed->pipeline->tables);
+}
+
+static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t time_us,
+		       const struct wr_record_view *view)
+{
+	struct feed *feed = context;
+	struct weir_pipeline *p = feed->pipeline;
+	struct wr_undo none = {0};
+	struct wr_decision decision;
+	(void)epoch;
+	(void)time_us;
+	int rc = wr_decide(&p->tables, &none, view, seq, true, &decision);
+	if (rc != WEIR_E_FULL)
+		return rc;
+	if (view->head->kind == WR_KIND_PRODUCER)
+		return table_is_short(feed, "named_producers_max");
+	return table_is_short(feed, short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION));
+}
+
+int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_recovery_options options = {
+		.chunk_bytes = o->chunk_bytes,
+		.segment_bytes = o->segment_bytes,
+	};
+	struct feed feed = {.pipeline = p};
+	struct wr_recovery_sink sink = {
+		.section = feed_section,
+		.reset = feed_reset,
+		.record = feed_record,
+		.context = &feed,
+	};
+	char text[sizeof problem->text];
+	memcpy(options.new_uuid, p->host.new_uuid, sizeof options.new_uuid);
+	uint64_t began = wr_clock_mono_ns(p->host.clock);
+	int rc = wr_recovery_run(p->host.storage, p->host.memory, p->host.clock, &options, &sink,
+				 &p->segments, &p->recovered, &p->recovery, problem);
+	if (rc != 0 && feed.short_option != NULL) {
+		(void)snprintf(text, sizeof text,
+			       "this journal defines more than %s allows: nothing was changed, "
+			       "open it with a larger one",
+			       feed.short_option);
+		return wr_problem_set(problem, rc, feed.short_option, text);
+	}
+	if (rc != 0)
+		return rc;
+	p->recovery_ns = wr_clock_mono_ns(p->host.clock) - began;
+	if (p->recovered.superblock.chunk_bytes != o->chunk_bytes) {
+		(void)snprintf(text, sizeof text,
+			       "this journal has chunks of %u bytes, and keeps them: set "
+			       "chunk_bytes to that",
+			       p->recovered.superblock.chunk_bytes);
+		return wr_problem_set(problem, -EINVAL, "chunk_bytes", text);
+	}
+	return 0;
+}
