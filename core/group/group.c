@@ -142,25 +142,25 @@ static void assign_anew(struct wr_group *g)
 	g->changed = false;
 }
 
-/* The owner has nothing to do with the row any more, once its lane is decided up to ticket. */
-static void let_go(struct wr_group *g, struct wr_row *row, uint64_t ticket)
+/* The owner has nothing to do with the row any more, once its lane is decided up to a place. */
+static void let_go(struct wr_group *g, struct wr_row *row, uint64_t place)
 {
 	row->state = WR_ROW_DRAINING;
 	row->drain_member = row->owner;
-	row->drain_ticket = ticket;
+	row->drain_place = place;
 	g->members[row->owner].owned_count--;
 	row->owner = WR_MEMBER_NONE;
 }
 
 void wr_group_released(struct wr_group *g, uint32_t member, uint32_t row_index, uint32_t generation,
-		       uint64_t ticket)
+		       uint64_t place)
 {
 	struct wr_row *row = &g->rows[row_index];
 	/* Of an earlier life: the session had timed out, or a seek took the row from it. */
 	if (row->state != WR_ROW_REVOKING || row->owner != member || row->generation != generation)
 		return;
 	row->holder = WR_MEMBER_NONE;
-	let_go(g, row, ticket);
+	let_go(g, row, place);
 }
 
 void wr_group_raised(struct wr_group *g, uint32_t row_index, int code)
@@ -241,7 +241,7 @@ static int start_move(struct wr_group *g, uint32_t r)
 	const struct wr_group_member *owner = &g->members[row->owner];
 	if (seek || owner->leaving || owner->expired || WR_BUG(OWNER_NOT_ASKED)) {
 		/* Not asked: what its lane holds is still decided under the old generation. */
-		let_go(g, row, g->ports->lane_ticket(g->ports->context, row->owner));
+		let_go(g, row, g->ports->lane_place(g->ports->context, row->owner));
 		return 1;
 	}
 	if (!may_tell(g, row->owner))
@@ -261,12 +261,12 @@ static int step_row(struct wr_group *g, uint32_t r)
 		const struct wr_group_member *owner = &g->members[row->owner];
 		if (!owner->leaving && !owner->expired)
 			return 0;
-		let_go(g, row, g->ports->lane_ticket(g->ports->context, row->owner));
+		let_go(g, row, g->ports->lane_place(g->ports->context, row->owner));
 		return 1;
 	}
 	case WR_ROW_DRAINING:
 		if (!g->ports->lane_decided(g->ports->context, row->drain_member,
-					    row->drain_ticket) &&
+					    row->drain_place) &&
 		    !WR_BUG(OWNER_NOT_DRAINED))
 			return 0;
 		tell_holder(g, r);

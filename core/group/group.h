@@ -38,11 +38,11 @@ enum wr_row_state {
 
 struct wr_row {
 	enum wr_row_state state;
-	uint32_t owner;        /* who holds it now (until it let go) */
-	uint32_t target;       /* who is to hold it */
-	uint32_t generation;   /* in force */
-	uint32_t to;           /* RAISING: whom the generation under way is for */
-	uint64_t drain_ticket; /* DRAINING: of the old owner's lane */
+	uint32_t owner;       /* who holds it now (until it let go) */
+	uint32_t target;      /* who is to hold it */
+	uint32_t generation;  /* in force */
+	uint32_t to;          /* RAISING: whom the generation under way is for */
+	uint64_t drain_place; /* DRAINING: in the old owner's lane */
 	uint32_t drain_member;
 	uint32_t holder;           /* who was told that it owns it, and not yet that it lost it */
 	uint64_t seek_position;    /* != WR_SEEK_NONE: the next generation moves the position */
@@ -77,9 +77,9 @@ struct wr_group_ports {
 	void (*revoke)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	/* Whatever the member was assigned of the row up to `generation` is not its any more. */
 	void (*lost)(void *context, uint32_t member, uint32_t row, uint32_t generation);
-	/* The ticket up to which a member's lane must be decided; and whether it is. */
-	uint64_t (*lane_ticket)(void *context, uint32_t member);
-	bool (*lane_decided)(void *context, uint32_t member, uint64_t ticket);
+	/* Where a member's lane ends now, a place in bytes; and whether it is decided up to one. */
+	uint64_t (*lane_place)(void *context, uint32_t member);
+	bool (*lane_decided)(void *context, uint32_t member, uint64_t place);
 };
 
 struct wr_group {
@@ -113,9 +113,9 @@ void wr_group_remove(struct wr_group *g, uint32_t member);
 /* Its session timed out; or it polled again. */
 void wr_group_expire(struct wr_group *g, uint32_t member);
 void wr_group_revive(struct wr_group *g, uint32_t member);
-/* It let a row go, having sent its last ack of it by `ticket`. */
+/* It let a row go; its last ack of it lies below `place` in its lane. */
 void wr_group_released(struct wr_group *g, uint32_t member, uint32_t row, uint32_t generation,
-		       uint64_t ticket);
+		       uint64_t place);
 /* What became of a raise(): code 0, or why the log refused it. */
 void wr_group_raised(struct wr_group *g, uint32_t row, int code);
 /* All rows to a position (rows of idle members too). */

@@ -150,7 +150,7 @@ void wr_pipeline_give_back(struct weir_member *m)
 	/* The pin stays: the close counts by it, and then finds that it came back already. */
 	uint32_t before = wr_exchange_acq_rel(&m->lent, (uint32_t)WR_LENT_BACK); /* Z1 */
 	if (before != WR_LENT_COUNTED)
-		return;                        /* nothing is touched behind this */
+		return;                        /* nothing is touched after this */
 	if (wr_sub_seq(&p->borrowed, 1u) == 1) /* Z1 */
 		p->host.release(p->host.context);
 }

@@ -30,7 +30,7 @@ static int load_wanted(struct weir_pipeline *p, struct weir_member *m, uint64_t 
 	return 1;
 }
 
-/* The extent behind the one that a member reads, unless that is in memory. Work done. */
+/* The extent that follows the one that a member reads, unless it is in memory. Work done. */
 static int load_ahead(struct weir_pipeline *p, uint64_t end_seq, uint32_t wanted_count)
 {
 	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];

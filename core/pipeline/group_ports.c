@@ -3,7 +3,7 @@
  * What a group asks of the log and of the members: its ports (core/group/group.h).
  *
  * What a group knows of progress it reads in the writer's tables, after the answer to its own
- * record: the answer comes behind every decision before it (A3), so that the position of a row
+ * record: the answer comes after every decision before it (A3), so that the position of a row
  * whose generation was raised is final for the generation before.
  */
 #include <errno.h>
@@ -128,17 +128,17 @@ static void port_lost(void *context, uint32_t slot, uint32_t row, uint32_t gener
 }
 
 /* A lane's place in bytes: decided up to there once the writer's head has passed it. */
-static uint64_t port_lane_ticket(void *context, uint32_t slot)
+static uint64_t port_lane_place(void *context, uint32_t slot)
 {
 	struct wr_subscription_live *live = context;
 	return wr_load_acquire(&live->pipeline->members[slot].lane->tail); /* A1 */
 }
 
-static bool port_lane_decided(void *context, uint32_t slot, uint64_t ticket)
+static bool port_lane_decided(void *context, uint32_t slot, uint64_t place)
 {
 	struct wr_subscription_live *live = context;
 	struct wr_lane *lane = live->pipeline->members[slot].lane;
-	return wr_park_look_u64(&lane->head) >= ticket ||         /* A2 */
+	return wr_park_look_u64(&lane->head) >= place ||          /* A2 */
 	       wr_load_acquire(&lane->state) == WR_LANE_POISONED; /* S1 */
 }
 
@@ -151,7 +151,7 @@ void wr_group_ports_init(struct wr_subscription_live *live)
 		.assign = port_assign,
 		.revoke = port_revoke,
 		.lost = port_lost,
-		.lane_ticket = port_lane_ticket,
+		.lane_place = port_lane_place,
 		.lane_decided = port_lane_decided,
 	};
 }

@@ -45,7 +45,7 @@ static int take_released(struct wr_subscription_live *live, struct weir_member *
 		const struct wr_message *message =
 			&m->to_group[wr_spsc_pop_index(&m->to_group_ring, 0)];
 		wr_group_released(&live->group, m->slot, message->row, message->generation,
-				  message->ticket);
+				  message->lane_place);
 		wr_spsc_pop(&m->to_group_ring, 1);
 		work++;
 	}

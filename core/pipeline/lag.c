@@ -88,15 +88,15 @@ static uint64_t time_of(struct wr_chunk *chunk, uint64_t seq, const struct wr_re
 	return header->time_base_us + r->time_delta_us;
 }
 
-/* ---- counting behind a seek ---- */
+/* ---- counting anew, after a seek ---- */
 
 /* Where the next portion begins; UINT64_MAX: there is nothing to count. */
 static uint64_t count_from(const struct wr_subscription_live *live)
 {
 	uint64_t from = UINT64_MAX;
 	for (uint32_t r = 0; r < live->group.row_count; r++)
-		if (live->behind[r].from_seq < live->behind[r].end_seq)
-			from = wr_min_u64(from, live->behind[r].from_seq);
+		if (live->anew[r].from_seq < live->anew[r].end_seq)
+			from = wr_min_u64(from, live->anew[r].from_seq);
 	return from;
 }
 
@@ -124,14 +124,14 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
 			continue;
 		uint64_t moved = wr_load_relaxed(&settle->moved);
 		uint64_t from = wr_load_relaxed(&settle->anew_from);
-		struct wr_lag_count *behind = &live->behind[r];
-		behind->from_seq = from;
-		behind->end_seq = wr_max_u64(from, moved);
-		behind->events = behind->bytes = 0;
-		behind->lost = false;
+		struct wr_lag_count *anew = &live->anew[r];
+		anew->from_seq = from;
+		anew->end_seq = wr_max_u64(from, moved);
+		anew->events = anew->bytes = 0;
+		anew->lost = false;
 		wr_lag_hold(live);
 		wr_store_release(&settle->seen_seq, anew_seq); /* H3: the hold stands */
-		wr_lag_tell(behind, anew_seq);
+		wr_lag_tell(anew, anew_seq);
 	}
 }
 
@@ -146,15 +146,15 @@ void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
 		      struct wr_partition_cells *cell, int64_t *ret_bytes, bool *ret_exact)
 {
-	struct wr_lag_count *behind = &live->behind[row];
+	struct wr_lag_count *anew = &live->anew[row];
 	struct wr_settle_row *settle = settle_of(p, live, row);
-	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);             /* H3 */
-	bool complete = wr_load_acquire(&behind->complete_for) == anew_seq; /* H4 */
+	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);           /* H3 */
+	bool complete = wr_load_acquire(&anew->complete_for) == anew_seq; /* H4 */
 	/* Settled first: it never exceeds what was appended by then. */
 	uint64_t settled = wr_load_relaxed(&settle->events);
 	uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
-	uint64_t events = wr_load_acquire(&behind->told_events); /* H4 */
-	uint64_t bytes = wr_load_acquire(&behind->told_bytes);   /* H4 */
+	uint64_t events = wr_load_acquire(&anew->told_events); /* H4 */
+	uint64_t bytes = wr_load_acquire(&anew->told_bytes);   /* H4 */
 	*ret_bytes = (int64_t)(wr_load_relaxed(&cell->bytes) - settled_bytes + bytes);
 	*ret_exact = complete && wr_load_acquire(&settle->anew_seq) == anew_seq; /* H3 */
 	return (int64_t)(wr_load_relaxed(&cell->events) - settled + events);
@@ -176,11 +176,11 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 		for (uint64_t seq = from; seq < end; seq++) {
 			const struct wr_record *r = record_at(p, portion.chunk, seq);
 			uint32_t row = row_of(p, live, r);
-			if (row == UINT32_MAX || seq < live->behind[row].from_seq ||
-			    seq >= live->behind[row].end_seq)
+			if (row == UINT32_MAX || seq < live->anew[row].from_seq ||
+			    seq >= live->anew[row].end_seq)
 				continue;
-			live->behind[row].events++;
-			live->behind[row].bytes += r->bytes;
+			live->anew[row].events++;
+			live->anew[row].bytes += r->bytes;
 		}
 		wr_chunks_unpin(pin);
 	} else if (from < oldest) {
@@ -193,12 +193,12 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 		return 0; /* not to be had just now */
 	}
 	for (uint32_t r = 0; r < live->group.row_count; r++) {
-		struct wr_lag_count *behind = &live->behind[r];
-		if (behind->from_seq >= wr_min_u64(end, behind->end_seq))
+		struct wr_lag_count *anew = &live->anew[r];
+		if (anew->from_seq >= wr_min_u64(end, anew->end_seq))
 			continue;
-		behind->from_seq = wr_min_u64(end, behind->end_seq);
-		behind->lost = behind->lost || lost;
-		wr_lag_tell(behind, wr_load_relaxed(&settle_of(p, live, r)->seen_seq)); /* own */
+		anew->from_seq = wr_min_u64(end, anew->end_seq);
+		anew->lost = anew->lost || lost;
+		wr_lag_tell(anew, wr_load_relaxed(&settle_of(p, live, r)->seen_seq)); /* own */
 	}
 	wr_lag_hold(live);
 	return 1;

@@ -66,7 +66,7 @@ struct wr_message {
 	uint64_t position;   /* ASSIGN */
 	uint64_t skip_to;    /* ASSIGN: nothing unsettled lies below */
 	uint64_t skip_below; /* ASSIGN: with `redelivered`: what was handed out lies below */
-	uint64_t ticket;     /* RELEASED: the place in bytes behind the last ack */
+	uint64_t lane_place; /* RELEASED: where its lane ends, the last ack included: in bytes */
 	bool redelivered;    /* ASSIGN: another owner may have handed events out */
 };
 

@@ -83,7 +83,7 @@ static bool release_row(struct weir_member *m, uint32_t row_index)
 		.kind = WR_MESSAGE_RELEASED,
 		.row = row_index,
 		.generation = generation,
-		.ticket = m->lane->write_at,
+		.lane_place = m->lane->write_at,
 	};
 	wr_spsc_push(&m->to_group_ring, 1);
 	struct weir_pipeline *p = m->pipeline;

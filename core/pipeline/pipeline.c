@@ -93,7 +93,7 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 				   &p->recovered, &p->link, &p->journal);
 	if (rc != 0)
 		return rc;
-	/* D3: a seek behind the newest checkpoint went further back than its gate says. */
+	/* D3: a seek later than the newest checkpoint went further back than its gate says. */
 	wr_store_relaxed(&p->link.needed_seq, wr_settle_needed_seq(&p->tables.settle));
 	p->link.moved = wr_pipeline_durable_moved;
 	p->link.moved_context = p;
@@ -271,10 +271,10 @@ static void free_subscriptions(struct weir_pipeline *p)
 				     p->options.topics_max * sizeof(uint32_t));
 		if (live->told_from != NULL)
 			m->ops->free(m, live->told_from,
-				     live->behind_bytes / sizeof *live->behind *
+				     live->anew_bytes / sizeof *live->anew *
 					     sizeof *live->told_from);
-		if (live->behind != NULL)
-			m->ops->free(m, live->behind, live->behind_bytes);
+		if (live->anew != NULL)
+			m->ops->free(m, live->anew, live->anew_bytes);
 		wr_group_fini(&live->group, m);
 	}
 }

@@ -110,8 +110,8 @@ struct wr_subscription_live {
 	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX];
 	uint32_t *row_of_topic; /* [topics_max] first row of a topic, UINT32_MAX: not read */
 	uint64_t *told_from;    /* [row_count] nothing below is unsettled; its owner began there */
-	size_t behind_bytes;
-	struct wr_lag_count *behind; /* [row_count] events between a seek's target and its record */
+	size_t anew_bytes;
+	struct wr_lag_count *anew; /* [row_count] counted from a seek's target to its record */
 	/* Options of this run: set by weir_subscription_create, read by steps and members. */
 	wr_atomic_u32 gate;      /* enum weir_level */
 	wr_atomic_u32 when_slow; /* enum weir_when_slow */
@@ -202,7 +202,7 @@ struct weir_pipeline {
 	struct wr_parker log_parker;     /* writer and, without a thread of its own, journal */
 	struct wr_parker journal_parker; /* journal with a thread of its own */
 	struct wr_parker group_parker;
-	/* With a journal thread: counted up behind what the link's rings were given. */
+	/* With a journal thread: counted up after the link's rings were given something. */
 	wr_atomic_u64 commits_bell;      /* J1: writer → journal */
 	wr_atomic_u64 moved_bell;        /* J2: journal → writer */
 	struct wr_parker visible_parker; /* members that wait at the memory gate */
@@ -247,7 +247,7 @@ bool wr_pipeline_drained(struct weir_pipeline *p);
 bool wr_pipeline_finish(struct weir_pipeline *p);
 /* After that: the clean mark. Blocking. */
 int wr_pipeline_close_clean(struct weir_pipeline *p);
-/* Nobody is in a poll: behind a refusal that is seen, nobody will be. */
+/* Nobody is in a poll: after a refusal that is seen, nobody will be. */
 bool wr_pipeline_polls_ended(struct weir_pipeline *p);
 /*
  * The last of a close: true when nothing is borrowed and everything may be freed now; else who
@@ -282,7 +282,7 @@ static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_l
 
 /*
  * Y1: a close frees nothing before everybody who stays has gone. A call that touches the pipeline
- * behind a wait stays from before the wait to its last touch; where it is woken by the close, that
+ * after a wait stays from before the wait to its last touch; where it is woken by the close, that
  * is all that keeps the memory under it.
  */
 static inline void wr_pipeline_stay(struct weir_pipeline *p)
@@ -292,12 +292,12 @@ static inline void wr_pipeline_stay(struct weir_pipeline *p)
 
 static inline void wr_pipeline_go(struct weir_pipeline *p)
 {
-	wr_sub_seq(&p->callers, 1u); /* Y1: nothing of p is touched behind this */
+	wr_sub_seq(&p->callers, 1u); /* Y1: nothing of p is touched after this */
 }
 
 /*
  * Waits until done() says so: 0, -ETIMEDOUT, or the code that the pipeline refuses with. Who needs
- * the pipeline behind it stays (above).
+ * the pipeline after it stays (above).
  */
 int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
 		     void *context, uint64_t timeout_ns);
@@ -324,7 +324,7 @@ void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq);
 /* A row's unsettled events and bytes; *ret_exact: now. */
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
 		      struct wr_partition_cells *cell, int64_t *ret_bytes, bool *ret_exact);
-/* Keeps from retention what a subscription has still to count (H2): after `behind` was changed. */
+/* Keeps from retention what a subscription has still to count (H2): after `anew` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 
 /*

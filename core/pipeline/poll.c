@@ -55,7 +55,7 @@ static bool find_live(struct weir_member *m)
 	return true;
 }
 
-/* What the reader may not have any more: the member goes on behind it, its rows are told. */
+/* What the reader may not have any more: the member goes on after it, its rows are told. */
 static void skip_gap(struct weir_member *m, uint64_t end_seq)
 {
 	wr_pipeline_say(m->pipeline, "%s: %s was overtaken, and goes on at %llu instead of %llu",

@@ -385,7 +385,7 @@ static int untold_refusal(const struct weir_producer *pr)
 {
 	if (pr->first_refusal_told != 0)
 		return 0;
-	return -(int)wr_load_relaxed(&pr->lane->first_refusal); /* behind A3: of what is decided */
+	return -(int)wr_load_relaxed(&pr->lane->first_refusal); /* after A3: of what is decided */
 }
 
 /* Everything is decided; a refusal that is still to be told has reached its level, too (L9). */

@@ -8,19 +8,19 @@
  * At open: what is unsettled is counted anew, up to the log's end, for rows that a seek left
  * incomparable.
  */
-static void count_at_open(struct weir_pipeline *p, struct wr_lag_count *behind,
+static void count_at_open(struct weir_pipeline *p, struct wr_lag_count *anew,
 			  struct wr_settle_row *row, struct wr_partition_cells *cell)
 {
-	behind->from_seq = wr_load_relaxed(&row->position);
-	behind->end_seq = wr_max_u64(behind->from_seq, p->writer.next_seq);
-	behind->events = -(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events));
-	behind->bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes));
-	wr_store_relaxed(&behind->complete_for, UINT64_MAX); /* of none */
-	wr_lag_tell(behind, wr_load_relaxed(&row->seen_seq));
+	anew->from_seq = wr_load_relaxed(&row->position);
+	anew->end_seq = wr_max_u64(anew->from_seq, p->writer.next_seq);
+	anew->events = -(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events));
+	anew->bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes));
+	wr_store_relaxed(&anew->complete_for, UINT64_MAX); /* of none */
+	wr_lag_tell(anew, wr_load_relaxed(&row->seen_seq));
 }
 
-static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *live,
-			const struct wr_subscription *s)
+static void init_anew(struct weir_pipeline *p, struct wr_subscription_live *live,
+		      const struct wr_subscription *s)
 {
 	for (uint32_t r = 0; r < s->row_count; r++) {
 		struct wr_settle_row *row = &p->tables.settle.rows[s->row_first + r];
@@ -28,12 +28,12 @@ static void init_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 		uint64_t anew_seq = wr_load_relaxed(&row->anew_seq);
 		wr_store_relaxed(&row->seen_seq, anew_seq); /* H3 */
 		if (wr_load_relaxed(&row->moved) == 0) {
-			wr_lag_tell(&live->behind[r], anew_seq);
+			wr_lag_tell(&live->anew[r], anew_seq);
 			continue;
 		}
 		uint32_t topic, partition;
 		wr_catalog_row_partition(&p->tables.catalog, s, r, &topic, &partition);
-		count_at_open(p, &live->behind[r], row,
+		count_at_open(p, &live->anew[r], row,
 			      &p->tables.catalog.cells[p->tables.catalog.topics[topic].first_cell +
 						       partition]);
 	}
@@ -54,10 +54,10 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 		live->topic_partitions[t] = p->tables.catalog.topics[s->topics[t]].partitions;
 	live->row_of_topic =
 		memory->ops->alloc(memory, p->options.topics_max * sizeof(uint32_t), 8);
-	live->behind_bytes = s->row_count * sizeof *live->behind;
-	live->behind = memory->ops->alloc(memory, live->behind_bytes, 8);
+	live->anew_bytes = s->row_count * sizeof *live->anew;
+	live->anew = memory->ops->alloc(memory, live->anew_bytes, 8);
 	live->told_from = memory->ops->alloc(memory, s->row_count * sizeof *live->told_from, 8);
-	int rc = live->row_of_topic == NULL || live->behind == NULL || live->told_from == NULL
+	int rc = live->row_of_topic == NULL || live->anew == NULL || live->told_from == NULL
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
@@ -78,7 +78,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 	if (made)
 		wr_lag_begin(p, live); /* nobody has settled anything of it */
 	else
-		init_behind(p, live, s);
+		init_anew(p, live, s);
 	wr_store_relaxed(&live->gate, p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY);
 	wr_store_relaxed(&live->session_timeout_ns, 45000000000u);
 	wr_store_release(&live->started, 1u); /* X1: the group step may look at it now */

@@ -35,7 +35,7 @@ static struct wr_group group;
 static struct call calls[CALLS_MAX];
 static uint32_t call_count;
 static uint32_t room[MEMBERS];
-static uint64_t ticket[MEMBERS], decided[MEMBERS];
+static uint64_t place[MEMBERS], decided[MEMBERS];
 static uint32_t raises_left; /* before the lane to the log is full */
 
 static void record(struct call call)
@@ -87,10 +87,10 @@ static void port_lost(void *context, uint32_t member, uint32_t row, uint32_t gen
 	record((struct call){LOST, member, row, generation, 0});
 }
 
-static uint64_t port_lane_ticket(void *context, uint32_t member)
+static uint64_t port_lane_place(void *context, uint32_t member)
 {
 	(void)context;
-	return ticket[member];
+	return place[member];
 }
 
 static bool port_lane_decided(void *context, uint32_t member, uint64_t up_to)
@@ -105,7 +105,7 @@ static const struct wr_group_ports ports = {
 	.assign = port_assign,
 	.revoke = port_revoke,
 	.lost = port_lost,
-	.lane_ticket = port_lane_ticket,
+	.lane_place = port_lane_place,
 	.lane_decided = port_lane_decided,
 };
 
@@ -235,7 +235,7 @@ CASE(group, a_second_member_takes_over_in_four_moves)
 	cr_expect_eq(calls[from].member, 0);
 	cr_expect_eq(calls[from].row, 2);
 	expect_owners(0, 0, 0, 0);
-	/* It lets go, with acks up to its ticket 9 on their way. */
+	/* It lets go, with acks up to place 9 of its lane on their way. */
 	release_all(0, from, 9);
 	from = call_count;
 	(void)wr_group_step(&group);
@@ -262,7 +262,7 @@ CASE(group, an_owner_that_does_not_answer_is_waited_for_until_its_session_ends)
 	for (uint32_t i = 0; i < 10; i++)
 		(void)wr_group_step(&group);
 	expect_owners(0, 0, 0, 0);
-	ticket[0] = 5;
+	place[0] = 5;
 	wr_group_expire(&group, 0);
 	uint32_t raises = count(RAISE);
 	(void)wr_group_step(&group);
@@ -344,7 +344,7 @@ CASE(group, who_leaves_is_not_asked)
 	release_all(0, 0, 0);
 	settle_down();
 	uint32_t revokes = count(REVOKE);
-	ticket[1] = 3;
+	place[1] = 3;
 	wr_group_leave(&group, 1);
 	(void)wr_group_step(&group);
 	cr_expect_eq(count(REVOKE), revokes);
@@ -496,7 +496,7 @@ CASE(group, a_seek_takes_rows_without_asking_and_gives_them_back_moved)
 {
 	join(0, "a");
 	uint32_t from = call_count;
-	ticket[0] = 4;
+	place[0] = 4;
 	wr_group_seek(&group, 77);
 	cr_expect_not(wr_group_is_settled(&group));
 	(void)wr_group_step(&group);

@@ -122,16 +122,16 @@ static void port_lost(void *context, uint32_t member, uint32_t row, uint32_t gen
 	w.members[member].told_lost[row] = generation;
 }
 
-static uint64_t port_lane_ticket(void *context, uint32_t member)
+static uint64_t port_lane_place(void *context, uint32_t member)
 {
 	(void)context;
 	return w.members[member].sent;
 }
 
-static bool port_lane_decided(void *context, uint32_t member, uint64_t ticket)
+static bool port_lane_decided(void *context, uint32_t member, uint64_t place)
 {
 	(void)context;
-	return w.members[member].decided >= ticket;
+	return w.members[member].decided >= place;
 }
 
 static const struct wr_group_ports ports = {
@@ -140,7 +140,7 @@ static const struct wr_group_ports ports = {
 	.assign = port_assign,
 	.revoke = port_revoke,
 	.lost = port_lost,
-	.lane_ticket = port_lane_ticket,
+	.lane_place = port_lane_place,
 	.lane_decided = port_lane_decided,
 };
 
