@@ -66,6 +66,8 @@
 	  "the log ends at the first bad batch, whatever attests it")                              \
 	X(MISSING_SEGMENT_PASSED, "core/journal/scan_ahead.c",                                     \
 	  "where a segment is missing the log ends without an error")                              \
+	X(SHORT_READ_IS_THE_END, "io/posix/read_whole.c",                                          \
+	  "a read that moves less than it was asked for is taken for the end of the file")         \
 	X(RECOVERED_UNSYNCED, "core/journal/recovery.c",                                           \
 	  "what recovery found is served before it is synced")                                     \
 	X(EPOCH_NOT_RAISED, "core/journal/recovery.c", "an open goes on in the epoch before it")   \

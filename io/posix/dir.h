@@ -100,6 +100,8 @@ void wr_dir_counts(const struct wr_storage *s, struct wr_storage_counts *ret_cou
 
 /* transfer.c: for the helper threads. Whole transfers of aligned requests, 0 or a code (S3, S5). */
 int wr_dir_request_read(struct wr_dir_file *file, const struct wr_io *io);
+/* Whether the file ends at this offset or before it, by its size: 1, 0 or a negative code. */
+int wr_dir_is_end(struct wr_dir_file *file, uint64_t offset_bytes);
 /* With sync_in_write the bytes are durable when it returns 0. */
 int wr_dir_request_write(struct wr_dir *dir, struct wr_dir_file *file, const struct wr_io *io,
 			 bool sync_in_write);

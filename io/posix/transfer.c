@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "io/posix/read_whole.h"
 #include "io/posix/request.h"
 
 /* After a short direct transfer the rest must start on a sector again. */
@@ -64,22 +65,55 @@ static int advance(const struct wr_dir_file *file, ssize_t n, uint32_t *moved_by
 	return 0;
 }
 
+static int64_t read_some(void *context, uint8_t *bytes, uint32_t length_bytes,
+			 uint64_t offset_bytes)
+{
+	const struct wr_dir_file *file = context;
+	ssize_t n = pread(file->fd, bytes, length_bytes, (off_t)offset_bytes);
+
+	return n < 0 ? -errno : n;
+}
+
+static int file_size(void *context, uint64_t *ret_bytes)
+{
+	const struct wr_dir_file *file = context;
+	struct stat status;
+
+	if (fstat(file->fd, &status) != 0)
+		return -errno;
+	*ret_bytes = (uint64_t)status.st_size;
+	return 0;
+}
+
+int wr_dir_is_end(struct wr_dir_file *file, uint64_t offset_bytes)
+{
+	uint64_t size_bytes = 0;
+	int code = file_size(file, &size_bytes);
+
+	return code < 0 ? code : offset_bytes >= size_bytes;
+}
+
+/* Aligned where the file is opened for direct transfers. */
+static int64_t read_whole(struct wr_dir_file *file, void *buffer, uint32_t length_bytes,
+			  uint64_t offset_bytes)
+{
+	const struct wr_read_source source = {
+		.some = read_some,
+		.size = file_size,
+		.context = file,
+		.unit_bytes = file->direct ? SECTOR_BYTES : 1,
+	};
+
+	return wr_read_whole(&source, buffer, length_bytes, offset_bytes);
+}
+
 int wr_dir_request_read(struct wr_dir_file *file, const struct wr_io *io)
 {
-	uint32_t moved_bytes = 0;
-	uint32_t retry_count = 0;
-	int code = 0;
+	int64_t n = read_whole(file, io->buffer, io->length_bytes, io->offset_bytes);
 
-	while (code == 0 && moved_bytes < io->length_bytes) {
-		ssize_t n = pread(file->fd, (uint8_t *)io->buffer + moved_bytes,
-				  io->length_bytes - moved_bytes,
-				  (off_t)(io->offset_bytes + moved_bytes));
-		/* The file ends before the request does; a direct read shows it by a ragged end. */
-		if (n == 0 || (n > 0 && file->direct && n % SECTOR_BYTES != 0))
-			return -ENODATA;
-		code = advance(file, n, &moved_bytes, &retry_count);
-	}
-	return code;
+	if (n < 0)
+		return (int)n;
+	return n < (int64_t)io->length_bytes ? -ENODATA : 0;
 }
 
 /* One call. pwritev2 may be missing (an emulator): then the storage syncs apart from now on. */
@@ -177,52 +211,48 @@ static bool is_aligned(const void *buffer, uint64_t length_bytes, uint64_t offse
 		(WR_STORAGE_BLOCK_BYTES - 1)) == 0;
 }
 
-/* pread that O_DIRECT takes whatever the alignment. Up to length bytes, 0 at the end. */
-static ssize_t read_some(const struct wr_dir_file *file, uint8_t *bytes, size_t length_bytes,
-			 uint64_t offset_bytes)
+/* Whatever O_DIRECT asks of an alignment: by whole blocks through the stack. */
+static int64_t read_unaligned(struct wr_dir_file *file, uint8_t *bytes, uint32_t length_bytes,
+			      uint64_t offset_bytes)
 {
 	_Alignas(WR_STORAGE_BLOCK_BYTES) uint8_t bounce[BOUNCE_BYTES];
+	uint32_t got_bytes = 0;
 
-	if (!file->direct || is_aligned(bytes, length_bytes, offset_bytes))
-		return pread(file->fd, bytes, length_bytes, (off_t)offset_bytes);
-	uint64_t from = wr_round_down(offset_bytes, WR_STORAGE_BLOCK_BYTES);
-	size_t skip = (size_t)(offset_bytes - from);
-	size_t wanted = (size_t)wr_min_u64(
-		wr_round_up(skip + length_bytes, WR_STORAGE_BLOCK_BYTES), sizeof bounce);
-	ssize_t n = pread(file->fd, bounce, wanted, (off_t)from);
-	if (n <= (ssize_t)skip)
-		return n < 0 ? n : 0;
-	size_t got = (size_t)wr_min_u64((uint64_t)n - skip, length_bytes);
-	memcpy(bytes, bounce + skip, got);
-	return (ssize_t)got;
+	while (got_bytes < length_bytes) {
+		const uint64_t at = offset_bytes + got_bytes;
+		const uint64_t from = wr_round_down(at, WR_STORAGE_BLOCK_BYTES);
+		const uint32_t skip = (uint32_t)(at - from);
+		const uint32_t wanted = (uint32_t)wr_min_u64(
+			wr_round_up((uint64_t)skip + length_bytes - got_bytes,
+				    WR_STORAGE_BLOCK_BYTES),
+			sizeof bounce);
+		int64_t n = read_whole(file, bounce, wanted, from);
+		if (n < 0)
+			return n;
+		if (n <= (int64_t)skip)
+			break;
+		const uint32_t got =
+			(uint32_t)wr_min_u64((uint64_t)n - skip, length_bytes - got_bytes);
+		memcpy(bytes + got_bytes, bounce + skip, got);
+		got_bytes += got;
+		if (n < (int64_t)wanted)
+			break;
+	}
+	return got_bytes;
 }
 
 int64_t wr_dir_read(struct wr_storage *s, uint32_t file_index, void *buffer,
 		    uint32_t length_bytes, uint64_t offset_bytes)
 {
-	const struct wr_dir_file *file = wr_dir_file((struct wr_dir *)s, file_index);
-	uint32_t got_bytes = 0;
-	uint32_t retry_count = 0;
+	struct wr_dir_file *file = wr_dir_file((struct wr_dir *)s, file_index);
 
 	if (file == NULL)
 		return -EBADF;
 	if (offset_bytes > (uint64_t)INT64_MAX >> 1)
 		return -EINVAL;
-	while (got_bytes < length_bytes) {
-		ssize_t n = read_some(file, (uint8_t *)buffer + got_bytes,
-				      length_bytes - got_bytes, offset_bytes + got_bytes);
-		if (n == 0)
-			break;
-		if (n < 0) {
-			if ((errno != EINTR && errno != EAGAIN) ||
-			    ++retry_count > WR_IO_RETRY_MAX)
-				return -errno;
-			continue;
-		}
-		got_bytes += (uint32_t)n;
-		retry_count = 0;
-	}
-	return got_bytes;
+	if (file->direct && !is_aligned(buffer, length_bytes, offset_bytes))
+		return read_unaligned(file, buffer, length_bytes, offset_bytes);
+	return read_whole(file, buffer, length_bytes, offset_bytes);
 }
 
 /* A second, buffered, open of the same file: O_DIRECT takes no unaligned bytes. */

@@ -21,13 +21,17 @@ void wr_fault_plan_init(struct wr_fault_plan *plan)
 
 bool wr_fault_take(struct wr_fault_plan *plan, struct wr_prng *prng, enum wr_fault fault)
 {
-	if (plan->chance_ppm[fault] == 0 || plan->budget[fault] == 0 || plan->budget_all == 0)
+	/* Nobody may notice a short read, so it is none of the faults that a test has to allow. */
+	const bool is_noticed = fault != WR_FAULT_SHORT_READ;
+
+	if (plan->chance_ppm[fault] == 0 || plan->budget[fault] == 0 ||
+	    (is_noticed && plan->budget_all == 0))
 		return false;
 	if (!wr_prng_chance(prng, plan->chance_ppm[fault]))
 		return false;
 	if (plan->budget[fault] != WR_BUDGET_NONE)
 		plan->budget[fault]--;
-	if (plan->budget_all != WR_BUDGET_NONE)
+	if (is_noticed && plan->budget_all != WR_BUDGET_NONE)
 		plan->budget_all--;
 	plan->taken[fault]++;
 	return true;
@@ -40,6 +44,8 @@ void wr_fault_plan_swarm(struct wr_fault_plan *plan, struct wr_prng *prng, uint3
 	static const uint32_t rates_ppm[] = {100, 1000, 10000, 100000};
 
 	for (uint32_t i = 0; i < WR_FAULT_COUNT; i++) {
+		if (i == WR_FAULT_SHORT_READ)
+			continue;
 		const uint64_t draw = wr_prng_next(prng);
 		const bool chosen = (mask >> i & 1u) != 0 && (draw & 1u) != 0;
 		plan->chance_ppm[i] = chosen ? rates_ppm[draw >> 1 & 3u] : 0;

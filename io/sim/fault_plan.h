@@ -5,6 +5,7 @@
  *
  * Chances are in parts per million of the operations that the fault can strike. A budget bounds
  * the number of faults of a kind, and of all together, so that a test can promise "at most one".
+ * SHORT_READ is outside that last budget and of every swarm: whoever asks for it asks by itself.
  */
 #ifndef WR_SIM_FAULT_PLAN_H
 #define WR_SIM_FAULT_PLAN_H
@@ -24,7 +25,8 @@
 	X(MISDIRECTED_WRITE, "write acknowledged, written to another place")                       \
 	X(SYNC_LIE, "sync acknowledged, nothing made durable")                                     \
 	X(ROT, "a bit of the medium flips at a power cut")                                         \
-	X(SLOW, "a request takes very long")
+	X(SLOW, "a request takes very long")                                                       \
+	X(SHORT_READ, "a read moves a part only, or is interrupted")
 
 enum wr_fault {
 #define WR_FAULT_ENUM(name, text) WR_FAULT_##name,

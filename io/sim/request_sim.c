@@ -17,11 +17,63 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "io/posix/read_whole.h"
 #include "io/posix/request.h"
 
 static bool fault(struct wr_storage_sim *s, enum wr_fault kind)
 {
 	return wr_fault_take(&s->disk->plan, &s->disk->prng, kind);
+}
+
+/* What one read is of: see read_whole.h. */
+struct medium_place {
+	struct wr_storage_sim *s;
+	int32_t inode;
+};
+
+static int64_t read_some(void *context, uint8_t *bytes, uint32_t length_bytes,
+			 uint64_t offset_bytes)
+{
+	const struct medium_place *place = context;
+	struct wr_sim_disk *disk = place->s->disk;
+	const struct wr_sim_inode *inode = &disk->inodes[place->inode];
+	uint64_t n = length_bytes;
+
+	if (fault(place->s, WR_FAULT_SHORT_READ)) {
+		uint64_t draw = wr_prng_below(&disk->prng, 4);
+		if (draw < 2)
+			return draw == 0 ? -EINTR : -EAGAIN;
+		n = wr_prng_below(&disk->prng, n);
+		if (draw == 2)
+			n = wr_round_down(n, WR_SIM_SECTOR_BYTES);
+	}
+	if (offset_bytes >= inode->bytes)
+		return 0;
+	n = wr_min_u64(n, inode->bytes - offset_bytes);
+	memcpy(bytes, inode->cache + offset_bytes, n);
+	return (int64_t)n;
+}
+
+static int medium_size(void *context, uint64_t *ret_bytes)
+{
+	const struct medium_place *place = context;
+
+	*ret_bytes = place->s->disk->inodes[place->inode].bytes;
+	return 0;
+}
+
+int64_t wr_sim_read_medium(struct wr_storage_sim *s, int32_t inode, void *buffer,
+			   uint32_t length_bytes, uint64_t offset_bytes)
+{
+	struct medium_place place = {s, inode};
+	const struct wr_read_source source = {
+		.some = read_some,
+		.size = medium_size,
+		.context = &place,
+		.unit_bytes = WR_SIM_SECTOR_BYTES,
+	};
+
+	return wr_read_whole(&source, buffer, length_bytes, offset_bytes);
 }
 
 int wr_sim_write_medium(struct wr_storage_sim *s, int32_t inode, const void *buffer,
@@ -247,14 +299,13 @@ int wr_sim_submit(struct wr_storage *base, struct wr_io *io)
 static int run_read(struct wr_storage_sim *s, const struct wr_sim_handle *handle,
 		    const struct wr_io *io)
 {
-	const struct wr_sim_inode *inode = &s->disk->inodes[handle->inode];
-
 	if (fault(s, WR_FAULT_READ_ERROR))
 		return -EIO;
-	if (io->offset_bytes + io->length_bytes > inode->bytes)
-		return -ENODATA;
-	memcpy(io->buffer, inode->cache + io->offset_bytes, io->length_bytes);
-	return 0;
+	int64_t n = wr_sim_read_medium(s, handle->inode, io->buffer, io->length_bytes,
+				       io->offset_bytes);
+	if (n < 0)
+		return (int)n;
+	return n < (int64_t)io->length_bytes ? -ENODATA : 0;
 }
 
 /* The write itself. With its sync, unless that comes apart. */

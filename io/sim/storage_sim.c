@@ -203,12 +203,7 @@ static int64_t sim_read(struct wr_storage *base, uint32_t file, void *buffer,
 		code = -EIO;
 	if (code < 0)
 		return code;
-	const struct wr_sim_inode *inode = &s->disk->inodes[handle->inode];
-	if (offset_bytes >= inode->bytes)
-		return 0;
-	const uint64_t n = wr_min_u64(length_bytes, inode->bytes - offset_bytes);
-	memcpy(buffer, inode->cache + offset_bytes, n);
-	return (int64_t)n;
+	return wr_sim_read_medium(s, handle->inode, buffer, length_bytes, offset_bytes);
 }
 
 static int sim_write(struct wr_storage *base, uint32_t file, const void *buffer,

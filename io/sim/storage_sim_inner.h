@@ -66,6 +66,9 @@ struct wr_sim_handle *wr_sim_handle(struct wr_storage_sim *s, uint32_t file);
 int wr_sim_handle_open(struct wr_storage_sim *s, int32_t inode, bool writable, uint32_t *ret_file);
 void wr_sim_handle_close(struct wr_storage_sim *s, uint32_t file);
 
+/* The count, less only at the end of the file (S3); SHORT_READ strikes the calls it is made of. */
+int64_t wr_sim_read_medium(struct wr_storage_sim *s, int32_t inode, void *buffer,
+			   uint32_t length_bytes, uint64_t offset_bytes);
 /* Un-synced, no faults but a lack of space. */
 int wr_sim_write_medium(struct wr_storage_sim *s, int32_t inode, const void *buffer,
 			uint32_t length_bytes, uint64_t offset_bytes);

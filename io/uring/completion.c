@@ -2,7 +2,8 @@
 /*
  * Entries of the ring and their completions. See completion.h.
  *
- * Short transfers and EAGAIN go on from the same buffer (S3). Whatever a completion asks for next
+ * Short transfers and EAGAIN go on from the same buffer (S3); where a file ends, its size says and
+ * not a read that moved too little (io/posix/read_whole.h). Whatever a completion asks for next
  * (the rest, the sync of a write) is queued and marked `follow_up`, so that the poll that reaps
  * also hands it over.
  */
@@ -162,6 +163,8 @@ static void write_ended(struct wr_uring *s, struct wr_io *io, int code)
 static void transfer_completed(struct wr_uring *s, struct wr_io *io, int result)
 {
 	struct wr_dir_file *file = wr_dir_file(&s->dir, io->file);
+	const uint64_t end_bytes =
+		io->offset_bytes + io->moved_bytes + (result > 0 ? (uint32_t)result : 0);
 	uint32_t step = 0;
 	int code = 0;
 
@@ -173,8 +176,9 @@ static void transfer_completed(struct wr_uring *s, struct wr_io *io, int result)
 	}
 	if (step > 0)
 		io->retry_count = 0;
-	if (io->kind == WR_IO_READ && result >= 0 && io->moved_bytes < io->length_bytes &&
-	    (result == 0 || (uint32_t)result != step))
+	if (io->kind == WR_IO_READ && result >= 0 && io->moved_bytes < io->length_bytes)
+		code = wr_dir_is_end(file, end_bytes);
+	if (code > 0)
 		code = -ENODATA; /* the file ends before the request does */
 	else if (result < 0 && result != -EAGAIN && result != -EINTR)
 		code = result;

@@ -201,6 +201,7 @@ static void draw_life(struct journal_rig_options *o)
 				    1u << WR_FAULT_WRITE_ERROR | 1u << WR_FAULT_SYNC_ERROR |
 					    1u << WR_FAULT_READ_ERROR | 1u << WR_FAULT_PREPARE_FULL,
 				    2);
+	disk->plan.chance_ppm[WR_FAULT_SHORT_READ] = wr_prng_chance(&prng, 500000) ? 100000 : 0;
 }
 
 static void check_recovered(void)

@@ -182,6 +182,7 @@ static void draw_options(void)
 					    1u << WR_FAULT_READ_ERROR | 1u << WR_FAULT_SLOW |
 					    1u << WR_FAULT_PREPARE_FULL,
 				    3);
+	plan->chance_ppm[WR_FAULT_SHORT_READ] = world_one_in(2) ? 100000 : 0;
 }
 
 static int open_once(void)
