@@ -50,7 +50,7 @@
 	X(MISSING_SEGMENT_PASSED, unit_recovery_whole,                                             \
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
 	X(SHORT_READ_IS_THE_END, sim_journal, "an acknowledged record is gone")                    \
-	X(RECOVERED_UNSYNCED, sim_journal, "an acknowledged record is gone")                       \
+	X(RECOVERED_UNSYNCED, sim_journal, "a false alarm: corruption")                            \
 	X(EPOCH_NOT_RAISED, sim_journal, "a false alarm: corruption")                              \
 	X(EPOCH_NOT_WRITTEN, unit_recovery, "recovery::an_epoch_is_never_given_twice")             \
 	X(CHECKPOINT_AHEAD, sim_journal, "a false alarm: corruption")                              \
