@@ -25,12 +25,12 @@ static int drain(struct wr_io_host *h, uint64_t deadline)
 	while (!wr_pipeline_drained(p)) {
 		if (now_ns(p) >= deadline)
 			return -ETIMEDOUT;
-		if (h->options.manual) {
-			int rc = wr_host_run_steps(h, LOOK_NS);
-			if (rc < 0)
-				return rc;
+		int rc = h->options.manual ? wr_host_run_steps(h, LOOK_NS) : WEIR_E_AGAIN;
+		if (rc >= 0)
 			continue;
-		}
+		if (rc != WEIR_E_AGAIN)
+			return rc;
+		/* Others step: weir's threads, or one that is in a wait and about to leave it. */
 		uint32_t word = wr_park_announce(&p->control_parker);
 		wr_park_sleep(&p->control_parker, word, LOOK_NS);
 	}
@@ -45,8 +45,12 @@ static int finish(struct wr_io_host *h, bool seal, uint64_t deadline)
 	if (p->journal == NULL)
 		return 0;
 	int rc = s->ops->enter(s);
-	if (rc != 0)
+	if (rc != 0) {
+		/* A broken engine has ended all that was in flight: the journal is to see it. */
+		for (int i = 0; i < 2; i++)
+			(void)wr_journal_step(p->journal, 0);
 		return rc;
+	}
 	while (seal ? !wr_pipeline_finish(p) : !wr_journal_is_idle(p->journal)) {
 		/* Writes under way are waited for, deadline or not: their buffers are ours. */
 		if (seal && now_ns(p) >= deadline)

@@ -114,6 +114,7 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 	struct wr_storage_options so = {
 		.dir = o->dir,
 		.create_dir = true,
+		.any_thread = o->manual, /* whoever steps */
 		.ret_reason = reason,
 		.reason_bytes = sizeof reason,
 	};

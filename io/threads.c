@@ -158,19 +158,7 @@ uintptr_t wr_host_thread(void *context)
 int wr_host_run_steps(void *context, uint64_t wait_ns)
 {
 	struct wr_io_host *h = context;
-	struct wr_parker *parker = &h->pipeline->log_parker;
-	int work = wr_runner_run_once(&h->log);
-	if (work != 0 || wait_ns == 0)
-		return work;
-	uint32_t word = wr_park_announce(parker);
-	work = wr_runner_run_once(&h->log);
-	uint64_t idle_ns = wr_runner_idle_ns(&h->log);
-	if (work != 0 || idle_ns == 0) {
-		wr_park_cancel(parker);
-		return work;
-	}
-	wr_park_sleep(parker, word, wait_ns < idle_ns ? wait_ns : idle_ns);
-	return wr_runner_run_once(&h->log);
+	return wr_runner_run_or_wait(&h->log, wait_ns);
 }
 
 int wr_host_handler_start(void *context, struct weir_member *member)

@@ -4,6 +4,8 @@
 
 #include "core/pipeline/pipeline.h"
 
+#define BY_HAND_LOOK_NS 1000000u
+
 static uint64_t deadline_of(struct weir_pipeline *p, uint64_t timeout_ns)
 {
 	if (timeout_ns == WEIR_FOREVER)
@@ -21,9 +23,16 @@ static uint64_t left_ns(struct weir_pipeline *p, uint64_t deadline)
 	return now < deadline ? deadline - now : 0;
 }
 
+/* Another thread steps: that will do. Looks again before long, in case it does not go on. */
+static void let_others_step(struct wr_parker *parker)
+{
+	uint32_t word = wr_park_announce(parker);
+	wr_park_sleep(parker, word, BY_HAND_LOOK_NS);
+}
+
 /* A manual pipeline's caller does the work itself. */
-static int wait_by_hand(struct weir_pipeline *p, bool (*done)(void *context), void *context,
-			uint64_t deadline)
+static int wait_by_hand(struct weir_pipeline *p, struct wr_parker *parker,
+			bool (*done)(void *context), void *context, uint64_t deadline)
 {
 	for (;;) {
 		if (done(context))
@@ -34,8 +43,10 @@ static int wait_by_hand(struct weir_pipeline *p, bool (*done)(void *context), vo
 		uint64_t left = left_ns(p, deadline);
 		if (left == 0)
 			return -ETIMEDOUT;
-		int rc = p->host.run_steps(p->host.context, wr_min_u64(left, 1000000u));
-		if (rc < 0)
+		int rc = p->host.run_steps(p->host.context, wr_min_u64(left, BY_HAND_LOOK_NS));
+		if (rc == WEIR_E_AGAIN)
+			let_others_step(parker);
+		else if (rc < 0)
 			return rc;
 	}
 }
@@ -70,10 +81,9 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 	if (p->host.inside_step(p->host.context))
 		return WEIR_E_AGAIN; /* L13 */
 	uint64_t deadline = deadline_of(p, timeout_ns);
-	if (p->options.manual)
-		return wait_by_hand(p, done, context, deadline);
 	wr_pipeline_stay(p);
-	int rc = wait_asleep(p, parker, done, context, deadline);
+	int rc = p->options.manual ? wait_by_hand(p, parker, done, context, deadline)
+				   : wait_asleep(p, parker, done, context, deadline);
 	wr_pipeline_go(p);
 	return rc;
 }

@@ -32,6 +32,9 @@
  *       returns without waiting. Wakes are not counted.
  *   S9  fini() and leave() wait until nothing is in flight (done() is called for all of it). Who
  *       entered leaves; fini() without leave() is for that thread too.
+ *   S10 An engine that broke stays so: poll(), submit() and enter() return its code. leave() then
+ *       waits for PREPAREs only, and ends everything else with that code: whether it happened is
+ *       not known, and the directory's lock is held until the kernel is through with it.
  */
 #ifndef WR_PORT_STORAGE_H
 #define WR_PORT_STORAGE_H
@@ -64,6 +67,7 @@ struct wr_io {
 	struct wr_io *next;
 	uint32_t moved_bytes;
 	uint32_t retry_count;
+	uint32_t slot;
 };
 
 /* What the backend found and chose, for people: weir_info, `weir doctor`, benchmark reports. */

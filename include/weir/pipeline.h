@@ -90,8 +90,8 @@ WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mod
 /**
  * Run every step of a `manual` pipeline once.
  *
- * Thread:    one at a time. Blocks: up to timeout_ns when there was nothing to do; on the disk
- *            only while a group catches up.
+ * Thread:    one at a time, not always the same. Blocks: up to timeout_ns when there was nothing
+ *            to do; on the disk only while a group catches up.
  * Allocates: never.
  * @param pipeline    opened with options.manual
  * @param timeout_ns  when there was nothing to do, wait this long for I/O or for a wake; 0: not

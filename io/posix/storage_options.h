@@ -20,6 +20,7 @@ struct wr_storage_options {
 	bool create_dir;    /* make the last component of dir, mode 0700, and sync its parent */
 	uint32_t depth_max; /* requests in flight; 0: the backend's best, see report() */
 	bool buffered;      /* do not ask for O_DIRECT */
+	bool any_thread;    /* between enter and leave the owner may change, one thread at a time */
 	bool sync_apart;    /* no sync in the write, even where it is known to be honoured */
 	char *ret_reason;   /* when open fails: why, and what to do about it; may be NULL */
 	size_t reason_bytes;

@@ -26,6 +26,7 @@
 #include <time.h>
 
 #include "core/base/assert.h"
+#include "core/base/bits.h"
 #include "core/base/pause.h"
 #include "io/thread/affinity.h"
 #include "io/thread/park_futex.h"
@@ -100,14 +101,33 @@ static void end_drive(struct wr_runner *r)
 	wr_store_release(&r->is_driven, 0u); /* RN4 */
 }
 
-/* Waits for one round by hand at most; the thread, which holds it for long, is not running. */
+/*
+ * Waits for one round by hand at most, and wakes it if it sleeps; the thread, which holds it for
+ * long, is not running.
+ */
 static void drive(struct wr_runner *r)
 {
-	while (!try_drive(r))
+	while (!try_drive(r)) {
+		wr_park_wake(r->parker);
 		sched_yield();
+	}
 }
 
-int wr_runner_run_once(struct wr_runner *runner)
+/* The sleep is part of the round: what it sleeps in (a storage's poll) is the driver's alone. */
+static int wait_by_hand(struct wr_runner *r, uint64_t wait_ns)
+{
+	uint32_t word = wr_park_announce(r->parker);
+	int work = run_steps(r);
+	uint64_t idle_ns = wr_runner_idle_ns(r);
+	if (work != 0 || idle_ns == 0) {
+		wr_park_cancel(r->parker);
+		return work;
+	}
+	wr_park_sleep(r->parker, word, wr_min_u64(wait_ns, idle_ns));
+	return run_steps(r);
+}
+
+int wr_runner_run_or_wait(struct wr_runner *runner, uint64_t wait_ns)
 {
 	if (!try_drive(runner))
 		return WEIR_E_AGAIN;
@@ -116,9 +136,16 @@ int wr_runner_run_once(struct wr_runner *runner)
 	int rc = wr_step_table_enter(&runner->table);
 	if (rc == 0)
 		rc = run_steps(runner);
+	if (rc == 0 && wait_ns > 0)
+		rc = wait_by_hand(runner, wait_ns);
 	current_runner = outer;
 	end_drive(runner);
 	return rc;
+}
+
+int wr_runner_run_once(struct wr_runner *runner)
+{
+	return wr_runner_run_or_wait(runner, 0);
 }
 
 /* ---- the thread ---- */

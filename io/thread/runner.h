@@ -3,7 +3,7 @@
  * A runner drives steps: on a thread of its own, or by hand from the program's (weir_step()).
  *
  *   by a thread   init, add_step ..., start, (add_step, remove_step, stats) ..., stop, join
- *   by hand       init, add_step ..., run_once ..., join
+ *   by hand       init, add_step ..., run_once or run_or_wait ..., join
  *
  * Steps run in the order in which they were added. The thread has every signal blocked but those
  * that a fault of its own raises (SIGSEGV and the like: a crash handler of the program still sees
@@ -155,6 +155,12 @@ int wr_runner_remove_step(struct wr_runner *runner, const struct wr_step *step);
  *         (also from inside one of the steps); or the code of an enter() that failed: no step ran
  */
 int wr_runner_run_once(struct wr_runner *runner);
+
+/*
+ * The same; when the steps did nothing, a sleep of up to wait_ns until somebody wakes the parker,
+ * and another round. Nobody else drives meanwhile; who changes the steps wakes it.
+ */
+int wr_runner_run_or_wait(struct wr_runner *runner, uint64_t wait_ns);
 
 /*
  * How long the steps may be left alone, the shortest of them. Only for who drives by hand.

@@ -2,10 +2,10 @@
 /*
  * Entries of the ring and their completions. See completion.h.
  *
- * Short transfers and EAGAIN go on from the same buffer (S3); where a file ends, its size says and
- * not a read that moved too little (io/posix/read_whole.h). Whatever a completion asks for next
- * (the rest, the sync of a write) is queued and marked `follow_up`, so that the poll that reaps
- * also hands it over.
+ * Short transfers, EAGAIN and the like go on from the same buffer (S3); where a file ends, its size
+ * says and not a read that moved too little (io/posix/read_whole.h). Whatever a completion asks for
+ * next (the rest, the sync of a write) is queued and marked `follow_up`, so that the poll that
+ * reaps also hands it over.
  */
 #include "io/uring/completion.h"
 
@@ -49,6 +49,15 @@ void wr_uring_queue_transfer(struct wr_uring *s, struct wr_io *io)
 	io_uring_sqe_set_data64(entry, user_data);
 }
 
+/*
+ * Not the medium's word: asked again. ECANCELED is what becomes of requests that still wait for one
+ * of the kernel's workers when the thread that submitted them ends.
+ */
+static bool is_passing(int result)
+{
+	return result == -EAGAIN || result == -EINTR || result == -ECANCELED;
+}
+
 static void queue_sync(struct wr_uring *s, uint32_t file_index)
 {
 	uint64_t user_data = (uint64_t)file_index << 3 | TAG_SYNC;
@@ -79,10 +88,13 @@ static void tell_written(struct wr_uring *s, struct wr_io *io)
 void wr_uring_tell_done(struct wr_uring *s, struct wr_io *io, int code)
 {
 	io->result = code;
-	if (io->kind == WR_IO_PREPARE)
+	if (io->kind == WR_IO_PREPARE) {
 		s->preparing--;
-	else
-		s->in_flight--;
+	} else {
+		struct wr_io *last = s->asked[--s->in_flight];
+		s->asked[io->slot] = last;
+		last->slot = io->slot;
+	}
 	if (io->kind == WR_IO_WRITE && code == 0) {
 		(void)wr_add_relaxed(&s->dir.writes, 1u);
 		(void)wr_add_relaxed(&s->dir.written_bytes, io->length_bytes);
@@ -111,7 +123,7 @@ static void sync_completed(struct wr_uring *s, uint32_t file_index, int result)
 	struct wr_dir_file *dir_file = wr_dir_file(&s->dir, file_index);
 	struct wr_io *io;
 
-	if ((result == -EINTR || result == -EAGAIN) && file->retry_count++ < WR_IO_RETRY_MAX) {
+	if (is_passing(result) && file->retry_count++ < WR_IO_RETRY_MAX) {
 		queue_sync(s, file_index);
 		s->follow_up = true;
 		return;
@@ -180,7 +192,7 @@ static void transfer_completed(struct wr_uring *s, struct wr_io *io, int result)
 		code = wr_dir_is_end(file, end_bytes);
 	if (code > 0)
 		code = -ENODATA; /* the file ends before the request does */
-	else if (result < 0 && result != -EAGAIN && result != -EINTR)
+	else if (result < 0 && !is_passing(result))
 		code = result;
 	else if (step == 0 && io->retry_count++ >= WR_IO_RETRY_MAX)
 		code = result < 0 ? result : -EIO;

@@ -23,6 +23,7 @@
 #include "io/posix/dir.h"
 #include "io/posix/prepare.h"
 #include "io/posix/request.h"
+#include "io/posix/storage_options.h"
 #include "io/uring/probe.h"
 
 struct wr_uring_file {
@@ -44,8 +45,10 @@ struct wr_uring {
 	bool woken;
 	bool follow_up;   /* reaping queued submissions that should not wait for the next poll */
 	bool progress;    /* written() ran in this poll */
-	int broken;       /* the code of the engine's failure: nothing completes any more */
+	bool any_thread;  /* storage_options.h */
+	int broken;       /* what the engine failed with, for good: nothing completes any more */
 	uint32_t in_flight;
+	struct wr_io *asked[WR_STORAGE_DEPTH_MAX]; /* [in_flight] at their `slot` */
 	uint32_t preparing;
 	int done_count;   /* in this poll */
 	struct wr_io_queue refused; /* S5: told by the next poll */

@@ -3,6 +3,9 @@
  * The ladder of ring set-ups, best first. Kernels refuse flags that they do not know with EINVAL:
  * then the next is tried. Every other error is about io_uring itself and ends the search.
  *
+ * The first two are for a ring that one thread uses: the kernel refuses another with EEXIST, or
+ * leaves completions to the next system call of whoever submitted, which may be long in coming.
+ *
  * No SQPOLL (it takes a whole CPU), no IOPOLL (it has no fsync). The completion queue has room for
  * everything that can be in flight, so it never overflows.
  */
@@ -18,15 +21,16 @@
 
 static const struct rung {
 	unsigned flags;
+	bool any_thread;
 	const char *name;
 } ladder[] = {
 	{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
 		 IORING_SETUP_R_DISABLED,
-	 "single issuer, deferred task work"},
-	{IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED,
+	 false, "single issuer, deferred task work"},
+	{IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED, false,
 	 "cooperative task work"},
-	{IORING_SETUP_R_DISABLED, "plain"},
-	{0, "plain, enabled from the start"},
+	{IORING_SETUP_R_DISABLED, true, "plain"},
+	{0, true, "plain, enabled from the start"},
 };
 
 /* Waits with a time-out in one call, and completions that are never dropped: Linux 5.11. */
@@ -83,13 +87,15 @@ static int check_operations(struct io_uring *ring)
 	return code;
 }
 
-int wr_uring_make(struct io_uring *ring, uint32_t entry_count, struct wr_uring_setup *ret_setup,
-		  char *reason, size_t reason_bytes)
+int wr_uring_make(struct io_uring *ring, uint32_t entry_count, bool any_thread,
+		  struct wr_uring_setup *ret_setup, char *reason, size_t reason_bytes)
 {
 	int code = -EINVAL;
 
 	for (size_t i = 0; i < sizeof ladder / sizeof ladder[0] && code == -EINVAL; i++) {
 		struct io_uring_params params;
+		if (any_thread && !ladder[i].any_thread)
+			continue;
 		memset(&params, 0, sizeof params);
 		params.flags = ladder[i].flags | IORING_SETUP_CQSIZE;
 		params.cq_entries = entry_count * 2;
@@ -132,7 +138,7 @@ int wr_uring_probe(char *reason, size_t reason_bytes)
 	struct wr_uring_setup setup;
 	struct io_uring ring;
 
-	int code = wr_uring_make(&ring, 8, &setup, reason, reason_bytes);
+	int code = wr_uring_make(&ring, 8, false, &setup, reason, reason_bytes);
 	if (code < 0)
 		return code;
 	io_uring_queue_exit(&ring);

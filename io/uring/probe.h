@@ -18,10 +18,11 @@ struct wr_uring_setup {
 
 /*
  * Makes a ring with room for `entry_count` submissions and twice as many completions. 0, or a code
- * with a reason: -ENOSYS (no io_uring, or too old a one), -EPERM, -ENOMEM ...
+ * with a reason: -ENOSYS (no io_uring, or too old a one), -EPERM, -ENOMEM ... With `any_thread` the
+ * ring does not belong to one thread: who uses it may change, one at a time.
  */
-int wr_uring_make(struct io_uring *ring, uint32_t entry_count, struct wr_uring_setup *ret_setup,
-		  char *reason, size_t reason_bytes);
+int wr_uring_make(struct io_uring *ring, uint32_t entry_count, bool any_thread,
+		  struct wr_uring_setup *ret_setup, char *reason, size_t reason_bytes);
 
 /* Enables a ring that was made disabled: the calling thread is the one that will use it. */
 int wr_uring_enable(struct io_uring *ring);

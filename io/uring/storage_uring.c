@@ -3,8 +3,10 @@
  * Storage over io_uring. See storage_uring.h.
  *
  * The ring is made disabled at open and enabled by enter(), on the thread that will use it (L40);
- * leave() takes it down, so that another thread can enter. What is asked of the ring and what
- * becomes of its answers is completion.c; here is when: submit, poll, wake, enter, leave.
+ * leave() takes it down, so that another thread can enter. With `any_thread` the ring is one that
+ * the kernel ties to no thread, and each thread of the owner's may use it in turn. What is asked of
+ * the ring and what becomes of its answers is completion.c; here is when: submit, poll, wake,
+ * enter, leave.
  *
  * wake() writes to an eventfd of which a read is kept armed in the ring. The flag wake_pending
  * makes a second wake() before the first is taken cost no system call.
@@ -144,7 +146,7 @@ static int uring_poll(struct wr_storage *base, uint64_t wait_ns)
 	int code;
 
 	if (!s->entered)
-		return -EINVAL;
+		return s->broken < 0 ? s->broken : -EINVAL;
 	s->done_count = 0;
 	s->progress = false;
 	collect(s);
@@ -187,7 +189,8 @@ static int uring_submit(struct wr_storage *base, struct wr_io *io)
 	}
 	if (s->in_flight == base->depth_max)
 		return -EAGAIN;
-	s->in_flight++;
+	io->slot = s->in_flight;
+	s->asked[s->in_flight++] = io;
 	code = io->kind == WR_IO_READ ? 0 : wr_dir_failed(wr_dir_file(&s->dir, io->file));
 	if (code < 0) {
 		io->result = code;
@@ -225,8 +228,8 @@ static void prepare_made(void *context)
 
 static int make_ring(struct wr_uring *s, char *reason, size_t reason_bytes)
 {
-	int code = wr_uring_make(&s->ring, entries_for(s->dir.base.depth_max), &s->setup, reason,
-				 reason_bytes);
+	int code = wr_uring_make(&s->ring, entries_for(s->dir.base.depth_max), s->any_thread,
+				 &s->setup, reason, reason_bytes);
 	s->ring_made = code == 0;
 	return code;
 }
@@ -252,7 +255,6 @@ static void leave_lock(struct wr_uring *s)
 {
 	if (s->dir.ring_fd >= 0)
 		(void)io_uring_unregister_files(&s->ring);
-	s->dir.ring_fd = -1;
 }
 
 static int uring_enter(struct wr_storage *base)
@@ -262,6 +264,8 @@ static int uring_enter(struct wr_storage *base)
 
 	if (s->entered)
 		return -EBUSY;
+	if (s->broken < 0)
+		return s->broken;
 	if (!s->ring_made)
 		code = make_ring(s, NULL, 0);
 	if (code == 0 && s->setup.disabled)
@@ -281,7 +285,6 @@ static int uring_enter(struct wr_storage *base)
 	(void)io_uring_register_iowq_max_workers(&s->ring, workers);
 	s->event_armed = false;
 	s->woken = false;
-	s->broken = 0;
 	s->leaving = false;
 	s->entered = true;
 	return 0;
@@ -300,6 +303,30 @@ static void disarm_event(struct wr_uring *s)
 	}
 }
 
+/*
+ * S10: nothing completes any more, so what is in flight is ended here. The prepare thread needs no
+ * ring: it is waited for.
+ */
+static void give_up(struct wr_uring *s)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	s->refused = (struct wr_io_queue){0};
+	for (uint32_t i = 0; i < WR_STORAGE_FILES_MAX; i++)
+		s->files[i] = (struct wr_uring_file){0};
+	while (s->in_flight > 0) {
+		struct wr_io *io = s->asked[s->in_flight - 1];
+		if (io->kind != WR_IO_READ)
+			wr_dir_set_failed(wr_dir_file(&s->dir, io->file), s->broken);
+		wr_uring_tell_done(s, io, s->broken);
+	}
+	while (s->preparing > 0) {
+		collect(s);
+		if (s->preparing > 0)
+			(void)nanosleep(&moment, NULL);
+	}
+}
+
 static int uring_leave(struct wr_storage *base)
 {
 	struct wr_uring *s = (struct wr_uring *)base;
@@ -307,13 +334,17 @@ static int uring_leave(struct wr_storage *base)
 	if (!s->entered)
 		return -EINVAL;
 	s->leaving = true;
-	while (s->in_flight > 0 || s->preparing > 0)
-		if (uring_poll(base, UINT64_MAX) < 0)
-			break;
-	disarm_event(s);
-	leave_lock(s);
+	while (s->broken == 0 && (s->in_flight > 0 || s->preparing > 0))
+		(void)uring_poll(base, UINT64_MAX);
+	if (s->broken == 0)
+		disarm_event(s);
+	if (s->broken == 0)
+		leave_lock(s);
+	s->dir.ring_fd = -1;
 	io_uring_queue_exit(&s->ring);
 	s->ring_made = false;
+	if (s->broken < 0)
+		give_up(s);
 	s->entered = false;
 	return s->broken;
 }
@@ -374,6 +405,7 @@ int wr_storage_uring_open(const struct wr_storage_options *options, struct wr_st
 	if (s == NULL)
 		return -ENOMEM;
 	int code = -ENOMEM;
+	s->any_thread = options->any_thread;
 	s->dir.base.ops = &uring_ops;
 	s->dir.base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_DEPTH_MAX);
 	s->files = calloc(WR_STORAGE_FILES_MAX, sizeof *s->files);
