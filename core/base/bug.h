@@ -100,6 +100,8 @@
 	  "a partition is passed on as idle before it is told of its gap")                         \
 	X(GAP_STAYS_LAG, "core/pipeline/ack.c",                                                    \
 	  "progress over a gap does not say that there was one")                                   \
+	X(FENCED_NOT_TOLD, "core/pipeline/ack.c",                                                  \
+	  "a commit says nothing of acknowledgements that were refused")                           \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \
 	  "an acknowledgement out of order settles what lies before it")                           \
 	X(OLD_GENERATION_TAKEN, "core/log/settle.c",                                               \

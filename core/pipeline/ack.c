@@ -209,13 +209,19 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
 	struct wr_member_row *row = &m->rows[row_index];
 	if (row->generation == 0)
 		return;
+	/* Its user acknowledged what the log was not told of, and is told so by the next commit. */
+	if (row->acked_events > row->flushed_events ||
+	    (row->gap_end > row->flushed && row->acked >= row->gap_end))
+		m->fenced = true;
 	row->generation = 0;
 	m->owned_count--;
 	for (uint32_t i = 0; i < m->piece_count;) {
-		if (m->pieces[i].row == row_index)
+		if (m->pieces[i].row == row_index) {
 			m->pieces[i] = m->pieces[--m->piece_count];
-		else
+			m->fenced = true;
+		} else {
 			i++;
+		}
 	}
 }
 
@@ -278,7 +284,6 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 	struct weir_pipeline *p = m->pipeline;
 	if (wr_pipeline_is_copy(p))
 		return WEIR_E_CLOSED;
-	m->fenced = false;
 	wr_pipeline_stay(p);
 	/* What was stepped over alone is handed to the log as well: the positions that are told. */
 	for (uint32_t r = 0; r < m->row_count; r++)
@@ -287,8 +292,10 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 	int rc = commit_done(&wait)
 			 ? 0
 			 : wr_pipeline_wait(p, &m->lane->parker, commit_done, &wait, timeout_ns);
-	if (rc == 0 && m->fenced)
+	if (rc == 0 && m->fenced && !WR_BUG(FENCED_NOT_TOLD)) {
 		rc = WEIR_E_FENCED;
+		m->fenced = false;
+	}
 	wr_pipeline_go(p);
 	return rc == -ETIMEDOUT && timeout_ns == 0 && !wait.flushed ? WEIR_E_AGAIN : rc;
 }

@@ -135,7 +135,7 @@ struct weir_member {
 	uint64_t mail_seen;
 	uint64_t losses_seen;
 	uint64_t passed_seq; /* scan_seq when idle rows were passed last */
-	bool fenced;         /* some progress was refused since the last commit */
+	bool fenced;         /* acks were refused or dropped, and no commit has said so yet */
 
 	enum weir_level gate;
 	enum wr_place place;

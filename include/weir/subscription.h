@@ -202,9 +202,12 @@ WEIR_API int weir_ack_all(struct weir_member *member);
  * DURABLE). Without a journal every level is MEMORY.
  *
  * Thread: the one that polls. Blocks: up to timeout_ns. Allocates: never.
- * @return 0, -ETIMEDOUT, WEIR_E_FENCED (some partition had moved), WEIR_E_FAILED, WEIR_E_CLOSED,
- *         WEIR_E_AGAIN (no room in the member's lane, with timeout_ns 0; or in a handler: the
- *         acknowledgements are handed over, and nothing is waited for), -EINVAL (no level)
+ * @return 0: everything that was acknowledged has; -ETIMEDOUT; WEIR_E_FENCED (a partition moved,
+ *         and acknowledgements of it since the last commit, also those that a poll handed over,
+ *         count for nothing: its events are handed out again; all others have reached the level);
+ *         WEIR_E_FAILED; WEIR_E_CLOSED; WEIR_E_AGAIN (no room in the member's lane, with
+ *         timeout_ns 0; or in a handler: the acknowledgements are handed over, and nothing is
+ *         waited for); -EINVAL (no level)
  */
 WEIR_API WEIR_MUST_CHECK int weir_member_commit(struct weir_member *member, enum weir_level level,
 						uint64_t timeout_ns);

@@ -73,6 +73,8 @@
 	X(GAP_PASSED_OVER, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
+	X(FENCED_NOT_TOLD, unit_members,                                                           \
+	  "members::a_commit_tells_of_acks_that_went_before_it")                                   \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \
 	X(OWNER_NOT_ASKED, unit_group,                                                             \

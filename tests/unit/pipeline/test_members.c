@@ -283,6 +283,41 @@ Test(members, a_commit_says_when_the_partition_has_moved)
 	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 }
 
+Test(members, a_commit_tells_of_acks_that_went_before_it)
+{
+	struct weir_item item, again;
+	set_session(50000000u);
+	struct weir_member *a = fixture_member(&f, group, "a");
+	settle(&a, (int[]){6}, 1);
+	for (uint64_t n = 1; n <= 3; n++)
+		publish_to(0, n);
+	/* Acknowledged, and moved back before any of it was handed to the log: a poll learns it. */
+	cr_assert_eq(fixture_poll(a, &item, 1, 1, false), 1);
+	cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+	cr_expect_eq(weir_ack(a, &item), 0);
+	cr_assert_eq(fixture_poll(a, &again, 1, 1, true), 1);
+	cr_expect_eq(fixture_number(&again), fixture_number(&item));
+	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), WEIR_E_FENCED);
+	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0, "told once");
+	/* The same of one that was acknowledged out of order. */
+	struct weir_item items[2];
+	cr_assert_eq(fixture_poll(a, items, 2, 2, false), 2);
+	cr_expect_eq(weir_ack(a, &items[1]), 0);
+	cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+	cr_assert_eq(fixture_poll(a, &again, 1, 1, true), 1);
+	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), WEIR_E_FENCED);
+	/* And of one that was handed to the log by a poll, after the session's end. */
+	cr_assert_eq(fixture_poll(a, &item, 1, 1, false), 1);
+	struct weir_member *b = fixture_member(&f, group, "b");
+	cr_assert_eq(fixture_poll(b, &again, 1, 1, false), 1);
+	if (weir_ack(a, &item) == 0) {
+		for (int i = 0; i < 3; i++)
+			cr_assert_eq(weir_poll(a, items, 1, 1000000u), 0);
+		cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_MEMORY, FIXTURE_LONG_NS),
+			     WEIR_E_FENCED);
+	}
+}
+
 Test(members, a_commit_without_time_says_again)
 {
 	struct weir_item item;
