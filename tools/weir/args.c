@@ -393,6 +393,8 @@ enum cli_exit cli_exit_of(int code)
 		return CLI_EXIT_IN_USE;
 	case WEIR_E_CORRUPT:
 		return CLI_EXIT_DAMAGE;
+	case WEIR_E_FORMAT:
+		return CLI_EXIT_FORMAT;
 	case WEIR_E_FAILED:
 	case -EIO:
 	case -ENOSPC:

@@ -47,6 +47,7 @@ enum cli_exit {
 	CLI_EXIT_SCHEMA = 8,
 	CLI_EXIT_THRESHOLD = 9,
 	CLI_EXIT_DEGRADED = 10,
+	CLI_EXIT_FORMAT = 11,
 };
 
 #define CLI_GO_ON (-1)          /* cli_parse: the options are set, run the command */

@@ -3,8 +3,9 @@
  * `weir journal ls|dump|verify|tail DIR`: a journal seen from outside, by <weir/journal.h> only.
  * Read-only; works while the owner is running.
  *
- * Exit codes: 6 when acknowledged events are damaged or missing; 0 for a torn tail and for harmless
- * damage, which are reported all the same.
+ * Exit codes: 6 when acknowledged events are damaged or missing; 11 when a newer weir wrote the
+ * journal, which says nothing of its health; 0 for a torn tail and for harmless damage, which are
+ * reported all the same.
  *
  * Thread: main.
  */
@@ -118,7 +119,8 @@ static const struct cli_command commands[] = {
 	 .summary = "Check every byte of a journal.",
 	 .description =
 		 "Exit code 6: acknowledged events are damaged or missing. A torn tail (never\n"
-		 "acknowledged) and harmless damage are reported, with exit code 0.",
+		 "acknowledged) and harmless damage are reported, with exit code 0. Exit code\n"
+		 "11: a newer weir wrote it, and this one cannot tell.",
 	 .options = verify_options,
 	 .option_count = WR_ARRAY_COUNT(verify_options),
 	 .arguments_min = 1,

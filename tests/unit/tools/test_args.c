@@ -324,6 +324,6 @@ Test(args, exit_codes_follow_the_kind_of_failure)
 	cr_assert_eq(cli_exit_of(-ENOSPC), CLI_EXIT_IO);
 	cr_assert_eq(cli_exit_of(-ENOENT), CLI_EXIT_NOT_FOUND);
 	cr_assert_eq(cli_exit_of(-EINVAL), CLI_EXIT_USAGE);
-	cr_assert_eq(cli_exit_of(WEIR_E_FORMAT), CLI_EXIT_FAILED);
+	cr_assert_eq(cli_exit_of(WEIR_E_FORMAT), CLI_EXIT_FORMAT);
 	cr_assert_eq(cli_exit_of(-ENOMEM), CLI_EXIT_FAILED);
 }

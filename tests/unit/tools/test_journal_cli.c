@@ -232,7 +232,11 @@ Test(journal_cli, a_newer_format_is_named)
 		build_put(&b, WR_SUPERBLOCK_NAME, block, sizeof block, copy * WR_BLOCK_BYTES);
 	}
 	RUN("dump", b.dir);
-	cr_assert_eq(c.exit_code, CLI_EXIT_FAILED, "%s", c.err);
+	cr_assert_eq(c.exit_code, CLI_EXIT_FORMAT, "%s", c.err);
+	cr_assert(capture_has(c.err, "WEIR_E_FORMAT"), "%s", c.err);
+	/* A script can tell it from damage, and from what else may go wrong. */
+	RUN("verify", b.dir);
+	cr_assert_eq(c.exit_code, 11, "%d %s", c.exit_code, c.err);
 	cr_assert(capture_has(c.err, "WEIR_E_FORMAT"), "%s", c.err);
 	build_fini(&b);
 }
