@@ -87,12 +87,18 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 	(void)status;
 	(void)type;
 	(void)walk;
-	return remove(path);
+	if (remove(path) == 0)
+		return 0;
+	int code = errno;
+	tap_note("%s stays: %s", path, strerror(code));
+	errno = code;
+	return -1;
 }
 
 void test_dir_remove(const char *dir)
 {
-	(void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	if (nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0)
+		give_up("removing a temporary directory");
 }
 
 void test_options(struct weir_options *options, const char *dir)

@@ -26,7 +26,11 @@ bool real_data_find(const char *name, char to[TEST_PATH_BYTES]);
 /* Unpacks an .xz file by `xz -dc` into a new temporary file. False: no xz, or it failed. */
 bool real_data_unpack(const char *path, char to[TEST_PATH_BYTES]);
 
-/* A new empty directory on a file system of a disk, and its end. */
+/*
+ * A new empty directory on a file system of a disk, and its end. What cannot be removed, or is gone
+ * already, ends the program: somebody still writes there, and a test that leaves something behind
+ * has failed.
+ */
 void test_dir_make(char to[TEST_PATH_BYTES]);
 void test_dir_remove(const char *dir);
 
