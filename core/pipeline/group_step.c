@@ -105,14 +105,17 @@ static int serve_seek(struct wr_subscription_live *live)
 	uint64_t asked = wr_park_look_u64(&live->seek_asked); /* W1 */
 	if (asked != live->seek_taken) {
 		live->seek_taken = asked;
-		wr_group_seek(&live->group, live->seek_position);
+		wr_group_seek(&live->group, wr_load_relaxed(&live->seek_position));
 		return 1;
 	}
-	if (wr_load_relaxed(&live->seek_done) == asked) /* own */
+	uint64_t done = wr_load_relaxed(&live->seek_done); /* own */
+	if (done == asked)
 		return 0;
 	for (uint32_t r = 0; r < live->group.row_count; r++)
 		if (live->group.rows[r].seek_position != WR_SEEK_NONE)
 			return 0;
+	/* Each request held its place until here. D4 */
+	(void)wr_sub_seq(&live->pipeline->link.asking, (uint32_t)(asked - done));
 	wr_publish_u64(&live->seek_done, asked); /* W1 */
 	wr_park_notify(&live->pipeline->lanes[WR_CONTROL_LANE].parker);
 	return 1;

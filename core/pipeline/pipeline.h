@@ -123,11 +123,11 @@ struct wr_subscription_live {
 		       bool above);
 	void *lag_context;
 	bool lag_above;
-	/* Requests to the group step, one at a time, under the pipeline's control lock. */
-	wr_atomic_u64 seek_asked; /* W1: counts requests; seek_position is set before */
-	wr_atomic_u64 seek_done;  /* W1 */
-	uint64_t seek_taken;      /* the group's: the request that it is at */
-	uint64_t seek_position;
+	/* Requests to the group step, made under the control lock; the last one counts. */
+	wr_atomic_u64 seek_asked;    /* W1: counts requests; seek_position is set before */
+	wr_atomic_u64 seek_done;     /* W1: requests up to this one are ordered, or were replaced */
+	uint64_t seek_taken;         /* the group's: the request that it is at */
+	wr_atomic_u64 seek_position; /* may be a later request's already: that is taken next */
 	/* Lag, published by the group step. */
 	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
 	struct wr_lag_scan scan;     /* what the group step looks for or counts now */

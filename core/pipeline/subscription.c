@@ -51,11 +51,11 @@ static uint64_t find_time_in_memory(struct weir_pipeline *p, uint64_t time_us)
 
 /*
  * From here on the journal retires nothing, so that the place that is found is still there when it
- * becomes a position (D4, core/record/link.h). Under the control lock.
+ * becomes a position (D4, core/record/link.h).
  */
 static void hold_places(struct weir_pipeline *p)
 {
-	wr_store_seq(&p->link.asking, 1u); /* D4 */
+	(void)wr_add_seq(&p->link.asking, 1u); /* D4 */
 }
 
 /*
@@ -65,7 +65,7 @@ static void hold_places(struct weir_pipeline *p)
 static void release_places(struct weir_pipeline *p)
 {
 	if (wr_pipeline_refused(p) == 0)
-		wr_store_release(&p->link.asking, 0u); /* D4 */
+		(void)wr_sub_seq(&p->link.asking, 1u); /* D4 */
 }
 
 /* The first sequence that is still to be had, while places are held. */
@@ -78,8 +78,15 @@ static uint64_t oldest_seq(struct weir_pipeline *p)
 	return wr_max_u64(wr_max_u64(oldest, leaving), 1);
 }
 
+/* `field`: what the caller calls the place. */
+static int is_gone(const char *field, struct weir_problem *problem)
+{
+	return wr_problem_set(problem, WEIR_E_TRUNCATED, field,
+			      "the place is retired, or beyond the end");
+}
+
 static int find_time(struct weir_pipeline *p, uint64_t time_us, uint64_t *ret_seq,
-		     struct weir_problem *problem)
+		     const char *field, struct weir_problem *problem)
 {
 	if (p->journal == NULL) {
 		*ret_seq = find_time_in_memory(p, time_us);
@@ -94,12 +101,12 @@ static int find_time(struct weir_pipeline *p, uint64_t time_us, uint64_t *ret_se
 				     wr_load_acquire(&p->link.durable_seq), /* D1 */
 				     p->control_buffer, &view, ret_seq, problem);
 	*ret_seq = wr_max_u64(*ret_seq, oldest);
-	return rc;
+	return rc == WEIR_E_TRUNCATED ? is_gone(field, problem) : rc;
 }
 
 /* A place as the user says it → a sequence. Under the control lock, while places are held. */
 static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at, uint64_t *ret_seq,
-		      struct weir_problem *problem)
+		      const char *field, struct weir_problem *problem)
 {
 	uint64_t next = wr_writer_visible_seq(&p->writer) + 1;
 	switch (to) {
@@ -111,14 +118,13 @@ static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at
 		return 0;
 	case WEIR_SEEK_SEQUENCE:
 		if (at < oldest_seq(p) || at > next)
-			return wr_problem_set(problem, WEIR_E_TRUNCATED, "start_at",
-					      "the sequence is retired, or beyond the end");
+			return is_gone(field, problem);
 		*ret_seq = at;
 		return 0;
 	case WEIR_SEEK_TIME:
-		return find_time(p, at, ret_seq, problem);
+		return find_time(p, at, ret_seq, field, problem);
 	}
-	return -EINVAL;
+	return wr_problem_set(problem, -EINVAL, "to", "not one of its values");
 }
 
 /* ---- making ---- */
@@ -202,7 +208,7 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	} else if (!exists) {
 		/* The two enums name the same places in the same order. */
 		rc = find_place(p, (enum weir_seek_to)o->start, o->start_at, &control.start_seq,
-				problem);
+				"start_at", problem);
 		if (rc != 0)
 			return rc;
 	}
@@ -246,37 +252,73 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 
 /* ---- seeking ---- */
 
+struct seek {
+	struct wr_subscription_live *live;
+	uint64_t number; /* of the request */
+};
+
 static bool seek_is_done(void *context)
 {
-	struct wr_subscription_live *live = context;
-	return wr_park_look_u64(&live->seek_done) == wr_load_relaxed(&live->seek_asked); /* W1 */
+	const struct seek *seek = context;
+	return wr_park_look_u64(&seek->live->seek_done) >= seek->number; /* W1 */
+}
+
+/*
+ * Under the control lock: the place is found and asked for. It is held until the group has ordered
+ * it, also when nobody waits for that any more.
+ */
+static int ask_for(struct weir_pipeline *p, struct seek *seek, enum weir_seek_to to, uint64_t at,
+		   struct weir_problem *problem)
+{
+	uint64_t seq;
+	hold_places(p);
+	int rc = find_place(p, to, at, &seq, "at", problem);
+	if (rc != 0) {
+		release_places(p);
+		return rc;
+	}
+	seek->number = wr_load_relaxed(&seek->live->seek_asked) + 1;
+	wr_store_relaxed(&seek->live->seek_position, seq);
+	wr_publish_u64(&seek->live->seek_asked, seek->number); /* W1 */
+	wr_park_notify(&p->group_parker);
+	return 0;
+}
+
+static int seek_started(struct weir_pipeline *p, struct wr_subscription_live *live,
+			enum weir_seek_to to, uint64_t at, uint64_t timeout_ns,
+			struct weir_problem *problem)
+{
+	struct seek seek = {.live = live};
+	wr_pipeline_stay(p); /* the wait is not under the lock: others need not wait for a member */
+	wr_control_lock(p);
+	int rc = ask_for(p, &seek, to, at, problem);
+	wr_control_unlock(p);
+	if (rc == 0) {
+		rc = wr_pipeline_wait(p, &p->lanes[WR_CONTROL_LANE].parker, seek_is_done, &seek,
+				      timeout_ns);
+		if (rc == -ETIMEDOUT)
+			(void)wr_problem_set(problem, rc, "timeout_ns",
+					     "asked for, and not yet ordered: a member has not "
+					     "polled since the seeks before");
+		else if (rc != 0)
+			(void)wr_problem_set(problem, rc, "", weir_strerror(rc));
+	}
+	wr_pipeline_go(p);
+	return rc;
 }
 
 int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum weir_seek_to to,
-			   uint64_t at)
+			   uint64_t at, uint64_t timeout_ns, struct weir_problem *reterr_problem)
 {
-	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
-		return WEIR_E_UNKNOWN_NAME;
-	struct wr_subscription_live *live = &p->subscriptions[subscription];
-	if (wr_load_acquire(&live->started) == 0) /* X1: it is being made just now */
-		return WEIR_E_UNKNOWN_NAME;
+	/* X1: not started, it is being made just now. */
+	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
+	    wr_load_acquire(&p->subscriptions[subscription].started) == 0)
+		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
+				      "there is no subscription of this id");
 	int rc = wr_pipeline_refused(p);
+	if (rc == 0 && p->host.inside_step(p->host.context))
+		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
 	if (rc != 0)
-		return rc;
-	if (p->host.inside_step(p->host.context))
-		return WEIR_E_AGAIN;
-	wr_control_lock(p);
-	hold_places(p);
-	uint64_t seq;
-	rc = find_place(p, to, at, &seq, NULL);
-	if (rc == 0) {
-		live->seek_position = seq;
-		wr_publish_u64(&live->seek_asked, wr_load_relaxed(&live->seek_asked) + 1); /* W1 */
-		wr_park_notify(&p->group_parker);
-		rc = wr_pipeline_wait(p, &p->lanes[WR_CONTROL_LANE].parker, seek_is_done, live,
-				      WEIR_FOREVER);
-	}
-	release_places(p);
-	wr_control_unlock(p);
-	return rc;
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	return seek_started(p, &p->subscriptions[subscription], to, at, timeout_ns, reterr_problem);
 }

@@ -94,16 +94,17 @@ struct wr_journal_link {
 	 *   needed_seq   by the writer: nothing below is needed by a position as it is now. A seek
 	 *                or a new subscription lowers it while it is decided, before its answer.
 	 *                Raised where a checkpoint is captured.
-	 *   asking       by control calls, one at a time: 1 while a place is looked for that may
-	 *                become a position, until the writer's answer is there.
+	 *   asking       counts the control calls that look for a place that may become a position,
+	 *                each until the writer's answer is there: its caller takes it back, or,
+	 *                with a seek, the group that had it ordered.
 	 *   leaving_seq  by the journal: everything below is retired, or just about to be.
 	 *
-	 * The asker stores asking = 1, then loads leaving_seq, and takes no place below it. The
-	 * journal stores leaving_seq, then loads asking, and takes its step back when it is 1. All
-	 * four are seq_cst, so in their total order one of the two stores comes before the other
-	 * side's load: a place that goes is not taken, or what is taken stays. The journal loads
-	 * needed_seq after it saw asking == 0: the asker stores that (release) after the answer,
-	 * and so after the writer's store of the lower needed_seq.
+	 * The asker adds to asking, then loads leaving_seq, and takes no place below it. The
+	 * journal stores leaving_seq, then loads asking, and takes its step back unless it is 0.
+	 * All four are seq_cst, so in their total order one of the two stores comes before the
+	 * other side's load: a place that goes is not taken, or what is taken stays. The journal
+	 * loads needed_seq after it saw asking == 0: what made it 0 came (release) after the last
+	 * answer, and so after the writer's store of the lower needed_seq.
 	 */
 	wr_atomic_u64 needed_seq;
 	wr_atomic_u64 leaving_seq;

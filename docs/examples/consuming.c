@@ -102,7 +102,8 @@ static int read_twice(struct weir_pipeline *pipeline, uint32_t subscription,
 		printf("%llu events behind\n", (unsigned long long)lag.events);
 	/* All over again: what was acknowledged comes with the flag WEIR_ITEM_REDELIVERED. */
 	if (rc == 0)
-		rc = weir_subscription_seek(pipeline, subscription, WEIR_SEEK_OLDEST, 0);
+		rc = weir_subscription_seek(pipeline, subscription, WEIR_SEEK_OLDEST, 0,
+					    WEIR_FOREVER, why);
 	if (rc == 0)
 		rc = handle_all(member, EVENTS);
 	int left = weir_member_leave(member, WEIR_FOREVER);

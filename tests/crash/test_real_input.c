@@ -200,9 +200,9 @@ static int start_group(struct life *life)
 			return give_up("memory", -ENOMEM);
 	int error = subscribe(life, "books", "orders", &life->books);
 	if (error == 0 && outcome->resumed_index > 0)
-		error = give_up(
-			"weir_subscription_seek",
-			weir_subscription_seek(life->pipeline, life->books, WEIR_SEEK_OLDEST, 0));
+		error = give_up("weir_subscription_seek",
+				weir_subscription_seek(life->pipeline, life->books,
+						       WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, NULL));
 	for (unsigned i = 0; error == 0 && i < 2; i++) {
 		struct weir_member_options options;
 		weir_member_options_init(&options);

@@ -216,7 +216,7 @@ void world_seek(void)
 	bool is_below = sub->seek_target < world_checkpoints_need();
 	sub->seeks_open = 1;
 	sub->loose = true;
-	int rc = weir_subscription_seek(world.pipeline, s, to, at);
+	int rc = weir_subscription_seek(world.pipeline, s, to, at, WEIR_FOREVER, NULL);
 	world_note("seek", sub->seek_target, (uint64_t)(uint32_t)rc);
 	/*
 	 * A medium that may fail may fail the search for a time, too. What was being made when the

@@ -314,8 +314,10 @@ static void do_everything(bool durable, struct weir_info *info)
 	catch_up(durable);
 	poll_quick(w.published);
 	must(weir_lag(w.f.pipeline, w.fast, &lag));
-	must(weir_subscription_seek(w.f.pipeline, w.fast, WEIR_SEEK_TIME, 0));
-	must(weir_subscription_seek(w.f.pipeline, w.fast, WEIR_SEEK_NEWEST, 0));
+	must(weir_subscription_seek(w.f.pipeline, w.fast, WEIR_SEEK_TIME, 0, FIXTURE_LONG_NS,
+				    NULL));
+	must(weir_subscription_seek(w.f.pipeline, w.fast, WEIR_SEEK_NEWEST, 0, FIXTURE_LONG_NS,
+				    NULL));
 	/* The handler's threads come to their end too. */
 	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS;
 	while (durable && wr_load_relaxed(&w.handled) < w.published && fixture_now_ns() < deadline)

@@ -144,7 +144,9 @@ Test(damage, who_polls_gets_all_before_it_then_the_error_each_time)
 	cr_expect_neq(strstr(problem.text, range), NULL, "%s, not: %s", range, problem.text);
 	/* Behind it all is well. */
 	uint32_t id = subscribe("polled");
-	cr_expect_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_SEQUENCE, damaged_end), 0);
+	cr_expect_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_SEQUENCE, damaged_end,
+					    FIXTURE_LONG_NS, NULL),
+		     0);
 	uint32_t rest = 0;
 	while (rest < EVENTS && (count = weir_poll(member, items, 256, 1000000000u)) > 0) {
 		cr_assert_geq(items[0].sequence, damaged_end);
@@ -183,7 +185,9 @@ Test(damage, with_a_handler_log_fn_is_told_once)
 	cr_expect_eq(wr_load_acquire(&told_count), 1);
 	cr_expect_lt(wr_load_acquire(&handled_last), damaged_first);
 	uint32_t id = subscribe("handled");
-	cr_expect_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_SEQUENCE, damaged_end), 0);
+	cr_expect_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_SEQUENCE, damaged_end,
+					    FIXTURE_LONG_NS, NULL),
+		     0);
 	until = fixture_now_ns() + FIXTURE_LONG_NS;
 	while (wr_load_acquire(&handled_last) < EVENTS && fixture_now_ns() < until)
 		fixture_sleep_ns(1000000u);

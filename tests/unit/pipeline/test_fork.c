@@ -97,7 +97,8 @@ static bool call(int which)
 	case 11:
 		return weir_member_commit(member, WEIR_LEVEL_MEMORY, WEIR_FOREVER) == WEIR_E_CLOSED;
 	case 12:
-		return weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0) == WEIR_E_CLOSED;
+		return weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER,
+					      NULL) == WEIR_E_CLOSED;
 	case 13:
 		return !f.options.manual || weir_step(f.pipeline, 1000000u) == WEIR_E_CLOSED;
 	case 14:

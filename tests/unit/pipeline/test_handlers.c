@@ -216,7 +216,8 @@ static enum weir_handled call_weir(void *context, struct weir_member *member,
 	n->codes[2] = weir_topic_create(f.pipeline, &t, &ret, NULL);
 	n->codes[3] = weir_publish_once(f.pipeline, &event, WEIR_LEVEL_MEMORY, WEIR_FOREVER, NULL);
 	n->codes[4] = weir_member_leave(member, WEIR_FOREVER);
-	n->codes[5] = weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0);
+	n->codes[5] =
+		weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, NULL);
 	/* A full lane does not hold a handler up either. */
 	int rc = 0;
 	while (rc == 0)

@@ -274,7 +274,9 @@ Test(members, a_commit_says_when_the_partition_has_moved)
 	settle(&a, (int[]){6}, 1);
 	publish_to(0, 1);
 	cr_assert_eq(fixture_poll(a, &item, 1, 1, false), 1);
-	cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+	cr_assert_eq(
+		weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, NULL),
+		0);
 	/* It has not polled since: it does not know yet. */
 	cr_expect_eq(weir_ack(a, &item), 0);
 	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_MEMORY, FIXTURE_LONG_NS), WEIR_E_FENCED);
@@ -383,7 +385,9 @@ Test(members, who_slept_through_seeks_holds_nothing_of_what_they_gave_it)
 	settle(&z, (int[]){6}, 1);
 	/* Assignments that it does not read, until there is no room for a word more. */
 	for (int i = 0; i < 3; i++)
-		cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+		cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0,
+						    WEIR_FOREVER, NULL),
+			     0);
 	struct weir_member *m = fixture_member(&f, group, "m");
 	settle(&m, (int[]){6}, 1);
 	uint64_t ticket = 0;

@@ -67,7 +67,8 @@ static uint64_t sequence_of(uint64_t number)
 	uint32_t id;
 	struct weir_subscription_options o = options_of(name);
 	cr_assert_eq(create(&o, &id, NULL), 0);
-	cr_assert_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0), 0);
+	cr_assert_eq(
+		weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, NULL), 0);
 	struct weir_member *member = fixture_member(&f, id, NULL);
 	do
 		cr_assert_eq(fixture_poll(member, &item, 1, 1, false), 1);

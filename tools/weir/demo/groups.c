@@ -147,7 +147,7 @@ static int make_subscriptions(struct demo_groups *groups, bool rebuild,
 		return 0;
 	/* Nobody has joined yet, so nothing is in anybody's hands. */
 	return weir_subscription_seek(groups->pipeline, groups->subscriptions[DEMO_BOOKS],
-				      WEIR_SEEK_OLDEST, 0);
+				      WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, problem);
 }
 
 int demo_groups_start(struct demo_groups *groups, struct weir_pipeline *pipeline,
