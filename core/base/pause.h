@@ -9,16 +9,10 @@
 #ifndef WR_BASE_PAUSE_H
 #define WR_BASE_PAUSE_H
 
-/* ThreadSanitizer does not see into concurrencykit's assembler: it gets the lock that it sees. */
-#if defined(__SANITIZE_THREAD__)
-#define WR_PAUSE_OWN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define WR_PAUSE_OWN 1
-#endif
-#endif
+#include "core/base/sanitizer.h"
 
-#if defined(WR_HAVE_CK) && !defined(WR_PAUSE_OWN)
+/* ThreadSanitizer does not see into concurrencykit's assembler: it gets the lock that it sees. */
+#if defined(WR_HAVE_CK) && !WR_UNDER_TSAN
 
 #include <ck_pr.h>
 #include <ck_spinlock.h>

@@ -20,16 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN 0
-#endif
+#include "core/base/sanitizer.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -49,7 +40,7 @@ int wr_park_choose_mode(void)
 {
 	pthread_mutex_lock(&choose_lock);
 	if (!mode_is_chosen) {
-		if (!UNDER_TSAN && membarrier_works(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+		if (!WR_UNDER_TSAN && membarrier_works(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
 		    membarrier_works(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
 			wr_park_mode = WR_PARK_MEMBARRIER;
 		mode_is_chosen = true;

@@ -20,16 +20,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/sanitizer.h"
 #include "core/journal/format.h"
 #include "tests/crash/flip_bed.h"
 #include "tests/support/capture.h"
 #include "tools/weir/args.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SLOWER 5u
-#else
-#define SLOWER 1u
-#endif
+#define SLOWER (WR_UNDER_ASAN ? 5u : 1u)
 
 static struct bed bed;
 static struct bed_look look;

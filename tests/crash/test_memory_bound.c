@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/base/sanitizer.h"
 #include "tests/support/real_data.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -27,16 +28,7 @@
 #define PAYLOAD_BYTES 8000u
 #define ITEMS_MAX 64u
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
+#define SANITIZED (WR_UNDER_ASAN || WR_UNDER_TSAN)
 
 struct reader {
 	struct weir_member *member;

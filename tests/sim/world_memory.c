@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/sanitizer.h"
 #include "io/posix/memory_posix.h"
 #include "tests/sim/world.h"
 
@@ -18,16 +19,7 @@
 #define FILL 0xa5
 #define RINGS_MAX 64u
 
-#if defined(__SANITIZE_ADDRESS__)
-#define KEEP_BLOCKS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define KEEP_BLOCKS 0
-#endif
-#endif
-#ifndef KEEP_BLOCKS
-#define KEEP_BLOCKS 1
-#endif
+#define KEEP_BLOCKS (!WR_UNDER_ASAN)
 
 struct free_block {
 	struct free_block *next;

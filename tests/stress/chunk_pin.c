@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "core/base/pause.h"
+#include "core/base/sanitizer.h"
 #include "core/log/chunk.h"
 #include "io/sim/memory_sim.h"
 
@@ -36,17 +37,6 @@
 #define REFUSALS_MAX 8u
 #define POISON 0xdeaddeaddeaddeadull
 #define SECONDS_MAX 40u
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN 0
-#endif
 
 static struct wr_chunks chunks;
 static wr_atomic_u64 visible; /* chunks that are complete: stands for the gate (G1) */
@@ -264,7 +254,7 @@ int main(int argc, char **argv)
 	do
 		(void)nanosleep(&one_second, NULL);
 	while (++passed < seconds || (!saw_enough() && passed < SECONDS_MAX));
-	bool sees = UNDER_TSAN != 0 || sees_poison_without_a_pin();
+	bool sees = WR_UNDER_TSAN != 0 || sees_poison_without_a_pin();
 	wr_store_relaxed(&stop, 1u);
 	(void)pthread_join(writer, NULL);
 	(void)pthread_join(sleeper, NULL);
@@ -279,7 +269,7 @@ int main(int argc, char **argv)
 	tap(wr_load_relaxed(&faults) == 0, "what is pinned stays as it was");
 	tap(refusals_most <= REFUSALS_MAX, "the writer never waits for a reader");
 	tap(saw_enough(), "readers were pinned, overtaken and held chunks for long");
-	if (UNDER_TSAN)
+	if (WR_UNDER_TSAN)
 		(void)printf(
 			"ok 4 - without a pin the same comparison sees poison # SKIP a race\n");
 	else

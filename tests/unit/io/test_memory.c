@@ -12,18 +12,10 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/sanitizer.h"
 #include "io/posix/memory_posix.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define UNDER_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define UNDER_SANITIZER 1
-#endif
-#endif
-#ifndef UNDER_SANITIZER
-#define UNDER_SANITIZER 0
-#endif
+#define UNDER_SANITIZER (WR_UNDER_ASAN || WR_UNDER_TSAN)
 
 static struct wr_memory_posix posix;
 static struct wr_memory *const m = &posix.memory;

@@ -18,17 +18,10 @@
 #include <unistd.h>
 
 #include "core/base/atomic.h"
+#include "core/base/sanitizer.h"
 #include "tests/support/pipeline_fixture.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
+#if WR_UNDER_ASAN || WR_UNDER_TSAN
 
 int main(void)
 {
