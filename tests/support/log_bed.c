@@ -121,6 +121,25 @@ uint32_t log_bed_start(struct log_bed *bed, const struct log_bed_options *option
 	return topic;
 }
 
+uint32_t log_bed_start_settled(struct log_bed *bed, const struct log_bed_options *options)
+{
+	uint32_t topic = log_bed_start(bed, options);
+	log_bed_settle_down(bed);
+	return topic;
+}
+
+uint32_t log_bed_restart(struct log_bed *bed, const struct log_bed_options *options)
+{
+	log_bed_end(bed);
+	return log_bed_start_settled(bed, options);
+}
+
+void log_bed_end(struct log_bed *bed)
+{
+	log_bed_check_fold(bed);
+	log_bed_fini(bed);
+}
+
 void log_bed_fini(struct log_bed *bed)
 {
 	struct wr_memory *memory = &bed->memory.base;

@@ -78,6 +78,12 @@ struct log_bed {
 void log_bed_init(struct log_bed *bed, const struct log_bed_options *options);
 /* And lane 0 open for settles, 1 to 3 for data, and a topic of four partitions: its id. */
 uint32_t log_bed_start(struct log_bed *bed, const struct log_bed_options *options);
+/* The same, and what that wrote has reached the medium. */
+uint32_t log_bed_start_settled(struct log_bed *bed, const struct log_bed_options *options);
+/* log_bed_end(), and then log_bed_start_settled() with other options. */
+uint32_t log_bed_restart(struct log_bed *bed, const struct log_bed_options *options);
+/* log_bed_check_fold() and log_bed_fini(). */
+void log_bed_end(struct log_bed *bed);
 /* Everything given back; asserts that nothing is left. */
 void log_bed_fini(struct log_bed *bed);
 

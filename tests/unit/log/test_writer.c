@@ -26,8 +26,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	log_bed_check_fold(&bed);
-	log_bed_fini(&bed);
+	log_bed_end(&bed);
 }
 
 TestSuite(writer, .init = set_up);

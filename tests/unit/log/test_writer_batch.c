@@ -23,21 +23,12 @@ static uint32_t topic;
 
 static void set_up(void)
 {
-	topic = log_bed_start(&bed, NULL);
-	log_bed_settle_down(&bed);
+	topic = log_bed_start_settled(&bed, NULL);
 }
 
 static void tear_down(void)
 {
-	log_bed_check_fold(&bed);
-	log_bed_fini(&bed);
-}
-
-static void restart(const struct log_bed_options *options)
-{
-	tear_down();
-	topic = log_bed_start(&bed, options);
-	log_bed_settle_down(&bed);
+	log_bed_end(&bed);
 }
 
 TestSuite(writer_batch, .init = set_up);
@@ -75,8 +66,9 @@ CASE(writer_batch, what_comes_while_the_medium_is_busy_is_one_batch)
 
 CASE(writer_batch, a_large_batch_goes_out_beside_one_in_flight_up_to_a_limit)
 {
-	restart(&(struct log_bed_options){
-		.chunk_bytes = 2u << 20, .lane_bytes = 1u << 20, .reply_count = 16384});
+	topic = log_bed_restart(&bed, &(struct log_bed_options){.chunk_bytes = 2u << 20,
+								.lane_bytes = 1u << 20,
+								.reply_count = 16384});
 	events(1, 16);
 	(void)log_bed_step(&bed);
 	for (uint32_t i = 0; i < 5; i++) {
@@ -88,7 +80,8 @@ CASE(writer_batch, a_large_batch_goes_out_beside_one_in_flight_up_to_a_limit)
 
 CASE(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
 {
-	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
+	topic = log_bed_restart(
+		&bed, &(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
 	uint32_t large = bed.writer.options.run_bytes_max - 4000;
 	do {
 		events(1, large);
@@ -113,7 +106,8 @@ CASE(writer_batch, a_run_that_does_not_fit_goes_to_the_next_chunk_whole)
 CASE(writer_batch, a_run_whose_head_fits_and_whose_records_do_not_goes_on_whole)
 {
 	static _Alignas(8) uint8_t run[16384];
-	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
+	topic = log_bed_restart(
+		&bed, &(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
 	while (wr_writer_room(&bed.writer) > WR_BLOCK_BYTES) {
 		events(1, 16);
 		log_bed_settle_down(&bed);
@@ -133,7 +127,8 @@ CASE(writer_batch, a_run_whose_head_fits_and_whose_records_do_not_goes_on_whole)
 /* Every way to end a chunk: what is left is 0 to 4 blocks, and all of it is accounted for. */
 CASE(writer_batch, chunks_are_filled_up_whatever_is_left_of_them)
 {
-	restart(&(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
+	topic = log_bed_restart(
+		&bed, &(struct log_bed_options){.chunk_bytes = 65536, .lane_bytes = 262144});
 	for (uint32_t payload = 200; payload < 16300; payload += 1111) {
 		for (uint32_t i = 0; i < 11; i++) {
 			events(1, payload);
@@ -171,7 +166,7 @@ CASE(writer_batch, no_record_crosses_a_chunk)
 
 CASE(writer_batch, a_batch_closes_before_its_time_delta_overflows)
 {
-	restart(&(struct log_bed_options){.memory_only = true});
+	topic = log_bed_restart(&bed, &(struct log_bed_options){.memory_only = true});
 	events(1, 16);
 	(void)log_bed_step(&bed);
 	struct wr_chunk *chunk = log_bed_chunk(&bed, 0);
@@ -243,7 +238,7 @@ CASE(writer_batch, evidence_finds_a_place_behind_a_full_chunk)
 
 CASE(writer_batch, with_seal_before_ack_every_batch_is_attested_before_it_is_told)
 {
-	restart(&(struct log_bed_options){.seal_before_ack = true});
+	topic = log_bed_restart(&bed, &(struct log_bed_options){.seal_before_ack = true});
 	for (uint32_t i = 0; i < 10; i++) {
 		events(2, 16);
 		log_bed_settle_down(&bed);

@@ -16,21 +16,12 @@ static uint32_t topic;
 
 static void set_up(void)
 {
-	topic = log_bed_start(&bed, NULL);
-	log_bed_settle_down(&bed);
+	topic = log_bed_start_settled(&bed, NULL);
 }
 
 static void tear_down(void)
 {
-	log_bed_check_fold(&bed);
-	log_bed_fini(&bed);
-}
-
-static void restart(const struct log_bed_options *options)
-{
-	tear_down();
-	topic = log_bed_start(&bed, options);
-	log_bed_settle_down(&bed);
+	log_bed_end(&bed);
 }
 
 TestSuite(writer_ends, .init = set_up);
@@ -45,7 +36,8 @@ static void events(uint32_t count)
 
 CASE(writer_ends, a_checkpoint_is_captured_every_so_many_bytes)
 {
-	restart(&(struct log_bed_options){.checkpoint_bytes = 3 * WR_BLOCK_BYTES});
+	topic = log_bed_restart(&bed,
+				&(struct log_bed_options){.checkpoint_bytes = 3 * WR_BLOCK_BYTES});
 	struct wr_checkpoint_job *job = &bed.link.checkpoint;
 	uint32_t captured = 0;
 	for (uint32_t i = 0; i < 12; i++) {
@@ -73,7 +65,8 @@ CASE(writer_ends, a_checkpoint_is_captured_every_so_many_bytes)
 
 CASE(writer_ends, a_captured_checkpoint_is_not_written_over)
 {
-	restart(&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
+	topic = log_bed_restart(&bed,
+				&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
 	struct wr_checkpoint_job *job = &bed.link.checkpoint;
 	cr_assert_eq(wr_load_relaxed(&job->state), WR_CHECKPOINT_CAPTURED);
 	uint64_t last = job->last_seq;
@@ -88,7 +81,8 @@ CASE(writer_ends, a_captured_checkpoint_is_not_written_over)
 
 CASE(writer_ends, a_checkpoint_names_the_lowest_sequence_that_is_needed)
 {
-	restart(&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
+	topic = log_bed_restart(&bed,
+				&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
 	struct wr_checkpoint_job *job = &bed.link.checkpoint;
 	uint32_t subscription;
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_IDLE);
@@ -113,11 +107,12 @@ CASE(writer_ends, the_first_record_of_an_epoch_comes_before_everything)
 	struct wr_epoch_start epoch = {.epoch = 6, .last_seq = 41};
 	wr_epoch_start_encode(&epoch, payload);
 	wr_control_write(record, WR_KIND_EPOCH_START, 0, 0, NULL, 0, payload, sizeof payload);
-	restart(&(struct log_bed_options){
-		.next_seq = 42,
-		.first_record = record,
-		.first_record_bytes = ((struct wr_record *)record)->bytes,
-	});
+	topic = log_bed_restart(&bed,
+				&(struct log_bed_options){
+					.next_seq = 42,
+					.first_record = record,
+					.first_record_bytes = ((struct wr_record *)record)->bytes,
+				});
 	cr_expect_eq(log_bed_record(&bed, 42).head->kind, WR_KIND_EPOCH_START);
 	cr_expect_eq(log_bed_record(&bed, 43).head->kind, WR_KIND_TOPIC);
 }
@@ -188,8 +183,7 @@ CASE(writer_ends, a_close_right_after_a_full_chunk_needs_no_filler)
 
 CASE(writer_ends, closing_an_empty_log_writes_nothing)
 {
-	log_bed_check_fold(&bed);
-	log_bed_fini(&bed);
+	log_bed_end(&bed);
 	log_bed_init(&bed, NULL);
 	cr_expect_eq(finish(), 1);
 	cr_expect_eq(log_bed_in_flight(&bed), 0);
@@ -197,7 +191,7 @@ CASE(writer_ends, closing_an_empty_log_writes_nothing)
 
 CASE(writer_ends, a_memory_only_log_has_nothing_to_finish_or_attest)
 {
-	restart(&(struct log_bed_options){.memory_only = true});
+	topic = log_bed_restart(&bed, &(struct log_bed_options){.memory_only = true});
 	events(10);
 	(void)log_bed_step(&bed);
 	cr_expect_eq(wr_writer_finish(&bed.writer), 1);

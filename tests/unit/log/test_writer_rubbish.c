@@ -22,8 +22,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	log_bed_check_fold(&bed);
-	log_bed_fini(&bed);
+	log_bed_end(&bed);
 }
 
 TestSuite(writer_rubbish, .init = set_up);
