@@ -40,6 +40,63 @@ void bed_options(struct weir_options *options, const char *dir)
 	options->evidence_delay_ns = SECOND_NS * 3600; /* only where a test wants it: at close */
 }
 
+/* --- reading --------------------------------------------------------------------------------- */
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+static void keep(struct bed_look *look, const struct weir_item *item)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	const uint64_t numbers[] = {item->sequence,       item->epoch,     item->topic,
+				    item->type,           item->key_bytes, item->payload_bytes,
+				    item->payload == NULL};
+
+	hash = hash_bytes(hash, numbers, sizeof numbers);
+	hash = hash_bytes(hash, item->key, item->key_bytes);
+	hash = hash_bytes(hash, item->payload, item->payload_bytes);
+	if (look->event_count < BED_EVENTS_MAX)
+		look->events[look->event_count++] =
+			(struct bed_event){.sequence = item->sequence, .hash = hash};
+}
+
+/* A subscription from the beginning, and a member that has all of it. */
+static int join(struct weir_pipeline *pipeline, const char *name, uint32_t *ret_id,
+		struct weir_member **ret_member)
+{
+	struct weir_subscription_options options;
+	const char *topic = "t";
+
+	weir_subscription_options_init(&options);
+	options.name = name;
+	options.topics = &topic;
+	options.topic_count = 1;
+	int rc = weir_subscription_create(pipeline, &options, ret_id, NULL);
+	return rc == 0 ? weir_member_join(pipeline, *ret_id, NULL, ret_member, NULL) : rc;
+}
+
+/* What comes with one poll, into `look` if there is one, acknowledged for good. Its count. */
+static int take(struct weir_member *member, uint64_t timeout_ns, struct bed_look *look)
+{
+	struct weir_item items[64];
+
+	int count = weir_poll(member, items, 64, timeout_ns);
+	for (int i = 0; i < count && look != NULL; i++) {
+		if (items[i].kind != WEIR_ITEM_EVENT)
+			return -EPROTO;
+		keep(look, &items[i]);
+	}
+	if (count < 0)
+		return count;
+	(void)weir_ack_all(member);
+	int rc = weir_member_commit(member, WEIR_LEVEL_DURABLE, SECOND_NS * 30);
+	return rc < 0 ? rc : count;
+}
+
 /* --- making it ------------------------------------------------------------------------------ */
 
 static int publish_bursts(struct weir_pipeline *pipeline, uint32_t topic, unsigned life)
@@ -71,26 +128,13 @@ static int publish_bursts(struct weir_pipeline *pipeline, uint32_t topic, unsign
 
 static int consume(struct weir_pipeline *pipeline)
 {
-	struct weir_subscription_options options;
-	struct weir_member_options member_options;
 	struct weir_member *member;
-	struct weir_item items[64];
-	const char *topic = "t";
 	uint32_t id;
 
-	weir_subscription_options_init(&options);
-	options.name = "s";
-	options.topics = &topic;
-	options.topic_count = 1;
-	weir_member_options_init(&member_options);
-	int rc = weir_subscription_create(pipeline, &options, &id, NULL);
+	int rc = join(pipeline, "s", &id, &member);
 	if (rc == 0)
-		rc = weir_member_join(pipeline, id, &member_options, &member, NULL);
-	if (rc < 0)
-		return rc;
-	rc = weir_poll(member, items, 64, SECOND_NS * 30);
-	(void)weir_ack_all(member);
-	return rc > 0 ? weir_member_commit(member, WEIR_LEVEL_DURABLE, SECOND_NS * 30) : -EPROTO;
+		rc = take(member, SECOND_NS * 30, NULL);
+	return rc > 0 ? 0 : rc < 0 ? rc : -EPROTO;
 }
 
 /* In a process of its own. `ends`: how this life ends. */
@@ -217,28 +261,6 @@ void bed_remove(struct bed *bed)
 
 /* --- looking -------------------------------------------------------------------------------- */
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
-	return hash;
-}
-
-static void keep(struct bed_look *look, const struct weir_item *item)
-{
-	uint64_t hash = UINT64_C(14695981039346656037);
-	const uint64_t numbers[] = {item->sequence,       item->epoch,     item->topic,
-				    item->type,           item->key_bytes, item->payload_bytes,
-				    item->payload == NULL};
-
-	hash = hash_bytes(hash, numbers, sizeof numbers);
-	hash = hash_bytes(hash, item->key, item->key_bytes);
-	hash = hash_bytes(hash, item->payload, item->payload_bytes);
-	if (look->event_count < BED_EVENTS_MAX)
-		look->events[look->event_count++] =
-			(struct bed_event){.sequence = item->sequence, .hash = hash};
-}
-
 static int on_event(void *context, const struct weir_journal_event *event)
 {
 	keep(context, &event->item);
@@ -315,33 +337,13 @@ static int compare_events(const void *a, const void *b)
 
 static int read_all(struct weir_pipeline *pipeline, struct bed_look *look)
 {
-	struct weir_subscription_options options;
-	struct weir_member_options member_options;
-	struct weir_member *member;
-	struct weir_item items[64];
 	struct weir_lag lag = {.events = 1};
-	const char *topic = "t";
+	struct weir_member *member;
 	uint32_t id;
 
-	weir_subscription_options_init(&options);
-	options.name = "reader";
-	options.topics = &topic;
-	options.topic_count = 1;
-	weir_member_options_init(&member_options);
-	int rc = weir_subscription_create(pipeline, &options, &id, NULL);
-	if (rc == 0)
-		rc = weir_member_join(pipeline, id, &member_options, &member, NULL);
+	int rc = join(pipeline, "reader", &id, &member);
 	while (rc >= 0 && (lag.events > 0 || !lag.exact)) {
-		rc = weir_poll(member, items, 64, SECOND_NS);
-		for (int i = 0; i < rc; i++) {
-			if (items[i].kind != WEIR_ITEM_EVENT)
-				return -EPROTO;
-			keep(look, &items[i]);
-		}
-		if (rc >= 0)
-			rc = weir_ack_all(member);
-		if (rc >= 0)
-			rc = weir_member_commit(member, WEIR_LEVEL_DURABLE, SECOND_NS * 30);
+		rc = take(member, SECOND_NS, look);
 		if (rc >= 0)
 			rc = weir_lag(pipeline, id, &lag);
 	}

@@ -244,6 +244,24 @@ found:
 	cr_assert_not(journal_rig_failed(&rig));
 }
 
+/* Rolls on and retires, as far as it may. */
+static void go_on_recycling(void)
+{
+	cr_assert(take_extents(20));
+	cr_assert(checkpoint());
+	cr_assert(checkpoint());
+	cr_assert(take_extents(8));
+}
+
+/* Now, and after one more life. */
+static void expect_two_more_crashes(void)
+{
+	crash_and_expect_whole_log();
+	open_rig();
+	cr_assert(take_extents(8));
+	crash_and_expect_whole_log();
+}
+
 CASE(journal_recycle, when_a_recycled_header_fails_nothing_more_is_recycled)
 {
 	open_rig();
@@ -251,17 +269,11 @@ CASE(journal_recycle, when_a_recycled_header_fails_nothing_more_is_recycled)
 	uint64_t recycled = stats().segments_recycled;
 	fail_write_of(WR_JOURNAL_READY_HEADER);
 	uint32_t files = wr_load_relaxed(&rig.table.count);
-	cr_assert(take_extents(20));
-	cr_assert(checkpoint());
-	cr_assert(checkpoint());
-	cr_assert(take_extents(8));
+	go_on_recycling();
 	/* Nobody knows which header that file has: retiring the ones behind it may make a hole. */
 	cr_assert_eq(stats().segments_recycled, recycled);
 	cr_assert_gt(wr_load_relaxed(&rig.table.count), files + 5);
-	crash_and_expect_whole_log();
-	open_rig();
-	cr_assert(take_extents(8));
-	crash_and_expect_whole_log();
+	expect_two_more_crashes();
 }
 
 CASE(journal_recycle, when_erasing_a_recycled_segment_fails_it_costs_that_file_and_nothing_else)
@@ -273,17 +285,11 @@ CASE(journal_recycle, when_erasing_a_recycled_segment_fails_it_costs_that_file_a
 	/* Its new header is durable: the log has no hole there, and what is left of the batch
 	 * behind it is of an older life. */
 	uint32_t files = wr_load_relaxed(&rig.table.count);
-	cr_assert(take_extents(20));
-	cr_assert(checkpoint());
-	cr_assert(checkpoint());
-	cr_assert(take_extents(8));
+	go_on_recycling();
 	cr_assert_gt(stats().segments_recycled, recycled + 10);
 	cr_assert_leq(wr_load_relaxed(&rig.table.count), files + 10);
 	cr_assert_eq(stats().prepare_failures, 1);
-	crash_and_expect_whole_log();
-	open_rig();
-	cr_assert(take_extents(8));
-	crash_and_expect_whole_log();
+	expect_two_more_crashes();
 }
 
 /* Spares that the next open finds: a crash with all of them rewritten or half rewritten. */
@@ -297,35 +303,24 @@ static void leave_found_spares(void)
 	cr_assert_gt(stats().segments_spare, 3);
 }
 
-CASE(journal_recycle, when_erasing_a_found_spare_fails_it_costs_that_file_and_nothing_else)
+/* Such a spare was no part of the log: no order of headers depends on it, and recycling goes on. */
+static void fail_on_found_spare(enum wr_journal_ready_phase phase)
 {
 	leave_found_spares();
-	fail_write_of(WR_JOURNAL_READY_ERASE_FIRST);
-	cr_assert(take_extents(20));
-	cr_assert(checkpoint());
-	cr_assert(checkpoint());
-	cr_assert(take_extents(8));
+	fail_write_of(phase);
+	go_on_recycling();
 	cr_assert_gt(stats().segments_recycled, 10);
-	crash_and_expect_whole_log();
-	open_rig();
-	cr_assert(take_extents(8));
-	crash_and_expect_whole_log();
+	expect_two_more_crashes();
+}
+
+CASE(journal_recycle, when_erasing_a_found_spare_fails_it_costs_that_file_and_nothing_else)
+{
+	fail_on_found_spare(WR_JOURNAL_READY_ERASE_FIRST);
 }
 
 CASE(journal_recycle, when_the_header_of_a_found_spare_fails_recycling_goes_on)
 {
-	leave_found_spares();
-	fail_write_of(WR_JOURNAL_READY_HEADER);
-	/* It was no part of the log, so no order of headers depends on it. */
-	cr_assert(take_extents(20));
-	cr_assert(checkpoint());
-	cr_assert(checkpoint());
-	cr_assert(take_extents(8));
-	cr_assert_gt(stats().segments_recycled, 10);
-	crash_and_expect_whole_log();
-	open_rig();
-	cr_assert(take_extents(8));
-	crash_and_expect_whole_log();
+	fail_on_found_spare(WR_JOURNAL_READY_HEADER);
 }
 
 CASE(journal_recycle, an_open_goes_on_with_the_next_spare_when_one_cannot_be_written)
