@@ -14,6 +14,21 @@ measured_build() { # measured_build NINJA_TARGET...
 	fi
 }
 
+# Sets quick and dir. The caller's usage() says what they are.
+measure_options() { # measure_options "$@"
+	quick=0
+	dir=${TMPDIR:-/var/tmp}
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--quick) quick=1 ;;
+		--dir) dir=${2:?}; shift ;;
+		-h | --help) usage; exit 0 ;;
+		*) usage >&2; exit 2 ;;
+		esac
+		shift
+	done
+}
+
 print_machine() { # print_machine DIRECTORY
 	local cpu memory
 	cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)

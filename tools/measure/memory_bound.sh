@@ -20,18 +20,8 @@ target and verdict; exit status 1 if a target was missed.
 EOT
 }
 
-quick=0
-dir=${TMPDIR:-/var/tmp}
-form=--long
-while [ $# -gt 0 ]; do
-	case $1 in
-	--quick) quick=1 form= ;;
-	--dir) dir=${2:?}; shift ;;
-	-h | --help) usage; exit 0 ;;
-	*) usage >&2; exit 2 ;;
-	esac
-	shift
-done
+measure_options "$@"
+[ $quick = 1 ] && form= || form=--long
 
 measured_build tests/crash_memory_bound
 out=$(mktemp)

@@ -19,19 +19,9 @@ target and verdict; exit status 1 if a target was missed (not with --quick).
 EOT
 }
 
-quick=0
-dir=${TMPDIR:-/var/tmp}
-small=100 large=10000
-form="--long $small $large"
-while [ $# -gt 0 ]; do
-	case $1 in
-	--quick) quick=1 small=4 large=40 form= ;;
-	--dir) dir=${2:?}; shift ;;
-	-h | --help) usage; exit 0 ;;
-	*) usage >&2; exit 2 ;;
-	esac
-	shift
-done
+measure_options "$@"
+[ $quick = 1 ] && small=4 large=40 || small=100 large=10000
+[ $quick = 1 ] && form= || form="--long $small $large"
 
 measured_build tests/crash_recovery_time
 out=$(mktemp)

@@ -19,17 +19,7 @@ target and verdict; exit status 1 if a target was missed (not with --quick).
 EOT
 }
 
-quick=0
-dir=${TMPDIR:-/var/tmp}
-while [ $# -gt 0 ]; do
-	case $1 in
-	--quick) quick=1 ;;
-	--dir) dir=${2:?}; shift ;;
-	-h | --help) usage; exit 0 ;;
-	*) usage >&2; exit 2 ;;
-	esac
-	shift
-done
+measure_options "$@"
 
 measured_build tools/weir
 weir=$build/tools/weir
