@@ -295,7 +295,9 @@ Test(members, a_commit_tells_of_acks_that_went_before_it)
 		publish_to(0, n);
 	/* Acknowledged, and moved back before any of it was handed to the log: a poll learns it. */
 	cr_assert_eq(fixture_poll(a, &item, 1, 1, false), 1);
-	cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+	cr_assert_eq(
+		weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, NULL),
+		0);
 	cr_expect_eq(weir_ack(a, &item), 0);
 	cr_assert_eq(fixture_poll(a, &again, 1, 1, true), 1);
 	cr_expect_eq(fixture_number(&again), fixture_number(&item));
@@ -305,7 +307,9 @@ Test(members, a_commit_tells_of_acks_that_went_before_it)
 	struct weir_item items[2];
 	cr_assert_eq(fixture_poll(a, items, 2, 2, false), 2);
 	cr_expect_eq(weir_ack(a, &items[1]), 0);
-	cr_assert_eq(weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0), 0);
+	cr_assert_eq(
+		weir_subscription_seek(f.pipeline, group, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER, NULL),
+		0);
 	cr_assert_eq(fixture_poll(a, &again, 1, 1, true), 1);
 	cr_expect_eq(weir_member_commit(a, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), WEIR_E_FENCED);
 	/* And of one that was handed to the log by a poll, after the session's end. */
