@@ -88,7 +88,6 @@ int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64
 	bool failed = wr_pipeline_refused(pipeline) == WEIR_E_FAILED;
 	uint64_t before = wr_writer_visible_seq(&pipeline->writer);
 
-	wr_host_unregister(h);
 	wr_pipeline_refuse(pipeline, WEIR_E_CLOSED);
 	int rc = mode == WEIR_CLOSE_DRAIN ? drain(h, deadline) : 0;
 	wr_host_stop_handlers(h);

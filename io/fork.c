@@ -2,11 +2,10 @@
 /*
  * fork(): lanes and chunks are shared memory, threads are not copied. So a child's handles refuse
  * everything from its first moment on, a close too: nothing of the pipeline is the child's to take
- * apart. `refuse` and `forked` are private memory: the parent does not notice.
+ * apart. `refuse` and `forked` are private memory: the parent does not notice. What would keep the
+ * directory locked in the child is io/posix/lock.c's.
  */
 #include "io/host.h"
-
-#include "io/posix/dir.h"
 
 static pthread_mutex_t hosts_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -27,9 +26,6 @@ static void after_fork_child(void)
 	for (struct wr_io_host *h = hosts; h != NULL; h = h->next) {
 		wr_store_seq(&h->pipeline->refuse, (uint32_t)-WEIR_E_CLOSED); /* F1 */
 		wr_store_relaxed(&h->pipeline->forked, 1u);
-		/* Or the directory would stay locked for as long as any child lives. */
-		if (h->storage != NULL)
-			wr_dir_forget_lock(h->storage);
 	}
 	hosts = NULL;
 	(void)pthread_mutex_unlock(&hosts_lock);

@@ -150,6 +150,7 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 
 void wr_host_destroy(struct wr_io_host *h)
 {
+	wr_host_unregister(h);
 	if (h->pipeline != NULL)
 		wr_pipeline_destroy(h->pipeline);
 	if (h->storage != NULL)

@@ -5,7 +5,7 @@
  *
  *   JOURNAL          four copies of the superblock, one a block: constants of the journal, its
  *                    epoch, where a clean close ended
- *   LOCK             empty; locked by the owner
+ *   LOCK             locked by the owner
  *   L-NNNNNNNN.seg   a segment of log L: a header block, then extents of chunk_bytes each. N is the
  *                    number of the file, not the id of the segment in it: recycling writes a new
  *                    header and renames nothing

@@ -84,8 +84,9 @@ static int fail_any(struct wr_recovery_run *run, int code)
 					"does not know: nothing was changed");
 	if (code == -ENOMEM)
 		return wr_recovery_fail(run, code, "journal", "no memory to read the journal with");
-	(void)snprintf(text, sizeof text, "the medium failed at %s",
-		       run->scan.failed_reading != NULL ? run->scan.failed_reading : "an open");
+	(void)snprintf(text, sizeof text, "the medium failed at %s: %.80s",
+		       run->scan.failed_reading != NULL ? run->scan.failed_reading : "an open",
+		       weir_strerror(code));
 	return wr_recovery_fail(run, code, "journal", text);
 }
 

@@ -26,7 +26,9 @@ struct weir_pipeline;
  * and reported in weir_info. Damage below the durable sequence is refused: the problem names the
  * file, the offset and the range of sequences, and nothing is changed.
  *
- * Thread:    any. Blocks: for recovery. Allocates: everything that the pipeline will use.
+ * Thread:    any. Blocks: for recovery, and for the lock of an owner that was killed, until the
+ *            kernel has ended its writes (30 seconds at most). Allocates: everything that the
+ *            pipeline will use.
  * Owns:      `options` and what it points to are copied (`allocator` and `log_fn` are kept).
  *
  * @param options         from weir_options_init()

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The directory: opening it, its table of open files, its names, its lock. See dir.h.
- *
- * The lock is a record lock of the open file description (OFD): it goes with the process however
- * that dies, and it also refuses a second pipeline of the same process, which a classic fcntl lock
- * would let in. Where the kernel or file system has none, flock() has the same two properties.
+ * The directory: opening it, its table of open files, its names. See dir.h.
  */
 #include "io/posix/dir.h"
 
@@ -13,19 +9,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <weir/error.h>
-
 #include "io/posix/request.h"
-
-/* A killed process can hold its lock for a moment longer, while the kernel ends its I/O. */
-#define LOCK_TRY_COUNT 100
-#define LOCK_TRY_PAUSE_NS 10000000
 
 #define DIR_PATH_MAX 4096
 
@@ -95,8 +83,6 @@ static int open_dir(struct wr_dir *dir, const struct wr_storage_options *options
 
 int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
 {
-	dir->lock_fd = -1;
-	dir->ring_fd = -1;
 	dir->read_only = options->read_only;
 	int code = open_dir(dir, options);
 	if (code < 0)
@@ -139,9 +125,6 @@ void wr_dir_fini(struct wr_dir *dir)
 	(void)pthread_mutex_destroy(&dir->sync_lock);
 	(void)pthread_mutex_destroy(&dir->table_lock);
 	free(dir->files);
-	/* After the files: who gets the lock next finds nothing of this owner open. */
-	if (dir->lock_fd >= 0)
-		(void)close(dir->lock_fd);
 	(void)close(dir->dir_fd);
 }
 
@@ -351,54 +334,11 @@ int wr_dir_sync_dir(struct wr_storage *s)
 	return wr_dir_fsync(dir->dir_fd, false);
 }
 
-static int try_lock(int fd)
-{
-	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
-		return 0;
-	if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-	}
-	return errno == EAGAIN || errno == EACCES ? WEIR_E_LOCKED : -errno;
-}
-
 int wr_dir_lock(struct wr_storage *s)
 {
 	struct wr_dir *dir = (struct wr_dir *)s;
 
-	if (dir->read_only)
-		return -EROFS;
-	if (dir->lock_fd >= 0)
-		return WEIR_E_LOCKED;
-	int fd = openat(dir->dir_fd, WR_STORAGE_LOCK_NAME,
-			O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	if (fd < 0)
-		return -errno;
-	int code = try_lock(fd);
-	for (int i = 1; i < LOCK_TRY_COUNT && code == WEIR_E_LOCKED; i++) {
-		const struct timespec pause = {.tv_nsec = LOCK_TRY_PAUSE_NS};
-		(void)nanosleep(&pause, NULL);
-		code = try_lock(fd);
-	}
-	if (code < 0) {
-		(void)close(fd);
-		return code;
-	}
-	dir->lock_fd = fd;
-	return 0;
-}
-
-void wr_dir_forget_lock(struct wr_storage *s)
-{
-	struct wr_dir *dir = (struct wr_dir *)s;
-
-	if (dir->lock_fd >= 0)
-		(void)close(dir->lock_fd);
-	if (dir->ring_fd >= 0)
-		(void)close(dir->ring_fd);
-	dir->lock_fd = dir->ring_fd = -1;
+	return dir->read_only ? -EROFS : wr_held_lock(&dir->held, dir->dir_fd);
 }
 
 int wr_dir_free_bytes(struct wr_storage *s, uint64_t *ret_bytes)

@@ -24,6 +24,7 @@
 
 #include "core/base/atomic.h"
 #include "core/port/storage.h"
+#include "io/posix/lock.h"
 #include "io/posix/storage_options.h"
 
 struct wr_dir_file {
@@ -42,8 +43,7 @@ struct wr_dir_file {
 struct wr_dir {
 	struct wr_storage base;
 	int dir_fd;
-	int lock_fd; /* -1: not locked */
-	int ring_fd; /* of the io_uring that holds the lock too; -1: none does */
+	struct wr_held held; /* the backend adds it first and removes it last */
 	bool read_only;
 	bool direct;
 	wr_atomic_u32 sync_in_write; /* cleared for good when the kernel refuses it */
@@ -61,7 +61,7 @@ struct wr_dir {
 
 /* Opens the directory and chooses the engine. On failure the reason is in the options. */
 int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options);
-/* Closes all files, the lock and the directory. */
+/* Closes all files and the directory; the lock goes with `held`. */
 void wr_dir_fini(struct wr_dir *dir);
 
 /* engine.c: chooses O_DIRECT and the way of syncing, by trying them on a file that goes again. */
@@ -93,8 +93,6 @@ int wr_dir_write(struct wr_storage *s, uint32_t file, const void *buffer, uint32
 int wr_dir_sync_file(struct wr_storage *s, uint32_t file);
 int wr_dir_sync_dir(struct wr_storage *s);
 int wr_dir_lock(struct wr_storage *s);
-/* In a child of the owner: it has no part in the lock. Async-signal-safe. */
-void wr_dir_forget_lock(struct wr_storage *s);
 int wr_dir_free_bytes(struct wr_storage *s, uint64_t *ret_bytes);
 void wr_dir_counts(const struct wr_storage *s, struct wr_storage_counts *ret_counts);
 

@@ -327,6 +327,7 @@ static void posix_fini(struct wr_storage *base)
 	(void)pthread_cond_destroy(&s->job_ready);
 	(void)pthread_mutex_destroy(&s->lock);
 	wr_dir_fini(&s->dir);
+	wr_held_remove(&s->dir.held);
 	free(s);
 }
 
@@ -389,6 +390,7 @@ int wr_storage_posix_open(const struct wr_storage_options *options, struct wr_st
 		wr_dir_reason(options, "no memory for the storage", -ENOMEM);
 		return -ENOMEM;
 	}
+	wr_held_add(&s->dir.held);
 	s->dir.base.ops = &posix_ops;
 	s->dir.base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_POSIX_DEPTH_MAX);
 	int code = wr_dir_init(&s->dir, options);
@@ -409,6 +411,7 @@ fail_dir:
 	wr_dir_reason(options, "no memory for the storage", code);
 	wr_dir_fini(&s->dir);
 fail_storage:
+	wr_held_remove(&s->dir.held);
 	free(s);
 	return code;
 }

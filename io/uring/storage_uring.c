@@ -226,34 +226,50 @@ static void prepare_made(void *context)
 	uring_wake(&s->dir.base);
 }
 
+/*
+ * A child of a fork() gets no part of the ring, whenever it is made: what the ring holds later, the
+ * child would hold as well. So its descriptor is named from its first moment to its last.
+ */
 static int make_ring(struct wr_uring *s, char *reason, size_t reason_bytes)
 {
+	wr_fork_hold();
 	int code = wr_uring_make(&s->ring, entries_for(s->dir.base.depth_max), s->any_thread,
 				 &s->setup, reason, reason_bytes);
 	s->ring_made = code == 0;
+	if (code == 0)
+		s->dir.held.ring_fd = s->ring.ring_fd;
+	wr_fork_release();
+	if (code == 0)
+		(void)io_uring_ring_dontfork(&s->ring);
 	return code;
+}
+
+static void end_ring(struct wr_uring *s)
+{
+	wr_fork_hold();
+	if (s->ring_made)
+		io_uring_queue_exit(&s->ring);
+	s->ring_made = false;
+	s->dir.held.ring_fd = -1;
+	wr_fork_release();
 }
 
 /*
  * A ring outlives its process: what it has handed to a device may still be written when the process
  * is dead, the files that it had open are closed, and its lock would be free. The next owner may
  * not find the medium changing under it (L27). So the ring holds the lock's file as well, and the
- * kernel lets go of that only when nothing is in flight any more. A child of a fork gets no part of
- * the ring, or it would hold the directory for as long as it lives.
+ * kernel lets go of that only when nothing is in flight any more.
  */
 static void hold_lock(struct wr_uring *s)
 {
-	if (s->dir.lock_fd < 0)
-		return;
-	(void)io_uring_register_files(&s->ring, &s->dir.lock_fd, 1);
-	(void)io_uring_ring_dontfork(&s->ring);
-	s->dir.ring_fd = s->ring.ring_fd;
+	if (s->dir.held.lock_fd >= 0)
+		(void)io_uring_register_files(&s->ring, &s->dir.held.lock_fd, 1);
 }
 
 /* Nothing is in flight: the lock goes with its own descriptor again, at once. */
 static void leave_lock(struct wr_uring *s)
 {
-	if (s->dir.ring_fd >= 0)
+	if (s->dir.held.lock_fd >= 0)
 		(void)io_uring_unregister_files(&s->ring);
 }
 
@@ -273,9 +289,7 @@ static int uring_enter(struct wr_storage *base)
 	if (code == 0 && !s->dir.read_only)
 		code = wr_prepare_start(&s->prepare);
 	if (code < 0) {
-		if (s->ring_made)
-			io_uring_queue_exit(&s->ring);
-		s->ring_made = false;
+		end_ring(s);
 		return code;
 	}
 	hold_lock(s);
@@ -340,9 +354,7 @@ static int uring_leave(struct wr_storage *base)
 		disarm_event(s);
 	if (s->broken == 0)
 		leave_lock(s);
-	s->dir.ring_fd = -1;
-	io_uring_queue_exit(&s->ring);
-	s->ring_made = false;
+	end_ring(s);
 	if (s->broken < 0)
 		give_up(s);
 	s->entered = false;
@@ -367,10 +379,10 @@ static void uring_fini(struct wr_storage *base)
 	if (s->entered)
 		(void)uring_leave(base);
 	wr_prepare_fini(&s->prepare);
-	if (s->ring_made)
-		io_uring_queue_exit(&s->ring);
+	end_ring(s);
 	(void)close(s->event_fd);
 	wr_dir_fini(&s->dir);
+	wr_held_remove(&s->dir.held);
 	free(s->files);
 	free(s);
 }
@@ -405,6 +417,7 @@ int wr_storage_uring_open(const struct wr_storage_options *options, struct wr_st
 	if (s == NULL)
 		return -ENOMEM;
 	int code = -ENOMEM;
+	wr_held_add(&s->dir.held);
 	s->any_thread = options->any_thread;
 	s->dir.base.ops = &uring_ops;
 	s->dir.base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_DEPTH_MAX);
@@ -435,10 +448,11 @@ fail_dir:
 fail_event:
 	(void)close(s->event_fd);
 fail_ring:
-	io_uring_queue_exit(&s->ring);
+	end_ring(s);
 fail_files:
 	free(s->files);
 fail_storage:
+	wr_held_remove(&s->dir.held);
 	free(s);
 	return code;
 }

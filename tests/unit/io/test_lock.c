@@ -2,7 +2,7 @@
 /*
  * Goal:   nobody gets a directory while the kernel may still write to it for the owner before
  *         (L27), and nobody is kept out of it any longer than that: not by a close, and not by a
- *         child that outlives its parent.
+ *         child that outlives its parent. Who is on its way out is waited for, who lives is not.
  * Method: the descriptor of the lock is taken away from an owner, as the end of its process does,
  *         while its ring is there and while it is not; and owners that are killed with writes under
  *         way, one of them with a child that lives on.
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -113,6 +114,81 @@ static _Noreturn void run_owner(int told, bool child)
 		_exit(1);
 	for (uint64_t i = 10;; i++)
 		(void)fixture_publish(producer, topic, i, i + 1);
+}
+
+/* A copy of this process that no handler of fork() has seen: it holds all that is open. */
+static pid_t copy_unseen(void)
+{
+	return (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+#define LINGERS_S 3u
+
+/*
+ * Owns the directory and waits to be killed. With `lingers` something that nobody sees holds its
+ * lock for LINGERS_S after that, as the kernel does while it ends the writes of a dead process.
+ */
+static _Noreturn void own(int told, bool lingers)
+{
+	const struct wr_storage_options options = {.dir = f.dir, .create_dir = true};
+	struct wr_storage *storage;
+	const pid_t self = getpid();
+	if (wr_storage_posix_open(&options, &storage) != 0 || storage->ops->lock(storage) != 0)
+		_exit(1);
+	if (lingers && copy_unseen() == 0) {
+		while (getppid() == self)
+			fixture_sleep_ns(1000000u);
+		(void)sleep(LINGERS_S);
+		_exit(0);
+	}
+	if (write(told, &lingers, 1) != 1)
+		_exit(1);
+	for (;;)
+		(void)pause();
+}
+
+static pid_t start_owner(bool lingers)
+{
+	int told[2];
+	char byte;
+	cr_assert_eq(pipe(told), 0);
+	pid_t owner = fork();
+	if (owner == 0)
+		own(told[1], lingers);
+	cr_assert_eq(read(told[0], &byte, 1), 1);
+	(void)close(told[0]);
+	(void)close(told[1]);
+	return owner;
+}
+
+Test(lock, an_owner_that_lives_is_not_waited_for)
+{
+	pid_t owner = start_owner(false);
+	uint64_t before = fixture_now_ns();
+	cr_expect_eq(try_lock(), WEIR_E_LOCKED);
+	cr_expect_lt(fixture_now_ns() - before, 900000000u);
+	cr_assert_eq(kill(owner, SIGKILL), 0);
+	cr_assert_eq(waitpid(owner, NULL, 0), owner);
+	cr_expect_eq(try_lock(), 0);
+}
+
+Test(lock, an_owner_that_is_gone_is_waited_for_as_long_as_its_lock_is_not)
+{
+	pid_t owner = start_owner(true);
+	cr_expect_eq(try_lock(), WEIR_E_LOCKED, "it lives");
+	cr_assert_eq(kill(owner, SIGKILL), 0);
+	uint64_t before = fixture_now_ns();
+	cr_expect_eq(try_lock(), 0, "a process that nobody has waited for is dead as well");
+	cr_expect_gt(fixture_now_ns() - before, (LINGERS_S - 1) * 1000000000ull);
+	cr_assert_eq(waitpid(owner, NULL, 0), owner);
+}
+
+Test(lock, an_owner_that_is_gone_without_a_trace_too)
+{
+	pid_t owner = start_owner(true);
+	cr_assert_eq(kill(owner, SIGKILL), 0);
+	cr_assert_eq(waitpid(owner, NULL, 0), owner);
+	cr_expect_eq(try_lock(), 0);
 }
 
 static void kill_owner_and_open(bool child)

@@ -9,11 +9,13 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/atomic.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define HANGS_S 20u
@@ -202,6 +204,87 @@ Test(fork, a_child_that_lives_on_does_not_keep_the_directory)
 	cr_expect_eq(rc, 0, "%s: %s", weir_error_name(rc), problem.text);
 	cr_assert_eq(kill(child, SIGKILL), 0);
 	cr_assert_eq(waitpid(child, &status, 0), child);
+}
+
+/* --- while it opens and closes ---------------------------------------------------------------- */
+
+static wr_atomic_u32 handling, closing, stopping;
+static pid_t sleepers[256];
+static wr_atomic_u32 sleeper_count;
+
+static void end_sleepers(void)
+{
+	int status;
+	for (uint32_t i = 0; i < wr_load_seq(&sleeper_count); i++) {
+		cr_assert_eq(kill(sleepers[i], SIGKILL), 0);
+		cr_assert_eq(waitpid(sleepers[i], &status, 0), sleepers[i]);
+	}
+	wr_store_seq(&sleeper_count, 0u);
+}
+
+static enum weir_handled forks_in_a_close(void *context, struct weir_member *m,
+					  const struct weir_item *item)
+{
+	(void)context, (void)m, (void)item;
+	wr_store_seq(&handling, 1u);
+	while (wr_load_seq(&closing) == 0)
+		fixture_sleep_ns(1000000u);
+	fixture_sleep_ns(100000000u); /* the close waits for this handler */
+	sleepers[0] = fork_sleeper();
+	wr_store_seq(&sleeper_count, 1u);
+	return WEIR_HANDLED_OK;
+}
+
+Test(fork, a_child_made_during_a_close_does_not_keep_the_directory)
+{
+	struct weir_member_options options;
+	struct weir_member *handler;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	topic = fixture_topic(&f, "work", 1);
+	id = fixture_subscription(&f, "reader", "work");
+	weir_member_options_init(&options);
+	options.handler = forks_in_a_close;
+	cr_assert_eq(weir_member_join(f.pipeline, id, &options, &handler, NULL), 0);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 1));
+	while (wr_load_seq(&handling) == 0)
+		fixture_sleep_ns(1000000u);
+	wr_store_seq(&closing, 1u);
+	fixture_close(&f, NULL);
+	cr_assert_eq(wr_load_seq(&sleeper_count), 1u);
+	struct weir_problem problem = {0};
+	int rc = weir_open(&f.options, &f.pipeline, &problem);
+	cr_expect_eq(rc, 0, "%s: %s", weir_error_name(rc), problem.text);
+	end_sleepers();
+}
+
+static void *forks_all_the_time(void *context)
+{
+	(void)context;
+	while (wr_load_seq(&stopping) == 0 && wr_load_seq(&sleeper_count) < 256) {
+		sleepers[wr_load_seq(&sleeper_count)] = fork_sleeper();
+		wr_store_seq(&sleeper_count, wr_load_seq(&sleeper_count) + 1);
+		fixture_sleep_ns(1000000u);
+	}
+	return NULL;
+}
+
+Test(fork, children_made_at_any_time_of_an_open_do_not_keep_the_directory)
+{
+	pthread_t forks;
+	fixture_init(&f, FIXTURE_DURABLE);
+	cr_assert_eq(pthread_create(&forks, NULL, forks_all_the_time, NULL), 0);
+	for (int i = 0; i < 1000 && wr_load_seq(&sleeper_count) < 256; i++) {
+		struct weir_problem problem = {0};
+		int rc = weir_open(&f.options, &f.pipeline, &problem);
+		cr_expect_eq(rc, 0, "open %d: %s: %s", i, weir_error_name(rc), problem.text);
+		if (rc != 0)
+			break;
+		fixture_close(&f, NULL);
+	}
+	wr_store_seq(&stopping, 1u);
+	cr_assert_eq(pthread_join(forks, NULL), 0);
+	end_sleepers();
 }
 
 Test(fork, a_child_of_an_owner_that_died_does_not_keep_the_directory)

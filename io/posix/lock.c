@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See lock.h.
+ *
+ * A lock outlives the process that was killed with it: the kernel takes a large address space
+ * apart first, and a ring lets go of the lock's file only when its last write has ended, in a
+ * worker of the kernel's and after the process has been reaped. On a busy machine that is seconds.
+ * So the owner writes into the file who it is, and who is refused looks at it: for an owner that is
+ * dying or gone it waits, for one that lives it does not.
+ *
+ * The record is for nothing else. What it says can be old for a moment (the next owner has the lock
+ * and has not written yet), of another PID namespace, or missing: then the wait is a short one.
+ */
+#include "io/posix/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <weir/error.h>
+
+#include "io/posix/request.h"
+
+#define NS_PER_MS 1000000ull
+#define LOOK_MS 10u
+/* One that was killed a moment ago need not show it yet. */
+#define WAIT_LIVE_MS 200u
+#define WAIT_UNKNOWN_MS 1000u
+#define WAIT_GOING_MS 30000u
+
+/* Of one size always, so that it is written over in place, on a full disk, too. */
+#define RECORD_BYTES 64
+#define STAT_BYTES 1024
+
+/* Flags of a task in /proc/PID/stat (include/linux/sched.h): on its way out. */
+#define TASK_EXITING 0x00000004u
+#define TASK_DUMPING 0x00000200u
+#define TASK_KILLED 0x00000400u
+
+enum owner { OWNER_UNKNOWN, OWNER_LIVES, OWNER_GOES };
+
+struct process {
+	long pid;
+	unsigned long long started;   /* in ticks since boot; 0: unknown */
+	unsigned long long pid_space; /* the namespace in which pid is its number */
+};
+
+/* --- fork() ----------------------------------------------------------------------------------- */
+
+static pthread_mutex_t held_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static struct wr_held *all_held;
+
+void wr_fork_hold(void)
+{
+	(void)pthread_mutex_lock(&held_lock);
+}
+
+void wr_fork_release(void)
+{
+	(void)pthread_mutex_unlock(&held_lock);
+}
+
+/* Async-signal-safe but for the unlock of what this thread locked before the fork. */
+static void after_fork_child(void)
+{
+	for (struct wr_held *held = all_held; held != NULL; held = held->next) {
+		if (held->lock_fd >= 0)
+			(void)close(held->lock_fd);
+		if (held->ring_fd >= 0)
+			(void)close(held->ring_fd);
+		held->lock_fd = held->ring_fd = -1;
+	}
+	all_held = NULL;
+	wr_fork_release();
+}
+
+static void install(void)
+{
+	(void)pthread_atfork(wr_fork_hold, wr_fork_release, after_fork_child);
+}
+
+void wr_held_add(struct wr_held *held)
+{
+	(void)pthread_once(&once, install);
+	wr_fork_hold();
+	*held = (struct wr_held){.next = all_held, .lock_fd = -1, .ring_fd = -1};
+	all_held = held;
+	wr_fork_release();
+}
+
+static void drop_lock(struct wr_held *held)
+{
+	wr_fork_hold();
+	if (held->lock_fd >= 0)
+		(void)close(held->lock_fd);
+	held->lock_fd = -1;
+	wr_fork_release();
+}
+
+void wr_held_remove(struct wr_held *held)
+{
+	drop_lock(held);
+	wr_fork_hold();
+	struct wr_held **at = &all_held;
+	while (*at != NULL && *at != held)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = held->next;
+	wr_fork_release();
+}
+
+/* --- who has it ------------------------------------------------------------------------------- */
+
+static bool read_text(const char *path, char *to, size_t to_bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	ssize_t n = read(fd, to, to_bytes - 1);
+	(void)close(fd);
+	to[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/* State, flags and start of a process; false: /proc does not show it. */
+static bool read_stat(long pid, char *ret_state, unsigned *ret_flags, unsigned long long *ret_start)
+{
+	char path[64];
+	char text[STAT_BYTES];
+
+	(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	if (!read_text(path, text, sizeof text))
+		return false;
+	/* The name comes before, in brackets, and may hold anything. */
+	const char *at = strrchr(text, ')');
+	return at != NULL &&
+	       sscanf(at + 1,
+		      " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+		      "%llu",
+		      ret_state, ret_flags, ret_start) == 3;
+}
+
+static bool is_killed(long pid)
+{
+	static const char *const sets[] = {"SigPnd:", "ShdPnd:"};
+	char path[64];
+	char text[4 * STAT_BYTES];
+	bool killed = false;
+
+	(void)snprintf(path, sizeof path, "/proc/%ld/status", pid);
+	if (!read_text(path, text, sizeof text))
+		return false;
+	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+		const char *at = strstr(text, sets[i]);
+		unsigned long long pending = 0;
+		if (at != NULL)
+			pending = strtoull(at + strlen(sets[i]), NULL, 16);
+		killed = killed || (pending & (1ull << (SIGKILL - 1))) != 0;
+	}
+	return killed;
+}
+
+static unsigned long long own_pid_space(void)
+{
+	struct stat st;
+	return stat("/proc/self/ns/pid", &st) == 0 ? (unsigned long long)st.st_ino : 0;
+}
+
+static void write_record(int fd)
+{
+	char record[RECORD_BYTES + 1];
+	char state;
+	unsigned flags;
+	unsigned long long started = 0;
+	long pid = (long)getpid();
+
+	if (!read_stat(pid, &state, &flags, &started))
+		started = 0;
+	int n = snprintf(record, sizeof record, "%ld %llu %llu", pid, started, own_pid_space());
+	memset(record + n, ' ', (size_t)(RECORD_BYTES - n));
+	record[RECORD_BYTES - 1] = '\n';
+	/* Or it would still name the owner before. */
+	if (pwrite(fd, record, RECORD_BYTES, 0) != RECORD_BYTES && ftruncate(fd, 0) != 0)
+		return;
+}
+
+static bool read_record(int fd, struct process *ret)
+{
+	char record[RECORD_BYTES + 1];
+	ssize_t n = pread(fd, record, RECORD_BYTES, 0);
+
+	record[n > 0 ? n : 0] = '\0';
+	return n == RECORD_BYTES &&
+	       sscanf(record, "%ld %llu %llu", &ret->pid, &ret->started, &ret->pid_space) == 3 &&
+	       ret->pid > 0;
+}
+
+static enum owner look_at_owner(int fd)
+{
+	struct process p;
+	char state;
+	unsigned flags;
+	unsigned long long started;
+
+	if (!read_record(fd, &p) || p.pid_space != own_pid_space())
+		return OWNER_UNKNOWN;
+	if (kill((pid_t)p.pid, 0) != 0 && errno == ESRCH)
+		return OWNER_GOES;
+	if (!read_stat(p.pid, &state, &flags, &started))
+		return OWNER_UNKNOWN;
+	if (p.started != 0 && started != p.started)
+		return OWNER_GOES; /* its number is somebody else's by now */
+	if (state == 'Z' || state == 'X' ||
+	    (flags & (TASK_EXITING | TASK_DUMPING | TASK_KILLED)) != 0 || is_killed(p.pid))
+		return OWNER_GOES;
+	return OWNER_LIVES;
+}
+
+/* --- taking it -------------------------------------------------------------------------------- */
+
+static int try_lock(int fd)
+{
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
+		return 0;
+	if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+	}
+	return errno == EAGAIN || errno == EACCES ? WEIR_E_LOCKED : -errno;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / NS_PER_MS;
+}
+
+static uint64_t patience_ms(enum owner owner)
+{
+	switch (owner) {
+	case OWNER_GOES:
+		return WAIT_GOING_MS;
+	case OWNER_LIVES:
+		return WAIT_LIVE_MS;
+	default:
+		return WAIT_UNKNOWN_MS;
+	}
+}
+
+static int wait_for_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_MS * (long)NS_PER_MS};
+	const uint64_t began = now_ms();
+
+	for (;;) {
+		int code = try_lock(fd);
+		if (code != WEIR_E_LOCKED || now_ms() - began >= patience_ms(look_at_owner(fd)))
+			return code;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+int wr_held_lock(struct wr_held *held, int dir_fd)
+{
+	int code = 0;
+
+	if (held->lock_fd >= 0)
+		return WEIR_E_LOCKED;
+	wr_fork_hold();
+	held->lock_fd = openat(dir_fd, WR_STORAGE_LOCK_NAME,
+			       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+			       0600);
+	if (held->lock_fd < 0)
+		code = -errno;
+	wr_fork_release();
+	if (code == 0)
+		code = wait_for_lock(held->lock_fd);
+	if (code == 0)
+		write_record(held->lock_fd);
+	else
+		drop_lock(held);
+	return code;
+}
