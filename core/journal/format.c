@@ -20,6 +20,8 @@
 #define CHUNK_BYTES_MAX (64u << 20)
 #define SEGMENT_BYTES_MAX (1ull << 40)
 #define STRUCT_BYTES 512u
+/* Ids and sequences are counted up from 1: beyond this one is nobody's. */
+#define COUNT_MAX (UINT64_MAX >> 1)
 
 static const char superblock_magic[9] = "WEIRJRNL";
 static const char segment_magic[9] = "WEIRSEG1";
@@ -62,6 +64,12 @@ static bool geometry_is_sound(uint32_t block_bytes, uint32_t chunk_bytes, uint64
 	       (segment_bytes - WR_BLOCK_BYTES) % chunk_bytes == 0;
 }
 
+static bool range_is_sound(const struct wr_superblock *s)
+{
+	return s->oldest_segment_id <= s->newest_segment_id && s->newest_segment_id <= COUNT_MAX &&
+	       s->oldest_seq <= COUNT_MAX && s->durable_seq <= COUNT_MAX;
+}
+
 _Static_assert(offsetof(struct wr_superblock, format) == 8, "check_block()");
 _Static_assert(offsetof(struct wr_superblock, features_must) == 12, "check_block()");
 _Static_assert(offsetof(struct wr_superblock, crc) == STRUCT_BYTES - 4, "put_block()");
@@ -89,7 +97,7 @@ enum wr_block_verdict wr_superblock_decode(const void *block, uint32_t copy,
 	if (verdict != WR_BLOCK_VALID)
 		return verdict;
 	memcpy(&content, block, sizeof content);
-	if (content.copy != copy || content.log_count == 0 ||
+	if (content.copy != copy || content.log_count == 0 || !range_is_sound(&content) ||
 	    !geometry_is_sound(content.block_bytes, content.chunk_bytes, content.segment_bytes))
 		return WR_BLOCK_BAD;
 	*ret_superblock = content;

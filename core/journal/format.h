@@ -4,7 +4,7 @@
  * says the same in prose; batches are core/record/batch.h.
  *
  *   JOURNAL          four copies of the superblock, one a block: constants of the journal, its
- *                    epoch, where a clean close ended
+ *                    epoch, which segments there are (scan_range.c), where a clean close ended
  *   LOCK             locked by the owner
  *   L-NNNNNNNN.seg   a segment of log L: a header block, then extents of chunk_bytes each. N is the
  *                    number of the file, not the id of the segment in it: recycling writes a new
@@ -48,7 +48,12 @@ struct wr_superblock {
 	uint64_t clean_last_seq;
 	uint32_t clean_header_crc;
 	uint32_t clean;
-	uint8_t zero[404];
+	/* Which segments may hold batches of the log. All zero: not recorded. Log 0. */
+	uint64_t oldest_segment_id; /* nothing below it is needed */
+	uint64_t newest_segment_id; /* the last whose header is durable, used or not */
+	uint64_t oldest_seq;        /* of the oldest one */
+	uint64_t durable_seq;       /* when this was written: evidence like that of any header */
+	uint8_t zero[372];
 	uint32_t crc; /* CRC32C of all before, seed 1 */
 };
 _Static_assert(sizeof(struct wr_superblock) == 512, "one sector");
@@ -67,7 +72,8 @@ struct wr_segment_header {
 	uint32_t chunk_bytes;
 	uint32_t block_bytes;
 	uint64_t assigned_us; /* wall clock, for people */
-	uint8_t zero_2[436];
+	uint64_t previous_segment_id; /* the one in front of it in the log; 0: none, or not known */
+	uint8_t zero_2[428];
 	uint32_t crc; /* seed 1 */
 };
 _Static_assert(sizeof(struct wr_segment_header) == 512, "one sector");

@@ -183,11 +183,13 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 	files_init(j, recovered);
 	tasks_init(j);
 	j->blocks = take(memory, WR_JOURNAL_BLOCKS_BYTES, WR_BLOCK_BYTES);
+	j->superblock_blocks = take(memory, WR_JOURNAL_SUPERBLOCK_BYTES, WR_BLOCK_BYTES);
 	j->files.assigned =
 		take(memory, sizeof(struct wr_journal_assigned) * assigned_count(&j->options), 64);
 	j->files.retired_id = take(memory, sizeof(uint64_t) * WR_STORAGE_FILES_MAX, 64);
 	r = link_alloc(link, &j->options, j->durable_seq, memory);
-	if (r < 0 || j->blocks == NULL || j->files.assigned == NULL ||
+	if (r < 0 || j->blocks == NULL || j->superblock_blocks == NULL ||
+	    j->files.assigned == NULL ||
 	    j->files.retired_id == NULL) {
 		wr_journal_destroy(j, memory);
 		return -ENOMEM;
@@ -207,6 +209,7 @@ void wr_journal_destroy(struct wr_journal *journal, struct wr_memory *memory)
 	give(memory, j->files.retired_id, sizeof(uint64_t) * WR_STORAGE_FILES_MAX);
 	give(memory, j->files.assigned,
 	     sizeof(struct wr_journal_assigned) * assigned_count(&j->options));
+	give(memory, j->superblock_blocks, WR_JOURNAL_SUPERBLOCK_BYTES);
 	give(memory, j->blocks, WR_JOURNAL_BLOCKS_BYTES);
 	give(memory, j, sizeof *j);
 }
@@ -228,6 +231,8 @@ static void name_of_file(const struct wr_journal *j, uint32_t file, char *to, si
 	char name[WR_STORAGE_NAME_MAX + 1] = "";
 	uint32_t count = wr_load_relaxed(&j->table->count);
 
+	if (file == j->superblock_file)
+		(void)snprintf(name, sizeof name, "%s", WR_SUPERBLOCK_NAME);
 	for (uint32_t i = 0; i < count; i++)
 		if (wr_load_relaxed(&j->table->segments[i].file) == file &&
 		    j->table->segments[i].state != WR_SEGMENT_NONE)
@@ -356,6 +361,7 @@ int wr_journal_close_clean(struct wr_journal *journal, uint64_t last_seq, uint64
 	j->superblock.clean_last_seq = last_seq;
 	j->superblock.clean_header_crc = header_crc;
 	j->superblock.clean = 1;
+	wr_journal_range_fill(j, &j->superblock);
 	return wr_superblock_write(j->storage, j->memory, j->superblock_file, &j->superblock);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The journal step's own state, shared by its files: journal.c (life, the step), journal_commit.c
- * (batches), journal_segments.c (files ahead and behind), journal_checkpoint.c, journal_start.c
- * (what still blocks). One thread at a time owns all of it; only `cells` are read by others.
+ * (batches), journal_segments.c (files ahead and behind), journal_range.c (which of them the
+ * superblock says there are), journal_checkpoint.c, journal_start.c (what still blocks). One thread
+ * at a time owns all of it; only `cells` are read by others.
  *
  * Invariants:
  *   I1  commits and marks stay in the link's rings until their batch is durable and published: the
@@ -18,6 +19,11 @@
  *       leaves the log one day.
  *   I5  in a ready segment no batch of an older life begins the first extent: a batch there proves
  *       whose file it is when the header is torn, and would bring back what left the log long ago.
+ *   I6  the superblock on the medium names as newest_segment_id the last ready segment, or a later
+ *       one, before an extent of it is offered; the header of each names the one before it. So what
+ *       holds a batch is on record, and its loss is noticed (R11).
+ *   I7  the superblock on the medium names as oldest_segment_id a segment above a retired one
+ *       before the header of that is written over: nothing is on record that the log itself let go.
  */
 #ifndef WR_JOURNAL_JOURNAL_INTERNAL_H
 #define WR_JOURNAL_JOURNAL_INTERNAL_H
@@ -31,6 +37,7 @@
 /* A segment's header, a checkpoint's, zeros; all zeros to fill files with before the first step. */
 #define WR_JOURNAL_BLOCKS_BYTES (16u * WR_BLOCK_BYTES)
 #define WR_JOURNAL_ZERO_BLOCK (2u * WR_BLOCK_BYTES)
+#define WR_JOURNAL_SUPERBLOCK_BYTES (WR_SUPERBLOCK_COPIES * WR_BLOCK_BYTES)
 
 /* One write of adjacent batches. */
 struct wr_journal_write {
@@ -68,9 +75,11 @@ struct wr_journal_task {
 /* How a spare gets ready: see journal_segments.c. */
 enum wr_journal_ready_phase {
 	WR_JOURNAL_READY_NONE = 0,
+	WR_JOURNAL_READY_LEAVE,       /* retired in this life: the superblock, to say so (I7) */
 	WR_JOURNAL_READY_ERASE_FIRST, /* found at open: the first batch's block, then the header */
 	WR_JOURNAL_READY_HEADER,
 	WR_JOURNAL_READY_ERASE_LAST, /* retired in this life: the block after the header */
+	WR_JOURNAL_READY_ENTER,      /* the superblock, which names it as the newest (I6) */
 };
 
 struct wr_journal_files {
@@ -97,6 +106,7 @@ struct wr_journal_files {
 	uint64_t retry_at_ns; /* of PREPARE; 0: at once */
 	struct wr_journal_task header;
 	enum wr_journal_ready_phase header_phase;
+	uint32_t superblock_pair; /* of LEAVE and ENTER: which two copies are written */
 	uint32_t header_index; /* of the segment that is getting ready */
 	uint64_t header_id;
 	struct wr_journal_task prepare;
@@ -154,7 +164,9 @@ struct wr_journal {
 	struct wr_superblock superblock;
 	uint32_t superblock_file;
 	uint32_t epoch;
-	uint8_t *blocks; /* WR_JOURNAL_BLOCKS_BYTES */
+	uint8_t *blocks;                      /* WR_JOURNAL_BLOCKS_BYTES */
+	uint8_t *superblock_blocks;           /* WR_JOURNAL_SUPERBLOCK_BYTES */
+	struct wr_superblock next_superblock; /* what is in them, while they are written */
 
 	struct wr_journal_write writes[WR_BATCHES_IN_FLIGHT_MAX];
 	uint64_t writes_pushed; /* absolute counts, see I2 */
@@ -223,6 +235,18 @@ void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io);
 void wr_journal_ready_advance(struct wr_journal *j, int result);
 /* Adds a file that was just made; its index. */
 uint32_t wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
+
+/* journal_range.c */
+/* Whether the superblock on the medium still counts this retired segment to the log (I7). */
+bool wr_journal_range_has(const struct wr_journal *j, uint64_t retired_id);
+/* Encodes the superblock with the range as it is now, and with `newest_id` at its end. */
+void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id);
+/* Fills in the write of the pair of copies that is next. */
+void wr_journal_range_write(struct wr_journal *j, struct wr_io *io);
+/* That write is durable. True when both are: the superblock is what was encoded. */
+bool wr_journal_range_advance(struct wr_journal *j);
+/* The range as it is now, into a superblock that is about to be written. */
+void wr_journal_range_fill(const struct wr_journal *j, struct wr_superblock *superblock);
 
 /* journal_checkpoint.c */
 int wr_journal_checkpoint_step(struct wr_journal *j);

@@ -28,7 +28,10 @@
  * found at open it is no part of the log whatever its header says, but a torn header might give it
  * back the id of its batch: so there the batch goes first.
  *
- * Invariants I3, I4, I5. Thread: the step's; the table is read by any (T1).
+ * Before the header of a retired segment is written over, and before the segment is ready, the
+ * superblock is written (I6, I7, journal_range.c): it is on record what is part of the log.
+ *
+ * Invariants I3 to I7. Thread: the step's; the table is read by any (T1).
  */
 #include "core/journal/journal_internal.h"
 
@@ -250,6 +253,7 @@ void wr_journal_ready_begin(struct wr_journal *j, uint32_t index)
 		.chunk_bytes = t->chunk_bytes,
 		.block_bytes = WR_BLOCK_BYTES,
 		.assigned_us = wr_clock_wall_ns(j->clock) / 1000,
+		.previous_segment_id = j->superblock.newest_segment_id,
 	};
 
 	memcpy(header.uuid, t->uuid, sizeof header.uuid);
@@ -259,6 +263,10 @@ void wr_journal_ready_begin(struct wr_journal *j, uint32_t index)
 	f->header_id = header.segment_id;
 	f->header_phase = f->retired_id[index] == WR_JOURNAL_FOUND ? WR_JOURNAL_READY_ERASE_FIRST
 								   : WR_JOURNAL_READY_HEADER;
+	if (was_in_log(j, index) && wr_journal_range_has(j, f->retired_id[index])) {
+		f->header_phase = WR_JOURNAL_READY_LEAVE;
+		wr_journal_range_begin(j, j->superblock.newest_segment_id);
+	}
 	t->segments[index].state = WR_SEGMENT_RECYCLING;
 	wr_journal_count_segments(j);
 }
@@ -267,6 +275,11 @@ void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io)
 {
 	bool is_header = j->files.header_phase == WR_JOURNAL_READY_HEADER;
 
+	if (j->files.header_phase == WR_JOURNAL_READY_LEAVE ||
+	    j->files.header_phase == WR_JOURNAL_READY_ENTER) {
+		wr_journal_range_write(j, io);
+		return;
+	}
 	*io = (struct wr_io){
 		.kind = WR_IO_WRITE,
 		.flags = WR_BUG(HEADER_UNSYNCED) && is_header ? 0 : WR_IO_DURABLE,
@@ -294,12 +307,32 @@ static void is_ready(struct wr_journal *j)
 	wr_journal_count_segments(j);
 }
 
+static void enter_begin(struct wr_journal *j)
+{
+	if (WR_BUG(SEGMENT_NOT_RECORDED)) {
+		is_ready(j);
+		return;
+	}
+	j->files.header_phase = WR_JOURNAL_READY_ENTER;
+	wr_journal_range_begin(j, j->files.header_id);
+}
+
 void wr_journal_ready_advance(struct wr_journal *j, int result)
 {
 	struct wr_journal_files *f = &j->files;
 	bool retired = was_in_log(j, f->header_index);
+	bool is_range = f->header_phase == WR_JOURNAL_READY_LEAVE ||
+			f->header_phase == WR_JOURNAL_READY_ENTER;
 
-	if (result < 0) {
+	if (result < 0 && is_range) {
+		/* S5: no segment can be recorded any more, so none would be used; better now. */
+		wr_journal_note_failure(j, result, "recording a segment in the superblock",
+					&f->header.io);
+		f->header_phase = WR_JOURNAL_READY_NONE;
+		j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
+		f->recycle_stopped = true; /* I4 */
+		wr_journal_count_segments(j);
+	} else if (result < 0) {
 		/* S5: the file is of no more use, and this is not the log: it goes on. */
 		if ((retired && f->header_phase == WR_JOURNAL_READY_HEADER) ||
 		    j->table->segments[f->header_index].trimmed)
@@ -313,8 +346,13 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 	} else if (f->header_phase == WR_JOURNAL_READY_HEADER && retired &&
 		   !WR_BUG(SPARE_NOT_ERASED)) {
 		f->header_phase = WR_JOURNAL_READY_ERASE_LAST;
-	} else {
-		is_ready(j);
+	} else if (!is_range) {
+		enter_begin(j);
+	} else if (wr_journal_range_advance(j)) {
+		if (f->header_phase == WR_JOURNAL_READY_LEAVE)
+			f->header_phase = WR_JOURNAL_READY_HEADER;
+		else
+			is_ready(j);
 	}
 }
 
@@ -344,7 +382,7 @@ static int ready_step(struct wr_journal *j)
 		work++;
 	}
 	if (f->header_phase == WR_JOURNAL_READY_NONE) {
-		if (f->pickable == 0 || ready_count(j) >= wanted_ready(j))
+		if (j->failure.code != 0 || f->pickable == 0 || ready_count(j) >= wanted_ready(j))
 			return work;
 		wr_journal_ready_begin(j, wr_journal_spare_pick(j));
 	}

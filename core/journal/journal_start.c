@@ -184,8 +184,8 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	(void)wr_journal_segments_retire(j);
 	while (r == 0 && f->ready < wanted)
 		r = make_ready(j);
-	/* Want of memory is no full disk: it is said now, not met later (L23). */
-	if (r == -ENOMEM || (r < 0 && f->ready == 0 && !resumes))
+	/* No full disk: want of memory (L23), or a superblock that cannot be written. Said now. */
+	if (r == -ENOMEM || j->failure.code != 0 || (r < 0 && f->ready == 0 && !resumes))
 		return start_problem(j, r, "preparing the first segments", reterr_problem);
 	if (r < 0)
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);

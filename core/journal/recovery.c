@@ -43,32 +43,43 @@ static const char *what_is_damaged(const struct wr_scan_stop *stop)
 	return stop->short_file ? "the file was cut" : "a batch does not validate";
 }
 
+static void name_damage(const struct wr_scan_stop *stop, char *to, size_t to_bytes)
+{
+	if (stop->lost_id != 0)
+		(void)snprintf(to, to_bytes,
+			       "segment %llu is lost (its file is gone, cut or written over)",
+			       (unsigned long long)stop->lost_id);
+	else
+		(void)snprintf(to, to_bytes, "%s in segment %llu at offset %llu",
+			       what_is_damaged(stop), (unsigned long long)stop->segment_id,
+			       (unsigned long long)stop->offset);
+}
+
 static int fail_corrupt(struct wr_recovery_run *run)
 {
 	const struct wr_scan_stop *stop = &run->scan.stop;
 	char field[WR_STORAGE_NAME_MAX + 1] = "segments";
 	char text[sizeof run->problem->text];
-	char range[64];
+	char range[52], what[90];
 
 	run->report->corrupt_first_seq = stop->first_seq;
 	run->report->corrupt_end_seq = stop->end_seq;
 	run->report->corrupt_segment_id = stop->segment_id;
 	run->report->corrupt_offset = stop->offset;
-	if (stop->index != WR_SCAN_NONE)
+	if (stop->index != WR_SCAN_NONE && stop->lost_id == 0)
 		wr_segment_name(field, run->options->log_id,
 				run->scan.segments[stop->index].file_number);
 	if (stop->end_seq == UINT64_MAX)
-		(void)snprintf(range, sizeof range, "from %llu on",
+		(void)snprintf(range, sizeof range, "from %llu on (how far is not known)",
 			       (unsigned long long)stop->first_seq);
 	else
 		(void)snprintf(range, sizeof range, "%llu to %llu",
 			       (unsigned long long)stop->first_seq,
 			       (unsigned long long)(stop->end_seq - 1));
+	name_damage(stop, what, sizeof what);
 	(void)snprintf(text, sizeof text,
-		       "%s in segment %llu at offset %llu: acknowledged sequences %s cannot be "
-		       "served, nothing was changed",
-		       what_is_damaged(stop), (unsigned long long)stop->segment_id,
-		       (unsigned long long)stop->offset, range);
+		       "%s: acknowledged sequences %s cannot be served, nothing was changed", what,
+		       range);
 	return wr_recovery_fail(run, WEIR_E_CORRUPT, field, text);
 }
 
@@ -340,7 +351,9 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		wr_store_relaxed(&entry->file, s->file);
 		entry->file_number = s->file_number;
 		entry->state = live ? WR_SEGMENT_LIVE : WR_SEGMENT_SPARE;
-		entry->trimmed = !live && s->first_valid;
+		/* What was retired before stays out by its id alone, and is nobody's tail. */
+		entry->trimmed = !live && s->first_valid &&
+				 s->segment_id >= run->superblock.oldest_segment_id;
 	}
 	wr_store_relaxed(&table->count, scan->segment_count);
 	table->next_segment_id = scan->highest_id + 1;
@@ -386,6 +399,22 @@ static int make_durable(struct wr_recovery_run *run)
 	return r < 0 ? fail_any(run, r) : 0;
 }
 
+/* What may hold batches of the log from now on: what holds some (I6, I7 of journal_internal.h). */
+static void record_range(const struct wr_recovery_run *run, struct wr_superblock *s)
+{
+	const struct wr_scan *scan = &run->scan;
+
+	s->oldest_segment_id = s->oldest_seq = 0;
+	s->newest_segment_id = wr_scan_at_id(scan);
+	s->durable_seq = scan->seq - 1; /* make_durable() */
+	for (uint32_t i = 0; i < scan->segment_count && s->oldest_segment_id == 0; i++) {
+		if (!is_live(run, &scan->segments[i]))
+			continue;
+		s->oldest_segment_id = scan->segments[i].segment_id;
+		s->oldest_seq = scan->segments[i].first.first_seq;
+	}
+}
+
 static int raise_epoch(struct wr_recovery_run *run, uint32_t file, struct wr_recovered *rec)
 {
 	struct wr_superblock *s = &rec->superblock;
@@ -402,6 +431,7 @@ static int raise_epoch(struct wr_recovery_run *run, uint32_t file, struct wr_rec
 	s->clean = 0;
 	s->clean_segment_id = s->clean_offset = s->clean_last_seq = 0;
 	s->clean_header_crc = 0;
+	record_range(run, s);
 	rec->epoch = s->epoch;
 	if (run->options->read_only || (WR_BUG(EPOCH_NOT_WRITTEN) && !run->report->created))
 		return 0;

@@ -19,6 +19,8 @@
  *   R8  a file shorter than its header says           CORRUPT if it held anything durable
  *   R9  the checkpoint's batch is not where it says   the older checkpoint; then the whole log
  *   R10 newer format or unknown must-feature          WEIR_E_FORMAT, nothing touched
+ *   R11 a segment that the superblock says may hold   CORRUPT, unless a clean close says that the
+ *       batches is lost, cut, or has no header         log ended before it (scan_range.c)
  */
 #ifndef WR_JOURNAL_RECOVERY_H
 #define WR_JOURNAL_RECOVERY_H

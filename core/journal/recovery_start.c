@@ -7,7 +7,8 @@
  *
  * A checkpoint is used when its batch stands where it says, with that header checksum, and its body
  * is whole. Otherwise the older one, otherwise the whole log. Without any checkpoint, and none that
- * may have rotted, nothing was ever retired: the log begins with sequence 1.
+ * may have rotted, nothing was ever retired: the log begins with sequence 1. What the superblock
+ * says of the segments (scan_range.c) is asked in any case.
  *
  * Thread: the one that opens. Blocks.
  */
@@ -155,16 +156,25 @@ static int check_oldest(struct wr_recovery_run *run)
 	if (oldest == WR_SCAN_NONE)
 		return 0;
 	uint64_t first_seq = run->scan.segments[oldest].first.first_seq;
-	uint64_t needed_seq = UINT64_MAX;
+	uint64_t needed_seq = UINT64_MAX, oldest_seq = UINT64_MAX, oldest_id = 0;
+	/* Where the walk begins in front of it, the walk says exactly what is missing. */
+	bool is_walked = run->start_segment_id == 0 && run->scan.at != oldest;
+	int r = is_walked ? 0 : wr_scan_oldest_recorded(&run->scan, &oldest_id, &oldest_seq);
+
+	if (r < 0)
+		return r;
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++) {
 		const struct wr_checkpoint_header *c = &run->checkpoints[copy].header;
 		if (run->checkpoints[copy].verdict == WR_BLOCK_VALID)
 			needed_seq = wr_min_u64(
 				needed_seq, wr_min_u64(wr_max_u64(c->needed_seq, 1), c->last_seq));
 	}
-	if (first_seq <= needed_seq)
+	if (first_seq <= wr_min_u64(needed_seq, oldest_seq))
 		return 0;
-	return below_is_damaged(run, WR_SCAN_NONE, needed_seq, first_seq, true);
+	r = below_is_damaged(run, WR_SCAN_NONE, wr_min_u64(needed_seq, oldest_seq), first_seq,
+			     true);
+	run->scan.stop.lost_id = first_seq > oldest_seq ? oldest_id : 0;
+	return r;
 }
 
 /* The oldest segment has lost its first batch. */
@@ -176,26 +186,30 @@ static int oldest_is_headless(struct wr_recovery_run *run, uint32_t index)
 	return r < 0 ? r : below_is_damaged(run, index, first_seq, end_seq, false);
 }
 
-/* A segment lost its first batch: walks to it from the one before, which says what is missing. */
-static int check_headless(struct wr_recovery_run *run)
+/* The newest segment below this id that is part of the log, or WR_SCAN_NONE. */
+static uint32_t segment_before(const struct wr_scan *scan, uint64_t segment_id)
+{
+	uint32_t before = WR_SCAN_NONE;
+
+	for (uint32_t i = 0; i < scan->segment_count; i++)
+		if (scan->segments[i].segment_id < segment_id && scan->segments[i].first_valid &&
+		    !scan->segments[i].excluded)
+			before = i;
+	return before;
+}
+
+/* Walks through what lies between a segment and this id: the walk says what is missing there. */
+static int walk_to(struct wr_recovery_run *run, uint32_t from_index, uint64_t segment_id)
 {
 	struct wr_scan *scan = &run->scan;
-	uint32_t headless, before = WR_SCAN_NONE;
-	int r = wr_scan_find_headless(scan, run->start_segment_id, &headless);
-
-	if (r < 0 || headless == WR_SCAN_NONE)
-		return r;
-	for (uint32_t i = 0; i < headless; i++)
-		if (scan->segments[i].first_valid && !scan->segments[i].excluded)
-			before = i;
-	if (before == WR_SCAN_NONE)
-		return oldest_is_headless(run, headless);
 	struct wr_scan behind = *scan;
 	struct wr_scan_batch batch;
-	wr_scan_from_segment(scan, before);
+	int r;
+
+	wr_scan_from_segment(scan, from_index);
 	do {
 		r = wr_scan_next(scan, &batch);
-	} while (r == 1 && batch.index <= headless);
+	} while (r == 1 && scan->segments[batch.index].segment_id <= segment_id);
 	if (r < 0)
 		return r;
 	scan->stop.torn = false;
@@ -206,6 +220,34 @@ static int check_headless(struct wr_recovery_run *run)
 	scan->epoch = behind.epoch;
 	scan->any_chain = behind.any_chain;
 	return 0;
+}
+
+/* A segment lost its first batch: walks to it from the one before. */
+static int check_headless(struct wr_recovery_run *run)
+{
+	struct wr_scan *scan = &run->scan;
+	uint32_t headless;
+	int r = wr_scan_find_headless(scan, run->start_segment_id, &headless);
+
+	if (r < 0 || headless == WR_SCAN_NONE)
+		return r;
+	uint64_t id = scan->segments[headless].segment_id;
+	uint32_t before = segment_before(scan, id);
+	return before == WR_SCAN_NONE ? oldest_is_headless(run, headless)
+				      : walk_to(run, before, id);
+}
+
+/* A segment that is recorded and was written to is gone (R11); the oldest is check_oldest()'s. */
+static int check_lost(struct wr_recovery_run *run)
+{
+	uint64_t lost_id;
+	int r = wr_scan_lost_below(&run->scan, run->start_segment_id, &lost_id);
+
+	if (r < 0 || lost_id == 0)
+		return r;
+	/* From itself, if only its end is gone. */
+	uint32_t before = segment_before(&run->scan, lost_id + 1);
+	return before == WR_SCAN_NONE ? 0 : walk_to(run, before, lost_id);
 }
 
 /* --- the choice ------------------------------------------------------------------------------- */
@@ -245,5 +287,7 @@ int wr_recovery_choose_start(struct wr_recovery_run *run)
 				  c[0].verdict != WR_BLOCK_ZERO || c[1].verdict != WR_BLOCK_ZERO);
 	else
 		r = check_headless(run);
+	if (r == 0 && run->start_segment_id != 0)
+		r = check_lost(run);
 	return r < 0 ? r : check_oldest(run);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Walking a log on a medium, in log order, batch by batch, with the epoch rules and the decision
- * table of recovery.h applied. Recovery, verify and nobody else use it. Three files:
+ * table of recovery.h applied. Recovery, verify and nobody else use it. Four files:
  *
  *   scan_segments.c  which files there are, and which segment each of them is
  *   scan.c           the walk
  *   scan_ahead.c     what to make of the first place that is not the next batch
+ *   scan_range.c     which segments the superblock says there are
  *
  * The walk's state is what the next batch has to be: its place, sequence, chain and epoch. A batch
  * counts only when all four are right and both checksums hold. Everything else at that place is
@@ -41,6 +42,7 @@ struct wr_scan_segment {
 	bool has_start;     /* it does, and is whole */
 	bool excluded;      /* of a trimmed tail: not part of the log (R6) */
 	bool accepted;      /* the walk took batches from it */
+	uint64_t previous_id; /* as its header says; 0: none, or not known */
 	struct wr_batch_header first;
 	struct wr_epoch_start start;
 };
@@ -55,6 +57,7 @@ struct wr_scan_stop {
 	uint64_t end_seq;     /* exclusive; UINT64_MAX when nothing bounds it */
 	bool missing_segment; /* R7 */
 	bool short_file;      /* R8 */
+	uint64_t lost_id;     /* R11: a segment that is on record and is not there; or 0 */
 	/* The end of the log: */
 	bool torn;                 /* something was being written there */
 	bool valid_batch_followed; /* R3 */
@@ -235,6 +238,21 @@ static inline bool wr_scan_is_at_clean_end(const struct wr_scan *scan)
 	       s->clean_offset == scan->offset && s->clean_last_seq == scan->seq - 1 &&
 	       s->clean_header_crc == scan->chain;
 }
+
+/* --- scan_range.c --- */
+
+/*
+ * R11. A segment above `above_id` that the superblock says may hold batches of the log, and of
+ * which nothing is there or not all: its id; 0: there is none. Or a negative code.
+ */
+int wr_scan_lost_above(struct wr_scan *scan, uint64_t above_id, uint64_t *ret_id);
+/* The same for one that batches were written to, from the oldest up to, and without, `below_id`. */
+int wr_scan_lost_below(struct wr_scan *scan, uint64_t below_id, uint64_t *ret_id);
+/*
+ * The oldest segment as it is recorded now: its id and first sequence, or 0 and UINT64_MAX. Only a
+ * live journal's superblock is read again.
+ */
+int wr_scan_oldest_recorded(struct wr_scan *scan, uint64_t *ret_id, uint64_t *ret_seq);
 
 /* --- scan_ahead.c --- */
 

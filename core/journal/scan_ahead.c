@@ -14,6 +14,7 @@
  *   to be of epoch e                               nothing is lost: the log goes on there
  *   evidence reaches s                             CORRUPT (R4, R7)
  *   the file ends before its header says           CORRUPT (R8)
+ *   a segment above is recorded and is not there   CORRUPT (R11, scan_range.c)
  *   else                                           the end: clean (R1) or torn (R2, R3)
  *
  * How far: block by block over what may have been in flight, which is at most 16 writes of a chunk;
@@ -367,17 +368,67 @@ static void stop_at(struct wr_scan *scan, const struct ahead *a, const struct pl
 	}
 }
 
+static uint32_t find_id(const struct wr_scan *scan, uint64_t segment_id)
+{
+	for (uint32_t i = 0; i < scan->segment_count; i++)
+		if (scan->segments[i].segment_id == segment_id)
+			return i;
+	return WR_SCAN_NONE;
+}
+
+/* R11: nothing is left that could say how much was in it; only a clean close has counted. */
+static int lost_segment(struct wr_scan *scan, uint64_t lost_id)
+{
+	const struct wr_superblock *sb = scan->superblock;
+	bool is_counted = sb->clean && sb->clean_last_seq >= scan->seq;
+
+	scan->stop = (struct wr_scan_stop){
+		.index = find_id(scan, lost_id),
+		.segment_id = lost_id,
+		.lost_id = lost_id,
+		.first_seq = scan->seq,
+		.end_seq = is_counted ? sb->clean_last_seq + 1 : UINT64_MAX,
+		.missing_segment = true,
+		.follower_index = WR_SCAN_NONE,
+	};
+	return WEIR_E_CORRUPT;
+}
+
 static int end_of_log(struct wr_scan *scan, const struct ahead *a)
 {
 	struct wr_scan_stop *stop = &scan->stop;
+	uint64_t lost_id = 0;
 
 	stop_at(scan, a, NULL);
 	if (wr_scan_is_at_clean_end(scan))
 		return 0;
+	int r = wr_scan_lost_above(scan, wr_scan_at_id(scan), &lost_id);
+	if (r < 0)
+		return r;
+	if (lost_id != 0)
+		return lost_segment(scan, lost_id);
 	stop->valid_batch_followed = a->same.index != WR_SCAN_NONE;
 	stop->torn = a->written;
 	stop->trimmed_bytes = a->trimmed_bytes;
 	return 0;
+}
+
+/* How far the damage at scan->stop goes; UINT64_MAX where nothing behind it is left to say so. */
+static uint64_t end_of_damage(const struct wr_scan *scan, const struct ahead *a)
+{
+	const struct wr_scan_stop *stop = &scan->stop;
+	uint64_t end_seq = a->durable_seq >= scan->seq ? a->durable_seq + 1 : 0;
+
+	if (stop->follower_index != WR_SCAN_NONE)
+		return stop->follower.first_seq;
+	/* With the end of the file went what stood behind this batch too, and nobody counted it. */
+	if (stop->short_file && !scan->superblock->clean)
+		return UINT64_MAX;
+	if (a->has_header)
+		end_seq = wr_max_u64(end_seq, a->header.first_seq + a->header.record_count);
+	else if (a->broken.index != WR_SCAN_NONE)
+		end_seq = wr_max_u64(end_seq, scan->seq + a->broken.header.record_count);
+	return end_seq != 0 ? end_seq : UINT64_MAX;
 }
 
 static int corrupt(struct wr_scan *scan, const struct ahead *a, const struct place *follower)
@@ -394,17 +445,15 @@ static int corrupt(struct wr_scan *scan, const struct ahead *a, const struct pla
 		int r = wr_scan_refresh(scan);
 		return r < 0 ? r : 1;
 	}
-	if (stop->follower_index != WR_SCAN_NONE)
-		stop->end_seq = stop->follower.first_seq;
-	else if (a->has_header)
-		stop->end_seq = a->header.first_seq + a->header.record_count;
-	else if (a->broken.index != WR_SCAN_NONE)
-		stop->end_seq = scan->seq + a->broken.header.record_count;
-	else if (a->durable_seq >= scan->seq)
-		stop->end_seq = a->durable_seq + 1;
-	else
-		stop->end_seq = UINT64_MAX;
+	int r = wr_scan_lost_above(scan, wr_scan_at_id(scan), &stop->lost_id);
+	if (r < 0)
+		return r;
+	if (stop->lost_id != 0 && stop->follower_index == WR_SCAN_NONE)
+		return lost_segment(scan, stop->lost_id);
+	if (!stop->missing_segment)
+		stop->lost_id = 0;
 	stop->short_file = is_cut_short(scan, a);
+	stop->end_seq = end_of_damage(scan, a);
 	return WEIR_E_CORRUPT;
 }
 
@@ -415,14 +464,6 @@ static int resume_at(struct wr_scan *scan, const struct place *p)
 	scan->offset = p->offset;
 	scan->any_chain = true;
 	return 1;
-}
-
-static uint32_t find_id(const struct wr_scan *scan, uint64_t segment_id)
-{
-	for (uint32_t i = 0; i < scan->segment_count; i++)
-		if (scan->segments[i].segment_id == segment_id)
-			return i;
-	return WR_SCAN_NONE;
 }
 
 /* An epoch start may say anything, whatever its checksums are. */

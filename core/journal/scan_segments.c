@@ -13,7 +13,7 @@
  * A crash leaves whole segments behind that hold nothing but a trimmed tail. They are found by two
  * marks: an epoch start says that its predecessor ended in an earlier segment, and a sequence
  * number that the next segment begins below of was given again (L28). They are not part of the log
- * (R6), and nothing is ever read from them.
+ * (R6), and nothing is ever read from them. The same holds for what the superblock says has left.
  * Thread: see scan.h.
  */
 #include "core/journal/scan.h"
@@ -134,8 +134,10 @@ static int judge_header(struct wr_scan *scan, struct wr_scan_segment *s)
 	}
 	s->header_valid = header.chunk_bytes == scan->chunk_bytes &&
 			  header.segment_bytes == scan->segment_bytes;
-	if (s->header_valid)
+	if (s->header_valid) {
 		s->segment_id = header.segment_id;
+		s->previous_id = header.previous_segment_id;
+	}
 	return 0;
 }
 
@@ -291,7 +293,8 @@ static void exclude_trimmed(struct wr_scan *scan)
 		struct wr_scan_segment *s = &scan->segments[i];
 		if (!s->first_valid)
 			continue;
-		s->excluded = s->segment_id > above_id || s->first.first_seq > next_seq;
+		s->excluded = s->segment_id > above_id || s->first.first_seq > next_seq ||
+			      s->segment_id < scan->superblock->oldest_segment_id;
 		if (s->excluded)
 			continue;
 		next_seq = s->first.first_seq;
@@ -341,7 +344,9 @@ int wr_scan_open(struct wr_scan *scan, struct wr_storage *storage, struct wr_mem
 		.seq = 1,
 		.jump_index = WR_SCAN_NONE,
 		.buffer_index = WR_SCAN_NONE,
-		.highest_id = superblock->clean_segment_id,
+		.highest_id = wr_max_u64(superblock->clean_segment_id,
+					 superblock->newest_segment_id),
+		.durable_seq = superblock->durable_seq,
 	};
 	scan->probe = memory->ops->alloc(memory, PROBE_BYTES, WR_BLOCK_BYTES);
 	scan->buffer = memory->ops->alloc(memory, scan->chunk_bytes, WR_BLOCK_BYTES);
@@ -436,7 +441,9 @@ int wr_scan_find_headless(struct wr_scan *scan, uint64_t last_id, uint32_t *ret_
 		const struct wr_scan_segment *s = &scan->segments[i];
 		if (s->first_valid && !s->excluded)
 			next_seq = s->first.first_seq;
-		if (!s->header_valid || s->first_valid || s->first_stale || s->segment_id > last_id)
+		if (!s->header_valid || s->first_valid || s->first_stale ||
+		    s->segment_id > last_id ||
+		    s->segment_id < scan->superblock->oldest_segment_id)
 			continue;
 		uint64_t inside = 0;
 		bool is_cut = s->file_bytes < WR_BLOCK_BYTES + (uint64_t)scan->chunk_bytes;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The superblock as four copies in JOURNAL. It is written at creation, at each open and at a clean
- * close, never while the log runs. Two copies at a time, the second pair after the first is
- * durable: whatever a power cut leaves of one pair, the other is whole, old or new. The highest
- * version that validates wins.
+ * close by what is here, and while a segment gets ready by journal_range.c. Two copies at a time,
+ * the second pair after the first is durable: whatever a power cut leaves of one pair, the other is
+ * whole, old or new. The highest version that validates wins.
  *
  * Thread: the one that opens or closes. Blocks.
  */

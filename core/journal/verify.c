@@ -17,6 +17,8 @@
 
 #define RECYCLED_TRIES_MAX 64u
 
+static const char lost_text[] = "a segment is lost: its file is not there, cut, or written over";
+
 struct verify {
 	struct wr_storage *storage;
 	struct wr_memory *memory;
@@ -162,13 +164,19 @@ static int tell_stop(struct verify *v)
 		.end_seq = stop->end_seq,
 	};
 
-	name_segment(v, stop->index, damage.file);
+	if (stop->lost_id != 0) {
+		damage.segment_id = stop->lost_id; /* and no place: the walk stands before it */
+		damage.offset = 0;
+	} else {
+		name_segment(v, stop->index, damage.file);
+	}
 	if (stop->follower_index == stop->index && stop->follower_offset > stop->offset)
 		damage.bytes = stop->follower_offset - stop->offset;
 	(void)snprintf(damage.text, sizeof damage.text, "%s",
-		       stop->missing_segment ? "a segment of the log is missing"
-		       : stop->short_file    ? "the file was cut: acknowledged batches are gone"
-					     : "an acknowledged batch does not validate");
+		       stop->lost_id != 0      ? lost_text
+		       : stop->missing_segment ? "a segment of the log is missing"
+		       : stop->short_file      ? "the file was cut: acknowledged batches are gone"
+					       : "an acknowledged batch does not validate");
 	return tell_damage(v, &damage);
 }
 
@@ -215,18 +223,25 @@ static int check_oldest(struct verify *v, const struct wr_checkpoint_found *foun
 {
 	uint64_t needed_seq = UINT64_MAX, first_seq = v->scan.segments[oldest].first.first_seq;
 	struct wr_damage damage = {.kind = WR_DAMAGE_MISSING_SEGMENT, .corrupt = true};
+	uint64_t oldest_id, oldest_seq;
+	int r = wr_scan_oldest_recorded(&v->scan, &oldest_id, &oldest_seq);
 
+	if (r < 0)
+		return r;
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
 		if (found[copy].verdict == WR_BLOCK_VALID)
 			needed_seq = wr_min_u64(
 				needed_seq, wr_min_u64(wr_max_u64(found[copy].header.needed_seq, 1),
 						       found[copy].header.last_seq));
-	if (first_seq <= needed_seq)
+	if (first_seq <= wr_min_u64(needed_seq, oldest_seq))
 		return 0;
-	damage.first_seq = needed_seq;
+	damage.first_seq = wr_min_u64(needed_seq, oldest_seq);
 	damage.end_seq = first_seq;
-	(void)snprintf(damage.text, sizeof damage.text,
-		       "the oldest segment begins behind what a checkpoint says is needed");
+	damage.segment_id = first_seq > oldest_seq ? oldest_id : 0;
+	(void)snprintf(damage.text, sizeof damage.text, "%s",
+		       first_seq > oldest_seq ? lost_text
+					      : "the oldest segment begins behind what a "
+						"checkpoint says is needed");
 	return tell_damage(v, &damage);
 }
 

@@ -66,6 +66,9 @@
 	X(PLACE_NOT_HELD, sim_pipeline, "retention took what a subscription needs")                \
 	X(COUNT_NOT_HELD, sim_pipeline, "lag is never counted")                                    \
 	X(RECYCLED_NEWEST_FIRST, sim_journal, "the retained log has a hole")                       \
+	X(SEGMENT_NOT_RECORDED, sim_journal, "a segment file is lost and nobody says so")          \
+	X(RETIRED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \
+	X(LOST_SEGMENT_PASSED, sim_journal, "a segment file is lost and nobody says so")           \
 	X(SPARE_NOT_ERASED, unit_journal_recycle,                                                  \
 	  "journal_recycle::spares_whose_headers_rot_do_not_come_back_as_what_they_were")          \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \

@@ -87,6 +87,10 @@ class Superblock:
             raise SystemExit("no good superblock")
         block = best[1]
         self.uuid = block[16:32]
+        self.clean_segment, self.clean_offset = struct.unpack_from("<QQ", block, 72)
+        self.clean = struct.unpack_from("<I", block, 100)[0] == 1
+        (self.oldest_id, self.newest_id, self.oldest_seq,
+         self.durable_seq) = struct.unpack_from("<QQQQ", block, 104)
         self.chunk = struct.unpack_from("<I", block, 48)[0]
         self.file_bytes = struct.unpack_from("<Q", block, 56)[0]
 
@@ -99,10 +103,13 @@ class Segment:
         with open(path, "rb") as file:
             self.data = file.read()
         self.name = os.path.basename(path)
-        self.id = 0
+        self.id = self.previous_id = 0
+        self.headed = False
         if (good_block(self.data[:BLOCK], b"WEIRSEG1")
                 and self.data[16:32] == superblock.uuid):
             self.id = struct.unpack_from("<Q", self.data, 32)[0]
+            self.previous_id = struct.unpack_from("<Q", self.data, 72)[0]
+            self.headed = True
         elif self.data[BLOCK:BLOCK + 4] == b"WEIR":
             self.id = struct.unpack_from("<Q", self.data, BLOCK + 88)[0]
         self.first = self.batch(BLOCK) if self.id else None
@@ -170,17 +177,21 @@ class Record:
 # --- the log -------------------------------------------------------------------------------------
 
 
-def find_segments(superblock, folder):
-    """Ascending ids; only those that count (chapter "Reading a log", 2 and 3)."""
+def open_files(superblock, folder):
+    """All segment files, ascending ids."""
     segments = []
     for name in os.listdir(folder):
         if re.fullmatch(r"0-\d{8,}\.seg", name):
-            segment = Segment(superblock, os.path.join(folder, name))
-            if segment.first is not None:
-                segments.append(segment)
-    segments.sort(key=lambda s: s.id)
+            segments.append(Segment(superblock, os.path.join(folder, name)))
+    return sorted(segments, key=lambda s: s.id)
+
+
+def find_segments(superblock, files):
+    """Ascending ids; only those that count (chapter "Reading a log", 2 and 3)."""
     taken, above_id, next_seq = [], None, None
-    for segment in reversed(segments):
+    for segment in reversed(files):
+        if segment.first is None or segment.id < superblock.oldest_id:
+            continue
         if above_id is not None and segment.id > above_id:
             continue
         if next_seq is not None and segment.first.first_seq > next_seq:
@@ -192,6 +203,29 @@ def find_segments(superblock, folder):
     return taken
 
 
+def check_record(superblock, files, taken, end_id, end_offset):
+    """Whether all segments are there that are on record (7)."""
+    if superblock.newest_id == 0:
+        return
+    by_id = {s.id: s for s in files if s.id}
+    clean = (superblock.clean and superblock.clean_segment == end_id
+             and superblock.clean_offset == end_offset)
+    if taken and taken[0].first.first_seq > superblock.oldest_seq:
+        raise Damaged(f"segment {superblock.oldest_id} is missing")
+    at = superblock.newest_id
+    while at >= max(superblock.oldest_id, 1):
+        segment = by_id.get(at)
+        if at > end_id:
+            whole = segment is not None and len(segment.data) >= superblock.file_bytes
+            if not whole and not clean:
+                raise Damaged(f"segment {at} is missing, and what may have been in it")
+        elif segment not in taken:
+            raise Damaged(f"segment {at} is missing")
+        if segment is None or not segment.headed:
+            return
+        at = segment.previous_id
+
+
 class Walk:
     """Follows the batches of a log; knows what the next one has to be."""
 
@@ -201,7 +235,7 @@ class Walk:
         self.seq = segments[0].first.first_seq
         self.chain = segments[0].first.chain
         self.epoch = segments[0].first.epoch
-        self.durable = 0
+        self.durable = superblock.durable_seq
 
     def is_start(self, batch):
         """Whether a later epoch begins with this batch, exactly here."""
@@ -253,11 +287,14 @@ class Walk:
 def read(folder):
     """One dictionary a record, in log order."""
     superblock = Superblock(folder)
-    segments = find_segments(superblock, folder)
+    files = open_files(superblock, folder)
+    segments = find_segments(superblock, files)
     partitions, names = [], []
     if not segments:
+        check_record(superblock, files, segments, 0, 0)
         return
-    for batch in Walk(segments, superblock).batches():
+    walk = Walk(segments, superblock)
+    for batch in walk.batches():
         for r in batch.records() if batch.kind == DATA else ():
             entry = {"sequence": r.seq, "epoch": r.epoch, "append_time_us": r.time,
                      "kind": KINDS.get(r.kind, str(r.kind)), "payload_hex": r.payload.hex()}
@@ -275,6 +312,7 @@ def read(folder):
                 if r.flags & 8:
                     entry["payload_hex"] = None
             yield entry
+    check_record(superblock, files, segments, walk.at.id, walk.offset)
 
 
 # --- the comparison ------------------------------------------------------------------------------

@@ -25,6 +25,7 @@
 #include "core/journal/verify.h"
 #include "core/record/section.h"
 #include "io/sim/storage_sim.h"
+#include "tests/sim/journal_loss.h"
 #include "tests/support/journal_rig.h"
 
 #define SEEDS_DEFAULT 1500u
@@ -49,7 +50,9 @@
 	X(STARVED, "writers without an extent")                                                    \
 	X(MERGED, "writes of several batches")                                                     \
 	X(OPEN_ERROR, "opens that an I/O error ended")                                             \
-	X(VERIFIED, "logs that were read from end to end")
+	X(VERIFIED, "logs that were read from end to end")                                         \
+	X(LOSS_REFUSED, "journals refused because a segment file was lost")                        \
+	X(LOSS_OF_SPARE, "lost segment files with nothing in them")
 
 enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
@@ -400,6 +403,18 @@ static void drop_clean_pages(void)
 	}
 }
 
+/* On a copy: a segment file goes too. Nobody may open that and find less in it. */
+static void lose_a_segment(void)
+{
+	drop_clean_pages();
+	enum journal_loss loss = journal_loss_try(disk, &prng);
+
+	check(loss != JOURNAL_LOSS_UNNOTICED, "a segment file is lost and nobody says so");
+	check(loss != JOURNAL_LOSS_OTHER, "a lost segment file is taken for something else");
+	sometimes[SOMETIMES_LOSS_REFUSED] += loss == JOURNAL_LOSS_REFUSED;
+	sometimes[SOMETIMES_LOSS_OF_SPARE] += loss == JOURNAL_LOSS_SPARE;
+}
+
 /* True: it is open. A power cut or an I/O error may end the open; then it is opened again. */
 static bool open_life(struct journal_rig_options *o)
 {
@@ -466,6 +481,8 @@ static void run_seed(void)
 		for (uint64_t i = 0; i < acts && !failed_check && !journal_rig_failed(&rig); i++)
 			act();
 		end_life(cuts);
+		if (!failed_check && wr_prng_chance(&prng, 200000))
+			lose_a_segment();
 	}
 	/* Everything comes to an end when nothing goes wrong any more. */
 	wr_sim_disk_trip_at(disk, 0, 0);

@@ -46,6 +46,7 @@ static void write_header(struct log_builder *b, uint32_t file_number, uint64_t s
 		.chunk_bytes = b->chunk_bytes,
 		.block_bytes = WR_BLOCK_BYTES,
 		.assigned_us = b->time_us,
+		.previous_segment_id = b->superblock.newest_segment_id,
 	};
 
 	WR_ASSERT(block != NULL);
@@ -71,6 +72,12 @@ uint32_t log_builder_spare(struct log_builder *b, uint64_t segment_id)
 
 static void enter(struct log_builder *b, uint32_t file_number)
 {
+	b->superblock.newest_segment_id = b->next_segment_id;
+	if (b->superblock.oldest_segment_id == 0) {
+		b->superblock.oldest_segment_id = b->next_segment_id;
+		b->superblock.oldest_seq = b->next_seq;
+	}
+	log_builder_write_superblock(b);
 	b->file_number = file_number;
 	b->segment_id = b->next_segment_id++;
 	b->offset = WR_BLOCK_BYTES;
@@ -83,6 +90,15 @@ void log_builder_segment(struct log_builder *b)
 
 void log_builder_recycle(struct log_builder *b, uint32_t file_number)
 {
+	/* It was the oldest: the superblock goes on to the next before its header goes. */
+	for (uint32_t i = 0; i < b->batch_count; i++) {
+		if (b->batches[i].file_number == file_number)
+			continue;
+		b->superblock.oldest_segment_id = b->batches[i].segment_id;
+		b->superblock.oldest_seq = b->batches[i].header.first_seq;
+		break;
+	}
+	log_builder_write_superblock(b);
 	write_header(b, file_number, b->next_segment_id);
 	enter(b, file_number);
 }
@@ -301,6 +317,10 @@ static void begin_epoch(struct log_builder *b)
 
 void log_builder_epoch(struct log_builder *b)
 {
+	/* As recovery leaves it: up to the segment in which the log ended. */
+	b->superblock.newest_segment_id = b->last_segment_id;
+	if (b->last_segment_id == 0)
+		b->superblock.oldest_segment_id = 0;
 	b->epoch = b->superblock.epoch + 1;
 	log_builder_segment(b);
 	begin_epoch(b);

@@ -6,8 +6,10 @@
  *
  * It writes through the blocking calls of any storage. Every batch that it placed is remembered,
  * so that a test can damage one, or go back in front of it (as recovery does after a torn tail) and
- * let another life begin there. With `hold` set, batches are kept in memory instead of written:
- * those are in flight, and the test decides what of them reaches the medium.
+ * let another life begin there. The superblock's record of the segments follows by itself: what
+ * was entered is on record, and what recovery left out no longer. With `hold` set, batches are kept
+ * in memory instead of written: those are in flight, and the test decides what of them reaches the
+ * medium.
  */
 #ifndef WR_TESTS_LOG_BUILDER_H
 #define WR_TESTS_LOG_BUILDER_H

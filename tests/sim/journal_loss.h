@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A segment file of a journal is lost: removed, written over with zeros, cut. What an open has to
+ * make of it is known from the same medium without the loss.
+ */
+#ifndef WR_TESTS_SIM_JOURNAL_LOSS_H
+#define WR_TESTS_SIM_JOURNAL_LOSS_H
+
+#include "io/sim/disk_sim.h"
+
+enum journal_loss {
+	JOURNAL_LOSS_NONE = 0,  /* there is no segment file to lose */
+	JOURNAL_LOSS_REFUSED,   /* the journal is refused as damaged */
+	JOURNAL_LOSS_SPARE,     /* it opens as it would have with the file: nothing was in that */
+	JOURNAL_LOSS_UNNOTICED, /* it opens, with less */
+	JOURNAL_LOSS_OTHER,     /* anything else */
+};
+
+/* The medium is left alone: it happens to copies of it. */
+enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng);
+
+#endif
