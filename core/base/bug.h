@@ -90,16 +90,12 @@
 	  "retention does not ask whether somebody is looking for a place")                        \
 	X(COUNT_NOT_HELD, "core/pipeline/lag.c",                                                   \
 	  "retention takes what the lag behind a seek is still to be counted from")                \
-	X(RECYCLED_NEWEST_FIRST, "core/journal/journal_segments.c",                                \
-	  "the newest retired segment gets its new header first")                                  \
 	X(SEGMENT_NOT_RECORDED, "core/journal/journal_segments.c",                                 \
 	  "a segment is used before the superblock says that it is there")                         \
 	X(RETIRED_STILL_RECORDED, "core/journal/journal_range.c",                                  \
 	  "a retired segment is written over while the superblock says that it is there")          \
 	X(LOST_SEGMENT_PASSED, "core/journal/scan_range.c",                                        \
 	  "nobody asks whether the segments of the superblock are there")                          \
-	X(SPARE_NOT_ERASED, "core/journal/journal_segments.c",                                     \
-	  "a recycled segment is used with the batches of its last life in it")                    \
 	X(HEADER_UNSYNCED, "core/journal/journal_segments.c",                                      \
 	  "extents are offered before their segment's header is durable")                          \
 	X(GAP_PASSED_OVER, "core/pipeline/ack.c",                                                  \

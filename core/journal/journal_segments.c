@@ -29,7 +29,9 @@
  * back the id of its batch: so there the batch goes first.
  *
  * Before the header of a retired segment is written over, and before the segment is ready, the
- * superblock is written (I6, I7, journal_range.c): it is on record what is part of the log.
+ * superblock is written (I6, I7, journal_range.c): it is on record what is part of the log. That
+ * alone keeps a retired segment out; the order and the zeros above are a second line, for a journal
+ * whose record went with the superblock's newer copies.
  *
  * Invariants I3 to I7. Thread: the step's; the table is read by any (T1).
  */
@@ -234,8 +236,7 @@ uint32_t wr_journal_spare_pick(const struct wr_journal *j)
 		/* I4: what was found, then new files, then the oldest. */
 		if (retired_id[i] == WR_JOURNAL_FOUND)
 			return i;
-		if (picked == WR_JOURNAL_NONE ||
-		    (retired_id[i] < retired_id[picked]) != WR_BUG(RECYCLED_NEWEST_FIRST))
+		if (picked == WR_JOURNAL_NONE || retired_id[i] < retired_id[picked])
 			picked = i;
 	}
 	return picked;
@@ -343,8 +344,7 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 		wr_journal_count_segments(j);
 	} else if (f->header_phase == WR_JOURNAL_READY_ERASE_FIRST) {
 		f->header_phase = WR_JOURNAL_READY_HEADER;
-	} else if (f->header_phase == WR_JOURNAL_READY_HEADER && retired &&
-		   !WR_BUG(SPARE_NOT_ERASED)) {
+	} else if (f->header_phase == WR_JOURNAL_READY_HEADER && retired) {
 		f->header_phase = WR_JOURNAL_READY_ERASE_LAST;
 	} else if (!is_range) {
 		enter_begin(j);

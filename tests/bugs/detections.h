@@ -65,12 +65,9 @@
 	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
 	X(PLACE_NOT_HELD, sim_pipeline, "retention took what a subscription needs")                \
 	X(COUNT_NOT_HELD, sim_pipeline, "lag is never counted")                                    \
-	X(RECYCLED_NEWEST_FIRST, sim_journal, "the retained log has a hole")                       \
 	X(SEGMENT_NOT_RECORDED, sim_journal, "a segment file is lost and nobody says so")          \
 	X(RETIRED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \
 	X(LOST_SEGMENT_PASSED, sim_journal, "a segment file is lost and nobody says so")           \
-	X(SPARE_NOT_ERASED, unit_journal_recycle,                                                  \
-	  "journal_recycle::spares_whose_headers_rot_do_not_come_back_as_what_they_were")          \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
 	  "journal_segments::no_extent_is_offered_before_its_header_survives_power_loss")          \
 	X(GAP_PASSED_OVER, sim_pipeline,                                                           \
