@@ -118,6 +118,10 @@
 	  "an assignment that was taken back before it was read is taken")                         \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \
 	  "a new owner begins behind what nobody has acknowledged")                                \
+	X(HANDLER_IS_DEAF, "core/pipeline/handler.c",                                              \
+	  "a handler's member looks at nothing before its whole batch is handled")                 \
+	X(HANDLER_UNPINNED, "core/pipeline/poll.c",                                                \
+	  "a member that is moved lets go of what its handler has in hand")                        \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

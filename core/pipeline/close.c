@@ -20,7 +20,7 @@ static bool handlers_ended(struct weir_pipeline *p)
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		struct weir_member *m = &p->members[i];
 		if (m->handler != NULL && wr_load_acquire(&m->state) == WR_MEMBER_JOINED && /* M1 */
-		    wr_load_acquire(&m->handler_end) == 0)                                  /* M2 */
+		    wr_load_acquire(&m->handler_end) != 2)                                  /* M2 */
 			return false;
 	}
 	return true;
@@ -70,10 +70,14 @@ static uint64_t count_left(struct wr_lane *lane)
 	return count;
 }
 
-/* Somebody else than the closing thread may still look at what this member polled. */
+/*
+ * Somebody else than the closing thread may still look at what this member polled. Handlers have
+ * ended by now.
+ */
 static bool is_borrowed(struct weir_pipeline *p, uint32_t slot)
 {
 	return wr_load_acquire(&p->chunks.pins[slot].value) != WR_PIN_NONE && /* P5 */
+	       p->members[slot].handler == NULL &&
 	       p->members[slot].poller != p->host.thread(p->host.context);
 }
 

@@ -1,28 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A member with a handler: the step that polls for it, calls the handler and acknowledges. */
+/*
+ * A member with a handler: the step that polls for it, calls the handler and acknowledges.
+ *
+ * A batch of slow items may take longer than the session, and more than one member waits for what
+ * this one has polled. So between two items the member does what a poll would do: it says that it
+ * is alive, takes what group and writer have to say, and lets go of a partition that is asked back
+ * or was taken; items of that partition that are still in hand are left out. After a slice of time
+ * the acknowledgements go to the log, and the step ends, so that the steps beside it on a manual
+ * pipeline get their turn. Late is only who sits in one item.
+ */
+#include "core/base/bug.h"
 #include "core/pipeline/pipeline.h"
 
 #define STUCK_RETRY_NS 1000000000u
+#define SLICE_NS 10000000u
 
+/* Before each item. Whose partition is another's finds it here before that one is handed any. */
+static void keep_up(struct weir_member *m, uint64_t now_ns)
+{
+	if (WR_BUG(HANDLER_IS_DEAF))
+		return;
+	wr_store_relaxed(&m->polled_ns, now_ns);
+	uint64_t mail = wr_park_look_u64(&m->mail); /* N1 */
+	if (mail == m->mail_seen)
+		return;
+	m->mail_seen = mail;
+	wr_member_take_replies(m);
+	wr_member_take_messages(m);
+}
+
+static bool is_still_owned(const struct weir_member *m, const struct weir_item *item)
+{
+	const struct wr_subscription_live *live = &m->pipeline->subscriptions[m->subscription];
+	const struct wr_member_row *row =
+		&m->rows[live->row_of_topic[item->topic] + item->partition];
+	return row->generation == item->generation && !row->revoked;
+}
+
+/* False: it said stop. */
+static bool handle(struct weir_member *m, const struct weir_item *item)
+{
+	enum weir_handled said = m->handler(m->handler_context, m, item);
+	if (said == WEIR_HANDLED_STOP) {
+		wr_member_pass_rows(m);
+		wr_store_release(&m->handler_end, 1u); /* M2 */
+		return false;
+	}
+	/* Fenced meanwhile: another member gets it again. */
+	if (said == WEIR_HANDLED_OK && weir_ack(m, item) == WEIR_E_FENCED)
+		m->fenced = true;
+	return true;
+}
+
+/* At least one item, and as many as a slice of time has room for. */
 static int handle_items(struct weir_member *m, uint32_t budget)
 {
-	int handled = 0;
-	while (m->item_next < m->item_count && (uint32_t)handled < budget) {
+	struct wr_clock *clock = m->pipeline->host.clock;
+	uint64_t now_ns = wr_clock_mono_ns(clock), until_ns = now_ns + SLICE_NS;
+	int done = 0;
+	m->mail_seen = UINT64_MAX; /* a message that waits for room is looked at again */
+	do {
 		const struct weir_item *item = &m->items[m->item_next];
-		enum weir_handled said = m->handler(m->handler_context, m, item);
-		if (said == WEIR_HANDLED_STOP) {
-			wr_member_pass_rows(m);
-			m->item_count = m->item_next;
-			wr_store_release(&m->handler_end, 1u); /* M2 */
-			break;
+		keep_up(m, now_ns);
+		if (is_still_owned(m, item)) {
+			if (!handle(m, item)) {
+				m->item_count = m->item_next;
+				return done + 1;
+			}
+			now_ns = wr_clock_mono_ns(clock);
 		}
-		/* Fenced meanwhile: another member gets it again. */
-		if (said == WEIR_HANDLED_OK && weir_ack(m, item) == WEIR_E_FENCED)
-			m->fenced = true;
 		m->item_next++;
-		handled++;
-	}
-	return handled;
+		done++;
+	} while (m->item_next < m->item_count && (uint32_t)done < budget && now_ns < until_ns);
+	(void)wr_member_flush(m);
+	return done;
 }
 
 /* Until what could not be read is tried again. */
@@ -51,10 +102,9 @@ static int handler_step(void *self, uint32_t budget)
 {
 	struct weir_member *m = self;
 	struct weir_pipeline *p = m->pipeline;
-	if (m->item_next < m->item_count)
-		return handle_items(m, budget);
 	if (wr_load_acquire(&m->handler_end) != 0 || /* M2 */
 	    wr_pipeline_refused(p) == WEIR_E_CLOSED) {
+		m->item_next = m->item_count; /* what was not begun stays in the log */
 		if (!m->handler_ended && wr_member_flush(m) == 0) {
 			wr_member_unpin(m);
 			m->handler_ended = true;
@@ -67,6 +117,11 @@ static int handler_step(void *self, uint32_t budget)
 		}
 		return 0;
 	}
+	if (m->item_next < m->item_count)
+		return handle_items(m, budget);
+	if (m->moved)
+		wr_member_unpin(m);
+	m->moved = false;
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1 */
 	if (m->stuck && mail == m->stuck_mail && handler_idle_ns(m) > 0)
 		return 0;

@@ -147,6 +147,7 @@ static void reset(struct weir_member *m)
 	m->poller = 0;
 	wr_store_relaxed(&m->inside, 0u);
 	wr_store_relaxed(&m->lent, (uint32_t)WR_LENT);
+	m->moved = false;
 	m->stuck = false;
 	m->stuck_seq = 0;
 	wr_store_relaxed(&m->released, 0u);

@@ -27,7 +27,11 @@ void wr_member_unpin(struct weir_member *m)
 
 void wr_member_move_to(struct weir_member *m, uint64_t seq)
 {
-	wr_member_unpin(m);
+	/* What a handler has in hand lies in the chunk that is pinned: until the next poll. */
+	if (m->item_next < m->item_count && !WR_BUG(HANDLER_UNPINNED))
+		m->moved = true;
+	else
+		wr_member_unpin(m);
 	m->scan_seq = seq;
 }
 
@@ -456,8 +460,8 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 
 void weir_release(struct weir_member *member)
 {
-	if (!enter(member))
-		return;
+	if (member->handler != NULL || !enter(member))
+		return; /* a handler's items: weir polls for it, and lets go of them */
 	wr_member_unpin(member);
 	leave(member);
 }

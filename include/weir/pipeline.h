@@ -49,9 +49,10 @@ WEIR_API WEIR_MUST_CHECK int weir_open(const struct weir_options *options,
 
 enum weir_close_mode {
 	WEIR_CLOSE_DRAIN = 1, /**< order and make durable what was published, let running handlers
-	                           end, make their progress durable. What groups have not yet read
-	                           is not waited for, held back by WEIR_SLOW_BLOCK or not: it stays
-	                           in the journal; a log in memory ends with it (unread_events) */
+	                           end their item, make their progress durable. What groups have not
+	                           yet read or begun is not waited for, held back by WEIR_SLOW_BLOCK
+	                           or not: it stays in the journal; a log in memory ends with it
+	                           (unread_events) */
 	WEIR_CLOSE_ABORT = 2, /**< drop what is in the lanes, wait only for writes under way */
 };
 

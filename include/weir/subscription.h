@@ -53,7 +53,8 @@ struct weir_subscription_options {
 	                                   take back), or MEMORY */
 	enum weir_when_slow when_slow;
 	uint64_t session_timeout_ns; /**< a member that did not poll for so long loses its
-	                                   partitions; default 45 s (Kafka's) */
+	                                   partitions; with a handler: that sat in one item
+	                                   for so long; default 45 s (Kafka's) */
 	/* One threshold each, 0: none. The callback comes once when lag rises above, once when it
 	 * has fallen below half of it; from weir's group thread; it must not call weir. */
 	uint64_t lag_events_max;
@@ -91,7 +92,8 @@ weir_subscription_create(struct weir_pipeline *pipeline,
 /** What a handler says of an item. */
 enum weir_handled {
 	WEIR_HANDLED_OK = 0,    /**< acknowledged */
-	WEIR_HANDLED_LATER = 1, /**< taken over: the handler's owner calls weir_ack() itself */
+	WEIR_HANDLED_LATER = 1, /**< not yet: a later call of this handler calls weir_ack() for it,
+	                             with a copy of the item (a member belongs to its thread) */
 	WEIR_HANDLED_STOP = 2,  /**< not acknowledged; this member leaves, its partitions move on */
 };
 
@@ -103,11 +105,18 @@ struct weir_member_options {
 	 * A handler makes weir poll: a thread of weir's (options.handler) calls it for each item,
 	 * in order. NULL: the program calls weir_poll() itself. Where what comes next is damaged,
 	 * nothing is handed out: options.log_fn is told once, and it is tried again every second.
+	 *
+	 * Between two items the member is as alive as in a poll: acknowledgements go to the log
+	 * every 10 ms or so, and a partition that is asked back, taken or moved by a seek is let go
+	 * of; its items that were polled and not begun are left to whoever gets it. So a batch may
+	 * take longer than the session. A handler that sleeps holds up its own partitions and
+	 * nothing else, and those until its session is over.
 	 */
 	enum weir_handled (*handler)(void *context, struct weir_member *member,
 				     const struct weir_item *item);
 	void *handler_context;
-	uint32_t items_max;          /**< items that a handler thread polls at once, default 1024 */
+	uint32_t items_max;          /**< items that a handler thread polls at once, default 1024:
+	                                  memory and a pinned chunk, not a promise to handle them */
 	uint32_t unacked_ranges_max; /**< pieces that out-of-order acks may leave open at once,
 	                                  default 1024 */
 };
@@ -139,7 +148,7 @@ WEIR_API WEIR_MUST_CHECK int weir_member_join(struct weir_pipeline *pipeline, ui
 
 /**
  * Leave: hand over what was acknowledged, give the partitions back. With a handler: waits until it
- * has returned.
+ * has returned from the item that it is in.
  *
  * Thread:    the one that polls; with a handler, any but the handler's own.
  * Blocks:    up to timeout_ns for the acknowledgements to be ordered.
@@ -169,7 +178,7 @@ WEIR_API WEIR_MUST_CHECK int weir_poll(struct weir_member *member, struct weir_i
 
 /**
  * End the loan of the last poll's items early, so that a chunk is not held while this member does
- * something else.
+ * something else. With a handler it does nothing.
  *
  * Thread: the one that polls. Blocks: never. Allocates: never.
  */

@@ -90,6 +90,11 @@
 	  "members::who_slept_through_seeks_holds_nothing_of_what_they_gave_it")                   \
 	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
+	X(HANDLER_IS_DEAF, unit_handlers,                                                          \
+	  "handlers::a_seek_reaches_who_is_in_the_middle_of_a_batch")                              \
+	X(HANDLER_IS_DEAF, sim_pipeline, "two owners of a partition at once")                      \
+	X(HANDLER_UNPINNED, unit_handlers,                                                         \
+	  "handlers::what_is_in_hand_stays_while_the_member_gets_more_to_read")                    \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
 
 #endif

@@ -73,6 +73,8 @@ bool world_round(void)
 
 	for (uint64_t i = 0; i < count && !world_is_dead(); i++)
 		work += one_step();
+	if (!world_is_dead())
+		work += world_handlers_round();
 	if (world_is_dead())
 		return false;
 	if (work == 0 || world_one_in(4)) {
@@ -196,6 +198,8 @@ static int open_once(void)
 		.thread = nobody,
 		.run_steps = run_steps,
 		.event_signal = event_signal,
+		.handler_start = world_handler_start,
+		.handler_stop = world_handler_stop,
 	};
 	struct weir_options checked;
 
@@ -378,6 +382,7 @@ static void forget_users(void)
 {
 	memset(world.producers, 0, sizeof world.producers);
 	memset(world.members, 0, sizeof world.members);
+	world_handlers_forget();
 	world.once_source = 0; /* the first sources are the names' */
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		oracle.subscriptions[s].loose = false;
@@ -520,6 +525,7 @@ void world_run_seed(void)
 
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&world.prng, world.seed);
+	world_handlers_begin();
 	world.pipeline = NULL;
 	world.healing = false;
 	world.life = 0;

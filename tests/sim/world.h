@@ -8,6 +8,7 @@
  *   world_memory.c   memory that is kept from one life to the next, and counted
  *   world_publish.c  what producers do
  *   world_members.c  what members do
+ *   world_handlers.c members that weir polls for
  *   world_drain.c    the end, when nothing goes wrong any more
  *   oracle*.c        what must hold, told by the world of everything that happens
  *
@@ -65,6 +66,9 @@
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
 	X(REDELIVERED, "events handed out again")                                                  \
 	X(CAUGHT_UP, "polls from the disk")                                                        \
+	X(HANDLED, "items that handlers were called for")                                          \
+	X(HANDLER_SLEPT, "handlers that slept too long in one item")                               \
+	X(HANDLER_STOPPED, "handlers that said stop")                                              \
 	X(LINGERED, "chunks whose turn came while somebody read them")                             \
 	X(MEMORY_ONLY, "logs in memory only")                                                      \
 	X(GAPS, "gaps that said what was missed")                                                  \
@@ -103,11 +107,21 @@ struct world_member {
 	struct weir_member *handle;
 	uint32_t subscription;
 	bool busy;
+	bool is_handled; /* by a handler: weir polls */
 	uint32_t held_count;
 	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
 	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */
 	uint32_t lent_count;
 	struct weir_item lent[WORLD_LENT_MAX]; /* by the last poll, until the next */
+};
+
+struct world_handlers {
+	bool present;
+	struct wr_prng prng;
+	/* By the slots of members. */
+	bool runs[WORLD_MEMBERS];
+	bool is_inside[WORLD_MEMBERS];
+	struct wr_step steps[WORLD_MEMBERS];
 };
 
 struct world {
@@ -135,6 +149,7 @@ struct world {
 	uint32_t topics[WORLD_TOPICS];
 	struct world_producer producers[WORLD_PRODUCERS];
 	struct world_member members[WORLD_MEMBERS];
+	struct world_handlers handlers;
 	jmp_buf give_up;
 	uint64_t sometimes[SOMETIMES_COUNT];
 	uint64_t cycles; /* lives begun, over all seeds */
@@ -188,6 +203,17 @@ void world_producer_offend(struct world_producer *p);
 
 /* world_drain.c */
 void world_drain(void);
+
+/* world_handlers.c */
+void world_handlers_begin(void);
+/* A life is over. */
+void world_handlers_forget(void);
+int world_handler_start(void *context, struct weir_member *member);
+void world_handler_stop(void *context, struct weir_member *member);
+/* The step of one of them, perhaps: what it did. */
+int world_handlers_round(void);
+/* Makes it a member with a handler, perhaps. */
+bool world_handlers_draw(struct world_member *m, struct weir_member_options *o);
 
 /* world_members.c */
 void world_member_act(struct world_member *m, bool may_block);

@@ -31,6 +31,7 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	weir_member_options_init(&o);
 	o.name = world_one_in(4) ? NULL : names[(m - world.members) % WORLD_MEMBERS];
 	o.unacked_ranges_max = RANGES_MAX;
+	bool is_handled = world_handlers_draw(m, &o);
 	m->busy = true; /* steps may run in it, and others act */
 	int rc = weir_member_join(world.pipeline, subscription, &o, &handle, &problem);
 	world_note("join", subscription, (uint64_t)(uint32_t)rc);
@@ -39,7 +40,8 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 		    "join", (uint64_t)-rc, 0);
 	/* The one place that may; others may join meanwhile, and are in it. */
 	world.requests = allowed + world_memory_requests() - requests;
-	*m = (struct world_member){.handle = handle, .subscription = subscription};
+	*m = (struct world_member){
+		.handle = handle, .subscription = subscription, .is_handled = is_handled};
 }
 
 void world_member_leave(struct world_member *m)
@@ -312,6 +314,9 @@ void world_member_act(struct world_member *m, bool may_block)
 	if (m->handle == NULL) {
 		if (what < 30)
 			world_member_join(m, (uint32_t)world_below(WORLD_SUBSCRIPTIONS));
+	} else if (m->is_handled) {
+		if (what < 3 && may_block)
+			world_member_leave(m);
 	} else if (what < 50) {
 		poll(m);
 	} else if (what < 75) {

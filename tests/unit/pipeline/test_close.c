@@ -293,6 +293,7 @@ Test(close, a_drain_ends_at_its_deadline_and_a_handler_cannot_close)
 	f.pipeline = NULL;
 	cr_expect_geq(fixture_now_ns() - before, 20000000u);
 	cr_expect_neq(wr_load_seq(&may_go), 0, "a handler that runs is waited for");
+	cr_expect_eq(report.borrowed_members, 0, "what it had in hand is back");
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	fixture_open(&f);
 }
