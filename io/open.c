@@ -212,13 +212,25 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 static void say_what_is_notable(const struct wr_io_host *h)
 {
 	const struct weir_options *o = &h->options;
-	const struct wr_recovery_report *r = &h->pipeline->recovery;
+	const struct weir_pipeline *p = h->pipeline;
+	const struct wr_recovery_report *r = &p->recovery;
+	struct wr_storage_report storage = {.copies_on_write = false};
 	char text[320];
 	if (o->log_fn == NULL)
 		return;
 	if (o->io == WEIR_IO_AUTO && h->fallback_reason[0] != '\0') {
 		(void)snprintf(text, sizeof text, "the posix backend, not io_uring: %s",
 			       h->fallback_reason);
+		o->log_fn(o->log_context, text);
+	}
+	if (p->journal != NULL)
+		p->host.storage->ops->report(p->host.storage, &storage);
+	if (storage.copies_on_write) {
+		(void)snprintf(text, sizeof text,
+			       "%s copies on write: room that was made ahead does not count "
+			       "there, and a full disk ends in FAILED instead of waiting; keep "
+			       "room free, or use ext4 or XFS",
+			       storage.file_system);
 		o->log_fn(o->log_context, text);
 	}
 	if (h->thread_note[0] != '\0')

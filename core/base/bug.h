@@ -58,6 +58,8 @@
 	  "the batch behind a filler names the batch before it")                                   \
 	X(ATTESTS_UNWRITTEN, "core/log/writer_batch.c",                                            \
 	  "a sealed header attests records that are not on the medium")                            \
+	X(EVIDENCE_TAKES_THE_RESERVE, "core/log/writer_chunk.c",                                   \
+	  "on a full disk the last segment is opened for a block that only attests")               \
 	X(NO_IDLE_EVIDENCE, "core/log/writer_batch.c",                                             \
 	  "nothing is sealed to attest the last batches of a log at rest")                         \
 	X(BODY_UNCHECKED, "core/record/batch.c", "a batch's body checksum is not looked at")       \

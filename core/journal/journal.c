@@ -381,6 +381,7 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.checkpoint_seq = wr_load_relaxed(&c->checkpoint_seq),
 		.checkpoint_failures = wr_load_relaxed(&c->checkpoint_failures),
 		.prepare_failures = wr_load_relaxed(&c->prepare_failures),
+		.no_room_code = -(int)wr_load_relaxed(&c->no_room_code),
 	};
 }
 

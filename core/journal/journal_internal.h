@@ -103,6 +103,7 @@ struct wr_journal_files {
 	bool retention_changed; /* look for segments to retire */
 	bool recycle_stopped;   /* I4 cannot be kept any more: a header write failed */
 	bool starved;
+	int prepare_code; /* of the last segment that could not be prepared; 0 once one could */
 	uint64_t retry_at_ns; /* of PREPARE; 0: at once */
 	struct wr_journal_task header;
 	enum wr_journal_ready_phase header_phase;
@@ -143,6 +144,7 @@ struct wr_journal_cells {
 	wr_atomic_u64 checkpoint_seq;
 	wr_atomic_u64 checkpoint_failures;
 	wr_atomic_u64 prepare_failures;
+	wr_atomic_u32 no_room_code; /* starved, and why: the code without its sign; 0: neither */
 };
 
 /* What went wrong first; noted in a callback, raised by the step. */
@@ -223,6 +225,8 @@ int wr_journal_segments_step(struct wr_journal *j);
 void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq);
 /* Retires what retention lets go; how many. */
 int wr_journal_segments_retire(struct wr_journal *j);
+/* Whether the log has no room, and why, for who asks and who is told (PK1 by `moved`). */
+void wr_journal_room_note(struct wr_journal *j);
 /* Fills the extents ring. */
 int wr_journal_extents_offer(struct wr_journal *j);
 /* The spare file to get the next id, or WR_JOURNAL_NONE. */

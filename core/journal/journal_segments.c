@@ -301,6 +301,7 @@ static void is_ready(struct wr_journal *j)
 		.index = f->header_index,
 	};
 	f->ready++;
+	f->prepare_code = 0;
 	f->header_phase = WR_JOURNAL_READY_NONE;
 	f->retired_id[f->header_index] = WR_JOURNAL_BLANK;
 	j->table->segments[f->header_index].trimmed = false;
@@ -400,6 +401,8 @@ static int ready_step(struct wr_journal *j)
 static void prepare_failed(struct wr_journal *j, int code)
 {
 	wr_journal_cell_add(&j->cells.prepare_failures, 1);
+	if (code != -EEXIST)
+		j->files.prepare_code = code;
 	if (code == -EEXIST)
 		j->files.next_file_number++; /* somebody's file: it is left alone */
 	else
@@ -506,6 +509,17 @@ int wr_journal_extents_offer(struct wr_journal *j)
 	return count;
 }
 
+void wr_journal_room_note(struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+	uint32_t code = f->starved ? (uint32_t)-f->prepare_code : 0;
+
+	if (code == wr_load_relaxed(&j->cells.no_room_code))
+		return;
+	wr_store_relaxed(&j->cells.no_room_code, code);
+	j->moved = true;
+}
+
 /* --- the step's share ------------------------------------------------------------------------- */
 
 int wr_journal_segments_step(struct wr_journal *j)
@@ -530,5 +544,6 @@ int wr_journal_segments_step(struct wr_journal *j)
 		f->retry_at_ns = 0; /* nothing is missing: nothing to wake up for */
 	}
 	work += wr_journal_extents_offer(j);
+	wr_journal_room_note(j);
 	return work;
 }

@@ -187,8 +187,11 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	/* No full disk: want of memory (L23), or a superblock that cannot be written. Said now. */
 	if (r == -ENOMEM || j->failure.code != 0 || (r < 0 && f->ready == 0 && !resumes))
 		return start_problem(j, r, "preparing the first segments", reterr_problem);
-	if (r < 0)
+	if (r < 0) {
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);
+		f->prepare_code = r;
+	}
 	(void)wr_journal_extents_offer(j);
+	wr_journal_room_note(j);
 	return 0;
 }

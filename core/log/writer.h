@@ -164,6 +164,8 @@ bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control);
 bool wr_writer_open_chunk(struct wr_writer *w, bool control);
 /* Whether the shortage is over in which control opened the chunk. */
 bool wr_writer_data_may_go(struct wr_writer *w);
+/* Whether a block without records has a place that is not the reserve segment's first. */
+bool wr_writer_block_may_go(struct wr_writer *w);
 /* Bytes that may be appended to the open batch. */
 static inline uint32_t wr_writer_room(const struct wr_writer *w)
 {

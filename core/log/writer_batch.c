@@ -247,6 +247,12 @@ static bool evidence_is_due(struct wr_writer *w)
 	       w->clock.boot_seen_ns - w->active_ns >= w->options.evidence_delay_ns;
 }
 
+/* With seal_before_ack an acknowledgement waits for it: that is worth the reserve. */
+static bool evidence_may_go(struct wr_writer *w)
+{
+	return w->options.seal_before_ack || wr_writer_block_may_go(w);
+}
+
 /* A block for FILLER or EVIDENCE at the end of the chunk, in a new one if need be. */
 static bool make_block(struct wr_writer *w)
 {
@@ -293,7 +299,7 @@ int wr_writer_seal_if_due(struct wr_writer *w)
 		return 1;
 	uint64_t in_flight = w->commits_pushed - w->commits_done;
 	if (!wr_writer_has_records(w)) {
-		if (in_flight > 0 || !evidence_is_due(w) || !make_block(w))
+		if (in_flight > 0 || !evidence_is_due(w) || !evidence_may_go(w) || !make_block(w))
 			return 0;
 		commit_block(w, WR_BATCH_EVIDENCE, 0);
 		return 1;
@@ -317,6 +323,8 @@ uint64_t wr_writer_idle_ns(void *writer)
 		return UINT64_MAX;
 	if (medium_seq(w) <= w->attested_seq || medium_seq(w) < w->next_seq - 1)
 		return UINT64_MAX;
+	if (!evidence_may_go(w))
+		return UINT64_MAX; /* an extent that is offered wakes */
 	uint64_t idle = w->clock.boot_seen_ns - w->active_ns;
 	return idle < w->options.evidence_delay_ns ? w->options.evidence_delay_ns - idle : 0;
 }
@@ -336,7 +344,8 @@ int wr_writer_finish(struct wr_writer *w)
 	}
 	if (w->commits_done != w->commits_pushed)
 		return 0;
-	if (w->attested_seq < w->next_seq - 1) {
+	/* On a full disk the clean mark attests it alone. */
+	if (w->attested_seq < w->next_seq - 1 && evidence_may_go(w)) {
 		if (make_block(w))
 			commit_block(w, WR_BATCH_EVIDENCE, 0);
 		return 0;

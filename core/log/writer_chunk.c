@@ -5,11 +5,14 @@
  *   what is visible but not durable has reached its limit    WR_CONTROL_CHUNKS more
  *   the pool has no chunk that nobody needs                   WR_CONTROL_CHUNKS kept free
  *   no extent is prepared on disk                             the extents of the reserve segment
+ *                                                             (but not for evidence alone)
  *
  * A chunk that control opened out of a reserve is `kept`: data stays out of it, too, until the
  * shortage is over, or else it would eat the reserve up behind control's back.
  */
 #include "core/log/writer.h"
+
+#include "core/base/bug.h"
 
 /* Chunks from the first that is not wholly durable up to the head. */
 static uint64_t undurable_chunks(struct wr_writer *w)
@@ -44,6 +47,21 @@ static bool peek_extent(struct wr_writer *w, bool control, struct wr_extent *ret
 	*ret = link->extents[wr_spsc_pop_index(&link->extents_ring, 0)];
 	/* One of the reserve is anybody's again once others follow it. */
 	return ret->reserve == 0 || control || wr_load_acquire(&link->starved) == 0; /* D2 */
+}
+
+/*
+ * A segment is opened for what it frees, and after a crash the next open needs one that was not: so
+ * a block that only attests what is there waits for another, or rides on the next settle.
+ */
+bool wr_writer_block_may_go(struct wr_writer *w)
+{
+	struct wr_extent extent;
+
+	if ((w->chunk != NULL && wr_writer_room(w) > 0) || peek_extent(w, false, &extent))
+		return true;
+	if (WR_BUG(EVIDENCE_TAKES_THE_RESERVE))
+		return true;
+	return peek_extent(w, true, &extent) && extent.segment_id == w->last_segment_id;
 }
 
 /* Which chunks may be used again; without_holds: what subscriptions hold does not count. */

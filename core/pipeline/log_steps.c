@@ -9,9 +9,30 @@ void wr_pipeline_visible_moved(void *context)
 	wr_event_fds_signal(p);
 }
 
+/* Once when it begins, once when it ends; why may have changed in between. */
+static void say_room(struct weir_pipeline *p)
+{
+	struct wr_journal_stats stats;
+
+	wr_journal_stats(p->journal, &stats);
+	if ((stats.no_room_code < 0) == p->said_no_room)
+		return;
+	p->said_no_room = stats.no_room_code < 0;
+	if (p->said_no_room)
+		wr_pipeline_say(p,
+				"no room for another segment (%s): producers wait, "
+				"acknowledgements go on; make room on the disk, or let "
+				"subscriptions move so that retention can",
+				weir_strerror(stats.no_room_code));
+	else
+		wr_pipeline_say(p, "there is room for another segment: producers go on");
+}
+
 void wr_pipeline_durable_moved(void *context)
 {
 	struct weir_pipeline *p = context;
+
+	say_room(p);
 	if (wr_load_acquire(&p->link.failed) != 0 && wr_load_relaxed(&p->refuse) == 0) { /* D1 */
 		p->problem = *wr_journal_problem(p->journal);
 		wr_pipeline_refuse(p, WEIR_E_FAILED);

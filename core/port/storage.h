@@ -77,6 +77,7 @@ struct wr_storage_report {
 	char reason[160]; /* why this backend and this engine */
 	char file_system[16];
 	bool written_equals_durable; /* L35 */
+	bool copies_on_write;        /* overwriting takes new room, whatever was written before */
 };
 
 /* Counters since init; read by any thread (relaxed). */

@@ -201,6 +201,13 @@ struct weir_info {
 	uint64_t segments_live;
 	uint64_t segments_spare;
 	uint64_t segments_recycled;
+	/**
+	 * The log has no room for another segment: producers wait (or get what their policy says),
+	 * acknowledgements go on. Not a failure: it ends when there is room. options.log_fn is told
+	 * when it begins and when it ends.
+	 */
+	bool starved;
+	int starved_code; /**< why: -ENOSPC ..., of the last attempt; 0 unless starved */
 	uint64_t checkpoints;
 	uint64_t refused_events; /**< requests refused: a run or a definition counts once */
 	uint64_t memory_bytes;   /**< reserved: at most the plan */

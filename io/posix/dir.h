@@ -47,6 +47,7 @@ struct wr_dir {
 	bool read_only;
 	bool direct;
 	wr_atomic_u32 sync_in_write; /* cleared for good when the kernel refuses it */
+	bool copies_on_write; /* as the file system is known for */
 	char file_system[16];
 	char reason[160];
 	struct wr_dir_file *files; /* WR_STORAGE_FILES_MAX */

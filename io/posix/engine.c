@@ -23,21 +23,22 @@
 static const struct file_system {
 	uint32_t magic;
 	const char *name;
-	bool syncs_in_write; /* the allow-list of L35 */
+	bool syncs_in_write;  /* the allow-list of L35 */
+	bool copies_on_write; /* a zero-written segment reserves no room for what comes */
 } file_systems[] = {
-	{0xEF53, "ext4", true},
-	{0x58465342, "xfs", true},
-	{0x9123683E, "btrfs", true},
-	{0x01021994, "tmpfs", false},
-	{0x794C7630, "overlay", false},
-	{0x65735546, "fuse", false},
-	{0x00006969, "nfs", false},
-	{0xF2F52010, "f2fs", false},
-	{0x2FC12FC1, "zfs", false},
-	{0xFF534D42, "cifs", false},
-	{0xFE534D42, "smb2", false},
-	{0x01021997, "9p", false},
-	{0xCA451A4E, "bcachefs", false},
+	{0xEF53, "ext4", true, false},
+	{0x58465342, "xfs", true, false},
+	{0x9123683E, "btrfs", true, true},
+	{0x01021994, "tmpfs", false, false},
+	{0x794C7630, "overlay", false, false},
+	{0x65735546, "fuse", false, false},
+	{0x00006969, "nfs", false, false},
+	{0xF2F52010, "f2fs", false, false},
+	{0x2FC12FC1, "zfs", false, true},
+	{0xFF534D42, "cifs", false, false},
+	{0xFE534D42, "smb2", false, false},
+	{0x01021997, "9p", false, false},
+	{0xCA451A4E, "bcachefs", false, true},
 };
 
 void wr_dir_reason(const struct wr_storage_options *options, const char *text, int code)
@@ -120,6 +121,7 @@ static bool name_file_system(struct wr_dir *dir)
 			continue;
 		(void)snprintf(dir->file_system, sizeof dir->file_system, "%s",
 			       file_systems[i].name);
+		dir->copies_on_write = file_systems[i].copies_on_write;
 		return file_systems[i].syncs_in_write;
 	}
 	(void)snprintf(dir->file_system, sizeof dir->file_system, "0x%08x", magic);
@@ -167,7 +169,10 @@ void wr_dir_report(const struct wr_dir *dir, const char *backend,
 	struct wr_dir *own = (struct wr_dir *)(uintptr_t)dir;
 	bool in_write = wr_load_relaxed(&own->sync_in_write) != 0;
 
-	*ret_report = (struct wr_storage_report){.written_equals_durable = in_write};
+	*ret_report = (struct wr_storage_report){
+		.written_equals_durable = in_write,
+		.copies_on_write = dir->copies_on_write,
+	};
 	(void)snprintf(ret_report->backend, sizeof ret_report->backend, "%s", backend);
 	(void)snprintf(ret_report->engine, sizeof ret_report->engine, "%s%s",
 		       dir->direct ? "O_DIRECT" : "buffered",

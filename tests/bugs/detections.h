@@ -41,6 +41,9 @@
 	X(CATCHUP_SLOT_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
 	X(FILLER_NOT_CHAINED, sim_pipeline, "a clean close was not found clean")                   \
 	X(ATTESTS_UNWRITTEN, sim_pipeline, "a false alarm")                                        \
+	X(EVIDENCE_TAKES_THE_RESERVE, unit_writer_shortage,                                        \
+	  "writer_shortage::"                                                                      \
+	  "on_a_full_disk_evidence_leaves_the_reserve_to_settles_and_to_the_next_open")            \
 	X(NO_IDLE_EVIDENCE, sim_pipeline, "a call that never comes back")                          \
 	X(BODY_UNCHECKED, sim_journal, "a record is not what was appended there")                  \
 	X(CHAIN_UNCHECKED, unit_recovery,                                                          \

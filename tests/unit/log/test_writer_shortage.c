@@ -158,6 +158,56 @@ Test(writer_shortage, on_a_full_disk_the_reserve_is_for_settles_only)
 	end();
 }
 
+/* Data up to the last block of the last extent, all of it on the medium; then a long silence. */
+static uint64_t fill_and_wait(void)
+{
+	(void)fill_with_data(true);
+	log_bed_settle_down(&bed);
+	while (bed.writer.chunk != NULL && wr_writer_room(&bed.writer) >= WR_BLOCK_BYTES) {
+		cr_assert(settle());
+		log_bed_settle_down(&bed);
+	}
+	cr_assert_lt(bed.attested_seq, wr_writer_visible_seq(&bed.writer));
+	wr_clock_sim_advance(&bed.clock, 1000000000);
+	uint64_t before = bed.evidence_batches;
+	log_bed_settle_down(&bed);
+	return before;
+}
+
+Test(writer_shortage, on_a_full_disk_evidence_leaves_the_reserve_to_settles_and_to_the_next_open)
+{
+	start(&(struct log_bed_options){.extents = 4}); /* a whole segment */
+	log_bed_offer(&bed, 4, true);
+	wr_store_release(&bed.link.starved, 1u);
+	uint64_t before = fill_and_wait();
+	cr_expect_eq(bed.evidence_batches, before);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 4, "nothing of the reserve was opened");
+	cr_expect_eq(wr_writer_idle_ns(&bed.writer), UINT64_MAX, "and nobody turns round for it");
+	/* A settle opens it, and attests by the way what waited. */
+	cr_expect(settle());
+	log_bed_settle_down(&bed);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 5);
+	wr_clock_sim_advance(&bed.clock, 1000000000);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bed.evidence_batches, before + 1, "in a segment that is open it may");
+	log_bed_check_fold(&bed);
+	end();
+}
+
+Test(writer_shortage, a_close_on_a_full_disk_needs_no_evidence)
+{
+	start(&(struct log_bed_options){.extents = 4});
+	log_bed_offer(&bed, 4, true);
+	wr_store_release(&bed.link.starved, 1u);
+	uint64_t before = fill_and_wait();
+	for (uint32_t i = 0; i < 100 && wr_writer_finish(&bed.writer) == 0; i++)
+		(void)log_bed_complete(&bed, 4);
+	cr_expect_eq(wr_writer_finish(&bed.writer), 1);
+	cr_expect_eq(bed.evidence_batches, before);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.head), 4);
+	end();
+}
+
 Test(writer_shortage, settle_lanes_take_turns_at_what_room_there_is)
 {
 	start(&(struct log_bed_options){.extents = 1, .reply_count = 4096});
