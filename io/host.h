@@ -24,7 +24,8 @@ struct wr_io_host {
 	struct wr_storage *storage;
 	struct weir_options options; /* as checked */
 	struct wr_affinity affinity;
-	char thread_note[256];
+	struct wr_cpu_set helper_cpus; /* of threads that weir causes beside its runners */
+	char thread_note[512];
 	char fallback_reason[160]; /* why it is not io_uring; "": it is */
 
 	struct wr_runner log;

@@ -115,6 +115,7 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 		.dir = o->dir,
 		.create_dir = true,
 		.any_thread = o->manual, /* whoever steps */
+		.helper_cpus = &h->helper_cpus,
 		.ret_reason = reason,
 		.reason_bytes = sizeof reason,
 	};

@@ -4,8 +4,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "io/posix/thread_posix.h"
 #include "io/thread/park_futex.h"
+#include "io/thread/scheduling.h"
 
 /* Bytes of a writer's round: the runner's budget is handed to every step of the log thread. */
 #define LOG_BUDGET_BYTES (1024u * 1024)
@@ -13,8 +16,40 @@
 static void plan_of(struct wr_thread_plan *plan, const char *name,
 		    const struct weir_thread_options *o)
 {
-	*plan = (struct wr_thread_plan){
-		.name = name, .wait = o->wait, .cpu_count = o->cpu_count, .cpus = o->cpus};
+	*plan = (struct wr_thread_plan){.name = name,
+					.wait = o->wait,
+					.cpu_count = o->cpu_count,
+					.cpus = o->cpus,
+					.scheduler = o->scheduler,
+					.priority = o->priority};
+}
+
+/* One more sentence about what is not as it was asked. */
+static void add_note(struct wr_io_host *h, const struct weir_problem *note)
+{
+	size_t used = strlen(h->thread_note);
+	(void)snprintf(h->thread_note + used, sizeof h->thread_note - used, "%s%s: %s",
+		       used > 0 ? "; " : "", note->field, note->text);
+}
+
+/* What the checks say: an error, or so many threads that are degraded, of which one is told. */
+static int take_verdict(struct wr_io_host *h, int verdict, const struct weir_problem *said,
+			struct weir_problem *problem)
+{
+	if (verdict > 0)
+		add_note(h, said);
+	else if (verdict < 0 && problem != NULL)
+		*problem = *said;
+	return verdict < 0 ? verdict : 0;
+}
+
+/* The CPUs of the helpers: a manual pipeline has them too. */
+static int plan_helpers(struct wr_io_host *h, struct weir_problem *problem)
+{
+	struct weir_problem said = {0};
+	int rc = wr_affinity_set_of(&h->affinity, "housekeeping", &h->options.housekeeping,
+				    &h->helper_cpus, &said);
+	return take_verdict(h, rc, &said, problem);
 }
 
 int wr_host_plan_threads(struct wr_io_host *h, struct weir_problem *problem)
@@ -22,26 +57,33 @@ int wr_host_plan_threads(struct wr_io_host *h, struct weir_problem *problem)
 	struct weir_options *o = &h->options;
 	struct wr_thread_plan plans[4];
 	struct weir_thread_options *options[4] = {&o->log, &o->group, &o->handler, &o->journal};
-	struct weir_problem note = {0};
+	struct weir_problem said = {0};
 	uint32_t count = o->journal_thread ? 4 : 3;
-	if (o->manual)
-		return 0;
+	const struct wr_scheduling_rules rules = {
+		.strict = o->strict_threads,
+		.helpers = o->dir != NULL ? &h->helper_cpus : NULL,
+		.try_class = wr_thread_try_class,
+	};
+	int rc = plan_helpers(h, problem);
+	if (rc < 0 || o->manual)
+		return rc;
 	plan_of(&plans[0], "log", &o->log);
 	plan_of(&plans[1], "group", &o->group);
 	plan_of(&plans[2], "handler", &o->handler);
 	plan_of(&plans[3], "journal", &o->journal);
-	int rc = wr_affinity_check(&h->affinity, plans, count, o->strict_threads, &note);
-	if (rc < 0) {
-		if (problem != NULL)
-			*problem = note;
-		return rc;
+	plans[2].threads_max = o->members_max;
+	rc = wr_affinity_check(&h->affinity, plans, count, o->strict_threads, &said);
+	rc = take_verdict(h, rc, &said, problem);
+	if (rc == 0) {
+		rc = wr_scheduling_check(&h->affinity, plans, count, &rules, &said);
+		rc = take_verdict(h, rc, &said, problem);
 	}
-	if (rc > 0)
-		(void)snprintf(h->thread_note, sizeof h->thread_note, "%s: %.200s", note.field,
-			       note.text);
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		options[i]->wait = plans[i].wait;
-	return 0;
+		options[i]->scheduler = plans[i].scheduler;
+		options[i]->priority = plans[i].priority;
+	}
+	return rc;
 }
 
 static int init_runner(struct wr_io_host *h, struct wr_runner *runner,
@@ -54,6 +96,7 @@ static int init_runner(struct wr_io_host *h, struct wr_runner *runner,
 		.thread = *thread,
 		.name = name,
 		.parker = parker,
+		.cpus = &h->affinity.allowed,
 		.usable_cpus = wr_affinity_usable_cpus(&h->affinity),
 		.budget = budget,
 	};
@@ -209,6 +252,8 @@ static void tell_thread(struct weir_info *info, struct wr_runner *runner)
 	struct weir_thread_info *t = &info->threads[info->thread_count++];
 	*t = (struct weir_thread_info){
 		.wait = runner->wait,
+		.scheduler = runner->scheduler,
+		.priority = runner->priority,
 		.pinned = runner->cpu_count > 0,
 		.last_cpu = stats.last_cpu,
 		.cpu_ns = stats.cpu_ns,

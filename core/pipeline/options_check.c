@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/pipeline.h"
@@ -97,21 +98,55 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 	return 0;
 }
 
+/* "log.priority": the problem names the field of the struct. */
+static int reject_thread(struct weir_problem *problem, const char *kind, const char *member,
+			 const char *text)
+{
+	char field[sizeof problem->field];
+	(void)snprintf(field, sizeof field, "%s.%s", kind, member);
+	return reject(problem, field, text);
+}
+
+static int check_thread(const char *kind, const struct weir_thread_options *t,
+			struct weir_problem *problem)
+{
+	bool real_time = t->scheduler == WEIR_SCHEDULER_FIFO || t->scheduler == WEIR_SCHEDULER_RR;
+	if ((unsigned)t->wait > WEIR_WAIT_PARK)
+		return reject_thread(problem, kind, "wait", "not a wait strategy");
+	if ((unsigned)t->scheduler > WEIR_SCHEDULER_RR)
+		return reject_thread(problem, kind, "scheduler", "not a scheduling class");
+	if (real_time && (t->priority < 1 || t->priority > 99))
+		return reject_thread(problem, kind, "priority",
+				     "a FIFO or RR thread has a priority of 1 (lowest) to 99");
+	if (!real_time && t->priority != 0)
+		return reject_thread(problem, kind, "priority",
+				     "only FIFO and RR threads have a priority: 0 for the others");
+	if (t->stack_bytes != 0 && (t->stack_bytes < 64 * KIB || t->stack_bytes > 1024u * MIB))
+		return reject_thread(problem, kind, "stack_bytes",
+				     "out of range: 65536 to 1073741824, or 0 for the C library's");
+	if (t->cpu_count > WEIR_CPUS_MAX)
+		return reject_thread(problem, kind, "cpu_count", "more than 64 CPUs");
+	if (memchr(t->name, '\0', sizeof t->name) == NULL)
+		return reject_thread(problem, kind, "name", "a thread's name has at most 15 bytes");
+	return 0;
+}
+
 static int check_threads(const struct weir_options *o, struct weir_problem *problem)
 {
 	const struct {
-		const char *field;
+		const char *kind;
 		const struct weir_thread_options *thread;
 	} kinds[] = {{"log", &o->log},
 		     {"journal", &o->journal},
 		     {"group", &o->group},
 		     {"handler", &o->handler}};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(kinds); i++) {
-		if ((unsigned)kinds[i].thread->wait > WEIR_WAIT_PARK)
-			return reject(problem, kinds[i].field, "not a wait strategy");
-		if (kinds[i].thread->cpu_count > WEIR_CPUS_MAX)
-			return reject(problem, kinds[i].field, "more than 64 CPUs");
+		int rc = check_thread(kinds[i].kind, kinds[i].thread, problem);
+		if (rc != 0)
+			return rc;
 	}
+	if (o->housekeeping.cpu_count > WEIR_CPUS_MAX)
+		return reject_thread(problem, "housekeeping", "cpu_count", "more than 64 CPUs");
 	return 0;
 }
 

@@ -46,11 +46,44 @@ enum weir_io {
 	WEIR_IO_POSIX = 2, /**< blocking calls on helper threads */
 };
 
+/**
+ * The scheduling class of a thread, as in sched(7). FIFO and RR run before every thread of the
+ * other two and are not taken off a CPU by them: they need CAP_SYS_NICE or RLIMIT_RTPRIO. Where
+ * that is refused the thread is OTHER, and weir_info says so; with strict_threads weir_open() is
+ * refused. Nothing that such a thread starts (kernel workers, threads of a handler) has its class.
+ */
+enum weir_scheduler {
+	WEIR_SCHEDULER_OTHER = 0, /**< as any thread */
+	WEIR_SCHEDULER_BATCH = 1, /**< the same share, but interrupts nobody when it wakes */
+	WEIR_SCHEDULER_FIFO = 2,  /**< real time: runs until it waits */
+	WEIR_SCHEDULER_RR = 3,    /**< real time: takes turns with those of the same priority */
+};
+
 #define WEIR_CPUS_MAX 64
 
-/** One kind of weir's own threads. */
+/** A list of CPUs, by the kernel's numbers. */
+struct weir_cpu_list {
+	uint32_t cpu_count; /**< entries of `cpus` */
+	uint16_t cpus[WEIR_CPUS_MAX];
+};
+
+/**
+ * One kind of weir's own threads.
+ *
+ * A thread that is not pinned runs on the CPUs of the process: those it had when libweir was
+ * loaded, or that its first thread or the one that opens may use now, within the cgroup. So it
+ * never inherits the pin of a thread that opens or joins, and never its scheduling class.
+ *
+ * A FIFO or RR thread that spins (SPIN, YIELD) takes its CPU from everybody, the kernel's own
+ * threads included, and the kernel then stops it for 50 ms of every second (RT throttling). It must
+ * be pinned to CPUs that no other thread of weir may use; anything else is refused, strict or not.
+ */
 struct weir_thread_options {
 	enum weir_wait wait;
+	enum weir_scheduler scheduler;
+	uint32_t priority;            /**< of FIFO and RR: 1 (lowest) .. 99; of the others 0 */
+	uint32_t stack_bytes;         /**< 64 KiB .. 1 GiB; 0 (default): the C library's, mostly
+	                                   8 MiB of addresses, of which memory is what is touched */
 	uint32_t cpu_count;           /**< entries of `cpus`; 0: not pinned */
 	uint16_t cpus[WEIR_CPUS_MAX]; /**< CPUs the thread may run on, by the kernel's numbers */
 	char name[16];                /**< thread name; "": weir's own */
@@ -118,8 +151,11 @@ struct weir_options {
 	struct weir_thread_options journal;
 	struct weir_thread_options group;   /**< assignments, generations, catch-up, lag */
 	struct weir_thread_options handler; /**< each thread that runs members' handlers */
-	bool strict_threads; /**< more spinners than CPUs is an error, instead of ADAPTIVE and a
-	                          note in weir_info */
+	struct weir_cpu_list housekeeping; /**< CPUs of every helper: threads that prepare segments,
+	                                        that write for the posix backend, the kernel's
+	                                        workers of the io_uring. None: all of the process */
+	bool strict_threads; /**< more spinners than CPUs, or a scheduling class that is refused, is
+	                          an error, instead of ADAPTIVE or OTHER and a note in weir_info */
 
 	struct weir_allocator allocator; /**< all NULL: the C library's */
 

@@ -156,7 +156,9 @@ WEIR_API WEIR_MUST_CHECK int weir_topic_info(struct weir_pipeline *pipeline, uin
 /** Where one of weir's threads runs. */
 struct weir_thread_info {
 	char name[16];
-	enum weir_wait wait; /**< in force, after degrading */
+	enum weir_wait wait; /**< in force, after degrading; so are the two below */
+	enum weir_scheduler scheduler;
+	uint32_t priority;
 	bool pinned;
 	int last_cpu;    /**< where it was seen last; -1: not known */
 	uint64_t cpu_ns; /**< CPU time used so far */
@@ -185,7 +187,7 @@ struct weir_info {
 	char backend[16]; /**< "io_uring", "posix", "memory" */
 	char engine[48];  /**< how writes are made durable */
 	char backend_reason[160];
-	char thread_note[256]; /**< what was degraded and why, or "" */
+	char thread_note[512]; /**< what was degraded and why, or "" */
 	bool written_equals_durable;
 	uint32_t epoch;
 	uint32_t topic_count;

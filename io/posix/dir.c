@@ -84,6 +84,7 @@ static int open_dir(struct wr_dir *dir, const struct wr_storage_options *options
 int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
 {
 	dir->read_only = options->read_only;
+	dir->helper_cpus = options->helper_cpus;
 	int code = open_dir(dir, options);
 	if (code < 0)
 		return code;

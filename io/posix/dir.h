@@ -45,6 +45,7 @@ struct wr_dir {
 	int dir_fd;
 	struct wr_held held; /* the backend adds it first and removes it last */
 	bool read_only;
+	const struct wr_cpu_set *helper_cpus; /* the options', for the backends */
 	bool direct;
 	wr_atomic_u32 sync_in_write; /* cleared for good when the kernel refuses it */
 	bool copies_on_write; /* as the file system is known for */

@@ -11,33 +11,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "io/posix/thread_posix.h"
 
 #define ZEROS_BYTES 65536u
 /* One write is 1 MiB, the same zeros 16 times over: longer ones are split by the kernel anyway. */
 #define ZEROS_PARTS 16u
-
-int wr_helper_start(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *argument)
-{
-	sigset_t all;
-	sigset_t before;
-
-	(void)sigfillset(&all);
-	int code = -pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (code < 0)
-		return code;
-	code = -pthread_create(ret_thread, NULL, run, argument);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (code == 0)
-		(void)pthread_setname_np(*ret_thread, name);
-	return code;
-}
 
 static int reserve(const struct wr_dir_file *file, uint64_t bytes)
 {
@@ -185,7 +169,8 @@ int wr_prepare_start(struct wr_prepare *p)
 {
 	if (p->running)
 		return 0;
-	int code = wr_helper_start(&p->thread, "weir-prepare", prepare_main, p);
+	const struct wr_thread_start start = {.name = "weir-prepare", .cpus = p->dir->helper_cpus};
+	int code = wr_thread_create(&p->thread, &start, prepare_main, p);
 	p->running = code == 0;
 	return code;
 }

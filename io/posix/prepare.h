@@ -42,7 +42,4 @@ struct wr_io_queue wr_prepare_take(struct wr_prepare *p);
 /* Nothing may be waiting or in work. Joins the thread. */
 void wr_prepare_fini(struct wr_prepare *p);
 
-/* A thread of weir's own: all signals blocked (they are the host's), and a name for ps and perf. */
-int wr_helper_start(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *argument);
-
 #endif

@@ -12,6 +12,7 @@
 
 #define WR_STORAGE_DEPTH_MAX 128u
 
+struct wr_cpu_set;
 struct wr_sim_disk;
 
 struct wr_storage_options {
@@ -22,6 +23,9 @@ struct wr_storage_options {
 	bool buffered;      /* do not ask for O_DIRECT */
 	bool any_thread;    /* between enter and leave the owner may change, one thread at a time */
 	bool sync_apart;    /* no sync in the write, even where it is known to be honoured */
+	/* Where helper threads and the kernel's workers run; NULL: as the thread that enters.
+	 * Kept, not copied. */
+	const struct wr_cpu_set *helper_cpus;
 	char *ret_reason;   /* when open fails: why, and what to do about it; may be NULL */
 	size_t reason_bytes;
 	struct wr_sim_disk *sim_disk; /* io/sim: the medium, which outlives the storage */

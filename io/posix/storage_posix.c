@@ -23,6 +23,7 @@
 #include "io/posix/dir.h"
 #include "io/posix/prepare.h"
 #include "io/posix/request.h"
+#include "io/posix/thread_posix.h"
 
 #define NS_PER_SECOND 1000000000ull
 /* Longer waits are cut to this: nobody can tell, and no clock overflows. */
@@ -149,7 +150,8 @@ static int posix_enter(struct wr_storage *base)
 	while (code == 0 && s->thread_count < base->depth_max) {
 		char name[16];
 		(void)snprintf(name, sizeof name, "weir-io-%u", s->thread_count % 100u);
-		code = wr_helper_start(&s->threads[s->thread_count], name, job_main, s);
+		const struct wr_thread_start start = {.name = name, .cpus = s->dir.helper_cpus};
+		code = wr_thread_create(&s->threads[s->thread_count], &start, job_main, s);
 		if (code == 0)
 			s->thread_count++;
 	}

@@ -7,7 +7,7 @@
  * hides the path): what cannot be read does not limit, because the kernel enforces its limits
  * anyway and weir only foretells them.
  *
- * Thread: any; no state.
+ * Thread: any; no state but the mask that the process began with.
  */
 #include "io/thread/affinity.h"
 
@@ -24,91 +24,6 @@
 #define PATH_BYTES 1024
 #define FILE_BYTES 16384
 #define CGROUP_DIR "/sys/fs/cgroup"
-
-/* ---- CPU sets ---- */
-
-uint32_t wr_cpu_set_count(const struct wr_cpu_set *set)
-{
-	uint32_t count = 0;
-	for (size_t i = 0; i < WR_ARRAY_COUNT(set->words); i++)
-		count += (uint32_t)__builtin_popcountll(set->words[i]);
-	return count;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* A number below WR_CPUS_MAX at *at, which moves behind it. */
-static bool take_cpu(const char **at, uint32_t *ret_cpu)
-{
-	uint32_t cpu = 0;
-	const char *p = *at;
-	for (; *p >= '0' && *p <= '9' && cpu < WR_CPUS_MAX; p++)
-		cpu = cpu * 10 + (uint32_t)(*p - '0');
-	if (p == *at || cpu >= WR_CPUS_MAX)
-		return false;
-	*at = p;
-	*ret_cpu = cpu;
-	return true;
-}
-
-int wr_cpu_set_parse(const char *text, struct wr_cpu_set *ret_set)
-{
-	struct wr_cpu_set set = {{0}};
-	while (is_blank(*text))
-		text++;
-	while (*text != '\0') {
-		uint32_t first;
-		uint32_t last;
-		if (!take_cpu(&text, &first))
-			return -EINVAL;
-		last = first;
-		if (*text == '-') {
-			text++;
-			if (!take_cpu(&text, &last) || last < first)
-				return -EINVAL;
-		}
-		for (uint32_t cpu = first; cpu <= last; cpu++)
-			wr_cpu_set_add(&set, cpu);
-		if (*text == ',' && text[1] >= '0' && text[1] <= '9') {
-			text++;
-			continue;
-		}
-		while (is_blank(*text))
-			text++;
-		if (*text != '\0')
-			return -EINVAL;
-	}
-	*ret_set = set;
-	return 0;
-}
-
-void wr_cpu_set_format(const struct wr_cpu_set *set, char *ret_text, size_t out_bytes)
-{
-	size_t used = 0;
-	ret_text[0] = '\0';
-	for (uint32_t cpu = 0; cpu < WR_CPUS_MAX; cpu++) {
-		if (!wr_cpu_set_has(set, cpu))
-			continue;
-		uint32_t last = cpu;
-		while (wr_cpu_set_has(set, last + 1))
-			last++;
-		char item[32];
-		int length = last == cpu ? snprintf(item, sizeof item, ",%u", cpu)
-					 : snprintf(item, sizeof item, ",%u-%u", cpu, last);
-		const char *from = used == 0 ? item + 1 : item;
-		size_t bytes = (size_t)length - (used == 0 ? 1 : 0);
-		if (used + bytes + sizeof "..." > out_bytes) {
-			memcpy(ret_text + used, "...", sizeof "...");
-			return;
-		}
-		memcpy(ret_text + used, from, bytes + 1);
-		used += bytes;
-		cpu = last;
-	}
-}
 
 /* ---- the system's files ---- */
 
@@ -263,11 +178,34 @@ static void apply_cgroup_line(struct wr_affinity *affinity, const char *root, ch
 	}
 }
 
-static int read_mask(struct wr_cpu_set *ret_set)
+/* Of one thread, by its number; 0: the calling one. */
+static int read_mask(pid_t thread, struct wr_cpu_set *ret_set)
 {
 	*ret_set = (struct wr_cpu_set){{0}};
-	return sched_getaffinity(0, sizeof *ret_set, (cpu_set_t *)(void *)ret_set) == 0 ? 0
-											: -errno;
+	return sched_getaffinity(thread, sizeof *ret_set, (cpu_set_t *)(void *)ret_set) == 0
+		       ? 0
+		       : -errno;
+}
+
+/* What the process had when this library was loaded; empty when it could not be read. */
+static struct wr_cpu_set mask_at_load;
+
+__attribute__((constructor)) static void read_mask_at_load(void)
+{
+	(void)read_mask(0, &mask_at_load);
+}
+
+static int read_mask_of_process(struct wr_cpu_set *ret_set)
+{
+	struct wr_cpu_set first;
+	int rc = read_mask(0, ret_set);
+	if (rc < 0)
+		return rc;
+	/* Its first thread may have ended. */
+	(void)read_mask(getpid(), &first);
+	for (size_t i = 0; i < WR_ARRAY_COUNT(first.words); i++)
+		ret_set->words[i] |= first.words[i] | mask_at_load.words[i];
+	return 0;
 }
 
 /* The same from a tree: the mask that the status file shows. */
@@ -288,7 +226,7 @@ static int read_mask_of_tree(const char *root, struct wr_cpu_set *ret_set)
 int wr_affinity_scan(const char *root, struct wr_affinity *ret_affinity)
 {
 	struct wr_affinity affinity = {.quota_millicpus = WR_QUOTA_NONE};
-	int rc = root == NULL ? read_mask(&affinity.allowed)
+	int rc = root == NULL ? read_mask_of_process(&affinity.allowed)
 			      : read_mask_of_tree(root, &affinity.allowed);
 	if (rc < 0)
 		return rc;
@@ -324,13 +262,13 @@ int wr_affinity_pin(const uint16_t *cpus, uint32_t cpu_count)
 			return -EINVAL;
 		wr_cpu_set_add(&wanted, cpus[i]);
 	}
-	int rc = read_mask(&before);
+	int rc = read_mask(0, &before);
 	if (rc < 0)
 		return rc;
 	if (sched_setaffinity(0, sizeof wanted, (cpu_set_t *)(void *)&wanted) != 0)
 		return -errno;
 	/* The kernel drops CPUs that do not exist or are not allowed without a word. */
-	rc = read_mask(&now);
+	rc = read_mask(0, &now);
 	if (rc == 0 && memcmp(&now, &wanted, sizeof now) != 0)
 		rc = -EINVAL;
 	if (rc < 0)

@@ -2,11 +2,14 @@
 /*
  * Which CPUs this process may use, whether a plan of threads fits them, and pinning.
  *
- * Allowed are the CPUs of the affinity mask that are also in the cgroup's effective cpuset. The
+ * Allowed are the CPUs of the process that are also in the cgroup's effective cpuset. Of the
+ * process are those that it had when libweir was loaded, and those that its first thread or the
+ * calling one may use now: a thread that has pinned itself says nothing about where others may
+ * run, and cannot be told from a process that was started on one CPU in any other way. The
  * cgroup's CPU quota (cpu.max) is a second limit: spinning threads burn it while they wait, and
  * then the whole process is throttled.
  *
- * Thread: any, at open. Nothing here has state.
+ * Thread: any, at open. Nothing here has state but the mask of the beginning.
  */
 #ifndef WR_THREAD_AFFINITY_H
 #define WR_THREAD_AFFINITY_H
@@ -18,35 +21,11 @@
 #include <weir/error.h>
 #include <weir/options.h>
 
-/* NR_CPUS of the largest kernels. */
-#define WR_CPUS_MAX 8192u
+#include "io/posix/cpu_set.h"
+
 /* Threads of one plan. */
 #define WR_THREAD_PLANS_MAX 256u
 #define WR_QUOTA_NONE UINT64_MAX
-
-/* Laid out as the kernel's mask on a little-endian machine. */
-struct wr_cpu_set {
-	uint64_t words[WR_CPUS_MAX / 64];
-};
-
-static inline bool wr_cpu_set_has(const struct wr_cpu_set *set, uint32_t cpu)
-{
-	return cpu < WR_CPUS_MAX && (set->words[cpu / 64] >> (cpu % 64) & 1) != 0;
-}
-
-static inline void wr_cpu_set_add(struct wr_cpu_set *set, uint32_t cpu)
-{
-	if (cpu < WR_CPUS_MAX)
-		set->words[cpu / 64] |= 1ull << (cpu % 64);
-}
-
-uint32_t wr_cpu_set_count(const struct wr_cpu_set *set);
-
-/* The kernel's list format, "0-3,8"; white space around it. Empty is the empty set. -EINVAL. */
-int wr_cpu_set_parse(const char *text, struct wr_cpu_set *ret_set);
-
-/* The same format; ends in "..." when it does not fit. out_bytes >= 4. */
-void wr_cpu_set_format(const struct wr_cpu_set *set, char *ret_text, size_t out_bytes);
 
 struct wr_affinity {
 	struct wr_cpu_set allowed;
@@ -56,7 +35,7 @@ struct wr_affinity {
 };
 
 /*
- * Reads the limits of the calling thread. `root` NULL: the running system. Else the root of a tree
+ * Reads the limits of the process. `root` NULL: the running system. Else the root of a tree
  * with proc/self/status, proc/self/cgroup and sys/fs/cgroup, as tests build it. What the tree does
  * not have is no limit. cgroup v2, v1 and both at once.
  *
@@ -73,6 +52,9 @@ struct wr_thread_plan {
 	enum weir_wait wait; /* asked; changed to what is granted */
 	uint32_t cpu_count;  /* 0: not pinned, any allowed CPU */
 	const uint16_t *cpus;
+	enum weir_scheduler scheduler; /* asked; changed to what is granted (scheduling.h) */
+	uint32_t priority;
+	uint32_t threads_max; /* threads of this kind at once, where it is more than one */
 };
 
 /*
@@ -86,6 +68,14 @@ struct wr_thread_plan {
  */
 int wr_affinity_check(const struct wr_affinity *affinity, struct wr_thread_plan *plans,
 		      uint32_t plan_count, bool strict, struct weir_problem *ret_problem);
+
+/*
+ * The set of a list of CPUs; with none in it, all that are allowed. -EINVAL when one of them is not
+ * allowed, with the reason in the problem (which may be NULL); `name` is the option's.
+ */
+int wr_affinity_set_of(const struct wr_affinity *affinity, const char *name,
+		       const struct weir_cpu_list *list, struct wr_cpu_set *ret_set,
+		       struct weir_problem *ret_problem);
 
 /*
  * Pins the calling thread to exactly these CPUs; a count of 0 leaves it as it is.

@@ -57,6 +57,21 @@ static int check_cpus(const struct wr_affinity *affinity, const struct wr_thread
 	return 0;
 }
 
+int wr_affinity_set_of(const struct wr_affinity *affinity, const char *name,
+		       const struct weir_cpu_list *list, struct wr_cpu_set *ret_set,
+		       struct weir_problem *ret_problem)
+{
+	const struct wr_thread_plan plan = {
+		.name = name, .cpu_count = list->cpu_count, .cpus = list->cpus};
+	int rc = check_cpus(affinity, &plan, ret_problem);
+	if (rc < 0)
+		return rc;
+	*ret_set = list->cpu_count == 0 ? affinity->allowed : (struct wr_cpu_set){{0}};
+	for (uint32_t i = 0; i < list->cpu_count; i++)
+		wr_cpu_set_add(ret_set, list->cpus[i]);
+	return 0;
+}
+
 static int check_waits(const struct wr_thread_plan *plans, uint32_t plan_count,
 		       struct weir_problem *ret_problem)
 {

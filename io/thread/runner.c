@@ -21,13 +21,13 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 #include "core/base/pause.h"
+#include "io/posix/thread_posix.h"
 #include "io/thread/affinity.h"
 #include "io/thread/park_futex.h"
 
@@ -285,10 +285,13 @@ static void *runner_main(void *argument)
 {
 	struct wr_runner *r = argument;
 	current_runner = r;
+	wr_thread_mark_own();
 	begin_cpu_time(r);
 	(void)pthread_setname_np(pthread_self(), r->name);
 	/* Before enter(): what a step touches first lies near the CPU that will use it. */
 	int rc = wr_affinity_pin(r->cpus, r->cpu_count);
+	if (rc == 0)
+		rc = wr_thread_take_class(r->scheduler, r->priority);
 	if (rc == 0)
 		rc = wr_step_table_enter(&r->table);
 	note_cpu(r);
@@ -310,7 +313,7 @@ int wr_runner_init(struct wr_runner *runner, const struct wr_runner_config *conf
 {
 	const struct weir_thread_options *options = &config->thread;
 	if (config->parker == NULL || (unsigned)options->wait > WEIR_WAIT_PARK ||
-	    options->cpu_count > WEIR_CPUS_MAX)
+	    (unsigned)options->scheduler > WEIR_SCHEDULER_RR || options->cpu_count > WEIR_CPUS_MAX)
 		return -EINVAL;
 	memset(runner, 0, sizeof *runner);
 	runner->parker = config->parker;
@@ -320,6 +323,10 @@ int wr_runner_init(struct wr_runner *runner, const struct wr_runner_config *conf
 	const char *name = options->name[0] != '\0' ? options->name : config->name;
 	if (name != NULL)
 		memcpy(runner->name, name, strnlen(name, sizeof runner->name - 1));
+	runner->scheduler = options->scheduler;
+	runner->priority = options->priority;
+	runner->stack_bytes = options->stack_bytes;
+	runner->cpus_unpinned = config->cpus;
 	runner->cpu_count = options->cpu_count;
 	memcpy(runner->cpus, options->cpus, sizeof runner->cpus);
 	runner->control = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -363,24 +370,12 @@ static uint64_t ask(struct wr_runner *r, enum wr_runner_request request, const s
 	return number;
 }
 
-/*
- * Signals are for the program's threads. Faults are left: they hit the thread that made them, and
- * the kernel kills the process without calling the handler where they are blocked.
- */
 static int create_thread(struct wr_runner *r)
 {
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-	sigset_t blocked;
-	sigset_t before;
-	sigfillset(&blocked);
-	for (size_t i = 0; i < WR_ARRAY_COUNT(faults); i++)
-		sigdelset(&blocked, faults[i]);
-	int rc = pthread_sigmask(SIG_SETMASK, &blocked, &before);
-	if (rc != 0)
-		return -rc;
-	rc = pthread_create(&r->thread, NULL, runner_main, r);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -rc;
+	/* A pinned one pins itself, which finds CPUs that cannot be had. */
+	const struct wr_thread_start start = {
+		.name = r->name, .cpus = r->cpus_unpinned, .stack_bytes = r->stack_bytes};
+	return wr_thread_create(&r->thread, &start, runner_main, r);
 }
 
 /* Under `control`, with is_driven held for the thread. */

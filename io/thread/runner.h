@@ -7,9 +7,9 @@
  *
  * Steps run in the order in which they were added. The thread has every signal blocked but those
  * that a fault of its own raises (SIGSEGV and the like: a crash handler of the program still sees
- * them), is named and pinned before the first step is entered, and waits as told when a round did
- * nothing. It sleeps on the parker that init was given: who makes work for one of the steps
- * notifies that parker.
+ * them). It is named, pinned and in its scheduling class before the first step is entered, and
+ * waits as told when a round did nothing. It sleeps on the parker that init was given: who makes
+ * work for one of the steps notifies that parker.
  *
  * A step's look at what others publish must be wr_park_look_u64(): the last look before a sleep is
  * an ordinary run of the steps, and the proof of core/port/park.h needs that kind of load.
@@ -27,6 +27,7 @@
 #include <weir/options.h>
 
 #include "core/port/park.h"
+#include "io/posix/cpu_set.h"
 #include "io/thread/step_table.h"
 
 /* What a step's run() is given unless init says otherwise. */
@@ -36,8 +37,10 @@ struct wr_runner_config {
 	struct weir_thread_options thread;
 	const char *name;         /* where thread.name is ""; cut to 15 bytes */
 	struct wr_parker *parker; /* initialised; this runner is the only one that sleeps on it */
-	uint32_t usable_cpus;     /* wr_affinity_usable_cpus(): ADAPTIVE spins from 3 on */
-	uint32_t budget;          /* 0: WR_RUNNER_BUDGET */
+	/* Where it runs without thread.cpus; NULL: as who starts it. Kept until the join. */
+	const struct wr_cpu_set *cpus;
+	uint32_t usable_cpus; /* wr_affinity_usable_cpus(): ADAPTIVE spins from 3 on */
+	uint32_t budget;      /* 0: WR_RUNNER_BUDGET */
 };
 
 struct wr_runner_stats {
@@ -64,8 +67,12 @@ struct wr_runner {
 	enum weir_wait wait;
 	bool may_spin;
 	char name[16];
+	enum weir_scheduler scheduler;
+	uint32_t priority;
+	uint32_t stack_bytes;
 	uint32_t cpu_count;
 	uint16_t cpus[WEIR_CPUS_MAX];
+	const struct wr_cpu_set *cpus_unpinned;
 
 	/* Of control calls, under `control`. */
 	pthread_mutex_t control;
@@ -108,8 +115,8 @@ int wr_runner_init(struct wr_runner *runner, const struct wr_runner_config *conf
  *
  * Thread: any, not inside a step.
  * @return 0; or -EBUSY: it has been started, or its steps are driven by hand; or the negative code
- *         of pinning, of thread creation or of the first enter() that failed: the steps entered
- *         before have been left, and nothing runs
+ *         of pinning, of the scheduling class, of thread creation or of the first enter() that
+ *         failed: the steps entered before have been left, and nothing runs
  */
 int wr_runner_start(struct wr_runner *runner);
 

@@ -27,6 +27,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "io/posix/thread_posix.h"
 #include "io/uring/completion.h"
 
 #define NS_PER_SECOND 1000000000ull
@@ -273,6 +274,30 @@ static void leave_lock(struct wr_uring *s)
 		(void)io_uring_unregister_files(&s->ring);
 }
 
+/*
+ * The kernel's workers for what would block: how many, and on which CPUs. Both belong to the
+ * calling thread and not to the ring, so the program's own threads (a close, a loop by hand) are
+ * left as they are. There is a place to keep the CPUs from the thread's first submission on.
+ *
+ * Best effort: Linux before 5.15 has no limit, before 5.14 its workers go where they like.
+ */
+static void place_workers(struct wr_uring *s)
+{
+	unsigned workers[2] = {
+		(unsigned)wr_min_u64(wr_max_u64(s->dir.base.depth_max, 2), WORKERS_MAX), 2};
+	const struct wr_cpu_set *cpus = s->dir.helper_cpus;
+
+	if (!wr_thread_is_own())
+		return;
+	(void)io_uring_register_iowq_max_workers(&s->ring, workers);
+	if (cpus == NULL)
+		return;
+	wr_uring_arm_event(s);
+	if (submit_queued(s) == 0)
+		(void)io_uring_register_iowq_aff(&s->ring, sizeof *cpus,
+						 (const cpu_set_t *)(const void *)cpus);
+}
+
 static int uring_enter(struct wr_storage *base)
 {
 	struct wr_uring *s = (struct wr_uring *)base;
@@ -293,14 +318,11 @@ static int uring_enter(struct wr_storage *base)
 		return code;
 	}
 	hold_lock(s);
-	unsigned workers[2] = {(unsigned)wr_min_u64(wr_max_u64(base->depth_max, 2), WORKERS_MAX),
-			       2};
-	/* Only a limit: a kernel without it makes more threads than it should. */
-	(void)io_uring_register_iowq_max_workers(&s->ring, workers);
 	s->event_armed = false;
 	s->woken = false;
 	s->leaving = false;
 	s->entered = true;
+	place_workers(s);
 	return 0;
 }
 

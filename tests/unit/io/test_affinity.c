@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -427,4 +428,46 @@ Test(affinity, a_pin_that_cannot_be_exact_is_refused_and_changes_nothing)
 	cr_assert_eq(wr_affinity_pin(cpus, 0), 0);
 	cr_assert_eq(sched_getaffinity(0, sizeof after, &after), 0);
 	cr_assert(CPU_EQUAL(&before, &after));
+}
+
+static void *scan_pinned(void *argument)
+{
+	uint16_t cpu = last_allowed_cpu();
+	cr_assert_eq(wr_affinity_pin(&cpu, 1), 0);
+	cr_assert_eq(wr_affinity_scan(NULL, argument), 0);
+	return NULL;
+}
+
+/* A thread that has pinned itself asks: others may run elsewhere all the same. */
+Test(affinity, a_pin_of_the_asking_thread_does_not_count)
+{
+	struct wr_affinity before;
+	struct wr_affinity after;
+	pthread_t thread;
+	cr_assert_eq(wr_affinity_scan(NULL, &before), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, scan_pinned, &after), 0);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(memcmp(&after.allowed, &before.allowed, sizeof before.allowed), 0);
+	(void)scan_pinned(&after); // the first thread itself
+	cr_expect_eq(memcmp(&after.allowed, &before.allowed, sizeof before.allowed), 0);
+}
+
+Test(affinity, a_list_of_cpus_becomes_a_set_or_is_refused_by_name)
+{
+	struct wr_affinity affinity = affinity_of("2-5", WR_QUOTA_NONE);
+	struct weir_cpu_list list = {2, {5, 2}};
+	struct weir_problem problem;
+	struct wr_cpu_set set;
+	char text[32];
+	cr_assert_eq(wr_affinity_set_of(&affinity, "housekeeping", &list, &set, &problem), 0);
+	wr_cpu_set_format(&set, text, sizeof text);
+	cr_expect_str_eq(text, "2,5");
+	list.cpu_count = 0;
+	cr_assert_eq(wr_affinity_set_of(&affinity, "housekeeping", &list, &set, &problem), 0);
+	wr_cpu_set_format(&set, text, sizeof text);
+	cr_expect_str_eq(text, "2-5", "none: all that are allowed");
+	list = (struct weir_cpu_list){2, {3, 6}};
+	cr_expect_eq(wr_affinity_set_of(&affinity, "housekeeping", &list, &set, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "housekeeping.cpus");
+	cr_expect_not_null(strstr(problem.text, "CPU 6"), "%s", problem.text);
 }

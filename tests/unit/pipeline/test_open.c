@@ -114,6 +114,14 @@ SPOIL(log_wait, o->log.wait = (enum weir_wait)9)
 SPOIL(group_cpus, o->group.cpu_count = WEIR_CPUS_MAX + 1)
 SPOIL(journal_wait, o->journal.wait = (enum weir_wait)5)
 SPOIL(handler_cpus, o->handler.cpu_count = 1000)
+SPOIL(log_class, o->log.scheduler = (enum weir_scheduler)4)
+SPOIL(journal_no_priority, o->journal.scheduler = WEIR_SCHEDULER_FIFO)
+SPOIL(group_priority, (o->group.scheduler = WEIR_SCHEDULER_RR, o->group.priority = 100))
+SPOIL(handler_priority, (o->handler.scheduler = WEIR_SCHEDULER_BATCH, o->handler.priority = 1))
+SPOIL(log_stack_small, o->log.stack_bytes = 64 * KIB - 1)
+SPOIL(handler_stack_large, o->handler.stack_bytes = 1024u * MIB + 1)
+SPOIL(log_name, memset(o->log.name, 'x', sizeof o->log.name))
+SPOIL(housekeeping_cpus, o->housekeeping.cpu_count = WEIR_CPUS_MAX + 1)
 
 static const struct bad bad[] = {
 	{"struct_bytes", "weir_options_init", spoil_struct_bytes},
@@ -147,10 +155,18 @@ static const struct bad bad[] = {
 	{"segments_ahead", "1 to 16", spoil_ahead_many},
 	{"batches_in_flight_max", "1 to 16", spoil_flight_none},
 	{"batches_in_flight_max", "1 to 16", spoil_flight_many},
-	{"log", "wait strategy", spoil_log_wait},
-	{"group", "CPUs", spoil_group_cpus},
-	{"journal", "wait strategy", spoil_journal_wait},
-	{"handler", "CPUs", spoil_handler_cpus},
+	{"log.wait", "wait strategy", spoil_log_wait},
+	{"group.cpu_count", "CPUs", spoil_group_cpus},
+	{"journal.wait", "wait strategy", spoil_journal_wait},
+	{"handler.cpu_count", "CPUs", spoil_handler_cpus},
+	{"log.scheduler", "scheduling class", spoil_log_class},
+	{"journal.priority", "1 (lowest) to 99", spoil_journal_no_priority},
+	{"group.priority", "1 (lowest) to 99", spoil_group_priority},
+	{"handler.priority", "only FIFO and RR", spoil_handler_priority},
+	{"log.stack_bytes", "65536", spoil_log_stack_small},
+	{"handler.stack_bytes", "65536", spoil_handler_stack_large},
+	{"log.name", "15 bytes", spoil_log_name},
+	{"housekeeping.cpu_count", "CPUs", spoil_housekeeping_cpus},
 };
 
 Test(open, each_bad_option_is_refused_by_name_with_a_reason)
@@ -381,16 +397,14 @@ Test(open, a_cpu_that_is_not_there_is_refused)
 	cr_expect_not_null(strstr(problem.text, "CPU"), "%s", problem.text);
 }
 
+/* A pin of this thread is its own affair: it is the options that leave one CPU for two. */
 static void ask_for_spinners(void)
 {
-	cpu_set_t mask;
-	cr_assert_eq(sched_getaffinity(0, sizeof mask, &mask), 0);
-	CPU_ZERO(&mask);
-	CPU_SET(one_cpu(true), &mask);
-	cr_assert_eq(sched_setaffinity(0, sizeof mask, &mask), 0);
 	fixture_init(&f, FIXTURE_MEMORY);
 	f.options.log.wait = WEIR_WAIT_SPIN;
-	f.options.group.wait = WEIR_WAIT_SPIN;
+	f.options.log.cpus[0] = one_cpu(true);
+	f.options.log.cpu_count = 1;
+	f.options.group = f.options.log;
 }
 
 Test(open, more_spinners_than_cpus_are_degraded_and_it_says_so)
