@@ -21,6 +21,7 @@ struct wr_handler_thread {
 struct wr_io_host {
 	struct weir_pipeline *pipeline;
 	struct wr_memory_posix memory;
+	struct wr_numa numa; /* where its mappings lie */
 	struct wr_storage *storage;
 	struct weir_options options; /* as checked */
 	struct wr_affinity affinity;

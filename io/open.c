@@ -188,6 +188,23 @@ static struct wr_host host_of(struct wr_io_host *h)
 	return host;
 }
 
+static int plan_memory(struct wr_io_host *h, const struct weir_memory_plan *plan,
+		       struct weir_problem *problem)
+{
+	const struct weir_options *o = &h->options;
+	int rc = wr_numa_plan(NULL, o, &h->numa, problem);
+	const struct wr_memory_policy policy = {
+		.huge_pages = o->huge_pages,
+		.huge_page_bytes = o->huge_page_bytes,
+		.mapped_bytes = plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes,
+		.lock = o->lock_memory,
+		.in_core_dumps = o->in_core_dumps,
+		.numa = &h->numa,
+	};
+	wr_memory_posix_use(&h->memory, &policy);
+	return rc;
+}
+
 static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 		      struct weir_problem *problem)
 {
@@ -198,6 +215,8 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 				    (h->options.journal_thread ||
 				     wr_affinity_usable_cpus(&h->affinity) >= JOURNAL_THREAD_CPUS);
 	rc = wr_host_plan_threads(h, problem);
+	if (rc == 0)
+		rc = plan_memory(h, plan, problem);
 	if (rc == 0 && h->options.dir != NULL)
 		rc = open_storage(h, problem);
 	if (rc != 0)
@@ -206,6 +225,12 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 	if (getrandom(host.new_uuid, sizeof host.new_uuid, 0) != sizeof host.new_uuid)
 		return wr_problem_set(problem, -EIO, "", "no random bytes for a new journal's id");
 	rc = wr_pipeline_create(&h->options, plan, &host, &h->pipeline, problem);
+	/* The memory knows more of why than its code says. */
+	if (rc < 0 && h->memory.refusal.code < 0) {
+		rc = h->memory.refusal.code;
+		if (problem != NULL)
+			*problem = h->memory.refusal;
+	}
 	return rc == 0 ? wr_host_start_threads(h, problem) : rc;
 }
 
@@ -236,6 +261,10 @@ static void say_what_is_notable(const struct wr_io_host *h)
 	}
 	if (h->thread_note[0] != '\0')
 		o->log_fn(o->log_context, h->thread_note);
+	if (h->memory.huge_note[0] != '\0')
+		o->log_fn(o->log_context, h->memory.huge_note);
+	if (h->memory.numa_note[0] != '\0')
+		o->log_fn(o->log_context, h->memory.numa_note);
 	if (r->trimmed_bytes > 0) {
 		(void)snprintf(text, sizeof text,
 			       "recovery trimmed a tail that was never acknowledged: %llu "
@@ -277,6 +306,19 @@ int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pip
 	return 0;
 }
 
+static void tell_memory(struct wr_io_host *h, struct weir_info *info)
+{
+	struct wr_memory_posix *m = &h->memory;
+	wr_spinlock_lock(&m->lock);
+	info->huge_page_bytes = m->huge_bytes;
+	info->locked_bytes = m->locked_bytes;
+	wr_spinlock_unlock(&m->lock);
+	info->chunks_node = h->numa.node_of[WR_WRITTEN_BY_LOG];
+	(void)snprintf(info->memory_note, sizeof info->memory_note, "%s%s%s", m->huge_note,
+		       m->huge_note[0] != '\0' && m->numa_note[0] != '\0' ? "; " : "",
+		       m->numa_note);
+}
+
 int weir_pipeline_info(struct weir_pipeline *pipeline, struct weir_info *ret_info)
 {
 	struct wr_io_host *h = pipeline->host.context;
@@ -287,6 +329,7 @@ int weir_pipeline_info(struct weir_pipeline *pipeline, struct weir_info *ret_inf
 		(void)snprintf(ret_info->backend_reason, sizeof ret_info->backend_reason, "%s",
 			       h->fallback_reason);
 	wr_host_thread_infos(h, ret_info);
+	tell_memory(h, ret_info);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ int wr_chunks_init(struct wr_chunks *c, struct wr_memory *memory, uint32_t chunk
 		   uint32_t chunk_count, uint32_t pin_count)
 {
 	WR_ASSERT(wr_is_power_of_two(chunk_bytes) && chunk_bytes >= WR_BLOCK_BYTES);
-	WR_ASSERT(chunk_count >= 2 && chunk_count < 0xffff);
+	WR_ASSERT(chunk_count >= 2 && chunk_count <= WR_CHUNK_COUNT_MAX);
 	struct layout l = layout_of(chunk_bytes, chunk_count, pin_count);
 	*c = (struct wr_chunks){
 		.chunk_count = chunk_count,

@@ -27,6 +27,9 @@
 #include "core/record/batch.h"
 #include "core/record/link.h"
 
+/* An entry of the directory has 16 bits for a chunk. */
+#define WR_CHUNK_COUNT_MAX 0xfffeu
+
 /* A batch inside a chunk: where its header stands and which record of the chunk is its first. */
 struct wr_chunk_batch {
 	uint32_t place_bytes;

@@ -23,6 +23,7 @@ void weir_options_init(struct weir_options *options)
 		.undurable_bytes = 16ull * MIB,
 		.lane_bytes = 4 * MIB,
 		.member_lane_bytes = MIB,
+		.huge_page_bytes = 2 * MIB,
 		.producers_max = 16,
 		.members_max = 16,
 		.topics_max = 64,
@@ -150,6 +151,18 @@ static int check_threads(const struct weir_options *o, struct weir_problem *prob
 	return 0;
 }
 
+static int check_memory(const struct weir_options *o, struct weir_problem *problem)
+{
+	if ((unsigned)o->huge_pages > WEIR_HUGE_PAGES_REQUIRE)
+		return reject(problem, "huge_pages", "not a way to have huge pages");
+	if (o->huge_page_bytes != 2 * MIB && o->huge_page_bytes != 1024u * MIB)
+		return reject(problem, "huge_page_bytes",
+			      "a huge page has 2 MiB (2097152) or 1 GiB (1073741824)");
+	if ((unsigned)o->numa > WEIR_NUMA_INTERLEAVE)
+		return reject(problem, "numa", "not a way to place memory");
+	return 0;
+}
+
 static uint32_t chunks_of(uint64_t bytes, uint32_t chunk_bytes)
 {
 	return (uint32_t)((bytes + chunk_bytes - 1) / chunk_bytes);
@@ -193,15 +206,50 @@ static uint64_t lane_total(uint32_t lane_bytes)
 	       sizeof(struct wr_lane);
 }
 
-static void plan_memory(const struct weir_options *o, struct weir_memory_plan *plan)
+/* What a pool of so many bytes takes: whole huge pages, if it is one or more. */
+static uint64_t in_pages(const struct weir_options *o, uint64_t bytes)
+{
+	bool asked =
+		o->huge_pages == WEIR_HUGE_PAGES_TRY || o->huge_pages == WEIR_HUGE_PAGES_REQUIRE;
+	return asked && bytes >= o->huge_page_bytes ? wr_round_up(bytes, o->huge_page_bytes)
+						    : bytes;
+}
+
+/* Chunks of the pool. What whole huge pages leave over becomes chunks, too. */
+static int plan_chunks(const struct weir_options *o, uint32_t *ret_count,
+		       struct weir_problem *problem)
+{
+	uint64_t least = wr_max_u64(wr_round_up(o->pool_bytes, o->chunk_bytes) / o->chunk_bytes,
+				    chunks_needed(o));
+	char text[sizeof problem->text];
+	if (least > WR_CHUNK_COUNT_MAX) {
+		(void)snprintf(text, sizeof text,
+			       "pool_bytes and undurable_bytes need %llu chunks of %u bytes, and "
+			       "there are at most %u: larger chunks, or less of them",
+			       (unsigned long long)least, o->chunk_bytes, WR_CHUNK_COUNT_MAX);
+		return reject(problem, "chunk_bytes", text);
+	}
+	uint64_t bytes = least * o->chunk_bytes;
+	if (o->huge_pages == WEIR_HUGE_PAGES_REQUIRE && bytes < o->huge_page_bytes)
+		return reject(problem, "huge_page_bytes",
+			      "the pool is smaller than one such page: raise pool_bytes, or take "
+			      "smaller pages");
+	*ret_count = (uint32_t)wr_min_u64(in_pages(o, bytes) / o->chunk_bytes, WR_CHUNK_COUNT_MAX);
+	return 0;
+}
+
+static int plan_memory(const struct weir_options *o, struct weir_memory_plan *plan,
+		       struct weir_problem *problem)
 {
 	struct wr_tables_limits limits;
 	wr_tables_limits_of(o, &limits);
-	uint32_t chunk_count =
-		(uint32_t)wr_max_u64(chunks_of(o->pool_bytes, o->chunk_bytes), chunks_needed(o));
+	uint32_t chunk_count = 0;
+	int rc = plan_chunks(o, &chunk_count, problem);
+	if (rc != 0)
+		return rc;
 	uint32_t pins = o->members_max + WR_PINS_RESERVED;
 	*plan = (struct weir_memory_plan){.chunk_count = chunk_count};
-	plan->chunks_bytes = (uint64_t)chunk_count * o->chunk_bytes +
+	plan->chunks_bytes = in_pages(o, (uint64_t)chunk_count * o->chunk_bytes) +
 			     wr_chunks_table_bytes(o->chunk_bytes, chunk_count, pins);
 	plan->lanes_bytes = o->producers_max * lane_total(o->lane_bytes) +
 			    (o->members_max + WR_LANES_RESERVED) * lane_total(o->member_lane_bytes);
@@ -214,14 +262,16 @@ static void plan_memory(const struct weir_options *o, struct weir_memory_plan *p
 	/* Members' own arrays, when all have joined: rows, messages, items. */
 	plan->tables_bytes += (uint64_t)o->members_max * (256 * KIB);
 	if (o->dir != NULL) {
-		plan->catchup_bytes =
-			wr_catchup_bytes(o->chunk_bytes, o->members_max + WR_CATCHUP_SPARE) +
-			o->chunk_bytes;
+		uint32_t slots = o->members_max + WR_CATCHUP_SPARE;
+		uint64_t pool_bytes = (uint64_t)slots * o->chunk_bytes;
+		plan->catchup_bytes = wr_catchup_bytes(o->chunk_bytes, slots) - pool_bytes +
+				      in_pages(o, pool_bytes) + o->chunk_bytes;
 		plan->tables_bytes += wr_round_up(wr_tables_save_bytes_max(&limits), 4096) +
 				      WR_STORAGE_FILES_MAX * sizeof(struct wr_segment);
 	}
 	plan->total_bytes =
 		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;
+	return 0;
 }
 
 int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
@@ -249,12 +299,14 @@ int wr_pipeline_check(const struct weir_options *options, struct weir_options *r
 		return reject(reterr_problem, "allocator", "alloc and free go together");
 	int rc = check_ranges(&o, reterr_problem);
 	if (rc == 0)
+		rc = check_memory(&o, reterr_problem);
+	if (rc == 0)
 		rc = check_threads(&o, reterr_problem);
-	if (rc != 0)
-		return rc;
-	plan_memory(&o, ret_plan);
-	*ret_checked = o;
-	return 0;
+	if (rc == 0)
+		rc = plan_memory(&o, ret_plan, reterr_problem);
+	if (rc == 0)
+		*ret_checked = o;
+	return rc;
 }
 
 int weir_memory_plan(const struct weir_options *options, struct weir_memory_plan *ret_plan,

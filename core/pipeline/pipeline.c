@@ -24,6 +24,7 @@ static int make_lanes(struct weir_pipeline *p)
 	for (uint32_t i = 0; i < p->lane_count; i++) {
 		bool producer = i >= WR_LANES_RESERVED && i < WR_LANES_RESERVED + o->producers_max;
 		uint32_t bytes = producer ? o->lane_bytes : o->member_lane_bytes;
+		memory->writer = producer ? WR_WRITTEN_BY_PRODUCERS : WR_WRITTEN_BY_MEMBERS;
 		int rc = wr_lane_init(&p->lanes[i], i, memory, bytes, wr_reply_count(bytes),
 				      &p->log_parker, p->host.park_ops);
 		if (rc != 0)
@@ -115,6 +116,7 @@ static int make_cold_readers(struct weir_pipeline *p)
 	p->catchup = m->ops->alloc(m, sizeof *p->catchup, WR_LINE_BYTES);
 	if (p->control_buffer == NULL || p->control_batches == NULL || p->catchup == NULL)
 		return -ENOMEM;
+	m->writer = WR_WRITTEN_BY_GROUP;
 	return wr_catchup_init(p->catchup, m, &p->chunks,
 			       p->options.members_max + WR_CATCHUP_SPARE);
 }
@@ -213,6 +215,7 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	struct wr_tables_limits limits;
 	wr_tables_limits_of(o, &limits);
 	int rc = wr_tables_init(&p->tables, p->host.memory, &limits);
+	p->host.memory->writer = WR_WRITTEN_BY_LOG;
 	if (rc == 0)
 		rc = wr_chunks_init(&p->chunks, p->host.memory, o->chunk_bytes, p->plan.chunk_count,
 				    o->members_max + WR_PINS_RESERVED);

@@ -8,12 +8,15 @@
  *                [n, 2n) are the same pages. n is a multiple of the page size and a power of two.
  *   map_pool     one memfd, allocated and populated (a failure is an error code here, never a
  *                signal later), mapped writable for the writer and read-only for everybody else.
+ *                It may be larger than was asked for: whole huge pages.
  *
- * All of them count into `bytes`, which open prints and tests compare.
+ * All of them count into `bytes`, which open prints and tests compare. Whoever maps says before in
+ * `writer` which thread will write there: a hint for where it should lie.
  */
 #ifndef WR_PORT_MEMORY_H
 #define WR_PORT_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +28,10 @@ struct wr_memory;
 struct wr_mapping {
 	uint8_t *writable;
 	const uint8_t *readable;
-	size_t bytes;  /* of one view */
-	void *backend; /* the implementation's own */
+	size_t bytes; /* of one view */
+	/* The implementation's own. */
+	size_t huge_bytes;
+	bool is_locked;
 };
 
 struct wr_memory_ops {
@@ -38,8 +43,17 @@ struct wr_memory_ops {
 	void (*unmap)(struct wr_memory *m, struct wr_mapping *mapping);
 };
 
+enum wr_memory_writer {
+	WR_WRITTEN_BY_LOG = 0,
+	WR_WRITTEN_BY_GROUP,
+	WR_WRITTEN_BY_PRODUCERS,
+	WR_WRITTEN_BY_MEMBERS,
+	WR_MEMORY_WRITERS,
+};
+
 struct wr_memory {
 	const struct wr_memory_ops *ops;
+	enum wr_memory_writer writer; /* of what is mapped from now on; at open, by one thread */
 	wr_atomic_u64 alloc_bytes; /* in use now, by kind; anybody may look (relaxed) */
 	wr_atomic_u64 map_bytes;
 };

@@ -4,7 +4,7 @@
  * checked once. A rejected option is named in a struct weir_problem with the reason.
  *
  * All memory that a pipeline will ever use follows from these numbers: weir_memory_plan() computes
- * it without opening anything.
+ * it without opening anything. All of it is reserved and touched at open.
  */
 #ifndef WEIR_OPTIONS_H
 #define WEIR_OPTIONS_H
@@ -57,6 +57,34 @@ enum weir_scheduler {
 	WEIR_SCHEDULER_BATCH = 1, /**< the same share, but interrupts nobody when it wakes */
 	WEIR_SCHEDULER_FIFO = 2,  /**< real time: runs until it waits */
 	WEIR_SCHEDULER_RR = 3,    /**< real time: takes turns with those of the same priority */
+};
+
+/**
+ * Huge pages under chunks and lanes: fewer misses of the address translation. Whatever is at least
+ * one such page is rounded up to whole ones; what is smaller (mostly lanes) keeps small pages.
+ */
+enum weir_huge_pages {
+	WEIR_HUGE_PAGES_OFF = 0,
+	/** Asked of the kernel for memory that has small pages (madvise). Needs nothing set aside.
+	 *  Linux 6.1 makes them at open; before, the kernel may make them some time later. The size
+	 *  is the kernel's, huge_page_bytes is not looked at. */
+	WEIR_HUGE_PAGES_TRANSPARENT = 1,
+	/** From those that the administrator has set aside (hugetlb); small ones where there are
+	 *  too few, and weir_info says what was missing. */
+	WEIR_HUGE_PAGES_TRY = 2,
+	WEIR_HUGE_PAGES_REQUIRE = 3, /**< the same, or weir_open() is refused */
+};
+
+/** On which NUMA node chunks and lanes lie. On a machine of one node nothing is done. */
+enum weir_numa {
+	/** Near the thread that writes them, if it is pinned to CPUs of one node: chunks near the
+	 *  log thread, chunks for catching up near the group's, lanes of members near handlers. The
+	 *  lanes of producers, whose threads weir does not know, lie near the log thread, which
+	 *  reads them. Else as the kernel has it: near the thread that opens. */
+	WEIR_NUMA_AUTO = 0,
+	WEIR_NUMA_OFF = 1,        /**< as the kernel has it */
+	WEIR_NUMA_NODE = 2,       /**< on numa_node, on others once that is full */
+	WEIR_NUMA_INTERLEAVE = 3, /**< page by page over all nodes of this process */
 };
 
 #define WEIR_CPUS_MAX 64
@@ -118,6 +146,18 @@ struct weir_options {
 	                               it producers are held back */
 	uint32_t lane_bytes;        /**< of a producer, power of two, default 4 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
+	enum weir_huge_pages huge_pages;
+	uint32_t huge_page_bytes; /**< of TRY and REQUIRE: 2 MiB (default) or 1 GiB */
+	bool lock_memory;         /**< chunks, lanes and tables never leave memory for swap; needs
+	                               RLIMIT_MEMLOCK of the plan, or CAP_IPC_LOCK: without it
+	                               weir_open() is refused. Not locked: stacks, and what is the
+	                               program's (mlockall() is for that). Pages are touched at open
+	                               with and without it */
+	enum weir_numa numa;
+	uint32_t numa_node;       /**< for WEIR_NUMA_NODE */
+	bool in_core_dumps;       /**< bytes of events are in a core dump of the process; default:
+	                               they are left out. Of huge pages the kernel also looks at bit
+	                               6 of /proc/PID/coredump_filter */
 
 	/* Limits: what has a slot, a table entry or a pin reserved. They may change from open to
 	 * open; a journal that holds more than they allow is refused, and not touched. */
@@ -177,7 +217,8 @@ WEIR_API void weir_options_init(struct weir_options *options);
 
 /** What a pipeline with these options will use at most. */
 struct weir_memory_plan {
-	uint64_t chunks_bytes;  /**< the chunk pool, and the tag column beside it */
+	uint64_t chunks_bytes;  /**< the chunk pool, in whole huge pages where they are asked for,
+	                             and the tag column beside it */
 	uint64_t lanes_bytes;   /**< all lanes and their reply rings, when all are open */
 	uint64_t catchup_bytes; /**< chunks for readers that are behind, when all groups are */
 	uint64_t tables_bytes;  /**< topics, subscriptions, producers, progress, checkpoint */

@@ -213,6 +213,10 @@ struct weir_info {
 	uint64_t checkpoints;
 	uint64_t refused_events; /**< requests refused: a run or a definition counts once */
 	uint64_t memory_bytes;   /**< reserved: at most the plan */
+	uint64_t huge_page_bytes; /**< of chunks and lanes, those that lie in huge pages */
+	uint64_t locked_bytes;    /**< that cannot be swapped; 0 without lock_memory */
+	int32_t chunks_node;      /**< NUMA node that the chunks were bound to; -1: to none */
+	char memory_note[320];    /**< what of huge pages and NUMA was not had and why, or "" */
 	struct weir_memory_plan plan;
 	struct weir_recovery_info recovery;
 	uint32_t thread_count;

@@ -12,7 +12,6 @@
 #include "io/thread/affinity.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,39 +19,13 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "io/posix/text_file.h"
 
 #define PATH_BYTES 1024
 #define FILE_BYTES 16384
 #define CGROUP_DIR "/sys/fs/cgroup"
 
 /* ---- the system's files ---- */
-
-/* The text of a small file, cut at the buffer; false when it cannot be read or is empty. */
-static bool read_text(const char *path, char *ret_text, size_t text_bytes)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	size_t used = 0;
-	while (used < text_bytes - 1) {
-		ssize_t n = read(fd, ret_text + used, text_bytes - 1 - used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		used += (size_t)n;
-	}
-	close(fd);
-	ret_text[used] = '\0';
-	return used > 0;
-}
-
-static bool read_named(const char *dir, const char *name, char *ret_text, size_t text_bytes)
-{
-	char path[PATH_BYTES];
-	int length = snprintf(path, sizeof path, "%s/%s", dir, name);
-	return length > 0 && (size_t)length < sizeof path && read_text(path, ret_text, text_bytes);
-}
 
 /* The first list found: the kernel's name in v2, then the names in v1. */
 static bool read_cpuset(const char *dir, struct wr_cpu_set *ret_set)
@@ -61,7 +34,7 @@ static bool read_cpuset(const char *dir, struct wr_cpu_set *ret_set)
 					    "cpuset.cpus"};
 	char text[FILE_BYTES];
 	for (size_t i = 0; i < WR_ARRAY_COUNT(names); i++)
-		if (read_named(dir, names[i], text, sizeof text) &&
+		if (wr_text_read_in(dir, names[i], text, sizeof text) &&
 		    wr_cpu_set_parse(text, ret_set) == 0 && wr_cpu_set_count(ret_set) > 0)
 			return true;
 	return false;
@@ -73,15 +46,15 @@ static uint64_t read_quota(const char *dir)
 	char text[128];
 	long long quota_us = -1;
 	long long period_us = 100000;
-	if (read_named(dir, "cpu.max", text, sizeof text)) {
+	if (wr_text_read_in(dir, "cpu.max", text, sizeof text)) {
 		char *end = text;
 		quota_us = strtoll(text, &end, 10);
 		if (end == text)
 			return WR_QUOTA_NONE;
 		period_us = strtoll(end, NULL, 10);
-	} else if (read_named(dir, "cpu.cfs_quota_us", text, sizeof text)) {
+	} else if (wr_text_read_in(dir, "cpu.cfs_quota_us", text, sizeof text)) {
 		quota_us = strtoll(text, NULL, 10);
-		if (read_named(dir, "cpu.cfs_period_us", text, sizeof text))
+		if (wr_text_read_in(dir, "cpu.cfs_period_us", text, sizeof text))
 			period_us = strtoll(text, NULL, 10);
 	}
 	if (quota_us <= 0 || period_us <= 0 || quota_us > INT64_MAX / 1000)
@@ -215,7 +188,7 @@ static int read_mask_of_tree(const char *root, struct wr_cpu_set *ret_set)
 	char path[PATH_BYTES];
 	char text[FILE_BYTES];
 	(void)snprintf(path, sizeof path, "%s/proc/self/status", root);
-	char *list = read_text(path, text, sizeof text) ? strstr(text, key) : NULL;
+	char *list = wr_text_read(path, text, sizeof text) ? strstr(text, key) : NULL;
 	if (list == NULL)
 		return -ENOENT;
 	list += sizeof key - 1;
@@ -238,7 +211,7 @@ int wr_affinity_scan(const char *root, struct wr_affinity *ret_affinity)
 	char text[FILE_BYTES];
 	const char *prefix = root != NULL ? root : "";
 	(void)snprintf(path, sizeof path, "%s/proc/self/cgroup", prefix);
-	if (read_text(path, text, sizeof text)) {
+	if (wr_text_read(path, text, sizeof text)) {
 		char *rest = NULL;
 		for (char *line = strtok_r(text, "\n", &rest); line != NULL;
 		     line = strtok_r(NULL, "\n", &rest))

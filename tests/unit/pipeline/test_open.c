@@ -55,7 +55,13 @@ Test(open, defaults_are_those_of_the_header)
 	cr_expect_eq(o.checkpoint_bytes, 0);
 	cr_expect_eq(o.batches_in_flight_max, 4);
 	cr_expect_eq(o.evidence_delay_ns, 50000000u);
+	cr_expect_eq(o.huge_pages, WEIR_HUGE_PAGES_OFF);
+	cr_expect_eq(o.huge_page_bytes, 2 * MIB);
+	cr_expect_eq(o.numa, WEIR_NUMA_AUTO);
+	cr_expect(!o.lock_memory && !o.in_core_dumps);
 	cr_expect(o.log.wait == WEIR_WAIT_DEFAULT && o.log.cpu_count == 0);
+	cr_expect(o.log.scheduler == WEIR_SCHEDULER_OTHER && o.log.priority == 0);
+	cr_expect(o.log.stack_bytes == 0 && o.housekeeping.cpu_count == 0);
 	cr_expect(o.allocator.alloc == NULL && o.log_fn == NULL);
 }
 
@@ -114,6 +120,11 @@ SPOIL(log_wait, o->log.wait = (enum weir_wait)9)
 SPOIL(group_cpus, o->group.cpu_count = WEIR_CPUS_MAX + 1)
 SPOIL(journal_wait, o->journal.wait = (enum weir_wait)5)
 SPOIL(handler_cpus, o->handler.cpu_count = 1000)
+SPOIL(many_chunks, o->pool_bytes = 1ull << 40)
+SPOIL(huge_pages, o->huge_pages = (enum weir_huge_pages)4)
+SPOIL(huge_page_bytes, o->huge_page_bytes = 4 * MIB)
+SPOIL(pool_small, (o->huge_pages = WEIR_HUGE_PAGES_REQUIRE, o->huge_page_bytes = 1024u * MIB))
+SPOIL(numa, o->numa = (enum weir_numa)4)
 SPOIL(log_class, o->log.scheduler = (enum weir_scheduler)4)
 SPOIL(journal_no_priority, o->journal.scheduler = WEIR_SCHEDULER_FIFO)
 SPOIL(group_priority, (o->group.scheduler = WEIR_SCHEDULER_RR, o->group.priority = 100))
@@ -159,6 +170,11 @@ static const struct bad bad[] = {
 	{"group.cpu_count", "CPUs", spoil_group_cpus},
 	{"journal.wait", "wait strategy", spoil_journal_wait},
 	{"handler.cpu_count", "CPUs", spoil_handler_cpus},
+	{"chunk_bytes", "at most 65534", spoil_many_chunks},
+	{"huge_pages", "huge pages", spoil_huge_pages},
+	{"huge_page_bytes", "1 GiB", spoil_huge_page_bytes},
+	{"huge_page_bytes", "raise pool_bytes", spoil_pool_small},
+	{"numa", "place memory", spoil_numa},
 	{"log.scheduler", "scheduling class", spoil_log_class},
 	{"journal.priority", "1 (lowest) to 99", spoil_journal_no_priority},
 	{"group.priority", "1 (lowest) to 99", spoil_group_priority},
@@ -216,6 +232,34 @@ Test(open, the_plan_is_the_sum_of_its_parts_and_bounds_what_is_reserved)
 	}
 	fixture_info(&f, &info);
 	cr_expect_leq(info.memory_bytes, plan.total_bytes);
+}
+
+/* Small pages where it is smaller than one huge page, whole huge pages where it is not. */
+Test(open, the_plan_counts_whole_huge_pages)
+{
+	struct weir_memory_plan small, huge;
+	fixture_init(&f, FIXTURE_DURABLE);
+	f.options.pool_bytes = 5 * MIB;
+	f.options.chunk_bytes = MIB;
+	f.options.segment_bytes = 2 * MIB;
+	cr_assert_eq(weir_memory_plan(&f.options, &small, NULL), 0);
+	f.options.huge_pages = WEIR_HUGE_PAGES_TRY;
+	cr_assert_eq(weir_memory_plan(&f.options, &huge, NULL), 0);
+	cr_expect_eq(huge.chunk_count % 2, 0, "the rest of a page is a chunk");
+	cr_expect_eq(huge.chunk_count, small.chunk_count + small.chunk_count % 2);
+	cr_expect_geq(huge.catchup_bytes, small.catchup_bytes);
+	cr_expect_eq(huge.lanes_bytes, small.lanes_bytes, "their sizes are powers of two");
+	/* 1 GiB is more than any of it: nothing is rounded up to that. */
+	f.options.huge_page_bytes = 1024u * MIB;
+	cr_assert_eq(weir_memory_plan(&f.options, &huge, NULL), 0);
+	cr_expect_arr_eq(&huge, &small, sizeof small);
+	f.options.pool_bytes = 1024ull * MIB + 1;
+	cr_assert_eq(weir_memory_plan(&f.options, &huge, NULL), 0);
+	cr_expect_eq(huge.chunk_count, 2048);
+	/* Transparent ones are made of small ones. */
+	f.options.huge_pages = WEIR_HUGE_PAGES_TRANSPARENT;
+	cr_assert_eq(weir_memory_plan(&f.options, &huge, NULL), 0);
+	cr_expect_eq(huge.chunk_count, 1025);
 }
 
 Test(open, a_plan_without_a_journal_has_nothing_for_catching_up)
