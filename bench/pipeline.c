@@ -21,6 +21,7 @@
 
 #include "bench/harness.h"
 #include "bench/pipeline_threads.h"
+#include "io/thread/affinity.h"
 
 #define TICK_NS 10000000u
 #define CALLBACK_TICKS 10u
@@ -45,6 +46,12 @@ int bench_failure(struct bench_run *run)
 	int code = run->code;
 	pthread_mutex_unlock(&run->problem_lock);
 	return code;
+}
+
+int bench_pin(const struct weir_cpu_list *list, uint32_t index)
+{
+	return list->cpu_count == 0 ? 0
+				    : wr_affinity_pin(&list->cpus[index % list->cpu_count], 1);
 }
 
 uint64_t bench_handled(const struct bench_run *run)

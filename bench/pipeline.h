@@ -62,6 +62,9 @@ struct pipeline_settings {
 	enum pipeline_pace pace;
 	enum pipeline_ack ack;
 	enum pipeline_progress progress;
+	/* Of the bench's own threads, one CPU for each in turn; none: wherever they are put. */
+	struct weir_cpu_list producer_cpus;
+	struct weir_cpu_list member_cpus;
 	/* Set by a signal handler: end now, properly. May be NULL. */
 	wr_atomic_u32 *interrupted;
 	/* Called about ten times a second while it runs; may be NULL. */

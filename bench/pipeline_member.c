@@ -96,10 +96,11 @@ void *bench_member_main(void *argument)
 {
 	struct bench_member *m = argument;
 	struct bench_run *run = m->run;
-	const char *what = "polling";
-	int code = 0;
+	const char *what = "pinning a member's thread";
+	int code = bench_pin(&run->settings->member_cpus, m->index);
 
-	while (wr_load_relaxed(&run->failed) == 0) {
+	while (code >= 0 && wr_load_relaxed(&run->failed) == 0) {
+		what = "polling";
 		code = weir_poll(m->member, m->items, POLL_ITEMS, POLL_NS);
 		if (code < 0)
 			break;
@@ -119,7 +120,6 @@ void *bench_member_main(void *argument)
 			if (code < 0)
 				break;
 		}
-		what = "polling";
 	}
 	if (code >= 0 && wr_load_relaxed(&run->failed) == 0) {
 		what = "waiting for progress to be durable";

@@ -256,7 +256,7 @@ void *bench_producer_main(void *argument)
 	struct bench_producer *p = argument;
 	struct bench_run *run = p->run;
 	const struct pipeline_settings *settings = run->settings;
-	int code = 0;
+	int code = bench_pin(&settings->producer_cpus, p->index);
 
 	if (settings->rate != PIPELINE_RATE_MAX) {
 		p->interval_ns = 1e9 * (double)settings->producer_count / (double)settings->rate;
@@ -267,7 +267,7 @@ void *bench_producer_main(void *argument)
 	while (code == 0 && wr_load_relaxed(&run->stop) == 0 && wr_load_relaxed(&run->failed) == 0)
 		code = publish_due(p);
 	if (code < 0)
-		bench_fail(run, "publishing", code, NULL);
+		bench_fail(run, "publishing (pinned, if it was asked for)", code, NULL);
 	else
 		collect_answers(p);
 	return NULL;

@@ -105,6 +105,9 @@ int bench_failure(struct bench_run *run);
 uint64_t bench_handled(const struct bench_run *run);
 uint64_t bench_published(const struct bench_run *run);
 
+/* Pins the calling thread to its CPU of the list, if there is one. 0 or a code. */
+int bench_pin(const struct weir_cpu_list *list, uint32_t index);
+
 int bench_producer_init(struct bench_producer *p, struct bench_run *run, uint32_t index);
 void bench_producer_fini(struct bench_producer *p);
 void *bench_producer_main(void *argument);

@@ -41,6 +41,17 @@ for script in throughput:5 recovery_time:2 memory_bound:5; do
 	check "$name.sh: says what it ran on" has '^machine: .*CPUs'
 	check "$name.sh: a table of ${script#*:} targets, each with a figure" table_is_whole "${script#*:}"
 done
+
+# Two rows of four quantiles for each of memory and durable, four figures in each row.
+pairs_are_whole() {
+	lines=$(printf '%s\n' "$out" |
+		grep -cE '^(memory|durable): (ack|handle) p[0-9]+ +[0-9.]+ +[0-9.]+ +[0-9.]+ +[0-9.]+$')
+	[ "$lines" -eq 16 ] || { printf '%s\n' "$out" | sed 's/^/# /'; false; }
+}
+out=$(tools/measure/pinning.sh --quick 2>&1)
+check "pinning.sh --quick: exit status 0" [ $? -eq 0 ]
+check "pinning.sh: says what it ran on" has '^machine: .*CPUs'
+check "pinning.sh: each quantile pinned and unpinned" pairs_are_whole
 tools/measure/throughput.sh --nonsense >/dev/null 2>&1
 check "wrong options are refused with exit status 2" [ $? -eq 2 ]
 echo "1..$cases"

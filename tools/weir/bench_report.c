@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/bench_cpus.h"
 #include "tools/weir/json_out.h"
 
 static const char *const paces[] = {"yield", "spin", "sleep"};
@@ -18,6 +19,7 @@ static const char *const acks[] = {"all", "each"};
 static const char *const progresses[] = {"poll", "commit"};
 static const char *const slows[] = {"catch_up", "block", "gap"};
 static const char *const levels[] = {"default", "memory", "written", "durable"};
+static const char *const huges[] = {"off", "transparent", "try", "require"};
 static const char *const waits[] = {"default", "spin", "adaptive", "yield", "park"};
 
 const char *bench_level_text(enum weir_level level)
@@ -144,9 +146,12 @@ static void heading_text(const struct bench_report *r, FILE *to)
 	if (info->backend_reason[0] != '\0')
 		fprintf(to, " (%s)", info->backend_reason);
 	fputc('\n', to);
+	bench_cpus_text(s, to);
 	fprintf(to, "an ack      %s\n", bench_level_text(s->level));
 	if (info->thread_note[0] != '\0')
 		fprintf(to, "note        %s\n", info->thread_note);
+	if (info->memory_note[0] != '\0')
+		fprintf(to, "note        %s\n", info->memory_note);
 	fputc('\n', to);
 }
 
@@ -172,8 +177,11 @@ void bench_report_text(const struct bench_report *r, FILE *to)
 		fprintf(to, "journal     %s batches, %s, %s writes, %s syncs\n",
 			cli_text_count(a, x->batches), cli_text_bytes(b, x->batch_bytes),
 			cli_text_count(c, x->journal_writes), cli_text_count(d, x->syncs));
-	fprintf(to, "memory      %s reserved at open; tables by %s",
-		cli_text_bytes(a, x->info.memory_bytes), r->arena->name);
+	fprintf(to, "memory      %s reserved at open", cli_text_bytes(a, x->info.memory_bytes));
+	if (x->info.huge_page_bytes > 0)
+		fprintf(to, ", %s of it in huge pages",
+			cli_text_bytes(a, x->info.huge_page_bytes));
+	fprintf(to, "; tables by %s", r->arena->name);
 	if (r->arena->allocated_bytes > 0)
 		fprintf(to, ": %s allocated, %s resident",
 			cli_text_bytes(b, r->arena->allocated_bytes),
@@ -276,6 +284,8 @@ static void settings_json(struct json_out *j, const struct bench_report *r)
 	json_u64(j, "retention_bytes", o->retention_bytes);
 	json_u64(j, "batches_in_flight_max", o->batches_in_flight_max);
 	json_u64(j, "sample_every", r->result->sample_every);
+	json_text(j, "huge_pages", huges[o->huge_pages]);
+	bench_cpus_json(s, j);
 	json_close(j);
 }
 
@@ -371,6 +381,7 @@ int bench_report_json(const struct bench_report *r, FILE *to)
 	json_text(&j, "acknowledged_when", bench_level_text(r->settings->level));
 	json_bool(&j, "written_equals_durable", x->info.written_equals_durable);
 	json_u64(&j, "memory_bytes", x->info.memory_bytes);
+	json_u64(&j, "huge_page_bytes", x->info.huge_page_bytes);
 	allocator_json(&j, r->arena);
 	json_u64(&j, "redelivered", x->redelivered);
 	json_u64(&j, "ack_samples_dropped", x->ack_samples_dropped);
@@ -379,5 +390,6 @@ int bench_report_json(const struct bench_report *r, FILE *to)
 	machine_json(&j, &r->machine);
 	threads_json(&j, &x->info);
 	json_text(&j, "thread_note", x->info.thread_note[0] != '\0' ? x->info.thread_note : NULL);
+	json_text(&j, "memory_note", x->info.memory_note[0] != '\0' ? x->info.memory_note : NULL);
 	return json_end(&j);
 }

@@ -15,6 +15,7 @@
 #include "bench/pipeline.h"
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
+#include "tools/weir/bench_cpus.h"
 #include "tools/weir/bench_report.h"
 
 #define INTERRUPTED_EXIT 130
@@ -34,6 +35,9 @@ struct bench_choices {
 	unsigned wait;
 	unsigned journal_thread;
 	unsigned allocator;
+	unsigned huge_pages;
+	bool pin;
+	const char *cpus;
 	const char *dir;
 	uint64_t bare_syncs;
 	uint64_t segment_bytes;
@@ -53,6 +57,7 @@ static const char *const ack_names[] = {"all", "each", NULL};
 static const char *const progress_names[] = {"poll", "commit", NULL};
 static const char *const wait_names[] = {"default", "spin", "adaptive", "yield", "park", NULL};
 static const char *const allocator_names[] = {"auto", CLI_ARENA_LIBC, CLI_ARENA_JEMALLOC, NULL};
+static const char *const huge_names[] = {"off", "transparent", "try", "require", NULL};
 static const char *const auto_names[] = {"auto", "on", "off", NULL};
 
 static wr_atomic_u32 interrupt_flag;
@@ -194,6 +199,21 @@ static const struct cli_option options[] = {
 	 .choices = auto_names,
 	 .fallback = "auto",
 	 .help = "a thread of its own to write"},
+	{.name = "pin",
+	 .type = CLI_FLAG,
+	 .target = &choices.pin,
+	 .help = "every thread on one CPU, dealt out in turn"},
+	{.name = "cpus",
+	 .type = CLI_STRING,
+	 .target = &choices.cpus,
+	 .value_name = "LISTS",
+	 .help = "\"log=0 journal=1 group=0 producers=2-3 members=4,5 helpers=0\", or some"},
+	{.name = "huge-pages",
+	 .type = CLI_ENUM,
+	 .target = &choices.huge_pages,
+	 .choices = huge_names,
+	 .fallback = "off",
+	 .help = "under chunks and lanes"},
 	{.name = "pool-bytes",
 	 .type = CLI_SIZE,
 	 .target = &choices.pool_bytes,
@@ -260,6 +280,23 @@ static int parse(int argc, char **argv)
 	return CLI_GO_ON;
 }
 
+/* Where threads run: dealt out, and over that what was said. An exit code, or CLI_GO_ON. */
+static int place(struct pipeline_settings *s, const struct bench_choices *c)
+{
+	struct wr_affinity affinity;
+	char why[160];
+
+	if (c->pin) {
+		int code = wr_affinity_scan(NULL, &affinity);
+		if (code < 0)
+			return cli_fail("reading the CPUs of this process", code, NULL);
+		bench_cpus_spread(&affinity, s);
+	}
+	if (c->cpus != NULL && bench_cpus_parse(c->cpus, s, why, sizeof why) < 0)
+		return cli_usage(&command, "--cpus: %s", why);
+	return CLI_GO_ON;
+}
+
 /* weir's defaults, and over them what was chosen. 0: not chosen. */
 static void settle(struct pipeline_settings *s, const struct bench_choices *c)
 {
@@ -287,6 +324,7 @@ static void settle(struct pipeline_settings *s, const struct bench_choices *c)
 		o->journal.wait = (enum weir_wait)c->wait;
 		o->group.wait = (enum weir_wait)c->wait;
 	}
+	o->huge_pages = (enum weir_huge_pages)c->huge_pages;
 	s->level = (enum weir_level)c->level;
 	if (s->level == WEIR_LEVEL_DEFAULT)
 		s->level = c->memory ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
@@ -393,6 +431,9 @@ static int bench_pipeline(int argc, char **argv)
 	if (code != CLI_GO_ON)
 		return code;
 	settle(&settings, &choices);
+	code = place(&settings, &choices);
+	if (code != CLI_GO_ON)
+		return code;
 	if (!choices.json && isatty(STDERR_FILENO) == 1)
 		settings.tick = tick;
 	/* The second interrupt kills as usual. */

@@ -11,6 +11,7 @@
 #include "tests/support/capture.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <sys/stat.h>
 
 #include "bench/bare_sync.h"
@@ -128,6 +129,17 @@ Test(bench_cli, wrong_command_lines_are_refused)
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
 	RUN("pipeline", "--dir", "/nowhere/at/all", "--seconds", "0.01");
 	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s", c.err);
+	RUN("pipeline", "--cpus", "log");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "not KIND=CPUS"), "%s", c.err);
+	RUN("pipeline", "--cpus", "log=0 writer=1");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "no thread is a \"writer\""), "%s", c.err);
+	RUN("pipeline", "--cpus", "members=3-1");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "not a list"), "%s", c.err);
+	RUN("pipeline", "--memory", "--seconds", "0.01", "--cpus", "producers=8191");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%d %s", c.exit_code, c.err);
 	RUN("pipeline", "--help");
 	cr_assert_eq(c.exit_code, CLI_EXIT_OK);
 	cr_assert(capture_has(c.out, "--payload"));
@@ -259,4 +271,32 @@ Test(bench_cli, the_text_for_people_has_percentiles_and_a_plot)
 	cr_assert(capture_has(c.out, "p99.9"), "%s", c.out);
 	cr_assert(capture_has(c.out, "nothing lost, damaged or repeated"), "%s", c.out);
 	cr_assert(capture_has(c.out, "ack latency by percentile"), "%s", c.out);
+}
+
+/* The lists of a run, as the report has them. */
+Test(bench_cli, threads_are_pinned_as_told)
+{
+	char first[64], again[160];
+	cpu_set_t mask;
+	unsigned cpu = 0;
+
+	cr_assert_eq(sched_getaffinity(0, sizeof mask, &mask), 0);
+	while (!CPU_ISSET(cpu, &mask))
+		cpu++;
+	snprintf(first, sizeof first, "log=%u producers=%u", cpu, cpu);
+	RUN("pipeline", "--memory", "--json", "--seconds", "0.05", "--warmup", "0", "--cpus",
+	    first);
+	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	snprintf(again, sizeof again, "\"log\": \"%u\"", cpu);
+	cr_expect(capture_has(c.out, again), "%s", c.out);
+	snprintf(again, sizeof again, "\"producers\": \"%u\"", cpu);
+	cr_expect(capture_has(c.out, again), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"group\": null"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"pinned\": true"), "%s", c.out);
+	RUN("pipeline", "--memory", "--seconds", "0.05", "--warmup", "0", "--pin", "--members",
+	    "2");
+	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	snprintf(again, sizeof again, "pinned      log %u; ", cpu);
+	cr_expect(capture_has(c.out, again), "%s", c.out);
+	cr_expect(capture_has(c.out, "; members "), "%s", c.out);
 }
