@@ -30,14 +30,13 @@ int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct w
 {
 	r->table = table;
 	r->storage = storage;
-	r->scratch = memory->ops->alloc(memory, WR_BLOCK_BYTES, WR_BLOCK_BYTES);
+	r->scratch = wr_memory_alloc_payload(memory, WR_BLOCK_BYTES);
 	return r->scratch != NULL ? 0 : -ENOMEM;
 }
 
 void wr_reader_fini(struct wr_reader *r, struct wr_memory *memory)
 {
-	if (r->scratch != NULL)
-		memory->ops->free(memory, r->scratch, WR_BLOCK_BYTES);
+	wr_memory_free_payload(memory, r->scratch, WR_BLOCK_BYTES);
 	r->scratch = NULL;
 }
 

@@ -348,8 +348,8 @@ int wr_scan_open(struct wr_scan *scan, struct wr_storage *storage, struct wr_mem
 					 superblock->newest_segment_id),
 		.durable_seq = superblock->durable_seq,
 	};
-	scan->probe = memory->ops->alloc(memory, PROBE_BYTES, WR_BLOCK_BYTES);
-	scan->buffer = memory->ops->alloc(memory, scan->chunk_bytes, WR_BLOCK_BYTES);
+	scan->probe = wr_memory_alloc_payload(memory, PROBE_BYTES);
+	scan->buffer = wr_memory_alloc_payload(memory, scan->chunk_bytes);
 	int r = scan->probe != NULL && scan->buffer != NULL ? 0 : -ENOMEM;
 	if (r == 0)
 		r = find_files(scan);
@@ -369,10 +369,8 @@ void wr_scan_close(struct wr_scan *scan, bool keep_files)
 	if (scan->segments != NULL)
 		memory->ops->free(memory, scan->segments,
 				  scan->segment_capacity * sizeof *scan->segments);
-	if (scan->buffer != NULL)
-		memory->ops->free(memory, scan->buffer, scan->chunk_bytes);
-	if (scan->probe != NULL)
-		memory->ops->free(memory, scan->probe, PROBE_BYTES);
+	wr_memory_free_payload(memory, scan->buffer, scan->chunk_bytes);
+	wr_memory_free_payload(memory, scan->probe, PROBE_BYTES);
 	scan->segments = NULL;
 	scan->buffer = scan->probe = NULL;
 	scan->segment_count = 0;

@@ -9,9 +9,10 @@
 
 size_t wr_shared_bytes(uint32_t buffer_count, uint32_t buffer_bytes)
 {
-	return wr_round_up(buffer_count * sizeof(struct wr_shared_buffer), WR_LINE_BYTES) +
-	       buffer_count * sizeof(uint32_t) + (size_t)buffer_count * buffer_bytes +
-	       WR_LINE_BYTES;
+	size_t bytes = wr_round_up(buffer_count * sizeof(struct wr_shared_buffer), WR_LINE_BYTES) +
+		       buffer_count * sizeof(uint32_t) + (size_t)buffer_count * buffer_bytes +
+		       WR_LINE_BYTES;
+	return wr_round_up(bytes, WR_PAYLOAD_ALIGN);
 }
 
 int wr_shared_init(struct wr_shared *s, struct wr_memory *memory, struct wr_lane *lane,
@@ -20,8 +21,7 @@ int wr_shared_init(struct wr_shared *s, struct wr_memory *memory, struct wr_lane
 	WR_ASSERT(wr_is_power_of_two(buffer_count) && buffer_bytes % WR_RECORD_ALIGN == 0);
 	*s = (struct wr_shared){
 		.buffer_count = buffer_count, .buffer_bytes = buffer_bytes, .lane = lane};
-	s->block = memory->ops->alloc(memory, wr_shared_bytes(buffer_count, buffer_bytes),
-				      WR_LINE_BYTES);
+	s->block = wr_memory_alloc_payload(memory, wr_shared_bytes(buffer_count, buffer_bytes));
 	if (s->block == NULL)
 		return -ENOMEM;
 	size_t head = (size_t)wr_round_up(buffer_count * sizeof *s->buffers, WR_LINE_BYTES);
@@ -38,9 +38,7 @@ int wr_shared_init(struct wr_shared *s, struct wr_memory *memory, struct wr_lane
 
 void wr_shared_fini(struct wr_shared *s, struct wr_memory *memory)
 {
-	if (s->block != NULL)
-		memory->ops->free(memory, s->block,
-				  wr_shared_bytes(s->buffer_count, s->buffer_bytes));
+	wr_memory_free_payload(memory, s->block, wr_shared_bytes(s->buffer_count, s->buffer_bytes));
 	s->block = NULL;
 }
 

@@ -110,7 +110,7 @@ static int make_cold_readers(struct weir_pipeline *p)
 	if (rc != 0)
 		return rc;
 	uint32_t chunk_bytes = p->chunks.chunk_bytes;
-	p->control_buffer = m->ops->alloc(m, chunk_bytes, WR_BLOCK_BYTES);
+	p->control_buffer = wr_memory_alloc_payload(m, chunk_bytes);
 	p->control_batches =
 		m->ops->alloc(m, chunk_bytes / WR_BLOCK_BYTES * sizeof *p->control_batches, 64);
 	p->catchup = m->ops->alloc(m, sizeof *p->catchup, WR_LINE_BYTES);
@@ -301,7 +301,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	}
 	free_array(m, p->control_batches,
 		   chunk_bytes / WR_BLOCK_BYTES * sizeof *p->control_batches);
-	free_array(m, p->control_buffer, chunk_bytes);
+	wr_memory_free_payload(m, p->control_buffer, chunk_bytes);
 	wr_reader_fini(&p->control_reader, m);
 	wr_reader_fini(&p->reader, m);
 	if (p->journal != NULL)

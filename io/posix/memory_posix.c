@@ -122,6 +122,20 @@ static void posix_free(struct wr_memory *m, void *p, size_t bytes)
 	wr_spinlock_unlock(&own->lock);
 }
 
+/*
+ * Only whole pages can be left out: on a machine of larger ones than 4 KiB what is at the edges of
+ * a block stays in a dump. What goes back to the allocator is zeroed: its next user is dumped.
+ */
+static void posix_payload(struct wr_memory *m, void *p, size_t bytes, bool begins)
+{
+	size_t whole_bytes;
+	void *pages = own_pages(p, bytes, &whole_bytes);
+	if (!begins)
+		memset(p, 0, bytes);
+	if (pages != NULL && !posix_of(m)->policy.in_core_dumps)
+		(void)madvise(pages, whole_bytes, begins ? MADV_DONTDUMP : MADV_DODUMP);
+}
+
 int wr_memory_posix_init(struct wr_memory_posix *memory, const struct weir_allocator *allocator)
 {
 	static const struct wr_memory_ops ops = {
@@ -130,6 +144,7 @@ int wr_memory_posix_init(struct wr_memory_posix *memory, const struct weir_alloc
 		.map_ring = wr_memory_map_ring,
 		.map_pool = wr_memory_map_pool,
 		.unmap = wr_memory_unmap,
+		.payload = posix_payload,
 	};
 	*memory = (struct wr_memory_posix){.memory = {.ops = &ops}};
 	wr_spinlock_init(&memory->lock);

@@ -125,12 +125,21 @@ static void sim_unmap(struct wr_memory *m, struct wr_mapping *mapping)
 	mirror(sim);
 }
 
+static void sim_payload(struct wr_memory *m, void *p, size_t bytes, bool begins)
+{
+	struct wr_memory_sim *sim = (struct wr_memory_sim *)m;
+
+	if (sim->below != NULL && sim->below->ops->payload != NULL)
+		sim->below->ops->payload(sim->below, p, bytes, begins);
+}
+
 static const struct wr_memory_ops sim_ops = {
 	.alloc = sim_alloc,
 	.free = sim_free,
 	.map_ring = sim_map_ring,
 	.map_pool = sim_map_pool,
 	.unmap = sim_unmap,
+	.payload = sim_payload,
 };
 
 void wr_memory_sim_init(struct wr_memory_sim *sim, struct wr_memory *below)

@@ -84,6 +84,29 @@ Test(memory_policy, mappings_are_in_core_dumps_on_request)
 	assert_dumped(true);
 }
 
+static void assert_payload_dumped(bool dumped)
+{
+	use((struct wr_memory_policy){.in_core_dumps = dumped});
+	uint8_t *block = wr_memory_alloc_payload(m, 64 * KIB);
+	cr_assert_not_null(block);
+	struct smaps map = smaps_of(block + 32 * KIB);
+	cr_expect_eq(smaps_has(&map, " dd"), !dumped, "%s", map.flags);
+	memset(block, 0xee, 64 * KIB);
+	/* Not free(): the memory has to be looked at. */
+	m->ops->payload(m, block, 64 * KIB, false);
+	map = smaps_of(block + 32 * KIB);
+	cr_expect(!smaps_has(&map, " dd"), "%s", map.flags);
+	for (size_t i = 0; i < 64 * KIB; i++)
+		cr_assert_eq(block[i], 0);
+	m->ops->free(m, block, 64 * KIB);
+}
+
+Test(memory_policy, blocks_with_events_are_left_out_of_core_dumps_and_given_back_empty)
+{
+	assert_payload_dumped(false);
+	assert_payload_dumped(true);
+}
+
 /* ---- locks ---- */
 
 /* AddressSanitizer takes mlock() away: its shadow would be locked too. */
