@@ -113,6 +113,7 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 	char reason[160] = "";
 	struct wr_storage_options so = {
 		.dir = o->dir,
+		.name = o->name,
 		.create_dir = true,
 		.any_thread = o->manual, /* whoever steps */
 		.helper_cpus = &h->helper_cpus,

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,6 +86,8 @@ int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
 {
 	dir->read_only = options->read_only;
 	dir->helper_cpus = options->helper_cpus;
+	(void)snprintf(dir->helper_name, sizeof dir->helper_name, "%.10s",
+		       options->name != NULL ? options->name : "weir");
 	int code = open_dir(dir, options);
 	if (code < 0)
 		return code;

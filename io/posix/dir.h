@@ -46,6 +46,7 @@ struct wr_dir {
 	struct wr_held held; /* the backend adds it first and removes it last */
 	bool read_only;
 	const struct wr_cpu_set *helper_cpus; /* the options', for the backends */
+	char helper_name[12];
 	bool direct;
 	wr_atomic_u32 sync_in_write; /* cleared for good when the kernel refuses it */
 	bool copies_on_write; /* as the file system is known for */

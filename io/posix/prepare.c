@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -169,7 +170,9 @@ int wr_prepare_start(struct wr_prepare *p)
 {
 	if (p->running)
 		return 0;
-	const struct wr_thread_start start = {.name = "weir-prepare", .cpus = p->dir->helper_cpus};
+	char name[16];
+	(void)snprintf(name, sizeof name, "%.10s-prep", p->dir->helper_name);
+	const struct wr_thread_start start = {.name = name, .cpus = p->dir->helper_cpus};
 	int code = wr_thread_create(&p->thread, &start, prepare_main, p);
 	p->running = code == 0;
 	return code;

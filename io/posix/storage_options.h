@@ -17,6 +17,7 @@ struct wr_sim_disk;
 
 struct wr_storage_options {
 	const char *dir;
+	const char *name; /* the first ten characters name helper threads; NULL: "weir" */
 	bool read_only;     /* needs no write permission and takes no lock */
 	bool create_dir;    /* make the last component of dir, mode 0700, and sync its parent */
 	uint32_t depth_max; /* requests in flight; 0: the backend's best, see report() */

@@ -149,7 +149,8 @@ static int posix_enter(struct wr_storage *base)
 		return -EBUSY;
 	while (code == 0 && s->thread_count < base->depth_max) {
 		char name[16];
-		(void)snprintf(name, sizeof name, "weir-io-%u", s->thread_count % 100u);
+		(void)snprintf(name, sizeof name, "%.10s-io%u", s->dir.helper_name,
+			       s->thread_count % 100u);
 		const struct wr_thread_start start = {.name = name, .cpus = s->dir.helper_cpus};
 		code = wr_thread_create(&s->threads[s->thread_count], &start, job_main, s);
 		if (code == 0)

@@ -4,7 +4,7 @@
  * For hosts that refuse io_uring, and the quicker of the two on disks with a volatile cache and no
  * FUA: its flush does not depend on a worker of the CPU that somebody else keeps busy.
  *
- * One helper thread for each request in flight, "weir-io-N"; 2 by default, which is best (one
+ * One helper thread for each request in flight, "NAME-ioN"; 2 by default, which is best (one
  * writes while the other flushes).
  */
 #ifndef WR_POSIX_STORAGE_POSIX_H

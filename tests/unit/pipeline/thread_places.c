@@ -296,7 +296,7 @@ static struct wanted workers_of(enum weir_io io, const cpu_set_t *cpus, bool cer
 static struct wanted writers_of(enum weir_io io, const cpu_set_t *cpus)
 {
 	uint32_t count = io == WEIR_IO_POSIX ? 2 : 0;
-	return (struct wanted){"weir-io-", true, cpus, SCHED_OTHER, 0, count, count};
+	return (struct wanted){"places-io", true, cpus, SCHED_OTHER, 0, count, count};
 }
 
 static const char *named(enum weir_io io, const char *text)
@@ -316,7 +316,7 @@ static void nothing_is_inherited(enum weir_io io, bool certain)
 		{"places-group", false, &all_cpus, SCHED_OTHER, 0, 1, 1},
 		{"places-h0", false, &all_cpus, SCHED_OTHER, 0, 1, 1},
 		{"places-h1", false, &all_cpus, SCHED_OTHER, 0, 1, 1},
-		{"weir-prepare", false, &all_cpus, SCHED_OTHER, 0, 1, 1},
+		{"places-prep", false, &all_cpus, SCHED_OTHER, 0, 1, 1},
 		writers_of(io, &all_cpus),
 		workers_of(io, &all_cpus, certain),
 	};
@@ -343,7 +343,7 @@ static void all_is_as_asked(enum weir_io io, bool certain)
 		{"my-group", false, &all_cpus, SCHED_BATCH, 0, 1, 1},
 		{"places-h0", false, &both, SCHED_OTHER, 0, 1, 1},
 		{"places-h1", false, &both, SCHED_OTHER, 0, 1, 1},
-		{"weir-prepare", false, &first_cpu, SCHED_OTHER, 0, 1, 1},
+		{"places-prep", false, &first_cpu, SCHED_OTHER, 0, 1, 1},
 		writers_of(io, &first_cpu),
 		workers_of(io, &first_cpu, certain),
 	};
@@ -374,7 +374,7 @@ static void real_time_stays_with_its_thread(enum weir_io io, bool certain)
 		{"places-group", false, &all_cpus, SCHED_OTHER, 0, 1, 1},
 		{"places-h0", false, &all_cpus, SCHED_RR, 5, 1, 1},
 		{"places-h1", false, &all_cpus, SCHED_RR, 5, 1, 1},
-		{"weir-prepare", false, &second_cpu, SCHED_OTHER, 0, 1, 1},
+		{"places-prep", false, &second_cpu, SCHED_OTHER, 0, 1, 1},
 		writers_of(io, &second_cpu),
 		workers_of(io, &second_cpu, certain),
 	};
