@@ -199,10 +199,11 @@ struct weir_options {
 
 	struct weir_allocator allocator; /**< all NULL: the C library's */
 
-	/** Says what an operator should know: a backend or wait strategy that was not to be had, a
-	 *  tail that recovery trimmed (all inside weir_open()), the failure of the journal, damage
-	 *  that stops a member with a handler (both inside a step), a member that was overtaken
-	 *  (inside its poll). Must not call weir. NULL: nothing is said. */
+	/** Says what an operator should know: what was not to be had of backend, wait strategy,
+	 *  scheduling class, huge pages and NUMA, a tail that recovery trimmed (all inside
+	 *  weir_open()), the failure of the journal, damage that stops a member with a handler
+	 *  (both inside a step), a member that was overtaken (inside its poll). Must not call weir.
+	 *  NULL: nothing is said. */
 	void (*log_fn)(void *context, const char *text);
 	void *log_context;
 };

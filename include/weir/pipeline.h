@@ -37,7 +37,9 @@ struct weir_pipeline;
  * @return 0, or
  *   -EINVAL         an option is out of range, chunk_bytes is not that of the journal, or the
  *                   journal holds more than a limit allows: the problem names the option
- *   -ENOMEM         the memory plan does not fit
+ *   -ENOMEM         the memory plan does not fit, or huge_pages are required and too few: the
+ *                   problem says which
+ *   -EPERM          lock_memory, or with strict_threads a scheduling class, without the right to it
  *   -EACCES, -EROFS, -ENOSPC, -EIO ...  what the file system said
  *   WEIR_E_LOCKED   another process or pipeline owns the directory
  *   WEIR_E_CORRUPT  damage below the durable sequence
