@@ -253,6 +253,8 @@ int wr_scan_lost_below(struct wr_scan *scan, uint64_t below_id, uint64_t *ret_id
  * live journal's superblock is read again.
  */
 int wr_scan_oldest_recorded(struct wr_scan *scan, uint64_t *ret_id, uint64_t *ret_seq);
+/* Whether a live journal has let this sequence go meanwhile: 1, 0 or a negative code. */
+int wr_scan_is_retired(struct wr_scan *scan, uint64_t seq);
 
 /* --- scan_ahead.c --- */
 

@@ -445,7 +445,14 @@ static int corrupt(struct wr_scan *scan, const struct ahead *a, const struct pla
 		int r = wr_scan_refresh(scan);
 		return r < 0 ? r : 1;
 	}
-	int r = wr_scan_lost_above(scan, wr_scan_at_id(scan), &stop->lost_id);
+	int r = wr_scan_is_retired(scan, scan->seq);
+	if (r > 0) {
+		/* Nor is it damage if it was retired and used again while this walk came to it. */
+		r = wr_scan_refresh(scan);
+		return r < 0 ? r : WEIR_E_AGAIN;
+	}
+	if (r == 0)
+		r = wr_scan_lost_above(scan, wr_scan_at_id(scan), &stop->lost_id);
 	if (r < 0)
 		return r;
 	if (stop->lost_id != 0 && stop->follower_index == WR_SCAN_NONE)

@@ -295,3 +295,58 @@ Test(recovery_range, numbers_that_nobody_writes_do_no_harm)
 		log_probe_close(&p);
 	}
 }
+
+/* --- an owner at work ------------------------------------------------------------------------- */
+
+/*
+ * A storage whose owner retires two segments while the walk is in the first of them. It has written
+ * over the second when the walk comes to it, and that is all: the walk's own place is still there.
+ */
+static const struct wr_storage_ops *real_ops;
+static bool is_retired;
+
+static int64_t read_while_it_retires(struct wr_storage *s, uint32_t file, void *buffer,
+				     uint32_t length_bytes, uint64_t offset_bytes)
+{
+	/* The first blocks of every file were read before; further on the walk comes alone. */
+	if (!is_retired && offset_bytes > WR_BLOCK_BYTES + CHUNK_BYTES) {
+		is_retired = true;
+		b.superblock.oldest_segment_id = 3;
+		b.superblock.oldest_seq = first_seq_in(3);
+		log_builder_write_superblock(&b);
+		uint8_t *zeros = aligned_alloc(WR_BLOCK_BYTES, b.segment_bytes);
+		memset(zeros, 0, b.segment_bytes);
+		put(1, 0, zeros, (uint32_t)b.segment_bytes);
+		free(zeros);
+	}
+	return real_ops->read(s, file, buffer, length_bytes, offset_bytes);
+}
+
+Test(recovery_range, what_the_owner_retires_while_it_is_read_is_no_damage)
+{
+	const struct wr_storage_options options = {.sim_disk = disk, .read_only = true};
+	const struct wr_verify_visitor visitor = {.damage = tell};
+	struct wr_memory_sim memory;
+	struct wr_verify_report report;
+	struct weir_problem problem;
+	struct wr_storage_ops ops;
+	struct wr_storage *again;
+
+	build_running();
+	wr_memory_sim_init(&memory, NULL);
+	cr_assert_eq(wr_storage_sim_open(&options, &again), 0);
+	real_ops = again->ops;
+	ops = *real_ops;
+	ops.read = read_while_it_retires;
+	again->ops = &ops;
+	memset(&told, 0, sizeof told);
+	is_retired = false;
+	cr_assert_eq(wr_verify_run(again, &memory.base, 0, UINT64_MAX, &visitor, &report, &problem),
+		     0, "%s", problem.text);
+	cr_expect(is_retired);
+	cr_expect_eq(report.corrupt_count, 0, "%s: %lu to %lu", told.text, told.first_seq,
+		     told.end_seq);
+	cr_expect_eq(report.last_seq, b.next_seq - 1);
+	again->ops = real_ops;
+	again->ops->fini(again);
+}
