@@ -62,6 +62,20 @@ static void take_once(struct audit *a, uint64_t number, uint64_t sequence)
 	}
 }
 
+/* Nothing of a stream is left: what retention took last was all that there was of it. */
+static void check_all_recycled(struct audit *a, uint32_t stream, uint64_t last_acked)
+{
+	if (stream < SWEEP_NAMED) {
+		check_recycled(a, stream, last_acked + 1);
+		return;
+	}
+	for (uint64_t n = 1; n <= last_acked && n < SWEEP_ONCE_MAX; n++)
+		if (wr_load_relaxed(&a->ledger->once_acked[n]) != 0 &&
+		    (wr_load_relaxed(&a->ledger->once_handled[0][n]) == 0 ||
+		     wr_load_relaxed(&a->ledger->once_handled[1][n]) == 0))
+			fault(a, "recycled before a group had it", stream, n, 0);
+}
+
 static int on_event(void *context, const struct weir_journal_event *event)
 {
 	struct audit *a = context;
@@ -129,9 +143,12 @@ unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole
 	if (report.corrupt_count != 0)
 		fault(&a, "acknowledged records are damaged", 0, report.corrupt_count, 0);
 	for (uint32_t stream = 0; stream < SWEEP_STREAMS; stream++) {
-		if (a.last[stream] < wr_load_relaxed(&ledger->acked[stream]))
+		uint64_t last_acked = wr_load_relaxed(&ledger->acked[stream]);
+		if (a.last[stream] == 0 && !is_whole && last_acked > 0)
+			check_all_recycled(&a, stream, last_acked);
+		else if (a.last[stream] < last_acked)
 			fault(&a, "acknowledged and missing at the end", stream, a.last[stream],
-			      wr_load_relaxed(&ledger->acked[stream]));
+			      last_acked);
 		if (a.last[stream] > wr_load_relaxed(&ledger->handed[stream]))
 			fault(&a, "more than was ever published", stream, a.last[stream], 0);
 		ret_last[stream] = a.last[stream];
