@@ -206,8 +206,8 @@ static int plan_memory(struct wr_io_host *h, const struct weir_memory_plan *plan
 	return rc;
 }
 
-static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
-		      struct weir_problem *problem)
+/* The threads that the options lead to, on the CPUs that this process may use. */
+static int plan_threads(struct wr_io_host *h, struct weir_problem *problem)
 {
 	int rc = wr_affinity_scan(NULL, &h->affinity);
 	if (rc != 0)
@@ -215,7 +215,13 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 	h->options.journal_thread = h->options.dir != NULL && !h->options.manual &&
 				    (h->options.journal_thread ||
 				     wr_affinity_usable_cpus(&h->affinity) >= JOURNAL_THREAD_CPUS);
-	rc = wr_host_plan_threads(h, problem);
+	return wr_host_plan_threads(h, problem);
+}
+
+static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
+		      struct weir_problem *problem)
+{
+	int rc = plan_threads(h, problem);
 	if (rc == 0)
 		rc = plan_memory(h, plan, problem);
 	if (rc == 0 && h->options.dir != NULL)
@@ -233,6 +239,21 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 			*problem = h->memory.refusal;
 	}
 	return rc == 0 ? wr_host_start_threads(h, problem) : rc;
+}
+
+int weir_memory_plan(const struct weir_options *options, struct weir_memory_plan *ret_plan,
+		     struct weir_problem *reterr_problem)
+{
+	struct weir_memory_plan plan;
+	struct wr_io_host host = {0}; /* for its threads' plan alone */
+	int rc = wr_null_check(options, ret_plan, reterr_problem);
+	if (rc == 0)
+		rc = wr_pipeline_check(options, &host.options, &plan, reterr_problem);
+	if (rc == 0)
+		rc = plan_threads(&host, reterr_problem);
+	if (rc == 0)
+		*ret_plan = plan;
+	return rc;
 }
 
 /* options.log_fn: what was not as asked, and what recovery took away. */
@@ -281,7 +302,9 @@ int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pip
 {
 	struct weir_memory_plan plan;
 	struct weir_options checked;
-	int rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
+	int rc = wr_null_check(options, ret_pipeline, reterr_problem);
+	if (rc == 0)
+		rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
 	if (rc != 0)
 		return rc;
 	use_hardware();

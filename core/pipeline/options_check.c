@@ -274,6 +274,15 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 	return 0;
 }
 
+int wr_null_check(const void *options, const void *result, struct weir_problem *problem)
+{
+	if (options == NULL)
+		return reject(problem, "options", "NULL: fill one in, with its init function");
+	if (result == NULL)
+		return reject(problem, "result", "NULL: there is no place for what is made");
+	return 0;
+}
+
 int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
 		  struct weir_problem *problem)
 {
@@ -306,16 +315,5 @@ int wr_pipeline_check(const struct weir_options *options, struct weir_options *r
 		rc = plan_memory(&o, ret_plan, reterr_problem);
 	if (rc == 0)
 		*ret_checked = o;
-	return rc;
-}
-
-int weir_memory_plan(const struct weir_options *options, struct weir_memory_plan *ret_plan,
-		     struct weir_problem *reterr_problem)
-{
-	struct weir_options checked;
-	struct weir_memory_plan plan;
-	int rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
-	if (rc == 0)
-		*ret_plan = plan;
 	return rc;
 }

@@ -56,6 +56,7 @@ struct weir_producer {
 	void (*ack_fn)(void *context, const struct weir_ack_range *range);
 	void *ack_context;
 	uint64_t acked;   /* tickets answered */
+	bool telling;     /* inside ack_fn */
 	uint32_t keyless; /* counter of keyless events: partitions in turn */
 	/* A named producer. */
 	bool named;
@@ -93,6 +94,7 @@ struct wr_lag_count {
 struct wr_lag_scan {
 	uint64_t next_seq;
 	uint64_t end_seq; /* exclusive; next == end: nothing under way */
+	uint32_t row;     /* of what was found at next_seq: end_seq is 0 then */
 };
 
 struct wr_raise {
@@ -222,6 +224,8 @@ struct weir_pipeline {
 
 int wr_pipeline_check(const struct weir_options *options, struct weir_options *ret_checked,
 		      struct weir_memory_plan *ret_plan, struct weir_problem *reterr_problem);
+/* -EINVAL, and a problem, when a call that makes something has no place for it, or no options. */
+int wr_null_check(const void *options, const void *result, struct weir_problem *problem);
 void wr_tables_limits_of(const struct weir_options *options, struct wr_tables_limits *ret_limits);
 /* Replies that a lane of so many bytes has room for. */
 uint64_t wr_reply_count(uint32_t lane_bytes);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every public header needs: export marks, C++ guards, result checking. */
+/*
+ * What every public header needs: export marks, C++ guards, result checking.
+ *
+ * Pointers must not be NULL unless the function says that they may. The calls that make something
+ * (open, plan, create, join) look at their options and results all the same and say -EINVAL.
+ */
 #ifndef WEIR_BASE_H
 #define WEIR_BASE_H
 

@@ -141,9 +141,10 @@ struct weir_options {
 	                               16 MiB; default 1 MiB. The largest run is a quarter of it.
 	                               A journal keeps it: another one is refused */
 	uint64_t pool_bytes;        /**< chunks in memory, default 64 MiB: how far a reader may lag
-	                               before it reads from disk */
+	                               before it reads from disk. At most 65,534 chunks */
 	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 16 MiB: beyond
-	                               it producers are held back */
+	                               it producers are held back. Fewer chunks than pool_bytes
+	                               may have */
 	uint32_t lane_bytes;        /**< of a producer, power of two, default 4 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
 	enum weir_huge_pages huge_pages;
@@ -228,9 +229,10 @@ struct weir_memory_plan {
 };
 
 /**
- * Compute what would be reserved, and check every option.
+ * Compute what would be reserved, and check every option: also the CPUs, by what this process may
+ * use just now. What only an open can know is not looked at: the directory, and the memory itself.
  *
- * Thread: any. Blocks: never. Allocates: never.
+ * Thread: any. Blocks: for a look at the kernel's files. Allocates: never.
  * @param options         as for weir_open()
  * @param ret_plan        set on success
  * @param reterr_problem  may be NULL; on failure the field and the reason

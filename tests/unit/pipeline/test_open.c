@@ -134,6 +134,8 @@ SPOIL(handler_stack_large, o->handler.stack_bytes = 1024u * MIB + 1)
 SPOIL(log_name, memset(o->log.name, 'x', sizeof o->log.name))
 SPOIL(housekeeping_cpus, o->housekeeping.cpu_count = WEIR_CPUS_MAX + 1)
 
+SPOIL(no_such_cpu, (o->group.cpu_count = 1, o->group.cpus[0] = 65535))
+
 static const struct bad bad[] = {
 	{"struct_bytes", "weir_options_init", spoil_struct_bytes},
 	{"name", "1 to 32", spoil_name_null},
@@ -183,6 +185,7 @@ static const struct bad bad[] = {
 	{"handler.stack_bytes", "65536", spoil_handler_stack_large},
 	{"log.name", "15 bytes", spoil_log_name},
 	{"housekeeping.cpu_count", "CPUs", spoil_housekeeping_cpus},
+	{"group.cpus", "65535", spoil_no_such_cpu},
 };
 
 Test(open, each_bad_option_is_refused_by_name_with_a_reason)
