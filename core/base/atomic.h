@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one door to C11 atomics. Nothing else in weir includes <stdatomic.h>, so that the explorer
- * can put its own model behind these names (-DWR_EXPLORE) and run the real sources on it.
+ * The one door to C11 atomics. Nothing else in weir includes <stdatomic.h>, so that a model can be
+ * put behind these names and the real sources run on it (-DWR_EXPLORE; there is none yet).
  *
- * Every use names its partner in a comment: A<n> pairs with R<n> (docs/internals/memory-model.md).
+ * Every use has a label that names its partner, by folder (docs/internals/memory-model.md).
  * No fences (ThreadSanitizer cannot see them), no volatile, no unlabelled seq_cst.
  */
 #ifndef WR_BASE_ATOMIC_H

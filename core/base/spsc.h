@@ -2,7 +2,7 @@
 /*
  * Positions of a bounded queue between two of weir's own parts: one thread pushes, one pops. The
  * elements are an array of the owner's, of a power-of-two count; this holds the two positions
- * only. Not the public rings of weir/ring.h: small, never full in its steady state, not tuned.
+ * only. Small, never full in its steady state, not tuned.
  *
  *   push:  if (wr_spsc_room(&q) > 0) { slots[wr_spsc_push_index(&q, 0)] = x; wr_spsc_push(&q, 1); }
  *   pop:   if (wr_spsc_ready(&q) > 0) { x = slots[wr_spsc_pop_index(&q, 0)]; wr_spsc_pop(&q, 1); }

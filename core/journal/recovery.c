@@ -119,8 +119,8 @@ static int new_superblock(struct wr_recovery_run *run, struct wr_clock *clock)
 	wr_superblock_encode(&s, 0, block);
 	if (wr_superblock_decode(block, 0, &run->superblock) != WR_BLOCK_VALID)
 		return wr_recovery_fail(run, -EINVAL, "segment_bytes",
-					"chunk_bytes has to be a multiple of 4096 from 8192 to "
-					"64 MiB, segment_bytes a multiple of it");
+					"the sizes do not fit the format: chunk_bytes is a "
+					"multiple of 4096, segment_bytes one of chunk_bytes");
 	return 0;
 }
 

@@ -19,7 +19,6 @@
 /* The states of a file, known to the writer of the table only. */
 enum wr_segment_state {
 	WR_SEGMENT_NONE = 0,  /* no such file */
-	WR_SEGMENT_PREPARING, /* being zero-written */
 	WR_SEGMENT_SPARE,     /* written, has no id yet, or an id that nothing was written under */
 	WR_SEGMENT_READY,     /* has an id and a durable header of this life, and no batch yet */
 	WR_SEGMENT_LIVE,      /* part of the log */

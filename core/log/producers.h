@@ -32,14 +32,6 @@ struct wr_producers {
 	uint32_t rows_max;
 };
 
-/* The option that events of named producers carry. */
-struct wr_producer_stamp {
-	uint32_t id;
-	uint32_t epoch;
-	uint64_t sequence;
-};
-_Static_assert(sizeof(struct wr_producer_stamp) == WR_OPTION_PRODUCER_BYTES, "packed");
-
 int wr_producers_init(struct wr_producers *p, struct wr_memory *memory, uint32_t rows_max);
 void wr_producers_fini(struct wr_producers *p, struct wr_memory *memory);
 void wr_producers_reset(struct wr_producers *p);

@@ -42,7 +42,7 @@ void wr_member_tell(struct weir_pipeline *p, struct weir_member *m)
 	wr_event_fd_signal(p, m->event);
 }
 
-static void send(struct weir_pipeline *p, uint32_t slot, const struct wr_message *message)
+static void mail(struct weir_pipeline *p, uint32_t slot, const struct wr_message *message)
 {
 	struct weir_member *m = &p->members[slot];
 	WR_ASSERT(wr_spsc_room(&m->to_member_ring) > 0);
@@ -94,7 +94,7 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 	/* After the answer to its generation: the position is final for the one before (A3). */
 	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
 	live->told_from[row] = wr_group_unsettled_from(live, row);
-	send(p, slot,
+	mail(p, slot,
 	     &(struct wr_message){
 		     .kind = WR_MESSAGE_ASSIGN,
 		     .row = row,
@@ -110,7 +110,7 @@ static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t gen
 static void port_revoke(void *context, uint32_t slot, uint32_t row, uint32_t generation)
 {
 	struct wr_subscription_live *live = context;
-	send(live->pipeline, slot,
+	mail(live->pipeline, slot,
 	     &(struct wr_message){.kind = WR_MESSAGE_REVOKE, .row = row, .generation = generation});
 }
 

@@ -395,7 +395,7 @@ static bool poll_once(void *context)
 	return w->result != 0;
 }
 
-static void leave(struct weir_member *m)
+static void end_call(struct weir_member *m)
 {
 	wr_store_release(&m->inside, 0u); /* Y2 */
 }
@@ -404,21 +404,21 @@ static void leave(struct weir_member *m)
  * Either this sees that the pipeline refuses, or the close sees this and waits. False: it is being
  * closed; what was lent has come back, and with it perhaps the last of the memory.
  */
-static bool enter(struct weir_member *m)
+static bool begin_call(struct weir_member *m)
 {
 	wr_store_seq(&m->inside, 1u);                                      /* Y2 */
 	if (wr_load_seq(&m->pipeline->refuse) != (uint32_t)-WEIR_E_CLOSED) /* F1 */
 		return true;
 	/* With something lent the memory is kept for it; without, this is the last look. */
 	bool lent = m->place != WR_PLACE_NONE;
-	leave(m);
+	end_call(m);
 	if (lent)
 		wr_pipeline_give_back(m);
 	return false;
 }
 
 /* Inside, in an open pipeline. */
-static int poll(struct weir_pipeline *p, struct weir_member *member, struct weir_item *items,
+static int poll_inside(struct weir_pipeline *p, struct weir_member *member, struct weir_item *items,
 		uint32_t items_max, uint64_t timeout_ns)
 {
 	struct poll_wait wait = {.member = member, .items = items, .items_max = items_max};
@@ -451,19 +451,19 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 	if (items_max == 0 || items_max > 65536)
 		return -EINVAL;
 	struct weir_pipeline *p = member->pipeline;
-	if (!enter(member))
+	if (!begin_call(member))
 		return WEIR_E_CLOSED;
-	int rc = poll(p, member, items, (uint32_t)items_max, timeout_ns);
-	leave(member);
+	int rc = poll_inside(p, member, items, (uint32_t)items_max, timeout_ns);
+	end_call(member);
 	return rc;
 }
 
 void weir_release(struct weir_member *member)
 {
-	if (member->handler != NULL || !enter(member))
+	if (member->handler != NULL || !begin_call(member))
 		return; /* a handler's items: weir polls for it, and lets go of them */
 	wr_member_unpin(member);
-	leave(member);
+	end_call(member);
 }
 
 void weir_member_problem(const struct weir_member *member, struct weir_problem *ret_problem)

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
-#include "core/pipeline/encode.h"
+#include "core/record/encode.h"
 #include "core/pipeline/pipeline.h"
 
 struct room_wait {

@@ -2,7 +2,7 @@
 /* Publishing without a producer, through the shared lane (L12). */
 #include <errno.h>
 
-#include "core/pipeline/encode.h"
+#include "core/record/encode.h"
 #include "core/pipeline/pipeline.h"
 
 struct once {
@@ -110,7 +110,7 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 	if (!has_buffer(&once)) {
 		rc = wr_pipeline_wait(p, &p->lanes[WR_SHARED_LANE].parker, has_buffer, &once,
 				      left_ns(&once));
-		rc = rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc;
+		rc = rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc; /* surely not in the log */
 	}
 	if (rc == 0)
 		rc = publish(&once, event, &encoding, ret_pos);

@@ -10,8 +10,8 @@
  *                signal later), mapped writable for the writer and read-only for everybody else.
  *                It may be larger than was asked for: whole huge pages.
  *
- * All of them count into `bytes`, which open prints and tests compare. Whoever maps says before in
- * `writer` which thread will write there: a hint for where it should lie.
+ * All of them count, by kind, into two fields of struct wr_memory, which weir_info tells of.
+ * Whoever maps says before in `writer` which thread will write there: a hint for where it lies.
  */
 #ifndef WR_PORT_MEMORY_H
 #define WR_PORT_MEMORY_H

@@ -70,7 +70,7 @@ struct wr_io {
 	uint32_t slot;
 };
 
-/* What the backend found and chose, for people: weir_info, `weir doctor`, benchmark reports. */
+/* What the backend found and chose, for people: weir_info, benchmark reports. */
 struct wr_storage_report {
 	char backend[16]; /* "io_uring", "posix", "sim" */
 	char engine[48];  /* "O_DIRECT + RWF_DSYNC", "buffered + fdatasync" ... */

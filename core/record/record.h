@@ -97,6 +97,14 @@ enum wr_option_tag {
 #define WR_OPTION_HEAD_BYTES 4u
 #define WR_OPTION_PRODUCER_BYTES 16u
 
+/* The option that events of named producers carry. */
+struct wr_producer_stamp {
+	uint32_t id;
+	uint32_t epoch;
+	uint64_t sequence;
+};
+_Static_assert(sizeof(struct wr_producer_stamp) == WR_OPTION_PRODUCER_BYTES, "packed");
+
 /* Where a record's parts stand; points into the bytes that were viewed. */
 struct wr_record_view {
 	const struct wr_record *head;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/pipeline/encode.h"
+#include "core/record/encode.h"
 
 #include <errno.h>
 

@@ -3,12 +3,11 @@
  * From a weir_event to a record, in place in a lane. Two steps, so that the room is claimed between
  * them: measure (checks every argument, hashes the key), then write.
  */
-#ifndef WR_PIPELINE_ENCODE_H
-#define WR_PIPELINE_ENCODE_H
+#ifndef WR_RECORD_ENCODE_H
+#define WR_RECORD_ENCODE_H
 
 #include <weir/event.h>
 
-#include "core/log/producers.h"
 #include "core/record/record.h"
 
 struct wr_encoding {
