@@ -36,7 +36,8 @@ static uint64_t held_by_group(struct wr_subscription_live *live)
 		struct weir_member *m = &p->members[i];
 		uint32_t state = wr_load_acquire(&m->state); /* M1 */
 		/* Who is leaving reads no more, but its rows are its own until they move. */
-		if ((state != WR_MEMBER_JOINED && state != WR_MEMBER_LEAVING) ||
+		if ((state != WR_MEMBER_JOINED && state != WR_MEMBER_LEAVING &&
+		     state != WR_MEMBER_ABANDONED) ||
 		    m->subscription != live->id || m->expired)
 			continue;
 		any = true;

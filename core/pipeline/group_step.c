@@ -68,7 +68,7 @@ static void watch_session(struct wr_subscription_live *live, struct weir_member 
 static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t now)
 {
 	uint32_t state = wr_load_acquire(&m->state); /* M1 */
-	if (state < WR_MEMBER_JOINING || state == WR_MEMBER_LEFT)
+	if (state < WR_MEMBER_JOINING || state == WR_MEMBER_LEFT || state == WR_MEMBER_GONE)
 		return 0;
 	struct wr_subscription_live *live = &p->subscriptions[m->subscription];
 	struct wr_group *group = &live->group;
@@ -79,7 +79,7 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 		(void)wr_cas_acq_rel(&m->state, &state, (uint32_t)WR_MEMBER_JOINED);
 		work++;
 	}
-	if (state != WR_MEMBER_LEAVING) {
+	if (state != WR_MEMBER_LEAVING && state != WR_MEMBER_ABANDONED) {
 		watch_session(live, m, now);
 		return work;
 	}
@@ -95,7 +95,11 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	}
 	/* Behind the store the slot is whoever's takes it next; the parker stays. */
 	struct wr_parker *parker = &m->lane->parker;
-	wr_store_release(&m->state, (uint32_t)WR_MEMBER_LEFT); /* M1 */
+	state = WR_MEMBER_LEAVING;
+	if (!wr_cas_acq_rel(&m->state, &state, (uint32_t)WR_MEMBER_LEFT)) { /* M1 */
+		wr_lane_close(m->lane); /* abandoned: nobody else does */
+		wr_store_release(&m->state, (uint32_t)WR_MEMBER_GONE); /* M1 */
+	}
 	wr_park_wake(parker);
 	return work + 1;
 }
@@ -130,7 +134,8 @@ static int group_step(void *self, uint32_t budget)
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool members = false;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
-		members |= wr_load_acquire(&p->members[i].state) != WR_MEMBER_FREE; /* M1 */
+		uint32_t state = wr_load_acquire(&p->members[i].state); /* M1 */
+		members |= state != WR_MEMBER_FREE && state != WR_MEMBER_GONE;
 		work += serve_member(p, &p->members[i], now);
 	}
 	for (uint32_t id = 0; id < count; id++) {

@@ -7,7 +7,6 @@
 
 #define ITEMS_MAX_DEFAULT 1024u
 #define PIECES_MAX_DEFAULT 1024u
-#define LEAVE_LOOK_NS 1000000u
 
 void weir_member_options_init(struct weir_member_options *options)
 {
@@ -71,8 +70,9 @@ static struct weir_member *take_slot(struct weir_pipeline *p)
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		struct weir_member *m = &p->members[i];
 		struct wr_lane *lane = &p->lanes[WR_LANES_RESERVED + p->options.producers_max + i];
-		if (wr_load_acquire(&m->state) != WR_MEMBER_FREE || /* M1 */
-		    wr_load_acquire(&lane->state) != WR_LANE_FREE)  /* S1 */
+		uint32_t state = wr_load_acquire(&m->state); /* M1 */
+		if ((state != WR_MEMBER_FREE && state != WR_MEMBER_GONE) ||
+		    wr_load_acquire(&lane->state) != WR_LANE_FREE) /* S1 */
 			continue;
 		wr_store_release(&m->state, (uint32_t)WR_MEMBER_TAKEN); /* M1 */
 		m->lane = lane;
@@ -112,7 +112,7 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 	m->items_max = o->handler == NULL  ? 0
 		       : o->items_max != 0 ? o->items_max
 					   : ITEMS_MAX_DEFAULT;
-	/* One message a row is under way at most, in either direction. */
+	/* Two a row: what was asked and not yet read, and what comes behind it (port_room()). */
 	m->message_count = (uint32_t)wr_power_of_two_above(s->row_count * 2ull);
 	int rc = allocate(m);
 	if (rc != 0)
@@ -159,14 +159,17 @@ static void reset(struct weir_member *m)
 	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(m->pipeline->host.clock));
 }
 
-static void free_slot(struct weir_member *m)
+static void free_block(struct weir_member *m)
 {
-	struct weir_pipeline *p = m->pipeline;
-	struct wr_memory *memory = p->host.memory;
-	wr_event_fd_drop(m->event);
+	struct wr_memory *memory = m->pipeline->host.memory;
 	if (m->block != NULL)
 		memory->ops->free(memory, m->block, m->block_bytes);
 	m->block = NULL;
+}
+
+static void free_slot(struct weir_member *m)
+{
+	free_block(m);
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_FREE); /* M1 */
 }
 
@@ -179,8 +182,10 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 		weir_member_options_init(&defaults);
 		o = &defaults;
 	}
-	int rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_member_options_init",
-			       reterr_problem);
+	int rc = wr_null_check(o, ret_member, reterr_problem);
+	if (rc == 0)
+		rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_member_options_init",
+				   reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused(p);
@@ -201,6 +206,7 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	if (m == NULL)
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "members_max",
 				      "members_max of the pipeline have joined already");
+	free_block(m); /* of one that did not wait until it had left */
 	reset(m);
 	rc = set_up(m, subscription, o);
 	if (rc != 0) {
@@ -238,6 +244,25 @@ static bool has_left(void *context)
 	return wr_load_acquire(&m->state) == WR_MEMBER_LEFT; /* M1 */
 }
 
+static uint64_t left_of(struct weir_pipeline *p, uint64_t deadline)
+{
+	if (deadline == UINT64_MAX)
+		return WEIR_FOREVER;
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	return now < deadline ? deadline - now : 0;
+}
+
+/*
+ * It has not left yet: the group finishes that, and closes the lane, which it still looks at. Then
+ * the slot and the memory are whoever's joins next, or go with the pipeline. False: it has left
+ * after all.
+ */
+static bool abandon(struct weir_member *m)
+{
+	uint32_t leaving = WR_MEMBER_LEAVING;
+	return wr_cas_acq_rel(&m->state, &leaving, (uint32_t)WR_MEMBER_ABANDONED); /* M1 */
+}
+
 int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 {
 	if (m == NULL)
@@ -255,28 +280,21 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 		p->host.handler_stop(p->host.context, m);
 	wr_member_unpin(m);
 	wr_pipeline_stay(p);
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	uint64_t deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
 	wr_member_pass_rows(m);
 	int rc = has_flushed(m) ? 0
 				: wr_pipeline_wait(p, &m->lane->parker, has_flushed, m, timeout_ns);
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_LEAVING); /* M1 */
 	wr_park_wake(&p->group_parker);
-	/* The group answers soon: it waits for the writer only, for nothing when refused. */
-	bool left = has_left(m);
-	while (!left) {
-		int waited = wr_pipeline_wait(p, &m->lane->parker, has_left, m, LEAVE_LOOK_NS);
-		left = has_left(m);
-		if (waited == WEIR_E_CLOSED || waited == WEIR_E_FAILED)
-			break;
-	}
-	wr_lane_close(m->lane);
-	/*
-	 * Nobody joins a pipeline that refuses everything. The group may still have messages for
-	 * this member: its memory goes with the pipeline's.
-	 */
-	if (left)
+	/* The group answers soon: it waits for the writer only, which a full disk may hold up. */
+	if (!has_left(m))
+		(void)wr_pipeline_wait(p, &m->lane->parker, has_left, m, left_of(p, deadline));
+	wr_event_fd_drop(m->event);
+	if (!abandon(m)) {
+		wr_lane_close(m->lane);
 		free_slot(m);
-	else
-		wr_event_fd_drop(m->event);
+	}
 	wr_pipeline_go(p);
 	return rc;
 }

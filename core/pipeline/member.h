@@ -80,6 +80,9 @@ enum wr_member_state {
 	WR_MEMBER_JOINED = 3,
 	WR_MEMBER_LEAVING = 4, /* flushed; the group takes its rows back */
 	WR_MEMBER_LEFT = 5,    /* nothing is in its name any more */
+	/* Its owner did not wait for that: */
+	WR_MEMBER_ABANDONED = 6, /* as LEAVING */
+	WR_MEMBER_GONE = 7,      /* as FREE, once the block of the last one is given back */
 };
 
 /* What becomes of a pin that is left at the close. */

@@ -96,6 +96,11 @@ static bool is_going(struct weir_pipeline *p, uint32_t first_lane, uint32_t lane
 	for (uint32_t i = first_lane; i < first_lane + lane_count; i++)
 		if (wr_load_acquire(&p->lanes[i].state) == WR_LANE_CLOSING) /* S1 */
 			return true;
+	/* A member's slot is the group's, perhaps, after its lane is free. */
+	bool are_members = first_lane == WR_LANES_RESERVED + p->options.producers_max;
+	for (uint32_t i = 0; are_members && i < lane_count; i++)
+		if (wr_load_acquire(&p->members[i].state) == WR_MEMBER_ABANDONED) /* M1 */
+			return true;
 	return false;
 }
 

@@ -20,7 +20,8 @@ enum weir_start {
 	WEIR_START_OLDEST = 0,   /**< the first event that is still there */
 	WEIR_START_NEWEST = 1,   /**< what is published after the subscription was made */
 	WEIR_START_SEQUENCE = 2, /**< start_at: a sequence */
-	WEIR_START_TIME = 3,     /**< start_at: µs since 1970; the first event from then on */
+	WEIR_START_TIME = 3,     /**< start_at: µs since 1970, append time (event.h); the first
+	                              event from then on */
 };
 
 /** What happens when members are slower than producers. */
@@ -36,7 +37,8 @@ enum weir_when_slow {
 struct weir_lag {
 	uint64_t events;
 	uint64_t bytes;   /**< of records */
-	uint64_t time_ns; /**< age of the oldest event that is not acknowledged; 0: none is */
+	uint64_t time_ns; /**< age of the oldest event that is not acknowledged, by append time: a
+	                       step of the wall clock does not change it; 0: none is */
 	bool exact;       /**< false for a moment after a seek, while events are counted again */
 };
 
@@ -151,11 +153,14 @@ WEIR_API WEIR_MUST_CHECK int weir_member_join(struct weir_pipeline *pipeline, ui
  * has returned from the item that it is in.
  *
  * Thread:    the one that polls; with a handler, any but the handler's own.
- * Blocks:    up to timeout_ns for the acknowledgements to be ordered.
- * Owns:      the member is gone afterwards, whatever the result; so are its items.
+ * Blocks:    up to timeout_ns for the acknowledgements to be ordered, and for the group to take the
+ *            partitions back; with a handler, for the item that it is in.
+ * Owns:      the member is gone afterwards, whatever the result; so are its items. Where time ran
+ *            out (a full disk), the group takes the partitions back when it can, and its slot is
+ *            free from then on.
  * @param member  NULL is allowed
- * @return 0, -ETIMEDOUT, WEIR_E_FAILED, WEIR_E_CLOSED, -EDEADLK (called by a handler: nothing
- *         happened)
+ * @return 0 when the acknowledgements are ordered, -ETIMEDOUT, WEIR_E_FAILED, WEIR_E_CLOSED,
+ *         -EDEADLK (called by a handler: nothing happened)
  */
 WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
 
@@ -259,7 +264,8 @@ enum weir_seek_to {
 	WEIR_SEEK_OLDEST = 0,
 	WEIR_SEEK_NEWEST = 1,
 	WEIR_SEEK_SEQUENCE = 2,
-	WEIR_SEEK_TIME = 3, /**< µs since 1970, append time: the first event then or later */
+	WEIR_SEEK_TIME = 3, /**< µs since 1970, append time (event.h): the first event then or
+	                         later. "Five minutes ago" counts from weir_info.append_time_us */
 };
 
 /**

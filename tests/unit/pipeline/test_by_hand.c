@@ -7,6 +7,7 @@
  *         a ring whose descriptor is taken away under the pipeline.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 
 #include "core/base/atomic.h"
@@ -234,4 +235,61 @@ Test(by_hand, a_ring_that_breaks_holds_no_drain_by_hand_up)
 Test(by_hand, a_ring_that_breaks_is_told_of_by_an_abort)
 {
 	close_broken(FIXTURE_DURABLE | FIXTURE_MANUAL, WEIR_CLOSE_ABORT);
+}
+
+/* ---- leaving while nobody gets on ---- */
+
+static wr_atomic_u32 in_handler, may_return;
+
+static enum weir_handled sleep_in_item(void *context, struct weir_member *member,
+				       const struct weir_item *item)
+{
+	(void)context;
+	(void)member;
+	(void)item;
+	wr_store_seq(&in_handler, 1u);
+	while (wr_load_seq(&may_return) == 0)
+		fixture_sleep_ns(1000000u);
+	return WEIR_HANDLED_OK;
+}
+
+Test(by_hand, a_leave_ends_at_its_deadline_and_its_slot_is_given_back_later)
+{
+	struct weir_member_options o;
+	struct weir_member *sleeper = NULL, *member, *next = NULL;
+	struct weir_item item;
+	pthread_t thread;
+	int code = 1;
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	f.options.members_max = 2;
+	fixture_open(&f);
+	topic = fixture_topic(&f, "work", 1);
+	producer = fixture_producer(&f, NULL);
+	uint32_t id = fixture_subscription(&f, "all", "work");
+	uint32_t other = fixture_subscription(&f, "other", "work");
+	member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 1));
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 1));
+	cr_assert_eq(weir_poll(member, &item, 1, FIXTURE_LONG_NS), 1);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	weir_member_options_init(&o);
+	o.handler = sleep_in_item;
+	cr_assert_eq(weir_member_join(f.pipeline, other, &o, &sleeper, NULL), 0);
+	/* Its item is part of a step: nothing else gets on meanwhile. */
+	cr_assert_eq(pthread_create(&thread, NULL, step_until_told, &code), 0);
+	while (wr_load_seq(&in_handler) == 0)
+		fixture_sleep_ns(1000000u);
+	uint64_t before = fixture_now_ns();
+	int rc = weir_member_leave(member, SECOND_NS / 5);
+	cr_expect_eq(rc, -ETIMEDOUT, "%s", weir_error_name(rc));
+	cr_expect_lt(fixture_now_ns() - before, 5 * SECOND_NS);
+	wr_store_seq(&may_return, 1u);
+	rc = weir_member_join(f.pipeline, id, NULL, &next, NULL);
+	cr_assert_eq(rc, 0, "its slot: %s", weir_error_name(rc));
+	wr_store_seq(&may_end, 1u);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_geq(code, 0);
+	cr_expect(fixture_owns(next, 1), "its partition");
+	cr_expect_eq(weir_member_leave(next, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(weir_member_leave(sleeper, FIXTURE_LONG_NS), 0);
 }
