@@ -35,6 +35,7 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		return -ENOMEM;
 	}
 	wr_append_clock_init(&w->clock, clock, options->last_time_us);
+	wr_writer_stamp_round(w);
 	w->active_ns = w->clock.boot_seen_ns;
 	w->now_us = w->clock.now_us;
 	wr_store_relaxed(&w->visible_seq, w->next_seq - 1);
@@ -167,6 +168,19 @@ bool wr_writer_open_epoch(struct wr_writer *w)
 	return true;
 }
 
+void wr_writer_stamp_round(struct wr_writer *w)
+{
+	w->now_us = wr_append_clock_now_us(&w->clock);
+	uint64_t offset_us = w->now_us - w->clock.boot_seen_ns / 1000;
+	if (wr_load_relaxed(&w->append_minus_boot_us) != offset_us) /* own */
+		wr_store_relaxed(&w->append_minus_boot_us, offset_us);
+}
+
+uint64_t wr_writer_append_now_us(struct wr_writer *w)
+{
+	return wr_clock_boot_ns(w->clock.clock) / 1000 + wr_load_relaxed(&w->append_minus_boot_us);
+}
+
 int wr_writer_step(void *writer, uint32_t budget)
 {
 	struct wr_writer *w = writer;
@@ -182,7 +196,7 @@ int wr_writer_step(void *writer, uint32_t budget)
 	}
 	uint64_t first_seq = w->next_seq;
 	uint64_t taken = 0;
-	w->now_us = wr_append_clock_now_us(&w->clock);
+	wr_writer_stamp_round(w);
 	if (!w->first_record_done && !wr_writer_open_epoch(w))
 		return 0;
 	if (w->shared != NULL)

@@ -74,6 +74,7 @@ struct wr_writer_stats {
 
 struct wr_writer {
 	WR_LINE_ALIGNED wr_atomic_u64 visible_seq; /* G1 */
+	wr_atomic_u64 append_minus_boot_us;        /* as of its last round; anybody may look */
 
 	WR_LINE_ALIGNED struct wr_chunks *chunks;
 	struct wr_tables *tables;
@@ -151,7 +152,15 @@ static inline uint64_t wr_writer_visible_seq(struct wr_writer *w)
 	return wr_load_acquire(&w->visible_seq); /* G1 */
 }
 
+/*
+ * Append time now, on any thread: the time that a record would be stamped with, but for what the
+ * clock is slewed by until the writer's next round. Ages of records are measured by it.
+ */
+uint64_t wr_writer_append_now_us(struct wr_writer *w);
+
 /* ---- between the writer's own files ---- */
+/* The time of a round. */
+void wr_writer_stamp_round(struct wr_writer *w);
 
 static inline bool wr_writer_has_records(const struct wr_writer *w)
 {

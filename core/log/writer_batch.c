@@ -334,7 +334,7 @@ int wr_writer_finish(struct wr_writer *w)
 	if (w->link == NULL || wr_load_acquire(&w->link->failed) != 0) /* D1 */
 		return 1;
 	w->commits_done = wr_load_acquire(&w->link->commits_done); /* D1 */
-	w->now_us = wr_append_clock_now_us(&w->clock);
+	wr_writer_stamp_round(w);
 	if (!w->first_record_done && !wr_writer_open_epoch(w))
 		return 0;
 	if (wr_writer_has_records(w)) {

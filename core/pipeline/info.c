@@ -58,6 +58,7 @@ int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info)
 	info->epoch = p->writer.options.epoch;
 	info->topic_count = wr_catalog_topic_count(&p->tables.catalog);
 	info->subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
+	info->append_time_us = wr_writer_append_now_us(&p->writer);
 	info->visible_sequence = wr_writer_visible_seq(&p->writer);
 	info->refused_events = wr_load_relaxed(&p->writer.stats.refused);
 	info->plan = p->plan;

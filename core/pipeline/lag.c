@@ -217,6 +217,10 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 		live->oldest_from_seq = from;
 		scan->next_seq = from;
 		scan->end_seq = UINT64_MAX;
+	} else if (scan->end_seq == 0 &&
+		   scan->next_seq <
+			   wr_load_relaxed(&settle_of(p, live, scan->row)->position)) {
+		scan->end_seq = UINT64_MAX; /* what was found is settled: on, behind it */
 	}
 	if (scan->end_seq == 0 || scan->next_seq > visible)
 		return 0;
@@ -231,6 +235,7 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 			    wr_load_relaxed(&p->tables.settle.rows[s->row_first + row].position))
 			continue;
 		live->oldest_us = time_of(portion.chunk, scan->next_seq, r);
+		scan->row = row;
 		scan->end_seq = 0;
 		break;
 	}
@@ -293,7 +298,8 @@ static void alert(struct weir_pipeline *p, struct wr_subscription_live *live,
 
 static uint64_t age_ns(struct weir_pipeline *p, uint64_t since_us)
 {
-	uint64_t now_us = wr_clock_wall_ns(p->host.clock) / 1000;
+	/* By the clock that stamped it (L17): the wall clock may have been set meanwhile. */
+	uint64_t now_us = wr_writer_append_now_us(&p->writer);
 	return since_us != 0 && now_us > since_us ? (now_us - since_us) * 1000 : 0;
 }
 

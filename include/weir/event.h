@@ -5,6 +5,11 @@
  * An event is what a user publishes; an item is what a poll hands out. Pointers in an event are
  * borrowed for the call and copied. Pointers in an item are lent: they point into weir's own memory
  * and are good until the member's next poll (or weir_release()), not until its ack.
+ *
+ * Append time is weir's own clock, one a log. It never goes backwards, nor does it jump: after a
+ * step of the wall clock it approaches it, by at most 500 ppm when it is behind (an hour takes
+ * twelve weeks) and at half speed when it is ahead, also over restarts. Seeks by time and ages go
+ * by it. Where the wall clock is kept by NTP the two are the same to within milliseconds.
  */
 #ifndef WEIR_EVENT_H
 #define WEIR_EVENT_H

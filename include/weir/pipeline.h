@@ -80,14 +80,15 @@ struct weir_close_report {
  *            WEIR_E_CLOSED.
  * Blocks:    up to `timeout_ns`, for I/O that is under way, and for handlers that are running.
  * Owns:      the pipeline and every producer and member of it are gone afterwards, whatever the
- *            result, except with -EDEADLK.
+ *            result, except with -EDEADLK and -EINVAL.
  *
  * @param pipeline    NULL is allowed and does nothing
  * @param mode        drain or abort
  * @param timeout_ns  how long to drain; then it aborts
  * @param ret_report  may be NULL
  * @return 0; -ETIMEDOUT when the drain did not end in time; WEIR_E_FAILED when the journal had
- *         failed; -EDEADLK; WEIR_E_CLOSED in a child of the process that opened it
+ *         failed; -EDEADLK; -EINVAL when `mode` is none of its values (nothing happened, it is
+ *         open); WEIR_E_CLOSED in a child of the process that opened it
  */
 WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode,
 			uint64_t timeout_ns, struct weir_close_report *ret_report);
@@ -197,6 +198,7 @@ struct weir_info {
 	uint64_t visible_sequence;
 	uint64_t written_sequence;
 	uint64_t durable_sequence;
+	uint64_t append_time_us; /**< now, by the log's own clock (event.h) */
 	uint64_t batches; /**< made durable since open */
 	uint64_t batch_bytes;
 	uint64_t journal_writes; /**< write requests that carried them */

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define LOOK_NS 15000000u /* the group looks every 10 ms */
@@ -272,4 +273,95 @@ Test(lag, events_that_were_overtaken_are_not_left_for_ever)
 	cr_expect_eq(exact_lag().events, 7);
 	fixture_end(&f);
 	f = durable;
+}
+
+/* ---- the wall clock is set ---- */
+
+#define HOUR_NS 3600000000000ll
+
+/* The machine's clocks, with a wall clock that the test sets. */
+struct set_clock {
+	struct wr_clock base;
+	struct wr_clock *real;
+	int64_t skew_ns;
+};
+
+static struct wr_clock *real_of(struct wr_clock *clock)
+{
+	return ((struct set_clock *)clock)->real;
+}
+
+static uint64_t real_mono_ns(struct wr_clock *clock)
+{
+	return wr_clock_mono_ns(real_of(clock));
+}
+
+static uint64_t real_boot_ns(struct wr_clock *clock)
+{
+	return wr_clock_boot_ns(real_of(clock));
+}
+
+static uint64_t skewed_wall_ns(struct wr_clock *clock)
+{
+	struct set_clock *c = (struct set_clock *)clock;
+	return wr_clock_wall_ns(c->real) + (uint64_t)c->skew_ns;
+}
+
+static const struct wr_clock_ops set_clock_ops = {
+	.mono_ns = real_mono_ns, .boot_ns = real_boot_ns, .wall_ns = skewed_wall_ns};
+static struct set_clock set_clock = {.base = {&set_clock_ops}};
+
+static void use_set_clock(void)
+{
+	set_clock.real = f.pipeline->host.clock;
+	f.pipeline->host.clock = &set_clock.base;
+	f.pipeline->writer.clock.clock = &set_clock.base;
+}
+
+static void expect_true_age(uint64_t born_ns)
+{
+	look();
+	uint64_t age_ns = lag_of(id).time_ns, true_ns = fixture_now_ns() - born_ns;
+	cr_expect_geq(age_ns, true_ns / 4, "%llu ns instead of %llu", (unsigned long long)age_ns,
+		      (unsigned long long)true_ns);
+	cr_expect_leq(age_ns, true_ns + 1000000u, "%llu ns instead of %llu",
+		      (unsigned long long)age_ns, (unsigned long long)true_ns);
+}
+
+static void set_the_wall_clock(int64_t by_ns)
+{
+	struct weir_info info;
+	set_thresholds(0, (uint64_t)HOUR_NS / 2);
+	use_set_clock();
+	uint64_t born_ns = fixture_now_ns();
+	publish(0, 1); /* the next goes to the other partition */
+	expect_true_age(born_ns);
+	set_clock.skew_ns = by_ns;
+	fixture_sleep_ns(200000000u); /* it looks at the wall clock every 100 ms */
+	expect_true_age(born_ns);
+	cr_expect_eq(alerts.above, 0, "nothing is late");
+	member = fixture_member(&f, id, NULL);
+	handle(1);
+	born_ns = fixture_now_ns();
+	publish(1, 2);
+	fixture_info(&f, &info);
+	expect_true_age(born_ns);
+	/* What was published before then is found by the log's own time. */
+	cr_expect_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_TIME,
+					    info.append_time_us - 60000000u, FIXTURE_LONG_NS,
+					    NULL),
+		     0);
+	look();
+	cr_expect_eq(lag_of(id).events, 2, "both, a minute ago");
+	f.pipeline->host.clock = f.pipeline->writer.clock.clock = set_clock.real;
+}
+
+Test(lag, a_wall_clock_that_is_set_forwards_makes_nothing_old)
+{
+	set_the_wall_clock(HOUR_NS);
+}
+
+Test(lag, nor_young_when_it_is_set_back)
+{
+	set_the_wall_clock(-HOUR_NS);
 }
