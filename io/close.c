@@ -80,6 +80,8 @@ int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64
 		return 0;
 	if (wr_pipeline_is_copy(pipeline))
 		return WEIR_E_CLOSED;
+	if (mode != WEIR_CLOSE_DRAIN && mode != WEIR_CLOSE_ABORT)
+		return -EINVAL;
 	if (wr_host_inside_step(NULL))
 		return -EDEADLK;
 	struct wr_io_host *h = pipeline->host.context;

@@ -35,6 +35,23 @@ static void join_pieces(struct weir_member *m, uint32_t row_index)
 	}
 }
 
+/* Two pieces of a row that have come to touch are one. */
+static void merge_pieces(struct weir_member *m, struct wr_ack_piece *piece)
+{
+	for (uint32_t i = 0; i < m->piece_count; i++) {
+		struct wr_ack_piece *other = &m->pieces[i];
+		if (other->row != piece->row ||
+		    (other->to != piece->from && other->from != piece->to))
+			continue;
+		piece->from = wr_min_u64(piece->from, other->from);
+		piece->to = wr_max_u64(piece->to, other->to);
+		piece->events += other->events;
+		piece->bytes += other->bytes;
+		*other = m->pieces[--m->piece_count];
+		return;
+	}
+}
+
 /* An ack out of order: grows a piece that it touches, or begins one. */
 static int add_piece(struct weir_member *m, uint32_t row_index, const struct weir_item *item,
 		     uint64_t events)
@@ -69,14 +86,16 @@ static int add_piece(struct weir_member *m, uint32_t row_index, const struct wei
 	}
 	touched->events += events;
 	touched->bytes += item->record_bytes;
+	merge_pieces(m, touched);
 	return 0;
 }
 
 int weir_ack(struct weir_member *m, const struct weir_item *item)
 {
 	struct weir_pipeline *p = m->pipeline;
-	if (item->topic >= p->options.topics_max)
-		return -EINVAL;
+	if (item->topic >= p->options.topics_max || item->generation == 0 ||
+	    (unsigned)item->kind - WEIR_ITEM_EVENT > WEIR_ITEM_LOSS - WEIR_ITEM_EVENT)
+		return -EINVAL; /* nothing that a poll handed out */
 	uint32_t first = p->subscriptions[m->subscription].row_of_topic[item->topic];
 	if (first == UINT32_MAX ||
 	    item->partition >= p->tables.catalog.topics[item->topic].partitions)

@@ -143,7 +143,8 @@ static int topic_problem(struct weir_pipeline *p, struct weir_problem *problem, 
 int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *options,
 		      uint32_t *ret_topic, struct weir_problem *reterr_problem)
 {
-	if (wr_init_check(options->struct_bytes, sizeof *options, "weir_topic_options_init",
+	if (wr_null_check(options, ret_topic, reterr_problem) != 0 ||
+	    wr_init_check(options->struct_bytes, sizeof *options, "weir_topic_options_init",
 			  reterr_problem) != 0)
 		return -EINVAL;
 	size_t name_bytes = options->name != NULL ? strlen(options->name) : 0;

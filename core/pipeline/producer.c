@@ -121,7 +121,9 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 		weir_producer_options_init(&defaults);
 		o = &defaults;
 	}
-	int rc = check_options(p, o, reterr_problem);
+	int rc = wr_null_check(o, ret_producer, reterr_problem);
+	if (rc == 0)
+		rc = check_options(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused(p);
@@ -209,8 +211,11 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 	}
 	if (range->code == WEIR_E_FENCED)
 		pr->fenced = true;
-	if (pr->ack_fn != NULL)
-		pr->ack_fn(pr->ack_context, range);
+	if (pr->ack_fn == NULL)
+		return;
+	pr->telling = true;
+	pr->ack_fn(pr->ack_context, range);
+	pr->telling = false;
 }
 
 /* Whether `next` goes on where `range` ends. */
@@ -274,6 +279,8 @@ static bool is_lost(struct weir_producer *pr, uint64_t ticket)
 
 int weir_producer_poll_acks(struct weir_producer *pr)
 {
+	if (pr->telling)
+		return WEIR_E_AGAIN; /* the range that is open is told again and again otherwise */
 	struct telling telling = {.producer = pr};
 	uint64_t before = pr->acked;
 	wr_event_fd_arm(pr->pipeline, pr->event);
@@ -403,6 +410,8 @@ int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
 		return 0;
 	if (wr_pipeline_is_copy(pr->pipeline))
 		return WEIR_E_CLOSED;
+	if (pr->telling)
+		return -EDEADLK;
 	int rc = 0;
 	if (pr->open != WR_OPEN_NOTHING)
 		(void)weir_abort(pr);

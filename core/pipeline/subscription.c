@@ -234,7 +234,9 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscription_options *o,
 			     uint32_t *ret_subscription, struct weir_problem *reterr_problem)
 {
-	int rc = check_options(p, o, reterr_problem);
+	int rc = wr_null_check(o, ret_subscription, reterr_problem);
+	if (rc == 0)
+		rc = check_options(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused(p);

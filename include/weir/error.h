@@ -7,7 +7,8 @@
  * -EROFS, -ETIMEDOUT ...). Where errno cannot, it is one of the codes below, numbered under -4095
  * so that the two sets never meet. `errno` itself is never set and never to be looked at.
  *
- * WEIR_E_AGAIN is the only "not now", and it always means that nothing happened.
+ * WEIR_E_AGAIN is the only "not now", and it means that nothing happened, with one exception:
+ * weir_member_commit() in a handler has handed the acknowledgements over, and does not wait.
  */
 #ifndef WEIR_ERROR_H
 #define WEIR_ERROR_H

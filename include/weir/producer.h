@@ -52,7 +52,11 @@ struct weir_producer_options {
 	bool want_sequences; /**< acks carry the sequence: one answer for each ticket. Answers that
 	                          weir_producer_poll_acks() has not taken keep their room: with
 	                          WEIR_FULL_BLOCK for ever, a publish says WEIR_E_AGAIN then */
-	/** Called by weir_producer_poll_acks(), on the thread that calls it, once a range. */
+	/**
+	 * Called by weir_producer_poll_acks(), on the thread that calls it, once a range. It may
+	 * publish, wait and look at progress, also with this producer; it may not poll its answers
+	 * (WEIR_E_AGAIN) or close it (-EDEADLK).
+	 */
 	void (*ack_fn)(void *context, const struct weir_ack_range *range);
 	void *ack_context;
 };
@@ -89,7 +93,7 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_open(struct weir_pipeline *pipeline,
  * Owns:      the producer is gone afterwards, whatever the result.
  * @param producer  NULL is allowed
  * @return 0, -ETIMEDOUT, the first refusal that nobody was told of, or WEIR_E_FAILED or
- *         WEIR_E_CLOSED: unknown
+ *         WEIR_E_CLOSED: unknown; -EDEADLK from inside ack_fn: nothing happened
  */
 WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeout_ns);
 
@@ -242,7 +246,7 @@ WEIR_API void weir_producer_progress(struct weir_producer *producer,
  * a refusal.
  *
  * Thread: the owner. Blocks: never. Allocates: never.
- * @return tickets answered by this call
+ * @return tickets answered by this call, or WEIR_E_AGAIN from inside ack_fn: nothing happened
  */
 WEIR_API int weir_producer_poll_acks(struct weir_producer *producer);
 
@@ -286,7 +290,7 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_last(struct weir_producer *producer,
  * @param ret_pos  may be NULL; where it stands, on success
  * @return 0, or
  *   -ETIMEDOUT         not yet there: it may still come to be in the log
- *   WEIR_E_AGAIN       inside one of weir's threads, or the pool is in use and timeout_ns is 0:
+ *   WEIR_E_AGAIN       inside one of weir's threads, or the pool was in use for all of timeout_ns:
  *                      nothing happened
  *   WEIR_E_TOO_BIG     over 64 KiB encoded, or a quarter of a member's lane or a chunk
  *   -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FAILED, WEIR_E_CLOSED  as weir_publish()

@@ -447,3 +447,60 @@ Test(answers, who_would_wait_for_ever_for_room_for_answers_is_told_to_take_them)
 	cr_expect_eq(weir_publish(asking, &event, &ticket), 0);
 	fixture_wait(asking, ticket);
 }
+
+/* ---- inside the callback ---- */
+
+static struct {
+	struct weir_producer *producer;
+	uint32_t count;
+	int poll_code, close_code, wait_code;
+	uint64_t published;
+} inside;
+
+static void call_from_callback(void *context, const struct weir_ack_range *range)
+{
+	(void)context;
+	if (inside.count++ > 0)
+		return;
+	inside.poll_code = weir_producer_poll_acks(inside.producer);
+	inside.close_code = weir_producer_close(inside.producer, 0);
+	inside.wait_code =
+		weir_wait(inside.producer, range->last_ticket, WEIR_LEVEL_DEFAULT, FIXTURE_LONG_NS);
+	inside.published = fixture_publish(inside.producer, topic, 1, 2);
+}
+
+Test(answers, the_callback_may_publish_and_wait_and_not_poll_or_close)
+{
+	struct weir_producer_options o;
+	weir_producer_options_init(&o);
+	o.ack_fn = call_from_callback;
+	cr_assert_eq(weir_producer_open(f.pipeline, &o, &inside.producer, NULL), 0);
+	fixture_wait(inside.producer, fixture_publish(inside.producer, topic, 1, 11));
+	cr_expect_eq(weir_producer_poll_acks(inside.producer), 10);
+	cr_expect_eq(inside.count, 1);
+	cr_expect_eq(inside.poll_code, WEIR_E_AGAIN, "%s", weir_error_name(inside.poll_code));
+	cr_expect_eq(inside.close_code, -EDEADLK, "%s", weir_error_name(inside.close_code));
+	cr_expect_eq(inside.wait_code, 0, "%s", weir_error_name(inside.wait_code));
+	cr_expect_eq(inside.published, 11);
+	fixture_wait(inside.producer, 11);
+	cr_expect_eq(weir_producer_poll_acks(inside.producer), 1);
+	cr_expect_eq(weir_producer_close(inside.producer, FIXTURE_LONG_NS), 0);
+}
+
+Test(answers, who_makes_something_without_a_place_for_it_is_told)
+{
+	struct weir_problem problem = {0};
+	struct weir_topic_options t;
+	weir_topic_options_init(&t);
+	t.name = "nowhere";
+	cr_expect_eq(weir_topic_create(f.pipeline, &t, NULL, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "result");
+	cr_expect_eq(weir_topic_create(f.pipeline, NULL, &topic, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "options");
+	cr_expect_eq(weir_producer_open(f.pipeline, NULL, NULL, &problem), -EINVAL);
+	cr_expect_eq(weir_member_join(f.pipeline, 0, NULL, NULL, &problem), -EINVAL);
+	cr_expect_eq(weir_subscription_create(f.pipeline, NULL, &topic, &problem), -EINVAL);
+	cr_expect_eq(weir_open(NULL, &f.pipeline, &problem), -EINVAL);
+	cr_expect_eq(weir_open(&f.options, NULL, &problem), -EINVAL);
+	cr_expect_eq(weir_memory_plan(&f.options, NULL, &problem), -EINVAL);
+}

@@ -54,6 +54,15 @@ Test(close, closing_nothing_is_allowed)
 	cr_expect_eq(weir_close(NULL, WEIR_CLOSE_DRAIN, 0, NULL), 0);
 }
 
+Test(close, a_mode_that_is_none_closes_nothing)
+{
+	begin(FIXTURE_DURABLE);
+	cr_expect_eq(weir_close(f.pipeline, (enum weir_close_mode)0, 0, NULL), -EINVAL);
+	cr_expect_eq(weir_close(f.pipeline, (enum weir_close_mode)7, 0, NULL), -EINVAL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 1));
+	fixture_close(&f, NULL);
+}
+
 Test(close, a_drain_makes_what_was_published_durable_and_says_how_much)
 {
 	struct weir_close_report report;

@@ -237,6 +237,8 @@ Test(members, acknowledgements_may_come_out_of_order_late_and_twice)
 	foreign.sequence += 100;
 	foreign.end_sequence += 100;
 	cr_expect_eq(weir_ack(a, &foreign), -EINVAL, "never handed out");
+	foreign = (struct weir_item){0};
+	cr_expect_eq(weir_ack(a, &foreign), -EINVAL, "no item at all");
 }
 
 Test(members, unacked_ranges_max_pieces_are_open_at_once)
@@ -257,6 +259,7 @@ Test(members, unacked_ranges_max_pieces_are_open_at_once)
 	cr_expect_eq(weir_ack(a, &items[8]), WEIR_E_FULL);
 	cr_expect_eq(weir_ack(a, &items[7]), 0, "it joins a piece that is there");
 	cr_expect_eq(weir_ack(a, &items[5]), 0);
+	cr_expect_eq(weir_ack(a, &items[10]), 0, "two have become one: there is room for another");
 	cr_expect_eq(weir_ack(a, &items[0]), 0, "older ones first");
 	cr_expect_eq(weir_ack(a, &items[1]), 0);
 	cr_expect_eq(weir_ack(a, &items[3]), 0);
