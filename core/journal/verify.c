@@ -86,6 +86,16 @@ static int fail(struct weir_problem *problem, int code, const char *field, const
 	return code;
 }
 
+/*
+ * Copies are written in two pairs: an owner that died while it made the journal has left the first
+ * pair alone, and never another version. Nothing else leaves a copy unwritten.
+ */
+static bool was_never_written(const struct wr_superblock_found *found, uint32_t copy)
+{
+	return found->superblock.version == 1 && copy >= WR_SUPERBLOCK_COPIES / 2 &&
+	       found->verdicts[copy] == WR_BLOCK_ZERO;
+}
+
 static int read_superblock(struct verify *v, struct weir_problem *problem)
 {
 	const struct wr_storage_ops *ops = v->storage->ops;
@@ -111,7 +121,7 @@ static int read_superblock(struct verify *v, struct weir_problem *problem)
 			    "no copy of the superblock is good");
 	v->report->superblock = found.superblock;
 	for (uint32_t copy = 0; r == 0 && copy < WR_SUPERBLOCK_COPIES; copy++)
-		if (found.verdicts[copy] != WR_BLOCK_VALID)
+		if (found.verdicts[copy] != WR_BLOCK_VALID && !was_never_written(&found, copy))
 			r = tell_file(v, WR_DAMAGE_SUPERBLOCK_COPY, WR_SUPERBLOCK_NAME,
 				      (uint64_t)copy * WR_BLOCK_BYTES, WR_BLOCK_BYTES,
 				      "a copy of the superblock is bad, another is good");

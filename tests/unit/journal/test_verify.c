@@ -193,6 +193,20 @@ Test(verify, harmless_damage_is_told_as_harmless)
 	cr_expect_eq(report.record_count, b.next_seq - 1);
 }
 
+Test(verify, a_journal_that_was_being_made_has_no_damage)
+{
+	/* Killed between the two pairs of copies. */
+	cr_assert_eq(wr_sim_disk_truncate(disk, "JOURNAL", 2ull * WR_BLOCK_BYTES), 0);
+	cr_assert_eq(verify(0, UINT64_MAX), 0);
+	cr_expect_eq(told.damage_count, 0);
+	/* Later there is always an older pair, or the file was cut. */
+	log_builder_write_superblock(&b);
+	cr_assert_eq(wr_sim_disk_truncate(disk, "JOURNAL", 2ull * WR_BLOCK_BYTES), 0);
+	cr_assert_eq(verify(0, UINT64_MAX), 0);
+	cr_expect_eq(told.damage_count, 2);
+	cr_expect_eq(told.damages[1].kind, WR_DAMAGE_SUPERBLOCK_COPY);
+}
+
 Test(verify, a_trimmed_tail_of_an_older_epoch_is_not_shown)
 {
 	build(5);
