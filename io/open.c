@@ -25,6 +25,9 @@
 /* Where a thread of its own for the journal pays: fewer CPUs, and the two would share one. */
 #define JOURNAL_THREAD_CPUS 4u
 
+/* Superblock, checkpoints, and what an open at the limit of segments adds to them. */
+#define FILES_BESIDE 64u
+
 static void use_hardware(void)
 {
 #if defined(__aarch64__)
@@ -115,6 +118,7 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 		.dir = o->dir,
 		.name = o->name,
 		.create_dir = true,
+		.files_max = o->segments_max + FILES_BESIDE,
 		.any_thread = o->manual, /* whoever steps */
 		.helper_cpus = &h->helper_cpus,
 		.ret_reason = reason,

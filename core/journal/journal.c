@@ -48,13 +48,21 @@ static int options_check(const struct wr_journal_options *options,
 {
 	if (options->batches_in_flight_max == 0 ||
 	    options->batches_in_flight_max > WR_BATCHES_IN_FLIGHT_MAX ||
-	    options->segments_ahead >= WR_STORAGE_FILES_MAX)
+	    options->segments_ahead >= table->capacity - WR_SEGMENTS_ROOM)
 		return -EINVAL;
 	if (table->chunk_bytes == 0 || table->chunk_bytes % WR_BLOCK_BYTES != 0 ||
 	    table->segment_bytes < (uint64_t)WR_BLOCK_BYTES + table->chunk_bytes ||
 	    (table->segment_bytes - WR_BLOCK_BYTES) % table->chunk_bytes != 0)
 		return -EINVAL;
 	return 0;
+}
+
+uint64_t wr_journal_tables_bytes(uint32_t segments_max)
+{
+	const uint32_t capacity = segments_max + WR_SEGMENTS_ROOM;
+
+	return wr_segment_table_bytes(capacity) +
+	       (uint64_t)capacity * (sizeof(uint64_t) + sizeof(uint32_t));
 }
 
 static void *take(struct wr_memory *memory, size_t bytes, size_t align)
@@ -117,6 +125,7 @@ static void files_init(struct wr_journal *j, const struct wr_recovered *recovere
 
 	f->assigned_mask = assigned_count(&j->options) - 1;
 	f->extent_count = wr_extent_count(j->table->segment_bytes, j->table->chunk_bytes);
+	f->files_max = j->table->capacity - WR_SEGMENTS_ROOM;
 	f->current = WR_JOURNAL_NONE;
 	f->newest_live_id = recovered->resume_segment_id;
 	f->retention_changed = true;
@@ -126,7 +135,6 @@ static void files_init(struct wr_journal *j, const struct wr_recovered *recovere
 			f->next_file_number = segment->file_number + 1;
 		if (segment->state != WR_SEGMENT_LIVE)
 			continue;
-		f->live_count++;
 		if (recovered->resume_segment_id != 0 &&
 		    wr_load_relaxed(&j->table->segments[i].segment_id) ==
 			    recovered->resume_segment_id) {
@@ -186,11 +194,12 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 	j->superblock_blocks = take(memory, WR_JOURNAL_SUPERBLOCK_BYTES, WR_BLOCK_BYTES);
 	j->files.assigned =
 		take(memory, sizeof(struct wr_journal_assigned) * assigned_count(&j->options), 64);
-	j->files.retired_id = take(memory, sizeof(uint64_t) * WR_STORAGE_FILES_MAX, 64);
+	j->files.retired_id = take(memory, sizeof(uint64_t) * table->capacity, 64);
+	j->files.spare_next = take(memory, sizeof(uint32_t) * table->capacity, 64);
 	r = link_alloc(link, &j->options, j->durable_seq, memory);
 	if (r < 0 || j->blocks == NULL || j->superblock_blocks == NULL ||
-	    j->files.assigned == NULL ||
-	    j->files.retired_id == NULL) {
+	    j->files.assigned == NULL || j->files.retired_id == NULL ||
+	    j->files.spare_next == NULL) {
 		wr_journal_destroy(j, memory);
 		return -ENOMEM;
 	}
@@ -206,7 +215,8 @@ void wr_journal_destroy(struct wr_journal *journal, struct wr_memory *memory)
 	if (j == NULL)
 		return;
 	link_free(j->link, &j->options, memory);
-	give(memory, j->files.retired_id, sizeof(uint64_t) * WR_STORAGE_FILES_MAX);
+	give(memory, j->files.retired_id, sizeof(uint64_t) * j->table->capacity);
+	give(memory, j->files.spare_next, sizeof(uint32_t) * j->table->capacity);
 	give(memory, j->files.assigned,
 	     sizeof(struct wr_journal_assigned) * assigned_count(&j->options));
 	give(memory, j->superblock_blocks, WR_JOURNAL_SUPERBLOCK_BYTES);

@@ -8,8 +8,9 @@
  * any order → completed in order → positions, lanes' positions, moved().
  *
  * Failure modes: a failed write or sync of a batch → FAILED for good: link->failed, nothing is
- * acknowledged any more, no retry (P4). A failed PREPARE (disk full) → starved, tried again every
- * 100 ms or when a segment retires. A failed checkpoint or recycle → reported, the journal goes on
+ * acknowledged any more, no retry (P4). A failed PREPARE (disk full, no descriptor left) → starved,
+ * tried again every 100 ms or when a segment retires; with as many files as are allowed, when one
+ * retires. A failed checkpoint or recycle → reported, the journal goes on
  * and tries again at the next interval.
  *
  * Extents: offered ahead so that the writer never waits at a roll: at least two, from the current
@@ -50,6 +51,9 @@ struct wr_journal_stats {
 };
 
 struct wr_journal;
+
+/* What the journal and the segment table allocate for so many segments, and the room beside. */
+uint64_t wr_journal_tables_bytes(uint32_t segments_max);
 
 /*
  * Sizes and allocates the link's arrays and positions too. `table` is as recovery left it. The

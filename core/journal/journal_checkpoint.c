@@ -56,7 +56,8 @@ int wr_journal_checkpoint_start(struct wr_journal *j)
 		char name[WR_STORAGE_NAME_MAX + 1];
 		uint64_t bytes = 0;
 		wr_checkpoint_name(name, j->table->log_id, copy);
-		int r = ops->file_open(j->storage, name, WR_FILE_CREATE, &c->file[copy]);
+		int r = ops->file_open(j->storage, name, WR_FILE_CREATE | WR_FILE_KEEP,
+				       &c->file[copy]);
 		if (r == 0)
 			r = ops->file_bytes(j->storage, c->file[copy], &bytes);
 		/* What is there stays: it may be the checkpoint that recovery just used. */

@@ -28,6 +28,8 @@
 #ifndef WR_JOURNAL_JOURNAL_INTERNAL_H
 #define WR_JOURNAL_JOURNAL_INTERNAL_H
 
+#include <errno.h>
+
 #include "core/journal/journal.h"
 
 #define WR_JOURNAL_COMMITS_MAX 64u
@@ -72,6 +74,20 @@ struct wr_journal_task {
 #define WR_JOURNAL_BLANK 0ull
 #define WR_JOURNAL_FOUND UINT64_MAX
 
+/* In the order in which they are used. */
+enum wr_journal_spare_kind {
+	WR_JOURNAL_SPARE_FOUND = 0, /* at open */
+	WR_JOURNAL_SPARE_NEW,
+	WR_JOURNAL_SPARE_RETIRED, /* in this life, oldest first */
+	WR_JOURNAL_SPARE_KINDS
+};
+
+struct wr_journal_spares {
+	uint32_t first; /* with count 0: nothing */
+	uint32_t last;
+	uint32_t count;
+};
+
 /* How a spare gets ready: see journal_segments.c. */
 enum wr_journal_ready_phase {
 	WR_JOURNAL_READY_NONE = 0,
@@ -83,8 +99,11 @@ enum wr_journal_ready_phase {
 };
 
 struct wr_journal_files {
-	/* [WR_STORAGE_FILES_MAX]: the id under which a spare left the log, or one of the above. */
+	/* [table->capacity]: the id under which a spare left the log, or one of the above. */
 	uint64_t *retired_id;
+	uint32_t *spare_next; /* [table->capacity] */
+	struct wr_journal_spares spares[WR_JOURNAL_SPARE_KINDS];
+	uint32_t files_max; /* none is made beyond this many */
 	struct wr_journal_assigned *assigned;
 	uint64_t assigned_mask;
 	uint64_t live; /* positions in assigned[], see I3 */
@@ -97,14 +116,13 @@ struct wr_journal_files {
 	uint64_t extent_count;   /* of a segment */
 	uint64_t normal_end;     /* position in the extents ring behind the last non-reserve one */
 	uint64_t newest_live_id;
-	uint64_t live_count;
-	uint64_t pickable; /* spares that wait for an id */
 	uint32_t next_file_number;
 	bool retention_changed; /* look for segments to retire */
 	bool recycle_stopped;   /* I4 cannot be kept any more: a header write failed */
+	bool spare_refused;     /* the next spare could not be opened */
 	bool starved;
 	int prepare_code; /* of the last segment that could not be prepared; 0 once one could */
-	uint64_t retry_at_ns; /* of PREPARE; 0: at once */
+	uint64_t retry_at_ns; /* of PREPARE, and of opening a spare; 0: at once */
 	struct wr_journal_task header;
 	enum wr_journal_ready_phase header_phase;
 	uint32_t superblock_pair; /* of LEAVE and ENTER: which two copies are written */
@@ -212,8 +230,12 @@ void wr_journal_note_failure(struct wr_journal *j, int code, const char *doing,
 			     const struct wr_io *io);
 /* Hands a task's request over. 0, -EAGAIN (nothing happened), or another negative code. */
 int wr_journal_task_submit(struct wr_journal *j, struct wr_journal_task *task);
-/* Counts spares and live segments for wr_journal_stats. */
-void wr_journal_count_segments(struct wr_journal *j);
+
+/* S11: nothing has happened to the file. */
+static inline bool wr_journal_is_no_descriptor(int code)
+{
+	return code == -EMFILE || code == -ENFILE;
+}
 
 /* journal_commit.c. Each returns how much it did. */
 int wr_journal_commits_submit(struct wr_journal *j);
@@ -229,16 +251,33 @@ int wr_journal_segments_retire(struct wr_journal *j);
 void wr_journal_room_note(struct wr_journal *j);
 /* Fills the extents ring. */
 int wr_journal_extents_offer(struct wr_journal *j);
-/* The spare file to get the next id, or WR_JOURNAL_NONE. */
-uint32_t wr_journal_spare_pick(const struct wr_journal *j);
 /* Gives a spare a new id, encodes its header and says what is to be written first. */
 void wr_journal_ready_begin(struct wr_journal *j, uint32_t index);
 /* Fills in the write of this phase. */
 void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io);
 /* That write is durable (0) or failed: the next phase, or the segment is ready, or of no use. */
 void wr_journal_ready_advance(struct wr_journal *j, int result);
-/* Adds a file that was just made; its index. */
-uint32_t wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
+
+/* journal_spares.c. Adds a file that was just made, as a spare. */
+void wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
+/* A file is a spare, of the kind that its retired_id says. */
+void wr_journal_spare_add(struct wr_journal *j, uint32_t index);
+/* The spare file to get the next id, or WR_JOURNAL_NONE. take() removes it. */
+uint32_t wr_journal_spare_pick(const struct wr_journal *j);
+void wr_journal_spare_take(struct wr_journal *j, uint32_t index);
+/*
+ * It is written to from here on, and so it is kept open until it is full. 0; or it is of no use and
+ * no spare any more; or there is no descriptor: then it may be tried again.
+ */
+int wr_journal_spare_open(struct wr_journal *j, uint32_t index);
+/* Spares that may be picked. */
+uint64_t wr_journal_pickable(const struct wr_journal *j);
+/* A spare that left the log in this life. */
+bool wr_journal_was_in_log(const struct wr_journal *j, uint32_t index);
+/* Counts spares and live segments for wr_journal_stats. */
+void wr_journal_count_segments(struct wr_journal *j);
+/* S11, for a segment's file. */
+int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool keep);
 
 /* journal_range.c */
 /* Whether the superblock on the medium still counts this retired segment to the log (I7). */

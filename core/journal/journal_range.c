@@ -29,18 +29,10 @@ bool wr_journal_range_has(const struct wr_journal *j, uint64_t retired_id)
 
 void wr_journal_range_fill(const struct wr_journal *j, struct wr_superblock *superblock)
 {
-	const struct wr_segment_table *t = j->table;
-	uint32_t count = wr_load_relaxed(&j->table->count);
-	uint64_t oldest_id = UINT64_MAX;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct wr_segment *segment = &t->segments[i];
-		if (segment->state != WR_SEGMENT_LIVE ||
-		    wr_load_relaxed(&segment->segment_id) >= oldest_id)
-			continue;
-		oldest_id = wr_load_relaxed(&segment->segment_id);
-		superblock->oldest_segment_id = oldest_id;
-		superblock->oldest_seq = wr_load_relaxed(&segment->first_seq);
+	if (wr_segment_live_count(j->table) > 0) {
+		struct wr_segment *oldest = wr_segment_live(j->table, 0);
+		superblock->oldest_segment_id = wr_load_relaxed(&oldest->segment_id);
+		superblock->oldest_seq = wr_load_relaxed(&oldest->first_seq);
 	}
 	superblock->durable_seq = j->durable_seq;
 }

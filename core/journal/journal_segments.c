@@ -33,6 +33,9 @@
  * alone keeps a retired segment out; the order and the zeros above are a second line, for a journal
  * whose record went with the superblock's newer copies.
  *
+ * A file is kept open (S11) from when it is made, or taken to be used again, until the segment
+ * behind it goes live: then nothing more is written to it.
+ *
  * Invariants I3 to I7. Thread: the step's; the table is read by any (T1).
  */
 #include "core/journal/journal_internal.h"
@@ -59,69 +62,22 @@ static bool current_has_extents(const struct wr_journal *j)
 	       j->files.current_extent < j->files.extent_count;
 }
 
-/* A spare that left the log in this life. */
-static bool was_in_log(const struct wr_journal *j, uint32_t index)
-{
-	return j->files.retired_id[index] != WR_JOURNAL_BLANK &&
-	       j->files.retired_id[index] != WR_JOURNAL_FOUND;
-}
-
-static bool spare_is_pickable(const struct wr_journal *j, uint32_t index)
-{
-	if (j->table->segments[index].state != WR_SEGMENT_SPARE)
-		return false;
-	return !j->files.recycle_stopped || !was_in_log(j, index);
-}
-
-void wr_journal_count_segments(struct wr_journal *j)
-{
-	struct wr_journal_files *f = &j->files;
-	uint32_t count = wr_load_relaxed(&j->table->count);
-	uint64_t spares = 0;
-
-	f->pickable = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		enum wr_segment_state state = j->table->segments[i].state;
-		spares += state == WR_SEGMENT_SPARE || state == WR_SEGMENT_RECYCLING ||
-			  state == WR_SEGMENT_READY;
-		f->pickable += spare_is_pickable(j, i);
-	}
-	wr_journal_cell_set(&j->cells.segments_live, j->files.live_count);
-	wr_journal_cell_set(&j->cells.segments_spare, spares);
-}
-
-uint32_t wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number)
-{
-	uint32_t index = wr_load_relaxed(&j->table->count);
-	struct wr_segment *segment = &j->table->segments[index];
-
-	WR_ASSERT(index < WR_STORAGE_FILES_MAX);
-	wr_store_relaxed(&segment->segment_id, 0u);
-	wr_store_relaxed(&segment->first_seq, 0u);
-	wr_store_relaxed(&segment->file, file);
-	segment->file_number = file_number;
-	segment->state = WR_SEGMENT_SPARE;
-	wr_store_release(&j->table->count, index + 1); /* T2 */
-	wr_journal_count_segments(j);
-	return index;
-}
-
 /* --- into the log and out of it --------------------------------------------------------------- */
 
 void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq)
 {
 	struct wr_journal_files *f = &j->files;
 	const struct wr_journal_assigned *a = assigned_at(j, f->live);
-	struct wr_segment *segment = &j->table->segments[a->index];
+	uint32_t live_count = wr_segment_live_count(j->table);
 
 	/* Batches come in the order in which extents were offered, and every extent is used. */
 	WR_ASSERT(f->live < f->entered && a->segment_id == segment_id);
-	segment->state = WR_SEGMENT_LIVE;
-	wr_store_release(&segment->first_seq, first_seq); /* T1: the id is 0 until here */
-	wr_store_release(&segment->segment_id, segment_id);
+	/* S11: the last one is full. What of it is on its way to the medium holds it open. */
+	if (live_count > 0)
+		(void)wr_journal_file_keep(j, wr_segment_live(j->table, live_count - 1), false);
+	wr_segment_set_live(j->table, a->index, segment_id, first_seq);
 	f->live++;
 	f->newest_live_id = segment_id;
-	f->live_count++;
 	f->retention_changed = true;
 	wr_journal_count_segments(j);
 }
@@ -143,34 +99,6 @@ static uint64_t retention_gate(const struct wr_journal *j)
 		gate = wr_min_u64(gate, j->checkpoint.last_seq[i]);
 	}
 	return gate;
-}
-
-/* Index of the oldest live segment, and the first sequence of the one behind it (0: none). */
-static uint32_t oldest_live(struct wr_journal *j, uint64_t *ret_next_seq)
-{
-	uint32_t count = wr_load_relaxed(&j->table->count), oldest = WR_JOURNAL_NONE;
-	uint64_t oldest_id = UINT64_MAX, next_id = UINT64_MAX;
-
-	*ret_next_seq = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		struct wr_segment *segment = &j->table->segments[i];
-		if (segment->state != WR_SEGMENT_LIVE)
-			continue;
-		uint64_t id = wr_load_relaxed(&segment->segment_id);
-		if (id < oldest_id) {
-			next_id = oldest_id;
-			*ret_next_seq =
-				oldest == WR_JOURNAL_NONE
-					? 0
-					: wr_load_relaxed(&j->table->segments[oldest].first_seq);
-			oldest_id = id;
-			oldest = i;
-		} else if (id < next_id) {
-			next_id = id;
-			*ret_next_seq = wr_load_relaxed(&segment->first_seq);
-		}
-	}
-	return oldest;
 }
 
 /*
@@ -201,18 +129,17 @@ int wr_journal_segments_retire(struct wr_journal *j)
 	f->retention_changed = false;
 	if (j->options.retention_bytes == 0 || f->recycle_stopped || j->checkpoint.file_bytes == 0)
 		return 0;
-	while (f->live_count * j->table->segment_bytes > j->options.retention_bytes) {
-		uint64_t next_seq;
-		uint32_t index = oldest_live(j, &next_seq);
+	for (;;) {
+		uint32_t live_count = wr_segment_live_count(j->table);
 		/* The newest has none behind it: what is being written to stays in any case. */
-		if (index == WR_JOURNAL_NONE || next_seq == 0 || !may_leave(j, next_seq))
+		if (live_count * j->table->segment_bytes <= j->options.retention_bytes ||
+		    live_count < 2 ||
+		    !may_leave(j, wr_load_relaxed(&wr_segment_live(j->table, 1)->first_seq)))
 			break;
-		struct wr_segment *segment = &j->table->segments[index];
-		f->retired_id[index] = wr_load_relaxed(&segment->segment_id);
-		wr_store_release(&segment->segment_id, 0u); /* T1 */
-		wr_store_release(&segment->first_seq, 0u);
-		segment->state = WR_SEGMENT_SPARE;
-		f->live_count--;
+		uint64_t segment_id = wr_load_relaxed(&wr_segment_live(j->table, 0)->segment_id);
+		uint32_t index = wr_segment_retire(j->table);
+		f->retired_id[index] = segment_id;
+		wr_journal_spare_add(j, index);
 		wr_journal_cell_add(&j->cells.segments_recycled, 1);
 		count++;
 	}
@@ -222,25 +149,6 @@ int wr_journal_segments_retire(struct wr_journal *j)
 }
 
 /* --- spares get an id ------------------------------------------------------------------------- */
-
-uint32_t wr_journal_spare_pick(const struct wr_journal *j)
-{
-	const uint64_t *retired_id = j->files.retired_id;
-	uint32_t count = wr_load_relaxed(&j->table->count), picked = WR_JOURNAL_NONE;
-
-	if (j->files.pickable == 0)
-		return WR_JOURNAL_NONE;
-	for (uint32_t i = 0; i < count; i++) {
-		if (!spare_is_pickable(j, i))
-			continue;
-		/* I4: what was found, then new files, then the oldest. */
-		if (retired_id[i] == WR_JOURNAL_FOUND)
-			return i;
-		if (picked == WR_JOURNAL_NONE || retired_id[i] < retired_id[picked])
-			picked = i;
-	}
-	return picked;
-}
 
 void wr_journal_ready_begin(struct wr_journal *j, uint32_t index)
 {
@@ -264,10 +172,11 @@ void wr_journal_ready_begin(struct wr_journal *j, uint32_t index)
 	f->header_id = header.segment_id;
 	f->header_phase = f->retired_id[index] == WR_JOURNAL_FOUND ? WR_JOURNAL_READY_ERASE_FIRST
 								   : WR_JOURNAL_READY_HEADER;
-	if (was_in_log(j, index) && wr_journal_range_has(j, f->retired_id[index])) {
+	if (wr_journal_was_in_log(j, index) && wr_journal_range_has(j, f->retired_id[index])) {
 		f->header_phase = WR_JOURNAL_READY_LEAVE;
 		wr_journal_range_begin(j, j->superblock.newest_segment_id);
 	}
+	wr_journal_spare_take(j, index);
 	t->segments[index].state = WR_SEGMENT_RECYCLING;
 	wr_journal_count_segments(j);
 }
@@ -322,7 +231,7 @@ static void enter_begin(struct wr_journal *j)
 void wr_journal_ready_advance(struct wr_journal *j, int result)
 {
 	struct wr_journal_files *f = &j->files;
-	bool retired = was_in_log(j, f->header_index);
+	bool retired = wr_journal_was_in_log(j, f->header_index);
 	bool is_range = f->header_phase == WR_JOURNAL_READY_LEAVE ||
 			f->header_phase == WR_JOURNAL_READY_ENTER;
 
@@ -333,6 +242,7 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 		f->header_phase = WR_JOURNAL_READY_NONE;
 		j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
 		f->recycle_stopped = true; /* I4 */
+		(void)wr_journal_file_keep(j, &j->table->segments[f->header_index], false);
 		wr_journal_count_segments(j);
 	} else if (result < 0) {
 		/* S5: the file is of no more use, and this is not the log: it goes on. */
@@ -341,6 +251,7 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 			f->recycle_stopped = true; /* I4 */
 		f->header_phase = WR_JOURNAL_READY_NONE;
 		j->table->segments[f->header_index].state = WR_SEGMENT_NONE;
+		(void)wr_journal_file_keep(j, &j->table->segments[f->header_index], false);
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);
 		wr_journal_count_segments(j);
 	} else if (f->header_phase == WR_JOURNAL_READY_ERASE_FIRST) {
@@ -369,6 +280,19 @@ static uint64_t wanted_ready(struct wr_journal *j)
 		       : 1;
 }
 
+/* None can be made, or none that is there can be opened: tried again in a while. */
+static void no_segment(struct wr_journal *j, int code)
+{
+	wr_journal_cell_add(&j->cells.prepare_failures, 1);
+	j->files.retry_at_ns = wr_clock_mono_ns(j->clock) + WR_JOURNAL_RETRY_NS;
+	j->files.prepare_code = code;
+}
+
+static bool is_time(const struct wr_journal *j)
+{
+	return j->files.retry_at_ns == 0 || wr_clock_mono_ns(j->clock) >= j->files.retry_at_ns;
+}
+
 /* The next write of the segment that is getting ready; one at a time. */
 static int ready_step(struct wr_journal *j)
 {
@@ -383,9 +307,21 @@ static int ready_step(struct wr_journal *j)
 		work++;
 	}
 	if (f->header_phase == WR_JOURNAL_READY_NONE) {
-		if (j->failure.code != 0 || f->pickable == 0 || ready_count(j) >= wanted_ready(j))
+		uint32_t index = wr_journal_spare_pick(j);
+		if (j->failure.code != 0 || index == WR_JOURNAL_NONE ||
+		    ready_count(j) >= wanted_ready(j)) {
+			f->spare_refused = false;
 			return work;
-		wr_journal_ready_begin(j, wr_journal_spare_pick(j));
+		}
+		if (f->spare_refused && !is_time(j))
+			return work;
+		int opened = wr_journal_spare_open(j, index);
+		f->spare_refused = wr_journal_is_no_descriptor(opened);
+		if (f->spare_refused)
+			no_segment(j, opened);
+		if (opened < 0)
+			return work + 1;
+		wr_journal_ready_begin(j, index);
 	}
 	wr_journal_ready_write(j, &f->header.io);
 	int r = wr_journal_task_submit(j, &f->header);
@@ -400,13 +336,12 @@ static int ready_step(struct wr_journal *j)
 
 static void prepare_failed(struct wr_journal *j, int code)
 {
+	if (code != -EEXIST) {
+		no_segment(j, code);
+		return;
+	}
 	wr_journal_cell_add(&j->cells.prepare_failures, 1);
-	if (code != -EEXIST)
-		j->files.prepare_code = code;
-	if (code == -EEXIST)
-		j->files.next_file_number++; /* somebody's file: it is left alone */
-	else
-		j->files.retry_at_ns = wr_clock_mono_ns(j->clock) + WR_JOURNAL_RETRY_NS;
+	j->files.next_file_number++; /* somebody's file: it is left alone */
 }
 
 static void prepare_came_back(struct wr_journal *j)
@@ -426,7 +361,7 @@ static int prepare_start(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
 
-	if (f->retry_at_ns != 0 && wr_clock_mono_ns(j->clock) < f->retry_at_ns)
+	if (!is_time(j))
 		return 0;
 	f->retry_at_ns = 0;
 	wr_segment_name(f->prepare_name, j->table->log_id, f->next_file_number);
@@ -535,12 +470,15 @@ int wr_journal_segments_step(struct wr_journal *j)
 	if (f->retention_changed)
 		work += wr_journal_segments_retire(j);
 	work += ready_step(j);
-	uint64_t ahead =
-		ready_count(j) + f->pickable + (f->header_phase != WR_JOURNAL_READY_NONE ? 1u : 0u);
-	if (ahead < wanted && wr_load_relaxed(&j->table->count) < WR_STORAGE_FILES_MAX) {
+	uint64_t ahead = ready_count(j) + wr_journal_pickable(j) +
+			 (f->header_phase != WR_JOURNAL_READY_NONE ? 1u : 0u);
+	if (ahead < wanted && wr_load_relaxed(&j->table->count) >= f->files_max) {
+		f->retry_at_ns = 0;
+		f->prepare_code = WEIR_E_FULL; /* until retention gives one back */
+	} else if (ahead < wanted) {
 		if (!f->prepare.busy)
 			work += prepare_start(j);
-	} else {
+	} else if (!f->spare_refused) {
 		f->retry_at_ns = 0; /* nothing is missing: nothing to wake up for */
 	}
 	work += wr_journal_extents_offer(j);

@@ -40,7 +40,7 @@ static bool is_unfinished(struct wr_journal *j, uint32_t file, uint64_t bytes)
  * PREPARE's write and its sync, and a power cut could then leave a good header on a file that is
  * cut, which the next recovery has to call damage. (Its directory entry was synced by recovery.)
  */
-static void sort_out_spares(struct wr_journal *j)
+static int sort_out_spares(struct wr_journal *j)
 {
 	const struct wr_storage_ops *ops = j->storage->ops;
 	uint32_t count = wr_load_relaxed(&j->table->count);
@@ -52,16 +52,22 @@ static void sort_out_spares(struct wr_journal *j)
 		uint64_t bytes = 0;
 		if (segment->state != WR_SEGMENT_SPARE)
 			continue;
-		if (ops->file_bytes(j->storage, file, &bytes) == 0 &&
-		    bytes == j->table->segment_bytes) {
+		int r = ops->file_bytes(j->storage, file, &bytes);
+		bool is_whole = r == 0 && bytes == j->table->segment_bytes;
+		if (is_whole)
+			r = ops->sync_file(j->storage, file);
+		if (wr_journal_is_no_descriptor(r))
+			return r;
+		if (r == 0 && is_whole) {
 			j->files.retired_id[i] = WR_JOURNAL_FOUND;
-			if (ops->sync_file(j->storage, file) < 0)
-				segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
-			j->files.recycle_stopped |=
-				segment->state == WR_SEGMENT_NONE && segment->trimmed; /* I4 */
+			wr_journal_spare_add(j, i);
 			continue;
 		}
-		segment->state = WR_SEGMENT_NONE;
+		segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
+		if (r < 0 || is_whole) {
+			j->files.recycle_stopped |= segment->trimmed; /* I4 */
+			continue;
+		}
 		if (is_unfinished(j, file, bytes)) {
 			char name[WR_STORAGE_NAME_MAX + 1];
 			wr_segment_name(name, j->table->log_id, segment->file_number);
@@ -72,6 +78,7 @@ static void sort_out_spares(struct wr_journal *j)
 	if (removed)
 		(void)ops->sync_dir(j->storage); /* else it is found, and removed, again */
 	wr_journal_count_segments(j);
+	return 0;
 }
 
 /* The same as a PREPARE, by blocking writes: there is no thread yet that could poll for one. */
@@ -99,12 +106,12 @@ static int make_file(struct wr_journal *j)
 	uint32_t file = 0;
 	int r = -EEXIST;
 
-	if (wr_load_relaxed(&j->table->count) == WR_STORAGE_FILES_MAX)
-		return -ENFILE;
+	if (wr_load_relaxed(&j->table->count) == j->table->capacity)
+		return WEIR_E_FULL;
 	for (uint32_t tries = 0; r == -EEXIST && tries < NAMES_TRIED_MAX; tries++) {
 		wr_segment_name(f->prepare_name, j->table->log_id, f->next_file_number);
-		r = ops->file_open(j->storage, f->prepare_name, WR_FILE_CREATE | WR_FILE_EXCLUSIVE,
-				   &file);
+		r = ops->file_open(j->storage, f->prepare_name,
+				   WR_FILE_CREATE | WR_FILE_EXCLUSIVE | WR_FILE_KEEP, &file);
 		if (r == -EEXIST)
 			f->next_file_number++; /* somebody's file: it is left alone */
 	}
@@ -126,6 +133,9 @@ static int make_file(struct wr_journal *j)
 /* Its writes, blocking. 0, or the code of the one that failed: then the file is of no more use. */
 static int make_file_ready(struct wr_journal *j, uint32_t index)
 {
+	int opened = wr_journal_spare_open(j, index);
+	if (opened < 0)
+		return opened;
 	wr_journal_ready_begin(j, index);
 	while (j->files.header_phase != WR_JOURNAL_READY_NONE) {
 		struct wr_io io;
@@ -147,9 +157,11 @@ static int make_ready(struct wr_journal *j)
 {
 	uint32_t index;
 
-	while ((index = wr_journal_spare_pick(j)) != WR_JOURNAL_NONE)
-		if (make_file_ready(j, index) == 0)
-			return 0;
+	while ((index = wr_journal_spare_pick(j)) != WR_JOURNAL_NONE) {
+		int made = make_file_ready(j, index);
+		if (made == 0 || wr_journal_is_no_descriptor(made))
+			return made; /* the latter is not the file's fault */
+	}
 	int r = make_file(j);
 	return r < 0 ? r : make_file_ready(j, wr_journal_spare_pick(j));
 }
@@ -180,7 +192,12 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	int r = wr_journal_checkpoint_start(j);
 	if (r < 0)
 		return start_problem(j, r, "preparing the checkpoint files", reterr_problem);
-	sort_out_spares(j);
+	if (resumes)
+		r = wr_journal_file_keep(j, &j->table->segments[f->current], true);
+	if (r == 0)
+		r = sort_out_spares(j);
+	if (r < 0)
+		return start_problem(j, r, "opening the segments", reterr_problem);
 	(void)wr_journal_segments_retire(j);
 	while (r == 0 && f->ready < wanted)
 		r = make_ready(j);

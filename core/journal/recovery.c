@@ -21,6 +21,7 @@
 #include "core/base/bug.h"
 
 #define LIVE_TRIES_MAX 8u
+#define SEGMENTS_MAX_DEFAULT 4096u
 
 /* --- problems --------------------------------------------------------------------------------- */
 
@@ -154,8 +155,8 @@ static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, 
 	const struct wr_storage_ops *ops = run->storage->ops;
 	bool read_only = run->options->read_only;
 	struct wr_superblock_found found = {.any_valid = false};
-	int r = ops->file_open(run->storage, WR_SUPERBLOCK_NAME, read_only ? WR_FILE_READ_ONLY : 0,
-			       ret_file);
+	int r = ops->file_open(run->storage, WR_SUPERBLOCK_NAME,
+			       read_only ? WR_FILE_READ_ONLY : WR_FILE_KEEP, ret_file);
 
 	*ret_open = r == 0;
 	if (r == 0)
@@ -179,7 +180,8 @@ static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, 
 	run->report->created = true;
 	if (*ret_open)
 		return 0;
-	r = ops->file_open(run->storage, WR_SUPERBLOCK_NAME, WR_FILE_CREATE, ret_file);
+	r = ops->file_open(run->storage, WR_SUPERBLOCK_NAME, WR_FILE_CREATE | WR_FILE_KEEP,
+			   ret_file);
 	*ret_open = r == 0;
 	return r < 0 ? fail_any(run, r) : 0;
 }
@@ -332,30 +334,48 @@ static void fill_recovered(struct wr_recovery_run *run, struct wr_recovered *rec
 	rec->resume_extent = (uint32_t)extent;
 }
 
+static uint32_t segments_max(const struct wr_recovery_run *run)
+{
+	return run->options->segments_max != 0 ? run->options->segments_max : SEGMENTS_MAX_DEFAULT;
+}
+
+/* A writer keeps a table of them all; who only looks has none that could be too small. */
+static int check_segment_count(struct wr_recovery_run *run)
+{
+	char text[sizeof run->problem->text];
+	uint32_t count = run->scan.segment_count, most = segments_max(run);
+
+	if (run->options->read_only || count <= most + WR_SEGMENTS_ROOM)
+		return 0;
+	(void)snprintf(text, sizeof text,
+		       "this journal has %u segments, and %u are allowed: nothing was changed, "
+		       "open it with a larger limit",
+		       count, most);
+	return wr_recovery_fail(run, -EINVAL, "segments_max", text);
+}
+
 static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *table,
 		      const struct wr_recovered *rec)
 {
 	const struct wr_scan *scan = &run->scan;
 	int r = wr_segment_table_init(table, run->memory, run->options->log_id, scan->chunk_bytes,
-				      scan->segment_bytes, rec->superblock.uuid);
+				      scan->segment_bytes, rec->superblock.uuid,
+				      (uint32_t)wr_max_u64(segments_max(run) + WR_SEGMENTS_ROOM,
+							   scan->segment_count));
 
 	if (r < 0)
 		return fail_any(run, r);
 	for (uint32_t i = 0; i < scan->segment_count; i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];
-		struct wr_segment *entry = &table->segments[i];
 		bool live = is_live(run, s);
-		/* T1, T2: nobody looks at the table before recovery has returned. */
-		wr_store_relaxed(&entry->segment_id, live ? s->segment_id : 0);
-		wr_store_relaxed(&entry->first_seq, live ? s->first.first_seq : 0);
-		wr_store_relaxed(&entry->file, s->file);
-		entry->file_number = s->file_number;
-		entry->state = live ? WR_SEGMENT_LIVE : WR_SEGMENT_SPARE;
+		uint32_t index = wr_segment_add(table, s->file, s->file_number);
+		if (live) /* they are sorted by their ids */
+			wr_segment_set_live(table, index, s->segment_id, s->first.first_seq);
 		/* What was retired before stays out by its id alone, and is nobody's tail. */
-		entry->trimmed = !live && s->first_valid &&
-				 s->segment_id >= run->superblock.oldest_segment_id;
+		table->segments[index].trimmed =
+			!live && s->first_valid &&
+			s->segment_id >= run->superblock.oldest_segment_id;
 	}
-	wr_store_relaxed(&table->count, scan->segment_count);
 	table->next_segment_id = scan->highest_id + 1;
 	return 0;
 }
@@ -466,6 +486,8 @@ int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct
 	int r = read_superblock(&run, clock, &file, &is_open);
 	if (r == 0)
 		r = scan_log(&run);
+	if (r == 0)
+		r = check_segment_count(&run);
 	if (r == 0) {
 		rec->superblock = run.superblock;
 		rec->superblock_file = file;

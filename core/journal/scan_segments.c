@@ -83,8 +83,6 @@ static int find_files(struct wr_scan *scan)
 	scan->failed_reading = "the directory";
 	if (r < 0)
 		return r;
-	if (l.count > WR_STORAGE_FILES_MAX)
-		return -ENFILE;
 	l.capacity = l.count + (scan->live ? SEGMENTS_SLACK : 0);
 	scan->segment_capacity = l.capacity + 1;
 	scan->segments = memory->ops->alloc(memory, scan->segment_capacity * sizeof *scan->segments,

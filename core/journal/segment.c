@@ -1,120 +1,197 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lookups in the segment table. A table of a few thousand entries is scanned from end to end:
- * lookups are made once a segment by a reader of cold data, and an order kept sorted would have to
- * be rewritten under readers at each recycle.
+ * The segment table. The files stand in it as they were found and made; which of them are the log,
+ * and in what order, is a ring beside it: the segments of the log go live at one end and leave at
+ * the other, and what lies between is searched by halves. So neither a lookup nor the step gets
+ * slower when a log gets long.
  *
- * Invariants: an entry takes part in a lookup only while its id and its first_seq are not 0; ids of
- * live segments ascend with the log, and so do their first_seq (equal ones are possible: a segment
- * without records begins with the sequence that comes next).
+ * Invariants: the live segments are those at the positions [oldest, newest_end) of the ring;
+ * ascending positions have ascending ids, and first_seq that do not descend (equal ones are
+ * possible: a segment without records begins with the sequence that comes next).
  * Thread: one writer of the table (core/journal/journal_segments.c), lookups from any.
  */
 #include "core/journal/segment.h"
 
 #include <errno.h>
 
+#include "core/base/assert.h"
 #include "core/base/bits.h"
 
-int wr_segment_table_init(struct wr_segment_table *t, struct wr_memory *memory, uint32_t log_id,
-			  uint32_t chunk_bytes, uint64_t segment_bytes, const uint8_t *uuid)
+static size_t order_count(uint32_t capacity)
 {
-	const size_t bytes = sizeof(struct wr_segment) * WR_STORAGE_FILES_MAX;
+	return (size_t)wr_power_of_two_above(capacity);
+}
 
+uint64_t wr_segment_table_bytes(uint32_t capacity)
+{
+	return (uint64_t)capacity * sizeof(struct wr_segment) +
+	       order_count(capacity) * sizeof(wr_atomic_u32);
+}
+
+int wr_segment_table_init(struct wr_segment_table *t, struct wr_memory *memory, uint32_t log_id,
+			  uint32_t chunk_bytes, uint64_t segment_bytes, const uint8_t *uuid,
+			  uint32_t capacity)
+{
 	*t = (struct wr_segment_table){
 		.log_id = log_id,
 		.chunk_bytes = chunk_bytes,
 		.segment_bytes = segment_bytes,
 		.uuid = uuid,
 		.next_segment_id = 1,
+		.capacity = capacity,
+		.order_mask = order_count(capacity) - 1,
 	};
-	t->segments = memory->ops->alloc(memory, bytes, WR_LINE_BYTES);
-	return t->segments != NULL ? 0 : -ENOMEM;
+	t->segments = memory->ops->alloc(memory, capacity * sizeof *t->segments, WR_LINE_BYTES);
+	t->order = memory->ops->alloc(memory, order_count(capacity) * sizeof *t->order,
+				      WR_LINE_BYTES);
+	if (t->segments != NULL && t->order != NULL)
+		return 0;
+	wr_segment_table_fini(t, memory);
+	return -ENOMEM;
 }
 
 void wr_segment_table_fini(struct wr_segment_table *t, struct wr_memory *memory)
 {
 	if (t->segments != NULL)
-		memory->ops->free(memory, t->segments,
-				  sizeof(struct wr_segment) * WR_STORAGE_FILES_MAX);
+		memory->ops->free(memory, t->segments, t->capacity * sizeof *t->segments);
+	if (t->order != NULL)
+		memory->ops->free(memory, t->order, order_count(t->capacity) * sizeof *t->order);
 	t->segments = NULL;
+	t->order = NULL;
 	wr_store_relaxed(&t->count, 0u);
+	wr_store_relaxed(&t->oldest, 0u);
+	wr_store_relaxed(&t->newest_end, 0u);
+}
+
+/* --- the writer's ----------------------------------------------------------------------------- */
+
+uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file_number)
+{
+	uint32_t index = wr_load_relaxed(&t->count); /* own */
+	struct wr_segment *segment = &t->segments[index];
+
+	WR_ASSERT(index < t->capacity);
+	wr_store_relaxed(&segment->segment_id, 0u);
+	wr_store_relaxed(&segment->first_seq, 0u);
+	wr_store_relaxed(&segment->file, file);
+	segment->file_number = file_number;
+	segment->state = WR_SEGMENT_SPARE;
+	segment->trimmed = false;
+	wr_store_relaxed(&t->count, index + 1);
+	return index;
+}
+
+void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,
+			 uint64_t first_seq)
+{
+	struct wr_segment *segment = &t->segments[index];
+	uint64_t position = wr_load_relaxed(&t->newest_end); /* own */
+
+	segment->state = WR_SEGMENT_LIVE;
+	wr_store_release(&segment->first_seq, first_seq); /* T1, and the two below */
+	wr_store_release(&segment->segment_id, segment_id);
+	wr_store_release(&t->order[position & t->order_mask], index);
+	wr_store_release(&t->newest_end, position + 1); /* T2 */
+}
+
+uint32_t wr_segment_live_count(const struct wr_segment_table *t)
+{
+	/* Loading an atomic changes nothing, but C11 loads want no const. */
+	struct wr_segment_table *own = (struct wr_segment_table *)(uintptr_t)t;
+
+	return (uint32_t)(wr_load_relaxed(&own->newest_end) - wr_load_relaxed(&own->oldest));
+}
+
+struct wr_segment *wr_segment_live(struct wr_segment_table *t, uint32_t n)
+{
+	uint64_t position = wr_load_relaxed(&t->oldest) + n; /* own */
+
+	WR_ASSERT(n < wr_segment_live_count(t));
+	return &t->segments[wr_load_relaxed(&t->order[position & t->order_mask])];
+}
+
+uint32_t wr_segment_retire(struct wr_segment_table *t)
+{
+	struct wr_segment *segment = wr_segment_live(t, 0);
+
+	/* T1: before the entry changes, so that whoever sees a change sees that it has left. */
+	wr_store_release(&t->oldest, wr_load_relaxed(&t->oldest) + 1);
+	wr_store_release(&segment->segment_id, 0u);
+	wr_store_release(&segment->first_seq, 0u);
+	segment->state = WR_SEGMENT_SPARE;
+	return (uint32_t)(segment - t->segments);
+}
+
+/* --- lookups ---------------------------------------------------------------------------------- */
+
+/* A consistent copy of what stands at a live position; false when it has left the log meanwhile. */
+static bool read_at(struct wr_segment_table *t, uint64_t position,
+		    struct wr_segment_found *ret_found)
+{
+	/* T1: the first that shows a later life shows that `oldest` had passed before. */
+	uint32_t index = wr_load_acquire(&t->order[position & t->order_mask]);
+	struct wr_segment *segment = &t->segments[index];
+
+	ret_found->segment_id = wr_load_acquire(&segment->segment_id); /* T1, and the three below */
+	ret_found->first_seq = wr_load_acquire(&segment->first_seq);
+	ret_found->file = wr_load_acquire(&segment->file);
+	return wr_load_acquire(&t->oldest) <= position;
 }
 
 /*
- * A consistent copy of an entry; false when there is nothing to look up in it. Read again only when
- * the writer changed the entry in between, which it does once in the life of a segment.
+ * The first position whose segment lies behind `seq` (by_id: behind the id), in what is live now.
+ * The one before it, or it itself, is what is looked for. False: one that was looked at has left;
+ * then all over again, which can only be as often as segments leave.
  */
-static bool read_entry(struct wr_segment *segment, struct wr_segment_found *ret_found)
+static bool search(struct wr_segment_table *t, uint64_t key, bool by_id, uint64_t *ret_oldest,
+		   uint64_t *ret_position, uint64_t *ret_end)
 {
-	for (;;) {
-		/* T1: pairs with the release stores of the journal step. */
-		uint64_t segment_id = wr_load_acquire(&segment->segment_id);
-		if (segment_id == 0)
-			return false;
-		ret_found->segment_id = segment_id;
-		ret_found->first_seq = wr_load_acquire(&segment->first_seq);
-		ret_found->file = wr_load_acquire(&segment->file); /* T1, and the next */
-		if (wr_load_acquire(&segment->segment_id) == segment_id)
-			return ret_found->first_seq != 0;
-	}
-}
+	uint64_t low = wr_load_acquire(&t->oldest);      /* T1 */
+	uint64_t high = wr_load_acquire(&t->newest_end); /* T2: those in front are there */
+	struct wr_segment_found found;
 
-static uint32_t entry_count(struct wr_segment_table *t)
-{
-	return wr_load_acquire(&t->count); /* T2: the entries below it are initialised */
+	*ret_oldest = low;
+	*ret_end = high;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (!read_at(t, middle, &found))
+			return false;
+		if ((by_id ? found.segment_id : found.first_seq) <= key)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*ret_position = low;
+	return true;
 }
 
 bool wr_segment_find(struct wr_segment_table *t, uint64_t seq, struct wr_segment_found *ret_found)
 {
-	uint32_t count = entry_count(t);
-	bool found = false;
+	uint64_t oldest, position, end;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct wr_segment_found entry;
-		if (!read_entry(&t->segments[i], &entry) || entry.first_seq > seq)
+	for (;;) {
+		if (!search(t, seq, false, &oldest, &position, &end))
 			continue;
+		if (position == oldest)
+			return false;
 		/* Of equal first sequences only the last segment can hold the record. */
-		if (!found || entry.segment_id > ret_found->segment_id)
-			*ret_found = entry;
-		found = true;
+		if (read_at(t, position - 1, ret_found))
+			return true;
 	}
-	return found;
 }
 
-static bool walk_to_next(struct wr_segment_table *t, uint64_t segment_id,
-			 struct wr_segment_found *ret_found)
-{
-	uint32_t count = entry_count(t);
-	bool found = false;
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct wr_segment_found entry;
-		if (!read_entry(&t->segments[i], &entry) || entry.segment_id <= segment_id)
-			continue;
-		if (!found || entry.segment_id < ret_found->segment_id)
-			*ret_found = entry;
-		found = true;
-	}
-	return found;
-}
-
-/*
- * A walk is no snapshot: one segment may leave behind it while the one that follows goes live in an
- * entry that it has passed, and then it finds a later one. A second walk sees that one, or it has
- * left, too: what two in a row agree on was the next at some moment of the second.
- */
 bool wr_segment_next(struct wr_segment_table *t, uint64_t segment_id,
 		     struct wr_segment_found *ret_found)
 {
-	struct wr_segment_found before = {0};
-	bool found_before = walk_to_next(t, segment_id, &before);
+	uint64_t oldest, position, end;
 
 	for (;;) {
-		bool found = walk_to_next(t, segment_id, ret_found);
-		if (found == found_before && (!found || ret_found->segment_id == before.segment_id))
-			return found;
-		found_before = found;
-		before = *ret_found;
+		if (!search(t, segment_id, true, &oldest, &position, &end))
+			continue;
+		if (position == end)
+			return false;
+		if (read_at(t, position, ret_found))
+			return true;
 	}
 }
 

@@ -4,10 +4,10 @@
  * before it) is the only writer; readers of cold data look things up from any thread while
  * segments are rolled and recycled.
  *
- * T1: an entry changes like this: id = 0, then the rest (release), then the new id (release). A
- * lookup reads id, the rest, id again (all acquire): the same non-zero id twice means that what it
- * read belongs to it, because ids never come again. What is then read from the file is checked
- * against that id by every checksum (L26), so a recycle after the lookup shows as a mismatch.
+ * T1: a segment leaves the log by `oldest`, which moves before its entry changes (all release). A
+ * lookup reads the entry (acquire) and `oldest` after it: while that has not passed, what it read
+ * belongs together. What is then read from the file is checked against the id by every checksum
+ * (L26), so a recycle after the lookup shows as a mismatch.
  */
 #ifndef WR_JOURNAL_SEGMENT_H
 #define WR_JOURNAL_SEGMENT_H
@@ -26,7 +26,7 @@ enum wr_segment_state {
 };
 
 struct wr_segment {
-	wr_atomic_u64 segment_id; /* 0: nothing to look up here */
+	wr_atomic_u64 segment_id; /* of a live one; else 0 */
 	wr_atomic_u64 first_seq;  /* of its first batch; 0 until that is known */
 	wr_atomic_u32 file;       /* storage handle */
 	uint32_t file_number;
@@ -34,9 +34,17 @@ struct wr_segment {
 	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
 };
 
+/* Files more than the limit: an open at the limit may have to make some. */
+#define WR_SEGMENTS_ROOM 16u
+
 struct wr_segment_table {
-	struct wr_segment *segments; /* [WR_STORAGE_FILES_MAX] */
-	wr_atomic_u32 count;         /* entries ever used; T2: raised by release, entry first */
+	struct wr_segment *segments; /* [capacity], the first `count` were used */
+	wr_atomic_u32 *order;        /* [order_mask + 1]: indices of live ones, a ring */
+	wr_atomic_u64 oldest;        /* positions in it, ever ascending; T1 */
+	wr_atomic_u64 newest_end;    /* T2: raised by release, the entry is there before */
+	uint64_t order_mask;
+	uint32_t capacity;
+	wr_atomic_u32 count; /* relaxed, the writer's; tests look */
 	uint32_t log_id;
 	uint32_t chunk_bytes;
 	uint64_t segment_bytes;
@@ -51,9 +59,23 @@ struct wr_segment_found {
 	uint32_t file;
 };
 
+/* For `capacity` files; it never grows. */
 int wr_segment_table_init(struct wr_segment_table *t, struct wr_memory *memory, uint32_t log_id,
-			  uint32_t chunk_bytes, uint64_t segment_bytes, const uint8_t *uuid);
+			  uint32_t chunk_bytes, uint64_t segment_bytes, const uint8_t *uuid,
+			  uint32_t capacity);
 void wr_segment_table_fini(struct wr_segment_table *t, struct wr_memory *memory);
+uint64_t wr_segment_table_bytes(uint32_t capacity);
+
+/* The writer's. A file more, SPARE; its index. There is room: count < capacity. */
+uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file_number);
+/* It becomes the newest of the log: ids ascend. */
+void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,
+			 uint64_t first_seq);
+/* The oldest of the log leaves it and is SPARE; its index. There is one. */
+uint32_t wr_segment_retire(struct wr_segment_table *t);
+uint32_t wr_segment_live_count(const struct wr_segment_table *t);
+/* The n-th of the log, from the oldest, which is 0. */
+struct wr_segment *wr_segment_live(struct wr_segment_table *t, uint32_t n);
 
 /*
  * The live segment that holds `seq`, or would: the one with the highest first_seq <= seq. Any

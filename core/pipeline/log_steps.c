@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps of writer and journal, and who is told when what they move has moved. */
+#include <errno.h>
+
 #include "core/pipeline/pipeline.h"
 
 void wr_pipeline_visible_moved(void *context)
@@ -7,6 +9,28 @@ void wr_pipeline_visible_moved(void *context)
 	struct weir_pipeline *p = context;
 	wr_park_notify(&p->visible_parker);
 	wr_event_fds_signal(p);
+}
+
+/* What is to be done depends on what is lacking. */
+static void say_no_room(struct weir_pipeline *p, int code)
+{
+	if (code == WEIR_E_FULL)
+		wr_pipeline_say(p,
+				"no further segment: the journal has as many as segments_max "
+				"allows (%u): producers wait, acknowledgements go on; open it "
+				"with more, or let subscriptions move so that retention can",
+				p->options.segments_max);
+	else if (code == -EMFILE || code == -ENFILE)
+		wr_pipeline_say(p,
+				"no descriptor for another segment (%s): producers wait, "
+				"acknowledgements go on; close some, or raise ulimit -n",
+				weir_strerror(code));
+	else
+		wr_pipeline_say(p,
+				"no room for another segment (%s): producers wait, "
+				"acknowledgements go on; make room on the disk, or let "
+				"subscriptions move so that retention can",
+				weir_strerror(code));
 }
 
 /* Once when it begins, once when it ends; why may have changed in between. */
@@ -19,11 +43,7 @@ static void say_room(struct weir_pipeline *p)
 		return;
 	p->said_no_room = stats.no_room_code < 0;
 	if (p->said_no_room)
-		wr_pipeline_say(p,
-				"no room for another segment (%s): producers wait, "
-				"acknowledgements go on; make room on the disk, or let "
-				"subscriptions move so that retention can",
-				weir_strerror(stats.no_room_code));
+		say_no_room(p, stats.no_room_code);
 	else
 		wr_pipeline_say(p, "there is room for another segment: producers go on");
 }

@@ -33,6 +33,7 @@ void weir_options_init(struct weir_options *options)
 		.run_records_max = 4096,
 		.segment_bytes = 64ull * MIB,
 		.segments_ahead = 2,
+		.segments_max = 65536,
 		.batches_in_flight_max = 4,
 		.evidence_delay_ns = 50000000u,
 	};
@@ -81,6 +82,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
 		{"segments_ahead", o->segments_ahead, 1, 16, false},
+		{"segments_max", o->segments_max, 64, 1u << 20, false},
 		{"batches_in_flight_max", o->batches_in_flight_max, 1, WR_BATCHES_IN_FLIGHT_MAX,
 		 false},
 		{"pool_bytes", o->pool_bytes, 1, 1ull << 40, false},
@@ -267,7 +269,8 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		plan->catchup_bytes = wr_catchup_bytes(o->chunk_bytes, slots) - pool_bytes +
 				      in_pages(o, pool_bytes) + o->chunk_bytes;
 		plan->tables_bytes += wr_round_up(wr_tables_save_bytes_max(&limits), 4096) +
-				      WR_STORAGE_FILES_MAX * sizeof(struct wr_segment);
+				      wr_journal_tables_bytes(o->segments_max) +
+				      (uint64_t)o->segments_max * WR_STORAGE_FILE_BYTES;
 	}
 	plan->total_bytes =
 		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;

@@ -73,6 +73,7 @@ int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
 	struct wr_recovery_options options = {
 		.chunk_bytes = o->chunk_bytes,
 		.segment_bytes = o->segment_bytes,
+		.segments_max = o->segments_max,
 	};
 	struct feed feed = {.pipeline = p};
 	struct wr_recovery_sink sink = {

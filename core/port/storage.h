@@ -35,6 +35,10 @@
  *   S10 An engine that broke stays so: poll(), submit() and enter() return its code. leave() then
  *       waits for PREPAREs only, and ends everything else with that code: whether it happened is
  *       not known, and the directory's lock is held until the kernel is through with it.
+ *   S11 An open file is a number, and need not be a descriptor. What is kept (WR_FILE_KEEP, a
+ *       PREPARE, file_keep) has one; of the others, the backend has a few open, and opens any again
+ *       by its name when it is used. So a call or a submit() on one that is not kept can also
+ *       return -EMFILE or -ENFILE: nothing has happened, and it may be tried again.
  */
 #ifndef WR_PORT_STORAGE_H
 #define WR_PORT_STORAGE_H
@@ -44,7 +48,8 @@
 
 #define WR_STORAGE_BLOCK_BYTES 4096u
 #define WR_STORAGE_NAME_MAX 63u
-#define WR_STORAGE_FILES_MAX 4096u
+/* What a backend keeps for a file, at most: for the memory plan. */
+#define WR_STORAGE_FILE_BYTES 160u
 
 enum wr_io_kind { WR_IO_READ = 1, WR_IO_WRITE, WR_IO_SYNC, WR_IO_PREPARE };
 
@@ -93,11 +98,14 @@ struct wr_storage;
 struct wr_storage_ops {
 	/*
 	 * Open or create a file of the directory. flags: see below. Sets *ret_file.
-	 * 0, -ENOENT, -EEXIST, -EACCES, -EROFS, -ENFILE (more than WR_STORAGE_FILES_MAX) ...
+	 * 0, -ENOENT, -EEXIST, -EACCES, -EROFS, -EMFILE, -ENFILE (the system's, or more files than
+	 * this storage was opened for) ... On failure nothing was made.
 	 */
 	int (*file_open)(struct wr_storage *s, const char *name, uint32_t flags,
 			 uint32_t *ret_file);
 	int (*file_close)(struct wr_storage *s, uint32_t file);
+	/* S11. true: opens it if it has no descriptor, and keeps that. 0, -EMFILE, -ENFILE ... */
+	int (*file_keep)(struct wr_storage *s, uint32_t file, bool keep);
 	int (*file_bytes)(struct wr_storage *s, uint32_t file, uint64_t *ret_bytes);
 	int (*file_remove)(struct wr_storage *s, const char *name);
 	/* Calls visit for every regular file, in no order, until it returns non-zero. */
@@ -137,6 +145,7 @@ struct wr_storage_ops {
 #define WR_FILE_CREATE 1u    /* make it if it is not there; the caller syncs the directory */
 #define WR_FILE_EXCLUSIVE 2u /* with CREATE: -EEXIST if it is there */
 #define WR_FILE_READ_ONLY 4u
+#define WR_FILE_KEEP 8u /* as with file_keep() */
 
 /* Backends embed this as their first member. */
 struct wr_storage {

@@ -174,6 +174,10 @@ struct weir_options {
 	uint64_t segment_bytes;    /**< of a file, multiple of chunk_bytes, default 64 MiB; a
 	                                journal keeps the size that it was made with */
 	uint32_t segments_ahead;   /**< zero-written before they are needed, default 2 (1..16) */
+	uint32_t segments_max;     /**< files of the log at most, default 65,536 (64 ..
+	                                1,048,576): some 210 bytes of memory each. With as many
+	                                as that, and nothing to recycle, the journal is full: it
+	                                waits as for a full disk. May be raised at any open */
 	uint64_t retention_bytes;  /**< recycle the oldest segments beyond this, once no
 	                                subscription needs them; 0 (default): keep everything */
 	uint64_t checkpoint_bytes; /**< log bytes between checkpoints; 0: 64 MiB, or four times the
@@ -202,9 +206,10 @@ struct weir_options {
 
 	/** Says what an operator should know: what was not to be had of backend, wait strategy,
 	 *  scheduling class, huge pages and NUMA, a tail that recovery trimmed (all inside
-	 *  weir_open()), the failure of the journal, damage that stops a member with a handler
-	 *  (both inside a step), a member that was overtaken (inside its poll). Must not call weir.
-	 *  NULL: nothing is said. */
+	 *  weir_open()), the failure of the journal, that it has no room for another segment and
+	 *  that it has again, damage that stops a member with a handler (all inside a step), a
+	 *  member that was overtaken (inside its poll). Must not call weir. NULL: nothing is
+	 *  said. */
 	void (*log_fn)(void *context, const char *text);
 	void *log_context;
 };

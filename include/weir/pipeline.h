@@ -213,7 +213,8 @@ struct weir_info {
 	 * when it begins and when it ends.
 	 */
 	bool starved;
-	int starved_code; /**< why: -ENOSPC ..., of the last attempt; 0 unless starved */
+	int starved_code; /**< why: -ENOSPC, -EMFILE, WEIR_E_FULL (segments_max) ..., of the last
+	                       attempt; 0 unless starved */
 	uint64_t checkpoints;
 	uint64_t refused_events; /**< requests refused: a run or a definition counts once */
 	uint64_t memory_bytes;   /**< reserved: at most the plan */

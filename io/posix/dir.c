@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The directory: opening it, its table of open files, its names. See dir.h.
+ * The directory: opening it, its names, its end. Its files are files.c. See dir.h.
  */
 #include "io/posix/dir.h"
 
@@ -82,198 +82,89 @@ static int open_dir(struct wr_dir *dir, const struct wr_storage_options *options
 	return 0;
 }
 
-int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
+static int count_name(void *context, const char *name)
 {
-	dir->read_only = options->read_only;
-	dir->helper_cpus = options->helper_cpus;
-	(void)snprintf(dir->helper_name, sizeof dir->helper_name, "%.10s",
-		       options->name != NULL ? options->name : "weir");
-	int code = open_dir(dir, options);
+	uint32_t *count = context;
+
+	(void)name;
+	(*count)++;
+	return *count == UINT32_MAX / 2;
+}
+
+/* Who opens finds room for all that is there, and then says that it is too much, if it is. */
+static int files_wanted(struct wr_dir *dir, const struct wr_storage_options *options,
+			uint32_t *ret_count)
+{
+	uint32_t count = 0;
+	int code = wr_dir_file_each(&dir->base, count_name, &count);
+
+	*ret_count = count + WR_STORAGE_FILES_ROOM;
+	if (options->files_max > *ret_count)
+		*ret_count = options->files_max;
+	return code < 0 ? code : 0;
+}
+
+static int init_locks(struct wr_dir *dir)
+{
+	int code = -pthread_mutex_init(&dir->table_lock, NULL);
 	if (code < 0)
 		return code;
-	dir->files = calloc(WR_STORAGE_FILES_MAX, sizeof *dir->files);
-	if (dir->files == NULL) {
-		code = -ENOMEM;
-		goto fail_dir;
-	}
-	code = -pthread_mutex_init(&dir->table_lock, NULL);
-	if (code < 0)
-		goto fail_files;
 	code = -pthread_mutex_init(&dir->sync_lock, NULL);
 	if (code < 0)
 		goto fail_table_lock;
 	code = -pthread_cond_init(&dir->sync_ended, NULL);
-	if (code < 0)
-		goto fail_sync_lock;
-	wr_dir_choose_engine(dir, options);
-	return 0;
+	if (code == 0)
+		return 0;
 
-fail_sync_lock:
 	(void)pthread_mutex_destroy(&dir->sync_lock);
 fail_table_lock:
 	(void)pthread_mutex_destroy(&dir->table_lock);
-fail_files:
-	free(dir->files);
+	return code;
+}
+
+static void destroy_locks(struct wr_dir *dir)
+{
+	(void)pthread_cond_destroy(&dir->sync_ended);
+	(void)pthread_mutex_destroy(&dir->sync_lock);
+	(void)pthread_mutex_destroy(&dir->table_lock);
+}
+
+int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
+{
+	uint32_t file_max = 0;
+
+	dir->read_only = options->read_only;
+	dir->helper_cpus = options->helper_cpus;
+	(void)snprintf(dir->helper_name, sizeof dir->helper_name, "%.10s",
+		       options->name != NULL ? options->name : "weir");
+	wr_dir_files_init(dir);
+	int code = open_dir(dir, options);
+	if (code < 0)
+		return code;
+	code = init_locks(dir);
+	if (code < 0)
+		goto fail_dir;
+	code = files_wanted(dir, options, &file_max);
+	if (code == 0)
+		code = wr_dir_files_alloc(dir, file_max);
+	if (code < 0)
+		goto fail_locks;
+	wr_dir_choose_engine(dir, options);
+	return 0;
+
+fail_locks:
+	destroy_locks(dir);
 fail_dir:
 	(void)close(dir->dir_fd);
-	wr_dir_reason(options, "no memory for the table of files", code);
+	wr_dir_reason(options, "the table of files cannot be made", code);
 	return code;
 }
 
 void wr_dir_fini(struct wr_dir *dir)
 {
-	for (uint32_t i = 0; i < WR_STORAGE_FILES_MAX; i++)
-		if (dir->files[i].used)
-			(void)close(dir->files[i].fd);
-	(void)pthread_cond_destroy(&dir->sync_ended);
-	(void)pthread_mutex_destroy(&dir->sync_lock);
-	(void)pthread_mutex_destroy(&dir->table_lock);
-	free(dir->files);
+	wr_dir_files_fini(dir);
+	destroy_locks(dir);
 	(void)close(dir->dir_fd);
-}
-
-struct wr_dir_file *wr_dir_file(struct wr_dir *dir, uint32_t file)
-{
-	if (file >= WR_STORAGE_FILES_MAX || !dir->files[file].used)
-		return NULL;
-	return &dir->files[file];
-}
-
-int wr_dir_check(struct wr_dir *dir, const struct wr_io *io)
-{
-	int code = wr_io_check(io);
-	if (code < 0)
-		return code;
-	if (io->kind == WR_IO_PREPARE)
-		return dir->read_only ? -EROFS : 0;
-	const struct wr_dir_file *file = wr_dir_file(dir, io->file);
-	if (file == NULL)
-		return -EBADF;
-	return io->kind == WR_IO_WRITE && !file->writable ? -EROFS : 0;
-}
-
-void wr_dir_set_failed(struct wr_dir_file *file, int code)
-{
-	/* IO1. Relaxed would do: who sees 0 was not later than the failure. */
-	uint32_t expected = 0;
-	(void)wr_cas_acq_rel(&file->failed, &expected, (uint32_t)-code);
-}
-
-int wr_dir_failed(struct wr_dir_file *file)
-{
-	return -(int)wr_load_acquire(&file->failed); /* IO1 */
-}
-
-/* Opens with O_DIRECT if wanted and taken. Regular files only: a FIFO would block the open. */
-static int open_fd(struct wr_dir *dir, const char *name, int open_flags, bool *ret_direct)
-{
-	struct stat st;
-
-	if (fstatat(dir->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
-		return S_ISLNK(st.st_mode) ? -ELOOP : -EINVAL;
-	open_flags |= O_NOFOLLOW | O_CLOEXEC | O_NOCTTY;
-	*ret_direct = dir->direct;
-	if (dir->direct) {
-		int fd = openat(dir->dir_fd, name, open_flags | O_DIRECT, 0600);
-		if (fd >= 0 || errno != EINVAL)
-			return fd >= 0 ? fd : -errno;
-		/* With O_CREAT | O_EXCL the refused open can have made the file: not exclusive
-		 * any more. Its maker is this call, so it is opened as it is. */
-		if ((open_flags & O_EXCL) != 0 &&
-		    fstatat(dir->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-			open_flags &= ~O_EXCL;
-		*ret_direct = false;
-	}
-	int fd = openat(dir->dir_fd, name, open_flags, 0600);
-	return fd >= 0 ? fd : -errno;
-}
-
-static int table_put(struct wr_dir *dir, const struct wr_dir_file *as, uint32_t *ret_file)
-{
-	int code = -ENFILE;
-
-	(void)pthread_mutex_lock(&dir->table_lock);
-	for (uint32_t i = 0; i < WR_STORAGE_FILES_MAX; i++) {
-		struct wr_dir_file *file = &dir->files[i];
-		if (file->used)
-			continue;
-		file->fd = as->fd;
-		file->writable = as->writable;
-		file->direct = as->direct;
-		file->syncing = false;
-		file->sync_started = 0;
-		file->sync_ended = 0;
-		wr_store_relaxed(&file->failed, 0u);
-		memcpy(file->name, as->name, sizeof file->name);
-		file->used = true;
-		*ret_file = i;
-		code = 0;
-		break;
-	}
-	(void)pthread_mutex_unlock(&dir->table_lock);
-	return code;
-}
-
-int wr_dir_file_open(struct wr_storage *s, const char *name, uint32_t flags, uint32_t *ret_file)
-{
-	struct wr_dir *dir = (struct wr_dir *)s;
-	struct wr_dir_file as = {.writable = (flags & WR_FILE_READ_ONLY) == 0};
-	int code = wr_name_check(name);
-
-	if (code < 0)
-		return code;
-	bool create = (flags & WR_FILE_CREATE) != 0;
-	if (create && !as.writable)
-		return -EINVAL;
-	if (dir->read_only && as.writable)
-		return -EROFS;
-	int open_flags = as.writable ? O_RDWR : O_RDONLY;
-	if (create)
-		open_flags |= O_CREAT;
-	if (create && (flags & WR_FILE_EXCLUSIVE) != 0)
-		open_flags |= O_EXCL;
-	int fd = open_fd(dir, name, open_flags, &as.direct);
-	if (fd < 0)
-		return fd;
-	as.fd = fd;
-	memcpy(as.name, name, strlen(name) + 1);
-	/* What is read next should come from the medium: after a failed sync of a former life the
-	 * cache can hold bytes that were never written. Only a hint to the kernel. */
-	if (!as.direct)
-		(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	code = table_put(dir, &as, ret_file);
-	if (code < 0)
-		(void)close(fd);
-	return code;
-}
-
-int wr_dir_file_close(struct wr_storage *s, uint32_t file_index)
-{
-	struct wr_dir *dir = (struct wr_dir *)s;
-	int code = -EBADF;
-
-	(void)pthread_mutex_lock(&dir->table_lock);
-	struct wr_dir_file *file = wr_dir_file(dir, file_index);
-	if (file != NULL) {
-		(void)close(file->fd);
-		file->used = false;
-		code = 0;
-	}
-	(void)pthread_mutex_unlock(&dir->table_lock);
-	return code;
-}
-
-int wr_dir_file_bytes(struct wr_storage *s, uint32_t file_index, uint64_t *ret_bytes)
-{
-	const struct wr_dir_file *file = wr_dir_file((struct wr_dir *)s, file_index);
-	struct stat st;
-
-	if (file == NULL)
-		return -EBADF;
-	if (fstat(file->fd, &st) != 0)
-		return -errno;
-	*ret_bytes = (uint64_t)st.st_size;
-	return 0;
 }
 
 int wr_dir_file_remove(struct wr_storage *s, const char *name)
@@ -301,11 +192,11 @@ static bool is_regular(const struct wr_dir *dir, const struct dirent *entry)
 int wr_dir_file_each(struct wr_storage *s, int (*visit)(void *context, const char *name),
 		     void *context)
 {
-	const struct wr_dir *dir = (struct wr_dir *)s;
+	struct wr_dir *dir = (struct wr_dir *)s;
 	/* An open of its own: a duplicate of dir_fd would share one reading position. */
-	int fd = openat(dir->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = wr_dir_openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	DIR *stream = fdopendir(fd);
 	if (stream == NULL) {
 		int code = -errno;

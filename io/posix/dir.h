@@ -12,8 +12,8 @@
  * buffered, the kernel reports a lost page to one of several concurrent syncs only. All other
  * syncs of a file run one at a time for that second reason (wr_dir_sync).
  *
- * Threads: any, for the calls of a slot that the caller owns. The table has a lock. A slot is not
- * closed while somebody uses it (the caller's duty).
+ * Threads: any, for the calls of a file that the caller owns. The table has a lock. A file is not
+ * closed while somebody uses it (the caller's duty); its descriptor is, while nobody does.
  */
 #ifndef WR_POSIX_DIR_H
 #define WR_POSIX_DIR_H
@@ -27,16 +27,22 @@
 #include "io/posix/lock.h"
 #include "io/posix/storage_options.h"
 
+/* A file of the directory, and its descriptor for now: files.c. */
 struct wr_dir_file {
-	int fd;
+	char name[WR_STORAGE_NAME_MAX + 1];
+	uint64_t inode; /* a descriptor opened again has to lead to it */
 	bool used;
 	bool writable;
 	bool direct;
-	bool syncing;          /* under sync_lock, as the two below */
-	uint64_t sync_started; /* number of the last sync that began */
-	uint64_t sync_ended;   /* and of the last that ended */
+	bool kept;             /* under table_lock, as the four below */
+	int fd;                /* -1: not open now; stays as it is while the file is in use */
+	uint32_t users;        /* calls and requests that need the descriptor */
+	uint32_t next;         /* in the list of idle ones, or of free numbers */
+	uint32_t previous;
 	wr_atomic_u32 failed;  /* S5: 0, or the code without its sign; set once */
-	char name[WR_STORAGE_NAME_MAX + 1];
+	bool syncing;          /* under sync_lock, as the two below */
+	uint32_t sync_started; /* number of the last sync that began */
+	uint32_t sync_ended;   /* and of the last that ended */
 };
 
 /* Backends embed this as their first member, so that a struct wr_storage * is all three. */
@@ -52,7 +58,13 @@ struct wr_dir {
 	bool copies_on_write; /* as the file system is known for */
 	char file_system[16];
 	char reason[160];
-	struct wr_dir_file *files; /* WR_STORAGE_FILES_MAX */
+	struct wr_dir_file *files; /* [file_max] */
+	uint32_t file_max;
+	uint32_t file_count; /* numbers ever given; under table_lock, as the four below */
+	uint32_t free_first;
+	uint32_t idle_first; /* used longest ago */
+	uint32_t idle_last;
+	uint32_t idle_count;
 	pthread_mutex_t table_lock;
 	pthread_mutex_t sync_lock;
 	pthread_cond_t sync_ended;
@@ -73,7 +85,19 @@ void wr_dir_report(const struct wr_dir *dir, const char *backend,
 		   struct wr_storage_report *ret_report);
 void wr_dir_reason(const struct wr_storage_options *options, const char *text, int code);
 
-/* NULL when the number is no open file. */
+/* files.c: none yet; then a table for file_max of them. */
+void wr_dir_files_init(struct wr_dir *dir);
+int wr_dir_files_alloc(struct wr_dir *dir, uint32_t file_max);
+void wr_dir_files_fini(struct wr_dir *dir);
+/* openat() on the directory; gives idle descriptors up for it where there is none left. */
+int wr_dir_openat(struct wr_dir *dir, const char *name, int flags);
+/*
+ * The file has its descriptor from here on until unuse(). 0, -EBADF, or why it cannot be opened
+ * again (-EMFILE ...): then nothing has happened.
+ */
+int wr_dir_use(struct wr_dir *dir, uint32_t file, struct wr_dir_file **ret_file);
+void wr_dir_unuse(struct wr_dir *dir, struct wr_dir_file *file);
+/* NULL when the number is no file. */
 struct wr_dir_file *wr_dir_file(struct wr_dir *dir, uint32_t file);
 /* wr_io_check(), and whether the file is there and may be written: 0, -EINVAL, -EBADF, -EROFS. */
 int wr_dir_check(struct wr_dir *dir, const struct wr_io *io);
@@ -85,6 +109,7 @@ int wr_dir_failed(struct wr_dir_file *file);
 /* The blocking calls, as struct wr_storage_ops has them; `s` is the first member of a wr_dir. */
 int wr_dir_file_open(struct wr_storage *s, const char *name, uint32_t flags, uint32_t *ret_file);
 int wr_dir_file_close(struct wr_storage *s, uint32_t file);
+int wr_dir_file_keep(struct wr_storage *s, uint32_t file, bool keep);
 int wr_dir_file_bytes(struct wr_storage *s, uint32_t file, uint64_t *ret_bytes);
 int wr_dir_file_remove(struct wr_storage *s, const char *name);
 int wr_dir_file_each(struct wr_storage *s, int (*visit)(void *context, const char *name),

@@ -83,9 +83,10 @@ static int open_target(const struct wr_prepare *p, struct wr_io *io)
 	uint64_t bytes = 0;
 	uint32_t file;
 
-	int code = wr_dir_file_open(s, io->name, WR_FILE_CREATE | WR_FILE_EXCLUSIVE, &file);
+	int code = wr_dir_file_open(s, io->name,
+				    WR_FILE_CREATE | WR_FILE_EXCLUSIVE | WR_FILE_KEEP, &file);
 	if (code == -EEXIST) {
-		code = wr_dir_file_open(s, io->name, 0, &file);
+		code = wr_dir_file_open(s, io->name, WR_FILE_KEEP, &file);
 		if (code < 0)
 			return code;
 		code = wr_dir_file_bytes(s, file, &bytes);

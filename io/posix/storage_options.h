@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define WR_STORAGE_DEPTH_MAX 128u
+#define WR_STORAGE_FILES_ROOM 4096u
 
 struct wr_cpu_set;
 struct wr_sim_disk;
@@ -20,6 +21,7 @@ struct wr_storage_options {
 	const char *name; /* the first ten characters name helper threads; NULL: "weir" */
 	bool read_only;     /* needs no write permission and takes no lock */
 	bool create_dir;    /* make the last component of dir, mode 0700, and sync its parent */
+	uint32_t files_max; /* room for so many, and for what the directory holds in any case */
 	uint32_t depth_max; /* requests in flight; 0: the backend's best, see report() */
 	bool buffered;      /* do not ask for O_DIRECT */
 	bool any_thread;    /* between enter and leave the owner may change, one thread at a time */

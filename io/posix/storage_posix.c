@@ -171,6 +171,7 @@ static int posix_submit(struct wr_storage *base, struct wr_io *io)
 {
 	struct storage_posix *s = (struct storage_posix *)base;
 	int code = wr_dir_check(&s->dir, io);
+	struct wr_dir_file *file;
 
 	if (code < 0)
 		return code;
@@ -187,9 +188,13 @@ static int posix_submit(struct wr_storage *base, struct wr_io *io)
 	}
 	if (s->in_flight == base->depth_max)
 		return -EAGAIN;
+	/* The descriptor is the request's until tell_done(). */
+	code = wr_dir_use(&s->dir, io->file, &file);
+	if (code < 0)
+		return code;
 	s->in_flight++;
 	/* S5 without a helper: what is refused here touches nothing, and is told in poll (S1). */
-	code = io->kind == WR_IO_READ ? 0 : wr_dir_failed(wr_dir_file(&s->dir, io->file));
+	code = io->kind == WR_IO_READ ? 0 : wr_dir_failed(file);
 	(void)pthread_mutex_lock(&s->lock);
 	if (code < 0) {
 		io->result = code;
@@ -241,6 +246,7 @@ static void tell_done(struct storage_posix *s, struct wr_io *io)
 		s->preparing--;
 	} else {
 		s->in_flight--;
+		wr_dir_unuse(&s->dir, wr_dir_file(&s->dir, io->file));
 		if (io->kind == WR_IO_WRITE && io->result == 0) {
 			(void)wr_add_relaxed(&s->dir.writes, 1u);
 			(void)wr_add_relaxed(&s->dir.written_bytes, io->length_bytes);
@@ -337,6 +343,7 @@ static void posix_fini(struct wr_storage *base)
 static const struct wr_storage_ops posix_ops = {
 	.file_open = wr_dir_file_open,
 	.file_close = wr_dir_file_close,
+	.file_keep = wr_dir_file_keep,
 	.file_bytes = wr_dir_file_bytes,
 	.file_remove = wr_dir_file_remove,
 	.file_each = wr_dir_file_each,

@@ -190,18 +190,21 @@ int wr_dir_sync(struct wr_dir *dir, struct wr_dir_file *file)
 int wr_dir_sync_file(struct wr_storage *s, uint32_t file_index)
 {
 	struct wr_dir *dir = (struct wr_dir *)s;
-	struct wr_dir_file *file = wr_dir_file(dir, file_index);
+	struct wr_dir_file *file;
+	int code = wr_dir_use(dir, file_index, &file);
 
-	if (file == NULL)
-		return -EBADF;
-	int code = wr_dir_failed(file);
 	if (code < 0)
 		return code;
-	/* Not fdatasync: recovery asks for this before it trusts what it reads, size and all. */
-	code = wr_dir_fsync(file->fd, false);
-	(void)wr_add_relaxed(&dir->syncs, 1u);
-	if (code < 0)
-		wr_dir_set_failed(file, code);
+	code = wr_dir_failed(file);
+	if (code == 0) {
+		/* Not fdatasync: recovery asks for this before it trusts what it reads, size and
+		 * all. */
+		code = wr_dir_fsync(file->fd, false);
+		(void)wr_add_relaxed(&dir->syncs, 1u);
+		if (code < 0)
+			wr_dir_set_failed(file, code);
+	}
+	wr_dir_unuse(dir, file);
 	return code;
 }
 
@@ -241,13 +244,9 @@ static int64_t read_unaligned(struct wr_dir_file *file, uint8_t *bytes, uint32_t
 	return got_bytes;
 }
 
-int64_t wr_dir_read(struct wr_storage *s, uint32_t file_index, void *buffer,
-		    uint32_t length_bytes, uint64_t offset_bytes)
+static int64_t read_file(struct wr_dir_file *file, void *buffer, uint32_t length_bytes,
+			 uint64_t offset_bytes)
 {
-	struct wr_dir_file *file = wr_dir_file((struct wr_dir *)s, file_index);
-
-	if (file == NULL)
-		return -EBADF;
 	if (offset_bytes > (uint64_t)INT64_MAX >> 1)
 		return -EINVAL;
 	if (file->direct && !is_aligned(buffer, length_bytes, offset_bytes))
@@ -264,9 +263,9 @@ static int write_unaligned(struct wr_dir *dir, struct wr_dir_file *file, const u
 	struct stat there;
 	int code = 0;
 
-	other.fd = openat(dir->dir_fd, file->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+	other.fd = wr_dir_openat(dir, file->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
 	if (other.fd < 0)
-		return -errno;
+		return other.fd;
 	if (fstat(file->fd, &here) != 0 || fstat(other.fd, &there) != 0)
 		code = -errno;
 	else if (here.st_ino != there.st_ino || here.st_dev != there.st_dev)
@@ -282,14 +281,9 @@ static int write_unaligned(struct wr_dir *dir, struct wr_dir_file *file, const u
 	return code;
 }
 
-int wr_dir_write(struct wr_storage *s, uint32_t file_index, const void *buffer,
-		 uint32_t length_bytes, uint64_t offset_bytes)
+static int write_file(struct wr_dir *dir, struct wr_dir_file *file, const void *buffer,
+		      uint32_t length_bytes, uint64_t offset_bytes)
 {
-	struct wr_dir *dir = (struct wr_dir *)s;
-	struct wr_dir_file *file = wr_dir_file(dir, file_index);
-
-	if (file == NULL)
-		return -EBADF;
 	if (!file->writable)
 		return -EROFS;
 	if (offset_bytes > (uint64_t)INT64_MAX >> 1)
@@ -305,6 +299,8 @@ int wr_dir_write(struct wr_storage *s, uint32_t file_index, const void *buffer,
 	} else {
 		code = write_unaligned(dir, file, buffer, length_bytes, offset_bytes);
 	}
+	if (code == -EMFILE || code == -ENFILE)
+		return code; /* S11: of a second descriptor, and nothing was written */
 	if (code < 0) {
 		wr_dir_set_failed(file, code);
 		return code;
@@ -312,4 +308,32 @@ int wr_dir_write(struct wr_storage *s, uint32_t file_index, const void *buffer,
 	(void)wr_add_relaxed(&dir->writes, 1u);
 	(void)wr_add_relaxed(&dir->written_bytes, length_bytes);
 	return 0;
+}
+
+int64_t wr_dir_read(struct wr_storage *s, uint32_t file_index, void *buffer,
+		    uint32_t length_bytes, uint64_t offset_bytes)
+{
+	struct wr_dir *dir = (struct wr_dir *)s;
+	struct wr_dir_file *file;
+	int code = wr_dir_use(dir, file_index, &file);
+
+	if (code < 0)
+		return code;
+	int64_t n = read_file(file, buffer, length_bytes, offset_bytes);
+	wr_dir_unuse(dir, file);
+	return n;
+}
+
+int wr_dir_write(struct wr_storage *s, uint32_t file_index, const void *buffer,
+		 uint32_t length_bytes, uint64_t offset_bytes)
+{
+	struct wr_dir *dir = (struct wr_dir *)s;
+	struct wr_dir_file *file;
+	int code = wr_dir_use(dir, file_index, &file);
+
+	if (code < 0)
+		return code;
+	code = write_file(dir, file, buffer, length_bytes, offset_bytes);
+	wr_dir_unuse(dir, file);
+	return code;
 }

@@ -162,19 +162,21 @@ void wr_sim_disk_collect(struct wr_sim_disk *disk)
 {
 	uint32_t kept = 0;
 
+	for (uint32_t i = 0; i < disk->inode_count; i++)
+		disk->inodes[i].reached = disk->inodes[i].handle_count > 0;
 	for (uint32_t i = 0; i < disk->entry_count; i++) {
 		const struct wr_sim_entry entry = disk->entries[i];
-		if (entry.now != WR_SIM_NONE || entry.durable != WR_SIM_NONE)
-			disk->entries[kept++] = entry;
+		if (entry.now == WR_SIM_NONE && entry.durable == WR_SIM_NONE)
+			continue;
+		if (entry.now != WR_SIM_NONE)
+			disk->inodes[entry.now].reached = true;
+		if (entry.durable != WR_SIM_NONE)
+			disk->inodes[entry.durable].reached = true;
+		disk->entries[kept++] = entry;
 	}
 	disk->entry_count = kept;
-	for (uint32_t i = 0; i < disk->inode_count; i++) {
-		bool reached = disk->inodes[i].handle_count > 0;
-		for (uint32_t k = 0; k < kept && !reached; k++)
-			reached = disk->entries[k].now == (int32_t)i ||
-				  disk->entries[k].durable == (int32_t)i;
-		disk->inodes[i].used = disk->inodes[i].used && reached;
-	}
+	for (uint32_t i = 0; i < disk->inode_count; i++)
+		disk->inodes[i].used = disk->inodes[i].used && disk->inodes[i].reached;
 }
 
 void wr_sim_disk_trip_at(struct wr_sim_disk *disk, uint64_t n, int code)

@@ -40,6 +40,7 @@ struct wr_sim_inode {
 	uint64_t durable_bytes; /* after a power cut, or more */
 	uint32_t handle_count;
 	bool used;
+	bool reached; /* by a name or a handle, while it is looked at */
 	bool is_dirty; /* some bit is set, or the sizes differ */
 	bool differs;  /* sectors that are not dirty differ as well, after a failed sync */
 };
@@ -72,6 +73,7 @@ struct wr_sim_disk {
 	uint64_t trip_at; /* the number of the operation, 0: none */
 	int trip_code;
 	uint64_t power_cut_count;
+	uint32_t descriptors_peak; /* that a storage on it had open at once */
 	uint64_t stall_count; /* polls that would have waited for ever */
 	uint64_t trace;       /* hash of all that happened */
 };

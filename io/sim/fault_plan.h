@@ -55,7 +55,8 @@ struct wr_fault_plan {
 	uint32_t keep_ppm;
 	uint32_t torn_ppm;
 
-	uint64_t capacity_bytes; /* of all files together; 0: no limit */
+	uint64_t capacity_bytes;  /* of all files together; 0: no limit */
+	uint32_t descriptors_max; /* open at once; 0: no limit */
 	bool sync_apart;         /* written() comes before done(), as on an engine without DSYNC */
 };
 

@@ -154,6 +154,9 @@ static int prepare(struct wr_storage_sim *s, struct wr_io *io, bool cut_off)
 
 	if (inode >= 0 && disk->inodes[inode].bytes != io->file_bytes)
 		return -EEXIST;
+	code = cut_off ? 0 : wr_sim_descriptor_room(s);
+	if (code < 0)
+		return code;
 	if (inode < 0)
 		inode = wr_sim_disk_make(disk, io->name);
 	if (inode < 0)
@@ -168,7 +171,7 @@ static int prepare(struct wr_storage_sim *s, struct wr_io *io, bool cut_off)
 	if (code == 0 && fault(s, WR_FAULT_SYNC_ERROR))
 		code = -EIO;
 	if (code == 0)
-		code = wr_sim_handle_open(s, inode, true, &io->file);
+		code = wr_sim_handle_open(s, inode, WR_FILE_KEEP, &io->file);
 	if (code < 0)
 		(void)wr_sim_disk_unlink(disk, io->name);
 	else
@@ -274,6 +277,14 @@ int wr_sim_submit(struct wr_storage *base, struct wr_io *io)
 	int code = check(s, io);
 	if (code < 0)
 		return code;
+	struct wr_sim_handle *handle = NULL;
+	if (io->kind != WR_IO_PREPARE) {
+		handle = wr_sim_handle(s, io->file);
+		code = wr_sim_use(s, handle);
+		if (code < 0)
+			return code;
+		handle->users++;
+	}
 	s->counts.submissions++;
 	const uint64_t now_ns = s->disk->clock->mono_ns;
 	io->moved_bytes = 0;
@@ -284,7 +295,7 @@ int wr_sim_submit(struct wr_storage *base, struct wr_io *io)
 		.serial = ++s->serial,
 		.tie = (uint32_t)wr_prng_next(&s->disk->prng),
 	};
-	if (io->kind != WR_IO_PREPARE)
+	if (handle != NULL)
 		s->in_flight++;
 	code = wr_sim_disk_operation(s->disk, WR_SIM_OP_SUBMIT, io->offset_bytes);
 	if (code == WEIR_E_FAILED)
@@ -391,8 +402,12 @@ static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 	}
 	const bool told = slot->written;
 	*slot = s->slots[--s->slot_count];
+	struct wr_sim_handle *handle =
+		io->kind != WR_IO_PREPARE ? wr_sim_handle(s, io->file) : NULL;
 	if (io->kind != WR_IO_PREPARE)
 		s->in_flight--;
+	if (handle != NULL && handle->users > 0)
+		handle->users--;
 	wr_sim_disk_trace(s->disk, (uint64_t)io->kind, (uint64_t)(int64_t)code);
 	io->result = code;
 	if (io->kind == WR_IO_WRITE && code == 0) {

@@ -57,9 +57,11 @@ static int take_handle(struct wr_storage_sim *s, uint32_t *ret_file)
 			return 0;
 		}
 	}
-	if (s->handle_count == WR_STORAGE_FILES_MAX)
+	if (s->handle_count == s->files_max)
 		return -ENFILE;
-	const uint32_t count = s->handle_count == 0 ? HANDLES_FIRST : s->handle_count * 2;
+	const uint32_t count =
+		s->handle_count == 0 ? (uint32_t)wr_min_u64(HANDLES_FIRST, s->files_max)
+				     : (uint32_t)wr_min_u64(s->handle_count * 2, s->files_max);
 	struct wr_sim_handle *handles = realloc(s->handles, count * sizeof *handles);
 	if (handles == NULL)
 		return -ENOMEM;
@@ -70,16 +72,25 @@ static int take_handle(struct wr_storage_sim *s, uint32_t *ret_file)
 	return 0;
 }
 
-int wr_sim_handle_open(struct wr_storage_sim *s, int32_t inode, bool writable, uint32_t *ret_file)
+int wr_sim_handle_open(struct wr_storage_sim *s, int32_t inode, uint32_t flags, uint32_t *ret_file)
 {
 	int code = take_handle(s, ret_file);
 
 	if (code < 0)
 		return code;
-	s->handles[*ret_file] =
-		(struct wr_sim_handle){.inode = inode, .used = true, .writable = writable};
-	s->disk->inodes[inode].handle_count++;
-	return 0;
+	struct wr_sim_handle *handle = &s->handles[*ret_file];
+	*handle = (struct wr_sim_handle){
+		.inode = inode,
+		.used = true,
+		.writable = (flags & WR_FILE_READ_ONLY) == 0,
+		.kept = (flags & WR_FILE_KEEP) != 0,
+	};
+	code = wr_sim_use(s, handle);
+	if (code < 0)
+		handle->used = false;
+	else
+		s->disk->inodes[inode].handle_count++;
+	return code;
 }
 
 static int sim_file_open(struct wr_storage *base, const char *name, uint32_t flags,
@@ -103,6 +114,12 @@ static int sim_file_open(struct wr_storage *base, const char *name, uint32_t fla
 		return -EEXIST;
 	if (inode < 0 && !create)
 		return -ENOENT;
+	uint32_t number;
+	code = take_handle(s, &number);
+	if (code == 0)
+		code = wr_sim_descriptor_room(s);
+	if (code < 0)
+		return code; /* before anything is made */
 	code = begin(s, WR_SIM_OP_OPEN, flags);
 	if (code < 0 && code != WEIR_E_FAILED)
 		return code;
@@ -112,14 +129,14 @@ static int sim_file_open(struct wr_storage *base, const char *name, uint32_t fla
 		return inode;
 	if (code < 0)
 		return cut(s);
-	return wr_sim_handle_open(s, inode, writable, ret_file);
+	return wr_sim_handle_open(s, inode, flags, ret_file);
 }
 
 void wr_sim_handle_close(struct wr_storage_sim *s, uint32_t file)
 {
 	struct wr_sim_handle *handle = &s->handles[file];
 
-	handle->used = false;
+	wr_sim_handle_end(s, handle);
 	if (--s->disk->inodes[handle->inode].handle_count == 0)
 		wr_sim_disk_collect(s->disk);
 }
@@ -142,9 +159,12 @@ static int sim_file_bytes(struct wr_storage *base, uint32_t file, uint64_t *ret_
 
 	if (s->dead)
 		return WEIR_E_FAILED;
-	const struct wr_sim_handle *handle = wr_sim_handle(s, file);
+	struct wr_sim_handle *handle = wr_sim_handle(s, file);
 	if (handle == NULL)
 		return -EBADF;
+	int code = wr_sim_use(s, handle);
+	if (code < 0)
+		return code;
 	*ret_bytes = s->disk->inodes[handle->inode].bytes;
 	return 0;
 }
@@ -191,12 +211,15 @@ static int64_t sim_read(struct wr_storage *base, uint32_t file, void *buffer,
 
 	if (s->dead)
 		return WEIR_E_FAILED;
-	const struct wr_sim_handle *handle = wr_sim_handle(s, file);
+	struct wr_sim_handle *handle = wr_sim_handle(s, file);
 	if (handle == NULL)
 		return -EBADF;
 	if (offset_bytes > (uint64_t)INT64_MAX >> 1)
 		return -EINVAL;
-	int code = begin(s, WR_SIM_OP_READ, offset_bytes);
+	int code = wr_sim_use(s, handle);
+	if (code < 0)
+		return code;
+	code = begin(s, WR_SIM_OP_READ, offset_bytes);
 	if (code == WEIR_E_FAILED)
 		return cut(s);
 	if (code == 0 && wr_fault_take(&s->disk->plan, &s->disk->prng, WR_FAULT_READ_ERROR))
@@ -222,7 +245,10 @@ static int sim_write(struct wr_storage *base, uint32_t file, const void *buffer,
 		return -EINVAL;
 	if (handle->failed < 0)
 		return handle->failed;
-	int code = begin(s, WR_SIM_OP_WRITE, offset_bytes);
+	int code = wr_sim_use(s, handle);
+	if (code < 0)
+		return code;
+	code = begin(s, WR_SIM_OP_WRITE, offset_bytes);
 	if (code == WEIR_E_FAILED) {
 		(void)wr_sim_write_medium(s, handle->inode, buffer, length_bytes, offset_bytes);
 		return cut(s);
@@ -251,7 +277,10 @@ static int sim_sync_file(struct wr_storage *base, uint32_t file)
 		return -EBADF;
 	if (handle->failed < 0)
 		return handle->failed;
-	int code = begin(s, WR_SIM_OP_SYNC, file);
+	int code = wr_sim_use(s, handle);
+	if (code < 0)
+		return code;
+	code = begin(s, WR_SIM_OP_SYNC, file);
 	if (code == WEIR_E_FAILED)
 		return cut(s);
 	if (code < 0)
@@ -384,6 +413,7 @@ uint32_t wr_storage_sim_in_flight(const struct wr_storage *base)
 static const struct wr_storage_ops sim_ops = {
 	.file_open = sim_file_open,
 	.file_close = sim_file_close,
+	.file_keep = wr_sim_file_keep,
 	.file_bytes = sim_file_bytes,
 	.file_remove = sim_file_remove,
 	.file_each = sim_file_each,
@@ -415,6 +445,8 @@ int wr_storage_sim_open(const struct wr_storage_options *options, struct wr_stor
 	s->base.ops = &sim_ops;
 	s->base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_DEPTH_MAX);
 	s->disk = options->sim_disk;
+	s->files_max = (uint32_t)wr_max_u64(options->files_max,
+					    s->disk->entry_count + WR_STORAGE_FILES_ROOM);
 	s->read_only = options->read_only;
 	s->slot_capacity = s->base.depth_max + WR_SIM_PREPARES_MAX;
 	s->slots = calloc(s->slot_capacity, sizeof *s->slots);

@@ -32,6 +32,10 @@ struct wr_sim_handle {
 	int failed; /* S5 */
 	bool used;
 	bool writable;
+	bool kept;
+	bool open;        /* it has a descriptor, see descriptors_sim.c */
+	uint32_t users;   /* requests in flight */
+	uint64_t used_at; /* in calls, for the order of the idle ones */
 };
 
 /* A request in flight. */
@@ -49,12 +53,15 @@ struct wr_storage_sim {
 	struct wr_sim_disk *disk;
 	struct wr_sim_handle *handles;
 	uint32_t handle_count;
+	uint32_t files_max;
 	struct wr_sim_slot *slots; /* the first slot_count are in use, in no order */
 	uint32_t slot_count;
 	uint32_t slot_capacity;
 	uint32_t in_flight; /* without PREPAREs */
 	uint64_t serial;
 	struct wr_storage_counts counts;
+	uint32_t descriptor_count;
+	uint64_t use_count;
 	bool read_only;
 	bool entered;
 	bool leaving;
@@ -63,8 +70,16 @@ struct wr_storage_sim {
 };
 
 struct wr_sim_handle *wr_sim_handle(struct wr_storage_sim *s, uint32_t file);
-int wr_sim_handle_open(struct wr_storage_sim *s, int32_t inode, bool writable, uint32_t *ret_file);
+int wr_sim_handle_open(struct wr_storage_sim *s, int32_t inode, uint32_t flags, uint32_t *ret_file);
 void wr_sim_handle_close(struct wr_storage_sim *s, uint32_t file);
+
+/* descriptors_sim.c. Gives the handle a descriptor if it has none: 0 or -EMFILE. */
+int wr_sim_use(struct wr_storage_sim *s, struct wr_sim_handle *handle);
+/* Whether one more can be had; an idle one goes for it. 0 or -EMFILE. */
+int wr_sim_descriptor_room(struct wr_storage_sim *s);
+int wr_sim_file_keep(struct wr_storage *base, uint32_t file, bool keep);
+/* Neither descriptor nor number any more. */
+void wr_sim_handle_end(struct wr_storage_sim *s, struct wr_sim_handle *handle);
 
 /* The count, less only at the end of the file (S3); SHORT_READ strikes the calls it is made of. */
 int64_t wr_sim_read_medium(struct wr_storage_sim *s, int32_t inode, void *buffer,

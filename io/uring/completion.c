@@ -18,6 +18,9 @@
 #define SECTOR_BYTES 512u
 #define REAP_COUNT 16u
 
+_Static_assert(sizeof(struct wr_dir_file) + sizeof(struct wr_uring_file) <= WR_STORAGE_FILE_BYTES,
+	       "the memory plan says less");
+
 enum tag { TAG_REQUEST = 0, TAG_SYNC = 1, TAG_EVENT = 2, TAG_MASK = 7 };
 
 /* The queue holds all that can be asked at once, so it is never full. */
@@ -94,6 +97,7 @@ void wr_uring_tell_done(struct wr_uring *s, struct wr_io *io, int code)
 		struct wr_io *last = s->asked[--s->in_flight];
 		s->asked[io->slot] = last;
 		last->slot = io->slot;
+		wr_dir_unuse(&s->dir, wr_dir_file(&s->dir, io->file));
 	}
 	if (io->kind == WR_IO_WRITE && code == 0) {
 		(void)wr_add_relaxed(&s->dir.writes, 1u);

@@ -37,7 +37,7 @@ struct wr_uring {
 	struct wr_prepare prepare;
 	struct io_uring ring;
 	struct wr_uring_setup setup;
-	struct wr_uring_file *files; /* WR_STORAGE_FILES_MAX, as dir.files */
+	struct wr_uring_file *files; /* [dir.file_max], as dir.files */
 	bool ring_made;
 	bool entered;
 	bool leaving;

@@ -172,6 +172,7 @@ static int uring_submit(struct wr_storage *base, struct wr_io *io)
 {
 	struct wr_uring *s = (struct wr_uring *)base;
 	int code = wr_dir_check(&s->dir, io);
+	struct wr_dir_file *file;
 
 	if (code < 0)
 		return code;
@@ -190,9 +191,13 @@ static int uring_submit(struct wr_storage *base, struct wr_io *io)
 	}
 	if (s->in_flight == base->depth_max)
 		return -EAGAIN;
+	/* The descriptor is the request's until wr_uring_tell_done(). */
+	code = wr_dir_use(&s->dir, io->file, &file);
+	if (code < 0)
+		return code;
 	io->slot = s->in_flight;
 	s->asked[s->in_flight++] = io;
-	code = io->kind == WR_IO_READ ? 0 : wr_dir_failed(wr_dir_file(&s->dir, io->file));
+	code = io->kind == WR_IO_READ ? 0 : wr_dir_failed(file);
 	if (code < 0) {
 		io->result = code;
 		wr_io_push(&s->refused, io);
@@ -348,7 +353,7 @@ static void give_up(struct wr_uring *s)
 	const struct timespec moment = {.tv_nsec = 1000000};
 
 	s->refused = (struct wr_io_queue){0};
-	for (uint32_t i = 0; i < WR_STORAGE_FILES_MAX; i++)
+	for (uint32_t i = 0; i < s->dir.file_max; i++)
 		s->files[i] = (struct wr_uring_file){0};
 	while (s->in_flight > 0) {
 		struct wr_io *io = s->asked[s->in_flight - 1];
@@ -412,6 +417,7 @@ static void uring_fini(struct wr_storage *base)
 static const struct wr_storage_ops uring_ops = {
 	.file_open = wr_dir_file_open,
 	.file_close = wr_dir_file_close,
+	.file_keep = wr_dir_file_keep,
 	.file_bytes = wr_dir_file_bytes,
 	.file_remove = wr_dir_file_remove,
 	.file_each = wr_dir_file_each,
@@ -443,13 +449,10 @@ int wr_storage_uring_open(const struct wr_storage_options *options, struct wr_st
 	s->any_thread = options->any_thread;
 	s->dir.base.ops = &uring_ops;
 	s->dir.base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_DEPTH_MAX);
-	s->files = calloc(WR_STORAGE_FILES_MAX, sizeof *s->files);
-	if (s->files == NULL)
-		goto fail_storage;
 	/* Before the directory: where there is no io_uring its reason is the one to tell. */
 	code = make_ring(s, options->ret_reason, options->reason_bytes);
 	if (code < 0)
-		goto fail_files;
+		goto fail_storage;
 	s->event_fd = eventfd(0, EFD_CLOEXEC);
 	if (s->event_fd < 0) {
 		code = -errno;
@@ -459,6 +462,10 @@ int wr_storage_uring_open(const struct wr_storage_options *options, struct wr_st
 	code = wr_dir_init(&s->dir, options);
 	if (code < 0)
 		goto fail_event;
+	code = -ENOMEM;
+	s->files = calloc(s->dir.file_max, sizeof *s->files);
+	if (s->files == NULL)
+		goto fail_dir;
 	code = wr_prepare_init(&s->prepare, &s->dir, prepare_made, s);
 	if (code < 0)
 		goto fail_dir;
@@ -466,13 +473,12 @@ int wr_storage_uring_open(const struct wr_storage_options *options, struct wr_st
 	return 0;
 
 fail_dir:
+	free(s->files);
 	wr_dir_fini(&s->dir);
 fail_event:
 	(void)close(s->event_fd);
 fail_ring:
 	end_ring(s);
-fail_files:
-	free(s->files);
 fail_storage:
 	wr_held_remove(&s->dir.held);
 	free(s);

@@ -138,6 +138,7 @@ static const struct field numbers[] = {
 	FIELD(run_records_max),
 	FIELD(segment_bytes),
 	FIELD(segments_ahead),
+	FIELD(segments_max),
 	FIELD(retention_bytes),
 	FIELD(checkpoint_bytes),
 	FIELD(batches_in_flight_max),

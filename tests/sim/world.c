@@ -160,6 +160,7 @@ static void set_options(void)
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
 	o->run_records_max = 16;
+	o->segments_max = 256;
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
 	o->checkpoint_bytes = 1;
 }

@@ -52,6 +52,7 @@ static int recover(struct journal_rig *rig)
 		.log_id = rig->o.journal.log_id,
 		.chunk_bytes = rig->o.chunk_bytes,
 		.segment_bytes = (uint64_t)rig->o.chunk_bytes * rig->o.extents,
+		.segments_max = rig->o.segments_max,
 	};
 	memset(options.new_uuid, 0x5a, sizeof options.new_uuid);
 	return wr_recovery_run(rig->storage, &rig->memory.base, &rig->o.disk->clock->base, &options,

@@ -81,6 +81,7 @@ void fixture_init(struct fixture *f, int kind)
 	f->options.named_producers_max = 4;
 	f->options.run_records_max = 64;
 	f->options.segment_bytes = 512u << 10;
+	f->options.segments_max = 4096;
 	f->options.segments_ahead = 1;
 }
 

@@ -185,13 +185,8 @@ Test(reader, a_retired_segment_is_truncated_not_corrupt)
 	build_cold();
 	open_reader();
 	cr_assert_eq(load(1, b.next_seq - 1), 0);
-	for (uint32_t i = 0; i < wr_load_relaxed(&p.table.count); i++) {
-		struct wr_segment *s = &p.table.segments[i];
-		if (wr_load_relaxed(&s->segment_id) != 1)
-			continue;
-		wr_store_release(&s->segment_id, 0u);
-		wr_store_release(&s->first_seq, 0u);
-	}
+	cr_assert_eq(wr_load_relaxed(&wr_segment_live(&p.table, 0)->segment_id), 1);
+	(void)wr_segment_retire(&p.table);
 	cr_expect_eq(load(1, b.next_seq - 1), WEIR_E_TRUNCATED);
 	cr_expect_eq(load(b.next_seq - 1, b.next_seq - 1), 0);
 	close_reader();
@@ -203,11 +198,8 @@ static const struct wr_storage_ops *real_ops;
 static int64_t recycling_read(struct wr_storage *s, uint32_t file, void *to, uint32_t length_bytes,
 			      uint64_t offset_bytes)
 {
-	for (uint32_t i = 0; i < wr_load_relaxed(&p.table.count); i++) {
-		struct wr_segment *segment = &p.table.segments[i];
-		if (wr_load_relaxed(&segment->segment_id) == 1)
-			wr_store_release(&segment->segment_id, 0u);
-	}
+	if (wr_load_relaxed(&wr_segment_live(&p.table, 0)->segment_id) == 1)
+		(void)wr_segment_retire(&p.table);
 	int64_t n = real_ops->read(s, file, to, length_bytes, offset_bytes);
 	if (n > 0)
 		memset(to, 0, (size_t)n);

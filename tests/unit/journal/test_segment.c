@@ -9,6 +9,7 @@
 #include "tests/support/case.h"
 
 #define LIVES 2000000u
+#define FILES 8u
 
 static struct wr_memory_sim memory;
 static struct wr_segment_table table;
@@ -17,7 +18,7 @@ static const uint8_t uuid[16] = {1};
 static void set_up(void)
 {
 	wr_memory_sim_init(&memory, NULL);
-	cr_assert_eq(wr_segment_table_init(&table, &memory.base, 3, 4096, 8192, uuid), 0);
+	cr_assert_eq(wr_segment_table_init(&table, &memory.base, 3, 4096, 8192, uuid, FILES), 0);
 }
 
 static void tear_down(void)
@@ -26,16 +27,12 @@ static void tear_down(void)
 	cr_assert_eq(memory.live_count, 0);
 }
 
-static void set_entry(uint32_t index, uint64_t segment_id, uint64_t first_seq)
+/* File `index` goes live: ids have to ascend. */
+static void go_live(uint32_t index, uint64_t segment_id, uint64_t first_seq)
 {
-	struct wr_segment *segment = &table.segments[index];
-
-	wr_store_release(&segment->segment_id, 0u);
-	wr_store_release(&segment->first_seq, first_seq);
-	wr_store_release(&segment->file, index);
-	wr_store_release(&segment->segment_id, segment_id);
-	if (wr_load_relaxed(&table.count) <= index)
-		wr_store_release(&table.count, index + 1);
+	while (wr_load_relaxed(&table.count) <= index)
+		(void)wr_segment_add(&table, wr_load_relaxed(&table.count), 0);
+	wr_segment_set_live(&table, index, segment_id, first_seq);
 }
 
 TestSuite(segment, .init = set_up);
@@ -55,9 +52,9 @@ CASE(segment, a_sequence_is_found_where_it_is_or_would_be)
 	struct wr_segment_found found;
 
 	/* Files in no order, as recycling leaves them. */
-	set_entry(0, 7, 300);
-	set_entry(1, 5, 100);
-	set_entry(2, 6, 200);
+	go_live(1, 5, 100);
+	go_live(2, 6, 200);
+	go_live(0, 7, 300);
 	cr_assert_not(wr_segment_find(&table, 99, &found));
 	cr_assert(wr_segment_find(&table, 100, &found));
 	cr_assert_eq(found.segment_id, 5);
@@ -77,8 +74,8 @@ CASE(segment, of_two_with_the_same_first_sequence_the_later_is_found)
 	struct wr_segment_found found;
 
 	/* Segment 5 got evidence and fillers only. */
-	set_entry(0, 6, 100);
-	set_entry(1, 5, 100);
+	go_live(1, 5, 100);
+	go_live(0, 6, 100);
 	cr_assert(wr_segment_find(&table, 100, &found));
 	cr_assert_eq(found.segment_id, 6);
 }
@@ -87,9 +84,9 @@ CASE(segment, next_follows_the_ids_and_ends)
 {
 	struct wr_segment_found found;
 
-	set_entry(0, 9, 300);
-	set_entry(1, 4, 100);
-	set_entry(2, 6, 200);
+	go_live(1, 4, 100);
+	go_live(2, 6, 200);
+	go_live(0, 9, 300);
 	cr_assert(wr_segment_next(&table, 0, &found));
 	cr_assert_eq(found.segment_id, 4);
 	cr_assert(wr_segment_next(&table, 4, &found));
@@ -99,22 +96,50 @@ CASE(segment, next_follows_the_ids_and_ends)
 	cr_assert_not(wr_segment_next(&table, 9, &found));
 }
 
-CASE(segment, what_has_no_id_or_no_batch_is_not_found)
+CASE(segment, what_is_no_part_of_the_log_is_not_found)
 {
 	struct wr_segment_found found;
 
-	set_entry(0, 0, 100);
-	set_entry(1, 5, 0);
+	(void)wr_segment_add(&table, 7, 0);
+	go_live(1, 5, 100);
+	cr_assert_eq(wr_segment_retire(&table), 1);
+	cr_assert_eq(wr_segment_live_count(&table), 0);
 	cr_assert_not(wr_segment_find(&table, 1000, &found));
 	cr_assert_not(wr_segment_next(&table, 0, &found));
 	cr_assert_eq(wr_segment_oldest_seq(&table), 0);
 }
 
+/* Every sequence and every id, while the log goes round the table several times. */
+CASE(segment, all_are_found_at_any_length_and_after_any_number_of_lives)
+{
+	struct wr_segment_found found;
+
+	for (uint64_t id = 1; id <= 4 * FILES; id++) {
+		uint32_t live = wr_segment_live_count(&table);
+		if (live == FILES || (id % 3 == 0 && live > 1))
+			cr_assert_eq(wr_segment_retire(&table), (id - live - 1) % FILES);
+		go_live((uint32_t)((id - 1) % FILES), id, id * 10);
+		uint64_t oldest = id + 1 - wr_segment_live_count(&table);
+		cr_assert_eq(wr_segment_oldest_seq(&table), oldest * 10);
+		cr_assert_not(wr_segment_find(&table, oldest * 10 - 1, &found));
+		for (uint64_t i = oldest; i <= id; i++) {
+			cr_assert(wr_segment_find(&table, i * 10 + 9, &found));
+			cr_assert_eq(found.segment_id, i);
+			cr_assert_eq(found.file, (i - 1) % FILES);
+			cr_assert_eq(wr_segment_next(&table, i, &found), i < id);
+			cr_assert(i == id || found.segment_id == i + 1);
+		}
+	}
+}
+
+/* Two live ones at most, in files that are used again and again. */
 static void *recycle_for_ever(void *unused)
 {
 	(void)unused;
-	for (uint64_t id = 2; id <= LIVES; id++)
-		set_entry(0, id, id * 10);
+	for (uint64_t id = 2; id <= LIVES; id++) {
+		go_live((uint32_t)(id % 2), id, id * 10);
+		(void)wr_segment_retire(&table);
+	}
 	return NULL;
 }
 
@@ -123,15 +148,20 @@ CASE(segment, a_lookup_beside_recycling_never_mixes_two_lives)
 	pthread_t thread;
 	struct wr_segment_found found;
 
-	/* One entry, so that a lookup meets a change as often as can be. */
-	set_entry(0, 1, 10);
+	go_live(1, 1, 10);
 	cr_assert_eq(pthread_create(&thread, NULL, recycle_for_ever, NULL), 0);
 	for (uint64_t id = 0; id < LIVES;) {
-		if (!wr_segment_find(&table, UINT64_MAX, &found))
-			continue;
-		if (found.first_seq != found.segment_id * 10)
+		bool is_there = wr_segment_find(&table, UINT64_MAX, &found);
+		if (!is_there || found.first_seq != found.segment_id * 10 ||
+		    found.file != found.segment_id % 2 || found.segment_id < id) {
+			cr_assert(is_there, "one is live at any time");
 			cr_assert_eq(found.first_seq, found.segment_id * 10);
+			cr_assert_eq(found.file, found.segment_id % 2);
+			cr_assert_geq(found.segment_id, id);
+		}
 		id = found.segment_id;
+		if (wr_segment_next(&table, 0, &found))
+			cr_assert_eq(found.first_seq, found.segment_id * 10);
 	}
 	pthread_join(thread, NULL);
 }
@@ -141,6 +171,6 @@ CASE(segment, a_table_that_finds_no_memory_says_so)
 	struct wr_segment_table other;
 
 	wr_memory_sim_fail(&memory, 1, false);
-	cr_assert_eq(wr_segment_table_init(&other, &memory.base, 0, 4096, 8192, uuid), -12);
+	cr_assert_eq(wr_segment_table_init(&other, &memory.base, 0, 4096, 8192, uuid, FILES), -12);
 	wr_segment_table_fini(&other, &memory.base);
 }

@@ -114,6 +114,8 @@ SPOIL(segment_small, o->segment_bytes = o->chunk_bytes / 2)
 SPOIL(segment_odd, o->segment_bytes = o->chunk_bytes * 2 + 4096)
 SPOIL(ahead_none, o->segments_ahead = 0)
 SPOIL(ahead_many, o->segments_ahead = 17)
+SPOIL(segments_few, o->segments_max = 63)
+SPOIL(segments_many, o->segments_max = (1u << 20) + 1)
 SPOIL(flight_none, o->batches_in_flight_max = 0)
 SPOIL(flight_many, o->batches_in_flight_max = 17)
 SPOIL(log_wait, o->log.wait = (enum weir_wait)9)
@@ -166,6 +168,8 @@ static const struct bad bad[] = {
 	{"segment_bytes", "multiple of chunk_bytes", spoil_segment_odd},
 	{"segments_ahead", "1 to 16", spoil_ahead_none},
 	{"segments_ahead", "1 to 16", spoil_ahead_many},
+	{"segments_max", "64 to 1048576", spoil_segments_few},
+	{"segments_max", "out of range", spoil_segments_many},
 	{"batches_in_flight_max", "1 to 16", spoil_flight_none},
 	{"batches_in_flight_max", "1 to 16", spoil_flight_many},
 	{"log.wait", "wait strategy", spoil_log_wait},

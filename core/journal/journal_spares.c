@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that wait for an id, in three queues in which the next is always the first one (I4): what
+ * was found at open, new files, and what left the log, oldest first. Nothing here depends on how
+ * many segments there are.
+ *
+ * Thread: the step's.
+ */
+#include "core/journal/journal_internal.h"
+
+#include "core/base/assert.h"
+
+static enum wr_journal_spare_kind kind_of(const struct wr_journal *j, uint32_t index)
+{
+	uint64_t retired_id = j->files.retired_id[index];
+
+	if (retired_id == WR_JOURNAL_FOUND)
+		return WR_JOURNAL_SPARE_FOUND;
+	return retired_id == WR_JOURNAL_BLANK ? WR_JOURNAL_SPARE_NEW : WR_JOURNAL_SPARE_RETIRED;
+}
+
+bool wr_journal_was_in_log(const struct wr_journal *j, uint32_t index)
+{
+	return kind_of(j, index) == WR_JOURNAL_SPARE_RETIRED;
+}
+
+void wr_journal_spare_add(struct wr_journal *j, uint32_t index)
+{
+	struct wr_journal_spares *spares = &j->files.spares[kind_of(j, index)];
+	uint32_t *next = j->files.spare_next;
+
+	j->table->segments[index].state = WR_SEGMENT_SPARE;
+	next[index] = WR_JOURNAL_NONE;
+	if (spares->count++ == 0) {
+		spares->first = spares->last = index;
+	} else {
+		next[spares->last] = index;
+		spares->last = index;
+	}
+}
+
+void wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number)
+{
+	uint32_t index = wr_segment_add(j->table, file, file_number);
+
+	j->files.retired_id[index] = WR_JOURNAL_BLANK;
+	wr_journal_spare_add(j, index);
+	wr_journal_count_segments(j);
+}
+
+uint32_t wr_journal_spare_pick(const struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+
+	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
+		if (f->spares[kind].count > 0 &&
+		    !(kind == WR_JOURNAL_SPARE_RETIRED && f->recycle_stopped))
+			return f->spares[kind].first;
+	return WR_JOURNAL_NONE;
+}
+
+void wr_journal_spare_take(struct wr_journal *j, uint32_t index)
+{
+	struct wr_journal_spares *spares = &j->files.spares[kind_of(j, index)];
+
+	WR_ASSERT(spares->count > 0 && spares->first == index);
+	spares->first = j->files.spare_next[index];
+	spares->count--;
+}
+
+int wr_journal_spare_open(struct wr_journal *j, uint32_t index)
+{
+	struct wr_segment *segment = &j->table->segments[index];
+	int code = wr_journal_file_keep(j, segment, true);
+
+	if (code == 0 || wr_journal_is_no_descriptor(code))
+		return code;
+	/* It is gone, or bad: as if its header could not be written (I4). */
+	j->files.recycle_stopped |= wr_journal_was_in_log(j, index) || segment->trimmed;
+	wr_journal_spare_take(j, index);
+	segment->state = WR_SEGMENT_NONE;
+	wr_journal_count_segments(j);
+	return code;
+}
+
+uint64_t wr_journal_pickable(const struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+	uint64_t count = f->spares[WR_JOURNAL_SPARE_FOUND].count +
+			 (uint64_t)f->spares[WR_JOURNAL_SPARE_NEW].count;
+
+	return f->recycle_stopped ? count : count + f->spares[WR_JOURNAL_SPARE_RETIRED].count;
+}
+
+void wr_journal_count_segments(struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+	uint64_t spares = f->ready - f->live + (f->header_phase != WR_JOURNAL_READY_NONE ? 1u : 0u);
+
+	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
+		spares += f->spares[kind].count;
+	wr_journal_cell_set(&j->cells.segments_live, wr_segment_live_count(j->table));
+	wr_journal_cell_set(&j->cells.segments_spare, spares);
+}
+
+int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool keep)
+{
+	return j->storage->ops->file_keep(j->storage, wr_load_relaxed(&segment->file), keep);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptors of the simulated storage (S11), as io/posix/files.c has them: a file keeps one while
+ * it is kept, in use, or among the last IDLE_MAX used. They are counted, and the plan can bound
+ * them: a test sees how many a log of many files needs, and what happens when there are none left.
+ * Thread: the simulation's.
+ */
+#include "io/sim/storage_sim_inner.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include <weir/error.h>
+
+#define IDLE_MAX 32u
+
+static bool is_idle(const struct wr_sim_handle *handle)
+{
+	return handle->used && handle->open && !handle->kept && handle->users == 0;
+}
+
+static void shut(struct wr_storage_sim *s, struct wr_sim_handle *handle)
+{
+	if (handle->open)
+		s->descriptor_count--;
+	handle->open = false;
+}
+
+/* False: none is idle, or not more than `spare` of them. */
+static bool shut_oldest_idle(struct wr_storage_sim *s, uint32_t spare)
+{
+	struct wr_sim_handle *oldest = NULL;
+	uint32_t idle_count = 0;
+
+	for (uint32_t i = 0; i < s->handle_count; i++) {
+		struct wr_sim_handle *handle = &s->handles[i];
+		if (!is_idle(handle))
+			continue;
+		idle_count++;
+		if (oldest == NULL || handle->used_at < oldest->used_at)
+			oldest = handle;
+	}
+	if (idle_count <= spare)
+		return false;
+	shut(s, oldest);
+	return true;
+}
+
+int wr_sim_descriptor_room(struct wr_storage_sim *s)
+{
+	const uint32_t descriptors_max = s->disk->plan.descriptors_max;
+
+	while (descriptors_max != 0 && s->descriptor_count >= descriptors_max)
+		if (!shut_oldest_idle(s, 0))
+			return -EMFILE;
+	return 0;
+}
+
+int wr_sim_use(struct wr_storage_sim *s, struct wr_sim_handle *handle)
+{
+	handle->used_at = ++s->use_count;
+	if (handle->open)
+		return 0;
+	int code = wr_sim_descriptor_room(s);
+	if (code < 0)
+		return code;
+	handle->open = true;
+	s->descriptor_count++;
+	if (!handle->kept)
+		(void)shut_oldest_idle(s, IDLE_MAX);
+	if (s->descriptor_count > s->disk->descriptors_peak)
+		s->disk->descriptors_peak = s->descriptor_count;
+	return 0;
+}
+
+int wr_sim_file_keep(struct wr_storage *base, uint32_t file, bool keep)
+{
+	struct wr_storage_sim *s = (struct wr_storage_sim *)base;
+
+	if (s->dead)
+		return WEIR_E_FAILED;
+	struct wr_sim_handle *handle = wr_sim_handle(s, file);
+	if (handle == NULL)
+		return -EBADF;
+	int code = keep ? wr_sim_use(s, handle) : 0;
+	if (code < 0)
+		return code;
+	handle->kept = keep;
+	if (!keep)
+		(void)shut_oldest_idle(s, IDLE_MAX);
+	return 0;
+}
+
+void wr_sim_handle_end(struct wr_storage_sim *s, struct wr_sim_handle *handle)
+{
+	shut(s, handle);
+	handle->used = false;
+}

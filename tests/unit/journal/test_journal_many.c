@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   thousands of segments with few descriptors; and a journal without a further segment, for
+ *         want of a descriptor or by the limit, waits like one on a full disk and goes on after.
+ * Method: the journal on the simulated storage, which counts descriptors and can run out of them.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+
+#include "tests/support/case.h"
+#include "tests/support/journal_rig.h"
+
+static struct journal_rig rig;
+static struct journal_rig_options options;
+static struct wr_sim_disk *disk;
+
+static void set_up(void)
+{
+	disk = wr_sim_disk_create(7, NULL);
+	cr_assert_not_null(disk);
+	options = journal_rig_defaults(disk);
+	options.chunk_bytes = 2 * WR_BLOCK_BYTES;
+	options.extents = 1;
+	options.checkpoint_bytes = 8192;
+}
+
+static void tear_down(void)
+{
+	journal_rig_close(&rig);
+	cr_assert_eq(rig.memory.live_count, 0);
+	wr_sim_disk_destroy(disk);
+}
+
+static int open_rig(void)
+{
+	return journal_rig_open(&rig, &options);
+}
+
+static struct wr_journal_stats stats(void)
+{
+	struct wr_journal_stats s;
+	wr_journal_stats(rig.journal, &s);
+	return s;
+}
+
+TestSuite(journal_many, .init = set_up, .fini = tear_down);
+
+/* One event and one segment each, as fast as they are offered; false: none is any more. */
+static bool take_segments(uint64_t count)
+{
+	uint64_t until = rig.writer.extents_taken + count;
+
+	for (uint32_t idle = 0; idle < 2000 && rig.writer.extents_taken < until; idle++) {
+		if (mini_writer_append(&rig.writer, 0, idle, 64) == MINI_WRITER_DONE) {
+			(void)mini_writer_close_extent(&rig.writer);
+			idle = 0;
+		}
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+	}
+	return rig.writer.extents_taken == until && journal_rig_drain(&rig);
+}
+
+static void checkpoint(uint64_t needed_seq)
+{
+	cr_assert(mini_writer_checkpoint(&rig.writer, 5000, needed_seq));
+	cr_assert(journal_rig_settle(&rig));
+	cr_assert_eq(wr_load_acquire(&rig.link.checkpoint.state), WR_CHECKPOINT_IDLE);
+}
+
+Test(journal_many, thousands_of_segments_need_few_descriptors)
+{
+	struct wr_segment_found found;
+
+	cr_assert_eq(open_rig(), 0);
+	cr_assert(take_segments(3000));
+	cr_assert_geq(stats().segments_live, 3000);
+	cr_expect_leq(disk->descriptors_peak, 50);
+	uint64_t last_seq = rig.writer.next_seq - 1;
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	disk->descriptors_peak = 0;
+	cr_assert_eq(open_rig(), 0);
+	cr_expect_leq(disk->descriptors_peak, 50);
+	cr_assert_eq(rig.report.last_seq, last_seq);
+	/* All of them are found and can be read. */
+	for (uint64_t seq = 1; seq <= last_seq; seq += 97) {
+		uint8_t head[WR_BLOCK_BYTES];
+		cr_assert(wr_segment_find(&rig.table, seq, &found));
+		cr_assert_leq(found.first_seq, seq);
+		cr_assert_eq(rig.storage->ops->read(rig.storage, found.file, head, sizeof head, 0),
+			     (int64_t)sizeof head);
+	}
+	cr_expect_leq(disk->descriptors_peak, 50);
+	/* And retention lets them go in one go. */
+	options.journal.retention_bytes = 4 * rig.table.segment_bytes;
+	journal_rig_close(&rig);
+	cr_assert_eq(open_rig(), 0);
+	cr_assert(take_segments(2));
+	checkpoint(rig.writer.next_seq);
+	checkpoint(rig.writer.next_seq);
+	cr_assert(take_segments(2));
+	cr_expect_leq(stats().segments_live, 8);
+	cr_expect_gt(stats().segments_recycled, 2990);
+	/* What left is used again, oldest first, opened again for it. */
+	uint32_t files = wr_load_relaxed(&rig.table.count);
+	cr_assert(take_segments(500));
+	cr_expect_eq(wr_load_relaxed(&rig.table.count), files);
+}
+
+Test(journal_many, without_a_descriptor_it_waits_and_goes_on)
+{
+	cr_assert_eq(open_rig(), 0);
+	cr_assert(take_segments(20));
+	disk->plan.descriptors_max = 1;
+	cr_assert_not(take_segments(1000));
+	cr_assert_not(journal_rig_failed(&rig), "%s", rig.problem.text);
+	cr_expect_eq(stats().no_room_code, -EMFILE);
+	cr_expect_eq(wr_load_relaxed(&rig.link.starved), 1);
+	cr_expect_lt(wr_journal_idle_ns(rig.journal), 200000000u, "it tries again by itself");
+	cr_assert(journal_rig_drain(&rig));
+	disk->plan.descriptors_max = 0;
+	cr_assert(take_segments(100));
+	cr_expect_eq(stats().no_room_code, 0);
+	uint64_t last_seq = rig.writer.next_seq - 1;
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	cr_assert_eq(open_rig(), 0);
+	cr_expect_eq(rig.report.last_seq, last_seq);
+}
+
+Test(journal_many, a_spare_that_cannot_be_opened_is_not_lost)
+{
+	options.journal.retention_bytes = 1;
+	cr_assert_eq(open_rig(), 0);
+	cr_assert(take_segments(60));
+	checkpoint(rig.writer.next_seq);
+	checkpoint(rig.writer.next_seq);
+	cr_assert(journal_rig_settle(&rig));
+	uint64_t spares = stats().segments_spare;
+	uint32_t files = wr_load_relaxed(&rig.table.count);
+	cr_assert_gt(spares, 40);
+	disk->plan.descriptors_max = 1;
+	cr_assert_not(take_segments(200));
+	cr_assert_not(journal_rig_failed(&rig), "%s", rig.problem.text);
+	cr_expect_eq(stats().no_room_code, -EMFILE);
+	disk->plan.descriptors_max = 0;
+	cr_assert(take_segments(30));
+	cr_expect_eq(wr_load_relaxed(&rig.table.count), files, "all of them are used again");
+	cr_expect_eq(stats().no_room_code, 0);
+}
+
+Test(journal_many, the_limit_of_segments_is_a_full_disk)
+{
+	options.segments_max = 64;
+	cr_assert_eq(open_rig(), 0);
+	cr_assert_not(take_segments(1000));
+	cr_assert_not(journal_rig_failed(&rig), "%s", rig.problem.text);
+	cr_expect_eq(stats().no_room_code, WEIR_E_FULL);
+	cr_expect_eq(wr_load_relaxed(&rig.table.count), 64);
+	cr_assert(journal_rig_drain(&rig));
+	uint64_t last_seq = rig.writer.next_seq - 1;
+	for (uint32_t i = 0; i < 5; i++) {
+		journal_rig_crash(&rig);
+		journal_rig_close(&rig);
+		cr_assert_eq(open_rig(), 0, "%s", rig.problem.text);
+		cr_assert_geq(rig.report.last_seq, last_seq);
+		last_seq = rig.report.last_seq;
+	}
+	journal_rig_close(&rig);
+	options.segments_max = 32;
+	cr_expect_eq(open_rig(), -EINVAL);
+	cr_expect_str_eq(rig.problem.field, "segments_max");
+	options.segments_max = 128;
+	cr_assert_eq(open_rig(), 0);
+	cr_assert(take_segments(20));
+	cr_expect_eq(stats().no_room_code, 0);
+}
