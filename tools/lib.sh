@@ -8,7 +8,7 @@ package_present() { # package_present DEBIAN_PACKAGE
 	meson) command -v meson ;;
 	ninja-build) command -v ninja ;;
 	pkg-config) command -v pkg-config ;;
-	gcc | clang | python3) command -v "$1" ;;
+	gcc | clang | python3 | make | cmake) command -v "$1" ;;
 	g++) command -v g++ ;;
 	libc6-dev) test -e /usr/include/stdio.h ;;
 	libclang-rt-14-dev) compiles clang -fsanitize=thread ;;

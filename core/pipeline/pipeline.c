@@ -52,11 +52,12 @@ static int make_slots(struct weir_pipeline *p)
 	p->holds = m->ops->alloc(m, o->subscriptions_max * sizeof *p->holds, WR_LINE_BYTES);
 	p->wanted = m->ops->alloc(m, o->members_max * sizeof *p->wanted, 64);
 	p->events = m->ops->alloc(m, (o->producers_max + o->members_max) * sizeof *p->events, 64);
+	/* First of all: a table of zeros would have its end close the host's descriptor 0. */
+	for (uint32_t i = 0; p->events != NULL && i < o->producers_max + o->members_max; i++)
+		p->events[i].fd = -1;
 	if (p->producers == NULL || p->members == NULL || p->subscriptions == NULL ||
 	    p->holds == NULL || p->wanted == NULL || p->events == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < o->producers_max + o->members_max; i++)
-		p->events[i].fd = -1;
 	for (uint32_t i = 0; i < o->members_max; i++) {
 		p->members[i].pipeline = p;
 		p->members[i].slot = i;
