@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "io/host.h"
+#include "io/posix/cancel.h"
 
 #define LOOK_NS 500000u
 
@@ -72,18 +73,10 @@ static void wait_for_callers(struct weir_pipeline *p)
 	}
 }
 
-int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64_t timeout_ns,
-	       struct weir_close_report *ret_report)
+static int close_pipeline(struct weir_pipeline *pipeline, enum weir_close_mode mode,
+			  uint64_t timeout_ns, struct weir_close_report *ret_report)
 {
 	struct weir_close_report report = {0};
-	if (pipeline == NULL)
-		return 0;
-	if (wr_pipeline_is_copy(pipeline))
-		return WEIR_E_CLOSED;
-	if (mode != WEIR_CLOSE_DRAIN && mode != WEIR_CLOSE_ABORT)
-		return -EINVAL;
-	if (wr_host_inside_step(NULL))
-		return -EDEADLK;
 	struct wr_io_host *h = pipeline->host.context;
 	uint64_t now = now_ns(pipeline);
 	uint64_t deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
@@ -110,4 +103,21 @@ int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64
 	if (wr_pipeline_keep_borrowed(pipeline))
 		wr_host_destroy(h);
 	return failed ? WEIR_E_FAILED : rc;
+}
+
+int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mode, uint64_t timeout_ns,
+	       struct weir_close_report *ret_report)
+{
+	if (pipeline == NULL)
+		return 0;
+	if (wr_pipeline_is_copy(pipeline))
+		return WEIR_E_CLOSED;
+	if (mode != WEIR_CLOSE_DRAIN && mode != WEIR_CLOSE_ABORT)
+		return -EINVAL;
+	if (wr_host_inside_step(NULL))
+		return -EDEADLK;
+	int cancel = wr_cancel_defer();
+	int rc = close_pipeline(pipeline, mode, timeout_ns, ret_report);
+	wr_cancel_restore(cancel);
+	return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "core/base/crc32c.h"
 #include "io/host.h"
+#include "io/posix/cancel.h"
 #include "io/posix/clock_posix.h"
 #include "io/posix/storage_posix.h"
 #include "io/thread/park_futex.h"
@@ -41,9 +42,11 @@ static void event_signal(void *context, int fd)
 {
 	uint64_t one = 1;
 	(void)context;
+	int cancel = wr_cancel_defer();
 	/* Full is impossible: it is read or coalesced long before 2^64. */
 	ssize_t done = write(fd, &one, sizeof one);
 	(void)done;
+	wr_cancel_restore(cancel);
 }
 
 static int event_open(void *context)
@@ -55,8 +58,10 @@ static int event_open(void *context)
 
 static void event_close(void *context, int fd)
 {
+	int cancel = wr_cancel_defer();
 	(void)context;
 	(void)close(fd);
+	wr_cancel_restore(cancel);
 }
 
 /* ---- sleeping in the storage ---- */
@@ -73,7 +78,9 @@ static void storage_sleep(struct wr_parker *parker, uint32_t word, uint64_t time
 static void storage_wake(struct wr_parker *parker)
 {
 	struct wr_storage *s = parker->context;
+	int cancel = wr_cancel_defer();
 	s->ops->wake(s);
+	wr_cancel_restore(cancel);
 }
 
 static struct wr_park_ops storage_park_ops;
@@ -301,8 +308,8 @@ static void say_what_is_notable(const struct wr_io_host *h)
 	}
 }
 
-int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
-	      struct weir_problem *reterr_problem)
+static int open_pipeline(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
+			 struct weir_problem *reterr_problem)
 {
 	struct weir_memory_plan plan;
 	struct weir_options checked;
@@ -345,6 +352,15 @@ static void tell_memory(struct wr_io_host *h, struct weir_info *info)
 	(void)snprintf(info->memory_note, sizeof info->memory_note, "%s%s%s", m->huge_note,
 		       m->huge_note[0] != '\0' && m->numa_note[0] != '\0' ? "; " : "",
 		       m->numa_note);
+}
+
+int weir_open(const struct weir_options *options, struct weir_pipeline **ret_pipeline,
+	      struct weir_problem *reterr_problem)
+{
+	int cancel = wr_cancel_defer();
+	int rc = open_pipeline(options, ret_pipeline, reterr_problem);
+	wr_cancel_restore(cancel);
+	return rc;
 }
 
 int weir_pipeline_info(struct weir_pipeline *pipeline, struct weir_info *ret_info)

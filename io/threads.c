@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/posix/cancel.h"
 #include "io/posix/thread_posix.h"
 #include "io/thread/park_futex.h"
 #include "io/thread/scheduling.h"
@@ -201,7 +202,10 @@ uintptr_t wr_host_thread(void *context)
 int wr_host_run_steps(void *context, uint64_t wait_ns)
 {
 	struct wr_io_host *h = context;
-	return wr_runner_run_or_wait(&h->log, wait_ns);
+	int cancel = wr_cancel_defer();
+	int rc = wr_runner_run_or_wait(&h->log, wait_ns);
+	wr_cancel_restore(cancel);
+	return rc;
 }
 
 int wr_host_handler_start(void *context, struct weir_member *member)
@@ -240,7 +244,9 @@ void wr_host_handler_stop(void *context, struct weir_member *member)
 	bool running = t->running;
 	t->running = false;
 	wr_spinlock_unlock(&h->handlers_lock);
+	int cancel = wr_cancel_defer(); /* it joins */
 	stop_runner(&t->runner, &running);
+	wr_cancel_restore(cancel);
 }
 
 static void tell_thread(struct weir_info *info, struct wr_runner *runner)

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "io/posix/cancel.h"
 #include "io/posix/read_whole.h"
 #include "io/posix/request.h"
 
@@ -315,12 +316,15 @@ int64_t wr_dir_read(struct wr_storage *s, uint32_t file_index, void *buffer,
 {
 	struct wr_dir *dir = (struct wr_dir *)s;
 	struct wr_dir_file *file;
-	int code = wr_dir_use(dir, file_index, &file);
+	/* A seek's search reads on the program's thread, and may have to open the file. */
+	int cancel = wr_cancel_defer();
+	int64_t n = wr_dir_use(dir, file_index, &file);
 
-	if (code < 0)
-		return code;
-	int64_t n = read_file(file, buffer, length_bytes, offset_bytes);
-	wr_dir_unuse(dir, file);
+	if (n == 0) {
+		n = read_file(file, buffer, length_bytes, offset_bytes);
+		wr_dir_unuse(dir, file);
+	}
+	wr_cancel_restore(cancel);
 	return n;
 }
 
