@@ -282,6 +282,27 @@ static void *let_go_later(void *unused)
 	return NULL;
 }
 
+/* It polled more than it was let handle: the pin of its thread is nobody's to give back. */
+Test(close, a_handler_that_had_not_handled_all_keeps_nothing)
+{
+	struct weir_member_options o;
+	struct weir_member *member;
+	struct weir_close_report report;
+	pthread_t thread;
+	begin(FIXTURE_DURABLE);
+	weir_member_options_init(&o);
+	o.handler = sleep_in_handler;
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 5));
+	cr_assert_eq(weir_member_join(f.pipeline, id, &o, &member, NULL), 0);
+	while (wr_load_seq(&in_handler) == 0)
+		fixture_sleep_ns(1000000u);
+	cr_assert_eq(pthread_create(&thread, NULL, let_go_later, NULL), 0);
+	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_ABORT, 0, &report), 0);
+	f.pipeline = NULL;
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	cr_expect_eq(report.borrowed_members, 0);
+}
+
 Test(close, a_drain_ends_at_its_deadline_and_a_handler_cannot_close)
 {
 	struct weir_member_options o;
