@@ -40,7 +40,8 @@ enum weir_error {
 #undef WEIR_ERROR_ENUM
 };
 
-/** What went wrong, for a person: filled in by calls that take one, owned by the caller. */
+/** What went wrong, for a person: filled in by calls that take one, owned by the caller. Never with
+ *  bytes of a payload, a key or a header in it. */
 struct weir_problem {
 	int code;       /**< the negative code that the call returned */
 	char field[48]; /**< the option or argument at fault, or "" */

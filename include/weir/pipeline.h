@@ -6,6 +6,11 @@
  * in the child every call that hands over, polls, waits, changes or closes returns WEIR_E_CLOSED
  * and does nothing. What was lent (items, the room of a claim) is the parent's: leave it alone. A
  * child that lives on does not keep the directory locked.
+ *
+ * In any call of weir: signals are taken and waited on, none returns -EINTR; none is a cancellation
+ * point (pthread_cancel() ends the thread after the call); none may be made from a signal handler.
+ * A process may exit() without a close: the next open recovers. A thread may end with handles open:
+ * another one goes on with them. docs/guide/inside-a-host.md has the whole list.
  */
 #ifndef WEIR_PIPELINE_H
 #define WEIR_PIPELINE_H
@@ -25,6 +30,9 @@ struct weir_pipeline;
  * Recovery reads from the last checkpoint on. A torn tail that was never acknowledged is trimmed
  * and reported in weir_info. Damage below the durable sequence is refused: the problem names the
  * file, the offset and the range of sequences, and nothing is changed.
+ *
+ * A directory that is made gets mode 0700, files 0600 or less by the umask. When anything fails,
+ * all that was taken is given back, and the next open finds everything.
  *
  * Thread:    any. Blocks: for recovery, and for the lock of an owner that was killed, until the
  *            kernel has ended its writes (30 seconds at most). Allocates: everything that the

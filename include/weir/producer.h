@@ -11,6 +11,9 @@
  *
  * Between producers there is no order, except that what is published after another's
  * acknowledgement comes after it.
+ *
+ * A thread that ends with a producer open, or a claim or run in hand, holds up nobody: another
+ * thread may go on with it, or close it.
  */
 #ifndef WEIR_PRODUCER_H
 #define WEIR_PRODUCER_H

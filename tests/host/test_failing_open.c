@@ -64,6 +64,7 @@ static bool fails(const char *name)
 	     (void *at, size_t bytes, int protection, int flags, int fd, off_t offset),            \
 	     (at, bytes, protection, flags, fd, offset))
 
+/* clang-format off */
 WRAP(void *, calloc, ENOMEM, NULL, (size_t count, size_t bytes), (count, bytes))
 WRAP(void *, aligned_alloc, ENOMEM, NULL, (size_t align, size_t bytes), (align, bytes))
 WRAP_MMAP(mmap)
@@ -74,22 +75,23 @@ WRAP(int, fallocate64, ENOSPC, -1, (int fd, int mode, off_t at, off_t bytes), (f
 WRAP(int, eventfd, EMFILE, -1, (unsigned value, int flags), (value, flags))
 WRAP(ssize_t, getrandom, EAGAIN, -1, (void *to, size_t bytes, unsigned flags), (to, bytes, flags))
 WRAP(int, pthread_create, EAGAIN, EAGAIN,
-     (pthread_t * thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument),
-     (thread, attributes, run, argument))
+	(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *argument),
+	(thread, attr, run, argument))
 /* A mode that is not asked for is passed on and not looked at. */
 WRAP(int, open, EMFILE, -1, (const char *path, int flags, mode_t mode), (path, flags, mode))
 WRAP(int, open64, EMFILE, -1, (const char *path, int flags, mode_t mode), (path, flags, mode))
 WRAP(int, openat, EMFILE, -1, (int at, const char *path, int flags, mode_t mode),
-     (at, path, flags, mode))
+	(at, path, flags, mode))
 WRAP(int, openat64, EMFILE, -1, (int at, const char *path, int flags, mode_t mode),
-     (at, path, flags, mode))
+	(at, path, flags, mode))
 #ifdef WR_HAVE_URING
 struct io_uring;
 struct io_uring_params;
 WRAP(int, io_uring_queue_init_params, ENOMEM, -ENOMEM,
-     (unsigned entries, struct io_uring *ring, struct io_uring_params *params),
-     (entries, ring, params))
+	(unsigned entries, struct io_uring *ring, struct io_uring_params *params),
+	(entries, ring, params))
 #endif
+/* clang-format on */
 
 static int open_with_failure(uint64_t k, struct weir_problem *problem)
 {

@@ -4,9 +4,9 @@
  *         call changes nothing of what the call returns, with SA_RESTART or without; weir's threads
  *         take none; and no call is a cancellation point, so that a cancelled thread ends where the
  *         program says, with nothing of weir half done.
- * Method: a thread waits in each call that can wait, another sends it signals as fast as it can (or
- *         cancels it) before what it waits for is brought about. Handlers note which thread they run
- *         on; /proc says what weir's threads block.
+ * Method: a thread waits in each call that can wait, another sends it signals as fast as it can
+ *         (or cancels it) before what it waits for is brought about. Handlers note which thread
+ *         they run on; /proc says what weir's threads block.
  */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -236,8 +236,7 @@ static void weather(const struct wait *w, int flags)
 	handle_signals(flags);
 	pthread_t thread = begin_to_wait(w);
 	storm(thread, true);
-	cr_expect(w->wanted == 0 && w->wait != wait_in_poll ? true
-							    : wr_load_seq(&came_back) == 0,
+	cr_expect(w->wanted == 0 && w->wait != wait_in_poll ? true : wr_load_seq(&came_back) == 0,
 		  "%s came back before there was anything: %s", w->name, weir_error_name(result));
 	end_the_wait(w);
 	wr_store_seq(&may_end, 1u);
@@ -280,8 +279,7 @@ ParameterizedTestParameters(signals, a_thread_that_is_cancelled_ends_where_the_p
 }
 
 /* The call goes on, and returns what it would have; then others go on, and a close is clean. */
-ParameterizedTest(int *i, signals,
-		  a_thread_that_is_cancelled_ends_where_the_program_says)
+ParameterizedTest(int *i, signals, a_thread_that_is_cancelled_ends_where_the_program_says)
 {
 	const struct wait *w = &waits[*i];
 	void *end = NULL;

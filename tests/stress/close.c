@@ -3,8 +3,9 @@
  * Goal:   a close wakes everybody who waits in a call, tells them WEIR_E_CLOSED, and frees nothing
  *         under them; what a member still holds is kept until it comes back (P7, L42).
  * Method: a memory-only pipeline whose data is held back by a `block` subscription that nobody
- *         reads. One thread waits in each call that can wait: for events, for room in a full lane,
- *         for a ticket, for a shared lane's answer. Then it is closed, by turns draining and
+ *         reads. One thread waits in each call that can wait: for events, for room in a full lane
+ *         (an event's and a claim's), for a ticket, for a shared lane's answer, for a member that
+ *         has not heard of two seeks. Then it is closed, by turns draining and
  *         aborting, with and without items in a member's hands. What was handed over is in the log
  *         and unread, or dropped, and counted once. AddressSanitizer and ThreadSanitizer see who
  *         comes too late.
@@ -20,12 +21,12 @@
 #include "core/base/atomic.h"
 #include "tests/support/pipeline_fixture.h"
 
-#define WAITERS 4u
+#define WAITERS 6u
 #define PAYLOAD_BYTES 1000u
 #define HELD_NS 60000000u
 
 static struct fixture f;
-static uint32_t topic, quiet_topic, held, quiet;
+static uint32_t topic, quiet_topic, held, quiet, moved;
 static wr_atomic_u32 waiting; /* threads that are about to wait */
 static wr_atomic_u64 published_count;
 static wr_atomic_u64 handed_over; /* events that are weir's: the log's, or to be dropped */
@@ -87,6 +88,40 @@ static void wait_until_held(void)
 		 wr_load_seq(&published_count) != published);
 }
 
+/* The lane of a claim is full as soon as the writer takes nothing: it fills its own. */
+static int wait_for_a_claim(void)
+{
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	const struct weir_event event = event_of();
+	void *room;
+	int rc;
+	wait_until_held();
+	wr_add_seq(&waiting, 1u);
+	while ((rc = weir_claim(producer, &event, PAYLOAD_BYTES, &room)) == 0) {
+		memset(room, 0, PAYLOAD_BYTES);
+		rc = weir_commit(producer, PAYLOAD_BYTES, NULL);
+		if (rc != 0)
+			return rc;
+		wr_add_seq(&handed_over, 1u);
+	}
+	return rc;
+}
+
+/* Its only member has the partition and never polls again: the third seek waits for it. */
+static int wait_for_a_seek(void)
+{
+	struct weir_problem problem;
+	struct weir_member *member = fixture_member(&f, moved, NULL);
+	fixture_need(fixture_owns(member, 1), "a partition to be moved");
+	weir_release(member); /* it may stand in a chunk, with nothing of it in hand */
+	int rc = 0;
+	wr_add_seq(&waiting, 1u);
+	while (rc == 0)
+		rc = weir_subscription_seek(f.pipeline, moved, WEIR_SEEK_OLDEST, 0, WEIR_FOREVER,
+					    &problem);
+	return rc;
+}
+
 static int wait_for_ticket(void)
 {
 	struct weir_producer *producer = fixture_producer(&f, NULL);
@@ -110,6 +145,8 @@ static int wait_for_the_shared_lane(void)
 static struct waiter waiters[WAITERS] = {
 	{.name = "poll", .wait = wait_for_events},
 	{.name = "publish", .wait = wait_for_room},
+	{.name = "claim", .wait = wait_for_a_claim},
+	{.name = "seek", .wait = wait_for_a_seek},
 	{.name = "wait", .wait = wait_for_ticket, .may_succeed = true},
 	{.name = "publish_once", .wait = wait_for_the_shared_lane, .may_succeed = true},
 };
@@ -190,6 +227,7 @@ static bool one_round(uint32_t round)
 	wr_store_seq(&handed_over, 0u);
 	held = block_subscription("held", "busy");
 	quiet = fixture_subscription(&f, "quiet", "quiet");
+	moved = fixture_subscription(&f, "moved", "quiet");
 	bool own = round % 8 >= 6;
 	struct weir_member *holder = own ? hold_back(items) : held_by_another(items);
 	wr_store_seq(&waiting, 0u);
