@@ -121,9 +121,6 @@ void cli_print_version(FILE *to);
  */
 int cli_parse_value(const struct cli_option *option, const char *text, char *why, size_t why_bytes);
 
-/* The candidate (NULL ends) that `word` was probably meant to be, or NULL. */
-const char *cli_nearest(const char *word, const char *const *candidates);
-
 /* "weir: TEXT" to stderr, then "try ..." : CLI_EXIT_USAGE. */
 int cli_usage(const struct cli_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

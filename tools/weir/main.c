@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 
 struct command {
@@ -52,7 +53,7 @@ static int unknown(const char *word)
 		names[i] = commands[i].name;
 	names[COMMAND_COUNT] = "help";
 	names[COMMAND_COUNT + 1] = NULL;
-	const char *nearest = word[0] == '-' ? NULL : cli_nearest(word, names);
+	const char *nearest = word[0] == '-' ? NULL : wr_nearest(word, names);
 	if (nearest != NULL)
 		return cli_usage(NULL, "there is no command \"%s\"; did you mean %s?", word,
 				 nearest);
