@@ -29,7 +29,6 @@ static int refuse(struct weir_problem *ret_problem, int code, const char *origin
 	if (ret_problem == NULL)
 		return code;
 	*ret_problem = (struct weir_problem){.code = code};
-	(void)snprintf(ret_problem->field, sizeof ret_problem->field, "topology");
 	(void)snprintf(ret_problem->text, sizeof ret_problem->text, "%.120s: %.80s", origin, why);
 	return code;
 }

@@ -22,6 +22,9 @@ static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
 	{"bench", cmd_bench, "measure weir on this machine: pipeline"},
+#ifdef WR_HAVE_CONFIG
+	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
+#endif
 };
 
 #define COMMAND_COUNT WR_ARRAY_COUNT(commands)
