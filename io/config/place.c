@@ -64,7 +64,7 @@ static void start_placed(struct wr_place_work *w)
 	for (uint32_t i = 0; i < w->request_count; i++) {
 		const struct wr_place_request *r = &w->requests[i];
 		struct wr_placed *placed = &w->out->placed[i];
-		placed->count = r->if_room && !has_room ? 0 : r->count;
+		placed->count = r->if_room && !has_room ? 0 : w->counts[i];
 		if (placed->count == 0)
 			continue;
 		placed->how = WR_PLACED_ANYWHERE;
@@ -74,15 +74,26 @@ static void start_placed(struct wr_place_work *w)
 	}
 }
 
+/* Threads of a request, cut to the quota where the list says how many there are. */
+static uint32_t fit_list(struct wr_place_work *w, uint32_t index, uint64_t spinner_count)
+{
+	struct wr_placed *placed = &w->out->placed[index];
+	uint64_t quota = w->out->quota_millicpus / 1000;
+	uint64_t left = quota > spinner_count ? quota - spinner_count : 0;
+	if (w->requests[index].count == WR_PLACE_BY_LIST && left > 0 && left < placed->count)
+		placed->count = (uint32_t)left;
+	return placed->count;
+}
+
 /* The quota goes to the first who ask. */
 static void decide_spinning(struct wr_place_work *w)
 {
 	uint64_t spinner_count = 0;
 	char quota[160];
 	for (uint32_t i = 0; i < w->request_count; i++) {
-		uint64_t count = w->out->placed[i].count;
 		if (!wants_to_spin(w, i))
 			continue;
+		uint64_t count = fit_list(w, i, spinner_count);
 		if (w->out->is_shared)
 			wr_place_degrade(w, i, "%s: the machine is shared (%s)",
 					 w->requests[i].cpus.kind == WR_CPUS_AUTO
@@ -250,7 +261,7 @@ static bool is_too_much(struct wr_place_work *w)
 {
 	uint64_t threads = 0;
 	for (uint32_t i = 0; i < w->request_count; i++)
-		threads += w->requests[i].count;
+		threads += w->counts[i];
 	if (threads <= WR_PLACE_THREADS_MAX)
 		return false;
 	struct wr_place_problem *p = wr_place_problem(w, WR_PLACE_OF_REQUESTS);

@@ -28,6 +28,8 @@
 #define WR_PLACE_REQUESTS_MAX 32u
 #define WR_PLACE_THREADS_MAX 256u
 #define WR_PLACE_PROBLEMS_MAX 32u
+/* A count that nobody knows: where the threads spin, as many as cores are in the list and free. */
+#define WR_PLACE_BY_LIST UINT32_MAX
 /* Cores that a machine has at least if threads are to be pinned without being asked. */
 #define WR_PLACE_CORES_MIN 4u
 
@@ -50,7 +52,8 @@ struct wr_place_request {
 	const char *name; /* for messages: "log", "handler" */
 	struct wr_cpu_request cpus;
 	enum weir_wait wait;
-	uint32_t count; /* of threads that share the request; 0: none is started */
+	uint32_t count; /* of threads that share the request; 0: none is started; or
+	                   WR_PLACE_BY_LIST */
 	bool if_room;   /* journal's own: auto: started where four CPUs or more are usable */
 };
 

@@ -129,7 +129,7 @@ static bool settle_beside_lists(struct wr_place_work *w)
 {
 	for (uint32_t i = 0; i < w->request_count; i++) {
 		uint32_t cpu = wr_place_next(&w->named[i], 0);
-		if (w->requests[i].count == 0 || cpu == WR_CPUS_MAX)
+		if (w->counts[i] == 0 || cpu == WR_CPUS_MAX)
 			continue;
 		const struct wr_topology_cpu *c = wr_place_cpu(w, cpu);
 		w->home = (struct wr_place_home){true, c->l3, c->node, c->package};
@@ -190,7 +190,7 @@ bool wr_place_take_cores(struct wr_place_work *w, uint32_t index, bool spins)
 {
 	struct wr_placed *placed = &w->out->placed[index];
 	struct wr_cpu_set held_before = w->held;
-	uint32_t count = w->requests[index].count;
+	uint32_t count = w->counts[index];
 	if (count > WEIR_CPUS_MAX)
 		return false;
 	placed->cpu_count = 0;

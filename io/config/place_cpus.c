@@ -236,6 +236,17 @@ static void resolve_allow(struct wr_place_work *w)
 	out->allowed_count = wr_cpu_set_count(&out->allowed);
 }
 
+static uint32_t count_of(const struct wr_place_work *w, const struct wr_place_request *r,
+			 const struct wr_cpu_set *named)
+{
+	if (r->count != WR_PLACE_BY_LIST)
+		return r->count;
+	uint32_t cores = wr_place_core_count(w, named);
+	return cores == 0                  ? 0
+	       : r->wait == WEIR_WAIT_SPIN ? (uint32_t)wr_min_u64(cores, WEIR_CPUS_MAX)
+					   : 1;
+}
+
 void wr_place_resolve(struct wr_place_work *w)
 {
 	struct wr_placement *out = w->out;
@@ -249,10 +260,11 @@ void wr_place_resolve(struct wr_place_work *w)
 	for (uint32_t i = 0; i < w->request_count; i++) {
 		const struct wr_place_request *r = &w->requests[i];
 		resolve(w, i, &r->cpus, &out->allowed, &w->named[i]);
-		if (r->count == 0)
+		w->counts[i] = count_of(w, r, &w->named[i]);
+		if (w->counts[i] == 0)
 			continue;
 		/* A list that has no CPU to spare is as good as taken. */
-		if (wr_cpu_set_count(&w->named[i]) <= r->count)
+		if (wr_cpu_set_count(&w->named[i]) <= w->counts[i])
 			add_all(&w->held, &w->named[i]);
 		else
 			add_all(&w->listed, &w->named[i]);

@@ -27,6 +27,7 @@ struct wr_place_work {
 
 	/* What each request names, of the allowed; empty for auto and none. */
 	struct wr_cpu_set named[WR_PLACE_REQUESTS_MAX];
+	uint32_t counts[WR_PLACE_REQUESTS_MAX]; /* of threads, BY_LIST resolved */
 	/* The quota has room for its spinning. */
 	bool may_spin[WR_PLACE_REQUESTS_MAX];
 

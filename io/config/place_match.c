@@ -4,7 +4,8 @@
  * spins. By augmenting paths (bipartite matching of threads to cores), so that whenever there is
  * such an assignment it is found; cores that nobody else was given are tried first.
  *
- * Invariant: a request is granted for all of its threads or for none.
+ * Invariant: a request is granted for all of its threads or for none, but one whose list says how
+ * many they are.
  *
  * Thread: any.
  */
@@ -30,7 +31,7 @@ static bool is_held_by_others(const struct matching *m, uint32_t request, uint32
 	const struct wr_place_work *w = m->w;
 	for (uint32_t i = 0; i < w->request_count; i++)
 		if (i != request && wr_cpu_set_has(&w->named[i], cpu) &&
-		    wr_cpu_set_count(&w->named[i]) <= w->requests[i].count)
+		    wr_cpu_set_count(&w->named[i]) <= w->counts[i])
 			return true;
 	return false;
 }
@@ -73,12 +74,18 @@ static void drop(struct matching *m, uint32_t request)
 
 static bool add_request(struct matching *m, uint32_t request)
 {
-	for (uint32_t i = 0; i < m->w->requests[request].count; i++) {
+	struct wr_placed *placed = &m->w->out->placed[request];
+	for (uint32_t i = 0; i < placed->count; i++) {
 		uint16_t index = (uint16_t)m->spinner_count++;
 		m->spinners[index] = (struct spinner){.request = (uint16_t)request};
 		m->tried = (struct wr_cpu_set){{0}};
 		if (match(m, index))
 			continue;
+		m->spinner_count--;
+		if (i > 0 && m->w->requests[request].count == WR_PLACE_BY_LIST) {
+			placed->count = i;
+			return true;
+		}
 		drop(m, request);
 		return false;
 	}
@@ -113,7 +120,7 @@ static void explain(const struct matching *m, uint32_t request)
 		wr_place_degrade(m->w, request,
 				 "waits adaptively: CPUs %s are not %u cores, one for each thread "
 				 "that spins",
-				 list, m->w->requests[request].count);
+				 list, m->w->out->placed[request].count);
 }
 
 void wr_place_match_spinners(struct wr_place_work *w)

@@ -10,10 +10,10 @@
 #include "io/config/check.h"
 
 /* Handlers' threads are started by who joins members, how many nobody knows here: they share the
- * CPUs that were asked for, and weir chooses none for them. */
+ * CPUs that were asked for, as many as there are if they spin, and weir chooses none for them. */
 static uint32_t handlers(const struct wr_cpu_request *cpus)
 {
-	return cpus->kind == WR_CPUS_AUTO || cpus->kind == WR_CPUS_NONE ? 0 : 1;
+	return cpus->kind == WR_CPUS_AUTO || cpus->kind == WR_CPUS_NONE ? 0 : WR_PLACE_BY_LIST;
 }
 
 void wr_config_requests(const struct wr_config_values *values, struct wr_place_policy *ret_policy,

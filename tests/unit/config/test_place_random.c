@@ -159,7 +159,7 @@ static void make_case(void)
 		if (one_in(2))
 			r->cpus = some_request();
 		if (one_in(3))
-			r->count = below(4);
+			r->count = one_in(4) ? WR_PLACE_BY_LIST : below(4);
 		r->if_room = one_in(6);
 	}
 }

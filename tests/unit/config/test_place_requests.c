@@ -214,6 +214,26 @@ Test(place_requests, handlers_that_spin_need_a_core_each)
 	assert_note(0, "are not 2 cores");
 }
 
+/* As a config asks for handlers, whose number it does not know. */
+Test(place_requests, a_list_that_says_how_many_spin)
+{
+	bed_ask("log", "9", WEIR_WAIT_SPIN, 1);
+	bed_ask("handler", "8-10,24", WEIR_WAIT_SPIN, WR_PLACE_BY_LIST);
+	bed_expect("log=9! handler=8+10! | 0,16");
+	cr_assert_eq(bed.placement.placed[1].count, 2);
+	bed.affinity.quota_millicpus = 2500;
+	bed.policy.shared = WR_SHARED_NO;
+	bed_expect("log=9! handler=8! | 0,16");
+	bed.requests[1].wait = WEIR_WAIT_PARK;
+	bed_expect("log=9! handler=(8-10,24). | 0,16");
+	cr_assert_eq(bed.placement.placed[1].count, 1);
+	bed.requests[1].cpus = bed_cpus("9");
+	bed.requests[1].wait = WEIR_WAIT_SPIN;
+	bed_expect("log=9! handler=(9)~ | 0,16");
+	bed.requests[1].cpus = bed_cpus("auto");
+	bed_expect("log=9! handler=- | 0,16");
+}
+
 /* ---- strict ---- */
 
 Test(place_requests, strict_refuses_what_would_be_degraded)
