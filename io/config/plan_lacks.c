@@ -111,7 +111,7 @@ static void find_descriptors(struct lacks *l)
 	const struct wr_plan_disk *disk = &l->plan->disk;
 	const struct wr_plan_descriptors *d = &l->plan->descriptors;
 	const struct wr_machine_limit *limit = &l->input->machine->descriptors;
-	uint64_t first = d->fixed + d->events + disk->segments_ahead;
+	uint64_t first = d->fixed + disk->segments_ahead;
 	unsigned long long total = d->total;
 	if (d->total > limit->soft) {
 		struct wr_plan_lack *to =

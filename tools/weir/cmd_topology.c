@@ -8,12 +8,13 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
-#include "tools/weir/plan_print.h"
+#include "tools/weir/config_machine.h"
 #include "tools/weir/topology_draw.h"
 
 /* One command line a process: the table points here. */
 static struct {
 	const char *from;
+	const char *config;
 	bool json;
 } choices;
 
@@ -21,8 +22,13 @@ static const struct cli_option options[] = {
 	{.name = "from",
 	 .type = CLI_STRING,
 	 .target = &choices.from,
-	 .value_name = "FILE",
+	 .value_name = "XML",
 	 .help = "another machine: what lstopo --of xml wrote there"},
+	{.name = "config",
+	 .type = CLI_STRING,
+	 .target = &choices.config,
+	 .value_name = "FILE",
+	 .help = "the threads of this config; - is standard input"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -35,13 +41,6 @@ static const struct cli_command command = {
 		"is a core with its CPUs; a thread that spins on it has a \"!\".",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
-};
-
-/* The threads of a journaled pipeline, as without a config. */
-static const struct wr_place_request defaults[] = {
-	{.name = "log", .count = 1},
-	{.name = "journal", .count = 1, .if_room = true},
-	{.name = "group", .count = 1},
 };
 
 static void draw(const struct plan_threads *threads)
@@ -76,46 +75,21 @@ static int print(const struct plan_threads *threads)
 	return rc == 0 ? CLI_EXIT_OK : cli_fail("standard output", rc, NULL);
 }
 
-static int read_machine(struct wr_topology **ret_topology, struct wr_affinity *ret_affinity,
-			struct weir_problem *ret_problem)
-{
-	if (choices.from != NULL) {
-		int rc = wr_topology_read_xml(choices.from, ret_topology, ret_problem);
-		if (rc == 0)
-			wr_topology_affinity(*ret_topology, ret_affinity);
-		return rc;
-	}
-	int rc = wr_affinity_scan(NULL, ret_affinity);
-	if (rc != 0) {
-		*ret_problem = (struct weir_problem){.code = rc, .text = "the CPU mask"};
-		return rc;
-	}
-	return wr_topology_read(NULL, ret_topology, ret_problem);
-}
-
 int cmd_topology(int argc, char **argv)
 {
 	static struct wr_placement placement;
-	struct wr_topology *topology = NULL;
-	struct wr_affinity affinity;
-	struct wr_place_policy policy = {.use_siblings = false};
-	struct weir_problem problem = {0};
+	struct config_machine m;
 	int first = 0;
 	int exit_code = cli_parse(&command, argc, argv, &first);
 	if (exit_code != CLI_GO_ON)
 		return exit_code;
-	int rc = read_machine(&topology, &affinity, &problem);
-	if (rc != 0) {
-		exit_code = cli_fail("topology", rc, &problem);
-		return rc == -EINVAL ? CLI_EXIT_CONFIG : exit_code;
+	exit_code = config_machine_load(choices.config, choices.from, &m);
+	if (exit_code == CLI_GO_ON) {
+		struct plan_threads threads = {m.topology, &m.affinity, &placement, m.requests};
+		int rc = wr_place(m.topology, &m.affinity, &m.policy, m.requests, m.request_count,
+				  &placement);
+		exit_code = rc == 0 ? print(&threads) : cli_fail("topology", rc, NULL);
 	}
-	struct plan_threads threads = {topology, &affinity, &placement, defaults};
-	rc = wr_place(topology, &affinity, &policy, defaults, WR_ARRAY_COUNT(defaults), &placement);
-	if (rc == -EINVAL)
-		plan_print_problems(stderr, &threads);
-	exit_code = rc == 0         ? print(&threads)
-		    : rc == -EINVAL ? CLI_EXIT_CONFIG
-				    : cli_fail("topology", rc, NULL);
-	wr_topology_destroy(topology);
+	config_machine_free(&m);
 	return exit_code;
 }

@@ -91,34 +91,6 @@ void plan_print_threads(FILE *to, const struct plan_threads *threads)
 				p->placed[i].note);
 }
 
-static const char *name_of(const struct plan_threads *threads, uint32_t of)
-{
-	switch (of) {
-	case WR_PLACE_OF_ALLOW:
-		return "machine.allow";
-	case WR_PLACE_OF_AVOID:
-		return "machine.avoid";
-	case WR_PLACE_OF_HOUSEKEEPING:
-		return "machine.housekeeping";
-	case WR_PLACE_OF_REQUESTS:
-		return "threads";
-	default:
-		return threads->requests[of].name;
-	}
-}
-
-void plan_print_problems(FILE *to, const struct plan_threads *threads)
-{
-	for (uint32_t i = 0; i < threads->placement->problem_count; i++) {
-		const struct wr_place_problem *problem = &threads->placement->problems[i];
-		fprintf(to, "weir: %s: %s\n", name_of(threads, problem->of), problem->text);
-		if (problem->note[0] != '\0')
-			fprintf(to, "  note: %s\n", problem->note);
-		if (problem->help[0] != '\0')
-			fprintf(to, "  help: %s\n", problem->help);
-	}
-}
-
 /* ---- memory, disk, descriptors ---- */
 
 static void print_bytes(FILE *to, const char *name, uint64_t bytes, const char *what)
@@ -171,8 +143,10 @@ static void print_descriptors(FILE *to, const struct wr_plan *plan)
 	const struct wr_plan_descriptors *d = &plan->descriptors;
 	char text[CLI_TEXT_BYTES];
 	fputs("descriptors\n", to);
-	fprintf(to, "  %-14s %11s  %u files and rings, %u segments, %u eventfds if asked for\n",
-		"at most", cli_text_count(text, d->total), d->fixed, d->segments, d->events);
+	fprintf(to, "  %-14s %11s  ", "at most", cli_text_count(text, d->total));
+	if (plan->disk.is_needed)
+		fprintf(to, "%u segments, %u others of the journal, ", d->segments, d->fixed);
+	fprintf(to, "%u eventfds if asked for\n", d->events);
 	if (!plan->knows_machine || plan->machine.descriptors.soft == WR_MACHINE_NO_LIMIT)
 		return;
 	fprintf(to, "  %-14s %11s  of the whole process (ulimit -n)\n", "allowed",

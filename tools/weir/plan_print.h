@@ -26,9 +26,6 @@ void plan_print_machine(FILE *to, const struct plan_threads *threads);
 /* One line each: name, CPUs, how it waits; then what is to be said of them. */
 void plan_print_threads(FILE *to, const struct plan_threads *threads);
 
-/* The problems of a placement that is refused. */
-void plan_print_problems(FILE *to, const struct plan_threads *threads);
-
 /* Memory, disk, descriptors, and what the machine lacks. */
 void plan_print(FILE *to, const struct wr_plan *plan);
 
