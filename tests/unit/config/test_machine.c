@@ -160,6 +160,7 @@ Test(machine, a_directory_that_cannot_be_made)
 	wr_machine_read_dir(path, &dir);
 	cr_assert_not(dir.is_makeable);
 	(void)snprintf(path, sizeof path, "%s/a", fake_root);
+	cr_assert_eq(chmod(path, 0755), 0);
 	wr_machine_read_dir(path, &dir);
 	cr_assert(dir.is_there);
 	cr_assert_not(dir.is_makeable);

@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/support/place_bed.h"
@@ -81,6 +82,29 @@ Test(place_requests, none_is_anywhere_that_weir_may_run)
 	bed.requests[1].wait = WEIR_WAIT_YIELD;
 	bed.policy.allow = bed_cpus("node:0");
 	bed_expect("log=*(0-7,16-23) group=*(0-7,16-23)? | 0,16");
+}
+
+/* 40 cores, 80 CPUs: 64 have room in the options, one of each core before the second ones. */
+Test(place_requests, a_list_longer_than_the_options_hold)
+{
+	struct wr_topology *t = calloc(1, sizeof *t + 80 * sizeof t->cpus[0]);
+	cr_assert_not_null(t);
+	t->cpu_count = 80;
+	t->core_count = 40;
+	t->kind_count = 1;
+	for (uint16_t i = 0; i < 80; i++) {
+		t->cpus[i] = (struct wr_topology_cpu){
+			.cpu = i, .core = i / 2, .sibling = i % 2, .l3 = WR_TOPOLOGY_NONE};
+		wr_cpu_set_add(&t->present, i);
+	}
+	t->usable = t->present;
+	bed_close();
+	bed.topology = t;
+	wr_topology_affinity(t, &bed.affinity);
+	bed_ask("log", "node:0", WEIR_WAIT_ADAPTIVE, 1);
+	bed_expect("log=(0-48,50,52,54,56,58,60,62,64,66,68,70,72,74,76,78) | 0-1");
+	assert_note(0, "on 64 of 80 CPUs");
+	cr_assert_not(bed.placement.placed[0].degraded);
 }
 
 /* ---- the machine's keys ---- */

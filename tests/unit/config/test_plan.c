@@ -166,6 +166,10 @@ Test(plan, memory)
 {
 	machine.memory_limit_bytes = 100 * MIB;
 	assert_lack(WR_LACK_STOPS, "memory", "the cgroup allows 100 MiB", "memory.max of ");
+	machine.memory_limit_bytes = plan.memory.total_bytes;
+	assert_no_lack();
+	machine.memory_limit_bytes--;
+	assert_lack(WR_LACK_STOPS, "memory", "the cgroup allows", "memory.max of ");
 	machine.memory_limit_bytes = WR_MACHINE_NO_LIMIT;
 	machine.memory_available_bytes = 50 * MIB;
 	assert_lack(WR_LACK_STOPS, "memory", "has 50 MiB available", "less of memory.pool");

@@ -83,6 +83,18 @@ Test(topology, the_fast_cores_of_a_big_little_machine)
 	wr_topology_destroy(t);
 }
 
+/* Each package has ordinary memory, nodes 0 and 2, and a node of fast memory beside it. */
+Test(topology, cpus_belong_to_the_first_of_nodes_that_are_alike)
+{
+	struct wr_topology *t = read_machine("two_memories");
+	cr_assert_eq(t->node_count, 4);
+	assert_cpu(t, 1, (struct wr_topology_cpu){.core = 1, .l3 = WR_TOPOLOGY_NONE});
+	assert_cpu(t, 3,
+		   (struct wr_topology_cpu){
+			   .core = 3, .l3 = WR_TOPOLOGY_NONE, .node = 2, .package = 1});
+	wr_topology_destroy(t);
+}
+
 Test(topology, what_the_described_process_may_use)
 {
 	struct wr_affinity affinity;
