@@ -8,6 +8,9 @@
  * A CPU belongs to the NUMA node with the fewest CPUs around it: where high-bandwidth memory is a
  * node of its own beside the ordinary one, that is the first of two alike.
  *
+ * hwloc itself looks at its environment variables; when they put another machine in the place of
+ * this one, the origin says so.
+ *
  * Thread: any; no state.
  */
 #include "io/config/topology.h"
@@ -20,7 +23,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ISOLATED_PATH "/sys/devices/system/cpu/isolated"
+#include "core/base/bits.h"
+
+#define NOT_THIS_ONE "the machine that HWLOC_XMLFILE or HWLOC_SYNTHETIC describes"
 #define ISOLATED_INFO "IsolatedCPUs"
 #define NO_XML "is not hwloc's XML of a machine (lstopo --of xml writes it)"
 
@@ -142,12 +147,28 @@ static void read_machine(hwloc_topology_t hwloc, struct wr_topology *t)
 	read_kinds(hwloc, t);
 }
 
+static void add_list(const char *root, const char *path, struct wr_cpu_set *to)
+{
+	char full[1024];
+	char text[4096];
+	struct wr_cpu_set set;
+	(void)snprintf(full, sizeof full, "%s%s", root, path);
+	int fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ssize_t bytes = read(fd, text, sizeof text - 1);
+	(void)close(fd);
+	text[bytes > 0 ? bytes : 0] = '\0';
+	if (wr_cpu_set_parse(text, &set) != 0)
+		return;
+	for (size_t i = 0; i < WR_ARRAY_COUNT(to->words); i++)
+		to->words[i] |= set.words[i];
+}
+
 /* Of the running machine the kernel says it, of a described one an info of the root. */
 static void read_isolated(hwloc_topology_t hwloc, const char *root, bool is_running,
 			  struct wr_cpu_set *ret_set)
 {
-	char path[1024];
-	char text[4096];
 	if (!is_running) {
 		const char *list =
 			hwloc_obj_get_info_by_name(hwloc_get_root_obj(hwloc), ISOLATED_INFO);
@@ -155,14 +176,9 @@ static void read_isolated(hwloc_topology_t hwloc, const char *root, bool is_runn
 			(void)wr_cpu_set_parse(list, ret_set);
 		return;
 	}
-	(void)snprintf(path, sizeof path, "%s" ISOLATED_PATH, root != NULL ? root : "");
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	ssize_t bytes = read(fd, text, sizeof text - 1);
-	(void)close(fd);
-	text[bytes > 0 ? bytes : 0] = '\0';
-	(void)wr_cpu_set_parse(text, ret_set);
+	/* At boot, and by cgroups (Linux 6.7). */
+	add_list(root, "/sys/devices/system/cpu/isolated", ret_set);
+	add_list(root, "/sys/fs/cgroup/cpuset.cpus.isolated", ret_set);
 }
 
 /* The highest number of a CPU that is there, or -1. */
@@ -195,7 +211,9 @@ static int load(hwloc_topology_t hwloc, const char *path, const char *root,
 	if (t == NULL)
 		return refuse(ret_problem, -ENOMEM, origin, strerror(ENOMEM));
 	(void)snprintf(t->origin, sizeof t->origin, "%s", origin);
-	read_isolated(hwloc, root, path == NULL, &t->isolated);
+	if (path == NULL && hwloc_topology_is_thissystem(hwloc) == 0)
+		(void)snprintf(t->origin, sizeof t->origin, NOT_THIS_ONE);
+	read_isolated(hwloc, root != NULL ? root : "", path == NULL, &t->isolated);
 	read_machine(hwloc, t);
 	*ret_topology = t;
 	return 0;

@@ -57,8 +57,8 @@ struct wr_topology {
 };
 
 /*
- * @param root          NULL: the running system. Else what stands before /sys when the list of
- *                      isolated CPUs is read; the rest is the running machine all the same
+ * @param root          NULL: the running system. Else what stands before /sys when the lists of
+ *                      isolated CPUs are read; the rest is the running machine all the same
  * @param ret_topology  for wr_topology_destroy()
  * @param ret_problem   may be NULL; filled in on failure
  * @return 0, -ENOMEM, or what hwloc said

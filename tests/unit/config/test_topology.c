@@ -183,14 +183,25 @@ Test(topology, the_kernel_says_which_cpus_are_isolated)
 	struct wr_topology *t = NULL;
 	cr_assert_not_null(mkdtemp(root));
 	(void)snprintf(command, sizeof command,
-		       "mkdir -p %s/sys/devices/system/cpu && "
-		       "echo 0 >%s/sys/devices/system/cpu/isolated",
-		       root, root);
+		       "mkdir -p %s/sys/devices/system/cpu %s/sys/fs/cgroup && "
+		       "echo 0 >%s/sys/devices/system/cpu/isolated && "
+		       "echo 70-71 >%s/sys/fs/cgroup/cpuset.cpus.isolated",
+		       root, root, root, root);
 	cr_assert_eq(system(command), 0);
 	cr_assert_eq(wr_topology_read(root, &t, NULL), 0);
-	cr_assert_eq(wr_cpu_set_count(&t->isolated), 1);
+	cr_assert_eq(wr_cpu_set_count(&t->isolated), 3);
 	cr_assert(wr_topology_find(t, 0)->isolated);
 	wr_topology_destroy(t);
 	(void)snprintf(command, sizeof command, "rm -r %s", root);
 	cr_assert_eq(system(command), 0);
+}
+
+Test(topology, hwloc_may_be_told_another_machine)
+{
+	struct wr_topology *t = NULL;
+	cr_assert_eq(setenv("HWLOC_SYNTHETIC", "pack:1 core:3 pu:1", 1), 0);
+	cr_assert_eq(wr_topology_read(NULL, &t, NULL), 0);
+	cr_assert_eq(t->cpu_count, 3);
+	cr_assert_str_neq(t->origin, "this machine");
+	wr_topology_destroy(t);
 }
