@@ -8,7 +8,6 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 
 #include "core/base/bits.h"
 #include "tests/support/capture.h"
@@ -180,26 +179,6 @@ Test(topology_cli, the_command_draws_this_machine)
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	cr_assert_eq(strncmp(c.out, "this machine", 12), 0);
 	cr_assert(capture_has(c.out, "  log  "));
-}
-
-/* As under taskset. */
-Test(topology_cli, the_command_under_a_mask)
-{
-	cpu_set_t set;
-	char allowed[64];
-	uint32_t cpu = 0;
-	cr_assert_eq(sched_getaffinity(0, sizeof set, &set), 0);
-	while (!CPU_ISSET(cpu, &set))
-		cpu++;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	cr_assert_eq(sched_setaffinity(0, sizeof set, &set), 0);
-	RUN("--json");
-	cr_assert_eq(c.exit_code, 0, "%s", c.err);
-	(void)snprintf(allowed, sizeof allowed, "\"allowed\": [\n    %u\n  ]", cpu);
-	cr_assert(capture_has(c.out, allowed), "%s", c.out);
-	cr_assert(capture_has(c.out, "\"shared\": true"));
-	cr_assert(capture_has(c.out, "\"how\": \"anywhere\",\n      \"cpus\": [],"), "%s", c.out);
 }
 
 Test(topology_cli, json_says_the_same)
