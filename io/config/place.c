@@ -228,33 +228,62 @@ static void place_autos(struct wr_place_work *w)
 			give_anywhere(w, i);
 }
 
-/* What works as asked, but not as somebody may think. */
-static void remark(struct wr_place_work *w, uint32_t index)
+/* A list that others may disturb, or be disturbed by. */
+static void remark_on_list(struct wr_place_work *w, uint32_t index)
 {
 	struct wr_placed *placed = &w->out->placed[index];
 	char list[64];
+	uint32_t named_count = wr_cpu_set_count(&w->named[index]);
 	struct wr_cpu_set isolated = w->named[index];
 	wr_place_intersect(&isolated, &w->topology->isolated);
-	uint32_t named_count = wr_cpu_set_count(&w->named[index]);
-	if (placed->how != WR_PLACED_LIST || placed->note[0] != '\0')
-		return;
-	if (named_count > placed->cpu_count)
+	if (named_count > placed->cpu_count) {
 		(void)snprintf(placed->note, sizeof placed->note,
 			       "on %u of %u CPUs: no more fit into struct weir_thread_options",
 			       placed->cpu_count, named_count);
-	wr_cpu_set_format(&isolated, list, sizeof list);
-	if (placed->note[0] == '\0' && placed->cpu_count > 1 && !wr_place_is_empty(&isolated))
+		return;
+	}
+	if (placed->cpu_count > 1 && !wr_place_is_empty(&isolated)) {
+		wr_cpu_set_format(&isolated, list, sizeof list);
 		(void)snprintf(placed->note, sizeof placed->note,
 			       "CPUs %s are isolated: the kernel moves no thread between them, "
 			       "it stays on the first",
 			       list);
-	for (uint32_t i = 0; i < placed->cpu_count && placed->note[0] == '\0'; i++) {
-		uint16_t core = wr_place_cpu(w, placed->cpus[i])->core;
-		if (w->spinner[core] != WR_PLACE_NOBODY)
-			(void)snprintf(placed->note, sizeof placed->note,
-				       "may run on CPU %u, on whose core %s spins", placed->cpus[i],
-				       w->requests[w->spinner[core]].name);
+		return;
 	}
+	for (uint32_t i = 0; i < placed->cpu_count; i++) {
+		uint16_t core = wr_place_cpu(w, placed->cpus[i])->core;
+		if (w->spinner[core] == WR_PLACE_NOBODY)
+			continue;
+		(void)snprintf(placed->note, sizeof placed->note,
+			       "may run on CPU %u, on whose core %s spins", placed->cpus[i],
+			       w->requests[w->spinner[core]].name);
+		return;
+	}
+}
+
+static void remark_on_spinner(struct wr_place_work *w, uint32_t index)
+{
+	const struct wr_cpu_set *helpers = &w->out->housekeeping;
+	for (uint32_t cpu = 0; (cpu = wr_place_next(helpers, cpu)) < WR_CPUS_MAX; cpu++) {
+		struct wr_placed *placed = &w->out->placed[index];
+		if (w->spinner[wr_place_cpu(w, cpu)->core] != index)
+			continue;
+		(void)snprintf(placed->note, sizeof placed->note,
+			       "helpers may run on CPU %u, on the core where it spins", cpu);
+		return;
+	}
+}
+
+/* What works as asked, but not as somebody may think. */
+static void remark(struct wr_place_work *w, uint32_t index)
+{
+	const struct wr_placed *placed = &w->out->placed[index];
+	if (placed->note[0] != '\0')
+		return;
+	if (placed->how == WR_PLACED_LIST)
+		remark_on_list(w, index);
+	else if (placed->how == WR_PLACED_CORE && placed->wait == WEIR_WAIT_SPIN)
+		remark_on_spinner(w, index);
 }
 
 static bool is_too_much(struct wr_place_work *w)

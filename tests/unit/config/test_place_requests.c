@@ -107,6 +107,17 @@ Test(place_requests, a_list_longer_than_the_options_hold)
 	cr_assert_not(bed.placement.placed[0].degraded);
 }
 
+Test(place_requests, isolated_cpus_in_a_list)
+{
+	bed_close();
+	bed_open("isolated");
+	bed_ask("log", "3-5", WEIR_WAIT_ADAPTIVE, 1);
+	bed_ask("group", "6", WEIR_WAIT_ADAPTIVE, 1);
+	bed_expect("log=(3-5) group=(6) | 0");
+	assert_note(0, "CPUs 4-5 are isolated");
+	cr_assert_str_eq(bed.placement.placed[1].note, "");
+}
+
 /* ---- the machine's keys ---- */
 
 /* 16-19 are free, but somebody is on their cores: the second cache is better. */
@@ -132,6 +143,14 @@ Test(place_requests, housekeeping_of_ones_own)
 	bed_expect("log=0 journal=2 group=3 | 1,17");
 	bed.policy.housekeeping = bed_cpus("none");
 	bed_expect("log=0 journal=1 group=2 | ");
+	/* On a core that somebody has: it is said. */
+	bed.policy.housekeeping = bed_cpus("19");
+	bed.requests[2].cpus = bed_cpus("3");
+	bed.requests[2].wait = WEIR_WAIT_SPIN;
+	bed_expect("log=0 journal=1 group=3! | 19");
+	assert_note(2, "helpers may run on CPU 19");
+	cr_assert_not(bed.placement.placed[2].degraded);
+	bed.requests[2] = (struct wr_place_request){.name = "group", .count = 1};
 	/* Half a core: its sibling stays empty, unless siblings are used. */
 	bed.policy.housekeeping = bed_cpus("0");
 	bed_expect("log=1 journal=2 group=3 | 0");
