@@ -60,8 +60,11 @@ static int read_config(const char *path, struct config_machine *m)
 		return cli_fail("config", -ENOMEM, NULL);
 	if (findings->count > 0)
 		print_report(m->config);
-	if (findings->error_count > 0)
+	if (findings->error_count > 0) {
+		fprintf(stderr, "%u error%s\n", findings->error_count,
+			findings->error_count == 1 ? "" : "s");
 		return CLI_EXIT_CONFIG;
+	}
 	m->options = m->config->values.options;
 	wr_config_requests(&m->config->values, &m->policy, m->requests);
 	m->request_count = WR_CONFIG_REQUESTS;

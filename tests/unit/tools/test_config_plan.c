@@ -95,6 +95,7 @@ Test(config_plan, mistakes_are_told_at_their_place)
 	cr_assert(capture_has(c.err, ":4:19: error: CPU 64 does not exist"), "%s", c.err);
 	cr_assert(capture_has(c.err, ":5:23: error: NUMA node 7 does not exist"), "%s", c.err);
 	cr_assert(capture_has(c.err, ":5:27: error: unknown key"), "%s", c.err);
+	cr_assert(capture_has(c.err, "\n4 errors\n"), "%s", c.err);
 	CAPTURE(&c, cmd_topology, "topology", "--from", machine, "--config", config);
 	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG);
 	cr_assert(capture_has(c.err, ":4:19: error: CPU 64 does not exist"), "%s", c.err);
