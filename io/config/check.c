@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/text/nearest.h"
+#include "io/config/value.h"
 
 #define NAMES_MAX 512u
 
@@ -69,6 +70,14 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 	char path[WR_CONFIG_PATH_BYTES] = "";
 	char text[512] = "";
 	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
+	if (values->options.segment_bytes % values->options.chunk_bytes != 0) {
+		struct wr_config_text size = {.to = text, .room_bytes = sizeof text};
+		wr_config_size_format(values->options.chunk_bytes, &size);
+		wr_config_error(findings, wr_config_place_at(findings, root, "journal.segment"),
+				"journal.segment: not a multiple of memory.chunk, which is %s",
+				text);
+		return;
+	}
 	if (weir_memory_plan(&values->options, &plan, &problem) == 0)
 		return;
 	put_translated(problem.text, &to);

@@ -36,8 +36,12 @@ void wr_config_put_n(struct wr_config_text *text, const char *from, size_t bytes
 
 void wr_config_put_repeat(struct wr_config_text *text, char c, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		wr_config_put_n(text, &c, 1);
+	char some[64];
+	memset(some, c, sizeof some);
+	for (size_t bytes; count > 0; count -= bytes) {
+		bytes = count < sizeof some ? count : sizeof some;
+		wr_config_put_n(text, some, bytes);
+	}
 }
 
 void wr_config_put_json(struct wr_config_text *text, const char *from)

@@ -82,6 +82,20 @@ static bool find_number(const struct wr_config_node *node, uint32_t number, size
 	return false;
 }
 
+/* Of a problem that no number is at fault for: of the wait, where that is what asks for much. */
+static const char *key_at_fault(const struct wr_place_problem *problem,
+				const struct wr_place_request *requests,
+				const struct wr_config_node *root, char to[WR_CONFIG_PATH_BYTES])
+{
+	if (problem->has_number || problem->of >= WR_CONFIG_REQUESTS ||
+	    requests[problem->of].wait != WEIR_WAIT_SPIN)
+		return key_of(problem->of, requests, to);
+	(void)snprintf(to, WR_CONFIG_PATH_BYTES, "threads.%s.wait", requests[problem->of].name);
+	return wr_config_node_at(root, to)->kind == WR_NODE_SCALAR
+		       ? to
+		       : key_of(problem->of, requests, to);
+}
+
 static struct wr_config_place number_place(const struct wr_config_findings *findings,
 					   const struct wr_config_node *root, const char *path,
 					   const struct wr_place_problem *problem)
@@ -110,7 +124,8 @@ static void say_problems(struct wr_config_findings *findings, const struct wr_co
 		const struct wr_place_problem *problem = &placement->problems[i];
 		struct weir_config_diagnostic *d = wr_config_error(
 			findings,
-			number_place(findings, root, key_of(problem->of, requests, path), problem),
+			number_place(findings, root, key_at_fault(problem, requests, root, path),
+				     problem),
 			"%s", problem->text);
 		if (problem->note[0] != '\0')
 			wr_config_note(findings, d, "%s", problem->note);

@@ -144,6 +144,15 @@ static int parse_bool(const char *text, void *target, struct wr_config_fault *fa
 
 /* ---- words ---- */
 
+/* YAML's other words for yes and no. */
+static bool is_choice(const char *text, const char *name)
+{
+	bool yes = strcmp(name, "yes") == 0 || strcmp(name, "on") == 0;
+	bool no = strcmp(name, "no") == 0 || strcmp(name, "off") == 0;
+	return strcmp(text, name) == 0 || (yes && strcmp(text, "true") == 0) ||
+	       (no && strcmp(text, "false") == 0);
+}
+
 static int parse_choice(const struct wr_config_key *key, const char *text, void *target,
 			struct wr_config_fault *fault)
 {
@@ -154,7 +163,7 @@ static int parse_choice(const struct wr_config_key *key, const char *text, void 
 
 	for (uint32_t i = 0; key->choices[i].name != NULL && i < CHOICES_MAX; i++) {
 		names[i] = key->choices[i].name;
-		if (strcmp(text, names[i]) == 0) {
+		if (is_choice(text, names[i])) {
 			store(target, key->bytes, key->choices[i].value);
 			return 0;
 		}

@@ -137,7 +137,7 @@ static void put_choice(const struct wr_config_key *key, uint64_t value, struct w
 bool wr_config_value_format(const struct wr_config_key *key, enum wr_config_type type,
 			    const void *target, struct wr_config_text *text)
 {
-	char cpus[256];
+	char cpus[24 * 1024]; // every second one of 8192
 	const char *from;
 	uint64_t n;
 	switch (type) {

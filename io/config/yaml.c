@@ -336,7 +336,8 @@ const struct wr_config_node *wr_config_yaml(struct wr_config_findings *findings)
 	fy_diag_set_collect_errors(diag, true);
 	const struct fy_parse_cfg config = {.flags = FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE |
 						     FYPCF_DEFAULT_VERSION_1_2 |
-						     FYPCF_DISABLE_MMAP_OPT,
+						     FYPCF_DISABLE_MMAP_OPT |
+						     FYPCF_SLOPPY_FLOW_INDENTATION,
 					    .diag = diag};
 	r.parser = fy_parser_create(&config);
 	if (r.parser == NULL)

@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
 	{"bench", cmd_bench, "measure weir on this machine: pipeline"},
 #ifdef WR_HAVE_CONFIG
+	{"config", cmd_config, "config files: check, explain, plan, schema"},
 	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
 #endif
 };
@@ -51,6 +52,14 @@ static void print_usage(FILE *to)
 static int unknown(const char *word)
 {
 	const char *names[COMMAND_COUNT + 2];
+
+#ifndef WR_HAVE_CONFIG
+	if (strcmp(word, "config") == 0 || strcmp(word, "topology") == 0)
+		return cli_usage(NULL,
+				 "\"%s\" needs libweir-config, and this weir was built "
+				 "without it",
+				 word);
+#endif
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		names[i] = commands[i].name;

@@ -130,7 +130,8 @@ Test(config_errors, what_does_not_go_together_is_told)
 {
 	static const struct mistake mistakes[] = {
 		{"journal: {dir: a, segment: 100KiB}\nmemory: {chunk: 64KiB}\n",
-		 "x:1:28: error: journal.segment: must be a multiple of memory.chunk", NULL},
+		 "x:1:28: error: journal.segment: not a multiple of memory.chunk, which is 64KiB",
+		 NULL},
 		{"limits: {subscriptions: 4096, partitions: 1M}\n",
 		 "x:1:25: error: limits.subscriptions: limits.subscriptions times "
 		 "limits.partitions exceeds 16,777,216",
