@@ -151,7 +151,7 @@ static void refuse_topic(struct wr_config_findings *findings, const struct wr_co
 	const struct wr_config_topic *topics = values->topics.items;
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < values->topics.count && count < NAMES_MAX; i++)
-		if (topics[i].name != NULL)
+		if (topics[i].name != NULL && !wr_config_is_full(findings))
 			names[count++] = topics[i].name;
 	const char *nearest = wr_nearest(name, names);
 	struct weir_config_diagnostic *d = wr_config_error(

@@ -24,6 +24,7 @@ static struct weir_config_diagnostic *add(struct wr_config_findings *findings,
 					  va_list list)
 {
 	struct weir_config_diagnostic *d = &findings->items[findings->count];
+	findings->at[findings->count] = place.at;
 	if (findings->count < WR_CONFIG_FINDINGS_MAX)
 		findings->count++;
 	else
@@ -92,31 +93,25 @@ void wr_config_findings_sort(struct wr_config_findings *findings)
 {
 	for (uint32_t i = 1; i < findings->count; i++) {
 		struct weir_config_diagnostic d = findings->items[i];
-		uint32_t at = i;
-		for (; at > 0 && is_behind(&findings->items[at - 1], &d); at--)
-			findings->items[at] = findings->items[at - 1];
-		findings->items[at] = d;
+		size_t byte = findings->at[i];
+		uint32_t to = i;
+		for (; to > 0 && is_behind(&findings->items[to - 1], &d); to--) {
+			findings->items[to] = findings->items[to - 1];
+			findings->at[to] = findings->at[to - 1];
+		}
+		findings->items[to] = d;
+		findings->at[to] = byte;
 	}
-}
-
-/* Bytes from `text` on that `characters` of them take. */
-static size_t bytes_of(const char *text, size_t bytes, uint32_t characters)
-{
-	size_t at = 0;
-	for (; characters > 0 && at < bytes; characters--) {
-		size_t length = wr_config_character(text + at, bytes - at);
-		at += length > 0 ? length : 1;
-	}
-	return at;
 }
 
 /* The line, and below it the mark. Tabs stay tabs on both, so that they are equally wide. */
 static void put_source(const struct wr_config_source *source,
-		       const struct weir_config_diagnostic *d, struct wr_config_text *text)
+		       const struct weir_config_diagnostic *d, size_t byte,
+		       struct wr_config_text *text)
 {
 	size_t bytes;
 	const char *line = wr_config_line(source, d->line, &bytes);
-	size_t at = bytes_of(line, bytes, d->column - 1);
+	size_t at = byte - (size_t)(line - source->text);
 	size_t from = 0;
 	size_t shown = bytes;
 
@@ -150,7 +145,7 @@ void wr_config_findings_print(const struct wr_config_findings *findings,
 		const struct weir_config_diagnostic *d = &findings->items[i];
 		wr_config_put(text, "%s:%u:%u: %s: %s\n", source->name, d->line, d->column,
 			      d->severity == WEIR_CONFIG_ERROR ? "error" : "warning", d->text);
-		put_source(source, d, text);
+		put_source(source, d, findings->at[i], text);
 		if (d->note != NULL)
 			wr_config_put(text, "      = note: %s\n", d->note);
 		if (d->help != NULL)

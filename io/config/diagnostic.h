@@ -33,7 +33,14 @@ struct wr_config_findings {
 	bool out_of_memory;
 	/* One more than is kept: there goes what is too much. */
 	struct weir_config_diagnostic items[WR_CONFIG_FINDINGS_MAX + 1];
+	size_t at[WR_CONFIG_FINDINGS_MAX + 1]; /* of each: its byte in the source */
 };
+
+/* Nothing more will be kept: what costs time to say need not be found out. */
+static inline bool wr_config_is_full(const struct wr_config_findings *findings)
+{
+	return findings->count == WR_CONFIG_FINDINGS_MAX;
+}
 
 /* Never NULL; valid until the next one. */
 struct weir_config_diagnostic *wr_config_error(struct wr_config_findings *findings,

@@ -70,7 +70,7 @@ static bool bytes_are_in_order(struct weir_config *config)
 	const struct wr_config_source *source = &config->source;
 	const char *why = NULL;
 	size_t at = wr_config_source_fault(source, 0, &why);
-	for (; at < source->bytes && config->findings.error_count < WR_CONFIG_FINDINGS_MAX;
+	for (; at < source->bytes && !wr_config_is_full(&config->findings);
 	     at = wr_config_source_fault(source, at + 1, &why))
 		wr_config_error(&config->findings, wr_config_place_of(source, at, 1), "%s", why);
 	return config->findings.error_count == 0;

@@ -32,24 +32,6 @@ static uint32_t find_lines(const char *text, size_t bytes, uint32_t *starts)
 	return count;
 }
 
-int wr_config_source_init(struct wr_config_source *source, struct wr_config_arena *arena,
-			  const char *name, const char *text, size_t bytes)
-{
-	if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
-		text += 3;
-		bytes -= 3;
-	}
-	source->bytes = bytes;
-	source->name = wr_config_copy(arena, name, strlen(name));
-	source->text = wr_config_copy(arena, text, bytes);
-	source->line_count = find_lines(text, bytes, NULL);
-	source->line_starts = wr_config_alloc(arena, source->line_count * sizeof(uint32_t));
-	if (source->name == NULL || source->text == NULL || source->line_starts == NULL)
-		return -ENOMEM;
-	(void)find_lines(text, bytes, source->line_starts);
-	return 0;
-}
-
 /* Line ends of other standards, marks of byte order, and what turns the direction of writing: no
  * editor shows them, and a reader sees another file than the parser. */
 static bool is_invisible(const uint8_t *b, size_t length)
@@ -99,18 +81,58 @@ const char *wr_config_line(const struct wr_config_source *source, uint32_t line,
 	return source->text + start;
 }
 
-/* How many characters; a byte that is none counts as one. */
+/* How many characters begin there. */
 static uint32_t characters(const char *text, size_t bytes)
 {
 	uint32_t count = 0;
-	while (bytes > 0) {
-		size_t length = wr_config_character(text, bytes);
-		length = length > 0 ? length : 1;
-		text += length;
-		bytes -= length;
-		count++;
-	}
+	for (size_t i = 0; i < bytes; i++)
+		count += ((uint8_t)text[i] & 0xc0) != 0x80 ? 1 : 0;
 	return count;
+}
+
+/* The same between two places of the text. */
+static uint32_t characters_between(const struct wr_config_source *source, size_t from, size_t to)
+{
+	size_t first = from / WR_CONFIG_BLOCK_BYTES;
+	size_t last = to / WR_CONFIG_BLOCK_BYTES;
+	if (to - from < WR_CONFIG_BLOCK_BYTES)
+		return characters(source->text + from, to - from);
+	return source->characters_before[last] - source->characters_before[first] -
+	       characters(source->text + first * WR_CONFIG_BLOCK_BYTES,
+			  from % WR_CONFIG_BLOCK_BYTES) +
+	       characters(source->text + last * WR_CONFIG_BLOCK_BYTES, to % WR_CONFIG_BLOCK_BYTES);
+}
+
+static void count_characters(const struct wr_config_source *source)
+{
+	uint32_t count = 0;
+	for (size_t at = 0; at <= source->bytes; at += WR_CONFIG_BLOCK_BYTES) {
+		source->characters_before[at / WR_CONFIG_BLOCK_BYTES] = count;
+		count += characters(source->text + at,
+				    wr_min_u64(WR_CONFIG_BLOCK_BYTES, source->bytes - at));
+	}
+}
+
+int wr_config_source_init(struct wr_config_source *source, struct wr_config_arena *arena,
+			  const char *name, const char *text, size_t bytes)
+{
+	if (bytes >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3;
+		bytes -= 3;
+	}
+	source->bytes = bytes;
+	source->name = wr_config_copy(arena, name, strlen(name));
+	source->text = wr_config_copy(arena, text, bytes);
+	source->line_count = find_lines(text, bytes, NULL);
+	source->line_starts = wr_config_alloc(arena, source->line_count * sizeof(uint32_t));
+	source->characters_before =
+		wr_config_alloc(arena, (bytes / WR_CONFIG_BLOCK_BYTES + 1) * sizeof(uint32_t));
+	if (source->name == NULL || source->text == NULL || source->line_starts == NULL ||
+	    source->characters_before == NULL)
+		return -ENOMEM;
+	(void)find_lines(text, bytes, source->line_starts);
+	count_characters(source);
+	return 0;
 }
 
 struct wr_config_place wr_config_place_of(const struct wr_config_source *source, size_t at,
@@ -127,10 +149,13 @@ struct wr_config_place wr_config_place_of(const struct wr_config_source *source,
 		else
 			high = middle;
 	}
-	const char *line = wr_config_line(source, low + 1, &line_bytes);
-	size_t before = wr_min_u64(at - source->line_starts[low], line_bytes);
-	uint32_t columns = characters(line + before, wr_min_u64(bytes, line_bytes - before));
+	(void)wr_config_line(source, low + 1, &line_bytes);
+	size_t start = source->line_starts[low];
+	size_t from = start + wr_min_u64(at - start, line_bytes);
+	size_t to = from + wr_min_u64(bytes, start + line_bytes - from);
+	uint32_t columns = characters_between(source, from, to);
 	return (struct wr_config_place){.line = low + 1,
-					.column = characters(line, before) + 1,
-					.columns = columns > 0 ? columns : 1};
+					.column = characters_between(source, start, from) + 1,
+					.columns = columns > 0 ? columns : 1,
+					.at = from};
 }

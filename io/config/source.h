@@ -24,6 +24,7 @@ struct wr_config_place {
 	uint32_t line;    /* from 1; 0: the file as a whole */
 	uint32_t column;  /* from 1 */
 	uint32_t columns; /* characters at fault, on that line; at least 1 */
+	size_t at;        /* the first of them: its byte in the text */
 };
 
 struct wr_config_source {
@@ -32,7 +33,12 @@ struct wr_config_source {
 	size_t bytes;
 	uint32_t line_count;
 	uint32_t *line_starts; /* byte offsets, line_count of them */
+	/* Characters before each block of WR_CONFIG_BLOCK_BYTES: so a column costs the same on a
+	 * line of a million bytes. */
+	uint32_t *characters_before;
 };
+
+#define WR_CONFIG_BLOCK_BYTES 4096u
 
 /* Copies name and text into the arena and finds the lines. 0 or -ENOMEM; bytes are within the
  * limit. A byte order mark at the start is left out. */

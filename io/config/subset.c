@@ -20,6 +20,7 @@ struct lines {
 	char closers[WR_CONFIG_DEPTH_MAX];
 	size_t openers[WR_CONFIG_DEPTH_MAX]; /* where */
 	bool begun;                          /* there was something but comments */
+	uint32_t marks;                      /* scalars, brackets, commas, dashes */
 	bool stop;
 };
 
@@ -183,12 +184,23 @@ static void take_scalar(struct lines *l)
 		take_plain(l);
 }
 
+/* Each node has a scalar or a bracket, and at most a comma and a dash. What cannot be within the
+ * limit ends here; libfyaml would take 200 bytes of memory for each comma. */
+static void count_mark(struct lines *l)
+{
+	if (l->marks++ < 3 * WR_CONFIG_NODES_MAX)
+		return;
+	refuse(l, l->at, 1, "more than 10000 keys and values", NULL);
+	l->stop = true;
+}
+
 static void take_line(struct lines *l)
 {
 	while (at(l, 0) == ' ')
 		l->at++;
 	while (l->depth == 0 && at(l, 0) == '-' && is_gap(at(l, 1))) {
 		l->at++;
+		count_mark(l);
 		while (at(l, 0) == ' ')
 			l->at++;
 	}
@@ -198,21 +210,30 @@ static void take_line(struct lines *l)
 			     l->text[l->at - 1] == '\n' || l->text[l->at - 1] == '\r';
 		if (c == ' ') {
 			l->at++;
-		} else if (c == '\t') {
+			continue;
+		}
+		if (c == '\t') {
 			refuse(l, l->at, 1, "a tab", "write spaces");
-		} else if (c == '#' && first) {
+			return;
+		}
+		if (c == '#' && first) {
 			memset(l->tame + l->at, ' ', l->end - l->at);
 			return;
-		} else if (separates(l, 0) || (c == ',' && l->depth > 0)) {
-			l->at++;
-			l->begun = true;
-		} else if ((is_bracket(c) && l->depth > 0) || c == '[' || c == '{') {
-			l->begun = true;
-			take_bracket(l);
-		} else {
-			l->begun = true;
-			take_scalar(l);
 		}
+		l->begun = true;
+		if (separates(l, 0)) {
+			l->at++;
+			continue;
+		}
+		count_mark(l);
+		if (l->stop)
+			return;
+		if (c == ',' && l->depth > 0)
+			l->at++;
+		else if ((is_bracket(c) && l->depth > 0) || c == '[' || c == '{')
+			take_bracket(l);
+		else
+			take_scalar(l);
 	}
 }
 

@@ -18,6 +18,7 @@
 
 /* Of lists and maps in each other: here those in brackets, in yaml.c all of them. */
 #define WR_CONFIG_DEPTH_MAX 32u
+#define WR_CONFIG_NODES_MAX 10000u
 
 /*
  * Makes an error of everything that is not in the subset, and blanks comments and the "---": what

@@ -265,14 +265,12 @@ static void say_broken(struct reading *r, struct fy_diag *diag)
 	struct wr_config_findings *findings = r->findings;
 	void *before = NULL;
 	struct fy_diag_error *error = fy_diag_errors_iterate(diag, &before);
-	struct wr_config_place place = {.line = 1, .column = 1, .columns = 1};
-	if (error != NULL && error->fyt != NULL) {
+	const struct wr_config_source *source = findings->source;
+	struct wr_config_place place = wr_config_place_of(source, 0, 1);
+	if (error != NULL && error->fyt != NULL)
 		place = token_place(r, error->fyt);
-	} else if (error != NULL && error->line > 0 &&
-		   (uint32_t)error->line <= findings->source->line_count) {
-		place.line = (uint32_t)error->line;
-		place.column = error->column > 0 ? (uint32_t)error->column : 1;
-	}
+	else if (error != NULL && error->line > 0 && (uint32_t)error->line <= source->line_count)
+		place = wr_config_place_of(source, source->line_starts[error->line - 1], 1);
 	wr_config_error(findings, place, "%s", error != NULL ? error->msg : "this is not YAML");
 }
 
@@ -334,11 +332,10 @@ const struct wr_config_node *wr_config_yaml(struct wr_config_findings *findings)
 	if (diag == NULL)
 		goto fail_memory;
 	fy_diag_set_collect_errors(diag, true);
-	const struct fy_parse_cfg config = {.flags = FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE |
-						     FYPCF_DEFAULT_VERSION_1_2 |
-						     FYPCF_DISABLE_MMAP_OPT |
-						     FYPCF_SLOPPY_FLOW_INDENTATION,
-					    .diag = diag};
+	const struct fy_parse_cfg config = {
+		.flags = FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE | FYPCF_DEFAULT_VERSION_1_2 |
+			 FYPCF_DISABLE_MMAP_OPT | FYPCF_SLOPPY_FLOW_INDENTATION,
+		.diag = diag};
 	r.parser = fy_parser_create(&config);
 	if (r.parser == NULL)
 		goto fail_parser;

@@ -14,8 +14,6 @@
 #include "io/config/node.h"
 #include "io/config/subset.h"
 
-#define WR_CONFIG_NODES_MAX 10000u
-
 /*
  * Reads findings->source, whose bytes are in order (wr_config_source_fault). What is refused
  * becomes an error, and the tree is what is left.

@@ -205,7 +205,7 @@ static void check_large(char *text, const char *expected)
 Test(config_subset, deep_nesting_ends_at_32_levels)
 {
 	check_large(repeat("a: ", "[", 100000, ""), "x:1:36: error: more than 32 levels");
-	check_large(repeat("", "- ", 100000, "a"), "x:1:65: error: more than 32 levels");
+	check_large(repeat("", "- ", 1000, "a"), "x:1:65: error: more than 32 levels");
 	check_large(repeat("", "{a: ", 1000, ""), "error: more than 32 levels");
 	/* One within another by indentation. */
 	char *text = malloc(1 << 20);
@@ -218,8 +218,11 @@ Test(config_subset, deep_nesting_ends_at_32_levels)
 Test(config_subset, many_nodes_end_at_ten_thousand)
 {
 	check_large(repeat("a: [", "b,", 20000, "]"), "error: more than 10000 keys and values");
-	check_large(repeat("", "- a\n", 200000, ""),
+	check_large(repeat("", "- a\n", 12000, ""),
 		    "x:10000:3: error: more than 10000 keys and values");
+	/* What cannot be within the limit never reaches libfyaml. */
+	check_large(repeat("", "- a\n", 200000, ""),
+		    "x:15001:2: error: more than 10000 keys and values");
 }
 
 Test(config_subset, a_bomb_of_aliases_never_goes_off)
@@ -256,4 +259,83 @@ Test(config_subset, larger_than_a_mebibyte_is_not_read_at_all)
 	cr_assert_null(config);
 	cr_assert_str_eq(problem.text, "x: larger than 1 MiB");
 	free(text);
+}
+
+/* What costs more than its length would take minutes here, and the suite's patience ends sooner. */
+Test(config_subset, a_mebibyte_of_anything_ends_soon)
+{
+	static const char *const repeated[] = {
+		"\t\n",
+		"a\n",
+		"- ",
+		"- a\n",
+		"\"\n",
+		"[\n",
+		"]\n",
+		"# x\n",
+		"\n",
+		"\r",
+		" ",
+		"  \n",
+		": ",
+		",",
+		"{},",
+		"a: b\n",
+		"\"a\": 1\n",
+		"a:\n b: 1\n",
+		"- - - a\n",
+		"? a\n",
+		"&a ",
+		"'a' ",
+		"\"\\x41\" ",
+		"{a: ",
+		"a: [b, c]\n",
+		"\xff",
+		"\xc3\xa4: 1\n",
+		"- {name: a}\n",
+		"! ",
+		"|\n",
+		"...\n",
+		"---\n",
+	};
+	static const char *const before[] = {"", "a: [", "topics:\n", "topics: [", "'"};
+	static char text[WEIR_CONFIG_BYTES_MAX];
+	for (size_t b = 0; b < WR_ARRAY_COUNT(before); b++)
+		for (size_t i = 0; i < WR_ARRAY_COUNT(repeated); i++) {
+			size_t used = strlen(before[b]);
+			size_t bytes = strlen(repeated[i]);
+			memcpy(text, before[b], used);
+			for (; used + bytes <= sizeof text; used += bytes)
+				memcpy(text + used, repeated[i], bytes);
+			(void)config_report_n(text, used);
+		}
+}
+
+Test(config_subset, a_million_mistakes_on_one_line_end_soon)
+{
+	static char text[WEIR_CONFIG_BYTES_MAX];
+	size_t used = (size_t)snprintf(text, sizeof text, "{%900000s", "");
+	for (int i = 0; i < 4900; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "k%d: 1,", i);
+	text[used++] = '}';
+	const char *report = config_report_n(text, used);
+	cr_assert(strncmp(report, "x:1:900002: error: unknown key \"k0\"", 35) == 0, "%.200s",
+		  report);
+	cr_assert_not_null(strstr(report, "x: and 4800 more\n"));
+}
+
+Test(config_subset, many_topics_that_are_not_there_end_soon)
+{
+	static char text[WEIR_CONFIG_BYTES_MAX];
+	size_t used = (size_t)snprintf(text, sizeof text, "topics: [");
+	for (int i = 0; i < 510; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used,
+					 "{name: topic_%d_with_a_long_name},", i);
+	used += (size_t)snprintf(text + used, sizeof text - used,
+				 "]\nsubscriptions: [{name: s, topics: [");
+	for (int i = 0; i < 7000; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used,
+					 "tpoic_%d_with_a_long_nam,", i);
+	used += (size_t)snprintf(text + used, sizeof text - used, "]}]\n");
+	cr_assert_not_null(strstr(config_report_n(text, used), "did you mean \"topic_0_with"));
 }
