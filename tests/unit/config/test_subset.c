@@ -110,8 +110,7 @@ Test(config_subset, what_people_write_is_taken)
 		"journal: {dir: 'it''s here: \"a\"'}\n",
 		"journal: {dir: C:/a#b}\n",
 		"journal:\n  dir: a & b * c ! d | e > f % g\n",
-		"journal:\n  dir: /var/lib/w\xc3\xa4"
-		"chter\n",
+		"journal:\n  dir: /var/lib/wächter\n",
 		"topics:\n- name: a\n-\n  name: b\n- {name: c,\n   partitions: 2}\n",
 		"topics: [\n  {name: a},\n  # between\n  {name: b},\n]\n",
 		"memory:\nlimits:\ntopics:\n",
