@@ -220,10 +220,27 @@ static void check_subscriptions(struct wr_config_findings *findings,
 		    values->options.subscriptions_max);
 }
 
+/* What is read and used by nobody shall not look as if it were. */
+static void warn_of_idle_keys(struct wr_config_findings *findings,
+			      const struct wr_config_node *root)
+{
+	static const char *const of_journals[] = {"memory.undurable", "threads.journal"};
+	if (wr_config_child(root, "journal") != NULL)
+		return;
+	for (size_t i = 0; i < sizeof of_journals / sizeof of_journals[0]; i++) {
+		const char *name = strchr(of_journals[i], '.') + 1;
+		const struct wr_config_node *node = wr_config_node_at(root, of_journals[i]);
+		if (node->key != NULL && strcmp(node->key->text, name) == 0)
+			wr_config_warning(findings, wr_config_key_place(findings, node),
+					  "%s does nothing without a journal", of_journals[i]);
+	}
+}
+
 void wr_config_check(struct wr_config_findings *findings, const struct wr_config_node *root,
 		     const struct wr_config_values *values)
 {
 	check_options(findings, root, values);
 	check_topics(findings, root, values);
 	check_subscriptions(findings, root, values);
+	warn_of_idle_keys(findings, root);
 }

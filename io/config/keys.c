@@ -1,34 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table. Order is that of the reference page. Defaults stand as people would write them; that
- * they are the core's own, and the ranges, too, is compared by tests/unit/config/test_keys.c.
+ * they are the core's own, and the ranges, too, is compared by tests/unit/config/test_table.c.
  */
 #include "io/config/keys.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include <weir/options.h>
-
-#include "io/config/values.h"
-
-#define KIB 1024ull
-#define MIB (1024ull * KIB)
-#define GIB (1024ull * MIB)
-#define FIRST_VERSION "0.1"
-
-/* Where a value goes: its place in the struct, and its size. */
-#define AT(structure, member)                                                                      \
-	.offset = offsetof(structure, member), .bytes = sizeof(((structure *)NULL)->member),       \
-	.since = FIRST_VERSION
-/* The same in weir_options, whose field it sets. */
-#define OPTION(member)                                                                             \
-	.offset = offsetof(struct wr_config_values, options) +                                     \
-		  offsetof(struct weir_options, member),                                           \
-	.bytes = sizeof(((struct weir_options *)NULL)->member), .option = #member,                 \
-	.since = FIRST_VERSION
-#define VALUE(member) AT(struct wr_config_values, member)
-#define SAME_STRUCT(of) .type = WR_CONFIG_MAP, .section = &(of), .since = FIRST_VERSION
+#include "io/config/keys_inner.h"
 
 /* ---- journal ---- */
 
@@ -167,242 +147,6 @@ static const struct wr_config_key limits_keys[] = {
 
 static const struct wr_config_section limits_section = {.keys = limits_keys};
 
-/* ---- machine ---- */
-
-static const struct wr_config_choice smt_choices[] = {
-	{"one_per_core", false, "a thread has a physical core for itself"},
-	{"all", true, "SMT siblings are CPUs like others"},
-	{0},
-};
-
-static const struct wr_config_choice locality_choices[] = {
-	{"l3", WR_LOCALITY_L3, "threads that talk to each other share a level-3 cache"},
-	{"node", WR_LOCALITY_NODE, "they share a NUMA node"},
-	{"none", WR_LOCALITY_NONE, "anywhere"},
-	{0},
-};
-
-static const struct wr_config_choice shared_choices[] = {
-	{"auto", WR_SHARED_AUTO, "yes when the CPU quota is below the CPUs, or cores are few"},
-	{"yes", WR_SHARED_YES, "nothing spins, nothing is pinned"},
-	{"no", WR_SHARED_NO, "the machine is weir's"},
-	{0},
-};
-
-static const struct wr_config_key machine_keys[] = {
-	{.name = "allow",
-	 VALUE(policy.allow),
-	 .type = WR_CONFIG_CPUS,
-	 .fallback = "auto",
-	 .doc = "The CPUs that weir may use, of those that the process may"},
-	{.name = "avoid",
-	 VALUE(policy.avoid),
-	 .type = WR_CONFIG_CPUS,
-	 .fallback = "none",
-	 .doc = "CPUs on which no thread is placed that did not ask for them"},
-	{.name = "smt",
-	 VALUE(policy.use_siblings),
-	 .type = WR_CONFIG_CHOICE,
-	 .choices = smt_choices,
-	 .fallback = "one_per_core",
-	 .doc = "What automatic placement does with SMT siblings"},
-	{.name = "locality",
-	 VALUE(policy.locality),
-	 .type = WR_CONFIG_CHOICE,
-	 .choices = locality_choices,
-	 .fallback = "l3",
-	 .doc = "How near to each other threads are placed"},
-	{.name = "shared",
-	 VALUE(policy.shared),
-	 .type = WR_CONFIG_CHOICE,
-	 .choices = shared_choices,
-	 .fallback = "auto",
-	 .doc = "Is the machine shared with others?"},
-	{.name = "strict",
-	 OPTION(strict_threads),
-	 .type = WR_CONFIG_BOOL,
-	 .fallback = "no",
-	 .doc = "What would be degraded, with a note, is an error"},
-	{0},
-};
-
-static const struct wr_config_section machine_section = {.keys = machine_keys};
-
-/* ---- threads ---- */
-
-static const struct wr_config_choice wait_choices[] = {
-	{"adaptive", WEIR_WAIT_ADAPTIVE, "spins some microseconds, yields, then parks"},
-	{"spin", WEIR_WAIT_SPIN, "never leaves its CPU: needs one of its own"},
-	{"yield", WEIR_WAIT_YIELD, "gives its CPU to whoever wants it, but never sleeps"},
-	{"park", WEIR_WAIT_PARK, "sleeps at once: least CPU, some microseconds to wake"},
-	{0},
-};
-
-static const struct wr_config_choice own_choices[] = {
-	{"auto", 0, "when this process may use 4 CPUs or more"},
-	{"yes", 1, "always"},
-	{0},
-};
-
-#define THREAD_KEYS(kind)                                                                          \
-	{.name = "cpus",                                                                           \
-	 VALUE(cpus.kind),                                                                         \
-	 .type = WR_CONFIG_CPUS,                                                                   \
-	 .fallback = "auto",                                                                       \
-	 .doc = "The CPUs that it may run on"},                                                    \
-		{.name = "wait",                                                                   \
-		 OPTION(kind.wait),                                                                \
-		 .type = WR_CONFIG_CHOICE,                                                         \
-		 .choices = wait_choices,                                                          \
-		 .fallback = "adaptive",                                                           \
-		 .doc = "How it waits when there is nothing to do"},                               \
-	{                                                                                          \
-		.name = "name", OPTION(kind.name), .type = WR_CONFIG_WORD, .absent = "weir's own", \
-		.doc = "Its name, as ps and top show it: up to 15 bytes"                           \
-	}
-
-static const struct wr_config_key log_keys[] = {THREAD_KEYS(log), {0}};
-static const struct wr_config_key journal_thread_keys[] = {
-	{.name = "own",
-	 OPTION(journal_thread),
-	 .type = WR_CONFIG_CHOICE,
-	 .choices = own_choices,
-	 .fallback = "auto",
-	 .doc = "A thread of its own writes the journal, not the one that orders"},
-	THREAD_KEYS(journal),
-	{0},
-};
-static const struct wr_config_key group_keys[] = {THREAD_KEYS(group), {0}};
-static const struct wr_config_key handler_keys[] = {THREAD_KEYS(handler), {0}};
-
-static const struct wr_config_section log_section = {.keys = log_keys};
-static const struct wr_config_section journal_thread_section = {.keys = journal_thread_keys};
-static const struct wr_config_section group_section = {.keys = group_keys};
-static const struct wr_config_section handler_section = {.keys = handler_keys};
-
-static const struct wr_config_key threads_keys[] = {
-	{.name = "log", SAME_STRUCT(log_section), .doc = "The thread that orders events"},
-	{.name = "journal",
-	 SAME_STRUCT(journal_thread_section),
-	 .doc = "The thread that writes them"},
-	{.name = "group",
-	 SAME_STRUCT(group_section),
-	 .doc = "The thread of assignments, catch-up and lag"},
-	{.name = "handler",
-	 SAME_STRUCT(handler_section),
-	 .doc = "Each thread that runs members' handlers"},
-	{0},
-};
-
-static const struct wr_config_section threads_section = {.keys = threads_keys};
-
-/* ---- topics ---- */
-
-#define TOPIC(member) AT(struct wr_config_topic, member)
-
-static const struct wr_config_key topic_keys[] = {
-	{.name = "name",
-	 TOPIC(name),
-	 .type = WR_CONFIG_NAME,
-	 .max = 200,
-	 .required = true,
-	 .doc = "Its name"},
-	{.name = "partitions",
-	 TOPIC(partitions),
-	 .type = WR_CONFIG_COUNT,
-	 .min = 1,
-	 .max = 1u << 20,
-	 .fallback = "1",
-	 .doc = "Events with the same key are in the same one, in order"},
-	{0},
-};
-
-static const struct wr_config_section topic_section = {
-	.keys = topic_keys, .struct_bytes = sizeof(struct wr_config_topic)};
-
-/* ---- subscriptions ---- */
-
-#define SUBSCRIPTION(member) AT(struct wr_config_subscription, member)
-
-static const struct wr_config_choice gate_choices[] = {
-	{"auto", WEIR_LEVEL_DEFAULT, "durable with a journal, memory without"},
-	{"durable", WEIR_LEVEL_DURABLE, "nobody acts on what a power cut could take back"},
-	{"memory", WEIR_LEVEL_MEMORY, "as soon as they are ordered"},
-	{0},
-};
-
-static const struct wr_config_choice slow_choices[] = {
-	{"catch_up", WEIR_SLOW_CATCH_UP, "they read from disk; without a journal they get a gap"},
-	{"block", WEIR_SLOW_BLOCK, "producers are held back, while the group has members"},
-	{"gap", WEIR_SLOW_GAP, "they get a gap item, and go on with what is in memory"},
-	{0},
-};
-
-static const struct wr_config_key lag_keys[] = {
-	{.name = "events",
-	 SUBSCRIPTION(lag_events_max),
-	 .type = WR_CONFIG_COUNT,
-	 .min = 1,
-	 .absent = "no threshold",
-	 .doc = "More than so many events are still to be handled"},
-	{.name = "time",
-	 SUBSCRIPTION(lag_time_max_ns),
-	 .type = WR_CONFIG_DURATION,
-	 .min = 1,
-	 .absent = "no threshold",
-	 .doc = "The oldest of them is older"},
-	{0},
-};
-
-static const struct wr_config_section lag_section = {.keys = lag_keys};
-
-static const struct wr_config_key subscription_keys[] = {
-	{.name = "name",
-	 SUBSCRIPTION(name),
-	 .type = WR_CONFIG_NAME,
-	 .max = 200,
-	 .required = true,
-	 .doc = "Its name; its progress is kept under it"},
-	{.name = "topics",
-	 SUBSCRIPTION(topics),
-	 .type = WR_CONFIG_LIST,
-	 .item = WR_CONFIG_NAME,
-	 .min = 1,
-	 .max = 64,
-	 .required = true,
-	 .doc = "The topics that it reads: names from the file's topics"},
-	{.name = "start",
-	 SUBSCRIPTION(start),
-	 .type = WR_CONFIG_POINT,
-	 .fallback = "oldest",
-	 .doc = "Where it starts when it is made, not when it is found"},
-	{.name = "gate",
-	 SUBSCRIPTION(gate),
-	 .type = WR_CONFIG_CHOICE,
-	 .choices = gate_choices,
-	 .fallback = "auto",
-	 .doc = "When events are handed out"},
-	{.name = "when_slow",
-	 SUBSCRIPTION(when_slow),
-	 .type = WR_CONFIG_CHOICE,
-	 .choices = slow_choices,
-	 .fallback = "catch_up",
-	 .doc = "What happens when members are slower than producers"},
-	{.name = "session_timeout",
-	 SUBSCRIPTION(session_timeout_ns),
-	 .type = WR_CONFIG_DURATION,
-	 .min = 1,
-	 .fallback = "45s",
-	 .doc = "A member that did not poll for so long loses its partitions"},
-	{.name = "lag",
-	 SAME_STRUCT(lag_section),
-	 .doc = "When the program is told that members are behind"},
-	{0},
-};
-
-static const struct wr_config_section subscription_section = {
-	.keys = subscription_keys, .struct_bytes = sizeof(struct wr_config_subscription)};
-
 /* ---- the file ---- */
 
 static const struct wr_config_key file_keys[] = {
@@ -427,13 +171,13 @@ static const struct wr_config_key file_keys[] = {
 	{.name = "limits",
 	 SAME_STRUCT(limits_section),
 	 .doc = "What has a slot or a table entry reserved; they may change from open to open"},
-	{.name = "machine", SAME_STRUCT(machine_section), .doc = "What threads may be placed on"},
-	{.name = "threads", SAME_STRUCT(threads_section), .doc = "weir's own threads"},
+	{.name = "machine", SAME_STRUCT(wr_config_machine), .doc = "What threads may be placed on"},
+	{.name = "threads", SAME_STRUCT(wr_config_threads), .doc = "weir's own threads"},
 	{.name = "topics",
 	 VALUE(topics),
 	 .type = WR_CONFIG_LIST,
 	 .item = WR_CONFIG_MAP,
-	 .section = &topic_section,
+	 .section = &wr_config_topics,
 	 .max = 65535,
 	 .absent = "none",
 	 .doc = "Made when the pipeline is opened, or found"},
@@ -441,7 +185,7 @@ static const struct wr_config_key file_keys[] = {
 	 VALUE(subscriptions),
 	 .type = WR_CONFIG_LIST,
 	 .item = WR_CONFIG_MAP,
-	 .section = &subscription_section,
+	 .section = &wr_config_subscriptions,
 	 .max = 4096,
 	 .absent = "none",
 	 .doc = "Made when the pipeline is opened, or found"},

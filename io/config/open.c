@@ -35,18 +35,6 @@ static struct wr_config_place item_place(const struct weir_config *config, const
 	return wr_config_node_place(&config->findings, item);
 }
 
-static int refuse(const struct weir_config *config, const char *field, const char *text,
-		  struct weir_problem *problem)
-{
-	if (problem == NULL)
-		return -EINVAL;
-	*problem = (struct weir_problem){.code = -EINVAL};
-	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
-	(void)snprintf(problem->text, sizeof problem->text, "%.100s: %s", config->source.name,
-		       text);
-	return -EINVAL;
-}
-
 /* A threshold that nobody is told of would be a key without effect. */
 static int check_lag(const struct weir_config *config, struct weir_problem *problem)
 {
@@ -54,12 +42,13 @@ static int check_lag(const struct weir_config *config, struct weir_problem *prob
 		const struct weir_subscription_options *s = &config->subscriptions[i];
 		if ((s->lag_events_max == 0 && s->lag_time_max_ns == 0) || s->lag_fn != NULL)
 			continue;
-		(void)refuse(config, "lag_fn", "", problem);
-		if (problem != NULL)
+		if (problem != NULL) {
+			*problem = (struct weir_problem){.code = -EINVAL, .field = "lag_fn"};
 			(void)snprintf(problem->text, sizeof problem->text,
 				       "subscription %.60s has a lag threshold, and the program "
 				       "has nobody to tell: weir_config_on_lag()",
 				       s->name);
+		}
 		prepend_place(config, item_place(config, "subscriptions", i), problem);
 		return -EINVAL;
 	}
@@ -97,8 +86,11 @@ static int place(const struct weir_config *config, struct weir_options *options,
 	if (config->is_placed)
 		return 0;
 	struct wr_config_findings *findings = calloc(1, sizeof *findings);
-	if (findings == NULL)
-		return refuse(config, "", "out of memory", problem) < 0 ? -ENOMEM : 0;
+	if (findings == NULL) {
+		if (problem != NULL)
+			*problem = (struct weir_problem){.code = -ENOMEM, .text = "out of memory"};
+		return -ENOMEM;
+	}
 	findings->arena = &arena;
 	findings->source = &config->source;
 	int rc = wr_config_place_here(findings, config, options, problem);

@@ -79,6 +79,9 @@ static int check_range(const struct wr_config_key *key, const char *text, uint64
 	bool uneven = key->power_of_two && !wr_is_power_of_two(n);
 	if (!low && !high && !uneven)
 		return 0;
+	if (key->min == key->max)
+		return refuse(fault, 0, bytes, "%s is not known here: %llu is",
+			      wr_config_quote(quoted, text, bytes), (unsigned long long)key->min);
 	(void)refuse(fault, 0, bytes, "%s is %s", wr_config_quote(quoted, text, bytes),
 		     low    ? "too small"
 		     : high ? "too large"

@@ -148,6 +148,11 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 "x:2:39: error: a second topic \"a\"", NULL},
 		{"subscriptions: [{name: s, topics: [elephants]}]\n",
 		 "x:1:36: error: there is no topic \"elephants\"", "topics: [{name: elephants}]"},
+		{"version: 2\n", "x:1:10: error: version: \"2\" is not known here: 1 is", NULL},
+		{"threads: {journal: {own: yes}}\n",
+		 "x:1:11: warning: threads.journal does nothing without a journal", NULL},
+		{"memory: {undurable: 1MiB}\n",
+		 "x:1:10: warning: memory.undurable does nothing without a journal", NULL},
 		{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], gate: durable}]\n",
 		 "x:2:46: error: without a journal nothing becomes durable", NULL},
 	};
