@@ -83,6 +83,20 @@ static const struct wr_config_section journal_section = {.keys = journal_keys};
 
 /* ---- memory, limits ---- */
 
+static const struct wr_config_choice huge_choices[] = {
+	{"off", WEIR_HUGE_PAGES_OFF, "small pages"},
+	{"transparent", WEIR_HUGE_PAGES_TRANSPARENT, "asked of the kernel; nothing is set aside"},
+	{"try", WEIR_HUGE_PAGES_TRY, "of those set aside; small ones where there are too few"},
+	{"require", WEIR_HUGE_PAGES_REQUIRE, "of those set aside, or nothing is opened"},
+	{0},
+};
+
+static const struct wr_config_choice huge_sizes[] = {
+	{"2MiB", 2u << 20, "the usual ones"},
+	{"1GiB", 1u << 30, "to be set aside at boot"},
+	{0},
+};
+
 static const struct wr_config_key memory_keys[] = {
 	{.name = "chunk",
 	 OPTION(chunk_bytes),
@@ -123,6 +137,34 @@ static const struct wr_config_key memory_keys[] = {
 	 .power_of_two = true,
 	 .fallback = "1MiB",
 	 .doc = "Ring of one member or group"},
+	{.name = "huge_pages",
+	 OPTION(huge_pages),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = huge_choices,
+	 .fallback = "off",
+	 .doc = "Huge pages under chunks and lanes"},
+	{.name = "huge_page_size",
+	 OPTION(huge_page_bytes),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = huge_sizes,
+	 .fallback = "2MiB",
+	 .doc = "Which of those that are set aside"},
+	{.name = "lock",
+	 OPTION(lock_memory),
+	 .type = WR_CONFIG_BOOL,
+	 .fallback = "no",
+	 .doc = "Chunks, lanes and tables are never swapped; needs a limit (memlock) of the plan"},
+	{.name = "numa",
+	 VALUE(numa),
+	 .option = "numa",
+	 .type = WR_CONFIG_NUMA,
+	 .fallback = "auto",
+	 .doc = "Where chunks and lanes lie: auto is near the pinned thread that writes them"},
+	{.name = "in_core_dumps",
+	 OPTION(in_core_dumps),
+	 .type = WR_CONFIG_BOOL,
+	 .fallback = "no",
+	 .doc = "Bytes of events are in a core dump of the process"},
 	{0},
 };
 

@@ -30,6 +30,7 @@ enum wr_config_type {
 	WR_CONFIG_WORD,     /* char[bytes]: what fits, not empty */
 	WR_CONFIG_POINT,    /* struct wr_config_point: where a subscription starts */
 	WR_CONFIG_CPUS,     /* struct wr_cpu_request */
+	WR_CONFIG_NUMA,     /* struct wr_config_numa: auto, off, interleave, node:0 */
 	WR_CONFIG_MAP,
 	WR_CONFIG_LIST,
 	WR_CONFIG_ONE_OF,

@@ -53,6 +53,11 @@ static const struct wr_config_key machine_keys[] = {
 	 .choices = shared_choices,
 	 .fallback = "auto",
 	 .doc = "Is the machine shared with others?"},
+	{.name = "housekeeping",
+	 VALUE(policy.housekeeping),
+	 .type = WR_CONFIG_CPUS,
+	 .fallback = "auto",
+	 .doc = "CPUs of every helper: threads that prepare files and write, workers of io_uring"},
 	{.name = "strict",
 	 OPTION(strict_threads),
 	 .type = WR_CONFIG_BOOL,
@@ -70,6 +75,14 @@ static const struct wr_config_choice wait_choices[] = {
 	{"spin", WEIR_WAIT_SPIN, "never leaves its CPU: needs one of its own"},
 	{"yield", WEIR_WAIT_YIELD, "gives its CPU to whoever wants it, but never sleeps"},
 	{"park", WEIR_WAIT_PARK, "sleeps at once: least CPU, some microseconds to wake"},
+	{0},
+};
+
+static const struct wr_config_choice scheduler_choices[] = {
+	{"other", WEIR_SCHEDULER_OTHER, "as any thread"},
+	{"batch", WEIR_SCHEDULER_BATCH, "the same share, but it interrupts nobody when it wakes"},
+	{"fifo", WEIR_SCHEDULER_FIFO, "real time: runs until it waits; needs a privilege"},
+	{"rr", WEIR_SCHEDULER_RR, "real time, in turns with those of the same priority"},
 	{0},
 };
 
@@ -91,6 +104,25 @@ static const struct wr_config_choice own_choices[] = {
 		 .choices = wait_choices,                                                          \
 		 .fallback = "adaptive",                                                           \
 		 .doc = "How it waits when there is nothing to do"},                               \
+		{.name = "scheduler",                                                              \
+		 OPTION(kind.scheduler),                                                           \
+		 .type = WR_CONFIG_CHOICE,                                                         \
+		 .choices = scheduler_choices,                                                     \
+		 .fallback = "other",                                                              \
+		 .doc = "Its scheduling class"},                                                   \
+		{.name = "priority",                                                               \
+		 OPTION(kind.priority),                                                            \
+		 .type = WR_CONFIG_COUNT,                                                          \
+		 .max = 99,                                                                        \
+		 .fallback = "0",                                                                  \
+		 .doc = "Of fifo and rr: 1, the lowest, to 99; of the others 0"},                  \
+		{.name = "stack",                                                                  \
+		 OPTION(kind.stack_bytes),                                                         \
+		 .type = WR_CONFIG_SIZE,                                                           \
+		 .min = 64 * KIB,                                                                  \
+		 .max = GIB,                                                                       \
+		 .absent = "the C library's: mostly 8 MiB of addresses",                           \
+		 .doc = "Size of its stack"},                                                      \
 	{                                                                                          \
 		.name = "name", OPTION(kind.name), .type = WR_CONFIG_WORD, .absent = "weir's own", \
 		.doc = "Its name, as ps and top show it: up to 15 bytes"                           \

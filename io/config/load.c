@@ -124,6 +124,8 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 	weir_options_init(&config->values.options);
 	wr_config_defaults(&wr_config_file, &config->values);
 	wr_config_read(findings, &wr_config_file, config->root, &config->values);
+	config->values.options.numa = config->values.numa.how;
+	config->values.options.numa_node = config->values.numa.node;
 	wr_config_check(findings, config->root, &config->values);
 	if ((flags & WEIR_CONFIG_ANY_MACHINE) == 0) {
 		int rc = wr_config_place_here(findings, config, &config->values.options, problem);

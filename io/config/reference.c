@@ -42,6 +42,8 @@ static const char *type_name(const struct wr_config_key *key, enum wr_config_typ
 		return "place to start";
 	case WR_CONFIG_CPUS:
 		return "CPUs";
+	case WR_CONFIG_NUMA:
+		return "`auto`, `off`, `interleave`, `node:0`";
 	case WR_CONFIG_LIST:
 		return key->item == WR_CONFIG_MAP ? "list of maps" : "list of names";
 	case WR_CONFIG_MAP:

@@ -164,6 +164,12 @@ static void put_scalar(struct wr_config_text *text, unsigned depth, const struct
 	case WR_CONFIG_CPUS:
 		put_cpus(text, depth);
 		break;
+	case WR_CONFIG_NUMA:
+		put_key(text, depth, false, "anyOf");
+		wr_config_put(text, "[{\"enum\": [false]}, {\"type\": \"string\", \"pattern\": ");
+		wr_config_put_json(text, "^(auto|off|false|interleave|node:[0-9]+)$");
+		wr_config_put(text, "}]");
+		break;
 	default:
 		put_pattern(text, depth, ANY_SCALAR, "^.+$");
 		break;

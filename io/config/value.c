@@ -273,6 +273,33 @@ static int parse_point(const char *text, void *target, struct wr_config_fault *f
 	return 0;
 }
 
+/* ---- NUMA nodes ---- */
+
+static int parse_numa(const char *text, void *target, struct wr_config_fault *fault)
+{
+	struct wr_config_numa numa = {.how = WEIR_NUMA_AUTO};
+	uint64_t node = 0;
+	unsigned digits = 0;
+	if (is_choice(text, "off")) {
+		numa.how = WEIR_NUMA_OFF;
+	} else if (strcmp(text, "interleave") == 0) {
+		numa.how = WEIR_NUMA_INTERLEAVE;
+	} else if (strncmp(text, "node:", 5) == 0) {
+		const char *end = wr_digits_take(text + 5, &node, &digits);
+		if (end == NULL || digits == 0 || *end != '\0' || node > UINT32_MAX) {
+			(void)refuse(fault, 5, strlen(text + 5), "this is not a NUMA node");
+			help(fault, "write node:0");
+			return -EINVAL;
+		}
+		numa.how = WEIR_NUMA_NODE;
+		numa.node = (uint32_t)node;
+	} else if (strcmp(text, "auto") != 0) {
+		return not_a(text, WR_CONFIG_NUMA, fault);
+	}
+	memcpy(target, &numa, sizeof numa);
+	return 0;
+}
+
 int wr_config_value_parse(const struct wr_config_key *key, enum wr_config_type type,
 			  const char *text, void *target, struct wr_config_fault *ret_fault)
 {
@@ -296,6 +323,8 @@ int wr_config_value_parse(const struct wr_config_key *key, enum wr_config_type t
 		return parse_point(text, target, ret_fault);
 	case WR_CONFIG_CPUS:
 		return wr_cpu_request_parse(text, strlen(text), target, ret_fault);
+	case WR_CONFIG_NUMA:
+		return parse_numa(text, target, ret_fault);
 	case WR_CONFIG_MAP:
 	case WR_CONFIG_LIST:
 	case WR_CONFIG_ONE_OF:

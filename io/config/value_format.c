@@ -108,6 +108,17 @@ static void put_point(const struct wr_config_point *point, struct wr_config_text
 	wr_config_put(text, "time %s.%06uZ", clock, (unsigned)(point->at % 1000000));
 }
 
+static void put_numa(const struct wr_config_numa *numa, struct wr_config_text *text)
+{
+	if (numa->how == WEIR_NUMA_NODE)
+		wr_config_put(text, "node:%u", numa->node);
+	else
+		wr_config_put(text, "%s",
+			      numa->how == WEIR_NUMA_AUTO  ? "auto"
+			      : numa->how == WEIR_NUMA_OFF ? "off"
+							   : "interleave");
+}
+
 static uint64_t load(const void *target, uint32_t bytes)
 {
 	uint64_t n = 0;
@@ -165,6 +176,9 @@ bool wr_config_value_format(const struct wr_config_key *key, enum wr_config_type
 	case WR_CONFIG_POINT:
 		put_point(target, text);
 		return true;
+	case WR_CONFIG_NUMA:
+		put_numa(target, text);
+		return true;
 	case WR_CONFIG_CPUS:
 		from = wr_cpu_request_format(target, cpus, sizeof cpus);
 		break;
@@ -199,6 +213,8 @@ const char *wr_config_type_shape(enum wr_config_type type)
 		       "2026-01-31T12:00:00Z";
 	case WR_CONFIG_CPUS:
 		return "CPUs: auto, none, 2-5,8, +0-7, node:0, core:2 or l3:0";
+	case WR_CONFIG_NUMA:
+		return "a NUMA node: auto, off, interleave or node:0";
 	case WR_CONFIG_MAP:
 	case WR_CONFIG_ONE_OF:
 		return "a map of keys";

@@ -20,6 +20,12 @@ struct wr_config_point {
 	uint64_t at; /* sequence, or µs since 1970 */
 };
 
+/* "auto", "off", "interleave", "node:0". */
+struct wr_config_numa {
+	enum weir_numa how;
+	uint32_t node; /* for WEIR_NUMA_NODE */
+};
+
 /* The CPUs that each kind of thread asks for; what else is said of it is in weir_options. */
 struct wr_config_cpus {
 	struct wr_cpu_request log;
@@ -49,6 +55,7 @@ struct wr_config_values {
 	struct weir_options options;
 	struct wr_place_policy policy; /* but `strict`, which is an option of the core */
 	struct wr_config_cpus cpus;
+	struct wr_config_numa numa;
 	struct wr_config_list topics;        /* struct wr_config_topic */
 	struct wr_config_list subscriptions; /* struct wr_config_subscription */
 };

@@ -130,6 +130,14 @@ Test(config_threads, auto_gives_each_thread_a_core_on_a_large_machine, .fini = f
 	cr_assert_neq(o->log.cpus[0], o->journal.cpus[0]);
 }
 
+Test(config_threads, helpers_have_their_cpus, .fini = finish)
+{
+	cr_assert_str_eq(place("two_sockets", NULL, "machine: {housekeeping: \"2-3,9\"}\n"), "");
+	const struct weir_cpu_list *list = &config.values.options.housekeeping;
+	cr_assert_eq(list->cpu_count, 3);
+	cr_assert(list->cpus[0] == 2 && list->cpus[1] == 3 && list->cpus[2] == 9);
+}
+
 Test(config_threads, what_is_granted_in_part_is_warned_of_where_it_was_asked_for, .fini = finish)
 {
 	(void)place("two_cpus", NULL,

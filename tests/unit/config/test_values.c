@@ -233,6 +233,41 @@ Test(config_values, places_to_start)
 	check_refusals(&point_key, refusals, WR_ARRAY_COUNT(refusals));
 }
 
+Test(config_values, numa_nodes)
+{
+	static const struct wr_config_key numa_key = {.type = WR_CONFIG_NUMA};
+	static const struct {
+		const char *text;
+		struct wr_config_numa numa;
+		const char *again;
+	} values[] = {
+		{"auto", {WEIR_NUMA_AUTO, 0}, "auto"},
+		{"off", {WEIR_NUMA_OFF, 0}, "off"},
+		{"false", {WEIR_NUMA_OFF, 0}, "off"},
+		{"interleave", {WEIR_NUMA_INTERLEAVE, 0}, "interleave"},
+		{"node:7", {WEIR_NUMA_NODE, 7}, "node:7"},
+	};
+	static const struct refusal refusals[] = {
+		{"node:", 5, 0, "this is not a NUMA node"},
+		{"node:x", 5, 1, "this is not a NUMA node"},
+		{"node:4294967296", 5, 10, "this is not a NUMA node"},
+		{"1", 0, 1, "is not a NUMA node"},
+	};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(values); i++) {
+		struct wr_config_numa numa = {.node = 99};
+		struct wr_config_fault fault;
+		char room[32] = "";
+		struct wr_config_text text = {.to = room, .room_bytes = sizeof room};
+		cr_assert_eq(wr_config_value_parse(&numa_key, WR_CONFIG_NUMA, values[i].text, &numa,
+						   &fault),
+			     0);
+		cr_assert(numa.how == values[i].numa.how && numa.node == values[i].numa.node);
+		cr_assert(wr_config_value_format(&numa_key, WR_CONFIG_NUMA, &numa, &text));
+		cr_assert_str_eq(room, values[i].again);
+	}
+	check_refusals(&numa_key, refusals, WR_ARRAY_COUNT(refusals));
+}
+
 static void check_there_and_back(const struct wr_config_key *key, uint64_t n)
 {
 	struct wr_config_fault fault;
