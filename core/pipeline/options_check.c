@@ -268,7 +268,8 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		uint64_t pool_bytes = (uint64_t)slots * o->chunk_bytes;
 		plan->catchup_bytes = wr_catchup_bytes(o->chunk_bytes, slots) - pool_bytes +
 				      in_pages(o, pool_bytes) + o->chunk_bytes;
-		plan->tables_bytes += wr_round_up(wr_tables_save_bytes_max(&limits), 4096) +
+		plan->checkpoint_bytes = wr_tables_save_bytes_max(&limits);
+		plan->tables_bytes += wr_round_up(plan->checkpoint_bytes, 4096) +
 				      wr_journal_tables_bytes(o->segments_max) +
 				      (uint64_t)o->segments_max * WR_STORAGE_FILE_BYTES;
 	}

@@ -227,6 +227,8 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "", weir_strerror(rc));
 	apply_options(p, reply.detail, o);
+	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
+	wr_park_wake(&p->group_parker);
 	*ret_id = reply.detail;
 	return 0;
 }

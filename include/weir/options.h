@@ -231,6 +231,8 @@ struct weir_memory_plan {
 	uint64_t tables_bytes;  /**< topics, subscriptions, producers, progress, checkpoint */
 	uint64_t total_bytes;
 	uint32_t chunk_count;
+	uint64_t checkpoint_bytes; /**< no memory: of a checkpoint on disk, at most. A journal has
+	                                room for two; 0: there is none */
 };
 
 /**

@@ -71,6 +71,8 @@ void wr_cpu_set_format(const struct wr_cpu_set *set, char *ret_text, size_t out_
 	size_t used = 0;
 	ret_text[0] = '\0';
 	for (uint32_t cpu = 0; cpu < WR_CPUS_MAX; cpu++) {
+		if (set->words[cpu / 64] == 0)
+			cpu |= 63; // nothing in this word
 		if (!wr_cpu_set_has(set, cpu))
 			continue;
 		uint32_t last = cpu;

@@ -36,6 +36,14 @@ awk -v to="$work/help" '
 inside { print >file }
 ' "$cli"
 
+# Without libweir-config some commands are left out, and so is what is said of them.
+if ! "$weir" --help | grep -q '^  topology '; then
+	for name in config topology run; do
+		rm -f "$work/help/weir $name"*
+		[ ! -f "$work/help/weir" ] || sed -i "/^  $name  /d" "$work/help/weir"
+	done
+fi
+
 commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
@@ -121,6 +129,11 @@ fields "weir journal dump" weir journal dump fields.journal --count 200 --contro
 fields "weir journal verify" weir journal verify fields.journal --json
 fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate 2000 --dir "$work" \
 	--segment-bytes 4MiB --bare-syncs 10 --json
+if "$weir" --help | grep -q '^  topology '; then
+	fields "weir topology" weir topology --json
+	fields "weir config check" weir config check "$root/tests/data/config/twelve.yaml" --json
+	fields "weir config plan" weir config plan "$root/docs/examples/orders.yaml" --json
+fi
 cd "$root"
 
 # --- the first program --------------------------------------------------------------------------

@@ -53,13 +53,10 @@ installed_list() {
 }
 
 wanted_list() {
-	sed -e '/^#/d' "$root/tests/install/installed_files.txt" | if [ -n "$jemalloc" ]; then
-		cat
-	else
-		grep -v jemalloc
-	fi | LC_ALL=C sort
-	# The header says what it needs; it is there with or without the library.
-	[ -n "$jemalloc" ] || echo include/weir/jemalloc.h
+	# The headers say what they need; they are there with or without their libraries.
+	sed -e '/^#/d' "$root/tests/install/installed_files.txt" |
+		{ [ -n "$jemalloc" ] && cat || grep -v 'weir-jemalloc'; } |
+		{ [ -n "$config" ] && cat || grep -v 'weir-config'; }
 }
 
 same_files() { # same_files FOLDER
@@ -178,6 +175,7 @@ prefix=$staged$(sed -n 's/^prefix=//p' "$pc")
 libdir=$(dirname "$(dirname "$pc")")
 libdir=${libdir#"$prefix/"}
 jemalloc=$(find "$staged" -name weir-jemalloc.pc)
+config=$(find "$staged" -name weir-config.pc)
 jemalloc_programs=${jemalloc:+2}
 jemalloc_programs=${jemalloc_programs:-0}
 library_path=$prefix/$libdir
@@ -210,6 +208,7 @@ fi
 rm -rf "$work/build"
 say ok "meson install into a prefix"
 jemalloc=$(find "$prefix" -name weir-jemalloc.pc)
+config=$(find "$prefix" -name weir-config.pc)
 jemalloc_programs=${jemalloc:+2}
 jemalloc_programs=${jemalloc_programs:-0}
 library_path=$prefix/$libdir

@@ -27,12 +27,12 @@ done
 sources=$(find $folders -name '*.[ch]' | LC_ALL=C sort)
 examples=$(find $folders -path 'docs/examples/*.c' | LC_ALL=C sort)
 everything=$(find $places $folders -not -name '.*' | LC_ALL=C sort -u)
-exported=tests/api/exported_symbols.txt
+exported="tests/api/exported_symbols.txt tests/api/exported_symbols_config.txt"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 printf '%s\n' $everything .ci/run LICENSE meson.build meson_options.txt >"$work/paths"
-[ -f "$exported" ] && cp "$exported" "$work/exported" || : >"$work/exported"
+cat $exported >"$work/exported" 2>/dev/null || :
 
 # mawk and gawk both run this. First the sources are read, then the documents.
 LC_ALL=C awk -v paths="$work/paths" -v exported="$work/exported" -v examples="$examples" '

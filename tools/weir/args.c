@@ -22,6 +22,7 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 #include "core/base/crc32c.h"
+#include "core/text/nearest.h"
 
 /* Beyond every character, so that short and long options never meet. */
 enum { ID_BASE = 256, ID_HELP = ID_BASE + CLI_OPTIONS_MAX, ID_VERSION, ID_NO_COLOR };
@@ -30,61 +31,6 @@ enum { ID_BASE = 256, ID_HELP = ID_BASE + CLI_OPTIONS_MAX, ID_VERSION, ID_NO_COL
 
 static bool given[CLI_OPTIONS_MAX];
 static bool no_color;
-
-/* Edits (insert, delete, change, swap of neighbours) that make a of b, or many if one is long. */
-static unsigned edit_distance(const char *a, const char *b)
-{
-	unsigned rows[3][WORD_BYTES_MAX + 1];
-	size_t a_bytes = strlen(a);
-	size_t b_bytes = strlen(b);
-	unsigned *before = rows[0];
-	unsigned *last = rows[1];
-	unsigned *row = rows[2];
-
-	if (a_bytes > WORD_BYTES_MAX || b_bytes > WORD_BYTES_MAX)
-		return WORD_BYTES_MAX;
-	for (size_t j = 0; j <= b_bytes; j++)
-		last[j] = (unsigned)j;
-	memset(before, 0, sizeof rows[0]);
-	for (size_t i = 1; i <= a_bytes; i++) {
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_bytes; j++) {
-			unsigned best = last[j - 1] + (a[i - 1] != b[j - 1]);
-			if (last[j] + 1 < best)
-				best = last[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    before[j - 2] + 1 < best)
-				best = before[j - 2] + 1;
-			row[j] = best;
-		}
-		unsigned *spare = before;
-		before = last;
-		last = row;
-		row = spare;
-	}
-	return last[b_bytes];
-}
-
-const char *cli_nearest(const char *word, const char *const *candidates)
-{
-	const char *nearest = NULL;
-	size_t word_bytes = strlen(word);
-	/* Above a third of the word wrong it is another word, not a slip. */
-	unsigned best = (unsigned)(word_bytes / 3 + 1);
-
-	for (size_t i = 0; candidates[i] != NULL; i++) {
-		unsigned distance = edit_distance(word, candidates[i]);
-		if (word_bytes >= 2 && strncmp(word, candidates[i], word_bytes) == 0)
-			distance = 1;
-		if (distance < best || (distance == best && nearest == NULL)) {
-			best = distance;
-			nearest = candidates[i];
-		}
-	}
-	return nearest;
-}
 
 bool cli_color(FILE *to)
 {
@@ -110,7 +56,7 @@ int cli_columns(FILE *to)
 void cli_print_version(FILE *to)
 {
 	fprintf(to, "weir %s\n", weir_version());
-	fprintf(to, "features:%s%s%s crc32c=%s\n",
+	fprintf(to, "features:%s%s%s%s crc32c=%s\n",
 #ifdef WR_HAVE_URING
 		" io_uring",
 #else
@@ -123,6 +69,11 @@ void cli_print_version(FILE *to)
 #endif
 #ifdef WR_HAVE_JEMALLOC
 		" jemalloc",
+#else
+		"",
+#endif
+#ifdef WR_HAVE_CONFIG
+		" config",
 #else
 		"",
 #endif
@@ -260,7 +211,7 @@ static int complain_unknown(const struct cli_command *command, const char *word,
 	names[count] = NULL;
 	snprintf(asked, sizeof asked, "%.*s",
 		 (int)(length_bytes < WORD_BYTES_MAX ? length_bytes : WORD_BYTES_MAX), word);
-	const char *nearest = cli_nearest(asked, names);
+	const char *nearest = wr_nearest(asked, names);
 	if (nearest != NULL)
 		return cli_usage(command, "there is no option --%s; did you mean --%s?", asked,
 				 nearest);

@@ -121,9 +121,6 @@ void cli_print_version(FILE *to);
  */
 int cli_parse_value(const struct cli_option *option, const char *text, char *why, size_t why_bytes);
 
-/* The candidate (NULL ends) that `word` was probably meant to be, or NULL. */
-const char *cli_nearest(const char *word, const char *const *candidates);
-
 /* "weir: TEXT" to stderr, then "try ..." : CLI_EXIT_USAGE. */
 int cli_usage(const struct cli_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -153,5 +150,9 @@ char *cli_text_time(char to[CLI_TEXT_BYTES], uint64_t time_us);
 int cmd_demo(int argc, char **argv);
 int cmd_journal(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+/* Where libweir-config is (WR_HAVE_CONFIG). */
+int cmd_config(int argc, char **argv);
+int cmd_config_plan(int argc, char **argv); /* of cmd_config() */
+int cmd_topology(int argc, char **argv);
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "bench/pipeline.h"
 #include "core/base/bits.h"
+#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/bench_cpus.h"
 #include "tools/weir/bench_report.h"
@@ -469,7 +470,7 @@ int cmd_bench(int argc, char **argv)
 	int code = cli_parse(&group, argc, argv, NULL);
 	if (code != CLI_GO_ON)
 		return code;
-	const char *nearest = cli_nearest(argv[1], names);
+	const char *nearest = wr_nearest(argv[1], names);
 	if (nearest != NULL)
 		return cli_usage(&group, "there is no benchmark \"%s\"; did you mean %s?", argv[1],
 				 nearest);

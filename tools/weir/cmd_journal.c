@@ -18,6 +18,7 @@
 #include <weir/journal.h>
 
 #include "core/base/bits.h"
+#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/json_out.h"
@@ -452,7 +453,7 @@ int cmd_journal(int argc, char **argv)
 	int code = cli_parse(&group, argc, argv, NULL);
 	if (code != CLI_GO_ON)
 		return code;
-	const char *nearest = cli_nearest(argv[1], names);
+	const char *nearest = wr_nearest(argv[1], names);
 	if (nearest != NULL)
 		return cli_usage(&group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
 	return cli_usage(&group, "there is no \"%s\"", argv[1]);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 
 struct command {
@@ -21,6 +22,10 @@ static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
 	{"bench", cmd_bench, "measure weir on this machine: pipeline"},
+#ifdef WR_HAVE_CONFIG
+	{"config", cmd_config, "config files: check, explain, plan, schema"},
+	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
+#endif
 };
 
 #define COMMAND_COUNT WR_ARRAY_COUNT(commands)
@@ -48,11 +53,19 @@ static int unknown(const char *word)
 {
 	const char *names[COMMAND_COUNT + 2];
 
+#ifndef WR_HAVE_CONFIG
+	if (strcmp(word, "config") == 0 || strcmp(word, "topology") == 0)
+		return cli_usage(NULL,
+				 "\"%s\" needs libweir-config, and this weir was built "
+				 "without it",
+				 word);
+#endif
+
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		names[i] = commands[i].name;
 	names[COMMAND_COUNT] = "help";
 	names[COMMAND_COUNT + 1] = NULL;
-	const char *nearest = word[0] == '-' ? NULL : cli_nearest(word, names);
+	const char *nearest = word[0] == '-' ? NULL : wr_nearest(word, names);
 	if (nearest != NULL)
 		return cli_usage(NULL, "there is no command \"%s\"; did you mean %s?", word,
 				 nearest);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdint.h>
 
+#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 
 /* --- values ----------------------------------------------------------------------------------- */
@@ -167,12 +168,12 @@ Test(args, the_nearest_word_is_a_slip_and_not_another_word)
 {
 	static const char *const words[] = {"seconds", "segment-bytes", "members", "io", NULL};
 
-	cr_assert_str_eq(cli_nearest("second", words), "seconds");
-	cr_assert_str_eq(cli_nearest("secnods", words), "seconds");
-	cr_assert_str_eq(cli_nearest("segment-byte", words), "segment-bytes");
-	cr_assert_str_eq(cli_nearest("memb", words), "members");
-	cr_assert_null(cli_nearest("elephant", words));
-	cr_assert_null(cli_nearest("xy", words));
+	cr_assert_str_eq(wr_nearest("second", words), "seconds");
+	cr_assert_str_eq(wr_nearest("secnods", words), "seconds");
+	cr_assert_str_eq(wr_nearest("segment-byte", words), "segment-bytes");
+	cr_assert_str_eq(wr_nearest("memb", words), "members");
+	cr_assert_null(wr_nearest("elephant", words));
+	cr_assert_null(wr_nearest("xy", words));
 }
 
 Test(args, numbers_for_people_are_short_and_fixed)

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A pipeline from a file: options, threads and their CPUs, topics and subscriptions, as people
+ * write them down.
+ *
+ *     version: 1
+ *     name: orders
+ *     journal:
+ *       dir: /var/lib/orders
+ *       retention: 20GiB
+ *     threads:
+ *       log: {cpus: "+0", wait: spin}
+ *     topics:
+ *       - {name: orders, partitions: 8}
+ *     subscriptions:
+ *       - {name: books, topics: [orders]}
+ *
+ * Every key has a default but the names, and an empty file is a pipeline in memory without topics.
+ * docs/reference/config.md lists the keys. Nothing is guessed: an unknown key, a number without its
+ * unit, a CPU that this process may not use is an error with line, column and reason, and all of
+ * them are found in one run.
+ *
+ * This is a library by itself (libweir-config), because it brings libfyaml in: who links libweir
+ * alone links neither.
+ *
+ *     struct weir_config *config;
+ *     int rc = weir_config_load("orders.yaml", 0, &config, &problem);
+ *     if (rc == 0)
+ *             rc = weir_config_open(config, NULL, &pipeline, &problem);
+ *     else if (rc > 0)
+ *             weir_config_report(config, text, sizeof text);    for people: all of it
+ *     weir_config_destroy(config);
+ */
+#ifndef WEIR_CONFIG_H
+#define WEIR_CONFIG_H
+
+#include <weir/base.h>
+#include <weir/error.h>
+#include <weir/options.h>
+#include <weir/pipeline.h>
+#include <weir/subscription.h>
+
+WEIR_DECLS_BEGIN
+
+struct weir_config;
+
+/** For weir_config_load() and weir_config_parse(); added up. */
+enum weir_config_flags {
+	/** The file is for another machine: whether this process may use the CPUs that it names is
+	 *  not looked at. weir_config_open() does so all the same. */
+	WEIR_CONFIG_ANY_MACHINE = 1,
+};
+
+/** How large a file may be, in bytes. */
+#define WEIR_CONFIG_BYTES_MAX (1u << 20)
+
+/**
+ * Read a file.
+ *
+ * Thread:    any. Blocks: for the file. Allocates: with malloc(), until weir_config_destroy().
+ * @param path            at most WEIR_CONFIG_BYTES_MAX large
+ * @param flags           of enum weir_config_flags, or 0
+ * @param ret_config      set when the result is not negative
+ * @param reterr_problem  may be NULL; filled in when the result is not 0: the first error
+ * @return 0; or how many errors are in the file, which nothing can be opened from then; or -ENOMEM,
+ *         -EFBIG (too large), -EINVAL (unknown flags), -ENOENT, -EACCES ... (what the file system
+ *         said)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_config_load(const char *path, unsigned flags,
+					      struct weir_config **ret_config,
+					      struct weir_problem *reterr_problem);
+
+/**
+ * Read a text.
+ *
+ * Thread:    any. Blocks: never. Allocates: with malloc(), until weir_config_destroy().
+ * Owns:      name and text are copied.
+ * @param name   of the file that it came from, for messages
+ * @param text   YAML in UTF-8; need not end in NUL
+ * @param bytes  of it
+ * @return as weir_config_load()
+ */
+WEIR_API WEIR_MUST_CHECK int weir_config_parse(const char *name, const char *text, size_t bytes,
+					       unsigned flags, struct weir_config **ret_config,
+					       struct weir_problem *reterr_problem);
+
+/**
+ * Give everything back that a config has handed out. A pipeline that was opened from it lives on.
+ *
+ * Thread: any, once. Blocks: never. Allocates: never.
+ * @param config  may be NULL
+ */
+WEIR_API void weir_config_destroy(struct weir_config *config);
+
+enum weir_config_severity {
+	WEIR_CONFIG_ERROR = 1,
+	WEIR_CONFIG_WARNING = 2, /**< it works, but not as one would think */
+};
+
+/** One finding. Texts are lent until the config is destroyed. */
+struct weir_config_diagnostic {
+	enum weir_config_severity severity;
+	uint32_t line;    /**< from 1 */
+	uint32_t column;  /**< in characters, from 1 */
+	uint32_t columns; /**< characters at fault on that line, at least 1 */
+	const char *text; /**< what is wrong */
+	const char *note; /**< what it was judged by, or NULL */
+	const char *help; /**< what would be right, or NULL */
+};
+
+/**
+ * What was found, sorted by place; at most 100.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_count  how many
+ * @return the first of them; lent until the config is destroyed
+ */
+WEIR_API const struct weir_config_diagnostic *
+weir_config_diagnostics(const struct weir_config *config, uint32_t *ret_count);
+
+/**
+ * The same for people, as a compiler says it: file, line, column, the line itself with a mark under
+ * what is wrong, reason and help.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param to        may be NULL with to_bytes 0; else it ends in NUL
+ * @param to_bytes  room there
+ * @return bytes of the whole text, as snprintf() says it; 0: nothing was found
+ */
+WEIR_API size_t weir_config_report(const struct weir_config *config, char *to, size_t to_bytes);
+
+/**
+ * The options of the file, for weir_open() or, changed by the program, for weir_config_open().
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return lent until the config is destroyed; NULL when there are errors
+ */
+WEIR_API const struct weir_options *weir_config_options(const struct weir_config *config);
+
+/**
+ * The topics of the file, in its order.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return an array, lent until the config is destroyed; NULL when there are none, or errors
+ */
+WEIR_API const struct weir_topic_options *weir_config_topics(const struct weir_config *config,
+							     uint32_t *ret_count);
+
+/**
+ * The subscriptions of the file, in its order.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return an array, lent until the config is destroyed; NULL when there are none, or errors
+ */
+WEIR_API const struct weir_subscription_options *
+weir_config_subscriptions(const struct weir_config *config, uint32_t *ret_count);
+
+/**
+ * Who is told when a subscription's `lag` is exceeded. The thresholds are the file's, the function
+ * is the program's: without one, weir_config_open() refuses a file that has thresholds.
+ *
+ * Thread: any, before weir_config_open(). Blocks: never. Allocates: never.
+ * @param lag_fn   as in struct weir_subscription_options
+ * @param context  its first argument
+ */
+WEIR_API void weir_config_on_lag(struct weir_config *config,
+				 void (*lag_fn)(void *context, uint32_t subscription,
+						const struct weir_lag *lag, bool above),
+				 void *context);
+
+/**
+ * Open the pipeline, and create its topics and subscriptions or find them. If one of them fails,
+ * the pipeline is closed again.
+ *
+ * Thread:    any. Blocks: as weir_open(), and for one commit each. Allocates: as weir_open().
+ * Owns:      the pipeline keeps nothing of the config.
+ * @param options         NULL: weir_config_options(); or a copy of it in which the program has set
+ *                        what is its own to say: log_fn, allocator, manual
+ * @param ret_pipeline    set on success only
+ * @param reterr_problem  may be NULL; on failure with the place in the file, where one is at fault
+ * @return 0; -EINVAL (the config has errors, or thresholds and no lag_fn; or a CPU is not to be
+ *         had); or what weir_open(), weir_topic_create() or weir_subscription_create() said
+ */
+WEIR_API WEIR_MUST_CHECK int weir_config_open(const struct weir_config *config,
+					      const struct weir_options *options,
+					      struct weir_pipeline **ret_pipeline,
+					      struct weir_problem *reterr_problem);
+
+/**
+ * The values in force, each with where it comes from and what it does: YAML again, with comments,
+ * which reads as the same config.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param config  NULL: the defaults
+ * @param key     NULL: all; or one key with all that is known of it: "journal.segment"
+ * @return bytes of the whole text, as snprintf() says it; 0: there is no such key, or the config
+ *         has errors
+ */
+WEIR_API size_t weir_config_explain(const struct weir_config *config, const char *key, char *to,
+				    size_t to_bytes);
+
+enum weir_config_format {
+	WEIR_CONFIG_JSON_SCHEMA = 1, /**< draft 2020-12, for editors */
+	WEIR_CONFIG_MARKDOWN = 2,    /**< docs/reference/config.md */
+};
+
+/**
+ * What a file may contain: every key with type, default, range and meaning.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return bytes of the whole text, as snprintf() says it; 0: no such format
+ */
+WEIR_API size_t weir_config_schema(enum weir_config_format format, char *to, size_t to_bytes);
+
+WEIR_DECLS_END
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys that must go together. */
+#include "io/config/check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/text/nearest.h"
+#include "io/config/value.h"
+
+#define NAMES_MAX 512u
+
+const struct wr_config_node *wr_config_node_at(const struct wr_config_node *root, const char *path)
+{
+	const struct wr_config_node *node = root;
+	while (*path != '\0') {
+		char name[WR_CONFIG_PATH_BYTES];
+		size_t bytes = strcspn(path, ".");
+		(void)snprintf(name, sizeof name, "%.*s", (int)bytes, path);
+		const struct wr_config_node *child = wr_config_child(node, name);
+		if (child == NULL)
+			break;
+		node = child;
+		path += bytes + (path[bytes] == '.' ? 1 : 0);
+	}
+	return node;
+}
+
+struct wr_config_place wr_config_place_at(const struct wr_config_findings *findings,
+					  const struct wr_config_node *root, const char *path)
+{
+	const struct wr_config_node *node = wr_config_node_at(root, path);
+	/* A value at fault is marked itself; a map that lacks it, at its key. */
+	return node->kind == WR_NODE_SCALAR ? wr_config_node_place(findings, node)
+					    : wr_config_key_place(findings, node);
+}
+
+/* The entry `name` of the item, or the item. */
+static struct wr_config_place item_place(const struct wr_config_findings *findings,
+					 const struct wr_config_node *item, const char *name)
+{
+	const struct wr_config_node *entry = wr_config_child(item, name);
+	return wr_config_node_place(findings, entry != NULL ? entry : item);
+}
+
+/* ---- what the core says ---- */
+
+/* The core's sentence, with the names of its options replaced by those of the file. */
+static void put_translated(const char *text, struct wr_config_text *to)
+{
+	static const char *const word_characters = "abcdefghijklmnopqrstuvwxyz_";
+	char path[WR_CONFIG_PATH_BYTES];
+	while (*text != '\0') {
+		char word[64];
+		size_t bytes = strspn(text, word_characters);
+		(void)snprintf(word, sizeof word, "%.*s", (int)bytes, text);
+		if (bytes > 0 && bytes < sizeof word && wr_config_key_of_option(word, path))
+			wr_config_put(to, "%s", path);
+		else
+			wr_config_put_n(to, text, bytes > 0 ? bytes : 1);
+		text += bytes > 0 ? bytes : 1;
+	}
+}
+
+/* Priority and scheduling class go together: told for each thread, where the core stops at the
+ * first. True: all of them do. */
+static bool check_priorities(struct wr_config_findings *findings, const struct wr_config_node *root,
+			     const struct weir_options *options)
+{
+	const struct {
+		const char *name;
+		const struct weir_thread_options *thread;
+	} kinds[] = {{"log", &options->log},
+		     {"journal", &options->journal},
+		     {"group", &options->group},
+		     {"handler", &options->handler}};
+	uint32_t errors_before = findings->error_count;
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		const struct weir_thread_options *thread = kinds[i].thread;
+		char path[WR_CONFIG_PATH_BYTES];
+		bool is_real_time = thread->scheduler == WEIR_SCHEDULER_FIFO ||
+				    thread->scheduler == WEIR_SCHEDULER_RR;
+		if (is_real_time == (thread->priority > 0))
+			continue;
+		(void)snprintf(path, sizeof path, "threads.%s.%s", kinds[i].name,
+			       is_real_time ? "scheduler" : "priority");
+		struct weir_config_diagnostic *d = wr_config_error(
+			findings, wr_config_place_at(findings, root, path), "%s: %s", path,
+			is_real_time ? "fifo and rr have a priority"
+				     : "a priority is of fifo and rr only");
+		wr_config_help(findings, d, "%s",
+			       is_real_time ? "priority: 1, the lowest, to 99"
+					    : "scheduler: fifo, or leave the priority out");
+	}
+	return findings->error_count == errors_before;
+}
+
+static void check_options(struct wr_config_findings *findings, const struct wr_config_node *root,
+			  const struct wr_config_values *values)
+{
+	struct weir_memory_plan plan;
+	struct weir_problem problem = {0};
+	char path[WR_CONFIG_PATH_BYTES] = "";
+	char text[512] = "";
+	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
+	bool good = check_priorities(findings, root, &values->options);
+	if (values->options.segment_bytes % values->options.chunk_bytes != 0) {
+		struct wr_config_text size = {.to = text, .room_bytes = sizeof text};
+		wr_config_size_format(values->options.chunk_bytes, &size);
+		wr_config_error(findings, wr_config_place_at(findings, root, "journal.segment"),
+				"journal.segment: not a multiple of memory.chunk, which is %s",
+				text);
+		return;
+	}
+	if (!good || weir_memory_plan(&values->options, &plan, &problem) == 0)
+		return;
+	put_translated(problem.text, &to);
+	if (!wr_config_key_of_option(problem.field, path))
+		(void)snprintf(path, sizeof path, "%s", problem.field);
+	wr_config_error(findings, wr_config_place_at(findings, root, path), "%s: %s", path, text);
+}
+
+/* ---- topics ---- */
+
+static void check_limit(struct wr_config_findings *findings, const struct wr_config_node *root,
+			const char *list, const char *limit, uint64_t count, uint64_t most)
+{
+	if (count <= most)
+		return;
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, wr_config_place_at(findings, root, list),
+				"%s: %llu of them, and limits.%s is %llu", list,
+				(unsigned long long)count, limit, (unsigned long long)most);
+	wr_config_help(findings, d, "limits: {%s: %llu}", limit, (unsigned long long)count);
+}
+
+static void refuse_second(struct wr_config_findings *findings, const char *what, const char *name,
+			  struct wr_config_place place, struct wr_config_place first)
+{
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, place, "a second %s \"%s\"", what, name);
+	wr_config_note(findings, d, "the first is in line %u", first.line);
+}
+
+static void check_topics(struct wr_config_findings *findings, const struct wr_config_node *root,
+			 const struct wr_config_values *values)
+{
+	const struct wr_config_topic *topics = values->topics.items;
+	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
+	uint64_t partitions = 0;
+	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
+		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;
+		partitions += topics[i].partitions;
+		for (uint32_t j = 0; j < i; j++, other = other->next) {
+			if (topics[i].name == NULL || topics[j].name == NULL ||
+			    strcmp(topics[i].name, topics[j].name) != 0)
+				continue;
+			refuse_second(findings, "topic", topics[i].name,
+				      item_place(findings, item, "name"),
+				      item_place(findings, other, "name"));
+			break;
+		}
+	}
+	check_limit(findings, root, "topics", "topics", values->topics.count,
+		    values->options.topics_max);
+	check_limit(findings, root, "topics", "partitions", partitions,
+		    values->options.partitions_max);
+}
+
+/* ---- subscriptions ---- */
+
+static bool has_topic(const struct wr_config_values *values, const char *name)
+{
+	const struct wr_config_topic *topics = values->topics.items;
+	for (uint32_t i = 0; i < values->topics.count; i++)
+		if (topics[i].name != NULL && strcmp(topics[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void refuse_topic(struct wr_config_findings *findings, const struct wr_config_values *values,
+			 const struct wr_config_node *node, const char *name)
+{
+	const char *names[NAMES_MAX + 1] = {NULL};
+	const struct wr_config_topic *topics = values->topics.items;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < values->topics.count && count < NAMES_MAX; i++)
+		if (topics[i].name != NULL && !wr_config_is_full(findings))
+			names[count++] = topics[i].name;
+	const char *nearest = wr_nearest(name, names);
+	struct weir_config_diagnostic *d = wr_config_error(
+		findings, wr_config_node_place(findings, node), "there is no topic \"%s\"%s%s%s",
+		name, nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+		nearest != NULL ? "\"?" : "");
+	if (nearest == NULL)
+		wr_config_help(findings, d, "topics: [{name: %s}]", name);
+}
+
+static void check_topics_of(struct wr_config_findings *findings,
+			    const struct wr_config_values *values,
+			    const struct wr_config_subscription *subscription,
+			    const struct wr_config_node *item)
+{
+	const struct wr_config_node *list = wr_config_child(item, "topics");
+	const char *const *names = subscription->topics.items;
+	if (list == NULL)
+		return;
+	const struct wr_config_node *node = list->first;
+	for (uint32_t i = 0; i < subscription->topics.count; i++, node = node->next) {
+		if (names[i] == NULL)
+			continue;
+		if (!has_topic(values, names[i]))
+			refuse_topic(findings, values, node, names[i]);
+		const struct wr_config_node *other = list->first;
+		for (uint32_t j = 0; j < i; j++, other = other->next) {
+			if (names[j] == NULL || strcmp(names[i], names[j]) != 0)
+				continue;
+			refuse_second(findings, "topic", names[i],
+				      wr_config_node_place(findings, node),
+				      wr_config_node_place(findings, other));
+			break;
+		}
+	}
+}
+
+static void check_subscriptions(struct wr_config_findings *findings,
+				const struct wr_config_node *root,
+				const struct wr_config_values *values)
+{
+	const struct wr_config_subscription *subscriptions = values->subscriptions.items;
+	const struct wr_config_node *item = wr_config_node_at(root, "subscriptions")->first;
+	for (uint32_t i = 0; i < values->subscriptions.count; i++, item = item->next) {
+		const struct wr_config_node *other =
+			wr_config_node_at(root, "subscriptions")->first;
+		check_topics_of(findings, values, &subscriptions[i], item);
+		for (uint32_t j = 0; j < i; j++, other = other->next) {
+			if (subscriptions[i].name == NULL || subscriptions[j].name == NULL ||
+			    strcmp(subscriptions[i].name, subscriptions[j].name) != 0)
+				continue;
+			refuse_second(findings, "subscription", subscriptions[i].name,
+				      item_place(findings, item, "name"),
+				      item_place(findings, other, "name"));
+			break;
+		}
+		if (subscriptions[i].gate == WEIR_LEVEL_DURABLE && values->options.dir == NULL &&
+		    wr_config_child(root, "journal") == NULL) {
+			struct weir_config_diagnostic *d =
+				wr_config_error(findings, item_place(findings, item, "gate"),
+						"without a journal nothing becomes durable");
+			wr_config_help(findings, d, "journal: {dir: ...}, or gate: auto");
+		}
+	}
+	check_limit(findings, root, "subscriptions", "subscriptions", values->subscriptions.count,
+		    values->options.subscriptions_max);
+}
+
+/* What is read and used by nobody shall not look as if it were. */
+static void warn_of_idle_keys(struct wr_config_findings *findings,
+			      const struct wr_config_node *root)
+{
+	static const char *const of_journals[] = {"memory.undurable", "threads.journal"};
+	if (wr_config_child(root, "journal") != NULL)
+		return;
+	for (size_t i = 0; i < sizeof of_journals / sizeof of_journals[0]; i++) {
+		const char *name = strchr(of_journals[i], '.') + 1;
+		const struct wr_config_node *node = wr_config_node_at(root, of_journals[i]);
+		if (node->key != NULL && strcmp(node->key->text, name) == 0)
+			wr_config_warning(findings, wr_config_key_place(findings, node),
+					  "%s does nothing without a journal", of_journals[i]);
+	}
+}
+
+void wr_config_check(struct wr_config_findings *findings, const struct wr_config_node *root,
+		     const struct wr_config_values *values)
+{
+	check_options(findings, root, values);
+	check_topics(findings, root, values);
+	check_subscriptions(findings, root, values);
+	warn_of_idle_keys(findings, root);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a struct weir_config is: the source, the tree, what was found, the values, and what was made
+ * of them for weir_open(), weir_topic_create() and weir_subscription_create().
+ */
+#ifndef WR_CONFIG_CONFIG_H
+#define WR_CONFIG_CONFIG_H
+
+#include <weir/config.h>
+
+#include "io/config/node.h"
+#include "io/config/values.h"
+
+struct weir_config {
+	struct wr_config_arena arena;
+	struct wr_config_source source;
+	struct wr_config_findings findings;
+	const struct wr_config_node *root; /* NULL: not to be read */
+	struct wr_config_values values;
+	bool is_placed; /* options have the CPUs of this machine */
+	struct weir_topic_options *topics;
+	struct weir_subscription_options *subscriptions;
+};
+
+/* Places the threads of a config on this machine, into `options`. 0, -EINVAL (errors are in the
+ * findings), or what the system said. */
+int wr_config_place_here(struct wr_config_findings *findings, const struct weir_config *config,
+			 struct weir_options *options, struct weir_problem *problem);
+
+/* "NAME:LINE:COLUMN: " and the text of the first error, cut to fit. */
+void wr_config_first_problem(const struct wr_config_findings *findings,
+			     struct weir_problem *problem);
+
+#endif

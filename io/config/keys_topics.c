@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table: topics and subscriptions. */
+#include "io/config/keys_inner.h"
+
+/* ---- topics ---- */
+
+#define TOPIC(member) AT(struct wr_config_topic, member)
+
+static const struct wr_config_key topic_keys[] = {
+	{.name = "name",
+	 TOPIC(name),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .required = true,
+	 .doc = "Its name"},
+	{.name = "partitions",
+	 TOPIC(partitions),
+	 .type = WR_CONFIG_COUNT,
+	 .min = 1,
+	 .max = 1u << 20,
+	 .fallback = "1",
+	 .doc = "Events with the same key are in the same one, in order"},
+	{0},
+};
+
+const struct wr_config_section wr_config_topics = {.keys = topic_keys,
+						   .struct_bytes = sizeof(struct wr_config_topic)};
+
+/* ---- subscriptions ---- */
+
+#define SUBSCRIPTION(member) AT(struct wr_config_subscription, member)
+
+static const struct wr_config_choice gate_choices[] = {
+	{"auto", WEIR_LEVEL_DEFAULT, "durable with a journal, memory without"},
+	{"durable", WEIR_LEVEL_DURABLE, "nobody acts on what a power cut could take back"},
+	{"memory", WEIR_LEVEL_MEMORY, "as soon as they are ordered"},
+	{0},
+};
+
+static const struct wr_config_choice slow_choices[] = {
+	{"catch_up", WEIR_SLOW_CATCH_UP, "they read from disk; without a journal they get a gap"},
+	{"block", WEIR_SLOW_BLOCK, "producers are held back, while the group has members"},
+	{"gap", WEIR_SLOW_GAP, "they get a gap item, and go on with what is in memory"},
+	{0},
+};
+
+static const struct wr_config_key lag_keys[] = {
+	{.name = "events",
+	 SUBSCRIPTION(lag_events_max),
+	 .type = WR_CONFIG_COUNT,
+	 .min = 1,
+	 .absent = "no threshold",
+	 .doc = "More than so many events are still to be handled"},
+	{.name = "time",
+	 SUBSCRIPTION(lag_time_max_ns),
+	 .type = WR_CONFIG_DURATION,
+	 .min = 1,
+	 .absent = "no threshold",
+	 .doc = "The oldest of them is older"},
+	{0},
+};
+
+static const struct wr_config_section lag_section = {.keys = lag_keys};
+
+static const struct wr_config_key subscription_keys[] = {
+	{.name = "name",
+	 SUBSCRIPTION(name),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .required = true,
+	 .doc = "Its name; its progress is kept under it"},
+	{.name = "topics",
+	 SUBSCRIPTION(topics),
+	 .type = WR_CONFIG_LIST,
+	 .item = WR_CONFIG_NAME,
+	 .min = 1,
+	 .max = 64,
+	 .required = true,
+	 .doc = "The topics that it reads: names from the file's topics"},
+	{.name = "start",
+	 SUBSCRIPTION(start),
+	 .type = WR_CONFIG_POINT,
+	 .fallback = "oldest",
+	 .doc = "Where it starts when it is made, not when it is found"},
+	{.name = "gate",
+	 SUBSCRIPTION(gate),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = gate_choices,
+	 .fallback = "auto",
+	 .doc = "When events are handed out"},
+	{.name = "when_slow",
+	 SUBSCRIPTION(when_slow),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = slow_choices,
+	 .fallback = "catch_up",
+	 .doc = "What happens when members are slower than producers"},
+	{.name = "session_timeout",
+	 SUBSCRIPTION(session_timeout_ns),
+	 .type = WR_CONFIG_DURATION,
+	 .min = 1,
+	 .fallback = "45s",
+	 .doc = "A member that did not poll for so long loses its partitions"},
+	{.name = "lag",
+	 SAME_STRUCT(lag_section),
+	 .doc = "When the program is told that members are behind"},
+	{0},
+};
+
+const struct wr_config_section wr_config_subscriptions = {
+	.keys = subscription_keys, .struct_bytes = sizeof(struct wr_config_subscription)};

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Facts from /proc and /sys.
+ *
+ * Every file is optional: containers hide them, architectures lack them, and a plan is better with
+ * one fact less than not at all.
+ *
+ * Thread: any; no state.
+ */
+#include "io/config/machine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "core/base/bits.h"
+
+#define PATH_BYTES 1024
+#define FILE_BYTES 8192
+
+/* ---- files ---- */
+
+/* The text of root + path, cut at the buffer; false when there is none. */
+static bool read_text(const char *root, const char *path, char to[FILE_BYTES])
+{
+	char full[2 * PATH_BYTES];
+	(void)snprintf(full, sizeof full, "%s%s", root, path);
+	int fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	size_t used = 0;
+	while (used < FILE_BYTES - 1) {
+		ssize_t n = read(fd, to + used, FILE_BYTES - 1 - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+	}
+	(void)close(fd);
+	to[used] = '\0';
+	return used > 0;
+}
+
+/* What stands behind a name at the beginning of a line, or NULL. */
+static const char *behind(const char *text, const char *name)
+{
+	size_t bytes = strlen(name);
+	for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, name, bytes) == 0)
+			return line + bytes;
+	}
+	return NULL;
+}
+
+static void first_word(const char *text, char *to, size_t to_bytes)
+{
+	(void)snprintf(to, to_bytes, "%.*s", (int)strcspn(text, " \t\n"), text);
+}
+
+/* ---- limits ---- */
+
+static uint64_t limit_number(const char **at)
+{
+	*at += strspn(*at, " \t");
+	if (strncmp(*at, "unlimited", 9) == 0) {
+		*at += 9;
+		return WR_MACHINE_NO_LIMIT;
+	}
+	char *end;
+	uint64_t number = strtoull(*at, &end, 10);
+	*at = end;
+	return number;
+}
+
+static struct wr_machine_limit read_limit(const char *limits, const char *name)
+{
+	struct wr_machine_limit limit = {WR_MACHINE_NO_LIMIT, WR_MACHINE_NO_LIMIT};
+	const char *at = behind(limits, name);
+	if (at == NULL)
+		return limit;
+	limit.soft = limit_number(&at);
+	limit.hard = limit_number(&at);
+	return limit;
+}
+
+/* The tightest limit of a cgroup and of those above it. "max" is none, and so are v1's exabytes. */
+static uint64_t tightest(const char *root, const char *base, const char *file, char *path)
+{
+	uint64_t least = WR_MACHINE_NO_LIMIT;
+	char name[2 * PATH_BYTES];
+	char text[FILE_BYTES];
+	for (;;) {
+		(void)snprintf(name, sizeof name, "%s%s/%s", base, path, file);
+		if (read_text(root, name, text) && text[0] >= '0' && text[0] <= '9') {
+			uint64_t bytes = strtoull(text, NULL, 10);
+			if (bytes < INT64_MAX / 2)
+				least = wr_min_u64(least, bytes);
+		}
+		char *slash = strrchr(path, '/');
+		if (slash == NULL)
+			return least;
+		*slash = '\0';
+	}
+}
+
+static uint64_t read_memory_limit(const char *root)
+{
+	char text[FILE_BYTES];
+	char path[PATH_BYTES];
+	uint64_t least = WR_MACHINE_NO_LIMIT;
+	if (!read_text(root, "/proc/self/cgroup", text))
+		return least;
+	const char *at = behind(text, "0::");
+	if (at != NULL) {
+		first_word(at, path, sizeof path);
+		least = tightest(root, "/sys/fs/cgroup", "memory.max", path);
+	}
+	at = strstr(text, ":memory:");
+	if (at != NULL) {
+		first_word(at + strlen(":memory:"), path, sizeof path);
+		least = wr_min_u64(least, tightest(root, "/sys/fs/cgroup/memory",
+						   "memory.limit_in_bytes", path));
+	}
+	return least;
+}
+
+/* ---- CPUs ---- */
+
+static void read_governors(const char *root, const struct wr_cpu_set *present,
+			   struct wr_machine *machine)
+{
+	char path[128];
+	char text[FILE_BYTES];
+	char governor[32];
+	for (uint32_t cpu = 0; cpu < WR_CPUS_MAX; cpu++) {
+		if (!wr_cpu_set_has(present, cpu))
+			continue;
+		(void)snprintf(path, sizeof path,
+			       "/sys/devices/system/cpu/cpu%u/cpufreq/scaling_governor", cpu);
+		if (!read_text(root, path, text))
+			continue;
+		first_word(text, governor, sizeof governor);
+		if (strcmp(governor, "performance") == 0)
+			continue;
+		if (machine->governor[0] == '\0')
+			memcpy(machine->governor, governor, sizeof governor);
+		wr_cpu_set_add(&machine->slow, cpu);
+	}
+}
+
+/* The word in brackets: "always [madvise] never". */
+static void read_huge_pages(const char *root, struct wr_machine *machine)
+{
+	char text[FILE_BYTES];
+	if (!read_text(root, "/sys/kernel/mm/transparent_hugepage/enabled", text))
+		return;
+	const char *at = strchr(text, '[');
+	size_t bytes = at != NULL ? strcspn(at + 1, "]") : 0;
+	if (bytes < sizeof machine->huge_pages)
+		(void)snprintf(machine->huge_pages, sizeof machine->huge_pages, "%.*s", (int)bytes,
+			       at != NULL ? at + 1 : "");
+}
+
+/* By system call: the library behind this one has no liburing. Nothing is made: with no entries the
+ * kernel says EINVAL where it would make one, and ENOSYS or EPERM where it would not. */
+static int try_uring(void)
+{
+	uint64_t no_parameters[32] = {0};
+	long fd = syscall(__NR_io_uring_setup, 0, no_parameters);
+	if (fd >= 0) {
+		(void)close((int)fd);
+		return 0;
+	}
+	return errno == EINVAL ? 0 : -errno;
+}
+
+void wr_machine_read(const char *root, const struct wr_cpu_set *present,
+		     struct wr_machine *ret_machine)
+{
+	char text[FILE_BYTES];
+	struct wr_machine machine = {
+		.descriptors = {WR_MACHINE_NO_LIMIT, WR_MACHINE_NO_LIMIT},
+	};
+	const char *prefix = root != NULL ? root : "";
+	if (read_text(prefix, "/proc/self/limits", text))
+		machine.descriptors = read_limit(text, "Max open files");
+	const char *kib =
+		read_text(prefix, "/proc/meminfo", text) ? behind(text, "MemAvailable:") : NULL;
+	if (kib != NULL)
+		machine.memory_available_bytes = strtoull(kib, NULL, 10) * 1024;
+	machine.memory_limit_bytes = read_memory_limit(prefix);
+	if (read_text(prefix, "/proc/sys/kernel/io_uring_disabled", text))
+		machine.uring_disabled = (uint32_t)strtoul(text, NULL, 10);
+	machine.uring_code = root == NULL ? try_uring() : machine.uring_disabled > 0 ? -EPERM : 0;
+	if (read_text(prefix, "/sys/devices/system/cpu/smt/active", text))
+		machine.smt_active = text[0] == '1';
+	if (read_text(prefix, "/sys/devices/system/cpu/nohz_full", text) &&
+	    wr_cpu_set_parse(text, &machine.tickless) != 0)
+		machine.tickless = (struct wr_cpu_set){{0}};
+	read_governors(prefix, present, &machine);
+	read_huge_pages(prefix, &machine);
+	*ret_machine = machine;
+}
+
+/* ---- a directory ---- */
+
+static uint32_t count_segments(const char *path)
+{
+	uint32_t count = 0;
+	DIR *dir = opendir(path);
+	if (dir == NULL)
+		return 0;
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		size_t bytes = strlen(entry->d_name);
+		count += bytes > 4 && strcmp(entry->d_name + bytes - 4, ".seg") == 0;
+	}
+	(void)closedir(dir);
+	return count;
+}
+
+static void parent_of(const char *path, char to[256])
+{
+	(void)snprintf(to, 256, "%s", path);
+	size_t bytes = strlen(to);
+	while (bytes > 1 && to[bytes - 1] == '/')
+		to[--bytes] = '\0';
+	char *slash = strrchr(to, '/');
+	if (slash == NULL)
+		(void)snprintf(to, 256, ".");
+	else
+		slash[slash == to] = '\0';
+}
+
+void wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir)
+{
+	struct wr_machine_dir dir = {0};
+	struct stat st;
+	struct statvfs fs;
+	dir.is_there = stat(path, &st) == 0;
+	if (dir.is_there) {
+		(void)snprintf(dir.place, sizeof dir.place, "%s", path);
+		dir.file_count = count_segments(path);
+	} else {
+		parent_of(path, dir.place);
+	}
+	dir.is_makeable = stat(dir.place, &st) == 0 && S_ISDIR(st.st_mode) &&
+			  access(dir.place, W_OK | X_OK) == 0;
+	if (statvfs(dir.place, &fs) == 0) {
+		dir.free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+		dir.total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+	}
+	*ret_dir = dir;
+}

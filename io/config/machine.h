@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the machine says of itself where a plan has to know: limits of the process, how its CPUs are
+ * run, what the kernel allows, and the directory of a journal. Facts only, read from /proc and
+ * /sys; what they mean for a pipeline is plan.h's.
+ *
+ * Thread: any; no state.
+ */
+#ifndef WR_CONFIG_MACHINE_H
+#define WR_CONFIG_MACHINE_H
+
+#include "io/thread/affinity.h"
+
+#define WR_MACHINE_NO_LIMIT UINT64_MAX
+
+struct wr_machine_limit {
+	uint64_t soft; /* WR_MACHINE_NO_LIMIT */
+	uint64_t hard;
+};
+
+/* What is behind the path of a journal. */
+struct wr_machine_dir {
+	bool is_there;        /* the directory itself */
+	bool is_makeable;     /* it or its parent is there, and may be written */
+	char place[256];      /* what was looked at: it or its parent */
+	uint64_t free_bytes;  /* for this user */
+	uint64_t total_bytes; /* of the file system; 0: not known */
+	uint32_t file_count;  /* segments that are in it */
+};
+
+struct wr_machine {
+	struct wr_machine_limit descriptors; /* RLIMIT_NOFILE */
+	uint64_t memory_available_bytes;     /* MemAvailable; 0: not known */
+	uint64_t memory_limit_bytes;         /* of the cgroup; WR_MACHINE_NO_LIMIT */
+
+	int uring_code;          /* 0: an io_uring can be made; else the negative code of trying */
+	uint32_t uring_disabled; /* the sysctl kernel.io_uring_disabled; 0: not */
+	struct wr_cpu_set slow;  /* CPUs whose governor is not "performance" */
+	char governor[32];       /* that of the first of them; "" */
+	bool smt_active;         /* second threads of cores are in use */
+	struct wr_cpu_set tickless; /* nohz_full */
+	char huge_pages[16];        /* transparent ones: "always", "madvise", "never", "" */
+};
+
+/*
+ * Never fails: what cannot be read is what the struct says for "not known".
+ *
+ * @param root     NULL: the running system, and an io_uring is tried. Else a tree with proc/ and
+ *                 sys/, as tests build it; the code of the io_uring is then what the sysctl says
+ * @param present  the CPUs whose governors are looked at
+ */
+void wr_machine_read(const char *root, const struct wr_cpu_set *present,
+		     struct wr_machine *ret_machine);
+
+/* Looks at the directory of a journal; makes nothing. */
+void wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weir_config_open(): options, topics and subscriptions in one call. What fails is told with its
+ * place in the file; a pipeline that is open by then is closed again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/config/check.h"
+#include "io/config/config.h"
+
+#define CLOSE_TIMEOUT_NS 10000000000u
+
+/* Puts "orders.yaml:12:5: " before the text of a problem. */
+static void prepend_place(const struct weir_config *config, struct wr_config_place place,
+			  struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	if (problem == NULL)
+		return;
+	(void)snprintf(text, sizeof text, "%.60s:%u:%u: %.140s", config->source.name, place.line,
+		       place.column, problem->text);
+	memcpy(problem->text, text, sizeof text);
+}
+
+/* The n-th item of a list of the file. */
+static struct wr_config_place item_place(const struct weir_config *config, const char *list,
+					 uint32_t index)
+{
+	const struct wr_config_node *item = wr_config_node_at(config->root, list)->first;
+	for (uint32_t i = 0; i < index; i++)
+		item = item->next;
+	return wr_config_node_place(&config->findings, item);
+}
+
+/* A threshold that nobody is told of would be a key without effect. */
+static int check_lag(const struct weir_config *config, struct weir_problem *problem)
+{
+	for (uint32_t i = 0; i < config->values.subscriptions.count; i++) {
+		const struct weir_subscription_options *s = &config->subscriptions[i];
+		if ((s->lag_events_max == 0 && s->lag_time_max_ns == 0) || s->lag_fn != NULL)
+			continue;
+		if (problem != NULL) {
+			*problem = (struct weir_problem){.code = -EINVAL, .field = "lag_fn"};
+			(void)snprintf(problem->text, sizeof problem->text,
+				       "subscription %.60s has a lag threshold, and the program "
+				       "has nobody to tell: weir_config_on_lag()",
+				       s->name);
+		}
+		prepend_place(config, item_place(config, "subscriptions", i), problem);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int create(const struct weir_config *config, struct weir_pipeline *pipeline,
+		  struct weir_problem *problem)
+{
+	uint32_t id;
+	for (uint32_t i = 0; i < config->values.topics.count; i++) {
+		int rc = weir_topic_create(pipeline, &config->topics[i], &id, problem);
+		if (rc == 0)
+			continue;
+		prepend_place(config, item_place(config, "topics", i), problem);
+		return rc;
+	}
+	for (uint32_t i = 0; i < config->values.subscriptions.count; i++) {
+		int rc =
+			weir_subscription_create(pipeline, &config->subscriptions[i], &id, problem);
+		if (rc == 0)
+			continue;
+		prepend_place(config, item_place(config, "subscriptions", i), problem);
+		return rc;
+	}
+	return 0;
+}
+
+/* The CPUs, where the config was read for any machine. Its findings are not touched: a copy takes
+ * what is found. */
+static int place(const struct weir_config *config, struct weir_options *options,
+		 struct weir_problem *problem)
+{
+	struct wr_config_arena arena = {0};
+	if (config->is_placed)
+		return 0;
+	struct wr_config_findings *findings = calloc(1, sizeof *findings);
+	if (findings == NULL) {
+		if (problem != NULL)
+			*problem = (struct weir_problem){.code = -ENOMEM, .text = "out of memory"};
+		return -ENOMEM;
+	}
+	findings->arena = &arena;
+	findings->source = &config->source;
+	int rc = wr_config_place_here(findings, config, options, problem);
+	if (rc == -EINVAL)
+		wr_config_first_problem(findings, problem);
+	wr_config_arena_fini(&arena);
+	free(findings);
+	return rc;
+}
+
+int weir_config_open(const struct weir_config *config, const struct weir_options *options,
+		     struct weir_pipeline **ret_pipeline, struct weir_problem *reterr_problem)
+{
+	struct weir_pipeline *pipeline = NULL;
+	char path[WR_CONFIG_PATH_BYTES];
+	if (config->findings.error_count > 0) {
+		wr_config_first_problem(&config->findings, reterr_problem);
+		return -EINVAL;
+	}
+	struct weir_options o = options != NULL ? *options : config->values.options;
+	int rc = check_lag(config, reterr_problem);
+	if (rc == 0)
+		rc = place(config, &o, reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = weir_open(&o, &pipeline, reterr_problem);
+	if (rc != 0) {
+		if (reterr_problem != NULL && wr_config_key_of_option(reterr_problem->field, path))
+			prepend_place(config,
+				      wr_config_place_at(&config->findings, config->root, path),
+				      reterr_problem);
+		return rc;
+	}
+	rc = create(config, pipeline, reterr_problem);
+	if (rc != 0) {
+		(void)weir_close(pipeline, WEIR_CLOSE_DRAIN, CLOSE_TIMEOUT_NS, NULL);
+		return rc;
+	}
+	*ret_pipeline = pipeline;
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The numbers of a plan. Those of a journal are worked out here, from how core/journal keeps its
+ * files: each segment has a header block; `segments_ahead`, one in reserve and those whose extents
+ * are offered are there before they are needed, and stay open with those that were used last. Live
+ * are those that retention holds, or all since the older of two checkpoints if that is more:
+ * retention never passes it. tests/unit/config/test_plan.c compares them with a pipeline that is
+ * opened.
+ *
+ * Thread: any; no state.
+ */
+#include "io/config/plan.h"
+
+#include <errno.h>
+
+#include "core/base/bits.h"
+#include "io/config/plan_inner.h"
+
+/* Of a segment and of the superblock: docs/reference/journal-format.md. */
+#define BLOCK_BYTES 4096u
+#define SUPERBLOCK_BYTES (4u * BLOCK_BYTES)
+#define CHECKPOINT_BYTES (64ull << 20)
+/* core/journal: extents that are offered before they are needed, and the one that is in use. */
+#define EXTENTS_OFFERED 9u
+
+/* 0: no end. */
+static uint64_t most_segments(const struct weir_options *o, const struct wr_plan_disk *disk)
+{
+	if (o->retention_bytes == 0)
+		return 0;
+	uint64_t bytes = wr_max_u64(o->retention_bytes, 2 * disk->checkpoint_bytes);
+	uint64_t kept = bytes / o->segment_bytes + (bytes % o->segment_bytes != 0);
+	/* The one where it begins, and the one that is written to. */
+	return kept + 2 + disk->segments_ahead;
+}
+
+static void plan_disk(const struct wr_plan_input *input, const struct weir_memory_plan *memory,
+		      struct wr_plan_disk *disk)
+{
+	const struct weir_options *o = input->options;
+	disk->is_needed = o->dir != NULL;
+	if (!disk->is_needed)
+		return;
+	disk->file_bytes = o->segment_bytes + BLOCK_BYTES;
+	uint64_t extents = o->segment_bytes / o->chunk_bytes;
+	disk->segments_ahead =
+		o->segments_ahead + 1 + (uint32_t)((EXTENTS_OFFERED + extents - 1) / extents);
+	disk->retention_bytes = o->retention_bytes;
+	uint64_t asked = o->checkpoint_bytes != 0 ? o->checkpoint_bytes : CHECKPOINT_BYTES;
+	disk->checkpoint_bytes = wr_max_u64(asked, 4 * memory->checkpoint_bytes);
+	uint64_t others = SUPERBLOCK_BYTES +
+			  2 * (BLOCK_BYTES + wr_round_up(memory->checkpoint_bytes, BLOCK_BYTES));
+	disk->first_bytes = disk->segments_ahead * disk->file_bytes + others;
+	uint64_t segments = most_segments(o, disk);
+	disk->most_bytes = UINT64_MAX;
+	if (segments != 0 && segments < UINT64_MAX / disk->file_bytes)
+		disk->most_bytes = segments * disk->file_bytes + others;
+	if (input->machine != NULL)
+		wr_machine_read_dir(o->dir, &disk->dir);
+}
+
+static void plan_descriptors(const struct wr_plan_input *input, const struct wr_plan_disk *disk,
+			     struct wr_plan_descriptors *d)
+{
+	const struct weir_options *o = input->options;
+	d->room_bytes = UINT64_MAX;
+	d->events = o->producers_max + o->members_max;
+	d->fixed = disk->is_needed ? WR_PLAN_DESCRIPTORS : 1;
+	d->total = d->fixed + d->events;
+	if (!disk->is_needed)
+		return;
+	uint64_t segments = most_segments(o, disk);
+	uint64_t open = disk->segments_ahead + 1 + WR_PLAN_DESCRIPTORS_IDLE;
+	d->segments = (uint32_t)(segments == 0 ? open : wr_min_u64(segments, open));
+	d->total += d->segments;
+	d->room_bytes = o->segments_max * o->segment_bytes;
+}
+
+int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
+		 struct weir_problem *reterr_problem)
+{
+	*ret_plan = (struct wr_plan){.knows_machine = input->machine != NULL};
+	int rc = weir_memory_plan(input->options, &ret_plan->memory, reterr_problem);
+	int placed = wr_place(input->topology, input->affinity, input->policy, input->requests,
+			      input->request_count, &ret_plan->placement);
+	if (rc != 0 || placed != 0)
+		return rc != 0 ? rc : placed;
+	plan_disk(input, &ret_plan->memory, &ret_plan->disk);
+	plan_descriptors(input, &ret_plan->disk, &ret_plan->descriptors);
+	if (input->machine != NULL) {
+		ret_plan->machine = *input->machine;
+		wr_plan_find_lacks(input, ret_plan);
+	}
+	return 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a pipeline with this config will take: memory, disk, descriptors, threads and where each of
+ * them runs; and what the machine lacks for it, each with the exact way to mend it. Nothing is
+ * opened and nothing is made.
+ *
+ * Thread: any; no state.
+ */
+#ifndef WR_CONFIG_PLAN_H
+#define WR_CONFIG_PLAN_H
+
+#include "io/config/machine.h"
+#include "io/config/place.h"
+
+#define WR_PLAN_LACKS_MAX 16u
+/* Descriptors beside those of segments: directory, lock, superblock, two checkpoints, the ring with
+ * its wake, and two that are held for a moment (a file being made, a mapping). */
+#define WR_PLAN_DESCRIPTORS 9u
+/* Segments that stay open because they were used last, beside those that are ahead or written. */
+#define WR_PLAN_DESCRIPTORS_IDLE 32u
+
+struct wr_plan_input {
+	const struct weir_options *options;
+	const struct wr_topology *topology;
+	const struct wr_affinity *affinity;
+	const struct wr_place_policy *policy;
+	const struct wr_place_request *requests;
+	uint32_t request_count;
+	/* NULL: a machine from a file, of which only the topology is known. */
+	const struct wr_machine *machine;
+};
+
+struct wr_plan_disk {
+	bool is_needed; /* there is a journal */
+	struct wr_machine_dir dir;
+	uint64_t file_bytes;       /* of a segment on disk */
+	uint32_t segments_ahead;   /* that are ready before they are needed, reserve included */
+	uint64_t first_bytes;      /* written before the first event */
+	uint64_t retention_bytes;  /* 0: everything is kept */
+	uint64_t most_bytes;       /* as far as retention can hold it; UINT64_MAX: no end */
+	uint64_t checkpoint_bytes; /* of log between two checkpoints */
+};
+
+struct wr_plan_descriptors {
+	uint32_t fixed;      /* WR_PLAN_DESCRIPTORS, or fewer without a journal */
+	uint32_t segments;   /* open at once at most */
+	uint32_t events;     /* if every producer and member asks for its eventfd */
+	uint64_t total;      /* of weir; what the program has comes beside */
+	uint64_t room_bytes; /* without retention: what the journal may grow to with segments_max;
+	                       UINT64_MAX: no journal */
+};
+
+enum wr_lack_weight {
+	WR_LACK_SLOWS, /* latency or throughput */
+	WR_LACK_LATER, /* it will stop some day */
+	WR_LACK_STOPS, /* it does not open */
+};
+
+struct wr_plan_lack {
+	enum wr_lack_weight weight;
+	const char *id; /* for programs: "io_uring", "governor" */
+	char text[240];
+	char fix[320]; /* a command or a setting, to be taken as it is */
+};
+
+struct wr_plan {
+	struct weir_memory_plan memory;
+	struct wr_plan_disk disk;
+	struct wr_plan_descriptors descriptors;
+	struct wr_placement placement;
+	bool knows_machine;
+	struct wr_machine machine;
+	uint32_t lack_count;
+	struct wr_plan_lack lacks[WR_PLAN_LACKS_MAX];
+};
+
+/*
+ * @param ret_plan        filled in as far as it goes: the placement with its problems, too
+ * @param reterr_problem  may be NULL; what weir_memory_plan() refused
+ * @return 0; -EINVAL: options (the problem says it) or placement (its problems do); -ENOMEM
+ */
+int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
+		 struct weir_problem *reterr_problem);
+
+#endif

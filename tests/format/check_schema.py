@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Goal:   the JSON Schema of `weir config schema` and the library judge alike: what one value shows.
+# Method: a validator of the part of JSON Schema that is used (and python3-jsonschema beside it,
+#         where it is installed). Every key of the schema gets values of every kind, good and bad, in
+#         a file of JSON, which is YAML; `weir config check --any-machine` judges the same file.
+#         Prints TAP. usage: check_schema.py WEIR
+import json
+import re
+import subprocess
+import sys
+import tempfile
+
+weir = sys.argv[1]
+schema = json.loads(subprocess.run([weir, 'config', 'schema'], check=True, capture_output=True,
+                                   text=True).stdout)
+
+KNOWN = {'$schema', 'title', 'description', 'default', 'type', 'properties', 'required',
+         'additionalProperties', 'items', 'minItems', 'maxItems', 'enum', 'pattern', 'minimum',
+         'maximum', 'maxLength', 'anyOf'}
+
+
+def is_type(value, name):
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return {'object': isinstance(value, dict), 'array': isinstance(value, list),
+            'string': isinstance(value, str), 'null': value is None, 'integer': number,
+            'number': number, 'boolean': isinstance(value, bool)}[name]
+
+
+def in_enum(value, choices):
+    return any(type(value) is type(choice) and value == choice for choice in choices)
+
+
+def valid(value, s):
+    assert set(s) <= KNOWN, set(s) - KNOWN
+    types = s.get('type', [])
+    types = [types] if isinstance(types, str) else types
+    if types and not any(is_type(value, t) for t in types):
+        return False
+    if 'enum' in s and not in_enum(value, s['enum']):
+        return False
+    if 'anyOf' in s and not any(valid(value, one) for one in s['anyOf']):
+        return False
+    if isinstance(value, str):
+        if not re.search(s.get('pattern', ''), value):
+            return False
+        if len(value) > s.get('maxLength', len(value)):
+            return False
+    if is_type(value, 'integer'):
+        if value < s.get('minimum', value) or value > s.get('maximum', value):
+            return False
+    if isinstance(value, list):
+        if len(value) < s.get('minItems', 0) or len(value) > s.get('maxItems', len(value)):
+            return False
+        if 'items' in s and not all(valid(item, s['items']) for item in value):
+            return False
+    if isinstance(value, dict):
+        properties = s.get('properties', {})
+        if not all(name in value for name in s.get('required', [])):
+            return False
+        if s.get('additionalProperties') is False and not set(value) <= set(properties):
+            return False
+        return all(valid(v, properties[k]) for k, v in value.items() if k in properties)
+    return True
+
+
+try:
+    import jsonschema
+    reference = jsonschema.Draft202012Validator(schema)
+    jsonschema.Draft202012Validator.check_schema(schema)
+except (ImportError, AttributeError):
+    reference = None
+
+
+def judged_by_weir(document):
+    # Keys sorted as given; a space behind each colon: YAML.
+    text = json.dumps(document, ensure_ascii=False)
+    run = subprocess.run([weir, 'config', 'check', '--any-machine', '--json', '-'], input=text,
+                         capture_output=True, text=True)
+    assert run.returncode in (0, 3), run
+    return json.loads(run.stdout)
+
+
+VALUES = [None, True, False, 0, 1, 2, 16, 4096, 65536, 10 ** 18, -1, '', 'a', 'a b', '.a', 'auto',
+          'none', 'yes', 'no', 'on', '4', '2-5,8', '0-14:2', '+0-7', 'node:0', 'core:2-3', 'l3:0',
+          '4-', 'node:', '5 s', '64KiB', '64kb', '1.5GiB', '64 KiB', '250us', '1.5s', '2MIN', '50',
+          '1_000', '5M', '010', '-1', 'oldest', 'newest', 'sequence 4711', 'sequence x',
+          'time 2026-01-31T12:00:00Z', 'durable', 'memory', 'spin', 'adaptive', 'posix', 'gap',
+          'catch_up', 'l3', 'all', 'x' * 15, 'x' * 16, 'x' * 33, 'x' * 201, [], [4, 5], ['4-6', 8],
+          ['a'], [[]], {}, {'unknown': 1}]
+
+
+# What one value does not show, or no pattern can say: judged by the library alone.
+def beyond_schema(value, path, text):
+    if 'power of two' in text or 'multiple of' in text or 'begins with a zero' in text:
+        return True
+    if 'too small' in text or 'too large' in text or 'not known here' in text:
+        return isinstance(value, str)  # "64KiB": a pattern knows no ranges
+    if 'bytes: at most' in text:
+        return not isinstance(value, str)  # 19 digits are a name of 19 bytes
+    if 'there is no topic' in text or 'second ' in text or 'nothing becomes durable' in text:
+        return True
+    if 'a priority' in text:
+        return True
+    return 'exceeds' in text or 'and limits.' in text
+
+
+def keys(s, path):
+    for name, one in s.get('properties', {}).items():
+        yield path + [name], one
+        yield from keys(one, path + [name])
+        if 'items' in one:
+            yield from keys(one['items'], path + [name, 0])
+
+
+def document_with(path, value):
+    # What must be there besides, so that only the value is judged.
+    needed = {'journal': {'dir': 'x'}, 'topics': {'name': 'a'},
+              'subscriptions': {'name': 's', 'topics': ['a']}}
+    document = {}
+    if path[0] == 'subscriptions':
+        document['topics'] = [{'name': 'a'}]
+    at = document
+    for i, step in enumerate(path[:-1]):
+        if isinstance(step, int):
+            continue
+        base = dict(needed.get(step, {})) if i == 0 else {}
+        inner = base
+        at[step] = [base] if i + 1 < len(path) and path[i + 1] == 0 else base
+        at = inner
+    at[path[-1]] = value
+    return document
+
+
+number = 0
+failed = 0
+for path, one in keys(schema, []):
+    wrong = []
+    for value in VALUES:
+        document = document_with(path, value)
+        by_schema = valid(document, schema)
+        if reference is not None and reference.is_valid(document) != by_schema:
+            wrong.append('python3-jsonschema judges otherwise: %r' % (value,))
+        report = judged_by_weir(document)
+        texts = [d['text'] for d in report['diagnostics'] if d['severity'] == 'error']
+        by_weir = report['ok']
+        if by_schema != by_weir and not (by_schema and
+                                         all(beyond_schema(value, path, t) for t in texts)):
+            wrong.append('%r: the schema says %s, weir %s %s' % (value, by_schema, by_weir, texts))
+    number += 1
+    failed += len(wrong) > 0
+    print('%s %d - %s' % ('not ok' if wrong else 'ok', number, '.'.join(map(str, path))))
+    for line in wrong:
+        print('# ' + line)
+print('1..%d' % number)
+sys.exit(failed > 0)

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: the numbers of a plan are those of the pipeline that it is for, and what the machine lacks
+ * is said, each in its case and only then, with a command that mends it. Method: machines as
+ * structs, good in every respect until one thing is made bad; and a pipeline that is opened, whose
+ * files and descriptors are counted.
+ */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <weir.h>
+
+#include "io/config/plan.h"
+#include "tests/support/fake_root.h"
+#include "tests/support/place_bed.h"
+
+#define MIB (1ull << 20)
+
+static struct weir_options options;
+static struct wr_machine machine;
+static struct wr_plan plan;
+static struct weir_problem problem;
+static char journal[4096];
+
+static void set_up(void)
+{
+	bed_open("two_sockets");
+	bed_ask_defaults();
+	fake_root_make();
+	(void)snprintf(journal, sizeof journal, "%s/journal", fake_root);
+	weir_options_init(&options);
+	options.dir = journal;
+	options.retention_bytes = 128 * MIB;
+	wr_machine_read(fake_root, &bed.topology->present, &machine);
+}
+
+static void tear_down(void)
+{
+	bed_close();
+	fake_root_remove();
+}
+
+TestSuite(plan, .init = set_up, .fini = tear_down);
+
+static int make(void)
+{
+	struct wr_plan_input input = {
+		.options = &options,
+		.topology = bed.topology,
+		.affinity = &bed.affinity,
+		.policy = &bed.policy,
+		.requests = bed.requests,
+		.request_count = bed.request_count,
+		.machine = &machine,
+	};
+	return wr_plan_make(&input, &plan, &problem);
+}
+
+/* Plans; the only thing that lacks is this. */
+static void assert_lack(enum wr_lack_weight weight, const char *id, const char *text,
+			const char *fix)
+{
+	cr_assert_eq(make(), 0, "%s", problem.text);
+	cr_assert_eq(plan.lack_count, 1, "%u, the last: %s", plan.lack_count,
+		     plan.lack_count > 0 ? plan.lacks[plan.lack_count - 1].text : "");
+	cr_assert_str_eq(plan.lacks[0].id, id);
+	cr_assert_eq(plan.lacks[0].weight, weight);
+	cr_assert_not_null(strstr(plan.lacks[0].text, text), "%s", plan.lacks[0].text);
+	cr_assert_not_null(strstr(plan.lacks[0].fix, fix), "%s", plan.lacks[0].fix);
+}
+
+static void assert_no_lack(void)
+{
+	cr_assert_eq(make(), 0, "%s", problem.text);
+	cr_assert_eq(plan.lack_count, 0, "%s", plan.lacks[0].text);
+}
+
+/* ---- numbers ---- */
+
+/* Segments of 64 MiB and a block; two ahead, one in reserve and one whose extents are offered.
+ * Retention and two checkpoints keep two, and there are the one where that begins and the one that
+ * is written to. Checkpoints have a block and at most 753,664 bytes with these limits, as the files
+ * of a journal show. */
+Test(plan, numbers_of_a_journal)
+{
+	struct weir_memory_plan memory;
+	assert_no_lack();
+	cr_assert_eq(weir_memory_plan(&options, &memory, NULL), 0);
+	cr_assert_eq(memcmp(&plan.memory, &memory, sizeof memory), 0);
+	cr_assert(plan.disk.is_needed);
+	cr_assert_eq(plan.disk.file_bytes, 67112960);
+	cr_assert_eq(plan.disk.segments_ahead, 4);
+	cr_assert_eq(plan.disk.first_bytes, 4 * 67112960 + 16384 + 2 * 757760);
+	cr_assert_eq(plan.disk.most_bytes, 8 * 67112960 + 16384 + 2 * 757760);
+	cr_assert_eq(plan.disk.checkpoint_bytes, 64 * MIB);
+	cr_assert_eq(plan.descriptors.segments, 8);
+	cr_assert_eq(plan.descriptors.events, 32);
+	cr_assert_eq(plan.descriptors.total, WR_PLAN_DESCRIPTORS + 8 + 32);
+	cr_assert_str_eq(plan.disk.dir.place, fake_root);
+	options.retention_bytes = 128 * MIB + 1;
+	options.checkpoint_bytes = 5 * MIB;
+	assert_no_lack();
+	cr_assert_eq(plan.descriptors.segments, 9);
+	cr_assert_eq(plan.disk.checkpoint_bytes, 5 * MIB);
+	/* Not more often than every fourth checkpoint's size, and that may hold more. */
+	options.retention_bytes = 1;
+	options.checkpoint_bytes = 1;
+	assert_no_lack();
+	cr_assert_eq(plan.disk.checkpoint_bytes, 4 * plan.memory.checkpoint_bytes);
+	cr_assert_eq(plan.descriptors.segments, 7);
+	options.checkpoint_bytes = 100 * MIB;
+	assert_no_lack();
+	cr_assert_eq(plan.descriptors.segments, 10);
+}
+
+Test(plan, a_log_in_memory_has_no_disk)
+{
+	options.dir = NULL;
+	machine.uring_code = -EPERM;
+	assert_no_lack();
+	cr_assert_not(plan.disk.is_needed);
+	cr_assert_eq(plan.disk.first_bytes, 0);
+	cr_assert_eq(plan.descriptors.segments, 0);
+	cr_assert_eq(plan.descriptors.total, 33);
+}
+
+Test(plan, a_machine_from_a_file_has_threads_only)
+{
+	struct wr_plan_input input = {
+		.options = &options,
+		.topology = bed.topology,
+		.affinity = &bed.affinity,
+		.policy = &bed.policy,
+		.requests = bed.requests,
+		.request_count = bed.request_count,
+	};
+	cr_assert_eq(wr_plan_make(&input, &plan, &problem), 0);
+	cr_assert_not(plan.knows_machine);
+	cr_assert_eq(plan.lack_count, 0);
+	cr_assert_eq(plan.disk.dir.total_bytes, 0);
+	cr_assert_eq(plan.placement.placed[0].cpus[0], 1);
+	cr_assert_eq(plan.descriptors.total, WR_PLAN_DESCRIPTORS + 8 + 32);
+}
+
+Test(plan, refusals_are_passed_on)
+{
+	options.chunk_bytes = 12345;
+	bed.requests[0].cpus = bed_cpus("99");
+	cr_assert_eq(make(), -EINVAL);
+	cr_assert_str_eq(problem.field, "chunk_bytes");
+	cr_assert_eq(plan.placement.problem_count, 1);
+	options.chunk_bytes = MIB;
+	problem = (struct weir_problem){0};
+	cr_assert_eq(make(), -EINVAL);
+	cr_assert_str_eq(problem.field, "");
+	cr_assert_eq(plan.placement.problem_count, 1);
+}
+
+/* ---- what lacks ---- */
+
+Test(plan, memory)
+{
+	machine.memory_limit_bytes = 100 * MIB;
+	assert_lack(WR_LACK_STOPS, "memory", "the cgroup allows 100 MiB", "memory.max of ");
+	machine.memory_limit_bytes = plan.memory.total_bytes;
+	assert_no_lack();
+	machine.memory_limit_bytes--;
+	assert_lack(WR_LACK_STOPS, "memory", "the cgroup allows", "memory.max of ");
+	machine.memory_limit_bytes = WR_MACHINE_NO_LIMIT;
+	machine.memory_available_bytes = 50 * MIB;
+	assert_lack(WR_LACK_STOPS, "memory", "has 50 MiB available", "less of memory.pool");
+	machine.memory_available_bytes = 1000 * MIB;
+	assert_no_lack();
+}
+
+Test(plan, a_directory_that_cannot_be_made)
+{
+	(void)snprintf(journal, sizeof journal, "%s/no/journal", fake_root);
+	assert_lack(WR_LACK_STOPS, "dir", "/no is not a directory", "mkdir -p ");
+}
+
+/* No disk here is larger than two exbibytes. */
+Test(plan, a_disk)
+{
+	options.segment_bytes = 64ull << 30;
+	options.segments_ahead = 16;
+	options.retention_bytes = 1ull << 61;
+	cr_assert_eq(make(), 0);
+	cr_assert_geq(plan.lack_count, 1);
+	cr_assert_str_eq(plan.lacks[0].id, "disk");
+	options.segment_bytes = MIB;
+	cr_assert_eq(make(), 0);
+	cr_assert_str_eq(plan.lacks[0].id, "disk");
+	cr_assert_eq(plan.lacks[0].weight, WR_LACK_LATER);
+	cr_assert_not_null(strstr(plan.lacks[0].fix, "a journal.retention of "));
+	unsigned long long most =
+		strtoull(plan.lacks[0].fix + strlen("a journal.retention of "), NULL, 10);
+	/* What it says would do. */
+	options.retention_bytes = most * MIB;
+	machine.descriptors.soft = WR_MACHINE_NO_LIMIT;
+	cr_assert_gt(most, 0);
+	cr_assert_eq(make(), 0);
+	for (uint32_t i = 0; i < plan.lack_count; i++)
+		cr_assert_str_neq(plan.lacks[i].id, "disk");
+}
+
+Test(plan, descriptors)
+{
+	machine.descriptors = (struct wr_machine_limit){49, 49};
+	assert_no_lack();
+	machine.descriptors = (struct wr_machine_limit){48, 100};
+	assert_lack(WR_LACK_LATER, "descriptors", "up to 49 descriptors, the process may have 48",
+		    "ulimit -n 49");
+	/* Eventfds are only made when they are asked for, segments when they are needed. */
+	machine.descriptors = (struct wr_machine_limit){13, 13};
+	assert_lack(WR_LACK_LATER, "descriptors", "may have 13", "LimitNOFILE=49");
+	machine.descriptors = (struct wr_machine_limit){12, 12};
+	assert_lack(WR_LACK_STOPS, "descriptors", "may have 12", "LimitNOFILE=49");
+}
+
+/* However many segments there are, few are open; their number ends before a disk of some hundred
+ * gigabytes does. */
+Test(plan, segments_of_a_journal_that_keeps_everything)
+{
+	options.retention_bytes = 0;
+	options.segment_bytes = 64 * 1024;
+	options.chunk_bytes = 64 * 1024;
+	options.segments_max = 1000;
+	assert_lack(WR_LACK_LATER, "segments", "ends at 63 MiB, with its segment 1000",
+		    "a journal.segment of ");
+	cr_assert_eq(plan.descriptors.room_bytes, 1000 * 64 * 1024);
+	cr_assert_eq(plan.descriptors.segments, 2 + 1 + 9 + 1 + WR_PLAN_DESCRIPTORS_IDLE);
+	/* What it says would do. */
+	const char *megabytes = strstr(plan.lacks[0].fix, "a journal.segment of ");
+	options.segment_bytes =
+		strtoull(megabytes + strlen("a journal.segment of "), NULL, 10) * MIB;
+	options.segments_ahead = 1;
+	assert_no_lack();
+}
+
+Test(plan, io_uring)
+{
+	machine.uring_code = -EPERM;
+	assert_lack(WR_LACK_SLOWS, "io_uring", "helper threads write instead", "seccomp");
+	machine.uring_disabled = 2;
+	assert_lack(WR_LACK_SLOWS, "io_uring", "EPERM", "sysctl -w kernel.io_uring_disabled=0");
+	machine.uring_disabled = 1;
+	assert_lack(WR_LACK_SLOWS, "io_uring", "EPERM", "kernel.io_uring_group");
+	options.io = WEIR_IO_URING;
+	assert_lack(WR_LACK_STOPS, "io_uring", "is refused", "sysctl");
+	machine.uring_code = -ENOSYS;
+	assert_lack(WR_LACK_STOPS, "io_uring", "ENOSYS", "Linux 5.11");
+	options.io = WEIR_IO_POSIX;
+	assert_no_lack();
+}
+
+/* Only where threads have cores of their own: 1, 2 and 3 here. */
+Test(plan, a_governor)
+{
+	wr_cpu_set_add(&machine.slow, 2);
+	wr_cpu_set_add(&machine.slow, 9);
+	(void)snprintf(machine.governor, sizeof machine.governor, "powersave");
+	assert_lack(WR_LACK_SLOWS, "governor", "\"powersave\" slows CPUs 2 down",
+		    "cpupower -c 2 frequency-set -g performance");
+	bed.requests[1].cpus = bed_cpus("none");
+	bed_mask("0-1");
+	assert_no_lack();
+}
+
+Test(plan, cores_of_spinners)
+{
+	bed.requests[0].wait = WEIR_WAIT_SPIN;
+	assert_lack(WR_LACK_SLOWS, "isolation", "spin on CPUs 1,",
+		    "isolcpus=managed_irq,domain,1 ");
+	wr_cpu_set_add(&bed.topology->isolated, 1);
+	assert_lack(WR_LACK_SLOWS, "ticks", "CPUs 1 are isolated", "nohz_full=1 rcu_nocbs=1");
+	wr_cpu_set_add(&machine.tickless, 1);
+	assert_no_lack();
+	machine.smt_active = true;
+	assert_lack(WR_LACK_SLOWS, "siblings", "CPUs 17 share the cores", "chcpu -d 17");
+	bed.requests[0].wait = WEIR_WAIT_ADAPTIVE;
+	assert_no_lack();
+}
+
+Test(plan, transparent_huge_pages)
+{
+	(void)snprintf(machine.huge_pages, sizeof machine.huge_pages, "always");
+	assert_lack(WR_LACK_SLOWS, "huge_pages", "\"always\"", "echo madvise >/sys/kernel/mm/");
+	(void)snprintf(machine.huge_pages, sizeof machine.huge_pages, "madvise");
+	assert_no_lack();
+}
+
+/* ---- a pipeline ---- */
+
+static uint32_t count_descriptors(void)
+{
+	uint32_t count = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	cr_assert_not_null(dir);
+	while (readdir(dir) != NULL)
+		count++;
+	cr_assert_eq(closedir(dir), 0);
+	return count;
+}
+
+static uint64_t journal_bytes(uint32_t *ret_segments)
+{
+	uint64_t bytes = 0;
+	DIR *dir = opendir(journal);
+	cr_assert_not_null(dir);
+	*ret_segments = 0;
+	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+		char path[8192];
+		struct stat st;
+		/* LOCK holds a line about its owner. */
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "LOCK") == 0)
+			continue;
+		(void)snprintf(path, sizeof path, "%s/%s", journal, entry->d_name);
+		cr_assert_eq(stat(path, &st), 0);
+		bytes += (uint64_t)st.st_size;
+		*ret_segments += strstr(entry->d_name, ".seg") != NULL;
+	}
+	cr_assert_eq(closedir(dir), 0);
+	return bytes;
+}
+
+/* What is ahead is made by a helper, behind the open. */
+static void wait_for_segments(uint32_t wanted)
+{
+	const struct timespec a_millisecond = {.tv_nsec = 1000000};
+	uint32_t segments = 0;
+	for (uint32_t i = 0; i < 20000; i++) {
+		if (journal_bytes(&segments) == plan.disk.first_bytes && segments == wanted)
+			return;
+		cr_assert_leq(segments, wanted);
+		(void)nanosleep(&a_millisecond, NULL);
+	}
+	cr_assert_fail("%u segments after 20 s, not %u", segments, wanted);
+}
+
+static void publish_megabytes(struct weir_pipeline *pipeline, uint32_t count)
+{
+	static char payload[16384];
+	struct weir_topic_options topic;
+	struct weir_producer *producer;
+	struct weir_event event = {.payload = payload, .payload_bytes = sizeof payload};
+	weir_topic_options_init(&topic);
+	topic.name = "t";
+	cr_assert_eq(weir_topic_create(pipeline, &topic, &event.topic, NULL), 0);
+	cr_assert_eq(weir_producer_open(pipeline, NULL, &producer, NULL), 0);
+	for (uint32_t i = 0; i < count * 64; i++) {
+		uint64_t ticket;
+		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+		cr_assert_eq(weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, WEIR_FOREVER), 0);
+	}
+	cr_assert_eq(weir_producer_close(producer, WEIR_FOREVER), 0);
+}
+
+Test(plan, is_kept_by_a_pipeline, .timeout = 60)
+{
+	struct weir_pipeline *pipeline;
+	struct weir_info info = {.struct_bytes = sizeof info};
+	uint32_t segments;
+	options.chunk_bytes = 128 * 1024;
+	options.segment_bytes = MIB;
+	options.retention_bytes = 3 * MIB;
+	options.pool_bytes = 4 * MIB;
+	options.undurable_bytes = MIB;
+	options.checkpoint_bytes = MIB;
+	options.lane_bytes = MIB;
+	cr_assert_eq(make(), 0, "%s", problem.text);
+	uint32_t before = count_descriptors();
+	cr_assert_eq(weir_open(&options, &pipeline, &problem), 0, "%s", problem.text);
+	wait_for_segments(plan.disk.segments_ahead);
+	publish_megabytes(pipeline, 12);
+	cr_assert_eq(weir_pipeline_info(pipeline, &info), 0);
+	cr_assert_gt(info.segments_recycled, 0);
+	uint32_t taken = count_descriptors() - before;
+	uint64_t bytes = journal_bytes(&segments);
+	cr_assert_leq(bytes, plan.disk.most_bytes, "%u segments", segments);
+	cr_assert_leq(segments, plan.descriptors.segments);
+	cr_assert_leq(taken, plan.descriptors.fixed + plan.descriptors.segments);
+	/* And no more than that: what is planned too large is no plan either. */
+	cr_assert_geq(segments + 2, plan.descriptors.segments);
+	cr_assert_geq(taken + 4, plan.descriptors.fixed + plan.descriptors.segments);
+	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL), 0);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See config_machine.h. */
+#include "tools/weir/config_machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/config/config.h"
+#include "tools/weir/args.h"
+
+static int read_machine(const char *from, struct config_machine *m)
+{
+	struct weir_problem problem = {0};
+	int rc = 0;
+	if (from != NULL) {
+		rc = wr_topology_read_xml(from, &m->topology, &problem);
+		if (rc == 0)
+			wr_topology_affinity(m->topology, &m->affinity);
+	} else {
+		rc = wr_affinity_scan(NULL, &m->affinity);
+		if (rc == 0)
+			rc = wr_topology_read(NULL, &m->topology, &problem);
+	}
+	if (rc == 0)
+		return CLI_GO_ON;
+	int exit_code = cli_fail("topology", rc, &problem);
+	/* The file is read, and is no machine. */
+	return from != NULL && rc == -EINVAL ? CLI_EXIT_CONFIG : exit_code;
+}
+
+static void print_report(const struct weir_config *config)
+{
+	size_t bytes = weir_config_report(config, NULL, 0);
+	char *text = malloc(bytes + 1);
+	if (text == NULL)
+		return;
+	(void)weir_config_report(config, text, bytes + 1);
+	fputs(text, stderr);
+	free(text);
+}
+
+/* Errors of the file first; its threads are placed here only to find what is wrong with them. */
+static int read_config(const char *path, struct config_machine *m)
+{
+	struct weir_problem problem = {0};
+	bool is_stdin = strcmp(path, "-") == 0;
+	int rc = weir_config_load(is_stdin ? "/dev/stdin" : path, WEIR_CONFIG_ANY_MACHINE,
+				  &m->config, &problem);
+	if (rc < 0)
+		return cli_fail("config", rc, &problem);
+	struct wr_config_findings *findings = &m->config->findings;
+	if (m->config->root != NULL) {
+		struct weir_options placed = m->config->values.options;
+		wr_config_place_threads(findings, m->config->root, &m->config->values, m->topology,
+					&m->affinity, &placed);
+		wr_config_findings_sort(findings);
+	}
+	if (findings->out_of_memory)
+		return cli_fail("config", -ENOMEM, NULL);
+	if (findings->count > 0)
+		print_report(m->config);
+	if (findings->error_count > 0) {
+		fprintf(stderr, "%u error%s\n", findings->error_count,
+			findings->error_count == 1 ? "" : "s");
+		return CLI_EXIT_CONFIG;
+	}
+	m->options = m->config->values.options;
+	wr_config_requests(&m->config->values, &m->policy, m->requests);
+	m->request_count = WR_CONFIG_REQUESTS;
+	return CLI_GO_ON;
+}
+
+int config_machine_load(const char *path, const char *from, struct config_machine *ret_machine)
+{
+	memset(ret_machine, 0, sizeof *ret_machine);
+	int exit_code = read_machine(from, ret_machine);
+	if (exit_code != CLI_GO_ON)
+		return exit_code;
+	if (path != NULL)
+		return read_config(path, ret_machine);
+	weir_options_init(&ret_machine->options);
+	ret_machine->requests[0] = (struct wr_place_request){.name = "log", .count = 1};
+	ret_machine->requests[1] =
+		(struct wr_place_request){.name = "journal", .count = 1, .if_room = true};
+	ret_machine->requests[2] = (struct wr_place_request){.name = "group", .count = 1};
+	ret_machine->request_count = 3;
+	return CLI_GO_ON;
+}
+
+void config_machine_free(struct config_machine *machine)
+{
+	weir_config_destroy(machine->config);
+	wr_topology_destroy(machine->topology);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See plan_print.h; the JSON half is plan_json.c. */
+#include "tools/weir/plan_print.h"
+
+#include <string.h>
+
+#include "tools/weir/args.h"
+
+static const char *wait_name(enum weir_wait wait)
+{
+	static const char *const names[] = {"adaptive", "spin", "adaptive", "yield", "park"};
+	return names[wait];
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* ---- machine and threads ---- */
+
+void plan_print_machine(FILE *to, const struct plan_threads *threads)
+{
+	const struct wr_topology *t = threads->topology;
+	const struct wr_placement *p = threads->placement;
+	char text[CLI_TEXT_BYTES];
+	char list[100];
+	fprintf(to, "%s%s%s\n", t->origin, t->model[0] != '\0' ? ": " : "", t->model);
+	fprintf(to, "  %u CPU%s, %u core%s", t->cpu_count, plural(t->cpu_count), t->core_count,
+		plural(t->core_count));
+	if (t->l3_count > 0)
+		fprintf(to, ", %u level-3 cache%s of %s", t->l3_count, plural(t->l3_count),
+			cli_text_bytes(text, t->l3_bytes));
+	fprintf(to, ", %u NUMA node%s, %u package%s", t->node_count, plural(t->node_count),
+		t->package_count, plural(t->package_count));
+	if (t->memory_bytes > 0)
+		fprintf(to, ", %s", cli_text_bytes(text, t->memory_bytes));
+	wr_cpu_set_format(&p->allowed, list, sizeof list);
+	fprintf(to, "\n  weir may use %s", list);
+	if (p->quota_millicpus != WR_QUOTA_NONE)
+		fprintf(to, ", a quota of %.2f CPUs", (double)p->quota_millicpus / 1000);
+	if (threads->affinity->cgroup[0] != '\0')
+		fprintf(to, " (cgroup %s)", threads->affinity->cgroup);
+	fputc('\n', to);
+	if (p->is_shared)
+		fprintf(to, "  shared: %s; nothing is pinned by itself, nothing spins\n",
+			p->shared_why);
+}
+
+static void placed_set(const struct wr_placed *placed, char *to, size_t to_bytes)
+{
+	struct wr_cpu_set set = {{0}};
+	for (uint32_t i = 0; i < placed->cpu_count; i++)
+		wr_cpu_set_add(&set, placed->cpus[i]);
+	wr_cpu_set_format(&set, to, to_bytes);
+}
+
+static void print_thread(FILE *to, const char *request, const struct wr_placed *placed)
+{
+	static const char *const hows[] = {
+		[WR_PLACED_NOT] = "",
+		[WR_PLACED_ANYWHERE] = "not pinned",
+		[WR_PLACED_LIST] = "any of these",
+		[WR_PLACED_CORE] = "a core of its own",
+	};
+	char name[48];
+	char cpus[48] = "anywhere";
+	(void)snprintf(name, sizeof name, "%.32s", request);
+	if (placed->count > 1)
+		(void)snprintf(name, sizeof name, "%.32s x %u", request, placed->count);
+	if (placed->cpu_count > 0)
+		placed_set(placed, cpus, sizeof cpus);
+	const char *how = placed->how == WR_PLACED_CORE && placed->count > 1 ? "a core each"
+									     : hows[placed->how];
+	fprintf(to, "  %-14s %-18s %-9s %s\n", name, cpus, wait_name(placed->wait), how);
+}
+
+void plan_print_threads(FILE *to, const struct plan_threads *threads)
+{
+	const struct wr_placement *p = threads->placement;
+	char list[64];
+	fprintf(to, "  %-14s %-18s %s\n", "thread", "CPUs", "waits");
+	for (uint32_t i = 0; i < p->placed_count; i++)
+		if (p->placed[i].how != WR_PLACED_NOT)
+			print_thread(to, threads->requests[i].name, &p->placed[i]);
+	wr_cpu_set_format(&p->housekeeping, list, sizeof list);
+	fprintf(to, "  %-14s %s\n", "helpers", list[0] != '\0' ? list : "anywhere");
+	for (uint32_t i = 0; i < p->placed_count; i++)
+		if (p->placed[i].note[0] != '\0')
+			fprintf(to, "  note: %s: %s\n", threads->requests[i].name,
+				p->placed[i].note);
+}
+
+/* ---- memory, disk, descriptors ---- */
+
+static void print_bytes(FILE *to, const char *name, uint64_t bytes, const char *what)
+{
+	char text[CLI_TEXT_BYTES];
+	fprintf(to, "  %-14s %11s  %s\n", name, cli_text_bytes(text, bytes), what);
+}
+
+static void print_memory(FILE *to, const struct weir_memory_plan *m)
+{
+	char what[64];
+	fputs("memory\n", to);
+	(void)snprintf(what, sizeof what, "%u chunks and their tags", m->chunk_count);
+	print_bytes(to, "chunks", m->chunks_bytes, what);
+	print_bytes(to, "lanes", m->lanes_bytes, "of all producers and members");
+	if (m->catchup_bytes > 0)
+		print_bytes(to, "catch-up", m->catchup_bytes, "for readers that are behind");
+	print_bytes(to, "tables", m->tables_bytes, "topics, subscriptions, producers, progress");
+	print_bytes(to, "total", m->total_bytes, "reserved and touched at open");
+}
+
+static void print_disk(FILE *to, const struct wr_plan_disk *disk)
+{
+	char text[CLI_TEXT_BYTES];
+	char what[160];
+	if (!disk->is_needed)
+		return;
+	fputs("disk\n", to);
+	(void)snprintf(what, sizeof what, "%u segments of %s ahead, two checkpoints",
+		       disk->segments_ahead, cli_text_bytes(text, disk->file_bytes));
+	print_bytes(to, "at open", disk->first_bytes, what);
+	if (disk->retention_bytes == 0)
+		fprintf(to, "  %-14s %11s  %s\n", "at most", "no end",
+			"everything is kept: journal.retention is not set");
+	else if (disk->most_bytes == UINT64_MAX)
+		fprintf(to, "  %-14s %11s  %s\n", "at most", "no end", "retention has no effect");
+	else
+		print_bytes(to, "at most", disk->most_bytes,
+			    "while no subscription holds more than retention");
+	print_bytes(to, "checkpoint", disk->checkpoint_bytes, "of log between two of them");
+	if (disk->dir.total_bytes > 0) {
+		(void)snprintf(what, sizeof what, "in %.120s%s", disk->dir.place,
+			       disk->dir.is_there ? "" : ", where it will be made");
+		print_bytes(to, "free", disk->dir.free_bytes, what);
+	}
+}
+
+static void print_descriptors(FILE *to, const struct wr_plan *plan)
+{
+	const struct wr_plan_descriptors *d = &plan->descriptors;
+	char text[CLI_TEXT_BYTES];
+	fputs("descriptors\n", to);
+	fprintf(to, "  %-14s %11s  ", "at most", cli_text_count(text, d->total));
+	if (plan->disk.is_needed)
+		fprintf(to, "%u segments, %u others of the journal, ", d->segments, d->fixed);
+	fprintf(to, "%u eventfds if asked for\n", d->events);
+	if (!plan->knows_machine || plan->machine.descriptors.soft == WR_MACHINE_NO_LIMIT)
+		return;
+	fprintf(to, "  %-14s %11s  of the whole process (ulimit -n)\n", "allowed",
+		cli_text_count(text, plan->machine.descriptors.soft));
+}
+
+void plan_print(FILE *to, const struct wr_plan *plan)
+{
+	static const char *const weights[] = {
+		[WR_LACK_SLOWS] = "slows", [WR_LACK_LATER] = "later", [WR_LACK_STOPS] = "stops"};
+	print_memory(to, &plan->memory);
+	print_disk(to, &plan->disk);
+	print_descriptors(to, plan);
+	if (!plan->knows_machine)
+		return;
+	fputs("the machine lacks\n", to);
+	for (uint32_t i = 0; i < plan->lack_count; i++)
+		fprintf(to, "  %s  %s\n         fix: %s\n", weights[plan->lacks[i].weight],
+			plan->lacks[i].text, plan->lacks[i].fix);
+	if (plan->lack_count == 0)
+		fputs("  nothing\n", to);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A placement, and the plan around it, as text and as JSON.
+ *
+ * Thread: main.
+ */
+#ifndef WEIR_TOOLS_PLAN_PRINT_H
+#define WEIR_TOOLS_PLAN_PRINT_H
+
+#include <stdio.h>
+
+#include "io/config/plan.h"
+#include "tools/weir/json_out.h"
+
+/* What was asked and what became of it. */
+struct plan_threads {
+	const struct wr_topology *topology;
+	const struct wr_affinity *affinity;
+	const struct wr_placement *placement;
+	const struct wr_place_request *requests;
+};
+
+/* What the machine is, what weir may use of it, and whether it is shared. */
+void plan_print_machine(FILE *to, const struct plan_threads *threads);
+
+/* One line each: name, CPUs, how it waits; then what is to be said of them. */
+void plan_print_threads(FILE *to, const struct plan_threads *threads);
+
+/* Memory, disk, descriptors, and what the machine lacks. */
+void plan_print(FILE *to, const struct wr_plan *plan);
+
+/* Members of the object that is open. */
+void plan_json_threads(struct json_out *j, const struct plan_threads *threads);
+void plan_json(struct json_out *j, const struct wr_plan *plan);
+
+#endif
