@@ -6,7 +6,8 @@
  * apart first, and a ring lets go of the lock's file only when its last write has ended, in a
  * worker of the kernel's and after the process has been reaped. On a busy machine that is seconds.
  * So the owner writes into the file who it is, and who is refused looks at it: for an owner that is
- * dying or gone it waits, for one that lives it does not.
+ * dying or gone it waits, for one that lives it does not. An owner that gives the lock back says
+ * so, too: a child that was forked a moment before may not have run yet, and still hold a copy.
  *
  * The record is for nothing else. What it says can be old for a moment (the next owner has the lock
  * and has not written yet), of another PID namespace, or missing: then the wait is a short one.
@@ -41,6 +42,7 @@
 /* Of one size always, so that it is written over in place, on a full disk, too. */
 #define RECORD_BYTES 64
 #define STAT_BYTES 1024
+#define NOBODY 0 /* as a pid: given back */
 
 /* Flags of a task in /proc/PID/stat (include/linux/sched.h): on its way out. */
 #define TASK_EXITING 0x00000004u
@@ -108,18 +110,6 @@ static void drop_lock(struct wr_held *held)
 	wr_fork_release();
 }
 
-void wr_held_remove(struct wr_held *held)
-{
-	drop_lock(held);
-	wr_fork_hold();
-	struct wr_held **at = &all_held;
-	while (*at != NULL && *at != held)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = held->next;
-	wr_fork_release();
-}
-
 /* --- who has it ------------------------------------------------------------------------------- */
 
 static bool read_text(const char *path, char *to, size_t to_bytes)
@@ -178,22 +168,36 @@ static unsigned long long own_pid_space(void)
 	return stat("/proc/self/ns/pid", &st) == 0 ? (unsigned long long)st.st_ino : 0;
 }
 
-static void write_record(int fd)
+static void write_record(int fd, const struct process *owner)
 {
 	char record[RECORD_BYTES + 1];
-	char state;
-	unsigned flags;
-	unsigned long long started = 0;
-	long pid = (long)getpid();
 
-	if (!read_stat(pid, &state, &flags, &started))
-		started = 0;
-	int n = snprintf(record, sizeof record, "%ld %llu %llu", pid, started, own_pid_space());
+	int n = snprintf(record, sizeof record, "%ld %llu %llu", owner->pid, owner->started,
+			 owner->pid_space);
 	memset(record + n, ' ', (size_t)(RECORD_BYTES - n));
 	record[RECORD_BYTES - 1] = '\n';
 	/* Or it would still name the owner before. */
 	if (pwrite(fd, record, RECORD_BYTES, 0) != RECORD_BYTES && ftruncate(fd, 0) != 0)
 		return;
+}
+
+static void record_owner(int fd)
+{
+	struct process self = {.pid = (long)getpid(), .pid_space = own_pid_space()};
+	char state;
+	unsigned flags;
+
+	if (!read_stat(self.pid, &state, &flags, &self.started))
+		self.started = 0;
+	write_record(fd, &self);
+}
+
+/* Before it is unlocked: nobody else has written yet. */
+static void record_nobody(int fd)
+{
+	const struct process nobody = {.pid = NOBODY, .pid_space = own_pid_space()};
+
+	write_record(fd, &nobody);
 }
 
 static bool read_record(int fd, struct process *ret)
@@ -204,7 +208,7 @@ static bool read_record(int fd, struct process *ret)
 	record[n > 0 ? n : 0] = '\0';
 	return n == RECORD_BYTES &&
 	       sscanf(record, "%ld %llu %llu", &ret->pid, &ret->started, &ret->pid_space) == 3 &&
-	       ret->pid > 0;
+	       ret->pid >= NOBODY;
 }
 
 static enum owner look_at_owner(int fd)
@@ -216,6 +220,8 @@ static enum owner look_at_owner(int fd)
 
 	if (!read_record(fd, &p) || p.pid_space != own_pid_space())
 		return OWNER_UNKNOWN;
+	if (p.pid == NOBODY)
+		return OWNER_GOES;
 	if (kill((pid_t)p.pid, 0) != 0 && errno == ESRCH)
 		return OWNER_GOES;
 	if (!read_stat(p.pid, &state, &flags, &started))
@@ -292,8 +298,22 @@ int wr_held_lock(struct wr_held *held, int dir_fd)
 	if (code == 0)
 		code = wait_for_lock(held->lock_fd);
 	if (code == 0)
-		write_record(held->lock_fd);
+		record_owner(held->lock_fd);
 	else
 		drop_lock(held);
 	return code;
+}
+
+void wr_held_remove(struct wr_held *held)
+{
+	if (held->lock_fd >= 0)
+		record_nobody(held->lock_fd);
+	drop_lock(held);
+	wr_fork_hold();
+	struct wr_held **at = &all_held;
+	while (*at != NULL && *at != held)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = held->next;
+	wr_fork_release();
 }

@@ -84,7 +84,7 @@ static void make_machine(void)
 		c->core = (uint16_t)(i / siblings);
 		c->sibling = (uint16_t)(i % siblings);
 		c->node = (uint16_t)(c->core / cores / caches);
-		c->l3 = has_l3 ? (uint16_t)(c->core / cores) : WR_TOPOLOGY_NONE;
+		c->l3 = (uint16_t)(has_l3 ? c->core / cores : WR_TOPOLOGY_NONE);
 		c->package = (uint16_t)(c->node / nodes);
 		c->kind = kind;
 		c->isolated = is_isolated;

@@ -156,9 +156,10 @@ static wr_atomic_u32 may_end;
 static void *step_until_told(void *ret_code)
 {
 	int rc = 0;
-	while (rc >= 0 && wr_load_seq(&may_end) == 0)
+	/* AGAIN: the other thread has a step of its own under way. */
+	while ((rc >= 0 || rc == WEIR_E_AGAIN) && wr_load_seq(&may_end) == 0)
 		rc = weir_step(f.pipeline, SECOND_NS / 10);
-	*(int *)ret_code = rc;
+	*(int *)ret_code = rc == WEIR_E_AGAIN ? 0 : rc;
 	return NULL;
 }
 
@@ -208,9 +209,12 @@ static void close_broken(int kind, enum weir_close_mode mode)
 	uint64_t before = fixture_now_ns();
 	int rc = weir_close(f.pipeline, mode, 2 * SECOND_NS, &report);
 	f.pipeline = NULL;
-	cr_expect_eq(rc, WEIR_E_FAILED, "%s", weir_error_name(rc));
+	/* An abort asks nothing of the ring when all that was under way had ended before. */
+	cr_expect(rc == WEIR_E_FAILED || (rc == 0 && mode == WEIR_CLOSE_ABORT), "%s",
+		  weir_error_name(rc));
 	cr_expect_lt(fixture_now_ns() - before, 10 * SECOND_NS);
 	cr_expect(!report.clean);
+	rc = WEIR_E_FAILED;
 	/* The lock is the kernel's until it is through with what it was asked. */
 	struct weir_problem problem = {0};
 	for (int i = 0; i < 1000 && rc != 0; i++) {
