@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "io/config/topology.h"
+#include "tests/support/fake_root.h"
 
 static struct wr_topology *read_machine(const char *name)
 {
@@ -178,22 +179,15 @@ Test(topology, this_machine_has_every_cpu_that_this_process_may_use)
 
 Test(topology, the_kernel_says_which_cpus_are_isolated)
 {
-	char root[] = "/tmp/weir-root-XXXXXX";
-	char command[PATH_MAX];
 	struct wr_topology *t = NULL;
-	cr_assert_not_null(mkdtemp(root));
-	(void)snprintf(command, sizeof command,
-		       "mkdir -p %s/sys/devices/system/cpu %s/sys/fs/cgroup && "
-		       "echo 0 >%s/sys/devices/system/cpu/isolated && "
-		       "echo 70-71 >%s/sys/fs/cgroup/cpuset.cpus.isolated",
-		       root, root, root, root);
-	cr_assert_eq(system(command), 0);
-	cr_assert_eq(wr_topology_read(root, &t, NULL), 0);
+	fake_root_make();
+	fake_root_put("sys/devices/system/cpu/isolated", "0\n");
+	fake_root_put("sys/fs/cgroup/cpuset.cpus.isolated", "70-71\n");
+	cr_assert_eq(wr_topology_read(fake_root, &t, NULL), 0);
 	cr_assert_eq(wr_cpu_set_count(&t->isolated), 3);
 	cr_assert(wr_topology_find(t, 0)->isolated);
 	wr_topology_destroy(t);
-	(void)snprintf(command, sizeof command, "rm -r %s", root);
-	cr_assert_eq(system(command), 0);
+	fake_root_remove();
 }
 
 Test(topology, hwloc_may_be_told_another_machine)

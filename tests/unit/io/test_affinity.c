@@ -2,17 +2,16 @@
 /* CPU lists, the limits of cgroup trees (built here as folders), thread plans, and pinning. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
 #include "io/thread/affinity.h"
+#include "tests/support/fake_root.h"
 
 /* ---- lists ---- */
 
@@ -61,54 +60,20 @@ Test(affinity, a_list_that_does_not_fit_ends_in_dots)
 
 /* ---- trees ---- */
 
-static char tree[PATH_MAX / 2];
-
-static void make_tree(void)
-{
-	const char *parent = getenv("TMPDIR");
-	(void)snprintf(tree, sizeof tree, "%s/weir-affinity-XXXXXX",
-		       parent != NULL ? parent : P_tmpdir);
-	cr_assert_not_null(mkdtemp(tree));
-}
-
-static void remove_tree(void)
-{
-	char command[PATH_MAX];
-	(void)snprintf(command, sizeof command, "rm -r '%s'", tree);
-	cr_assert_eq(system(command), 0);
-}
-
-/* Writes a file of the tree, making its folders. */
-static void put(const char *path, const char *text)
-{
-	char full[PATH_MAX];
-	int length = snprintf(full, sizeof full, "%s/%s", tree, path);
-	cr_assert(length > 0 && (size_t)length < sizeof full);
-	for (char *p = full + strlen(tree) + 1; (p = strchr(p, '/')) != NULL; p++) {
-		*p = '\0';
-		cr_assert(mkdir(full, 0700) == 0 || errno == EEXIST);
-		*p = '/';
-	}
-	FILE *file = fopen(full, "we");
-	cr_assert_not_null(file);
-	cr_assert_geq(fputs(text, file), 0);
-	cr_assert_eq(fclose(file), 0);
-}
-
 static void put_mask(const char *list)
 {
 	char text[256];
 	(void)snprintf(text, sizeof text,
 		       "Name:\tx\nCpus_allowed:\tff\nCpus_allowed_list:\t%s\nMems_allowed:\t1\n",
 		       list);
-	put("proc/self/status", text);
+	fake_root_put("proc/self/status", text);
 }
 
 static struct wr_affinity assert_scan(const char *allowed, uint64_t quota_millicpus)
 {
 	struct wr_affinity affinity;
 	char out[128];
-	cr_assert_eq(wr_affinity_scan(tree, &affinity), 0);
+	cr_assert_eq(wr_affinity_scan(fake_root, &affinity), 0);
 	wr_cpu_set_format(&affinity.allowed, out, sizeof out);
 	cr_assert_str_eq(out, allowed);
 	cr_assert_eq(affinity.allowed_count, wr_cpu_set_count(&affinity.allowed));
@@ -116,7 +81,7 @@ static struct wr_affinity assert_scan(const char *allowed, uint64_t quota_millic
 	return affinity;
 }
 
-TestSuite(affinity_tree, .init = make_tree, .fini = remove_tree);
+TestSuite(affinity_tree, .init = fake_root_make, .fini = fake_root_remove);
 
 Test(affinity_tree, without_cgroups_the_mask_counts)
 {
@@ -129,21 +94,21 @@ Test(affinity_tree, without_cgroups_the_mask_counts)
 Test(affinity_tree, without_any_cpu_there_is_an_error)
 {
 	struct wr_affinity affinity;
-	cr_assert_eq(wr_affinity_scan(tree, &affinity), -ENOENT);
-	put("proc/self/status", "Name:\tx\n");
-	cr_assert_eq(wr_affinity_scan(tree, &affinity), -ENOENT);
+	cr_assert_eq(wr_affinity_scan(fake_root, &affinity), -ENOENT);
+	fake_root_put("proc/self/status", "Name:\tx\n");
+	cr_assert_eq(wr_affinity_scan(fake_root, &affinity), -ENOENT);
 	put_mask("");
-	cr_assert_eq(wr_affinity_scan(tree, &affinity), -ENOENT);
+	cr_assert_eq(wr_affinity_scan(fake_root, &affinity), -ENOENT);
 	put_mask("junk");
-	cr_assert_eq(wr_affinity_scan(tree, &affinity), -EINVAL);
+	cr_assert_eq(wr_affinity_scan(fake_root, &affinity), -EINVAL);
 }
 
 Test(affinity_tree, v2_the_effective_cpuset_narrows_the_mask)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "0::/system.slice/orders.service\n");
-	put("sys/fs/cgroup/system.slice/orders.service/cpuset.cpus.effective", "2-3,9\n");
-	put("sys/fs/cgroup/cpuset.cpus.effective", "0-15\n");
+	fake_root_put("proc/self/cgroup", "0::/system.slice/orders.service\n");
+	fake_root_put("sys/fs/cgroup/system.slice/orders.service/cpuset.cpus.effective", "2-3,9\n");
+	fake_root_put("sys/fs/cgroup/cpuset.cpus.effective", "0-15\n");
 	struct wr_affinity affinity = assert_scan("2-3", WR_QUOTA_NONE);
 	cr_assert_str_eq(affinity.cgroup, "/system.slice/orders.service");
 }
@@ -151,9 +116,9 @@ Test(affinity_tree, v2_the_effective_cpuset_narrows_the_mask)
 Test(affinity_tree, v2_a_cgroup_without_a_cpuset_has_its_parents)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "0::/a/b/c\n");
-	put("sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
-	put("sys/fs/cgroup/a/cpuset.cpus.effective", "4-5\n");
+	fake_root_put("proc/self/cgroup", "0::/a/b/c\n");
+	fake_root_put("sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
+	fake_root_put("sys/fs/cgroup/a/cpuset.cpus.effective", "4-5\n");
 	struct wr_affinity affinity = assert_scan("4-5", WR_QUOTA_NONE);
 	cr_assert_str_eq(affinity.cgroup, "/a");
 }
@@ -161,9 +126,9 @@ Test(affinity_tree, v2_a_cgroup_without_a_cpuset_has_its_parents)
 Test(affinity_tree, v2_the_tightest_quota_above_counts)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "0::/a/b\n");
-	put("sys/fs/cgroup/a/b/cpu.max", "400000 100000\n");
-	put("sys/fs/cgroup/a/cpu.max", "75000 50000\n");
+	fake_root_put("proc/self/cgroup", "0::/a/b\n");
+	fake_root_put("sys/fs/cgroup/a/b/cpu.max", "400000 100000\n");
+	fake_root_put("sys/fs/cgroup/a/cpu.max", "75000 50000\n");
 	struct wr_affinity affinity = assert_scan("0-7", 1500);
 	cr_assert_str_eq(affinity.cgroup, "/a");
 	cr_assert_eq(wr_affinity_usable_cpus(&affinity), 1);
@@ -172,8 +137,8 @@ Test(affinity_tree, v2_the_tightest_quota_above_counts)
 Test(affinity_tree, a_quota_of_less_than_one_cpu_still_is_one_to_use)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "0::/\n");
-	put("sys/fs/cgroup/cpu.max", "20000 100000\n");
+	fake_root_put("proc/self/cgroup", "0::/\n");
+	fake_root_put("sys/fs/cgroup/cpu.max", "20000 100000\n");
 	struct wr_affinity affinity = assert_scan("0-7", 200);
 	cr_assert_eq(wr_affinity_usable_cpus(&affinity), 1);
 }
@@ -181,59 +146,60 @@ Test(affinity_tree, a_quota_of_less_than_one_cpu_still_is_one_to_use)
 Test(affinity_tree, in_a_container_the_mount_is_the_cgroup)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "0::/docker/0123456789abcdef\n");
-	put("sys/fs/cgroup/cpuset.cpus.effective", "1,3\n");
-	put("sys/fs/cgroup/cpu.max", "200000 100000\n");
+	fake_root_put("proc/self/cgroup", "0::/docker/0123456789abcdef\n");
+	fake_root_put("sys/fs/cgroup/cpuset.cpus.effective", "1,3\n");
+	fake_root_put("sys/fs/cgroup/cpu.max", "200000 100000\n");
 	(void)assert_scan("1,3", 2000);
 }
 
 Test(affinity_tree, a_path_outside_the_namespace_is_the_mount)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "0::/../../other\n");
-	put("sys/fs/cgroup/cpuset.cpus.effective", "6\n");
-	put("other/cpuset.cpus.effective", "7\n");
+	fake_root_put("proc/self/cgroup", "0::/../../other\n");
+	fake_root_put("sys/fs/cgroup/cpuset.cpus.effective", "6\n");
+	fake_root_put("other/cpuset.cpus.effective", "7\n");
 	(void)assert_scan("6", WR_QUOTA_NONE);
 }
 
 Test(affinity_tree, v1_controllers_have_paths_of_their_own)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "12:cpuset:/one\n11:cpuacct,cpu:/two\n1:name=systemd:/three\n");
-	put("sys/fs/cgroup/cpuset/one/cpuset.cpus", "0-5\n");
-	put("sys/fs/cgroup/cpuset/one/cpuset.effective_cpus", "0-1\n");
-	put("sys/fs/cgroup/cpuacct,cpu/two/cpu.cfs_quota_us", "250000\n");
-	put("sys/fs/cgroup/cpuacct,cpu/two/cpu.cfs_period_us", "100000\n");
+	fake_root_put("proc/self/cgroup",
+		      "12:cpuset:/one\n11:cpuacct,cpu:/two\n1:name=systemd:/three\n");
+	fake_root_put("sys/fs/cgroup/cpuset/one/cpuset.cpus", "0-5\n");
+	fake_root_put("sys/fs/cgroup/cpuset/one/cpuset.effective_cpus", "0-1\n");
+	fake_root_put("sys/fs/cgroup/cpuacct,cpu/two/cpu.cfs_quota_us", "250000\n");
+	fake_root_put("sys/fs/cgroup/cpuacct,cpu/two/cpu.cfs_period_us", "100000\n");
 	(void)assert_scan("0-1", 2500);
 }
 
 Test(affinity_tree, v1_without_effective_cpus_and_without_a_quota)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "3:cpuset:/x\n2:cpuacct,cpu:/\n");
-	put("sys/fs/cgroup/cpuset/x/cpuset.cpus", "5-6\n");
-	put("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
-	put("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+	fake_root_put("proc/self/cgroup", "3:cpuset:/x\n2:cpuacct,cpu:/\n");
+	fake_root_put("sys/fs/cgroup/cpuset/x/cpuset.cpus", "5-6\n");
+	fake_root_put("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+	fake_root_put("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
 	(void)assert_scan("5-6", WR_QUOTA_NONE);
 }
 
 Test(affinity_tree, both_versions_at_once)
 {
 	put_mask("0-7");
-	put("proc/self/cgroup", "3:cpuset:/x\n0::/y\n");
-	put("sys/fs/cgroup/cpuset/x/cpuset.cpus", "0-3\n");
-	put("sys/fs/cgroup/unified/y/cpuset.cpus.effective", "2-5\n");
+	fake_root_put("proc/self/cgroup", "3:cpuset:/x\n0::/y\n");
+	fake_root_put("sys/fs/cgroup/cpuset/x/cpuset.cpus", "0-3\n");
+	fake_root_put("sys/fs/cgroup/unified/y/cpuset.cpus.effective", "2-5\n");
 	(void)assert_scan("2-3", WR_QUOTA_NONE);
 }
 
 Test(affinity_tree, files_that_make_no_sense_limit_nothing)
 {
 	put_mask("0-3");
-	put("proc/self/cgroup", "nonsense\n0:\n::\n0::relative\n0::/c\n");
-	put("sys/fs/cgroup/c/cpuset.cpus.effective", "zero\n");
-	put("sys/fs/cgroup/c/cpu.max", "much 0\n");
-	put("sys/fs/cgroup/cpuset.cpus.effective", "8-9\n"); /* not one of ours */
-	put("sys/fs/cgroup/cpu.max", "100000 0\n");
+	fake_root_put("proc/self/cgroup", "nonsense\n0:\n::\n0::relative\n0::/c\n");
+	fake_root_put("sys/fs/cgroup/c/cpuset.cpus.effective", "zero\n");
+	fake_root_put("sys/fs/cgroup/c/cpu.max", "much 0\n");
+	fake_root_put("sys/fs/cgroup/cpuset.cpus.effective", "8-9\n"); /* not one of ours */
+	fake_root_put("sys/fs/cgroup/cpu.max", "100000 0\n");
 	(void)assert_scan("0-3", WR_QUOTA_NONE);
 }
 

@@ -9,69 +9,42 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <limits.h>
 #include <linux/mempolicy.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
 #include "io/posix/memory_posix.h"
 #include "io/posix/numa.h"
+#include "tests/support/fake_root.h"
 
-static char root[64];
 static struct weir_options options;
 static struct wr_numa numa;
 static struct weir_problem problem;
-
-static void put(const char *path, const char *text)
-{
-	char full[PATH_MAX];
-	(void)snprintf(full, sizeof full, "%s/%s", root, path);
-	for (char *at = full + strlen(root) + 1; *at != '\0'; at++) {
-		if (*at != '/')
-			continue;
-		*at = '\0';
-		cr_assert(mkdir(full, 0700) == 0 || errno == EEXIST);
-		*at = '/';
-	}
-	FILE *file = fopen(full, "we");
-	cr_assert_not_null(file);
-	cr_assert_geq(fputs(text, file), 0);
-	cr_assert_eq(fclose(file), 0);
-}
 
 /* Node 0: CPUs 0-3; node 1: CPUs 4-7; node 2 has no memory. */
 static void two_nodes(const char *allowed)
 {
 	char status[128];
-	put("sys/devices/system/node/has_memory", "0-1\n");
-	put("sys/devices/system/node/node0/cpulist", "0-3\n");
-	put("sys/devices/system/node/node1/cpulist", "4-7\n");
-	put("sys/devices/system/node/node2/cpulist", "8-11\n");
+	fake_root_put("sys/devices/system/node/has_memory", "0-1\n");
+	fake_root_put("sys/devices/system/node/node0/cpulist", "0-3\n");
+	fake_root_put("sys/devices/system/node/node1/cpulist", "4-7\n");
+	fake_root_put("sys/devices/system/node/node2/cpulist", "8-11\n");
 	(void)snprintf(status, sizeof status, "Name:\tx\nMems_allowed_list:\t%s\nThreads:\t1\n",
 		       allowed);
-	put("proc/self/status", status);
+	fake_root_put("proc/self/status", status);
 }
 
 static void set_up(void)
 {
-	(void)snprintf(root, sizeof root, "/tmp/weir-numa-XXXXXX");
-	cr_assert_not_null(mkdtemp(root));
+	fake_root_make();
 	weir_options_init(&options);
 	problem = (struct weir_problem){.code = 77};
 }
 
-static void tear_down(void)
-{
-	char command[128];
-	(void)snprintf(command, sizeof command, "rm -r %s", root);
-	cr_assert_eq(system(command), 0);
-}
-
-TestSuite(numa, .init = set_up, .fini = tear_down);
+TestSuite(numa, .init = set_up, .fini = fake_root_remove);
 
 static void pin(struct weir_thread_options *t, uint16_t first, uint16_t second)
 {
@@ -118,7 +91,7 @@ Test(numa, auto_is_near_the_cpus_of_who_writes)
 	pin(&options.log, 4, 6);
 	pin(&options.group, 0, 1);
 	pin(&options.handler, 2, 3);
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	cr_expect(numa.active);
 	cr_expect_eq(bound(WR_WRITTEN_BY_LOG), 2);
 	cr_expect_eq(asked.mode, MPOL_PREFERRED);
@@ -131,7 +104,7 @@ Test(numa, auto_does_nothing_for_threads_that_may_be_anywhere)
 {
 	two_nodes("0-1");
 	pin(&options.group, 3, 4); // on both nodes
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	for (int i = 0; i < WR_MEMORY_WRITERS; i++)
 		cr_expect_eq(bound((enum wr_memory_writer)i), 0);
 	cr_expect_eq(asked.count, 0);
@@ -143,15 +116,15 @@ Test(numa, one_node_all_nodes_or_none_on_request)
 	pin(&options.log, 0, 1);
 	options.numa = WEIR_NUMA_NODE;
 	options.numa_node = 1;
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	cr_expect_eq(bound(WR_WRITTEN_BY_LOG), 2);
 	cr_expect_eq(bound(WR_WRITTEN_BY_MEMBERS), 2);
 	options.numa = WEIR_NUMA_INTERLEAVE;
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	cr_expect_eq(bound(WR_WRITTEN_BY_PRODUCERS), 3);
 	cr_expect_eq(asked.mode, MPOL_INTERLEAVE);
 	options.numa = WEIR_NUMA_OFF;
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	cr_expect(!numa.active);
 	cr_expect_eq(bound(WR_WRITTEN_BY_LOG), 0);
 }
@@ -161,33 +134,33 @@ Test(numa, a_node_that_is_not_there_is_refused_by_name)
 	two_nodes("0-1");
 	options.numa = WEIR_NUMA_NODE;
 	options.numa_node = 2;
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), -EINVAL);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), -EINVAL);
 	cr_expect_eq(problem.code, -EINVAL);
 	cr_expect_str_eq(problem.field, "numa_node");
 	cr_expect_not_null(strstr(problem.text, "node 2"), "%s", problem.text);
 	cr_expect_not_null(strstr(problem.text, "0-1"), "%s", problem.text);
 	options.numa_node = UINT32_MAX;
-	cr_expect_eq(wr_numa_plan(root, &options, &numa, NULL), -EINVAL);
+	cr_expect_eq(wr_numa_plan(fake_root, &options, &numa, NULL), -EINVAL);
 	/* A cpuset leaves one of two. */
 	two_nodes("0");
 	options.numa_node = 1;
-	cr_expect_eq(wr_numa_plan(root, &options, &numa, &problem), -EINVAL);
+	cr_expect_eq(wr_numa_plan(fake_root, &options, &numa, &problem), -EINVAL);
 }
 
 Test(numa, a_machine_of_one_node_is_left_alone)
 {
 	pin(&options.log, 0, 1);
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0, "nothing can be read");
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0, "nothing can be read");
 	cr_expect(!numa.active);
 	two_nodes("1");
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0, "one node is allowed");
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0, "one node is allowed");
 	cr_expect(!numa.active);
 	options.numa = WEIR_NUMA_INTERLEAVE;
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	cr_expect_eq(bound(WR_WRITTEN_BY_LOG), 0);
 	options.numa = WEIR_NUMA_NODE;
 	options.numa_node = 1;
-	cr_expect_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_expect_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 }
 
 /* An emulator, or a filter: told once, and the memory comes from somewhere. */
@@ -198,7 +171,7 @@ Test(numa, a_refused_binding_is_a_note_and_no_error)
 	struct wr_mapping mappings[2];
 	two_nodes("0-1");
 	options.numa = WEIR_NUMA_INTERLEAVE;
-	cr_assert_eq(wr_numa_plan(root, &options, &numa, &problem), 0);
+	cr_assert_eq(wr_numa_plan(fake_root, &options, &numa, &problem), 0);
 	asked = (struct asked){.answer = -ENOSYS};
 	numa.bind = note_bind;
 	cr_assert_eq(wr_memory_posix_init(&posix, NULL), 0);
