@@ -208,13 +208,24 @@ static uint64_t lane_total(uint32_t lane_bytes)
 	       sizeof(struct wr_lane);
 }
 
-/* What a pool of so many bytes takes: whole huge pages, if it is one or more. */
-static uint64_t in_pages(const struct weir_options *o, uint64_t bytes)
+/* Is a ring or pool of so many bytes made of huge pages that are set aside? */
+static bool is_huge(const struct weir_options *o, uint64_t bytes)
 {
 	bool asked =
 		o->huge_pages == WEIR_HUGE_PAGES_TRY || o->huge_pages == WEIR_HUGE_PAGES_REQUIRE;
-	return asked && bytes >= o->huge_page_bytes ? wr_round_up(bytes, o->huge_page_bytes)
-						    : bytes;
+	return asked && bytes >= o->huge_page_bytes;
+}
+
+/* What a pool of so many bytes takes: whole huge pages, if it is one or more. */
+static uint64_t in_pages(const struct weir_options *o, uint64_t bytes)
+{
+	return is_huge(o, bytes) ? wr_round_up(bytes, o->huge_page_bytes) : bytes;
+}
+
+/* Of so many rings or pools of this size, what lies in such pages. */
+static uint64_t huge_of(const struct weir_options *o, uint64_t count, uint64_t bytes)
+{
+	return is_huge(o, bytes) ? count * in_pages(o, bytes) : 0;
 }
 
 /* Chunks of the pool. What whole huge pages leave over becomes chunks, too. */
@@ -253,6 +264,9 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 	*plan = (struct weir_memory_plan){.chunk_count = chunk_count};
 	plan->chunks_bytes = in_pages(o, (uint64_t)chunk_count * o->chunk_bytes) +
 			     wr_chunks_table_bytes(o->chunk_bytes, chunk_count, pins);
+	plan->huge_bytes = huge_of(o, 1, (uint64_t)chunk_count * o->chunk_bytes) +
+			   huge_of(o, o->producers_max, o->lane_bytes) +
+			   huge_of(o, o->members_max + WR_LANES_RESERVED, o->member_lane_bytes);
 	plan->lanes_bytes = o->producers_max * lane_total(o->lane_bytes) +
 			    (o->members_max + WR_LANES_RESERVED) * lane_total(o->member_lane_bytes);
 	plan->tables_bytes =
@@ -268,6 +282,7 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		uint64_t pool_bytes = (uint64_t)slots * o->chunk_bytes;
 		plan->catchup_bytes = wr_catchup_bytes(o->chunk_bytes, slots) - pool_bytes +
 				      in_pages(o, pool_bytes) + o->chunk_bytes;
+		plan->huge_bytes += huge_of(o, 1, pool_bytes);
 		plan->checkpoint_bytes = wr_tables_save_bytes_max(&limits);
 		plan->tables_bytes += wr_round_up(plan->checkpoint_bytes, 4096) +
 				      wr_journal_tables_bytes(o->segments_max) +

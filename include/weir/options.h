@@ -230,6 +230,8 @@ struct weir_memory_plan {
 	uint64_t catchup_bytes; /**< chunks for readers that are behind, when all groups are */
 	uint64_t tables_bytes;  /**< topics, subscriptions, producers, progress, checkpoint */
 	uint64_t total_bytes;
+	uint64_t huge_bytes; /**< of these in huge pages that are set aside, if all can be had; the
+	                          rest is what lock_memory counts against RLIMIT_MEMLOCK */
 	uint32_t chunk_count;
 	uint64_t checkpoint_bytes; /**< no memory: of a checkpoint on disk, at most. A journal has
 	                                room for two; 0: there is none */

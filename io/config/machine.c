@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,18 +158,91 @@ static void read_governors(const char *root, const struct wr_cpu_set *present,
 	}
 }
 
+/* ---- huge pages ---- */
+
 /* The word in brackets: "always [madvise] never". */
-static void read_huge_pages(const char *root, struct wr_machine *machine)
+static void read_choice(const char *root, const char *path, char to[16])
 {
 	char text[FILE_BYTES];
-	if (!read_text(root, "/sys/kernel/mm/transparent_hugepage/enabled", text))
+	if (!read_text(root, path, text))
 		return;
 	const char *at = strchr(text, '[');
 	size_t bytes = at != NULL ? strcspn(at + 1, "]") : 0;
-	if (bytes < sizeof machine->huge_pages)
-		(void)snprintf(machine->huge_pages, sizeof machine->huge_pages, "%.*s", (int)bytes,
-			       at != NULL ? at + 1 : "");
+	if (bytes < 16)
+		(void)snprintf(to, 16, "%.*s", (int)bytes, at != NULL ? at + 1 : "");
 }
+
+/* False where there is no such file. */
+static bool read_number(const char *root, const char *dir, const char *name, uint64_t *ret_number)
+{
+	char path[160];
+	char text[FILE_BYTES];
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	*ret_number = 0;
+	if (!read_text(root, path, text))
+		return false;
+	*ret_number = strtoull(text, NULL, 10);
+	return true;
+}
+
+static void read_pages(const char *root, uint32_t kib, struct wr_machine_pages *pages)
+{
+	char dir[128];
+	uint64_t unused;
+	uint64_t promised;
+	uint64_t more;
+	uint64_t made;
+	(void)snprintf(dir, sizeof dir, "/sys/kernel/mm/hugepages/hugepages-%ukB", kib);
+	pages->is_there = read_number(root, dir, "nr_hugepages", &pages->total);
+	(void)read_number(root, dir, "free_hugepages", &unused);
+	(void)read_number(root, dir, "resv_hugepages", &promised);
+	(void)read_number(root, dir, "nr_overcommit_hugepages", &more);
+	(void)read_number(root, dir, "surplus_hugepages", &made);
+	pages->unused = unused > promised ? unused - promised : 0;
+	pages->unused += more > made ? more - made : 0;
+	for (uint32_t node = 0; node < WR_MACHINE_NODES_MAX; node++) {
+		(void)snprintf(dir, sizeof dir,
+			       "/sys/devices/system/node/node%u/hugepages/hugepages-%ukB", node,
+			       kib);
+		if (read_number(root, dir, "free_hugepages", &pages->node_unused[node]))
+			pages->node_count = node + 1;
+	}
+}
+
+/* ---- rights ---- */
+
+/* A right counts for limits of the machine only where the process is not in a world of its own:
+ * there ids are those of the machine, all of them. */
+static void read_rights(const char *root, struct wr_machine *machine)
+{
+	char text[FILE_BYTES];
+	unsigned long long inside = 0;
+	unsigned long long outside = 0;
+	unsigned long long count = UINT32_MAX;
+	if (read_text(root, "/proc/self/uid_map", text))
+		(void)sscanf(text, "%llu %llu %llu", &inside, &outside, &count);
+	const char *set =
+		read_text(root, "/proc/self/status", text) ? behind(text, "CapEff:") : NULL;
+	if (set == NULL || inside != 0 || outside != 0 || count < UINT32_MAX)
+		return;
+	uint64_t rights = strtoull(set, NULL, 16);
+	machine->may_lock = (rights >> CAP_IPC_LOCK & 1) != 0;
+	machine->may_schedule = (rights >> CAP_SYS_NICE & 1) != 0;
+}
+
+/* The kernel's "real-time throttling": on unless the runtime is -1, or the whole period. */
+static void read_throttling(const char *root, struct wr_machine *machine)
+{
+	char runtime[FILE_BYTES];
+	char period[FILE_BYTES];
+	if (!read_text(root, "/proc/sys/kernel/sched_rt_runtime_us", runtime) ||
+	    !read_text(root, "/proc/sys/kernel/sched_rt_period_us", period))
+		return;
+	long long us = strtoll(runtime, NULL, 10);
+	machine->stops_real_time = us >= 0 && us < strtoll(period, NULL, 10);
+}
+
+/* ---- the whole ---- */
 
 /* By system call: the library behind this one has no liburing. Nothing is made: with no entries the
  * kernel says EINVAL where it would make one, and ENOSYS or EPERM where it would not. */
@@ -187,12 +261,14 @@ void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 		     struct wr_machine *ret_machine)
 {
 	char text[FILE_BYTES];
-	struct wr_machine machine = {
-		.descriptors = {WR_MACHINE_NO_LIMIT, WR_MACHINE_NO_LIMIT},
-	};
+	struct wr_machine machine = {0};
 	const char *prefix = root != NULL ? root : "";
-	if (read_text(prefix, "/proc/self/limits", text))
-		machine.descriptors = read_limit(text, "Max open files");
+	if (!read_text(prefix, "/proc/self/limits", text))
+		text[0] = '\0';
+	machine.descriptors = read_limit(text, "Max open files");
+	machine.locked = read_limit(text, "Max locked memory");
+	machine.file_bytes = read_limit(text, "Max file size");
+	machine.real_time = read_limit(text, "Max realtime priority");
 	const char *kib =
 		read_text(prefix, "/proc/meminfo", text) ? behind(text, "MemAvailable:") : NULL;
 	if (kib != NULL)
@@ -207,7 +283,13 @@ void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 	    wr_cpu_set_parse(text, &machine.tickless) != 0)
 		machine.tickless = (struct wr_cpu_set){{0}};
 	read_governors(prefix, present, &machine);
-	read_huge_pages(prefix, &machine);
+	read_choice(prefix, "/sys/kernel/mm/transparent_hugepage/enabled", machine.huge_pages);
+	read_choice(prefix, "/sys/kernel/mm/transparent_hugepage/shmem_enabled",
+		    machine.shared_pages);
+	read_pages(prefix, 2048, &machine.pages_2m);
+	read_pages(prefix, 1048576, &machine.pages_1g);
+	read_rights(prefix, &machine);
+	read_throttling(prefix, &machine);
 	*ret_machine = machine;
 }
 

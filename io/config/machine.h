@@ -12,6 +12,7 @@
 #include "io/thread/affinity.h"
 
 #define WR_MACHINE_NO_LIMIT UINT64_MAX
+#define WR_MACHINE_NODES_MAX 64u
 
 struct wr_machine_limit {
 	uint64_t soft; /* WR_MACHINE_NO_LIMIT */
@@ -28,10 +29,26 @@ struct wr_machine_dir {
 	uint32_t file_count;  /* segments that are in it */
 };
 
+/* Huge pages of one size that are set aside. */
+struct wr_machine_pages {
+	bool is_there;   /* the kernel has pages of this size */
+	uint64_t total;  /* set aside */
+	uint64_t unused; /* to be had: free, promised to nobody, or to be made when asked for */
+	/* Free on each node, as far as a number is known for it. */
+	uint32_t node_count;
+	uint64_t node_unused[WR_MACHINE_NODES_MAX];
+};
+
 struct wr_machine {
 	struct wr_machine_limit descriptors; /* RLIMIT_NOFILE */
-	uint64_t memory_available_bytes;     /* MemAvailable; 0: not known */
-	uint64_t memory_limit_bytes;         /* of the cgroup; WR_MACHINE_NO_LIMIT */
+	struct wr_machine_limit locked;      /* RLIMIT_MEMLOCK, bytes */
+	struct wr_machine_limit file_bytes;  /* RLIMIT_FSIZE */
+	struct wr_machine_limit real_time;   /* RLIMIT_RTPRIO: the highest priority */
+	bool may_lock;                       /* CAP_IPC_LOCK: whatever the limit */
+	bool may_schedule;                   /* CAP_SYS_NICE: any class and priority */
+	bool stops_real_time;            /* threads that never wait, for a part of each second */
+	uint64_t memory_available_bytes; /* MemAvailable; 0: not known */
+	uint64_t memory_limit_bytes;     /* of the cgroup; WR_MACHINE_NO_LIMIT */
 
 	int uring_code;          /* 0: an io_uring can be made; else the negative code of trying */
 	uint32_t uring_disabled; /* the sysctl kernel.io_uring_disabled; 0: not */
@@ -40,7 +57,17 @@ struct wr_machine {
 	bool smt_active;         /* second threads of cores are in use */
 	struct wr_cpu_set tickless; /* nohz_full */
 	char huge_pages[16];        /* transparent ones: "always", "madvise", "never", "" */
+	char shared_pages[16];      /* those of shared memory: "never", "deny", ... */
+	struct wr_machine_pages pages_2m;
+	struct wr_machine_pages pages_1g;
 };
+
+/* Those of 2 MiB or of 1 GiB. */
+static inline const struct wr_machine_pages *wr_machine_pages_of(const struct wr_machine *machine,
+								 uint32_t page_bytes)
+{
+	return page_bytes > 2u << 20 ? &machine->pages_1g : &machine->pages_2m;
+}
 
 /*
  * Never fails: what cannot be read is what the struct says for "not known".

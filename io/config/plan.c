@@ -76,6 +76,22 @@ static void plan_descriptors(const struct wr_plan_input *input, const struct wr_
 	d->room_bytes = o->segments_max * o->segment_bytes;
 }
 
+/* Pages that are set aside are never swapped, and count against no limit; those that are not to be
+ * had are small ones, which do. */
+static uint64_t locked_bytes(const struct wr_plan_input *input,
+			     const struct weir_memory_plan *memory)
+{
+	const struct weir_options *o = input->options;
+	const struct wr_machine *m = input->machine;
+	if (!o->lock_memory)
+		return 0;
+	bool are_had = o->huge_pages == WEIR_HUGE_PAGES_REQUIRE;
+	if (!are_had && m != NULL)
+		are_had = memory->huge_bytes / o->huge_page_bytes <=
+			  wr_machine_pages_of(m, o->huge_page_bytes)->unused;
+	return memory->total_bytes - (are_had ? memory->huge_bytes : 0);
+}
+
 int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
 		 struct weir_problem *reterr_problem)
 {
@@ -85,6 +101,7 @@ int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
 			      input->request_count, &ret_plan->placement);
 	if (rc != 0 || placed != 0)
 		return rc != 0 ? rc : placed;
+	ret_plan->locked_bytes = locked_bytes(input, &ret_plan->memory);
 	plan_disk(input, &ret_plan->memory, &ret_plan->disk);
 	plan_descriptors(input, &ret_plan->disk, &ret_plan->descriptors);
 	if (input->machine != NULL) {

@@ -12,7 +12,7 @@
 #include "io/config/machine.h"
 #include "io/config/place.h"
 
-#define WR_PLAN_LACKS_MAX 16u
+#define WR_PLAN_LACKS_MAX 24u
 /* Descriptors beside those of segments: directory, lock, superblock, two checkpoints, the ring with
  * its wake, and two that are held for a moment (a file being made, a mapping). */
 #define WR_PLAN_DESCRIPTORS 9u
@@ -65,6 +65,7 @@ struct wr_plan_lack {
 
 struct wr_plan {
 	struct weir_memory_plan memory;
+	uint64_t locked_bytes; /* that memory.lock counts against the limit, at most; 0: nothing */
 	struct wr_plan_disk disk;
 	struct wr_plan_descriptors descriptors;
 	struct wr_placement placement;

@@ -1,11 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What plan.c and plan_lacks.c share. */
+/* What plan.c and the files that look for what is lacking share. */
 #ifndef WR_CONFIG_PLAN_INNER_H
 #define WR_CONFIG_PLAN_INNER_H
 
+#include <stdio.h>
+
 #include "io/config/plan.h"
 
-/* Compares a plan that is otherwise complete with what the machine has. plan_lacks.c */
+/* Of a search for what is lacking. */
+struct wr_plan_search {
+	const struct wr_plan_input *input;
+	struct wr_plan *plan;
+	struct wr_cpu_set own;      /* CPUs that threads have for themselves */
+	struct wr_cpu_set spinning; /* and spin on */
+};
+
+/* plan_lacks.c: compares a plan that is otherwise complete with what the machine has. */
 void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan);
+
+/* plan_limits.c: of that, limits of the process, and memory that is set aside. */
+void wr_plan_find_limits(struct wr_plan_search *search);
+
+/* The sentence; the way to mend it is written by the caller into the answer. */
+struct wr_plan_lack *wr_plan_lack(struct wr_plan_search *search, enum wr_lack_weight weight,
+				  const char *id, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#define WR_PLAN_MEND(lack_, ...) ((void)snprintf((lack_)->fix, sizeof(lack_)->fix, __VA_ARGS__))
+
+/* In whole MiB, upwards, for sentences. */
+static inline unsigned long long wr_plan_mib(uint64_t bytes)
+{
+	return bytes / (1u << 20) + (bytes % (1u << 20) != 0);
+}
 
 #endif

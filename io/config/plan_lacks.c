@@ -7,29 +7,17 @@
  */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "core/base/bits.h"
 #include "io/config/plan_inner.h"
 
 #define MIB (1ull << 20)
 
-struct lacks {
-	const struct wr_plan_input *input;
-	struct wr_plan *plan;
-	struct wr_cpu_set own;      /* CPUs that threads have for themselves */
-	struct wr_cpu_set spinning; /* and spin on */
-};
-
-/* The sentence; the way to mend it is written by the caller into the answer. */
-static struct wr_plan_lack *lack(struct lacks *l, enum wr_lack_weight weight, const char *id,
-				 const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-static struct wr_plan_lack *lack(struct lacks *l, enum wr_lack_weight weight, const char *id,
-				 const char *format, ...)
+struct wr_plan_lack *wr_plan_lack(struct wr_plan_search *search, enum wr_lack_weight weight,
+				  const char *id, const char *format, ...)
 {
 	/* There is room for one of each kind. */
-	struct wr_plan_lack *to = &l->plan->lacks[l->plan->lack_count++];
+	struct wr_plan_lack *to = &search->plan->lacks[search->plan->lack_count++];
 	va_list arguments;
 	*to = (struct wr_plan_lack){.weight = weight, .id = id};
 	va_start(arguments, format);
@@ -38,36 +26,33 @@ static struct wr_plan_lack *lack(struct lacks *l, enum wr_lack_weight weight, co
 	return to;
 }
 
-#define MEND(lack_, ...) ((void)snprintf((lack_)->fix, sizeof(lack_)->fix, __VA_ARGS__))
-
-static unsigned long long mib(uint64_t bytes)
-{
-	return (bytes + MIB - 1) / MIB;
-}
-
 /* ---- what keeps it from opening ---- */
 
-static void find_memory(struct lacks *l)
+static void find_memory(struct wr_plan_search *l)
 {
 	const struct wr_machine *m = l->input->machine;
 	uint64_t total = l->plan->memory.total_bytes;
 	if (total > m->memory_limit_bytes) {
-		MEND(lack(l, WR_LACK_STOPS, "memory",
-			  "%llu MiB are reserved at open, the cgroup allows %llu MiB", mib(total),
-			  mib(m->memory_limit_bytes)),
-		     "memory.max of %llu MiB and what the program needs, or less of memory.pool, "
-		     "memory.lane and limits",
-		     mib(total));
+		WR_PLAN_MEND(
+			wr_plan_lack(l, WR_LACK_STOPS, "memory",
+				     "%llu MiB are reserved at open, the cgroup allows %llu MiB",
+				     wr_plan_mib(total), wr_plan_mib(m->memory_limit_bytes)),
+			"memory.max of %llu MiB and what the program needs, or less of "
+			"memory.pool, "
+			"memory.lane and limits",
+			wr_plan_mib(total));
 	} else if (m->memory_available_bytes != 0 && total > m->memory_available_bytes) {
-		MEND(lack(l, WR_LACK_STOPS, "memory",
-			  "%llu MiB are reserved at open, the machine has %llu MiB available",
-			  mib(total), mib(m->memory_available_bytes)),
-		     "less of memory.pool, memory.lane and limits");
+		WR_PLAN_MEND(
+			wr_plan_lack(
+				l, WR_LACK_STOPS, "memory",
+				"%llu MiB are reserved at open, the machine has %llu MiB available",
+				wr_plan_mib(total), wr_plan_mib(m->memory_available_bytes)),
+			"less of memory.pool, memory.lane and limits");
 	}
 }
 
 /* How much of this room retention may hold, beside what is there before and behind it. */
-static uint64_t retention_for(const struct lacks *l, uint64_t room)
+static uint64_t retention_for(const struct wr_plan_search *l, uint64_t room)
 {
 	const struct wr_plan_disk *disk = &l->plan->disk;
 	uint64_t others = disk->first_bytes - disk->segments_ahead * disk->file_bytes;
@@ -76,16 +61,17 @@ static uint64_t retention_for(const struct lacks *l, uint64_t room)
 	return segments > beside ? (segments - beside) * l->input->options->segment_bytes : 0;
 }
 
-static void find_directory(struct lacks *l)
+static void find_directory(struct wr_plan_search *l)
 {
 	const struct wr_plan_disk *disk = &l->plan->disk;
 	const struct wr_machine_dir *dir = &disk->dir;
 	if (!disk->is_needed)
 		return;
 	if (!dir->is_makeable) {
-		MEND(lack(l, WR_LACK_STOPS, "dir", "%.120s is not a directory that may be written",
-			  dir->place),
-		     "mkdir -p %.100s; chown of it to the user of the service", dir->place);
+		WR_PLAN_MEND(wr_plan_lack(l, WR_LACK_STOPS, "dir",
+					  "%.120s is not a directory that may be written",
+					  dir->place),
+			     "mkdir -p %.100s; chown of it to the user of the service", dir->place);
 		return;
 	}
 	uint64_t there = dir->file_count * disk->file_bytes;
@@ -94,19 +80,22 @@ static void find_directory(struct lacks *l)
 	if (dir->total_bytes == 0)
 		return;
 	if (first > dir->free_bytes)
-		MEND(lack(l, WR_LACK_STOPS, "disk",
-			  "the first segments take %llu MiB, %.100s has %llu MiB free", mib(first),
-			  dir->place, mib(dir->free_bytes)),
-		     "a smaller journal.segment or journal.segments_ahead, or a larger disk");
+		WR_PLAN_MEND(
+			wr_plan_lack(l, WR_LACK_STOPS, "disk",
+				     "the first segments take %llu MiB, %.100s has %llu MiB free",
+				     wr_plan_mib(first), dir->place, wr_plan_mib(dir->free_bytes)),
+			"a smaller journal.segment or journal.segments_ahead, or a larger disk");
 	else if (disk->most_bytes != UINT64_MAX && disk->most_bytes > room)
-		MEND(lack(l, WR_LACK_LATER, "disk",
-			  "retention lets it grow to %llu MiB, %.90s has room for %llu MiB",
-			  mib(disk->most_bytes), dir->place, mib(room)),
-		     "a journal.retention of %llu MiB or less, or a larger disk",
-		     (unsigned long long)(retention_for(l, room) / MIB));
+		WR_PLAN_MEND(
+			wr_plan_lack(
+				l, WR_LACK_LATER, "disk",
+				"retention lets it grow to %llu MiB, %.90s has room for %llu MiB",
+				wr_plan_mib(disk->most_bytes), dir->place, wr_plan_mib(room)),
+			"a journal.retention of %llu MiB or less, or a larger disk",
+			(unsigned long long)(retention_for(l, room) / MIB));
 }
 
-static void find_descriptors(struct lacks *l)
+static void find_descriptors(struct wr_plan_search *l)
 {
 	const struct wr_plan_disk *disk = &l->plan->disk;
 	const struct wr_plan_descriptors *d = &l->plan->descriptors;
@@ -114,20 +103,22 @@ static void find_descriptors(struct lacks *l)
 	uint64_t first = d->fixed + disk->segments_ahead;
 	unsigned long long total = d->total;
 	if (d->total > limit->soft) {
-		struct wr_plan_lack *to =
-			lack(l, first > limit->soft ? WR_LACK_STOPS : WR_LACK_LATER, "descriptors",
-			     "weir takes up to %llu descriptors, the process may have %llu", total,
-			     (unsigned long long)limit->soft);
+		struct wr_plan_lack *to = wr_plan_lack(
+			l, first > limit->soft ? WR_LACK_STOPS : WR_LACK_LATER, "descriptors",
+			"weir takes up to %llu descriptors, the process may have %llu", total,
+			(unsigned long long)limit->soft);
 		if (d->total <= limit->hard)
-			MEND(to,
-			     "ulimit -n %llu, in a unit file LimitNOFILE=%llu, and what the "
-			     "program needs",
-			     total, total);
+			WR_PLAN_MEND(
+				to,
+				"ulimit -n %llu, in a unit file LimitNOFILE=%llu, and what the "
+				"program needs",
+				total, total);
 		else
-			MEND(to,
-			     "LimitNOFILE=%llu in the unit file (the hard limit is %llu), or a "
-			     "larger journal.segment",
-			     total, (unsigned long long)limit->hard);
+			WR_PLAN_MEND(
+				to,
+				"LimitNOFILE=%llu in the unit file (the hard limit is %llu), or a "
+				"larger journal.segment",
+				total, (unsigned long long)limit->hard);
 		return;
 	}
 	/* Everything is kept: does something else end before the disk does? */
@@ -135,15 +126,18 @@ static void find_descriptors(struct lacks *l)
 	if (!disk->is_needed || disk->retention_bytes != 0 || disk->dir.total_bytes == 0 ||
 	    d->room_bytes >= room)
 		return;
-	MEND(lack(l, WR_LACK_LATER, "segments",
-		  "without journal.retention the journal ends at %llu MiB, with its segment %u",
-		  mib(d->room_bytes), l->input->options->segments_max),
-	     "journal.retention, more limits.segments, or before the journal is made a "
-	     "journal.segment of %llu MiB",
-	     mib(wr_power_of_two_above(room / (l->input->options->segments_max + 1))));
+	WR_PLAN_MEND(
+		wr_plan_lack(
+			l, WR_LACK_LATER, "segments",
+			"without journal.retention the journal ends at %llu MiB, with its segment "
+			"%u",
+			wr_plan_mib(d->room_bytes), l->input->options->segments_max),
+		"journal.retention, more limits.segments, or before the journal is made a "
+		"journal.segment of %llu MiB",
+		wr_plan_mib(wr_power_of_two_above(room / (l->input->options->segments_max + 1))));
 }
 
-static void find_uring(struct lacks *l)
+static void find_uring(struct wr_plan_search *l)
 {
 	const struct wr_machine *m = l->input->machine;
 	enum weir_io io = l->input->options->io;
@@ -151,23 +145,26 @@ static void find_uring(struct lacks *l)
 		return;
 	enum wr_lack_weight weight = io == WEIR_IO_URING ? WR_LACK_STOPS : WR_LACK_SLOWS;
 	const char *then = io == WEIR_IO_URING ? "" : ": helper threads write instead";
-	struct wr_plan_lack *to = lack(l, weight, "io_uring", "io_uring is refused (%s)%s",
-				       weir_error_name(m->uring_code), then);
+	struct wr_plan_lack *to = wr_plan_lack(l, weight, "io_uring", "io_uring is refused (%s)%s",
+					       weir_error_name(m->uring_code), then);
 	if (m->uring_code == -ENOSYS)
-		MEND(to, "Linux 5.11 or later, with CONFIG_IO_URING");
+		WR_PLAN_MEND(to, "Linux 5.11 or later, with CONFIG_IO_URING");
 	else if (m->uring_disabled == 2)
-		MEND(to, "sysctl -w kernel.io_uring_disabled=0");
+		WR_PLAN_MEND(to, "sysctl -w kernel.io_uring_disabled=0");
 	else if (m->uring_disabled == 1)
-		MEND(to, "sysctl -w kernel.io_uring_disabled=0, or the process in the group of "
-			 "kernel.io_uring_group");
+		WR_PLAN_MEND(to,
+			     "sysctl -w kernel.io_uring_disabled=0, or the process in the group of "
+			     "kernel.io_uring_group");
 	else
-		MEND(to, "let io_uring_setup, io_uring_enter and io_uring_register through seccomp "
-			 "(containers: --security-opt seccomp=FILE)");
+		WR_PLAN_MEND(
+			to,
+			"let io_uring_setup, io_uring_enter and io_uring_register through seccomp "
+			"(containers: --security-opt seccomp=FILE)");
 }
 
 /* ---- what makes it slow ---- */
 
-static void find_governor(struct lacks *l)
+static void find_governor(struct wr_plan_search *l)
 {
 	const struct wr_machine *m = l->input->machine;
 	struct wr_cpu_set slow = l->own;
@@ -177,13 +174,14 @@ static void find_governor(struct lacks *l)
 	if (wr_cpu_set_count(&slow) == 0)
 		return;
 	wr_cpu_set_format(&slow, list, sizeof list);
-	MEND(lack(l, WR_LACK_SLOWS, "governor",
-		  "the governor \"%s\" slows CPUs %s down while threads wait", m->governor, list),
-	     "cpupower -c %s frequency-set -g performance", list);
+	WR_PLAN_MEND(wr_plan_lack(l, WR_LACK_SLOWS, "governor",
+				  "the governor \"%s\" slows CPUs %s down while threads wait",
+				  m->governor, list),
+		     "cpupower -c %s frequency-set -g performance", list);
 }
 
 /* Somebody else's threads on the second half of a spinner's core. */
-static void find_siblings(struct lacks *l)
+static void find_siblings(struct wr_plan_search *l)
 {
 	const struct wr_topology *t = l->input->topology;
 	struct wr_cpu_set siblings = {{0}};
@@ -201,13 +199,17 @@ static void find_siblings(struct lacks *l)
 	if (!l->input->machine->smt_active || wr_cpu_set_count(&siblings) == 0)
 		return;
 	wr_cpu_set_format(&siblings, list, sizeof list);
-	MEND(lack(l, WR_LACK_SLOWS, "siblings",
-		  "CPUs %s share the cores of threads that spin, and other processes may run there",
-		  list),
-	     "echo off >/sys/devices/system/cpu/smt/control, or offline them: chcpu -d %s", list);
+	WR_PLAN_MEND(
+		wr_plan_lack(
+			l, WR_LACK_SLOWS, "siblings",
+			"CPUs %s share the cores of threads that spin, and other processes may "
+			"run there",
+			list),
+		"echo off >/sys/devices/system/cpu/smt/control, or offline them: chcpu -d %s",
+		list);
 }
 
-static void find_isolation(struct lacks *l)
+static void find_isolation(struct wr_plan_search *l)
 {
 	struct wr_cpu_set open = l->spinning;
 	char list[40];
@@ -216,14 +218,16 @@ static void find_isolation(struct lacks *l)
 	if (wr_cpu_set_count(&open) == 0)
 		return;
 	wr_cpu_set_format(&open, list, sizeof list);
-	MEND(lack(l, WR_LACK_SLOWS, "isolation",
-		  "threads spin on CPUs %s, where the kernel runs other threads, too", list),
-	     "a cgroup with cpuset.cpus=%s and cpuset.cpus.partition=isolated, or booted with "
-	     "isolcpus=managed_irq,domain,%s nohz_full=%s rcu_nocbs=%s",
-	     list, list, list, list);
+	WR_PLAN_MEND(
+		wr_plan_lack(l, WR_LACK_SLOWS, "isolation",
+			     "threads spin on CPUs %s, where the kernel runs other threads, too",
+			     list),
+		"a cgroup with cpuset.cpus=%s and cpuset.cpus.partition=isolated, or booted with "
+		"isolcpus=managed_irq,domain,%s nohz_full=%s rcu_nocbs=%s",
+		list, list, list, list);
 }
 
-static void find_ticks(struct lacks *l)
+static void find_ticks(struct wr_plan_search *l)
 {
 	struct wr_cpu_set ticking = l->spinning;
 	char list[64];
@@ -233,25 +237,30 @@ static void find_ticks(struct lacks *l)
 	if (wr_cpu_set_count(&ticking) == 0)
 		return;
 	wr_cpu_set_format(&ticking, list, sizeof list);
-	MEND(lack(l, WR_LACK_SLOWS, "ticks",
-		  "CPUs %s are isolated, but the timer still interrupts who spins there", list),
-	     "booted with nohz_full=%s rcu_nocbs=%s", list, list);
+	WR_PLAN_MEND(
+		wr_plan_lack(l, WR_LACK_SLOWS, "ticks",
+			     "CPUs %s are isolated, but the timer still interrupts who spins there",
+			     list),
+		"booted with nohz_full=%s rcu_nocbs=%s", list, list);
 }
 
-static void find_huge_pages(struct lacks *l)
+static void find_huge_pages(struct wr_plan_search *l)
 {
 	const char *mode = l->input->machine->huge_pages;
 	if (mode[0] != 'a')
 		return;
-	MEND(lack(l, WR_LACK_SLOWS, "huge_pages",
-		  "transparent huge pages are \"always\": the kernel stops threads of the program "
-		  "while it makes room for one"),
-	     "echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
+	WR_PLAN_MEND(
+		wr_plan_lack(
+			l, WR_LACK_SLOWS, "huge_pages",
+			"transparent huge pages are \"always\": the kernel stops threads of the "
+			"program "
+			"while it makes room for one"),
+		"echo madvise >/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
 void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan)
 {
-	struct lacks l = {.input = input, .plan = plan};
+	struct wr_plan_search l = {.input = input, .plan = plan};
 	for (uint32_t i = 0; i < plan->placement.placed_count; i++) {
 		const struct wr_placed *placed = &plan->placement.placed[i];
 		for (uint32_t k = 0; k < placed->cpu_count; k++) {
@@ -265,6 +274,7 @@ void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan)
 	find_memory(&l);
 	find_directory(&l);
 	find_descriptors(&l);
+	wr_plan_find_limits(&l);
 	find_uring(&l);
 	find_governor(&l);
 	find_siblings(&l);

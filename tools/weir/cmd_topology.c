@@ -85,7 +85,8 @@ int cmd_topology(int argc, char **argv)
 		return exit_code;
 	exit_code = config_machine_load(choices.config, choices.from, &m);
 	if (exit_code == CLI_GO_ON) {
-		struct plan_threads threads = {m.topology, &m.affinity, &placement, m.requests};
+		struct plan_threads threads = {m.topology, &m.affinity, &placement, m.requests,
+					       &m.options};
 		int rc = wr_place(m.topology, &m.affinity, &m.policy, m.requests, m.request_count,
 				  &placement);
 		exit_code = rc == 0 ? print(&threads) : cli_fail("topology", rc, NULL);

@@ -49,7 +49,7 @@ static int print(const struct plan_threads *threads, const struct wr_plan *plan)
 		plan_print_machine(stdout, threads);
 		fputs("threads\n", stdout);
 		plan_print_threads(stdout, threads);
-		plan_print(stdout, plan);
+		plan_print(stdout, plan, threads->options);
 		return 0;
 	}
 	struct json_out j;
@@ -88,7 +88,8 @@ static int plan_machine(const struct config_machine *m)
 	int rc = wr_plan_make(&input, &plan, &problem);
 	if (rc != 0)
 		return cli_fail("config plan", rc, &problem);
-	struct plan_threads threads = {m->topology, &m->affinity, &plan.placement, m->requests};
+	struct plan_threads threads = {m->topology, &m->affinity, &plan.placement, m->requests,
+				       &m->options};
 	rc = print(&threads, &plan);
 	if (rc != 0)
 		return cli_fail("standard output", rc, NULL);

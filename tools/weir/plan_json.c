@@ -37,7 +37,8 @@ static void json_cpu(struct json_out *j, const struct wr_topology_cpu *cpu)
 	json_close(j);
 }
 
-static void json_placed(struct json_out *j, const char *name, const struct wr_placed *placed)
+static void json_placed(struct json_out *j, const char *name, const struct wr_placed *placed,
+			const struct weir_thread_options *options)
 {
 	static const char *const hows[] = {
 		[WR_PLACED_NOT] = "not_started",
@@ -55,6 +56,8 @@ static void json_placed(struct json_out *j, const char *name, const struct wr_pl
 		json_u64(j, NULL, placed->cpus[i]);
 	json_close(j);
 	json_text(j, "wait", placed->how == WR_PLACED_NOT ? NULL : waits[placed->wait]);
+	json_text(j, "scheduler", plan_scheduler_name(options->scheduler));
+	json_u64(j, "priority", options->priority);
 	json_bool(j, "degraded", placed->degraded);
 	json_text(j, "note", placed->note);
 	json_close(j);
@@ -90,7 +93,8 @@ void plan_json_threads(struct json_out *j, const struct plan_threads *threads)
 	json_text(j, "shared_why", p->shared_why);
 	json_array(j, "threads");
 	for (uint32_t i = 0; i < p->placed_count; i++)
-		json_placed(j, threads->requests[i].name, &p->placed[i]);
+		json_placed(j, threads->requests[i].name, &p->placed[i],
+			    plan_thread_options(threads->options, i));
 	json_close(j);
 	json_set(j, "housekeeping", &p->housekeeping);
 }
@@ -125,6 +129,8 @@ void plan_json(struct json_out *j, const struct wr_plan *plan)
 	json_u64(j, "catchup_bytes", plan->memory.catchup_bytes);
 	json_u64(j, "tables_bytes", plan->memory.tables_bytes);
 	json_u64(j, "total_bytes", plan->memory.total_bytes);
+	json_u64(j, "huge_bytes", plan->memory.huge_bytes);
+	json_u64(j, "locked_bytes", plan->locked_bytes);
 	json_u64(j, "chunk_count", plan->memory.chunk_count);
 	json_close(j);
 	json_disk(j, &plan->disk);

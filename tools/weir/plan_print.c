@@ -12,6 +12,21 @@ static const char *wait_name(enum weir_wait wait)
 	return names[wait];
 }
 
+/* In the order of io/config/threads.h. */
+const struct weir_thread_options *plan_thread_options(const struct weir_options *options,
+						      uint32_t index)
+{
+	const struct weir_thread_options *const kinds[] = {&options->log, &options->journal,
+							   &options->group, &options->handler};
+	return kinds[index];
+}
+
+const char *plan_scheduler_name(enum weir_scheduler scheduler)
+{
+	static const char *const names[] = {"other", "batch", "fifo", "rr"};
+	return names[scheduler];
+}
+
 static const char *plural(uint64_t count)
 {
 	return count == 1 ? "" : "s";
@@ -55,7 +70,8 @@ static void placed_set(const struct wr_placed *placed, char *to, size_t to_bytes
 	wr_cpu_set_format(&set, to, to_bytes);
 }
 
-static void print_thread(FILE *to, const char *request, const struct wr_placed *placed)
+static void print_thread(FILE *to, const char *request, const struct wr_placed *placed,
+			 const struct weir_thread_options *options)
 {
 	static const char *const hows[] = {
 		[WR_PLACED_NOT] = "",
@@ -72,19 +88,38 @@ static void print_thread(FILE *to, const char *request, const struct wr_placed *
 		placed_set(placed, cpus, sizeof cpus);
 	const char *how = placed->how == WR_PLACED_CORE && placed->count > 1 ? "a core each"
 									     : hows[placed->how];
-	fprintf(to, "  %-14s %-18s %-9s %s\n", name, cpus, wait_name(placed->wait), how);
+	fprintf(to, "  %-14s %-18s %-9s %s", name, cpus, wait_name(placed->wait), how);
+	if (options->scheduler != WEIR_SCHEDULER_OTHER)
+		fprintf(to, ", %s", plan_scheduler_name(options->scheduler));
+	if (options->priority > 0)
+		fprintf(to, " %u", options->priority);
+	fputc('\n', to);
+}
+
+/* Whom housekeeping is for. weir's allocators have no threads. */
+static void print_helpers(FILE *to, const struct plan_threads *threads)
+{
+	bool has_journal = threads->requests[1].count > 0;
+	char list[64];
+	const char *what = "files made ahead, workers of io_uring";
+	if (!has_journal)
+		what = "there are none without a journal";
+	else if (threads->options->io == WEIR_IO_POSIX)
+		what = "files made ahead, writes and syncs";
+	wr_cpu_set_format(&threads->placement->housekeeping, list, sizeof list);
+	fprintf(to, "  %-14s %-18s %-9s %s\n", "helpers", list[0] != '\0' ? list : "anywhere",
+		has_journal ? "park" : "", what);
 }
 
 void plan_print_threads(FILE *to, const struct plan_threads *threads)
 {
 	const struct wr_placement *p = threads->placement;
-	char list[64];
 	fprintf(to, "  %-14s %-18s %s\n", "thread", "CPUs", "waits");
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].how != WR_PLACED_NOT)
-			print_thread(to, threads->requests[i].name, &p->placed[i]);
-	wr_cpu_set_format(&p->housekeeping, list, sizeof list);
-	fprintf(to, "  %-14s %s\n", "helpers", list[0] != '\0' ? list : "anywhere");
+			print_thread(to, threads->requests[i].name, &p->placed[i],
+				     plan_thread_options(threads->options, i));
+	print_helpers(to, threads);
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].note[0] != '\0')
 			fprintf(to, "  note: %s: %s\n", threads->requests[i].name,
@@ -99,8 +134,9 @@ static void print_bytes(FILE *to, const char *name, uint64_t bytes, const char *
 	fprintf(to, "  %-14s %11s  %s\n", name, cli_text_bytes(text, bytes), what);
 }
 
-static void print_memory(FILE *to, const struct weir_memory_plan *m)
+static void print_memory(FILE *to, const struct wr_plan *plan, const struct weir_options *options)
 {
+	const struct weir_memory_plan *m = &plan->memory;
 	char what[64];
 	fputs("memory\n", to);
 	(void)snprintf(what, sizeof what, "%u chunks and their tags", m->chunk_count);
@@ -110,6 +146,15 @@ static void print_memory(FILE *to, const struct weir_memory_plan *m)
 		print_bytes(to, "catch-up", m->catchup_bytes, "for readers that are behind");
 	print_bytes(to, "tables", m->tables_bytes, "topics, subscriptions, producers, progress");
 	print_bytes(to, "total", m->total_bytes, "reserved and touched at open");
+	if (m->huge_bytes > 0) {
+		(void)snprintf(what, sizeof what, "%llu pages of %s that are set aside",
+			       (unsigned long long)(m->huge_bytes / options->huge_page_bytes),
+			       options->huge_page_bytes > 2u << 20 ? "1 GiB" : "2 MiB");
+		print_bytes(to, "huge pages", m->huge_bytes, what);
+	}
+	if (plan->locked_bytes > 0)
+		print_bytes(to, "locked", plan->locked_bytes,
+			    "never swapped, and counted by the limit memlock");
 }
 
 static void print_disk(FILE *to, const struct wr_plan_disk *disk)
@@ -153,11 +198,11 @@ static void print_descriptors(FILE *to, const struct wr_plan *plan)
 		cli_text_count(text, plan->machine.descriptors.soft));
 }
 
-void plan_print(FILE *to, const struct wr_plan *plan)
+void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options *options)
 {
 	static const char *const weights[] = {
 		[WR_LACK_SLOWS] = "slows", [WR_LACK_LATER] = "later", [WR_LACK_STOPS] = "stops"};
-	print_memory(to, &plan->memory);
+	print_memory(to, plan, options);
 	print_disk(to, &plan->disk);
 	print_descriptors(to, plan);
 	if (!plan->knows_machine)

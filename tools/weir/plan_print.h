@@ -18,7 +18,13 @@ struct plan_threads {
 	const struct wr_affinity *affinity;
 	const struct wr_placement *placement;
 	const struct wr_place_request *requests;
+	const struct weir_options *options;
 };
+
+/* What is said of a thread beside its place, by the index of its request. */
+const struct weir_thread_options *plan_thread_options(const struct weir_options *options,
+						      uint32_t index);
+const char *plan_scheduler_name(enum weir_scheduler scheduler);
 
 /* What the machine is, what weir may use of it, and whether it is shared. */
 void plan_print_machine(FILE *to, const struct plan_threads *threads);
@@ -27,7 +33,7 @@ void plan_print_machine(FILE *to, const struct plan_threads *threads);
 void plan_print_threads(FILE *to, const struct plan_threads *threads);
 
 /* Memory, disk, descriptors, and what the machine lacks. */
-void plan_print(FILE *to, const struct wr_plan *plan);
+void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options *options);
 
 /* Members of the object that is open. */
 void plan_json_threads(struct json_out *j, const struct plan_threads *threads);

@@ -31,6 +31,12 @@ Test(machine, of_an_empty_tree_nothing_is_known)
 	cr_assert_str_eq(m.governor, "");
 	cr_assert_str_eq(m.huge_pages, "");
 	cr_assert_not(m.smt_active);
+	cr_assert_eq(m.locked.soft, WR_MACHINE_NO_LIMIT);
+	cr_assert_eq(m.file_bytes.soft, WR_MACHINE_NO_LIMIT);
+	cr_assert_eq(m.real_time.soft, WR_MACHINE_NO_LIMIT);
+	cr_assert_not(m.may_lock || m.may_schedule || m.stops_real_time);
+	cr_assert_not(m.pages_2m.is_there || m.pages_1g.is_there);
+	cr_assert_eq(m.pages_2m.node_count, 0);
 }
 
 Test(machine, every_fact_from_its_file)
@@ -63,6 +69,69 @@ Test(machine, every_fact_from_its_file)
 	cr_assert_str_eq(list, "1,3");
 	cr_assert_str_eq(m.governor, "powersave");
 	cr_assert_str_eq(m.huge_pages, "always");
+}
+
+#define PAGES "sys/kernel/mm/hugepages/hugepages-2048kB/"
+
+/* Of 10 there are 6 free, of which 2 are promised; 4 more may be made when asked for, 1 was. */
+Test(machine, huge_pages_that_are_set_aside)
+{
+	struct wr_machine m;
+	fake_root_put(PAGES "nr_hugepages", "10\n");
+	fake_root_put(PAGES "free_hugepages", "6\n");
+	fake_root_put(PAGES "resv_hugepages", "2\n");
+	fake_root_put(PAGES "nr_overcommit_hugepages", "4\n");
+	fake_root_put(PAGES "surplus_hugepages", "1\n");
+	fake_root_put("sys/devices/system/node/node0/hugepages/hugepages-2048kB/free_hugepages",
+		      "5\n");
+	fake_root_put("sys/devices/system/node/node2/hugepages/hugepages-2048kB/free_hugepages",
+		      "1\n");
+	fake_root_put("sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "3\n");
+	fake_root_put("sys/kernel/mm/transparent_hugepage/shmem_enabled",
+		      "always within_size advise never [deny] force\n");
+	wr_machine_read(fake_root, &four, &m);
+	cr_assert(m.pages_2m.is_there);
+	cr_assert_eq(m.pages_2m.total, 10);
+	cr_assert_eq(m.pages_2m.unused, 7);
+	cr_assert_eq(m.pages_2m.node_count, 3);
+	cr_assert_eq(m.pages_2m.node_unused[0], 5);
+	cr_assert_eq(m.pages_2m.node_unused[1], 0);
+	cr_assert_eq(m.pages_2m.node_unused[2], 1);
+	cr_assert(m.pages_1g.is_there);
+	cr_assert_eq(m.pages_1g.total, 3);
+	cr_assert_eq(m.pages_1g.unused, 0);
+	cr_assert_str_eq(m.shared_pages, "deny");
+}
+
+/* CAP_SYS_NICE is bit 23, CAP_IPC_LOCK bit 14. */
+Test(machine, limits_and_rights)
+{
+	struct wr_machine m;
+	fake_root_put("proc/self/limits",
+		      "Max file size             unlimited            unlimited            bytes\n"
+		      "Max locked memory         8388608              unlimited            bytes\n"
+		      "Max realtime priority     0                    50\n");
+	fake_root_put("proc/self/status", "Name:\tx\nCapPrm:\t0\nCapEff:\t0000000000800000\n");
+	fake_root_put("proc/sys/kernel/sched_rt_runtime_us", "950000\n");
+	fake_root_put("proc/sys/kernel/sched_rt_period_us", "1000000\n");
+	wr_machine_read(fake_root, &four, &m);
+	cr_assert_eq(m.file_bytes.soft, WR_MACHINE_NO_LIMIT);
+	cr_assert_eq(m.locked.soft, 8 << 20);
+	cr_assert_eq(m.locked.hard, WR_MACHINE_NO_LIMIT);
+	cr_assert_eq(m.real_time.soft, 0);
+	cr_assert_eq(m.real_time.hard, 50);
+	cr_assert(m.may_schedule && !m.may_lock);
+	cr_assert(m.stops_real_time);
+	fake_root_put("proc/self/status", "CapEff:\t0000000000004000\n");
+	fake_root_put("proc/self/uid_map", "         0          0 4294967295\n");
+	fake_root_put("proc/sys/kernel/sched_rt_runtime_us", "-1\n");
+	wr_machine_read(fake_root, &four, &m);
+	cr_assert(m.may_lock && !m.may_schedule);
+	cr_assert_not(m.stops_real_time);
+	/* Root of a container that has its own user ids has no rights over the machine. */
+	fake_root_put("proc/self/uid_map", "         0     100000      65536\n");
+	wr_machine_read(fake_root, &four, &m);
+	cr_assert_not(m.may_lock);
 }
 
 Test(machine, nonsense_is_not_known)
@@ -112,6 +181,12 @@ Test(machine, this_one_has_the_limits_that_the_kernel_says)
 	cr_assert_eq(m.descriptors.soft,
 		     files.rlim_cur == RLIM_INFINITY ? WR_MACHINE_NO_LIMIT : files.rlim_cur);
 	cr_assert_gt(m.memory_available_bytes, 0);
+	cr_assert_eq(getrlimit(RLIMIT_MEMLOCK, &files), 0);
+	cr_assert_eq(m.locked.hard,
+		     files.rlim_max == RLIM_INFINITY ? WR_MACHINE_NO_LIMIT : files.rlim_max);
+	cr_assert_eq(getrlimit(RLIMIT_RTPRIO, &files), 0);
+	cr_assert_eq(m.real_time.soft,
+		     files.rlim_cur == RLIM_INFINITY ? WR_MACHINE_NO_LIMIT : files.rlim_cur);
 }
 
 /* ---- directories ---- */

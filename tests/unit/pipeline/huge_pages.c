@@ -192,6 +192,7 @@ static void a_pipeline_in_huge_pages(void)
 	       info.huge_page_bytes, info.locked_bytes, info.memory_bytes, plan.total_bytes);
 	check(info.huge_page_bytes == taken && taken >= 2 * PAGE_BYTES + 2 * PAGE_BYTES,
 	      "weir_info says how much is huge: the pool and two lanes");
+	check(info.huge_page_bytes == plan.huge_bytes, "which is what the plan said");
 	check(info.memory_note[0] == '\0', "and has nothing to add");
 	check(info.memory_bytes <= plan.total_bytes && info.locked_bytes == info.memory_bytes,
 	      "all of it is locked, and within the plan");

@@ -67,7 +67,8 @@ Test(config_plan, threads_of_a_file_on_another_machine)
 			      "  journal        4                  adaptive  a core of its own\n"
 			      "  group          4-7,20-23          adaptive  any of these\n"
 			      "  handler x 2    9-10               spin      a core each\n"
-			      "  helpers        0,16\n"),
+			      "  helpers        0,16               park      files made ahead, "
+			      "workers of io_uring\n"),
 		  "%s", c.out);
 	cr_assert(capture_has(c.out, "  at open          257.5 MiB  4 segments of 64.0 MiB ahead"),
 		  "%s", c.out);
@@ -134,6 +135,34 @@ Test(config_plan, what_this_machine_lacks_is_in_the_exit_code)
 	cr_assert(capture_has(c.out, "\"id\": \"descriptors\",\n      \"weight\": \"stops\","),
 		  "%s", c.out);
 	cr_assert(capture_has(c.out, "\"at_most_bytes\": 1478017024,"), "%s", c.out);
+}
+
+/* Chunks of 64 MiB, 16 lanes of 4 MiB and 18 MiB for catching up, in pages of 2 MiB. */
+Test(config_plan, memory_and_classes_that_a_file_asks_for)
+{
+	write_config("version: 1\n"
+		     "journal: {dir: /tmp/weir-orders-of-a-test, io: posix}\n"
+		     "memory: {lock: yes, huge_pages: require}\n"
+		     "threads:\n"
+		     "  log: {scheduler: fifo, priority: 5}\n"
+		     "  group: {scheduler: batch}\n");
+	PLAN("--from", machine, config);
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	cr_assert(capture_has(c.out, "a core of its own, fifo 5\n"), "%s", c.out);
+	cr_assert(capture_has(c.out, "a core of its own, batch\n"));
+	cr_assert(capture_has(c.out,
+			      "  helpers        0,16               park      files made ahead, "
+			      "writes and syncs\n"));
+	cr_assert(capture_has(c.out, "  huge pages       146.0 MiB  73 pages of 2 MiB"), "%s",
+		  c.out);
+	cr_assert(capture_has(c.out, "never swapped, and counted by the limit memlock"));
+	PLAN("--json", "--from", machine, config);
+	cr_assert(capture_has(c.out, "\"huge_bytes\": 153092096,"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"scheduler\": \"fifo\",\n      \"priority\": 5,"));
+	write_config("version: 1\n");
+	PLAN("--from", machine, config);
+	cr_assert(capture_has(c.out, "there are none without a journal\n"), "%s", c.out);
+	cr_assert_not(capture_has(c.out, "locked"));
 }
 
 Test(config_plan, an_empty_file_is_a_log_in_memory)

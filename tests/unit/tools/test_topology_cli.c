@@ -165,7 +165,9 @@ Test(topology_cli, the_command_draws_another_machine)
 	cr_assert(capture_has(c.out, "| helpers | log     | journal | group   |"), "%s", c.out);
 	cr_assert(capture_has(c.out, "  journal        2                  adaptive  a core of its "
 				     "own\n"));
-	cr_assert(capture_has(c.out, "  helpers        0,16\n"));
+	cr_assert(capture_has(c.out,
+			      "  helpers        0,16               park      files made ahead, "
+			      "workers of io_uring\n"));
 	cr_assert_str_eq(c.err, "");
 	RUN("--from", machine_path("one_cpu_cpuset"));
 	cr_assert(capture_has(c.out, "| 0  | 1x |"), "%s", c.out);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the limits of the process and the memory that is set aside lack for a plan: each compared
+ * with what the options ask for, in the kernel's own units, so that the fix can be typed as it is.
+ *
+ * Thread: any; no state.
+ */
+#include "core/base/bits.h"
+#include "io/config/plan_inner.h"
+
+/* ---- locked memory ---- */
+
+static unsigned long long kib(uint64_t bytes)
+{
+	return bytes / 1024 + (bytes % 1024 != 0);
+}
+
+static void find_memlock(struct wr_plan_search *s)
+{
+	const struct wr_machine *m = s->input->machine;
+	uint64_t wanted = s->plan->locked_bytes;
+	if (m->may_lock || wanted <= m->locked.soft)
+		return;
+	struct wr_plan_lack *to =
+		wr_plan_lack(s, WR_LACK_STOPS, "memlock",
+			     "memory.lock locks up to %llu KiB, the process may lock %llu KiB",
+			     kib(wanted), kib(m->locked.soft));
+	if (wanted <= m->locked.hard)
+		WR_PLAN_MEND(to,
+			     "ulimit -l %llu, in a unit file LimitMEMLOCK=%lluK, and what the "
+			     "program locks; or CAP_IPC_LOCK",
+			     kib(wanted), kib(wanted));
+	else
+		WR_PLAN_MEND(
+			to,
+			"LimitMEMLOCK=%lluK in the unit file (the hard limit is %llu KiB), and "
+			"what the program locks; or CAP_IPC_LOCK",
+			kib(wanted), kib(m->locked.hard));
+}
+
+/* ---- huge pages ---- */
+
+/* The node that chunks and lanes of producers are to lie on; -1: no certain one. */
+static int wanted_node(const struct wr_plan_search *s)
+{
+	const struct weir_options *o = s->input->options;
+	const struct wr_placed *log = &s->plan->placement.placed[0];
+	int node = -1;
+	if (o->numa == WEIR_NUMA_NODE)
+		return (int)o->numa_node;
+	if (o->numa != WEIR_NUMA_AUTO)
+		return -1;
+	for (uint32_t i = 0; i < log->cpu_count; i++) {
+		const struct wr_topology_cpu *cpu =
+			wr_topology_find(s->input->topology, log->cpus[i]);
+		if (cpu == NULL || (i > 0 && cpu->node != node))
+			return -1;
+		node = cpu->node;
+	}
+	return node;
+}
+
+static void find_pages_of_node(struct wr_plan_search *s, const struct wr_machine_pages *pages,
+			       uint64_t wanted, const char *size)
+{
+	const struct weir_options *o = s->input->options;
+	int node = s->input->topology->node_count > 1 ? wanted_node(s) : -1;
+	if (node < 0 || (uint32_t)node >= pages->node_count || wanted <= pages->node_unused[node])
+		return;
+	WR_PLAN_MEND(wr_plan_lack(s, WR_LACK_SLOWS, "hugetlb_node",
+				  "up to %llu huge pages of %s are to lie on node %d, which has "
+				  "%llu free: the rest comes from other nodes",
+				  (unsigned long long)wanted, size, node,
+				  (unsigned long long)pages->node_unused[node]),
+		     "%llu more in /sys/devices/system/node/node%d/hugepages/hugepages-%ukB/"
+		     "nr_hugepages",
+		     (unsigned long long)(wanted - pages->node_unused[node]), node,
+		     o->huge_page_bytes / 1024);
+}
+
+/* Those that are set aside. */
+static void find_pages(struct wr_plan_search *s)
+{
+	const struct weir_options *o = s->input->options;
+	const struct wr_machine_pages *pages =
+		wr_machine_pages_of(s->input->machine, o->huge_page_bytes);
+	bool is_large = o->huge_page_bytes > 2u << 20;
+	const char *size = is_large ? "1 GiB" : "2 MiB";
+	uint64_t wanted = s->plan->memory.huge_bytes / o->huge_page_bytes;
+	bool is_required = o->huge_pages == WEIR_HUGE_PAGES_REQUIRE;
+	enum wr_lack_weight weight = is_required ? WR_LACK_STOPS : WR_LACK_SLOWS;
+	if (wanted == 0)
+		return;
+	if (!pages->is_there) {
+		WR_PLAN_MEND(wr_plan_lack(s, weight, "hugetlb",
+					  "this kernel has no huge pages of %s", size),
+			     is_large ? "memory.huge_page_size: 2MiB, or a CPU that has them"
+				      : "a kernel with CONFIG_HUGETLBFS, or memory.huge_pages: "
+					"transparent");
+		return;
+	}
+	if (wanted <= pages->unused) {
+		find_pages_of_node(s, pages, wanted, size);
+		return;
+	}
+	struct wr_plan_lack *to = wr_plan_lack(
+		s, weight, "hugetlb",
+		"%llu huge pages of %s are asked for, %llu of %llu are free%s",
+		(unsigned long long)wanted, size, (unsigned long long)pages->unused,
+		(unsigned long long)pages->total, is_required ? "" : ": the rest is small ones");
+	unsigned long long all = pages->total + wanted - pages->unused;
+	if (is_large)
+		WR_PLAN_MEND(to, "booted with hugepagesz=1G hugepages=%llu", all);
+	else
+		WR_PLAN_MEND(to,
+			     "echo %llu >/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
+			     all);
+}
+
+/* Transparent ones, of shared memory. */
+static void find_transparent(struct wr_plan_search *s)
+{
+	const char *mode = s->input->machine->shared_pages;
+	if (s->input->options->huge_pages != WEIR_HUGE_PAGES_TRANSPARENT || mode[0] != 'd')
+		return;
+	WR_PLAN_MEND(wr_plan_lack(s, WR_LACK_SLOWS, "transparent",
+				  "the kernel is told to deny huge pages to shared memory, which "
+				  "chunks and lanes are"),
+		     "echo never >/sys/kernel/mm/transparent_hugepage/shmem_enabled (weir asks by "
+		     "name)");
+}
+
+/* ---- scheduling classes ---- */
+
+struct kind {
+	const char *name;
+	const struct weir_thread_options *options;
+	bool is_there;
+};
+
+static bool is_real_time(const struct weir_thread_options *o)
+{
+	return o->scheduler == WEIR_SCHEDULER_FIFO || o->scheduler == WEIR_SCHEDULER_RR;
+}
+
+/* The priority that is asked for; the first of those who ask for the most. */
+static const struct kind *find_highest(const struct kind *kinds, uint32_t count)
+{
+	const struct kind *highest = NULL;
+	for (uint32_t i = 0; i < count; i++)
+		if (kinds[i].is_there && is_real_time(kinds[i].options) &&
+		    (highest == NULL || kinds[i].options->priority > highest->options->priority))
+			highest = &kinds[i];
+	return highest;
+}
+
+static void find_real_time(struct wr_plan_search *s)
+{
+	const struct weir_options *o = s->input->options;
+	const struct wr_machine *m = s->input->machine;
+	bool has_journal = s->plan->placement.placed_count > 1 &&
+			   s->plan->placement.placed[1].how != WR_PLACED_NOT;
+	const struct kind kinds[] = {
+		{"log", &o->log, true},
+		{"journal", &o->journal, has_journal},
+		{"group", &o->group, true},
+		{"handler", &o->handler, true},
+	};
+	const struct kind *highest = find_highest(kinds, WR_ARRAY_COUNT(kinds));
+	if (highest == NULL || m->may_schedule || highest->options->priority <= m->real_time.soft)
+		return;
+	struct wr_plan_lack *to = wr_plan_lack(
+		s, o->strict_threads ? WR_LACK_STOPS : WR_LACK_SLOWS, "real_time",
+		"threads.%s asks for real time with priority %u, the process may have %llu%s",
+		highest->name, highest->options->priority, (unsigned long long)m->real_time.soft,
+		o->strict_threads ? "" : ": it runs as any thread");
+	WR_PLAN_MEND(to, "ulimit -r %u, in a unit file LimitRTPRIO=%u; or CAP_SYS_NICE",
+		     highest->options->priority, highest->options->priority);
+}
+
+/* Who may have the class, never waits, and would be stopped. */
+static void find_throttling(struct wr_plan_search *s)
+{
+	const struct weir_options *o = s->input->options;
+	const struct wr_machine *m = s->input->machine;
+	const struct weir_thread_options *const kinds[] = {&o->log, &o->journal, &o->group,
+							   &o->handler};
+	const struct wr_placement *p = &s->plan->placement;
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(kinds) && i < p->placed_count; i++) {
+		bool never_waits =
+			p->placed[i].wait == WEIR_WAIT_SPIN || p->placed[i].wait == WEIR_WAIT_YIELD;
+		if (!is_real_time(kinds[i]) || !never_waits || p->placed[i].how == WR_PLACED_NOT ||
+		    !m->stops_real_time)
+			continue;
+		WR_PLAN_MEND(
+			wr_plan_lack(s, WR_LACK_SLOWS, "throttling",
+				     "the kernel stops real-time threads that never wait for a "
+				     "part of each second, as threads.%s",
+				     s->input->requests[i].name),
+			"sysctl -w kernel.sched_rt_runtime_us=-1, or a class of other: on a "
+			"CPU of its own it is not taken off it either");
+		return;
+	}
+}
+
+/* ---- sizes of files ---- */
+
+/* Of segments, and of memory too: chunks are a file to the kernel. */
+static void find_file_size(struct wr_plan_search *s)
+{
+	uint64_t limit = s->input->machine->file_bytes.soft;
+	uint64_t chunks = (uint64_t)s->plan->memory.chunk_count * s->input->options->chunk_bytes;
+	uint64_t largest = wr_max_u64(s->plan->disk.file_bytes, chunks);
+	if (largest <= limit)
+		return;
+	WR_PLAN_MEND(
+		wr_plan_lack(s, WR_LACK_STOPS, "file_size",
+			     "files and memory objects of up to %llu MiB are made, the process "
+			     "may make them of %llu KiB",
+			     wr_plan_mib(largest), kib(limit)),
+		"ulimit -f unlimited, in a unit file LimitFSIZE=infinity");
+}
+
+void wr_plan_find_limits(struct wr_plan_search *search)
+{
+	find_memlock(search);
+	find_pages(search);
+	find_transparent(search);
+	find_real_time(search);
+	find_throttling(search);
+	find_file_size(search);
+}
