@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one door to C11 atomics. Nothing else in weir includes <stdatomic.h>, so that a model can be
- * put behind these names and the real sources run on it (-DWR_EXPLORE; there is none yet).
+ * put behind these names and the real sources run on it (-DWR_EXPLORE: docs/internals/explorer.md).
  *
  * Every use has a label that names its partner, by folder (docs/internals/memory-model.md).
  * No fences (ThreadSanitizer cannot see them), no volatile, no unlabelled seq_cst.
@@ -10,7 +10,7 @@
 #define WR_BASE_ATOMIC_H
 
 #ifdef WR_EXPLORE
-#include "tests/explore/atomic_model.h"
+#include "tests/explorer/atomic_model.h"
 #else
 
 #include <stdatomic.h>

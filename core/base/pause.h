@@ -11,8 +11,8 @@
 
 #include "core/base/sanitizer.h"
 
-/* ThreadSanitizer does not see into concurrencykit's assembler: it gets the lock that it sees. */
-#if defined(WR_HAVE_CK) && !WR_UNDER_TSAN
+/* ThreadSanitizer and the explorer do not see into concurrencykit's assembler: theirs is below. */
+#if defined(WR_HAVE_CK) && !WR_UNDER_TSAN && !defined(WR_EXPLORE)
 
 #include <ck_pr.h>
 #include <ck_spinlock.h>
@@ -54,7 +54,9 @@ typedef struct {
 
 static inline void wr_pause(void)
 {
-#if defined(__x86_64__)
+#if defined(WR_EXPLORE)
+	explorer_pause(); /* goes on when what was looked at has changed */
+#elif defined(__x86_64__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	__asm__ __volatile__("yield");

@@ -18,7 +18,7 @@
  * order S in which P < f and F < p; f missing F gives f < F in S, so P < f < F < p, and p sees P.
  * In mode MEMBARRIER the barrier is a full fence at some point of the publisher's program order:
  * if before P's load f, then F (before the barrier) is seen by f; otherwise P is before it, and p
- * (after the barrier) sees P. tests/stress/park.c runs both; there is no explorer yet.
+ * (after the barrier) sees P. tests/stress/park.c and tests/explorer/scenario_park.c run both.
  *
  * A barrier interrupts every CPU of the process, so sleepers share it: who finds the flag set, and
  * fenced by a sleeper before (WR_PARK_FENCED), needs none of its own. The flag has then not been 0
