@@ -8,7 +8,7 @@
  * lingers outside the pool until the pin is gone, and another is taken: the writer never waits for
  * a reader.
  *
- * Pins (the proof; tests/stress/chunk_pin.c runs it, an explorer is not there yet):
+ * Pins (the proof; tests/explorer/scenario_chunk.c tries it in all executions):
  *   reader   P1 store pin = ordinal + 1 (seq_cst), then P2 load floor (seq_cst): below → undo
  *   writer   P3 store floor (seq_cst), then P4 load every pin (seq_cst)
  *   In the one order S of the four: if the reader's P2 misses P3, then P1 < P2 < P3 < P4 in S, so

@@ -57,6 +57,8 @@ void plain_atomic(const void *place, unsigned bytes, bool is_store, const void *
 
 /* report.c: the events of this run as text, the last of them the one that showed it. */
 void report_trace(char *text, size_t bytes);
+/* A file's name from weir's root on, wherever that was built. */
+const char *report_file(const char *file);
 /* Where in the sources an access stands: a return address, or of an atomic its site. */
 void report_place(char *text, size_t bytes, const void *from, bool is_site);
 

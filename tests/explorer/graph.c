@@ -47,6 +47,19 @@ unsigned graph_location(struct graph *g, void *place, unsigned bytes, const char
 	return i;
 }
 
+/* The clocks of an event that is the last of its thread, as far as its thread goes. */
+static void clocks_of_thread(struct graph *g, struct event *e)
+{
+	memset(e->hb, 0, sizeof e->hb);
+	memset(e->porf, 0, sizeof e->porf);
+	if (e->index > 0) {
+		const struct event *before = graph_event(g, ref_of(e->thread, e->index - 1u));
+		memcpy(e->hb, before->hb, sizeof e->hb);
+		memcpy(e->porf, before->porf, sizeof e->porf);
+	}
+	e->hb[e->thread] = e->porf[e->thread] = (uint16_t)(e->index + 1);
+}
+
 struct event *graph_add(struct graph *g, unsigned thread, const struct event *label)
 {
 	if (g->event_count == EVENTS_MAX)
@@ -56,15 +69,8 @@ struct event *graph_add(struct graph *g, unsigned thread, const struct event *la
 	e->thread = (uint8_t)thread;
 	e->index = g->length[thread];
 	e->rf = REF_NONE;
-	memset(e->hb, 0, sizeof e->hb);
-	memset(e->porf, 0, sizeof e->porf);
 	memset(e->release, 0, sizeof e->release);
-	if (e->index > 0) {
-		struct event *before = graph_event(g, ref_of(thread, e->index - 1u));
-		memcpy(e->hb, before->hb, sizeof e->hb);
-		memcpy(e->porf, before->porf, sizeof e->porf);
-	}
-	e->hb[thread] = e->porf[thread] = (uint16_t)(e->index + 1);
+	clocks_of_thread(g, e);
 	g->at[thread][e->index] = (uint16_t)g->event_count;
 	g->length[thread]++;
 	g->event_count++;
@@ -88,21 +94,13 @@ static void join(uint16_t *clock, const uint16_t *other)
 
 void graph_set_rf(struct graph *g, struct event *read, event_ref store)
 {
-	unsigned thread = read->thread;
 	read->rf = store;
 	read->value = graph_value(g, store);
 	read->is_exclusive =
 		read->rmw != RMW_NONE && (read->rmw != RMW_CAS || read->value == read->expected);
 	read->order =
 		read->rmw == RMW_CAS && !read->is_exclusive ? read->fail_order : read->ok_order;
-	memset(read->hb, 0, sizeof read->hb);
-	memset(read->porf, 0, sizeof read->porf);
-	if (read->index > 0) {
-		struct event *before = graph_event(g, ref_of(thread, read->index - 1u));
-		memcpy(read->hb, before->hb, sizeof read->hb);
-		memcpy(read->porf, before->porf, sizeof read->porf);
-	}
-	read->hb[thread] = read->porf[thread] = (uint16_t)(read->index + 1);
+	clocks_of_thread(g, read);
 	if (ref_is_initial(store))
 		return;
 	struct event *write = graph_event(g, store);

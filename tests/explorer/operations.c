@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "tests/explorer/atomic_model.h"
 #include "tests/explorer/explore_internal.h"
 
 static uint64_t cut(uint64_t value, unsigned bytes)
@@ -158,16 +159,10 @@ void explorer_fence(struct explorer_site *site)
 	(void)explore_event(&label);
 }
 
-static struct explorer_site heavy_site = {.file = "membarrier",
-					  .function = "membarrier",
-					  .what = "membarrier()",
-					  .kind = KIND_HEAVY,
-					  .order = ORDER_SEQ,
-					  .order_now = ORDER_SEQ};
-
 void explorer_heavy_fence(void)
 {
-	explorer_fence(&heavy_site);
+	WR_MODEL_SITE(KIND_HEAVY, ORDER_SEQ, ORDER_RELAXED, "membarrier()");
+	explorer_fence(&explorer_site);
 }
 
 void explorer_await_begin(void)

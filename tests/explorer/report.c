@@ -3,8 +3,8 @@
  * An execution as text: the events in an order in which they can have come, each with its thread,
  * what it stored, or what it loaded and from whom.
  *
- *     T0  2  wr_store_release(&q->tail) = 1              core/base/spsc.h:72 in wr_spsc_push
- *     T1  0  wr_load_acquire(&q->tail) -> 1 from T0 2    core/base/spsc.h:80 in wr_spsc_ready
+ *   T0  2 b  wr_store_release(&q->tail) = 1              core/base/spsc.h:72 in wr_spsc_push
+ *   T1  0 b  wr_load_acquire(&q->tail) -> 1 from T0 2    core/base/spsc.h:80 in wr_spsc_ready
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,35 +15,39 @@
 
 extern const char __executable_start[];
 
-static const char *short_name(const char *file)
+const char *report_file(const char *file)
 {
-	while (strncmp(file, "../", 3) == 0)
-		file += 3;
+	static const char *const folders[] = {"/core/", "/include/weir/", "/tests/explorer/"};
+	for (unsigned i = 0; i < sizeof folders / sizeof folders[0]; i++)
+		for (const char *at = file; (at = strstr(at, folders[i])) != NULL;)
+			file = ++at;
 	return file;
 }
 
-static int print_read(char *text, size_t bytes, const struct event *e)
+static void print_read(char *text, size_t bytes, const struct event *e)
 {
 	const char *half =
 		e->rmw == RMW_NONE ? "" : (e->is_exclusive ? " found" : " failed, found");
-	if (ref_is_initial(e->rf))
-		return snprintf(text, bytes, "%s%s -> %" PRIu64 " from the start", e->site->what,
-				half, e->value);
-	return snprintf(text, bytes, "%s%s -> %" PRIu64 " from T%u %u", e->site->what, half,
-			e->value, ref_thread(e->rf), ref_index(e->rf));
+	char from[24] = "the start";
+	if (!ref_is_initial(e->rf))
+		(void)snprintf(from, sizeof from, "T%u %u", ref_thread(e->rf), ref_index(e->rf));
+	(void)snprintf(text, bytes, "%s%s -> %" PRIu64 " from %s", e->site->what, half, e->value,
+		       from);
 }
 
 static void print_event(char *text, size_t bytes, const struct event *e)
 {
 	char what[160];
 	if (e->kind == EVENT_READ)
-		(void)print_read(what, sizeof what, e);
+		print_read(what, sizeof what, e);
 	else if (e->kind == EVENT_WRITE)
 		(void)snprintf(what, sizeof what, "%s = %" PRIu64, e->site->what, e->value);
 	else
 		(void)snprintf(what, sizeof what, "%s", e->site->what);
-	(void)snprintf(text, bytes, "    T%u %2u  %-58s %s:%d in %s\n", e->thread, e->index, what,
-		       short_name(e->site->file), e->site->line, e->site->function);
+	/* Places that one line of the sources uses have a letter each. */
+	char place = e->kind == EVENT_FENCE ? ' ' : (char)('a' + e->location % 26);
+	(void)snprintf(text, bytes, "#   T%u %2u %c  %-56s %s:%d in %s\n", e->thread, e->index,
+		       place, what, report_file(e->site->file), e->site->line, e->site->function);
 }
 
 void report_trace(char *text, size_t bytes)
@@ -57,7 +61,7 @@ void report_trace(char *text, size_t bytes)
 	for (unsigned t = 0; t < run.thread_count && at + 1 < bytes; t++) {
 		if (run.threads[t].state != THREAD_BLOCKED)
 			continue;
-		(void)snprintf(text + at, bytes - at, "    T%u waits\n", t);
+		(void)snprintf(text + at, bytes - at, "#   T%u waits\n", t);
 		at += strlen(text + at);
 	}
 }
@@ -77,10 +81,7 @@ static bool ask_addr2line(char *text, size_t bytes, uintptr_t offset)
 	if (!found)
 		return false;
 	line[strcspn(line, " \n")] = '\0';
-	const char *name = strstr(line, "/core/");
-	name = name != NULL ? name : strstr(line, "/tests/");
-	name = name != NULL ? name : strstr(line, "/include/");
-	(void)snprintf(text, bytes, "%s", name != NULL ? name + 1 : line);
+	(void)snprintf(text, bytes, "%s", report_file(line));
 	return true;
 }
 
@@ -89,7 +90,7 @@ void report_place(char *text, size_t bytes, const void *from, bool is_site)
 	const struct explorer_site *site = from;
 	uintptr_t offset = (uintptr_t)from - (uintptr_t)__executable_start - 1;
 	if (is_site)
-		(void)snprintf(text, bytes, "%s:%d", short_name(site->file), site->line);
+		(void)snprintf(text, bytes, "%s:%d", report_file(site->file), site->line);
 	else if (!ask_addr2line(text, bytes, offset))
 		(void)snprintf(text, bytes, "offset 0x%" PRIxPTR, offset);
 }

@@ -8,6 +8,7 @@
 
 struct bed {
 	WR_LINE_ALIGNED wr_atomic_u64 value;
+	wr_atomic_u32 flag;
 	struct wr_parker parker;
 	wr_atomic_u64 wakes;
 	uint64_t data[2];
@@ -60,6 +61,32 @@ static void publish_twice(void)
 	wr_park_notify(&bed->parker);
 }
 
+/* The same with 32 bits, as for a failure of the journal. */
+static void raise_flag(void)
+{
+	bed->data[0] = 1;
+	wr_publish_u32(&bed->flag, 1u);
+	wr_park_notify(&bed->parker);
+}
+
+static bool flag_is_up(void)
+{
+	return (wr_park_mode == WR_PARK_MEMBARRIER ? wr_load_acquire(&bed->flag)
+						   : wr_load_seq(&bed->flag)) != 0;
+}
+
+static void wait_for_flag(void)
+{
+	while (!flag_is_up()) {
+		uint32_t word = wr_park_announce(&bed->parker);
+		if (flag_is_up())
+			wr_park_cancel(&bed->parker);
+		else
+			wr_park_sleep(&bed->parker, word, UINT64_MAX);
+	}
+	EXPLORER_CHECK(bed->data[0] == 1);
+}
+
 static void wait_for_first(void)
 {
 	wait_for(1);
@@ -88,5 +115,6 @@ static void flag_is_down(void)
 							  .finish = flag_is_down}
 
 PARK_SCENARIOS(park, "one sleeper", publish_once, wait_for_first);
+PARK_SCENARIOS(park_flag, "a flag", raise_flag, wait_for_flag);
 PARK_SCENARIOS(park_two, "two sleepers", publish_once, wait_for_first, wait_for_first);
 PARK_SCENARIOS(park_again, "one sleeper, twice", publish_twice, wait_for_both);
