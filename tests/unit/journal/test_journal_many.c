@@ -107,6 +107,51 @@ Test(journal_many, thousands_of_segments_need_few_descriptors)
 	cr_expect_eq(wr_load_relaxed(&rig.table.count), files);
 }
 
+/* How often no_room_code changes until nothing is done any more, while extents are used up. */
+static uint32_t count_changes(void)
+{
+	uint32_t changes = 0;
+	int before = stats().no_room_code;
+
+	for (uint32_t idle = 0; idle < 2000; idle++) {
+		if (mini_writer_append(&rig.writer, 0, idle, 64) == MINI_WRITER_DONE) {
+			(void)mini_writer_close_extent(&rig.writer);
+			idle = 0;
+		}
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+		changes += stats().no_room_code != before;
+		before = stats().no_room_code;
+	}
+	return changes;
+}
+
+/* Also when the last file was made, and is still to be written to, as making another fails. */
+Test(journal_many, want_of_room_is_told_once_and_its_end_once)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		wr_sim_disk_destroy(disk);
+		disk = wr_sim_disk_create(seed, NULL);
+		cr_assert_not_null(disk);
+		options.disk = disk;
+		cr_assert_eq(open_rig(), 0);
+		disk->plan.capacity_bytes = (200 + seed) * WR_BLOCK_BYTES;
+		cr_assert_eq(count_changes(), 1, "seed %u", (unsigned)seed);
+		cr_assert_eq(stats().no_room_code, -ENOSPC);
+		/* Control uses the reserve up; one more segment is the reserve again, and no room. */
+		cr_assert_eq(mini_writer_settle(&rig.writer, 1), MINI_WRITER_DONE);
+		cr_assert_eq(mini_writer_close_extent(&rig.writer), MINI_WRITER_DONE);
+		disk->plan.capacity_bytes += 3 * WR_BLOCK_BYTES;
+		cr_assert_eq(count_changes(), 0, "seed %u", (unsigned)seed);
+		disk->plan.capacity_bytes += 100 * WR_BLOCK_BYTES;
+		cr_assert_eq(count_changes(), 2, "room, and none again: seed %u", (unsigned)seed);
+		disk->plan.capacity_bytes = 0;
+		cr_assert(take_segments(20));
+		cr_assert_eq(stats().no_room_code, 0);
+		journal_rig_close(&rig);
+	}
+}
+
 Test(journal_many, without_a_descriptor_it_waits_and_goes_on)
 {
 	cr_assert_eq(open_rig(), 0);
