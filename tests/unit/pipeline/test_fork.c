@@ -272,6 +272,10 @@ static void *forks_all_the_time(void *context)
 Test(fork, children_made_at_any_time_of_an_open_do_not_keep_the_directory)
 {
 	pthread_t forks;
+	if (fixture_emulated())
+		cr_skip_test(
+			"qemu-user: a child of a process with threads may hang in the emulator, "
+			"before weir's own handler of fork() lets the directory go");
 	fixture_init(&f, FIXTURE_DURABLE);
 	cr_assert_eq(pthread_create(&forks, NULL, forks_all_the_time, NULL), 0);
 	for (int i = 0; i < 1000 && wr_load_seq(&sleeper_count) < 256; i++) {
