@@ -19,7 +19,7 @@
  *   lag            what a subscription has still to process: in events, bytes and time
  *
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, journal.h
- * (reading a journal from outside), error.h.
+ * (reading a journal from outside), error.h. ring.h stands alone: queues between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -31,6 +31,7 @@
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>
+#include <weir/ring.h>
 #include <weir/subscription.h>
 
 #endif

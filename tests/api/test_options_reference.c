@@ -204,6 +204,7 @@ int main(void)
 	struct weir_producer_options producer;
 	struct weir_subscription_options subscription;
 	struct weir_member_options member;
+	struct weir_ring_options ring;
 
 	if (!read_page()) {
 		printf("Bail out! no docs/reference/options.md: set WEIR_TEST_SOURCE\n");
@@ -230,6 +231,11 @@ int main(void)
 	weir_member_options_init(&member);
 	default_is("weir_member_options", "items_max", member.items_max);
 	default_is("weir_member_options", "unacked_ranges_max", member.unacked_ranges_max);
+	weir_ring_options_init(&ring);
+	default_is("weir_ring_options", "producers_max", ring.producers_max);
+	default_is("weir_ring_options", "consumers_max", ring.consumers_max);
+	default_is("weir_ring_options", "slot_bytes", ring.slot_bytes);
+	default_is("weir_ring_options", "capacity", ring.capacity);
 	free(page);
 	printf("1..%d\n", case_count);
 	return failed_count == 0 ? 0 : 1;

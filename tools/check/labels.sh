@@ -11,7 +11,8 @@ cd "$root"
 
 document=docs/internals/memory-model.md
 [ -f "$document" ] || { echo "labels: $document is missing"; exit 1; }
-files=$(find core io -name '*.[ch]' -not -path core/base/atomic.h | LC_ALL=C sort)
+files=$(find core io include -name '*.[ch]' -not -path core/base/atomic.h -not -name ring_atomic.h |
+	LC_ALL=C sort)
 [ -n "$files" ] || { echo "labels: no sources under $root"; exit 1; }
 
 LC_ALL=C awk -v document="$document" '
@@ -66,7 +67,7 @@ FNR == 1 { near = ""; near_line = -100 }
 		near_line = FNR
 	}
 }
-/wr_(load_acquire|store_release|(load|store|add|sub|or|cas)_seq|[a-z_]*acq_rel|publish_u(32|64)|park_look_u64)[ \t]*\(/ &&
+/(wr|weir_ring)_(load_acquire|store_release|cas_release|cas_relaxed|(load|store|add|sub|or|and|cas)_seq|[a-z_]*acq_rel|publish_u(32|64)|park_look_u64)[ \t]*\(|WEIR_RING_PUBLISH\(/ &&
 !/static inline/ && !/#define/ {
 	if (FNR - near_line > 5)
 		next

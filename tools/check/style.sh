@@ -87,7 +87,8 @@ FNR == 1 {
 	label_line = -100
 	if ($0 != "/* SPDX-License-Identifier: Apache-2.0 */")
 		problem(1, "the first line is not the SPDX line")
-	labelled = FILENAME ~ /^(core|io)\// && FILENAME != "core/base/atomic.h"
+	labelled = FILENAME ~ /^(core|io|include)\// && FILENAME != "core/base/atomic.h" &&
+		FILENAME != "include/weir/ring_atomic.h"
 }
 {
 	last_line = FNR
@@ -126,7 +127,7 @@ FNR == 1 {
 	     called(code, "exit") || called(code, "_exit")))
 		problem(FNR, "the library never prints and never exits")
 	if (labelled && FNR - label_line > 5 &&
-	    code ~ /wr_(load_acquire|store_release|(load|store|add|sub|or|cas)_seq|[a-z_]*acq_rel)[ \t]*\(/)
+	    code ~ /(wr|weir_ring)_(load_acquire|store_release|cas_release|(load|store|add|sub|or|and|cas)_seq|[a-z_]*acq_rel)[ \t]*\(/)
 		problem(FNR, "an atomic without a label (A3: pairs with R3) on it or in the five lines above")
 
 	# A function body stands between braces in the first column.

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A ring as the library sees it: what the program's inlined half shares, the handles, and what it
+ * asks of its host. The engine is include/weir/ring_engine.h; how it works is said there and in
+ * core/ring/README.md.
+ *
+ * Thread: any, as the public functions say.
+ */
+#ifndef WR_RING_RING_H
+#define WR_RING_RING_H
+
+#include <weir/ring.h>
+
+#include "core/port/clock.h"
+#include "core/port/park.h"
+
+/* What a wait needs of the system. */
+struct wr_ring_host {
+	const struct wr_park_ops *park;
+	struct wr_clock *clock;
+	void (*yield)(void);
+};
+
+struct wr_ring {
+	struct weir_ring shared; /* first: the public pointer is this one */
+	struct wr_parker items;  /* consumers sleep here; `sleepers` is not used, `state` is */
+	struct wr_parker room;   /* producers */
+	struct wr_ring_host host;
+	struct weir_ring_options options;
+	struct weir_ring_producer *producers;
+	struct weir_ring_consumer *consumers;
+	uint32_t producer_count;
+	uint32_t consumer_count;
+	bool asymmetric; /* the park mode, as it was at init */
+	uint64_t memory_bytes;
+};
+
+static inline struct wr_ring *wr_ring_of(struct weir_ring *ring)
+{
+	return (struct wr_ring *)(void *)ring;
+}
+
+/* Checks the options. 0 and the size, or -EINVAL and the problem (may be NULL). */
+int wr_ring_measure(const struct weir_ring_options *options, uint64_t *ret_bytes,
+		    struct weir_problem *reterr_problem);
+
+/* `memory` is aligned to WEIR_RING_LINE_BYTES and as large as measured; the park mode is chosen. */
+struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *options,
+			     const struct wr_ring_host *host);
+
+/*
+ * Looks at the gates and raises p->limit. `closely`: at what consumers have read, not at what they
+ * gave back. True: there is room up to `end`, or for one item at least where `end` is farther.
+ */
+bool wr_ring_find_room(struct weir_ring_producer *p, uint64_t end, bool closely);
+
+/* Wakes who sleeps at this bit of `state` (WEIR_RING_ITEMS_ASLEEP, WEIR_RING_ROOM_ASLEEP). */
+void wr_ring_wake(struct wr_ring *ring, uint32_t bit);
+
+#endif

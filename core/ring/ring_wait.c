@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Waiting at a ring, for room or for items: spin, yield, sleep, as options.wait says. The sleep is
+ * a futex behind core/port/park.h; its flag is a bit of the ring's `state`, so that the hot path
+ * looks at one word for sleepers and for the close.
+ *
+ * Who sleeps:                                Who publishes:
+ *     word = parker.word                         store what was made (RG7)
+ *     set the bit of `state`                     the bit of `state`?
+ *     barrier (mode MEMBARRIER)                      take it away; if it was there:
+ *     look: nothing? sleep on word                   change the word, wake
+ *
+ * Nobody sleeps for ever:
+ * - The publisher's look misses the bit: then by the proof of core/port/park.h (P: what was made,
+ *   F: the bit) the sleeper's look sees what was made.
+ * - It sees the bit and takes it away: the sleeper read the word before it set the bit, and the
+ *   word changes after it was taken away (both read-modify-writes of one variable, acquire and
+ *   release), so the sleep returns at once, or is woken.
+ * - It sees the bit, and another publisher took it away: that one wakes. If a sleeper set the bit
+ *   after that, it read from that publisher's read-modify-write, and ours either comes before too,
+ *   so what we made is seen, or later, and takes the bit away.
+ * - A close sets bits of the same word, then wakes: who sets its bit later finds them at its look.
+ * Because the bit is taken away by the first who wakes, a sleeper costs one system call for each
+ * sleep, however many items come before it runs.
+ */
+#include "core/ring/ring.h"
+
+#include <errno.h>
+
+#include "core/base/pause.h"
+
+/* Of ADAPTIVE: about 2 us of looking, then a few times the CPU for whoever wants it. */
+#define SPINS 64u
+#define YIELDS 32u
+/* The clock is looked at once in so many spins. */
+#define SPINS_PER_CLOCK 128u
+
+struct wait {
+	struct wr_ring *ring;
+	uint32_t bit;
+	struct weir_ring_producer *producer; /* one of the two */
+	struct weir_ring_consumer *consumer;
+	uint64_t deadline_ns;
+	uint32_t rounds;
+};
+
+static bool room_is_there(struct weir_ring_producer *p, uint32_t state, bool closely)
+{
+	uint64_t first = p->stamps == NULL ? p->next : weir_ring_load_relaxed(p->tail);
+	if ((state & WEIR_RING_CLOSED) != 0)
+		return true;
+	return wr_ring_find_room(p, first + 1, closely);
+}
+
+/* A slot that was claimed and not used is there too: pop steps over it. */
+static bool items_are_there(struct weir_ring_consumer *c, uint32_t state)
+{
+	uint64_t at = weir_ring_load_relaxed(&c->next); /* own */
+	uint64_t tail = weir_ring_load_seq(c->tail);    /* RG1, RG3, RG7 */
+	if ((c->flags & WEIR_RING_SHARED) != 0)
+		at = weir_ring_load_seq(&c->ring->take); /* RG6 */
+	if (c->stamps == NULL)
+		return tail > at || (state & WEIR_RING_FENCED) != 0;
+	uint32_t stamp = weir_ring_load_seq(&c->stamps[at & c->mask]); /* RG2, RG7 */
+	if ((stamp & ~WEIR_RING_VOID) == weir_ring_stamp(at))
+		return true;
+	return (tail & WEIR_RING_CLOSED_BIT) != 0 && at >= (tail & ~WEIR_RING_CLOSED_BIT);
+}
+
+/* What is waited for is there, or nothing will come: a pop or push then says which. */
+static bool is_over(const struct wait *w, bool closely)
+{
+	uint32_t state = weir_ring_load_seq(&w->ring->shared.state); /* RG7 */
+	if (w->producer != NULL)
+		return room_is_there(w->producer, state, closely);
+	return items_are_there(w->consumer, state);
+}
+
+void wr_ring_wake(struct wr_ring *ring, uint32_t bit)
+{
+	struct wr_parker *parker = bit == WEIR_RING_ITEMS_ASLEEP ? &ring->items : &ring->room;
+	if ((weir_ring_and_seq(&ring->shared.state, ~bit) & bit) != 0) /* RG7 */
+		wr_park_wake(parker);
+}
+
+/* One sleep. The caller looks again, whatever ended it. */
+static void sleep_once(struct wait *w, uint64_t left_ns)
+{
+	struct wr_ring *ring = w->ring;
+	struct wr_parker *parker = w->producer != NULL ? &ring->room : &ring->items;
+	uint32_t word = wr_load_acquire(&parker->word);      /* PK4 */
+	(void)weir_ring_or_seq(&ring->shared.state, w->bit); /* RG7 */
+	if (ring->asymmetric)
+		ring->host.park->barrier();
+	if (!is_over(w, true))
+		ring->host.park->sleep(parker, word, left_ns);
+}
+
+/* Spins or yields once. False: it is time to sleep. */
+static bool idle(struct wait *w)
+{
+	uint32_t round = w->rounds++;
+	switch (w->ring->options.wait) {
+	case WEIR_WAIT_SPIN:
+		wr_pause();
+		return true;
+	case WEIR_WAIT_YIELD:
+		w->ring->host.yield();
+		return true;
+	case WEIR_WAIT_PARK:
+		return false;
+	default:
+		if (round < SPINS)
+			wr_pause();
+		else if (round < SPINS + YIELDS)
+			w->ring->host.yield();
+		else
+			return false;
+		return true;
+	}
+}
+
+static int wait_until(struct wait *w, uint64_t *left_ns)
+{
+	struct wr_clock *clock = w->ring->host.clock;
+	bool bounded = *left_ns != WEIR_FOREVER;
+	uint64_t start_ns = bounded ? wr_clock_mono_ns(clock) : 0;
+	uint64_t left = *left_ns;
+
+	for (;;) {
+		/* Closely now and then: a consumer may have stopped before it gave back. */
+		if (is_over(w, (w->rounds & (SPINS_PER_CLOCK - 1)) == SPINS_PER_CLOCK - 1))
+			break;
+		bool spun = idle(w);
+		if (bounded && (!spun || (w->rounds & (SPINS_PER_CLOCK - 1)) == 0 ||
+				w->ring->options.wait == WEIR_WAIT_YIELD)) {
+			uint64_t passed = wr_clock_mono_ns(clock) - start_ns;
+			left = passed < *left_ns ? *left_ns - passed : 0;
+			if (left == 0 && !is_over(w, true)) {
+				*left_ns = 0;
+				return -ETIMEDOUT;
+			}
+		}
+		if (!spun)
+			sleep_once(w, left);
+	}
+	if (bounded) {
+		uint64_t passed = wr_clock_mono_ns(clock) - start_ns;
+		*left_ns = passed < *left_ns ? *left_ns - passed : 0;
+	}
+	return 0;
+}
+
+int weir_ring_wait_room(struct weir_ring_producer *p, uint64_t *left_ns)
+{
+	struct wait w = {.ring = wr_ring_of(p->ring), .bit = WEIR_RING_ROOM_ASLEEP, .producer = p};
+	/* What is staged must be seen, or nobody makes room. */
+	int code = weir_ring_flush(p);
+	if (code < 0)
+		return code;
+	code = wait_until(&w, left_ns);
+	if (code == 0 && (weir_ring_load_relaxed(p->state) & WEIR_RING_CLOSED) != 0)
+		return WEIR_E_CLOSED;
+	return code;
+}
+
+int weir_ring_wait_items(struct weir_ring_consumer *c, uint64_t *left_ns)
+{
+	struct wait w = {.ring = wr_ring_of(c->ring), .bit = WEIR_RING_ITEMS_ASLEEP, .consumer = c};
+	return wait_until(&w, left_ns);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of the rings, inlined into the program: one engine for every shape. Not for programs:
+ * weir/ring.h is the manual and includes this. Structs and fields are weir's; a program sees them
+ * so that its compiler can.
+ *
+ * Positions count items from 0 and never wrap; an item lies in slot (position & mask).
+ *
+ *                 one producer                        many producers
+ *   claim         its own `next`                      compare-and-swap on `tail` (RG3)
+ *   publish       `tail`, one release store (RG1)     each slot's stamp (RG2)
+ *
+ *                 one consumer / each sees all        consumers share
+ *   take          its own `next` (RG4)                compare-and-swap on `take` (RG6)
+ *   give back     `gate`, now and then (RG5)          `gate`: what it holds (RG5)
+ *
+ * A gate is the position below which its holder needs nothing. Producers write below `limit`, the
+ * least gate that they saw plus the capacity, and look again only when they get there. So the lines
+ * that both sides touch move once for many items: `tail` when the consumer has used up what it
+ * knew of, the gates once in 1/32 of the capacity.
+ *
+ * A stamp is the low 31 bits of position + 1; bit 31 marks a slot that was claimed and not used.
+ * Stamps of one slot differ from lap to lap, so nothing has to be reset.
+ */
+#ifndef WEIR_RING_ENGINE_H
+#define WEIR_RING_ENGINE_H
+
+#include <string.h>
+
+#include <weir/base.h>
+#include <weir/error.h>
+#include <weir/ring_atomic.h>
+
+WEIR_DECLS_BEGIN
+
+/* Two cache lines: some prefetchers move them in pairs, some ARM64 cores have lines of 128. */
+#define WEIR_RING_LINE_BYTES 128
+#define WEIR_RING_LINE_ALIGNED __attribute__((aligned(WEIR_RING_LINE_BYTES)))
+#define WEIR_RING_LIKELY(x) __builtin_expect(!!(x), 1)
+#define WEIR_RING_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#define WEIR_RING_IDLE UINT64_MAX         /* a gate: holds nothing */
+#define WEIR_RING_CLOSED_BIT (1ull << 63) /* of `tail`, with many producers */
+#define WEIR_RING_VOID 0x80000000u        /* of a stamp: claimed, not used */
+#define WEIR_RING_STAGE_MAX 64u           /* staged items that are published without being asked */
+
+/* weir_ring.state. Written when somebody sleeps, wakes or closes; looked at with every item. */
+#define WEIR_RING_CLOSED 1u       /* producers are refused */
+#define WEIR_RING_FENCED 2u       /* who does not see CLOSED yet has published what it will */
+#define WEIR_RING_ITEMS_ASLEEP 4u /* a consumer sleeps, or is about to */
+#define WEIR_RING_ROOM_ASLEEP 8u  /* a producer sleeps, or is about to */
+
+/* Of a handle. */
+#define WEIR_RING_SHARED 1u /* consumer: takes by compare-and-swap */
+#define WEIR_RING_SEQ 2u   /* publishes by seq_cst: no asymmetric barrier here (core/port/park.h) */
+#define WEIR_RING_ENDED 4u /* consumer: nothing comes any more */
+
+struct weir_ring {
+	WEIR_RING_LINE_ALIGNED weir_ring_u32 state;
+	/* One producer: what is published. Many: what is claimed, and WEIR_RING_CLOSED_BIT. */
+	WEIR_RING_LINE_ALIGNED weir_ring_u64 tail;
+	/* Consumers that share: what is taken. */
+	WEIR_RING_LINE_ALIGNED weir_ring_u64 take;
+	/* One producer, closed by another thread: items at or above it were refused. */
+	WEIR_RING_LINE_ALIGNED weir_ring_u64 end;
+};
+
+/* One thread's way in. The first 64 bytes are all that a push touches of it. */
+struct weir_ring_producer {
+	WEIR_RING_LINE_ALIGNED uint64_t next; /* one producer: where the next item goes */
+	uint64_t limit;                       /* items may be written below */
+	uint64_t mask;
+	unsigned char *slots;
+	weir_ring_u32 *stamps; /* many producers; else NULL */
+	weir_ring_u64 *tail;
+	weir_ring_u32 *state;
+	uint32_t slot_bytes;
+	uint32_t flags;
+	struct weir_ring *ring;
+	uint64_t published;   /* one producer: `tail` as this stored it last */
+	uint64_t claim_first; /* between claim and commit */
+	uint64_t claim_count;
+	uint64_t misses; /* looks for room that found none */
+	weir_ring_u32 is_open;
+};
+
+/* One thread's way out. */
+struct weir_ring_consumer {
+	/* Below is read; producers look here only when the gate leaves them no room. */
+	WEIR_RING_LINE_ALIGNED weir_ring_u64 next;
+	uint64_t ready;      /* items below may be read */
+	uint64_t release_at; /* the gate moves when `next` gets here */
+	uint64_t mask;
+	unsigned char *slots;
+	weir_ring_u32 *stamps;
+	weir_ring_u64 *tail;
+	weir_ring_u32 *state;
+	struct weir_ring *ring;
+	uint64_t lent_first; /* between take and release */
+	uint64_t lent_count;
+	uint64_t release_step;
+	uint32_t slot_bytes;
+	uint32_t flags;
+	weir_ring_u32 is_open;
+	WEIR_RING_LINE_ALIGNED weir_ring_u64 gate;
+};
+
+/* ---- in the library: what is not done with every item ---- */
+
+/**
+ * What a push calls that has no room up to `end` (a position) or was given a wrong size. Looks for
+ * room, and raises `limit`.
+ *
+ * Thread: the producer's. Blocks: never.
+ * @return 0: there is room for one item at least, WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL
+ */
+WEIR_API WEIR_MUST_CHECK int weir_ring_look_room(struct weir_ring_producer *p, uint64_t end,
+						 size_t item_bytes);
+
+/**
+ * What a push calls that has published and sees a sleeper, or a close: wakes; settles whether the
+ * close or the push came first.
+ *
+ * Thread: the producer's. Blocks: never; one system call to wake.
+ * @return 0, or WEIR_E_CLOSED: the items were refused
+ */
+WEIR_API WEIR_MUST_CHECK int weir_ring_published(struct weir_ring_producer *p);
+
+/**
+ * What a pop calls that found nothing at `position`: gives back what was read, skips slots that
+ * were claimed and not used, looks whether the ring is closed.
+ *
+ * Thread: the consumer's. Blocks: never.
+ * @return 0: look again, WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL
+ */
+WEIR_API WEIR_MUST_CHECK int weir_ring_look_items(struct weir_ring_consumer *c, uint64_t position,
+						  size_t item_bytes);
+
+/**
+ * What a pop calls that has read as far as `release_at`, or sees a sleeping producer: moves the
+ * gate, wakes.
+ *
+ * Thread: the consumer's. Blocks: never; one system call to wake.
+ */
+WEIR_API void weir_ring_gave_back(struct weir_ring_consumer *c);
+
+/* ---- small parts ---- */
+
+/*
+ * Stores what somebody may sleep for. With an asymmetric barrier a release store, kept before the
+ * look at `state` by the compiler; the sleeper's membarrier does the rest. Else seq_cst. The proof
+ * is that of core/port/park.h, with `state` as the sleeper's flag: RG7.
+ */
+#define WEIR_RING_PUBLISH(place, value, flags)                                                     \
+	do { /* RG7 */                                                                             \
+		if (WEIR_RING_LIKELY(((flags)&WEIR_RING_SEQ) == 0)) {                              \
+			weir_ring_store_release((place), (value));                                 \
+			weir_ring_compiler_barrier();                                              \
+		} else {                                                                           \
+			weir_ring_store_seq((place), (value));                                     \
+		}                                                                                  \
+	} while (0)
+
+/* RG7: the look at `state` behind WEIR_RING_PUBLISH. */
+static inline uint32_t weir_ring_state_behind(weir_ring_u32 *state, uint32_t flags)
+{
+	if (WEIR_RING_LIKELY((flags & WEIR_RING_SEQ) == 0))
+		return weir_ring_load_relaxed(state);
+	return weir_ring_load_seq(state);
+}
+
+static inline uint32_t weir_ring_stamp(uint64_t position)
+{
+	return (uint32_t)(position + 1) & ~WEIR_RING_VOID;
+}
+
+/* Of `count` slots from `position` on, those that lie side by side. */
+static inline uint64_t weir_ring_straight(uint64_t mask, uint64_t position, uint64_t count)
+{
+	uint64_t straight = mask + 1 - (position & mask);
+	return count < straight ? count : straight;
+}
+
+typedef uint64_t weir_ring_block __attribute__((vector_size(16), aligned(1), may_alias));
+
+/*
+ * Copies items that lie one behind the other. Not memcpy(): for the few KiB of a batch the C
+ * library's ways are slower on lines that another core holds than plain 16-byte moves. The empty
+ * assembler keeps compilers from recognising the loop and calling memcpy() all the same.
+ */
+static inline void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
+{
+	while (bytes >= 64) {
+		weir_ring_block *t = (weir_ring_block *)(void *)to;
+		const weir_ring_block *f = (const weir_ring_block *)(const void *)from;
+		weir_ring_block a = f[0], b = f[1], c = f[2], d = f[3];
+		t[0] = a;
+		t[1] = b;
+		t[2] = c;
+		t[3] = d;
+		to += 64;
+		from += 64;
+		bytes -= 64;
+		__asm__("" : "+r"(from));
+	}
+	while (bytes >= 8) {
+		memcpy(to, from, 8);
+		to += 8;
+		from += 8;
+		bytes -= 8;
+		__asm__("" : "+r"(from));
+	}
+	while (bytes > 0) {
+		*to++ = *from++;
+		bytes--;
+		__asm__("" : "+r"(from));
+	}
+}
+
+/* `count` items of the program into the slots from `position` on: at most two pieces. */
+static inline void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
+				     const unsigned char *items, uint64_t count, size_t item_bytes)
+{
+	uint64_t first = position & p->mask;
+	uint64_t head = weir_ring_straight(p->mask, first, count);
+	weir_ring_copy(p->slots + first * item_bytes, items, head * item_bytes);
+	if (WEIR_RING_UNLIKELY(head < count))
+		weir_ring_copy(p->slots, items + head * item_bytes, (count - head) * item_bytes);
+}
+
+static inline void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t position,
+				      unsigned char *items, uint64_t count, size_t item_bytes)
+{
+	uint64_t first = position & c->mask;
+	uint64_t head = weir_ring_straight(c->mask, first, count);
+	weir_ring_copy(items, c->slots + first * item_bytes, head * item_bytes);
+	if (WEIR_RING_UNLIKELY(head < count))
+		weir_ring_copy(items + head * item_bytes, c->slots, (count - head) * item_bytes);
+}
+
+/* ---- producers ---- */
+
+/* RG1: all below `next` is complete; pairs with the acquire in weir_ring_ready(). */
+static inline int weir_ring_publish_tail(struct weir_ring_producer *p, uint64_t next)
+{
+	p->published = next;
+	WEIR_RING_PUBLISH(p->tail, next, p->flags);
+	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(p->state, p->flags) &
+				(WEIR_RING_CLOSED | WEIR_RING_ITEMS_ASLEEP)) != 0))
+		return weir_ring_published(p);
+	return 0;
+}
+
+/* RG2: the slot is complete; pairs with the acquire in weir_ring_ready(). */
+static inline int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_t first,
+					   uint64_t count, uint32_t mark)
+{
+	for (uint64_t i = first; i < first + count; i++)
+		WEIR_RING_PUBLISH(&p->stamps[i & p->mask], weir_ring_stamp(i) | mark, p->flags);
+	if (WEIR_RING_UNLIKELY(
+		    (weir_ring_state_behind(p->state, p->flags) & WEIR_RING_ITEMS_ASLEEP) != 0))
+		return weir_ring_published(p);
+	return 0;
+}
+
+/*
+ * Slots for up to `count` items from *ret_first on: how many, or an error. One producer's claim is
+ * in nobody's way until it is published; with many it is final, and goes round no end.
+ */
+static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t count,
+					size_t item_bytes, uint64_t *ret_first)
+{
+	if (p->stamps == NULL) {
+		uint64_t first = p->next;
+		if (WEIR_RING_UNLIKELY((weir_ring_load_relaxed(p->state) & WEIR_RING_CLOSED) != 0))
+			return WEIR_E_CLOSED;
+		if (WEIR_RING_UNLIKELY(first + count > p->limit || item_bytes != p->slot_bytes)) {
+			int code = weir_ring_look_room(p, first + count, item_bytes);
+			if (code < 0)
+				return code;
+		}
+		*ret_first = first;
+		return (int)(p->limit - first < count ? p->limit - first : count);
+	}
+	uint64_t first = weir_ring_load_relaxed(p->tail);
+	for (;;) {
+		uint64_t n = count;
+		if (WEIR_RING_UNLIKELY((first & WEIR_RING_CLOSED_BIT) != 0))
+			return WEIR_E_CLOSED;
+		if (WEIR_RING_UNLIKELY(first + n > p->limit || item_bytes != p->slot_bytes)) {
+			int code = weir_ring_look_room(p, first + n, item_bytes);
+			if (code < 0)
+				return code;
+			/* Others may have claimed what there was: then what this knows is old. */
+			if (p->limit <= first) {
+				first = weir_ring_load_relaxed(p->tail);
+				continue;
+			}
+			n = p->limit - first < n ? p->limit - first : n;
+		}
+		if (WEIR_RING_UNLIKELY(n > 1))
+			n = weir_ring_straight(p->mask, first, n);
+		/* RG3: relaxed: it gives slots away, not bytes. That they are free is RG5's. */
+		if (WEIR_RING_LIKELY(weir_ring_cas_relaxed(p->tail, &first, first + n))) {
+			*ret_first = first;
+			return (int)n;
+		}
+	}
+}
+
+/* ---- consumers ---- */
+
+/* How far items are ready from `first` on, at most `end`: a look at the shared lines. */
+static inline uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t first, uint64_t end)
+{
+	if (c->stamps == NULL)
+		return weir_ring_load_acquire(c->tail);                              /* RG1 */
+	while (first < end && weir_ring_load_acquire(&c->stamps[first & c->mask]) == /* RG2 */
+				      weir_ring_stamp(first))
+		first++;
+	return first;
+}
+
+/* RG4: all below `next` has been read; pairs with the acquire in weir_ring_look_room(). */
+static inline void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t next)
+{
+	WEIR_RING_PUBLISH(&c->next, next, c->flags);
+	if (WEIR_RING_UNLIKELY(
+		    next >= c->release_at ||
+		    (weir_ring_state_behind(c->state, c->flags) & WEIR_RING_ROOM_ASLEEP) != 0))
+		weir_ring_gave_back(c);
+}
+
+/* RG5: what was held has been read; pairs with the acquire in weir_ring_look_room(). */
+static inline void weir_ring_let_go(struct weir_ring_consumer *c)
+{
+	WEIR_RING_PUBLISH(&c->gate, WEIR_RING_IDLE, c->flags);
+	if (WEIR_RING_UNLIKELY(
+		    (weir_ring_state_behind(c->state, c->flags) & WEIR_RING_ROOM_ASLEEP) != 0))
+		weir_ring_gave_back(c);
+}
+
+/*
+ * Items for a consumer that shares, from *ret_first on: how many, or an error. The gate says what
+ * is about to be held before `take` moves (RG6, release): a producer that loads `take` (acquire)
+ * and then the gates finds the gate of everybody who moved `take` that far, or it is free again.
+ */
+static inline int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t count,
+					size_t item_bytes, uint64_t *ret_first)
+{
+	uint64_t first = weir_ring_load_relaxed(&c->ring->take);
+	for (;;) {
+		if (c->ready < first + count)
+			c->ready = weir_ring_ready(c, c->ready > first ? c->ready : first,
+						   first + count);
+		if (WEIR_RING_UNLIKELY(first >= c->ready || item_bytes != c->slot_bytes)) {
+			int code;
+			weir_ring_let_go(c);
+			code = weir_ring_look_items(c, first, item_bytes);
+			if (code < 0)
+				return code;
+			first = weir_ring_load_relaxed(&c->ring->take);
+			continue;
+		}
+		uint64_t n = c->ready - first < count ? c->ready - first : count;
+		n = weir_ring_straight(c->mask, first, n);
+		weir_ring_store_release(&c->gate, first); /* RG5, published by RG6 */
+		if (WEIR_RING_LIKELY(weir_ring_cas_release(&c->ring->take, &first, first + n))) {
+			*ret_first = first; /* RG6 */
+			return (int)n;
+		}
+	}
+}
+
+/* Items for a consumer with a cursor of its own, from `next` on: how many, or an error. */
+static inline int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t count,
+				     size_t item_bytes, uint64_t *ret_first)
+{
+	for (;;) {
+		uint64_t first = weir_ring_load_relaxed(&c->next); /* own */
+		if (c->ready - first < count)
+			c->ready = weir_ring_ready(c, c->ready, first + count);
+		if (WEIR_RING_LIKELY(first < c->ready && item_bytes == c->slot_bytes)) {
+			*ret_first = first;
+			return (int)(c->ready - first < count ? c->ready - first : count);
+		}
+		int code = weir_ring_look_items(c, first, item_bytes);
+		if (code < 0)
+			return code;
+	}
+}
+
+static inline int weir_ring_take_items(struct weir_ring_consumer *c, uint32_t count,
+				       size_t item_bytes, uint64_t *ret_first)
+{
+	return (c->flags & WEIR_RING_SHARED) != 0
+		       ? weir_ring_take_shared(c, count, item_bytes, ret_first)
+		       : weir_ring_take_own(c, count, item_bytes, ret_first);
+}
+
+static inline void weir_ring_give_back(struct weir_ring_consumer *c, uint64_t first, uint64_t count)
+{
+	if ((c->flags & WEIR_RING_SHARED) != 0)
+		weir_ring_let_go(c);
+	else
+		weir_ring_move_next(c, first + count);
+}
+
+WEIR_DECLS_END
+#endif
