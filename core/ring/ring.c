@@ -10,6 +10,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
+#include "core/base/pause.h"
 
 #define HANDLES_MAX 4096u
 #define SLOT_BYTES_MAX (16u << 20)
@@ -19,12 +20,22 @@
 #define RELEASE_PARTS 32u
 #define RELEASE_STEP_MAX 1024u
 /* A producer that found no room looks at gates; each so many times also at what was read. */
-#define MISSES_MASK 63u
+#define MISSES_MASK 1023u
+
+/* How far ahead lines are asked for, to write and to read them (core/ring/README.md). */
+#define WRITE_AHEAD_BYTES 2048u
+#define READ_AHEAD_BYTES 1024u
+/* weir_ring_settle(): when it begins, how long it waits, what must come of it, and for how many
+ * looks it gives up if that does not. */
+#define NIBBLES_BEFORE_SETTLING 4u
+#define SETTLE_PAUSES 16u
+#define SETTLE_GAIN 4u
+#define PATIENCE 4096u
 
 _Static_assert(sizeof(struct weir_ring_producer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
 _Static_assert(sizeof(struct weir_ring_consumer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
-_Static_assert(offsetof(struct weir_ring_producer, ring) == 64, "what a push touches is one line");
-_Static_assert(offsetof(struct weir_ring_consumer, ring) == 64, "what a pop touches is one line");
+_Static_assert(offsetof(struct weir_ring_producer, claim_first) == 64, "a push touches one line");
+_Static_assert(offsetof(struct weir_ring_consumer, tail) == 64, "a pop touches one line");
 
 /* ---- options and layout ---- */
 
@@ -117,15 +128,21 @@ int weir_ring_memory_bytes(const struct weir_ring_options *options, uint64_t *re
 	return wr_ring_measure(options, ret_bytes, reterr_problem);
 }
 
+/* In small rings less: what is asked for to be written is not what is being read. */
+static uint32_t ahead_of(const struct weir_ring_options *o, uint32_t bytes)
+{
+	return (uint32_t)wr_min_u64(bytes / o->slot_bytes, o->capacity / 8);
+}
+
 static void make_consumer(struct wr_ring *ring, struct weir_ring_consumer *c, uint64_t gate)
 {
 	const struct weir_ring_options *o = &ring->options;
 	uint64_t step = o->capacity / RELEASE_PARTS;
 	c->release_step = step < 2 ? 1 : wr_min_u64(step, RELEASE_STEP_MAX);
 	c->release_at = c->release_step;
-	c->mask = o->capacity - 1;
+	c->mask = (uint32_t)(o->capacity - 1);
+	c->ahead = ahead_of(o, READ_AHEAD_BYTES);
 	c->tail = &ring->shared.tail;
-	c->state = &ring->shared.state;
 	c->ring = &ring->shared;
 	c->slot_bytes = o->slot_bytes;
 	c->flags = (o->consumers == WEIR_RING_SHARING_CONSUMERS ? WEIR_RING_SHARED : 0) |
@@ -162,11 +179,10 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 	for (uint32_t i = 0; i < ring->producer_count; i++) {
 		struct weir_ring_producer *p = &ring->producers[i];
 		p->limit = o->capacity;
-		p->mask = o->capacity - 1;
+		p->mask = (uint32_t)(o->capacity - 1);
+		p->ahead = ahead_of(o, WRITE_AHEAD_BYTES);
 		p->slots = slots;
 		p->stamps = stamps;
-		p->tail = &ring->shared.tail;
-		p->state = &ring->shared.state;
 		p->slot_bytes = o->slot_bytes;
 		p->flags = ring->asymmetric ? 0 : WEIR_RING_SEQ;
 		p->ring = &ring->shared;
@@ -262,12 +278,12 @@ static uint64_t least_gate(struct wr_ring *ring, bool closely)
 bool wr_ring_find_room(struct weir_ring_producer *p, uint64_t end, bool closely)
 {
 	struct wr_ring *ring = wr_ring_of(p->ring);
-	uint64_t first = p->stamps == NULL ? p->next : weir_ring_load_relaxed(p->tail);
+	uint64_t first = p->stamps == NULL ? p->next : weir_ring_load_relaxed(&p->ring->tail);
 	uint64_t gate = least_gate(ring, closely);
 	/* Idle: every consumer left, and nobody needs anything. */
 	if (gate == WEIR_RING_IDLE)
 		gate = first & ~WEIR_RING_CLOSED_BIT;
-	p->limit = wr_max_u64(p->limit, gate + p->mask + 1);
+	p->limit = wr_max_u64(p->limit, gate + ring->options.capacity);
 	return end <= p->limit || (first & ~WEIR_RING_CLOSED_BIT) < p->limit;
 }
 
@@ -282,7 +298,7 @@ int weir_ring_look_room(struct weir_ring_producer *p, uint64_t end, size_t item_
 	bool closely = (++p->misses & MISSES_MASK) == 0;
 	if (closely && wr_ring_find_room(p, end, true))
 		return 0;
-	if ((weir_ring_load_relaxed(p->state) & WEIR_RING_CLOSED) != 0)
+	if ((weir_ring_load_relaxed(&p->ring->state) & WEIR_RING_CLOSED) != 0)
 		return WEIR_E_CLOSED;
 	return WEIR_E_AGAIN;
 }
@@ -298,7 +314,7 @@ int weir_ring_look_room(struct weir_ring_producer *p, uint64_t end, size_t item_
 int weir_ring_published(struct weir_ring_producer *p)
 {
 	struct wr_ring *ring = wr_ring_of(p->ring);
-	uint32_t state = weir_ring_load_seq(p->state); /* RG7 */
+	uint32_t state = weir_ring_load_seq(&p->ring->state); /* RG7 */
 	uint64_t end = WEIR_RING_IDLE;
 
 	if ((state & WEIR_RING_ITEMS_ASLEEP) != 0)
@@ -334,8 +350,11 @@ static int many_at_end(struct weir_ring_consumer *c, uint64_t position)
 		step_over(c, position);
 		return 0;
 	}
+	/* Only then is `tail` looked at: producers claim there. */
+	if ((weir_ring_load_acquire(&c->ring->state) & WEIR_RING_FENCED) == 0) /* RG9 */
+		return WEIR_E_AGAIN;
 	uint64_t tail = weir_ring_load_acquire(c->tail); /* RG3: of the close */
-	if ((tail & WEIR_RING_CLOSED_BIT) == 0 || position < (tail & ~WEIR_RING_CLOSED_BIT))
+	if (position < (tail & ~WEIR_RING_CLOSED_BIT))
 		return WEIR_E_AGAIN;
 	c->flags |= WEIR_RING_ENDED;
 	return WEIR_E_CLOSED;
@@ -348,7 +367,7 @@ static int many_at_end(struct weir_ring_consumer *c, uint64_t position)
 static int one_at_end(struct weir_ring_consumer *c, uint64_t position)
 {
 	uint64_t end = WEIR_RING_IDLE;
-	if ((weir_ring_load_seq(c->state) & WEIR_RING_FENCED) == 0) /* RG9 */
+	if ((weir_ring_load_seq(&c->ring->state) & WEIR_RING_FENCED) == 0) /* RG9 */
 		return WEIR_E_AGAIN;
 	if (weir_ring_load_seq(&c->ring->tail) > position &&         /* RG1, after FENCED */
 	    weir_ring_load_acquire(&c->ring->end) == WEIR_RING_IDLE) /* RG9 */
@@ -385,8 +404,26 @@ void weir_ring_gave_back(struct weir_ring_consumer *c)
 		weir_ring_store_release(&c->gate, next);          /* RG5 */
 		c->release_at = next + c->release_step;
 	}
-	if ((weir_ring_load_seq(c->state) & WEIR_RING_ROOM_ASLEEP) != 0) /* RG7 */
+	if ((weir_ring_load_seq(&c->ring->state) & WEIR_RING_ROOM_ASLEEP) != 0) /* RG7 */
 		wr_ring_wake(ring, WEIR_RING_ROOM_ASLEEP);
+}
+
+void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end)
+{
+	uint64_t few = c->ready - first;
+	if (c->patience > 0) {
+		c->patience--;
+		return;
+	}
+	if (++c->nibbles < NIBBLES_BEFORE_SETTLING)
+		return;
+	for (unsigned i = 0; i < SETTLE_PAUSES; i++)
+		wr_pause();
+	c->ready = weir_ring_ready(c, c->ready, end);
+	if (c->ready - first >= SETTLE_GAIN * few)
+		return;
+	c->nibbles = 0;
+	c->patience = PATIENCE;
 }
 
 /* ---- close ---- */

@@ -32,6 +32,8 @@
 /* Of ADAPTIVE: about 2 us of looking, then a few times the CPU for whoever wants it. */
 #define SPINS 64u
 #define YIELDS 32u
+/* Room is looked for closely once in so many looks: it takes the line that a consumer works on. */
+#define CLOSELY_MASK 1023u
 /* The clock is looked at once in so many spins. */
 #define SPINS_PER_CLOCK 128u
 
@@ -46,25 +48,31 @@ struct wait {
 
 static bool room_is_there(struct weir_ring_producer *p, uint32_t state, bool closely)
 {
-	uint64_t first = p->stamps == NULL ? p->next : weir_ring_load_relaxed(p->tail);
+	uint64_t first = p->stamps == NULL ? p->next : weir_ring_load_relaxed(&p->ring->tail);
 	if ((state & WEIR_RING_CLOSED) != 0)
 		return true;
 	return wr_ring_find_room(p, first + 1, closely);
 }
 
-/* A slot that was claimed and not used is there too: pop steps over it. */
+/*
+ * A slot that was claimed and not used is there too: pop steps over it. The look at what announces
+ * the item also asks for the item, so that both lines come at once.
+ */
 static bool items_are_there(struct weir_ring_consumer *c, uint32_t state)
 {
 	uint64_t at = weir_ring_load_relaxed(&c->next); /* own */
-	uint64_t tail = weir_ring_load_seq(c->tail);    /* RG1, RG3, RG7 */
 	if ((c->flags & WEIR_RING_SHARED) != 0)
 		at = weir_ring_load_seq(&c->ring->take); /* RG6 */
+	__builtin_prefetch(c->slots + (at & c->mask) * c->slot_bytes);
 	if (c->stamps == NULL)
-		return tail > at || (state & WEIR_RING_FENCED) != 0;
+		return weir_ring_load_seq(c->tail) > at || /* RG1, RG7 */
+		       (state & WEIR_RING_FENCED) != 0;
 	uint32_t stamp = weir_ring_load_seq(&c->stamps[at & c->mask]); /* RG2, RG7 */
 	if ((stamp & ~WEIR_RING_VOID) == weir_ring_stamp(at))
 		return true;
-	return (tail & WEIR_RING_CLOSED_BIT) != 0 && at >= (tail & ~WEIR_RING_CLOSED_BIT);
+	/* RG3. Not looked at before: producers claim there. */
+	return (state & WEIR_RING_FENCED) != 0 &&
+	       at >= (weir_ring_load_seq(c->tail) & ~WEIR_RING_CLOSED_BIT);
 }
 
 /* What is waited for is there, or nothing will come: a pop or push then says which. */
@@ -129,7 +137,7 @@ static int wait_until(struct wait *w, uint64_t *left_ns)
 
 	for (;;) {
 		/* Closely now and then: a consumer may have stopped before it gave back. */
-		if (is_over(w, (w->rounds & (SPINS_PER_CLOCK - 1)) == SPINS_PER_CLOCK - 1))
+		if (is_over(w, (w->rounds & CLOSELY_MASK) == CLOSELY_MASK))
 			break;
 		bool spun = idle(w);
 		if (bounded && (!spun || (w->rounds & (SPINS_PER_CLOCK - 1)) == 0 ||
@@ -159,7 +167,7 @@ int weir_ring_wait_room(struct weir_ring_producer *p, uint64_t *left_ns)
 	if (code < 0)
 		return code;
 	code = wait_until(&w, left_ns);
-	if (code == 0 && (weir_ring_load_relaxed(p->state) & WEIR_RING_CLOSED) != 0)
+	if (code == 0 && (weir_ring_load_relaxed(&p->ring->state) & WEIR_RING_CLOSED) != 0)
 		return WEIR_E_CLOSED;
 	return code;
 }

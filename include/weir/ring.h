@@ -21,7 +21,7 @@
  * Room: a consumer tells producers what it has read once in 1/32 of the capacity (at most 1024
  * items), when it finds the ring empty, and at once when a producer sleeps. So a push may be
  * refused while up to 1/32 of a ring with 64 slots or more is free; smaller ones are exact. Who
- * tries again gets the room: every 64th try in vain looks closely.
+ * tries again gets the room: every 1024th try in vain looks closely.
  *
  * Waiting: a call without `_wait` never waits. With `_wait` it waits as options.wait says. A push
  * to a thread that sleeps costs one system call, once for each sleep; a push to a thread that is
@@ -215,6 +215,8 @@ static inline int weir_ring_push(struct weir_ring_producer *producer, const void
 	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
+	__builtin_prefetch(
+		producer->slots + ((first + producer->ahead) & producer->mask) * item_bytes, 1);
 	memcpy(producer->slots + (first & producer->mask) * item_bytes, item, item_bytes);
 	if (producer->stamps != NULL)
 		return weir_ring_publish_stamps(producer, first, 1, 0);
@@ -222,8 +224,9 @@ static inline int weir_ring_push(struct weir_ring_producer *producer, const void
 	return weir_ring_publish_tail(producer, first + 1);
 }
 
-/** Pushes up to `count` items (1 .. 2^30) that lie side by side, visible together where there is
- *  one producer. How many, from 1 on; WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
+/** Pushes up to `count` items (1 .. 2^30) that lie side by side; with one producer they become
+ *  visible together. How many, from 1 on (fewer where the room, or the ring, ends); WEIR_E_AGAIN,
+ *  WEIR_E_CLOSED, -EINVAL. */
 static inline int weir_ring_push_many(struct weir_ring_producer *producer, const void *items,
 				      uint32_t count, size_t item_bytes)
 {
@@ -245,7 +248,7 @@ static inline int weir_ring_push_many(struct weir_ring_producer *producer, const
 /** Makes what was staged visible. 0, or WEIR_E_CLOSED: it was refused. */
 static inline int weir_ring_flush(struct weir_ring_producer *producer)
 {
-	if (producer->stamps != NULL || producer->published == producer->next)
+	if (producer->stamps != NULL || producer->staged == 0)
 		return 0;
 	return weir_ring_publish_tail(producer, producer->next);
 }
@@ -268,7 +271,7 @@ static inline int weir_ring_stage(struct weir_ring_producer *producer, const voi
 	}
 	memcpy(producer->slots + (first & producer->mask) * item_bytes, item, item_bytes);
 	producer->next = first + 1;
-	if (producer->next - producer->published < WEIR_RING_STAGE_MAX)
+	if (++producer->staged < WEIR_RING_STAGE_MAX)
 		return 0;
 	return weir_ring_publish_tail(producer, producer->next);
 }
@@ -281,9 +284,7 @@ static inline int weir_ring_stage(struct weir_ring_producer *producer, const voi
 static inline int weir_ring_claim(struct weir_ring_producer *producer, uint32_t count,
 				  size_t item_bytes, void **ret_items)
 {
-	uint64_t first = producer->next;
-	if (producer->stamps == NULL)
-		count = (uint32_t)weir_ring_straight(producer->mask, first, count);
+	uint64_t first;
 	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
@@ -321,13 +322,16 @@ static inline int weir_ring_pop(struct weir_ring_consumer *consumer, void *item,
 	int n = weir_ring_take_items(consumer, 1, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
+	if (item_bytes >= WEIR_RING_LINE_BYTES / 2 && first + consumer->ahead < consumer->ready)
+		__builtin_prefetch(consumer->slots +
+				   ((first + consumer->ahead) & consumer->mask) * item_bytes);
 	memcpy(item, consumer->slots + (first & consumer->mask) * item_bytes, item_bytes);
 	weir_ring_give_back(consumer, first, 1);
 	return 0;
 }
 
-/** Pops up to `count` items (at most 2^30), copied. How many, from 1 on; WEIR_E_AGAIN,
- *  WEIR_E_CLOSED, -EINVAL. */
+/** Pops up to `count` items (at most 2^30), copied. How many, from 1 on (fewer where the items, or
+ *  the ring, end); WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
 static inline int weir_ring_pop_many(struct weir_ring_consumer *consumer, void *items,
 				     uint32_t count, size_t item_bytes)
 {
@@ -352,8 +356,6 @@ static inline int weir_ring_take(struct weir_ring_consumer *consumer, uint32_t c
 	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
-	/* Sharing consumers have taken what lies side by side, others take it when they release. */
-	n = (int)weir_ring_straight(consumer->mask, first, (uint64_t)n);
 	consumer->lent_first = first;
 	consumer->lent_count = (uint64_t)n;
 	*ret_items = consumer->slots + (first & consumer->mask) * item_bytes;

@@ -42,7 +42,8 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_IDLE UINT64_MAX         /* a gate: holds nothing */
 #define WEIR_RING_CLOSED_BIT (1ull << 63) /* of `tail`, with many producers */
 #define WEIR_RING_VOID 0x80000000u        /* of a stamp: claimed, not used */
-#define WEIR_RING_STAGE_MAX 64u           /* staged items that are published without being asked */
+#define WEIR_RING_FEW 32u       /* items: a look that found fewer moved a line for little */
+#define WEIR_RING_STAGE_MAX 64u /* staged items that are published without being asked */
 
 /* weir_ring.state. Written when somebody sleeps, wakes or closes; looked at with every item. */
 #define WEIR_RING_CLOSED 1u       /* producers are refused */
@@ -69,38 +70,40 @@ struct weir_ring {
 struct weir_ring_producer {
 	WEIR_RING_LINE_ALIGNED uint64_t next; /* one producer: where the next item goes */
 	uint64_t limit;                       /* items may be written below */
-	uint64_t mask;
 	unsigned char *slots;
 	weir_ring_u32 *stamps; /* many producers; else NULL */
-	weir_ring_u64 *tail;
-	weir_ring_u32 *state;
-	uint32_t slot_bytes;
-	uint32_t flags;
 	struct weir_ring *ring;
-	uint64_t published;   /* one producer: `tail` as this stored it last */
+	uint32_t mask;
+	uint32_t slot_bytes;
+	uint32_t ahead; /* slots: so far ahead lines are asked for */
+	uint32_t flags;
+	uint32_t staged; /* one producer: written and not yet published */
+	uint32_t unused;
 	uint64_t claim_first; /* between claim and commit */
 	uint64_t claim_count;
 	uint64_t misses; /* looks for room that found none */
 	weir_ring_u32 is_open;
 };
 
-/* One thread's way out. */
+/* One thread's way out. The first 64 bytes are all that a pop touches of it. */
 struct weir_ring_consumer {
 	/* Below is read; producers look here only when the gate leaves them no room. */
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 next;
 	uint64_t ready;      /* items below may be read */
 	uint64_t release_at; /* the gate moves when `next` gets here */
-	uint64_t mask;
 	unsigned char *slots;
 	weir_ring_u32 *stamps;
-	weir_ring_u64 *tail;
-	weir_ring_u32 *state;
 	struct weir_ring *ring;
+	uint32_t mask;
+	uint32_t slot_bytes;
+	uint32_t ahead; /* as a producer's */
+	uint32_t flags;
+	weir_ring_u64 *tail; /* of the ring; its `end` once that is known */
 	uint64_t lent_first; /* between take and release */
 	uint64_t lent_count;
 	uint64_t release_step;
-	uint32_t slot_bytes;
-	uint32_t flags;
+	uint32_t nibbles;  /* looks in a row that found few items */
+	uint32_t patience; /* looks for which waiting is not tried again */
 	weir_ring_u32 is_open;
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 gate;
 };
@@ -144,6 +147,16 @@ WEIR_API WEIR_MUST_CHECK int weir_ring_look_items(struct weir_ring_consumer *c, 
  */
 WEIR_API void weir_ring_gave_back(struct weir_ring_consumer *c);
 
+/**
+ * What a pop calls whose look found few items, from `first` up to c->ready. A consumer that follows
+ * close behind a producer takes the line of `tail` from it for every item, and both crawl. If that
+ * goes on, this lets a microsecond of items come together, and looks again up to `end`. Where none
+ * come (the producer waits for the answer), it does not try again for a while.
+ *
+ * Thread: the consumer's. Blocks: never; spins for at most a microsecond, seldom.
+ */
+WEIR_API void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end);
+
 /* ---- small parts ---- */
 
 /*
@@ -181,28 +194,16 @@ static inline uint64_t weir_ring_straight(uint64_t mask, uint64_t position, uint
 	return count < straight ? count : straight;
 }
 
-typedef uint64_t weir_ring_block __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t weir_ring_block __attribute__((vector_size(64), aligned(1), may_alias));
 
 /*
- * Copies items that lie one behind the other. Not memcpy(): for the few KiB of a batch the C
- * library's ways are slower on lines that another core holds than plain 16-byte moves. The empty
- * assembler keeps compilers from recognising the loop and calling memcpy() all the same.
+ * Items that lie one behind the other are copied by vector moves, and the ring's lines that come
+ * `ahead` items later are asked for. Not memcpy(): for the few KiB of a batch the C library's ways
+ * are slower on lines that another core holds. The empty assembler keeps compilers from recognising
+ * the loop and calling memcpy() all the same.
  */
 static inline void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
 {
-	while (bytes >= 64) {
-		weir_ring_block *t = (weir_ring_block *)(void *)to;
-		const weir_ring_block *f = (const weir_ring_block *)(const void *)from;
-		weir_ring_block a = f[0], b = f[1], c = f[2], d = f[3];
-		t[0] = a;
-		t[1] = b;
-		t[2] = c;
-		t[3] = d;
-		to += 64;
-		from += 64;
-		bytes -= 64;
-		__asm__("" : "+r"(from));
-	}
 	while (bytes >= 8) {
 		memcpy(to, from, 8);
 		to += 8;
@@ -217,25 +218,50 @@ static inline void weir_ring_copy(unsigned char *to, const unsigned char *from, 
 	}
 }
 
-/* `count` items of the program into the slots from `position` on: at most two pieces. */
-static inline void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
-				     const unsigned char *items, uint64_t count, size_t item_bytes)
+static inline void weir_ring_move_block(unsigned char *to, const unsigned char *from)
 {
-	uint64_t first = position & p->mask;
-	uint64_t head = weir_ring_straight(p->mask, first, count);
-	weir_ring_copy(p->slots + first * item_bytes, items, head * item_bytes);
-	if (WEIR_RING_UNLIKELY(head < count))
-		weir_ring_copy(p->slots, items + head * item_bytes, (count - head) * item_bytes);
+	*(weir_ring_block *)(void *)to = *(const weir_ring_block *)(const void *)from;
 }
 
-static inline void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t position,
-				      unsigned char *items, uint64_t count, size_t item_bytes)
+/* `count` items of the program into slots that lie side by side, from `position` on. */
+static inline void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
+				     const unsigned char *from, uint64_t count, size_t item_bytes)
 {
-	uint64_t first = position & c->mask;
-	uint64_t head = weir_ring_straight(c->mask, first, count);
-	weir_ring_copy(items, c->slots + first * item_bytes, head * item_bytes);
-	if (WEIR_RING_UNLIKELY(head < count))
-		weir_ring_copy(items + head * item_bytes, c->slots, (count - head) * item_bytes);
+	unsigned char *to = p->slots + (position & p->mask) * item_bytes;
+	uint64_t ahead = p->ahead * item_bytes;
+	const unsigned char *end = p->slots + (uint64_t)p->mask * item_bytes;
+	uint64_t bytes = count * item_bytes;
+	while (bytes >= sizeof(weir_ring_block)) {
+		if (to + ahead < end)
+			__builtin_prefetch(to + ahead, 1);
+		weir_ring_move_block(to, from);
+		to += sizeof(weir_ring_block);
+		from += sizeof(weir_ring_block);
+		bytes -= sizeof(weir_ring_block);
+		__asm__("" : "+r"(from));
+	}
+	weir_ring_copy(to, from, bytes);
+}
+
+/* The other way. Lines that are not published yet are not asked for: the producer writes there. */
+static inline void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t position,
+				      unsigned char *to, uint64_t count, size_t item_bytes)
+{
+	const unsigned char *from = c->slots + (position & c->mask) * item_bytes;
+	uint64_t ahead = c->ahead * item_bytes;
+	const unsigned char *end =
+		from + weir_ring_straight(c->mask, position, c->ready - position) * item_bytes;
+	uint64_t bytes = count * item_bytes;
+	while (bytes >= sizeof(weir_ring_block)) {
+		if (from + ahead < end)
+			__builtin_prefetch(from + ahead);
+		weir_ring_move_block(to, from);
+		to += sizeof(weir_ring_block);
+		from += sizeof(weir_ring_block);
+		bytes -= sizeof(weir_ring_block);
+		__asm__("" : "+r"(from));
+	}
+	weir_ring_copy(to, from, bytes);
 }
 
 /* ---- producers ---- */
@@ -243,9 +269,10 @@ static inline void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t pos
 /* RG1: all below `next` is complete; pairs with the acquire in weir_ring_ready(). */
 static inline int weir_ring_publish_tail(struct weir_ring_producer *p, uint64_t next)
 {
-	p->published = next;
-	WEIR_RING_PUBLISH(p->tail, next, p->flags);
-	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(p->state, p->flags) &
+	if (WEIR_RING_UNLIKELY(p->staged != 0))
+		p->staged = 0;
+	WEIR_RING_PUBLISH(&p->ring->tail, next, p->flags);
+	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&p->ring->state, p->flags) &
 				(WEIR_RING_CLOSED | WEIR_RING_ITEMS_ASLEEP)) != 0))
 		return weir_ring_published(p);
 	return 0;
@@ -257,22 +284,23 @@ static inline int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_
 {
 	for (uint64_t i = first; i < first + count; i++)
 		WEIR_RING_PUBLISH(&p->stamps[i & p->mask], weir_ring_stamp(i) | mark, p->flags);
-	if (WEIR_RING_UNLIKELY(
-		    (weir_ring_state_behind(p->state, p->flags) & WEIR_RING_ITEMS_ASLEEP) != 0))
+	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&p->ring->state, p->flags) &
+				WEIR_RING_ITEMS_ASLEEP) != 0))
 		return weir_ring_published(p);
 	return 0;
 }
 
 /*
  * Slots for up to `count` items from *ret_first on: how many, or an error. One producer's claim is
- * in nobody's way until it is published; with many it is final, and goes round no end.
+ * in nobody's way until it is published; with many it is final. They lie side by side.
  */
 static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t count,
 					size_t item_bytes, uint64_t *ret_first)
 {
 	if (p->stamps == NULL) {
 		uint64_t first = p->next;
-		if (WEIR_RING_UNLIKELY((weir_ring_load_relaxed(p->state) & WEIR_RING_CLOSED) != 0))
+		if (WEIR_RING_UNLIKELY(
+			    (weir_ring_load_relaxed(&p->ring->state) & WEIR_RING_CLOSED) != 0))
 			return WEIR_E_CLOSED;
 		if (WEIR_RING_UNLIKELY(first + count > p->limit || item_bytes != p->slot_bytes)) {
 			int code = weir_ring_look_room(p, first + count, item_bytes);
@@ -280,9 +308,10 @@ static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t c
 				return code;
 		}
 		*ret_first = first;
-		return (int)(p->limit - first < count ? p->limit - first : count);
+		return (int)weir_ring_straight(p->mask, first,
+					       p->limit - first < count ? p->limit - first : count);
 	}
-	uint64_t first = weir_ring_load_relaxed(p->tail);
+	uint64_t first = weir_ring_load_relaxed(&p->ring->tail);
 	for (;;) {
 		uint64_t n = count;
 		if (WEIR_RING_UNLIKELY((first & WEIR_RING_CLOSED_BIT) != 0))
@@ -293,7 +322,7 @@ static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t c
 				return code;
 			/* Others may have claimed what there was: then what this knows is old. */
 			if (p->limit <= first) {
-				first = weir_ring_load_relaxed(p->tail);
+				first = weir_ring_load_relaxed(&p->ring->tail);
 				continue;
 			}
 			n = p->limit - first < n ? p->limit - first : n;
@@ -301,7 +330,7 @@ static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t c
 		if (WEIR_RING_UNLIKELY(n > 1))
 			n = weir_ring_straight(p->mask, first, n);
 		/* RG3: relaxed: it gives slots away, not bytes. That they are free is RG5's. */
-		if (WEIR_RING_LIKELY(weir_ring_cas_relaxed(p->tail, &first, first + n))) {
+		if (WEIR_RING_LIKELY(weir_ring_cas_relaxed(&p->ring->tail, &first, first + n))) {
 			*ret_first = first;
 			return (int)n;
 		}
@@ -321,13 +350,22 @@ static inline uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t fi
 	return first;
 }
 
+/* A look beyond what is known, for `count` items from `first` on. */
+static inline void weir_ring_look(struct weir_ring_consumer *c, uint64_t first, uint32_t count)
+{
+	uint64_t end = first + (count < WEIR_RING_FEW ? WEIR_RING_FEW : count);
+	c->ready = weir_ring_ready(c, c->ready > first ? c->ready : first, end);
+	if (c->ready > first && c->ready - first < WEIR_RING_FEW)
+		weir_ring_settle(c, first, end);
+}
+
 /* RG4: all below `next` has been read; pairs with the acquire in weir_ring_look_room(). */
 static inline void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t next)
 {
 	WEIR_RING_PUBLISH(&c->next, next, c->flags);
-	if (WEIR_RING_UNLIKELY(
-		    next >= c->release_at ||
-		    (weir_ring_state_behind(c->state, c->flags) & WEIR_RING_ROOM_ASLEEP) != 0))
+	if (WEIR_RING_UNLIKELY(next >= c->release_at ||
+			       (weir_ring_state_behind(&c->ring->state, c->flags) &
+				WEIR_RING_ROOM_ASLEEP) != 0))
 		weir_ring_gave_back(c);
 }
 
@@ -335,8 +373,8 @@ static inline void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t ne
 static inline void weir_ring_let_go(struct weir_ring_consumer *c)
 {
 	WEIR_RING_PUBLISH(&c->gate, WEIR_RING_IDLE, c->flags);
-	if (WEIR_RING_UNLIKELY(
-		    (weir_ring_state_behind(c->state, c->flags) & WEIR_RING_ROOM_ASLEEP) != 0))
+	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&c->ring->state, c->flags) &
+				WEIR_RING_ROOM_ASLEEP) != 0))
 		weir_ring_gave_back(c);
 }
 
@@ -351,8 +389,7 @@ static inline int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t c
 	uint64_t first = weir_ring_load_relaxed(&c->ring->take);
 	for (;;) {
 		if (c->ready < first + count)
-			c->ready = weir_ring_ready(c, c->ready > first ? c->ready : first,
-						   first + count);
+			weir_ring_look(c, first, count);
 		if (WEIR_RING_UNLIKELY(first >= c->ready || item_bytes != c->slot_bytes)) {
 			int code;
 			weir_ring_let_go(c);
@@ -379,10 +416,12 @@ static inline int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t coun
 	for (;;) {
 		uint64_t first = weir_ring_load_relaxed(&c->next); /* own */
 		if (c->ready - first < count)
-			c->ready = weir_ring_ready(c, c->ready, first + count);
+			weir_ring_look(c, first, count);
 		if (WEIR_RING_LIKELY(first < c->ready && item_bytes == c->slot_bytes)) {
 			*ret_first = first;
-			return (int)(c->ready - first < count ? c->ready - first : count);
+			return (int)weir_ring_straight(c->mask, first,
+						       c->ready - first < count ? c->ready - first
+										: count);
 		}
 		int code = weir_ring_look_items(c, first, item_bytes);
 		if (code < 0)
