@@ -138,7 +138,7 @@ Test(journal_many, want_of_room_is_told_once_and_its_end_once)
 		disk->plan.capacity_bytes = (200 + seed) * WR_BLOCK_BYTES;
 		cr_assert_eq(count_changes(), 1, "seed %u", (unsigned)seed);
 		cr_assert_eq(stats().no_room_code, -ENOSPC);
-		/* Control uses the reserve up; one more segment is the reserve again, and no room. */
+		/* Control takes the reserve; one more segment is the reserve again, and no room. */
 		cr_assert_eq(mini_writer_settle(&rig.writer, 1), MINI_WRITER_DONE);
 		cr_assert_eq(mini_writer_close_extent(&rig.writer), MINI_WRITER_DONE);
 		disk->plan.capacity_bytes += 3 * WR_BLOCK_BYTES;
