@@ -337,7 +337,7 @@ static void step_over(struct weir_ring_consumer *c, uint64_t position)
 		return;
 	}
 	/* RG6: another consumer may have stepped over it before. */
-	(void)weir_ring_cas_release(&c->ring->take, &position, position + 1);
+	(void)weir_ring_cas_seq(&c->ring->take, &position, position + 1);
 	weir_ring_let_go(c); // a producer that sleeps for this slot
 }
 

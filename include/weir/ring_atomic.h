@@ -29,8 +29,8 @@ typedef uint64_t weir_ring_u64;
 /* *expected becomes what was found where it fails, then relaxed (acquire in the last). */
 #define weir_ring_cas_relaxed(p, expected, v)                                                      \
 	__atomic_compare_exchange_n((p), (expected), (v), true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)
-#define weir_ring_cas_release(p, expected, v)                                                      \
-	__atomic_compare_exchange_n((p), (expected), (v), true, __ATOMIC_RELEASE, __ATOMIC_RELAXED)
+#define weir_ring_cas_seq(p, expected, v)                                                          \
+	__atomic_compare_exchange_n((p), (expected), (v), true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
 #define weir_ring_cas_acq_rel(p, expected, v)                                                      \
 	__atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
 

@@ -382,6 +382,7 @@ static inline void weir_ring_let_go(struct weir_ring_consumer *c)
  * Items for a consumer that shares, from *ret_first on: how many, or an error. The gate says what
  * is about to be held before `take` moves (RG6, release): a producer that loads `take` (acquire)
  * and then the gates finds the gate of everybody who moved `take` that far, or it is free again.
+ * seq_cst, because who sleeps for room or items looks at it (RG7).
  */
 static inline int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t count,
 					size_t item_bytes, uint64_t *ret_first)
@@ -402,7 +403,7 @@ static inline int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t c
 		uint64_t n = c->ready - first < count ? c->ready - first : count;
 		n = weir_ring_straight(c->mask, first, n);
 		weir_ring_store_release(&c->gate, first); /* RG5, published by RG6 */
-		if (WEIR_RING_LIKELY(weir_ring_cas_release(&c->ring->take, &first, first + n))) {
+		if (WEIR_RING_LIKELY(weir_ring_cas_seq(&c->ring->take, &first, first + n))) {
 			*ret_first = first; /* RG6 */
 			return (int)n;
 		}
