@@ -155,6 +155,114 @@ WEIR_API const struct weir_topic_options *weir_config_topics(const struct weir_c
 WEIR_API const struct weir_subscription_options *
 weir_config_subscriptions(const struct weir_config *config, uint32_t *ret_count);
 
+/* ---- what `weir run` does with the file ------------------------------------------------------ */
+
+/** Where a source reads. */
+enum weir_config_from {
+	WEIR_CONFIG_FROM_STDIN = 1,
+	WEIR_CONFIG_FROM_FILE = 2,  /**< shown as WEIR_CONFIG_FROM_FILES with one file */
+	WEIR_CONFIG_FROM_FILES = 3, /**< one after another, each to its end */
+	WEIR_CONFIG_FROM_FOLLOW = 4,
+	WEIR_CONFIG_FROM_GENERATE = 5,
+};
+
+enum weir_config_line_format {
+	WEIR_CONFIG_FORMAT_LINES = 1,
+	WEIR_CONFIG_FORMAT_JSON = 2,
+};
+
+/** A header, and the field of a JSON object that it comes from. */
+struct weir_config_header {
+	const char *name;
+	const char *field;
+};
+
+/** A source. Fields are named by paths: "user.id"; NULL: none. */
+struct weir_config_source {
+	const char *name; /**< of the source, and of its producer */
+	const char *topic;
+	enum weir_config_from from;
+	const char *const *files; /**< FILES; FOLLOW has one */
+	uint32_t file_count;
+	uint64_t generate_events; /**< GENERATE; 0: without end */
+	uint64_t generate_payload_bytes;
+	uint64_t generate_keys;
+	uint64_t generate_seed;
+	enum weir_config_line_format format;
+	const char *key;
+	const char *type;
+	const char *time;
+	const char *payload; /**< NULL: the line */
+	const struct weir_config_header *headers;
+	uint32_t header_count;
+	bool missing_is_bad; /**< else the event goes without the field */
+	bool skip_bad_lines; /**< else the source stops at the first */
+	uint64_t rate_per_s; /**< 0: no limit */
+};
+
+/** Where the events of a subscription go. */
+enum weir_config_to {
+	WEIR_CONFIG_TO_NONE = 0, /**< the subscription has no sink */
+	WEIR_CONFIG_TO_STDOUT = 1,
+	WEIR_CONFIG_TO_NULL = 2,
+	WEIR_CONFIG_TO_FILE = 3,
+	WEIR_CONFIG_TO_COMMAND = 4,
+};
+
+enum weir_config_commit {
+	WEIR_CONFIG_COMMIT_AUTO = 0, /**< never shown */
+	WEIR_CONFIG_COMMIT_TOGETHER = 1,
+	WEIR_CONFIG_COMMIT_AFTER = 2,
+};
+
+struct weir_config_sink {
+	enum weir_config_to to;
+	uint32_t members;           /**< of the group */
+	const char *file;           /**< FILE; with several members it has a "%m" */
+	const char *const *command; /**< COMMAND: program and arguments */
+	uint32_t command_count;
+	bool write_json; /**< else the payload */
+	enum weir_config_commit commit;
+	uint64_t timeout_ns;
+	uint32_t attempts_max;
+	uint64_t backoff_ns;
+	uint64_t backoff_max_ns;
+	bool skip_failures; /**< else the run stops */
+};
+
+struct weir_config_run {
+	uint64_t drain_timeout_ns;
+	bool stay; /**< go on when all is done */
+};
+
+/**
+ * The sources of the file, in its order. weir_config_open() has no use for them: a program may have
+ * its own, and use the file's topics.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return an array, lent until the config is destroyed; NULL when there are none, or errors
+ */
+WEIR_API const struct weir_config_source *weir_config_sources(const struct weir_config *config,
+							      uint32_t *ret_count);
+
+/**
+ * The sinks of the subscriptions: one for each, in their order; WEIR_CONFIG_TO_NONE where the file
+ * has none.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return an array, lent until the config is destroyed; NULL when there are none, or errors
+ */
+WEIR_API const struct weir_config_sink *weir_config_sinks(const struct weir_config *config,
+							  uint32_t *ret_count);
+
+/**
+ * How `weir run` is to end.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_run  overwritten
+ */
+WEIR_API void weir_config_run(const struct weir_config *config, struct weir_config_run *ret_run);
+
 /**
  * Who is told when a subscription's `lag` is exceeded. The thresholds are the file's, the function
  * is the program's: without one, weir_config_open() refuses a file that has thresholds.

@@ -35,9 +35,17 @@ struct wr_config_place wr_config_place_at(const struct wr_config_findings *findi
 					    : wr_config_key_place(findings, node);
 }
 
-/* The entry `name` of the item, or the item. */
-static struct wr_config_place item_place(const struct wr_config_findings *findings,
-					 const struct wr_config_node *item, const char *name)
+const struct wr_config_node *wr_config_item_at(const struct wr_config_node *root, const char *list,
+					       uint32_t index)
+{
+	const struct wr_config_node *item = wr_config_node_at(root, list)->first;
+	while (item != NULL && index-- > 0)
+		item = item->next;
+	return item;
+}
+
+struct wr_config_place wr_config_item_place(const struct wr_config_findings *findings,
+					    const struct wr_config_node *item, const char *name)
 {
 	const struct wr_config_node *entry = wr_config_child(item, name);
 	return wr_config_node_place(findings, entry != NULL ? entry : item);
@@ -122,8 +130,8 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 
 /* ---- topics ---- */
 
-static void check_limit(struct wr_config_findings *findings, const struct wr_config_node *root,
-			const char *list, const char *limit, uint64_t count, uint64_t most)
+void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_config_node *root,
+			   const char *list, const char *limit, uint64_t count, uint64_t most)
 {
 	if (count <= most)
 		return;
@@ -134,8 +142,9 @@ static void check_limit(struct wr_config_findings *findings, const struct wr_con
 	wr_config_help(findings, d, "limits: {%s: %llu}", limit, (unsigned long long)count);
 }
 
-static void refuse_second(struct wr_config_findings *findings, const char *what, const char *name,
-			  struct wr_config_place place, struct wr_config_place first)
+void wr_config_refuse_second(struct wr_config_findings *findings, const char *what,
+			     const char *name, struct wr_config_place place,
+			     struct wr_config_place first)
 {
 	struct weir_config_diagnostic *d =
 		wr_config_error(findings, place, "a second %s \"%s\"", what, name);
@@ -155,16 +164,16 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 			if (topics[i].name == NULL || topics[j].name == NULL ||
 			    strcmp(topics[i].name, topics[j].name) != 0)
 				continue;
-			refuse_second(findings, "topic", topics[i].name,
-				      item_place(findings, item, "name"),
-				      item_place(findings, other, "name"));
+			wr_config_refuse_second(findings, "topic", topics[i].name,
+						wr_config_item_place(findings, item, "name"),
+						wr_config_item_place(findings, other, "name"));
 			break;
 		}
 	}
-	check_limit(findings, root, "topics", "topics", values->topics.count,
-		    values->options.topics_max);
-	check_limit(findings, root, "topics", "partitions", partitions,
-		    values->options.partitions_max);
+	wr_config_check_limit(findings, root, "topics", "topics", values->topics.count,
+			      values->options.topics_max);
+	wr_config_check_limit(findings, root, "topics", "partitions", partitions,
+			      values->options.partitions_max);
 }
 
 /* ---- subscriptions ---- */
@@ -196,6 +205,14 @@ static void refuse_topic(struct wr_config_findings *findings, const struct wr_co
 		wr_config_help(findings, d, "topics: [{name: %s}]", name);
 }
 
+void wr_config_check_topic(struct wr_config_findings *findings,
+			   const struct wr_config_values *values, const struct wr_config_node *node,
+			   const char *name)
+{
+	if (!has_topic(values, name))
+		refuse_topic(findings, values, node, name);
+}
+
 static void check_topics_of(struct wr_config_findings *findings,
 			    const struct wr_config_values *values,
 			    const struct wr_config_subscription *subscription,
@@ -209,15 +226,14 @@ static void check_topics_of(struct wr_config_findings *findings,
 	for (uint32_t i = 0; i < subscription->topics.count; i++, node = node->next) {
 		if (names[i] == NULL)
 			continue;
-		if (!has_topic(values, names[i]))
-			refuse_topic(findings, values, node, names[i]);
+		wr_config_check_topic(findings, values, node, names[i]);
 		const struct wr_config_node *other = list->first;
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (names[j] == NULL || strcmp(names[i], names[j]) != 0)
 				continue;
-			refuse_second(findings, "topic", names[i],
-				      wr_config_node_place(findings, node),
-				      wr_config_node_place(findings, other));
+			wr_config_refuse_second(findings, "topic", names[i],
+						wr_config_node_place(findings, node),
+						wr_config_node_place(findings, other));
 			break;
 		}
 	}
@@ -237,21 +253,21 @@ static void check_subscriptions(struct wr_config_findings *findings,
 			if (subscriptions[i].name == NULL || subscriptions[j].name == NULL ||
 			    strcmp(subscriptions[i].name, subscriptions[j].name) != 0)
 				continue;
-			refuse_second(findings, "subscription", subscriptions[i].name,
-				      item_place(findings, item, "name"),
-				      item_place(findings, other, "name"));
+			wr_config_refuse_second(findings, "subscription", subscriptions[i].name,
+						wr_config_item_place(findings, item, "name"),
+						wr_config_item_place(findings, other, "name"));
 			break;
 		}
 		if (subscriptions[i].gate == WEIR_LEVEL_DURABLE && values->options.dir == NULL &&
 		    wr_config_child(root, "journal") == NULL) {
-			struct weir_config_diagnostic *d =
-				wr_config_error(findings, item_place(findings, item, "gate"),
-						"without a journal nothing becomes durable");
+			struct weir_config_diagnostic *d = wr_config_error(
+				findings, wr_config_item_place(findings, item, "gate"),
+				"without a journal nothing becomes durable");
 			wr_config_help(findings, d, "journal: {dir: ...}, or gate: auto");
 		}
 	}
-	check_limit(findings, root, "subscriptions", "subscriptions", values->subscriptions.count,
-		    values->options.subscriptions_max);
+	wr_config_check_limit(findings, root, "subscriptions", "subscriptions",
+			      values->subscriptions.count, values->options.subscriptions_max);
 }
 
 /* What is read and used by nobody shall not look as if it were. */
@@ -276,5 +292,6 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	check_options(findings, root, values);
 	check_topics(findings, root, values);
 	check_subscriptions(findings, root, values);
+	wr_config_check_run(findings, root, values);
 	warn_of_idle_keys(findings, root);
 }

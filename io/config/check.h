@@ -24,4 +24,30 @@ const struct wr_config_node *wr_config_node_at(const struct wr_config_node *root
 struct wr_config_place wr_config_place_at(const struct wr_config_findings *findings,
 					  const struct wr_config_node *root, const char *path);
 
+/* The n-th item of a list of the file; NULL: it has none. */
+const struct wr_config_node *wr_config_item_at(const struct wr_config_node *root, const char *list,
+					       uint32_t index);
+
+/* The entry `name` of an item, or the item. */
+struct wr_config_place wr_config_item_place(const struct wr_config_findings *findings,
+					    const struct wr_config_node *item, const char *name);
+
+/* "a second source "a"": the first is in `first`. */
+void wr_config_refuse_second(struct wr_config_findings *findings, const char *what,
+			     const char *name, struct wr_config_place place,
+			     struct wr_config_place first);
+
+/* Says so at `node` when the file has no topic of this name. */
+void wr_config_check_topic(struct wr_config_findings *findings,
+			   const struct wr_config_values *values, const struct wr_config_node *node,
+			   const char *name);
+
+/* "sources: 20 of them, and limits.producers is 16". */
+void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_config_node *root,
+			   const char *list, const char *limit, uint64_t count, uint64_t most);
+
+/* Sources, sinks and `run` (check_run.c). */
+void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
+			 const struct wr_config_values *values);
+
 #endif

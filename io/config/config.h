@@ -20,7 +20,12 @@ struct weir_config {
 	bool is_placed; /* options have the CPUs of this machine */
 	struct weir_topic_options *topics;
 	struct weir_subscription_options *subscriptions;
+	struct weir_config_source *sources;
+	struct weir_config_sink *sinks; /* one a subscription */
 };
+
+/* `sources` and `sinks` of the values. False: no memory. */
+bool wr_config_make_run(struct weir_config *config);
 
 /* Places the threads of a config on this machine, into `options`. 0, -EINVAL (errors are in the
  * findings), or what the system said. */

@@ -71,6 +71,10 @@ static void put_section(struct explaining *e, const struct wr_config_section *se
 			const struct wr_config_node *map, const void *values,
 			const struct level *level);
 
+static void put_one_of(struct explaining *e, const struct wr_config_key *key,
+		       const struct wr_config_node *node, const void *values,
+		       const struct level *level);
+
 static bool has_required(const struct wr_config_section *section)
 {
 	for (const struct wr_config_key *key = section->keys; key->name != NULL; key++)
@@ -85,7 +89,8 @@ static void put_map(struct explaining *e, const struct wr_config_key *key,
 {
 	struct level inner = deeper(level, "  ");
 	/* A map that is not there cannot be shown as one that is, if it must have something. */
-	inner.is_comment = level->is_comment || (node == NULL && has_required(key->section));
+	inner.is_comment = level->is_comment ||
+			   (node == NULL && (key->absent != NULL || has_required(key->section)));
 	size_t line_start = start_line(e, level, inner.is_comment && !level->is_comment);
 	wr_config_put(e->text, "%s:", key->name);
 	put_origin(e, key, node, line_start, !inner.is_comment);
@@ -144,21 +149,44 @@ static void put_entry(struct explaining *e, const struct wr_config_key *key,
 	put_origin(e, key, node, line_start, has_value);
 }
 
+/* `values`: the struct that has the value. */
+static void put_key(struct explaining *e, const struct wr_config_key *key,
+		    const struct wr_config_node *map, const void *values, const struct level *level)
+{
+	const struct wr_config_node *node = wr_config_child(map, key->name);
+	const void *value = (const uint8_t *)values + key->offset;
+	put_doc(e, level, key);
+	if (key->type == WR_CONFIG_MAP)
+		put_map(e, key, node, value, level);
+	else if (key->type == WR_CONFIG_ONE_OF)
+		put_one_of(e, key, node, values, level);
+	else if (key->type == WR_CONFIG_LIST)
+		put_list(e, key, node, value, level);
+	else
+		put_entry(e, key, node, value, level);
+}
+
+/* The one that was chosen. */
+static void put_one_of(struct explaining *e, const struct wr_config_key *key,
+		       const struct wr_config_node *node, const void *values,
+		       const struct level *level)
+{
+	struct level inner = deeper(level, "  ");
+	size_t line_start = start_line(e, level, false);
+	unsigned which;
+	wr_config_put(e->text, "%s:", key->name);
+	put_origin(e, key, node, line_start, true);
+	memcpy(&which, (const uint8_t *)values + key->offset, sizeof which);
+	if (which > 0)
+		put_key(e, &key->section->keys[which - 1], node, values, &inner);
+}
+
 static void put_section(struct explaining *e, const struct wr_config_section *section,
 			const struct wr_config_node *map, const void *values,
 			const struct level *level)
 {
-	for (const struct wr_config_key *key = section->keys; key->name != NULL; key++) {
-		const struct wr_config_node *node = wr_config_child(map, key->name);
-		const void *value = (const uint8_t *)values + key->offset;
-		put_doc(e, level, key);
-		if (key->type == WR_CONFIG_MAP)
-			put_map(e, key, node, value, level);
-		else if (key->type == WR_CONFIG_LIST)
-			put_list(e, key, node, value, level);
-		else
-			put_entry(e, key, node, value, level);
-	}
+	for (const struct wr_config_key *key = section->keys; key->name != NULL; key++)
+		put_key(e, key, map, values, level);
 }
 
 size_t weir_config_explain(const struct weir_config *config, const char *key, char *to,

@@ -63,7 +63,9 @@ static void put_values(const struct weir_config *config, const struct path *path
 		return;
 	}
 	if (key->type != WR_CONFIG_LIST) {
-		put_values(config, path, index + 1, full, node, value, text);
+		/* The keys of a ONE_OF are in the same struct. */
+		put_values(config, path, index + 1, full, node,
+			   key->type == WR_CONFIG_ONE_OF ? values : value, text);
 		return;
 	}
 	const struct wr_config_list *list = (const struct wr_config_list *)(const void *)value;
@@ -91,7 +93,7 @@ static void put_row(const struct wr_config_key *key, struct wr_config_text *text
 	else
 		wr_config_put(text, "  value:   %s\n", wr_config_type_shape(key->type));
 	if (key->type == WR_CONFIG_SIZE || key->type == WR_CONFIG_COUNT ||
-	    key->type == WR_CONFIG_DURATION) {
+	    key->type == WR_CONFIG_DURATION || key->type == WR_CONFIG_RATE) {
 		size_t before = text->bytes;
 		wr_config_put(text, "  range:   ");
 		if (wr_config_range_format(key, text))

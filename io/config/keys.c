@@ -238,6 +238,15 @@ static const struct wr_config_key file_keys[] = {
 	 .max = 4096,
 	 .absent = "none",
 	 .doc = "Made when the pipeline is opened, or found"},
+	{.name = "sources",
+	 VALUE(sources),
+	 .type = WR_CONFIG_LIST,
+	 .item = WR_CONFIG_MAP,
+	 .section = &wr_config_sources,
+	 .max = 1024,
+	 .absent = "none",
+	 .doc = "What `weir run` reads and publishes"},
+	{.name = "run", SAME_STRUCT(wr_config_run), .doc = "How `weir run` ends"},
 	{0},
 };
 

@@ -11,6 +11,9 @@
  *   LIST    of scalars (`item`) or of maps (item MAP, `section`): a struct wr_config_list
  *   ONE_OF  a map with exactly one of the keys of `section`: which one, from 1 on, is an unsigned
  *           at `offset`; its value goes where its own row says, in the same struct
+ *   PAIRS   a map whose keys are the user's: a struct wr_config_list of struct wr_config_pair
+ *
+ * MAP and ONE_OF may have a `shorthand`: a single value in their place is that of this inner key.
  */
 #ifndef WR_CONFIG_KEYS_H
 #define WR_CONFIG_KEYS_H
@@ -30,10 +33,12 @@ enum wr_config_type {
 	WR_CONFIG_WORD,     /* char[bytes]: what fits, not empty */
 	WR_CONFIG_POINT,    /* struct wr_config_point: where a subscription starts */
 	WR_CONFIG_CPUS,     /* struct wr_cpu_request */
+	WR_CONFIG_RATE,     /* uint64_t a second: 500/s, 10k/s; never without its unit */
 	WR_CONFIG_NUMA,     /* struct wr_config_numa: auto, off, interleave, node:0 */
 	WR_CONFIG_MAP,
 	WR_CONFIG_LIST,
 	WR_CONFIG_ONE_OF,
+	WR_CONFIG_PAIRS,
 };
 
 struct wr_config_choice {
@@ -60,6 +65,7 @@ struct wr_config_key {
 	uint64_t max; /* 0: no end */
 	const struct wr_config_choice *choices;
 	const struct wr_config_section *section;
+	const char *shorthand; /* of a MAP or ONE_OF, or NULL */
 	const char *since;
 };
 
@@ -71,6 +77,11 @@ struct wr_config_section {
 struct wr_config_list {
 	void *items;
 	uint32_t count;
+};
+
+struct wr_config_pair {
+	const char *name; /* as a NAME, up to 200 bytes */
+	const char *text;
 };
 
 /* The whole file: describes struct wr_config_values (values.h). */

@@ -3,6 +3,8 @@
 #ifndef WR_CONFIG_KEYS_INNER_H
 #define WR_CONFIG_KEYS_INNER_H
 
+#include <weir/config.h>
+
 #include "io/config/keys.h"
 #include "io/config/values.h"
 
@@ -28,5 +30,8 @@ extern const struct wr_config_section wr_config_machine;       /* keys_threads.c
 extern const struct wr_config_section wr_config_threads;       /* the same */
 extern const struct wr_config_section wr_config_topics;        /* keys_topics.c */
 extern const struct wr_config_section wr_config_subscriptions; /* the same */
+extern const struct wr_config_section wr_config_sources;       /* keys_run.c */
+extern const struct wr_config_section wr_config_sink;          /* the same */
+extern const struct wr_config_section wr_config_run;           /* the same */
 
 #endif

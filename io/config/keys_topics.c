@@ -103,6 +103,21 @@ static const struct wr_config_key subscription_keys[] = {
 	{.name = "lag",
 	 SAME_STRUCT(lag_section),
 	 .doc = "When the program is told that members are behind"},
+	{.name = "members",
+	 SUBSCRIPTION(members),
+	 .type = WR_CONFIG_COUNT,
+	 .min = 1,
+	 .max = 1024,
+	 .fallback = "1",
+	 .doc = "How many members `weir run` has in the group, each with the sink"},
+	{.name = "sink",
+	 SUBSCRIPTION(sink),
+	 .type = WR_CONFIG_MAP,
+	 .section = &wr_config_sink,
+	 .shorthand = "to",
+	 .absent = "`weir run` leaves the subscription alone",
+	 .doc = "Where `weir run` writes its events: stdout, null, or a map with to, file or "
+		"command"},
 	{0},
 };
 

@@ -133,7 +133,7 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 			return rc;
 		config->is_placed = rc == 0;
 	}
-	if (!make_topics(config) || !make_subscriptions(config))
+	if (!make_topics(config) || !make_subscriptions(config) || !wr_config_make_run(config))
 		findings->out_of_memory = true;
 	return 0;
 }
@@ -257,6 +257,26 @@ const struct weir_subscription_options *weir_config_subscriptions(const struct w
 {
 	*ret_count = is_usable(config) ? config->values.subscriptions.count : 0;
 	return *ret_count > 0 ? config->subscriptions : NULL;
+}
+
+const struct weir_config_source *weir_config_sources(const struct weir_config *config,
+						     uint32_t *ret_count)
+{
+	*ret_count = is_usable(config) ? config->values.sources.count : 0;
+	return *ret_count > 0 ? config->sources : NULL;
+}
+
+const struct weir_config_sink *weir_config_sinks(const struct weir_config *config,
+						 uint32_t *ret_count)
+{
+	*ret_count = is_usable(config) ? config->values.subscriptions.count : 0;
+	return *ret_count > 0 ? config->sinks : NULL;
+}
+
+void weir_config_run(const struct weir_config *config, struct weir_config_run *ret_run)
+{
+	*ret_run = (struct weir_config_run){.drain_timeout_ns = config->values.drain_timeout_ns,
+					    .stay = config->values.stay};
 }
 
 void weir_config_on_lag(struct weir_config *config,

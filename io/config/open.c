@@ -29,10 +29,8 @@ static void prepend_place(const struct weir_config *config, struct wr_config_pla
 static struct wr_config_place item_place(const struct weir_config *config, const char *list,
 					 uint32_t index)
 {
-	const struct wr_config_node *item = wr_config_node_at(config->root, list)->first;
-	for (uint32_t i = 0; i < index; i++)
-		item = item->next;
-	return wr_config_node_place(&config->findings, item);
+	return wr_config_node_place(&config->findings,
+				    wr_config_item_at(config->root, list, index));
 }
 
 /* A threshold that nobody is told of would be a key without effect. */

@@ -149,6 +149,17 @@ static void refuse_value(struct wr_config_findings *findings, const struct wr_co
 		wr_config_help(findings, d, "%s", fault->help);
 }
 
+/* Is YAML's nothing one of the choices? */
+static bool means_null(const struct wr_config_key *key, const struct wr_config_node *node)
+{
+	if (key->type != WR_CONFIG_CHOICE || !node->empty || node->bytes == 0)
+		return false;
+	for (const struct wr_config_choice *choice = key->choices; choice->name != NULL; choice++)
+		if (strcmp(choice->name, node->text) == 0)
+			return true;
+	return false;
+}
+
 static void read_scalar(struct wr_config_findings *findings, const struct wr_config_key *key,
 			enum wr_config_type type, const struct wr_config_node *node, void *target,
 			const struct frame *frame)
@@ -157,7 +168,7 @@ static void read_scalar(struct wr_config_findings *findings, const struct wr_con
 	char help[96];
 	if (node->kind != WR_NODE_SCALAR) {
 		refuse_kind(findings, type, node, frame, NULL);
-	} else if (node->empty) {
+	} else if (node->empty && !means_null(key, node)) {
 		(void)snprintf(help, sizeof help, "leave the key out for its default%s%s",
 			       key->fallback != NULL ? ": " : "",
 			       key->fallback != NULL ? key->fallback : "");
@@ -252,6 +263,54 @@ static void read_list(struct wr_config_findings *findings, const struct wr_confi
 	}
 }
 
+/* A map whose keys are the user's. */
+static void read_pairs(struct wr_config_findings *findings, const struct wr_config_key *key,
+		       const struct wr_config_node *node, struct wr_config_list *target,
+		       const struct frame *frame)
+{
+	static const struct wr_config_key name_key = {.type = WR_CONFIG_NAME, .max = 200};
+	static const struct wr_config_key text_key = {.type = WR_CONFIG_TEXT, .required = true};
+	struct wr_config_fault fault;
+	if (node->kind != WR_NODE_MAP && !node->empty) {
+		refuse_kind(findings, WR_CONFIG_PAIRS, node, frame, NULL);
+		return;
+	}
+	check_count(findings, key, node, frame);
+	struct wr_config_pair *pairs =
+		wr_config_alloc(findings->arena, sizeof *pairs * node->count);
+	if (pairs == NULL) {
+		findings->out_of_memory = true;
+		return;
+	}
+	target->items = pairs;
+	for (const struct wr_config_node *entry = node->first; entry != NULL; entry = entry->next) {
+		struct frame inner = {.up = frame, .name = entry->key->text};
+		struct wr_config_pair *pair = &pairs[target->count++];
+		if (entry->key->refused || entry->refused)
+			continue;
+		if (wr_config_value_parse(&name_key, WR_CONFIG_NAME, entry->key->text, &pair->name,
+					  &fault) < 0)
+			refuse_value(findings, entry->key, frame, &fault);
+		else
+			read_scalar(findings, &text_key, WR_CONFIG_TEXT, entry, &pair->text,
+				    &inner);
+	}
+}
+
+/* A single value in the place of a map: that of one of its keys. False: there is none such. */
+static bool read_shorthand(struct wr_config_findings *findings, const struct wr_config_key *key,
+			   const struct wr_config_node *node, void *base, const struct frame *frame)
+{
+	if (key->shorthand == NULL || node->kind != WR_NODE_SCALAR)
+		return false;
+	const struct wr_config_key *inner =
+		wr_config_key_find(key->section, key->shorthand, strlen(key->shorthand));
+	if (node->empty && !means_null(inner, node))
+		return false;
+	read_scalar(findings, inner, inner->type, node, (uint8_t *)base + inner->offset, frame);
+	return true;
+}
+
 /* A map with exactly one of several keys. */
 static void read_one_of(struct wr_config_findings *findings, const struct wr_config_key *key,
 			const struct wr_config_node *node, void *base, const struct frame *frame)
@@ -260,6 +319,14 @@ static void read_one_of(struct wr_config_findings *findings, const struct wr_con
 	char names[160] = "";
 	struct wr_config_text list = {.to = names, .room_bytes = sizeof names};
 	unsigned which = 0;
+	if (read_shorthand(findings, key, node, base, frame)) {
+		which = (unsigned)(wr_config_key_find(key->section, key->shorthand,
+						      strlen(key->shorthand)) -
+				   key->section->keys) +
+			1;
+		memcpy((uint8_t *)base + key->offset, &which, sizeof which);
+		return;
+	}
 	for (const struct wr_config_key *one = key->section->keys; one->name != NULL; one++)
 		wr_config_put(&list, "%s%s", one != key->section->keys ? ", " : "", one->name);
 	if (node->kind != WR_NODE_MAP || node->count != 1) {
@@ -285,7 +352,11 @@ static void read_entry(struct wr_config_findings *findings, const struct wr_conf
 		return;
 	switch (key->type) {
 	case WR_CONFIG_MAP:
-		read_map(findings, key->section, node, target, frame);
+		if (!read_shorthand(findings, key, node, target, frame))
+			read_map(findings, key->section, node, target, frame);
+		break;
+	case WR_CONFIG_PAIRS:
+		read_pairs(findings, key, node, (struct wr_config_list *)(void *)target, frame);
 		break;
 	case WR_CONFIG_LIST:
 		read_list(findings, key, node, (struct wr_config_list *)(void *)target, frame);

@@ -18,6 +18,7 @@ static const char introduction[] =
 	"| size | bytes: `4096`, `64KiB`, `1.5GiB`; `K`, `KB` and `KiB` all count in 1024 |\n"
 	"| duration | with its unit: `250us`, `1.5s`, `2m`, `1h`; a bare number is refused |\n"
 	"| number | `42`, `1_000_000`, `5M`; `K`, `M`, `G` count in 1000 |\n"
+	"| rate | `500/s`, `10k/s` |\n"
 	"| yes or no | `yes`, `no`, `true` or `false` |\n"
 	"| name | letters, digits, `.`, `_` and `-`, not beginning with `.` |\n"
 	"| text | anything on one line; in quotes where YAML needs them |\n"
@@ -45,11 +46,17 @@ static const char *type_name(const struct wr_config_key *key, enum wr_config_typ
 	case WR_CONFIG_NUMA:
 		return "`auto`, `off`, `interleave`, `node:0`";
 	case WR_CONFIG_LIST:
-		return key->item == WR_CONFIG_MAP ? "list of maps" : "list of names";
+		return key->item == WR_CONFIG_MAP    ? "list of maps"
+		       : key->item == WR_CONFIG_NAME ? "list of names"
+						     : "list of texts";
 	case WR_CONFIG_MAP:
 		return "map";
 	case WR_CONFIG_ONE_OF:
 		return "one of";
+	case WR_CONFIG_PAIRS:
+		return "map of names";
+	case WR_CONFIG_RATE:
+		return "rate";
 	default:
 		return "text";
 	}
@@ -57,6 +64,13 @@ static const char *type_name(const struct wr_config_key *key, enum wr_config_typ
 
 static void put_cell_of_value(struct wr_config_text *text, const struct wr_config_key *key)
 {
+	if (key->shorthand != NULL) {
+		const struct wr_config_key *inner =
+			wr_config_key_find(key->section, key->shorthand, strlen(key->shorthand));
+		put_cell_of_value(text, inner);
+		wr_config_put(text, ", or a map");
+		return;
+	}
 	if (key->choices == NULL) {
 		wr_config_put(text, "%s", type_name(key, key->type));
 		return;
@@ -85,7 +99,7 @@ static void put_row(struct wr_config_text *text, const struct wr_config_key *key
 	put_cell_of_default(text, key);
 	wr_config_put(text, " | ");
 	if (key->type == WR_CONFIG_SIZE || key->type == WR_CONFIG_COUNT ||
-	    key->type == WR_CONFIG_DURATION)
+	    key->type == WR_CONFIG_DURATION || key->type == WR_CONFIG_RATE)
 		(void)wr_config_range_format(key, text);
 	else if (key->type == WR_CONFIG_WORD)
 		wr_config_put(text, "up to %u bytes", key->bytes - 1);

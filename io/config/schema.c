@@ -11,6 +11,7 @@
 
 /* Digits, with '_' between them, and up to six behind a point. */
 #define NUMBER "[0-9][0-9_]*(\\.[0-9][0-9_]*)?"
+#define NAME_PATTERN "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 #define CPU_ITEM "[0-9]+(-[0-9]+(:[0-9]+)?)?"
 #define CPU_LIST CPU_ITEM "(," CPU_ITEM ")*"
 #define CPU_RANGE "\"minimum\": 0, \"maximum\": 8191"
@@ -56,7 +57,7 @@ static void put_description(struct wr_config_text *text, unsigned depth,
 	     choice != NULL && choice->name != NULL; choice++)
 		wr_config_put(&all, " %s: %s.", choice->name, choice->doc);
 	if ((key->type == WR_CONFIG_SIZE || key->type == WR_CONFIG_DURATION ||
-	     key->type == WR_CONFIG_COUNT) &&
+	     key->type == WR_CONFIG_COUNT || key->type == WR_CONFIG_RATE) &&
 	    wr_config_range_format(key, &ends))
 		wr_config_put(&all, " Range: %s.", range);
 	if (key->absent != NULL)
@@ -105,7 +106,8 @@ static void put_choice(struct wr_config_text *text, unsigned depth,
 		bool no = strcmp(choice->name, "no") == 0 || strcmp(choice->name, "off") == 0;
 		wr_config_put(text, "%s", choice != choices ? ", " : "");
 		wr_config_put_json(text, choice->name);
-		wr_config_put(text, "%s", yes ? ", true" : no ? ", false" : "");
+		bool null = strcmp(choice->name, "null") == 0;
+		wr_config_put(text, "%s", yes ? ", true" : no ? ", false" : null ? ", null" : "");
 	}
 	wr_config_put(text, "]");
 }
@@ -133,7 +135,6 @@ static void put_cpus(struct wr_config_text *text, unsigned depth)
 static void put_scalar(struct wr_config_text *text, unsigned depth, const struct wr_config_key *key,
 		       enum wr_config_type type)
 {
-	static const char name[] = "^[A-Za-z0-9_-][A-Za-z0-9._-]*$";
 	switch (type) {
 	case WR_CONFIG_BOOL:
 		put_key(text, depth, false, "enum");
@@ -144,11 +145,14 @@ static void put_scalar(struct wr_config_text *text, unsigned depth, const struct
 	case WR_CONFIG_DURATION:
 		put_number(text, depth, key);
 		break;
+	case WR_CONFIG_RATE:
+		put_pattern(text, depth, "\"string\"", "^" NUMBER "[KkMmGg]?/s$");
+		break;
 	case WR_CONFIG_CHOICE:
 		put_choice(text, depth, key->choices);
 		break;
 	case WR_CONFIG_NAME:
-		put_pattern(text, depth, ANY_SCALAR, name);
+		put_pattern(text, depth, ANY_SCALAR, NAME_PATTERN);
 		put_key(text, depth, false, "maxLength");
 		wr_config_put(text, "%" PRIu64, key->type == WR_CONFIG_LIST ? 200 : key->max);
 		break;
@@ -213,17 +217,70 @@ static void put_default(struct wr_config_text *text, unsigned depth,
 		wr_config_put_json(text, key->fallback);
 }
 
+/* The members of a schema of a map. */
+static void put_map(struct wr_config_text *text, unsigned depth, const struct wr_config_key *key)
+{
+	put_object(text, key->section, depth, key->type == WR_CONFIG_MAP);
+	if (key->type != WR_CONFIG_ONE_OF)
+		return;
+	put_key(text, depth, false, "minProperties");
+	wr_config_put(text, "1");
+	put_key(text, depth, false, "maxProperties");
+	wr_config_put(text, "1");
+}
+
+/* A single value, or the map that it is short for. */
+static void put_with_shorthand(struct wr_config_text *text, unsigned depth,
+			       const struct wr_config_key *key)
+{
+	const struct wr_config_key *inner =
+		wr_config_key_find(key->section, key->shorthand, strlen(key->shorthand));
+	put_key(text, depth, false, "anyOf");
+	wr_config_put(text, "[");
+	indent(text, depth + 1);
+	wr_config_put(text, "{");
+	put_description(text, depth + 2, inner);
+	put_scalar(text, depth + 2, inner, inner->type);
+	indent(text, depth + 1);
+	wr_config_put(text, "},");
+	indent(text, depth + 1);
+	wr_config_put(text, "{");
+	put_map(text, depth + 2, key);
+	indent(text, depth + 1);
+	wr_config_put(text, "}");
+	indent(text, depth);
+	wr_config_put(text, "]");
+}
+
+static void put_pairs(struct wr_config_text *text, unsigned depth, const struct wr_config_key *key)
+{
+	put_key(text, depth, false, "type");
+	wr_config_put(text, "[\"object\", \"null\"]");
+	put_key(text, depth, false, "maxProperties");
+	wr_config_put(text, "%" PRIu64, key->max);
+	put_key(text, depth, false, "additionalProperties");
+	wr_config_put(text, "false");
+	put_key(text, depth, false, "patternProperties");
+	wr_config_put(text, "{");
+	put_key(text, depth + 1, true, NAME_PATTERN);
+	wr_config_put(text, "{\"type\": [" ANY_SCALAR "], \"pattern\": \"^.+$\"}");
+	indent(text, depth);
+	wr_config_put(text, "}");
+}
+
 static void put_property(struct wr_config_text *text, const struct wr_config_key *key,
 			 unsigned depth, bool first)
 {
 	put_key(text, depth, first, key->name);
 	wr_config_put(text, "{");
 	put_description(text, depth + 1, key);
-	if (key->type == WR_CONFIG_MAP || key->type == WR_CONFIG_ONE_OF) {
+	if (key->shorthand != NULL) {
+		put_with_shorthand(text, depth + 1, key);
+	} else if (wr_config_key_nests(key) && key->type != WR_CONFIG_LIST) {
 		wr_config_put_n(text, ",", 1);
-		put_object(text, key->section, depth + 1, key->type == WR_CONFIG_MAP);
-		if (key->type == WR_CONFIG_ONE_OF)
-			wr_config_put(text, ", \"minProperties\": 1, \"maxProperties\": 1");
+		put_map(text, depth + 1, key);
+	} else if (key->type == WR_CONFIG_PAIRS) {
+		put_pairs(text, depth + 1, key);
 	} else if (key->type == WR_CONFIG_LIST) {
 		put_list(text, depth + 1, key);
 	} else {

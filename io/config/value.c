@@ -136,6 +136,33 @@ static int parse_number(const struct wr_config_key *key, enum wr_config_type typ
 	return -EINVAL;
 }
 
+/* "10k/s" */
+static int parse_rate(const struct wr_config_key *key, const char *text, void *target,
+		      struct wr_config_fault *fault)
+{
+	char number[32];
+	char quoted[WR_CONFIG_QUOTE_BYTES];
+	size_t bytes = strlen(text);
+	uint64_t n;
+	if (bytes > 2 && bytes < sizeof number && strcmp(text + bytes - 2, "/s") == 0) {
+		memcpy(number, text, bytes - 2);
+		number[bytes - 2] = '\0';
+		if (wr_quantity_parse(number, wr_units_count, &n, NULL) == 0) {
+			int rc = check_range(key, text, n, fault);
+			if (rc == 0)
+				store(target, key->bytes, n);
+			return rc;
+		}
+	}
+	(void)not_a(text, WR_CONFIG_RATE, fault);
+	if (wr_quantity_parse(text, wr_units_count, &n, NULL) == 0) {
+		(void)refuse(fault, 0, bytes, "%s has no unit",
+			     wr_config_quote(quoted, text, bytes));
+		help(fault, "a second: %.40s/s", text);
+	}
+	return -EINVAL;
+}
+
 static int parse_bool(const char *text, void *target, struct wr_config_fault *fault)
 {
 	bool yes = strcmp(text, "yes") == 0 || strcmp(text, "true") == 0;
@@ -325,9 +352,12 @@ int wr_config_value_parse(const struct wr_config_key *key, enum wr_config_type t
 		return wr_cpu_request_parse(text, strlen(text), target, ret_fault);
 	case WR_CONFIG_NUMA:
 		return parse_numa(text, target, ret_fault);
+	case WR_CONFIG_RATE:
+		return parse_rate(key, text, target, ret_fault);
 	case WR_CONFIG_MAP:
 	case WR_CONFIG_LIST:
 	case WR_CONFIG_ONE_OF:
+	case WR_CONFIG_PAIRS:
 		break;
 	}
 	return not_a(text, type, ret_fault);

@@ -45,7 +45,7 @@ static void put_number(enum wr_config_type type, uint64_t n, struct wr_config_te
 	else if (type == WR_CONFIG_DURATION)
 		wr_config_duration_format(n, text);
 	else
-		wr_config_put(text, "%" PRIu64, n);
+		wr_config_put(text, "%" PRIu64 "%s", n, type == WR_CONFIG_RATE ? "/s" : "");
 }
 
 /* Whether YAML, or this library's own reading of it, would see something else in it. */
@@ -136,13 +136,26 @@ static uint64_t load(const void *target, uint32_t bytes)
 	return n8;
 }
 
-static void put_choice(const struct wr_config_key *key, uint64_t value, struct wr_config_text *text)
+/* False: none was made. */
+static bool put_choice(const struct wr_config_key *key, uint64_t value, struct wr_config_text *text)
 {
 	for (const struct wr_config_choice *choice = key->choices; choice->name != NULL; choice++)
 		if (choice->value == value) {
 			wr_config_put(text, "%s", choice->name);
-			return;
+			return true;
 		}
+	return false;
+}
+
+static bool put_pairs(const struct wr_config_list *list, struct wr_config_text *text)
+{
+	const struct wr_config_pair *pairs = list->items;
+	for (uint32_t i = 0; i < list->count; i++) {
+		wr_config_put(text, "%s%s: ", i == 0 ? "{" : ", ", pairs[i].name);
+		wr_config_put_scalar(text, pairs[i].text);
+	}
+	wr_config_put(text, list->count > 0 ? "}" : "");
+	return list->count > 0;
 }
 
 bool wr_config_value_format(const struct wr_config_key *key, enum wr_config_type type,
@@ -158,14 +171,16 @@ bool wr_config_value_format(const struct wr_config_key *key, enum wr_config_type
 	case WR_CONFIG_COUNT:
 	case WR_CONFIG_SIZE:
 	case WR_CONFIG_DURATION:
+	case WR_CONFIG_RATE:
 		n = load(target, key->bytes);
 		if (n == 0 && key->fallback == NULL)
 			return false;
 		put_number(type, n, text);
 		return true;
 	case WR_CONFIG_CHOICE:
-		put_choice(key, load(target, key->bytes), text);
-		return true;
+		return put_choice(key, load(target, key->bytes), text);
+	case WR_CONFIG_PAIRS:
+		return put_pairs(target, text);
 	case WR_CONFIG_NAME:
 	case WR_CONFIG_TEXT:
 		from = *(const char *const *)target;
@@ -215,9 +230,13 @@ const char *wr_config_type_shape(enum wr_config_type type)
 		return "CPUs: auto, none, 2-5,8, +0-7, node:0, core:2 or l3:0";
 	case WR_CONFIG_NUMA:
 		return "a NUMA node: auto, off, interleave or node:0";
+	case WR_CONFIG_RATE:
+		return "a rate: 500/s or 10k/s";
 	case WR_CONFIG_MAP:
 	case WR_CONFIG_ONE_OF:
 		return "a map of keys";
+	case WR_CONFIG_PAIRS:
+		return "a map of names: {name: field}";
 	case WR_CONFIG_LIST:
 		break;
 	}

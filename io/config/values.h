@@ -34,6 +34,44 @@ struct wr_config_cpus {
 	struct wr_cpu_request handler;
 };
 
+/* A source, and where a subscription's events go. weir/config.h shows both in its own structs; the
+ * choices have its numbers. */
+struct wr_config_input {
+	const char *name;
+	const char *topic;
+	unsigned from;               /* enum weir_config_from */
+	unsigned input;              /* the same: WEIR_CONFIG_FROM_STDIN */
+	const char *file;            /* for WEIR_CONFIG_FROM_FILE, the number of its row */
+	struct wr_config_list files; /* const char * */
+	const char *follow;
+	uint64_t generate_events;
+	uint64_t generate_payload_bytes;
+	uint64_t generate_keys;
+	uint64_t generate_seed;
+	unsigned format; /* enum weir_config_line_format */
+	const char *key;
+	const char *type;
+	const char *time;
+	struct wr_config_list headers; /* struct wr_config_pair */
+	const char *payload;
+	unsigned missing_is_bad;
+	unsigned skip_bad_lines;
+	uint64_t rate_per_s;
+};
+
+struct wr_config_output {
+	unsigned to; /* enum weir_config_to; 0: file or command, or there is no sink */
+	const char *file;
+	struct wr_config_list command; /* const char * */
+	unsigned write_json;
+	unsigned commit; /* enum weir_config_commit */
+	uint64_t timeout_ns;
+	uint32_t attempts_max;
+	uint64_t backoff_ns;
+	uint64_t backoff_max_ns;
+	unsigned skip_failures;
+};
+
 struct wr_config_topic {
 	const char *name;
 	uint32_t partitions;
@@ -48,6 +86,8 @@ struct wr_config_subscription {
 	uint64_t session_timeout_ns;
 	uint64_t lag_events_max;
 	uint64_t lag_time_max_ns;
+	uint32_t members;
+	struct wr_config_output sink;
 };
 
 struct wr_config_values {
@@ -58,6 +98,9 @@ struct wr_config_values {
 	struct wr_config_numa numa;
 	struct wr_config_list topics;        /* struct wr_config_topic */
 	struct wr_config_list subscriptions; /* struct wr_config_subscription */
+	struct wr_config_list sources;       /* struct wr_config_input */
+	uint64_t drain_timeout_ns;
+	bool stay;
 };
 
 #endif

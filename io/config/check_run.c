@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keys of sources and sinks that must go together. */
+#include <string.h>
+
+#include "io/config/check.h"
+#include "io/config/keys_inner.h"
+#include "io/config/read.h"
+#include "io/config/value.h"
+
+static bool is_same(const char *a, const char *b)
+{
+	return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static bool has_journal(const struct wr_config_node *root, const struct wr_config_values *values)
+{
+	/* Its directory may be a mistake that was told already. */
+	return values->options.dir != NULL || wr_config_child(root, "journal") != NULL;
+}
+
+/* ---- sources ---- */
+
+#define FIELD_COUNT 6u
+
+/* Of lines of JSON only: told at each that is there. */
+static void check_fields(struct wr_config_findings *findings, const struct wr_config_input *source,
+			 const struct wr_config_node *item)
+{
+	static const char *const fields[FIELD_COUNT] = {"key",     "type",    "time",
+							"headers", "payload", "on_missing"};
+	bool generated = source->from == WEIR_CONFIG_FROM_GENERATE;
+	if (source->format == WEIR_CONFIG_FORMAT_JSON && !generated)
+		return;
+	for (size_t i = 0; i < FIELD_COUNT; i++) {
+		const struct wr_config_node *node = wr_config_child(item, fields[i]);
+		if (node == NULL || (i + 1 == FIELD_COUNT && source->missing_is_bad == 0))
+			continue;
+		struct weir_config_diagnostic *d =
+			wr_config_error(findings, wr_config_key_place(findings, node),
+					generated ? "%s: events that are made up have their own"
+						  : "%s: a line that is not JSON has no fields",
+					fields[i]);
+		wr_config_help(findings, d,
+			       generated ? "leave it out" : "format: json, or leave it out");
+	}
+}
+
+/* Standard input has one reader; a name has one producer. */
+static void check_against(struct wr_config_findings *findings, const struct wr_config_node *root,
+			  const struct wr_config_input *sources, uint32_t index)
+{
+	const struct wr_config_node *item = wr_config_item_at(root, "sources", index);
+	for (uint32_t i = 0; i < index; i++) {
+		const struct wr_config_node *other = wr_config_item_at(root, "sources", i);
+		if (is_same(sources[index].name, sources[i].name)) {
+			wr_config_refuse_second(findings, "source", sources[i].name,
+						wr_config_item_place(findings, item, "name"),
+						wr_config_item_place(findings, other, "name"));
+			return;
+		}
+		if (sources[index].from == WEIR_CONFIG_FROM_STDIN &&
+		    sources[i].from == WEIR_CONFIG_FROM_STDIN) {
+			wr_config_refuse_second(findings, "source of", "stdin",
+						wr_config_item_place(findings, item, "from"),
+						wr_config_item_place(findings, other, "from"));
+			return;
+		}
+	}
+}
+
+static void check_sources(struct wr_config_findings *findings, const struct wr_config_node *root,
+			  const struct wr_config_values *values)
+{
+	const struct wr_config_input *sources = values->sources.items;
+	for (uint32_t i = 0; i < values->sources.count && !wr_config_is_full(findings); i++) {
+		const struct wr_config_node *item = wr_config_item_at(root, "sources", i);
+		const struct wr_config_node *topic = wr_config_child(item, "topic");
+		if (sources[i].topic != NULL && topic != NULL)
+			wr_config_check_topic(findings, values, topic, sources[i].topic);
+		if (sources[i].from != 0)
+			check_fields(findings, &sources[i], item);
+		check_against(findings, root, sources, i);
+	}
+	wr_config_check_limit(findings, root, "sources", "producers", values->sources.count,
+			      values->options.producers_max);
+	wr_config_check_limit(findings, root, "sources", "named_producers", values->sources.count,
+			      values->options.named_producers_max);
+}
+
+/* ---- sinks ---- */
+
+static void refuse_at(struct wr_config_findings *findings, const struct wr_config_node *map,
+		      const char *name, const char *text, const char *help)
+{
+	struct weir_config_diagnostic *d = wr_config_error(
+		findings, wr_config_item_place(findings, map, name), "%s: %s", name, text);
+	wr_config_help(findings, d, "%s", help);
+}
+
+/* True: exactly one. */
+static bool check_which(struct wr_config_findings *findings, const struct wr_config_output *sink,
+			const struct wr_config_node *node)
+{
+	uint32_t count = (sink->to != 0 ? 1u : 0u) + (sink->file != NULL ? 1u : 0u) +
+			 (sink->command.count > 0 ? 1u : 0u);
+	static const char *const names[] = {"to", "file", "command"};
+	uint32_t named = 0;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		named += wr_config_child(node, names[i]) != NULL ? 1 : 0;
+	if (count == 1 && named <= 1)
+		return true;
+	if (named == 1 || (node->kind == WR_NODE_SCALAR && !node->empty))
+		return false; // it was told what is wrong with it
+	struct weir_config_diagnostic *d = wr_config_error(
+		findings, wr_config_key_place(findings, node),
+		"a sink has one of to, file and command%s", named > 1 ? ", not several" : "");
+	wr_config_help(findings, d, "sink: stdout, or sink: {file: out.jsonl}");
+	return false;
+}
+
+/* What does nothing shall not look as if it did; its default says nothing. */
+static void check_idle(struct wr_config_findings *findings, const struct wr_config_output *sink,
+		       const struct wr_config_node *node)
+{
+	struct wr_config_output standard = {0};
+	wr_config_defaults(&wr_config_sink, &standard);
+	if (sink->to == WEIR_CONFIG_TO_NULL && sink->write_json != standard.write_json)
+		refuse_at(findings, node, "write", "null writes nothing", "leave it out");
+	if (sink->file == NULL && sink->commit != standard.commit)
+		refuse_at(findings, node, "commit", "this is of files only", "leave it out");
+	if (sink->command.count > 0)
+		return;
+	if (sink->timeout_ns != standard.timeout_ns)
+		refuse_at(findings, node, "timeout", "this is of commands only", "leave it out");
+	if (sink->attempts_max != standard.attempts_max ||
+	    sink->backoff_ns != standard.backoff_ns ||
+	    sink->backoff_max_ns != standard.backoff_max_ns)
+		refuse_at(findings, node, "retry", "this is of commands only", "leave it out");
+	if (sink->skip_failures != standard.skip_failures)
+		refuse_at(findings, node, "on_failure", "this is of commands only", "leave it out");
+}
+
+static void check_file(struct wr_config_findings *findings, const struct wr_config_node *root,
+		       const struct wr_config_values *values,
+		       const struct wr_config_subscription *of, const struct wr_config_node *item)
+{
+	const struct wr_config_node *node = wr_config_child(item, "sink");
+	const char *mark = strstr(of->sink.file, "%m");
+	bool together = of->sink.commit == WEIR_CONFIG_COMMIT_TOGETHER ||
+			(of->sink.commit == WEIR_CONFIG_COMMIT_AUTO && has_journal(root, values));
+	if (together && !has_journal(root, values))
+		refuse_at(findings, node, "commit",
+			  "without a journal there is no progress to go together with",
+			  "journal: {dir: ...}, or commit: after");
+	if (together && of->gate == WEIR_LEVEL_MEMORY)
+		refuse_at(findings, item, "gate",
+			  "an event that a power cut could take back cannot be committed",
+			  "gate: durable, or commit: after for the sink");
+	if (of->members > 1 && together)
+		refuse_at(findings, item, "members",
+			  "output and progress go together with one member only",
+			  "members: 1, or commit: after and a file for each: out-%m.jsonl");
+	else if (of->members > 1 && mark == NULL)
+		refuse_at(findings, node, "file", "several members need a file each",
+			  "put %m in its name: out-%m.jsonl");
+}
+
+static bool reads(const struct wr_config_input *source, const char *file)
+{
+	const char *const *files = source->files.items;
+	for (uint32_t i = 0; i < source->files.count; i++)
+		if (is_same(files[i], file))
+			return true;
+	return is_same(source->file, file) || is_same(source->follow, file);
+}
+
+/* A file has one writer, and is not read by the same run. */
+static void check_writers(struct wr_config_findings *findings, const struct wr_config_node *root,
+			  const struct wr_config_values *values, uint32_t index)
+{
+	const struct wr_config_subscription *all = values->subscriptions.items;
+	const struct wr_config_input *sources = values->sources.items;
+	const char *file = all[index].sink.file;
+	const struct wr_config_node *item = wr_config_item_at(root, "subscriptions", index);
+	const struct wr_config_node *node = wr_config_child(item, "sink");
+	for (uint32_t i = 0; i < index; i++) {
+		if (!is_same(all[i].sink.file, file))
+			continue;
+		const struct wr_config_node *other = wr_config_item_at(root, "subscriptions", i);
+		wr_config_refuse_second(
+			findings, "sink to the file", file,
+			wr_config_item_place(findings, node, "file"),
+			wr_config_item_place(findings, wr_config_child(other, "sink"), "file"));
+		break;
+	}
+	for (uint32_t i = 0; i < values->sources.count; i++)
+		if (reads(&sources[i], file)) {
+			refuse_at(findings, node, "file",
+				  "a source reads this file: it would never end",
+				  "another name for one of them");
+			break;
+		}
+}
+
+/* A member that is busy for longer than its session is taken for dead. */
+static void check_session(struct wr_config_findings *findings,
+			  const struct wr_config_subscription *of,
+			  const struct wr_config_node *item)
+{
+	char longest[32] = "";
+	struct wr_config_text text = {.to = longest, .room_bytes = sizeof longest};
+	uint64_t busy_ns = of->sink.timeout_ns;
+	uint64_t backoff_ns = of->sink.backoff_ns;
+	for (uint32_t i = 1; i < of->sink.attempts_max && busy_ns < of->session_timeout_ns; i++) {
+		uint64_t wait_ns =
+			backoff_ns < of->sink.backoff_max_ns ? backoff_ns : of->sink.backoff_max_ns;
+		busy_ns += of->sink.timeout_ns + wait_ns;
+		backoff_ns *= 2;
+	}
+	if (busy_ns < of->session_timeout_ns || of->session_timeout_ns == 0)
+		return;
+	wr_config_duration_format(of->session_timeout_ns, &text);
+	struct weir_config_diagnostic *d = wr_config_warning(
+		findings, wr_config_key_place(findings, wr_config_child(item, "sink")),
+		"one event may take longer than session_timeout, which is %s: it may be done again",
+		longest);
+	wr_config_help(findings, d, "a longer session_timeout, or less timeout, attempts, backoff");
+}
+
+static void check_sinks(struct wr_config_findings *findings, const struct wr_config_node *root,
+			const struct wr_config_values *values)
+{
+	const struct wr_config_subscription *all = values->subscriptions.items;
+	uint64_t members = 0;
+	for (uint32_t i = 0; i < values->subscriptions.count && !wr_config_is_full(findings); i++) {
+		const struct wr_config_node *item = wr_config_item_at(root, "subscriptions", i);
+		const struct wr_config_node *node = wr_config_child(item, "sink");
+		if (node == NULL && all[i].members > 1)
+			refuse_at(findings, item, "members", "there is no sink for them",
+				  "sink: stdout, or leave it out");
+		if (node == NULL || node->refused)
+			continue;
+		members += all[i].members;
+		if (!check_which(findings, &all[i].sink, node))
+			continue;
+		check_idle(findings, &all[i].sink, node);
+		if (all[i].sink.file != NULL) {
+			check_file(findings, root, values, &all[i], item);
+			check_writers(findings, root, values, i);
+		}
+		if (all[i].sink.command.count > 0)
+			check_session(findings, &all[i], item);
+	}
+	wr_config_check_limit(findings, root, "subscriptions", "members", members,
+			      values->options.members_max);
+}
+
+void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
+			 const struct wr_config_values *values)
+{
+	check_sources(findings, root, values);
+	check_sinks(findings, root, values);
+}

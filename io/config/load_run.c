@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sources and sinks as weir/config.h shows them, of the values that were read. */
+#include "io/config/config.h"
+
+static bool make_source(struct weir_config *config, const struct wr_config_input *from,
+			struct weir_config_source *to)
+{
+	const struct wr_config_pair *pairs = from->headers.items;
+	struct weir_config_header *headers =
+		wr_config_alloc(&config->arena, from->headers.count * sizeof *headers);
+	const char **file = wr_config_alloc(&config->arena, sizeof *file);
+	if (headers == NULL || file == NULL)
+		return false;
+	for (uint32_t i = 0; i < from->headers.count; i++)
+		headers[i] =
+			(struct weir_config_header){.name = pairs[i].name, .field = pairs[i].text};
+	*to = (struct weir_config_source){
+		.name = from->name,
+		.topic = from->topic,
+		.from = (enum weir_config_from)from->from,
+		.files = from->files.items,
+		.file_count = from->files.count,
+		.generate_events = from->generate_events,
+		.generate_payload_bytes = from->generate_payload_bytes,
+		.generate_keys = from->generate_keys,
+		.generate_seed = from->generate_seed,
+		.format = (enum weir_config_line_format)from->format,
+		.key = from->key,
+		.type = from->type,
+		.time = from->time,
+		.payload = from->payload,
+		.headers = headers,
+		.header_count = from->headers.count,
+		.missing_is_bad = from->missing_is_bad != 0,
+		.skip_bad_lines = from->skip_bad_lines != 0,
+		.rate_per_s = from->rate_per_s,
+	};
+	if (from->from != WEIR_CONFIG_FROM_FILE && from->from != WEIR_CONFIG_FROM_FOLLOW)
+		return true;
+	*file = from->from == WEIR_CONFIG_FROM_FILE ? from->file : from->follow;
+	to->files = file;
+	to->file_count = 1;
+	if (from->from == WEIR_CONFIG_FROM_FILE)
+		to->from = WEIR_CONFIG_FROM_FILES;
+	return true;
+}
+
+static void make_sink(const struct weir_config *config, const struct wr_config_subscription *of,
+		      struct weir_config_sink *to)
+{
+	const struct wr_config_output *from = &of->sink;
+	*to = (struct weir_config_sink){
+		.to = from->file != NULL        ? WEIR_CONFIG_TO_FILE
+		      : from->command.count > 0 ? WEIR_CONFIG_TO_COMMAND
+						: (enum weir_config_to)from->to,
+		.members = of->members,
+		.file = from->file,
+		.command = from->command.items,
+		.command_count = from->command.count,
+		.write_json = from->write_json != 0,
+		.commit = (enum weir_config_commit)from->commit,
+		.timeout_ns = from->timeout_ns,
+		.attempts_max = from->attempts_max,
+		.backoff_ns = from->backoff_ns,
+		.backoff_max_ns = from->backoff_max_ns,
+		.skip_failures = from->skip_failures != 0,
+	};
+	if (to->commit == WEIR_CONFIG_COMMIT_AUTO)
+		to->commit = config->values.options.dir != NULL ? WEIR_CONFIG_COMMIT_TOGETHER
+								: WEIR_CONFIG_COMMIT_AFTER;
+}
+
+bool wr_config_make_run(struct weir_config *config)
+{
+	const struct wr_config_input *sources = config->values.sources.items;
+	const struct wr_config_subscription *subscriptions = config->values.subscriptions.items;
+	uint32_t source_count = config->values.sources.count;
+	uint32_t subscription_count = config->values.subscriptions.count;
+	config->sources = wr_config_alloc(&config->arena, source_count * sizeof *config->sources);
+	config->sinks = wr_config_alloc(&config->arena, subscription_count * sizeof *config->sinks);
+	if (config->sources == NULL || config->sinks == NULL)
+		return false;
+	for (uint32_t i = 0; i < source_count; i++)
+		if (!make_source(config, &sources[i], &config->sources[i]))
+			return false;
+	for (uint32_t i = 0; i < subscription_count; i++)
+		make_sink(config, &subscriptions[i], &config->sinks[i]);
+	return true;
+}

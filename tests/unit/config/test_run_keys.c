@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   sources, sinks and `run` are read as they are meant, short forms included; keys that do
+ *         not go together are told at their places; a program gets them as structs.
+ * Method: texts through the public API, the report compared by its lines; what is explained is
+ *         read again and explained again.
+ */
+#include <criterion/criterion.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/config_bed.h"
+
+#define TOPICS "topics: [{name: a}]\n"
+#define JOURNAL "journal: {dir: j}\n" TOPICS
+
+static const char *const whole =
+	JOURNAL "sources:\n"
+		"  - {name: in, topic: a, from: stdin}\n"
+		"  - name: orders\n"
+		"    topic: a\n"
+		"    from: {file: orders.jsonl}\n"
+		"    format: json\n"
+		"    key: user.id\n"
+		"    type: kind\n"
+		"    time: at\n"
+		"    headers: {trace: trace_id, region: where.region}\n"
+		"    payload: body\n"
+		"    on_missing: bad_line\n"
+		"    on_bad_line: skip\n"
+		"    rate: 10k/s\n"
+		"  - {name: two, topic: a, from: {files: [x, y]}}\n"
+		"  - {name: log, topic: a, from: {follow: app.log}}\n"
+		"  - {name: made, topic: a, from: {generate: {events: 5M, keys: 7}}}\n"
+		"subscriptions:\n"
+		"  - {name: s0, topics: [a], sink: stdout}\n"
+		"  - {name: s1, topics: [a], sink: null}\n"
+		"  - {name: s2, topics: [a], sink: {to: stdout, write: json}}\n"
+		"  - {name: s3, topics: [a], sink: {file: out}}\n"
+		"  - {name: s4, topics: [a], members: 3, sink: {file: o-%m, commit: after}}\n"
+		"  - name: s5\n"
+		"    topics: [a]\n"
+		"    sink:\n"
+		"      command: [send, '-x', '{y}']\n"
+		"      timeout: 3s\n"
+		"      retry: {attempts: 7, backoff: 1ms, backoff_max: 2s}\n"
+		"      on_failure: skip\n"
+		"  - {name: s6, topics: [a]}\n"
+		"run: {drain_timeout: 3m, stay: yes}\n";
+
+Test(run_keys, sources_are_read_as_they_are_meant)
+{
+	struct weir_config *config = config_good(whole);
+	uint32_t count;
+	const struct weir_config_source *s = weir_config_sources(config, &count);
+	cr_assert_eq(count, 5);
+	cr_assert_eq(s[0].from, WEIR_CONFIG_FROM_STDIN);
+	cr_assert_eq(s[0].format, WEIR_CONFIG_FORMAT_LINES);
+	cr_assert(s[0].key == NULL && s[0].payload == NULL && s[0].header_count == 0);
+	cr_assert(!s[0].missing_is_bad && !s[0].skip_bad_lines && s[0].rate_per_s == 0);
+	cr_assert_eq(s[1].from, WEIR_CONFIG_FROM_FILES);
+	cr_assert_eq(s[1].file_count, 1);
+	cr_assert_str_eq(s[1].files[0], "orders.jsonl");
+	cr_assert_eq(s[1].format, WEIR_CONFIG_FORMAT_JSON);
+	cr_assert_str_eq(s[1].key, "user.id");
+	cr_assert_str_eq(s[1].type, "kind");
+	cr_assert_str_eq(s[1].time, "at");
+	cr_assert_str_eq(s[1].payload, "body");
+	cr_assert_eq(s[1].header_count, 2);
+	cr_assert_str_eq(s[1].headers[1].name, "region");
+	cr_assert_str_eq(s[1].headers[1].field, "where.region");
+	cr_assert(s[1].missing_is_bad && s[1].skip_bad_lines);
+	cr_assert_eq(s[1].rate_per_s, 10000);
+	cr_assert_eq(s[2].from, WEIR_CONFIG_FROM_FILES);
+	cr_assert_eq(s[2].file_count, 2);
+	cr_assert_str_eq(s[2].files[1], "y");
+	cr_assert_eq(s[3].from, WEIR_CONFIG_FROM_FOLLOW);
+	cr_assert_str_eq(s[3].files[0], "app.log");
+	cr_assert_eq(s[4].from, WEIR_CONFIG_FROM_GENERATE);
+	cr_assert_eq(s[4].generate_events, 5000000);
+	cr_assert_eq(s[4].generate_payload_bytes, 128);
+	cr_assert_eq(s[4].generate_keys, 7);
+	cr_assert_eq(s[4].generate_seed, 1);
+	weir_config_destroy(config);
+}
+
+Test(run_keys, sinks_are_read_as_they_are_meant)
+{
+	struct weir_config *config = config_good(whole);
+	struct weir_config_run run;
+	uint32_t count;
+	const struct weir_config_sink *s = weir_config_sinks(config, &count);
+	cr_assert_eq(count, 7);
+	cr_assert_eq(s[0].to, WEIR_CONFIG_TO_STDOUT);
+	cr_assert_eq(s[0].members, 1);
+	cr_assert_eq(s[1].to, WEIR_CONFIG_TO_NULL);
+	cr_assert(s[2].to == WEIR_CONFIG_TO_STDOUT && s[2].write_json && !s[0].write_json);
+	cr_assert_eq(s[3].to, WEIR_CONFIG_TO_FILE);
+	cr_assert_eq(s[3].commit, WEIR_CONFIG_COMMIT_TOGETHER);
+	cr_assert_eq(s[4].commit, WEIR_CONFIG_COMMIT_AFTER);
+	cr_assert_eq(s[4].members, 3);
+	cr_assert_eq(s[5].to, WEIR_CONFIG_TO_COMMAND);
+	cr_assert_eq(s[5].command_count, 3);
+	cr_assert_str_eq(s[5].command[2], "{y}");
+	cr_assert_eq(s[5].timeout_ns, 3000000000);
+	cr_assert_eq(s[5].attempts_max, 7);
+	cr_assert_eq(s[5].backoff_ns, 1000000);
+	cr_assert_eq(s[5].backoff_max_ns, 2000000000);
+	cr_assert(s[5].skip_failures && !s[0].skip_failures);
+	cr_assert_eq(s[6].to, WEIR_CONFIG_TO_NONE);
+	weir_config_run(config, &run);
+	cr_assert(run.stay && run.drain_timeout_ns == 180000000000);
+	weir_config_destroy(config);
+}
+
+Test(run_keys, without_a_journal_progress_comes_after_the_output)
+{
+	struct weir_config *config =
+		config_good(TOPICS "subscriptions: [{name: s, topics: [a], sink: {file: out}}]\n");
+	uint32_t count;
+	cr_assert_eq(weir_config_sinks(config, &count)[0].commit, WEIR_CONFIG_COMMIT_AFTER);
+	weir_config_destroy(config);
+}
+
+Test(run_keys, a_file_without_them_has_none)
+{
+	struct weir_config *config = config_good(TOPICS);
+	struct weir_config_run run;
+	uint32_t count = 7;
+	cr_assert_null(weir_config_sources(config, &count));
+	cr_assert_eq(count, 0);
+	cr_assert_null(weir_config_sinks(config, &count));
+	cr_assert_eq(count, 0);
+	weir_config_run(config, &run);
+	cr_assert(!run.stay && run.drain_timeout_ns == 10000000000);
+	weir_config_destroy(config);
+}
+
+static char *explained(const char *yaml)
+{
+	struct weir_config *config = config_good(yaml);
+	size_t bytes = weir_config_explain(config, NULL, NULL, 0);
+	char *text = malloc(bytes + 1);
+	cr_assert_not_null(text);
+	(void)weir_config_explain(config, NULL, text, bytes + 1);
+	weir_config_destroy(config);
+	return text;
+}
+
+Test(run_keys, what_is_explained_means_the_same)
+{
+	char *first = explained(whole);
+	char *second = explained(first);
+	char *third = explained(second);
+	cr_assert_str_eq(second, third);
+	cr_assert(strstr(first, "headers: {trace: trace_id, region: where.region}") != NULL);
+	cr_assert(strstr(first, "rate: 10000/s") != NULL);
+	cr_assert(strstr(first, "to: null") != NULL);
+	free(first);
+	free(second);
+	free(third);
+}
+
+/* ---- mistakes ---- */
+
+static void expect(const char *yaml, const char *line)
+{
+	const char *report = config_report(yaml);
+	cr_assert(strstr(report, line) != NULL, "no \"%s\" in\n%s", line, report);
+}
+
+#define SOURCE(text) TOPICS "sources:\n  - {name: in, topic: a, " text "}\n"
+#define SINK(text) JOURNAL "subscriptions:\n  - {name: s, topics: [a], " text "}\n"
+
+Test(run_keys, a_source_that_cannot_be_is_told_at_its_place)
+{
+	expect(SOURCE("from: stdni"), "x:3:32: error: sources[0].from: \"stdni\" is none of the "
+				      "choices; did you mean stdin?");
+	expect(SOURCE("from: {file: a, follow: b}"),
+	       "x:3:26: error: sources[0].from needs one of input, file, files, follow, generate");
+	expect(SOURCE("from: "), "sources[0].from needs one of");
+	expect(SOURCE("from: ~"), "sources[0].from needs one of");
+	expect(SOURCE("format: json"), "x:3:5: error: sources[0] has no from");
+	expect(SOURCE("from: stdin, rate: 10k"), "\"10k\" has no unit");
+	expect(SOURCE("from: stdin, rate: 10k"), "= help: a second: 10k/s");
+	expect(SOURCE("from: stdin, rate: 0/s"), "\"0/s\" is too small");
+	expect(SOURCE("from: stdin, rate: 1/m"), "\"1/m\" is not a rate");
+	expect(SOURCE("from: stdin, key: id"),
+	       "x:3:39: error: key: a line that is not JSON has no fields");
+	expect(SOURCE("from: {generate: }, format: json, key: id"),
+	       "key: events that are made up have their own");
+	expect(SOURCE("from: stdin, format: json, headers: {'a b': c}"), "\"a b\" is not a name");
+	expect(SOURCE("from: stdin, format: json, headers: {a: [c]}"),
+	       "sources[0].headers.a is a text, and this is a list");
+	expect(SOURCE("from: stdin, format: json, headers: [c]"),
+	       "sources[0].headers is a map of names, and this is a list");
+	expect(TOPICS "sources: [{name: in, topic: b, from: stdin}]\n",
+	       "x:2:29: error: there is no topic \"b\"; did you mean \"a\"?");
+	expect(TOPICS "sources:\n  - {name: in, topic: a, from: {file: x}}\n"
+		      "  - {name: in, topic: a, from: {file: y}}\n",
+	       "x:4:12: error: a second source \"in\"\n");
+	expect(TOPICS "sources:\n  - {name: i, topic: a, from: stdin}\n"
+		      "  - {name: j, topic: a, from: stdin}\n",
+	       "x:4:31: error: a second source of \"stdin\"\n");
+	expect("limits: {producers: 1}\n" TOPICS "sources:\n  - {name: i, topic: a, from: stdin}\n"
+	       "  - {name: j, topic: a, from: {file: x}}\n",
+	       "sources: 2 of them, and limits.producers is 1");
+}
+
+Test(run_keys, a_sink_that_cannot_be_is_told_at_its_place)
+{
+	expect(SINK("sink: nul"), "did you mean null?");
+	expect(SINK("sink: "), "x:4:28: error: a sink has one of to, file and command\n");
+	expect(SINK("sink: ~"), "a sink has one of to, file and command\n");
+	expect(SINK("sink: {write: json}"), "a sink has one of to, file and command\n");
+	expect(SINK("sink: {file: o, to: stdout}"), "to, file and command, not several");
+	expect(SINK("sink: {command: []}"), "subscriptions[0].sink.command is empty");
+	expect(SINK("sink: {to: null, write: json}"), "write: null writes nothing");
+	expect(SINK("sink: {to: stdout, commit: after}"),
+	       "x:4:55: error: commit: this is of files only");
+	expect(SINK("sink: {file: o, timeout: 1s}"), "timeout: this is of commands only");
+	expect(SINK("sink: {file: o, retry: {attempts: 1}}"), "retry: this is of commands only");
+	expect(SINK("sink: {file: o, on_failure: skip}"), "on_failure: this is of commands only");
+	expect(SINK("members: 2"), "members: there is no sink for them");
+	expect(SINK("members: 2, sink: {file: o}"),
+	       "members: output and progress go together with one member only");
+	expect(SINK("members: 2, sink: {file: o, commit: after}"),
+	       "file: several members need a file each");
+	expect(SINK("gate: memory, sink: {file: o}"),
+	       "gate: an event that a power cut could take back cannot be committed");
+	expect(SINK("members: 17, sink: stdout"),
+	       "subscriptions: 17 of them, and limits.members is 16");
+	expect(TOPICS "subscriptions: [{name: s, topics: [a], sink: {file: o, commit: together}}]",
+	       "commit: without a journal there is no progress to go together with");
+	expect(SINK("sink: {file: o}}\n  - {name: t, topics: [a], sink: {file: o}"),
+	       "x:5:41: error: a second sink to the file \"o\"");
+	expect(SINK("sink: {file: o}") "sources: [{name: i, topic: a, from: {files: [p, o]}}]\n",
+	       "x:4:41: error: file: a source reads this file: it would never end");
+}
+
+Test(run_keys, a_command_that_may_outlast_its_session_is_warned_of)
+{
+	expect(SINK("sink: {command: [c], timeout: 10s}"),
+	       "x:4:28: warning: one event may take longer than session_timeout, which is 45s");
+	cr_assert_str_eq(config_report(SINK("sink: {command: [c]}")), "");
+	cr_assert_str_eq(
+		config_report(SINK("session_timeout: 2m, sink: {command: [c], timeout: 10s}")), "");
+	expect(SINK("sink: {command: [c], retry: {attempts: 100, backoff: 10s}}"), "warning");
+}
