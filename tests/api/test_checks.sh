@@ -280,6 +280,13 @@ tools/gone --fast
 ```'
 wrong docs 'no command tools/gone' 'a command that is not there'
 plant docs/guide/g.md '```sh
+cat >x <<'"'END'"'
+tools/x
+END
+tools/gone
+```'
+wrong docs 'no command tools/gone' 'a command behind a here-document'
+plant docs/guide/g.md '```sh
 tools/run --slow
 ```'
 wrong docs 'does not know --slow' 'an option that a script does not know'
