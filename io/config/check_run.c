@@ -244,6 +244,12 @@ static void check_sinks(struct wr_config_findings *findings, const struct wr_con
 		if (!check_which(findings, &all[i].sink, node))
 			continue;
 		check_idle(findings, &all[i].sink, node);
+		if (!has_journal(root, values) && all[i].when_slow == WEIR_SLOW_CATCH_UP) {
+			struct weir_config_diagnostic *d = wr_config_warning(
+				findings, wr_config_key_place(findings, node),
+				"without a journal a sink that is slow loses events");
+			wr_config_help(findings, d, "when_slow: block");
+		}
 		if (all[i].sink.file != NULL) {
 			check_file(findings, root, values, &all[i], item);
 			check_writers(findings, root, values, i);

@@ -291,7 +291,7 @@ static const struct wr_config_key run_keys[] = {
 	 VALUE(drain_timeout_ns),
 	 .type = WR_CONFIG_DURATION,
 	 .fallback = "10s",
-	 .doc = "How long it may take from the first signal, or the last source's end, to the end"},
+	 .doc = "After a signal: how long what was published may take to be delivered"},
 	{.name = "stay",
 	 VALUE(stay),
 	 .type = WR_CONFIG_BOOL,

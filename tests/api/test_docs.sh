@@ -132,6 +132,7 @@ fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate
 if "$weir" --help | grep -q '^  topology '; then
 	fields "weir topology" weir topology --json
 	fields "weir config check" weir config check "$root/tests/data/config/twelve.yaml" --json
+	fields "weir run" weir run "$root/docs/examples/generate.yaml" --json
 	fields "weir config plan" weir config plan "$root/docs/examples/orders.yaml" --json
 fi
 cd "$root"

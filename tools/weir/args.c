@@ -56,7 +56,7 @@ int cli_columns(FILE *to)
 void cli_print_version(FILE *to)
 {
 	fprintf(to, "weir %s\n", weir_version());
-	fprintf(to, "features:%s%s%s%s crc32c=%s\n",
+	fprintf(to, "features:%s%s%s%s%s crc32c=%s\n",
 #ifdef WR_HAVE_URING
 		" io_uring",
 #else
@@ -74,6 +74,11 @@ void cli_print_version(FILE *to)
 #endif
 #ifdef WR_HAVE_CONFIG
 		" config",
+#else
+		"",
+#endif
+#ifdef WR_HAVE_JANSSON
+		" jansson",
 #else
 		"",
 #endif

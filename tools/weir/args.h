@@ -154,5 +154,6 @@ int cmd_bench(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_config_plan(int argc, char **argv); /* of cmd_config() */
 int cmd_topology(int argc, char **argv);
+int cmd_run(int argc, char **argv);
 
 #endif

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"bench", cmd_bench, "measure weir on this machine: pipeline"},
 #ifdef WR_HAVE_CONFIG
 	{"config", cmd_config, "config files: check, explain, plan, schema"},
+	{"run", cmd_run, "run a config file: sources, topics, sinks, without code"},
 	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
 #endif
 };
@@ -54,7 +55,8 @@ static int unknown(const char *word)
 	const char *names[COMMAND_COUNT + 2];
 
 #ifndef WR_HAVE_CONFIG
-	if (strcmp(word, "config") == 0 || strcmp(word, "topology") == 0)
+	if (strcmp(word, "config") == 0 || strcmp(word, "topology") == 0 ||
+	    strcmp(word, "run") == 0)
 		return cli_usage(NULL,
 				 "\"%s\" needs libweir-config, and this weir was built "
 				 "without it",

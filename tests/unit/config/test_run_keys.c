@@ -239,6 +239,16 @@ Test(run_keys, a_sink_that_cannot_be_is_told_at_its_place)
 	       "x:4:41: error: file: a source reads this file: it would never end");
 }
 
+Test(run_keys, a_sink_that_may_lose_events_is_warned_of)
+{
+	expect(TOPICS "subscriptions: [{name: s, topics: [a], sink: stdout}]\n",
+	       "x:2:40: warning: without a journal a sink that is slow loses events");
+	cr_assert_str_eq(config_report(TOPICS "subscriptions: [{name: s, topics: [a], "
+					      "when_slow: block, sink: stdout}]\n"),
+			 "");
+	cr_assert_str_eq(config_report(SINK("sink: stdout")), "");
+}
+
 Test(run_keys, a_command_that_may_outlast_its_session_is_warned_of)
 {
 	expect(SINK("sink: {command: [c], timeout: 10s}"),

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   a followed file loses no line and gives none twice, over growth, renaming, truncation and
+ *         restarts; a line is taken when it has its end; each has the place to go on at.
+ * Method: the reader in this thread; the file is changed between two lines, and by a thread where
+ *         the reader has to wait. What is waited for is the next line, however long it takes.
+ */
+#include <criterion/criterion.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/weir/run/source.h"
+
+static char dir[] = "/tmp/weir-follow-XXXXXX";
+static char path[64];
+static char rotated[64];
+static const char *const files[] = {path};
+static const struct weir_config_source source = {
+	.name = "s", .from = WEIR_CONFIG_FROM_FOLLOW, .files = files, .file_count = 1};
+static struct run_life life;
+static struct run_fault fault;
+static struct run_reader *reader;
+static char place[RUN_PLACE_BYTES];
+
+static void set_up(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof path, "%s/app.log", dir);
+	(void)snprintf(rotated, sizeof rotated, "%s/app.log.1", dir);
+	cr_assert_eq(run_life_init(&life), 0);
+}
+
+static void tear_down(void)
+{
+	if (reader != NULL)
+		reader->ops->close(reader);
+	run_life_fini(&life);
+	unlink(path);
+	unlink(rotated);
+	rmdir(dir);
+}
+
+static void append(const char *to, const char *text)
+{
+	FILE *file = fopen(to, "a");
+	cr_assert_not_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void open_at(const char *from)
+{
+	if (reader != NULL)
+		reader->ops->close(reader);
+	reader = NULL;
+	cr_assert_eq(run_follow_open(&source, &life, 1000, from, &reader, &fault), 0);
+	cr_assert(reader->has_place && !reader->can_reread);
+}
+
+static void expect(const char *text)
+{
+	struct run_line line;
+	cr_assert_eq(reader->ops->next(reader, &line, &fault), RUN_SOURCE_LINE);
+	cr_assert_eq(line.length_bytes, strlen(text), "%.*s", (int)line.length_bytes, line.at);
+	cr_assert_arr_eq(line.at, text, line.length_bytes);
+	memcpy(place, reader->place, sizeof place);
+}
+
+/* Something else happens while the reader waits. */
+static void *raise_stop(void *context)
+{
+	(void)context;
+	run_signal_wait(&life.abort, 200 * RUN_MILLISECOND_NS);
+	run_signal_raise(&life.stop);
+	return NULL;
+}
+
+/* Nothing comes until a stop. */
+static void expect_nothing(void)
+{
+	pthread_t thread;
+	struct run_line line;
+	cr_assert_eq(pthread_create(&thread, NULL, raise_stop, NULL), 0);
+	cr_assert_eq(reader->ops->next(reader, &line, &fault), RUN_SOURCE_STOPPED);
+	pthread_join(thread, NULL);
+	run_life_fini(&life);
+	cr_assert_eq(run_life_init(&life), 0);
+}
+
+TestSuite(follow, .init = set_up, .fini = tear_down, .timeout = 300);
+
+Test(follow, a_line_comes_when_it_has_its_end)
+{
+	append(path, "one\ntwo\nthr");
+	open_at("");
+	expect("one");
+	expect("two");
+	expect_nothing();
+	append(path, "ee\n");
+	expect("three");
+	append(path, "\n");
+	expect("");
+	expect_nothing();
+}
+
+Test(follow, a_renamed_file_is_read_to_its_end_and_then_the_new_one)
+{
+	append(path, "one\n");
+	open_at("");
+	expect("one");
+	cr_assert_eq(rename(path, rotated), 0);
+	append(rotated, "late\nwithout end");
+	append(path, "new\n");
+	expect("late");
+	expect("without end");
+	expect("new");
+	append(path, "more\n");
+	expect("more");
+	expect_nothing();
+}
+
+Test(follow, a_file_that_was_renamed_is_read_on_until_there_is_a_new_one)
+{
+	append(path, "one\n");
+	open_at("");
+	expect("one");
+	cr_assert_eq(rename(path, rotated), 0);
+	expect_nothing();
+	append(rotated, "late\n");
+	expect("late");
+	append(path, "new\n");
+	expect("new");
+}
+
+Test(follow, a_truncated_file_is_read_from_its_start)
+{
+	append(path, "first line\nsecond line\n");
+	open_at("");
+	expect("first line");
+	expect("second line");
+	cr_assert_eq(truncate(path, 0), 0);
+	append(path, "a\n"); // still shorter than it was
+	expect("a");
+	expect_nothing();
+}
+
+static void *make_file(void *context)
+{
+	(void)context;
+	run_signal_wait(&life.abort, 200 * RUN_MILLISECOND_NS);
+	append(path, "here\n");
+	return NULL;
+}
+
+Test(follow, a_file_that_is_not_there_is_waited_for)
+{
+	pthread_t thread;
+	open_at("");
+	cr_assert_eq(pthread_create(&thread, NULL, make_file, NULL), 0);
+	expect("here");
+	pthread_join(thread, NULL);
+}
+
+Test(follow, a_restart_goes_on_behind_the_last_line)
+{
+	append(path, "one\ntwo\nthree\n");
+	open_at("");
+	expect("one");
+	expect("two");
+	open_at(place);
+	expect("three");
+	open_at(place);
+	expect_nothing();
+	append(path, "four\n");
+	expect("four");
+}
+
+Test(follow, a_restart_finds_the_file_that_was_rotated_meanwhile)
+{
+	append(path, "one\ntwo\n");
+	open_at("");
+	expect("one");
+	append(path, "three\n");
+	cr_assert_eq(rename(path, rotated), 0);
+	append(path, "new\n");
+	open_at(place);
+	expect("two");
+	expect("three");
+	expect("new");
+	expect_nothing();
+}
+
+Test(follow, a_restart_after_truncation_begins_at_the_start)
+{
+	append(path, "a long first line\nsecond\n");
+	open_at("");
+	expect("a long first line");
+	expect("second");
+	cr_assert_eq(truncate(path, 0), 0);
+	append(path, "x\n");
+	open_at(place);
+	expect("x");
+	expect_nothing();
+}
+
+Test(follow, a_restart_whose_file_is_gone_begins_with_the_present_one)
+{
+	append(path, "one\n");
+	open_at("");
+	expect("one");
+	/* Held open, so that its inode is not given to the next one. */
+	int held = open(path, O_RDONLY);
+	unlink(path);
+	append(path, "new\n");
+	open_at(place);
+	expect("new");
+	close(held);
+	open_at("rubbish");
+	expect("new");
+}

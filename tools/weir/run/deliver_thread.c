@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See deliver_thread.h. */
+#include "tools/weir/run/deliver_thread.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "bench/harness.h"
+
+#define ITEMS_MAX 512u
+#define POLL_NS (50 * RUN_MILLISECOND_NS)
+#define COMMIT_NS (20 * RUN_MILLISECOND_NS)
+#define COMMIT_BYTES (1u << 20)
+#define LEAVE_NS (5 * RUN_SECOND_NS)
+
+struct delivering {
+	struct run_deliverer *own;
+	struct weir_member *member;
+	struct weir_item items[ITEMS_MAX];
+	bool has_uncommitted;
+	uint64_t uncommitted_since_ns;
+};
+
+static void add(wr_atomic_u64 *counter, uint64_t n)
+{
+	wr_store_relaxed(counter, wr_load_relaxed(counter) + n);
+}
+
+static int deliver(struct delivering *d, const struct weir_item *item)
+{
+	struct run_deliverer *own = d->own;
+	if (item->kind != WEIR_ITEM_EVENT) {
+		add(&own->missed_events, item->end_sequence - item->sequence);
+		return 0;
+	}
+	uint64_t skipped = own->sink->skipped_count;
+	uint64_t failed = own->sink->failed_count;
+	int rc = own->sink->ops->write(own->sink, item, &own->fault);
+	if (rc < 0)
+		return rc;
+	if (own->sink->skipped_count != skipped || own->sink->failed_count != failed)
+		return 0;
+	add(&own->delivered_events, 1);
+	if ((item->flags & WEIR_ITEM_REDELIVERED) != 0)
+		add(&own->redelivered_events, 1);
+	return 0;
+}
+
+/* In the sink for good, then acknowledged; the log is told with the next poll. */
+static int commit(struct delivering *d)
+{
+	if (!d->has_uncommitted)
+		return 0;
+	int rc = d->own->sink->ops->commit(d->own->sink, &d->own->fault);
+	if (rc < 0)
+		return rc;
+	d->has_uncommitted = false;
+	return weir_ack_all(d->member);
+}
+
+static bool is_due(const struct delivering *d, int item_count)
+{
+	const struct run_sink *sink = d->own->sink;
+	return item_count == 0 || sink->one_by_one ||
+	       sink->ops->pending_bytes(sink) >= COMMIT_BYTES ||
+	       bench_now_ns() - d->uncommitted_since_ns >= COMMIT_NS;
+}
+
+static int explain(struct delivering *d, int rc)
+{
+	struct weir_problem problem = {0};
+	if (rc == WEIR_E_CORRUPT)
+		weir_member_problem(d->member, &problem);
+	run_fault_set(&d->own->fault, rc, "%s",
+		      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
+	return rc;
+}
+
+/* One poll and what comes of it. 0, or -code: it ends. */
+static int turn(struct delivering *d)
+{
+	struct run_deliverer *own = d->own;
+	size_t items_max = own->sink->one_by_one ? 1 : ITEMS_MAX;
+	int n = weir_poll(d->member, d->items, items_max, d->has_uncommitted ? 0 : POLL_NS);
+	if (n < 0)
+		return explain(d, n);
+	for (int i = 0; i < n; i++) {
+		if (run_signal_is_raised(&own->of.life->abort))
+			return -EINTR;
+		int rc = deliver(d, &d->items[i]);
+		if (rc < 0)
+			return rc;
+	}
+	if (n > 0 && !d->has_uncommitted) {
+		d->has_uncommitted = true;
+		d->uncommitted_since_ns = bench_now_ns();
+	}
+	return is_due(d, n) ? commit(d) : 0;
+}
+
+static void *run(void *context)
+{
+	struct run_deliverer *own = context;
+	struct delivering d = {.own = own};
+	struct weir_member_options options;
+	struct weir_problem problem = {0};
+	char name[16];
+	char member_name[16];
+	(void)snprintf(name, sizeof name, "sink%u-%s", own->of.member, own->of.subscription->name);
+	(void)pthread_setname_np(pthread_self(), name);
+	(void)snprintf(member_name, sizeof member_name, "run-%04u", own->of.member);
+	weir_member_options_init(&options);
+	options.name = member_name;
+	int rc = weir_member_join(own->of.pipeline, own->of.subscription_id, &options, &d.member,
+				  &problem);
+	if (rc < 0)
+		run_fault_set(&own->fault, rc, "%s",
+			      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
+	while (rc == 0 && !run_signal_is_raised(&own->of.life->finish))
+		rc = turn(&d);
+	if (rc == 0 && !run_signal_is_raised(&own->of.life->abort))
+		rc = commit(&d);
+	if (rc < 0 && rc != -EINTR)
+		run_fault_set(&own->fault, rc, "%s", weir_strerror(rc));
+	/* After CLOSED there is no member to leave. */
+	if (rc != WEIR_E_CLOSED)
+		(void)weir_member_leave(d.member, LEAVE_NS);
+	(void)snprintf(own->cpu, sizeof own->cpu, "%d", sched_getcpu());
+	/* Release: main reads the fault without having joined (run_deliverer_has_ended). */
+	wr_store_release(&own->has_ended, 1);
+	return NULL;
+}
+
+int run_deliverer_start(struct run_deliverer *deliverer)
+{
+	int rc = pthread_create(&deliverer->thread, NULL, run, deliverer);
+	deliverer->is_running = rc == 0;
+	return -rc;
+}
+
+void run_deliverer_join(struct run_deliverer *deliverer)
+{
+	if (deliverer->is_running)
+		(void)pthread_join(deliverer->thread, NULL);
+	deliverer->is_running = false;
+}
+
+bool run_deliverer_has_ended(const struct run_deliverer *deliverer)
+{
+	/* Acquire: pairs with the release at the end of run(). */
+	return wr_load_acquire(&deliverer->has_ended) != 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run did. For people to standard error, where it is in nobody's way; as JSON to standard
+ * output, or, where events go there, to standard error, too.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "bench/harness.h"
+#include "tools/weir/args.h"
+#include "tools/weir/json_out.h"
+#include "tools/weir/run/run.h"
+
+static const char *end_name(enum run_end end)
+{
+	switch (end) {
+	case RUN_END_DONE:
+		return "done";
+	case RUN_END_SIGNAL:
+		return "drained after a signal";
+	case RUN_END_FAILED:
+		return "failed";
+	case RUN_END_TIMEOUT:
+		return "not all was delivered in time";
+	case RUN_END_ABORTED:
+		return "aborted by a second signal";
+	}
+	return "?";
+}
+
+static uint64_t published_by_all(const struct run *run)
+{
+	uint64_t sum = 0;
+	for (uint32_t i = 0; i < run->source_count; i++)
+		sum += wr_load_relaxed(&run->publishers[i].published_events);
+	return sum;
+}
+
+static double per_second(const struct run *run, uint64_t n)
+{
+	return run->elapsed_ns > 0 ? (double)n * 1e9 / (double)run->elapsed_ns : 0;
+}
+
+/* Published, or, where nothing was, delivered. */
+static uint64_t events_of(const struct run *run)
+{
+	uint64_t n = published_by_all(run);
+	for (uint32_t i = 0; i < run->subscription_count && run->source_count == 0; i++)
+		n += run_delivered_of(run, i).delivered;
+	return n;
+}
+
+static const char *state_of(const struct run_publisher *p)
+{
+	return p->fault.code != 0 ? "failed" : p->is_stopped ? "stopped" : "ended";
+}
+
+/* ---- text ------------------------------------------------------------------------------------ */
+
+static void print_sources(const struct run *run, FILE *to)
+{
+	char a[CLI_TEXT_BYTES];
+	char b[CLI_TEXT_BYTES];
+	char c[CLI_TEXT_BYTES];
+	char d[CLI_TEXT_BYTES];
+	for (uint32_t i = 0; i < run->source_count; i++) {
+		const struct run_publisher *p = &run->publishers[i];
+		fprintf(to,
+			"  source %s: %s lines read, %s events published, %s bad lines; "
+			"%s events were in the log; %s\n",
+			run->sources[i].name, cli_text_count(a, wr_load_relaxed(&p->read_lines)),
+			cli_text_count(b, wr_load_relaxed(&p->published_events)),
+			cli_text_count(c, wr_load_relaxed(&p->bad_lines)),
+			cli_text_count(d, wr_load_relaxed(&p->resumed_events)), state_of(p));
+	}
+}
+
+static void print_subscriptions(const struct run *run, FILE *to)
+{
+	char a[CLI_TEXT_BYTES];
+	char b[CLI_TEXT_BYTES];
+	char c[CLI_TEXT_BYTES];
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		struct run_delivered d = run_delivered_of(run, i);
+		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE)
+			continue;
+		fprintf(to, "  subscription %s: %s delivered, %s of them perhaps before, %s left",
+			run->subscriptions[i].name, cli_text_count(a, d.delivered),
+			cli_text_count(b, d.redelivered), cli_text_count(c, run->lags[i]));
+		if (d.skipped > 0)
+			fprintf(to, ", %s were there already", cli_text_count(a, d.skipped));
+		if (d.failed > 0)
+			fprintf(to, ", %s failed", cli_text_count(a, d.failed));
+		if (d.missed > 0)
+			fprintf(to, ", %s were gone", cli_text_count(a, d.missed));
+		fprintf(to, "\n");
+	}
+}
+
+static void print_threads(const struct run *run, FILE *to)
+{
+	fprintf(to, "  threads:");
+	for (uint32_t i = 0; i < run->info.thread_count && i < WEIR_THREADS_MAX; i++)
+		fprintf(to, " %s on CPU %d%s,", run->info.threads[i].name,
+			run->info.threads[i].last_cpu,
+			run->info.threads[i].pinned ? " (pinned)" : "");
+	for (uint32_t i = 0; i < run->source_count; i++)
+		fprintf(to, " src-%s on CPU %s,", run->sources[i].name, run->publishers[i].cpu);
+	for (uint32_t i = 0; i < run->deliverer_count; i++)
+		fprintf(to, " sink%u-%s on CPU %s,", run->deliverers[i].of.member,
+			run->deliverers[i].of.subscription->name, run->deliverers[i].cpu);
+	fprintf(to, " all seen last\n");
+}
+
+static void report_text(const struct run *run)
+{
+	char rate[CLI_TEXT_BYTES];
+	char sequence[CLI_TEXT_BYTES];
+	FILE *to = stderr;
+	bool has_journal = run->options.dir != NULL;
+	fprintf(to, "%s: %s after %.1f s, %s events/s\n", run->options.name, end_name(run->end),
+		(double)run->elapsed_ns / 1e9,
+		cli_text_rate(rate, per_second(run, events_of(run))));
+	print_sources(run, to);
+	print_subscriptions(run, to);
+	fprintf(to, "  log: sequence %s%s, %s\n",
+		cli_text_count(sequence, has_journal ? run->info.durable_sequence
+						     : run->info.visible_sequence),
+		has_journal ? " durable" : "", run->info.backend);
+	print_threads(run, to);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void put_sources(struct json_out *j, const struct run *run)
+{
+	json_array(j, "sources");
+	for (uint32_t i = 0; i < run->source_count; i++) {
+		const struct run_publisher *p = &run->publishers[i];
+		json_object(j, NULL);
+		json_text(j, "name", run->sources[i].name);
+		json_text(j, "state", state_of(p));
+		json_text(j, "fault", p->fault.code != 0 ? p->fault.text : NULL);
+		json_u64(j, "read_lines", wr_load_relaxed(&p->read_lines));
+		json_u64(j, "published", wr_load_relaxed(&p->published_events));
+		json_u64(j, "durable", wr_load_relaxed(&p->durable_events));
+		json_u64(j, "bad_lines", wr_load_relaxed(&p->bad_lines));
+		json_u64(j, "resumed_from", wr_load_relaxed(&p->resumed_events));
+		json_text(j, "cpu", p->cpu);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+static void put_subscriptions(struct json_out *j, const struct run *run)
+{
+	json_array(j, "subscriptions");
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		struct run_delivered d = run_delivered_of(run, i);
+		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE)
+			continue;
+		json_object(j, NULL);
+		json_text(j, "name", run->subscriptions[i].name);
+		json_text(j, "fault", d.fault != NULL ? d.fault->text : NULL);
+		json_u64(j, "members", run->sinks[i].members);
+		json_u64(j, "delivered", d.delivered);
+		json_u64(j, "redelivered", d.redelivered);
+		json_u64(j, "skipped", d.skipped);
+		json_u64(j, "failed", d.failed);
+		json_u64(j, "missed", d.missed);
+		json_u64(j, "lag", run->lags[i]);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+static void put_threads(struct json_out *j, const struct run *run)
+{
+	json_array(j, "threads");
+	for (uint32_t i = 0; i < run->info.thread_count && i < WEIR_THREADS_MAX; i++) {
+		const struct weir_thread_info *t = &run->info.threads[i];
+		json_object(j, NULL);
+		json_text(j, "name", t->name);
+		json_bool(j, "pinned", t->pinned);
+		json_i64(j, "cpu", t->last_cpu);
+		json_f64(j, "cpu_ms", (double)t->cpu_ns / 1e6, 1);
+		json_u64(j, "parks", t->parks);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+static void report_json(const struct run *run, int exit_code, FILE *to)
+{
+	struct json_out j;
+	json_begin(&j, to, JSON_PRETTY);
+	json_object(&j, NULL);
+	json_bool(&j, "ok", exit_code == CLI_EXIT_OK);
+	json_i64(&j, "exit_code", exit_code);
+	json_text(&j, "end", end_name(run->end));
+	json_f64(&j, "seconds", (double)run->elapsed_ns / 1e9, 3);
+	json_f64(&j, "events_per_s", per_second(run, events_of(run)), 1);
+	put_sources(&j, run);
+	put_subscriptions(&j, run);
+	json_u64(&j, "durable_sequence", run->info.durable_sequence);
+	json_u64(&j, "visible_sequence", run->info.visible_sequence);
+	json_text(&j, "backend", run->info.backend);
+	json_text(&j, "backend_reason", run->info.backend_reason);
+	json_text(&j, "engine", run->info.engine);
+	json_text(&j, "thread_note", run->info.thread_note);
+	json_bool(&j, "clean", run->close_report.clean);
+	put_threads(&j, run);
+	json_close(&j);
+	(void)json_end(&j);
+}
+
+void run_report(const struct run *run, int exit_code)
+{
+	bool events_to_stdout = false;
+	for (uint32_t i = 0; i < run->subscription_count; i++)
+		events_to_stdout |= run->sinks[i].to == WEIR_CONFIG_TO_STDOUT;
+	if (run->json)
+		report_json(run, exit_code, events_to_stdout ? stderr : stdout);
+	else
+		report_text(run);
+}
+
+/* ---- meanwhile ------------------------------------------------------------------------------- */
+
+void run_progress_line(const struct run *run)
+{
+	char published[CLI_TEXT_BYTES];
+	char delivered[CLI_TEXT_BYTES];
+	char left[CLI_TEXT_BYTES];
+	char line[256];
+	uint64_t sum = 0;
+	uint64_t lag_sum = 0;
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE)
+			continue;
+		sum += run_delivered_of(run, i).delivered;
+		lag_sum += run_lag_events(run, i);
+	}
+	(void)snprintf(line, sizeof line, "%6.1f s  published %s  delivered %s  to deliver %s",
+		       (double)(bench_now_ns() - run->begun_ns) / 1e9,
+		       cli_text_count(published, published_by_all(run)),
+		       cli_text_count(delivered, sum), cli_text_count(left, lag_sum));
+	run_show(line);
+}

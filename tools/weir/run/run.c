@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a run.
+ *
+ *   open pipeline, then sinks ─► start members, then sources ─► watch ─► (signal: sources stop)
+ *   ─► all of it durable ─► all of it delivered ─► members leave ─► close ─► report
+ *
+ * Signals are blocked in every thread, and main waits for them between two looks. What fails is
+ * told when it happens; the rest of the run is drained like after a signal.
+ */
+#include "tools/weir/run/run.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "bench/harness.h"
+#include "tools/weir/args.h"
+#include "tools/weir/run/event_of_line.h"
+
+#define LOOK_NS (20 * RUN_MILLISECOND_NS)
+#define PROGRESS_LOOKS 10u
+#define CLOSE_NS (30 * RUN_SECOND_NS)
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+static void say_line(void *context, const char *text)
+{
+	(void)context;
+	run_say("%s", text);
+}
+
+static uint32_t id_of(const struct run *run, uint32_t subscription)
+{
+	return wr_load_relaxed(&run->subscription_ids[subscription]);
+}
+
+/* From weir's group thread: says it, and calls nothing of weir. */
+static void say_lag(void *context, uint32_t subscription, const struct weir_lag *lag, bool above)
+{
+	const struct run *run = context;
+	const char *name = "?";
+	for (uint32_t i = 0; i < run->subscription_count; i++)
+		if (wr_load_relaxed(&run->subscription_ids[i]) == subscription)
+			name = run->subscriptions[i].name;
+	run_say("subscription %s %s: %llu events, the oldest %.1f s old", name,
+		above ? "is behind" : "has caught up", (unsigned long long)lag->events,
+		(double)lag->time_ns / 1e9);
+}
+
+static int open_pipeline(struct run *run)
+{
+	struct weir_problem problem = {0};
+	run->options.log_fn = say_line;
+	weir_config_on_lag(run->config, say_lag, run);
+	int rc = weir_config_open(run->config, &run->options, &run->pipeline, &problem);
+	if (rc < 0) {
+		int exit_code = cli_fail("run", rc, &problem);
+		return rc == -EINVAL ? CLI_EXIT_CONFIG : exit_code;
+	}
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		uint32_t id = 0;
+		/* It is there: this is how its id is had. */
+		rc = weir_subscription_create(run->pipeline, &run->subscriptions[i], &id, &problem);
+		wr_store_relaxed(&run->subscription_ids[i], id);
+		if (rc < 0)
+			return cli_fail(run->subscriptions[i].name, rc, &problem);
+	}
+	return CLI_GO_ON;
+}
+
+/* A sink whose file a source reads, under whatever names, would never end. */
+static bool is_a_circle(const struct run *run, const char *file)
+{
+	struct stat written;
+	struct stat read;
+	if (file == NULL || stat(file, &written) < 0)
+		return false;
+	for (uint32_t i = 0; i < run->source_count; i++)
+		for (uint32_t f = 0; f < run->sources[i].file_count; f++)
+			if (stat(run->sources[i].files[f], &read) == 0 &&
+			    read.st_ino == written.st_ino && read.st_dev == written.st_dev)
+				return true;
+	return false;
+}
+
+static int open_sinks(struct run *run)
+{
+	for (uint32_t i = 0; i < run->deliverer_count; i++) {
+		struct run_deliverer *d = &run->deliverers[i];
+		int rc = -EINVAL;
+		if (is_a_circle(run, d->of.config->file))
+			run_fault_set(&d->fault, rc, "%s is read by a source, too",
+				      d->of.config->file);
+		else
+			rc = run_sink_open(&d->of, &d->sink, &d->fault);
+		if (rc == 0)
+			continue;
+		run_say("subscription %s: %s", d->of.subscription->name, d->fault.text);
+		return rc == -EINVAL ? CLI_EXIT_CONFIG : (int)cli_exit_of(rc);
+	}
+	return CLI_GO_ON;
+}
+
+/* Before the pipeline: what cannot work is told while nothing has happened yet. */
+static int check_build(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->source_count; i++)
+		if (run->sources[i].format == WEIR_CONFIG_FORMAT_JSON && !run_has_json()) {
+			run_say("source %s: format: json needs jansson, and this weir was built "
+				"without it",
+				run->sources[i].name);
+			return CLI_EXIT_CONFIG;
+		}
+	return CLI_GO_ON;
+}
+
+static bool reserve(struct run *run)
+{
+	uint32_t members = 0;
+	for (uint32_t i = 0; i < run->subscription_count; i++)
+		if (run->sinks[i].to != WEIR_CONFIG_TO_NONE)
+			members += run->sinks[i].members;
+	run->publishers = calloc(run->source_count + 1, sizeof *run->publishers);
+	run->deliverers = calloc(members + 1, sizeof *run->deliverers);
+	run->subscription_ids = calloc(run->subscription_count + 1, sizeof *run->subscription_ids);
+	for (uint32_t i = 0; run->subscription_ids != NULL && i < run->subscription_count; i++)
+		wr_store_relaxed(&run->subscription_ids[i], UINT32_MAX);
+	run->lags = calloc(run->subscription_count + 1, sizeof(uint64_t));
+	return run->publishers != NULL && run->deliverers != NULL &&
+	       run->subscription_ids != NULL && run->lags != NULL;
+}
+
+static void lay_out(struct run *run)
+{
+	for (uint32_t i = 0; i < run->source_count; i++) {
+		run->publishers[i].source = &run->sources[i];
+		run->publishers[i].options = &run->options;
+		run->publishers[i].pipeline = run->pipeline;
+		run->publishers[i].life = &run->life;
+	}
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE)
+			continue;
+		for (uint32_t m = 0; m < run->sinks[i].members; m++)
+			run->deliverers[run->deliverer_count++].of =
+				(struct run_sink_of){.config = &run->sinks[i],
+						     .subscription = &run->subscriptions[i],
+						     .pipeline = run->pipeline,
+						     .journal = run->options.dir,
+						     .subscription_id = id_of(run, i),
+						     .member = m,
+						     .life = &run->life};
+	}
+}
+
+static int start_threads(struct run *run)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < run->deliverer_count && rc == 0; i++)
+		rc = run_deliverer_start(&run->deliverers[i]);
+	for (uint32_t i = 0; i < run->source_count && rc == 0; i++)
+		rc = run_publisher_start(&run->publishers[i]);
+	return rc;
+}
+
+/* ---- watching -------------------------------------------------------------------------------- */
+
+static void begin_drain(struct run *run)
+{
+	if (run->drain_begun_ns != 0)
+		return;
+	run->drain_begun_ns = bench_now_ns();
+	run_signal_raise(&run->life.stop);
+}
+
+static void abort_run(struct run *run)
+{
+	begin_drain(run);
+	run_signal_raise(&run->life.abort);
+	run_signal_raise(&run->life.finish);
+}
+
+/* A signal, or nothing for a moment. True: the second one, or what ends a drain. */
+static bool take_signal(struct run *run, const sigset_t *signals)
+{
+	struct timespec time = {.tv_nsec = LOOK_NS};
+	int number = sigtimedwait(signals, NULL, &time);
+	if (number <= 0)
+		return false;
+	if (run->signal_number != 0) {
+		run_say("a second signal: what is not delivered stays in the log");
+		run->end = RUN_END_ABORTED;
+		return true;
+	}
+	run->signal_number = number;
+	run_say("%s: sources stop, what they have published is delivered; once more to leave it",
+		number == SIGINT ? "interrupted" : "terminated");
+	begin_drain(run);
+	return false;
+}
+
+/* Says what failed, once. True: there is something. */
+static bool tell(const char *what, const char *name, struct run_fault *fault)
+{
+	if (fault->code == 0)
+		return false;
+	if (!fault->told)
+		run_say("%s %s: %s", what, name, fault->text);
+	fault->told = true;
+	return true;
+}
+
+/* True: something has failed, now or before. */
+static bool look_at_faults(struct run *run)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < run->source_count; i++) {
+		struct run_publisher *p = &run->publishers[i];
+		if (run_publisher_has_ended(p))
+			any |= tell("source", p->source->name, &p->fault);
+	}
+	for (uint32_t i = 0; i < run->deliverer_count; i++) {
+		struct run_deliverer *d = &run->deliverers[i];
+		if (run_deliverer_has_ended(d))
+			any |= tell("subscription", d->of.subscription->name, &d->fault);
+	}
+	if (any && run->drain_begun_ns == 0)
+		run_say("so sources stop, and what can be delivered is");
+	return any;
+}
+
+static bool sources_have_ended(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->source_count; i++)
+		if (!run_publisher_has_ended(&run->publishers[i]))
+			return false;
+	return true;
+}
+
+/* Is everything delivered that still can be? */
+static bool has_caught_up(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		struct weir_lag lag;
+		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE ||
+		    run_delivered_of(run, i).fault != NULL)
+			continue;
+		if (weir_lag(run->pipeline, id_of(run, i), &lag) < 0 || !lag.exact ||
+		    lag.events > 0)
+			return false;
+	}
+	return true;
+}
+
+static void watch(struct run *run, const sigset_t *signals)
+{
+	for (uint32_t looks = 0;; looks++) {
+		if (take_signal(run, signals))
+			break;
+		if (look_at_faults(run)) {
+			run->end = RUN_END_FAILED;
+			begin_drain(run);
+		}
+		if (run->show_progress && looks % PROGRESS_LOOKS == 0)
+			run_progress_line(run);
+		bool is_ending = run->drain_begun_ns != 0 || !run->settings.stay;
+		if (is_ending && sources_have_ended(run) && has_caught_up(run)) {
+			run_signal_raise(&run->life.finish);
+			return;
+		}
+		if (run->drain_begun_ns != 0 &&
+		    bench_now_ns() - run->drain_begun_ns >= run->settings.drain_timeout_ns) {
+			run->end = RUN_END_TIMEOUT;
+			run_say("drain_timeout is over: what is not delivered stays in the log");
+			break;
+		}
+	}
+	abort_run(run);
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+uint64_t run_lag_events(const struct run *run, uint32_t subscription)
+{
+	struct weir_lag lag;
+	int rc = weir_lag(run->pipeline, id_of(run, subscription), &lag);
+	return rc == 0 ? lag.events : 0;
+}
+
+struct run_delivered run_delivered_of(const struct run *run, uint32_t subscription)
+{
+	struct run_delivered sum = {0};
+	for (uint32_t i = 0; i < run->deliverer_count; i++) {
+		const struct run_deliverer *d = &run->deliverers[i];
+		if (d->of.subscription != &run->subscriptions[subscription])
+			continue;
+		sum.delivered += wr_load_relaxed(&d->delivered_events);
+		sum.redelivered += wr_load_relaxed(&d->redelivered_events);
+		sum.missed += wr_load_relaxed(&d->missed_events);
+		if (!run_deliverer_has_ended(d))
+			continue;
+		if (d->sink != NULL) {
+			sum.skipped += d->sink->skipped_count;
+			sum.failed += d->sink->failed_count;
+		}
+		if (d->fault.code != 0 && sum.fault == NULL)
+			sum.fault = &d->fault;
+	}
+	return sum;
+}
+
+/* A file, a directory, a disk: 7 and so on; what an event was at fault for: 1. */
+static int exit_of_fault(const struct run_fault *fault)
+{
+	int exit_code = fault->code == -EPIPE ? CLI_EXIT_IO : (int)cli_exit_of(fault->code);
+	return exit_code == CLI_EXIT_USAGE ? CLI_EXIT_FAILED : exit_code;
+}
+
+static int judge(struct run *run)
+{
+	int exit_code = CLI_EXIT_OK;
+	(void)look_at_faults(run);
+	for (uint32_t i = 0; i < run->source_count; i++)
+		if (exit_code == CLI_EXIT_OK && run->publishers[i].fault.code != 0)
+			exit_code = exit_of_fault(&run->publishers[i].fault);
+	for (uint32_t i = 0; i < run->deliverer_count; i++)
+		if (exit_code == CLI_EXIT_OK && run->deliverers[i].fault.code != 0)
+			exit_code = exit_of_fault(&run->deliverers[i].fault);
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		uint64_t missed = run_delivered_of(run, i).missed;
+		if (missed == 0 || run->subscriptions[i].when_slow == WEIR_SLOW_GAP)
+			continue;
+		run_say("subscription %s: %llu events were gone before they were read",
+			run->subscriptions[i].name, (unsigned long long)missed);
+		exit_code = exit_code == CLI_EXIT_OK ? CLI_EXIT_FAILED : exit_code;
+	}
+	if (exit_code != CLI_EXIT_OK) {
+		run->end = run->end == RUN_END_ABORTED ? run->end : RUN_END_FAILED;
+		return exit_code;
+	}
+	if (run->end == RUN_END_ABORTED)
+		return 128 + run->signal_number;
+	if (run->end == RUN_END_TIMEOUT)
+		return CLI_EXIT_FAILED;
+	run->end = run->signal_number != 0 ? RUN_END_SIGNAL : RUN_END_DONE;
+	return CLI_EXIT_OK;
+}
+
+static void join_all(struct run *run)
+{
+	for (uint32_t i = 0; i < run->source_count; i++)
+		run_publisher_join(&run->publishers[i]);
+	for (uint32_t i = 0; i < run->deliverer_count; i++)
+		run_deliverer_join(&run->deliverers[i]);
+}
+
+static void close_pipeline(struct run *run)
+{
+	struct weir_problem problem;
+	run->info.struct_bytes = sizeof run->info;
+	if (weir_pipeline_info(run->pipeline, &run->info) < 0)
+		memset(&run->info, 0, sizeof run->info);
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		run->lags[i] = run_lag_events(run, i);
+	}
+	if (weir_pipeline_problem(run->pipeline, &problem) < 0)
+		run_say("journal: %s", problem.text);
+	enum weir_close_mode mode =
+		run->end == RUN_END_ABORTED ? WEIR_CLOSE_ABORT : WEIR_CLOSE_DRAIN;
+	int rc = weir_close(run->pipeline, mode, CLOSE_NS, &run->close_report);
+	if (rc < 0 && run->end != RUN_END_ABORTED)
+		run_say("closing: %s", weir_strerror(rc));
+	run->pipeline = NULL;
+}
+
+static void release(struct run *run)
+{
+	for (uint32_t i = 0; i < run->deliverer_count; i++)
+		if (run->deliverers[i].sink != NULL)
+			run->deliverers[i].sink->ops->close(run->deliverers[i].sink);
+	run_life_fini(&run->life);
+	free(run->publishers);
+	free(run->deliverers);
+	free(run->subscription_ids);
+	free(run->lags);
+}
+
+/* Every thread inherits this; a write to a pipe that nobody reads is an error, not the end. */
+static void block_signals(sigset_t *signals)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int run_it(struct run *run)
+{
+	sigset_t signals;
+	int exit_code = check_build(run);
+	if (exit_code != CLI_GO_ON)
+		return exit_code;
+	int rc = run_life_init(&run->life);
+	if (rc < 0)
+		return cli_fail("run", rc, NULL);
+	block_signals(&signals);
+	run->begun_ns = bench_now_ns();
+	exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
+	if (exit_code == CLI_GO_ON) {
+		lay_out(run);
+		exit_code = open_sinks(run);
+	}
+	if (exit_code == CLI_GO_ON) {
+		rc = start_threads(run);
+		if (rc == 0)
+			watch(run, &signals);
+		else
+			abort_run(run);
+		join_all(run);
+		run_show(NULL);
+		exit_code = rc == 0 ? judge(run) : cli_fail("threads", rc, NULL);
+		run->elapsed_ns = bench_now_ns() - run->begun_ns;
+		close_pipeline(run);
+		run_report(run, exit_code);
+	} else if (run->pipeline != NULL) {
+		(void)weir_close(run->pipeline, WEIR_CLOSE_DRAIN, CLOSE_NS, NULL);
+	}
+	release(run);
+	return exit_code;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run: a pipeline from a config file, its sources and its members, from their start to the
+ * report.
+ *
+ *   run.c              opens, starts, watches, ends
+ *   publish_thread.c   a source: source_*.c ─► event_of_*.c ─► producer
+ *   deliver_thread.c   a member: poll ─► sink_*.c ─► acknowledge
+ *   report.c           what it did, and the line that says it meanwhile
+ *   life.c             signals between threads, lines for people
+ *
+ * Thread: main.
+ */
+#ifndef WEIR_TOOLS_RUN_RUN_H
+#define WEIR_TOOLS_RUN_RUN_H
+
+#include <weir.h>
+#include <weir/config.h>
+
+#include "tools/weir/run/deliver_thread.h"
+#include "tools/weir/run/publish_thread.h"
+
+enum run_end {
+	RUN_END_DONE,    /* the sources have ended, and everything is delivered */
+	RUN_END_SIGNAL,  /* a signal came, and everything was delivered in time */
+	RUN_END_FAILED,  /* a source or a sink failed */
+	RUN_END_TIMEOUT, /* the time for draining was over */
+	RUN_END_ABORTED, /* a second signal came */
+};
+
+struct run {
+	struct weir_config *config;
+	struct weir_options options;
+	struct weir_pipeline *pipeline;
+	struct weir_config_run settings;
+	struct run_life life;
+
+	const struct weir_config_source *sources;
+	struct run_publisher *publishers; /* one a source */
+	uint32_t source_count;
+
+	const struct weir_subscription_options *subscriptions;
+	const struct weir_config_sink *sinks;
+	/* Relaxed: the group thread may look for a name while main still sets them. */
+	wr_atomic_u32 *subscription_ids;
+	uint32_t subscription_count;
+	struct run_deliverer
+		*deliverers; /* those of the first subscription with a sink, and so on */
+	uint32_t deliverer_count;
+
+	uint64_t begun_ns;
+	uint64_t drain_begun_ns; /* 0: it has not */
+	int signal_number;       /* the first that came; 0: none */
+	bool show_progress;
+	bool json;
+
+	enum run_end end;
+	uint64_t elapsed_ns;
+	uint64_t *lags;        /* one a subscription, at the end */
+	struct weir_info info; /* just before the close */
+	struct weir_close_report close_report;
+};
+
+/* Runs it. The exit code. */
+int run_it(struct run *run);
+
+/* The sum over a subscription's members. */
+struct run_delivered {
+	uint64_t delivered;
+	uint64_t redelivered;
+	uint64_t skipped;
+	uint64_t failed;
+	uint64_t missed;
+	const struct run_fault *fault; /* the first, or NULL */
+};
+struct run_delivered run_delivered_of(const struct run *run, uint32_t subscription);
+
+/* What a subscription has still to process, while the pipeline is open. */
+uint64_t run_lag_events(const struct run *run, uint32_t subscription);
+
+/* report.c */
+void run_report(const struct run *run, int exit_code);
+void run_progress_line(const struct run *run);
+
+#endif

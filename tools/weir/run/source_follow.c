@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file that grows, as tail -F follows it: looked at 20 times a second. What can happen to it:
+ *
+ *   renamed, and a new one made   what is left of the old one is read, then the new one from its
+ *                                 start; a last line without a line feed counts as one
+ *   truncated                     it is said, and read from its start
+ *   removed                       the old one is read on until there is a new one
+ *   not there yet                 it is waited for
+ *
+ * Only lines with a line feed are taken while it may grow. Each line's place goes with its event:
+ * device, inode and the offset behind it. After a restart the file with this inode is looked for
+ * under its name and, rotated away, beside it; if it is gone it is said, and the file that is there
+ * is read from its start. A file that was truncated and has grown beyond the place between two
+ * looks is not told from one that has grown.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/weir/run/source.h"
+
+#define LOOK_NS (50 * RUN_MILLISECOND_NS)
+#define PATH_BYTES 4096
+
+struct follow {
+	struct run_reader base;
+	struct run_line_buffer buffer;
+	const char *path;
+	int file; /* -1: none is open */
+	uint64_t device;
+	uint64_t inode;
+	uint64_t offset; /* read so far */
+	bool said_missing;
+	bool is_replaced; /* there is another one under the name; this one is read to its end */
+};
+
+static void close_file(struct follow *f)
+{
+	if (f->file >= 0)
+		close(f->file);
+	f->file = -1;
+	f->is_replaced = false;
+}
+
+/* Takes an open file, from this offset on. */
+static void begin(struct follow *f, int file, const struct stat *status, uint64_t offset)
+{
+	close_file(f);
+	f->file = file;
+	f->device = status->st_dev;
+	f->inode = status->st_ino;
+	f->offset = offset;
+	f->said_missing = false;
+	(void)lseek(file, (off_t)offset, SEEK_SET);
+	run_line_restart(&f->buffer, offset);
+}
+
+/* The file under the name, from its start. False: it cannot be opened now. */
+static bool open_path(struct follow *f)
+{
+	struct stat status;
+	int file = open(f->path, O_RDONLY | O_CLOEXEC);
+	if (file >= 0 && fstat(file, &status) == 0) {
+		begin(f, file, &status, 0);
+		return true;
+	}
+	if (file >= 0)
+		close(file);
+	if (!f->said_missing)
+		run_say("%s: %s: waiting for it", f->path, weir_strerror(-errno));
+	f->said_missing = true;
+	return false;
+}
+
+/* ---- after a restart ------------------------------------------------------------------------- */
+
+struct place {
+	uint64_t device;
+	uint64_t inode;
+	uint64_t offset;
+};
+
+/* Opens `path` at the place, if it is that file. */
+static bool try_place(struct follow *f, const char *path, const struct place *place)
+{
+	struct stat status;
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (file < 0)
+		return false;
+	bool is_it = fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+		     status.st_ino == place->inode && status.st_dev == place->device;
+	if (!is_it) {
+		close(file);
+		return false;
+	}
+	if ((uint64_t)status.st_size < place->offset) {
+		run_say("%s: shorter than it was: truncated; read from its start", path);
+		begin(f, file, &status, 0);
+	} else {
+		begin(f, file, &status, place->offset);
+	}
+	return true;
+}
+
+/* Beside the file, where rotation puts it: app.log.1, app.log-20260131. */
+static bool find_rotated(struct follow *f, const struct place *place)
+{
+	char folder_room[PATH_BYTES];
+	char name_room[PATH_BYTES];
+	char path[2 * PATH_BYTES];
+	bool found = false;
+	(void)snprintf(folder_room, sizeof folder_room, "%s", f->path);
+	(void)snprintf(name_room, sizeof name_room, "%s", f->path);
+	const char *folder = dirname(folder_room);
+	const char *name = basename(name_room);
+	DIR *dir = opendir(folder);
+	if (dir == NULL)
+		return false;
+	for (struct dirent *entry = readdir(dir); entry != NULL && !found; entry = readdir(dir)) {
+		if (entry->d_ino != place->inode || strncmp(entry->d_name, name, strlen(name)) != 0)
+			continue;
+		(void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		found = try_place(f, path, place);
+	}
+	closedir(dir);
+	if (found)
+		run_say("%s: going on in %s, which it was rotated to", f->path, path);
+	return found;
+}
+
+static void go_back_to(struct follow *f, const char *text)
+{
+	struct place place;
+	unsigned long long parts[3];
+	if (sscanf(text, "%llu:%llu:%llu", &parts[0], &parts[1], &parts[2]) != 3) {
+		run_say("%s: the log does not say how far it was read: read from its start",
+			f->path);
+		return;
+	}
+	place = (struct place){.device = parts[0], .inode = parts[1], .offset = parts[2]};
+	if (try_place(f, f->path, &place) || find_rotated(f, &place))
+		return;
+	run_say("%s: the file that was read last is gone: what it still had is lost; the present "
+		"one is read from its start",
+		f->path);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* The file under the name is no longer this one: true. */
+static bool look(struct follow *f)
+{
+	struct stat status;
+	if (stat(f->path, &status) == 0 &&
+	    (status.st_ino != f->inode || status.st_dev != f->device))
+		return true;
+	if (fstat(f->file, &status) == 0 && (uint64_t)status.st_size < f->offset) {
+		run_say("%s: truncated: read from its start", f->path);
+		f->offset = 0;
+		(void)lseek(f->file, 0, SEEK_SET);
+		run_line_restart(&f->buffer, 0);
+	}
+	return false;
+}
+
+/* RUN_SOURCE_LINE: look again. */
+static int fill(struct follow *f, struct run_fault *fault)
+{
+	size_t bytes;
+	char *room = run_line_room(&f->buffer, &bytes);
+	ssize_t n = read(f->file, room, bytes);
+	if (n > 0) {
+		run_line_added(&f->buffer, (size_t)n);
+		f->offset += (uint64_t)n;
+		return RUN_SOURCE_LINE;
+	}
+	if (n < 0 && errno != EINTR && errno != EAGAIN) {
+		int code = -errno;
+		run_fault_set(fault, code, "%s: %s", f->path, weir_strerror(code));
+		return code;
+	}
+	/* At its end. Its writer may have written between this read and the look: once more. */
+	if (!f->is_replaced && look(f)) {
+		f->is_replaced = true;
+		return RUN_SOURCE_LINE;
+	}
+	if (!f->is_replaced)
+		return run_signal_wait(&f->base.life->stop, LOOK_NS) ? RUN_SOURCE_STOPPED
+								     : RUN_SOURCE_LINE;
+	return RUN_SOURCE_END;
+}
+
+static int follow_next(struct run_reader *reader, struct run_line *ret_line,
+		       struct run_fault *fault)
+{
+	struct follow *f = (struct follow *)reader;
+	bool at_end = false;
+	for (;;) {
+		if (run_signal_is_raised(&f->base.life->stop))
+			return RUN_SOURCE_STOPPED;
+		if (f->file >= 0 && run_line_take(&f->buffer, at_end, ret_line)) {
+			(void)snprintf(f->base.place, sizeof f->base.place, "%llu:%llu:%llu",
+				       (unsigned long long)f->device, (unsigned long long)f->inode,
+				       (unsigned long long)ret_line->end_offset);
+			return RUN_SOURCE_LINE;
+		}
+		if (at_end)
+			close_file(f);
+		at_end = false;
+		if (f->file < 0) {
+			if (!open_path(f) && run_signal_wait(&f->base.life->stop, LOOK_NS))
+				return RUN_SOURCE_STOPPED;
+			continue;
+		}
+		int rc = fill(f, fault);
+		if (rc < 0 || rc == RUN_SOURCE_STOPPED)
+			return rc;
+		at_end = rc == RUN_SOURCE_END;
+	}
+}
+
+static void follow_close(struct run_reader *reader)
+{
+	struct follow *f = (struct follow *)reader;
+	close_file(f);
+	run_line_fini(&f->buffer);
+	free(f);
+}
+
+int run_follow_open(const struct weir_config_source *source, const struct run_life *life,
+		    size_t line_bytes_max, const char *place, struct run_reader **ret_reader,
+		    struct run_fault *fault)
+{
+	static const struct run_reader_ops ops = {.next = follow_next, .close = follow_close};
+	struct follow *f = calloc(1, sizeof *f);
+	if (f == NULL || run_line_init(&f->buffer, line_bytes_max) < 0) {
+		free(f);
+		run_fault_set(fault, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
+	f->base = (struct run_reader){
+		.ops = &ops, .life = life, .has_place = true, .name = source->files[0]};
+	f->path = source->files[0];
+	f->file = -1;
+	if (place[0] != '\0')
+		go_back_to(f, place);
+	*ret_reader = &f->base;
+	return 0;
+}
