@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pipeline benchmark: the bench's own threads publish into one topic; one group of members, a
- * thread each, polls, checks every event and acknowledges. Everything is counted at its hardest:
- * the clock stops when all that was published is handled, acknowledged, and that progress has the
- * level asked for.
+ * The pipeline benchmark: the bench's own threads publish into topics; members, a thread each, poll
+ * subscriptions, check every event and acknowledge. Everything is counted at its hardest: the clock
+ * stops when all that was published is handled by every subscription that reads it, acknowledged,
+ * and that progress has the level asked for.
  *
  * What is checked: each event's bytes (a sum over the whole payload), its order within its producer
  * and partition, that nothing is missing, nothing is damaged, and nothing comes twice without the
@@ -11,7 +11,10 @@
  *
  * Latency: with a rate, events are due at fixed times, whatever happened before (open loop), and
  * latency counts from the time they were due. At the maximum rate, from the moment of hand-over,
- * read once a burst. Every k-th event is a sample, so that measuring does not become the load.
+ * read once a burst. Every k-th event is a sample, so that measuring does not become the load. The
+ * clock is read at four places: when the event is handed over (publish), when its ticket is
+ * acknowledged (ack), when a member has it (handle), and when that member's progress has the level
+ * (settle, where each poll's is waited for).
  *
  * Thread: one calls pipeline_run(); it starts and joins the others.
  */
@@ -30,6 +33,8 @@
 #define PIPELINE_PAYLOAD_BYTES_MAX (64u << 10)
 #define PIPELINE_PRODUCERS_MAX 64u
 #define PIPELINE_MEMBERS_MAX 64u
+#define PIPELINE_STREAMS_MAX 64u
+#define PIPELINE_READERS_MAX 64u
 #define PIPELINE_RATE_MAX UINT64_MAX /* as fast as it goes */
 
 enum pipeline_pace {
@@ -45,26 +50,51 @@ enum pipeline_progress {
 	PIPELINE_PROGRESS_COMMIT, /* each poll's acks are waited for at the level */
 };
 
+/* Producers that do the same. */
+struct pipeline_stream {
+	uint32_t topic; /* index of settings.topics */
+	uint32_t producer_count;
+	uint64_t payload_bytes; /* of each event, unless there is an input */
+	uint64_t key_count;     /* 0: no keys, partitions in turn */
+	uint64_t rate;          /* events a second, of all of them together */
+	/* One CPU for each in turn; none: wherever they are put. */
+	struct weir_cpu_list cpus;
+};
+
+/* The members of one subscription. */
+struct pipeline_reader {
+	uint32_t member_count; /* 0: nobody reads it */
+	struct weir_cpu_list cpus;
+};
+
+/* Payloads that were recorded: published from the first to the last, and again. */
+struct pipeline_line {
+	const uint8_t *bytes;
+	size_t count; /* of bytes */
+	uint64_t sum; /* pipeline_sum() of them */
+};
+struct pipeline_input {
+	const struct pipeline_line *lines;
+	uint64_t line_count; /* not 0 */
+};
+
 struct pipeline_settings {
-	struct weir_options options; /* dir, io, sizes; limits are set by pipeline_run */
-	uint64_t payload_bytes;
-	uint64_t producer_count;
-	uint64_t member_count;
-	uint64_t partition_count;
-	uint64_t key_count; /* 0: no keys, partitions in turn */
-	uint64_t rate;      /* events a second, all producers together */
+	struct weir_options options; /* limits are raised to what is needed */
+	const struct weir_topic_options *topics;
+	uint32_t topic_count;
+	const struct weir_subscription_options *subscriptions;
+	uint32_t subscription_count; /* as many readers */
+	struct pipeline_stream streams[PIPELINE_STREAMS_MAX];
+	uint32_t stream_count;
+	struct pipeline_reader readers[PIPELINE_READERS_MAX];
+	const struct pipeline_input *input; /* NULL: payloads of the bench's own */
 	uint64_t warmup_ns;
 	uint64_t length_ns;
 	uint64_t stall_ns; /* give up when nothing moves for so long */
 	enum weir_level level;
-	enum weir_level gate;
-	enum weir_when_slow when_slow;
 	enum pipeline_pace pace;
 	enum pipeline_ack ack;
 	enum pipeline_progress progress;
-	/* Of the bench's own threads, one CPU for each in turn; none: wherever they are put. */
-	struct weir_cpu_list producer_cpus;
-	struct weir_cpu_list member_cpus;
 	/* Set by a signal handler: end now, properly. May be NULL. */
 	wr_atomic_u32 *interrupted;
 	/* Called about ten times a second while it runs; may be NULL. */
@@ -85,6 +115,14 @@ struct pipeline_faults {
 	uint64_t unanswered; /* tickets without an answer at the end */
 };
 
+/* Latency by place, in ns; NULL: not measured there. */
+struct pipeline_latency {
+	struct histogram *publish; /* of a stream */
+	struct histogram *ack;
+	struct histogram *handle; /* of a reader */
+	struct histogram *settle;
+};
+
 struct pipeline_result {
 	uint64_t events;       /* published in the measured time, handled, progress at the level */
 	uint64_t total_events; /* with those of the warm-up */
@@ -101,8 +139,9 @@ struct pipeline_result {
 	uint64_t batch_bytes;
 	uint64_t journal_writes;
 	uint64_t submissions;
-	struct histogram *ack; /* ns; made by pipeline_run, the caller's to destroy */
-	struct histogram *handle;
+	struct pipeline_latency all; /* made by pipeline_run; for pipeline_result_fini() */
+	struct pipeline_latency streams[PIPELINE_STREAMS_MAX];
+	struct pipeline_latency readers[PIPELINE_READERS_MAX];
 	struct weir_problem problem; /* when pipeline_run fails */
 	char what[64];               /* what was being done then */
 };
@@ -112,6 +151,15 @@ struct pipeline_result {
  * -EINTR when `interrupted` was set: the result is that of a shorter run.
  */
 int pipeline_run(const struct pipeline_settings *settings, struct pipeline_result *ret_result);
+
+/* Gives the histograms back, whatever pipeline_run() said. */
+void pipeline_result_fini(struct pipeline_result *result);
+
+/* Of all streams, and of all readers. */
+uint32_t pipeline_producer_count(const struct pipeline_settings *settings);
+uint32_t pipeline_member_count(const struct pipeline_settings *settings);
+/* Does the reader's subscription read the stream's topic? */
+bool pipeline_reads(const struct pipeline_settings *settings, uint32_t reader, uint32_t stream);
 
 bool pipeline_has_faults(const struct pipeline_faults *faults);
 
@@ -131,6 +179,17 @@ struct pipeline_payload {
 uint64_t pipeline_payload_init(uint8_t *payload, size_t payload_bytes, uint64_t producer);
 void pipeline_payload_set(uint8_t *payload, size_t payload_bytes, uint64_t tail_base,
 			  uint64_t ordinal, uint64_t due_ns);
+/*
+ * The same beside a payload that was recorded: a header of the event, {u64 producer and mark, u64
+ * ordinal, u64 due ns, u64 tail}, whose sum with the payload's is that constant.
+ */
+#define PIPELINE_MARK_NAME "weir-bench"
+#define PIPELINE_MARK_WORDS 4u
+uint64_t pipeline_sum(const uint8_t *bytes, size_t count);
+void pipeline_mark_set(uint64_t mark[PIPELINE_MARK_WORDS], uint64_t producer, uint64_t ordinal,
+		       uint64_t due_ns, uint64_t payload_sum);
+bool pipeline_mark_check(const struct weir_item *item, struct pipeline_payload *ret_parts);
+
 /* False when a byte is wrong. */
 bool pipeline_payload_check(const uint8_t *payload, size_t payload_bytes,
 			    struct pipeline_payload *ret_parts);

@@ -22,23 +22,36 @@
 #define POLL_NS 5000000u
 #define CLOCK_EVERY 64u
 
+/* What a producer wrote into an event; false when it is not that. */
+static bool read_event(const struct bench_run *run, const struct weir_item *item,
+		       struct pipeline_payload *ret_parts)
+{
+	bool is_whole =
+		item->payload != NULL && item->partition < run->partitions_max &&
+		(run->settings->input != NULL
+			 ? pipeline_mark_check(item, ret_parts)
+			 : pipeline_payload_check(item->payload, item->payload_bytes, ret_parts));
+
+	if (!is_whole || ret_parts->producer >= run->producer_count)
+		return false;
+	const struct pipeline_stream *stream = run->stream_of[ret_parts->producer];
+	return item->topic == run->topics[stream->topic] &&
+	       (run->settings->input != NULL || item->payload_bytes == stream->payload_bytes);
+}
+
 /* True when it is one of those that were published: what comes again is not counted again. */
 static bool check_event(struct bench_member *m, const struct weir_item *item, uint64_t now_ns,
 			uint64_t measure_from_ns)
 {
 	struct bench_run *run = m->run;
-	const struct pipeline_settings *settings = run->settings;
 	struct pipeline_payload parts;
 
-	if (WR_UNLIKELY(item->payload == NULL || item->payload_bytes != settings->payload_bytes ||
-			item->topic != run->topic || item->partition >= settings->partition_count ||
-			!pipeline_payload_check(item->payload, item->payload_bytes, &parts) ||
-			parts.producer >= settings->producer_count)) {
+	if (WR_UNLIKELY(!read_event(run, item, &parts))) {
 		m->damaged++;
 		return true;
 	}
 	wr_atomic_u64 *last =
-		&run->last[parts.producer * settings->partition_count + item->partition];
+		&m->reader->last[parts.producer * run->partitions_max + item->partition];
 	uint64_t before = wr_load_relaxed(last);
 	if (WR_UNLIKELY(parts.ordinal <= before)) {
 		bool marked = (item->flags & WEIR_ITEM_REDELIVERED) != 0;
@@ -51,8 +64,11 @@ static bool check_event(struct bench_member *m, const struct weir_item *item, ui
 	wr_store_relaxed(last, parts.ordinal);
 	m->counts[parts.producer]++;
 	m->sums[parts.producer] += parts.ordinal;
-	if (parts.ordinal % run->sample_every == 0 && parts.due_ns >= measure_from_ns)
-		histogram_record(m->handle, now_ns > parts.due_ns ? now_ns - parts.due_ns : 0);
+	if (parts.ordinal % run->sample_every != 0 || parts.due_ns < measure_from_ns)
+		return true;
+	histogram_record(m->handle, now_ns > parts.due_ns ? now_ns - parts.due_ns : 0);
+	if (m->settle != NULL)
+		m->due_ns[m->due_count++] = parts.due_ns;
 	return true;
 }
 
@@ -92,12 +108,25 @@ static int commit(struct bench_member *m)
 	return code == WEIR_E_FENCED ? 0 : code;
 }
 
+/* The progress of a poll, and when it had the level. */
+static int settle(struct bench_member *m)
+{
+	int code = commit(m);
+	uint64_t now_ns = bench_now_ns();
+
+	for (uint32_t i = 0; i < m->due_count; i++)
+		histogram_record(m->settle, now_ns > m->due_ns[i] ? now_ns - m->due_ns[i] : 0);
+	m->due_count = 0;
+	return code;
+}
+
 void *bench_member_main(void *argument)
 {
 	struct bench_member *m = argument;
 	struct bench_run *run = m->run;
 	const char *what = "pinning a member's thread";
-	int code = bench_pin(&run->settings->member_cpus, m->index);
+	uint32_t reader = (uint32_t)(m->reader - run->readers);
+	int code = bench_pin(&run->settings->readers[reader].cpus, m->of_group);
 
 	while (code >= 0 && wr_load_relaxed(&run->failed) == 0) {
 		what = "polling";
@@ -107,7 +136,7 @@ void *bench_member_main(void *argument)
 		if (code == 0) {
 			wr_store_relaxed(&m->assigned,
 					 (uint32_t)weir_member_assignments(m->member, NULL, 0));
-			if (bench_handled(run) >= wr_load_relaxed(&run->target))
+			if (bench_handled(run, m->reader) >= wr_load_relaxed(&m->reader->target))
 				break;
 			continue;
 		}
@@ -116,7 +145,7 @@ void *bench_member_main(void *argument)
 		if (code < 0)
 			break;
 		if (run->settings->progress == PIPELINE_PROGRESS_COMMIT) {
-			code = commit(m);
+			code = settle(m);
 			if (code < 0)
 				break;
 		}
@@ -134,20 +163,26 @@ void *bench_member_main(void *argument)
 	return NULL;
 }
 
-int bench_member_init(struct bench_member *m, struct bench_run *run, uint32_t index)
+int bench_member_init(struct bench_member *m, struct bench_run *run, struct bench_reader *reader,
+		      uint32_t of_group)
 {
 	struct weir_member_options options;
+	bool waits = run->settings->progress == PIPELINE_PROGRESS_COMMIT;
 
 	m->run = run;
-	m->index = index;
+	m->reader = reader;
+	m->of_group = of_group;
 	m->items = calloc(POLL_ITEMS, sizeof *m->items);
-	m->counts = calloc(run->settings->producer_count, sizeof *m->counts);
-	m->sums = calloc(run->settings->producer_count, sizeof *m->sums);
+	m->counts = calloc(run->producer_count, sizeof *m->counts);
+	m->sums = calloc(run->producer_count, sizeof *m->sums);
+	m->due_ns = calloc(POLL_ITEMS, sizeof *m->due_ns);
 	m->handle = histogram_create();
-	if (m->items == NULL || m->counts == NULL || m->sums == NULL || m->handle == NULL)
+	m->settle = waits ? histogram_create() : NULL;
+	if (m->items == NULL || m->counts == NULL || m->sums == NULL || m->due_ns == NULL ||
+	    m->handle == NULL || (waits && m->settle == NULL))
 		return -ENOMEM;
 	weir_member_options_init(&options);
-	return weir_member_join(run->pipeline, run->subscription, &options, &m->member,
+	return weir_member_join(run->pipeline, reader->subscription, &options, &m->member,
 				&run->stage_problem);
 }
 
@@ -159,5 +194,7 @@ void bench_member_fini(struct bench_member *m)
 	free(m->items);
 	free(m->counts);
 	free(m->sums);
+	free(m->due_ns);
 	histogram_destroy(m->handle);
+	histogram_destroy(m->settle);
 }

@@ -80,6 +80,39 @@ void pipeline_payload_set(uint8_t *payload, size_t payload_bytes, uint64_t tail_
 	payload_set(payload, payload_bytes, tail_base, ordinal, due_ns);
 }
 
+uint64_t pipeline_sum(const uint8_t *bytes, size_t count)
+{
+	return sum_words(bytes, count);
+}
+
+void pipeline_mark_set(uint64_t mark[PIPELINE_MARK_WORDS], uint64_t producer, uint64_t ordinal,
+		       uint64_t due_ns, uint64_t payload_sum)
+{
+	mark[0] = PAYLOAD_MARK | producer;
+	mark[1] = ordinal;
+	mark[2] = due_ns;
+	mark[3] = PAYLOAD_SUM - mark[0] - ordinal - due_ns - payload_sum;
+}
+
+bool pipeline_mark_check(const struct weir_item *item, struct pipeline_payload *ret_parts)
+{
+	struct weir_header header;
+	const uint8_t *mark;
+
+	if (weir_item_header(item, 0, &header) == 0 ||
+	    header.value_bytes != PIPELINE_MARK_WORDS * sizeof(uint64_t))
+		return false;
+	mark = header.value;
+	uint64_t head = get_word(mark);
+	ret_parts->producer = head & UINT32_MAX;
+	ret_parts->ordinal = get_word(mark + 8);
+	ret_parts->due_ns = get_word(mark + 16);
+	return (head & ~(uint64_t)UINT32_MAX) == PAYLOAD_MARK &&
+	       sum_words(mark, header.value_bytes) +
+			       sum_words(item->payload, item->payload_bytes) ==
+		       PAYLOAD_SUM;
+}
+
 bool pipeline_payload_check(const uint8_t *payload, size_t payload_bytes,
 			    struct pipeline_payload *ret_parts)
 {
@@ -155,20 +188,36 @@ static uint32_t due_count(const struct bench_producer *p, uint64_t now_ns)
 	return n;
 }
 
+/* Lines of an input are dealt out to all producers in turn. */
+static void fill_line(struct bench_producer *p, uint32_t i, uint64_t ordinal, uint64_t due_ns)
+{
+	const struct pipeline_input *input = p->run->settings->input;
+	uint64_t number = p->index + (ordinal - 1) * p->run->producer_count;
+	const struct pipeline_line *line = &input->lines[number % input->line_count];
+
+	p->events[i].payload = line->bytes;
+	p->events[i].payload_bytes = line->count;
+	pipeline_mark_set(p->marks[i], p->index, ordinal, due_ns, line->sum);
+}
+
 static void fill(struct bench_producer *p, uint32_t count, uint64_t now_ns)
 {
-	size_t payload_bytes = p->run->settings->payload_bytes;
+	size_t payload_bytes = p->stream->payload_bytes;
 	bool paced = p->interval_ns > 0;
+	bool is_replay = p->run->settings->input != NULL;
 	uint8_t *payload = p->payloads;
 
 	for (uint32_t i = 0; i < count; i++, payload += p->payload_stride) {
 		uint64_t ordinal = p->ordinal + 1 + i;
-		payload_set(payload, payload_bytes, p->tail_base, ordinal,
-			    paced ? due_ns_of(p, ordinal) : now_ns);
+		uint64_t due_ns = paced ? due_ns_of(p, ordinal) : now_ns;
+		if (is_replay)
+			fill_line(p, i, ordinal, due_ns);
+		else
+			payload_set(payload, payload_bytes, p->tail_base, ordinal, due_ns);
 	}
-	if (p->run->settings->key_count > 0)
+	if (p->stream->key_count > 0)
 		for (uint32_t i = 0; i < count; i++)
-			p->keys[i] = (p->ordinal + i) % p->run->settings->key_count;
+			p->keys[i] = (p->ordinal + i) % p->stream->key_count;
 }
 
 /* Every k-th of what was just published; tickets are dense, `last_ticket` is the last event's. */
@@ -178,10 +227,14 @@ static void sample_burst(struct bench_producer *p, uint32_t count, uint64_t last
 	uint32_t every = p->run->sample_every;
 	uint64_t first = p->ordinal - count + 1;
 	uint64_t ordinal = (first + every - 1) / every * every;
+	uint64_t then_ns = ordinal <= p->ordinal ? bench_now_ns() : 0;
 
-	for (; ordinal <= p->ordinal; ordinal += every)
-		remember(p, last_ticket - (p->ordinal - ordinal),
-			 p->interval_ns > 0 ? due_ns_of(p, ordinal) : now_ns);
+	for (; ordinal <= p->ordinal; ordinal += every) {
+		uint64_t due_ns = p->interval_ns > 0 ? due_ns_of(p, ordinal) : now_ns;
+		remember(p, last_ticket - (p->ordinal - ordinal), due_ns);
+		if (due_ns >= p->measure_from_ns)
+			histogram_record(p->publish, then_ns - due_ns);
+	}
 }
 
 static void pace(const struct bench_producer *p, uint64_t now_ns)
@@ -255,14 +308,15 @@ void *bench_producer_main(void *argument)
 {
 	struct bench_producer *p = argument;
 	struct bench_run *run = p->run;
-	const struct pipeline_settings *settings = run->settings;
-	int code = bench_pin(&settings->producer_cpus, p->index);
+	const struct pipeline_stream *stream = p->stream;
+	int code = bench_pin(&stream->cpus, p->of_group);
 
-	if (settings->rate != PIPELINE_RATE_MAX) {
-		p->interval_ns = 1e9 * (double)settings->producer_count / (double)settings->rate;
+	p->measure_from_ns = UINT64_MAX;
+	if (stream->rate != PIPELINE_RATE_MAX) {
+		p->interval_ns = 1e9 * (double)stream->producer_count / (double)stream->rate;
 		/* Producers are due in turn, not all at the same moment. */
-		p->first_due_ns = run->start_ns + (uint64_t)(p->interval_ns * p->index /
-							     (double)settings->producer_count);
+		p->first_due_ns = run->start_ns + (uint64_t)(p->interval_ns * p->of_group /
+							     (double)stream->producer_count);
 	}
 	while (code == 0 && wr_load_relaxed(&run->stop) == 0 && wr_load_relaxed(&run->failed) == 0)
 		code = publish_due(p);
@@ -273,34 +327,54 @@ void *bench_producer_main(void *argument)
 	return NULL;
 }
 
-int bench_producer_init(struct bench_producer *p, struct bench_run *run, uint32_t index)
+static void init_event(struct bench_producer *p, uint32_t i)
+{
+	const struct pipeline_stream *stream = p->stream;
+	struct weir_event *event = &p->events[i];
+	uint8_t *payload = p->payloads + i * p->payload_stride;
+
+	*event = (struct weir_event){.topic = p->run->topics[stream->topic]};
+	if (stream->key_count > 0) {
+		event->key = &p->keys[i];
+		event->key_bytes = sizeof p->keys[i];
+	}
+	if (p->run->settings->input != NULL) {
+		p->headers[i] = (struct weir_header){.name = PIPELINE_MARK_NAME,
+						     .name_bytes = sizeof PIPELINE_MARK_NAME - 1,
+						     .value = p->marks[i],
+						     .value_bytes = sizeof p->marks[i]};
+		event->headers = &p->headers[i];
+		event->header_count = 1;
+		return;
+	}
+	p->tail_base = pipeline_payload_init(payload, stream->payload_bytes, p->index);
+	event->payload = payload;
+	event->payload_bytes = stream->payload_bytes;
+}
+
+int bench_producer_init(struct bench_producer *p, struct bench_run *run, uint32_t index,
+			uint32_t of_group)
 {
 	const struct pipeline_settings *settings = run->settings;
 	struct weir_producer_options options;
 
 	p->run = run;
 	p->index = index;
-	p->payload_stride = wr_round_up(settings->payload_bytes, 64);
+	p->of_group = of_group;
+	p->stream = run->stream_of[index];
+	p->payload_stride = wr_round_up(p->stream->payload_bytes, 64);
 	p->payloads = aligned_alloc(64, p->payload_stride * BURST_EVENTS);
 	p->sample_count = (uint32_t)wr_max_u64(
-		wr_power_of_two_above(SAMPLES_TOTAL / settings->producer_count), SAMPLES_MIN);
+		wr_power_of_two_above(SAMPLES_TOTAL / run->producer_count), SAMPLES_MIN);
 	p->samples = malloc(p->sample_count * sizeof *p->samples);
+	p->publish = histogram_create();
 	p->ack = histogram_create();
-	if (p->payloads == NULL || p->samples == NULL || p->ack == NULL)
+	if (p->payloads == NULL || p->samples == NULL || p->publish == NULL || p->ack == NULL)
 		return -ENOMEM;
 	/* Touched now, so that no page of it has to be found while the clock runs. */
 	memset(p->samples, 0xff, p->sample_count * sizeof *p->samples);
-	for (uint32_t i = 0; i < BURST_EVENTS; i++) {
-		uint8_t *payload = p->payloads + i * p->payload_stride;
-		p->tail_base = pipeline_payload_init(payload, settings->payload_bytes, index);
-		p->events[i] = (struct weir_event){.topic = run->topic,
-						   .payload = payload,
-						   .payload_bytes = settings->payload_bytes};
-		if (settings->key_count > 0) {
-			p->events[i].key = &p->keys[i];
-			p->events[i].key_bytes = sizeof p->keys[i];
-		}
-	}
+	for (uint32_t i = 0; i < BURST_EVENTS; i++)
+		init_event(p, i);
 	weir_producer_options_init(&options);
 	options.level = settings->level;
 	options.when_full = WEIR_FULL_BLOCK;
@@ -317,5 +391,6 @@ void bench_producer_fini(struct bench_producer *p)
 	p->producer = NULL;
 	free(p->payloads);
 	free(p->samples);
+	histogram_destroy(p->publish);
 	histogram_destroy(p->ack);
 }

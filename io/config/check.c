@@ -293,5 +293,6 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	check_topics(findings, root, values);
 	check_subscriptions(findings, root, values);
 	wr_config_check_run(findings, root, values);
+	wr_config_check_bench(findings, root, values);
 	warn_of_idle_keys(findings, root);
 }

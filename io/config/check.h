@@ -50,4 +50,8 @@ void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);
 
+/* `bench` (check_bench.c). */
+void wr_config_check_bench(struct wr_config_findings *findings, const struct wr_config_node *root,
+			   const struct wr_config_values *values);
+
 #endif

@@ -247,6 +247,9 @@ static const struct wr_config_key file_keys[] = {
 	 .absent = "none",
 	 .doc = "What `weir run` reads and publishes"},
 	{.name = "run", SAME_STRUCT(wr_config_run), .doc = "How `weir run` ends"},
+	{.name = "bench",
+	 SAME_STRUCT(wr_config_bench),
+	 .doc = "What `weir bench pipeline --config` does with them"},
 	{0},
 };
 

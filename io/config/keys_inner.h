@@ -33,5 +33,6 @@ extern const struct wr_config_section wr_config_subscriptions; /* the same */
 extern const struct wr_config_section wr_config_sources;       /* keys_run.c */
 extern const struct wr_config_section wr_config_sink;          /* the same */
 extern const struct wr_config_section wr_config_run;           /* the same */
+extern const struct wr_config_section wr_config_bench;         /* keys_bench.c */
 
 #endif

@@ -114,8 +114,9 @@ static struct wr_config_place number_place(const struct wr_config_findings *find
 }
 
 /* The first 64: helpers need no more room than that. */
-static void set_housekeeping(const struct wr_cpu_set *set, struct weir_cpu_list *list)
+void wr_config_housekeeping(const struct wr_placement *placement, struct weir_cpu_list *list)
 {
+	const struct wr_cpu_set *set = &placement->housekeeping;
 	list->cpu_count = 0;
 	for (uint32_t cpu = 0; cpu < WR_CPUS_MAX && list->cpu_count < WEIR_CPUS_MAX; cpu++)
 		if (wr_cpu_set_has(set, cpu))
@@ -186,7 +187,7 @@ void wr_config_place_threads(struct wr_config_findings *findings, const struct w
 		for (uint32_t i = 0; i < WR_CONFIG_REQUESTS; i++)
 			if (placement->placed[i].how != WR_PLACED_NOT)
 				wr_placed_to_options(&placement->placed[i], threads[i]);
-		set_housekeeping(&placement->housekeeping, &options->housekeeping);
+		wr_config_housekeeping(placement, &options->housekeeping);
 	} else if (placement->problem_count > 0) {
 		say_problems(findings, root, requests, placement);
 	} else {

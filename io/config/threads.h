@@ -18,6 +18,9 @@
 void wr_config_requests(const struct wr_config_values *values, struct wr_place_policy *ret_policy,
 			struct wr_place_request *requests);
 
+/* The helpers' CPUs as an option. */
+void wr_config_housekeeping(const struct wr_placement *placement, struct weir_cpu_list *list);
+
 /*
  * Places the threads on a machine.
  *

@@ -90,6 +90,35 @@ struct wr_config_subscription {
 	struct wr_config_output sink;
 };
 
+/* Of a benchmark: threads that do the same, and all of them. */
+#define WR_CONFIG_BENCH_GROUPS_MAX 14u
+#define WR_CONFIG_BENCH_THREADS_MAX 64u
+
+struct wr_config_stream {
+	const char *topic;
+	uint32_t threads;
+	uint64_t payload_bytes;
+	uint64_t key_count;
+	uint64_t rate_per_s; /* 0: as fast as it goes */
+	struct wr_cpu_request cpus;
+};
+
+struct wr_config_reader {
+	const char *subscription;
+	uint32_t threads;
+	struct wr_cpu_request cpus;
+};
+
+struct wr_config_bench {
+	uint64_t length_ns;
+	uint64_t warmup_ns;
+	unsigned level;    /* enum weir_level */
+	unsigned progress; /* of bench/pipeline.h, as `pace` */
+	unsigned pace;
+	struct wr_config_list streams; /* struct wr_config_stream */
+	struct wr_config_list readers; /* struct wr_config_reader */
+};
+
 struct wr_config_values {
 	uint32_t version;
 	struct weir_options options;
@@ -101,6 +130,7 @@ struct wr_config_values {
 	struct wr_config_list sources;       /* struct wr_config_input */
 	uint64_t drain_timeout_ns;
 	bool stay;
+	struct wr_config_bench bench;
 };
 
 #endif

@@ -80,8 +80,10 @@ done
 
 # --- blocks that are run ------------------------------------------------------------------------
 
+# The config files that are shipped lie beside: a page may begin with one of them.
 for document in $(cd "$root" && grep -l '^```sh run$' README.md $(find docs -name '*.md')); do
 	mkdir -p "$work/run/$document"
+	cp "$root"/docs/examples/*.yaml "$work/run/$document/"
 	awk -v to="$work/run/$document" '
 	/^```sh run$/ { inside = 1; count++; file = to "/" count ".sh"; printf "" >file; next }
 	/^```$/ { if (inside) close(file); inside = 0; next }
@@ -123,13 +125,24 @@ fields() { # fields SECTION COMMAND...: every field that the command prints is n
 }
 
 cd "$work"
-fields "weir demo" weir demo --seconds 0.5 --rate 5000 --dir fields.journal --json
+configs=0
+if "$weir" --help | grep -q '^  topology '; then
+	configs=1
+fi
+config() { # config FILE: the option, where it is understood
+	[ $configs = 0 ] || echo "--config $root/docs/examples/$1"
+}
+# The examples that are shipped are what is run here.
+# shellcheck disable=SC2046
+fields "weir demo" weir demo $(config demo.yaml) --seconds 0.5 --rate 5000 --dir fields.journal --json
 fields "weir journal ls" weir journal ls fields.journal --json
 fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
 fields "weir journal verify" weir journal verify fields.journal --json
 fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate 2000 --dir "$work" \
 	--segment-bytes 4MiB --bare-syncs 10 --json
-if "$weir" --help | grep -q '^  topology '; then
+if [ $configs = 1 ]; then
+	fields "weir bench pipeline" weir bench pipeline --config "$root/docs/examples/bench.yaml" \
+		--seconds 0.2 --warmup 0 --dir "$work" --bare-syncs 10 --json
 	fields "weir topology" weir topology --json
 	fields "weir config check" weir config check "$root/tests/data/config/twelve.yaml" --json
 	fields "weir run" weir run "$root/docs/examples/generate.yaml" --json

@@ -52,6 +52,18 @@ out=$(tools/measure/pinning.sh --quick 2>&1)
 check "pinning.sh --quick: exit status 0" [ $? -eq 0 ]
 check "pinning.sh: says what it ran on" has '^machine: .*CPUs'
 check "pinning.sh: each quantile pinned and unpinned" pairs_are_whole
+# Figures of two files: medians and ratios, the first file's own being 1.
+files_are_compared() {
+	lines=$(printf '%s\n' "$out" |
+		grep -cE '^(publish|ack|handle|settle)-p[0-9]+ +[0-9.]+ +1\.00 +[0-9.]+ +[0-9.]+$')
+	[ "$lines" -eq 12 ] || { printf '%s\n' "$out" | sed 's/^/# /'; false; }
+}
+if "$BUILD"/tools/weir --version | grep -q '^features:.* config '; then
+	out=$(tools/measure/tuning.sh --quick docs/examples/bench.yaml docs/examples/bench.yaml 2>&1)
+	check "tuning.sh --quick: exit status 0" [ $? -eq 0 ]
+	check "tuning.sh: says what it ran on" has '^machine: .*CPUs'
+	check "tuning.sh: each quantile of both files" files_are_compared
+fi
 tools/measure/throughput.sh --nonsense >/dev/null 2>&1
 check "wrong options are refused with exit status 2" [ $? -eq 2 ]
 echo "1..$cases"

@@ -22,7 +22,7 @@ static struct list list_of(struct pipeline_settings *s, size_t kind)
 {
 	struct weir_thread_options *threads[] = {&s->options.log, &s->options.journal,
 						 &s->options.group};
-	struct weir_cpu_list *lists[] = {&s->producer_cpus, &s->member_cpus,
+	struct weir_cpu_list *lists[] = {&s->streams[0].cpus, &s->readers[0].cpus,
 					 &s->options.housekeeping};
 
 	if (kind < 3)
@@ -109,15 +109,21 @@ void bench_cpus_spread(const struct wr_affinity *affinity, struct pipeline_setti
 	uint32_t log_cpu = nth(affinity, dealt++);
 
 	add(list_of(settings, 0), log_cpu);
-	for (uint64_t i = 0; i < settings->producer_count; i++)
+	for (uint64_t i = 0; i < pipeline_producer_count(settings); i++)
 		add(list_of(settings, 3), nth(affinity, dealt++));
-	for (uint64_t i = 0; i < settings->member_count; i++)
+	for (uint64_t i = 0; i < pipeline_member_count(settings); i++)
 		add(list_of(settings, 4), nth(affinity, dealt++));
 	add(list_of(settings, 1), nth(affinity, dealt++));
 	add(list_of(settings, 2), nth(affinity, dealt++));
 	for (uint32_t i = 0; affinity->allowed_count > 1 && i < affinity->allowed_count; i++)
 		if (nth(affinity, i) != log_cpu)
 			add(list_of(settings, 5), nth(affinity, i));
+}
+
+static void add_all(struct wr_cpu_set *set, const struct weir_cpu_list *list)
+{
+	for (uint32_t i = 0; i < list->cpu_count; i++)
+		wr_cpu_set_add(set, list->cpus[i]);
 }
 
 static void format(const struct pipeline_settings *settings, size_t kind, char *text,
@@ -129,6 +135,11 @@ static void format(const struct pipeline_settings *settings, size_t kind, char *
 
 	for (uint32_t i = 0; i < *list.cpu_count; i++)
 		wr_cpu_set_add(&set, list.cpus[i]);
+	/* Of a config there may be several. */
+	for (uint32_t k = 1; kind == 3 && k < settings->stream_count; k++)
+		add_all(&set, &settings->streams[k].cpus);
+	for (uint32_t k = 1; kind == 4 && k < settings->subscription_count; k++)
+		add_all(&set, &settings->readers[k].cpus);
 	wr_cpu_set_format(&set, text, text_bytes);
 }
 
@@ -146,6 +157,18 @@ void bench_cpus_text(const struct pipeline_settings *settings, FILE *to)
 	}
 	if (before[0] == ';')
 		fputc('\n', to);
+}
+
+void bench_cpus_list_json(struct json_out *j, const struct weir_cpu_list *list)
+{
+	if (list->cpu_count == 0) {
+		json_null(j, "cpus");
+		return;
+	}
+	json_array(j, "cpus");
+	for (uint32_t i = 0; i < list->cpu_count; i++)
+		json_u64(j, NULL, list->cpus[i]);
+	json_close(j);
 }
 
 void bench_cpus_json(const struct pipeline_settings *settings, struct json_out *j)

@@ -29,6 +29,8 @@ void bench_cpus_spread(const struct wr_affinity *affinity, struct pipeline_setti
 
 /* One line, if anything is pinned. */
 void bench_cpus_text(const struct pipeline_settings *settings, FILE *to);
+/* "cpus": a list, or null. */
+void bench_cpus_list_json(struct json_out *j, const struct weir_cpu_list *list);
 /* "cpus": an object of lists, null for what is not pinned. */
 void bench_cpus_json(const struct pipeline_settings *settings, struct json_out *j);
 

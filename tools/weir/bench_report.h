@@ -18,12 +18,21 @@ struct bench_report {
 	const struct pipeline_settings *settings;
 	const struct pipeline_result *result;
 	const struct cli_arena *arena;
-	const char *dir; /* where the journal was made; NULL: memory only */
+	const char *config; /* the file that the run came from, or NULL */
+	const char *dir;    /* where the journal was made; NULL: memory only */
 	bool interrupted;
 	struct bench_machine machine;
 	struct bare_sync before; /* latency NULL: not measured */
 	struct bare_sync after;
 };
+
+static inline double bench_per_second(uint64_t count, uint64_t ns)
+{
+	return ns == 0 ? 0 : (double)count * 1e9 / (double)ns;
+}
+
+/* Both measurements of the bare sync as one; NULL when there is none. The caller destroys it. */
+struct histogram *bench_bare_together(const struct bench_report *report);
 
 /* "durable: written and flushed ..." */
 const char *bench_level_text(enum weir_level level);

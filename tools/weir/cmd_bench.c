@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weir bench pipeline`: options, the bare sync before and after (in turn, never beside), the run
- * in a directory of its own that goes again, the report.
+ * `weir bench pipeline`: settings from the command line or from a file, the bare sync before and
+ * after (in turn, never beside), the run in a directory of its own that goes again, the report.
  *
  * An interrupt ends the run properly: what was measured is reported and the directory removed.
  *
  * Thread: main; bench/pipeline.c starts and joins the others.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,50 +17,14 @@
 #include "core/base/bits.h"
 #include "core/text/nearest.h"
 #include "tools/weir/args.h"
+#include "tools/weir/bench_config.h"
 #include "tools/weir/bench_cpus.h"
+#include "tools/weir/bench_input.h"
+#include "tools/weir/bench_options.h"
 #include "tools/weir/bench_report.h"
 
 #define INTERRUPTED_EXIT 130
 #define BARE_TIME_NS 2000000000ull
-
-/* What the command line sets. Enumerations are indices of the lists below. */
-struct bench_choices {
-	bool memory;
-	bool json;
-	unsigned io;
-	unsigned level;
-	unsigned gate;
-	unsigned when_slow;
-	unsigned pace;
-	unsigned ack;
-	unsigned progress;
-	unsigned wait;
-	unsigned journal_thread;
-	unsigned allocator;
-	unsigned huge_pages;
-	bool pin;
-	const char *cpus;
-	const char *dir;
-	uint64_t bare_syncs;
-	uint64_t segment_bytes;
-	uint64_t retention_bytes;
-	uint64_t pool_bytes;
-	uint64_t chunk_bytes;
-	uint64_t lane_bytes;
-	uint64_t undurable_bytes;
-	uint64_t batches_in_flight;
-};
-
-static const char *const io_names[] = {"auto", "uring", "posix", NULL};
-static const char *const level_names[] = {"default", "memory", "written", "durable", NULL};
-static const char *const slow_names[] = {"catch_up", "block", "gap", NULL};
-static const char *const pace_names[] = {"yield", "spin", "sleep", NULL};
-static const char *const ack_names[] = {"all", "each", NULL};
-static const char *const progress_names[] = {"poll", "commit", NULL};
-static const char *const wait_names[] = {"default", "spin", "adaptive", "yield", "park", NULL};
-static const char *const allocator_names[] = {"auto", CLI_ARENA_LIBC, CLI_ARENA_JEMALLOC, NULL};
-static const char *const huge_names[] = {"off", "transparent", "try", "require", NULL};
-static const char *const auto_names[] = {"auto", "on", "off", NULL};
 
 static wr_atomic_u32 interrupt_flag;
 
@@ -69,217 +34,9 @@ static void on_interrupt(int signal_number)
 	wr_store_relaxed(&interrupt_flag, 1);
 }
 
-/* One command line a process: the table points here. */
+/* One command line a process. */
 static struct pipeline_settings settings;
 static struct bench_choices choices;
-
-static const struct cli_option options[] = {
-	{.name = "memory",
-	 .type = CLI_FLAG,
-	 .target = &choices.memory,
-	 .help = "a log in memory only, without a journal"},
-	{.name = "payload",
-	 .type = CLI_SIZE,
-	 .target = &settings.payload_bytes,
-	 .fallback = "64",
-	 .min = PIPELINE_PAYLOAD_BYTES_MIN,
-	 .max = PIPELINE_PAYLOAD_BYTES_MAX,
-	 .help = "bytes of each event's payload"},
-	{.name = "producers",
-	 .type = CLI_NUMBER,
-	 .target = &settings.producer_count,
-	 .fallback = "1",
-	 .min = 1,
-	 .max = PIPELINE_PRODUCERS_MAX,
-	 .help = "threads that publish"},
-	{.name = "members",
-	 .type = CLI_NUMBER,
-	 .target = &settings.member_count,
-	 .fallback = "1",
-	 .min = 1,
-	 .max = PIPELINE_MEMBERS_MAX,
-	 .help = "threads of the group that polls"},
-	{.name = "partitions",
-	 .type = CLI_NUMBER,
-	 .target = &settings.partition_count,
-	 .fallback = "16",
-	 .min = 1,
-	 .max = 65536,
-	 .help = "partitions of the topic"},
-	{.name = "keys",
-	 .type = CLI_NUMBER,
-	 .target = &settings.key_count,
-	 .fallback = "0",
-	 .max = 1ull << 32,
-	 .help = "different keys; 0: none, partitions in turn"},
-	{.name = "rate",
-	 .type = CLI_RATE,
-	 .target = &settings.rate,
-	 .fallback = "max",
-	 .min = 1,
-	 .max = 1000000000,
-	 .help = "events a second, due at fixed times; or max"},
-	{.name = "seconds",
-	 .type = CLI_DURATION,
-	 .target = &settings.length_ns,
-	 .fallback = "10s",
-	 .min = 1000000,
-	 .help = "how long to measure"},
-	{.name = "warmup",
-	 .type = CLI_DURATION,
-	 .target = &settings.warmup_ns,
-	 .fallback = "1s",
-	 .help = "how long to run before"},
-	{.name = "io",
-	 .type = CLI_ENUM,
-	 .target = &choices.io,
-	 .choices = io_names,
-	 .fallback = "auto",
-	 .help = "storage backend"},
-	{.name = "dir",
-	 .type = CLI_STRING,
-	 .target = &choices.dir,
-	 .fallback = ".",
-	 .value_name = "DIR",
-	 .help = "where to make the journal's directory"},
-	{.name = "segment-bytes",
-	 .type = CLI_SIZE,
-	 .target = &choices.segment_bytes,
-	 .fallback = "64MiB",
-	 .help = "of a journal file"},
-	{.name = "retention-bytes",
-	 .type = CLI_SIZE,
-	 .target = &choices.retention_bytes,
-	 .fallback = "256MiB",
-	 .help = "recycle segments beyond this; 0: keep all"},
-	{.name = "level",
-	 .type = CLI_ENUM,
-	 .target = &choices.level,
-	 .choices = level_names,
-	 .fallback = "default",
-	 .help = "when a producer's event is acknowledged"},
-	{.name = "gate",
-	 .type = CLI_ENUM,
-	 .target = &choices.gate,
-	 .choices = level_names,
-	 .fallback = "default",
-	 .help = "when events are handed to members"},
-	{.name = "ack",
-	 .type = CLI_ENUM,
-	 .target = &choices.ack,
-	 .choices = ack_names,
-	 .fallback = "all",
-	 .help = "acknowledge a poll at once, or each event"},
-	{.name = "progress",
-	 .type = CLI_ENUM,
-	 .target = &choices.progress,
-	 .choices = progress_names,
-	 .fallback = "poll",
-	 .help = "hand acks over with the next poll, or wait for each"},
-	{.name = "when-slow",
-	 .type = CLI_ENUM,
-	 .target = &choices.when_slow,
-	 .choices = slow_names,
-	 .fallback = "block",
-	 .help = "when members cannot keep up"},
-	{.name = "pace",
-	 .type = CLI_ENUM,
-	 .target = &choices.pace,
-	 .choices = pace_names,
-	 .fallback = "yield",
-	 .help = "how producers wait for the time that an event is due"},
-	{.name = "wait",
-	 .type = CLI_ENUM,
-	 .target = &choices.wait,
-	 .choices = wait_names,
-	 .fallback = "default",
-	 .help = "how weir's threads wait"},
-	{.name = "journal-thread",
-	 .type = CLI_ENUM,
-	 .target = &choices.journal_thread,
-	 .choices = auto_names,
-	 .fallback = "auto",
-	 .help = "a thread of its own to write"},
-	{.name = "pin",
-	 .type = CLI_FLAG,
-	 .target = &choices.pin,
-	 .help = "every thread on one CPU, dealt out in turn"},
-	{.name = "cpus",
-	 .type = CLI_STRING,
-	 .target = &choices.cpus,
-	 .value_name = "LISTS",
-	 .help = "\"log=0 journal=1 group=0 producers=2-3 members=4,5 helpers=0\", or some"},
-	{.name = "huge-pages",
-	 .type = CLI_ENUM,
-	 .target = &choices.huge_pages,
-	 .choices = huge_names,
-	 .fallback = "off",
-	 .help = "under chunks and lanes"},
-	{.name = "pool-bytes",
-	 .type = CLI_SIZE,
-	 .target = &choices.pool_bytes,
-	 .help = "chunks in memory [weir's default]"},
-	{.name = "chunk-bytes",
-	 .type = CLI_SIZE,
-	 .target = &choices.chunk_bytes,
-	 .max = UINT32_MAX,
-	 .help = "of a chunk [weir's default]"},
-	{.name = "lane-bytes",
-	 .type = CLI_SIZE,
-	 .target = &choices.lane_bytes,
-	 .max = UINT32_MAX,
-	 .help = "of a producer's lane [weir's default]"},
-	{.name = "undurable-bytes",
-	 .type = CLI_SIZE,
-	 .target = &choices.undurable_bytes,
-	 .help = "visible but not yet durable at most [weir's default]"},
-	{.name = "batches-in-flight",
-	 .type = CLI_NUMBER,
-	 .target = &choices.batches_in_flight,
-	 .max = 16,
-	 .help = "writes under way at once [weir's default]"},
-	{.name = "allocator",
-	 .type = CLI_ENUM,
-	 .target = &choices.allocator,
-	 .choices = allocator_names,
-	 .fallback = "auto",
-	 .help = "of weir's tables; auto: jemalloc where weir was built with it"},
-	{.name = "bare-syncs",
-	 .type = CLI_NUMBER,
-	 .target = &choices.bare_syncs,
-	 .fallback = "1000",
-	 .max = 1000000,
-	 .help = "4 KiB writes + fdatasync to compare with; 0: none"},
-	CLI_OPTION_JSON(&choices.json),
-};
-
-static const struct cli_command command = {
-	.name = "bench pipeline",
-	.summary = "Publish, journal, poll and acknowledge, and measure it.",
-	.description =
-		"Every event is checked: its bytes, its order, that none is missing. The clock\n"
-		"stops when all is handled and that progress has the level. With a rate, events\n"
-		"are due at fixed times and latency counts from then; at the maximum rate, from\n"
-		"the moment of hand-over.",
-	.options = options,
-	.option_count = WR_ARRAY_COUNT(options),
-};
-
-static int parse(int argc, char **argv)
-{
-	/* Flags are only ever set: an earlier command line of a test must not show. */
-	settings = (struct pipeline_settings){0};
-	choices = (struct bench_choices){0};
-	int code = cli_parse(&command, argc, argv, NULL);
-	if (code != CLI_GO_ON)
-		return code;
-	if (choices.memory && choices.level > WEIR_LEVEL_MEMORY)
-		return cli_usage(&command, "--level %s needs a journal: leave --memory out",
-				 level_names[choices.level]);
-	if (choices.allocator == 2 && !cli_arena_have_jemalloc())
-		return cli_usage(&command, "--allocator jemalloc: weir was built without jemalloc");
-	return CLI_GO_ON;
-}
 
 /* Where threads run: dealt out, and over that what was said. An exit code, or CLI_GO_ON. */
 static int place(struct pipeline_settings *s, const struct bench_choices *c)
@@ -294,8 +51,36 @@ static int place(struct pipeline_settings *s, const struct bench_choices *c)
 		bench_cpus_spread(&affinity, s);
 	}
 	if (c->cpus != NULL && bench_cpus_parse(c->cpus, s, why, sizeof why) < 0)
-		return cli_usage(&command, "--cpus: %s", why);
+		return cli_usage(&bench_command, "--cpus: %s", why);
 	return CLI_GO_ON;
+}
+
+/* One topic, one subscription that reads it. */
+static void settle_threads(struct pipeline_settings *s, const struct bench_choices *c)
+{
+	static const char *const names[] = {"bench"};
+	static struct weir_topic_options topic;
+	static struct weir_subscription_options subscription;
+
+	weir_topic_options_init(&topic);
+	topic.name = names[0];
+	topic.partitions = (uint32_t)c->partitions;
+	weir_subscription_options_init(&subscription);
+	subscription.name = names[0];
+	subscription.topics = names;
+	subscription.topic_count = 1;
+	subscription.gate = (enum weir_level)c->gate;
+	subscription.when_slow = (enum weir_when_slow)c->when_slow;
+	s->topics = &topic;
+	s->topic_count = 1;
+	s->subscriptions = &subscription;
+	s->subscription_count = 1;
+	s->streams[0] = (struct pipeline_stream){.producer_count = (uint32_t)c->producers,
+						 .payload_bytes = c->payload_bytes,
+						 .key_count = c->keys,
+						 .rate = c->rate};
+	s->stream_count = 1;
+	s->readers[0] = (struct pipeline_reader){.member_count = (uint32_t)c->members};
 }
 
 /* weir's defaults, and over them what was chosen. 0: not chosen. */
@@ -329,13 +114,34 @@ static void settle(struct pipeline_settings *s, const struct bench_choices *c)
 	s->level = (enum weir_level)c->level;
 	if (s->level == WEIR_LEVEL_DEFAULT)
 		s->level = c->memory ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
-	s->gate = (enum weir_level)c->gate;
-	s->when_slow = (enum weir_when_slow)c->when_slow;
 	s->pace = (enum pipeline_pace)c->pace;
-	s->ack = (enum pipeline_ack)c->ack;
 	s->progress = (enum pipeline_progress)c->progress;
-	s->stall_ns = 15000000000ull;
-	s->interrupted = &interrupt_flag;
+	s->length_ns = c->length_ns;
+	s->warmup_ns = c->warmup_ns;
+	settle_threads(s, c);
+}
+
+static int load_input(struct pipeline_settings *s, const char *path, struct bench_input *input)
+{
+	/* As weir has it: of a lane and of a chunk, with room for the key and the bench's mark. */
+	size_t most = wr_min_u64(s->options.lane_bytes, s->options.chunk_bytes) / 4 - 256;
+	int code = bench_input_load(path, input);
+
+	if (code == -ENODATA) {
+		fprintf(stderr, "weir: %s has no line to publish\n", path);
+		return CLI_EXIT_USAGE;
+	}
+	if (code < 0)
+		return cli_fail(path, code, NULL);
+	if (input->longest_bytes > most) {
+		fprintf(stderr,
+			"weir: line %" PRIu64 " of %s has %zu bytes: more than %zu, a quarter of a "
+			"lane or chunk\n",
+			input->longest_line, path, input->longest_bytes, most);
+		return CLI_EXIT_USAGE;
+	}
+	s->input = &input->input;
+	return CLI_GO_ON;
 }
 
 static void tick(void *context, uint64_t published, uint64_t handled)
@@ -385,7 +191,7 @@ static int run_in(struct pipeline_settings *s, const struct bench_choices *c, co
 	struct cli_arena arena;
 	struct pipeline_result result = {0};
 	struct bench_report report = {
-		.settings = s, .result = &result, .arena = &arena, .dir = dir};
+		.settings = s, .result = &result, .arena = &arena, .config = c->config, .dir = dir};
 	int exit_code;
 	int code = cli_arena_open(&arena, jemalloc, &s->options.allocator);
 
@@ -415,42 +221,80 @@ static int run_in(struct pipeline_settings *s, const struct bench_choices *c, co
 		exit_code = INTERRUPTED_EXIT;
 	else
 		exit_code = cli_fail(what, code, &result.problem);
-	histogram_destroy(result.ack);
-	histogram_destroy(result.handle);
+	pipeline_result_fini(&result);
 	histogram_destroy(report.before.latency);
 	histogram_destroy(report.after.latency);
 	cli_arena_close(&arena);
 	return exit_code;
 }
 
-static int bench_pipeline(int argc, char **argv)
+/* Everything but where: from the options, or from a file. An exit code, or CLI_GO_ON. */
+static int make_settings(struct pipeline_settings *s, struct bench_choices *c,
+			 struct bench_config *config)
+{
+	int code = CLI_GO_ON;
+
+	s->ack = (enum pipeline_ack)c->ack;
+	s->stall_ns = 15000000000ull;
+	s->interrupted = &interrupt_flag;
+	if (c->config == NULL) {
+		settle(s, c);
+		return place(s, c);
+	}
+	code = bench_config_load(c->config, config, s);
+	if (code != CLI_GO_ON)
+		return code;
+	if (cli_given(&bench_command, "seconds"))
+		s->length_ns = c->length_ns;
+	if (cli_given(&bench_command, "warmup"))
+		s->warmup_ns = c->warmup_ns;
+	c->memory = s->options.dir == NULL;
+	if (!cli_given(&bench_command, "dir"))
+		c->dir = config->dir;
+	return CLI_GO_ON;
+}
+
+static int run_somewhere(struct pipeline_settings *s, const struct bench_choices *c)
 {
 	char dir[BENCH_PATH_BYTES];
-	struct sigaction action = {.sa_handler = on_interrupt};
 
-	int code = parse(argc, argv);
-	if (code != CLI_GO_ON)
-		return code;
-	settle(&settings, &choices);
-	code = place(&settings, &choices);
-	if (code != CLI_GO_ON)
-		return code;
-	if (!choices.json && isatty(STDERR_FILENO) == 1)
-		settings.tick = tick;
-	/* The second interrupt kills as usual. */
-	action.sa_flags = (int)SA_RESETHAND;
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	if (choices.memory)
-		return run_in(&settings, &choices, NULL);
-	code = bench_dir_make(choices.dir, dir);
+	if (c->memory)
+		return run_in(s, c, NULL);
+	int code = bench_dir_make(c->dir, dir);
 	if (code < 0)
-		return cli_fail(choices.dir, code, NULL);
-	int exit_code = run_in(&settings, &choices, dir);
+		return cli_fail(c->dir, code, NULL);
+	int exit_code = run_in(s, c, dir);
 	code = bench_dir_remove(dir);
 	if (code < 0 && exit_code == CLI_EXIT_OK)
 		exit_code = cli_fail(dir, code, NULL);
 	return exit_code;
+}
+
+static int bench_pipeline(int argc, char **argv)
+{
+	struct sigaction action = {.sa_handler = on_interrupt};
+	struct bench_config config = {0};
+	struct bench_input input = {0};
+
+	settings = (struct pipeline_settings){0};
+	int code = bench_options_parse(argc, argv, &choices);
+	if (code != CLI_GO_ON)
+		return code;
+	code = make_settings(&settings, &choices, &config);
+	if (code == CLI_GO_ON && choices.input != NULL)
+		code = load_input(&settings, choices.input, &input);
+	if (code == CLI_GO_ON) {
+		if (!choices.json && isatty(STDERR_FILENO) == 1)
+			settings.tick = tick;
+		/* The second interrupt kills as usual. */
+		action.sa_flags = (int)SA_RESETHAND;
+		sigaction(SIGINT, &action, NULL);
+		sigaction(SIGTERM, &action, NULL);
+		code = run_somewhere(&settings, &choices);
+	}
+	bench_input_free(&input);
+	bench_config_free(&config);
+	return code;
 }
 
 int cmd_bench(int argc, char **argv)

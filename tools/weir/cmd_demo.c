@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/config_report.h"
 #include "tools/weir/demo/run.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -98,7 +99,7 @@ static int choose_dir(struct demo *demo, const char *given)
 			return cli_fail(demo->dir, -errno, NULL);
 		demo->own_dir = true;
 	}
-	demo->plan.dir = demo->dir;
+	demo->plan.options.dir = demo->dir;
 	return CLI_EXIT_OK;
 }
 
@@ -111,6 +112,9 @@ struct demo_settings {
 	uint64_t seed;
 	const char *input;
 	const char *dir;
+	const char *config;
+	bool io_given;
+	bool partitions_given;
 	unsigned io;
 	bool seconds_given;
 };
@@ -143,17 +147,86 @@ static int open_input(struct demo *demo, const char *path)
 	return CLI_EXIT_OK;
 }
 
+#ifdef WR_HAVE_CONFIG
+
+/* The topic's partitions; 0: there is no such topic. */
+static uint32_t partitions_of(const struct weir_config *config, const char *name)
+{
+	uint32_t count;
+	const struct weir_topic_options *topics = weir_config_topics(config, &count);
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(topics[i].name, name) == 0)
+			return topics[i].partitions;
+	return 0;
+}
+
+/* The file's options; its journal is elsewhere, and the groups are the demo's own. */
+static int read_config(struct demo *demo, const char *path)
+{
+	struct weir_problem problem = {0};
+	struct demo_plan *plan = &demo->plan;
+	int rc = weir_config_load(path, 0, &demo->config, &problem);
+	if (rc < 0)
+		return cli_fail("config", rc, &problem);
+	if (config_report(demo->config) != CLI_GO_ON)
+		return CLI_EXIT_CONFIG;
+	plan->options = *weir_config_options(demo->config);
+	plan->partitions = partitions_of(demo->config, DEMO_TOPIC);
+	const char *what = NULL;
+	if (plan->partitions == 0)
+		what = "the demo publishes into a topic \"" DEMO_TOPIC "\", which is not there";
+	else if (plan->partitions > DEMO_PARTITIONS_MAX)
+		what = "more partitions of \"" DEMO_TOPIC "\" than the demo takes: 256";
+	else if (plan->options.retention_bytes > 0)
+		what = "the demo accounts for every event: leave journal.retention out";
+	if (what == NULL)
+		return CLI_EXIT_OK;
+	fprintf(stderr, "weir: %s: %s\n", path, what);
+	return CLI_EXIT_CONFIG;
+}
+
+#else
+
+static int read_config(struct demo *demo, const char *path)
+{
+	(void)demo;
+	(void)path;
+	fprintf(stderr, "weir: --config: built without libweir-config\n");
+	return CLI_EXIT_USAGE;
+}
+
+#endif
+
+/* Defaults, over them the file, over that what was given. */
+static int read_options(struct demo *demo)
+{
+	struct demo_plan *plan = &demo->plan;
+	weir_options_init(&plan->options);
+	plan->options.name = "demo";
+	plan->options.io = (enum weir_io)settings.io;
+	plan->partitions = (uint32_t)settings.partitions;
+	if (settings.config == NULL)
+		return CLI_EXIT_OK;
+	int exit_code = read_config(demo, settings.config);
+	if (settings.io_given)
+		plan->options.io = (enum weir_io)settings.io;
+	if (settings.partitions_given)
+		plan->partitions = (uint32_t)settings.partitions;
+	return exit_code;
+}
+
 static int make_plan(struct demo *demo)
 {
 	struct demo_plan *plan = &demo->plan;
 	bool paced = settings.rate_per_s != CLI_RATE_MAX;
 
-	plan->io = (enum weir_io)settings.io;
-	plan->partitions = (uint32_t)settings.partitions;
+	int exit_code = read_options(demo);
+	if (exit_code != CLI_EXIT_OK)
+		return exit_code;
 	plan->seed = settings.seed;
 	plan->rate_per_s = paced ? settings.rate_per_s : 0;
 	if (settings.input != NULL) {
-		int exit_code = open_input(demo, settings.input);
+		exit_code = open_input(demo, settings.input);
 		if (exit_code != CLI_EXIT_OK)
 			return exit_code;
 		/* An input is published to its end, unless a time was asked for. */
@@ -201,6 +274,9 @@ static void release(struct demo *demo)
 	if (demo->audit.source != NULL)
 		demo_audit_fini(&demo->audit);
 	demo_input_close(&demo->input);
+#ifdef WR_HAVE_CONFIG
+	weir_config_destroy(demo->config);
+#endif
 	if (demo->shared != NULL)
 		munmap(demo->shared, sizeof *demo->shared);
 	if (demo->own_dir)
@@ -225,6 +301,11 @@ static const struct cli_option options[] = {
 	 .max = 100000000,
 	 .value_name = "R",
 	 .help = "events a second, or max: as fast as it goes (writes gigabytes)"},
+	{.name = "config",
+	 .type = CLI_STRING,
+	 .target = &settings.config,
+	 .value_name = "FILE",
+	 .help = "sizes, threads and partitions of this file"},
 	{.name = "input",
 	 .type = CLI_STRING,
 	 .target = &settings.input,
@@ -283,6 +364,8 @@ int cmd_demo(int argc, char **argv)
 		return exit_code;
 	demo.json = want_json;
 	settings.seconds_given = cli_given(&command, "seconds");
+	settings.io_given = cli_given(&command, "io");
+	settings.partitions_given = cli_given(&command, "partitions");
 	catch_signals();
 	exit_code = prepare(&demo);
 	if (exit_code == CLI_EXIT_OK)

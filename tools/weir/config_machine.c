@@ -3,11 +3,11 @@
 #include "tools/weir/config_machine.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/config/config.h"
 #include "tools/weir/args.h"
+#include "tools/weir/config_report.h"
 
 static int read_machine(const char *from, struct config_machine *m)
 {
@@ -29,17 +29,6 @@ static int read_machine(const char *from, struct config_machine *m)
 	return from != NULL && rc == -EINVAL ? CLI_EXIT_CONFIG : exit_code;
 }
 
-static void print_report(const struct weir_config *config)
-{
-	size_t bytes = weir_config_report(config, NULL, 0);
-	char *text = malloc(bytes + 1);
-	if (text == NULL)
-		return;
-	(void)weir_config_report(config, text, bytes + 1);
-	fputs(text, stderr);
-	free(text);
-}
-
 /* Errors of the file first; its threads are placed here only to find what is wrong with them. */
 static int read_config(const char *path, struct config_machine *m)
 {
@@ -58,13 +47,8 @@ static int read_config(const char *path, struct config_machine *m)
 	}
 	if (findings->out_of_memory)
 		return cli_fail("config", -ENOMEM, NULL);
-	if (findings->count > 0)
-		print_report(m->config);
-	if (findings->error_count > 0) {
-		fprintf(stderr, "%u error%s\n", findings->error_count,
-			findings->error_count == 1 ? "" : "s");
+	if (config_report(m->config) != CLI_GO_ON)
 		return CLI_EXIT_CONFIG;
-	}
 	m->options = m->config->values.options;
 	wr_config_requests(&m->config->values, &m->policy, m->requests);
 	m->request_count = WR_CONFIG_REQUESTS;

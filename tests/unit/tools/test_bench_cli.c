@@ -160,6 +160,7 @@ static void check_report(void)
 		"\"events_per_s\": ",
 		"\"events_per_cpu_s\": ",
 		"\"cpu_ns_per_event\": ",
+		"\"publish_us\": {",
 		"\"ack_us\": {",
 		"\"handle_us\": {",
 		"\"p50\": ",
@@ -195,11 +196,24 @@ static void remove_parent(void)
 }
 
 #define SHORT "--seconds", "0.2", "--warmup", "0.05", "--json"
+
+/* A run in which something was measured: on a busy machine a short one may be over before. */
+#define MEASURE(...)                                                                               \
+	do {                                                                                       \
+		static const char *const lengths[] = {"0.2", "1", "5", "20"};                      \
+		for (size_t run = 0; run < 4; run++) {                                             \
+			RUN("pipeline", "--json", "--seconds", lengths[run], "--warmup", "0.05",   \
+			    __VA_ARGS__);                                                          \
+			if (capture_has(c.out, "\"ack_us\": {") &&                                 \
+			    capture_has(c.out, "\"handle_us\": {"))                                \
+				break;                                                             \
+		}                                                                                  \
+	} while (0)
 #define SMALL "--segment-bytes", "4MiB", "--retention-bytes", "16MiB", "--bare-syncs", "10"
 
 Test(bench_cli, a_memory_only_run_is_complete)
 {
-	RUN("pipeline", "--memory", SHORT);
+	MEASURE("--memory");
 	check_report();
 	cr_assert(capture_has(c.out, "\"bare_sync_us\": null"));
 	cr_assert(capture_has(c.out, "\"acknowledged_when\": \"memory"));
@@ -207,7 +221,7 @@ Test(bench_cli, a_memory_only_run_is_complete)
 
 Test(bench_cli, the_tables_are_in_an_arena_of_their_own)
 {
-	RUN("pipeline", "--memory", "--seconds", "0.2", "--warmup", "0.05", "--json");
+	MEASURE("--memory");
 	check_report();
 	if (cli_arena_have_jemalloc()) {
 		cr_assert(capture_has(c.out, "\"name\": \"jemalloc\""), "%s", c.out);
@@ -217,8 +231,7 @@ Test(bench_cli, the_tables_are_in_an_arena_of_their_own)
 		cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.out);
 		cr_assert(capture_has(c.err, "built without jemalloc"), "%s", c.err);
 	}
-	RUN("pipeline", "--memory", "--seconds", "0.2", "--warmup", "0.05", "--json", "--allocator",
-	    "libc");
+	MEASURE("--memory", "--allocator", "libc");
 	check_report();
 	cr_assert(capture_has(c.out, "\"name\": \"libc\""), "%s", c.out);
 	cr_assert(capture_has(c.out, "\"allocated_bytes\": null"), "%s", c.out);
@@ -227,7 +240,7 @@ Test(bench_cli, the_tables_are_in_an_arena_of_their_own)
 Test(bench_cli, a_durable_run_over_posix_is_complete)
 {
 	make_parent();
-	RUN("pipeline", "--dir", parent, "--io", "posix", SHORT, SMALL);
+	MEASURE("--dir", parent, "--io", "posix", SMALL);
 	check_report();
 	cr_assert(capture_has(c.out, "\"backend\": \"posix\""), "%s", c.out);
 	cr_assert(capture_has(c.out, "\"acknowledged_when\": \"durable"), "%s", c.out);
@@ -237,7 +250,7 @@ Test(bench_cli, a_durable_run_over_posix_is_complete)
 Test(bench_cli, a_durable_run_over_the_chosen_backend_is_complete)
 {
 	make_parent();
-	RUN("pipeline", "--dir", parent, SHORT, SMALL, "--payload", "128");
+	MEASURE("--dir", parent, SMALL, "--payload", "128");
 	check_report();
 	remove_parent();
 }
@@ -245,7 +258,7 @@ Test(bench_cli, a_durable_run_over_the_chosen_backend_is_complete)
 Test(bench_cli, a_rate_is_an_open_loop)
 {
 	make_parent();
-	RUN("pipeline", "--dir", parent, SHORT, SMALL, "--rate", "20K", "--pace", "sleep");
+	MEASURE("--dir", parent, SMALL, "--rate", "20K", "--pace", "sleep");
 	check_report();
 	cr_assert(capture_has(c.out, "\"rate\": 20000"), "%s", c.out);
 	cr_assert(capture_has(c.out, "\"sample_every\": 1"), "%s", c.out);
@@ -254,12 +267,12 @@ Test(bench_cli, a_rate_is_an_open_loop)
 
 Test(bench_cli, many_producers_members_and_keys_keep_their_order)
 {
-	RUN("pipeline", "--memory", SHORT, "--producers", "3", "--members", "3", "--partitions",
-	    "64", "--keys", "1000", "--ack", "each");
+	MEASURE("--memory", "--producers", "3", "--members", "3", "--partitions", "64", "--keys",
+		"1000", "--ack", "each");
 	check_report();
 	make_parent();
-	RUN("pipeline", "--dir", parent, SHORT, SMALL, "--producers", "2", "--members", "2",
-	    "--progress", "commit", "--rate", "10K");
+	MEASURE("--dir", parent, SMALL, "--producers", "2", "--members", "2", "--progress",
+		"commit", "--rate", "10K");
 	check_report();
 	remove_parent();
 }
@@ -271,6 +284,200 @@ Test(bench_cli, the_text_for_people_has_percentiles_and_a_plot)
 	cr_assert(capture_has(c.out, "p99.9"), "%s", c.out);
 	cr_assert(capture_has(c.out, "nothing lost, damaged or repeated"), "%s", c.out);
 	cr_assert(capture_has(c.out, "ack latency by percentile"), "%s", c.out);
+}
+
+/* --- recorded streams ------------------------------------------------------------------------ */
+
+static const char file_template[] = "/tmp/weir-bench-file-XXXXXX";
+static char file_path[] = "/tmp/weir-bench-file-XXXXXX";
+
+static void write_file(const char *text)
+{
+	int fd = mkstemp(file_path);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	cr_assert_eq(close(fd), 0);
+}
+
+Test(bench_cli, lines_of_a_file_are_published_byte_for_byte)
+{
+	write_file("{\"a\": 1}\n\n7\r\nthe last one has no end of line");
+	MEASURE("--memory", "--input", file_path, "--producers", "2", "--keys", "5");
+	check_report();
+	cr_assert(capture_has(c.out, "\"input_lines\": 3"), "%s", c.out);
+	make_parent();
+	MEASURE("--dir", parent, SMALL, "--input", file_path, "--rate", "5K", "--progress",
+		"commit");
+	check_report();
+	cr_assert(capture_has(c.out, "\"settle_us\": {"), "%s", c.out);
+	remove_parent();
+	cr_assert_eq(unlink(file_path), 0);
+}
+
+Test(bench_cli, files_that_cannot_be_published_are_refused)
+{
+	write_file("\n\r\n");
+	RUN("pipeline", "--memory", SHORT, "--input", file_path);
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	cr_assert(capture_has(c.err, "has no line to publish"), "%s", c.err);
+	RUN("pipeline", "--memory", SHORT, "--input", "/nowhere");
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s", c.err);
+	FILE *file = fopen(file_path, "we");
+	cr_assert_not_null(file);
+	cr_assert_eq(fprintf(file, "x\n%5000d\n", 1), 5003);
+	cr_assert_eq(fclose(file), 0);
+	RUN("pipeline", "--memory", SHORT, "--input", file_path, "--chunk-bytes", "16KiB");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	cr_assert(capture_has(c.err, "line 2 of "), "%s", c.err);
+	cr_assert(capture_has(c.err, "has 5000 bytes"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+}
+
+/* --- config files ---------------------------------------------------------------------------- */
+
+#ifdef WR_HAVE_CONFIG
+static bool have_config = true;
+#else
+static bool have_config = false;
+#endif
+
+static const char two_topics[] = "name: two\n"
+				 "memory: {pool: 8MiB, lane: 64KiB}\n"
+				 "topics:\n"
+				 "  - {name: a, partitions: 3}\n"
+				 "  - {name: b}\n"
+				 "subscriptions:\n"
+				 "  - {name: all, topics: [a, b], when_slow: block}\n"
+				 "  - {name: half, topics: [b], when_slow: block}\n"
+				 "  - {name: nobody, topics: [a]}\n";
+
+Test(bench_cli, a_config_says_what_is_published_and_read)
+{
+	char text[2000];
+	(void)snprintf(text, sizeof text,
+		       "%sbench:\n"
+		       "  length: 200ms\n"
+		       "  warmup: 50ms\n"
+		       "  progress: commit\n"
+		       "  producers:\n"
+		       "    - {topic: a, threads: 2, payload: 100, keys: 7, rate: 2_000/s}\n"
+		       "    - {topic: b, rate: 1_000/s}\n"
+		       "  members:\n"
+		       "    - {subscription: all, threads: 2}\n"
+		       "    - {subscription: half}\n",
+		       two_topics);
+	write_file(text);
+	if (!have_config) {
+		RUN("pipeline", "--json", "--config", file_path);
+		cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+		cr_assert(capture_has(c.err, "built without libweir-config"), "%s", c.err);
+		cr_assert_eq(unlink(file_path), 0);
+		return;
+	}
+	MEASURE("--config", file_path);
+	check_report();
+	cr_assert(capture_has(c.out, "\"topic\": \"a\",\n      \"partitions\": 3,\n"
+				     "      \"producers\": 2,\n      \"payload_bytes\": 100,\n"
+				     "      \"keys\": 7,\n      \"rate\": 2000,"),
+		  "%s", c.out);
+	cr_assert(capture_has(c.out, "\"topic\": \"b\",\n      \"partitions\": 1,\n"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"subscription\": \"half\",\n      \"topics\": [\n"
+				     "        \"b\"\n      ],\n      \"members\": 1,"),
+		  "%s", c.out);
+	cr_assert(capture_has(c.out, "\"subscription\": \"nobody\",\n      \"topics\": [\n"
+				     "        \"a\"\n      ],\n      \"members\": 0,"),
+		  "%s", c.out);
+	cr_assert(capture_has(c.out, "\"settle_us\": {"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"memory\": true"), "%s", c.out);
+	RUN("pipeline", "--config", file_path, "--seconds", "0.1", "--warmup", "0");
+	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s%s", c.out, c.err);
+	cr_assert(capture_has(c.out, "read        all: members 2; topics a, b\n"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\n  into b (2)\n  publish "), "%s", c.out);
+	cr_assert(capture_has(c.out, "\n  by half\n  handle "), "%s", c.out);
+	cr_assert_not(capture_has(c.out, "\n  by nobody"), "%s", c.out);
+	cr_assert_eq(unlink(file_path), 0);
+}
+
+/* Without a word on it: a thread for each topic, one for each subscription. */
+Test(bench_cli, a_config_without_a_bench_is_run_as_fast_as_it_goes)
+{
+	if (!have_config)
+		cr_skip_test("built without libweir-config");
+	write_file(two_topics);
+	MEASURE("--config", file_path);
+	check_report();
+	cr_assert(capture_has(c.out, "\"producers\": 2,\n    \"members\": 3,"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"rate\": \"max\""), "%s", c.out);
+	RUN("pipeline", "--config", file_path, "--payload", "100");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "--payload: with --config the file says it"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+}
+
+/* The journal of the file is left alone: the bench has its own beside it. */
+Test(bench_cli, the_journal_of_a_config_is_not_touched)
+{
+	char text[3000];
+	if (!have_config)
+		cr_skip_test("built without libweir-config");
+	make_parent();
+	(void)snprintf(text, sizeof text,
+		       "%sjournal: {dir: %s/orders, segment: 4MiB, retention: 16MiB}\n"
+		       "bench: {producers: [{topic: b, rate: 1_000/s}]}\n",
+		       two_topics, parent);
+	write_file(text);
+	MEASURE("--config", file_path, "--bare-syncs", "10");
+	check_report();
+	cr_assert(capture_has(c.out, "\"acknowledged_when\": \"durable"), "%s", c.out);
+	remove_parent();
+	cr_assert_eq(unlink(file_path), 0);
+}
+
+Test(bench_cli, mistakes_in_a_config_are_told_at_their_places)
+{
+	char text[3000];
+	if (!have_config)
+		cr_skip_test("built without libweir-config");
+	(void)snprintf(text, sizeof text,
+		       "%sbench:\n"
+		       "  producers: [{topic: c}, {topic: a, cpus: 9000}]\n"
+		       "  members:\n"
+		       "    - {subscription: hlf, threads: 60}\n"
+		       "    - {subscription: all, threads: 60}\n"
+		       "    - {subscription: all}\n"
+		       "  level: durable\n",
+		       two_topics);
+	write_file(text);
+	RUN("pipeline", "--config", file_path);
+	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG, "%s", c.err);
+	cr_assert(capture_has(c.err, ":11:23: error: there is no topic \"c\""), "%s", c.err);
+	cr_assert(capture_has(c.err, ":12:3: error: bench.members: 121 threads together"), "%s",
+		  c.err);
+	cr_assert(capture_has(c.err, ":13:22: error: there is no subscription \"hlf\"; did you "
+				     "mean \"half\"?"),
+		  "%s", c.err);
+	cr_assert(capture_has(c.err, ":15:22: error: a second group of members of \"all\""), "%s",
+		  c.err);
+	cr_assert(capture_has(c.err, ":16:10: error: without a journal nothing becomes"), "%s",
+		  c.err);
+	cr_assert(capture_has(c.err, "\n6 errors\n"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+	/* Where nothing else is wrong, the CPUs are looked at. */
+	memcpy(file_path, file_template, sizeof file_path);
+	(void)snprintf(text, sizeof text,
+		       "%sbench:\n  producers: [{topic: b}, {topic: a, cpus: \"4000\"}]\n",
+		       two_topics);
+	write_file(text);
+	RUN("pipeline", "--config", file_path);
+	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG, "%s", c.err);
+	cr_assert(capture_has(c.err, ":11:44: error: CPU 4000 does not exist"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+	memcpy(file_path, file_template, sizeof file_path);
+	write_file("version: 1\n");
+	RUN("pipeline", "--config", file_path);
+	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG, "%s", c.err);
+	cr_assert(capture_has(c.err, "no topics to publish into"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
 }
 
 /* The lists of a run, as the report has them. */

@@ -308,11 +308,19 @@ static struct pipeline_result result;
 
 static int run_for(enum fault which, uint64_t rate, uint64_t length_ns)
 {
-	struct pipeline_settings settings = {.payload_bytes = PAYLOAD_BYTES,
-					     .producer_count = 1,
-					     .member_count = 1,
-					     .partition_count = 8,
-					     .rate = rate,
+	static const char *const names[] = {"t"};
+	const struct weir_topic_options topic = {.name = "t", .partitions = 8};
+	const struct weir_subscription_options subscription = {
+		.name = "s", .topics = names, .topic_count = 1};
+	struct pipeline_settings settings = {.topics = &topic,
+					     .topic_count = 1,
+					     .subscriptions = &subscription,
+					     .subscription_count = 1,
+					     .streams = {{.producer_count = 1,
+							  .payload_bytes = PAYLOAD_BYTES,
+							  .rate = rate}},
+					     .stream_count = 1,
+					     .readers = {{.member_count = 1}},
 					     .warmup_ns = 5000000,
 					     .length_ns = length_ns,
 					     .stall_ns = 10 * length_ns,
@@ -320,8 +328,7 @@ static int run_for(enum fault which, uint64_t rate, uint64_t length_ns)
 
 	fault = which;
 	int code = pipeline_run(&settings, &result);
-	histogram_destroy(result.ack);
-	histogram_destroy(result.handle);
+	pipeline_result_fini(&result);
 	return code;
 }
 

@@ -8,6 +8,7 @@
 
 #include "tests/support/capture.h"
 
+#include "core/base/bits.h"
 #include "tools/weir/args.h"
 
 static struct capture c;
@@ -34,10 +35,15 @@ Test(config_cli, check_tells_every_mistake_and_ends_with_3)
 
 Test(config_cli, check_says_when_all_is_well)
 {
-	RUN("check", in_source("docs/examples/orders.yaml"));
-	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
-	cr_assert(capture_has(c.out, "orders.yaml: no errors\n"), "%s", c.out);
-	cr_assert_str_eq(c.err, "");
+	static const char *const examples[] = {"orders", "bench", "demo"};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(examples); i++) {
+		char name[64];
+		(void)snprintf(name, sizeof name, "docs/examples/%s.yaml", examples[i]);
+		RUN("check", in_source(name));
+		cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+		cr_assert(capture_has(c.out, ".yaml: no errors\n"), "%s", c.out);
+		cr_assert_str_eq(c.err, "");
+	}
 }
 
 Test(config_cli, check_prints_json_for_programs)

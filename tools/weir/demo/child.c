@@ -120,13 +120,8 @@ static void take_answer(void *context, const struct weir_ack_range *range)
 static int open_pipeline(struct child *child)
 {
 	struct demo_shared *shared = child->shared;
-	struct weir_options options;
 
-	weir_options_init(&options);
-	options.name = "demo";
-	options.dir = child->plan->dir;
-	options.io = child->plan->io;
-	int error = weir_open(&options, &child->pipeline, &shared->problem);
+	int error = weir_open(&child->plan->options, &child->pipeline, &shared->problem);
 	if (error < 0)
 		return give_up(child, "opening the pipeline", error);
 	child->life->opened_ns = demo_now_ns();

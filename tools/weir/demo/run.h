@@ -12,8 +12,11 @@
 
 #define DEMO_PATH_BYTES 512
 
+struct weir_config;
+
 struct demo {
 	struct demo_plan plan;
+	struct weir_config *config; /* that the options came from, or NULL */
 	struct demo_shared *shared;
 	struct demo_input input;
 	struct demo_audit audit;

@@ -29,8 +29,7 @@
 
 /* Fixed before the first fork. */
 struct demo_plan {
-	const char *dir;
-	enum weir_io io;
+	struct weir_options options; /* dir, io and name included */
 	uint32_t partitions;
 	uint64_t seed;
 	const struct demo_input *input; /* NULL: the generator */

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of `weir bench pipeline`: see bench_options.h. Thread: main. */
+#include "tools/weir/bench_options.h"
+
+#include "bench/pipeline.h"
+#include "core/base/bits.h"
+#include "tools/weir/arena.h"
+
+static const char *const io_names[] = {"auto", "uring", "posix", NULL};
+static const char *const level_names[] = {"default", "memory", "written", "durable", NULL};
+static const char *const slow_names[] = {"catch_up", "block", "gap", NULL};
+static const char *const pace_names[] = {"yield", "spin", "sleep", NULL};
+static const char *const ack_names[] = {"all", "each", NULL};
+static const char *const progress_names[] = {"poll", "commit", NULL};
+static const char *const wait_names[] = {"default", "spin", "adaptive", "yield", "park", NULL};
+static const char *const allocator_names[] = {"auto", CLI_ARENA_LIBC, CLI_ARENA_JEMALLOC, NULL};
+static const char *const huge_names[] = {"off", "transparent", "try", "require", NULL};
+static const char *const auto_names[] = {"auto", "on", "off", NULL};
+
+/* One command line a process: the table points here. */
+static struct bench_choices choices;
+
+static const struct cli_option options[] = {
+	{.name = "config",
+	 .type = CLI_STRING,
+	 .target = &choices.config,
+	 .value_name = "FILE",
+	 .help = "topics, subscriptions, sizes, threads and CPUs of this file"},
+	{.name = "input",
+	 .type = CLI_STRING,
+	 .target = &choices.input,
+	 .value_name = "FILE",
+	 .help = "publish its lines, over and over, as they were recorded"},
+	{.name = "memory",
+	 .type = CLI_FLAG,
+	 .target = &choices.memory,
+	 .help = "a log in memory only, without a journal"},
+	{.name = "payload",
+	 .type = CLI_SIZE,
+	 .target = &choices.payload_bytes,
+	 .fallback = "64",
+	 .min = PIPELINE_PAYLOAD_BYTES_MIN,
+	 .max = PIPELINE_PAYLOAD_BYTES_MAX,
+	 .help = "bytes of each event's payload"},
+	{.name = "producers",
+	 .type = CLI_NUMBER,
+	 .target = &choices.producers,
+	 .fallback = "1",
+	 .min = 1,
+	 .max = PIPELINE_PRODUCERS_MAX,
+	 .help = "threads that publish"},
+	{.name = "members",
+	 .type = CLI_NUMBER,
+	 .target = &choices.members,
+	 .fallback = "1",
+	 .min = 1,
+	 .max = PIPELINE_MEMBERS_MAX,
+	 .help = "threads of the group that polls"},
+	{.name = "partitions",
+	 .type = CLI_NUMBER,
+	 .target = &choices.partitions,
+	 .fallback = "16",
+	 .min = 1,
+	 .max = 65536,
+	 .help = "partitions of the topic"},
+	{.name = "keys",
+	 .type = CLI_NUMBER,
+	 .target = &choices.keys,
+	 .fallback = "0",
+	 .max = 1ull << 32,
+	 .help = "different keys; 0: none, partitions in turn"},
+	{.name = "rate",
+	 .type = CLI_RATE,
+	 .target = &choices.rate,
+	 .fallback = "max",
+	 .min = 1,
+	 .max = 1000000000,
+	 .help = "events a second, due at fixed times; or max"},
+	{.name = "seconds",
+	 .type = CLI_DURATION,
+	 .target = &choices.length_ns,
+	 .fallback = "10s",
+	 .min = 1000000,
+	 .help = "how long to measure"},
+	{.name = "warmup",
+	 .type = CLI_DURATION,
+	 .target = &choices.warmup_ns,
+	 .fallback = "1s",
+	 .help = "how long to run before"},
+	{.name = "io",
+	 .type = CLI_ENUM,
+	 .target = &choices.io,
+	 .choices = io_names,
+	 .fallback = "auto",
+	 .help = "storage backend"},
+	{.name = "dir",
+	 .type = CLI_STRING,
+	 .target = &choices.dir,
+	 .fallback = ".",
+	 .value_name = "DIR",
+	 .help = "where to make the journal's directory"},
+	{.name = "segment-bytes",
+	 .type = CLI_SIZE,
+	 .target = &choices.segment_bytes,
+	 .fallback = "64MiB",
+	 .help = "of a journal file"},
+	{.name = "retention-bytes",
+	 .type = CLI_SIZE,
+	 .target = &choices.retention_bytes,
+	 .fallback = "256MiB",
+	 .help = "recycle segments beyond this; 0: keep all"},
+	{.name = "level",
+	 .type = CLI_ENUM,
+	 .target = &choices.level,
+	 .choices = level_names,
+	 .fallback = "default",
+	 .help = "when a producer's event is acknowledged"},
+	{.name = "gate",
+	 .type = CLI_ENUM,
+	 .target = &choices.gate,
+	 .choices = level_names,
+	 .fallback = "default",
+	 .help = "when events are handed to members"},
+	{.name = "ack",
+	 .type = CLI_ENUM,
+	 .target = &choices.ack,
+	 .choices = ack_names,
+	 .fallback = "all",
+	 .help = "acknowledge a poll at once, or each event"},
+	{.name = "progress",
+	 .type = CLI_ENUM,
+	 .target = &choices.progress,
+	 .choices = progress_names,
+	 .fallback = "poll",
+	 .help = "hand acks over with the next poll, or wait for each"},
+	{.name = "when-slow",
+	 .type = CLI_ENUM,
+	 .target = &choices.when_slow,
+	 .choices = slow_names,
+	 .fallback = "block",
+	 .help = "when members cannot keep up"},
+	{.name = "pace",
+	 .type = CLI_ENUM,
+	 .target = &choices.pace,
+	 .choices = pace_names,
+	 .fallback = "yield",
+	 .help = "how producers wait for the time that an event is due"},
+	{.name = "wait",
+	 .type = CLI_ENUM,
+	 .target = &choices.wait,
+	 .choices = wait_names,
+	 .fallback = "default",
+	 .help = "how weir's threads wait"},
+	{.name = "journal-thread",
+	 .type = CLI_ENUM,
+	 .target = &choices.journal_thread,
+	 .choices = auto_names,
+	 .fallback = "auto",
+	 .help = "a thread of its own to write"},
+	{.name = "pin",
+	 .type = CLI_FLAG,
+	 .target = &choices.pin,
+	 .help = "every thread on one CPU, dealt out in turn"},
+	{.name = "cpus",
+	 .type = CLI_STRING,
+	 .target = &choices.cpus,
+	 .value_name = "LISTS",
+	 .help = "\"log=0 journal=1 group=0 producers=2-3 members=4,5 helpers=0\", or some"},
+	{.name = "huge-pages",
+	 .type = CLI_ENUM,
+	 .target = &choices.huge_pages,
+	 .choices = huge_names,
+	 .fallback = "off",
+	 .help = "under chunks and lanes"},
+	{.name = "pool-bytes",
+	 .type = CLI_SIZE,
+	 .target = &choices.pool_bytes,
+	 .help = "chunks in memory [weir's default]"},
+	{.name = "chunk-bytes",
+	 .type = CLI_SIZE,
+	 .target = &choices.chunk_bytes,
+	 .max = UINT32_MAX,
+	 .help = "of a chunk [weir's default]"},
+	{.name = "lane-bytes",
+	 .type = CLI_SIZE,
+	 .target = &choices.lane_bytes,
+	 .max = UINT32_MAX,
+	 .help = "of a producer's lane [weir's default]"},
+	{.name = "undurable-bytes",
+	 .type = CLI_SIZE,
+	 .target = &choices.undurable_bytes,
+	 .help = "visible but not yet durable at most [weir's default]"},
+	{.name = "batches-in-flight",
+	 .type = CLI_NUMBER,
+	 .target = &choices.batches_in_flight,
+	 .max = 16,
+	 .help = "writes under way at once [weir's default]"},
+	{.name = "allocator",
+	 .type = CLI_ENUM,
+	 .target = &choices.allocator,
+	 .choices = allocator_names,
+	 .fallback = "auto",
+	 .help = "of weir's tables; auto: jemalloc where weir was built with it"},
+	{.name = "bare-syncs",
+	 .type = CLI_NUMBER,
+	 .target = &choices.bare_syncs,
+	 .fallback = "1000",
+	 .max = 1000000,
+	 .help = "4 KiB writes + fdatasync to compare with; 0: none"},
+	CLI_OPTION_JSON(&choices.json),
+};
+
+const struct cli_command bench_command = {
+	.name = "bench pipeline",
+	.summary = "Publish, journal, poll and acknowledge, and measure it.",
+	.description =
+		"Every event is checked: its bytes, its order, that none is missing. The clock\n"
+		"stops when all is handled and that progress has the level. With a rate, events\n"
+		"are due at fixed times and latency counts from then; at the maximum rate, from\n"
+		"the moment of hand-over.",
+	.options = options,
+	.option_count = WR_ARRAY_COUNT(options),
+};
+
+/* What is not to be said twice. */
+static const char *const said_by_file[] = {
+	"memory",
+	"payload",
+	"producers",
+	"members",
+	"partitions",
+	"keys",
+	"rate",
+	"io",
+	"segment-bytes",
+	"retention-bytes",
+	"level",
+	"gate",
+	"progress",
+	"when-slow",
+	"pace",
+	"wait",
+	"journal-thread",
+	"pin",
+	"cpus",
+	"huge-pages",
+	"pool-bytes",
+	"chunk-bytes",
+	"lane-bytes",
+	"undurable-bytes",
+	"batches-in-flight",
+};
+
+int bench_options_parse(int argc, char **argv, struct bench_choices *ret_choices)
+{
+	/* Flags are only ever set: an earlier command line of a test must not show. */
+	choices = (struct bench_choices){0};
+	int code = cli_parse(&bench_command, argc, argv, NULL);
+	if (code != CLI_GO_ON)
+		return code;
+	for (size_t i = 0; choices.config != NULL && i < WR_ARRAY_COUNT(said_by_file); i++)
+		if (cli_given(&bench_command, said_by_file[i]))
+			return cli_usage(&bench_command, "--%s: with --config the file says it",
+					 said_by_file[i]);
+	if (choices.memory && choices.level > WEIR_LEVEL_MEMORY)
+		return cli_usage(&bench_command, "--level %s needs a journal: leave --memory out",
+				 level_names[choices.level]);
+	if (choices.allocator == 2 && !cli_arena_have_jemalloc())
+		return cli_usage(&bench_command,
+				 "--allocator jemalloc: weir was built without jemalloc");
+	*ret_choices = choices;
+	return CLI_GO_ON;
+}
