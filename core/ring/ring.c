@@ -30,7 +30,8 @@
 #define NIBBLES_BEFORE_SETTLING 4u
 #define SETTLE_PAUSES 16u
 #define SETTLE_GAIN 4u
-#define PATIENCE 4096u
+#define PATIENCE 32u
+#define PATIENCE_DOUBLINGS 8u
 
 _Static_assert(sizeof(struct weir_ring_producer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
 _Static_assert(sizeof(struct weir_ring_consumer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
@@ -420,10 +421,13 @@ void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end
 	for (unsigned i = 0; i < SETTLE_PAUSES; i++)
 		wr_pause();
 	c->ready = weir_ring_ready(c, c->ready, end);
-	if (c->ready - first >= SETTLE_GAIN * few)
+	if (c->ready - first >= SETTLE_GAIN * few) {
+		c->failures = 0;
 		return;
+	}
 	c->nibbles = 0;
-	c->patience = PATIENCE;
+	c->patience = PATIENCE << c->failures;
+	c->failures += c->failures < PATIENCE_DOUBLINGS;
 }
 
 /* ---- close ---- */

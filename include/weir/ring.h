@@ -208,15 +208,15 @@ WEIR_API WEIR_MUST_CHECK int weir_ring_wait_items(struct weir_ring_consumer *con
 /* ---- pushing: all of these are the producer's thread's ---- */
 
 /** Pushes one item, copied. 0, WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
-static inline int weir_ring_push(struct weir_ring_producer *producer, const void *item,
-				 size_t item_bytes)
+WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const void *item,
+				    size_t item_bytes)
 {
 	uint64_t first;
 	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
-	__builtin_prefetch(
-		producer->slots + ((first + producer->ahead) & producer->mask) * item_bytes, 1);
+	weir_ring_ask_to_write(producer->slots +
+			       ((first + producer->ahead) & producer->mask) * item_bytes);
 	memcpy(producer->slots + (first & producer->mask) * item_bytes, item, item_bytes);
 	if (producer->stamps != NULL)
 		return weir_ring_publish_stamps(producer, first, 1, 0);
@@ -227,8 +227,8 @@ static inline int weir_ring_push(struct weir_ring_producer *producer, const void
 /** Pushes up to `count` items (1 .. 2^30) that lie side by side; with one producer they become
  *  visible together. How many, from 1 on (fewer where the room, or the ring, ends); WEIR_E_AGAIN,
  *  WEIR_E_CLOSED, -EINVAL. */
-static inline int weir_ring_push_many(struct weir_ring_producer *producer, const void *items,
-				      uint32_t count, size_t item_bytes)
+WEIR_RING_INLINE int weir_ring_push_many(struct weir_ring_producer *producer, const void *items,
+					 uint32_t count, size_t item_bytes)
 {
 	uint64_t first;
 	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
@@ -246,7 +246,7 @@ static inline int weir_ring_push_many(struct weir_ring_producer *producer, const
 }
 
 /** Makes what was staged visible. 0, or WEIR_E_CLOSED: it was refused. */
-static inline int weir_ring_flush(struct weir_ring_producer *producer)
+WEIR_RING_INLINE int weir_ring_flush(struct weir_ring_producer *producer)
 {
 	if (producer->stamps != NULL || producer->staged == 0)
 		return 0;
@@ -258,8 +258,8 @@ static inline int weir_ring_flush(struct weir_ring_producer *producer)
  * are staged or the ring is full. For a stage that flushes when its own input has run dry. With
  * many producers it is weir_ring_push(). 0, WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL.
  */
-static inline int weir_ring_stage(struct weir_ring_producer *producer, const void *item,
-				  size_t item_bytes)
+WEIR_RING_INLINE int weir_ring_stage(struct weir_ring_producer *producer, const void *item,
+				     size_t item_bytes)
 {
 	uint64_t first;
 	if (producer->stamps != NULL)
@@ -281,8 +281,8 @@ static inline int weir_ring_stage(struct weir_ring_producer *producer, const voi
  * weir_ring_commit(). One claim at a time, and no push between claim and commit.
  * How many, from 1 on, and *ret_items; WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL.
  */
-static inline int weir_ring_claim(struct weir_ring_producer *producer, uint32_t count,
-				  size_t item_bytes, void **ret_items)
+WEIR_RING_INLINE int weir_ring_claim(struct weir_ring_producer *producer, uint32_t count,
+				     size_t item_bytes, void **ret_items)
 {
 	uint64_t first;
 	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
@@ -296,7 +296,7 @@ static inline int weir_ring_claim(struct weir_ring_producer *producer, uint32_t 
 
 /** Makes the first `count` of the claimed items visible and gives the rest up: 0 aborts. `count` is
  *  at most what the claim returned. 0, or WEIR_E_CLOSED: refused. */
-static inline int weir_ring_commit(struct weir_ring_producer *producer, uint32_t count)
+WEIR_RING_INLINE int weir_ring_commit(struct weir_ring_producer *producer, uint32_t count)
 {
 	uint64_t first = producer->claim_first;
 	uint64_t claimed = producer->claim_count;
@@ -316,7 +316,8 @@ static inline int weir_ring_commit(struct weir_ring_producer *producer, uint32_t
 /* ---- popping: all of these are the consumer's thread's ---- */
 
 /** Pops one item, copied to `item`. 0, WEIR_E_AGAIN, WEIR_E_CLOSED (empty for good), -EINVAL. */
-static inline int weir_ring_pop(struct weir_ring_consumer *consumer, void *item, size_t item_bytes)
+WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *item,
+				   size_t item_bytes)
 {
 	uint64_t first;
 	int n = weir_ring_take_items(consumer, 1, item_bytes, &first);
@@ -332,8 +333,8 @@ static inline int weir_ring_pop(struct weir_ring_consumer *consumer, void *item,
 
 /** Pops up to `count` items (at most 2^30), copied. How many, from 1 on (fewer where the items, or
  *  the ring, end); WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL. */
-static inline int weir_ring_pop_many(struct weir_ring_consumer *consumer, void *items,
-				     uint32_t count, size_t item_bytes)
+WEIR_RING_INLINE int weir_ring_pop_many(struct weir_ring_consumer *consumer, void *items,
+					uint32_t count, size_t item_bytes)
 {
 	uint64_t first;
 	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
@@ -349,8 +350,8 @@ static inline int weir_ring_pop_many(struct weir_ring_consumer *consumer, void *
  * weir_ring_release(). One at a time, and no pop in between. How many, from 1 on, and *ret_items;
  * WEIR_E_AGAIN, WEIR_E_CLOSED, -EINVAL.
  */
-static inline int weir_ring_take(struct weir_ring_consumer *consumer, uint32_t count,
-				 size_t item_bytes, const void **ret_items)
+WEIR_RING_INLINE int weir_ring_take(struct weir_ring_consumer *consumer, uint32_t count,
+				    size_t item_bytes, const void **ret_items)
 {
 	uint64_t first;
 	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
@@ -363,7 +364,7 @@ static inline int weir_ring_take(struct weir_ring_consumer *consumer, uint32_t c
 }
 
 /** Gives what was taken back; does nothing when nothing is. */
-static inline void weir_ring_release(struct weir_ring_consumer *consumer)
+WEIR_RING_INLINE void weir_ring_release(struct weir_ring_consumer *consumer)
 {
 	uint64_t count = consumer->lent_count;
 	consumer->lent_count = 0;
@@ -376,8 +377,8 @@ typedef void (*weir_ring_visit_fn)(void *context, const void *items, uint32_t co
 
 /** Hands over all that is there, in place, run by run, until the ring is empty or `most` items were
  *  seen. How many, from 0 on; WEIR_E_CLOSED when there are none and there will be none; -EINVAL. */
-static inline int64_t weir_ring_drain(struct weir_ring_consumer *consumer, uint64_t most,
-				      size_t item_bytes, weir_ring_visit_fn visit, void *context)
+WEIR_RING_INLINE int64_t weir_ring_drain(struct weir_ring_consumer *consumer, uint64_t most,
+					 size_t item_bytes, weir_ring_visit_fn visit, void *context)
 {
 	uint64_t seen = 0;
 	while (seen < most) {
@@ -398,8 +399,8 @@ static inline int64_t weir_ring_drain(struct weir_ring_consumer *consumer, uint6
 /* ---- the same, waiting ---- */
 
 /** weir_ring_push() that waits for room. Blocks: up to timeout_ns. Also -ETIMEDOUT. */
-static inline int weir_ring_push_wait(struct weir_ring_producer *producer, const void *item,
-				      size_t item_bytes, uint64_t timeout_ns)
+WEIR_RING_INLINE int weir_ring_push_wait(struct weir_ring_producer *producer, const void *item,
+					 size_t item_bytes, uint64_t timeout_ns)
 {
 	for (;;) {
 		int code = weir_ring_push(producer, item, item_bytes);
@@ -413,9 +414,9 @@ static inline int weir_ring_push_wait(struct weir_ring_producer *producer, const
 
 /** Pushes all `count` items, waiting for room. How many were pushed: fewer only when the time was
  *  up or the ring closed, and if it is none, -ETIMEDOUT or WEIR_E_CLOSED. */
-static inline int64_t weir_ring_push_many_wait(struct weir_ring_producer *producer,
-					       const void *items, uint32_t count, size_t item_bytes,
-					       uint64_t timeout_ns)
+WEIR_RING_INLINE int64_t weir_ring_push_many_wait(struct weir_ring_producer *producer,
+						  const void *items, uint32_t count,
+						  size_t item_bytes, uint64_t timeout_ns)
 {
 	uint32_t done = 0;
 	while (done < count) {
@@ -435,8 +436,8 @@ static inline int64_t weir_ring_push_many_wait(struct weir_ring_producer *produc
 }
 
 /** weir_ring_pop() that waits for an item. Blocks: up to timeout_ns. Also -ETIMEDOUT. */
-static inline int weir_ring_pop_wait(struct weir_ring_consumer *consumer, void *item,
-				     size_t item_bytes, uint64_t timeout_ns)
+WEIR_RING_INLINE int weir_ring_pop_wait(struct weir_ring_consumer *consumer, void *item,
+					size_t item_bytes, uint64_t timeout_ns)
 {
 	for (;;) {
 		int code = weir_ring_pop(consumer, item, item_bytes);
@@ -449,8 +450,8 @@ static inline int weir_ring_pop_wait(struct weir_ring_consumer *consumer, void *
 }
 
 /** weir_ring_pop_many() that waits for an item. Blocks: up to timeout_ns. Also -ETIMEDOUT. */
-static inline int weir_ring_pop_many_wait(struct weir_ring_consumer *consumer, void *items,
-					  uint32_t count, size_t item_bytes, uint64_t timeout_ns)
+WEIR_RING_INLINE int weir_ring_pop_many_wait(struct weir_ring_consumer *consumer, void *items,
+					     uint32_t count, size_t item_bytes, uint64_t timeout_ns)
 {
 	for (;;) {
 		int n = weir_ring_pop_many(consumer, items, count, item_bytes);

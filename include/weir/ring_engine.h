@@ -36,6 +36,8 @@ WEIR_DECLS_BEGIN
 /* Two cache lines: some prefetchers move them in pairs, some ARM64 cores have lines of 128. */
 #define WEIR_RING_LINE_BYTES 128
 #define WEIR_RING_LINE_ALIGNED __attribute__((aligned(WEIR_RING_LINE_BYTES)))
+/* Always: with the item's size as a constant little is left of each, but compilers judge before. */
+#define WEIR_RING_INLINE static inline __attribute__((always_inline))
 #define WEIR_RING_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WEIR_RING_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -104,6 +106,7 @@ struct weir_ring_consumer {
 	uint64_t release_step;
 	uint32_t nibbles;  /* looks in a row that found few items */
 	uint32_t patience; /* looks for which waiting is not tried again */
+	uint32_t failures; /* of waiting, one after the other */
 	weir_ring_u32 is_open;
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 gate;
 };
@@ -175,26 +178,49 @@ WEIR_API void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uin
 	} while (0)
 
 /* RG7: the look at `state` behind WEIR_RING_PUBLISH. */
-static inline uint32_t weir_ring_state_behind(weir_ring_u32 *state, uint32_t flags)
+WEIR_RING_INLINE uint32_t weir_ring_state_behind(weir_ring_u32 *state, uint32_t flags)
 {
 	if (WEIR_RING_LIKELY((flags & WEIR_RING_SEQ) == 0))
 		return weir_ring_load_relaxed(state);
 	return weir_ring_load_seq(state);
 }
 
-static inline uint32_t weir_ring_stamp(uint64_t position)
+WEIR_RING_INLINE uint32_t weir_ring_stamp(uint64_t position)
 {
 	return (uint32_t)(position + 1) & ~WEIR_RING_VOID;
 }
 
+/*
+ * Asks for a line to write it. For x86-64 in its oldest form compilers make a prefetch to read of
+ * __builtin_prefetch(p, 1), which takes the line twice; every x86-64 CPU takes this one.
+ */
+WEIR_RING_INLINE void weir_ring_ask_to_write(const void *place)
+{
+#if defined(__x86_64__)
+	__asm__("prefetchw %0" : : "m"(*(const unsigned char *)place));
+#else
+	__builtin_prefetch(place, 1);
+#endif
+}
+
 /* Of `count` slots from `position` on, those that lie side by side. */
-static inline uint64_t weir_ring_straight(uint64_t mask, uint64_t position, uint64_t count)
+WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, uint64_t count)
 {
 	uint64_t straight = mask + 1 - (position & mask);
 	return count < straight ? count : straight;
 }
 
-typedef uint64_t weir_ring_block __attribute__((vector_size(64), aligned(1), may_alias));
+/* As wide as this program's CPUs are said to move at once: wider is made of pieces in memory. */
+#if defined(__AVX512F__)
+#define WEIR_RING_VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define WEIR_RING_VECTOR_BYTES 32
+#else
+#define WEIR_RING_VECTOR_BYTES 16
+#endif
+#define WEIR_RING_BLOCK_BYTES 64
+typedef uint64_t weir_ring_vector
+	__attribute__((vector_size(WEIR_RING_VECTOR_BYTES), aligned(1), may_alias));
 
 /*
  * Items that lie one behind the other are copied by vector moves, and the ring's lines that come
@@ -202,7 +228,7 @@ typedef uint64_t weir_ring_block __attribute__((vector_size(64), aligned(1), may
  * are slower on lines that another core holds. The empty assembler keeps compilers from recognising
  * the loop and calling memcpy() all the same.
  */
-static inline void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
+WEIR_RING_INLINE void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
 {
 	while (bytes >= 8) {
 		memcpy(to, from, 8);
@@ -218,47 +244,62 @@ static inline void weir_ring_copy(unsigned char *to, const unsigned char *from, 
 	}
 }
 
-static inline void weir_ring_move_block(unsigned char *to, const unsigned char *from)
+WEIR_RING_INLINE void weir_ring_move_block(unsigned char *to, const unsigned char *from)
 {
-	*(weir_ring_block *)(void *)to = *(const weir_ring_block *)(const void *)from;
+	weir_ring_vector *t = (weir_ring_vector *)(void *)to;
+	const weir_ring_vector *f = (const weir_ring_vector *)(const void *)from;
+#if WEIR_RING_VECTOR_BYTES == 64
+	t[0] = f[0];
+#elif WEIR_RING_VECTOR_BYTES == 32
+	weir_ring_vector a = f[0], b = f[1];
+	t[0] = a;
+	t[1] = b;
+#else
+	weir_ring_vector a = f[0], b = f[1], c = f[2], d = f[3];
+	t[0] = a;
+	t[1] = b;
+	t[2] = c;
+	t[3] = d;
+#endif
 }
 
 /* `count` items of the program into slots that lie side by side, from `position` on. */
-static inline void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
-				     const unsigned char *from, uint64_t count, size_t item_bytes)
+WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
+					const unsigned char *from, uint64_t count,
+					size_t item_bytes)
 {
 	unsigned char *to = p->slots + (position & p->mask) * item_bytes;
 	uint64_t ahead = p->ahead * item_bytes;
 	const unsigned char *end = p->slots + (uint64_t)p->mask * item_bytes;
 	uint64_t bytes = count * item_bytes;
-	while (bytes >= sizeof(weir_ring_block)) {
+	while (bytes >= WEIR_RING_BLOCK_BYTES) {
 		if (to + ahead < end)
-			__builtin_prefetch(to + ahead, 1);
+			weir_ring_ask_to_write(to + ahead);
 		weir_ring_move_block(to, from);
-		to += sizeof(weir_ring_block);
-		from += sizeof(weir_ring_block);
-		bytes -= sizeof(weir_ring_block);
+		to += WEIR_RING_BLOCK_BYTES;
+		from += WEIR_RING_BLOCK_BYTES;
+		bytes -= WEIR_RING_BLOCK_BYTES;
 		__asm__("" : "+r"(from));
 	}
 	weir_ring_copy(to, from, bytes);
 }
 
 /* The other way. Lines that are not published yet are not asked for: the producer writes there. */
-static inline void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t position,
-				      unsigned char *to, uint64_t count, size_t item_bytes)
+WEIR_RING_INLINE void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t position,
+					 unsigned char *to, uint64_t count, size_t item_bytes)
 {
 	const unsigned char *from = c->slots + (position & c->mask) * item_bytes;
 	uint64_t ahead = c->ahead * item_bytes;
 	const unsigned char *end =
 		from + weir_ring_straight(c->mask, position, c->ready - position) * item_bytes;
 	uint64_t bytes = count * item_bytes;
-	while (bytes >= sizeof(weir_ring_block)) {
+	while (bytes >= WEIR_RING_BLOCK_BYTES) {
 		if (from + ahead < end)
 			__builtin_prefetch(from + ahead);
 		weir_ring_move_block(to, from);
-		to += sizeof(weir_ring_block);
-		from += sizeof(weir_ring_block);
-		bytes -= sizeof(weir_ring_block);
+		to += WEIR_RING_BLOCK_BYTES;
+		from += WEIR_RING_BLOCK_BYTES;
+		bytes -= WEIR_RING_BLOCK_BYTES;
 		__asm__("" : "+r"(from));
 	}
 	weir_ring_copy(to, from, bytes);
@@ -267,7 +308,7 @@ static inline void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t pos
 /* ---- producers ---- */
 
 /* RG1: all below `next` is complete; pairs with the acquire in weir_ring_ready(). */
-static inline int weir_ring_publish_tail(struct weir_ring_producer *p, uint64_t next)
+WEIR_RING_INLINE int weir_ring_publish_tail(struct weir_ring_producer *p, uint64_t next)
 {
 	if (WEIR_RING_UNLIKELY(p->staged != 0))
 		p->staged = 0;
@@ -279,8 +320,8 @@ static inline int weir_ring_publish_tail(struct weir_ring_producer *p, uint64_t 
 }
 
 /* RG2: the slot is complete; pairs with the acquire in weir_ring_ready(). */
-static inline int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_t first,
-					   uint64_t count, uint32_t mark)
+WEIR_RING_INLINE int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_t first,
+					      uint64_t count, uint32_t mark)
 {
 	for (uint64_t i = first; i < first + count; i++)
 		WEIR_RING_PUBLISH(&p->stamps[i & p->mask], weir_ring_stamp(i) | mark, p->flags);
@@ -294,8 +335,8 @@ static inline int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_
  * Slots for up to `count` items from *ret_first on: how many, or an error. One producer's claim is
  * in nobody's way until it is published; with many it is final. They lie side by side.
  */
-static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t count,
-					size_t item_bytes, uint64_t *ret_first)
+WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t count,
+					   size_t item_bytes, uint64_t *ret_first)
 {
 	if (p->stamps == NULL) {
 		uint64_t first = p->next;
@@ -340,7 +381,8 @@ static inline int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_t c
 /* ---- consumers ---- */
 
 /* How far items are ready from `first` on, at most `end`: a look at the shared lines. */
-static inline uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t first, uint64_t end)
+WEIR_RING_INLINE uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t first,
+					  uint64_t end)
 {
 	if (c->stamps == NULL)
 		return weir_ring_load_acquire(c->tail);                              /* RG1 */
@@ -351,7 +393,7 @@ static inline uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t fi
 }
 
 /* A look beyond what is known, for `count` items from `first` on. */
-static inline void weir_ring_look(struct weir_ring_consumer *c, uint64_t first, uint32_t count)
+WEIR_RING_INLINE void weir_ring_look(struct weir_ring_consumer *c, uint64_t first, uint32_t count)
 {
 	uint64_t end = first + (count < WEIR_RING_FEW ? WEIR_RING_FEW : count);
 	c->ready = weir_ring_ready(c, c->ready > first ? c->ready : first, end);
@@ -360,7 +402,7 @@ static inline void weir_ring_look(struct weir_ring_consumer *c, uint64_t first, 
 }
 
 /* RG4: all below `next` has been read; pairs with the acquire in weir_ring_look_room(). */
-static inline void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t next)
+WEIR_RING_INLINE void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t next)
 {
 	WEIR_RING_PUBLISH(&c->next, next, c->flags);
 	if (WEIR_RING_UNLIKELY(next >= c->release_at ||
@@ -370,7 +412,7 @@ static inline void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t ne
 }
 
 /* RG5: what was held has been read; pairs with the acquire in weir_ring_look_room(). */
-static inline void weir_ring_let_go(struct weir_ring_consumer *c)
+WEIR_RING_INLINE void weir_ring_let_go(struct weir_ring_consumer *c)
 {
 	WEIR_RING_PUBLISH(&c->gate, WEIR_RING_IDLE, c->flags);
 	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&c->ring->state, c->flags) &
@@ -384,8 +426,8 @@ static inline void weir_ring_let_go(struct weir_ring_consumer *c)
  * and then the gates finds the gate of everybody who moved `take` that far, or it is free again.
  * seq_cst, because who sleeps for room or items looks at it (RG7).
  */
-static inline int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t count,
-					size_t item_bytes, uint64_t *ret_first)
+WEIR_RING_INLINE int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t count,
+					   size_t item_bytes, uint64_t *ret_first)
 {
 	uint64_t first = weir_ring_load_relaxed(&c->ring->take);
 	for (;;) {
@@ -411,8 +453,8 @@ static inline int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t c
 }
 
 /* Items for a consumer with a cursor of its own, from `next` on: how many, or an error. */
-static inline int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t count,
-				     size_t item_bytes, uint64_t *ret_first)
+WEIR_RING_INLINE int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t count,
+					size_t item_bytes, uint64_t *ret_first)
 {
 	for (;;) {
 		uint64_t first = weir_ring_load_relaxed(&c->next); /* own */
@@ -430,15 +472,16 @@ static inline int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t coun
 	}
 }
 
-static inline int weir_ring_take_items(struct weir_ring_consumer *c, uint32_t count,
-				       size_t item_bytes, uint64_t *ret_first)
+WEIR_RING_INLINE int weir_ring_take_items(struct weir_ring_consumer *c, uint32_t count,
+					  size_t item_bytes, uint64_t *ret_first)
 {
 	return (c->flags & WEIR_RING_SHARED) != 0
 		       ? weir_ring_take_shared(c, count, item_bytes, ret_first)
 		       : weir_ring_take_own(c, count, item_bytes, ret_first);
 }
 
-static inline void weir_ring_give_back(struct weir_ring_consumer *c, uint64_t first, uint64_t count)
+WEIR_RING_INLINE void weir_ring_give_back(struct weir_ring_consumer *c, uint64_t first,
+					  uint64_t count)
 {
 	if ((c->flags & WEIR_RING_SHARED) != 0)
 		weir_ring_let_go(c);

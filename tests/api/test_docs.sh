@@ -48,7 +48,7 @@ commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
 		case $name in
-		bench) echo weir bench pipeline ;;
+		bench) echo weir bench pipeline; echo weir bench ring ;;
 		*) echo weir "$name" ;;
 		esac
 		"$weir" "$name" --help 2>/dev/null |
@@ -138,6 +138,7 @@ fields "weir demo" weir demo $(config demo.yaml) --seconds 0.5 --rate 5000 --dir
 fields "weir journal ls" weir journal ls fields.journal --json
 fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
 fields "weir journal verify" weir journal verify fields.journal --json
+fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json
 fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate 2000 --dir "$work" \
 	--segment-bytes 4MiB --bare-syncs 10 --json
 if [ $configs = 1 ]; then

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `weir bench ring`: throughput of rings, weir's and others', cell by cell.
+ *
+ *     producers ──push(batch)──► ring ──pop(batch)──► consumers      shape × payload × batch × wait
+ *
+ * A run is one contender in one cell for some milliseconds: producers push until they are told to
+ * stop, consumers check every item (each word of it, the order of each producer's) until the ring
+ * has run dry; then counts and sums must agree. Rounds are interleaved: every contender runs once
+ * before any runs again, so that what the machine does meanwhile meets all of them. The clock runs
+ * from the start signal to the last item. Coordinated omission is no matter here: nothing is paced.
+ *
+ * Thread: ring_run() is called by one; it starts and joins the others.
+ */
+#ifndef WEIR_BENCH_RING_H
+#define WEIR_BENCH_RING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/ring.h>
+
+#include "core/base/atomic.h"
+#include "core/base/bits.h"
+
+#define RING_ALWAYS_INLINE static inline __attribute__((always_inline))
+#define RING_SIDE_MAX 8u /* threads at each end */
+#define RING_BATCH_MAX 256u
+#define RING_PAYLOAD_MAX 256u
+
+enum ring_shape {
+	RING_SPSC,
+	RING_MPSC,
+	RING_SPMC,
+	RING_MPMC,
+	RING_MULTICAST,
+	RING_SHAPES,
+};
+
+extern const char *const ring_shape_names[RING_SHAPES + 1]; /* NULL ends */
+
+struct ring_cell {
+	enum ring_shape shape;
+	uint32_t payload_bytes; /* 8, 64, 256 */
+	uint32_t batch;         /* 1, 32, 256 */
+	enum weir_wait wait;
+	uint32_t producers;
+	uint32_t consumers;
+	uint64_t capacity;
+};
+
+struct ring_run;
+
+/* One thread of a run. */
+struct ring_side {
+	WR_LINE_ALIGNED struct ring_run *run;
+	void *handle;   /* the contender's */
+	uint32_t index; /* among producers, or among consumers */
+	uint64_t count; /* items */
+	uint64_t sum;   /* of their first words */
+	uint64_t faults;
+	uint64_t end_ns; /* consumers: when the last item was there */
+};
+
+/* A contender: weir, or a peer. */
+struct ring_peer {
+	const char *name;
+	const char *version;
+	bool (*has)(const struct ring_cell *cell);
+	/* Makes the ring and every side's handle. 0 or a negative code. */
+	int (*open)(struct ring_run *run);
+	void (*close)(struct ring_run *run);
+	/* A thread's whole run: until run->stop; until the ring is finished and empty. */
+	void (*produce)(struct ring_side *side);
+	void (*consume)(struct ring_side *side);
+	/* Nothing more comes: by the last producer. */
+	void (*finish)(struct ring_run *run);
+};
+
+struct ring_run {
+	const struct ring_peer *peer;
+	struct ring_cell cell;
+	uint64_t length_ns;
+	bool pin;
+	bool fifo; /* SCHED_FIFO, where there are no more threads than CPUs */
+	void *ring;
+	struct ring_side producers[RING_SIDE_MAX];
+	struct ring_side consumers[RING_SIDE_MAX];
+	uint32_t cpus[RING_SIDE_MAX * 2]; /* of this process */
+	uint32_t cpu_count;
+	WR_LINE_ALIGNED wr_atomic_u32 ready;
+	WR_LINE_ALIGNED wr_atomic_u32 go;
+	WR_LINE_ALIGNED wr_atomic_u32 stop;
+	WR_LINE_ALIGNED wr_atomic_u32 left; /* producers that still push */
+	/* Set by finish() of peers that cannot be closed. */
+	WR_LINE_ALIGNED wr_atomic_u32 finished;
+	double mops; /* million items a second; multicast: at each consumer */
+	uint64_t items;
+};
+
+/* Contenders that are built in; weir's is the first. */
+extern const struct ring_peer *const ring_peers[];
+extern const uint32_t ring_peer_count;
+
+/* How many at each end: the shape's own where it is one, else `many`. */
+void ring_cell_sides(struct ring_cell *cell, uint32_t many_producers, uint32_t many_consumers);
+
+/*
+ * 0, or a negative code: the contender's, or -EPROTO when an item was lost, torn, doubled or out of
+ * order; then run->mops means nothing.
+ */
+int ring_run(struct ring_run *run);
+
+struct ring_rtt {
+	uint64_t weir_p50, weir_p99, weir_p999;
+	uint64_t floor_p50, floor_p99, floor_p999;
+};
+
+/* Round trips of 8 bytes: one cache line between two threads, and two rings of one producer and one
+ * consumer. Each pinned to a CPU of its own, spinning. 0 or a negative code. */
+int ring_rtt_run(uint32_t round_count, bool fifo, struct ring_rtt *ret_rtt);
+
+/* Inside: the two CPUs' worth of set-up that both use. */
+void ring_thread_place(const uint32_t *cpus, uint32_t cpu_count, uint32_t nth, bool pin, bool fifo);
+uint32_t ring_cpus_allowed(uint32_t *cpus, uint32_t most);
+
+#endif

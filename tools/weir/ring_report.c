@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See ring_report.h. */
+#include "tools/weir/ring_report.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/weir/json_out.h"
+
+static const char *const verdict_names[] = {NULL, "win", "tie", "loss"};
+static const char *const wait_names[] = {"default", "spin", "adaptive", "yield", "park"};
+
+static int ascending(const void *left, const void *right)
+{
+	double a = *(const double *)left, b = *(const double *)right;
+	return a < b ? -1 : a > b;
+}
+
+void ring_summarize(const struct ring_cell_result *cell, uint32_t peer_count, uint32_t rounds,
+		    struct ring_summary *s)
+{
+	double sorted[RING_ROUNDS_MAX];
+	*s = (struct ring_summary){.best_peer = -1};
+	for (uint32_t p = 0; p < peer_count; p++) {
+		if (!cell->ran[p])
+			continue;
+		memcpy(sorted, cell->mops[p], rounds * sizeof sorted[0]);
+		qsort(sorted, rounds, sizeof sorted[0], ascending);
+		s->median[p] = sorted[rounds / 2];
+		s->least[p] = sorted[0];
+		s->most[p] = sorted[rounds - 1];
+		if (p > 0 && (s->best_peer < 0 || s->median[p] > s->median[s->best_peer]))
+			s->best_peer = (int)p;
+	}
+	if (s->best_peer < 0)
+		return;
+	for (uint32_t r = 0; r < rounds; r++)
+		sorted[r] = cell->mops[0][r] / cell->mops[s->best_peer][r];
+	qsort(sorted, rounds, sizeof sorted[0], ascending);
+	uint32_t cut = rounds >= 5 ? 1 : 0;
+	s->ratio = sorted[rounds / 2];
+	s->ratio_low = sorted[cut];
+	s->ratio_high = sorted[rounds - 1 - cut];
+	s->verdict = s->ratio_low > 1 ? RING_WIN : s->ratio_high < 1 ? RING_LOSS : RING_TIE;
+}
+
+void ring_report_warnings(const struct ring_report *r, char *text, size_t text_bytes)
+{
+	const struct bench_machine *m = &r->machine;
+	size_t at = 0;
+	text[0] = '\0';
+	if (r->load > 0.3 * m->cpus_allowed && !r->fifo)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "other work runs here (load %.1f on %u CPUs)\n", r->load,
+				       m->cpus_allowed);
+	if (at < text_bytes && m->cpus_allowed < 2)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "one CPU: producers and consumers take turns\n");
+	if (at < text_bytes && strcmp(m->governor, "n/a") != 0 &&
+	    strcmp(m->governor, "performance") != 0)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "the governor is %s: the clock changes while it measures\n",
+				       m->governor);
+	if (at < text_bytes && !r->pinned)
+		(void)snprintf(text + at, text_bytes - at,
+			       "threads are not pinned: they move between cores\n");
+}
+
+/* Product of the ratios, as a mean; 0 without peers. Counts losses, too. */
+static double geomean(const struct ring_report *r, uint32_t *ret_lost)
+{
+	double logs = 0;
+	uint32_t count = 0;
+	*ret_lost = 0;
+	for (uint32_t i = 0; i < r->cell_count; i++) {
+		struct ring_summary s;
+		ring_summarize(&r->cells[i], r->peer_count, r->rounds, &s);
+		if (s.best_peer < 0)
+			continue;
+		logs += log(s.ratio);
+		count++;
+		*ret_lost += s.verdict == RING_LOSS;
+	}
+	return count == 0 ? 0 : exp(logs / count);
+}
+
+static void line_out(const struct ring_report *r, const struct ring_cell_result *cell, FILE *to)
+{
+	const struct ring_cell *c = &cell->cell;
+	struct ring_summary s;
+	ring_summarize(cell, r->peer_count, r->rounds, &s);
+	fprintf(to, "%-9s %4u B %4u  %-8s %u:%u %9.2f  (%.2f .. %.2f)", ring_shape_names[c->shape],
+		c->payload_bytes, c->batch, wait_names[c->wait], c->producers, c->consumers,
+		s.median[0], s.least[0], s.most[0]);
+	for (uint32_t p = 1; p < r->peer_count; p++)
+		if (cell->ran[p])
+			fprintf(to, "  %s %.2f", ring_peers[p]->name, s.median[p]);
+	if (s.best_peer >= 0)
+		fprintf(to, "  x%.2f (%.2f .. %.2f) %s", s.ratio, s.ratio_low, s.ratio_high,
+			verdict_names[s.verdict]);
+	fputc('\n', to);
+}
+
+void ring_report_text(const struct ring_report *r, FILE *to)
+{
+	char warnings[512];
+	uint32_t lost;
+	double mean = geomean(r, &lost);
+	fprintf(to, "cpu         %s, %u of %u CPUs, governor %s\nkernel      %s\n", r->machine.cpu,
+		r->machine.cpus_allowed, r->machine.cpus_online, r->machine.governor,
+		r->machine.kernel);
+	fprintf(to, "rounds      %u of %.0f ms each, contenders in turn%s%s\n", r->rounds,
+		(double)r->length_ns / 1e6, r->pinned ? ", pinned" : "",
+		r->fifo ? ", SCHED_FIFO where there are CPUs enough" : "");
+	ring_report_warnings(r, warnings, sizeof warnings);
+	char *rest = NULL;
+	for (char *line = strtok_r(warnings, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest))
+		fprintf(to, "careful     %s\n", line);
+	fputs("\nshape     payload batch  wait  P:C   M items/s  (least .. most)\n", to);
+	for (uint32_t i = 0; i < r->cell_count; i++)
+		line_out(r, &r->cells[i], to);
+	if (mean > 0)
+		fprintf(to, "\nweir to the best peer, geometric mean: x%.2f; cells lost: %u\n",
+			mean, lost);
+	if (r->has_rtt)
+		fprintf(to,
+			"\nround trip  p50 %llu ns, p99 %llu, p99.9 %llu; one line alone: p50 %llu "
+			"ns, p99 %llu, p99.9 %llu\n",
+			(unsigned long long)r->rtt.weir_p50, (unsigned long long)r->rtt.weir_p99,
+			(unsigned long long)r->rtt.weir_p999, (unsigned long long)r->rtt.floor_p50,
+			(unsigned long long)r->rtt.floor_p99,
+			(unsigned long long)r->rtt.floor_p999);
+}
+
+static void cell_json(struct json_out *j, const struct ring_report *r,
+		      const struct ring_cell_result *cell)
+{
+	struct ring_summary s;
+	ring_summarize(cell, r->peer_count, r->rounds, &s);
+	json_object(j, NULL);
+	json_text(j, "shape", ring_shape_names[cell->cell.shape]);
+	json_u64(j, "payload_bytes", cell->cell.payload_bytes);
+	json_u64(j, "batch", cell->cell.batch);
+	json_text(j, "wait", wait_names[cell->cell.wait]);
+	json_u64(j, "producers", cell->cell.producers);
+	json_u64(j, "consumers", cell->cell.consumers);
+	json_f64(j, "weir_mops", s.median[0], 3);
+	json_f64(j, "weir_mops_least", s.least[0], 3);
+	json_f64(j, "weir_mops_most", s.most[0], 3);
+	json_text(j, "best_peer", s.best_peer >= 0 ? ring_peers[s.best_peer]->name : NULL);
+	if (s.best_peer >= 0) {
+		json_f64(j, "best_peer_mops", s.median[s.best_peer], 3);
+		json_f64(j, "ratio", s.ratio, 3);
+		json_f64(j, "ratio_low", s.ratio_low, 3);
+		json_f64(j, "ratio_high", s.ratio_high, 3);
+	}
+	json_text(j, "verdict", verdict_names[s.verdict]);
+	json_close(j);
+}
+
+static void peers_json(struct json_out *j, const struct ring_report *r)
+{
+	json_array(j, "peers");
+	for (uint32_t p = 1; p < r->peer_count; p++) {
+		uint32_t cells = 0;
+		for (uint32_t i = 0; i < r->cell_count; i++)
+			cells += r->cells[i].ran[p];
+		json_object(j, NULL);
+		json_text(j, "name", ring_peers[p]->name);
+		json_text(j, "version", ring_peers[p]->version);
+		json_u64(j, "cells", cells);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+int ring_report_json(const struct ring_report *r, FILE *to)
+{
+	struct json_out j;
+	char warnings[512];
+	uint32_t lost;
+	double mean = geomean(r, &lost);
+	json_begin(&j, to, JSON_PRETTY);
+	json_object(&j, NULL);
+	json_text(&j, "benchmark", "ring");
+	json_text(&j, "weir", weir_version());
+	json_u64(&j, "rounds", r->rounds);
+	json_u64(&j, "round_ns", r->length_ns);
+	json_bool(&j, "pinned", r->pinned);
+	json_bool(&j, "fifo", r->fifo);
+	json_array(&j, "cells");
+	for (uint32_t i = 0; i < r->cell_count; i++)
+		cell_json(&j, r, &r->cells[i]);
+	json_close(&j);
+	peers_json(&j, r);
+	json_u64(&j, "cells_lost", lost);
+	if (mean > 0)
+		json_f64(&j, "geomean_ratio", mean, 3);
+	else
+		json_null(&j, "geomean_ratio");
+	if (r->has_rtt) {
+		json_object(&j, "rtt_ns");
+		json_u64(&j, "weir_p50", r->rtt.weir_p50);
+		json_u64(&j, "weir_p99", r->rtt.weir_p99);
+		json_u64(&j, "weir_p999", r->rtt.weir_p999);
+		json_u64(&j, "floor_p50", r->rtt.floor_p50);
+		json_u64(&j, "floor_p99", r->rtt.floor_p99);
+		json_u64(&j, "floor_p999", r->rtt.floor_p999);
+		json_close(&j);
+	} else {
+		json_null(&j, "rtt_ns");
+	}
+	json_object(&j, "machine");
+	json_text(&j, "cpu", r->machine.cpu);
+	json_text(&j, "kernel", r->machine.kernel);
+	json_text(&j, "governor", r->machine.governor);
+	json_u64(&j, "cpus_allowed", r->machine.cpus_allowed);
+	json_u64(&j, "cpus_online", r->machine.cpus_online);
+	json_f64(&j, "load", r->load, 2);
+	json_close(&j);
+	ring_report_warnings(r, warnings, sizeof warnings);
+	json_text(&j, "warnings", warnings[0] != '\0' ? warnings : NULL);
+	return json_end(&j);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `weir bench ring` found, as text and as JSON: medians and spread of each contender in each
+ * cell, and how weir compares with the best peer there.
+ *
+ * A verdict is about the ratio of weir to that peer, round by round: win or loss if the whole
+ * interval (without the lowest and the highest of five rounds or more) is above or below 1, else
+ * tie.
+ *
+ * Thread: main.
+ */
+#ifndef WEIR_TOOLS_RING_REPORT_H
+#define WEIR_TOOLS_RING_REPORT_H
+
+#include <stdio.h>
+
+#include "bench/harness.h"
+#include "bench/ring.h"
+
+#define RING_ROUNDS_MAX 101u
+#define RING_PEERS_MAX 16u
+#define RING_CELLS_MAX (RING_SHAPES * 9u * 4u)
+
+enum ring_verdict { RING_ALONE, RING_WIN, RING_TIE, RING_LOSS };
+
+struct ring_cell_result {
+	struct ring_cell cell;
+	bool ran[RING_PEERS_MAX];
+	double mops[RING_PEERS_MAX][RING_ROUNDS_MAX]; /* by round; sorted by nobody */
+};
+
+/* Of one cell: derived from its rounds. */
+struct ring_summary {
+	double median[RING_PEERS_MAX];
+	double least[RING_PEERS_MAX];
+	double most[RING_PEERS_MAX];
+	int best_peer; /* index, or -1 */
+	double ratio;  /* median */
+	double ratio_low;
+	double ratio_high;
+	enum ring_verdict verdict;
+};
+
+struct ring_report {
+	const struct ring_cell_result *cells;
+	uint32_t cell_count;
+	uint32_t rounds;
+	uint32_t peer_count; /* weir included */
+	uint64_t length_ns;
+	bool pinned;
+	bool fifo;
+	bool has_rtt;
+	struct ring_rtt rtt;
+	struct bench_machine machine;
+	double load; /* of the machine, before: runnable threads on average of a minute */
+};
+
+void ring_summarize(const struct ring_cell_result *cell, uint32_t peer_count, uint32_t rounds,
+		    struct ring_summary *ret_summary);
+
+/* What spoils a measurement on this machine, one sentence a line; "" if nothing is known. */
+void ring_report_warnings(const struct ring_report *report, char *text, size_t text_bytes);
+
+void ring_report_text(const struct ring_report *report, FILE *to);
+/* 0, or -EIO. */
+int ring_report_json(const struct ring_report *report, FILE *to);
+
+#endif
