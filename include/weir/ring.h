@@ -215,9 +215,11 @@ WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const v
 	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
-	weir_ring_ask_to_write(producer->slots +
-			       ((first + producer->ahead) & producer->mask) * item_bytes);
-	memcpy(producer->slots + (first & producer->mask) * item_bytes, item, item_bytes);
+	weir_ring_ask_ahead(producer->slots +
+				    ((first + producer->ahead) & producer->mask) * item_bytes,
+			    item_bytes, true);
+	weir_ring_put(producer->slots + (first & producer->mask) * item_bytes,
+		      (const unsigned char *)item, item_bytes);
 	if (producer->stamps != NULL)
 		return weir_ring_publish_stamps(producer, first, 1, 0);
 	producer->next = first + 1;
@@ -269,7 +271,8 @@ WEIR_RING_INLINE int weir_ring_stage(struct weir_ring_producer *producer, const 
 		int code = n == WEIR_E_AGAIN ? weir_ring_flush(producer) : n;
 		return code < 0 ? code : n;
 	}
-	memcpy(producer->slots + (first & producer->mask) * item_bytes, item, item_bytes);
+	weir_ring_put(producer->slots + (first & producer->mask) * item_bytes,
+		      (const unsigned char *)item, item_bytes);
 	producer->next = first + 1;
 	if (++producer->staged < WEIR_RING_STAGE_MAX)
 		return 0;
@@ -324,8 +327,9 @@ WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *it
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
 	if (item_bytes >= WEIR_RING_LINE_BYTES / 2 && first + consumer->ahead < consumer->ready)
-		__builtin_prefetch(consumer->slots +
-				   ((first + consumer->ahead) & consumer->mask) * item_bytes);
+		weir_ring_ask_ahead(consumer->slots + ((first + consumer->ahead) & consumer->mask) *
+							      item_bytes,
+				    item_bytes, false);
 	memcpy(item, consumer->slots + (first & consumer->mask) * item_bytes, item_bytes);
 	weir_ring_give_back(consumer, first, 1);
 	return 0;

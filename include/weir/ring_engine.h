@@ -44,8 +44,9 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_IDLE UINT64_MAX         /* a gate: holds nothing */
 #define WEIR_RING_CLOSED_BIT (1ull << 63) /* of `tail`, with many producers */
 #define WEIR_RING_VOID 0x80000000u        /* of a stamp: claimed, not used */
-#define WEIR_RING_FEW 32u       /* items: a look that found fewer moved a line for little */
-#define WEIR_RING_STAGE_MAX 64u /* staged items that are published without being asked */
+#define WEIR_RING_FEW 32u        /* items: a look that found fewer moved a line for little */
+#define WEIR_RING_ASK_BYTES 512u /* of an item that is asked for ahead */
+#define WEIR_RING_STAGE_MAX 64u  /* staged items that are published without being asked */
 
 /* weir_ring.state. Written when somebody sleeps, wakes or closes; looked at with every item. */
 #define WEIR_RING_CLOSED 1u       /* producers are refused */
@@ -203,6 +204,18 @@ WEIR_RING_INLINE void weir_ring_ask_to_write(const void *place)
 #endif
 }
 
+/* The lines of an item, the first few of a large one. */
+WEIR_RING_INLINE void weir_ring_ask_ahead(const unsigned char *item, size_t item_bytes,
+					  bool to_write)
+{
+	size_t bytes = item_bytes < WEIR_RING_ASK_BYTES ? item_bytes : WEIR_RING_ASK_BYTES;
+	for (size_t at = 0; at < bytes; at += 64)
+		if (to_write)
+			weir_ring_ask_to_write(item + at);
+		else
+			__builtin_prefetch(item + at);
+}
+
 /* Of `count` slots from `position` on, those that lie side by side. */
 WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, uint64_t count)
 {
@@ -261,6 +274,24 @@ WEIR_RING_INLINE void weir_ring_move_block(unsigned char *to, const unsigned cha
 	t[2] = c;
 	t[3] = d;
 #endif
+}
+
+/*
+ * One item of the program into its slot, word by word. The program has just written it, field by
+ * field: a wider load would wait until all that the CPU has stored so far is in its cache, the
+ * lines of earlier slots included, and none of those would be fetched beside another.
+ */
+WEIR_RING_INLINE void weir_ring_put(unsigned char *to, const unsigned char *from, size_t bytes)
+{
+	size_t at = 0;
+	for (; at + 8 <= bytes; at += 8) {
+		uint64_t word;
+		memcpy(&word, from + at, 8);
+		__asm__("" : "+r"(word));
+		memcpy(to + at, &word, 8);
+	}
+	if (at < bytes)
+		memcpy(to + at, from + at, bytes - at);
 }
 
 /* `count` items of the program into slots that lie side by side, from `position` on. */
