@@ -177,10 +177,22 @@ void wr_host_stop_threads(struct wr_io_host *h)
 	stop_runner(&h->journal, &h->journal_running);
 }
 
+/* Whose it is to stop: of a leave and a close that meet, one joins the thread. */
+static bool take_handler(struct wr_io_host *h, struct wr_handler_thread *t)
+{
+	wr_spinlock_lock(&h->handlers_lock);
+	bool running = t->running;
+	t->running = false;
+	wr_spinlock_unlock(&h->handlers_lock);
+	return running;
+}
+
 void wr_host_stop_handlers(struct wr_io_host *h)
 {
-	for (uint32_t i = 0; i < h->options.members_max; i++)
-		stop_runner(&h->handlers[i].runner, &h->handlers[i].running);
+	for (uint32_t i = 0; i < h->options.members_max; i++) {
+		bool running = take_handler(h, &h->handlers[i]);
+		stop_runner(&h->handlers[i].runner, &running);
+	}
 }
 
 bool wr_host_inside_step(void *context)
@@ -240,10 +252,7 @@ void wr_host_handler_stop(void *context, struct weir_member *member)
 		(void)wr_runner_remove_step(&h->log, &step);
 		return;
 	}
-	wr_spinlock_lock(&h->handlers_lock);
-	bool running = t->running;
-	t->running = false;
-	wr_spinlock_unlock(&h->handlers_lock);
+	bool running = take_handler(h, t);
 	int cancel = wr_cancel_defer(); /* it joins */
 	stop_runner(&t->runner, &running);
 	wr_cancel_restore(cancel);

@@ -276,10 +276,11 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 		wr_pipeline_give_back(m);
 		return 0;
 	}
+	/* From here on a close waits for this call, and so for the handler that it waits for. */
+	wr_pipeline_stay(p);
 	if (m->handler != NULL)
 		p->host.handler_stop(p->host.context, m);
 	wr_member_unpin(m);
-	wr_pipeline_stay(p);
 	uint64_t now = wr_clock_mono_ns(p->host.clock);
 	uint64_t deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
 	wr_member_pass_rows(m);
