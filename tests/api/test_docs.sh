@@ -149,6 +149,42 @@ if [ $configs = 1 ]; then
 	fields "weir run" weir run "$root/docs/examples/generate.yaml" --json
 	fields "weir config plan" weir config plan "$root/docs/examples/orders.yaml" --json
 fi
+# --- the configs of docs/examples, run -----------------------------------------------------------
+
+run_copy() {
+	printf '{"customer":{"id":%d},"kind":"a","at":%d}\n' 1 1769860800 2 1769860801 1 1769860802 \
+		>orders.jsonl
+	weir run "$root/docs/examples/copy.yaml" && sort orders.jsonl >expected &&
+		sort archive.jsonl | cmp - expected
+}
+
+# The program of notify.yaml is a stand-in that writes down what it gets.
+run_notify() {
+	printf '#!/bin/sh\ncat >>notified\n' >notify
+	chmod +x notify
+	printf 'one\ntwo\n' >app.log
+	weir run "$root/docs/examples/notify.yaml" &
+	process=$!
+	tries=0
+	until [ "$(cat notified 2>/dev/null)" = onetwo ] || [ $tries -ge 600 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	kill "$process"
+	wait "$process" && [ "$(cat notified)" = onetwo ]
+}
+
+if "$weir" --version | grep -q ' jansson'; then
+	for name in copy notify; do
+		mkdir "$work/example-$name"
+		if (cd "$work/example-$name" && "run_$name") >"$work/out" 2>&1; then
+			say ok "docs/examples/$name.yaml runs"
+		else
+			say "not ok" "docs/examples/$name.yaml runs"
+			sed 's/^/# /' "$work/out"
+		fi
+	done
+fi
 cd "$root"
 
 # --- the first program --------------------------------------------------------------------------

@@ -70,11 +70,11 @@ static uint64_t size_of(const char *name)
 }
 
 /* A fresh folder, and the journal's part of a config. */
-#define JOURNAL                                                                                    \
+#define SMALL                                                                                      \
 	"name: life\n"                                                                             \
 	"journal: {dir: j, segment: 1MiB}\n"                                                       \
-	"memory: {chunk: 64KiB, pool: 2MiB, undurable: 1MiB, lane: 256KiB, member_lane: 64KiB}\n"  \
-	"topics: [{name: t, partitions: 2}]\n"
+	"memory: {chunk: 64KiB, pool: 2MiB, undurable: 1MiB, lane: 256KiB, member_lane: 64KiB}\n"
+#define JOURNAL SMALL "topics: [{name: t, partitions: 2}]\n"
 
 static void fresh(void)
 {
@@ -390,6 +390,52 @@ static void test_two_at_once(void)
 	tap_check(end(child) == 0, "the first one takes no notice");
 }
 
+static void append_lines(const char *name, uint32_t from, uint32_t end)
+{
+	FILE *file = fopen(name, "a");
+	must(file != NULL, name);
+	for (uint32_t i = from; i < end; i++)
+		fprintf(file, "%06u\n", i);
+	must(fclose(file) == 0, name);
+}
+
+/* Killed each time, once before a rotation, once before a truncation. */
+static void test_followed_file(void)
+{
+	static char expected[7 * 4000 + 1];
+	fresh();
+	put("c.yaml", SMALL "topics: [{name: t}]\n"
+			    "sources: [{name: s, topic: t, from: {follow: app.log}}]\n"
+			    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	append_lines("app.log", 0, 1000);
+	pid_t child = start("c.yaml");
+	wait_for_bytes("out", 7 * 500);
+	kill(child, SIGKILL);
+	(void)end(child);
+	append_lines("app.log", 1000, 2000);
+	must(rename("app.log", "app.log.1") == 0, "rename");
+	append_lines("app.log", 2000, 3000);
+	child = start("c.yaml");
+	wait_for_bytes("out", 7 * 3000);
+	bool went_on = strstr(get("said"), "which it was rotated to") != NULL;
+	kill(child, SIGKILL);
+	(void)end(child);
+	must(truncate("app.log", 0) == 0, "truncate");
+	append_lines("app.log", 3000, 3500);
+	child = start("c.yaml");
+	wait_for_bytes("out", 7 * 3500);
+	append_lines("app.log", 3500, 4000);
+	wait_for_bytes("out", 7 * 4000);
+	kill(child, SIGTERM);
+	int code = end(child);
+	/* One partition, so in order; and no line twice, or it would be longer. */
+	for (uint32_t i = 0; i < 4000; i++)
+		(void)snprintf(expected + 7 * (size_t)i, 8, "%06u\n", i);
+	tap_check(
+		code == 0 && went_on && says("truncated") && strcmp(get("out"), expected) == 0,
+		"a followed file comes through kills, a rotation and a truncation, each line once");
+}
+
 static void test_commands(void)
 {
 	fresh();
@@ -543,6 +589,7 @@ int main(void)
 	test_touched_output();
 	test_output_while_it_runs();
 	test_two_at_once();
+	test_followed_file();
 	test_commands();
 	test_full_disk();
 	test_lost_events();
