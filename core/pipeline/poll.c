@@ -208,78 +208,84 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 		return false;
 	const struct wr_batch_header *batch = batch_of(m, index);
 	const uint8_t *key = (const uint8_t *)r + WR_RECORD_HEAD_BYTES + r->option_bytes;
-	*item = (struct weir_item){
-		.kind = WEIR_ITEM_EVENT,
-		.flags = seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0,
-		.topic = r->topic,
-		.partition = partition,
-		.log = batch->log_id,
-		.epoch = batch->epoch,
-		.type = r->type,
-		.key_bytes = r->key_bytes,
-		.sequence = seq,
-		.end_sequence = seq + 1,
-		.append_time_us = batch->time_base_us + r->time_delta_us,
-		.key = (r->flags & WR_RECORD_KEYLESS) != 0 || r->key_bytes == 0 ? NULL : key,
-		.payload = (r->flags & WR_RECORD_NULL_PAYLOAD) != 0 ? NULL : key + r->key_bytes,
-		.payload_bytes = r->bytes - WR_RECORD_HEAD_BYTES - r->option_bytes - r->key_bytes,
-		.generation = row->generation,
-		.from_sequence = row->next_from,
-		.record_bytes = r->bytes,
-		.record = r,
-	};
+	/* Field by field: zeroing it first costs as much as all the rest. */
+	_Static_assert(sizeof *item == 104, "a new field of an item is to be set here, too");
+	item->kind = WEIR_ITEM_EVENT;
+	item->flags = seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0;
+	item->attempts = 0;
+	item->topic = r->topic;
+	item->partition = partition;
+	item->log = batch->log_id;
+	item->epoch = batch->epoch;
+	item->type = r->type;
+	item->key_bytes = r->key_bytes;
+	item->sequence = seq;
+	item->end_sequence = seq + 1;
+	item->append_time_us = batch->time_base_us + r->time_delta_us;
+	item->key = (r->flags & WR_RECORD_KEYLESS) != 0 || r->key_bytes == 0 ? NULL : key;
+	item->payload = (r->flags & WR_RECORD_NULL_PAYLOAD) != 0 ? NULL : key + r->key_bytes;
+	item->payload_bytes = r->bytes - WR_RECORD_HEAD_BYTES - r->option_bytes - r->key_bytes;
+	item->generation = row->generation;
+	item->from_sequence = row->next_from;
+	item->record_bytes = r->bytes;
+	item->record = r;
 	row->next_from = row->next_out = seq + 1;
 	row->handed_events++;
 	row->handed_bytes += r->bytes;
 	return true;
 }
 
-/* Records that are fetched into the cache together, before the first of them is looked at. */
-#define HITS_MAX 32u
-
 /*
- * The next entries of the column that hit a tag of the member's, up to hits_max of them. Their
- * records are scattered over the chunk, and mostly in another core's cache: all are asked for
- * before the first is used, or each would cost a whole round trip.
+ * Records are scattered over the chunk, and mostly in another core's cache. So they are asked for a
+ * while before they are looked at, or each would cost a whole round trip; and each line once, where
+ * they lie side by side.
  */
-static uint32_t find_hits(struct weir_member *m, uint32_t *index, uint32_t end, uint32_t *hits,
-			  uint32_t hits_max)
+#define HITS_AHEAD 16u
+#define LINE_BYTES 64u
+#define LINES_ASKED 3u
+
+static const uint8_t *ask_for(const uint8_t *record, const uint8_t *asked)
+{
+	const uint8_t *line = record - (uintptr_t)record % LINE_BYTES;
+	const uint8_t *end = line + (size_t)LINES_ASKED * LINE_BYTES;
+	if (line < asked && asked <= end)
+		line = asked;
+	for (; line < end; line += LINE_BYTES)
+		__builtin_prefetch(line);
+	return end;
+}
+
+/* Scans the column up to end_seq for the member's tags. Items handed out. */
+static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *items,
+		     uint32_t items_max)
 {
 	const struct wr_chunks *chunks = &m->pipeline->chunks;
 	const uint32_t *column = m->chunk->column;
 	const uint64_t *tags = m->tags;
 	uint32_t tag_mask = wr_chunks_tag_mask(chunks);
-	uint32_t count = 0;
-	uint32_t i = *index;
-	for (; i < end && count < hits_max; i++) {
-		uint32_t tag = column[i] & tag_mask;
-		if (((tags[tag / 64] >> (tag % 64)) & 1) == 0)
-			continue;
-		const uint8_t *record = m->chunk->readable + wr_column_place(chunks, column[i]);
-		__builtin_prefetch(record);
-		__builtin_prefetch(record + 64);
-		__builtin_prefetch(record + 128);
-		hits[count++] = i;
-	}
-	*index = i;
-	return count;
-}
-
-/* Scans the column up to end_seq. Items handed out. */
-static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *items,
-		     uint32_t items_max)
-{
 	uint64_t first_seq = m->chunk->first_seq;
 	uint32_t index = (uint32_t)(m->scan_seq - first_seq);
 	uint32_t end = (uint32_t)(end_seq - first_seq);
-	uint32_t count = 0;
-	while (index < end && count < items_max) {
-		uint32_t hits[HITS_MAX];
-		uint32_t wanted = (uint32_t)wr_min_u64(items_max - count, HITS_MAX);
-		uint32_t hit_count = find_hits(m, &index, end, hits, wanted);
-		for (uint32_t h = 0; h < hit_count; h++)
-			if (hand_out(m, hits[h], first_seq + hits[h], &items[count]))
-				count++;
+	const uint8_t *asked = NULL; /* up to here */
+	uint32_t hits[HITS_AHEAD];
+	uint32_t found = 0, taken = 0, count = 0;
+	for (;;) {
+		/* No more than can be handed out: what is found is. */
+		for (; index < end && found - taken < HITS_AHEAD &&
+		       count + (found - taken) < items_max;
+		     index++) {
+			uint32_t tag = column[index] & tag_mask;
+			if (((tags[tag / 64] >> (tag % 64)) & 1) == 0)
+				continue;
+			asked = ask_for(m->chunk->readable + wr_column_place(chunks, column[index]),
+					asked);
+			hits[found++ % HITS_AHEAD] = index;
+		}
+		if (found == taken)
+			break;
+		uint32_t hit = hits[taken++ % HITS_AHEAD];
+		if (hand_out(m, hit, first_seq + hit, &items[count]))
+			count++;
 	}
 	m->scan_seq = first_seq + index;
 	return count;
