@@ -15,9 +15,10 @@ enum thread_state {
 
 struct run_thread {
 	enum thread_state state;
-	uint16_t played;      /* events of it so far in this run */
-	uint16_t await_begin; /* the first event of the await that it is in */
-	event_ref wanted;     /* WAITING: for this store */
+	uint16_t played;                 /* events of it so far in this run */
+	uint16_t await_begin;            /* the first event of the await that it is in */
+	uint16_t pause_begin, pause_end; /* its events between the last two pauses */
+	event_ref wanted;                /* WAITING: for this store */
 	uint16_t hb[THREADS_MAX];
 };
 

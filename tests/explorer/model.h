@@ -55,7 +55,7 @@ uint64_t explorer_rmw(struct explorer_site *site, void *place, unsigned bytes, e
 bool explorer_cas(struct explorer_site *site, void *place, unsigned bytes, uint64_t *expected,
 		  uint64_t desired);
 void explorer_fence(struct explorer_site *site);
-/* A thread that spins: it goes on in those executions where what it loaded last is another. */
+/* A thread that spins: when it finds what it found before the last pause, it goes on no further. */
 void explorer_pause(void);
 
 /* All sites of the program, each once for every file that it was compiled into. */

@@ -9,6 +9,7 @@
 #include "tests/explorer/scenarios.h"
 
 #define TARGETS_MAX 256u
+#define SCENARIOS_MAX 128u
 #define COPIES_MAX 16u
 #define NAME_BYTES 160u
 
@@ -18,7 +19,8 @@ struct target {
 	int line;
 	struct explorer_site *copies[COPIES_MAX];
 	unsigned copy_count;
-	uint64_t scenarios; /* bit i: scenario i comes here */
+	bool comes_by[SCENARIOS_MAX]; /* which scenarios run it */
+	bool is_run;
 };
 
 /* A target's orders: as written, or weaker. */
@@ -41,8 +43,8 @@ void target_print(const struct target *t, struct orders to, char *text, size_t b
 
 /*
  * Rows `| NAME | MUTANT | why |` of docs/internals/memory-model.md; each that is asked for is
- * ticked off. Where the reason begins with: redundant with `NAME`, one of the two has to be needed,
- * and the other's name is given. False: the page cannot be read.
+ * ticked off. Where the reason begins with: redundant with `NAME`, one of the two has to be
+ * needed, and the other's name is given. False: the page cannot be read.
  */
 bool proofs_read(void);
 bool proofs_has(const char *name, const char *mutant, const char **ret_redundant_with);

@@ -183,16 +183,32 @@ void explorer_await_end(bool holds)
 	threads_yield();
 }
 
+/* Whether the events of two stretches of a thread are loads that found the same stores. */
+static bool found_the_same(unsigned begin, unsigned end, unsigned other)
+{
+	for (unsigned i = 0; begin + i < end; i++) {
+		const struct event *a = graph_event(run.graph, ref_of(run.current, begin + i));
+		const struct event *b = graph_event(run.graph, ref_of(run.current, other + i));
+		if (a->kind != EVENT_READ || b->kind != EVENT_READ || a->site != b->site ||
+		    a->location != b->location || a->rf != b->rf)
+			return false;
+	}
+	return true;
+}
+
 void explorer_pause(void)
 {
-	if (!run.in_threads)
-		explorer_fail("a spin before or after the threads", __FILE__, __LINE__);
 	struct run_thread *me = &run.threads[run.current];
-	me->await_begin = me->played;
-	while (me->await_begin > 0 &&
-	       graph_event(run.graph, ref_of(run.current, me->await_begin - 1u))->kind ==
-		       EVENT_READ)
-		me->await_begin--;
+	if (!run.in_threads || me->played == me->pause_end)
+		return; // a delay, and nothing was looked at
+	unsigned begin = me->pause_end, length = me->played - begin;
+	bool again = length == (unsigned)(me->pause_end - me->pause_begin) &&
+		     found_the_same(begin, me->played, me->pause_begin);
+	me->pause_begin = (uint16_t)begin;
+	me->pause_end = me->played;
+	if (!again)
+		return;
+	me->await_begin = (uint16_t)begin;
 	me->state = THREAD_BLOCKED;
 	threads_yield();
 }

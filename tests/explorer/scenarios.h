@@ -11,10 +11,18 @@
 
 #include "tests/explorer/explorer.h"
 
+/* How long it takes, and so when it runs. */
+enum explorer_size {
+	SMALL = 0, /* with every push, and with each mutant that comes by */
+	MEDIUM,    /* with every push */
+	LARGE,     /* takes seconds: structures --all, tools/soak */
+};
+
 /* How many executions there are: lost coverage shows, and so does a change of the sources. */
 struct explorer_case {
 	const struct explorer_scenario *scenario;
 	uint64_t executions, blocked;
+	enum explorer_size size;
 };
 
 extern const struct explorer_case explorer_scenarios[];
@@ -31,5 +39,24 @@ extern const struct explorer_scenario chunk_pin, chunk_two_readers, chunk_linger
 	chunk_follow, chunk_search, chunk_overtaken;
 extern const struct explorer_scenario shared_free_list, shared_outcome, shared_two,
 	shared_abandoned, shared_next_owner, shared_sleeps_for_buffer, shared_asleep;
+
+extern const struct explorer_scenario ring_spsc, ring_spsc_batch, ring_spsc_in_place, ring_mpsc,
+	ring_mpsc_void, ring_spmc, ring_spmc_in_place, ring_spmc_goes_on, ring_mpmc_void, ring_mpmc,
+	ring_multicast, ring_multicast_many, ring_multicast_leave, ring_producer_handle,
+	ring_consumer_handle;
+extern const struct explorer_scenario ring_items_asleep_seq, ring_items_asleep_asymmetric,
+	ring_room_asleep_seq, ring_room_asleep_asymmetric, ring_items_asleep_many_seq,
+	ring_items_asleep_many_asymmetric, ring_room_asleep_many_seq,
+	ring_room_asleep_many_asymmetric, ring_room_asleep_other_seq,
+	ring_room_asleep_other_asymmetric, ring_items_asleep_other_seq,
+	ring_items_asleep_other_asymmetric, ring_items_asleep_shared_seq,
+	ring_items_asleep_shared_asymmetric, ring_items_asleep_lap_seq,
+	ring_items_asleep_lap_asymmetric, ring_void_room_seq, ring_void_room_asymmetric,
+	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric, ring_close_seq,
+	ring_close_asymmetric, ring_close_one_seq, ring_close_one_asymmetric,
+	ring_close_one_many_seq, ring_close_one_many_asymmetric, ring_close_asleep_many_seq,
+	ring_close_asleep_many_asymmetric, ring_close_many_seq, ring_close_many_asymmetric,
+	ring_close_items_asleep_seq, ring_close_items_asleep_asymmetric, ring_close_asleep_seq,
+	ring_close_asleep_asymmetric, ring_close_room_asleep_seq, ring_close_room_asleep_asymmetric;
 
 #endif
