@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   the sinks of `weir run` keep their word when somebody else has a hand in it: outputs that
+ *         are truncated, removed, renamed, written to or on a full disk; programs that are missing,
+ *         fail or take too long; two runs at once.
+ * Method: as test_run_life.c. The full disk is a small tmpfs in a mount namespace of its own.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/real_data.h"
+#include "tests/support/run_bed.h"
+#include "tools/weir/args.h"
+
+static void test_touched_output(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml",
+		    RUN_BED_JOURNAL "sources: [{name: s, topic: t, from: {file: in}}]\n"
+				    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	run_bed_put("in", "1\n2\n3\n");
+	run_bed_put("out", "mine");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("it has 4 bytes already: events go behind them") &&
+			  strncmp(run_bed_get("out"), "mine\n", 5) == 0 &&
+			  run_bed_bytes("out") == 11,
+		  "what an output had before stays");
+	run_bed_must(truncate("out", 8) == 0, "truncate");
+	code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_IO &&
+			  run_bed_says("out was truncated, and out.weir says that 11 bytes"),
+		  "a truncated output is refused");
+	run_bed_must(unlink("out") == 0, "unlink");
+	code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_IO && run_bed_says("out is gone, and out.weir says") &&
+			  access("out", F_OK) != 0,
+		  "so is one that was removed: no other is made");
+	run_bed_must(unlink("out.weir") == 0, "unlink");
+	run_bed_put("in", "1\n2\n3\n4\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && strcmp(run_bed_get("out"), "4\n") == 0,
+		  "without its side file a new one is begun, with what was not acknowledged");
+	rename("out", "o2");
+	rename("out.weir", "o2.weir");
+	run_bed_put("c.yaml",
+		    RUN_BED_JOURNAL "subscriptions: [{name: p, topics: [t], sink: {file: o2}}]\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 1 && run_bed_says("o2.weir belongs to another subscription") &&
+			  strcmp(run_bed_get("o2"), "4\n") == 0,
+		  "an output of another subscription is left alone");
+}
+
+static void test_output_while_it_runs(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {generate: {}}, rate: 1k/s}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("out", 1000);
+	run_bed_must(rename("out", "moved") == 0, "rename");
+	int code = run_bed_end(child);
+	tap_check(code == CLI_EXIT_IO &&
+			  run_bed_says("out was removed or renamed while it was written"),
+		  "an output that is renamed while it is written ends the run");
+	run_bed_must(rename("moved", "out") == 0, "rename");
+	child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("out", run_bed_bytes("out") + 1000);
+	FILE *file = fopen("out", "a");
+	run_bed_must(file != NULL && fputs("x", file) >= 0 && fclose(file) == 0, "out");
+	code = run_bed_end(child);
+	tap_check(code == CLI_EXIT_IO && run_bed_says("out was written to by somebody else"),
+		  "so does one that others write to");
+}
+
+static void test_two_at_once(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {generate: {}}, rate: 1k/s}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	run_bed_put("d.yaml", "topics: [{name: t}]\n"
+			      "sources: [{name: s, topic: t, from: {generate: {events: 5}}}]\n"
+			      "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("out", 1);
+	rename("said", "said.first");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_IN_USE && run_bed_says("owns this directory"),
+		  "a second run on the same journal is refused, with %d", code);
+	code = run_bed_run("d.yaml");
+	tap_check(code == CLI_EXIT_IN_USE && run_bed_says("out: another run writes to it"),
+		  "so is a second run to the same output");
+	kill(child, SIGTERM);
+	tap_check(run_bed_end(child) == 0, "the first one takes no notice");
+}
+
+static void test_commands(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {file: in}}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {command: [./gone]}}]\n");
+	run_bed_put("in", "ok\nfail\nok\n");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_NOT_FOUND && run_bed_says("there is no program ./gone") &&
+			  strstr(run_bed_said, "published") == NULL,
+		  "a program that is not there is told before anything is published");
+	run_bed_put("prog", "#!/bin/sh\nread -r line\n"
+			    "echo \"$WEIR_TOPIC $WEIR_ATTEMPT $line\" >>ran\n"
+			    "case $line in fail) exit 3;; slow) sleep 1000;; esac\n");
+	run_bed_must(chmod("prog", 0700) == 0, "chmod");
+	run_bed_put(
+		"c.yaml", RUN_BED_JOURNAL
+		"sources: [{name: s, topic: t, from: {file: in}}]\n"
+		"subscriptions: [{name: o, topics: [t], session_timeout: 1h, sink: {command:"
+		" [./prog], timeout: 2m, retry: {attempts: 2, backoff: 1ms}, on_failure: skip}}]"
+		"\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("ended with exit status 3, 2 times: passed over") &&
+			  run_bed_says("2 delivered") && run_bed_says("1 failed"),
+		  "one that fails is tried again, and passed over");
+	run_bed_get("ran");
+	tap_check(strstr(run_bed_text, "t 1 ok\n") != NULL &&
+			  strstr(run_bed_text, "t 1 fail\n") != NULL &&
+			  strstr(run_bed_text, "t 2 fail\n") != NULL &&
+			  strstr(run_bed_text, "t 3") == NULL,
+		  "its environment says which attempt it is");
+	run_bed_put("slow", "slow\n");
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: x, topic: t, from: {file: slow}}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {command: [./prog],"
+		    " timeout: 500ms, retry: {attempts: 2, backoff: 1ms}}}]\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 1 &&
+			  run_bed_says("took longer than its timeout and was killed, 2 times") &&
+			  run_bed_says("1 left"),
+		  "one that takes too long is killed; after the last attempt the run ends");
+}
+
+static void test_full_disk(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {file: in}}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {file: disk/out}}]\n");
+	FILE *file = fopen("in", "w");
+	run_bed_must(file != NULL, "in");
+	for (int i = 0; i < 50000; i++)
+		fprintf(file, "line %08d\n", i);
+	run_bed_must(fclose(file) == 0, "in");
+	run_bed_must(mkdir("disk", 0700) == 0, "mkdir");
+	pid_t keeper = fork();
+	run_bed_must(keeper >= 0, "fork");
+	if (keeper == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount("tmpfs", "disk", "tmpfs", 0, "size=256k") < 0)
+			_exit(77);
+		pid_t child = run_bed_start("c.yaml");
+		run_bed_wait_for_word("waiting for room");
+		if (mount("tmpfs", "disk", "tmpfs", MS_REMOUNT, "size=4m") < 0)
+			_exit(78);
+		int code = run_bed_end(child);
+		/* What is in the namespace goes with it. */
+		char line[64];
+		int i = 0;
+		FILE *out = fopen("disk/out", "r");
+		while (out != NULL && fgets(line, sizeof line, out) != NULL)
+			i++;
+		_exit(code != 0                                             ? 1
+		      : i != 50000                                          ? 2
+		      : strstr(run_bed_said, "there is room again") == NULL ? 3
+									    : 0);
+	}
+	int status = 0;
+	run_bed_must(waitpid(keeper, &status, 0) == keeper, "waitpid");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		tap_skip("mounts are refused here");
+		return;
+	}
+	tap_check(status == 0, "a full disk is waited for, said, and then all is there (%d)",
+		  WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+int main(void)
+{
+	test_touched_output();
+	test_output_while_it_runs();
+	test_two_at_once();
+	test_commands();
+	test_full_disk();
+	run_bed_end_all();
+	return tap_end();
+}
