@@ -16,6 +16,7 @@
 struct wr_handler_thread {
 	struct wr_runner runner;
 	bool running;
+	uint32_t cpu_place; /* from 1: which CPU of the list it has; 0: all of them */
 };
 
 struct wr_io_host {
@@ -34,7 +35,7 @@ struct wr_io_host {
 	struct wr_runner group;
 	bool log_running, journal_running, group_running;
 	struct wr_handler_thread *handlers; /* [members_max] */
-	wr_spinlock handlers_lock;          /* of their `running` */
+	wr_spinlock handlers_lock;          /* of their `running` and `cpu_place` */
 
 	struct wr_io_host *next; /* of all open hosts, for fork */
 };

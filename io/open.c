@@ -23,9 +23,6 @@
 #include <sys/auxv.h>
 #endif
 
-/* Where a thread of its own for the journal pays: fewer CPUs, and the two would share one. */
-#define JOURNAL_THREAD_CPUS 4u
-
 /* Superblock, checkpoints, and what an open at the limit of segments adds to them. */
 #define FILES_BESIDE 64u
 
@@ -223,9 +220,12 @@ static int plan_threads(struct wr_io_host *h, struct weir_problem *problem)
 	int rc = wr_affinity_scan(NULL, &h->affinity);
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "", "the CPU mask of this process");
-	h->options.journal_thread = h->options.dir != NULL && !h->options.manual &&
-				    (h->options.journal_thread ||
-				     wr_affinity_usable_cpus(&h->affinity) >= JOURNAL_THREAD_CPUS);
+	enum weir_journal_thread asked = h->options.journal_thread;
+	bool own = asked == WEIR_JOURNAL_THREAD_YES ||
+		   (asked == WEIR_JOURNAL_THREAD_AUTO &&
+		    wr_affinity_usable_cpus(&h->affinity) >= WR_JOURNAL_THREAD_CPUS);
+	own = own && h->options.dir != NULL && !h->options.manual;
+	h->options.journal_thread = own ? WEIR_JOURNAL_THREAD_YES : WEIR_JOURNAL_THREAD_NO;
 	return wr_host_plan_threads(h, problem);
 }
 

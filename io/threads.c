@@ -14,6 +14,11 @@
 /* Bytes of a writer's round: the runner's budget is handed to every step of the log thread. */
 #define LOG_BUDGET_BYTES (1024u * 1024)
 
+static bool has_journal_thread(const struct wr_io_host *h)
+{
+	return h->options.journal_thread == WEIR_JOURNAL_THREAD_YES;
+}
+
 static void plan_of(struct wr_thread_plan *plan, const char *name,
 		    const struct weir_thread_options *o)
 {
@@ -59,7 +64,7 @@ int wr_host_plan_threads(struct wr_io_host *h, struct weir_problem *problem)
 	struct wr_thread_plan plans[4];
 	struct weir_thread_options *options[4] = {&o->log, &o->group, &o->handler, &o->journal};
 	struct weir_problem said = {0};
-	uint32_t count = o->journal_thread ? 4 : 3;
+	uint32_t count = has_journal_thread(h) ? 4 : 3;
 	const struct wr_scheduling_rules rules = {
 		.strict = o->strict_threads,
 		.helpers = o->dir != NULL ? &h->helper_cpus : NULL,
@@ -113,7 +118,7 @@ static int add_log_steps(struct wr_io_host *h)
 	if (rc != 0 || p->journal == NULL)
 		return rc;
 	wr_pipeline_journal_step(p, &step);
-	return wr_runner_add_step(h->options.journal_thread ? &h->journal : &h->log, &step);
+	return wr_runner_add_step(has_journal_thread(h) ? &h->journal : &h->log, &step);
 }
 
 static int init_runners(struct wr_io_host *h)
@@ -121,7 +126,7 @@ static int init_runners(struct wr_io_host *h)
 	const struct weir_options *o = &h->options;
 	struct weir_pipeline *p = h->pipeline;
 	int rc = init_runner(h, &h->log, &o->log, "log", &p->log_parker, LOG_BUDGET_BYTES);
-	if (rc == 0 && o->journal_thread)
+	if (rc == 0 && has_journal_thread(h))
 		rc = init_runner(h, &h->journal, &o->journal, "jrnl", &p->journal_parker, 0);
 	if (rc == 0 && !o->manual)
 		rc = init_runner(h, &h->group, &o->group, "group", &p->group_parker, 0);
@@ -144,7 +149,7 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 		h->log_running = true; /* by hand, from the first step on */
 		return 0;
 	}
-	if (o->journal_thread) {
+	if (has_journal_thread(h)) {
 		rc = wr_runner_start(&h->journal);
 		if (rc != 0)
 			return wr_problem_set(problem, rc, "journal", weir_strerror(rc));
@@ -220,6 +225,39 @@ int wr_host_run_steps(void *context, uint64_t wait_ns)
 	return rc;
 }
 
+/*
+ * Of a list of CPUs for handlers that spin each takes one that no other has, while there are any:
+ * two on one CPU would be in each other's way for as long as a time slice.
+ */
+static void choose_cpu(struct wr_io_host *h, struct wr_handler_thread *t,
+		       struct weir_thread_options *thread)
+{
+	uint32_t chosen = 0;
+	if (thread->wait != WEIR_WAIT_SPIN || thread->cpu_count < 2)
+		return;
+	wr_spinlock_lock(&h->handlers_lock);
+	for (uint32_t least = UINT32_MAX, c = 0; c < thread->cpu_count; c++) {
+		uint32_t users = 0;
+		for (uint32_t i = 0; i < h->options.members_max; i++)
+			users += h->handlers[i].cpu_place == c + 1;
+		if (users < least) {
+			least = users;
+			chosen = c;
+		}
+	}
+	t->cpu_place = chosen + 1;
+	wr_spinlock_unlock(&h->handlers_lock);
+	thread->cpus[0] = thread->cpus[chosen];
+	thread->cpu_count = 1;
+}
+
+static void give_cpu_back(struct wr_io_host *h, struct wr_handler_thread *t)
+{
+	wr_spinlock_lock(&h->handlers_lock);
+	t->cpu_place = 0;
+	wr_spinlock_unlock(&h->handlers_lock);
+}
+
 int wr_host_handler_start(void *context, struct weir_member *member)
 {
 	struct wr_io_host *h = context;
@@ -230,7 +268,9 @@ int wr_host_handler_start(void *context, struct weir_member *member)
 	if (h->options.manual)
 		return wr_runner_add_step(&h->log, &step);
 	(void)snprintf(suffix, sizeof suffix, "h%u", member->slot);
-	int rc = init_runner(h, &t->runner, &h->options.handler, suffix, member->gate_parker, 0);
+	struct weir_thread_options thread = h->options.handler;
+	choose_cpu(h, t, &thread);
+	int rc = init_runner(h, &t->runner, &thread, suffix, member->gate_parker, 0);
 	if (rc == 0)
 		rc = wr_runner_add_step(&t->runner, &step);
 	if (rc == 0)
@@ -239,6 +279,8 @@ int wr_host_handler_start(void *context, struct weir_member *member)
 	wr_spinlock_lock(&h->handlers_lock);
 	t->running = rc == 0;
 	wr_spinlock_unlock(&h->handlers_lock);
+	if (rc != 0)
+		give_cpu_back(h, t);
 	return rc;
 }
 
@@ -255,6 +297,7 @@ void wr_host_handler_stop(void *context, struct weir_member *member)
 	bool running = take_handler(h, t);
 	int cancel = wr_cancel_defer(); /* it joins */
 	stop_runner(&t->runner, &running);
+	give_cpu_back(h, t);
 	wr_cancel_restore(cancel);
 }
 

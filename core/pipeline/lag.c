@@ -218,8 +218,7 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 		scan->next_seq = from;
 		scan->end_seq = UINT64_MAX;
 	} else if (scan->end_seq == 0 &&
-		   scan->next_seq <
-			   wr_load_relaxed(&settle_of(p, live, scan->row)->position)) {
+		   scan->next_seq < wr_load_relaxed(&settle_of(p, live, scan->row)->position)) {
 		scan->end_seq = UINT64_MAX; /* what was found is settled: on, behind it */
 	}
 	if (scan->end_seq == 0 || scan->next_seq > visible)

@@ -63,7 +63,7 @@ void wr_pipeline_durable_moved(void *context)
 	for (uint32_t i = 0; i < p->lane_count; i++)
 		wr_park_notify(&p->lanes[i].parker);
 	/* Completions let the writer seal, and give chunks back. */
-	if (p->options.journal_thread) {
+	if (wr_pipeline_has_journal_thread(p)) {
 		wr_publish_u64(&p->moved_bell, wr_load_relaxed(&p->moved_bell) + 1); /* J2 */
 		wr_park_notify(&p->log_parker);
 	}
@@ -80,11 +80,12 @@ static int writer_step(void *self, uint32_t budget)
 	struct weir_pipeline *p = self;
 	uint64_t commits = p->writer.commits_pushed;
 
-	if (p->options.journal_thread)
+	if (wr_pipeline_has_journal_thread(p))
 		(void)wr_park_look_u64(&p->moved_bell); /* J2 */
 	int work = wr_writer_step(&p->writer, budget);
 	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
-	if (p->options.journal_thread && (work > 0 || p->writer.commits_pushed != commits)) {
+	if (wr_pipeline_has_journal_thread(p) &&
+	    (work > 0 || p->writer.commits_pushed != commits)) {
 		wr_publish_u64(&p->commits_bell, wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
 		wr_park_notify(&p->journal_parker);
 	}
@@ -118,7 +119,7 @@ static void leave_storage(void *self)
 static int journal_step(void *self, uint32_t budget)
 {
 	struct weir_pipeline *p = self;
-	if (p->options.journal_thread)
+	if (wr_pipeline_has_journal_thread(p))
 		(void)wr_park_look_u64(&p->commits_bell); /* J1 */
 	return wr_journal_step(p->journal, budget);
 }

@@ -155,6 +155,8 @@ static int check_threads(const struct weir_options *o, struct weir_problem *prob
 
 static int check_memory(const struct weir_options *o, struct weir_problem *problem)
 {
+	if ((unsigned)o->journal_thread > WEIR_JOURNAL_THREAD_NO)
+		return reject(problem, "journal_thread", "not AUTO, YES or NO");
 	if ((unsigned)o->huge_pages > WEIR_HUGE_PAGES_REQUIRE)
 		return reject(problem, "huge_pages", "not a way to have huge pages");
 	if (o->huge_page_bytes != 2 * MIB && o->huge_page_bytes != 1024u * MIB)

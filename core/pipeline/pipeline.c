@@ -200,7 +200,7 @@ static void init_parkers(struct weir_pipeline *p)
 	/* Who steps the journal sleeps in the storage, where completions wake it too. */
 	bool in_storage = p->host.storage != NULL && p->host.storage_park_ops != NULL;
 	const struct wr_park_ops *storage_ops = in_storage ? p->host.storage_park_ops : ops;
-	wr_parker_init(&p->log_parker, p->options.journal_thread ? ops : storage_ops,
+	wr_parker_init(&p->log_parker, wr_pipeline_has_journal_thread(p) ? ops : storage_ops,
 		       p->host.storage);
 	wr_parker_init(&p->journal_parker, storage_ops, p->host.storage);
 	wr_parker_init(&p->group_parker, ops, NULL);

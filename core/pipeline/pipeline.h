@@ -290,6 +290,12 @@ static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_l
  * after a wait stays from before the wait to its last touch; where it is woken by the close, that
  * is all that keeps the memory under it.
  */
+/* The host has decided where it was left to it. */
+static inline bool wr_pipeline_has_journal_thread(const struct weir_pipeline *p)
+{
+	return p->options.journal_thread == WEIR_JOURNAL_THREAD_YES;
+}
+
 static inline void wr_pipeline_stay(struct weir_pipeline *p)
 {
 	wr_add_seq(&p->callers, 1u); /* Y1 */

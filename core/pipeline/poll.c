@@ -425,7 +425,7 @@ static bool begin_call(struct weir_member *m)
 
 /* Inside, in an open pipeline. */
 static int poll_inside(struct weir_pipeline *p, struct weir_member *member, struct weir_item *items,
-		uint32_t items_max, uint64_t timeout_ns)
+		       uint32_t items_max, uint64_t timeout_ns)
 {
 	struct poll_wait wait = {.member = member, .items = items, .items_max = items_max};
 	member->poller = p->host.thread(p->host.context);

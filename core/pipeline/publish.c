@@ -6,8 +6,8 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
-#include "core/record/encode.h"
 #include "core/pipeline/pipeline.h"
+#include "core/record/encode.h"
 
 struct room_wait {
 	struct weir_producer *producer;

@@ -2,8 +2,8 @@
 /* Publishing without a producer, through the shared lane (L12). */
 #include <errno.h>
 
-#include "core/record/encode.h"
 #include "core/pipeline/pipeline.h"
+#include "core/record/encode.h"
 
 struct once {
 	struct weir_pipeline *pipeline;

@@ -87,6 +87,13 @@ enum weir_numa {
 	WEIR_NUMA_INTERLEAVE = 3, /**< page by page over all nodes of this process */
 };
 
+/** Whether the journal has a thread of its own, or the one that orders writes too. */
+enum weir_journal_thread {
+	WEIR_JOURNAL_THREAD_AUTO = 0, /**< when this process may use 4 CPUs or more */
+	WEIR_JOURNAL_THREAD_YES = 1,
+	WEIR_JOURNAL_THREAD_NO = 2,
+};
+
 #define WEIR_CPUS_MAX 64
 
 /** A list of CPUs, by the kernel's numbers. */
@@ -155,8 +162,8 @@ struct weir_options {
 	                               program's (mlockall() is for that). Pages are touched at open
 	                               with and without it */
 	enum weir_numa numa;
-	uint32_t numa_node;       /**< for WEIR_NUMA_NODE */
-	bool in_core_dumps;       /**< bytes of events are in a core dump of the process; default:
+	uint32_t numa_node; /**< for WEIR_NUMA_NODE */
+	bool in_core_dumps; /**< bytes of events are in a core dump of the process; default:
 	                               they are left out. Of huge pages the kernel also looks at bit
 	                               6 of /proc/PID/coredump_filter */
 
@@ -190,8 +197,7 @@ struct weir_options {
 	                           second write */
 
 	/* threads */
-	bool journal_thread;            /**< a thread of its own for the journal; default: when
-	                                         this process may use 4 CPUs or more */
+	enum weir_journal_thread journal_thread;
 	struct weir_thread_options log; /**< orders; also writes, without journal_thread */
 	struct weir_thread_options journal;
 	struct weir_thread_options group;   /**< assignments, generations, catch-up, lag */

@@ -87,8 +87,9 @@ static const struct wr_config_choice scheduler_choices[] = {
 };
 
 static const struct wr_config_choice own_choices[] = {
-	{"auto", 0, "when this process may use 4 CPUs or more"},
-	{"yes", 1, "always"},
+	{"auto", WEIR_JOURNAL_THREAD_AUTO, "when weir may use 4 CPUs or more"},
+	{"yes", WEIR_JOURNAL_THREAD_YES, "always"},
+	{"no", WEIR_JOURNAL_THREAD_NO, "never"},
 	{0},
 };
 

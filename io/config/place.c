@@ -15,9 +15,6 @@
 #include "core/base/bits.h"
 #include "io/config/place_inner.h"
 
-/* Where a thread of its own for the journal pays: as weir_open() has it. */
-#define JOURNAL_THREAD_CPUS 4u
-
 /* "1.50 CPUs (cgroup /x)" */
 static char *quota_text(const struct wr_place_work *w, char to[160])
 {
@@ -60,7 +57,7 @@ static void start_placed(struct wr_place_work *w)
 {
 	struct wr_affinity affinity = *w->affinity;
 	affinity.allowed_count = w->out->allowed_count;
-	bool has_room = wr_affinity_usable_cpus(&affinity) >= JOURNAL_THREAD_CPUS;
+	bool has_room = wr_affinity_usable_cpus(&affinity) >= WR_JOURNAL_THREAD_CPUS;
 	for (uint32_t i = 0; i < w->request_count; i++) {
 		const struct wr_place_request *r = &w->requests[i];
 		struct wr_placed *placed = &w->out->placed[i];

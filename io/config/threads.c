@@ -16,6 +16,11 @@ static uint32_t handlers(const struct wr_cpu_request *cpus)
 	return cpus->kind == WR_CPUS_AUTO || cpus->kind == WR_CPUS_NONE ? 0 : WR_PLACE_BY_LIST;
 }
 
+static bool wants_journal_thread(const struct weir_options *o)
+{
+	return o->dir != NULL && o->journal_thread != WEIR_JOURNAL_THREAD_NO;
+}
+
 void wr_config_requests(const struct wr_config_values *values, struct wr_place_policy *ret_policy,
 			struct wr_place_request *requests)
 {
@@ -24,11 +29,12 @@ void wr_config_requests(const struct wr_config_values *values, struct wr_place_p
 	ret_policy->strict = o->strict_threads;
 	requests[0] = (struct wr_place_request){
 		.name = "log", .cpus = values->cpus.log, .wait = o->log.wait, .count = 1};
-	requests[1] = (struct wr_place_request){.name = "journal",
-						.cpus = values->cpus.journal,
-						.wait = o->journal.wait,
-						.count = o->dir != NULL ? 1 : 0,
-						.if_room = !o->journal_thread};
+	requests[1] =
+		(struct wr_place_request){.name = "journal",
+					  .cpus = values->cpus.journal,
+					  .wait = o->journal.wait,
+					  .count = wants_journal_thread(o) ? 1 : 0,
+					  .if_room = o->journal_thread == WEIR_JOURNAL_THREAD_AUTO};
 	requests[2] = (struct wr_place_request){
 		.name = "group", .cpus = values->cpus.group, .wait = o->group.wait, .count = 1};
 	requests[3] = (struct wr_place_request){.name = "handler",
@@ -163,6 +169,18 @@ static void say_degraded(struct wr_config_findings *findings, const struct wr_co
 	}
 }
 
+/* Left to weir it follows from the CPUs of the file, which may be fewer than the process has. */
+static void decide_journal_thread(const struct wr_placed *placed,
+				  const struct wr_affinity *affinity, struct weir_options *options)
+{
+	bool by_process = wr_affinity_usable_cpus(affinity) >= WR_JOURNAL_THREAD_CPUS;
+	bool by_file = placed->how != WR_PLACED_NOT;
+	if (options->journal_thread == WEIR_JOURNAL_THREAD_AUTO && options->dir != NULL &&
+	    by_file != by_process)
+		options->journal_thread =
+			by_file ? WEIR_JOURNAL_THREAD_YES : WEIR_JOURNAL_THREAD_NO;
+}
+
 void wr_config_place_threads(struct wr_config_findings *findings, const struct wr_config_node *root,
 			     const struct wr_config_values *values,
 			     const struct wr_topology *topology, const struct wr_affinity *affinity,
@@ -187,6 +205,7 @@ void wr_config_place_threads(struct wr_config_findings *findings, const struct w
 		for (uint32_t i = 0; i < WR_CONFIG_REQUESTS; i++)
 			if (placement->placed[i].how != WR_PLACED_NOT)
 				wr_placed_to_options(&placement->placed[i], threads[i]);
+		decide_journal_thread(&placement->placed[1], affinity, options);
 		wr_config_housekeeping(placement, &options->housekeeping);
 	} else if (placement->problem_count > 0) {
 		say_problems(findings, root, requests, placement);

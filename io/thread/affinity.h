@@ -26,6 +26,8 @@
 /* Threads of one plan. */
 #define WR_THREAD_PLANS_MAX 256u
 #define WR_QUOTA_NONE UINT64_MAX
+/* From so many usable CPUs on a thread of its own for the journal pays. */
+#define WR_JOURNAL_THREAD_CPUS 4u
 
 struct wr_affinity {
 	struct wr_cpu_set allowed;

@@ -145,7 +145,6 @@ static const struct field numbers[] = {
 	FIELD(evidence_delay_ns),
 	FIELD(manual),
 	FIELD(seal_before_ack),
-	FIELD(journal_thread),
 	FIELD(strict_threads),
 };
 

@@ -75,7 +75,8 @@ static void draw_options(struct weir_options *options, struct wr_prng *prng)
 	options->batches_in_flight_max = (uint32_t)wr_prng_between(prng, 1, 4);
 	options->evidence_delay_ns = wr_prng_chance(prng, 500000) ? MS_NS : MS_NS * 50;
 	options->seal_before_ack = wr_prng_chance(prng, 200000);
-	options->journal_thread = wr_prng_chance(prng, 300000);
+	options->journal_thread =
+		wr_prng_chance(prng, 300000) ? WEIR_JOURNAL_THREAD_YES : WEIR_JOURNAL_THREAD_AUTO;
 	options->io = wr_prng_chance(prng, 500000) ? WEIR_IO_POSIX : WEIR_IO_AUTO;
 	const char *io = getenv("WEIR_TEST_IO");
 	if (io != NULL && strcmp(io, "posix") == 0)
@@ -244,7 +245,7 @@ static void tell_plan(uint64_t seed, unsigned life, const struct sweep_plan *pla
 	tap_note("seed %llu, life %u: kill %u after %llu; io %u, journal thread %d, %u in flight, "
 		 "%u ahead, undurable %llu, seal before ack %d, retention %llu, window %u",
 		 (unsigned long long)seed, life, (unsigned)plan->kill,
-		 (unsigned long long)plan->after, (unsigned)o->io, o->journal_thread,
+		 (unsigned long long)plan->after, (unsigned)o->io, (int)o->journal_thread,
 		 o->batches_in_flight_max, o->segments_ahead,
 		 (unsigned long long)o->undurable_bytes, o->seal_before_ack,
 		 (unsigned long long)o->retention_bytes, plan->window);

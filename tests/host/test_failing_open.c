@@ -151,7 +151,7 @@ static void fail_each_call(int kind, bool filled)
 {
 	uint32_t failures = 0;
 	fixture_init(&f, kind);
-	f.options.journal_thread = true;
+	f.options.journal_thread = WEIR_JOURNAL_THREAD_YES;
 	if (filled)
 		fill();
 	/* The first open of all leaves what the C library keeps for good. */

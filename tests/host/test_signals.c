@@ -347,7 +347,7 @@ Test(signals, threads_of_weir_block_all_but_their_own_faults)
 	if (fixture_emulated())
 		cr_skip("an emulator has masks of its own");
 	fixture_init(&f, FIXTURE_DURABLE);
-	f.options.journal_thread = true;
+	f.options.journal_thread = WEIR_JOURNAL_THREAD_YES;
 	(void)snprintf(f.options.log.name, sizeof f.options.log.name, "weir-a");
 	f.options.name = "weir";
 	fixture_open(&f);

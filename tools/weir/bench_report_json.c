@@ -13,6 +13,7 @@ static const char *const progresses[] = {"poll", "commit"};
 static const char *const slows[] = {"catch_up", "block", "gap"};
 static const char *const levels[] = {"default", "memory", "written", "durable"};
 static const char *const huges[] = {"off", "transparent", "try", "require"};
+static const char *const journal_threads[] = {"auto", "on", "off"};
 static const char *const waits[] = {"default", "spin", "adaptive", "yield", "park"};
 
 static void latency_json(struct json_out *j, const char *key, const struct histogram *h)
@@ -134,7 +135,7 @@ static void settings_json(struct json_out *j, const struct bench_report *r)
 	json_text(j, "ack", acks[s->ack]);
 	json_text(j, "progress", progresses[s->progress]);
 	json_text(j, "wait", waits[o->log.wait]);
-	json_bool(j, "journal_thread", o->journal_thread);
+	json_text(j, "journal_thread", journal_threads[o->journal_thread]);
 	json_u64(j, "chunk_bytes", o->chunk_bytes);
 	json_u64(j, "pool_bytes", o->pool_bytes);
 	json_u64(j, "undurable_bytes", o->undurable_bytes);

@@ -103,8 +103,7 @@ static void settle(struct pipeline_settings *s, const struct bench_choices *c)
 		o->undurable_bytes = c->undurable_bytes;
 	if (c->batches_in_flight != 0)
 		o->batches_in_flight_max = (uint32_t)c->batches_in_flight;
-	if (c->journal_thread != 0)
-		o->journal_thread = c->journal_thread == 1;
+	o->journal_thread = (enum weir_journal_thread)c->journal_thread;
 	if (c->wait != WEIR_WAIT_DEFAULT) {
 		o->log.wait = (enum weir_wait)c->wait;
 		o->journal.wait = (enum weir_wait)c->wait;

@@ -99,6 +99,31 @@ Test(config_threads, each_number_that_is_not_there_is_told_at_its_place, .fini =
 	}
 }
 
+/* Of 32 CPUs the process may use all; weir by the file two. */
+Test(config_threads, the_journals_own_thread_follows_the_files_cpus, .fini = finish)
+{
+	const struct weir_options *o = &config.values.options;
+	cr_assert_str_eq(place("two_sockets", NULL, "journal: {dir: x}\n"), "");
+	cr_assert_eq(o->journal_thread, WEIR_JOURNAL_THREAD_AUTO);
+	finish();
+	cr_assert_str_eq(place("two_sockets", NULL,
+			       "journal: {dir: x}\nmachine: {allow: 0-1, shared: no}\n"),
+			 "");
+	cr_assert_eq(o->journal_thread, WEIR_JOURNAL_THREAD_NO);
+	finish();
+	cr_assert_str_eq(
+		place("two_sockets", NULL, "journal: {dir: x}\nthreads: {journal: {own: no}}\n"),
+		"");
+	cr_assert_eq(o->journal_thread, WEIR_JOURNAL_THREAD_NO);
+	check_cpus(&o->journal, "");
+	finish();
+	cr_assert_str_eq(place("two_sockets", NULL,
+			       "journal: {dir: x}\nmachine: {allow: 0-1, shared: no}\n"
+			       "threads: {journal: {own: yes}}\n"),
+			 "");
+	cr_assert_eq(o->journal_thread, WEIR_JOURNAL_THREAD_YES);
+}
+
 Test(config_threads, what_is_asked_for_is_given, .fini = finish)
 {
 	cr_assert_str_eq(place("two_sockets", NULL,
@@ -113,7 +138,7 @@ Test(config_threads, what_is_asked_for_is_given, .fini = finish)
 	check_cpus(&o->log, "2");
 	cr_assert_eq(o->log.wait, WEIR_WAIT_SPIN);
 	check_cpus(&o->journal, "4,5");
-	cr_assert(o->journal_thread);
+	cr_assert_eq(o->journal_thread, WEIR_JOURNAL_THREAD_YES);
 	check_cpus(&o->group, "");
 	cr_assert_eq(o->group.wait, WEIR_WAIT_PARK);
 	check_cpus(&o->handler, "6,7");

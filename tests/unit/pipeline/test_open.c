@@ -36,7 +36,8 @@ Test(open, defaults_are_those_of_the_header)
 	cr_expect_str_eq(o.name, "weir");
 	cr_expect_null(o.dir);
 	cr_expect_eq(o.io, WEIR_IO_AUTO);
-	cr_expect(!o.manual && !o.seal_before_ack && !o.strict_threads && !o.journal_thread);
+	cr_expect(!o.manual && !o.seal_before_ack && !o.strict_threads &&
+		  o.journal_thread == WEIR_JOURNAL_THREAD_AUTO);
 	cr_expect_eq(o.chunk_bytes, MIB);
 	cr_expect_eq(o.pool_bytes, 64 * MIB);
 	cr_expect_eq(o.undurable_bytes, 16 * MIB);
@@ -407,7 +408,7 @@ Test(open, threads_have_the_pipelines_name_or_the_one_that_is_given)
 	struct weir_info info;
 	fixture_init(&f, FIXTURE_DURABLE);
 	f.options.name = "orders";
-	f.options.journal_thread = true;
+	f.options.journal_thread = WEIR_JOURNAL_THREAD_YES;
 	memcpy(f.options.group.name, "my-group", sizeof "my-group");
 	fixture_open(&f);
 	fixture_info(&f, &info);
@@ -416,6 +417,13 @@ Test(open, threads_have_the_pipelines_name_or_the_one_that_is_given)
 	cr_expect(has_thread(&info, "orders-jrnl"));
 	cr_expect(has_thread(&info, "my-group"));
 	cr_expect_str_empty(info.thread_note);
+	/* On however many CPUs. */
+	fixture_close(&f, NULL);
+	f.options.journal_thread = WEIR_JOURNAL_THREAD_NO;
+	fixture_open(&f);
+	fixture_info(&f, &info);
+	cr_expect_eq(info.thread_count, 2);
+	cr_expect_not(has_thread(&info, "orders-jrnl"));
 }
 
 Test(open, a_pinned_thread_runs_where_it_was_told)

@@ -234,7 +234,7 @@ static void begin(enum weir_io io)
 	fixture_init(&f, FIXTURE_DURABLE);
 	f.options.io = io;
 	f.options.name = "places";
-	f.options.journal_thread = true;
+	f.options.journal_thread = WEIR_JOURNAL_THREAD_YES;
 	f.options.handler.stack_bytes = STACK_BYTES;
 	wr_store_relaxed(&handled, (uint64_t)0);
 	wr_store_relaxed(&handler_stack_bytes, (uint64_t)0);
@@ -494,6 +494,81 @@ static void housekeeping_is_checked(void)
 	fixture_end(&f);
 }
 
+static enum weir_handled idle(void *context, struct weir_member *member,
+			      const struct weir_item *item)
+{
+	(void)context;
+	(void)member;
+	(void)item;
+	return WEIR_HANDLED_OK;
+}
+
+/* True: two handlers' threads, one on each of the two CPUs. */
+static bool handlers_are_apart(void)
+{
+	static struct seen now[THREADS_MAX];
+	uint32_t count = read_threads(now), on_first = 0, on_second = 0, handlers = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		if (strncmp(now[i].name, "spins-h", 7) != 0)
+			continue;
+		handlers++;
+		on_first += CPU_EQUAL(&now[i].cpus, &first_cpu) != 0;
+		on_second += CPU_EQUAL(&now[i].cpus, &second_cpu) != 0;
+	}
+	return handlers == 2 && on_first == 1 && on_second == 1;
+}
+
+static bool come_to_be_apart(void)
+{
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (!handlers_are_apart() && fixture_now_ns() < until)
+		fixture_sleep_ns(1000000);
+	return handlers_are_apart();
+}
+
+static struct weir_member *join_idle(const char *name)
+{
+	struct weir_member_options options;
+	struct weir_member *member = NULL;
+	uint32_t id = fixture_subscription(&f, name, "t");
+	weir_member_options_init(&options);
+	options.handler = idle;
+	fixture_need(weir_member_join(f.pipeline, id, &options, &member, NULL) == 0, name);
+	return member;
+}
+
+/* Also when the first has left and another one comes. */
+static void handlers_that_spin_have_a_cpu_each(void)
+{
+	const char *what = "handlers that spin have a CPU of their list each";
+	struct weir_info info;
+	if (first == second) {
+		skip(what, "one CPU");
+		return;
+	}
+	fixture_init(&f, FIXTURE_MEMORY);
+	f.options.name = "spins";
+	f.options.members_max = 2;
+	f.options.handler.wait = WEIR_WAIT_SPIN;
+	f.options.handler.cpu_count = 2;
+	f.options.handler.cpus[0] = first;
+	f.options.handler.cpus[1] = second;
+	fixture_open(&f);
+	fixture_info(&f, &info);
+	(void)fixture_topic(&f, "t", 1);
+	if (info.thread_note[0] != '\0') { // a quota
+		skip(what, info.thread_note);
+	} else {
+		struct weir_member *one = join_idle("one");
+		(void)join_idle("two");
+		check(come_to_be_apart(), what);
+		fixture_need(weir_member_leave(one, WEIR_FOREVER) == 0, "the first leaves");
+		(void)join_idle("three");
+		check(come_to_be_apart(), "and so has one that comes later");
+	}
+	fixture_end(&f);
+}
+
 int main(void)
 {
 	fixture_need(sched_getaffinity(0, sizeof all_cpus, &all_cpus) == 0, "the CPU mask");
@@ -510,6 +585,7 @@ int main(void)
 		printf("# no /dev/shm: the kernel's workers are looked at if they show\n");
 	refusals();
 	housekeeping_is_checked();
+	handlers_that_spin_have_a_cpu_each();
 	for (enum weir_io io = WEIR_IO_URING; io <= WEIR_IO_POSIX; io++) {
 		if (io == WEIR_IO_URING && !fixture_has_uring()) {
 			skip("io_uring", "refused here, or left out");
