@@ -28,10 +28,10 @@
 /* weir_ring_settle(): when it begins, how long it waits, what must come of it, and for how many
  * looks it gives up if that does not. */
 #define NIBBLES_BEFORE_SETTLING 4u
-#define SETTLE_PAUSES 16u
-#define SETTLE_GAIN 4u
+#define SETTLE_PAUSES 48u
+#define SETTLE_GAIN_LEAST 32u
 #define PATIENCE 32u
-#define PATIENCE_DOUBLINGS 8u
+#define PATIENCE_DOUBLINGS 4u
 
 _Static_assert(sizeof(struct weir_ring_producer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
 _Static_assert(sizeof(struct weir_ring_consumer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
@@ -421,7 +421,8 @@ void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end
 	for (unsigned i = 0; i < SETTLE_PAUSES; i++)
 		wr_pause();
 	c->ready = weir_ring_ready(c, c->ready, end);
-	if (c->ready - first >= SETTLE_GAIN * few) {
+	/* As many again, and enough to be worth it. */
+	if (c->ready - first - few >= wr_max_u64(few, SETTLE_GAIN_LEAST)) {
 		c->failures = 0;
 		return;
 	}

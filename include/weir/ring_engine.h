@@ -44,7 +44,7 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_IDLE UINT64_MAX         /* a gate: holds nothing */
 #define WEIR_RING_CLOSED_BIT (1ull << 63) /* of `tail`, with many producers */
 #define WEIR_RING_VOID 0x80000000u        /* of a stamp: claimed, not used */
-#define WEIR_RING_FEW 32u        /* items: a look that found fewer moved a line for little */
+#define WEIR_RING_FEW 128u       /* items: a look that found fewer moved a line for little */
 #define WEIR_RING_ASK_BYTES 512u /* of an item that is asked for ahead */
 #define WEIR_RING_STAGE_MAX 64u  /* staged items that are published without being asked */
 
@@ -154,10 +154,10 @@ WEIR_API void weir_ring_gave_back(struct weir_ring_consumer *c);
 /**
  * What a pop calls whose look found few items, from `first` up to c->ready. A consumer that follows
  * close behind a producer takes the line of `tail` from it for every item, and both crawl. If that
- * goes on, this lets a microsecond of items come together, and looks again up to `end`. Where none
- * come (the producer waits for the answer), it does not try again for a while.
+ * goes on, this lets some microseconds of items come together, and looks again up to `end`. Where
+ * few come (the producer waits for the answer), it does not try again for a while.
  *
- * Thread: the consumer's. Blocks: never; spins for at most a microsecond, seldom.
+ * Thread: the consumer's. Blocks: never; spins for some microseconds at most.
  */
 WEIR_API void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end);
 
