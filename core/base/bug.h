@@ -54,6 +54,8 @@
 	  "a chunk is written to again while its last block is being written out")                 \
 	X(CATCHUP_SLOT_REUSED, "core/pipeline/catchup.c",                                          \
 	  "a catch-up slot is filled again while a reader has it pinned")                          \
+	X(CATCHUP_UNTOLD, "core/pipeline/group_catchup.c",                                         \
+	  "who waits for a chunk that was read for somebody else is not told")                     \
 	X(FILLER_NOT_CHAINED, "core/log/writer_batch.c",                                           \
 	  "the batch behind a filler names the batch before it")                                   \
 	X(ATTESTS_UNWRITTEN, "core/log/writer_batch.c",                                            \

@@ -2,6 +2,7 @@
 /* The group step's share of reading: chunks from disk, for members behind what is in memory. */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/group_step.h"
 
@@ -13,19 +14,31 @@ static int load_extent(struct weir_pipeline *p, uint64_t seq, uint32_t wanted_co
 			       p->wanted, wanted_count, problem);
 }
 
-/* The extent that a member waits for. Work done. */
-static int load_wanted(struct weir_pipeline *p, struct weir_member *m, uint64_t seq,
-		       uint32_t wanted_count)
+/*
+ * The extent that a member waits for: brought if it is not there, and the member told, once for
+ * each request. It is there already when it was read ahead, or for somebody else, while the member
+ * looked in vain. Work done.
+ */
+static int serve(struct weir_pipeline *p, struct weir_member *m, uint32_t wanted_count)
 {
 	struct weir_problem problem = {0};
-	int rc = load_extent(p, seq, wanted_count, &problem);
-	if (rc == -EAGAIN)
+	uint64_t requests = wr_park_look_u64(&m->requests); /* U1: then what was wanted by then */
+	uint64_t seq = wr_load_acquire(&m->wanted_seq);     /* U1 */
+	if (seq == 0 || wr_load_acquire(&m->catchup_failure) != 0) /* U1 */
 		return 0;
-	if (rc != 0) {
-		m->problem = problem;
-		m->failure_seq = seq;
-		wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
+	if (wr_catchup_holds(p->catchup, seq) == 0) {
+		int rc = load_extent(p, seq, wanted_count, &problem);
+		if (rc == -EAGAIN)
+			return 0;
+		if (rc != 0) {
+			m->problem = problem;
+			m->failure_seq = seq;
+			wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
+		}
+	} else if (requests == m->requests_told || WR_BUG(CATCHUP_UNTOLD)) {
+		return 0;
 	}
+	m->requests_told = requests;
 	wr_member_tell(p, m);
 	return 1;
 }
@@ -55,14 +68,9 @@ int wr_group_serve_catchup(struct weir_pipeline *p)
 		if (seq != 0)
 			p->wanted[count++] = seq;
 	}
-	for (uint32_t i = 0; i < p->options.members_max && count > 0; i++) {
-		struct weir_member *m = &p->members[i];
-		uint64_t seq = wr_load_acquire(&m->wanted_seq); /* U1 */
-		if (seq != 0 && wr_catchup_holds(p->catchup, seq) == 0 &&
-		    wr_load_acquire(&m->catchup_failure) == 0 && /* U1 */
-		    load_wanted(p, m, seq, count) != 0)
+	for (uint32_t i = 0; i < p->options.members_max && count > 0; i++)
+		if (serve(p, &p->members[i], count) != 0)
 			return 1;
-	}
 	for (uint32_t i = 0; i < count; i++) {
 		uint64_t end_seq = wr_catchup_holds(p->catchup, p->wanted[i]);
 		if (end_seq != 0 && load_ahead(p, end_seq, count) != 0)

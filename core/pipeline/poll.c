@@ -120,7 +120,9 @@ static int find_behind(struct weir_member *m)
 		if (is_here)
 			return 0;
 	}
-	wr_publish_u64(&m->wanted_seq, m->scan_seq); /* U1 */
+	/* Told once for each request, also where what it wants was just read ahead. */
+	wr_store_release(&m->wanted_seq, m->scan_seq);                    /* U1 */
+	wr_publish_u64(&m->requests, wr_load_relaxed(&m->requests) + 1u); /* U1 */
 	wr_park_notify(&p->group_parker);
 	return 0;
 }

@@ -39,6 +39,7 @@
 	X(CHUNK_REUSED_UNDER_WRITE, unit_chunk,                                                    \
 	  "chunk::only_what_is_closed_durable_and_written_may_go")                                 \
 	X(CATCHUP_SLOT_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
+	X(CATCHUP_UNTOLD, unit_catchup_wakes, "catchup_wakes::one_read_for_two_wakes_both")        \
 	X(FILLER_NOT_CHAINED, sim_pipeline, "a clean close was not found clean")                   \
 	X(ATTESTS_UNWRITTEN, sim_pipeline, "a false alarm")                                        \
 	X(EVIDENCE_TAKES_THE_RESERVE, unit_writer_shortage,                                        \

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: who sleeps for a chunk from disk is told when it is there, also when it was brought for
+ * somebody else, or ahead of being asked for.
+ *
+ * Method: two subscriptions whose members are behind what is in memory, in a pipeline that the test
+ * steps: both look in vain at the same place, and sleep on their descriptors; each must become
+ * readable though one read from disk serves both. And with threads: a member that waits without end
+ * reads all of a journal in which nobody publishes.
+ */
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+#define EVENTS 60000u
+
+static struct fixture f;
+static uint32_t topic, first, second;
+
+static void teardown(void)
+{
+	fixture_end(&f);
+}
+
+TestSuite(catchup_wakes, .fini = teardown, .timeout = 180);
+
+/* A journal that begins far below what memory holds; opened again, nobody publishes. */
+static void begin(int kind)
+{
+	fixture_init(&f, FIXTURE_DURABLE);
+	fixture_open(&f);
+	topic = fixture_topic(&f, "work", 1);
+	first = fixture_subscription(&f, "first", "work");
+	second = fixture_subscription(&f, "second", "work");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, EVENTS));
+	fixture_close(&f, NULL);
+	f.options.manual = (kind & FIXTURE_MANUAL) != 0;
+	fixture_open(&f);
+	first = fixture_subscription(&f, "first", "work");
+	second = fixture_subscription(&f, "second", "work");
+}
+
+static bool is_readable(int fd)
+{
+	struct pollfd look = {.fd = fd, .events = POLLIN};
+	uint64_t count;
+	if (poll(&look, 1, 0) != 1)
+		return false;
+	cr_assert_eq(read(fd, &count, sizeof count), (ssize_t)sizeof count);
+	return true;
+}
+
+/* Steps until there is nothing to do. */
+static void settle(void)
+{
+	int idle = 0;
+	while (idle < 100)
+		idle = weir_step(f.pipeline, 0) > 0 ? 0 : idle + 1;
+}
+
+Test(catchup_wakes, one_read_for_two_wakes_both)
+{
+	struct weir_item items[16];
+	begin(FIXTURE_MANUAL);
+	struct weir_member *a = fixture_member(&f, first, NULL);
+	struct weir_member *b = fixture_member(&f, second, NULL);
+	int fd_a = weir_member_eventfd(a), fd_b = weir_member_eventfd(b);
+	cr_assert(fd_a >= 0 && fd_b >= 0);
+	uint32_t got_a = 0, got_b = 0;
+	/* As an event loop does it: polls when a descriptor says so, and once to arm it. */
+	cr_assert_eq(weir_poll(a, items, 16, 0), 0);
+	cr_assert_eq(weir_poll(b, items, 16, 0), 0);
+	while (got_a < EVENTS || got_b < EVENTS) {
+		settle();
+		bool wake_a = is_readable(fd_a), wake_b = is_readable(fd_b);
+		cr_assert(wake_a || got_a == EVENTS, "nobody wakes the first, at %u", got_a);
+		cr_assert(wake_b || got_b == EVENTS, "nobody wakes the second, at %u", got_b);
+		int n;
+		/* In turn, so that both come to the end of what is there together. */
+		do {
+			n = weir_poll(a, items, 16, 0);
+			cr_assert_geq(n, 0);
+			got_a += (uint32_t)n;
+			int m = weir_poll(b, items, 16, 0);
+			cr_assert_geq(m, 0);
+			got_b += (uint32_t)m;
+			n += m;
+		} while (n > 0);
+	}
+	weir_release(a);
+	weir_release(b);
+	fixture_close(&f, NULL);
+}
+
+Test(catchup_wakes, who_waits_without_end_reads_it_all)
+{
+	static struct weir_item items[1024];
+	begin(FIXTURE_DURABLE);
+	for (int round = 0; round < 4; round++) {
+		uint32_t got = 0;
+		struct weir_member *member = fixture_member(&f, first, NULL);
+		while (got < EVENTS) {
+			int n = weir_poll(member, items, 1024, FIXTURE_LONG_NS);
+			cr_assert_gt(n, 0, "round %d: nothing more after %u: %s", round, got,
+				     weir_error_name(n));
+			got += (uint32_t)n;
+		}
+		weir_release(member);
+		cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	}
+	fixture_close(&f, NULL);
+}
