@@ -29,6 +29,17 @@ void wr_control_lock(struct weir_pipeline *p)
 	}
 }
 
+int wr_control_lock_for(struct weir_pipeline *p, uint64_t timeout_ns)
+{
+	wr_pipeline_stay(p);
+	if (control_is_free(p))
+		return 0;
+	int rc = wr_pipeline_wait(p, &p->control_parker, control_is_free, p, timeout_ns);
+	if (rc != 0)
+		wr_pipeline_go(p);
+	return rc;
+}
+
 void wr_control_unlock(struct weir_pipeline *p)
 {
 	wr_store_seq(&p->control_held, 0u); /* O1: seen by who announced before */

@@ -353,6 +353,8 @@ void wr_pipeline_wait_for_slot(struct weir_pipeline *p, uint32_t first_lane, uin
 bool wr_producer_has_answers(struct weir_producer *producer);
 
 void wr_control_lock(struct weir_pipeline *p);
+/* The same within a time: 0, -ETIMEDOUT, or why the pipeline refuses. */
+int wr_control_lock_for(struct weir_pipeline *p, uint64_t timeout_ns);
 void wr_control_unlock(struct weir_pipeline *p);
 
 /* Tells options.log_fn, if there is one: for what is rare and worth a line. */

@@ -293,9 +293,18 @@ static int seek_started(struct weir_pipeline *p, struct wr_subscription_live *li
 			struct weir_problem *problem)
 {
 	struct seek seek = {.live = live};
+	uint64_t began_ns = wr_clock_mono_ns(p->host.clock);
+	/* Who has the lock may wait for a disk that is full. */
+	int rc = wr_control_lock_for(p, timeout_ns);
+	if (rc != 0)
+		return wr_problem_set(problem, rc, rc == -ETIMEDOUT ? "timeout_ns" : "",
+				      rc == -ETIMEDOUT ? "not asked for: a call that makes or "
+							 "opens something waits for the log"
+						       : weir_strerror(rc));
+	if (timeout_ns != WEIR_FOREVER)
+		timeout_ns -= wr_min_u64(timeout_ns, wr_clock_mono_ns(p->host.clock) - began_ns);
 	wr_pipeline_stay(p); /* the wait is not under the lock: others need not wait for a member */
-	wr_control_lock(p);
-	int rc = ask_for(p, &seek, to, at, problem);
+	rc = ask_for(p, &seek, to, at, problem);
 	wr_control_unlock(p);
 	if (rc == 0) {
 		rc = wr_pipeline_wait(p, &p->lanes[WR_CONTROL_LANE].parker, seek_is_done, &seek,

@@ -276,13 +276,15 @@ enum weir_seek_to {
  * A member has room for two messages of each partition: a third seek without a poll of that member
  * in between is ordered when it polls, or when its session ends.
  *
- * Thread:    any but weir's own. Blocks: for a search on disk with WEIR_SEEK_TIME, then up to
- *            timeout_ns until the move is ordered. Allocates: never.
+ * Thread:    any but weir's own. Blocks: up to timeout_ns until the move is ordered, and for a
+ *            search on disk with WEIR_SEEK_TIME. Allocates: never.
  * @param at  sequence or time
  * @return 0, -ETIMEDOUT (it stays asked for, and is ordered when it can be; the next seek takes its
- *         place), -EINVAL (`to` is none of its values), WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED
- *         (retired, or beyond the end), WEIR_E_CORRUPT or -EIO (the search met damage),
- *         WEIR_E_AGAIN (on one of weir's threads), WEIR_E_CLOSED, WEIR_E_FAILED
+ *         place; or it could not even be asked for, since a call that makes or opens something
+ *         waits for the log, on a full disk for instance: the problem says which), -EINVAL (`to`
+ *         is none of its values), WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired, or beyond the
+ *         end), WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_AGAIN (on one of weir's
+ *         threads), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_subscription_seek(struct weir_pipeline *pipeline,
 						    uint32_t subscription, enum weir_seek_to to,

@@ -10,7 +10,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
+#include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define EVENTS 200u
@@ -375,4 +377,19 @@ Test(seek, while_one_waits_other_calls_go_on)
 	cr_expect_neq(item.flags & WEIR_ITEM_REDELIVERED, 0);
 	cr_assert_eq(pthread_join(thread, NULL), 0);
 	cr_expect_eq(rc, 0, "it did not wait for its deadline: %s", weir_error_name(rc));
+}
+
+/* A named open on a full disk, for instance. */
+Test(seek, a_call_that_stands_still_does_not_keep_it_beyond_its_deadline)
+{
+	wr_control_lock(f.pipeline);
+	cr_expect_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, 0, &problem),
+		     -ETIMEDOUT);
+	cr_expect_eq(
+		weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, 20000000u, &problem),
+		-ETIMEDOUT);
+	cr_expect_str_eq(problem.field, "timeout_ns");
+	cr_expect_not_null(strstr(problem.text, "not asked for"), "%s", problem.text);
+	wr_control_unlock(f.pipeline);
+	cr_expect_eq(seek(WEIR_SEEK_OLDEST, 0), 0);
 }
