@@ -312,6 +312,8 @@ static enum weir_journal_damage_kind damage_kind(enum wr_damage_kind kind)
 		return WEIR_JOURNAL_TORN_TAIL;
 	case WR_DAMAGE_SPARE:
 		return WEIR_JOURNAL_SPARE;
+	case WR_DAMAGE_SEGMENT_COPY:
+		return WEIR_JOURNAL_SEGMENT_COPY;
 	}
 	return WEIR_JOURNAL_BATCH;
 }

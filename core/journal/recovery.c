@@ -231,16 +231,40 @@ static int refuse_foreign(struct wr_recovery_run *run)
 	return 0;
 }
 
+/* R12. */
+static int refuse_copies(struct wr_recovery_run *run)
+{
+	char name[WR_STORAGE_NAME_MAX + 1], other[WR_STORAGE_NAME_MAX + 1], text[160];
+
+	for (uint32_t i = 1; i < run->scan.segment_count; i++) {
+		const struct wr_scan_segment *s = &run->scan.segments[i];
+		if (!s->is_copy)
+			continue;
+		wr_segment_name(name, run->options->log_id, s->file_number);
+		wr_segment_name(other, run->options->log_id, s[-1].file_number);
+		(void)snprintf(text, sizeof text,
+			       "this file and %s are both segment %llu: one is a copy; move that "
+			       "away, nothing was changed",
+			       other, (unsigned long long)s->segment_id);
+		run->report->corrupt_end_seq = UINT64_MAX;
+		return wr_recovery_fail(run, WEIR_E_CORRUPT, name, text);
+	}
+	return 0;
+}
+
 static int walk(struct wr_recovery_run *run)
 {
 	struct wr_scan_batch batch;
 	int r = refuse_foreign(run);
 
+	if (r == 0)
+		r = refuse_copies(run);
+	if (r < 0)
+		return r;
 	if (run->superblock.clean)
 		run->scan.durable_seq =
 			wr_max_u64(run->scan.durable_seq, run->superblock.clean_last_seq);
-	if (r == 0)
-		r = wr_recovery_choose_start(run);
+	r = wr_recovery_choose_start(run);
 	if (r < 0)
 		return fail_any(run, r);
 	while ((r = wr_scan_next(&run->scan, &batch)) == 1) {

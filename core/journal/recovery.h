@@ -21,6 +21,8 @@
  *   R10 newer format or unknown must-feature          WEIR_E_FORMAT, nothing touched
  *   R11 a segment that the superblock says may hold   CORRUPT, unless a clean close says that the
  *       batches is lost, cut, or has no header         log ended before it (scan_range.c)
+ *   R12 two files hold the same segment               CORRUPT: one of them is a copy, and nobody
+ *                                                      can say which
  */
 #ifndef WR_JOURNAL_RECOVERY_H
 #define WR_JOURNAL_RECOVERY_H

@@ -34,6 +34,7 @@ struct wr_scan_segment {
 	bool header_valid; /* block 0 is a header of this journal */
 	bool header_zero;
 	bool foreign;     /* block 0 is a good header of another journal or log */
+	bool is_copy;     /* the file before it in the list has the same id (R12) */
 	bool first_valid; /* a batch of this segment begins it: its header at least is good */
 	bool first_zero;
 	bool first_stale;   /* a batch of an older life begins it */

@@ -248,17 +248,20 @@ static void sort_segments(struct wr_scan_segment *s, uint32_t count)
 	}
 }
 
-/* Two files with one id: a copy. The one with a good header is it, the other is a spare. */
-static void drop_copies(struct wr_scan *scan)
+/*
+ * Two files with one id: no journal gives one twice, so somebody copied a file. Nobody can say here
+ * which of them went on, so a journal with a copy in it is not opened (R12). Who only looks is
+ * told, and reads the one that stands first.
+ */
+static void mark_copies(struct wr_scan *scan)
 {
 	for (uint32_t i = 1; i < scan->segment_count; i++) {
 		struct wr_scan_segment *s = &scan->segments[i];
-		if (s->segment_id != 0 && s->segment_id == scan->segments[i - 1].segment_id) {
-			s->segment_id = 0;
-			s->first_valid = s->header_valid = false;
-			s->has_start = s->may_start = false;
-			s->foreign = true;
-		}
+		if (s->segment_id == 0 || s->segment_id != scan->segments[i - 1].segment_id)
+			continue;
+		s->first_valid = s->header_valid = false;
+		s->has_start = s->may_start = false;
+		s->is_copy = true;
 	}
 }
 
@@ -303,7 +306,7 @@ static void exclude_trimmed(struct wr_scan *scan)
 static int arrange(struct wr_scan *scan)
 {
 	sort_segments(scan->segments, scan->segment_count);
-	drop_copies(scan);
+	mark_copies(scan);
 	scan->buffer_index = WR_SCAN_NONE; /* indices changed their meaning */
 	int r = read_starts(scan);
 	if (r < 0)
@@ -342,8 +345,8 @@ int wr_scan_open(struct wr_scan *scan, struct wr_storage *storage, struct wr_mem
 		.seq = 1,
 		.jump_index = WR_SCAN_NONE,
 		.buffer_index = WR_SCAN_NONE,
-		.highest_id = wr_max_u64(superblock->clean_segment_id,
-					 superblock->newest_segment_id),
+		.highest_id =
+			wr_max_u64(superblock->clean_segment_id, superblock->newest_segment_id),
 		.durable_seq = superblock->durable_seq,
 	};
 	scan->probe = wr_memory_alloc_payload(memory, PROBE_BYTES);
@@ -438,8 +441,7 @@ int wr_scan_find_headless(struct wr_scan *scan, uint64_t last_id, uint32_t *ret_
 		if (s->first_valid && !s->excluded)
 			next_seq = s->first.first_seq;
 		if (!s->header_valid || s->first_valid || s->first_stale ||
-		    s->segment_id > last_id ||
-		    s->segment_id < scan->superblock->oldest_segment_id)
+		    s->segment_id > last_id || s->segment_id < scan->superblock->oldest_segment_id)
 			continue;
 		uint64_t inside = 0;
 		bool is_cut = s->file_bytes < WR_BLOCK_BYTES + (uint64_t)scan->chunk_bytes;

@@ -369,6 +369,32 @@ static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
 	}
 }
 
+/* R12: what follows is told of the one that stands first. */
+static int tell_copies(struct verify *v)
+{
+	char other[WR_STORAGE_NAME_MAX + 1];
+	int r = 0;
+
+	for (uint32_t i = 1; r == 0 && i < v->scan.segment_count; i++) {
+		const struct wr_scan_segment *s = &v->scan.segments[i];
+		struct wr_damage damage = {.kind = WR_DAMAGE_SEGMENT_COPY,
+					   .corrupt = true,
+					   .segment_id = s->segment_id,
+					   .bytes = s->file_bytes,
+					   .end_seq = UINT64_MAX};
+		if (!s->is_copy)
+			continue;
+		name_segment(v, i, damage.file);
+		name_segment(v, i - 1, other);
+		(void)snprintf(damage.text, sizeof damage.text,
+			       "this file and %s are both this segment: one is a copy; move that "
+			       "away",
+			       other);
+		r = tell_damage(v, &damage);
+	}
+	return r;
+}
+
 /* Files that hold no part of the log. */
 static int tell_spares(struct verify *v)
 {
@@ -385,8 +411,8 @@ static int tell_spares(struct verify *v)
 			r = v->visitor->segment(v->visitor->context, &summary);
 		if (r == 0 && s->foreign)
 			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
-				      "this file belongs to another journal, or is a copy");
-		else if (r == 0 && !s->header_valid && !s->header_zero)
+				      "this file belongs to another journal");
+		else if (r == 0 && !s->is_copy && !s->header_valid && !s->header_zero)
 			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
 				      "a spare file has a bad header");
 	}
@@ -400,6 +426,8 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 	bool may_have_retired = false;
 	int r = check_checkpoints(v, found);
 
+	if (r == 0)
+		r = tell_copies(v);
 	if (scan->superblock->clean)
 		scan->durable_seq = wr_max_u64(scan->durable_seq, scan->superblock->clean_last_seq);
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)

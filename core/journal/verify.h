@@ -21,6 +21,7 @@ enum wr_damage_kind {
 	WR_DAMAGE_MISSING_SEGMENT, /* corruption */
 	WR_DAMAGE_TORN_TAIL,       /* never acknowledged: reported, no fault */
 	WR_DAMAGE_SPARE,           /* a file outside the log has a bad header: harmless */
+	WR_DAMAGE_SEGMENT_COPY,    /* two files, and nobody can say which it is: corruption */
 };
 
 struct wr_damage {

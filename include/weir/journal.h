@@ -39,6 +39,7 @@ enum weir_journal_damage_kind {
 	WEIR_JOURNAL_TORN_TAIL,       /**< never acknowledged: the next open trims it */
 	WEIR_JOURNAL_SPARE,           /**< in a file that holds no part of the log: harmless */
 	WEIR_JOURNAL_RETIRED,         /**< weir_journal_follow(): recycled before it was read */
+	WEIR_JOURNAL_SEGMENT_COPY,    /**< two files are one segment: move the copy away */
 };
 
 struct weir_journal_damage {

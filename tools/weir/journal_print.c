@@ -30,6 +30,8 @@ static const char *damage_name(enum weir_journal_damage_kind kind)
 		return "spare";
 	case WEIR_JOURNAL_RETIRED:
 		return "retired";
+	case WEIR_JOURNAL_SEGMENT_COPY:
+		return "segment_copy";
 	}
 	return "unknown";
 }

@@ -338,22 +338,6 @@ Test(recovery, r5_a_batch_that_names_another_predecessor_is_absent)
 	log_probe_close(&p);
 }
 
-Test(recovery, r5_a_whole_segment_under_another_name_is_a_spare)
-{
-	build(5);
-	char name[WR_STORAGE_NAME_MAX + 1];
-	uint64_t bytes;
-	wr_segment_name(name, 0, b.file_number);
-	const uint8_t *content = wr_sim_disk_peek(disk, name, &bytes);
-	uint8_t *copy = malloc(bytes);
-	memcpy(copy, content, bytes);
-	wr_segment_name(name, 0, 77);
-	cr_assert_eq(wr_sim_disk_put(disk, name, copy, bytes), 0);
-	free(copy);
-	expect_whole();
-	log_probe_close(&p);
-}
-
 Test(recovery, r5_a_segment_of_another_journal_is_not_taken_for_a_spare)
 {
 	build(2);

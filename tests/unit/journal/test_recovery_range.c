@@ -86,7 +86,7 @@ static void expect_verified(uint64_t first_seq, uint64_t end_seq, uint64_t lost_
 	cr_assert_eq(wr_verify_run(again, &memory.base, 0, UINT64_MAX, &visitor, &report, &problem),
 		     0, "%s", problem.text);
 	again->ops->fini(again);
-	cr_expect_eq(report.corrupt_count, first_seq == 0 ? 0 : 1, "%lu", report.corrupt_count);
+	cr_expect_eq(report.corrupt_count, end_seq == 0 ? 0 : 1, "%lu", report.corrupt_count);
 	cr_expect_eq(told.first_seq, first_seq, "first %lu", told.first_seq);
 	cr_expect_eq(told.end_seq, end_seq, "end %lu", told.end_seq);
 	cr_expect_eq(told.segment_id, lost_id, "segment %lu", told.segment_id);
@@ -349,4 +349,59 @@ Test(recovery_range, what_the_owner_retires_while_it_is_read_is_no_damage)
 	cr_expect_eq(report.last_seq, b.next_seq - 1);
 	again->ops = real_ops;
 	again->ops->fini(again);
+}
+
+/* --- two files, one segment ------------------------------------------------------------------- */
+
+/* As `cp` does it; the copy is made before what comes behind it, or after. */
+static void copy_file(uint64_t segment_id, uint32_t to_number)
+{
+	char name[WR_STORAGE_NAME_MAX + 1], to[WR_STORAGE_NAME_MAX + 1];
+	uint64_t bytes;
+
+	wr_segment_name(name, 0, (uint32_t)segment_id - 1);
+	wr_segment_name(to, 0, to_number);
+	const uint8_t *content = wr_sim_disk_peek(disk, name, &bytes);
+	cr_assert_not_null(content);
+	uint8_t *copy = malloc(bytes);
+	cr_assert_not_null(copy);
+	memcpy(copy, content, bytes);
+	cr_assert_eq(wr_sim_disk_put(disk, to, copy, bytes), 0);
+	free(copy);
+}
+
+static void expect_copy_refused(uint64_t segment_id)
+{
+	char name[32];
+
+	expect_corrupt(0, UINT64_MAX);
+	(void)snprintf(name, sizeof name, "segment %lu: one is a copy", segment_id);
+	cr_expect_not_null(strstr(p.problem.text, name), "it says: %s", p.problem.text);
+	expect_verified(0, UINT64_MAX, segment_id);
+}
+
+/* An old, a full, the last and an empty one: whichever of the two the names put first. */
+Test(recovery_range, r12_a_copy_of_a_segment_is_refused)
+{
+	build_running();
+	for (uint64_t id = 1; id <= 6; id++) {
+		copy_file(id, 777);
+		expect_copy_refused(id);
+		cr_assert_eq(wr_sim_disk_remove(disk, "0-00000777.seg"), 0);
+	}
+	expect_whole();
+	log_probe_close(&p);
+}
+
+/* The copy was made while the segment was written to: it may not win over what went on. */
+Test(recovery_range, r12_a_copy_that_stayed_behind_is_refused)
+{
+	build(35);
+	copy_file(b.segment_id, 777);
+	uint64_t copied_id = b.segment_id;
+	log_builder_batch(&b, 3, 100);
+	expect_copy_refused(copied_id);
+	cr_assert_eq(wr_sim_disk_remove(disk, "0-00000777.seg"), 0);
+	expect_whole();
+	log_probe_close(&p);
 }
