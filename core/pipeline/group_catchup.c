@@ -22,6 +22,9 @@ static int load_extent(struct weir_pipeline *p, uint64_t seq, uint32_t wanted_co
 static int serve(struct weir_pipeline *p, struct weir_member *m, uint32_t wanted_count)
 {
 	struct weir_problem problem = {0};
+	/* M1: so it is nobody else's slot before the group says so. */
+	if (wr_load_acquire(&m->state) != WR_MEMBER_JOINED)
+		return 0;
 	uint64_t requests = wr_park_look_u64(&m->requests); /* U1: then what was wanted by then */
 	uint64_t seq = wr_load_acquire(&m->wanted_seq);     /* U1 */
 	if (seq == 0 || wr_load_acquire(&m->catchup_failure) != 0) /* U1 */

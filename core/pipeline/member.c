@@ -153,8 +153,6 @@ static void reset(struct weir_member *m)
 	wr_store_relaxed(&m->released, 0u);
 	wr_store_relaxed(&m->losses, 0u);
 	wr_store_relaxed(&m->wanted_seq, 0u);
-	wr_store_relaxed(&m->requests, 0u);
-	m->requests_told = 0;
 	wr_store_relaxed(&m->catchup_failure, 0u);
 	wr_store_relaxed(&m->reading_seq, UINT64_MAX);
 	wr_store_relaxed(&m->handler_end, 0u);

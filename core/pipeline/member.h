@@ -108,7 +108,7 @@ struct weir_member {
 	wr_atomic_u64 released;  /* N2: counts rows let go: what the group step looks at */
 	uint64_t released_own;
 	wr_atomic_u64 wanted_seq;      /* U1: != 0: behind, needs this sequence from disk */
-	wr_atomic_u64 requests;        /* U1: counts those for which it is to be told */
+	wr_atomic_u64 requests;        /* U1: counts those that the group answers */
 	wr_atomic_u32 catchup_failure; /* U1: code, negated; with the two below */
 	struct weir_problem problem;
 	uint64_t failure_seq;          /* where it asked for */

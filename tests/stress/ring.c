@@ -265,11 +265,14 @@ static bool run(const struct trial *t)
 	o.wait = t->wait;
 	if (weir_ring_create(&o, &ring, NULL) != 0)
 		return false;
-	memset(sides, 0, sizeof sides);
 	for (uint32_t i = 0; i < 2 * THREADS_MAX; i++) {
-		sides[i].ring = ring;
-		sides[i].index = i % THREADS_MAX;
-		sides[i].seed = i + 17 * (uint64_t)tests_run;
+		struct side *s = &sides[i];
+		s->ring = ring;
+		s->index = i % THREADS_MAX;
+		s->seed = i + 17 * (uint64_t)tests_run;
+		s->count = s->accepted = s->sum = s->faults = 0;
+		memset(s->last, 0, sizeof s->last);
+		wr_store_relaxed(&s->progress, 0u); /* watch() looks at it all the time */
 	}
 	for (uint32_t i = 0; i < t->consumer_count; i++)
 		start(&sides[THREADS_MAX + i].thread, consume, &sides[THREADS_MAX + i]);
