@@ -205,6 +205,9 @@ static int locate(struct follow *f, struct weir_problem *reterr_problem)
 			     reterr_problem);
 	if (code < 0 || (code != 0 && code != LOCATED) || !f->located)
 		return code;
+	/* What an owner left that died is attested by the next one's first batch, in a segment that
+	 * the headers from the place on do not lead to. */
+	f->durable_seq = wr_max_u64(f->durable_seq, report.durable_seq);
 	code = find_segment(f, true, f->segment_id, &f->segment_id, &f->file);
 	if (code == -ENOENT) {
 		/* Recycled in between: look again at the next idle. */

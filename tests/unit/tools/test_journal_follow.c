@@ -192,6 +192,31 @@ Test(journal_follow, following_survives_a_reopen_of_the_owner)
 	build_fini(&b);
 }
 
+/*
+ * The owner died before anything in that segment could attest its last event; the next owner's
+ * first batch does, in a segment that is not reached from there.
+ */
+Test(journal_follow, the_last_event_before_a_crash_is_shown_when_the_next_owner_attests_it)
+{
+	struct following f = {.want = 1, .give_up = 200};
+
+	build_sample(&b);
+	build_event(&b, 0, "k", "the last");
+	build_seal(&b);
+	uint64_t last_seq = b.next_seq - 1;
+	uint64_t end_segment_id = b.segment_id;
+	uint64_t end_offset = b.offset;
+	b.epoch++;
+	build_superblock(&b);
+	build_segment(&b);
+	b.durable_seq = last_seq;
+	build_epoch(&b, end_segment_id, end_offset);
+	build_seal(&b);
+	cr_assert_eq(run_follow(&f, last_seq), 77, "%u events", f.count);
+	cr_assert_eq(f.sequences[0], last_seq);
+	build_fini(&b);
+}
+
 Test(journal_follow, following_tells_what_was_retired_before_it_was_read)
 {
 	struct following f = {.want = 1, .give_up = 20};
