@@ -27,6 +27,7 @@
 
 #define NOT_THIS_ONE "the machine that HWLOC_XMLFILE or HWLOC_SYNTHETIC describes"
 #define ISOLATED_INFO "IsolatedCPUs"
+/* What hwloc itself can tell of it depends on whether it has libxml. */
 #define NO_XML "is not hwloc's XML of a machine (lstopo --of xml writes it)"
 
 static int refuse(struct weir_problem *ret_problem, int code, const char *origin, const char *why)
@@ -200,8 +201,7 @@ static int load(hwloc_topology_t hwloc, const char *path, const char *root,
 			       : refuse(ret_problem, -errno, origin, strerror(errno));
 	if (hwloc_topology_set_flags(hwloc, flags) != 0 || hwloc_topology_load(hwloc) != 0)
 		return refuse(ret_problem, path != NULL ? -EINVAL : -EIO, origin,
-			      path != NULL ? "is XML, but hwloc can read no machine from it"
-					   : "hwloc cannot read the topology");
+			      path != NULL ? NO_XML : "hwloc cannot read the topology");
 	int count = hwloc_get_nbobjs_by_type(hwloc, HWLOC_OBJ_PU);
 	if (count <= 0 || last_cpu(hwloc) >= (int)WR_CPUS_MAX)
 		return refuse(ret_problem, -EINVAL, origin,

@@ -49,6 +49,7 @@ have() { # have TOOL WHAT: or the test is skipped
 # installed_list FOLDER: its files, the library's folder and the version by their names.
 installed_list() {
 	(cd "$1" && find . \( -type f -o -type l \) | sed -e 's,^\./,,' -e "s,^$libdir/,LIBDIR/," \
+		-e "s,^lib/cmake/,LIBDIR/cmake/," \
 		-e "s,\.so\.$version\$,.so.VERSION,") | LC_ALL=C sort
 }
 

@@ -145,9 +145,9 @@ Test(topology, what_is_no_machine_is_refused)
 	assert_refused("", -EINVAL, "is not hwloc's XML");
 	assert_refused("garbage\n", -EINVAL, "is not hwloc's XML");
 	assert_refused("<topology version=\"2.0\"><object type=", -EINVAL, "is not hwloc's XML");
-	assert_refused("<foo/>", -EINVAL, "no machine");
+	assert_refused("<foo/>", -EINVAL, "is not hwloc's XML of a machine");
 	assert_refused("<topology version=\"2.0\"><object type=\"Pooh\"/></topology>", -EINVAL,
-		       "no machine");
+		       "is not hwloc's XML of a machine");
 }
 
 Test(topology, a_file_that_is_not_there_is_said_so)
