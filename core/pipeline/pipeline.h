@@ -285,17 +285,17 @@ static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_l
 	return wr_park_look_u64(&p->link.durable_seq);           /* D1 */
 }
 
-/*
- * Y1: a close frees nothing before everybody who stays has gone. A call that touches the pipeline
- * after a wait stays from before the wait to its last touch; where it is woken by the close, that
- * is all that keeps the memory under it.
- */
 /* The host has decided where it was left to it. */
 static inline bool wr_pipeline_has_journal_thread(const struct weir_pipeline *p)
 {
 	return p->options.journal_thread == WEIR_JOURNAL_THREAD_YES;
 }
 
+/*
+ * Y1: a close frees nothing before everybody who stays has gone. A call that touches the pipeline
+ * after a wait stays from before the wait to its last touch; where it is woken by the close, that
+ * is all that keeps the memory under it.
+ */
 static inline void wr_pipeline_stay(struct weir_pipeline *p)
 {
 	wr_add_seq(&p->callers, 1u); /* Y1 */
