@@ -79,6 +79,23 @@ static void read_cpu(char *to, size_t to_bytes)
 	fclose(f);
 }
 
+/* A flag of x86; other machines do not tell in this way. */
+static bool has_hypervisor(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char *line = NULL;
+	size_t room_bytes = 0;
+	bool found = false;
+
+	if (f == NULL)
+		return false;
+	while (!found && getline(&line, &room_bytes, f) >= 0)
+		found = strncmp(line, "flags", 5) == 0 && strstr(line, " hypervisor") != NULL;
+	free(line);
+	fclose(f);
+	return found;
+}
+
 static const char *file_system_name(const char *dir)
 {
 	static const struct {
@@ -108,6 +125,12 @@ void bench_machine_read(const char *dir, struct bench_machine *ret_machine)
 	read_cpu(machine.cpu, sizeof machine.cpu);
 	read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", machine.governor,
 		  sizeof machine.governor);
+	read_line("/sys/devices/system/cpu/isolated", machine.isolated, sizeof machine.isolated);
+	/* An empty line: the file is there, and names none. */
+	if (strcmp(machine.isolated, "n/a") == 0 &&
+	    access("/sys/devices/system/cpu/isolated", R_OK) == 0)
+		snprintf(machine.isolated, sizeof machine.isolated, "none");
+	machine.virtual_machine = has_hypervisor();
 	if (uname(&name) == 0)
 		snprintf(machine.kernel, sizeof machine.kernel, "%.60s %.30s", name.release,
 			 name.machine);

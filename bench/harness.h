@@ -34,9 +34,11 @@ struct bench_machine {
 	char cpu[96];
 	char kernel[96];
 	char governor[32];
+	char isolated[64];    /* CPUs that the scheduler leaves alone (isolcpus), "none" */
 	char file_system[24]; /* of the directory asked for, or "" */
 	uint32_t cpus_allowed;
 	uint32_t cpus_online;
+	bool virtual_machine; /* a hypervisor says so; false where nothing is said */
 };
 
 /* `dir` may be NULL. */

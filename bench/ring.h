@@ -111,9 +111,15 @@ void ring_cell_sides(struct ring_cell *cell, uint32_t many_producers, uint32_t m
  */
 int ring_run(struct ring_run *run);
 
+/* A distribution for a picture: the value at each of these parts, in ns. */
+#define RING_RTT_POINTS 24u
+extern const uint32_t ring_rtt_ppm[RING_RTT_POINTS]; /* ascending; the last is the greatest */
+
 struct ring_rtt {
 	uint64_t weir_p50, weir_p99, weir_p999;
 	uint64_t floor_p50, floor_p99, floor_p999;
+	uint64_t weir_curve[RING_RTT_POINTS];
+	uint64_t floor_curve[RING_RTT_POINTS];
 };
 
 /* Round trips of 8 bytes: one cache line between two threads, and two rings of one producer and one

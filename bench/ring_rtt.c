@@ -12,6 +12,18 @@
 #include "bench/ring.h"
 #include "core/base/pause.h"
 
+const uint32_t ring_rtt_ppm[RING_RTT_POINTS] = {
+	1,      100000, 200000, 300000, 400000, 500000, 600000, 700000,
+	750000, 800000, 850000, 900000, 925000, 950000, 975000, 990000,
+	995000, 997500, 999000, 999500, 999900, 999950, 999990, 1000000,
+};
+
+static void curve_of(const struct histogram *h, uint64_t *curve)
+{
+	for (uint32_t i = 0; i < RING_RTT_POINTS; i++)
+		curve[i] = histogram_quantile(h, ring_rtt_ppm[i]);
+}
+
 struct trip {
 	WR_LINE_ALIGNED wr_atomic_u64 line;
 	WR_LINE_ALIGNED struct weir_ring *there;
@@ -129,7 +141,7 @@ int ring_rtt_run(uint32_t round_count, bool fifo, struct ring_rtt *ret_rtt)
 		ring = both(&t, ring_ask, ring_answer);
 	if (code == 0)
 		code = t.code != 0 ? t.code : floor == NULL || ring == NULL ? -ENOMEM : 0;
-	if (code == 0)
+	if (code == 0) {
 		*ret_rtt = (struct ring_rtt){
 			.weir_p50 = histogram_quantile(ring, 500000),
 			.weir_p99 = histogram_quantile(ring, 990000),
@@ -138,6 +150,9 @@ int ring_rtt_run(uint32_t round_count, bool fifo, struct ring_rtt *ret_rtt)
 			.floor_p99 = histogram_quantile(floor, 990000),
 			.floor_p999 = histogram_quantile(floor, 999000),
 		};
+		curve_of(ring, ret_rtt->weir_curve);
+		curve_of(floor, ret_rtt->floor_curve);
+	}
 	histogram_destroy(floor);
 	histogram_destroy(ring);
 	weir_ring_destroy(t.there);

@@ -63,6 +63,7 @@ enum cli_type {
 	CLI_STRING,   /* const char *; not empty */
 	CLI_ENUM,     /* unsigned: index in `choices` */
 	CLI_POINT,    /* struct cli_point: a place in a log */
+	CLI_STRINGS,  /* struct cli_strings; not empty, may be given several times */
 };
 
 /* A place in a log: "4711", "2026-01-31T12:00:00Z" (offset or Z; no zone: UTC), "-5m". */
@@ -71,6 +72,13 @@ enum cli_point_kind { CLI_POINT_NONE = 0, CLI_POINT_SEQUENCE, CLI_POINT_TIME, CL
 struct cli_point {
 	enum cli_point_kind kind;
 	uint64_t value; /* sequence; µs since 1970; ns before now */
+};
+
+#define CLI_STRINGS_MAX 16u
+
+struct cli_strings {
+	const char *items[CLI_STRINGS_MAX];
+	uint32_t count;
 };
 
 struct cli_option {

@@ -96,6 +96,20 @@ static int parse_number(const struct cli_option *option, const char *text, char 
 	return -EINVAL;
 }
 
+static int add_string(struct cli_strings *to, const char *text, char *why, size_t why_bytes)
+{
+	if (text[0] == '\0') {
+		snprintf(why, why_bytes, "is empty");
+		return -EINVAL;
+	}
+	if (to->count == CLI_STRINGS_MAX) {
+		snprintf(why, why_bytes, "is given more than %u times", CLI_STRINGS_MAX);
+		return -EINVAL;
+	}
+	to->items[to->count++] = text;
+	return 0;
+}
+
 int cli_parse_value(const struct cli_option *option, const char *text, char *why, size_t why_bytes)
 {
 	switch (option->type) {
@@ -106,6 +120,8 @@ int cli_parse_value(const struct cli_option *option, const char *text, char *why
 		}
 		*(const char **)option->target = text;
 		return 0;
+	case CLI_STRINGS:
+		return add_string(option->target, text, why, why_bytes);
 	case CLI_ENUM:
 		return parse_choice(option, text, why, why_bytes);
 	case CLI_POINT:

@@ -8,13 +8,32 @@
 
 #include "tools/weir/json_out.h"
 
-static const char *const verdict_names[] = {NULL, "win", "tie", "loss"};
-static const char *const wait_names[] = {"default", "spin", "adaptive", "yield", "park"};
+const char *const ring_verdict_names[] = {NULL, "win", "tie", "loss"};
+const char *const ring_wait_names[] = {"default", "spin", "adaptive", "yield", "park"};
 
 static int ascending(const void *left, const void *right)
 {
 	double a = *(const double *)left, b = *(const double *)right;
 	return a < b ? -1 : a > b;
+}
+
+void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t rounds,
+		   struct ring_ratio *ret_ratio)
+{
+	double sorted[RING_ROUNDS_MAX];
+	*ret_ratio = (struct ring_ratio){.verdict = RING_ALONE};
+	if (!cell->ran[0] || !cell->ran[peer])
+		return;
+	for (uint32_t r = 0; r < rounds; r++)
+		sorted[r] = cell->mops[0][r] / cell->mops[peer][r];
+	qsort(sorted, rounds, sizeof sorted[0], ascending);
+	uint32_t cut = rounds >= 5 ? 1 : 0;
+	ret_ratio->median = sorted[rounds / 2];
+	ret_ratio->low = sorted[cut];
+	ret_ratio->high = sorted[rounds - 1 - cut];
+	ret_ratio->verdict = ret_ratio->low > 1    ? RING_WIN
+			     : ret_ratio->high < 1 ? RING_LOSS
+						   : RING_TIE;
 }
 
 void ring_summarize(const struct ring_cell_result *cell, uint32_t peer_count, uint32_t rounds,
@@ -35,14 +54,12 @@ void ring_summarize(const struct ring_cell_result *cell, uint32_t peer_count, ui
 	}
 	if (s->best_peer < 0)
 		return;
-	for (uint32_t r = 0; r < rounds; r++)
-		sorted[r] = cell->mops[0][r] / cell->mops[s->best_peer][r];
-	qsort(sorted, rounds, sizeof sorted[0], ascending);
-	uint32_t cut = rounds >= 5 ? 1 : 0;
-	s->ratio = sorted[rounds / 2];
-	s->ratio_low = sorted[cut];
-	s->ratio_high = sorted[rounds - 1 - cut];
-	s->verdict = s->ratio_low > 1 ? RING_WIN : s->ratio_high < 1 ? RING_LOSS : RING_TIE;
+	struct ring_ratio ratio;
+	ring_ratio_to(cell, (uint32_t)s->best_peer, rounds, &ratio);
+	s->ratio = ratio.median;
+	s->ratio_low = ratio.low;
+	s->ratio_high = ratio.high;
+	s->verdict = ratio.verdict;
 }
 
 void ring_report_warnings(const struct ring_report *r, char *text, size_t text_bytes)
@@ -62,13 +79,18 @@ void ring_report_warnings(const struct ring_report *r, char *text, size_t text_b
 		at += (size_t)snprintf(text + at, text_bytes - at,
 				       "the governor is %s: the clock changes while it measures\n",
 				       m->governor);
+	if (at < text_bytes && strcmp(m->isolated, "none") == 0)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "no CPU is isolated: the kernel runs other work on each\n");
+	if (at < text_bytes && m->virtual_machine)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "a virtual machine: its host takes time that is not seen\n");
 	if (at < text_bytes && !r->pinned)
 		(void)snprintf(text + at, text_bytes - at,
 			       "threads are not pinned: they move between cores\n");
 }
 
-/* Product of the ratios, as a mean; 0 without peers. Counts losses, too. */
-static double geomean(const struct ring_report *r, uint32_t *ret_lost)
+double ring_report_geomean(const struct ring_report *r, uint32_t *ret_lost)
 {
 	double logs = 0;
 	uint32_t count = 0;
@@ -91,14 +113,14 @@ static void line_out(const struct ring_report *r, const struct ring_cell_result 
 	struct ring_summary s;
 	ring_summarize(cell, r->peer_count, r->rounds, &s);
 	fprintf(to, "%-9s %4u B %4u  %-8s %u:%u %9.2f  (%.2f .. %.2f)", ring_shape_names[c->shape],
-		c->payload_bytes, c->batch, wait_names[c->wait], c->producers, c->consumers,
+		c->payload_bytes, c->batch, ring_wait_names[c->wait], c->producers, c->consumers,
 		s.median[0], s.least[0], s.most[0]);
 	for (uint32_t p = 1; p < r->peer_count; p++)
 		if (cell->ran[p])
 			fprintf(to, "  %s %.2f", ring_peers[p]->name, s.median[p]);
 	if (s.best_peer >= 0)
 		fprintf(to, "  x%.2f (%.2f .. %.2f) %s", s.ratio, s.ratio_low, s.ratio_high,
-			verdict_names[s.verdict]);
+			ring_verdict_names[s.verdict]);
 	fputc('\n', to);
 }
 
@@ -106,10 +128,10 @@ void ring_report_text(const struct ring_report *r, FILE *to)
 {
 	char warnings[512];
 	uint32_t lost;
-	double mean = geomean(r, &lost);
-	fprintf(to, "cpu         %s, %u of %u CPUs, governor %s\nkernel      %s\n", r->machine.cpu,
-		r->machine.cpus_allowed, r->machine.cpus_online, r->machine.governor,
-		r->machine.kernel);
+	double mean = ring_report_geomean(r, &lost);
+	fprintf(to, "cpu         %s, %u of %u CPUs, governor %s, isolated %s\nkernel      %s\n",
+		r->machine.cpu, r->machine.cpus_allowed, r->machine.cpus_online,
+		r->machine.governor, r->machine.isolated, r->machine.kernel);
 	fprintf(to, "rounds      %u of %.0f ms each, contenders in turn%s%s\n", r->rounds,
 		(double)r->length_ns / 1e6, r->pinned ? ", pinned" : "",
 		r->fifo ? ", SCHED_FIFO where there are CPUs enough" : "");
@@ -143,12 +165,16 @@ static void cell_json(struct json_out *j, const struct ring_report *r,
 	json_text(j, "shape", ring_shape_names[cell->cell.shape]);
 	json_u64(j, "payload_bytes", cell->cell.payload_bytes);
 	json_u64(j, "batch", cell->cell.batch);
-	json_text(j, "wait", wait_names[cell->cell.wait]);
+	json_text(j, "wait", ring_wait_names[cell->cell.wait]);
 	json_u64(j, "producers", cell->cell.producers);
 	json_u64(j, "consumers", cell->cell.consumers);
 	json_f64(j, "weir_mops", s.median[0], 3);
 	json_f64(j, "weir_mops_least", s.least[0], 3);
 	json_f64(j, "weir_mops_most", s.most[0], 3);
+	json_array(j, "weir_mops_rounds");
+	for (uint32_t i = 0; i < r->rounds; i++)
+		json_f64(j, NULL, cell->mops[0][i], 3);
+	json_close(j);
 	json_text(j, "best_peer", s.best_peer >= 0 ? ring_peers[s.best_peer]->name : NULL);
 	if (s.best_peer >= 0) {
 		json_f64(j, "best_peer_mops", s.median[s.best_peer], 3);
@@ -156,7 +182,7 @@ static void cell_json(struct json_out *j, const struct ring_report *r,
 		json_f64(j, "ratio_low", s.ratio_low, 3);
 		json_f64(j, "ratio_high", s.ratio_high, 3);
 	}
-	json_text(j, "verdict", verdict_names[s.verdict]);
+	json_text(j, "verdict", ring_verdict_names[s.verdict]);
 	json_close(j);
 }
 
@@ -181,7 +207,7 @@ int ring_report_json(const struct ring_report *r, FILE *to)
 	struct json_out j;
 	char warnings[512];
 	uint32_t lost;
-	double mean = geomean(r, &lost);
+	double mean = ring_report_geomean(r, &lost);
 	json_begin(&j, to, JSON_PRETTY);
 	json_object(&j, NULL);
 	json_text(&j, "benchmark", "ring");
@@ -216,6 +242,8 @@ int ring_report_json(const struct ring_report *r, FILE *to)
 	json_text(&j, "cpu", r->machine.cpu);
 	json_text(&j, "kernel", r->machine.kernel);
 	json_text(&j, "governor", r->machine.governor);
+	json_text(&j, "isolated", r->machine.isolated);
+	json_bool(&j, "virtual_machine", r->machine.virtual_machine);
 	json_u64(&j, "cpus_allowed", r->machine.cpus_allowed);
 	json_u64(&j, "cpus_online", r->machine.cpus_online);
 	json_f64(&j, "load", r->load, 2);

@@ -29,6 +29,14 @@ struct ring_cell_result {
 	double mops[RING_PEERS_MAX][RING_ROUNDS_MAX]; /* by round; sorted by nobody */
 };
 
+/* Of weir to one peer, over the rounds of a cell. */
+struct ring_ratio {
+	double median;
+	double low;
+	double high;
+	enum ring_verdict verdict;
+};
+
 /* Of one cell: derived from its rounds. */
 struct ring_summary {
 	double median[RING_PEERS_MAX];
@@ -55,8 +63,17 @@ struct ring_report {
 	double load; /* of the machine, before: runnable threads on average of a minute */
 };
 
+extern const char *const ring_verdict_names[]; /* of enum ring_verdict; NULL: alone */
+extern const char *const ring_wait_names[];    /* of enum weir_wait */
+
+/* RING_ALONE when one of the two did not run. */
+void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t rounds,
+		   struct ring_ratio *ret_ratio);
 void ring_summarize(const struct ring_cell_result *cell, uint32_t peer_count, uint32_t rounds,
 		    struct ring_summary *ret_summary);
+
+/* The mean of the cells' ratios to their best peers, as a product; 0 without peers. */
+double ring_report_geomean(const struct ring_report *report, uint32_t *ret_lost);
 
 /* What spoils a measurement on this machine, one sentence a line; "" if nothing is known. */
 void ring_report_warnings(const struct ring_report *report, char *text, size_t text_bytes);

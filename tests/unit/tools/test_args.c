@@ -328,3 +328,21 @@ Test(args, exit_codes_follow_the_kind_of_failure)
 	cr_assert_eq(cli_exit_of(WEIR_E_FORMAT), CLI_EXIT_FORMAT);
 	cr_assert_eq(cli_exit_of(-ENOMEM), CLI_EXIT_FAILED);
 }
+
+Test(args, a_list_takes_what_it_is_given_in_order_and_no_more_than_it_holds)
+{
+	struct cli_strings list = {.count = 0};
+	struct cli_option option = {.name = "x", .type = CLI_STRINGS, .target = &list};
+	static const char *const texts[] = {"a", "b"};
+	char why[160];
+
+	for (unsigned i = 0; i < CLI_STRINGS_MAX; i++)
+		cr_assert_eq(cli_parse_value(&option, texts[i % 2], why, sizeof why), 0);
+	cr_assert_eq(list.count, CLI_STRINGS_MAX);
+	cr_assert_str_eq(list.items[0], "a");
+	cr_assert_str_eq(list.items[1], "b");
+	cr_assert_eq(cli_parse_value(&option, "c", why, sizeof why), -EINVAL);
+	cr_assert(capture_has(why, "16 times"), "%s", why);
+	cr_assert_eq(cli_parse_value(&option, "", why, sizeof why), -EINVAL);
+	cr_assert_eq(list.count, CLI_STRINGS_MAX);
+}

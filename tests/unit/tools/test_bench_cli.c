@@ -112,6 +112,7 @@ Test(bench_cli, the_machine_is_described)
 	cr_assert_str_not_empty(machine.kernel);
 	cr_assert_str_not_empty(machine.governor);
 	cr_assert_str_not_empty(machine.file_system);
+	cr_assert_str_not_empty(machine.isolated);
 	cr_assert_geq(machine.cpus_allowed, 1);
 	cr_assert_geq(machine.cpus_online, machine.cpus_allowed);
 }

@@ -46,6 +46,12 @@ Test(bench_ring, round_trips_are_measured_beside_one_line, .timeout = 120)
 	cr_assert_gt(rtt.floor_p50, 0);
 	cr_assert_gt(rtt.weir_p50, 0);
 	cr_assert_leq(rtt.weir_p50, rtt.weir_p999);
+	for (unsigned i = 1; i < RING_RTT_POINTS; i++) {
+		cr_assert_lt(ring_rtt_ppm[i - 1], ring_rtt_ppm[i]);
+		cr_assert_leq(rtt.weir_curve[i - 1], rtt.weir_curve[i]);
+		cr_assert_leq(rtt.floor_curve[i - 1], rtt.floor_curve[i]);
+	}
+	cr_assert_leq(rtt.weir_p999, rtt.weir_curve[RING_RTT_POINTS - 1]);
 }
 
 Test(bench_ring, a_wrong_command_line_is_refused)
@@ -148,6 +154,14 @@ Test(bench_ring, verdicts_follow_from_the_rounds)
 	cell.mops[2][2] = 22;
 	ring_summarize(&cell, 3, 5, &s);
 	cr_assert_eq(s.verdict, RING_TIE);
+	struct ring_ratio ratio;
+	ring_ratio_to(&cell, 1, 5, &ratio);
+	cr_assert_eq(ratio.verdict, RING_WIN);
+	cr_assert_float_eq(ratio.median, 4.4, 1e-9);
+	cr_assert_float_eq(ratio.low, 4.2, 1e-9);
+	cr_assert_float_eq(ratio.high, 4.6, 1e-9);
+	ring_ratio_to(&cell, 3, 5, &ratio);
+	cr_assert_eq(ratio.verdict, RING_ALONE, "a peer that did not run");
 	ring_summarize(&cell, 1, 5, &s);
 	cr_assert_eq(s.best_peer, -1);
 	cr_assert_eq(s.verdict, RING_ALONE);
