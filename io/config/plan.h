@@ -13,9 +13,10 @@
 #include "io/config/place.h"
 
 #define WR_PLAN_LACKS_MAX 24u
-/* Descriptors beside those of segments: directory, lock, superblock, two checkpoints, the ring with
- * its wake, and two that are held for a moment (a file being made, a mapping). */
-#define WR_PLAN_DESCRIPTORS 9u
+/* Descriptors beside those of segments: directory, the two that are locked, superblock, two
+ * checkpoints, the ring with its wake, and two that are held for a moment (a file being made, a
+ * mapping). */
+#define WR_PLAN_DESCRIPTORS 10u
 /* Segments that stay open because they were used last, beside those that are ahead or written. */
 #define WR_PLAN_DESCRIPTORS_IDLE 32u
 

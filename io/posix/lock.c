@@ -2,6 +2,11 @@
 /*
  * See lock.h.
  *
+ * Who removes the file LOCK while its owner lives makes room for another file of that name, which
+ * nobody holds. So the directory itself is locked, too: it cannot be removed or replaced as long as
+ * it has files. For that there is only flock(), and a network file system may not have it for a
+ * directory; the owner is then alone with LOCK.
+ *
  * A lock outlives the process that was killed with it: the kernel takes a large address space
  * apart first, and a ring lets go of the lock's file only when its last write has ended, in a
  * worker of the kernel's and after the process has been reaped. On a busy machine that is seconds.
@@ -73,15 +78,23 @@ void wr_fork_release(void)
 	(void)pthread_mutex_unlock(&held_lock);
 }
 
+static void close_locks(struct wr_held *held)
+{
+	for (uint32_t i = 0; i < WR_HELD_LOCKS; i++) {
+		if (held->lock_fds[i] >= 0)
+			(void)close(held->lock_fds[i]);
+		held->lock_fds[i] = -1;
+	}
+}
+
 /* Async-signal-safe but for the unlock of what this thread locked before the fork. */
 static void after_fork_child(void)
 {
 	for (struct wr_held *held = all_held; held != NULL; held = held->next) {
-		if (held->lock_fd >= 0)
-			(void)close(held->lock_fd);
+		close_locks(held);
 		if (held->ring_fd >= 0)
 			(void)close(held->ring_fd);
-		held->lock_fd = held->ring_fd = -1;
+		held->ring_fd = -1;
 	}
 	all_held = NULL;
 	wr_fork_release();
@@ -96,17 +109,27 @@ void wr_held_add(struct wr_held *held)
 {
 	(void)pthread_once(&once, install);
 	wr_fork_hold();
-	*held = (struct wr_held){.next = all_held, .lock_fd = -1, .ring_fd = -1};
+	*held = (struct wr_held){.next = all_held, .lock_fds = {-1, -1}, .ring_fd = -1};
 	all_held = held;
 	wr_fork_release();
 }
 
-static void drop_lock(struct wr_held *held)
+/*
+ * With `unlock` the locks are off although somebody else has a copy of the descriptors: a child
+ * that no handler of fork() has seen. Such a child must not take its parent's off.
+ */
+static void drop_locks(struct wr_held *held, bool unlock)
 {
+	struct flock range = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
 	wr_fork_hold();
-	if (held->lock_fd >= 0)
-		(void)close(held->lock_fd);
-	held->lock_fd = -1;
+	for (uint32_t i = 0; unlock && held->owner == getpid() && i < WR_HELD_LOCKS; i++) {
+		if (held->lock_fds[i] < 0)
+			continue;
+		(void)flock(held->lock_fds[i], LOCK_UN);
+		(void)fcntl(held->lock_fds[i], F_OFD_SETLK, &range);
+	}
+	close_locks(held);
 	wr_fork_release();
 }
 
@@ -236,17 +259,28 @@ static enum owner look_at_owner(int fd)
 
 /* --- taking it -------------------------------------------------------------------------------- */
 
-static int try_lock(int fd)
+static int try_flock(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? WEIR_E_LOCKED : -errno;
+}
+
+static int try_file(int fd)
 {
 	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_OFD_SETLK, &range) == 0)
 		return 0;
-	if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-	}
+	if (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
+		return try_flock(fd);
 	return errno == EAGAIN || errno == EACCES ? WEIR_E_LOCKED : -errno;
+}
+
+/* A file system that cannot is no reason to refuse: LOCK is held. */
+static int try_dir(int fd)
+{
+	return try_flock(fd) == WEIR_E_LOCKED ? WEIR_E_LOCKED : 0;
 }
 
 static uint64_t now_ms(void)
@@ -269,46 +303,59 @@ static uint64_t patience_ms(enum owner owner)
 	}
 }
 
-static int wait_for_lock(int fd)
+/* The owner is named in LOCK; in one that was removed and made again, nobody is. */
+static int wait_for(int (*try)(int fd), int fd, int record_fd)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_MS * (long)NS_PER_MS};
 	const uint64_t began = now_ms();
 
 	for (;;) {
-		int code = try_lock(fd);
-		if (code != WEIR_E_LOCKED || now_ms() - began >= patience_ms(look_at_owner(fd)))
+		int code = try(fd);
+		if (code != WEIR_E_LOCKED ||
+		    now_ms() - began >= patience_ms(look_at_owner(record_fd)))
 			return code;
 		(void)nanosleep(&pause, NULL);
 	}
 }
 
-int wr_held_lock(struct wr_held *held, int dir_fd)
+static int open_held(int *fd, int dir_fd, const char *name, int flags)
 {
-	int code = 0;
-
-	if (held->lock_fd >= 0)
-		return WEIR_E_LOCKED;
 	wr_fork_hold();
-	held->lock_fd = openat(dir_fd, WR_STORAGE_LOCK_NAME,
-			       O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-			       0600);
-	if (held->lock_fd < 0)
-		code = -errno;
+	*fd = openat(dir_fd, name, flags | O_CLOEXEC, 0600);
+	int code = *fd < 0 ? -errno : 0;
 	wr_fork_release();
-	if (code == 0)
-		code = wait_for_lock(held->lock_fd);
-	if (code == 0)
-		record_owner(held->lock_fd);
-	else
-		drop_lock(held);
 	return code;
 }
 
-void wr_held_remove(struct wr_held *held)
+int wr_held_lock(struct wr_held *held, int dir_fd)
 {
-	if (held->lock_fd >= 0)
-		record_nobody(held->lock_fd);
-	drop_lock(held);
+	int *file_fd = &held->lock_fds[WR_HELD_FILE];
+	int *own_dir_fd = &held->lock_fds[WR_HELD_DIR];
+
+	if (*file_fd >= 0)
+		return WEIR_E_LOCKED;
+	held->owner = getpid();
+	int code = open_held(file_fd, dir_fd, WR_STORAGE_LOCK_NAME,
+			     O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	if (code == 0)
+		code = wait_for(try_file, *file_fd, *file_fd);
+	/* A description of its own: `dir_fd` is not closed in a child. */
+	if (code == 0)
+		code = open_held(own_dir_fd, dir_fd, ".", O_RDONLY | O_DIRECTORY);
+	if (code == 0)
+		code = wait_for(try_dir, *own_dir_fd, *file_fd);
+	if (code == 0)
+		record_owner(*file_fd);
+	else
+		drop_locks(held, true);
+	return code;
+}
+
+void wr_held_remove(struct wr_held *held, bool idle)
+{
+	if (held->lock_fds[WR_HELD_FILE] >= 0 && held->owner == getpid())
+		record_nobody(held->lock_fds[WR_HELD_FILE]);
+	drop_locks(held, idle);
 	wr_fork_hold();
 	struct wr_held **at = &all_held;
 	while (*at != NULL && *at != held)

@@ -72,8 +72,8 @@ static void job_written(struct storage_posix *s, struct wr_io *io)
 static int job_write(struct storage_posix *s, struct wr_dir_file *file, struct wr_io *io)
 {
 	const bool durable = (io->flags & WR_IO_DURABLE) != 0;
-	const bool in_write = durable && file->direct &&
-			      wr_load_relaxed(&s->dir.sync_in_write) != 0;
+	const bool in_write =
+		durable && file->direct && wr_load_relaxed(&s->dir.sync_in_write) != 0;
 
 	int code = wr_dir_request_write(&s->dir, file, io, in_write);
 	if (code < 0 || !durable || in_write)
@@ -336,7 +336,7 @@ static void posix_fini(struct wr_storage *base)
 	(void)pthread_cond_destroy(&s->job_ready);
 	(void)pthread_mutex_destroy(&s->lock);
 	wr_dir_fini(&s->dir);
-	wr_held_remove(&s->dir.held);
+	wr_held_remove(&s->dir.held, true);
 	free(s);
 }
 
@@ -421,7 +421,7 @@ fail_dir:
 	wr_dir_reason(options, "no memory for the storage", code);
 	wr_dir_fini(&s->dir);
 fail_storage:
-	wr_held_remove(&s->dir.held);
+	wr_held_remove(&s->dir.held, true);
 	free(s);
 	return code;
 }

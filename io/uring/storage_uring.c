@@ -263,19 +263,19 @@ static void end_ring(struct wr_uring *s)
 /*
  * A ring outlives its process: what it has handed to a device may still be written when the process
  * is dead, the files that it had open are closed, and its lock would be free. The next owner may
- * not find the medium changing under it (L27). So the ring holds the lock's file as well, and the
+ * not find the medium changing under it (L27). So the ring holds what is locked as well, and the
  * kernel lets go of that only when nothing is in flight any more.
  */
 static void hold_lock(struct wr_uring *s)
 {
-	if (s->dir.held.lock_fd >= 0)
-		(void)io_uring_register_files(&s->ring, &s->dir.held.lock_fd, 1);
+	if (s->dir.held.lock_fds[WR_HELD_FILE] >= 0)
+		(void)io_uring_register_files(&s->ring, s->dir.held.lock_fds, WR_HELD_LOCKS);
 }
 
 /* Nothing is in flight: the lock goes with its own descriptor again, at once. */
 static void leave_lock(struct wr_uring *s)
 {
-	if (s->dir.held.lock_fd >= 0)
+	if (s->dir.held.lock_fds[WR_HELD_FILE] >= 0)
 		(void)io_uring_unregister_files(&s->ring);
 }
 
@@ -409,7 +409,7 @@ static void uring_fini(struct wr_storage *base)
 	end_ring(s);
 	(void)close(s->event_fd);
 	wr_dir_fini(&s->dir);
-	wr_held_remove(&s->dir.held);
+	wr_held_remove(&s->dir.held, s->broken == 0);
 	free(s->files);
 	free(s);
 }
@@ -480,7 +480,7 @@ fail_event:
 fail_ring:
 	end_ring(s);
 fail_storage:
-	wr_held_remove(&s->dir.held);
+	wr_held_remove(&s->dir.held, true);
 	free(s);
 	return code;
 }

@@ -211,16 +211,16 @@ Test(plan, a_disk)
 
 Test(plan, descriptors)
 {
-	machine.descriptors = (struct wr_machine_limit){49, 49};
+	machine.descriptors = (struct wr_machine_limit){50, 50};
 	assert_no_lack();
-	machine.descriptors = (struct wr_machine_limit){48, 100};
-	assert_lack(WR_LACK_LATER, "descriptors", "up to 49 descriptors, the process may have 48",
-		    "ulimit -n 49");
+	machine.descriptors = (struct wr_machine_limit){49, 100};
+	assert_lack(WR_LACK_LATER, "descriptors", "up to 50 descriptors, the process may have 49",
+		    "ulimit -n 50");
 	/* Eventfds are only made when they are asked for, segments when they are needed. */
+	machine.descriptors = (struct wr_machine_limit){14, 14};
+	assert_lack(WR_LACK_LATER, "descriptors", "may have 14", "LimitNOFILE=50");
 	machine.descriptors = (struct wr_machine_limit){13, 13};
-	assert_lack(WR_LACK_LATER, "descriptors", "may have 13", "LimitNOFILE=49");
-	machine.descriptors = (struct wr_machine_limit){12, 12};
-	assert_lack(WR_LACK_STOPS, "descriptors", "may have 12", "LimitNOFILE=49");
+	assert_lack(WR_LACK_STOPS, "descriptors", "may have 13", "LimitNOFILE=50");
 }
 
 /* However many segments there are, few are open; their number ends before a disk of some hundred

@@ -3,9 +3,9 @@
  * Goal:   nobody gets a directory while the kernel may still write to it for the owner before
  *         (L27), and nobody is kept out of it any longer than that: not by a close, and not by a
  *         child that outlives its parent. Who is on its way out is waited for, who lives is not.
- * Method: the descriptor of the lock is taken away from an owner, as the end of its process does,
- *         while its ring is there and while it is not; and owners that are killed with writes under
- *         way, one of them with a child that lives on.
+ * Method: the locked descriptors are taken away from an owner, as the end of its process does,
+ *         while its ring is there and while it is not; owners that are killed with writes under
+ *         way, one of them with a child that lives on; and an owner whose lock file is removed.
  */
 #include <criterion/criterion.h>
 
@@ -50,24 +50,32 @@ static int try_lock(void)
 	return rc;
 }
 
-/* What is open under the name LOCK is closed; its number is something else's from now on. */
-static void lose_lock_descriptor(void)
+static bool is_locked(int fd)
 {
-	char path[64], target[512];
+	char text[1024];
+	(void)snprintf(text, sizeof text, "/proc/self/fdinfo/%d", fd);
+	int info = open(text, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return false;
+	ssize_t n = read(info, text, sizeof text - 1);
+	(void)close(info);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, "lock:") != NULL;
+}
+
+/* LOCK and the directory are closed; their numbers are something else's from now on. */
+static void lose_locked_descriptors(void)
+{
 	uint32_t lost = 0;
 	for (int fd = 3; fd < 256; fd++) {
-		(void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-		ssize_t n = readlink(path, target, sizeof target - 1);
-		target[n > 0 ? n : 0] = '\0';
-		const char *name = strrchr(target, '/');
-		if (name == NULL || strcmp(name, "/LOCK") != 0)
+		if (!is_locked(fd))
 			continue;
 		int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
 		cr_assert_eq(dup2(other, fd), fd);
 		(void)close(other);
 		lost++;
 	}
-	cr_assert_eq(lost, 1);
+	cr_assert_eq(lost, 2);
 }
 
 Test(lock, a_ring_keeps_the_directory_until_it_is_gone)
@@ -77,7 +85,7 @@ Test(lock, a_ring_keeps_the_directory_until_it_is_gone)
 	cr_assert_eq(wr_storage_uring_open(&options, &storage), 0);
 	cr_assert_eq(storage->ops->lock(storage), 0);
 	cr_assert_eq(storage->ops->enter(storage), 0);
-	lose_lock_descriptor();
+	lose_locked_descriptors();
 	cr_expect_eq(try_lock(), WEIR_E_LOCKED, "its requests may still be under way");
 	cr_assert_eq(storage->ops->leave(storage), 0);
 	cr_expect_eq(try_lock(), 0, "nothing is under way any more");
@@ -189,6 +197,50 @@ Test(lock, an_owner_that_is_gone_without_a_trace_too)
 	cr_assert_eq(kill(owner, SIGKILL), 0);
 	cr_assert_eq(waitpid(owner, NULL, 0), owner);
 	cr_expect_eq(try_lock(), 0);
+}
+
+static void remove_lock_file(void)
+{
+	char path[sizeof f.dir + 8];
+	(void)snprintf(path, sizeof path, "%s/LOCK", f.dir);
+	cr_assert_eq(unlink(path), 0);
+}
+
+Test(lock, a_lock_file_that_is_removed_lets_nobody_in)
+{
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 10));
+	for (int i = 0; i < 2; i++) {
+		struct weir_pipeline *second = NULL;
+		struct weir_problem problem;
+		remove_lock_file();
+		cr_expect_eq(try_lock(), WEIR_E_LOCKED);
+		cr_expect_eq(weir_open(&f.options, &second, &problem), WEIR_E_LOCKED);
+		cr_expect_null(second);
+	}
+	fixture_wait(producer, fixture_publish(producer, topic, 10, 20));
+	fixture_close(&f, NULL);
+	cr_expect_eq(try_lock(), 0);
+}
+
+Test(lock, a_copy_that_no_handler_has_seen_keeps_nothing_after_a_close)
+{
+	for (int uring = 0; uring < 2; uring++) {
+		f.options.io = uring ? WEIR_IO_URING : WEIR_IO_POSIX;
+		fixture_open(&f);
+		pid_t copy = copy_unseen();
+		if (copy == 0) {
+			for (;;)
+				(void)pause();
+		}
+		cr_expect_eq(try_lock(), WEIR_E_LOCKED);
+		fixture_close(&f, NULL);
+		cr_expect_eq(try_lock(), 0);
+		cr_assert_eq(kill(copy, SIGKILL), 0, "it lives as long as the test");
+		cr_assert_eq(waitpid(copy, NULL, 0), copy);
+	}
 }
 
 static void kill_owner_and_open(bool child)

@@ -72,7 +72,7 @@ Test(config_plan, threads_of_a_file_on_another_machine)
 		  "%s", c.out);
 	cr_assert(capture_has(c.out, "  at open          257.5 MiB  4 segments of 64.0 MiB ahead"),
 		  "%s", c.out);
-	cr_assert(capture_has(c.out, "  at most                 49  8 segments, 9 others"), "%s",
+	cr_assert(capture_has(c.out, "  at most                 50  8 segments, 10 others"), "%s",
 		  c.out);
 	/* Of another machine nobody knows what it lacks. */
 	cr_assert_not(capture_has(c.out, "lacks"));
@@ -128,8 +128,8 @@ Test(config_plan, what_this_machine_lacks_is_in_the_exit_code)
 	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	PLAN(config);
 	cr_assert_eq(c.exit_code, CLI_EXIT_FAILED, "%s", c.out);
-	cr_assert(capture_has(c.out, "  stops  weir takes up to 63 descriptors"), "%s", c.out);
-	cr_assert(capture_has(c.out, "         fix: LimitNOFILE=63"), "%s", c.out);
+	cr_assert(capture_has(c.out, "  stops  weir takes up to 64 descriptors"), "%s", c.out);
+	cr_assert(capture_has(c.out, "         fix: LimitNOFILE=64"), "%s", c.out);
 	PLAN("--json", config);
 	cr_assert_eq(c.exit_code, CLI_EXIT_FAILED);
 	cr_assert(capture_has(c.out, "\"id\": \"descriptors\",\n      \"weight\": \"stops\","),
