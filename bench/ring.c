@@ -10,21 +10,10 @@
 #include "bench/harness.h"
 #include "core/base/pause.h"
 
+#define ring_add_acq_rel(p, v) __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
+
 const char *const ring_shape_names[RING_SHAPES + 1] = {"spsc", "mpsc",      "spmc",
 						       "mpmc", "multicast", NULL};
-
-extern const struct ring_peer ring_peer_weir;
-#ifdef WR_BENCH_PEER_CK
-extern const struct ring_peer ring_peer_ck;
-#endif
-
-const struct ring_peer *const ring_peers[] = {
-	&ring_peer_weir,
-#ifdef WR_BENCH_PEER_CK
-	&ring_peer_ck,
-#endif
-};
-const uint32_t ring_peer_count = WR_ARRAY_COUNT(ring_peers);
 
 void ring_cell_sides(struct ring_cell *cell, uint32_t many_producers, uint32_t many_consumers)
 {
@@ -60,11 +49,16 @@ void ring_thread_place(const uint32_t *cpus, uint32_t cpu_count, uint32_t nth, b
 		(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority);
 }
 
+void ring_pause(void)
+{
+	wr_pause();
+}
+
 /* Every thread is there before any starts. */
 static void meet(struct ring_run *run)
 {
-	(void)wr_add_acq_rel(&run->ready, 1u);
-	while (wr_load_acquire(&run->go) == 0)
+	(void)ring_add_acq_rel(&run->ready, 1u);
+	while (weir_ring_load_acquire(&run->go) == 0)
 		(void)sched_yield();
 }
 
@@ -80,7 +74,7 @@ static void *produce(void *argument)
 	ring_thread_place(run->cpus, run->cpu_count, s->index, run->pin, takes_fifo(run));
 	meet(run);
 	run->peer->produce(s);
-	if (wr_add_acq_rel(&run->left, UINT32_MAX) == 1)
+	if (ring_add_acq_rel(&run->left, UINT32_MAX) == 1)
 		run->peer->finish(run);
 	return NULL;
 }
@@ -143,11 +137,13 @@ int ring_run(struct ring_run *run)
 		run->consumers[i] = (struct ring_side){.run = run, .index = i};
 	}
 	run->cpu_count = ring_cpus_allowed(run->cpus, WR_ARRAY_COUNT(run->cpus));
-	wr_store_relaxed(&run->ready, 0u);
-	wr_store_relaxed(&run->go, 0u);
-	wr_store_relaxed(&run->stop, 0u);
-	wr_store_relaxed(&run->finished, 0u);
-	wr_store_relaxed(&run->left, run->cell.producers);
+	if (run->peer->run != NULL)
+		return run->peer->run(run);
+	weir_ring_store_relaxed(&run->ready, 0u);
+	weir_ring_store_relaxed(&run->go, 0u);
+	weir_ring_store_relaxed(&run->stop, 0u);
+	weir_ring_store_relaxed(&run->finished, 0u);
+	weir_ring_store_relaxed(&run->left, run->cell.producers);
 	int code = run->peer->open(run);
 	if (code < 0)
 		return code;
@@ -155,18 +151,18 @@ int ring_run(struct ring_run *run)
 	if (takes_fifo(run))
 		(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &above);
 	uint32_t started = start_all(run, threads);
-	while (wr_load_acquire(&run->ready) < started)
+	while (weir_ring_load_acquire(&run->ready) < started)
 		bench_sleep_ns(100000);
 	/* Who is missing was refused by the system: let the others end at once. */
 	if (started < wanted) {
-		wr_store_relaxed(&run->stop, 1u);
+		weir_ring_store_relaxed(&run->stop, 1u);
 		run->peer->finish(run);
 	}
 	uint64_t start_ns = bench_now_ns();
-	wr_store_release(&run->go, 1u);
+	weir_ring_store_release(&run->go, 1u);
 	if (started == wanted)
 		bench_sleep_ns(run->length_ns);
-	wr_store_relaxed(&run->stop, 1u);
+	weir_ring_store_relaxed(&run->stop, 1u);
 	for (uint32_t i = 0; i < started; i++)
 		(void)pthread_join(threads[i], NULL);
 	if (takes_fifo(run))

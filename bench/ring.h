@@ -10,6 +10,8 @@
  * before any runs again, so that what the machine does meanwhile meets all of them. The clock runs
  * from the start signal to the last item. Coordinated omission is no matter here: nothing is paced.
  *
+ * C11 and C++17: adapters of peers in C++ include it (bench/peers/README.md).
+ *
  * Thread: ring_run() is called by one; it starts and joins the others.
  */
 #ifndef WEIR_BENCH_RING_H
@@ -20,11 +22,15 @@
 
 #include <weir/ring.h>
 
-#include "core/base/atomic.h"
 #include "core/base/bits.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define RING_ALWAYS_INLINE static inline __attribute__((always_inline))
-#define RING_SIDE_MAX 8u /* threads at each end */
+#define RING_PEER_INLINE inline __attribute__((always_inline)) /* members, in C++ */
+#define RING_SIDE_MAX 8u                                       /* threads at each end */
 #define RING_BATCH_MAX 256u
 #define RING_PAYLOAD_MAX 256u
 
@@ -36,6 +42,8 @@ enum ring_shape {
 	RING_MULTICAST,
 	RING_SHAPES,
 };
+
+#define RING_SHAPE_BIT(shape) (1u << (shape))
 
 extern const char *const ring_shape_names[RING_SHAPES + 1]; /* NULL ends */
 
@@ -53,7 +61,7 @@ struct ring_run;
 
 /* One thread of a run. */
 struct ring_side {
-	WR_LINE_ALIGNED struct ring_run *run;
+	WEIR_RING_LINE_ALIGNED struct ring_run *run;
 	void *handle;   /* the contender's */
 	uint32_t index; /* among producers, or among consumers */
 	uint64_t count; /* items */
@@ -65,8 +73,16 @@ struct ring_side {
 /* A contender: weir, or a peer. */
 struct ring_peer {
 	const char *name;
-	const char *version;
+	const char *version; /* NULL: this build lacks it, and nothing below `package` is set */
+	const char *package; /* what has to be installed for it */
+	const char *flags;   /* that it was compiled with */
+	const char *differs; /* what it has other than weir in the same cell; NULL: nothing */
 	bool (*has)(const struct ring_cell *cell);
+	/*
+	 * A contender in a process of its own: a whole run, checks and all, which sets run->items
+	 * and run->mops. 0, -EPROTO as of ring_run(), or a negative code. NULL: the calls below.
+	 */
+	int (*run)(struct ring_run *run);
 	/* Makes the ring and every side's handle. 0 or a negative code. */
 	int (*open)(struct ring_run *run);
 	void (*close)(struct ring_run *run);
@@ -88,19 +104,20 @@ struct ring_run {
 	struct ring_side consumers[RING_SIDE_MAX];
 	uint32_t cpus[RING_SIDE_MAX * 2]; /* of this process */
 	uint32_t cpu_count;
-	WR_LINE_ALIGNED wr_atomic_u32 ready;
-	WR_LINE_ALIGNED wr_atomic_u32 go;
-	WR_LINE_ALIGNED wr_atomic_u32 stop;
-	WR_LINE_ALIGNED wr_atomic_u32 left; /* producers that still push */
+	WEIR_RING_LINE_ALIGNED weir_ring_u32 ready;
+	WEIR_RING_LINE_ALIGNED weir_ring_u32 go;
+	WEIR_RING_LINE_ALIGNED weir_ring_u32 stop;
+	WEIR_RING_LINE_ALIGNED weir_ring_u32 left; /* producers that still push */
 	/* Set by finish() of peers that cannot be closed. */
-	WR_LINE_ALIGNED wr_atomic_u32 finished;
+	WEIR_RING_LINE_ALIGNED weir_ring_u32 finished;
 	double mops; /* million items a second; multicast: at each consumer */
 	uint64_t items;
 };
 
-/* Contenders that are built in; weir's is the first. */
+/* Contenders that are built in, weir's the first; those that weir knows and this build lacks. */
 extern const struct ring_peer *const ring_peers[];
 extern const uint32_t ring_peer_count;
+extern const struct ring_peer *const ring_peers_absent[]; /* NULL ends */
 
 /* How many at each end: the shape's own where it is one, else `many`. */
 void ring_cell_sides(struct ring_cell *cell, uint32_t many_producers, uint32_t many_consumers);
@@ -129,5 +146,12 @@ int ring_rtt_run(uint32_t round_count, bool fifo, struct ring_rtt *ret_rtt);
 /* Inside: the two CPUs' worth of set-up that both use. */
 void ring_thread_place(const uint32_t *cpus, uint32_t cpu_count, uint32_t nth, bool pin, bool fifo);
 uint32_t ring_cpus_allowed(uint32_t *cpus, uint32_t most);
+
+/* For adapters: the pause of a spinning CPU, where the compiler has no word for it. */
+void ring_pause(void);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

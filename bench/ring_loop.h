@@ -19,15 +19,21 @@
 
 #include "bench/harness.h"
 #include "bench/ring.h"
-#include "core/base/pause.h"
 
 #define RING_PRODUCER_SHIFT 48u
+#define RING_ALIGNED_64 __attribute__((aligned(64)))
+
+#if defined(__x86_64__)
+#define RING_PAUSE() __builtin_ia32_pause()
+#else
+#define RING_PAUSE() ring_pause()
+#endif
 
 /* How a contender without waits of its own waits: what its users would write. */
 RING_ALWAYS_INLINE void ring_idle(enum weir_wait wait, uint32_t *tries)
 {
 	if (wait == WEIR_WAIT_SPIN || (wait == WEIR_WAIT_ADAPTIVE && (*tries)++ < 64)) {
-		wr_pause();
+		RING_PAUSE();
 		return;
 	}
 	(void)sched_yield();
@@ -49,12 +55,12 @@ RING_ALWAYS_INLINE bool item_is_whole(const uint64_t *item, uint32_t words, uint
 
 RING_ALWAYS_INLINE void produce_items(struct ring_side *s, uint32_t payload_bytes, uint32_t batch)
 {
-	_Alignas(64) uint64_t items[RING_BATCH_MAX * RING_PAYLOAD_MAX / 8];
+	RING_ALIGNED_64 uint64_t items[RING_BATCH_MAX * RING_PAYLOAD_MAX / 8];
 	uint32_t words = payload_bytes / 8;
 	uint64_t first = (uint64_t)s->index << RING_PRODUCER_SHIFT;
 	uint64_t number = 0;
 
-	while (wr_load_relaxed(&s->run->stop) == 0) {
+	while (weir_ring_load_relaxed(&s->run->stop) == 0) {
 		for (uint32_t i = 0; i < batch; i++)
 			item_fill(items + i * words, words, first + number + i);
 		peer_push_all(s, items, batch, payload_bytes);
@@ -69,7 +75,7 @@ RING_ALWAYS_INLINE void produce_items(struct ring_side *s, uint32_t payload_byte
 RING_ALWAYS_INLINE void consume_items(struct ring_side *s, uint32_t payload_bytes, uint32_t batch,
 				      bool exact)
 {
-	_Alignas(64) uint64_t items[RING_BATCH_MAX * RING_PAYLOAD_MAX / 8];
+	RING_ALIGNED_64 uint64_t items[RING_BATCH_MAX * RING_PAYLOAD_MAX / 8];
 	uint64_t next[RING_SIDE_MAX] = {0};
 	uint32_t words = payload_bytes / 8;
 	uint64_t expected = 0, count = 0, sum = 0, faults = 0;

@@ -10,6 +10,7 @@
 #include "bench/harness.h"
 #include "bench/histogram.h"
 #include "bench/ring.h"
+#include "core/base/atomic.h"
 #include "core/base/pause.h"
 
 const uint32_t ring_rtt_ppm[RING_RTT_POINTS] = {

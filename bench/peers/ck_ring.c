@@ -93,7 +93,7 @@ RING_ALWAYS_INLINE uint32_t peer_pop(struct ring_side *s, uint64_t *items, uint3
 	uint32_t tries = 0;
 	uint32_t n = 0;
 	for (;;) {
-		uint32_t finished = wr_load_acquire(&s->run->finished);
+		uint32_t finished = weir_ring_load_acquire(&s->run->finished);
 		while (n < batch && pop_one(s, items + n * (payload_bytes / 8), payload_bytes)) {
 			/* NULL is no item of a ring of pointers: one was added. */
 			if (payload_bytes == 8)
@@ -137,13 +137,16 @@ static void ck_close(struct ring_run *run)
 
 static void ck_finish(struct ring_run *run)
 {
-	wr_store_release(&run->finished, 1u);
+	weir_ring_store_release(&run->finished, 1u);
 }
 
 extern const struct ring_peer ring_peer_ck;
 const struct ring_peer ring_peer_ck = {
 	.name = "ck_ring",
-	.version = WR_BENCH_PEER_CK,
+	.version = RING_PEER_VERSION,
+	.package = "libck-dev",
+	.flags = RING_PEER_FLAGS,
+	.differs = "one slot less; batches are loops",
 	.has = ck_has,
 	.open = ck_open,
 	.close = ck_close,

@@ -10,7 +10,7 @@ cd "$root"
 bad=0
 for folder in core io tools bench tests; do
 	[ -d "$folder" ] || continue
-	for file in $(find "$folder" -name '*.c' | LC_ALL=C sort); do
+	for file in $(find "$folder" \( -name '*.c' -o -name '*.cpp' \) | LC_ALL=C sort); do
 		# The name in quotes: no other file's name ends in it by chance.
 		if ! grep -q "'${file#"$folder"/}'" "$folder/meson.build"; then
 			echo "$file: not listed in $folder/meson.build"
