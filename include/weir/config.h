@@ -263,6 +263,26 @@ WEIR_API const struct weir_config_sink *weir_config_sinks(const struct weir_conf
  */
 WEIR_API void weir_config_run(const struct weir_config *config, struct weir_config_run *ret_run);
 
+enum weir_config_thread_of {
+	WEIR_CONFIG_THREAD_OF_SOURCE = 1,
+	WEIR_CONFIG_THREAD_OF_SINK = 2, /**< of a member of a subscription that has a sink */
+};
+
+/**
+ * What the file says of one thread of `weir run`, placed on this machine: CPUs (one, where it has a
+ * core of its own), class, stack; and its name, numbered where there are several, or "" where the
+ * file has none. `wait` says nothing: these threads wait in calls of weir.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param index        of the source in the file; or of the member, counted over all sinks, those of
+ *                     the first subscription first
+ * @param ret_options  overwritten on success; without CPUs when the config was read for any machine
+ * @return 0, or -EINVAL: there is no such thread, or the config has errors
+ */
+WEIR_API WEIR_MUST_CHECK int weir_config_thread(const struct weir_config *config,
+						enum weir_config_thread_of of, uint32_t index,
+						struct weir_thread_options *ret_options);
+
 /**
  * Who is told when a subscription's `lag` is exceeded. The thresholds are the file's, the function
  * is the program's: without one, weir_config_open() refuses a file that has thresholds.

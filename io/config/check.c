@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/text/nearest.h"
+#include "io/config/threads.h"
 #include "io/config/value.h"
 
 #define NAMES_MAX 512u
@@ -70,39 +71,6 @@ static void put_translated(const char *text, struct wr_config_text *to)
 	}
 }
 
-/* Priority and scheduling class go together: told for each thread, where the core stops at the
- * first. True: all of them do. */
-static bool check_priorities(struct wr_config_findings *findings, const struct wr_config_node *root,
-			     const struct weir_options *options)
-{
-	const struct {
-		const char *name;
-		const struct weir_thread_options *thread;
-	} kinds[] = {{"log", &options->log},
-		     {"journal", &options->journal},
-		     {"group", &options->group},
-		     {"handler", &options->handler}};
-	uint32_t errors_before = findings->error_count;
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		const struct weir_thread_options *thread = kinds[i].thread;
-		char path[WR_CONFIG_PATH_BYTES];
-		bool is_real_time = thread->scheduler == WEIR_SCHEDULER_FIFO ||
-				    thread->scheduler == WEIR_SCHEDULER_RR;
-		if (is_real_time == (thread->priority > 0))
-			continue;
-		(void)snprintf(path, sizeof path, "threads.%s.%s", kinds[i].name,
-			       is_real_time ? "scheduler" : "priority");
-		struct weir_config_diagnostic *d = wr_config_error(
-			findings, wr_config_place_at(findings, root, path), "%s: %s", path,
-			is_real_time ? "fifo and rr have a priority"
-				     : "a priority is of fifo and rr only");
-		wr_config_help(findings, d, "%s",
-			       is_real_time ? "priority: 1, the lowest, to 99"
-					    : "scheduler: fifo, or leave the priority out");
-	}
-	return findings->error_count == errors_before;
-}
-
 static void check_options(struct wr_config_findings *findings, const struct wr_config_node *root,
 			  const struct wr_config_values *values)
 {
@@ -111,7 +79,7 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 	char path[WR_CONFIG_PATH_BYTES] = "";
 	char text[512] = "";
 	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
-	bool good = check_priorities(findings, root, &values->options);
+	bool good = wr_config_check_classes(findings, root, values);
 	if (values->options.segment_bytes % values->options.chunk_bytes != 0) {
 		struct wr_config_text size = {.to = text, .room_bytes = sizeof text};
 		wr_config_size_format(values->options.chunk_bytes, &size);

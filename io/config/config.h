@@ -9,6 +9,7 @@
 #include <weir/config.h>
 
 #include "io/config/node.h"
+#include "io/config/threads.h"
 #include "io/config/values.h"
 
 struct weir_config {
@@ -17,7 +18,8 @@ struct weir_config {
 	struct wr_config_findings findings;
 	const struct wr_config_node *root; /* NULL: not to be read */
 	struct wr_config_values values;
-	bool is_placed; /* options have the CPUs of this machine */
+	bool is_placed; /* options have the CPUs of this machine, and so has `placed` */
+	struct wr_placed placed[WR_CONFIG_REQUESTS];
 	struct weir_topic_options *topics;
 	struct weir_subscription_options *subscriptions;
 	struct weir_config_source *sources;
@@ -27,10 +29,15 @@ struct weir_config {
 /* `sources` and `sinks` of the values. False: no memory. */
 bool wr_config_make_run(struct weir_config *config);
 
-/* Places the threads of a config on this machine, into `options`. 0, -EINVAL (errors are in the
- * findings), or what the system said. */
+/* Places the threads of a config on this machine, into `options` and `placed` (threads.h). 0,
+ * -EINVAL (errors are in the findings), or what the system said. */
 int wr_config_place_here(struct wr_config_findings *findings, const struct weir_config *config,
-			 struct weir_options *options, struct weir_problem *problem);
+			 struct weir_options *options, struct wr_placed *placed,
+			 struct weir_problem *problem);
+
+/* Of a request's threads the n-th: with a CPU of its own, where each has one. */
+void wr_config_nth_thread(const struct weir_thread_options *asked, const struct wr_placed *placed,
+			  uint32_t index, struct weir_thread_options *ret_options);
 
 /* "NAME:LINE:COLUMN: " and the text of the first error, cut to fit. */
 void wr_config_first_problem(const struct wr_config_findings *findings,

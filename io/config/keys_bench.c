@@ -132,7 +132,7 @@ static const struct wr_config_key bench_keys[] = {
 	 .item = WR_CONFIG_MAP,
 	 .section = &reader_section,
 	 .max = WR_CONFIG_BENCH_GROUPS_MAX,
-	 .absent = "one for each subscription",
+	 .absent = "as many as each subscription has members",
 	 .doc = "Who reads; a subscription that is not named is made, and read by nobody"},
 	{0},
 };

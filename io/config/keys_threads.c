@@ -93,41 +93,48 @@ static const struct wr_config_choice own_choices[] = {
 	{0},
 };
 
-#define THREAD_KEYS(kind)                                                                          \
-	{.name = "cpus",                                                                           \
-	 VALUE(cpus.kind),                                                                         \
-	 .type = WR_CONFIG_CPUS,                                                                   \
-	 .fallback = "auto",                                                                       \
-	 .doc = "The CPUs that it may run on"},                                                    \
-		{.name = "wait",                                                                   \
-		 OPTION(kind.wait),                                                                \
-		 .type = WR_CONFIG_CHOICE,                                                         \
-		 .choices = wait_choices,                                                          \
-		 .fallback = "adaptive",                                                           \
-		 .doc = "How it waits when there is nothing to do"},                               \
-		{.name = "scheduler",                                                              \
-		 OPTION(kind.scheduler),                                                           \
-		 .type = WR_CONFIG_CHOICE,                                                         \
-		 .choices = scheduler_choices,                                                     \
-		 .fallback = "other",                                                              \
-		 .doc = "Its scheduling class"},                                                   \
+#define CPUS_KEY(at)                                                                               \
+	{                                                                                          \
+		.name = "cpus", at, .type = WR_CONFIG_CPUS, .fallback = "auto",                    \
+		.doc = "The CPUs that it may run on"                                               \
+	}
+#define WAIT_KEY(at)                                                                               \
+	{                                                                                          \
+		.name = "wait", at, .type = WR_CONFIG_CHOICE, .choices = wait_choices,             \
+		.fallback = "adaptive", .doc = "How it waits when there is nothing to do"          \
+	}
+/* `at`: OPTION and the like; `thread`: the member that is a struct weir_thread_options. */
+#define CLASS_KEYS(at, thread, stack_min)                                                          \
+	{.name = "scheduler",                                                                      \
+	 at(thread.scheduler),                                                                     \
+	 .type = WR_CONFIG_CHOICE,                                                                 \
+	 .choices = scheduler_choices,                                                             \
+	 .fallback = "other",                                                                      \
+	 .doc = "Its scheduling class"},                                                           \
 		{.name = "priority",                                                               \
-		 OPTION(kind.priority),                                                            \
+		 at(thread.priority),                                                              \
 		 .type = WR_CONFIG_COUNT,                                                          \
 		 .max = 99,                                                                        \
 		 .fallback = "0",                                                                  \
 		 .doc = "Of fifo and rr: 1, the lowest, to 99; of the others 0"},                  \
-		{.name = "stack",                                                                  \
-		 OPTION(kind.stack_bytes),                                                         \
-		 .type = WR_CONFIG_SIZE,                                                           \
-		 .min = 64 * KIB,                                                                  \
-		 .max = GIB,                                                                       \
-		 .absent = "the C library's: mostly 8 MiB of addresses",                           \
-		 .doc = "Size of its stack"},                                                      \
 	{                                                                                          \
-		.name = "name", OPTION(kind.name), .type = WR_CONFIG_WORD, .absent = "weir's own", \
-		.doc = "Its name, as ps and top show it: up to 15 bytes"                           \
+		.name = "stack", at(thread.stack_bytes), .type = WR_CONFIG_SIZE,                   \
+		.min = (stack_min), .max = GIB,                                                    \
+		.absent = "the C library's: mostly 8 MiB of addresses", .doc = "Size of its stack" \
 	}
+#define NAME_KEY(at, text)                                                                         \
+	{                                                                                          \
+		.name = "name", at, .type = WR_CONFIG_WORD, .absent = "weir's own", .doc = (text)  \
+	}
+#define THREAD_KEYS(kind)                                                                          \
+	CPUS_KEY(VALUE(cpus.kind)), WAIT_KEY(OPTION(kind.wait)),                                   \
+		CLASS_KEYS(OPTION, kind, 64 * KIB),                                                \
+		NAME_KEY(OPTION(kind.name), "Its name, as ps and top show it: up to 15 bytes")
+/* They wait inside calls of weir's, and those know how. */
+#define RUN_THREAD_KEYS(kind)                                                                      \
+	CPUS_KEY(VALUE(cpus.kind)), CLASS_KEYS(VALUE, kind, 256 * KIB),                            \
+		NAME_KEY(VALUE(kind.name),                                                         \
+			 "Its name, up to 15 bytes; a number behind it where there are several")
 
 static const struct wr_config_key log_keys[] = {THREAD_KEYS(log), {0}};
 static const struct wr_config_key journal_thread_keys[] = {
@@ -142,11 +149,15 @@ static const struct wr_config_key journal_thread_keys[] = {
 };
 static const struct wr_config_key group_keys[] = {THREAD_KEYS(group), {0}};
 static const struct wr_config_key handler_keys[] = {THREAD_KEYS(handler), {0}};
+static const struct wr_config_key source_keys[] = {RUN_THREAD_KEYS(source), {0}};
+static const struct wr_config_key sink_keys[] = {RUN_THREAD_KEYS(sink), {0}};
 
 static const struct wr_config_section log_section = {.keys = log_keys};
 static const struct wr_config_section journal_thread_section = {.keys = journal_thread_keys};
 static const struct wr_config_section group_section = {.keys = group_keys};
 static const struct wr_config_section handler_section = {.keys = handler_keys};
+static const struct wr_config_section source_section = {.keys = source_keys};
+static const struct wr_config_section sink_section = {.keys = sink_keys};
 
 static const struct wr_config_key threads_keys[] = {
 	{.name = "log", SAME_STRUCT(log_section), .doc = "The thread that orders events"},
@@ -159,6 +170,12 @@ static const struct wr_config_key threads_keys[] = {
 	{.name = "handler",
 	 SAME_STRUCT(handler_section),
 	 .doc = "Each thread that runs members' handlers"},
+	{.name = "source",
+	 SAME_STRUCT(source_section),
+	 .doc = "Each source's thread of `weir run`"},
+	{.name = "sink",
+	 SAME_STRUCT(sink_section),
+	 .doc = "The thread of each member of a subscription with a sink, of `weir run`"},
 	{0},
 };
 

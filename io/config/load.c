@@ -42,7 +42,8 @@ void wr_config_first_problem(const struct wr_config_findings *findings,
 /* ---- placing ---- */
 
 int wr_config_place_here(struct wr_config_findings *findings, const struct weir_config *config,
-			 struct weir_options *options, struct weir_problem *problem)
+			 struct weir_options *options, struct wr_placed *placed,
+			 struct weir_problem *problem)
 {
 	struct wr_topology *topology = NULL;
 	struct wr_affinity affinity;
@@ -55,7 +56,7 @@ int wr_config_place_here(struct wr_config_findings *findings, const struct weir_
 	if (rc != 0)
 		return rc;
 	wr_config_place_threads(findings, config->root, &config->values, topology, &affinity,
-				options);
+				options, placed);
 	wr_topology_destroy(topology);
 	if (findings->out_of_memory)
 		return set_problem(problem, -ENOMEM, config->source.name, "out of memory");
@@ -128,7 +129,8 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 	config->values.options.numa_node = config->values.numa.node;
 	wr_config_check(findings, config->root, &config->values);
 	if ((flags & WEIR_CONFIG_ANY_MACHINE) == 0) {
-		int rc = wr_config_place_here(findings, config, &config->values.options, problem);
+		int rc = wr_config_place_here(findings, config, &config->values.options,
+					      config->placed, problem);
 		if (rc != 0 && rc != -EINVAL)
 			return rc;
 		config->is_placed = rc == 0;

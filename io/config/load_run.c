@@ -2,6 +2,12 @@
 /* Sources and sinks as weir/config.h shows them, of the values that were read. */
 #include "io/config/config.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+
 static bool make_source(struct weir_config *config, const struct wr_config_input *from,
 			struct weir_config_source *to)
 {
@@ -86,4 +92,48 @@ bool wr_config_make_run(struct weir_config *config)
 	for (uint32_t i = 0; i < subscription_count; i++)
 		make_sink(config, &subscriptions[i], &config->sinks[i]);
 	return true;
+}
+
+/* ---- threads ---- */
+
+/* "in" of several is in0, in1 ..., within the 15 bytes that a name has. */
+static void number_name(char name[16], uint32_t index)
+{
+	char number[12];
+	int digits = snprintf(number, sizeof number, "%u", index);
+	size_t kept = wr_min_u64(strlen(name), 15u - (unsigned)digits);
+	memcpy(name + kept, number, (size_t)digits + 1);
+}
+
+void wr_config_nth_thread(const struct weir_thread_options *asked, const struct wr_placed *placed,
+			  uint32_t index, struct weir_thread_options *ret_options)
+{
+	*ret_options = *asked;
+	if (asked->name[0] != '\0' && placed->count > 1)
+		number_name(ret_options->name, index);
+	wr_placed_to_options(placed, ret_options);
+	if (placed->how != WR_PLACED_CORE)
+		return;
+	ret_options->cpus[0] = placed->cpus[index];
+	ret_options->cpu_count = 1;
+}
+
+int weir_config_thread(const struct weir_config *config, enum weir_config_thread_of of,
+		       uint32_t index, struct weir_thread_options *ret_options)
+{
+	struct wr_config_requests requests;
+	uint32_t request = of == WEIR_CONFIG_THREAD_OF_SINK ? WR_CONFIG_SINK : WR_CONFIG_SOURCE;
+	if (config->findings.error_count > 0 ||
+	    (of != WEIR_CONFIG_THREAD_OF_SOURCE && of != WEIR_CONFIG_THREAD_OF_SINK))
+		return -EINVAL;
+	wr_config_requests(&config->values, &requests);
+	if (index >= requests.items[request].count)
+		return -EINVAL;
+	struct wr_placed nowhere = {.how = WR_PLACED_ANYWHERE,
+				    .count = requests.items[request].count,
+				    .wait = WEIR_WAIT_ADAPTIVE};
+	wr_config_nth_thread(requests.threads[request],
+			     config->is_placed ? &config->placed[request] : &nowhere, index,
+			     ret_options);
+	return 0;
 }

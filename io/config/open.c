@@ -91,7 +91,7 @@ static int place(const struct weir_config *config, struct weir_options *options,
 	}
 	findings->arena = &arena;
 	findings->source = &config->source;
-	int rc = wr_config_place_here(findings, config, options, problem);
+	int rc = wr_config_place_here(findings, config, options, NULL, problem);
 	if (rc == -EINVAL)
 		wr_config_first_problem(findings, problem);
 	wr_config_arena_fini(&arena);

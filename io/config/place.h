@@ -4,10 +4,10 @@
  * config asks for. A pure function: the same input gives the same plan, on any machine.
  *
  * Threads with a list of CPUs get it. Threads with `auto` are placed in the order of the requests
- * (log, journal, group, handlers), each on a core of its own, the fast kind first, neighbours
- * within one level-3 cache, then one node. Before them one core is set aside for housekeeping. A
- * thread that spins has its core alone, whatever was asked; of a list it gets one CPU, where it
- * cannot meet another spinner.
+ * (log, journal, group, handlers, then those of `weir run`), each on a core of its own, the fast
+ * kind first, neighbours within one level-3 cache, then one node. Before them one core is set aside
+ * for housekeeping. A thread that spins has its core alone, whatever was asked; of a list it gets
+ * one CPU, where it cannot meet another spinner.
  *
  * On a machine that is small (fewer than four cores) or shared (a CPU quota below its CPUs) nothing
  * is pinned by itself and nothing spins. Whatever is not granted as asked has a note that says why;
@@ -25,8 +25,8 @@
 #include "io/config/topology.h"
 
 /* Requests, threads of all of them together, and problems that are kept. */
-#define WR_PLACE_REQUESTS_MAX 32u
-#define WR_PLACE_THREADS_MAX 256u
+#define WR_PLACE_REQUESTS_MAX 64u
+#define WR_PLACE_THREADS_MAX 4096u
 #define WR_PLACE_PROBLEMS_MAX 32u
 /* A count that nobody knows: where the threads spin, as many as cores are in the list and free. */
 #define WR_PLACE_BY_LIST UINT32_MAX

@@ -26,6 +26,8 @@ struct wr_plan_input {
 	const struct wr_affinity *affinity;
 	const struct wr_place_policy *policy;
 	const struct wr_place_request *requests;
+	/* What is said of each beside its place. */
+	const struct weir_thread_options *const *threads;
 	uint32_t request_count;
 	/* NULL: a machine from a file, of which only the topology is known. */
 	const struct wr_machine *machine;

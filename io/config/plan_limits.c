@@ -132,65 +132,59 @@ static void find_transparent(struct wr_plan_search *s)
 
 /* ---- scheduling classes ---- */
 
-struct kind {
-	const char *name;
-	const struct weir_thread_options *options;
-	bool is_there;
-};
-
 static bool is_real_time(const struct weir_thread_options *o)
 {
 	return o->scheduler == WEIR_SCHEDULER_FIFO || o->scheduler == WEIR_SCHEDULER_RR;
 }
 
-/* The priority that is asked for; the first of those who ask for the most. */
-static const struct kind *find_highest(const struct kind *kinds, uint32_t count)
+/* How many handlers there will be is not known: they are there when somebody joins. */
+static bool is_started(const struct wr_plan_search *s, uint32_t index)
 {
-	const struct kind *highest = NULL;
-	for (uint32_t i = 0; i < count; i++)
-		if (kinds[i].is_there && is_real_time(kinds[i].options) &&
-		    (highest == NULL || kinds[i].options->priority > highest->options->priority))
-			highest = &kinds[i];
-	return highest;
+	return s->plan->placement.placed[index].how != WR_PLACED_NOT ||
+	       s->input->threads[index] == &s->input->options->handler;
 }
 
+static bool is_class_had(const struct wr_plan_search *s, const struct weir_thread_options *thread)
+{
+	const struct wr_machine *m = s->input->machine;
+	return m->may_schedule || thread->priority <= m->real_time.soft;
+}
+
+/* The priority that is asked for; the first of those who ask for the most. */
 static void find_real_time(struct wr_plan_search *s)
 {
 	const struct weir_options *o = s->input->options;
-	const struct wr_machine *m = s->input->machine;
-	bool has_journal = s->plan->placement.placed_count > 1 &&
-			   s->plan->placement.placed[1].how != WR_PLACED_NOT;
-	const struct kind kinds[] = {
-		{"log", &o->log, true},
-		{"journal", &o->journal, has_journal},
-		{"group", &o->group, true},
-		{"handler", &o->handler, true},
-	};
-	const struct kind *highest = find_highest(kinds, WR_ARRAY_COUNT(kinds));
-	if (highest == NULL || m->may_schedule || highest->options->priority <= m->real_time.soft)
+	const struct weir_thread_options *const *threads = s->input->threads;
+	uint32_t highest = UINT32_MAX;
+	for (uint32_t i = 0; i < s->input->request_count; i++)
+		if (is_started(s, i) && is_real_time(threads[i]) &&
+		    (highest == UINT32_MAX || threads[i]->priority > threads[highest]->priority))
+			highest = i;
+	if (highest == UINT32_MAX || is_class_had(s, threads[highest]))
 		return;
+	uint32_t priority = threads[highest]->priority;
 	struct wr_plan_lack *to = wr_plan_lack(
 		s, o->strict_threads ? WR_LACK_STOPS : WR_LACK_SLOWS, "real_time",
 		"threads.%s asks for real time with priority %u, the process may have %llu%s",
-		highest->name, highest->options->priority, (unsigned long long)m->real_time.soft,
+		s->input->requests[highest].name, priority,
+		(unsigned long long)s->input->machine->real_time.soft,
 		o->strict_threads ? "" : ": it runs as any thread");
-	WR_PLAN_MEND(to, "ulimit -r %u, in a unit file LimitRTPRIO=%u; or CAP_SYS_NICE",
-		     highest->options->priority, highest->options->priority);
+	WR_PLAN_MEND(to, "ulimit -r %u, in a unit file LimitRTPRIO=%u; or CAP_SYS_NICE", priority,
+		     priority);
+}
+
+static bool never_waits(const struct wr_plan_search *s, uint32_t index)
+{
+	const struct wr_placed *placed = &s->plan->placement.placed[index];
+	return placed->how != WR_PLACED_NOT && is_real_time(s->input->threads[index]) &&
+	       (placed->wait == WEIR_WAIT_SPIN || placed->wait == WEIR_WAIT_YIELD);
 }
 
 /* Who may have the class, never waits, and would be stopped. */
 static void find_throttling(struct wr_plan_search *s)
 {
-	const struct weir_options *o = s->input->options;
-	const struct wr_machine *m = s->input->machine;
-	const struct weir_thread_options *const kinds[] = {&o->log, &o->journal, &o->group,
-							   &o->handler};
-	const struct wr_placement *p = &s->plan->placement;
-	for (uint32_t i = 0; i < WR_ARRAY_COUNT(kinds) && i < p->placed_count; i++) {
-		bool never_waits =
-			p->placed[i].wait == WEIR_WAIT_SPIN || p->placed[i].wait == WEIR_WAIT_YIELD;
-		if (!is_real_time(kinds[i]) || !never_waits || p->placed[i].how == WR_PLACED_NOT ||
-		    !m->stops_real_time)
+	for (uint32_t i = 0; i < s->input->request_count; i++) {
+		if (!never_waits(s, i) || !s->input->machine->stops_real_time)
 			continue;
 		WR_PLAN_MEND(
 			wr_plan_lack(s, WR_LACK_SLOWS, "throttling",
@@ -199,6 +193,67 @@ static void find_throttling(struct wr_plan_search *s)
 				     s->input->requests[i].name),
 			"sysctl -w kernel.sched_rt_runtime_us=-1, or a class of other: on a "
 			"CPU of its own it is not taken off it either");
+		return;
+	}
+}
+
+/* ---- who never runs ---- */
+
+static struct wr_cpu_set cpus_of(const struct wr_plan_search *s, const struct wr_placed *placed)
+{
+	struct wr_cpu_set set = {{0}};
+	for (uint32_t i = 0; i < placed->cpu_count; i++)
+		wr_cpu_set_add(&set, placed->cpus[i]);
+	return placed->cpu_count > 0 ? set : s->input->affinity->allowed;
+}
+
+/* A CPU in both; WR_CPUS_MAX: none. */
+static uint32_t shared_cpu(const struct wr_cpu_set *a, const struct wr_cpu_set *b)
+{
+	uint32_t cpu = 0;
+	while (cpu < WR_CPUS_MAX && !(wr_cpu_set_has(a, cpu) && wr_cpu_set_has(b, cpu)))
+		cpu++;
+	return cpu;
+}
+
+/* The thread, or the helpers, that the real-time thread `index` would keep from running. */
+static const char *find_victim(const struct wr_plan_search *s, uint32_t index, uint32_t *ret_cpu)
+{
+	const struct wr_placement *p = &s->plan->placement;
+	const struct wr_cpu_set own = cpus_of(s, &p->placed[index]);
+	bool is_anywhere = wr_cpu_set_count(&p->housekeeping) == 0;
+	for (uint32_t i = 0; i < p->placed_count; i++) {
+		const struct wr_cpu_set other = cpus_of(s, &p->placed[i]);
+		*ret_cpu = shared_cpu(&own, &other);
+		if (i != index && is_started(s, i) && *ret_cpu < WR_CPUS_MAX)
+			return s->input->requests[i].name;
+	}
+	*ret_cpu = shared_cpu(&own, is_anywhere ? &s->input->affinity->allowed : &p->housekeeping);
+	return s->plan->disk.is_needed && *ret_cpu < WR_CPUS_MAX ? "the helpers" : NULL;
+}
+
+/*
+ * weir_open() refuses that of its own threads; of others it does not know, and they would stand
+ * still for good. Without the right to its class it runs as any thread, and starves nobody.
+ */
+static void find_starving(struct wr_plan_search *s)
+{
+	for (uint32_t i = 0; i < s->input->request_count; i++) {
+		uint32_t cpu = WR_CPUS_MAX;
+		const char *victim = NULL;
+		if (never_waits(s, i) && is_class_had(s, s->input->threads[i]))
+			victim = find_victim(s, i, &cpu);
+		if (victim == NULL)
+			continue;
+		const char *name = s->input->requests[i].name;
+		WR_PLAN_MEND(
+			wr_plan_lack(s, WR_LACK_STOPS, "starving",
+				     "threads.%s is real time and never waits: on CPU %u it "
+				     "would keep %s from ever running",
+				     name, cpu, victim),
+			"threads.%s.cpus of one CPU, and lists without it for all others and for "
+			"machine.housekeeping; or wait: park",
+			name);
 		return;
 	}
 }
@@ -228,5 +283,6 @@ void wr_plan_find_limits(struct wr_plan_search *search)
 	find_transparent(search);
 	find_real_time(search);
 	find_throttling(search);
+	find_starving(search);
 	find_file_size(search);
 }

@@ -21,31 +21,46 @@ static bool wants_journal_thread(const struct weir_options *o)
 	return o->dir != NULL && o->journal_thread != WEIR_JOURNAL_THREAD_NO;
 }
 
-void wr_config_requests(const struct wr_config_values *values, struct wr_place_policy *ret_policy,
-			struct wr_place_request *requests)
+/* Those of `weir run`: a thread for each source, and for each member of a sink. */
+static uint32_t member_count(const struct wr_config_values *values)
+{
+	const struct wr_config_subscription *all = values->subscriptions.items;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < values->subscriptions.count; i++)
+		if (all[i].sink.to != 0 || all[i].sink.file != NULL ||
+		    all[i].sink.command.count > 0)
+			count += all[i].members;
+	return count;
+}
+
+static void ask(struct wr_config_requests *to, const char *name, const struct wr_cpu_request *cpus,
+		const struct weir_thread_options *thread, uint32_t count)
+{
+	to->threads[to->count] = thread;
+	to->items[to->count++] = (struct wr_place_request){
+		.name = name, .cpus = *cpus, .wait = thread->wait, .count = count};
+}
+
+void wr_config_requests(const struct wr_config_values *values,
+			struct wr_config_requests *ret_requests)
 {
 	const struct weir_options *o = &values->options;
-	*ret_policy = values->policy;
-	ret_policy->strict = o->strict_threads;
-	requests[0] = (struct wr_place_request){
-		.name = "log", .cpus = values->cpus.log, .wait = o->log.wait, .count = 1};
-	requests[1] =
-		(struct wr_place_request){.name = "journal",
-					  .cpus = values->cpus.journal,
-					  .wait = o->journal.wait,
-					  .count = wants_journal_thread(o) ? 1 : 0,
-					  .if_room = o->journal_thread == WEIR_JOURNAL_THREAD_AUTO};
-	requests[2] = (struct wr_place_request){
-		.name = "group", .cpus = values->cpus.group, .wait = o->group.wait, .count = 1};
-	requests[3] = (struct wr_place_request){.name = "handler",
-						.cpus = values->cpus.handler,
-						.wait = o->handler.wait,
-						.count = handlers(&values->cpus.handler)};
+	const struct wr_config_cpus *cpus = &values->cpus;
+	*ret_requests = (struct wr_config_requests){.policy = values->policy};
+	ret_requests->policy.strict = o->strict_threads;
+	ask(ret_requests, "log", &cpus->log, &o->log, 1);
+	ask(ret_requests, "journal", &cpus->journal, &o->journal, wants_journal_thread(o) ? 1 : 0);
+	ask(ret_requests, "group", &cpus->group, &o->group, 1);
+	ask(ret_requests, "handler", &cpus->handler, &o->handler, handlers(&cpus->handler));
+	ask(ret_requests, "source", &cpus->source, &values->source, values->sources.count);
+	ask(ret_requests, "sink", &cpus->sink, &values->sink, member_count(values));
+	ret_requests->items[WR_CONFIG_JOURNAL].if_room =
+		o->journal_thread == WEIR_JOURNAL_THREAD_AUTO;
 }
 
 /* ---- where in the file ---- */
 
-static const char *key_of(uint32_t of, const struct wr_place_request *requests,
+static const char *key_of(uint32_t of, const char *key, const struct wr_config_requests *requests,
 			  char to[WR_CONFIG_PATH_BYTES])
 {
 	switch (of) {
@@ -58,8 +73,9 @@ static const char *key_of(uint32_t of, const struct wr_place_request *requests,
 	case WR_PLACE_OF_REQUESTS:
 		return "threads";
 	default:
-		WR_ASSERT(of < WR_CONFIG_REQUESTS);
-		(void)snprintf(to, WR_CONFIG_PATH_BYTES, "threads.%s.cpus", requests[of].name);
+		WR_ASSERT(of < requests->count);
+		(void)snprintf(to, WR_CONFIG_PATH_BYTES, "threads.%s.%s", requests->items[of].name,
+			       key);
 		return to;
 	}
 }
@@ -90,16 +106,16 @@ static bool find_number(const struct wr_config_node *node, uint32_t number, size
 
 /* Of a problem that no number is at fault for: of the wait, where that is what asks for much. */
 static const char *key_at_fault(const struct wr_place_problem *problem,
-				const struct wr_place_request *requests,
+				const struct wr_config_requests *requests,
 				const struct wr_config_node *root, char to[WR_CONFIG_PATH_BYTES])
 {
-	if (problem->has_number || problem->of >= WR_CONFIG_REQUESTS ||
-	    requests[problem->of].wait != WEIR_WAIT_SPIN)
-		return key_of(problem->of, requests, to);
-	(void)snprintf(to, WR_CONFIG_PATH_BYTES, "threads.%s.wait", requests[problem->of].name);
+	if (problem->has_number || problem->of >= requests->count ||
+	    requests->items[problem->of].wait != WEIR_WAIT_SPIN)
+		return key_of(problem->of, "cpus", requests, to);
+	(void)key_of(problem->of, "wait", requests, to);
 	return wr_config_node_at(root, to)->kind == WR_NODE_SCALAR
 		       ? to
-		       : key_of(problem->of, requests, to);
+		       : key_of(problem->of, "cpus", requests, to);
 }
 
 static struct wr_config_place number_place(const struct wr_config_findings *findings,
@@ -132,7 +148,7 @@ void wr_config_housekeeping(const struct wr_placement *placement, struct weir_cp
 /* ---- telling ---- */
 
 static void say_problems(struct wr_config_findings *findings, const struct wr_config_node *root,
-			 const struct wr_place_request *requests,
+			 const struct wr_config_requests *requests,
 			 const struct wr_placement *placement)
 {
 	char path[WR_CONFIG_PATH_BYTES];
@@ -152,18 +168,18 @@ static void say_problems(struct wr_config_findings *findings, const struct wr_co
 
 /* What the file asks for and does not get. */
 static void say_degraded(struct wr_config_findings *findings, const struct wr_config_node *root,
-			 const struct wr_place_request *requests,
+			 const struct wr_config_requests *requests,
 			 const struct wr_placement *placement)
 {
 	char path[WR_CONFIG_PATH_BYTES];
 	for (uint32_t i = 0; i < placement->placed_count; i++) {
 		const struct wr_placed *placed = &placement->placed[i];
-		bool waits = requests[i].wait == WEIR_WAIT_SPIN && placed->wait != WEIR_WAIT_SPIN;
+		const struct wr_place_request *asked = &requests->items[i];
+		bool waits = asked->wait == WEIR_WAIT_SPIN && placed->wait != WEIR_WAIT_SPIN;
 		/* Who leaves it to weir has asked for nothing. */
-		if (!placed->degraded || (!waits && requests[i].cpus.kind == WR_CPUS_AUTO))
+		if (!placed->degraded || (!waits && asked->cpus.kind == WR_CPUS_AUTO))
 			continue;
-		(void)snprintf(path, sizeof path, "threads.%s.%s", requests[i].name,
-			       waits ? "wait" : "cpus");
+		(void)key_of(i, waits ? "wait" : "cpus", requests, path);
 		wr_config_warning(findings, wr_config_place_at(findings, root, path), "%s: %s",
 				  path, placed->note);
 	}
@@ -181,34 +197,74 @@ static void decide_journal_thread(const struct wr_placed *placed,
 			by_file ? WEIR_JOURNAL_THREAD_YES : WEIR_JOURNAL_THREAD_NO;
 }
 
+static bool are_good_together(const struct weir_thread_options *thread)
+{
+	bool is_real_time =
+		thread->scheduler == WEIR_SCHEDULER_FIFO || thread->scheduler == WEIR_SCHEDULER_RR;
+	return is_real_time == (thread->priority > 0);
+}
+
+bool wr_config_check_classes(struct wr_config_findings *findings, const struct wr_config_node *root,
+			     const struct wr_config_values *values)
+{
+	struct wr_config_requests requests;
+	uint32_t errors_before = findings->error_count;
+	wr_config_requests(values, &requests);
+	for (uint32_t i = 0; i < requests.count; i++) {
+		char path[WR_CONFIG_PATH_BYTES];
+		if (are_good_together(requests.threads[i]))
+			continue;
+		bool has_priority = requests.threads[i]->priority > 0;
+		(void)key_of(i, has_priority ? "priority" : "scheduler", &requests, path);
+		struct weir_config_diagnostic *d = wr_config_error(
+			findings, wr_config_place_at(findings, root, path), "%s: %s", path,
+			has_priority ? "a priority is of fifo and rr only"
+				     : "fifo and rr have a priority");
+		wr_config_help(findings, d, "%s",
+			       has_priority ? "scheduler: fifo, or leave the priority out"
+					    : "priority: 1, the lowest, to 99");
+	}
+	return findings->error_count == errors_before;
+}
+
+/* Of what was placed, what weir_open() is told. */
+static void take_places(const struct wr_placement *placement, const struct wr_affinity *affinity,
+			struct weir_options *options, struct wr_placed *placed)
+{
+	struct weir_thread_options *const threads[WR_CONFIG_OPENED] = {
+		&options->log, &options->journal, &options->group, &options->handler};
+	for (uint32_t i = 0; i < WR_CONFIG_OPENED; i++)
+		if (placement->placed[i].how != WR_PLACED_NOT)
+			wr_placed_to_options(&placement->placed[i], threads[i]);
+	decide_journal_thread(&placement->placed[WR_CONFIG_JOURNAL], affinity, options);
+	wr_config_housekeeping(placement, &options->housekeeping);
+	if (placed != NULL)
+		memcpy(placed, placement->placed, placement->placed_count * sizeof *placed);
+}
+
 void wr_config_place_threads(struct wr_config_findings *findings, const struct wr_config_node *root,
 			     const struct wr_config_values *values,
 			     const struct wr_topology *topology, const struct wr_affinity *affinity,
-			     struct weir_options *options)
+			     struct weir_options *options, struct wr_placed *placed)
 {
-	struct wr_place_policy policy;
-	struct wr_place_request requests[WR_CONFIG_REQUESTS];
-	struct weir_thread_options *const threads[WR_CONFIG_REQUESTS] = {
-		&options->log, &options->journal, &options->group, &options->handler};
+	struct wr_config_requests requests;
 	/* Too large for a stack that is not ours. */
 	struct wr_placement *placement = calloc(1, sizeof *placement);
 	if (placement == NULL) {
 		findings->out_of_memory = true;
 		return;
 	}
-	wr_config_requests(values, &policy, requests);
-	int rc = wr_place(topology, affinity, &policy, requests, WR_CONFIG_REQUESTS, placement);
+	wr_config_requests(values, &requests);
+	int rc = wr_place(topology, affinity, &requests.policy, requests.items, requests.count,
+			  placement);
 	if (rc == 0) {
 		/* Where something could not be read, what was asked for is not known. */
 		if (findings->error_count == 0)
-			say_degraded(findings, root, requests, placement);
-		for (uint32_t i = 0; i < WR_CONFIG_REQUESTS; i++)
-			if (placement->placed[i].how != WR_PLACED_NOT)
-				wr_placed_to_options(&placement->placed[i], threads[i]);
-		decide_journal_thread(&placement->placed[1], affinity, options);
-		wr_config_housekeeping(placement, &options->housekeeping);
+			say_degraded(findings, root, &requests, placement);
+		take_places(placement, affinity, options, placed);
+		wr_config_check_bench_cpus(findings, root, values, topology, affinity);
 	} else if (placement->problem_count > 0) {
-		say_problems(findings, root, requests, placement);
+		say_problems(findings, root, &requests, placement);
 	} else {
 		findings->out_of_memory = true;
 	}

@@ -26,12 +26,15 @@ struct wr_config_numa {
 	uint32_t node; /* for WEIR_NUMA_NODE */
 };
 
-/* The CPUs that each kind of thread asks for; what else is said of it is in weir_options. */
+/* The CPUs that each kind of thread asks for; what else is said of weir's own is in
+ * weir_options. */
 struct wr_config_cpus {
 	struct wr_cpu_request log;
 	struct wr_cpu_request journal;
 	struct wr_cpu_request group;
 	struct wr_cpu_request handler;
+	struct wr_cpu_request source;
+	struct wr_cpu_request sink;
 };
 
 /* A source, and where a subscription's events go. weir/config.h shows both in its own structs; the
@@ -124,6 +127,8 @@ struct wr_config_values {
 	struct weir_options options;
 	struct wr_place_policy policy; /* but `strict`, which is an option of the core */
 	struct wr_config_cpus cpus;
+	struct weir_thread_options source; /* of `weir run`, each source's */
+	struct weir_thread_options sink;   /* and each member's */
 	struct wr_config_numa numa;
 	struct wr_config_list topics;        /* struct wr_config_topic */
 	struct wr_config_list subscriptions; /* struct wr_config_subscription */

@@ -76,11 +76,12 @@ static void make_streams(const struct wr_config_values *values, struct pipeline_
 static void make_readers(const struct wr_config_values *values, struct pipeline_settings *s)
 {
 	const struct wr_config_reader *readers = values->bench.readers.items;
+	const struct wr_config_subscription *subscriptions = values->subscriptions.items;
 	for (uint32_t i = 0; i < values->bench.readers.count; i++)
 		s->readers[find_subscription(s, readers[i].subscription)].member_count =
 			readers[i].threads;
 	for (uint32_t i = 0; i < s->subscription_count && values->bench.readers.count == 0; i++)
-		s->readers[i].member_count = 1;
+		s->readers[i].member_count = subscriptions[i].members;
 }
 
 /* ---- where ---- */
@@ -135,7 +136,8 @@ static void ask_for_all(struct places *p, const struct config_machine *m,
 		    &reader->cpus, item);
 	}
 	for (uint32_t i = 0; i < s->subscription_count && bench->readers.count == 0; i++)
-		ask(p, "members", NULL, WEIR_WAIT_ADAPTIVE, 1, &s->readers[i].cpus, NULL);
+		ask(p, "members", NULL, WEIR_WAIT_ADAPTIVE, s->readers[i].member_count,
+		    &s->readers[i].cpus, NULL);
 }
 
 static int refuse(const struct places *p, struct config_machine *m)
@@ -162,13 +164,13 @@ static int refuse(const struct places *p, struct config_machine *m)
 
 static void take_places(const struct places *p, struct pipeline_settings *s)
 {
-	struct weir_thread_options *const threads[WR_CONFIG_REQUESTS] = {
+	struct weir_thread_options *const threads[WR_CONFIG_OPENED] = {
 		&s->options.log, &s->options.journal, &s->options.group, &s->options.handler};
 	for (uint32_t i = 0; i < p->count; i++) {
 		const struct wr_placed *placed = &p->placement.placed[i];
 		if (placed->how == WR_PLACED_NOT)
 			continue;
-		if (i < WR_CONFIG_REQUESTS) {
+		if (i < WR_CONFIG_OPENED) {
 			wr_placed_to_options(placed, threads[i]);
 			continue;
 		}
@@ -192,10 +194,11 @@ static int place(struct config_machine *m, struct pipeline_settings *s)
 	struct places *p = calloc(1, sizeof *p);
 	if (p == NULL)
 		return cli_fail("config", -ENOMEM, NULL);
-	memcpy(p->requests, m->requests, sizeof m->requests);
-	p->count = m->request_count;
+	/* weir's own; sources and sinks are those of the bench. */
+	p->count = WR_CONFIG_OPENED;
+	memcpy(p->requests, m->requests.items, p->count * sizeof p->requests[0]);
 	ask_for_all(p, m, s);
-	int rc = wr_place(m->topology, &m->affinity, &m->policy, p->requests, p->count,
+	int rc = wr_place(m->topology, &m->affinity, &m->requests.policy, p->requests, p->count,
 			  &p->placement);
 	int code = CLI_GO_ON;
 	if (rc == 0)
@@ -252,6 +255,21 @@ static int check_counts(const char *path, const struct pipeline_settings *s)
 	return CLI_EXIT_CONFIG;
 }
 
+/* Those of bench.members were counted with the file. */
+static int check_members(const char *path, const struct pipeline_settings *s)
+{
+	uint64_t members = 0;
+	for (uint32_t i = 0; i < s->subscription_count; i++)
+		members += s->readers[i].member_count;
+	if (members <= WR_CONFIG_BENCH_THREADS_MAX)
+		return CLI_GO_ON;
+	fprintf(stderr,
+		"weir: %s: %llu members of all subscriptions, a bench has at most %u: say in "
+		"bench.members\n",
+		path, (unsigned long long)members, WR_CONFIG_BENCH_THREADS_MAX);
+	return CLI_EXIT_CONFIG;
+}
+
 static int read_values(const char *path, struct bench_config *c, struct pipeline_settings *s)
 {
 	const struct wr_config_values *values = &c->machine->config->values;
@@ -276,7 +294,8 @@ static int read_values(const char *path, struct bench_config *c, struct pipeline
 		return code;
 	make_streams(values, s);
 	make_readers(values, s);
-	return place(c->machine, s);
+	code = check_members(path, s);
+	return code == CLI_GO_ON ? place(c->machine, s) : code;
 }
 
 int bench_config_load(const char *path, struct bench_config *ret_config,

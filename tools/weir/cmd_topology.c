@@ -49,7 +49,7 @@ static void draw(const struct plan_threads *threads)
 		.topology = threads->topology,
 		.affinity = threads->affinity,
 		.placement = threads->placement,
-		.requests = threads->requests,
+		.requests = threads->requests->items,
 		.columns = cli_columns(stdout),
 		.color = cli_color(stdout),
 		.utf8 = topology_utf8(),
@@ -85,10 +85,10 @@ int cmd_topology(int argc, char **argv)
 		return exit_code;
 	exit_code = config_machine_load(choices.config, choices.from, &m);
 	if (exit_code == CLI_GO_ON) {
-		struct plan_threads threads = {m.topology, &m.affinity, &placement, m.requests,
+		struct plan_threads threads = {m.topology, &m.affinity, &placement, &m.requests,
 					       &m.options};
-		int rc = wr_place(m.topology, &m.affinity, &m.policy, m.requests, m.request_count,
-				  &placement);
+		int rc = wr_place(m.topology, &m.affinity, &m.requests.policy, m.requests.items,
+				  m.requests.count, &placement);
 		exit_code = rc == 0 ? print(&threads) : cli_fail("topology", rc, NULL);
 	}
 	config_machine_free(&m);

@@ -42,7 +42,7 @@ static int read_config(const char *path, struct config_machine *m)
 	if (m->config->root != NULL) {
 		struct weir_options placed = m->config->values.options;
 		wr_config_place_threads(findings, m->config->root, &m->config->values, m->topology,
-					&m->affinity, &placed);
+					&m->affinity, &placed, NULL);
 		wr_config_findings_sort(findings);
 	}
 	if (findings->out_of_memory)
@@ -50,8 +50,7 @@ static int read_config(const char *path, struct config_machine *m)
 	if (config_report(m->config) != CLI_GO_ON)
 		return CLI_EXIT_CONFIG;
 	m->options = m->config->values.options;
-	wr_config_requests(&m->config->values, &m->policy, m->requests);
-	m->request_count = WR_CONFIG_REQUESTS;
+	wr_config_requests(&m->config->values, &m->requests);
 	return CLI_GO_ON;
 }
 
@@ -64,11 +63,14 @@ int config_machine_load(const char *path, const char *from, struct config_machin
 	if (path != NULL)
 		return read_config(path, ret_machine);
 	weir_options_init(&ret_machine->options);
-	ret_machine->requests[0] = (struct wr_place_request){.name = "log", .count = 1};
-	ret_machine->requests[1] =
-		(struct wr_place_request){.name = "journal", .count = 1, .if_room = true};
-	ret_machine->requests[2] = (struct wr_place_request){.name = "group", .count = 1};
-	ret_machine->request_count = 3;
+	struct weir_options *o = &ret_machine->options;
+	ret_machine->requests = (struct wr_config_requests){
+		.count = 3,
+		.items = {{.name = "log", .count = 1},
+			  {.name = "journal", .count = 1, .if_room = true},
+			  {.name = "group", .count = 1}},
+		.threads = {&o->log, &o->journal, &o->group},
+	};
 	return CLI_GO_ON;
 }
 

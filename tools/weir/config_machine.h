@@ -18,9 +18,7 @@ struct config_machine {
 	struct wr_topology *topology;
 	struct wr_affinity affinity;
 	struct weir_options options; /* of the file, threads not yet placed */
-	struct wr_place_policy policy;
-	struct wr_place_request requests[WR_CONFIG_REQUESTS];
-	uint32_t request_count;
+	struct wr_config_requests requests;
 };
 
 /*

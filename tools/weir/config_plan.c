@@ -77,9 +77,10 @@ static int plan_machine(const struct config_machine *m)
 		.options = &m->options,
 		.topology = m->topology,
 		.affinity = &m->affinity,
-		.policy = &m->policy,
-		.requests = m->requests,
-		.request_count = m->request_count,
+		.policy = &m->requests.policy,
+		.requests = m->requests.items,
+		.threads = m->requests.threads,
+		.request_count = m->requests.count,
 	};
 	if (choices.from == NULL) {
 		wr_machine_read(NULL, &m->topology->present, &machine);
@@ -88,7 +89,7 @@ static int plan_machine(const struct config_machine *m)
 	int rc = wr_plan_make(&input, &plan, &problem);
 	if (rc != 0)
 		return cli_fail("config plan", rc, &problem);
-	struct plan_threads threads = {m->topology, &m->affinity, &plan.placement, m->requests,
+	struct plan_threads threads = {m->topology, &m->affinity, &plan.placement, &m->requests,
 				       &m->options};
 	rc = print(&threads, &plan);
 	if (rc != 0)

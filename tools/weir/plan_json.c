@@ -93,8 +93,8 @@ void plan_json_threads(struct json_out *j, const struct plan_threads *threads)
 	json_text(j, "shared_why", p->shared_why);
 	json_array(j, "threads");
 	for (uint32_t i = 0; i < p->placed_count; i++)
-		json_placed(j, threads->requests[i].name, &p->placed[i],
-			    plan_thread_options(threads->options, i));
+		json_placed(j, threads->requests->items[i].name, &p->placed[i],
+			    threads->requests->threads[i]);
 	json_close(j);
 	json_set(j, "housekeeping", &p->housekeeping);
 }

@@ -12,15 +12,6 @@ static const char *wait_name(enum weir_wait wait)
 	return names[wait];
 }
 
-/* In the order of io/config/threads.h. */
-const struct weir_thread_options *plan_thread_options(const struct weir_options *options,
-						      uint32_t index)
-{
-	const struct weir_thread_options *const kinds[] = {&options->log, &options->journal,
-							   &options->group, &options->handler};
-	return kinds[index];
-}
-
 const char *plan_scheduler_name(enum weir_scheduler scheduler)
 {
 	static const char *const names[] = {"other", "batch", "fifo", "rr"};
@@ -99,7 +90,7 @@ static void print_thread(FILE *to, const char *request, const struct wr_placed *
 /* Whom housekeeping is for. weir's allocators have no threads. */
 static void print_helpers(FILE *to, const struct plan_threads *threads)
 {
-	bool has_journal = threads->requests[1].count > 0;
+	bool has_journal = threads->requests->items[WR_CONFIG_JOURNAL].count > 0;
 	char list[64];
 	const char *what = "files made ahead, workers of io_uring";
 	if (!has_journal)
@@ -117,12 +108,12 @@ void plan_print_threads(FILE *to, const struct plan_threads *threads)
 	fprintf(to, "  %-14s %-18s %s\n", "thread", "CPUs", "waits");
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].how != WR_PLACED_NOT)
-			print_thread(to, threads->requests[i].name, &p->placed[i],
-				     plan_thread_options(threads->options, i));
+			print_thread(to, threads->requests->items[i].name, &p->placed[i],
+				     threads->requests->threads[i]);
 	print_helpers(to, threads);
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].note[0] != '\0')
-			fprintf(to, "  note: %s: %s\n", threads->requests[i].name,
+			fprintf(to, "  note: %s: %s\n", threads->requests->items[i].name,
 				p->placed[i].note);
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "io/config/plan.h"
+#include "io/config/threads.h"
 #include "tools/weir/json_out.h"
 
 /* What was asked and what became of it. */
@@ -17,13 +18,10 @@ struct plan_threads {
 	const struct wr_topology *topology;
 	const struct wr_affinity *affinity;
 	const struct wr_placement *placement;
-	const struct wr_place_request *requests;
+	const struct wr_config_requests *requests;
 	const struct weir_options *options;
 };
 
-/* What is said of a thread beside its place, by the index of its request. */
-const struct weir_thread_options *plan_thread_options(const struct weir_options *options,
-						      uint32_t index);
 const char *plan_scheduler_name(enum weir_scheduler scheduler);
 
 /* What the machine is, what weir may use of it, and whether it is shared. */

@@ -399,10 +399,10 @@ Test(place_requests, keys_of_the_machine_that_leave_nothing)
 
 Test(place_requests, too_much_of_all_is_refused)
 {
-	bed_ask("handler", "auto", WEIR_WAIT_ADAPTIVE, 257);
+	bed_ask("handler", "auto", WEIR_WAIT_ADAPTIVE, 4097);
 	bed_place();
 	cr_assert_eq(problem(0)->of, WR_PLACE_OF_REQUESTS);
-	cr_assert_str_eq(problem(0)->text, "257 threads, at most 256");
+	cr_assert_str_eq(problem(0)->text, "4097 threads, at most 4096");
 	for (uint32_t i = 1; i < WR_PLACE_REQUESTS_MAX; i++)
 		bed_ask("more", "64", WEIR_WAIT_ADAPTIVE, 0);
 	bed.requests[0] = bed.requests[1];

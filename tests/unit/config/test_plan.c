@@ -27,6 +27,10 @@ static struct wr_plan plan;
 static struct weir_problem problem;
 static char journal[4096];
 
+/* Of the requests of the bed: log, journal, group, and a handler where one is asked for. */
+static const struct weir_thread_options *const threads[] = {&options.log, &options.journal,
+							    &options.group, &options.handler};
+
 static void set_up(void)
 {
 	bed_open("two_sockets");
@@ -55,6 +59,7 @@ static int make(void)
 		.affinity = &bed.affinity,
 		.policy = &bed.policy,
 		.requests = bed.requests,
+		.threads = threads,
 		.request_count = bed.request_count,
 		.machine = &machine,
 	};
@@ -137,6 +142,7 @@ Test(plan, a_machine_from_a_file_has_threads_only)
 		.affinity = &bed.affinity,
 		.policy = &bed.policy,
 		.requests = bed.requests,
+		.threads = threads,
 		.request_count = bed.request_count,
 	};
 	cr_assert_eq(wr_plan_make(&input, &plan, &problem), 0);
@@ -436,6 +442,48 @@ Test(plan, real_time_that_never_waits)
 	assert_lack(WR_LACK_SLOWS, "throttling", "as threads.log",
 		    "sysctl -w kernel.sched_rt_runtime_us=-1");
 	machine.stops_real_time = false;
+	assert_no_lack();
+}
+
+/* Who never waits, with a right to real time, and a CPU that another thread may use, too. */
+Test(plan, a_thread_that_would_never_run)
+{
+	options.log.scheduler = WEIR_SCHEDULER_FIFO;
+	options.log.priority = 1;
+	machine.may_schedule = true;
+	bed.requests[0].wait = WEIR_WAIT_YIELD;
+	bed.requests[0].cpus = bed_cpus("5");
+	assert_no_lack();
+	bed.requests[2].cpus = bed_cpus("5");
+	assert_lack(WR_LACK_STOPS, "starving",
+		    "threads.log is real time and never waits: on CPU 5 it would keep group from "
+		    "ever running",
+		    "lists without it for all others");
+	/* One that is not placed may run anywhere. */
+	bed.requests[2].cpus = bed_cpus("none");
+	assert_lack(WR_LACK_STOPS, "starving", "keep group from", "wait: park");
+	bed.requests[2].cpus = bed_cpus("6");
+	assert_no_lack();
+	bed.policy.housekeeping = bed_cpus("4-5");
+	assert_lack(WR_LACK_STOPS, "starving", "keep the helpers from", "machine.housekeeping");
+	options.dir = NULL;
+	bed.requests[1].count = 0;
+	assert_no_lack();
+	bed_ask("handler", "none", WEIR_WAIT_ADAPTIVE, 0);
+	assert_lack(WR_LACK_STOPS, "starving", "keep handler from", "");
+	bed.requests[3].cpus = bed_cpus("7");
+	bed.requests[3].count = 2;
+	assert_no_lack();
+	bed.requests[2].cpus = bed_cpus("5");
+	/* It parks, or it is not real time, or it may not be. */
+	bed.requests[0].wait = WEIR_WAIT_PARK;
+	assert_no_lack();
+	bed.requests[0].wait = WEIR_WAIT_YIELD;
+	machine.may_schedule = false;
+	machine.real_time = (struct wr_machine_limit){0, 0};
+	assert_lack(WR_LACK_SLOWS, "real_time", "threads.log asks", "ulimit");
+	options.log.scheduler = WEIR_SCHEDULER_OTHER;
+	options.log.priority = 0;
 	assert_no_lack();
 }
 

@@ -5,6 +5,7 @@
  * Method: texts placed on machines of tests/data/topology; reports and options compared.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static const char *place(const char *machine, const char *allowed, const char *y
 	wr_config_defaults(&wr_config_file, &config.values);
 	wr_config_read(&config.findings, &wr_config_file, config.root, &config.values);
 	wr_config_place_threads(&config.findings, config.root, &config.values, topology, &affinity,
-				&config.values.options);
+				&config.values.options, config.placed);
 	wr_config_findings_sort(&config.findings);
 	report[0] = '\0';
 	wr_config_findings_print(&config.findings, &text);
@@ -153,6 +154,91 @@ Test(config_threads, auto_gives_each_thread_a_core_on_a_large_machine, .fini = f
 	cr_assert_eq(o->group.cpu_count, 1);
 	cr_assert_eq(o->handler.cpu_count, 0);
 	cr_assert_neq(o->log.cpus[0], o->journal.cpus[0]);
+}
+
+#define SOURCES_AND_SINKS                                                                          \
+	"topics: [{name: t}]\n"                                                                    \
+	"sources: [{name: a, topic: t, from: {file: a}}, {name: b, topic: t, from: stdin}]\n"      \
+	"subscriptions:\n"                                                                         \
+	"  - {name: x, topics: [t], members: 3, sink: 'null'}\n"                                   \
+	"  - {name: y, topics: [t]}\n"                                                             \
+	"  - {name: z, topics: [t], sink: stdout}\n"
+
+static void check_thread(enum weir_config_thread_of of, uint32_t index, const char *name,
+			 const char *cpus)
+{
+	struct weir_thread_options thread;
+	cr_assert_eq(weir_config_thread(&config, of, index, &thread), 0);
+	cr_assert_str_eq(thread.name, name);
+	check_cpus(&thread, cpus);
+}
+
+/* By hand: housekeeping takes the first core, log and group the next two; then each source and each
+ * member has one, with neighbours in the cache of the log first. */
+Test(config_threads, sources_and_members_of_a_run_have_theirs, .fini = finish)
+{
+	struct weir_thread_options thread;
+	cr_assert_str_eq(place("two_sockets", NULL,
+			       SOURCES_AND_SINKS "threads: {source: {name: in}, sink: {cpus: 9-10, "
+						 "name: a-very-long-one, scheduler: batch}}\n"),
+			 "");
+	config.is_placed = true;
+	cr_assert_eq(config.placed[WR_CONFIG_SOURCE].how, WR_PLACED_CORE);
+	cr_assert_eq(config.placed[WR_CONFIG_SOURCE].count, 2);
+	cr_assert_eq(config.placed[WR_CONFIG_SINK].count, 4);
+	check_thread(WEIR_CONFIG_THREAD_OF_SINK, 0, "a-very-long-on0", "9,10");
+	check_thread(WEIR_CONFIG_THREAD_OF_SINK, 3, "a-very-long-on3", "9,10");
+	cr_assert_eq(weir_config_thread(&config, WEIR_CONFIG_THREAD_OF_SINK, 0, &thread), 0);
+	cr_assert_eq(thread.scheduler, WEIR_SCHEDULER_BATCH);
+	cr_assert_eq(weir_config_thread(&config, WEIR_CONFIG_THREAD_OF_SOURCE, 1, &thread), 0);
+	cr_assert_str_eq(thread.name, "in1");
+	cr_assert_eq(thread.cpu_count, 1);
+	cr_assert_eq(thread.cpus[0], config.placed[WR_CONFIG_SOURCE].cpus[1]);
+	cr_assert_neq(thread.cpus[0], config.placed[WR_CONFIG_SOURCE].cpus[0]);
+	cr_assert_eq(weir_config_thread(&config, WEIR_CONFIG_THREAD_OF_SOURCE, 2, &thread),
+		     -EINVAL);
+	cr_assert_eq(weir_config_thread(&config, WEIR_CONFIG_THREAD_OF_SINK, 4, &thread), -EINVAL);
+	cr_assert_eq(weir_config_thread(&config, (enum weir_config_thread_of)3, 0, &thread),
+		     -EINVAL);
+	/* For any machine: what the file says, and no CPUs. */
+	config.is_placed = false;
+	check_thread(WEIR_CONFIG_THREAD_OF_SINK, 3, "a-very-long-on3", "");
+}
+
+Test(config_threads, without_sources_and_sinks_none_is_placed, .fini = finish)
+{
+	cr_assert_str_eq(place("two_sockets", NULL, ""), "");
+	cr_assert_eq(config.placed[WR_CONFIG_SOURCE].how, WR_PLACED_NOT);
+	cr_assert_eq(config.placed[WR_CONFIG_SINK].how, WR_PLACED_NOT);
+}
+
+Test(config_threads, cpus_of_a_run_are_looked_at, .fini = finish)
+{
+	(void)place("two_sockets", NULL, SOURCES_AND_SINKS "threads: {sink: {cpus: 64}}\n");
+	cr_assert_not_null(strstr(report, "error: CPU 64 does not exist"), "%s", report);
+}
+
+Test(config_threads, cpus_of_a_bench_are_looked_at_too, .fini = finish)
+{
+	cr_assert_str_eq(
+		place("two_sockets", "0-7",
+		      "topics: [{name: t}]\n"
+		      "subscriptions: [{name: s, topics: [t]}]\n"
+		      "bench:\n"
+		      "  producers: [{topic: t, cpus: 1-3}, {topic: t, threads: 2, cpus: 4-12}]\n"
+		      "  members: [{subscription: s, cpus: \"node:9\"}]\n"),
+		"x:4:67: warning: CPUs 8-12 are not available to this process: `weir bench "
+		"pipeline` will refuse it\n"
+		"    4 |   producers: [{topic: t, cpus: 1-3}, {topic: t, threads: 2, cpus: 4-12}]\n"
+		"      |                                                                   ^~~~\n"
+		"      = note: allowed here: 0-7 (cgroup /orders.service)\n"
+		"      = help: use auto, node:N, or a list within 0-7\n"
+		"x:5:37: warning: NUMA node 9 does not exist: `weir bench pipeline` will refuse "
+		"it\n"
+		"    5 |   members: [{subscription: s, cpus: \"node:9\"}]\n"
+		"      |                                     ^~~~~~~~\n"
+		"      = note: this machine has NUMA nodes 0-1\n");
+	cr_assert_eq(config.findings.error_count, 0);
 }
 
 Test(config_threads, helpers_have_their_cpus, .fini = finish)

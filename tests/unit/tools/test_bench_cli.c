@@ -294,6 +294,7 @@ static char file_path[] = "/tmp/weir-bench-file-XXXXXX";
 
 static void write_file(const char *text)
 {
+	memcpy(file_path, file_template, sizeof file_path);
 	int fd = mkstemp(file_path);
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -399,7 +400,7 @@ Test(bench_cli, a_config_says_what_is_published_and_read)
 	cr_assert_eq(unlink(file_path), 0);
 }
 
-/* Without a word on it: a thread for each topic, one for each subscription. */
+/* Without a word on it: a thread for each topic, and the members that subscriptions have. */
 Test(bench_cli, a_config_without_a_bench_is_run_as_fast_as_it_goes)
 {
 	if (!have_config)
@@ -409,6 +410,20 @@ Test(bench_cli, a_config_without_a_bench_is_run_as_fast_as_it_goes)
 	check_report();
 	cr_assert(capture_has(c.out, "\"producers\": 2,\n    \"members\": 3,"), "%s", c.out);
 	cr_assert(capture_has(c.out, "\"rate\": \"max\""), "%s", c.out);
+	cr_assert_eq(unlink(file_path), 0);
+	write_file("topics: [{name: a, partitions: 4}]\n"
+		   "subscriptions: [{name: s, topics: [a], members: 3, sink: 'null'}]\n");
+	MEASURE("--config", file_path);
+	cr_assert(capture_has(c.out, "\"members\": 3,"), "%s", c.out);
+	cr_assert_eq(unlink(file_path), 0);
+	write_file("topics: [{name: a}]\nlimits: {members: 100}\n"
+		   "subscriptions: [{name: s, topics: [a], members: 65, sink: 'null'}]\n");
+	RUN("pipeline", "--config", file_path);
+	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG);
+	cr_assert(capture_has(c.err, "65 members of all subscriptions, a bench has at most 64"),
+		  "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+	write_file(two_topics);
 	RUN("pipeline", "--config", file_path, "--payload", "100");
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
 	cr_assert(capture_has(c.err, "--payload: with --config the file says it"), "%s", c.err);
@@ -464,7 +479,6 @@ Test(bench_cli, mistakes_in_a_config_are_told_at_their_places)
 	cr_assert(capture_has(c.err, "\n6 errors\n"), "%s", c.err);
 	cr_assert_eq(unlink(file_path), 0);
 	/* Where nothing else is wrong, the CPUs are looked at. */
-	memcpy(file_path, file_template, sizeof file_path);
 	(void)snprintf(text, sizeof text,
 		       "%sbench:\n  producers: [{topic: b}, {topic: a, cpus: \"4000\"}]\n",
 		       two_topics);
@@ -473,7 +487,6 @@ Test(bench_cli, mistakes_in_a_config_are_told_at_their_places)
 	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG, "%s", c.err);
 	cr_assert(capture_has(c.err, ":11:44: error: CPU 4000 does not exist"), "%s", c.err);
 	cr_assert_eq(unlink(file_path), 0);
-	memcpy(file_path, file_template, sizeof file_path);
 	write_file("version: 1\n");
 	RUN("pipeline", "--config", file_path);
 	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG, "%s", c.err);

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "bench/harness.h"
 
@@ -18,7 +18,7 @@
 struct delivering {
 	struct run_deliverer *own;
 	struct weir_member *member;
-	struct weir_item items[ITEMS_MAX];
+	struct weir_item *items; /* ITEMS_MAX: too many for a small stack */
 	bool has_uncommitted;
 	uint64_t uncommitted_since_ns;
 };
@@ -106,15 +106,14 @@ static void *run(void *context)
 	struct delivering d = {.own = own};
 	struct weir_member_options options;
 	struct weir_problem problem = {0};
-	char name[16];
 	char member_name[16];
-	(void)snprintf(name, sizeof name, "sink%u-%s", own->of.member, own->of.subscription->name);
-	(void)pthread_setname_np(pthread_self(), name);
 	(void)snprintf(member_name, sizeof member_name, "run-%04u", own->of.member);
 	weir_member_options_init(&options);
 	options.name = member_name;
-	int rc = weir_member_join(own->of.pipeline, own->of.subscription_id, &options, &d.member,
-				  &problem);
+	d.items = calloc(ITEMS_MAX, sizeof *d.items);
+	int rc = d.items == NULL ? -ENOMEM
+				 : weir_member_join(own->of.pipeline, own->of.subscription_id,
+						    &options, &d.member, &problem);
 	if (rc < 0)
 		run_fault_set(&own->fault, rc, "%s",
 			      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
@@ -127,7 +126,8 @@ static void *run(void *context)
 	/* After CLOSED there is no member to leave. */
 	if (rc != WEIR_E_CLOSED)
 		(void)weir_member_leave(d.member, LEAVE_NS);
-	(void)snprintf(own->cpu, sizeof own->cpu, "%d", sched_getcpu());
+	free(d.items);
+	run_thread_note_cpu(&own->thread);
 	/* Release: main reads the fault without having joined (run_deliverer_has_ended). */
 	wr_store_release(&own->has_ended, 1);
 	return NULL;
@@ -135,16 +135,15 @@ static void *run(void *context)
 
 int run_deliverer_start(struct run_deliverer *deliverer)
 {
-	int rc = pthread_create(&deliverer->thread, NULL, run, deliverer);
-	deliverer->is_running = rc == 0;
-	return -rc;
+	char name[16];
+	(void)snprintf(name, sizeof name, "sink%u-%s", deliverer->of.member,
+		       deliverer->of.subscription->name);
+	return run_thread_start(&deliverer->thread, name, run, deliverer);
 }
 
 void run_deliverer_join(struct run_deliverer *deliverer)
 {
-	if (deliverer->is_running)
-		(void)pthread_join(deliverer->thread, NULL);
-	deliverer->is_running = false;
+	run_thread_join(&deliverer->thread);
 }
 
 bool run_deliverer_has_ended(const struct run_deliverer *deliverer)

@@ -11,17 +11,15 @@
 #ifndef WEIR_TOOLS_RUN_DELIVER_THREAD_H
 #define WEIR_TOOLS_RUN_DELIVER_THREAD_H
 
-#include <pthread.h>
-
 #include <weir.h>
 
 #include "tools/weir/run/sink.h"
+#include "tools/weir/run/thread.h"
 
 struct run_deliverer {
-	struct run_sink_of of; /* everything that its sink is for */
-	struct run_sink *sink; /* opened by main */
-	pthread_t thread;
-	bool is_running;
+	struct run_sink_of of;    /* everything that its sink is for */
+	struct run_sink *sink;    /* opened by main */
+	struct run_thread thread; /* its options are set before the start */
 
 	/* Counters, relaxed. */
 	wr_atomic_u64 delivered_events;
@@ -31,7 +29,6 @@ struct run_deliverer {
 
 	/* Its own until has_ended. */
 	struct run_fault fault;
-	char cpu[8];
 };
 
 /* 0 or -errno. */

@@ -267,9 +267,6 @@ static void *run(void *context)
 	struct publishing p = {.own = own,
 			       .maker = {.source = own->source,
 					 .event_bytes_max = run_event_bytes_max(own->options)}};
-	char name[16];
-	(void)snprintf(name, sizeof name, "src-%s", own->source->name);
-	(void)pthread_setname_np(pthread_self(), name);
 	int rc = weir_topic_find(own->pipeline, own->source->topic, &p.maker.topic);
 	if (rc == 0)
 		rc = open_producer(&p);
@@ -287,7 +284,7 @@ static void *run(void *context)
 	if (p.reader != NULL)
 		p.reader->ops->close(p.reader);
 	(void)weir_producer_close(p.producer, LOOK_NS);
-	(void)snprintf(own->cpu, sizeof own->cpu, "%d", sched_getcpu());
+	run_thread_note_cpu(&own->thread);
 	/* Release: main reads the fault without having joined (run_publisher_has_ended). */
 	wr_store_release(&own->has_ended, 1);
 	return NULL;
@@ -295,16 +292,14 @@ static void *run(void *context)
 
 int run_publisher_start(struct run_publisher *publisher)
 {
-	int rc = pthread_create(&publisher->thread, NULL, run, publisher);
-	publisher->is_running = rc == 0;
-	return -rc;
+	char name[16];
+	(void)snprintf(name, sizeof name, "src-%s", publisher->source->name);
+	return run_thread_start(&publisher->thread, name, run, publisher);
 }
 
 void run_publisher_join(struct run_publisher *publisher)
 {
-	if (publisher->is_running)
-		(void)pthread_join(publisher->thread, NULL);
-	publisher->is_running = false;
+	run_thread_join(&publisher->thread);
 }
 
 bool run_publisher_has_ended(const struct run_publisher *publisher)

@@ -15,20 +15,18 @@
 #ifndef WEIR_TOOLS_RUN_PUBLISH_THREAD_H
 #define WEIR_TOOLS_RUN_PUBLISH_THREAD_H
 
-#include <pthread.h>
-
 #include <weir.h>
 #include <weir/config.h>
 
 #include "tools/weir/run/life.h"
+#include "tools/weir/run/thread.h"
 
 struct run_publisher {
 	const struct weir_config_source *source;
 	const struct weir_options *options;
 	struct weir_pipeline *pipeline;
 	const struct run_life *life;
-	pthread_t thread;
-	bool is_running; /* the thread was started */
+	struct run_thread thread; /* its options are set before the start */
 
 	/* Counters, relaxed: for progress and report. */
 	wr_atomic_u64 read_lines;
@@ -41,7 +39,6 @@ struct run_publisher {
 	/* Its own until has_ended. */
 	struct run_fault fault;
 	bool is_stopped; /* by a signal, before its end */
-	char cpu[8];     /* where it was seen last */
 };
 
 /* 0 or -errno. */

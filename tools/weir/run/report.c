@@ -97,6 +97,17 @@ static void print_subscriptions(const struct run *run, FILE *to)
 	}
 }
 
+static int seen_on(const struct run_thread *thread)
+{
+	return (int)wr_load_relaxed(&thread->last_cpu) - 1;
+}
+
+static void print_thread(FILE *to, const struct run_thread *thread)
+{
+	fprintf(to, " %s on CPU %d%s,", thread->name, seen_on(thread),
+		thread->options.cpu_count > 0 ? " (pinned)" : "");
+}
+
 static void print_threads(const struct run *run, FILE *to)
 {
 	fprintf(to, "  threads:");
@@ -105,10 +116,9 @@ static void print_threads(const struct run *run, FILE *to)
 			run->info.threads[i].last_cpu,
 			run->info.threads[i].pinned ? " (pinned)" : "");
 	for (uint32_t i = 0; i < run->source_count; i++)
-		fprintf(to, " src-%s on CPU %s,", run->sources[i].name, run->publishers[i].cpu);
+		print_thread(to, &run->publishers[i].thread);
 	for (uint32_t i = 0; i < run->deliverer_count; i++)
-		fprintf(to, " sink%u-%s on CPU %s,", run->deliverers[i].of.member,
-			run->deliverers[i].of.subscription->name, run->deliverers[i].cpu);
+		print_thread(to, &run->deliverers[i].thread);
 	fprintf(to, " all seen last\n");
 }
 
@@ -146,7 +156,7 @@ static void put_sources(struct json_out *j, const struct run *run)
 		json_u64(j, "durable", wr_load_relaxed(&p->durable_events));
 		json_u64(j, "bad_lines", wr_load_relaxed(&p->bad_lines));
 		json_u64(j, "resumed_from", wr_load_relaxed(&p->resumed_events));
-		json_text(j, "cpu", p->cpu);
+		json_i64(j, "cpu", seen_on(&p->thread));
 		json_close(j);
 	}
 	json_close(j);
@@ -174,6 +184,15 @@ static void put_subscriptions(struct json_out *j, const struct run *run)
 	json_close(j);
 }
 
+static void put_thread(struct json_out *j, const struct run_thread *thread)
+{
+	json_object(j, NULL);
+	json_text(j, "name", thread->name);
+	json_bool(j, "pinned", thread->options.cpu_count > 0);
+	json_i64(j, "cpu", seen_on(thread));
+	json_close(j);
+}
+
 static void put_threads(struct json_out *j, const struct run *run)
 {
 	json_array(j, "threads");
@@ -187,6 +206,10 @@ static void put_threads(struct json_out *j, const struct run *run)
 		json_u64(j, "parks", t->parks);
 		json_close(j);
 	}
+	for (uint32_t i = 0; i < run->source_count; i++)
+		put_thread(j, &run->publishers[i].thread);
+	for (uint32_t i = 0; i < run->deliverer_count; i++)
+		put_thread(j, &run->deliverers[i].thread);
 	json_close(j);
 }
 

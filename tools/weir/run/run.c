@@ -19,6 +19,7 @@
 #include <time.h>
 
 #include "bench/harness.h"
+#include "io/posix/thread_posix.h"
 #include "tools/weir/args.h"
 #include "tools/weir/run/event_of_line.h"
 
@@ -119,6 +120,45 @@ static int check_build(const struct run *run)
 	return CLI_GO_ON;
 }
 
+/* A scheduling class that is refused: told once; the threads run as any other, or, where the file
+ * is strict, nothing runs. */
+static int check_class(struct run *run, const char *key, struct run_thread *threads[],
+		       uint32_t count)
+{
+	if (count == 0)
+		return CLI_GO_ON;
+	const struct weir_thread_options *asked = &threads[0]->options;
+	int rc = wr_thread_try_class(asked->scheduler, asked->priority);
+	if (rc == 0)
+		return CLI_GO_ON;
+	run_say("threads.%s: its scheduling class is refused (%s): ulimit -r %u, or CAP_SYS_NICE%s",
+		key, weir_strerror(rc), asked->priority,
+		run->options.strict_threads ? "" : "; it runs as any thread");
+	if (run->options.strict_threads)
+		return (int)cli_exit_of(rc);
+	for (uint32_t i = 0; i < count; i++)
+		threads[i]->options.scheduler = WEIR_SCHEDULER_OTHER;
+	return CLI_GO_ON;
+}
+
+static int check_classes(struct run *run)
+{
+	uint32_t most = run->source_count + run->deliverer_count;
+	struct run_thread **threads = calloc(most + 1, sizeof(struct run_thread *));
+	if (threads == NULL)
+		return cli_fail("run", -ENOMEM, NULL);
+	for (uint32_t i = 0; i < run->source_count; i++)
+		threads[i] = &run->publishers[i].thread;
+	for (uint32_t i = 0; i < run->deliverer_count; i++)
+		threads[run->source_count + i] = &run->deliverers[i].thread;
+	int exit_code = check_class(run, "source", threads, run->source_count);
+	if (exit_code == CLI_GO_ON)
+		exit_code =
+			check_class(run, "sink", threads + run->source_count, run->deliverer_count);
+	free(threads);
+	return exit_code;
+}
+
 static bool reserve(struct run *run)
 {
 	uint32_t members = 0;
@@ -135,6 +175,16 @@ static bool reserve(struct run *run)
 	       run->subscription_ids != NULL && run->lags != NULL;
 }
 
+/* A thread that says nothing of itself, where that is the config's fault, was refused long ago. */
+static struct weir_thread_options thread_of(const struct run *run, enum weir_config_thread_of of,
+					    uint32_t index)
+{
+	struct weir_thread_options options = {0};
+	if (weir_config_thread(run->config, of, index, &options) < 0)
+		return (struct weir_thread_options){0};
+	return options;
+}
+
 static void lay_out(struct run *run)
 {
 	for (uint32_t i = 0; i < run->source_count; i++) {
@@ -142,19 +192,23 @@ static void lay_out(struct run *run)
 		run->publishers[i].options = &run->options;
 		run->publishers[i].pipeline = run->pipeline;
 		run->publishers[i].life = &run->life;
+		run->publishers[i].thread.options = thread_of(run, WEIR_CONFIG_THREAD_OF_SOURCE, i);
 	}
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
 		if (run->sinks[i].to == WEIR_CONFIG_TO_NONE)
 			continue;
-		for (uint32_t m = 0; m < run->sinks[i].members; m++)
-			run->deliverers[run->deliverer_count++].of =
-				(struct run_sink_of){.config = &run->sinks[i],
+		for (uint32_t m = 0; m < run->sinks[i].members; m++) {
+			struct run_deliverer *d = &run->deliverers[run->deliverer_count];
+			d->of = (struct run_sink_of){.config = &run->sinks[i],
 						     .subscription = &run->subscriptions[i],
 						     .pipeline = run->pipeline,
 						     .journal = run->options.dir,
 						     .subscription_id = id_of(run, i),
 						     .member = m,
 						     .life = &run->life};
+			d->thread.options =
+				thread_of(run, WEIR_CONFIG_THREAD_OF_SINK, run->deliverer_count++);
+		}
 	}
 }
 
@@ -415,6 +469,9 @@ int run_it(struct run *run)
 	exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
 	if (exit_code == CLI_GO_ON) {
 		lay_out(run);
+		exit_code = check_classes(run);
+	}
+	if (exit_code == CLI_GO_ON) {
 		exit_code = open_sinks(run);
 	}
 	if (exit_code == CLI_GO_ON) {

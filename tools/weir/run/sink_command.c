@@ -26,6 +26,7 @@
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/run/sink.h"
+#include "tools/weir/run/thread.h"
 
 #define OWN_VARIABLES_MAX 96u
 #define LOOK_NS (2 * RUN_MILLISECOND_NS)
@@ -173,9 +174,11 @@ static int start(struct command_sink *s, int payload, pid_t *ret_process)
 	(void)posix_spawnattr_setpgroup(&attributes, 0);
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 							    POSIX_SPAWN_SETPGROUP);
+	run_thread_unpin();
 	if (rc == 0)
 		rc = posix_spawnp(ret_process, s->arguments[0], &actions, &attributes, s->arguments,
 				  s->variables);
+	run_thread_repin();
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return -rc;
