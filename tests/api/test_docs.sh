@@ -15,6 +15,7 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin"
 ln -s "$(cd "$(dirname "$weir")" && pwd)/$(basename "$weir")" "$work/bin/weir"
 PATH=$work/bin:$PATH
+weir=$work/bin/weir # the path that was given may be relative
 number=0
 failed=0
 
@@ -139,6 +140,9 @@ fields "weir journal ls" weir journal ls fields.journal --json
 fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
 fields "weir journal verify" weir journal verify fields.journal --json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json
+cp "$work/json" old.json
+fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json \
+	--compare old.json --fail-if other_machine
 fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate 2000 --dir "$work" \
 	--segment-bytes 4MiB --bare-syncs 10 --json
 if [ $configs = 1 ]; then

@@ -7,10 +7,15 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "bench/ring.h"
 #include "tools/weir/args.h"
+#include "tools/weir/html_page.h"
+#include "tools/weir/ring_compare.h"
+#include "tools/weir/ring_html.h"
 #include "tools/weir/ring_report.h"
+#include "tools/weir/ring_threshold.h"
 
 #define RTT_ROUNDS 100000u
 #define RTT_ROUNDS_QUICK 20000u
@@ -31,9 +36,15 @@ struct ring_choices {
 	bool fifo;
 	bool no_rtt;
 	bool json;
+	const char *html;
+	const char *compare;
+	struct cli_strings fail_if;
 };
 
 static struct ring_choices choices;
+static struct ring_threshold thresholds[CLI_STRINGS_MAX];
+static struct ring_old old;
+static struct ring_comparison comparison;
 
 static const char *const shape_choices[] = {"all",  "spsc",      "mpsc", "spmc",
 					    "mpmc", "multicast", NULL};
@@ -120,6 +131,21 @@ static const struct cli_option options[] = {
 	 .target = &choices.fifo,
 	 .help = "SCHED_FIFO where there are CPUs enough: for a machine with other work"},
 	{.name = "no-rtt", .type = CLI_FLAG, .target = &choices.no_rtt, .help = "no round trips"},
+	{.name = "compare",
+	 .type = CLI_STRING,
+	 .target = &choices.compare,
+	 .value_name = "OLD.json",
+	 .help = "beside an earlier run, which --json wrote"},
+	{.name = "fail-if",
+	 .type = CLI_STRINGS,
+	 .target = &choices.fail_if,
+	 .value_name = "EXPR",
+	 .help = "exit code 9 if it is so: loss, geomean<1.3, rtt>1.15, slower>5% (several)"},
+	{.name = "html",
+	 .type = CLI_STRING,
+	 .target = &choices.html,
+	 .value_name = "FILE",
+	 .help = "write a page with plots, too"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -133,6 +159,32 @@ static const struct cli_command command = {
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 };
+
+/* What must not be, and the run before: all that can be wrong with them, before anything runs. */
+static int prepare(void)
+{
+	const struct ring_threshold_means means = {
+		.peers = choices.peers, .rtt = !choices.no_rtt, .compare = choices.compare != NULL};
+	char why[200];
+
+	for (uint32_t i = 0; i < choices.fail_if.count; i++)
+		if (ring_threshold_parse(choices.fail_if.items[i], &means, &thresholds[i], why,
+					 sizeof why) < 0)
+			return cli_usage(&command, "--fail-if: %s", why);
+	if (choices.compare == NULL)
+		return CLI_GO_ON;
+	if (!ring_has_compare())
+		return cli_usage(&command, "--compare: weir was built without jansson");
+	int code = ring_old_read(choices.compare, &old, why, sizeof why);
+	if (code == -EINVAL) {
+		fprintf(stderr,
+			"weir: --compare: %s is not what weir bench ring --json of this "
+			"weir writes: %s\n",
+			choices.compare, why);
+		return CLI_EXIT_USAGE;
+	}
+	return code < 0 ? cli_fail(choices.compare, code, NULL) : CLI_GO_ON;
+}
 
 static int parse(int argc, char **argv)
 {
@@ -227,33 +279,72 @@ static int measure(struct ring_report *report, struct ring_cell_result *cells)
 	return CLI_EXIT_OK;
 }
 
+/* All the reports that were asked for; then the exit code. */
+static int tell(struct ring_report *report, struct html_file *page)
+{
+	if (choices.compare != NULL) {
+		ring_compare(report, &old, &comparison);
+		report->comparison = &comparison;
+	}
+	uint32_t crossed = ring_threshold_judge(thresholds, choices.fail_if.count, report);
+	report->thresholds = thresholds;
+	report->threshold_count = choices.fail_if.count;
+	int exit_code = crossed > 0 ? CLI_EXIT_THRESHOLD : CLI_EXIT_OK;
+	if (!choices.json)
+		ring_report_text(report, stdout);
+	else if (ring_report_json(report, stdout) < 0)
+		exit_code = cli_fail("writing the report", -EIO, NULL);
+	if (choices.html != NULL) {
+		int code = ring_html(report, page->to);
+		int close_code = html_close(page, code == 0);
+		if (code < 0 || close_code < 0)
+			exit_code = cli_fail(choices.html, code < 0 ? code : close_code, NULL);
+	}
+	return exit_code;
+}
+
+static uint64_t time_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
 int cmd_bench_ring(int argc, char **argv)
 {
+	struct html_file page = {.to = NULL};
 	int exit_code = parse(argc, argv);
+	if (exit_code == CLI_GO_ON)
+		exit_code = prepare();
 	if (exit_code != CLI_GO_ON)
 		return exit_code;
 	struct ring_cell_result *cells = calloc(RING_CELLS_MAX, sizeof *cells);
 	if (cells == NULL)
 		return cli_fail("making room for results", -ENOMEM, NULL);
+	int code = choices.html != NULL ? html_open(&page, choices.html) : 0;
+	if (code < 0) {
+		free(cells);
+		return cli_fail(choices.html, code, NULL);
+	}
 	struct ring_report report = {
 		.cells = cells,
 		.cell_count = name_cells(cells),
 		.rounds = (uint32_t)choices.rounds,
+		.peers = ring_peers,
 		.peer_count = choices.peers ? ring_peer_count : 1,
 		.length_ns = choices.length_ns,
 		.pinned = !choices.no_pin,
 		.fifo = choices.fifo,
+		.when_us = time_us(),
 	};
 	bench_machine_read(NULL, &report.machine);
 	if (getloadavg(&report.load, 1) != 1)
 		report.load = 0;
 	exit_code = measure(&report, cells);
-	if (exit_code == CLI_EXIT_OK) {
-		if (!choices.json)
-			ring_report_text(&report, stdout);
-		else if (ring_report_json(&report, stdout) < 0)
-			exit_code = cli_fail("writing the report", -EIO, NULL);
-	}
+	if (exit_code == CLI_EXIT_OK)
+		exit_code = tell(&report, &page);
+	(void)html_close(&page, false);
 	free(cells);
 	return exit_code;
 }

@@ -45,8 +45,8 @@ static void print_usage(FILE *to)
 	      "  --version  version and features of this build\n"
 	      "\n"
 	      "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 in use,\n"
-	      "6 damaged journal, 7 input/output or durability, 11 a newer format,\n"
-	      "130 interrupted.\n",
+	      "6 damaged journal, 7 input/output or durability, 9 a threshold was crossed,\n"
+	      "11 a newer format, 130 interrupted.\n",
 	      to);
 }
 

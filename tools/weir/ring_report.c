@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "tools/weir/json_out.h"
+#include "tools/weir/ring_compare.h"
+#include "tools/weir/ring_threshold.h"
 
 const char *const ring_verdict_names[] = {NULL, "win", "tie", "loss"};
 const char *const ring_wait_names[] = {"default", "spin", "adaptive", "yield", "park"};
@@ -25,7 +27,8 @@ void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t 
 	if (!cell->ran[0] || !cell->ran[peer])
 		return;
 	for (uint32_t r = 0; r < rounds; r++)
-		sorted[r] = cell->mops[0][r] / cell->mops[peer][r];
+		sorted[r] = fmax(cell->mops[0][r], RING_MOPS_LEAST) /
+			    fmax(cell->mops[peer][r], RING_MOPS_LEAST);
 	qsort(sorted, rounds, sizeof sorted[0], ascending);
 	uint32_t cut = rounds >= 5 ? 1 : 0;
 	ret_ratio->median = sorted[rounds / 2];
@@ -117,7 +120,7 @@ static void line_out(const struct ring_report *r, const struct ring_cell_result 
 		s.median[0], s.least[0], s.most[0]);
 	for (uint32_t p = 1; p < r->peer_count; p++)
 		if (cell->ran[p])
-			fprintf(to, "  %s %.2f", ring_peers[p]->name, s.median[p]);
+			fprintf(to, "  %s %.2f", r->peers[p]->name, s.median[p]);
 	if (s.best_peer >= 0)
 		fprintf(to, "  x%.2f (%.2f .. %.2f) %s", s.ratio, s.ratio_low, s.ratio_high,
 			ring_verdict_names[s.verdict]);
@@ -154,6 +157,9 @@ void ring_report_text(const struct ring_report *r, FILE *to)
 			(unsigned long long)r->rtt.weir_p999, (unsigned long long)r->rtt.floor_p50,
 			(unsigned long long)r->rtt.floor_p99,
 			(unsigned long long)r->rtt.floor_p999);
+	if (r->comparison != NULL)
+		ring_compare_text(r, r->comparison, to);
+	ring_threshold_text(r->thresholds, r->threshold_count, to);
 }
 
 static void cell_json(struct json_out *j, const struct ring_report *r,
@@ -168,6 +174,7 @@ static void cell_json(struct json_out *j, const struct ring_report *r,
 	json_text(j, "wait", ring_wait_names[cell->cell.wait]);
 	json_u64(j, "producers", cell->cell.producers);
 	json_u64(j, "consumers", cell->cell.consumers);
+	json_u64(j, "capacity", cell->cell.capacity);
 	json_f64(j, "weir_mops", s.median[0], 3);
 	json_f64(j, "weir_mops_least", s.least[0], 3);
 	json_f64(j, "weir_mops_most", s.most[0], 3);
@@ -175,7 +182,7 @@ static void cell_json(struct json_out *j, const struct ring_report *r,
 	for (uint32_t i = 0; i < r->rounds; i++)
 		json_f64(j, NULL, cell->mops[0][i], 3);
 	json_close(j);
-	json_text(j, "best_peer", s.best_peer >= 0 ? ring_peers[s.best_peer]->name : NULL);
+	json_text(j, "best_peer", s.best_peer >= 0 ? r->peers[s.best_peer]->name : NULL);
 	if (s.best_peer >= 0) {
 		json_f64(j, "best_peer_mops", s.median[s.best_peer], 3);
 		json_f64(j, "ratio", s.ratio, 3);
@@ -194,8 +201,8 @@ static void peers_json(struct json_out *j, const struct ring_report *r)
 		for (uint32_t i = 0; i < r->cell_count; i++)
 			cells += r->cells[i].ran[p];
 		json_object(j, NULL);
-		json_text(j, "name", ring_peers[p]->name);
-		json_text(j, "version", ring_peers[p]->version);
+		json_text(j, "name", r->peers[p]->name);
+		json_text(j, "version", r->peers[p]->version);
 		json_u64(j, "cells", cells);
 		json_close(j);
 	}
@@ -250,5 +257,7 @@ int ring_report_json(const struct ring_report *r, FILE *to)
 	json_close(&j);
 	ring_report_warnings(r, warnings, sizeof warnings);
 	json_text(&j, "warnings", warnings[0] != '\0' ? warnings : NULL);
+	ring_compare_json(&j, r, r->comparison);
+	ring_threshold_json(&j, r->thresholds, r->threshold_count);
 	return json_end(&j);
 }

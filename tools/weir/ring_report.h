@@ -17,9 +17,15 @@
 #include "bench/harness.h"
 #include "bench/ring.h"
 
+struct ring_comparison;
+struct ring_threshold;
+
 #define RING_ROUNDS_MAX 101u
 #define RING_PEERS_MAX 16u
 #define RING_CELLS_MAX (RING_SHAPES * 9u * 4u)
+
+/* What a round in which no item was moved counts as in a ratio: half of the last digit shown. */
+#define RING_MOPS_LEAST 0.0005
 
 enum ring_verdict { RING_ALONE, RING_WIN, RING_TIE, RING_LOSS };
 
@@ -53,14 +59,20 @@ struct ring_report {
 	const struct ring_cell_result *cells;
 	uint32_t cell_count;
 	uint32_t rounds;
-	uint32_t peer_count; /* weir included */
+	const struct ring_peer *const *peers; /* weir is the first */
+	uint32_t peer_count;                  /* weir included */
 	uint64_t length_ns;
 	bool pinned;
 	bool fifo;
 	bool has_rtt;
 	struct ring_rtt rtt;
 	struct bench_machine machine;
-	double load; /* of the machine, before: runnable threads on average of a minute */
+	/* Of an earlier run, or NULL; what must not be, judged. */
+	const struct ring_comparison *comparison;
+	const struct ring_threshold *thresholds;
+	uint32_t threshold_count;
+	uint64_t when_us; /* since 1970 */
+	double load;      /* of the machine, before: runnable threads on average of a minute */
 };
 
 extern const char *const ring_verdict_names[]; /* of enum ring_verdict; NULL: alone */
