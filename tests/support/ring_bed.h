@@ -52,7 +52,7 @@ static inline void ring_bed_init(struct ring_bed *bed)
 {
 	memset(bed, 0, sizeof *bed);
 	bed->contenders[0] = (struct ring_peer){.name = "weir", .version = "0.1.0"};
-	bed->contenders[1] = (struct ring_peer){.name = "slow", .version = "1.2"};
+	bed->contenders[1] = (struct ring_peer){.name = "slow", .version = "1.2", .flags = "-O9"};
 	bed->contenders[2] = (struct ring_peer){.name = "a <quick> one", .version = "3 & more"};
 	for (unsigned p = 0; p < 3; p++)
 		bed->peers[p] = &bed->contenders[p];

@@ -153,6 +153,27 @@ static void numbers(const struct ring_report *r, FILE *to)
 	fputs("</section>\n", to);
 }
 
+static void contenders(const struct ring_report *r, FILE *to)
+{
+	fputs("<table class=\"facts\"><thead><tr><th>contender</th><th>version</th><th>cells</th>"
+	      "<th>compiled with</th><th>has other than weir</th></tr></thead><tbody>\n",
+	      to);
+	for (uint32_t p = 0; p < r->peer_count; p++) {
+		const struct ring_peer *peer = r->peers[p];
+		uint32_t cells = 0;
+		for (uint32_t i = 0; i < r->cell_count; i++)
+			cells += r->cells[i].ran[p];
+		fputs("<tr>", to);
+		html_element(to, "th", peer->name);
+		html_element(to, "td", peer->version);
+		fprintf(to, "<td>%u of %u</td>", cells, r->cell_count);
+		html_element(to, "td", peer->flags != NULL ? peer->flags : "");
+		html_element(to, "td", peer->differs != NULL ? peer->differs : "");
+		fputs("</tr>\n", to);
+	}
+	fputs("</tbody></table>\n", to);
+}
+
 static void circumstances(const struct ring_report *r, FILE *to)
 {
 	const struct bench_machine *m = &r->machine;
@@ -179,15 +200,9 @@ static void circumstances(const struct ring_report *r, FILE *to)
 		       (unsigned long long)(r->cell_count > 0 ? r->cells[0].cell.capacity : 0));
 	html_fact(to, "capacity", text);
 	html_fact(to, "when", cli_text_time(time, r->when_us));
-	for (uint32_t p = 0; p < r->peer_count; p++) {
-		uint32_t cells = 0;
-		for (uint32_t i = 0; i < r->cell_count; i++)
-			cells += r->cells[i].ran[p];
-		(void)snprintf(text, sizeof text, "%.60s, %u of %u cells", r->peers[p]->version,
-			       cells, r->cell_count);
-		html_fact(to, r->peers[p]->name, text);
-	}
-	fputs("</tbody></table></section>\n", to);
+	fputs("</tbody></table>\n", to);
+	contenders(r, to);
+	fputs("</section>\n", to);
 }
 
 int ring_html(const struct ring_report *r, FILE *to)

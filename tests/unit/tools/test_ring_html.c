@@ -146,6 +146,7 @@ Test(ring_html, a_page_has_every_section_picture_and_mark)
 	cr_assert(capture_has(page, "<th>isolated CPUs</th><td>2-3</td>"));
 	cr_assert(capture_has(page, "2026-01-31T12:00:00"));
 	cr_assert(capture_has(page, "✗ failed"));
+	cr_assert(capture_has(page, "<th>slow</th><td>1.2</td><td>1 of 2</td><td>-O9</td>"));
 }
 
 Test(ring_html, a_page_asks_for_nothing_else_and_names_are_no_markup)
