@@ -3,6 +3,7 @@
 #include "io/config/check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/text/nearest.h"
@@ -11,14 +12,25 @@
 
 #define NAMES_MAX 512u
 
+static const struct wr_config_node *nth(const struct wr_config_node *list, unsigned long index)
+{
+	const struct wr_config_node *item = list->first;
+	while (item != NULL && index-- > 0)
+		item = item->next;
+	return item;
+}
+
 const struct wr_config_node *wr_config_node_at(const struct wr_config_node *root, const char *path)
 {
 	const struct wr_config_node *node = root;
 	while (*path != '\0') {
 		char name[WR_CONFIG_PATH_BYTES];
 		size_t bytes = strcspn(path, ".");
-		(void)snprintf(name, sizeof name, "%.*s", (int)bytes, path);
+		(void)snprintf(name, sizeof name, "%.*s", (int)strcspn(path, ".["), path);
 		const struct wr_config_node *child = wr_config_child(node, name);
+		const char *index = memchr(path, '[', bytes);
+		if (child != NULL && index != NULL)
+			child = nth(child, strtoul(index + 1, NULL, 10));
 		if (child == NULL)
 			break;
 		node = child;
@@ -39,10 +51,7 @@ struct wr_config_place wr_config_place_at(const struct wr_config_findings *findi
 const struct wr_config_node *wr_config_item_at(const struct wr_config_node *root, const char *list,
 					       uint32_t index)
 {
-	const struct wr_config_node *item = wr_config_node_at(root, list)->first;
-	while (item != NULL && index-- > 0)
-		item = item->next;
-	return item;
+	return nth(wr_config_node_at(root, list), index);
 }
 
 struct wr_config_place wr_config_item_place(const struct wr_config_findings *findings,
@@ -261,6 +270,7 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	check_topics(findings, root, values);
 	check_subscriptions(findings, root, values);
 	wr_config_check_run(findings, root, values);
+	wr_config_check_stages(findings, root, values);
 	wr_config_check_bench(findings, root, values);
 	warn_of_idle_keys(findings, root);
 }

@@ -16,8 +16,8 @@
 void wr_config_check(struct wr_config_findings *findings, const struct wr_config_node *root,
 		     const struct wr_config_values *values);
 
-/* The node at "threads.log.wait", or the innermost on the way to it that the file has; the root for
- * an empty path. */
+/* The node at "threads.log.wait" or "stages[1].cpus", or the innermost on the way to it that the
+ * file has; the root for an empty path. */
 const struct wr_config_node *wr_config_node_at(const struct wr_config_node *root, const char *path);
 
 /* Its place: of the value, or of the key of the map that lacks it. */
@@ -49,6 +49,10 @@ void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_
 /* Sources, sinks and `run` (check_run.c). */
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);
+
+/* Stages and rings (check_stages.c). */
+void wr_config_check_stages(struct wr_config_findings *findings, const struct wr_config_node *root,
+			    const struct wr_config_values *values);
 
 /* `bench` (check_bench.c). */
 void wr_config_check_bench(struct wr_config_findings *findings, const struct wr_config_node *root,

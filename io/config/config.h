@@ -19,7 +19,7 @@ struct weir_config {
 	const struct wr_config_node *root; /* NULL: not to be read */
 	struct wr_config_values values;
 	bool is_placed; /* options have the CPUs of this machine, and so has `placed` */
-	struct wr_placed placed[WR_CONFIG_REQUESTS];
+	struct wr_placed placed[WR_CONFIG_REQUESTS_MAX];
 	struct weir_topic_options *topics;
 	struct weir_subscription_options *subscriptions;
 	struct weir_config_source *sources;
@@ -34,6 +34,11 @@ bool wr_config_make_run(struct weir_config *config);
 int wr_config_place_here(struct wr_config_findings *findings, const struct weir_config *config,
 			 struct weir_options *options, struct wr_placed *placed,
 			 struct weir_problem *problem);
+
+/* Where the threads are, by request: as it was read, or, read for any machine, on this one now. The
+ * config is not touched. As wr_config_place_here(). */
+int wr_config_placed(const struct weir_config *config, struct wr_placed *ret_placed,
+		     struct weir_problem *problem);
 
 /* Of a request's threads the n-th: with a CPU of its own, where each has one. */
 void wr_config_nth_thread(const struct weir_thread_options *asked, const struct wr_placed *placed,

@@ -35,4 +35,42 @@ extern const struct wr_config_section wr_config_sink;          /* the same */
 extern const struct wr_config_section wr_config_run;           /* the same */
 extern const struct wr_config_section wr_config_bench;         /* keys_bench.c */
 
+extern const struct wr_config_section wr_config_stages; /* keys_stages.c */
+extern const struct wr_config_section wr_config_rings;  /* the same */
+
+/* ---- keys that all threads have ---- */
+
+extern const struct wr_config_choice wr_config_waits[];      /* keys_threads.c */
+extern const struct wr_config_choice wr_config_schedulers[]; /* the same */
+
+#define CPUS_KEY(at)                                                                               \
+	{                                                                                          \
+		.name = "cpus", at, .type = WR_CONFIG_CPUS, .fallback = "auto",                    \
+		.doc = "The CPUs that it may run on"                                               \
+	}
+#define WAIT_KEY(at)                                                                               \
+	{                                                                                          \
+		.name = "wait", at, .type = WR_CONFIG_CHOICE, .choices = wr_config_waits,          \
+		.fallback = "adaptive", .doc = "How it waits when there is nothing to do"          \
+	}
+/* `at`: OPTION and the like; `thread`: the member that is a struct weir_thread_options. */
+#define CLASS_KEYS(at, thread, stack_min)                                                          \
+	{.name = "scheduler",                                                                      \
+	 at(thread.scheduler),                                                                     \
+	 .type = WR_CONFIG_CHOICE,                                                                 \
+	 .choices = wr_config_schedulers,                                                          \
+	 .fallback = "other",                                                                      \
+	 .doc = "Its scheduling class"},                                                           \
+		{.name = "priority",                                                               \
+		 at(thread.priority),                                                              \
+		 .type = WR_CONFIG_COUNT,                                                          \
+		 .max = 99,                                                                        \
+		 .fallback = "0",                                                                  \
+		 .doc = "Of fifo and rr: 1, the lowest, to 99; of the others 0"},                  \
+	{                                                                                          \
+		.name = "stack", at(thread.stack_bytes), .type = WR_CONFIG_SIZE,                   \
+		.min = (stack_min), .max = GIB,                                                    \
+		.absent = "the C library's: mostly 8 MiB of addresses", .doc = "Size of its stack" \
+	}
+
 #endif

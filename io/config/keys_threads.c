@@ -70,7 +70,7 @@ const struct wr_config_section wr_config_machine = {.keys = machine_keys};
 
 /* ---- threads ---- */
 
-static const struct wr_config_choice wait_choices[] = {
+const struct wr_config_choice wr_config_waits[] = {
 	{"adaptive", WEIR_WAIT_ADAPTIVE, "spins some microseconds, yields, then parks"},
 	{"spin", WEIR_WAIT_SPIN, "never leaves its CPU: needs one of its own"},
 	{"yield", WEIR_WAIT_YIELD, "gives its CPU to whoever wants it, but never sleeps"},
@@ -78,7 +78,7 @@ static const struct wr_config_choice wait_choices[] = {
 	{0},
 };
 
-static const struct wr_config_choice scheduler_choices[] = {
+const struct wr_config_choice wr_config_schedulers[] = {
 	{"other", WEIR_SCHEDULER_OTHER, "as any thread"},
 	{"batch", WEIR_SCHEDULER_BATCH, "the same share, but it interrupts nobody when it wakes"},
 	{"fifo", WEIR_SCHEDULER_FIFO, "real time: runs until it waits; needs a privilege"},
@@ -93,35 +93,6 @@ static const struct wr_config_choice own_choices[] = {
 	{0},
 };
 
-#define CPUS_KEY(at)                                                                               \
-	{                                                                                          \
-		.name = "cpus", at, .type = WR_CONFIG_CPUS, .fallback = "auto",                    \
-		.doc = "The CPUs that it may run on"                                               \
-	}
-#define WAIT_KEY(at)                                                                               \
-	{                                                                                          \
-		.name = "wait", at, .type = WR_CONFIG_CHOICE, .choices = wait_choices,             \
-		.fallback = "adaptive", .doc = "How it waits when there is nothing to do"          \
-	}
-/* `at`: OPTION and the like; `thread`: the member that is a struct weir_thread_options. */
-#define CLASS_KEYS(at, thread, stack_min)                                                          \
-	{.name = "scheduler",                                                                      \
-	 at(thread.scheduler),                                                                     \
-	 .type = WR_CONFIG_CHOICE,                                                                 \
-	 .choices = scheduler_choices,                                                             \
-	 .fallback = "other",                                                                      \
-	 .doc = "Its scheduling class"},                                                           \
-		{.name = "priority",                                                               \
-		 at(thread.priority),                                                              \
-		 .type = WR_CONFIG_COUNT,                                                          \
-		 .max = 99,                                                                        \
-		 .fallback = "0",                                                                  \
-		 .doc = "Of fifo and rr: 1, the lowest, to 99; of the others 0"},                  \
-	{                                                                                          \
-		.name = "stack", at(thread.stack_bytes), .type = WR_CONFIG_SIZE,                   \
-		.min = (stack_min), .max = GIB,                                                    \
-		.absent = "the C library's: mostly 8 MiB of addresses", .doc = "Size of its stack" \
-	}
 #define NAME_KEY(at, text)                                                                         \
 	{                                                                                          \
 		.name = "name", at, .type = WR_CONFIG_WORD, .absent = "weir's own", .doc = (text)  \

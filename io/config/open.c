@@ -75,14 +75,11 @@ static int create(const struct weir_config *config, struct weir_pipeline *pipeli
 	return 0;
 }
 
-/* The CPUs, where the config was read for any machine. Its findings are not touched: a copy takes
- * what is found. */
-static int place(const struct weir_config *config, struct weir_options *options,
-		 struct weir_problem *problem)
+/* On this machine. The config's findings are not touched: a copy takes what is found. */
+static int place_now(const struct weir_config *config, struct weir_options *options,
+		     struct wr_placed *placed, struct weir_problem *problem)
 {
 	struct wr_config_arena arena = {0};
-	if (config->is_placed)
-		return 0;
 	struct wr_config_findings *findings = calloc(1, sizeof *findings);
 	if (findings == NULL) {
 		if (problem != NULL)
@@ -91,12 +88,22 @@ static int place(const struct weir_config *config, struct weir_options *options,
 	}
 	findings->arena = &arena;
 	findings->source = &config->source;
-	int rc = wr_config_place_here(findings, config, options, NULL, problem);
+	int rc = wr_config_place_here(findings, config, options, placed, problem);
 	if (rc == -EINVAL)
 		wr_config_first_problem(findings, problem);
 	wr_config_arena_fini(&arena);
 	free(findings);
 	return rc;
+}
+
+int wr_config_placed(const struct weir_config *config, struct wr_placed *ret_placed,
+		     struct weir_problem *problem)
+{
+	struct weir_options options = config->values.options;
+	if (!config->is_placed)
+		return place_now(config, &options, ret_placed, problem);
+	memcpy(ret_placed, config->placed, sizeof config->placed);
+	return 0;
 }
 
 int weir_config_open(const struct weir_config *config, const struct weir_options *options,
@@ -110,8 +117,8 @@ int weir_config_open(const struct weir_config *config, const struct weir_options
 	}
 	struct weir_options o = options != NULL ? *options : config->values.options;
 	int rc = check_lag(config, reterr_problem);
-	if (rc == 0)
-		rc = place(config, &o, reterr_problem);
+	if (rc == 0 && !config->is_placed)
+		rc = place_now(config, &o, NULL, reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = weir_open(&o, &pipeline, reterr_problem);

@@ -101,6 +101,7 @@ int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
 			      input->request_count, &ret_plan->placement);
 	if (rc != 0 || placed != 0)
 		return rc != 0 ? rc : placed;
+	ret_plan->rings = input->rings;
 	ret_plan->locked_bytes = locked_bytes(input, &ret_plan->memory);
 	plan_disk(input, &ret_plan->memory, &ret_plan->disk);
 	plan_descriptors(input, &ret_plan->disk, &ret_plan->descriptors);

@@ -11,6 +11,7 @@
 
 #include "io/config/machine.h"
 #include "io/config/place.h"
+#include "io/config/rings.h"
 
 #define WR_PLAN_LACKS_MAX 24u
 /* Descriptors beside those of segments: directory, the two that are locked, superblock, two
@@ -29,6 +30,7 @@ struct wr_plan_input {
 	/* What is said of each beside its place. */
 	const struct weir_thread_options *const *threads;
 	uint32_t request_count;
+	struct wr_config_rings_memory rings; /* of stages */
 	/* NULL: a machine from a file, of which only the topology is known. */
 	const struct wr_machine *machine;
 };
@@ -68,6 +70,7 @@ struct wr_plan_lack {
 
 struct wr_plan {
 	struct weir_memory_plan memory;
+	struct wr_config_rings_memory rings; /* beside `memory` */
 	uint64_t locked_bytes; /* that memory.lock counts against the limit, at most; 0: nothing */
 	struct wr_plan_disk disk;
 	struct wr_plan_descriptors descriptors;

@@ -31,7 +31,7 @@ struct wr_plan_lack *wr_plan_lack(struct wr_plan_search *search, enum wr_lack_we
 static void find_memory(struct wr_plan_search *l)
 {
 	const struct wr_machine *m = l->input->machine;
-	uint64_t total = l->plan->memory.total_bytes;
+	uint64_t total = l->plan->memory.total_bytes + l->plan->rings.bytes;
 	if (total > m->memory_limit_bytes) {
 		WR_PLAN_MEND(
 			wr_plan_lack(l, WR_LACK_STOPS, "memory",

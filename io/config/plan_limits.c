@@ -7,6 +7,7 @@
  */
 #include "core/base/bits.h"
 #include "io/config/plan_inner.h"
+#include "io/config/threads.h"
 
 /* ---- locked memory ---- */
 
@@ -87,6 +88,9 @@ static void find_pages(struct wr_plan_search *s)
 	bool is_large = o->huge_page_bytes > 2u << 20;
 	const char *size = is_large ? "1 GiB" : "2 MiB";
 	uint64_t wanted = s->plan->memory.huge_bytes / o->huge_page_bytes;
+	/* Those of rings are always of 2 MiB. */
+	if (!is_large)
+		wanted += s->plan->rings.huge_bytes / o->huge_page_bytes;
 	bool is_required = o->huge_pages == WEIR_HUGE_PAGES_REQUIRE;
 	enum wr_lack_weight weight = is_required ? WR_LACK_STOPS : WR_LACK_SLOWS;
 	if (wanted == 0)
@@ -137,6 +141,12 @@ static bool is_real_time(const struct weir_thread_options *o)
 	return o->scheduler == WEIR_SCHEDULER_FIFO || o->scheduler == WEIR_SCHEDULER_RR;
 }
 
+/* Of a request's name. */
+static const char *prefix(uint32_t index)
+{
+	return index < WR_CONFIG_STAGES ? "threads." : "stage ";
+}
+
 /* How many handlers there will be is not known: they are there when somebody joins. */
 static bool is_started(const struct wr_plan_search *s, uint32_t index)
 {
@@ -165,8 +175,8 @@ static void find_real_time(struct wr_plan_search *s)
 	uint32_t priority = threads[highest]->priority;
 	struct wr_plan_lack *to = wr_plan_lack(
 		s, o->strict_threads ? WR_LACK_STOPS : WR_LACK_SLOWS, "real_time",
-		"threads.%s asks for real time with priority %u, the process may have %llu%s",
-		s->input->requests[highest].name, priority,
+		"%s%s asks for real time with priority %u, the process may have %llu%s",
+		prefix(highest), s->input->requests[highest].name, priority,
 		(unsigned long long)s->input->machine->real_time.soft,
 		o->strict_threads ? "" : ": it runs as any thread");
 	WR_PLAN_MEND(to, "ulimit -r %u, in a unit file LimitRTPRIO=%u; or CAP_SYS_NICE", priority,
@@ -189,8 +199,8 @@ static void find_throttling(struct wr_plan_search *s)
 		WR_PLAN_MEND(
 			wr_plan_lack(s, WR_LACK_SLOWS, "throttling",
 				     "the kernel stops real-time threads that never wait for a "
-				     "part of each second, as threads.%s",
-				     s->input->requests[i].name),
+				     "part of each second, as %s%s",
+				     prefix(i), s->input->requests[i].name),
 			"sysctl -w kernel.sched_rt_runtime_us=-1, or a class of other: on a "
 			"CPU of its own it is not taken off it either");
 		return;
@@ -246,14 +256,13 @@ static void find_starving(struct wr_plan_search *s)
 		if (victim == NULL)
 			continue;
 		const char *name = s->input->requests[i].name;
-		WR_PLAN_MEND(
-			wr_plan_lack(s, WR_LACK_STOPS, "starving",
-				     "threads.%s is real time and never waits: on CPU %u it "
-				     "would keep %s from ever running",
-				     name, cpu, victim),
-			"threads.%s.cpus of one CPU, and lists without it for all others and for "
-			"machine.housekeeping; or wait: park",
-			name);
+		WR_PLAN_MEND(wr_plan_lack(s, WR_LACK_STOPS, "starving",
+					  "%s%s is real time and never waits: on CPU %u it would "
+					  "keep %s from ever running",
+					  prefix(i), name, cpu, victim),
+			     "cpus of one CPU for %s, and lists without it for all others and for "
+			     "machine.housekeeping; or wait: park",
+			     name);
 		return;
 	}
 }

@@ -56,6 +56,11 @@ void wr_config_requests(const struct wr_config_values *values,
 	ask(ret_requests, "sink", &cpus->sink, &values->sink, member_count(values));
 	ret_requests->items[WR_CONFIG_JOURNAL].if_room =
 		o->journal_thread == WEIR_JOURNAL_THREAD_AUTO;
+	const struct wr_config_stage *stages = values->stages.items;
+	/* More of them, and those without a name, are errors that were told. */
+	for (uint32_t i = 0; i < values->stages.count && i < WR_CONFIG_STAGES_MAX; i++)
+		ask(ret_requests, stages[i].name != NULL ? stages[i].name : "?", &stages[i].cpus,
+		    &stages[i].thread, stages[i].workers);
 }
 
 /* ---- where in the file ---- */
@@ -74,8 +79,12 @@ static const char *key_of(uint32_t of, const char *key, const struct wr_config_r
 		return "threads";
 	default:
 		WR_ASSERT(of < requests->count);
-		(void)snprintf(to, WR_CONFIG_PATH_BYTES, "threads.%s.%s", requests->items[of].name,
-			       key);
+		if (of < WR_CONFIG_STAGES)
+			(void)snprintf(to, WR_CONFIG_PATH_BYTES, "threads.%s.%s",
+				       requests->items[of].name, key);
+		else
+			(void)snprintf(to, WR_CONFIG_PATH_BYTES, "stages[%u].%s",
+				       of - WR_CONFIG_STAGES, key);
 		return to;
 	}
 }

@@ -11,7 +11,7 @@
 #include "io/config/node.h"
 #include "io/config/values.h"
 
-/* Requests: first the threads that weir_open() starts, then those of `weir run`. */
+/* Requests: first the threads that weir_open() starts, then those of `weir run`, then stages. */
 enum wr_config_request {
 	WR_CONFIG_LOG = 0,
 	WR_CONFIG_JOURNAL,
@@ -19,16 +19,17 @@ enum wr_config_request {
 	WR_CONFIG_HANDLER,
 	WR_CONFIG_SOURCE,
 	WR_CONFIG_SINK,
-	WR_CONFIG_REQUESTS,
+	WR_CONFIG_STAGES,
 };
 #define WR_CONFIG_OPENED ((uint32_t)WR_CONFIG_SOURCE)
+#define WR_CONFIG_REQUESTS_MAX (WR_CONFIG_STAGES + WR_CONFIG_STAGES_MAX)
 
 /* What the file asks for, in the order of importance; lives as long as the values. */
 struct wr_config_requests {
 	struct wr_place_policy policy;
 	uint32_t count;
-	struct wr_place_request items[WR_CONFIG_REQUESTS];
-	const struct weir_thread_options *threads[WR_CONFIG_REQUESTS]; /* what is said beside */
+	struct wr_place_request items[WR_CONFIG_REQUESTS_MAX];
+	const struct weir_thread_options *threads[WR_CONFIG_REQUESTS_MAX]; /* what is said beside */
 };
 
 void wr_config_requests(const struct wr_config_values *values,
@@ -49,7 +50,7 @@ bool wr_config_check_classes(struct wr_config_findings *findings, const struct w
  *                  is granted in part
  * @param root      the tree that `values` were read from, for places
  * @param options   gets CPUs and waits where everything is well
- * @param placed    may be NULL; room for WR_CONFIG_REQUESTS: gets the same of all requests
+ * @param placed    may be NULL; room for WR_CONFIG_REQUESTS_MAX: gets the same of all requests
  */
 void wr_config_place_threads(struct wr_config_findings *findings, const struct wr_config_node *root,
 			     const struct wr_config_values *values,

@@ -122,6 +122,39 @@ struct wr_config_bench {
 	struct wr_config_list readers; /* struct wr_config_reader */
 };
 
+/* Stages of a program's own pipeline, and the rings between them. */
+#define WR_CONFIG_STAGES_MAX 32u
+#define WR_CONFIG_WORKERS_MAX 64u
+
+struct wr_config_stage {
+	const char *name;
+	uint32_t workers;
+	bool is_source;
+	uint32_t batch;
+	struct wr_cpu_request cpus;
+	struct weir_thread_options thread;
+};
+
+enum wr_config_shape {
+	WR_CONFIG_SHAPE_AUTO = 0,
+	WR_CONFIG_SHAPE_SPSC,
+	WR_CONFIG_SHAPE_MPSC,
+	WR_CONFIG_SHAPE_SPMC,
+	WR_CONFIG_SHAPE_MPMC,
+	WR_CONFIG_SHAPE_BROADCAST,
+};
+
+enum wr_config_full { WR_CONFIG_FULL_WAIT = 0, WR_CONFIG_FULL_DROP, WR_CONFIG_FULL_REFUSE };
+
+struct wr_config_ring {
+	struct wr_config_list from; /* const char * */
+	const char *to;
+	uint32_t slot_bytes;
+	uint64_t capacity;
+	unsigned shape; /* enum wr_config_shape */
+	unsigned full;  /* enum wr_config_full */
+};
+
 struct wr_config_values {
 	uint32_t version;
 	struct weir_options options;
@@ -135,6 +168,8 @@ struct wr_config_values {
 	struct wr_config_list sources;       /* struct wr_config_input */
 	uint64_t drain_timeout_ns;
 	bool stay;
+	struct wr_config_list stages; /* struct wr_config_stage */
+	struct wr_config_list rings;  /* struct wr_config_ring */
 	struct wr_config_bench bench;
 };
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "io/config/config.h"
 #include "tools/weir/args.h"
 #include "tools/weir/run/run.h"
 
@@ -60,12 +61,14 @@ static void print_findings(const struct weir_config *config)
 /* Something to do? */
 static int check_content(const struct run *run, const char *path)
 {
+	bool has_stages = run->config->values.stages.count > 0;
 	for (uint32_t i = 0; i < run->subscription_count; i++)
 		if (run->sinks[i].to != WEIR_CONFIG_TO_NONE)
 			return CLI_GO_ON;
 	if (run->source_count > 0)
 		return CLI_GO_ON;
-	run_say("%s: it has neither sources nor a subscription with a sink: nothing to run", path);
+	run_say("%s: it has neither sources nor a subscription with a sink: nothing to run%s", path,
+		has_stages ? " (stages are run by a program that has their functions)" : "");
 	return CLI_EXIT_CONFIG;
 }
 

@@ -9,6 +9,7 @@
  * Thread: main.
  */
 #include "core/base/bits.h"
+#include "io/config/config.h"
 #include "tools/weir/args.h"
 #include "tools/weir/config_machine.h"
 
@@ -82,6 +83,7 @@ static int plan_machine(const struct config_machine *m)
 		.threads = m->requests.threads,
 		.request_count = m->requests.count,
 	};
+	wr_config_rings_memory(&m->config->values, &input.rings);
 	if (choices.from == NULL) {
 		wr_machine_read(NULL, &m->topology->present, &machine);
 		input.machine = &machine;

@@ -128,7 +128,8 @@ void plan_json(struct json_out *j, const struct wr_plan *plan)
 	json_u64(j, "lanes_bytes", plan->memory.lanes_bytes);
 	json_u64(j, "catchup_bytes", plan->memory.catchup_bytes);
 	json_u64(j, "tables_bytes", plan->memory.tables_bytes);
-	json_u64(j, "total_bytes", plan->memory.total_bytes);
+	json_u64(j, "rings_bytes", plan->rings.bytes);
+	json_u64(j, "total_bytes", plan->memory.total_bytes + plan->rings.bytes);
 	json_u64(j, "huge_bytes", plan->memory.huge_bytes);
 	json_u64(j, "locked_bytes", plan->locked_bytes);
 	json_u64(j, "chunk_count", plan->memory.chunk_count);

@@ -136,7 +136,13 @@ static void print_memory(FILE *to, const struct wr_plan *plan, const struct weir
 	if (m->catchup_bytes > 0)
 		print_bytes(to, "catch-up", m->catchup_bytes, "for readers that are behind");
 	print_bytes(to, "tables", m->tables_bytes, "topics, subscriptions, producers, progress");
-	print_bytes(to, "total", m->total_bytes, "reserved and touched at open");
+	if (plan->rings.count > 0) {
+		(void)snprintf(what, sizeof what, "%u between stages, with weir_stages_open()",
+			       plan->rings.count);
+		print_bytes(to, "rings", plan->rings.bytes, what);
+	}
+	print_bytes(to, "total", m->total_bytes + plan->rings.bytes,
+		    "reserved and touched at open");
 	if (m->huge_bytes > 0) {
 		(void)snprintf(what, sizeof what, "%llu pages of %s that are set aside",
 			       (unsigned long long)(m->huge_bytes / options->huge_page_bytes),
