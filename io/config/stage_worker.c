@@ -170,14 +170,15 @@ static int run_source(struct weir_stage_worker *w)
 static int take(struct weir_stage_worker *w, const void **ret_items)
 {
 	for (;;) {
-		int n = is_aborting(w)
-				? WEIR_E_CLOSED
-				: weir_ring_take(w->input, w->batch, w->slot_bytes, ret_items);
+		uint64_t left_ns = WEIR_FOREVER;
+		if (is_aborting(w))
+			return WEIR_E_CLOSED;
+		int n = weir_ring_take(w->input, w->batch, w->slot_bytes, ret_items);
 		if (n != WEIR_E_AGAIN)
 			return n;
-		uint64_t left_ns = WEIR_FOREVER;
-		if (!look_again(w))
-			n = weir_ring_wait_items(w->input, &left_ns);
+		/* The end of what feeds it closes the ring, and that wakes it. */
+		if (!look_again(w) && weir_ring_wait_items(w->input, &left_ns) < 0)
+			return WEIR_E_CLOSED;
 	}
 }
 
