@@ -49,7 +49,7 @@ commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
 		case $name in
-		bench) echo weir bench pipeline; echo weir bench ring ;;
+		bench) echo weir bench pipeline; echo weir bench ring; echo weir bench stall ;;
 		*) echo weir "$name" ;;
 		esac
 		"$weir" "$name" --help 2>/dev/null |
@@ -143,6 +143,7 @@ fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --r
 cp "$work/json" old.json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json \
 	--compare old.json --fail-if other_machine
+fields "weir bench stall" weir bench stall --shape mpsc --for 1ms --before 10ms --after 10ms --json
 fields "weir bench pipeline" weir bench pipeline --seconds 0.2 --warmup 0 --rate 2000 --dir "$work" \
 	--segment-bytes 4MiB --bare-syncs 10 --json
 if [ $configs = 1 ]; then

@@ -298,12 +298,12 @@ static int bench_pipeline(int argc, char **argv)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const char *const names[] = {"pipeline", "ring", NULL};
+	static const char *const names[] = {"pipeline", "ring", "stall", NULL};
 	static const struct cli_command group = {
 		.name = "bench",
 		.arguments = "BENCHMARK [OPTIONS OF IT]",
-		.summary = "Measure weir on this machine. Benchmarks: pipeline, ring.",
-		.description = "weir bench pipeline --help and weir bench ring --help say more.",
+		.summary = "Measure weir on this machine. Benchmarks: pipeline, ring, stall.",
+		.description = "weir bench pipeline --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a benchmark that there is not: complained of below */
 	};
@@ -312,6 +312,8 @@ int cmd_bench(int argc, char **argv)
 		return bench_pipeline(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "ring") == 0)
 		return cmd_bench_ring(argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "stall") == 0)
+		return cmd_bench_stall(argc - 1, argv + 1);
 	int code = cli_parse(&group, argc, argv, NULL);
 	if (code != CLI_GO_ON)
 		return code;

@@ -71,7 +71,10 @@ static const char style[] =
 	"background:var(--paper)}tbody tr:hover{background:var(--band)}table.facts{\n"
 	"width:auto}table.facts td{text-align:left;white-space:normal}tr.us td{\n"
 	"font-weight:600}details{margin:8px 0;border-top:1px solid var(--line);\n"
-	"padding-top:6px}summary{cursor:pointer}@media print{thead th{position:static}\n"
+	"padding-top:6px}summary{cursor:pointer}.points{stroke:currentColor;stroke-width:3;\n"
+	"stroke-linecap:round;fill:none}.points.b,.points.c{stroke-width:1.6}.stop{\n"
+	"fill:var(--o);opacity:.22}\n"
+	"@media print{thead th{position:static}\n"
 	"details>*{display:block}}\n";
 
 void html_begin(FILE *to, const char *title)

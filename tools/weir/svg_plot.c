@@ -321,3 +321,69 @@ void svg_rows(FILE *to, const struct svg_rows *plot)
 	text(to, (ROW_LEFT + ROW_RIGHT) / 2, bottom + 34, "middle", "soft", plot->unit);
 	fputs("</svg>\n", to);
 }
+
+/* --- over time ------------------------------------------------------------------------------- */
+
+#define TIME_BOTTOM 190.0
+
+static void time_grid(FILE *to, const struct svg_time *plot, const struct svg_axis *y)
+{
+	double ticks[SVG_TICKS_MAX];
+	char label[32];
+	double end_ns = (double)plot->window_count * (double)plot->window_ns;
+	double scale = (CURVE_RIGHT - CURVE_LEFT) / end_ns;
+	uint32_t count = svg_ticks(y, 8, ticks);
+
+	fprintf(to, "<rect class=\"stop\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"%.0f\"/>\n",
+		CURVE_LEFT + (double)plot->band_from_ns * scale, CURVE_TOP,
+		(double)(plot->band_to_ns - plot->band_from_ns) * scale, TIME_BOTTOM - CURVE_TOP);
+	for (uint32_t i = 0; i < count; i++) {
+		double place = svg_place(y, ticks[i]);
+		line(to, CURVE_LEFT, place, CURVE_RIGHT, place, "grid");
+		svg_time_text(label, sizeof label, ticks[i]);
+		text(to, CURVE_LEFT - 8, place + 4, "end", "soft", label);
+	}
+	double step = pow(10, floor(log10(end_ns)));
+	step = end_ns / step < 2 ? step / 5 : end_ns / step < 5 ? step / 2 : step;
+	for (double at = 0; at <= end_ns; at += step) {
+		svg_time_text(label, sizeof label, at);
+		text(to, CURVE_LEFT + at * scale, TIME_BOTTOM + 18, "middle", "soft",
+		     at > 0 ? label : "0");
+	}
+}
+
+void svg_time(FILE *to, const struct svg_time *plot)
+{
+	struct svg_axis y = {.from = INFINITY, .at_from = TIME_BOTTOM, .at_to = CURVE_TOP};
+	double step = (CURVE_RIGHT - CURVE_LEFT) / plot->window_count;
+
+	for (uint32_t k = 0; k < plot->series_count; k++)
+		for (uint32_t w = 0; w < plot->window_count; w++) {
+			double ns = (double)plot->series[k].ns[w];
+			if (!(ns > 0))
+				continue;
+			y.from = ns < y.from ? ns : y.from;
+			y.to = ns > y.to ? ns : y.to;
+		}
+	if (!(y.to > 0))
+		return;
+	y.from /= 1.15;
+	y.to *= 1.15;
+	begin(to, TIME_BOTTOM + 26, plot->title);
+	time_grid(to, plot, &y);
+	for (uint32_t k = 0; k < plot->series_count; k++) {
+		const struct svg_series *s = &plot->series[k];
+		char css_class[2] = {s->css_class, '\0'};
+		/* A dot, a dash, an upright one. */
+		const char *shape = s->css_class == 'b' ? "h4" : s->css_class == 'c' ? "v4" : "h0";
+		/* One path of points: thousands of elements would be slow. */
+		fprintf(to, "<path class=\"points %s\" d=\"", css_class);
+		for (uint32_t w = 0; w < plot->window_count; w++)
+			if (s->ns[w] > 0)
+				fprintf(to, "M%.1f %.1f%s", CURVE_LEFT + (w + 0.5) * step,
+					svg_place(&y, (double)s->ns[w]), shape);
+		fputs("\"/>\n", to);
+		text(to, CURVE_RIGHT + 10, CURVE_TOP + 10 + 16 * k, "start", css_class, s->name);
+	}
+	fputs("</svg>\n", to);
+}

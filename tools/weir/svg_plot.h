@@ -83,4 +83,25 @@ struct svg_rows {
 /* Draws nothing when there are no marks. */
 void svg_rows(FILE *to, const struct svg_rows *plot);
 
+/* --- over time ------------------------------------------------------------------------------- */
+
+struct svg_series {
+	const char *name;
+	char css_class;
+	const uint64_t *ns; /* by window; 0: nothing there */
+};
+
+struct svg_time {
+	const char *title;
+	const struct svg_series *series;
+	uint32_t series_count;
+	uint32_t window_count;
+	uint64_t window_ns;
+	uint64_t band_from_ns; /* what is marked, from the first window's beginning */
+	uint64_t band_to_ns;
+};
+
+/* A point for each window that has a value. Draws nothing when none has. */
+void svg_time(FILE *to, const struct svg_time *plot);
+
 #endif
