@@ -148,6 +148,9 @@ static void make_consumer(struct wr_ring *ring, struct weir_ring_consumer *c, ui
 	c->slot_bytes = o->slot_bytes;
 	c->flags = (o->consumers == WEIR_RING_SHARING_CONSUMERS ? WEIR_RING_SHARED : 0) |
 		   (ring->asymmetric ? 0 : WEIR_RING_SEQ);
+	if (o->producers == WEIR_RING_ONE_PRODUCER && (c->flags & WEIR_RING_SHARED) == 0 &&
+	    o->slot_bytes <= WEIR_RING_ECHO_BYTES)
+		c->flags |= WEIR_RING_ECHO;
 	weir_ring_store_relaxed(&c->gate, gate);
 }
 
@@ -392,8 +395,7 @@ int weir_ring_look_items(struct weir_ring_consumer *c, uint64_t position, size_t
 	/* Empty: a producer that thinks the ring full may know it. */
 	if ((c->flags & WEIR_RING_SHARED) == 0 && weir_ring_load_relaxed(&c->gate) != position)
 		weir_ring_gave_back(c);
-	/* The next item comes together with the next look, not after it. */
-	__builtin_prefetch(c->slots + (position & c->mask) * item_bytes);
+	wr_ring_ask_for(c, position);
 	return c->stamps != NULL ? many_at_end(c, position) : one_at_end(c, position);
 }
 

@@ -57,4 +57,14 @@ bool wr_ring_find_room(struct weir_ring_producer *p, uint64_t end, bool closely)
 /* Wakes who sleeps at this bit of `state` (WEIR_RING_ITEMS_ASLEEP, WEIR_RING_ROOM_ASLEEP). */
 void wr_ring_wake(struct wr_ring *ring, uint32_t bit);
 
+/*
+ * The next item comes together with the next look, not after it. Not where it is expected beside
+ * `tail`: then the producer would only have to take the line of the slot back.
+ */
+static inline void wr_ring_ask_for(const struct weir_ring_consumer *c, uint64_t position)
+{
+	if ((c->flags & WEIR_RING_ECHO) == 0 || c->patience == 0)
+		__builtin_prefetch(c->slots + (position & c->mask) * c->slot_bytes);
+}
+
 #endif

@@ -63,7 +63,7 @@ static bool items_are_there(struct weir_ring_consumer *c, uint32_t state)
 	uint64_t at = weir_ring_load_relaxed(&c->next); /* own */
 	if ((c->flags & WEIR_RING_SHARED) != 0)
 		at = weir_ring_load_seq(&c->ring->take); /* RG6 */
-	__builtin_prefetch(c->slots + (at & c->mask) * c->slot_bytes);
+	wr_ring_ask_for(c, at);
 	if (c->stamps == NULL)
 		return weir_ring_load_seq(c->tail) > at || /* RG1, RG7 */
 		       (state & WEIR_RING_FENCED) != 0;

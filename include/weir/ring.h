@@ -222,6 +222,8 @@ WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const v
 		      (const unsigned char *)item, item_bytes);
 	if (producer->stamps != NULL)
 		return weir_ring_publish_stamps(producer, first, 1, 0);
+	if (item_bytes <= WEIR_RING_ECHO_BYTES && producer->staged == 0)
+		weir_ring_echo_put(producer, first, (const unsigned char *)item, item_bytes);
 	producer->next = first + 1;
 	return weir_ring_publish_tail(producer, first + 1);
 }
@@ -323,6 +325,8 @@ WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *it
 				   size_t item_bytes)
 {
 	uint64_t first;
+	if (item_bytes <= WEIR_RING_ECHO_BYTES && weir_ring_echo_get(consumer, item, item_bytes))
+		return 0;
 	int n = weir_ring_take_items(consumer, 1, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;

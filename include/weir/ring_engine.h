@@ -47,6 +47,8 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_FEW 128u       /* items: a look that found fewer moved a line for little */
 #define WEIR_RING_ASK_BYTES 512u /* of an item that is asked for ahead */
 #define WEIR_RING_STAGE_MAX 64u  /* staged items that are published without being asked */
+#define WEIR_RING_ECHO_WORDS 3u  /* of an item beside `tail` */
+#define WEIR_RING_ECHO_BYTES (8u * WEIR_RING_ECHO_WORDS)
 
 /* weir_ring.state. Written when somebody sleeps, wakes or closes; looked at with every item. */
 #define WEIR_RING_CLOSED 1u       /* producers are refused */
@@ -58,11 +60,15 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_SHARED 1u /* consumer: takes by compare-and-swap */
 #define WEIR_RING_SEQ 2u   /* publishes by seq_cst: no asymmetric barrier here (core/port/park.h) */
 #define WEIR_RING_ENDED 4u /* consumer: nothing comes any more */
+#define WEIR_RING_ECHO 8u  /* consumer: small items of one producer, see weir_ring_echo_put() */
 
 struct weir_ring {
 	WEIR_RING_LINE_ALIGNED weir_ring_u32 state;
 	/* One producer: what is published. Many: what is claimed, and WEIR_RING_CLOSED_BIT. */
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 tail;
+	/* One producer: the last small item that was pushed alone, again, on the same line. */
+	weir_ring_u64 echo_end; /* its position + 1; 0: none */
+	weir_ring_u64 echo[2][WEIR_RING_ECHO_WORDS];
 	/* Consumers that share: what is taken. */
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 take;
 	/* One producer, closed by another thread: items at or above it were refused. */
@@ -350,6 +356,27 @@ WEIR_RING_INLINE int weir_ring_publish_tail(struct weir_ring_producer *p, uint64
 	return 0;
 }
 
+/*
+ * RG10: a small item that is pushed alone stands a second time on the line of `tail`. A consumer
+ * that waits for it gets it with the look that finds it, and not with a second line after that.
+ *
+ * The places alternate. The words of position p are written over by those of p + 2 or later, and
+ * only when `tail` is above p + 1 already, as nothing is staged. So who reads a word of a later
+ * item (acquire, of this release) and then `tail` finds it above p + 1, and takes the slot.
+ */
+WEIR_RING_INLINE void weir_ring_echo_put(struct weir_ring_producer *p, uint64_t position,
+					 const unsigned char *item, size_t item_bytes)
+{
+	struct weir_ring *ring = p->ring;
+	weir_ring_u64 *echo = ring->echo[position & 1];
+	for (size_t at = 0; at < item_bytes; at += 8) {
+		uint64_t word = 0;
+		memcpy(&word, item + at, item_bytes - at < 8 ? item_bytes - at : 8);
+		weir_ring_store_release(&echo[at / 8], word); /* RG10 */
+	}
+	weir_ring_store_relaxed(&ring->echo_end, position + 1); /* RG10, published by RG1 */
+}
+
 /* RG2: the slot is complete; pairs with the acquire in weir_ring_ready(). */
 WEIR_RING_INLINE int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_t first,
 					      uint64_t count, uint32_t mark)
@@ -440,6 +467,36 @@ WEIR_RING_INLINE void weir_ring_move_next(struct weir_ring_consumer *c, uint64_t
 			       (weir_ring_state_behind(&c->ring->state, c->flags) &
 				WEIR_RING_ROOM_ASLEEP) != 0))
 		weir_ring_gave_back(c);
+}
+
+/*
+ * The next item into `item`, if it is the only one that is published and stands beside `tail`: 1,
+ * else 0. Only where few come at a time (weir_ring_settle()): one who follows a stream gets more by
+ * letting items come together.
+ */
+WEIR_RING_INLINE int weir_ring_echo_get(struct weir_ring_consumer *c, void *item, size_t item_bytes)
+{
+	struct weir_ring *ring = c->ring;
+	uint64_t words[WEIR_RING_ECHO_WORDS];
+	if (c->patience == 0 || (c->flags & WEIR_RING_ECHO) == 0 || item_bytes != c->slot_bytes ||
+	    c->tail != &ring->tail)
+		return 0;
+	uint64_t first = weir_ring_load_relaxed(&c->next); /* own */
+	weir_ring_u64 *echo = ring->echo[first & 1];
+	if (first != c->ready)
+		return 0;
+	if (weir_ring_load_acquire(&ring->tail) != first + 1 ||   /* RG1 */
+	    weir_ring_load_relaxed(&ring->echo_end) != first + 1) /* RG10 */
+		return 0;
+	for (size_t at = 0; at < item_bytes; at += 8)
+		words[at / 8] = weir_ring_load_acquire(&echo[at / 8]); /* RG10 */
+	if (weir_ring_load_relaxed(&ring->tail) != first + 1)          /* RG10 */
+		return 0;
+	memcpy(item, words, item_bytes);
+	c->patience--;
+	c->ready = first + 1;
+	weir_ring_move_next(c, first + 1);
+	return 1;
 }
 
 /* RG5: what was held has been read; pairs with the acquire in weir_ring_look_room(). */

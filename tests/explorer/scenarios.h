@@ -40,6 +40,8 @@ extern const struct explorer_scenario chunk_pin, chunk_two_readers, chunk_linger
 extern const struct explorer_scenario shared_free_list, shared_outcome, shared_two,
 	shared_abandoned, shared_next_owner, shared_sleeps_for_buffer, shared_asleep;
 
+extern const struct explorer_scenario ring_echo, ring_echo_wide, ring_echo_commit, ring_echo_stage,
+	ring_echo_every, ring_echo_close, ring_echo_close_seq;
 extern const struct explorer_scenario ring_spsc, ring_spsc_batch, ring_spsc_in_place, ring_mpsc,
 	ring_mpsc_void, ring_spmc, ring_spmc_in_place, ring_spmc_goes_on, ring_mpmc_void, ring_mpmc,
 	ring_multicast, ring_multicast_many, ring_multicast_leave, ring_producer_handle,

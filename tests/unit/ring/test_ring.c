@@ -84,6 +84,53 @@ static void check(const uint8_t *item, uint32_t bytes, uint64_t position)
 		producer->stamps != NULL, consumer[0]->flags);
 }
 
+/* By a push mostly, in place or staged now and then. */
+static void push_somehow(uint64_t position, uint32_t bytes)
+{
+	uint8_t item[ITEM_BYTES_MAX];
+	void *place = NULL;
+	fill(item, bytes, position);
+	if (position % 5 == 3) {
+		cr_assert_eq(weir_ring_claim(producer, 1, bytes, &place), 1);
+		memcpy(place, item, bytes);
+		cr_assert_eq(weir_ring_commit(producer, 1), 0);
+	} else if (position % 7 == 4) {
+		cr_assert_eq(weir_ring_stage(producer, item, bytes), 0);
+		cr_assert_eq(weir_ring_flush(producer), 0);
+	} else {
+		cr_assert_eq(weir_ring_push(producer, item, bytes), 0);
+	}
+}
+
+static void go_to_and_fro(size_t shape, uint32_t bytes)
+{
+	const uint32_t readers = is_multicast(shape) ? CONSUMERS : 1;
+	uint8_t got[ITEM_BYTES_MAX];
+	make(shape, 8, bytes);
+	for (uint64_t at = 0; at < 1000; at++) {
+		push_somehow(at, bytes);
+		for (uint32_t c = 0; c < readers; c++) {
+			memset(got, 0xaa, sizeof got);
+			cr_assert_eq(weir_ring_pop(consumer[c], got, bytes), 0);
+			check(got, bytes, at);
+			cr_assert_eq(got[bytes], 0xaa);
+		}
+		cr_assert_eq(weir_ring_pop(consumer[0], got, bytes), WEIR_E_AGAIN);
+	}
+	push_somehow(1000, bytes);
+	cr_assert_eq(weir_ring_pop(consumer[0], got, bytes + 1), -EINVAL);
+	weir_ring_destroy(ring);
+}
+
+/* One at a time: small ones are taken from beside `tail`, others from their slots. */
+Test(ring, items_to_and_fro)
+{
+	static const uint32_t sizes[] = {1, 7, 8, 9, 16, 17, 24, 25, 64};
+	for (size_t shape = 0; shape < SHAPES; shape++)
+		for (size_t i = 0; i < WR_ARRAY_COUNT(sizes); i++)
+			go_to_and_fro(shape, sizes[i]);
+}
+
 Test(ring, is_empty_at_first_and_takes_its_capacity_and_no_more)
 {
 	for (size_t s = 0; s < SHAPES; s++)
