@@ -6,6 +6,7 @@
  * Thread: main.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -126,8 +127,23 @@ static int dispatch(int argc, char **argv)
 	return command->run(argc - 1, argv + 1);
 }
 
+/*
+ * hwloc loads drivers of graphics cards, and with them X and OpenCL, to look for devices: several
+ * times as long as everything else that a command does. CPUs, caches and memory need none of them.
+ * What `weir run` starts would inherit it.
+ */
+static void leave_devices_out(int argc, char **argv)
+{
+	if (argc < 2 || strcmp(argv[1], "run") != 0)
+		(void)setenv("HWLOC_PLUGINS_BLACKLIST",
+			     "hwloc_gl.so,hwloc_opencl.so,hwloc_cuda.so,hwloc_nvml.so,"
+			     "hwloc_rsmi.so,hwloc_levelzero.so",
+			     0);
+}
+
 int main(int argc, char **argv)
 {
+	leave_devices_out(argc, argv);
 	int exit_code = dispatch(argc, argv);
 
 	/* A full disk or a closed pipe behind stdout must not look like success. */
