@@ -209,6 +209,50 @@ Test(follow, a_restart_after_truncation_begins_at_the_start)
 	expect_nothing();
 }
 
+/* As logrotate's copytruncate does it, and as a file system does that gives an inode away again:
+ * the number is the same, and what is behind the place is another file's. */
+Test(follow, a_restart_is_not_deceived_by_the_same_inode)
+{
+	append(path, "the first line of the old one\nsecond\n");
+	open_at("");
+	expect("the first line of the old one");
+	cr_assert_eq(truncate(path, 0), 0);
+	append(path, "1\n2\n3\na line that ends far behind where the old one was read to\n");
+	open_at(place);
+	expect("1");
+	expect("2");
+	expect("3");
+	/* Also where there is no more than that line. */
+	open_at(place);
+	expect("a line that ends far behind where the old one was read to");
+	expect_nothing();
+}
+
+/* Of lines that are longer than what is kept of them, and of those without a feed. */
+Test(follow, a_restart_knows_the_end_of_a_line)
+{
+	char line[200];
+	memset(line, 'a', sizeof line);
+	line[sizeof line - 1] = '\0';
+	append(path, line);
+	append(path, "\n\nlast");
+	open_at("");
+	expect(line);
+	open_at(place);
+	expect("");
+	open_at(place);
+	cr_assert_eq(rename(path, rotated), 0);
+	append(path, "new\n");
+	expect("last");
+	open_at(place);
+	expect("new");
+	/* A place that an earlier weir has written has no more than three numbers. */
+	char *third = strchr(strchr(place, ':') + 1, ':') + 1;
+	*strchr(third, ':') = '\0';
+	open_at(place);
+	expect_nothing();
+}
+
 Test(follow, a_restart_whose_file_is_gone_begins_with_the_present_one)
 {
 	append(path, "one\n");

@@ -66,6 +66,7 @@ bool run_line_take(struct run_line_buffer *buffer, bool at_end, struct run_line 
 	*ret_line = (struct run_line){.at = buffer->bytes + buffer->from,
 				      .length_bytes = length,
 				      .is_too_long = length > buffer->line_bytes_max,
+				      .has_feed = has_feed,
 				      .end_offset = buffer->offset,
 				      .number = ++buffer->line_count};
 	buffer->from += kept + (has_feed ? 1 : 0);

@@ -20,6 +20,7 @@ struct run_line {
 	const char *at;      /* without its line feed; lent until the next call */
 	size_t length_bytes; /* of all of it, kept or not */
 	bool is_too_long;    /* `at` is its beginning only */
+	bool has_feed;       /* it ended with a line feed, which is not in it */
 	uint64_t end_offset; /* in the stream, behind its line feed */
 	uint64_t number;     /* from 1 */
 };

@@ -9,10 +9,12 @@
  *   not there yet                 it is waited for
  *
  * Only lines with a line feed are taken while it may grow. Each line's place goes with its event:
- * device, inode and the offset behind it. After a restart the file with this inode is looked for
- * under its name and, rotated away, beside it; if it is gone it is said, and the file that is there
- * is read from its start. A file that was truncated and has grown beyond the place between two
- * looks is not told from one that has grown.
+ * device, inode and the offset behind it, and a checksum of the line's end. After a restart the
+ * file with this inode, and with this line at this place, is looked for under its name and, rotated
+ * away, beside it; if it is gone it is said, and the file that is there is read from its start. An
+ * inode alone is not the file: file systems give it to the next one that is made, and what was
+ * truncated keeps it. While it is open, a file that was truncated and has grown beyond the place
+ * between two looks is not told from one that has grown.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/crc32c.h"
 #include "tools/weir/run/source.h"
 
 #define LOOK_NS (50 * RUN_MILLISECOND_NS)
@@ -81,11 +84,43 @@ static bool open_path(struct follow *f)
 
 /* ---- after a restart ------------------------------------------------------------------------- */
 
+#define MARK_BYTES_MAX 64u
+
 struct place {
 	uint64_t device;
 	uint64_t inode;
 	uint64_t offset;
+	uint32_t mark_bytes; /* of the last line, its end; 0: the log has none of it */
+	uint32_t mark_crc;
+	uint32_t mark_back; /* from the offset to where it begins */
 };
+
+/* "device:inode:offset:mark_bytes:mark_back:crc". */
+static void put_place(struct follow *f, const struct run_line *line)
+{
+	size_t mark_bytes = 0;
+	uint64_t behind = line->has_feed ? 1 : 0;
+	if (!line->is_too_long)
+		mark_bytes =
+			line->length_bytes < MARK_BYTES_MAX ? line->length_bytes : MARK_BYTES_MAX;
+	const char *mark = line->at + (line->is_too_long ? 0 : line->length_bytes - mark_bytes);
+	(void)snprintf(f->base.place, sizeof f->base.place, "%llu:%llu:%llu:%u:%u:%08x",
+		       (unsigned long long)f->device, (unsigned long long)f->inode,
+		       (unsigned long long)line->end_offset, (unsigned)mark_bytes,
+		       (unsigned)(mark_bytes + behind), wr_crc32c(0, mark, mark_bytes));
+}
+
+/* Is the line that was read last where it was? */
+static bool has_mark(int file, const struct place *place)
+{
+	char mark[MARK_BYTES_MAX];
+	if (place->mark_bytes == 0)
+		return true;
+	if (place->mark_bytes > sizeof mark || place->mark_back > place->offset)
+		return false;
+	ssize_t n = pread(file, mark, place->mark_bytes, (off_t)(place->offset - place->mark_back));
+	return n == (ssize_t)place->mark_bytes && wr_crc32c(0, mark, (size_t)n) == place->mark_crc;
+}
 
 /* Opens `path` at the place, if it is that file. */
 static bool try_place(struct follow *f, const char *path, const struct place *place)
@@ -103,6 +138,9 @@ static bool try_place(struct follow *f, const char *path, const struct place *pl
 	if ((uint64_t)status.st_size < place->offset) {
 		run_say("%s: shorter than it was: truncated; read from its start", path);
 		begin(f, file, &status, 0);
+	} else if (!has_mark(file, place)) {
+		close(file);
+		return false;
 	} else {
 		begin(f, file, &status, place->offset);
 	}
@@ -139,12 +177,21 @@ static void go_back_to(struct follow *f, const char *text)
 {
 	struct place place;
 	unsigned long long parts[3];
-	if (sscanf(text, "%llu:%llu:%llu", &parts[0], &parts[1], &parts[2]) != 3) {
+	unsigned mark[3] = {0};
+	int count = sscanf(text, "%llu:%llu:%llu:%u:%u:%x", &parts[0], &parts[1], &parts[2],
+			   &mark[0], &mark[1], &mark[2]);
+	/* Three: an earlier weir wrote it. */
+	if (count != 3 && count != 6) {
 		run_say("%s: the log does not say how far it was read: read from its start",
 			f->path);
 		return;
 	}
-	place = (struct place){.device = parts[0], .inode = parts[1], .offset = parts[2]};
+	place = (struct place){.device = parts[0],
+			       .inode = parts[1],
+			       .offset = parts[2],
+			       .mark_bytes = mark[0],
+			       .mark_back = mark[1],
+			       .mark_crc = mark[2]};
 	if (try_place(f, f->path, &place) || find_rotated(f, &place))
 		return;
 	run_say("%s: the file that was read last is gone: what it still had is lost; the present "
@@ -206,9 +253,7 @@ static int follow_next(struct run_reader *reader, struct run_line *ret_line,
 		if (run_signal_is_raised(&f->base.life->stop))
 			return RUN_SOURCE_STOPPED;
 		if (f->file >= 0 && run_line_take(&f->buffer, at_end, ret_line)) {
-			(void)snprintf(f->base.place, sizeof f->base.place, "%llu:%llu:%llu",
-				       (unsigned long long)f->device, (unsigned long long)f->inode,
-				       (unsigned long long)ret_line->end_offset);
+			put_place(f, ret_line);
 			return RUN_SOURCE_LINE;
 		}
 		if (at_end)
