@@ -207,6 +207,11 @@ static const struct cli_option options[] = {
 	 .fallback = "1000",
 	 .max = 1000000,
 	 .help = "4 KiB writes + fdatasync to compare with; 0: none"},
+	{.name = "html",
+	 .type = CLI_STRING,
+	 .target = &choices.html,
+	 .value_name = "FILE",
+	 .help = "write a page with plots, too"},
 	CLI_OPTION_JSON(&choices.json),
 };
 

@@ -16,6 +16,7 @@
 struct bench_choices {
 	bool memory;
 	bool json;
+	const char *html; /* NULL: no page */
 	unsigned io;
 	unsigned level;
 	unsigned gate;

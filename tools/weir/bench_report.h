@@ -40,5 +40,7 @@ const char *bench_level_text(enum weir_level level);
 void bench_report_text(const struct bench_report *report, FILE *to);
 /* 0 or -EIO. */
 int bench_report_json(const struct bench_report *report, FILE *to);
+/* A page with latency by percentile (html_page.h). What the stream refuses stays in it. */
+void bench_report_html(const struct bench_report *report, FILE *to);
 
 #endif

@@ -22,6 +22,7 @@
 #include "tools/weir/bench_input.h"
 #include "tools/weir/bench_options.h"
 #include "tools/weir/bench_report.h"
+#include "tools/weir/html_page.h"
 
 #define INTERRUPTED_EXIT 130
 #define BARE_TIME_NS 2000000000ull
@@ -37,6 +38,7 @@ static void on_interrupt(int signal_number)
 /* One command line a process. */
 static struct pipeline_settings settings;
 static struct bench_choices choices;
+static struct html_file page; /* open while it is to be written */
 
 /* Where threads run: dealt out, and over that what was said. An exit code, or CLI_GO_ON. */
 static int place(struct pipeline_settings *s, const struct bench_choices *c)
@@ -174,6 +176,12 @@ static int report_out(const struct bench_report *report, const struct bench_choi
 	} else {
 		bench_report_text(report, stdout);
 	}
+	if (page.to != NULL) {
+		bench_report_html(report, page.to);
+		int code = html_close(&page, true);
+		if (code < 0)
+			return cli_fail(c->html, code, NULL);
+	}
 	if (report->interrupted)
 		return INTERRUPTED_EXIT;
 	return pipeline_has_faults(&report->result->faults) ? CLI_EXIT_FAILED : CLI_EXIT_OK;
@@ -282,6 +290,11 @@ static int bench_pipeline(int argc, char **argv)
 	code = make_settings(&settings, &choices, &config);
 	if (code == CLI_GO_ON && choices.input != NULL)
 		code = load_input(&settings, choices.input, &input);
+	if (code == CLI_GO_ON && choices.html != NULL) {
+		int page_code = html_open(&page, choices.html);
+		if (page_code < 0)
+			code = cli_fail(choices.html, page_code, NULL);
+	}
 	if (code == CLI_GO_ON) {
 		if (!choices.json && isatty(STDERR_FILENO) == 1)
 			settings.tick = tick;
@@ -291,6 +304,7 @@ static int bench_pipeline(int argc, char **argv)
 		sigaction(SIGTERM, &action, NULL);
 		code = run_somewhere(&settings, &choices);
 	}
+	(void)html_close(&page, false);
 	bench_input_free(&input);
 	bench_config_free(&config);
 	return code;

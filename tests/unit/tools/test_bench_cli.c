@@ -521,3 +521,34 @@ Test(bench_cli, threads_are_pinned_as_told)
 	cr_expect(capture_has(c.out, again), "%s", c.out);
 	cr_expect(capture_has(c.out, "; members "), "%s", c.out);
 }
+
+Test(bench_cli, a_page_has_the_curves_of_each_place, .timeout = 180)
+{
+	static char text[1u << 17];
+	char path[] = "/tmp/weir-page-XXXXXX";
+	int fd = mkstemp(path);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+	RUN("pipeline", "--memory", "--seconds", "0.1", "--warmup", "0", "--rate", "2000", "--html",
+	    path);
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	FILE *f = fopen(path, "r");
+	cr_assert_not_null(f);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	unlink(path);
+	static const char *const parts[] = {"aria-label=\"Latency by percentile\"",
+					    "<td>publish</td>",
+					    "<td>ack</td>",
+					    "<td>handle</td>",
+					    "no faults",
+					    "memory only",
+					    "</html>"};
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		cr_assert(capture_has(text, parts[i]), "%s", parts[i]);
+	cr_assert_not(capture_has(text, "<td>settle</td>"), "progress was not waited for");
+	cr_assert_not(capture_has(text, "bare sync"), "there is no disk");
+	RUN("pipeline", "--memory", "--html", "/nowhere/page.html");
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s", c.err);
+}
