@@ -75,6 +75,14 @@ static void close_files(struct follow *f)
 	f->old_open = false;
 }
 
+/* The newest good copy; else as wr_verify_superblock(). */
+static int read_superblock(struct follow *f, struct wr_superblock *ret_superblock,
+			   struct weir_problem *reterr_problem)
+{
+	return wr_verify_superblock(f->in.storage, &f->in.memory.memory, ret_superblock,
+				    reterr_problem);
+}
+
 /* --- segments --------------------------------------------------------------------------------- */
 
 struct segment_search {
@@ -194,7 +202,7 @@ static int locate(struct follow *f, struct weir_problem *reterr_problem)
 	f->located = false;
 	f->moved = false;
 	f->pending_count = 0;
-	int code = wr_inspect_superblock(&f->in, &superblock);
+	int code = read_superblock(f, &superblock, reterr_problem);
 	if (code < 0)
 		return code;
 	/* Another journal in the same place: nothing shown so far belongs to it. */
@@ -330,7 +338,7 @@ static void look_around(struct follow *f)
 {
 	struct wr_superblock superblock;
 
-	if (wr_inspect_superblock(&f->in, &superblock) == 0) {
+	if (read_superblock(f, &superblock, NULL) == 0) {
 		if (superblock.epoch != f->superblock.epoch) {
 			f->moved = true;
 			f->relocate_after = RELOCATE_IDLES_MIN;
@@ -406,7 +414,7 @@ int weir_journal_follow(const char *dir, const struct weir_journal_visitor *visi
 		*reterr_problem = (struct weir_problem){0};
 	int code = wr_inspect_open(&f->in, dir, visitor, reterr_problem);
 	if (code == 0)
-		code = wr_inspect_superblock(&f->in, &f->superblock);
+		code = read_superblock(f, &f->superblock, reterr_problem);
 	if (code == 0 && (f->superblock.chunk_bytes < WR_BLOCK_BYTES ||
 			  f->superblock.chunk_bytes > CHUNK_BYTES_MAX ||
 			  f->superblock.chunk_bytes % WR_BLOCK_BYTES != 0))

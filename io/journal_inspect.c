@@ -379,39 +379,6 @@ int wr_inspect_read(struct wr_inspect *in, uint32_t file, void *buffer, uint32_t
 	return n == (int64_t)length_bytes ? 0 : -EIO;
 }
 
-int wr_inspect_superblock(struct wr_inspect *in, struct wr_superblock *ret_superblock)
-{
-	struct wr_memory *memory = &in->memory.memory;
-	struct wr_superblock superblock;
-	bool found = false;
-	bool unknown = false;
-	uint32_t file;
-
-	int code = in->storage->ops->file_open(in->storage, WR_SUPERBLOCK_NAME, WR_FILE_READ_ONLY,
-					       &file);
-	if (code < 0)
-		return code;
-	uint8_t *block = memory->ops->alloc(memory, WR_BLOCK_BYTES, WR_BLOCK_BYTES);
-	for (uint32_t copy = 0; block != NULL && copy < WR_SUPERBLOCK_COPIES; copy++) {
-		if (wr_inspect_read(in, file, block, WR_BLOCK_BYTES, copy * WR_BLOCK_BYTES) < 0)
-			continue;
-		enum wr_block_verdict verdict = wr_superblock_decode(block, copy, &superblock);
-		unknown |= verdict == WR_BLOCK_UNKNOWN;
-		if (verdict != WR_BLOCK_VALID)
-			continue;
-		if (!found || superblock.version > ret_superblock->version)
-			*ret_superblock = superblock;
-		found = true;
-	}
-	in->storage->ops->file_close(in->storage, file);
-	if (block == NULL)
-		return -ENOMEM;
-	memory->ops->free(memory, block, WR_BLOCK_BYTES);
-	if (found)
-		return 0;
-	return unknown ? WEIR_E_FORMAT : WEIR_E_CORRUPT;
-}
-
 int wr_inspect_open(struct wr_inspect *in, const char *dir,
 		    const struct weir_journal_visitor *visitor, struct weir_problem *reterr_problem)
 {

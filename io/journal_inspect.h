@@ -44,9 +44,6 @@ void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batc
 /* Tells the visitor of damage, in public terms. */
 int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage);
 
-/* The newest good copy: 0, -ENOENT, WEIR_E_CORRUPT, WEIR_E_FORMAT, or what a read said. */
-int wr_inspect_superblock(struct wr_inspect *in, struct wr_superblock *ret_superblock);
-
 /* Reads whole blocks; -EIO when the file ends before. */
 int wr_inspect_read(struct wr_inspect *in, uint32_t file, void *buffer, uint32_t length_bytes,
 		    uint64_t offset_bytes);

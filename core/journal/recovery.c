@@ -125,28 +125,21 @@ static int new_superblock(struct wr_recovery_run *run, struct wr_clock *clock)
 	return 0;
 }
 
-/* No superblock: is that an interrupted creation, or has a journal lost it? */
-static int check_nothing_is_lost(struct wr_recovery_run *run)
+/* R13: an interrupted creation, or has a journal lost it? */
+static int check_nothing_is_lost(struct wr_recovery_run *run, bool has_superblock_file)
 {
-	struct wr_scan scan;
-	bool is_used = false;
-	int r = wr_scan_open(&scan, run->storage, run->memory, &run->superblock,
-			     run->options->log_id, true);
+	char what[160], text[sizeof run->problem->text];
+	int r = wr_scan_remains(run->storage, run->memory, run->options->log_id,
+				has_superblock_file, what, sizeof what);
 
 	if (r < 0)
 		return fail_any(run, r);
-	for (uint32_t i = 0; i < scan.segment_count; i++) {
-		const struct wr_scan_segment *s = &scan.segments[i];
-		is_used |= !s->first_zero && s->file_bytes > WR_BLOCK_BYTES;
-	}
-	wr_scan_close(&scan, false);
-	if (!is_used)
+	if (r == 0)
 		return 0;
 	run->report->corrupt_first_seq = 1;
 	run->report->corrupt_end_seq = UINT64_MAX;
-	return wr_recovery_fail(run, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME,
-				"no copy of the superblock is good, but there are segments with "
-				"batches: nothing was changed");
+	(void)snprintf(text, sizeof text, "%s; nothing was changed", what);
+	return wr_recovery_fail(run, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME, text);
 }
 
 static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, uint32_t *ret_file,
@@ -171,7 +164,7 @@ static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, 
 	}
 	r = new_superblock(run, clock);
 	if (r == 0)
-		r = check_nothing_is_lost(run);
+		r = check_nothing_is_lost(run, *ret_open);
 	if (r < 0)
 		return r;
 	if (read_only)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Walking a log on a medium, in log order, batch by batch, with the epoch rules and the decision
- * table of recovery.h applied. Recovery, verify and nobody else use it. Four files:
+ * table of recovery.h applied. Recovery, verify and nobody else use it. Five files:
  *
  *   scan_segments.c  which files there are, and which segment each of them is
  *   scan.c           the walk
  *   scan_ahead.c     what to make of the first place that is not the next batch
  *   scan_range.c     which segments the superblock says there are
+ *   scan_remains.c   whether a journal was here, where there is no superblock to say so
  *
  * The walk's state is what the next batch has to be: its place, sequence, chain and epoch. A batch
  * counts only when all four are right and both checksums hold. Everything else at that place is
@@ -256,6 +257,15 @@ int wr_scan_lost_below(struct wr_scan *scan, uint64_t below_id, uint64_t *ret_id
 int wr_scan_oldest_recorded(struct wr_scan *scan, uint64_t *ret_id, uint64_t *ret_seq);
 /* Whether a live journal has let this sequence go meanwhile: 1, 0 or a negative code. */
 int wr_scan_is_retired(struct wr_scan *scan, uint64_t seq);
+
+/* --- scan_remains.c --- */
+
+/*
+ * R13. Where no copy of the superblock is good: 1 if a journal has lost it, and what to do about
+ * that; 0 if no journal is there yet; WEIR_E_FORMAT, or what the storage said.
+ */
+int wr_scan_remains(struct wr_storage *storage, struct wr_memory *memory, uint32_t log_id,
+		    bool has_superblock_file, char *ret_text, size_t text_bytes);
 
 /* --- scan_ahead.c --- */
 

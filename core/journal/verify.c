@@ -17,6 +17,8 @@
 
 #define RECYCLED_TRIES_MAX 64u
 
+static const char newer_text[] =
+	"written by a newer weir, or with a feature that this one does not know";
 static const char lost_text[] = "a segment is lost: its file is not there, cut, or written over";
 
 struct verify {
@@ -96,29 +98,63 @@ static bool was_never_written(const struct wr_superblock_found *found, uint32_t 
 	       found->verdicts[copy] == WR_BLOCK_ZERO;
 }
 
-static int read_superblock(struct verify *v, struct weir_problem *problem)
+/* No good copy: the rule of the open (R13). */
+static int judge_remains(struct wr_storage *storage, struct wr_memory *memory,
+			 bool has_superblock_file, struct weir_problem *problem)
 {
-	const struct wr_storage_ops *ops = v->storage->ops;
-	struct wr_superblock_found found;
+	char text[160];
+	int r = wr_scan_remains(storage, memory, 0, has_superblock_file, text, sizeof text);
+
+	if (r == 1)
+		return fail(problem, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME, text);
+	if (r == WEIR_E_FORMAT)
+		return fail(problem, r, "segments", newer_text);
+	if (r < 0)
+		return fail(problem, r, "journal", "the directory cannot be read");
+	return fail(problem, -ENOENT, WR_SUPERBLOCK_NAME,
+		    has_superblock_file
+			    ? "there is no journal in this directory yet: who began to make it "
+			      "did not come to its end, and the next open goes on"
+			    : "there is no journal in this directory");
+}
+
+static int find_superblock(struct wr_storage *storage, struct wr_memory *memory,
+			   struct wr_superblock_found *ret_found, struct weir_problem *problem)
+{
 	uint32_t file;
-	int r = ops->file_open(v->storage, WR_SUPERBLOCK_NAME, WR_FILE_READ_ONLY, &file);
+	int r = storage->ops->file_open(storage, WR_SUPERBLOCK_NAME, WR_FILE_READ_ONLY, &file);
 
 	if (r == -ENOENT)
-		return fail(problem, r, WR_SUPERBLOCK_NAME,
-			    "there is no journal in this directory");
+		return judge_remains(storage, memory, false, problem);
 	if (r < 0)
 		return fail(problem, r, WR_SUPERBLOCK_NAME, "the superblock cannot be opened");
-	r = wr_superblock_read(v->storage, v->memory, file, &found);
-	(void)ops->file_close(v->storage, file);
+	r = wr_superblock_read(storage, memory, file, ret_found);
+	(void)storage->ops->file_close(storage, file);
 	if (r < 0)
 		return fail(problem, r, WR_SUPERBLOCK_NAME, "the superblock cannot be read");
-	if (found.any_unknown)
-		return fail(problem, WEIR_E_FORMAT, WR_SUPERBLOCK_NAME,
-			    "written by a newer weir, or with a feature that this one does not "
-			    "know");
-	if (!found.any_valid)
-		return fail(problem, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME,
-			    "no copy of the superblock is good");
+	if (ret_found->any_unknown)
+		return fail(problem, WEIR_E_FORMAT, WR_SUPERBLOCK_NAME, newer_text);
+	return ret_found->any_valid ? 0 : judge_remains(storage, memory, true, problem);
+}
+
+int wr_verify_superblock(struct wr_storage *storage, struct wr_memory *memory,
+			 struct wr_superblock *ret_superblock, struct weir_problem *reterr_problem)
+{
+	struct wr_superblock_found found;
+	int r = find_superblock(storage, memory, &found, reterr_problem);
+
+	if (r == 0)
+		*ret_superblock = found.superblock;
+	return r;
+}
+
+static int read_superblock(struct verify *v, struct weir_problem *problem)
+{
+	struct wr_superblock_found found;
+	int r = find_superblock(v->storage, v->memory, &found, problem);
+
+	if (r < 0)
+		return r;
 	v->report->superblock = found.superblock;
 	for (uint32_t copy = 0; r == 0 && copy < WR_SUPERBLOCK_COPIES; copy++)
 		if (found.verdicts[copy] != WR_BLOCK_VALID && !was_never_written(&found, copy))
@@ -472,9 +508,7 @@ int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t
 		wr_scan_close(&v.scan, false);
 	}
 	if (r == WEIR_E_FORMAT)
-		return fail(reterr_problem, r, "segments",
-			    "written by a newer weir, or with a feature that this one does not "
-			    "know");
+		return fail(reterr_problem, r, "segments", newer_text);
 	if (r < 0 && r != WEIR_E_CORRUPT)
 		return fail(reterr_problem, r, "journal", "the directory cannot be read");
 	return r;

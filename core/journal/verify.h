@@ -75,10 +75,18 @@ struct wr_verify_report {
 /*
  * from_seq/to_seq: batches outside are verified but not shown to `batch`; 0 and UINT64_MAX for all.
  * 0 also when damage was found (the report counts it); negative when the directory cannot be read
- * or is no journal.
+ * or is no journal, or has lost its superblock (as wr_verify_superblock()).
  */
 int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t from_seq,
 		  uint64_t to_seq, const struct wr_verify_visitor *visitor,
 		  struct wr_verify_report *ret_report, struct weir_problem *reterr_problem);
+
+/*
+ * The superblock that counts, by the rule of the open (R13). -ENOENT: no journal is there, or none
+ * yet; WEIR_E_CORRUPT: one was there, and no copy of its superblock is good; WEIR_E_FORMAT; or what
+ * the storage said.
+ */
+int wr_verify_superblock(struct wr_storage *storage, struct wr_memory *memory,
+			 struct wr_superblock *ret_superblock, struct weir_problem *reterr_problem);
 
 #endif

@@ -128,8 +128,10 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  * @param ret_report      may be NULL; as far as the walk came
  * @param reterr_problem  may be NULL; filled in on failure
  * @return 0, also when damage was found: the report counts it; what a callback returned; -ENOENT
- *         (no such directory, or no journal in it), -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written
- *         by a newer format), WEIR_E_CORRUPT (no copy of the superblock is good), -EINVAL
+ *         (no such directory, or no journal in it, or none yet: who began to make it died),
+ *         -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written by a newer format), WEIR_E_CORRUPT (no
+ *         copy of the superblock is good, and segments or checkpoints say that there was one; the
+ *         problem names them), -EINVAL
  */
 WEIR_API WEIR_MUST_CHECK int weir_journal_inspect(const char *dir,
 						  const struct weir_journal_visitor *visitor,

@@ -254,6 +254,10 @@ CASE(journal_checkpoint, a_smaller_file_is_extended_and_keeps_its_content)
 	static uint8_t old[2 * WR_BLOCK_BYTES];
 	char name[WR_STORAGE_NAME_MAX + 1];
 
+	options.checkpoint_bytes = 0;
+	open_rig();
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	options.checkpoint_bytes = BUFFER_BYTES;
 	memset(old, 0x77, sizeof old);
 	wr_checkpoint_name(name, 0, 1);
 	cr_assert_eq(wr_sim_disk_put(disk, name, old, sizeof old), 0);

@@ -10,6 +10,7 @@
 #include "tests/support/capture.h"
 #include "tests/unit/tools/journal_build.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #include <weir/journal.h>
@@ -20,6 +21,22 @@ static struct build b;
 static struct capture c;
 
 #define RUN(...) CAPTURE(&c, cmd_journal, "journal", __VA_ARGS__)
+
+/* The only one of a journal as build_init() makes it. */
+static void remove_segment(void)
+{
+	char name[WR_STORAGE_NAME_MAX + 1], path[160];
+
+	build_segment_name(&b, name);
+	snprintf(path, sizeof path, "%s/%s", b.dir, name);
+	cr_assert_eq(unlink(path), 0);
+}
+
+static int never_idle(void *context)
+{
+	(void)context;
+	return 7;
+}
 
 static unsigned line_count(const char *text)
 {
@@ -215,8 +232,51 @@ Test(journal_cli, what_is_no_journal_is_refused)
 	char path[160];
 	snprintf(path, sizeof path, "%s/%s", b.dir, WR_SUPERBLOCK_NAME);
 	cr_assert_eq(unlink(path), 0);
+	remove_segment();
 	RUN("verify", b.dir);
 	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d %s", c.exit_code, c.err);
+	build_fini(&b);
+}
+
+/* A process died as it made the journal: the next open goes on with that (R13). */
+Test(journal_cli, a_journal_that_was_never_finished_is_none_yet)
+{
+	static const char *const words[] = {"ls", "dump", "verify", "tail"};
+	char path[160];
+
+	build_init(&b);
+	snprintf(path, sizeof path, "%s/%s", b.dir, WR_SUPERBLOCK_NAME);
+	cr_assert_eq(truncate(path, 0), 0);
+	remove_segment();
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		RUN(words[i], b.dir);
+		cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s: %d %s", words[i], c.exit_code,
+			     c.err);
+		cr_expect(capture_has(c.err, "no journal in this directory yet"), "%s", c.err);
+	}
+	RUN("tail", "--follow", b.dir);
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d %s", c.exit_code, c.err);
+	struct weir_journal_visitor visitor;
+	struct weir_problem problem;
+	weir_journal_visitor_init(&visitor);
+	visitor.idle = never_idle;
+	cr_expect_eq(weir_journal_follow(b.dir, &visitor, &problem), -ENOENT);
+	cr_expect(capture_has(problem.text, "no journal in this directory yet"), "%s",
+		  problem.text);
+	build_fini(&b);
+}
+
+Test(journal_cli, a_journal_that_lost_its_superblock_is_damaged)
+{
+	char path[160];
+
+	build_sample(&b);
+	snprintf(path, sizeof path, "%s/%s", b.dir, WR_SUPERBLOCK_NAME);
+	cr_assert_eq(unlink(path), 0);
+	RUN("verify", b.dir);
+	cr_expect_eq(c.exit_code, CLI_EXIT_DAMAGE, "%d %s", c.exit_code, c.err);
+	cr_expect(capture_has(c.err, "JOURNAL is missing, but 0-00000001.seg holds events"), "%s",
+		  c.err);
 	build_fini(&b);
 }
 
