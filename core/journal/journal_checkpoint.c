@@ -51,6 +51,8 @@ int wr_journal_checkpoint_start(struct wr_journal *j)
 
 	if (j->link->checkpoint.buffer_bytes == 0)
 		return 0; /* this pipeline takes none */
+	if (j->storage->file_bytes_max != 0 && wanted > j->storage->file_bytes_max)
+		return -EFBIG;
 	c->file_bytes = UINT64_MAX;
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++) {
 		char name[WR_STORAGE_NAME_MAX + 1];

@@ -142,6 +142,23 @@ static int check_nothing_is_lost(struct wr_recovery_run *run, bool has_superbloc
 	return wr_recovery_fail(run, WEIR_E_CORRUPT, WR_SUPERBLOCK_NAME, text);
 }
 
+/* Before anything is written. The journal's own size counts, whatever was asked for. */
+static int check_file_size(struct wr_recovery_run *run, bool is_new)
+{
+	uint64_t limit = run->storage->file_bytes_max;
+	char text[sizeof run->problem->text];
+
+	if (run->options->read_only || limit == 0 || run->superblock.segment_bytes <= limit)
+		return 0;
+	(void)snprintf(text, sizeof text,
+		       "segment files have %llu bytes, and this process may write %llu "
+		       "(RLIMIT_FSIZE): ulimit -f unlimited, LimitFSIZE=infinity%s; nothing was "
+		       "changed",
+		       (unsigned long long)run->superblock.segment_bytes, (unsigned long long)limit,
+		       is_new ? ", or smaller segments" : "");
+	return wr_recovery_fail(run, -EFBIG, "segment_bytes", text);
+}
+
 static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, uint32_t *ret_file,
 			   bool *ret_open)
 {
@@ -160,7 +177,7 @@ static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, 
 		return fail_any(run, WEIR_E_FORMAT);
 	if (found.any_valid) {
 		run->superblock = found.superblock;
-		return 0;
+		return check_file_size(run, false);
 	}
 	r = new_superblock(run, clock);
 	if (r == 0)
@@ -170,6 +187,9 @@ static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, 
 	if (read_only)
 		return wr_recovery_fail(run, -ENOENT, WR_SUPERBLOCK_NAME,
 					"there is no journal in this directory");
+	r = check_file_size(run, true);
+	if (r < 0)
+		return r;
 	run->report->created = true;
 	if (*ret_open)
 		return 0;

@@ -151,6 +151,12 @@ struct wr_storage_ops {
 struct wr_storage {
 	const struct wr_storage_ops *ops;
 	uint32_t depth_max; /* requests in flight at most, PREPAREs not counted */
+	/*
+	 * Larger files this process may not write (RLIMIT_FSIZE, as it was when the storage was
+	 * opened): the kernel answers with a signal that ends a process which is not prepared for
+	 * it. So a user asks first. 0: no limit.
+	 */
+	uint64_t file_bytes_max;
 };
 
 #endif

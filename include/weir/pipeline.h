@@ -48,6 +48,7 @@ struct weir_pipeline;
  *   -ENOMEM         the memory plan does not fit, or huge_pages are required and too few: the
  *                   problem says which
  *   -EPERM          lock_memory, or with strict_threads a scheduling class, without the right to it
+ *   -EMFILE, -ENFILE, -EFBIG  a limit of the process or the system: the problem says which
  *   -EACCES, -EROFS, -ENOSPC, -EIO ...  what the file system said
  *   WEIR_E_LOCKED   another process or pipeline owns the directory
  *   WEIR_E_CORRUPT  damage below the durable sequence

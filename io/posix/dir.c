@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "io/posix/file_limit.h"
 #include "io/posix/request.h"
 
 #define DIR_PATH_MAX 4096
@@ -138,6 +139,13 @@ int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
 	(void)snprintf(dir->helper_name, sizeof dir->helper_name, "%.10s",
 		       options->name != NULL ? options->name : "weir");
 	wr_dir_files_init(dir);
+	dir->base.file_bytes_max = wr_file_limit_bytes();
+	/* What an open writes to see what the file system can do, and LOCK. */
+	if (!options->read_only && dir->base.file_bytes_max != 0 &&
+	    dir->base.file_bytes_max < WR_STORAGE_BLOCK_BYTES) {
+		wr_dir_reason(options, "no file can be written", -EFBIG);
+		return -EFBIG;
+	}
 	int code = open_dir(dir, options);
 	if (code < 0)
 		return code;

@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "io/posix/file_limit.h"
 #include "io/posix/huge_pages.h"
 
 /* Newer than the reference distribution's C library or of some builds' kernel headers. */
@@ -73,24 +74,51 @@ static struct wr_memory_posix *posix_of(struct wr_memory *m)
 
 /* ---- the object ---- */
 
-/* -EFBIG where the kernel would send SIGXFSZ. */
-static int check_file_limit(size_t bytes)
+/* A limit of the process that stands in the way, and no lack of memory. */
+static int refuse(struct object *o, int code, const char *field, const char *text)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_FSIZE, &limit) != 0)
-		return -errno;
-	return limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur ? -EFBIG : 0;
+	struct weir_problem *problem = &o->own->refusal;
+	*problem = (struct weir_problem){.code = code};
+	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
+	(void)snprintf(problem->text, sizeof problem->text, "%s", text);
+	return code;
+}
+
+/* -EFBIG where the kernel would send SIGXFSZ. */
+static int check_file_limit(struct object *o)
+{
+	char text[sizeof o->own->refusal.text];
+	uint64_t limit = wr_file_limit_bytes();
+	if (limit == 0 || o->bytes <= limit)
+		return 0;
+	if (o->is_hugetlb)
+		return -EFBIG; /* of small pages it may be less */
+	(void)snprintf(text, sizeof text,
+		       "%zu KiB of memory are a file to the kernel, and this process may make "
+		       "files of %llu KiB (RLIMIT_FSIZE): ulimit -f unlimited, "
+		       "LimitFSIZE=infinity, or take less",
+		       o->bytes / 1024, (unsigned long long)limit / 1024);
+	return refuse(o, -EFBIG, o->is_ring ? "lane_bytes" : "pool_bytes", text);
 }
 
 static int create(struct object *o)
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int rc = check_file_limit(o->bytes);
+	int rc = check_file_limit(o);
 	if (rc < 0)
 		return rc;
 	if (o->is_hugetlb)
 		flags |= MFD_HUGETLB | (unsigned)wr_log2(o->page_bytes) << MFD_HUGE_SHIFT;
 	o->fd = memfd_create(o->name, flags);
+	if (o->fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+		char text[sizeof o->own->refusal.text];
+		rc = -errno;
+		(void)snprintf(text, sizeof text,
+			       "memory that two views share needs a descriptor while it is made: "
+			       "%s, or close what is open elsewhere",
+			       weir_strerror(rc));
+		return refuse(o, rc, "memory", text);
+	}
 	if (o->fd < 0)
 		return -errno;
 	return ftruncate(o->fd, (off_t)o->bytes) == 0 ? 0 : -errno;

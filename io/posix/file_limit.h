@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * RLIMIT_FSIZE. A write beyond it is answered with SIGXFSZ, which ends a process that does not
+ * block or ignore it; weir's own threads block it, but an open runs on the program's. So the limit
+ * is looked at before a file is made that would be larger. Memory objects are files, too.
+ */
+#ifndef WR_POSIX_FILE_LIMIT_H
+#define WR_POSIX_FILE_LIMIT_H
+
+#include <stdint.h>
+#include <sys/resource.h>
+
+/* How large a file this process may write; 0: there is no limit. */
+static inline uint64_t wr_file_limit_bytes(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return 0;
+	return limit.rlim_cur > 0 ? limit.rlim_cur : 1;
+}
+
+#endif
