@@ -335,10 +335,14 @@ uint64_t wr_journal_idle_ns(void *journal)
 {
 	const struct wr_journal *j = journal;
 
-	if (j->failed || j->files.retry_at_ns == 0)
+	if (j->failed || (j->files.retry_at_ns == 0 && !j->room.has_room))
 		return UINT64_MAX;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
-	return j->files.retry_at_ns > now_ns ? j->files.retry_at_ns - now_ns : 0;
+	uint64_t idle_ns = wr_journal_room_idle_ns(j, now_ns);
+	if (j->files.retry_at_ns == 0)
+		return idle_ns;
+	uint64_t retry_ns = j->files.retry_at_ns > now_ns ? j->files.retry_at_ns - now_ns : 0;
+	return wr_min_u64(retry_ns, idle_ns);
 }
 
 bool wr_journal_is_idle(const struct wr_journal *journal)
@@ -392,6 +396,7 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.checkpoint_failures = wr_load_relaxed(&c->checkpoint_failures),
 		.prepare_failures = wr_load_relaxed(&c->prepare_failures),
 		.no_room_code = -(int)wr_load_relaxed(&c->no_room_code),
+		.no_room_told = -(int)wr_load_relaxed(&c->no_room_told),
 	};
 }
 

@@ -48,6 +48,7 @@ struct wr_journal_stats {
 	uint64_t checkpoint_failures;
 	uint64_t prepare_failures; /* of new files, and of new headers for spare ones */
 	int no_room_code; /* data waits, since no segment could be prepared, and why; or 0 */
+	int no_room_told; /* what to say of it in words: its end only when that has lasted */
 };
 
 struct wr_journal;

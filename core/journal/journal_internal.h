@@ -163,6 +163,14 @@ struct wr_journal_cells {
 	wr_atomic_u64 checkpoint_failures;
 	wr_atomic_u64 prepare_failures;
 	wr_atomic_u32 no_room_code; /* starved, and why: the code without its sign; 0: neither */
+	wr_atomic_u32 no_room_told; /* the same for who is told of it in words: journal_room.c */
+};
+
+/* journal_room.c. The end of a want of room that is not told yet. */
+struct wr_journal_room {
+	bool has_room;     /* since ended_ns, and that is not told */
+	uint64_t ended_ns; /* of the last want */
+	uint64_t hold_ns;  /* for how long there has to be room; 0: nothing was ever told */
 };
 
 /* What went wrong first; noted in a callback, raised by the step. */
@@ -211,6 +219,7 @@ struct wr_journal {
 	struct weir_problem problem;
 
 	struct wr_journal_files files;
+	struct wr_journal_room room;
 	struct wr_journal_checkpoint checkpoint;
 	struct wr_journal_cells cells;
 };
@@ -241,14 +250,19 @@ static inline bool wr_journal_is_no_descriptor(int code)
 int wr_journal_commits_submit(struct wr_journal *j);
 int wr_journal_commits_complete(struct wr_journal *j);
 
+/* journal_room.c */
+
+/* Whether the log has no room, and why, for who asks and who is told (PK1 by `moved`). */
+void wr_journal_room_note(struct wr_journal *j);
+/* Until when it need not be looked at again. */
+uint64_t wr_journal_room_idle_ns(const struct wr_journal *j, uint64_t now_ns);
+
 /* journal_segments.c */
 int wr_journal_segments_step(struct wr_journal *j);
 /* The segment of a batch that is the first there becomes part of the log (T1). */
 void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq);
 /* Retires what retention lets go; how many. */
 int wr_journal_segments_retire(struct wr_journal *j);
-/* Whether the log has no room, and why, for who asks and who is told (PK1 by `moved`). */
-void wr_journal_room_note(struct wr_journal *j);
 /* Fills the extents ring. */
 int wr_journal_extents_offer(struct wr_journal *j);
 /* Gives a spare a new id, encodes its header and says what is to be written first. */

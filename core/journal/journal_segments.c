@@ -444,28 +444,6 @@ int wr_journal_extents_offer(struct wr_journal *j)
 	return count;
 }
 
-/*
- * Told once data waits and no segment is on its way to it; untold only when data can go on. A
- * segment that becomes no more than the reserve does not change what was told.
- */
-void wr_journal_room_note(struct wr_journal *j)
-{
-	const struct wr_journal_files *f = &j->files;
-	uint32_t told = wr_load_relaxed(&j->cells.no_room_code);
-	bool one_is_coming = f->header_phase != WR_JOURNAL_READY_NONE ||
-			     (wr_journal_pickable(j) > 0 && !f->spare_refused);
-	uint32_t code = told;
-
-	if (!f->starved)
-		code = 0;
-	else if (f->prepare_code < 0 && !one_is_coming)
-		code = (uint32_t)-f->prepare_code;
-	if (code == told)
-		return;
-	wr_store_relaxed(&j->cells.no_room_code, code);
-	j->moved = true;
-}
-
 /* --- the step's share ------------------------------------------------------------------------- */
 
 int wr_journal_segments_step(struct wr_journal *j)

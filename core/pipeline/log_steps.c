@@ -33,17 +33,17 @@ static void say_no_room(struct weir_pipeline *p, int code)
 				weir_strerror(code));
 }
 
-/* Once when it begins, once when it ends; why may have changed in between. */
+/* Once when it begins, once when its end has lasted; why may have changed in between. */
 static void say_room(struct weir_pipeline *p)
 {
 	struct wr_journal_stats stats;
 
 	wr_journal_stats(p->journal, &stats);
-	if ((stats.no_room_code < 0) == p->said_no_room)
+	if ((stats.no_room_told < 0) == p->said_no_room)
 		return;
-	p->said_no_room = stats.no_room_code < 0;
+	p->said_no_room = stats.no_room_told < 0;
 	if (p->said_no_room)
-		say_no_room(p, stats.no_room_code);
+		say_no_room(p, stats.no_room_told);
 	else
 		wr_pipeline_say(p, "there is room for another segment: producers go on");
 }

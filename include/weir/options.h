@@ -212,10 +212,11 @@ struct weir_options {
 
 	/** Says what an operator should know: what was not to be had of backend, wait strategy,
 	 *  scheduling class, huge pages and NUMA, a tail that recovery trimmed (all inside
-	 *  weir_open()), the failure of the journal, that it has no room for another segment and
-	 *  that it has again, damage that stops a member with a handler (all inside a step), a
-	 *  member that was overtaken (inside its poll). Must not call weir. NULL: nothing is
-	 *  said. */
+	 *  weir_open()), the failure of the journal, that it has no room for another segment (at
+	 *  once) and that it has again (when that has lasted for a second; for twice as long each
+	 *  time that the room went again, up to 15 minutes, until there was none lacking for an
+	 *  hour), damage that stops a member with a handler (all inside a step), a member that was
+	 *  overtaken (inside its poll). Must not call weir. NULL: nothing is said. */
 	void (*log_fn)(void *context, const char *text);
 	void *log_context;
 };

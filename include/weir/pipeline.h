@@ -218,8 +218,8 @@ struct weir_info {
 	uint64_t segments_recycled;
 	/**
 	 * The log has no room for another segment: producers wait (or get what their policy says),
-	 * acknowledgements go on. Not a failure: it ends when there is room. options.log_fn is told
-	 * when it begins and when it ends.
+	 * acknowledgements go on. Not a failure: it ends when there is room. This is exact;
+	 * options.log_fn is told when it begins, and when its end has lasted.
 	 */
 	bool starved;
 	int starved_code; /**< why: -ENOSPC, -EMFILE, WEIR_E_FULL (segments_max) ..., of the last

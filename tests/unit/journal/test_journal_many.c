@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   thousands of segments with few descriptors; and a journal without a further segment, for
- *         want of a descriptor or by the limit, waits like one on a full disk and goes on after.
+ *         want of a descriptor or by the limit, waits like one on a full disk and goes on after;
+ *         who listens hears of that once, and of its end when it has lasted.
  * Method: the journal on the simulated storage, which counts descriptors and can run out of them.
  */
 #include <criterion/criterion.h>
@@ -150,6 +151,78 @@ Test(journal_many, want_of_room_is_told_once_and_its_end_once)
 		cr_assert_eq(stats().no_room_code, 0);
 		journal_rig_close(&rig);
 	}
+}
+
+#define SECOND_NS 1000000000ull
+
+/* Uses up what there is, until there is no more. */
+static void run_short(void)
+{
+	disk->plan.capacity_bytes = wr_sim_disk_used_bytes(disk) + 20 * WR_BLOCK_BYTES;
+	(void)count_changes();
+	cr_assert_eq(stats().no_room_code, -ENOSPC);
+	cr_assert_eq(stats().no_room_told, -ENOSPC);
+}
+
+/* Nothing is published: the steps alone, and time as far as the journal asks to be woken. */
+static void rest(uint64_t rest_ns)
+{
+	uint64_t until_ns = disk->clock->mono_ns + rest_ns;
+
+	while (disk->clock->mono_ns < until_ns) {
+		uint64_t idle_ns = wr_journal_idle_ns(rig.journal);
+		uint64_t left_ns = until_ns - disk->clock->mono_ns;
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage,
+						     idle_ns < left_ns ? idle_ns : left_ns);
+	}
+	(void)journal_rig_step(&rig);
+}
+
+/* There is room from now on: told after so much time, and not before. */
+static void expect_end_told_after(uint64_t hold_ns)
+{
+	uint64_t slack_ns = SECOND_NS / 2; /* until a file was made, and got its header */
+
+	disk->plan.capacity_bytes = 0;
+	rest(slack_ns);
+	cr_assert_eq(stats().no_room_code, 0);
+	rest(hold_ns - 2 * slack_ns);
+	cr_assert_eq(stats().no_room_told, -ENOSPC, "%lu", hold_ns);
+	cr_expect_leq(wr_journal_idle_ns(rig.journal), 2 * slack_ns, "it comes by itself");
+	uint64_t moved = rig.moved_count;
+	rest(2 * slack_ns);
+	cr_assert_eq(stats().no_room_told, 0, "%lu", hold_ns);
+	cr_expect_gt(rig.moved_count, moved, "and who listens is called");
+	cr_expect_eq(wr_journal_idle_ns(rig.journal), UINT64_MAX);
+}
+
+Test(journal_many, the_end_of_a_want_of_room_is_told_when_it_has_lasted)
+{
+	cr_assert_eq(open_rig(), 0);
+	cr_assert(take_segments(20));
+	run_short();
+	/* What retention gives back is used up at once. */
+	for (uint32_t i = 0; i < 20; i++) {
+		uint64_t moved = rig.moved_count;
+		disk->plan.capacity_bytes += 20 * WR_BLOCK_BYTES;
+		cr_assert_eq(count_changes(), 2, "who asks is told");
+		cr_assert_eq(stats().no_room_told, -ENOSPC, "who listens is not");
+		cr_expect_gt(rig.moved_count, moved);
+	}
+	expect_end_told_after(SECOND_NS);
+	/* Each time that it did not last longer than that. */
+	for (uint64_t hold = 2; hold <= 512; hold *= 2) {
+		run_short();
+		expect_end_told_after(hold * SECOND_NS);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		run_short();
+		expect_end_told_after(900 * SECOND_NS);
+	}
+	rest(2700 * SECOND_NS);
+	run_short();
+	expect_end_told_after(SECOND_NS);
 }
 
 Test(journal_many, without_a_descriptor_it_waits_and_goes_on)

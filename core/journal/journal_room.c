@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * That there is no room for another segment, for who asks and for who listens.
+ *
+ * Who asks (no_room_code) is told how it is: data waits, and no segment is on its way to it, until
+ * data can go on. A segment that becomes no more than the reserve does not change that.
+ *
+ * Who listens (no_room_told) is told of a want at once, and of its end only when it has lasted:
+ * where retention just keeps up, each segment that it gives back ends the want for as long as that
+ * segment lasts, and would be a pair of lines in somebody's log. Room has to have lasted for a
+ * second, and for twice as long each time that another want came all the same, up to a quarter of
+ * an hour; an hour without a want begins anew. So a lasting end is told within a second, and who is
+ * always short of room is told a dozen times in the first hour and four times in each later one.
+ *
+ * Thread: the step's, and the one that opens.
+ */
+#include "core/journal/journal_internal.h"
+
+#define HOLD_MIN_NS 1000000000ull
+#define HOLD_MAX_NS (900 * HOLD_MIN_NS)
+#define FORGET_NS (3600 * HOLD_MIN_NS)
+
+static void tell(struct wr_journal *j, uint32_t code)
+{
+	wr_store_relaxed(&j->cells.no_room_told, code);
+	j->moved = true;
+}
+
+static void tell_want(struct wr_journal *j, uint32_t told, uint32_t code)
+{
+	struct wr_journal_room *room = &j->room;
+
+	room->has_room = false;
+	if (told != 0)
+		return; /* it came back */
+	if (room->hold_ns == 0 || wr_clock_mono_ns(j->clock) - room->ended_ns >= FORGET_NS)
+		room->hold_ns = HOLD_MIN_NS;
+	else
+		room->hold_ns = wr_min_u64(2 * room->hold_ns, HOLD_MAX_NS);
+	tell(j, code);
+}
+
+static void tell_end(struct wr_journal *j)
+{
+	struct wr_journal_room *room = &j->room;
+	uint64_t now_ns = wr_clock_mono_ns(j->clock);
+
+	if (!room->has_room) {
+		room->has_room = true;
+		room->ended_ns = now_ns;
+	}
+	if (now_ns - room->ended_ns < room->hold_ns)
+		return;
+	room->has_room = false;
+	tell(j, 0);
+}
+
+void wr_journal_room_note(struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+	uint32_t before = wr_load_relaxed(&j->cells.no_room_code);
+	uint32_t told = wr_load_relaxed(&j->cells.no_room_told);
+	bool one_is_coming = f->header_phase != WR_JOURNAL_READY_NONE ||
+			     (wr_journal_pickable(j) > 0 && !f->spare_refused);
+	uint32_t code = before;
+
+	if (!f->starved)
+		code = 0;
+	else if (f->prepare_code < 0 && !one_is_coming)
+		code = (uint32_t)-f->prepare_code;
+	if (code != before)
+		wr_store_relaxed(&j->cells.no_room_code, code);
+	if (code != 0)
+		tell_want(j, told, code);
+	else if (told != 0)
+		tell_end(j);
+}
+
+uint64_t wr_journal_room_idle_ns(const struct wr_journal *j, uint64_t now_ns)
+{
+	const struct wr_journal_room *room = &j->room;
+	uint64_t lasted_ns = now_ns - room->ended_ns;
+
+	if (!room->has_room)
+		return UINT64_MAX;
+	return lasted_ns < room->hold_ns ? room->hold_ns - lasted_ns : 0;
+}
