@@ -281,6 +281,7 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 	if (m->handler != NULL)
 		p->host.handler_stop(p->host.context, m);
 	wr_member_unpin(m);
+	wr_member_want_nothing(m);
 	uint64_t now = wr_clock_mono_ns(p->host.clock);
 	uint64_t deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
 	wr_member_pass_rows(m);

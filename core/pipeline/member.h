@@ -184,6 +184,8 @@ void wr_member_take_replies(struct weir_member *m);
 void wr_member_take_messages(struct weir_member *m);
 /* A row is not the member's any more: forget what it had. */
 void wr_member_drop_row(struct weir_member *m, uint32_t row);
+/* Nothing is brought from disk for it any more, or kept there, until it asks anew. */
+void wr_member_want_nothing(struct weir_member *m);
 /* Ends the loan. */
 void wr_member_unpin(struct weir_member *m);
 /* The next look at the log is for this sequence, wherever it is. */

@@ -59,6 +59,12 @@ static bool find_live(struct weir_member *m)
 	return true;
 }
 
+void wr_member_want_nothing(struct weir_member *m)
+{
+	if (wr_load_relaxed(&m->wanted_seq) != 0)     /* own */
+		wr_store_release(&m->wanted_seq, 0u); /* U1 */
+}
+
 /* What the reader may not have any more: the member goes on after it, its rows are told. */
 static void skip_gap(struct weir_member *m, uint64_t end_seq)
 {
@@ -131,7 +137,7 @@ static int find_behind(struct weir_member *m)
 static int find_chunk(struct weir_member *m)
 {
 	if (find_live(m)) {
-		wr_store_release(&m->wanted_seq, 0u); /* U1 */
+		wr_member_want_nothing(m);
 		return 0;
 	}
 	return find_behind(m);
@@ -350,6 +356,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	(void)wr_member_flush(m);
 	if (m->owned_count == 0) {
 		wr_member_unpin(m);
+		wr_member_want_nothing(m);
 		wr_store_relaxed(&m->reading_seq, UINT64_MAX); /* who has nothing holds nothing */
 		return 0;
 	}

@@ -6,12 +6,15 @@
  * Method: two subscriptions whose members are behind what is in memory, in a pipeline that the test
  * steps: both look in vain at the same place, and sleep on their descriptors; each must become
  * readable though one read from disk serves both. And with threads: a member that waits without end
- * reads all of a journal in which nobody publishes.
+ * reads all of a journal in which nobody publishes. Who leaves, or loses what it had, has nothing
+ * read for it any more: what the group keeps for its members is looked at.
  */
 #include <criterion/criterion.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include "core/pipeline/catchup.h"
+#include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define EVENTS 60000u
@@ -111,5 +114,68 @@ Test(catchup_wakes, who_waits_without_end_reads_it_all)
 		weir_release(member);
 		cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
 	}
+	fixture_close(&f, NULL);
+}
+
+/* Members for which the group keeps what is on disk, and reads on. */
+static uint32_t wanting(void)
+{
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < f.options.members_max; i++)
+		count += wr_load_acquire(&f.pipeline->members[i].wanted_seq) != 0; /* U1 */
+	return count;
+}
+
+/* A member that stands far behind what is in memory, with items in hand. */
+static struct weir_member *stand_behind(uint32_t subscription)
+{
+	struct weir_item items[16];
+	struct weir_member *member = fixture_member(&f, subscription, NULL);
+	int n = 0;
+	for (int round = 0; round < 100 && n == 0; round++) {
+		settle();
+		n = weir_poll(member, items, 16, 0);
+	}
+	cr_assert_gt(n, 0);
+	return member;
+}
+
+Test(catchup_wakes, nothing_is_read_for_who_has_left)
+{
+	begin(FIXTURE_MANUAL);
+	struct weir_member *a = stand_behind(first), *b = stand_behind(second);
+	cr_expect_eq(wanting(), 2);
+	cr_assert_eq(weir_member_leave(a, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(wanting(), 1);
+	/* Not even by one that does not wait until the group has seen it. */
+	(void)weir_member_leave(b, 0);
+	cr_expect_eq(wanting(), 0);
+	settle();
+	uint64_t loads = f.pipeline->catchup->next_generation;
+	settle();
+	cr_expect_eq(f.pipeline->catchup->next_generation, loads);
+	fixture_close(&f, NULL);
+}
+
+Test(catchup_wakes, nothing_is_read_for_who_has_no_partition_any_more)
+{
+	struct weir_item item;
+	begin(FIXTURE_MANUAL);
+	/* One partition: of two members, by their names, the first has it. */
+	struct weir_member_options options;
+	weir_member_options_init(&options);
+	struct weir_member *late = stand_behind(first);
+	cr_expect_eq(wanting(), 1);
+	options.name = "a";
+	struct weir_member *owner;
+	cr_assert_eq(weir_member_join(f.pipeline, first, &options, &owner, NULL), 0);
+	for (int round = 0; round < 100 && wanting() > 0; round++) {
+		settle();
+		cr_assert_geq(weir_poll(late, &item, 1, 0), 0);
+		weir_release(late);
+	}
+	cr_expect_eq(wanting(), 0, "and it still polls");
+	cr_assert_eq(weir_member_leave(late, FIXTURE_LONG_NS), 0);
+	cr_assert_eq(weir_member_leave(owner, FIXTURE_LONG_NS), 0);
 	fixture_close(&f, NULL);
 }
