@@ -40,7 +40,8 @@ struct wr_recovery_options {
 	uint32_t chunk_bytes;   /* of a new journal; an existing one keeps its own */
 	uint64_t segment_bytes; /* of the extents of a file, as the user says it: the header block
 	                           comes on top */
-	uint32_t segments_max;  /* files of the log at most; 0: 4096 */
+	uint32_t segments_max;  /* files of the log at most; 0: 4096, for who has no options: a
+	                           pipeline always says its own (65,536 by default) */
 	bool read_only;         /* look, decide, report; write nothing, need no lock */
 	uint8_t new_uuid[WR_UUID_BYTES]; /* for a journal that is created */
 };
