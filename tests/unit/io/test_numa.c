@@ -198,8 +198,10 @@ Test(numa, the_kernel_takes_a_binding)
 	cr_assert_eq(wr_memory_posix_init(&posix, NULL), 0);
 	wr_memory_posix_use(&posix, &(struct wr_memory_policy){.numa = &numa});
 	cr_assert_eq(m->ops->map_pool(m, 1u << 20, &pool), 0);
-	if (strstr(posix.numa_note, "ENOSYS") != NULL)
+	if (strstr(posix.numa_note, "ENOSYS") != NULL) {
+		fake_root_remove(); /* who skips does not come to the end of the suite */
 		cr_skip_test("a kernel or an emulator without NUMA");
+	}
 	cr_expect_str_eq(posix.numa_note, "");
 	m->ops->unmap(m, &pool);
 }

@@ -66,6 +66,23 @@ static bool uring_is_built_in(void)
 #endif
 }
 
+static void setup(void)
+{
+	fixture_init(&f, FIXTURE_DURABLE);
+}
+
+static void teardown(void)
+{
+	fixture_end(&f);
+}
+
+/* Who skips does not come to the end of the suite. */
+static void skip(const char *reason)
+{
+	teardown();
+	cr_skip_test("%s", reason);
+}
+
 static void refuse_uring(void)
 {
 	struct sock_filter filter[] = {
@@ -77,17 +94,7 @@ static void refuse_uring(void)
 	struct sock_fprog program = {.len = sizeof filter / sizeof filter[0], .filter = filter};
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		cr_skip_test("no seccomp filter can be set here");
-}
-
-static void setup(void)
-{
-	fixture_init(&f, FIXTURE_DURABLE);
-}
-
-static void teardown(void)
-{
-	fixture_end(&f);
+		skip("no seccomp filter can be set here");
 }
 
 /* What was counted between two looks, while each event was waited for alone. */
@@ -122,7 +129,7 @@ Test(backend, auto_is_io_uring_where_the_kernel_has_it)
 {
 	struct weir_info info;
 	if (!uring_is_built_in())
-		cr_skip_test("io_uring is not built in, or left out by WEIR_TEST_IO");
+		skip("io_uring is not built in, or left out by WEIR_TEST_IO");
 	f.options.io = WEIR_IO_AUTO;
 	fixture_open(&f);
 	fixture_info(&f, &info);
@@ -135,7 +142,7 @@ Test(backend, journal_bytes_are_submitted_to_io_uring_and_counted)
 {
 	struct counted counted;
 	if (!fixture_has_uring())
-		cr_skip_test("io_uring is refused here, or left out");
+		skip("io_uring is refused here, or left out");
 	f.options.io = WEIR_IO_URING;
 	fixture_open(&f);
 	publish_alone(&counted);
@@ -171,7 +178,7 @@ Test(backend, auto_falls_back_to_posix_and_says_why)
 	struct weir_info info;
 	struct counted counted;
 	if (fixture_emulated())
-		cr_skip_test("seccomp does not reach through the emulator");
+		skip("seccomp does not reach through the emulator");
 	refuse_uring();
 	f.options.io = WEIR_IO_AUTO;
 	fixture_open(&f);
@@ -189,7 +196,7 @@ Test(backend, uring_is_an_error_with_a_reason_where_it_is_refused)
 {
 	struct weir_problem problem = {0};
 	if (fixture_emulated())
-		cr_skip_test("seccomp does not reach through the emulator");
+		skip("seccomp does not reach through the emulator");
 	refuse_uring();
 	f.options.io = WEIR_IO_URING;
 	int rc = weir_open(&f.options, &f.pipeline, &problem);
