@@ -31,6 +31,7 @@ extern "C" {
 #define RING_ALWAYS_INLINE static inline __attribute__((always_inline))
 #define RING_PEER_INLINE inline __attribute__((always_inline)) /* members, in C++ */
 #define RING_SIDE_MAX 8u                                       /* threads at each end */
+#define RING_PEERS_MAX 32u /* contenders */
 #define RING_BATCH_MAX 256u
 #define RING_PAYLOAD_MAX 256u
 

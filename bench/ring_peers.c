@@ -18,6 +18,7 @@ RING_PEERS_BUILT
 const struct ring_peer *const ring_peers[] = {PEER(weir) RING_PEERS_BUILT};
 #undef PEER
 
+_Static_assert(WR_ARRAY_COUNT(ring_peers) <= RING_PEERS_MAX, "reports have room for each");
 const uint32_t ring_peer_count = WR_ARRAY_COUNT(ring_peers);
 
 #define ABSENT(its_name, its_package)                                                              \

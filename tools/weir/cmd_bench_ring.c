@@ -15,6 +15,7 @@
 #include "tools/weir/ring_compare.h"
 #include "tools/weir/ring_html.h"
 #include "tools/weir/ring_report.h"
+#include "tools/weir/ring_report_peers.h"
 #include "tools/weir/ring_threshold.h"
 
 #define RTT_ROUNDS 100000u
@@ -31,6 +32,7 @@ struct ring_choices {
 	uint64_t producers;
 	uint64_t consumers;
 	bool peers;
+	bool missing_ok;
 	bool quick;
 	bool no_pin;
 	bool fifo;
@@ -118,6 +120,10 @@ static const struct cli_option options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.peers,
 	 .help = "other rings beside weir's (of a build with -Dpeers=enabled)"},
+	{.name = "missing-ok",
+	 .type = CLI_FLAG,
+	 .target = &choices.missing_ok,
+	 .help = "peers that this build lacks are no failure"},
 	{.name = "quick",
 	 .type = CLI_FLAG,
 	 .target = &choices.quick,
@@ -279,6 +285,16 @@ static int measure(struct ring_report *report, struct ring_cell_result *cells)
 	return CLI_EXIT_OK;
 }
 
+/* Whoever is missing may be the one that is faster. */
+static bool is_complete(const struct ring_report *report)
+{
+	uint32_t count = ring_report_absent(report);
+	for (uint32_t p = 0; p < count; p++)
+		fprintf(stderr, "weir: %s was not measured: this build lacks it (it needs %s)\n",
+			ring_peers_absent[p]->name, ring_peers_absent[p]->package);
+	return count == 0;
+}
+
 /* All the reports that were asked for; then the exit code. */
 static int tell(struct ring_report *report, struct html_file *page)
 {
@@ -300,6 +316,8 @@ static int tell(struct ring_report *report, struct html_file *page)
 		if (code < 0 || close_code < 0)
 			exit_code = cli_fail(choices.html, code < 0 ? code : close_code, NULL);
 	}
+	if (!choices.missing_ok && !is_complete(report) && exit_code == CLI_EXIT_OK)
+		exit_code = CLI_EXIT_FAILED;
 	return exit_code;
 }
 

@@ -8,6 +8,7 @@
 
 #include "tools/weir/json_out.h"
 #include "tools/weir/ring_compare.h"
+#include "tools/weir/ring_report_peers.h"
 #include "tools/weir/ring_threshold.h"
 
 const char *const ring_verdict_names[] = {NULL, "win", "tie", "loss"};
@@ -146,6 +147,7 @@ void ring_report_text(const struct ring_report *r, FILE *to)
 	fputs("\nshape     payload batch  wait  P:C   M items/s  (least .. most)\n", to);
 	for (uint32_t i = 0; i < r->cell_count; i++)
 		line_out(r, &r->cells[i], to);
+	ring_report_peers_text(r, to);
 	if (mean > 0)
 		fprintf(to, "\nweir to the best peer, geometric mean: x%.2f; cells lost: %u\n",
 			mean, lost);
@@ -193,22 +195,6 @@ static void cell_json(struct json_out *j, const struct ring_report *r,
 	json_close(j);
 }
 
-static void peers_json(struct json_out *j, const struct ring_report *r)
-{
-	json_array(j, "peers");
-	for (uint32_t p = 1; p < r->peer_count; p++) {
-		uint32_t cells = 0;
-		for (uint32_t i = 0; i < r->cell_count; i++)
-			cells += r->cells[i].ran[p];
-		json_object(j, NULL);
-		json_text(j, "name", r->peers[p]->name);
-		json_text(j, "version", r->peers[p]->version);
-		json_u64(j, "cells", cells);
-		json_close(j);
-	}
-	json_close(j);
-}
-
 int ring_report_json(const struct ring_report *r, FILE *to)
 {
 	struct json_out j;
@@ -227,7 +213,7 @@ int ring_report_json(const struct ring_report *r, FILE *to)
 	for (uint32_t i = 0; i < r->cell_count; i++)
 		cell_json(&j, r, &r->cells[i]);
 	json_close(&j);
-	peers_json(&j, r);
+	ring_report_peers_json(&j, r);
 	json_u64(&j, "cells_lost", lost);
 	if (mean > 0)
 		json_f64(&j, "geomean_ratio", mean, 3);

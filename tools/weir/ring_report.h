@@ -21,7 +21,6 @@ struct ring_comparison;
 struct ring_threshold;
 
 #define RING_ROUNDS_MAX 101u
-#define RING_PEERS_MAX 16u
 #define RING_CELLS_MAX (RING_SHAPES * 9u * 4u)
 
 /* What a round in which no item was moved counts as in a ratio: half of the last digit shown. */
