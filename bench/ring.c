@@ -73,7 +73,8 @@ static void *produce(void *argument)
 	struct ring_run *run = s->run;
 	ring_thread_place(run->cpus, run->cpu_count, s->index, run->pin, takes_fifo(run));
 	meet(run);
-	run->peer->produce(s);
+	if (!run->thwarted)
+		run->peer->produce(s);
 	if (ring_add_acq_rel(&run->left, UINT32_MAX) == 1)
 		run->peer->finish(run);
 	return NULL;
@@ -154,10 +155,9 @@ int ring_run(struct ring_run *run)
 	while (weir_ring_load_acquire(&run->ready) < started)
 		bench_sleep_ns(100000);
 	/* Who is missing was refused by the system: let the others end at once. */
-	if (started < wanted) {
-		weir_ring_store_relaxed(&run->stop, 1u);
+	run->thwarted = started < wanted;
+	if (run->thwarted)
 		run->peer->finish(run);
-	}
 	uint64_t start_ns = bench_now_ns();
 	weir_ring_store_release(&run->go, 1u);
 	if (started == wanted)

@@ -31,7 +31,7 @@ extern "C" {
 #define RING_ALWAYS_INLINE static inline __attribute__((always_inline))
 #define RING_PEER_INLINE inline __attribute__((always_inline)) /* members, in C++ */
 #define RING_SIDE_MAX 8u                                       /* threads at each end */
-#define RING_PEERS_MAX 32u /* contenders */
+#define RING_PEERS_MAX 32u                                     /* contenders */
 #define RING_BATCH_MAX 256u
 #define RING_PAYLOAD_MAX 256u
 
@@ -99,7 +99,8 @@ struct ring_run {
 	struct ring_cell cell;
 	uint64_t length_ns;
 	bool pin;
-	bool fifo; /* SCHED_FIFO, where there are no more threads than CPUs */
+	bool fifo;     /* SCHED_FIFO, where there are no more threads than CPUs */
+	bool thwarted; /* a thread could not be had: nobody pushes */
 	void *ring;
 	struct ring_side producers[RING_SIDE_MAX];
 	struct ring_side consumers[RING_SIDE_MAX];

@@ -60,12 +60,13 @@ RING_ALWAYS_INLINE void produce_items(struct ring_side *s, uint32_t payload_byte
 	uint64_t first = (uint64_t)s->index << RING_PRODUCER_SHIFT;
 	uint64_t number = 0;
 
-	while (weir_ring_load_relaxed(&s->run->stop) == 0) {
+	/* Once at least: a rate of nothing could not be compared. */
+	do {
 		for (uint32_t i = 0; i < batch; i++)
 			item_fill(items + i * words, words, first + number + i);
 		peer_push_all(s, items, batch, payload_bytes);
 		number += batch;
-	}
+	} while (weir_ring_load_relaxed(&s->run->stop) == 0);
 	s->count = number;
 	s->sum = number * first +
 		 (number & 1 ? number * ((number - 1) / 2) : (number / 2) * (number - 1));

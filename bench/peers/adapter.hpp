@@ -20,6 +20,9 @@
  *   4. ends in RING_ADAPTER(key, name, package, shapes, differs), where shapes is what the peer is
  *      made for: a sum of RING_SHAPE_BIT(RING_SPSC) and so on.
  *
+ * Before 3 it may define RING_ADAPTER_HAS(cell), a condition on cells, and with it
+ * RING_ADAPTER_PAYLOAD_MAX, 8 or 64: its contender is then made for no larger item.
+ *
  * RING_PEER_VERSION and RING_PEER_FLAGS are given by the build. Thread: as in bench/ring.h.
  */
 #ifndef WEIR_BENCH_PEERS_ADAPTER_HPP
@@ -31,6 +34,15 @@
 #include <type_traits>
 
 #include "bench/ring.h"
+
+#ifndef RING_ADAPTER_PAYLOAD_MAX
+#define RING_ADAPTER_PAYLOAD_MAX RING_PAYLOAD_MAX
+#endif
+#ifndef RING_ADAPTER_HAS
+#define RING_ADAPTER_HAS(cell) true
+#endif
+/* Larger items are never asked for: RING_ADAPTER_HAS() says so. */
+#define ADAPTER_BYTES(bytes) ((bytes) <= RING_ADAPTER_PAYLOAD_MAX ? (bytes) : 8)
 
 namespace
 {
@@ -88,9 +100,9 @@ RING_ALWAYS_INLINE void peer_push_all(struct ring_side *s, const uint64_t *items
 	if (payload_bytes == 8)
 		adapter_push<8>(s, items, batch);
 	else if (payload_bytes == 64)
-		adapter_push<64>(s, items, batch);
+		adapter_push<ADAPTER_BYTES(64)>(s, items, batch);
 	else
-		adapter_push<256>(s, items, batch);
+		adapter_push<ADAPTER_BYTES(256)>(s, items, batch);
 }
 
 RING_ALWAYS_INLINE uint32_t peer_pop(struct ring_side *s, uint64_t *items, uint32_t batch,
@@ -99,8 +111,8 @@ RING_ALWAYS_INLINE uint32_t peer_pop(struct ring_side *s, uint64_t *items, uint3
 	if (payload_bytes == 8)
 		return adapter_pop<8>(s, items, batch);
 	if (payload_bytes == 64)
-		return adapter_pop<64>(s, items, batch);
-	return adapter_pop<256>(s, items, batch);
+		return adapter_pop<ADAPTER_BYTES(64)>(s, items, batch);
+	return adapter_pop<ADAPTER_BYTES(256)>(s, items, batch);
 }
 
 /* Filled and emptied once: no run pays for pages that were never touched. */
@@ -122,8 +134,8 @@ static int adapter_open(struct ring_run *run)
 	const ring_cell &cell = run->cell;
 	try {
 		run->ring = cell.payload_bytes == 8    ? adapter_make<8>(cell)
-			    : cell.payload_bytes == 64 ? adapter_make<64>(cell)
-						       : adapter_make<256>(cell);
+			    : cell.payload_bytes == 64 ? adapter_make<ADAPTER_BYTES(64)>(cell)
+						       : adapter_make<ADAPTER_BYTES(256)>(cell);
 	} catch (const std::bad_alloc &) {
 		return -ENOMEM;
 	} catch (...) {
@@ -137,9 +149,9 @@ static void adapter_close(struct ring_run *run)
 	if (run->cell.payload_bytes == 8)
 		delete static_cast<contender<ring_payload<8>> *>(run->ring);
 	else if (run->cell.payload_bytes == 64)
-		delete static_cast<contender<ring_payload<64>> *>(run->ring);
+		delete static_cast<contender<ring_payload<ADAPTER_BYTES(64)>> *>(run->ring);
 	else
-		delete static_cast<contender<ring_payload<256>> *>(run->ring);
+		delete static_cast<contender<ring_payload<ADAPTER_BYTES(256)>> *>(run->ring);
 }
 
 static void adapter_finish(struct ring_run *run)
@@ -150,7 +162,7 @@ static void adapter_finish(struct ring_run *run)
 #define RING_ADAPTER(key, its_name, its_package, shapes, its_differs)                              \
 	static bool adapter_has(const struct ring_cell *cell)                                      \
 	{                                                                                          \
-		return ((shapes)&RING_SHAPE_BIT(cell->shape)) != 0;                                \
+		return ((shapes)&RING_SHAPE_BIT(cell->shape)) != 0 && RING_ADAPTER_HAS(*cell);     \
 	}                                                                                          \
 	extern "C" {                                                                               \
 	extern const struct ring_peer ring_peer_##key;                                             \
