@@ -87,13 +87,13 @@ static void run_each(uint32_t shape)
 	}
 }
 
-Test(bench_stall, each_thread_of_each_ring_is_stopped_and_nothing_is_lost, .timeout = 150)
+Test(bench_stall, each_thread_of_each_ring_is_stopped_and_nothing_is_lost)
 {
 	for (uint32_t shape = 0; shape < RING_SHAPES; shape++)
 		run_each(shape);
 }
 
-Test(bench_stall, a_producer_a_member_and_the_writer_of_a_pipeline_are_stopped, .timeout = 150)
+Test(bench_stall, a_producer_a_member_and_the_writer_of_a_pipeline_are_stopped)
 {
 	run_each(STALL_PIPELINE);
 }
@@ -139,7 +139,7 @@ Test(bench_stall, reports_have_every_run_and_watcher)
 	cr_assert(capture_has(text, "</html>"));
 }
 
-Test(bench_stall, the_command_stops_and_a_wrong_command_line_is_refused, .timeout = 120)
+Test(bench_stall, the_command_stops_and_a_wrong_command_line_is_refused)
 {
 	CAPTURE(&c, cmd_bench, "bench", "stall", "--shape", "mpsc", "--stop", "consumer", "--for",
 		"1ms", "--before", "10ms", "--after", "10ms", "--json");
