@@ -9,9 +9,11 @@
  *
  * What is known beforehand: the first sequence of a segment (the table) and of an extent whose
  * first header is good. From there every batch has to continue the one before, in sequence, epoch
- * and chain. Where one does not, the extent is read once more (its owner may have been writing it),
- * then the next good header is looked for: if it continues the sequence, only blocks without
- * records were damaged; if not, what lies between is lost and is said to be, to whom asks for it.
+ * and chain. Where one does not, the extent is read once more (its owner may have been writing it)
+ * and walked from its beginning: what was good in the first reading need not be in the second, if
+ * the segment is retired and used again meanwhile. Then the next good header is looked for: if it
+ * continues the sequence, only blocks without records were damaged; if not, what lies between is
+ * lost and is said to be, to whom asks for it.
  *
  * Thread: any number of readers, each in one thread. Blocks. Allocates at init only.
  */
@@ -83,7 +85,8 @@ static int fail_reading(struct wr_reader *r, const struct wr_reader_place *p, in
 struct walk {
 	struct wr_reader *r;
 	const struct wr_reader_place *p;
-	uint64_t extent; /* offset in the file */
+	uint64_t extent;    /* offset in the file */
+	uint64_t first_seq; /* where it begins */
 	uint8_t *buffer;
 	uint32_t available_bytes;
 	bool was_read_again;
@@ -95,10 +98,17 @@ struct walk {
 	uint64_t hole_end_seq; /* the walk ended in front of a hole that ends here; 0: it did not */
 };
 
+/* Into the buffer, and the walk is at its beginning: nothing that is in it was looked at. */
 static int read_extent(struct walk *w)
 {
 	uint32_t chunk_bytes = w->r->table->chunk_bytes, got = 0;
 
+	w->at = 0;
+	w->seq = w->first_seq;
+	w->chain = 0;
+	w->epoch = 0;
+	w->view->batch_count = 0;
+	w->view->first_seq = w->first_seq;
 	while (got < chunk_bytes) {
 		uint32_t length = (uint32_t)wr_min_u64(chunk_bytes - got, READ_BYTES_MAX);
 		int64_t n = w->r->storage->ops->read(w->r->storage, w->p->segment.file,
@@ -203,8 +213,6 @@ static int walk_extent(struct walk *w, uint64_t seq)
 	const uint32_t chunk_bytes = w->r->table->chunk_bytes;
 	int r = read_extent(w);
 
-	w->view->batch_count = 0;
-	w->view->first_seq = w->seq;
 	w->view->segment_offset = w->extent;
 	while (r >= 0 && w->at < chunk_bytes && w->seq <= w->p->limit_seq) {
 		if (continues(w)) {
@@ -282,7 +290,7 @@ int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_
 			.p = &p,
 			.extent = wr_extent_offset(r->table->chunk_bytes, index),
 			.buffer = buffer,
-			.seq = first_seq,
+			.first_seq = first_seq,
 			.view = view,
 		};
 		code = walk_extent(&w, seq);

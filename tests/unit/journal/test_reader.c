@@ -220,6 +220,48 @@ Test(reader, a_segment_recycled_while_it_is_read_is_truncated_not_corrupt)
 	close_reader();
 }
 
+/* The end of an extent is missing in its first reading, its beginning in the second. */
+static uint32_t extent_reads, split_bytes;
+
+static int64_t changing_read(struct wr_storage *s, uint32_t file, void *to, uint32_t length_bytes,
+			     uint64_t offset_bytes)
+{
+	int64_t n = real_ops->read(s, file, to, length_bytes, offset_bytes);
+	if (n <= (int64_t)split_bytes)
+		return n;
+	extent_reads++;
+	if (extent_reads == 1)
+		memset((uint8_t *)to + split_bytes, 0, (size_t)n - split_bytes);
+	else
+		memset(to, 0xee, split_bytes);
+	return n;
+}
+
+Test(reader, what_was_good_in_the_first_reading_is_looked_at_again_in_the_second)
+{
+	struct wr_storage_ops changing;
+	uint64_t seq = 1;
+	build_cold();
+	open_reader();
+	do {
+		cr_assert_eq(load(seq, b.next_seq - 1), 0);
+		seq = view.end_seq;
+	} while (view.batch_count < 2);
+	const uint64_t first_seq = view.first_seq, second_seq = view.batches[1].first_seq;
+	split_bytes = view.batches[1].place_bytes;
+	real_ops = p.storage->ops;
+	changing = *real_ops;
+	changing.read = changing_read;
+	p.storage->ops = &changing;
+	cr_expect_eq(load(first_seq, b.next_seq - 1), WEIR_E_CORRUPT);
+	cr_expect_eq(extent_reads, 2);
+	extent_reads = 0;
+	cr_expect_eq(load(second_seq, b.next_seq - 1), 0);
+	cr_expect_eq(view.first_seq, second_seq, "what comes before is not there");
+	p.storage->ops = real_ops;
+	close_reader();
+}
+
 Test(reader, an_error_of_the_medium_is_passed_on)
 {
 	build_cold();
