@@ -279,6 +279,9 @@ static bool is_lost(struct weir_producer *pr, uint64_t ticket)
 
 int weir_producer_poll_acks(struct weir_producer *pr)
 {
+	/* The answers are the parent's: it would miss what a child takes out of the ring. */
+	if (wr_pipeline_is_copy(pr->pipeline))
+		return WEIR_E_CLOSED;
 	if (pr->telling)
 		return WEIR_E_AGAIN; /* the range that is open is told again and again otherwise */
 	struct telling telling = {.producer = pr};
@@ -360,6 +363,8 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 	if (ticket == 0 || ticket > pr->lane->handed_over || (unsigned)level > WEIR_LEVEL_DURABLE ||
 	    (level > WEIR_LEVEL_MEMORY && p->journal == NULL))
 		return -EINVAL;
+	if (wr_pipeline_is_copy(p))
+		return WEIR_E_CLOSED;
 	struct ticket_wait wait = {.producer = pr, .ticket = ticket, .level = level};
 	if (ticket_reached(&wait))
 		return outcome_of(&wait);

@@ -22,6 +22,7 @@
 
 static struct fixture f;
 static uint32_t topic, id;
+static uint64_t done_ticket;
 static struct weir_producer *claiming, *running;
 static struct weir_member *member;
 static void *room;
@@ -42,7 +43,8 @@ static void begin(int kind)
 	claiming = fixture_producer(&f, NULL);
 	running = fixture_producer(&f, "source");
 	member = fixture_member(&f, id, NULL);
-	fixture_wait(claiming, fixture_publish(claiming, topic, 0, 1));
+	done_ticket = fixture_publish(claiming, topic, 0, 1);
+	fixture_wait(claiming, done_ticket);
 	cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
 	struct weir_event event = fixture_event(topic, NULL, &number);
 	cr_assert_eq(weir_claim(claiming, &event, 8, &room), 0);
@@ -110,12 +112,17 @@ static bool call(int which)
 	case 16:
 		return weir_close(f.pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL) ==
 		       WEIR_E_CLOSED;
+	case 17:
+		return weir_producer_poll_acks(claiming) == WEIR_E_CLOSED;
+	case 18:
+		return weir_wait(claiming, done_ticket, WEIR_LEVEL_MEMORY, WEIR_FOREVER) ==
+		       WEIR_E_CLOSED;
 	default:
 		return false;
 	}
 }
 
-#define CALLS 16
+#define CALLS 18
 
 static void expect_child_is_refused(void)
 {
