@@ -149,10 +149,11 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 			return storage_problem(problem, rc, o->dir, reason);
 	}
 	rc = h->storage->ops->lock(h->storage);
-	if (rc != 0)
+	if (rc == WEIR_E_LOCKED)
 		return storage_problem(problem, rc, o->dir,
-				       rc == WEIR_E_LOCKED ? "another pipeline owns this directory"
-							   : "");
+				       "another pipeline owns this directory, or flock() holds it");
+	if (rc != 0)
+		return storage_problem(problem, rc, o->dir, "");
 	return 0;
 }
 

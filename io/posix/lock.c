@@ -35,6 +35,7 @@
 
 #include <weir/error.h>
 
+#include "core/base/bits.h"
 #include "io/posix/request.h"
 
 #define NS_PER_MS 1000000ull
@@ -43,6 +44,8 @@
 #define WAIT_LIVE_MS 200u
 #define WAIT_UNKNOWN_MS 1000u
 #define WAIT_GOING_MS 30000u
+/* For the directory, with LOCK in hand: whoever had both lets go of both, or it is no owner. */
+#define WAIT_DIR_MS 5000u
 
 /* Of one size always, so that it is written over in place, on a full disk, too. */
 #define RECORD_BYTES 64
@@ -304,7 +307,7 @@ static uint64_t patience_ms(enum owner owner)
 }
 
 /* The owner is named in LOCK; in one that was removed and made again, nobody is. */
-static int wait_for(int (*try)(int fd), int fd, int record_fd)
+static int wait_for(int (*try)(int fd), int fd, int record_fd, uint64_t most_ms)
 {
 	const struct timespec pause = {.tv_nsec = LOOK_MS * (long)NS_PER_MS};
 	const uint64_t began = now_ms();
@@ -312,7 +315,7 @@ static int wait_for(int (*try)(int fd), int fd, int record_fd)
 	for (;;) {
 		int code = try(fd);
 		if (code != WEIR_E_LOCKED ||
-		    now_ms() - began >= patience_ms(look_at_owner(record_fd)))
+		    now_ms() - began >= wr_min_u64(patience_ms(look_at_owner(record_fd)), most_ms))
 			return code;
 		(void)nanosleep(&pause, NULL);
 	}
@@ -338,12 +341,12 @@ int wr_held_lock(struct wr_held *held, int dir_fd)
 	int code = open_held(file_fd, dir_fd, WR_STORAGE_LOCK_NAME,
 			     O_RDWR | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
 	if (code == 0)
-		code = wait_for(try_file, *file_fd, *file_fd);
+		code = wait_for(try_file, *file_fd, *file_fd, WAIT_GOING_MS);
 	/* A description of its own: `dir_fd` is not closed in a child. */
 	if (code == 0)
 		code = open_held(own_dir_fd, dir_fd, ".", O_RDONLY | O_DIRECTORY);
 	if (code == 0)
-		code = wait_for(try_dir, *own_dir_fd, *file_fd);
+		code = wait_for(try_dir, *own_dir_fd, *file_fd, WAIT_DIR_MS);
 	if (code == 0)
 		record_owner(*file_fd);
 	else
