@@ -175,8 +175,10 @@ WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
  * @return the number of items, 0 when none came in time, or WEIR_E_CLOSED (the pipeline is being
  *         closed: this member is gone, do not leave), WEIR_E_FAILED (the
  *         journal stopped, and everything that is durable was handed out), WEIR_E_CORRUPT (what is
- *         to be read from disk is damaged: weir_member_problem() names the range), -EBUSY (the
- *         member has a handler), -EINVAL (items_max)
+ *         to be read from disk is damaged: weir_member_problem() names the range), -EIO, -ENOENT,
+ *         -EMFILE ... (a segment cannot be read: what the file system said, weir_member_problem()
+ *         names it; the next poll tries again), -EBUSY (the member has a handler), -EINVAL
+ *         (items_max)
  */
 WEIR_API WEIR_MUST_CHECK int weir_poll(struct weir_member *member, struct weir_item *items,
 				       size_t items_max, uint64_t timeout_ns);
@@ -253,7 +255,7 @@ WEIR_API int weir_member_assignments(struct weir_member *member,
 WEIR_API WEIR_MUST_CHECK int weir_member_eventfd(struct weir_member *member);
 
 /**
- * Why a poll returned WEIR_E_CORRUPT.
+ * Why a poll returned WEIR_E_CORRUPT, or could not read a segment.
  *
  * Thread: the one that polls. Blocks: never. Allocates: never.
  */
