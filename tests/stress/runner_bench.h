@@ -20,7 +20,7 @@
 #include "io/thread/park_futex.h"
 #include "io/thread/runner.h"
 
-#define WATCH_S 15u
+#define WATCH_S 90u
 
 static wr_atomic_u64 tests_done;
 static unsigned tests_failed;
