@@ -411,6 +411,14 @@ void weir_ring_gave_back(struct weir_ring_consumer *c)
 		wr_ring_wake(ring, WEIR_RING_ROOM_ASLEEP);
 }
 
+/* Of several consumers that each see all, who decided last is heard. */
+static void ask_for_echo(struct weir_ring_consumer *c, uint32_t asks)
+{
+	if ((c->flags & WEIR_RING_ECHO) != 0 &&
+	    weir_ring_load_relaxed(&c->ring->echo_asked) != asks)
+		weir_ring_store_relaxed(&c->ring->echo_asked, asks);
+}
+
 void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end)
 {
 	uint64_t few = c->ready - first;
@@ -426,8 +434,10 @@ void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end
 	/* As many again, and enough to be worth it. */
 	if (c->ready - first - few >= wr_max_u64(few, SETTLE_GAIN_LEAST)) {
 		c->failures = 0;
+		ask_for_echo(c, 0u);
 		return;
 	}
+	ask_for_echo(c, 1u);
 	c->nibbles = 0;
 	c->patience = PATIENCE << c->failures;
 	c->failures += c->failures < PATIENCE_DOUBLINGS;

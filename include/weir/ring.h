@@ -222,7 +222,7 @@ WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const v
 		      (const unsigned char *)item, item_bytes);
 	if (producer->stamps != NULL)
 		return weir_ring_publish_stamps(producer, first, 1, 0);
-	if (item_bytes <= WEIR_RING_ECHO_BYTES && producer->staged == 0)
+	if (item_bytes <= WEIR_RING_ECHO_BYTES)
 		weir_ring_echo_put(producer, first, (const unsigned char *)item, item_bytes);
 	producer->next = first + 1;
 	return weir_ring_publish_tail(producer, first + 1);

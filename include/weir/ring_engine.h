@@ -64,6 +64,7 @@ WEIR_DECLS_BEGIN
 
 struct weir_ring {
 	WEIR_RING_LINE_ALIGNED weir_ring_u32 state;
+	weir_ring_u32 echo_asked; /* a consumer gets few items at a time (RG10): a hint */
 	/* One producer: what is published. Many: what is claimed, and WEIR_RING_CLOSED_BIT. */
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 tail;
 	/* One producer: the last small item that was pushed alone, again, on the same line. */
@@ -86,8 +87,8 @@ struct weir_ring_producer {
 	uint32_t slot_bytes;
 	uint32_t ahead; /* slots: so far ahead lines are asked for */
 	uint32_t flags;
-	uint32_t staged; /* one producer: written and not yet published */
-	uint32_t unused;
+	uint32_t staged;      /* one producer: written and not yet published */
+	uint32_t state;       /* one producer: the ring's, as the last claim found it */
 	uint64_t claim_first; /* between claim and commit */
 	uint64_t claim_count;
 	uint64_t misses; /* looks for room that found none */
@@ -360,6 +361,9 @@ WEIR_RING_INLINE int weir_ring_publish_tail(struct weir_ring_producer *p, uint64
  * RG10: a small item that is pushed alone stands a second time on the line of `tail`. A consumer
  * that waits for it gets it with the look that finds it, and not with a second line after that.
  *
+ * It costs a stream some of its speed, so it is done where a consumer asked for it: a hint, and
+ * right whether it is taken or missed.
+ *
  * The places alternate. The words of position p are written over by those of p + 2 or later, and
  * only when `tail` is above p + 1 already, as nothing is staged. So who reads a word of a later
  * item (acquire, of this release) and then `tail` finds it above p + 1, and takes the slot.
@@ -368,6 +372,8 @@ WEIR_RING_INLINE void weir_ring_echo_put(struct weir_ring_producer *p, uint64_t 
 					 const unsigned char *item, size_t item_bytes)
 {
 	struct weir_ring *ring = p->ring;
+	if (weir_ring_load_relaxed(&ring->echo_asked) == 0 || p->staged != 0)
+		return;
 	weir_ring_u64 *echo = ring->echo[position & 1];
 	for (size_t at = 0; at < item_bytes; at += 8) {
 		uint64_t word = 0;
@@ -492,7 +498,7 @@ WEIR_RING_INLINE int weir_ring_echo_get(struct weir_ring_consumer *c, void *item
 		words[at / 8] = weir_ring_load_acquire(&echo[at / 8]); /* RG10 */
 	if (weir_ring_load_relaxed(&ring->tail) != first + 1)          /* RG10 */
 		return 0;
-	memcpy(item, words, item_bytes);
+	memcpy(item, words, item_bytes < sizeof words ? item_bytes : sizeof words);
 	c->patience--;
 	c->ready = first + 1;
 	weir_ring_move_next(c, first + 1);

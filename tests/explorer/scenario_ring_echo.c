@@ -13,6 +13,7 @@ static void set_up(enum wr_park_mode mode, enum weir_ring_consumers consumers, u
 	for (unsigned i = 0; i < 2; i++)
 		if (ring_bed->consumers[i] != NULL)
 			ring_bed->consumers[i]->patience = 64;
+	weir_ring_store_relaxed(&ring_bed->ring->echo_asked, 1u);
 }
 
 static void set_up_two(void)
