@@ -24,6 +24,9 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		.next_seq = options->next_seq,
 		.chain = options->chain,
 		.checkpoint_bytes_since = options->checkpoint_bytes_ago,
+		/* Recovery has made durable what it found. */
+		.captured_needed_seq = wr_settle_needed_seq(&tables->settle),
+		.moved_needed_seq = UINT64_MAX,
 		.first_record_done = options->first_record_bytes == 0,
 	};
 	w->undo.capacity = options->run_records_max * WR_UNDO_CELLS;

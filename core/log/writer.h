@@ -115,6 +115,8 @@ struct wr_writer {
 	uint64_t active_ns;    /* boot time of the last append or completion */
 	uint64_t checkpoint_bytes_since;
 	uint64_t checkpoint_gates[2]; /* retention may go so far by the last two, newest first */
+	uint64_t captured_needed_seq; /* as the last one took it: durable when the slot is back */
+	uint64_t moved_needed_seq;    /* since then: the lowest that a position was moved to */
 	uint64_t durable_ordinal;     /* chunks below are durable */
 	/* The last sealed batch: where it stands, and where the next would. */
 	uint64_t last_segment_id;

@@ -222,6 +222,7 @@ static void fill_in(struct wr_record_view *view, const struct wr_decision *d, ui
 /* D3: a position was moved back. Now, before anybody learns of it (link.h). */
 static void lower_needed(struct wr_writer *w, uint64_t moved_to)
 {
+	w->moved_needed_seq = wr_min_u64(w->moved_needed_seq, moved_to);
 	if (w->link != NULL && moved_to < wr_load_relaxed(&w->link->needed_seq)) /* own */
 		wr_store_release(&w->link->needed_seq, moved_to);                /* D3 */
 }

@@ -110,15 +110,28 @@ static uint64_t needed_seq(const struct wr_writer *w)
 }
 
 /*
+ * Retention's gate (D3) goes up only by what is durable: by what the checkpoint before this one
+ * took, whose batch is, since its slot is back; less where a position was moved to since then. What
+ * was acknowledged after that may be lost in a crash, and a position that comes back must find what
+ * it needs.
+ */
+static uint64_t durably_needed_seq(const struct wr_writer *w)
+{
+	return wr_min_u64(wr_min_u64(w->captured_needed_seq, w->moved_needed_seq), needed_seq(w));
+}
+
+/*
  * On a full disk nothing is appended that would make the next checkpoint due, and retention never
  * passes the older of two: so every step forward of what is needed is worth one, and then one more,
  * or else acknowledgements would free nothing (L31).
  */
 static bool checkpoint_frees(const struct wr_writer *w)
 {
+	uint64_t kept = wr_min_u64(w->checkpoint_gates[1],
+				   wr_load_relaxed(&w->link->needed_seq)); /* own */
 	return w->options.retires && w->options.checkpoint_bytes != 0 &&
 	       wr_load_acquire(&w->link->starved) != 0 && /* D2 */
-	       w->checkpoint_gates[1] < wr_min_u64(needed_seq(w), w->next_seq - 1);
+	       kept < wr_min_u64(needed_seq(w), w->next_seq - 1);
 }
 
 /*
@@ -142,7 +155,9 @@ static bool capture_checkpoint(struct wr_writer *w)
 	job->segment_id = w->last_segment_id;
 	job->segment_offset = w->last_offset;
 	job->needed_seq = needed_seq(w);
-	wr_store_release(&w->link->needed_seq, job->needed_seq);         /* D3 */
+	wr_store_release(&w->link->needed_seq, durably_needed_seq(w));   /* D3 */
+	w->captured_needed_seq = job->needed_seq;
+	w->moved_needed_seq = UINT64_MAX;
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED); /* K1 */
 	w->checkpoint_bytes_since = 0;
 	w->checkpoint_gates[1] = w->checkpoint_gates[0];

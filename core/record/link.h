@@ -93,7 +93,8 @@ struct wr_journal_link {
 	 *
 	 *   needed_seq   by the writer: nothing below is needed by a position as it is now. A seek
 	 *                or a new subscription lowers it while it is decided, before its answer.
-	 *                Raised where a checkpoint is captured.
+	 *                Raised where a checkpoint is captured, and by no more than what the
+	 *                one before has made durable.
 	 *   asking       counts the control calls that look for a place that may become a position,
 	 *                each until the writer's answer is there: its caller takes it back, or,
 	 *                with a seek, the group that had it ordered.

@@ -99,6 +99,74 @@ CASE(writer_ends, a_checkpoint_names_the_lowest_sequence_that_is_needed)
 	cr_expect_eq(job->needed_seq, 2);
 }
 
+/* Takes the slot back, as the journal does once the checkpoint's batch is durable. */
+static void capture_next(void)
+{
+	struct wr_checkpoint_job *job = &bed.link.checkpoint;
+	uint64_t last = job->last_seq;
+	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_IDLE);
+	events(1);
+	log_bed_settle_down(&bed);
+	cr_assert_gt(job->last_seq, last);
+}
+
+/* All rows: from here to there, under this generation. */
+static void progress_all(uint32_t subscription, uint32_t generation, uint64_t from, uint64_t to)
+{
+	const struct wr_subscription *s = &bed.tables.catalog.subscriptions[subscription];
+	struct wr_control_progress progress = {.generation = generation, .from = from, .to = to};
+	for (uint32_t r = 0; r < s->row_count; r++) {
+		cr_assert_neq(log_bed_progress(&bed, 0, subscription, r, &progress), 0);
+		log_bed_settle_down(&bed);
+	}
+}
+
+/* A new generation of all rows; the group has counted what lies behind the move (H3). */
+static void move_all(uint32_t subscription, uint32_t generation, uint64_t position)
+{
+	const struct wr_subscription *s = &bed.tables.catalog.subscriptions[subscription];
+	for (uint32_t r = 0; r < s->row_count; r++) {
+		struct wr_settle_row *row = &bed.tables.settle.rows[s->row_first + r];
+		(void)log_bed_generation(&bed, 0, subscription, r, generation, position);
+		log_bed_settle_down(&bed);
+		wr_store_release(&row->seen_seq, wr_load_relaxed(&row->anew_seq));
+	}
+}
+
+CASE(writer_ends, the_gate_goes_up_by_what_the_last_checkpoint_made_durable)
+{
+	topic = log_bed_restart(&bed,
+				&(struct log_bed_options){.checkpoint_bytes = WR_BLOCK_BYTES});
+	struct wr_checkpoint_job *job = &bed.link.checkpoint;
+	wr_atomic_u64 *gate = &bed.link.needed_seq;
+	uint32_t subscription;
+	events(3);
+	log_bed_settle_down(&bed);
+	cr_assert_eq(log_bed_subscription(&bed, 0, "s", &topic, 1, WR_START_AT, 2, &subscription),
+		     0);
+	move_all(subscription, 1, WR_POSITION_KEEP);
+	capture_next();
+	capture_next();
+	cr_expect_eq(job->needed_seq, 2);
+	cr_expect_eq(wr_load_relaxed(gate), 2);
+	/* In the tables and in what was captured, but a crash may still take it back. */
+	progress_all(subscription, 1, 2, 4);
+	capture_next();
+	cr_expect_eq(job->needed_seq, 4);
+	cr_expect_eq(wr_load_relaxed(gate), 2);
+	capture_next();
+	cr_expect_eq(wr_load_relaxed(gate), 4);
+	/* Moved back, and on again: the gate stays until that was captured, and is durable. */
+	move_all(subscription, 2, 3);
+	cr_expect_eq(wr_load_relaxed(gate), 3);
+	progress_all(subscription, 2, 3, 5);
+	capture_next();
+	cr_expect_eq(job->needed_seq, 5);
+	cr_expect_eq(wr_load_relaxed(gate), 3);
+	capture_next();
+	cr_expect_eq(wr_load_relaxed(gate), 5);
+}
+
 /* ---- the beginning and the end ---- */
 
 CASE(writer_ends, the_first_record_of_an_epoch_comes_before_everything)
