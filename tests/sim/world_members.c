@@ -240,7 +240,7 @@ static void draw_start(uint32_t s, struct weir_subscription_options *o)
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
 	enum weir_seek_to to = WEIR_SEEK_OLDEST;
 
-	sub->start_target = 1; /* made before there is anything to retire */
+	sub->start_target = world_oldest(); /* what nobody needed may be retired already */
 	if (s == WORLD_LATE)
 		sub->start_target = draw_place(&to, &o->start_at);
 	o->start = (enum weir_start)to; /* the same places in the same order */
