@@ -7,8 +7,8 @@
  * fault when it does not; it is a disorder when its ordinal never came, which shows at the end as a
  * count and a sum of ordinals that are not those of 1 .. n.
  *
- * It ends when all members together have handled what was published, then waits until its progress
- * has the level.
+ * It ends when all members together have handled what was published, or the rest of it where some
+ * was missed, then waits until its progress has the level.
  *
  * Thread: its own, one for each member.
  */
@@ -86,6 +86,7 @@ static int handle(struct bench_member *m, int count)
 			events += check_event(m, item, now_ns, measure_from_ns);
 		} else {
 			m->missing += item->end_sequence - item->sequence;
+			wr_store_relaxed(&m->reader->gaps, 1u);
 		}
 		if (m->run->settings->ack == PIPELINE_ACK_EACH) {
 			int code = weir_ack(m->member, item);
@@ -120,6 +121,16 @@ static int settle(struct bench_member *m)
 	return code;
 }
 
+/* Asked when a poll found nothing. */
+static bool is_done(const struct bench_member *m)
+{
+	uint64_t target = wr_load_relaxed(&m->reader->target);
+
+	if (bench_handled(m->run, m->reader) >= target)
+		return true;
+	return target != UINT64_MAX && wr_load_relaxed(&m->reader->gaps) != 0;
+}
+
 void *bench_member_main(void *argument)
 {
 	struct bench_member *m = argument;
@@ -136,7 +147,7 @@ void *bench_member_main(void *argument)
 		if (code == 0) {
 			wr_store_relaxed(&m->assigned,
 					 (uint32_t)weir_member_assignments(m->member, NULL, 0));
-			if (bench_handled(run, m->reader) >= wr_load_relaxed(&m->reader->target))
+			if (is_done(m))
 				break;
 			continue;
 		}

@@ -33,6 +33,7 @@ struct bench_reader {
 	uint32_t member_count;
 	uint64_t partition_count; /* of all its topics */
 	wr_atomic_u64 target;     /* events to handle; UINT64_MAX until producers have ended */
+	wr_atomic_u32 gaps;       /* some were missed: the target is out of reach */
 	wr_atomic_u64 *last;      /* [producer * partitions_max + partition]: ordinal, from 1 */
 };
 

@@ -412,7 +412,8 @@ Test(bench_cli, a_config_without_a_bench_is_run_as_fast_as_it_goes)
 	cr_assert(capture_has(c.out, "\"rate\": \"max\""), "%s", c.out);
 	cr_assert_eq(unlink(file_path), 0);
 	write_file("topics: [{name: a, partitions: 4}]\n"
-		   "subscriptions: [{name: s, topics: [a], members: 3, sink: 'null'}]\n");
+		   "subscriptions: [{name: s, topics: [a], members: 3, when_slow: block, "
+		   "sink: 'null'}]\n");
 	MEASURE("--config", file_path);
 	cr_assert(capture_has(c.out, "\"members\": 3,"), "%s", c.out);
 	cr_assert_eq(unlink(file_path), 0);
