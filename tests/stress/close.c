@@ -140,11 +140,16 @@ static int wait_for_the_shared_lane(void)
 	return weir_publish_once(close_bed.pipeline, &event, WEIR_LEVEL_MEMORY, WEIR_FOREVER, NULL);
 }
 
-/* It says at once that there may be something, once. */
+/*
+ * It says at once that there may be something, once: the call that makes it, or a thread of weir's
+ * that saw it armed and is about to say so.
+ */
 static void take_signal(int fd)
 {
+	struct pollfd made = {.fd = fd, .events = POLLIN};
 	uint64_t count;
-	fixture_need(fd >= 0 && read(fd, &count, sizeof count) == sizeof count, "a first signal");
+	fixture_need(fd >= 0 && poll(&made, 1, LOST_MS) == 1, "a descriptor that is signalled");
+	fixture_need(read(fd, &count, sizeof count) == sizeof count, "a first signal");
 }
 
 static int wait_on(int fd)
