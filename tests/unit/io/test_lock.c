@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -222,6 +223,21 @@ Test(lock, a_lock_file_that_is_removed_lets_nobody_in)
 	}
 	fixture_wait(producer, fixture_publish(producer, topic, 10, 20));
 	fixture_close(&f, NULL);
+	cr_expect_eq(try_lock(), 0);
+}
+
+/* `flock DIR ...` of util-linux: no owner of weir's, and LOCK says that there is none. */
+Test(lock, who_locks_the_directory_by_flock_keeps_weir_out_and_holds_nobody_up_for_long)
+{
+	fixture_open(&f);
+	fixture_close(&f, NULL);
+	int dir = open(f.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cr_assert_geq(dir, 0);
+	cr_assert_eq(flock(dir, LOCK_EX | LOCK_NB), 0);
+	uint64_t before = fixture_now_ns();
+	cr_expect_eq(try_lock(), WEIR_E_LOCKED);
+	cr_expect_lt(fixture_now_ns() - before, 20000000000u, "five seconds, and not thirty");
+	(void)close(dir);
 	cr_expect_eq(try_lock(), 0);
 }
 
