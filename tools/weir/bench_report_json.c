@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tools/weir/bench_cpus.h"
+#include "tools/weir/bench_machine_json.h"
 #include "tools/weir/bench_report.h"
 #include "tools/weir/json_out.h"
 
@@ -151,12 +152,7 @@ static void settings_json(struct json_out *j, const struct bench_report *r)
 
 static void machine_json(struct json_out *j, const struct bench_machine *m)
 {
-	json_object(j, "machine");
-	json_text(j, "cpu", m->cpu);
-	json_u64(j, "cpus_allowed", m->cpus_allowed);
-	json_u64(j, "cpus_online", m->cpus_online);
-	json_text(j, "kernel", m->kernel);
-	json_text(j, "governor", m->governor);
+	bench_machine_json_begin(j, m);
 	json_text(j, "file_system", m->file_system[0] != '\0' ? m->file_system : NULL);
 	json_close(j);
 }

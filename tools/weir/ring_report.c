@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/weir/bench_machine_json.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/ring_compare.h"
 #include "tools/weir/ring_report_peers.h"
@@ -231,14 +232,7 @@ int ring_report_json(const struct ring_report *r, FILE *to)
 	} else {
 		json_null(&j, "rtt_ns");
 	}
-	json_object(&j, "machine");
-	json_text(&j, "cpu", r->machine.cpu);
-	json_text(&j, "kernel", r->machine.kernel);
-	json_text(&j, "governor", r->machine.governor);
-	json_text(&j, "isolated", r->machine.isolated);
-	json_bool(&j, "virtual_machine", r->machine.virtual_machine);
-	json_u64(&j, "cpus_allowed", r->machine.cpus_allowed);
-	json_u64(&j, "cpus_online", r->machine.cpus_online);
+	bench_machine_json_begin(&j, &r->machine);
 	json_f64(&j, "load", r->load, 2);
 	json_close(&j);
 	ring_report_warnings(r, warnings, sizeof warnings);

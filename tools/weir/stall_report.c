@@ -3,6 +3,7 @@
 #include "tools/weir/stall_report.h"
 
 #include "tools/weir/args.h"
+#include "tools/weir/bench_machine_json.h"
 #include "tools/weir/html_page.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/svg_plot.h"
@@ -99,13 +100,7 @@ int stall_report_json(const struct stall_report *r, FILE *to)
 		json_close(&j);
 	}
 	json_close(&j);
-	json_object(&j, "machine");
-	json_text(&j, "cpu", r->machine.cpu);
-	json_text(&j, "kernel", r->machine.kernel);
-	json_text(&j, "governor", r->machine.governor);
-	json_text(&j, "isolated", r->machine.isolated);
-	json_u64(&j, "cpus_allowed", r->machine.cpus_allowed);
-	json_u64(&j, "cpus_online", r->machine.cpus_online);
+	bench_machine_json_begin(&j, &r->machine);
 	json_close(&j);
 	return json_end(&j);
 }
