@@ -343,6 +343,7 @@ static bool have_config = true;
 static bool have_config = false;
 #endif
 
+/* Every reader blocks: one that falls behind memory misses events, and there is no disk here. */
 static const char two_topics[] = "name: two\n"
 				 "memory: {pool: 8MiB, lane: 64KiB}\n"
 				 "topics:\n"
@@ -351,7 +352,7 @@ static const char two_topics[] = "name: two\n"
 				 "subscriptions:\n"
 				 "  - {name: all, topics: [a, b], when_slow: block}\n"
 				 "  - {name: half, topics: [b], when_slow: block}\n"
-				 "  - {name: nobody, topics: [a]}\n";
+				 "  - {name: nobody, topics: [a], when_slow: block}\n";
 
 Test(bench_cli, a_config_says_what_is_published_and_read)
 {
