@@ -110,17 +110,23 @@ static size_t utf8_bytes(const uint8_t *p, size_t left_bytes)
 	return n;
 }
 
-bool json_is_utf8(const void *bytes, size_t length_bytes)
+size_t json_utf8_bytes(const void *bytes, size_t length_bytes)
 {
 	const uint8_t *p = bytes;
+	size_t good = 0;
 
-	for (size_t i = 0; i < length_bytes;) {
-		size_t n = utf8_bytes(p + i, length_bytes - i);
+	while (good < length_bytes) {
+		size_t n = utf8_bytes(p + good, length_bytes - good);
 		if (n == 0)
-			return false;
-		i += n;
+			break;
+		good += n;
 	}
-	return true;
+	return good;
+}
+
+bool json_is_utf8(const void *bytes, size_t length_bytes)
+{
+	return json_utf8_bytes(bytes, length_bytes) == length_bytes;
 }
 
 static void put_character(struct json_out *j, uint8_t c)

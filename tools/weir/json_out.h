@@ -64,4 +64,7 @@ int json_end(struct json_out *j);
 /* Are these bytes UTF-8 through and through (no overlong forms, no surrogates)? */
 bool json_is_utf8(const void *bytes, size_t length_bytes);
 
+/* How many bytes of it are, from its beginning. */
+size_t json_utf8_bytes(const void *bytes, size_t length_bytes);
+
 #endif

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fields of a line of JSON into an event, through jansson. Only files of this name include it.
+ * Fields of a line of JSON into an event. A text without escapes, and a number, is lent from the
+ * line; what is not in it as it has to be, is made (`owned`).
  *
- * What jansson refuses is a bad line: what is no JSON, no UTF-8, nested deeper than 2048. What a
- * text says of bytes of the line is left out of the reason: it is for logs that others read.
+ * What a reason says is without bytes of the line: it is for logs that others read.
  */
 #include "tools/weir/run/event_of_line.h"
 
-#include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,36 +16,11 @@
 #define HEADER_BYTES_MAX 60000u
 #define KEY_BYTES_MAX 65535u
 
-bool run_has_json(void)
+void run_event_done(struct run_event_maker *m)
 {
-	return true;
-}
-
-void run_event_of_json_done(struct run_event_maker *m)
-{
-	json_decref(m->document);
-	m->document = NULL;
 	for (uint32_t i = 0; i < m->owned_count; i++)
 		free(m->owned[i]);
 	m->owned_count = 0;
-}
-
-/* The value at "user.id"; NULL: it is not there, or is null. */
-static const json_t *find(const json_t *value, const char *path)
-{
-	while (value != NULL && *path != '\0') {
-		size_t bytes = strcspn(path, ".");
-		if (json_is_array(value)) {
-			char *end;
-			unsigned long index = strtoul(path, &end, 10);
-			bool is_index = path[0] >= '0' && path[0] <= '9' && end == path + bytes;
-			value = is_index ? json_array_get(value, index) : NULL;
-		} else {
-			value = json_object_getn(value, path, bytes);
-		}
-		path += bytes + (path[bytes] == '.' ? 1 : 0);
-	}
-	return json_is_null(value) ? NULL : value;
 }
 
 struct text {
@@ -61,6 +34,37 @@ static enum run_made bad(struct run_event_maker *m, const char *field, const cha
 	return RUN_MADE_BAD;
 }
 
+/* The value at `path`; kind NONE: it is not there, or is null. */
+static struct json_scan find(const struct run_event_maker *m, const char *path)
+{
+	struct json_scan value = json_scan_find(m->line, path);
+	if (value.kind == JSON_SCAN_NULL)
+		value.kind = JSON_SCAN_NONE;
+	return value;
+}
+
+static enum run_made text_of(struct run_event_maker *m, const char *path, struct json_scan value,
+			     struct text *ret_text)
+{
+	bool is_text = value.kind == JSON_SCAN_TEXT;
+	bool is_list = value.kind == JSON_SCAN_OBJECT || value.kind == JSON_SCAN_ARRAY;
+	if (is_text && memchr(value.at, '\\', value.bytes) == NULL) {
+		*ret_text = (struct text){value.at + 1, value.bytes - 2};
+		return RUN_MADE_EVENT;
+	}
+	if (!is_text && !is_list) {
+		*ret_text = (struct text){value.at, value.bytes};
+		return RUN_MADE_EVENT;
+	}
+	char *made = malloc(value.bytes);
+	if (made == NULL)
+		return bad(m, path, "cannot be read: out of memory");
+	m->owned[m->owned_count++] = made;
+	*ret_text = (struct text){made, is_text ? json_scan_text(value, made)
+						: json_scan_compact(value, made)};
+	return RUN_MADE_EVENT;
+}
+
 /*
  * The text of a value. NOTHING: it is absent, and that is allowed. `scalars_only`: an object or
  * array is a fault.
@@ -68,23 +72,12 @@ static enum run_made bad(struct run_event_maker *m, const char *field, const cha
 static enum run_made take(struct run_event_maker *m, const char *path, bool scalars_only,
 			  struct text *ret_text)
 {
-	const json_t *value = find(m->document, path);
-	if (value == NULL && m->source->missing_is_bad)
-		return bad(m, path, "is not there");
-	if (value == NULL)
-		return RUN_MADE_NOTHING;
-	if (json_is_string(value)) {
-		*ret_text = (struct text){json_string_value(value), json_string_length(value)};
-		return RUN_MADE_EVENT;
-	}
-	if (scalars_only && (json_is_object(value) || json_is_array(value)))
+	struct json_scan value = find(m, path);
+	if (value.kind == JSON_SCAN_NONE)
+		return m->source->missing_is_bad ? bad(m, path, "is not there") : RUN_MADE_NOTHING;
+	if (scalars_only && (value.kind == JSON_SCAN_OBJECT || value.kind == JSON_SCAN_ARRAY))
 		return bad(m, path, "is an object or a list, not a single value");
-	char *made = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	if (made == NULL)
-		return bad(m, path, "cannot be written: out of memory");
-	m->owned[m->owned_count++] = made;
-	*ret_text = (struct text){made, strlen(made)};
-	return RUN_MADE_EVENT;
+	return text_of(m, path, value, ret_text);
 }
 
 static enum run_made set_key(struct run_event_maker *m)
@@ -130,22 +123,53 @@ static uint64_t us_of_number(uint64_t n)
 	return n < UINT64_C(100000000000000000) ? n : n / 1000;
 }
 
+/* The thresholds of us_of_number(), for what has a fraction or an exponent. */
+static bool us_of_real(const struct text *number, uint64_t *ret_us)
+{
+	char digits[64];
+	if (number->bytes >= sizeof digits)
+		return false;
+	memcpy(digits, number->at, number->bytes);
+	digits[number->bytes] = '\0';
+	double n = strtod(digits, NULL);
+	if (!(n >= 0) || n >= 9e18)
+		return false;
+	double us = n < 1e11 ? n * 1e6 : n < 1e14 ? n * 1e3 : n < 1e17 ? n : n / 1e3;
+	*ret_us = (uint64_t)(us + 0.5);
+	return true;
+}
+
+static bool us_of(const struct text *number, uint64_t *ret_us)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < number->bytes; i++) {
+		char c = number->at[i];
+		/* 9e18 has 19 digits: one more does not overflow. */
+		if (c < '0' || c > '9' || n >= UINT64_C(900000000000000000))
+			return us_of_real(number, ret_us);
+		n = n * 10 + (uint64_t)(c - '0');
+	}
+	*ret_us = us_of_number(n);
+	return true;
+}
+
 static enum run_made set_time(struct run_event_maker *m)
 {
 	const char *path = m->source->time;
-	const json_t *value = find(m->document, path);
-	if (value == NULL)
+	struct json_scan value = find(m, path);
+	struct text text;
+	char moment[64];
+	if (value.kind == JSON_SCAN_NONE)
 		return m->source->missing_is_bad ? bad(m, path, "is not there") : RUN_MADE_EVENT;
-	if (json_is_string(value) &&
-	    wr_moment_parse(json_string_value(value), &m->event.event_time_us) == 0)
+	if (text_of(m, path, value, &text) == RUN_MADE_BAD)
+		return RUN_MADE_BAD;
+	if (value.kind == JSON_SCAN_NUMBER && us_of(&text, &m->event.event_time_us))
 		return RUN_MADE_EVENT;
-	if (json_is_integer(value) && json_integer_value(value) >= 0) {
-		m->event.event_time_us = us_of_number((uint64_t)json_integer_value(value));
-		return RUN_MADE_EVENT;
-	}
-	if (json_is_real(value) && json_real_value(value) >= 0 && json_real_value(value) < 1e11) {
-		m->event.event_time_us = (uint64_t)(json_real_value(value) * 1e6 + 0.5);
-		return RUN_MADE_EVENT;
+	if (value.kind == JSON_SCAN_TEXT && text.bytes < sizeof moment) {
+		memcpy(moment, text.at, text.bytes);
+		moment[text.bytes] = '\0';
+		if (wr_moment_parse(moment, &m->event.event_time_us) == 0)
+			return RUN_MADE_EVENT;
 	}
 	return bad(m, path, "is no time: RFC 3339, or a number of s, ms, us or ns since 1970");
 }
@@ -165,15 +189,14 @@ static enum run_made set_payload(struct run_event_maker *m)
 enum run_made run_event_of_json(struct run_event_maker *m, const struct run_line *line)
 {
 	const struct weir_config_source *source = m->source;
-	json_error_t error;
-	m->document = json_loadb(line->at, line->length_bytes, JSON_ALLOW_NUL, &error);
-	if (m->document == NULL) {
-		(void)snprintf(m->why, sizeof m->why, "not JSON, at byte %d of the line",
-			       error.position);
+	size_t bad_at = 0;
+	if (!json_scan_check(line->at, line->length_bytes, &m->line, &bad_at)) {
+		(void)snprintf(m->why, sizeof m->why, "not JSON, at byte %zu of the line", bad_at);
 		return RUN_MADE_BAD;
 	}
-	if (!json_is_object((json_t *)m->document)) {
-		(void)snprintf(m->why, sizeof m->why, "a list, and not an object");
+	if (m->line.kind != JSON_SCAN_OBJECT) {
+		(void)snprintf(m->why, sizeof m->why, "%s, and not an object",
+			       m->line.kind == JSON_SCAN_ARRAY ? "a list" : "a single value");
 		return RUN_MADE_BAD;
 	}
 	enum run_made made = RUN_MADE_EVENT;

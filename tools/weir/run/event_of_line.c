@@ -74,31 +74,3 @@ void run_event_add_header(struct run_event_maker *m, const char *name, const cha
 				     .name_bytes = (uint16_t)strlen(name),
 				     .value_bytes = (uint16_t)strlen(value)};
 }
-
-void run_event_done(struct run_event_maker *m)
-{
-	run_event_of_json_done(m);
-}
-
-/* ---- a build without jansson ----------------------------------------------------------------- */
-
-#ifndef WR_HAVE_JANSSON
-
-bool run_has_json(void)
-{
-	return false;
-}
-
-enum run_made run_event_of_json(struct run_event_maker *m, const struct run_line *line)
-{
-	(void)line;
-	(void)snprintf(m->why, sizeof m->why, "this weir was built without jansson");
-	return RUN_MADE_BAD;
-}
-
-void run_event_of_json_done(struct run_event_maker *m)
-{
-	(void)m;
-}
-
-#endif

@@ -7,8 +7,9 @@
  * options, and not by whether a publish is refused.
  *
  * Fields are named by dotted paths into the line's object: "user.id"; a number picks from an array:
- * "items.0.id". A text is taken as it is, numbers, true and false as they are written; null is
- * absent; an object or array is no key, type or time, and compact JSON in a header or payload.
+ * "items.0.id". A text is taken as it is, numbers, true and false as they are written, digit by
+ * digit; null is absent; an object or array is no key, type or time, and compact JSON in a header
+ * or payload.
  *
  * Thread: the source's own.
  */
@@ -18,6 +19,7 @@
 #include <weir.h>
 #include <weir/config.h>
 
+#include "tools/weir/run/json_scan.h"
 #include "tools/weir/run/line_buffer.h"
 
 #define RUN_HEADERS_MAX 66u /* those of the file, the type, the place */
@@ -30,7 +32,7 @@ struct run_event_maker {
 	struct weir_header headers[RUN_HEADERS_MAX];
 	char key[64]; /* one that was made up, or a number */
 	char why[160];
-	void *document;                   /* json_t */
+	struct json_scan line;            /* the value that the line is */
 	char *owned[RUN_HEADERS_MAX + 1]; /* texts that were made of it; freed with it */
 	uint32_t owned_count;
 };
@@ -49,11 +51,7 @@ void run_event_add_header(struct run_event_maker *maker, const char *name, const
 /* Gives back what the last event was made of. */
 void run_event_done(struct run_event_maker *maker);
 
-/* Can this build read JSON? */
-bool run_has_json(void);
-
 /* The JSON half (event_of_json.c): fields of the line into the event. */
 enum run_made run_event_of_json(struct run_event_maker *maker, const struct run_line *line);
-void run_event_of_json_done(struct run_event_maker *maker);
 
 #endif

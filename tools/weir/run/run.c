@@ -11,20 +11,22 @@
 #include "tools/weir/run/run.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bench/harness.h"
 #include "io/posix/thread_posix.h"
 #include "tools/weir/args.h"
-#include "tools/weir/run/event_of_line.h"
 
 #define LOOK_NS (20 * RUN_MILLISECOND_NS)
 #define PROGRESS_LOOKS 10u
+#define PATH_BYTES 4096
 #define CLOSE_NS (30 * RUN_SECOND_NS)
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -74,19 +76,51 @@ static int open_pipeline(struct run *run)
 	return CLI_GO_ON;
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
+}
+
+/* Of two that are not there yet: the same name in the same folder. */
+static bool would_be_same(const char *a, const char *b)
+{
+	char rooms[4][PATH_BYTES];
+	struct stat folders[2];
+	for (uint32_t i = 0; i < 4; i++)
+		(void)snprintf(rooms[i], PATH_BYTES, "%s", i % 2 == 0 ? a : b);
+	return strcmp(basename(rooms[0]), basename(rooms[1])) == 0 &&
+	       stat(dirname(rooms[2]), &folders[0]) == 0 &&
+	       stat(dirname(rooms[3]), &folders[1]) == 0 && is_same(&folders[0], &folders[1]);
+}
+
 /* A sink whose file a source reads, under whatever names, would never end. */
 static bool is_a_circle(const struct run *run, const char *file)
 {
 	struct stat written;
 	struct stat read;
-	if (file == NULL || stat(file, &written) < 0)
+	if (file == NULL)
 		return false;
+	bool is_there = stat(file, &written) == 0;
 	for (uint32_t i = 0; i < run->source_count; i++)
-		for (uint32_t f = 0; f < run->sources[i].file_count; f++)
-			if (stat(run->sources[i].files[f], &read) == 0 &&
-			    read.st_ino == written.st_ino && read.st_dev == written.st_dev)
+		for (uint32_t f = 0; f < run->sources[i].file_count; f++) {
+			const char *name = run->sources[i].files[f];
+			if (stat(name, &read) == 0 ? is_there && is_same(&read, &written)
+						   : !is_there && would_be_same(name, file))
 				return true;
+		}
 	return false;
+}
+
+/* `weir run c.yaml <log >>log`. */
+static bool is_a_circle_of_streams(const struct run *run)
+{
+	struct stat written;
+	struct stat read;
+	bool reads = false;
+	for (uint32_t i = 0; i < run->source_count; i++)
+		reads |= run->sources[i].from == WEIR_CONFIG_FROM_STDIN;
+	return reads && fstat(STDIN_FILENO, &read) == 0 && fstat(STDOUT_FILENO, &written) == 0 &&
+	       S_ISREG(read.st_mode) && is_same(&read, &written);
 }
 
 static int open_sinks(struct run *run)
@@ -97,6 +131,10 @@ static int open_sinks(struct run *run)
 		if (is_a_circle(run, d->of.config->file))
 			run_fault_set(&d->fault, rc, "%s is read by a source, too",
 				      d->of.config->file);
+		else if (d->of.config->to == WEIR_CONFIG_TO_STDOUT && is_a_circle_of_streams(run))
+			run_fault_set(&d->fault, rc,
+				      "standard output is the file that standard "
+				      "input reads: it would never end");
 		else
 			rc = run_sink_open(&d->of, &d->sink, &d->fault);
 		if (rc == 0)
@@ -104,19 +142,6 @@ static int open_sinks(struct run *run)
 		run_say("subscription %s: %s", d->of.subscription->name, d->fault.text);
 		return rc == -EINVAL ? CLI_EXIT_CONFIG : (int)cli_exit_of(rc);
 	}
-	return CLI_GO_ON;
-}
-
-/* Before the pipeline: what cannot work is told while nothing has happened yet. */
-static int check_build(const struct run *run)
-{
-	for (uint32_t i = 0; i < run->source_count; i++)
-		if (run->sources[i].format == WEIR_CONFIG_FORMAT_JSON && !run_has_json()) {
-			run_say("source %s: format: json needs jansson, and this weir was built "
-				"without it",
-				run->sources[i].name);
-			return CLI_EXIT_CONFIG;
-		}
 	return CLI_GO_ON;
 }
 
@@ -253,7 +278,9 @@ static bool take_signal(struct run *run, const sigset_t *signals)
 	}
 	run->signal_number = number;
 	run_say("%s: sources stop, what they have published is delivered; once more to leave it",
-		number == SIGINT ? "interrupted" : "terminated");
+		number == SIGINT   ? "interrupted"
+		: number == SIGHUP ? "the terminal is gone"
+				   : "terminated");
 	begin_drain(run);
 	return false;
 }
@@ -444,29 +471,40 @@ static void release(struct run *run)
 	free(run->lags);
 }
 
-/* Every thread inherits this; a write to a pipe that nobody reads is an error, not the end. */
-static void block_signals(sigset_t *signals)
+/* A terminal that goes away ends it as SIGTERM does, unless somebody (nohup) wants it to stay. */
+static bool is_ignored(int number)
+{
+	struct sigaction present;
+	return sigaction(number, NULL, &present) == 0 && present.sa_handler == SIG_IGN;
+}
+
+/* Every thread inherits this. A write to a pipe that nobody reads, or beyond ulimit -f, is an error
+ * and not the end; and how a command ended is to be had even where whoever started this process
+ * did not care for its children. */
+static void take_signals(sigset_t *signals)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction standard = {.sa_handler = SIG_DFL};
 	sigemptyset(signals);
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGTERM);
+	if (!is_ignored(SIGHUP))
+		sigaddset(signals, SIGHUP);
 	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigaction(SIGXFSZ, &ignore, NULL);
+	(void)sigaction(SIGCHLD, &standard, NULL);
 }
 
 int run_it(struct run *run)
 {
 	sigset_t signals;
-	int exit_code = check_build(run);
-	if (exit_code != CLI_GO_ON)
-		return exit_code;
 	int rc = run_life_init(&run->life);
 	if (rc < 0)
 		return cli_fail("run", rc, NULL);
-	block_signals(&signals);
+	take_signals(&signals);
 	run->begun_ns = bench_now_ns();
-	exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
+	int exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
 	if (exit_code == CLI_GO_ON) {
 		lay_out(run);
 		exit_code = check_classes(run);
