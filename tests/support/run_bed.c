@@ -21,6 +21,7 @@
 #define PATIENCE_S 120
 
 static char dir[TEST_PATH_BYTES];
+void (*run_bed_before)(void);
 char run_bed_said[16384];
 char run_bed_text[65536];
 
@@ -91,6 +92,8 @@ pid_t run_bed_start(const char *config)
 	int out = open("stdout", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	(void)dup2(error, STDERR_FILENO);
 	(void)dup2(out, STDOUT_FILENO);
+	if (run_bed_before != NULL)
+		run_bed_before();
 	int exit_code = cmd_run(2, argv);
 	fflush(NULL);
 	_exit(exit_code);

@@ -41,6 +41,9 @@ int run_bed_end(pid_t child); /* its exit code; 128 + N: a signal ended it */
 int run_bed_run(const char *config);
 void run_bed_wait_for_word(const char *word);
 
+/* Called in the command's process before it begins; NULL: nothing. */
+extern void (*run_bed_before)(void);
+
 /* Did it say this? Shows what it said where not. */
 bool run_bed_says(const char *text);
 

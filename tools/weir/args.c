@@ -12,6 +12,7 @@
 #include "tools/weir/args.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -380,4 +381,11 @@ int cli_fail(const char *what, int code, const struct weir_problem *problem)
 	fprintf(stderr, "%s (%s)\n", told ? problem->text : weir_strerror(code),
 		weir_error_name(code));
 	return (int)cli_exit_of(code);
+}
+
+void cli_fill_standard_streams(void)
+{
+	for (int stream = STDIN_FILENO; stream <= STDERR_FILENO; stream++)
+		if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }

@@ -166,4 +166,11 @@ int cmd_config_plan(int argc, char **argv); /* of cmd_config() */
 int cmd_topology(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 
+/*
+ * Whoever starts a program with a standard stream closed leaves its number to the next file that is
+ * opened: what is said would be written into a segment of the journal. The stream gets a file that
+ * refuses instead: standard input cannot be read, standard output and error cannot be written.
+ */
+void cli_fill_standard_streams(void);
+
 #endif

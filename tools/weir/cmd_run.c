@@ -31,14 +31,14 @@ static const struct cli_command command = {
 	.summary = "Read sources, publish, deliver to sinks: what a config file says.",
 	.description =
 		"Ends by itself when every source has ended and everything is delivered; not\n"
-		"with followed files, nor with run: {stay: yes}. SIGTERM or SIGINT stops the\n"
-		"sources, and what they have published is delivered, for run.drain_timeout at\n"
+		"with followed files, nor with run: {stay: yes}. SIGTERM, SIGINT or SIGHUP stops\n"
+		"the sources, and what they have published is delivered, for run.drain_timeout at\n"
 		"most; a second one leaves it in the log. A restart goes on where it stopped.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
 		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source or\n"
 		"command failed, 3 the config has errors, 5 the journal or an output is in use,\n"
-		"7 a file, disk or journal failed, 130 and 143 ended by a second signal.",
+		"7 a file, disk or journal failed, 129, 130 and 143 ended by a second signal.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.arguments_min = 1,

@@ -143,6 +143,7 @@ static void leave_devices_out(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	cli_fill_standard_streams();
 	leave_devices_out(argc, argv);
 	int exit_code = dispatch(argc, argv);
 

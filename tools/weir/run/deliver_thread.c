@@ -21,6 +21,9 @@ struct delivering {
 	struct weir_item *items; /* ITEMS_MAX: too many for a small stack */
 	bool has_uncommitted;
 	uint64_t uncommitted_since_ns;
+	/* Of what is not committed: until then it is not delivered. */
+	uint64_t taken_events;
+	uint64_t taken_again_events;
 };
 
 static void add(wr_atomic_u64 *counter, uint64_t n)
@@ -28,6 +31,7 @@ static void add(wr_atomic_u64 *counter, uint64_t n)
 	wr_store_relaxed(counter, wr_load_relaxed(counter) + n);
 }
 
+/* To the sink, which has it when it has committed. */
 static int deliver(struct delivering *d, const struct weir_item *item)
 {
 	struct run_deliverer *own = d->own;
@@ -42,9 +46,8 @@ static int deliver(struct delivering *d, const struct weir_item *item)
 		return rc;
 	if (own->sink->skipped_count != skipped || own->sink->failed_count != failed)
 		return 0;
-	add(&own->delivered_events, 1);
-	if ((item->flags & WEIR_ITEM_REDELIVERED) != 0)
-		add(&own->redelivered_events, 1);
+	d->taken_events++;
+	d->taken_again_events += (item->flags & WEIR_ITEM_REDELIVERED) != 0 ? 1 : 0;
 	return 0;
 }
 
@@ -57,6 +60,9 @@ static int commit(struct delivering *d)
 	if (rc < 0)
 		return rc;
 	d->has_uncommitted = false;
+	add(&d->own->delivered_events, d->taken_events);
+	add(&d->own->redelivered_events, d->taken_again_events);
+	d->taken_events = d->taken_again_events = 0;
 	return weir_ack_all(d->member);
 }
 

@@ -25,6 +25,7 @@ struct publishing {
 	uint64_t in_log;   /* events that were there when it was opened */
 	uint64_t events;   /* seen so far: published or passed over */
 	uint64_t ticket;   /* of the last one */
+	uint64_t line;     /* its number in its file */
 	uint64_t begun_ns; /* the rate counts from here */
 };
 
@@ -117,6 +118,7 @@ static int next_event(struct publishing *p)
 			return rc;
 		if (rc == 1) {
 			p->events++;
+			p->line = line.number;
 			return RUN_SOURCE_LINE;
 		}
 	}
@@ -233,7 +235,7 @@ static int publish_all(struct publishing *p)
 			rc = look(p);
 		if (rc < 0) {
 			run_fault_set(&p->own->fault, rc, "%s:%" PRIu64 ": %s", p->reader->name,
-				      wr_load_relaxed(&p->own->read_lines), weir_strerror(rc));
+				      p->line, weir_strerror(rc));
 			return rc;
 		}
 	}

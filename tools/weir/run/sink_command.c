@@ -324,6 +324,20 @@ static void command_close(struct run_sink *sink)
 	free(s);
 }
 
+/* A weir that is itself the command of another one has variables of that one's event: what they say
+ * is not of this event, and where this one has no key, nothing would hide theirs. */
+static bool is_of_an_event(const char *variable)
+{
+	static const char *const names[] = {
+		"WEIR_SUBSCRIPTION=", "WEIR_TOPIC=",   "WEIR_PARTITION=",
+		"WEIR_SEQUENCE=",     "WEIR_ATTEMPT=", "WEIR_TIME=",
+		"WEIR_KEY=",          "WEIR_KEY_",     "WEIR_HEADER_"};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strncmp(variable, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
 static bool copy_arguments(struct command_sink *s)
 {
 	const struct weir_config_sink *config = s->of->config;
@@ -333,12 +347,15 @@ static bool copy_arguments(struct command_sink *s)
 		if (s->arguments[i] == NULL)
 			return false;
 	}
-	while (environ[s->inherited_count] != NULL)
-		s->inherited_count++;
-	s->variables = calloc(s->inherited_count + OWN_VARIABLES_MAX + 1, sizeof *s->variables);
+	uint32_t count = 0;
+	while (environ[count] != NULL)
+		count++;
+	s->variables = calloc(count + OWN_VARIABLES_MAX + 1, sizeof *s->variables);
 	if (s->arguments == NULL || s->variables == NULL)
 		return false;
-	memcpy(s->variables, environ, s->inherited_count * sizeof *s->variables);
+	for (uint32_t i = 0; i < count; i++)
+		if (!is_of_an_event(environ[i]))
+			s->variables[s->inherited_count++] = environ[i];
 	s->variable_count = s->inherited_count;
 	return true;
 }

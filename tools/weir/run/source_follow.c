@@ -69,15 +69,18 @@ static void begin(struct follow *f, int file, const struct stat *status, uint64_
 static bool open_path(struct follow *f)
 {
 	struct stat status;
-	int file = open(f->path, O_RDONLY | O_CLOEXEC);
-	if (file >= 0 && fstat(file, &status) == 0) {
+	/* A pipe without a writer would be waited for, and nothing could end that. */
+	int file = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int code = file < 0 || fstat(file, &status) < 0 ? -errno : 0;
+	if (code == 0 && S_ISREG(status.st_mode)) {
 		begin(f, file, &status, 0);
 		return true;
 	}
 	if (file >= 0)
 		close(file);
 	if (!f->said_missing)
-		run_say("%s: %s: waiting for it", f->path, weir_strerror(-errno));
+		run_say("%s: %s: waiting for it", f->path,
+			code < 0 ? weir_strerror(code) : "no regular file");
 	f->said_missing = true;
 	return false;
 }

@@ -63,6 +63,15 @@ static void close_file(struct lines *l)
 	l->file = -1;
 }
 
+/* What was taken from a pipe is gone from there. */
+static void say_what_is_left(const struct lines *l)
+{
+	size_t bytes = l->buffer.end - l->buffer.from + l->buffer.dropped;
+	if (!l->base.can_reread && bytes > 0)
+		run_say("%s: a last line without its line feed, %zu bytes, is not published",
+			l->base.name, bytes);
+}
+
 /* More bytes. RUN_SOURCE_LINE when there is something to look at. */
 static int fill(struct lines *l, struct run_fault *fault)
 {
@@ -73,8 +82,10 @@ static int fill(struct lines *l, struct run_fault *fault)
 	for (;;) {
 		if (poll(polls, 2, -1) < 0 && errno != EINTR)
 			break;
-		if (run_signal_is_raised(&l->base.life->stop))
+		if (run_signal_is_raised(&l->base.life->stop)) {
+			say_what_is_left(l);
 			return RUN_SOURCE_STOPPED;
+		}
 		if (polls[0].revents == 0)
 			continue;
 		ssize_t n = read(l->file, room, bytes);
