@@ -358,5 +358,57 @@ if command -v gcc >/dev/null 2>&1 && command -v ar >/dev/null 2>&1; then
 	symbols 1 'not exported: weir_a' "catches a promised name that is not exported"
 fi
 
+# --- code for ARM64: a disassembler that prints what it is given -----------------------------------
+printf '#!/bin/sh\nshift 2\nexec cat "$1"\n' >"$work/objdump"
+chmod +x "$work/objdump"
+printf 'hot acquire release # the way\nwarm rmw\n' >"$work/hot"
+function_of() { # function_of NAME INSTRUCTION...: as objdump prints it
+	printf '\n0000000000001000 <%s>:\n' "$1"
+	shift
+	for instruction; do
+		printf '    1000:\t%s\tx0, [x1]\n' "$instruction"
+	done
+}
+arm64_code() { # arm64_code WANTED(0|1) PATTERN TEXT [FLAG...]
+	wanted=$1 pattern=$2 text=$3
+	shift 3
+	status=0
+	"$check/arm64_code.sh" "$@" "$work/objdump" "$work/hot" "$work/code" >"$work/out" 2>&1 ||
+		status=1
+	if [ "$status" = "$wanted" ] && grep -q -e "$pattern" "$work/out"; then
+		say ok "arm64_code $text"
+	else
+		say "not ok" "arm64_code $text"
+		sed 's/^/# /' "$work/out"
+	fi
+}
+hot=$(function_of hot ldar stlr)
+warm=$(function_of warm casal)
+code() { printf '%s\n' "$@" >"$work/code"; }
+code "$hot" "$warm" "$(function_of cold add)"
+arm64_code 0 '^7\|2 functions in the list' "passes clean code" --lse
+code "$(function_of hot ldapr stlr)" "$(function_of warm.part.0 swpal)"
+arm64_code 0 '' "knows ldapr, and a part of a function"
+code "$(function_of hot ldr stlr)" "$warm"
+arm64_code 1 'hot: no acquire load' "catches a load that lost its order"
+code "$(function_of hot ldar str)" "$warm"
+arm64_code 1 'hot: no release store' "catches a store that lost its order"
+code "$hot" "$(function_of warm ldar)"
+arm64_code 1 'warm: no read-modify-write' "catches a read-modify-write that is none"
+code "$(function_of hot ldar dmb stlr)" "$warm"
+arm64_code 1 'hot: a memory barrier' "catches a barrier on the way" --locks
+code "$hot" "$(function_of warm ldaxr stlxr casal)"
+arm64_code 1 'warm: exclusive loads' "catches a loop of exclusive loads and stores"
+code "$hot" "$(printf '%s\n    1004:\tbl\t3000 <__aarch64_cas8_acq>' "$(function_of warm add)")"
+arm64_code 0 '' "lets pass a helper of the compiler's"
+arm64_code 1 'warm: calls for' "catches it where the instruction has to be there" --lse
+code "$hot" "$warm" "$(function_of cold dmb)"
+arm64_code 1 'cold: a memory barrier' "catches a barrier elsewhere"
+arm64_code 0 '1 cold functions' "lets it pass where locks have some" --locks
+code "$warm"
+arm64_code 1 'hot: is not there' "catches a list that is old"
+code
+arm64_code 1 'no instructions' "catches an empty file"
+
 echo "1..$number"
 [ "$failed" -eq 0 ]
