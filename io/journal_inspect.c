@@ -18,6 +18,7 @@
 
 #include "core/base/crc32c.h"
 #include "core/record/section.h"
+#include "io/posix/cpu_crc.h"
 #include "io/posix/storage_posix.h"
 
 /* Ids from hostile bytes must not make a table of gigabytes. */
@@ -393,6 +394,7 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 			       "a directory, and a visitor from weir_journal_visitor_init()");
 	if (visitor != NULL)
 		in->visitor = *visitor;
+	wr_cpu_crc_use();
 	int code = wr_memory_posix_init(&in->memory, NULL);
 	if (code == 0)
 		code = wr_storage_posix_open(&options, &in->storage);

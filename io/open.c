@@ -10,28 +10,16 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "core/base/crc32c.h"
 #include "io/host.h"
 #include "io/posix/cancel.h"
 #include "io/posix/clock_posix.h"
+#include "io/posix/cpu_crc.h"
 #include "io/posix/storage_posix.h"
 #include "io/thread/park_futex.h"
 #include "io/uring/storage_uring.h"
 
-#if defined(__aarch64__)
-#include <asm/hwcap.h>
-#include <sys/auxv.h>
-#endif
-
 /* Superblock, checkpoints, and what an open at the limit of segments adds to them. */
 #define FILES_BESIDE 64u
-
-static void use_hardware(void)
-{
-#if defined(__aarch64__)
-	wr_crc32c_use_hardware((getauxval(AT_HWCAP) & HWCAP_CRC32) != 0);
-#endif
-}
 
 /* ---- descriptors ---- */
 
@@ -319,7 +307,7 @@ static int open_pipeline(const struct weir_options *options, struct weir_pipelin
 		rc = wr_pipeline_check(options, &checked, &plan, reterr_problem);
 	if (rc != 0)
 		return rc;
-	use_hardware();
+	wr_cpu_crc_use();
 	(void)wr_park_choose_mode();
 	struct wr_io_host *h = calloc(1, sizeof *h);
 	if (h == NULL)

@@ -20,8 +20,8 @@ uint32_t wr_crc32c(uint32_t seed, const void *bytes, size_t length_bytes);
 uint32_t wr_crc32c_portable(uint32_t seed, const void *bytes, size_t length_bytes);
 
 /*
- * On ARM64 the core cannot ask the kernel whether the CPU has the CRC instructions: io says so,
- * before the first log is opened (getauxval(AT_HWCAP) & HWCAP_CRC32). True on a CPU without them
+ * On ARM64 the core cannot ask the kernel whether the CPU has the CRC instructions: io says so
+ * before sums are made (io/posix/cpu_crc.h). True on a CPU without them
  * is the caller's bug. Does nothing elsewhere: x86-64 asks the CPU itself.
  */
 void wr_crc32c_use_hardware(bool use);

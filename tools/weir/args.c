@@ -24,6 +24,7 @@
 #include "core/base/bits.h"
 #include "core/base/crc32c.h"
 #include "core/text/nearest.h"
+#include "io/posix/cpu_crc.h"
 
 /* Beyond every character, so that short and long options never meet. */
 enum { ID_BASE = 256, ID_HELP = ID_BASE + CLI_OPTIONS_MAX, ID_VERSION, ID_NO_COLOR };
@@ -56,6 +57,7 @@ int cli_columns(FILE *to)
 
 void cli_print_version(FILE *to)
 {
+	wr_cpu_crc_use();
 	fprintf(to, "weir %s\n", weir_version());
 	fprintf(to, "features:%s%s%s%s%s crc32c=%s\n",
 #ifdef WR_HAVE_URING

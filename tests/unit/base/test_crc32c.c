@@ -14,6 +14,7 @@
 #endif
 
 #include "core/base/crc32c.h"
+#include "io/posix/cpu_crc.h"
 
 typedef uint32_t (*crc_fn)(uint32_t seed, const void *bytes, size_t length_bytes);
 
@@ -45,8 +46,7 @@ static bool cpu_has_crc(void)
 
 static void fill_with_noise(void)
 {
-	/* What io does at open; x86-64 needs no telling. */
-	wr_crc32c_use_hardware(cpu_has_crc());
+	wr_cpu_crc_use(); /* as each way in does; x86-64 needs no telling */
 	uint64_t x = 0x9e3779b97f4a7c15ull;
 	for (size_t i = 0; i < sizeof noise; i++) {
 		x ^= x << 13;
