@@ -14,6 +14,7 @@
 
 const char *const ring_shape_names[RING_SHAPES + 1] = {"spsc", "mpsc",      "spmc",
 						       "mpmc", "multicast", NULL};
+const char *const ring_wait_names[] = {"default", "spin", "adaptive", "yield", "park"};
 
 void ring_cell_sides(struct ring_cell *cell, uint32_t many_producers, uint32_t many_consumers)
 {
@@ -35,18 +36,22 @@ uint32_t ring_cpus_allowed(uint32_t *cpus, uint32_t most)
 	return count;
 }
 
-void ring_thread_place(const uint32_t *cpus, uint32_t cpu_count, uint32_t nth, bool pin, bool fifo)
+int ring_thread_place(pid_t thread, const uint32_t *cpus, uint32_t cpu_count, uint32_t nth,
+		      bool pin, bool fifo)
 {
 	struct sched_param priority = {.sched_priority = 1};
 	cpu_set_t one;
+	int code = 0;
 	if (pin && cpu_count > 0) {
 		CPU_ZERO(&one);
 		CPU_SET(cpus[nth % cpu_count], &one);
-		(void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+		if (sched_setaffinity(thread, sizeof one, &one) != 0)
+			code = -errno;
 	}
 	/* Refused without the right to: the run is then what it would be without. */
 	if (fifo)
-		(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &priority);
+		(void)sched_setscheduler(thread, SCHED_FIFO, &priority);
+	return code;
 }
 
 void ring_pause(void)
@@ -62,7 +67,7 @@ static void meet(struct ring_run *run)
 		(void)sched_yield();
 }
 
-static bool takes_fifo(const struct ring_run *run)
+bool ring_takes_fifo(const struct ring_run *run)
 {
 	return run->fifo && run->cell.producers + run->cell.consumers <= run->cpu_count;
 }
@@ -71,7 +76,8 @@ static void *produce(void *argument)
 {
 	struct ring_side *s = argument;
 	struct ring_run *run = s->run;
-	ring_thread_place(run->cpus, run->cpu_count, s->index, run->pin, takes_fifo(run));
+	(void)ring_thread_place(0, run->cpus, run->cpu_count, s->index, run->pin,
+				ring_takes_fifo(run));
 	meet(run);
 	if (!run->thwarted)
 		run->peer->produce(s);
@@ -84,15 +90,15 @@ static void *consume(void *argument)
 {
 	struct ring_side *s = argument;
 	struct ring_run *run = s->run;
-	ring_thread_place(run->cpus, run->cpu_count, run->cell.producers + s->index, run->pin,
-			  takes_fifo(run));
+	(void)ring_thread_place(0, run->cpus, run->cpu_count, run->cell.producers + s->index,
+				run->pin, ring_takes_fifo(run));
 	meet(run);
 	run->peer->consume(s);
 	return NULL;
 }
 
 /* Counts, sums and order. */
-static int judge(struct ring_run *run, uint64_t start_ns)
+int ring_judge(struct ring_run *run, uint64_t start_ns)
 {
 	uint64_t pushed = 0, pushed_sum = 0, popped = 0, popped_sum = 0, faults = 0, end_ns = 0;
 	bool each = run->cell.shape == RING_MULTICAST;
@@ -137,6 +143,7 @@ int ring_run(struct ring_run *run)
 		run->producers[i] = (struct ring_side){.run = run, .index = i};
 		run->consumers[i] = (struct ring_side){.run = run, .index = i};
 	}
+	run->why[0] = '\0';
 	run->cpu_count = ring_cpus_allowed(run->cpus, WR_ARRAY_COUNT(run->cpus));
 	if (run->peer->run != NULL)
 		return run->peer->run(run);
@@ -149,7 +156,7 @@ int ring_run(struct ring_run *run)
 	if (code < 0)
 		return code;
 	/* Above the threads that it has to start and to stop. */
-	if (takes_fifo(run))
+	if (ring_takes_fifo(run))
 		(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &above);
 	uint32_t started = start_all(run, threads);
 	while (weir_ring_load_acquire(&run->ready) < started)
@@ -165,9 +172,9 @@ int ring_run(struct ring_run *run)
 	weir_ring_store_relaxed(&run->stop, 1u);
 	for (uint32_t i = 0; i < started; i++)
 		(void)pthread_join(threads[i], NULL);
-	if (takes_fifo(run))
+	if (ring_takes_fifo(run))
 		(void)pthread_setschedparam(pthread_self(), SCHED_OTHER, &none);
-	code = started < wanted ? -EAGAIN : judge(run, start_ns);
+	code = started < wanted ? -EAGAIN : ring_judge(run, start_ns);
 	run->peer->close(run);
 	return code;
 }

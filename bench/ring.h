@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <weir/ring.h>
 
@@ -34,6 +35,8 @@ extern "C" {
 #define RING_PEERS_MAX 32u                                     /* contenders */
 #define RING_BATCH_MAX 256u
 #define RING_PAYLOAD_MAX 256u
+#define RING_PRODUCER_SHIFT 48u /* an item's first word: its producer above, its number below */
+#define RING_WHY_BYTES 200u
 
 enum ring_shape {
 	RING_SPSC,
@@ -47,6 +50,7 @@ enum ring_shape {
 #define RING_SHAPE_BIT(shape) (1u << (shape))
 
 extern const char *const ring_shape_names[RING_SHAPES + 1]; /* NULL ends */
+extern const char *const ring_wait_names[];                 /* of enum weir_wait */
 
 struct ring_cell {
 	enum ring_shape shape;
@@ -80,8 +84,9 @@ struct ring_peer {
 	const char *differs; /* what it has other than weir in the same cell; NULL: nothing */
 	bool (*has)(const struct ring_cell *cell);
 	/*
-	 * A contender in a process of its own: a whole run, checks and all, which sets run->items
-	 * and run->mops. 0, -EPROTO as of ring_run(), or a negative code. NULL: the calls below.
+	 * A contender in a process of its own (bench/ring_child.h): a whole run, checks and all,
+	 * which sets run->items and run->mops. 0, -EPROTO as of ring_run(), or a negative code and
+	 * run->why. NULL: the calls below.
 	 */
 	int (*run)(struct ring_run *run);
 	/* Makes the ring and every side's handle. 0 or a negative code. */
@@ -92,6 +97,8 @@ struct ring_peer {
 	void (*consume)(struct ring_side *side);
 	/* Nothing more comes: by the last producer. */
 	void (*finish)(struct ring_run *run);
+	/* After the last run: ends the process of `run`. NULL: nothing to end. */
+	void (*end)(void);
 };
 
 struct ring_run {
@@ -114,6 +121,7 @@ struct ring_run {
 	WEIR_RING_LINE_ALIGNED weir_ring_u32 finished;
 	double mops; /* million items a second; multicast: at each consumer */
 	uint64_t items;
+	char why[RING_WHY_BYTES]; /* after a negative code: what went wrong, or "" */
 };
 
 /* Contenders that are built in, weir's the first; those that weir knows and this build lacks. */
@@ -123,6 +131,14 @@ extern const struct ring_peer *const ring_peers_absent[]; /* NULL ends */
 
 /* How many at each end: the shape's own where it is one, else `many`. */
 void ring_cell_sides(struct ring_cell *cell, uint32_t many_producers, uint32_t many_consumers);
+
+/* The sum of the first words of producer `index`'s first `count` items. */
+static inline uint64_t ring_sum_of(uint32_t index, uint64_t count)
+{
+	uint64_t first = (uint64_t)index << RING_PRODUCER_SHIFT;
+	uint64_t numbers = (count & 1) != 0 ? count * ((count - 1) / 2) : (count / 2) * (count - 1);
+	return count * first + numbers;
+}
 
 /*
  * 0, or a negative code: the contender's, or -EPROTO when an item was lost, torn, doubled or out of
@@ -145,9 +161,16 @@ struct ring_rtt {
  * consumer. Each pinned to a CPU of its own, spinning. 0 or a negative code. */
 int ring_rtt_run(uint32_t round_count, bool fifo, struct ring_rtt *ret_rtt);
 
-/* Inside: the two CPUs' worth of set-up that both use. */
-void ring_thread_place(const uint32_t *cpus, uint32_t cpu_count, uint32_t nth, bool pin, bool fifo);
+/*
+ * Inside: what runs in this process and in others share. `thread` is the kernel's number, 0 the
+ * caller's. ring_thread_place() is 0, or the first negative code; ring_judge() sets items and mops
+ * from what the sides counted, and is 0 or -EPROTO.
+ */
+int ring_thread_place(pid_t thread, const uint32_t *cpus, uint32_t cpu_count, uint32_t nth,
+		      bool pin, bool fifo);
 uint32_t ring_cpus_allowed(uint32_t *cpus, uint32_t most);
+bool ring_takes_fifo(const struct ring_run *run);
+int ring_judge(struct ring_run *run, uint64_t start_ns);
 
 /* For adapters: the pause of a spinning CPU, where the compiler has no word for it. */
 void ring_pause(void);

@@ -20,7 +20,6 @@
 #include "bench/harness.h"
 #include "bench/ring.h"
 
-#define RING_PRODUCER_SHIFT 48u
 #define RING_ALIGNED_64 __attribute__((aligned(64)))
 
 #if defined(__x86_64__)
@@ -68,8 +67,7 @@ RING_ALWAYS_INLINE void produce_items(struct ring_side *s, uint32_t payload_byte
 		number += batch;
 	} while (weir_ring_load_relaxed(&s->run->stop) == 0);
 	s->count = number;
-	s->sum = number * first +
-		 (number & 1 ? number * ((number - 1) / 2) : (number / 2) * (number - 1));
+	s->sum = ring_sum_of(s->index, number);
 }
 
 /* `exact`: one producer, and this consumer sees all of it. */

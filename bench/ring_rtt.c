@@ -39,7 +39,7 @@ struct trip {
 static void *floor_answer(void *argument)
 {
 	struct trip *t = argument;
-	ring_thread_place(t->cpus, t->cpu_count, 1, true, t->fifo);
+	(void)ring_thread_place(0, t->cpus, t->cpu_count, 1, true, t->fifo);
 	for (uint64_t i = 1; i <= t->rounds; i++) {
 		while (wr_load_acquire(&t->line) != 2 * i - 1)
 			wr_pause();
@@ -52,7 +52,7 @@ static void *floor_ask(void *argument)
 {
 	struct trip *t = argument;
 	struct histogram *h = histogram_create();
-	ring_thread_place(t->cpus, t->cpu_count, 0, true, t->fifo);
+	(void)ring_thread_place(0, t->cpus, t->cpu_count, 0, true, t->fifo);
 	for (uint64_t i = 1; i <= t->rounds; i++) {
 		uint64_t start = bench_now_ns();
 		wr_store_release(&t->line, 2 * i - 1);
@@ -70,7 +70,7 @@ static void *ring_answer(void *argument)
 	struct weir_ring_consumer *in;
 	struct weir_ring_producer *out;
 	uint64_t word;
-	ring_thread_place(t->cpus, t->cpu_count, 1, true, t->fifo);
+	(void)ring_thread_place(0, t->cpus, t->cpu_count, 1, true, t->fifo);
 	if (weir_ring_consumer_open(t->there, &in) != 0 ||
 	    weir_ring_producer_open(t->back, &out) != 0)
 		return NULL;
@@ -88,7 +88,7 @@ static void *ring_ask(void *argument)
 	struct weir_ring_consumer *in;
 	struct weir_ring_producer *out;
 	uint64_t word = 0;
-	ring_thread_place(t->cpus, t->cpu_count, 0, true, t->fifo);
+	(void)ring_thread_place(0, t->cpus, t->cpu_count, 0, true, t->fifo);
 	if (weir_ring_consumer_open(t->back, &in) != 0 ||
 	    weir_ring_producer_open(t->there, &out) != 0)
 		return h;

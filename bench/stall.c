@@ -57,7 +57,7 @@ void stall_begin(struct stall_thread *t)
 {
 	struct stall *s = t->stall;
 
-	ring_thread_place(s->cpus, s->cpu_count, t->place, s->settings->pin, false);
+	(void)ring_thread_place(0, s->cpus, s->cpu_count, t->place, s->settings->pin, false);
 	while (wr_load_acquire(&s->go) == 0)
 		bench_sleep_ns(100000);
 }

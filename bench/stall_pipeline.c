@@ -139,7 +139,7 @@ static void *consume(void *argument)
 	bool assigned = false;
 
 	/* Not at the start: it gets its partitions before. */
-	ring_thread_place(s->cpus, s->cpu_count, t->place, s->settings->pin, false);
+	(void)ring_thread_place(0, s->cpus, s->cpu_count, t->place, s->settings->pin, false);
 	while (wr_load_relaxed(&s->failed) == 0) {
 		int n = weir_poll(t->handle, items, POLL_MOST, POLL_NS);
 		if (n > 0)
@@ -164,7 +164,7 @@ static void *write_log(void *argument)
 	struct stall_thread *t = argument;
 	struct stall *s = t->stall;
 
-	ring_thread_place(s->cpus, s->cpu_count, t->place, s->settings->pin, false);
+	(void)ring_thread_place(0, s->cpus, s->cpu_count, t->place, s->settings->pin, false);
 	while (wr_load_relaxed(&s->writer_stop) == 0) {
 		int code = weir_step(s->object, 1000000u);
 		if (code < 0 && code != WEIR_E_AGAIN) {

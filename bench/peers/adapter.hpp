@@ -167,9 +167,9 @@ static void adapter_finish(struct ring_run *run)
 	extern "C" {                                                                               \
 	extern const struct ring_peer ring_peer_##key;                                             \
 	const struct ring_peer ring_peer_##key = {                                                 \
-		its_name,      RING_PEER_VERSION, its_package,  RING_PEER_FLAGS,                   \
-		its_differs,   adapter_has,       nullptr,      adapter_open,                      \
-		adapter_close, loop_produce,      loop_consume, adapter_finish,                    \
+		its_name,     RING_PEER_VERSION, its_package,  RING_PEER_FLAGS, its_differs,       \
+		adapter_has,  nullptr,           adapter_open, adapter_close,   loop_produce,      \
+		loop_consume, adapter_finish,    nullptr,                                          \
 	};                                                                                         \
 	}
 

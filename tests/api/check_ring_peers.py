@@ -23,7 +23,8 @@ CELLS = {
     "ReaderWriterQueue": 9, "ConcurrentQueue": 36, "boost::lockfree::spsc_queue": 9,
     "boost::lockfree::queue": 36, "tbb::concurrent_bounded_queue": 36, "atomic_queue": 18,
     "deaod::spsc_queue": 0, "rigtorp::MPMCQueue": 36, "rigtorp::SPSCQueue": 9, "spscq": 3,
-    "mailbox": 9,
+    "mailbox": 9, "other_process": 5, "LMAX Disruptor": 27, "JCTools": 36, "Agrona queues": 36,
+    "Agrona ring buffers": 18,
 }
 
 number = 0

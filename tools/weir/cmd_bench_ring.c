@@ -238,6 +238,22 @@ static uint32_t name_cells(struct ring_cell_result *cells)
 	return count;
 }
 
+/* Why a run came to nothing; the exit code. */
+static int lost(const struct ring_run *run, int code)
+{
+	struct weir_problem problem = {.code = code};
+	char what[160];
+
+	(void)snprintf(what, sizeof what, "%s, %s, %u B, batches of %u", run->peer->name,
+		       ring_shape_names[run->cell.shape], run->cell.payload_bytes, run->cell.batch);
+	(void)snprintf(problem.text, sizeof problem.text, "%s", run->why);
+	if (code != -EPROTO)
+		return cli_fail(what, code, &problem);
+	fprintf(stderr, "weir: %s: %s\n", what,
+		run->why[0] != '\0' ? run->why : "items were lost, doubled, torn or out of order");
+	return CLI_EXIT_FAILED;
+}
+
 /* All contenders in one cell, one round. 0, or an exit code. */
 static int round_of(struct ring_report *report, struct ring_cell_result *cell, uint32_t round)
 {
@@ -251,16 +267,8 @@ static int round_of(struct ring_report *report, struct ring_cell_result *cell, u
 		run.pin = report->pinned;
 		run.fifo = report->fifo;
 		int code = ring_run(&run);
-		if (code == -EPROTO) {
-			fprintf(stderr,
-				"weir: %s, %s, %u B, batches of %u: items were lost, doubled, torn "
-				"or out of order\n",
-				run.peer->name, ring_shape_names[cell->cell.shape],
-				cell->cell.payload_bytes, cell->cell.batch);
-			return CLI_EXIT_FAILED;
-		}
 		if (code < 0)
-			return cli_fail(run.peer->name, code, NULL);
+			return lost(&run, code);
 		cell->ran[p] = true;
 		cell->mops[p][round] = run.mops;
 	}
@@ -360,6 +368,9 @@ int cmd_bench_ring(int argc, char **argv)
 	if (getloadavg(&report.load, 1) != 1)
 		report.load = 0;
 	exit_code = measure(&report, cells);
+	for (uint32_t p = 0; p < report.peer_count; p++)
+		if (ring_peers[p]->end != NULL)
+			ring_peers[p]->end();
 	if (exit_code == CLI_EXIT_OK)
 		exit_code = tell(&report, &page);
 	(void)html_close(&page, false);

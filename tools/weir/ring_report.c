@@ -13,7 +13,6 @@
 #include "tools/weir/ring_threshold.h"
 
 const char *const ring_verdict_names[] = {NULL, "win", "tie", "loss"};
-const char *const ring_wait_names[] = {"default", "spin", "adaptive", "yield", "park"};
 
 static int ascending(const void *left, const void *right)
 {

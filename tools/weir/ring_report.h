@@ -75,7 +75,6 @@ struct ring_report {
 };
 
 extern const char *const ring_verdict_names[]; /* of enum ring_verdict; NULL: alone */
-extern const char *const ring_wait_names[];    /* of enum weir_wait */
 
 /* RING_ALONE when one of the two did not run. */
 void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t rounds,
