@@ -218,6 +218,11 @@ static int greet(struct ring_child *c, struct ring_run *run)
 	return 0;
 }
 
+static uint64_t warm_ns(const struct ring_child *c, const struct ring_run *run)
+{
+	return wr_max_u64(wr_min_u64(WARM_ROUNDS * run->length_ns, WARM_MOST_NS), c->warm_least_ns);
+}
+
 /* Only what is its own: another's thread would be placed, too. */
 static bool is_thread_of(pid_t pid, uint64_t thread)
 {
@@ -256,10 +261,9 @@ static int measure(struct ring_child *c, struct ring_run *run, uint64_t *numbers
 	uint64_t threads[THREADS_MAX];
 	struct sched_param above = {.sched_priority = 2}, none = {0};
 	const struct ring_cell *cell = &run->cell;
-	uint64_t warm_ns = wr_min_u64(WARM_ROUNDS * run->length_ns, WARM_MOST_NS);
 	bool fifo = ring_takes_fifo(run);
 
-	int code = take_numbers(c, run, warm_ns, "ready", threads,
+	int code = take_numbers(c, run, warm_ns(c, run), "ready", threads,
 				cell->producers + cell->consumers + 1);
 	if (code < 0)
 		return code;
@@ -300,11 +304,11 @@ int ring_child_run(struct ring_child *c, struct ring_run *run)
 	if (code < 0)
 		return code;
 	bool own_cpus = run->pin && cell->producers + cell->consumers <= run->cpu_count;
-	(void)snprintf(
-		line, sizeof line, "run %s %u %u %s %u %u %" PRIu64 " %d %" PRIu64 " %" PRIu64 "\n",
-		ring_shape_names[cell->shape], cell->payload_bytes, cell->batch,
-		ring_wait_names[cell->wait], cell->producers, cell->consumers, cell->capacity,
-		own_cpus, run->length_ns, wr_min_u64(WARM_ROUNDS * run->length_ns, WARM_MOST_NS));
+	(void)snprintf(line, sizeof line,
+		       "run %s %u %u %s %u %u %" PRIu64 " %d %" PRIu64 " %" PRIu64 "\n",
+		       ring_shape_names[cell->shape], cell->payload_bytes, cell->batch,
+		       ring_wait_names[cell->wait], cell->producers, cell->consumers,
+		       cell->capacity, own_cpus, run->length_ns, warm_ns(c, run));
 	code = send_line(c, run, line);
 	if (code == 0)
 		code = measure(c, run, numbers, 1 + cell->producers + 3 * cell->consumers);

@@ -39,6 +39,8 @@
 struct ring_child {
 	const char *const *argv; /* NULL ends; looked for on the PATH */
 	uint64_t patience_ns;    /* for an answer, beside the time that it was asked to take */
+	uint64_t
+		warm_least_ns; /* WARM_NS is three rounds, but two seconds at most, this at least */
 	/* Inside. All 0 before and after. */
 	pid_t pid;
 	int fd;

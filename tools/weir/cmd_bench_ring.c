@@ -127,7 +127,7 @@ static const struct cli_option options[] = {
 	{.name = "quick",
 	 .type = CLI_FLAG,
 	 .target = &choices.quick,
-	 .help = "three rounds of 20 ms"},
+	 .help = "three rounds of 15 ms"},
 	{.name = "no-pin",
 	 .type = CLI_FLAG,
 	 .target = &choices.no_pin,
@@ -206,7 +206,7 @@ static int parse(int argc, char **argv)
 					   "-Dpeers=enabled)");
 	if (choices.quick) {
 		choices.rounds = 3;
-		choices.length_ns = 20000000;
+		choices.length_ns = 15000000;
 	}
 	return CLI_GO_ON;
 }
