@@ -68,14 +68,21 @@ struct pipeline_reader {
 };
 
 /* Payloads that were recorded: published from the first to the last, and again. */
+#define PIPELINE_LINE_HEADERS_MAX 16u
 struct pipeline_line {
 	const uint8_t *bytes;
-	size_t count; /* of bytes */
-	uint64_t sum; /* pipeline_sum() of them */
+	size_t count;    /* of bytes */
+	uint64_t sum;    /* pipeline_sum() of them */
+	const void *key; /* of this line; NULL: it has none */
+	size_t key_bytes;
+	const struct weir_header *headers;
+	uint32_t header_count;
 };
 struct pipeline_input {
 	const struct pipeline_line *lines;
-	uint64_t line_count; /* not 0 */
+	uint64_t line_count;   /* not 0 */
+	const char *key_field; /* lines have their own keys, out of this field; NULL: those of the
+	                          stream */
 };
 
 struct pipeline_settings {

@@ -195,8 +195,18 @@ static void fill_line(struct bench_producer *p, uint32_t i, uint64_t ordinal, ui
 	uint64_t number = p->index + (ordinal - 1) * p->run->producer_count;
 	const struct pipeline_line *line = &input->lines[number % input->line_count];
 
-	p->events[i].payload = line->bytes;
-	p->events[i].payload_bytes = line->count;
+	struct weir_event *event = &p->events[i];
+
+	event->payload = line->bytes;
+	event->payload_bytes = line->count;
+	event->header_count = 1 + line->header_count;
+	if (line->header_count > 0)
+		memcpy(&p->headers[i][1], line->headers,
+		       line->header_count * sizeof *line->headers);
+	if (input->key_field != NULL) {
+		event->key = line->key;
+		event->key_bytes = line->key_bytes;
+	}
 	pipeline_mark_set(p->marks[i], p->index, ordinal, due_ns, line->sum);
 }
 
@@ -339,11 +349,11 @@ static void init_event(struct bench_producer *p, uint32_t i)
 		event->key_bytes = sizeof p->keys[i];
 	}
 	if (p->run->settings->input != NULL) {
-		p->headers[i] = (struct weir_header){.name = PIPELINE_MARK_NAME,
-						     .name_bytes = sizeof PIPELINE_MARK_NAME - 1,
-						     .value = p->marks[i],
-						     .value_bytes = sizeof p->marks[i]};
-		event->headers = &p->headers[i];
+		p->headers[i][0] = (struct weir_header){.name = PIPELINE_MARK_NAME,
+							.name_bytes = sizeof PIPELINE_MARK_NAME - 1,
+							.value = p->marks[i],
+							.value_bytes = sizeof p->marks[i]};
+		event->headers = p->headers[i];
 		event->header_count = 1;
 		return;
 	}

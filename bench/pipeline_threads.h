@@ -74,7 +74,8 @@ struct bench_producer {
 	struct weir_event events[BURST_EVENTS];
 	uint64_t keys[BURST_EVENTS];
 	uint64_t marks[BURST_EVENTS][PIPELINE_MARK_WORDS]; /* with an input */
-	struct weir_header headers[BURST_EVENTS];
+	/* The mark, and what a line has. */
+	struct weir_header headers[BURST_EVENTS][1 + PIPELINE_LINE_HEADERS_MAX];
 	uint8_t *payloads;
 	size_t payload_stride;
 	uint64_t tail_base;

@@ -143,6 +143,8 @@ static void ask_for_all(struct places *p, const struct config_machine *m,
 static int refuse(const struct places *p, struct config_machine *m)
 {
 	struct wr_config_findings *findings = &m->config->findings;
+	/* What else was to be said of the file was said when it was loaded. */
+	findings->count = findings->left_out = 0;
 	for (uint32_t i = 0; i < p->placement.problem_count; i++) {
 		const struct wr_place_problem *problem = &p->placement.problems[i];
 		const struct wr_config_node *item =
@@ -304,7 +306,7 @@ int bench_config_load(const char *path, struct bench_config *ret_config,
 	*ret_config = (struct bench_config){.machine = calloc(1, sizeof *ret_config->machine)};
 	if (ret_config->machine == NULL)
 		return cli_fail("config", -ENOMEM, NULL);
-	int code = config_machine_load(path, NULL, ret_config->machine);
+	int code = config_machine_load_for_bench(path, ret_config->machine);
 	return code == CLI_GO_ON ? read_values(path, ret_config, settings) : code;
 }
 

@@ -31,6 +31,21 @@ static const struct cli_option options[] = {
 	 .target = &choices.input,
 	 .value_name = "FILE",
 	 .help = "publish its lines, over and over, as they were recorded"},
+	{.name = "key",
+	 .type = CLI_STRING,
+	 .target = &choices.key,
+	 .value_name = "FIELD",
+	 .help = "keys out of a field of JSON lines: customer.id"},
+	{.name = "type",
+	 .type = CLI_STRING,
+	 .target = &choices.type,
+	 .value_name = "FIELD",
+	 .help = "the header type, the same way"},
+	{.name = "headers",
+	 .type = CLI_STRING,
+	 .target = &choices.headers,
+	 .value_name = "LIST",
+	 .help = "more of them: trace=trace_id,user=user.id"},
 	{.name = "memory",
 	 .type = CLI_FLAG,
 	 .target = &choices.memory,
@@ -267,6 +282,12 @@ int bench_options_parse(int argc, char **argv, struct bench_choices *ret_choices
 		if (cli_given(&bench_command, said_by_file[i]))
 			return cli_usage(&bench_command, "--%s: with --config the file says it",
 					 said_by_file[i]);
+	if (choices.input == NULL &&
+	    (choices.key != NULL || choices.type != NULL || choices.headers != NULL))
+		return cli_usage(&bench_command,
+				 "--key, --type and --headers are fields of lines: --input FILE");
+	if (choices.key != NULL && choices.keys != 0)
+		return cli_usage(&bench_command, "--key and --keys: which of them?");
 	if (choices.memory && choices.level > WEIR_LEVEL_MEMORY)
 		return cli_usage(&bench_command, "--level %s needs a journal: leave --memory out",
 				 level_names[choices.level]);

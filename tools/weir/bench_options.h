@@ -33,6 +33,9 @@ struct bench_choices {
 	const char *dir;
 	const char *config;
 	const char *input;
+	const char *key;
+	const char *type;
+	const char *headers;
 	uint64_t payload_bytes;
 	uint64_t producers;
 	uint64_t members;

@@ -117,7 +117,9 @@ static void stream_text(const struct bench_report *r, uint32_t index, FILE *to)
 	char rate[CLI_TEXT_BYTES + 16] = "as fast as it goes";
 	char text[CLI_TEXT_BYTES];
 
-	if (stream->key_count > 0)
+	if (s->input != NULL && s->input->key_field != NULL)
+		(void)snprintf(keys, sizeof keys, "keys of %.20s", s->input->key_field);
+	else if (stream->key_count > 0)
 		(void)snprintf(keys, sizeof keys, "%s keys",
 			       cli_text_count(text, stream->key_count));
 	if (stream->rate != PIPELINE_RATE_MAX)

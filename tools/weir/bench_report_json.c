@@ -87,6 +87,7 @@ static void streams_json(struct json_out *j, const struct bench_report *r)
 			json_text(j, "rate", "max");
 		else
 			json_u64(j, "rate", stream->rate);
+		json_text(j, "key_field", s->input != NULL ? s->input->key_field : NULL);
 		bench_cpus_list_json(j, &stream->cpus);
 		latency_json(j, "publish_us", r->result->streams[i].publish);
 		latency_json(j, "ack_us", r->result->streams[i].ack);

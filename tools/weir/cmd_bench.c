@@ -122,14 +122,23 @@ static void settle(struct pipeline_settings *s, const struct bench_choices *c)
 	settle_threads(s, c);
 }
 
-static int load_input(struct pipeline_settings *s, const char *path, struct bench_input *input)
+static int load_input(struct pipeline_settings *s, const struct bench_choices *c,
+		      struct bench_input *input)
 {
 	/* As weir has it: of a lane and of a chunk, with room for the key and the bench's mark. */
+	const struct bench_fields fields = {c->key, c->type, c->headers};
+	const char *path = c->input;
 	size_t most = wr_min_u64(s->options.lane_bytes, s->options.chunk_bytes) / 4 - 256;
-	int code = bench_input_load(path, input);
+	int code = bench_input_load(path, &fields, input);
 
 	if (code == -ENODATA) {
 		fprintf(stderr, "weir: %s has no line to publish\n", path);
+		return CLI_EXIT_USAGE;
+	}
+	if (code == -EINVAL && input->why[0] != '\0')
+		return cli_usage(&bench_command, "--headers: %s", input->why);
+	if (code == -EBADMSG) {
+		fprintf(stderr, "weir: %s, %s\n", path, input->why);
 		return CLI_EXIT_USAGE;
 	}
 	if (code < 0)
@@ -289,7 +298,7 @@ static int bench_pipeline(int argc, char **argv)
 		return code;
 	code = make_settings(&settings, &choices, &config);
 	if (code == CLI_GO_ON && choices.input != NULL)
-		code = load_input(&settings, choices.input, &input);
+		code = load_input(&settings, &choices, &input);
 	if (code == CLI_GO_ON && choices.html != NULL) {
 		int page_code = html_open(&page, choices.html);
 		if (page_code < 0)

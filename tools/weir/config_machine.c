@@ -30,7 +30,7 @@ static int read_machine(const char *from, struct config_machine *m)
 }
 
 /* Errors of the file first; its threads are placed here only to find what is wrong with them. */
-static int read_config(const char *path, struct config_machine *m)
+static int read_config(const char *path, bool is_bench, struct config_machine *m)
 {
 	struct weir_problem problem = {0};
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -41,7 +41,11 @@ static int read_config(const char *path, struct config_machine *m)
 	struct wr_config_findings *findings = &m->config->findings;
 	if (m->config->root != NULL) {
 		struct weir_options placed = m->config->values.options;
-		wr_config_place_threads(findings, m->config->root, &m->config->values, m->topology,
+		struct wr_config_values values = m->config->values;
+		/* The bench refuses these itself: it needs no warning that it will. */
+		if (is_bench)
+			values.bench.streams.count = values.bench.readers.count = 0;
+		wr_config_place_threads(findings, m->config->root, &values, m->topology,
 					&m->affinity, &placed, NULL);
 		wr_config_findings_sort(findings);
 	}
@@ -54,14 +58,15 @@ static int read_config(const char *path, struct config_machine *m)
 	return CLI_GO_ON;
 }
 
-int config_machine_load(const char *path, const char *from, struct config_machine *ret_machine)
+static int load(const char *path, const char *from, bool is_bench,
+		struct config_machine *ret_machine)
 {
 	memset(ret_machine, 0, sizeof *ret_machine);
 	int exit_code = read_machine(from, ret_machine);
 	if (exit_code != CLI_GO_ON)
 		return exit_code;
 	if (path != NULL)
-		return read_config(path, ret_machine);
+		return read_config(path, is_bench, ret_machine);
 	weir_options_init(&ret_machine->options);
 	struct weir_options *o = &ret_machine->options;
 	ret_machine->requests = (struct wr_config_requests){
@@ -72,6 +77,16 @@ int config_machine_load(const char *path, const char *from, struct config_machin
 		.threads = {&o->log, &o->journal, &o->group},
 	};
 	return CLI_GO_ON;
+}
+
+int config_machine_load(const char *path, const char *from, struct config_machine *ret_machine)
+{
+	return load(path, from, false, ret_machine);
+}
+
+int config_machine_load_for_bench(const char *path, struct config_machine *ret_machine)
+{
+	return load(path, NULL, true, ret_machine);
 }
 
 void config_machine_free(struct config_machine *machine)

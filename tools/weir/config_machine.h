@@ -30,6 +30,9 @@ struct config_machine {
  * @return CLI_GO_ON, or the exit code; free it in any case
  */
 int config_machine_load(const char *path, const char *from, struct config_machine *ret_machine);
+
+/* The same on this machine, but for the CPUs of `bench`: the caller places those, and says so. */
+int config_machine_load_for_bench(const char *path, struct config_machine *ret_machine);
 void config_machine_free(struct config_machine *machine);
 
 #endif

@@ -316,6 +316,39 @@ Test(bench_cli, lines_of_a_file_are_published_byte_for_byte)
 	cr_assert_eq(unlink(file_path), 0);
 }
 
+Test(bench_cli, keys_and_headers_come_out_of_the_lines)
+{
+	write_file("{\"k\": {\"id\": 1.10}, \"t\": \"a\\u00e9\"}\n\n"
+		   "{\"k\": {}}\n{\"k\": {\"id\": \"x\"}}");
+	MEASURE("--memory", "--input", file_path, "--producers", "2", "--key", "k.id", "--type",
+		"t", "--headers", "all=k,one=k.id");
+	check_report();
+	cr_assert(capture_has(c.out, "\"key_field\": \"k.id\""), "%s", c.out);
+	cr_assert_eq(unlink(file_path), 0);
+}
+
+Test(bench_cli, fields_that_cannot_be_had_are_refused)
+{
+	write_file("{\"k\": 1}\n\n{\"k\": [\"secret\"]}\n");
+	RUN("pipeline", "--memory", SHORT, "--input", file_path, "--key", "k");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	cr_assert(capture_has(c.err, "line 3: k is an object or a list"), "%s", c.err);
+	RUN("pipeline", "--memory", SHORT, "--input", file_path, "--headers", "a=k,b");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	cr_assert(capture_has(c.err, "--headers: \"b\" is not NAME=FIELD"), "%s", c.err);
+	RUN("pipeline", "--memory", SHORT, "--input", file_path, "--key", "k", "--keys", "5");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	RUN("pipeline", "--memory", SHORT, "--key", "k");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	cr_assert(capture_has(c.err, "--input FILE"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+	write_file("{\"k\": 1}\nno json\n");
+	RUN("pipeline", "--memory", SHORT, "--input", file_path, "--type", "k");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE, "%s", c.err);
+	cr_assert(capture_has(c.err, "line 2: not JSON, at byte 1"), "%s", c.err);
+	cr_assert_eq(unlink(file_path), 0);
+}
+
 Test(bench_cli, files_that_cannot_be_published_are_refused)
 {
 	write_file("\n\r\n");
@@ -488,6 +521,8 @@ Test(bench_cli, mistakes_in_a_config_are_told_at_their_places)
 	RUN("pipeline", "--config", file_path);
 	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG, "%s", c.err);
 	cr_assert(capture_has(c.err, ":11:44: error: CPU 4000 does not exist"), "%s", c.err);
+	/* And once: not also as what a bench would refuse. */
+	cr_assert_not(capture_has(c.err, "warning"), "%s", c.err);
 	cr_assert_eq(unlink(file_path), 0);
 	write_file("version: 1\n");
 	RUN("pipeline", "--config", file_path);

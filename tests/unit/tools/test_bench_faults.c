@@ -312,19 +312,18 @@ static int run_for(enum fault which, uint64_t rate, uint64_t length_ns)
 	const struct weir_topic_options topic = {.name = "t", .partitions = 8};
 	const struct weir_subscription_options subscription = {
 		.name = "s", .topics = names, .topic_count = 1};
-	struct pipeline_settings settings = {.topics = &topic,
-					     .topic_count = 1,
-					     .subscriptions = &subscription,
-					     .subscription_count = 1,
-					     .streams = {{.producer_count = 1,
-							  .payload_bytes = PAYLOAD_BYTES,
-							  .rate = rate}},
-					     .stream_count = 1,
-					     .readers = {{.member_count = 1}},
-					     .warmup_ns = 5000000,
-					     .length_ns = length_ns,
-					     .stall_ns = 10 * length_ns,
-					     .level = WEIR_LEVEL_MEMORY};
+	struct pipeline_settings settings = {
+		.topics = &topic,
+		.topic_count = 1,
+		.subscriptions = &subscription,
+		.subscription_count = 1,
+		.streams = {{.producer_count = 1, .payload_bytes = PAYLOAD_BYTES, .rate = rate}},
+		.stream_count = 1,
+		.readers = {{.member_count = 1}},
+		.warmup_ns = 5000000,
+		.length_ns = length_ns,
+		.stall_ns = 10 * length_ns,
+		.level = WEIR_LEVEL_MEMORY};
 
 	fault = which;
 	int code = pipeline_run(&settings, &result);
