@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "tools/weir/run/rotation.h"
 #include "tools/weir/run/source.h"
 
 static char dir[] = "/tmp/weir-follow-XXXXXX";
@@ -123,6 +125,89 @@ Test(follow, a_renamed_file_is_read_to_its_end_and_then_the_new_one)
 	append(path, "more\n");
 	expect("more");
 	expect_nothing();
+}
+
+/* Its writer is told later that it is to open the new one, as logrotate has it. */
+Test(follow, a_renamed_file_is_read_on_until_its_writer_has_closed_it)
+{
+	append(path, "one\n");
+	open_at("");
+	expect("one");
+	FILE *writer = fopen(path, "a");
+	cr_assert_not_null(writer);
+	cr_assert_eq(rename(path, rotated), 0);
+	append(path, "new\n");
+	fputs("late\n", writer);
+	cr_assert_eq(fflush(writer), 0);
+	expect("late");
+	expect_nothing();
+	fputs("later\n", writer);
+	cr_assert_eq(fclose(writer), 0);
+	expect("later");
+	expect("new");
+}
+
+/* Who never closes it does not keep the new one from being read. */
+Test(follow, a_renamed_file_whose_writer_stays_is_left_when_it_is_quiet)
+{
+	append(path, "one\n");
+	open_at("");
+	expect("one");
+	FILE *writer = fopen(path, "a");
+	cr_assert_not_null(writer);
+	cr_assert_eq(rename(path, rotated), 0);
+	append(path, "new\n");
+	expect("new");
+	cr_assert_eq(fclose(writer), 0);
+}
+
+Test(follow, what_was_rotated_twice_while_nobody_looked_is_read_in_order)
+{
+	char second[64];
+	char third[64];
+	(void)snprintf(second, sizeof second, "%s/app.log.2", dir);
+	(void)snprintf(third, sizeof third, "%s/app.log.3", dir);
+	append(path, "one\ntwo\n");
+	open_at("");
+	expect("one");
+	/* Times of files are as coarse as the kernel's tick. */
+	const struct timespec tick = {.tv_nsec = 30000000};
+	cr_assert_eq(rename(path, third), 0);
+	(void)nanosleep(&tick, NULL);
+	append(path, "three\n");
+	cr_assert_eq(rename(path, second), 0);
+	(void)nanosleep(&tick, NULL);
+	append(path, "four\n");
+	cr_assert_eq(rename(path, rotated), 0);
+	(void)nanosleep(&tick, NULL);
+	append(path, "five\n");
+	open_at(place);
+	expect("two");
+	expect("three");
+	expect("four");
+	open_at(place);
+	expect("five");
+	expect_nothing();
+	unlink(second);
+	unlink(third);
+}
+
+Test(follow, names_of_rotated_files_are_told_from_those_of_other_logs)
+{
+	static const char *const rotations[] = {
+		"app.log.1",        "app.log-20260131", "app.log.2026-01-31",         "app.log_3",
+		"app-20260131.log", "app.1.log",        "app.log-20260131T12:00:00.5"};
+	static const char *const others[] = {"app.log",     "app.log.1.gz", "app.log.err",
+					     "app.log~",    "app.lo",       "app.log.",
+					     "app-err.log", "app.log1",     "xapp.log.1",
+					     "app-1.txt",   "app.log.bak1"};
+	for (size_t i = 0; i < sizeof rotations / sizeof rotations[0]; i++)
+		cr_assert(run_rotation_is_name(rotations[i], "app.log"), "%s", rotations[i]);
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+		cr_assert_not(run_rotation_is_name(others[i], "app.log"), "%s", others[i]);
+	cr_assert(run_rotation_is_name("syslog.1", "syslog"));
+	cr_assert_not(run_rotation_is_name("1", ""));
+	cr_assert_not(run_rotation_is_name(".x1", ".x"));
 }
 
 Test(follow, a_file_that_was_renamed_is_read_on_until_there_is_a_new_one)

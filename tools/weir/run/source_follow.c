@@ -2,8 +2,11 @@
 /*
  * A file that grows, as tail -F follows it: looked at 20 times a second. What can happen to it:
  *
- *   renamed, and a new one made   what is left of the old one is read, then the new one from its
- *                                 start; a last line without a line feed counts as one
+ *   renamed, and a new one made   the old one is read on until nobody has it open for writing any
+ *                                 more, or, where that cannot be known or does not come, until
+ *                                 nothing was written to it for 5 s; then the one that was made
+ *                                 next, from its start (rotation.h: it may have been renamed, too);
+ *                                 a last line without a line feed counts as one
  *   truncated                     it is said, and read from its start
  *   removed                       the old one is read on until there is a new one
  *   not there yet                 it is waited for
@@ -26,10 +29,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/harness.h"
 #include "core/base/crc32c.h"
+#include "tools/weir/run/rotation.h"
 #include "tools/weir/run/source.h"
 
 #define LOOK_NS (50 * RUN_MILLISECOND_NS)
+#define QUIET_NS (5 * RUN_SECOND_NS)
 #define PATH_BYTES 4096
 
 struct follow {
@@ -42,6 +48,8 @@ struct follow {
 	uint64_t offset; /* read so far */
 	bool said_missing;
 	bool is_replaced; /* there is another one under the name; this one is read to its end */
+	bool is_left;     /* and nobody writes to it any more: what is there now is all */
+	uint64_t grew_ns; /* when it was replaced, or grew after that */
 };
 
 static void close_file(struct follow *f)
@@ -49,7 +57,7 @@ static void close_file(struct follow *f)
 	if (f->file >= 0)
 		close(f->file);
 	f->file = -1;
-	f->is_replaced = false;
+	f->is_replaced = f->is_left = false;
 }
 
 /* Takes an open file, from this offset on. */
@@ -83,6 +91,24 @@ static bool open_path(struct follow *f)
 			code < 0 ? weir_strerror(code) : "no regular file");
 	f->said_missing = true;
 	return false;
+}
+
+/* Behind a file that was rotated away: what was made next. */
+static void open_next(struct follow *f)
+{
+	char path[2 * PATH_BYTES];
+	struct stat status;
+	bool is_rotated = run_rotation_next(f->path, f->file, path, sizeof path);
+	int file = is_rotated ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+	close_file(f);
+	if (file < 0)
+		return;
+	if (fstat(file, &status) < 0) {
+		close(file);
+		return;
+	}
+	begin(f, file, &status, 0);
+	run_say("%s: rotated again meanwhile: %s is read first", f->path, path);
 }
 
 /* ---- after a restart ------------------------------------------------------------------------- */
@@ -229,6 +255,7 @@ static int fill(struct follow *f, struct run_fault *fault)
 	if (n > 0) {
 		run_line_added(&f->buffer, (size_t)n);
 		f->offset += (uint64_t)n;
+		f->grew_ns = bench_now_ns();
 		return RUN_SOURCE_LINE;
 	}
 	if (n < 0 && errno != EINTR && errno != EAGAIN) {
@@ -236,15 +263,19 @@ static int fill(struct follow *f, struct run_fault *fault)
 		run_fault_set(fault, code, "%s: %s", f->path, weir_strerror(code));
 		return code;
 	}
-	/* At its end. Its writer may have written between this read and the look: once more. */
+	/* At its end. Its writer may have written between this read and a look: once more. */
+	if (f->is_left)
+		return RUN_SOURCE_END;
 	if (!f->is_replaced && look(f)) {
 		f->is_replaced = true;
+		f->grew_ns = bench_now_ns();
+	}
+	if (f->is_replaced &&
+	    (run_rotation_has_writer(f->file) == 0 || bench_now_ns() - f->grew_ns >= QUIET_NS)) {
+		f->is_left = true;
 		return RUN_SOURCE_LINE;
 	}
-	if (!f->is_replaced)
-		return run_signal_wait(&f->base.life->stop, LOOK_NS) ? RUN_SOURCE_STOPPED
-								     : RUN_SOURCE_LINE;
-	return RUN_SOURCE_END;
+	return run_signal_wait(&f->base.life->stop, LOOK_NS) ? RUN_SOURCE_STOPPED : RUN_SOURCE_LINE;
 }
 
 static int follow_next(struct run_reader *reader, struct run_line *ret_line,
@@ -260,7 +291,7 @@ static int follow_next(struct run_reader *reader, struct run_line *ret_line,
 			return RUN_SOURCE_LINE;
 		}
 		if (at_end)
-			close_file(f);
+			open_next(f);
 		at_end = false;
 		if (f->file < 0) {
 			if (!open_path(f) && run_signal_wait(&f->base.life->stop, LOOK_NS))
