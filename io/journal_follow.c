@@ -12,8 +12,9 @@
  *                                elsewhere: find the place anew by a verifying walk
  *   a later segment has begun    so it does not go on here: the same
  *   the segment was recycled     what was shown attested does not verify any more: the same
- * The verifying walk reads the whole journal, so it is repeated at doubling intervals as long as it
- * does not help. Ranges that are passed over by it are reported: retired, or corrupt.
+ * The verifying walk reads the whole journal, unless the visitor says `begin_near`, so it is
+ * repeated at doubling intervals as long as it does not help. Ranges that are passed over by it are
+ * reported: retired, or corrupt.
  *
  * Bound: at most PENDING_MAX batches that are not yet attested are remembered.
  *
@@ -193,8 +194,10 @@ static int report_skipped(struct follow *f)
 /* 0: `located` says whether there is anything to start from. */
 static int locate(struct follow *f, struct weir_problem *reterr_problem)
 {
-	struct wr_verify_visitor walk = {
-		.damage = locate_damage, .batch = locate_batch, .context = f};
+	struct wr_verify_visitor walk = {.damage = locate_damage,
+					 .batch = locate_batch,
+					 .context = f,
+					 .begin_seq = f->in.visitor.begin_near ? f->next_seq : 0};
 	struct wr_verify_report report = {0};
 	struct wr_superblock superblock;
 

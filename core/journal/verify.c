@@ -455,6 +455,21 @@ static int tell_spares(struct verify *v)
 	return r;
 }
 
+/* The youngest whose first batch is not beyond the sequence: of epochs that overlap, the one that
+ * counts. WR_SCAN_NONE: there is none. */
+static uint32_t segment_of(const struct wr_scan *scan, uint64_t seq)
+{
+	uint32_t found = WR_SCAN_NONE;
+
+	for (uint32_t i = 0; i < scan->segment_count; i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		if (s->first_valid && !s->excluded && !s->is_copy && s->segment_id != 0 &&
+		    s->first.first_seq <= seq)
+			found = i;
+	}
+	return found;
+}
+
 static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint64_t from_seq,
 		      uint64_t to_seq)
 {
@@ -471,7 +486,11 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 	uint32_t oldest = wr_scan_oldest(scan);
 	if (r == 0)
 		r = wr_scan_begin(scan, may_have_retired);
-	if (r == 0 && oldest != WR_SCAN_NONE && scan->at == oldest)
+	uint32_t first =
+		v->visitor->begin_seq == 0 ? WR_SCAN_NONE : segment_of(scan, v->visitor->begin_seq);
+	if (r == 0 && first != WR_SCAN_NONE && first != oldest)
+		wr_scan_from_segment(scan, first);
+	else if (r == 0 && oldest != WR_SCAN_NONE && scan->at == oldest)
 		r = check_oldest(v, found, oldest);
 	if (r == 0)
 		r = walk(v, from_seq, to_seq);

@@ -57,6 +57,9 @@ struct wr_verify_visitor {
 	/* Every valid data batch; `batch` is the whole batch in memory, for this call only. */
 	int (*batch)(void *context, const struct wr_batch_header *batch);
 	void *context;
+	/* Not 0: begin with the segment that this sequence lies in; what is older is not read, and
+	 * what is wrong with it not told. */
+	uint64_t begin_seq;
 };
 
 struct wr_verify_report {

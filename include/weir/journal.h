@@ -80,6 +80,10 @@ struct weir_journal_visitor {
 	uint64_t from_time_us;  /**< and appended from then */
 	uint64_t end_time_us;   /**< to then, exclusive */
 	bool control;           /**< show control records too */
+	/** weir_journal_follow(): begin with the segment that holds from_sequence, and not with
+	 * the oldest: the time it takes is that of one segment. Topics that were made before it
+	 * are not known then: their events have no topic_name. */
+	bool begin_near;
 	int (*segment)(void *context, const struct weir_journal_segment *segment);
 	int (*damage)(void *context, const struct weir_journal_damage *damage);
 	int (*event)(void *context, const struct weir_journal_event *event);

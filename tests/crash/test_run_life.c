@@ -171,6 +171,16 @@ static void test_changed_input(void)
 			run_bed_says(
 				"it has 2 events, and 3 of it are in the log: it is not the file"),
 		"a file that has become shorter is refused");
+	run_bed_put("in", "1\n2\n4\n5\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 1 && run_bed_says("in:3: event 3 of it is another one in the log") &&
+			  run_bed_says("0 events published") && run_bed_bytes("out") == 6,
+		  "so is one that was changed before its place");
+	run_bed_put("in", "1\n2\n3\n5\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("1 events published") && run_bed_bytes("out") == 8,
+		  "put back, it goes on");
+	run_bed_put("in", "1\n2\n");
 	run_bed_put("c.yaml",
 		    RUN_BED_JOURNAL "sources: [{name: other, topic: t, from: {file: in}}]\n"
 				    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");

@@ -50,7 +50,7 @@ static int tell_batch(void *context, const struct wr_batch_header *batch)
 
 static int verify(uint64_t from_seq, uint64_t to_seq)
 {
-	const struct wr_verify_visitor visitor = {tell_segment, tell_damage, tell_batch, &told};
+	const struct wr_verify_visitor visitor = {tell_segment, tell_damage, tell_batch, &told, 0};
 	int stop_with = told.stop_with;
 
 	memset(&told, 0, sizeof told);
@@ -93,6 +93,31 @@ Test(verify, a_whole_journal_is_told_in_log_order)
 	cr_expect_eq(told.segments[2].last_time_us, b.time_us, "of the filler");
 	cr_expect_eq(told.segments[0].used_bytes, b.segment_bytes);
 	cr_expect_eq(told.segments[1].epoch, 1);
+}
+
+Test(verify, a_walk_may_begin_with_the_segment_of_a_sequence)
+{
+	struct wr_verify_visitor visitor = {tell_segment, tell_damage, tell_batch, &told, 0};
+	build(30);
+	cr_assert_eq(verify(0, UINT64_MAX), 0);
+	uint64_t all_bytes = report.read_bytes;
+	uint64_t firsts[3];
+	for (uint32_t i = 0; i < 3; i++)
+		firsts[i] = told.segments[i].first_seq;
+	for (uint32_t i = 0; i < 3; i++)
+		for (uint64_t seq = firsts[i]; seq < firsts[i] + 2; seq++) {
+			memset(&told, 0, sizeof told);
+			wr_memory_sim_init(&p.memory, NULL);
+			visitor.begin_seq = seq;
+			cr_assert_eq(wr_verify_run(storage, &p.memory.base, 0, UINT64_MAX, &visitor,
+						   &report, &problem),
+				     0);
+			cr_expect_eq(told.batch_first[0], firsts[i]);
+			cr_expect_eq(told.damage_count, 0);
+			cr_expect_eq(report.last_seq, b.next_seq - 1);
+			cr_expect_eq(report.segment_count, 3 - i);
+			cr_expect(i == 0 || report.read_bytes < all_bytes);
+		}
 }
 
 Test(verify, only_batches_of_the_range_are_shown)

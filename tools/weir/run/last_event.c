@@ -14,9 +14,8 @@
 #define IDLES_MAX 1500u /* half a minute */
 
 struct search {
-	const char *name;
-	char *to;
-	size_t to_bytes;
+	void (*look)(void *context, const struct weir_item *item);
+	void *context;
 	const struct run_life *life;
 	uint64_t sequence;
 	uint32_t idles;
@@ -24,20 +23,26 @@ struct search {
 
 static int see_event(void *context, const struct weir_journal_event *event)
 {
-	struct search *s = context;
-	struct weir_header header;
-	if (event->item.sequence != s->sequence)
-		return FOUND; // it was retired: there is nothing to be had
-	for (uint32_t place = weir_item_header(&event->item, 0, &header); place != 0;
-	     place = weir_item_header(&event->item, place, &header)) {
-		if (header.name_bytes != strlen(s->name) ||
-		    memcmp(header.name, s->name, header.name_bytes) != 0 ||
-		    header.value_bytes >= s->to_bytes)
-			continue;
-		memcpy(s->to, header.value, header.value_bytes);
-		s->to[header.value_bytes] = '\0';
-	}
+	const struct search *s = context;
+	/* Another one: it was retired, and there is nothing to be had. */
+	if (event->item.sequence == s->sequence)
+		s->look(s->context, &event->item);
 	return FOUND;
+}
+
+void run_event_header(const struct weir_item *item, const char *name, char *to, size_t to_bytes)
+{
+	struct weir_header header;
+	to[0] = '\0';
+	for (uint32_t place = weir_item_header(item, 0, &header); place != 0;
+	     place = weir_item_header(item, place, &header)) {
+		if (header.name_bytes != strlen(name) ||
+		    memcmp(header.name, name, header.name_bytes) != 0 ||
+		    header.value_bytes >= to_bytes)
+			continue;
+		memcpy(to, header.value, header.value_bytes);
+		to[header.value_bytes] = '\0';
+	}
 }
 
 static int see_damage(void *context, const struct weir_journal_damage *damage)
@@ -55,16 +60,17 @@ static int wait(void *context)
 	return ++s->idles < IDLES_MAX ? 0 : GIVEN_UP;
 }
 
-int run_event_header(const char *journal, uint64_t sequence, const char *name, char *to,
-		     size_t to_bytes, const struct run_life *life, struct run_fault *fault)
+int run_event_look(const char *journal, uint64_t sequence,
+		   void (*look)(void *context, const struct weir_item *item), void *context,
+		   const struct run_life *life, struct run_fault *fault)
 {
 	struct search search = {
-		.name = name, .to = to, .to_bytes = to_bytes, .life = life, .sequence = sequence};
+		.look = look, .context = context, .life = life, .sequence = sequence};
 	struct weir_journal_visitor visitor;
 	struct weir_problem problem = {0};
-	to[0] = '\0';
 	weir_journal_visitor_init(&visitor);
 	visitor.from_sequence = sequence;
+	visitor.begin_near = true;
 	visitor.event = see_event;
 	visitor.damage = see_damage;
 	visitor.idle = wait;

@@ -22,11 +22,12 @@ struct publishing {
 	struct weir_producer *producer;
 	struct run_reader *reader;
 	struct run_event_maker maker;
-	uint64_t in_log;   /* events that were there when it was opened */
-	uint64_t events;   /* seen so far: published or passed over */
-	uint64_t ticket;   /* of the last one */
-	uint64_t line;     /* its number in its file */
-	uint64_t begun_ns; /* the rate counts from here */
+	uint64_t in_log;          /* events that were there when it was opened */
+	uint64_t in_log_sequence; /* of the last of them; 0: none, or not known */
+	uint64_t events;          /* seen so far: published or passed over */
+	uint64_t ticket;          /* of the last one */
+	uint64_t line;            /* its number in its file */
+	uint64_t begun_ns;        /* the rate counts from here */
 };
 
 static void add(wr_atomic_u64 *counter, uint64_t n)
@@ -35,6 +36,11 @@ static void add(wr_atomic_u64 *counter, uint64_t n)
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
+
+static void look_at_place(void *context, const struct weir_item *item)
+{
+	run_event_header(item, RUN_PLACE_HEADER, context, RUN_PLACE_BYTES);
+}
 
 static int open_producer(struct publishing *p)
 {
@@ -57,6 +63,7 @@ static int open_producer(struct publishing *p)
 		return rc;
 	}
 	p->in_log = last.producer_sequence;
+	p->in_log_sequence = own->options->dir != NULL ? last.sequence : 0;
 	wr_store_relaxed(&own->resumed_events, p->in_log);
 	size_t line_bytes_max = p->maker.event_bytes_max;
 	switch (own->source->from) {
@@ -69,9 +76,9 @@ static int open_producer(struct publishing *p)
 				      &own->fault);
 	}
 	char place[RUN_PLACE_BYTES] = "";
-	if (last.sequence != 0 && own->options->dir != NULL)
-		rc = run_event_header(own->options->dir, last.sequence, RUN_PLACE_HEADER, place,
-				      sizeof place, own->life, &own->fault);
+	if (p->in_log_sequence != 0)
+		rc = run_event_look(own->options->dir, p->in_log_sequence, look_at_place, place,
+				    own->life, &own->fault);
 	if (rc == 0 && p->in_log > 0 && place[0] == '\0')
 		run_say("source %s: where it was read to is no longer in the log: read from the "
 			"start of %s",
@@ -124,6 +131,46 @@ static int next_event(struct publishing *p)
 	}
 }
 
+struct comparison {
+	const struct weir_event *event;
+	bool differs;
+};
+
+static void compare(void *context, const struct weir_item *item)
+{
+	struct comparison *c = context;
+	const struct weir_event *event = c->event;
+	c->differs = item->payload_bytes != event->payload_bytes ||
+		     (event->payload_bytes > 0 &&
+		      memcmp(item->payload, event->payload, event->payload_bytes) != 0);
+}
+
+/* The last event that was passed over is the last one in the log: else others were, and what comes
+ * next is not what came next. */
+static int check_last(struct publishing *p)
+{
+	struct comparison c = {.event = &p->maker.event};
+	struct run_publisher *own = p->own;
+	if (p->in_log_sequence == 0 || p->reader->ops->skip != NULL)
+		return RUN_SOURCE_LINE;
+	int rc = run_event_look(own->options->dir, p->in_log_sequence, compare, &c, own->life,
+				&own->fault);
+	if (rc < 0)
+		return rc;
+	/* It may not have been found for that. */
+	if (run_signal_is_raised(&own->life->stop))
+		return RUN_SOURCE_STOPPED;
+	if (!c.differs)
+		return RUN_SOURCE_LINE;
+	run_fault_set(
+		&own->fault, -ENODATA,
+		"%s:%" PRIu64 ": event %" PRIu64 " of it is another one in the log: the file "
+		"was changed, or what the config takes of it. Put it back, or give the source "
+		"a new name: then all of the file is published",
+		p->reader->name, p->line, p->in_log);
+	return -ENODATA;
+}
+
 /* Events that are in the log: read again, and made again, so that their numbers are the same. */
 static int pass_over(struct publishing *p)
 {
@@ -151,7 +198,7 @@ static int pass_over(struct publishing *p)
 	/* What was counted on the way was counted by an earlier run. */
 	wr_store_relaxed(&p->own->read_lines, 0);
 	wr_store_relaxed(&p->own->bad_lines, 0);
-	return RUN_SOURCE_LINE;
+	return p->in_log > 0 ? check_last(p) : RUN_SOURCE_LINE;
 }
 
 /* ---- publishing ------------------------------------------------------------------------------ */
