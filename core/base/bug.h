@@ -74,6 +74,10 @@
 	  "a read that moves less than it was asked for is taken for the end of the file")         \
 	X(RECOVERED_UNSYNCED, "core/journal/recovery.c",                                           \
 	  "what recovery found is served before it is synced")                                     \
+	X(TAIL_LEFT_BEHIND, "core/journal/recovery_resume.c",                                      \
+	  "a log goes on in front of whole batches that a crash left in its segment")              \
+	X(TAIL_SEGMENT_LEFT, "core/journal/recovery_resume.c",                                     \
+	  "a log goes on below whole segments that a crash left")                                  \
 	X(EPOCH_NOT_RAISED, "core/journal/recovery.c", "an open goes on in the epoch before it")   \
 	X(EPOCH_NOT_WRITTEN, "core/journal/recovery.c",                                            \
 	  "the new epoch is used before it is on the medium")                                      \

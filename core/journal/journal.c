@@ -141,6 +141,7 @@ static void files_init(struct wr_journal *j, const struct wr_recovered *recovere
 			f->current = i;
 			f->current_id = recovered->resume_segment_id;
 			f->current_extent = recovered->resume_extent;
+			f->current_used_bytes = recovered->resume_used_bytes;
 		}
 	}
 }

@@ -19,6 +19,8 @@
  *       leaves the log one day.
  *   I5  in a ready segment no batch of an older life begins the first extent: a batch there proves
  *       whose file it is when the header is torn, and would bring back what left the log long ago.
+ *       Of what was found at open above the log's end neither header nor first batch is left, when
+ *       the log goes on in its last segment (recovery_resume.c).
  *   I6  the superblock on the medium names as newest_segment_id the last ready segment, or a later
  *       one, before an extent of it is offered; the header of each names the one before it. So what
  *       holds a batch is on record, and its loss is noticed (R11).
@@ -112,21 +114,22 @@ struct wr_journal_files {
 	/* Where extents are offered from. */
 	uint32_t current; /* index in the table, or WR_JOURNAL_NONE */
 	uint64_t current_id;
-	uint64_t current_extent; /* next to be offered */
-	uint64_t extent_count;   /* of a segment */
-	uint64_t normal_end;     /* position in the extents ring behind the last non-reserve one */
+	uint64_t current_extent;     /* next to be offered */
+	uint32_t current_used_bytes; /* at its beginning, where an earlier epoch ended */
+	uint64_t extent_count;       /* of a segment */
+	uint64_t normal_end; /* position in the extents ring behind the last non-reserve one */
 	uint64_t newest_live_id;
 	uint32_t next_file_number;
 	bool retention_changed; /* look for segments to retire */
 	bool recycle_stopped;   /* I4 cannot be kept any more: a header write failed */
 	bool spare_refused;     /* the next spare could not be opened */
 	bool starved;
-	int prepare_code; /* of the last segment that could not be prepared; 0 once one could */
+	int prepare_code;     /* of the last segment that could not be prepared; 0 once one could */
 	uint64_t retry_at_ns; /* of PREPARE, and of opening a spare; 0: at once */
 	struct wr_journal_task header;
 	enum wr_journal_ready_phase header_phase;
 	uint32_t superblock_pair; /* of LEAVE and ENTER: which two copies are written */
-	uint32_t header_index; /* of the segment that is getting ready */
+	uint32_t header_index;    /* of the segment that is getting ready */
 	uint64_t header_id;
 	struct wr_journal_task prepare;
 	char prepare_name[WR_STORAGE_NAME_MAX + 1];

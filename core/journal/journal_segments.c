@@ -401,9 +401,11 @@ static void offer_one(struct wr_journal *j, bool reserve)
 		.segment_offset = wr_extent_offset(j->table->chunk_bytes, f->current_extent),
 		.file = wr_load_relaxed(&j->table->segments[f->current].file),
 		.reserve = reserve ? 1 : 0,
+		.used_bytes = f->current_used_bytes,
 	};
 	wr_spsc_push(ring, 1);
 	f->current_extent++;
+	f->current_used_bytes = 0;
 	if (!reserve)
 		f->normal_end = ring->tail_own;
 }

@@ -3,9 +3,10 @@
  * What the journal does before its first step, and may block for: it looks at the spare files that
  * recovery found, makes up to two segments if there are none to go on in, and the checkpoint files.
  *
- * A full disk does not keep a journal with one usable segment from opening: it starts with that
- * segment as its reserve, starved, so that consumers can settle and retention can free others
- * (L31). Only when there is no extent at all does it fail.
+ * A full disk does not keep a journal from opening that has room of its own: the rest of the last
+ * segment, where the log goes on also after a crash, or one more that is ready. It starts with that
+ * as its reserve, starved, so that consumers can settle and retention can free others (L31). Only
+ * when there is not one block does it fail.
  *
  * Thread: the one that opens.
  */
@@ -59,7 +60,8 @@ static int sort_out_spares(struct wr_journal *j)
 		if (wr_journal_is_no_descriptor(r))
 			return r;
 		if (r == 0 && is_whole) {
-			j->files.retired_id[i] = WR_JOURNAL_FOUND;
+			j->files.retired_id[i] =
+				segment->cleared ? WR_JOURNAL_BLANK : WR_JOURNAL_FOUND;
 			wr_journal_spare_add(j, i);
 			continue;
 		}

@@ -5,11 +5,12 @@
  * What bounds it: nothing above `limit_seq` is handed out, which is the caller's durable sequence
  * and the last sequence in front of the next segment, whichever is lower. The second bound is the
  * epoch rule (R6): a trimmed batch has a sequence that the next epoch gave again, and that epoch
- * begins in a segment of its own. So the reader needs no record of epochs.
+ * begins in a segment of its own, or exactly where its predecessor ended, with nothing left behind
+ * that place (recovery_resume.c). So the reader needs no record of epochs.
  *
  * What is known beforehand: the first sequence of a segment (the table) and of an extent whose
  * first header is good. From there every batch has to continue the one before, in sequence, epoch
- * and chain. Where one does not, the extent is read once more (its owner may have been writing it)
+ * and chain; a later epoch may begin where it says that this one ended. Where one does not, the extent is read once more (its owner may have been writing it)
  * and walked from its beginning: what was good in the first reading need not be in the second, if
  * the segment is retired and used again meanwhile. Then the next good header is looked for: if it
  * continues the sequence, only blocks without records were damaged; if not, what lies between is
@@ -24,6 +25,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/record/epoch.h"
 
 #define READ_BYTES_MAX (1u << 20)
 
@@ -139,12 +141,24 @@ static bool is_batch(const struct walk *w, uint32_t at, bool whole)
 			  wr_batch_check(h, rest_bytes, &place) == WR_BATCH_VALID);
 }
 
+/* A later epoch that names exactly this place as the end of the one that the walk is in. */
+static bool is_next_epoch(const struct walk *w, const struct wr_batch_header *h)
+{
+	struct wr_epoch_start start;
+
+	return h->epoch > w->epoch && wr_epoch_start_of(h, &start) && start.epoch == w->epoch &&
+	       start.end_segment_id == w->p->segment.segment_id &&
+	       start.end_offset == w->extent + w->at && start.last_seq == w->seq - 1 &&
+	       start.header_crc == w->chain;
+}
+
 static bool continues(const struct walk *w)
 {
 	const struct wr_batch_header *h = (const void *)(w->buffer + w->at);
 
 	return is_batch(w, w->at, true) && h->first_seq == w->seq &&
-	       (w->epoch == 0 || (h->epoch == w->epoch && h->chain == w->chain));
+	       (w->epoch == 0 ||
+		(h->chain == w->chain && (h->epoch == w->epoch || is_next_epoch(w, h))));
 }
 
 static void take(struct walk *w)

@@ -6,8 +6,9 @@
  *
  * Then, in this order: every segment from which batches were accepted is synced, and the directory
  * (what was read may only have been in a cache: a second power cut shall not take back what is
- * going to be served); and only then the superblock says that a new epoch has begun. A crash before
- * that repeats the whole, a crash after it costs an epoch number.
+ * going to be served); only then the superblock says that a new epoch has begun; and then what a
+ * crash left behind the end is zeroed (recovery_resume.c). A crash before the superblock repeats the
+ * whole, a crash after it costs an epoch number.
  *
  * Thread: the one that opens. Blocks.
  */
@@ -359,16 +360,7 @@ static void fill_recovered(struct wr_recovery_run *run, struct wr_recovered *rec
 		rec->checkpoint_needed_seq[copy] = run->checkpoints[copy].header.needed_seq;
 		rec->checkpoint_last_seq[copy] = run->checkpoints[copy].header.last_seq;
 	}
-	if (!run->report->clean || scan->at == WR_SCAN_NONE)
-		return;
-	const struct wr_scan_segment *s = &scan->segments[scan->at];
-	uint64_t extent = wr_round_up(scan->offset - WR_BLOCK_BYTES, WR_BLOCK_BYTES);
-	extent = (extent + scan->chunk_bytes - 1) / scan->chunk_bytes;
-	if (!s->header_valid || s->file_bytes != scan->segment_bytes ||
-	    extent >= wr_extent_count(scan->segment_bytes, scan->chunk_bytes))
-		return;
-	rec->resume_segment_id = s->segment_id;
-	rec->resume_extent = (uint32_t)extent;
+	wr_recovery_find_place(run, rec);
 }
 
 static uint32_t segments_max(const struct wr_recovery_run *run)
@@ -395,10 +387,10 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		      const struct wr_recovered *rec)
 {
 	const struct wr_scan *scan = &run->scan;
-	int r = wr_segment_table_init(table, run->memory, run->options->log_id, scan->chunk_bytes,
-				      scan->segment_bytes, rec->superblock.uuid,
-				      (uint32_t)wr_max_u64(segments_max(run) + WR_SEGMENTS_ROOM,
-							   scan->segment_count));
+	int r = wr_segment_table_init(
+		table, run->memory, run->options->log_id, scan->chunk_bytes, scan->segment_bytes,
+		rec->superblock.uuid,
+		(uint32_t)wr_max_u64(segments_max(run) + WR_SEGMENTS_ROOM, scan->segment_count));
 
 	if (r < 0)
 		return fail_any(run, r);
@@ -409,9 +401,8 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		if (live) /* they are sorted by their ids */
 			wr_segment_set_live(table, index, s->segment_id, s->first.first_seq);
 		/* What was retired before stays out by its id alone, and is nobody's tail. */
-		table->segments[index].trimmed =
-			!live && s->first_valid &&
-			s->segment_id >= run->superblock.oldest_segment_id;
+		table->segments[index].trimmed = !live && s->first_valid &&
+						 s->segment_id >= run->superblock.oldest_segment_id;
 	}
 	table->next_segment_id = scan->highest_id + 1;
 	return 0;
@@ -538,6 +529,8 @@ int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct
 		r = make_durable(&run);
 	if (r == 0)
 		r = raise_epoch(&run, file, rec);
+	if (r == 0 && !options->read_only)
+		wr_recovery_clear_behind(&run, table, rec);
 	if (r != 0 && has_table)
 		wr_segment_table_fini(table, memory);
 	if (run.scan.memory != NULL)

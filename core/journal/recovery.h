@@ -14,7 +14,9 @@
  *   R4  invalid, d >= s                               CORRUPT: refused, range reported (P3)
  *   R5  valid, but of an older life or another place  as if absent: R1-R4 decide
  *   R6  an epoch-start batch says where its           batches of the older epoch beyond that end
- *       predecessor ended                             are not part of the log
+ *       predecessor ended                             are not part of the log (and where the log
+ *                                                      goes on there, they are zeroed before:
+ *                                                      recovery_resume.c)
  *   R7  a segment between two live ones is missing    CORRUPT
  *   R8  a file shorter than its header says           CORRUPT if it held anything durable
  *   R9  the checkpoint's batch is not where it says   the older checkpoint; then the whole log
@@ -94,11 +96,13 @@ struct wr_recovered {
 	uint64_t end_offset;
 	uint32_t end_epoch; /* 0: there was none */
 	/*
-	 * The segment to go on in: after a clean close the same one, from `resume_extent` on; else
-	 * 0: the next spare gets its first batch.
+	 * The segment to go on in, exactly behind the predecessor's end: behind `resume_used_bytes`
+	 * of `resume_extent`. 0: that segment is full, or cannot be written; the next spare gets
+	 * the first batch.
 	 */
 	uint64_t resume_segment_id;
 	uint32_t resume_extent;
+	uint32_t resume_used_bytes;
 	uint64_t checkpoint_bytes_ago; /* log bytes since the checkpoint that was used */
 	uint32_t checkpoint_copy;      /* the file that may be overwritten next: 0 or 1 */
 	/* The two checkpoints on the medium: retention never passes the older (L30). */
@@ -116,7 +120,7 @@ struct wr_recovered {
  * in *ret_recovered is what a writer would get.
  *
  * What it leaves behind on success (not read_only): the superblock with the raised epoch and no
- * clean mark, synced; the table filled with every file found, LIVE ones with their first_seq, the
+ * clean mark, synced; nothing of a torn tail, where the log goes on in front of it; the table filled with every file found, LIVE ones with their first_seq, the
  * others SPARE; all files open.
  */
 int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One run of recovery, as its two files share it: recovery.c and recovery_start.c. */
+/* One run of recovery, as recovery.c, recovery_start.c and recovery_resume.c share it. */
 #ifndef WR_JOURNAL_RECOVERY_RUN_H
 #define WR_JOURNAL_RECOVERY_RUN_H
 
@@ -28,6 +28,15 @@ struct wr_recovery_run {
  * with the oldest segment. 0; WEIR_E_CORRUPT (scan->stop) when what lies below is not all there.
  */
 int wr_recovery_choose_start(struct wr_recovery_run *run);
+
+/* recovery_resume.c. Whether the log can go on in its last segment, and where. */
+void wr_recovery_find_place(const struct wr_recovery_run *run, struct wr_recovered *rec);
+/*
+ * After the epoch was raised: nothing that a crash left behind that place can be taken for a part
+ * of the log any more. Where that cannot be written the log goes on in another segment.
+ */
+void wr_recovery_clear_behind(struct wr_recovery_run *run, struct wr_segment_table *table,
+			      struct wr_recovered *rec);
 
 /* Fills the problem and returns its code. */
 int wr_recovery_fail(struct wr_recovery_run *run, int code, const char *field, const char *text);

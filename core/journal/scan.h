@@ -38,12 +38,12 @@ struct wr_scan_segment {
 	bool is_copy;     /* the file before it in the list has the same id (R12) */
 	bool first_valid; /* a batch of this segment begins it: its header at least is good */
 	bool first_zero;
-	bool first_stale;   /* a batch of an older life begins it */
-	bool first_foreign; /* of another journal */
-	bool may_start;     /* that batch may start an epoch, and is longer than what was read */
-	bool has_start;     /* it does, and is whole */
-	bool excluded;      /* of a trimmed tail: not part of the log (R6) */
-	bool accepted;      /* the walk took batches from it */
+	bool first_stale;     /* a batch of an older life begins it */
+	bool first_foreign;   /* of another journal */
+	bool may_start;       /* that batch may start an epoch, and is longer than what was read */
+	bool has_start;       /* it does, and is whole */
+	bool excluded;        /* of a trimmed tail: not part of the log (R6) */
+	bool accepted;        /* the walk took batches from it */
 	uint64_t previous_id; /* as its header says; 0: none, or not known */
 	struct wr_batch_header first;
 	struct wr_epoch_start start;
@@ -64,6 +64,7 @@ struct wr_scan_stop {
 	bool torn;                 /* something was being written there */
 	bool valid_batch_followed; /* R3 */
 	uint64_t trimmed_bytes;
+	uint64_t leftover_end; /* in the same segment: nothing of its life lies behind; or 0 */
 	/* Where a walk that does not mind goes on. */
 	uint32_t follower_index; /* WR_SCAN_NONE: nowhere */
 	uint64_t follower_offset;

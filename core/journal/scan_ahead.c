@@ -64,12 +64,20 @@ struct ahead {
 	struct wr_epoch_start end;
 	bool written; /* something of epoch e, or nobody's, was written behind the place */
 	uint64_t trimmed_bytes;
+	uint64_t leftover_end;  /* in the segment of the place: behind all that was written there */
 	uint64_t counted_bytes; /* of the segments before the one looked at */
 	uint64_t counted_from;  /* in the one looked at */
 	uint64_t window_bytes;
 };
 
 /* --- collecting ------------------------------------------------------------------------------- */
+
+/* Whoever wrote it: in the segment of the place something with its id ends here. */
+static void note_leftover(struct ahead *a, uint32_t index, uint64_t end_offset)
+{
+	if (index == a->index)
+		a->leftover_end = wr_max_u64(a->leftover_end, end_offset);
+}
 
 static void count_trimmed(struct ahead *a, uint64_t end_offset)
 {
@@ -136,6 +144,7 @@ static int note_header(struct wr_scan *scan, struct ahead *a, uint32_t index, ui
 {
 	bool is_here = index == a->index && offset == a->offset;
 
+	note_leftover(a, index, offset + h->batch_bytes);
 	a->durable_seq = wr_max_u64(a->durable_seq, h->durable_seq);
 	if (h->epoch == scan->epoch)
 		a->durable_seq_same = wr_max_u64(a->durable_seq_same, h->durable_seq);
@@ -188,6 +197,8 @@ static uint32_t note_block(struct wr_scan *scan, struct ahead *a, uint32_t index
 	memcpy(&h, bytes, sizeof h);
 	bool is_ours =
 		h.magic == WR_BATCH_MAGIC && h.epoch == scan->epoch && h.log_id == scan->log_id;
+	if (is_here || is_ours)
+		note_leftover(a, index, offset + WR_BLOCK_BYTES);
 	/* In a file that was used before, what lies behind may be of its former life. */
 	if (is_here || is_ours || a->is_zero)
 		count_trimmed(a, offset + WR_BLOCK_BYTES);
@@ -410,6 +421,7 @@ static int end_of_log(struct wr_scan *scan, const struct ahead *a)
 	stop->valid_batch_followed = a->same.index != WR_SCAN_NONE;
 	stop->torn = a->written;
 	stop->trimmed_bytes = a->trimmed_bytes;
+	stop->leftover_end = a->leftover_end;
 	return 0;
 }
 

@@ -42,8 +42,8 @@ int wr_segment_table_init(struct wr_segment_table *t, struct wr_memory *memory, 
 		.order_mask = order_count(capacity) - 1,
 	};
 	t->segments = memory->ops->alloc(memory, capacity * sizeof *t->segments, WR_LINE_BYTES);
-	t->order = memory->ops->alloc(memory, order_count(capacity) * sizeof *t->order,
-				      WR_LINE_BYTES);
+	t->order =
+		memory->ops->alloc(memory, order_count(capacity) * sizeof *t->order, WR_LINE_BYTES);
 	if (t->segments != NULL && t->order != NULL)
 		return 0;
 	wr_segment_table_fini(t, memory);
@@ -77,6 +77,7 @@ uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file
 	segment->file_number = file_number;
 	segment->state = WR_SEGMENT_SPARE;
 	segment->trimmed = false;
+	segment->cleared = false;
 	wr_store_relaxed(&t->count, index + 1);
 	return index;
 }

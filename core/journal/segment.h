@@ -32,6 +32,7 @@ struct wr_segment {
 	uint32_t file_number;
 	enum wr_segment_state state;
 	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
+	bool cleared; /* found at open above the log's end: header and first batch are zeros now */
 };
 
 /* Files more than the limit: an open at the limit may have to make some. */

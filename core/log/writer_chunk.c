@@ -50,8 +50,9 @@ static bool peek_extent(struct wr_writer *w, bool control, struct wr_extent *ret
 }
 
 /*
- * A segment is opened for what it frees, and after a crash the next open needs one that was not: so
- * a block that only attests what is there waits for another, or rides on the next settle.
+ * The last segment is opened for what it frees, and settles, and opens after a crash, have nothing
+ * but its blocks: so one that only attests what is there waits for another, or rides on the next
+ * settle.
  */
 bool wr_writer_block_may_go(struct wr_writer *w)
 {
@@ -136,6 +137,7 @@ bool wr_writer_open_chunk(struct wr_writer *w, bool control)
 		w->seed = wr_batch_seed(w->options.uuid, extent.segment_id);
 	}
 	chunk->extent = extent;
+	chunk->used_bytes = extent.used_bytes;
 	w->chunk = chunk;
 	return true;
 }

@@ -22,6 +22,7 @@ struct wr_extent {
 	uint64_t segment_offset; /* of the chunk's first byte in the file */
 	uint32_t file;           /* storage handle */
 	uint32_t reserve;        /* 1: of the segment kept for control and settles (L31) */
+	uint32_t used_bytes; /* at its beginning, of the epoch before: this one goes on behind */
 };
 
 /*
@@ -59,11 +60,11 @@ enum wr_checkpoint_state { WR_CHECKPOINT_IDLE = 0, WR_CHECKPOINT_CAPTURED = 1 };
 struct wr_checkpoint_job {
 	WR_LINE_ALIGNED wr_atomic_u32 state; /* K1: handed over by release, taken by acquire */
 	uint32_t bytes;                      /* used of `buffer` */
-	uint8_t *buffer;       /* block aligned; sections (core/record/section.h) */
-	uint32_t buffer_bytes; /* a multiple of the block */
-	uint32_t header_crc;   /* of the batch: binds the checkpoint to its chain */
-	uint64_t last_seq;     /* every record up to this one is in the tables */
-	uint64_t segment_id;   /* where that batch stands */
+	uint8_t *buffer;                     /* block aligned; sections (core/record/section.h) */
+	uint32_t buffer_bytes;               /* a multiple of the block */
+	uint32_t header_crc;                 /* of the batch: binds the checkpoint to its chain */
+	uint64_t last_seq;                   /* every record up to this one is in the tables */
+	uint64_t segment_id;                 /* where that batch stands */
 	uint64_t segment_offset;
 	uint64_t needed_seq; /* no subscription needs anything below: the retention gate */
 };

@@ -55,6 +55,8 @@
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
 	X(SHORT_READ_IS_THE_END, sim_journal, "an acknowledged record is gone")                    \
 	X(RECOVERED_UNSYNCED, sim_journal, "a false alarm: corruption")                            \
+	X(TAIL_LEFT_BEHIND, unit_resume, "resume::whole_batches_ahead_in_the_segment_are_gone")    \
+	X(TAIL_SEGMENT_LEFT, unit_resume, "resume::whole_segments_above_are_gone_and_stay_out")    \
 	X(EPOCH_NOT_RAISED, sim_journal, "a false alarm: corruption")                              \
 	X(EPOCH_NOT_WRITTEN, unit_recovery, "recovery::an_epoch_is_never_given_twice")             \
 	X(CHECKPOINT_AHEAD, sim_journal, "a false alarm: corruption")                              \
@@ -77,8 +79,7 @@
 	X(GAP_PASSED_OVER, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
-	X(FENCED_NOT_TOLD, unit_members,                                                           \
-	  "members::a_commit_tells_of_acks_that_went_before_it")                                   \
+	X(FENCED_NOT_TOLD, unit_members, "members::a_commit_tells_of_acks_that_went_before_it")    \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \
 	X(OWNER_NOT_ASKED, unit_group,                                                             \

@@ -338,6 +338,14 @@ void log_builder_resume(struct log_builder *b)
 	begin_epoch(b);
 }
 
+void log_builder_go_on(struct log_builder *b)
+{
+	b->superblock.newest_segment_id = b->last_segment_id;
+	b->epoch = b->superblock.epoch + 1;
+	WR_ASSERT(b->offset < b->segment_bytes);
+	begin_epoch(b);
+}
+
 void log_builder_close(struct log_builder *b)
 {
 	if (b->offset < b->segment_bytes && rest_bytes(b) >= 2 * WR_BLOCK_BYTES)

@@ -72,10 +72,12 @@ void log_builder_init(struct log_builder *b, struct wr_storage *storage, uint32_
 		      uint32_t extents);
 void log_builder_fini(struct log_builder *b);
 
-/* A new epoch in a segment of its own, as after a crash. */
+/* A new epoch in a segment of its own, as after a crash at the end of one. */
 void log_builder_epoch(struct log_builder *b);
 /* A new epoch in the next extent, as after a clean close. */
 void log_builder_resume(struct log_builder *b);
+/* A new epoch exactly where the log ended, as after a crash with room in its last segment. */
+void log_builder_go_on(struct log_builder *b);
 /* Events of `payload_bytes` (>= 16) each; rolls to the next extent or segment as needed. */
 void log_builder_batch(struct log_builder *b, uint32_t record_count, uint32_t payload_bytes);
 void log_builder_evidence(struct log_builder *b);

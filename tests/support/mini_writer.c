@@ -161,7 +161,7 @@ static enum mini_writer_result take_extent(struct mini_writer *w, bool control)
 	wr_spsc_pop(&link->extents_ring, 1);
 	w->extents_taken++;
 	w->chunk = chunk;
-	w->used_bytes = 0;
+	w->used_bytes = w->extent.used_bytes;
 	w->has_extent = true;
 	return MINI_WRITER_DONE;
 }

@@ -99,7 +99,9 @@ Test(recovery, r1_zero_behind_the_last_batch_is_a_clean_end)
 	cr_expect_eq(p.report.trimmed_bytes, 0);
 	cr_expect_eq(p.report.trimmed_from_seq, 0);
 	cr_expect_not(p.report.clean, "nobody closed it");
-	cr_expect_eq(p.recovered.resume_segment_id, 0, "a crash goes on in another segment");
+	cr_expect_eq(p.recovered.resume_segment_id, 1, "a crash goes on behind the last batch");
+	cr_expect_eq(p.recovered.resume_extent, 2);
+	cr_expect_eq(p.recovered.resume_used_bytes, 0);
 	cr_expect_eq(p.report.last_time_us, b.time_us - 1);
 	log_probe_close(&p);
 }
