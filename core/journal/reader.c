@@ -10,11 +10,12 @@
  *
  * What is known beforehand: the first sequence of a segment (the table) and of an extent whose
  * first header is good. From there every batch has to continue the one before, in sequence, epoch
- * and chain; a later epoch may begin where it says that this one ended. Where one does not, the extent is read once more (its owner may have been writing it)
- * and walked from its beginning: what was good in the first reading need not be in the second, if
- * the segment is retired and used again meanwhile. Then the next good header is looked for: if it
- * continues the sequence, only blocks without records were damaged; if not, what lies between is
- * lost and is said to be, to whom asks for it.
+ * and chain; a later epoch may begin where it says that this one ended. Where one does not, the
+ * extent is read once more (its owner may have been writing it) and walked from its beginning: what
+ * was good in the first reading need not be in the second, if the segment is retired and used again
+ * meanwhile. Then the next good header is looked for: if it continues the sequence, only blocks
+ * without records were damaged; if not, what lies between is lost and is said to be, to whom asks
+ * for it.
  *
  * Thread: any number of readers, each in one thread. Blocks. Allocates at init only.
  */

@@ -7,8 +7,8 @@
  * Then, in this order: every segment from which batches were accepted is synced, and the directory
  * (what was read may only have been in a cache: a second power cut shall not take back what is
  * going to be served); only then the superblock says that a new epoch has begun; and then what a
- * crash left behind the end is zeroed (recovery_resume.c). A crash before the superblock repeats the
- * whole, a crash after it costs an epoch number.
+ * crash left behind the end is zeroed (recovery_resume.c). A crash before the superblock repeats
+ * the whole, a crash after it costs an epoch number.
  *
  * Thread: the one that opens. Blocks.
  */

@@ -120,8 +120,8 @@ struct wr_recovered {
  * in *ret_recovered is what a writer would get.
  *
  * What it leaves behind on success (not read_only): the superblock with the raised epoch and no
- * clean mark, synced; nothing of a torn tail, where the log goes on in front of it; the table filled with every file found, LIVE ones with their first_seq, the
- * others SPARE; all files open.
+ * clean mark, synced; nothing of a torn tail, where the log goes on in front of it; the table
+ * filled with every file found, LIVE ones with their first_seq, the others SPARE; all files open.
  */
 int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,
 		    const struct wr_recovery_options *options, const struct wr_recovery_sink *sink,

@@ -3,8 +3,9 @@
  * Goal:   a full disk costs nothing that was acknowledged, and is no failure: publishing waits, and
  *         goes on when there is space again, whoever made it; acknowledgements of groups go on even
  *         while it is full (L31), and when they free segments, that is the space; also when the
- *         process died on the full disk, its consumers at work, and was started again there. Who asks or listens is told.
- *         An open that finds no space says so, changes nothing that matters, and works later.
+ *         process died on the full disk, its consumers at work, and was started again there. Who
+ *         asks or listens is told. An open that finds no space says so, changes nothing that
+ *         matters, and works later.
  * Method: a tmpfs of a megabyte in a mount namespace of the test's own child, which takes it along
  *         when it ends; segments of 64 KiB; a file of ballast that is removed to make space. Both
  *         backends. What the journal holds is read from outside at the end.

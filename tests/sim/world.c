@@ -275,9 +275,34 @@ static void opened(bool must_be_clean)
 	}
 }
 
+/*
+ * An open while no file can be made: it has to find room of its own, if the last segment has any
+ * (L31). Drawn from the seed alone, so that what other seeds do stays as it was.
+ */
+static bool is_on_a_full_disk(uint32_t tries)
+{
+	if (world.memory_only || world.life < 2 || tries > 0 || (world.seed + world.life) % 4 != 0)
+		return false;
+	wr_fault_plan_heal(&world.disk->plan);
+	wr_sim_disk_trip_at(world.disk, 0, 0);
+	world.disk->plan.capacity_bytes = 1;
+	return true;
+}
+
+/* `had_none`: an open on the full disk has just said that there is no room. */
+static void check_room(bool is_full, bool had_none)
+{
+	world_check(!had_none || world.pipeline->recovered.resume_segment_id == 0,
+		    "an open on a full disk did not use the room that the log had", world.life, 0);
+	if (is_full)
+		world_sometimes(SOMETIMES_OPEN_FULL);
+}
+
 /* True: it is open. */
 static bool open_life(bool was_clean)
 {
+	bool had_none = false;
+
 	world.life++;
 	world.cycles++;
 	for (uint32_t tries = 0; tries < OPEN_TRIES; tries++) {
@@ -287,17 +312,21 @@ static bool open_life(bool was_clean)
 		wr_sim_disk_trip_at(world.disk, 0, 0);
 		if (!world.healing && tries < 5 && world_one_in(4))
 			wr_sim_disk_trip_at(world.disk, 1 + world_below(80), WEIR_E_FAILED);
+		bool is_full = is_on_a_full_disk(tries);
 		drop_clean_pages();
 		world.cuts = world.disk->power_cut_count;
 		int rc = open_once();
+		world.disk->plan.capacity_bytes = 0;
 		world_note("open", (uint64_t)(uint32_t)rc, world.disk->trace);
 		if (rc == 0) {
 			wr_sim_disk_trip_at(world.disk, 0, 0);
+			check_room(is_full, had_none);
 			opened(was_clean && tries == 0);
 			return true;
 		}
 		world_check(rc != WEIR_E_CORRUPT && rc != WEIR_E_FORMAT, "a false alarm",
 			    (uint64_t)-rc, 0);
+		had_none = is_full;
 		world_sometimes(world_is_dead() ? SOMETIMES_POWER_CUT_IN_OPEN
 						: SOMETIMES_OPEN_ERROR);
 		if (world_is_dead())

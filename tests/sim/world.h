@@ -41,6 +41,7 @@
 	X(KILL, "deaths of the process")                                                           \
 	X(CLEAN, "clean closes")                                                                   \
 	X(FAILED, "pipelines that failed for good")                                                \
+	X(OPEN_FULL, "opens on a full disk")                                                       \
 	X(OPEN_ERROR, "opens that an error ended")                                                 \
 	X(TRIMMED, "torn tails")                                                                   \
 	X(LOST_TAIL, "recoveries without the last visible records")                                \

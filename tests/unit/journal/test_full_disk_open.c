@@ -130,7 +130,7 @@ static void live_on(void)
 	journal_rig_close(&rig);
 }
 
-/* Dies at the n-th operation of its settles, and at the m-th of the next open. False: it did not. */
+/* Dies at the n-th operation of its settles, and at the m-th of the next open. False: not so. */
 static bool die(uint64_t n, uint64_t m, uint32_t extents)
 {
 	make_full(n * 1000 + m, extents);
