@@ -71,7 +71,7 @@
 	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
 	X(PLACE_NOT_HELD, sim_pipeline, "retention took what a subscription needs")                \
 	X(COUNT_NOT_HELD, sim_pipeline, "lag is never counted")                                    \
-	X(SEGMENT_NOT_RECORDED, sim_journal, "a segment file is lost and nobody says so")          \
+	X(SEGMENT_NOT_RECORDED, sim_journal, "a lost segment file is taken for something else")    \
 	X(RETIRED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \
 	X(LOST_SEGMENT_PASSED, sim_journal, "a segment file is lost and nobody says so")           \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
