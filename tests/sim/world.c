@@ -281,7 +281,7 @@ static void opened(bool must_be_clean)
  */
 static bool is_on_a_full_disk(uint32_t tries)
 {
-	if (world.memory_only || world.life < 2 || tries > 0 || (world.seed + world.life) % 4 != 0)
+	if (world.memory_only || world.life < 2 || tries > 0 || (world.seed + world.life) % 4 != 2)
 		return false;
 	wr_fault_plan_heal(&world.disk->plan);
 	wr_sim_disk_trip_at(world.disk, 0, 0);
