@@ -90,7 +90,7 @@ static struct layout lay_out(const struct weir_ring_options *o)
 	at.stamps = at.consumers + consumers_of(o) * sizeof(struct weir_ring_consumer);
 	at.slots = at.stamps;
 	if (o->producers == WEIR_RING_MANY_PRODUCERS)
-		at.slots += wr_round_up(o->capacity * sizeof(weir_ring_u32), WEIR_RING_LINE_BYTES);
+		at.slots += wr_round_up(o->capacity * sizeof(weir_ring_u64), WEIR_RING_LINE_BYTES);
 	at.bytes = at.slots + wr_round_up(o->capacity * o->slot_bytes, WEIR_RING_LINE_BYTES);
 	return at;
 }
@@ -135,11 +135,23 @@ static uint32_t ahead_of(const struct weir_ring_options *o, uint32_t bytes)
 	return (uint32_t)wr_min_u64(bytes / o->slot_bytes, o->capacity / 8);
 }
 
+/*
+ * Consumers that share tell producers of what they gave back once in so many items. Half of what
+ * others do: who is behind them may hold as much again. IDLE: never, producers look by themselves.
+ */
+static uint64_t shared_step(const struct weir_ring_options *o)
+{
+	uint64_t step = wr_min_u64(o->capacity / (2 * RELEASE_PARTS), RELEASE_STEP_MAX / 2);
+	return step < 2 ? WEIR_RING_IDLE : step;
+}
+
 static void make_consumer(struct wr_ring *ring, struct weir_ring_consumer *c, uint64_t gate)
 {
 	const struct weir_ring_options *o = &ring->options;
 	uint64_t step = o->capacity / RELEASE_PARTS;
 	c->release_step = step < 2 ? 1 : wr_min_u64(step, RELEASE_STEP_MAX);
+	if (o->consumers == WEIR_RING_SHARING_CONSUMERS)
+		c->release_step = shared_step(o);
 	c->release_at = c->release_step;
 	c->mask = (uint32_t)(o->capacity - 1);
 	c->ahead = ahead_of(o, READ_AHEAD_BYTES);
@@ -161,7 +173,7 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 	uint8_t *base = memory;
 	struct wr_ring *ring = memory;
 	unsigned char *slots = base + at.slots;
-	weir_ring_u32 *stamps = NULL;
+	weir_ring_u64 *stamps = NULL;
 
 	WR_ASSERT((uintptr_t)memory % WEIR_RING_LINE_BYTES == 0);
 	memset(base, 0, at.bytes);
@@ -249,7 +261,7 @@ void weir_ring_consumer_close(struct weir_ring_consumer *c)
 	weir_ring_release(c);
 	if (wr_ring_of(c->ring)->options.consumers == WEIR_RING_EVERY_CONSUMER) {
 		/* For good: is_open stays set. RG5, then whoever waits for it. */
-		weir_ring_let_go(c);
+		weir_ring_let_go(c, weir_ring_load_relaxed(&c->next));
 		return;
 	}
 	if ((c->flags & WEIR_RING_SHARED) == 0)
@@ -261,14 +273,15 @@ void weir_ring_consumer_close(struct weir_ring_consumer *c)
 
 /*
  * Nobody needs anything below. With consumers that share, `take` is read before their gates: see
- * weir_ring_take_shared().
+ * weir_ring_take_shared(). *ret_taken: what it was, else IDLE.
  */
-static uint64_t least_gate(struct wr_ring *ring, bool closely)
+static uint64_t least_gate(struct wr_ring *ring, bool closely, uint64_t *ret_taken)
 {
 	bool shared = ring->options.consumers == WEIR_RING_SHARING_CONSUMERS;
 	uint64_t least = WEIR_RING_IDLE;
 	if (shared)
-		least = weir_ring_load_seq(&ring->shared.take); /* RG6 */
+		least = weir_ring_load_seq(&ring->shared.take) >> WEIR_RING_PLACE_BITS; /* RG6 */
+	*ret_taken = least;
 	for (uint32_t i = 0; i < ring->consumer_count; i++) {
 		struct weir_ring_consumer *c = &ring->consumers[i];
 		uint64_t gate = weir_ring_load_seq(&c->gate); /* RG5, and a sleeper's look: RG7 */
@@ -279,15 +292,33 @@ static uint64_t least_gate(struct wr_ring *ring, bool closely)
 	return least;
 }
 
-bool wr_ring_find_room(struct weir_ring_producer *p, uint64_t end, bool closely)
+/*
+ * With consumers that share, a look takes the lines that they work on: one that finds little costs
+ * them more than it brings. So it waits until one of them says that there is something; but while
+ * one is far behind the others, and the room hangs on it alone, nobody would say when it is done.
+ */
+static uint64_t look_at_gates(struct weir_ring_producer *p, bool closely)
 {
 	struct wr_ring *ring = wr_ring_of(p->ring);
+	uint64_t step = shared_step(&ring->options), taken;
+	bool waits =
+		ring->options.consumers == WEIR_RING_SHARING_CONSUMERS && step != WEIR_RING_IDLE;
+	uint64_t given = waits ? weir_ring_load_relaxed(&p->ring->given) : 0;
+	if (waits && !closely && given == p->given)
+		return 0;
+	uint64_t gate = least_gate(ring, closely, &taken);
+	p->given = waits && taken - gate > step ? WEIR_RING_IDLE : given;
+	return gate;
+}
+
+bool wr_ring_find_room(struct weir_ring_producer *p, uint64_t end, bool closely)
+{
 	uint64_t first = p->stamps == NULL ? p->next : weir_ring_load_relaxed(&p->ring->tail);
-	uint64_t gate = least_gate(ring, closely);
+	uint64_t gate = look_at_gates(p, closely);
 	/* Idle: every consumer left, and nobody needs anything. */
 	if (gate == WEIR_RING_IDLE)
 		gate = first & ~WEIR_RING_CLOSED_BIT;
-	p->limit = wr_max_u64(p->limit, gate + ring->options.capacity);
+	p->limit = wr_max_u64(p->limit, gate + p->mask + 1);
 	return end <= p->limit || (first & ~WEIR_RING_CLOSED_BIT) < p->limit;
 }
 
@@ -332,26 +363,27 @@ int weir_ring_published(struct weir_ring_producer *p)
 
 /* ---- items ---- */
 
-/* Steps over a slot that was claimed and not used. Nothing of it was read, so nothing is held. */
-static void step_over(struct weir_ring_consumer *c, uint64_t position)
+/* Steps over slots that were claimed and not used. Nothing of them was read, so nothing is held. */
+static void step_over(struct weir_ring_consumer *c, uint64_t position, uint64_t count)
 {
 	if ((c->flags & WEIR_RING_SHARED) == 0) {
-		c->ready = position + 1;
-		weir_ring_move_next(c, position + 1);
+		c->ready = position + count;
+		weir_ring_move_next(c, position + count);
 		return;
 	}
-	/* RG6: another consumer may have stepped over it before. */
-	(void)weir_ring_cas_seq(&c->ring->take, &position, position + 1);
-	weir_ring_let_go(c); // a producer that sleeps for this slot
+	/* RG6: another consumer may have stepped over them before. */
+	uint64_t word = weir_ring_take_word(position, 0);
+	(void)weir_ring_cas_seq(&c->ring->take, &word, weir_ring_take_word(position + count, 0));
+	weir_ring_let_go(c, position + count); // a producer that sleeps for these slots
 }
 
 /* Many producers: what is claimed when the ring closes is final. */
 static int many_at_end(struct weir_ring_consumer *c, uint64_t position)
 {
-	/* RG2 */
-	if (weir_ring_load_acquire(&c->stamps[position & c->mask]) ==
-	    (weir_ring_stamp(position) | WEIR_RING_VOID)) {
-		step_over(c, position);
+	uint64_t stamp = weir_ring_load_acquire(&c->stamps[position & c->mask]); /* RG2 */
+	uint64_t unused = weir_ring_run_void(stamp, position);
+	if (unused > 0) {
+		step_over(c, position, unused);
 		return 0;
 	}
 	/* Only then is `tail` looked at: producers claim there. */
@@ -393,7 +425,8 @@ int weir_ring_look_items(struct weir_ring_consumer *c, uint64_t position, size_t
 	if ((c->flags & WEIR_RING_ENDED) != 0)
 		return WEIR_E_CLOSED;
 	/* Empty: a producer that thinks the ring full may know it. */
-	if ((c->flags & WEIR_RING_SHARED) == 0 && weir_ring_load_relaxed(&c->gate) != position)
+	bool shared = (c->flags & WEIR_RING_SHARED) != 0;
+	if (weir_ring_load_relaxed(shared ? &c->ring->given : &c->gate) != position)
 		weir_ring_gave_back(c);
 	wr_ring_ask_for(c, position);
 	return c->stamps != NULL ? many_at_end(c, position) : one_at_end(c, position);
@@ -402,11 +435,13 @@ int weir_ring_look_items(struct weir_ring_consumer *c, uint64_t position, size_t
 void weir_ring_gave_back(struct weir_ring_consumer *c)
 {
 	struct wr_ring *ring = wr_ring_of(c->ring);
-	if ((c->flags & WEIR_RING_SHARED) == 0) {
-		uint64_t next = weir_ring_load_relaxed(&c->next); /* own */
-		weir_ring_store_release(&c->gate, next);          /* RG5 */
+	uint64_t next = weir_ring_load_relaxed(&c->next); /* own */
+	if ((c->flags & WEIR_RING_SHARED) != 0)
+		weir_ring_store_relaxed(&c->ring->given, next);      /* a hint */
+	else if (weir_ring_load_relaxed(&c->gate) != WEIR_RING_IDLE) // it has left
+		weir_ring_store_release(&c->gate, next);             /* RG5 */
+	if (c->release_step != WEIR_RING_IDLE)
 		c->release_at = next + c->release_step;
-	}
 	if ((weir_ring_load_seq(&c->ring->state) & WEIR_RING_ROOM_ASLEEP) != 0) /* RG7 */
 		wr_ring_wake(ring, WEIR_RING_ROOM_ASLEEP);
 }

@@ -61,14 +61,20 @@ static bool room_is_there(struct weir_ring_producer *p, uint32_t state, bool clo
 static bool items_are_there(struct weir_ring_consumer *c, uint32_t state)
 {
 	uint64_t at = weir_ring_load_relaxed(&c->next); /* own */
-	if ((c->flags & WEIR_RING_SHARED) != 0)
-		at = weir_ring_load_seq(&c->ring->take); /* RG6 */
+	bool is_known = c->stamps != NULL && at < c->ready;
+	if ((c->flags & WEIR_RING_SHARED) != 0) {
+		uint64_t word = weir_ring_load_seq(&c->ring->take); /* RG6 */
+		at = word >> WEIR_RING_PLACE_BITS;
+		is_known = (word & WEIR_RING_KNOWN_MAX) != 0;
+	}
 	wr_ring_ask_for(c, at);
+	if (is_known)
+		return true;
 	if (c->stamps == NULL)
 		return weir_ring_load_seq(c->tail) > at || /* RG1, RG7 */
 		       (state & WEIR_RING_FENCED) != 0;
-	uint32_t stamp = weir_ring_load_seq(&c->stamps[at & c->mask]); /* RG2, RG7 */
-	if ((stamp & ~WEIR_RING_VOID) == weir_ring_stamp(at))
+	uint64_t stamp = weir_ring_load_seq(&c->stamps[at & c->mask]); /* RG2, RG7 */
+	if (weir_ring_run(stamp, at) > 0 || weir_ring_run_void(stamp, at) > 0)
 		return true;
 	/* RG3. Not looked at before: producers claim there. */
 	return (state & WEIR_RING_FENCED) != 0 &&

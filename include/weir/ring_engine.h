@@ -19,8 +19,11 @@
  * that both sides touch move once for many items: `tail` when the consumer has used up what it
  * knew of, the gates once in 1/32 of the capacity.
  *
- * A stamp is the low 31 bits of position + 1; bit 31 marks a slot that was claimed and not used.
- * Stamps of one slot differ from lap to lap, so nothing has to be reset.
+ * A stamp announces a run of 1 to 64 items from its slot on: it is the run's position + 1 and its
+ * length, and a bit marks slots that were claimed and not used. The stamps of the run's other slots
+ * stay what they were, so a stamp is looked at only where a run begins. Everybody knows where: a
+ * consumer with a place of its own steps from run to run, and consumers that share keep beside
+ * `take` how far it is to the next beginning. No position comes twice, so nothing is ever reset.
  */
 #ifndef WEIR_RING_ENGINE_H
 #define WEIR_RING_ENGINE_H
@@ -30,22 +33,25 @@
 #include <weir/base.h>
 #include <weir/error.h>
 #include <weir/ring_atomic.h>
+#include <weir/ring_copy.h>
 
 WEIR_DECLS_BEGIN
 
 /* Two cache lines: some prefetchers move them in pairs, some ARM64 cores have lines of 128. */
 #define WEIR_RING_LINE_BYTES 128
 #define WEIR_RING_LINE_ALIGNED __attribute__((aligned(WEIR_RING_LINE_BYTES)))
-/* Always: with the item's size as a constant little is left of each, but compilers judge before. */
-#define WEIR_RING_INLINE static inline __attribute__((always_inline))
 #define WEIR_RING_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WEIR_RING_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 #define WEIR_RING_IDLE UINT64_MAX         /* a gate: holds nothing */
 #define WEIR_RING_CLOSED_BIT (1ull << 63) /* of `tail`, with many producers */
-#define WEIR_RING_VOID 0x80000000u        /* of a stamp: claimed, not used */
+#define WEIR_RING_VOID 64u                /* of a stamp: claimed, not used */
+#define WEIR_RING_RUN_MAX 64u             /* items that one stamp announces */
+/* Of a stamp and of `take`, below the position, which has 57 bits: years of any rate there is. */
+#define WEIR_RING_PLACE_BITS 7u
+#define WEIR_RING_KNOWN_MAX 127u /* of `take` */
 #define WEIR_RING_FEW 128u       /* items: a look that found fewer moved a line for little */
-#define WEIR_RING_ASK_BYTES 512u /* of an item that is asked for ahead */
+#define WEIR_RING_FEW_SHARED 64u /* the same, of many producers: KNOWN_MAX has room for the rest */
 #define WEIR_RING_STAGE_MAX 64u  /* staged items that are published without being asked */
 #define WEIR_RING_ECHO_WORDS 3u  /* of an item beside `tail` */
 #define WEIR_RING_ECHO_BYTES (8u * WEIR_RING_ECHO_WORDS)
@@ -70,10 +76,12 @@ struct weir_ring {
 	/* One producer: the last small item that was pushed alone, again, on the same line. */
 	weir_ring_u64 echo_end; /* its position + 1; 0: none */
 	weir_ring_u64 echo[2][WEIR_RING_ECHO_WORDS];
-	/* Consumers that share: what is taken. */
+	/* Consumers that share: what is taken, and, of many producers, how many items from there on
+	   are known to be ready (weir_ring_take_word()). */
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 take;
 	/* One producer, closed by another thread: items at or above it were refused. */
 	WEIR_RING_LINE_ALIGNED weir_ring_u64 end;
+	weir_ring_u64 given; /* consumers that share: changes when room was given back; a hint */
 };
 
 /* One thread's way in. The first 64 bytes are all that a push touches of it. */
@@ -81,7 +89,7 @@ struct weir_ring_producer {
 	WEIR_RING_LINE_ALIGNED uint64_t next; /* one producer: where the next item goes */
 	uint64_t limit;                       /* items may be written below */
 	unsigned char *slots;
-	weir_ring_u32 *stamps; /* many producers; else NULL */
+	weir_ring_u64 *stamps; /* many producers; else NULL */
 	struct weir_ring *ring;
 	uint32_t mask;
 	uint32_t slot_bytes;
@@ -92,6 +100,7 @@ struct weir_ring_producer {
 	uint64_t claim_first; /* between claim and commit */
 	uint64_t claim_count;
 	uint64_t misses; /* looks for room that found none */
+	uint64_t given;  /* the ring's, as the last look at the gates found it */
 	weir_ring_u32 is_open;
 };
 
@@ -102,7 +111,7 @@ struct weir_ring_consumer {
 	uint64_t ready;      /* items below may be read */
 	uint64_t release_at; /* the gate moves when `next` gets here */
 	unsigned char *slots;
-	weir_ring_u32 *stamps;
+	weir_ring_u64 *stamps;
 	struct weir_ring *ring;
 	uint32_t mask;
 	uint32_t slot_bytes;
@@ -193,34 +202,28 @@ WEIR_RING_INLINE uint32_t weir_ring_state_behind(weir_ring_u32 *state, uint32_t 
 	return weir_ring_load_seq(state);
 }
 
-WEIR_RING_INLINE uint32_t weir_ring_stamp(uint64_t position)
+/* What announces `count` items from `position` on. */
+WEIR_RING_INLINE uint64_t weir_ring_stamp(uint64_t position, uint64_t count)
 {
-	return (uint32_t)(position + 1) & ~WEIR_RING_VOID;
+	return (position + 1) << WEIR_RING_PLACE_BITS | (count - 1);
 }
 
-/*
- * Asks for a line to write it. For x86-64 in its oldest form compilers make a prefetch to read of
- * __builtin_prefetch(p, 1), which takes the line twice; every x86-64 CPU takes this one.
- */
-WEIR_RING_INLINE void weir_ring_ask_to_write(const void *place)
+/* How many items from `position` on this stamp announces: 0, if not they, or not used. */
+WEIR_RING_INLINE uint64_t weir_ring_run(uint64_t stamp, uint64_t position)
 {
-#if defined(__x86_64__)
-	__asm__("prefetchw %0" : : "m"(*(const unsigned char *)place));
-#else
-	__builtin_prefetch(place, 1);
-#endif
+	uint64_t place = stamp - weir_ring_stamp(position, 1);
+	return place < WEIR_RING_RUN_MAX ? place + 1 : 0;
 }
 
-/* The lines of an item, the first few of a large one. */
-WEIR_RING_INLINE void weir_ring_ask_ahead(const unsigned char *item, size_t item_bytes,
-					  bool to_write)
+/* The same, of slots that were claimed and not used. */
+WEIR_RING_INLINE uint64_t weir_ring_run_void(uint64_t stamp, uint64_t position)
 {
-	size_t bytes = item_bytes < WEIR_RING_ASK_BYTES ? item_bytes : WEIR_RING_ASK_BYTES;
-	for (size_t at = 0; at < bytes; at += 64)
-		if (to_write)
-			weir_ring_ask_to_write(item + at);
-		else
-			__builtin_prefetch(item + at);
+	return weir_ring_run(stamp - WEIR_RING_VOID, position);
+}
+
+WEIR_RING_INLINE uint64_t weir_ring_take_word(uint64_t position, uint64_t known)
+{
+	return position << WEIR_RING_PLACE_BITS | known;
 }
 
 /* Of `count` slots from `position` on, those that lie side by side. */
@@ -228,77 +231,6 @@ WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, u
 {
 	uint64_t straight = mask + 1 - (position & mask);
 	return count < straight ? count : straight;
-}
-
-/* As wide as this program's CPUs are said to move at once: wider is made of pieces in memory. */
-#if defined(__AVX512F__)
-#define WEIR_RING_VECTOR_BYTES 64
-#elif defined(__AVX__)
-#define WEIR_RING_VECTOR_BYTES 32
-#else
-#define WEIR_RING_VECTOR_BYTES 16
-#endif
-#define WEIR_RING_BLOCK_BYTES 64
-typedef uint64_t weir_ring_vector
-	__attribute__((vector_size(WEIR_RING_VECTOR_BYTES), aligned(1), may_alias));
-
-/*
- * Items that lie one behind the other are copied by vector moves, and the ring's lines that come
- * `ahead` items later are asked for. Not memcpy(): for the few KiB of a batch the C library's ways
- * are slower on lines that another core holds. The empty assembler keeps compilers from recognising
- * the loop and calling memcpy() all the same.
- */
-WEIR_RING_INLINE void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
-{
-	while (bytes >= 8) {
-		memcpy(to, from, 8);
-		to += 8;
-		from += 8;
-		bytes -= 8;
-		__asm__("" : "+r"(from));
-	}
-	while (bytes > 0) {
-		*to++ = *from++;
-		bytes--;
-		__asm__("" : "+r"(from));
-	}
-}
-
-WEIR_RING_INLINE void weir_ring_move_block(unsigned char *to, const unsigned char *from)
-{
-	weir_ring_vector *t = (weir_ring_vector *)(void *)to;
-	const weir_ring_vector *f = (const weir_ring_vector *)(const void *)from;
-#if WEIR_RING_VECTOR_BYTES == 64
-	t[0] = f[0];
-#elif WEIR_RING_VECTOR_BYTES == 32
-	weir_ring_vector a = f[0], b = f[1];
-	t[0] = a;
-	t[1] = b;
-#else
-	weir_ring_vector a = f[0], b = f[1], c = f[2], d = f[3];
-	t[0] = a;
-	t[1] = b;
-	t[2] = c;
-	t[3] = d;
-#endif
-}
-
-/*
- * One item of the program into its slot, word by word. The program has just written it, field by
- * field: a wider load would wait until all that the CPU has stored so far is in its cache, the
- * lines of earlier slots included, and none of those would be fetched beside another.
- */
-WEIR_RING_INLINE void weir_ring_put(unsigned char *to, const unsigned char *from, size_t bytes)
-{
-	size_t at = 0;
-	for (; at + 8 <= bytes; at += 8) {
-		uint64_t word;
-		memcpy(&word, from + at, 8);
-		__asm__("" : "+r"(word));
-		memcpy(to + at, &word, 8);
-	}
-	if (at < bytes)
-		memcpy(to + at, from + at, bytes - at);
 }
 
 /* `count` items of the program into slots that lie side by side, from `position` on. */
@@ -383,12 +315,15 @@ WEIR_RING_INLINE void weir_ring_echo_put(struct weir_ring_producer *p, uint64_t 
 	weir_ring_store_relaxed(&ring->echo_end, position + 1); /* RG10, published by RG1 */
 }
 
-/* RG2: the slot is complete; pairs with the acquire in weir_ring_ready(). */
+/* RG2: the slots of the run are complete; pairs with the acquire in weir_ring_ready(). */
 WEIR_RING_INLINE int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_t first,
 					      uint64_t count, uint32_t mark)
 {
-	for (uint64_t i = first; i < first + count; i++)
-		WEIR_RING_PUBLISH(&p->stamps[i & p->mask], weir_ring_stamp(i) | mark, p->flags);
+	for (uint64_t n; count > 0; first += n, count -= n) {
+		n = count < WEIR_RING_RUN_MAX ? count : WEIR_RING_RUN_MAX;
+		WEIR_RING_PUBLISH(&p->stamps[first & p->mask], weir_ring_stamp(first, n) | mark,
+				  p->flags);
+	}
 	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&p->ring->state, p->flags) &
 				WEIR_RING_ITEMS_ASLEEP) != 0))
 		return weir_ring_published(p);
@@ -444,24 +379,34 @@ WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_
 
 /* ---- consumers ---- */
 
-/* How far items are ready from `first` on, at most `end`: a look at the shared lines. */
+/*
+ * How far items are ready from `first` on, where a run begins: a look at the shared lines. No
+ * farther than `end`, or the end of the run that reaches it.
+ */
 WEIR_RING_INLINE uint64_t weir_ring_ready(struct weir_ring_consumer *c, uint64_t first,
 					  uint64_t end)
 {
 	if (c->stamps == NULL)
-		return weir_ring_load_acquire(c->tail);                              /* RG1 */
-	while (first < end && weir_ring_load_acquire(&c->stamps[first & c->mask]) == /* RG2 */
-				      weir_ring_stamp(first))
-		first++;
+		return weir_ring_load_acquire(c->tail); /* RG1 */
+	while (first < end) {
+		uint64_t stamp = weir_ring_load_acquire(&c->stamps[first & c->mask]); /* RG2 */
+		uint64_t run = weir_ring_run(stamp, first);
+		if (run == 0)
+			break;
+		first += run;
+	}
 	return first;
 }
 
-/* A look beyond what is known, for `count` items from `first` on. */
-WEIR_RING_INLINE void weir_ring_look(struct weir_ring_consumer *c, uint64_t first, uint32_t count)
+/* A look beyond what is known, `from`, for `count` items from `first` on. */
+WEIR_RING_INLINE void weir_ring_look(struct weir_ring_consumer *c, uint64_t first, uint64_t from,
+				     uint32_t count)
 {
-	uint64_t end = first + (count < WEIR_RING_FEW ? WEIR_RING_FEW : count);
-	c->ready = weir_ring_ready(c, c->ready > first ? c->ready : first, end);
-	if (c->ready > first && c->ready - first < WEIR_RING_FEW)
+	bool by_runs = c->stamps != NULL && (c->flags & WEIR_RING_SHARED) != 0;
+	uint64_t few = by_runs ? WEIR_RING_FEW_SHARED : WEIR_RING_FEW;
+	uint64_t end = first + (count < few ? few : count);
+	c->ready = weir_ring_ready(c, from, end);
+	if (c->ready > first && c->ready - first < few)
 		weir_ring_settle(c, first, end);
 }
 
@@ -505,11 +450,14 @@ WEIR_RING_INLINE int weir_ring_echo_get(struct weir_ring_consumer *c, void *item
 	return 1;
 }
 
-/* RG5: what was held has been read; pairs with the acquire in weir_ring_look_room(). */
-WEIR_RING_INLINE void weir_ring_let_go(struct weir_ring_consumer *c)
+/* RG5: what was held, below `next`, has been read; pairs with the acquire in
+ * weir_ring_look_room(). */
+WEIR_RING_INLINE void weir_ring_let_go(struct weir_ring_consumer *c, uint64_t next)
 {
+	weir_ring_store_relaxed(&c->next, next); /* own */
 	WEIR_RING_PUBLISH(&c->gate, WEIR_RING_IDLE, c->flags);
-	if (WEIR_RING_UNLIKELY((weir_ring_state_behind(&c->ring->state, c->flags) &
+	if (WEIR_RING_UNLIKELY(next >= c->release_at ||
+			       (weir_ring_state_behind(&c->ring->state, c->flags) &
 				WEIR_RING_ROOM_ASLEEP) != 0))
 		weir_ring_gave_back(c);
 }
@@ -519,27 +467,39 @@ WEIR_RING_INLINE void weir_ring_let_go(struct weir_ring_consumer *c)
  * is about to be held before `take` moves (RG6, release): a producer that loads `take` (acquire)
  * and then the gates finds the gate of everybody who moved `take` that far, or it is free again.
  * seq_cst, because who sleeps for room or items looks at it (RG7).
+ *
+ * Of many producers, `take` also says how far it is to where a run begins, and that all before it
+ * is ready: who finds more than it takes leaves the rest to the next, who need not look.
  */
 WEIR_RING_INLINE int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_t count,
 					   size_t item_bytes, uint64_t *ret_first)
 {
-	uint64_t first = weir_ring_load_relaxed(&c->ring->take);
 	for (;;) {
+		uint64_t word = weir_ring_load_relaxed(&c->ring->take);
+		uint64_t first = word >> WEIR_RING_PLACE_BITS;
+		uint64_t known = first + (word & WEIR_RING_KNOWN_MAX);
+		if (c->stamps != NULL)
+			c->ready = known;
 		if (c->ready < first + count)
-			weir_ring_look(c, first, count);
+			weir_ring_look(c, first, c->ready, count);
 		if (WEIR_RING_UNLIKELY(first >= c->ready || item_bytes != c->slot_bytes)) {
 			int code;
-			weir_ring_let_go(c);
+			weir_ring_let_go(c, first);
 			code = weir_ring_look_items(c, first, item_bytes);
 			if (code < 0)
 				return code;
-			first = weir_ring_load_relaxed(&c->ring->take);
 			continue;
 		}
 		uint64_t n = c->ready - first < count ? c->ready - first : count;
-		n = weir_ring_straight(c->mask, first, n);
+		uint64_t rest = c->stamps != NULL ? c->ready - first - n : 0;
+		uint64_t straight = weir_ring_straight(c->mask, first, n);
+		if (WEIR_RING_UNLIKELY(straight < n)) {
+			n = straight;
+			rest = 0; // no run goes over the ring's end
+		}
 		weir_ring_store_release(&c->gate, first); /* RG5, published by RG6 */
-		if (WEIR_RING_LIKELY(weir_ring_cas_seq(&c->ring->take, &first, first + n))) {
+		if (WEIR_RING_LIKELY(weir_ring_cas_seq(&c->ring->take, &word,
+						       weir_ring_take_word(first + n, rest)))) {
 			*ret_first = first; /* RG6 */
 			return (int)n;
 		}
@@ -553,7 +513,7 @@ WEIR_RING_INLINE int weir_ring_take_own(struct weir_ring_consumer *c, uint32_t c
 	for (;;) {
 		uint64_t first = weir_ring_load_relaxed(&c->next); /* own */
 		if (c->ready - first < count)
-			weir_ring_look(c, first, count);
+			weir_ring_look(c, first, c->ready > first ? c->ready : first, count);
 		if (WEIR_RING_LIKELY(first < c->ready && item_bytes == c->slot_bytes)) {
 			*ret_first = first;
 			return (int)weir_ring_straight(c->mask, first,
@@ -578,7 +538,7 @@ WEIR_RING_INLINE void weir_ring_give_back(struct weir_ring_consumer *c, uint64_t
 					  uint64_t count)
 {
 	if ((c->flags & WEIR_RING_SHARED) != 0)
-		weir_ring_let_go(c);
+		weir_ring_let_go(c, first + count);
 	else
 		weir_ring_move_next(c, first + count);
 }

@@ -49,11 +49,14 @@ static bool is_worth_a_try(struct weir_ring_consumer *c)
 {
 	bool shared = (c->flags & WEIR_RING_SHARED) != 0;
 	uint64_t at = weir_ring_load_relaxed(shared ? &c->ring->take : &c->next);
+	bool is_known = shared && (at & WEIR_RING_KNOWN_MAX) != 0;
+	if (shared)
+		at >>= WEIR_RING_PLACE_BITS;
 	if (c->stamps == NULL)
 		return weir_ring_load_relaxed(c->tail) > at ||
 		       (weir_ring_load_relaxed(&c->ring->state) & WEIR_RING_FENCED) != 0;
-	uint32_t stamp = weir_ring_load_relaxed(&c->stamps[at & c->mask]);
-	if ((stamp & ~WEIR_RING_VOID) == weir_ring_stamp(at))
+	uint64_t stamp = is_known ? 0 : weir_ring_load_relaxed(&c->stamps[at & c->mask]);
+	if (is_known || weir_ring_run(stamp, at) > 0 || weir_ring_run_void(stamp, at) > 0)
 		return true;
 	return (weir_ring_load_relaxed(&c->ring->state) & WEIR_RING_FENCED) != 0 &&
 	       at >= (weir_ring_load_relaxed(c->tail) & ~WEIR_RING_CLOSED_BIT);

@@ -118,6 +118,11 @@ static void pop_first(void)
 	EXPLORER_CHECK(ring_bed_pop(0, &value) == 0 && value == 1);
 }
 
+static void leave(void)
+{
+	weir_ring_consumer_close(ring_bed->consumers[1]);
+}
+
 /* ---- closed by another thread ---- */
 
 static void push_until_closed(void)
@@ -187,6 +192,7 @@ RING_SET_UP(mpsc, WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, 2, 0)
 RING_SET_UP(mpsc_full, WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, 2, 2)
 RING_SET_UP(spmc, WEIR_RING_ONE_PRODUCER, WEIR_RING_SHARING_CONSUMERS, 2, 0)
 RING_SET_UP(mpmc, WEIR_RING_MANY_PRODUCERS, WEIR_RING_SHARING_CONSUMERS, 1, 0)
+RING_SET_UP(every_full, WEIR_RING_ONE_PRODUCER, WEIR_RING_EVERY_CONSUMER, 1, 1)
 RING_SET_UP(spmc_full, WEIR_RING_ONE_PRODUCER, WEIR_RING_SHARING_CONSUMERS, 1, 1)
 
 /* The one slot was claimed and not used. */
@@ -239,6 +245,8 @@ RING_BOTH(ring_void_room, "many, sharing, asleep for a slot that is given up", s
 	  NULL, push_other_asleep, pop_once);
 RING_BOTH(ring_room_asleep_shared, "one, sharing, asleep for room", set_up_spmc_full, NULL,
 	  push_second_asleep, pop_two);
+RING_BOTH(ring_room_asleep_leave, "one, every, asleep for room, one leaves", set_up_every_full,
+	  NULL, push_second_asleep, pop_first, leave);
 RING_BOTH(ring_close, "one, one, closed by a third", set_up_spsc, accepted_was_popped,
 	  push_until_closed, pop_until_closed, close_ring);
 RING_BOTH(ring_close_one, "one, one, one item, closed by a third", set_up_spsc, accepted_was_popped,

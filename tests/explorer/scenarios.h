@@ -42,6 +42,8 @@ extern const struct explorer_scenario shared_free_list, shared_outcome, shared_t
 
 extern const struct explorer_scenario ring_echo, ring_echo_wide, ring_echo_commit, ring_echo_stage,
 	ring_echo_every, ring_echo_close, ring_echo_close_seq;
+extern const struct explorer_scenario ring_run, ring_run_shared, ring_run_laps, ring_run_part,
+	ring_run_none, ring_told, ring_told_late;
 extern const struct explorer_scenario ring_spsc, ring_spsc_batch, ring_spsc_in_place, ring_mpsc,
 	ring_mpsc_void, ring_spmc, ring_spmc_in_place, ring_spmc_goes_on, ring_mpmc_void, ring_mpmc,
 	ring_multicast, ring_multicast_many, ring_multicast_leave, ring_producer_handle,
@@ -54,7 +56,8 @@ extern const struct explorer_scenario ring_items_asleep_seq, ring_items_asleep_a
 	ring_items_asleep_other_asymmetric, ring_items_asleep_shared_seq,
 	ring_items_asleep_shared_asymmetric, ring_items_asleep_lap_seq,
 	ring_items_asleep_lap_asymmetric, ring_void_room_seq, ring_void_room_asymmetric,
-	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric, ring_close_seq,
+	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric,
+	ring_room_asleep_leave_seq, ring_room_asleep_leave_asymmetric, ring_close_seq,
 	ring_close_asymmetric, ring_close_one_seq, ring_close_one_asymmetric,
 	ring_close_one_many_seq, ring_close_one_many_asymmetric, ring_close_asleep_many_seq,
 	ring_close_asleep_many_asymmetric, ring_close_many_seq, ring_close_many_asymmetric,
