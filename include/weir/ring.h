@@ -211,7 +211,7 @@ WEIR_API WEIR_MUST_CHECK int weir_ring_wait_items(struct weir_ring_consumer *con
 WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const void *item,
 				    size_t item_bytes)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
@@ -234,7 +234,7 @@ WEIR_RING_INLINE int weir_ring_push(struct weir_ring_producer *producer, const v
 WEIR_RING_INLINE int weir_ring_push_many(struct weir_ring_producer *producer, const void *items,
 					 uint32_t count, size_t item_bytes)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
@@ -265,7 +265,7 @@ WEIR_RING_INLINE int weir_ring_flush(struct weir_ring_producer *producer)
 WEIR_RING_INLINE int weir_ring_stage(struct weir_ring_producer *producer, const void *item,
 				     size_t item_bytes)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	if (producer->stamps != NULL)
 		return weir_ring_push(producer, item, item_bytes);
 	int n = weir_ring_claim_slots(producer, 1, item_bytes, &first);
@@ -289,7 +289,7 @@ WEIR_RING_INLINE int weir_ring_stage(struct weir_ring_producer *producer, const 
 WEIR_RING_INLINE int weir_ring_claim(struct weir_ring_producer *producer, uint32_t count,
 				     size_t item_bytes, void **ret_items)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	int n = weir_ring_claim_slots(producer, count, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
@@ -324,7 +324,7 @@ WEIR_RING_INLINE int weir_ring_commit(struct weir_ring_producer *producer, uint3
 WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *item,
 				   size_t item_bytes)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	if (item_bytes <= WEIR_RING_ECHO_BYTES && weir_ring_echo_get(consumer, item, item_bytes))
 		return 0;
 	int n = weir_ring_take_items(consumer, 1, item_bytes, &first);
@@ -344,7 +344,7 @@ WEIR_RING_INLINE int weir_ring_pop(struct weir_ring_consumer *consumer, void *it
 WEIR_RING_INLINE int weir_ring_pop_many(struct weir_ring_consumer *consumer, void *items,
 					uint32_t count, size_t item_bytes)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;
@@ -361,7 +361,7 @@ WEIR_RING_INLINE int weir_ring_pop_many(struct weir_ring_consumer *consumer, voi
 WEIR_RING_INLINE int weir_ring_take(struct weir_ring_consumer *consumer, uint32_t count,
 				    size_t item_bytes, const void **ret_items)
 {
-	uint64_t first;
+	uint64_t first = 0;
 	int n = weir_ring_take_items(consumer, count, item_bytes, &first);
 	if (WEIR_RING_UNLIKELY(n < 0))
 		return n;

@@ -29,7 +29,10 @@ enum weir_when_slow {
 	WEIR_SLOW_CATCH_UP = 0, /**< they read from disk what is no longer in memory, and rejoin
 	                             without a gap; in a memory-only log they get a gap */
 	WEIR_SLOW_BLOCK = 1,    /**< producers are held back (never acknowledgements), while
-	                             the group has members, until a close begins */
+	                             the group has members, until a close begins: from when one
+	                             of them has partitions (weir_member_assignments()). In
+	                             memory, who may miss nothing waits for that before it
+	                             publishes */
 	WEIR_SLOW_GAP = 2,      /**< they get a gap item, and go on with what is in memory */
 };
 

@@ -120,28 +120,29 @@ bool run_bed_says(const char *text)
 	return has;
 }
 
-static void nap(void)
+/* A moment, or the end of the test, if that was too long: with what was said until then. */
+static void wait_more(time_t begun, const char *for_what)
 {
-	const struct timespec time = {.tv_nsec = 5000000};
-	(void)nanosleep(&time, NULL);
+	const struct timespec nap = {.tv_nsec = 5000000};
+	(void)nanosleep(&nap, NULL);
+	if (time(NULL) - begun < PATIENCE_S)
+		return;
+	tap_note("it said: %.1500s", run_bed_get("said"));
+	run_bed_must(false, for_what);
 }
 
 void run_bed_wait_for_bytes(const char *name, uint64_t bytes)
 {
 	time_t begun = time(NULL);
-	while (run_bed_bytes(name) < bytes) {
-		nap();
-		run_bed_must(time(NULL) - begun < PATIENCE_S, "a file that does not grow");
-	}
+	while (run_bed_bytes(name) < bytes)
+		wait_more(begun, "a file that does not grow");
 }
 
 void run_bed_wait_for_word(const char *word)
 {
 	time_t begun = time(NULL);
-	while (strstr(run_bed_get("said"), word) == NULL) {
-		nap();
-		run_bed_must(time(NULL) - begun < PATIENCE_S, word);
-	}
+	while (strstr(run_bed_get("said"), word) == NULL)
+		wait_more(begun, word);
 }
 
 void run_bed_end_all(void)

@@ -10,6 +10,7 @@
 #include "bench/harness.h"
 
 #define ITEMS_MAX 512u
+#define JOIN_POLL_NS RUN_MILLISECOND_NS /* until it has partitions: sources wait for that */
 #define POLL_NS (50 * RUN_MILLISECOND_NS)
 #define COMMIT_NS (20 * RUN_MILLISECOND_NS)
 #define COMMIT_BYTES (1u << 20)
@@ -89,9 +90,13 @@ static int turn(struct delivering *d)
 {
 	struct run_deliverer *own = d->own;
 	size_t items_max = own->sink->one_by_one ? 1 : ITEMS_MAX;
-	int n = weir_poll(d->member, d->items, items_max, d->has_uncommitted ? 0 : POLL_NS);
+	bool has_joined = wr_load_relaxed(&own->has_joined) != 0; /* own */
+	uint64_t wait_ns = d->has_uncommitted ? 0 : has_joined ? POLL_NS : JOIN_POLL_NS;
+	int n = weir_poll(d->member, d->items, items_max, wait_ns);
 	if (n < 0)
 		return explain(d, n);
+	if (!has_joined && weir_member_assignments(d->member, NULL, 0) > 0)
+		wr_store_relaxed(&own->has_joined, 1u);
 	for (int i = 0; i < n; i++) {
 		if (run_signal_is_raised(&own->of.life->abort))
 			return -EINTR;

@@ -237,16 +237,6 @@ static void lay_out(struct run *run)
 	}
 }
 
-static int start_threads(struct run *run)
-{
-	int rc = 0;
-	for (uint32_t i = 0; i < run->deliverer_count && rc == 0; i++)
-		rc = run_deliverer_start(&run->deliverers[i]);
-	for (uint32_t i = 0; i < run->source_count && rc == 0; i++)
-		rc = run_publisher_start(&run->publishers[i]);
-	return rc;
-}
-
 /* ---- watching -------------------------------------------------------------------------------- */
 
 static void begin_drain(struct run *run)
@@ -362,6 +352,40 @@ static void watch(struct run *run, const sigset_t *signals)
 		}
 	}
 	abort_run(run);
+}
+
+/* Has each subscription that has a sink a member with partitions, or one that failed? */
+static bool members_have_joined(const struct run *run)
+{
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		bool any = run->sinks[i].to == WEIR_CONFIG_TO_NONE;
+		for (uint32_t k = 0; k < run->deliverer_count; k++) {
+			const struct run_deliverer *d = &run->deliverers[k];
+			if (d->of.subscription == &run->subscriptions[i])
+				any = any || wr_load_relaxed(&d->has_joined) != 0 ||
+				      run_deliverer_has_ended(d);
+		}
+		if (!any)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Members first: a group that nobody has joined yet holds no producer back, whatever its when_slow
+ * says, and a log in memory forgets. Sources start in any case, also if that was given up: they see
+ * by themselves that they are to stop.
+ */
+static int start_threads(struct run *run, const sigset_t *signals)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < run->deliverer_count && rc == 0; i++)
+		rc = run_deliverer_start(&run->deliverers[i]);
+	while (rc == 0 && run->drain_begun_ns == 0 && !members_have_joined(run))
+		(void)take_signal(run, signals);
+	for (uint32_t i = 0; i < run->source_count && rc == 0; i++)
+		rc = run_publisher_start(&run->publishers[i]);
+	return rc;
 }
 
 /* ---- ending ---------------------------------------------------------------------------------- */
@@ -513,7 +537,7 @@ int run_it(struct run *run)
 		exit_code = open_sinks(run);
 	}
 	if (exit_code == CLI_GO_ON) {
-		rc = start_threads(run);
+		rc = start_threads(run, &signals);
 		if (rc == 0)
 			watch(run, &signals);
 		else
