@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/text/nearest.h"
+#include "io/config/plan.h"
 #include "io/config/threads.h"
 #include "io/config/value.h"
 
@@ -80,14 +81,34 @@ static void put_translated(const char *text, struct wr_config_text *to)
 	}
 }
 
+/* What the core refuses, at the key whose option it is. */
+static void say_refused(struct wr_config_findings *findings, const struct wr_config_node *root,
+			const struct weir_problem *problem)
+{
+	char path[WR_CONFIG_PATH_BYTES] = "";
+	char text[512] = "";
+	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
+	put_translated(problem->text, &to);
+	if (!wr_config_key_of_option(problem->field, path))
+		(void)snprintf(path, sizeof path, "%s", problem->field);
+	wr_config_error(findings, wr_config_place_at(findings, root, path), "%s: %s", path, text);
+}
+
+void wr_config_check_placed(struct wr_config_findings *findings, const struct wr_config_node *root,
+			    const struct weir_options *options)
+{
+	struct weir_memory_plan plan;
+	struct weir_problem problem = {0};
+	if (weir_memory_plan(options, &plan, &problem) != 0)
+		say_refused(findings, root, &problem);
+}
+
 static void check_options(struct wr_config_findings *findings, const struct wr_config_node *root,
 			  const struct wr_config_values *values)
 {
 	struct weir_memory_plan plan;
 	struct weir_problem problem = {0};
-	char path[WR_CONFIG_PATH_BYTES] = "";
-	char text[512] = "";
-	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
+	char text[64] = "";
 	bool good = wr_config_check_classes(findings, root, values);
 	if (values->options.segment_bytes % values->options.chunk_bytes != 0) {
 		struct wr_config_text size = {.to = text, .room_bytes = sizeof text};
@@ -97,12 +118,8 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 				text);
 		return;
 	}
-	if (!good || weir_memory_plan(&values->options, &plan, &problem) == 0)
-		return;
-	put_translated(problem.text, &to);
-	if (!wr_config_key_of_option(problem.field, path))
-		(void)snprintf(path, sizeof path, "%s", problem.field);
-	wr_config_error(findings, wr_config_place_at(findings, root, path), "%s: %s", path, text);
+	if (good && wr_plan_memory(&values->options, &plan, &problem) != 0)
+		say_refused(findings, root, &problem);
 }
 
 /* ---- topics ---- */

@@ -2,7 +2,7 @@
 /*
  * What needs more than one key to be seen: topics that are not there, names that come twice, sizes
  * that do not go together, limits that the file itself exceeds. And what the core says of the
- * options (weir_memory_plan), told at the key whose option it is. CPUs are looked at by threads.h.
+ * options, told at the key whose option it is. CPUs are looked at by threads.h.
  *
  * Thread: one at a time.
  */
@@ -15,6 +15,13 @@
 /* `root`: the tree that `values` were read from, for places. */
 void wr_config_check(struct wr_config_findings *findings, const struct wr_config_node *root,
 		     const struct wr_config_values *values);
+
+/*
+ * What weir_open() would say on this machine of options whose threads have their places: of classes
+ * that it may not have, and of real time that would starve another thread.
+ */
+void wr_config_check_placed(struct wr_config_findings *findings, const struct wr_config_node *root,
+			    const struct weir_options *options);
 
 /* The node at "threads.log.wait" or "stages[1].cpus", or the innermost on the way to it that the
  * file has; the root for an empty path. */

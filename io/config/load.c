@@ -134,6 +134,8 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 		if (rc != 0 && rc != -EINVAL)
 			return rc;
 		config->is_placed = rc == 0;
+		if (findings->error_count == 0)
+			wr_config_check_placed(findings, config->root, &config->values.options);
 	}
 	if (!make_topics(config) || !make_subscriptions(config) || !wr_config_make_run(config))
 		findings->out_of_memory = true;

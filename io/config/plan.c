@@ -92,11 +92,21 @@ static uint64_t locked_bytes(const struct wr_plan_input *input,
 	return memory->total_bytes - (are_had ? memory->huge_bytes : 0);
 }
 
+int wr_plan_memory(const struct weir_options *options, struct weir_memory_plan *ret_plan,
+		   struct weir_problem *reterr_problem)
+{
+	/* Who steps by hand has no threads to be looked at; memory is the same. */
+	struct weir_options o = *options;
+	o.manual = true;
+	o.housekeeping.cpu_count = 0;
+	return weir_memory_plan(&o, ret_plan, reterr_problem);
+}
+
 int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
 		 struct weir_problem *reterr_problem)
 {
 	*ret_plan = (struct wr_plan){.knows_machine = input->machine != NULL};
-	int rc = weir_memory_plan(input->options, &ret_plan->memory, reterr_problem);
+	int rc = wr_plan_memory(input->options, &ret_plan->memory, reterr_problem);
 	int placed = wr_place(input->topology, input->affinity, input->policy, input->requests,
 			      input->request_count, &ret_plan->placement);
 	if (rc != 0 || placed != 0)

@@ -82,8 +82,15 @@ struct wr_plan {
 };
 
 /*
+ * weir_memory_plan() without its look at threads: those of a file have no place yet when its sizes
+ * are judged, and may be for another machine than this one.
+ */
+int wr_plan_memory(const struct weir_options *options, struct weir_memory_plan *ret_plan,
+		   struct weir_problem *reterr_problem);
+
+/*
  * @param ret_plan        filled in as far as it goes: the placement with its problems, too
- * @param reterr_problem  may be NULL; what weir_memory_plan() refused
+ * @param reterr_problem  may be NULL; what wr_plan_memory() refused
  * @return 0; -EINVAL: options (the problem says it) or placement (its problems do); -ENOMEM
  */
 int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,

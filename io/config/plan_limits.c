@@ -150,8 +150,7 @@ static const char *prefix(uint32_t index)
 /* How many handlers there will be is not known: they are there when somebody joins. */
 static bool is_started(const struct wr_plan_search *s, uint32_t index)
 {
-	return s->plan->placement.placed[index].how != WR_PLACED_NOT ||
-	       s->input->threads[index] == &s->input->options->handler;
+	return s->plan->placement.placed[index].how != WR_PLACED_NOT || index == WR_CONFIG_HANDLER;
 }
 
 static bool is_class_had(const struct wr_plan_search *s, const struct weir_thread_options *thread)
@@ -186,8 +185,11 @@ static void find_real_time(struct wr_plan_search *s)
 static bool never_waits(const struct wr_plan_search *s, uint32_t index)
 {
 	const struct wr_placed *placed = &s->plan->placement.placed[index];
-	return placed->how != WR_PLACED_NOT && is_real_time(s->input->threads[index]) &&
-	       (placed->wait == WEIR_WAIT_SPIN || placed->wait == WEIR_WAIT_YIELD);
+	/* Handlers that have no place yet wait as they were asked to. */
+	enum weir_wait wait =
+		placed->how != WR_PLACED_NOT ? placed->wait : s->input->requests[index].wait;
+	return is_started(s, index) && is_real_time(s->input->threads[index]) &&
+	       (wait == WEIR_WAIT_SPIN || wait == WEIR_WAIT_YIELD);
 }
 
 /* Who may have the class, never waits, and would be stopped. */
@@ -226,6 +228,14 @@ static uint32_t shared_cpu(const struct wr_cpu_set *a, const struct wr_cpu_set *
 	return cpu;
 }
 
+/* Handlers that may come at once are more than the CPUs that they share. */
+static bool has_twin(const struct wr_plan_search *s, uint32_t index)
+{
+	const struct wr_placed *placed = &s->plan->placement.placed[index];
+	return index == WR_CONFIG_HANDLER && placed->cpu_count > 0 &&
+	       s->input->options->members_max > placed->cpu_count;
+}
+
 /* The thread, or the helpers, that the real-time thread `index` would keep from running. */
 static const char *find_victim(const struct wr_plan_search *s, uint32_t index, uint32_t *ret_cpu)
 {
@@ -237,6 +247,10 @@ static const char *find_victim(const struct wr_plan_search *s, uint32_t index, u
 		*ret_cpu = shared_cpu(&own, &other);
 		if (i != index && is_started(s, i) && *ret_cpu < WR_CPUS_MAX)
 			return s->input->requests[i].name;
+	}
+	if (has_twin(s, index)) {
+		*ret_cpu = p->placed[index].cpus[0];
+		return "another handler";
 	}
 	*ret_cpu = shared_cpu(&own, is_anywhere ? &s->input->affinity->allowed : &p->housekeeping);
 	return s->plan->disk.is_needed && *ret_cpu < WR_CPUS_MAX ? "the helpers" : NULL;

@@ -100,7 +100,7 @@ static int refuse_spinner(const struct wr_thread_plan *plan, struct weir_problem
 
 	(void)snprintf(text, sizeof text,
 		       "a %s thread that spins starves CPU %u, where %s may run too, and is then "
-		       "throttled by the kernel: %s, or wait=ADAPTIVE",
+		       "throttled by the kernel: %s, or let it wait adaptively",
 		       class_name(plan->scheduler), cpu, other, fix);
 	return report(ret_problem, -EINVAL, plan->name, "scheduler", text);
 }
@@ -115,7 +115,7 @@ static int check_spinner(const struct wr_affinity *affinity, const struct wr_thr
 	if (plan->cpu_count == 0)
 		return report(ret_problem, -EINVAL, plan->name, "scheduler",
 			      "a FIFO or RR thread that spins starves everybody else on its CPU: "
-			      "pin it to one of its own, or wait=ADAPTIVE");
+			      "pin it to one of its own, or let it wait adaptively");
 	if (plan->threads_max > plan->cpu_count)
 		return report(ret_problem, -EINVAL, plan->name, "scheduler",
 			      "FIFO or RR threads that spin need a CPU each, and there may be more "
