@@ -310,5 +310,8 @@ static bool find_option(const struct wr_config_section *section, const char *opt
 
 bool wr_config_key_of_option(const char *option, char to[WR_CONFIG_PATH_BYTES])
 {
+	/* How and where are two options, and one key. */
+	if (strcmp(option, "numa_node") == 0)
+		option = "numa";
 	return find_option(&wr_config_file, option, "", to);
 }

@@ -236,6 +236,23 @@ bool wr_config_check_classes(struct wr_config_findings *findings, const struct w
 	return findings->error_count == errors_before;
 }
 
+/* A node that is named for memory has some, for this process. weir_open() looks again. */
+static void check_memory_node(struct wr_config_findings *findings,
+			      const struct wr_config_node *root, const struct wr_topology *topology,
+			      const struct weir_options *options)
+{
+	char list[100];
+	if (options->numa != WEIR_NUMA_NODE ||
+	    wr_cpu_set_has(&topology->memories, options->numa_node))
+		return;
+	struct weir_config_diagnostic *d = wr_config_error(
+		findings, wr_config_place_at(findings, root, "memory.numa"),
+		"memory.numa: NUMA node %u has no memory for this process", options->numa_node);
+	wr_cpu_set_format(&topology->memories, list, sizeof list);
+	wr_config_note(findings, d, "memory is on NUMA node%s %s",
+		       wr_cpu_set_count(&topology->memories) > 1 ? "s" : "", list);
+}
+
 /* Of what was placed, what weir_open() is told. */
 static void take_places(const struct wr_placement *placement, const struct wr_affinity *affinity,
 			struct weir_options *options, struct wr_placed *placed)
@@ -264,6 +281,7 @@ void wr_config_place_threads(struct wr_config_findings *findings, const struct w
 		return;
 	}
 	wr_config_requests(values, &requests);
+	check_memory_node(findings, root, topology, options);
 	int rc = wr_place(topology, affinity, &requests.policy, requests.items, requests.count,
 			  placement);
 	if (rc == 0) {

@@ -89,6 +89,23 @@ static void read_cpu(hwloc_topology_t hwloc, hwloc_obj_t pu, struct wr_topology 
 
 /* ---- all of them ---- */
 
+/* A node without memory is no place for any, but where nothing is said of memory. */
+static void read_memories(hwloc_topology_t hwloc, struct wr_topology *t)
+{
+	hwloc_const_nodeset_t allowed = hwloc_topology_get_allowed_nodeset(hwloc);
+	bool is_told = hwloc_get_root_obj(hwloc)->total_memory > 0;
+	for (hwloc_obj_t node = NULL;
+	     (node = hwloc_get_next_obj_by_type(hwloc, HWLOC_OBJ_NUMANODE, node)) != NULL;) {
+		bool is_empty = is_told && node->attr->numanode.local_memory == 0;
+		if (!is_empty && hwloc_bitmap_isset(allowed, node->os_index) &&
+		    node->os_index < WR_CPUS_MAX)
+			wr_cpu_set_add(&t->memories, node->os_index);
+	}
+	/* As weir_open() sees a machine that names none. */
+	if (wr_cpu_set_count(&t->memories) == 0)
+		wr_cpu_set_add(&t->memories, 0);
+}
+
 static void read_kinds(hwloc_topology_t hwloc, struct wr_topology *t)
 {
 	int count = hwloc_cpukinds_get_nr(hwloc, 0);
@@ -145,6 +162,7 @@ static void read_machine(hwloc_topology_t hwloc, struct wr_topology *t)
 			t->package_count = c->package + 1u;
 	}
 	t->node_count = (uint32_t)hwloc_get_nbobjs_by_type(hwloc, HWLOC_OBJ_NUMANODE);
+	read_memories(hwloc, t);
 	read_kinds(hwloc, t);
 }
 

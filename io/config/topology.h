@@ -53,6 +53,7 @@ struct wr_topology {
 	struct wr_cpu_set present;
 	struct wr_cpu_set isolated;
 	struct wr_cpu_set usable;      /* by the process that described the machine */
+	struct wr_cpu_set memories;    /* numbers of the nodes that it may have memory of */
 	struct wr_topology_cpu cpus[]; /* [cpu_count] */
 };
 

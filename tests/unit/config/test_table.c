@@ -157,9 +157,9 @@ Test(config_table, ranges_are_those_of_the_core)
 /* ---- options ---- */
 
 /* What a file cannot say, or says as CPUs and maps. */
-static const char *const not_keys[] = {"struct_bytes", "manual",    "log",         "journal",
-				       "group",        "handler",   "allocator",   "log_fn",
-				       "log_context",  "numa_node", "housekeeping"};
+static const char *const not_keys[] = {"struct_bytes", "manual",      "log",       "journal",
+				       "group",        "handler",     "allocator", "log_fn",
+				       "log_context",  "housekeeping"};
 
 static bool is_not_a_key(const char *option)
 {
@@ -192,4 +192,6 @@ Test(config_table, no_option_of_the_core_is_forgotten)
 	cr_assert_str_eq(path, "journal.segment");
 	cr_assert(wr_config_key_of_option("log.wait", path));
 	cr_assert_str_eq(path, "threads.log.wait");
+	cr_assert(wr_config_key_of_option("numa_node", path));
+	cr_assert_str_eq(path, "memory.numa");
 }

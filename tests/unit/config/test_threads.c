@@ -46,6 +46,8 @@ static const char *place(const char *machine, const char *allowed, const char *y
 	weir_options_init(&config.values.options);
 	wr_config_defaults(&wr_config_file, &config.values);
 	wr_config_read(&config.findings, &wr_config_file, config.root, &config.values);
+	config.values.options.numa = config.values.numa.how;
+	config.values.options.numa_node = config.values.numa.node;
 	wr_config_place_threads(&config.findings, config.root, &config.values, topology, &affinity,
 				&config.values.options, config.placed);
 	wr_config_findings_sort(&config.findings);
@@ -58,6 +60,7 @@ static void finish(void)
 {
 	wr_topology_destroy(topology);
 	wr_config_arena_fini(&config.arena);
+	config = (struct weir_config){0};
 }
 
 static void check_cpus(const struct weir_thread_options *thread, const char *expected)
@@ -98,6 +101,25 @@ Test(config_threads, each_number_that_is_not_there_is_told_at_its_place, .fini =
 				  d->columns == places[i][2],
 			  "%s", report);
 	}
+}
+
+/* A node of memory need not have CPUs. One that is not there is seen before anything is opened. */
+Test(config_threads, a_node_for_memory_is_one_that_has_some, .fini = finish)
+{
+	cr_assert_str_eq(place("two_sockets", NULL, "memory: {numa: \"node:3\"}\n"),
+			 "x:1:16: error: memory.numa: NUMA node 3 has no memory for this process\n"
+			 "    1 | memory: {numa: \"node:3\"}\n"
+			 "      |                ^~~~~~~~\n"
+			 "      = note: memory is on NUMA nodes 0-1\n");
+	finish();
+	cr_assert_str_eq(place("two_sockets", NULL, "memory: {numa: \"node:1\"}\n"), "");
+	finish();
+	cr_assert_str_eq(place("two_memories", NULL, "memory: {numa: \"node:3\"}\n"), "");
+	finish();
+	cr_assert_str_eq(place("two_sockets", NULL, "memory: {numa: interleave}\n"), "");
+	finish();
+	cr_assert_not_null(strstr(place("two_cpus", NULL, "memory: {numa: \"node:4294967295\"}\n"),
+				  "= note: memory is on NUMA node 0\n"));
 }
 
 /* Of 32 CPUs the process may use all; weir by the file two. */

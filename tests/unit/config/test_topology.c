@@ -88,7 +88,10 @@ Test(topology, the_fast_cores_of_a_big_little_machine)
 Test(topology, cpus_belong_to_the_first_of_nodes_that_are_alike)
 {
 	struct wr_topology *t = read_machine("two_memories");
+	char text[64];
 	cr_assert_eq(t->node_count, 4);
+	wr_cpu_set_format(&t->memories, text, sizeof text);
+	cr_assert_str_eq(text, "0-3");
 	assert_cpu(t, 1, (struct wr_topology_cpu){.core = 1, .l3 = WR_TOPOLOGY_NONE});
 	assert_cpu(t, 3,
 		   (struct wr_topology_cpu){
