@@ -12,6 +12,7 @@
 #include "io/config/value.h"
 
 #define NAMES_MAX 512u
+#define OPTION_CHARACTERS "abcdefghijklmnopqrstuvwxyz_"
 
 static const struct wr_config_node *nth(const struct wr_config_node *list, unsigned long index)
 {
@@ -67,11 +68,10 @@ struct wr_config_place wr_config_item_place(const struct wr_config_findings *fin
 /* The core's sentence, with the names of its options replaced by those of the file. */
 static void put_translated(const char *text, struct wr_config_text *to)
 {
-	static const char *const word_characters = "abcdefghijklmnopqrstuvwxyz_";
 	char path[WR_CONFIG_PATH_BYTES];
 	while (*text != '\0') {
 		char word[64];
-		size_t bytes = strspn(text, word_characters);
+		size_t bytes = strspn(text, OPTION_CHARACTERS);
 		(void)snprintf(word, sizeof word, "%.*s", (int)bytes, text);
 		if (bytes > 0 && bytes < sizeof word && wr_config_key_of_option(word, path))
 			wr_config_put(to, "%s", path);
@@ -79,6 +79,36 @@ static void put_translated(const char *text, struct wr_config_text *to)
 			wr_config_put_n(to, text, bytes > 0 ? bytes : 1);
 		text += bytes > 0 ? bytes : 1;
 	}
+}
+
+/* Does the file have the key, and not only a map that could have it? */
+static bool is_in_file(const struct wr_config_node *root, const char *path)
+{
+	const char *last = strrchr(path, '.');
+	const struct wr_config_node *node = wr_config_node_at(root, path);
+	return node->key != NULL && strcmp(node->key->text, last != NULL ? last + 1 : path) == 0;
+}
+
+/* Of the key at fault or, where the file leaves it at its default, of the first that the core's
+ * sentence names and the file has. */
+static struct wr_config_place combined_place(const struct wr_config_findings *findings,
+					     const struct wr_config_node *root, const char *path,
+					     const char *text)
+{
+	char word[WR_CONFIG_PATH_BYTES];
+	size_t bytes;
+	if (is_in_file(root, path))
+		return wr_config_place_at(findings, root, path);
+	for (const char *at = text; *at != '\0'; at += bytes > 0 ? bytes : 1) {
+		bytes = strspn(at, OPTION_CHARACTERS);
+		if (bytes == 0 || bytes >= sizeof word)
+			continue;
+		char named[WR_CONFIG_PATH_BYTES];
+		(void)snprintf(word, sizeof word, "%.*s", (int)bytes, at);
+		if (wr_config_key_of_option(word, named) && is_in_file(root, named))
+			return wr_config_place_at(findings, root, named);
+	}
+	return wr_config_place_at(findings, root, path);
 }
 
 /* What the core refuses, at the key whose option it is. */
@@ -91,7 +121,8 @@ static void say_refused(struct wr_config_findings *findings, const struct wr_con
 	put_translated(problem->text, &to);
 	if (!wr_config_key_of_option(problem->field, path))
 		(void)snprintf(path, sizeof path, "%s", problem->field);
-	wr_config_error(findings, wr_config_place_at(findings, root, path), "%s: %s", path, text);
+	wr_config_error(findings, combined_place(findings, root, path, problem->text), "%s: %s",
+			path, text);
 }
 
 void wr_config_check_placed(struct wr_config_findings *findings, const struct wr_config_node *root,
@@ -113,9 +144,9 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 	if (values->options.segment_bytes % values->options.chunk_bytes != 0) {
 		struct wr_config_text size = {.to = text, .room_bytes = sizeof text};
 		wr_config_size_format(values->options.chunk_bytes, &size);
-		wr_config_error(findings, wr_config_place_at(findings, root, "journal.segment"),
-				"journal.segment: not a multiple of memory.chunk, which is %s",
-				text);
+		wr_config_error(
+			findings, combined_place(findings, root, "journal.segment", "chunk_bytes"),
+			"journal.segment: not a multiple of memory.chunk, which is %s", text);
 		return;
 	}
 	if (good && wr_plan_memory(&values->options, &plan, &problem) != 0)
@@ -145,15 +176,35 @@ void wr_config_refuse_second(struct wr_config_findings *findings, const char *wh
 	wr_config_note(findings, d, "the first is in line %u", first.line);
 }
 
+/* At the topic with which there are too many. */
+static void check_partitions(struct wr_config_findings *findings, const struct wr_config_node *root,
+			     const struct wr_config_values *values)
+{
+	const struct wr_config_topic *topics = values->topics.items;
+	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
+	const struct wr_config_node *last = NULL;
+	uint64_t partitions = 0;
+	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
+		partitions += topics[i].partitions;
+		if (last == NULL && partitions > values->options.partitions_max)
+			last = item;
+	}
+	if (last == NULL)
+		return;
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, wr_config_item_place(findings, last, "partitions"),
+				"topics: %llu partitions in all, and limits.partitions is %u",
+				(unsigned long long)partitions, values->options.partitions_max);
+	wr_config_help(findings, d, "limits: {partitions: %llu}", (unsigned long long)partitions);
+}
+
 static void check_topics(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values)
 {
 	const struct wr_config_topic *topics = values->topics.items;
 	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
-	uint64_t partitions = 0;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
 		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;
-		partitions += topics[i].partitions;
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (topics[i].name == NULL || topics[j].name == NULL ||
 			    strcmp(topics[i].name, topics[j].name) != 0)
@@ -166,8 +217,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	}
 	wr_config_check_limit(findings, root, "topics", "topics", values->topics.count,
 			      values->options.topics_max);
-	wr_config_check_limit(findings, root, "topics", "partitions", partitions,
-			      values->options.partitions_max);
+	check_partitions(findings, root, values);
 }
 
 /* ---- subscriptions ---- */

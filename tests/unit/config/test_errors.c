@@ -137,8 +137,25 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 "limits.partitions exceeds 16,777,216",
 		 NULL},
 		{"topics: [{name: a, partitions: 2000}]\n",
-		 "x:1:1: error: topics: 2000 of them, and limits.partitions is 1024",
+		 "x:1:32: error: topics: 2000 partitions in all, and limits.partitions is 1024",
 		 "limits: {partitions: 2000}"},
+		{"topics: [{name: a, partitions: 1000}, {name: b, partitions: 20}, {name: c,\n"
+		 "  partitions: 5}, {name: d}]\n",
+		 "x:2:15: error: topics: 1026 partitions in all, and limits.partitions is 1024",
+		 NULL},
+		{"limits: {partitions: 3}\ntopics: [{name: a, partitions: 3}, {name: b}]\n",
+		 "x:2:36: error: topics: 4 partitions in all, and limits.partitions is 3", NULL},
+		{"memory:\n  pool: 1TiB\n",
+		 "x:2:9: error: memory.chunk: memory.pool and memory.undurable need 1048576 chunks "
+		 "of 1048576 bytes, and there are at most 65534: larger chunks, or less of them",
+		 NULL},
+		{"memory: {chunk: 16KiB, huge_pages: require, pool: 1MiB}\n",
+		 "x:1:51: error: memory.huge_page_size: the pool is smaller than one such page: "
+		 "raise memory.pool, or take smaller pages",
+		 NULL},
+		{"memory: {chunk: 16MiB}\njournal: {dir: a, segment: 24MiB}\n",
+		 "x:2:28: error: journal.segment: not a multiple of memory.chunk, which is 16MiB",
+		 NULL},
 		{"limits: {topics: 1}\ntopics: [{name: a}, {name: b}]\n",
 		 "x:2:1: error: topics: 2 of them, and limits.topics is 1", NULL},
 		{"topics: [{name: a}]\nsubscriptions:\n- {name: s, topics: [a]}\n"
