@@ -7,7 +7,11 @@
  */
 #include "core/base/bits.h"
 #include "io/config/plan_inner.h"
+#include "io/config/text.h"
 #include "io/config/threads.h"
+
+/* Of threads, in one sentence. */
+#define NAMES_SHOWN 4u
 
 /* ---- locked memory ---- */
 
@@ -159,25 +163,58 @@ static bool is_class_had(const struct wr_plan_search *s, const struct weir_threa
 	return m->may_schedule || thread->priority <= m->real_time.soft;
 }
 
-/* The priority that is asked for; the first of those who ask for the most. */
+/* Who asks for real time and may not have it; of any. */
+static bool is_class_lacking(const struct wr_plan_search *s, uint32_t index)
+{
+	const struct weir_thread_options *thread = s->input->threads[index];
+	return is_started(s, index) && is_real_time(thread) && !is_class_had(s, thread);
+}
+
+/* "threads.log, threads.journal and 3 more": as many as there is room for. */
+static void put_lacking(const struct wr_plan_search *s, uint32_t count, char *to, size_t to_bytes)
+{
+	struct wr_config_text text = {.to = to, .room_bytes = to_bytes};
+	uint32_t shown = count <= NAMES_SHOWN ? count : NAMES_SHOWN - 1;
+	uint32_t put = 0;
+	for (uint32_t i = 0; i < s->input->request_count && put < shown; i++) {
+		if (!is_class_lacking(s, i))
+			continue;
+		put++;
+		wr_config_put(&text, "%s%s%.24s",
+			      put == 1       ? ""
+			      : put == count ? " and "
+					     : ", ",
+			      prefix(i), s->input->requests[i].name);
+	}
+	if (shown < count)
+		wr_config_put(&text, " and %u more", count - shown);
+}
+
+/* One line for all of them, with the priority that does for each. */
 static void find_real_time(struct wr_plan_search *s)
 {
 	const struct weir_options *o = s->input->options;
-	const struct weir_thread_options *const *threads = s->input->threads;
-	uint32_t highest = UINT32_MAX;
-	for (uint32_t i = 0; i < s->input->request_count; i++)
-		if (is_started(s, i) && is_real_time(threads[i]) &&
-		    (highest == UINT32_MAX || threads[i]->priority > threads[highest]->priority))
-			highest = i;
-	if (highest == UINT32_MAX || is_class_had(s, threads[highest]))
+	char names[140] = "";
+	uint32_t count = 0;
+	uint32_t priority = 0;
+	for (uint32_t i = 0; i < s->input->request_count; i++) {
+		if (!is_class_lacking(s, i))
+			continue;
+		count++;
+		priority = (uint32_t)wr_max_u64(priority, s->input->threads[i]->priority);
+	}
+	if (count == 0)
 		return;
-	uint32_t priority = threads[highest]->priority;
-	struct wr_plan_lack *to = wr_plan_lack(
-		s, o->strict_threads ? WR_LACK_STOPS : WR_LACK_SLOWS, "real_time",
-		"%s%s asks for real time with priority %u, the process may have %llu%s",
-		prefix(highest), s->input->requests[highest].name, priority,
-		(unsigned long long)s->input->machine->real_time.soft,
-		o->strict_threads ? "" : ": it runs as any thread");
+	put_lacking(s, count, names, sizeof names);
+	bool one = count == 1;
+	struct wr_plan_lack *to =
+		wr_plan_lack(s, o->strict_threads ? WR_LACK_STOPS : WR_LACK_SLOWS, "real_time",
+			     "%s %s for real time with priority %s%u, the process may have %llu%s",
+			     names, one ? "asks" : "ask", one ? "" : "up to ", priority,
+			     (unsigned long long)s->input->machine->real_time.soft,
+			     o->strict_threads ? ""
+			     : one             ? ": it runs as any thread"
+					       : ": they run as any thread");
 	WR_PLAN_MEND(to, "ulimit -r %u, in a unit file LimitRTPRIO=%u; or CAP_SYS_NICE", priority,
 		     priority);
 }

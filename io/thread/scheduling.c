@@ -14,6 +14,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* As many as weir's own threads are, less the first. */
+#define OTHERS_NAMED_MAX 3u
+
 static const char *class_name(enum weir_scheduler scheduler)
 {
 	switch (scheduler) {
@@ -51,13 +54,62 @@ static bool never_waits(const struct wr_thread_plan *plan)
 	return plan->wait == WEIR_WAIT_SPIN || plan->wait == WEIR_WAIT_YIELD;
 }
 
+/* ", and so do journal, group and handler"; as a number where they are many, as stages may be. */
+static void put_others(const struct wr_thread_plan *plans, uint32_t plan_count,
+		       const bool *degraded, uint32_t first, char *to, size_t to_bytes)
+{
+	uint32_t others = 0;
+	uint32_t put = 0;
+	size_t used = 0;
+
+	for (uint32_t i = first + 1; i < plan_count; i++)
+		others += degraded[i];
+	if (others > OTHERS_NAMED_MAX) {
+		(void)snprintf(to, to_bytes, ", and so do %u others", others);
+		return;
+	}
+	for (uint32_t i = first + 1; i < plan_count; i++) {
+		if (!degraded[i] || used >= to_bytes)
+			continue;
+		put++;
+		used += (size_t)snprintf(to + used, to_bytes - used, "%s%.15s",
+					 put == 1 ? others == 1 ? ", and so does " : ", and so do "
+					 : put == others ? " and "
+							 : ", ",
+					 plans[i].name);
+	}
+}
+
+/* One sentence for all of them: which is first, and the right that would do for each. */
+static int report_refused(const struct wr_thread_plan *plans, uint32_t plan_count,
+			  const bool *refused, uint32_t first, int code, bool strict,
+			  struct weir_problem *ret_problem)
+{
+	char text[208];
+	char others[80] = "";
+	uint32_t priority = 0;
+
+	for (uint32_t i = 0; i < plan_count; i++)
+		if (refused[i] && plans[i].priority > priority)
+			priority = plans[i].priority;
+	put_others(plans, plan_count, refused, first, others, sizeof others);
+	(void)snprintf(text, sizeof text,
+		       "class %s, priority %u, is refused (%s): give CAP_SYS_NICE or "
+		       "RLIMIT_RTPRIO %u (ulimit -r, LimitRTPRIO=)%s%s",
+		       class_name(plans[first].scheduler), plans[first].priority,
+		       weir_error_name(code), priority, strict ? "" : "; it runs as OTHER",
+		       strict ? "" : others);
+	return report(ret_problem, strict ? code : 0, plans[first].name, "scheduler", text);
+}
+
 /* Marks in `ret_degraded` the plans whose class cannot be had. How many, or the refusal. */
 static int try_classes(const struct wr_thread_plan *plans, uint32_t plan_count,
 		       const struct wr_scheduling_rules *rules, bool *ret_degraded,
 		       struct weir_problem *ret_problem)
 {
-	char text[208];
 	int degraded = 0;
+	int first_code = 0;
+	uint32_t first = 0;
 
 	for (uint32_t i = 0; i < plan_count; i++) {
 		const struct wr_thread_plan *plan = &plans[i];
@@ -66,19 +118,18 @@ static int try_classes(const struct wr_thread_plan *plans, uint32_t plan_count,
 		int rc = rules->try_class(plan->scheduler, plan->priority);
 		if (rc == 0)
 			continue;
-		(void)snprintf(text, sizeof text,
-			       "class %s, priority %u, is refused (%s): give CAP_SYS_NICE or "
-			       "RLIMIT_RTPRIO %u (ulimit -r, LimitRTPRIO=)%s",
-			       class_name(plan->scheduler), plan->priority, weir_error_name(rc),
-			       plan->priority, rules->strict ? "" : "; it runs as OTHER");
-		if (rules->strict)
-			return report(ret_problem, rc, plan->name, "scheduler", text);
-		if (degraded == 0)
-			(void)report(ret_problem, 0, plan->name, "scheduler", text);
+		if (degraded == 0) {
+			first = i;
+			first_code = rc;
+		}
 		ret_degraded[i] = true;
 		degraded++;
 	}
-	return degraded;
+	if (degraded == 0)
+		return 0;
+	int rc = report_refused(plans, plan_count, ret_degraded, first, first_code, rules->strict,
+				ret_problem);
+	return rules->strict ? rc : degraded;
 }
 
 /* May a thread of this plan run on the CPU? */

@@ -95,6 +95,42 @@ Test(scheduling, a_class_that_is_refused_becomes_other_and_is_told)
 	cr_expect_eq(plans[2].scheduler, WEIR_SCHEDULER_OTHER);
 }
 
+/* Who is told of one thread would raise the limit for it, and miss the rest again. */
+Test(scheduling, all_whose_class_is_refused_are_told_with_the_right_that_does_for_each)
+{
+	struct wr_thread_plan plans[WR_THREAD_PLANS_MAX] = {
+		plan("log", WEIR_SCHEDULER_FIFO, WEIR_WAIT_PARK, NULL, 0),
+		plan("journal", WEIR_SCHEDULER_RR, WEIR_WAIT_PARK, NULL, 0),
+		plan("group", WEIR_SCHEDULER_OTHER, WEIR_WAIT_PARK, NULL, 0),
+		plan("handler", WEIR_SCHEDULER_RR, WEIR_WAIT_PARK, NULL, 0),
+	};
+	plans[0].priority = 5;
+	plans[1].priority = 20;
+	plans[3].priority = 9;
+	rules.try_class = real_time_is_refused;
+	rules.strict = true;
+	refused(plans, 4, -EPERM, "log.scheduler", "priority 5, is refused (EPERM)");
+	cr_expect_not_null(strstr(problem.text, "RLIMIT_RTPRIO 20 "), "%s", problem.text);
+	rules.strict = false;
+	cr_expect_eq(wr_scheduling_check(&affinity, plans, 4, &rules, &problem), 3);
+	cr_expect_str_eq(problem.field, "log.scheduler");
+	cr_expect_str_eq(problem.text,
+			 "class FIFO, priority 5, is refused (EPERM): give CAP_SYS_NICE or "
+			 "RLIMIT_RTPRIO 20 (ulimit -r, LimitRTPRIO=); it runs as OTHER, and so do "
+			 "journal and handler");
+	for (uint32_t i = 0; i < 6; i++)
+		plans[i] =
+			plan(i == 5 ? "last" : "stage", WEIR_SCHEDULER_RR, WEIR_WAIT_PARK, NULL, 0);
+	cr_expect_eq(wr_scheduling_check(&affinity, plans, 6, &rules, &problem), 6);
+	cr_expect_not_null(strstr(problem.text, "runs as OTHER, and so do 5 others"), "%s",
+			   problem.text);
+	plans[0] = plan("log", WEIR_SCHEDULER_RR, WEIR_WAIT_PARK, NULL, 0);
+	plans[1] = plan("group", WEIR_SCHEDULER_RR, WEIR_WAIT_PARK, NULL, 0);
+	cr_expect_eq(wr_scheduling_check(&affinity, plans, 2, &rules, &problem), 2);
+	cr_expect_not_null(strstr(problem.text, "runs as OTHER, and so does group"), "%s",
+			   problem.text);
+}
+
 Test(scheduling, a_class_that_is_refused_is_an_error_when_strict)
 {
 	struct wr_thread_plan plans[] = {
