@@ -225,6 +225,28 @@ static void place_autos(struct wr_place_work *w)
 			give_anywhere(w, i);
 }
 
+/* Everybody who spins on a core that this list has a CPU of. */
+static void remark_on_rivals(const struct wr_place_work *w, struct wr_placed *placed)
+{
+	bool is_told[WR_PLACE_REQUESTS_MAX] = {false};
+	size_t used = 0;
+	for (uint32_t i = 0; i < placed->cpu_count; i++) {
+		uint16_t rival = w->spinner[wr_place_cpu(w, placed->cpus[i])->core];
+		if (rival == WR_PLACE_NOBODY || is_told[rival])
+			continue;
+		is_told[rival] = true;
+		int length = snprintf(placed->note + used, sizeof placed->note - used,
+				      used == 0 ? "may run on CPU %u, on whose core %s spins"
+						: ", and on CPU %u, with %s",
+				      placed->cpus[i], w->requests[rival].name);
+		if (length < 0 || (size_t)length >= sizeof placed->note - used) {
+			placed->note[used] = '\0';
+			return;
+		}
+		used += (size_t)length;
+	}
+}
+
 /* A list that others may disturb, or be disturbed by. */
 static void remark_on_list(struct wr_place_work *w, uint32_t index)
 {
@@ -247,15 +269,7 @@ static void remark_on_list(struct wr_place_work *w, uint32_t index)
 			       list);
 		return;
 	}
-	for (uint32_t i = 0; i < placed->cpu_count; i++) {
-		uint16_t core = wr_place_cpu(w, placed->cpus[i])->core;
-		if (w->spinner[core] == WR_PLACE_NOBODY)
-			continue;
-		(void)snprintf(placed->note, sizeof placed->note,
-			       "may run on CPU %u, on whose core %s spins", placed->cpus[i],
-			       w->requests[w->spinner[core]].name);
-		return;
-	}
+	remark_on_rivals(w, placed);
 }
 
 static void remark_on_spinner(struct wr_place_work *w, uint32_t index)

@@ -7,8 +7,9 @@
  *   no sibling to avoid        somebody else is on that core
  *   cores that nobody holds    before the siblings of some that are (only with smt: all)
  *   near the neighbours        one level-3 cache, then the node, then the package
- *   outside of all lists       before CPUs that a thread with a list may also use; for a thread
- *                              that spins this goes before being near
+ *   outside of all lists       before the siblings of CPUs that a thread with a list may also use,
+ *                              and these before such CPUs; for a thread that spins this goes
+ *                              before being near
  *   the machine's order
  *
  * The home of the neighbours is where threads with lists are already; else the cache (or node)
@@ -65,10 +66,10 @@ static uint32_t class_of(const struct wr_place_work *w, const struct wr_topology
 static uint64_t rank_of(const struct wr_place_work *w, const struct wr_topology_cpu *c, bool spins)
 {
 	uint64_t far = distance(&w->home, w->policy->locality, c);
-	uint64_t is_listed = wr_cpu_set_has(&w->listed, c->cpu);
+	uint64_t listed = (uint64_t)core_has(w, c, &w->listed) + wr_cpu_set_has(&w->listed, c->cpu);
 	uint64_t rank = class_of(w, c);
 	rank = rank << 1 | (core_has(w, c, &w->held) || core_has(w, c, &w->kept));
-	rank = rank << 3 | (spins ? is_listed << 2 | far : far << 1 | is_listed);
+	rank = rank << 4 | (spins ? listed << 2 | far : far << 2 | listed);
 	return rank << 16 | (uint64_t)(c - w->topology->cpus);
 }
 

@@ -221,6 +221,24 @@ Test(place_requests, more_spinners_than_cores)
 	bed_expect("log=1! group=2! handler=3! | 0");
 }
 
+/* The second threads of cores in somebody's list are the last that a spinner is given. Where there
+ * is nothing else, the list is told of each that spins there. */
+Test(place_requests, spinners_stay_off_the_cores_of_lists)
+{
+	bed_ask("log", "auto", WEIR_WAIT_SPIN, 1);
+	bed_ask("journal", "auto", WEIR_WAIT_SPIN, 1);
+	bed_ask("handler", "0-3", WEIR_WAIT_ADAPTIVE, 1);
+	bed_expect("log=4! journal=5! handler=(0-3) | 0,16");
+	bed.policy.use_siblings = true;
+	bed_expect("log=4! journal=5! handler=(0-3) | 0,16");
+	bed.policy.use_siblings = false;
+	bed.policy.shared = WR_SHARED_NO;
+	bed_mask("0-2,16-18");
+	bed.requests[2].cpus = bed_cpus("0-2");
+	bed_expect("log=16! journal=17! handler=(0-2) | ");
+	assert_note(2, "may run on CPU 0, on whose core log spins, and on CPU 1, with journal");
+}
+
 /* Whoever has the longer list gives way. */
 Test(place_requests, spinners_with_lists_are_matched)
 {
