@@ -213,18 +213,37 @@ static bool are_good_together(const struct weir_thread_options *thread)
 	return is_real_time == (thread->priority > 0);
 }
 
+/* Was an error told of the value at this path? Then what was read is not what was meant. */
+static bool is_told(const struct wr_config_findings *findings, const struct wr_config_node *root,
+		    const char *path)
+{
+	const struct wr_config_node *node = wr_config_node_at(root, path);
+	const struct wr_config_place place = wr_config_place_at(findings, root, path);
+	for (uint32_t i = 0; node->kind == WR_NODE_SCALAR && i < findings->count; i++)
+		if (findings->items[i].severity == WEIR_CONFIG_ERROR &&
+		    findings->items[i].line == place.line &&
+		    findings->items[i].column == place.column)
+			return true;
+	return false;
+}
+
 bool wr_config_check_classes(struct wr_config_findings *findings, const struct wr_config_node *root,
 			     const struct wr_config_values *values)
 {
 	struct wr_config_requests requests;
-	uint32_t errors_before = findings->error_count;
+	bool are_good = true;
 	wr_config_requests(values, &requests);
 	for (uint32_t i = 0; i < requests.count; i++) {
 		char path[WR_CONFIG_PATH_BYTES];
+		char other[WR_CONFIG_PATH_BYTES];
 		if (are_good_together(requests.threads[i]))
 			continue;
 		bool has_priority = requests.threads[i]->priority > 0;
 		(void)key_of(i, has_priority ? "priority" : "scheduler", &requests, path);
+		(void)key_of(i, has_priority ? "scheduler" : "priority", &requests, other);
+		are_good = false;
+		if (is_told(findings, root, other))
+			continue;
 		struct weir_config_diagnostic *d = wr_config_error(
 			findings, wr_config_place_at(findings, root, path), "%s: %s", path,
 			has_priority ? "a priority is of fifo and rr only"
@@ -233,7 +252,7 @@ bool wr_config_check_classes(struct wr_config_findings *findings, const struct w
 			       has_priority ? "scheduler: fifo, or leave the priority out"
 					    : "priority: 1, the lowest, to 99");
 	}
-	return findings->error_count == errors_before;
+	return are_good;
 }
 
 /* A node that is named for memory has some, for this process. weir_open() looks again. */

@@ -179,6 +179,24 @@ Test(config_errors, what_does_not_go_together_is_told)
 	check_mistakes(mistakes, WR_ARRAY_COUNT(mistakes));
 }
 
+/* A priority or a class that is at fault itself says nothing about the other one. */
+Test(config_errors, of_a_priority_and_a_class_only_what_is_at_fault_is_told)
+{
+	static const char *const texts[][2] = {
+		{"threads: {group: {priority: 150, scheduler: fifo}}\n",
+		 "x:1:29: error: threads.group.priority: \"150\" is too large\n"},
+		{"threads: {group: {priority: 5, scheduler: fiffo}}\n",
+		 "x:1:43: error: threads.group.scheduler: \"fiffo\" is none of the choices"},
+		{"threads: {group: {priority: 0, scheduler: rr}}\n",
+		 "x:1:43: error: threads.group.scheduler: fifo and rr have a priority\n"},
+	};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(texts); i++) {
+		const char *report = config_report(texts[i][0]);
+		cr_assert(strncmp(report, texts[i][1], strlen(texts[i][1])) == 0, "%s", report);
+		cr_assert_null(strstr(report + 1, "x:1:"), "%s", report);
+	}
+}
+
 Test(config_errors, columns_count_characters_and_the_mark_stands_below)
 {
 	cr_assert_str_eq(config_report("threads: {log: {name: \"Ünïcödé\", wait: büsy}}\n"),
