@@ -104,8 +104,9 @@ static void decide_spinning(struct wr_place_work *w)
 		else if ((spinner_count + count) * 1000 > w->out->quota_millicpus)
 			wr_place_degrade(w, i,
 					 "waits adaptively: spinning would use up the quota of "
-					 "%.100s, %u other threads spin already",
-					 quota_text(w, quota), (unsigned)spinner_count);
+					 "%.100s, %u other thread%s already",
+					 quota_text(w, quota), (unsigned)spinner_count,
+					 spinner_count == 1 ? " spins" : "s spin");
 		else {
 			w->may_spin[i] = true;
 			spinner_count += count;

@@ -87,7 +87,7 @@ struct wr_place_problem {
 	uint32_t of;     /* index or enum wr_place_of */
 	bool has_number; /* one number of the list is at fault */
 	uint32_t number; /* this one: of a CPU, node, core, cache, or a relative one */
-	char text[160];  /* "CPU 64 does not exist" */
+	char text[240];  /* "CPU 64 does not exist" */
 	char note[160];  /* what there is: "allowed here: 0-15"; or "" */
 	char help[120];  /* what to do; or "" */
 };

@@ -31,6 +31,14 @@ char *wr_place_allowed_text(const struct wr_place_work *w, char *to, size_t to_b
 	return to;
 }
 
+static struct wr_place_problem *find_problem(const struct wr_place_work *w, uint32_t of)
+{
+	for (uint32_t i = 0; i < w->out->problem_count; i++)
+		if (w->out->problems[i].of == of)
+			return &w->out->problems[i];
+	return NULL;
+}
+
 void wr_place_degrade(struct wr_place_work *w, uint32_t index, const char *format, ...)
 {
 	struct wr_placed *placed = &w->out->placed[index];
@@ -46,8 +54,11 @@ void wr_place_degrade(struct wr_place_work *w, uint32_t index, const char *forma
 	placed->degraded = true;
 	if (!w->policy->strict)
 		return;
-	struct wr_place_problem *p = wr_place_problem(w, index);
-	(void)snprintf(p->text, sizeof p->text, "%.159s", placed->note + used);
+	/* Whatever is granted in part is one mistake, at one place. */
+	struct wr_place_problem *p = used > 0 ? find_problem(w, index) : NULL;
+	if (p == NULL)
+		p = wr_place_problem(w, index);
+	(void)snprintf(p->text, sizeof p->text, "%s", placed->note);
 	(void)snprintf(p->note, sizeof p->note, "machine.strict makes this an error");
 }
 

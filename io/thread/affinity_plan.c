@@ -123,16 +123,17 @@ static void describe(const struct wr_affinity *affinity, uint32_t granted, bool 
 		uint64_t quota = affinity->quota_millicpus;
 		(void)snprintf(ret_text, text_bytes,
 			       "spinning would use up the CPU quota of %u.%02u CPUs "
-			       "(cgroup %.64s), %u other spinners do already%s",
+			       "(cgroup %.64s), %u other spinner%s already%s",
 			       (unsigned)wr_min_u64(quota / 1000, WR_CPUS_MAX),
-			       (unsigned)(quota % 1000 / 10), affinity->cgroup, granted, end);
+			       (unsigned)(quota % 1000 / 10), affinity->cgroup, granted,
+			       granted == 1 ? " does" : "s do", end);
 		return;
 	}
 	wr_cpu_set_format(&affinity->allowed, allowed, sizeof allowed);
 	(void)snprintf(ret_text, text_bytes,
-		       "no CPU is left for this spinning thread alone: %u other spinners hold "
+		       "no CPU is left for this spinning thread alone: %u other spinner%s "
 		       "those it may use (allowed here: %s)%s",
-		       granted, allowed, end);
+		       granted, granted == 1 ? " holds" : "s hold", allowed, end);
 }
 
 /* Marks in `ret_degraded` the spinners that get no CPU. */

@@ -27,6 +27,7 @@ void __wrap_wr_machine_read(const char *root, const struct wr_cpu_set *cpus,
 			    struct wr_machine *machine);
 
 static bool has_right;
+static uint64_t quota_millicpus = WR_QUOTA_NONE;
 static struct capture c;
 static char config[] = "/tmp/weir-rights-XXXXXX";
 static char another[PATH_MAX];
@@ -57,6 +58,7 @@ int __wrap_wr_affinity_scan(const char *root, struct wr_affinity *ret_affinity)
 	(void)root;
 	wr_topology_affinity(topology, ret_affinity);
 	wr_topology_destroy(topology);
+	ret_affinity->quota_millicpus = quota_millicpus;
 	return 0;
 }
 
@@ -202,4 +204,16 @@ Test(rights, spinners_are_counted_on_the_machine_that_they_are_for)
 	cr_assert_str_eq(c.err, "");
 	cr_assert(capture_has(c.out, "  group          3                  spin      a core of its"),
 		  "%s", c.out);
+}
+
+Test(rights, what_a_quota_has_no_room_for_is_told_once)
+{
+	quota_millicpus = 1500;
+	(void)check("machine: {strict: yes, shared: no}\n"
+		    "threads: {log: {wait: spin}, group: {wait: spin}}\n",
+		    0);
+	const char *first = strstr(report, "x:2:44: error: ");
+	cr_assert_eq(first, report, "%s", report);
+	cr_assert_null(strstr(report + 1, "x:2:"), "%s", report);
+	cr_assert(capture_has(report, "1 other thread spins already; not pinned: "), "%s", report);
 }
