@@ -46,6 +46,15 @@ have() { # have TOOL WHAT: or the test is skipped
 	return 1
 }
 
+# find_more FOLDER: which of the other libraries are there, and how many programs use them.
+find_more() {
+	jemalloc=$(find "$1" -name weir-jemalloc.pc)
+	config=$(find "$1" -name weir-config.pc)
+	more_programs=0
+	[ -z "$jemalloc" ] || more_programs=$((more_programs + 2))
+	[ -z "$config" ] || more_programs=$((more_programs + 2))
+}
+
 # installed_list FOLDER: its files, the library's folder and the version by their names.
 installed_list() {
 	(cd "$1" && find . \( -type f -o -type l \) | sed -e 's,^\./,,' -e "s,^$libdir/,LIBDIR/," \
@@ -103,21 +112,23 @@ project() { # project KIND NAME: a copy
 }
 
 by_make() { # by_make NAME
-	(cd "$work/$1" && make -B WANTED_VERSION="$version" JEMALLOC="${jemalloc:+1}") \
+	(cd "$work/$1" && make -B WANTED_VERSION="$version" JEMALLOC="${jemalloc:+1}" \
+		CONFIG="${config:+1}") \
 		>"$work/$1.log" 2>&1 || { cat "$work/$1.log"; return 1; }
-	apart "$work/$1.log" && all_run "$work/$1" $((5 + jemalloc_programs))
+	apart "$work/$1.log" && all_run "$work/$1" $((5 + more_programs))
 }
 
 by_make_shared() { # by_make_shared NAME
-	(cd "$work/$1" && make -B app_shared app_cpp_shared WANTED_VERSION="$version") \
+	(cd "$work/$1" && make -B app_shared app_cpp_shared ${config:+app_config_shared} \
+		WANTED_VERSION="$version") \
 		>"$work/$1.log" 2>&1 || { cat "$work/$1.log"; return 1; }
-	apart "$work/$1.log" && all_run "$work/$1" 2
+	apart "$work/$1.log" && all_run "$work/$1" $((${config:+1 +} 2))
 }
 
 by_cmake() { # by_cmake NAME PREFIX
 	(cd "$work/$1" && cmake -S . -B b -DCMAKE_PREFIX_PATH="$2" -DWANTED_VERSION="$version" &&
 		cmake --build b --verbose) >"$work/$1.log" 2>&1 || { cat "$work/$1.log"; return 1; }
-	apart "$work/$1.log" && all_run "$work/$1/b" $((4 + jemalloc_programs))
+	apart "$work/$1.log" && all_run "$work/$1/b" $((4 + more_programs))
 }
 
 cmake_takes() { # cmake_takes VERSION: does find_package(weir VERSION) find it?
@@ -140,8 +151,8 @@ by_meson() { # by_meson NAME MESON_OPTION...
 	name=$1
 	shift
 	(cd "$work/$name" && meson setup b -Dwanted_version="$version" ${jemalloc:+-Djemalloc=true} \
-		"$@" && ninja -C b -v) >"$work/$name.log" 2>&1 || { cat "$work/$name.log"; return 1; }
-	apart "$work/$name.log" && all_run "$work/$name/b" $((4 + jemalloc_programs))
+		${config:+-Dconfig=true} "$@" && ninja -C b -v) >"$work/$name.log" 2>&1 || { cat "$work/$name.log"; return 1; }
+	apart "$work/$name.log" && all_run "$work/$name/b" $((4 + more_programs))
 }
 
 # What a subproject needs, and no more: no tests, no tools of the tree.
@@ -175,10 +186,7 @@ pc=$(find "$staged" -name weir.pc)
 prefix=$staged$(sed -n 's/^prefix=//p' "$pc")
 libdir=$(dirname "$(dirname "$pc")")
 libdir=${libdir#"$prefix/"}
-jemalloc=$(find "$staged" -name weir-jemalloc.pc)
-config=$(find "$staged" -name weir-config.pc)
-jemalloc_programs=${jemalloc:+2}
-jemalloc_programs=${jemalloc_programs:-0}
+find_more "$staged"
 library_path=$prefix/$libdir
 
 step "what is installed is the files of tests/install/installed_files.txt" same_files "$prefix"
@@ -208,10 +216,7 @@ if ! { meson setup "$work/build" "$root" --prefix="$prefix" --libdir="$libdir" -
 fi
 rm -rf "$work/build"
 say ok "meson install into a prefix"
-jemalloc=$(find "$prefix" -name weir-jemalloc.pc)
-config=$(find "$prefix" -name weir-config.pc)
-jemalloc_programs=${jemalloc:+2}
-jemalloc_programs=${jemalloc_programs:-0}
+find_more "$prefix"
 library_path=$prefix/$libdir
 export PKG_CONFIG_PATH="$prefix/$libdir/pkgconfig"
 
