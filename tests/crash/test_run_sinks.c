@@ -21,6 +21,13 @@
 #include "tests/support/run_bed.h"
 #include "tools/weir/args.h"
 
+static mode_t mode_of(const char *name)
+{
+	struct stat status;
+	run_bed_must(stat(name, &status) == 0, name);
+	return status.st_mode & 07777;
+}
+
 static void test_touched_output(void)
 {
 	run_bed_fresh();
@@ -46,9 +53,14 @@ static void test_touched_output(void)
 		  "so is one that was removed: no other is made");
 	run_bed_must(unlink("out.weir") == 0, "unlink");
 	run_bed_put("in", "1\n2\n3\n4\n");
+	mode_t mask = umask(0);
 	code = run_bed_run("c.yaml");
+	(void)umask(mask);
 	tap_check(code == 0 && strcmp(run_bed_get("out"), "4\n") == 0,
 		  "without its side file a new one is begun, with what was not acknowledged");
+	tap_check(mode_of("out") == 0666 && mode_of("out.weir") == 0600,
+		  "the umask says whose the output is; the side file is its owner's only (%o, %o)",
+		  mode_of("out"), mode_of("out.weir"));
 	rename("out", "o2");
 	rename("out.weir", "o2.weir");
 	run_bed_put("c.yaml",
@@ -117,6 +129,7 @@ static void test_commands(void)
 		  "a program that is not there is told before anything is published");
 	run_bed_put("prog", "#!/bin/sh\nread -r line\n"
 			    "echo \"$WEIR_TOPIC $WEIR_ATTEMPT $line\" >>ran\n"
+			    "grep SigIgn /proc/self/status >ignored\n"
 			    "case $line in fail) exit 3;; slow) sleep 1000;; esac\n");
 	run_bed_must(chmod("prog", 0700) == 0, "chmod");
 	run_bed_put(
@@ -135,6 +148,11 @@ static void test_commands(void)
 			  strstr(run_bed_text, "t 2 fail\n") != NULL &&
 			  strstr(run_bed_text, "t 3") == NULL,
 		  "its environment says which attempt it is");
+	uint64_t own = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
+	run_bed_get("ignored");
+	tap_check(strncmp(run_bed_text, "SigIgn:", 7) == 0 &&
+			  (strtoull(run_bed_text + 7, NULL, 16) & own) == 0,
+		  "and no signal is ignored because the run ignores it");
 	run_bed_put("slow", "slow\n");
 	run_bed_put("c.yaml", RUN_BED_JOURNAL
 		    "sources: [{name: x, topic: t, from: {file: slow}}]\n"

@@ -37,8 +37,9 @@ static const struct cli_command command = {
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
 		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source or\n"
-		"command failed, 3 the config has errors, 5 the journal or an output is in use,\n"
-		"7 a file, disk or journal failed, 129, 130 and 143 ended by a second signal.",
+		"command failed, 3 the config has errors, 4 a file or program is not there, 5 the\n"
+		"journal or an output is in use, 7 a file, disk or journal failed, 129, 130 and\n"
+		"143 ended by a second signal.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.arguments_min = 1,

@@ -221,7 +221,7 @@ int run_side_create(struct run_side *side, const char *path, struct run_fault *f
 	(void)snprintf(fresh, sizeof fresh, "%.4000s.new", path);
 	side->slot = NULL;
 	side->generation = 1;
-	side->file = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	side->file = open(fresh, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (side->file < 0)
 		return fail(fault, -errno, fresh);
 	int rc = reserve(side) ? 0 : -ENOMEM;

@@ -286,7 +286,8 @@ static int reconcile(struct file_sink *s, bool exists, struct run_fault *fault)
 static int open_locked(struct file_sink *s, int flags, struct run_fault *fault)
 {
 	struct stat status;
-	/* Appending: what others may have written behind ours is never written over. */
+	/* Appending: what others may have written behind ours is never written over. Its mode is
+	 * the umask's to say, as of a shell's redirection: the file is the user's. */
 	s->file = open(s->path, O_RDWR | O_APPEND | O_CLOEXEC | flags, 0666);
 	if (s->file < 0)
 		return errno == ENOENT && flags == 0 ? -ENOENT : fail(s, -errno, fault);
