@@ -96,8 +96,10 @@ static int init_runner(struct wr_io_host *h, struct wr_runner *runner,
 		       const struct weir_thread_options *thread, const char *suffix,
 		       struct wr_parker *parker, uint32_t budget)
 {
-	char name[64];
-	(void)snprintf(name, sizeof name, "%.10s-%s", h->options.name, suffix);
+	char name[16]; /* what the kernel keeps; the suffix, which tells them apart, is never cut */
+	int room = (int)(sizeof name - sizeof "-") - (int)strlen(suffix);
+	(void)snprintf(name, sizeof name, "%.*s-%s", room < 10 ? room : 10, h->options.name,
+		       suffix);
 	struct wr_runner_config config = {
 		.thread = *thread,
 		.name = name,

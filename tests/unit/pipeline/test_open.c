@@ -426,6 +426,20 @@ Test(open, threads_have_the_pipelines_name_or_the_one_that_is_given)
 	cr_expect_not(has_thread(&info, "orders-jrnl"));
 }
 
+Test(open, of_a_long_name_as_much_is_taken_as_leaves_the_rest_whole)
+{
+	struct weir_info info;
+	fixture_init(&f, FIXTURE_DURABLE);
+	f.options.name = "averylongname";
+	f.options.journal_thread = WEIR_JOURNAL_THREAD_YES;
+	fixture_open(&f);
+	fixture_info(&f, &info);
+	cr_expect(has_thread(&info, "averylongn-log"));
+	cr_expect(has_thread(&info, "averylongn-jrnl"));
+	cr_expect(has_thread(&info, "averylong-group"));
+	fixture_close(&f, NULL);
+}
+
 Test(open, a_pinned_thread_runs_where_it_was_told)
 {
 	struct weir_info info;
