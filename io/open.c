@@ -194,7 +194,7 @@ static int plan_memory(struct wr_io_host *h, const struct weir_memory_plan *plan
 	const struct wr_memory_policy policy = {
 		.huge_pages = o->huge_pages,
 		.huge_page_bytes = o->huge_page_bytes,
-		.mapped_bytes = plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes,
+		.huge_wanted_bytes = plan->huge_bytes,
 		.lock = o->lock_memory,
 		.in_core_dumps = o->in_core_dumps,
 		.numa = &h->numa,

@@ -332,7 +332,7 @@ static int build_huge(struct object *o)
 	/* A lock that is refused is so with small pages too. */
 	if (rc == 0 || own->refusal.code != 0)
 		return rc;
-	wr_huge_explain(page_bytes, own->policy.mapped_bytes, rc, text, sizeof text);
+	wr_huge_explain(page_bytes, own->policy.huge_wanted_bytes, rc, text, sizeof text);
 	if (required) {
 		own->refusal = (struct weir_problem){.code = rc, .field = "huge_pages"};
 		(void)snprintf(own->refusal.text, sizeof own->refusal.text, "%s", text);

@@ -19,8 +19,9 @@
 /* How memory is to be had. All zero: small pages, not locked, not dumped, wherever it is. */
 struct wr_memory_policy {
 	enum weir_huge_pages huge_pages;
-	size_t huge_page_bytes; /* with TRY and REQUIRE */
-	uint64_t mapped_bytes; /* of all rings and pools together: for what is said of a shortage */
+	size_t huge_page_bytes;     /* with TRY and REQUIRE */
+	uint64_t huge_wanted_bytes; /* of all rings and pools that are to have them: for what is
+				     * said of a shortage */
 	bool lock;
 	bool in_core_dumps;
 	const struct wr_numa *numa; /* NULL: nothing is bound. Kept */

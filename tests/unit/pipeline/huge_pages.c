@@ -122,7 +122,7 @@ static void too_few(enum weir_huge_pages how)
 	struct wr_memory_posix posix;
 	struct wr_memory *m = &posix.memory;
 	const struct wr_memory_policy policy = {
-		.huge_pages = how, .huge_page_bytes = PAGE_BYTES, .mapped_bytes = 200 * MIB};
+		.huge_pages = how, .huge_page_bytes = PAGE_BYTES, .huge_wanted_bytes = 200 * MIB};
 	struct wr_mapping all, more = {.writable = NULL};
 	fixture_need(wr_memory_posix_init(&posix, NULL) == 0, "memory");
 	wr_memory_posix_use(&posix, &policy);
@@ -214,16 +214,23 @@ static void say(void *context, const char *text)
 static void a_pipeline_without(void)
 {
 	struct weir_problem problem = {0};
+	struct weir_memory_plan plan;
 	struct weir_info info;
+	char number[64];
 	fixture_init(&f, FIXTURE_DURABLE);
 	f.options.huge_pages = WEIR_HUGE_PAGES_TRY;
 	f.options.log_fn = say;
+	fixture_need(weir_memory_plan(&f.options, &plan, NULL) == 0, "a plan");
+	(void)snprintf(number, sizeof number, "about %" PRIu64 " huge pages",
+		       plan.huge_bytes / PAGE_BYTES);
 	fixture_open(&f);
 	fixture_info(&f, &info);
 	printf("# %s\n", info.memory_note);
 	check(info.huge_page_bytes == 0 && strstr(info.memory_note, "huge pages") != NULL &&
 		      strcmp(said, info.memory_note) == 0,
 	      "try: weir_info and log_fn say that there are none");
+	check(plan.huge_bytes > 0 && strstr(info.memory_note, number) != NULL,
+	      "and how many there would have to be, which is what the plan says");
 	check(info.locked_bytes == 0 && info.chunks_node == -1, "nothing else was asked for");
 	check(carries_events(), "and it works");
 	fixture_end(&f);
