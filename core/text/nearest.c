@@ -52,6 +52,9 @@ const char *wr_nearest(const char *word, const char *const *candidates)
 
 	for (size_t i = 0; candidates[i] != NULL; i++) {
 		unsigned distance = edit_distance(word, candidates[i]);
+		/* Nothing of it is left: "x" is no slip of "a". */
+		if (distance >= word_bytes)
+			continue;
 		if (word_bytes >= 2 && strncmp(word, candidates[i], word_bytes) == 0)
 			distance = 1;
 		if (distance < best || (distance == best && nearest == NULL)) {

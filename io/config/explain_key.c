@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/text/nearest.h"
 #include "io/config/config.h"
 #include "io/config/value.h"
 
@@ -28,6 +29,44 @@ static bool find_path(const char *text, struct path *ret_path)
 		if (text[bytes] == '\0')
 			return true;
 		text += bytes + 1;
+	}
+}
+
+#define SECTION_KEYS_MAX 64
+
+/* A part of a path: the key itself, or the one that it is a slip of. */
+static const struct wr_config_key *near_key(const struct wr_config_section *section,
+					    const char *part, size_t bytes)
+{
+	const char *names[SECTION_KEYS_MAX + 1] = {NULL};
+	char word[WR_CONFIG_PATH_BYTES];
+	size_t count = 0;
+	if (bytes >= sizeof word)
+		return NULL;
+	memcpy(word, part, bytes);
+	word[bytes] = '\0';
+	for (const struct wr_config_key *key = section->keys;
+	     key->name != NULL && count < SECTION_KEYS_MAX; key++)
+		names[count++] = key->name;
+	const char *nearest = wr_nearest(word, names);
+	return nearest != NULL ? wr_config_key_find(section, nearest, strlen(nearest)) : NULL;
+}
+
+bool wr_config_nearest_key(const char *path, char *ret_path, size_t path_bytes)
+{
+	struct wr_config_text text = {.to = ret_path, .room_bytes = path_bytes};
+	const struct wr_config_section *section = &wr_config_file;
+	for (;;) {
+		size_t bytes = strcspn(path, ".");
+		const struct wr_config_key *key =
+			section != NULL ? near_key(section, path, bytes) : NULL;
+		if (key == NULL)
+			return false;
+		wr_config_put(&text, "%s%s", text.bytes > 0 ? "." : "", key->name);
+		section = key->section;
+		if (path[bytes] == '\0')
+			return text.bytes < path_bytes;
+		path += bytes + 1;
 	}
 }
 

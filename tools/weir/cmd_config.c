@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weir config check|explain|schema`: config files, by <weir/config.h> only (`plan` is
- * config_plan.c's). Findings go to standard error as a compiler's do, or as JSON to standard
- * output; what was asked for goes to standard output.
+ * `weir config check|explain|schema`: config files, by <weir/config.h> and, for who misspells a
+ * key, the nearest one (`plan` is config_plan.c's). Findings go to standard error as a compiler's
+ * do, or as JSON to standard output; what was asked for goes to standard output.
  *
  * Exit codes: 3 when the file has errors.
  *
@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <weir/config.h>
 
 #include "core/base/bits.h"
 #include "core/text/nearest.h"
+#include "io/config/explain.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
 
@@ -194,12 +196,31 @@ static int run_check(int argc, char **argv)
 
 /* --- explain, schema -------------------------------------------------------------------------- */
 
+static int refuse_key(const char *key, const char *what)
+{
+	char nearest[128];
+	bool is_near = wr_config_nearest_key(key, nearest, sizeof nearest);
+	return cli_usage(&commands[1], "there is no %s \"%s\"%s%s%s", what, key,
+			 is_near ? "; did you mean \"" : "", is_near ? nearest : "",
+			 is_near ? "\"?" : "");
+}
+
+/* A word that was to be a key: no file has this name, and a key has nearly. */
+static bool is_slip(const char *word)
+{
+	char nearest[128];
+	return strchr(word, '/') == NULL && access(word, F_OK) != 0 && errno == ENOENT &&
+	       wr_config_nearest_key(word, nearest, sizeof nearest);
+}
+
 static int run_explain(int argc, char **argv)
 {
 	struct weir_config *config = NULL;
 	bool is_key = argc == 1 && weir_config_explain(NULL, argv[0], NULL, 0) > 0;
 	const char *file = argc > 0 && !is_key ? argv[0] : NULL;
 	struct source s = {.key = is_key ? argv[0] : argc == 2 ? argv[1] : NULL};
+	if (argc == 1 && !is_key && is_slip(argv[0]))
+		return refuse_key(argv[0], "file and no key");
 	int errors = file != NULL ? load(file, &config) : 0;
 	int code = CLI_EXIT_OK;
 	if (errors < 0)
@@ -210,7 +231,7 @@ static int run_explain(int argc, char **argv)
 		fprintf(stderr, "%d error%s\n", errors, plural((uint32_t)errors));
 		code = CLI_EXIT_CONFIG;
 	} else if (!write_text(&s, explain, stdout)) {
-		code = cli_usage(&commands[1], "there is no key \"%s\"", s.key);
+		code = refuse_key(s.key, "key");
 	}
 	weir_config_destroy(config);
 	return code;

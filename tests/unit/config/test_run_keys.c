@@ -196,7 +196,9 @@ Test(run_keys, a_source_that_cannot_be_is_told_at_its_place)
 	expect(SOURCE("from: stdin, format: json, headers: [c]"),
 	       "sources[0].headers is a map of names, and this is a list");
 	expect(TOPICS "sources: [{name: in, topic: b, from: stdin}]\n",
-	       "x:2:29: error: there is no topic \"b\"; did you mean \"a\"?");
+	       "x:2:29: error: there is no topic \"b\"\n");
+	expect("topics: [{name: orders}]\nsources: [{name: in, topic: order, from: stdin}]\n",
+	       "x:2:29: error: there is no topic \"order\"; did you mean \"orders\"?");
 	expect(TOPICS "sources:\n  - {name: in, topic: a, from: {file: x}}\n"
 		      "  - {name: in, topic: a, from: {file: y}}\n",
 	       "x:4:12: error: a second source \"in\"\n");

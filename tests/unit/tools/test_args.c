@@ -174,6 +174,10 @@ Test(args, the_nearest_word_is_a_slip_and_not_another_word)
 	cr_assert_str_eq(wr_nearest("memb", words), "members");
 	cr_assert_null(wr_nearest("elephant", words));
 	cr_assert_null(wr_nearest("xy", words));
+	/* Where every letter is another one nothing was slipped from. */
+	static const char *const letters[] = {"a", "io", NULL};
+	cr_assert_null(wr_nearest("x", letters));
+	cr_assert_str_eq(wr_nearest("oi", letters), "io");
 }
 
 Test(args, numbers_for_people_are_short_and_fixed)

@@ -92,7 +92,16 @@ Test(config_cli, explain_takes_a_file_a_key_both_or_neither)
 		  c.out);
 	RUN("explain", in_source("docs/examples/orders.yaml"), "journal.segmnt");
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
-	cr_assert(capture_has(c.err, "there is no key \"journal.segmnt\""), "%s", c.err);
+	cr_assert(capture_has(c.err, "there is no key \"journal.segmnt\"; did you mean "
+				     "\"journal.segment\"?"),
+		  "%s", c.err);
+	RUN("explain", "jurnal.segmnt");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "there is no file and no key \"jurnal.segmnt\"; did you mean "
+				     "\"journal.segment\"?"),
+		  "%s", c.err);
+	RUN("explain", "nonexistent.yaml");
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
 	RUN("explain", "--any-machine", in_source("tests/data/config/twelve.yaml"));
 	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG);
 	cr_assert_str_eq(c.out, "");
