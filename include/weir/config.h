@@ -18,7 +18,7 @@
  * Every key has a default but the names, and an empty file is a pipeline in memory without topics.
  * docs/reference/config.md lists the keys. Nothing is guessed: an unknown key, a number without its
  * unit, a CPU that this process may not use is an error with line, column and reason, and all of
- * them are found in one run.
+ * them are found in one run; in a text that cannot be read at all, those of its form.
  *
  * This is a library by itself (libweir-config), because it brings libfyaml in: who links libweir
  * alone links neither.

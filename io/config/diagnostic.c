@@ -153,4 +153,9 @@ void wr_config_findings_print(const struct wr_config_findings *findings,
 	}
 	if (findings->left_out > 0)
 		wr_config_put(text, "%s: and %u more\n", source->name, findings->left_out);
+	if (findings->only_form)
+		wr_config_put(text,
+			      "%s: what its keys and values say was not looked at: that comes when "
+			      "it can be read\n",
+			      source->name);
 }

@@ -31,6 +31,7 @@ struct wr_config_findings {
 	uint32_t error_count; /* of all, kept or not */
 	uint32_t left_out;
 	bool out_of_memory;
+	bool only_form; /* it could not be read: keys and values were not looked at */
 	/* One more than is kept: there goes what is too much. */
 	struct weir_config_diagnostic items[WR_CONFIG_FINDINGS_MAX + 1];
 	size_t at[WR_CONFIG_FINDINGS_MAX + 1]; /* of each: its byte in the source */

@@ -117,9 +117,8 @@ static bool make_subscriptions(struct weir_config *config)
 static int read_config(struct weir_config *config, unsigned flags, struct weir_problem *problem)
 {
 	struct wr_config_findings *findings = &config->findings;
-	if (!bytes_are_in_order(config))
-		return 0;
-	config->root = wr_config_yaml(findings);
+	config->root = bytes_are_in_order(config) ? wr_config_yaml(findings) : NULL;
+	findings->only_form = config->root == NULL;
 	if (config->root == NULL)
 		return 0;
 	weir_options_init(&config->values.options);

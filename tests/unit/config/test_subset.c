@@ -338,3 +338,18 @@ Test(config_subset, many_topics_that_are_not_there_end_soon)
 	used += (size_t)snprintf(text + used, sizeof text - used, "]}]\n");
 	cr_assert_not_null(strstr(config_report_n(text, used), "did you mean \"topic_0_with"));
 }
+
+Test(config_subset, that_only_mistakes_of_form_are_told_is_said)
+{
+	static const char said[] =
+		"\nx: what its keys and values say was not looked at: that comes "
+		"when it can be read\n";
+	cr_assert_not_null(strstr(config_report("nmae: a\nname: &a b\n"), said));
+	cr_assert_not_null(strstr(config_report("nmae: [a\n"), said));
+	cr_assert_not_null(strstr(config_report("nmae: \x01\n"), said));
+	/* Where it could be read all is told at once. */
+	const char *report = config_report("nmae: a\nname: b\nname: c\n");
+	cr_assert_null(strstr(report, said));
+	cr_assert_not_null(strstr(report, "unknown key"));
+	cr_assert_not_null(strstr(report, "is there twice"));
+}
