@@ -24,9 +24,9 @@ const struct wr_unit wr_units_size[] = {
 };
 
 const struct wr_unit wr_units_seconds[] = {
-	{"", 1000000000},      {"ns", 1},          {"us", 1000},         {"ms", 1000000},
-	{"s", 1000000000},     {"m", 60000000000}, {"min", 60000000000}, {"h", 3600000000000},
-	{"d", 86400000000000}, {NULL, 0},
+	{"", 1000000000},      {"ns", 1},           {"us", 1000},         {"ms", 1000000},
+	{"s", 1000000000},     {"m", 60000000000},  {"min", 60000000000}, {"h", 3600000000000},
+	{"d", 86400000000000}, {"\xc2\xb5s", 1000}, {"\xce\xbcs", 1000},  {NULL, 0},
 };
 
 /* The same without the first. */
@@ -107,6 +107,9 @@ int wr_quantity_parse(const char *text, const struct wr_unit *units, uint64_t *r
 		for (unsigned i = 0; i < digits; i++)
 			scale *= 10;
 	}
+	/* A blank is between the two, and not behind a bare number. */
+	if (*at == ' ' && at[1] != '\0')
+		at++;
 	const struct wr_unit *unit = find_unit(units, at);
 	if (unit == NULL || (part != 0 && unit->factor == 1))
 		return fault_at(text, at, ret_at, -EINVAL);

@@ -27,7 +27,7 @@ extern const struct wr_unit wr_units_count[];         /* K, M, G are 1000 and so
 
 /*
  * "12", "1_000", "1.5GiB": digits, with '_' between them to read by, up to six more behind a point,
- * and a unit.
+ * and a unit, with a blank before it or not.
  *
  * @param ret_n   set on success
  * @param ret_at  may be NULL; on failure the first character that is wrong

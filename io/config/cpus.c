@@ -52,6 +52,18 @@ static bool take_number(const char *text, size_t bytes, size_t *at, uint32_t *re
 	return *at > from;
 }
 
+/* What the prefix at `at` says; LIST where there is none. */
+static enum wr_cpu_request_kind kind_at(const char *text, size_t bytes, size_t at)
+{
+	for (size_t i = 0; i < WR_ARRAY_COUNT(prefixes); i++) {
+		size_t prefix_bytes = strlen(prefixes[i].text);
+		if (bytes - at >= prefix_bytes &&
+		    memcmp(text + at, prefixes[i].text, prefix_bytes) == 0)
+			return prefixes[i].kind;
+	}
+	return WR_CPUS_LIST;
+}
+
 /* "4", "2-5", "0-14:2" at *at. */
 static int take_item(const char *text, size_t bytes, size_t *at, struct wr_cpu_set *set,
 		     struct wr_config_fault *fault)
@@ -63,7 +75,10 @@ static int take_item(const char *text, size_t bytes, size_t *at, struct wr_cpu_s
 		size_t end = *at;
 		while (end < bytes && text[end] != ',')
 			end++;
-		(void)refuse(fault, *at, end - *at, "a number is missing here");
+		bool is_kind = kind_at(text, bytes, *at) != WR_CPUS_LIST;
+		(void)refuse(fault, *at, end - *at, "%s",
+			     is_kind ? "a list is of one kind, which stands in front of it, once"
+				     : "a number is missing here");
 		help_with_shapes(fault);
 		return -EINVAL;
 	}
@@ -111,6 +126,8 @@ static int take_list(const char *text, size_t bytes, size_t at, struct wr_cpu_se
 			return -EINVAL;
 		}
 		at++;
+		while (at < bytes && text[at] == ' ')
+			at++;
 	}
 }
 

@@ -90,13 +90,16 @@ static void refuse_unknown(struct wr_config_findings *findings,
 	struct wr_config_text list = {.to = known, .room_bytes = sizeof known};
 	const char *name = entry->key->text;
 	uint32_t count = 0;
+	bool has_cpus = false;
 
 	for (const struct wr_config_key *key = section->keys; key->name != NULL; key++) {
 		WR_ASSERT(count < KEYS_MAX);
 		names[count++] = key->name;
+		has_cpus = has_cpus || key->type == WR_CONFIG_CPUS;
 		wr_config_put(&list, "%s%s", count > 1 ? ", " : "", key->name);
 	}
-	const char *nearest = wr_nearest(name, names);
+	bool is_cpus = has_cpus && entry->empty && name[strspn(name, "0123456789-: ")] == '\0';
+	const char *nearest = is_cpus ? NULL : wr_nearest(name, names);
 	struct weir_config_diagnostic *d = wr_config_error(
 		findings, wr_config_node_place(findings, entry->key), "unknown key %s%s%s%s%s%s",
 		wr_config_quote(quoted, name, entry->key->bytes), in->up != NULL ? " in " : "",
@@ -104,7 +107,11 @@ static void refuse_unknown(struct wr_config_findings *findings,
 		nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
 	if (nearest != NULL)
 		return;
-	if (find_elsewhere(&wr_config_file, name, &top, path))
+	/* {cpus: 2-5,8}: to YAML the comma ends the value. */
+	if (is_cpus)
+		wr_config_help(findings, d,
+			       "in braces a list of CPUs is quoted: \"2-5,8\", or in brackets");
+	else if (find_elsewhere(&wr_config_file, name, &top, path))
 		wr_config_help(findings, d, "%s has such a key", path);
 	else
 		wr_config_help(findings, d, "known here: %s", known);
@@ -185,8 +192,13 @@ static void read_cpu_list(struct wr_config_findings *findings, const struct wr_c
 	struct wr_cpu_request all = {.kind = WR_CPUS_LIST};
 	struct wr_config_fault fault;
 	uint32_t errors_before = findings->error_count;
-	if (list->count == 0)
-		refuse_kind(findings, WR_CONFIG_CPUS, list, frame, "none: not pinned");
+	char path[WR_CONFIG_PATH_BYTES];
+	if (list->count == 0) {
+		struct weir_config_diagnostic *d =
+			wr_config_error(findings, wr_config_node_place(findings, list),
+					"%s: no CPU is in this list", path_of(frame, path));
+		wr_config_help(findings, d, "none: not pinned; auto: placed by weir");
+	}
 	for (const struct wr_config_node *item = list->first; item != NULL; item = item->next) {
 		struct wr_cpu_request one;
 		if (item->refused)
@@ -198,7 +210,9 @@ static void read_cpu_list(struct wr_config_findings *findings, const struct wr_c
 		} else if (one.kind != WR_CPUS_LIST) {
 			fault = (struct wr_config_fault){
 				.bytes = item->bytes,
-				.why = "a list of CPUs has numbers and ranges only"};
+				.why = "in brackets are numbers and ranges of CPUs only",
+				.help = "of another kind as one text: \"l3:0,1\"; one kind in a "
+					"list"};
 			refuse_value(findings, item, frame, &fault);
 		} else {
 			for (size_t i = 0; i < sizeof all.set.words / sizeof all.set.words[0]; i++)

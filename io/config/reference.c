@@ -15,15 +15,17 @@ static const char introduction[] =
 	"\n"
 	"| value | is written |\n"
 	"| --- | --- |\n"
-	"| size | bytes: `4096`, `64KiB`, `1.5GiB`; `K`, `KB` and `KiB` all count in 1024 |\n"
-	"| duration | with its unit: `250us`, `1.5s`, `2m`, `1h`; a bare number is refused |\n"
+	"| size | bytes: `4096`, `64KiB`, `1.5 GiB`; `K`, `KB` and `KiB` all count in 1024 |\n"
+	"| duration | one number with its unit: `250us`, `250µs`, `1.5 s`, `90m`, `1h`; a bare "
+	"number is refused |\n"
 	"| number | `42`, `1_000_000`, `5M`; `K`, `M`, `G` count in 1000 |\n"
 	"| rate | `500/s`, `10k/s` |\n"
 	"| yes or no | `yes`, `no`, `true` or `false` |\n"
 	"| name | letters, digits, `.`, `_` and `-`, not beginning with `.` |\n"
 	"| text | anything on one line; in quotes where YAML needs them |\n"
-	"| CPUs | `auto`, `none`, `4`, `2-5,8`, `[2, 3]`, `0-14:2` (every second), `+0-7` (the "
-	"n-th of those that the process may use), `node:0`, `core:2-3`, `l3:0` |\n"
+	"| CPUs | `auto`, `none`, `4`, `2-5,8` (in braces in quotes: `{cpus: \"2-5,8\"}`), "
+	"`[2, 3]`, `0-14:2` (every second), `+0-7` (the n-th of those that the process may use), "
+	"`node:0`, `core:2-3`, `l3:0`; one kind in a list |\n"
 	"| place to start | `oldest`, `newest`, `sequence 4711`, `time 2026-01-31T12:00:00Z` |\n";
 
 static const char *type_name(const struct wr_config_key *key, enum wr_config_type type)

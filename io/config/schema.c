@@ -13,7 +13,7 @@
 #define NUMBER "[0-9][0-9_]*(\\.[0-9][0-9_]*)?"
 #define NAME_PATTERN "^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 #define CPU_ITEM "[0-9]+(-[0-9]+(:[0-9]+)?)?"
-#define CPU_LIST CPU_ITEM "(," CPU_ITEM ")*"
+#define CPU_LIST CPU_ITEM "(, *" CPU_ITEM ")*"
 #define CPU_RANGE "\"minimum\": 0, \"maximum\": 8191"
 /* What is a text here may look like something else to who reads the YAML first. */
 #define ANY_SCALAR "\"string\", \"number\", \"boolean\""
@@ -77,14 +77,16 @@ static void put_pattern(struct wr_config_text *text, unsigned depth, const char 
 static void put_number(struct wr_config_text *text, unsigned depth, const struct wr_config_key *key)
 {
 	const char *pattern = key->type == WR_CONFIG_SIZE ? "^" NUMBER
-							    "([KkMmGgTt]([Ii]?[Bb])?|[Bb])?$"
-							  : "^" NUMBER "[KkMmGg]?$";
+							    "( ?([KkMmGgTt]([Ii]?[Bb])?|[Bb]))?$"
+							  : "^" NUMBER "( ?[KkMmGg])?$";
 	if (key->type == WR_CONFIG_DURATION) {
 		put_key(text, depth, false, "type");
 		wr_config_put(text, "\"string\"");
-		put_string(text, depth, "pattern",
-			   "^" NUMBER "([Nn][Ss]|[Uu][Ss]|[Mm][Ss]|[Ss]|[Mm]|[Mm][Ii][Nn]|[Hh]|"
-			   "[Dd])$");
+		put_string(
+			text, depth, "pattern",
+			"^" NUMBER
+			" ?([Nn][Ss]|[Uu\xc2\xb5\xce\xbc][Ss]|[Mm][Ss]|[Ss]|[Mm]|[Mm][Ii][Nn]|[Hh]|"
+			"[Dd])$");
 		return;
 	}
 	put_pattern(text, depth, NUMBER_OR_TEXT, pattern);
@@ -146,7 +148,7 @@ static void put_scalar(struct wr_config_text *text, unsigned depth, const struct
 		put_number(text, depth, key);
 		break;
 	case WR_CONFIG_RATE:
-		put_pattern(text, depth, "\"string\"", "^" NUMBER "[KkMmGg]?/s$");
+		put_pattern(text, depth, "\"string\"", "^" NUMBER "( ?[KkMmGg])?/s$");
 		break;
 	case WR_CONFIG_CHOICE:
 		put_choice(text, depth, key->choices);

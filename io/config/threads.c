@@ -101,6 +101,7 @@ static bool find_number(const struct wr_config_node *node, uint32_t number, size
 	/* The 3 of "l3:" is no number of the list. */
 	at = strncmp(node->text, "l3:", 3) == 0 ? 3 : at;
 	while (at < node->bytes) {
+		at += strspn(node->text + at, " ");
 		size_t bytes = strcspn(node->text + at, ",");
 		if (wr_cpu_request_parse(node->text + at, bytes, &request, &fault) == 0 &&
 		    wr_cpu_set_has(&request.set, number)) {

@@ -213,9 +213,9 @@ const char *wr_config_type_shape(enum wr_config_type type)
 	case WR_CONFIG_COUNT:
 		return "a whole number: 42, 1_000_000 or 5M";
 	case WR_CONFIG_SIZE:
-		return "a size: bytes, or 64KiB, 1.5GiB";
+		return "a size: bytes, or with K, M, G or T: 64KiB, 1.5 GiB";
 	case WR_CONFIG_DURATION:
-		return "a duration: 250us, 1.5s or 2m";
+		return "a duration: one number with ns, us, ms, s, m, h or d: 250us, 1.5 s";
 	case WR_CONFIG_CHOICE:
 		return "a choice";
 	case WR_CONFIG_NAME:

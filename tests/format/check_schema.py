@@ -102,10 +102,11 @@ def judged_by_command(document):
 
 VALUES = [None, True, False, 0, 1, 2, 16, 4096, 65536, 10 ** 18, -1, '', 'a', 'a b', '.a', 'auto',
           'none', 'yes', 'no', 'on', '4', '2-5,8', '0-14:2', '+0-7', 'node:0', 'core:2-3', 'l3:0',
-          '4-', 'node:', '5 s', '64KiB', '64kb', '1.5GiB', '64 KiB', '250us', '1.5s', '2MIN', '50',
+          '4-', 'node:', '5 s', '5  s', '5 ', '250µs', '1h30m', '5 k', '5 k/s', '2-5, 8', '4 ,8',
+           '64KiB', '64kb', '1.5GiB', '64 KiB', '250us', '1.5s', '2MIN', '50',
           '1_000', '5M', '010', '-1', 'oldest', 'newest', 'sequence 4711', 'sequence x',
           'time 2026-01-31T12:00:00Z', 'durable', 'memory', 'spin', 'adaptive', 'posix', 'gap',
-          'catch_up', 'l3', 'all', 'stdin', 'null', 'json', '10k/s', '10/m', 'x' * 15, 'x' * 16, 'x' * 33, 'x' * 201, [], [4, 5], ['4-6', 8],
+          'catch_up', 'l3', 'all', 'stdin', 'null', 'json', '10k/s', '10/m', 'x' * 15, 'x' * 16, 'x' * 33, 'x' * 201, [], [4, 5], ['4-6', 8], ['4-6, 8'], ['l3:0'],
           ['a'], [[]], {}, {'unknown': 1},
           {'file': 'a'}, {'file': 'a', 'follow': 'b'}, {'a b': 'c'}, {'a': []}]
 

@@ -90,10 +90,10 @@ Test(config_threads, each_number_that_is_not_there_is_told_at_its_place, .fini =
 	(void)place("two_sockets", NULL,
 		    "machine: {avoid: \"core:1,99\"}\n"
 		    "threads:\n"
-		    "  log: {cpus: \"0-3,700-710\"}\n"
+		    "  log: {cpus: \"0-3, 700-710\"}\n"
 		    "  group: {cpus: node:7}\n"
 		    "  handler: {cpus: \"l3:0,30\"}\n");
-	static const uint32_t places[][3] = {{1, 26, 2}, {3, 20, 7}, {4, 22, 1}, {5, 25, 2}};
+	static const uint32_t places[][3] = {{1, 26, 2}, {3, 21, 7}, {4, 22, 1}, {5, 25, 2}};
 	cr_assert_eq(config.findings.count, 4, "%s", report);
 	for (uint32_t i = 0; i < 4; i++) {
 		const struct weir_config_diagnostic *d = &config.findings.items[i];

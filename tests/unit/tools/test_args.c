@@ -55,12 +55,13 @@ Test(args, sizes_have_binary_units)
 						      {"64k", 65536},
 						      {"64KB", 65536},
 						      {"1.5GiB", 1610612736},
+						      {"4 KiB", 4096},
 						      {"2TiB", 2199023255552},
 						      {"18446744073709551615", UINT64_MAX},
 						      {NULL, 0}});
-	check_refused(CLI_SIZE, (const char *const[]){"", "KiB", "-1", "1.5", "1.KiB", "4 KiB",
-						      "0x10", "18446744073709551616", "16777216TiB",
-						      "1XiB", "1.0000001MiB", NULL});
+	check_refused(CLI_SIZE, (const char *const[]){"", "KiB", "-1", "1.5", "1.KiB", "4 ", "0x10",
+						      "18446744073709551616", "16777216TiB", "1XiB",
+						      "1.0000001MiB", NULL});
 }
 
 Test(args, durations_are_seconds_without_a_unit)

@@ -53,11 +53,13 @@ Test(config_cli, check_prints_json_for_programs)
 	cr_assert_str_eq(c.err, "");
 	cr_assert(capture_has(c.out, "\"ok\": false,\n  \"errors\": 12,\n  \"warnings\": 0,"), "%s",
 		  c.out);
-	cr_assert(capture_has(c.out, "\"line\": 6,\n      \"column\": 14,\n      \"columns\": 5,\n"
-				     "      \"text\": \"journal.segment: \\\"64 megs\\\" is not a "
-				     "size\",\n"
-				     "      \"note\": null,\n"
-				     "      \"help\": \"write bytes, or 64KiB, 1.5GiB\""),
+	cr_assert(capture_has(
+			  c.out,
+			  "\"line\": 6,\n      \"column\": 15,\n      \"columns\": 4,\n"
+			  "      \"text\": \"journal.segment: \\\"64 megs\\\" is not a "
+			  "size\",\n"
+			  "      \"note\": null,\n"
+			  "      \"help\": \"write bytes, or with K, M, G or T: 64KiB, 1.5 GiB\""),
 		  "%s", c.out);
 	RUN("check", "--json", in_source("docs/examples/orders.yaml"));
 	cr_assert_eq(c.exit_code, CLI_EXIT_OK);
