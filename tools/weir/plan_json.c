@@ -142,6 +142,10 @@ void plan_json(struct json_out *j, const struct wr_plan *plan)
 	json_u64(j, "events", plan->descriptors.events);
 	json_limit(j, "allowed", plan->knows_machine ? plan->machine.descriptors.soft : UINT64_MAX);
 	json_close(j);
+	if (!plan->knows_machine) {
+		json_null(j, "lacks");
+		return;
+	}
 	json_array(j, "lacks");
 	for (uint32_t i = 0; i < plan->lack_count; i++) {
 		const struct wr_plan_lack *lack = &plan->lacks[i];

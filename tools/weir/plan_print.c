@@ -61,15 +61,58 @@ static void placed_set(const struct wr_placed *placed, char *to, size_t to_bytes
 	wr_cpu_set_format(&set, to, to_bytes);
 }
 
-static void print_thread(FILE *to, const char *request, const struct wr_placed *placed,
-			 const struct weir_thread_options *options)
+/* The cores on which a thread may run. */
+static struct wr_cpu_set cores_of(const struct plan_threads *threads,
+				  const struct wr_placed *placed)
 {
-	static const char *const hows[] = {
-		[WR_PLACED_NOT] = "",
-		[WR_PLACED_ANYWHERE] = "not pinned",
-		[WR_PLACED_LIST] = "any of these",
-		[WR_PLACED_CORE] = "a core of its own",
-	};
+	struct wr_cpu_set cpus = {{0}};
+	struct wr_cpu_set cores = {{0}};
+	for (uint32_t i = 0; i < placed->cpu_count; i++)
+		wr_cpu_set_add(&cpus, placed->cpus[i]);
+	if (placed->cpu_count == 0)
+		cpus = threads->placement->allowed;
+	for (uint32_t i = 0; i < threads->topology->cpu_count; i++)
+		if (wr_cpu_set_has(&cpus, threads->topology->cpus[i].cpu))
+			wr_cpu_set_add(&cores, threads->topology->cpus[i].core);
+	return cores;
+}
+
+/* Who else may run on a core of this thread's; NULL: nobody of those that have their places. */
+static const char *guest_of(const struct plan_threads *threads, uint32_t index)
+{
+	const struct wr_placement *p = threads->placement;
+	const struct wr_cpu_set own = cores_of(threads, &p->placed[index]);
+	for (uint32_t i = 0; i < p->placed_count; i++) {
+		const struct wr_cpu_set others = cores_of(threads, &p->placed[i]);
+		if (i == index || p->placed[i].how == WR_PLACED_NOT)
+			continue;
+		for (uint32_t core = 0; core < threads->topology->core_count; core++)
+			if (wr_cpu_set_has(&own, core) && wr_cpu_set_has(&others, core))
+				return threads->requests->items[i].name;
+	}
+	return NULL;
+}
+
+static void print_how(FILE *to, const struct plan_threads *threads, uint32_t index)
+{
+	const struct wr_placed *placed = &threads->placement->placed[index];
+	const char *guest = guest_of(threads, index);
+	if (placed->how == WR_PLACED_ANYWHERE)
+		fputs("not pinned", to);
+	else if (placed->how == WR_PLACED_LIST)
+		fputs("any of these", to);
+	else if (guest != NULL)
+		fprintf(to, "a core%s that %.32s may use, too", placed->count > 1 ? " each" : "",
+			guest);
+	else
+		fputs(placed->count > 1 ? "a core each" : "a core of its own", to);
+}
+
+static void print_thread(FILE *to, const struct plan_threads *threads, uint32_t index)
+{
+	const char *request = threads->requests->items[index].name;
+	const struct wr_placed *placed = &threads->placement->placed[index];
+	const struct weir_thread_options *options = threads->requests->threads[index];
 	char name[48];
 	char cpus[48] = "anywhere";
 	(void)snprintf(name, sizeof name, "%.32s", request);
@@ -77,9 +120,8 @@ static void print_thread(FILE *to, const char *request, const struct wr_placed *
 		(void)snprintf(name, sizeof name, "%.32s x %u", request, placed->count);
 	if (placed->cpu_count > 0)
 		placed_set(placed, cpus, sizeof cpus);
-	const char *how = placed->how == WR_PLACED_CORE && placed->count > 1 ? "a core each"
-									     : hows[placed->how];
-	fprintf(to, "  %-14s %-18s %-9s %s", name, cpus, wait_name(placed->wait), how);
+	fprintf(to, "  %-14s %-18s %-9s ", name, cpus, wait_name(placed->wait));
+	print_how(to, threads, index);
 	if (options->scheduler != WEIR_SCHEDULER_OTHER)
 		fprintf(to, ", %s", plan_scheduler_name(options->scheduler));
 	if (options->priority > 0)
@@ -108,8 +150,7 @@ void plan_print_threads(FILE *to, const struct plan_threads *threads)
 	fprintf(to, "  %-14s %-18s %s\n", "thread", "CPUs", "waits");
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].how != WR_PLACED_NOT)
-			print_thread(to, threads->requests->items[i].name, &p->placed[i],
-				     threads->requests->threads[i]);
+			print_thread(to, threads, i);
 	print_helpers(to, threads);
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].note[0] != '\0')
@@ -202,9 +243,12 @@ void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options 
 	print_memory(to, plan, options);
 	print_disk(to, &plan->disk);
 	print_descriptors(to, plan);
-	if (!plan->knows_machine)
-		return;
 	fputs("the machine lacks\n", to);
+	if (!plan->knows_machine) {
+		fputs("  unknown: of another machine only a description is read; plan it there\n",
+		      to);
+		return;
+	}
 	for (uint32_t i = 0; i < plan->lack_count; i++)
 		fprintf(to, "  %s  %s\n         fix: %s\n", weights[plan->lacks[i].weight],
 			plan->lacks[i].text, plan->lacks[i].fix);
