@@ -38,7 +38,8 @@ static const struct cli_command command = {
 	.description =
 		"What this process may use counts (affinity mask, cgroup): run it under\n"
 		"taskset, or in a service's cgroup, to see what weir would do there. A cell\n"
-		"is a core with its CPUs; a thread that spins on it has a \"!\".",
+		"is a core with its CPUs; a thread that spins on it has a \"!\",\n"
+		"and \"+1\" says that one more has its place there.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 };

@@ -14,6 +14,7 @@
 #include "core/base/bits.h"
 
 #define LABEL_MAX 9 /* characters of a thread's name in a cell */
+#define OTHERS_MAX 999u
 #define INDENT 2
 #define GAP 2 /* between two strips */
 #define HELPERS "helpers"
@@ -69,28 +70,12 @@ static char mark_of(const struct canvas *c, const struct wr_topology_cpu *cpu)
 	return cpu->isolated ? 'i' : ' ';
 }
 
-/* Who has this CPU alone: "log", "log!" when it spins there, "helpers", or NULL. */
-static const char *label_of(const struct canvas *c, const struct wr_topology_cpu *cpu,
-			    char to[LABEL_MAX + 1])
+/* Is this the one CPU that threads of the request run on? */
+static bool is_alone_on(const struct wr_placed *placed, uint32_t place)
 {
-	const struct wr_placement *p = c->d->placement;
-	for (uint32_t i = 0; i < p->placed_count; i++) {
-		const struct wr_placed *placed = &p->placed[i];
-		for (uint32_t k = 0; k < placed->cpu_count; k++) {
-			bool is_alone = placed->how == WR_PLACED_CORE ||
-					(placed->how == WR_PLACED_LIST && placed->cpu_count == 1);
-			if (placed->cpus[k] != cpu->cpu || !is_alone)
-				continue;
-			bool spins = placed->wait == WEIR_WAIT_SPIN;
-			(void)snprintf(to, LABEL_MAX + 1, "%.*s%s", LABEL_MAX - spins,
-				       c->d->requests[i].name, spins ? "!" : "");
-			return to;
-		}
-	}
-	if (!wr_cpu_set_has(&p->housekeeping, cpu->cpu))
-		return NULL;
-	(void)snprintf(to, LABEL_MAX + 1, HELPERS);
-	return to;
+	return place < placed->cpu_count &&
+	       (placed->how == WR_PLACED_CORE ||
+		(placed->how == WR_PLACED_LIST && placed->cpu_count == 1));
 }
 
 static uint32_t sibling_count(const struct wr_topology *t, uint32_t first)
@@ -101,12 +86,62 @@ static uint32_t sibling_count(const struct wr_topology *t, uint32_t first)
 	return count;
 }
 
+static bool core_has(const struct canvas *c, uint32_t first, uint32_t cpu)
+{
+	const struct wr_topology *t = c->d->topology;
+	uint32_t count = sibling_count(t, first);
+	for (uint32_t i = 0; i < count; i++)
+		if (t->cpus[first + i].cpu == cpu)
+			return true;
+	return false;
+}
+
+/* "log!+1", cut in the name: it spins, and one more is on the core. */
+static void write_label(const char *name, bool spins, uint32_t others, char to[LABEL_MAX + 1])
+{
+	char end[8] = "";
+	if (others > 0)
+		(void)snprintf(end, sizeof end, "%s+%u", spins ? "!" : "",
+			       (unsigned)wr_min_u64(others, OTHERS_MAX));
+	else if (spins)
+		(void)snprintf(end, sizeof end, "!");
+	(void)snprintf(to, LABEL_MAX + 1 - strlen(end), "%s", name);
+	memcpy(to + strlen(to), end, strlen(end) + 1);
+}
+
+/* Who has a place on a core: one that spins before others, and how many these are. Helpers only
+ * have what is left. Empty: nobody. */
+static void core_label(const struct canvas *c, uint32_t first, char to[LABEL_MAX + 1])
+{
+	const struct wr_placement *p = c->d->placement;
+	const char *name = NULL;
+	bool spins = false;
+	uint32_t count = 0;
+	for (uint32_t i = 0; i < p->placed_count; i++)
+		for (uint32_t k = 0; is_alone_on(&p->placed[i], k); k++) {
+			bool does_spin = p->placed[i].wait == WEIR_WAIT_SPIN;
+			if (!core_has(c, first, p->placed[i].cpus[k]))
+				continue;
+			if (name == NULL || (does_spin && !spins)) {
+				name = c->d->requests[i].name;
+				spins = does_spin;
+			}
+			count++;
+		}
+	to[0] = '\0';
+	for (uint32_t cpu = 0; name == NULL && cpu < WR_CPUS_MAX; cpu++)
+		if (wr_cpu_set_has(&p->housekeeping, cpu) && core_has(c, first, cpu))
+			name = HELPERS;
+	if (name != NULL)
+		write_label(name, spins, count > 1 ? count - 1 : 0, to);
+}
+
 /* ---- widths ---- */
 
 static void measure(struct canvas *c)
 {
 	const struct wr_topology *t = c->d->topology;
-	char label[LABEL_MAX + 1];
+	char label[LABEL_MAX + 1] = "";
 	int digits = 1;
 	int siblings = 1;
 	int label_width = 0;
@@ -119,7 +154,9 @@ static void measure(struct canvas *c)
 		siblings = cpu->sibling >= siblings ? cpu->sibling + 1 : siblings;
 		c->marks_used[(unsigned char)mark_of(c, cpu)] = true;
 		c->has_marks |= mark_of(c, cpu) != ' ';
-		if (label_of(c, cpu, label) != NULL && (int)strlen(label) > label_width)
+		if (cpu->sibling == 0)
+			core_label(c, i, label);
+		if ((int)strlen(label) > label_width)
 			label_width = (int)strlen(label);
 	}
 	c->number_width = digits + c->has_marks;
@@ -185,20 +222,6 @@ static void print_kind(const struct canvas *c, const struct wr_topology_cpu *cpu
 	fprintf(c->to, "%-*s", c->cell_width, text);
 }
 
-/* What is on a core: a thread before helpers, who only have what is left of it. */
-static void core_label(const struct canvas *c, uint32_t first, char to[LABEL_MAX + 1])
-{
-	const struct wr_topology *t = c->d->topology;
-	uint32_t count = sibling_count(t, first);
-	to[0] = '\0';
-	for (uint32_t i = 0; i < count; i++) {
-		char next[LABEL_MAX + 1];
-		if (label_of(c, &t->cpus[first + i], next) != NULL &&
-		    (to[0] == '\0' || strcmp(to, HELPERS) == 0))
-			memcpy(to, next, sizeof next);
-	}
-}
-
 static void print_label(const struct canvas *c, uint32_t first)
 {
 	char label[LABEL_MAX + 1];
@@ -238,11 +261,16 @@ static void print_border(const struct canvas *c, const struct strip *strip, bool
 static void print_title(const struct canvas *c, const struct strip *strip, bool is_last)
 {
 	const struct wr_topology_cpu *cpu = &c->d->topology->cpus[strip->first];
-	char title[64] = "";
-	if (cpu->l3 != WR_TOPOLOGY_NONE)
-		(void)snprintf(title, sizeof title, " L3 %u%s", cpu->l3,
-			       strip->goes_on ? " (more)" : "");
 	int width = strip_width(c, strip);
+	char title[64] = "";
+	/* The longest that fits. */
+	static const char *const ends[] = {" (more)", " ..", ".."};
+	for (size_t i = 0; cpu->l3 != WR_TOPOLOGY_NONE && i < WR_ARRAY_COUNT(ends); i++) {
+		int length = snprintf(title, sizeof title, " L3 %u%s", cpu->l3,
+				      strip->goes_on ? ends[i] : "");
+		if (length < width)
+			break;
+	}
 	fprintf(c->to, "%-*.*s", is_last ? 0 : width, width, title);
 }
 

@@ -128,6 +128,45 @@ Test(topology_cli, every_cpu_once_at_every_width)
 	}
 }
 
+/* The journal spins on the second thread of the group's core; beside the log there are two. */
+Test(topology_cli, who_spins_is_drawn_before_others_of_the_core)
+{
+	bed_open("two_sockets");
+	bed_ask("log", "2", WEIR_WAIT_ADAPTIVE, 1);
+	bed_ask("group", "5", WEIR_WAIT_PARK, 1);
+	bed_ask("orders_journal", "21", WEIR_WAIT_SPIN, 1);
+	bed_ask("source", "2", WEIR_WAIT_ADAPTIVE, 1);
+	bed_ask("sink", "18", WEIR_WAIT_ADAPTIVE, 1);
+	bed_place();
+	cr_assert_eq(bed.result, 0);
+	draw(60, false, false);
+	cr_assert(capture_has(drawn, "  | helpers   |           | log+2     |           |\n"), "%s",
+		  drawn);
+	cr_assert(capture_has(drawn, "  |           | orders!+1 |           |           |\n"), "%s",
+		  drawn);
+	bed_close();
+}
+
+/* Strips of two cores are too narrow for "(more)". */
+Test(topology_cli, titles_are_not_cut)
+{
+	bed_open("two_sockets");
+	bed_place();
+	for (int columns = 20; columns < 60; columns++) {
+		draw(columns, false, false);
+		char *rest = NULL;
+		for (char *line = strtok_r(drawn, "\n", &rest); line != NULL;
+		     line = strtok_r(NULL, "\n", &rest)) {
+			const char *end = strstr(line, "(m");
+			cr_assert(end == NULL || strncmp(end, "(more)", 6) == 0, "%d: %s", columns,
+				  line);
+		}
+	}
+	draw(12, false, false);
+	cr_assert(capture_has(drawn, "L3 0 ..\n"), "%s", drawn);
+	bed_close();
+}
+
 Test(topology_cli, color_and_boxes_change_nothing_else)
 {
 	char plain[sizeof drawn];
