@@ -157,10 +157,12 @@ static void place_lists(struct wr_place_work *w)
 	wr_place_match_spinners(w);
 	for (uint32_t i = 0; i < w->request_count; i++) {
 		struct wr_placed *placed = &out->placed[i];
-		if (placed->count == 0 || wr_place_is_empty(&w->named[i]))
+		bool is_absent = w->absent[i][0] != '\0';
+		if (placed->count == 0 || (wr_place_is_empty(&w->named[i]) && !is_absent))
 			continue;
 		if (w->policy->shared == WR_SHARED_YES) {
-			wr_place_degrade(w, i, "not pinned: machine.shared is yes");
+			wr_place_degrade(w, i, "not pinned: machine.shared is yes%s%s%s",
+					 is_absent ? " (" : "", w->absent[i], is_absent ? ")" : "");
 			continue;
 		}
 		if (placed->how != WR_PLACED_CORE) {

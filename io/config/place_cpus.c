@@ -247,20 +247,47 @@ static uint32_t count_of(const struct wr_place_work *w, const struct wr_place_re
 					   : 1;
 }
 
+/* On a machine that is shared by order no list is kept to: one that names what is not here is less
+ * than was asked for, which its thread's note says, and no fault of the file. */
+static void forgive(struct wr_place_work *w, uint32_t problems_before, char *ret_text,
+		    size_t text_bytes)
+{
+	struct wr_placement *out = w->out;
+	if (w->policy->shared != WR_SHARED_YES || out->problem_count == problems_before)
+		return;
+	if (ret_text != NULL)
+		(void)snprintf(ret_text, text_bytes, "%s", out->problems[problems_before].text);
+	out->problem_count = problems_before;
+}
+
+static void resolve_request(struct wr_place_work *w, uint32_t index)
+{
+	const struct wr_place_request *r = &w->requests[index];
+	struct wr_cpu_set *named = &w->named[index];
+	char *absent = w->absent[index];
+	uint32_t problems_before = w->out->problem_count;
+	resolve(w, index, &r->cpus, &w->out->allowed, named);
+	forgive(w, problems_before, absent, sizeof w->absent[index]);
+	if (absent[0] != '\0')
+		*named = (struct wr_cpu_set){{0}};
+	w->counts[index] =
+		absent[0] != '\0' && r->count == WR_PLACE_BY_LIST ? 1 : count_of(w, r, named);
+}
+
 void wr_place_resolve(struct wr_place_work *w)
 {
 	struct wr_placement *out = w->out;
 	char list[100];
 	resolve_allow(w);
 	bool is_relative = w->policy->avoid.kind == WR_CPUS_RELATIVE;
+	uint32_t problems_before = out->problem_count;
 	resolve(w, WR_PLACE_OF_AVOID, &w->policy->avoid,
 		is_relative ? &out->allowed : &w->topology->present, &out->avoided);
 	resolve(w, WR_PLACE_OF_HOUSEKEEPING, &w->policy->housekeeping, &out->allowed,
 		&out->housekeeping);
+	forgive(w, problems_before, NULL, 0);
 	for (uint32_t i = 0; i < w->request_count; i++) {
-		const struct wr_place_request *r = &w->requests[i];
-		resolve(w, i, &r->cpus, &out->allowed, &w->named[i]);
-		w->counts[i] = count_of(w, r, &w->named[i]);
+		resolve_request(w, i);
 		if (w->counts[i] == 0)
 			continue;
 		/* A list that has no CPU to spare is as good as taken. */

@@ -28,6 +28,8 @@ struct wr_place_work {
 	/* What each request names, of the allowed; empty for auto and none. */
 	struct wr_cpu_set named[WR_PLACE_REQUESTS_MAX];
 	uint32_t counts[WR_PLACE_REQUESTS_MAX]; /* of threads, BY_LIST resolved */
+	/* What of a list is not here, where lists are not kept to; "" */
+	char absent[WR_PLACE_REQUESTS_MAX][160];
 	/* The quota has room for its spinning. */
 	bool may_spin[WR_PLACE_REQUESTS_MAX];
 

@@ -11,6 +11,8 @@
  *   two_cpus      2 cores; one_cpu_cpuset: the same, CPU 0 allowed
  */
 #include <criterion/criterion.h>
+
+#include <errno.h>
 #include <stdio.h>
 
 #include "tests/support/place_bed.h"
@@ -199,5 +201,36 @@ Test(place, a_quota_as_large_as_the_machine_is_none)
 	bed_ask_defaults();
 	bed_place();
 	cr_assert_str_eq(bed.placement.shared_why, "2 usable cores, fewer than 4");
+	bed_close();
+}
+
+/* A file of a large machine on a laptop. */
+Test(place, of_a_machine_that_is_shared_by_order_lists_may_name_what_is_not_there)
+{
+	bed_open("two_cpus");
+	bed_ask("log", "8-9", WEIR_WAIT_PARK, 1);
+	bed_ask("group", "node:1", WEIR_WAIT_PARK, 1);
+	bed_ask("handler", "0,20", WEIR_WAIT_SPIN, WR_PLACE_BY_LIST);
+	bed.policy.avoid = bed_cpus("9");
+	bed.policy.housekeeping = bed_cpus("12");
+	bed_place();
+	cr_assert_eq(bed.result, -EINVAL);
+	cr_assert_eq(bed.placement.problem_count, 5);
+	bed.policy.shared = WR_SHARED_YES;
+	bed_expect("log=*.~ group=*.~ handler=*~ | ");
+	cr_assert_str_eq(bed.placement.placed[0].note,
+			 "not pinned: machine.shared is yes (CPUs 8-9 do not exist)");
+	cr_assert_str_eq(bed.placement.placed[1].note,
+			 "not pinned: machine.shared is yes (NUMA node 1 does not exist)");
+	/* What weir may use is no wish: it is kept to, or the file is refused. */
+	bed.policy.allow = bed_cpus("9");
+	bed_place();
+	cr_assert_eq(bed.result, -EINVAL);
+	cr_assert_eq(bed.placement.problems[0].of, WR_PLACE_OF_ALLOW);
+	bed.policy.allow = bed_cpus("auto");
+	bed.policy.strict = true;
+	bed_place();
+	cr_assert_eq(bed.result, -EINVAL);
+	cr_assert_eq(bed.placement.problem_count, 3);
 	bed_close();
 }
