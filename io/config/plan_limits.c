@@ -83,6 +83,19 @@ static void find_pages_of_node(struct wr_plan_search *s, const struct wr_machine
 		     o->huge_page_bytes / 1024);
 }
 
+/* Asked for, and nothing is as large as one; `require` is refused by the core. */
+static void find_small(struct wr_plan_search *s, const char *size, bool is_large)
+{
+	if (s->input->options->huge_pages != WEIR_HUGE_PAGES_TRY)
+		return;
+	WR_PLAN_MEND(wr_plan_lack(s, WR_LACK_SLOWS, "hugetlb",
+				  "pool and lanes are each smaller than a huge page of %s: all of "
+				  "them have small ones",
+				  size),
+		     "a memory.pool of %s%s", is_large ? "1GiB" : "2MiB",
+		     is_large ? ", or memory.huge_page_size: 2MiB" : "");
+}
+
 /* Those that are set aside. */
 static void find_pages(struct wr_plan_search *s)
 {
@@ -97,8 +110,10 @@ static void find_pages(struct wr_plan_search *s)
 		wanted += s->plan->rings.huge_bytes / o->huge_page_bytes;
 	bool is_required = o->huge_pages == WEIR_HUGE_PAGES_REQUIRE;
 	enum wr_lack_weight weight = is_required ? WR_LACK_STOPS : WR_LACK_SLOWS;
-	if (wanted == 0)
+	if (wanted == 0) {
+		find_small(s, size, is_large);
 		return;
+	}
 	if (!pages->is_there) {
 		WR_PLAN_MEND(wr_plan_lack(s, weight, "hugetlb",
 					  "this kernel has no huge pages of %s", size),

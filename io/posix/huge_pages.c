@@ -98,10 +98,24 @@ static long long pages(size_t page_bytes, const char *name)
 	return wr_text_read_in(dir, name, text, sizeof text) ? strtoll(text, NULL, 10) : -1;
 }
 
+static const char *name_of(size_t page_bytes)
+{
+	return page_bytes >= 1u << 30 ? "1 GiB" : "2 MiB";
+}
+
+void wr_huge_explain_small(size_t page_bytes, char *ret_text, size_t text_bytes)
+{
+	(void)snprintf(ret_text, text_bytes,
+		       "no huge pages: pool and lanes are each smaller than one of %s: raise "
+		       "pool_bytes%s",
+		       name_of(page_bytes),
+		       page_bytes >= 1u << 30 ? ", or take those of 2 MiB" : "");
+}
+
 void wr_huge_explain(size_t page_bytes, uint64_t total_bytes, int code, char *ret_text,
 		     size_t text_bytes)
 {
-	const char *size = page_bytes >= 1u << 30 ? "1 GiB" : "2 MiB";
+	const char *size = name_of(page_bytes);
 	unsigned long long needed = (total_bytes + page_bytes - 1) / page_bytes;
 	long long all = pages(page_bytes, "nr_hugepages");
 	long long unused = pages(page_bytes, "free_hugepages");

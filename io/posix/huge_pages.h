@@ -30,4 +30,7 @@ void wr_huge_explain_transparent(size_t huge_bytes, size_t bytes, int code, char
 void wr_huge_explain(size_t page_bytes, uint64_t total_bytes, int code, char *ret_text,
 		     size_t text_bytes);
 
+/* That nothing is as large as such a page, and what to do about it. */
+void wr_huge_explain_small(size_t page_bytes, char *ret_text, size_t text_bytes);
+
 #endif

@@ -325,6 +325,10 @@ static int build_huge(struct object *o)
 	size_t page_bytes = own->policy.huge_page_bytes;
 	bool required = own->policy.huge_pages == WEIR_HUGE_PAGES_REQUIRE;
 	char text[sizeof own->huge_note];
+	if (own->policy.huge_pages == WEIR_HUGE_PAGES_TRY && !o->is_ring &&
+	    own->policy.huge_wanted_bytes == 0 && o->bytes < page_bytes &&
+	    own->huge_note[0] == '\0')
+		wr_huge_explain_small(page_bytes, own->huge_note, sizeof own->huge_note);
 	if ((!required && own->policy.huge_pages != WEIR_HUGE_PAGES_TRY) || o->bytes < page_bytes)
 		return build(o, wr_memory_page_bytes(), false);
 	o->bytes = wr_round_up(o->bytes, page_bytes);

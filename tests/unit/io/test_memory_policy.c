@@ -233,6 +233,33 @@ Test(memory_policy, a_lock_without_any_right_to_it_is_refused)
 	assert_lock_refused(0, -EPERM, "RLIMIT_MEMLOCK is 0 KiB");
 }
 
+/* ---- huge pages that are set aside ---- */
+
+static void map_and_unmap_pool(struct wr_memory_policy policy)
+{
+	struct wr_mapping pool;
+	use(policy);
+	cr_assert_eq(m->ops->map_pool(m, MIB, &pool), 0);
+	cr_expect_eq(pool.huge_bytes, 0);
+	m->ops->unmap(m, &pool);
+}
+
+Test(memory_policy, a_pipeline_that_is_smaller_than_a_huge_page_is_told_so)
+{
+	map_and_unmap_pool((struct wr_memory_policy){.huge_pages = WEIR_HUGE_PAGES_TRY,
+						     .huge_page_bytes = 1u << 30});
+	cr_expect_str_eq(posix.huge_note,
+			 "no huge pages: pool and lanes are each smaller than one of 1 GiB: raise "
+			 "pool_bytes, or take those of 2 MiB");
+	/* One pool of several. */
+	map_and_unmap_pool((struct wr_memory_policy){.huge_pages = WEIR_HUGE_PAGES_TRY,
+						     .huge_page_bytes = 1u << 30,
+						     .huge_wanted_bytes = 1u << 30});
+	cr_expect_str_eq(posix.huge_note, "");
+	map_and_unmap_pool((struct wr_memory_policy){.huge_page_bytes = 1u << 30});
+	cr_expect_str_eq(posix.huge_note, "");
+}
+
 /* ---- transparent huge pages ---- */
 
 Test(memory_policy, transparent_huge_pages_are_what_the_kernel_says_or_told)

@@ -168,6 +168,23 @@ Test(config_plan, memory_and_classes_that_a_file_asks_for)
 	cr_assert_not(capture_has(c.out, "locked"));
 }
 
+/* Of `try` the rest is small pages; nothing is what nobody means. */
+Test(config_plan, huge_pages_that_nothing_is_as_large_as)
+{
+	write_config("memory: {huge_pages: try, huge_page_size: 1GiB}\n");
+	PLAN(config);
+	cr_assert(capture_has(c.out, "pool and lanes are each smaller than a huge page of 1 GiB"),
+		  "%s", c.out);
+	cr_assert(capture_has(c.out, "a memory.pool of 1GiB, or memory.huge_page_size: 2MiB"), "%s",
+		  c.out);
+	write_config("memory: {huge_pages: \"off\", huge_page_size: 1GiB}\n");
+	PLAN(config);
+	cr_assert(!capture_has(c.out, "smaller than a huge page"), "%s", c.out);
+	write_config("memory: {huge_pages: try}\n");
+	PLAN(config);
+	cr_assert(!capture_has(c.out, "smaller than a huge page"), "%s", c.out);
+}
+
 Test(config_plan, an_empty_file_is_a_log_in_memory)
 {
 	PLAN("--json", "--from", machine, config);
