@@ -132,6 +132,8 @@ Test(rights, what_would_starve_another_is_told_at_its_place_and_in_the_plan)
 	cr_assert(capture_has(report, "x:4:41: error: threads.log.scheduler: a FIFO thread that "
 				      "spins starves CPU 0, where group may run too"),
 		  "%s", report);
+	/* In the words of a file. */
+	cr_assert(capture_has(report, "or let it wait adaptively\n"), "%s", report);
 	CAPTURE(&c, cmd_config_plan, "plan", config);
 	cr_assert_eq(c.exit_code, CLI_EXIT_FAILED, "%s", c.err);
 	cr_assert(capture_has(c.out, "  stops  threads.log is real time and never waits: on CPU 0 "
