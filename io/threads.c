@@ -14,6 +14,8 @@
 /* Bytes of a writer's round: the runner's budget is handed to every step of the log thread. */
 #define LOG_BUDGET_BYTES (1024u * 1024)
 
+#define NAME_CHARACTERS 15u /* of a thread: what the kernel keeps */
+
 static bool has_journal_thread(const struct wr_io_host *h)
 {
 	return h->options.journal_thread == WEIR_JOURNAL_THREAD_YES;
@@ -96,8 +98,9 @@ static int init_runner(struct wr_io_host *h, struct wr_runner *runner,
 		       const struct weir_thread_options *thread, const char *suffix,
 		       struct wr_parker *parker, uint32_t budget)
 {
-	char name[16]; /* what the kernel keeps; the suffix, which tells them apart, is never cut */
-	int room = (int)(sizeof name - sizeof "-") - (int)strlen(suffix);
+	char name[64];
+	/* The suffix, which tells them apart, is never cut. */
+	int room = (int)NAME_CHARACTERS - (int)strlen("-") - (int)strlen(suffix);
 	(void)snprintf(name, sizeof name, "%.*s-%s", room < 10 ? room : 10, h->options.name,
 		       suffix);
 	struct wr_runner_config config = {
