@@ -236,6 +236,21 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	return rc == 0 ? start_subscriptions(p) : rc;
 }
 
+/* Of what no part explains itself. Of memory: how much there is to be. */
+static void say_lack(const struct weir_pipeline *p, int code, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	int used = snprintf(text, sizeof text, "%s", weir_strerror(code));
+	if (code == -ENOMEM)
+		(void)snprintf(text + used, sizeof text - (size_t)used,
+			       ": this pipeline takes up to %llu KiB, %llu KiB of them in chunks "
+			       "and %llu KiB in lanes",
+			       (unsigned long long)p->plan.total_bytes / 1024,
+			       (unsigned long long)p->plan.chunks_bytes / 1024,
+			       (unsigned long long)p->plan.lanes_bytes / 1024);
+	(void)wr_problem_set(problem, code, "", text);
+}
+
 int wr_pipeline_create(const struct weir_options *checked, const struct weir_memory_plan *plan,
 		       const struct wr_host *host, struct weir_pipeline **ret_pipeline,
 		       struct weir_problem *reterr_problem)
@@ -255,7 +270,7 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	int rc = make_parts(p, &problem);
 	if (rc != 0) {
 		if (problem.code == 0)
-			(void)wr_problem_set(&problem, rc, "", weir_strerror(rc));
+			say_lack(p, rc, &problem);
 		if (reterr_problem != NULL)
 			*reterr_problem = problem;
 		wr_pipeline_destroy(p);

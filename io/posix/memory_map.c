@@ -78,9 +78,11 @@ static struct wr_memory_posix *posix_of(struct wr_memory *m)
 static int refuse(struct object *o, int code, const char *field, const char *text)
 {
 	struct weir_problem *problem = &o->own->refusal;
+	wr_spinlock_lock(&o->own->lock); /* at a join it is any thread */
 	*problem = (struct weir_problem){.code = code};
 	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
 	(void)snprintf(problem->text, sizeof problem->text, "%s", text);
+	wr_spinlock_unlock(&o->own->lock);
 	return code;
 }
 
@@ -124,6 +126,27 @@ static int create(struct object *o)
 	return ftruncate(o->fd, (off_t)o->bytes) == 0 ? 0 : -errno;
 }
 
+/* Huge pages that are refused are explained by who falls back to small ones. */
+static int refuse_addresses(struct object *o, int code)
+{
+	struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+	char text[sizeof o->own->refusal.text];
+	if (o->is_hugetlb)
+		return code;
+	(void)getrlimit(RLIMIT_AS, &limit);
+	/* Short: the place in a file comes before it. */
+	int used = snprintf(text, sizeof text, "no address space for a %s of %zu KiB, twice (%s): ",
+			    o->is_ring ? "ring" : "pool", o->bytes / 1024, weir_error_name(code));
+	if (limit.rlim_cur == RLIM_INFINITY)
+		(void)snprintf(text + used, sizeof text - (size_t)used, "take less");
+	else
+		(void)snprintf(text + used, sizeof text - (size_t)used,
+			       "RLIMIT_AS is %llu KiB: ulimit -v unlimited, LimitAS=infinity, or "
+			       "take less",
+			       (unsigned long long)limit.rlim_cur / 1024);
+	return refuse(o, code, o->is_ring ? "lane_bytes" : "pool_bytes", text);
+}
+
 /* Reserved first: nobody else can be given the second view's place in between. */
 static int reserve(struct object *o)
 {
@@ -132,7 +155,7 @@ static int reserve(struct object *o)
 	uint8_t *at =
 		mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if ((void *)at == MAP_FAILED)
-		return -errno;
+		return refuse_addresses(o, -errno);
 	size_t before = slack > 0 ? -(uintptr_t)at & (o->align_bytes - 1) : 0;
 	if (before > 0)
 		(void)munmap(at, before);

@@ -233,6 +233,28 @@ Test(memory_policy, a_lock_without_any_right_to_it_is_refused)
 	assert_lock_refused(0, -EPERM, "RLIMIT_MEMLOCK is 0 KiB");
 }
 
+/* ---- address space ---- */
+
+/* Twice this is more than any process has, on x86-64 and on ARM64. */
+Test(memory_policy, addresses_that_are_not_to_be_had_are_told_with_what_wanted_them)
+{
+	size_t bytes = (size_t)1 << 47;
+	char size[64];
+	struct rlimit limit;
+	struct wr_mapping pool = {0};
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	if (limit.rlim_cur != RLIM_INFINITY)
+		cr_skip_test("files are limited: that is told first");
+	use((struct wr_memory_policy){0});
+	cr_expect_eq(m->ops->map_pool(m, bytes, &pool), -ENOMEM);
+	cr_expect_null(pool.writable);
+	cr_expect_eq(posix.refusal.code, -ENOMEM);
+	cr_expect_str_eq(posix.refusal.field, "pool_bytes");
+	(void)snprintf(size, sizeof size, "a pool of %zu KiB, twice (ENOMEM)", bytes / KIB);
+	cr_expect_not_null(strstr(posix.refusal.text, size), "%s", posix.refusal.text);
+	cr_expect_not_null(strstr(posix.refusal.text, "take less"), "%s", posix.refusal.text);
+}
+
 /* ---- huge pages that are set aside ---- */
 
 static void map_and_unmap_pool(struct wr_memory_policy policy)

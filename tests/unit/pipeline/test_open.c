@@ -364,6 +364,9 @@ static void fail_each_allocation(int kind)
 				     weir_error_name(rc));
 			cr_expect_eq(problem.code, -ENOMEM);
 			cr_expect_str_not_empty(problem.text);
+			/* But for the pipeline itself: of what, or how much there is to be. */
+			cr_expect(k == 1 || strcmp(problem.text, weir_strerror(-ENOMEM)) != 0,
+				  "allocation %llu: %s", (unsigned long long)k, problem.text);
 		}
 		cr_assert_eq(c.live_count, 0, "allocation %llu left something behind",
 			     (unsigned long long)k);
