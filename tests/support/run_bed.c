@@ -92,6 +92,8 @@ pid_t run_bed_start(const char *config)
 	int out = open("stdout", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	(void)dup2(error, STDERR_FILENO);
 	(void)dup2(out, STDOUT_FILENO);
+	/* Who runs the tests may have had it ignored (nohup), and `weir run` goes by that. */
+	(void)signal(SIGHUP, SIG_DFL);
 	if (run_bed_before != NULL)
 		run_bed_before();
 	int exit_code = cmd_run(2, argv);
