@@ -85,7 +85,7 @@ static int report_refused(const struct wr_thread_plan *plans, uint32_t plan_coun
 			  const bool *refused, uint32_t first, int code, bool strict,
 			  struct weir_problem *ret_problem)
 {
-	char text[256];
+	char text[208];
 	char others[80] = "";
 	uint32_t priority = 0;
 
@@ -147,12 +147,13 @@ static bool may_run_on(const struct wr_affinity *affinity, const struct wr_threa
 static int refuse_spinner(const struct wr_thread_plan *plan, struct weir_problem *ret_problem,
 			  uint32_t cpu, const char *other, const char *fix)
 {
-	char text[256];
+	char text[208];
 
-	(void)snprintf(text, sizeof text,
-		       "a %s thread that spins starves CPU %u, where %s may run too, and is then "
-		       "throttled by the kernel: %s, or let it wait adaptively",
-		       class_name(plan->scheduler), cpu, other, fix);
+	(void)snprintf(
+		text, sizeof text,
+		"a %s thread that spins starves CPU %u, where %.50s may run too, and is then "
+		"throttled by the kernel: %s, or let it wait adaptively",
+		class_name(plan->scheduler), cpu, other, fix);
 	return report(ret_problem, -EINVAL, plan->name, "scheduler", text);
 }
 
