@@ -127,8 +127,8 @@ Test(follow, a_renamed_file_is_read_to_its_end_and_then_the_new_one)
 	expect_nothing();
 }
 
-/* Its writer is told later that it is to open the new one, as logrotate has it. */
-Test(follow, a_renamed_file_is_read_on_until_its_writer_has_closed_it)
+/* "one" is read; then there is a new file with "new", and the old one's writer still has it open. */
+static FILE *rotate_under_its_writer(void)
 {
 	append(path, "one\n");
 	open_at("");
@@ -137,6 +137,13 @@ Test(follow, a_renamed_file_is_read_on_until_its_writer_has_closed_it)
 	cr_assert_not_null(writer);
 	cr_assert_eq(rename(path, rotated), 0);
 	append(path, "new\n");
+	return writer;
+}
+
+/* Its writer is told later that it is to open the new one, as logrotate has it. */
+Test(follow, a_renamed_file_is_read_on_until_its_writer_has_closed_it)
+{
+	FILE *writer = rotate_under_its_writer();
 	fputs("late\n", writer);
 	cr_assert_eq(fflush(writer), 0);
 	expect("late");
@@ -150,13 +157,7 @@ Test(follow, a_renamed_file_is_read_on_until_its_writer_has_closed_it)
 /* Who never closes it does not keep the new one from being read. */
 Test(follow, a_renamed_file_whose_writer_stays_is_left_when_it_is_quiet)
 {
-	append(path, "one\n");
-	open_at("");
-	expect("one");
-	FILE *writer = fopen(path, "a");
-	cr_assert_not_null(writer);
-	cr_assert_eq(rename(path, rotated), 0);
-	append(path, "new\n");
+	FILE *writer = rotate_under_its_writer();
 	expect("new");
 	cr_assert_eq(fclose(writer), 0);
 }
