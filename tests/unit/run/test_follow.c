@@ -127,7 +127,7 @@ Test(follow, a_renamed_file_is_read_to_its_end_and_then_the_new_one)
 	expect_nothing();
 }
 
-/* "one" is read; then there is a new file with "new", and the old one's writer still has it open. */
+/* "one" is read; then a new file has "new", and the writer of the old one still has it open. */
 static FILE *rotate_under_its_writer(void)
 {
 	append(path, "one\n");
