@@ -65,20 +65,28 @@ struct wr_config_place wr_config_item_place(const struct wr_config_findings *fin
 
 /* ---- what the core says ---- */
 
-/* The core's sentence, with the names of its options replaced by those of the file. */
-static void put_translated(const char *text, struct wr_config_text *to)
+/* The core's sentence, with the names of its options replaced by those of the file; all of them, or
+ * those that can be no other word. */
+static void put_translated(const char *text, bool all, struct wr_config_text *to)
 {
 	char path[WR_CONFIG_PATH_BYTES];
 	while (*text != '\0') {
 		char word[64];
 		size_t bytes = strspn(text, OPTION_CHARACTERS);
 		(void)snprintf(word, sizeof word, "%.*s", (int)bytes, text);
-		if (bytes > 0 && bytes < sizeof word && wr_config_key_of_option(word, path))
+		bool is_one = bytes > 0 && bytes < sizeof word;
+		if (is_one && (all || strchr(word, '_') != NULL) &&
+		    wr_config_key_of_option(word, path))
 			wr_config_put(to, "%s", path);
 		else
 			wr_config_put_n(to, text, bytes > 0 ? bytes : 1);
 		text += bytes > 0 ? bytes : 1;
 	}
+}
+
+void wr_config_put_translated(const char *text, struct wr_config_text *to)
+{
+	put_translated(text, false, to);
 }
 
 /* Does the file have the key, and not only a map that could have it? */
@@ -118,7 +126,7 @@ static void say_refused(struct wr_config_findings *findings, const struct wr_con
 	char path[WR_CONFIG_PATH_BYTES] = "";
 	char text[512] = "";
 	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
-	put_translated(problem->text, &to);
+	put_translated(problem->text, true, &to);
 	if (!wr_config_key_of_option(problem->field, path))
 		(void)snprintf(path, sizeof path, "%s", problem->field);
 	wr_config_error(findings, combined_place(findings, root, path, problem->text), "%s: %s",

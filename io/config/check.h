@@ -23,6 +23,10 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 void wr_config_check_placed(struct wr_config_findings *findings, const struct wr_config_node *root,
 			    const struct weir_options *options);
 
+/* A sentence of weir_open() in the words of the file: names of options that have an underscore,
+ * which no other word has, become keys. */
+void wr_config_put_translated(const char *text, struct wr_config_text *to);
+
 /* The node at "threads.log.wait" or "stages[1].cpus", or the innermost on the way to it that the
  * file has; the root for an empty path. */
 const struct wr_config_node *wr_config_node_at(const struct wr_config_node *root, const char *path);

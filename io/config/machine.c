@@ -9,15 +9,12 @@
  */
 #include "io/config/machine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -291,54 +288,4 @@ void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 	read_rights(prefix, &machine);
 	read_throttling(prefix, &machine);
 	*ret_machine = machine;
-}
-
-/* ---- a directory ---- */
-
-static uint32_t count_segments(const char *path)
-{
-	uint32_t count = 0;
-	DIR *dir = opendir(path);
-	if (dir == NULL)
-		return 0;
-	for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-		size_t bytes = strlen(entry->d_name);
-		count += bytes > 4 && strcmp(entry->d_name + bytes - 4, ".seg") == 0;
-	}
-	(void)closedir(dir);
-	return count;
-}
-
-static void parent_of(const char *path, char to[256])
-{
-	(void)snprintf(to, 256, "%s", path);
-	size_t bytes = strlen(to);
-	while (bytes > 1 && to[bytes - 1] == '/')
-		to[--bytes] = '\0';
-	char *slash = strrchr(to, '/');
-	if (slash == NULL)
-		(void)snprintf(to, 256, ".");
-	else
-		slash[slash == to] = '\0';
-}
-
-void wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir)
-{
-	struct wr_machine_dir dir = {0};
-	struct stat st;
-	struct statvfs fs;
-	dir.is_there = stat(path, &st) == 0;
-	if (dir.is_there) {
-		(void)snprintf(dir.place, sizeof dir.place, "%s", path);
-		dir.file_count = count_segments(path);
-	} else {
-		parent_of(path, dir.place);
-	}
-	dir.is_makeable = stat(dir.place, &st) == 0 && S_ISDIR(st.st_mode) &&
-			  access(dir.place, W_OK | X_OK) == 0;
-	if (statvfs(dir.place, &fs) == 0) {
-		dir.free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-		dir.total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
-	}
-	*ret_dir = dir;
 }

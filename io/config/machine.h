@@ -13,6 +13,7 @@
 
 #define WR_MACHINE_NO_LIMIT UINT64_MAX
 #define WR_MACHINE_NODES_MAX 64u
+#define WR_MACHINE_PATH_BYTES 256u
 
 struct wr_machine_limit {
 	uint64_t soft; /* WR_MACHINE_NO_LIMIT */
@@ -21,12 +22,17 @@ struct wr_machine_limit {
 
 /* What is behind the path of a journal. */
 struct wr_machine_dir {
-	bool is_there;        /* the directory itself */
-	bool is_makeable;     /* it or its parent is there, and may be written */
-	char place[256];      /* what was looked at: it or its parent */
-	uint64_t free_bytes;  /* for this user */
-	uint64_t total_bytes; /* of the file system; 0: not known */
-	uint32_t file_count;  /* segments that are in it */
+	bool is_there;                     /* the directory itself */
+	bool is_makeable;                  /* it or its parent is there, and may be written */
+	char place[WR_MACHINE_PATH_BYTES]; /* what was looked at: it or its parent */
+	uint64_t free_bytes;               /* for this user */
+	uint64_t total_bytes;              /* of the file system; 0: not known */
+	uint32_t file_count;               /* segments that are in it */
+	/* Of the journal that is there, as options say them; 0: there is none. */
+	uint32_t chunk_bytes;
+	uint64_t segment_bytes;
+	int journal_code; /* WEIR_E_FORMAT, WEIR_E_CORRUPT: it cannot be opened, as the text says */
+	char journal_text[208];
 };
 
 /* Huge pages of one size that are set aside. */
@@ -79,7 +85,16 @@ static inline const struct wr_machine_pages *wr_machine_pages_of(const struct wr
 void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 		     struct wr_machine *ret_machine);
 
-/* Looks at the directory of a journal; makes nothing. */
+/* Looks at the directory of a journal (machine_dir.c); makes nothing. */
 void wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir);
+
+/* The folder that a path is in: "." for a name alone. */
+void wr_machine_parent(const char *path, char to[WR_MACHINE_PATH_BYTES]);
+
+/* 0: a folder in which this process may make files; else why not: -ENOENT, -ENOTDIR, -EACCES. */
+int wr_machine_takes_files(const char *path);
+
+/* By its path, or, a name alone, in the folders of PATH: is it there, and may it be run? */
+bool wr_machine_has_program(const char *name);
 
 #endif

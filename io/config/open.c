@@ -25,6 +25,15 @@ static void prepend_place(const struct weir_config *config, struct wr_config_pla
 	memcpy(problem->text, text, sizeof text);
 }
 
+/* "set chunk_bytes" is of the option; who has a file sets its key. */
+static void name_keys(struct weir_problem *problem)
+{
+	char text[sizeof problem->text] = "";
+	struct wr_config_text to = {.to = text, .room_bytes = sizeof text};
+	wr_config_put_translated(problem->text, &to);
+	memcpy(problem->text, text, sizeof text);
+}
+
 /* The n-th item of a list of the file. */
 static struct wr_config_place item_place(const struct weir_config *config, const char *list,
 					 uint32_t index)
@@ -123,7 +132,10 @@ int weir_config_open(const struct weir_config *config, const struct weir_options
 		return rc;
 	rc = weir_open(&o, &pipeline, reterr_problem);
 	if (rc != 0) {
-		if (reterr_problem != NULL && wr_config_key_of_option(reterr_problem->field, path))
+		if (reterr_problem == NULL)
+			return rc;
+		name_keys(reterr_problem);
+		if (wr_config_key_of_option(reterr_problem->field, path))
 			prepend_place(config,
 				      wr_config_place_at(&config->findings, config->root, path),
 				      reterr_problem);

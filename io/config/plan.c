@@ -29,7 +29,7 @@ static uint64_t most_segments(const struct weir_options *o, const struct wr_plan
 	if (o->retention_bytes == 0)
 		return 0;
 	uint64_t bytes = wr_max_u64(o->retention_bytes, 2 * disk->checkpoint_bytes);
-	uint64_t kept = bytes / o->segment_bytes + (bytes % o->segment_bytes != 0);
+	uint64_t kept = bytes / disk->segment_bytes + (bytes % disk->segment_bytes != 0);
 	/* The one where it begins, and the one that is written to. */
 	return kept + 2 + disk->segments_ahead;
 }
@@ -41,8 +41,13 @@ static void plan_disk(const struct wr_plan_input *input, const struct weir_memor
 	disk->is_needed = o->dir != NULL;
 	if (!disk->is_needed)
 		return;
-	disk->file_bytes = o->segment_bytes + BLOCK_BYTES;
-	uint64_t extents = o->segment_bytes / o->chunk_bytes;
+	if (input->machine != NULL)
+		wr_machine_read_dir(o->dir, &disk->dir);
+	/* A journal keeps the sizes that it was made with. */
+	bool is_made = disk->dir.segment_bytes != 0;
+	disk->segment_bytes = is_made ? disk->dir.segment_bytes : o->segment_bytes;
+	disk->file_bytes = disk->segment_bytes + BLOCK_BYTES;
+	uint64_t extents = disk->segment_bytes / (is_made ? disk->dir.chunk_bytes : o->chunk_bytes);
 	disk->segments_ahead =
 		o->segments_ahead + 1 + (uint32_t)((EXTENTS_OFFERED + extents - 1) / extents);
 	disk->retention_bytes = o->retention_bytes;
@@ -55,8 +60,6 @@ static void plan_disk(const struct wr_plan_input *input, const struct weir_memor
 	disk->most_bytes = UINT64_MAX;
 	if (segments != 0 && segments < UINT64_MAX / disk->file_bytes)
 		disk->most_bytes = segments * disk->file_bytes + others;
-	if (input->machine != NULL)
-		wr_machine_read_dir(o->dir, &disk->dir);
 }
 
 static void plan_descriptors(const struct wr_plan_input *input, const struct wr_plan_disk *disk,
@@ -66,14 +69,16 @@ static void plan_descriptors(const struct wr_plan_input *input, const struct wr_
 	d->room_bytes = UINT64_MAX;
 	d->events = o->producers_max + o->members_max;
 	d->fixed = disk->is_needed ? WR_PLAN_DESCRIPTORS : 1;
-	d->total = d->fixed + d->events;
+	if (input->config != NULL)
+		wr_plan_run(input->config, &d->run);
+	d->total = d->fixed + d->events + d->run.sources + d->run.sinks + d->run.others;
 	if (!disk->is_needed)
 		return;
 	uint64_t segments = most_segments(o, disk);
 	uint64_t open = disk->segments_ahead + 1 + WR_PLAN_DESCRIPTORS_IDLE;
 	d->segments = (uint32_t)(segments == 0 ? open : wr_min_u64(segments, open));
 	d->total += d->segments;
-	d->room_bytes = o->segments_max * o->segment_bytes;
+	d->room_bytes = o->segments_max * disk->segment_bytes;
 }
 
 /* Pages that are set aside are never swapped, and count against no limit; those that are not to be

@@ -13,7 +13,9 @@
 #include "io/config/place.h"
 #include "io/config/rings.h"
 
-#define WR_PLAN_LACKS_MAX 24u
+#define WR_PLAN_LACKS_MAX 48u
+/* Of these, of files, folders and programs of `weir run`; more are told in one. */
+#define WR_PLAN_PATHS_MAX 16u
 /* Descriptors beside those of segments: directory, the two that are locked, superblock, two
  * checkpoints, the ring with its wake, and two that are held for a moment (a file being made, a
  * mapping). */
@@ -31,6 +33,8 @@ struct wr_plan_input {
 	const struct weir_thread_options *const *threads;
 	uint32_t request_count;
 	struct wr_config_rings_memory rings; /* of stages */
+	/* NULL: none. Else its sources and sinks are planned, and lacks have places in it. */
+	const struct weir_config *config;
 	/* NULL: a machine from a file, of which only the topology is known. */
 	const struct wr_machine *machine;
 };
@@ -38,6 +42,7 @@ struct wr_plan_input {
 struct wr_plan_disk {
 	bool is_needed; /* there is a journal */
 	struct wr_machine_dir dir;
+	uint64_t segment_bytes;    /* those of the journal that is there, or the options' */
 	uint64_t file_bytes;       /* of a segment on disk */
 	uint32_t segments_ahead;   /* that are ready before they are needed, reserve included */
 	uint64_t first_bytes;      /* written before the first event */
@@ -46,11 +51,19 @@ struct wr_plan_disk {
 	uint64_t checkpoint_bytes; /* of log between two checkpoints */
 };
 
+/* Descriptors of `weir run`, of a file that has sources or sinks; all 0: it has none. */
+struct wr_plan_run {
+	uint32_t sources; /* files that are read, two for one that is followed */
+	uint32_t sinks;   /* outputs, side files, and of a command its input and itself */
+	uint32_t others;  /* standard streams, signals of threads, one held for a moment */
+};
+
 struct wr_plan_descriptors {
-	uint32_t fixed;      /* WR_PLAN_DESCRIPTORS, or fewer without a journal */
-	uint32_t segments;   /* open at once at most */
-	uint32_t events;     /* if every producer and member asks for its eventfd */
-	uint64_t total;      /* of weir; what the program has comes beside */
+	uint32_t fixed;    /* WR_PLAN_DESCRIPTORS, or fewer without a journal */
+	uint32_t segments; /* open at once at most */
+	uint32_t events;   /* if every producer and member asks for its eventfd */
+	struct wr_plan_run run;
+	uint64_t total;      /* of weir; what the program has comes beside, but for `weir run` */
 	uint64_t room_bytes; /* without retention: what the journal may grow to with segments_max;
 	                       UINT64_MAX: no journal */
 };
@@ -64,6 +77,8 @@ enum wr_lack_weight {
 struct wr_plan_lack {
 	enum wr_lack_weight weight;
 	const char *id; /* for programs: "io_uring", "governor" */
+	uint32_t line;  /* of the config, where a key is at fault; 0: none is */
+	uint32_t column;
 	char text[240];
 	char fix[320]; /* a command or a setting, to be taken as it is */
 };

@@ -21,6 +21,15 @@ void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan)
 /* plan_limits.c: of that, limits of the process, and memory that is set aside. */
 void wr_plan_find_limits(struct wr_plan_search *search);
 
+/* plan_run.c: what the sources and sinks of a config have open, and which of their files, folders
+ * and programs are not there. */
+void wr_plan_run(const struct weir_config *config, struct wr_plan_run *ret_run);
+void wr_plan_find_run(struct wr_plan_search *search);
+
+/* Gives a lack the place of a key, if there is a config that has it. */
+void wr_plan_place(const struct wr_plan_search *search, struct wr_plan_lack *lack,
+		   const char *path);
+
 /* The sentence; the way to mend it is written by the caller into the answer. */
 struct wr_plan_lack *wr_plan_lack(struct wr_plan_search *search, enum wr_lack_weight weight,
 				  const char *id, const char *format, ...)

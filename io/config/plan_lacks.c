@@ -58,7 +58,27 @@ static uint64_t retention_for(const struct wr_plan_search *l, uint64_t room)
 	uint64_t others = disk->first_bytes - disk->segments_ahead * disk->file_bytes;
 	uint64_t segments = room > others ? (room - others) / disk->file_bytes : 0;
 	uint64_t beside = disk->segments_ahead + 2;
-	return segments > beside ? (segments - beside) * l->input->options->segment_bytes : 0;
+	return segments > beside ? (segments - beside) * disk->segment_bytes : 0;
+}
+
+/* A journal that is there already, and does not go with the options. */
+static void find_journal(struct wr_plan_search *l)
+{
+	const struct wr_machine_dir *dir = &l->plan->disk.dir;
+	uint32_t asked = l->input->options->chunk_bytes;
+	if (dir->journal_code != 0)
+		WR_PLAN_MEND(wr_plan_lack(l, WR_LACK_STOPS, "journal",
+					  "the journal in %.60s: %.150s", dir->place,
+					  dir->journal_text),
+			     "weir journal verify %.200s says more", dir->place);
+	if (dir->chunk_bytes == 0 || dir->chunk_bytes == asked)
+		return;
+	struct wr_plan_lack *to = wr_plan_lack(
+		l, WR_LACK_STOPS, "chunk",
+		"memory.chunk is %u KiB, the journal in %.80s has chunks of %u KiB, and keeps them",
+		asked / 1024, dir->place, dir->chunk_bytes / 1024);
+	wr_plan_place(l, to, "memory.chunk");
+	WR_PLAN_MEND(to, "memory.chunk: %uKiB, or another journal.dir", dir->chunk_bytes / 1024);
 }
 
 static void find_directory(struct wr_plan_search *l)
@@ -74,6 +94,7 @@ static void find_directory(struct wr_plan_search *l)
 			     "mkdir -p %.100s; chown of it to the user of the service", dir->place);
 		return;
 	}
+	find_journal(l);
 	uint64_t there = dir->file_count * disk->file_bytes;
 	uint64_t first = disk->first_bytes > there ? disk->first_bytes - there : 0;
 	uint64_t room = there + dir->free_bytes;
@@ -100,7 +121,8 @@ static void find_descriptors(struct wr_plan_search *l)
 	const struct wr_plan_disk *disk = &l->plan->disk;
 	const struct wr_plan_descriptors *d = &l->plan->descriptors;
 	const struct wr_machine_limit *limit = &l->input->machine->descriptors;
-	uint64_t first = d->fixed + disk->segments_ahead;
+	uint64_t first =
+		d->fixed + disk->segments_ahead + d->run.sources + d->run.sinks + d->run.others;
 	unsigned long long total = d->total;
 	if (d->total > limit->soft) {
 		struct wr_plan_lack *to = wr_plan_lack(
@@ -126,15 +148,18 @@ static void find_descriptors(struct wr_plan_search *l)
 	if (!disk->is_needed || disk->retention_bytes != 0 || disk->dir.total_bytes == 0 ||
 	    d->room_bytes >= room)
 		return;
-	WR_PLAN_MEND(
-		wr_plan_lack(
-			l, WR_LACK_LATER, "segments",
-			"without journal.retention the journal ends at %llu MiB, with its segment "
-			"%u",
-			wr_plan_mib(d->room_bytes), l->input->options->segments_max),
-		"journal.retention, more limits.segments, or before the journal is made a "
-		"journal.segment of %llu MiB",
-		wr_plan_mib(wr_power_of_two_above(room / (l->input->options->segments_max + 1))));
+	struct wr_plan_lack *to = wr_plan_lack(
+		l, WR_LACK_LATER, "segments",
+		"without journal.retention the journal ends at %llu MiB, with its segment %u",
+		wr_plan_mib(d->room_bytes), l->input->options->segments_max);
+	uint64_t wanted = wr_power_of_two_above(room / (l->input->options->segments_max + 1));
+	if (disk->dir.segment_bytes == 0)
+		WR_PLAN_MEND(to,
+			     "journal.retention, more limits.segments, or before the journal is "
+			     "made a journal.segment of %llu MiB",
+			     wr_plan_mib(wanted));
+	else
+		WR_PLAN_MEND(to, "journal.retention, or more limits.segments");
 }
 
 static void find_uring(struct wr_plan_search *l)
@@ -274,6 +299,7 @@ void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan)
 	find_memory(&l);
 	find_directory(&l);
 	find_descriptors(&l);
+	wr_plan_find_run(&l);
 	wr_plan_find_limits(&l);
 	find_uring(&l);
 	find_governor(&l);

@@ -223,7 +223,7 @@ function check_shell(line,    w, n, i, command, option) {
 					problem(FNR, command " does not know " option)
 			}
 	} else if (command !~ /^(meson|ninja|git|cc|weir|printf|cd|export|CC=[a-z]+|taskset|sysctl)$/ &&
-		   command !~ /^(cat|chmod|echo|grep|sed|sort|tail|\[)$/)
+		   command !~ /^(cat|chmod|echo|grep|mkdir|sed|sort|tail|\[)$/)
 		problem(FNR, "a shell block calls " command ": neither weir nor known to this check")
 }
 BEGIN {

@@ -33,24 +33,25 @@ static const struct cli_command command = {
 	.arguments = "FILE",
 	.summary = "Say what a config would take of the machine, and what the machine lacks.",
 	.description =
-		"Memory, disk, descriptors, threads and their CPUs; nothing is opened or\n"
-		"made. What is lacking comes with the way to mend it: \"stops\" keeps the\n"
-		"pipeline from opening (exit code 1), \"later\" stops it some day, \"slows\"\n"
-		"costs time. Limits are those of this process: run it as the service runs.\n"
-		"FILE - is standard input.",
+		"Memory, disk, descriptors, threads and their CPUs, and what weir run has to\n"
+		"find: files, folders, programs. Nothing is made. What is lacking comes with\n"
+		"the way to mend it: \"stops\" keeps the pipeline from opening (exit code 1),\n"
+		"\"later\" stops it some day, \"slows\" costs time. Limits are those of this\n"
+		"process: run it as the service runs, in its directory. FILE - is standard\n"
+		"input.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 	.arguments_min = 1,
 	.arguments_max = 1,
 };
 
-static int print(const struct plan_threads *threads, const struct wr_plan *plan)
+static int print(const struct plan_threads *threads, const struct wr_plan *plan, const char *file)
 {
 	if (!choices.json) {
 		plan_print_machine(stdout, threads);
 		fputs("threads\n", stdout);
 		plan_print_threads(stdout, threads);
-		plan_print(stdout, plan, threads->options);
+		plan_print(stdout, plan, threads->options, file);
 		return 0;
 	}
 	struct json_out j;
@@ -82,6 +83,7 @@ static int plan_machine(const struct config_machine *m)
 		.requests = m->requests.items,
 		.threads = m->requests.threads,
 		.request_count = m->requests.count,
+		.config = m->config,
 	};
 	wr_config_rings_memory(&m->config->values, &input.rings);
 	if (choices.from == NULL) {
@@ -93,7 +95,7 @@ static int plan_machine(const struct config_machine *m)
 		return cli_fail("config plan", rc, &problem);
 	struct plan_threads threads = {m->topology, &m->affinity, &plan.placement, &m->requests,
 				       &m->options};
-	rc = print(&threads, &plan);
+	rc = print(&threads, &plan, m->config->source.name);
 	if (rc != 0)
 		return cli_fail("standard output", rc, NULL);
 	return would_open(&plan) ? CLI_EXIT_OK : CLI_EXIT_FAILED;

@@ -116,13 +116,54 @@ static void json_disk(struct json_out *j, const struct wr_plan_disk *disk)
 		json_u64(j, "free_bytes", disk->dir.free_bytes);
 	else
 		json_null(j, "free_bytes");
+	if (disk->dir.segment_bytes > 0) {
+		json_object(j, "journal");
+		json_u64(j, "chunk_bytes", disk->dir.chunk_bytes);
+		json_u64(j, "segment_bytes", disk->dir.segment_bytes);
+		json_close(j);
+	} else {
+		json_null(j, "journal");
+	}
+	json_close(j);
+}
+
+static void json_descriptors(struct json_out *j, const struct wr_plan *plan)
+{
+	const struct wr_plan_descriptors *d = &plan->descriptors;
+	json_object(j, "descriptors");
+	json_u64(j, "at_most", d->total);
+	json_u64(j, "fixed", d->fixed);
+	json_u64(j, "segments", d->segments);
+	json_u64(j, "events", d->events);
+	if (d->run.others > 0) {
+		json_object(j, "run");
+		json_u64(j, "sources", d->run.sources);
+		json_u64(j, "sinks", d->run.sinks);
+		json_u64(j, "others", d->run.others);
+		json_close(j);
+	} else {
+		json_null(j, "run");
+	}
+	json_limit(j, "allowed", plan->knows_machine ? plan->machine.descriptors.soft : UINT64_MAX);
+	json_close(j);
+}
+
+static void json_lack(struct json_out *j, const struct wr_plan_lack *lack)
+{
+	static const char *const weights[] = {
+		[WR_LACK_SLOWS] = "slows", [WR_LACK_LATER] = "later", [WR_LACK_STOPS] = "stops"};
+	json_object(j, NULL);
+	json_text(j, "id", lack->id);
+	json_text(j, "weight", weights[lack->weight]);
+	json_limit(j, "line", lack->line > 0 ? lack->line : UINT64_MAX);
+	json_limit(j, "column", lack->line > 0 ? lack->column : UINT64_MAX);
+	json_text(j, "text", lack->text);
+	json_text(j, "fix", lack->fix);
 	json_close(j);
 }
 
 void plan_json(struct json_out *j, const struct wr_plan *plan)
 {
-	static const char *const weights[] = {
-		[WR_LACK_SLOWS] = "slows", [WR_LACK_LATER] = "later", [WR_LACK_STOPS] = "stops"};
 	json_object(j, "memory");
 	json_u64(j, "chunks_bytes", plan->memory.chunks_bytes);
 	json_u64(j, "lanes_bytes", plan->memory.lanes_bytes);
@@ -135,26 +176,13 @@ void plan_json(struct json_out *j, const struct wr_plan *plan)
 	json_u64(j, "chunk_count", plan->memory.chunk_count);
 	json_close(j);
 	json_disk(j, &plan->disk);
-	json_object(j, "descriptors");
-	json_u64(j, "at_most", plan->descriptors.total);
-	json_u64(j, "fixed", plan->descriptors.fixed);
-	json_u64(j, "segments", plan->descriptors.segments);
-	json_u64(j, "events", plan->descriptors.events);
-	json_limit(j, "allowed", plan->knows_machine ? plan->machine.descriptors.soft : UINT64_MAX);
-	json_close(j);
+	json_descriptors(j, plan);
 	if (!plan->knows_machine) {
 		json_null(j, "lacks");
 		return;
 	}
 	json_array(j, "lacks");
-	for (uint32_t i = 0; i < plan->lack_count; i++) {
-		const struct wr_plan_lack *lack = &plan->lacks[i];
-		json_object(j, NULL);
-		json_text(j, "id", lack->id);
-		json_text(j, "weight", weights[lack->weight]);
-		json_text(j, "text", lack->text);
-		json_text(j, "fix", lack->fix);
-		json_close(j);
-	}
+	for (uint32_t i = 0; i < plan->lack_count; i++)
+		json_lack(j, &plan->lacks[i]);
 	json_close(j);
 }

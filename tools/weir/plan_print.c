@@ -195,13 +195,21 @@ static void print_memory(FILE *to, const struct wr_plan *plan, const struct weir
 			    "never swapped, and counted by the limit memlock");
 }
 
-static void print_disk(FILE *to, const struct wr_plan_disk *disk)
+static void print_disk(FILE *to, const struct wr_plan_disk *disk,
+		       const struct weir_options *options)
 {
 	char text[CLI_TEXT_BYTES];
 	char what[160];
 	if (!disk->is_needed)
 		return;
 	fputs("disk\n", to);
+	if (disk->segment_bytes != options->segment_bytes) {
+		(void)snprintf(what, sizeof what,
+			       "segments of the journal that is there, which keeps them: "
+			       "journal.segment, %s, is of new ones",
+			       cli_text_bytes(text, options->segment_bytes));
+		print_bytes(to, "made with", disk->segment_bytes, what);
+	}
 	(void)snprintf(what, sizeof what, "%u segments of %s ahead, two checkpoints",
 		       disk->segments_ahead, cli_text_bytes(text, disk->file_bytes));
 	print_bytes(to, "at open", disk->first_bytes, what);
@@ -230,18 +238,32 @@ static void print_descriptors(FILE *to, const struct wr_plan *plan)
 	if (plan->disk.is_needed)
 		fprintf(to, "%u segments, %u others of the journal, ", d->segments, d->fixed);
 	fprintf(to, "%u eventfds if asked for\n", d->events);
+	if (d->run.others > 0)
+		fprintf(to, "  %-14s %11s  of them: %u of sources, %u of sinks, %u others\n",
+			"weir run",
+			cli_text_count(text, d->run.sources + d->run.sinks + d->run.others),
+			d->run.sources, d->run.sinks, d->run.others);
 	if (!plan->knows_machine || plan->machine.descriptors.soft == WR_MACHINE_NO_LIMIT)
 		return;
 	fprintf(to, "  %-14s %11s  of the whole process (ulimit -n)\n", "allowed",
 		cli_text_count(text, plan->machine.descriptors.soft));
 }
 
-void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options *options)
+static void print_lack(FILE *to, const struct wr_plan_lack *lack, const char *file)
 {
 	static const char *const weights[] = {
 		[WR_LACK_SLOWS] = "slows", [WR_LACK_LATER] = "later", [WR_LACK_STOPS] = "stops"};
+	fprintf(to, "  %s  ", weights[lack->weight]);
+	if (lack->line > 0)
+		fprintf(to, "%s:%u:%u: ", file, lack->line, lack->column);
+	fprintf(to, "%s\n         fix: %s\n", lack->text, lack->fix);
+}
+
+void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options *options,
+		const char *file)
+{
 	print_memory(to, plan, options);
-	print_disk(to, &plan->disk);
+	print_disk(to, &plan->disk, options);
 	print_descriptors(to, plan);
 	fputs("the machine lacks\n", to);
 	if (!plan->knows_machine) {
@@ -250,8 +272,7 @@ void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options 
 		return;
 	}
 	for (uint32_t i = 0; i < plan->lack_count; i++)
-		fprintf(to, "  %s  %s\n         fix: %s\n", weights[plan->lacks[i].weight],
-			plan->lacks[i].text, plan->lacks[i].fix);
+		print_lack(to, &plan->lacks[i], file);
 	if (plan->lack_count == 0)
 		fputs("  nothing\n", to);
 }

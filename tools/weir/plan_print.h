@@ -30,8 +30,9 @@ void plan_print_machine(FILE *to, const struct plan_threads *threads);
 /* One line each: name, CPUs, how it waits; then what is to be said of them. */
 void plan_print_threads(FILE *to, const struct plan_threads *threads);
 
-/* Memory, disk, descriptors, and what the machine lacks. */
-void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options *options);
+/* Memory, disk, descriptors, and what the machine lacks; `file` is before the places in it. */
+void plan_print(FILE *to, const struct wr_plan *plan, const struct weir_options *options,
+		const char *file);
 
 /* Members of the object that is open. */
 void plan_json_threads(struct json_out *j, const struct plan_threads *threads);

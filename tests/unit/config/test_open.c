@@ -132,6 +132,9 @@ Test(config_open, what_fails_is_told_with_its_place, .init = begin, .fini = fini
 	cr_assert_eq(weir_config_open(config, NULL, &pipeline, &problem), -EINVAL);
 	cr_assert_str_eq(problem.field, "chunk_bytes");
 	cr_assert(strncmp(problem.text, "x:1:17: ", 8) == 0, "%s", problem.text);
+	/* The problem's words are those of the file, and no others are taken for keys. */
+	cr_assert_not_null(strstr(problem.text, "set memory.chunk to that"), "%s", problem.text);
+	cr_assert_not_null(strstr(problem.text, "this journal has"), "%s", problem.text);
 	weir_config_destroy(config);
 }
 

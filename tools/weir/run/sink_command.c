@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bench/harness.h"
+#include "io/config/machine.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/run/sink.h"
@@ -361,23 +362,6 @@ static bool copy_arguments(struct command_sink *s)
 	return true;
 }
 
-/* Found now, so that a mistake is told before anything is published. */
-static bool is_there(const char *program)
-{
-	const char *path = getenv("PATH");
-	char full[4096];
-	if (strchr(program, '/') != NULL)
-		return access(program, X_OK) == 0;
-	for (; path != NULL && *path != '\0'; path += strspn(path, ":")) {
-		size_t bytes = strcspn(path, ":");
-		int length = snprintf(full, sizeof full, "%.*s/%s", (int)bytes, path, program);
-		if (length < (int)sizeof full && access(full, X_OK) == 0)
-			return true;
-		path += bytes;
-	}
-	return false;
-}
-
 int run_sink_command_open(const struct run_sink_of *of, struct run_sink **ret_sink,
 			  struct run_fault *fault)
 {
@@ -400,7 +384,8 @@ int run_sink_command_open(const struct run_sink_of *of, struct run_sink **ret_si
 		run_fault_set(fault, -ENOMEM, "out of memory");
 		return -ENOMEM;
 	}
-	if (!is_there(s->arguments[0])) {
+	/* Looked for now, so that a mistake is told before anything is published. */
+	if (!wr_machine_has_program(s->arguments[0])) {
 		run_fault_set(fault, -ENOENT, "there is no program %s that may be run",
 			      s->arguments[0]);
 		command_close(&s->base);
