@@ -10,12 +10,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -171,6 +173,28 @@ int bench_dir_remove(const char *path)
 	if (rmdir(path) != 0 && result == 0)
 		result = -errno;
 	return result;
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *place)
+{
+	(void)status;
+	(void)kind;
+	(void)place;
+	return remove(path) == 0 ? 0 : -errno;
+}
+
+int bench_tree_remove(const char *path)
+{
+	int code = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+
+	return code == -1 ? -errno : code;
+}
+
+uint64_t bench_free_bytes(const char *path)
+{
+	struct statvfs fs;
+
+	return statvfs(path, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
 }
 
 /* --- the plot --------------------------------------------------------------------------------- */

@@ -52,6 +52,11 @@ void bench_machine_read(const char *dir, struct bench_machine *ret_machine);
 int bench_dir_make(const char *parent, char *path);
 /* Removes the files in it and the directory. Not for trees: a sub-directory makes it -ENOTEMPTY. */
 int bench_dir_remove(const char *path);
+/* The same with everything below it; of other file systems nothing, and links are not followed. */
+int bench_tree_remove(const char *path);
+
+/* What can still be written below this directory; 0 when that cannot be told. */
+uint64_t bench_free_bytes(const char *path);
 
 /*
  * The distribution by percentile, the x axis in nines, the y axis logarithmic; `columns` wide at

@@ -49,7 +49,7 @@ commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
 		case $name in
-		bench) echo weir bench pipeline; echo weir bench ring; echo weir bench stall ;;
+		bench) echo weir bench journal; echo weir bench pipeline; echo weir bench ring; echo weir bench stall ;;
 		*) echo weir "$name" ;;
 		esac
 		"$weir" "$name" --help 2>/dev/null |
@@ -139,6 +139,8 @@ fields "weir demo" weir demo $(config demo.yaml) --seconds 0.5 --rate 5000 --dir
 fields "weir journal ls" weir journal ls fields.journal --json
 fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
 fields "weir journal verify" weir journal verify fields.journal --json
+fields "weir bench journal" weir bench journal --rates 2000 --rounds 1 --time 50ms --warmup 0 \
+	--bare-time 10ms --segment-bytes 4MiB --retention-bytes 8MiB --json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json
 cp "$work/json" old.json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json \

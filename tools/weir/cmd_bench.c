@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,20 +19,12 @@
 #include "tools/weir/bench_config.h"
 #include "tools/weir/bench_cpus.h"
 #include "tools/weir/bench_input.h"
+#include "tools/weir/bench_interrupt.h"
 #include "tools/weir/bench_options.h"
 #include "tools/weir/bench_report.h"
 #include "tools/weir/html_page.h"
 
-#define INTERRUPTED_EXIT 130
 #define BARE_TIME_NS 2000000000ull
-
-static wr_atomic_u32 interrupt_flag;
-
-static void on_interrupt(int signal_number)
-{
-	(void)signal_number;
-	wr_store_relaxed(&interrupt_flag, 1);
-}
 
 /* One command line a process. */
 static struct pipeline_settings settings;
@@ -168,7 +159,8 @@ static void tick(void *context, uint64_t published, uint64_t handled)
 static int bare(const struct bench_report *report, const struct bench_choices *c,
 		struct bare_sync *to)
 {
-	if (report->dir == NULL || c->bare_syncs == 0 || wr_load_relaxed(&interrupt_flag) != 0)
+	if (report->dir == NULL || c->bare_syncs == 0 ||
+	    wr_load_relaxed(bench_interrupt_flag()) != 0)
 		return 0;
 	to->latency = histogram_create();
 	if (to->latency == NULL)
@@ -192,7 +184,7 @@ static int report_out(const struct bench_report *report, const struct bench_choi
 			return cli_fail(c->html, code, NULL);
 	}
 	if (report->interrupted)
-		return INTERRUPTED_EXIT;
+		return BENCH_INTERRUPTED_EXIT;
 	return pipeline_has_faults(&report->result->faults) ? CLI_EXIT_FAILED : CLI_EXIT_OK;
 }
 
@@ -234,7 +226,7 @@ static int run_in(struct pipeline_settings *s, const struct bench_choices *c, co
 	if (code == 0 || (report.interrupted && result.events > 0))
 		exit_code = report_out(&report, c);
 	else if (report.interrupted)
-		exit_code = INTERRUPTED_EXIT;
+		exit_code = BENCH_INTERRUPTED_EXIT;
 	else
 		exit_code = cli_fail(what, code, &result.problem);
 	pipeline_result_fini(&result);
@@ -252,7 +244,7 @@ static int make_settings(struct pipeline_settings *s, struct bench_choices *c,
 
 	s->ack = (enum pipeline_ack)c->ack;
 	s->stall_ns = 15000000000ull;
-	s->interrupted = &interrupt_flag;
+	s->interrupted = bench_interrupt_flag();
 	if (c->config == NULL) {
 		settle(s, c);
 		return place(s, c);
@@ -288,7 +280,6 @@ static int run_somewhere(struct pipeline_settings *s, const struct bench_choices
 
 static int bench_pipeline(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = on_interrupt};
 	struct bench_config config = {0};
 	struct bench_input input = {0};
 
@@ -307,10 +298,7 @@ static int bench_pipeline(int argc, char **argv)
 	if (code == CLI_GO_ON) {
 		if (!choices.json && isatty(STDERR_FILENO) == 1)
 			settings.tick = tick;
-		/* The second interrupt kills as usual. */
-		action.sa_flags = (int)SA_RESETHAND;
-		sigaction(SIGINT, &action, NULL);
-		sigaction(SIGTERM, &action, NULL);
+		bench_interrupt_catch();
 		code = run_somewhere(&settings, &choices);
 	}
 	(void)html_close(&page, false);
@@ -321,16 +309,19 @@ static int bench_pipeline(int argc, char **argv)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const char *const names[] = {"pipeline", "ring", "stall", NULL};
+	static const char *const names[] = {"journal", "pipeline", "ring", "stall", NULL};
 	static const struct cli_command group = {
 		.name = "bench",
 		.arguments = "BENCHMARK [OPTIONS OF IT]",
-		.summary = "Measure weir on this machine. Benchmarks: pipeline, ring, stall.",
+		.summary =
+			"Measure weir on this machine. Benchmarks: journal, pipeline, ring, stall.",
 		.description = "weir bench pipeline --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a benchmark that there is not: complained of below */
 	};
 
+	if (argc >= 2 && strcmp(argv[1], "journal") == 0)
+		return cmd_bench_journal(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "pipeline") == 0)
 		return bench_pipeline(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "ring") == 0)

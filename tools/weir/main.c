@@ -22,7 +22,7 @@ struct command {
 static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
-	{"bench", cmd_bench, "measure weir on this machine: pipeline, ring, stall"},
+	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},
 #ifdef WR_HAVE_CONFIG
 	{"config", cmd_config, "config files: check, explain, plan, schema"},
 	{"run", cmd_run, "run a config file: sources, topics, sinks, without code"},

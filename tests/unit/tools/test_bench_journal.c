@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   `weir bench journal` measures durable acknowledgements, reports what it promises, leaves
+ *         nothing behind and refuses wrong command lines; its parts are right by themselves.
+ * Method: medians, due times and figures of made-up rounds; a made-up report as JSON and text; a
+ *         short real run of each backend in a folder that must be empty afterwards. Times are not
+ *         judged: the machine is shared.
+ */
+#include <criterion/criterion.h>
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include "bench/harness.h"
+#include "bench/journal.h"
+#include "bench/rounds.h"
+#include "tests/support/capture.h"
+#include "tools/weir/args.h"
+#include "tools/weir/journal_bench_report.h"
+
+static struct capture c;
+
+#define RUN(...) CAPTURE(&c, cmd_bench, "bench", "journal", __VA_ARGS__)
+
+/* --- parts ----------------------------------------------------------------------------------- */
+
+Test(bench_journal, the_median_of_an_even_count_is_the_mean_of_the_middle_two)
+{
+	static const double odd[] = {9, 1, 5}, even[] = {4, 1, 8, 2};
+
+	struct spread s = spread_of(odd, 3);
+	cr_assert(s.median == 5 && s.least == 1 && s.most == 9);
+	s = spread_of(even, 4);
+	cr_assert(s.median == 3 && s.least == 1 && s.most == 8);
+	s = spread_of(odd, 1);
+	cr_assert(s.median == 9 && s.least == 9 && s.most == 9);
+	s = spread_of(odd, 0);
+	cr_assert(s.median == 0 && s.least == 0 && s.most == 0);
+}
+
+Test(bench_journal, rounds_keep_their_own_percentiles_and_add_up_to_one_distribution)
+{
+	struct histogram *h = histogram_create();
+	struct rounds_latency rounds = {.count = 0};
+
+	cr_assert_eq(rounds_add(&rounds, h), 0);
+	cr_assert_eq(rounds.count, 0, "a round without a sample is none");
+	for (uint64_t round = 1; round <= 3; round++) {
+		histogram_reset(h);
+		for (uint64_t i = 1; i <= 1000; i++)
+			histogram_record(h, round * 1000 + (i == 1000 ? 1000000 : 0));
+		cr_assert_eq(rounds_add(&rounds, h), 0);
+	}
+	cr_assert_eq(rounds.count, 3);
+	cr_assert_eq(rounds.all->count, 3000);
+	for (uint32_t i = 0; i < 3; i++)
+		cr_assert(rounds.p50_ns[i] >= 1000.0 * (i + 1) &&
+			  rounds.p50_ns[i] <= 1001.0 * (i + 1));
+	cr_assert_eq(rounds.all->greatest, 1003000);
+	rounds_fini(&rounds);
+	histogram_destroy(h);
+}
+
+Test(bench_journal, events_faster_than_a_tick_are_due_in_groups_slower_ones_each_at_its_time)
+{
+	cr_assert_eq(journal_due_ns(200000, 0, 1), 0);
+	cr_assert_eq(journal_due_ns(200000, 0, 4), 600000);
+	cr_assert_eq(journal_due_ns(200000, 70000, 4), 670000);
+	/* 100,000 a second: five every 50 us. */
+	for (uint64_t n = 1; n <= 5; n++)
+		cr_assert_eq(journal_due_ns(10000, 0, n), 0);
+	cr_assert_eq(journal_due_ns(10000, 0, 6), 50000);
+	cr_assert_eq(journal_due_ns(10000, 0, 100001), 1000000000);
+}
+
+Test(bench_journal, figures_follow_from_counters)
+{
+	const struct journal_round round = {.elapsed_ns = 500000000,
+					    .cpu_events = 1000000,
+					    .log_cpu_ns = 15000000,
+					    .journal_cpu_ns = 5000000,
+					    .producer_cpu_ns = 30000000,
+					    .other_cpu_ns = 1000000,
+					    .batch_bytes = 88000000,
+					    .process_write_bytes = 100000000,
+					    .syncs = 700};
+	const struct journal_round nothing = {.elapsed_ns = 500000000};
+
+	cr_assert(journal_figure(&round, JOURNAL_EVENTS_PER_S, 64) == 2e6);
+	cr_assert(journal_figure(&round, JOURNAL_PAYLOAD_BYTES_PER_S, 64) == 128e6);
+	cr_assert(journal_figure(&round, JOURNAL_DEVICE_BYTES_PER_S, 64) == 176e6);
+	cr_assert(journal_figure(&round, JOURNAL_PROCESS_BYTES_PER_S, 64) == 200e6);
+	cr_assert(journal_figure(&round, JOURNAL_SYNCS_PER_S, 64) == 1400);
+	cr_assert(journal_figure(&round, JOURNAL_WRITER_CPU_NS, 64) == 20);
+	cr_assert(journal_figure(&round, JOURNAL_LOG_CPU_NS, 64) == 15);
+	cr_assert(journal_figure(&round, JOURNAL_JOURNAL_CPU_NS, 64) == 5);
+	cr_assert(journal_figure(&round, JOURNAL_PRODUCER_CPU_NS, 64) == 30);
+	cr_assert(journal_figure(&round, JOURNAL_OTHER_CPU_NS, 64) == 1);
+	cr_assert(journal_figure(&nothing, JOURNAL_WRITER_CPU_NS, 64) == 0);
+}
+
+/* --- command lines --------------------------------------------------------------------------- */
+
+Test(bench_journal, wrong_command_lines_are_refused)
+{
+	RUN("--rates", "100K,fast");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "--rates: \"fast\""), "%s", c.err);
+	RUN("--rates", ",");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("--rates", "1,2,3,4,5,6,7,8,9");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "more than 8"), "%s", c.err);
+	RUN("--payload", "16");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("--rounds", "0");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("--segment-bytes", "64MiB", "--retention-bytes", "64MiB");
+	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_assert(capture_has(c.err, "less than two segments"), "%s", c.err);
+	RUN("--dir", "/nowhere/at/all");
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s", c.err);
+}
+
+static void make_dir(char *dir)
+{
+	const char *parent = getenv("TMPDIR");
+
+	cr_assert_eq(bench_dir_make(parent != NULL ? parent : "/tmp", dir), 0);
+}
+
+Test(bench_journal, more_room_than_there_is_is_refused_before_anything_is_written)
+{
+	char dir[BENCH_PATH_BYTES];
+
+	make_dir(dir);
+	RUN("--dir", dir, "--segment-bytes", "4GiB", "--retention-bytes", "1TiB");
+	if (bench_free_bytes(dir) < 1ull << 40) {
+		cr_assert_eq(c.exit_code, CLI_EXIT_IO, "%s", c.err);
+		cr_assert(capture_has(c.err, "free, and this needs"), "%s", c.err);
+	}
+	cr_assert_eq(rmdir(dir), 0, "something was left behind");
+}
+
+static void run_short(const char *io)
+{
+	static const char *const members[] = {"\"benchmark\": \"journal\"",
+					      "\"saturated\"",
+					      "\"events_per_s\"",
+					      "\"bytes_per_s\"",
+					      "\"at_rate\"",
+					      "\"device_bytes_per_s\"",
+					      "\"ack_us\"",
+					      "\"peers\"",
+					      "\"journal_cpu_ns_per_event\"",
+					      "\"bare_sync_us\"",
+					      "\"p50\"",
+					      "\"p99\"",
+					      "\"p999\"",
+					      "\"machine\"",
+					      "\"given_up\": 0",
+					      "\"events_per_s\": 2000",
+					      "\"rounds\": 1,",
+					      "\"interrupted\": false"};
+	char dir[BENCH_PATH_BYTES];
+
+	make_dir(dir);
+	RUN("--dir", dir, "--io", io, "--rates", "2000,500", "--rounds", "1", "--time", "60ms",
+	    "--warmup", "10ms", "--bare-time", "5ms", "--segment-bytes", "4MiB",
+	    "--retention-bytes", "8MiB", "--json");
+	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	for (size_t i = 0; i < WR_ARRAY_COUNT(members); i++)
+		cr_assert(capture_has(c.out, members[i]), "no %s in %s", members[i], c.out);
+	/* Every event that was due in the 60 ms, whenever its answer came. */
+	cr_assert(capture_has(c.out, "\"samples\": 120"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"samples\": 30"), "%s", c.out);
+	cr_assert_eq(rmdir(dir), 0, "something was left behind");
+}
+
+Test(bench_journal, a_short_run_measures_every_due_event_and_leaves_nothing_behind)
+{
+	run_short("auto");
+}
+
+Test(bench_journal, the_posix_backend_is_measured_too)
+{
+	run_short("posix");
+}
+
+Test(bench_journal, the_text_has_every_part)
+{
+	char dir[BENCH_PATH_BYTES];
+
+	make_dir(dir);
+	RUN("--dir", dir, "--rates", "1000", "--rounds", "2", "--time", "20ms", "--warmup", "0",
+	    "--bare-time", "5ms", "--segment-bytes", "4MiB", "--retention-bytes", "8MiB");
+	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	cr_assert(capture_has(c.out, "1 000  ack"), "%s", c.out);
+	cr_assert(capture_has(c.out, "bare write+fdatasync"), "%s", c.out);
+	cr_assert(capture_has(c.out, "saturated, 64 B, 2 producers"), "%s", c.out);
+	cr_assert(capture_has(c.out, "2, in turn; medians"), "%s", c.out);
+	cr_assert_eq(rmdir(dir), 0, "something was left behind");
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The report of the journal benchmark for programs: journal_bench_report.h; its fields are in
+ * docs/reference/cli.md. Thread: main. */
+#include "tools/weir/bench_machine_json.h"
+#include "tools/weir/journal_bench_report.h"
+#include "tools/weir/json_out.h"
+
+static void spread_json(struct json_out *j, const char *name, const char *least, const char *most,
+			struct spread s, double scale)
+{
+	json_f64(j, name, s.median * scale, 3);
+	json_f64(j, least, s.least * scale, 3);
+	json_f64(j, most, s.most * scale, 3);
+}
+
+static void latency_json(struct json_out *j, const char *key, const struct rounds_latency *latency)
+{
+	if (latency->count == 0) {
+		json_null(j, key);
+		return;
+	}
+	json_object(j, key);
+	spread_json(j, "p50", "p50_least", "p50_most", spread_of(latency->p50_ns, latency->count),
+		    1e-3);
+	spread_json(j, "p99", "p99_least", "p99_most", spread_of(latency->p99_ns, latency->count),
+		    1e-3);
+	spread_json(j, "p999", "p999_least", "p999_most",
+		    spread_of(latency->p999_ns, latency->count), 1e-3);
+	json_f64(j, "max", (double)latency->all->greatest / 1e3, 3);
+	json_u64(j, "samples", latency->all->count);
+	json_close(j);
+}
+
+static void cpu_json(struct json_out *j, const struct journal_report *r,
+		     const struct journal_round *rounds)
+{
+	json_f64(j, "journal_cpu_ns_per_event",
+		 journal_spread(r, rounds, JOURNAL_WRITER_CPU_NS).median, 3);
+	json_f64(j, "producer_cpu_ns_per_event",
+		 journal_spread(r, rounds, JOURNAL_PRODUCER_CPU_NS).median, 3);
+	json_f64(j, "other_cpu_ns_per_event",
+		 journal_spread(r, rounds, JOURNAL_OTHER_CPU_NS).median, 3);
+	json_f64(j, "syncs_per_s", journal_spread(r, rounds, JOURNAL_SYNCS_PER_S).median, 1);
+}
+
+static void saturated_json(struct json_out *j, const struct journal_report *r)
+{
+	json_object(j, "saturated");
+	spread_json(j, "events_per_s", "events_per_s_least", "events_per_s_most",
+		    journal_spread(r, r->saturated, JOURNAL_EVENTS_PER_S), 1);
+	json_f64(j, "bytes_per_s",
+		 journal_spread(r, r->saturated, JOURNAL_PAYLOAD_BYTES_PER_S).median, 1);
+	json_f64(j, "device_bytes_per_s",
+		 journal_spread(r, r->saturated, JOURNAL_DEVICE_BYTES_PER_S).median, 1);
+	json_f64(j, "process_bytes_per_s",
+		 journal_spread(r, r->saturated, JOURNAL_PROCESS_BYTES_PER_S).median, 1);
+	cpu_json(j, r, r->saturated);
+	latency_json(j, "ack_us", &r->saturated_ack);
+	json_close(j);
+}
+
+static void rates_json(struct json_out *j, const struct journal_report *r)
+{
+	json_array(j, "at_rate");
+	for (uint32_t i = 0; i < r->choices.rate_count; i++) {
+		const struct journal_rate_report *at = &r->rates[i];
+		uint64_t late_count = 0;
+		for (uint32_t k = 0; k < r->rounds; k++)
+			late_count += at->rounds[k].late_count;
+		json_object(j, NULL);
+		json_u64(j, "events_per_s", at->rate);
+		json_u64(j, "given_up", late_count);
+		latency_json(j, "ack_us", &at->ack);
+		latency_json(j, "bare_sync_us", &at->bare);
+		cpu_json(j, r, at->rounds);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+static void settings_json(struct json_out *j, const struct journal_choices *c)
+{
+	json_object(j, "settings");
+	json_u64(j, "payload_bytes", c->payload_bytes);
+	json_u64(j, "producers", c->producers);
+	json_f64(j, "seconds", (double)c->length_ns / 1e9, 3);
+	json_f64(j, "warmup_seconds", (double)c->warmup_ns / 1e9, 3);
+	json_f64(j, "bare_seconds", (double)c->bare_ns / 1e9, 3);
+	json_u64(j, "segment_bytes", c->segment_bytes);
+	json_u64(j, "retention_bytes", c->retention_bytes);
+	json_close(j);
+}
+
+int journal_report_json(const struct journal_report *r, FILE *to)
+{
+	struct json_out j;
+
+	json_begin(&j, to, JSON_PRETTY);
+	json_object(&j, NULL);
+	json_text(&j, "benchmark", "journal");
+	json_text(&j, "weir", weir_version());
+	json_bool(&j, "interrupted", r->interrupted);
+	json_u64(&j, "rounds", r->rounds);
+	saturated_json(&j, r);
+	rates_json(&j, r);
+	json_array(&j, "peers");
+	json_close(&j);
+	json_text(&j, "backend", r->info.backend);
+	json_text(&j, "engine", r->info.engine);
+	json_text(&j, "backend_reason", r->info.reason);
+	json_bool(&j, "journal_thread", r->info.journal_thread);
+	settings_json(&j, &r->choices);
+	bench_machine_json_begin(&j, &r->machine);
+	json_text(&j, "file_system", r->machine.file_system);
+	json_close(&j);
+	return json_end(&j);
+}

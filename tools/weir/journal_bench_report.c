@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See journal_bench_report.h. Thread: main. */
+#include "tools/weir/journal_bench_report.h"
+
+#include "tools/weir/args.h"
+
+double journal_figure(const struct journal_round *r, enum journal_figure figure,
+		      uint64_t payload_bytes)
+{
+	double seconds = (double)r->elapsed_ns / 1e9;
+	double events = (double)r->cpu_events;
+
+	if (!(seconds > 0) || !(events > 0))
+		return 0;
+	switch (figure) {
+	case JOURNAL_EVENTS_PER_S:
+		return events / seconds;
+	case JOURNAL_PAYLOAD_BYTES_PER_S:
+		return events * (double)payload_bytes / seconds;
+	case JOURNAL_DEVICE_BYTES_PER_S:
+		return (double)r->batch_bytes / seconds;
+	case JOURNAL_PROCESS_BYTES_PER_S:
+		return (double)r->process_write_bytes / seconds;
+	case JOURNAL_SYNCS_PER_S:
+		return (double)r->syncs / seconds;
+	case JOURNAL_WRITER_CPU_NS:
+		return (double)(r->log_cpu_ns + r->journal_cpu_ns) / events;
+	case JOURNAL_LOG_CPU_NS:
+		return (double)r->log_cpu_ns / events;
+	case JOURNAL_JOURNAL_CPU_NS:
+		return (double)r->journal_cpu_ns / events;
+	case JOURNAL_PRODUCER_CPU_NS:
+		return (double)r->producer_cpu_ns / events;
+	case JOURNAL_OTHER_CPU_NS:
+		return (double)r->other_cpu_ns / events;
+	}
+	return 0;
+}
+
+struct spread journal_spread(const struct journal_report *report,
+			     const struct journal_round *rounds, enum journal_figure figure)
+{
+	double values[ROUNDS_MAX];
+
+	for (uint32_t i = 0; i < report->rounds; i++)
+		values[i] = journal_figure(&rounds[i], figure, report->choices.payload_bytes);
+	return spread_of(values, report->rounds);
+}
+
+uint64_t journal_late_count(const struct journal_report *report)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < report->choices.rate_count; i++)
+		for (uint32_t k = 0; k < report->rounds; k++)
+			count += report->rates[i].rounds[k].late_count;
+	return count;
+}
+
+/* --- text ------------------------------------------------------------------------------------ */
+
+static void latency_row(const char *name, const struct rounds_latency *latency, FILE *to)
+{
+	char t[5][CLI_TEXT_BYTES];
+	struct spread p50 = spread_of(latency->p50_ns, latency->count);
+	struct spread p99 = spread_of(latency->p99_ns, latency->count);
+	struct spread p999 = spread_of(latency->p999_ns, latency->count);
+
+	if (latency->count == 0)
+		return;
+	fprintf(to, "%-24s %9s %9s %9s   p99 %s .. %s\n", name,
+		cli_text_ns(t[0], (uint64_t)p50.median), cli_text_ns(t[1], (uint64_t)p99.median),
+		cli_text_ns(t[2], (uint64_t)p999.median), cli_text_ns(t[3], (uint64_t)p99.least),
+		cli_text_ns(t[4], (uint64_t)p99.most));
+}
+
+static void rate_rows(const struct journal_report *r, FILE *to)
+{
+	char rate[CLI_TEXT_BYTES];
+	char name[64];
+
+	fprintf(to, "\n%-24s %9s %9s %9s\n", "events a second, due", "p50", "p99", "p99.9");
+	for (uint32_t i = 0; i < r->choices.rate_count; i++) {
+		const struct journal_rate_report *at = &r->rates[i];
+		(void)snprintf(name, sizeof name, "%s  ack", cli_text_count(rate, at->rate));
+		latency_row(name, &at->ack, to);
+		latency_row("  bare write+fdatasync", &at->bare, to);
+		struct spread a = spread_of(at->ack.p50_ns, at->ack.count);
+		struct spread b = spread_of(at->bare.p50_ns, at->bare.count);
+		struct spread a99 = spread_of(at->ack.p99_ns, at->ack.count);
+		struct spread b99 = spread_of(at->bare.p99_ns, at->bare.count);
+		if (b.median > 0 && b99.median > 0)
+			fprintf(to, "%-24s %8.2fx %8.2fx   %.0f ns of CPU an event, %.0f syncs/s\n",
+				"  ratio", a.median / b.median, a99.median / b99.median,
+				journal_spread(r, at->rounds, JOURNAL_WRITER_CPU_NS).median,
+				journal_spread(r, at->rounds, JOURNAL_SYNCS_PER_S).median);
+	}
+	if (journal_late_count(r) > 0)
+		fprintf(to, "careful: %s events were due and given up: the rate is too high\n",
+			cli_text_count(rate, journal_late_count(r)));
+}
+
+static void saturated_rows(const struct journal_report *r, FILE *to)
+{
+	static const struct {
+		const char *name;
+		enum journal_figure figure;
+		const char *unit;
+		double scale;
+	} rows[] = {
+		{"events", JOURNAL_EVENTS_PER_S, "M/s", 1e-6},
+		{"payload", JOURNAL_PAYLOAD_BYTES_PER_S, "MB/s", 1e-6},
+		{"batches on the device", JOURNAL_DEVICE_BYTES_PER_S, "MB/s", 1e-6},
+		{"written by the process", JOURNAL_PROCESS_BYTES_PER_S, "MB/s", 1e-6},
+		{"syncs", JOURNAL_SYNCS_PER_S, "/s", 1},
+		{"CPU of log and journal", JOURNAL_WRITER_CPU_NS, "ns an event", 1},
+		{"CPU of producers", JOURNAL_PRODUCER_CPU_NS, "ns an event", 1},
+		{"CPU of the rest", JOURNAL_OTHER_CPU_NS, "ns an event", 1},
+	};
+
+	fprintf(to, "\nsaturated, %llu B, %llu producers\n",
+		(unsigned long long)r->choices.payload_bytes,
+		(unsigned long long)r->choices.producers);
+	for (size_t i = 0; i < WR_ARRAY_COUNT(rows); i++) {
+		struct spread s = journal_spread(r, r->saturated, rows[i].figure);
+		fprintf(to, "  %-24s %10.2f %-12s (%.2f .. %.2f)\n", rows[i].name,
+			s.median * rows[i].scale, rows[i].unit, s.least * rows[i].scale,
+			s.most * rows[i].scale);
+	}
+	latency_row("  ack", &r->saturated_ack, to);
+}
+
+void journal_report_text(const struct journal_report *r, FILE *to)
+{
+	fprintf(to, "cpu         %s, %u of %u CPUs%s\nkernel      %s\njournal     %s, %s%s\n",
+		r->machine.cpu, r->machine.cpus_allowed, r->machine.cpus_online,
+		r->machine.virtual_machine ? ", a virtual machine" : "", r->machine.kernel,
+		r->info.backend, r->info.engine,
+		r->info.journal_thread ? ", a thread of its own" : ", on the log's thread");
+	fprintf(to, "file system %s\nrounds      %u, in turn; medians\n", r->machine.file_system,
+		r->rounds);
+	rate_rows(r, to);
+	saturated_rows(r, to);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `weir bench journal` found, as text and as JSON: medians of the rounds, and how far these
+ * are apart. Functions of the report alone.
+ *
+ * Thread: main.
+ */
+#ifndef WEIR_TOOLS_JOURNAL_BENCH_REPORT_H
+#define WEIR_TOOLS_JOURNAL_BENCH_REPORT_H
+
+#include <stdio.h>
+
+#include "bench/harness.h"
+#include "bench/journal.h"
+#include "bench/rounds.h"
+#include "tools/weir/journal_bench_options.h"
+
+struct journal_rate_report {
+	uint64_t rate;
+	struct journal_round rounds[ROUNDS_MAX];
+	struct rounds_latency ack;
+	struct rounds_latency bare; /* write + fdatasync, in turn with it */
+};
+
+struct journal_report {
+	struct journal_choices choices;
+	struct bench_machine machine;
+	struct journal_bench_info info;
+	uint64_t when_us;
+	bool bare_direct;
+	bool interrupted;
+	uint32_t rounds; /* that are whole */
+	struct journal_rate_report rates[JOURNAL_RATES_MAX];
+	struct journal_round saturated[ROUNDS_MAX];
+	struct rounds_latency saturated_ack;
+};
+
+/* --- what follows from the rounds ------------------------------------------------------------ */
+
+enum journal_figure {
+	JOURNAL_EVENTS_PER_S,
+	JOURNAL_PAYLOAD_BYTES_PER_S,
+	JOURNAL_DEVICE_BYTES_PER_S,  /* batches: heads, records, padding */
+	JOURNAL_PROCESS_BYTES_PER_S, /* all that the process had written, by the kernel */
+	JOURNAL_SYNCS_PER_S,
+	JOURNAL_WRITER_CPU_NS, /* an event: log and journal threads together */
+	JOURNAL_LOG_CPU_NS,
+	JOURNAL_JOURNAL_CPU_NS,
+	JOURNAL_PRODUCER_CPU_NS,
+	JOURNAL_OTHER_CPU_NS,
+};
+
+double journal_figure(const struct journal_round *round, enum journal_figure figure,
+		      uint64_t payload_bytes);
+struct spread journal_spread(const struct journal_report *report,
+			     const struct journal_round *rounds, enum journal_figure figure);
+/* Events of all rounds that were given up. */
+uint64_t journal_late_count(const struct journal_report *report);
+
+void journal_report_text(const struct journal_report *report, FILE *to);
+/* 0 or -EIO. */
+int journal_report_json(const struct journal_report *report, FILE *to);
+
+#endif
