@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "bench/harness.h"
@@ -35,26 +36,52 @@ static int write_all(int fd, const char *buffer, size_t bytes, uint64_t offset)
 	return 0;
 }
 
-/* A file of written zeros, on the medium; positioned nowhere. The descriptor or -errno. */
-static int make_file(int dir_fd, const char *name, char *zeros)
+/* A file without a name: at once, or (NFS, FUSE) by taking it away. The descriptor or -errno. */
+static int open_nameless(int dir_fd)
 {
-	int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	char name[64];
+	int fd = openat(dir_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 
+	if (fd >= 0)
+		return fd;
+	snprintf(name, sizeof name, ".bare-sync.%ld", (long)getpid());
+	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	for (uint64_t at = 0; at < FILE_BYTES; at += FILL_BYTES) {
-		int code = write_all(fd, zeros, FILL_BYTES, at);
-		if (code < 0) {
-			close(fd);
-			return code;
-		}
-	}
-	if (fsync(fd) != 0 || fsync(dir_fd) != 0) {
-		int code = -errno;
-		close(fd);
-		return code;
-	}
+	unlinkat(dir_fd, name, 0);
 	return fd;
+}
+
+/* Of written zeros, on the medium; positioned nowhere. The descriptor or -errno. */
+static int make_file(int dir_fd, const char *zeros)
+{
+	int code = 0;
+	int fd = open_nameless(dir_fd);
+
+	if (fd < 0)
+		return fd;
+	for (uint64_t at = 0; at < FILE_BYTES && code == 0; at += FILL_BYTES)
+		code = write_all(fd, zeros, FILL_BYTES, at);
+	if (code == 0 && fsync(fd) != 0)
+		code = -errno;
+	if (code == 0)
+		return fd;
+	close(fd);
+	return code;
+}
+
+static int write_synced(int fd, char *block, uint64_t offset, enum bare_sync_how how)
+{
+	struct iovec part = {.iov_base = block, .iov_len = BLOCK_BYTES};
+
+	if (how == BARE_SYNC_IN_WRITE) {
+		ssize_t n = pwritev2(fd, &part, 1, (off_t)offset, RWF_DSYNC);
+		if (n == (ssize_t)BLOCK_BYTES)
+			return 0;
+		return n >= 0 ? -EIO : errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
+	}
+	int code = write_all(fd, block, BLOCK_BYTES, offset);
+	return code == 0 && fdatasync(fd) != 0 ? -errno : code;
 }
 
 static int measure(int fd, char *block, uint32_t count_max, uint64_t time_max_ns,
@@ -66,9 +93,7 @@ static int measure(int fd, char *block, uint32_t count_max, uint64_t time_max_ns
 		uint64_t offset = (uint64_t)i * BLOCK_BYTES % FILE_BYTES;
 		memcpy(block, &i, sizeof i);
 		uint64_t begin_ns = bench_now_ns();
-		int code = write_all(fd, block, BLOCK_BYTES, offset);
-		if (code == 0 && fdatasync(fd) != 0)
-			code = -errno;
+		int code = write_synced(fd, block, offset, bare->how);
 		if (code < 0)
 			return code;
 		uint64_t now_ns = bench_now_ns();
@@ -82,11 +107,8 @@ static int measure(int fd, char *block, uint32_t count_max, uint64_t time_max_ns
 
 int bare_sync_run(const char *dir, uint32_t count_max, uint64_t time_max_ns, struct bare_sync *bare)
 {
-	char name[64];
 	void *buffer = NULL;
-	int code;
 
-	snprintf(name, sizeof name, "bare-sync.%ld", (long)getpid());
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
@@ -95,19 +117,17 @@ int bare_sync_run(const char *dir, uint32_t count_max, uint64_t time_max_ns, str
 		return -ENOMEM;
 	}
 	memset(buffer, 0, FILL_BYTES);
-	int fd = make_file(dir_fd, name, buffer);
-	code = fd < 0 ? fd : 0;
+	int fd = make_file(dir_fd, buffer);
+	int code = fd < 0 ? fd : 0;
 	if (fd >= 0) {
-		int direct_fd = openat(dir_fd, name, O_RDWR | O_DIRECT | O_CLOEXEC);
-		bare->direct = direct_fd >= 0;
-		code = measure(direct_fd >= 0 ? direct_fd : fd, buffer, count_max, time_max_ns,
-			       bare);
-		if (direct_fd >= 0)
-			close(direct_fd);
+		/* The file has no name to open it by once more. */
+		bare->direct = bare->how != BARE_SYNC_BUFFERED && fcntl(fd, F_SETFL, O_DIRECT) == 0;
+		if (bare->how == BARE_SYNC_IN_WRITE && !bare->direct)
+			code = -EOPNOTSUPP;
+		if (code == 0)
+			code = measure(fd, buffer, count_max, time_max_ns, bare);
 		close(fd);
 	}
-	if (fd != -EEXIST)
-		unlinkat(dir_fd, name, 0);
 	free(buffer);
 	close(dir_fd);
 	return code;

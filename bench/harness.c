@@ -19,8 +19,10 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
+
+#include "io/machine/disk.h"
+#include "io/machine/system.h"
 
 uint64_t bench_cpu_ns(void)
 {
@@ -81,46 +83,11 @@ static void read_cpu(char *to, size_t to_bytes)
 	fclose(f);
 }
 
-/* A flag of x86; other machines do not tell in this way. */
-static bool has_hypervisor(void)
-{
-	FILE *f = fopen("/proc/cpuinfo", "re");
-	char *line = NULL;
-	size_t room_bytes = 0;
-	bool found = false;
-
-	if (f == NULL)
-		return false;
-	while (!found && getline(&line, &room_bytes, f) >= 0)
-		found = strncmp(line, "flags", 5) == 0 && strstr(line, " hypervisor") != NULL;
-	free(line);
-	fclose(f);
-	return found;
-}
-
-static const char *file_system_name(const char *dir)
-{
-	static const struct {
-		unsigned long type;
-		const char *name;
-	} known[] = {
-		{0xef53, "ext4"},      {0x58465342, "xfs"},       {0x9123683e, "btrfs"},
-		{0x01021994, "tmpfs"}, {0x794c7630, "overlayfs"}, {0x65735546, "fuse"},
-		{0x6969, "nfs"},       {0x2fc12fc1, "zfs"},       {0xf2f52010, "f2fs"},
-	};
-	struct statfs fs;
-
-	if (dir == NULL || statfs(dir, &fs) != 0)
-		return "";
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if ((unsigned long)fs.f_type == known[i].type)
-			return known[i].name;
-	return "other";
-}
-
 void bench_machine_read(const char *dir, struct bench_machine *ret_machine)
 {
 	struct bench_machine machine = {.cpus_allowed = 1};
+	struct wr_system system;
+	struct wr_disk disk;
 	struct utsname name;
 	cpu_set_t set;
 
@@ -132,13 +99,18 @@ void bench_machine_read(const char *dir, struct bench_machine *ret_machine)
 	if (strcmp(machine.isolated, "n/a") == 0 &&
 	    access("/sys/devices/system/cpu/isolated", R_OK) == 0)
 		snprintf(machine.isolated, sizeof machine.isolated, "none");
-	machine.virtual_machine = has_hypervisor();
+	wr_system_read("", "", &system);
+	machine.virtual_machine = system.has_hypervisor;
 	if (uname(&name) == 0)
 		snprintf(machine.kernel, sizeof machine.kernel, "%.60s %.30s", name.release,
 			 name.machine);
 	else
 		snprintf(machine.kernel, sizeof machine.kernel, "n/a");
-	snprintf(machine.file_system, sizeof machine.file_system, "%s", file_system_name(dir));
+	if (dir != NULL) {
+		wr_disk_read("", dir, &disk);
+		snprintf(machine.file_system, sizeof machine.file_system, "%s",
+			 disk.type[0] != '\0' ? disk.type : "n/a");
+	}
 	CPU_ZERO(&set);
 	if (sched_getaffinity(0, sizeof set, &set) == 0)
 		machine.cpus_allowed = (uint32_t)CPU_COUNT(&set);

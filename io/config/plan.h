@@ -9,7 +9,7 @@
 #ifndef WR_CONFIG_PLAN_H
 #define WR_CONFIG_PLAN_H
 
-#include "io/config/machine.h"
+#include "io/machine/machine.h"
 #include "io/config/place.h"
 #include "io/config/rings.h"
 

@@ -172,19 +172,7 @@ static void find_uring(struct wr_plan_search *l)
 	const char *then = io == WEIR_IO_URING ? "" : ": helper threads write instead";
 	struct wr_plan_lack *to = wr_plan_lack(l, weight, "io_uring", "io_uring is refused (%s)%s",
 					       weir_error_name(m->uring_code), then);
-	if (m->uring_code == -ENOSYS)
-		WR_PLAN_MEND(to, "Linux 5.11 or later, with CONFIG_IO_URING");
-	else if (m->uring_disabled == 2)
-		WR_PLAN_MEND(to, "sysctl -w kernel.io_uring_disabled=0");
-	else if (m->uring_disabled == 1)
-		WR_PLAN_MEND(to,
-			     "sysctl -w kernel.io_uring_disabled=0, or the process in the group of "
-			     "kernel.io_uring_group");
-	else
-		WR_PLAN_MEND(
-			to,
-			"let io_uring_setup, io_uring_enter and io_uring_register through seccomp "
-			"(containers: --security-opt seccomp=FILE)");
+	WR_PLAN_MEND(to, "%s", wr_machine_mend_uring(m, m->uring_code));
 }
 
 /* ---- what makes it slow ---- */

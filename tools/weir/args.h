@@ -156,6 +156,7 @@ char *cli_text_time(char to[CLI_TEXT_BYTES], uint64_t time_us);
 
 /* The commands. argv[0] is the command's word. They return an exit code. */
 int cmd_demo(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_journal(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two below */

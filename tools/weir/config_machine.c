@@ -94,3 +94,18 @@ void config_machine_free(struct config_machine *machine)
 	weir_config_destroy(machine->config);
 	wr_topology_destroy(machine->topology);
 }
+
+void config_machine_plan_input(const struct config_machine *m, struct wr_plan_input *ret_input)
+{
+	*ret_input = (struct wr_plan_input){
+		.options = &m->options,
+		.topology = m->topology,
+		.affinity = &m->affinity,
+		.policy = &m->requests.policy,
+		.requests = m->requests.items,
+		.threads = m->requests.threads,
+		.request_count = m->requests.count,
+		.config = m->config,
+	};
+	wr_config_rings_memory(&m->config->values, &ret_input->rings);
+}

@@ -10,6 +10,7 @@
 
 #include <weir/config.h>
 
+#include "io/config/plan.h"
 #include "io/config/threads.h"
 #include "tools/weir/plan_print.h"
 
@@ -34,5 +35,9 @@ int config_machine_load(const char *path, const char *from, struct config_machin
 /* The same on this machine, but for the CPUs of `bench`: the caller places those, and says so. */
 int config_machine_load_for_bench(const char *path, struct config_machine *ret_machine);
 void config_machine_free(struct config_machine *machine);
+
+/* What a plan of it is made of, but for the facts of the machine. */
+void config_machine_plan_input(const struct config_machine *machine,
+			       struct wr_plan_input *ret_input);
 
 #endif

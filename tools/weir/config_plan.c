@@ -75,17 +75,8 @@ static int plan_machine(const struct config_machine *m)
 	static struct wr_plan plan;
 	struct wr_machine machine;
 	struct weir_problem problem = {0};
-	struct wr_plan_input input = {
-		.options = &m->options,
-		.topology = m->topology,
-		.affinity = &m->affinity,
-		.policy = &m->requests.policy,
-		.requests = m->requests.items,
-		.threads = m->requests.threads,
-		.request_count = m->requests.count,
-		.config = m->config,
-	};
-	wr_config_rings_memory(&m->config->values, &input.rings);
+	struct wr_plan_input input;
+	config_machine_plan_input(m, &input);
 	if (choices.from == NULL) {
 		wr_machine_read(NULL, &m->topology->present, &machine);
 		input.machine = &machine;

@@ -22,6 +22,7 @@ struct command {
 static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
+	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},
 #ifdef WR_HAVE_CONFIG
 	{"config", cmd_config, "config files: check, explain, plan, schema"},
@@ -47,7 +48,7 @@ static void print_usage(FILE *to)
 	      "\n"
 	      "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 in use,\n"
 	      "6 damaged journal, 7 input/output or durability, 9 a threshold was crossed,\n"
-	      "11 a newer format, 130 interrupted.\n",
+	      "10 the machine costs time, 11 a newer format, 130 interrupted.\n",
 	      to);
 }
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/config/machine.h"
+#include "io/machine/machine.h"
 #include "tests/support/fake_root.h"
 
 static const struct wr_cpu_set four = {{0xf}};

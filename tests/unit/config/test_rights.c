@@ -11,7 +11,7 @@
 
 #include <weir/config.h>
 
-#include "io/config/machine.h"
+#include "io/machine/machine.h"
 #include "io/config/topology.h"
 #include "io/thread/affinity.h"
 #include "tests/support/capture.h"

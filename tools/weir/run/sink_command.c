@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "bench/harness.h"
-#include "io/config/machine.h"
+#include "io/machine/machine.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/run/sink.h"

@@ -6,8 +6,8 @@
  *
  * Thread: any; no state.
  */
-#ifndef WR_CONFIG_MACHINE_H
-#define WR_CONFIG_MACHINE_H
+#ifndef WR_MACHINE_MACHINE_H
+#define WR_MACHINE_MACHINE_H
 
 #include "io/thread/affinity.h"
 
@@ -84,6 +84,9 @@ static inline const struct wr_machine_pages *wr_machine_pages_of(const struct wr
  */
 void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 		     struct wr_machine *ret_machine);
+
+/* How to have an io_uring where trying said `uring_code`: a command or a setting. */
+const char *wr_machine_mend_uring(const struct wr_machine *machine, int uring_code);
 
 /* Looks at the directory of a journal (machine_dir.c); makes nothing. */
 void wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir);

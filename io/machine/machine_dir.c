@@ -5,7 +5,7 @@
  *
  * Thread: any; no state.
  */
-#include "io/config/machine.h"
+#include "io/machine/machine.h"
 
 #include <dirent.h>
 #include <errno.h>
