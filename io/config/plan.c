@@ -22,6 +22,10 @@
 #define CHECKPOINT_BYTES (64ull << 20)
 /* core/journal: extents that are offered before they are needed, and the one that is in use. */
 #define EXTENTS_OFFERED 9u
+/* Threads that make files ahead, and, without io_uring, that write. */
+#define HELPERS 1u
+#define HELPERS_POSIX 3u
+#define MIB (1ull << 20)
 
 /* 0: no end. */
 static uint64_t most_segments(const struct weir_options *o, const struct wr_plan_disk *disk)
@@ -97,6 +101,39 @@ static uint64_t locked_bytes(const struct wr_plan_input *input,
 	return memory->total_bytes - (are_had ? memory->huge_bytes : 0);
 }
 
+/* Of a thread that asks for no size, as the C library takes it. */
+static uint64_t stack_bytes(const struct wr_plan_input *input)
+{
+	uint64_t limit = input->machine != NULL ? input->machine->stack_bytes.soft : 8 * MIB;
+	return limit == WR_MACHINE_NO_LIMIT ? 2 * MIB : limit;
+}
+
+/*
+ * What is seen twice (L5): chunks, lanes, the pool for catching up. Threads whose number nobody
+ * knows here, handlers and those of the program, come beside.
+ */
+static uint64_t address_bytes(const struct wr_plan_input *input, const struct wr_plan *plan)
+{
+	const struct weir_options *o = input->options;
+	const struct weir_memory_plan *m = &plan->memory;
+	const struct wr_machine *machine = input->machine;
+	uint64_t views =
+		(uint64_t)m->chunk_count * o->chunk_bytes + m->lanes_bytes + m->catchup_bytes;
+	uint64_t stack = stack_bytes(input);
+	uint64_t stacks = 0;
+	for (uint32_t i = 0; i < plan->placement.placed_count; i++) {
+		uint64_t own = input->threads[i]->stack_bytes;
+		if (plan->placement.placed[i].how != WR_PLACED_NOT)
+			stacks += plan->placement.placed[i].count * (own != 0 ? own : stack);
+	}
+	bool writes = o->io == WEIR_IO_POSIX || (machine != NULL && machine->uring_code != 0);
+	if (o->dir != NULL)
+		stacks += (writes ? HELPERS_POSIX : HELPERS) * stack;
+	/* Views of huge pages begin at one: more is asked for, and given back. */
+	uint64_t slack = o->huge_pages != WEIR_HUGE_PAGES_OFF ? o->huge_page_bytes : 0;
+	return m->total_bytes + views + plan->rings.bytes + stacks + slack;
+}
+
 int wr_plan_memory(const struct weir_options *options, struct weir_memory_plan *ret_plan,
 		   struct weir_problem *reterr_problem)
 {
@@ -117,6 +154,7 @@ int wr_plan_make(const struct wr_plan_input *input, struct wr_plan *ret_plan,
 	if (rc != 0 || placed != 0)
 		return rc != 0 ? rc : placed;
 	ret_plan->rings = input->rings;
+	ret_plan->address_bytes = address_bytes(input, ret_plan);
 	ret_plan->locked_bytes = locked_bytes(input, &ret_plan->memory);
 	plan_disk(input, &ret_plan->memory, &ret_plan->disk);
 	plan_descriptors(input, &ret_plan->disk, &ret_plan->descriptors);

@@ -86,6 +86,8 @@ struct wr_plan_lack {
 struct wr_plan {
 	struct weir_memory_plan memory;
 	struct wr_config_rings_memory rings; /* beside `memory` */
+	/* Of address space: all of it, chunks and lanes once more, and stacks of threads. */
+	uint64_t address_bytes;
 	uint64_t locked_bytes; /* that memory.lock counts against the limit, at most; 0: nothing */
 	struct wr_plan_disk disk;
 	struct wr_plan_descriptors descriptors;

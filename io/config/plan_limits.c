@@ -43,6 +43,33 @@ static void find_memlock(struct wr_plan_search *s)
 			kib(wanted), kib(m->locked.hard));
 }
 
+/* ---- address space ---- */
+
+/* The program has its own besides: what this one has now is the least of it. */
+static void find_addresses(struct wr_plan_search *s)
+{
+	const struct wr_machine *m = s->input->machine;
+	uint64_t wanted = s->plan->address_bytes + m->mapped_bytes;
+	if (wanted <= m->address_bytes.soft)
+		return;
+	struct wr_plan_lack *to = wr_plan_lack(
+		s, WR_LACK_STOPS, "address_space",
+		"weir maps up to %llu MiB (chunks and lanes are seen twice, and threads have "
+		"stacks) beside %llu MiB of a program, the process may map %llu MiB",
+		wr_plan_mib(s->plan->address_bytes), wr_plan_mib(m->mapped_bytes),
+		(unsigned long long)(m->address_bytes.soft >> 20));
+	if (wanted <= m->address_bytes.hard)
+		WR_PLAN_MEND(to,
+			     "ulimit -v unlimited (%llu is the least), in a unit file "
+			     "LimitAS=infinity; or less of memory.pool and memory.lane",
+			     kib(wanted));
+	else
+		WR_PLAN_MEND(to,
+			     "LimitAS=infinity in the unit file (the hard limit is %llu KiB), or "
+			     "less of memory.pool and memory.lane",
+			     kib(m->address_bytes.hard));
+}
+
 /* ---- huge pages ---- */
 
 /* The node that chunks and lanes of producers are to lie on; -1: no certain one. */
@@ -354,6 +381,7 @@ static void find_file_size(struct wr_plan_search *s)
 void wr_plan_find_limits(struct wr_plan_search *search)
 {
 	find_memlock(search);
+	find_addresses(search);
 	find_pages(search);
 	find_transparent(search);
 	find_real_time(search);

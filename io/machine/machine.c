@@ -41,6 +41,14 @@ static struct wr_machine_limit read_limit(const char *limits, const char *name)
 	return limit;
 }
 
+/* "VmSize:     5312 kB" in bytes; 0: there is no such line. */
+static uint64_t read_kib(const char *root, const char *path, const char *name)
+{
+	char text[WR_FACT_TEXT_BYTES];
+	const char *kib = wr_fact_text(root, path, text) ? wr_fact_behind(text, name) : NULL;
+	return kib != NULL ? strtoull(kib, NULL, 10) * 1024 : 0;
+}
+
 /* The tightest limit of a cgroup and of those above it. "max" is none, and so are v1's exabytes. */
 static uint64_t tightest(const char *root, const char *base, const char *file, char *path)
 {
@@ -192,12 +200,11 @@ void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 	machine.descriptors = read_limit(text, "Max open files");
 	machine.locked = read_limit(text, "Max locked memory");
 	machine.file_bytes = read_limit(text, "Max file size");
+	machine.address_bytes = read_limit(text, "Max address space");
+	machine.stack_bytes = read_limit(text, "Max stack size");
 	machine.real_time = read_limit(text, "Max realtime priority");
-	const char *kib = wr_fact_text(prefix, "/proc/meminfo", text)
-				  ? wr_fact_behind(text, "MemAvailable:")
-				  : NULL;
-	if (kib != NULL)
-		machine.memory_available_bytes = strtoull(kib, NULL, 10) * 1024;
+	machine.memory_available_bytes = read_kib(prefix, "/proc/meminfo", "MemAvailable:");
+	machine.mapped_bytes = read_kib(prefix, "/proc/self/status", "VmSize:");
 	machine.memory_limit_bytes = read_memory_limit(prefix);
 	if (wr_fact_text(prefix, "/proc/sys/kernel/io_uring_disabled", text))
 		machine.uring_disabled = (uint32_t)strtoul(text, NULL, 10);

@@ -46,12 +46,15 @@ struct wr_machine_pages {
 };
 
 struct wr_machine {
-	struct wr_machine_limit descriptors; /* RLIMIT_NOFILE */
-	struct wr_machine_limit locked;      /* RLIMIT_MEMLOCK, bytes */
-	struct wr_machine_limit file_bytes;  /* RLIMIT_FSIZE */
-	struct wr_machine_limit real_time;   /* RLIMIT_RTPRIO: the highest priority */
-	bool may_lock;                       /* CAP_IPC_LOCK: whatever the limit */
-	bool may_schedule;                   /* CAP_SYS_NICE: any class and priority */
+	struct wr_machine_limit descriptors;   /* RLIMIT_NOFILE */
+	struct wr_machine_limit locked;        /* RLIMIT_MEMLOCK, bytes */
+	struct wr_machine_limit file_bytes;    /* RLIMIT_FSIZE */
+	struct wr_machine_limit address_bytes; /* RLIMIT_AS */
+	struct wr_machine_limit stack_bytes;   /* RLIMIT_STACK: of a thread that asks for none */
+	uint64_t mapped_bytes;                 /* of address space, now; 0: not known */
+	struct wr_machine_limit real_time;     /* RLIMIT_RTPRIO: the highest priority */
+	bool may_lock;                         /* CAP_IPC_LOCK: whatever the limit */
+	bool may_schedule;                     /* CAP_SYS_NICE: any class and priority */
 	bool stops_real_time;            /* threads that never wait, for a part of each second */
 	uint64_t memory_available_bytes; /* MemAvailable; 0: not known */
 	uint64_t memory_limit_bytes;     /* of the cgroup; WR_MACHINE_NO_LIMIT */

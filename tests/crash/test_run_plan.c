@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   what `weir config plan` says of a whole run is what `weir run` then does: with the
- *         descriptors that are planned it runs, and with few less it does not; a file, folder or
- *         program that it misses is one that stops the run, told with its place; and over a journal
- *         that is there it plans with the sizes that the journal keeps.
+ *         descriptors and the address space that are planned it runs, and with little less it does
+ *         not; a file, folder or program that it misses is one that stops the run, told with its
+ *         place; and over a journal that is there it plans with the sizes that the journal keeps.
  * Method: both commands over the same config, in folders of their own.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/base/sanitizer.h"
 #include "tests/support/capture.h"
 #include "tests/support/real_data.h"
 #include "tests/support/run_bed.h"
 #include "tools/weir/args.h"
+
+/* What makes it a run. */
+#define RUN                                                                                        \
+	"sources: [{name: s, topic: t, from: {generate: {events: 1}}}]\n"                          \
+	"subscriptions: [{name: o, topics: [t], sink: \"null\"}]\n"
+#define RUN_AND_TOPIC "topics: [{name: t, partitions: 2}]\n" RUN
 
 static struct capture c;
 
@@ -106,6 +114,61 @@ static void test_descriptors(void)
 		  "with ten less it does not (%d)", code);
 }
 
+/* ---- address space --------------------------------------------------------------------------- */
+
+static uint64_t address_bytes;
+
+/* So much beside what the process has. */
+static bool limit_addresses(void)
+{
+	unsigned long long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	bool is_read = file != NULL && fscanf(file, "%llu", &pages) == 1;
+	run_bed_must(is_read && fclose(file) == 0, "statm");
+	rlim_t bytes = pages * (rlim_t)sysconf(_SC_PAGESIZE) + address_bytes;
+	const struct rlimit limit = {bytes, bytes};
+	return setrlimit(RLIMIT_AS, &limit) == 0 &&
+	       mmap(NULL, address_bytes + (64u << 20), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0) == MAP_FAILED;
+}
+
+static void limit_or_leave(void)
+{
+	if (!limit_addresses())
+		_exit(99);
+}
+
+static int run_in(uint64_t bytes)
+{
+	address_bytes = bytes;
+	run_bed_before = limit_or_leave;
+	int code = run_bed_run("c.yaml");
+	run_bed_before = NULL;
+	return code;
+}
+
+static void test_address_space(void)
+{
+	if (WR_UNDER_ASAN || WR_UNDER_TSAN) {
+		tap_skip("a sanitizer maps more than any limit");
+		return;
+	}
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL RUN);
+	plan("c.yaml", true);
+	uint64_t whole = planned("address_bytes");
+	/* The command reads the config, and its allocator takes 2 MiB and more for each thread. */
+	int code = run_in(whole + (24u << 20));
+	if (code == 99) {
+		tap_skip("an emulator: it does not enforce RLIMIT_AS");
+		return;
+	}
+	tap_check(code == 0, "with the address space that is planned it runs (%d)", code);
+	/* How it ends is not weir's alone: jemalloc has been seen to die of it. */
+	code = run_in(whole - whole / 8);
+	tap_check(code != 0, "with an eighth less it does not (%d)", code);
+}
+
 /* ---- what is not there ----------------------------------------------------------------------- */
 
 static void test_paths(void)
@@ -174,12 +237,6 @@ static void test_many_paths(void)
 
 /* ---- a journal that is there ----------------------------------------------------------------- */
 
-/* What makes it a run. */
-#define RUN                                                                                        \
-	"sources: [{name: s, topic: t, from: {generate: {events: 1}}}]\n"                          \
-	"subscriptions: [{name: o, topics: [t], sink: \"null\"}]\n"
-#define RUN_AND_TOPIC "topics: [{name: t, partitions: 2}]\n" RUN
-
 static void test_journal_sizes(void)
 {
 	run_bed_fresh();
@@ -229,6 +286,7 @@ static void test_journal_sizes(void)
 int main(void)
 {
 	test_descriptors();
+	test_address_space();
 	test_paths();
 	test_many_paths();
 	test_journal_sizes();

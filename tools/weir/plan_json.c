@@ -171,6 +171,7 @@ void plan_json(struct json_out *j, const struct wr_plan *plan)
 	json_u64(j, "tables_bytes", plan->memory.tables_bytes);
 	json_u64(j, "rings_bytes", plan->rings.bytes);
 	json_u64(j, "total_bytes", plan->memory.total_bytes + plan->rings.bytes);
+	json_u64(j, "address_bytes", plan->address_bytes);
 	json_u64(j, "huge_bytes", plan->memory.huge_bytes);
 	json_u64(j, "locked_bytes", plan->locked_bytes);
 	json_u64(j, "chunk_count", plan->memory.chunk_count);

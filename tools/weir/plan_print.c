@@ -184,6 +184,8 @@ static void print_memory(FILE *to, const struct wr_plan *plan, const struct weir
 	}
 	print_bytes(to, "total", m->total_bytes + plan->rings.bytes,
 		    "reserved and touched at open");
+	print_bytes(to, "mapped", plan->address_bytes,
+		    "of address space: chunks and lanes twice, stacks");
 	if (m->huge_bytes > 0) {
 		(void)snprintf(what, sizeof what, "%llu pages of %s that are set aside",
 			       (unsigned long long)(m->huge_bytes / options->huge_page_bytes),

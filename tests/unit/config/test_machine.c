@@ -110,14 +110,20 @@ Test(machine, limits_and_rights)
 	fake_root_put("proc/self/limits",
 		      "Max file size             unlimited            unlimited            bytes\n"
 		      "Max locked memory         8388608              unlimited            bytes\n"
+		      "Max address space         500000000            unlimited            bytes\n"
+		      "Max stack size            8388608              unlimited            bytes\n"
 		      "Max realtime priority     0                    50\n");
-	fake_root_put("proc/self/status", "Name:\tx\nCapPrm:\t0\nCapEff:\t0000000000800000\n");
+	fake_root_put("proc/self/status",
+		      "Name:\tx\nVmSize:\t   12 kB\nCapPrm:\t0\nCapEff:\t0000000000800000\n");
 	fake_root_put("proc/sys/kernel/sched_rt_runtime_us", "950000\n");
 	fake_root_put("proc/sys/kernel/sched_rt_period_us", "1000000\n");
 	wr_machine_read(fake_root, &four, &m);
 	cr_assert_eq(m.file_bytes.soft, WR_MACHINE_NO_LIMIT);
 	cr_assert_eq(m.locked.soft, 8 << 20);
 	cr_assert_eq(m.locked.hard, WR_MACHINE_NO_LIMIT);
+	cr_assert_eq(m.address_bytes.soft, 500000000);
+	cr_assert_eq(m.stack_bytes.soft, 8 << 20);
+	cr_assert_eq(m.mapped_bytes, 12 * 1024);
 	cr_assert_eq(m.real_time.soft, 0);
 	cr_assert_eq(m.real_time.hard, 50);
 	cr_assert(m.may_schedule && !m.may_lock);

@@ -52,6 +52,42 @@ Test(plan_limits, memory_that_is_locked)
 	cr_assert_eq(plan.locked_bytes, bytes);
 }
 
+/* By hand: chunks of 64 MiB, lanes and what is for catching up are seen twice; log, journal and
+ * group have stacks, and so has the helper that makes segments. */
+Test(plan_limits, address_space)
+{
+	machine.stack_bytes = (struct wr_machine_limit){3 * MIB, WR_MACHINE_NO_LIMIT};
+	assert_no_lack();
+	const struct weir_memory_plan *m = &plan.memory;
+	uint64_t bytes = m->total_bytes + 64 * MIB + m->lanes_bytes + m->catchup_bytes;
+	cr_assert_eq(plan.address_bytes, bytes + 4 * 3 * MIB);
+	machine.address_bytes = (struct wr_machine_limit){plan.address_bytes, WR_MACHINE_NO_LIMIT};
+	assert_no_lack();
+	machine.mapped_bytes = 1;
+	char least[64];
+	(void)snprintf(least, sizeof least, "(%llu is the least)",
+		       (unsigned long long)(plan.address_bytes / 1024 + 1));
+	assert_lack(WR_LACK_STOPS, "address_space", " beside 1 MiB of a program", least);
+	machine.address_bytes.hard = machine.address_bytes.soft;
+	assert_lack(WR_LACK_STOPS, "address_space", "seen twice", "LimitAS=infinity in the unit");
+	machine.mapped_bytes = 0;
+	/* Two that write, and a thread that says how large its stack is. */
+	options.io = WEIR_IO_POSIX;
+	options.group.stack_bytes = 64 * 1024;
+	assert_lack(WR_LACK_STOPS, "address_space", "weir maps up to", "");
+	cr_assert_eq(plan.address_bytes, bytes + 5 * 3 * MIB + 64 * 1024);
+	/* Without a limit stacks are not without end. */
+	machine.stack_bytes.soft = WR_MACHINE_NO_LIMIT;
+	cr_assert_eq(make(), 0);
+	cr_assert_eq(plan.address_bytes, bytes + 5 * 2 * MIB + 64 * 1024);
+	/* Fewer threads and no second view of what is not there. */
+	options.dir = NULL;
+	bed.requests[1].count = 0;
+	cr_assert_eq(make(), 0);
+	cr_assert_eq(plan.address_bytes, plan.memory.total_bytes + 64 * MIB +
+						 plan.memory.lanes_bytes + 2 * MIB + 64 * 1024);
+}
+
 Test(plan_limits, huge_pages_that_are_set_aside)
 {
 	options.huge_pages = WEIR_HUGE_PAGES_REQUIRE;
