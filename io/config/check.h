@@ -10,6 +10,7 @@
 #define WR_CONFIG_CHECK_H
 
 #include "io/config/node.h"
+#include "io/config/place.h"
 #include "io/config/values.h"
 
 /* `root`: the tree that `values` were read from, for places. */
@@ -22,6 +23,17 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
  */
 void wr_config_check_placed(struct wr_config_findings *findings, const struct wr_config_node *root,
 			    const struct weir_options *options);
+
+/*
+ * What weir_stages_open() would say on this machine of the classes of stages that have their places
+ * (stages_classes.c).
+ *
+ * @param placed  of all requests of the config
+ */
+void wr_config_check_stage_classes(struct wr_config_findings *findings,
+				   const struct wr_config_node *root,
+				   const struct wr_config_values *values,
+				   const struct wr_placed *placed);
 
 /* A sentence of weir_open() in the words of the file: names of options that have an underscore,
  * which no other word has, become keys. */

@@ -135,6 +135,9 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 		config->is_placed = rc == 0;
 		if (findings->error_count == 0)
 			wr_config_check_placed(findings, config->root, &config->values.options);
+		if (config->is_placed && findings->error_count == 0)
+			wr_config_check_stage_classes(findings, config->root, &config->values,
+						      config->placed);
 	}
 	if (!make_topics(config) || !make_subscriptions(config) || !wr_config_make_run(config))
 		findings->out_of_memory = true;

@@ -109,6 +109,15 @@ int wr_stages_make(struct weir_stages *s, const struct weir_config *config,
 		   const struct weir_stage_function *functions, uint32_t function_count,
 		   struct weir_problem *problem);
 
+/* ---- stages_classes.c ---- */
+
+/* Scheduling classes, as weir_open() decides them: refused where one would starve another stage,
+ * OTHER, or with `machine.strict` refused, where it is not to be had. `placed`: of all requests of
+ * the config. 0 or a code, with the stage as "NAME.scheduler" in the problem. */
+int wr_stages_classes(const struct wr_config_values *values, const struct wr_placed *placed,
+		      struct wr_thread_plan plans[WR_CONFIG_STAGES_MAX],
+		      struct weir_problem *problem);
+
 /* ---- stages.c ---- */
 
 /* Fills the problem in, which may be NULL; the code. */

@@ -147,49 +147,23 @@ static int make_stage(struct weir_stages *s, const struct wr_config_values *valu
 	return 0;
 }
 
-/* As weir_open() does it: refused where a class would starve another stage, degraded where it is
- * not to be had. */
-static int decide_classes(struct weir_stages *s, const struct wr_config_values *values,
-			  const struct wr_placed *placed, struct weir_problem *problem)
-{
-	const struct wr_config_stage *stages = values->stages.items;
-	struct wr_thread_plan plans[WR_CONFIG_STAGES_MAX];
-	struct wr_affinity affinity;
-	const struct wr_scheduling_rules rules = {.strict = values->options.strict_threads,
-						  .try_class = wr_thread_try_class};
-	int rc = wr_affinity_scan(NULL, &affinity);
-	for (uint32_t i = 0; rc == 0 && i < values->stages.count; i++)
-		plans[i] = (struct wr_thread_plan){
-			.name = stages[i].name,
-			.wait = placed[i].wait,
-			.cpu_count = placed[i].cpu_count,
-			.cpus = placed[i].cpus,
-			.scheduler = stages[i].thread.scheduler,
-			.priority = stages[i].thread.priority,
-			.threads_max = placed[i].count > 1 ? placed[i].count : 0,
-		};
-	if (rc == 0)
-		rc = wr_scheduling_check(&affinity, plans, values->stages.count, &rules, problem);
-	for (uint32_t i = 0; rc >= 0 && i < values->stages.count; i++)
-		s->stages[i].scheduler = plans[i].scheduler;
-	return rc < 0 ? rc : 0;
-}
-
 static int make_stages(struct weir_stages *s, const struct weir_config *config,
 		       const struct weir_stage_function *functions, uint32_t function_count,
 		       struct weir_problem *problem)
 {
 	const struct wr_config_values *values = &config->values;
 	const struct wr_config_stage *from = values->stages.items;
+	struct wr_thread_plan plans[WR_CONFIG_STAGES_MAX];
 	struct wr_placed *placed = calloc(WR_CONFIG_REQUESTS_MAX, sizeof *placed);
 	s->stages = wr_config_alloc(&s->arena, values->stages.count * sizeof *s->stages);
 	int rc = placed == NULL || s->stages == NULL ? -ENOMEM
 						     : wr_config_placed(config, placed, problem);
 	if (rc == 0)
-		rc = decide_classes(s, values, placed + WR_CONFIG_STAGES, problem);
+		rc = wr_stages_classes(values, placed, plans, problem);
 	for (uint32_t i = 0; rc == 0 && i < values->stages.count; i++) {
 		const struct weir_stage_function *f =
 			function_of(from[i].name, functions, function_count);
+		s->stages[i].scheduler = plans[i].scheduler;
 		s->stages[i].run = f->run;
 		s->stages[i].context = f->context;
 		s->stage_count++;

@@ -11,8 +11,8 @@
 
 #include <weir/config.h>
 
-#include "io/machine/machine.h"
 #include "io/config/topology.h"
+#include "io/machine/machine.h"
 #include "io/thread/affinity.h"
 #include "tests/support/capture.h"
 #include "tools/weir/args.h"
@@ -189,6 +189,46 @@ Test(rights, a_class_that_is_not_to_be_had_is_an_error_of_this_machine_only)
 	cr_assert_eq(c.exit_code, 0, "%s", c.err);
 	has_right = true;
 	cr_assert_str_eq(check(STRICT, 0), "");
+}
+
+#define STAGES(first, second)                                                                      \
+	"machine: {shared: no}\n"                                                                  \
+	"stages:\n"                                                                                \
+	"  - {name: parse, source: yes, " first "}\n"                                              \
+	"  - {name: price, " second "}\n"                                                          \
+	"rings: [{from: [parse], to: price, slot: 64}]\n"
+
+/* As those of weir's own threads: the same rules, and told at the stage. */
+Test(rights, stages_are_judged_as_threads_are)
+{
+	has_right = true;
+	(void)check(STAGES("cpus: 0, wait: spin, scheduler: fifo, priority: 1", "cpus: 0-1"), 0);
+	cr_assert(capture_has(report, "x:3:64: error: stages[0].scheduler: a FIFO thread that "
+				      "spins starves CPU 0, where price may run too"),
+		  "%s", report);
+	(void)check(STAGES("cpus: 0", "cpus: 1, workers: 2, wait: yield, scheduler: rr, "
+				      "priority: 3"),
+		    0);
+	cr_assert(capture_has(report, "x:4:64: error: stages[1].scheduler: FIFO or RR threads that "
+				      "spin need a CPU each"),
+		  "%s", report);
+	(void)check(STAGES("cpus: 0", "cpus: 7"), 0);
+	cr_assert(capture_has(report, "x:4:25: error: CPU 7 does not exist"), "%s", report);
+	/* A CPU of its own; another machine; a right that is not needed, as it is not had. */
+	cr_assert_str_eq(
+		check(STAGES("cpus: 0, wait: spin, scheduler: fifo, priority: 1", "cpus: 1"), 0),
+		"");
+	cr_assert_str_eq(
+		check(STAGES("cpus: 0, wait: spin, scheduler: fifo, priority: 1", "cpus: 0-1"),
+		      WEIR_CONFIG_ANY_MACHINE),
+		"");
+	has_right = false;
+	cr_assert_str_eq(check(STAGES("scheduler: fifo, priority: 1", "cpus: 0-1"), 0), "");
+	(void)check("machine: {strict: yes, shared: no}\n"
+		    "stages: [{name: only, source: yes, cpus: none, scheduler: batch}]\n",
+		    0);
+	cr_assert(capture_has(report, "x:2:59: error: stages[0].scheduler: class BATCH"), "%s",
+		  report);
 }
 
 #define THREE_SPIN                                                                                 \
