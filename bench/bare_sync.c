@@ -15,26 +15,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bench/filled_file.h"
 #include "bench/harness.h"
 
 #define BLOCK_BYTES 4096u
 #define FILE_BYTES (4u << 20)
-#define FILL_BYTES (256u << 10)
-
-static int write_all(int fd, const char *buffer, size_t bytes, uint64_t offset)
-{
-	while (bytes > 0) {
-		ssize_t n = pwrite(fd, buffer, bytes, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		buffer += n;
-		bytes -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
 
 /* A file without a name: at once, or (NFS, FUSE) by taking it away. The descriptor or -errno. */
 static int open_nameless(int dir_fd)
@@ -52,24 +37,6 @@ static int open_nameless(int dir_fd)
 	return fd;
 }
 
-/* Of written zeros, on the medium; positioned nowhere. The descriptor or -errno. */
-static int make_file(int dir_fd, const char *zeros)
-{
-	int code = 0;
-	int fd = open_nameless(dir_fd);
-
-	if (fd < 0)
-		return fd;
-	for (uint64_t at = 0; at < FILE_BYTES && code == 0; at += FILL_BYTES)
-		code = write_all(fd, zeros, FILL_BYTES, at);
-	if (code == 0 && fsync(fd) != 0)
-		code = -errno;
-	if (code == 0)
-		return fd;
-	close(fd);
-	return code;
-}
-
 static int write_synced(int fd, char *block, uint64_t offset, enum bare_sync_how how)
 {
 	struct iovec part = {.iov_base = block, .iov_len = BLOCK_BYTES};
@@ -80,7 +47,7 @@ static int write_synced(int fd, char *block, uint64_t offset, enum bare_sync_how
 			return 0;
 		return n >= 0 ? -EIO : errno == EINVAL || errno == ENOSYS ? -EOPNOTSUPP : -errno;
 	}
-	int code = write_all(fd, block, BLOCK_BYTES, offset);
+	int code = filled_file_write(fd, block, BLOCK_BYTES, offset);
 	return code == 0 && fdatasync(fd) != 0 ? -errno : code;
 }
 
@@ -112,13 +79,13 @@ int bare_sync_run(const char *dir, uint32_t count_max, uint64_t time_max_ns, str
 	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return -errno;
-	if (posix_memalign(&buffer, BLOCK_BYTES, FILL_BYTES) != 0) {
+	if (posix_memalign(&buffer, BLOCK_BYTES, BLOCK_BYTES) != 0) {
 		close(dir_fd);
 		return -ENOMEM;
 	}
-	memset(buffer, 0, FILL_BYTES);
-	int fd = make_file(dir_fd, buffer);
-	int code = fd < 0 ? fd : 0;
+	memset(buffer, 0, BLOCK_BYTES);
+	int fd = open_nameless(dir_fd);
+	int code = fd < 0 ? fd : filled_file_fill(fd, FILE_BYTES);
 	if (fd >= 0) {
 		/* The file has no name to open it by once more. */
 		bare->direct = bare->how != BARE_SYNC_BUFFERED && fcntl(fd, F_SETFL, O_DIRECT) == 0;

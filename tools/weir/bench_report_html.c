@@ -20,28 +20,20 @@ struct place {
 	uint64_t ns[RING_RTT_POINTS];
 };
 
-static void tile(FILE *to, const char *number, const char *text)
-{
-	fputs("<div class=\"tile\">", to);
-	html_element(to, "b", number);
-	html_text(to, text);
-	fputs("</div>\n", to);
-}
-
 static void tiles(const struct bench_report *r, FILE *to)
 {
 	const struct pipeline_result *result = r->result;
 	char text[CLI_TEXT_BYTES];
 
 	fputs("<div class=\"tiles\">\n", to);
-	tile(to, cli_text_rate(text, bench_per_second(result->events, result->elapsed_ns)),
-	     "events a second, handled, with progress at the level");
-	tile(to, cli_text_rate(text, bench_per_second(result->events, result->publish_ns)),
-	     "events a second handed over");
-	tile(to, cli_text_ns(text, histogram_quantile(result->all.ack, 500000)),
-	     "p50 until an event is acknowledged");
-	tile(to, pipeline_has_faults(&result->faults) ? "FAULTS" : "no faults",
-	     "each event's bytes and order, none missing or twice");
+	html_tile(to, cli_text_rate(text, bench_per_second(result->events, result->elapsed_ns)),
+		  "events a second, handled, with progress at the level");
+	html_tile(to, cli_text_rate(text, bench_per_second(result->events, result->publish_ns)),
+		  "events a second handed over");
+	html_tile(to, cli_text_ns(text, histogram_quantile(result->all.ack, 500000)),
+		  "p50 until an event is acknowledged");
+	html_tile(to, pipeline_has_faults(&result->faults) ? "FAULTS" : "no faults",
+		  "each event's bytes and order, none missing or twice");
 	fputs("</div>\n", to);
 }
 

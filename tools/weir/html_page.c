@@ -136,6 +136,14 @@ void html_fact(FILE *to, const char *name, const char *text)
 	fputs("</tr>\n", to);
 }
 
+void html_tile(FILE *to, const char *number, const char *text)
+{
+	fputs("<div class=\"tile\">", to);
+	html_element(to, "b", number);
+	html_text(to, text);
+	fputs("</div>\n", to);
+}
+
 void html_lines(FILE *to, const char *css_class, const char *heading, const char *text)
 {
 	char line[256];

@@ -40,6 +40,8 @@ void html_text(FILE *to, const char *text);
 void html_element(FILE *to, const char *tag, const char *text);
 /* <tr><th>name</th><td>text</td></tr> */
 void html_fact(FILE *to, const char *name, const char *text);
+/* A figure and what it is, in the page's class "tiles". */
+void html_tile(FILE *to, const char *number, const char *text);
 /* A list of the lines of `text`, in a box. Nothing for "". */
 void html_lines(FILE *to, const char *css_class, const char *heading, const char *text);
 

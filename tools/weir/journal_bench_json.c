@@ -78,6 +78,54 @@ static void rates_json(struct json_out *j, const struct journal_report *r)
 	json_close(j);
 }
 
+static void point_json(struct json_out *j, const struct limit_point *point)
+{
+	json_u64(j, "block_bytes", point->block_bytes);
+	json_u64(j, "depth", point->depth);
+	json_text(j, "sync", limit_sync_names[point->sync]);
+}
+
+static void limit_json(struct json_out *j, const struct journal_report *r)
+{
+	const struct journal_limit *limit = &r->limit;
+
+	if (limit->best_count == 0) {
+		json_null(j, "device_limit");
+		return;
+	}
+	json_object(j, "device_limit");
+	spread_json(j, "bytes_per_s", "bytes_per_s_least", "bytes_per_s_most",
+		    journal_limit_spread(r), 1);
+	json_f64(j, "of_limit", journal_of_limit(r), 4);
+	json_text(j, "tool", limit->tool);
+	point_json(j, &limit->points[limit->best[0]]);
+	json_array(j, "sweep");
+	for (uint32_t i = 0; i < limit->point_count; i++) {
+		json_object(j, NULL);
+		point_json(j, &limit->points[i]);
+		json_f64(j, "bytes_per_s", limit->points[i].bytes_per_s, 1);
+		json_close(j);
+	}
+	json_close(j);
+	json_close(j);
+}
+
+static void device_json(struct json_out *j, const struct bench_device *d)
+{
+	json_object(j, "device");
+	json_text(j, "name", d->name);
+	json_text(j, "model", d->model);
+	json_text(j, "write_cache", d->write_cache);
+	json_text(j, "fua", d->fua);
+	json_text(j, "scheduler", d->scheduler);
+	json_text(j, "rotational", d->rotational);
+	json_text(j, "physical_block_bytes", d->physical_block_bytes);
+	json_text(j, "below", d->below[0] != '\0' ? d->below : NULL);
+	json_text(j, "file_system", d->file_system);
+	json_text(j, "mount_options", d->mount_options);
+	json_close(j);
+}
+
 static void settings_json(struct json_out *j, const struct journal_choices *c)
 {
 	json_object(j, "settings");
@@ -93,8 +141,10 @@ static void settings_json(struct json_out *j, const struct journal_choices *c)
 
 int journal_report_json(const struct journal_report *r, FILE *to)
 {
+	char warnings[1024];
 	struct json_out j;
 
+	journal_report_warnings(r, warnings, sizeof warnings);
 	json_begin(&j, to, JSON_PRETTY);
 	json_object(&j, NULL);
 	json_text(&j, "benchmark", "journal");
@@ -105,11 +155,14 @@ int journal_report_json(const struct journal_report *r, FILE *to)
 	rates_json(&j, r);
 	json_array(&j, "peers");
 	json_close(&j);
+	limit_json(&j, r);
+	json_text(&j, "warnings", warnings[0] != '\0' ? warnings : NULL);
 	json_text(&j, "backend", r->info.backend);
 	json_text(&j, "engine", r->info.engine);
 	json_text(&j, "backend_reason", r->info.reason);
 	json_bool(&j, "journal_thread", r->info.journal_thread);
 	settings_json(&j, &r->choices);
+	device_json(&j, &r->device);
 	bench_machine_json_begin(&j, &r->machine);
 	json_text(&j, "file_system", r->machine.file_system);
 	json_close(&j);

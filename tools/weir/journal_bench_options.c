@@ -113,6 +113,15 @@ static const struct cli_option options[] = {
 	 .target = &choices.batches_in_flight,
 	 .max = 16,
 	 .help = "writes under way at once [weir's default]"},
+	{.name = "no-limit",
+	 .type = CLI_FLAG,
+	 .target = &choices.no_limit,
+	 .help = "no fio sweep for the device's limit"},
+	{.name = "html",
+	 .type = CLI_STRING,
+	 .target = &choices.html,
+	 .value_name = "FILE",
+	 .help = "write a page with plots, too"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -122,8 +131,8 @@ const struct cli_command journal_bench_command = {
 	.description =
 		"Every acknowledgement is a durable one. Loads with a rate are open loop: an\n"
 		"event's latency counts from the time at which it was due. Beside each runs a\n"
-		"bare write + fdatasync; rounds are in turn, and the report gives medians and\n"
-		"spread.",
+		"bare write + fdatasync, and fio says what the device can do; rounds are in\n"
+		"turn, and the report gives medians and spread.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 };

@@ -33,7 +33,9 @@ struct journal_choices {
 	unsigned io;
 	unsigned wait;
 	bool quick;
+	bool no_limit;
 	bool json;
+	const char *html;
 };
 
 extern const struct cli_command journal_bench_command;

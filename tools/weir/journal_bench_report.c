@@ -2,6 +2,8 @@
 /* See journal_bench_report.h. Thread: main. */
 #include "tools/weir/journal_bench_report.h"
 
+#include <string.h>
+
 #include "tools/weir/args.h"
 
 double journal_figure(const struct journal_round *r, enum journal_figure figure,
@@ -57,6 +59,67 @@ uint64_t journal_late_count(const struct journal_report *report)
 	return count;
 }
 
+void journal_limit_best(struct journal_limit *limit)
+{
+	limit->best_count = 0;
+	for (uint32_t k = 0; k < WR_ARRAY_COUNT(limit->best) && k < limit->point_count; k++) {
+		uint32_t best = UINT32_MAX;
+		for (uint32_t i = 0; i < limit->point_count; i++)
+			if ((k == 0 || i != limit->best[0]) &&
+			    (best == UINT32_MAX ||
+			     limit->points[i].bytes_per_s > limit->points[best].bytes_per_s))
+				best = i;
+		limit->best[limit->best_count++] = best;
+	}
+}
+
+struct spread journal_limit_spread(const struct journal_report *report)
+{
+	if (report->limit.best_count == 0)
+		return (struct spread){.median = 0};
+	return spread_of(report->limit.bytes_per_s, report->rounds);
+}
+
+double journal_of_limit(const struct journal_report *report)
+{
+	double limit = journal_limit_spread(report).median;
+
+	if (!(limit > 0))
+		return 0;
+	return journal_spread(report, report->saturated, JOURNAL_DEVICE_BYTES_PER_S).median / limit;
+}
+
+void journal_report_warnings(const struct journal_report *r, char *text, size_t text_bytes)
+{
+	const struct bench_machine *m = &r->machine;
+	size_t at = 0;
+
+	text[0] = '\0';
+	if (journal_of_limit(r) > 1)
+		at += (size_t)snprintf(
+			text + at, text_bytes - at,
+			"%.0f%% of the device's limit: more than all there is cannot "
+			"be, so the limit was measured too low, or at another time "
+			"of a shared disk: run it again, for longer\n",
+			100 * journal_of_limit(r));
+	if (at < text_bytes && r->limit.best_count == 0)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "the device's limit was not measured: %s\n", r->limit.why);
+	if (at < text_bytes && journal_late_count(r) > 0)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "%llu events were due and given up: a rate is too high\n",
+				       (unsigned long long)journal_late_count(r));
+	if (at < text_bytes && m->cpus_allowed < 4)
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "%u CPUs: producers, the journal and the kernel's workers "
+				       "wait for each other\n",
+				       m->cpus_allowed);
+	if (at < text_bytes && m->virtual_machine)
+		(void)snprintf(text + at, text_bytes - at,
+			       "a virtual machine: whether its host's flush reaches the medium "
+			       "cannot be seen from inside\n");
+}
+
 /* --- text ------------------------------------------------------------------------------------ */
 
 static void latency_row(const char *name, const struct rounds_latency *latency, FILE *to)
@@ -95,9 +158,6 @@ static void rate_rows(const struct journal_report *r, FILE *to)
 				journal_spread(r, at->rounds, JOURNAL_WRITER_CPU_NS).median,
 				journal_spread(r, at->rounds, JOURNAL_SYNCS_PER_S).median);
 	}
-	if (journal_late_count(r) > 0)
-		fprintf(to, "careful: %s events were due and given up: the rate is too high\n",
-			cli_text_count(rate, journal_late_count(r)));
 }
 
 static void saturated_rows(const struct journal_report *r, FILE *to)
@@ -130,15 +190,39 @@ static void saturated_rows(const struct journal_report *r, FILE *to)
 	latency_row("  ack", &r->saturated_ack, to);
 }
 
+static void limit_rows(const struct journal_report *r, FILE *to)
+{
+	const struct journal_limit *limit = &r->limit;
+	struct spread s = journal_limit_spread(r);
+
+	if (limit->best_count == 0)
+		return;
+	const struct limit_point *best = &limit->points[limit->best[0]];
+	fprintf(to, "  %-24s %10.2f %-12s (%.2f .. %.2f), %s, %u KiB, %u deep, a sync %s\n",
+		"the device's limit", s.median / 1e6, "MB/s", s.least / 1e6, s.most / 1e6,
+		limit->tool, best->block_bytes >> 10, best->depth, limit_sync_names[best->sync]);
+	fprintf(to, "  %-24s %10.1f %%\n", "batches to it", 100 * journal_of_limit(r));
+}
+
 void journal_report_text(const struct journal_report *r, FILE *to)
 {
-	fprintf(to, "cpu         %s, %u of %u CPUs%s\nkernel      %s\njournal     %s, %s%s\n",
-		r->machine.cpu, r->machine.cpus_allowed, r->machine.cpus_online,
-		r->machine.virtual_machine ? ", a virtual machine" : "", r->machine.kernel,
-		r->info.backend, r->info.engine,
-		r->info.journal_thread ? ", a thread of its own" : ", on the log's thread");
-	fprintf(to, "file system %s\nrounds      %u, in turn; medians\n", r->machine.file_system,
+	const struct bench_device *d = &r->device;
+	char warnings[1024];
+
+	fprintf(to, "cpu         %s, %u of %u CPUs%s\nkernel      %s\n", r->machine.cpu,
+		r->machine.cpus_allowed, r->machine.cpus_online,
+		r->machine.virtual_machine ? ", a virtual machine" : "", r->machine.kernel);
+	fprintf(to, "device      %s (%s), write cache %s, FUA %s\n", d->name, d->model,
+		d->write_cache, d->fua);
+	fprintf(to, "file system %s, %s\n", d->file_system, d->mount_options);
+	fprintf(to, "journal     %s, %s%s\nrounds      %u, in turn; medians\n", r->info.backend,
+		r->info.engine,
+		r->info.journal_thread ? ", a thread of its own" : ", on the log's thread",
 		r->rounds);
+	journal_report_warnings(r, warnings, sizeof warnings);
+	for (char *line = warnings; *line != '\0'; line += strcspn(line, "\n") + 1)
+		fprintf(to, "careful     %.*s\n", (int)strcspn(line, "\n"), line);
 	rate_rows(r, to);
 	saturated_rows(r, to);
+	limit_rows(r, to);
 }

@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#include "bench/device.h"
+#include "bench/device_limit.h"
 #include "bench/harness.h"
 #include "bench/journal.h"
 #include "bench/rounds.h"
@@ -22,10 +24,23 @@ struct journal_rate_report {
 	struct rounds_latency bare; /* write + fdatasync, in turn with it */
 };
 
+/* The best of a sweep, run again in each round. */
+struct journal_limit {
+	char tool[32]; /* "fio-3.33" */
+	char why[160]; /* it was not measured */
+	struct limit_point points[LIMIT_POINTS_MAX];
+	uint32_t point_count;
+	uint32_t best[2]; /* of the points, the best first */
+	uint32_t best_count;
+	double bytes_per_s[ROUNDS_MAX]; /* the better of the two in this round */
+};
+
 struct journal_report {
 	struct journal_choices choices;
 	struct bench_machine machine;
+	struct bench_device device;
 	struct journal_bench_info info;
+	struct journal_limit limit;
 	uint64_t when_us;
 	bool bare_direct;
 	bool interrupted;
@@ -56,6 +71,16 @@ struct spread journal_spread(const struct journal_report *report,
 			     const struct journal_round *rounds, enum journal_figure figure);
 /* Events of all rounds that were given up. */
 uint64_t journal_late_count(const struct journal_report *report);
+
+/* Which points of the sweep were best. */
+void journal_limit_best(struct journal_limit *limit);
+/* Of the rounds; 0: it was not measured. */
+struct spread journal_limit_spread(const struct journal_report *report);
+/* Bytes of batches to the device's limit; 0: it was not measured. */
+double journal_of_limit(const struct journal_report *report);
+
+/* What spoils the figures, or says that they cannot be right, a line each; or "". */
+void journal_report_warnings(const struct journal_report *report, char *text, size_t text_bytes);
 
 void journal_report_text(const struct journal_report *report, FILE *to);
 /* 0 or -EIO. */

@@ -13,14 +13,6 @@
 #include "tools/weir/ring_threshold.h"
 #include "tools/weir/svg_plot.h"
 
-static void tile(FILE *to, const char *number, const char *text)
-{
-	fputs("<div class=\"tile\">", to);
-	html_element(to, "b", number);
-	html_text(to, text);
-	fputs("</div>\n", to);
-}
-
 static void peer_tiles(const struct ring_report *r, FILE *to)
 {
 	uint32_t verdicts[4] = {0};
@@ -36,10 +28,10 @@ static void peer_tiles(const struct ring_report *r, FILE *to)
 	if (!(mean > 0))
 		return;
 	(void)snprintf(number, sizeof number, "×%.2f", mean);
-	tile(to, number, "weir to the best peer of each cell, geometric mean");
+	html_tile(to, number, "weir to the best peer of each cell, geometric mean");
 	(void)snprintf(number, sizeof number, "%u / %u / %u", verdicts[RING_WIN],
 		       verdicts[RING_TIE], verdicts[RING_LOSS]);
-	tile(to, number, "cells won, tied, lost against the best peer");
+	html_tile(to, number, "cells won, tied, lost against the best peer");
 }
 
 static void summary(const struct ring_report *r, FILE *to)
@@ -57,16 +49,16 @@ static void summary(const struct ring_report *r, FILE *to)
 			       (unsigned long long)r->rtt.floor_p50,
 			       (double)r->rtt.weir_p50 /
 				       (double)(r->rtt.floor_p50 > 0 ? r->rtt.floor_p50 : 1));
-		tile(to, number, text);
+		html_tile(to, number, text);
 	}
 	if (r->comparison != NULL) {
 		(void)snprintf(number, sizeof number, "%u / %u / %u",
 			       r->comparison->counts[RING_BETTER], r->comparison->counts[RING_SAME],
 			       r->comparison->counts[RING_WORSE]);
-		tile(to, number, "cells better, the same, worse than before");
+		html_tile(to, number, "cells better, the same, worse than before");
 	}
 	(void)snprintf(number, sizeof number, "%u", r->cell_count);
-	tile(to, number, "cells measured; every item of every round was checked");
+	html_tile(to, number, "cells measured; every item of every round was checked");
 	fputs("</div>\n", to);
 }
 

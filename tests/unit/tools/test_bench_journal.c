@@ -2,20 +2,23 @@
 /*
  * Goal:   `weir bench journal` measures durable acknowledgements, reports what it promises, leaves
  *         nothing behind and refuses wrong command lines; its parts are right by themselves.
- * Method: medians, due times and figures of made-up rounds; a made-up report as JSON and text; a
- *         short real run of each backend in a folder that must be empty afterwards. Times are not
- *         judged: the machine is shared.
+ * Method: medians, due times and figures of made-up rounds; lines of the kernel's and of fio's; a
+ *         made-up report as a page; a short real run of each backend in a folder that must be empty
+ *         afterwards. Times are not judged: the machine is shared.
  */
 #include <criterion/criterion.h>
 
 #include <dirent.h>
 #include <unistd.h>
 
+#include "bench/device.h"
+#include "bench/device_limit.h"
 #include "bench/harness.h"
 #include "bench/journal.h"
 #include "bench/rounds.h"
 #include "tests/support/capture.h"
 #include "tools/weir/args.h"
+#include "tools/weir/journal_bench_html.h"
 #include "tools/weir/journal_bench_report.h"
 
 static struct capture c;
@@ -99,6 +102,153 @@ Test(bench_journal, figures_follow_from_counters)
 	cr_assert(journal_figure(&nothing, JOURNAL_WRITER_CPU_NS, 64) == 0);
 }
 
+Test(bench_journal, the_mount_of_a_device_number_is_found)
+{
+	static const char line[] =
+		"36 35 98:3 /mnt1 /mnt2 rw,noatime master:1 - xfs /dev/root rw,errors=continue";
+	struct bench_device device = {.name = ""};
+	char source[64];
+
+	cr_assert(bench_device_mount(line, 98, 3, &device, source, sizeof source));
+	cr_assert_str_eq(device.file_system, "xfs");
+	cr_assert_str_eq(device.mount_options, "rw,noatime; rw,errors=continue");
+	cr_assert_str_eq(source, "/dev/root");
+	cr_assert_not(bench_device_mount(line, 98, 4, &device, source, sizeof source));
+	cr_assert_not(
+		bench_device_mount("36 35 98:3 / / rw", 98, 3, &device, source, sizeof source));
+	cr_assert_not(bench_device_mount("", 98, 3, &device, source, sizeof source));
+}
+
+Test(bench_journal, the_device_of_a_folder_is_described)
+{
+	struct bench_device device;
+
+	bench_device_read("/tmp", &device);
+	cr_assert_str_not_empty(device.name);
+	cr_assert_str_not_empty(device.file_system);
+	cr_assert_str_not_empty(device.mount_options);
+	cr_assert_str_not_empty(device.write_cache);
+	bench_device_read("/nowhere/at/all", &device);
+	cr_assert_str_eq(device.name, "n/a");
+	cr_assert_str_eq(device.write_cache, "n/a");
+}
+
+/* A line as fio 3.33 wrote it, shortened behind what is read. */
+static const char fio_line[] =
+	"3;fio-3.33;limit;0;0;0;0;0;0;0;0;0.000000;0.000000;0;0;0.000000;0.000000;1.000000%=0;"
+	"5.000000%=0;10.000000%=0;20.000000%=0;30.000000%=0;40.000000%=0;50.000000%=0;60.000000%=0;"
+	"70.000000%=0;80.000000%=0;90.000000%=0;95.000000%=0;99.000000%=0;99.500000%=0;"
+	"99.900000%=0;99.950000%=0;99.990000%=0;0%=0;0%=0;0%=0;0;0;0.000000;0.000000;0;0;0.000000%;"
+	"0.000000;0.000000;813056;2000000;1984;400;21;80;40.110000;4.000000;";
+
+Test(bench_journal, the_rate_is_read_out_of_what_fio_says_and_nothing_else)
+{
+	char failed[sizeof fio_line];
+
+	cr_assert(limit_parse(fio_line) == 2000000.0 * 1024);
+	memcpy(failed, fio_line, sizeof failed);
+	memcpy(strstr(failed, "limit;0;0;"), "limit;0;5;", 10);
+	cr_assert(limit_parse(failed) < 0, "an error of fio's");
+	cr_assert(limit_parse("3;fio-3.33;limit;0;0;0;") < 0);
+	cr_assert(limit_parse("") < 0);
+}
+
+Test(bench_journal, a_sweep_has_every_way_to_sync_and_the_best_two_are_found)
+{
+	static struct limit_point points[LIMIT_POINTS_MAX];
+	static struct journal_limit limit;
+	uint32_t count = limit_points(false, points);
+
+	cr_assert_leq(count, LIMIT_POINTS_MAX);
+	cr_assert_lt(limit_points(true, points), count);
+	count = limit_points(false, limit.points);
+	limit.point_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		limit.points[i].bytes_per_s = 100 + (i * 7) % count;
+	limit.points[3].bytes_per_s = 1000;
+	limit.points[9].bytes_per_s = 900;
+	journal_limit_best(&limit);
+	cr_assert_eq(limit.best_count, 2);
+	cr_assert_eq(limit.best[0], 3);
+	cr_assert_eq(limit.best[1], 9);
+	limit.point_count = 0;
+	journal_limit_best(&limit);
+	cr_assert_eq(limit.best_count, 0);
+}
+
+/* --- a report of made-up rounds -------------------------------------------------------------- */
+
+static void make_latency(struct rounds_latency *latency, uint64_t ns)
+{
+	struct histogram *h = histogram_create();
+
+	for (uint64_t i = 0; i < 1000; i++)
+		histogram_record(h, ns + i);
+	cr_assert_eq(rounds_add(latency, h), 0);
+	histogram_destroy(h);
+}
+
+static struct journal_report *make_report(double limit_bytes_per_s)
+{
+	static struct journal_report r;
+
+	r = (struct journal_report){.rounds = 1,
+				    .choices = {.rate_count = 1, .payload_bytes = 64},
+				    .machine = {.cpu = "a <CPU>", .cpus_allowed = 8}};
+	r.rates[0].rate = 100000;
+	r.rates[0].rounds[0] = (struct journal_round){
+		.elapsed_ns = 1000000000, .cpu_events = 100000, .log_cpu_ns = 500000000};
+	r.saturated[0] = (struct journal_round){
+		.elapsed_ns = 1000000000, .cpu_events = 20000000, .batch_bytes = 1800000000};
+	make_latency(&r.rates[0].ack, 150000);
+	make_latency(&r.rates[0].bare, 100000);
+	make_latency(&r.saturated_ack, 5000000);
+	if (limit_bytes_per_s > 0) {
+		(void)snprintf(r.limit.tool, sizeof r.limit.tool, "fio-3.33");
+		r.limit.point_count = limit_points(true, r.limit.points);
+		r.limit.points[1].bytes_per_s = limit_bytes_per_s;
+		r.limit.bytes_per_s[0] = limit_bytes_per_s;
+		journal_limit_best(&r.limit);
+	} else {
+		(void)snprintf(r.limit.why, sizeof r.limit.why, "fio is not here");
+	}
+	return &r;
+}
+
+Test(bench_journal, more_than_the_device_can_do_is_told_as_an_error_of_the_measurement)
+{
+	char text[1024];
+
+	journal_report_warnings(make_report(2e9), text, sizeof text);
+	cr_assert_str_eq(text, "");
+	cr_assert(journal_of_limit(make_report(2e9)) == 0.9);
+	journal_report_warnings(make_report(1.5e9), text, sizeof text);
+	cr_assert(capture_has(text, "120% of the device's limit: more than all there is cannot be"),
+		  "%s", text);
+	journal_report_warnings(make_report(0), text, sizeof text);
+	cr_assert(capture_has(text, "was not measured: fio is not here"), "%s", text);
+	cr_assert(journal_of_limit(make_report(0)) == 0);
+}
+
+Test(bench_journal, the_page_is_whole_and_its_text_is_escaped)
+{
+	static char text[1u << 17];
+	FILE *f = fmemopen(text, sizeof text, "w");
+
+	journal_report_html(make_report(2e9), f);
+	cr_assert_eq(fclose(f), 0);
+	cr_assert(capture_has(text, "</html>"));
+	cr_assert(capture_has(text, "a &lt;CPU&gt;"));
+	cr_assert(capture_has(text, "90 %"));
+	cr_assert(capture_has(text, "100 000 events a second"));
+	cr_assert(capture_has(text, "<svg"));
+	cr_assert(capture_has(text, "every 16 writes"));
+	cr_assert(capture_has(text, "write cache"));
+	cr_assert(capture_has(text, "mount options"));
+	cr_assert_not(capture_has(text, "<script"));
+	cr_assert_not(capture_has(text, "http://"));
+}
+
 /* --- command lines --------------------------------------------------------------------------- */
 
 Test(bench_journal, wrong_command_lines_are_refused)
@@ -167,7 +317,7 @@ static void run_short(const char *io)
 	make_dir(dir);
 	RUN("--dir", dir, "--io", io, "--rates", "2000,500", "--rounds", "1", "--time", "60ms",
 	    "--warmup", "10ms", "--bare-time", "5ms", "--segment-bytes", "4MiB",
-	    "--retention-bytes", "8MiB", "--json");
+	    "--retention-bytes", "8MiB", "--no-limit", "--json");
 	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
 	for (size_t i = 0; i < WR_ARRAY_COUNT(members); i++)
 		cr_assert(capture_has(c.out, members[i]), "no %s in %s", members[i], c.out);
@@ -193,7 +343,8 @@ Test(bench_journal, the_text_has_every_part)
 
 	make_dir(dir);
 	RUN("--dir", dir, "--rates", "1000", "--rounds", "2", "--time", "20ms", "--warmup", "0",
-	    "--bare-time", "5ms", "--segment-bytes", "4MiB", "--retention-bytes", "8MiB");
+	    "--bare-time", "5ms", "--segment-bytes", "4MiB", "--retention-bytes", "8MiB",
+	    "--no-limit");
 	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
 	cr_assert(capture_has(c.out, "1 000  ack"), "%s", c.out);
 	cr_assert(capture_has(c.out, "bare write+fdatasync"), "%s", c.out);
