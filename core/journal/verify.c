@@ -188,10 +188,14 @@ static int check_checkpoints(struct verify *v,
 			continue;
 		scan->durable_seq = wr_max_u64(scan->durable_seq, c->header.last_seq);
 		r = wr_checkpoint_body(v->storage, v->memory, c, &body, &bytes);
-		if (r == 0)
+		if (r == 0) {
+			if (v->visitor->checkpoint != NULL)
+				r = v->visitor->checkpoint(v->visitor->context, copy, &c->header,
+							   body);
 			v->memory->ops->free(v->memory, body, bytes);
-		else if (r == WEIR_E_CORRUPT)
+		} else if (r == WEIR_E_CORRUPT) {
 			r = tell_checkpoint(v, copy, "the body of a checkpoint is bad");
+		}
 	}
 	return r;
 }
@@ -354,9 +358,11 @@ static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t f
 	v->end_index = batch->index;
 	v->end_offset = v->summary.used_bytes;
 	v->header_crc = h->header_crc;
-	if (v->visitor->batch == NULL || h->batch_kind != WR_BATCH_DATA || end_seq <= from_seq ||
-	    h->first_seq > to_seq)
-		return 0;
+	if (v->visitor->any_batch != NULL)
+		r = v->visitor->any_batch(v->visitor->context, h);
+	if (r != 0 || v->visitor->batch == NULL || h->batch_kind != WR_BATCH_DATA ||
+	    end_seq <= from_seq || h->first_seq > to_seq)
+		return r;
 	return v->visitor->batch(v->visitor->context, h);
 }
 
@@ -388,7 +394,7 @@ static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
 				return r;
 			continue;
 		}
-		if (r == WEIR_E_AGAIN && tries++ < RECYCLED_TRIES_MAX) {
+		if (r == WEIR_E_AGAIN && !v->visitor->is_dense && tries++ < RECYCLED_TRIES_MAX) {
 			v->has_summary = false; /* its index means another file now */
 			if (go_on(v, id))
 				continue;
@@ -470,13 +476,26 @@ static uint32_t segment_of(const struct wr_scan *scan, uint64_t seq)
 	return found;
 }
 
+static uint64_t count_segments(const struct wr_scan *scan)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < scan->segment_count; i++)
+		count += scan->segments[i].first_valid && !scan->segments[i].excluded;
+	return count;
+}
+
 static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint64_t from_seq,
 		      uint64_t to_seq)
 {
 	struct wr_scan *scan = &v->scan;
 	bool may_have_retired = false;
-	int r = check_checkpoints(v, found);
+	int r = 0;
 
+	if (v->visitor->begin != NULL)
+		r = v->visitor->begin(v->visitor->context, count_segments(scan));
+	if (r == 0)
+		r = check_checkpoints(v, found);
 	if (r == 0)
 		r = tell_copies(v);
 	if (scan->superblock->clean)
@@ -528,7 +547,7 @@ int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t
 	}
 	if (r == WEIR_E_FORMAT)
 		return fail(reterr_problem, r, "segments", newer_text);
-	if (r < 0 && r != WEIR_E_CORRUPT)
+	if (r < 0 && r != WEIR_E_CORRUPT && r != WEIR_E_AGAIN)
 		return fail(reterr_problem, r, "journal", "the directory cannot be read");
 	return r;
 }

@@ -60,6 +60,17 @@ struct wr_verify_visitor {
 	/* Not 0: begin with the segment that this sequence lies in; what is older is not read, and
 	 * what is wrong with it not told. */
 	uint64_t begin_seq;
+	/*
+	 * For who copies (backup.c), in this order: how many segments hold a part of the log now;
+	 * each checkpoint whose body is whole; every batch that counts, of any kind, in log order.
+	 */
+	int (*begin)(void *context, uint64_t segment_count);
+	int (*checkpoint)(void *context, uint32_t copy, const struct wr_checkpoint_header *header,
+			  const uint8_t *body);
+	int (*any_batch)(void *context, const struct wr_batch_header *batch);
+	/* Where the owner used a segment again that the walk was in, that is the walk's end, with
+	 * WEIR_E_AGAIN, instead of going on with what is there now. */
+	bool is_dense;
 };
 
 struct wr_verify_report {

@@ -50,7 +50,12 @@ static int tell_batch(void *context, const struct wr_batch_header *batch)
 
 static int verify(uint64_t from_seq, uint64_t to_seq)
 {
-	const struct wr_verify_visitor visitor = {tell_segment, tell_damage, tell_batch, &told, 0};
+	const struct wr_verify_visitor visitor = {
+		.segment = tell_segment,
+		.damage = tell_damage,
+		.batch = tell_batch,
+		.context = &told,
+	};
 	int stop_with = told.stop_with;
 
 	memset(&told, 0, sizeof told);
@@ -97,7 +102,12 @@ Test(verify, a_whole_journal_is_told_in_log_order)
 
 Test(verify, a_walk_may_begin_with_the_segment_of_a_sequence)
 {
-	struct wr_verify_visitor visitor = {tell_segment, tell_damage, tell_batch, &told, 0};
+	struct wr_verify_visitor visitor = {
+		.segment = tell_segment,
+		.damage = tell_damage,
+		.batch = tell_batch,
+		.context = &told,
+	};
 	build(30);
 	cr_assert_eq(verify(0, UINT64_MAX), 0);
 	uint64_t all_bytes = report.read_bytes;
