@@ -19,11 +19,12 @@
  *   lag            what a subscription has still to process: in events, bytes and time
  *
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, journal.h
- * (reading a journal from outside), error.h. ring.h stands alone: queues between threads.
+ * (reading a journal from outside), backup.h, error.h. ring.h stands alone: queues between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/backup.h>
 #include <weir/base.h>
 #include <weir/error.h>
 #include <weir/event.h>

@@ -319,9 +319,9 @@ static enum weir_journal_damage_kind damage_kind(enum wr_damage_kind kind)
 	return WEIR_JOURNAL_BATCH;
 }
 
-int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage)
+void wr_inspect_fill_damage(const struct wr_damage *damage, struct weir_journal_damage *ret_damage)
 {
-	struct weir_journal_damage public = {
+	*ret_damage = (struct weir_journal_damage){
 		.kind = damage_kind(damage->kind),
 		.corrupt = damage->corrupt,
 		.segment_id = damage->segment_id,
@@ -330,11 +330,17 @@ int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage)
 		.first_sequence = damage->first_seq,
 		.end_sequence = damage->end_seq,
 	};
+	snprintf(ret_damage->file, sizeof ret_damage->file, "%s", damage->file);
+	snprintf(ret_damage->text, sizeof ret_damage->text, "%s", damage->text);
+}
+
+int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage)
+{
+	struct weir_journal_damage public;
 
 	if (in->visitor.damage == NULL)
 		return 0;
-	snprintf(public.file, sizeof public.file, "%s", damage->file);
-	snprintf(public.text, sizeof public.text, "%s", damage->text);
+	wr_inspect_fill_damage(damage, &public);
 	return in->visitor.damage(in->visitor.context, &public);
 }
 

@@ -41,7 +41,8 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 /* Takes in the topics that such a batch defines, and shows nothing. */
 void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batch);
 
-/* Tells the visitor of damage, in public terms. */
+/* Damage in public terms; and tells the visitor of it. */
+void wr_inspect_fill_damage(const struct wr_damage *damage, struct weir_journal_damage *ret_damage);
 int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage);
 
 /* Reads whole blocks; -EIO when the file ends before. */

@@ -19,8 +19,7 @@
 
 #define DIR_PATH_MAX 4096
 
-/* A directory just made is there after power loss only once its parent is synced. */
-static int sync_parent(const char *dir_path)
+int wr_dir_sync_parent(const char *dir_path)
 {
 	char parent[DIR_PATH_MAX];
 	size_t length = strnlen(dir_path, sizeof parent);
@@ -57,7 +56,7 @@ static int make_dir(const char *path)
 
 	if (!is_new && errno != EEXIST)
 		return -errno;
-	int code = sync_parent(path);
+	int code = wr_dir_sync_parent(path);
 	return is_new || code == -EIO ? code : 0;
 }
 

@@ -133,6 +133,8 @@ int wr_dir_request_write(struct wr_dir *dir, struct wr_dir_file *file, const str
 			 bool sync_in_write);
 /* fdatasync, one at a time for each file; who waited for one that began late enough needs none. */
 int wr_dir_sync(struct wr_dir *dir, struct wr_dir_file *file);
+/* A name just made or renamed is there after power loss only once its directory is synced. */
+int wr_dir_sync_parent(const char *path);
 /* Runs fsync_call until it is not interrupted. */
 int wr_dir_fsync(int fd, bool data_only);
 

@@ -139,6 +139,7 @@ fields "weir demo" weir demo $(config demo.yaml) --seconds 0.5 --rate 5000 --dir
 fields "weir journal ls" weir journal ls fields.journal --json
 fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
 fields "weir journal verify" weir journal verify fields.journal --json
+fields "weir journal backup" weir journal backup fields.journal fields.backup --json
 fields "weir doctor" weir doctor --sync-time 20ms --json .
 fields "weir bench journal" weir bench journal --rates 2000 --rounds 1 --time 50ms --warmup 0 \
 	--bare-time 10ms --segment-bytes 4MiB --retention-bytes 8MiB --no-limit --json

@@ -111,4 +111,10 @@ void *sweep_member(void *context);
 unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole,
 		     uint64_t ret_last[SWEEP_STREAMS]);
 
+/* At the end both groups have handled everything that is acknowledged: 0, or how many are not. */
+unsigned sweep_unhandled(struct sweep_ledger *ledger);
+
+/* Segments of 64 KiB, a checkpoint every 32 KiB; the rest is drawn, but for retention: 0. */
+void sweep_draw_options(struct weir_options *options, struct wr_prng *prng);
+
 #endif

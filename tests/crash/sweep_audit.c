@@ -155,3 +155,25 @@ unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole
 	}
 	return a.faults;
 }
+
+unsigned sweep_unhandled(struct sweep_ledger *ledger)
+{
+	unsigned faults = 0;
+
+	for (uint32_t group = 0; group < SWEEP_GROUPS; group++) {
+		for (uint32_t n = 1; n < SWEEP_ONCE_MAX; n++)
+			faults += wr_load_relaxed(&ledger->once_acked[n]) != 0 &&
+				  wr_load_relaxed(&ledger->once_handled[group][n]) == 0;
+		for (uint32_t stream = 0; stream < SWEEP_NAMED; stream++) {
+			uint64_t highest = 0;
+			for (uint32_t key = 0; key < SWEEP_CLASSES; key++) {
+				uint64_t n = wr_load_relaxed(&ledger->settled[group][key][stream]);
+				highest = n > highest ? n : highest;
+			}
+			faults += highest < wr_load_relaxed(&ledger->acked[stream]);
+		}
+	}
+	if (faults > 0)
+		tap_note("%u acknowledged events were never handled", faults);
+	return faults;
+}

@@ -55,36 +55,6 @@ static uint64_t now_ns(void)
 
 /* --- plans ---------------------------------------------------------------------------------- */
 
-static void draw_options(struct weir_options *options, struct wr_prng *prng)
-{
-	weir_options_init(options);
-	options->chunk_bytes = 16u << 10;
-	options->segment_bytes = 64u << 10;
-	options->segments_ahead = (uint32_t)wr_prng_between(prng, 1, 3);
-	options->pool_bytes = 512u << 10;
-	options->undurable_bytes = (16u << 10) * wr_prng_between(prng, 2, 8);
-	options->lane_bytes = 64u << 10;
-	options->member_lane_bytes = 64u << 10;
-	options->checkpoint_bytes = 32u << 10;
-	options->partitions_max = 16;
-	options->topics_max = 4;
-	options->subscriptions_max = 4;
-	options->named_producers_max = 8;
-	options->producers_max = 4;
-	options->members_max = 4;
-	options->batches_in_flight_max = (uint32_t)wr_prng_between(prng, 1, 4);
-	options->evidence_delay_ns = wr_prng_chance(prng, 500000) ? MS_NS : MS_NS * 50;
-	options->seal_before_ack = wr_prng_chance(prng, 200000);
-	options->journal_thread =
-		wr_prng_chance(prng, 300000) ? WEIR_JOURNAL_THREAD_YES : WEIR_JOURNAL_THREAD_AUTO;
-	options->io = wr_prng_chance(prng, 500000) ? WEIR_IO_POSIX : WEIR_IO_AUTO;
-	const char *io = getenv("WEIR_TEST_IO");
-	if (io != NULL && strcmp(io, "posix") == 0)
-		options->io = WEIR_IO_POSIX;
-	else if (io != NULL && strcmp(io, "uring") == 0)
-		options->io = WEIR_IO_URING;
-}
-
 static struct sweep_plan draw_plan(struct wr_prng *prng, bool recycles, bool is_last)
 {
 	struct sweep_plan plan = {
@@ -97,7 +67,7 @@ static struct sweep_plan draw_plan(struct wr_prng *prng, bool recycles, bool is_
 		.memory_gate = wr_prng_chance(prng, 300000),
 	};
 
-	draw_options(&plan.options, prng);
+	sweep_draw_options(&plan.options, prng);
 	plan.options.retention_bytes = recycles ? 256u << 10 : 0;
 	switch (plan.kill) {
 	case SWEEP_KILL_TIME:
@@ -205,29 +175,6 @@ static int verify_by_command(char *dir)
 
 /* --- one directory -------------------------------------------------------------------------- */
 
-/* At the end both groups have handled everything that is acknowledged. */
-static unsigned check_handled(void)
-{
-	unsigned faults = 0;
-
-	for (uint32_t group = 0; group < SWEEP_GROUPS; group++) {
-		for (uint32_t n = 1; n < SWEEP_ONCE_MAX; n++)
-			faults += wr_load_relaxed(&ledger->once_acked[n]) != 0 &&
-				  wr_load_relaxed(&ledger->once_handled[group][n]) == 0;
-		for (uint32_t stream = 0; stream < SWEEP_NAMED; stream++) {
-			uint64_t highest = 0;
-			for (uint32_t key = 0; key < SWEEP_CLASSES; key++) {
-				uint64_t n = wr_load_relaxed(&ledger->settled[group][key][stream]);
-				highest = n > highest ? n : highest;
-			}
-			faults += highest < wr_load_relaxed(&ledger->acked[stream]);
-		}
-	}
-	if (faults > 0)
-		tap_note("%u acknowledged events were never handled", faults);
-	return faults;
-}
-
 static void add_up(const uint64_t last[SWEEP_STREAMS])
 {
 	for (uint32_t stream = 0; stream < SWEEP_STREAMS; stream++)
@@ -277,7 +224,7 @@ static bool sweep_one(uint64_t seed)
 		tap_note("weir journal verify %s: not clean", journal);
 		is_good = false;
 	}
-	is_good = is_good && check_handled() == 0;
+	is_good = is_good && sweep_unhandled(ledger) == 0;
 	if (is_good)
 		test_dir_remove(dir);
 	else

@@ -158,6 +158,7 @@ char *cli_text_time(char to[CLI_TEXT_BYTES], uint64_t time_us);
 int cmd_demo(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_journal(int argc, char **argv);
+int cmd_journal_backup(int argc, char **argv); /* of cmd_journal(): backup and restore */
 int cmd_bench(int argc, char **argv);
 int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two below */
 int cmd_bench_ring(int argc, char **argv);

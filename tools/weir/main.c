@@ -21,7 +21,8 @@ struct command {
 
 static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
-	{"journal", cmd_journal, "look at a journal: ls, dump, verify, tail (read-only)"},
+	{"journal", cmd_journal,
+	 "look at a journal or copy it: ls, dump, verify, tail, backup, restore"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},
 #ifdef WR_HAVE_CONFIG
