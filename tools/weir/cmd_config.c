@@ -17,6 +17,7 @@
 
 #include "core/base/bits.h"
 #include "core/text/nearest.h"
+#include "io/config/config.h"
 #include "io/config/explain.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
@@ -153,6 +154,7 @@ static void print_json(const char *path, const struct weir_config *config, uint3
 	json_bool(&j, "ok", errors == 0);
 	json_u64(&j, "errors", errors);
 	json_u64(&j, "warnings", warnings);
+	json_bool(&j, "only_form", config->findings.only_form);
 	json_array(&j, "diagnostics");
 	for (uint32_t i = 0; i < all; i++) {
 		json_object(&j, NULL);

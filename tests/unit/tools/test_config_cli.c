@@ -66,6 +66,24 @@ Test(config_cli, check_prints_json_for_programs)
 	cr_assert(capture_has(c.out, "\"ok\": true"), "%s", c.out);
 }
 
+/* A mistake of form hides those of meaning: here an unknown key. */
+Test(config_cli, check_tells_programs_that_only_the_form_was_looked_at)
+{
+	char form[] = "/tmp/weir-form-XXXXXX";
+	static const char text[] = "wiat: park\nname: [orders\n";
+	int fd = mkstemp(form);
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(write(fd, text, sizeof text - 1), (ssize_t)sizeof text - 1);
+	cr_assert_eq(close(fd), 0);
+	RUN("check", "--json", form);
+	cr_assert_eq(unlink(form), 0);
+	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG);
+	cr_assert(capture_has(c.out, "  \"only_form\": true,\n"), "%s", c.out);
+	cr_assert(!capture_has(c.out, "wiat"), "%s", c.out);
+	RUN("check", "--any-machine", "--json", in_source("tests/data/config/twelve.yaml"));
+	cr_assert(capture_has(c.out, "  \"only_form\": false,\n"), "%s", c.out);
+}
+
 Test(config_cli, a_file_that_is_not_there_is_4)
 {
 	RUN("check", "/nonexistent.yaml");
