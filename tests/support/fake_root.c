@@ -5,25 +5,19 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-char fake_root[2048];
+char fake_root[TEST_PATH_BYTES];
 
 void fake_root_make(void)
 {
-	const char *parent = getenv("TMPDIR");
-	(void)snprintf(fake_root, sizeof fake_root, "%s/weir-root-XXXXXX",
-		       parent != NULL ? parent : P_tmpdir);
-	cr_assert_not_null(mkdtemp(fake_root));
+	test_dir_make(fake_root);
 }
 
 void fake_root_remove(void)
 {
-	char command[PATH_MAX];
-	(void)snprintf(command, sizeof command, "rm -r '%s'", fake_root);
-	cr_assert_eq(system(command), 0);
+	test_dir_remove(fake_root);
 }
 
 void fake_root_put(const char *path, const char *text)

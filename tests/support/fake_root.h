@@ -10,7 +10,9 @@
 #ifndef WR_TESTS_FAKE_ROOT_H
 #define WR_TESTS_FAKE_ROOT_H
 
-extern char fake_root[2048];
+#include "tests/support/real_data.h"
+
+extern char fake_root[TEST_PATH_BYTES];
 
 void fake_root_make(void);
 void fake_root_put(const char *path, const char *text);

@@ -17,6 +17,7 @@
 #include "core/log/catalog.h"
 #include "io/sim/memory_sim.h"
 #include "tests/support/case.h"
+#include "tests/support/section_case.h"
 
 static const struct wr_catalog_limits limits = {
 	.topics_max = 4, .partitions_max = 16, .subscriptions_max = 4, .rows_max = 32};
@@ -283,13 +284,7 @@ CASE(catalog, as_many_subscriptions_as_there_are_rows_for)
 
 /* ---- checkpoints ---- */
 
-static size_t save(uint8_t *bytes, size_t capacity)
-{
-	struct wr_sink sink = {.bytes = bytes, .capacity_bytes = capacity};
-	wr_catalog_save(&catalog, &sink);
-	cr_assert_not(sink.failed);
-	return sink.used_bytes;
-}
+SECTION_SAVE_AND_LOAD(catalog, WR_SECTION_CATALOG, wr_catalog_save, wr_catalog_load)
 
 static void fill(void)
 {
@@ -317,13 +312,9 @@ CASE(catalog, full_tables_fit_what_was_promised_and_come_back)
 	uint8_t *before = calloc(1, most), *after = calloc(1, most);
 	fill();
 	size_t bytes = save(before, most);
-	struct wr_section_header header;
-	const uint8_t *body;
-	uint32_t at = 0;
 	wr_catalog_reset(&catalog);
 	cr_expect_eq(wr_catalog_topic_count(&catalog), 0);
-	cr_assert_eq(wr_section_next(before, (uint32_t)bytes, &at, &header, &body), 1);
-	cr_assert_eq(wr_catalog_load(&catalog, header.version, body, header.bytes), 0);
+	cr_assert_eq(load(before, bytes), 0);
 	cr_expect_eq(save(after, most), bytes);
 	cr_expect_arr_eq(before, after, bytes);
 	/* And what follows gets the ids, rows and tags that it would have got. */

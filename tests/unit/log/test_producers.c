@@ -15,6 +15,7 @@
 #include "core/log/producers.h"
 #include "io/sim/memory_sim.h"
 #include "tests/support/case.h"
+#include "tests/support/section_case.h"
 
 #define ROWS 4u
 
@@ -170,23 +171,7 @@ CASE(producers, an_opening_in_a_refused_run_is_taken_back)
 
 /* ---- checkpoints ---- */
 
-static size_t save(uint8_t *bytes, size_t capacity)
-{
-	struct wr_sink sink = {.bytes = bytes, .capacity_bytes = capacity};
-	wr_producers_save(&producers, &sink);
-	cr_assert_not(sink.failed);
-	return sink.used_bytes;
-}
-
-static int load(const uint8_t *section, size_t bytes)
-{
-	struct wr_section_header header;
-	const uint8_t *body;
-	uint32_t at = 0;
-	cr_assert_eq(wr_section_next(section, (uint32_t)bytes, &at, &header, &body), 1);
-	cr_assert_eq(header.module, WR_SECTION_PRODUCERS);
-	return wr_producers_load(&producers, header.version, body, header.bytes);
-}
+SECTION_SAVE_AND_LOAD(producers, WR_SECTION_PRODUCERS, wr_producers_save, wr_producers_load)
 
 CASE(producers, a_full_table_of_long_names_fits_what_was_promised)
 {

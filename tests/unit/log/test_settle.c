@@ -18,6 +18,7 @@
 #include "io/sim/memory_sim.h"
 #include "io/sim/prng.h"
 #include "tests/support/case.h"
+#include "tests/support/section_case.h"
 
 #define ROWS 8u
 
@@ -159,23 +160,7 @@ CASE(settle, what_a_run_changed_is_taken_back_in_reverse)
 
 /* ---- checkpoints ---- */
 
-static size_t save(uint8_t *bytes, size_t capacity)
-{
-	struct wr_sink sink = {.bytes = bytes, .capacity_bytes = capacity};
-	wr_settle_save(&settle, &sink);
-	cr_assert_not(sink.failed);
-	return sink.used_bytes;
-}
-
-static int load(const uint8_t *section, size_t bytes)
-{
-	struct wr_section_header header;
-	const uint8_t *body;
-	uint32_t at = 0;
-	cr_assert_eq(wr_section_next(section, (uint32_t)bytes, &at, &header, &body), 1);
-	cr_assert_eq(header.module, WR_SECTION_SETTLE);
-	return wr_settle_load(&settle, header.version, body, header.bytes);
-}
+SECTION_SAVE_AND_LOAD(settle, WR_SECTION_SETTLE, wr_settle_save, wr_settle_load)
 
 CASE(settle, a_full_table_fits_what_was_promised_and_comes_back)
 {

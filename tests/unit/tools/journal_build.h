@@ -11,7 +11,6 @@
 
 #include <criterion/criterion.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +23,13 @@
 #include "core/record/control.h"
 #include "core/record/epoch.h"
 #include "core/record/section.h"
+#include "tests/support/real_data.h"
 
 #define BUILD_CHUNK_BYTES 65536u
 #define BUILD_SEGMENT_BYTES (WR_BLOCK_BYTES + 2 * BUILD_CHUNK_BYTES)
 
 struct build {
-	char dir[64];
+	char dir[TEST_PATH_BYTES];
 	struct wr_superblock superblock;
 	uint64_t next_seq;
 	uint64_t time_us; /* of the next batch */
@@ -47,7 +47,7 @@ struct build {
 static inline void build_put(const struct build *b, const char *name, const void *bytes,
 			     size_t length_bytes, uint64_t offset)
 {
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 
 	snprintf(path, sizeof path, "%s/%s", b->dir, name);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -78,7 +78,7 @@ static inline void build_segment(struct build *b)
 {
 	uint8_t block[WR_BLOCK_BYTES];
 	char name[WR_STORAGE_NAME_MAX + 1];
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 	struct wr_segment_header header = {.segment_id = ++b->segment_id,
 					   .segment_bytes = BUILD_SEGMENT_BYTES,
 					   .epoch = b->epoch,
@@ -197,8 +197,7 @@ static inline void build_init(struct build *b)
 	uint32_t partitions = 4;
 
 	memset(b, 0, sizeof *b);
-	snprintf(b->dir, sizeof b->dir, "/tmp/weir-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(b->dir));
+	test_dir_make(b->dir);
 	memcpy(b->superblock.uuid, "a-uuid-of-16-byt", WR_UUID_BYTES);
 	b->superblock.log_count = 1;
 	b->superblock.block_bytes = WR_BLOCK_BYTES;
@@ -261,20 +260,13 @@ static inline void build_sample(struct build *b)
 
 static inline void build_fini(struct build *b)
 {
-	DIR *dir = opendir(b->dir);
-
-	cr_assert_not_null(dir);
-	for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir))
-		if (entry->d_name[0] != '.')
-			unlinkat(dirfd(dir), entry->d_name, 0);
-	closedir(dir);
-	rmdir(b->dir);
+	test_dir_remove(b->dir);
 }
 
 /* Turns one bit of a file over. */
 static inline void build_flip(const struct build *b, const char *name, uint64_t offset)
 {
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 	uint8_t byte;
 
 	snprintf(path, sizeof path, "%s/%s", b->dir, name);

@@ -11,6 +11,7 @@
 #include "tests/support/capture.h"
 #include "tests/unit/tools/journal_build.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 

@@ -6,6 +6,7 @@
  *         and exit code.
  */
 #include <criterion/criterion.h>
+#include <dirent.h>
 
 #include "tests/support/capture.h"
 #include "tests/unit/tools/journal_build.h"
@@ -25,7 +26,7 @@ static struct capture c;
 /* The only one of a journal as build_init() makes it. */
 static void remove_segment(void)
 {
-	char name[WR_STORAGE_NAME_MAX + 1], path[160];
+	char name[WR_STORAGE_NAME_MAX + 1], path[TEST_PATH_BYTES + 64];
 
 	build_segment_name(&b, name);
 	snprintf(path, sizeof path, "%s/%s", b.dir, name);
@@ -229,7 +230,7 @@ Test(journal_cli, what_is_no_journal_is_refused)
 	cr_assert(capture_has(c.err, "did you mean verify?"), "%s", c.err);
 	RUN("dump", b.dir, "--from", "yesterday");
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 	snprintf(path, sizeof path, "%s/%s", b.dir, WR_SUPERBLOCK_NAME);
 	cr_assert_eq(unlink(path), 0);
 	remove_segment();
@@ -242,7 +243,7 @@ Test(journal_cli, what_is_no_journal_is_refused)
 Test(journal_cli, a_journal_that_was_never_finished_is_none_yet)
 {
 	static const char *const words[] = {"ls", "dump", "verify", "tail"};
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 
 	build_init(&b);
 	snprintf(path, sizeof path, "%s/%s", b.dir, WR_SUPERBLOCK_NAME);
@@ -268,7 +269,7 @@ Test(journal_cli, a_journal_that_was_never_finished_is_none_yet)
 
 Test(journal_cli, a_journal_that_lost_its_superblock_is_damaged)
 {
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 
 	build_sample(&b);
 	snprintf(path, sizeof path, "%s/%s", b.dir, WR_SUPERBLOCK_NAME);
@@ -322,7 +323,7 @@ Test(journal_cli, a_directory_that_cannot_be_written_is_enough)
 
 Test(journal_cli, names_of_topics_outlive_the_segment_that_defined_them)
 {
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 
 	build_sample(&b);
 	build_roll(&b);

@@ -220,7 +220,7 @@ Test(journal_follow, the_last_event_before_a_crash_is_shown_when_the_next_owner_
 Test(journal_follow, following_tells_what_was_retired_before_it_was_read)
 {
 	struct following f = {.want = 1, .give_up = 20};
-	char path[160];
+	char path[TEST_PATH_BYTES + 64];
 
 	build_sample(&b);
 	build_roll(&b);
@@ -254,8 +254,7 @@ static void open_live(void)
 	struct weir_problem problem = {0};
 
 	memset(&b, 0, sizeof b);
-	snprintf(b.dir, sizeof b.dir, "/tmp/weir-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(b.dir));
+	test_dir_make(b.dir);
 	weir_options_init(&options);
 	options.dir = b.dir;
 	options.io = WEIR_IO_POSIX;
