@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See format_bed.h. */
+#include "tests/format/format_bed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/weir/args.h"
+
+struct fixture format_fixture;
+
+int format_in_child(void (*body)(const char *argument), const char *argument)
+{
+	int status = 0;
+	fflush(NULL);
+	pid_t child = fork();
+	fixture_need(child >= 0, "fork");
+	if (child == 0) {
+		body(argument);
+		_exit(0);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		fixture_need(errno == EINTR, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void format_path(char to[TEST_PATH_BYTES], const char *name)
+{
+	fixture_need(snprintf(to, TEST_PATH_BYTES, "%s/%s", format_fixture.dir, name) <
+			     TEST_PATH_BYTES,
+		     name);
+}
+
+/* --- lives ------------------------------------------------------------------------------------ */
+
+static void publish_every_kind(struct weir_producer *producer, uint32_t topic, uint32_t partitions,
+			       uint64_t life)
+{
+	static const char *const names[] = {"content-type", "n"};
+	for (uint64_t i = 0; i < 120; i++) {
+		const uint64_t key = life << 32 | i % 7;
+		const struct weir_header headers[] = {
+			{.name = names[0], .name_bytes = 12, .value = "text", .value_bytes = 4},
+			{.name = names[1], .name_bytes = 1, .value = &i, .value_bytes = sizeof i},
+		};
+		const struct weir_ids ids = {.event_id = &i,
+					     .event_id_bytes = sizeof i,
+					     .correlation_id = "flow",
+					     .correlation_id_bytes = 4};
+		char payload[300];
+		memset(payload, (int)i, sizeof payload);
+		struct weir_event event = {.topic = topic,
+					   .key = i % 5 == 0 ? NULL : &key,
+					   .key_bytes = i % 5 == 0 ? 0 : 1 + i % sizeof key,
+					   .payload = i % 11 == 0 ? NULL : payload,
+					   .payload_bytes = i % 11 == 0 ? 0 : i * 7 % 300,
+					   .ids = i % 3 == 0 ? &ids : NULL,
+					   .headers = headers,
+					   .header_count = i % 4 % 3};
+		if (i % 13 == 0) {
+			event.partition_set = true;
+			event.partition = (uint32_t)(i % partitions);
+		}
+		event.event_time_us = i % 2 == 0 ? 1700000000000000u + i : 0;
+		fixture_need(weir_publish(producer, &event, NULL) == 0, "an event");
+		if (i % 20 != 0)
+			continue;
+		fixture_need(weir_run_begin(producer, 2 * weir_event_bytes(&event)) == 0 &&
+				     weir_run_add(producer, &event) == 0 &&
+				     weir_run_add(producer, &event) == 0 &&
+				     weir_run_commit(producer, NULL) == 0,
+			     "a run");
+	}
+}
+
+void format_live(const char *how)
+{
+	uint64_t life = (uint64_t)how[0];
+	fixture_open(&format_fixture);
+	uint32_t topic = fixture_topic(&format_fixture, "first", 3);
+	uint32_t other = fixture_topic(&format_fixture, "second", 1);
+	uint32_t id = fixture_subscription(&format_fixture, "reader", "first");
+	struct weir_producer *named = fixture_producer(&format_fixture, "named");
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	publish_every_kind(named, topic, 3, life);
+	publish_every_kind(producer, other, 1, life);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 50));
+	struct weir_member *member = fixture_member(&format_fixture, id, NULL);
+	fixture_need(fixture_poll(member, NULL, 0, 20, true) >= 20, "events to acknowledge");
+	fixture_need(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS) == 0,
+		     "progress");
+	if (how[1] == 'k') {
+		(void)fixture_publish(producer, topic, 0, 500); /* in flight */
+		(void)raise(SIGKILL);
+	}
+	fixture_need(weir_member_leave(member, FIXTURE_LONG_NS) == 0, "a leave");
+	fixture_close(&format_fixture, NULL);
+}
+
+void format_live_long(const char *unused)
+{
+	(void)unused;
+	fixture_open(&format_fixture);
+	uint32_t topic = fixture_topic(&format_fixture, "first", 3);
+	uint32_t id = fixture_subscription(&format_fixture, "reader", "first");
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	struct weir_member *member = fixture_member(&format_fixture, id, NULL);
+	struct weir_info info = {.segments_recycled = 0};
+	for (uint32_t round = 0; round < 400 && info.segments_recycled < 4; round++) {
+		fixture_wait(producer, fixture_publish(producer, topic, 0, 500));
+		(void)fixture_poll(member, NULL, 0, 500, true);
+		fixture_need(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS) == 0,
+			     "progress");
+		fixture_info(&format_fixture, &info);
+	}
+	fixture_need(info.segments_recycled >= 4, "segments that were used again");
+	fixture_need(weir_member_leave(member, FIXTURE_LONG_NS) == 0, "a leave");
+	fixture_close(&format_fixture, NULL);
+}
+
+/* --- the two readers -------------------------------------------------------------------------- */
+
+void format_dump(const char *to)
+{
+	char command[] = "journal", verb[] = "dump", json[] = "--json", control[] = "--control",
+	     hex[] = "--hex";
+	char *arguments[] = {command, verb, format_fixture.dir, json, control, hex, NULL};
+	if (freopen(to, "w", stdout) == NULL)
+		_exit(99);
+	int code = cmd_journal(6, arguments);
+	fflush(NULL);
+	_exit(code);
+}
+
+void format_run_script(const char *dump_path)
+{
+	const char *source = getenv("WEIR_TEST_SOURCE");
+	char script[TEST_PATH_BYTES];
+	(void)snprintf(script, sizeof script, "%s/tests/format/read_journal.py",
+		       source != NULL ? source : ".");
+	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (dump_path == NULL) {
+		if (nowhere >= 0) {
+			(void)dup2(nowhere, STDOUT_FILENO);
+			(void)dup2(nowhere, STDERR_FILENO);
+		}
+		execlp("python3", "python3", script, format_fixture.dir, (char *)NULL);
+	} else {
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO); /* its words are no TAP */
+		execlp("python3", "python3", script, format_fixture.dir, "--compare", dump_path,
+		       (char *)NULL);
+	}
+	_exit(127);
+}
+
+bool format_both_read_the_same(void)
+{
+	char path[TEST_PATH_BYTES];
+	format_path(path, "dump.json");
+	int dumped = format_in_child(format_dump, path);
+	int compared = format_in_child(format_run_script, path);
+	if (dumped != 0 || compared != 0)
+		tap_note("dump ended with %d, the script with %d", dumped, compared);
+	return dumped == 0 && compared == 0;
+}

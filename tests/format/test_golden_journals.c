@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   journals that were written once by each version of the format are read and gone on with
+ *         for ever, exactly as they were written; and one of a newer format is refused by name, and
+ *         stays as it is.
+ * Method: tests/data/journal/format-1.tar.xz holds two directories: `closed` (a log whose beginning
+ *         was retired, with two checkpoints and segments that were used again) and `killed` (two
+ *         lives that died). What is in them is kept too: counts and sequences below, and the digest
+ *         of what read_journal.py says, which knows the format's page and no line of weir. Then a
+ *         pipeline opens each. For a newer format one is changed to say that it is.
+ *
+ * `test_golden_journals --make DIR` makes the directories anew, for the day when there is a new
+ * format: the old ones are kept beside them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/crc32c.h"
+#include "tests/format/format_bed.h"
+#include "tools/weir/args.h"
+
+#define BLOCK_BYTES 4096
+#define CRC_AT 508
+#define NEW_EVENTS 50u
+
+struct golden {
+	const char *name;
+	bool clean;
+	uint32_t epoch;
+	uint64_t oldest_sequence;
+	uint64_t last_sequence;
+	uint64_t events;
+	uint64_t segments;
+	uint64_t left_events;    /* that the group "reader" has not acknowledged */
+	uint64_t left_first;     /* the first of their sequences, */
+	uint64_t left_sum;       /* and the sum of all */
+	uint64_t named_sequence; /* of the producer "named" */
+	const char *digest;      /* sha256 of the records, by read_journal.py */
+};
+
+static const struct golden goldens[] = {
+	{.name = "closed",
+	 .clean = true,
+	 .epoch = 3,
+	 .oldest_sequence = 5853,
+	 .last_sequence = 6980,
+	 .events = 1062,
+	 .segments = 2,
+	 .left_events = 324,
+	 .left_first = 6486,
+	 .left_sum = 2178044,
+	 .named_sequence = 264,
+	 .digest = "87011e0e4693586c51edf7efbe672d48f00a82b00d33b9cc3e7980b49f4cc2ba"},
+	{.name = "killed",
+	 .clean = false,
+	 .epoch = 2,
+	 .oldest_sequence = 1,
+	 .last_sequence = 1027,
+	 .events = 1008,
+	 .segments = 3,
+	 .left_events = 704,
+	 .left_first = 46,
+	 .left_sum = 370960,
+	 .named_sequence = 264,
+	 .digest = "80f577f8a5d557a6abe4e030a8dc3e4e0291f80197b68c937491b7251add7960"},
+};
+
+static char base[TEST_PATH_BYTES];
+
+__attribute__((format(printf, 1, 2))) static int shell(const char *format, ...)
+{
+	char command[4 * TEST_PATH_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	int n = vsnprintf(command, sizeof command, format, arguments);
+	va_end(arguments);
+	fixture_need(n > 0 && (size_t)n < sizeof command, "a command");
+	fflush(NULL);
+	return system(command);
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static void small_options(void)
+{
+	fixture_init(&format_fixture, FIXTURE_DURABLE);
+	format_fixture.options.chunk_bytes = 16u << 10;
+	format_fixture.options.segment_bytes = 64u << 10;
+	format_fixture.options.segments_ahead = 1;
+	format_fixture.options.checkpoint_bytes = 32u << 10;
+}
+
+static int make(const char *to)
+{
+	small_options();
+	fixture_need(format_in_child(format_live, "1k") == 128 + SIGKILL &&
+			     format_in_child(format_live, "2k") == 128 + SIGKILL,
+		     "lives that are killed");
+	fixture_need(shell("mkdir -p '%s' && cp -r '%s' '%s/killed'", to, format_fixture.dir, to) ==
+			     0,
+		     "a copy");
+	fixture_end(&format_fixture);
+	small_options();
+	format_fixture.options.retention_bytes = 128u << 10;
+	fixture_need(format_in_child(format_live, "1c") == 0 &&
+			     format_in_child(format_live_long, NULL) == 0 &&
+			     format_in_child(format_live, "2c") == 0,
+		     "lives that are closed");
+	fixture_need(shell("cp -r '%s' '%s/closed'", format_fixture.dir, to) == 0, "a copy");
+	fixture_end(&format_fixture);
+	return shell("rm -f '%s'/*/LOCK", to);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* A fresh copy of a kept journal in the fixture's directory. */
+static void take(const struct golden *g)
+{
+	small_options();
+	fixture_need(shell("cp -r '%s/%s/.' '%s'", base, g->name, format_fixture.dir) == 0,
+		     "a copy");
+}
+
+static bool is(const struct golden *g, const char *what, uint64_t value, uint64_t kept)
+{
+	if (value != kept)
+		tap_note("%s: %s is %llu, and was %llu", g->name, what, (unsigned long long)value,
+			 (unsigned long long)kept);
+	return value == kept;
+}
+
+static bool inspected_as_kept(const struct golden *g)
+{
+	struct weir_journal_report r;
+	int rc = weir_journal_inspect(format_fixture.dir, NULL, &r, NULL);
+
+	return rc == 0 && is(g, "format", r.format, 1) && is(g, "clean", r.clean, g->clean) &&
+	       is(g, "epoch", r.epoch, g->epoch) && is(g, "corrupt_count", r.corrupt_count, 0) &&
+	       is(g, "oldest_sequence", r.oldest_sequence, g->oldest_sequence) &&
+	       is(g, "last_sequence", r.last_sequence, g->last_sequence) &&
+	       is(g, "record_count", r.record_count, g->last_sequence - g->oldest_sequence + 1) &&
+	       is(g, "event_count", r.event_count, g->events) &&
+	       is(g, "segment_count", r.segment_count, g->segments);
+}
+
+static bool independent_reader_says_as_kept(const struct golden *g)
+{
+	const char *source = getenv("WEIR_TEST_SOURCE");
+
+	return shell("python3 '%s/tests/format/read_journal.py' '%s' | sha256sum | "
+		     "grep -q '^%s '",
+		     source != NULL ? source : ".", format_fixture.dir, g->digest) == 0;
+}
+
+/* Everything that a pipeline finds in it, and a life that goes on. */
+static bool goes_on(const struct golden *g)
+{
+	struct weir_info info;
+	struct weir_producer_last last = {0};
+	struct weir_item item = {.sequence = 0};
+	struct weir_journal_report r;
+	uint64_t sum = 0, first = UINT64_MAX;
+
+	fixture_open(&format_fixture);
+	fixture_info(&format_fixture, &info);
+	uint32_t topic = fixture_topic(&format_fixture, "first", 3);
+	uint32_t id = fixture_subscription(&format_fixture, "reader", "first");
+	struct weir_producer *named = fixture_producer(&format_fixture, "named");
+	struct weir_member *member = fixture_member(&format_fixture, id, NULL);
+	bool good = is(g, "clean", info.recovery.clean, g->clean) &&
+		    is(g, "epoch", info.epoch, g->epoch + 1) &&
+		    is(g, "weir_producer_last",
+		       weir_producer_last(named, &last) == 0 ? last.producer_sequence : UINT64_MAX,
+		       g->named_sequence);
+	for (uint64_t i = 0; good && i < g->left_events; i++) {
+		good = is(g, "an event for the group", fixture_poll(member, &item, 1, 1, true), 1);
+		first = item.sequence < first ? item.sequence : first;
+		sum += item.sequence;
+	}
+	good = is(g, "the group's first sequence", first, g->left_first) &&
+	       is(g, "the sum of all", sum, g->left_sum) && good;
+	sum = 0;
+	/* And none more than these: what comes now is new. */
+	fixture_wait(named, fixture_publish(named, topic, 0, NEW_EVENTS));
+	for (uint32_t i = 0; good && i < NEW_EVENTS; i++) {
+		good = fixture_poll(member, &item, 1, 1, true) == 1 &&
+		       item.payload_bytes == sizeof sum;
+		sum += good ? fixture_number(&item) : 0;
+	}
+	good = is(g, "the sum of them", sum, NEW_EVENTS * (NEW_EVENTS - 1) / 2) && good;
+	fixture_need(weir_member_leave(member, FIXTURE_LONG_NS) == 0, "a leave");
+	fixture_close(&format_fixture, NULL);
+	return good && weir_journal_inspect(format_fixture.dir, NULL, &r, NULL) == 0 &&
+	       is(g, "corrupt_count", r.corrupt_count, 0);
+}
+
+/* --- a newer one ------------------------------------------------------------------------------ */
+
+/* Sets two bytes of a fixed block, with the checksum that belongs to it. */
+static void change_block(const char *name, off_t block_at, size_t at, uint8_t value)
+{
+	char path[TEST_PATH_BYTES];
+	uint8_t block[BLOCK_BYTES];
+
+	format_path(path, name);
+	int file = open(path, O_RDWR | O_CLOEXEC);
+	fixture_need(file >= 0 && pread(file, block, sizeof block, block_at) == BLOCK_BYTES, path);
+	block[at] = value;
+	uint32_t crc = wr_crc32c(1, block, CRC_AT);
+	memcpy(block + CRC_AT, &crc, sizeof crc);
+	fixture_need(pwrite(file, block, sizeof block, block_at) == BLOCK_BYTES, path);
+	(void)close(file);
+}
+
+/* The command line, as a person types it: its exit code. Its words are not ours. */
+static void run_verify(const char *to)
+{
+	char command[] = "journal", verb[] = "verify";
+	char *arguments[] = {command, verb, format_fixture.dir, NULL};
+
+	if (freopen(to, "w", stdout) == NULL || freopen(to, "w", stderr) == NULL)
+		_exit(99);
+	int code = cmd_journal(3, arguments);
+	fflush(NULL);
+	_exit(code);
+}
+
+static bool refused_by_name(const struct golden *g)
+{
+	char aside[TEST_PATH_BYTES];
+	struct weir_pipeline *pipeline = NULL;
+	struct weir_problem problem = {0};
+
+	fixture_need(snprintf(aside, sizeof aside, "%s.aside", format_fixture.dir) <
+			     (int)sizeof aside,
+		     "a name");
+	fixture_need(shell("cp -r '%s' '%s'", format_fixture.dir, aside) == 0, "a copy");
+	int verified = format_in_child(run_verify, "/dev/null");
+	format_fixture.options.dir = format_fixture.dir;
+	int opened = weir_open(&format_fixture.options, &pipeline, &problem);
+	bool changed =
+		shell("diff -r -x LOCK '%s' '%s' >/dev/null", format_fixture.dir, aside) != 0;
+	bool named = strstr(problem.text, "newer") != NULL;
+	if (verified != CLI_EXIT_FORMAT || opened != WEIR_E_FORMAT || changed || !named)
+		tap_note("%s: verify exits with %d, weir_open() with %s (%s)%s", g->name, verified,
+			 weir_error_name(opened), problem.text, changed ? ", changed" : "");
+	(void)shell("rm -rf '%s'", aside);
+	return verified == CLI_EXIT_FORMAT && opened == WEIR_E_FORMAT && !changed && named;
+}
+
+static void check_newer(const struct golden *g)
+{
+	static const struct {
+		const char *text;
+		size_t at;
+		uint8_t value;
+	} changes[] = {{"format 2", 8, 2}, {"a feature that a reader must know", 12, 1}};
+
+	for (size_t i = 0; i < 2; i++) {
+		take(g);
+		for (off_t copy = 0; copy < 4; copy++)
+			change_block("JOURNAL", copy * BLOCK_BYTES, changes[i].at,
+				     changes[i].value);
+		tap_check(refused_by_name(g), "%s: %s in the superblock is refused by name",
+			  g->name, changes[i].text);
+		fixture_end(&format_fixture);
+		take(g);
+		change_block("0-00000003.seg", 0, changes[i].at, changes[i].value);
+		tap_check(refused_by_name(g), "%s: %s in a segment is refused by name", g->name,
+			  changes[i].text);
+		fixture_end(&format_fixture);
+	}
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
+static bool unpack(void)
+{
+	const char *source = getenv("WEIR_TEST_SOURCE");
+
+	if (shell("command -v tar >/dev/null && command -v xz >/dev/null") != 0)
+		return false;
+	test_dir_make(base);
+	fixture_need(shell("tar -C '%s' -xJf '%s/tests/data/journal/format-1.tar.xz'", base,
+			   source != NULL ? source : ".") == 0,
+		     "the kept journals");
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--make") == 0)
+		return make(argv[2]);
+	if (!unpack()) {
+		tap_skip("there is no tar, or no xz");
+		return tap_end();
+	}
+	bool has_python = shell("python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' "
+				"2>/dev/null") == 0;
+	for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
+		const struct golden *g = &goldens[i];
+		take(g);
+		tap_check(inspected_as_kept(g), "%s: weir finds what was written", g->name);
+		if (has_python) {
+			tap_check(independent_reader_says_as_kept(g),
+				  "%s: record by record as it was, to the independent reader",
+				  g->name);
+			tap_check(format_both_read_the_same(), "%s: weir's dump is the same",
+				  g->name);
+		}
+		tap_check(goes_on(g), "%s: a pipeline goes on in it", g->name);
+		fixture_end(&format_fixture);
+		check_newer(g);
+	}
+	test_dir_remove(base);
+	return tap_end();
+}
