@@ -454,7 +454,10 @@ int wr_scan_find_headless(struct wr_scan *scan, uint64_t last_id, uint32_t *ret_
 	return 0;
 }
 
-/* Its own words are all there is to bound it by in front, and they may be the damage. */
+/*
+ * In front it is bounded by the oldest on record, and by its own words, which may be the damage. No
+ * bound below the record: what lies there was retired, and of that nothing is missing.
+ */
 int wr_scan_headless_range(struct wr_scan *scan, uint32_t index, uint64_t *ret_first_seq,
 			   uint64_t *ret_end_seq)
 {
@@ -475,8 +478,12 @@ int wr_scan_headless_range(struct wr_scan *scan, uint32_t index, uint64_t *ret_f
 		memcpy(&h, bytes, sizeof h);
 	if (inside_seq != 0 && inside_seq < end_seq)
 		end_seq = inside_seq;
-	bool is_likely = h.magic == WR_BATCH_MAGIC && h.first_seq > 0 && h.first_seq < end_seq;
-	*ret_first_seq = is_likely ? h.first_seq : 1;
+	uint64_t least_seq = wr_max_u64(scan->superblock->oldest_seq, 1);
+	if (least_seq >= end_seq)
+		least_seq = 1;
+	bool is_likely =
+		h.magic == WR_BATCH_MAGIC && h.first_seq >= least_seq && h.first_seq < end_seq;
+	*ret_first_seq = is_likely ? h.first_seq : least_seq;
 	*ret_end_seq = end_seq;
 	return 0;
 }

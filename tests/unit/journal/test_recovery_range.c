@@ -258,6 +258,33 @@ Test(recovery_range, r11_what_was_retired_is_gone_whether_written_over_or_not)
 	expect_lost(first_seq_in(3), first_seq_in(4), 3);
 }
 
+/* Its header says which it is, and nothing what was in it: the record does. Older ones are gone. */
+Test(recovery_range, r11_the_oldest_on_record_may_not_be_cut_before_its_first_batch)
+{
+	const uint64_t lengths[] = {128, 1429, WR_BLOCK_BYTES - 1, WR_BLOCK_BYTES,
+				    WR_BLOCK_BYTES + 200};
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	build_running();
+	log_builder_checkpoint(&b, 0, b.next_seq, 100);
+	log_builder_checkpoint(&b, 1, b.next_seq, 100);
+	b.superblock.oldest_segment_id = 3;
+	b.superblock.oldest_seq = first_seq_in(3);
+	log_builder_write_superblock(&b);
+	lose(1, WAY_REMOVED);
+	lose(2, WAY_REMOVED);
+	wr_segment_name(name, 0, 2);
+	struct wr_sim_disk *whole = disk;
+	for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+		disk = wr_sim_disk_clone(whole);
+		cr_assert_eq(wr_sim_disk_truncate(disk, name, lengths[i]), 0);
+		expect_corrupt(first_seq_in(3), first_seq_in(4));
+		expect_verified(first_seq_in(3), first_seq_in(4), 3);
+		wr_sim_disk_destroy(disk);
+	}
+	disk = whole;
+}
+
 /* --- the sequence that goes with it ----------------------------------------------------------- */
 
 Test(recovery_range, a_log_that_ends_below_the_recorded_durable_sequence_is_damaged)
