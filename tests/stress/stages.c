@@ -9,19 +9,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <weir/stages.h>
 
 #include "core/base/atomic.h"
-#include "tests/support/real_data.h"
+#include "tests/stress/stages_bed.h"
 
 #define WORKERS_MAX 4u
-#define SECOND UINT64_C(1000000000)
-#define LONG (300 * SECOND)
 
 struct item {
 	uint64_t maker;
@@ -40,46 +32,6 @@ struct tally {
 	} of[WORKERS_MAX];
 	uint64_t to_make; /* each worker of a source */
 };
-
-static char why_text[256];
-
-static void must(bool good, const char *what)
-{
-	if (good)
-		return;
-	printf("Bail out! %s: %s\n", what, why_text);
-	exit(1);
-}
-
-static struct weir_config *parse(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static struct weir_config *parse(const char *format, ...)
-{
-	char text[2000];
-	char report[4000];
-	struct weir_config *config;
-	va_list arguments;
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	int rc = weir_config_parse("stages", text, strlen(text), 0, &config, NULL);
-	if (rc > 0) {
-		weir_config_report(config, report, sizeof report);
-		printf("%s", report);
-	}
-	must(rc == 0, "parse");
-	return config;
-}
-
-static struct weir_stages *open_stages(const struct weir_config *config,
-				       const struct weir_stage_function *functions, uint32_t count)
-{
-	struct weir_stages *stages = NULL;
-	struct weir_problem why = {0};
-	int rc = weir_stages_open(config, functions, count, &stages, &why);
-	(void)snprintf(why_text, sizeof why_text, "%s", why.text);
-	must(rc == 0, "open");
-	return stages;
-}
 
 /* ---- functions ---- */
 
