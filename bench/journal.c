@@ -303,7 +303,7 @@ int journal_bench_fill(struct journal_bench *bench, uint64_t time_max_ns)
 {
 	uint64_t end_ns = bench_now_ns() + time_max_ns;
 	const struct journal_load load = {
-		.rate = JOURNAL_SATURATED, .producer_count = 1, .length_ns = 100000000};
+		.rate = JOURNAL_SATURATED, .producer_count = 1, .length_ns = 20000000};
 	struct weir_info info;
 	int code;
 

@@ -2,6 +2,8 @@
 /* See journal_bench_html.h. Thread: main. */
 #include "tools/weir/journal_bench_html.h"
 
+#include <string.h>
+
 #include "bench/ring.h"
 #include "tools/weir/args.h"
 #include "tools/weir/html_page.h"
@@ -36,6 +38,8 @@ static void tiles(const struct journal_report *r, FILE *to)
 	fputs("</div>\n", to);
 }
 
+#define CURVES_MAX (2u + JOURNAL_PEERS_MAX)
+
 /* --- latency --------------------------------------------------------------------------------- */
 
 struct curve {
@@ -47,7 +51,7 @@ struct curve {
 
 static void draw_curves(const char *title, struct curve *from, uint32_t count, FILE *to)
 {
-	struct svg_curve curves[8];
+	struct svg_curve curves[CURVES_MAX];
 	uint32_t drawn = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -100,8 +104,13 @@ static void latency_table(const struct journal_report *r, FILE *to)
 		(void)cli_text_count(name, at->rate);
 		latency_row(name, "weir, acknowledged", &at->ack, to);
 		latency_row("", "bare write + fdatasync", &at->bare, to);
+		for (uint32_t p = 0; p < r->peer_count; p++)
+			latency_row(r->peers[p].late_count[i] > 0 ? "cannot" : "",
+				    r->peers[p].peer->name, &r->peers[p].at_rate[i], to);
 	}
 	latency_row("saturated", "weir, acknowledged", &r->saturated_ack, to);
+	for (uint32_t p = 0; p < r->peer_count; p++)
+		latency_row("", r->peers[p].peer->name, &r->peers[p].saturated_ack, to);
 	fputs("</tbody></table></div>\n", to);
 }
 
@@ -114,14 +123,21 @@ static void latency(const struct journal_report *r, FILE *to)
 	      to);
 	for (uint32_t i = 0; i < r->choices.rate_count; i++) {
 		const struct journal_rate_report *at = &r->rates[i];
-		struct curve curves[] = {
-			{.name = "weir, acknowledged", .css_class = 'a', .latency = &at->ack},
-			{.name = "bare write + fdatasync", .css_class = 'b', .latency = &at->bare},
-		};
+		static const char classes[] = "cdo";
+		static struct curve curves[CURVES_MAX];
+		curves[0] = (struct curve){
+			.name = "weir, acknowledged", .css_class = 'a', .latency = &at->ack};
+		curves[1] = (struct curve){
+			.name = "bare write + fdatasync", .css_class = 'b', .latency = &at->bare};
+		for (uint32_t p = 0; p < r->peer_count; p++)
+			curves[2 + p] = (struct curve){
+				.name = r->peers[p].peer->name,
+				.css_class = classes[wr_min_u64(p, strlen(classes) - 1)],
+				.latency = &r->peers[p].at_rate[i]};
 		char text[CLI_TEXT_BYTES], title[80];
 		(void)snprintf(title, sizeof title, "%s events a second",
 			       cli_text_count(text, at->rate));
-		draw_curves(title, curves, WR_ARRAY_COUNT(curves), to);
+		draw_curves(title, curves, 2 + r->peer_count, to);
 	}
 	latency_table(r, to);
 	fputs("</section>\n", to);
@@ -202,6 +218,55 @@ static void limit(const struct journal_report *r, struct svg_row *rows, FILE *to
 	fputs("</figure></section>\n", to);
 }
 
+/* --- peers ----------------------------------------------------------------------------------- */
+
+static void peer_row(const char *name, struct spread s, bool is_weir, struct svg_row *row)
+{
+	*row = (struct svg_row){.count = s.median > 0 ? 1 : 0};
+	row->marks[0] = (struct svg_mark){.low = s.least / 1e6,
+					  .at = s.median / 1e6,
+					  .high = s.most / 1e6,
+					  .shape = is_weir ? SVG_DOT : SVG_DIAMOND,
+					  .css_class = is_weir ? 'a' : 'b'};
+	(void)snprintf(row->label, sizeof row->label, "%s", name);
+	(void)snprintf(row->note, sizeof row->note, "%.2f (%.2f .. %.2f)", s.median / 1e6,
+		       s.least / 1e6, s.most / 1e6);
+	(void)snprintf(row->marks[0].title, sizeof row->marks[0].title, "%s: %.2f", name,
+		       s.median / 1e6);
+}
+
+static void peers(const struct journal_report *r, struct svg_row *rows, FILE *to)
+{
+	const struct svg_rows plot = {.title = "Durable events a second, saturated",
+				      .unit = "million events a second",
+				      .rows = rows,
+				      .count = 1 + r->peer_count};
+
+	if (r->peer_count == 0)
+		return;
+	fputs("<section id=\"peers\"><h2>Beside others</h2>\n<p>Each as its documentation says "
+	      "that it is fastest, every acknowledgement after a sync, in turn with weir on the "
+	      "same disk: durable events a second, the median of the rounds and a line from the "
+	      "least to the most. A peer is one thread that publishes and commits.</p>\n<figure>\n",
+	      to);
+	peer_row("weir", journal_spread(r, r->saturated, JOURNAL_EVENTS_PER_S), true, &rows[0]);
+	for (uint32_t p = 0; p < r->peer_count; p++)
+		peer_row(r->peers[p].peer->name, spread_of(r->peers[p].events_per_s, r->rounds),
+			 false, &rows[1 + p]);
+	svg_rows(to, &plot);
+	fputs("</figure>\n<table class=\"facts\"><thead><tr><th>peer</th><th>version</th>"
+	      "<th>run as</th></tr></thead><tbody>\n",
+	      to);
+	for (uint32_t p = 0; p < r->peer_count; p++) {
+		fputs("<tr>", to);
+		html_element(to, "th", r->peers[p].peer->name);
+		html_element(to, "td", r->peers[p].version);
+		html_element(to, "td", r->peers[p].peer->settings);
+		fputs("</tr>\n", to);
+	}
+	fputs("</tbody></table></section>\n", to);
+}
+
 /* --- circumstances --------------------------------------------------------------------------- */
 
 static void circumstances(const struct journal_report *r, FILE *to)
@@ -259,6 +324,7 @@ void journal_report_html(const struct journal_report *r, FILE *to)
 	latency(r, to);
 	throughput(r, to);
 	limit(r, rows, to);
+	peers(r, rows, to);
 	circumstances(r, to);
 	html_end(to);
 }

@@ -78,6 +78,32 @@ static void rates_json(struct json_out *j, const struct journal_report *r)
 	json_close(j);
 }
 
+static void peers_json(struct json_out *j, const struct journal_report *r)
+{
+	json_array(j, "peers");
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct journal_peer_report *p = &r->peers[i];
+		json_object(j, NULL);
+		json_text(j, "name", p->peer->name);
+		json_text(j, "version", p->version);
+		json_text(j, "runs_as", p->peer->settings);
+		spread_json(j, "events_per_s", "events_per_s_least", "events_per_s_most",
+			    spread_of(p->events_per_s, r->rounds), 1);
+		latency_json(j, "ack_us", &p->saturated_ack);
+		json_array(j, "at_rate");
+		for (uint32_t k = 0; k < r->choices.rate_count; k++) {
+			json_object(j, NULL);
+			json_u64(j, "events_per_s", r->choices.rates[k]);
+			json_u64(j, "given_up", p->late_count[k]);
+			latency_json(j, "ack_us", &p->at_rate[k]);
+			json_close(j);
+		}
+		json_close(j);
+		json_close(j);
+	}
+	json_close(j);
+}
+
 static void point_json(struct json_out *j, const struct limit_point *point)
 {
 	json_u64(j, "block_bytes", point->block_bytes);
@@ -153,8 +179,7 @@ int journal_report_json(const struct journal_report *r, FILE *to)
 	json_u64(&j, "rounds", r->rounds);
 	saturated_json(&j, r);
 	rates_json(&j, r);
-	json_array(&j, "peers");
-	json_close(&j);
+	peers_json(&j, r);
 	limit_json(&j, r);
 	json_text(&j, "warnings", warnings[0] != '\0' ? warnings : NULL);
 	json_text(&j, "backend", r->info.backend);

@@ -33,6 +33,8 @@ struct journal_choices {
 	unsigned io;
 	unsigned wait;
 	bool quick;
+	bool peers;
+	bool missing_ok;
 	bool no_limit;
 	bool json;
 	const char *html;

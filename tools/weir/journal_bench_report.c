@@ -2,9 +2,24 @@
 /* See journal_bench_report.h. Thread: main. */
 #include "tools/weir/journal_bench_report.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/weir/args.h"
+
+void journal_report_free(struct journal_report *report)
+{
+	for (uint32_t i = 0; i < JOURNAL_RATES_MAX; i++) {
+		rounds_fini(&report->rates[i].ack);
+		rounds_fini(&report->rates[i].bare);
+		for (uint32_t p = 0; p < JOURNAL_PEERS_MAX; p++)
+			rounds_fini(&report->peers[p].at_rate[i]);
+	}
+	for (uint32_t p = 0; p < JOURNAL_PEERS_MAX; p++)
+		rounds_fini(&report->peers[p].saturated_ack);
+	rounds_fini(&report->saturated_ack);
+	free(report);
+}
 
 double journal_figure(const struct journal_round *r, enum journal_figure figure,
 		      uint64_t payload_bytes)
@@ -204,6 +219,32 @@ static void limit_rows(const struct journal_report *r, FILE *to)
 	fprintf(to, "  %-24s %10.1f %%\n", "batches to it", 100 * journal_of_limit(r));
 }
 
+static void peer_rows(const struct journal_report *r, FILE *to)
+{
+	char t[3][CLI_TEXT_BYTES];
+
+	if (r->peer_count > 0)
+		fprintf(to, "\n%-24s %12s %9s %9s %9s\n", "peers", "events/s", "p50", "p99",
+			"p99.9");
+	for (uint32_t i = 0; i < r->peer_count; i++) {
+		const struct journal_peer_report *p = &r->peers[i];
+		fprintf(to, "%s %s: %s\n", p->peer->name, p->version, p->peer->settings);
+		for (uint32_t k = 0; k <= r->choices.rate_count; k++) {
+			bool at_rate = k < r->choices.rate_count;
+			const struct rounds_latency *l =
+				at_rate ? &p->at_rate[k] : &p->saturated_ack;
+			double rate = at_rate ? (double)r->choices.rates[k]
+					      : spread_of(p->events_per_s, r->rounds).median;
+			fprintf(to, "  %-22s %12.0f %9s %9s %9s%s\n",
+				at_rate ? "at a rate" : "saturated", rate,
+				cli_text_ns(t[0], (uint64_t)spread_of(l->p50_ns, l->count).median),
+				cli_text_ns(t[1], (uint64_t)spread_of(l->p99_ns, l->count).median),
+				cli_text_ns(t[2], (uint64_t)spread_of(l->p999_ns, l->count).median),
+				at_rate && p->late_count[k] > 0 ? "  cannot" : "");
+		}
+	}
+}
+
 void journal_report_text(const struct journal_report *r, FILE *to)
 {
 	const struct bench_device *d = &r->device;
@@ -225,4 +266,5 @@ void journal_report_text(const struct journal_report *r, FILE *to)
 	rate_rows(r, to);
 	saturated_rows(r, to);
 	limit_rows(r, to);
+	peer_rows(r, to);
 }

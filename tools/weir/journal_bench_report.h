@@ -14,6 +14,7 @@
 #include "bench/device_limit.h"
 #include "bench/harness.h"
 #include "bench/journal.h"
+#include "bench/journal_peer.h"
 #include "bench/rounds.h"
 #include "tools/weir/journal_bench_options.h"
 
@@ -35,6 +36,15 @@ struct journal_limit {
 	double bytes_per_s[ROUNDS_MAX]; /* the better of the two in this round */
 };
 
+struct journal_peer_report {
+	const struct journal_peer *peer;
+	char version[64];
+	double events_per_s[ROUNDS_MAX]; /* saturated */
+	struct rounds_latency saturated_ack;
+	struct rounds_latency at_rate[JOURNAL_RATES_MAX];
+	uint64_t late_count[JOURNAL_RATES_MAX]; /* due, and not published in time */
+};
+
 struct journal_report {
 	struct journal_choices choices;
 	struct bench_machine machine;
@@ -48,7 +58,11 @@ struct journal_report {
 	struct journal_rate_report rates[JOURNAL_RATES_MAX];
 	struct journal_round saturated[ROUNDS_MAX];
 	struct rounds_latency saturated_ack;
+	struct journal_peer_report peers[JOURNAL_PEERS_MAX];
+	uint32_t peer_count;
 };
+
+void journal_report_free(struct journal_report *report); /* from calloc() */
 
 /* --- what follows from the rounds ------------------------------------------------------------ */
 

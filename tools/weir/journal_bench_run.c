@@ -9,6 +9,7 @@
 #include "bench/bare_sync.h"
 #include "bench/filled_file.h"
 #include "tools/weir/bench_interrupt.h"
+#include "tools/weir/journal_bench_peers.h"
 
 #define FILL_NS 20000000000ull
 #define BARE_SYNCS_MAX 1000000u
@@ -32,7 +33,7 @@ struct run {
 uint64_t journal_run_bytes(const struct journal_choices *c)
 {
 	return c->retention_bytes + SEGMENTS_BESIDE * c->segment_bytes + BESIDE_BYTES +
-	       (c->no_limit ? 0 : LIMIT_FILE_BYTES);
+	       (c->no_limit ? 0 : LIMIT_FILE_BYTES) + (c->peers ? journal_peers_bytes(c) : 0);
 }
 
 static bool interrupted(void)
@@ -175,6 +176,11 @@ static int round_limit(struct run *run)
 
 /* --- rounds ---------------------------------------------------------------------------------- */
 
+static void tell(const void *context, const char *name)
+{
+	progress(context, name);
+}
+
 static int one_round(struct run *run)
 {
 	struct journal_report *r = run->report;
@@ -197,6 +203,8 @@ static int one_round(struct run *run)
 				&r->saturated_ack);
 	if (code == 0)
 		code = round_limit(run);
+	if (code == 0)
+		code = journal_peers_round(r, run->dir, run->latency, tell, run, run->problem);
 	return code == 0 && interrupted() ? -EINTR : code;
 }
 

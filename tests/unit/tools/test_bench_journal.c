@@ -8,13 +8,14 @@
  */
 #include <criterion/criterion.h>
 
-#include <dirent.h>
+#include <errno.h>
 #include <unistd.h>
 
 #include "bench/device.h"
 #include "bench/device_limit.h"
 #include "bench/harness.h"
 #include "bench/journal.h"
+#include "bench/journal_peer.h"
 #include "bench/rounds.h"
 #include "tests/support/capture.h"
 #include "tools/weir/args.h"
@@ -176,6 +177,125 @@ Test(bench_journal, a_sweep_has_every_way_to_sync_and_the_best_two_are_found)
 	cr_assert_eq(limit.best_count, 0);
 }
 
+/* --- peers ----------------------------------------------------------------------------------- */
+
+struct fake {
+	uint64_t calls;
+	uint64_t last_number;
+	int fail_at; /* this call */
+};
+static struct fake fake;
+
+static bool fake_version(char *to, size_t to_bytes)
+{
+	(void)snprintf(to, to_bytes, "1.2");
+	return true;
+}
+
+static int fake_open(struct journal_peer_place *place, void **ret_handle)
+{
+	cr_assert_eq(access(place->dir, W_OK), 0);
+	cr_assert_eq(place->payload_bytes, 40);
+	*ret_handle = place;
+	return 0;
+}
+
+/* Every event is there once, in order: its first word is its number. */
+static int fake_append(void *handle, const uint8_t *events, uint32_t count)
+{
+	struct journal_peer_place *place = handle;
+
+	if (++fake.calls == (uint64_t)fake.fail_at) {
+		(void)snprintf(place->why, sizeof place->why, "it is full");
+		return -ENOSPC;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t number;
+		memcpy(&number, events + i * place->payload_bytes, sizeof number);
+		cr_assert_eq(number, ++fake.last_number);
+	}
+	bench_sleep_ns(1000000);
+	return 0;
+}
+
+static void fake_close(void *handle)
+{
+	(void)handle;
+}
+
+static const struct journal_peer fake_peer = {.name = "fake",
+					      .package = "none",
+					      .settings = "as it is",
+					      .group_events = 7,
+					      .version = fake_version,
+					      .open = fake_open,
+					      .append = fake_append,
+					      .close = fake_close};
+
+static int run_fake(const char *dir, uint64_t rate, struct journal_peer_round *round, char why[160])
+{
+	const struct journal_load load = {.rate = rate, .length_ns = 50000000};
+
+	histogram_reset(round->ack);
+	*round = (struct journal_peer_round){.ack = round->ack};
+	return journal_peer_run(&fake_peer, dir, 40, &load, NULL, round, why, 160);
+}
+
+static void make_dir(char *dir)
+{
+	const char *parent = getenv("TMPDIR");
+
+	cr_assert_eq(bench_dir_make(parent != NULL ? parent : "/tmp", dir), 0);
+}
+
+Test(bench_journal, a_peer_gets_every_event_once_in_groups_and_its_folder_goes)
+{
+	struct journal_peer_round round = {.ack = histogram_create()};
+	char dir[BENCH_PATH_BYTES];
+	char why[160];
+
+	make_dir(dir);
+	cr_assert_eq(run_fake(dir, JOURNAL_SATURATED, &round, why), 0);
+	cr_assert_gt(round.syncs, 0);
+	cr_assert_eq(round.events, 7 * round.syncs);
+	cr_assert_geq(round.elapsed_ns, 50000000);
+	cr_assert_eq(round.ack->count, round.syncs);
+	cr_assert_geq(round.ack->least, 1000000, "shorter than its sleep");
+	fake = (struct fake){.calls = 0};
+	cr_assert_eq(run_fake(dir, 2000, &round, why), 0);
+	cr_assert_leq(round.events, 100);
+	cr_assert_eq(round.events, fake.last_number);
+	cr_assert_eq(round.ack->count, round.events);
+	fake = (struct fake){.fail_at = 3};
+	cr_assert_eq(run_fake(dir, JOURNAL_SATURATED, &round, why), -ENOSPC);
+	cr_assert_str_eq(why, "it is full");
+	cr_assert_eq(rmdir(dir), 0, "something was left behind");
+	histogram_destroy(round.ack);
+}
+
+Test(bench_journal, each_peer_that_is_here_keeps_events)
+{
+	char dir[BENCH_PATH_BYTES];
+	char why[160] = "", version[64];
+
+	make_dir(dir);
+	for (uint32_t i = 0; i < journal_peer_count; i++) {
+		const struct journal_peer *peer = journal_peers[i];
+		struct journal_peer_round round = {.ack = histogram_create()};
+		const struct journal_load load = {.rate = 2000, .length_ns = 30000000};
+		cr_assert_leq(peer->group_events, JOURNAL_GROUP_MAX);
+		if (peer->version(version, sizeof version)) {
+			cr_assert_str_not_empty(version);
+			cr_assert_eq(journal_peer_run(peer, dir, 64, &load, NULL, &round, why,
+						      sizeof why),
+				     0, "%s: %s", peer->name, why);
+			cr_assert_gt(round.syncs, 0, "%s", peer->name);
+		}
+		histogram_destroy(round.ack);
+	}
+	cr_assert_eq(rmdir(dir), 0, "something was left behind");
+}
+
 /* --- a report of made-up rounds -------------------------------------------------------------- */
 
 static void make_latency(struct rounds_latency *latency, uint64_t ns)
@@ -203,6 +323,13 @@ static struct journal_report *make_report(double limit_bytes_per_s)
 	make_latency(&r.rates[0].ack, 150000);
 	make_latency(&r.rates[0].bare, 100000);
 	make_latency(&r.saturated_ack, 5000000);
+	r.peer_count = 1;
+	r.peers[0].peer = &fake_peer;
+	(void)snprintf(r.peers[0].version, sizeof r.peers[0].version, "1.2");
+	r.peers[0].events_per_s[0] = 3e6;
+	r.peers[0].late_count[0] = 5;
+	make_latency(&r.peers[0].at_rate[0], 900000);
+	make_latency(&r.peers[0].saturated_ack, 700000);
 	if (limit_bytes_per_s > 0) {
 		(void)snprintf(r.limit.tool, sizeof r.limit.tool, "fio-3.33");
 		r.limit.point_count = limit_points(true, r.limit.points);
@@ -230,6 +357,21 @@ Test(bench_journal, more_than_the_device_can_do_is_told_as_an_error_of_the_measu
 	cr_assert(journal_of_limit(make_report(0)) == 0);
 }
 
+Test(bench_journal, peers_stand_in_the_json_with_their_settings)
+{
+	static char text[1u << 16];
+	FILE *f = fmemopen(text, sizeof text, "w");
+
+	cr_assert_eq(journal_report_json(make_report(2e9), f), 0);
+	cr_assert_eq(fclose(f), 0);
+	cr_assert(capture_has(text, "\"name\": \"fake\""), "%s", text);
+	cr_assert(capture_has(text, "\"runs_as\": \"as it is\""));
+	cr_assert(capture_has(text, "\"events_per_s\": 3000000"));
+	cr_assert(capture_has(text, "\"given_up\": 5"));
+	cr_assert(capture_has(text, "\"of_limit\": 0.9"));
+	cr_assert(capture_has(text, "\"tool\": \"fio-3.33\""));
+}
+
 Test(bench_journal, the_page_is_whole_and_its_text_is_escaped)
 {
 	static char text[1u << 17];
@@ -245,6 +387,8 @@ Test(bench_journal, the_page_is_whole_and_its_text_is_escaped)
 	cr_assert(capture_has(text, "every 16 writes"));
 	cr_assert(capture_has(text, "write cache"));
 	cr_assert(capture_has(text, "mount options"));
+	cr_assert(capture_has(text, "<th>fake</th><td>1.2</td><td>as it is</td>"));
+	cr_assert(capture_has(text, "<td>cannot</td>"));
 	cr_assert_not(capture_has(text, "<script"));
 	cr_assert_not(capture_has(text, "http://"));
 }
@@ -272,13 +416,6 @@ Test(bench_journal, wrong_command_lines_are_refused)
 	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%s", c.err);
 }
 
-static void make_dir(char *dir)
-{
-	const char *parent = getenv("TMPDIR");
-
-	cr_assert_eq(bench_dir_make(parent != NULL ? parent : "/tmp", dir), 0);
-}
-
 Test(bench_journal, more_room_than_there_is_is_refused_before_anything_is_written)
 {
 	char dir[BENCH_PATH_BYTES];
@@ -292,7 +429,7 @@ Test(bench_journal, more_room_than_there_is_is_refused_before_anything_is_writte
 	cr_assert_eq(rmdir(dir), 0, "something was left behind");
 }
 
-static void run_short(const char *io)
+Test(bench_journal, a_short_run_measures_every_due_event_and_leaves_nothing_behind)
 {
 	static const char *const members[] = {"\"benchmark\": \"journal\"",
 					      "\"saturated\"",
@@ -315,9 +452,9 @@ static void run_short(const char *io)
 	char dir[BENCH_PATH_BYTES];
 
 	make_dir(dir);
-	RUN("--dir", dir, "--io", io, "--rates", "2000,500", "--rounds", "1", "--time", "60ms",
-	    "--warmup", "10ms", "--bare-time", "5ms", "--segment-bytes", "4MiB",
-	    "--retention-bytes", "8MiB", "--no-limit", "--json");
+	RUN("--dir", dir, "--rates", "2000,500", "--rounds", "1", "--time", "60ms", "--warmup",
+	    "10ms", "--bare-time", "5ms", "--segment-bytes", "4MiB", "--retention-bytes", "8MiB",
+	    "--no-limit", "--json");
 	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
 	for (size_t i = 0; i < WR_ARRAY_COUNT(members); i++)
 		cr_assert(capture_has(c.out, members[i]), "no %s in %s", members[i], c.out);
@@ -327,28 +464,19 @@ static void run_short(const char *io)
 	cr_assert_eq(rmdir(dir), 0, "something was left behind");
 }
 
-Test(bench_journal, a_short_run_measures_every_due_event_and_leaves_nothing_behind)
-{
-	run_short("auto");
-}
-
-Test(bench_journal, the_posix_backend_is_measured_too)
-{
-	run_short("posix");
-}
-
-Test(bench_journal, the_text_has_every_part)
+Test(bench_journal, the_posix_backend_is_measured_too_and_the_text_has_every_part)
 {
 	char dir[BENCH_PATH_BYTES];
 
 	make_dir(dir);
-	RUN("--dir", dir, "--rates", "1000", "--rounds", "2", "--time", "20ms", "--warmup", "0",
-	    "--bare-time", "5ms", "--segment-bytes", "4MiB", "--retention-bytes", "8MiB",
-	    "--no-limit");
+	RUN("--dir", dir, "--io", "posix", "--rates", "1000", "--rounds", "2", "--time", "20ms",
+	    "--warmup", "0", "--bare-time", "5ms", "--segment-bytes", "4MiB", "--retention-bytes",
+	    "8MiB", "--no-limit");
 	cr_assert_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
 	cr_assert(capture_has(c.out, "1 000  ack"), "%s", c.out);
 	cr_assert(capture_has(c.out, "bare write+fdatasync"), "%s", c.out);
 	cr_assert(capture_has(c.out, "saturated, 64 B, 2 producers"), "%s", c.out);
 	cr_assert(capture_has(c.out, "2, in turn; medians"), "%s", c.out);
+	cr_assert(capture_has(c.out, "journal     posix"), "%s", c.out);
 	cr_assert_eq(rmdir(dir), 0, "something was left behind");
 }
