@@ -34,7 +34,7 @@ table_is_whole() { # table_is_whole LINES
 	[ "$lines" -eq "$1" ] || { printf '%s\n' "$out" | sed 's/^/# /'; false; }
 }
 
-for script in throughput:5 recovery_time:2 memory_bound:5; do
+for script in throughput:5 recovery_time:2 memory_bound:5 kill_lives:2; do
 	name=${script%:*}
 	out=$(tools/measure/"$name".sh --quick 2>&1)
 	check "$name.sh --quick: exit status 0" [ $? -eq 0 ]
