@@ -141,6 +141,7 @@ fields "weir journal dump" weir journal dump fields.journal --count 200 --contro
 fields "weir journal verify" weir journal verify fields.journal --json
 fields "weir journal backup" weir journal backup fields.journal fields.backup --json
 fields "weir doctor" weir doctor --sync-time 20ms --json .
+fields "weir torture" weir torture --seconds 0.3 --json .
 fields "weir bench journal" weir bench journal --rates 2000 --rounds 1 --time 50ms --warmup 0 \
 	--bare-time 10ms --segment-bytes 4MiB --retention-bytes 8MiB --no-limit --json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json

@@ -42,28 +42,6 @@ void bed_options(struct weir_options *options, const char *dir)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		hash = (hash ^ ((const uint8_t *)bytes)[i]) * UINT64_C(1099511628211);
-	return hash;
-}
-
-static void keep(struct bed_look *look, const struct weir_item *item)
-{
-	uint64_t hash = UINT64_C(14695981039346656037);
-	const uint64_t numbers[] = {item->sequence,       item->epoch,     item->topic,
-				    item->type,           item->key_bytes, item->payload_bytes,
-				    item->payload == NULL};
-
-	hash = hash_bytes(hash, numbers, sizeof numbers);
-	hash = hash_bytes(hash, item->key, item->key_bytes);
-	hash = hash_bytes(hash, item->payload, item->payload_bytes);
-	if (look->event_count < BED_EVENTS_MAX)
-		look->events[look->event_count++] =
-			(struct bed_event){.sequence = item->sequence, .hash = hash};
-}
-
 /* A subscription from the beginning, and a member that has all of it. */
 static int join(struct weir_pipeline *pipeline, const char *name, uint32_t *ret_id,
 		struct weir_member **ret_member)
@@ -80,7 +58,7 @@ static int join(struct weir_pipeline *pipeline, const char *name, uint32_t *ret_
 }
 
 /* What comes with one poll, into `look` if there is one, acknowledged for good. Its count. */
-static int take(struct weir_member *member, uint64_t timeout_ns, struct bed_look *look)
+static int take(struct weir_member *member, uint64_t timeout_ns, struct look *look)
 {
 	struct weir_item items[64];
 
@@ -88,7 +66,7 @@ static int take(struct weir_member *member, uint64_t timeout_ns, struct bed_look
 	for (int i = 0; i < count && look != NULL; i++) {
 		if (items[i].kind != WEIR_ITEM_EVENT)
 			return -EPROTO;
-		keep(look, &items[i]);
+		look_keep(look, &items[i]);
 	}
 	if (count < 0)
 		return count;
@@ -238,14 +216,14 @@ static bool map_files(struct bed *bed)
 
 bool bed_make(struct bed *bed, bool clean)
 {
-	static struct bed_look look;
+	static struct look look;
 
 	memset(bed, 0, sizeof *bed);
 	test_dir_make(bed->parent);
 	snprintf(bed->dir, sizeof bed->dir, "%.480s/journal", bed->parent);
 	if (!run_life(bed->dir, 1, true) || !run_life(bed->dir, 2, clean) || !map_files(bed))
 		return false;
-	bed_look(bed->dir, &look);
+	look_at(bed->dir, &look);
 	memcpy(bed->events, look.events, sizeof bed->events);
 	bed->event_count = look.event_count;
 	return look.code == 0 && look.report.corrupt_count == 0 && look.damage_count == 0 &&
@@ -261,54 +239,10 @@ void bed_remove(struct bed *bed)
 
 /* --- looking -------------------------------------------------------------------------------- */
 
-static int on_event(void *context, const struct weir_journal_event *event)
-{
-	keep(context, &event->item);
-	return 0;
-}
-
-static int on_damage(void *context, const struct weir_journal_damage *damage)
-{
-	struct bed_look *look = context;
-
-	if (look->damage_count++ == 0)
-		look->first = *damage;
-	if (damage->corrupt && !look->corrupt.corrupt)
-		look->corrupt = *damage;
-	look->torn_count += damage->kind == WEIR_JOURNAL_TORN_TAIL;
-	return 0;
-}
-
-void bed_look(const char *dir, struct bed_look *ret_look)
-{
-	struct weir_journal_visitor visitor;
-
-	ret_look->event_count = 0;
-	ret_look->damage_count = ret_look->torn_count = 0;
-	memset(&ret_look->corrupt, 0, sizeof ret_look->corrupt);
-	memset(&ret_look->first, 0, sizeof ret_look->first);
-	weir_journal_visitor_init(&visitor);
-	visitor.event = on_event;
-	visitor.damage = on_damage;
-	visitor.context = ret_look;
-	ret_look->code = weir_journal_inspect(dir, &visitor, &ret_look->report, NULL);
-}
-
-bool bed_has_all_but(const struct bed *bed, const struct bed_event *events, uint32_t count,
+bool bed_has_all_but(const struct bed *bed, const struct look_event *events, uint32_t count,
 		     uint64_t first, uint64_t end)
 {
-	uint32_t at = 0;
-
-	for (uint32_t i = 0; i < bed->event_count; i++) {
-		const struct bed_event *expected = &bed->events[i];
-		if (expected->sequence >= first && expected->sequence < end)
-			continue;
-		if (at == count || events[at].sequence != expected->sequence ||
-		    events[at].hash != expected->hash)
-			return false;
-		at++;
-	}
-	return at == count;
+	return look_has_all_but(bed->events, bed->event_count, events, count, first, end);
 }
 
 bool bed_copy(const struct bed *bed, const char *to)
@@ -330,12 +264,12 @@ bool bed_copy(const struct bed *bed, const char *to)
 
 static int compare_events(const void *a, const void *b)
 {
-	uint64_t left = ((const struct bed_event *)a)->sequence;
-	uint64_t right = ((const struct bed_event *)b)->sequence;
+	uint64_t left = ((const struct look_event *)a)->sequence;
+	uint64_t right = ((const struct look_event *)b)->sequence;
 	return left < right ? -1 : left > right;
 }
 
-static int read_all(struct weir_pipeline *pipeline, struct bed_look *look)
+static int read_all(struct weir_pipeline *pipeline, struct look *look)
 {
 	struct weir_lag lag = {.events = 1};
 	struct weir_member *member;
@@ -351,7 +285,7 @@ static int read_all(struct weir_pipeline *pipeline, struct bed_look *look)
 	return rc;
 }
 
-int bed_reopen(const char *dir, struct bed_look *ret_look)
+int bed_reopen(const char *dir, struct look *ret_look)
 {
 	struct weir_pipeline *pipeline;
 	struct weir_options options;

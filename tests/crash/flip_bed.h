@@ -18,10 +18,10 @@
 #include <weir.h>
 
 #include "tests/support/real_data.h"
+#include "tools/weir/torture/look.h"
 
 #define BED_FILES_MAX 64u
 #define BED_REGIONS_MAX 512u
-#define BED_EVENTS_MAX 4096u
 
 enum bed_kind { BED_SUPERBLOCK, BED_SEGMENT_HEADER, BED_CHECKPOINT, BED_BATCH, BED_EMPTY_BATCH };
 
@@ -41,11 +41,6 @@ struct bed_region {
 	uint64_t end_sequence;
 };
 
-struct bed_event {
-	uint64_t sequence;
-	uint64_t hash; /* of everything that a reader can see of it */
-};
-
 struct bed {
 	char parent[TEST_PATH_BYTES];
 	char dir[TEST_PATH_BYTES];
@@ -53,20 +48,8 @@ struct bed {
 	uint32_t file_count;
 	struct bed_region regions[BED_REGIONS_MAX];
 	uint32_t region_count;
-	struct bed_event events[BED_EVENTS_MAX];
+	struct look_event events[LOOK_EVENTS_MAX];
 	uint32_t event_count;
-};
-
-/* What one look at a journal found. */
-struct bed_look {
-	int code;
-	struct weir_journal_report report;
-	struct bed_event events[BED_EVENTS_MAX];
-	uint32_t event_count;
-	struct weir_journal_damage corrupt; /* the first that counts as corruption */
-	struct weir_journal_damage first;   /* the first of any kind */
-	uint32_t damage_count;
-	uint32_t torn_count;
 };
 
 /* Makes the journal in a directory of its own. False: it could not be made. */
@@ -76,11 +59,8 @@ void bed_remove(struct bed *bed);
 /* Options that open it. */
 void bed_options(struct weir_options *options, const char *dir);
 
-/* weir_journal_inspect(). */
-void bed_look(const char *dir, struct bed_look *ret_look);
-
 /* Are these all events, but for those from `first` to `end` (exclusive)? */
-bool bed_has_all_but(const struct bed *bed, const struct bed_event *events, uint32_t count,
+bool bed_has_all_but(const struct bed *bed, const struct look_event *events, uint32_t count,
 		     uint64_t first, uint64_t end);
 
 /* A copy of all files in `to`, which is made if it is not there. */
@@ -90,6 +70,6 @@ bool bed_copy(const struct bed *bed, const char *to);
  * Opens a journal with a pipeline and reads all with a new subscription. 0, or what weir_open() or
  * weir_poll() said; what was read is in `ret_look`, also then.
  */
-int bed_reopen(const char *dir, struct bed_look *ret_look);
+int bed_reopen(const char *dir, struct look *ret_look);
 
 #endif

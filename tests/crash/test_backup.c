@@ -5,11 +5,11 @@
  *         no hole; a pipeline that opens it goes on with groups and producers where they were
  *         between its begin and its end. Killed at any moment it is not there, or whole; and its
  *         owner may be killed meanwhile.
- * Method: an owner in a child process publishes and consumes (sweep_life.c) with segments of 64 KiB
- *         and 256 KiB of retention; backups in other children, some of them killed at a drawn
- *         moment, and at the end the owner, inside one. The ledger as it was before a backup says
- *         what has to be in it, as it was behind it what may be: the audit of the sweep reads the
- *         copy and a life goes on in it with that.
+ * Method: an owner in a child process publishes and consumes as those of `weir torture` do
+ *         (tools/weir/torture/), with segments of 64 KiB and 256 KiB of retention; backups in other
+ *         children, some of them killed at a drawn moment, and at the end the owner, inside one.
+ *         The ledger as it was before a backup says what has to be in it, as it was behind it what
+ *         may be: the audit of the sweep reads the copy and a life goes on in it with that.
  *
  * --seeds N and --seconds T: go on until either is reached (long form, tools/soak). A seed draws
  * the plan again, not the kernel's scheduling.
@@ -28,8 +28,8 @@
 
 #include <weir/backup.h>
 
-#include "tests/crash/sweep.h"
 #include "tests/support/real_data.h"
+#include "tools/weir/torture/sweep.h"
 
 #define MS_NS UINT64_C(1000000)
 #define SECOND_NS UINT64_C(1000000000)
@@ -94,6 +94,7 @@ static struct sweep_plan draw_owner(struct wr_prng *prng)
 	};
 
 	sweep_draw_options(&plan.options, prng);
+	test_io(&plan.options.io);
 	plan.options.retention_bytes = 256u << 10;
 	return plan;
 }
@@ -160,6 +161,7 @@ static bool goes_on(const char *dir, uint64_t seed)
 
 	wr_prng_init(&prng, seed);
 	sweep_draw_options(&plan.options, &prng);
+	test_io(&plan.options.io);
 	plan.options.retention_bytes = 256u << 10;
 	pid_t pid = start_life(dir, &plan, restored);
 	bool good = pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
@@ -177,7 +179,7 @@ static bool check_copy(bool live_in_it, uint64_t seed)
 
 	expect_between();
 	if (!audit(copy, last)) {
-		tap_note("the copy is not what it has to be");
+		tap_note("the copy is not what it has to be: %s", restored->fault);
 		return false;
 	}
 	sum.whole++;

@@ -29,7 +29,7 @@
 #define SLOWER (WR_UNDER_ASAN ? 5u : 1u)
 
 static struct bed bed;
-static struct bed_look look;
+static struct look look;
 static struct capture captured;
 static bool all;
 static uint64_t stride_scale = 1; /* where everything is slow */
@@ -118,7 +118,7 @@ static const char *judge_reopened(const struct bed_region *r)
 		fault = "opened, and served other events";
 	}
 	if (fault == NULL && r->kind == BED_SUPERBLOCK) {
-		bed_look(copy, &look);
+		look_at(copy, &look);
 		if (look.code != 0 || look.damage_count != 0)
 			fault = "the next open did not mend it";
 	}
@@ -150,7 +150,7 @@ static bool try_bit(const struct bed_region *r, uint64_t at, unsigned bit)
 	const char *fault;
 
 	flip(r, at, bit);
-	bed_look(bed.dir, &look);
+	look_at(bed.dir, &look);
 	fault = r->kind == BED_BATCH ? judge_batch(r) : judge_other();
 	/* Reading a copy takes fifty times as long: a sample, of every kind. */
 	if (fault == NULL && sum.flips % (all ? 499 : 151 * stride_scale) == 0)
@@ -239,7 +239,7 @@ static const struct bed_region *last_batch(enum bed_kind kind)
 }
 
 /* How many of the bed's events are there, if they are its beginning; UINT32_MAX: they are not. */
-static uint32_t prefix_of(const struct bed_look *of)
+static uint32_t prefix_of(const struct look *of)
 {
 	for (uint32_t i = 0; i < of->event_count; i++)
 		if (i >= bed.event_count || of->events[i].sequence != bed.events[i].sequence ||
@@ -250,7 +250,7 @@ static uint32_t prefix_of(const struct bed_look *of)
 
 static const char *judge_cut(uint64_t length, uint64_t records_end)
 {
-	bed_look(bed.dir, &look);
+	look_at(bed.dir, &look);
 	uint32_t prefix = prefix_of(&look);
 	if (look.code != 0)
 		return "the journal cannot be read any more";
@@ -308,7 +308,7 @@ static void cut_last_segment(void)
  */
 static const char *judge_torn(const struct bed_region *r, uint64_t kept)
 {
-	bed_look(bed.dir, &look);
+	look_at(bed.dir, &look);
 	if (look.code != 0 || look.report.corrupt_count != 0)
 		return "taken for corruption";
 	if (bed_has_all_but(&bed, look.events, look.event_count, 0, 0))

@@ -102,20 +102,25 @@ void test_dir_remove(const char *dir)
 		give_up("removing a temporary directory");
 }
 
+void test_io(enum weir_io *io)
+{
+	const char *name = getenv("WEIR_TEST_IO");
+
+	if (name != NULL && strcmp(name, "posix") == 0)
+		*io = WEIR_IO_POSIX;
+	else if (name != NULL && strcmp(name, "uring") == 0)
+		*io = WEIR_IO_URING;
+}
+
 void test_options(struct weir_options *options, const char *dir)
 {
-	const char *io = getenv("WEIR_TEST_IO");
-
 	weir_options_init(options);
 	options->dir = dir;
 	/* Small enough to roll over segments and to be cheap to prepare. */
 	options->segment_bytes = 4u << 20;
 	options->pool_bytes = 16u << 20;
 	options->undurable_bytes = 4u << 20;
-	if (io != NULL && strcmp(io, "posix") == 0)
-		options->io = WEIR_IO_POSIX;
-	else if (io != NULL && strcmp(io, "uring") == 0)
-		options->io = WEIR_IO_URING;
+	test_io(&options->io);
 }
 
 bool tap_check(bool good, const char *format, ...)

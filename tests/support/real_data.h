@@ -34,6 +34,9 @@ bool real_data_unpack(const char *path, char to[TEST_PATH_BYTES]);
 void test_dir_make(char to[TEST_PATH_BYTES]);
 void test_dir_remove(const char *dir);
 
+/* The backend that WEIR_TEST_IO names, or what was there. */
+void test_io(enum weir_io *io);
+
 /* Options for a pipeline in `dir`, with the backend that WEIR_TEST_IO names. */
 void test_options(struct weir_options *options, const char *dir);
 

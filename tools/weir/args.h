@@ -163,6 +163,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two below */
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
+int cmd_torture(int argc, char **argv);
 /* Where libweir-config is (WR_HAVE_CONFIG). */
 int cmd_config(int argc, char **argv);
 int cmd_config_plan(int argc, char **argv); /* of cmd_config() */

@@ -8,8 +8,8 @@
  * in turn, so the next event of a key is CLASSES numbers on: a gap shows at the first item behind
  * it, also across lives.
  */
-#ifndef WEIR_TESTS_CRASH_SWEEP_H
-#define WEIR_TESTS_CRASH_SWEEP_H
+#ifndef WEIR_TOOLS_TORTURE_SWEEP_H
+#define WEIR_TOOLS_TORTURE_SWEEP_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,7 +31,7 @@
 enum sweep_phase { SWEEP_BORN, SWEEP_OPENING, SWEEP_RUNNING, SWEEP_CLOSING, SWEEP_DONE };
 #define SWEEP_PHASES 5u
 
-/* When a life is killed. The first three by the parent, the others by the life itself. */
+/* When a life is killed: by the parent the first three, the next three by the life itself. */
 enum sweep_kill {
 	SWEEP_KILL_TIME,    /* `after` ns from its birth */
 	SWEEP_KILL_OPENING, /* `after` ns from the call of weir_open() */
@@ -39,12 +39,24 @@ enum sweep_kill {
 	SWEEP_KILL_ACKS,    /* inside the callback for the `after`-th acknowledged event */
 	SWEEP_KILL_ROLL,    /* when the `after`-th change of the segments shows */
 	SWEEP_KILL_CHECKPOINT,
-	SWEEP_KILL_NONE, /* it ends in order */
+	SWEEP_KILL_BREAK, /* by the parent, some time after the disk has failed */
+	SWEEP_KILL_NONE,  /* it ends in order */
 };
+
+/* How a disk fails, for good, inside the callback for the `after`-th acknowledged event. */
+enum sweep_break {
+	SWEEP_BREAK_WRITE, /* writes fail with EIO */
+	SWEEP_BREAK_SYNC,  /* so do syncs that are calls of their own */
+	SWEEP_BREAK_SPACE, /* no new file gets its blocks: ENOSPC */
+	SWEEP_BREAK_SHORT, /* writes end at a limit in the middle of a file, and then fail */
+};
+#define SWEEP_BREAKS 4u
 
 struct sweep_plan {
 	enum sweep_kill kill;
 	uint64_t after;
+	enum sweep_break break_how;
+	uint64_t linger_ns; /* after it */
 	uint64_t seed;
 	uint64_t events; /* of each named stream in this life */
 	uint32_t window; /* not yet acknowledged at most */
@@ -63,6 +75,10 @@ struct sweep_ledger {
 	wr_atomic_u64 committed[SWEEP_GROUPS][SWEEP_CLASSES][SWEEP_NAMED]; /* durable */
 	wr_atomic_u32 once_acked[SWEEP_ONCE_MAX];
 	wr_atomic_u32 once_handled[SWEEP_GROUPS][SWEEP_ONCE_MAX];
+	/* The disk fails from here on: what is refused now is no fault. Then whether it does. */
+	wr_atomic_u32 is_breaking;
+	wr_atomic_u32 is_broken;  /* 1; 2: no way to break it was found */
+	wr_atomic_u32 was_broken; /* in one of the lives so far */
 	wr_atomic_u32 has_fault;
 	char fault[256];
 	/* For the summary. */
@@ -77,7 +93,7 @@ uint32_t sweep_payload(uint8_t to[SWEEP_PAYLOAD_BYTES_MAX], uint32_t stream, uin
 /* False: it is not what was published. */
 bool sweep_read(const struct weir_item *item, uint32_t *ret_stream, uint64_t *ret_number);
 
-/* The first fault of a life stays in the ledger. */
+/* The first fault of a journal's lives stays in the ledger. */
 void sweep_fault(struct sweep_ledger *ledger, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -105,8 +121,14 @@ struct sweep_member {
 void *sweep_member(void *context);
 
 /*
- * Reads the journal that a life left, without a pipeline. 0, or the number of faults, each printed
- * as a note. `is_whole`: nothing was recycled, so the log has to begin with the first event.
+ * Makes the disk of this process fail, for good: by a filter of system calls over all its threads,
+ * or by the limit of file sizes. 0, or -errno where that is refused.
+ */
+int sweep_break_disk(enum sweep_break how, uint64_t seed);
+
+/*
+ * Reads the journal that a life left, without a pipeline. How many faults; the first is in the
+ * ledger. `is_whole`: nothing was recycled, so the log has to begin with the first event.
  */
 unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole,
 		     uint64_t ret_last[SWEEP_STREAMS]);
@@ -114,7 +136,47 @@ unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole
 /* At the end both groups have handled everything that is acknowledged: 0, or how many are not. */
 unsigned sweep_unhandled(struct sweep_ledger *ledger);
 
-/* Segments of 64 KiB, a checkpoint every 32 KiB; the rest is drawn, but for retention: 0. */
-void sweep_draw_options(struct weir_options *options, struct wr_prng *prng);
+/* What many journals came to. */
+struct sweep_sum {
+	unsigned journals;
+	unsigned kills;
+	unsigned missed; /* the life ended, or its target did not come, before the kill */
+	unsigned in_phase[SWEEP_PHASES];
+	unsigned breaks[SWEEP_BREAKS];
+	unsigned unbroken; /* lives whose disk could not be made to fail */
+	uint64_t events;   /* in the journals at the end, or recycled */
+	uint64_t acked;
+	uint64_t commits, checkpoints, recycled, trimmed;
+};
+
+struct sweep_run {
+	struct sweep_ledger *ledger; /* shared memory, of sweep_ledger_map() */
+	unsigned kills_a_journal;
+	uint64_t end_ns; /* of the monotonic clock: then a journal's last life begins; 0: never */
+	bool breaks;     /* some lives have a disk that fails */
+	bool has_io;     /* all lives use `io`; else each draws it */
+	enum weir_io io;
+	/* Called all the time; true: the run is to end at once. NULL: never. */
+	bool (*is_stopped)(void *context);
+	/* Called with each journal that was killed, before it is looked at. NULL: not. */
+	void (*killed)(void *context, const char *journal);
+	void *context;
+	struct sweep_sum sum;
+	char fault[512]; /* of the journal that had one */
+};
+
+/* The sizes of its journals, without a directory. */
+void sweep_options(struct weir_options *ret_options);
+/* The same, and the rest is drawn, but for retention: 0. */
+void sweep_draw_options(struct weir_options *ret_options, struct wr_prng *prng);
+
+/* NULL: no memory. */
+struct sweep_ledger *sweep_ledger_map(void);
+
+/*
+ * The lives of one journal, in a directory that is not there yet; the last closes in order. False:
+ * run->fault, and the journal stays as it is. True, too, when it was stopped.
+ */
+bool sweep_journal(struct sweep_run *run, const char *journal, uint64_t seed);
 
 #endif

@@ -5,8 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "tests/crash/sweep.h"
-#include "tests/support/real_data.h"
+#include "tools/weir/torture/sweep.h"
 
 struct audit {
 	struct sweep_ledger *ledger;
@@ -21,9 +20,9 @@ struct audit {
 
 static void fault(struct audit *a, const char *what, uint32_t stream, uint64_t number, uint64_t at)
 {
-	if (a->faults++ < 5)
-		tap_note("journal: %s: stream %u, number %llu, at %llu", what, stream,
-			 (unsigned long long)number, (unsigned long long)at);
+	a->faults++;
+	sweep_fault(a->ledger, "journal: %s: stream %u, number %llu, at %llu", what, stream,
+		    (unsigned long long)number, (unsigned long long)at);
 }
 
 /* What stands before the first number that is left was recycled: both groups are behind it. */
@@ -111,8 +110,13 @@ static int on_damage(void *context, const struct weir_journal_damage *damage)
 		return 0;
 	if (damage->kind == WEIR_JOURNAL_CHECKPOINT && a->checkpoints++ == 0)
 		return 0;
-	fault(a, damage->text, 0, damage->first_sequence, damage->offset);
-	tap_note("journal: %s", damage->file);
+	/* A disk that failed leaves files that were begun. */
+	if (wr_load_relaxed(&a->ledger->was_broken) != 0 && !damage->corrupt)
+		return 0;
+	a->faults++;
+	sweep_fault(a->ledger, "journal: %.120s (%.40s, sequence %llu, offset %llu)", damage->text,
+		    damage->file, (unsigned long long)damage->first_sequence,
+		    (unsigned long long)damage->offset);
 	return 0;
 }
 
@@ -135,7 +139,8 @@ unsigned sweep_audit(const char *dir, struct sweep_ledger *ledger, bool is_whole
 	if (rc < 0) {
 		/* Killed before there was anything: then nothing was promised either. */
 		if (acked || (rc != -ENOENT && rc != WEIR_E_CORRUPT)) {
-			tap_note("journal: %s: %s", weir_error_name(rc), problem.text);
+			sweep_fault(ledger, "journal: %s: %.200s", weir_error_name(rc),
+				    problem.text);
 			a.faults++;
 		}
 		return a.faults;
@@ -174,6 +179,6 @@ unsigned sweep_unhandled(struct sweep_ledger *ledger)
 		}
 	}
 	if (faults > 0)
-		tap_note("%u acknowledged events were never handled", faults);
+		sweep_fault(ledger, "%u acknowledged events were never handled", faults);
 	return faults;
 }

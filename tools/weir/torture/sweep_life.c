@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/crash/sweep.h"
+#include "tools/weir/torture/sweep.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define TICKETS 4096u /* outstanding at most: the window is far below */
@@ -51,6 +51,8 @@ static bool failed(struct life *life, const char *what, int rc, const struct wei
 {
 	if (rc >= 0)
 		return false;
+	if (wr_load_acquire(&life->ledger->is_breaking) != 0)
+		return true;
 	sweep_fault(life->ledger, "%s: %s %s %s", what, weir_error_name(rc),
 		    problem != NULL ? problem->field : "", problem != NULL ? problem->text : "");
 	return true;
@@ -65,6 +67,17 @@ static void nap(long ns)
 {
 	const struct timespec length = {.tv_nsec = ns};
 	nanosleep(&length, NULL);
+}
+
+/* What is refused from the first store on is no fault: it may be the disk's. */
+static void break_disk(struct life *life)
+{
+	uint32_t none = 0;
+
+	if (!wr_cas_seq(&life->ledger->is_breaking, &none, 1))
+		return;
+	int rc = sweep_break_disk(life->plan->break_how, life->plan->seed);
+	wr_store_release(&life->ledger->is_broken, rc == 0 ? 1u : 2u);
 }
 
 /* --- publishing ----------------------------------------------------------------------------- */
@@ -83,6 +96,8 @@ static void take_answer(void *context, const struct weir_ack_range *range)
 	uint64_t total = wr_add_relaxed(&life->ack_count, count) + count;
 	if (life->plan->kill == SWEEP_KILL_ACKS && total >= life->plan->after)
 		die();
+	if (life->plan->kill == SWEEP_KILL_BREAK && total >= life->plan->after)
+		break_disk(life);
 }
 
 struct made {

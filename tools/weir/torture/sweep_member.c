@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/base/bytes.h"
-#include "tests/crash/sweep.h"
+#include "tools/weir/torture/sweep.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define ITEMS_MAX 64u
@@ -146,7 +146,7 @@ static void settle(struct sweep_member *m, bool commit)
 	if (rc == 0) {
 		record(m, m->ledger->committed[m->group]);
 		wr_add_relaxed(&m->ledger->commits, 1);
-	} else if (rc != WEIR_E_FENCED) {
+	} else if (rc != WEIR_E_FENCED && wr_load_acquire(&m->ledger->is_breaking) == 0) {
 		sweep_fault(m->ledger, "weir_member_commit: %s", weir_error_name(rc));
 	}
 }
@@ -162,6 +162,8 @@ void *sweep_member(void *context)
 	while (wr_load_acquire(m->stop) == 0 && wr_load_relaxed(&m->ledger->has_fault) == 0) {
 		size_t most = (size_t)wr_prng_between(&prng, 1, ITEMS_MAX);
 		int count = weir_poll(m->member, items, most, SECOND_NS / 200);
+		if (count < 0 && wr_load_acquire(&m->ledger->is_breaking) != 0)
+			break;
 		if (count < 0) {
 			sweep_fault(m->ledger, "weir_poll: %s", weir_error_name(count));
 			break;
