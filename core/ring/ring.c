@@ -29,7 +29,10 @@
  * looks it gives up if that does not. */
 #define NIBBLES_BEFORE_SETTLING 4u
 #define SETTLE_PAUSES 48u
-#define SETTLE_GAIN_LEAST 32u
+#define SETTLE_PAUSES_MORE 80u
+#define SETTLE_GAIN_ITEMS 32u
+#define SETTLE_GAIN_ITEMS_LEAST 12u /* of large ones */
+#define SETTLE_GAIN_BYTES 3072u
 #define PATIENCE 32u
 #define PATIENCE_DOUBLINGS 4u
 
@@ -454,6 +457,20 @@ static void ask_for_echo(struct weir_ring_consumer *c, uint32_t asks)
 		weir_ring_store_relaxed(&c->ring->echo_asked, asks);
 }
 
+/* What makes the wait worth it: of small items a line of `tail` for so many, of large ones less. */
+static uint64_t gain_of(const struct weir_ring_consumer *c)
+{
+	uint64_t items = wr_min_u64(SETTLE_GAIN_BYTES / c->slot_bytes, SETTLE_GAIN_ITEMS);
+	return wr_max_u64(items, SETTLE_GAIN_ITEMS_LEAST);
+}
+
+static void wait_and_look(struct weir_ring_consumer *c, unsigned pauses, uint64_t end)
+{
+	for (unsigned i = 0; i < pauses; i++)
+		wr_pause();
+	c->ready = weir_ring_ready(c, c->ready, end);
+}
+
 void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end)
 {
 	uint64_t few = c->ready - first;
@@ -463,11 +480,13 @@ void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end
 	}
 	if (++c->nibbles < NIBBLES_BEFORE_SETTLING)
 		return;
-	for (unsigned i = 0; i < SETTLE_PAUSES; i++)
-		wr_pause();
-	c->ready = weir_ring_ready(c, c->ready, end);
+	uint64_t gain = gain_of(c);
+	wait_and_look(c, SETTLE_PAUSES, end);
+	/* A stream so fast that twice as much came is not delayed by more of it. */
+	if (c->ready - first - few >= 2 * gain)
+		wait_and_look(c, SETTLE_PAUSES_MORE, end);
 	/* As many again, and enough to be worth it. */
-	if (c->ready - first - few >= wr_max_u64(few, SETTLE_GAIN_LEAST)) {
+	if (c->ready - first - few >= wr_max_u64(few, gain)) {
 		c->failures = 0;
 		ask_for_echo(c, 0u);
 		return;
