@@ -99,6 +99,8 @@ struct ring_peer {
 	void (*finish)(struct ring_run *run);
 	/* After the last run: ends the process of `run`. NULL: nothing to end. */
 	void (*end)(void);
+	/* Keeps the order of each producer and none among them: compared with weir's fan. */
+	bool by_producer;
 };
 
 struct ring_run {
@@ -127,6 +129,8 @@ struct ring_run {
 /* Contenders that are built in, weir's the first; those that weir knows and this build lacks. */
 extern const struct ring_peer *const ring_peers[];
 extern const uint32_t ring_peer_count;
+/* weir's fan: beside weir's ring in cells of many producers. */
+extern const struct ring_peer ring_peer_weir_fan;
 extern const struct ring_peer *const ring_peers_absent[]; /* NULL ends */
 
 /* How many at each end: the shape's own where it is one, else `many`. */

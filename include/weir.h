@@ -19,7 +19,8 @@
  *   lag            what a subscription has still to process: in events, bytes and time
  *
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, journal.h
- * (reading a journal from outside), backup.h, error.h. ring.h stands alone: queues between threads.
+ * (reading a journal from outside), backup.h, error.h. ring.h and ring_fan.h stand alone: queues
+ * between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -33,6 +34,7 @@
 #include <weir/pipeline.h>
 #include <weir/producer.h>
 #include <weir/ring.h>
+#include <weir/ring_fan.h>
 #include <weir/subscription.h>
 
 #endif

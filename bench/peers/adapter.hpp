@@ -21,7 +21,9 @@
  *      made for: a sum of RING_SHAPE_BIT(RING_SPSC) and so on.
  *
  * Before 3 it may define RING_ADAPTER_HAS(cell), a condition on cells, and with it
- * RING_ADAPTER_PAYLOAD_MAX, 8 or 64: its contender is then made for no larger item.
+ * RING_ADAPTER_PAYLOAD_MAX, 8 or 64: its contender is then made for no larger item. It defines
+ * RING_ADAPTER_BY_PRODUCER as true where the peer keeps the order of each producer's items and none
+ * among producers: it is then compared with weir's fan.
  *
  * RING_PEER_VERSION and RING_PEER_FLAGS are given by the build. Thread: as in bench/ring.h.
  */
@@ -37,6 +39,9 @@
 
 #ifndef RING_ADAPTER_PAYLOAD_MAX
 #define RING_ADAPTER_PAYLOAD_MAX RING_PAYLOAD_MAX
+#endif
+#ifndef RING_ADAPTER_BY_PRODUCER
+#define RING_ADAPTER_BY_PRODUCER false
 #endif
 #ifndef RING_ADAPTER_HAS
 #define RING_ADAPTER_HAS(cell) true
@@ -167,9 +172,13 @@ static void adapter_finish(struct ring_run *run)
 	extern "C" {                                                                               \
 	extern const struct ring_peer ring_peer_##key;                                             \
 	const struct ring_peer ring_peer_##key = {                                                 \
-		its_name,     RING_PEER_VERSION, its_package,  RING_PEER_FLAGS, its_differs,       \
-		adapter_has,  nullptr,           adapter_open, adapter_close,   loop_produce,      \
-		loop_consume, adapter_finish,    nullptr,                                          \
+		its_name,      RING_PEER_VERSION,                                                  \
+		its_package,   RING_PEER_FLAGS,                                                    \
+		its_differs,   adapter_has,                                                        \
+		nullptr,       adapter_open,                                                       \
+		adapter_close, loop_produce,                                                       \
+		loop_consume,  adapter_finish,                                                     \
+		nullptr,       RING_ADAPTER_BY_PRODUCER,                                           \
 	};                                                                                         \
 	}
 

@@ -79,6 +79,7 @@ template <typename T> class contender
 
 } // namespace
 
+#define RING_ADAPTER_BY_PRODUCER true
 #include "bench/peers/adapter.hpp"
 
 RING_ADAPTER(concurrent_queue, "ConcurrentQueue", "libconcurrentqueue-dev", RING_SHAPES_SHARING,

@@ -190,7 +190,8 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 	ring->consumer_count = consumers_of(o);
 	ring->producers = (void *)(base + at.producers);
 	ring->consumers = (void *)(base + at.consumers);
-	wr_parker_init(&ring->items, host->park, NULL);
+	wr_parker_init(&ring->own_items, host->park, NULL);
+	ring->items = &ring->own_items;
 	wr_parker_init(&ring->room, host->park, NULL);
 	weir_ring_store_relaxed(&ring->shared.end, WEIR_RING_IDLE);
 	if (o->producers == WEIR_RING_MANY_PRODUCERS)
@@ -219,7 +220,7 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 /* ---- handles ---- */
 
 /* RG8: who opens a handle sees all that who closed it did with it. */
-static bool take_handle(weir_ring_u32 *is_open)
+bool wr_ring_take_handle(weir_ring_u32 *is_open)
 {
 	uint32_t closed = 0;
 	return weir_ring_cas_acq_rel(is_open, &closed, 1u); /* RG8 */
@@ -229,7 +230,7 @@ int weir_ring_producer_open(struct weir_ring *public_ring, struct weir_ring_prod
 {
 	struct wr_ring *ring = wr_ring_of(public_ring);
 	for (uint32_t i = 0; i < ring->producer_count; i++)
-		if (take_handle(&ring->producers[i].is_open)) {
+		if (wr_ring_take_handle(&ring->producers[i].is_open)) {
 			*ret_producer = &ring->producers[i];
 			return 0;
 		}
@@ -250,7 +251,7 @@ int weir_ring_consumer_open(struct weir_ring *public_ring, struct weir_ring_cons
 {
 	struct wr_ring *ring = wr_ring_of(public_ring);
 	for (uint32_t i = 0; i < ring->consumer_count; i++)
-		if (take_handle(&ring->consumers[i].is_open)) {
+		if (wr_ring_take_handle(&ring->consumers[i].is_open)) {
 			*ret_consumer = &ring->consumers[i];
 			return 0;
 		}
@@ -499,15 +500,25 @@ void weir_ring_settle(struct weir_ring_consumer *c, uint64_t first, uint64_t end
 
 /* ---- close ---- */
 
+void wr_ring_refuse(struct wr_ring *ring)
+{
+	if (ring->options.producers == WEIR_RING_MANY_PRODUCERS)
+		(void)weir_ring_or_seq(&ring->shared.tail, WEIR_RING_CLOSED_BIT); /* RG3 */
+	(void)weir_ring_or_seq(&ring->shared.state, WEIR_RING_CLOSED);            /* RG9 */
+}
+
+void wr_ring_end(struct wr_ring *ring)
+{
+	(void)weir_ring_or_seq(&ring->shared.state, WEIR_RING_FENCED); /* RG9 */
+	wr_ring_wake(ring, WEIR_RING_ITEMS_ASLEEP);
+	wr_ring_wake(ring, WEIR_RING_ROOM_ASLEEP);
+}
+
 void weir_ring_close(struct weir_ring *public_ring)
 {
 	struct wr_ring *ring = wr_ring_of(public_ring);
-	if (ring->options.producers == WEIR_RING_MANY_PRODUCERS)
-		(void)weir_ring_or_seq(&public_ring->tail, WEIR_RING_CLOSED_BIT); /* RG3 */
-	(void)weir_ring_or_seq(&public_ring->state, WEIR_RING_CLOSED);            /* RG9 */
+	wr_ring_refuse(ring);
 	if (ring->asymmetric)
 		ring->host.park->barrier();
-	(void)weir_ring_or_seq(&public_ring->state, WEIR_RING_FENCED); /* RG9 */
-	wr_ring_wake(ring, WEIR_RING_ITEMS_ASLEEP);
-	wr_ring_wake(ring, WEIR_RING_ROOM_ASLEEP);
+	wr_ring_end(ring);
 }

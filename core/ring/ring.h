@@ -22,9 +22,10 @@ struct wr_ring_host {
 };
 
 struct wr_ring {
-	struct weir_ring shared; /* first: the public pointer is this one */
-	struct wr_parker items;  /* consumers sleep here; `sleepers` is not used, `state` is */
-	struct wr_parker room;   /* producers */
+	struct weir_ring shared;    /* first: the public pointer is this one */
+	struct wr_parker own_items; /* `sleepers` is not used, `state` is */
+	struct wr_parker room;      /* producers sleep here */
+	struct wr_parker *items;    /* consumers: own_items, or that of a whole fan */
 	struct wr_ring_host host;
 	struct weir_ring_options options;
 	struct weir_ring_producer *producers;
@@ -53,6 +54,16 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *optio
  * gave back. True: there is room up to `end`, or for one item at least where `end` is farther.
  */
 bool wr_ring_find_room(struct weir_ring_producer *p, uint64_t end, bool closely);
+
+/* Opens a handle that is closed, by its is_open. */
+bool wr_ring_take_handle(weir_ring_u32 *is_open);
+
+/* There is something to pop, or the end of a closed ring. `state`: the ring's, as it was found. */
+bool wr_ring_items_are_there(struct weir_ring_consumer *c, uint32_t state);
+
+/* weir_ring_close() in two steps, with one barrier of all threads between them. */
+void wr_ring_refuse(struct wr_ring *ring);
+void wr_ring_end(struct wr_ring *ring);
 
 /* Wakes who sleeps at this bit of `state` (WEIR_RING_ITEMS_ASLEEP, WEIR_RING_ROOM_ASLEEP). */
 void wr_ring_wake(struct wr_ring *ring, uint32_t bit);

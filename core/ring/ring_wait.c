@@ -28,6 +28,7 @@
 #include <errno.h>
 
 #include "core/base/pause.h"
+#include "core/ring/fan.h"
 
 /* Of ADAPTIVE: about 2 us of looking, then a few times the CPU for whoever wants it. */
 #define SPINS 64u
@@ -40,8 +41,9 @@
 struct wait {
 	struct wr_ring *ring;
 	uint32_t bit;
-	struct weir_ring_producer *producer; /* one of the two */
+	struct weir_ring_producer *producer; /* one of the three */
 	struct weir_ring_consumer *consumer;
+	struct weir_ring_fan_consumer *fan;
 	uint64_t deadline_ns;
 	uint32_t rounds;
 };
@@ -58,7 +60,7 @@ static bool room_is_there(struct weir_ring_producer *p, uint32_t state, bool clo
  * A slot that was claimed and not used is there too: pop steps over it. The look at what announces
  * the item also asks for the item, so that both lines come at once.
  */
-static bool items_are_there(struct weir_ring_consumer *c, uint32_t state)
+bool wr_ring_items_are_there(struct weir_ring_consumer *c, uint32_t state)
 {
 	uint64_t at = weir_ring_load_relaxed(&c->next); /* own */
 	bool is_known = c->stamps != NULL && at < c->ready;
@@ -84,15 +86,17 @@ static bool items_are_there(struct weir_ring_consumer *c, uint32_t state)
 /* What is waited for is there, or nothing will come: a pop or push then says which. */
 static bool is_over(const struct wait *w, bool closely)
 {
+	if (w->fan != NULL)
+		return wr_ring_fan_look(w->fan);
 	uint32_t state = weir_ring_load_seq(&w->ring->shared.state); /* RG7 */
 	if (w->producer != NULL)
 		return room_is_there(w->producer, state, closely);
-	return items_are_there(w->consumer, state);
+	return wr_ring_items_are_there(w->consumer, state);
 }
 
 void wr_ring_wake(struct wr_ring *ring, uint32_t bit)
 {
-	struct wr_parker *parker = bit == WEIR_RING_ITEMS_ASLEEP ? &ring->items : &ring->room;
+	struct wr_parker *parker = bit == WEIR_RING_ITEMS_ASLEEP ? ring->items : &ring->room;
 	if ((weir_ring_and_seq(&ring->shared.state, ~bit) & bit) != 0) /* RG7 */
 		wr_park_wake(parker);
 }
@@ -101,9 +105,12 @@ void wr_ring_wake(struct wr_ring *ring, uint32_t bit)
 static void sleep_once(struct wait *w, uint64_t left_ns)
 {
 	struct wr_ring *ring = w->ring;
-	struct wr_parker *parker = w->producer != NULL ? &ring->room : &ring->items;
-	uint32_t word = wr_load_acquire(&parker->word);      /* PK4 */
-	(void)weir_ring_or_seq(&ring->shared.state, w->bit); /* RG7 */
+	struct wr_parker *parker = w->producer != NULL ? &ring->room : ring->items;
+	uint32_t word = wr_load_acquire(&parker->word); /* PK4 */
+	if (w->fan != NULL)
+		wr_ring_fan_announce(w->fan, w->bit);
+	else
+		(void)weir_ring_or_seq(&ring->shared.state, w->bit); /* RG7 */
 	if (ring->asymmetric)
 		ring->host.park->barrier();
 	if (!is_over(w, true))
@@ -181,5 +188,12 @@ int weir_ring_wait_room(struct weir_ring_producer *p, uint64_t *left_ns)
 int weir_ring_wait_items(struct weir_ring_consumer *c, uint64_t *left_ns)
 {
 	struct wait w = {.ring = wr_ring_of(c->ring), .bit = WEIR_RING_ITEMS_ASLEEP, .consumer = c};
+	return wait_until(&w, left_ns);
+}
+
+int weir_ring_fan_wait_items(struct weir_ring_fan_consumer *c, uint64_t *left_ns)
+{
+	/* Of any branch: options, host and where consumers sleep are those of all. */
+	struct wait w = {.ring = wr_ring_of(c->at->ring), .bit = WEIR_RING_ITEMS_ASLEEP, .fan = c};
 	return wait_until(&w, left_ns);
 }

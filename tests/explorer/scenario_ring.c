@@ -24,7 +24,7 @@ void ring_bed_set_up(enum wr_park_mode mode, enum weir_ring_producers producers,
 	EXPLORER_CHECK(wr_ring_measure(&o, &bytes, NULL) == 0);
 	const struct wr_ring_host host = {.park = explorer_park_ops()};
 	struct wr_ring *ring = wr_ring_make(explorer_alloc(bytes, WEIR_RING_LINE_BYTES), &o, &host);
-	ring->items.context = &ring_bed->item_wakes;
+	ring->items->context = &ring_bed->item_wakes;
 	ring->room.context = &ring_bed->room_wakes;
 	ring_bed->ring = &ring->shared;
 	for (unsigned i = 0; i < 2 && i < ring->producer_count; i++)

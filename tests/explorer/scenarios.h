@@ -40,6 +40,13 @@ extern const struct explorer_scenario chunk_pin, chunk_two_readers, chunk_linger
 extern const struct explorer_scenario shared_free_list, shared_outcome, shared_two,
 	shared_abandoned, shared_next_owner, shared_sleeps_for_buffer, shared_asleep;
 
+extern const struct explorer_scenario fan_opened_seq, fan_opened_asymmetric, fan_opened_beside_seq,
+	fan_opened_beside_asymmetric, fan_two_seq, fan_two_asymmetric, fan_close_seq,
+	fan_close_asymmetric, fan_close_none_seq, fan_close_none_asymmetric, fan_close_opened_seq,
+	fan_close_opened_asymmetric, fan_shared_seq, fan_shared_asymmetric;
+
+extern const struct explorer_scenario fan_consumer_handle_seq, fan_consumer_handle_asymmetric;
+
 extern const struct explorer_scenario ring_echo, ring_echo_wide, ring_echo_commit, ring_echo_stage,
 	ring_echo_every, ring_echo_close, ring_echo_close_seq;
 extern const struct explorer_scenario ring_run, ring_run_shared, ring_run_laps, ring_run_part,
@@ -56,10 +63,10 @@ extern const struct explorer_scenario ring_items_asleep_seq, ring_items_asleep_a
 	ring_items_asleep_other_asymmetric, ring_items_asleep_shared_seq,
 	ring_items_asleep_shared_asymmetric, ring_items_asleep_lap_seq,
 	ring_items_asleep_lap_asymmetric, ring_void_room_seq, ring_void_room_asymmetric,
-	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric,
-	ring_room_asleep_leave_seq, ring_room_asleep_leave_asymmetric, ring_close_seq,
-	ring_close_asymmetric, ring_close_one_seq, ring_close_one_asymmetric,
-	ring_close_one_many_seq, ring_close_one_many_asymmetric, ring_close_asleep_many_seq,
+	ring_room_asleep_shared_seq, ring_room_asleep_shared_asymmetric, ring_room_asleep_leave_seq,
+	ring_room_asleep_leave_asymmetric, ring_close_seq, ring_close_asymmetric,
+	ring_close_one_seq, ring_close_one_asymmetric, ring_close_one_many_seq,
+	ring_close_one_many_asymmetric, ring_close_asleep_many_seq,
 	ring_close_asleep_many_asymmetric, ring_close_many_seq, ring_close_many_asymmetric,
 	ring_close_items_asleep_seq, ring_close_items_asleep_asymmetric, ring_close_asleep_seq,
 	ring_close_asleep_asymmetric, ring_close_room_asleep_seq, ring_close_room_asleep_asymmetric;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal:   rings under real interleavings, with more threads than cores: every item arrives once
- *         (multicast: once at each), whole, and each producer's in its order; sums agree; nobody
- *         sleeps for ever; a close from outside loses nothing that was accepted.
+ * Goal:   rings and fans under real interleavings, with more threads than cores: every item
+ *         arrives once (multicast: once at each), whole, and each producer's in its order; sums
+ *         agree; nobody sleeps for ever; a close from outside loses nothing that was accepted.
  * Method: every shape and wait strategy, small and larger rings, by copy, in batches and in place,
- *         with claims that are given up; in both park modes. A thread watches that it goes on.
+ *         with claims that are given up; branches of a fan that are opened while consumers sleep;
+ *         in both park modes. A thread watches that it goes on.
  *
  * usage: ring [items of each producer]
  */
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include <weir/ring.h>
+#include <weir/ring_fan.h>
 
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
@@ -54,6 +56,7 @@ static struct item item_of(uint64_t producer, uint64_t number)
 struct side {
 	WR_LINE_ALIGNED pthread_t thread;
 	struct weir_ring *ring;
+	struct weir_ring_fan *fan; /* in place of the ring */
 	uint32_t index;
 	uint64_t seed;
 	uint64_t count;             /* to push, or popped */
@@ -107,7 +110,8 @@ static void *produce(void *argument)
 	struct weir_ring_producer *p;
 	struct wr_prng r;
 	wr_prng_init(&r, s->seed);
-	if (weir_ring_producer_open(s->ring, &p) != 0)
+	if ((s->fan != NULL ? weir_ring_fan_producer_open(s->fan, &p)
+			    : weir_ring_producer_open(s->ring, &p)) != 0)
 		abort();
 	while (s->accepted < s->count) {
 		uint32_t want = 1 + (uint32_t)wr_prng_below(&r, BATCH);
@@ -145,46 +149,81 @@ static void visit(void *context, const void *items, uint32_t count)
 	look_at(context, items, count);
 }
 
+/* What both kinds of consumers do, as a switch: one of the two is there. */
+struct out {
+	struct weir_ring_consumer *ring;
+	struct weir_ring_fan_consumer *fan;
+};
+
+static int out_open(struct side *s, struct out *out)
+{
+	*out = (struct out){NULL, NULL};
+	return s->fan != NULL ? weir_ring_fan_consumer_open(s->fan, &out->fan)
+			      : weir_ring_consumer_open(s->ring, &out->ring);
+}
+
+static void out_close(struct out *out)
+{
+	weir_ring_fan_consumer_close(out->fan);
+	weir_ring_consumer_close(out->ring);
+}
+
+static int64_t pop_some(struct side *s, struct out *out, struct wr_prng *r)
+{
+	uint32_t want = 1 + (uint32_t)wr_prng_below(r, BATCH);
+	struct item items[BATCH];
+	const void *lent = NULL;
+	size_t bytes = sizeof items[0];
+	bool fan = out->fan != NULL;
+	int64_t n;
+	switch (wr_prng_below(r, 4)) {
+	case 0:
+		n = fan ? weir_ring_fan_pop_many_wait(out->fan, items, want, bytes, WEIR_FOREVER)
+			: weir_ring_pop_many_wait(out->ring, items, want, bytes, WEIR_FOREVER);
+		if (n > 0)
+			look_at(s, items, (uint32_t)n);
+		return n;
+	case 1:
+		n = fan ? weir_ring_fan_take(out->fan, want, bytes, &lent)
+			: weir_ring_take(out->ring, want, bytes, &lent);
+		if (n > 0)
+			look_at(s, lent, (uint32_t)n);
+		if (fan)
+			weir_ring_fan_release(out->fan);
+		else
+			weir_ring_release(out->ring);
+		return n;
+	case 2:
+		return fan ? weir_ring_fan_drain(out->fan, want, bytes, visit, s)
+			   : weir_ring_drain(out->ring, want, bytes, visit, s);
+	default:
+		n = fan ? weir_ring_fan_pop_wait(out->fan, items, bytes, WEIR_FOREVER)
+			: weir_ring_pop_wait(out->ring, items, bytes, WEIR_FOREVER);
+		if (n == 0)
+			look_at(s, items, 1);
+		return n;
+	}
+}
+
 static void *consume(void *argument)
 {
 	struct side *s = argument;
-	struct weir_ring_consumer *c;
-	struct item items[BATCH];
-	const void *lent = NULL;
+	struct out out;
 	struct wr_prng r;
 	wr_prng_init(&r, s->seed);
-	if (weir_ring_consumer_open(s->ring, &c) != 0)
+	if (out_open(s, &out) != 0)
 		abort();
 	for (;;) {
-		uint32_t want = 1 + (uint32_t)wr_prng_below(&r, BATCH);
 		uint64_t left = WEIR_FOREVER;
-		int64_t n;
-		switch (wr_prng_below(&r, 4)) {
-		case 0:
-			n = weir_ring_pop_many_wait(c, items, want, sizeof items[0], WEIR_FOREVER);
-			if (n > 0)
-				look_at(s, items, (uint32_t)n);
-			break;
-		case 1:
-			n = weir_ring_take(c, want, sizeof items[0], &lent);
-			if (n > 0)
-				look_at(s, lent, (uint32_t)n);
-			weir_ring_release(c);
-			break;
-		case 2:
-			n = weir_ring_drain(c, want, sizeof items[0], visit, s);
-			break;
-		default:
-			n = weir_ring_pop_wait(c, items, sizeof items[0], WEIR_FOREVER);
-			if (n == 0)
-				look_at(s, items, 1);
-		}
+		int64_t n = pop_some(s, &out, &r);
 		if (n == WEIR_E_CLOSED)
 			break;
-		if (n == WEIR_E_AGAIN && weir_ring_wait_items(c, &left) != 0)
+		if (n == WEIR_E_AGAIN &&
+		    (s->fan != NULL ? weir_ring_fan_wait_items(out.fan, &left)
+				    : weir_ring_wait_items(out.ring, &left)) != 0)
 			abort(); // there was no time limit
 	}
-	weir_ring_consumer_close(c);
+	out_close(&out);
 	return NULL;
 }
 
@@ -196,6 +235,7 @@ struct trial {
 	uint64_t capacity;
 	enum weir_wait wait;
 	bool close_early; /* while producers run */
+	bool fan;
 };
 
 static void *watch(void *argument)
@@ -251,10 +291,9 @@ static bool adds_up(const struct trial *t)
 	return ok && faults == 0;
 }
 
-static bool run(const struct trial *t)
+static int make(const struct trial *t, struct weir_ring **ring, struct weir_ring_fan **fan)
 {
 	struct weir_ring_options o;
-	struct weir_ring *ring;
 	weir_ring_options_init(&o);
 	o.producers = t->producers;
 	o.consumers = t->consumers;
@@ -263,11 +302,27 @@ static bool run(const struct trial *t)
 	o.capacity = t->capacity;
 	o.slot_bytes = sizeof(struct item);
 	o.wait = t->wait;
-	if (weir_ring_create(&o, &ring, NULL) != 0)
+	return t->fan ? weir_ring_fan_create(&o, fan, NULL) : weir_ring_create(&o, ring, NULL);
+}
+
+static void close_either(struct weir_ring *ring, struct weir_ring_fan *fan)
+{
+	if (fan != NULL)
+		weir_ring_fan_close(fan);
+	else
+		weir_ring_close(ring);
+}
+
+static bool run(const struct trial *t)
+{
+	struct weir_ring *ring = NULL;
+	struct weir_ring_fan *fan = NULL;
+	if (make(t, &ring, &fan) != 0)
 		return false;
 	for (uint32_t i = 0; i < 2 * THREADS_MAX; i++) {
 		struct side *s = &sides[i];
 		s->ring = ring;
+		s->fan = fan;
 		s->index = i % THREADS_MAX;
 		s->seed = i + 17 * (uint64_t)tests_run;
 		s->count = s->accepted = s->sum = s->faults = 0;
@@ -285,25 +340,29 @@ static bool run(const struct trial *t)
 		(void)nanosleep(&moment, NULL);
 	}
 	if (t->close_early)
-		weir_ring_close(ring);
+		close_either(ring, fan);
 	for (uint32_t i = 0; i < t->producer_count; i++)
 		(void)pthread_join(sides[i].thread, NULL);
-	weir_ring_close(ring);
+	close_either(ring, fan);
 	for (uint32_t i = 0; i < t->consumer_count; i++)
 		(void)pthread_join(sides[THREADS_MAX + i].thread, NULL);
 	weir_ring_destroy(ring);
+	weir_ring_fan_destroy(fan);
 	return adds_up(t);
 }
 
 static void run_all(const char *mode)
 {
 	static const struct trial shapes[] = {
-		{WEIR_RING_ONE_PRODUCER, WEIR_RING_ONE_CONSUMER, 1, 1, 0, 0, false},
-		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, 4, 1, 0, 0, false},
-		{WEIR_RING_ONE_PRODUCER, WEIR_RING_SHARING_CONSUMERS, 1, 4, 0, 0, false},
-		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_SHARING_CONSUMERS, 4, 4, 0, 0, false},
-		{WEIR_RING_ONE_PRODUCER, WEIR_RING_EVERY_CONSUMER, 1, 4, 0, 0, false},
-		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_EVERY_CONSUMER, 3, 3, 0, 0, false},
+		{WEIR_RING_ONE_PRODUCER, WEIR_RING_ONE_CONSUMER, 1, 1, 0, 0, false, false},
+		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, 4, 1, 0, 0, false, false},
+		{WEIR_RING_ONE_PRODUCER, WEIR_RING_SHARING_CONSUMERS, 1, 4, 0, 0, false, false},
+		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_SHARING_CONSUMERS, 4, 4, 0, 0, false, false},
+		{WEIR_RING_ONE_PRODUCER, WEIR_RING_EVERY_CONSUMER, 1, 4, 0, 0, false, false},
+		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_EVERY_CONSUMER, 3, 3, 0, 0, false, false},
+		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, 4, 1, 0, 0, false, true},
+		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_SHARING_CONSUMERS, 4, 4, 0, 0, false, true},
+		{WEIR_RING_MANY_PRODUCERS, WEIR_RING_EVERY_CONSUMER, 3, 3, 0, 0, false, true},
 	};
 	static const uint64_t capacities[] = {2, 64, 1024};
 	static const enum weir_wait waits[] = {WEIR_WAIT_ADAPTIVE, WEIR_WAIT_PARK, WEIR_WAIT_YIELD};
@@ -314,18 +373,18 @@ static void run_all(const char *mode)
 		for (size_t c = 0; c < WR_ARRAY_COUNT(capacities); c++) {
 			t.capacity = capacities[c];
 			t.wait = waits[(s + c) % WR_ARRAY_COUNT(waits)];
-			/* One producer with several consumers: see the end of weir/ring.h's
-			 * "Closing"; what is refused there may have been seen. */
-			bool exact =
-				t.producers == WEIR_RING_MANY_PRODUCERS || t.consumer_count == 1;
+			/* One producer, or a fan, with several consumers: see the end of "Closing"
+			 * in weir/ring.h; what is refused there may have been seen. */
+			bool many = t.producers == WEIR_RING_MANY_PRODUCERS && !t.fan;
+			bool exact = many || t.consumer_count == 1;
 			for (unsigned early = 0; early < (exact ? 2 : 1); early++) {
 				t.close_early = early == 1;
 				ok = run(&t) && ok;
 			}
 		}
 		(void)snprintf(what, sizeof what,
-			       "%u producers, %u consumers, %s: all arrives, in order (%s)",
-			       t.producer_count, t.consumer_count,
+			       "%s%u producers, %u consumers, %s: all arrives, in order (%s)",
+			       t.fan ? "fan, " : "", t.producer_count, t.consumer_count,
 			       t.consumers == WEIR_RING_ONE_CONSUMER     ? "one"
 			       : t.consumers == WEIR_RING_EVERY_CONSUMER ? "each sees all"
 									 : "sharing",

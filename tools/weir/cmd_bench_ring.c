@@ -254,25 +254,39 @@ static int lost(const struct ring_run *run, int code)
 	return CLI_EXIT_FAILED;
 }
 
+/* One contender once, if it has the cell. 0, or an exit code. */
+static int run_one(const struct ring_report *report, const struct ring_cell *cell,
+		   const struct ring_peer *peer, bool *ret_ran, double *ret_mops)
+{
+	static struct ring_run run;
+	if (!peer->has(cell))
+		return 0;
+	run.peer = peer;
+	run.cell = *cell;
+	run.length_ns = report->length_ns;
+	run.pin = report->pinned;
+	run.fifo = report->fifo;
+	int code = ring_run(&run);
+	if (code < 0)
+		return lost(&run, code);
+	*ret_ran = true;
+	*ret_mops = run.mops;
+	return 0;
+}
+
 /* All contenders in one cell, one round. 0, or an exit code. */
 static int round_of(struct ring_report *report, struct ring_cell_result *cell, uint32_t round)
 {
-	static struct ring_run run;
-	for (uint32_t p = 0; p < report->peer_count; p++) {
-		if (!ring_peers[p]->has(&cell->cell))
-			continue;
-		run.peer = ring_peers[p];
-		run.cell = cell->cell;
-		run.length_ns = report->length_ns;
-		run.pin = report->pinned;
-		run.fifo = report->fifo;
-		int code = ring_run(&run);
-		if (code < 0)
-			return lost(&run, code);
-		cell->ran[p] = true;
-		cell->mops[p][round] = run.mops;
+	int exit_code = 0;
+	for (uint32_t p = 0; exit_code == 0 && p < report->peer_count; p++) {
+		cell->by_producer[p] = ring_peers[p]->by_producer;
+		exit_code = run_one(report, &cell->cell, ring_peers[p], &cell->ran[p],
+				    &cell->mops[p][round]);
+		if (p == 0 && exit_code == 0)
+			exit_code = run_one(report, &cell->cell, &ring_peer_weir_fan,
+					    &cell->has_fan, &cell->fan_mops[round]);
 	}
-	return 0;
+	return exit_code;
 }
 
 static int measure(struct ring_report *report, struct ring_cell_result *cells)

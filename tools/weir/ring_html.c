@@ -104,13 +104,26 @@ static void numbers_row(const struct ring_report *r, const struct ring_cell_resu
 	else
 		fprintf(to, "<td>×%.3f</td><td>%.3f .. %.3f</td><td class=\"l\">%s%s</td></tr>\n",
 			ratio.median, ratio.low, ratio.high, ring_verdict_names[ratio.verdict],
-			(int)p == s->best_peer ? ", the best peer" : "");
+			(int)p != s->best_peer ? ""
+			: s->with_fan          ? " of the fan, the best peer"
+					       : ", the best peer");
+}
+
+static void numbers_of_fan(const struct ring_cell *c, const struct ring_summary *s, FILE *to)
+{
+	fprintf(to,
+		"<tr class=\"us\"><td>%s</td><td>%u</td><td>%u</td><td class=\"l\">%s</td>"
+		"<td>%u:%u</td><td class=\"l\">weir fan</td><td>%.2f</td><td>%.2f</td>"
+		"<td>%.2f</td><td></td><td></td><td></td></tr>\n",
+		ring_shape_names[c->shape], c->payload_bytes, c->batch, ring_wait_names[c->wait],
+		c->producers, c->consumers, s->fan_median, s->fan_least, s->fan_most);
 }
 
 static void numbers(const struct ring_report *r, FILE *to)
 {
 	fputs("<section id=\"numbers\"><h2>All numbers</h2>\n<div class=\"wide\"><table><caption>"
-	      "Million items a second; ratios are of weir to the contender of the row.</caption>\n"
+	      "Million items a second; ratios are of weir to the contender of the row: of its fan "
+	      "where that has no order among producers, else of its ring.</caption>\n"
 	      "<thead><tr><th>shape</th><th>bytes</th><th>batch</th><th class=\"l\">wait</th>"
 	      "<th>threads</th><th class=\"l\">contender</th><th>median</th><th>least</th>"
 	      "<th>most</th><th>ratio</th><th>interval</th><th class=\"l\">verdict</th></tr>"
@@ -123,6 +136,8 @@ static void numbers(const struct ring_report *r, FILE *to)
 		for (uint32_t p = 0; p < r->peer_count; p++)
 			if (cell->ran[p])
 				numbers_row(r, cell, &s, p, to);
+		if (cell->has_fan)
+			numbers_of_fan(&cell->cell, &s, to);
 	}
 	fputs("</tbody></table></div>\n", to);
 	if (r->has_rtt) {

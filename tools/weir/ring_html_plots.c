@@ -69,6 +69,20 @@ static void throughput_mark(const struct ring_report *r, const struct ring_summa
 	add_mark(row, &mark);
 }
 
+/* Of the fan: weir's, too. */
+static void fan_mark(const struct ring_summary *s, struct svg_row *row)
+{
+	struct svg_mark mark = {.low = s->fan_least,
+				.at = s->fan_median,
+				.high = s->fan_most,
+				.shape = SVG_RING,
+				.css_class = 'a'};
+
+	(void)snprintf(mark.title, sizeof mark.title, "weir fan: %.2f (%.2f .. %.2f)",
+		       s->fan_median, s->fan_least, s->fan_most);
+	add_mark(row, &mark);
+}
+
 static void throughput_row(const struct ring_report *r, uint32_t index, struct svg_row *row)
 {
 	const struct ring_cell_result *cell = &r->cells[index];
@@ -83,8 +97,11 @@ static void throughput_row(const struct ring_report *r, uint32_t index, struct s
 	if (s.best_peer >= 0)
 		throughput_mark(r, &s, (uint32_t)s.best_peer, row);
 	throughput_mark(r, &s, 0, row);
+	if (cell->has_fan)
+		fan_mark(&s, row);
 	if (s.best_peer >= 0)
-		(void)snprintf(row->note, sizeof row->note, "%.1f, %s %.1f", s.median[0],
+		(void)snprintf(row->note, sizeof row->note, "%s%.1f, %s %.1f",
+			       s.with_fan ? "fan " : "", s.with_fan ? s.fan_median : s.median[0],
 			       r->peers[s.best_peer]->name, s.median[s.best_peer]);
 	else
 		(void)snprintf(row->note, sizeof row->note, "%.1f (%.1f .. %.1f)", s.median[0],
@@ -101,6 +118,7 @@ void ring_html_throughput(const struct ring_report *r, struct svg_row *rows, FIL
 	      to);
 	if (r->peer_count > 1)
 		fputs("<p class=\"soft\"><span class=\"a\">●</span> weir, "
+		      "<span class=\"a\">○</span> weir's fan, "
 		      "<span class=\"b\">◆</span> the best peer of the cell, "
 		      "<span class=\"o\">▮</span> other peers (their names under the pointer, and "
 		      "in the table).</p>\n",

@@ -20,16 +20,22 @@ static int ascending(const void *left, const void *right)
 	return a < b ? -1 : a > b;
 }
 
+bool ring_with_fan(const struct ring_cell_result *cell, uint32_t peer)
+{
+	return cell->has_fan && cell->by_producer[peer];
+}
+
 void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t rounds,
 		   struct ring_ratio *ret_ratio)
 {
 	double sorted[RING_ROUNDS_MAX];
+	const double *own = ring_with_fan(cell, peer) ? cell->fan_mops : cell->mops[0];
 	*ret_ratio = (struct ring_ratio){.verdict = RING_ALONE};
 	if (!cell->ran[0] || !cell->ran[peer])
 		return;
 	for (uint32_t r = 0; r < rounds; r++)
-		sorted[r] = fmax(cell->mops[0][r], RING_MOPS_LEAST) /
-			    fmax(cell->mops[peer][r], RING_MOPS_LEAST);
+		sorted[r] =
+			fmax(own[r], RING_MOPS_LEAST) / fmax(cell->mops[peer][r], RING_MOPS_LEAST);
 	qsort(sorted, rounds, sizeof sorted[0], ascending);
 	uint32_t cut = rounds >= 5 ? 1 : 0;
 	ret_ratio->median = sorted[rounds / 2];
@@ -40,30 +46,40 @@ void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t 
 						   : RING_TIE;
 }
 
+static void spread(const double *mops, uint32_t rounds, double *ret_median, double *ret_least,
+		   double *ret_most)
+{
+	double sorted[RING_ROUNDS_MAX];
+	memcpy(sorted, mops, rounds * sizeof sorted[0]);
+	qsort(sorted, rounds, sizeof sorted[0], ascending);
+	*ret_median = sorted[rounds / 2];
+	*ret_least = sorted[0];
+	*ret_most = sorted[rounds - 1];
+}
+
 void ring_summarize(const struct ring_cell_result *cell, uint32_t peer_count, uint32_t rounds,
 		    struct ring_summary *s)
 {
-	double sorted[RING_ROUNDS_MAX];
 	*s = (struct ring_summary){.best_peer = -1};
+	if (cell->has_fan)
+		spread(cell->fan_mops, rounds, &s->fan_median, &s->fan_least, &s->fan_most);
 	for (uint32_t p = 0; p < peer_count; p++) {
+		struct ring_ratio ratio;
 		if (!cell->ran[p])
 			continue;
-		memcpy(sorted, cell->mops[p], rounds * sizeof sorted[0]);
-		qsort(sorted, rounds, sizeof sorted[0], ascending);
-		s->median[p] = sorted[rounds / 2];
-		s->least[p] = sorted[0];
-		s->most[p] = sorted[rounds - 1];
-		if (p > 0 && (s->best_peer < 0 || s->median[p] > s->median[s->best_peer]))
-			s->best_peer = (int)p;
+		spread(cell->mops[p], rounds, &s->median[p], &s->least[p], &s->most[p]);
+		if (p == 0)
+			continue;
+		ring_ratio_to(cell, p, rounds, &ratio);
+		if (ratio.verdict == RING_ALONE || (s->best_peer >= 0 && ratio.median >= s->ratio))
+			continue;
+		s->best_peer = (int)p;
+		s->with_fan = ring_with_fan(cell, p);
+		s->ratio = ratio.median;
+		s->ratio_low = ratio.low;
+		s->ratio_high = ratio.high;
+		s->verdict = ratio.verdict;
 	}
-	if (s->best_peer < 0)
-		return;
-	struct ring_ratio ratio;
-	ring_ratio_to(cell, (uint32_t)s->best_peer, rounds, &ratio);
-	s->ratio = ratio.median;
-	s->ratio_low = ratio.low;
-	s->ratio_high = ratio.high;
-	s->verdict = ratio.verdict;
 }
 
 void ring_report_warnings(const struct ring_report *r, char *text, size_t text_bytes)
@@ -122,9 +138,11 @@ static void line_out(const struct ring_report *r, const struct ring_cell_result 
 	for (uint32_t p = 1; p < r->peer_count; p++)
 		if (cell->ran[p])
 			fprintf(to, "  %s %.2f", r->peers[p]->name, s.median[p]);
+	if (cell->has_fan)
+		fprintf(to, "  weir fan %.2f", s.fan_median);
 	if (s.best_peer >= 0)
-		fprintf(to, "  x%.2f (%.2f .. %.2f) %s", s.ratio, s.ratio_low, s.ratio_high,
-			ring_verdict_names[s.verdict]);
+		fprintf(to, "  x%.2f (%.2f .. %.2f) %s%s", s.ratio, s.ratio_low, s.ratio_high,
+			ring_verdict_names[s.verdict], s.with_fan ? " of the fan" : "");
 	fputc('\n', to);
 }
 
@@ -164,6 +182,14 @@ void ring_report_text(const struct ring_report *r, FILE *to)
 	ring_threshold_text(r->thresholds, r->threshold_count, to);
 }
 
+static void rounds_json(struct json_out *j, const char *name, const double *mops, uint32_t rounds)
+{
+	json_array(j, name);
+	for (uint32_t i = 0; i < rounds; i++)
+		json_f64(j, NULL, mops[i], 3);
+	json_close(j);
+}
+
 static void cell_json(struct json_out *j, const struct ring_report *r,
 		      const struct ring_cell_result *cell)
 {
@@ -177,13 +203,15 @@ static void cell_json(struct json_out *j, const struct ring_report *r,
 	json_u64(j, "producers", cell->cell.producers);
 	json_u64(j, "consumers", cell->cell.consumers);
 	json_u64(j, "capacity", cell->cell.capacity);
-	json_f64(j, "weir_mops", s.median[0], 3);
-	json_f64(j, "weir_mops_least", s.least[0], 3);
-	json_f64(j, "weir_mops_most", s.most[0], 3);
-	json_array(j, "weir_mops_rounds");
-	for (uint32_t i = 0; i < r->rounds; i++)
-		json_f64(j, NULL, cell->mops[0][i], 3);
-	json_close(j);
+	json_text(j, "weir_with", s.with_fan ? "fan" : "ring");
+	json_f64(j, "weir_mops", s.with_fan ? s.fan_median : s.median[0], 3);
+	json_f64(j, "weir_mops_least", s.with_fan ? s.fan_least : s.least[0], 3);
+	json_f64(j, "weir_mops_most", s.with_fan ? s.fan_most : s.most[0], 3);
+	rounds_json(j, "weir_mops_rounds", cell->mops[0], r->rounds);
+	if (cell->has_fan)
+		rounds_json(j, "fan_mops_rounds", cell->fan_mops, r->rounds);
+	else
+		json_null(j, "fan_mops_rounds");
 	json_text(j, "best_peer", s.best_peer >= 0 ? r->peers[s.best_peer]->name : NULL);
 	if (s.best_peer >= 0) {
 		json_f64(j, "best_peer_mops", s.median[s.best_peer], 3);

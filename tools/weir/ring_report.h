@@ -5,7 +5,10 @@
  *
  * A verdict is about the ratio of weir to that peer, round by round: win or loss if the whole
  * interval (without the lowest and the highest of five rounds or more) is above or below 1, else
- * tie.
+ * tie. Weir has two contenders where producers are many: its ring, which has one order of all
+ * items, and its fan, which has each producer's. A peer that promises no more than that is
+ * compared with the fan, every other with the ring. The best peer of a cell is the one that comes
+ * closest to what it is compared with, or is ahead of it the most.
  *
  * Thread: main.
  */
@@ -32,6 +35,9 @@ struct ring_cell_result {
 	struct ring_cell cell;
 	bool ran[RING_PEERS_MAX];
 	double mops[RING_PEERS_MAX][RING_ROUNDS_MAX]; /* by round; sorted by nobody */
+	bool by_producer[RING_PEERS_MAX];             /* compared with the fan */
+	bool has_fan;
+	double fan_mops[RING_ROUNDS_MAX];
 };
 
 /* Of weir to one peer, over the rounds of a cell. */
@@ -47,7 +53,11 @@ struct ring_summary {
 	double median[RING_PEERS_MAX];
 	double least[RING_PEERS_MAX];
 	double most[RING_PEERS_MAX];
+	double fan_median; /* 0: has none */
+	double fan_least;
+	double fan_most;
 	int best_peer; /* index, or -1 */
+	bool with_fan; /* it is compared with the fan */
 	double ratio;  /* median */
 	double ratio_low;
 	double ratio_high;
@@ -76,6 +86,8 @@ struct ring_report {
 
 extern const char *const ring_verdict_names[]; /* of enum ring_verdict; NULL: alone */
 
+/* Whether the fan is what this peer is compared with in the cell. */
+bool ring_with_fan(const struct ring_cell_result *cell, uint32_t peer);
 /* RING_ALONE when one of the two did not run. */
 void ring_ratio_to(const struct ring_cell_result *cell, uint32_t peer, uint32_t rounds,
 		   struct ring_ratio *ret_ratio);

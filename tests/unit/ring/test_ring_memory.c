@@ -139,7 +139,7 @@ Test(ring_memory, no_two_threads_share_a_line)
 		&ring->tail,
 		&ring->take,
 		&ring->end,
-		&inside->items.word,
+		&inside->own_items.word,
 		&inside->producers[0],
 		&inside->producers[1],
 		&inside->producers[2],

@@ -162,6 +162,21 @@ Test(bench_ring, verdicts_follow_from_the_rounds)
 	cr_assert_float_eq(ratio.high, 4.6, 1e-9);
 	ring_ratio_to(&cell, 3, 5, &ratio);
 	cr_assert_eq(ratio.verdict, RING_ALONE, "a peer that did not run");
+	/* A fan is what a peer without order among producers is compared with, and no other. */
+	cell.has_fan = true;
+	for (unsigned r = 0; r < 5; r++) {
+		cell.fan_mops[r] = 200;
+		cell.mops[2][r] = 100;
+	}
+	ring_summarize(&cell, 3, 5, &s);
+	cr_assert(s.verdict == RING_LOSS && !s.with_fan);
+	cell.by_producer[2] = true;
+	ring_ratio_to(&cell, 2, 5, &ratio);
+	cr_assert_float_eq(ratio.median, 2, 1e-9);
+	ring_summarize(&cell, 3, 5, &s);
+	cr_assert_eq(s.verdict, RING_WIN);
+	cr_assert(s.best_peer == 2 && s.with_fan);
+	cr_assert_float_eq(s.fan_median, 200, 1e-9);
 	ring_summarize(&cell, 1, 5, &s);
 	cr_assert_eq(s.best_peer, -1);
 	cr_assert_eq(s.verdict, RING_ALONE);
