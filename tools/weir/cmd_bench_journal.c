@@ -35,7 +35,8 @@ static int tell(const struct journal_report *r)
 	}
 	if (r->interrupted)
 		return BENCH_INTERRUPTED_EXIT;
-	return journal_late_count(r) > 0 || !peers_are_whole ? CLI_EXIT_FAILED : CLI_EXIT_OK;
+	bool failed = journal_late_count(r) > 0 || journal_check_failed(r) || !peers_are_whole;
+	return failed ? CLI_EXIT_FAILED : CLI_EXIT_OK;
 }
 
 /* Before anything is written: is there room for all of it? */

@@ -173,7 +173,18 @@ static void throughput(const struct journal_report *r, FILE *to)
 	figure_row(r, "CPU of the journal's thread", JOURNAL_JOURNAL_CPU_NS, 1, "ns an event", to);
 	figure_row(r, "CPU of producers", JOURNAL_PRODUCER_CPU_NS, 1, "ns an event", to);
 	figure_row(r, "CPU of the rest of the process", JOURNAL_OTHER_CPU_NS, 1, "ns an event", to);
-	fputs("</tbody></table></section>\n", to);
+	fputs("</tbody></table>\n<p>", to);
+	const struct journal_check *check = &r->check;
+	fprintf(to,
+		"Before, on a journal of its own: %llu events in %llu acknowledgements and %llu "
+		"durable writes, of which %llu were told before a write that had them in it was "
+		"durable.",
+		(unsigned long long)check->events, (unsigned long long)check->acknowledgements,
+		(unsigned long long)check->durable_writes, (unsigned long long)check->uncovered);
+	if (check->flushes_told)
+		fprintf(to, " The device did %llu flushes meanwhile.",
+			(unsigned long long)check->device_flushes);
+	fputs("</p></section>\n", to);
 }
 
 static void limit(const struct journal_report *r, struct svg_row *rows, FILE *to)

@@ -104,6 +104,24 @@ static void peers_json(struct json_out *j, const struct journal_report *r)
 	json_close(j);
 }
 
+static void check_json(struct json_out *j, const struct journal_report *r)
+{
+	const struct journal_check *check = &r->check;
+
+	json_object(j, "ack_check");
+	json_bool(j, "ok", !journal_check_failed(r));
+	json_u64(j, "events", check->events);
+	json_u64(j, "acknowledgements", check->acknowledgements);
+	json_u64(j, "durable_writes", check->durable_writes);
+	json_u64(j, "uncovered", check->uncovered);
+	json_u64(j, "refused", check->refused);
+	if (check->flushes_told)
+		json_u64(j, "device_flushes", check->device_flushes);
+	else
+		json_null(j, "device_flushes");
+	json_close(j);
+}
+
 static void point_json(struct json_out *j, const struct limit_point *point)
 {
 	json_u64(j, "block_bytes", point->block_bytes);
@@ -180,6 +198,7 @@ int journal_report_json(const struct journal_report *r, FILE *to)
 	saturated_json(&j, r);
 	rates_json(&j, r);
 	peers_json(&j, r);
+	check_json(&j, r);
 	limit_json(&j, r);
 	json_text(&j, "warnings", warnings[0] != '\0' ? warnings : NULL);
 	json_text(&j, "backend", r->info.backend);

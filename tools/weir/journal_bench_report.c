@@ -21,6 +21,14 @@ void journal_report_free(struct journal_report *report)
 	free(report);
 }
 
+bool journal_check_failed(const struct journal_report *report)
+{
+	const struct journal_check *check = &report->check;
+
+	return check->events == 0 || check->uncovered > 0 || check->refused > 0 ||
+	       journal_check_flushes_lack(check, &report->device);
+}
+
 double journal_figure(const struct journal_round *r, enum journal_figure figure,
 		      uint64_t payload_bytes)
 {
@@ -110,7 +118,15 @@ void journal_report_warnings(const struct journal_report *r, char *text, size_t 
 	size_t at = 0;
 
 	text[0] = '\0';
-	if (journal_of_limit(r) > 1)
+	if (journal_check_failed(r))
+		at += (size_t)snprintf(text + at, text_bytes - at,
+				       "acknowledgements without a sync: %llu of %llu events, %llu "
+				       "refused, the device did %llu flushes\n",
+				       (unsigned long long)r->check.uncovered,
+				       (unsigned long long)r->check.events,
+				       (unsigned long long)r->check.refused,
+				       (unsigned long long)r->check.device_flushes);
+	if (at < text_bytes && journal_of_limit(r) > 1)
 		at += (size_t)snprintf(
 			text + at, text_bytes - at,
 			"%.0f%% of the device's limit: more than all there is cannot "
@@ -219,6 +235,20 @@ static void limit_rows(const struct journal_report *r, FILE *to)
 	fprintf(to, "  %-24s %10.1f %%\n", "batches to it", 100 * journal_of_limit(r));
 }
 
+static void check_row(const struct journal_report *r, FILE *to)
+{
+	const struct journal_check *k = &r->check;
+	char t[3][CLI_TEXT_BYTES];
+
+	fprintf(to, "checked     %s events in %s acknowledgements, %s durable writes: %s\n",
+		cli_text_count(t[0], k->events), cli_text_count(t[1], k->acknowledgements),
+		cli_text_count(t[2], k->durable_writes),
+		journal_check_failed(r) ? "FAILED" : "each event was in one before");
+	if (k->flushes_told)
+		fprintf(to, "            the device did %s flushes meanwhile\n",
+			cli_text_count(t[0], k->device_flushes));
+}
+
 static void peer_rows(const struct journal_report *r, FILE *to)
 {
 	char t[3][CLI_TEXT_BYTES];
@@ -263,6 +293,7 @@ void journal_report_text(const struct journal_report *r, FILE *to)
 	journal_report_warnings(r, warnings, sizeof warnings);
 	for (char *line = warnings; *line != '\0'; line += strcspn(line, "\n") + 1)
 		fprintf(to, "careful     %.*s\n", (int)strcspn(line, "\n"), line);
+	check_row(r, to);
 	rate_rows(r, to);
 	saturated_rows(r, to);
 	limit_rows(r, to);

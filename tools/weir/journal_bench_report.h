@@ -14,6 +14,7 @@
 #include "bench/device_limit.h"
 #include "bench/harness.h"
 #include "bench/journal.h"
+#include "bench/journal_check.h"
 #include "bench/journal_peer.h"
 #include "bench/rounds.h"
 #include "tools/weir/journal_bench_options.h"
@@ -50,6 +51,7 @@ struct journal_report {
 	struct bench_machine machine;
 	struct bench_device device;
 	struct journal_bench_info info;
+	struct journal_check check;
 	struct journal_limit limit;
 	uint64_t when_us;
 	bool bare_direct;
@@ -61,6 +63,9 @@ struct journal_report {
 	struct journal_peer_report peers[JOURNAL_PEERS_MAX];
 	uint32_t peer_count;
 };
+
+/* Acknowledged events that no sync covered, refusals, flushes that never came. */
+bool journal_check_failed(const struct journal_report *report);
 
 void journal_report_free(struct journal_report *report); /* from calloc() */
 

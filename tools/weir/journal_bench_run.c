@@ -13,8 +13,10 @@
 
 #define FILL_NS 20000000000ull
 #define BARE_SYNCS_MAX 1000000u
-#define SEGMENTS_BESIDE 6u /* ahead, in reserve, and the one that is being zero-written */
-#define BESIDE_BYTES (64u << 20)
+#define SEGMENTS_BESIDE 6u        /* ahead, in reserve, and the one that is being zero-written */
+#define BESIDE_BYTES (160u << 20) /* the check's journal, which is gone before the other is made */
+#define CHECK_EVENTS 200000u
+#define CHECK_NS 1000000000u
 #define LIMIT_FILE "limit"
 #define LIMIT_FILE_BYTES (256u << 20)
 #define SWEEP_NS 1000000000u
@@ -105,6 +107,28 @@ static int open_journal(struct run *run)
 	if (code == 0)
 		journal_bench_info(run->bench, &run->report->info);
 	return code;
+}
+
+/* Does each acknowledgement follow a sync? On a journal of its own, before anything is measured. */
+static int check(struct run *run)
+{
+	const struct journal_choices *c = &run->report->choices;
+	char dir[BENCH_PATH_BYTES + 16];
+	const struct journal_check_settings settings = {
+		.dir = dir,
+		.io = (enum weir_io)c->io,
+		.payload_bytes = c->payload_bytes,
+		.events = CHECK_EVENTS,
+		.time_max_ns = wr_min_u64(c->length_ns, CHECK_NS),
+		.interrupted = bench_interrupt_flag(),
+	};
+
+	(void)snprintf(dir, sizeof dir, "%s/check", run->dir);
+	progress(run, "checking acknowledgements");
+	int code = journal_check_run(&settings, &run->report->device, &run->report->check,
+				     run->problem);
+	int remove_code = bench_tree_remove(dir);
+	return code == 0 ? remove_code : code;
 }
 
 /* --- the device's limit ---------------------------------------------------------------------- */
@@ -216,7 +240,9 @@ int journal_run(struct journal_report *report, const char *dir, struct weir_prob
 	if (run.latency == NULL)
 		return -ENOMEM;
 	run.shows_progress = isatty(STDERR_FILENO) == 1;
-	int code = sweep(&run);
+	int code = check(&run);
+	if (code == 0)
+		code = sweep(&run);
 	if (code == 0)
 		code = open_journal(&run);
 	while (code == 0 && report->rounds < report->choices.rounds) {

@@ -15,6 +15,7 @@
 #include "bench/device_limit.h"
 #include "bench/harness.h"
 #include "bench/journal.h"
+#include "bench/journal_check.h"
 #include "bench/journal_peer.h"
 #include "bench/rounds.h"
 #include "tests/support/capture.h"
@@ -25,6 +26,13 @@
 static struct capture c;
 
 #define RUN(...) CAPTURE(&c, cmd_bench, "bench", "journal", __VA_ARGS__)
+
+static void make_dir(char *dir)
+{
+	const char *parent = getenv("TMPDIR");
+
+	cr_assert_eq(bench_dir_make(parent != NULL ? parent : "/tmp", dir), 0);
+}
 
 /* --- parts ----------------------------------------------------------------------------------- */
 
@@ -134,6 +142,75 @@ Test(bench_journal, the_device_of_a_folder_is_described)
 	cr_assert_str_eq(device.write_cache, "n/a");
 }
 
+Test(bench_journal, an_acknowledgement_is_covered_only_by_events_that_were_written)
+{
+	uint8_t is_durable[11] = {0};
+	struct journal_cover cover = {
+		.mark = 0x1234567890abcdef, .count = 10, .is_durable = is_durable};
+	uint64_t words[16] = {0};
+
+	words[3] = cover.mark;
+	words[4] = 1;
+	words[8] = cover.mark;
+	words[9] = 2;
+	words[11] = cover.mark; /* a number that was never published */
+	words[12] = 11;
+	words[15] = cover.mark; /* cut off: its number is in no write */
+	journal_cover_bytes(&cover, words, sizeof words);
+	cr_assert_eq(journal_cover_lacks(&cover, 1, 2), 0);
+	cr_assert_eq(journal_cover_lacks(&cover, 1, 3), 1);
+	cr_assert_eq(journal_cover_lacks(&cover, 3, 10), 8);
+	cr_assert_eq(journal_cover_lacks(&cover, 11, 11), 1);
+}
+
+static void check_with(enum weir_io io)
+{
+	char dir[BENCH_PATH_BYTES], journal[BENCH_PATH_BYTES + 16];
+	struct bench_device device;
+	struct journal_check check;
+	struct weir_problem problem;
+
+	make_dir(dir);
+	(void)snprintf(journal, sizeof journal, "%s/check", dir);
+	bench_device_read(dir, &device);
+	const struct journal_check_settings settings = {.dir = journal,
+							.io = io,
+							.payload_bytes = 64,
+							.events = 3000,
+							.time_max_ns = 60000000000ull};
+	cr_assert_eq(journal_check_run(&settings, &device, &check, &problem), 0, "%s",
+		     problem.text);
+	cr_assert_eq(check.events, 3000);
+	cr_assert_eq(check.refused, 0);
+	cr_assert_eq(check.uncovered, 0);
+	cr_assert_gt(check.durable_writes, 0);
+	cr_assert_gt(check.acknowledgements, 1);
+	cr_assert_not(journal_check_flushes_lack(&check, &device));
+	cr_assert_eq(bench_tree_remove(dir), 0);
+}
+
+Test(bench_journal, every_acknowledgement_of_either_backend_follows_a_durable_write_of_its_event)
+{
+	check_with(WEIR_IO_AUTO);
+	check_with(WEIR_IO_POSIX);
+}
+
+Test(bench_journal, a_cache_that_is_never_flushed_is_told)
+{
+	struct bench_device device = {.write_cache = "write back", .fua = "0"};
+	struct journal_check check = {.events = 5, .flushes_told = true};
+
+	cr_assert(journal_check_flushes_lack(&check, &device));
+	check.device_flushes = 1;
+	cr_assert_not(journal_check_flushes_lack(&check, &device));
+	check.device_flushes = 0;
+	(void)snprintf(device.fua, sizeof device.fua, "1");
+	cr_assert_not(journal_check_flushes_lack(&check, &device));
+	(void)snprintf(device.write_cache, sizeof device.write_cache, "write through");
+	(void)snprintf(device.fua, sizeof device.fua, "0");
+	cr_assert_not(journal_check_flushes_lack(&check, &device));
+}
+
 /* A line as fio 3.33 wrote it, shortened behind what is read. */
 static const char fio_line[] =
 	"3;fio-3.33;limit;0;0;0;0;0;0;0;0;0.000000;0.000000;0;0;0.000000;0.000000;1.000000%=0;"
@@ -241,13 +318,6 @@ static int run_fake(const char *dir, uint64_t rate, struct journal_peer_round *r
 	return journal_peer_run(&fake_peer, dir, 40, &load, NULL, round, why, 160);
 }
 
-static void make_dir(char *dir)
-{
-	const char *parent = getenv("TMPDIR");
-
-	cr_assert_eq(bench_dir_make(parent != NULL ? parent : "/tmp", dir), 0);
-}
-
 Test(bench_journal, a_peer_gets_every_event_once_in_groups_and_its_folder_goes)
 {
 	struct journal_peer_round round = {.ack = histogram_create()};
@@ -315,6 +385,7 @@ static struct journal_report *make_report(double limit_bytes_per_s)
 	r = (struct journal_report){.rounds = 1,
 				    .choices = {.rate_count = 1, .payload_bytes = 64},
 				    .machine = {.cpu = "a <CPU>", .cpus_allowed = 8}};
+	r.check = (struct journal_check){.events = 100, .durable_writes = 9};
 	r.rates[0].rate = 100000;
 	r.rates[0].rounds[0] = (struct journal_round){
 		.elapsed_ns = 1000000000, .cpu_events = 100000, .log_cpu_ns = 500000000};
@@ -349,6 +420,12 @@ Test(bench_journal, more_than_the_device_can_do_is_told_as_an_error_of_the_measu
 	journal_report_warnings(make_report(2e9), text, sizeof text);
 	cr_assert_str_eq(text, "");
 	cr_assert(journal_of_limit(make_report(2e9)) == 0.9);
+	struct journal_report *r = make_report(2e9);
+	r->check.uncovered = 3;
+	journal_report_warnings(r, text, sizeof text);
+	cr_assert(capture_has(text, "acknowledgements without a sync: 3 of 100 events"), "%s",
+		  text);
+	cr_assert(journal_check_failed(r));
 	journal_report_warnings(make_report(1.5e9), text, sizeof text);
 	cr_assert(capture_has(text, "120% of the device's limit: more than all there is cannot be"),
 		  "%s", text);
