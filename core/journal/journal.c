@@ -396,6 +396,9 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.checkpoint_seq = wr_load_relaxed(&c->checkpoint_seq),
 		.checkpoint_failures = wr_load_relaxed(&c->checkpoint_failures),
 		.prepare_failures = wr_load_relaxed(&c->prepare_failures),
+		.segments_dropped = wr_load_relaxed(&c->segments_dropped),
+		.free_bytes = wr_load_relaxed(&c->free_bytes),
+		.low_space = wr_load_relaxed(&c->low_space) != 0,
 		.no_room_code = -(int)wr_load_relaxed(&c->no_room_code),
 		.no_room_told = -(int)wr_load_relaxed(&c->no_room_told),
 	};

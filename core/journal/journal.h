@@ -31,6 +31,8 @@ struct wr_journal_options {
 	uint32_t log_id;
 	uint32_t segments_ahead;        /* spare segments to keep, beside the reserve */
 	uint64_t retention_bytes;       /* 0: keep everything */
+	uint64_t low_space_bytes;       /* no file is made that leaves less free; 0: none asks */
+	bool drop_oldest;               /* where no file can be made, whatever retention says */
 	uint32_t batches_in_flight_max; /* 1..16 */
 	bool seal_before_ack;
 	uint32_t lanes_max;
@@ -47,8 +49,11 @@ struct wr_journal_stats {
 	uint64_t checkpoint_seq; /* of the newest durable one */
 	uint64_t checkpoint_failures;
 	uint64_t prepare_failures; /* of new files, and of new headers for spare ones */
-	int no_room_code; /* data waits, since no segment could be prepared, and why; or 0 */
-	int no_room_told; /* what to say of it in words: its end only when that has lasted */
+	uint64_t segments_dropped;
+	uint64_t free_bytes; /* of the medium, when a file was last wanted; 0: nobody looked */
+	bool low_space;      /* a file was wanted, and there was no room for it */
+	int no_room_code;    /* data waits, since no segment could be prepared, and why; or 0 */
+	int no_room_told;    /* what to say of it in words: its end only when that has lasted */
 };
 
 struct wr_journal;

@@ -124,6 +124,7 @@ struct wr_journal_files {
 	bool recycle_stopped;   /* I4 cannot be kept any more: a header write failed */
 	bool spare_refused;     /* the next spare could not be opened */
 	bool starved;
+	bool drop_wanted;     /* no file can be made: the oldest segment is to go, if it may */
 	int prepare_code;     /* of the last segment that could not be prepared; 0 once one could */
 	uint64_t retry_at_ns; /* of PREPARE, and of opening a spare; 0: at once */
 	struct wr_journal_task header;
@@ -165,6 +166,9 @@ struct wr_journal_cells {
 	wr_atomic_u64 checkpoint_seq;
 	wr_atomic_u64 checkpoint_failures;
 	wr_atomic_u64 prepare_failures;
+	wr_atomic_u64 segments_dropped;
+	wr_atomic_u64 free_bytes;
+	wr_atomic_u32 low_space;
 	wr_atomic_u32 no_room_code; /* starved, and why: the code without its sign; 0: neither */
 	wr_atomic_u32 no_room_told; /* the same for who is told of it in words: journal_room.c */
 };
@@ -257,6 +261,11 @@ int wr_journal_commits_complete(struct wr_journal *j);
 
 /* Whether the log has no room, and why, for who asks and who is told (PK1 by `moved`). */
 void wr_journal_room_note(struct wr_journal *j);
+/* Whether the medium has room for another file, and keeps what is to be left free (any thread that
+ * steps or opens). Where it has not: -ENOSPC. */
+int wr_journal_room_look(struct wr_journal *j);
+/* What became of a file that was wanted: 0, or why it could not be made. */
+void wr_journal_room_made(struct wr_journal *j, int code);
 /* Until when it need not be looked at again. */
 uint64_t wr_journal_room_idle_ns(const struct wr_journal *j, uint64_t now_ns);
 
@@ -266,6 +275,8 @@ int wr_journal_segments_step(struct wr_journal *j);
 void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq);
 /* Retires what retention lets go; how many. */
 int wr_journal_segments_retire(struct wr_journal *j);
+/* No file can be made, for this reason: retention may let the oldest go, if that was asked for. */
+void wr_journal_drop_if_wanted(struct wr_journal *j, int code);
 /* Fills the extents ring. */
 int wr_journal_extents_offer(struct wr_journal *j);
 /* Gives a spare a new id, encodes its header and says what is to be written first. */

@@ -12,9 +12,14 @@
  * an hour; an hour without a want begins anew. So a lasting end is told within a second, and who is
  * always short of room is told a dozen times in the first hour and four times in each later one.
  *
+ * Room on the medium runs low before it is gone: low_space_bytes is asked for before a file is
+ * made, which is all the room that a log takes. So a log that only uses files again asks nothing.
+ *
  * Thread: the step's, and the one that opens.
  */
 #include "core/journal/journal_internal.h"
+
+#include <errno.h>
 
 #define HOLD_MIN_NS 1000000000ull
 #define HOLD_MAX_NS (900 * HOLD_MIN_NS)
@@ -74,6 +79,43 @@ void wr_journal_room_note(struct wr_journal *j)
 		tell_want(j, told, code);
 	else if (told != 0)
 		tell_end(j);
+}
+
+/* --- room on the medium ----------------------------------------------------------------------- */
+
+static void set_low(struct wr_journal *j, bool low)
+{
+	if (low == (wr_load_relaxed(&j->cells.low_space) != 0))
+		return;
+	wr_store_relaxed(&j->cells.low_space, low ? 1u : 0u);
+	j->moved = true;
+}
+
+int wr_journal_room_look(struct wr_journal *j)
+{
+	uint64_t mark = j->options.low_space_bytes;
+	uint64_t one = j->table->segment_bytes, free_bytes;
+
+	/* Who cannot say leaves it to the file that is made. */
+	if (mark == 0 || j->storage->ops->free_bytes(j->storage, &free_bytes) < 0)
+		return 0;
+	wr_journal_cell_set(&j->cells.free_bytes, free_bytes);
+	if (free_bytes < one || free_bytes - one < mark) {
+		set_low(j, true);
+		return -ENOSPC;
+	}
+	/* A file more than there has to be: an end that is told shall last. */
+	if (free_bytes - one - mark >= one)
+		set_low(j, false);
+	return 0;
+}
+
+void wr_journal_room_made(struct wr_journal *j, int code)
+{
+	if (code == -ENOSPC || code == -EDQUOT)
+		set_low(j, true);
+	else if (code == 0 && j->options.low_space_bytes == 0)
+		set_low(j, false);
 }
 
 uint64_t wr_journal_room_idle_ns(const struct wr_journal *j, uint64_t now_ns)

@@ -121,19 +121,25 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 	return false;
 }
 
+static bool is_beyond_retention(const struct wr_journal *j, uint32_t live_count)
+{
+	return j->options.retention_bytes != 0 &&
+	       live_count * j->table->segment_bytes > j->options.retention_bytes;
+}
+
 int wr_journal_segments_retire(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
 	int count = 0;
 
 	f->retention_changed = false;
-	if (j->options.retention_bytes == 0 || f->recycle_stopped || j->checkpoint.file_bytes == 0)
+	if (f->recycle_stopped || j->checkpoint.file_bytes == 0)
 		return 0;
 	for (;;) {
 		uint32_t live_count = wr_segment_live_count(j->table);
+		bool is_beyond = is_beyond_retention(j, live_count);
 		/* The newest has none behind it: what is being written to stays in any case. */
-		if (live_count * j->table->segment_bytes <= j->options.retention_bytes ||
-		    live_count < 2 ||
+		if ((!is_beyond && !f->drop_wanted) || live_count < 2 ||
 		    !may_leave(j, wr_load_relaxed(&wr_segment_live(j->table, 1)->first_seq)))
 			break;
 		uint64_t segment_id = wr_load_relaxed(&wr_segment_live(j->table, 0)->segment_id);
@@ -141,6 +147,9 @@ int wr_journal_segments_retire(struct wr_journal *j)
 		f->retired_id[index] = segment_id;
 		wr_journal_spare_add(j, index);
 		wr_journal_cell_add(&j->cells.segments_recycled, 1);
+		if (!is_beyond)
+			wr_journal_cell_add(&j->cells.segments_dropped, 1);
+		f->drop_wanted = false; /* there is one now */
 		count++;
 	}
 	if (count > 0)
@@ -280,12 +289,22 @@ static uint64_t wanted_ready(struct wr_journal *j)
 		       : 1;
 }
 
+void wr_journal_drop_if_wanted(struct wr_journal *j, int code)
+{
+	if (!j->options.drop_oldest || (code != -ENOSPC && code != -EDQUOT && code != WEIR_E_FULL))
+		return;
+	j->files.drop_wanted = true;
+	j->files.retention_changed = true;
+}
+
 /* None can be made, or none that is there can be opened: tried again in a while. */
 static void no_segment(struct wr_journal *j, int code)
 {
 	wr_journal_cell_add(&j->cells.prepare_failures, 1);
 	j->files.retry_at_ns = wr_clock_mono_ns(j->clock) + WR_JOURNAL_RETRY_NS;
 	j->files.prepare_code = code;
+	wr_journal_room_made(j, code);
+	wr_journal_drop_if_wanted(j, code);
 }
 
 static bool is_time(const struct wr_journal *j)
@@ -355,6 +374,8 @@ static void prepare_came_back(struct wr_journal *j)
 	}
 	wr_journal_file_add(j, f->prepare.io.file, f->next_file_number);
 	f->next_file_number++;
+	f->drop_wanted = false;
+	wr_journal_room_made(j, 0);
 }
 
 static int prepare_start(struct wr_journal *j)
@@ -364,6 +385,11 @@ static int prepare_start(struct wr_journal *j)
 	if (!is_time(j))
 		return 0;
 	f->retry_at_ns = 0;
+	int room = wr_journal_room_look(j);
+	if (room < 0) {
+		no_segment(j, room);
+		return 1;
+	}
 	wr_segment_name(f->prepare_name, j->table->log_id, f->next_file_number);
 	f->prepare.io = (struct wr_io){
 		.kind = WR_IO_PREPARE,
@@ -466,6 +492,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 	if (ahead < wanted && wr_load_relaxed(&j->table->count) >= f->files_max) {
 		f->retry_at_ns = 0;
 		f->prepare_code = WEIR_E_FULL; /* until retention gives one back */
+		wr_journal_drop_if_wanted(j, WEIR_E_FULL);
 	} else if (ahead < wanted) {
 		if (!f->prepare.busy)
 			work += prepare_start(j);

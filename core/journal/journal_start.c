@@ -201,8 +201,12 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	if (r < 0)
 		return start_problem(j, r, "opening the segments", reterr_problem);
 	(void)wr_journal_segments_retire(j);
-	while (r == 0 && f->ready < wanted)
+	while (r == 0 && f->ready < wanted) {
 		r = make_ready(j);
+		wr_journal_drop_if_wanted(j, r);
+		if (f->drop_wanted && wr_journal_segments_retire(j) > 0)
+			r = 0; /* there is a file now */
+	}
 	/* No full disk: want of memory (L23), or a superblock that cannot be written. Said now. */
 	if (r == -ENOMEM || j->failure.code != 0 || (r < 0 && f->ready == 0 && !resumes))
 		return start_problem(j, r, "preparing the first segments", reterr_problem);

@@ -33,12 +33,34 @@ static void say_no_room(struct weir_pipeline *p, int code)
 				weir_strerror(code));
 }
 
+static void say_low_space(struct weir_pipeline *p, const struct wr_journal_stats *stats)
+{
+	const char *what = p->options.when_no_room == WEIR_NO_ROOM_DROP_OLDEST
+				   ? "the oldest segments are used again as soon as nobody needs "
+				     "them, whatever retention_bytes says"
+				   : "producers wait when the segments that are ready are used up";
+
+	p->said_low_space = stats->low_space;
+	if (!stats->low_space)
+		wr_pipeline_say(p, "the file system of the journal has room for segments again");
+	else if (p->options.low_space_bytes != 0)
+		wr_pipeline_say(p,
+				"room runs low: %llu bytes are free, and another segment would "
+				"leave less than low_space_bytes (%llu): %s",
+				(unsigned long long)stats->free_bytes,
+				(unsigned long long)p->options.low_space_bytes, what);
+	else
+		wr_pipeline_say(p, "the disk is full, no further segment can be made: %s", what);
+}
+
 /* Once when it begins, once when its end has lasted; why may have changed in between. */
 static void say_room(struct weir_pipeline *p)
 {
 	struct wr_journal_stats stats;
 
 	wr_journal_stats(p->journal, &stats);
+	if (stats.low_space != p->said_low_space)
+		say_low_space(p, &stats);
 	if ((stats.no_room_told < 0) == p->said_no_room)
 		return;
 	p->said_no_room = stats.no_room_told < 0;

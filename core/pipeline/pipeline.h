@@ -217,6 +217,7 @@ struct weir_pipeline {
 	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
 	_Alignas(8) uint8_t epoch_record[128];
 	struct weir_problem problem; /* of FAILED; written before `refuse` */
+	bool said_low_space;         /* the same, of room on the file system */
 	bool said_no_room;           /* the journal step's: options.log_fn was told */
 };
 

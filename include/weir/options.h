@@ -94,6 +94,14 @@ enum weir_journal_thread {
 	WEIR_JOURNAL_THREAD_NO = 2,
 };
 
+/** Where the log can have no further segment: a full disk, low_space_bytes, segments_max. */
+enum weir_when_no_room {
+	WEIR_NO_ROOM_WAIT = 0, /**< producers are held back, as their when_full says */
+	/** The oldest segment that no subscription and no checkpoint needs is used again, also
+	 *  within retention_bytes; where there is none, producers are held back. */
+	WEIR_NO_ROOM_DROP_OLDEST = 1,
+};
+
 #define WEIR_CPUS_MAX 64
 
 /** A list of CPUs, by the kernel's numbers. */
@@ -178,15 +186,20 @@ struct weir_options {
 	uint32_t run_records_max;     /**< events in one run, default 4096 */
 
 	/* journal */
-	uint64_t segment_bytes;    /**< of a file, multiple of chunk_bytes, default 64 MiB; a
+	uint64_t segment_bytes;   /**< of a file, multiple of chunk_bytes, default 64 MiB; a
 	                                journal keeps the size that it was made with */
-	uint32_t segments_ahead;   /**< zero-written before they are needed, default 2 (1..16) */
-	uint32_t segments_max;     /**< files of the log at most, default 65,536 (64 ..
+	uint32_t segments_ahead;  /**< zero-written before they are needed, default 2 (1..16) */
+	uint32_t segments_max;    /**< files of the log at most, default 65,536 (64 ..
 	                                1,048,576): some 210 bytes of memory each. With as many
 	                                as that, and nothing to recycle, the journal is full: it
 	                                waits as for a full disk. May be raised at any open */
-	uint64_t retention_bytes;  /**< recycle the oldest segments beyond this, once no
+	uint64_t retention_bytes; /**< recycle the oldest segments beyond this, once no
 	                                subscription needs them; 0 (default): keep everything */
+	uint64_t low_space_bytes; /**< room on the file system that is left to others: no further
+	                                segment is made that leaves less free. It is as with a
+	                                full disk then, segments_ahead segments before producers
+	                                notice; weir_info and log_fn tell. 0 (default): none */
+	enum weir_when_no_room when_no_room;
 	uint64_t checkpoint_bytes; /**< log bytes between checkpoints; 0: 64 MiB, or four times the
 	                                size of a checkpoint if that is more */
 	uint32_t batches_in_flight_max; /**< writes under way at once, default 4 (1..16) */
@@ -212,7 +225,8 @@ struct weir_options {
 
 	/** Says what an operator should know: what was not to be had of backend, wait strategy,
 	 *  scheduling class, huge pages and NUMA, a tail that recovery trimmed (all inside
-	 *  weir_open()), the failure of the journal, that it has no room for another segment (at
+	 *  weir_open()), the failure of the journal, that room for segments is short on the file
+	 *  system and that it is there again, that the journal has no room for another segment (at
 	 *  once) and that it has again (when that has lasted for a second; for twice as long each
 	 *  time that the room went again, up to 15 minutes, until there was none lacking for an
 	 *  hour), damage that stops a member with a handler (all inside a step), a member that was

@@ -208,7 +208,7 @@ struct weir_info {
 	uint64_t written_sequence;
 	uint64_t durable_sequence;
 	uint64_t append_time_us; /**< now, by the log's own clock (event.h) */
-	uint64_t batches; /**< made durable since open */
+	uint64_t batches;        /**< made durable since open */
 	uint64_t batch_bytes;
 	uint64_t journal_writes; /**< write requests that carried them */
 	uint64_t syncs;
@@ -216,6 +216,14 @@ struct weir_info {
 	uint64_t segments_live;
 	uint64_t segments_spare;
 	uint64_t segments_recycled;
+	uint64_t segments_dropped; /**< of these within retention_bytes: WEIR_NO_ROOM_DROP_OLDEST */
+	/**
+	 * Room for segments is short: the last one that was wanted could not be made for a full
+	 * disk, or would have left less than low_space_bytes free. Until one can be made.
+	 */
+	bool low_space;
+	uint64_t free_bytes; /**< on the file system, when a segment was last wanted; 0: not looked
+	                          at, without low_space_bytes */
 	/**
 	 * The log has no room for another segment: producers wait (or get what their policy says),
 	 * acknowledgements go on. Not a failure: it ends when there is room. This is exact;
@@ -225,8 +233,8 @@ struct weir_info {
 	int starved_code; /**< why: -ENOSPC, -EMFILE, WEIR_E_FULL (segments_max) ..., of the last
 	                       attempt; 0 unless starved */
 	uint64_t checkpoints;
-	uint64_t refused_events; /**< requests refused: a run or a definition counts once */
-	uint64_t memory_bytes;   /**< reserved: at most the plan */
+	uint64_t refused_events;  /**< requests refused: a run or a definition counts once */
+	uint64_t memory_bytes;    /**< reserved: at most the plan */
 	uint64_t huge_page_bytes; /**< of chunks and lanes, those that lie in huge pages */
 	uint64_t locked_bytes;    /**< that cannot be swapped; 0 without lock_memory */
 	int32_t chunks_node;      /**< NUMA node that the chunks were bound to; -1: to none */

@@ -19,6 +19,13 @@ static const struct wr_config_choice io_choices[] = {
 	{0},
 };
 
+static const struct wr_config_choice no_room_choices[] = {
+	{"wait", WEIR_NO_ROOM_WAIT, "producers are held back, acknowledgements go on"},
+	{"drop_oldest", WEIR_NO_ROOM_DROP_OLDEST,
+	 "the oldest file that no subscription needs is used again, also within retention"},
+	{0},
+};
+
 static const struct wr_config_key journal_keys[] = {
 	{.name = "dir",
 	 OPTION(dir),
@@ -52,6 +59,18 @@ static const struct wr_config_key journal_keys[] = {
 	 .min = 1,
 	 .absent = "everything is kept",
 	 .doc = "Beyond this the oldest files are used again, once no subscription needs them"},
+	{.name = "low_space",
+	 OPTION(low_space_bytes),
+	 .type = WR_CONFIG_SIZE,
+	 .min = 1,
+	 .absent = "files are made as long as there is room",
+	 .doc = "Room on the file system that is left to others: no further file leaves less free"},
+	{.name = "when_no_room",
+	 OPTION(when_no_room),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = no_room_choices,
+	 .fallback = "wait",
+	 .doc = "Where there can be no further file: a full disk, low_space, limits.segments"},
 	{.name = "checkpoint",
 	 OPTION(checkpoint_bytes),
 	 .type = WR_CONFIG_SIZE,

@@ -146,7 +146,7 @@ static void find_descriptors(struct wr_plan_search *l)
 	/* Everything is kept: does something else end before the disk does? */
 	uint64_t room = disk->dir.file_count * disk->file_bytes + disk->dir.free_bytes;
 	if (!disk->is_needed || disk->retention_bytes != 0 || disk->dir.total_bytes == 0 ||
-	    d->room_bytes >= room)
+	    l->input->options->when_no_room == WEIR_NO_ROOM_DROP_OLDEST || d->room_bytes >= room)
 		return;
 	struct wr_plan_lack *to = wr_plan_lack(
 		l, WR_LACK_LATER, "segments",
