@@ -15,11 +15,13 @@
 #include "bench/harness.h"
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
+#include "io/machine/machine.h"
 #include "tools/weir/args.h"
 #include "tools/weir/torture/torture.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define KILLS_A_JOURNAL 12u
+#define ROOM_BYTES (64u << 20)
 
 struct torture_hooks torture_hooks;
 
@@ -157,10 +159,18 @@ static int print(const struct torture *t)
 
 static int run(struct torture *t)
 {
+	struct weir_problem problem = {0};
+	struct wr_machine_dir dir;
+	/* A disk that is full by itself would look like a fault of weir's. */
+	wr_machine_read_dir(t->parent, &dir);
+	if (dir.is_there && dir.total_bytes > 0 && dir.free_bytes < ROOM_BYTES) {
+		(void)snprintf(problem.text, sizeof problem.text, "64 MiB are needed there");
+		return cli_fail(t->parent, -ENOSPC, &problem);
+	}
+	catch_signals(); /* before there is anything that has to go again */
 	int rc = room_make(t->parent, &t->room);
 	if (rc < 0)
 		return cli_fail(t->parent, rc, NULL);
-	catch_signals();
 	torture_all(t);
 	t->room.is_kept = choices.keep && t->fault != NULL;
 	int exit_code = print(t);
