@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Is each public header whole? It compiles alone, as C11 and as C++17, with every compiler that is
-# here; and each WEIR_API function's comment says which thread may call it and what it returns.
+# here; each WEIR_API function's comment says which thread may call it and what it returns; and the
+# calls of rings, whose code becomes the program's, warn of nothing there either.
 # usage: headers.sh [ROOT]      CC, CXX: tried besides gcc, g++, clang, clang++
 set -eu
 root=${1:-$(dirname "$0")/../..}
@@ -43,6 +44,58 @@ case "${CXX:-g++}" in g++ | clang++) ;; *) compile "$CXX" c++17 cc ;; esac
 if [ "$tried" -eq 0 ]; then
 	echo "headers: no compiler works here"
 	exit 1
+fi
+
+# With -O1 -fsanitize=thread a compiler follows values less far than with any other options, and
+# warns of more: what is passed by reference there has a value from its first line on.
+ring_calls() { # ring_calls COMPILER
+	command -v "$1" >/dev/null 2>&1 || return 0
+	cat >"$work/ring.c" <<-'EOF'
+		#include <weir/ring.h>
+		struct item { unsigned long a; unsigned b; };
+		int probe(struct weir_ring_producer *p, struct weir_ring_consumer *c, weir_ring_visit_fn visit);
+		int probe(struct weir_ring_producer *p, struct weir_ring_consumer *c, weir_ring_visit_fn visit)
+		{
+			struct item one = {1, 2};
+			struct item many[8] = {{0, 0}};
+			void *place;
+			const void *seen;
+			int rc = weir_ring_push(p, &one, sizeof one);
+			rc += weir_ring_push_many(p, many, 8, sizeof one);
+			rc += weir_ring_stage(p, &one, sizeof one);
+			rc += weir_ring_flush(p);
+			if (weir_ring_claim(p, 1, sizeof one, &place) == 1)
+				rc += weir_ring_commit(p, 1);
+			rc += weir_ring_push_wait(p, &one, sizeof one, 5);
+			rc += (int)weir_ring_push_many_wait(p, many, 8, sizeof one, 5);
+			rc += weir_ring_pop(c, &one, sizeof one);
+			rc += weir_ring_pop_many(c, many, 8, sizeof one);
+			if (weir_ring_take(c, 8, sizeof one, &seen) > 0)
+				weir_ring_release(c);
+			rc += (int)weir_ring_drain(c, 100, sizeof one, visit, 0);
+			rc += weir_ring_pop_wait(c, &one, sizeof one, 5);
+			rc += weir_ring_pop_many_wait(c, many, 8, sizeof one, 5);
+			return rc + (int)one.a;
+		}
+	EOF
+	for call in $(sed -n 's/^WEIR_RING_INLINE .*\(weir_ring_[a-z_]*\)(.*/\1/p' include/weir/ring.h); do
+		grep -qE "(^|[^a-z_])$call\\(" "$work/ring.c" && continue
+		echo "include/weir/ring.h: $call() is not among the calls that headers.sh compiles"
+		bad=$((bad + 1))
+	done
+	# Without the sanitizer's own parts a compiler has none.
+	printf 'int probe;\n' >"$work/probe.c"
+	"$1" -fsanitize=thread -c -o "$work/probe.o" "$work/probe.c" >/dev/null 2>&1 || return 0
+	if ! "$1" -std=c11 -Iinclude -Wall -Wextra -Wpedantic -Wconversion -Werror -O1 -fsanitize=thread \
+		-c -o "$work/probe.o" "$work/ring.c" >"$work/log" 2>&1; then
+		echo "include/weir/ring.h: its calls warn in a program, with $1 -O1 -fsanitize=thread"
+		sed 's/^/    /' "$work/log" | head -n 20
+		bad=$((bad + 1))
+	fi
+}
+if [ -f include/weir/ring.h ]; then
+	ring_calls gcc
+	ring_calls clang
 fi
 
 LC_ALL=C awk '
