@@ -11,7 +11,8 @@
  *         aborting, with and without items in a member's hands. Every fourth round has a disk that
  *         stands still instead (close_disk.c). What was handed over is in the log
  *         and unread, or dropped, and counted once. AddressSanitizer and ThreadSanitizer see who
- *         comes too late.
+ *         comes too late. Nobody may begin a call when the close has begun, so the close comes when
+ *         everybody is inside one: the pipeline counts them (Y1).
  *
  * usage: close [rounds]
  */
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/pipeline/pipeline.h"
 #include "tests/stress/close.h"
 
 #define WAITERS 9u
@@ -30,9 +32,12 @@
 #define HELD_NS 60000000u
 #define HANDLED 4u /* two items of handlers, and their acknowledgements */
 #define LOST_MS 60000
+#define LOST_NS 60000000000u
 
 struct fixture close_bed;
-wr_atomic_u32 close_waiting; /* threads that are about to wait */
+wr_atomic_u32 close_waiting;      /* threads that are about to wait */
+static wr_atomic_u32 close_comes; /* 1: who comes out of a call begins no other */
+static wr_atomic_u32 stays_ended; /* of waiters whose call has ended */
 static uint32_t topic, quiet_topic, held, quiet, moved, watched;
 static wr_atomic_u64 published_count;
 static wr_atomic_u64 handed_over; /* events that are weir's: the log's, or to be dropped */
@@ -67,7 +72,7 @@ static int wait_for_room(void)
 		rc = weir_publish(producer, &event, NULL);
 		wr_add_seq(&published_count, 1u);
 		wr_add_seq(&handed_over, rc == 0 ? 1u : 0u);
-	} while (rc == 0);
+	} while (rc == 0 && wr_load_seq(&close_comes) == 0);
 	return rc;
 }
 
@@ -101,6 +106,8 @@ static int wait_for_a_claim(void)
 		if (rc != 0)
 			return rc;
 		wr_add_seq(&handed_over, 1u);
+		if (wr_load_seq(&close_comes) != 0)
+			return 0;
 	}
 	return rc;
 }
@@ -114,7 +121,7 @@ static int wait_for_a_seek(void)
 	weir_release(member); /* it may stand in a chunk, with nothing of it in hand */
 	int rc = 0;
 	wr_add_seq(&close_waiting, 1u);
-	while (rc == 0)
+	while (rc == 0 && wr_load_seq(&close_comes) == 0)
 		rc = weir_subscription_seek(close_bed.pipeline, moved, WEIR_SEEK_OLDEST, 0,
 					    WEIR_FOREVER, &problem);
 	return rc;
@@ -190,14 +197,18 @@ static int wait_for_items(void)
 	return close_wait_for_items(member);
 }
 
+/* These go on until the close comes, and are told of it in nearly every round. */
+#define LOOPS_FIRST 1u
+#define LOOPS_END 4u
+
 static struct close_waiter waiters[WAITERS] = {
-	{.name = "poll", .wait = wait_for_events},
-	{.name = "publish", .wait = wait_for_room},
-	{.name = "claim", .wait = wait_for_a_claim},
-	{.name = "seek", .wait = wait_for_a_seek},
-	{.name = "wait", .wait = wait_for_ticket, .may_succeed = true},
-	{.name = "publish_once", .wait = wait_for_the_shared_lane, .may_succeed = true},
-	{.name = "leave", .wait = close_wait_to_leave, .may_succeed = true},
+	{.name = "poll", .wait = wait_for_events, .stays = 1},
+	{.name = "publish", .wait = wait_for_room, .stays = 2, .may_succeed = true},
+	{.name = "claim", .wait = wait_for_a_claim, .stays = 2, .may_succeed = true},
+	{.name = "seek", .wait = wait_for_a_seek, .stays = 2, .may_succeed = true},
+	{.name = "wait", .wait = wait_for_ticket, .stays = 2, .may_succeed = true},
+	{.name = "publish_once", .wait = wait_for_the_shared_lane, .stays = 2, .may_succeed = true},
+	{.name = "leave", .wait = close_wait_to_leave, .stays = 1, .may_succeed = true},
 	/* Their descriptors are readable when it closes: that is all that poll(2) says. */
 	{.name = "producer's descriptor", .wait = wait_for_answers, .may_succeed = true},
 	{.name = "member's descriptor", .wait = wait_for_items, .may_succeed = true},
@@ -207,13 +218,34 @@ static void *run(void *argument)
 {
 	struct close_waiter *w = argument;
 	w->result = w->wait();
+	wr_add_seq(&stays_ended, w->stays);
 	return NULL;
 }
 
 void close_start(struct close_waiter *w, uint32_t count)
 {
+	wr_store_seq(&close_waiting, 0u);
+	wr_store_seq(&close_comes, 0u);
+	wr_store_seq(&stays_ended, 0u);
 	for (uint32_t i = 0; i < count; i++)
 		fixture_need(pthread_create(&w[i].thread, NULL, run, &w[i]) == 0, "a thread");
+}
+
+void close_wait_until_inside(const struct close_waiter *w, uint32_t count)
+{
+	uint64_t end_ns = fixture_now_ns() + LOST_NS;
+	uint32_t stays = 0, ended;
+	for (uint32_t i = 0; i < count; i++)
+		stays += w[i].stays;
+	while (wr_load_seq(&close_waiting) < count)
+		fixture_sleep_ns(1000000);
+	wr_store_seq(&close_comes, 1u);
+	/* Who has ended is read first: nobody is counted twice who ends in between. */
+	while (ended = wr_load_seq(&stays_ended),
+	       wr_load_seq(&close_bed.pipeline->callers) + ended != stays) {
+		fixture_need(fixture_now_ns() < end_ns, "everybody inside a call");
+		fixture_sleep_ns(1000000);
+	}
 }
 
 bool close_join(struct close_waiter *w, uint32_t count, uint32_t round)
@@ -221,6 +253,7 @@ bool close_join(struct close_waiter *w, uint32_t count, uint32_t round)
 	bool good = true;
 	for (uint32_t i = 0; i < count; i++) {
 		(void)pthread_join(w[i].thread, NULL);
+		w[i].told += w[i].result == WEIR_E_CLOSED ? 1 : 0;
 		/* Whose answer is waited for may get it yet: what was held back is ordered. */
 		if (w[i].result == WEIR_E_CLOSED || (w[i].may_succeed && w[i].result >= 0))
 			continue;
@@ -262,6 +295,7 @@ static struct weir_member *hold_back(bool items)
 		wr_add_seq(&handed_over, 1u);
 	} else {
 		fixture_need(weir_poll(member, &item, 1, 0) == 0, "nothing to read yet");
+		weir_release(member); /* it may stand in a chunk, with nothing of it in hand */
 	}
 	return member;
 }
@@ -288,6 +322,18 @@ static struct weir_member *held_by_another(bool items)
 	return h.member;
 }
 
+/* The lanes are full: nobody has handed anything over for a good while. */
+static void wait_until_full(void)
+{
+	uint64_t before;
+	while (wr_load_seq(&close_waiting) < WAITERS)
+		fixture_sleep_ns(1000000);
+	do {
+		before = wr_load_seq(&handed_over);
+		fixture_sleep_ns(HELD_NS);
+	} while (wr_load_seq(&handed_over) != before);
+}
+
 /* True: all of it came out as promised. */
 static bool one_round(uint32_t round)
 {
@@ -309,12 +355,11 @@ static bool one_round(uint32_t round)
 	close_handlers_start();
 	bool own = round % 16 >= 12;
 	struct weir_member *holder = own ? hold_back(items) : held_by_another(items);
-	wr_store_seq(&close_waiting, 0u);
 	wr_store_seq(&published_count, 0u);
 	close_start(waiters, WAITERS);
-	while (wr_load_seq(&close_waiting) < WAITERS)
-		fixture_sleep_ns(1000000);
-	fixture_sleep_ns(5000000 + round % 3 * 1000000);
+	wait_until_full();
+	close_wait_until_inside(waiters, WAITERS);
+	fixture_sleep_ns(round % 3 * 1000000);
 
 	uint64_t began_ns = fixture_now_ns();
 	close_handlers_let_go();
@@ -355,6 +400,12 @@ int main(int argc, char **argv)
 	(void)printf("1..1\n");
 	for (uint32_t round = 0; round < rounds; round++)
 		good += (round % 4 == 3 ? close_disk_round(round) : one_round(round)) ? 1 : 0;
+	for (uint32_t i = LOOPS_FIRST; i < LOOPS_END; i++) {
+		if (waiters[i].told > 0 || rounds == 0)
+			continue;
+		good = rounds + 1;
+		(void)printf("# %s was never told of a close\n", waiters[i].name);
+	}
 	(void)printf("%sok 1 - who waits is told of a close, and nothing is freed under him\n",
 		     good == rounds ? "" : "not ");
 	return good == rounds ? 0 : 1;

@@ -16,6 +16,8 @@ struct close_waiter {
 	int (*wait)(void);
 	pthread_t thread;
 	int result;
+	uint32_t stays;   /* times that the pipeline counts it among its callers while it sleeps */
+	uint32_t told;    /* rounds in which it was told WEIR_E_CLOSED */
 	bool may_succeed; /* what it waits for may come yet, while the close drains */
 };
 
@@ -23,6 +25,8 @@ extern struct fixture close_bed;
 extern wr_atomic_u32 close_waiting;
 
 void close_start(struct close_waiter *waiters, uint32_t count);
+/* Waits until each that has not come to its end is inside its call, and will begin no other. */
+void close_wait_until_inside(const struct close_waiter *waiters, uint32_t count);
 /* Joins them. True: all were told of the close, or got what they waited for. */
 bool close_join(struct close_waiter *waiters, uint32_t count, uint32_t round);
 

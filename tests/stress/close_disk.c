@@ -91,10 +91,13 @@ static int wait_for_items(void)
 #define READER 3u /* of the waiters below */
 
 static struct close_waiter waiters[] = {
-	{.name = "commit", .wait = wait_for_a_commit, .may_succeed = true},
-	{.name = "wait durable", .wait = wait_for_a_ticket, .may_succeed = true},
-	{.name = "publish_once durable", .wait = wait_without_a_lane, .may_succeed = true},
-	{.name = "poll durable", .wait = wait_behind_the_gate, .may_succeed = true},
+	{.name = "commit", .wait = wait_for_a_commit, .stays = 2, .may_succeed = true},
+	{.name = "wait durable", .wait = wait_for_a_ticket, .stays = 2, .may_succeed = true},
+	{.name = "publish_once durable",
+	 .wait = wait_without_a_lane,
+	 .stays = 2,
+	 .may_succeed = true},
+	{.name = "poll durable", .wait = wait_behind_the_gate, .stays = 1, .may_succeed = true},
 	{.name = "producer's descriptor", .wait = wait_for_answers, .may_succeed = true},
 	{.name = "member's descriptor", .wait = wait_for_items, .may_succeed = true},
 };
@@ -154,11 +157,8 @@ bool close_disk_round(uint32_t round)
 {
 	pthread_t thread;
 	set_up();
-	wr_store_seq(&close_waiting, 0u);
 	close_start(waiters, WR_ARRAY_COUNT(waiters));
-	while (wr_load_seq(&close_waiting) < WR_ARRAY_COUNT(waiters))
-		fixture_sleep_ns(1000000);
-	fixture_sleep_ns(5000000);
+	close_wait_until_inside(waiters, WR_ARRAY_COUNT(waiters));
 	fixture_need(pthread_create(&thread, NULL, let_the_disk_go_on, &round) == 0, "a thread");
 	int rc =
 		weir_close(close_bed.pipeline, round % 2 == 0 ? WEIR_CLOSE_DRAIN : WEIR_CLOSE_ABORT,
