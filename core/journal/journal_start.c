@@ -14,23 +14,33 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define FILL_BYTES_MAX (1u << 20)
 #define NAMES_TRIED_MAX 64u
 
-/* Whether this is what a PREPARE leaves when the process dies in it: it never had a header. */
+/*
+ * Whether this is what a PREPARE leaves when the process dies in it: zeros and holes, of any
+ * length, that never had a header. What holds anything else is somebody's. What cannot be read is
+ * found again at the next open.
+ */
 static bool is_unfinished(struct wr_journal *j, uint32_t file, uint64_t bytes)
 {
-	if (bytes >= j->table->segment_bytes)
+	const struct wr_memory_ops *ops = j->memory->ops;
+	bool is_zero = bytes < j->table->segment_bytes;
+	uint8_t *room = is_zero ? ops->alloc(j->memory, FILL_BYTES_MAX, WR_BLOCK_BYTES) : NULL;
+
+	if (room == NULL)
 		return false;
-	if (bytes < WR_BLOCK_BYTES)
-		return true;
-	if (j->storage->ops->read(j->storage, file, j->blocks, WR_BLOCK_BYTES, 0) != WR_BLOCK_BYTES)
-		return false;
-	for (uint32_t i = 0; i < WR_BLOCK_BYTES; i++)
-		if (j->blocks[i] != 0)
-			return false;
-	return true;
+	for (uint64_t at = 0; is_zero && at < bytes; at += FILL_BYTES_MAX) {
+		uint64_t length = wr_min_u64(bytes - at, FILL_BYTES_MAX);
+		is_zero = j->storage->ops->read(j->storage, file, room, FILL_BYTES_MAX, at) ==
+			  (int64_t)length;
+		/* Each byte is the one before it, and the first is zero. */
+		is_zero = is_zero && room[0] == 0 && memcmp(room, room + 1, length - 1) == 0;
+	}
+	ops->free(j->memory, room, FILL_BYTES_MAX);
+	return is_zero;
 }
 
 /*

@@ -414,6 +414,52 @@ CASE(journal_segments, a_strangers_file_under_the_next_name_is_left_alone)
 	cr_assert_geq(stats().segments_spare, 3);
 }
 
+/* Opens with a file under a segment's name: whether it is still there, as it was. */
+static bool stays(const char *content, uint64_t bytes)
+{
+	static const char name[] = "0-00000032.seg";
+	uint64_t found = 0;
+
+	tear_down();
+	set_up();
+	open_rig();
+	cr_assert(journal_rig_settle(&rig));
+	cr_assert_gt(segment_bytes(), bytes);
+	journal_rig_close(&rig);
+	cr_assert_eq(wr_sim_disk_put(disk, name, content, bytes), 0);
+	cr_assert_eq(journal_rig_open(&rig, &options), 0, "%s", rig.problem.text);
+	cr_assert(journal_rig_settle(&rig));
+	const uint8_t *there = wr_sim_disk_peek(disk, name, &found);
+	if (there == NULL)
+		return false;
+	cr_expect_eq(found, bytes);
+	cr_expect_eq(memcmp(there, content, bytes), 0);
+	return true;
+}
+
+CASE(journal_segments, only_zeros_under_a_segments_name_are_the_rest_of_a_making)
+{
+	static char content[2 * WR_BLOCK_BYTES + 7];
+
+	/* What a process leaves that dies in a PREPARE: zeros, of less than a segment. */
+	cr_expect_not(stays(content, 0));
+	cr_expect_not(stays(content, 1));
+	cr_expect_not(stays(content, WR_BLOCK_BYTES - 1));
+	cr_expect_not(stays(content, WR_BLOCK_BYTES));
+	cr_expect_not(stays(content, sizeof content));
+
+	/* What it cannot have left. */
+	cr_expect(stays("mine", 4));
+	content[WR_BLOCK_BYTES - 1] = 1;
+	cr_expect(stays(content, WR_BLOCK_BYTES));
+	content[WR_BLOCK_BYTES - 1] = 0;
+	content[sizeof content - 1] = 1;
+	cr_expect(stays(content, sizeof content));
+	content[sizeof content - 1] = 0;
+	content[100] = 1;
+	cr_expect(stays(content, 101));
+}
+
 /* The same medium again and again, with the power going at each operation of the next open. */
 static void open_with_every_power_cut(void)
 {
