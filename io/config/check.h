@@ -73,6 +73,16 @@ void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);
 
+/* The files of a run, in the arena of the findings; NULL: no memory (check_paths.c). */
+struct wr_config_paths;
+struct wr_config_paths *wr_config_paths(struct wr_config_findings *findings,
+					const struct wr_config_node *root,
+					const struct wr_config_values *values);
+/* Whether the sink of a subscription writes where something else is; its file as it is written. */
+void wr_config_check_paths(struct wr_config_findings *findings, const struct wr_config_node *root,
+			   const struct wr_config_paths *of, uint32_t index,
+			   const char *as_written);
+
 /* Stages and rings (check_stages.c). */
 void wr_config_check_stages(struct wr_config_findings *findings, const struct wr_config_node *root,
 			    const struct wr_config_values *values);

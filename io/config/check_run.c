@@ -165,43 +165,6 @@ static void check_file(struct wr_config_findings *findings, const struct wr_conf
 			  "put %m in its name: out-%m.jsonl");
 }
 
-static bool reads(const struct wr_config_input *source, const char *file)
-{
-	const char *const *files = source->files.items;
-	for (uint32_t i = 0; i < source->files.count; i++)
-		if (is_same(files[i], file))
-			return true;
-	return is_same(source->file, file) || is_same(source->follow, file);
-}
-
-/* A file has one writer, and is not read by the same run. */
-static void check_writers(struct wr_config_findings *findings, const struct wr_config_node *root,
-			  const struct wr_config_values *values, uint32_t index)
-{
-	const struct wr_config_subscription *all = values->subscriptions.items;
-	const struct wr_config_input *sources = values->sources.items;
-	const char *file = all[index].sink.file;
-	const struct wr_config_node *item = wr_config_item_at(root, "subscriptions", index);
-	const struct wr_config_node *node = wr_config_child(item, "sink");
-	for (uint32_t i = 0; i < index; i++) {
-		if (!is_same(all[i].sink.file, file))
-			continue;
-		const struct wr_config_node *other = wr_config_item_at(root, "subscriptions", i);
-		wr_config_refuse_second(
-			findings, "sink to the file", file,
-			wr_config_item_place(findings, node, "file"),
-			wr_config_item_place(findings, wr_config_child(other, "sink"), "file"));
-		break;
-	}
-	for (uint32_t i = 0; i < values->sources.count; i++)
-		if (reads(&sources[i], file)) {
-			refuse_at(findings, node, "file",
-				  "a source reads this file: it would never end",
-				  "another name for one of them");
-			break;
-		}
-}
-
 /* A member that is busy for longer than its session is taken for dead. */
 static void check_session(struct wr_config_findings *findings,
 			  const struct wr_config_subscription *of,
@@ -231,6 +194,7 @@ static void check_sinks(struct wr_config_findings *findings, const struct wr_con
 			const struct wr_config_values *values)
 {
 	const struct wr_config_subscription *all = values->subscriptions.items;
+	const struct wr_config_paths *paths = wr_config_paths(findings, root, values);
 	uint64_t members = 0;
 	for (uint32_t i = 0; i < values->subscriptions.count && !wr_config_is_full(findings); i++) {
 		const struct wr_config_node *item = wr_config_item_at(root, "subscriptions", i);
@@ -252,7 +216,8 @@ static void check_sinks(struct wr_config_findings *findings, const struct wr_con
 		}
 		if (all[i].sink.file != NULL) {
 			check_file(findings, root, values, &all[i], item);
-			check_writers(findings, root, values, i);
+			if (paths != NULL)
+				wr_config_check_paths(findings, root, paths, i, all[i].sink.file);
 		}
 		if (all[i].sink.command.count > 0)
 			check_session(findings, &all[i], item);

@@ -150,9 +150,9 @@ static void stdin_is_out(void)
 static void test_circles(void)
 {
 	run_bed_fresh();
-	run_bed_must(mkdir("d", 0700) == 0, "mkdir");
+	run_bed_must(symlink(".", "d") == 0, "symlink");
 	run_bed_put("c.yaml", RUN_BED_JOURNAL
-		    "sources: [{name: s, topic: t, from: {follow: d/../x.log}}]\n"
+		    "sources: [{name: s, topic: t, from: {follow: d/x.log}}]\n"
 		    "subscriptions: [{name: o, topics: [t], sink: {file: ./x.log}}]\n");
 	int code = run_bed_run("c.yaml");
 	tap_check(code == CLI_EXIT_CONFIG && run_bed_says("./x.log is read by a source, too") &&
@@ -165,6 +165,14 @@ static void test_circles(void)
 	tap_check(code == CLI_EXIT_CONFIG &&
 			  run_bed_says("standard output is the file that standard input reads"),
 		  "so is a standard output that is the standard input (%d)", code);
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {generate: {events: 1}}}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {file: d/j/0-00000099.seg}}]\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_CONFIG &&
+			  run_bed_says("d/j/0-00000099.seg lies in the journal's directory") &&
+			  access("j/0-00000099.seg", F_OK) != 0,
+		  "and one in the journal's directory (%d): %s", code, run_bed_said);
 }
 
 static void set_variables(void)

@@ -7,6 +7,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,81 @@ Test(run_keys, a_sink_that_cannot_be_is_told_at_its_place)
 	expect(SINK("sink: {file: o}}\n  - {name: t, topics: [a], sink: {file: o}"),
 	       "x:5:41: error: a second sink to the file \"o\"");
 	expect(SINK("sink: {file: o}") "sources: [{name: i, topic: a, from: {files: [p, o]}}]\n",
+	       "x:4:41: error: file: a source reads this file: it would never end");
+}
+
+Test(run_keys, a_file_has_one_writer_under_whatever_name_of_it)
+{
+	static const char *const same[] = {"./out", ".//out", "a/../out", "./a/b/../../out",
+					   "out/"};
+	static const char *const others[] = {"../out", "/out", "out2", "a/out", "out/a"};
+	static const char *const theirs = "x:5:41: error: a second sink to the file";
+	char text[512];
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+		(void)snprintf(
+			text, sizeof text,
+			SINK("sink: {file: out}}\n  - {name: t, topics: [a], sink: {file: %s}"),
+			same[i]);
+		expect(text, theirs);
+	}
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		(void)snprintf(
+			text, sizeof text,
+			SINK("sink: {file: out}}\n  - {name: t, topics: [a], sink: {file: %s}"),
+			others[i]);
+		cr_expect_str_eq(config_report(text), "", "%s", others[i]);
+	}
+	expect(SINK("sink: {file: /a/../../b}}\n  - {name: t, topics: [a], sink: {file: /b}"),
+	       theirs);
+	expect(SINK("sink: {file: ../../b}}\n"
+		    "  - {name: t, topics: [a], sink: {file: ../a/../../b}"),
+	       theirs);
+	expect(SINK("members: 12, sink: {file: o-%m, commit: after}}\n"
+		    "  - {name: t, topics: [a], sink: {file: o-11}"),
+	       theirs);
+	expect(SINK("sink: {file: o-0}}\n"
+		    "  - {name: t, topics: [a], members: 2, sink: {file: ./o-%m, commit: after}"),
+	       "x:5:53: error: a second sink to the file \"./o-%m\"");
+	cr_expect_str_eq(config_report(SINK("members: 12, sink: {file: o-%m, commit: after}}\n"
+					    "  - {name: t, topics: [a], sink: {file: o-12}}\n"
+					    "  - {name: u, topics: [a], sink: {file: o-07}")),
+			 "");
+	/* And the one that weir keeps beside an output. */
+	expect(SINK("sink: {file: out}}\n  - {name: t, topics: [a], sink: {file: ./out.weir}"),
+	       "x:5:41: error: file: weir keeps this file beside the output of another sink");
+	expect(SINK("sink: {file: out.weir}}\n  - {name: t, topics: [a], sink: {file: out}"),
+	       "x:5:41: error: file: the file that weir keeps beside it, with .weir");
+	cr_expect_str_eq(config_report(SINK("sink: {file: out, commit: after}}\n  - {name: t, "
+					    "topics: [a], sink: {file: out.weir}")),
+			 "");
+}
+
+Test(run_keys, a_sink_writes_over_nothing_of_the_journal_the_config_and_the_sources)
+{
+	static const char *const in_it[] = {"j/0-00000005.seg", "./j/JOURNAL", "j/out", "j",
+					    "a/../j//x"};
+	static const char *const not_in_it[] = {"j/out/x", "jj", "j.out", "k/j", "../j/x"};
+	char text[512];
+	for (size_t i = 0; i < sizeof in_it / sizeof in_it[0]; i++) {
+		(void)snprintf(text, sizeof text, SINK("sink: {file: %s}"), in_it[i]);
+		expect(text,
+		       "x:4:41: error: file: in the journal's directory are the journal's own");
+	}
+	for (size_t i = 0; i < sizeof not_in_it / sizeof not_in_it[0]; i++) {
+		(void)snprintf(text, sizeof text, SINK("sink: {file: %s}"), not_in_it[i]);
+		cr_expect_str_eq(config_report(text), "", "%s", not_in_it[i]);
+	}
+	expect("journal: {dir: .}\n" TOPICS
+	       "subscriptions: [{name: s, topics: [a], sink: {file: ./out}}]\n",
+	       "x:3:53: error: file: in the journal's directory are");
+	expect("journal: {dir: /d/}\n" TOPICS
+	       "subscriptions: [{name: s, topics: [a], sink: {file: /d/out}}]\n",
+	       "x:3:53: error: file: in the journal's directory are");
+	expect(SINK("sink: {file: ./x}"),
+	       "x:4:41: error: file: this would write to the config file");
+	expect(SINK("sink: {file: a/../o}") "sources: [{name: i, topic: a, from: {file: ./o}}]\n",
+	       "x:4:41: error: file: a source reads this file: it would never end");
+	expect(SINK("sink: {file: o}") "sources: [{name: i, topic: a, from: {follow: o.weir}}]\n",
 	       "x:4:41: error: file: a source reads this file: it would never end");
 }
 

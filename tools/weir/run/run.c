@@ -111,6 +111,19 @@ static bool is_a_circle(const struct run *run, const char *file)
 	return false;
 }
 
+/* Under whatever name: the journal takes what lies there for its own, and may remove it. */
+static bool is_in_the_journal(const struct run *run, const char *file)
+{
+	char room[PATH_BYTES];
+	struct stat folder;
+	struct stat journal;
+	if (file == NULL || run->options.dir == NULL)
+		return false;
+	(void)snprintf(room, sizeof room, "%s", file);
+	return stat(dirname(room), &folder) == 0 && stat(run->options.dir, &journal) == 0 &&
+	       is_same(&folder, &journal);
+}
+
 /* `weir run c.yaml <log >>log`. */
 static bool is_a_circle_of_streams(const struct run *run)
 {
@@ -130,6 +143,11 @@ static int open_sinks(struct run *run)
 		int rc = -EINVAL;
 		if (is_a_circle(run, d->of.config->file))
 			run_fault_set(&d->fault, rc, "%s is read by a source, too",
+				      d->of.config->file);
+		else if (is_in_the_journal(run, d->of.config->file))
+			run_fault_set(&d->fault, rc,
+				      "%s lies in the journal's directory, where only the "
+				      "journal's own files may be",
 				      d->of.config->file);
 		else if (d->of.config->to == WEIR_CONFIG_TO_STDOUT && is_a_circle_of_streams(run))
 			run_fault_set(&d->fault, rc,
