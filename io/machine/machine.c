@@ -195,7 +195,8 @@ void wr_machine_read(const char *root, const struct wr_cpu_set *present,
 	char text[WR_FACT_TEXT_BYTES];
 	struct wr_machine machine = {0};
 	const char *prefix = root != NULL ? root : "";
-	if (!wr_fact_text(prefix, "/proc/self/limits", text))
+	machine.knows_limits = wr_fact_text(prefix, "/proc/self/limits", text);
+	if (!machine.knows_limits)
 		text[0] = '\0';
 	machine.descriptors = read_limit(text, "Max open files");
 	machine.locked = read_limit(text, "Max locked memory");

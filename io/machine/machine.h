@@ -46,6 +46,7 @@ struct wr_machine_pages {
 };
 
 struct wr_machine {
+	bool knows_limits;                     /* of the process: the four that follow */
 	struct wr_machine_limit descriptors;   /* RLIMIT_NOFILE */
 	struct wr_machine_limit locked;        /* RLIMIT_MEMLOCK, bytes */
 	struct wr_machine_limit file_bytes;    /* RLIMIT_FSIZE */

@@ -169,7 +169,8 @@ static void read_memory(const char *root, struct wr_system *system)
 	char text[WR_FACT_TEXT_BYTES];
 	system->swappiness = read_setting(root, "/proc/sys/vm", "swappiness");
 	system->overcommit = read_setting(root, "/proc/sys/vm", "overcommit_memory");
-	if (!wr_fact_text(root, "/proc/meminfo", text))
+	system->knows_memory = wr_fact_text(root, "/proc/meminfo", text);
+	if (!system->knows_memory)
 		return;
 	system->swap_bytes = kib_of(text, "SwapTotal:");
 	system->swap_used_bytes = system->swap_bytes - kib_of(text, "SwapFree:");
@@ -192,6 +193,7 @@ void wr_system_read(const char *root, const char *cgroup, struct wr_system *ret_
 		  sizeof system.clock_sources);
 	read_idle(root, &system);
 	system.turbo = read_turbo(root);
+	system.smt = read_setting(root, CPU_DIR "/smt", "active");
 	read_memory(root, &system);
 	read_line(root, "/proc/sys/kernel/core_pattern", system.core_pattern,
 		  sizeof system.core_pattern);

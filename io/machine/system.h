@@ -30,7 +30,9 @@ struct wr_system {
 	char idle_name[24];    /* of the deepest state of CPU 0 that is not disabled */
 	uint32_t idle_wake_us; /* that the kernel reckons with to leave it */
 	int turbo;             /* 1 on, 0 off */
+	int smt;               /* second threads of cores are in use */
 
+	bool knows_memory; /* the five that follow */
 	uint64_t swap_bytes;
 	uint64_t swap_used_bytes;
 	int swappiness;

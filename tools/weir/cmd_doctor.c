@@ -100,7 +100,7 @@ static int judge_config(struct doctor *d, bool has_dir)
 	struct config_machine m;
 	int exit_code = config_machine_load(choices.config, NULL, &m);
 	if (exit_code == CLI_GO_ON) {
-		if (!has_dir && m.options.dir != NULL)
+		if (!has_dir)
 			d->path = m.options.dir;
 		exit_code = judge(d);
 	}

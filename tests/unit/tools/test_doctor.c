@@ -231,6 +231,11 @@ Test(doctor, where_nothing_can_be_read_nothing_is_claimed)
 	assert_found("kernel", "worth_knowing", "cannot be read");
 	assert_found("cpus", "worth_knowing", "cannot be read");
 	assert_found("file_system", "worth_knowing", "cannot be read");
+	assert_found("limits", "worth_knowing", "cannot be read");
+	assert_not_found("descriptors");
+	assert_not_found("memlock");
+	assert_not_found("swap");
+	assert_not_found("siblings");
 	fake_root_put("proc/self/mountinfo",
 		      "rubbish\n1 2 3\n36 35 98:0 / /d rw -\n - - - - - - -\n");
 	fake_root_put("proc/sys/kernel/osrelease", "rubbish\n");
@@ -329,6 +334,10 @@ Test(doctor, what_a_config_lacks_takes_the_place_of_what_is_said_in_general)
 	const char *first = strstr(c.out, "\"id\": \"descriptors\"");
 	cr_assert_null(strstr(first + 1, "\"id\": \"descriptors\""));
 	cr_assert_not(capture_has(c.out, "\"found\": \"25\""));
+	DOCTOR("--config", write_config("version: 1\n"), "--sync-time", "20ms", "--json");
+	cr_assert(capture_has(c.out, "\"dir\": null"), "%s", c.out);
+	assert_not_found("file_system");
+	assert_not_found("sync_buffered");
 	DOCTOR("--config", write_config("version: 2\n"), "--json");
 	cr_assert_eq(c.exit_code, CLI_EXIT_CONFIG);
 }

@@ -49,7 +49,7 @@ struct doctor_sync {
 struct doctor {
 	const char *
 		root; /* "": this machine; else the tree of another, of which nothing is measured */
-	const char *path; /* the directory asked for */
+	const char *path; /* the directory asked for; NULL: a config without a journal */
 
 	struct wr_machine machine;
 	struct wr_system system;

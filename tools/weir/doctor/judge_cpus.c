@@ -153,6 +153,8 @@ static void judge_wakes(struct doctor *d)
 
 static void judge_siblings(struct doctor *d)
 {
+	if (d->system.smt == WR_SYSTEM_UNKNOWN)
+		return;
 	if (!d->machine.smt_active) {
 		doctor_find(d, DOCTOR_OK, "siblings", "one CPU a core");
 		return;

@@ -298,6 +298,8 @@ static void judge_engine(struct doctor *d)
 
 void doctor_judge_disk(struct doctor *d)
 {
+	if (d->path == NULL)
+		return;
 	if (doctor_is_here(d)) {
 		if (!judge_dir(d))
 			return;

@@ -64,8 +64,8 @@ static void judge_uring(struct doctor *d)
 		return;
 	}
 	if (d->uring_code == 0) {
-		doctor_find(d, DOCTOR_OK, "io_uring", "%s",
-			    d->uring[0] != '\0' ? d->uring : "allowed");
+		const char *mode = strstr(d->uring, ": ");
+		doctor_find(d, DOCTOR_OK, "io_uring", "%s", mode != NULL ? mode + 2 : "allowed");
 		return;
 	}
 	f = doctor_find(d, DOCTOR_COSTS, "io_uring", "refused (%s)%s%s",
@@ -176,6 +176,17 @@ static void judge_real_time(struct doctor *d)
 	DOCTOR_FIX(f, "ulimit -r 10, in a unit file LimitRTPRIO=10; or CAP_SYS_NICE");
 }
 
+static void judge_limits(struct doctor *d)
+{
+	if (!d->machine.knows_limits) {
+		doctor_find(d, DOCTOR_NOTE, "limits", "those of the process cannot be read");
+		return;
+	}
+	judge_descriptors(d);
+	judge_file_size(d);
+	judge_real_time(d);
+}
+
 static void judge_core_dumps(struct doctor *d)
 {
 	const char *pattern = d->system.core_pattern;
@@ -198,8 +209,6 @@ void doctor_judge_kernel(struct doctor *d)
 	judge_version(d);
 	judge_uring(d);
 	judge_clock(d);
-	judge_descriptors(d);
-	judge_file_size(d);
-	judge_real_time(d);
+	judge_limits(d);
 	judge_core_dumps(d);
 }

@@ -37,6 +37,8 @@ static void judge_memlock(struct doctor *d)
 {
 	const struct wr_machine *m = &d->machine;
 	char text[CLI_TEXT_BYTES];
+	if (!m->may_lock && !m->knows_limits)
+		return; /* told once: judge_limits() */
 	if (m->may_lock || m->locked.soft == WR_MACHINE_NO_LIMIT) {
 		doctor_find(d, DOCTOR_OK, "memlock", "any amount of memory may be locked");
 		return;
@@ -114,6 +116,8 @@ static void judge_swap(struct doctor *d)
 	const struct wr_system *s = &d->system;
 	char all[CLI_TEXT_BYTES];
 	char used[CLI_TEXT_BYTES];
+	if (!s->knows_memory)
+		return;
 	if (s->swap_bytes == 0) {
 		doctor_find(d, DOCTOR_OK, "swap", "none");
 		return;

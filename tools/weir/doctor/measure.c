@@ -128,7 +128,8 @@ bool doctor_look(struct doctor *d, uint64_t sync_ns)
 		wr_disk_read(d->root, d->path, &d->disk);
 		return true;
 	}
-	look_at_dir(d);
+	if (d->path != NULL)
+		look_at_dir(d);
 	return measure(d, sync_ns);
 }
 
