@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * weir_journal_backup() and weir_journal_restore(): core/journal/backup.h copies from storage to
- * storage, this is the directories around it. The copy is made in DEST.partial, under that
+ * storage, this is the directories around it. The copy is made in DEST.weir-partial, under that
  * directory's lock, and renamed when it is durable.
  *
- * What is removed: files of DEST.partial, if all of them have names that a copy has and JOURNAL is
- * not among them. It is the last that is written, so a directory with JOURNAL may be a whole copy:
- * one whose maker died between that and the rename, or one that its maker renamed while this call
- * waited for the lock. Such a one is never touched.
+ * What is removed: files of DEST.weir-partial, if all of them have names that a copy has, and if it
+ * is under that name that the lock is held: else its maker has renamed it, whole, while this call
+ * waited for the lock, and it is not touched. JOURNAL goes first, which was written last: what is
+ * left of a copy that is not whole has none.
  *
  * Thread: the caller's.
  */
@@ -29,7 +29,7 @@
 #include "io/posix/request.h"
 #include "io/posix/storage_posix.h"
 
-#define PARTIAL ".partial"
+#define PARTIAL ".weir-partial"
 #define PATH_BYTES 4096
 
 struct copy {
@@ -127,7 +127,7 @@ static int find_foreign(void *context, const char *name)
 {
 	struct copy *c = context;
 
-	if (wr_backup_makes(name) && strcmp(name, WR_SUPERBLOCK_NAME) != 0)
+	if (wr_backup_makes(name))
 		return 0;
 	(void)snprintf(c->name, sizeof c->name, "%s", name);
 	return 1;
@@ -141,20 +141,35 @@ static int remove_one(void *context, const char *name)
 	return c->to->ops->file_remove(c->to, name);
 }
 
+static int remove_all(struct copy *c)
+{
+	int r = c->to->ops->file_remove(c->to, WR_SUPERBLOCK_NAME);
+
+	return r == 0 || r == -ENOENT ? c->to->ops->file_each(c->to, remove_one, c) : r;
+}
+
+/* Whether what is locked still has this name. */
+static bool is_still_there(const struct copy *c)
+{
+	const struct wr_dir *dir = (const struct wr_dir *)c->to;
+	struct stat held, named;
+
+	return fstat(dir->dir_fd, &held) == 0 && stat(c->partial, &named) == 0 &&
+	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
 static int clear_partial(struct copy *c)
 {
-	const struct wr_storage_ops *ops = c->to->ops;
-	int r = ops->file_each(c->to, find_foreign, c);
-
+	if (!is_still_there(c))
+		return fail(c, WEIR_E_LOCKED, "destination",
+			    "another copy was made there a moment ago");
+	int r = c->to->ops->file_each(c->to, find_foreign, c);
 	if (r == 1)
 		return fail(c, -EEXIST, "destination",
-			    strcmp(c->name, WR_SUPERBLOCK_NAME) == 0
-				    ? "%.120s" PARTIAL " holds a copy that was not renamed, "
-				      "%s and all: rename or remove it"
-				    : "%.100s" PARTIAL " holds %.60s, which no copy left there",
-			    c->dest, c->name);
+			    "%.100s" PARTIAL " holds %.60s, which no copy left there", c->dest,
+			    c->name);
 	if (r == 0)
-		r = ops->file_each(c->to, remove_one, c);
+		r = remove_all(c);
 	return r < 0 ? fail(c, r, "destination", "%.100s" PARTIAL " cannot be cleared: %s", c->dest,
 			    weir_strerror(r))
 		     : 0;
@@ -251,15 +266,12 @@ static int give_name(struct copy *c)
 			: 0;
 }
 
-/* Of a copy that failed nothing is left. Its superblock goes first; LOCK is no storage's file. */
+/* Of a copy that failed nothing is left. LOCK is no file of the storage. */
 static void remove_partial(struct copy *c)
 {
-	const struct wr_storage_ops *ops = c->to->ops;
 	char lock[sizeof c->partial + sizeof "/" WR_STORAGE_LOCK_NAME];
-	int r = ops->file_remove(c->to, WR_SUPERBLOCK_NAME);
 
-	if (r == 0 || r == -ENOENT)
-		(void)ops->file_each(c->to, remove_one, c);
+	(void)remove_all(c);
 	(void)snprintf(lock, sizeof lock, "%s/" WR_STORAGE_LOCK_NAME, c->partial);
 	(void)unlink(lock);
 	(void)rmdir(c->partial);

@@ -14,9 +14,9 @@
  * files and directories, before the call returns 0. The owner is neither stopped nor slowed down by
  * a lock; it does not know. What was published and not yet acknowledged may be in the copy or not.
  *
- * A copy is made in a directory beside its own, with ".partial" behind the name, and renamed when
- * it is whole: whoever finds it under its name has all of it. What an interrupted call left there
- * is no journal for any open, and the next call for the same name clears it away.
+ * A copy is made in a directory beside its own, with ".weir-partial" behind the name, and renamed
+ * when it is whole: whoever finds it under its name has all of it. What an interrupted call left is
+ * cleared away by the next one for the same name; directories of such a name belong to weir.
  *
  * A restored journal and the one that it was copied from are the same journal in two states: the
  * same uuid, and from the cut on different events under the same sequences. Do not mix their files,
@@ -97,12 +97,12 @@ WEIR_API void weir_backup_options_init(struct weir_backup_options *options);
  * @param ret_report      may be NULL; as far as it came
  * @param reterr_problem  may be NULL; filled in on failure
  * @return 0; what `progress` returned; -EEXIST (dest is there, or there is something in
- *         dest.partial that no interrupted call left); WEIR_E_LOCKED (another call is at work
+ *         dest.weir-partial that no interrupted call left); WEIR_E_LOCKED (another call is at work
  *         there); -ENOSPC, -EDQUOT, -EFBIG (dest); -ENOENT (no such directory, or no journal in it,
  *         or none yet), -EACCES, -EIO, -ENOMEM; WEIR_E_FORMAT (written by a newer format);
  *         WEIR_E_CORRUPT (the source is damaged: the problem says where, and which sequences);
  *         WEIR_E_AGAIN (64 tries, and retention was faster each time); -EINVAL. On failure nothing
- *         is left of the copy, but for what a power cut or a kill leaves in dest.partial
+ *         is left of the copy, but for what a power cut or a kill leaves in dest.weir-partial
  */
 WEIR_API WEIR_MUST_CHECK int weir_journal_backup(const char *dir, const char *dest,
 						 const struct weir_backup_options *options,

@@ -45,8 +45,9 @@ static const struct cli_command commands[] = {
 	 .summary = "Copy a journal, also while its owner runs, and verify it on the way.",
 	 .description =
 		 "DEST must not exist. It is there when it is whole and synced, never before:\n"
-		 "until then it is DEST.partial, which an interrupted backup may leave and the\n"
-		 "next one clears away. DEST is a journal: verify it, look at it, restore it.",
+		 "until then it is DEST.weir-partial, which an interrupted backup may leave\n"
+		 "and the next one clears away. DEST is a journal: verify it, look at it,\n"
+		 "restore it.",
 	 .options = options_of_both,
 	 .option_count = WR_ARRAY_COUNT(options_of_both),
 	 .arguments_min = 2,
