@@ -173,17 +173,18 @@ WEIR_API void *weir_z(void);'
 catches headers 'weir_z: its comment says no @return' 'a function without @return'
 plant include/weir/a.h 'WEIR_API void weir_z(void);'
 catches headers 'weir_z has no' 'a function without a comment'
-with_rings() { cp "$root"/include/weir/*.h "$tree/include/weir/"; }
-with_rings
-passes headers "lets pass the calls of rings as they are"
-clean_tree
+with_rings() {
+	for name in base error options ring ring_atomic ring_copy ring_engine; do
+		cp "$root/include/weir/$name.h" "$tree/include/weir/"
+	done
+}
 with_rings
 plant include/weir/ring.h 'WEIR_RING_INLINE int weir_ring_peep(void) { return 0; }'
-catches headers 'weir_ring_peep() is not among' 'a call of rings that is not tried in a program'
+catches headers 'weir_ring_peep() of a ring is not among' 'a call of rings that is not tried in a program'
 if command -v gcc >/dev/null 2>&1; then
 	with_rings
 	sed 's/uint64_t first = 0;/uint64_t first;/' "$root/include/weir/ring.h" >"$tree/include/weir/ring.h"
-	catches headers 'its calls warn in a program, with gcc' 'a warning of an inlined call'
+	catches headers 'warn in a program, with gcc' 'a warning of an inlined call'
 fi
 
 for folder in core io tests; do

@@ -34,7 +34,7 @@
 #define FILES_BESIDE 6u
 
 static bool is_long;
-static uint64_t lives = 12;
+static uint64_t lives = 7;
 static uint64_t events = 20;
 static uint64_t open_ns[LIVES_MAX];
 
