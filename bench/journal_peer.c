@@ -115,8 +115,9 @@ static int run_opened(struct run *run)
 	run->from_ns = run->start_ns + run->load->warmup_ns;
 	run->to_ns = run->from_ns + run->load->length_ns;
 	int code = run->load->rate == JOURNAL_SATURATED ? saturate(run) : keep_rate(run);
+	/* A server of the peer's may have got the same signal, and be gone. */
 	bool stopped = run->interrupted != NULL && wr_load_relaxed(run->interrupted) != 0;
-	return code == 0 && stopped ? -EINTR : code;
+	return stopped ? -EINTR : code;
 }
 
 int journal_peer_run(const struct journal_peer *peer, const char *dir, uint64_t payload_bytes,
