@@ -130,6 +130,16 @@
 	  "a handler's member looks at nothing before its whole batch is handled")                 \
 	X(HANDLER_UNPINNED, "core/pipeline/poll.c",                                                \
 	  "a member that is moved lets go of what its handler has in hand")                        \
+	X(DROPS_THE_NEEDED, "core/journal/journal_segments.c",                                     \
+	  "on a full disk the oldest segment goes, needed or not")                                 \
+	X(LOW_SPACE_PASSED, "core/journal/journal_room.c",                                         \
+	  "a file is made that leaves less than low_space_bytes free")                             \
+	X(BACKUP_WITHOUT_NEWEST, "core/journal/backup.c",                                          \
+	  "the segment that was the newest as a backup began is left out of it")                   \
+	X(BACKUP_OVER_A_HOLE, "core/journal/backup.c",                                             \
+	  "a backup goes on behind a segment that was used again before it was copied")            \
+	X(BACKUP_NAMES_UNSYNCED, "core/journal/backup.c",                                          \
+	  "a backup says what is in it before the names of its files are durable")                 \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

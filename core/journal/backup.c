@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/journal/scan.h"
 
 #define BUFFER_BYTES (4u << 20)
@@ -325,6 +326,8 @@ static int on_batch(void *context, const struct wr_batch_header *batch)
 	/* Where nothing is on record, the log's end is all there is. */
 	if (batch->segment_id > b->bound_id && b->bound_id != 0)
 		return STOP;
+	if (WR_BUG(BACKUP_WITHOUT_NEWEST) && batch->segment_id == b->bound_id)
+		return STOP;
 	if (!b->has_last || batch->segment_id != b->last.segment_id)
 		r = begin_segment(b, batch);
 	if (r == 0)
@@ -415,7 +418,7 @@ static int finish(struct backup *b)
 	if (r != 0)
 		return r;
 	/* The names of what it speaks of are durable before the superblock is. */
-	r = b->to->ops->sync_dir(b->to);
+	r = WR_BUG(BACKUP_NAMES_UNSYNCED) ? 0 : b->to->ops->sync_dir(b->to);
 	if (r < 0)
 		return fail_write(b, r);
 	r = write_superblock(b);
@@ -489,7 +492,7 @@ static int try_once(struct backup *b)
 		.begin = on_begin,
 		.checkpoint = on_checkpoint,
 		.any_batch = on_batch,
-		.is_dense = true,
+		.is_dense = !WR_BUG(BACKUP_OVER_A_HOLE),
 	};
 	struct wr_backup_report fresh = {.tries = b->report->tries};
 

@@ -140,7 +140,8 @@ int wr_journal_segments_retire(struct wr_journal *j)
 		bool is_beyond = is_beyond_retention(j, live_count);
 		/* The newest has none behind it: what is being written to stays in any case. */
 		if ((!is_beyond && !f->drop_wanted) || live_count < 2 ||
-		    !may_leave(j, wr_load_relaxed(&wr_segment_live(j->table, 1)->first_seq)))
+		    (!may_leave(j, wr_load_relaxed(&wr_segment_live(j->table, 1)->first_seq)) &&
+		     !(f->drop_wanted && WR_BUG(DROPS_THE_NEEDED))))
 			break;
 		uint64_t segment_id = wr_load_relaxed(&wr_segment_live(j->table, 0)->segment_id);
 		uint32_t index = wr_segment_retire(j->table);

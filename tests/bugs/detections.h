@@ -100,6 +100,14 @@
 	X(HANDLER_IS_DEAF, sim_pipeline, "two owners of a partition at once")                      \
 	X(HANDLER_UNPINNED, unit_handlers,                                                         \
 	  "handlers::what_is_in_hand_stays_while_the_member_gets_more_to_read")                    \
+	X(DROPS_THE_NEEDED, unit_low_space, "low_space::what_is_needed_never_goes")                \
+	X(LOW_SPACE_PASSED, unit_low_space,                                                        \
+	  "low_space::the_mark_is_kept_and_told_before_anybody_waits")                             \
+	X(BACKUP_WITHOUT_NEWEST, unit_backup, "backup::a_closed_journal_is_the_same_in_the_copy")  \
+	X(BACKUP_OVER_A_HOLE, unit_backup,                                                         \
+	  "backup::what_is_used_again_before_it_was_copied_begins_it_anew")                        \
+	X(BACKUP_NAMES_UNSYNCED, unit_backup,                                                      \
+	  "backup::after_a_power_cut_anywhere_the_copy_is_whole_or_none")                          \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
 
 #endif
