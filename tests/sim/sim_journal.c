@@ -46,6 +46,7 @@
 	X(UNACKED_FOUND, "records found that were never acknowledged")                             \
 	X(CHECKPOINT_USED, "recoveries from a checkpoint")                                         \
 	X(RETIRED, "logs whose beginning was retired")                                             \
+	X(DROPPED, "segments that went because no file could be made")                             \
 	X(RESUMED, "segments gone on in after a clean close")                                      \
 	X(STARVED, "writers without an extent")                                                    \
 	X(MERGED, "writes of several batches")                                                     \
@@ -195,6 +196,8 @@ static void draw_life(struct journal_rig_options *o)
 	if (wr_prng_chance(&prng, 750000))
 		o->journal.retention_bytes =
 			(uint64_t)o->extents * o->chunk_bytes * wr_prng_between(&prng, 1, 4);
+	/* From the seed alone: what other seeds do stays as it was. */
+	o->journal.drop_oldest = seed % 4 == 1;
 	disk->plan.sync_apart = wr_prng_chance(&prng, 500000);
 	disk->plan.latency_max_ns = wr_prng_chance(&prng, 300000) ? 3000000 : 300000;
 	wr_fault_plan_heal(&disk->plan);
@@ -350,6 +353,8 @@ static void end_life(uint64_t cuts_before)
 
 	wr_journal_stats(rig.journal, &stats);
 	sometimes[SOMETIMES_MERGED] += stats.writes < stats.batches;
+	sometimes[SOMETIMES_DROPPED] += stats.segments_dropped;
+	disk->plan.capacity_bytes = 0;
 	wr_sim_disk_trip_at(disk, 0, 0);
 	for (uint32_t fault = 0; fault < WR_FAULT_COUNT; fault++)
 		if (disk->plan.taken[fault] > 0)
@@ -445,6 +450,11 @@ static bool open_life(struct journal_rig_options *o)
 				verify_whole_log();
 			}
 			note_appended(WR_KIND_EPOCH_START, rig.recovered.end_segment_id);
+			/* Room for one more file, or none. */
+			if (o->journal.drop_oldest)
+				disk->plan.capacity_bytes =
+					wr_sim_disk_used_bytes(disk) +
+					(seed / 4 % 2) * rig.table.segment_bytes;
 			return true;
 		}
 		check(r != WEIR_E_CORRUPT, "a false alarm: corruption");

@@ -176,6 +176,9 @@ static void draw_options(void)
 	o->seal_before_ack = world_one_in(4);
 	o->evidence_delay_ns = world_one_in(2) ? 200000 : 5000000;
 	o->retention_bytes = world_below(3) * o->segment_bytes;
+	/* From the seed alone: what other seeds do stays as it was. */
+	o->when_no_room =
+		(world.seed + world.life) % 8 == 5 ? WEIR_NO_ROOM_DROP_OLDEST : WEIR_NO_ROOM_WAIT;
 	plan->sync_apart = world_one_in(2);
 	plan->latency_max_ns = world_one_in(3) ? 3000000 : 300000;
 	wr_fault_plan_heal(plan);
