@@ -158,8 +158,8 @@ struct weir_options {
 	uint64_t pool_bytes;        /**< chunks in memory, default 64 MiB: how far a reader may lag
 	                               before it reads from disk. At most 65,534 chunks */
 	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 16 MiB: beyond
-	                               it producers are held back. Fewer chunks than pool_bytes
-	                               may have */
+	                               it producers are held back. The pool is made larger where
+	                               it has too few chunks for it, and for those who hold one */
 	uint32_t lane_bytes;        /**< of a producer, power of two, default 4 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
 	enum weir_huge_pages huge_pages;

@@ -142,6 +142,37 @@ void wr_config_check_placed(struct wr_config_findings *findings, const struct wr
 		say_refused(findings, root, &problem);
 }
 
+/* Chunks that are not durable yet lie in the pool: it is made as large as they ask for. */
+static void warn_of_a_small_pool(struct wr_config_findings *findings,
+				 const struct wr_config_node *root,
+				 const struct weir_options *options,
+				 const struct weir_memory_plan *plan)
+{
+	char asked[32] = "", pool[32] = "", made[32] = "";
+	struct wr_config_text to_asked = {.to = asked, .room_bytes = sizeof asked};
+	struct wr_config_text to_pool = {.to = pool, .room_bytes = sizeof pool};
+	struct wr_config_text to_made = {.to = made, .room_bytes = sizeof made};
+	wr_config_size_format(options->undurable_bytes, &to_asked);
+	wr_config_size_format(options->pool_bytes, &to_pool);
+	wr_config_size_format((uint64_t)plan->chunk_count * options->chunk_bytes, &to_made);
+	struct weir_config_diagnostic *d = wr_config_warning(
+		findings, combined_place(findings, root, "memory.undurable", "pool_bytes"),
+		"memory.undurable, %s, does not fit into memory.pool, %s: the pool becomes %s",
+		asked, pool, made);
+	wr_config_help(findings, d, "memory: {pool: %s}, or a smaller memory.undurable", made);
+}
+
+/* Whether something was said of this value; the innermost map on the way to it has none. */
+static bool is_at_fault(const struct wr_config_findings *findings,
+			const struct wr_config_node *node)
+{
+	size_t at = wr_config_node_place(findings, node).at;
+	for (uint32_t i = 0; node->kind == WR_NODE_SCALAR && i < findings->count; i++)
+		if (findings->at[i] >= at && findings->at[i] <= at + node->bytes)
+			return true;
+	return false;
+}
+
 static void check_options(struct wr_config_findings *findings, const struct wr_config_node *root,
 			  const struct wr_config_values *values)
 {
@@ -149,6 +180,10 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 	struct weir_problem problem = {0};
 	char text[64] = "";
 	bool good = wr_config_check_classes(findings, root, values);
+	/* In the place of what was refused stands a default, which the file says nothing of. */
+	if (is_at_fault(findings, wr_config_node_at(root, "memory.chunk")) ||
+	    is_at_fault(findings, wr_config_node_at(root, "journal.segment")))
+		return;
 	if (values->options.segment_bytes % values->options.chunk_bytes != 0) {
 		struct wr_config_text size = {.to = text, .room_bytes = sizeof text};
 		wr_config_size_format(values->options.chunk_bytes, &size);
@@ -157,8 +192,13 @@ static void check_options(struct wr_config_findings *findings, const struct wr_c
 			"journal.segment: not a multiple of memory.chunk, which is %s", text);
 		return;
 	}
-	if (good && wr_plan_memory(&values->options, &plan, &problem) != 0)
+	if (!good)
+		return;
+	if (wr_plan_memory(&values->options, &plan, &problem) != 0)
 		say_refused(findings, root, &problem);
+	else if (values->options.dir != NULL &&
+		 values->options.undurable_bytes >= values->options.pool_bytes)
+		warn_of_a_small_pool(findings, root, &values->options, &plan);
 }
 
 /* ---- topics ---- */

@@ -22,6 +22,36 @@ static bool has_journal(const struct wr_config_node *root, const struct wr_confi
 
 #define FIELD_COUNT 6u
 
+/* ".id" and "a..b" are slips: a field without a name is hardly ever meant, or there. */
+static void check_field_name(struct wr_config_findings *findings, const char *name,
+			     const struct wr_config_node *node)
+{
+	size_t bytes = name != NULL ? strlen(name) : 0;
+	if (bytes == 0 || node == NULL ||
+	    (name[0] != '.' && name[bytes - 1] != '.' && strstr(name, "..") == NULL))
+		return;
+	char quoted[WR_CONFIG_QUOTE_BYTES];
+	struct weir_config_diagnostic *d = wr_config_error(
+		findings, wr_config_node_place(findings, node),
+		"the field %s has a part without a name", wr_config_quote(quoted, name, bytes));
+	wr_config_help(findings, d, "names, and one dot between two of them: user.id");
+}
+
+static void check_field_names(struct wr_config_findings *findings,
+			      const struct wr_config_input *source,
+			      const struct wr_config_node *item)
+{
+	const struct wr_config_node *headers = wr_config_child(item, "headers");
+	const struct wr_config_node *entry = headers != NULL ? headers->first : NULL;
+	const struct wr_config_pair *pairs = source->headers.items;
+	check_field_name(findings, source->key, wr_config_child(item, "key"));
+	check_field_name(findings, source->type, wr_config_child(item, "type"));
+	check_field_name(findings, source->time, wr_config_child(item, "time"));
+	check_field_name(findings, source->payload, wr_config_child(item, "payload"));
+	for (uint32_t i = 0; i < source->headers.count && entry != NULL; i++, entry = entry->next)
+		check_field_name(findings, pairs[i].text, entry);
+}
+
 /* Of lines of JSON only: told at each that is there. */
 static void check_fields(struct wr_config_findings *findings, const struct wr_config_input *source,
 			 const struct wr_config_node *item)
@@ -29,8 +59,10 @@ static void check_fields(struct wr_config_findings *findings, const struct wr_co
 	static const char *const fields[FIELD_COUNT] = {"key",     "type",    "time",
 							"headers", "payload", "on_missing"};
 	bool generated = source->from == WEIR_CONFIG_FROM_GENERATE;
-	if (source->format == WEIR_CONFIG_FORMAT_JSON && !generated)
+	if (source->format == WEIR_CONFIG_FORMAT_JSON && !generated) {
+		check_field_names(findings, source, item);
 		return;
+	}
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const struct wr_config_node *node = wr_config_child(item, fields[i]);
 		if (node == NULL || (i + 1 == FIELD_COUNT && source->missing_is_bad == 0))
@@ -114,7 +146,9 @@ static bool check_which(struct wr_config_findings *findings, const struct wr_con
 	struct weir_config_diagnostic *d = wr_config_error(
 		findings, wr_config_key_place(findings, node),
 		"a sink has one of to, file and command%s", named > 1 ? ", not several" : "");
-	wr_config_help(findings, d, "sink: stdout, or sink: {file: out.jsonl}");
+	wr_config_help(findings, d, "%s",
+		       named > 1 ? "leave one of them, and the others out"
+				 : "sink: stdout, or sink: {file: out.jsonl}");
 	return false;
 }
 

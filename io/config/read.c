@@ -60,22 +60,22 @@ void wr_config_defaults(const struct wr_config_section *section, void *target)
 
 /* ---- keys that are not known ---- */
 
-/* A map somewhere in the table that has this key: its path. */
-static bool find_elsewhere(const struct wr_config_section *section, const char *name,
-			   const struct frame *at, char to[WR_CONFIG_PATH_BYTES])
+/* How many maps of the table have this key; the path of the last one. */
+static uint32_t find_elsewhere(const struct wr_config_section *section, const char *name,
+			       const struct frame *at, char to[WR_CONFIG_PATH_BYTES])
 {
+	uint32_t count = 0;
 	for (const struct wr_config_key *key = section->keys; key->name != NULL; key++) {
 		struct frame frame = {.up = at, .name = key->name};
 		if (!wr_config_key_nests(key))
 			continue;
-		if (wr_config_key_find(key->section, name, strlen(name)) != NULL) {
-			(void)path_of(&frame, to);
-			return true;
-		}
-		if (find_elsewhere(key->section, name, &frame, to))
-			return true;
+		count += find_elsewhere(key->section, name, &frame, to);
+		if (wr_config_key_find(key->section, name, strlen(name)) == NULL)
+			continue;
+		count++;
+		(void)path_of(&frame, to);
 	}
-	return false;
+	return count;
 }
 
 static void refuse_unknown(struct wr_config_findings *findings,
@@ -111,7 +111,7 @@ static void refuse_unknown(struct wr_config_findings *findings,
 	if (is_cpus)
 		wr_config_help(findings, d,
 			       "in braces a list of CPUs is quoted: \"2-5,8\", or in brackets");
-	else if (find_elsewhere(&wr_config_file, name, &top, path))
+	else if (find_elsewhere(&wr_config_file, name, &top, path) == 1)
 		wr_config_help(findings, d, "%s has such a key", path);
 	else
 		wr_config_help(findings, d, "known here: %s", known);
@@ -405,7 +405,10 @@ static void check_required(struct wr_config_findings *findings,
 		struct weir_config_diagnostic *d =
 			wr_config_error(findings, wr_config_key_place(findings, map),
 					"%s has no %s", path_of(frame, path), key->name);
-		wr_config_help(findings, d, "%s: %s", key->name, key->doc);
+		wr_config_help(findings, d, "%s: %s%s", key->name, key->doc,
+			       key->type == WR_CONFIG_NAME
+				       ? " (letters, digits, \".\", \"_\", \"-\")"
+				       : "");
 	}
 }
 

@@ -66,13 +66,19 @@ static void store(void *target, uint32_t bytes, uint64_t n)
 		memcpy(target, &n8, sizeof n8);
 }
 
+static void help_with_range(const struct wr_config_key *key, struct wr_config_fault *fault)
+{
+	char range[96] = "";
+	struct wr_config_text room = {.to = range, .room_bytes = sizeof range};
+	if (wr_config_range_format(key, &room))
+		help(fault, "%s", range);
+}
+
 static int check_range(const struct wr_config_key *key, const char *text, uint64_t n,
 		       struct wr_config_fault *fault)
 {
 	size_t bytes = strlen(text);
 	char quoted[WR_CONFIG_QUOTE_BYTES];
-	char range[96] = "";
-	struct wr_config_text room = {.to = range, .room_bytes = sizeof range};
 	bool narrow = key->bytes < sizeof n && n >> (8 * key->bytes) != 0;
 	bool low = n < key->min;
 	bool high = (key->max != 0 && n > key->max) || narrow;
@@ -86,8 +92,7 @@ static int check_range(const struct wr_config_key *key, const char *text, uint64
 		     low    ? "too small"
 		     : high ? "too large"
 			    : "not a power of two");
-	if (wr_config_range_format(key, &room))
-		help(fault, "%s", range);
+	help_with_range(key, fault);
 	return -EINVAL;
 }
 
@@ -102,9 +107,12 @@ static int parse_number(const struct wr_config_key *key, enum wr_config_type typ
 	size_t fault_at = 0;
 	uint64_t n = 0;
 
-	if (text[0] == '-' && text[1] >= '0' && text[1] <= '9')
-		return refuse(fault, 0, 1, "%s is less than nothing",
-			      wr_config_quote(quoted, text, bytes));
+	if (text[0] == '-' && text[1] >= '0' && text[1] <= '9') {
+		(void)refuse(fault, 0, 1, "%s is less than nothing",
+			     wr_config_quote(quoted, text, bytes));
+		help_with_range(key, fault);
+		return -EINVAL;
+	}
 	if (text[0] == '0' && text[1] >= '0' && text[1] <= '9') {
 		(void)refuse(fault, 0, strspn(text, "0"), "%s begins with a zero",
 			     wr_config_quote(quoted, text, bytes));

@@ -88,6 +88,10 @@ Test(config_errors, unknown_keys_are_told_with_what_was_meant)
 		{"busy: yes\n", "x:1:1: error: unknown key \"busy\"", "known here: version, name"},
 		{"retention: 5GiB\n", "x:1:1: error: unknown key \"retention\"",
 		 "= help: journal has such a key"},
+		/* Many have one: that tells nobody anything. */
+		{"stages: [{name: a, source: yes}, {name: b}]\n"
+		 "rings: [{name: x, from: [a], to: b, slot: 64}]\n",
+		 "x:2:10: error: unknown key \"name\" in rings[0]", "= help: known here: from, to"},
 		{"threads: {log: {cpus: 2-5,8}}\n",
 		 "x:1:27: error: unknown key \"8\" in threads.log",
 		 "= help: in braces a list of CPUs is quoted: \"2-5,8\", or in brackets"},
@@ -130,7 +134,10 @@ Test(config_errors, values_of_the_wrong_kind_are_told)
 		 "x:1:10: error: topics[0] is a map of keys, and this is a single value", NULL},
 		{"topics: [{name: [a]}]\n",
 		 "x:1:17: error: topics[0].name is a name, and this is a list", NULL},
-		{"topics: [{partitions: 3}]\n", "x:1:10: error: topics[0] has no name", NULL},
+		{"topics: [{partitions: 3}]\n", "x:1:10: error: topics[0] has no name",
+		 "= help: name: Its name (letters, digits,"},
+		{"memory: {pool: -5MiB}\n",
+		 "x:1:16: error: memory.pool: \"-5MiB\" is less than nothing", "= help: 1 to 1TiB"},
 		{"name: {a: b}\n", "x:1:7: error: name is a name, and this is a map", NULL},
 		{"- a\n", "x:1:1: error: a config file is a map of keys and values", NULL},
 		{"orders\n", "x:1:1: error: a config file is a map of keys and values", NULL},
@@ -146,6 +153,9 @@ Test(config_errors, what_does_not_go_together_is_told)
 		{"journal: {dir: a, segment: 100KiB}\nmemory: {chunk: 64KiB}\n",
 		 "x:1:28: error: journal.segment: not a multiple of memory.chunk, which is 64KiB",
 		 NULL},
+		/* What stands in the place of a chunk that was refused is not the file's. */
+		{"journal: {dir: a, segment: 100KiB}\nmemory: {chunk: 1000000}\n",
+		 "x:2:17: error: memory.chunk: \"1000000\" is not a power of two", NULL},
 		{"limits: {subscriptions: 4096, partitions: 1M}\n",
 		 "x:1:25: error: limits.subscriptions: limits.subscriptions times "
 		 "limits.partitions exceeds 16,777,216",
@@ -187,6 +197,14 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 "x:1:11: warning: threads.journal does nothing without a journal", NULL},
 		{"memory: {undurable: 1MiB}\n",
 		 "x:1:10: warning: memory.undurable does nothing without a journal", NULL},
+		{"journal: {dir: j}\nmemory: {undurable: 1GiB}\n",
+		 "x:2:21: warning: memory.undurable, 1GiB, does not fit into memory.pool, 64MiB: "
+		 "the pool becomes 1046MiB",
+		 "= help: memory: {pool: 1046MiB}"},
+		{"journal: {dir: j}\nmemory: {pool: 16MiB}\n",
+		 "x:2:16: warning: memory.undurable, 16MiB, does not fit into memory.pool, 16MiB: "
+		 "the pool becomes 38MiB",
+		 NULL},
 		{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], gate: durable}]\n",
 		 "x:2:46: error: without a journal nothing becomes durable", NULL},
 	};

@@ -196,6 +196,13 @@ Test(run_keys, a_source_that_cannot_be_is_told_at_its_place)
 	       "sources[0].headers.a is a text, and this is a list");
 	expect(SOURCE("from: stdin, format: json, headers: [c]"),
 	       "sources[0].headers is a map of names, and this is a list");
+	expect(SOURCE("from: stdin, format: json, key: .id"),
+	       "x:3:58: error: the field \".id\" has a part without a name");
+	expect(SOURCE("from: stdin, format: json, type: a..b"), "the field \"a..b\" has a part");
+	expect(SOURCE("from: stdin, format: json, time: a."), "the field \"a.\" has a part");
+	expect(SOURCE("from: stdin, format: json, payload: ."), "the field \".\" has a part");
+	expect(SOURCE("from: stdin, format: json, headers: {t: a.b, u: ..}"),
+	       "the field \"..\" has a part without a name");
 	expect(TOPICS "sources: [{name: in, topic: b, from: stdin}]\n",
 	       "x:2:29: error: there is no topic \"b\"\n");
 	expect("topics: [{name: orders}]\nsources: [{name: in, topic: order, from: stdin}]\n",
@@ -218,6 +225,7 @@ Test(run_keys, a_sink_that_cannot_be_is_told_at_its_place)
 	expect(SINK("sink: ~"), "a sink has one of to, file and command\n");
 	expect(SINK("sink: {write: json}"), "a sink has one of to, file and command\n");
 	expect(SINK("sink: {file: o, to: stdout}"), "to, file and command, not several");
+	expect(SINK("sink: {file: o, to: stdout}"), "= help: leave one of them, and the others");
 	expect(SINK("sink: {command: []}"), "subscriptions[0].sink.command is empty");
 	expect(SINK("sink: {to: null, write: json}"), "write: null writes nothing");
 	expect(SINK("sink: {to: stdout, commit: after}"),
