@@ -23,6 +23,7 @@
 
 #include "core/base/bits.h"
 #include "io/posix/cancel.h"
+#include "io/posix/file_limit.h"
 #include "io/posix/read_whole.h"
 #include "io/posix/request.h"
 
@@ -148,6 +149,7 @@ static int write_all(struct wr_dir *dir, struct wr_dir_file *file, const uint8_t
 		code = advance(file, n, &moved_bytes, &retry_count);
 	}
 	if (code < 0) {
+		code = wr_file_limit_code(code, offset_bytes + length_bytes);
 		wr_dir_set_failed(file, code);
 		return code;
 	}

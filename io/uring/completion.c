@@ -13,6 +13,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
+#include "io/posix/file_limit.h"
 
 /* After a short direct transfer the rest must start on a sector again. */
 #define SECTOR_BYTES 512u
@@ -197,7 +198,9 @@ static void transfer_completed(struct wr_uring *s, struct wr_io *io, int result)
 	if (code > 0)
 		code = -ENODATA; /* the file ends before the request does */
 	else if (result < 0 && !is_passing(result))
-		code = result;
+		code = io->kind == WR_IO_WRITE
+			       ? wr_file_limit_code(result, io->offset_bytes + io->length_bytes)
+			       : result;
 	else if (step == 0 && io->retry_count++ >= WR_IO_RETRY_MAX)
 		code = result < 0 ? result : -EIO;
 	if (code == 0 && io->moved_bytes < io->length_bytes) {

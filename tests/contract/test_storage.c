@@ -127,6 +127,12 @@ CONTRACT(s3_a_short_write_is_finished_or_an_error)
 	/* The kernel writes 6144 bytes of it; the rest cannot be written. */
 	struct request r = request_of(WR_IO_WRITE, file, blocks, 4 * BLOCK, 0);
 	cr_assert_eq(request_run(w, &r), -EFBIG);
+	/* Of a direct write to a limit that no sector ends at it makes an uneven length. */
+	uint32_t other = world_prepare(w, "b", BLOCK);
+	limit.rlim_cur = BLOCK + 100;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	r = request_of(WR_IO_WRITE, other, blocks, 4 * BLOCK, 0);
+	cr_assert_eq(request_run(w, &r), -EFBIG);
 	limit.rlim_cur = RLIM_INFINITY;
 	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	uint8_t *back = new_blocks(4, 0);
@@ -434,8 +440,9 @@ CONTRACT(s7_prepare_writes_over_a_file_of_that_size_and_no_other)
 CONTRACT(s7_prepare_refuses_what_is_no_file)
 {
 	static const char *const names[] = {
-		"", ".", "..", "a/b", "/a", "../a", "LOCK", NULL,
-		"a-name-of-sixty-four-characters-is-one-longer-than-the-limit-ok!",
+		"",     ".",  "..",
+		"a/b",  "/a", "../a",
+		"LOCK", NULL, "a-name-of-sixty-four-characters-is-one-longer-than-the-limit-ok!",
 	};
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
