@@ -16,7 +16,7 @@
  * segment and the one that a checkpoint needs, and at last there, where retention does not come.
  *
  * Files are written in full, with zeros where the log has none: so an open goes on in them, and
- * uses them again, without asking the file system for room (P4).
+ * uses them again, without asking the file system for room (promise P4).
  *
  * Thread: the caller's. Blocks. Memory: BUFFER_BYTES and what verify.c takes.
  */

@@ -6,8 +6,8 @@
  * Completions found by that poll are looked at by the next step, which follows at once since this
  * one says that it did something.
  *
- * Invariants: journal_internal.h. After FAILED nothing is published, started or tried again (P4);
- * the step only polls, so that what is in flight comes home.
+ * Invariants: journal_internal.h. After FAILED nothing is published, started or tried again
+ * (promise P4); the step only polls, so that what is in flight comes home.
  * Thread: create, start, close_clean and destroy on the thread that opens, while no step runs; the
  * step on one thread; stats on any.
  */

@@ -8,10 +8,10 @@
  * any order → completed in order → positions, lanes' positions, moved().
  *
  * Failure modes: a failed write or sync of a batch → FAILED for good: link->failed, nothing is
- * acknowledged any more, no retry (P4). A failed PREPARE (disk full, no descriptor left) → starved,
- * tried again every 100 ms or when a segment retires; with as many files as are allowed, when one
- * retires. A failed checkpoint or recycle → reported, the journal goes on
- * and tries again at the next interval.
+ * acknowledged any more, no retry (promise P4). A failed PREPARE (disk full, no descriptor left)
+ * → starved, tried again every 100 ms or when a segment retires; with as many files as are allowed,
+ * when one retires. A failed checkpoint or recycle → reported, the journal goes on and tries again
+ * at the next interval.
  *
  * Extents: offered ahead so that the writer never waits at a roll: at least two, from the current
  * segment and then from prepared ones. One prepared segment is the reserve (L31): its extents are

@@ -2,7 +2,7 @@
 /*
  * Batches: from the commits ring to the storage, and their positions back. Completions come in any
  * order; what is published follows the log, because an acknowledged batch behind a hole would be
- * trimmed by the next recovery (P1, R3).
+ * trimmed by the next recovery (promise P1, R3).
  *
  * Batches that are neighbours in memory and on the medium go out as one write of at most a chunk:
  * a write costs much the same whatever its size, and so fewer of them is faster.

@@ -11,7 +11,8 @@
  *   R2  invalid, d < s, nothing valid follows         torn tail: trimmed, reported
  *   R3  invalid, d < s, valid batches of the epoch    torn tail with a hole (several batches were
  *       follow                                        in flight): trimmed, reported (L29)
- *   R4  invalid, d >= s                               CORRUPT: refused, range reported (P3)
+ *   R4  invalid, d >= s                               CORRUPT: refused, range reported
+ *                                                      (promise P3)
  *   R5  valid, but of an older life or another place  as if absent: R1-R4 decide
  *   R6  an epoch-start batch says where its           batches of the older epoch beyond that end
  *       predecessor ended                             are not part of the log (and where the log
@@ -25,6 +26,9 @@
  *       batches is lost, cut, or has no header         log ended before it (scan_range.c)
  *   R12 two files hold the same segment               CORRUPT: one of them is a copy, and nobody
  *                                                      can say which
+ *   R13 no good copy of the superblock                CORRUPT if a segment or a checkpoint was ever
+ *                                                      written to; else its maker died, and it is
+ *                                                      gone on for him (scan_remains.c)
  */
 #ifndef WR_JOURNAL_RECOVERY_H
 #define WR_JOURNAL_RECOVERY_H

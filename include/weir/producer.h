@@ -133,8 +133,8 @@ WEIR_API WEIR_MUST_CHECK int weir_publish(struct weir_producer *producer,
  * Thread: the owner. Blocks: as when_full says, for the first event only. Allocates: never.
  * @param events           `event_count` of them
  * @param ret_last_ticket  may be NULL; ticket of the last one published
- * @return how many were published (less than event_count when the lane filled up), or the error of
- *         the first
+ * @return how many were published, in order: less than event_count when the lane filled up, or when
+ *         the next one is refused (weir_publish() says why). Or the error of the first
  */
 WEIR_API WEIR_MUST_CHECK int weir_publish_many(struct weir_producer *producer,
 					       const struct weir_event *events, size_t event_count,
