@@ -59,7 +59,16 @@ static void lose(struct wr_sim_disk *disk, const char *name, struct wr_prng *prn
 	}
 }
 
-enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng)
+/* All that had to be kept is there, and that there was more behind it is said. */
+static bool is_torn_tail(const struct log_probe *less, uint64_t kept_seq)
+{
+	return less->recovered.next_seq > kept_seq &&
+	       less->report.trimmed_from_seq == less->recovered.next_seq &&
+	       less->report.trimmed_bytes > 0;
+}
+
+enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng,
+				   uint64_t kept_seq)
 {
 	static struct log_probe whole, less;
 	struct wr_sim_disk *whole_disk = copy_of(disk), *less_disk = copy_of(disk);
@@ -78,6 +87,10 @@ enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prn
 			 less.report.oldest_seq == whole.report.oldest_seq &&
 			 (less.recovered.next_seq == 1 || log_probe_read_all(&less) == 0))
 			loss = JOURNAL_LOSS_SPARE;
+		else if (less.recovered.next_seq < whole.recovered.next_seq &&
+			 less.report.oldest_seq == whole.report.oldest_seq &&
+			 is_torn_tail(&less, kept_seq) && log_probe_read_all(&less) == 0)
+			loss = JOURNAL_LOSS_TAIL;
 		else
 			loss = JOURNAL_LOSS_UNNOTICED;
 		log_probe_close(&less);

@@ -12,11 +12,16 @@ enum journal_loss {
 	JOURNAL_LOSS_NONE = 0,  /* there is no segment file to lose */
 	JOURNAL_LOSS_REFUSED,   /* the journal is refused as damaged */
 	JOURNAL_LOSS_SPARE,     /* it opens as it would have with the file: nothing was in that */
+	JOURNAL_LOSS_TAIL,      /* it opens without what was in flight, and reports a torn tail */
 	JOURNAL_LOSS_UNNOTICED, /* it opens, with less */
 	JOURNAL_LOSS_OTHER,     /* anything else */
 };
 
-/* The medium is left alone: it happens to copies of it. */
-enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng);
+/*
+ * The medium is left alone: it happens to copies of it. `kept_seq` was acknowledged, or served
+ * after a recovery: a file cut behind it looks as a power cut may have left it (R2, R3).
+ */
+enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng,
+				   uint64_t kept_seq);
 
 #endif

@@ -408,11 +408,11 @@ static void drop_clean_pages(void)
 	}
 }
 
-/* On a copy: a segment file goes too. Nobody may open that and find less in it. */
+/* On a copy: a segment file goes too. Nobody may open that and find less of what was kept. */
 static void lose_a_segment(void)
 {
 	drop_clean_pages();
-	enum journal_loss loss = journal_loss_try(disk, &prng);
+	enum journal_loss loss = journal_loss_try(disk, &prng, oracle.kept_seq);
 
 	check(loss != JOURNAL_LOSS_UNNOTICED, "a segment file is lost and nobody says so");
 	check(loss != JOURNAL_LOSS_OTHER, "a lost segment file is taken for something else");
