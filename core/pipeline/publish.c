@@ -128,10 +128,10 @@ static uint8_t *encode(struct weir_producer *pr, const struct weir_event *event,
 static void encode_whole(struct weir_producer *pr, const struct weir_event *event,
 			 struct wr_encoding *encoding, uint8_t *to)
 {
+	wr_encode_end(to, encoding->stride);
 	uint8_t *payload = encode(pr, event, encoding, to);
 	if (encoding->payload_bytes > 0)
 		memcpy(payload, event->payload, encoding->payload_bytes);
-	wr_encode_tail(to, encoding->head.bytes);
 }
 
 int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint64_t *ret_ticket)

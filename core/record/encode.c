@@ -9,6 +9,8 @@
 
 #define OPTION_BYTES_MAX 65000u
 #define HEADER_NAME_MAX 255u
+/* How far a field of the head is shifted in its word: all are little endian. */
+#define WORD_AT(field) (8 * (offsetof(struct wr_record, field) % 8))
 
 static size_t ids_bytes(const struct weir_ids *ids)
 {
@@ -80,19 +82,14 @@ int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, 
 		flags |= WR_RECORD_KEYLESS;
 	if (event->payload == NULL)
 		flags |= WR_RECORD_NULL_PAYLOAD;
-	*ret = (struct wr_encoding){
-		.head = {.bytes = (uint32_t)bytes,
-			 .key_bytes = (uint16_t)key_bytes,
-			 .option_bytes = (uint16_t)area,
-			 .topic = event->topic,
-			 .key_hash = hash,
-			 .kind = WR_KIND_EVENT,
-			 .flags = (uint8_t)flags,
-			 .type = event->type},
-		.given_option_bytes = (uint32_t)given,
-		.payload_bytes = (uint32_t)event->payload_bytes,
-		.stride = wr_record_stride((uint32_t)bytes),
-	};
+	ret->words[0] = (uint64_t)bytes | (uint64_t)key_bytes << WORD_AT(key_bytes) |
+			(uint64_t)area << WORD_AT(option_bytes);
+	ret->words[1] = (uint64_t)event->topic | (uint64_t)hash << WORD_AT(key_hash);
+	ret->words[2] = (uint64_t)WR_KIND_EVENT << WORD_AT(kind) |
+			(uint64_t)flags << WORD_AT(flags) | (uint64_t)event->type << WORD_AT(type);
+	ret->given_option_bytes = (uint32_t)given;
+	ret->payload_bytes = (uint32_t)event->payload_bytes;
+	ret->stride = wr_record_stride((uint32_t)bytes);
 	return 0;
 }
 
@@ -136,12 +133,17 @@ static uint8_t *put_options(const struct weir_event *event, const struct wr_prod
 uint8_t *wr_encode_head(const struct weir_event *event, const struct wr_encoding *encoding,
 			const struct wr_producer_stamp *stamp, uint8_t *to)
 {
-	memcpy(to, &encoding->head, sizeof encoding->head);
-	uint8_t *p = to + sizeof encoding->head;
+	for (unsigned i = 0; i < WR_HEAD_WORDS; i++) {
+		uint64_t word = encoding->words[i];
+		__asm__("" : "+r"(word)); // or the compiler makes one wide load of two
+		wr_put_u64(to + 8 * i, word);
+	}
+	uint8_t *p = to + WR_RECORD_HEAD_BYTES;
 	if (WR_UNLIKELY(encoding->given_option_bytes > 0))
 		p = put_options(event, stamp, p);
 	uint32_t padding = encoding->head.option_bytes - encoding->given_option_bytes;
-	memset(p, 0, padding);
+	if (padding > 0)
+		memset(p, 0, padding);
 	p += padding;
 	if (event->key_bytes > 0)
 		memcpy(p, event->key, event->key_bytes);

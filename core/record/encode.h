@@ -10,8 +10,13 @@
 
 #include "core/record/record.h"
 
+#define WR_HEAD_WORDS (WR_RECORD_HEAD_BYTES / 8)
+
 struct wr_encoding {
-	struct wr_record head;
+	union {
+		struct wr_record head;
+		uint64_t words[WR_HEAD_WORDS]; /* the same bytes: see wr_encode_head() */
+	};
 	uint32_t given_option_bytes; /* without the padding */
 	uint32_t payload_bytes;
 	uint32_t stride;
@@ -23,10 +28,20 @@ struct wr_encoding {
  */
 int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, bool stamped,
 		      uint32_t keyless, struct wr_encoding *ret_encoding);
-/* Everything up to the payload; returns where the payload goes. stamp: NULL, or the producer's. */
+/*
+ * Everything up to the payload; returns where the payload goes. stamp: NULL, or the producer's.
+ * The head was written just before. It was written, and is copied, in words: a load that is wider
+ * than the stores before it waits until they are in the cache.
+ */
 uint8_t *wr_encode_head(const struct weir_event *event, const struct wr_encoding *encoding,
 			const struct wr_producer_stamp *stamp, uint8_t *to);
-/* The zero bytes behind the payload, up to the stride. */
+/* The zero bytes up to the stride of a record whose payload is written after this. */
+static inline void wr_encode_end(uint8_t *record, uint32_t stride)
+{
+	wr_put_u64(record + stride - 8, 0);
+}
+
+/* The same of one whose payload is there. */
 static inline void wr_encode_tail(uint8_t *record, uint32_t bytes)
 {
 	memset(record + bytes, 0, wr_record_stride(bytes) - bytes);
