@@ -197,8 +197,12 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	struct wr_journal *j = journal;
 	struct wr_journal_files *f = &j->files;
 	bool resumes = f->current != WR_JOURNAL_NONE && f->current_extent < f->extent_count;
-	/* One to go on in, if there is none, and the reserve. */
-	uint64_t wanted = resumes ? 1 : 2;
+	/*
+	 * One to go on in, if there is none, and the reserve. And where the oldest is dropped, one
+	 * more: of two, the one that is full has nothing behind it but the reserve, which data does
+	 * not enter, so that it would never be the oldest of two.
+	 */
+	uint64_t wanted = (resumes ? 1u : 2u) + (j->options.drop_oldest ? 1u : 0u);
 
 	/* First: retention may count on a checkpoint only when it is known to be durable. */
 	int r = wr_journal_checkpoint_start(j);

@@ -247,7 +247,7 @@ static bool run_graph(enum end end, uint64_t *ret_items)
 {
 	struct weir_stage_function functions[STAGES_MAX];
 	struct weir_stage_info infos[STAGES_MAX];
-	char names[STAGES_MAX][8];
+	char names[STAGES_MAX][12];
 	int rc = 0;
 	for (uint32_t i = 0; i < graph.stage_count; i++) {
 		(void)snprintf(names[i], sizeof names[i], "s%u", i);
