@@ -53,7 +53,7 @@
 	  "recovery::r4_a_damaged_batch_with_evidence_behind_it_is_refused")                       \
 	X(MISSING_SEGMENT_PASSED, unit_recovery_whole,                                             \
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
-	X(SHORT_READ_IS_THE_END, sim_journal, "an acknowledged record is gone")                    \
+	X(SHORT_READ_IS_THE_END, sim_journal, "a false alarm: corruption")                         \
 	X(RECOVERED_UNSYNCED, sim_journal, "a false alarm: corruption")                            \
 	X(TAIL_LEFT_BEHIND, unit_resume, "resume::whole_batches_ahead_in_the_segment_are_gone")    \
 	X(TAIL_SEGMENT_LEFT, unit_resume, "resume::whole_segments_above_are_gone_and_stay_out")    \
