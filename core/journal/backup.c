@@ -15,6 +15,10 @@
  * as fast as the copy does would win each time: so later tries begin further up, between the oldest
  * segment and the one that a checkpoint needs, and at last there, where retention does not come.
  *
+ * Damage is believed when two looks in a row find it in one place. What a walk sees of an owner
+ * that uses hundreds of segments a second again is of different moments, and can look like a log
+ * that lacks a segment; the next look is at other moments. What is damaged stays so.
+ *
  * Files are written in full, with zeros where the log has none: so an open goes on in them, and
  * uses them again, without asking the file system for room (promise P4).
  *
@@ -34,6 +38,7 @@
 #define TRIES_MAX 64u
 #define LEADS 8u /* tries until the copy begins with what is needed */
 #define STOP 1
+#define LOOKS_MAX 8u /* that find damage, each elsewhere */
 
 struct backup {
 	struct wr_storage *from;
@@ -44,6 +49,9 @@ struct backup {
 	struct weir_problem *problem;
 	struct wr_verify_report source; /* of this try */
 	int code;                       /* why a callback stopped the walk; 0: the cut is reached */
+	struct wr_damage suspect;       /* what the look before this one stopped at */
+	bool is_suspicious; /* it has stopped at something that must be looked at again */
+	uint32_t looks;     /* that did */
 	uint64_t segments_total;
 	uint64_t bound_id; /* nothing above it is copied */
 
@@ -307,12 +315,27 @@ static int on_checkpoint(void *context, uint32_t copy, const struct wr_checkpoin
 	return r != 0 ? stop(b, r) : 0;
 }
 
+/* Whether the look before this one stopped at the same damage, or there were looks enough. */
+static bool is_confirmed(struct backup *b, const struct wr_damage *d)
+{
+	bool same = b->looks > 0 && b->suspect.kind == d->kind &&
+		    b->suspect.segment_id == d->segment_id && b->suspect.offset == d->offset &&
+		    b->suspect.first_seq == d->first_seq;
+
+	b->suspect = *d;
+	return same || b->looks++ == LOOKS_MAX;
+}
+
 static int on_damage(void *context, const struct wr_damage *damage)
 {
 	struct backup *b = context;
 
 	if (!damage->corrupt)
 		return 0;
+	if (!b->options->damaged && !is_confirmed(b, damage)) {
+		b->is_suspicious = true;
+		return stop(b, WEIR_E_AGAIN);
+	}
 	if (b->options->damage != NULL)
 		b->options->damage(b->options->context, damage);
 	return b->options->damaged ? 0 : stop(b, fail_damage(b, damage));
@@ -530,7 +553,9 @@ int wr_backup_run(struct wr_storage *from, struct wr_storage *to, struct wr_memo
 	if (b.buffer == NULL)
 		return fail(&b, -ENOMEM, "journal", "no memory to copy with");
 	while (r == WEIR_E_AGAIN && ret_report->tries < TRIES_MAX) {
-		ret_report->tries++;
+		/* A second look at damage is no further try: it begins where the first did. */
+		ret_report->tries += b.is_suspicious ? 0 : 1;
+		b.is_suspicious = false;
 		r = try_once(&b);
 		int wiped = r != 0 ? wipe(&b) : 0;
 		if (r == WEIR_E_AGAIN && wiped < 0)

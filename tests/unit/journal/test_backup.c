@@ -384,6 +384,36 @@ Test(backup, what_is_used_again_before_it_was_copied_begins_it_anew)
 	expect_copy_matches();
 }
 
+#define LATE_BATCH (FILES_MANY * 12 - 8)
+
+static uint64_t seen_bytes;
+static bool is_mended;
+
+/* During the first look a batch that comes later is damaged; when the next begins it is not. */
+static int damage_for_one_look(void *context, const struct wr_backup_progress *progress)
+{
+	(void)context;
+	if (seen_bytes == 0) {
+		damage(LATE_BATCH, 200);
+	} else if (progress->written_bytes < seen_bytes && !is_mended) {
+		damage(LATE_BATCH, 200); // the same bit
+		is_mended = true;
+	}
+	seen_bytes = progress->written_bytes;
+	return 0;
+}
+
+Test(backup, damage_that_only_one_look_finds_is_none)
+{
+	build_many();
+	options.progress = damage_for_one_look;
+	cr_assert_eq(copy(), 0, "%s", problem.text);
+	cr_expect(is_mended);
+	cr_expect_eq(report.tries, 1);
+	cr_expect_eq(report.corrupt_count, 0);
+	expect_copy_matches();
+}
+
 Test(backup, an_owner_that_is_always_faster_is_met_further_up)
 {
 	build_many();
