@@ -101,7 +101,7 @@ static void fan_finish(struct ring_run *run)
 }
 
 const struct ring_peer ring_peer_weir_fan = {
-	.name = "weir branches",
+	.name = "weir fan",
 	.version = RING_WEIR_VERSION,
 	.package = "weir",
 	.flags = RING_PEER_FLAGS,

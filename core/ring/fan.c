@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Branches: layout, handles, and how a consumer goes from branch to branch. What it does in one is
+ * Fans: layout, handles, and how a consumer goes from branch to branch. What it does in one is
  * core/ring/ring.c's; how it sleeps is core/ring/ring_wait.c's.
  *
  * Nobody sleeps for ever: a consumer that is about to sleep sets its bit in every used branch, then
@@ -75,7 +75,7 @@ int wr_ring_fan_measure(const struct weir_ring_options *o, uint64_t *ret_bytes,
 	if (o == NULL || o->struct_bytes != sizeof *o)
 		return refuse(problem, "struct_bytes", "use weir_ring_options_init()");
 	if (o->producers != WEIR_RING_MANY_PRODUCERS)
-		return refuse(problem, "producers", "must be MANY: one producer needs no branches");
+		return refuse(problem, "producers", "must be MANY: one producer needs no fan");
 	int code = wr_ring_measure(o, &ring_bytes, problem);
 	if (code < 0)
 		return code;

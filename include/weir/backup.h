@@ -100,7 +100,8 @@ WEIR_API void weir_backup_options_init(struct weir_backup_options *options);
  *         dest.weir-partial that no interrupted call left); WEIR_E_LOCKED (another call is at work
  *         there); -ENOSPC, -EDQUOT, -EFBIG (dest); -ENOENT (no such directory, or no journal in it,
  *         or none yet), -EACCES, -EIO, -ENOMEM; WEIR_E_FORMAT (written by a newer format);
- *         WEIR_E_CORRUPT (the source is damaged: the problem says where, and which sequences);
+ *         WEIR_E_CORRUPT (the source is damaged, and a second look found the same: the problem
+ *         says where, and which sequences);
  *         WEIR_E_AGAIN (64 tries, and retention was faster each time); -EINVAL. On failure nothing
  *         is left of the copy, but for what a power cut or a kill leaves in dest.weir-partial
  */

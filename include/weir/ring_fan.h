@@ -7,9 +7,9 @@
  *
  * What it gives up against weir/ring.h with WEIR_RING_MANY_PRODUCERS is one order of all items:
  *
- *                 order                          a producer that stops       capacity
- *   weir_ring     one, of all producers' items   holds back all behind it    of the ring
- *   fan           each producer's own            holds back nobody           of each branch
+ *                   order                          a producer that stops      capacity
+ *   weir_ring       one, of all producers' items   holds back all behind it   of the ring
+ *   weir_ring_fan   each producer's own            holds back nobody          of each branch
  *
  * A producer's handle is an ordinary one: everything under "pushing" of weir/ring.h works with it,
  * staging included, and says there what it does with one producer. Consumers have a type and calls
