@@ -130,6 +130,12 @@
 	  "a handler's member looks at nothing before its whole batch is handled")                 \
 	X(HANDLER_UNPINNED, "core/pipeline/poll.c",                                                \
 	  "a member that is moved lets go of what its handler has in hand")                        \
+	X(RETENTION_JUMPS, "core/journal/journal_age.c",                                           \
+	  "what is kept ages at once by what the clock jumped at an open")                         \
+	X(RETENTION_AGES_AHEAD, "core/journal/journal_age.c",                                      \
+	  "an event is born as old as the wall clock was set back")                                \
+	X(RETENTION_BY_FIRST, "core/journal/journal_age.c",                                        \
+	  "a segment goes when its first event is too old, whatever the others are")               \
 	X(DROPS_THE_NEEDED, "core/journal/journal_segments.c",                                     \
 	  "on a full disk the oldest segment goes, needed or not")                                 \
 	X(LOW_SPACE_PASSED, "core/journal/journal_room.c",                                         \

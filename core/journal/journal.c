@@ -189,6 +189,7 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 			wr_journal_cell_set(&j->cells.checkpoint_seq,
 					    recovered->checkpoint_last_seq[i]);
 	}
+	wr_journal_age_start(j, recovered);
 	files_init(j, recovered);
 	tasks_init(j);
 	j->blocks = take(memory, WR_JOURNAL_BLOCKS_BYTES, WR_BLOCK_BYTES);
@@ -334,12 +335,15 @@ int wr_journal_step(void *journal, uint32_t budget)
 
 uint64_t wr_journal_idle_ns(void *journal)
 {
-	const struct wr_journal *j = journal;
+	struct wr_journal *j = journal;
 
-	if (j->failed || (j->files.retry_at_ns == 0 && !j->room.has_room))
+	if (j->failed)
 		return UINT64_MAX;
+	uint64_t idle_ns = wr_journal_age_idle_ns(j);
+	if (j->files.retry_at_ns == 0 && !j->room.has_room)
+		return idle_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
-	uint64_t idle_ns = wr_journal_room_idle_ns(j, now_ns);
+	idle_ns = wr_min_u64(idle_ns, wr_journal_room_idle_ns(j, now_ns));
 	if (j->files.retry_at_ns == 0)
 		return idle_ns;
 	uint64_t retry_ns = j->files.retry_at_ns > now_ns ? j->files.retry_at_ns - now_ns : 0;

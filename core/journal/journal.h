@@ -31,6 +31,7 @@ struct wr_journal_options {
 	uint32_t log_id;
 	uint32_t segments_ahead;        /* spare segments to keep, beside the reserve */
 	uint64_t retention_bytes;       /* 0: keep everything */
+	uint64_t retention_time_ns;     /* the same, by retention's clock (journal_age.c) */
 	uint64_t low_space_bytes;       /* no file is made that leaves less free; 0: none asks */
 	bool drop_oldest;               /* where no file can be made, whatever retention says */
 	uint32_t batches_in_flight_max; /* 1..16 */

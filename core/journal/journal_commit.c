@@ -125,8 +125,9 @@ int wr_journal_commits_submit(struct wr_journal *j)
 			continue;
 		}
 		write_gather(j, w, j->commits_submitted, end);
+		wr_journal_age_batch(j, first->time_us);
 		if (first->segment_id != j->files.newest_live_id)
-			wr_journal_segment_goes_live(j, first->segment_id, first->first_seq);
+			wr_journal_segment_goes_live(j, first);
 		int r = j->storage->ops->submit(j->storage, &w->io);
 		if (r == -EAGAIN)
 			break; /* the storage is full: its next completion makes room */

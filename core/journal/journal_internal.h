@@ -173,6 +173,14 @@ struct wr_journal_cells {
 	wr_atomic_u32 no_room_told; /* the same for who is told of it in words: journal_room.c */
 };
 
+/* journal_age.c: retention's clock, in µs since 1970. */
+struct wr_journal_age {
+	uint64_t now_us;    /* 0: nothing is known yet */
+	uint64_t append_us; /* of the last batch, and what the boot clock has run since */
+	uint64_t boot_seen_ns;
+	uint64_t rest_ns; /* boot time not yet turned into whole µs */
+};
+
 /* journal_room.c. The end of a want of room that is not told yet. */
 struct wr_journal_room {
 	bool has_room;     /* since ended_ns, and that is not told */
@@ -226,6 +234,7 @@ struct wr_journal {
 	struct weir_problem problem;
 
 	struct wr_journal_files files;
+	struct wr_journal_age age;
 	struct wr_journal_room room;
 	struct wr_journal_checkpoint checkpoint;
 	struct wr_journal_cells cells;
@@ -257,6 +266,19 @@ static inline bool wr_journal_is_no_descriptor(int code)
 int wr_journal_commits_submit(struct wr_journal *j);
 int wr_journal_commits_complete(struct wr_journal *j);
 
+/* journal_age.c */
+
+/* Where the clock stands at an open. */
+void wr_journal_age_start(struct wr_journal *j, const struct wr_recovered *recovered);
+/* A batch with this append time is on its way to the medium. */
+void wr_journal_age_batch(struct wr_journal *j, uint64_t time_us);
+/* Whether the oldest segment is older than it has to be, and there is a newer one. */
+bool wr_journal_age_is_due(struct wr_journal *j);
+/* Until when it need not be looked at again. */
+uint64_t wr_journal_age_idle_ns(struct wr_journal *j);
+/* For the superblock. */
+uint64_t wr_journal_age_recorded_us(struct wr_journal *j);
+
 /* journal_room.c */
 
 /* Whether the log has no room, and why, for who asks and who is told (PK1 by `moved`). */
@@ -272,7 +294,7 @@ uint64_t wr_journal_room_idle_ns(const struct wr_journal *j, uint64_t now_ns);
 /* journal_segments.c */
 int wr_journal_segments_step(struct wr_journal *j);
 /* The segment of a batch that is the first there becomes part of the log (T1). */
-void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq);
+void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *first);
 /* Retires what retention lets go; how many. */
 int wr_journal_segments_retire(struct wr_journal *j);
 /* No file can be made, for this reason: retention may let the oldest go, if that was asked for. */
@@ -316,8 +338,8 @@ void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id);
 void wr_journal_range_write(struct wr_journal *j, struct wr_io *io);
 /* That write is durable. True when both are: the superblock is what was encoded. */
 bool wr_journal_range_advance(struct wr_journal *j);
-/* The range as it is now, into a superblock that is about to be written. */
-void wr_journal_range_fill(const struct wr_journal *j, struct wr_superblock *superblock);
+/* The range as it is now, and retention's clock, into a superblock that is about to be written. */
+void wr_journal_range_fill(struct wr_journal *j, struct wr_superblock *superblock);
 
 /* journal_checkpoint.c */
 int wr_journal_checkpoint_step(struct wr_journal *j);

@@ -27,7 +27,7 @@ bool wr_journal_range_has(const struct wr_journal *j, uint64_t retired_id)
 	return j->superblock.oldest_segment_id <= retired_id && !WR_BUG(RETIRED_STILL_RECORDED);
 }
 
-void wr_journal_range_fill(const struct wr_journal *j, struct wr_superblock *superblock)
+void wr_journal_range_fill(struct wr_journal *j, struct wr_superblock *superblock)
 {
 	if (wr_segment_live_count(j->table) > 0) {
 		struct wr_segment *oldest = wr_segment_live(j->table, 0);
@@ -35,6 +35,7 @@ void wr_journal_range_fill(const struct wr_journal *j, struct wr_superblock *sup
 		superblock->oldest_seq = wr_load_relaxed(&oldest->first_seq);
 	}
 	superblock->durable_seq = j->durable_seq;
+	superblock->retention_us = wr_journal_age_recorded_us(j);
 }
 
 void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id)

@@ -64,20 +64,21 @@ static bool current_has_extents(const struct wr_journal *j)
 
 /* --- into the log and out of it --------------------------------------------------------------- */
 
-void wr_journal_segment_goes_live(struct wr_journal *j, uint64_t segment_id, uint64_t first_seq)
+void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *first)
 {
 	struct wr_journal_files *f = &j->files;
 	const struct wr_journal_assigned *a = assigned_at(j, f->live);
 	uint32_t live_count = wr_segment_live_count(j->table);
 
 	/* Batches come in the order in which extents were offered, and every extent is used. */
-	WR_ASSERT(f->live < f->entered && a->segment_id == segment_id);
+	WR_ASSERT(f->live < f->entered && a->segment_id == first->segment_id);
 	/* S11: the last one is full. What of it is on its way to the medium holds it open. */
 	if (live_count > 0)
 		(void)wr_journal_file_keep(j, wr_segment_live(j->table, live_count - 1), false);
-	wr_segment_set_live(j->table, a->index, segment_id, first_seq);
+	wr_segment_set_live(j->table, a->index, first->segment_id, first->first_seq,
+			    first->time_us);
 	f->live++;
-	f->newest_live_id = segment_id;
+	f->newest_live_id = first->segment_id;
 	f->retention_changed = true;
 	wr_journal_count_segments(j);
 }
@@ -121,10 +122,11 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 	return false;
 }
 
-static bool is_beyond_retention(const struct wr_journal *j, uint32_t live_count)
+static bool is_beyond_retention(struct wr_journal *j, uint32_t live_count)
 {
-	return j->options.retention_bytes != 0 &&
-	       live_count * j->table->segment_bytes > j->options.retention_bytes;
+	return (j->options.retention_bytes != 0 &&
+		live_count * j->table->segment_bytes > j->options.retention_bytes) ||
+	       wr_journal_age_is_due(j);
 }
 
 int wr_journal_segments_retire(struct wr_journal *j)
@@ -485,7 +487,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 		prepare_came_back(j);
 		work++;
 	}
-	if (f->retention_changed)
+	if (f->retention_changed || wr_journal_age_is_due(j))
 		work += wr_journal_segments_retire(j);
 	work += ready_step(j);
 	uint64_t ahead = ready_count(j) + wr_journal_pickable(j) +

@@ -348,6 +348,7 @@ static void fill_recovered(struct wr_recovery_run *run, struct wr_recovered *rec
 	const struct wr_scan *scan = &run->scan;
 
 	rec->next_seq = scan->seq;
+	rec->last_time_us = run->report->last_time_us;
 	rec->chain = scan->chain;
 	rec->end_segment_id = wr_scan_at_id(scan);
 	rec->end_offset = scan->at == WR_SCAN_NONE ? 0 : scan->offset;
@@ -399,7 +400,8 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		bool live = is_live(run, s);
 		uint32_t index = wr_segment_add(table, s->file, s->file_number);
 		if (live) /* they are sorted by their ids */
-			wr_segment_set_live(table, index, s->segment_id, s->first.first_seq);
+			wr_segment_set_live(table, index, s->segment_id, s->first.first_seq,
+					    s->first.time_base_us);
 		/* What was retired before stays out by its id alone, and is nobody's tail. */
 		table->segments[index].trimmed = !live && s->first_valid &&
 						 s->segment_id >= run->superblock.oldest_segment_id;

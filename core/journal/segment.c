@@ -83,12 +83,13 @@ uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file
 }
 
 void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,
-			 uint64_t first_seq)
+			 uint64_t first_seq, uint64_t first_time_us)
 {
 	struct wr_segment *segment = &t->segments[index];
 	uint64_t position = wr_load_relaxed(&t->newest_end); /* own */
 
 	segment->state = WR_SEGMENT_LIVE;
+	segment->first_time_us = first_time_us;
 	wr_store_release(&segment->first_seq, first_seq); /* T1, and the two below */
 	wr_store_release(&segment->segment_id, segment_id);
 	wr_store_release(&t->order[position & t->order_mask], index);

@@ -30,6 +30,7 @@ struct wr_segment {
 	wr_atomic_u64 first_seq;  /* of its first batch; 0 until that is known */
 	wr_atomic_u32 file;       /* storage handle */
 	uint32_t file_number;
+	uint64_t first_time_us; /* append time of its first batch; the step's */
 	enum wr_segment_state state;
 	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
 	bool cleared; /* found at open above the log's end: header and first batch are zeros now */
@@ -69,9 +70,9 @@ uint64_t wr_segment_table_bytes(uint32_t capacity);
 
 /* The writer's. A file more, SPARE; its index. There is room: count < capacity. */
 uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file_number);
-/* It becomes the newest of the log: ids ascend. */
+/* It becomes the newest of the log: ids ascend. The last two are of its first batch. */
 void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,
-			 uint64_t first_seq);
+			 uint64_t first_seq, uint64_t first_time_us);
 /* The oldest of the log leaves it and is SPARE; its index. There is one. */
 uint32_t wr_segment_retire(struct wr_segment_table *t);
 uint32_t wr_segment_live_count(const struct wr_segment_table *t);

@@ -89,6 +89,7 @@ static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_byt
 		.first_seq = data ? w->batch_first_seq : w->next_seq,
 		.end_seq = w->next_seq,
 		.durable_seq = seal.durable_seq,
+		.time_us = header->time_base_us,
 		.header_crc = w->chain,
 		.mark_count = push_marks(w),
 	};

@@ -86,6 +86,7 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 	struct wr_journal_options options = {
 		.segments_ahead = o->segments_ahead,
 		.retention_bytes = o->retention_bytes,
+		.retention_time_ns = o->retention_time_ns,
 		.low_space_bytes = o->low_space_bytes,
 		.drop_oldest = o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST,
 		.batches_in_flight_max =
@@ -169,8 +170,8 @@ static int make_writer(struct weir_pipeline *p)
 		options.checkpoint_bytes = wr_max_u64(
 			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
 		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;
-		options.retires =
-			o->retention_bytes != 0 || o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
+		options.retires = o->retention_bytes != 0 || o->retention_time_ns != 0 ||
+				  o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
 		options.first_record = p->epoch_record;
 		options.first_record_bytes = epoch_record(p, p->epoch_record);
 	}

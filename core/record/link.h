@@ -39,6 +39,7 @@ struct wr_commit {
 	uint64_t first_seq;   /* of its records */
 	uint64_t end_seq;     /* one beyond the last; == first_seq when it holds none */
 	uint64_t durable_seq; /* as its header says: for seal_before_ack */
+	uint64_t time_us;     /* append time of its first record, as its header says; 0: no batch */
 	uint32_t header_crc;
 	uint32_t mark_count; /* next so many of `marks` belong to it */
 };

@@ -198,6 +198,14 @@ struct weir_options {
 	                                waits as for a full disk. May be raised at any open */
 	uint64_t retention_bytes; /**< recycle the oldest segments beyond this, once no
 	                                subscription needs them; 0 (default): keep everything */
+	uint64_t retention_time_ns; /**< recycle the oldest segments when their newest event is
+	                                older than this, once no subscription needs them;
+	                                0 (default): whatever its age. By a clock that never
+	                                jumps: an event stays while the log runs for half of
+	                                this, also if the wall clock is wrong at an open, and
+	                                time that nobody ran the log counts at the same pace
+	                                from then on. The newest segment stays, however old.
+	                                With retention_bytes: what comes first */
 	uint64_t low_space_bytes; /**< room on the file system that is left to others: no further
 	                                segment is made that leaves less free. It is as with a
 	                                full disk then, segments_ahead segments before producers

@@ -59,6 +59,13 @@ static const struct wr_config_key journal_keys[] = {
 	 .min = 1,
 	 .absent = "everything is kept",
 	 .doc = "Beyond this the oldest files are used again, once no subscription needs them"},
+	{.name = "retention_time",
+	 OPTION(retention_time_ns),
+	 .type = WR_CONFIG_DURATION,
+	 .min = 1,
+	 .absent = "whatever its age",
+	 .doc = "Files whose newest event is older than this are used again, once no subscription "
+		"needs them; the newest file stays"},
 	{.name = "low_space",
 	 OPTION(low_space_bytes),
 	 .type = WR_CONFIG_SIZE,

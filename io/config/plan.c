@@ -55,6 +55,7 @@ static void plan_disk(const struct wr_plan_input *input, const struct weir_memor
 	disk->segments_ahead =
 		o->segments_ahead + 1 + (uint32_t)((EXTENTS_OFFERED + extents - 1) / extents);
 	disk->retention_bytes = o->retention_bytes;
+	disk->retention_time_ns = o->retention_time_ns;
 	uint64_t asked = o->checkpoint_bytes != 0 ? o->checkpoint_bytes : CHECKPOINT_BYTES;
 	disk->checkpoint_bytes = wr_max_u64(asked, 4 * memory->checkpoint_bytes);
 	uint64_t others = SUPERBLOCK_BYTES +

@@ -46,7 +46,8 @@ struct wr_plan_disk {
 	uint64_t file_bytes;       /* of a segment on disk */
 	uint32_t segments_ahead;   /* that are ready before they are needed, reserve included */
 	uint64_t first_bytes;      /* written before the first event */
-	uint64_t retention_bytes;  /* 0: everything is kept */
+	uint64_t retention_bytes;  /* 0: whatever its size */
+	uint64_t retention_time_ns; /* 0: whatever its age */
 	uint64_t most_bytes;       /* as far as retention can hold it; UINT64_MAX: no end */
 	uint64_t checkpoint_bytes; /* of log between two checkpoints */
 };

@@ -140,6 +140,7 @@ static const struct field numbers[] = {
 	FIELD(segments_ahead),
 	FIELD(segments_max),
 	FIELD(retention_bytes),
+	FIELD(retention_time_ns),
 	FIELD(low_space_bytes),
 	FIELD(checkpoint_bytes),
 	FIELD(batches_in_flight_max),

@@ -100,6 +100,13 @@
 	X(HANDLER_IS_DEAF, sim_pipeline, "two owners of a partition at once")                      \
 	X(HANDLER_UNPINNED, unit_handlers,                                                         \
 	  "handlers::what_is_in_hand_stays_while_the_member_gets_more_to_read")                    \
+	X(RETENTION_JUMPS, unit_retention_time,                                                    \
+	  "retention_time::a_clock_that_is_ahead_at_an_open_takes_nothing_at_once")                \
+	X(RETENTION_JUMPS, sim_journal, "an event went before its time")                           \
+	X(RETENTION_AGES_AHEAD, unit_retention_time,                                               \
+	  "retention_time::where_the_clock_was_set_back_no_event_is_born_old")                     \
+	X(RETENTION_BY_FIRST, unit_retention_time,                                                 \
+	  "retention_time::a_segment_goes_when_its_newest_event_is_too_old")                       \
 	X(DROPS_THE_NEEDED, unit_low_space, "low_space::what_is_needed_never_goes")                \
 	X(LOW_SPACE_PASSED, unit_low_space,                                                        \
 	  "low_space::the_mark_is_kept_and_told_before_anybody_waits")                             \

@@ -14,7 +14,9 @@
  *   nothing acknowledged is lost, nor what an earlier recovery served; after the death of the
  *   process alone, nothing written is lost either; what is there is what was appended, in order,
  *   without a hole; checkpoint + tail = fold of the whole log (L30); nothing that a checkpoint
- *   says is needed was retired (L31); there is no false alarm: WEIR_E_CORRUPT never comes.
+ *   says is needed was retired (L31); there is no false alarm: WEIR_E_CORRUPT never comes. With
+ *   retention by time, no event goes before its log has run for half of that, whatever the wall
+ *   clock does (L17).
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -25,13 +27,14 @@
 #include "core/journal/verify.h"
 #include "core/record/section.h"
 #include "io/sim/storage_sim.h"
+#include "tests/sim/journal_age.h"
 #include "tests/sim/journal_loss.h"
 #include "tests/support/journal_rig.h"
 
 #define SEEDS_DEFAULT 1500u
 #define FAILURES_MAX 5u
 #define LIVES_MAX 8u
-#define SEQ_MAX 20000u
+#define SEQ_MAX JOURNAL_AGE_SEQ_MAX
 #define SECTION_BYTES 16u
 
 /* Situations that a run must have been in; one that never came is a hole in the simulation. */
@@ -46,6 +49,8 @@
 	X(UNACKED_FOUND, "records found that were never acknowledged")                             \
 	X(CHECKPOINT_USED, "recoveries from a checkpoint")                                         \
 	X(RETIRED, "logs whose beginning was retired")                                             \
+	X(AGED, "segments that went because they were too old")                                    \
+	X(CLOCK_SET, "steps of the wall clock")                                                    \
 	X(DROPPED, "segments that went because no file could be made")                             \
 	X(RESUMED, "segments gone on in after a clean close")                                      \
 	X(STARVED, "writers without an extent")                                                    \
@@ -84,6 +89,7 @@ static struct journal_rig rig;
 static uint64_t seed;
 static bool tracing;
 static bool failed_check;
+static struct journal_age age;
 static bool quiet; /* this life has no faults but its end */
 
 #if defined(__GNUC__)
@@ -122,6 +128,7 @@ static void note_appended(uint32_t kind, uint64_t first)
 {
 	uint64_t seq = ++oracle.appended_seq;
 	oracle.fold[seq] = mix(oracle.fold[seq - 1], kind, first);
+	journal_age_appended(&age, disk, seq);
 }
 
 /* --- what recovery feeds ---------------------------------------------------------------------- */
@@ -182,6 +189,7 @@ static struct journal_rig_options draw_options(void)
 	o.extents = (uint32_t)wr_prng_between(&prng, 1, 5);
 	o.checkpoint_bytes = (uint32_t)wr_prng_between(&prng, 1, 3) * WR_BLOCK_BYTES;
 	o.sink = &sink;
+	o.stamped = age.limit_ns != 0;
 	return o;
 }
 
@@ -198,6 +206,9 @@ static void draw_life(struct journal_rig_options *o)
 			(uint64_t)o->extents * o->chunk_bytes * wr_prng_between(&prng, 1, 4);
 	/* From the seed alone: what other seeds do stays as it was. */
 	o->journal.drop_oldest = seed % 4 == 1;
+	if (age.limit_ns != 0)
+		o->journal.retention_bytes = 0;
+	o->journal.retention_time_ns = age.limit_ns;
 	disk->plan.sync_apart = wr_prng_chance(&prng, 500000);
 	disk->plan.latency_max_ns = wr_prng_chance(&prng, 300000) ? 3000000 : 300000;
 	wr_fault_plan_heal(&disk->plan);
@@ -343,6 +354,7 @@ static void act(void)
 	else
 		(void)rig.storage->ops->poll(rig.storage, wr_prng_below(&prng, 500000));
 	look_at_positions();
+	check(journal_age_pass(&age, &rig), "an event went before its time");
 }
 
 static void end_life(uint64_t cuts_before)
@@ -477,6 +489,7 @@ static void run_seed(void)
 	memset(&oracle, 0, sizeof oracle);
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&prng, seed);
+	journal_age_init(&age, seed);
 	disk = wr_sim_disk_create(seed ^ 0x5eed, &plan);
 	if (disk == NULL) {
 		check(false, "no memory");
@@ -491,6 +504,7 @@ static void run_seed(void)
 		for (uint64_t i = 0; i < acts && !failed_check && !journal_rig_failed(&rig); i++)
 			act();
 		end_life(cuts);
+		journal_age_pause(&age, disk);
 		if (!failed_check && wr_prng_chance(&prng, 200000))
 			lose_a_segment();
 	}
@@ -499,6 +513,8 @@ static void run_seed(void)
 	journal_rig_close(&rig);
 	wr_sim_disk_destroy(disk);
 	check(rig.memory.live_count == 0, "memory was not given back");
+	sometimes[SOMETIMES_AGED] += age.gone_count;
+	sometimes[SOMETIMES_CLOCK_SET] += age.set_count;
 }
 
 static uint64_t argument(int argc, char **argv, const char *name, uint64_t otherwise)

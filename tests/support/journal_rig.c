@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/bits.h"
 #include "io/sim/storage_sim.h"
 
 #define STEPS_MAX 100000u
@@ -60,6 +61,12 @@ static int recover(struct journal_rig *rig)
 			       &rig->recovered, &rig->report, &rig->problem);
 }
 
+void journal_rig_stamp(struct journal_rig *rig)
+{
+	/* Each record takes a µs of its own. */
+	rig->writer.time_us = wr_max_u64(rig->writer.time_us, wr_append_clock_now_us(&rig->append));
+}
+
 static int begin_epoch(struct journal_rig *rig)
 {
 	const struct mini_writer_options options = {
@@ -81,6 +88,12 @@ static int begin_epoch(struct journal_rig *rig)
 	};
 	mini_writer_init(&rig->writer, &options);
 	rig->has_writer = true;
+	if (rig->o.stamped) {
+		wr_append_clock_init(&rig->append, &rig->o.disk->clock->base,
+				     rig->report.last_time_us);
+		rig->writer.time_us = 0;
+		journal_rig_stamp(rig);
+	}
 	return mini_writer_epoch_start(&rig->writer, &predecessor) == MINI_WRITER_DONE ? 0 : -1;
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/journal/journal.h"
 #include "core/journal/recovery.h"
+#include "core/log/append_clock.h"
 #include "io/sim/disk_sim.h"
 #include "io/sim/memory_sim.h"
 #include "tests/support/mini_writer.h"
@@ -20,6 +21,7 @@ struct journal_rig_options {
 	uint32_t depth_max;        /* of the storage; 0: its own choice */
 	uint32_t checkpoint_bytes; /* of the writer's buffer; 0: none are taken */
 	uint32_t segments_max; /* 0: recovery's default */
+	bool stamped; /* by the log's append clock, each time that journal_rig_stamp() is called */
 	struct wr_journal_options journal;
 	const struct wr_recovery_sink *sink; /* NULL: what is recovered is not looked at */
 };
@@ -34,6 +36,7 @@ struct journal_rig {
 	struct wr_journal_link link;
 	struct wr_journal *journal;
 	struct mini_writer writer;
+	struct wr_append_clock append; /* stamped */
 	struct weir_problem problem;
 	uint8_t *checkpoint_buffer;
 	uint64_t moved_count;
@@ -54,6 +57,9 @@ void journal_rig_close(struct journal_rig *rig);
 int journal_rig_close_clean(struct journal_rig *rig);
 /* The power goes. Only close is left. */
 void journal_rig_crash(struct journal_rig *rig);
+
+/* What is appended from now on has the append time of now. */
+void journal_rig_stamp(struct journal_rig *rig);
 
 /* One step. */
 int journal_rig_step(struct journal_rig *rig);

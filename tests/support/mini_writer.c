@@ -98,6 +98,7 @@ static void seal_at(struct mini_writer *w, uint32_t body_bytes, uint32_t skip_by
 		.first_seq = w->first_seq,
 		.end_seq = end_seq,
 		.durable_seq = seal.durable_seq,
+		.time_us = ((const struct wr_batch_header *)batch)->time_base_us,
 		.header_crc = w->chain,
 		.mark_count = marks,
 	};

@@ -177,8 +177,9 @@ static int read_config(struct demo *demo, const char *path)
 		what = "the demo publishes into a topic \"" DEMO_TOPIC "\", which is not there";
 	else if (plan->partitions > DEMO_PARTITIONS_MAX)
 		what = "more partitions of \"" DEMO_TOPIC "\" than the demo takes: 256";
-	else if (plan->options.retention_bytes > 0)
-		what = "the demo accounts for every event: leave journal.retention out";
+	else if (plan->options.retention_bytes > 0 || plan->options.retention_time_ns > 0)
+		what = "the demo accounts for every event: leave journal.retention and "
+		       "journal.retention_time out";
 	if (what == NULL)
 		return CLI_EXIT_OK;
 	fprintf(stderr, "weir: %s: %s\n", path, what);

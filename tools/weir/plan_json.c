@@ -111,6 +111,7 @@ static void json_disk(struct json_out *j, const struct wr_plan_disk *disk)
 	json_u64(j, "segment_file_bytes", disk->file_bytes);
 	json_u64(j, "segments_ahead", disk->segments_ahead);
 	json_u64(j, "retention_bytes", disk->retention_bytes);
+	json_u64(j, "retention_time_ns", disk->retention_time_ns);
 	json_u64(j, "checkpoint_interval_bytes", disk->checkpoint_bytes);
 	if (disk->dir.total_bytes > 0)
 		json_u64(j, "free_bytes", disk->dir.free_bytes);

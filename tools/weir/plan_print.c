@@ -215,7 +215,10 @@ static void print_disk(FILE *to, const struct wr_plan_disk *disk,
 	(void)snprintf(what, sizeof what, "%u segments of %s ahead, two checkpoints",
 		       disk->segments_ahead, cli_text_bytes(text, disk->file_bytes));
 	print_bytes(to, "at open", disk->first_bytes, what);
-	if (disk->retention_bytes == 0)
+	if (disk->retention_bytes == 0 && disk->retention_time_ns != 0)
+		fprintf(to, "  %-14s %11s  %s\n", "at most", "no end",
+			"as much as comes within journal.retention_time");
+	else if (disk->retention_bytes == 0)
 		fprintf(to, "  %-14s %11s  %s\n", "at most", "no end",
 			"everything is kept: journal.retention is not set");
 	else if (disk->most_bytes == UINT64_MAX)

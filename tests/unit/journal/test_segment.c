@@ -32,7 +32,7 @@ static void go_live(uint32_t index, uint64_t segment_id, uint64_t first_seq)
 {
 	while (wr_load_relaxed(&table.count) <= index)
 		(void)wr_segment_add(&table, wr_load_relaxed(&table.count), 0);
-	wr_segment_set_live(&table, index, segment_id, first_seq);
+	wr_segment_set_live(&table, index, segment_id, first_seq, 0);
 }
 
 TestSuite(segment, .init = set_up);
