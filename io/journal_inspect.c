@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "core/base/crc32c.h"
+#include "core/journal/read_ahead.h"
 #include "core/record/section.h"
 #include "io/posix/cpu_crc.h"
 #include "io/posix/storage_posix.h"
@@ -199,86 +200,85 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 	return to;
 }
 
-static void fill_event(struct wr_inspect *in, const struct wr_batch_header *batch, uint64_t seq,
-		       uint64_t time_us, const struct wr_record_view *view,
-		       struct weir_journal_event *ret_event)
+/* What differs from one record of a batch to the next; the rest of it is filled in already. */
+static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint64_t seq,
+		       uint64_t time_us, struct weir_journal_event *event)
 {
-	const struct wr_record *head = view->head;
-	bool control = !wr_record_is_user_event(head);
+	const uint8_t *key = (const uint8_t *)head + WR_RECORD_HEAD_BYTES + head->option_bytes;
 	const struct wr_inspect_topic *topic = NULL;
+	struct weir_item *item = &event->item;
+	bool control = !wr_record_is_user_event(head);
 
 	if (!control && head->topic < in->topic_count && in->topics[head->topic].partitions > 0)
 		topic = &in->topics[head->topic];
-	*ret_event = (struct weir_journal_event){
-		.item = {.kind = WEIR_ITEM_EVENT,
-			 .topic = head->topic,
-			 .partition = topic != NULL ? wr_record_partition(head, topic->partitions)
-						    : UINT32_MAX,
-			 .log = batch->log_id,
-			 .epoch = batch->epoch,
-			 .type = head->type,
-			 .key_bytes = head->key_bytes,
-			 .sequence = seq,
-			 .end_sequence = seq + 1,
-			 .append_time_us = time_us,
-			 .key = head->key_bytes > 0 ? view->key : NULL,
-			 .payload = head->flags & WR_RECORD_NULL_PAYLOAD ? NULL : view->payload,
-			 .payload_bytes = view->payload_bytes,
-			 .record = head,
-			 .record_bytes = head->bytes},
-		.topic_name = topic != NULL ? topic->name : NULL,
-		.kind = kind_name(head->kind),
-		.control = control,
-		.detail = control ? describe(in, view) : "",
-		.segment_id = batch->segment_id,
-		.batch_offset = batch->segment_offset,
-	};
+	item->topic = head->topic;
+	item->partition = topic != NULL ? wr_record_partition(head, topic->partitions) : UINT32_MAX;
+	item->type = head->type;
+	item->key_bytes = head->key_bytes;
+	item->sequence = seq;
+	item->end_sequence = seq + 1;
+	item->append_time_us = time_us;
+	item->key = head->key_bytes > 0 ? key : NULL;
+	item->payload = head->flags & WR_RECORD_NULL_PAYLOAD ? NULL : key + head->key_bytes;
+	item->payload_bytes =
+		head->bytes - WR_RECORD_HEAD_BYTES - head->option_bytes - head->key_bytes;
+	item->record = head;
+	item->record_bytes = head->bytes;
+	event->topic_name = topic != NULL ? topic->name : NULL;
+	event->kind = "event";
+	event->control = control;
+	event->detail = "";
+	if (WR_LIKELY(!control))
+		return;
+	struct wr_record_view view;
+	event->kind = kind_name(head->kind);
+	if (wr_record_view(head, head->bytes, &view))
+		event->detail = describe(in, &view);
 }
 
-static void take_topic(struct wr_inspect *in, const struct wr_record_view *view)
+static void take_topic(struct wr_inspect *in, const struct wr_record *head)
 {
-	const struct wr_record *head = view->head;
 	struct wr_control_topic topic;
+	struct wr_record_view view;
 
-	if (head->kind == WR_KIND_TOPIC && wr_control_topic_read(view, &topic))
-		add_topic(in, head->topic, view->key, head->key_bytes, topic.partitions);
+	if (head->kind == WR_KIND_TOPIC && wr_record_view(head, head->bytes, &view) &&
+	    wr_control_topic_read(&view, &topic))
+		add_topic(in, head->topic, view.key, head->key_bytes, topic.partitions);
 }
 
-static int show_record(struct wr_inspect *in, const struct wr_batch_header *batch, uint64_t seq,
-		       const struct wr_record_view *view)
+static bool is_shown(const struct weir_journal_visitor *v, const struct wr_record *head,
+		     uint64_t seq, uint64_t time_us)
 {
-	const struct weir_journal_visitor *visitor = &in->visitor;
-	const struct wr_record *head = view->head;
-	uint64_t time_us = batch->time_base_us + head->time_delta_us;
-	struct weir_journal_event event;
-	bool control = !wr_record_is_user_event(head);
-
-	take_topic(in, view);
-	if (!control)
-		in->event_count++;
-	if (visitor->event == NULL || (control && !visitor->control))
-		return 0;
-	if (seq < visitor->from_sequence || seq >= visitor->end_sequence ||
-	    time_us < visitor->from_time_us || time_us >= visitor->end_time_us)
-		return 0;
-	fill_event(in, batch, seq, time_us, view, &event);
-	return visitor->event(visitor->context, &event);
+	return (v->control || wr_record_is_user_event(head)) && seq >= v->from_sequence &&
+	       seq < v->end_sequence && time_us >= v->from_time_us && time_us < v->end_time_us;
 }
 
 int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 {
 	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
+	const struct weir_journal_visitor *visitor = &in->visitor;
+	struct weir_journal_event event = {
+		.item = {.kind = WEIR_ITEM_EVENT, .log = batch->log_id, .epoch = batch->epoch},
+		.segment_id = batch->segment_id,
+		.batch_offset = batch->segment_offset,
+	};
+	struct wr_record_step step = {0};
 	uint64_t seq = batch->first_seq;
 
 	for (uint32_t at = 0; at < batch->body_bytes; seq++) {
-		struct wr_record_view view;
+		const struct wr_record *head = (const void *)(body + at);
 		/* It was verified; this keeps a bug there from becoming a wild read here. */
-		if (!wr_record_view(body + at, batch->body_bytes - at, &view))
+		if (!wr_record_fits(head, batch->body_bytes - at))
 			return WEIR_E_CORRUPT;
-		int code = show_record(in, batch, seq, &view);
+		uint64_t time_us = batch->time_base_us + head->time_delta_us;
+		at += wr_record_step(&step, head);
+		take_topic(in, head);
+		if (visitor->event == NULL || !is_shown(visitor, head, seq, time_us))
+			continue;
+		fill_event(in, head, seq, time_us, &event);
+		int code = visitor->event(visitor->context, &event);
 		if (code != 0)
 			return code;
-		at += wr_record_stride(view.head->bytes);
 	}
 	return 0;
 }
@@ -286,12 +286,14 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batch)
 {
 	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
-	struct wr_record_view view;
 
-	for (uint32_t at = 0;
-	     at < batch->body_bytes && wr_record_view(body + at, batch->body_bytes - at, &view);
-	     at += wr_record_stride(view.head->bytes))
-		take_topic(in, &view);
+	for (uint32_t at = 0; at < batch->body_bytes;) {
+		const struct wr_record *head = (const void *)(body + at);
+		if (!wr_record_fits(head, batch->body_bytes - at))
+			return;
+		take_topic(in, head);
+		at += wr_record_stride(head->bytes);
+	}
 }
 
 /* --- the walk --------------------------------------------------------------------------------- */
@@ -390,8 +392,11 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 		    const struct weir_journal_visitor *visitor, struct weir_problem *reterr_problem)
 {
 	char reason[160] = "";
-	struct wr_storage_options options = {
-		.dir = dir, .read_only = true, .ret_reason = reason, .reason_bytes = sizeof reason};
+	struct wr_storage_options options = {.dir = dir,
+					     .read_only = true,
+					     .depth_max = WR_READ_AHEAD_DEPTH,
+					     .ret_reason = reason,
+					     .reason_bytes = sizeof reason};
 
 	*in = (struct wr_inspect){0};
 	weir_journal_visitor_init(&in->visitor);
@@ -402,8 +407,12 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 		in->visitor = *visitor;
 	wr_cpu_crc_use();
 	int code = wr_memory_posix_init(&in->memory, NULL);
+	if (visitor != NULL && visitor->cached)
+		options.buffered = options.cached = true;
 	if (code == 0)
 		code = wr_storage_posix_open(&options, &in->storage);
+	if (code == 0 && !options.cached)
+		code = wr_read_ahead_open(in->storage, &in->memory.memory, &in->storage);
 	if (code < 0)
 		return problem(reterr_problem, code, reason);
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
@@ -419,8 +428,7 @@ void wr_inspect_close(struct wr_inspect *in)
 	free(in->topics);
 }
 
-static void fill_report(const struct wr_inspect *in, const struct wr_verify_report *from,
-			struct weir_journal_report *to)
+static void fill_report(const struct wr_verify_report *from, struct weir_journal_report *to)
 {
 	*to = (struct weir_journal_report){
 		.format = from->superblock.format,
@@ -433,7 +441,7 @@ static void fill_report(const struct wr_inspect *in, const struct wr_verify_repo
 		.last_sequence = from->last_seq,
 		.durable_sequence = from->durable_seq,
 		.record_count = from->record_count,
-		.event_count = in->event_count,
+		.event_count = from->event_count,
 		.segment_count = from->segment_count,
 		.spare_count = from->spare_count,
 		.corrupt_count = from->corrupt_count,
@@ -454,12 +462,13 @@ int weir_journal_inspect(const char *dir, const struct weir_journal_visitor *vis
 	if (code == 0) {
 		struct wr_verify_visitor walk = {.segment = on_segment,
 						 .damage = on_damage,
-						 .batch = on_batch,
+						 .batch =
+							 in.visitor.event != NULL ? on_batch : NULL,
 						 .context = &in};
 		code = wr_verify_run(in.storage, &in.memory.memory, 0, UINT64_MAX, &walk, &report,
 				     reterr_problem);
 		if (ret_report != NULL)
-			fill_report(&in, &report, ret_report);
+			fill_report(&report, ret_report);
 	}
 	wr_inspect_close(&in);
 	return code;

@@ -25,7 +25,6 @@ struct wr_inspect {
 	struct wr_memory_posix memory;
 	struct wr_inspect_topic *topics;
 	uint32_t topic_count;
-	uint64_t event_count; /* seen, shown or not */
 	char detail[160];
 };
 

@@ -140,6 +140,8 @@
 	  "on a full disk the oldest segment goes, needed or not")                                 \
 	X(LOW_SPACE_PASSED, "core/journal/journal_room.c",                                         \
 	  "a file is made that leaves less than low_space_bytes free")                             \
+	X(READ_AHEAD_STALE, "core/journal/read_ahead.c",                                           \
+	  "what is read again comes out of what was read before")                                  \
 	X(BACKUP_WITHOUT_NEWEST, "core/journal/backup.c",                                          \
 	  "the segment that was the newest as a backup began is left out of it")                   \
 	X(BACKUP_OVER_A_HOLE, "core/journal/backup.c",                                             \

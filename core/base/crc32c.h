@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CRC32C (Castagnoli, reflected, polynomial 0x82F63B78), by the CPU's instructions where it has
- * them (SSE4.2; ARMv8 CRC), by slicing tables elsewhere. One standard value whatever the path:
+ * them (SSE4.2, and AVX-512 with VPCLMULQDQ for long inputs; ARMv8 CRC), by slicing tables
+ * elsewhere. One standard value whatever the path:
  * interleaved chains are combined inside.
  *
  * wr_crc32c(0, "123456789", 9) == 0xE3069283. Calls chain: crc(crc(seed, a), b) == crc(seed, ab).
@@ -16,8 +17,10 @@
 
 uint32_t wr_crc32c(uint32_t seed, const void *bytes, size_t length_bytes);
 
-/* The portable path, for tests that compare the two. */
+/* Paths apart, for tests that compare them: slicing; and whatever the CPU has but for the way of
+ * long inputs, as on a CPU without that. */
 uint32_t wr_crc32c_portable(uint32_t seed, const void *bytes, size_t length_bytes);
+uint32_t wr_crc32c_chains(uint32_t seed, const void *bytes, size_t length_bytes);
 
 /*
  * On ARM64 the core cannot ask the kernel whether the CPU has the CRC instructions: io says so
@@ -26,7 +29,7 @@ uint32_t wr_crc32c_portable(uint32_t seed, const void *bytes, size_t length_byte
  */
 void wr_crc32c_use_hardware(bool use);
 
-/* "sse4.2", "armv8-crc" or "portable": what wr_crc32c uses on this machine. */
+/* What wr_crc32c uses on this machine: "sse4.2", "sse4.2, vpclmulqdq", "armv8-crc", "portable". */
 const char *wr_crc32c_engine(void);
 
 #endif

@@ -131,7 +131,7 @@ int wr_scan_batch(struct wr_scan *scan, uint32_t index, uint64_t offset,
 	if (*ret_verdict != WR_BATCH_VALID)
 		return 0;
 	const struct wr_batch_header *header = (const void *)bytes;
-	*ret_batch = (struct wr_scan_batch){bytes, header, index, offset};
+	*ret_batch = (struct wr_scan_batch){bytes, header, index, offset, {0, 0}};
 	if (header->batch_bytes > WR_BLOCK_BYTES) {
 		uint32_t batch_bytes = header->batch_bytes;
 		r = wr_scan_bytes(scan, index, offset, batch_bytes, true, &bytes, &available);
@@ -143,7 +143,8 @@ int wr_scan_batch(struct wr_scan *scan, uint32_t index, uint64_t offset,
 			return 0;
 		}
 	}
-	*ret_verdict = wr_batch_check(bytes, wr_scan_extent_rest(scan, offset), &place);
+	*ret_verdict = wr_batch_check_records(bytes, wr_scan_extent_rest(scan, offset), &place,
+					      &ret_batch->records);
 	return 0;
 }
 

@@ -76,6 +76,7 @@ struct wr_scan_batch {
 	const struct wr_batch_header *header;
 	uint32_t index;
 	uint64_t offset;
+	struct wr_batch_records records;
 };
 
 struct wr_scan {

@@ -319,17 +319,16 @@ static int begin_segment(struct verify *v, const struct wr_scan_batch *batch)
 	return r;
 }
 
-static uint64_t last_time_us(const struct wr_batch_header *h)
+/* Append time never goes back in a log (L17). */
+static uint64_t last_time_us(const struct wr_scan_batch *batch)
 {
-	const uint8_t *body = (const uint8_t *)h + WR_BATCH_HEADER_BYTES;
-	uint64_t time_us = h->time_base_us;
-	struct wr_record_view view;
+	const struct wr_batch_header *h = batch->header;
+	const uint8_t *body = batch->bytes + WR_BATCH_HEADER_BYTES;
 
-	for (uint32_t at = 0;
-	     at < h->body_bytes && wr_record_view(body + at, h->body_bytes - at, &view);
-	     at += wr_record_stride(view.head->bytes))
-		time_us = wr_max_u64(time_us, h->time_base_us + view.head->time_delta_us);
-	return time_us;
+	if (h->record_count == 0)
+		return h->time_base_us;
+	const struct wr_record *last = (const void *)(body + batch->records.last_bytes);
+	return h->time_base_us + last->time_delta_us;
 }
 
 static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t from_seq,
@@ -346,11 +345,12 @@ static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t f
 	if (r != 0)
 		return r;
 	v->summary.end_seq = end_seq;
-	v->summary.last_time_us = wr_max_u64(v->summary.last_time_us, last_time_us(h));
+	v->summary.last_time_us = wr_max_u64(v->summary.last_time_us, last_time_us(batch));
 	v->summary.used_bytes = batch->offset + h->batch_bytes + h->skip_bytes;
 	v->summary.batch_count++;
 	v->summary.epoch = h->epoch;
 	v->report->record_count += h->record_count;
+	v->report->event_count += batch->records.event_count;
 	v->report->last_seq = end_seq - 1;
 	if (v->report->oldest_seq == 0)
 		v->report->oldest_seq = h->first_seq;

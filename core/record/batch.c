@@ -107,21 +107,28 @@ enum wr_batch_verdict wr_batch_check_header(const void *bytes, size_t available_
 	return WR_BATCH_VALID;
 }
 
-static bool records_fill_body(const uint8_t *body, const struct wr_batch_header *h)
+static bool records_fill_body(const uint8_t *body, const struct wr_batch_header *h,
+			      struct wr_batch_records *ret_records)
 {
-	uint32_t at = 0, count = 0;
+	uint32_t at = 0, last = 0, count = 0, event_count = 0;
+	struct wr_record_step step = {0};
+
 	while (at < h->body_bytes) {
-		struct wr_record_view view;
-		if (!wr_record_view(body + at, h->body_bytes - at, &view))
+		const struct wr_record *r = (const void *)(body + at);
+		if (!wr_record_fits(r, h->body_bytes - at))
 			return false;
-		at += wr_record_stride(view.head->bytes);
+		event_count += wr_record_is_user_event(r);
+		last = at;
+		at += wr_record_step(&step, r);
 		count++;
 	}
+	*ret_records = (struct wr_batch_records){last, event_count};
 	return at == h->body_bytes && count == h->record_count;
 }
 
-enum wr_batch_verdict wr_batch_check(const void *bytes, size_t available_bytes,
-				     const struct wr_batch_place *place)
+enum wr_batch_verdict wr_batch_check_records(const void *bytes, size_t available_bytes,
+					     const struct wr_batch_place *place,
+					     struct wr_batch_records *ret_records)
 {
 	enum wr_batch_verdict verdict = wr_batch_check_header(bytes, available_bytes, place);
 	if (verdict != WR_BATCH_VALID)
@@ -132,7 +139,15 @@ enum wr_batch_verdict wr_batch_check(const void *bytes, size_t available_bytes,
 	if (h->body_crc != wr_crc32c(seed, body, h->batch_bytes - WR_BATCH_HEADER_BYTES) &&
 	    !WR_BUG(BODY_UNCHECKED))
 		return WR_BATCH_BAD_BODY;
-	if (!records_fill_body(body, h))
+	if (!records_fill_body(body, h, ret_records))
 		return WR_BATCH_BAD_BODY;
 	return WR_BATCH_VALID;
+}
+
+enum wr_batch_verdict wr_batch_check(const void *bytes, size_t available_bytes,
+				     const struct wr_batch_place *place)
+{
+	struct wr_batch_records records;
+
+	return wr_batch_check_records(bytes, available_bytes, place, &records);
 }

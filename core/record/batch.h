@@ -97,8 +97,8 @@ void wr_batch_open(void *to, enum wr_batch_kind kind, uint32_t log_id, uint32_t 
 /* What the writer knows at seal. */
 struct wr_batch_seal {
 	const struct wr_batch_place *place;
-	uint32_t seed;          /* wr_batch_seed of the place */
-	uint32_t body_bytes;    /* records, without padding */
+	uint32_t seed;       /* wr_batch_seed of the place */
+	uint32_t body_bytes; /* records, without padding */
 	uint32_t record_count;
 	uint32_t skip_bytes;    /* FILLER only */
 	uint32_t body_crc_part; /* of the records, seeded; the padding's share is added here */
@@ -121,5 +121,17 @@ enum wr_batch_verdict wr_batch_check_header(const void *bytes, size_t available_
 /* The header, then the body, then that the records in it fill the body exactly. */
 enum wr_batch_verdict wr_batch_check(const void *bytes, size_t available_bytes,
 				     const struct wr_batch_place *place);
+
+/* What is seen on the way through the records. */
+struct wr_batch_records {
+	uint32_t
+		last_bytes; /* where the last one begins, in the body; 0 also where there is none */
+	uint32_t event_count; /* of users; the rest is weir's own */
+};
+
+/* The same, for who would go through them once more; set where the verdict is VALID. */
+enum wr_batch_verdict wr_batch_check_records(const void *bytes, size_t available_bytes,
+					     const struct wr_batch_place *place,
+					     struct wr_batch_records *ret_records);
 
 #endif

@@ -3,14 +3,10 @@
 
 bool wr_record_view(const void *bytes, size_t available_bytes, struct wr_record_view *ret_view)
 {
-	if (available_bytes < WR_RECORD_HEAD_BYTES)
-		return false;
 	const struct wr_record *r = bytes;
-	if (r->bytes < WR_RECORD_HEAD_BYTES || r->bytes > available_bytes)
+	if (!wr_record_fits(r, available_bytes))
 		return false;
 	uint32_t rest = r->bytes - WR_RECORD_HEAD_BYTES;
-	if (r->option_bytes > rest || r->key_bytes > rest - r->option_bytes)
-		return false;
 	ret_view->head = r;
 	ret_view->options = (const uint8_t *)bytes + WR_RECORD_HEAD_BYTES;
 	ret_view->key = ret_view->options + r->option_bytes;

@@ -121,6 +121,24 @@ static inline uint32_t wr_record_stride(uint32_t bytes)
 }
 
 /*
+ * The same in a walk from record to record. Most are as long as the one before; as long as that is
+ * so the CPU goes on to the next by a prediction, and does not wait for the length to be read.
+ */
+struct wr_record_step {
+	uint32_t bytes;
+	uint32_t stride;
+};
+
+static inline uint32_t wr_record_step(struct wr_record_step *step, const struct wr_record *r)
+{
+	if (WR_UNLIKELY(r->bytes != step->bytes)) {
+		step->bytes = r->bytes;
+		step->stride = wr_record_stride(r->bytes);
+	}
+	return step->stride;
+}
+
+/*
  * Bytes of the option area for options of `given_bytes`: with the zeros that put the payload on a
  * multiple of 8.
  */
@@ -133,6 +151,14 @@ static inline uint32_t wr_record_option_area(uint32_t given_bytes, uint32_t key_
 static inline bool wr_record_is_user_event(const struct wr_record *r)
 {
 	return r->kind == WR_KIND_EVENT;
+}
+
+/* Whether the lengths of a record agree with each other and with what is there to read of it. */
+static inline bool wr_record_fits(const struct wr_record *r, size_t available_bytes)
+{
+	return available_bytes >= WR_RECORD_HEAD_BYTES && r->bytes >= WR_RECORD_HEAD_BYTES &&
+	       r->bytes <= available_bytes &&
+	       (uint32_t)r->option_bytes + r->key_bytes <= r->bytes - WR_RECORD_HEAD_BYTES;
 }
 
 /*

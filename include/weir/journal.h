@@ -80,6 +80,10 @@ struct weir_journal_visitor {
 	uint64_t from_time_us;  /**< and appended from then */
 	uint64_t end_time_us;   /**< to then, exclusive */
 	bool control;           /**< show control records too */
+	/** Read what the kernel has in memory of the files where it has them, and do not ask the
+	 * medium: several times as fast then, but what is verified is not what the medium holds.
+	 * Without it the page cache is passed by, where the file system allows that. */
+	bool cached;
 	/** weir_journal_follow(): begin with the segment that holds from_sequence, and not with
 	 * the oldest: the time it takes is that of one segment. Topics that were made before it
 	 * are not known then: their events have no topic_name. */
@@ -125,8 +129,9 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  *
  * Beside a running owner the end is where the log ended at some moment of the walk.
  *
- * Thread:    any. Blocks: for reading all of it. Allocates: two chunks and a few tables, through
- *            the C library, freed before it returns.
+ * Thread:    any. Blocks: for reading all of it. Allocates: two chunks, 4 MiB to read ahead with
+ *            and a few tables, through the C library, freed before it returns; and starts four
+ *            threads that read ahead, where there is more than a little to read.
  * @param dir             the journal's directory
  * @param visitor         may be NULL: just the report
  * @param ret_report      may be NULL; as far as the walk came

@@ -191,10 +191,10 @@ static int reopen(struct wr_dir *dir, const struct wr_dir_file *file)
 {
 	struct stat st;
 	/* O_NONBLOCK: should a FIFO stand there now, the open shall not wait for its writer. */
-	int fd = wr_dir_openat(dir, file->name,
-			       (file->writable ? O_RDWR : O_RDONLY) |
-				       (file->direct ? O_DIRECT : 0) | O_NOFOLLOW | O_CLOEXEC |
-				       O_NOCTTY | O_NONBLOCK);
+	int fd =
+		wr_dir_openat(dir, file->name,
+			      (file->writable ? O_RDWR : O_RDONLY) | (file->direct ? O_DIRECT : 0) |
+				      O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return fd;
@@ -367,7 +367,7 @@ int wr_dir_file_open(struct wr_storage *s, const char *name, uint32_t flags, uin
 	memcpy(as.name, name, strlen(name) + 1);
 	/* What is read next should come from the medium: after a failed sync of a former life the
 	 * cache can hold bytes that were never written. Only a hint to the kernel. */
-	if (!as.direct)
+	if (!as.direct && !dir->cached)
 		(void)posix_fadvise(as.fd, 0, 0, POSIX_FADV_DONTNEED);
 	enter_file(dir, index, &as);
 	*ret_file = index;

@@ -110,6 +110,7 @@
 	X(DROPS_THE_NEEDED, unit_low_space, "low_space::what_is_needed_never_goes")                \
 	X(LOW_SPACE_PASSED, unit_low_space,                                                        \
 	  "low_space::the_mark_is_kept_and_told_before_anybody_waits")                             \
+	X(READ_AHEAD_STALE, unit_read_ahead, "read_ahead::what_is_read_again_is_asked_for_again")  \
 	X(BACKUP_WITHOUT_NEWEST, unit_backup, "backup::a_closed_journal_is_the_same_in_the_copy")  \
 	X(BACKUP_OVER_A_HOLE, unit_backup,                                                         \
 	  "backup::what_is_used_again_before_it_was_copied_begins_it_anew")                        \
