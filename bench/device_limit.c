@@ -15,6 +15,8 @@
 #define FIELD_ERROR 4 /* from 0, of a terse line */
 #define FIELD_WRITE_KIB_PER_S 47
 
+#define ENVIRONMENT_MAX 512
+
 extern char **environ;
 
 const char *const limit_sync_names[LIMIT_SYNCS] = {"each write", "every 4 writes",
@@ -56,9 +58,26 @@ double limit_parse(const char *line)
 	return -1;
 }
 
+/*
+ * The program's environment, and the C library asked for huge pages under what is allocated: weir's
+ * chunks have them, and a device may take half as much again from long pieces.
+ */
+static void make_environment(char *to[ENVIRONMENT_MAX], char *tunables)
+{
+	size_t count = 0;
+
+	for (char **at = environ; *at != NULL && count + 2 < ENVIRONMENT_MAX; at++)
+		if (strncmp(*at, "GLIBC_TUNABLES=", strlen("GLIBC_TUNABLES=")) != 0)
+			to[count++] = *at;
+	to[count++] = tunables;
+	to[count] = NULL;
+}
+
 /* Runs it; its standard output, as far as there is room, and its exit status or -errno. */
 static int run_program(char *const argv[], char *output, size_t output_bytes)
 {
+	char tunables[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
+	char *environment[ENVIRONMENT_MAX];
 	posix_spawn_file_actions_t actions;
 	int ends[2];
 	int status = 0;
@@ -72,7 +91,8 @@ static int run_program(char *const argv[], char *output, size_t output_bytes)
 	(void)posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
 	(void)posix_spawn_file_actions_addclose(&actions, ends[0]);
 	(void)posix_spawn_file_actions_addclose(&actions, ends[1]);
-	int code = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+	make_environment(environment, tunables);
+	int code = posix_spawnp(&child, argv[0], &actions, NULL, argv, environment);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	(void)close(ends[1]);
 	while (code == 0) {

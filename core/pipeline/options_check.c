@@ -23,6 +23,7 @@ void weir_options_init(struct weir_options *options)
 		.undurable_bytes = 16ull * MIB,
 		.lane_bytes = 4 * MIB,
 		.member_lane_bytes = MIB,
+		.huge_pages = WEIR_HUGE_PAGES_TRANSPARENT,
 		.huge_page_bytes = 2 * MIB,
 		.producers_max = 16,
 		.members_max = 16,

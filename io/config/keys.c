@@ -167,7 +167,7 @@ static const struct wr_config_key memory_keys[] = {
 	 OPTION(huge_pages),
 	 .type = WR_CONFIG_CHOICE,
 	 .choices = huge_choices,
-	 .fallback = "off",
+	 .fallback = "transparent",
 	 .doc = "Huge pages under chunks and lanes"},
 	{.name = "huge_page_size",
 	 OPTION(huge_page_bytes),

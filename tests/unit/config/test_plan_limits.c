@@ -53,13 +53,16 @@ Test(plan_limits, memory_that_is_locked)
 }
 
 /* By hand: chunks of 64 MiB, lanes and what is for catching up are seen twice; log, journal and
- * group have stacks, and so has the helper that makes segments. */
+ * group have stacks, and so has the helper that makes segments. Views begin at a huge page. */
 Test(plan_limits, address_space)
 {
 	machine.stack_bytes = (struct wr_machine_limit){3 * MIB, WR_MACHINE_NO_LIMIT};
 	assert_no_lack();
 	const struct weir_memory_plan *m = &plan.memory;
 	uint64_t bytes = m->total_bytes + 64 * MIB + m->lanes_bytes + m->catchup_bytes;
+	cr_assert_eq(plan.address_bytes, bytes + 4 * 3 * MIB + 2 * MIB);
+	options.huge_pages = WEIR_HUGE_PAGES_OFF;
+	assert_no_lack();
 	cr_assert_eq(plan.address_bytes, bytes + 4 * 3 * MIB);
 	machine.address_bytes = (struct wr_machine_limit){plan.address_bytes, WR_MACHINE_NO_LIMIT};
 	assert_no_lack();

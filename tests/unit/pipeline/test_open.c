@@ -56,7 +56,7 @@ Test(open, defaults_are_those_of_the_header)
 	cr_expect_eq(o.checkpoint_bytes, 0);
 	cr_expect_eq(o.batches_in_flight_max, 4);
 	cr_expect_eq(o.evidence_delay_ns, 50000000u);
-	cr_expect_eq(o.huge_pages, WEIR_HUGE_PAGES_OFF);
+	cr_expect_eq(o.huge_pages, WEIR_HUGE_PAGES_TRANSPARENT);
 	cr_expect_eq(o.huge_page_bytes, 2 * MIB);
 	cr_expect_eq(o.numa, WEIR_NUMA_AUTO);
 	cr_expect(!o.lock_memory && !o.in_core_dumps);

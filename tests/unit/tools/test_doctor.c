@@ -154,7 +154,7 @@ Test(doctor, a_neglected_machine_cannot_work)
 	assert_found("memory", "cannot_work", "95.4 MiB is what the cgroup allows");
 	assert_found("memlock", "worth_knowing", "64.0 KiB may be locked");
 	assert_found("huge_pages", "costs", "echo madvise");
-	assert_found("transparent", "worth_knowing", "deny");
+	assert_found("transparent", "costs", "deny");
 	assert_found("hugetlb", "worth_knowing", "0 huge pages");
 	assert_found("swap", "costs", "488.3 MiB in use, swappiness 60");
 	assert_found("overcommit", "cannot_work", "48.8 MiB may still be promised");

@@ -81,11 +81,12 @@ static void judge_shared(struct doctor *d)
 		return;
 	bool is_denied = strcmp(mode, "deny") == 0;
 	struct doctor_finding *f =
-		doctor_find(d, is_denied ? DOCTOR_NOTE : DOCTOR_OK, "transparent",
+		doctor_find(d, is_denied ? DOCTOR_COSTS : DOCTOR_OK, "transparent",
 			    "transparent huge pages of shared memory: %s", mode);
 	if (!is_denied)
 		return;
-	DOCTOR_COST(f, "docs/guide/tuning.md", "memory.huge_pages: transparent gives none");
+	DOCTOR_COST(f, "docs/guide/tuning.md",
+		    "memory.huge_pages: transparent gives none: a disk gets pieces of 4 KiB");
 	DOCTOR_FIX(f, "echo never >/sys/kernel/mm/transparent_hugepage/shmem_enabled (weir asks by "
 		      "name)");
 }
