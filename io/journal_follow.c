@@ -20,6 +20,7 @@
  *
  * Thread: the caller's. Read-only.
  */
+#include "core/journal/unpack.h"
 #include "io/journal_inspect.h"
 
 #include <errno.h>
@@ -39,6 +40,7 @@ struct pending {
 	uint64_t end_seq;
 	uint32_t batch_bytes;
 	uint32_t file;
+	bool packed;
 };
 
 struct follow {
@@ -54,7 +56,9 @@ struct follow {
 	uint32_t chain;
 	uint32_t file;
 	bool file_open;
-	uint32_t old_file; /* of the segment before, while `pending` still needs it */
+	bool packed;             /* `file` is (core/journal/packed.h) */
+	struct wr_unpack unpack; /* made with the first of them */
+	uint32_t old_file;       /* of the segment before, while `pending` still needs it */
 	bool old_open;
 	struct pending pending[PENDING_MAX];
 	uint32_t pending_head;
@@ -91,35 +95,82 @@ struct segment_search {
 	bool exact; /* this id; else the lowest above it */
 	uint64_t wanted_id;
 	uint64_t found_id; /* 0: none */
+	bool packed;
 	char name[WR_STORAGE_NAME_MAX + 1];
 };
+
+/* Which one this file is, whose first block is in the buffer; 0: none of this journal. */
+static uint64_t segment_in(struct follow *f, uint32_t file, bool *ret_packed)
+{
+	struct wr_segment_header header;
+	struct wr_packed_header packed;
+	enum wr_block_verdict verdict = WR_BLOCK_BAD;
+	bool from_copy;
+	uint64_t bytes = 0;
+
+	*ret_packed = false;
+	if (wr_segment_header_decode(f->buffer, &header) == WR_BLOCK_VALID)
+		return memcmp(header.uuid, f->superblock.uuid, WR_UUID_BYTES) == 0
+			       ? header.segment_id
+			       : 0;
+	if (f->in.storage->ops->file_bytes(f->in.storage, file, &bytes) < 0 ||
+	    wr_unpack_look(f->in.storage, file, bytes, f->buffer, f->buffer + WR_BLOCK_BYTES,
+			   &verdict, &packed, &from_copy) < 0 ||
+	    verdict != WR_BLOCK_VALID || packed.state != WR_PACKED_SEGMENT ||
+	    memcmp(packed.uuid, f->superblock.uuid, WR_UUID_BYTES) != 0)
+		return 0;
+	*ret_packed = true;
+	return packed.segment_id;
+}
+
+/* Bytes of a segment, whichever way it is kept. */
+static int read_segment(struct follow *f, uint32_t file, uint64_t segment_id, bool packed,
+			uint32_t length_bytes, uint64_t offset)
+{
+	const struct wr_superblock *s = &f->superblock;
+	const struct wr_unpack_source from = {f->in.storage, file, segment_id};
+
+	if (!packed)
+		return wr_inspect_read(&f->in, file, f->buffer, length_bytes, offset);
+	if (f->unpack.memory == NULL) {
+		int code = wr_unpack_init(&f->unpack, &f->in.memory.memory, s->uuid, 0,
+					  s->chunk_bytes, s->segment_bytes, true);
+		if (code < 0)
+			return code;
+	}
+	int64_t n = wr_unpack_read(&f->unpack, &from, f->buffer, length_bytes, offset);
+	if (n < 0)
+		return (int)n;
+	return n == (int64_t)length_bytes ? 0 : -EIO;
+}
 
 static int look_at_file(void *context, const char *name)
 {
 	struct segment_search *search = context;
 	struct follow *f = search->follow;
 	struct wr_storage *storage = f->in.storage;
-	struct wr_segment_header header;
 	uint32_t log_id;
 	uint32_t file_number;
 	uint32_t file;
+	uint64_t id = 0;
+	bool packed = false;
 
 	if (!wr_segment_name_parse(name, &log_id, &file_number) || log_id != 0)
 		return 0;
 	if (storage->ops->file_open(storage, name, WR_FILE_READ_ONLY, &file) < 0)
 		return 0;
-	bool good = wr_inspect_read(&f->in, file, f->buffer, WR_BLOCK_BYTES, 0) == 0 &&
-		    wr_segment_header_decode(f->buffer, &header) == WR_BLOCK_VALID &&
-		    memcmp(header.uuid, f->superblock.uuid, WR_UUID_BYTES) == 0;
+	if (wr_inspect_read(&f->in, file, f->buffer, WR_BLOCK_BYTES, 0) == 0)
+		id = segment_in(f, file, &packed);
 	storage->ops->file_close(storage, file);
-	if (!good)
+	if (id == 0)
 		return 0;
-	bool fits = search->exact ? header.segment_id == search->wanted_id
-				  : header.segment_id > search->wanted_id &&
-					    (search->found_id == 0 ||
-					     header.segment_id < search->found_id);
-	if (fits) {
-		search->found_id = header.segment_id;
+	bool fits = search->exact ? id == search->wanted_id
+				  : id > search->wanted_id &&
+					    (search->found_id == 0 || id < search->found_id);
+	/* Of a segment and what was packed from it, the packed one stays. */
+	if (fits || (id == search->found_id && packed)) {
+		search->found_id = id;
+		search->packed = packed;
 		snprintf(search->name, sizeof search->name, "%s", name);
 	}
 	return 0;
@@ -127,7 +178,7 @@ static int look_at_file(void *context, const char *name)
 
 /* 0 and the open file; -ENOENT. */
 static int find_segment(struct follow *f, bool exact, uint64_t wanted_id, uint64_t *ret_id,
-			uint32_t *ret_file)
+			uint32_t *ret_file, bool *ret_packed)
 {
 	struct wr_storage *storage = f->in.storage;
 	struct segment_search search = {.follow = f, .exact = exact, .wanted_id = wanted_id};
@@ -138,6 +189,7 @@ static int find_segment(struct follow *f, bool exact, uint64_t wanted_id, uint64
 	if (search.found_id == 0)
 		return -ENOENT;
 	*ret_id = search.found_id;
+	*ret_packed = search.packed;
 	return storage->ops->file_open(storage, search.name, WR_FILE_READ_ONLY, ret_file);
 }
 
@@ -205,6 +257,7 @@ static int locate(struct follow *f, struct weir_problem *reterr_problem)
 	f->located = false;
 	f->moved = false;
 	f->pending_count = 0;
+	wr_unpack_forget(&f->unpack); /* numbers of files mean others now */
 	int code = read_superblock(f, &superblock, reterr_problem);
 	if (code < 0)
 		return code;
@@ -219,7 +272,7 @@ static int locate(struct follow *f, struct weir_problem *reterr_problem)
 	/* What an owner left that died is attested by the next one's first batch, in a segment that
 	 * the headers from the place on do not lead to. */
 	f->durable_seq = wr_max_u64(f->durable_seq, report.durable_seq);
-	code = find_segment(f, true, f->segment_id, &f->segment_id, &f->file);
+	code = find_segment(f, true, f->segment_id, &f->segment_id, &f->file, &f->packed);
 	if (code == -ENOENT) {
 		/* Recycled in between: look again at the next idle. */
 		f->located = false;
@@ -251,7 +304,7 @@ static int show_pending(struct follow *f)
 				       .segment_id = p->segment_id,
 				       .segment_offset = p->offset};
 
-	if (wr_inspect_read(&f->in, p->file, f->buffer, p->batch_bytes, p->offset) < 0 ||
+	if (read_segment(f, p->file, p->segment_id, p->packed, p->batch_bytes, p->offset) < 0 ||
 	    wr_batch_check(f->buffer, p->batch_bytes, &place) != WR_BATCH_VALID)
 		return -EAGAIN;
 	f->in.visitor.from_sequence = wr_max_u64(f->in.visitor.from_sequence, f->next_seq);
@@ -270,7 +323,8 @@ static void remember(struct follow *f, const struct wr_batch_header *h)
 					    .offset = h->segment_offset,
 					    .end_seq = h->first_seq + h->record_count,
 					    .batch_bytes = h->batch_bytes,
-					    .file = f->file};
+					    .file = f->file,
+					    .packed = f->packed};
 	f->pending_count++;
 }
 
@@ -280,14 +334,15 @@ static bool enter_next_segment(struct follow *f)
 	struct wr_batch_header *h = (struct wr_batch_header *)f->buffer;
 	uint64_t id;
 	uint32_t file;
+	bool packed;
 
 	if (f->old_open && f->pending_count > 0 && f->pending[f->pending_head].file == f->old_file)
 		return false;
-	if (find_segment(f, false, f->segment_id, &id, &file) < 0)
+	if (find_segment(f, false, f->segment_id, &id, &file, &packed) < 0)
 		return false;
 	struct wr_batch_place place = {
 		.uuid = f->superblock.uuid, .segment_id = id, .segment_offset = WR_BLOCK_BYTES};
-	if (wr_inspect_read(&f->in, file, f->buffer, WR_BLOCK_BYTES, WR_BLOCK_BYTES) < 0 ||
+	if (read_segment(f, file, id, packed, WR_BLOCK_BYTES, WR_BLOCK_BYTES) < 0 ||
 	    wr_batch_check_header(f->buffer, f->superblock.chunk_bytes, &place) != WR_BATCH_VALID) {
 		f->in.storage->ops->file_close(f->in.storage, file);
 		return false;
@@ -303,6 +358,7 @@ static bool enter_next_segment(struct follow *f)
 	f->old_file = f->file;
 	f->old_open = f->file_open;
 	f->file = file;
+	f->packed = packed;
 	f->file_open = true;
 	f->segment_id = id;
 	f->offset = WR_BLOCK_BYTES;
@@ -322,7 +378,7 @@ static bool scan(struct follow *f)
 				       .segment_id = f->segment_id,
 				       .segment_offset = f->offset};
 	uint64_t room_bytes = extent_end(f, f->offset) - f->offset;
-	if (wr_inspect_read(&f->in, f->file, f->buffer, WR_BLOCK_BYTES, f->offset) < 0 ||
+	if (read_segment(f, f->file, f->segment_id, f->packed, WR_BLOCK_BYTES, f->offset) < 0 ||
 	    wr_batch_check_header(f->buffer, room_bytes, &place) != WR_BATCH_VALID ||
 	    h->chain != f->chain)
 		return false;
@@ -428,6 +484,7 @@ int weir_journal_follow(const char *dir, const struct weir_journal_visitor *visi
 		f->buffer = memory->ops->alloc(memory, buffer_bytes, WR_BLOCK_BYTES);
 		code = f->buffer != NULL ? follow(f, reterr_problem) : -ENOMEM;
 		close_files(f);
+		wr_unpack_fini(&f->unpack);
 		if (f->buffer != NULL)
 			memory->ops->free(memory, f->buffer, buffer_bytes);
 	}

@@ -148,6 +148,12 @@
 	  "a backup goes on behind a segment that was used again before it was copied")            \
 	X(BACKUP_NAMES_UNSYNCED, "core/journal/backup.c",                                          \
 	  "a backup says what is in it before the names of its files are durable")                 \
+	X(PACKED_WITH_A_HOLE, "core/journal/pack.c",                                               \
+	  "a damaged segment is packed without what is damaged")                                   \
+	X(PACKED_COPY_UNUSED, "core/journal/unpack.c",                                             \
+	  "the second index of a packed segment is not looked at")                                 \
+	X(PACKED_DRAFT_COUNTS, "core/journal/scan_packed.c",                                       \
+	  "a packed file counts before it is whole")                                               \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

@@ -412,6 +412,7 @@ static int write_superblock(struct backup *b)
 	const struct wr_batch_header *last = &b->last;
 	uint32_t file;
 
+	s.features_must &= ~WR_SUPERBLOCK_PACKED; /* the copy is plain */
 	s.clean = b->has_last ? 1 : 0;
 	s.clean_segment_id = last->segment_id;
 	s.clean_offset = last->segment_offset + last->batch_bytes + last->skip_bytes;

@@ -16,7 +16,6 @@
 #include "core/port/storage.h"
 
 #define CRC_SEED 1u
-#define FEATURES_MUST_KNOWN 0u
 #define CHUNK_BYTES_MAX (64u << 20)
 #define SEGMENT_BYTES_MAX (1ull << 40)
 #define STRUCT_BYTES 512u
@@ -39,7 +38,8 @@ static void put_block(void *block, const char *magic, const void *content)
 	memset(to + STRUCT_BYTES, 0, WR_BLOCK_BYTES - STRUCT_BYTES);
 }
 
-static enum wr_block_verdict check_block(const void *block, const char *magic)
+static enum wr_block_verdict check_block(const void *block, const char *magic,
+					 uint32_t features_known)
 {
 	static const uint8_t zero[STRUCT_BYTES];
 	const uint8_t *from = block;
@@ -50,12 +50,12 @@ static enum wr_block_verdict check_block(const void *block, const char *magic)
 	    wr_get_u32(from + STRUCT_BYTES - 4) != wr_crc32c(CRC_SEED, from, STRUCT_BYTES - 4))
 		return WR_BLOCK_BAD;
 	if (wr_get_u16(from + 8) != WR_JOURNAL_FORMAT ||
-	    (wr_get_u32(from + 12) & ~FEATURES_MUST_KNOWN) != 0)
+	    (wr_get_u32(from + 12) & ~features_known) != 0)
 		return WR_BLOCK_UNKNOWN;
 	return WR_BLOCK_VALID;
 }
 
-static bool geometry_is_sound(uint32_t block_bytes, uint32_t chunk_bytes, uint64_t segment_bytes)
+bool wr_geometry_is_sound(uint32_t block_bytes, uint32_t chunk_bytes, uint64_t segment_bytes)
 {
 	if (block_bytes != WR_BLOCK_BYTES || chunk_bytes < 2 * WR_BLOCK_BYTES ||
 	    chunk_bytes > CHUNK_BYTES_MAX || chunk_bytes % WR_BLOCK_BYTES != 0)
@@ -91,14 +91,14 @@ void wr_superblock_encode(const struct wr_superblock *superblock, uint32_t copy,
 enum wr_block_verdict wr_superblock_decode(const void *block, uint32_t copy,
 					   struct wr_superblock *ret_superblock)
 {
-	enum wr_block_verdict verdict = check_block(block, superblock_magic);
+	enum wr_block_verdict verdict = check_block(block, superblock_magic, WR_SUPERBLOCK_PACKED);
 	struct wr_superblock content;
 
 	if (verdict != WR_BLOCK_VALID)
 		return verdict;
 	memcpy(&content, block, sizeof content);
 	if (content.copy != copy || content.log_count == 0 || !range_is_sound(&content) ||
-	    !geometry_is_sound(content.block_bytes, content.chunk_bytes, content.segment_bytes))
+	    !wr_geometry_is_sound(content.block_bytes, content.chunk_bytes, content.segment_bytes))
 		return WR_BLOCK_BAD;
 	*ret_superblock = content;
 	return WR_BLOCK_VALID;
@@ -112,14 +112,14 @@ void wr_segment_header_encode(const struct wr_segment_header *header, void *bloc
 enum wr_block_verdict wr_segment_header_decode(const void *block,
 					       struct wr_segment_header *ret_header)
 {
-	enum wr_block_verdict verdict = check_block(block, segment_magic);
+	enum wr_block_verdict verdict = check_block(block, segment_magic, 0);
 	struct wr_segment_header content;
 
 	if (verdict != WR_BLOCK_VALID)
 		return verdict;
 	memcpy(&content, block, sizeof content);
 	if (content.segment_id == 0 ||
-	    !geometry_is_sound(content.block_bytes, content.chunk_bytes, content.segment_bytes))
+	    !wr_geometry_is_sound(content.block_bytes, content.chunk_bytes, content.segment_bytes))
 		return WR_BLOCK_BAD;
 	*ret_header = content;
 	return WR_BLOCK_VALID;
@@ -133,7 +133,7 @@ void wr_checkpoint_header_encode(const struct wr_checkpoint_header *header, void
 enum wr_block_verdict wr_checkpoint_header_decode(const void *block,
 						  struct wr_checkpoint_header *ret_header)
 {
-	enum wr_block_verdict verdict = check_block(block, checkpoint_magic);
+	enum wr_block_verdict verdict = check_block(block, checkpoint_magic, 0);
 
 	if (verdict == WR_BLOCK_VALID)
 		memcpy(ret_header, block, sizeof *ret_header);

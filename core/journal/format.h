@@ -6,7 +6,8 @@
  *   JOURNAL          four copies of the superblock, one a block: constants of the journal, its
  *                    epoch, which segments there are (scan_range.c), where a clean close ended
  *   LOCK             locked by the owner
- *   L-NNNNNNNN.seg   a segment of log L: a header block, then extents of chunk_bytes each. N is the
+ *   L-NNNNNNNN.seg   a segment of log L: a header block, then extents of chunk_bytes each, or the
+ *                    same without its padding (packed.h). N is the
  *                    number of the file, not the id of the segment in it: recycling writes a new
  *                    header and renames nothing
  *   L-checkpoint.0, L-checkpoint.1   the last two checkpoints of log L
@@ -27,6 +28,8 @@
 #define WR_SUPERBLOCK_COPIES 4u
 #define WR_SUPERBLOCK_NAME "JOURNAL"
 #define WR_CHECKPOINT_COPIES 2u
+/* In features_must of the superblock: some segments may be packed (packed.h). */
+#define WR_SUPERBLOCK_PACKED 1u
 
 /* JOURNAL. The copy with the highest version wins; copies 0-1 are synced before 2-3 are written. */
 struct wr_superblock {
@@ -72,7 +75,7 @@ struct wr_segment_header {
 	uint32_t epoch; /* that assigned the id */
 	uint32_t chunk_bytes;
 	uint32_t block_bytes;
-	uint64_t assigned_us; /* wall clock, for people */
+	uint64_t assigned_us;         /* wall clock, for people */
 	uint64_t previous_segment_id; /* the one in front of it in the log; 0: none, or not known */
 	uint8_t zero_2[428];
 	uint32_t crc; /* seed 1 */
@@ -118,6 +121,9 @@ enum wr_block_verdict wr_segment_header_decode(const void *block,
 void wr_checkpoint_header_encode(const struct wr_checkpoint_header *header, void *block);
 enum wr_block_verdict wr_checkpoint_header_decode(const void *block,
 						  struct wr_checkpoint_header *ret_header);
+
+/* Numbers that weir writes: nobody divides or allocates by others. */
+bool wr_geometry_is_sound(uint32_t block_bytes, uint32_t chunk_bytes, uint64_t segment_bytes);
 
 /* File names. `to` has WR_STORAGE_NAME_MAX + 1 bytes. */
 void wr_segment_name(char *to, uint32_t log_id, uint32_t file_number);

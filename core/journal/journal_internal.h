@@ -98,6 +98,8 @@ enum wr_journal_ready_phase {
 	WR_JOURNAL_READY_HEADER,
 	WR_JOURNAL_READY_ERASE_LAST, /* retired in this life: the block after the header */
 	WR_JOURNAL_READY_ENTER,      /* the superblock, which names it as the newest (I6) */
+	/* Of none: the superblock, so that files of packed segments may be removed (I7). */
+	WR_JOURNAL_READY_RELEASE,
 };
 
 struct wr_journal_files {
@@ -105,7 +107,9 @@ struct wr_journal_files {
 	uint64_t *retired_id;
 	uint32_t *spare_next; /* [table->capacity] */
 	struct wr_journal_spares spares[WR_JOURNAL_SPARE_KINDS];
-	uint32_t files_max; /* none is made beyond this many */
+	struct wr_journal_spares going; /* packed, and out of the log: journal_packed.c */
+	struct wr_journal_spares free;  /* of their entries in the table */
+	uint32_t files_max;             /* none is made beyond this many */
 	struct wr_journal_assigned *assigned;
 	uint64_t assigned_mask;
 	uint64_t live; /* positions in assigned[], see I3 */
@@ -308,6 +312,13 @@ void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io);
 /* That write is durable (0) or failed: the next phase, or the segment is ready, or of no use. */
 void wr_journal_ready_advance(struct wr_journal *j, int result);
 
+/* Whether a segment is getting ready. */
+static inline bool wr_journal_gets_ready(const struct wr_journal *j)
+{
+	return j->files.header_phase != WR_JOURNAL_READY_NONE &&
+	       j->files.header_phase != WR_JOURNAL_READY_RELEASE;
+}
+
 /* journal_spares.c. Adds a file that was just made, as a spare. */
 void wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
 /* A file is a spare, of the kind that its retired_id says. */
@@ -328,6 +339,14 @@ bool wr_journal_was_in_log(const struct wr_journal *j, uint32_t index);
 void wr_journal_count_segments(struct wr_journal *j);
 /* S11, for a segment's file. */
 int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool keep);
+
+/* journal_packed.c */
+/* The oldest segment was packed, and has just left the log. */
+void wr_journal_packed_retired(struct wr_journal *j, uint32_t index, uint64_t segment_id);
+/* Whether the superblock is to be written before files can go. */
+bool wr_journal_packed_waits(const struct wr_journal *j);
+/* Removes files that nobody is in any more; how many. */
+int wr_journal_packed_step(struct wr_journal *j);
 
 /* journal_range.c */
 /* Whether the superblock on the medium still counts this retired segment to the log (I7). */

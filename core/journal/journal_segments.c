@@ -122,10 +122,10 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 	return false;
 }
 
-static bool is_beyond_retention(struct wr_journal *j, uint32_t live_count)
+static bool is_beyond_retention(struct wr_journal *j)
 {
 	return (j->options.retention_bytes != 0 &&
-		live_count * j->table->segment_bytes > j->options.retention_bytes) ||
+		wr_segment_live_bytes(j->table) > j->options.retention_bytes) ||
 	       wr_journal_age_is_due(j);
 }
 
@@ -139,7 +139,7 @@ int wr_journal_segments_retire(struct wr_journal *j)
 		return 0;
 	for (;;) {
 		uint32_t live_count = wr_segment_live_count(j->table);
-		bool is_beyond = is_beyond_retention(j, live_count);
+		bool is_beyond = is_beyond_retention(j);
 		/* The newest has none behind it: what is being written to stays in any case. */
 		if ((!is_beyond && !f->drop_wanted) || live_count < 2 ||
 		    (!may_leave(j, wr_load_relaxed(&wr_segment_live(j->table, 1)->first_seq)) &&
@@ -147,8 +147,13 @@ int wr_journal_segments_retire(struct wr_journal *j)
 			break;
 		uint64_t segment_id = wr_load_relaxed(&wr_segment_live(j->table, 0)->segment_id);
 		uint32_t index = wr_segment_retire(j->table);
-		f->retired_id[index] = segment_id;
-		wr_journal_spare_add(j, index);
+		bool is_packed = wr_segment_is_packed(&j->table->segments[index]);
+		if (is_packed)
+			wr_journal_packed_retired(j, index, segment_id);
+		else
+			f->retired_id[index] = segment_id;
+		if (!is_packed)
+			wr_journal_spare_add(j, index);
 		wr_journal_cell_add(&j->cells.segments_recycled, 1);
 		if (!is_beyond)
 			wr_journal_cell_add(&j->cells.segments_dropped, 1);
@@ -198,14 +203,15 @@ void wr_journal_ready_write(struct wr_journal *j, struct wr_io *io)
 	bool is_header = j->files.header_phase == WR_JOURNAL_READY_HEADER;
 
 	if (j->files.header_phase == WR_JOURNAL_READY_LEAVE ||
-	    j->files.header_phase == WR_JOURNAL_READY_ENTER) {
+	    j->files.header_phase == WR_JOURNAL_READY_ENTER ||
+	    j->files.header_phase == WR_JOURNAL_READY_RELEASE) {
 		wr_journal_range_write(j, io);
 		return;
 	}
 	*io = (struct wr_io){
 		.kind = WR_IO_WRITE,
 		.flags = WR_BUG(HEADER_UNSYNCED) && is_header ? 0 : WR_IO_DURABLE,
-		.file = wr_load_relaxed(&j->table->segments[j->files.header_index].file),
+		.file = wr_segment_file(&j->table->segments[j->files.header_index]),
 		.length_bytes = WR_BLOCK_BYTES,
 		.offset_bytes = is_header ? 0 : WR_BLOCK_BYTES,
 		.buffer = is_header ? j->blocks : j->blocks + WR_JOURNAL_ZERO_BLOCK,
@@ -240,9 +246,25 @@ static void enter_begin(struct wr_journal *j)
 	wr_journal_range_begin(j, j->files.header_id);
 }
 
+static void release_advance(struct wr_journal *j, int result)
+{
+	if (result >= 0 && !wr_journal_range_advance(j))
+		return;
+	j->files.header_phase = WR_JOURNAL_READY_NONE;
+	if (result >= 0)
+		return;
+	wr_journal_note_failure(j, result, "recording a segment in the superblock",
+				&j->files.header.io);
+	j->files.recycle_stopped = true; /* I4 */
+}
+
 void wr_journal_ready_advance(struct wr_journal *j, int result)
 {
 	struct wr_journal_files *f = &j->files;
+	if (f->header_phase == WR_JOURNAL_READY_RELEASE) {
+		release_advance(j, result);
+		return;
+	}
 	bool retired = wr_journal_was_in_log(j, f->header_index);
 	bool is_range = f->header_phase == WR_JOURNAL_READY_LEAVE ||
 			f->header_phase == WR_JOURNAL_READY_ENTER;
@@ -327,6 +349,11 @@ static int ready_step(struct wr_journal *j)
 		f->header.done = false;
 		wr_journal_ready_advance(j, f->header.io.result);
 		work++;
+	}
+	if (f->header_phase == WR_JOURNAL_READY_NONE && j->failure.code == 0 &&
+	    wr_journal_packed_waits(j)) {
+		f->header_phase = WR_JOURNAL_READY_RELEASE;
+		wr_journal_range_begin(j, j->superblock.newest_segment_id);
 	}
 	if (f->header_phase == WR_JOURNAL_READY_NONE) {
 		uint32_t index = wr_journal_spare_pick(j);
@@ -490,8 +517,9 @@ int wr_journal_segments_step(struct wr_journal *j)
 	if (f->retention_changed || wr_journal_age_is_due(j))
 		work += wr_journal_segments_retire(j);
 	work += ready_step(j);
-	uint64_t ahead = ready_count(j) + wr_journal_pickable(j) +
-			 (f->header_phase != WR_JOURNAL_READY_NONE ? 1u : 0u);
+	work += wr_journal_packed_step(j);
+	uint64_t ahead =
+		ready_count(j) + wr_journal_pickable(j) + (wr_journal_gets_ready(j) ? 1u : 0u);
 	if (ahead < wanted && wr_load_relaxed(&j->table->count) >= f->files_max) {
 		f->retry_at_ns = 0;
 		f->prepare_code = WEIR_E_FULL; /* until retention gives one back */

@@ -95,7 +95,7 @@ uint64_t wr_journal_pickable(const struct wr_journal *j)
 void wr_journal_count_segments(struct wr_journal *j)
 {
 	const struct wr_journal_files *f = &j->files;
-	uint64_t spares = f->ready - f->live + (f->header_phase != WR_JOURNAL_READY_NONE ? 1u : 0u);
+	uint64_t spares = f->ready - f->live + (wr_journal_gets_ready(j) ? 1u : 0u);
 
 	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
 		spares += f->spares[kind].count;
@@ -105,5 +105,5 @@ void wr_journal_count_segments(struct wr_journal *j)
 
 int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool keep)
 {
-	return j->storage->ops->file_keep(j->storage, wr_load_relaxed(&segment->file), keep);
+	return j->storage->ops->file_keep(j->storage, wr_segment_file(segment), keep);
 }

@@ -43,6 +43,15 @@ static bool is_unfinished(struct wr_journal *j, uint32_t file, uint64_t bytes)
 	return is_zero;
 }
 
+static bool remove_file(struct wr_journal *j, struct wr_segment *segment)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	wr_segment_name(name, j->table->log_id, segment->file_number);
+	(void)j->storage->ops->file_close(j->storage, wr_segment_file(segment));
+	return j->storage->ops->file_remove(j->storage, name) == 0;
+}
+
 /*
  * A spare of another size is never used: who knows whose it is. Only what is provably the rest of
  * a PREPARE is removed, since its room may be what a full disk lacks.
@@ -59,10 +68,15 @@ static int sort_out_spares(struct wr_journal *j)
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct wr_segment *segment = &j->table->segments[i];
-		uint32_t file = wr_load_relaxed(&segment->file);
+		uint32_t file = wr_segment_file(segment);
 		uint64_t bytes = 0;
 		if (segment->state != WR_SEGMENT_SPARE)
 			continue;
+		if (segment->is_rest || wr_segment_is_packed(segment)) {
+			segment->state = WR_SEGMENT_NONE;
+			removed = (segment->is_rest && remove_file(j, segment)) || removed;
+			continue;
+		}
 		int r = ops->file_bytes(j->storage, file, &bytes);
 		bool is_whole = r == 0 && bytes == j->table->segment_bytes;
 		if (is_whole)
@@ -81,10 +95,7 @@ static int sort_out_spares(struct wr_journal *j)
 			continue;
 		}
 		if (is_unfinished(j, file, bytes)) {
-			char name[WR_STORAGE_NAME_MAX + 1];
-			wr_segment_name(name, j->table->log_id, segment->file_number);
-			(void)ops->file_close(j->storage, file);
-			removed = ops->file_remove(j->storage, name) == 0 || removed;
+			removed = remove_file(j, segment) || removed;
 		}
 	}
 	if (removed)
@@ -142,13 +153,9 @@ static int make_file(struct wr_journal *j)
 	return 0;
 }
 
-/* Its writes, blocking. 0, or the code of the one that failed: then the file is of no more use. */
-static int make_file_ready(struct wr_journal *j, uint32_t index)
+/* What the phases ask for, blocking. 0, or the code of the write that failed. */
+static int write_all(struct wr_journal *j)
 {
-	int opened = wr_journal_spare_open(j, index);
-	if (opened < 0)
-		return opened;
-	wr_journal_ready_begin(j, index);
 	while (j->files.header_phase != WR_JOURNAL_READY_NONE) {
 		struct wr_io io;
 		wr_journal_ready_write(j, &io);
@@ -159,6 +166,27 @@ static int make_file_ready(struct wr_journal *j, uint32_t index)
 			return r;
 	}
 	return 0;
+}
+
+/* Files of packed segments that have just left the log go at once: their room is wanted. */
+static void release_packed(struct wr_journal *j)
+{
+	if (wr_journal_packed_waits(j)) {
+		j->files.header_phase = WR_JOURNAL_READY_RELEASE;
+		wr_journal_range_begin(j, j->superblock.newest_segment_id);
+		(void)write_all(j); /* a failure is noted */
+	}
+	(void)wr_journal_packed_step(j);
+}
+
+/* 0, or the code of the write that failed: then the file is of no more use. */
+static int make_file_ready(struct wr_journal *j, uint32_t index)
+{
+	int opened = wr_journal_spare_open(j, index);
+	if (opened < 0)
+		return opened;
+	wr_journal_ready_begin(j, index);
+	return write_all(j);
 }
 
 /*
@@ -218,8 +246,10 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	while (r == 0 && f->ready < wanted) {
 		r = make_ready(j);
 		wr_journal_drop_if_wanted(j, r);
-		if (f->drop_wanted && wr_journal_segments_retire(j) > 0)
-			r = 0; /* there is a file now */
+		if (f->drop_wanted && wr_journal_segments_retire(j) > 0) {
+			release_packed(j);
+			r = 0; /* there is a file now, or room for one */
+		}
 	}
 	/* No full disk: want of memory (L23), or a superblock that cannot be written. Said now. */
 	if (r == -ENOMEM || j->failure.code != 0 || (r < 0 && f->ready == 0 && !resumes))

@@ -35,14 +35,21 @@ int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct w
 {
 	r->table = table;
 	r->storage = storage;
+	r->unpack = (struct wr_unpack){.memory = NULL};
 	r->scratch = wr_memory_alloc_payload(memory, WR_BLOCK_BYTES);
-	return r->scratch != NULL ? 0 : -ENOMEM;
+	if (r->scratch == NULL)
+		return -ENOMEM;
+	if (!table->has_packed)
+		return 0;
+	return wr_unpack_init(&r->unpack, memory, table->uuid, table->log_id, table->chunk_bytes,
+			      table->segment_bytes, false);
 }
 
 void wr_reader_fini(struct wr_reader *r, struct wr_memory *memory)
 {
 	wr_memory_free_payload(memory, r->scratch, WR_BLOCK_BYTES);
 	r->scratch = NULL;
+	wr_unpack_fini(&r->unpack);
 }
 
 /* --- problems --------------------------------------------------------------------------------- */
@@ -112,6 +119,12 @@ static int read_extent(struct walk *w)
 	w->epoch = 0;
 	w->view->batch_count = 0;
 	w->view->first_seq = w->first_seq;
+	if (w->p->segment.packed) {
+		const struct wr_unpack_source from = wr_reader_source(w->r, w->p);
+		w->available_bytes = chunk_bytes;
+		return wr_unpack_extent(&w->r->unpack, &from,
+					(w->extent - WR_BLOCK_BYTES) / chunk_bytes, w->buffer);
+	}
 	while (got < chunk_bytes) {
 		uint32_t length = (uint32_t)wr_min_u64(chunk_bytes - got, READ_BYTES_MAX);
 		int64_t n = w->r->storage->ops->read(w->r->storage, w->p->segment.file,
@@ -285,8 +298,8 @@ static int fail_hole(struct wr_reader *r, const struct wr_reader_place *p, const
 	return fail_corrupt(r, p, w->extent + w->at, w->seq, end_seq, reterr_problem);
 }
 
-int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *buffer,
-		   struct wr_extent_view *view, struct weir_problem *reterr_problem)
+static int load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *buffer,
+		struct wr_extent_view *view, struct weir_problem *reterr_problem)
 {
 	struct wr_reader_place p;
 	uint64_t index, first_seq;
@@ -328,4 +341,13 @@ int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_
 		first_seq = w.seq;
 		index++;
 	}
+}
+
+int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *buffer,
+		   struct wr_extent_view *view, struct weir_problem *reterr_problem)
+{
+	wr_segment_enter(r->table);
+	int code = load(r, seq, up_to_seq, buffer, view, reterr_problem);
+	wr_segment_leave(r->table);
+	return code;
 }

@@ -12,6 +12,7 @@
 #define WR_JOURNAL_READER_H
 
 #include "core/journal/segment.h"
+#include "core/journal/unpack.h"
 #include "core/record/batch.h"
 
 #include <weir/error.h>
@@ -38,7 +39,8 @@ struct wr_extent_view {
 struct wr_reader {
 	struct wr_segment_table *table;
 	struct wr_storage *storage;
-	uint8_t *scratch; /* one block, aligned */
+	uint8_t *scratch;        /* one block, aligned */
+	struct wr_unpack unpack; /* where the table has packed segments */
 };
 
 int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct wr_storage *storage,

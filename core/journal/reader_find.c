@@ -31,6 +31,19 @@ int wr_reader_locate(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq,
 	return ret_place->limit_seq >= seq ? 0 : WEIR_E_TRUNCATED;
 }
 
+/* Into the scratch block: the first of an extent, of which a packed file has the header. */
+static int64_t read_first(struct wr_reader *r, const struct wr_reader_place *p, uint64_t index)
+{
+	const struct wr_unpack_source from = wr_reader_source(r, p);
+
+	if (!p->segment.packed)
+		return r->storage->ops->read(r->storage, p->segment.file, r->scratch,
+					     WR_BLOCK_BYTES,
+					     wr_extent_offset(r->table->chunk_bytes, index));
+	int code = wr_unpack_first(&r->unpack, &from, index, r->scratch);
+	return code < 0 ? code : (int64_t)WR_BLOCK_BYTES;
+}
+
 int wr_reader_header(struct wr_reader *r, const struct wr_reader_place *p, uint64_t index,
 		     enum wr_reader_found *ret_found, struct wr_batch_header *ret_header)
 {
@@ -39,8 +52,7 @@ int wr_reader_header(struct wr_reader *r, const struct wr_reader_place *p, uint6
 	struct wr_batch_header h;
 
 	*ret_found = WR_READER_NOTHING;
-	int64_t n = r->storage->ops->read(r->storage, p->segment.file, r->scratch, WR_BLOCK_BYTES,
-					  place.segment_offset);
+	int64_t n = read_first(r, p, index);
 	if (n < 0)
 		return (int)n;
 	if (n < WR_BLOCK_BYTES) {
@@ -159,9 +171,9 @@ static uint64_t find_in_view(const uint8_t *buffer, const struct wr_extent_view 
 	return 0;
 }
 
-int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq, uint8_t *buffer,
-			struct wr_extent_view *view, uint64_t *ret_seq,
-			struct weir_problem *reterr_problem)
+static int find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq, uint8_t *buffer,
+		     struct wr_extent_view *view, uint64_t *ret_seq,
+		     struct weir_problem *reterr_problem)
 {
 	const struct question q = {.by_time = true, .value = time_us};
 	struct wr_reader_place p;
@@ -191,4 +203,14 @@ int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_se
 		seq = view->end_seq;
 	}
 	return 0;
+}
+
+int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq, uint8_t *buffer,
+			struct wr_extent_view *view, uint64_t *ret_seq,
+			struct weir_problem *reterr_problem)
+{
+	wr_segment_enter(r->table); /* once more by each load */
+	int code = find_time(r, time_us, up_to_seq, buffer, view, ret_seq, reterr_problem);
+	wr_segment_leave(r->table);
+	return code;
 }

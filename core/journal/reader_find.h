@@ -33,6 +33,12 @@ int wr_reader_header(struct wr_reader *r, const struct wr_reader_place *p, uint6
 int wr_reader_find_extent(struct wr_reader *r, const struct wr_reader_place *p, uint64_t seq,
 			  uint64_t *ret_index, uint64_t *ret_first_seq);
 
+static inline struct wr_unpack_source wr_reader_source(const struct wr_reader *r,
+						       const struct wr_reader_place *p)
+{
+	return (struct wr_unpack_source){r->storage, p->segment.file, p->segment.segment_id};
+}
+
 static inline uint64_t wr_reader_extent_count(const struct wr_reader *r)
 {
 	return wr_extent_count(r->table->segment_bytes, r->table->chunk_bytes);

@@ -388,6 +388,7 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		      const struct wr_recovered *rec)
 {
 	const struct wr_scan *scan = &run->scan;
+	bool any_live = false;
 	int r = wr_segment_table_init(
 		table, run->memory, run->options->log_id, scan->chunk_bytes, scan->segment_bytes,
 		rec->superblock.uuid,
@@ -398,7 +399,15 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 	for (uint32_t i = 0; i < scan->segment_count; i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];
 		bool live = is_live(run, s);
-		uint32_t index = wr_segment_add(table, s->file, s->file_number);
+		uint32_t index = wr_segment_add(
+			table, s->packed ? s->file | WR_SEGMENT_PACKED : s->file, s->file_number);
+		table->has_packed |= s->packed;
+		if (s->packed)
+			table->segments[index].bytes = s->stored_bytes;
+		any_live |= live;
+		/* They ascend: a packed one below all that are live has left the log. */
+		table->segments[index].is_rest =
+			(s->draft && !s->foreign) || (s->packed && !any_live);
 		if (live) /* they are sorted by their ids */
 			wr_segment_set_live(table, index, s->segment_id, s->first.first_seq,
 					    s->first.time_base_us);
@@ -407,6 +416,7 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 						 s->segment_id >= run->superblock.oldest_segment_id;
 	}
 	table->next_segment_id = scan->highest_id + 1;
+	table->has_packed |= (run->superblock.features_must & WR_SUPERBLOCK_PACKED) != 0;
 	return 0;
 }
 
@@ -422,7 +432,7 @@ static int restore_size(struct wr_recovery_run *run)
 	struct wr_scan_segment *s = scan->at != WR_SCAN_NONE ? &scan->segments[scan->at] : NULL;
 	int r = 0;
 
-	if (s == NULL || !s->header_valid || s->file_bytes >= scan->segment_bytes)
+	if (s == NULL || s->packed || !s->header_valid || s->file_bytes >= scan->segment_bytes)
 		return 0;
 	/* A block that was cut lies behind the log's end: batches that were taken are whole. */
 	uint64_t at = wr_round_down(s->file_bytes, WR_BLOCK_BYTES);

@@ -95,7 +95,7 @@ struct wr_recovered {
 	uint32_t epoch; /* ours */
 	uint64_t next_seq;
 	uint64_t last_time_us; /* append time of the last record; 0: none */
-	uint32_t chain; /* header_crc of the last valid batch; 0: none */
+	uint32_t chain;        /* header_crc of the last valid batch; 0: none */
 	/* The end of the predecessor, for the epoch-start record (L27, core/record/epoch.h). */
 	uint64_t end_segment_id;
 	uint64_t end_offset;

@@ -40,7 +40,7 @@ void wr_recovery_find_place(const struct wr_recovery_run *run, struct wr_recover
 	if (scan->at == WR_SCAN_NONE || scan->offset >= scan->segment_bytes)
 		return;
 	const struct wr_scan_segment *s = &scan->segments[scan->at];
-	if (!s->header_valid || s->file_bytes != scan->segment_bytes)
+	if (!s->header_valid || s->packed || s->file_bytes != scan->segment_bytes)
 		return;
 	uint64_t used = scan->offset - WR_BLOCK_BYTES;
 	rec->resume_segment_id = s->segment_id;
@@ -80,7 +80,8 @@ static int clear_segments_above(struct wr_recovery_run *run, struct wr_segment_t
 	for (uint32_t i = scan->at + 1; r >= 0 && i < scan->segment_count; i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];
 		/* They ascend. Who is cut in front of its first batch holds none. */
-		if (s->file_bytes < HEAD_BYTES || WR_BUG(TAIL_SEGMENT_LEFT))
+		if (s->file_bytes < HEAD_BYTES || s->packed || s->draft ||
+		    WR_BUG(TAIL_SEGMENT_LEFT))
 			continue;
 		r = write_zeros(run, s->file, 0, HEAD_BYTES);
 		if (r < 0)

@@ -25,10 +25,29 @@
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 
+/* A packed extent comes whole, or not at all. */
+static int fill_packed(struct wr_scan *scan, const struct wr_scan_segment *segment)
+{
+	const struct wr_unpack_source from = {scan->storage, segment->file, segment->segment_id};
+	uint64_t index = (scan->buffer_extent - WR_BLOCK_BYTES) / scan->chunk_bytes;
+	int r = wr_unpack_extent(&scan->unpack, &from, index, scan->buffer);
+
+	if (r < 0) {
+		scan->failed_reading = "a packed segment";
+		return r;
+	}
+	scan->lo = 0;
+	scan->hi = scan->chunk_bytes;
+	scan->read_bytes += scan->chunk_bytes;
+	return 0;
+}
+
 static int fill(struct wr_scan *scan, uint32_t to, bool ahead)
 {
 	const struct wr_scan_segment *segment = &scan->segments[scan->buffer_index];
 
+	if (segment->packed)
+		return scan->hi < to ? fill_packed(scan, segment) : 0;
 	while (scan->hi < to) {
 		uint32_t length = (ahead ? scan->chunk_bytes : to) - scan->hi;
 		if (length > READ_BYTES_MAX)

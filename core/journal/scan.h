@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Walking a log on a medium, in log order, batch by batch, with the epoch rules and the decision
- * table of recovery.h applied. Recovery, verify and nobody else use it. Five files:
+ * table of recovery.h applied. Recovery, verify and nobody else use it. Six files:
  *
  *   scan_segments.c  which files there are, and which segment each of them is
+ *   scan_packed.c    what a packed one is
  *   scan.c           the walk
  *   scan_ahead.c     what to make of the first place that is not the next batch
  *   scan_range.c     which segments the superblock says there are
@@ -22,16 +23,22 @@
 
 #include "core/journal/format.h"
 #include "core/journal/recovery.h"
+#include "core/journal/unpack.h"
 #include "core/record/epoch.h"
 
 #define WR_SCAN_NONE UINT32_MAX
 
 /* One segment file. */
 struct wr_scan_segment {
-	uint64_t segment_id; /* 0: none that could be established */
-	uint64_t file_bytes;
+	uint64_t segment_id;   /* 0: none that could be established */
+	uint64_t file_bytes;   /* as a plain file has them */
+	uint64_t stored_bytes; /* of the file */
 	uint32_t file;
 	uint32_t file_number;
+	bool packed;       /* this segment without its padding (packed.h) */
+	bool draft;        /* one that was never finished: no part of anything */
+	bool header_copy;  /* packed: the header is damaged, its copy is good */
+	bool is_twin;      /* what a packed file stands for: no part of the log any more */
 	bool header_valid; /* block 0 is a header of this journal */
 	bool header_zero;
 	bool foreign;     /* block 0 is a good header of another journal or log */
@@ -109,7 +116,8 @@ struct wr_scan {
 	uint64_t refreshed_seq; /* where a live journal was read again */
 	bool refreshed;
 
-	uint8_t *probe;  /* two blocks */
+	struct wr_unpack unpack; /* made with the first packed segment */
+	uint8_t *probe;          /* two blocks, and one more */
 	uint8_t *buffer; /* one chunk: [lo, hi) of the extent at buffer_extent of buffer_index */
 	uint32_t buffer_index;
 	uint64_t buffer_extent;
@@ -179,6 +187,14 @@ int wr_scan_headless_range(struct wr_scan *scan, uint32_t index, uint64_t *ret_f
 			   uint64_t *ret_end_seq);
 /* The first sequence of any batch in the segment's first extent; 0: there is none. */
 int wr_scan_first_seq_inside(struct wr_scan *scan, uint32_t index, uint64_t *ret_seq);
+
+/* --- scan_packed.c --- */
+
+/*
+ * Of a file whose first two blocks are in `probe`. *ret_is: it is a packed segment, a draft of one,
+ * or one of somebody else; what it is stands in the segment then.
+ */
+int wr_scan_judge_packed(struct wr_scan *scan, struct wr_scan_segment *s, bool *ret_is);
 
 /* --- scan.c --- */
 

@@ -24,6 +24,7 @@
 #include "core/base/bits.h"
 
 #define PROBE_BYTES (2 * WR_BLOCK_BYTES)
+#define PROBE_ROOM_BYTES (PROBE_BYTES + WR_BLOCK_BYTES) /* scan_packed.c */
 #define SEGMENTS_SLACK 16u /* files that may appear between two looks at a live directory */
 
 /* --- the directory ---------------------------------------------------------------------------- */
@@ -185,6 +186,19 @@ static int judge_first_batch(struct wr_scan *scan, struct wr_scan_segment *s)
 	}
 }
 
+/* --- every file ------------------------------------------------------------------------------- */
+
+static int judge_file(struct wr_scan *scan, struct wr_scan_segment *s, bool has_first)
+{
+	bool is_packed;
+	int r = wr_scan_judge_packed(scan, s, &is_packed);
+
+	if (r < 0 || is_packed)
+		return r;
+	r = judge_header(scan, s);
+	return r == 0 && has_first ? judge_first_batch(scan, s) : r;
+}
+
 static int probe_segment(struct wr_scan *scan, uint32_t index)
 {
 	struct wr_scan_segment *s = &scan->segments[index];
@@ -202,9 +216,8 @@ static int probe_segment(struct wr_scan *scan, uint32_t index)
 		return (int)n;
 	memset(scan->probe + n, 0, PROBE_BYTES - (size_t)n);
 	scan->read_bytes += (uint64_t)n;
-	r = judge_header(scan, s);
-	if (r == 0 && n == PROBE_BYTES)
-		r = judge_first_batch(scan, s);
+	s->stored_bytes = s->file_bytes;
+	r = judge_file(scan, s, n == PROBE_BYTES);
 	scan->highest_id = wr_max_u64(scan->highest_id, s->segment_id);
 	return r;
 }
@@ -215,6 +228,8 @@ static bool comes_before(const struct wr_scan_segment *a, const struct wr_scan_s
 {
 	if (a->segment_id != b->segment_id)
 		return a->segment_id < b->segment_id;
+	if (a->packed != b->packed)
+		return a->packed;
 	return a->header_valid && !b->header_valid;
 }
 
@@ -261,7 +276,9 @@ static void mark_copies(struct wr_scan *scan)
 			continue;
 		s->first_valid = s->header_valid = false;
 		s->has_start = s->may_start = false;
-		s->is_copy = true;
+		/* The plain file that a packed one stands for is nothing but a file to be used. */
+		s->is_twin = scan->segments[i - 1].packed && !s->packed;
+		s->is_copy = !s->is_twin;
 	}
 }
 
@@ -308,6 +325,7 @@ static int arrange(struct wr_scan *scan)
 	sort_segments(scan->segments, scan->segment_count);
 	mark_copies(scan);
 	scan->buffer_index = WR_SCAN_NONE; /* indices changed their meaning */
+	wr_unpack_forget(&scan->unpack);
 	int r = read_starts(scan);
 	if (r < 0)
 		return r;
@@ -349,7 +367,7 @@ int wr_scan_open(struct wr_scan *scan, struct wr_storage *storage, struct wr_mem
 			wr_max_u64(superblock->clean_segment_id, superblock->newest_segment_id),
 		.durable_seq = superblock->durable_seq,
 	};
-	scan->probe = wr_memory_alloc_payload(memory, PROBE_BYTES);
+	scan->probe = wr_memory_alloc_payload(memory, PROBE_ROOM_BYTES);
 	scan->buffer = wr_memory_alloc_payload(memory, scan->chunk_bytes);
 	int r = scan->probe != NULL && scan->buffer != NULL ? 0 : -ENOMEM;
 	if (r == 0)
@@ -371,7 +389,8 @@ void wr_scan_close(struct wr_scan *scan, bool keep_files)
 		memory->ops->free(memory, scan->segments,
 				  scan->segment_capacity * sizeof *scan->segments);
 	wr_memory_free_payload(memory, scan->buffer, scan->chunk_bytes);
-	wr_memory_free_payload(memory, scan->probe, PROBE_BYTES);
+	wr_memory_free_payload(memory, scan->probe, PROBE_ROOM_BYTES);
+	wr_unpack_fini(&scan->unpack);
 	scan->segments = NULL;
 	scan->buffer = scan->probe = NULL;
 	scan->segment_count = 0;

@@ -61,6 +61,7 @@ void wr_segment_table_fini(struct wr_segment_table *t, struct wr_memory *memory)
 	wr_store_relaxed(&t->count, 0u);
 	wr_store_relaxed(&t->oldest, 0u);
 	wr_store_relaxed(&t->newest_end, 0u);
+	wr_store_relaxed(&t->inside, 0u);
 }
 
 /* --- the writer's ----------------------------------------------------------------------------- */
@@ -75,9 +76,11 @@ uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file
 	wr_store_relaxed(&segment->first_seq, 0u);
 	wr_store_relaxed(&segment->file, file);
 	segment->file_number = file_number;
+	segment->bytes = t->segment_bytes;
 	segment->state = WR_SEGMENT_SPARE;
 	segment->trimmed = false;
 	segment->cleared = false;
+	segment->is_rest = false;
 	wr_store_relaxed(&t->count, index + 1);
 	return index;
 }
@@ -112,6 +115,18 @@ struct wr_segment *wr_segment_live(struct wr_segment_table *t, uint32_t n)
 	return &t->segments[wr_load_relaxed(&t->order[position & t->order_mask])];
 }
 
+uint64_t wr_segment_live_bytes(struct wr_segment_table *t)
+{
+	uint32_t count = wr_segment_live_count(t);
+	uint64_t bytes = 0;
+
+	if (!t->has_packed)
+		return count * t->segment_bytes;
+	for (uint32_t n = 0; n < count; n++)
+		bytes += wr_segment_live(t, n)->bytes;
+	return bytes;
+}
+
 uint32_t wr_segment_retire(struct wr_segment_table *t)
 {
 	struct wr_segment *segment = wr_segment_live(t, 0);
@@ -136,7 +151,9 @@ static bool read_at(struct wr_segment_table *t, uint64_t position,
 
 	ret_found->segment_id = wr_load_acquire(&segment->segment_id); /* T1, and the three below */
 	ret_found->first_seq = wr_load_acquire(&segment->first_seq);
-	ret_found->file = wr_load_acquire(&segment->file);
+	uint32_t file = wr_load_acquire(&segment->file);
+	ret_found->file = file & ~WR_SEGMENT_PACKED;
+	ret_found->packed = (file & WR_SEGMENT_PACKED) != 0;
 	return wr_load_acquire(&t->oldest) <= position;
 }
 

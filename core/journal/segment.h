@@ -4,6 +4,11 @@
  * before it) is the only writer; readers of cold data look things up from any thread while
  * segments are rolled and recycled.
  *
+ * T3: a reader counts itself in before it looks anything up, and out when it has done with what it
+ * found. Who closes a file, or writes over one that its segment no longer is, takes it out of the
+ * table, then reads the count by a read-modify-write: whoever counts itself in later sees that it
+ * is out.
+ *
  * T1: a segment leaves the log by `oldest`, which moves before its entry changes (all release). A
  * lookup reads the entry (acquire) and `oldest` after it: while that has not passed, what it read
  * belongs together. What is then read from the file is checked against the id by every checksum
@@ -28,13 +33,18 @@ enum wr_segment_state {
 struct wr_segment {
 	wr_atomic_u64 segment_id; /* of a live one; else 0 */
 	wr_atomic_u64 first_seq;  /* of its first batch; 0 until that is known */
-	wr_atomic_u32 file;       /* storage handle */
+	wr_atomic_u32 file;       /* storage handle, and WR_SEGMENT_PACKED */
 	uint32_t file_number;
 	uint64_t first_time_us; /* append time of its first batch; the step's */
+	uint64_t bytes;         /* of the file */
 	enum wr_segment_state state;
 	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
 	bool cleared; /* found at open above the log's end: header and first batch are zeros now */
+	bool is_rest; /* found at open: packed, and of no use to anybody */
 };
+
+/* In `file`: this file is a packed one. Handles are far below it. */
+#define WR_SEGMENT_PACKED (1u << 31)
 
 /* Files more than the limit: an open at the limit may have to make some. */
 #define WR_SEGMENTS_ROOM 16u
@@ -44,6 +54,7 @@ struct wr_segment_table {
 	wr_atomic_u32 *order;        /* [order_mask + 1]: indices of live ones, a ring */
 	wr_atomic_u64 oldest;        /* positions in it, ever ascending; T1 */
 	wr_atomic_u64 newest_end;    /* T2: raised by release, the entry is there before */
+	wr_atomic_u32 inside;        /* readers: T3 */
 	uint64_t order_mask;
 	uint32_t capacity;
 	wr_atomic_u32 count; /* relaxed, the writer's; tests look */
@@ -52,6 +63,7 @@ struct wr_segment_table {
 	uint64_t segment_bytes;
 	const uint8_t *uuid;
 	uint64_t next_segment_id; /* never given before */
+	bool has_packed;          /* some are packed, or may be: readers need room for that */
 };
 
 /* A consistent copy of one entry. */
@@ -59,6 +71,7 @@ struct wr_segment_found {
 	uint64_t segment_id;
 	uint64_t first_seq;
 	uint32_t file;
+	bool packed;
 };
 
 /* For `capacity` files; it never grows. */
@@ -75,9 +88,39 @@ void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t se
 			 uint64_t first_seq, uint64_t first_time_us);
 /* The oldest of the log leaves it and is SPARE; its index. There is one. */
 uint32_t wr_segment_retire(struct wr_segment_table *t);
+/* The bytes of the files of the log. */
+uint64_t wr_segment_live_bytes(struct wr_segment_table *t);
+/* Its storage handle; whether it is packed. The writer's, too. */
+static inline uint32_t wr_segment_file(struct wr_segment *segment)
+{
+	return wr_load_relaxed(&segment->file) & ~WR_SEGMENT_PACKED;
+}
+
+static inline bool wr_segment_is_packed(struct wr_segment *segment)
+{
+	return (wr_load_relaxed(&segment->file) & WR_SEGMENT_PACKED) != 0;
+}
+
 uint32_t wr_segment_live_count(const struct wr_segment_table *t);
 /* The n-th of the log, from the oldest, which is 0. */
 struct wr_segment *wr_segment_live(struct wr_segment_table *t, uint32_t n);
+
+/* Any thread. */
+static inline void wr_segment_enter(struct wr_segment_table *t)
+{
+	(void)wr_add_acq_rel(&t->inside, 1u); /* T3 */
+}
+
+static inline void wr_segment_leave(struct wr_segment_table *t)
+{
+	(void)wr_add_acq_rel(&t->inside, UINT32_MAX); /* T3 */
+}
+
+/* Whether nobody has anything that left the table before this call. */
+static inline bool wr_segment_nobody_inside(struct wr_segment_table *t)
+{
+	return wr_add_acq_rel(&t->inside, 0u) == 0; /* T3 */
+}
 
 /*
  * The live segment that holds `seq`, or would: the one with the highest first_seq <= seq. Any

@@ -308,14 +308,16 @@ static int begin_segment(struct verify *v, const struct wr_scan_batch *batch)
 		.first_seq = h->first_seq,
 		.end_seq = h->first_seq,
 		.first_time_us = h->time_base_us,
-		.file_bytes = s->file_bytes,
+		.file_bytes = s->stored_bytes,
 	};
 	name_segment(v, batch->index, v->summary.file);
 	v->has_summary = true;
 	v->summary_index = batch->index;
-	if (r == 0 && !s->header_valid)
+	if (r == 0 && (!s->header_valid || s->header_copy))
 		r = tell_file(v, WR_DAMAGE_SEGMENT_HEADER, v->summary.file, 0, WR_BLOCK_BYTES,
-			      "the header of a segment is bad, its batches prove which it is");
+			      s->packed ? "the header of a packed segment is bad, its copy is good"
+					: "the header of a segment is bad, its batches prove which "
+					  "it is");
 	return r;
 }
 
@@ -444,7 +446,7 @@ static int tell_spares(struct verify *v)
 
 	for (uint32_t i = 0; r == 0 && i < v->scan.segment_count; i++) {
 		const struct wr_scan_segment *s = &v->scan.segments[i];
-		struct wr_segment_summary summary = {.file_bytes = s->file_bytes, .spare = true};
+		struct wr_segment_summary summary = {.file_bytes = s->stored_bytes, .spare = true};
 		if (s->accepted)
 			continue;
 		v->report->spare_count++;
@@ -454,7 +456,8 @@ static int tell_spares(struct verify *v)
 		if (r == 0 && s->foreign)
 			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
 				      "this file belongs to another journal");
-		else if (r == 0 && !s->is_copy && !s->header_valid && !s->header_zero)
+		else if (r == 0 && !s->is_copy && !s->is_twin && !s->draft && !s->header_valid &&
+			 !s->header_zero)
 			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
 				      "a spare file has a bad header");
 	}

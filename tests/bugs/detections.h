@@ -116,6 +116,9 @@
 	  "backup::what_is_used_again_before_it_was_copied_begins_it_anew")                        \
 	X(BACKUP_NAMES_UNSYNCED, unit_backup,                                                      \
 	  "backup::after_a_power_cut_anywhere_the_copy_is_whole_or_none")                          \
+	X(PACKED_WITH_A_HOLE, unit_packed, "packed::a_damaged_segment_stays_as_it_is")             \
+	X(PACKED_COPY_UNUSED, unit_packed, "packed::every_flipped_bit_is_harmless_or_told")        \
+	X(PACKED_DRAFT_COUNTS, unit_packed, "packed::a_draft_counts_for_nothing_and_is_a_rest")    \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
 
 #endif

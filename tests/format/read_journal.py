@@ -21,6 +21,7 @@ BLOCK = 4096
 KINDS = {1: "event", 3: "progress", 5: "topic", 7: "subscription", 9: "generation",
          16: "epoch_start", 18: "producer"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
+PACKED = 1
 
 
 class Damaged(Exception):
@@ -59,13 +60,14 @@ def batch_seed(uuid, segment_id):
 # --- superblock and segments ---------------------------------------------------------------------
 
 
-def good_block(block, magic):
+def good_block(block, magic, features=0):
     """Whether a fixed block is what weir wrote, and of a format that this reader knows."""
     if len(block) < 512 or block[:8] != magic:
         return False
     if struct.unpack_from("<I", block, 508)[0] != crc(1, block[:508]):
         return False
-    if struct.unpack_from("<H", block, 8)[0] != 1 or struct.unpack_from("<I", block, 12)[0] != 0:
+    if (struct.unpack_from("<H", block, 8)[0] != 1
+            or struct.unpack_from("<I", block, 12)[0] & ~features != 0):
         raise SystemExit("a newer format")
     return True
 
@@ -76,7 +78,7 @@ class Superblock:
         with open(os.path.join(folder, "JOURNAL"), "rb") as file:
             for copy in range(4):
                 block = file.read(BLOCK)
-                if not good_block(block, b"WEIRJRNL"):
+                if not good_block(block, b"WEIRJRNL", PACKED):
                     continue
                 if struct.unpack_from("<H", block, 10)[0] != copy:
                     continue
@@ -95,6 +97,47 @@ class Superblock:
         self.file_bytes = struct.unpack_from("<Q", block, 56)[0]
 
 
+def packed_head(data):
+    """The good one of the two headers of a packed file, or None."""
+    for head in (data[:BLOCK], data[-BLOCK:]):
+        if good_block(head, b"WEIRPACK"):
+            return head
+    return None
+
+
+def unpacked(head, data):
+    """The plain file that a packed one was made from, with nothing where it is damaged."""
+    plain_bytes, = struct.unpack_from("<Q", head, 40)
+    chunk, = struct.unpack_from("<I", head, 56)
+    file_bytes, frames, index_crc = struct.unpack_from("<QII", head, 104)
+    extents = (plain_bytes - BLOCK) // chunk
+    size = (extents * 160 + BLOCK - 1) // BLOCK * BLOCK
+    plain = bytearray(plain_bytes)
+    plain[:512] = b"WEIRSEG1" + struct.pack("<HHI", 1, 0, 0) + head[16:80] + bytes(428) + bytes(4)
+    plain[508:512] = struct.pack("<I", crc(1, plain[:508]))
+    for at in (BLOCK, file_bytes - BLOCK - size):
+        index = data[at:at + size]
+        if crc(1, index) == index_crc:
+            break
+    else:
+        return bytes(plain)
+    for extent in range(frames):
+        offset, stored, whole, how, stored_crc = struct.unpack_from("<QIIII", index, extent * 160)
+        frame = data[offset:offset + stored]
+        if how != 0 or stored != whole:
+            raise SystemExit("a newer format")
+        if crc(1, frame) != stored_crc:
+            continue
+        at = 0
+        while at < len(frame):
+            body, batch_bytes = struct.unpack_from("<II", frame, at + 64)
+            place, = struct.unpack_from("<Q", frame, at + 96)
+            plain[place:place + batch_bytes] = (frame[at:at + 128 + body]
+                                                + bytes(batch_bytes - 128 - body))
+            at += 128 + (body + 7) // 8 * 8
+    return bytes(plain)
+
+
 class Segment:
     """A segment file: its id, and its first batch if that is good."""
 
@@ -103,6 +146,11 @@ class Segment:
         with open(path, "rb") as file:
             self.data = file.read()
         self.name = os.path.basename(path)
+        head = packed_head(self.data)
+        self.draft = head is not None and struct.unpack_from("<H", head, 10)[0] == 0
+        self.packed = head is not None and not self.draft and head[16:32] == superblock.uuid
+        if self.packed:
+            self.data = unpacked(head, self.data)
         self.id = self.previous_id = 0
         self.headed = False
         if (good_block(self.data[:BLOCK], b"WEIRSEG1")
@@ -183,7 +231,9 @@ def open_files(superblock, folder):
     for name in os.listdir(folder):
         if re.fullmatch(r"0-\d{8,}\.seg", name):
             segments.append(Segment(superblock, os.path.join(folder, name)))
-    return sorted(segments, key=lambda s: s.id)
+    packed = {s.id for s in segments if s.packed}
+    return sorted((s for s in segments if not s.draft and (s.packed or s.id not in packed)),
+                  key=lambda s: s.id)
 
 
 def find_segments(superblock, files):

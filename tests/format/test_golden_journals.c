@@ -262,7 +262,7 @@ static void check_newer(const struct golden *g)
 		const char *text;
 		size_t at;
 		uint8_t value;
-	} changes[] = {{"format 2", 8, 2}, {"a feature that a reader must know", 12, 1}};
+	} changes[] = {{"format 2", 8, 2}, {"a feature that a reader must know", 15, 0x80}};
 
 	for (size_t i = 0; i < 2; i++) {
 		take(g);

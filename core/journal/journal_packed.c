@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Packed segments that leave the log: their files are removed, since no other segment fits into
+ * them. In three steps, each waited for by nobody: they are out of the table; the superblock on the
+ * medium names an oldest segment above them (I7), which it is written for if no segment is getting
+ * ready; nobody who reads is in them any more (T3). Then file and name go, and the entry in the
+ * table is free for the next packed segment.
+ *
+ * What a crash leaves of this is found by the next open as what is below the oldest segment, and
+ * removed there (journal_start.c).
+ * Thread: the step's.
+ */
+#include "core/journal/journal_internal.h"
+
+static void put(struct wr_journal *j, struct wr_journal_spares *queue, uint32_t index)
+{
+	uint32_t *next = j->files.spare_next;
+
+	next[index] = WR_JOURNAL_NONE;
+	if (queue->count++ == 0)
+		queue->first = index;
+	else
+		next[queue->last] = index;
+	queue->last = index;
+}
+
+static uint32_t take(struct wr_journal *j, struct wr_journal_spares *queue)
+{
+	uint32_t index = queue->first;
+
+	queue->first = j->files.spare_next[index];
+	queue->count--;
+	return index;
+}
+
+void wr_journal_packed_retired(struct wr_journal *j, uint32_t index, uint64_t segment_id)
+{
+	j->table->segments[index].state = WR_SEGMENT_NONE;
+	j->files.retired_id[index] = segment_id;
+	put(j, &j->files.going, index);
+}
+
+bool wr_journal_packed_waits(const struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+
+	return f->going.count > 0 && wr_journal_range_has(j, f->retired_id[f->going.last]);
+}
+
+static void remove_file(struct wr_journal *j, struct wr_segment *segment)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	wr_segment_name(name, j->table->log_id, segment->file_number);
+	(void)j->storage->ops->file_close(j->storage, wr_segment_file(segment));
+	(void)j->storage->ops->file_remove(j->storage, name);
+}
+
+int wr_journal_packed_step(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	int count = 0;
+
+	if (f->going.count == 0 || !wr_segment_nobody_inside(j->table))
+		return 0;
+	while (f->going.count > 0 && !wr_journal_range_has(j, f->retired_id[f->going.first])) {
+		uint32_t index = take(j, &f->going);
+		remove_file(j, &j->table->segments[index]);
+		put(j, &f->free, index);
+		count++;
+	}
+	return count;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packing what a builder built: every sealed segment, as the packer of a journal does. */
+#ifndef WR_TESTS_PACK_BED_H
+#define WR_TESTS_PACK_BED_H
+
+#include "core/journal/pack.h"
+#include "core/journal/segment.h"
+#include "tests/support/log_builder.h"
+#include "tests/support/log_probe.h"
+
+/* The first file number that is nobody's; packed files are numbered from here. */
+#define PACK_BED_FILES 500u
+
+/*
+ * Packs the n-th live segment of `p`, which is open, from and to `storage`: up to, and with
+ * `to_the_end` through, the switch. 0, or what wr_pack_*() said.
+ */
+int pack_bed_one(struct log_probe *p, struct wr_storage *storage, uint32_t n, bool to_the_end);
+/*
+ * Packs all sealed segments of a journal on this disk, and says so in its superblock; with
+ * `remove_plain` what they stood for goes. How many, or a negative code.
+ */
+int pack_bed_all(struct wr_sim_disk *disk, struct wr_storage *storage, bool remove_plain);
+
+#endif
