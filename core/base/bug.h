@@ -70,6 +70,10 @@
 	  "the log ends at the first bad batch, whatever attests it")                              \
 	X(MISSING_SEGMENT_PASSED, "core/journal/scan_ahead.c",                                     \
 	  "where a segment is missing the log ends without an error")                              \
+	X(WRITE_UNSYNCED, "io/posix/transfer.c",                                                   \
+	  "a write that has to be durable does not sync, and says that it did")                    \
+	X(URING_WRITE_UNSYNCED, "io/uring/completion.c",                                           \
+	  "a write that has to be durable does not sync, and says that it did")                    \
 	X(SHORT_READ_IS_THE_END, "io/posix/read_whole.c",                                          \
 	  "a read that moves less than it was asked for is taken for the end of the file")         \
 	X(RECOVERED_UNSYNCED, "core/journal/recovery.c",                                           \

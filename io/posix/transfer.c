@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "io/posix/cancel.h"
 #include "io/posix/file_limit.h"
 #include "io/posix/read_whole.h"
@@ -126,7 +127,8 @@ static ssize_t write_some(struct wr_dir *dir, const struct wr_dir_file *file,
 	if (*sync_in_write) {
 		struct iovec part = {.iov_base = (void *)(uintptr_t)bytes,
 				     .iov_len = length_bytes};
-		ssize_t n = pwritev2(file->fd, &part, 1, (off_t)offset_bytes, RWF_DSYNC);
+		ssize_t n = pwritev2(file->fd, &part, 1, (off_t)offset_bytes,
+				     WR_BUG(WRITE_UNSYNCED) ? 0 : RWF_DSYNC);
 		if (n >= 0 || (errno != ENOSYS && errno != EOPNOTSUPP))
 			return n;
 		wr_store_relaxed(&dir->sync_in_write, 0u);

@@ -13,6 +13,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "io/posix/file_limit.h"
 
 /* After a short direct transfer the rest must start on a sector again. */
@@ -48,7 +49,7 @@ void wr_uring_queue_transfer(struct wr_uring *s, struct wr_io *io)
 		io_uring_prep_write(entry, file->fd, at, left_bytes, offset);
 		if ((io->flags & WR_IO_DURABLE) != 0 && file->direct &&
 		    wr_load_relaxed(&s->dir.sync_in_write) != 0)
-			entry->rw_flags = RWF_DSYNC;
+			entry->rw_flags = WR_BUG(URING_WRITE_UNSYNCED) ? 0 : RWF_DSYNC;
 	}
 	io_uring_sqe_set_data64(entry, user_data);
 }

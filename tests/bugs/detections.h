@@ -6,6 +6,7 @@
  *   X(bug, program, says)
  *
  *   sim_*    the check that fails, word for word; it runs with the seeds of seeded_bugs.c
+ *   crash_*  a part of what it says it found, in the line that names the seed
  *   unit_*   the case that fails: suite::case; nothing else of the program runs
  */
 #ifndef WR_TESTS_DETECTIONS_H
@@ -53,6 +54,8 @@
 	  "recovery::r4_a_damaged_batch_with_evidence_behind_it_is_refused")                       \
 	X(MISSING_SEGMENT_PASSED, unit_recovery_whole,                                             \
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
+	X(WRITE_UNSYNCED, crash_powercut, "what the cut left is wrong")                            \
+	X(URING_WRITE_UNSYNCED, crash_powercut, "what the cut left is wrong")                      \
 	X(SHORT_READ_IS_THE_END, sim_journal, "a false alarm: corruption")                         \
 	X(RECOVERED_UNSYNCED, sim_journal, "a false alarm: corruption")                            \
 	X(TAIL_LEFT_BEHIND, unit_resume, "resume::whole_batches_ahead_in_the_segment_are_gone")    \
