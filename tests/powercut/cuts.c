@@ -25,7 +25,8 @@
 #define MS_NS UINT64_C(1000000)
 #define SECOND_NS UINT64_C(1000000000)
 #define LIFE_MAX_NS (SECOND_NS * 300) /* nothing in a life takes so long: it hangs */
-#define LINGER_NS (MS_NS * 100)       /* of a life on a disk that has failed */
+#define PATIENCE_NS (SECOND_NS * 120)
+#define LINGER_NS (MS_NS * 100) /* of a life on a disk that has failed */
 #define LIVES_A_CHAIN 3u
 #define EXTENTS_MAX 64u
 
@@ -159,6 +160,7 @@ static struct life draw_life(struct cuts_run *run, struct wr_prng *prng, bool is
 				 prng, 1, wr_prng_chance(prng, 600000) ? 20 : 200),
 			 .close_mode =
 				 wr_prng_chance(prng, 700000) ? WEIR_CLOSE_DRAIN : WEIR_CLOSE_ABORT,
+			 .patience_ns = PATIENCE_NS,
 			 .leave = wr_prng_chance(prng, 500000),
 			 .memory_gate = wr_prng_chance(prng, 300000)},
 		.how_many = wr_prng_chance(prng, 500000) ? 1 : UINT32_MAX / 2,
@@ -187,7 +189,7 @@ static struct life draw_life(struct cuts_run *run, struct wr_prng *prng, bool is
 		     : writes                       ? DISK_FAILS_WRITES
 						    : DISK_FAILS_FLUSHES;
 	life.pass_by = (uint32_t)wr_prng_below(prng, life.kind == LIFE_BAD_OPEN ? 12 : 120);
-	if (life.kind == LIFE_LOST_FLUSHES)
+	if (life.fault != DISK_FAILS_WRITES)
 		life.how_many = UINT32_MAX / 2;
 	return life;
 }
@@ -284,8 +286,18 @@ static bool live(struct cuts_run *run, const struct life *life, const char *fs,
 			(void)mark_take(run->shared, ret_before);
 			backup = start_backup(journal, copy, run->shared);
 		}
-		if (failed_ns == 0 && wr_load_acquire(&run->shared->has_failed) != 0)
+		/*
+		 * A flush that fails may lose what others have written, and theirs succeed. So they
+		 * fail until weir has been told by its own; then the disk is well again, and a sync
+		 * that was tried once more would be acknowledged.
+		 */
+		bool was_told =
+			life->kind != LIFE_BAD_FLUSH || wr_load_acquire(&ledger->was_refused) != 0;
+		if (failed_ns == 0 && was_told && wr_load_acquire(&run->shared->has_failed) != 0) {
 			failed_ns = now_ns;
+			if (life->kind == LIFE_BAD_FLUSH)
+				disk_arm(&run->disk, DISK_SOUND, 0, 0);
+		}
 		is_over = phase == SWEEP_DONE || wr_load_acquire(&ledger->has_fault) != 0 ||
 			  (life->kind != LIFE_LOST_FLUSHES && failed_ns != 0 &&
 			   now_ns - failed_ns > LINGER_NS);
@@ -387,6 +399,7 @@ static bool run_life(struct cuts_run *run, const struct image *base, const struc
 	wr_store_relaxed(&run->shared->has_failed, 0u);
 	wr_store_relaxed(&run->shared->backup, (uint32_t)BACKUP_NONE);
 	wr_store_relaxed(&run->shared->ledger.is_breaking, 0u);
+	wr_store_relaxed(&run->shared->ledger.was_refused, 0u);
 	wr_store_relaxed(&run->shared->ledger.phase, SWEEP_BORN);
 	if (!start_disk(run, base, &fd))
 		return false;

@@ -7,7 +7,7 @@
  * A life begins with what a cut of the life before has left, so cuts fall into recovery too: the
  * file system's and weir's. Segments are small and are used again, so they fall into rolls and into
  * retention; some lives are copied meanwhile (weir_journal_backup), and on some the disk answers
- * EIO to a write or a flush, once or for good.
+ * EIO to a write, once or for good, or to flushes, until weir has been told.
  *
  * Thread: main. The lives are forks.
  */
@@ -39,7 +39,7 @@ struct cuts_sum {
 	unsigned torn; /* states with a block that is torn */
 	unsigned in_segment_header;
 	unsigned backups_whole, backups_absent;
-	unsigned beyond, beyond_refused; /* states behind lost flushes; refused by weir or the fs */
+	unsigned beyond, beyond_refused; /* states behind lost flushes; that something says so */
 	uint64_t writes, flushes, pending, kept, acked;
 };
 

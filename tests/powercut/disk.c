@@ -5,7 +5,9 @@
 #include "tests/powercut/disk.h"
 
 #include <errno.h>
+#include <fuse_log.h>
 #include <fuse_lowlevel.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +236,14 @@ static const struct fuse_lowlevel_ops operations = {
 	.fsync = serve_fsync,
 };
 
+/* That the connection ends under it is how it ends. */
+static void say_nothing(enum fuse_log_level level, const char *format, va_list arguments)
+{
+	(void)level;
+	(void)format;
+	(void)arguments;
+}
+
 /* --- its process ---------------------------------------------------------------------------- */
 
 int disk_start(struct disk *disk, const struct image *image, const char *folder,
@@ -252,6 +262,7 @@ int disk_start(struct disk *disk, const struct image *image, const char *folder,
 	/* Pages of the life before. */
 	(void)madvise(log->arena, log->arena_bytes, MADV_REMOVE);
 	(void)snprintf(disk->folder, sizeof disk->folder, "%s", folder);
+	fuse_set_log_func(say_nothing);
 	struct fuse_session *session =
 		fuse_session_new(&args, &operations, sizeof operations, NULL);
 	if (session == NULL)

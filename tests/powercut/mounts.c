@@ -171,7 +171,7 @@ int mounts_unmount(const char *at)
 
 #define EXIT_SKIPPED 77
 
-static const char *why_not(const char *folder)
+static const char *why_not(const char *folder, bool needs_fuse)
 {
 	char device[MOUNTS_PATH_BYTES];
 
@@ -179,7 +179,7 @@ static const char *why_not(const char *folder)
 		return "the kernel's file systems are not there under emulation";
 	if (geteuid() != 0)
 		return "not root: loop devices and mounts are refused";
-	if (access("/dev/fuse", R_OK | W_OK) != 0)
+	if (needs_fuse && access("/dev/fuse", R_OK | W_OK) != 0)
 		return "no /dev/fuse here";
 	if (access("/dev/loop-control", R_OK | W_OK) != 0)
 		return "no /dev/loop-control here";
@@ -201,10 +201,10 @@ static const char *why_not(const char *folder)
 	return NULL;
 }
 
-static int run_inside(const char *folder, int (*body)(const char *folder))
+static int run_inside(const char *folder, bool needs_fuse, int (*body)(const char *folder))
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	const char *why = why_not(folder);
+	const char *why = why_not(folder, needs_fuse);
 	if (why != NULL) {
 		tap_skip(why);
 		(void)tap_end();
@@ -213,25 +213,41 @@ static int run_inside(const char *folder, int (*body)(const char *folder))
 	return body(folder);
 }
 
-int mounts_run(const char *folder, int (*body)(const char *folder))
+/* The child is the root of a new process tree: with it the rest dies. */
+static int run_tree(const char *folder, bool needs_fuse, int (*body)(const char *folder))
 {
 	int status = 0;
 
-	/* The first child is the root of the new process tree: with it the rest dies. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (unshare(CLONE_NEWPID) != 0) {
 		tap_skip("namespaces are refused here (root is needed)");
-		return tap_end();
+		(void)tap_end();
+		return EXIT_SKIPPED;
 	}
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
-		int code = run_inside(folder, body);
+		int code = run_inside(folder, needs_fuse, body);
 		fflush(NULL);
 		_exit(code);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+									       : 1;
+}
+
+int mounts_run(const char *folder, bool needs_fuse, int (*body)(const char *folder))
+{
+	int status = 0;
+
+	/* Who has named a new tree for its children cannot start threads any more. */
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		int code = run_tree(folder, needs_fuse, body);
+		fflush(NULL);
+		_exit(code);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return 1;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED)
-		return 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	return WEXITSTATUS(status) == EXIT_SKIPPED ? 0 : WEXITSTATUS(status);
 }

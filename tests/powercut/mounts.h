@@ -33,7 +33,7 @@ void mounts_path(const char *folder, const char *name, char to[MOUNTS_PATH_BYTES
  * status. Where that cannot be, the reason is skipped with (TAP), and 0 returned. `body` prints the
  * plan of its cases.
  */
-int mounts_run(const char *folder, int (*body)(const char *folder));
+int mounts_run(const char *folder, bool needs_fuse, int (*body)(const char *folder));
 
 /* A loop device on the file: it is there as long as somebody has it open. Descriptor or -errno. */
 int mounts_attach(int file_fd, const char *folder, bool read_only,

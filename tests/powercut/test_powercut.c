@@ -77,7 +77,7 @@ static void tell(const struct cuts_run *run)
 		 (unsigned long long)s->pending, (unsigned long long)s->kept);
 	tap_note("%s: lives plain %u, copied %u, bad write %u, bad flush %u, bad open %u, lost "
 		 "flushes %u; the disk failed in %u; copies whole %u, not there %u; behind lost "
-		 "flushes %u states, refused %u",
+		 "flushes %u states, told or refused %u",
 		 run->kind->name, s->lives[0], s->lives[1], s->lives[2], s->lives[3], s->lives[4],
 		 s->lives[5], s->faulted, s->backups_whole, s->backups_absent, s->beyond,
 		 s->beyond_refused);
@@ -192,7 +192,7 @@ int main(int argc, char **argv)
 	if (given.seed == 0)
 		given.seed = test_seed();
 	test_dir_make(folder);
-	int code = mounts_run(folder, run_all);
+	int code = mounts_run(folder, true, run_all);
 	test_dir_remove(folder);
 	return code;
 }

@@ -58,8 +58,9 @@ struct sweep_plan {
 	enum sweep_break break_how;
 	uint64_t linger_ns; /* after it */
 	uint64_t seed;
-	uint64_t events; /* of each named stream in this life */
-	uint32_t window; /* not yet acknowledged at most */
+	uint64_t events;      /* of each named stream in this life */
+	uint32_t window;      /* not yet acknowledged at most */
+	uint64_t patience_ns; /* of calls that wait for the disk; 0: 10 s */
 	enum weir_close_mode close_mode;
 	bool leave;                  /* members leave before the close */
 	bool memory_gate;            /* of the second group */
@@ -77,8 +78,9 @@ struct sweep_ledger {
 	wr_atomic_u32 once_handled[SWEEP_GROUPS][SWEEP_ONCE_MAX];
 	/* The disk fails from here on: what is refused now is no fault. Then whether it does. */
 	wr_atomic_u32 is_breaking;
-	wr_atomic_u32 is_broken;  /* 1; 2: no way to break it was found */
-	wr_atomic_u32 was_broken; /* in one of the lives so far */
+	wr_atomic_u32 was_refused; /* something was, behind that */
+	wr_atomic_u32 is_broken;   /* 1; 2: no way to break it was found */
+	wr_atomic_u32 was_broken;  /* in one of the lives so far */
 	wr_atomic_u32 has_fault;
 	char fault[256];
 	/* For the summary. */
@@ -113,6 +115,7 @@ struct sweep_member {
 	wr_atomic_u32 *stop;
 	uint32_t group;
 	uint64_t seed;
+	uint64_t patience_ns;
 	bool is_alone; /* in its group: nothing comes twice */
 	/* What this life has seen, and what of it is not committed yet. */
 	uint64_t seen[SWEEP_CLASSES][SWEEP_NAMED];

@@ -51,11 +51,18 @@ static bool failed(struct life *life, const char *what, int rc, const struct wei
 {
 	if (rc >= 0)
 		return false;
-	if (wr_load_acquire(&life->ledger->is_breaking) != 0)
+	if (wr_load_acquire(&life->ledger->is_breaking) != 0) {
+		wr_store_release(&life->ledger->was_refused, 1u);
 		return true;
+	}
 	sweep_fault(life->ledger, "%s: %s %s %s", what, weir_error_name(rc),
 		    problem != NULL ? problem->field : "", problem != NULL ? problem->text : "");
 	return true;
+}
+
+static uint64_t patience_ns(const struct life *life)
+{
+	return life->plan->patience_ns != 0 ? life->plan->patience_ns : SECOND_NS * 10;
 }
 
 static void die(void)
@@ -235,8 +242,8 @@ static void publish_single(struct life *life)
 		return;
 	struct weir_event event = make(life, &made, SWEEP_NAMED, life->once_next);
 	wr_store_release(&ledger->handed[SWEEP_NAMED], life->once_next);
-	int rc =
-		weir_publish_once(life->pipeline, &event, WEIR_LEVEL_DURABLE, SECOND_NS * 10, NULL);
+	int rc = weir_publish_once(life->pipeline, &event, WEIR_LEVEL_DURABLE, patience_ns(life),
+				   NULL);
 	if (failed(life, "weir_publish_once", rc, NULL))
 		return;
 	wr_store_release(&ledger->once_acked[life->once_next], 1);
@@ -257,7 +264,7 @@ static void open_stream(struct life *life, uint32_t index)
 	weir_producer_options_init(&options);
 	options.name = names[index];
 	options.level = WEIR_LEVEL_DURABLE;
-	options.block_timeout_ns = SECOND_NS * 10;
+	options.block_timeout_ns = patience_ns(life);
 	options.ack_fn = take_answer;
 	options.ack_context = s;
 	s->life = life;
@@ -306,6 +313,7 @@ static void join(struct life *life, uint32_t index)
 				   .stop = &life->stop_members,
 				   .group = index == 0 ? 0 : 1,
 				   .seed = life->plan->seed * 31 + index,
+				   .patience_ns = patience_ns(life),
 				   .is_alone = index == 0};
 	int rc = weir_member_join(life->pipeline, life->groups[m->group], &options, &m->member,
 				  &problem);
@@ -422,9 +430,9 @@ static void close_all(struct life *life)
 	}
 	for (uint32_t i = 0; i < SWEEP_MEMBERS && plan->leave; i++)
 		(void)failed(life, "weir_member_leave",
-			     weir_member_leave(life->members[i].member, SECOND_NS * 10), NULL);
+			     weir_member_leave(life->members[i].member, patience_ns(life)), NULL);
 	wr_store_release(&life->ledger->phase, SWEEP_CLOSING);
-	int rc = weir_close(life->pipeline, plan->close_mode, SECOND_NS * 20, &report);
+	int rc = weir_close(life->pipeline, plan->close_mode, 2 * patience_ns(life), &report);
 	(void)failed(life, "weir_close", rc, NULL);
 	if (rc == 0 && plan->kill == SWEEP_KILL_NONE && !report.clean)
 		sweep_fault(life->ledger, "a close in order was not clean");

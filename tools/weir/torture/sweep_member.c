@@ -141,7 +141,7 @@ static void settle(struct sweep_member *m, bool commit)
 	(void)weir_ack_all(m->member);
 	if (!commit)
 		return;
-	int rc = weir_member_commit(m->member, WEIR_LEVEL_DURABLE, SECOND_NS * 10);
+	int rc = weir_member_commit(m->member, WEIR_LEVEL_DURABLE, m->patience_ns);
 	drop_what_moved(m);
 	if (rc == 0) {
 		record(m, m->ledger->committed[m->group]);
