@@ -144,6 +144,8 @@
 	  "on a full disk the oldest segment goes, needed or not")                                 \
 	X(LOW_SPACE_PASSED, "core/journal/journal_room.c",                                         \
 	  "a file is made that leaves less than low_space_bytes free")                             \
+	X(DAMAGE_AT_FIRST_SIGHT, "core/journal/verify_live.c",                                     \
+	  "what a walk beside an owner sees of two moments is told as damage")                     \
 	X(READ_AHEAD_STALE, "core/journal/read_ahead.c",                                           \
 	  "what is read again comes out of what was read before")                                  \
 	X(BACKUP_WITHOUT_NEWEST, "core/journal/backup.c",                                          \

@@ -14,8 +14,7 @@
 
 #include "core/base/bits.h"
 #include "core/journal/scan.h"
-
-#define RECYCLED_TRIES_MAX 64u
+#include "core/journal/verify_live.h"
 
 static const char newer_text[] =
 	"written by a newer weir, or with a feature that this one does not know";
@@ -29,12 +28,12 @@ struct verify {
 	struct wr_scan scan;
 	struct wr_segment_summary summary; /* of the segment that the walk is in */
 	bool has_summary;
-	uint32_t summary_index;
 	/* Where the last batch ended: to tell a healed place from a whole one. */
 	uint64_t end_offset;
 	uint32_t end_index;
 	uint32_t header_crc;
 	bool has_end;
+	struct wr_verify_live live;
 };
 
 /* --- telling the visitor ---------------------------------------------------------------------- */
@@ -312,7 +311,6 @@ static int begin_segment(struct verify *v, const struct wr_scan_batch *batch)
 	};
 	name_segment(v, batch->index, v->summary.file);
 	v->has_summary = true;
-	v->summary_index = batch->index;
 	if (r == 0 && (!s->header_valid || s->header_copy))
 		r = tell_file(v, WR_DAMAGE_SEGMENT_HEADER, v->summary.file, 0, WR_BLOCK_BYTES,
 			      s->packed ? "the header of a packed segment is bad, its copy is good"
@@ -342,7 +340,7 @@ static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t f
 
 	if (v->has_end && h->chain != v->header_crc)
 		r = tell_healed(v, h);
-	if (r == 0 && (!v->has_summary || v->summary_index != batch->index))
+	if (r == 0 && (!v->has_summary || v->summary.segment_id != h->segment_id))
 		r = begin_segment(v, batch);
 	if (r != 0)
 		return r;
@@ -368,49 +366,55 @@ static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t f
 	return v->visitor->batch(v->visitor->context, h);
 }
 
-/* What was being read was recycled: on with what is there now. False: nothing is. */
-static bool go_on(struct verify *v, uint64_t last_id)
+/* What is damaged is told, and passed over. What the visitor said of it, or a code. */
+static int pass_damage(struct verify *v, bool *ret_goes_on)
 {
+	int is_so = v->visitor->is_dense
+			    ? 1
+			    : wr_verify_live_damage(&v->live, &v->scan, &v->report->superblock);
+
 	v->has_end = false;
-	for (uint32_t i = 0; i < v->scan.segment_count; i++) {
-		const struct wr_scan_segment *s = &v->scan.segments[i];
-		if (s->first_valid && !s->excluded && s->segment_id > last_id) {
-			wr_scan_from_segment(&v->scan, i);
-			return true;
-		}
-	}
-	return false;
+	*ret_goes_on = is_so == 0;
+	if (is_so <= 0)
+		return is_so;
+	int r = tell_stop(v);
+	*ret_goes_on = r == 0 && wr_scan_skip(&v->scan);
+	return r;
+}
+
+/* A segment was used again that was being read. 0 or a code. */
+static int pass_overtaken(struct verify *v, uint64_t last_id, bool *ret_goes_on)
+{
+	int r = wr_verify_live_overtaken(&v->live, &v->scan, last_id);
+
+	v->has_summary = v->has_end = false; /* it is another file now */
+	*ret_goes_on = r == 1;
+	return r < 0 ? r : 0;
 }
 
 static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
 {
-	uint32_t tries = 0;
+	bool goes_on = true;
+	int r = 0;
 
-	for (;;) {
+	while (r == 0 && goes_on) {
 		struct wr_scan_batch batch;
 		uint64_t id = wr_scan_at_id(&v->scan);
-		int r = wr_scan_next(&v->scan, &batch);
+		r = wr_scan_next(&v->scan, &batch);
 		if (r == 1) {
-			r = visit(v, &batch, from_seq, to_seq);
-			if (r != 0)
-				return r;
-			continue;
+			int is_new = wr_verify_live_batch(&v->live, &batch);
+			goes_on = is_new >= 0;
+			r = is_new == 1 ? visit(v, &batch, from_seq, to_seq) : 0;
+		} else if (r == WEIR_E_CORRUPT) {
+			r = pass_damage(v, &goes_on);
+		} else if (r == WEIR_E_AGAIN && !v->visitor->is_dense) {
+			r = pass_overtaken(v, id, &goes_on);
+		} else {
+			goes_on = false;
+			r = r == 0 ? tell_torn_tail(v) : r;
 		}
-		if (r == WEIR_E_AGAIN && !v->visitor->is_dense && tries++ < RECYCLED_TRIES_MAX) {
-			v->has_summary = false; /* its index means another file now */
-			if (go_on(v, id))
-				continue;
-			return 0;
-		}
-		if (r == 0)
-			return tell_torn_tail(v);
-		if (r != WEIR_E_CORRUPT)
-			return r;
-		v->has_end = false;
-		r = tell_stop(v);
-		if (r != 0 || !wr_scan_skip(&v->scan))
-			return r;
 	}
+	return r;
 }
 
 /* R12: what follows is told of the one that stands first. */
@@ -447,7 +451,7 @@ static int tell_spares(struct verify *v)
 	for (uint32_t i = 0; r == 0 && i < v->scan.segment_count; i++) {
 		const struct wr_scan_segment *s = &v->scan.segments[i];
 		struct wr_segment_summary summary = {.file_bytes = s->stored_bytes, .spare = true};
-		if (s->accepted)
+		if (s->accepted || wr_verify_live_is_beyond(&v->live, s))
 			continue;
 		v->report->spare_count++;
 		name_segment(v, i, summary.file);
@@ -506,6 +510,7 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
 		may_have_retired |= found[copy].verdict != WR_BLOCK_ZERO;
 	uint32_t oldest = wr_scan_oldest(scan);
+	v->live.may_have_retired = may_have_retired;
 	if (r == 0)
 		r = wr_scan_begin(scan, may_have_retired);
 	uint32_t first =

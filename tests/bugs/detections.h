@@ -113,6 +113,7 @@
 	X(DROPS_THE_NEEDED, unit_low_space, "low_space::what_is_needed_never_goes")                \
 	X(LOW_SPACE_PASSED, unit_low_space,                                                        \
 	  "low_space::the_mark_is_kept_and_told_before_anybody_waits")                             \
+	X(DAMAGE_AT_FIRST_SIGHT, unit_verify, "verify::damage_that_only_one_look_finds_is_none")   \
 	X(READ_AHEAD_STALE, unit_read_ahead, "read_ahead::what_is_read_again_is_asked_for_again")  \
 	X(BACKUP_WITHOUT_NEWEST, unit_backup, "backup::a_closed_journal_is_the_same_in_the_copy")  \
 	X(BACKUP_OVER_A_HOLE, unit_backup,                                                         \

@@ -290,3 +290,87 @@ Test(verify, a_lost_beginning_is_told)
 	cr_expect_eq(told.damages[0].segment_id, 1);
 	cr_expect_eq(told.damages[0].end_seq, told.segments[0].first_seq);
 }
+
+/* --- beside an owner -------------------------------------------------------------------------- */
+
+static struct wr_storage_ops hooked_ops;
+static const struct wr_storage_ops *plain_ops;
+static uint32_t superblock_opens, act_at_open;
+static void (*act)(void);
+
+/* A walk reads the superblock when it begins, and where something seems to be wrong. */
+static int count_opens(struct wr_storage *s, const char *name, uint32_t flags, uint32_t *ret_file)
+{
+	if (strcmp(name, WR_SUPERBLOCK_NAME) == 0 && ++superblock_opens >= act_at_open &&
+	    act != NULL) {
+		void (*now)(void) = act;
+		act = NULL;
+		storage->ops = plain_ops;
+		now();
+		storage->ops = &hooked_ops;
+	}
+	return plain_ops->file_open(s, name, flags, ret_file);
+}
+
+static void hook(void (*what)(void), uint32_t at_open)
+{
+	act = what;
+	act_at_open = at_open;
+	superblock_opens = 0;
+	plain_ops = storage->ops;
+	hooked_ops = *plain_ops;
+	hooked_ops.file_open = count_opens;
+	storage->ops = &hooked_ops;
+}
+
+static void unhook(void)
+{
+	storage->ops = plain_ops;
+	cr_assert_null(act, "it came that far");
+}
+
+#define LATE_BATCH 20u
+
+static void mend_and_move_on(void)
+{
+	damage(LATE_BATCH, 200); /* the same bit */
+	log_builder_write_superblock(&b);
+}
+
+Test(verify, damage_that_only_one_look_finds_is_none)
+{
+	build(30);
+	damage(LATE_BATCH, 200);
+	hook(mend_and_move_on, 2);
+	cr_assert_eq(verify(0, UINT64_MAX), 0);
+	unhook();
+	cr_expect_eq(told.damage_count, 0);
+	cr_expect_eq(report.record_count, b.next_seq - 1);
+	cr_expect_eq(report.last_seq, b.next_seq - 1);
+	cr_expect_eq(report.spare_count, 0);
+	cr_expect_eq(report.segment_count, 3);
+	for (uint32_t i = 1; i < told.batch_count; i++)
+		cr_expect_gt(told.batch_first[i], told.batch_first[i - 1], "each once");
+}
+
+static void move_on(void)
+{
+	log_builder_write_superblock(&b);
+}
+
+Test(verify, damage_that_two_looks_find_is_told_once)
+{
+	build(30);
+	damage(LATE_BATCH, 200);
+	hook(move_on, 2);
+	cr_assert_eq(verify(0, UINT64_MAX), 0);
+	unhook();
+	cr_assert_eq(told.damage_count, 1);
+	cr_expect_eq(told.damages[0].first_seq, b.batches[LATE_BATCH].header.first_seq);
+	cr_expect_eq(told.damages[0].end_seq, b.batches[LATE_BATCH + 1].header.first_seq);
+	cr_expect_eq(told.damages[0].offset, b.batches[LATE_BATCH].offset);
+	cr_expect_eq(report.record_count,
+		     b.next_seq - 1 - b.batches[LATE_BATCH].header.record_count);
+	cr_expect_eq(report.corrupt_count, 1);
+	cr_expect_eq(report.spare_count, 0);
+}
