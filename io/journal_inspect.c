@@ -407,6 +407,7 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 		in->visitor = *visitor;
 	wr_cpu_crc_use();
 	int code = wr_memory_posix_init(&in->memory, NULL);
+	in->memory.policy.huge_pages = WEIR_HUGE_PAGES_TRANSPARENT;
 	if (visitor != NULL && visitor->cached)
 		options.buffered = options.cached = true;
 	if (code == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A window of pieces over the file that is being read, a ring in the order of their offsets: each
- * is in flight, or here. See read_ahead.h.
+ * A window of pieces over the file that is being read, and from its end on over the one that
+ * follows it: a ring in the order in which they will be read. Each is in flight, or here. See
+ * read_ahead.h.
  *
  * Failure modes: a piece that cannot be read ends the run, and the read that wanted it asks the
  * storage itself, which says what is wrong. Without threads or memory to read ahead with, there is
@@ -29,18 +30,23 @@ struct read_ahead {
 	struct wr_storage base;
 	struct wr_storage *inner;
 	struct wr_memory *memory;
-	uint8_t *buffers;
+	struct wr_mapping
+		buffers; /* a pool: it may lie in huge pages, which a disk takes quicker */
 	bool entered;
 	bool disabled;
 	uint32_t depth;
 	/* The file that was read last, and where the next read of a run begins. */
 	uint32_t file;
 	uint64_t next_offset;
-	/* The run: pieces [head, head + count) hold [.., ahead_offset) of the file. */
+	/* The run: pieces [head, head + count), up to ahead_offset of ahead_file. */
+	uint32_t ahead_file;
 	uint64_t ahead_offset;
 	uint64_t end_offset; /* no piece reaches beyond */
 	uint32_t head;
 	uint32_t count;
+	/* What comes behind that file; NO_FILE: not known. */
+	uint32_t follow_file;
+	uint64_t follow_offset;
 	struct piece pieces[WR_READ_AHEAD_DEPTH];
 };
 
@@ -81,19 +87,38 @@ static void end_run(struct read_ahead *a)
 	while (a->count > 0)
 		drop_first(a);
 	a->ahead_offset = a->end_offset = 0;
+	a->ahead_file = NO_FILE;
+}
+
+/* False: there is no more that could be read ahead. */
+static bool has_more(struct read_ahead *a)
+{
+	uint64_t file_bytes;
+
+	if (a->ahead_offset < a->end_offset)
+		return true;
+	if (a->ahead_file == NO_FILE || a->follow_file == NO_FILE ||
+	    a->inner->ops->file_bytes(a->inner, a->follow_file, &file_bytes) < 0)
+		return false;
+	a->ahead_file = a->follow_file;
+	a->follow_file = NO_FILE;
+	a->ahead_offset = a->follow_offset;
+	a->end_offset = wr_round_down(file_bytes, WR_STORAGE_BLOCK_BYTES);
+	return a->ahead_offset < a->end_offset;
 }
 
 static void submit_more(struct read_ahead *a)
 {
-	while (a->count < a->depth && a->ahead_offset < a->end_offset) {
+	while (a->count < a->depth && has_more(a)) {
 		uint32_t index = (a->head + a->count) % WR_READ_AHEAD_DEPTH;
 		struct piece *piece = &a->pieces[index];
 		uint32_t length = (uint32_t)wr_min_u64(a->end_offset - a->ahead_offset,
 						       WR_READ_AHEAD_PIECE_BYTES);
 		*piece = (struct piece){
 			.io = {.kind = WR_IO_READ,
-			       .file = a->file,
-			       .buffer = a->buffers + (size_t)index * WR_READ_AHEAD_PIECE_BYTES,
+			       .file = a->ahead_file,
+			       .buffer = a->buffers.writable +
+					 (size_t)index * WR_READ_AHEAD_PIECE_BYTES,
 			       .length_bytes = length,
 			       .offset_bytes = a->ahead_offset,
 			       .done = on_done},
@@ -102,6 +127,7 @@ static void submit_more(struct read_ahead *a)
 		if (a->inner->ops->submit(a->inner, &piece->io) < 0) {
 			piece->is_flying = false;
 			a->end_offset = a->ahead_offset; /* as far as it came */
+			a->follow_file = NO_FILE;
 			return;
 		}
 		a->ahead_offset += length;
@@ -116,10 +142,10 @@ static bool make_ready(struct read_ahead *a)
 	if (a->disabled || a->entered)
 		return a->entered;
 	a->disabled = true;
-	if (a->buffers == NULL)
-		a->buffers = wr_memory_alloc_payload(a->memory, WR_READ_AHEAD_BYTES);
-	if (a->buffers == NULL || a->inner->ops->enter(a->inner) < 0)
+	if (a->memory->ops->map_pool(a->memory, WR_READ_AHEAD_BYTES, &a->buffers) < 0)
 		return false;
+	if (a->inner->ops->enter(a->inner) < 0)
+		return false; /* the pool stays until the end */
 	a->disabled = false;
 	a->entered = true;
 	return true;
@@ -133,6 +159,7 @@ static void begin_run(struct read_ahead *a, uint64_t offset, uint32_t length_byt
 	if (a->inner->ops->file_bytes(a->inner, a->file, &file_bytes) < 0 ||
 	    file_bytes < offset + length_bytes + 2ull * WR_READ_AHEAD_PIECE_BYTES || !make_ready(a))
 		return;
+	a->ahead_file = a->file;
 	a->ahead_offset = offset;
 	a->end_offset = wr_round_down(file_bytes, WR_STORAGE_BLOCK_BYTES);
 	submit_more(a);
@@ -145,6 +172,8 @@ static uint32_t take(struct read_ahead *a, uint8_t *to, uint32_t length_bytes, u
 
 	while (got < length_bytes && a->count > 0) {
 		const struct wr_io *io = &a->pieces[a->head].io;
+		if (io->file != a->file)
+			break;                                 /* of the file behind */
 		uint64_t at = offset + got - io->offset_bytes; /* huge where it lies before */
 		if (at >= io->length_bytes) {
 			drop_first(a);
@@ -162,18 +191,31 @@ static uint32_t take(struct read_ahead *a, uint8_t *to, uint32_t length_bytes, u
 	return got;
 }
 
+/* Whether a place is the run's next, or lies a little further on in what it holds. */
+static bool goes_on(const struct read_ahead *a, uint32_t file, uint64_t offset)
+{
+	if (file != a->file)
+		return file == a->ahead_file && offset < a->ahead_offset;
+	return offset == a->next_offset ||
+	       (offset > a->next_offset && (file != a->ahead_file || offset < a->ahead_offset));
+}
+
 static int64_t ahead_read(struct wr_storage *s, uint32_t file, void *buffer, uint32_t length_bytes,
 			  uint64_t offset_bytes)
 {
 	struct read_ahead *a = of(s);
-	bool goes_on = file == a->file && offset_bytes >= a->next_offset &&
-		       (offset_bytes == a->next_offset || offset_bytes < a->ahead_offset);
+	bool is_next = goes_on(a, file, offset_bytes);
 
-	if (!goes_on && !WR_BUG(READ_AHEAD_STALE))
+	if (!is_next && !WR_BUG(READ_AHEAD_STALE))
 		end_run(a);
+	if (!is_next && file != a->file)
+		a->follow_file = NO_FILE;
+	while (is_next && a->count > 0 && a->pieces[a->head].io.file != file && file != a->file)
+		drop_first(a);
 	a->file = file;
-	if (goes_on && a->count == 0 && offset_bytes % WR_STORAGE_BLOCK_BYTES == 0)
+	if (is_next && a->count == 0 && offset_bytes % WR_STORAGE_BLOCK_BYTES == 0)
 		begin_run(a, offset_bytes, length_bytes);
+	submit_more(a);
 	a->next_offset = offset_bytes + length_bytes;
 	uint32_t got = take(a, buffer, length_bytes, offset_bytes);
 	if (got == length_bytes)
@@ -181,6 +223,27 @@ static int64_t ahead_read(struct wr_storage *s, uint32_t file, void *buffer, uin
 	int64_t n = a->inner->ops->read(a->inner, file, (uint8_t *)buffer + got, length_bytes - got,
 					offset_bytes + got);
 	return n < 0 ? n : got + n;
+}
+
+static void ahead_follows(struct wr_storage *s, uint32_t file, uint32_t next_file,
+			  uint64_t offset_bytes)
+{
+	struct read_ahead *a = of(s);
+
+	/* Of a file that the run is not in yet, or not any more, it is nothing to go by. */
+	if (file != a->file || (a->count > 0 && a->ahead_file != file))
+		return;
+	a->follow_file = next_file;
+	a->follow_offset = offset_bytes;
+}
+
+/* Whether something of the run is of this file. */
+static bool is_in_run(const struct read_ahead *a, uint32_t file)
+{
+	for (uint32_t i = 0; i < a->count; i++)
+		if (a->pieces[(a->head + i) % WR_READ_AHEAD_DEPTH].io.file == file)
+			return true;
+	return false;
 }
 
 /* --- the rest goes through ------------------------------------------------------------------- */
@@ -195,9 +258,9 @@ static int ahead_close(struct wr_storage *s, uint32_t file)
 {
 	struct read_ahead *a = of(s);
 
-	if (file == a->file) {
+	if (file == a->file || file == a->follow_file || is_in_run(a, file)) {
 		end_run(a);
-		a->file = NO_FILE;
+		a->file = a->follow_file = NO_FILE;
 	}
 	return a->inner->ops->file_close(a->inner, file);
 }
@@ -298,7 +361,8 @@ static void ahead_fini(struct wr_storage *s)
 	if (a->entered)
 		(void)a->inner->ops->leave(a->inner);
 	a->inner->ops->fini(a->inner);
-	wr_memory_free_payload(memory, a->buffers, WR_READ_AHEAD_BYTES);
+	if (a->buffers.writable != NULL)
+		memory->ops->unmap(memory, &a->buffers);
 	memory->ops->free(memory, a, sizeof *a);
 }
 
@@ -320,6 +384,7 @@ static const struct wr_storage_ops ahead_ops = {
 	.submit = ahead_submit,
 	.poll = ahead_poll,
 	.wake = ahead_wake,
+	.follows = ahead_follows,
 	.report = ahead_report,
 	.counts = ahead_counts,
 	.fini = ahead_fini,
@@ -338,6 +403,8 @@ int wr_read_ahead_open(struct wr_storage *inner, struct wr_memory *memory,
 		.memory = memory,
 		.depth = (uint32_t)wr_min_u64(inner->depth_max, WR_READ_AHEAD_DEPTH),
 		.file = NO_FILE,
+		.ahead_file = NO_FILE,
+		.follow_file = NO_FILE,
 	};
 	*ret_storage = &a->base;
 	return 0;

@@ -257,10 +257,26 @@ static bool is_next(const struct wr_scan *scan, const struct wr_scan_batch *batc
 	return wr_epoch_start_of(batch->bytes, &start) && wr_scan_start_matches(scan, h, &start);
 }
 
+/* Who reads ahead may go on with the next segment of the table: only a hint. */
+static void tell_next(const struct wr_scan *scan, uint32_t index)
+{
+	struct wr_storage *storage = scan->storage;
+
+	for (uint32_t i = index + 1; i < scan->segment_count; i++) {
+		const struct wr_scan_segment *s = &scan->segments[i];
+		if (!s->first_valid || s->excluded)
+			continue;
+		storage->ops->follows(storage, scan->segments[index].file, s->file, WR_BLOCK_BYTES);
+		return;
+	}
+}
+
 static void accept(struct wr_scan *scan, const struct wr_scan_batch *batch)
 {
 	struct wr_scan_segment *segment = &scan->segments[batch->index];
 
+	if (scan->storage->ops->follows != NULL && batch->offset == WR_BLOCK_BYTES)
+		tell_next(scan, batch->index);
 	if (!segment->first_valid) {
 		/* Its first block held no record and is damaged: what follows stands for it. */
 		segment->first = *batch->header;

@@ -137,6 +137,13 @@ struct wr_storage_ops {
 	int (*poll)(struct wr_storage *s, uint64_t wait_ns);
 	void (*wake)(struct wr_storage *s);
 
+	/*
+	 * NULL, or a hint for who reads ahead: whoever reads `file` to its end will go on in
+	 * `next_file`, from that offset.
+	 */
+	void (*follows)(struct wr_storage *s, uint32_t file, uint32_t next_file,
+			uint64_t offset_bytes);
+
 	void (*report)(const struct wr_storage *s, struct wr_storage_report *ret_report);
 	void (*counts)(const struct wr_storage *s, struct wr_storage_counts *ret_counts);
 	void (*fini)(struct wr_storage *s);

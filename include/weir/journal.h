@@ -129,9 +129,9 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  *
  * Beside a running owner the end is where the log ended at some moment of the walk.
  *
- * Thread:    any. Blocks: for reading all of it. Allocates: two chunks, 4 MiB to read ahead with
- *            and a few tables, through the C library, freed before it returns; and starts four
- *            threads that read ahead, where there is more than a little to read.
+ * Thread:    any. Blocks: for reading all of it. Allocates: two chunks, 8 MiB to read ahead with
+ *            and a few tables, freed before it returns; and starts eight threads that read
+ *            ahead, where there is more than a little to read.
  * @param dir             the journal's directory
  * @param visitor         may be NULL: just the report
  * @param ret_report      may be NULL; as far as the walk came

@@ -34,10 +34,10 @@ struct wr_dir_file {
 	bool used;
 	bool writable;
 	bool direct;
-	bool kept;      /* under table_lock, as the four below */
-	int fd;         /* -1: not open now; stays as it is while the file is in use */
-	uint32_t users; /* calls and requests that need the descriptor */
-	uint32_t next;  /* in the list of idle ones, or of free numbers */
+	bool kept;             /* under table_lock, as the four below */
+	int fd;                /* -1: not open now; stays as it is while the file is in use */
+	uint32_t users;        /* calls and requests that need the descriptor */
+	uint32_t next;         /* in the list of idle ones, or of free numbers */
 	uint32_t previous;
 	wr_atomic_u32 failed;  /* S5: 0, or the code without its sign; set once */
 	bool syncing;          /* under sync_lock, as the two below */
@@ -56,7 +56,7 @@ struct wr_dir {
 	bool direct;
 	bool cached;
 	wr_atomic_u32 sync_in_write; /* cleared for good when the kernel refuses it */
-	bool copies_on_write;        /* as the file system is known for */
+	bool copies_on_write; /* as the file system is known for */
 	char file_system[16];
 	char reason[160];
 	struct wr_dir_file *files; /* [file_max] */

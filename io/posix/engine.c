@@ -26,12 +26,18 @@ static const struct file_system {
 	bool syncs_in_write;  /* the allow-list of L35 */
 	bool copies_on_write; /* a zero-written segment reserves no room for what comes */
 } file_systems[] = {
-	{0xEF53, "ext4", true, false},         {0x58465342, "xfs", true, false},
-	{0x9123683E, "btrfs", true, true},     {0x01021994, "tmpfs", false, false},
-	{0x794C7630, "overlay", false, false}, {0x65735546, "fuse", false, false},
-	{0x00006969, "nfs", false, false},     {0xF2F52010, "f2fs", false, false},
-	{0x2FC12FC1, "zfs", false, true},      {0xFF534D42, "cifs", false, false},
-	{0xFE534D42, "smb2", false, false},    {0x01021997, "9p", false, false},
+	{0xEF53, "ext4", true, false},
+	{0x58465342, "xfs", true, false},
+	{0x9123683E, "btrfs", true, true},
+	{0x01021994, "tmpfs", false, false},
+	{0x794C7630, "overlay", false, false},
+	{0x65735546, "fuse", false, false},
+	{0x00006969, "nfs", false, false},
+	{0xF2F52010, "f2fs", false, false},
+	{0x2FC12FC1, "zfs", false, true},
+	{0xFF534D42, "cifs", false, false},
+	{0xFE534D42, "smb2", false, false},
+	{0x01021997, "9p", false, false},
 	{0xCA451A4E, "bcachefs", false, true},
 };
 

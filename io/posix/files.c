@@ -191,10 +191,10 @@ static int reopen(struct wr_dir *dir, const struct wr_dir_file *file)
 {
 	struct stat st;
 	/* O_NONBLOCK: should a FIFO stand there now, the open shall not wait for its writer. */
-	int fd =
-		wr_dir_openat(dir, file->name,
-			      (file->writable ? O_RDWR : O_RDONLY) | (file->direct ? O_DIRECT : 0) |
-				      O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = wr_dir_openat(dir, file->name,
+			       (file->writable ? O_RDWR : O_RDONLY) |
+				       (file->direct ? O_DIRECT : 0) | O_NOFOLLOW | O_CLOEXEC |
+				       O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return fd;

@@ -18,7 +18,7 @@
 
 #define MIB (1u << 20)
 #define FILES 2u
-#define FILE_BYTES (9u * MIB + 8192u)
+#define FILE_BYTES (24u * MIB + 8192u)
 
 static struct {
 	struct wr_storage base;
@@ -164,7 +164,7 @@ static int64_t expect_read(uint32_t file, uint32_t length, uint64_t offset)
 	uint64_t there = offset < FILE_BYTES ? wr_min_u64(length, FILE_BYTES - offset) : 0;
 
 	cr_assert_eq(n, (int64_t)there, "%ld of %u at %lu", (long)n, length, offset);
-	for (uint64_t i = 0; i < there; i++)
+	for (uint64_t i = 0; i < there; i += 13)
 		if (buffer[i] != byte_at(file, offset + i))
 			cr_assert_fail("file %u, byte %lu", file, offset + i);
 	return n;
@@ -179,7 +179,7 @@ Test(read_ahead, a_run_gives_the_files_bytes_in_pieces_of_any_size)
 			for (uint64_t at = 4096; expect_read(file, lengths[i], at) > 0;)
 				at += lengths[i];
 	cr_expect_eq(medium.flying_most, WR_READ_AHEAD_DEPTH, "the storage is kept busy");
-	cr_expect_gt(medium.requests, 2 * WR_ARRAY_COUNT(lengths) * 8);
+	cr_expect_gt(medium.requests, 2 * WR_ARRAY_COUNT(lengths) * 20);
 }
 
 Test(read_ahead, single_reads_and_short_rests_are_passed_on)
@@ -201,7 +201,7 @@ Test(read_ahead, a_step_forward_within_the_window_goes_on)
 	expect_read(0, 65536, 2 * MIB + 4096); /* a filler's rest is skipped */
 	expect_read(0, 65536, 3 * MIB);
 	cr_expect_eq(medium.reads, reads);
-	expect_read(0, 65536, 9 * MIB - 65536); /* beyond it: the run is over */
+	expect_read(0, 65536, 20 * MIB); /* beyond it: the run is over */
 	cr_expect_eq(medium.flying, 0);
 }
 
@@ -231,7 +231,7 @@ Test(read_ahead, a_failure_is_the_storages_own_and_ends_with_it)
 	expect_read(0, 65536, at + 65536);
 	medium.broken_code = 0;
 	expect_read(0, 65536, at);
-	cr_expect_lt(expect_read(0, MIB, 9 * MIB), MIB, "the end of the file");
+	cr_expect_lt(expect_read(0, MIB, 24 * MIB), MIB, "the end of the file");
 }
 
 Test(read_ahead, without_threads_or_memory_it_only_reads)
@@ -255,4 +255,41 @@ Test(read_ahead, a_file_is_not_closed_under_a_request)
 	cr_expect_eq(storage->ops->write(storage, 0, buffer, 4096, 0), -EROFS);
 	cr_expect_eq(storage->ops->enter(storage), -EBUSY);
 	cr_expect_eq(storage->ops->poll(storage, 0), -EINVAL);
+}
+
+/* To the end of file 0, in chunks as a log is read, and on in file 1. */
+static void read_both(void)
+{
+	for (uint64_t at = 4096; expect_read(0, MIB, at) > 0; at += MIB)
+		if (at == 4096)
+			storage->ops->follows(storage, 0, 1, 4096);
+	for (uint64_t at = 4096; at < 4 * MIB; at += MIB)
+		expect_read(1, MIB, at);
+}
+
+Test(read_ahead, a_run_goes_on_into_the_file_that_follows)
+{
+	read_both();
+	uint32_t reads = medium.reads;
+	cr_expect_leq(reads, 3, "the first, and the ends of the file");
+	expect_read(1, MIB, 5 * MIB); /* over a gap */
+	cr_expect_eq(medium.reads, reads);
+	medium.version++;
+	expect_read(0, MIB, 4096); /* back: the run is over */
+	cr_expect_eq(medium.flying, 0);
+}
+
+Test(read_ahead, a_file_that_was_to_follow_may_go_or_not_come)
+{
+	expect_read(0, MIB, 0);
+	storage->ops->follows(storage, 0, 1, 4096);
+	for (uint64_t at = MIB; at < 20 * MIB; at += MIB)
+		expect_read(0, MIB, at);
+	cr_expect_eq(storage->ops->file_close(storage, 1), 0);
+	for (uint64_t at = 20 * MIB; expect_read(0, MIB, at) > 0;)
+		at += MIB;
+	cr_expect_eq(medium.flying, 0);
+	read_both();
+	storage->ops->follows(storage, 0, 1, 0); /* of a file that is not read now */
+	expect_read(1, MIB, 6 * MIB);
 }
