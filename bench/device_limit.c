@@ -13,9 +13,11 @@
 #include "core/base/bits.h"
 
 #define FIELD_ERROR 4 /* from 0, of a terse line */
+#define FIELD_READ_KIB_PER_S 6
 #define FIELD_WRITE_KIB_PER_S 47
 
 #define ENVIRONMENT_MAX 512
+#define FILES_BYTES (LIMIT_FILES_BYTES + sizeof "--filename=")
 
 extern char **environ;
 
@@ -41,14 +43,28 @@ uint32_t limit_points(bool quick, struct limit_point points[LIMIT_POINTS_MAX])
 	return count;
 }
 
-double limit_parse(const char *line)
+uint32_t limit_read_points(bool quick, struct limit_point points[LIMIT_POINTS_MAX])
 {
+	static const uint32_t blocks[] = {1u << 20, 256u << 10, 128u << 10, 512u << 10};
+	static const uint32_t depths[] = {4, 16, 8, 1};
+	uint32_t count = 0;
+
+	for (size_t b = 0; b < (quick ? 2 : WR_ARRAY_COUNT(blocks)); b++)
+		for (size_t d = 0; d < (quick ? 2 : WR_ARRAY_COUNT(depths)); d++)
+			points[count++] = (struct limit_point){
+				.reads = true, .block_bytes = blocks[b], .depth = depths[d]};
+	return count;
+}
+
+double limit_parse(const char *line, bool reads)
+{
+	const int wanted = reads ? FIELD_READ_KIB_PER_S : FIELD_WRITE_KIB_PER_S;
 	char *end = NULL;
 
 	for (int field = 0; line != NULL; field++) {
 		if (field == FIELD_ERROR && strncmp(line, "0;", 2) != 0)
 			return -1;
-		if (field == FIELD_WRITE_KIB_PER_S) {
+		if (field == wanted) {
 			double kib = strtod(line, &end);
 			return end != line && *end == ';' ? kib * 1024 : -1;
 		}
@@ -132,27 +148,33 @@ static int run_engine(const char *engine, const char *file, uint64_t file_bytes,
 		      size_t output_bytes)
 {
 	char program[] = "fio";
-	char words[8][600];
-	char plain[][24] = {"--name=limit",      "--rw=write",  "--direct=1",    "--time_based",
-			    "--terse-version=3", "--eta=never", "--overwrite=1", "--invalidate=0"};
-	char format[] = "--output-format=terse";
-	char sync[24];
-	char *argv[24] = {program, format};
-	int argc = 2;
+	char words[5][64];
+	char files[FILES_BYTES];
+	char plain[][24] = {"--output-format=terse", "--name=limit",      "--direct=1",
+			    "--time_based",          "--terse-version=3", "--eta=never",
+			    "--invalidate=0"};
+	char writes[][24] = {"--rw=write", "--overwrite=1", ""};
+	char reads[][24] = {"--rw=read", "--readonly"};
+	char *argv[24] = {program};
+	int argc = 1;
 
 	(void)snprintf(words[0], sizeof words[0], "--ioengine=%s", engine);
-	(void)snprintf(words[1], sizeof words[1], "--filename=%.580s", file);
-	(void)snprintf(words[2], sizeof words[2], "--size=%llu", (unsigned long long)file_bytes);
-	(void)snprintf(words[3], sizeof words[3], "--bs=%u", point->block_bytes);
-	(void)snprintf(words[4], sizeof words[4], "--iodepth=%u", point->depth);
-	(void)snprintf(words[5], sizeof words[5], "--runtime=%llums",
+	(void)snprintf(words[1], sizeof words[1], "--size=%llu", (unsigned long long)file_bytes);
+	(void)snprintf(words[2], sizeof words[2], "--bs=%u", point->block_bytes);
+	(void)snprintf(words[3], sizeof words[3], "--iodepth=%u", point->depth);
+	(void)snprintf(words[4], sizeof words[4], "--runtime=%llums",
 		       (unsigned long long)(length_ns / 1000000));
-	(void)snprintf(sync, sizeof sync, "%s", sync_options[point->sync]);
-	for (int i = 0; i < 6; i++)
-		argv[argc++] = words[i];
+	(void)snprintf(files, sizeof files, "--filename=%s", file);
+	(void)snprintf(writes[2], sizeof writes[2], "%s", sync_options[point->sync]);
 	for (size_t i = 0; i < WR_ARRAY_COUNT(plain); i++)
 		argv[argc++] = plain[i];
-	argv[argc++] = sync;
+	for (int i = 0; i < 5; i++)
+		argv[argc++] = words[i];
+	argv[argc++] = files;
+	for (size_t i = 0; i < WR_ARRAY_COUNT(reads) && point->reads; i++)
+		argv[argc++] = reads[i];
+	for (size_t i = 0; i < WR_ARRAY_COUNT(writes) && !point->reads; i++)
+		argv[argc++] = writes[i];
 	argv[argc] = NULL;
 	return run_program(argv, output, output_bytes);
 }
@@ -168,7 +190,7 @@ int limit_run(const char *file, uint64_t file_bytes, const struct limit_point *p
 		code = run_engine(engines[i], file, file_bytes, point, length_ns, output,
 				  sizeof output);
 		const char *line = strstr(output, "3;fio");
-		double rate = line != NULL ? limit_parse(line) : -1;
+		double rate = line != NULL ? limit_parse(line, point->reads) : -1;
 		if (code == 0 && rate > 0) {
 			*ret_bytes_per_s = rate;
 			return 0;

@@ -49,7 +49,7 @@ commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
 		case $name in
-		bench) echo weir bench journal; echo weir bench pipeline; echo weir bench ring; echo weir bench stall ;;
+		bench) echo weir bench journal; echo weir bench pipeline; echo weir bench replay; echo weir bench ring; echo weir bench stall ;;
 		*) echo weir "$name" ;;
 		esac
 		"$weir" "$name" --help 2>/dev/null |
@@ -144,6 +144,7 @@ fields "weir doctor" weir doctor --sync-time 20ms --json .
 fields "weir torture" weir torture --seconds 0.3 --json .
 fields "weir bench journal" weir bench journal --rates 2000 --rounds 1 --time 50ms --warmup 0 \
 	--bare-time 10ms --segment-bytes 4MiB --retention-bytes 8MiB --no-limit --json
+fields "weir bench replay" weir bench replay --events 20000 --segment-bytes 1MiB --rounds 1 --no-limit --json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json
 cp "$work/json" old.json
 fields "weir bench ring" weir bench ring --shape spsc --payload 8 --batch 32 --rounds 1 --time 2ms --json \

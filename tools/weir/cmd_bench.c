@@ -309,12 +309,12 @@ static int bench_pipeline(int argc, char **argv)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const char *const names[] = {"journal", "pipeline", "ring", "stall", NULL};
+	static const char *const names[] = {"journal", "pipeline", "replay", "ring", "stall", NULL};
 	static const struct cli_command group = {
 		.name = "bench",
 		.arguments = "BENCHMARK [OPTIONS OF IT]",
-		.summary =
-			"Measure weir on this machine. Benchmarks: journal, pipeline, ring, stall.",
+		.summary = "Measure weir on this machine. Benchmarks: journal, pipeline, replay, "
+			   "ring, stall.",
 		.description = "weir bench pipeline --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a benchmark that there is not: complained of below */
@@ -324,6 +324,8 @@ int cmd_bench(int argc, char **argv)
 		return cmd_bench_journal(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "pipeline") == 0)
 		return bench_pipeline(argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "replay") == 0)
+		return cmd_bench_replay(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "ring") == 0)
 		return cmd_bench_ring(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "stall") == 0)

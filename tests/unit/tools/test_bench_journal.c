@@ -223,12 +223,14 @@ Test(bench_journal, the_rate_is_read_out_of_what_fio_says_and_nothing_else)
 {
 	char failed[sizeof fio_line];
 
-	cr_assert(limit_parse(fio_line) == 2000000.0 * 1024);
+	cr_assert(limit_parse(fio_line, false) == 2000000.0 * 1024);
 	memcpy(failed, fio_line, sizeof failed);
 	memcpy(strstr(failed, "limit;0;0;"), "limit;0;5;", 10);
-	cr_assert(limit_parse(failed) < 0, "an error of fio's");
-	cr_assert(limit_parse("3;fio-3.33;limit;0;0;0;") < 0);
-	cr_assert(limit_parse("") < 0);
+	cr_assert(limit_parse(failed, false) < 0, "an error of fio's");
+	cr_assert(limit_parse("3;fio-3.33;limit;0;0;0;", false) < 0);
+	cr_assert(limit_parse("", false) < 0);
+	cr_assert(limit_parse("3;fio-3.33;limit;0;0;4096;2048;2;", true) == 2048.0 * 1024);
+	cr_assert(limit_parse("3;fio-3.33;limit;0;5;4096;2048;2;", true) < 0, "an error of fio's");
 }
 
 Test(bench_journal, a_sweep_has_every_way_to_sync_and_the_best_two_are_found)
