@@ -134,6 +134,12 @@
 	  "a handler's member looks at nothing before its whole batch is handled")                 \
 	X(HANDLER_UNPINNED, "core/pipeline/poll.c",                                                \
 	  "a member that is moved lets go of what its handler has in hand")                        \
+	X(REMOVED_STILL_RECORDED, "core/journal/journal_removal.c",                                \
+	  "a file is removed while the superblock says that it is there")                          \
+	X(REMOVED_UNORDERED, "core/journal/journal_removal.c",                                     \
+	  "a retired file gets a new header while an older one is being removed")                  \
+	X(REMOVED_TOO_SOON, "core/journal/journal_removal.c",                                      \
+	  "a file is removed that the log uses again before long")                                 \
 	X(RETENTION_JUMPS, "core/journal/journal_age.c",                                           \
 	  "what is kept ages at once by what the clock jumped at an open")                         \
 	X(RETENTION_AGES_AHEAD, "core/journal/journal_age.c",                                      \

@@ -127,6 +127,7 @@ static void files_init(struct wr_journal *j, const struct wr_recovered *recovere
 	f->extent_count = wr_extent_count(j->table->segment_bytes, j->table->chunk_bytes);
 	f->files_max = j->table->capacity - WR_SEGMENTS_ROOM;
 	f->current = WR_JOURNAL_NONE;
+	f->removal.index = WR_JOURNAL_NONE;
 	f->newest_live_id = recovered->resume_segment_id;
 	f->retention_changed = true;
 	for (uint32_t i = 0; i < count; i++) {
@@ -152,6 +153,7 @@ static void tasks_init(struct wr_journal *j)
 		j->writes[i].journal = j;
 	j->files.header.journal = j;
 	j->files.prepare.journal = j;
+	j->files.removal.task.journal = j;
 	j->checkpoint.task.journal = j;
 }
 
@@ -339,7 +341,7 @@ uint64_t wr_journal_idle_ns(void *journal)
 
 	if (j->failed)
 		return UINT64_MAX;
-	uint64_t idle_ns = wr_journal_age_idle_ns(j);
+	uint64_t idle_ns = wr_min_u64(wr_journal_age_idle_ns(j), wr_journal_removal_idle_ns(j));
 	if (j->files.retry_at_ns == 0 && !j->room.has_room)
 		return idle_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
@@ -358,7 +360,7 @@ bool wr_journal_is_idle(const struct wr_journal *journal)
 	return j->failed ||
 	       (j->failure.code == 0 && j->writes_done == j->writes_pushed &&
 		j->files.header_phase == WR_JOURNAL_READY_NONE && !j->files.prepare.done &&
-		j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
+		!j->files.removal.task.done && j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
 }
 
 void wr_journal_closing(struct wr_journal *journal)
@@ -401,6 +403,7 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.checkpoint_failures = wr_load_relaxed(&c->checkpoint_failures),
 		.prepare_failures = wr_load_relaxed(&c->prepare_failures),
 		.segments_dropped = wr_load_relaxed(&c->segments_dropped),
+		.segments_removed = wr_load_relaxed(&c->segments_removed),
 		.free_bytes = wr_load_relaxed(&c->free_bytes),
 		.low_space = wr_load_relaxed(&c->low_space) != 0,
 		.no_room_code = -(int)wr_load_relaxed(&c->no_room_code),

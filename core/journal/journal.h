@@ -17,7 +17,8 @@
  * segment and then from prepared ones. One prepared segment is the reserve (L31): its extents are
  * offered, marked `reserve`, only when there is no other; the writer then takes nothing but control
  * and settles. A recycled or prepared segment gets its id and header written and synced before any
- * of its extents is offered. Files beyond retention are recycled, not removed.
+ * of its extents is offered. Files beyond retention are recycled; those that will not be used soon
+ * are removed from the disk.
  */
 #ifndef WR_JOURNAL_JOURNAL_H
 #define WR_JOURNAL_JOURNAL_H
@@ -51,6 +52,7 @@ struct wr_journal_stats {
 	uint64_t checkpoint_failures;
 	uint64_t prepare_failures; /* of new files, and of new headers for spare ones */
 	uint64_t segments_dropped;
+	uint64_t segments_removed;
 	uint64_t free_bytes; /* of the medium, when a file was last wanted; 0: nobody looked */
 	bool low_space;      /* a file was wanted, and there was no room for it */
 	int no_room_code;    /* data waits, since no segment could be prepared, and why; or 0 */

@@ -98,8 +98,18 @@ enum wr_journal_ready_phase {
 	WR_JOURNAL_READY_HEADER,
 	WR_JOURNAL_READY_ERASE_LAST, /* retired in this life: the block after the header */
 	WR_JOURNAL_READY_ENTER,      /* the superblock, which names it as the newest (I6) */
-	/* Of none: the superblock, so that files of packed segments may be removed (I7). */
+	/* Of none: the superblock, so that files of segments that left may be removed (I7). */
 	WR_JOURNAL_READY_RELEASE,
+};
+
+/* journal_removal.c */
+struct wr_journal_removal {
+	struct wr_journal_task task;
+	uint32_t index;         /* of the file that is being removed; NONE: none is */
+	bool stopped;           /* one could not be removed: no more until the next open */
+	uint64_t window_ns;     /* when the present window began; 0: no segment was used yet */
+	uint32_t window_count;  /* segments that went live in it */
+	uint32_t window_before; /* and in the one before it */
 };
 
 struct wr_journal_files {
@@ -136,6 +146,7 @@ struct wr_journal_files {
 	uint32_t superblock_pair; /* of LEAVE and ENTER: which two copies are written */
 	uint32_t header_index;    /* of the segment that is getting ready */
 	uint64_t header_id;
+	struct wr_journal_removal removal;
 	struct wr_journal_task prepare;
 	char prepare_name[WR_STORAGE_NAME_MAX + 1];
 };
@@ -171,6 +182,7 @@ struct wr_journal_cells {
 	wr_atomic_u64 checkpoint_failures;
 	wr_atomic_u64 prepare_failures;
 	wr_atomic_u64 segments_dropped;
+	wr_atomic_u64 segments_removed;
 	wr_atomic_u64 free_bytes;
 	wr_atomic_u32 low_space;
 	wr_atomic_u32 no_room_code; /* starved, and why: the code without its sign; 0: neither */
@@ -326,6 +338,10 @@ void wr_journal_spare_add(struct wr_journal *j, uint32_t index);
 /* The spare file to get the next id, or WR_JOURNAL_NONE. take() removes it. */
 uint32_t wr_journal_spare_pick(const struct wr_journal *j);
 void wr_journal_spare_take(struct wr_journal *j, uint32_t index);
+/* The spare file to be removed next, or WR_JOURNAL_NONE. */
+uint32_t wr_journal_spare_pick_to_remove(const struct wr_journal *j);
+/* What was taken is the next of its kind again. */
+void wr_journal_spare_put_back(struct wr_journal *j, uint32_t index);
 /*
  * It is written to from here on, and so it is kept open until it is full. 0; or it is of no use and
  * no spare any more; or there is no descriptor: then it may be tried again.
@@ -347,6 +363,15 @@ void wr_journal_packed_retired(struct wr_journal *j, uint32_t index, uint64_t se
 bool wr_journal_packed_waits(const struct wr_journal *j);
 /* Removes files that nobody is in any more; how many. */
 int wr_journal_packed_step(struct wr_journal *j);
+
+/* journal_removal.c. Removes files that are not wanted any more; how much it did. */
+int wr_journal_removal_step(struct wr_journal *j, uint64_t wanted_ready);
+/* A segment was entered: so many are used in a while. */
+void wr_journal_removal_note_used(struct wr_journal *j);
+/* Whether the files that retention gave back have to wait for one that is being removed (I4). */
+bool wr_journal_removal_holds(const struct wr_journal *j);
+/* Until when it need not be looked at again. */
+uint64_t wr_journal_removal_idle_ns(const struct wr_journal *j);
 
 /* journal_range.c */
 /* Whether the superblock on the medium still counts this retired segment to the log (I7). */

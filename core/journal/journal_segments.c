@@ -80,6 +80,7 @@ void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *
 	f->live++;
 	f->newest_live_id = first->segment_id;
 	f->retention_changed = true;
+	wr_journal_removal_note_used(j);
 	wr_journal_count_segments(j);
 }
 
@@ -520,7 +521,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 	work += wr_journal_packed_step(j);
 	uint64_t ahead =
 		ready_count(j) + wr_journal_pickable(j) + (wr_journal_gets_ready(j) ? 1u : 0u);
-	if (ahead < wanted && wr_load_relaxed(&j->table->count) >= f->files_max) {
+	if (ahead < wanted && wr_segment_file_count(j->table) >= f->files_max) {
 		f->retry_at_ns = 0;
 		f->prepare_code = WEIR_E_FULL; /* until retention gives one back */
 		wr_journal_drop_if_wanted(j, WEIR_E_FULL);
@@ -530,6 +531,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 	} else if (!f->spare_refused) {
 		f->retry_at_ns = 0; /* nothing is missing: nothing to wake up for */
 	}
+	work += wr_journal_removal_step(j, wanted);
 	work += wr_journal_extents_offer(j);
 	wr_journal_room_note(j);
 	return work;

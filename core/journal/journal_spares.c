@@ -39,6 +39,17 @@ void wr_journal_spare_add(struct wr_journal *j, uint32_t index)
 	}
 }
 
+void wr_journal_spare_put_back(struct wr_journal *j, uint32_t index)
+{
+	struct wr_journal_spares *spares = &j->files.spares[kind_of(j, index)];
+
+	j->table->segments[index].state = WR_SEGMENT_SPARE;
+	j->files.spare_next[index] = spares->count > 0 ? spares->first : WR_JOURNAL_NONE;
+	if (spares->count++ == 0)
+		spares->last = index;
+	spares->first = index;
+}
+
 void wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number)
 {
 	uint32_t index = wr_segment_add(j->table, file, file_number);
@@ -54,8 +65,23 @@ uint32_t wr_journal_spare_pick(const struct wr_journal *j)
 
 	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
 		if (f->spares[kind].count > 0 &&
-		    !(kind == WR_JOURNAL_SPARE_RETIRED && f->recycle_stopped))
+		    !(kind == WR_JOURNAL_SPARE_RETIRED &&
+		      (f->recycle_stopped || wr_journal_removal_holds(j))))
 			return f->spares[kind].first;
+	return WR_JOURNAL_NONE;
+}
+
+/* A new one is worth the most: it is ready after one write. */
+uint32_t wr_journal_spare_pick_to_remove(const struct wr_journal *j)
+{
+	static const enum wr_journal_spare_kind order[] = {
+		WR_JOURNAL_SPARE_FOUND, WR_JOURNAL_SPARE_RETIRED, WR_JOURNAL_SPARE_NEW};
+	const struct wr_journal_files *f = &j->files;
+
+	for (uint32_t i = 0; i < WR_JOURNAL_SPARE_KINDS; i++)
+		if (f->spares[order[i]].count > 0 &&
+		    !(order[i] == WR_JOURNAL_SPARE_RETIRED && f->recycle_stopped))
+			return f->spares[order[i]].first;
 	return WR_JOURNAL_NONE;
 }
 
@@ -99,6 +125,7 @@ void wr_journal_count_segments(struct wr_journal *j)
 
 	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
 		spares += f->spares[kind].count;
+	spares += f->removal.index != WR_JOURNAL_NONE ? 1u : 0u;
 	wr_journal_cell_set(&j->cells.segments_live, wr_segment_live_count(j->table));
 	wr_journal_cell_set(&j->cells.segments_spare, spares);
 }

@@ -129,7 +129,7 @@ static int make_file(struct wr_journal *j)
 	uint32_t file = 0;
 	int r = -EEXIST;
 
-	if (wr_load_relaxed(&j->table->count) == j->table->capacity)
+	if (wr_segment_file_count(j->table) == j->table->capacity)
 		return WEIR_E_FULL;
 	for (uint32_t tries = 0; r == -EEXIST && tries < NAMES_TRIED_MAX; tries++) {
 		wr_segment_name(f->prepare_name, j->table->log_id, f->next_file_number);

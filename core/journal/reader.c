@@ -78,6 +78,8 @@ static int fail_corrupt(struct wr_reader *r, const struct wr_reader_place *p, ui
 static int fail_reading(struct wr_reader *r, const struct wr_reader_place *p, int code,
 			struct weir_problem *reterr_problem)
 {
+	if (code < 0 && wr_reader_has_left(r, p))
+		return WEIR_E_TRUNCATED;
 	if (reterr_problem == NULL || code >= 0)
 		return code;
 	*reterr_problem = (struct weir_problem){.code = code};

@@ -44,6 +44,14 @@ static int64_t read_first(struct wr_reader *r, const struct wr_reader_place *p, 
 	return code < 0 ? code : (int64_t)WR_BLOCK_BYTES;
 }
 
+bool wr_reader_has_left(struct wr_reader *r, const struct wr_reader_place *p)
+{
+	struct wr_segment_found now;
+
+	return !wr_segment_next(r->table, p->segment.segment_id - 1, &now) ||
+	       now.segment_id != p->segment.segment_id;
+}
+
 int wr_reader_header(struct wr_reader *r, const struct wr_reader_place *p, uint64_t index,
 		     enum wr_reader_found *ret_found, struct wr_batch_header *ret_header)
 {
@@ -54,7 +62,7 @@ int wr_reader_header(struct wr_reader *r, const struct wr_reader_place *p, uint6
 	*ret_found = WR_READER_NOTHING;
 	int64_t n = read_first(r, p, index);
 	if (n < 0)
-		return (int)n;
+		return wr_reader_has_left(r, p) ? WEIR_E_TRUNCATED : (int)n;
 	if (n < WR_BLOCK_BYTES) {
 		*ret_found = WR_READER_DAMAGE; /* files do not shrink */
 		return 0;

@@ -26,6 +26,8 @@ enum wr_reader_found {
 /* 0 or WEIR_E_TRUNCATED. */
 int wr_reader_locate(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq,
 		     struct wr_reader_place *ret_place);
+/* T1: whether its segment has been retired meanwhile: its file may be another one, or gone. */
+bool wr_reader_has_left(struct wr_reader *r, const struct wr_reader_place *p);
 /* Reads the first block of an extent. */
 int wr_reader_header(struct wr_reader *r, const struct wr_reader_place *p, uint64_t index,
 		     enum wr_reader_found *ret_found, struct wr_batch_header *ret_header);

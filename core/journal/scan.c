@@ -55,6 +55,8 @@ static int fill(struct wr_scan *scan, uint32_t to, bool ahead)
 		int64_t n = scan->storage->ops->read(scan->storage, segment->file,
 						     scan->buffer + scan->hi, length,
 						     scan->buffer_extent + scan->hi);
+		if (n < 0 && wr_scan_is_gone(scan, (int)n))
+			break;
 		if (n < 0) {
 			scan->failed_reading = "a segment";
 			return (int)n;

@@ -199,6 +199,11 @@ static int judge_file(struct wr_scan *scan, struct wr_scan_segment *s, bool has_
 	return r == 0 && has_first ? judge_first_batch(scan, s) : r;
 }
 
+bool wr_scan_is_gone(const struct wr_scan *scan, int code)
+{
+	return scan->live && (code == -ENOENT || code == -ESTALE);
+}
+
 static int probe_segment(struct wr_scan *scan, uint32_t index)
 {
 	struct wr_scan_segment *s = &scan->segments[index];
@@ -209,11 +214,13 @@ static int probe_segment(struct wr_scan *scan, uint32_t index)
 	*s = clean;
 	scan->failed_reading = "the first blocks of a segment";
 	int r = ops->file_bytes(scan->storage, s->file, &s->file_bytes);
+	if (wr_scan_is_gone(scan, r))
+		return 0; /* what is known of it is nothing, as of an empty file */
 	if (r < 0)
 		return r;
 	int64_t n = ops->read(scan->storage, s->file, scan->probe, PROBE_BYTES, 0);
 	if (n < 0)
-		return (int)n;
+		return wr_scan_is_gone(scan, (int)n) ? 0 : (int)n;
 	memset(scan->probe + n, 0, PROBE_BYTES - (size_t)n);
 	scan->read_bytes += (uint64_t)n;
 	s->stored_bytes = s->file_bytes;

@@ -40,6 +40,7 @@ int wr_segment_table_init(struct wr_segment_table *t, struct wr_memory *memory, 
 		.next_segment_id = 1,
 		.capacity = capacity,
 		.order_mask = order_count(capacity) - 1,
+		.gone_first = WR_SEGMENT_NO_ENTRY,
 	};
 	t->segments = memory->ops->alloc(memory, capacity * sizeof *t->segments, WR_LINE_BYTES);
 	t->order =
@@ -68,21 +69,47 @@ void wr_segment_table_fini(struct wr_segment_table *t, struct wr_memory *memory)
 
 uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file_number)
 {
-	uint32_t index = wr_load_relaxed(&t->count); /* own */
+	uint32_t count = wr_load_relaxed(&t->count); /* own */
+	bool is_used_again = t->gone_count > 0;
+	uint32_t index = is_used_again ? t->gone_first : count;
 	struct wr_segment *segment = &t->segments[index];
 
 	WR_ASSERT(index < t->capacity);
+	if (is_used_again) {
+		t->gone_first = segment->file_number;
+		t->gone_count--;
+	}
 	wr_store_relaxed(&segment->segment_id, 0u);
 	wr_store_relaxed(&segment->first_seq, 0u);
-	wr_store_relaxed(&segment->file, file);
+	wr_store_release(&segment->file, file); /* T1: of an entry that was another file's, too */
 	segment->file_number = file_number;
 	segment->bytes = t->segment_bytes;
 	segment->state = WR_SEGMENT_SPARE;
 	segment->trimmed = false;
 	segment->cleared = false;
 	segment->is_rest = false;
-	wr_store_relaxed(&t->count, index + 1);
+	if (!is_used_again)
+		wr_store_relaxed(&t->count, count + 1);
 	return index;
+}
+
+void wr_segment_remove(struct wr_segment_table *t, uint32_t index)
+{
+	struct wr_segment *segment = &t->segments[index];
+
+	WR_ASSERT(segment->state != WR_SEGMENT_LIVE);
+	segment->state = WR_SEGMENT_NONE;
+	segment->file_number = t->gone_first;
+	t->gone_first = index;
+	t->gone_count++;
+}
+
+uint32_t wr_segment_file_count(const struct wr_segment_table *t)
+{
+	/* Loading an atomic changes nothing, but C11 loads want no const. */
+	struct wr_segment_table *own = (struct wr_segment_table *)(uintptr_t)t;
+
+	return wr_load_relaxed(&own->count) - t->gone_count;
 }
 
 void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,

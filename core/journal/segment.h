@@ -23,18 +23,19 @@
 
 /* The states of a file, known to the writer of the table only. */
 enum wr_segment_state {
-	WR_SEGMENT_NONE = 0,  /* no such file */
+	WR_SEGMENT_NONE = 0,  /* no such file, or one of no more use */
 	WR_SEGMENT_SPARE,     /* written, has no id yet, or an id that nothing was written under */
 	WR_SEGMENT_READY,     /* has an id and a durable header of this life, and no batch yet */
 	WR_SEGMENT_LIVE,      /* part of the log */
 	WR_SEGMENT_RECYCLING, /* its new header is on the way to the medium */
+	WR_SEGMENT_REMOVING,  /* its file is on the way out */
 };
 
 struct wr_segment {
 	wr_atomic_u64 segment_id; /* of a live one; else 0 */
 	wr_atomic_u64 first_seq;  /* of its first batch; 0 until that is known */
 	wr_atomic_u32 file;       /* storage handle, and WR_SEGMENT_PACKED */
-	uint32_t file_number;
+	uint32_t file_number; /* of an entry without a file: the next one without, or _NO_ENTRY */
 	uint64_t first_time_us; /* append time of its first batch; the step's */
 	uint64_t bytes;         /* of the file */
 	enum wr_segment_state state;
@@ -45,6 +46,8 @@ struct wr_segment {
 
 /* In `file`: this file is a packed one. Handles are far below it. */
 #define WR_SEGMENT_PACKED (1u << 31)
+
+#define WR_SEGMENT_NO_ENTRY UINT32_MAX
 
 /* Files more than the limit: an open at the limit may have to make some. */
 #define WR_SEGMENTS_ROOM 16u
@@ -58,6 +61,8 @@ struct wr_segment_table {
 	uint64_t order_mask;
 	uint32_t capacity;
 	wr_atomic_u32 count; /* relaxed, the writer's; tests look */
+	uint32_t gone_first; /* entries of files that were removed, the writer's */
+	uint32_t gone_count;
 	uint32_t log_id;
 	uint32_t chunk_bytes;
 	uint64_t segment_bytes;
@@ -81,8 +86,12 @@ int wr_segment_table_init(struct wr_segment_table *t, struct wr_memory *memory, 
 void wr_segment_table_fini(struct wr_segment_table *t, struct wr_memory *memory);
 uint64_t wr_segment_table_bytes(uint32_t capacity);
 
-/* The writer's. A file more, SPARE; its index. There is room: count < capacity. */
+/* The writer's. A file more, SPARE; its index. There is room: file_count < capacity. */
 uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file_number);
+/* That file, which is no part of the log, is gone: the next one that is added gets its place. */
+void wr_segment_remove(struct wr_segment_table *t, uint32_t index);
+/* Entries that have, or had, a file which is still there. */
+uint32_t wr_segment_file_count(const struct wr_segment_table *t);
 /* It becomes the newest of the log: ids ascend. The last two are of its first batch. */
 void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,
 			 uint64_t first_seq, uint64_t first_time_us);

@@ -45,6 +45,7 @@ static void tell_journal(struct weir_pipeline *p, struct weir_info *info)
 	info->segments_spare = stats.segments_spare;
 	info->segments_recycled = stats.segments_recycled;
 	info->segments_dropped = stats.segments_dropped;
+	info->segments_removed = stats.segments_removed;
 	info->low_space = stats.low_space;
 	info->free_bytes = stats.free_bytes;
 	info->starved = stats.no_room_code < 0;

@@ -33,12 +33,17 @@
  *   S9  fini() and leave() wait until nothing is in flight (done() is called for all of it). Who
  *       entered leaves; fini() without leave() is for that thread too.
  *   S10 An engine that broke stays so: poll(), submit() and enter() return its code. leave() then
- *       waits for PREPAREs only, and ends everything else with that code: whether it happened is
- *       not known, and the directory's lock is held until the kernel is through with it.
+ *       waits for PREPAREs and REMOVEs only, and ends everything else with that code: whether it
+ *       happened is not known, and the directory's lock is held until the kernel is through.
  *   S11 An open file is a number, and need not be a descriptor. What is kept (WR_FILE_KEEP, a
  *       PREPARE, file_keep) has one; of the others, the backend has a few open, and opens any again
  *       by its name when it is used. So a call or a submit() on one that is not kept can also
  *       return -EMFILE or -ENFILE: nothing has happened, and it may be tried again.
+ *   S12 A REMOVE takes the name of an open file away, closes it and syncs the directory: then its
+ *       room is free. It never runs on poll()'s thread. Who is reading it at that moment ends that
+ *       in peace; the number is -EBADF from then on, until it is given to another file. On failure
+ *       the file is as it was, and open; or it is gone all the same, which io->file says by being
+ *       WR_STORAGE_NO_FILE, and only that this outlasts a power cut is not known.
  */
 #ifndef WR_PORT_STORAGE_H
 #define WR_PORT_STORAGE_H
@@ -51,7 +56,9 @@
 /* What a backend keeps for a file, at most: for the memory plan. */
 #define WR_STORAGE_FILE_BYTES 160u
 
-enum wr_io_kind { WR_IO_READ = 1, WR_IO_WRITE, WR_IO_SYNC, WR_IO_PREPARE };
+enum wr_io_kind { WR_IO_READ = 1, WR_IO_WRITE, WR_IO_SYNC, WR_IO_PREPARE, WR_IO_REMOVE };
+
+#define WR_STORAGE_NO_FILE UINT32_MAX
 
 #define WR_IO_DURABLE 1u /* on WRITE: S4 */
 
@@ -59,7 +66,7 @@ enum wr_io_kind { WR_IO_READ = 1, WR_IO_WRITE, WR_IO_SYNC, WR_IO_PREPARE };
 struct wr_io {
 	uint32_t kind;
 	uint32_t flags;
-	uint32_t file; /* PREPARE: set before done() */
+	uint32_t file; /* PREPARE, REMOVE: set before done() */
 	uint32_t length_bytes;
 	uint64_t offset_bytes;
 	uint64_t file_bytes; /* PREPARE: the size */
@@ -157,7 +164,7 @@ struct wr_storage_ops {
 /* Backends embed this as their first member. */
 struct wr_storage {
 	const struct wr_storage_ops *ops;
-	uint32_t depth_max; /* requests in flight at most, PREPAREs not counted */
+	uint32_t depth_max; /* requests in flight at most; PREPARE and REMOVE are not counted */
 	/*
 	 * Larger files this process may not write (RLIMIT_FSIZE, as it was when the storage was
 	 * opened): the kernel answers with a signal that ends a process which is not prepared for

@@ -193,7 +193,7 @@ struct weir_options {
 	                                journal keeps the size that it was made with */
 	uint32_t segments_ahead;  /**< zero-written before they are needed, default 2 (1..16) */
 	uint32_t segments_max;    /**< files of the log at most, default 65,536 (64 ..
-	                                1,048,576): some 210 bytes of memory each. With as many
+	                                1,048,576): some 220 bytes of memory each. With as many
 	                                as that, and nothing to recycle, the journal is full: it
 	                                waits as for a full disk. May be raised at any open */
 	uint64_t retention_bytes; /**< recycle the oldest segments beyond this, once no

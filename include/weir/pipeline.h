@@ -216,6 +216,7 @@ struct weir_info {
 	uint64_t segments_live;
 	uint64_t segments_spare;
 	uint64_t segments_recycled;
+	uint64_t segments_removed; /**< files that went from the disk, since the log got shorter */
 	uint64_t segments_dropped; /**< of these within retention_bytes: WEIR_NO_ROOM_DROP_OLDEST */
 	/**
 	 * Room for segments is short: the last one that was wanted could not be made for a full

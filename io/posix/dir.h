@@ -12,8 +12,8 @@
  * buffered, the kernel reports a lost page to one of several concurrent syncs only. All other
  * syncs of a file run one at a time for that second reason (wr_dir_sync).
  *
- * Threads: any, for the calls of a file that the caller owns. The table has a lock. A file is not
- * closed while somebody uses it (the caller's duty); its descriptor is, while nobody does.
+ * Threads: any, for the calls of a file that the caller owns. The table has a lock. A file that is
+ * closed while somebody reads it goes when that ends; its descriptor goes whenever nobody uses it.
  */
 #ifndef WR_POSIX_DIR_H
 #define WR_POSIX_DIR_H
@@ -34,7 +34,8 @@ struct wr_dir_file {
 	bool used;
 	bool writable;
 	bool direct;
-	bool kept;             /* under table_lock, as the four below */
+	bool kept;             /* under table_lock, as the five below */
+	bool closing;          /* closed, and still in use: its number is nobody's else yet */
 	int fd;                /* -1: not open now; stays as it is while the file is in use */
 	uint32_t users;        /* calls and requests that need the descriptor */
 	uint32_t next;         /* in the list of idle ones, or of free numbers */

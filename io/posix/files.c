@@ -90,8 +90,10 @@ int wr_dir_check(struct wr_dir *dir, const struct wr_io *io)
 	int code = wr_io_check(io);
 	if (code < 0)
 		return code;
+	if (wr_io_is_for_helper(io) && dir->read_only)
+		return -EROFS;
 	if (io->kind == WR_IO_PREPARE)
-		return dir->read_only ? -EROFS : 0;
+		return 0;
 	const struct wr_dir_file *file = wr_dir_file(dir, io->file);
 	if (file == NULL)
 		return -EBADF;
@@ -204,21 +206,40 @@ static int reopen(struct wr_dir *dir, const struct wr_dir_file *file)
 	return -ESTALE; /* the name went to another file meanwhile */
 }
 
+/* Under table_lock: nobody uses it any more. Its descriptor, to be closed, or -1. */
+static int end_file(struct wr_dir *dir, uint32_t index)
+{
+	struct wr_dir_file *file = &dir->files[index];
+	int fd = file->fd;
+
+	file->fd = -1;
+	give_number(dir, index);
+	return fd;
+}
+
 /* Under table_lock. A descriptor to be closed, or -1. */
 static int end_use(struct wr_dir *dir, uint32_t index)
 {
-	dir->files[index].users--;
-	return is_idle(&dir->files[index]) ? idle_add(dir, index) : -1;
+	struct wr_dir_file *file = &dir->files[index];
+
+	file->users--;
+	if (file->closing)
+		return file->users == 0 ? end_file(dir, index) : -1;
+	return is_idle(file) ? idle_add(dir, index) : -1;
 }
 
 int wr_dir_use(struct wr_dir *dir, uint32_t index, struct wr_dir_file **ret_file)
 {
-	struct wr_dir_file *file = wr_dir_file(dir, index);
+	struct wr_dir_file *file;
 	int extra = -1;
 
-	if (file == NULL)
-		return -EBADF;
+	/* Under the lock: who reads cold data may have the number of a file that is gone (S12). */
 	(void)pthread_mutex_lock(&dir->table_lock);
+	file = wr_dir_file(dir, index);
+	if (file == NULL || file->closing) {
+		(void)pthread_mutex_unlock(&dir->table_lock);
+		return -EBADF;
+	}
 	if (is_idle(file))
 		idle_remove(dir, index);
 	file->users++;
@@ -235,7 +256,7 @@ int wr_dir_use(struct wr_dir *dir, uint32_t index, struct wr_dir_file **ret_file
 		file->fd = fd;
 	int code = file->fd >= 0 ? 0 : fd;
 	if (code < 0)
-		(void)end_use(dir, index); /* it has no descriptor that could be idle */
+		(void)end_use(dir, index); /* it has no descriptor that could be idle, or closed */
 	(void)pthread_mutex_unlock(&dir->table_lock);
 	close_some(extra);
 	return code;
@@ -315,6 +336,7 @@ static void enter_file(struct wr_dir *dir, uint32_t index, const struct wr_dir_f
 	file->writable = as->writable;
 	file->direct = as->direct;
 	file->kept = as->kept;
+	file->closing = false;
 	file->syncing = false;
 	file->sync_started = 0;
 	file->sync_ended = 0;
@@ -382,12 +404,12 @@ int wr_dir_file_close(struct wr_storage *s, uint32_t index)
 
 	(void)pthread_mutex_lock(&dir->table_lock);
 	struct wr_dir_file *file = wr_dir_file(dir, index);
-	if (file != NULL) {
+	if (file != NULL && !file->closing) {
 		if (is_idle(file))
 			idle_remove(dir, index);
-		fd = file->fd;
-		file->fd = -1;
-		give_number(dir, index);
+		/* Who uses it now closes it. */
+		file->closing = file->users > 0;
+		fd = file->closing ? -1 : end_file(dir, index);
 		code = 0;
 	}
 	(void)pthread_mutex_unlock(&dir->table_lock);

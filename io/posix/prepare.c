@@ -6,6 +6,8 @@
  * together. Then it is written over, because reserved extents cost a metadata commit at their
  * first durable write. On failure the file goes again, and so does a half-zeroed older one: its
  * content was given up by whoever asked. A file of another size is not ours to touch.
+ *
+ * REMOVE: unlink, close, sync the directory.
  */
 #include "io/posix/prepare.h"
 
@@ -120,6 +122,21 @@ static int prepare(const struct wr_prepare *p, struct wr_io *io)
 	return code;
 }
 
+/* S12. The last of its descriptors frees the room, which takes time: here, not on the owner's. */
+static int take_away(const struct wr_prepare *p, struct wr_io *io)
+{
+	struct wr_storage *s = &p->dir->base;
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	memcpy(name, wr_dir_file(p->dir, io->file)->name, sizeof name);
+	int code = wr_dir_file_remove(s, name);
+	if (code < 0)
+		return code;
+	(void)wr_dir_file_close(s, io->file);
+	io->file = WR_STORAGE_NO_FILE;
+	return wr_dir_sync_dir(s);
+}
+
 static void *prepare_main(void *argument)
 {
 	struct wr_prepare *p = argument;
@@ -132,7 +149,7 @@ static void *prepare_main(void *argument)
 		if (io == NULL)
 			break;
 		(void)pthread_mutex_unlock(&p->lock);
-		io->result = prepare(p, io);
+		io->result = io->kind == WR_IO_REMOVE ? take_away(p, io) : prepare(p, io);
 		(void)pthread_mutex_lock(&p->lock);
 		wr_io_push(&p->ended, io);
 		(void)pthread_mutex_unlock(&p->lock);

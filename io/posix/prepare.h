@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The helper thread that makes segments (S7): a file of the asked size, really written with zeros,
- * so that a later durable write changes no metadata. Shared by io/posix and io/uring.
+ * so that a later durable write changes no metadata; and that removes them (S12), which can take as
+ * long as a file has extents. Shared by io/posix and io/uring.
  *
  * Why a thread in both: zeroing takes as long as writing the segment does, and fallocate can block
  * for long; neither may happen on the thread that commits. One at a time, in order of submission.

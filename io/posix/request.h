@@ -55,6 +55,7 @@ static inline int wr_io_check(const struct wr_io *io)
 			return -EINVAL;
 		return 0;
 	case WR_IO_SYNC:
+	case WR_IO_REMOVE:
 		return 0;
 	case WR_IO_PREPARE:
 		if (io->file_bytes == 0 || (io->file_bytes & mask) != 0 ||
@@ -64,6 +65,12 @@ static inline int wr_io_check(const struct wr_io *io)
 	default:
 		return -EINVAL;
 	}
+}
+
+/* What a thread of its own does, and no depth counts (S7, S12). */
+static inline bool wr_io_is_for_helper(const struct wr_io *io)
+{
+	return io->kind == WR_IO_PREPARE || io->kind == WR_IO_REMOVE;
 }
 
 /* A queue of requests through their `next`. The owner guards it. */

@@ -181,7 +181,7 @@ static int posix_submit(struct wr_storage *base, struct wr_io *io)
 		return WEIR_E_CLOSED;
 	io->moved_bytes = 0;
 	io->retry_count = 0;
-	if (io->kind == WR_IO_PREPARE) {
+	if (wr_io_is_for_helper(io)) {
 		s->preparing++;
 		wr_prepare_add(&s->prepare, io);
 		return 0;
@@ -242,7 +242,7 @@ static void tell_written(struct wr_io *io)
 
 static void tell_done(struct storage_posix *s, struct wr_io *io)
 {
-	if (io->kind == WR_IO_PREPARE) {
+	if (wr_io_is_for_helper(io)) {
 		s->preparing--;
 	} else {
 		s->in_flight--;

@@ -141,6 +141,14 @@ int wr_sim_disk_unlink(struct wr_sim_disk *disk, const char *name)
 	return 0;
 }
 
+void wr_sim_disk_unlink_inode(struct wr_sim_disk *disk, int32_t inode)
+{
+	for (uint32_t i = 0; i < disk->entry_count; i++)
+		if (disk->entries[i].now == inode)
+			disk->entries[i].now = WR_SIM_NONE;
+	wr_sim_disk_collect(disk);
+}
+
 void wr_sim_disk_sync_dir(struct wr_sim_disk *disk)
 {
 	for (uint32_t i = 0; i < disk->entry_count; i++)

@@ -115,6 +115,8 @@ int32_t wr_sim_disk_find(const struct wr_sim_disk *disk, const char *name);
 /* A new empty file under a name that is not there: its inode, or a negative code under -1. */
 int32_t wr_sim_disk_make(struct wr_sim_disk *disk, const char *name);
 int wr_sim_disk_unlink(struct wr_sim_disk *disk, const char *name);
+/* The same, of whatever name leads to it. */
+void wr_sim_disk_unlink_inode(struct wr_sim_disk *disk, int32_t inode);
 void wr_sim_disk_sync_dir(struct wr_sim_disk *disk);
 uint64_t wr_sim_disk_used_bytes(const struct wr_sim_disk *disk);
 /* Frees what no name and no handle leads to. */

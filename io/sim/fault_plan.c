@@ -44,7 +44,7 @@ void wr_fault_plan_swarm(struct wr_fault_plan *plan, struct wr_prng *prng, uint3
 	static const uint32_t rates_ppm[] = {100, 1000, 10000, 100000};
 
 	for (uint32_t i = 0; i < WR_FAULT_COUNT; i++) {
-		if (i == WR_FAULT_SHORT_READ)
+		if (i == WR_FAULT_SHORT_READ || i == WR_FAULT_REMOVE_ERROR)
 			continue;
 		const uint64_t draw = wr_prng_next(prng);
 		const bool chosen = (mask >> i & 1u) != 0 && (draw & 1u) != 0;

@@ -5,7 +5,8 @@
  *
  * Chances are in parts per million of the operations that the fault can strike. A budget bounds
  * the number of faults of a kind, and of all together, so that a test can promise "at most one".
- * SHORT_READ is outside that last budget and of every swarm: whoever asks for it asks by itself.
+ * SHORT_READ is outside that last budget and of every swarm, REMOVE_ERROR of every swarm: whoever
+ * asks for them asks by itself.
  */
 #ifndef WR_SIM_FAULT_PLAN_H
 #define WR_SIM_FAULT_PLAN_H
@@ -21,6 +22,7 @@
 	X(READ_ERROR, "read fails")                                                                \
 	X(SYNC_ERROR, "sync fails, each sector written or not, none is dirty any more")            \
 	X(PREPARE_FULL, "no space for a prepared file")                                            \
+	X(REMOVE_ERROR, "a file cannot be removed")                                                \
 	X(LOST_WRITE, "write acknowledged, nothing written")                                       \
 	X(MISDIRECTED_WRITE, "write acknowledged, written to another place")                       \
 	X(SYNC_LIE, "sync acknowledged, nothing made durable")                                     \

@@ -181,6 +181,27 @@ static int prepare(struct wr_storage_sim *s, struct wr_io *io, bool cut_off)
 	return code;
 }
 
+static int take_away(struct wr_storage_sim *s, struct wr_io *io, bool cut_off)
+{
+	struct wr_sim_disk *disk = s->disk;
+	const struct wr_sim_handle *handle = wr_sim_handle(s, io->file);
+
+	if (handle == NULL)
+		return -EBADF;
+	if (!cut_off && fault(s, WR_FAULT_REMOVE_ERROR))
+		return -EPERM;
+	wr_sim_disk_unlink_inode(disk, handle->inode);
+	if (cut_off)
+		return 0;
+	wr_sim_handle_close(s, io->file);
+	io->file = WR_STORAGE_NO_FILE;
+	s->counts.syncs++;
+	if (fault(s, WR_FAULT_SYNC_ERROR))
+		return -EIO;
+	wr_sim_disk_sync_dir(disk);
+	return 0;
+}
+
 void wr_sim_requests_drop(struct wr_storage_sim *s, bool power)
 {
 	/* In order of submission would be one order; this is another, as good as any. */
@@ -190,6 +211,8 @@ void wr_sim_requests_drop(struct wr_storage_sim *s, bool power)
 			continue;
 		if (io->kind == WR_IO_PREPARE)
 			(void)prepare(s, io, true);
+		if (io->kind == WR_IO_REMOVE)
+			(void)take_away(s, io, true);
 		if (io->kind != WR_IO_WRITE || s->slots[i].written)
 			continue;
 		const struct wr_sim_handle *handle = wr_sim_handle(s, io->file);
@@ -244,9 +267,11 @@ static int check(struct wr_storage_sim *s, const struct wr_io *io)
 		return -EINVAL;
 	if (s->leaving)
 		return WEIR_E_CLOSED;
-	if (io->kind == WR_IO_PREPARE) {
+	if (wr_io_is_for_helper(io)) {
 		if (s->read_only)
 			return -EROFS;
+		if (io->kind == WR_IO_REMOVE && wr_sim_handle(s, io->file) == NULL)
+			return -EBADF;
 		return s->slot_count - s->in_flight == WR_SIM_PREPARES_MAX ? -EAGAIN : 0;
 	}
 	const struct wr_sim_handle *handle = wr_sim_handle(s, io->file);
@@ -278,7 +303,7 @@ int wr_sim_submit(struct wr_storage *base, struct wr_io *io)
 	if (code < 0)
 		return code;
 	struct wr_sim_handle *handle = NULL;
-	if (io->kind != WR_IO_PREPARE) {
+	if (!wr_io_is_for_helper(io)) {
 		handle = wr_sim_handle(s, io->file);
 		code = wr_sim_use(s, handle);
 		if (code < 0)
@@ -344,6 +369,8 @@ static int run(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 
 	if (io->kind == WR_IO_PREPARE)
 		return code < 0 ? code : prepare(s, io, false);
+	if (io->kind == WR_IO_REMOVE)
+		return code < 0 ? code : take_away(s, io, false);
 	/* A file that was closed with a request in flight: the caller's bug, not a crash. */
 	struct wr_sim_handle *handle = wr_sim_handle(s, io->file);
 	if (handle == NULL)
@@ -403,8 +430,8 @@ static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 	const bool told = slot->written;
 	*slot = s->slots[--s->slot_count];
 	struct wr_sim_handle *handle =
-		io->kind != WR_IO_PREPARE ? wr_sim_handle(s, io->file) : NULL;
-	if (io->kind != WR_IO_PREPARE)
+		!wr_io_is_for_helper(io) ? wr_sim_handle(s, io->file) : NULL;
+	if (!wr_io_is_for_helper(io))
 		s->in_flight--;
 	if (handle != NULL && handle->users > 0)
 		handle->users--;

@@ -93,7 +93,7 @@ static void tell_written(struct wr_uring *s, struct wr_io *io)
 void wr_uring_tell_done(struct wr_uring *s, struct wr_io *io, int code)
 {
 	io->result = code;
-	if (io->kind == WR_IO_PREPARE) {
+	if (wr_io_is_for_helper(io)) {
 		s->preparing--;
 	} else {
 		struct wr_io *last = s->asked[--s->in_flight];

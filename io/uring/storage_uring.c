@@ -184,7 +184,7 @@ static int uring_submit(struct wr_storage *base, struct wr_io *io)
 		return s->broken;
 	io->moved_bytes = 0;
 	io->retry_count = 0;
-	if (io->kind == WR_IO_PREPARE) {
+	if (wr_io_is_for_helper(io)) {
 		s->preparing++;
 		wr_prepare_add(&s->prepare, io);
 		return 0;

@@ -103,6 +103,12 @@
 	X(HANDLER_IS_DEAF, sim_pipeline, "two owners of a partition at once")                      \
 	X(HANDLER_UNPINNED, unit_handlers,                                                         \
 	  "handlers::what_is_in_hand_stays_while_the_member_gets_more_to_read")                    \
+	X(REMOVED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \
+	X(REMOVED_STILL_RECORDED, unit_removal,                                                    \
+	  "removal::a_power_cut_anywhere_leaves_no_hole")                                          \
+	X(REMOVED_UNORDERED, unit_removal,                                                         \
+	  "removal::nothing_retired_gets_a_new_header_beside_it")                                  \
+	X(REMOVED_TOO_SOON, unit_removal, "removal::what_is_used_again_soon_stays")                \
 	X(RETENTION_JUMPS, unit_retention_time,                                                    \
 	  "retention_time::a_clock_that_is_ahead_at_an_open_takes_nothing_at_once")                \
 	X(RETENTION_JUMPS, sim_journal, "an event went before its time")                           \

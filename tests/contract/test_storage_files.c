@@ -399,6 +399,78 @@ CONTRACT(a_full_disk_fails_prepare_and_leaves_nothing)
 	(void)world_prepare(w, "c", 64 * BLOCK);
 }
 
+/* S12 */
+
+CONTRACT(s12_remove_gives_the_room_back)
+{
+	uint64_t before = 0, after = 0;
+	int count = 0;
+
+	make_small(w);
+	(void)world_prepare(w, "a", 8 * BLOCK);
+	cr_assert_eq(w->ops->free_bytes(w->s, &before), 0);
+	uint32_t file = world_prepare(w, "b", 64 * BLOCK);
+	struct request r = request_of(WR_IO_REMOVE, file, NULL, 0, 0);
+	cr_assert_eq(request_run(w, &r), 0);
+	cr_assert_eq(r.io.file, WR_STORAGE_NO_FILE);
+	cr_assert_eq(w->ops->free_bytes(w->s, &after), 0);
+	cr_assert_eq(before, after, "%llu, then %llu", (unsigned long long)before,
+		     (unsigned long long)after);
+	cr_assert_eq(w->ops->file_each(w->s, count_names, &count), 0);
+	cr_assert_eq(count, 1);
+	/* The number is nobody's, until it is given again. */
+	cr_assert_eq(w->ops->file_bytes(w->s, file, &after), -EBADF);
+	r = request_of(WR_IO_REMOVE, file, NULL, 0, 0);
+	cr_assert_eq(w->ops->submit(w->s, &r.io), -EBADF);
+	file = world_prepare(w, "b", 64 * BLOCK);
+	cr_assert_eq(w->ops->file_bytes(w->s, file, &after), 0);
+}
+
+CONTRACT(s12_what_is_read_meanwhile_is_read_to_its_end)
+{
+	uint32_t file = world_prepare(w, "a", 16 * BLOCK);
+	uint8_t *blocks = new_blocks(16, 3), *back = new_blocks(16, 0);
+	struct request r[8], gone = request_of(WR_IO_REMOVE, file, NULL, 0, 0);
+	const uint32_t count = w->s->depth_max < 8 ? w->s->depth_max : 8;
+	uint64_t bytes;
+
+	struct request whole = request_of(WR_IO_WRITE, file, blocks, 16 * BLOCK, 0);
+	cr_assert_eq(request_run(w, &whole), 0);
+	for (uint32_t i = 0; i < count; i++) {
+		r[i] = request_of(WR_IO_READ, file, back + i * 2 * BLOCK, 2 * BLOCK,
+				  (uint64_t)i * 2 * BLOCK);
+		cr_assert_eq(w->ops->submit(w->s, &r[i].io), 0);
+	}
+	if (world_is_real(w)) {
+		cr_assert_eq(w->ops->submit(w->s, &gone.io), 0);
+		cr_assert_eq(request_wait(w, &gone), 0);
+	}
+	for (uint32_t i = 0; i < count; i++)
+		cr_assert_eq(request_wait(w, &r[i]), 0);
+	cr_assert_arr_eq(back, blocks, 2 * count * BLOCK);
+	if (!world_is_real(w))
+		cr_assert_eq(request_run(w, &gone), 0);
+	cr_assert_eq(w->ops->file_bytes(w->s, file, &bytes), -EBADF);
+	free(blocks);
+	free(back);
+}
+
+CONTRACT(s12_a_file_that_cannot_be_removed_stays_open)
+{
+	uint32_t file = world_prepare(w, "a", 4 * BLOCK);
+	uint64_t bytes = 0;
+
+	if (world_is_real(w))
+		cr_assert_eq(w->ops->file_remove(w->s, "a"), 0);
+	else
+		w->disk->plan.chance_ppm[WR_FAULT_REMOVE_ERROR] = 1000000;
+	struct request r = request_of(WR_IO_REMOVE, file, NULL, 0, 0);
+	cr_assert_eq(request_run(w, &r), world_is_real(w) ? -ENOENT : -EPERM);
+	cr_assert_eq(r.io.file, file);
+	cr_assert_eq(w->ops->file_bytes(w->s, file, &bytes), 0);
+	cr_assert_eq(bytes, 4 * BLOCK);
+}
+
 CONTRACT(a_lack_of_descriptors_is_an_error_code)
 {
 	uint32_t file;

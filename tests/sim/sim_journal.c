@@ -50,6 +50,7 @@
 	X(CHECKPOINT_USED, "recoveries from a checkpoint")                                         \
 	X(RETIRED, "logs whose beginning was retired")                                             \
 	X(AGED, "segments that went because they were too old")                                    \
+	X(REMOVED, "segment files that went from the disk")                                        \
 	X(CLOCK_SET, "steps of the wall clock")                                                    \
 	X(DROPPED, "segments that went because no file could be made")                             \
 	X(RESUMED, "segments gone on in after a clean close")                                      \
@@ -218,6 +219,7 @@ static void draw_life(struct journal_rig_options *o)
 				    1u << WR_FAULT_WRITE_ERROR | 1u << WR_FAULT_SYNC_ERROR |
 					    1u << WR_FAULT_READ_ERROR | 1u << WR_FAULT_PREPARE_FULL,
 				    2);
+	disk->plan.chance_ppm[WR_FAULT_REMOVE_ERROR] = !quiet && seed % 8 == 3 ? 300000 : 0;
 	disk->plan.chance_ppm[WR_FAULT_SHORT_READ] = wr_prng_chance(&prng, 500000) ? 100000 : 0;
 }
 
@@ -366,6 +368,7 @@ static void end_life(uint64_t cuts_before)
 	wr_journal_stats(rig.journal, &stats);
 	sometimes[SOMETIMES_MERGED] += stats.writes < stats.batches;
 	sometimes[SOMETIMES_DROPPED] += stats.segments_dropped;
+	sometimes[SOMETIMES_REMOVED] += stats.segments_removed;
 	disk->plan.capacity_bytes = 0;
 	wr_sim_disk_trip_at(disk, 0, 0);
 	for (uint32_t fault = 0; fault < WR_FAULT_COUNT; fault++)
