@@ -371,6 +371,33 @@ if command -v gcc >/dev/null 2>&1 && command -v ar >/dev/null 2>&1; then
 	symbols 1 'not exported: weir_a' "catches a promised name that is not exported"
 fi
 
+# --- the catalogue of faults ------------------------------------------------------------------------
+catalogue() { # catalogue SED-COMMAND: a whole one, with that done to it
+	mkdir -p "$tree/tests/unit"
+	printf 'Test(a, works)\n' >"$tree/tests/unit/test_a.c"
+	printf "unit_tests = [\n  {'name': 'a', 'sources': files('unit/test_a.c')},\n]\n" \
+		>"$tree/tests/meson.build"
+	i=0
+	while [ $((i += 1)) -le 35 ]; do
+		echo "| $i | a fault | told | \`unit_a::works\`, \`unit_a\` |"
+	done | sed "$1" >"$tree/docs/internals/faults.md"
+}
+catalogue ''
+passes faults "passes a whole catalogue"
+catalogue '/^| 12 /d'
+catches faults 'fault 13 where 12 should be' "a number that is missing"
+catalogue '/^| 35 /d'
+catches faults 'ends with fault 34 of 35' "an end that is missing"
+catalogue 's/^| 7 .*/| 7 | a fault | told | later |/'
+catches faults 'fault 7: no test and no issue' "a fault that nothing shows"
+catalogue 's/^| 7 .*/| 7 | a fault | not yet | issue 7 |/'
+passes faults "lets pass what an issue is to bring"
+clean_tree
+catalogue 's/unit_a::works/unit_a::worked/'
+catches faults 'unit_a::worked: no such function' "a test that is not there"
+catalogue 's/`unit_a`/`unit_b`/'
+catches faults 'unit_b: .* no such program' "a program that is not there"
+
 # --- code for ARM64: a disassembler that prints what it is given -----------------------------------
 printf '#!/bin/sh\nshift 2\nexec cat "$1"\n' >"$work/objdump"
 chmod +x "$work/objdump"

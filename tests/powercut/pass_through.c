@@ -217,7 +217,11 @@ static int serve_fsyncdir(const char *path, int datasync, struct fuse_file_info 
 static int serve_fallocate(const char *path, int mode, off_t offset, off_t bytes,
 			   struct fuse_file_info *info)
 {
+	uint32_t refusal = wr_load_acquire(&self.shared->refusal);
+
 	(void)path;
+	if (refusal != 0)
+		return -(int)refusal;
 	return answer(fallocate((int)info->fh, mode, offset, bytes));
 }
 

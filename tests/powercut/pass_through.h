@@ -15,9 +15,10 @@
 
 struct pass_through_shared {
 	wr_atomic_u64 writes;
-	wr_atomic_u64 syncs;  /* of files: FSYNC requests that were answered with 0 */
-	wr_atomic_u64 lost;   /* writes undone by cuts */
-	wr_atomic_u32 is_cut; /* set: the next request undoes what is not synced, and clears it */
+	wr_atomic_u64 syncs;   /* of files: FSYNC requests that were answered with 0 */
+	wr_atomic_u64 lost;    /* writes undone by cuts */
+	wr_atomic_u32 refusal; /* errno that an allocation of room gets; 0: none */
+	wr_atomic_u32 is_cut;  /* set: the next request undoes what is not synced, and clears it */
 };
 
 struct pass_through {

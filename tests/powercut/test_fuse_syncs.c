@@ -3,13 +3,14 @@
  * Goal:   on a file system that drops the sync of a write (FUSE; fault 35 of the catalogue,
  *         docs/internals/faults.md) weir asks for each sync by itself: every acknowledged batch has
  *         an FSYNC request of its own, and what was acknowledged is there when all that was not
- *         synced is lost.
+ *         synced is lost. And room that a quota refuses (fault 7) is waited for as for a disk's.
  * Method: a FUSE file system that shows a folder of a tmpfs, counts requests, and undoes writes
  *         that were not synced (pass_through.h). Single events, each awaited; then lives of `weir
  *         torture`, killed at a drawn moment. Both backends.
  *
  * Plain main(), TAP. Skipped where mounts or /dev/fuse are not to be had.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,77 @@ static void single_events(enum weir_io io, const char *name)
 	(void)weir_close(pipeline, WEIR_CLOSE_ABORT, PATIENCE_NS, NULL);
 }
 
+/* --- fault 7: a quota ----------------------------------------------------------------------- */
+
+static void take_answer(void *context, const struct weir_ack_range *range)
+{
+	uint64_t *acked = context;
+
+	if (range->code == 0)
+		*acked += range->last_ticket - range->first_ticket + 1;
+	else
+		*acked = UINT64_MAX / 2; /* nothing may be refused */
+}
+
+/* Publishes until nothing moves any more, or `more` events are in. How many are. */
+static uint64_t publish_until_still(struct weir_producer *producer, uint32_t topic, uint64_t *acked,
+				    uint64_t more)
+{
+	const struct timespec look = {.tv_nsec = 1000000};
+	static const uint8_t payload[1500];
+	uint64_t moved_ns = bench_now_ns();
+	uint64_t seen = *acked;
+	uint64_t count = 0;
+
+	while (bench_now_ns() - moved_ns < SECOND_NS / 2 && count < more) {
+		const struct weir_event event = {
+			.topic = topic, .payload = payload, .payload_bytes = sizeof payload};
+		bool is_in = weir_publish(producer, &event, NULL) == 0;
+		(void)weir_producer_poll_acks(producer);
+		count += is_in;
+		if (is_in || *acked != seen)
+			moved_ns = bench_now_ns();
+		else
+			nanosleep(&look, NULL);
+		seen = *acked;
+	}
+	return count;
+}
+
+/* A user's quota is used up: as a full disk. When there is room again it goes on. */
+static void a_quota(enum weir_io io, const char *name)
+{
+	char dir[MOUNTS_PATH_BYTES], journal[64];
+	struct weir_producer_options options;
+	struct weir_pipeline *pipeline = NULL;
+	struct weir_producer *producer = NULL;
+	uint32_t topic = 0;
+	uint64_t acked = 0;
+
+	(void)snprintf(journal, sizeof journal, "%s-quota", name);
+	mounts_path(shown, journal, dir);
+	int rc = open_pipeline(dir, io, &pipeline, &topic);
+	weir_producer_options_init(&options);
+	options.when_full = WEIR_FULL_TRY;
+	options.ack_fn = take_answer;
+	options.ack_context = &acked;
+	if (rc == 0)
+		rc = weir_producer_open(pipeline, &options, &producer, NULL);
+	if (!tap_check(rc == 0, "%s: opened: %s", name, weir_error_name(rc)))
+		return;
+	wr_store_release(&fs.shared->refusal, (uint32_t)EDQUOT);
+	uint64_t in = publish_until_still(producer, topic, &acked, UINT64_MAX);
+	uint64_t at_end = acked;
+	tap_check(at_end > 0 && at_end < in,
+		  "%s: EDQUOT: producers wait behind event %llu, nothing is refused", name,
+		  (unsigned long long)at_end);
+	wr_store_release(&fs.shared->refusal, 0u);
+	in += publish_until_still(producer, topic, &acked, 200);
+	rc = weir_close(pipeline, WEIR_CLOSE_DRAIN, PATIENCE_NS, NULL);
+	tap_check(rc == 0 && in >= at_end + 200, "%s: with room it goes on, up to %llu (%s)", name,
+		  (unsigned long long)in, weir_error_name(rc));
+}
+
 /* --- lives ---------------------------------------------------------------------------------- */
 
 static pid_t start_life(const char *dir, const struct sweep_plan *plan)
@@ -207,6 +279,7 @@ static int run_all(const char *folder)
 		enum weir_io io = posix ? WEIR_IO_POSIX : WEIR_IO_AUTO;
 		const char *name = posix ? "posix" : "auto";
 		single_events(io, name);
+		a_quota(io, name);
 		lives(io, name, seed + (unsigned)posix);
 	}
 	tap_note("%llu writes, %llu FSYNC, %llu writes lost in cuts",
