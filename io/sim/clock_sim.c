@@ -61,7 +61,7 @@ void wr_clock_sim_jump_wall(struct wr_clock_sim *clock, int64_t ns)
 		return;
 	}
 	/* -(ns + 1) + 1 does not overflow for the smallest number. */
-	const uint64_t back_ns = (uint64_t)-(ns + 1) + 1;
+	const uint64_t back_ns = (uint64_t) - (ns + 1) + 1;
 	clock->wall_ns = clock->wall_ns > back_ns ? clock->wall_ns - back_ns : 0;
 }
 

@@ -41,6 +41,7 @@ void wr_sim_disk_destroy(struct wr_sim_disk *disk)
 	}
 	free(disk->inodes);
 	free(disk->entries);
+	free(disk->earlier.bytes);
 	free(disk);
 }
 
@@ -191,6 +192,29 @@ void wr_sim_disk_trip_at(struct wr_sim_disk *disk, uint64_t n, int code)
 {
 	disk->trip_at = n > 0 ? disk->op_count + n : 0;
 	disk->trip_code = code;
+	disk->trip_on = false;
+}
+
+void wr_sim_disk_trip_from(struct wr_sim_disk *disk, uint64_t n, int code)
+{
+	wr_sim_disk_trip_at(disk, n, code);
+	disk->trip_on = true;
+}
+
+void wr_sim_disk_freeze(struct wr_sim_disk *disk, uint64_t ns)
+{
+	disk->frozen_until_ns = disk->clock->mono_ns + ns;
+	wr_sim_disk_trace(disk, ns, disk->clock->mono_ns);
+}
+
+void wr_sim_disk_thaw(struct wr_sim_disk *disk)
+{
+	if (disk->frozen_until_ns > disk->clock->mono_ns) {
+		const uint64_t ns = disk->frozen_until_ns - disk->clock->mono_ns;
+		wr_clock_sim_advance(disk->clock, ns);
+		disk->blocked_ns += ns;
+	}
+	disk->frozen_until_ns = 0;
 }
 
 int wr_sim_disk_corrupt(struct wr_sim_disk *disk, const char *name, uint64_t offset_bytes,
@@ -227,8 +251,7 @@ int wr_sim_disk_truncate(struct wr_sim_disk *disk, const char *name, uint64_t by
 	return 0;
 }
 
-int wr_sim_disk_put(struct wr_sim_disk *disk, const char *name, const void *content,
-		    uint64_t bytes)
+int wr_sim_disk_put(struct wr_sim_disk *disk, const char *name, const void *content, uint64_t bytes)
 {
 	(void)wr_sim_disk_unlink(disk, name);
 	const int32_t inode = wr_sim_disk_make(disk, name);
@@ -264,8 +287,7 @@ const uint8_t *wr_sim_disk_peek(const struct wr_sim_disk *disk, const char *name
 	return disk->inodes[inode].cache != NULL ? disk->inodes[inode].cache : empty;
 }
 
-static int copy_inode(struct wr_sim_disk *to_disk, int32_t index,
-		      const struct wr_sim_inode *from)
+static int copy_inode(struct wr_sim_disk *to_disk, int32_t index, const struct wr_sim_inode *from)
 {
 	struct wr_sim_inode *to = &to_disk->inodes[index];
 
@@ -347,6 +369,8 @@ int wr_sim_disk_copy_to(const struct wr_sim_disk *from, struct wr_sim_disk *to)
 	to->lock_owner = NULL;
 	to->op_count = from->op_count;
 	to->trip_at = 0;
+	to->frozen_until_ns = 0;
+	to->earlier.length_bytes = 0;
 	to->power_cut_count = from->power_cut_count;
 	to->trace = from->trace;
 	return 0;

@@ -32,7 +32,9 @@ int wr_sim_disk_operation(struct wr_sim_disk *disk, uint64_t what, uint64_t wher
 {
 	disk->op_count++;
 	wr_sim_disk_trace(disk, what, where);
-	return disk->op_count == disk->trip_at ? disk->trip_code : 0;
+	bool trips = disk->trip_at != 0 && (disk->trip_on ? disk->op_count >= disk->trip_at
+							  : disk->op_count == disk->trip_at);
+	return trips ? disk->trip_code : 0;
 }
 
 int wr_sim_inode_reserve(struct wr_sim_disk *disk, int32_t inode_index, uint64_t bytes)
@@ -46,8 +48,8 @@ int wr_sim_inode_reserve(struct wr_sim_disk *disk, int32_t inode_index, uint64_t
 		return -ENOSPC;
 	if (bytes <= inode->capacity_bytes)
 		return 0;
-	uint64_t capacity = wr_round_up(wr_max_u64(bytes, inode->capacity_bytes * 2),
-					WR_STORAGE_BLOCK_BYTES);
+	uint64_t capacity =
+		wr_round_up(wr_max_u64(bytes, inode->capacity_bytes * 2), WR_STORAGE_BLOCK_BYTES);
 	uint64_t words = (capacity / WR_SIM_SECTOR_BYTES + 63) / 64;
 	uint64_t old_words = (inode->capacity_bytes / WR_SIM_SECTOR_BYTES + 63) / 64;
 	/* Each is kept as soon as it is there: the images may be larger than capacity_bytes. */
@@ -96,8 +98,7 @@ void wr_sim_inode_write(struct wr_sim_disk *disk, int32_t inode_index, const uin
 	struct wr_sim_inode *inode = &disk->inodes[inode_index];
 	const uint64_t end_bytes = offset_bytes + length_bytes;
 	const uint64_t first_sector = offset_bytes / WR_SIM_SECTOR_BYTES;
-	const uint64_t end_sector =
-		(end_bytes + WR_SIM_SECTOR_BYTES - 1) / WR_SIM_SECTOR_BYTES;
+	const uint64_t end_sector = (end_bytes + WR_SIM_SECTOR_BYTES - 1) / WR_SIM_SECTOR_BYTES;
 
 	if (length_bytes == 0)
 		return;
@@ -106,7 +107,7 @@ void wr_sim_inode_write(struct wr_sim_disk *disk, int32_t inode_index, const uin
 		maybe_write_back(disk, inode, first_sector, end_sector);
 	if (bytes != NULL)
 		memcpy(inode->cache + offset_bytes, bytes, length_bytes);
-	else
+	else if (offset_bytes < inode->bytes) /* what lies beyond the end is zero */
 		memset(inode->cache + offset_bytes, 0, length_bytes);
 	for (uint64_t i = first_sector; i < end_sector; i++)
 		inode->dirty[i / 64] |= 1ull << i % 64;
@@ -133,12 +134,15 @@ void wr_sim_inode_sync(struct wr_sim_disk *disk, int32_t inode_index, uint64_t l
 {
 	struct wr_sim_inode *inode = &disk->inodes[inode_index];
 	const uint64_t end_bytes = wr_min_u64(offset_bytes + length_bytes, inode->bytes);
-	const uint64_t end_sector =
-		(end_bytes + WR_SIM_SECTOR_BYTES - 1) / WR_SIM_SECTOR_BYTES;
+	const uint64_t end_sector = (end_bytes + WR_SIM_SECTOR_BYTES - 1) / WR_SIM_SECTOR_BYTES;
 
 	if (!inode->is_dirty)
 		return;
 	for (uint64_t i = offset_bytes / WR_SIM_SECTOR_BYTES; i < end_sector; i++) {
+		if (inode->dirty[i / 64] == 0) {
+			i |= 63; /* the loop goes on with the next word */
+			continue;
+		}
 		if (!sector_is_dirty(inode, i))
 			continue;
 		copy_sector(inode->durable, inode->cache, i);
@@ -172,6 +176,7 @@ void wr_sim_inode_sync_failed(struct wr_sim_disk *disk, int32_t inode_index)
 /* Half of the new content, or nothing that anybody ever wrote. */
 static void tear_sector(struct wr_sim_disk *disk, struct wr_sim_inode *inode, uint64_t sector)
 {
+	disk->lost.torn++;
 	uint8_t *to = inode->durable + sector * WR_SIM_SECTOR_BYTES;
 	const uint8_t *from = inode->cache + sector * WR_SIM_SECTOR_BYTES;
 
@@ -214,7 +219,9 @@ static void settle_inode(struct wr_sim_disk *disk, struct wr_sim_inode *inode, u
 		inode->dirty[word] = 0;
 	}
 	const uint64_t high = wr_max_u64(inode->durable_bytes, inode->bytes);
+	const uint64_t wanted = inode->bytes;
 	inode->bytes = draw_size(disk, inode);
+	disk->lost.sizes += inode->bytes != wanted;
 	inode->durable_bytes = inode->bytes;
 	const uint64_t end =
 		wr_min_u64(wr_round_up(high, WR_SIM_SECTOR_BYTES), inode->capacity_bytes);
@@ -267,12 +274,14 @@ void wr_sim_disk_power_cut(struct wr_sim_disk *disk)
 		struct wr_sim_entry *entry = &disk->entries[i];
 		if (entry->now != entry->durable && wr_prng_chance(&disk->prng, ALL_PPM / 2))
 			entry->durable = entry->now;
+		disk->lost.names += entry->now != entry->durable;
 		entry->now = entry->durable;
 	}
 	for (uint32_t i = 0; i < disk->inode_count; i++)
 		disk->inodes[i].handle_count = 0;
 	disk->lock_owner = NULL;
 	disk->trip_at = 0;
+	disk->frozen_until_ns = 0;
 	disk->power_cut_count++;
 	wr_sim_disk_collect(disk);
 	rot(disk);

@@ -14,6 +14,8 @@
  * cuts the power there: it and all that follow return WEIR_E_FAILED and nothing more reaches the
  * medium. So crash points are swept one by one, in recovery too.
  *
+ * A medium may freeze: nothing completes before frozen_until_ns, blocking calls last until then.
+ *
  * All draws come from one generator: the same seed and the same calls give the same trace.
  * Allocates only when a file or the directory grows. Thread: the simulation's.
  */
@@ -40,7 +42,7 @@ struct wr_sim_inode {
 	uint64_t durable_bytes; /* after a power cut, or more */
 	uint32_t handle_count;
 	bool used;
-	bool reached; /* by a name or a handle, while it is looked at */
+	bool reached;  /* by a name or a handle, while it is looked at */
 	bool is_dirty; /* some bit is set, or the sizes differ */
 	bool differs;  /* sectors that are not dirty differ as well, after a failed sync */
 };
@@ -49,6 +51,22 @@ struct wr_sim_entry {
 	char name[WR_STORAGE_NAME_MAX + 1];
 	int32_t now;     /* an inode, or WR_SIM_NONE */
 	int32_t durable; /* the same after a power cut */
+};
+
+/* What power cuts took, for reports. */
+struct wr_sim_lost {
+	uint64_t names; /* made or removed, and not */
+	uint64_t sizes;
+	uint64_t torn; /* sectors */
+};
+
+/* A write that may happen once more (DUPLICATED_WRITE); kept while that is possible. */
+struct wr_sim_earlier {
+	uint8_t *bytes;
+	uint32_t capacity_bytes;
+	uint32_t length_bytes; /* 0: there is none */
+	uint64_t offset_bytes;
+	int32_t inode;
 };
 
 /* A storage that is open on the disk: told of the power cut while its requests are in flight. */
@@ -72,10 +90,15 @@ struct wr_sim_disk {
 	uint64_t op_count;
 	uint64_t trip_at; /* the number of the operation, 0: none */
 	int trip_code;
+	bool trip_on;             /* and all that follow */
+	uint64_t frozen_until_ns; /* of the clock; 0: it is not */
+	uint64_t blocked_ns;      /* that blocking calls spent in freezes */
+	struct wr_sim_earlier earlier;
+	struct wr_sim_lost lost;
 	uint64_t power_cut_count;
 	uint32_t descriptors_peak; /* that a storage on it had open at once */
-	uint64_t stall_count; /* polls that would have waited for ever */
-	uint64_t trace;       /* hash of all that happened */
+	uint64_t stall_count;      /* polls that would have waited for ever */
+	uint64_t trace;            /* hash of all that happened */
 };
 
 /* NULL plan: no faults. NULL when there is no memory. */
@@ -87,6 +110,10 @@ void wr_sim_disk_destroy(struct wr_sim_disk *disk);
 
 /* The n-th operation from now on (from 1) returns `code`; WEIR_E_FAILED cuts the power. 0: none. */
 void wr_sim_disk_trip_at(struct wr_sim_disk *disk, uint64_t n, int code);
+/* The same, and each operation after it fails likewise. */
+void wr_sim_disk_trip_from(struct wr_sim_disk *disk, uint64_t n, int code);
+/* Nothing completes for so long. */
+void wr_sim_disk_freeze(struct wr_sim_disk *disk, uint64_t ns);
 /* The power goes: every storage open on the disk is dead from now on. */
 void wr_sim_disk_power_cut(struct wr_sim_disk *disk);
 /* Flips a bit of a file, in both images. 0, -ENOENT, -EINVAL (beyond the end). */
@@ -110,6 +137,8 @@ struct wr_sim_disk *wr_sim_disk_clone(const struct wr_sim_disk *disk);
 /* Counts an operation: 0, or the code that it must return. */
 int wr_sim_disk_operation(struct wr_sim_disk *disk, uint64_t what, uint64_t where);
 void wr_sim_disk_trace(struct wr_sim_disk *disk, uint64_t what, uint64_t where);
+/* A blocking call: time passes until the medium answers again. */
+void wr_sim_disk_thaw(struct wr_sim_disk *disk);
 /* The inode of a name, or WR_SIM_NONE. */
 int32_t wr_sim_disk_find(const struct wr_sim_disk *disk, const char *name);
 /* A new empty file under a name that is not there: its inode, or a negative code under -1. */

@@ -19,10 +19,14 @@ void wr_fault_plan_init(struct wr_fault_plan *plan)
 		plan->budget[i] = WR_BUDGET_NONE;
 }
 
+bool wr_fault_is_silent(enum wr_fault fault)
+{
+	return fault == WR_FAULT_SHORT_READ || fault == WR_FAULT_SHORT_WRITE;
+}
+
 bool wr_fault_take(struct wr_fault_plan *plan, struct wr_prng *prng, enum wr_fault fault)
 {
-	/* Nobody may notice a short read, so it is none of the faults that a test has to allow. */
-	const bool is_noticed = fault != WR_FAULT_SHORT_READ;
+	const bool is_noticed = !wr_fault_is_silent(fault);
 
 	if (plan->chance_ppm[fault] == 0 || plan->budget[fault] == 0 ||
 	    (is_noticed && plan->budget_all == 0))
@@ -44,8 +48,9 @@ void wr_fault_plan_swarm(struct wr_fault_plan *plan, struct wr_prng *prng, uint3
 	static const uint32_t rates_ppm[] = {100, 1000, 10000, 100000};
 
 	for (uint32_t i = 0; i < WR_FAULT_COUNT; i++) {
-		if (i == WR_FAULT_SHORT_READ || i == WR_FAULT_REMOVE_ERROR)
-			continue;
+		if (wr_fault_is_silent((enum wr_fault)i) || i == WR_FAULT_DUPLICATED_WRITE ||
+		    i == WR_FAULT_REMOVE_ERROR)
+			continue; /* what a seed draws stays what it was before there were these */
 		const uint64_t draw = wr_prng_next(prng);
 		const bool chosen = (mask >> i & 1u) != 0 && (draw & 1u) != 0;
 		plan->chance_ppm[i] = chosen ? rates_ppm[draw >> 1 & 3u] : 0;

@@ -5,8 +5,8 @@
  *
  * Chances are in parts per million of the operations that the fault can strike. A budget bounds
  * the number of faults of a kind, and of all together, so that a test can promise "at most one".
- * SHORT_READ is outside that last budget and of every swarm, REMOVE_ERROR of every swarm: whoever
- * asks for them asks by itself.
+ * SHORT_READ and SHORT_WRITE are outside that last budget, since nobody may notice them, and outside
+ * of wr_fault_plan_swarm(), as DUPLICATED_WRITE and REMOVE_ERROR are: who asks for one says so.
  */
 #ifndef WR_SIM_FAULT_PLAN_H
 #define WR_SIM_FAULT_PLAN_H
@@ -28,13 +28,15 @@
 	X(SYNC_LIE, "sync acknowledged, nothing made durable")                                     \
 	X(ROT, "a bit of the medium flips at a power cut")                                         \
 	X(SLOW, "a request takes very long")                                                       \
-	X(SHORT_READ, "a read moves a part only, or is interrupted")
+	X(SHORT_READ, "a read moves a part only, or is interrupted")                               \
+	X(SHORT_WRITE, "a write moves a part first, the rest later")                               \
+	X(DUPLICATED_WRITE, "an earlier write happens once more, for good")
 
 enum wr_fault {
 #define WR_FAULT_ENUM(name, text) WR_FAULT_##name,
 	WR_FAULT_MAP(WR_FAULT_ENUM)
 #undef WR_FAULT_ENUM
-	WR_FAULT_COUNT
+		WR_FAULT_COUNT
 };
 
 /* Draw the chance anew at each power cut: everything, nothing, or a number between. */
@@ -59,9 +61,11 @@ struct wr_fault_plan {
 
 	uint64_t capacity_bytes;  /* of all files together; 0: no limit */
 	uint32_t descriptors_max; /* open at once; 0: no limit */
-	bool sync_apart;         /* written() comes before done(), as on an engine without DSYNC */
+	bool sync_apart;          /* written() comes before done(), as on an engine without DSYNC */
 };
 
+/* Something that the library above must not notice at all. */
+bool wr_fault_is_silent(enum wr_fault fault);
 /* No faults, latencies of 20 to 300 us, drawn keep, one torn sector in ten of the others. */
 void wr_fault_plan_init(struct wr_fault_plan *plan);
 /* Strikes here and now? Draws only when the fault is possible. */

@@ -11,7 +11,7 @@
 #include "core/port/park.h"
 
 struct wr_park_sim {
-	uint64_t sleep_count; /* sleeps asked for while the word was still the announced one */
+	uint64_t sleep_count;  /* sleeps asked for while the word was still the announced one */
 	uint64_t missed_count; /* and those where a wake had come in between */
 	uint64_t wake_count;
 	uint64_t slept_ns; /* the sum of the time-outs, those without end not counted */

@@ -12,6 +12,7 @@
 #include "io/sim/storage_sim_inner.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <weir/error.h>
@@ -91,8 +92,7 @@ static void write_some_sectors(struct wr_storage_sim *s, int32_t inode, const ui
 			       uint32_t length_bytes, uint64_t offset_bytes)
 {
 	for (uint32_t at = 0; at < length_bytes; at += WR_SIM_SECTOR_BYTES) {
-		const uint32_t n =
-			(uint32_t)wr_min_u64(length_bytes - at, WR_SIM_SECTOR_BYTES);
+		const uint32_t n = (uint32_t)wr_min_u64(length_bytes - at, WR_SIM_SECTOR_BYTES);
 		if (wr_prng_chance(&s->disk->prng, 500000))
 			(void)wr_sim_write_medium(s, inode, bytes + at, n, offset_bytes + at);
 	}
@@ -117,6 +117,41 @@ static void write_elsewhere(struct wr_storage_sim *s, int32_t inode, const uint8
 	wr_sim_inode_sync(disk, inode, disk->inodes[inode].bytes, 0);
 }
 
+/* What was written before happens again, wherever by now somebody else has written. */
+static void write_again(struct wr_sim_disk *disk)
+{
+	const struct wr_sim_earlier *e = &disk->earlier;
+	const uint64_t end_bytes = e->offset_bytes + e->length_bytes;
+
+	if (e->length_bytes == 0 || !disk->inodes[e->inode].used ||
+	    disk->inodes[e->inode].bytes < end_bytes)
+		return;
+	wr_sim_inode_write(disk, e->inode, e->bytes, e->length_bytes, e->offset_bytes);
+	wr_sim_inode_sync(disk, e->inode, e->length_bytes, e->offset_bytes);
+}
+
+/* Now and then the one that may happen again is another one. */
+static void keep_write(struct wr_storage_sim *s, int32_t inode, const void *buffer,
+		       uint32_t length_bytes, uint64_t offset_bytes)
+{
+	struct wr_sim_earlier *e = &s->disk->earlier;
+
+	if (s->disk->plan.chance_ppm[WR_FAULT_DUPLICATED_WRITE] == 0 ||
+	    (e->length_bytes != 0 && !wr_prng_chance(&s->disk->prng, 50000)))
+		return;
+	if (e->capacity_bytes < length_bytes) {
+		uint8_t *bytes = realloc(e->bytes, length_bytes);
+		if (bytes == NULL)
+			return;
+		e->bytes = bytes;
+		e->capacity_bytes = length_bytes;
+	}
+	memcpy(e->bytes, buffer, length_bytes);
+	e->length_bytes = length_bytes;
+	e->offset_bytes = offset_bytes;
+	e->inode = inode;
+}
+
 int wr_sim_write_faulty(struct wr_storage_sim *s, const struct wr_sim_handle *handle,
 			const void *buffer, uint32_t length_bytes, uint64_t offset_bytes)
 {
@@ -124,6 +159,9 @@ int wr_sim_write_faulty(struct wr_storage_sim *s, const struct wr_sim_handle *ha
 		write_some_sectors(s, handle->inode, buffer, length_bytes, offset_bytes);
 		return -EIO;
 	}
+	if (fault(s, WR_FAULT_DUPLICATED_WRITE))
+		write_again(s->disk);
+	keep_write(s, handle->inode, buffer, length_bytes, offset_bytes);
 	if (fault(s, WR_FAULT_LOST_WRITE))
 		return 0;
 	if (fault(s, WR_FAULT_MISDIRECTED_WRITE)) {
@@ -287,8 +325,7 @@ static uint64_t draw_latency_ns(struct wr_storage_sim *s)
 	const struct wr_fault_plan *plan = &s->disk->plan;
 
 	if (fault(s, WR_FAULT_SLOW) && plan->latency_slow_ns > plan->latency_max_ns)
-		return wr_prng_between(&s->disk->prng, plan->latency_max_ns,
-				       plan->latency_slow_ns);
+		return wr_prng_between(&s->disk->prng, plan->latency_max_ns, plan->latency_slow_ns);
 	return wr_prng_between(&s->disk->prng, plan->latency_min_ns,
 			       wr_max_u64(plan->latency_min_ns, plan->latency_max_ns));
 }
@@ -404,6 +441,26 @@ static struct wr_sim_slot *next_slot(struct wr_storage_sim *s, uint64_t serial_e
 	return best;
 }
 
+/* A part of a write, and the rest later: as the backends go on after a short one. */
+static bool moves_a_part(struct wr_storage_sim *s, struct wr_sim_slot *slot)
+{
+	struct wr_io *io = slot->io;
+	const struct wr_sim_handle *handle = NULL;
+
+	if (io->kind != WR_IO_WRITE || slot->written || io->moved_bytes > 0 || io->result < 0)
+		return false;
+	handle = wr_sim_handle(s, io->file);
+	if (handle == NULL || handle->failed < 0 || !fault(s, WR_FAULT_SHORT_WRITE))
+		return false;
+	io->moved_bytes = (uint32_t)wr_round_down(wr_prng_below(&s->disk->prng, io->length_bytes),
+						  WR_SIM_SECTOR_BYTES);
+	if (io->moved_bytes > 0)
+		(void)wr_sim_write_medium(s, handle->inode, io->buffer, io->moved_bytes,
+					  io->offset_bytes);
+	slot->ready_ns += draw_latency_ns(s);
+	return true;
+}
+
 /* 1: done() ran. 0: written() ran or nothing did. Or WEIR_E_FAILED. */
 static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 {
@@ -419,6 +476,8 @@ static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 	}
 	if (code < 0)
 		io->result = code;
+	if (moves_a_part(s, slot))
+		return 0;
 	code = run(s, slot);
 	if (code == 0 && two_steps) {
 		slot->written = true;
@@ -447,13 +506,20 @@ static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 	return 1;
 }
 
+static uint64_t is_ready_at(const struct wr_storage_sim *s, const struct wr_sim_slot *slot)
+{
+	return wr_max_u64(slot->ready_ns, s->disk->frozen_until_ns);
+}
+
 /* Moves the clock to the next completion, or to the end of the wait. False: the wait is over. */
 static bool pass_time(struct wr_storage_sim *s, const struct wr_sim_slot *next, uint64_t until_ns)
 {
 	const uint64_t now_ns = s->disk->clock->mono_ns;
 
-	if (next != NULL && next->ready_ns <= until_ns) {
-		wr_clock_sim_advance(s->disk->clock, next->ready_ns - now_ns);
+	const uint64_t ready_ns = next != NULL ? is_ready_at(s, next) : UINT64_MAX;
+
+	if (next != NULL && ready_ns <= until_ns) {
+		wr_clock_sim_advance(s->disk->clock, ready_ns - now_ns);
 		return true;
 	}
 	if (until_ns == UINT64_MAX)
@@ -480,7 +546,7 @@ int wr_sim_poll(struct wr_storage *base, uint64_t wait_ns)
 
 	for (;;) {
 		struct wr_sim_slot *slot = next_slot(s, serial_end);
-		if (slot != NULL && slot->ready_ns <= s->disk->clock->mono_ns) {
+		if (slot != NULL && is_ready_at(s, slot) <= s->disk->clock->mono_ns) {
 			int result = complete(s, slot);
 			/* A callback can have cut the power, or killed this storage. */
 			if (result < 0 || s->dead)

@@ -40,6 +40,7 @@ struct wr_sim_handle *wr_sim_handle(struct wr_storage_sim *s, uint32_t file)
 /* Counts the operation. 0, an error to return, or WEIR_E_FAILED: then the caller cuts the power. */
 static int begin(struct wr_storage_sim *s, enum wr_sim_operation what, uint64_t where)
 {
+	wr_sim_disk_thaw(s->disk);
 	return wr_sim_disk_operation(s->disk, what, where);
 }
 
@@ -59,9 +60,9 @@ static int take_handle(struct wr_storage_sim *s, uint32_t *ret_file)
 	}
 	if (s->handle_count == s->files_max)
 		return -ENFILE;
-	const uint32_t count =
-		s->handle_count == 0 ? (uint32_t)wr_min_u64(HANDLES_FIRST, s->files_max)
-				     : (uint32_t)wr_min_u64(s->handle_count * 2, s->files_max);
+	const uint32_t count = s->handle_count == 0
+				       ? (uint32_t)wr_min_u64(HANDLES_FIRST, s->files_max)
+				       : (uint32_t)wr_min_u64(s->handle_count * 2, s->files_max);
 	struct wr_sim_handle *handles = realloc(s->handles, count * sizeof *handles);
 	if (handles == NULL)
 		return -ENOMEM;
@@ -204,8 +205,8 @@ static int sim_file_each(struct wr_storage *base, int (*visit)(void *context, co
 	return s->dead ? WEIR_E_FAILED : result;
 }
 
-static int64_t sim_read(struct wr_storage *base, uint32_t file, void *buffer,
-			uint32_t length_bytes, uint64_t offset_bytes)
+static int64_t sim_read(struct wr_storage *base, uint32_t file, void *buffer, uint32_t length_bytes,
+			uint64_t offset_bytes)
 {
 	struct wr_storage_sim *s = (struct wr_storage_sim *)base;
 

@@ -10,80 +10,27 @@
  *   ... --failures N                   ends after so many seeds have failed
  *
  * A failed check prints one line with the command that shows it again. One seed in a hundred runs
- * twice: both must leave the same trace (I18).
+ * twice: both must leave the same trace (I18). The same world in greater trouble, and by the
+ * million: weir_sim.c.
  */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "tests/sim/world.h"
+#include "tests/sim/sim_seeds.h"
 
 #define FIXED_SEEDS 4000u
 #define FRESH_SECONDS 8u
 #define EMULATED_SEEDS 40u /* where each takes a hundred times as long */
 #define FAILURES_MAX 3u
-#define SEED_SECONDS_MAX 20u
-
-extern const char *wr_assert_text;
 
 static const char *program;
 
-static void say_where(const char *what, uint64_t a, uint64_t b)
+static void replay(uint64_t seed, char *text, size_t text_bytes)
 {
-	printf("# FAILED seed %" PRIu64 " life %u: %s (%" PRIu64 ", %" PRIu64
-	       "): replay with: %s --seeds 1 --first %" PRIu64 " --trace\n",
-	       world.seed, world.life, what, a, b, program, world.seed);
-	(void)fflush(stdout);
-}
-
-_Noreturn void world_fail(const char *what, uint64_t a, uint64_t b)
-{
-	say_where(what, a, b);
-	longjmp(world.give_up, 1);
-}
-
-void world_note(const char *what, uint64_t a, uint64_t b)
-{
-	uint64_t x = world.trace_hash ^ (a + 0x9e3779b97f4a7c15u * (b + 1));
-
-	world.trace_hash = (x ^ x >> 29) * 0xbf58476d1ce4e5b9u;
-	if (world.tracing)
-		printf("# %s %" PRIu64 " %" PRIu64 "\n", what, a, b);
-}
-
-/* The library aborts when its own reasoning fails; a signal or a hang is a failed seed, too. */
-static void on_signal(int number)
-{
-	say_where(number == SIGABRT && wr_assert_text != NULL ? wr_assert_text
-		  : number == SIGALRM                         ? "it hangs"
-							      : "a signal",
-		  (uint64_t)number, 0);
-	printf("not ok 1 - nothing acknowledged is lost and nothing else is found\n");
-	(void)fflush(stdout);
-	_exit(1);
-}
-
-static bool run_seed(uint64_t seed)
-{
-	world.seed = seed;
-	if (setjmp(world.give_up) != 0) {
-		/* What it had is left behind: a failed seed ends the run soon. */
-		(void)world_memory_reset();
-		return false;
-	}
-	(void)alarm(SEED_SECONDS_MAX);
-	world_run_seed();
-	if (seed % 100 == 0) {
-		uint64_t hash = world.trace_hash;
-		world_run_seed();
-		world_check(world.trace_hash == hash, "the same seed, another trace", hash,
-			    world.trace_hash);
-	}
-	return true;
+	(void)snprintf(text, text_bytes, "%s --seeds 1 --first %" PRIu64 " --trace", program, seed);
 }
 
 static uint64_t argument(int argc, char **argv, const char *name, uint64_t otherwise)
@@ -109,22 +56,6 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static bool say_situations(void)
-{
-	static const char *const text[] = {
-#define SOMETIMES_TEXT(name, text) text,
-		SOMETIMES_MAP(SOMETIMES_TEXT)
-#undef SOMETIMES_TEXT
-	};
-	bool all = true;
-
-	for (uint32_t i = 0; i < SOMETIMES_COUNT; i++) {
-		printf("# %8" PRIu64 " %s\n", world.sometimes[i], text[i]);
-		all = all && world.sometimes[i] > 0;
-	}
-	return all;
-}
-
 int main(int argc, char **argv)
 {
 	bool emulated = getenv("WEIR_TEST_EMULATED") != NULL;
@@ -138,23 +69,21 @@ int main(int argc, char **argv)
 
 	program = argv[0];
 	world.tracing = has_argument(argc, argv, "--trace");
-	(void)signal(SIGABRT, on_signal);
-	(void)signal(SIGSEGV, on_signal);
-	(void)signal(SIGALRM, on_signal);
+	sim_seeds_begin(replay);
 	if (has_argument(argc, argv, "--seconds"))
 		count = 0;
 	printf("1..2\n");
 	for (uint64_t i = 0; i < count && failures < failures_max; i++, seeds++)
-		failures += run_seed(first + i) ? 0 : 1;
+		failures += sim_seed_run(first + i) ? 0 : 1;
 	uint64_t fresh = (uint64_t)time(NULL) * 1000000u;
 	double until = now_s() + (double)seconds;
 	for (; now_s() < until && failures < failures_max; seeds++)
-		failures += run_seed(fresh + seeds) ? 0 : 1;
-	(void)alarm(0);
+		failures += sim_seed_run(fresh + seeds) ? 0 : 1;
+	sim_seeds_end();
 	double took = now_s() - began;
 	printf("# %" PRIu64 " seeds, %" PRIu64 " lives, %.0f lives a second\n", seeds, world.cycles,
 	       (double)world.cycles / took);
-	bool all = say_situations();
+	bool all = sim_seeds_say_situations(false);
 	printf("%s 1 - nothing acknowledged is lost and nothing else is found\n",
 	       failures == 0 ? "ok" : "not ok");
 	if (only)

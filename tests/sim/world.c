@@ -18,8 +18,10 @@
 #define LONG_ONE_IN 12u
 #define MEMORY_ONLY_ONE_IN 12u
 #define LONG_ACTS 2000u /* long enough to come round the pool of chunks */
-#define WAITED_MAX 200000u
 #define OPEN_TRIES 10u
+#define RESTARTS_MANY 3u
+#define CUT_OPS 200u
+#define BRIEF_ROUNDS 16u
 
 struct world world;
 const uint32_t world_partitions[WORLD_TOPICS] = {3, 2};
@@ -77,8 +79,10 @@ bool world_round(void)
 		work += world_handlers_round();
 	if (world_is_dead())
 		return false;
+	world_trouble_round();
 	if (work == 0 || world_one_in(4)) {
 		uint64_t wait_ns = work != 0 || world_one_in(4) ? 0 : world_below(2000000);
+		wait_ns = world_wait_ns(wait_ns);
 		if (world.memory_only)
 			wr_clock_sim_advance(world.disk->clock, wait_ns);
 		else
@@ -86,59 +90,6 @@ bool world_round(void)
 	}
 	return !world_is_dead();
 }
-
-/* --- the host --------------------------------------------------------------------------------- */
-
-/* One thread plays all of them: none is the closer's own. */
-static uintptr_t nobody(void *context)
-{
-	(void)context;
-	static uintptr_t last;
-	return ++last;
-}
-
-static bool inside_step(void *context)
-{
-	(void)context;
-	return world.inside_step;
-}
-
-static int run_steps(void *context, uint64_t wait_ns)
-{
-	(void)context, (void)wait_ns;
-	world_check(world.waited++ < WAITED_MAX, "a call that never comes back", 0, 0);
-	if (world.depth == 0 && world_one_in(6)) {
-		world.depth++;
-		if (world_one_in(2))
-			world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], false);
-		else
-			world_member_act(&world.members[world_below(WORLD_MEMBERS)], false);
-		world.depth--;
-	}
-	return world_round() ? 1 : WEIR_E_FAILED;
-}
-
-static void event_signal(void *context, int fd)
-{
-	(void)context, (void)fd;
-}
-
-static void nobody_sleeps(void)
-{
-}
-
-static void no_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)
-{
-	(void)parker, (void)word, (void)timeout_ns;
-	world_fail("a sleep on the only thread", 0, 0);
-}
-
-static void no_wake(struct wr_parker *parker)
-{
-	(void)parker;
-}
-
-static const struct wr_park_ops park_ops = {nobody_sleeps, no_sleep, no_wake};
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
@@ -189,25 +140,16 @@ static void draw_options(void)
 					    1u << WR_FAULT_PREPARE_FULL,
 				    3);
 	plan->chance_ppm[WR_FAULT_SHORT_READ] = world_one_in(2) ? 100000 : 0;
+	world_trouble_begin();
 }
 
 static int open_once(void)
 {
 	const struct wr_storage_options so = {.sim_disk = world.disk};
-	struct wr_host host = {
-		.memory = world_memory(),
-		.clock = &world.disk->clock->base,
-		.park_ops = &park_ops,
-		.inside_step = inside_step,
-		.thread = nobody,
-		.run_steps = run_steps,
-		.event_signal = event_signal,
-		.handler_start = world_handler_start,
-		.handler_stop = world_handler_stop,
-	};
+	struct wr_host host;
 	struct weir_options checked;
 
-	memset(host.new_uuid, (int)world.seed | 1, sizeof host.new_uuid);
+	world_host(&host);
 	int rc = wr_pipeline_check(&world.options, &checked, &world.plan, &world.problem);
 	world_check(rc == 0, "options", (uint64_t)-rc, 0);
 	if (!world.memory_only) {
@@ -259,6 +201,17 @@ static void drop_clean_pages(void)
 	}
 }
 
+/* The power may go while the last cut is recovered from, again and again. */
+static void draw_cut_in_open(uint32_t tries)
+{
+	bool cuts = world.swarm.is_on ? tries < 5 && swarm_strikes(&world.swarm, &world.prng,
+								   SWARM_CUT_IN_OPEN)
+				      : tries < 5 && world_one_in(4);
+
+	if (!world.healing && cuts)
+		wr_sim_disk_trip_at(world.disk, 1 + world_below(80), WEIR_E_FAILED);
+}
+
 static void opened(bool must_be_clean)
 {
 	const struct wr_recovery_report *report = &world.pipeline->recovery;
@@ -272,7 +225,7 @@ static void opened(bool must_be_clean)
 		world_memory()->alloc_bytes + world_memory()->map_bytes <= world.plan.total_bytes,
 		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
 		world.plan.total_bytes);
-	if (world_one_in(3)) {
+	if (world_one_in(world.swarm.is_on ? 8 : 3)) {
 		oracle_verify_medium(false);
 		world.requests = world_memory_requests();
 	}
@@ -313,16 +266,19 @@ static bool open_life(bool was_clean)
 		if (tries > 4)
 			wr_fault_plan_heal(&world.disk->plan);
 		wr_sim_disk_trip_at(world.disk, 0, 0);
-		if (!world.healing && tries < 5 && world_one_in(4))
-			wr_sim_disk_trip_at(world.disk, 1 + world_below(80), WEIR_E_FAILED);
+		draw_cut_in_open(tries);
 		bool is_full = is_on_a_full_disk(tries);
 		drop_clean_pages();
 		world.cuts = world.disk->power_cut_count;
 		int rc = open_once();
 		world.disk->plan.capacity_bytes = 0;
 		world_note("open", (uint64_t)(uint32_t)rc, world.disk->trace);
+		if (rc != 0 && world.tracing)
+			printf("# problem: %s: %s\n", world.problem.field, world.problem.text);
 		if (rc == 0) {
 			wr_sim_disk_trip_at(world.disk, 0, 0);
+			if (tries >= RESTARTS_MANY)
+				world_sometimes(SOMETIMES_RESTARTED);
 			check_room(is_full, had_none);
 			opened(was_clean && tries == 0);
 			return true;
@@ -332,6 +288,8 @@ static bool open_life(bool was_clean)
 		had_none = is_full;
 		world_sometimes(world_is_dead() ? SOMETIMES_POWER_CUT_IN_OPEN
 						: SOMETIMES_OPEN_ERROR);
+		/* What follows is another recovery after a crash. */
+		world.cycles += world_is_dead();
 		if (world_is_dead())
 			oracle.power_went = true;
 		world_check(world_memory_reset(), "a failed open kept memory", 0, 0);
@@ -404,6 +362,8 @@ static void act(void)
 		world_member_act(&world.members[world_below(WORLD_MEMBERS)], true);
 	else if (what < 98)
 		oracle_check_lag((uint32_t)world_below(WORLD_SUBSCRIPTIONS));
+	else if (world.swarm.is_on && what < 99)
+		world_trouble_act();
 	else if (what < 99)
 		wr_clock_sim_jump_wall(world.disk->clock,
 				       (int64_t)world_below(4000000000u) - 2000000000);
@@ -471,11 +431,26 @@ static bool close_clean(void)
 	return true;
 }
 
+/* Below 3: closed, below 6: killed, else the power goes. */
+static uint64_t draw_end(void)
+{
+	const struct swarm *s = &world.swarm;
+
+	if (!s->is_on)
+		return world_below(10);
+	if (swarm_strikes(s, &world.prng, SWARM_CLEAN) && world_one_in(2))
+		return 0;
+	if (swarm_strikes(s, &world.prng, SWARM_KILL))
+		return 3;
+	return 9;
+}
+
 /* True: closed cleanly. */
 static bool end_life(void)
 {
-	uint64_t how = world_below(10);
+	uint64_t how = draw_end();
 
+	world_trouble_end();
 	wr_sim_disk_trip_at(world.disk, 0, 0);
 	if (!world_is_dead() && world_has_failed())
 		world_sometimes(SOMETIMES_FAILED);
@@ -507,13 +482,24 @@ static void act_for(uint64_t acts_max)
 
 static bool live(bool was_clean)
 {
+	const struct swarm *s = &world.swarm;
+
 	if (!open_life(was_clean))
 		return false;
 	world.waited = 0;
-	if (!world.healing && world_one_in(2))
-		wr_sim_disk_trip_at(world.disk, 1 + world_below(200), WEIR_E_FAILED);
+	if (s->is_on ? swarm_strikes(s, &world.prng, SWARM_CUT) : world_one_in(2))
+		wr_sim_disk_trip_at(world.disk, 1 + world_below(s->is_on ? s->cut_ops : CUT_OPS),
+				    WEIR_E_FAILED);
+	if (s->brief_one_in != 0 && world_one_in(s->brief_one_in)) {
+		for (uint64_t i = world_below(BRIEF_ROUNDS); i > 0 && world_round(); i--)
+			;
+		return end_life();
+	}
+	uint32_t long_one_in = s->is_on ? s->long_one_in : LONG_ONE_IN;
 	if (define_topics() && define_subscriptions())
-		act_for(world_one_in(LONG_ONE_IN) ? LONG_ACTS : ACTS_MAX);
+		act_for(long_one_in != 0 && world_one_in(long_one_in) ? LONG_ACTS
+			: s->is_on                                    ? s->acts_max
+								      : ACTS_MAX);
 	return end_life();
 }
 
@@ -522,7 +508,7 @@ static bool live(bool was_clean)
 static void run_on_disk(void)
 {
 	bool clean = false;
-	uint64_t lives = 1 + world_below(LIVES_MAX);
+	uint64_t lives = 1 + world_below(world.swarm.is_on ? world.swarm.lives_max : LIVES_MAX);
 
 	for (uint64_t i = 0; i < lives; i++)
 		clean = live(clean);
@@ -559,11 +545,16 @@ void world_run_seed(void)
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&world.prng, world.seed);
 	world_handlers_begin();
+	world_memory_begin();
 	world.pipeline = NULL;
 	world.healing = false;
 	world.life = 0;
 	world.depth = 0;
 	world.trace_hash = world.seed;
+	world.jumped_ns = world.due_ns = 0;
+	world.full_rounds = 0;
+	if (world.swarm.is_on)
+		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	forget_users();
 	set_options();

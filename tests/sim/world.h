@@ -5,10 +5,12 @@
  * the clock outlive the pipeline; producers and members die with it.
  *
  *   world.c          life: open, steps, crash, close
+ *   world_host.c     what the pipeline runs in
  *   world_memory.c   memory that is kept from one life to the next, and counted
  *   world_publish.c  what producers do
  *   world_members.c  what members do
  *   world_handlers.c members that weir polls for
+ *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
  *   world_drain.c    the end, when nothing goes wrong any more
  *   oracle*.c        what must hold, told by the world of everything that happens
  *
@@ -22,6 +24,7 @@
 #include "core/journal/journal_internal.h"
 #include "core/pipeline/pipeline.h"
 #include "io/sim/storage_sim.h"
+#include "tests/sim/swarm.h"
 
 #define WORLD_TOPICS 2u
 #define WORLD_SUBSCRIPTIONS 3u
@@ -74,11 +77,36 @@
 	X(MEMORY_ONLY, "logs in memory only")                                                      \
 	X(GAPS, "gaps that said what was missed")                                                  \
 	X(DURABLE_ACKS, "durable acknowledgements")                                                \
+	X(ROLLED, "segments begun")                                                                \
+	X(CHECKPOINTED, "checkpoints written")                                                     \
+	X(IN_FLIGHT, "moments with several batches in flight")                                     \
+	X(RESTARTED, "recoveries interrupted three times or more in a row")                        \
+	X(STALE, "recoveries over segments that were used again")                                  \
+	X(SLOW_IO, "requests that took seconds")                                                   \
 	X(DRAINED, "lives that ended with nothing left to do")
+
+/* The same, where seeds are a swarm's. */
+#define SOMETIMES_SWARM_MAP(X)                                                                     \
+	X(FROZEN_SHORT, "freezes of 0.1 s")                                                        \
+	X(FROZEN, "freezes of 2 s")                                                                \
+	X(FROZEN_LONG, "freezes of 30 s")                                                          \
+	X(DEADLINES, "calls with a deadline while the medium was frozen")                          \
+	X(CLOCK_BACK, "wall clocks set back by up to ten days")                                    \
+	X(CLOCK_AHEAD, "wall clocks set ahead by up to ten days")                                  \
+	X(FULL, "disks that were full for a while")                                                \
+	X(NO_ROOM, "files that could not be made")                                                 \
+	X(WRITE_ERROR, "writes that failed")                                                       \
+	X(SYNC_ERROR, "syncs that failed")                                                         \
+	X(READ_ERROR, "reads that failed")                                                         \
+	X(SHORT_READ, "short reads")                                                               \
+	X(SHORT_WRITE, "short writes")                                                             \
+	X(NAME_LOST, "power cuts that took names with them")                                       \
+	X(SIZE_LOST, "power cuts that took sizes with them")                                       \
+	X(TORN, "power cuts that tore sectors")
 
 enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
-	SOMETIMES_MAP(SOMETIMES_ENUM)
+	SOMETIMES_MAP(SOMETIMES_ENUM) SOMETIMES_SWARM_MAP(SOMETIMES_ENUM)
 #undef SOMETIMES_ENUM
 		SOMETIMES_COUNT
 };
@@ -143,6 +171,10 @@ struct world {
 	bool memory_only;
 	uint32_t once_source; /* of events without a producer; 0: a new one is due */
 	bool tracing;
+	struct swarm swarm;
+	uint64_t jumped_ns;   /* that somebody slept, or blocked in a frozen medium */
+	uint64_t due_ns;      /* the deadline of the blocking call under way; 0: none */
+	uint32_t full_rounds; /* until there is room again; 0: the disk is not full */
 	bool inside_step;
 	uint32_t depth;  /* of actions inside blocking calls */
 	uint32_t waited; /* rounds of the blocking call under way */
@@ -183,6 +215,8 @@ static inline void world_sometimes(enum sometimes what)
 /* world_memory.c */
 struct wr_memory *world_memory(void);
 uint64_t world_memory_requests(void);
+/* A seed begins: what it maps is filled anew. */
+void world_memory_begin(void);
 /* Everything was given back? Begins anew in any case. */
 bool world_memory_reset(void);
 
@@ -201,6 +235,30 @@ void world_publish_once(void);
 bool world_producer_is_done(struct world_producer *p);
 /* Hands over a run that has to be refused. */
 void world_producer_offend(struct world_producer *p);
+
+/* world_host.c: all but the storage */
+void world_host(struct wr_host *ret_host);
+
+/* world_trouble.c */
+/* The faults of a life, and what may happen in it. */
+void world_trouble_begin(void);
+/* Something of the swarm's, perhaps. */
+void world_trouble_act(void);
+/* After each round. */
+void world_trouble_round(void);
+/* Somebody sleeps on purpose: nobody else's deadline counts it. */
+void world_jump(uint64_t ns);
+/* Around each call that may block for `timeout_ns`. */
+struct world_call {
+	uint64_t began_ns, due_ns, jumped_ns, outer_due_ns;
+	bool was_frozen;
+};
+struct world_call world_call_begin(uint64_t timeout_ns);
+void world_call_end(const struct world_call *call, const char *what);
+/* How long the medium may be waited for now. */
+uint64_t world_wait_ns(uint64_t wait_ns);
+/* A life is over: what its medium did, and that FAILED had a reason. */
+void world_trouble_end(void);
 
 /* world_drain.c */
 void world_drain(void);

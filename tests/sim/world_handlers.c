@@ -75,12 +75,12 @@ static void let_others_go_on(struct world_member *m)
 	if (below(SLEEP_ONE_IN) == 0) {
 		timeout_ns = wr_load_relaxed(
 			&world.pipeline->subscriptions[m->subscription].session_timeout_ns);
-		wr_clock_sim_advance(world.disk->clock, timeout_ns + 1);
+		world_jump(timeout_ns + 1);
 		world_sometimes(SOMETIMES_HANDLER_SLEPT);
 		for (uint64_t i = 0; i < 20 && !world_is_dead(); i++)
 			(void)world_round();
 	} else {
-		wr_clock_sim_advance(world.disk->clock, below(ITEM_NS_MAX));
+		world_jump(below(ITEM_NS_MAX));
 	}
 	world.inside_step = true;
 }

@@ -33,7 +33,9 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	o.unacked_ranges_max = RANGES_MAX;
 	bool is_handled = world_handlers_draw(m, &o);
 	m->busy = true; /* steps may run in it, and others act */
+	struct world_call call = world_call_begin(WEIR_FOREVER);
 	int rc = weir_member_join(world.pipeline, subscription, &o, &handle, &problem);
+	world_call_end(&call, "a join");
 	world_note("join", subscription, (uint64_t)(uint32_t)rc);
 	/* Unknown: it is being made just now. */
 	world_check(rc == 0 || rc == WEIR_E_FULL || rc == WEIR_E_UNKNOWN_NAME || is_expected(rc),
@@ -49,7 +51,10 @@ void world_member_leave(struct world_member *m)
 	struct weir_member *handle = m->handle;
 
 	m->busy = true;
-	int rc = weir_member_leave(handle, world_one_in(2) ? WEIR_FOREVER : 200000);
+	uint64_t timeout_ns = world_one_in(2) ? WEIR_FOREVER : 200000;
+	struct world_call call = world_call_begin(timeout_ns);
+	int rc = weir_member_leave(handle, timeout_ns);
+	world_call_end(&call, "a leave over its deadline");
 	world_note("leave", m->subscription, (uint64_t)(uint32_t)rc);
 	world_check(rc == 0 || is_expected(rc), "leave", (uint64_t)-rc, 0);
 	*m = (struct world_member){0};
@@ -134,11 +139,11 @@ static void commit(struct world_member *m, bool may_block)
 	enum weir_level level = levels[world_below(4)];
 	struct weir_assignment assignments[ORACLE_ROWS_MAX];
 
+	uint64_t timeout_ns = !may_block ? 0 : world_one_in(2) ? WEIR_FOREVER : 300000;
 	m->busy = true;
-	int rc = weir_member_commit(m->handle, level,
-				    !may_block        ? 0
-				    : world_one_in(2) ? WEIR_FOREVER
-						      : 300000);
+	struct world_call call = world_call_begin(timeout_ns);
+	int rc = weir_member_commit(m->handle, level, timeout_ns);
+	world_call_end(&call, "a commit over its deadline");
 	m->busy = false;
 	world_note("commit", (uint64_t)level, (uint64_t)(uint32_t)rc);
 	world_check(rc == 0 || is_expected(rc), "commit", (uint64_t)-rc, 0);
@@ -154,7 +159,7 @@ static void sleep_long(struct world_member *m)
 	uint64_t timeout_ns =
 		wr_load_relaxed(&world.pipeline->subscriptions[m->subscription].session_timeout_ns);
 
-	wr_clock_sim_advance(world.disk->clock, timeout_ns + 1);
+	world_jump(timeout_ns + 1);
 	world_sometimes(SOMETIMES_EXPIRED);
 	world_note("sleep", m->subscription, timeout_ns);
 }

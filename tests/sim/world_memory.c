@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory of a simulated pipeline. A life is a fraction of a millisecond, and a real open would
- * spend most of it in mmap: blocks and rings are kept, by size, and given out again, filled anew so
- * that nothing of an earlier life decides anything. Under AddressSanitizer blocks are real ones.
+ * spend most of it in mmap: blocks, rings and pools are kept, by size, and given out again. Rings
+ * and pools are filled anew for each seed, so that nothing of an earlier seed decides anything;
+ * within a seed they come with what the last life left in them, which is worse than what any
+ * allocator gives, and follows from the seed. Under AddressSanitizer blocks and pools are real.
  *
  * Rings are mapped twice, so they come from io/posix. Thread: the simulation's.
  */
@@ -18,6 +20,7 @@
 #define SIZES 32u
 #define FILL 0xa5
 #define RINGS_MAX 64u
+#define POOLS_MAX 32u
 
 #define KEEP_BLOCKS (!WR_UNDER_ASAN)
 
@@ -25,14 +28,22 @@ struct free_block {
 	struct free_block *next;
 };
 
+/* A ring or a pool. */
+struct kept_mapping {
+	struct wr_mapping mapping;
+	bool used;
+	bool filled; /* in this seed */
+};
+
 struct kept {
 	struct wr_memory base;
 	struct wr_memory_posix posix;
 	bool ready;
 	struct free_block *blocks[SIZES];
-	struct wr_mapping rings[RINGS_MAX];
-	bool ring_used[RINGS_MAX];
+	struct kept_mapping rings[RINGS_MAX];
+	struct kept_mapping pools[POOLS_MAX];
 	uint32_t ring_count;
+	uint32_t pool_count;
 	uint64_t live_count;
 	uint64_t request_count;
 };
@@ -92,53 +103,93 @@ static void kept_free(struct wr_memory *m, void *p, size_t bytes)
 	m->alloc_bytes -= bytes;
 }
 
+/* One of so many bytes that nobody has; or NULL. */
+static struct kept_mapping *find_free(struct kept_mapping *of, uint32_t count, size_t bytes)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!of[i].used && of[i].mapping.bytes == bytes)
+			return &of[i];
+	return NULL;
+}
+
+static struct kept_mapping *find_used(struct kept_mapping *of, uint32_t count, const void *p)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (of[i].used && of[i].mapping.writable == p)
+			return &of[i];
+	return NULL;
+}
+
+static void hand_out(struct wr_memory *m, struct kept_mapping *k, struct wr_mapping *ret_mapping)
+{
+	k->used = true;
+	*ret_mapping = k->mapping;
+	if (!k->filled)
+		memset(k->mapping.writable, FILL, k->mapping.bytes);
+	k->filled = true;
+	kept.live_count++;
+	m->map_bytes += k->mapping.bytes;
+}
+
 static int kept_map_ring(struct wr_memory *m, size_t bytes, struct wr_mapping *ret_mapping)
 {
-	uint32_t i = 0;
+	struct kept_mapping *k = find_free(kept.rings, kept.ring_count, bytes);
 
 	kept.request_count++;
-	while (i < kept.ring_count && (kept.ring_used[i] || kept.rings[i].bytes != bytes))
-		i++;
-	if (i == kept.ring_count) {
-		if (i == RINGS_MAX)
+	if (k == NULL) {
+		if (kept.ring_count == RINGS_MAX)
 			return -ENOMEM;
-		int rc = kept.posix.memory.ops->map_ring(&kept.posix.memory, bytes, &kept.rings[i]);
+		k = &kept.rings[kept.ring_count];
+		*k = (struct kept_mapping){0};
+		int rc = kept.posix.memory.ops->map_ring(&kept.posix.memory, bytes, &k->mapping);
 		if (rc != 0)
 			return rc;
 		kept.ring_count++;
 	}
-	kept.ring_used[i] = true;
-	*ret_mapping = kept.rings[i];
-	memset(ret_mapping->writable, FILL, bytes);
-	kept.live_count++;
-	m->map_bytes += bytes;
+	hand_out(m, k, ret_mapping);
 	return 0;
 }
 
 static int kept_map_pool(struct wr_memory *m, size_t bytes, struct wr_mapping *ret_mapping)
 {
+	struct kept_mapping *k = KEEP_BLOCKS ? find_free(kept.pools, kept.pool_count, bytes) : NULL;
+
 	kept.request_count++;
-	uint8_t *p = take_block(bytes);
-	if (p == NULL)
-		return -ENOMEM;
-	memset(p, FILL, bytes);
-	*ret_mapping = (struct wr_mapping){.writable = p, .readable = p, .bytes = bytes};
-	kept.live_count++;
-	m->map_bytes += bytes;
+	if (k == NULL) {
+		if (kept.pool_count == POOLS_MAX)
+			return -ENOMEM;
+		uint8_t *p = take_block(bytes);
+		if (p == NULL)
+			return -ENOMEM;
+		k = &kept.pools[kept.pool_count++];
+		*k = (struct kept_mapping){
+			.mapping = {.writable = p, .readable = p, .bytes = bytes}};
+	}
+	hand_out(m, k, ret_mapping);
 	return 0;
+}
+
+static void drop_pool(struct kept_mapping *k)
+{
+	give_block(k->mapping.writable, k->mapping.bytes);
+	*k = kept.pools[--kept.pool_count];
 }
 
 static void kept_unmap(struct wr_memory *m, struct wr_mapping *mapping)
 {
 	if (mapping->writable == NULL)
 		return;
-	uint32_t i = 0;
-	while (i < kept.ring_count && kept.rings[i].writable != mapping->writable)
-		i++;
-	if (i < kept.ring_count)
-		kept.ring_used[i] = false;
-	else
-		give_block(mapping->writable, mapping->bytes);
+	struct kept_mapping *k = find_used(kept.rings, kept.ring_count, mapping->writable);
+	if (k != NULL) {
+		k->used = false;
+	} else {
+		k = find_used(kept.pools, kept.pool_count, mapping->writable);
+		if (k == NULL)
+			world_fail("memory that nobody mapped is given back", mapping->bytes, 0);
+		k->used = false;
+		if (!KEEP_BLOCKS)
+			drop_pool(k);
+	}
 	kept.live_count--;
 	m->map_bytes -= mapping->bytes;
 	*mapping = (struct wr_mapping){0};
@@ -167,11 +218,21 @@ uint64_t world_memory_requests(void)
 	return kept.request_count;
 }
 
+void world_memory_begin(void)
+{
+	for (uint32_t i = 0; i < kept.ring_count; i++)
+		kept.rings[i].filled = false;
+	for (uint32_t i = 0; i < kept.pool_count; i++)
+		kept.pools[i].filled = false;
+}
+
 bool world_memory_reset(void)
 {
 	bool clean = kept.live_count == 0 && kept.base.alloc_bytes == 0 && kept.base.map_bytes == 0;
 	for (uint32_t i = 0; i < kept.ring_count; i++)
-		kept.ring_used[i] = false;
+		kept.rings[i].used = false;
+	for (uint32_t i = 0; i < kept.pool_count; i++)
+		kept.pools[i].used = false;
 	kept.live_count = 0;
 	kept.base.alloc_bytes = kept.base.map_bytes = 0;
 	return clean;

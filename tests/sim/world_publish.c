@@ -267,8 +267,10 @@ void world_publish_once(void)
 	if (k >= ORACLE_KS_MAX)
 		return;
 	world_event(source, k, &event);
-	int rc = weir_publish_once(world.pipeline, &event, level,
-				   world_one_in(3) ? 100000 : WEIR_FOREVER, &pos);
+	uint64_t timeout_ns = world_one_in(3) ? 100000 : WEIR_FOREVER;
+	struct world_call call = world_call_begin(timeout_ns);
+	int rc = weir_publish_once(world.pipeline, &event, level, timeout_ns, &pos);
+	world_call_end(&call, "a publish_once over its deadline");
 	world_note("once", k, (uint64_t)(uint32_t)rc);
 	if (rc != 0) {
 		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
@@ -346,7 +348,10 @@ static void close_one(struct world_producer *p)
 		publish_run(p, true); /* its refusal is the close's to tell */
 	uint64_t untold = handle->lane->handed_over > p->told ? p->told + 1 : 0;
 	p->busy = true;
-	int rc = weir_producer_close(handle, world_one_in(2) ? WEIR_FOREVER : 100000);
+	uint64_t timeout_ns = world_one_in(2) ? WEIR_FOREVER : 100000;
+	struct world_call call = world_call_begin(timeout_ns);
+	int rc = weir_producer_close(handle, timeout_ns);
+	world_call_end(&call, "the close of a producer over its deadline");
 	world_note("producer_close", p->source, (uint64_t)(uint32_t)rc);
 	if (rc == WEIR_E_FENCED || rc == WEIR_E_OUT_OF_SEQUENCE || rc == WEIR_E_UNKNOWN_NAME) {
 		world_check(untold != 0, "a refusal that was told before", p->source, 0);
