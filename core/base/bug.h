@@ -108,6 +108,12 @@
 	  "a retired segment is written over while the superblock says that it is there")          \
 	X(LOST_SEGMENT_PASSED, "core/journal/scan_range.c",                                        \
 	  "nobody asks whether the segments of the superblock are there")                          \
+	X(TORN_LEFT_TO_ERASE, "core/journal/recovery_resume.c",                                    \
+	  "behind a full segment what a crash left is erased only when it is used again")          \
+	X(TORN_ZEROED_AT_ONCE, "core/journal/recovery_resume.c",                                   \
+	  "a torn batch is zeroed by one write, which may spare what was good of it")              \
+	X(ID_GIVEN_AGAIN, "core/journal/recovery.c",                                               \
+	  "an id whose header is about to be erased may be given to another segment")              \
 	X(HEADER_UNSYNCED, "core/journal/journal_segments.c",                                      \
 	  "extents are offered before their segment's header is durable")                          \
 	X(GAP_PASSED_OVER, "core/pipeline/ack.c",                                                  \

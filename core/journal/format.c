@@ -67,7 +67,8 @@ bool wr_geometry_is_sound(uint32_t block_bytes, uint32_t chunk_bytes, uint64_t s
 static bool range_is_sound(const struct wr_superblock *s)
 {
 	return s->oldest_segment_id <= s->newest_segment_id && s->newest_segment_id <= COUNT_MAX &&
-	       s->oldest_seq <= COUNT_MAX && s->durable_seq <= COUNT_MAX;
+	       s->oldest_seq <= COUNT_MAX && s->durable_seq <= COUNT_MAX &&
+	       s->given_segment_id <= COUNT_MAX;
 }
 
 _Static_assert(offsetof(struct wr_superblock, format) == 8, "check_block()");

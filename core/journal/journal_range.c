@@ -36,6 +36,7 @@ void wr_journal_range_fill(struct wr_journal *j, struct wr_superblock *superbloc
 	}
 	superblock->durable_seq = j->durable_seq;
 	superblock->retention_us = wr_journal_age_recorded_us(j);
+	superblock->given_segment_id = j->table->next_segment_id - 1;
 }
 
 void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id)

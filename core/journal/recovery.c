@@ -467,6 +467,11 @@ static void record_range(const struct wr_recovery_run *run, struct wr_superblock
 	s->oldest_segment_id = s->oldest_seq = 0;
 	s->newest_segment_id = wr_scan_at_id(scan);
 	s->durable_seq = scan->seq - 1; /* make_durable() */
+	/*
+	 * Headers of segments above are about to be zeroed, and a medium that fails there may show
+	 * them again later: their ids are theirs for good.
+	 */
+	s->given_segment_id = WR_BUG(ID_GIVEN_AGAIN) ? 0 : scan->highest_id;
 	for (uint32_t i = 0; i < scan->segment_count && s->oldest_segment_id == 0; i++) {
 		if (!is_live(run, &scan->segments[i]))
 			continue;

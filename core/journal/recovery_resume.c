@@ -18,6 +18,10 @@
  * sequence that a header among them attests is on it. A crash in between leaves a log that ends at
  * the same place, with less behind it.
  *
+ * The segments above are cleared also where the log goes on in another segment, since its own is
+ * full: they are going to be used again, and a torn batch of which an erasing that the power cuts
+ * off zeroes the bad sectors and not the good ones may come out right (spoil()).
+ *
  * Where one of these writes fails, the new epoch begins in a segment of its own: its start names
  * the predecessor's end, and what lies between is excluded by that (R6).
  *
@@ -31,6 +35,7 @@
 #include "core/base/bits.h"
 #include "core/base/bug.h"
 
+#define SECTOR_BYTES 512                /* the least that a medium writes whole */
 #define HEAD_BYTES (2 * WR_BLOCK_BYTES) /* of a segment: its header and its first batch's */
 
 void wr_recovery_find_place(const struct wr_recovery_run *run, struct wr_recovered *rec)
@@ -62,14 +67,34 @@ static int write_zeros(struct wr_recovery_run *run, uint32_t file, uint64_t from
 	return r;
 }
 
+/*
+ * Durably: no batch begins at this place any more. Only the first sector of its block changes: of a
+ * torn batch, zeros that land on the bad sectors and not on the good ones could make a whole one,
+ * where this write fails or the power goes in it. `buffer` has zeros before and after.
+ */
+static int spoil(struct wr_recovery_run *run, uint32_t file, uint64_t at)
+{
+	struct wr_scan *scan = &run->scan;
+	int64_t n = run->storage->ops->read(run->storage, file, scan->buffer, WR_BLOCK_BYTES, at);
+	int r = n < 0 ? (int)n : 0;
+
+	if (n == WR_BLOCK_BYTES && scan->buffer[0] != 0 && !WR_BUG(TORN_ZEROED_AT_ONCE)) {
+		memset(scan->buffer, 0, SECTOR_BYTES);
+		r = run->storage->ops->write(run->storage, file, scan->buffer, WR_BLOCK_BYTES, at);
+	}
+	memset(scan->buffer, 0, WR_BLOCK_BYTES);
+	return r;
+}
+
 static int clear_segment(struct wr_recovery_run *run)
 {
 	const struct wr_scan *scan = &run->scan;
+	uint32_t file = scan->segments[scan->at].file;
 
-	if (WR_BUG(TAIL_LEFT_BEHIND))
+	if (WR_BUG(TAIL_LEFT_BEHIND) || scan->offset >= scan->stop.leftover_end)
 		return 0;
-	return write_zeros(run, scan->segments[scan->at].file, scan->offset,
-			   scan->stop.leftover_end);
+	int r = spoil(run, file, scan->offset);
+	return r < 0 ? r : write_zeros(run, file, scan->offset, scan->stop.leftover_end);
 }
 
 static int clear_segments_above(struct wr_recovery_run *run, struct wr_segment_table *table)
@@ -77,15 +102,21 @@ static int clear_segments_above(struct wr_recovery_run *run, struct wr_segment_t
 	const struct wr_scan *scan = &run->scan;
 	int r = 0;
 
-	for (uint32_t i = scan->at + 1; r >= 0 && i < scan->segment_count; i++) {
+	/* They ascend; of an empty log it is all of them that are the journal's own. */
+	for (uint32_t i = scan->at == WR_SCAN_NONE ? 0 : scan->at + 1; i < scan->segment_count;
+	     i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];
-		/* They ascend. Who is cut in front of its first batch holds none. */
-		if (s->file_bytes < HEAD_BYTES || s->packed || s->draft ||
+		/* Who is cut in front of its first batch holds none. */
+		if (s->file_bytes < HEAD_BYTES || s->segment_id == 0 || s->packed || s->draft ||
 		    WR_BUG(TAIL_SEGMENT_LEFT))
 			continue;
-		r = write_zeros(run, s->file, 0, HEAD_BYTES);
-		if (r < 0)
-			break;
+		int written = spoil(run, s->file, WR_BLOCK_BYTES);
+		if (written >= 0)
+			written = write_zeros(run, s->file, 0, HEAD_BYTES);
+		if (written < 0) {
+			r = written; /* S5: nobody writes to this file any more */
+			continue;
+		}
 		table->segments[i].cleared = true; /* the table was filled in this order */
 		table->segments[i].trimmed = false;
 	}
@@ -97,13 +128,14 @@ void wr_recovery_clear_behind(struct wr_recovery_run *run, struct wr_segment_tab
 {
 	struct wr_scan *scan = &run->scan;
 
-	if (rec->resume_segment_id == 0 || run->report->clean)
+	bool resumes = rec->resume_segment_id != 0;
+
+	if (run->report->clean || (WR_BUG(TORN_LEFT_TO_ERASE) && !resumes))
 		return;
 	scan->buffer_index = WR_SCAN_NONE; /* what was read is gone from it */
 	memset(scan->buffer, 0, scan->chunk_bytes);
-	int r = clear_segment(run);
-	if (r >= 0)
-		r = clear_segments_above(run, table);
-	if (r < 0)
+	int in_it = resumes ? clear_segment(run) : 0;
+	int above = clear_segments_above(run, table);
+	if (in_it < 0 || above < 0)
 		rec->resume_segment_id = 0;
 }

@@ -370,8 +370,9 @@ int wr_scan_open(struct wr_scan *scan, struct wr_storage *storage, struct wr_mem
 		.seq = 1,
 		.jump_index = WR_SCAN_NONE,
 		.buffer_index = WR_SCAN_NONE,
-		.highest_id =
-			wr_max_u64(superblock->clean_segment_id, superblock->newest_segment_id),
+		.highest_id = wr_max_u64(
+			superblock->given_segment_id,
+			wr_max_u64(superblock->clean_segment_id, superblock->newest_segment_id)),
 		.durable_seq = superblock->durable_seq,
 	};
 	scan->probe = wr_memory_alloc_payload(memory, PROBE_ROOM_BYTES);

@@ -77,6 +77,12 @@
 	X(SEGMENT_NOT_RECORDED, sim_journal, "a lost segment file is taken for something else")    \
 	X(RETIRED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \
 	X(LOST_SEGMENT_PASSED, sim_journal, "a segment file is lost and nobody says so")           \
+	X(TORN_LEFT_TO_ERASE, unit_resume,                                                         \
+	  "resume::a_torn_batch_behind_a_full_segment_is_gone_before_anything_goes_on")            \
+	X(TORN_ZEROED_AT_ONCE, unit_resume,                                                        \
+	  "resume::a_power_cut_in_the_clearing_makes_no_torn_batch_whole")                         \
+	X(ID_GIVEN_AGAIN, unit_recovery_range,                                                     \
+	  "recovery_range::an_id_is_never_given_twice_whatever_became_of_its_header")              \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
 	  "journal_segments::no_extent_is_offered_before_its_header_survives_power_loss")          \
 	X(GAP_PASSED_OVER, sim_pipeline,                                                           \

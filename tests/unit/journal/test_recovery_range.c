@@ -408,6 +408,23 @@ static void expect_copy_refused(uint64_t segment_id)
 }
 
 /* An old, a full, the last and an empty one: whichever of the two the names put first. */
+/*
+ * An open erases the headers of what a crash left above the end of the log. If that write, or its
+ * sync, fails, an old header may be seen again later: its id must not be another file's by then.
+ */
+Test(recovery_range, an_id_is_never_given_twice_whatever_became_of_its_header)
+{
+	build_running();
+	cr_assert_eq(log_probe_open(&p, disk, &b, false), 0);
+	cr_expect_eq(p.table.next_segment_id, 7);
+	log_probe_close(&p);
+	lose(5, WAY_ZEROED);
+	lose(6, WAY_ZEROED);
+	cr_assert_eq(log_probe_open(&p, disk, &b, false), 0);
+	cr_expect_eq(p.table.next_segment_id, 7);
+	log_probe_close(&p);
+}
+
 Test(recovery_range, r12_a_copy_of_a_segment_is_refused)
 {
 	build_running();

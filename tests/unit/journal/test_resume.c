@@ -138,6 +138,72 @@ Test(resume, whole_segments_above_are_gone_and_stay_out)
 	log_probe_close(&p);
 }
 
+/*
+ * Its bad sectors could be zeroed and its good ones not, if it were erased later and the power went
+ * then: a batch that was reported as gone would come out right.
+ */
+Test(resume, a_torn_batch_behind_a_full_segment_is_gone_before_anything_goes_on)
+{
+	static const uint8_t zeros[2 * WR_BLOCK_BYTES];
+	char name[WR_STORAGE_NAME_MAX + 1];
+	uint64_t bytes;
+
+	build(10);
+	log_builder_batch(&b, 3, 100);
+	cr_assert_eq(b.offset, b.segment_bytes, "it is full");
+	b.hold = b.hold_durable = true;
+	first_lost = b.batch_count;
+	log_builder_batch(&b, 3, 100);
+	uint64_t torn_id = b.segment_id;
+	log_builder_land(&b, first_lost, UINT64_MAX);
+	wr_segment_name(name, 0, b.file_number);
+	cr_assert_eq(wr_sim_disk_corrupt(disk, name, WR_BLOCK_BYTES + 4000, 1), 0);
+	log_builder_rewind(&b, first_lost);
+	b.hold = b.hold_durable = false;
+	cr_assert_gt(torn_id, 1);
+	cr_assert_eq(log_probe_open(&p, disk, &b, false), 0, "%d %s", p.result, p.problem.text);
+	cr_expect_eq(p.recovered.resume_segment_id, 0);
+	cr_expect_gt(p.report.trimmed_bytes, 0);
+	log_probe_close(&p);
+	const uint8_t *now = wr_sim_disk_peek(disk, name, &bytes);
+	cr_assert_not_null(now);
+	cr_expect_eq(memcmp(now, zeros, sizeof zeros), 0, "it is still there");
+}
+
+/* A torn batch, once zeroed in part, could be right: wherever the power goes, it never is. */
+Test(resume, a_power_cut_in_the_clearing_makes_no_torn_batch_whole)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+	struct wr_sim_disk *whole = disk;
+
+	build(5);
+	b.hold = b.hold_durable = true;
+	first_lost = b.batch_count;
+	log_builder_batch(&b, 1, 16); /* in one sector */
+	log_builder_land(&b, first_lost, UINT64_MAX);
+	wr_segment_name(name, 0, b.file_number);
+	uint64_t padding = b.batches[first_lost].offset + 4000;
+	cr_assert_eq(wr_sim_disk_corrupt(disk, name, padding, 1), 0);
+	log_builder_rewind(&b, first_lost);
+	b.hold = b.hold_durable = false;
+	disk = wr_sim_disk_create(0, NULL);
+	for (uint64_t at = 1; at < 24; at++)
+		for (uint64_t seed = 1; seed <= 64; seed++) {
+			cr_assert_eq(wr_sim_disk_copy_to(whole, disk), 0);
+			wr_prng_init(&disk->prng, seed);
+			wr_sim_disk_trip_at(disk, at, WEIR_E_FAILED);
+			(void)log_probe_open(&p, disk, NULL, false);
+			log_probe_close(&p);
+			wr_sim_disk_trip_at(disk, 0, 0);
+			cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0);
+			cr_expect_eq(p.recovered.next_seq, b.next_seq, "cut at %lu, seed %lu", at,
+				     seed);
+			log_probe_close(&p);
+		}
+	wr_sim_disk_destroy(disk);
+	disk = whole;
+}
+
 Test(resume, nothing_comes_back_when_the_header_of_the_next_segment_rots)
 {
 	char name[WR_STORAGE_NAME_MAX + 1];
