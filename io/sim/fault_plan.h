@@ -5,8 +5,8 @@
  *
  * Chances are in parts per million of the operations that the fault can strike. A budget bounds
  * the number of faults of a kind, and of all together, so that a test can promise "at most one".
- * SHORT_READ and SHORT_WRITE are outside that last budget, since nobody may notice them, and outside
- * of wr_fault_plan_swarm(), as DUPLICATED_WRITE and REMOVE_ERROR are: who asks for one says so.
+ * SHORT_READ and SHORT_WRITE are outside that last budget, since nobody may notice them, and of
+ * wr_fault_plan_swarm(), as DUPLICATED_WRITE and REMOVE_ERROR are: who wants one asks for it.
  */
 #ifndef WR_SIM_FAULT_PLAN_H
 #define WR_SIM_FAULT_PLAN_H
