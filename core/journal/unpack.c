@@ -109,7 +109,7 @@ static int read_index(struct wr_unpack *u, uint64_t offset)
 static int load(struct wr_unpack *u, const struct wr_unpack_source *from)
 {
 	struct wr_storage *storage = from->storage;
-	enum wr_block_verdict verdict;
+	enum wr_block_verdict verdict = WR_BLOCK_BAD;
 	uint64_t file_bytes = 0;
 	bool from_copy;
 
