@@ -19,6 +19,7 @@
 #include "core/base/crc32c.h"
 #include "core/journal/read_ahead.h"
 #include "core/record/section.h"
+#include "io/journal_parts.h"
 #include "io/posix/cpu_crc.h"
 #include "io/posix/storage_posix.h"
 
@@ -336,19 +337,25 @@ void wr_inspect_fill_damage(const struct wr_damage *damage, struct weir_journal_
 	snprintf(ret_damage->text, sizeof ret_damage->text, "%s", damage->text);
 }
 
-int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage)
+int wr_inspect_show_damage(const struct weir_journal_visitor *visitor,
+			   const struct wr_damage *damage)
 {
 	struct weir_journal_damage public;
 
-	if (in->visitor.damage == NULL)
+	if (visitor->damage == NULL)
 		return 0;
 	wr_inspect_fill_damage(damage, &public);
-	return in->visitor.damage(in->visitor.context, &public);
+	return visitor->damage(visitor->context, &public);
 }
 
-static int on_segment(void *context, const struct wr_segment_summary *summary)
+int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage)
 {
-	struct wr_inspect *in = context;
+	return wr_inspect_show_damage(&in->visitor, damage);
+}
+
+int wr_inspect_show_segment(const struct weir_journal_visitor *visitor,
+			    const struct wr_segment_summary *summary)
+{
 	struct weir_journal_segment public = {
 		.segment_id = summary->segment_id,
 		.first_sequence = summary->first_seq,
@@ -362,10 +369,17 @@ static int on_segment(void *context, const struct wr_segment_summary *summary)
 		.spare = summary->spare,
 	};
 
-	if (in->visitor.segment == NULL)
+	if (visitor->segment == NULL)
 		return 0;
 	snprintf(public.file, sizeof public.file, "%s", summary->file);
-	return in->visitor.segment(in->visitor.context, &public);
+	return visitor->segment(visitor->context, &public);
+}
+
+static int on_segment(void *context, const struct wr_segment_summary *summary)
+{
+	struct wr_inspect *in = context;
+
+	return wr_inspect_show_segment(&in->visitor, summary);
 }
 
 static int on_damage(void *context, const struct wr_damage *damage)
@@ -408,6 +422,8 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 	wr_cpu_crc_use();
 	int code = wr_memory_posix_init(&in->memory, NULL);
 	in->memory.policy.huge_pages = WEIR_HUGE_PAGES_TRANSPARENT;
+	if (visitor != NULL && visitor->threads > 1)
+		options.depth_max = (uint32_t)wr_max_u64(WR_READ_AHEAD_DEPTH / visitor->threads, 2);
 	if (visitor != NULL && visitor->cached)
 		options.buffered = options.cached = true;
 	if (code == 0)
@@ -452,22 +468,37 @@ static void fill_report(const struct wr_verify_report *from, struct weir_journal
 	memcpy(to->uuid, from->superblock.uuid, sizeof to->uuid);
 }
 
+/* One walk through all of it. */
+static int walk_all(struct wr_inspect *in, struct wr_verify_report *report,
+		    struct weir_problem *reterr_problem)
+{
+	const struct wr_verify_visitor walk = {
+		.segment = on_segment,
+		.damage = on_damage,
+		.batch = in->visitor.event != NULL ? on_batch : NULL,
+		.context = in,
+	};
+
+	return wr_verify_run(in->storage, &in->memory.memory, 0, UINT64_MAX, &walk, report,
+			     reterr_problem);
+}
+
 int weir_journal_inspect(const char *dir, const struct weir_journal_visitor *visitor,
 			 struct weir_journal_report *ret_report,
 			 struct weir_problem *reterr_problem)
 {
 	struct wr_verify_report report = {0};
 	struct wr_inspect in;
+	int stop = 0;
 
 	int code = wr_inspect_open(&in, dir, visitor, reterr_problem);
 	if (code == 0) {
-		struct wr_verify_visitor walk = {.segment = on_segment,
-						 .damage = on_damage,
-						 .batch =
-							 in.visitor.event != NULL ? on_batch : NULL,
-						 .context = &in};
-		code = wr_verify_run(in.storage, &in.memory.memory, 0, UINT64_MAX, &walk, &report,
-				     reterr_problem);
+		bool has_threads = in.visitor.threads > 1 && in.visitor.event == NULL;
+		int done = has_threads ? wr_parts_verify(dir, &in.visitor, &report, &stop) : 0;
+		if (done < 0)
+			code = stop;
+		else if (done == 0)
+			code = walk_all(&in, &report, reterr_problem);
 		if (ret_report != NULL)
 			fill_report(&report, ret_report);
 	}

@@ -43,6 +43,11 @@ void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batc
 /* Damage in public terms; and tells the visitor of it. */
 void wr_inspect_fill_damage(const struct wr_damage *damage, struct weir_journal_damage *ret_damage);
 int wr_inspect_damage(struct wr_inspect *in, const struct wr_damage *damage);
+/* The same for who holds no walk: 0, or what the visitor returned. */
+int wr_inspect_show_damage(const struct weir_journal_visitor *visitor,
+			   const struct wr_damage *damage);
+int wr_inspect_show_segment(const struct weir_journal_visitor *visitor,
+			    const struct wr_segment_summary *summary);
 
 /* Reads whole blocks; -EIO when the file ends before. */
 int wr_inspect_read(struct wr_inspect *in, uint32_t file, void *buffer, uint32_t length_bytes,

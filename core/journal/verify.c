@@ -15,6 +15,7 @@
 #include "core/base/bits.h"
 #include "core/journal/scan.h"
 #include "core/journal/verify_live.h"
+#include "core/journal/verify_part.h"
 
 static const char newer_text[] =
 	"written by a newer weir, or with a feature that this one does not know";
@@ -34,6 +35,9 @@ struct verify {
 	uint32_t header_crc;
 	bool has_end;
 	struct wr_verify_live live;
+	bool is_quiet;     /* what another part tells */
+	uint64_t first_id; /* of the range; 0: from the beginning */
+	uint64_t end_id;   /* the first segment behind it; 0: to the end */
 };
 
 /* --- telling the visitor ---------------------------------------------------------------------- */
@@ -48,6 +52,8 @@ static void name_segment(const struct verify *v, uint32_t index, char *to)
 
 static int tell_damage(struct verify *v, struct wr_damage *damage)
 {
+	if (v->is_quiet)
+		return 0;
 	if (damage->corrupt)
 		v->report->corrupt_count++;
 	else
@@ -392,6 +398,27 @@ static int pass_overtaken(struct verify *v, uint64_t last_id, bool *ret_goes_on)
 	return r < 0 ? r : 0;
 }
 
+/* A batch that the walk came to: visited, unless it is the next part's. */
+static int come_to(struct verify *v, const struct wr_scan_batch *batch, uint64_t from_seq,
+		   uint64_t to_seq, bool *ret_goes_on)
+{
+	const struct wr_batch_header *h = batch->header;
+	const struct wr_verify_border here = {h->segment_id, batch->offset, h->header_crc};
+	int is_new = wr_verify_live_batch(&v->live, batch);
+
+	*ret_goes_on = is_new >= 0;
+	if (is_new != 1)
+		return 0;
+	if (v->end_id != 0 && h->segment_id >= v->end_id) {
+		v->report->next = here;
+		*ret_goes_on = false;
+		return 0;
+	}
+	if (v->report->first.segment_id == 0)
+		v->report->first = here;
+	return visit(v, batch, from_seq, to_seq);
+}
+
 static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
 {
 	bool goes_on = true;
@@ -402,9 +429,7 @@ static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
 		uint64_t id = wr_scan_at_id(&v->scan);
 		r = wr_scan_next(&v->scan, &batch);
 		if (r == 1) {
-			int is_new = wr_verify_live_batch(&v->live, &batch);
-			goes_on = is_new >= 0;
-			r = is_new == 1 ? visit(v, &batch, from_seq, to_seq) : 0;
+			r = come_to(v, &batch, from_seq, to_seq, &goes_on);
 		} else if (r == WEIR_E_CORRUPT) {
 			r = pass_damage(v, &goes_on);
 		} else if (r == WEIR_E_AGAIN && !v->visitor->is_dense) {
@@ -448,10 +473,11 @@ static int tell_spares(struct verify *v)
 {
 	int r = tell_summary(v);
 
-	for (uint32_t i = 0; r == 0 && i < v->scan.segment_count; i++) {
+	for (uint32_t i = 0; r == 0 && v->end_id == 0 && i < v->scan.segment_count; i++) {
 		const struct wr_scan_segment *s = &v->scan.segments[i];
 		struct wr_segment_summary summary = {.file_bytes = s->stored_bytes, .spare = true};
-		if (s->accepted || wr_verify_live_is_beyond(&v->live, s))
+		bool is_of_others = s->first_valid && !s->excluded && s->segment_id < v->first_id;
+		if (s->accepted || is_of_others || wr_verify_live_is_beyond(&v->live, s))
 			continue;
 		v->report->spare_count++;
 		name_segment(v, i, summary.file);
@@ -511,18 +537,25 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 		may_have_retired |= found[copy].verdict != WR_BLOCK_ZERO;
 	uint32_t oldest = wr_scan_oldest(scan);
 	v->live.may_have_retired = may_have_retired;
+	v->is_quiet = false;
+	wr_verify_part(scan, v->visitor, v->report, &v->first_id, &v->end_id);
+	if (v->report->is_empty)
+		return r;
 	if (r == 0)
 		r = wr_scan_begin(scan, may_have_retired);
 	uint32_t first =
 		v->visitor->begin_seq == 0 ? WR_SCAN_NONE : segment_of(scan, v->visitor->begin_seq);
 	if (r == 0 && first != WR_SCAN_NONE && first != oldest)
 		wr_scan_from_segment(scan, first);
-	else if (r == 0 && oldest != WR_SCAN_NONE && scan->at == oldest)
+	else if (r == 0 && oldest != WR_SCAN_NONE && scan->at == oldest && v->first_id == 0)
 		r = check_oldest(v, found, oldest);
+	if (r == 0 && v->first_id != 0)
+		wr_verify_part_begin(scan, v->first_id);
 	if (r == 0)
 		r = walk(v, from_seq, to_seq);
 	if (r == 0)
 		r = tell_spares(v);
+	v->report->is_overtaken = v->live.bound_id != 0;
 	v->report->durable_seq = scan->durable_seq;
 	v->report->read_bytes = scan->read_bytes;
 	return r;
@@ -537,6 +570,7 @@ int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t
 		.memory = memory,
 		.visitor = visitor,
 		.report = ret_report,
+		.is_quiet = visitor->part > 0,
 	};
 	struct wr_checkpoint_found found[WR_CHECKPOINT_COPIES];
 

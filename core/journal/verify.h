@@ -71,6 +71,21 @@ struct wr_verify_visitor {
 	/* Where the owner used a segment again that the walk was in, that is the walk's end, with
 	 * WEIR_E_AGAIN, instead of going on with what is there now. */
 	bool is_dense;
+	/*
+	 * parts > 1: only the part-th (from 0) of so many ranges of segments, for who walks them
+	 * side by side, each with a storage of its own. A range is walked up to the first batch of
+	 * the next, which has to continue it; so nothing between two of them is left out. What is
+	 * not of a range is told by the first, spares by the last.
+	 */
+	uint32_t part;
+	uint32_t parts;
+};
+
+/* A batch by its place and its checksum; all 0: none. */
+struct wr_verify_border {
+	uint64_t segment_id;
+	uint64_t offset;
+	uint32_t header_crc;
 };
 
 struct wr_verify_report {
@@ -85,6 +100,13 @@ struct wr_verify_report {
 	uint64_t corrupt_count; /* damages with `corrupt` */
 	uint64_t harmless_count;
 	uint64_t read_bytes;
+	/* Of one part: whether it has any segment, is the last; the first batch that was seen, and
+	 * the one behind the last segment of the range, where the walk ended. */
+	bool is_empty;
+	bool is_last;
+	bool is_overtaken; /* it was not a walk through what was there when it began */
+	struct wr_verify_border first;
+	struct wr_verify_border next;
 };
 
 /*

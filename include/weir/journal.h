@@ -84,6 +84,14 @@ struct weir_journal_visitor {
 	 * medium: several times as fast then, but what is verified is not what the medium holds.
 	 * Without it the page cache is passed by, where the file system allows that. */
 	bool cached;
+	/** Verify with so many threads, each over a range of segments, for disks that one thread
+	 * does not keep busy. 0 and 1: with the caller's; at most 64; with `event` it is not used,
+	 * as events come in order. What is found is told at the end, on the caller's thread; where
+	 * anything is damaged, or an owner writes meanwhile, one thread looks at all of it once
+	 * more and says what. */
+	uint32_t threads;
+	/** With `threads`, ten times a second: segments that are done. */
+	int (*progress)(void *context, uint64_t segments);
 	/** weir_journal_follow(): begin with the segment that holds from_sequence, and not with
 	 * the oldest: the time it takes is that of one segment. Topics that were made before it
 	 * are not known then: their events have no topic_name. */
@@ -136,6 +144,7 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  * @param visitor         may be NULL: just the report
  * @param ret_report      may be NULL; as far as the walk came
  * @param reterr_problem  may be NULL; filled in on failure
+ *            With `threads`, as much for each of them.
  * @return 0, also when damage was found: the report counts it; what a callback returned; -ENOENT
  *         (no such directory, or no journal in it, or none yet: who began to make it died),
  *         -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written by a newer format), WEIR_E_CORRUPT (no

@@ -35,6 +35,7 @@ static struct {
 	bool follow;
 	bool count_given;
 	uint64_t count;
+	uint64_t threads;
 	const char *topic;
 	struct cli_point from;
 	struct cli_point to;
@@ -45,6 +46,13 @@ static const struct cli_option ls_options[] = {
 };
 
 static const struct cli_option verify_options[] = {
+	{.name = "threads",
+	 .type = CLI_NUMBER,
+	 .target = &choices.threads,
+	 .fallback = "1",
+	 .min = 1,
+	 .max = 64,
+	 .help = "each verifies a range of segments"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -240,12 +248,21 @@ static int run_ls(const char *dir)
 
 /* --- verify ----------------------------------------------------------------------------------- */
 
+static int verify_progress(void *context, uint64_t segments)
+{
+	const struct walk *walk = context;
+
+	if (walk->progress)
+		fprintf(stderr, "\r%llu segments verified   ", (unsigned long long)segments);
+	return 0;
+}
+
 static int verify_segment(void *context, const struct weir_journal_segment *segment)
 {
 	struct walk *walk = context;
 
 	walk->segments++;
-	if (walk->progress)
+	if (walk->progress && choices.threads == 1)
 		fprintf(stderr, "\r%llu segments verified, to sequence %llu   ",
 			(unsigned long long)walk->segments,
 			(unsigned long long)(segment->end_sequence > 0 ? segment->end_sequence - 1
@@ -276,6 +293,8 @@ static int run_verify(const char *dir)
 	weir_journal_visitor_init(&visitor);
 	visitor.segment = verify_segment;
 	visitor.damage = verify_damage;
+	visitor.threads = (uint32_t)choices.threads;
+	visitor.progress = verify_progress;
 	visitor.context = &walk;
 	walk.progress = isatty(STDERR_FILENO) == 1;
 	if (choices.json) {
