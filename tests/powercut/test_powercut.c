@@ -132,8 +132,10 @@ static void run_kind(struct cuts_run *run, const struct mounts_kind *kind, uint6
 	run->kind = kind;
 	run->fault[0] = '\0';
 	memset(&run->sum, 0, sizeof run->sum);
-	if (!tap_check(cuts_begin(run), "%s: a file system is made %s", kind->name, run->fault))
+	if (!cuts_begin(run)) {
+		tap_check(false, "%s: a file system is made: %s", kind->name, run->fault);
 		return;
+	}
 	run->end_ns = given.seconds == 0 ? 0 : bench_now_ns() + given.seconds * SECOND_NS;
 	bool is_good = run_chains(run, first_chain);
 	tap_check(is_good && run->sum.states > 0,
