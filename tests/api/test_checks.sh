@@ -397,6 +397,12 @@ catalogue 's/unit_a::works/unit_a::worked/'
 catches faults 'unit_a::worked: no such function' "a test that is not there"
 catalogue 's/`unit_a`/`unit_b`/'
 catches faults 'unit_b: .* no such program' "a program that is not there"
+mkdir -p "$tree/tests/sim"
+echo 'X(ROT, "rot")' >"$tree/tests/sim/swarm.h"
+catalogue 's/`unit_a`/`weir-sim: rot`, `unit_a`/'
+passes faults "passes what the simulator shows"
+catalogue 's/`unit_a`/`weir-sim: rust`/'
+catches faults 'weir-sim: rust is not in' "a trouble that is not there"
 
 # --- code for ARM64: a disassembler that prints what it is given -----------------------------------
 printf '#!/bin/sh\nshift 2\nexec cat "$1"\n' >"$work/objdump"

@@ -3,7 +3,8 @@
 # Is the catalogue of faults whole? One line a fault: what is missing.
 #   - docs/internals/faults.md has each number from 1 to 35, once and in order
 #   - a row names a test, or the issue of what does not exist yet
-#   - each test that it names is in tests/meson.build, and the function in one of its sources
+#   - each test that it names is in tests/meson.build, and the function in one of its sources; each
+#     trouble of weir-sim in tests/sim/swarm.h
 # usage: faults.sh [ROOT]
 set -eu
 root=${1:-$(dirname "$0")/../..}
@@ -45,6 +46,10 @@ LC_ALL=C awk -F'|' '
 	number = $2 + 0
 	print number " -"
 	text = $5
+	while (match(text, /`weir-sim: [a-z-]+`/)) {
+		print number " sim " substr(text, RSTART + 11, RLENGTH - 12)
+		text = substr(text, 1, RSTART - 1) substr(text, RSTART + RLENGTH)
+	}
 	while (match(text, /`[a-z]+_[a-z0-9_]+(::[a-z0-9_]+)?`/)) {
 		print number " " substr(text, RSTART + 1, RLENGTH - 2)
 		text = substr(text, RSTART + RLENGTH)
@@ -78,5 +83,9 @@ while read -r test; do
 	[ "$test" != "$program" ] || continue
 	grep -qwF -- "${test##*::}" $files || say "$test: no such function in $files"
 done <"$work/named"
+
+for trouble in $(sed -n 's/^[0-9]* sim //p' "$work/rows" | sort -u); do
+	grep -qF "\"$trouble\"" tests/sim/swarm.h || say "weir-sim: $trouble is not in tests/sim/swarm.h"
+done
 
 [ "$bad" = 0 ] || { echo "faults: $bad fault(s)"; exit 1; }
