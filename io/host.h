@@ -33,7 +33,8 @@ struct wr_io_host {
 	struct wr_runner log;
 	struct wr_runner journal; /* with options.journal_thread */
 	struct wr_runner group;
-	bool log_running, journal_running, group_running;
+	struct wr_runner pack; /* with options.pack */
+	bool log_running, journal_running, group_running, pack_running;
 	struct wr_handler_thread *handlers; /* [members_max] */
 	wr_spinlock handlers_lock;          /* of their `running` and `cpu_place` */
 

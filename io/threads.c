@@ -16,6 +16,20 @@
 
 #define NAME_CHARACTERS 15u /* of a thread: what the kernel keeps */
 
+static bool packs(const struct wr_io_host *h)
+{
+	return h->options.pack != WEIR_PACK_NO && h->options.dir != NULL;
+}
+
+/* A helper: it sleeps most of the time, where the helpers are. */
+static struct weir_thread_options pack_options(const struct wr_io_host *h)
+{
+	const struct weir_cpu_list *cpus = &h->options.housekeeping;
+	struct weir_thread_options thread = {.wait = WEIR_WAIT_PARK, .cpu_count = cpus->cpu_count};
+	memcpy(thread.cpus, cpus->cpus, sizeof thread.cpus);
+	return thread;
+}
+
 static bool has_journal_thread(const struct wr_io_host *h)
 {
 	return h->options.journal_thread == WEIR_JOURNAL_THREAD_YES;
@@ -135,6 +149,9 @@ static int init_runners(struct wr_io_host *h)
 		rc = init_runner(h, &h->journal, &o->journal, "jrnl", &p->journal_parker, 0);
 	if (rc == 0 && !o->manual)
 		rc = init_runner(h, &h->group, &o->group, "group", &p->group_parker, 0);
+	const struct weir_thread_options pack = pack_options(h);
+	if (rc == 0 && packs(h) && !o->manual)
+		rc = init_runner(h, &h->pack, &pack, "pack", &p->pack_parker, 0);
 	return rc;
 }
 
@@ -148,6 +165,9 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 	wr_pipeline_group_step(h->pipeline, &step);
 	if (rc == 0)
 		rc = wr_runner_add_step(o->manual ? &h->log : &h->group, &step);
+	wr_pipeline_pack_step(h->pipeline, &step);
+	if (rc == 0 && packs(h))
+		rc = wr_runner_add_step(o->manual ? &h->log : &h->pack, &step);
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "", weir_strerror(rc));
 	if (o->manual) {
@@ -168,6 +188,10 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "group", weir_strerror(rc));
 	h->group_running = true;
+	rc = packs(h) ? wr_runner_start(&h->pack) : 0;
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "pack", weir_strerror(rc));
+	h->pack_running = packs(h);
 	return 0;
 }
 
@@ -182,6 +206,7 @@ static void stop_runner(struct wr_runner *runner, bool *running)
 
 void wr_host_stop_threads(struct wr_io_host *h)
 {
+	stop_runner(&h->pack, &h->pack_running);
 	stop_runner(&h->group, &h->group_running);
 	stop_runner(&h->log, &h->log_running);
 	stop_runner(&h->journal, &h->journal_running);
@@ -334,6 +359,8 @@ void wr_host_thread_infos(struct wr_io_host *h, struct weir_info *info)
 		tell_thread(info, &h->journal);
 	if (h->group_running)
 		tell_thread(info, &h->group);
+	if (h->pack_running)
+		tell_thread(info, &h->pack);
 	wr_spinlock_lock(&h->handlers_lock);
 	for (uint32_t i = 0; i < h->options.members_max; i++)
 		if (h->handlers[i].running)

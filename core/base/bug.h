@@ -170,6 +170,10 @@
 	  "a damaged segment is packed without what is damaged")                                   \
 	X(PACKED_COPY_UNUSED, "core/journal/unpack.c",                                             \
 	  "the second index of a packed segment is not looked at")                                 \
+	X(PACKS_UNTOLD, "core/journal/journal_packing.c",                                          \
+	  "the first segment is packed before the superblock says that there may be some")         \
+	X(READERS_NOT_ASKED, "core/journal/journal_packed.c",                                      \
+	  "the file that a packed one stands for is used again while somebody reads it")           \
 	X(PACKED_DRAFT_COUNTS, "core/journal/scan_packed.c",                                       \
 	  "a packed file counts before it is whole")                                               \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \

@@ -157,6 +157,24 @@ static void tasks_init(struct wr_journal *j)
 	j->checkpoint.task.journal = j;
 }
 
+static int packer_make(struct wr_journal *j, struct wr_memory *memory)
+{
+	const struct wr_segment_table *t = j->table;
+
+	j->packer = take(memory, sizeof *j->packer, WR_LINE_BYTES);
+	if (j->packer == NULL)
+		return -ENOMEM;
+	j->table->has_packed = true; /* there will be */
+	j->packing.wanted = true;
+	return wr_packer_init(j->packer, j->storage, memory, j->clock, t->uuid, t->log_id,
+			      t->chunk_bytes, t->segment_bytes);
+}
+
+uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes)
+{
+	return sizeof(struct wr_packer) + wr_pack_bytes(chunk_bytes, segment_bytes);
+}
+
 int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,
 		      const struct wr_journal_options *options, struct wr_segment_table *table,
 		      const struct wr_recovered *recovered, struct wr_journal_link *link,
@@ -207,6 +225,12 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 		wr_journal_destroy(j, memory);
 		return -ENOMEM;
 	}
+	if (options->pack)
+		r = packer_make(j, memory);
+	if (r < 0) {
+		wr_journal_destroy(j, memory);
+		return r;
+	}
 	wr_journal_count_segments(j);
 	*ret_journal = j;
 	return 0;
@@ -219,6 +243,9 @@ void wr_journal_destroy(struct wr_journal *journal, struct wr_memory *memory)
 	if (j == NULL)
 		return;
 	link_free(j->link, &j->options, memory);
+	if (j->packer != NULL)
+		wr_packer_fini(j->packer);
+	give(memory, j->packer, sizeof *j->packer);
 	give(memory, j->files.retired_id, sizeof(uint64_t) * j->table->capacity);
 	give(memory, j->files.spare_next, sizeof(uint32_t) * j->table->capacity);
 	give(memory, j->files.assigned,
@@ -248,7 +275,7 @@ static void name_of_file(const struct wr_journal *j, uint32_t file, char *to, si
 	if (file == j->superblock_file)
 		(void)snprintf(name, sizeof name, "%s", WR_SUPERBLOCK_NAME);
 	for (uint32_t i = 0; i < count; i++)
-		if (wr_load_relaxed(&j->table->segments[i].file) == file &&
+		if (wr_segment_file(&j->table->segments[i]) == file &&
 		    j->table->segments[i].state != WR_SEGMENT_NONE)
 			wr_segment_name(name, j->table->log_id, j->table->segments[i].file_number);
 	(void)snprintf(to, to_bytes, "%.47s", name);
@@ -335,6 +362,21 @@ int wr_journal_step(void *journal, uint32_t budget)
 	return work + (polled != 0 ? 1 : 0);
 }
 
+int wr_journal_pack_step(void *journal, uint32_t budget)
+{
+	struct wr_journal *j = journal;
+
+	(void)budget;
+	return j->packer != NULL ? wr_packer_step(j->packer) : 0;
+}
+
+uint64_t wr_journal_pack_idle_ns(void *journal)
+{
+	struct wr_journal *j = journal;
+
+	return j->packer != NULL ? wr_packer_idle_ns(j->packer) : UINT64_MAX;
+}
+
 uint64_t wr_journal_idle_ns(void *journal)
 {
 	struct wr_journal *j = journal;
@@ -342,6 +384,7 @@ uint64_t wr_journal_idle_ns(void *journal)
 	if (j->failed)
 		return UINT64_MAX;
 	uint64_t idle_ns = wr_min_u64(wr_journal_age_idle_ns(j), wr_journal_removal_idle_ns(j));
+	idle_ns = wr_min_u64(idle_ns, wr_journal_packing_idle_ns(j));
 	if (j->files.retry_at_ns == 0 && !j->room.has_room)
 		return idle_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
@@ -404,6 +447,8 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.prepare_failures = wr_load_relaxed(&c->prepare_failures),
 		.segments_dropped = wr_load_relaxed(&c->segments_dropped),
 		.segments_removed = wr_load_relaxed(&c->segments_removed),
+		.segments_packed = wr_load_relaxed(&c->segments_packed),
+		.pack_failures = wr_load_relaxed(&c->pack_failures),
 		.free_bytes = wr_load_relaxed(&c->free_bytes),
 		.low_space = wr_load_relaxed(&c->low_space) != 0,
 		.no_room_code = -(int)wr_load_relaxed(&c->no_room_code),

@@ -34,6 +34,7 @@ struct wr_journal_options {
 	uint64_t retention_bytes;       /* 0: keep everything */
 	uint64_t retention_time_ns;     /* the same, by retention's clock (journal_age.c) */
 	uint64_t low_space_bytes;       /* no file is made that leaves less free; 0: none asks */
+	bool pack;                      /* sealed segments, by wr_journal_pack_step() */
 	bool drop_oldest;               /* where no file can be made, whatever retention says */
 	uint32_t batches_in_flight_max; /* 1..16 */
 	bool seal_before_ack;
@@ -53,10 +54,12 @@ struct wr_journal_stats {
 	uint64_t prepare_failures; /* of new files, and of new headers for spare ones */
 	uint64_t segments_dropped;
 	uint64_t segments_removed;
-	uint64_t free_bytes; /* of the medium, when a file was last wanted; 0: nobody looked */
-	bool low_space;      /* a file was wanted, and there was no room for it */
-	int no_room_code;    /* data waits, since no segment could be prepared, and why; or 0 */
-	int no_room_told;    /* what to say of it in words: its end only when that has lasted */
+	uint64_t segments_packed;
+	uint64_t pack_failures; /* damaged ones, no room, none smaller */
+	uint64_t free_bytes;    /* of the medium, when a file was last wanted; 0: nobody looked */
+	bool low_space;         /* a file was wanted, and there was no room for it */
+	int no_room_code;       /* data waits, since no segment could be prepared, and why; or 0 */
+	int no_room_told;       /* what to say of it in words: its end only when that has lasted */
 };
 
 struct wr_journal;
@@ -89,6 +92,14 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 /* The step. */
 int wr_journal_step(void *journal, uint32_t budget);
 uint64_t wr_journal_idle_ns(void *journal);
+/*
+ * options.pack: the packer's step, beside the journal's, on any one thread (packer.h); blocks on
+ * the medium. Nobody steps it any more before the storage is left. Without pack it does nothing.
+ */
+int wr_journal_pack_step(void *journal, uint32_t budget);
+uint64_t wr_journal_pack_idle_ns(void *journal);
+/* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */
+uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes);
 /* Completed and in-order or not, is anything still under way? */
 bool wr_journal_is_idle(const struct wr_journal *journal);
 

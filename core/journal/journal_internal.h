@@ -33,6 +33,7 @@
 #include <errno.h>
 
 #include "core/journal/journal.h"
+#include "core/journal/packer.h"
 
 #define WR_JOURNAL_COMMITS_MAX 64u
 #define WR_JOURNAL_EXTENTS_AHEAD 8u
@@ -75,6 +76,8 @@ struct wr_journal_task {
 /* Of a file: nothing of an older life is in it; or something is, and it was found at open. */
 #define WR_JOURNAL_BLANK 0ull
 #define WR_JOURNAL_FOUND UINT64_MAX
+/* A packed file stands for it: it counts for nothing, whatever is written to it. */
+#define WR_JOURNAL_STOOD_FOR (UINT64_MAX - 1)
 
 /* In the order in which they are used. */
 enum wr_journal_spare_kind {
@@ -118,8 +121,8 @@ struct wr_journal_files {
 	uint32_t *spare_next; /* [table->capacity] */
 	struct wr_journal_spares spares[WR_JOURNAL_SPARE_KINDS];
 	struct wr_journal_spares going; /* packed, and out of the log: journal_packed.c */
-	struct wr_journal_spares free;  /* of their entries in the table */
-	uint32_t files_max;             /* none is made beyond this many */
+	struct wr_journal_spares left; /* packed ones stand for them, and somebody may be in them */
+	uint32_t files_max;            /* none is made beyond this many */
 	struct wr_journal_assigned *assigned;
 	uint64_t assigned_mask;
 	uint64_t live; /* positions in assigned[], see I3 */
@@ -183,6 +186,8 @@ struct wr_journal_cells {
 	wr_atomic_u64 prepare_failures;
 	wr_atomic_u64 segments_dropped;
 	wr_atomic_u64 segments_removed;
+	wr_atomic_u64 segments_packed;
+	wr_atomic_u64 pack_failures;
 	wr_atomic_u64 free_bytes;
 	wr_atomic_u32 low_space;
 	wr_atomic_u32 no_room_code; /* starved, and why: the code without its sign; 0: neither */
@@ -195,6 +200,14 @@ struct wr_journal_age {
 	uint64_t append_us; /* of the last batch, and what the boot clock has run since */
 	uint64_t boot_seen_ns;
 	uint64_t rest_ns; /* boot time not yet turned into whole µs */
+};
+
+/* journal_packing.c */
+struct wr_journal_packing {
+	bool wanted;          /* there may be a segment to be packed */
+	bool announce;        /* the superblock is to say that there may be packed ones */
+	uint32_t index;       /* of the one that was asked for */
+	uint64_t retry_at_ns; /* after a failure that may pass */
 };
 
 /* journal_room.c. The end of a want of room that is not told yet. */
@@ -252,6 +265,8 @@ struct wr_journal {
 	struct wr_journal_files files;
 	struct wr_journal_age age;
 	struct wr_journal_room room;
+	struct wr_journal_packing packing;
+	struct wr_packer *packer; /* NULL: nothing is packed */
 	struct wr_journal_checkpoint checkpoint;
 	struct wr_journal_cells cells;
 };
@@ -359,6 +374,8 @@ int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool 
 /* journal_packed.c */
 /* The oldest segment was packed, and has just left the log. */
 void wr_journal_packed_retired(struct wr_journal *j, uint32_t index, uint64_t segment_id);
+/* The file of this entry is no segment's any more: a packed one stands for it. */
+void wr_journal_packed_left(struct wr_journal *j, uint32_t index);
 /* Whether the superblock is to be written before files can go. */
 bool wr_journal_packed_waits(const struct wr_journal *j);
 /* Removes files that nobody is in any more; how many. */
@@ -372,6 +389,11 @@ void wr_journal_removal_note_used(struct wr_journal *j);
 bool wr_journal_removal_holds(const struct wr_journal *j);
 /* Until when it need not be looked at again. */
 uint64_t wr_journal_removal_idle_ns(const struct wr_journal *j);
+
+/* journal_packing.c */
+int wr_journal_packing_step(struct wr_journal *j);
+/* Until when nothing has to be asked or answered. */
+uint64_t wr_journal_packing_idle_ns(struct wr_journal *j);
 
 /* journal_range.c */
 /* Whether the superblock on the medium still counts this retired segment to the log (I7). */

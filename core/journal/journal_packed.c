@@ -6,11 +6,15 @@
  * ready; nobody who reads is in them any more (T3). Then file and name go, and the entry in the
  * table is free for the next packed segment.
  *
+ * And files that packed ones stand for: they are spares as soon as nobody is in them.
+ *
  * What a crash leaves of this is found by the next open as what is below the oldest segment, and
  * removed there (journal_start.c).
  * Thread: the step's.
  */
 #include "core/journal/journal_internal.h"
+
+#include "core/base/bug.h"
 
 static void put(struct wr_journal *j, struct wr_journal_spares *queue, uint32_t index)
 {
@@ -40,11 +44,19 @@ void wr_journal_packed_retired(struct wr_journal *j, uint32_t index, uint64_t se
 	put(j, &j->files.going, index);
 }
 
+void wr_journal_packed_left(struct wr_journal *j, uint32_t index)
+{
+	j->table->segments[index].state = WR_SEGMENT_NONE;
+	j->files.retired_id[index] = WR_JOURNAL_STOOD_FOR;
+	put(j, &j->files.left, index);
+}
+
 bool wr_journal_packed_waits(const struct wr_journal *j)
 {
 	const struct wr_journal_files *f = &j->files;
 
-	return f->going.count > 0 && wr_journal_range_has(j, f->retired_id[f->going.last]);
+	return j->packing.announce ||
+	       (f->going.count > 0 && wr_journal_range_has(j, f->retired_id[f->going.last]));
 }
 
 static void remove_file(struct wr_journal *j, struct wr_segment *segment)
@@ -61,12 +73,17 @@ int wr_journal_packed_step(struct wr_journal *j)
 	struct wr_journal_files *f = &j->files;
 	int count = 0;
 
-	if (f->going.count == 0 || !wr_segment_nobody_inside(j->table))
+	if ((f->going.count == 0 && f->left.count == 0) ||
+	    (!wr_segment_nobody_inside(j->table) && !WR_BUG(READERS_NOT_ASKED)))
 		return 0;
+	for (; f->left.count > 0; count++)
+		wr_journal_spare_add(j, take(j, &f->left));
+	if (count > 0)
+		wr_journal_count_segments(j);
 	while (f->going.count > 0 && !wr_journal_range_has(j, f->retired_id[f->going.first])) {
 		uint32_t index = take(j, &f->going);
 		remove_file(j, &j->table->segments[index]);
-		put(j, &f->free, index);
+		wr_segment_remove(j->table, index);
 		count++;
 	}
 	return count;

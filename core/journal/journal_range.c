@@ -24,7 +24,8 @@
 
 bool wr_journal_range_has(const struct wr_journal *j, uint64_t retired_id)
 {
-	return j->superblock.oldest_segment_id <= retired_id && !WR_BUG(RETIRED_STILL_RECORDED);
+	return retired_id != WR_JOURNAL_STOOD_FOR &&
+	       j->superblock.oldest_segment_id <= retired_id && !WR_BUG(RETIRED_STILL_RECORDED);
 }
 
 void wr_journal_range_fill(struct wr_journal *j, struct wr_superblock *superblock)
@@ -47,6 +48,8 @@ void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id)
 	next->version++;
 	wr_journal_range_fill(j, next);
 	next->newest_segment_id = newest_id;
+	if (j->packing.announce)
+		next->features_must |= WR_SUPERBLOCK_PACKED;
 	/* Of a log without a batch the first segment that gets ready is the oldest. */
 	if (next->oldest_segment_id == 0) {
 		next->oldest_segment_id = newest_id;
@@ -76,5 +79,7 @@ bool wr_journal_range_advance(struct wr_journal *j)
 	if (++j->files.superblock_pair < WR_SUPERBLOCK_COPIES / PAIR_COPIES)
 		return false;
 	j->superblock = j->next_superblock;
+	if ((j->superblock.features_must & WR_SUPERBLOCK_PACKED) != 0)
+		j->packing.announce = false;
 	return true;
 }

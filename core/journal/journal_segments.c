@@ -81,6 +81,7 @@ void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *
 	f->newest_live_id = first->segment_id;
 	f->retention_changed = true;
 	wr_journal_removal_note_used(j);
+	j->packing.wanted = j->packer != NULL;
 	wr_journal_count_segments(j);
 }
 
@@ -519,6 +520,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 		work += wr_journal_segments_retire(j);
 	work += ready_step(j);
 	work += wr_journal_packed_step(j);
+	work += wr_journal_packing_step(j);
 	uint64_t ahead =
 		ready_count(j) + wr_journal_pickable(j) + (wr_journal_gets_ready(j) ? 1u : 0u);
 	if (ahead < wanted && wr_segment_file_count(j->table) >= f->files_max) {

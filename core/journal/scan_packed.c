@@ -35,7 +35,6 @@ static int judge_packed_first(struct wr_scan *scan, struct wr_scan_segment *s)
 		r = wr_unpack_first(&scan->unpack, &from, 0, scan->probe + WR_BLOCK_BYTES);
 	if (r < 0)
 		return r;
-	s->file_bytes = scan->segment_bytes;
 	enum wr_batch_verdict verdict = wr_scan_check_header(scan, scan->probe + WR_BLOCK_BYTES,
 							     s->segment_id, WR_BLOCK_BYTES);
 	if (verdict == WR_BATCH_UNKNOWN)
@@ -77,6 +76,9 @@ int wr_scan_judge_packed(struct wr_scan *scan, struct wr_scan_segment *s, bool *
 	s->segment_id = h.segment_id;
 	s->previous_id = h.previous_segment_id;
 	scan->durable_seq = wr_max_u64(scan->durable_seq, h.end_seq - 1);
+	/* As large as it was made to be: else it is cut (R8, R11), as a plain one would be. */
+	if (s->stored_bytes >= h.file_bytes)
+		s->file_bytes = scan->segment_bytes;
 	r = judge_packed_first(scan, s);
 	s->may_start = s->first_valid && h.starts != 0;
 	return r;

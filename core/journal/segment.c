@@ -119,6 +119,7 @@ void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t se
 	uint64_t position = wr_load_relaxed(&t->newest_end); /* own */
 
 	segment->state = WR_SEGMENT_LIVE;
+	segment->stays_plain = false;
 	segment->first_time_us = first_time_us;
 	wr_store_release(&segment->first_seq, first_seq); /* T1, and the two below */
 	wr_store_release(&segment->segment_id, segment_id);

@@ -35,13 +35,14 @@ struct wr_segment {
 	wr_atomic_u64 segment_id; /* of a live one; else 0 */
 	wr_atomic_u64 first_seq;  /* of its first batch; 0 until that is known */
 	wr_atomic_u32 file;       /* storage handle, and WR_SEGMENT_PACKED */
-	uint32_t file_number; /* of an entry without a file: the next one without, or _NO_ENTRY */
+	uint32_t file_number;   /* of an entry without a file: the next one without, or _NO_ENTRY */
 	uint64_t first_time_us; /* append time of its first batch; the step's */
 	uint64_t bytes;         /* of the file */
 	enum wr_segment_state state;
 	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
 	bool cleared; /* found at open above the log's end: header and first batch are zeros now */
-	bool is_rest; /* found at open: packed, and of no use to anybody */
+	bool stays_plain; /* it could not be packed */
+	bool is_rest;     /* found at open: packed, and of no use to anybody */
 };
 
 /* In `file`: this file is a packed one. Handles are far below it. */

@@ -161,3 +161,21 @@ void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step)
 				     .leave = leave_storage,
 				     .self = p};
 }
+
+static int pack_step(void *self, uint32_t budget)
+{
+	struct weir_pipeline *p = self;
+	return wr_journal_pack_step(p->journal, budget);
+}
+
+static uint64_t pack_idle_ns(void *self)
+{
+	struct weir_pipeline *p = self;
+	return wr_journal_pack_idle_ns(p->journal);
+}
+
+void wr_pipeline_pack_step(struct weir_pipeline *p, struct wr_step *ret_step)
+{
+	*ret_step = (struct wr_step){
+		.name = "pack", .run = pack_step, .idle_ns = pack_idle_ns, .self = p};
+}

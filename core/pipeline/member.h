@@ -159,8 +159,8 @@ struct weir_member {
 	struct weir_item *items;
 	uint32_t items_max;
 	uint32_t item_next, item_count; /* polled and not yet handled */
-	bool moved; /* meanwhile: the pin is not of the place that it reads next */
-	wr_atomic_u32 handler_end;      /* M2: 1: it said stop; 2: it has ended */
+	bool moved;                /* meanwhile: the pin is not of the place that it reads next */
+	wr_atomic_u32 handler_end; /* M2: 1: it said stop; 2: it has ended */
 	bool handler_ended;
 	bool stuck;          /* what it reads next cannot be read: tried again, but not at once */
 	uint64_t stuck_mail; /* unless a message comes that moves it elsewhere */

@@ -167,6 +167,8 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 		return reject(problem, "numa", "not a way to place memory");
 	if ((unsigned)o->when_no_room > WEIR_NO_ROOM_DROP_OLDEST)
 		return reject(problem, "when_no_room", "not WAIT or DROP_OLDEST");
+	if ((unsigned)o->pack > WEIR_PACK_PADDING)
+		return reject(problem, "pack", "not NO or PADDING");
 	return 0;
 }
 
@@ -292,6 +294,13 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		plan->tables_bytes += wr_round_up(plan->checkpoint_bytes, 4096) +
 				      wr_journal_tables_bytes(o->segments_max) +
 				      (uint64_t)o->segments_max * WR_STORAGE_FILE_BYTES;
+		/* Two readers of cold data, and the packer. */
+		if (o->pack != WEIR_PACK_NO)
+			plan->tables_bytes +=
+				2 * wr_unpack_bytes(o->chunk_bytes,
+						    o->segment_bytes + WR_BLOCK_BYTES) +
+				wr_journal_pack_bytes(o->chunk_bytes,
+						      o->segment_bytes + WR_BLOCK_BYTES);
 	}
 	plan->total_bytes =
 		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;

@@ -89,6 +89,7 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		.retention_time_ns = o->retention_time_ns,
 		.low_space_bytes = o->low_space_bytes,
 		.drop_oldest = o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST,
+		.pack = o->pack != WEIR_PACK_NO,
 		.batches_in_flight_max =
 			(uint32_t)wr_min_u64(o->batches_in_flight_max, p->host.storage->depth_max),
 		.seal_before_ack = o->seal_before_ack,
@@ -208,6 +209,7 @@ static void init_parkers(struct weir_pipeline *p)
 		       p->host.storage);
 	wr_parker_init(&p->journal_parker, storage_ops, p->host.storage);
 	wr_parker_init(&p->group_parker, ops, NULL);
+	wr_parker_init(&p->pack_parker, ops, NULL);
 	wr_parker_init(&p->visible_parker, ops, NULL);
 	wr_parker_init(&p->durable_parker, ops, NULL);
 	wr_parker_init(&p->control_parker, ops, NULL);

@@ -204,6 +204,7 @@ struct weir_pipeline {
 	struct wr_parker log_parker;     /* writer and, without a thread of its own, journal */
 	struct wr_parker journal_parker; /* journal with a thread of its own */
 	struct wr_parker group_parker;
+	struct wr_parker pack_parker; /* options.pack: nobody wakes it but its own clock */
 	/* With a journal thread: counted up after the link's rings were given something. */
 	wr_atomic_u64 commits_bell;      /* J1: writer → journal */
 	wr_atomic_u64 moved_bell;        /* J2: journal → writer */
@@ -241,6 +242,8 @@ void wr_pipeline_destroy(struct weir_pipeline *p);
 /* The steps, in the order in which one thread runs them. */
 void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step);
+/* With options.pack; blocks on the medium, beside the others or between them. */
+void wr_pipeline_pack_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_group_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_member_handler_step(struct weir_member *member, struct wr_step *ret_step);
 

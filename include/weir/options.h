@@ -105,6 +105,15 @@ enum weir_when_no_room {
 	WEIR_NO_ROOM_DROP_OLDEST = 1,
 };
 
+/** What is done to segments that nothing more is written to. */
+enum weir_pack {
+	WEIR_PACK_NO = 0,
+	/** Batches lose the zeros that pad them to 4 KiB: a file of the events alone takes the
+	 *  place of the segment's, by a thread of its own that leaves most of its time to others
+	 *  (in a manual pipeline weir_step() does it). Sequences stay, readers notice nothing. */
+	WEIR_PACK_PADDING = 1,
+};
+
 #define WEIR_CPUS_MAX 64
 
 /** A list of CPUs, by the kernel's numbers. */
@@ -211,6 +220,8 @@ struct weir_options {
 	                                full disk then, segments_ahead segments before producers
 	                                notice; weir_info and log_fn tell. 0 (default): none */
 	enum weir_when_no_room when_no_room;
+	enum weir_pack pack; /**< default WEIR_PACK_NO: from the first packed segment on, a weir
+	                          that cannot read them refuses the journal (WEIR_E_FORMAT) */
 	uint64_t checkpoint_bytes; /**< log bytes between checkpoints; 0: 64 MiB, or four times the
 	                                size of a checkpoint if that is more */
 	uint32_t batches_in_flight_max; /**< writes under way at once, default 4 (1..16) */

@@ -26,6 +26,14 @@ static const struct wr_config_choice no_room_choices[] = {
 	{0},
 };
 
+static const struct wr_config_choice pack_choices[] = {
+	{"no", WEIR_PACK_NO, "files stay as they were written"},
+	{"padding", WEIR_PACK_PADDING,
+	 "the zeros that pad batches to 4 KiB are left out; a weir that cannot read that refuses "
+	 "the journal"},
+	{0},
+};
+
 static const struct wr_config_key journal_keys[] = {
 	{.name = "dir",
 	 OPTION(dir),
@@ -78,6 +86,12 @@ static const struct wr_config_key journal_keys[] = {
 	 .choices = no_room_choices,
 	 .fallback = "wait",
 	 .doc = "Where there can be no further file: a full disk, low_space, limits.segments"},
+	{.name = "pack",
+	 OPTION(pack),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = pack_choices,
+	 .fallback = "no",
+	 .doc = "What becomes of files that are full, in the background"},
 	{.name = "checkpoint",
 	 OPTION(checkpoint_bytes),
 	 .type = WR_CONFIG_SIZE,

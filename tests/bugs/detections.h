@@ -134,6 +134,9 @@
 	  "backup::after_a_power_cut_anywhere_the_copy_is_whole_or_none")                          \
 	X(PACKED_WITH_A_HOLE, unit_packed, "packed::a_damaged_segment_stays_as_it_is")             \
 	X(PACKED_COPY_UNUSED, unit_packed, "packed::every_flipped_bit_is_harmless_or_told")        \
+	X(PACKS_UNTOLD, unit_packing, "packing::the_superblock_says_so_before")                    \
+	X(READERS_NOT_ASKED, unit_packing,                                                         \
+	  "packing::nobodys_file_is_used_again_while_he_reads_it")                                 \
 	X(PACKED_DRAFT_COUNTS, unit_packed, "packed::a_draft_counts_for_nothing_and_is_a_rest")    \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
 

@@ -103,6 +103,45 @@ void format_live(const char *how)
 	fixture_close(&format_fixture, NULL);
 }
 
+/* Whole ones: a draft is none. */
+static uint32_t packed_count(void)
+{
+	uint32_t count = 0;
+	for (uint32_t number = 0; number < 256; number++) {
+		char path[TEST_PATH_BYTES], name[32];
+		uint8_t head[12] = {0};
+		(void)snprintf(name, sizeof name, "0-%08u.seg", number);
+		format_path(path, name);
+		int file = open(path, O_RDONLY | O_CLOEXEC);
+		if (file < 0)
+			continue;
+		count += pread(file, head, sizeof head, 0) == sizeof head &&
+			 memcmp(head, "WEIRPACK", 8) == 0 && head[10] == 1;
+		(void)close(file);
+	}
+	return count;
+}
+
+void format_live_packed(const char *segments)
+{
+	uint32_t wanted = packed_count() + (uint32_t)strtoul(segments, NULL, 10);
+	format_fixture.options.pack = WEIR_PACK_PADDING;
+	fixture_open(&format_fixture);
+	uint32_t topic = fixture_topic(&format_fixture, "first", 3);
+	uint32_t other = fixture_topic(&format_fixture, "second", 1);
+	struct weir_producer *named = fixture_producer(&format_fixture, "named");
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	publish_every_kind(named, topic, 3, wanted);
+	publish_every_kind(producer, other, 1, wanted);
+	/* One at a time: each in a batch of its own. */
+	for (uint32_t i = 0; i < 100; i++)
+		fixture_wait(producer, fixture_publish(producer, topic, i, i + 1));
+	for (uint32_t i = 0; i < 6000 && packed_count() < wanted; i++)
+		fixture_sleep_ns(10000000);
+	fixture_need(packed_count() >= wanted, "segments that were packed");
+	fixture_close(&format_fixture, NULL);
+}
+
 void format_live_long(const char *unused)
 {
 	(void)unused;

@@ -20,6 +20,8 @@ void format_path(char to[TEST_PATH_BYTES], const char *name);
 
 /* Opens, publishes, reads and acknowledges; `how`: any character, then k: dies, or c: closes. */
 void format_live(const char *how);
+/* The same, closed, until `segments` (decimal) more are packed; by the fixture's options. */
+void format_live_packed(const char *segments);
 /* Until four segments were retired and used again; by the fixture's options. */
 void format_live_long(const char *unused);
 

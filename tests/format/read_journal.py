@@ -150,7 +150,8 @@ class Segment:
         self.draft = head is not None and struct.unpack_from("<H", head, 10)[0] == 0
         self.packed = head is not None and not self.draft and head[16:32] == superblock.uuid
         if self.packed:
-            self.data = unpacked(head, self.data)
+            is_cut = len(self.data) < struct.unpack_from("<Q", head, 104)[0]
+            self.data = unpacked(head, self.data)[:len(self.data) if is_cut else None]
         self.id = self.previous_id = 0
         self.headed = False
         if (good_block(self.data[:BLOCK], b"WEIRSEG1")

@@ -5,7 +5,8 @@
  *         stays as it is.
  * Method: tests/data/journal/format-1.tar.xz holds two directories: `closed` (a log whose beginning
  *         was retired, with two checkpoints and segments that were used again) and `killed` (two
- *         lives that died). What is in them is kept too: counts and sequences below, and the digest
+ *         lives that died); format-1-packed.tar.xz one, `packed`, with packed segments.
+ *         What is in them is kept too: counts and sequences below, and the digest
  *         of what read_journal.py says, which knows the format's page and no line of weir. Then a
  *         pipeline opens each. For a newer format one is changed to say that it is.
  *
@@ -70,6 +71,18 @@ static const struct golden goldens[] = {
 	 .left_sum = 370960,
 	 .named_sequence = 264,
 	 .digest = "80f577f8a5d557a6abe4e030a8dc3e4e0291f80197b68c937491b7251add7960"},
+	{.name = "packed",
+	 .clean = true,
+	 .epoch = 3,
+	 .oldest_sequence = 1,
+	 .last_sequence = 1013,
+	 .events = 992,
+	 .segments = 10,
+	 .left_events = 556,
+	 .left_first = 27,
+	 .left_sum = 306125,
+	 .named_sequence = 396,
+	 .digest = "7e040ea2b3ea74ccebd5a19c31338753717cee6f745b0a882d3b919c6e6e6ea0"},
 };
 
 static char base[TEST_PATH_BYTES];
@@ -115,6 +128,13 @@ static int make(const char *to)
 			     format_in_child(format_live, "2c") == 0,
 		     "lives that are closed");
 	fixture_need(shell("cp -r '%s' '%s/closed'", format_fixture.dir, to) == 0, "a copy");
+	fixture_end(&format_fixture);
+	small_options();
+	fixture_need(format_in_child(format_live, "1c") == 0 &&
+			     format_in_child(format_live_packed, "3") == 0 &&
+			     format_in_child(format_live, "2c") == 0,
+		     "lives of which one packs");
+	fixture_need(shell("cp -r '%s' '%s/packed'", format_fixture.dir, to) == 0, "a copy");
 	fixture_end(&format_fixture);
 	return shell("rm -f '%s'/*/LOCK", to);
 }
@@ -289,8 +309,9 @@ static bool unpack(void)
 	if (shell("command -v tar >/dev/null && command -v xz >/dev/null") != 0)
 		return false;
 	test_dir_make(base);
-	fixture_need(shell("tar -C '%s' -xJf '%s/tests/data/journal/format-1.tar.xz'", base,
-			   source != NULL ? source : ".") == 0,
+	fixture_need(shell("cd '%s/tests/data/journal' && for each in *.tar.xz; do "
+			   "tar -C '%s' -xJf $each || exit 1; done",
+			   source != NULL ? source : ".", base) == 0,
 		     "the kept journals");
 	return true;
 }

@@ -100,5 +100,15 @@ int main(void)
 	fixture_need(format_in_child(format_live_long, NULL) == 0, "a long life");
 	tap_check(format_both_read_the_same(), "segments that were retired and used again");
 	fixture_end(&format_fixture);
+	fixture_init(&format_fixture, FIXTURE_DURABLE);
+	format_fixture.options.chunk_bytes = 32u << 10;
+	format_fixture.options.segment_bytes = 128u << 10;
+	fixture_need(format_in_child(format_live_packed, "2") == 0, "a life that packs");
+	tap_check(format_both_read_the_same(), "segments that were packed");
+	fixture_need(format_in_child(format_live_packed, "1") == 0 &&
+			     format_in_child(format_live, "5k") == 128 + SIGKILL,
+		     "a life that packs more, and one that is killed");
+	tap_check(format_both_read_the_same(), "more of them, behind a life that was killed");
+	fixture_end(&format_fixture);
 	return tap_end();
 }

@@ -13,10 +13,10 @@
  *
  *   nothing acknowledged is lost, nor what an earlier recovery served; after the death of the
  *   process alone, nothing written is lost either; what is there is what was appended, in order,
- *   without a hole; checkpoint + tail = fold of the whole log (L30); nothing that a checkpoint
- *   says is needed was retired (L31); there is no false alarm: WEIR_E_CORRUPT never comes. With
- *   retention by time, no event goes before its log has run for half of that, whatever the wall
- *   clock does (L17).
+ *   without a hole, packed (seed % 4 == 3) or not; checkpoint + tail = fold of the whole log
+ *   (L30); nothing that a checkpoint says is needed was retired (L31); there is no false alarm:
+ *   WEIR_E_CORRUPT never comes. With retention by time, no event goes before its log has run for
+ *   half of that, whatever the wall clock does (L17).
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -52,6 +52,9 @@
 	X(AGED, "segments that went because they were too old")                                    \
 	X(REMOVED, "segment files that went from the disk")                                        \
 	X(CLOCK_SET, "steps of the wall clock")                                                    \
+	X(PACKED, "segments that were packed")                                                     \
+	X(PACKED_FOUND, "packed segments found by an open")                                        \
+	X(PACK_FAILED, "segments that could not be packed")                                        \
 	X(DROPPED, "segments that went because no file could be made")                             \
 	X(RESUMED, "segments gone on in after a clean close")                                      \
 	X(STARVED, "writers without an extent")                                                    \
@@ -91,6 +94,8 @@ static uint64_t seed;
 static bool tracing;
 static bool failed_check;
 static struct journal_age age;
+static bool packs; /* of the seed; what it draws for that is of its own, as for the age */
+static struct wr_prng pack_prng;
 static bool quiet; /* this life has no faults but its end */
 
 #if defined(__GNUC__)
@@ -210,6 +215,7 @@ static void draw_life(struct journal_rig_options *o)
 	if (age.limit_ns != 0)
 		o->journal.retention_bytes = 0;
 	o->journal.retention_time_ns = age.limit_ns;
+	o->journal.pack = packs;
 	disk->plan.sync_apart = wr_prng_chance(&prng, 500000);
 	disk->plan.latency_max_ns = wr_prng_chance(&prng, 300000) ? 3000000 : 300000;
 	wr_fault_plan_heal(&disk->plan);
@@ -240,6 +246,9 @@ static void check_recovered(void)
 	sometimes[SOMETIMES_UNACKED_FOUND] += last_seq > oracle.kept_seq;
 	sometimes[SOMETIMES_CHECKPOINT_USED] += oracle.fed_checkpoint;
 	sometimes[SOMETIMES_RETIRED] += rig.report.oldest_seq > 1;
+	for (uint32_t n = 0; n < wr_segment_live_count(&rig.table); n++)
+		sometimes[SOMETIMES_PACKED_FOUND] +=
+			wr_segment_is_packed(wr_segment_live(&rig.table, n));
 	sometimes[SOMETIMES_RESUMED] += rig.recovered.resume_segment_id != 0;
 	/* What is not there now never comes back; what is there is served, and stays. */
 	oracle.appended_seq = last_seq;
@@ -355,6 +364,8 @@ static void act(void)
 		(void)journal_rig_step(&rig);
 	else
 		(void)rig.storage->ops->poll(rig.storage, wr_prng_below(&prng, 500000));
+	while (packs && wr_prng_chance(&pack_prng, 500000))
+		(void)wr_journal_pack_step(rig.journal, 0);
 	look_at_positions();
 	check(journal_age_pass(&age, &rig), "an event went before its time");
 }
@@ -369,6 +380,8 @@ static void end_life(uint64_t cuts_before)
 	sometimes[SOMETIMES_MERGED] += stats.writes < stats.batches;
 	sometimes[SOMETIMES_DROPPED] += stats.segments_dropped;
 	sometimes[SOMETIMES_REMOVED] += stats.segments_removed;
+	sometimes[SOMETIMES_PACKED] += stats.segments_packed;
+	sometimes[SOMETIMES_PACK_FAILED] += stats.pack_failures;
 	disk->plan.capacity_bytes = 0;
 	wr_sim_disk_trip_at(disk, 0, 0);
 	for (uint32_t fault = 0; fault < WR_FAULT_COUNT; fault++)
@@ -493,6 +506,8 @@ static void run_seed(void)
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&prng, seed);
 	journal_age_init(&age, seed);
+	packs = seed % 4 == 3;
+	wr_prng_init(&pack_prng, seed ^ 0x9ac);
 	disk = wr_sim_disk_create(seed ^ 0x5eed, &plan);
 	if (disk == NULL) {
 		check(false, "no memory");

@@ -47,6 +47,8 @@ static void look_at_journal(void)
 	oracle_check_retention();
 	if (recycled != world.recycled)
 		world_sometimes(SOMETIMES_RETIRED_LIVE);
+	if (wr_load_relaxed(&world.pipeline->journal->cells.segments_packed) > 0)
+		world_sometimes(SOMETIMES_PACKED);
 	world.recycled = recycled;
 }
 
@@ -75,6 +77,12 @@ bool world_round(void)
 
 	for (uint64_t i = 0; i < count && !world_is_dead(); i++)
 		work += one_step();
+	while (world.options.pack != WEIR_PACK_NO && !world.memory_only && !world_is_dead() &&
+	       wr_prng_chance(&world.pack_prng, 600000)) {
+		world.inside_step = true;
+		(void)world.pack.run(world.pack.self, 0);
+		world.inside_step = false;
+	}
 	if (!world_is_dead())
 		work += world_handlers_round();
 	if (world_is_dead())
@@ -127,6 +135,7 @@ static void draw_options(void)
 	o->seal_before_ack = world_one_in(4);
 	o->evidence_delay_ns = world_one_in(2) ? 200000 : 5000000;
 	o->retention_bytes = world_below(3) * o->segment_bytes;
+	o->pack = world.seed % 3 == 1 ? WEIR_PACK_PADDING : WEIR_PACK_NO;
 	/* From the seed alone: what other seeds do stays as it was. */
 	o->when_no_room =
 		(world.seed + world.life) % 8 == 5 ? WEIR_NO_ROOM_DROP_OLDEST : WEIR_NO_ROOM_WAIT;
@@ -167,6 +176,7 @@ static int open_once(void)
 		wr_pipeline_writer_step(world.pipeline, &world.steps[0]);
 		wr_pipeline_journal_step(world.pipeline, &world.steps[1]);
 		wr_pipeline_group_step(world.pipeline, &world.steps[2]);
+		wr_pipeline_pack_step(world.pipeline, &world.pack);
 		world.requests = world_memory_requests();
 		world.recycled = 0;
 		world.pipeline->pass_every = 16 + (world.seed % 5) * 64;
@@ -544,6 +554,7 @@ void world_run_seed(void)
 
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&world.prng, world.seed);
+	wr_prng_init(&world.pack_prng, world.seed ^ 0x9ac);
 	world_handlers_begin();
 	world_memory_begin();
 	world.pipeline = NULL;

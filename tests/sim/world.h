@@ -65,6 +65,7 @@
 	X(LATE, "subscriptions that began in the middle of the log")                               \
 	X(LATE_BELOW, "subscriptions that began behind what the checkpoints need")                 \
 	X(RETIRED_LIVE, "segments retired while the log went on")                                  \
+	X(PACKED, "looks at logs with segments that this owner packed")                            \
 	X(PASSED, "idle partitions that were passed on")                                           \
 	X(VERIFIED_LIVE, "logs that were read while their owner was at work")                      \
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
@@ -163,6 +164,8 @@ struct world {
 	struct weir_memory_plan plan;
 	struct weir_problem problem;
 	struct wr_step steps[3];
+	struct wr_step pack; /* with options.pack: of the seed, and with draws of its own */
+	struct wr_prng pack_prng;
 	uint64_t cuts;     /* power cuts of the disk when this life began */
 	uint64_t requests; /* of memory, when the open was over */
 	uint64_t recycled; /* segments, as seen last */

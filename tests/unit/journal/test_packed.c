@@ -358,8 +358,8 @@ Test(packed, every_cut_is_harmless_or_told)
 	build_mixed();
 	pack(true);
 	cut_everywhere(&tally, false);
-	cr_expect_gt(tally.refused, 20u);
-	cr_expect_gt(tally.whole, 20u, "the copies at the end are not needed");
+	/* Where recovery reads all of it, the copies at the end are not missed. */
+	cr_expect_gt(tally.refused, 50u, "%u, %u whole", tally.refused, tally.whole);
 	cut_everywhere(&tally, true);
 }
 

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   the packer of a journal at work: what is sealed and durable is packed, oldest first, and
+ *         its file used again when nobody reads it any more; what leaves the log packed is removed;
+ *         what cannot be packed stays; and every open finds all of it.
+ * Method: the rig, with the packer's step called between those of the journal.
+ */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/journal/journal_internal.h"
+#include "core/journal/reader.h"
+#include "io/sim/storage_sim.h"
+#include "tests/support/journal_rig.h"
+
+static struct wr_sim_disk *disk;
+static struct journal_rig rig;
+static struct journal_rig_options o;
+
+static void setup(void)
+{
+	disk = wr_sim_disk_create(7, NULL);
+	o = journal_rig_defaults(disk);
+	o.checkpoint_bytes = WR_BLOCK_BYTES;
+	o.journal.pack = true;
+}
+
+static void teardown(void)
+{
+	wr_sim_disk_destroy(disk);
+}
+
+TestSuite(packing, .init = setup, .fini = teardown);
+
+static void open_rig(void)
+{
+	cr_assert_eq(journal_rig_open(&rig, &o), 0, "%s", rig.problem.text);
+	cr_assert(journal_rig_settle(&rig));
+}
+
+/* A batch for each event: as much padding as there can be. */
+static void append(uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		while (mini_writer_append(&rig.writer, 0, i, 60) != MINI_WRITER_DONE)
+			cr_assert(journal_rig_step(&rig) >= 0);
+		cr_assert_eq(mini_writer_seal(&rig.writer), MINI_WRITER_DONE);
+		cr_assert(journal_rig_drain(&rig));
+	}
+}
+
+static struct wr_journal_stats stats(void)
+{
+	struct wr_journal_stats s;
+
+	wr_journal_stats(rig.journal, &s);
+	return s;
+}
+
+/* Both step until neither has anything to do. */
+static void pack(void)
+{
+	for (uint32_t idle = 0; idle < 5; idle++) {
+		int work = wr_journal_pack_step(rig.journal, 0);
+		cr_assert(journal_rig_settle(&rig));
+		wr_clock_sim_advance(disk->clock, 50000000);
+		if (work != 0)
+			idle = 0;
+	}
+}
+
+static uint32_t packed_live(void)
+{
+	uint32_t count = 0;
+
+	for (uint32_t n = 0; n < wr_segment_live_count(&rig.table); n++)
+		count += wr_segment_is_packed(wr_segment_live(&rig.table, n));
+	return count;
+}
+
+static uint32_t segment_files(uint64_t *ret_bytes)
+{
+	uint32_t count = 0, log_id, number;
+
+	*ret_bytes = 0;
+	for (uint32_t i = 0; i < disk->entry_count; i++) {
+		uint64_t bytes;
+		if (!wr_segment_name_parse(disk->entries[i].name, &log_id, &number) ||
+		    wr_sim_disk_peek(disk, disk->entries[i].name, &bytes) == NULL)
+			continue;
+		*ret_bytes += bytes;
+		count++;
+	}
+	return count;
+}
+
+/* Files of packed segments, drafts among them. */
+static uint32_t packed_files(void)
+{
+	uint32_t count = 0, log_id, number;
+
+	for (uint32_t i = 0; i < disk->entry_count; i++) {
+		uint64_t bytes;
+		const uint8_t *content = wr_sim_disk_peek(disk, disk->entries[i].name, &bytes);
+		count += content != NULL && bytes >= WR_BLOCK_BYTES &&
+			 wr_segment_name_parse(disk->entries[i].name, &log_id, &number) &&
+			 wr_packed_is_header(content);
+	}
+	return count;
+}
+
+static void read_all(void)
+{
+	const uint32_t most = rig.table.chunk_bytes / WR_BLOCK_BYTES;
+	struct wr_extent_batch batches[16];
+	struct wr_extent_view view = {.batches = batches, .batches_max = most};
+	uint8_t *buffer = aligned_alloc(WR_BLOCK_BYTES, rig.table.chunk_bytes);
+	uint64_t last = journal_rig_durable(&rig);
+	struct wr_reader reader;
+
+	cr_assert_leq(most, 16u);
+	cr_assert_eq(wr_reader_init(&reader, &rig.table, rig.storage, &rig.memory.base), 0);
+	for (uint64_t seq = wr_segment_oldest_seq(&rig.table); seq <= last; seq = view.end_seq)
+		cr_assert_eq(wr_reader_load(&reader, seq, last, buffer, &view, &rig.problem), 0,
+			     "%lu: %s", seq, rig.problem.text);
+	wr_reader_fini(&reader, &rig.memory.base);
+	free(buffer);
+}
+
+Test(packing, what_is_sealed_is_packed_and_its_file_used_again)
+{
+	uint64_t bytes, bytes_before;
+
+	open_rig();
+	append(80);
+	uint32_t live = wr_segment_live_count(&rig.table);
+	uint32_t files = segment_files(&bytes_before);
+	cr_assert_geq(live, 4u);
+	pack();
+	cr_expect_eq(packed_live(), live - 1, "%u of %u", packed_live(), live);
+	cr_expect_eq(stats().segments_packed, live - 1);
+	cr_expect_eq(segment_files(&bytes), files + live - 1);
+	read_all();
+	/* As many plain files as before serve for as many segments again. */
+	append(60);
+	cr_expect_eq(segment_files(&bytes), files + live - 1);
+	read_all();
+	pack();
+	read_all();
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	open_rig();
+	cr_expect_gt(packed_live(), live);
+	read_all();
+	journal_rig_close(&rig);
+}
+
+Test(packing, the_superblock_says_so_before)
+{
+	struct wr_superblock s;
+	uint64_t bytes;
+
+	open_rig();
+	append(5);
+	const uint8_t *block = wr_sim_disk_peek(disk, WR_SUPERBLOCK_NAME, &bytes);
+	cr_assert_eq(wr_superblock_decode(block, 0, &s), WR_BLOCK_VALID);
+	cr_expect_eq(s.features_must, 0u, "nothing is sealed yet");
+	append(35);
+	while (packed_live() == 0) {
+		(void)wr_journal_pack_step(rig.journal, 0);
+		cr_assert(journal_rig_settle(&rig));
+		wr_clock_sim_advance(disk->clock, 50000000);
+	}
+	for (uint32_t copy = 0; copy < WR_SUPERBLOCK_COPIES; copy++) {
+		block = wr_sim_disk_peek(disk, WR_SUPERBLOCK_NAME, &bytes);
+		cr_assert_eq(wr_superblock_decode(block + copy * WR_BLOCK_BYTES, copy, &s),
+			     WR_BLOCK_VALID);
+		cr_expect_eq(s.features_must, WR_SUPERBLOCK_PACKED);
+	}
+	journal_rig_close(&rig);
+}
+
+Test(packing, nobodys_file_is_used_again_while_he_reads_it)
+{
+	open_rig();
+	append(80);
+	wr_segment_enter(&rig.table);
+	pack();
+	cr_expect_gt(packed_live(), 1u);
+	cr_expect_eq(wr_journal_pickable(rig.journal), 0u, "somebody is inside");
+	wr_segment_leave(&rig.table);
+	cr_assert(journal_rig_settle(&rig));
+	cr_expect_eq(wr_journal_pickable(rig.journal), (uint64_t)packed_live());
+	journal_rig_close(&rig);
+}
+
+Test(packing, what_leaves_the_log_packed_is_removed)
+{
+	uint64_t bytes;
+
+	open_rig();
+	append(80);
+	pack();
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	uint32_t files = segment_files(&bytes);
+	o.journal.retention_bytes = 3ull * 17 * WR_BLOCK_BYTES;
+	open_rig();
+	uint32_t before = packed_live();
+	for (uint32_t i = 0; i < 12; i++) {
+		append(10);
+		if (wr_load_acquire(&rig.link.checkpoint.state) == WR_CHECKPOINT_IDLE) {
+			memset(rig.checkpoint_buffer, 0, 16);
+			cr_assert(mini_writer_checkpoint(&rig.writer, 16, rig.writer.next_seq - 1));
+		}
+		pack();
+	}
+	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+	append(20);
+	pack();
+	cr_expect_gt(stats().segments_recycled, (uint64_t)before);
+	cr_expect_leq(segment_files(&bytes), files + 6);
+	cr_expect_leq(packed_files(), packed_live());
+	cr_expect_leq(wr_segment_live_bytes(&rig.table),
+		      o.journal.retention_bytes + 17u * WR_BLOCK_BYTES);
+	read_all();
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	open_rig();
+	read_all();
+	journal_rig_close(&rig);
+}
+
+Test(packing, what_cannot_be_packed_stays_and_the_next_one_is)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	open_rig();
+	append(80);
+	uint32_t live = wr_segment_live_count(&rig.table);
+	wr_segment_name(name, 0, wr_segment_live(&rig.table, 1)->file_number);
+	cr_assert_eq(wr_sim_disk_corrupt(disk, name, 3ull * WR_BLOCK_BYTES + 200, 1), 0);
+	pack();
+	cr_expect_eq(packed_live(), live - 2);
+	cr_expect_not(wr_segment_is_packed(wr_segment_live(&rig.table, 1)));
+	cr_expect_eq(stats().pack_failures, 1u, "and is not tried again");
+	journal_rig_close(&rig);
+}
+
+static void begin_packing(void)
+{
+	for (uint32_t i = 0; i < 50 && packed_files() == 0; i++) {
+		(void)wr_journal_pack_step(rig.journal, 0);
+		cr_assert(journal_rig_settle(&rig));
+		wr_clock_sim_advance(disk->clock, 50000000);
+	}
+	cr_assert_eq(packed_files(), 1u);
+	cr_assert_eq(packed_live(), 0u);
+}
+
+Test(packing, what_was_begun_at_the_end_is_removed)
+{
+	open_rig();
+	append(80);
+	begin_packing();
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	cr_expect_eq(packed_files(), 0u);
+	/* And of a life that dies, by the next one. */
+	open_rig();
+	begin_packing();
+	wr_storage_sim_kill(rig.storage);
+	journal_rig_close(&rig);
+	cr_expect_eq(packed_files(), 1u);
+	o.journal.pack = false;
+	open_rig();
+	cr_expect_eq(packed_files(), 0u);
+	cr_expect_eq(packed_live(), 0u);
+	read_all();
+	journal_rig_close(&rig);
+}
