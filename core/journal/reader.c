@@ -36,6 +36,7 @@ int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct w
 	r->table = table;
 	r->storage = storage;
 	r->unpack = (struct wr_unpack){.memory = NULL};
+	r->next_segment_id = r->next_index = r->next_seq = 0;
 	r->scratch = wr_memory_alloc_payload(memory, WR_BLOCK_BYTES);
 	if (r->scratch == NULL)
 		return -ENOMEM;
@@ -300,6 +301,34 @@ static int fail_hole(struct wr_reader *r, const struct wr_reader_place *p, const
 	return fail_corrupt(r, p, w->extent + w->at, w->seq, end_seq, reterr_problem);
 }
 
+/*
+ * The extent to begin with. A search takes a read for each of its steps, as long as the extent
+ * itself: none for who reads on, nor for who begins a segment.
+ */
+static int find_first(struct wr_reader *r, const struct wr_reader_place *p, uint64_t seq,
+		      uint64_t *ret_index, uint64_t *ret_first_seq)
+{
+	bool reads_on = seq == r->next_seq && p->segment.segment_id == r->next_segment_id;
+
+	*ret_first_seq = seq;
+	*ret_index = reads_on ? r->next_index : 0;
+	if (reads_on || seq == p->segment.first_seq)
+		return 0;
+	return wr_reader_find_extent(r, p, seq, ret_index, ret_first_seq);
+}
+
+/* Of an extent that was walked to its end, and all of it handed out: the next begins behind it. */
+static void note_next(struct wr_reader *r, const struct walk *w, uint64_t index)
+{
+	const struct wr_extent_view *view = w->view;
+	bool is_known =
+		view->closed && view->end_seq == w->seq && index + 1 < wr_reader_extent_count(r);
+
+	r->next_seq = is_known ? w->seq : 0;
+	r->next_segment_id = view->segment_id;
+	r->next_index = index + 1;
+}
+
 static int load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *buffer,
 		struct wr_extent_view *view, struct weir_problem *reterr_problem)
 {
@@ -311,7 +340,8 @@ static int load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *
 	int code = wr_reader_locate(r, seq, up_to_seq, &p);
 	if (code < 0)
 		return code;
-	code = wr_reader_find_extent(r, &p, seq, &index, &first_seq);
+	code = find_first(r, &p, seq, &index, &first_seq);
+	r->next_seq = 0;
 	if (code < 0)
 		return fail_reading(r, &p, code, reterr_problem);
 	for (;;) {
@@ -329,6 +359,8 @@ static int load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *
 		else if (code >= 0 &&
 			 (w.hole_end_seq != 0 || index + 1 >= wr_reader_extent_count(r)))
 			return fail_hole(r, &p, &w, index, reterr_problem);
+		if (code >= 0 && seq < w.seq)
+			note_next(r, &w, index);
 		if (code < 0 || seq < w.seq)
 			return fail_reading(r, &p, code, reterr_problem);
 		/* Not here. It is behind the damage that begins the next extent, or lost. */

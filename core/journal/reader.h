@@ -41,6 +41,11 @@ struct wr_reader {
 	struct wr_storage *storage;
 	uint8_t *scratch;        /* one block, aligned */
 	struct wr_unpack unpack; /* where the table has packed segments */
+	/* Behind what was loaded last, if that was all of an extent: who reads on is not searched
+	 * for. next_seq 0: not known. */
+	uint64_t next_segment_id;
+	uint64_t next_index;
+	uint64_t next_seq;
 };
 
 int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct wr_storage *storage,

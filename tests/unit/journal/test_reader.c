@@ -339,3 +339,43 @@ Test(reader, an_empty_log_has_no_time)
 	cr_expect_eq(find_time(5, 0), 1);
 	close_reader();
 }
+
+/* How often a load read: the storage of the reader, with a count. */
+static struct wr_storage_ops counting_ops;
+static const struct wr_storage_ops *plain_ops;
+static uint32_t read_count;
+
+static int64_t count_read(struct wr_storage *s, uint32_t file, void *to, uint32_t length,
+			  uint64_t offset)
+{
+	read_count++;
+	return plain_ops->read(s, file, to, length, offset);
+}
+
+Test(reader, who_reads_on_is_not_searched_for)
+{
+	build_cold();
+	open_reader();
+	plain_ops = p.storage->ops;
+	counting_ops = *plain_ops;
+	counting_ops.read = count_read;
+	p.storage->ops = &counting_ops;
+	uint32_t loads = 0;
+	for (uint64_t seq = 1; seq < b.next_seq; seq = view.end_seq) {
+		read_count = 0;
+		cr_assert_eq(load(seq, b.next_seq - 1), 0, "%lu: %s", seq, p.problem.text);
+		cr_assert_eq(view.first_seq, seq);
+		/* The extent, and the header behind one that was not filled up. */
+		cr_expect_leq(read_count, 2, "%lu: %u reads", seq, read_count);
+		loads++;
+	}
+	cr_expect_gt(loads, 6);
+	/* Anywhere else a search begins: also right behind what was only read in part. */
+	read_count = 0;
+	cr_assert_eq(load(5, 5), 0);
+	cr_assert_eq(load(6, b.next_seq - 1), 0);
+	cr_expect_leq(view.first_seq, 6);
+	cr_expect_gt(read_count, 2);
+	p.storage->ops = plain_ops;
+	close_reader();
+}
