@@ -75,8 +75,10 @@ void wr_journal_room_note(struct wr_journal *j)
 		code = 0;
 	else if (f->prepare_code < 0 && !one_is_coming)
 		code = (uint32_t)-f->prepare_code;
-	if (code != before)
+	if (code != before) {
 		wr_store_relaxed(&j->cells.no_room_code, code);
+		j->moved = true; /* who refuses events for it has to know */
+	}
 	if (code != 0)
 		tell_want(j, told, code);
 	else if (told != 0)

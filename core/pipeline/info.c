@@ -75,6 +75,53 @@ int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info)
 	return 0;
 }
 
+/* What another segment takes, what is there, and what is kept. */
+static void tell_bytes(struct weir_pipeline *p, int code, struct weir_problem *ret_problem)
+{
+	uint64_t free_bytes = 0, low_bytes = p->options.low_space_bytes;
+	unsigned long long segment_bytes = p->segments.segment_bytes;
+	char kept[64] = "", free_text[40] = "an unknown number";
+
+	if (p->host.storage->ops->free_bytes(p->host.storage, &free_bytes) == 0)
+		(void)snprintf(free_text, sizeof free_text, "%llu", (unsigned long long)free_bytes);
+	if (low_bytes != 0)
+		(void)snprintf(kept, sizeof kept, ", low_space_bytes keeps %llu",
+			       (unsigned long long)low_bytes);
+	(void)snprintf(ret_problem->field, sizeof ret_problem->field, "%s",
+		       low_bytes != 0 ? "low_space_bytes" : "");
+	(void)snprintf(ret_problem->text, sizeof ret_problem->text,
+		       "a segment takes %llu bytes, %s are free%s (%.40s): make room on the disk, "
+		       "or let subscriptions move",
+		       segment_bytes, free_text, kept, weir_strerror(code));
+}
+
+int weir_pipeline_room(struct weir_pipeline *p, struct weir_problem *ret_problem)
+{
+	struct wr_journal_stats stats;
+
+	if (p->journal == NULL)
+		return 0;
+	wr_journal_stats(p->journal, &stats);
+	if (stats.no_room_code == 0)
+		return 0;
+	*ret_problem = (struct weir_problem){.code = WEIR_E_NO_ROOM};
+	if (stats.no_room_code == WEIR_E_FULL) {
+		(void)snprintf(ret_problem->field, sizeof ret_problem->field, "segments_max");
+		(void)snprintf(ret_problem->text, sizeof ret_problem->text,
+			       "the journal has as many segments as segments_max allows (%u): open "
+			       "it with more, or let subscriptions move so that retention can",
+			       p->options.segments_max);
+	} else if (stats.no_room_code == -EMFILE || stats.no_room_code == -ENFILE) {
+		(void)snprintf(ret_problem->text, sizeof ret_problem->text,
+			       "no descriptor for another segment (%.80s): close some, or raise "
+			       "ulimit -n",
+			       weir_strerror(stats.no_room_code));
+	} else {
+		tell_bytes(p, stats.no_room_code, ret_problem);
+	}
+	return WEIR_E_NO_ROOM;
+}
+
 int weir_pipeline_problem(struct weir_pipeline *p, struct weir_problem *ret_problem)
 {
 	if (p->journal == NULL || wr_load_acquire(&p->link.failed) == 0) /* D1 */

@@ -11,34 +11,44 @@ void wr_pipeline_visible_moved(void *context)
 	wr_event_fds_signal(p);
 }
 
+static bool refuses(const struct weir_pipeline *p)
+{
+	return p->options.when_no_room == WEIR_NO_ROOM_REFUSE;
+}
+
 /* What is to be done depends on what is lacking. */
 static void say_no_room(struct weir_pipeline *p, int code)
 {
+	const char *who = refuses(p) ? "events are refused" : "producers wait";
+
 	if (code == WEIR_E_FULL)
 		wr_pipeline_say(p,
 				"no further segment: the journal has as many as segments_max "
-				"allows (%u): producers wait, acknowledgements go on; open it "
+				"allows (%u): %s, acknowledgements go on; open it "
 				"with more, or let subscriptions move so that retention can",
-				p->options.segments_max);
+				p->options.segments_max, who);
 	else if (code == -EMFILE || code == -ENFILE)
 		wr_pipeline_say(p,
-				"no descriptor for another segment (%s): producers wait, "
+				"no descriptor for another segment (%s): %s, "
 				"acknowledgements go on; close some, or raise ulimit -n",
-				weir_strerror(code));
+				weir_strerror(code), who);
 	else
 		wr_pipeline_say(p,
-				"no room for another segment (%s): producers wait, "
+				"no room for another segment (%s): %s, "
 				"acknowledgements go on; make room on the disk, or let "
 				"subscriptions move so that retention can",
-				weir_strerror(code));
+				weir_strerror(code), who);
 }
 
 static void say_low_space(struct weir_pipeline *p, const struct wr_journal_stats *stats)
 {
-	const char *what = p->options.when_no_room == WEIR_NO_ROOM_DROP_OLDEST
-				   ? "the oldest segments are used again as soon as nobody needs "
-				     "them, whatever retention_bytes says"
-				   : "producers wait when the segments that are ready are used up";
+	const char *what = "producers wait when the segments that are ready are used up";
+
+	if (p->options.when_no_room == WEIR_NO_ROOM_DROP_OLDEST)
+		what = "the oldest segments are used again as soon as nobody needs them, whatever "
+		       "retention_bytes says";
+	else if (refuses(p))
+		what = "events are refused when the segments that are ready are used up";
 
 	p->said_low_space = stats->low_space;
 	if (!stats->low_space)
@@ -59,6 +69,9 @@ static void say_room(struct weir_pipeline *p)
 	struct wr_journal_stats stats;
 
 	wr_journal_stats(p->journal, &stats);
+	if (refuses(p)) /* F2: the lanes' owners are woken behind this */
+		wr_publish_u32(&p->no_room,
+			       stats.no_room_code < 0 ? (uint32_t)-WEIR_E_NO_ROOM : 0u);
 	if (stats.low_space != p->said_low_space)
 		say_low_space(p, &stats);
 	if ((stats.no_room_told < 0) == p->said_no_room)

@@ -165,8 +165,8 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 			      "a huge page has 2 MiB (2097152) or 1 GiB (1073741824)");
 	if ((unsigned)o->numa > WEIR_NUMA_INTERLEAVE)
 		return reject(problem, "numa", "not a way to place memory");
-	if ((unsigned)o->when_no_room > WEIR_NO_ROOM_DROP_OLDEST)
-		return reject(problem, "when_no_room", "not WAIT or DROP_OLDEST");
+	if ((unsigned)o->when_no_room > WEIR_NO_ROOM_REFUSE)
+		return reject(problem, "when_no_room", "not WAIT, DROP_OLDEST or REFUSE");
 	if ((unsigned)o->pack > WEIR_PACK_PADDING)
 		return reject(problem, "pack", "not NO or PADDING");
 	return 0;

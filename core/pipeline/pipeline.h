@@ -157,6 +157,9 @@ enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
 struct weir_pipeline {
 	/* Looked at by every publish: 0, or the code that refuses it, negated. */
 	WR_LINE_ALIGNED wr_atomic_u32 refuse;
+	/* F2. 0, or WEIR_E_NO_ROOM, negated: events are refused for now (WEIR_NO_ROOM_REFUSE). The
+	 * journal step's. A look that comes late costs an event too many or too few. */
+	wr_atomic_u32 no_room;
 	/* This is a copy in a child of the process: lanes and files are the parent's. */
 	wr_atomic_u32 forked;
 
@@ -274,6 +277,14 @@ void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report 
 static inline int wr_pipeline_refused(struct weir_pipeline *p)
 {
 	return -(int)wr_load_acquire(&p->refuse); /* F1: pairs with wr_pipeline_refuse */
+}
+
+/* The same for an event: where there is no room on the disk, it may be refused (NO_ROOM_REFUSE). */
+static inline int wr_pipeline_refused_event(struct weir_pipeline *p)
+{
+	int rc = wr_pipeline_refused(p);
+
+	return WR_UNLIKELY(rc != 0) ? rc : -(int)wr_load_relaxed(&p->no_room);
 }
 
 /* Whether this is a copy that fork() made: refused like after a close, and never taken apart. */

@@ -24,6 +24,9 @@ static bool has_room(void *context)
 	/* Refusals that nobody takes use up the room for answers: nothing would ever come free. */
 	else if (wr_load_relaxed(&lane->first_refusal) == (uint32_t)-WEIR_E_FENCED)
 		w->code = WEIR_E_FENCED;
+	/* It was not when the call began: nobody knows for how long it would wait. */
+	else if (wr_load_seq(&w->producer->pipeline->no_room) != 0) /* F2 */
+		w->code = WEIR_E_NO_ROOM;
 	if (w->code != 0 || wr_lane_claim(lane, w->bytes) != NULL)
 		return true;
 	/*
@@ -90,7 +93,7 @@ static inline void go_if(struct weir_producer *pr, bool stays)
 /* What every door checks first. */
 static int check_open(struct weir_producer *pr, bool may_be_open)
 {
-	int rc = wr_pipeline_refused(pr->pipeline);
+	int rc = wr_pipeline_refused_event(pr->pipeline);
 	if (WR_UNLIKELY(rc != 0 || pr->fenced))
 		return rc != 0 ? rc : WEIR_E_FENCED;
 	return WR_UNLIKELY(pr->open != WR_OPEN_NOTHING && !may_be_open) ? -EBUSY : 0;

@@ -91,7 +91,7 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 {
 	struct wr_encoding encoding;
 	struct once once = {.pipeline = p, .level = level};
-	int rc = wr_pipeline_refused(p);
+	int rc = wr_pipeline_refused_event(p);
 	if (rc != 0)
 		return rc;
 	if (p->host.inside_step(p->host.context))

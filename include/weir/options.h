@@ -103,6 +103,10 @@ enum weir_when_no_room {
 	/** The oldest segment that no subscription and no checkpoint needs is used again, also
 	 *  within retention_bytes; where there is none, producers are held back. */
 	WEIR_NO_ROOM_DROP_OLDEST = 1,
+	/** Events are refused with WEIR_E_NO_ROOM, at once, whatever their producer's when_full
+	 *  says and though its lane has room. What lanes hold already waits.
+	 *  weir_pipeline_room() says why, in bytes. */
+	WEIR_NO_ROOM_REFUSE = 2,
 };
 
 /** What is done to segments that nothing more is written to. */

@@ -266,5 +266,18 @@ WEIR_API WEIR_MUST_CHECK int weir_pipeline_info(struct weir_pipeline *pipeline,
 WEIR_API WEIR_MUST_CHECK int weir_pipeline_problem(struct weir_pipeline *pipeline,
 						   struct weir_problem *ret_problem);
 
+/**
+ * Whether the journal has room to go on, and if not, what is lacking and what to do: how many bytes
+ * another segment takes, how many are free, how many low_space_bytes keeps; or which limit is
+ * reached. With every when_no_room. Exact, like `starved` of struct weir_info.
+ *
+ * Thread: any. Blocks: for a look at the file system. Allocates: never.
+ * @param ret_problem  filled in when there is no room: `field` names the option that decides, if
+ *                     it is one, and `code` is WEIR_E_NO_ROOM
+ * @return 0, also without a journal, else WEIR_E_NO_ROOM
+ */
+WEIR_API WEIR_MUST_CHECK int weir_pipeline_room(struct weir_pipeline *pipeline,
+						struct weir_problem *ret_problem);
+
 WEIR_DECLS_END
 #endif

@@ -113,6 +113,8 @@ WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeou
  *                                           always WEIR_E_AGAIN. To who would block for ever it
  *                                           says that answers fill the room for answers:
  *                                           weir_producer_poll_acks() first
+ *   WEIR_E_NO_ROOM       with WEIR_NO_ROOM_REFUSE, while the journal has no room for another
+ *                        segment: nothing happened, and a named producer's sequence stays
  *   WEIR_E_TOO_BIG       larger than a quarter of the lane or of a chunk
  *   WEIR_E_UNKNOWN_NAME  no such topic
  *   -EINVAL              an empty key that is not NULL, a key over 65535 bytes, a partition out of
@@ -296,7 +298,8 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_last(struct weir_producer *producer,
  *   WEIR_E_AGAIN       inside one of weir's threads, or the pool was in use for all of timeout_ns:
  *                      nothing happened
  *   WEIR_E_TOO_BIG     over 64 KiB encoded, or a quarter of a member's lane or a chunk
- *   -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FAILED, WEIR_E_CLOSED  as weir_publish()
+ *   -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_NO_ROOM, WEIR_E_FAILED, WEIR_E_CLOSED
+ *                      as weir_publish()
  */
 WEIR_API WEIR_MUST_CHECK int weir_publish_once(struct weir_pipeline *pipeline,
 					       const struct weir_event *event,

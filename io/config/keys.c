@@ -23,6 +23,7 @@ static const struct wr_config_choice no_room_choices[] = {
 	{"wait", WEIR_NO_ROOM_WAIT, "producers are held back, acknowledgements go on"},
 	{"drop_oldest", WEIR_NO_ROOM_DROP_OLDEST,
 	 "the oldest file that no subscription needs is used again, also within retention"},
+	{"refuse", WEIR_NO_ROOM_REFUSE, "events are refused at once, though lanes have room"},
 	{0},
 };
 

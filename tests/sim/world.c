@@ -139,6 +139,8 @@ static void draw_options(void)
 	/* From the seed alone: what other seeds do stays as it was. */
 	o->when_no_room =
 		(world.seed + world.life) % 8 == 5 ? WEIR_NO_ROOM_DROP_OLDEST : WEIR_NO_ROOM_WAIT;
+	if ((world.seed + world.life) % 8 == 6)
+		o->when_no_room = WEIR_NO_ROOM_REFUSE;
 	plan->sync_apart = world_one_in(2);
 	plan->latency_max_ns = world_one_in(3) ? 3000000 : 300000;
 	wr_fault_plan_heal(plan);

@@ -55,6 +55,7 @@
 	X(FENCED_PRODUCER, "producers that lost their name")                                       \
 	X(RESUMED_NAME, "names that went on where they were")                                      \
 	X(ONCE, "events published without a producer")                                             \
+	X(REFUSED_FULL, "events refused because the disk had no room")                             \
 	X(ABORTED, "claims and runs given up")                                                     \
 	X(EXPIRED, "members that slept too long")                                                  \
 	X(REFUSED_PROGRESS, "acknowledgements that came too late")                                 \

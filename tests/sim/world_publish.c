@@ -139,10 +139,19 @@ static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, 
 		p->next_k = last_k + 1;
 }
 
+static bool is_refused_for_room(int rc)
+{
+	if (rc != WEIR_E_NO_ROOM || world.options.when_no_room != WEIR_NO_ROOM_REFUSE)
+		return false;
+	world_sometimes(SOMETIMES_REFUSED_FULL);
+	return true;
+}
+
 /* Codes that say "not now" or "not any more". */
 static bool is_expected(const struct world_producer *p, int rc)
 {
-	return (rc == WEIR_E_FENCED && p->fenced) || rc == WEIR_E_AGAIN ||
+	return (rc == WEIR_E_FENCED && p->fenced) || is_refused_for_room(rc) ||
+	       rc == WEIR_E_AGAIN ||
 	       (rc == WEIR_E_FAILED && world_has_failed()) || rc == WEIR_E_CLOSED;
 }
 
@@ -274,6 +283,7 @@ void world_publish_once(void)
 	world_note("once", k, (uint64_t)(uint32_t)rc);
 	if (rc != 0) {
 		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
+				    is_refused_for_room(rc) ||
 				    (rc == WEIR_E_FAILED && world_has_failed()),
 			    "publish_once", (uint64_t)-rc, k);
 		world.once_source = 0;

@@ -136,6 +136,88 @@ Test(no_room, producers_are_held_back_and_that_is_told_before)
 	cr_expect_lt(low_at, starved_at);
 }
 
+/* What is there already is read and goes: then there are files to go on in. */
+static uint64_t begin_with_some_segments(void)
+{
+	static const char payload[PAYLOAD_BYTES];
+	struct weir_producer *first;
+	struct weir_event event = {.payload = payload, .payload_bytes = sizeof payload};
+	const uint64_t count = 12 * 4 * FIXTURE_CHUNK_BYTES / PAYLOAD_BYTES;
+	uint64_t ticket = 0;
+
+	fixture_init(&f, FIXTURE_DURABLE);
+	f.options.segment_bytes = 4 * FIXTURE_CHUNK_BYTES;
+	f.options.checkpoint_bytes = 256u << 10;
+	fixture_open(&f);
+	event.topic = topic = fixture_topic(&f, "numbers", 1);
+	uint32_t id = fixture_subscription(&f, "reader", "numbers");
+	first = fixture_producer(&f, NULL);
+	for (uint64_t i = 0; i < count; i++)
+		cr_assert_eq(weir_publish(first, &event, &ticket), 0);
+	fixture_wait(first, ticket);
+	fixture_close(&f, NULL);
+	f.options.low_space_bytes = UINT64_MAX / 2;
+	f.options.when_no_room = WEIR_NO_ROOM_REFUSE;
+	f.options.retention_bytes = 1;
+	f.options.log_fn = on_line;
+	fixture_open(&f);
+	cr_assert_eq(weir_producer_open(f.pipeline, NULL, &producer, NULL), 0);
+	member = fixture_member(&f, id, NULL);
+	return count;
+}
+
+/* The producer would wait for ever; it is told instead, with its lane empty or full. */
+Test(no_room, events_are_refused_at_once_and_the_cause_is_told_in_bytes)
+{
+	struct weir_problem why = {0};
+	uint64_t ticket = 0, count = begin_with_some_segments(),
+		 deadline = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
+	int rc = weir_pipeline_room(f.pipeline, &why);
+
+	cr_expect_eq(rc, 0);
+	while (fixture_now_ns() < deadline && (rc = publish_one(&ticket)) == 0)
+		count++;
+	cr_assert_eq(rc, WEIR_E_NO_ROOM, "%d", rc);
+	cr_expect_eq(weir_pipeline_room(f.pipeline, &why), WEIR_E_NO_ROOM);
+	cr_expect_eq(why.code, WEIR_E_NO_ROOM);
+	cr_expect_str_eq(why.field, "low_space_bytes");
+	cr_expect_not_null(strstr(why.text, "266240 bytes"), "%s", why.text); /* a segment */
+	cr_expect_not_null(strstr(why.text, "keeps 9223372036854775807"), "%s", why.text);
+	cr_expect_not_null(strstr(why.text, "make room on the disk"), "%s", why.text);
+	/* Every door, and none of them waits. */
+	const uint64_t number = 1;
+	const struct weir_event event = fixture_event(topic, NULL, &number);
+	struct weir_producer *other;
+	struct weir_producer_options options;
+	void *payload;
+	weir_producer_options_init(&options);
+	options.name = "named";
+	cr_assert_eq(weir_producer_open(f.pipeline, &options, &other, NULL), 0);
+	cr_expect_eq(weir_publish(other, &event, NULL), WEIR_E_NO_ROOM);
+	cr_expect_eq(weir_publish_many(other, &event, 1, NULL), WEIR_E_NO_ROOM);
+	cr_expect_eq(weir_claim(other, &event, 8, &payload), WEIR_E_NO_ROOM);
+	cr_expect_eq(weir_run_begin(other, 100), WEIR_E_NO_ROOM);
+	cr_expect_eq(weir_publish_once(f.pipeline, &event, WEIR_LEVEL_MEMORY, WEIR_FOREVER, NULL),
+		     WEIR_E_NO_ROOM);
+	cr_assert_eq(weir_producer_close(other, FIXTURE_LONG_NS), 0);
+	/* Acknowledgements go on, and retention gives room back; then events are taken again. */
+	uint64_t read = 0;
+	while (fixture_now_ns() < deadline && (rc = publish_one(&ticket)) != 0) {
+		cr_assert_eq(rc, WEIR_E_NO_ROOM, "%d", rc);
+		read += read_all();
+	}
+	cr_expect_eq(rc, 0);
+	count++;
+	while (fixture_now_ns() < deadline && read < count)
+		read += read_all();
+	cr_expect_eq(read, count, "what was taken is read, and nothing else");
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	(void)weir_close(f.pipeline, WEIR_CLOSE_ABORT, FIXTURE_LONG_NS, NULL);
+	f.pipeline = NULL;
+	fixture_end(&f);
+	cr_expect_eq(starved_lines, 1);
+}
+
 Test(no_room, a_policy_that_is_none_is_refused_by_name)
 {
 	struct weir_memory_plan plan;
@@ -144,7 +226,7 @@ Test(no_room, a_policy_that_is_none_is_refused_by_name)
 
 	weir_options_init(&options);
 	cr_expect_eq(options.when_no_room, WEIR_NO_ROOM_WAIT);
-	options.when_no_room = (enum weir_when_no_room)2;
+	options.when_no_room = (enum weir_when_no_room)3;
 	cr_expect_eq(weir_memory_plan(&options, &plan, &problem), -EINVAL);
 	cr_expect_str_eq(problem.field, "when_no_room");
 }

@@ -253,10 +253,14 @@ static int publish(struct publishing *p)
 		int rc = weir_publish(p->producer, &p->maker.event, &p->ticket);
 		if (rc == 0)
 			add(&p->own->published_events, 1);
-		if (rc != -ETIMEDOUT && rc != WEIR_E_AGAIN)
+		if (rc != -ETIMEDOUT && rc != WEIR_E_AGAIN && rc != WEIR_E_NO_ROOM)
 			return rc;
-		if (run_signal_is_raised(comes_again(p) ? &p->own->life->stop
-							: &p->own->life->abort))
+		const struct run_signal *end =
+			comes_again(p) ? &p->own->life->stop : &p->own->life->abort;
+		/* Where events are refused, a source waits: nobody else has this one. */
+		if (rc == WEIR_E_NO_ROOM)
+			(void)run_signal_wait(end, RUN_SECOND_NS / 100);
+		if (run_signal_is_raised(end))
 			return -EINTR;
 		rc = look(p);
 		if (rc < 0)
