@@ -112,6 +112,8 @@
 	  "behind a full segment what a crash left is erased only when it is used again")          \
 	X(TORN_ZEROED_AT_ONCE, "core/journal/recovery_resume.c",                                   \
 	  "a torn batch is zeroed by one write, which may spare what was good of it")              \
+	X(NO_CHECKPOINT_PASSED, "core/journal/recovery.c",                                         \
+	  "a log that lost its beginning to retention is opened without a checkpoint")             \
 	X(ID_GIVEN_AGAIN, "core/journal/recovery.c",                                               \
 	  "an id whose header is about to be erased may be given to another segment")              \
 	X(HEADER_UNSYNCED, "core/journal/journal_segments.c",                                      \

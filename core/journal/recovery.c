@@ -266,6 +266,32 @@ static int refuse_copies(struct wr_recovery_run *run)
 	return 0;
 }
 
+/*
+ * What retention took is in the tables of a checkpoint, and nowhere else (L30). Who only looks may
+ * read what is left; an owner would go on with tables that lack it.
+ */
+static int refuse_without_checkpoint(struct wr_recovery_run *run)
+{
+	const struct wr_scan *scan = &run->scan;
+	char text[sizeof run->problem->text];
+	uint32_t oldest = 0;
+
+	while (oldest < scan->segment_count && !scan->segments[oldest].accepted)
+		oldest++;
+	if (run->options->read_only || run->used_copy != WR_CHECKPOINT_COPIES ||
+	    oldest == scan->segment_count || scan->segments[oldest].first.first_seq <= 1 ||
+	    WR_BUG(NO_CHECKPOINT_PASSED))
+		return 0;
+	run->report->corrupt_first_seq = 1;
+	run->report->corrupt_end_seq = scan->segments[oldest].first.first_seq;
+	(void)snprintf(
+		text, sizeof text,
+		"no checkpoint is whole, and the log begins at %llu: what stood before it is "
+		"not known any more, nothing was changed",
+		(unsigned long long)run->report->corrupt_end_seq);
+	return wr_recovery_fail(run, WEIR_E_CORRUPT, "checkpoint", text);
+}
+
 static int walk(struct wr_recovery_run *run)
 {
 	struct wr_scan_batch batch;
@@ -286,7 +312,7 @@ static int walk(struct wr_recovery_run *run)
 		if (r != 0)
 			return r;
 	}
-	return r < 0 ? fail_any(run, r) : 0;
+	return r < 0 ? fail_any(run, r) : refuse_without_checkpoint(run);
 }
 
 /* A live journal may recycle what is being read: then all over again. */

@@ -63,8 +63,9 @@
 	X(EPOCH_NOT_RAISED, sim_journal, "a false alarm: corruption")                              \
 	X(EPOCH_NOT_WRITTEN, unit_recovery, "recovery::an_epoch_is_never_given_twice")             \
 	X(CHECKPOINT_AHEAD, sim_journal, "a false alarm: corruption")                              \
-	X(CHECKPOINT_UNSYNCED, sim_journal,                                                        \
-	  "the log begins after its beginning, with no checkpoint")                                \
+	X(CHECKPOINT_UNSYNCED, sim_journal, "a false alarm: corruption")                           \
+	X(NO_CHECKPOINT_PASSED, unit_recovery_whole,                                               \
+	  "recovery_whole::r9_a_log_that_lost_its_beginning_needs_a_checkpoint")                   \
 	X(CHECKPOINT_UNCHECKED, unit_recovery_whole,                                               \
 	  "recovery_whole::r9_a_damaged_checkpoint_gives_way_to_the_older_one")                    \
 	X(OLDER_CHECKPOINT, unit_recovery_whole,                                                   \
@@ -85,8 +86,7 @@
 	  "recovery_range::an_id_is_never_given_twice_whatever_became_of_its_header")              \
 	X(HEADER_UNSYNCED, unit_journal_segments,                                                  \
 	  "journal_segments::no_extent_is_offered_before_its_header_survives_power_loss")          \
-	X(GAP_PASSED_OVER, sim_pipeline,                                                           \
-	  "events of a partition left out, doubled or out of order")                               \
+	X(GAP_PASSED_OVER, sim_pipeline, "progress over an event that nobody acknowledged")        \
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(FENCED_NOT_TOLD, unit_members, "members::a_commit_tells_of_acks_that_went_before_it")    \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
@@ -109,11 +109,8 @@
 	X(HANDLER_IS_DEAF, sim_pipeline, "two owners of a partition at once")                      \
 	X(HANDLER_UNPINNED, unit_handlers,                                                         \
 	  "handlers::what_is_in_hand_stays_while_the_member_gets_more_to_read")                    \
-	X(REMOVED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \
-	X(REMOVED_STILL_RECORDED, unit_removal,                                                    \
-	  "removal::a_power_cut_anywhere_leaves_no_hole")                                          \
-	X(REMOVED_UNORDERED, unit_removal,                                                         \
-	  "removal::nothing_retired_gets_a_new_header_beside_it")                                  \
+	X(REMOVED_STILL_RECORDED, unit_removal, "removal::a_power_cut_anywhere_leaves_no_hole")    \
+	X(REMOVED_UNORDERED, unit_removal, "removal::nothing_retired_gets_a_new_header_beside_it") \
 	X(REMOVED_TOO_SOON, unit_removal, "removal::what_is_used_again_soon_stays")                \
 	X(RETENTION_JUMPS, unit_retention_time,                                                    \
 	  "retention_time::a_clock_that_is_ahead_at_an_open_takes_nothing_at_once")                \

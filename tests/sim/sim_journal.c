@@ -28,7 +28,9 @@
 #include "core/record/section.h"
 #include "io/sim/storage_sim.h"
 #include "tests/sim/journal_age.h"
+#include "tests/sim/journal_beyond.h"
 #include "tests/sim/journal_loss.h"
+#include "tests/sim/journal_situations.h"
 #include "tests/support/journal_rig.h"
 
 #define SEEDS_DEFAULT 1500u
@@ -36,40 +38,6 @@
 #define LIVES_MAX 8u
 #define SEQ_MAX JOURNAL_AGE_SEQ_MAX
 #define SECTION_BYTES 16u
-
-/* Situations that a run must have been in; one that never came is a hole in the simulation. */
-#define SOMETIMES_MAP(X)                                                                           \
-	X(POWER_CUT, "power cuts in a life")                                                       \
-	X(POWER_CUT_IN_OPEN, "power cuts in recovery or start")                                    \
-	X(KILL, "deaths of the process")                                                           \
-	X(CLEAN, "clean closes")                                                                   \
-	X(FAILED, "journals that failed for good")                                                 \
-	X(TRIMMED, "torn tails")                                                                   \
-	X(TRIMMED_HOLE, "torn tails with valid batches behind a hole")                             \
-	X(UNACKED_FOUND, "records found that were never acknowledged")                             \
-	X(CHECKPOINT_USED, "recoveries from a checkpoint")                                         \
-	X(RETIRED, "logs whose beginning was retired")                                             \
-	X(AGED, "segments that went because they were too old")                                    \
-	X(REMOVED, "segment files that went from the disk")                                        \
-	X(CLOCK_SET, "steps of the wall clock")                                                    \
-	X(PACKED, "segments that were packed")                                                     \
-	X(PACKED_FOUND, "packed segments found by an open")                                        \
-	X(PACK_FAILED, "segments that could not be packed")                                        \
-	X(DROPPED, "segments that went because no file could be made")                             \
-	X(RESUMED, "segments gone on in after a clean close")                                      \
-	X(STARVED, "writers without an extent")                                                    \
-	X(MERGED, "writes of several batches")                                                     \
-	X(OPEN_ERROR, "opens that an I/O error ended")                                             \
-	X(VERIFIED, "logs that were read from end to end")                                         \
-	X(LOSS_REFUSED, "journals refused because a segment file was lost")                        \
-	X(LOSS_OF_SPARE, "lost segment files with nothing in them")
-
-enum sometimes {
-#define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
-	SOMETIMES_MAP(SOMETIMES_ENUM)
-#undef SOMETIMES_ENUM
-		SOMETIMES_COUNT
-};
 
 static uint64_t sometimes[SOMETIMES_COUNT];
 
@@ -82,6 +50,7 @@ struct oracle {
 	/* What recovery feeds. */
 	uint64_t fed_seq;
 	uint64_t fed_fold;
+	uint64_t fed_first_seq; /* where no checkpoint was fed before it; 0: there was one */
 	bool fed_any;
 	bool fed_checkpoint;
 };
@@ -163,6 +132,7 @@ static void fed_reset(void *context)
 	oracle.fed_seq = 0;
 	oracle.fed_fold = 0;
 	oracle.fed_any = false;
+	oracle.fed_first_seq = 0;
 	oracle.fed_checkpoint = false;
 }
 
@@ -170,7 +140,11 @@ static int fed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t time
 		      const struct wr_record_view *view)
 {
 	(void)context, (void)epoch, (void)time_us;
-	check(oracle.fed_any || seq == 1, "the log begins after its beginning, with no checkpoint");
+	if (!oracle.fed_any && seq >= 1 && seq <= oracle.appended_seq) {
+		oracle.fed_first_seq = seq;
+		oracle.fed_seq = seq - 1;
+		oracle.fed_fold = oracle.fold[seq - 1];
+	}
 	check(seq == oracle.fed_seq + 1, "a hole, or a record again");
 	check(seq <= oracle.appended_seq, "a record that nobody appended");
 	check(view->payload_bytes >= 8, "a record without its payload");
@@ -237,6 +211,7 @@ static void check_recovered(void)
 	check(last_seq >= oracle.cached_seq, "a written record is gone though the power stayed on");
 	check(last_seq <= oracle.appended_seq, "the log is longer than what was appended");
 	check(!oracle.fed_any || oracle.fed_seq == last_seq, "not all of the log was fed");
+	check(oracle.fed_first_seq <= 1, "the log begins after its beginning, with no checkpoint");
 	check(oracle.fed_any || last_seq == 0, "nothing was fed");
 	check(rig.report.oldest_seq <= 1 || rig.report.oldest_seq <= oracle.needed_seq,
 	      "what a checkpoint says is needed was retired");
@@ -498,6 +473,41 @@ static bool open_life(struct journal_rig_options *o)
 	return false;
 }
 
+/* One fault beyond the promise, in a last life: noticed, or no harm done. */
+static void live_beyond(struct journal_rig_options *o)
+{
+	uint64_t cuts, kept_uuid[2];
+
+	if (seed % 3 != 2 || failed_check || !open_life(o))
+		return;
+	uint32_t which = journal_beyond_arm(disk, seed / 3);
+	uint64_t taken = journal_beyond_taken(disk, which);
+	memcpy(kept_uuid, rig.table.uuid, sizeof kept_uuid);
+	cuts = disk->power_cut_count;
+	for (uint32_t i = 0; i < 200 && !failed_check && !journal_rig_failed(&rig); i++)
+		act();
+	end_life(cuts);
+	wr_fault_plan_heal(&disk->plan);
+	drop_clean_pages();
+	if (failed_check || journal_beyond_taken(disk, which) == taken)
+		return;
+	sometimes[SOMETIMES_BEYOND + which]++;
+	uint64_t attested = journal_beyond_attested(disk, (const uint8_t *)kept_uuid, 0);
+	fed_reset(NULL);
+	int r = journal_rig_open(&rig, o);
+	check(r == 0 || r == WEIR_E_CORRUPT, "damage is taken for something else");
+	sometimes[SOMETIMES_BEYOND_REFUSED] += r != 0;
+	if (r != 0)
+		return;
+	uint64_t last_seq = rig.recovered.next_seq - 1;
+	check(!oracle.fed_any || oracle.fed_seq == last_seq, "not all of the log was fed");
+	check(oracle.fed_first_seq <= 1, "the log begins after its beginning, with no checkpoint");
+	check(last_seq >= oracle.kept_seq || journal_beyond_is_lie(which) || attested <= last_seq,
+	      "a loss that is attested is not reported");
+	sometimes[last_seq >= oracle.kept_seq ? SOMETIMES_BEYOND_WHOLE
+					      : SOMETIMES_BEYOND_UNKNOWABLE]++;
+}
+
 static void run_seed(void)
 {
 	struct wr_fault_plan plan;
@@ -526,6 +536,7 @@ static void run_seed(void)
 		if (!failed_check && wr_prng_chance(&prng, 200000))
 			lose_a_segment();
 	}
+	live_beyond(&o);
 	/* Everything comes to an end when nothing goes wrong any more. */
 	wr_sim_disk_trip_at(disk, 0, 0);
 	journal_rig_close(&rig);

@@ -254,6 +254,31 @@ Test(recovery_whole, r9_what_a_checkpoint_needs_may_not_be_missing)
 	expect_corrupt(5, end);
 }
 
+/* Retention took the beginning, no checkpoint is whole. Who only looks may read what is left. */
+Test(recovery_whole, r9_a_log_that_lost_its_beginning_needs_a_checkpoint)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+	uint64_t first = 0;
+	build_checkpointed();
+	wr_segment_name(name, 0, 0);
+	cr_assert_eq(wr_sim_disk_remove(disk, name), 0);
+	for (uint32_t i = 0; i < b.batch_count && first == 0; i++)
+		if (b.batches[i].file_number == 1)
+			first = seq_of(i);
+	b.superblock.oldest_segment_id = 2;
+	b.superblock.oldest_seq = first;
+	log_builder_write_superblock(&b);
+	cr_assert_eq(wr_sim_disk_corrupt(disk, "0-checkpoint.0", 100, 1), 0);
+	cr_assert_eq(wr_sim_disk_corrupt(disk, "0-checkpoint.1", 100, 1), 0);
+	cr_expect_eq(log_probe_open(&p, disk, NULL, false), WEIR_E_CORRUPT);
+	cr_expect_eq(p.report.corrupt_first_seq, 1);
+	cr_expect_eq(p.report.corrupt_end_seq, first);
+	cr_expect_str_eq(p.problem.field, "checkpoint");
+	log_probe_close(&p);
+	cr_expect_eq(log_probe_open(&p, disk, NULL, true), 0, "%s", p.problem.text);
+	log_probe_close(&p);
+}
+
 Test(recovery_whole, a_segment_below_the_checkpoint_that_lost_its_first_batch_is_noticed)
 {
 	build_checkpointed();
