@@ -210,6 +210,8 @@ void wr_host_stop_threads(struct wr_io_host *h)
 	stop_runner(&h->group, &h->group_running);
 	stop_runner(&h->log, &h->log_running);
 	stop_runner(&h->journal, &h->journal_running);
+	if (h->pipeline != NULL)
+		wr_journal_pack_end(h->pipeline->journal);
 }
 
 /* Whose it is to stop: of a leave and a close that meet, one joins the thread. */

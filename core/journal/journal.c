@@ -370,6 +370,12 @@ int wr_journal_pack_step(void *journal, uint32_t budget)
 	return j->packer != NULL ? wr_packer_step(j->packer) : 0;
 }
 
+void wr_journal_pack_end(struct wr_journal *journal)
+{
+	if (journal != NULL && journal->packer != NULL)
+		wr_packer_end(journal->packer);
+}
+
 uint64_t wr_journal_pack_idle_ns(void *journal)
 {
 	struct wr_journal *j = journal;

@@ -98,6 +98,8 @@ uint64_t wr_journal_idle_ns(void *journal);
  */
 int wr_journal_pack_step(void *journal, uint32_t budget);
 uint64_t wr_journal_pack_idle_ns(void *journal);
+/* After the packer's last step, while the storage is there: what it has begun is removed. */
+void wr_journal_pack_end(struct wr_journal *journal);
 /* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */
 uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes);
 /* Completed and in-order or not, is anything still under way? */

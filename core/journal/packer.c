@@ -17,11 +17,15 @@ int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_me
 	return wr_pack_init(&p->pack, storage, memory, uuid, log_id, chunk_bytes, segment_bytes);
 }
 
-void wr_packer_fini(struct wr_packer *p)
+void wr_packer_end(struct wr_packer *p)
 {
 	if (p->has_begun)
 		wr_pack_abort(&p->pack);
 	p->has_begun = false;
+}
+
+void wr_packer_fini(struct wr_packer *p)
+{
 	wr_pack_fini(&p->pack);
 }
 

@@ -41,7 +41,8 @@ struct wr_packer {
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, const uint8_t *uuid, uint32_t log_id,
 		   uint32_t chunk_bytes, uint64_t segment_bytes);
-/* What it has begun is removed. Nobody steps it any more. */
+/* What it has begun is removed; while the storage is there. Nobody steps it any more. */
+void wr_packer_end(struct wr_packer *p);
 void wr_packer_fini(struct wr_packer *p);
 
 /* The step: one extent at most. Blocks on the medium. */

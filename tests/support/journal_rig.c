@@ -138,6 +138,7 @@ void journal_rig_close(struct journal_rig *rig)
 {
 	if (rig->storage == NULL)
 		return;
+	wr_journal_pack_end(rig->journal);
 	(void)rig->storage->ops->leave(rig->storage);
 	if (rig->has_writer)
 		mini_writer_fini(&rig->writer);
