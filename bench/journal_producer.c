@@ -145,6 +145,23 @@ static uint32_t due_now(const struct journal_producer *p, uint64_t now_ns)
 	return n;
 }
 
+/*
+ * Until the next event is due, or an acknowledgement comes, which is taken at once: a service that
+ * answers its clients when their events are durable waits so.
+ */
+static void wait_until_due(struct journal_producer *p, uint64_t wait_ns)
+{
+	uint64_t next = wr_load_relaxed(&p->acked) + 1;
+
+	if (next > p->published) {
+		bench_sleep_ns(wait_ns);
+		return;
+	}
+	int code = weir_wait(p->producer, next, WEIR_LEVEL_DURABLE, wait_ns);
+	if (code != 0 && code != -ETIMEDOUT)
+		p->code = code;
+}
+
 static void keep_rate(struct journal_producer *p)
 {
 	uint64_t give_up_ns = p->bench->to_ns + LATE_NS;
@@ -160,7 +177,7 @@ static void keep_rate(struct journal_producer *p)
 			break;
 		if (count == 0) {
 			uint64_t due_ns = due_ns_of(p, p->published + 1);
-			bench_sleep_ns(due_ns > now_ns ? due_ns - now_ns : 0);
+			wait_until_due(p, due_ns > now_ns ? due_ns - now_ns : 0);
 		}
 	}
 	p->late_count = p->due_count - p->published;

@@ -304,7 +304,7 @@ static void raise_failure(struct wr_journal *j)
 	j->failed = true;
 	j->moved = true;
 	/* PK1: a waiter looks at it once it has announced itself; the release shows the problem. */
-	wr_publish_u32(&j->link->failed, 1u);
+	wr_publish_round_u32(&j->link->failed, 1u);
 }
 
 static void task_done(struct wr_io *io)

@@ -153,8 +153,8 @@ static void publish_marks(struct wr_journal *j, uint64_t from, uint64_t count, b
 		const struct wr_lane_mark *mark = &link->marks[at & link->marks_ring.mask];
 		WR_ASSERT(mark->lane < link->lane_count);
 		struct wr_lane_durable *lane = &link->lanes[mark->lane];
-		wr_publish_u64(durable ? &lane->durable_ticket : &lane->written_ticket,
-			       mark->ticket); /* D1 */
+		wr_publish_round_u64(durable ? &lane->durable_ticket : &lane->written_ticket,
+				     mark->ticket); /* D1 */
 	}
 }
 
@@ -183,10 +183,10 @@ static int complete_written(struct wr_journal *j)
 		count++;
 	}
 	if (count > 0)
-		wr_publish_u64(&j->link->written_seq, written_seq); /* D1 */
+		wr_publish_round_u64(&j->link->written_seq, written_seq); /* D1 */
 	if (WR_BUG(ACK_BEFORE_SYNC) && count > 0) {
 		j->durable_seq = written_seq;
-		wr_publish_u64(&j->link->durable_seq, written_seq); /* D1 */
+		wr_publish_round_u64(&j->link->durable_seq, written_seq); /* D1 */
 	}
 	return count;
 }
@@ -264,9 +264,9 @@ static int complete_done(struct wr_journal *j)
 	 * D1. The writer frees chunks by commits_done and seals by medium_seq, so both are there
 	 * before the ring has room for the next commit.
 	 */
-	wr_publish_u64(&j->link->medium_seq, medium_seq);
-	wr_publish_u64(&j->link->durable_seq, j->durable_seq);
-	wr_publish_u64(&j->link->commits_done, ring->head_own + commits);
+	wr_publish_round_u64(&j->link->medium_seq, medium_seq);
+	wr_publish_round_u64(&j->link->durable_seq, j->durable_seq);
+	wr_publish_round_u64(&j->link->commits_done, ring->head_own + commits);
 	wr_spsc_pop(ring, commits);
 	return count;
 }

@@ -496,7 +496,7 @@ int wr_journal_extents_offer(struct wr_journal *j)
 	}
 	if (starved != f->starved) {
 		f->starved = starved;
-		wr_publish_u32(&j->link->starved, starved ? 1u : 0u); /* PK1, D2 */
+		wr_publish_round_u32(&j->link->starved, starved ? 1u : 0u); /* PK1, D2 */
 		count++;
 	}
 	if (count > 0)

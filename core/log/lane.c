@@ -26,7 +26,8 @@ int wr_lane_init(struct wr_lane *lane, uint32_t index, struct wr_memory *memory,
 	lane->reply_capacity = reply_capacity;
 	lane->index = index;
 	lane->writer_parker = writer_parker;
-	wr_parker_init(&lane->parker, park_ops, NULL);
+	wr_parker_init_symmetric(&lane->parker, park_ops, NULL);
+	wr_parker_init_symmetric(&lane->level_parker, park_ops, NULL);
 	wr_store_relaxed(&lane->state, (uint32_t)WR_LANE_FREE);
 	return 0;
 }
@@ -110,6 +111,7 @@ void wr_lane_shut_out(struct wr_lane *lane)
 	/* One that is closing goes on to be freed. S1 */
 	(void)wr_cas_acq_rel(&lane->state, &open, (uint32_t)WR_LANE_POISONED);
 	wr_park_wake(&lane->parker);
+	wr_park_wake(&lane->level_parker);
 }
 
 void wr_lane_answer(struct wr_lane *lane, const struct wr_reply *reply)
@@ -131,7 +133,7 @@ void wr_lane_answer(struct wr_lane *lane, const struct wr_reply *reply)
 
 void wr_lane_publish_taken(struct wr_lane *lane)
 {
-	wr_publish_u64(&lane->ordered, lane->ordered_own); /* A3 */
-	wr_publish_u64(&lane->head, lane->head_own);       /* A2 */
+	wr_publish_round_u64(&lane->ordered, lane->ordered_own); /* A3 */
+	wr_publish_round_u64(&lane->head, lane->head_own);       /* A2 */
 	wr_park_notify(&lane->parker);
 }

@@ -84,8 +84,10 @@ struct wr_lane {
 	uint64_t reply_capacity;
 	bool replies_wanted; /* false: refusals are only counted */
 
-	/* Where the owner sleeps: for room, for decisions, for durability. */
+	/* Where the owner sleeps for what the writer moves: room, decisions. */
 	struct wr_parker parker;
+	/* And for what the journal moves: who waits for a level is not woken by each decision. */
+	struct wr_parker level_parker;
 };
 
 /* Maps the ring and the replies; the lane is FREE. Sizes are powers of two. */

@@ -108,7 +108,7 @@ static void publish_visible(struct wr_writer *w)
 {
 	if (wr_load_relaxed(&w->visible_seq) == w->next_seq - 1) /* own */
 		return;
-	wr_publish_u64(&w->visible_seq, w->next_seq - 1); /* G1 */
+	wr_publish_round_u64(&w->visible_seq, w->next_seq - 1); /* G1 */
 }
 
 /* One lane's turn. False when there is no room for its kind in this round. */

@@ -11,29 +11,32 @@ void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event)
 		p->host.event_signal(p->host.context, event->fd);
 }
 
-void wr_event_fds_signal(struct weir_pipeline *p)
+void wr_event_fds_signal(struct weir_pipeline *p, bool by_journal)
 {
 	if (wr_load_seq(&p->events_open) == 0) /* E2 */
 		return;
-	for (uint32_t i = 0; i < p->options.producers_max + p->options.members_max; i++)
-		wr_event_fd_signal(p, &p->events[i]);
+	for (uint32_t i = 0; i < p->options.producers_max + p->options.members_max; i++) {
+		struct wr_event_fd *event = &p->events[i];
+		/* Armed as seen here: by_journal was there before. E1 */
+		if (wr_load_seq(&event->armed) != 0 &&
+		    (wr_load_relaxed(&event->by_journal) != 0) == by_journal)
+			wr_event_fd_signal(p, event);
+	}
 }
 
 /*
- * Who armed a descriptor sleeps outside, but it is a sleeper all the same (park.h): in mode
- * MEMBARRIER a publisher's look at `armed` may pass its own store, so the barrier is here, too. One
- * that is still armed was fenced when it was armed, and the next publisher sees it.
+ * Who armed a descriptor sleeps outside, but it is a sleeper all the same, of the symmetric kind
+ * (park.h): what descriptors tell is published by wr_publish_round_u64(), and `armed` is stored and
+ * looked at seq_cst.
  */
-void wr_event_fd_arm(struct weir_pipeline *p, struct wr_event_fd *event)
+void wr_event_fd_arm(struct wr_event_fd *event)
 {
 	if (!event->wanted || wr_load_relaxed(&event->armed) != 0)
 		return;
 	wr_store_seq(&event->armed, 1u); /* E1: the caller looks again after this */
-	if (wr_park_mode == WR_PARK_MEMBARRIER)
-		p->host.park_ops->barrier();
 }
 
-int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event)
+int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event, bool by_journal)
 {
 	if (event->fd < 0) {
 		int fd = p->host.event_open(p->host.context);
@@ -42,8 +45,9 @@ int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event)
 		event->fd = fd;
 	}
 	event->wanted = true;
+	wr_store_relaxed(&event->by_journal, by_journal ? 1u : 0u); /* published by E1 */
 	wr_add_seq(&p->events_open, 1u); /* E2: before it is armed, for who moves the gates */
-	wr_event_fd_arm(p, event);
+	wr_event_fd_arm(event);
 	/* What came before this call is signalled too: one poll in vain at worst. */
 	wr_event_fd_signal(p, event);
 	return event->fd;

@@ -37,7 +37,7 @@ static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t
 
 void wr_member_tell(struct weir_pipeline *p, struct weir_member *m)
 {
-	wr_publish_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
+	wr_publish_round_u64(&m->mail, wr_load_relaxed(&m->mail) + 1); /* N1 */
 	wr_park_notify(m->gate_parker);
 	wr_event_fd_signal(p, m->event);
 }

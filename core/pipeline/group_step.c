@@ -120,7 +120,7 @@ static int serve_seek(struct wr_subscription_live *live)
 			return 0;
 	/* Each request held its place until here. D4 */
 	(void)wr_sub_seq(&live->pipeline->link.asking, (uint32_t)(asked - done));
-	wr_publish_u64(&live->seek_done, asked); /* W1 */
+	wr_publish_round_u64(&live->seek_done, asked); /* W1 */
 	wr_park_notify(&live->pipeline->lanes[WR_CONTROL_LANE].parker);
 	return 1;
 }

@@ -8,7 +8,7 @@ void wr_pipeline_visible_moved(void *context)
 {
 	struct weir_pipeline *p = context;
 	wr_park_notify(&p->visible_parker);
-	wr_event_fds_signal(p);
+	wr_event_fds_signal(p, false);
 }
 
 static bool refuses(const struct weir_pipeline *p)
@@ -70,8 +70,8 @@ static void say_room(struct weir_pipeline *p)
 
 	wr_journal_stats(p->journal, &stats);
 	if (refuses(p)) /* F2: the lanes' owners are woken behind this */
-		wr_publish_u32(&p->no_room,
-			       stats.no_room_code < 0 ? (uint32_t)-WEIR_E_NO_ROOM : 0u);
+		wr_publish_round_u32(&p->no_room,
+				     stats.no_room_code < 0 ? (uint32_t)-WEIR_E_NO_ROOM : 0u);
 	if (stats.low_space != p->said_low_space)
 		say_low_space(p, &stats);
 	if ((stats.no_room_told < 0) == p->said_no_room)
@@ -95,14 +95,16 @@ void wr_pipeline_durable_moved(void *context)
 		return;
 	}
 	wr_park_notify(&p->durable_parker);
-	for (uint32_t i = 0; i < p->lane_count; i++)
+	for (uint32_t i = 0; i < p->lane_count; i++) {
 		wr_park_notify(&p->lanes[i].parker);
+		wr_park_notify(&p->lanes[i].level_parker);
+	}
 	/* Completions let the writer seal, and give chunks back. */
 	if (wr_pipeline_has_journal_thread(p)) {
 		wr_publish_u64(&p->moved_bell, wr_load_relaxed(&p->moved_bell) + 1); /* J2 */
 		wr_park_notify(&p->log_parker);
 	}
-	wr_event_fds_signal(p);
+	wr_event_fds_signal(p, true);
 }
 
 /*
@@ -121,7 +123,8 @@ static int writer_step(void *self, uint32_t budget)
 	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
 	if (wr_pipeline_has_journal_thread(p) &&
 	    (work > 0 || p->writer.commits_pushed != commits)) {
-		wr_publish_u64(&p->commits_bell, wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
+		wr_publish_round_u64(&p->commits_bell,
+				     wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
 		wr_park_notify(&p->journal_parker);
 	}
 	return work;

@@ -303,5 +303,6 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 
 int weir_member_eventfd(struct weir_member *m)
 {
-	return wr_event_fd_get(m->pipeline, m->event);
+	return wr_event_fd_get(m->pipeline, m->event,
+			       m->gate_parker == &m->pipeline->durable_parker);
 }

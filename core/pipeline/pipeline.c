@@ -207,12 +207,12 @@ static void init_parkers(struct weir_pipeline *p)
 	const struct wr_park_ops *storage_ops = in_storage ? p->host.storage_park_ops : ops;
 	wr_parker_init(&p->log_parker, wr_pipeline_has_journal_thread(p) ? ops : storage_ops,
 		       p->host.storage);
-	wr_parker_init(&p->journal_parker, storage_ops, p->host.storage);
+	wr_parker_init_symmetric(&p->journal_parker, storage_ops, p->host.storage);
 	wr_parker_init(&p->group_parker, ops, NULL);
 	wr_parker_init(&p->pack_parker, ops, NULL);
-	wr_parker_init(&p->visible_parker, ops, NULL);
-	wr_parker_init(&p->durable_parker, ops, NULL);
-	wr_parker_init(&p->control_parker, ops, NULL);
+	wr_parker_init_symmetric(&p->visible_parker, ops, NULL);
+	wr_parker_init_symmetric(&p->durable_parker, ops, NULL);
+	wr_parker_init_symmetric(&p->control_parker, ops, NULL);
 	wr_spinlock_init(&p->registry);
 }
 

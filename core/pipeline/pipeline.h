@@ -380,12 +380,15 @@ int wr_problem_set(struct weir_problem *problem, int code, const char *field, co
 int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
 		  struct weir_problem *problem);
 
-/* Signals a descriptor if it is armed. Called by the side that published. */
-void wr_event_fds_signal(struct weir_pipeline *p);
+/*
+ * Signals a descriptor if it is armed. Called by the side that published; all those that wait for
+ * what the journal moves, or for what the writer does.
+ */
+void wr_event_fds_signal(struct weir_pipeline *p, bool by_journal);
 void wr_event_fd_signal(struct weir_pipeline *p, struct wr_event_fd *event);
 /* Arms it: look at the condition again after this. */
-void wr_event_fd_arm(struct weir_pipeline *p, struct wr_event_fd *event);
-int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event);
+void wr_event_fd_arm(struct wr_event_fd *event);
+int wr_event_fd_get(struct weir_pipeline *p, struct wr_event_fd *event, bool by_journal);
 /* The owner of the slot goes; the descriptor stays for the next one. */
 void wr_event_fd_drop(struct wr_event_fd *event);
 

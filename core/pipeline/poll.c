@@ -442,7 +442,7 @@ static int poll_inside(struct weir_pipeline *p, struct weir_member *member, stru
 		return wait.result;
 	if (member->event->wanted) {
 		/* Armed, and then looked at once more: nothing that came between is missed. */
-		wr_event_fd_arm(p, member->event);
+		wr_event_fd_arm(member->event);
 		if (poll_once(&wait))
 			return wait.result;
 	}

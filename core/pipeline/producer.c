@@ -286,7 +286,7 @@ int weir_producer_poll_acks(struct weir_producer *pr)
 		return WEIR_E_AGAIN; /* the range that is open is told again and again otherwise */
 	struct telling telling = {.producer = pr};
 	uint64_t before = pr->acked;
-	wr_event_fd_arm(pr->pipeline, pr->event);
+	wr_event_fd_arm(pr->event);
 	/* The refusal is looked at first: what is durable by then is told as such. */
 	int refused = wr_pipeline_refused(pr->pipeline);
 	uint64_t last = reached(pr, pr->level);
@@ -372,7 +372,9 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 	if (rc != 0)
 		return rc;
 	wr_pipeline_stay(p);
-	rc = wr_pipeline_wait(p, &pr->lane->parker, ticket_reached, &wait, timeout_ns);
+	struct wr_parker *parker =
+		level > WEIR_LEVEL_MEMORY ? &pr->lane->level_parker : &pr->lane->parker;
+	rc = wr_pipeline_wait(p, parker, ticket_reached, &wait, timeout_ns);
 	if (rc == 0)
 		rc = outcome_of(&wait);
 	wr_pipeline_go(p);
@@ -381,7 +383,7 @@ int weir_wait(struct weir_producer *pr, uint64_t ticket, enum weir_level level, 
 
 int weir_producer_eventfd(struct weir_producer *pr)
 {
-	return wr_event_fd_get(pr->pipeline, pr->event);
+	return wr_event_fd_get(pr->pipeline, pr->event, pr->level > WEIR_LEVEL_MEMORY);
 }
 
 int weir_producer_last(struct weir_producer *pr, struct weir_producer_last *ret_last)

@@ -136,7 +136,10 @@ void wr_pipeline_wake_all(struct weir_pipeline *p)
 	wr_park_wake(&p->visible_parker);
 	wr_park_wake(&p->durable_parker);
 	wr_park_wake(&p->control_parker);
-	for (uint32_t i = 0; i < p->lane_count; i++)
+	for (uint32_t i = 0; i < p->lane_count; i++) {
 		wr_park_wake(&p->lanes[i].parker);
-	wr_event_fds_signal(p);
+		wr_park_wake(&p->lanes[i].level_parker);
+	}
+	wr_event_fds_signal(p, false);
+	wr_event_fds_signal(p, true);
 }

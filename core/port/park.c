@@ -12,7 +12,7 @@ uint32_t wr_park_announce(struct wr_parker *parker)
 	uint32_t word = wr_load_acquire(&parker->word);
 	/* PK2: seq_cst RMW on the flag: F of the proof in park.h. */
 	uint32_t before = wr_add_seq(&parker->sleepers, 1u);
-	if (wr_park_mode == WR_PARK_MEMBARRIER && (before & WR_PARK_FENCED) == 0) {
+	if (wr_park_is_asymmetric(parker) && (before & WR_PARK_FENCED) == 0) {
 		parker->ops->barrier();
 		/* PK3: our own count keeps the flag from 0 until this is set. */
 		wr_or_seq(&parker->sleepers, WR_PARK_FENCED);

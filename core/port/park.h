@@ -13,6 +13,12 @@
  *   WR_PARK_SEQ_CST      seq_cst store and seq_cst load on both sides. Where membarrier is
  *                        refused, and under ThreadSanitizer.
  *
+ * What weir's own threads publish, once a round and not once an event, is published seq_cst in
+ * either mode (wr_publish_round_u64). A parker for such conditions alone is symmetric: in either
+ * mode both sides do as in SEQ_CST, and its sleepers interrupt nobody. So those who wait for an
+ * acknowledgement or for events, often and shortly, have no barrier; the thread that waits for
+ * lanes, which every event is published into, has one.
+ *
  * Proof, in either mode: let P be the publisher's store, F the sleeper's flag, p and f the loads.
  * "Nobody wakes" needs f to miss F and p to miss P. In mode SEQ_CST the four are in one total
  * order S in which P < f and F < p; f missing F gives f < F in S, so P < f < F < p, and p sees P.
@@ -63,6 +69,7 @@ struct wr_parker {
 	/* Threads announced, and WR_PARK_FENCED; publishers look whether it is 0. */
 	WR_LINE_ALIGNED wr_atomic_u32 sleepers;
 	wr_atomic_u32 word; /* changes at each wake: the futex */
+	bool symmetric;     /* constant: nothing that is waited for here is published by mode */
 	const struct wr_park_ops *ops;
 	void *context; /* of ops */
 };
@@ -72,38 +79,58 @@ static inline void wr_parker_init(struct wr_parker *parker, const struct wr_park
 {
 	wr_store_relaxed(&parker->sleepers, 0u);
 	wr_store_relaxed(&parker->word, 0u);
+	parker->symmetric = false;
 	parker->ops = ops;
 	parker->context = context;
 }
 
-/* PK1: a publisher's store that a sleeper may wait for. Pairs with its reader's acquire load. */
-static inline void wr_publish_u64(wr_atomic_u64 *place, uint64_t value)
+/* For conditions that are published by wr_publish_round_*, or seq_cst, and by nothing else. */
+static inline void wr_parker_init_symmetric(struct wr_parker *parker, const struct wr_park_ops *ops,
+					    void *context)
 {
-	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER))
-		wr_store_release(place, value);
-	else
-		wr_store_seq(place, value); /* PK1 */
+	wr_parker_init(parker, ops, context);
+	parker->symmetric = true;
 }
 
-static inline void wr_publish_u32(wr_atomic_u32 *place, uint32_t value)
+/*
+ * PK1: a publisher's store that sleepers of a parker that is not symmetric may wait for. Pairs with
+ * its reader's acquire load.
+ */
+static inline void wr_publish_u64(wr_atomic_u64 *place, uint64_t value)
 {
 	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER))
 		wr_store_release(place, value); /* PK1 */
 	else
-		wr_store_seq(place, value);
+		wr_store_seq(place, value); /* PK1 */
+}
+
+/* PK1: one that sleepers of any parker may wait for: not on an event's way. */
+static inline void wr_publish_round_u64(wr_atomic_u64 *place, uint64_t value)
+{
+	wr_store_seq(place, value); /* PK1 */
+}
+
+static inline void wr_publish_round_u32(wr_atomic_u32 *place, uint32_t value)
+{
+	wr_store_seq(place, value); /* PK1 */
 }
 
 /* PK1: the sleeper's look at what wr_publish_* stores, between announce and sleep. */
 static inline uint64_t wr_park_look_u64(wr_atomic_u64 *place)
 {
-	return WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER) ? wr_load_acquire(place)
-							     : wr_load_seq(place);
+	return wr_load_seq(place); /* PK1; on x86-64 and ARM64 it costs what an acquire does */
+}
+
+/* Whether a sleeper has to interrupt the others, and a publisher needs no order of its own. */
+static inline bool wr_park_is_asymmetric(const struct wr_parker *parker)
+{
+	return wr_park_mode == WR_PARK_MEMBARRIER && !parker->symmetric;
 }
 
 /* PK2: after publishing. Costs one load of a line that rarely changes when nobody sleeps. */
 static inline bool wr_park_has_sleeper(struct wr_parker *parker)
 {
-	if (WR_LIKELY(wr_park_mode == WR_PARK_MEMBARRIER)) {
+	if (WR_LIKELY(wr_park_is_asymmetric(parker))) {
 		wr_compiler_barrier();
 		return wr_load_relaxed(&parker->sleepers) != 0;
 	}

@@ -163,7 +163,7 @@ static bool is_told(struct wr_runner *r)
 static void answer(struct wr_runner *r, int result)
 {
 	r->request_result = result;
-	wr_publish_u64(&r->answered, wr_load_relaxed(&r->answered) + 1); /* RN2 */
+	wr_publish_round_u64(&r->answered, wr_load_relaxed(&r->answered) + 1); /* RN2 */
 	wr_park_notify(&r->answers);
 }
 
@@ -302,7 +302,7 @@ static void *runner_main(void *argument)
 	end_cpu_time(r);
 	current_runner = NULL;
 	end_drive(r);
-	wr_publish_u64(&r->is_ended, 1); /* RN3 */
+	wr_publish_round_u64(&r->is_ended, 1); /* RN3 */
 	wr_park_notify(&r->answers);
 	return NULL;
 }
@@ -330,7 +330,7 @@ int wr_runner_init(struct wr_runner *runner, const struct wr_runner_config *conf
 	runner->cpu_count = options->cpu_count;
 	memcpy(runner->cpus, options->cpus, sizeof runner->cpus);
 	runner->control = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	wr_parker_init(&runner->answers, wr_park_futex_ops(), NULL);
+	wr_parker_init_symmetric(&runner->answers, wr_park_futex_ops(), NULL);
 	return 0;
 }
 
@@ -365,7 +365,7 @@ static uint64_t ask(struct wr_runner *r, enum wr_runner_request request, const s
 	r->request = request;
 	if (step != NULL)
 		r->request_step = *step;
-	wr_publish_u64(&r->asked, number); /* RN1 */
+	wr_publish_round_u64(&r->asked, number); /* RN1 */
 	wr_park_notify(r->parker);
 	return number;
 }
@@ -420,7 +420,7 @@ int wr_runner_start(struct wr_runner *runner)
 
 void wr_runner_stop(struct wr_runner *runner)
 {
-	wr_publish_u64(&runner->is_stopped, 1);
+	wr_publish_round_u64(&runner->is_stopped, 1);
 	wr_park_notify(runner->parker);
 }
 

@@ -30,6 +30,7 @@ static void set_up(enum wr_park_mode mode, uint64_t records, uint64_t replies)
 				    replies == 0 ? 1 : replies, &bed->writer_parker,
 				    explorer_park_ops()) == 0);
 	bed->lane.parker.context = &bed->owner_wakes;
+	bed->lane.level_parker.context = &bed->owner_wakes;
 	wr_lane_open(&bed->lane, WR_LANE_DATA, replies > 0);
 }
 

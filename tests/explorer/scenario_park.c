@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/port/park.h and park.c, in both modes: whoever sleeps is woken once what it waits for is
- * there, and sees what was published with it (PK1 to PK4). A wake-up that is lost is a deadlock.
+ * core/port/park.h and park.c, in both modes and with a symmetric parker: whoever sleeps is woken
+ * once what it waits for is there, and sees what was published with it (PK1 to PK4). A wake-up that
+ * is lost is a deadlock.
  */
 #include "core/port/park.h"
 #include "tests/explorer/scenarios.h"
@@ -33,6 +34,12 @@ static void set_up_asymmetric(void)
 	set_up(WR_PARK_MEMBARRIER);
 }
 
+static void set_up_symmetric(void)
+{
+	set_up(WR_PARK_MEMBARRIER);
+	wr_parker_init_symmetric(&bed->parker, explorer_park_ops(), &bed->wakes);
+}
+
 /* As every sleeper of weir does it. */
 static void wait_for(uint64_t at_least)
 {
@@ -46,33 +53,38 @@ static void wait_for(uint64_t at_least)
 	EXPLORER_CHECK(bed->data[at_least - 1] == at_least);
 }
 
+static void publish(uint64_t value)
+{
+	bed->data[value - 1] = value;
+	if (wr_park_mode == WR_PARK_MEMBARRIER && bed->parker.symmetric)
+		wr_publish_round_u64(&bed->value, value);
+	else
+		wr_publish_u64(&bed->value, value);
+	wr_park_notify(&bed->parker);
+}
+
 static void publish_once(void)
 {
-	bed->data[0] = 1;
-	wr_publish_u64(&bed->value, 1);
-	wr_park_notify(&bed->parker);
+	publish(1);
 }
 
 static void publish_twice(void)
 {
-	publish_once();
-	bed->data[1] = 2;
-	wr_publish_u64(&bed->value, 2);
-	wr_park_notify(&bed->parker);
+	publish(1);
+	publish(2);
 }
 
 /* The same with 32 bits, as for a failure of the journal. */
 static void raise_flag(void)
 {
 	bed->data[0] = 1;
-	wr_publish_u32(&bed->flag, 1u);
+	wr_publish_round_u32(&bed->flag, 1u);
 	wr_park_notify(&bed->parker);
 }
 
 static bool flag_is_up(void)
 {
-	return (wr_park_mode == WR_PARK_MEMBARRIER ? wr_load_acquire(&bed->flag)
-						   : wr_load_seq(&bed->flag)) != 0;
+	return wr_load_seq(&bed->flag) != 0;
 }
 
 static void wait_for_flag(void)
@@ -112,7 +124,11 @@ static void flag_is_down(void)
 	const struct explorer_scenario id##_asymmetric = {.name = "park, membarrier: " text,       \
 							  .setup = set_up_asymmetric,              \
 							  .threads = {__VA_ARGS__},                \
-							  .finish = flag_is_down}
+							  .finish = flag_is_down};                 \
+	const struct explorer_scenario id##_symmetric = {.name = "park, symmetric: " text,         \
+							 .setup = set_up_symmetric,                \
+							 .threads = {__VA_ARGS__},                 \
+							 .finish = flag_is_down}
 
 PARK_SCENARIOS(park, "one sleeper", publish_once, wait_for_first);
 PARK_SCENARIOS(park_flag, "a flag", raise_flag, wait_for_flag);

@@ -29,6 +29,7 @@ static void set_up(enum wr_park_mode mode)
 	EXPLORER_CHECK(wr_lane_init(&bed->lane, 0, explorer_memory(), 4 * STRIDE, 4,
 				    &bed->writer_parker, explorer_park_ops()) == 0);
 	bed->lane.parker.context = &bed->owner_wakes;
+	bed->lane.level_parker.context = &bed->owner_wakes;
 	wr_lane_open(&bed->lane, WR_LANE_DATA, true);
 	EXPLORER_CHECK(
 		wr_shared_init(&bed->shared, explorer_memory(), &bed->lane, BUFFERS, STRIDE) == 0);

@@ -30,9 +30,9 @@ extern const unsigned explorer_scenario_count;
 
 extern const struct explorer_scenario spsc_goes_round, spsc_in_batches;
 extern const struct explorer_scenario spinlock_excludes;
-extern const struct explorer_scenario park_seq, park_asymmetric, park_flag_seq,
-	park_flag_asymmetric, park_two_seq, park_two_asymmetric, park_again_seq,
-	park_again_asymmetric;
+extern const struct explorer_scenario park_symmetric, park_flag_symmetric, park_two_symmetric,
+	park_again_symmetric, park_seq, park_asymmetric, park_flag_seq, park_flag_asymmetric,
+	park_two_seq, park_two_asymmetric, park_again_seq, park_again_asymmetric;
 extern const struct explorer_scenario lane_seq, lane_asymmetric, lane_asleep_seq,
 	lane_asleep_asymmetric, lane_answers, lane_lives, lane_poisoned;
 extern const struct explorer_scenario chunk_pin, chunk_two_readers, chunk_lingers, chunk_gate,

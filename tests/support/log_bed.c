@@ -82,6 +82,7 @@ void log_bed_init(struct log_bed *bed, const struct log_bed_options *options)
 					  &wr_park_sim_ops),
 			     0);
 		bed->lanes[i].parker.context = &bed->parks;
+		bed->lanes[i].level_parker.context = &bed->parks;
 	}
 	struct wr_writer_options o = {
 		.log_id = LOG_ID,

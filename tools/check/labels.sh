@@ -67,7 +67,7 @@ FNR == 1 { near = ""; near_line = -100 }
 		near_line = FNR
 	}
 }
-/(wr|weir_ring)_(load_acquire|store_release|cas_release|cas_relaxed|(load|store|add|sub|or|and|cas)_seq|[a-z_]*acq_rel|publish_u(32|64)|park_look_u64)[ \t]*\(|WEIR_RING_PUBLISH\(/ &&
+/(wr|weir_ring)_(load_acquire|store_release|cas_release|cas_relaxed|(load|store|add|sub|or|and|cas)_seq|[a-z_]*acq_rel|publish_(round_)?u(32|64)|park_look_u64)[ \t]*\(|WEIR_RING_PUBLISH\(/ &&
 !/static inline/ && !/#define/ {
 	if (FNR - near_line > 5)
 		next

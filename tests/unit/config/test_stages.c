@@ -204,6 +204,9 @@ Test(stages, rings_take_memory)
 				   " {from: [b], to: c, slot: 64, capacity: 65536}]\n");
 	struct wr_config_rings_memory memory;
 	wr_config_rings_memory(&config->values, &memory);
+	cr_assert_eq(memory.bytes, 12u << 20, "whole transparent pages, unless told otherwise");
+	config->values.options.huge_pages = WEIR_HUGE_PAGES_OFF;
+	wr_config_rings_memory(&config->values, &memory);
 	cr_assert_eq(memory.count, 2);
 	cr_assert(memory.bytes >= 8u << 20 && memory.bytes < 9u << 20);
 	cr_assert_eq(memory.huge_bytes, 0);

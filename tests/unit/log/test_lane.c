@@ -39,6 +39,7 @@ static void set_up(void)
 				  &wr_park_sim_ops),
 		     0);
 	lane.parker.context = &parks;
+	lane.level_parker.context = &parks;
 	wr_lane_open(&lane, WR_LANE_DATA, true);
 }
 

@@ -71,7 +71,7 @@ TestSuite(failed, .init = setup, .fini = teardown, .timeout = 60);
 
 static void fail_journal(void)
 {
-	wr_publish_u32(&f.pipeline->link.failed, 1u);
+	wr_publish_round_u32(&f.pipeline->link.failed, 1u);
 	wr_pipeline_refuse(f.pipeline, WEIR_E_FAILED);
 }
 

@@ -107,6 +107,19 @@ Test(park_membarrier, the_last_one_takes_the_fence_with_it)
 	}
 }
 
+Test(park_membarrier, a_symmetric_parker_has_no_barrier)
+{
+	wr_parker_init_symmetric(&parker, &ops, &parks);
+	uint32_t word = wr_park_announce(&parker);
+	cr_expect(wr_park_has_sleeper(&parker));
+	cr_expect_eq(barriers, 0);
+	cr_expect_eq(wr_load_relaxed(&parker.sleepers), 1, "no fence to share");
+	wr_park_notify(&parker);
+	wr_park_sleep(&parker, word, UINT64_MAX);
+	cr_expect_eq(parks.missed_count, 1);
+	cr_expect_eq(wr_load_relaxed(&parker.sleepers), 0);
+}
+
 Test(park_membarrier, a_publishers_look_is_what_the_sleeper_fenced_for)
 {
 	wr_atomic_u64 place;
