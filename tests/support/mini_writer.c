@@ -10,6 +10,7 @@
 #include "core/base/crc32c.h"
 #include "core/record/epoch.h"
 #include "core/record/record.h"
+#include "core/record/section.h"
 
 #define SETTLE_BYTES 32u
 /* A batch, the filler behind it, and evidence: what one call may push. */
@@ -305,4 +306,18 @@ bool mini_writer_checkpoint(struct mini_writer *w, uint32_t bytes, uint64_t need
 	job->needed_seq = needed_seq;
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED);
 	return true;
+}
+
+bool mini_writer_whole_checkpoint(struct mini_writer *w, uint32_t bytes, uint64_t needed_seq)
+{
+	struct wr_checkpoint_job *job = &w->o.link->checkpoint;
+	struct wr_sink to = {.bytes = job->buffer, .capacity_bytes = bytes};
+
+	if (!mini_writer_checkpoint_is_free(w))
+		return false;
+	memset(job->buffer, 0, bytes);
+	size_t place = wr_section_begin(&to, WR_SECTION_CATALOG, 1, 0);
+	(void)wr_put(&to, bytes - to.used_bytes);
+	wr_section_end(&to, place);
+	return mini_writer_checkpoint(w, bytes, needed_seq);
 }

@@ -89,5 +89,7 @@ bool mini_writer_is_drained(struct mini_writer *w);
 bool mini_writer_checkpoint_is_free(const struct mini_writer *w);
 /* A checkpoint of what is sealed; false when the slot is not free. The buffer is the caller's. */
 bool mini_writer_checkpoint(struct mini_writer *w, uint32_t bytes, uint64_t needed_seq);
+/* The same with one section of zeros in it, as long as fits: it can be recovered from. */
+bool mini_writer_whole_checkpoint(struct mini_writer *w, uint32_t bytes, uint64_t needed_seq);
 
 #endif

@@ -62,7 +62,7 @@ static void settle_once(void)
 		one_round();
 	if (is_over() || wr_load_acquire(&rig.link.checkpoint.state) != WR_CHECKPOINT_IDLE)
 		return;
-	(void)mini_writer_checkpoint(&rig.writer, 4096, rig.writer.next_seq - 1);
+	(void)mini_writer_whole_checkpoint(&rig.writer, 4096, rig.writer.next_seq - 1);
 	for (uint32_t i = 0; i < 2000 && !is_over() &&
 			     wr_load_acquire(&rig.link.checkpoint.state) != WR_CHECKPOINT_IDLE;
 	     i++)

@@ -64,7 +64,7 @@ static bool take_segments(uint64_t count)
 
 static void checkpoint(uint64_t needed_seq)
 {
-	cr_assert(mini_writer_checkpoint(&rig.writer, 5000, needed_seq));
+	cr_assert(mini_writer_whole_checkpoint(&rig.writer, 5000, needed_seq));
 	cr_assert(journal_rig_settle(&rig));
 	cr_assert_eq(wr_load_acquire(&rig.link.checkpoint.state), WR_CHECKPOINT_IDLE);
 }

@@ -90,7 +90,7 @@ static bool take_extents(uint64_t count)
 static bool checkpoint(void)
 {
 	if (!journal_rig_drain(&rig) ||
-	    !mini_writer_checkpoint(&rig.writer, 5000, rig.writer.next_seq))
+	    !mini_writer_whole_checkpoint(&rig.writer, 5000, rig.writer.next_seq))
 		return false;
 	for (uint32_t i = 0; i < 10000 && !journal_rig_failed(&rig); i++) {
 		if (wr_load_acquire(&rig.link.checkpoint.state) == WR_CHECKPOINT_IDLE)

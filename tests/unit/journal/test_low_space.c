@@ -74,7 +74,7 @@ static void checkpoints(uint64_t needed_seq)
 		(void)mini_writer_settle(&rig.writer, 1);
 		(void)mini_writer_seal(&rig.writer);
 		cr_assert(journal_rig_drain(&rig));
-		cr_assert(mini_writer_checkpoint(&rig.writer, 5000, needed_seq));
+		cr_assert(mini_writer_whole_checkpoint(&rig.writer, 5000, needed_seq));
 		for (uint32_t i = 0; i < 10000; i++) {
 			if (wr_load_acquire(&rig.link.checkpoint.state) == WR_CHECKPOINT_IDLE)
 				break;

@@ -211,7 +211,8 @@ Test(packing, what_leaves_the_log_packed_is_removed)
 		append(10);
 		if (wr_load_acquire(&rig.link.checkpoint.state) == WR_CHECKPOINT_IDLE) {
 			memset(rig.checkpoint_buffer, 0, 16);
-			cr_assert(mini_writer_checkpoint(&rig.writer, 16, rig.writer.next_seq - 1));
+			cr_assert(mini_writer_whole_checkpoint(&rig.writer, 64,
+							       rig.writer.next_seq - 1));
 		}
 		pack();
 	}

@@ -83,7 +83,7 @@ static void roll(void)
 	}
 	cr_assert_eq(rig.writer.extents_taken, until);
 	cr_assert(journal_rig_drain(&rig));
-	cr_assert(mini_writer_checkpoint(&rig.writer, 5000, rig.writer.next_seq));
+	cr_assert(mini_writer_whole_checkpoint(&rig.writer, 5000, rig.writer.next_seq));
 	for (uint32_t i = 0;
 	     i < 10000 && wr_load_acquire(&rig.link.checkpoint.state) != WR_CHECKPOINT_IDLE; i++)
 		one_round();

@@ -91,7 +91,7 @@ static void checkpoints(uint64_t needed_seq)
 		(void)mini_writer_settle(&rig.writer, 1);
 		(void)mini_writer_seal(&rig.writer);
 		cr_assert(journal_rig_drain(&rig));
-		cr_assert(mini_writer_checkpoint(&rig.writer, 5000, needed_seq));
+		cr_assert(mini_writer_whole_checkpoint(&rig.writer, 5000, needed_seq));
 		cr_assert(journal_rig_settle(&rig));
 	}
 }
