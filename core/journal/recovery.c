@@ -471,13 +471,24 @@ static int restore_size(struct wr_recovery_run *run)
 	return r;
 }
 
+/*
+ * What is served from now on. A packed file that nothing is read of is as good as its header, whose
+ * write a kill can have parted from its sync: its twin, which holds the same, is about to be used.
+ */
+static bool is_to_be_synced(const struct wr_scan *scan, uint32_t i)
+{
+	bool has_twin = i + 1 < scan->segment_count && scan->segments[i + 1].is_twin;
+
+	return scan->segments[i].accepted || (has_twin && !WR_BUG(PACKED_UNSYNCED));
+}
+
 static int make_durable(struct wr_recovery_run *run)
 {
 	const struct wr_storage_ops *ops = run->storage->ops;
 	int r = restore_size(run);
 
 	for (uint32_t i = 0; r >= 0 && i < run->scan.segment_count; i++)
-		if (run->scan.segments[i].accepted)
+		if (is_to_be_synced(&run->scan, i))
 			r = ops->sync_file(run->storage, run->scan.segments[i].file);
 	if (r >= 0)
 		r = ops->sync_dir(run->storage);

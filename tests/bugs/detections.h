@@ -135,6 +135,8 @@
 	X(READERS_NOT_ASKED, unit_packing,                                                         \
 	  "packing::nobodys_file_is_used_again_while_he_reads_it")                                 \
 	X(PACKED_DRAFT_COUNTS, unit_packed, "packed::a_draft_counts_for_nothing_and_is_a_rest")    \
+	X(PACKED_UNSYNCED, unit_packing,                                                           \
+	  "packing::a_switch_that_a_kill_left_unsynced_is_synced_by_the_next_open")                \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
 
 #endif

@@ -278,3 +278,72 @@ Test(packing, what_was_begun_at_the_end_is_removed)
 	read_all();
 	journal_rig_close(&rig);
 }
+
+/* --- a kill between a write and its sync ------------------------------------------------------ */
+
+static struct wr_storage_ops dying_ops;
+static const struct wr_storage_ops *real_ops;
+static bool is_dead;
+
+/* The header that makes a packed file count is written, and whoever wrote it is gone. */
+static int write_and_die(struct wr_storage *storage, uint32_t file, const void *bytes,
+			 uint32_t length_bytes, uint64_t offset)
+{
+	struct wr_packed_header h;
+
+	if (offset != 0 || wr_packed_header_decode(bytes, &h) != WR_BLOCK_VALID ||
+	    h.state != WR_PACKED_SEGMENT)
+		return real_ops->write(storage, file, bytes, length_bytes, offset);
+	int32_t inode = wr_sim_disk_find(disk, rig.journal->packer->pack.name);
+	wr_sim_inode_write(disk, inode, bytes, length_bytes, 0);
+	wr_storage_sim_kill(storage);
+	is_dead = true;
+	return WEIR_E_FAILED;
+}
+
+static void die_in_the_switch(void)
+{
+	real_ops = rig.storage->ops;
+	dying_ops = *real_ops;
+	dying_ops.write = write_and_die;
+	rig.storage->ops = &dying_ops;
+	is_dead = false;
+	for (uint32_t i = 0; i < 400 && !is_dead; i++) {
+		(void)wr_journal_pack_step(rig.journal, 0);
+		if (!is_dead)
+			cr_assert(journal_rig_settle(&rig));
+		wr_clock_sim_advance(disk->clock, 50000000);
+	}
+	cr_assert(is_dead);
+	journal_rig_close(&rig);
+}
+
+/* Whatever of the unsynced header the cut leaves: which it is, is drawn. */
+Test(packing, a_switch_that_a_kill_left_unsynced_is_synced_by_the_next_open)
+{
+	for (uint64_t seed = 1; seed <= 16; seed++) {
+		teardown();
+		disk = wr_sim_disk_create(seed, NULL);
+		o.disk = disk;
+		open_rig();
+		append(80);
+		/* Above the segment that is packed: the next open reads nothing of that. */
+		memset(rig.checkpoint_buffer, 0, 16);
+		cr_assert(mini_writer_whole_checkpoint(&rig.writer, 64, 1));
+		cr_assert(journal_rig_settle(&rig));
+		append(3);
+		die_in_the_switch();
+
+		open_rig();
+		cr_assert_eq(packed_live(), 1u);
+		uint64_t oldest = wr_segment_oldest_seq(&rig.table);
+		append(30); /* into the twin, too */
+		journal_rig_crash(&rig);
+		journal_rig_close(&rig);
+
+		open_rig();
+		cr_assert_eq(wr_segment_oldest_seq(&rig.table), oldest);
+		read_all();
+		journal_rig_close(&rig);
+	}
+}
