@@ -156,6 +156,8 @@
 	  "a segment goes when its first event is too old, whatever the others are")               \
 	X(DROPS_THE_NEEDED, "core/journal/journal_segments.c",                                     \
 	  "on a full disk the oldest segment goes, needed or not")                                 \
+	X(DROPS_TOO_MANY, "core/journal/journal_segments.c",                                       \
+	  "on a full disk another segment is dropped while the room of one is on its way")         \
 	X(LOW_SPACE_PASSED, "core/journal/journal_room.c",                                         \
 	  "a file is made that leaves less than low_space_bytes free")                             \
 	X(DAMAGE_AT_FIRST_SIGHT, "core/journal/verify_live.c",                                     \

@@ -159,7 +159,7 @@ int wr_journal_segments_retire(struct wr_journal *j)
 		wr_journal_cell_add(&j->cells.segments_recycled, 1);
 		if (!is_beyond)
 			wr_journal_cell_add(&j->cells.segments_dropped, 1);
-		f->drop_wanted = false; /* there is one now */
+		f->drop_wanted = false; /* there is one now, or will be when it has gone */
 		count++;
 	}
 	if (count > 0)
@@ -319,6 +319,9 @@ static uint64_t wanted_ready(struct wr_journal *j)
 void wr_journal_drop_if_wanted(struct wr_journal *j, int code)
 {
 	if (!j->options.drop_oldest || (code != -ENOSPC && code != -EDQUOT && code != WEIR_E_FULL))
+		return;
+	/* A packed one gives its room back only when it has gone: until then the next one stays. */
+	if (j->files.going.count + j->files.left.count > 0 && !WR_BUG(DROPS_TOO_MANY))
 		return;
 	j->files.drop_wanted = true;
 	j->files.retention_changed = true;

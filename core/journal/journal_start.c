@@ -242,7 +242,8 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 		r = sort_out_spares(j);
 	if (r < 0)
 		return start_problem(j, r, "opening the segments", reterr_problem);
-	(void)wr_journal_segments_retire(j);
+	if (wr_journal_segments_retire(j) > 0)
+		release_packed(j);
 	while (r == 0 && f->ready < wanted) {
 		r = make_ready(j);
 		wr_journal_drop_if_wanted(j, r);

@@ -120,6 +120,7 @@
 	X(RETENTION_BY_FIRST, unit_retention_time,                                                 \
 	  "retention_time::a_segment_goes_when_its_newest_event_is_too_old")                       \
 	X(DROPS_THE_NEEDED, unit_low_space, "low_space::what_is_needed_never_goes")                \
+	X(DROPS_TOO_MANY, unit_packing, "packing::one_is_dropped_at_a_time_and_the_log_goes_on")   \
 	X(LOW_SPACE_PASSED, unit_low_space,                                                        \
 	  "low_space::the_mark_is_kept_and_told_before_anybody_waits")                             \
 	X(DAMAGE_AT_FIRST_SIGHT, unit_verify, "verify::damage_that_only_one_look_finds_is_none")   \

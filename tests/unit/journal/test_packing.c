@@ -279,6 +279,64 @@ Test(packing, what_was_begun_at_the_end_is_removed)
 	journal_rig_close(&rig);
 }
 
+/* --- a full disk ------------------------------------------------------------------------------ */
+
+static void checkpoint(void)
+{
+	memset(rig.checkpoint_buffer, 0, 16);
+	cr_assert(mini_writer_whole_checkpoint(&rig.writer, 64, rig.writer.next_seq - 1));
+	cr_assert(journal_rig_settle(&rig));
+	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+}
+
+/* So many bytes are free from now on. */
+static void leave_free(uint64_t bytes)
+{
+	disk->plan.capacity_bytes = wr_sim_disk_used_bytes(disk) + bytes;
+}
+
+/* As append(), as far as there is room, tried for so long. */
+static uint32_t append_some(uint32_t count, uint32_t rounds)
+{
+	uint32_t done = 0;
+
+	for (uint32_t i = 0; i < rounds && done < count; i++) {
+		if (mini_writer_append(&rig.writer, 0, i, 60) == MINI_WRITER_DONE &&
+		    mini_writer_seal(&rig.writer) == MINI_WRITER_DONE)
+			done++;
+		cr_assert(journal_rig_settle(&rig));
+		wr_clock_sim_advance(disk->clock, 50000000);
+	}
+	return done;
+}
+
+Test(packing, one_is_dropped_at_a_time_and_the_log_goes_on)
+{
+	o.journal.drop_oldest = true;
+	open_rig();
+	for (uint32_t i = 0; i < 20; i++) {
+		append(20);
+		checkpoint();
+		pack();
+	}
+	uint32_t live = wr_segment_live_count(&rig.table);
+	cr_assert_geq(packed_live(), 20u);
+	leave_free(1);
+	wr_segment_enter(&rig.table);
+	cr_expect_lt(append_some(200, 400), 200u);
+	cr_expect_eq(stats().segments_dropped, 1u, "%lu", stats().segments_dropped);
+	wr_segment_leave(&rig.table);
+	for (uint32_t i = 0; i < 3; i++) {
+		cr_assert_eq(append_some(20, 2000), 20u);
+		checkpoint();
+		pack();
+	}
+	/* Three packed ones make the room of a plain one, and no more go. */
+	cr_expect_gt(wr_segment_live_count(&rig.table), live / 2);
+	read_all();
+	journal_rig_close(&rig);
+}
+
 /* --- a kill between a write and its sync ------------------------------------------------------ */
 
 static struct wr_storage_ops dying_ops;
