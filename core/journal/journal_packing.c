@@ -81,6 +81,7 @@ static void switch_over(struct wr_journal *j)
 
 	if (s->state != WR_SEGMENT_LIVE || wr_load_relaxed(&s->segment_id) != p->job.segment_id) {
 		wr_store_relaxed(&other->file, p->file | WR_SEGMENT_PACKED);
+		(void)wr_journal_file_keep(j, other, false);
 		wr_journal_packed_retired(j, index, p->job.segment_id);
 		return;
 	}
@@ -91,6 +92,7 @@ static void switch_over(struct wr_journal *j)
 	s->file_number = number;
 	s->bytes = p->file_bytes;
 	wr_store_release(&s->file, p->file | WR_SEGMENT_PACKED); /* T1, T3 */
+	(void)wr_journal_file_keep(j, s, false); /* S11: nothing more is written to it */
 	wr_journal_packed_left(j, index);
 	wr_journal_cell_add(&j->cells.segments_packed, 1);
 }

@@ -279,6 +279,18 @@ Test(packing, what_was_begun_at_the_end_is_removed)
 	journal_rig_close(&rig);
 }
 
+Test(packing, what_is_packed_is_not_kept_open)
+{
+	open_rig();
+	for (uint32_t i = 0; i < 50; i++) {
+		append(20);
+		pack();
+	}
+	cr_assert_geq(packed_live(), 50u);
+	cr_expect_lt(disk->descriptors_peak, 50u, "%u", disk->descriptors_peak);
+	journal_rig_close(&rig);
+}
+
 /* --- a full disk ------------------------------------------------------------------------------ */
 
 static void checkpoint(void)
