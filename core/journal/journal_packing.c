@@ -138,7 +138,8 @@ int wr_journal_packing_step(struct wr_journal *j)
 		j->packing.wanted = soon; /* else when another segment goes live */
 		return 0;
 	}
-	if (wr_segment_file_count(j->table) >= j->files.files_max) {
+	/* A packed file is less than a segment, and comes before that one's is given back. */
+	if (wr_segment_file_count(j->table) >= j->files.files_max || wr_journal_room_look(j) < 0) {
 		j->packing.retry_at_ns = wr_clock_mono_ns(j->clock) + RETRY_NS;
 		return 0;
 	}

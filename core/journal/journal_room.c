@@ -13,7 +13,8 @@
  * always short of room is told a dozen times in the first hour and four times in each later one.
  *
  * Room on the medium runs low before it is gone: low_space_bytes is asked for before a file is
- * made, which is all the room that a log takes. So a log that only uses files again asks nothing.
+ * made, a packed one too, which is all the room that a log takes. So a log that only uses files
+ * again asks nothing.
  *
  * Thread: the step's, and the one that opens.
  */

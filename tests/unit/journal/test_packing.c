@@ -349,6 +349,30 @@ Test(packing, one_is_dropped_at_a_time_and_the_log_goes_on)
 	journal_rig_close(&rig);
 }
 
+Test(packing, what_low_space_leaves_to_others_is_not_packed_into)
+{
+	uint64_t mark = 5ull * 17 * WR_BLOCK_BYTES;
+
+	o.journal.low_space_bytes = mark;
+	open_rig();
+	append(80);
+	pack();
+	uint32_t packed = packed_live();
+	leave_free(mark + rig.table.segment_bytes - WR_BLOCK_BYTES);
+	append(40); /* into what they stand for */
+	pack();
+	cr_expect_eq(packed_live(), packed);
+	cr_expect_eq(packed_files(), packed);
+	cr_expect(stats().low_space, "told");
+	leave_free(mark + 8 * rig.table.segment_bytes);
+	wr_clock_sim_advance(disk->clock, 2000000000);
+	pack();
+	cr_expect_gt(packed_live(), packed);
+	cr_expect_not(stats().low_space);
+	cr_expect_geq(disk->plan.capacity_bytes - wr_sim_disk_used_bytes(disk), mark);
+	journal_rig_close(&rig);
+}
+
 /* --- a kill between a write and its sync ------------------------------------------------------ */
 
 static struct wr_storage_ops dying_ops;
