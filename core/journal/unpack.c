@@ -131,7 +131,8 @@ static int load(struct wr_unpack *u, const struct wr_unpack_source *from)
 		if (r == 1 && !WR_BUG(PACKED_COPY_UNUSED))
 			r = read_index(u, u->header.file_bytes - WR_BLOCK_BYTES - index_bytes(u));
 	}
-	if (r < 0)
+	/* L36: what is bad now may have been read while it was written, and is read again. */
+	if (r < 0 || !u->index_good)
 		wr_unpack_forget(u);
 	return r < 0 ? r : 0;
 }

@@ -331,6 +331,39 @@ Test(packed, damage_is_told_to_whom_asks_for_it_and_nobody_else)
 	free(whole);
 }
 
+/* A walk reads what is bad once more (L36): what a moment showed must not be what it gets again. */
+Test(packed, a_bad_index_is_read_again)
+{
+	struct wr_segment_found found;
+	struct wr_unpack u;
+	uint64_t size;
+	uint8_t *bytes = aligned_alloc(WR_BLOCK_BYTES, CHUNK_BYTES);
+	const char *name;
+
+	build_mixed();
+	pack(true);
+	cr_assert_eq(log_probe_open(&p, disk, &b, true), 0, "%s", p.problem.text);
+	cr_assert(wr_segment_next(&p.table, 0, &found));
+	cr_assert(found.packed);
+	name = name_of(PACK_BED_FILES);
+	cr_assert_not_null(wr_sim_disk_peek(disk, name, &size));
+	uint64_t copy_at =
+		size - WR_BLOCK_BYTES - wr_packed_index_bytes(p.table.segment_bytes, CHUNK_BYTES);
+	cr_assert_eq(wr_unpack_init(&u, &p.memory.base, p.table.uuid, 0, CHUNK_BYTES,
+				    p.table.segment_bytes, true),
+		     0);
+	const struct wr_unpack_source from = {p.storage, found.file, found.segment_id};
+	for (uint32_t now = 0; now < 2; now++) {
+		cr_assert_eq(wr_sim_disk_corrupt(disk, name, WR_BLOCK_BYTES, 1), 0);
+		cr_assert_eq(wr_sim_disk_corrupt(disk, name, copy_at, 1), 0);
+		cr_assert_eq(wr_unpack_extent(&u, &from, 0, bytes), 0);
+		cr_expect_eq(bytes[0] == WR_PACKED_DAMAGE, now == 0);
+	}
+	wr_unpack_fini(&u);
+	log_probe_close(&p);
+	free(bytes);
+}
+
 static void cut_everywhere(struct tally *tally, bool to_nothing)
 {
 	for (uint32_t n = 0; n < 2; n++) {
