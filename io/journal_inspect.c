@@ -422,7 +422,7 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 	wr_cpu_crc_use();
 	int code = wr_memory_posix_init(&in->memory, NULL);
 	in->memory.policy.huge_pages = WEIR_HUGE_PAGES_TRANSPARENT;
-	if (visitor != NULL && visitor->threads > 1)
+	if (visitor != NULL && visitor->threads > 1 && visitor->event == NULL)
 		options.depth_max = (uint32_t)wr_max_u64(WR_READ_AHEAD_DEPTH / visitor->threads, 2);
 	if (visitor != NULL && visitor->cached)
 		options.buffered = options.cached = true;

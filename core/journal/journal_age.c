@@ -26,6 +26,9 @@
 #include "core/base/bits.h"
 #include "core/base/bug.h"
 
+/* Who asks for a place is done with it after some reads (D4), and wakes nobody. */
+#define ASKED_IDLE_NS 100000000u
+
 static uint64_t limit_us(const struct wr_journal *j)
 {
 	uint64_t ns = j->options.retention_time_ns;
@@ -107,8 +110,9 @@ uint64_t wr_journal_age_idle_ns(struct wr_journal *j)
 	if (due == UINT64_MAX)
 		return UINT64_MAX;
 	go_on(j);
+	/* It is needed: what changes that says so, but for who asks for a place (D4). */
 	if (j->age.now_us >= due)
-		return UINT64_MAX; /* it is needed: what changes that says so */
+		return wr_load_seq(&j->link->asking) != 0 ? ASKED_IDLE_NS : UINT64_MAX; /* D4 */
 	uint64_t left_us = due - j->age.now_us;
 	/* Twice as fast, while it catches up. */
 	if (j->age.now_us < j->age.append_us)

@@ -9,9 +9,9 @@
  *
  *   A1  tail (owner, release) pairs with the writer's acquire in wr_lane_peek_tail: the records
  *       below tail are complete.
- *   A2  head (writer, release) pairs with the owner's acquire in wr_lane_claim: the writer no
+ *   A2  head (writer, seq_cst) pairs with the owner's acquire in wr_lane_claim: the writer no
  *       longer reads what lies below head.
- *   A3  ordered (writer, release) pairs with the owner's acquire: replies for tickets up to it are
+ *   A3  ordered (writer, seq_cst) pairs with the owner's acquire: replies for tickets up to it are
  *       in the reply ring.
  *
  * A run is one record, or a WR_KIND_RUN head (24 bytes: `topic` = records, `key_hash` = bytes of

@@ -94,6 +94,7 @@ static uint64_t look_at_lanes(struct wr_writer *w)
 		if (bytes > lane->capacity_bytes || bytes % WR_RECORD_ALIGN != 0) {
 			wr_writer_poison(w, lane);
 			wr_lane_shut_out(lane);
+			w->has_decided = true;
 			bytes = 0;
 		}
 		if (bytes == 0 && state == WR_LANE_CLOSING && free_closed_lane(w, lane))
@@ -123,9 +124,12 @@ static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 		/* The gate first: who learns that a ticket is ordered finds it visible. */
 		publish_visible(w);
 		wr_lane_publish_taken(lane);
+		w->has_decided = true;
 	}
-	if (WR_UNLIKELY(lane->poisoned))
+	if (WR_UNLIKELY(lane->poisoned)) {
 		wr_lane_shut_out(lane);
+		w->has_decided = true;
+	}
 	*taken += bytes;
 	return !blocked;
 }
@@ -218,9 +222,11 @@ int wr_writer_step(void *writer, uint32_t budget)
 	if (w->next_seq != first_seq) {
 		w->active_ns = w->clock.boot_seen_ns;
 		wr_store_relaxed(&w->stats.records, w->next_seq - w->options.next_seq);
-		if (w->moved != NULL)
-			w->moved(w->moved_context);
 	}
+	/* Refusals move no sequence, but who waits for decisions waits for them, too. */
+	if ((w->next_seq != first_seq || w->has_decided) && w->moved != NULL)
+		w->moved(w->moved_context);
+	w->has_decided = false;
 	wr_store_relaxed(&w->stats.rounds, wr_load_relaxed(&w->stats.rounds) + 1); /* own */
 	return work + (int)wr_min_u64(taken, INT32_MAX / 2);
 }

@@ -9,8 +9,8 @@
  *   writer_batch.c   batches: open, seal, fill up, evidence, checkpoint, the end
  *   writer_chunk.c   another chunk, and what holds data back
  *
- *   G1  visible_seq (release, in wr_publish_u64) pairs with the acquire of every reader: bytes,
- *       columns and batch marks of all records up to it are complete.
+ *   G1  visible_seq (seq_cst, in wr_publish_round_u64) pairs with the acquire of every reader:
+ *       bytes, columns and batch marks of all records up to it are complete.
  *
  * It does no I/O, waits for nobody, allocates nothing. It stops taking data when a chunk cannot be
  * had (undurable backlog, a `block` subscription, no extent), and goes on taking settles and
@@ -123,7 +123,8 @@ struct wr_writer {
 	uint64_t last_offset;
 	uint64_t last_end_offset;
 
-	uint32_t turn; /* the lane that begins the next round, of those taken */
+	uint32_t turn;    /* the lane that begins the next round, of those taken */
+	bool has_decided; /* tickets, or shut a lane out, in this round */
 	bool first_record_done;
 	struct wr_undo undo;
 	struct wr_writer_stats stats;

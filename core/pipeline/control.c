@@ -13,7 +13,7 @@ static bool control_is_free(void *context)
 {
 	struct weir_pipeline *p = context;
 	uint32_t free = 0;
-	return wr_cas_acq_rel(&p->control_held, &free, 1u); /* O1 */
+	return wr_cas_seq(&p->control_held, &free, 1u); /* O1: who announced sees the release */
 }
 
 void wr_control_lock(struct weir_pipeline *p)

@@ -80,19 +80,22 @@ static void tell_bytes(struct weir_pipeline *p, int code, struct weir_problem *r
 {
 	uint64_t free_bytes = 0, low_bytes = p->options.low_space_bytes;
 	unsigned long long segment_bytes = p->segments.segment_bytes;
-	char kept[64] = "", free_text[40] = "an unknown number";
+	char kept[45] = "", free_text[21] = "an unknown number";
 
 	if (p->host.storage->ops->free_bytes(p->host.storage, &free_bytes) == 0)
 		(void)snprintf(free_text, sizeof free_text, "%llu", (unsigned long long)free_bytes);
 	if (low_bytes != 0)
 		(void)snprintf(kept, sizeof kept, ", low_space_bytes keeps %llu",
 			       (unsigned long long)low_bytes);
+	bool is_mark = free_bytes >= segment_bytes && free_bytes - segment_bytes < low_bytes;
+	bool is_room = code == -ENOSPC || code == -EDQUOT;
 	(void)snprintf(ret_problem->field, sizeof ret_problem->field, "%s",
-		       low_bytes != 0 ? "low_space_bytes" : "");
+		       is_mark ? "low_space_bytes" : "");
 	(void)snprintf(ret_problem->text, sizeof ret_problem->text,
-		       "a segment takes %llu bytes, %s are free%s (%.40s): make room on the disk, "
-		       "or let subscriptions move",
-		       segment_bytes, free_text, kept, weir_strerror(code));
+		       "a segment takes %llu bytes, %.20s are free%.44s (%.36s): %.49s",
+		       segment_bytes, free_text, kept, weir_strerror(code),
+		       is_room ? "make room on the disk, or let subscriptions move"
+			       : "none can be made: see to the file system");
 }
 
 int weir_pipeline_room(struct weir_pipeline *p, struct weir_problem *ret_problem)

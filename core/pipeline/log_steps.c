@@ -7,8 +7,14 @@
 void wr_pipeline_visible_moved(void *context)
 {
 	struct weir_pipeline *p = context;
+	uint64_t poisoned = wr_load_relaxed(&p->writer.stats.poisoned);
+
 	wr_park_notify(&p->visible_parker);
 	wr_event_fds_signal(p, false);
+	/* Nothing of a lane that was shut out reaches a level any more: both kinds are told. */
+	if (poisoned != p->poisoned_told)
+		wr_event_fds_signal(p, true);
+	p->poisoned_told = poisoned;
 }
 
 static bool refuses(const struct weir_pipeline *p)

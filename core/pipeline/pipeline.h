@@ -222,6 +222,7 @@ struct weir_pipeline {
 	_Alignas(8) uint8_t epoch_record[128];
 	struct weir_problem problem; /* of FAILED; written before `refuse` */
 	bool said_low_space;         /* the same, of room on the file system */
+	uint64_t poisoned_told;      /* the log step's: descriptors were told of so many lanes */
 	bool said_no_room;           /* the journal step's: options.log_fn was told */
 };
 
@@ -276,7 +277,7 @@ void wr_pipeline_close_report(struct weir_pipeline *p, struct weir_close_report 
 
 static inline int wr_pipeline_refused(struct weir_pipeline *p)
 {
-	return -(int)wr_load_acquire(&p->refuse); /* F1: pairs with wr_pipeline_refuse */
+	return -(int)wr_load_seq(&p->refuse); /* F1: pairs with wr_pipeline_refuse */
 }
 
 /* The same for an event: where there is no room on the disk, it may be refused (NO_ROOM_REFUSE). */

@@ -446,6 +446,10 @@ static int poll_inside(struct weir_pipeline *p, struct weir_member *member, stru
 		if (poll_once(&wait))
 			return wait.result;
 	}
+	/* Behind the arming, and with a time-out of 0 as well; a close is the wait's to tell. */
+	int refused = -(int)wr_load_seq(&p->refuse); /* F1 */
+	if (refused != 0 && refused != WEIR_E_CLOSED)
+		return poll_once(&wait) ? wait.result : refused;
 	/* Who waits in a poll is alive, however long. */
 	wr_store_relaxed(&member->polled_ns, WR_POLLED_NOW);
 	int rc = wr_pipeline_wait(p, member->gate_parker, poll_once, &wait, timeout_ns);

@@ -22,7 +22,7 @@ static bool has_room(void *context)
 	if (wr_load_acquire(&lane->state) == WR_LANE_POISONED) /* S1 */
 		w->code = WEIR_E_POISONED;
 	/* Refusals that nobody takes use up the room for answers: nothing would ever come free. */
-	else if (wr_load_relaxed(&lane->first_refusal) == (uint32_t)-WEIR_E_FENCED)
+	else if (wr_load_seq(&lane->first_refusal) == (uint32_t)-WEIR_E_FENCED) /* A3 */
 		w->code = WEIR_E_FENCED;
 	/* It was not when the call began: nobody knows for how long it would wait. */
 	else if (wr_load_seq(&w->producer->pipeline->no_room) != 0) /* F2 */

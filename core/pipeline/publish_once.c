@@ -10,6 +10,7 @@ struct once {
 	struct wr_shared_buffer *buffer;
 	enum weir_level level;
 	uint64_t deadline_ns; /* for all that it waits for together; UINT64_MAX: none */
+	int code;             /* there will be no buffer, for this reason */
 };
 
 static uint64_t left_ns(const struct once *o)
@@ -24,7 +25,9 @@ static bool has_buffer(void *context)
 {
 	struct once *o = context;
 	o->buffer = wr_shared_take(&o->pipeline->shared);
-	return o->buffer != NULL;
+	if (o->buffer == NULL && wr_load_seq(&o->pipeline->no_room) != 0) /* F2 */
+		o->code = WEIR_E_NO_ROOM;
+	return o->buffer != NULL || o->code != 0;
 }
 
 static bool is_decided(void *context)
@@ -112,6 +115,8 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 				      left_ns(&once));
 		rc = rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc; /* surely not in the log */
 	}
+	if (rc == 0)
+		rc = once.code;
 	if (rc == 0)
 		rc = publish(&once, event, &encoding, ret_pos);
 	wr_pipeline_go(p);

@@ -35,9 +35,9 @@ static int wait_by_hand(struct weir_pipeline *p, struct wr_parker *parker,
 			bool (*done)(void *context), void *context, uint64_t deadline)
 {
 	for (;;) {
+		int refused = wr_pipeline_refused(p); /* before the look, as in wait_asleep() */
 		if (done(context))
 			return 0;
-		int refused = wr_pipeline_refused(p);
 		if (refused != 0)
 			return refused;
 		uint64_t left = left_ns(p, deadline);
@@ -61,9 +61,14 @@ static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
 	}
 	for (;;) {
 		uint32_t word = wr_park_announce(parker);
-		/* The last looks, after the announcement: at what is waited for, and at the end. */
+		/*
+		 * The last looks, after the announcement: at the end first, so that what was there
+		 * before it is not told as lost.
+		 */
+		int refused = -(int)wr_load_seq(&p->refuse); /* F1 */
 		bool is_done = done(context);
-		int refused = is_done ? 0 : -(int)wr_load_seq(&p->refuse); /* F1 */
+		if (is_done)
+			refused = 0;
 		uint64_t left = is_done || refused != 0 ? 0 : left_ns(p, deadline);
 		if (left == 0) {
 			wr_park_cancel(parker);
@@ -124,7 +129,7 @@ void wr_pipeline_refuse(struct weir_pipeline *p, int code)
 	if (code == WEIR_E_CLOSED) /* stands above FAILED: nothing comes after it */
 		wr_store_seq(&p->refuse, (uint32_t)-code); /* F1 */
 	else
-		(void)wr_cas_acq_rel(&p->refuse, &open, (uint32_t)-code); /* F1 */
+		(void)wr_cas_seq(&p->refuse, &open, (uint32_t)-code); /* F1 */
 	wr_pipeline_wake_all(p);
 }
 

@@ -137,14 +137,15 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  *
  * Beside a running owner the end is where the log ended at some moment of the walk.
  *
- * Thread:    any. Blocks: for reading all of it. Allocates: two chunks, 8 MiB to read ahead with
- *            and a few tables, freed before it returns; and starts eight threads that read
- *            ahead, where there is more than a little to read.
+ * Thread:    any. Blocks: for reading all of it. Allocates: two chunks and a few tables, and,
+ *            without `cached`, 8 MiB to read ahead with; freed before it returns. Without
+ *            `cached` it starts eight threads that read ahead, where there is more than a little
+ *            to read. With `threads` the same memory for each, and 8 / threads such threads, two
+ *            at least.
  * @param dir             the journal's directory
  * @param visitor         may be NULL: just the report
  * @param ret_report      may be NULL; as far as the walk came
  * @param reterr_problem  may be NULL; filled in on failure
- *            With `threads`, as much for each of them.
  * @return 0, also when damage was found: the report counts it; what a callback returned; -ENOENT
  *         (no such directory, or no journal in it, or none yet: who began to make it died),
  *         -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written by a newer format), WEIR_E_CORRUPT (no

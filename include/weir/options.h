@@ -101,11 +101,12 @@ enum weir_journal_thread {
 enum weir_when_no_room {
 	WEIR_NO_ROOM_WAIT = 0, /**< producers are held back, as their when_full says */
 	/** The oldest segment that no subscription and no checkpoint needs is used again, also
-	 *  within retention_bytes; where there is none, producers are held back. */
+	 *  within retention_bytes and retention_time_ns; where there is none, producers are held
+	 *  back. */
 	WEIR_NO_ROOM_DROP_OLDEST = 1,
 	/** Events are refused with WEIR_E_NO_ROOM, at once, whatever their producer's when_full
-	 *  says and though its lane has room. What lanes hold already waits.
-	 *  weir_pipeline_room() says why, in bytes. */
+	 *  says and though its lane has room. What lanes hold already waits, and so do claims and
+	 *  runs that were open. weir_pipeline_room() says why, in bytes. */
 	WEIR_NO_ROOM_REFUSE = 2,
 };
 
@@ -207,18 +208,21 @@ struct weir_options {
 	uint32_t segments_ahead;  /**< zero-written before they are needed, default 2 (1..16) */
 	uint32_t segments_max;    /**< files of the log at most, default 65,536 (64 ..
 	                                1,048,576): some 220 bytes of memory each. With as many
-	                                as that, and nothing to recycle, the journal is full: it
-	                                waits as for a full disk. May be raised at any open */
-	uint64_t retention_bytes; /**< recycle the oldest segments beyond this, once no
-	                                subscription needs them; 0 (default): keep everything */
-	uint64_t retention_time_ns; /**< recycle the oldest segments when their newest event is
+	                                as that, and nothing to recycle, it is as with a full
+	                                disk (when_no_room). May be raised at any open */
+	uint64_t retention_bytes; /**< let the oldest segments beyond this go, once no
+	                                subscription needs them; 0 (default): no limit by size */
+	uint64_t retention_time_ns; /**< let the oldest segments go when their newest event is
 	                                older than this, once no subscription needs them;
 	                                0 (default): whatever its age. By a clock that never
-	                                jumps: an event stays while the log runs for half of
-	                                this, also if the wall clock is wrong at an open, and
-	                                time that nobody ran the log counts at the same pace
-	                                from then on. The newest segment stays, however old.
-	                                With retention_bytes: what comes first */
+	                                jumps: an event stays while the log runs, with this
+	                                option, for half of it, also if the wall clock is wrong
+	                                at an open, and time that nobody ran the log counts at
+	                                the same pace from then on. At the first open with it,
+	                                and the first after one without, ages are those of
+	                                append time, jumps of the wall clock included. The newest
+	                                segment stays, however old. With retention_bytes: what
+	                                comes first */
 	uint64_t low_space_bytes; /**< room on the file system that is left to others: no further
 	                                segment is made that leaves less free. It is as with a
 	                                full disk then, segments_ahead segments before producers
@@ -242,8 +246,9 @@ struct weir_options {
 	struct weir_thread_options group;   /**< assignments, generations, catch-up, lag */
 	struct weir_thread_options handler; /**< each thread that runs members' handlers */
 	struct weir_cpu_list housekeeping; /**< CPUs of every helper: threads that prepare segments,
-	                                        that write for the posix backend, the kernel's
-	                                        workers of the io_uring. None: all of the process */
+	                                        that pack them, that write for the posix backend,
+	                                        the kernel's workers of the io_uring. None: all of
+	                                        the process */
 	bool strict_threads; /**< more spinners than CPUs, or a scheduling class that is refused, is
 	                          an error, instead of ADAPTIVE or OTHER and a note in weir_info */
 

@@ -106,7 +106,8 @@ WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mod
  * Run every step of a `manual` pipeline once.
  *
  * Thread:    one at a time, not always the same. Blocks: up to timeout_ns when there was nothing
- *            to do; on the disk only while a group catches up.
+ *            to do; on the disk only while a group catches up, and, with
+ *            options.pack, for a piece of packing (reads, writes, at its end a sync).
  * Allocates: never.
  * @param pipeline    opened with options.manual
  * @param timeout_ns  when there was nothing to do, wait this long for I/O or for a wake; 0: not
@@ -217,7 +218,8 @@ struct weir_info {
 	uint64_t segments_spare;
 	uint64_t segments_recycled;
 	uint64_t segments_removed; /**< files that went from the disk, since the log got shorter */
-	uint64_t segments_dropped; /**< of these within retention_bytes: WEIR_NO_ROOM_DROP_OLDEST */
+	uint64_t segments_dropped; /**< of those recycled, how many retention would have kept:
+	                                WEIR_NO_ROOM_DROP_OLDEST */
 	/**
 	 * Room for segments is short: the last one that was wanted could not be made for a full
 	 * disk, or would have left less than low_space_bytes free. Until one can be made.
@@ -272,8 +274,8 @@ WEIR_API WEIR_MUST_CHECK int weir_pipeline_problem(struct weir_pipeline *pipelin
  * reached. With every when_no_room. Exact, like `starved` of struct weir_info.
  *
  * Thread: any. Blocks: for a look at the file system. Allocates: never.
- * @param ret_problem  filled in when there is no room: `field` names the option that decides, if
- *                     it is one, and `code` is WEIR_E_NO_ROOM
+ * @param ret_problem  not NULL; filled in when there is no room: `field` names the option that
+ *                     decides, if it is one, and `code` is WEIR_E_NO_ROOM
  * @return 0, also without a journal, else WEIR_E_NO_ROOM
  */
 WEIR_API WEIR_MUST_CHECK int weir_pipeline_room(struct weir_pipeline *pipeline,

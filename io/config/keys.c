@@ -66,7 +66,7 @@ static const struct wr_config_key journal_keys[] = {
 	 OPTION(retention_bytes),
 	 .type = WR_CONFIG_SIZE,
 	 .min = 1,
-	 .absent = "everything is kept",
+	 .absent = "no limit by size",
 	 .doc = "Beyond this the oldest files are used again, once no subscription needs them"},
 	{.name = "retention_time",
 	 OPTION(retention_time_ns),

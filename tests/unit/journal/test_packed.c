@@ -7,6 +7,7 @@
  *         of packing as the one at which the power goes.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/journal/unpack.h"
 #include "core/journal/verify.h"

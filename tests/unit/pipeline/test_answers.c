@@ -402,6 +402,39 @@ Test(answers, a_descriptor_says_that_answers_have_come)
 	}
 }
 
+/* Refusals move no sequence, and in memory no journal. */
+static void descriptor_says_refusals(enum weir_level level)
+{
+	struct weir_producer *old = hearing("source", level, false);
+	int fd = weir_producer_eventfd(old);
+	cr_assert_geq(fd, 0);
+	(void)fixture_producer(&f, "source");
+	while (weir_step(f.pipeline, 0) > 0)
+		;
+	while (readable(fd)) {
+		read_fd(fd);
+		cr_expect_eq(weir_producer_poll_acks(old), 0);
+	}
+	(void)fixture_publish(old, topic, 0, 1);
+	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (!readable(fd) && fixture_now_ns() < deadline)
+		cr_assert_geq(weir_step(f.pipeline, 1000000u), 0);
+	cr_assert(readable(fd), "level %d", level);
+	read_fd(fd);
+	cr_expect_eq(weir_producer_poll_acks(old), 1);
+	cr_expect_eq(heard.ranges[heard.count - 1].code, WEIR_E_FENCED);
+}
+
+Test(answers, a_descriptor_says_that_a_refusal_has_come)
+{
+	descriptor_says_refusals(WEIR_LEVEL_DURABLE);
+}
+
+Test(answers, a_descriptor_says_that_a_refusal_in_memory_has_come)
+{
+	descriptor_says_refusals(WEIR_LEVEL_MEMORY);
+}
+
 /* ---- in memory ---- */
 
 Test(answers, a_log_in_memory_has_one_level)

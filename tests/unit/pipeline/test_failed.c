@@ -107,6 +107,18 @@ static void close_failed(void)
 		     count_changed());
 }
 
+Test(failed, a_poll_that_does_not_wait_says_so_too)
+{
+	struct weir_member *member = join();
+	struct weir_item items[4];
+	cr_expect_eq(weir_poll(member, items, 4, 0), 0);
+	fail_journal();
+	cr_expect_eq(weir_poll(member, items, 4, 0), WEIR_E_FAILED);
+	cr_expect_eq(weir_poll(member, items, 4, 1000000), WEIR_E_FAILED);
+	(void)weir_member_leave(member, 0);
+	close_failed();
+}
+
 Test(failed, a_member_may_leave_while_its_partitions_are_on_the_way_to_it)
 {
 	struct weir_member *member = join();
