@@ -167,8 +167,9 @@ static int look_at_file(void *context, const char *name)
 	bool fits = search->exact ? id == search->wanted_id
 				  : id > search->wanted_id &&
 					    (search->found_id == 0 || id < search->found_id);
-	/* Of a segment and what was packed from it, the packed one stays. */
-	if (fits || (id == search->found_id && packed)) {
+	/* Of a segment and what was packed from it, the packed one stays, whichever came first. */
+	if ((fits && !(id == search->found_id && search->packed)) ||
+	    (id == search->found_id && packed)) {
 		search->found_id = id;
 		search->packed = packed;
 		snprintf(search->name, sizeof search->name, "%s", name);
