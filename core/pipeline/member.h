@@ -53,9 +53,8 @@ enum wr_message_kind { WR_MESSAGE_ASSIGN = 1, WR_MESSAGE_REVOKE, WR_MESSAGE_RELE
 
 /* A descriptor that is signalled when something happened, once, until it is armed again. */
 struct wr_event_fd {
-	wr_atomic_u32 armed; /* E1: set by the owner (seq_cst), taken by the signaller */
-	wr_atomic_u32
-		by_journal; /* what the journal moves is waited for, else what the writer does */
+	wr_atomic_u32 armed;      /* E1: set by the owner (seq_cst), taken by the signaller */
+	wr_atomic_u32 by_journal; /* waits for what the journal moves, else what the writer does */
 	int fd;      /* of the slot, until the pipeline is gone: a late signal finds no stranger */
 	bool wanted; /* the present owner's: it asked for one */
 };
