@@ -323,9 +323,16 @@ Test(places, a_journal_keeps_the_size_of_its_segments)
 	for (uint64_t first = 0; fixture_info(&f, &info), info.segments_live < 3; first += 1000)
 		fixture_wait(producer, fixture_publish(producer, topic, first, first + 1000));
 	fixture_close(&f, NULL);
-	(void)snprintf(path, sizeof path, "%s/0-00000003.seg", f.dir);
-	cr_assert_eq(stat(path, &later), 0);
-	cr_expect_eq(later.st_size, made.st_size);
+	/* One that is too many beside the log may be gone again: those that are there. */
+	uint32_t found = 0;
+	for (uint32_t number = 1; number < 16; number++) {
+		(void)snprintf(path, sizeof path, "%s/0-%08x.seg", f.dir, number);
+		if (stat(path, &later) != 0)
+			continue;
+		cr_expect_eq(later.st_size, made.st_size, "%s", path);
+		found++;
+	}
+	cr_expect_geq(found, 2, "the log has three files, and one is the first");
 	f.options.segment_bytes /= 2;
 	fixture_open(&f);
 	expect_all_events();
