@@ -10,6 +10,7 @@
  * pipeline get their turn. Late is only who sits in one item.
  */
 #include "core/base/bug.h"
+#include "core/pipeline/cause.h"
 #include "core/pipeline/pipeline.h"
 
 #define STUCK_RETRY_NS 1000000000u
@@ -40,7 +41,11 @@ static bool is_still_owned(const struct weir_member *m, const struct weir_item *
 /* False: it said stop. */
 static bool handle(struct weir_member *m, const struct weir_item *item)
 {
+	/* What it publishes is caused by this item; a handler may step another pipeline. */
+	const struct weir_item *outer = wr_item_in_hand;
+	wr_item_in_hand = item;
 	enum weir_handled said = m->handler(m->handler_context, m, item);
+	wr_item_in_hand = outer;
 	if (said == WEIR_HANDLED_STOP) {
 		wr_member_pass_rows(m);
 		wr_store_release(&m->handler_end, 1u); /* M2 */

@@ -34,6 +34,10 @@ void weir_item_ids(const struct weir_item *item, struct weir_ids *ret_ids)
 			ret_ids->traceparent = (const char *)option.value;
 			ret_ids->traceparent_bytes = option.value_bytes;
 			break;
+		case WR_OPTION_TRACESTATE:
+			ret_ids->tracestate = (const char *)option.value;
+			ret_ids->tracestate_bytes = option.value_bytes;
+			break;
 		default:
 			break;
 		}

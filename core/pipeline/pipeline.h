@@ -53,6 +53,7 @@ struct weir_producer {
 	enum weir_when_full when_full;
 	uint64_t block_timeout_ns;
 	bool want_sequences;
+	bool no_cause;
 	void (*ack_fn)(void *context, const struct weir_ack_range *range);
 	void *ack_context;
 	uint64_t acked;   /* tickets answered */

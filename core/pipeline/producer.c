@@ -141,6 +141,7 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 	pr->when_full = o->when_full;
 	pr->block_timeout_ns = o->block_timeout_ns;
 	pr->want_sequences = o->want_sequences;
+	pr->no_cause = o->no_cause;
 	pr->ack_fn = o->ack_fn;
 	pr->ack_context = o->ack_context;
 	if (o->name != NULL) {

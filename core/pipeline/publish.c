@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/cause.h"
 #include "core/pipeline/pipeline.h"
 #include "core/record/encode.h"
 
@@ -99,9 +100,11 @@ static int check_open(struct weir_producer *pr, bool may_be_open)
 	return WR_UNLIKELY(pr->open != WR_OPEN_NOTHING && !may_be_open) ? -EBUSY : 0;
 }
 
-static int measure(struct weir_producer *pr, const struct weir_event *event,
+/* *event becomes the one that carries the cause's ids, where there is a cause. */
+static int measure(struct weir_producer *pr, const struct weir_event **of, struct wr_caused *caused,
 		   struct wr_encoding *ret_encoding)
 {
+	const struct weir_event *event = *of = wr_caused_event(*of, pr->no_cause, caused);
 	struct wr_catalog *catalog = &pr->pipeline->tables.catalog;
 	if (WR_UNLIKELY(event->topic >= wr_catalog_topic_count(catalog)))
 		return WEIR_E_UNKNOWN_NAME;
@@ -140,11 +143,12 @@ static void encode_whole(struct weir_producer *pr, const struct weir_event *even
 int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint64_t *ret_ticket)
 {
 	struct wr_encoding encoding;
+	struct wr_caused caused;
 	uint8_t *to;
 	bool stays = false;
 	int rc = check_open(pr, false);
 	if (rc == 0)
-		rc = measure(pr, event, &encoding);
+		rc = measure(pr, &event, &caused, &encoding);
 	if (rc == 0)
 		rc = claim_room(pr, encoding.stride, &to, &stays);
 	if (WR_UNLIKELY(rc != 0))
@@ -170,7 +174,9 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 	event_count = wr_min_u64(event_count, INT32_MAX);
 	for (; done < event_count; done++) {
 		struct wr_encoding encoding;
-		rc = measure(pr, &events[done], &encoding);
+		struct wr_caused caused;
+		const struct weir_event *event = &events[done];
+		rc = measure(pr, &event, &caused, &encoding);
 		if (rc != 0)
 			break;
 		uint8_t *to = wr_lane_claim(pr->lane, encoding.stride);
@@ -181,7 +187,7 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 			if (rc != 0)
 				break;
 		}
-		encode_whole(pr, &events[done], &encoding, to);
+		encode_whole(pr, event, &encoding, to);
 		ticket = wr_lane_append(pr->lane, encoding.stride);
 	}
 	if (done == 0)
@@ -200,20 +206,22 @@ int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t 
 {
 	static const uint8_t some_payload;
 	struct weir_event whole = *event;
+	const struct weir_event *given = &whole;
 	struct wr_encoding encoding;
+	struct wr_caused caused;
 	uint8_t *to;
 	bool stays = false;
 	whole.payload = &some_payload; /* present, whatever its length turns out to be */
 	whole.payload_bytes = payload_bytes;
 	int rc = check_open(pr, false);
 	if (rc == 0)
-		rc = measure(pr, &whole, &encoding);
+		rc = measure(pr, &given, &caused, &encoding);
 	if (rc == 0)
 		rc = claim_room(pr, encoding.stride, &to, &stays);
 	if (rc != 0)
 		return rc;
 	pr->run_stamp = pr->stamp.sequence;
-	uint8_t *payload = encode(pr, &whole, &encoding, to);
+	uint8_t *payload = encode(pr, given, &encoding, to);
 	if (WR_BUG(CLAIM_IS_VISIBLE))
 		wr_publish_u64(&pr->lane->tail, pr->lane->write_at + encoding.stride); /* A1 */
 	pr->open = WR_OPEN_CLAIM;
@@ -281,10 +289,12 @@ int weir_run_begin(struct weir_producer *pr, size_t bytes_max)
 int weir_run_add(struct weir_producer *pr, const struct weir_event *event)
 {
 	struct wr_encoding encoding;
+	struct wr_caused caused;
 	if (pr->open != WR_OPEN_RUN)
 		return -EINVAL;
 	/* In a child the room is still the parent's. */
-	int rc = wr_pipeline_is_copy(pr->pipeline) ? WEIR_E_CLOSED : measure(pr, event, &encoding);
+	int rc = wr_pipeline_is_copy(pr->pipeline) ? WEIR_E_CLOSED
+						   : measure(pr, &event, &caused, &encoding);
 	if (rc != 0)
 		return rc;
 	if (encoding.stride > pr->claim_bytes - pr->claim_used ||
@@ -321,6 +331,8 @@ int weir_run_commit(struct weir_producer *pr, uint64_t *ret_ticket)
 size_t weir_event_bytes(const struct weir_event *event)
 {
 	struct wr_encoding encoding;
+	struct wr_caused caused;
+	event = wr_caused_event(event, false, &caused);
 	/* With a stamp: the size holds for named producers too. The partition is not looked at. */
 	if (wr_encode_measure(event, UINT32_MAX, true, 0, &encoding) != 0)
 		return 0;

@@ -2,6 +2,7 @@
 /* Publishing without a producer, through the shared lane (L12). */
 #include <errno.h>
 
+#include "core/pipeline/cause.h"
 #include "core/pipeline/pipeline.h"
 #include "core/record/encode.h"
 
@@ -93,6 +94,7 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 		      enum weir_level level, uint64_t timeout_ns, struct weir_pos *ret_pos)
 {
 	struct wr_encoding encoding;
+	struct wr_caused caused;
 	struct once once = {.pipeline = p, .level = level};
 	int rc = wr_pipeline_refused_event(p);
 	if (rc != 0)
@@ -104,6 +106,7 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 		return -EINVAL;
 	if (level == WEIR_LEVEL_DEFAULT)
 		once.level = p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY;
+	event = wr_caused_event(event, false, &caused);
 	rc = encode(p, event, &encoding);
 	if (rc != 0)
 		return rc;

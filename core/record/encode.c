@@ -23,6 +23,8 @@ static size_t ids_bytes(const struct weir_ids *ids)
 		bytes += wr_option_size(ids->causation_id_bytes);
 	if (ids->traceparent_bytes > 0)
 		bytes += wr_option_size(ids->traceparent_bytes);
+	if (ids->tracestate_bytes > 0)
+		bytes += wr_option_size(ids->tracestate_bytes);
 	return bytes;
 }
 
@@ -124,6 +126,7 @@ static uint8_t *put_options(const struct weir_event *event, const struct wr_prod
 			   ids->correlation_id_bytes);
 		p = put_id(p, WR_OPTION_CAUSATION, ids->causation_id, ids->causation_id_bytes);
 		p = put_id(p, WR_OPTION_TRACEPARENT, ids->traceparent, ids->traceparent_bytes);
+		p = put_id(p, WR_OPTION_TRACESTATE, ids->tracestate, ids->tracestate_bytes);
 	}
 	for (size_t i = 0; i < event->header_count; i++)
 		p = put_header(p, &event->headers[i]);

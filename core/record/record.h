@@ -89,6 +89,7 @@ enum wr_option_tag {
 	WR_OPTION_ORIGIN = 7,      /* where a copy came from */
 	WR_OPTION_DELAY = 8,
 	WR_OPTION_TIME_TO_LIVE = 9,
+	WR_OPTION_TRACESTATE = 13, /* text, W3C */
 	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
 	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128,
 	WR_OPTION_EXPECTED_VERSION = 12 | 128,

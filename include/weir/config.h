@@ -195,6 +195,11 @@ struct weir_config_source {
 	const char *payload; /**< NULL: the line */
 	const struct weir_config_header *headers;
 	uint32_t header_count;
+	const char *event_id; /**< fields of its ids, as of the five above; NULL: none */
+	const char *correlation_id;
+	const char *causation_id;
+	const char *traceparent;
+	const char *tracestate;
 	bool missing_is_bad; /**< else the event goes without the field */
 	bool skip_bad_lines; /**< else the source stops at the first */
 	uint64_t rate_per_s; /**< 0: no limit */

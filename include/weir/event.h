@@ -26,19 +26,23 @@ struct weir_header {
 	uint16_t value_bytes;
 };
 
-/** Ids that travel with an event through every hop. Each is optional (bytes == 0). */
+/** Ids that travel with an event through every hop (trace.h). Each is optional (bytes == 0). */
 struct weir_ids {
 	const void *event_id;       /**< with the source: the natural idempotency key */
 	const void *correlation_id; /**< same for all events of one flow */
 	const void *causation_id;   /**< event id of the direct cause */
-	const char *traceparent;    /**< W3C, 55 bytes in version 00 */
+	const char *traceparent;    /**< W3C, 55 bytes in version 00; stored as it is */
+	const char *tracestate;     /**< W3C; stored as it is */
 	uint16_t event_id_bytes;
 	uint16_t correlation_id_bytes;
 	uint16_t causation_id_bytes;
 	uint16_t traceparent_bytes;
+	uint16_t tracestate_bytes;
 };
 
 #define WEIR_PARTITION_BY_KEY UINT32_MAX
+
+struct weir_item;
 
 /** What to publish. Zero-initialise, then set what is needed: topic, key, payload. */
 struct weir_event {
@@ -54,6 +58,11 @@ struct weir_event {
 	const struct weir_ids *ids;        /**< NULL: none */
 	const struct weir_header *headers; /**< NULL: none */
 	size_t header_count;
+	/**
+	 * The item, still lent, that brings this event about: ids that are not set are carried over
+	 * from it (trace.h). NULL: in a handler the item in hand, elsewhere none.
+	 */
+	const struct weir_item *cause;
 };
 
 /**

@@ -52,6 +52,8 @@ struct weir_producer_options {
 	enum weir_when_full when_full;
 	uint64_t block_timeout_ns; /**< for WEIR_FULL_BLOCK; default WEIR_FOREVER */
 	bool no_acks;              /**< never asks: refusals are only counted */
+	bool no_cause;             /**< what a handler publishes with it carries no ids of the item
+	                                that the handler was called with (trace.h) */
 	bool want_sequences; /**< acks carry the sequence: one answer for each ticket. Answers that
 	                          weir_producer_poll_acks() has not taken keep their room: with
 	                          WEIR_FULL_BLOCK for ever, a publish says WEIR_E_AGAIN then */
@@ -118,7 +120,8 @@ WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeou
  *   WEIR_E_TOO_BIG       larger than a quarter of the lane or of a chunk
  *   WEIR_E_UNKNOWN_NAME  no such topic
  *   -EINVAL              an empty key that is not NULL, a key over 65535 bytes, a partition out of
- *                        range, a header without a name, headers and ids over 65000 bytes
+ *                        range, a header without a name, headers and ids over 65000 bytes,
+ *                        those that are carried over from the cause included
  *   -EBUSY               a claim or a run is open
  *   WEIR_E_FENCED        a newer holder has the name, and this one was told, or has no room left;
  *                        before that its events are handed over, and refused

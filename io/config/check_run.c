@@ -20,7 +20,7 @@ static bool has_journal(const struct wr_config_node *root, const struct wr_confi
 
 /* ---- sources ---- */
 
-#define FIELD_COUNT 6u
+#define FIELD_COUNT 7u
 
 /* ".id" and "a..b" are slips: a field without a name is hardly ever meant, or there. */
 static void check_field_name(struct wr_config_findings *findings, const char *name,
@@ -42,6 +42,7 @@ static void check_field_names(struct wr_config_findings *findings,
 			      const struct wr_config_node *item)
 {
 	const struct wr_config_node *headers = wr_config_child(item, "headers");
+	const struct wr_config_node *ids = wr_config_child(item, "ids");
 	const struct wr_config_node *entry = headers != NULL ? headers->first : NULL;
 	const struct wr_config_pair *pairs = source->headers.items;
 	check_field_name(findings, source->key, wr_config_child(item, "key"));
@@ -50,14 +51,21 @@ static void check_field_names(struct wr_config_findings *findings,
 	check_field_name(findings, source->payload, wr_config_child(item, "payload"));
 	for (uint32_t i = 0; i < source->headers.count && entry != NULL; i++, entry = entry->next)
 		check_field_name(findings, pairs[i].text, entry);
+	if (ids == NULL)
+		return;
+	check_field_name(findings, source->event_id, wr_config_child(ids, "event"));
+	check_field_name(findings, source->correlation_id, wr_config_child(ids, "correlation"));
+	check_field_name(findings, source->causation_id, wr_config_child(ids, "causation"));
+	check_field_name(findings, source->traceparent, wr_config_child(ids, "traceparent"));
+	check_field_name(findings, source->tracestate, wr_config_child(ids, "tracestate"));
 }
 
 /* Of lines of JSON only: told at each that is there. */
 static void check_fields(struct wr_config_findings *findings, const struct wr_config_input *source,
 			 const struct wr_config_node *item)
 {
-	static const char *const fields[FIELD_COUNT] = {"key",     "type",    "time",
-							"headers", "payload", "on_missing"};
+	static const char *const fields[FIELD_COUNT] = {"key", "type",    "time",      "headers",
+							"ids", "payload", "on_missing"};
 	bool generated = source->from == WEIR_CONFIG_FROM_GENERATE;
 	if (source->format == WEIR_CONFIG_FORMAT_JSON && !generated) {
 		check_field_names(findings, source, item);

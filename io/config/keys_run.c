@@ -98,6 +98,37 @@ static const struct wr_config_choice bad_line_choices[] = {
 	{0},
 };
 
+static const struct wr_config_key ids_keys[] = {
+	{.name = "event",
+	 SOURCE(event_id),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "none",
+	 .doc = "The field that is the event's id"},
+	{.name = "correlation",
+	 SOURCE(correlation_id),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "none",
+	 .doc = "The field with the id of the flow that the event is of"},
+	{.name = "causation",
+	 SOURCE(causation_id),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "none",
+	 .doc = "The field with the id of the event that brought it about"},
+	{.name = "traceparent",
+	 SOURCE(traceparent),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "none",
+	 .doc = "The field with the W3C's traceparent, taken as it is"},
+	{.name = "tracestate",
+	 SOURCE(tracestate),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "none",
+	 .doc = "The field with the tracestate beside it"},
+	{0},
+};
+
+static const struct wr_config_section ids_section = {.keys = ids_keys};
+
 static const struct wr_config_key source_keys[] = {
 	{.name = "name",
 	 SOURCE(name),
@@ -147,6 +178,10 @@ static const struct wr_config_key source_keys[] = {
 	 .max = 64,
 	 .absent = "none",
 	 .doc = "Headers and the fields that they come from: {trace: trace_id}"},
+	{.name = "ids",
+	 SAME_STRUCT(ids_section),
+	 .absent = "none",
+	 .doc = "The event's ids and the fields that they come from: {event: id}"},
 	{.name = "payload",
 	 SOURCE(payload),
 	 .type = WR_CONFIG_TEXT,
@@ -189,7 +224,7 @@ static const struct wr_config_choice to_choices[] = {
 
 static const struct wr_config_choice write_choices[] = {
 	{"payload", false, "the payload, and a line feed"},
-	{"json", true, "topic, partition, sequence, key, times, headers and payload"},
+	{"json", true, "topic, partition, sequence, key, times, ids, headers and payload"},
 	{0},
 };
 

@@ -56,6 +56,11 @@ struct wr_config_input {
 	const char *type;
 	const char *time;
 	struct wr_config_list headers; /* struct wr_config_pair */
+	const char *event_id;
+	const char *correlation_id;
+	const char *causation_id;
+	const char *traceparent;
+	const char *tracestate;
 	const char *payload;
 	unsigned missing_is_bad;
 	unsigned skip_bad_lines;

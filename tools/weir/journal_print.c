@@ -349,6 +349,8 @@ static void json_ids(struct json_out *j, const struct weir_item *item)
 			   ids.causation_id_bytes, false);
 	if (ids.traceparent_bytes > 0)
 		json_text_n(j, "traceparent", ids.traceparent, ids.traceparent_bytes);
+	if (ids.tracestate_bytes > 0)
+		json_text_n(j, "tracestate", ids.tracestate, ids.tracestate_bytes);
 }
 
 static void json_headers(struct json_out *j, const struct weir_item *item)

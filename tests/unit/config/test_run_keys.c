@@ -27,6 +27,8 @@ static const char *const whole =
 		"    type: kind\n"
 		"    time: at\n"
 		"    headers: {trace: trace_id, region: where.region}\n"
+		"    ids: {event: id, correlation: flow.id, causation: why, traceparent: tp, "
+		"tracestate: ts}\n"
 		"    payload: body\n"
 		"    on_missing: bad_line\n"
 		"    on_bad_line: skip\n"
@@ -71,6 +73,12 @@ Test(run_keys, sources_are_read_as_they_are_meant)
 	cr_assert_eq(s[1].header_count, 2);
 	cr_assert_str_eq(s[1].headers[1].name, "region");
 	cr_assert_str_eq(s[1].headers[1].field, "where.region");
+	cr_assert_str_eq(s[1].event_id, "id");
+	cr_assert_str_eq(s[1].correlation_id, "flow.id");
+	cr_assert_str_eq(s[1].causation_id, "why");
+	cr_assert_str_eq(s[1].traceparent, "tp");
+	cr_assert_str_eq(s[1].tracestate, "ts");
+	cr_assert(s[0].event_id == NULL && s[0].traceparent == NULL);
 	cr_assert(s[1].missing_is_bad && s[1].skip_bad_lines);
 	cr_assert_eq(s[1].rate_per_s, 10000);
 	cr_assert_eq(s[2].from, WEIR_CONFIG_FROM_FILES);
@@ -201,6 +209,10 @@ Test(run_keys, a_source_that_cannot_be_is_told_at_its_place)
 	expect(SOURCE("from: stdin, format: json, type: a..b"), "the field \"a..b\" has a part");
 	expect(SOURCE("from: stdin, format: json, time: a."), "the field \"a.\" has a part");
 	expect(SOURCE("from: stdin, format: json, payload: ."), "the field \".\" has a part");
+	expect(SOURCE("from: stdin, format: json, ids: {correlation: a..b}"),
+	       "the field \"a..b\" has a part without a name");
+	expect(SOURCE("from: stdin, ids: {event: a}"),
+	       "ids: a line that is not JSON has no fields");
 	expect(SOURCE("from: stdin, format: json, headers: {t: a.b, u: ..}"),
 	       "the field \"..\" has a part without a name");
 	expect(TOPICS "sources: [{name: in, topic: b, from: stdin}]\n",

@@ -295,3 +295,33 @@ Test(event_of_line, every_line_of_real_events_becomes_one)
 	cr_assert_eq(count, 1000);
 	run_event_done(&maker);
 }
+
+Test(event_of_line, ids_come_from_fields_and_may_be_absent)
+{
+	begin_json();
+	source.event_id = "id";
+	source.correlation_id = "flow.id";
+	source.causation_id = "why";
+	source.traceparent = "tp";
+	source.tracestate = "ts";
+	cr_assert_eq(
+		make("{\"id\":17,\"flow\":{\"id\":\"a\\u0062\"},\"why\":null,\"tp\":\"00-x\"}"),
+		RUN_MADE_EVENT);
+	const struct weir_ids *ids = maker.event.ids;
+	cr_assert_not_null(ids);
+	expect_text(ids->event_id, ids->event_id_bytes, "17");
+	expect_text(ids->correlation_id, ids->correlation_id_bytes, "ab");
+	expect_text(ids->traceparent, ids->traceparent_bytes, "00-x");
+	cr_assert_eq(ids->causation_id_bytes, 0);
+	cr_assert_eq(ids->tracestate_bytes, 0);
+	expect_bad("{\"id\":[1],\"a\":\"secret\"}", "id is an object or a list");
+	source.missing_is_bad = true;
+	expect_bad("{\"id\":1}", "flow.id is not there");
+	/* Every text of a line made anew at once: there is room for all of them. */
+	source.missing_is_bad = false;
+	source.correlation_id = source.causation_id = source.traceparent = source.tracestate = "id";
+	source.key = source.payload = source.type = "id";
+	cr_assert_eq(make("{\"id\":\"\\u0061\"}"), RUN_MADE_EVENT);
+	expect_text(ids->tracestate, ids->tracestate_bytes, "a");
+	run_event_done(&maker);
+}

@@ -113,6 +113,45 @@ static enum run_made set_header(struct run_event_maker *m, const char *name, con
 	return RUN_MADE_EVENT;
 }
 
+static enum run_made set_id(struct run_event_maker *m, const char *field, const void **id,
+			    uint16_t *id_bytes)
+{
+	struct text text = {"", 0};
+	if (field == NULL)
+		return RUN_MADE_EVENT;
+	enum run_made made = take(m, field, true, &text);
+	if (made != RUN_MADE_EVENT)
+		return made;
+	if (text.bytes > HEADER_BYTES_MAX)
+		return bad(m, field, "is longer than an id may be: 60000 bytes");
+	*id = text.at;
+	*id_bytes = (uint16_t)text.bytes;
+	return RUN_MADE_EVENT;
+}
+
+static enum run_made set_ids(struct run_event_maker *m)
+{
+	const struct weir_config_source *source = m->source;
+	struct weir_ids *ids = &m->ids;
+	const void *parent = NULL, *state = NULL;
+	*ids = (struct weir_ids){0};
+	m->event.ids = ids;
+	enum run_made made = set_id(m, source->event_id, &ids->event_id, &ids->event_id_bytes);
+	if (made != RUN_MADE_BAD)
+		made = set_id(m, source->correlation_id, &ids->correlation_id,
+			      &ids->correlation_id_bytes);
+	if (made != RUN_MADE_BAD)
+		made = set_id(m, source->causation_id, &ids->causation_id,
+			      &ids->causation_id_bytes);
+	if (made != RUN_MADE_BAD)
+		made = set_id(m, source->traceparent, &parent, &ids->traceparent_bytes);
+	if (made != RUN_MADE_BAD)
+		made = set_id(m, source->tracestate, &state, &ids->tracestate_bytes);
+	ids->traceparent = parent;
+	ids->tracestate = state;
+	return made;
+}
+
 /* Numbers of today in seconds have 10 digits, in ms 13, in µs 16, in ns 19. */
 static uint64_t us_of_number(uint64_t n)
 {
@@ -208,6 +247,8 @@ enum run_made run_event_of_json(struct run_event_maker *m, const struct run_line
 		made = set_header(m, "type", source->type);
 	for (uint32_t i = 0; i < source->header_count && made != RUN_MADE_BAD; i++)
 		made = set_header(m, source->headers[i].name, source->headers[i].field);
+	if (made != RUN_MADE_BAD)
+		made = set_ids(m);
 	if (source->payload != NULL && made != RUN_MADE_BAD)
 		made = set_payload(m);
 	return made == RUN_MADE_BAD ? RUN_MADE_BAD : RUN_MADE_EVENT;

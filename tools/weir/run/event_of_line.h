@@ -22,7 +22,8 @@
 #include "tools/weir/run/json_scan.h"
 #include "tools/weir/run/line_buffer.h"
 
-#define RUN_HEADERS_MAX 66u /* those of the file, the type, the place */
+#define RUN_HEADERS_MAX 66u                  /* those of the file, the type, the place */
+#define RUN_OWNED_MAX (RUN_HEADERS_MAX + 7u) /* with the key, the payload and five ids */
 
 struct run_event_maker {
 	const struct weir_config_source *source;
@@ -32,8 +33,9 @@ struct run_event_maker {
 	struct weir_header headers[RUN_HEADERS_MAX];
 	char key[64]; /* one that was made up, or a number */
 	char why[160];
-	struct json_scan line;            /* the value that the line is */
-	char *owned[RUN_HEADERS_MAX + 1]; /* texts that were made of it; freed with it */
+	struct weir_ids ids;
+	struct json_scan line;      /* the value that the line is */
+	char *owned[RUN_OWNED_MAX]; /* texts that were made of it; freed with it */
 	uint32_t owned_count;
 };
 

@@ -97,6 +97,31 @@ static void put_time(struct json_out *j, const char *name, uint64_t time_us)
 		json_text(j, name, cli_text_time(text, time_us));
 }
 
+/* Those that are set. */
+static int put_ids(struct json_out *j, const struct weir_item *item)
+{
+	struct weir_ids ids;
+	weir_item_ids(item, &ids);
+	const struct {
+		const char *name, *name64;
+		const void *bytes;
+		size_t length_bytes;
+	} rows[] = {
+		{"event_id", "event_id_base64", ids.event_id, ids.event_id_bytes},
+		{"correlation_id", "correlation_id_base64", ids.correlation_id,
+		 ids.correlation_id_bytes},
+		{"causation_id", "causation_id_base64", ids.causation_id, ids.causation_id_bytes},
+		{"traceparent", "traceparent_base64", ids.traceparent, ids.traceparent_bytes},
+		{"tracestate", "tracestate_base64", ids.tracestate, ids.tracestate_bytes},
+	};
+	int rc = 0;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0] && rc == 0; i++)
+		if (rows[i].length_bytes > 0)
+			rc = put_bytes(j, rows[i].name, rows[i].name64, rows[i].bytes,
+				       rows[i].length_bytes);
+	return rc;
+}
+
 static int put_headers(struct json_out *j, const struct weir_item *item)
 {
 	struct weir_header header;
@@ -131,6 +156,8 @@ static int add_envelope(struct run_output *output, const struct weir_item *item)
 	int rc = put_bytes(&j, "key", "key_base64", item->key, item->key_bytes);
 	put_time(&j, "time", weir_item_event_time_us(item));
 	put_time(&j, "append_time", item->append_time_us);
+	if (rc == 0)
+		rc = put_ids(&j, item);
 	if (rc == 0)
 		rc = put_headers(&j, item);
 	if (rc == 0)

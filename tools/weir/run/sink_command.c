@@ -110,6 +110,32 @@ static bool set_headers(struct command_sink *s, const struct weir_item *item)
 	return good;
 }
 
+/*
+ * Of what the program brings about, WEIR_EVENT_ID is the causation id and WEIR_CORRELATION_ID the
+ * correlation id, whether the event has them or not. The trace's two names are those that other
+ * programs look for.
+ */
+static bool set_ids(struct command_sink *s, const struct weir_item *item)
+{
+	struct weir_ids ids;
+	struct weir_cause cause;
+	weir_item_ids(item, &ids);
+	weir_cause_ids(item, &cause);
+	const struct weir_ids *next = &cause.ids;
+	if (!set_bytes(s, "WEIR_EVENT_ID", next->causation_id, next->causation_id_bytes) ||
+	    !set_bytes(s, "WEIR_CORRELATION_ID", next->correlation_id, next->correlation_id_bytes))
+		return false;
+	if (ids.causation_id_bytes > 0 &&
+	    !set_bytes(s, "WEIR_CAUSATION_ID", ids.causation_id, ids.causation_id_bytes))
+		return false;
+	/* Valid ones are text. */
+	if (next->traceparent_bytes > 0 &&
+	    !set_bytes(s, "TRACEPARENT", next->traceparent, next->traceparent_bytes))
+		return false;
+	return next->tracestate_bytes == 0 ||
+	       set_bytes(s, "TRACESTATE", next->tracestate, next->tracestate_bytes);
+}
+
 static bool set_variables(struct command_sink *s, const struct weir_item *item, uint32_t attempt)
 {
 	char time[CLI_TEXT_BYTES];
@@ -125,7 +151,7 @@ static bool set_variables(struct command_sink *s, const struct weir_item *item, 
 	       set(s, "WEIR_TIME=%s",
 		   cli_text_time(time, time_us != 0 ? time_us : item->append_time_us)) &&
 	       (item->key == NULL || set_bytes(s, "WEIR_KEY", item->key, item->key_bytes)) &&
-	       set_headers(s, item);
+	       set_ids(s, item) && set_headers(s, item);
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
@@ -331,9 +357,10 @@ static void command_close(struct run_sink *sink)
 static bool is_of_an_event(const char *variable)
 {
 	static const char *const names[] = {
-		"WEIR_SUBSCRIPTION=", "WEIR_TOPIC=",   "WEIR_PARTITION=",
-		"WEIR_SEQUENCE=",     "WEIR_ATTEMPT=", "WEIR_TIME=",
-		"WEIR_KEY=",          "WEIR_KEY_",     "WEIR_HEADER_"};
+		"WEIR_SUBSCRIPTION=", "WEIR_TOPIC=",   "WEIR_PARTITION=",     "WEIR_SEQUENCE=",
+		"WEIR_ATTEMPT=",      "WEIR_TIME=",    "WEIR_KEY=",           "WEIR_KEY_",
+		"WEIR_HEADER_",       "WEIR_EVENT_ID", "WEIR_CORRELATION_ID", "WEIR_CAUSATION_ID",
+		"TRACEPARENT=",       "TRACESTATE="};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)
 			return true;
