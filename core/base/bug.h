@@ -180,6 +180,8 @@
 	  "the file that a packed one stands for is used again while somebody reads it")           \
 	X(PACKED_DRAFT_COUNTS, "core/journal/scan_packed.c",                                       \
 	  "a packed file counts before it is whole")                                               \
+	X(PACKED_PASSED_OVER, "core/journal/verify_live.c",                                        \
+	  "a look from outside takes a segment that was packed meanwhile for one that left")       \
 	X(PACKED_UNSYNCED, "core/journal/recovery.c",                                              \
 	  "an open uses a twin again before it has synced the packed file")                        \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \

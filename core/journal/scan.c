@@ -32,6 +32,8 @@ static int fill_packed(struct wr_scan *scan, const struct wr_scan_segment *segme
 	uint64_t index = (scan->buffer_extent - WR_BLOCK_BYTES) / scan->chunk_bytes;
 	int r = wr_unpack_extent(&scan->unpack, &from, index, scan->buffer);
 
+	if (r < 0 && wr_scan_is_gone(scan, r))
+		return 0; /* none of it is there */
 	if (r < 0) {
 		scan->failed_reading = "a packed segment";
 		return r;

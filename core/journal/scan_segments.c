@@ -225,6 +225,10 @@ static int probe_segment(struct wr_scan *scan, uint32_t index)
 	scan->read_bytes += (uint64_t)n;
 	s->stored_bytes = s->file_bytes;
 	r = judge_file(scan, s, n == PROBE_BYTES);
+	if (wr_scan_is_gone(scan, r)) {
+		*s = clean;
+		return 0;
+	}
 	scan->highest_id = wr_max_u64(scan->highest_id, s->segment_id);
 	return r;
 }

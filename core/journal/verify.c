@@ -375,9 +375,7 @@ static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t f
 /* What is damaged is told, and passed over. What the visitor said of it, or a code. */
 static int pass_damage(struct verify *v, bool *ret_goes_on)
 {
-	int is_so = v->visitor->is_dense
-			    ? 1
-			    : wr_verify_live_damage(&v->live, &v->scan, &v->report->superblock);
+	int is_so = wr_verify_live_damage(&v->live, &v->scan, &v->report->superblock);
 
 	v->has_end = false;
 	*ret_goes_on = is_so == 0;
@@ -388,13 +386,20 @@ static int pass_damage(struct verify *v, bool *ret_goes_on)
 	return r;
 }
 
-/* A segment was used again that was being read. 0 or a code. */
+/* The file of a segment was used again that was being read. 0 or a code. */
 static int pass_overtaken(struct verify *v, uint64_t last_id, bool *ret_goes_on)
 {
-	int r = wr_verify_live_overtaken(&v->live, &v->scan, last_id);
+	int r = wr_verify_live_overtaken(&v->live, &v->scan, &v->report->superblock, last_id);
 
-	v->has_summary = v->has_end = false; /* it is another file now */
-	*ret_goes_on = r == 1;
+	*ret_goes_on = r > WR_VERIFY_ENDS;
+	if (r == WR_VERIFY_STANDS) {
+		v->end_index = v->scan.at;
+		v->summary.file_bytes = v->scan.segments[v->scan.at].stored_bytes;
+		name_segment(v, v->scan.at, v->summary.file);
+		return 0;
+	}
+	v->has_end = false;
+	v->has_summary &= r == WR_VERIFY_LOOKS; /* else it is another file now */
 	return r < 0 ? r : 0;
 }
 
@@ -432,7 +437,7 @@ static int walk(struct verify *v, uint64_t from_seq, uint64_t to_seq)
 			r = come_to(v, &batch, from_seq, to_seq, &goes_on);
 		} else if (r == WEIR_E_CORRUPT) {
 			r = pass_damage(v, &goes_on);
-		} else if (r == WEIR_E_AGAIN && !v->visitor->is_dense) {
+		} else if (r == WEIR_E_AGAIN) {
 			r = pass_overtaken(v, id, &goes_on);
 		} else {
 			goes_on = false;
@@ -509,15 +514,6 @@ static uint32_t segment_of(const struct wr_scan *scan, uint64_t seq)
 	return found;
 }
 
-static uint64_t count_segments(const struct wr_scan *scan)
-{
-	uint64_t count = 0;
-
-	for (uint32_t i = 0; i < scan->segment_count; i++)
-		count += scan->segments[i].first_valid && !scan->segments[i].excluded;
-	return count;
-}
-
 static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint64_t from_seq,
 		      uint64_t to_seq)
 {
@@ -526,7 +522,7 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 	int r = 0;
 
 	if (v->visitor->begin != NULL)
-		r = v->visitor->begin(v->visitor->context, count_segments(scan));
+		r = v->visitor->begin(v->visitor->context, wr_verify_part_count(scan));
 	if (r == 0)
 		r = check_checkpoints(v, found);
 	if (r == 0)
@@ -537,6 +533,7 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 		may_have_retired |= found[copy].verdict != WR_BLOCK_ZERO;
 	uint32_t oldest = wr_scan_oldest(scan);
 	v->live.may_have_retired = may_have_retired;
+	v->live.is_dense = v->visitor->is_dense;
 	v->is_quiet = false;
 	wr_verify_part(scan, v->visitor, v->report, &v->first_id, &v->end_id);
 	if (v->report->is_empty)
@@ -555,7 +552,7 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 		r = walk(v, from_seq, to_seq);
 	if (r == 0)
 		r = tell_spares(v);
-	v->report->is_overtaken = v->live.bound_id != 0;
+	v->report->is_overtaken = v->live.is_overtaken;
 	v->report->durable_seq = scan->durable_seq;
 	v->report->read_bytes = scan->read_bytes;
 	return r;

@@ -68,7 +68,7 @@ struct wr_verify_visitor {
 	int (*checkpoint)(void *context, uint32_t copy, const struct wr_checkpoint_header *header,
 			  const uint8_t *body);
 	int (*any_batch)(void *context, const struct wr_batch_header *batch);
-	/* Where the owner used a segment again that the walk was in, that is the walk's end, with
+	/* Where a segment that the walk was in has left the log, that is the walk's end, with
 	 * WEIR_E_AGAIN, instead of going on with what is there now. */
 	bool is_dense;
 	/*

@@ -4,13 +4,19 @@
 
 #include "core/base/bits.h"
 
-void wr_verify_part(const struct wr_scan *scan, const struct wr_verify_visitor *visitor,
-		    struct wr_verify_report *report, uint64_t *ret_first_id, uint64_t *ret_end_id)
+uint64_t wr_verify_part_count(const struct wr_scan *scan)
 {
-	uint64_t count = 0, index = 0;
+	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < scan->segment_count; i++)
 		count += wr_verify_part_counts(&scan->segments[i]);
+	return count;
+}
+
+void wr_verify_part(const struct wr_scan *scan, const struct wr_verify_visitor *visitor,
+		    struct wr_verify_report *report, uint64_t *ret_first_id, uint64_t *ret_end_id)
+{
+	uint64_t count = wr_verify_part_count(scan), index = 0;
 	uint64_t parts = wr_min_u64(visitor->parts, count);
 	*ret_first_id = *ret_end_id = 0;
 	report->is_empty = visitor->part > 0 && visitor->part >= parts;

@@ -9,6 +9,8 @@
 #include "core/journal/scan.h"
 #include "core/journal/verify.h"
 
+/* How many segments are part of the log. */
+uint64_t wr_verify_part_count(const struct wr_scan *scan);
 /* The first segment of the range, 0: from the beginning; and the first behind it, 0: to the end. */
 void wr_verify_part(const struct wr_scan *scan, const struct wr_verify_visitor *visitor,
 		    struct wr_verify_report *report, uint64_t *ret_first_id, uint64_t *ret_end_id);

@@ -136,6 +136,8 @@
 	X(READERS_NOT_ASKED, unit_packing,                                                         \
 	  "packing::nobodys_file_is_used_again_while_he_reads_it")                                 \
 	X(PACKED_DRAFT_COUNTS, unit_packed, "packed::a_draft_counts_for_nothing_and_is_a_rest")    \
+	X(PACKED_PASSED_OVER, unit_verify_packing,                                                 \
+	  "verify_packing::where_a_file_was_used_again_the_packed_one_is_read")                    \
 	X(PACKED_UNSYNCED, unit_packing,                                                           \
 	  "packing::a_switch_that_a_kill_left_unsynced_is_synced_by_the_next_open")                \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")

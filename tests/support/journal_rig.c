@@ -215,6 +215,31 @@ bool journal_rig_settle(struct journal_rig *rig)
 	return false;
 }
 
+bool journal_rig_append(struct journal_rig *rig, uint32_t batch_count)
+{
+	for (uint32_t i = 0; i < batch_count; i++) {
+		while (mini_writer_append(&rig->writer, 0, i, 60) != MINI_WRITER_DONE)
+			if (journal_rig_step(rig) < 0)
+				return false;
+		if (mini_writer_seal(&rig->writer) != MINI_WRITER_DONE || !journal_rig_drain(rig))
+			return false;
+	}
+	return true;
+}
+
+bool journal_rig_pack(struct journal_rig *rig)
+{
+	for (uint32_t idle = 0; idle < 5; idle++) {
+		int work = wr_journal_pack_step(rig->journal, 0);
+		if (!journal_rig_settle(rig))
+			return false;
+		wr_clock_sim_advance(rig->o.disk->clock, 50000000);
+		if (work != 0)
+			idle = 0;
+	}
+	return true;
+}
+
 uint64_t journal_rig_durable(struct journal_rig *rig)
 {
 	return wr_load_acquire(&rig->link.durable_seq);

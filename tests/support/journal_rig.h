@@ -68,6 +68,11 @@ bool journal_rig_drain(struct journal_rig *rig);
 /* The same until nothing is to be prepared or written any more. */
 bool journal_rig_settle(struct journal_rig *rig);
 
+/* So many batches of one event, each durable before the next: as much padding as there can be. */
+bool journal_rig_append(struct journal_rig *rig, uint32_t batch_count);
+/* Packer and journal, until neither has anything to do. */
+bool journal_rig_pack(struct journal_rig *rig);
+
 /* Positions. */
 uint64_t journal_rig_durable(struct journal_rig *rig);
 uint64_t journal_rig_written(struct journal_rig *rig);
