@@ -201,7 +201,7 @@ static int locate_batch(void *context, const struct wr_batch_header *batch)
 	struct follow *f = context;
 
 	/* What stands before the place is not shown, but names what comes. */
-	wr_inspect_topics(&f->in, batch);
+	wr_inspect_names(&f->in, batch);
 	f->located = true;
 	f->moved = batch->epoch != f->superblock.epoch;
 	f->segment_id = batch->segment_id;

@@ -3,9 +3,9 @@
  * weir_journal_inspect(): core/journal/verify.h walks and judges, this turns what it finds into
  * public structs: batches into events with names, damages and segments into their public twins.
  *
- * Names: a topic's definition may have been retired with its segment, but then a checkpoint holds
- * it. So the checkpoints are read first, and definitions that pass are added. A checkpoint that
- * does not validate is no fault here: events are then shown without names.
+ * Names: the definition of a topic or a producer may have been retired with its segment, but then a
+ * checkpoint holds it. So the checkpoints are read first, and definitions that pass are added. A
+ * checkpoint that does not validate is no fault here: events are then shown without names.
  *
  * Read-only throughout: no lock, no write, no file is made. Thread: the caller's.
  */
@@ -98,6 +98,8 @@ static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t b
 	while (wr_section_next(body, body_bytes, &at, &header, &bytes) == 1)
 		if (header.module == WR_SECTION_CATALOG && header.version == CATALOG_VERSION)
 			read_catalog(in, bytes, header.bytes);
+		else if (header.module == WR_SECTION_PRODUCERS)
+			wr_inspect_producers_section(in, header.version, bytes, header.bytes);
 }
 
 /* Both files are read: ids are never given again, so the older one adds nothing wrong. */
@@ -229,6 +231,9 @@ static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint
 	event->kind = "event";
 	event->control = control;
 	event->detail = "";
+	/* Only what a named producer published is decided on for it. */
+	if (WR_UNLIKELY(head->flags & WR_RECORD_DECIDE) || event->producer_name != NULL)
+		wr_inspect_fill_producer(in, head, event);
 	if (WR_LIKELY(!control))
 		return;
 	struct wr_record_view view;
@@ -237,7 +242,7 @@ static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint
 		event->detail = describe(in, &view);
 }
 
-static void take_topic(struct wr_inspect *in, const struct wr_record *head)
+static void take_names(struct wr_inspect *in, const struct wr_record *head)
 {
 	struct wr_control_topic topic;
 	struct wr_record_view view;
@@ -245,6 +250,8 @@ static void take_topic(struct wr_inspect *in, const struct wr_record *head)
 	if (head->kind == WR_KIND_TOPIC && wr_record_view(head, head->bytes, &view) &&
 	    wr_control_topic_read(&view, &topic))
 		add_topic(in, head->topic, view.key, head->key_bytes, topic.partitions);
+	else if (head->kind == WR_KIND_PRODUCER)
+		wr_inspect_take_producer(in, head);
 }
 
 static bool is_shown(const struct weir_journal_visitor *v, const struct wr_record *head,
@@ -273,7 +280,7 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 			return WEIR_E_CORRUPT;
 		uint64_t time_us = batch->time_base_us + head->time_delta_us;
 		at += wr_record_step(&step, head);
-		take_topic(in, head);
+		take_names(in, head);
 		if (visitor->event == NULL || !is_shown(visitor, head, seq, time_us))
 			continue;
 		fill_event(in, head, seq, time_us, &event);
@@ -284,7 +291,7 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 	return 0;
 }
 
-void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batch)
+void wr_inspect_names(struct wr_inspect *in, const struct wr_batch_header *batch)
 {
 	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
 
@@ -292,7 +299,7 @@ void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batc
 		const struct wr_record *head = (const void *)(body + at);
 		if (!wr_record_fits(head, batch->body_bytes - at))
 			return;
-		take_topic(in, head);
+		take_names(in, head);
 		at += wr_record_stride(head->bytes);
 	}
 }
@@ -443,6 +450,7 @@ void wr_inspect_close(struct wr_inspect *in)
 		in->storage->ops->fini(in->storage);
 	in->storage = NULL;
 	free(in->topics);
+	wr_inspect_forget_producers(in);
 }
 
 static void fill_report(const struct wr_verify_report *from, struct weir_journal_report *to)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two walks of <weir/journal.h> share: an opened directory, the names of topics, and how a
- * verified batch becomes events. Private to io/journal_inspect.c and io/journal_follow.c.
+ * What the two walks of <weir/journal.h> share: an opened directory, the names of topics and
+ * producers, and how a verified batch becomes events. Private to io/journal_inspect.c,
+ * io/journal_producers.c and io/journal_follow.c.
  *
  * Thread: one at a time for each struct.
  */
@@ -25,6 +26,8 @@ struct wr_inspect {
 	struct wr_memory_posix memory;
 	struct wr_inspect_topic *topics;
 	uint32_t topic_count;
+	char **producers; /* names by id; NULL: not known */
+	uint32_t producer_count;
 	char detail[160];
 };
 
@@ -37,8 +40,17 @@ void wr_inspect_close(struct wr_inspect *in);
 /* Shows the records of a verified data batch: 0, or what the visitor returned. */
 int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch);
 
-/* Takes in the topics that such a batch defines, and shows nothing. */
-void wr_inspect_topics(struct wr_inspect *in, const struct wr_batch_header *batch);
+/* Takes in the topics and producers that such a batch defines, and shows nothing. */
+void wr_inspect_names(struct wr_inspect *in, const struct wr_batch_header *batch);
+
+/* journal_producers.c: names of a checkpoint's section, and of a record of that kind. */
+void wr_inspect_producers_section(struct wr_inspect *in, uint32_t version, const uint8_t *bytes,
+				  uint32_t length_bytes);
+void wr_inspect_take_producer(struct wr_inspect *in, const struct wr_record *head);
+/* Who published an event: its fields of the public struct. */
+void wr_inspect_fill_producer(const struct wr_inspect *in, const struct wr_record *head,
+			      struct weir_journal_event *event);
+void wr_inspect_forget_producers(struct wr_inspect *in);
 
 /* Damage in public terms; and tells the visitor of it. */
 void wr_inspect_fill_damage(const struct wr_damage *damage, struct weir_journal_damage *ret_damage);

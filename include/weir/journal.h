@@ -66,7 +66,10 @@ struct weir_journal_event {
 	bool control;           /**< weir's own record: shown only if asked for */
 	const char *detail;     /**< what a control record says, for people; "" for events */
 	uint64_t segment_id;
-	uint64_t batch_offset; /**< of the batch that holds it, in the segment's file */
+	uint64_t batch_offset;      /**< of the batch that holds it, in the segment's file */
+	const char *producer_name;  /**< of a named producer; "": not known; NULL: without a name */
+	uint32_t producer_epoch;    /**< its opening of the name, from 1; 0: without a name */
+	uint64_t producer_sequence; /**< of the name's events, from 1, over all its epochs */
 };
 
 /**

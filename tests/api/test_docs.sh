@@ -138,6 +138,11 @@ config() { # config FILE: the option, where it is understood
 fields "weir demo" weir demo $(config demo.yaml) --seconds 0.5 --rate 5000 --dir fields.journal --json
 fields "weir journal ls" weir journal ls fields.journal --json
 fields "weir journal dump" weir journal dump fields.journal --count 200 --control --json
+event=$(weir journal dump fields.journal --count 1 --json)
+fields "weir journal audit" weir journal audit fields.journal \
+	"$(echo "$event" | sed 's/.*"key":"\([^"]*\)".*/\1/')" --json
+fields "weir trace" weir trace fields.journal --json \
+	--sequence "$(echo "$event" | sed 's/.*"sequence":\([0-9]*\).*/\1/')"
 fields "weir journal verify" weir journal verify fields.journal --json
 fields "weir journal backup" weir journal backup fields.journal fields.backup --json
 fields "weir doctor" weir doctor --sync-time 20ms --json .

@@ -129,6 +129,9 @@ void cli_print_version(FILE *to);
  */
 int cli_parse_value(const struct cli_option *option, const char *text, char *why, size_t why_bytes);
 
+/* Bytes from digits, with 0x before them or not, to be freed; NULL: it is something else. */
+uint8_t *cli_unhex(const char *text, size_t *ret_bytes);
+
 /* "weir: TEXT" to stderr, then "try ..." : CLI_EXIT_USAGE. */
 int cli_usage(const struct cli_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -158,13 +161,15 @@ char *cli_text_time(char to[CLI_TEXT_BYTES], uint64_t time_us);
 int cmd_demo(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_journal(int argc, char **argv);
-int cmd_journal_backup(int argc, char **argv); /* of cmd_journal(): backup and restore */
+int cmd_journal_audit(int argc, char **argv);  /* of cmd_journal() */
+int cmd_journal_backup(int argc, char **argv); /* the same: backup and restore */
 int cmd_bench(int argc, char **argv);
 int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two below */
 int cmd_bench_replay(int argc, char **argv);
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
 int cmd_torture(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 /* Where libweir-config is (WR_HAVE_CONFIG). */
 int cmd_config(int argc, char **argv);
 int cmd_config_plan(int argc, char **argv); /* of cmd_config() */

@@ -8,6 +8,7 @@
 #include "tools/weir/args.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -143,4 +144,35 @@ int cli_parse_value(const struct cli_option *option, const char *text, char *why
 	}
 	snprintf(why, why_bytes, "takes no value");
 	return -EINVAL;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+uint8_t *cli_unhex(const char *text, size_t *ret_bytes)
+{
+	if (strncmp(text, "0x", 2) == 0)
+		text += 2;
+	size_t digits = strlen(text);
+	uint8_t *bytes = malloc(digits / 2 + 1);
+	bool good = bytes != NULL && digits % 2 == 0;
+	for (size_t i = 0; i < digits && good; i += 2) {
+		int high = hex_digit(text[i]);
+		int low = hex_digit(text[i + 1]);
+		good = high >= 0 && low >= 0;
+		if (good)
+			bytes[i / 2] = (uint8_t)(high * 16 + low);
+	}
+	if (!good) {
+		free(bytes);
+		return NULL;
+	}
+	*ret_bytes = digits / 2;
+	return bytes;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `weir journal ls|dump|verify|tail DIR`: a journal seen from outside, by <weir/journal.h> only.
- * Read-only; works while the owner is running. `backup` and `restore` are cmd_backup.c.
+ * Read-only; works while the owner is running. `audit` is cmd_audit.c, `backup` and `restore` are
+ * cmd_backup.c.
  *
  * Exit codes: 6 when acknowledged events are damaged or missing; 11 when a newer weir wrote the
  * journal, which says nothing of its health; 0 for a torn tail and for harmless damage, which are
@@ -448,11 +449,11 @@ static int run_tail(const char *dir)
 int cmd_journal(int argc, char **argv)
 {
 	static int (*const runs[])(const char *dir) = {run_ls, run_dump, run_verify, run_tail};
-	static const char *const names[] = {"ls",     "dump",    "verify", "tail",
-					    "backup", "restore", NULL};
+	static const char *const names[] = {"ls",    "dump",   "verify",  "tail",
+					    "audit", "backup", "restore", NULL};
 	static const struct cli_command group = {
 		.name = "journal",
-		.arguments = "ls|dump|verify|tail|backup|restore DIR",
+		.arguments = "ls|dump|verify|tail|audit|backup|restore DIR",
 		.summary = "Look at a journal or copy it, read-only, also while its owner runs.",
 		.description = "weir journal ls --help and so on say more.",
 		.arguments_min = 1,
@@ -463,6 +464,8 @@ int cmd_journal(int argc, char **argv)
 	for (size_t i = 0; argc >= 2 && names[i] != NULL; i++) {
 		if (strcmp(argv[1], names[i]) != 0)
 			continue;
+		if (strcmp(argv[1], "audit") == 0)
+			return cmd_journal_audit(argc - 1, argv + 1);
 		if (i >= WR_ARRAY_COUNT(commands))
 			return cmd_journal_backup(argc - 1, argv + 1);
 		memset(&choices, 0, sizeof choices);

@@ -173,7 +173,7 @@ void journal_print_escaped(FILE *to, const void *bytes, size_t length_bytes)
 	}
 }
 
-static void print_bytes(FILE *to, const void *bytes, size_t length_bytes, bool hex)
+void journal_print_bytes(FILE *to, const void *bytes, size_t length_bytes, bool hex)
 {
 	const uint8_t *p = bytes;
 
@@ -199,13 +199,13 @@ static void print_headers(FILE *to, const struct weir_journal_event *event)
 		any = true;
 		journal_print_escaped(to, header.name, header.name_bytes);
 		fputc('=', to);
-		print_bytes(to, header.value, header.value_bytes, false);
+		journal_print_bytes(to, header.value, header.value_bytes, false);
 	}
 	if (any)
 		fputc('}', to);
 }
 
-static void print_time(struct journal_print *state, FILE *to, uint64_t time_us)
+void journal_print_time(struct journal_print *state, FILE *to, uint64_t time_us)
 {
 	char text[CLI_TEXT_BYTES];
 
@@ -228,13 +228,13 @@ void journal_print_event(struct journal_print *state, FILE *to,
 	const struct weir_item *item = &event->item;
 
 	fprintf(to, "%llu", (unsigned long long)item->sequence);
-	print_time(state, to, item->append_time_us);
+	journal_print_time(state, to, item->append_time_us);
 	if (event->control) {
 		fprintf(to, " <%s> ", event->kind);
 		if (event->detail[0] != '\0')
 			journal_print_escaped(to, event->detail, strlen(event->detail));
 		else if (item->payload_bytes > 0)
-			print_bytes(to, item->payload, item->payload_bytes, true);
+			journal_print_bytes(to, item->payload, item->payload_bytes, true);
 		fputc('\n', to);
 		return;
 	}
@@ -244,20 +244,20 @@ void journal_print_event(struct journal_print *state, FILE *to,
 		fprintf(to, " topic-%u[?]", item->topic);
 	if (item->key != NULL) {
 		fputs(" key=", to);
-		print_bytes(to, item->key, item->key_bytes, hex);
+		journal_print_bytes(to, item->key, item->key_bytes, hex);
 	}
 	fputc(' ', to);
 	if (item->payload == NULL)
 		fputs("(no payload)", to);
 	else
-		print_bytes(to, item->payload, item->payload_bytes, hex);
+		journal_print_bytes(to, item->payload, item->payload_bytes, hex);
 	print_headers(to, event);
 	fputc('\n', to);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static void json_time(struct json_out *j, const char *key, uint64_t time_us)
+void journal_json_time(struct json_out *j, const char *key, uint64_t time_us)
 {
 	char text[CLI_TEXT_BYTES];
 
@@ -273,8 +273,8 @@ void journal_json_segment(struct json_out *j, const struct weir_journal_segment 
 		json_u64(j, "segment_id", s->segment_id);
 		json_u64(j, "first_sequence", s->first_sequence);
 		json_u64(j, "end_sequence", s->end_sequence);
-		json_time(j, "first_time", s->first_time_us);
-		json_time(j, "last_time", s->last_time_us);
+		journal_json_time(j, "first_time", s->first_time_us);
+		journal_json_time(j, "last_time", s->last_time_us);
 		json_u64(j, "used_bytes", s->used_bytes);
 		json_u64(j, "batches", s->batch_count);
 		json_u64(j, "epoch", s->epoch);
@@ -307,7 +307,7 @@ void journal_json_report(struct json_out *j, const struct weir_journal_report *r
 	json_u64(j, "format", r->format);
 	json_u64(j, "epoch", r->epoch);
 	json_bool(j, "clean", r->clean);
-	json_time(j, "created", r->created_us);
+	journal_json_time(j, "created", r->created_us);
 	json_u64(j, "oldest_sequence", r->oldest_sequence);
 	json_u64(j, "last_sequence", r->last_sequence);
 	json_u64(j, "durable_sequence", r->durable_sequence);
@@ -322,9 +322,8 @@ void journal_json_report(struct json_out *j, const struct weir_journal_report *r
 	json_u64(j, "read_bytes", r->read_bytes);
 }
 
-/* KEY as text where it is UTF-8, else KEY_hex. Never both: a program looks for the one it gets. */
-static void json_bytes(struct json_out *j, const char *key, const char *hex_key, const void *bytes,
-		       size_t length_bytes, bool hex)
+void journal_json_bytes(struct json_out *j, const char *key, const char *hex_key, const void *bytes,
+			size_t length_bytes, bool hex)
 {
 	if (bytes == NULL)
 		json_null(j, key);
@@ -334,19 +333,20 @@ static void json_bytes(struct json_out *j, const char *key, const char *hex_key,
 		json_hex(j, hex_key, bytes, length_bytes);
 }
 
-static void json_ids(struct json_out *j, const struct weir_item *item)
+void journal_json_ids(struct json_out *j, const struct weir_item *item)
 {
 	struct weir_ids ids = {0};
 
 	weir_item_ids(item, &ids);
 	if (ids.event_id_bytes > 0)
-		json_bytes(j, "event_id", "event_id_hex", ids.event_id, ids.event_id_bytes, false);
+		journal_json_bytes(j, "event_id", "event_id_hex", ids.event_id, ids.event_id_bytes,
+				   false);
 	if (ids.correlation_id_bytes > 0)
-		json_bytes(j, "correlation_id", "correlation_id_hex", ids.correlation_id,
-			   ids.correlation_id_bytes, false);
+		journal_json_bytes(j, "correlation_id", "correlation_id_hex", ids.correlation_id,
+				   ids.correlation_id_bytes, false);
 	if (ids.causation_id_bytes > 0)
-		json_bytes(j, "causation_id", "causation_id_hex", ids.causation_id,
-			   ids.causation_id_bytes, false);
+		journal_json_bytes(j, "causation_id", "causation_id_hex", ids.causation_id,
+				   ids.causation_id_bytes, false);
 	if (ids.traceparent_bytes > 0)
 		json_text_n(j, "traceparent", ids.traceparent, ids.traceparent_bytes);
 	if (ids.tracestate_bytes > 0)
@@ -364,8 +364,9 @@ static void json_headers(struct json_out *j, const struct weir_item *item)
 	for (; place != 0; place = weir_item_header(item, place, &header)) {
 		json_object(j, NULL);
 		json_text_n(j, "name", header.name, header.name_bytes);
-		json_bytes(j, "value", "value_hex", header.value_bytes > 0 ? header.value : "",
-			   header.value_bytes, false);
+		journal_json_bytes(j, "value", "value_hex",
+				   header.value_bytes > 0 ? header.value : "", header.value_bytes,
+				   false);
 		json_close(j);
 	}
 	json_close(j);
@@ -381,7 +382,7 @@ void journal_json_event(FILE *to, const struct weir_journal_event *event, bool h
 	json_object(&j, NULL);
 	json_u64(&j, "sequence", item->sequence);
 	json_u64(&j, "epoch", item->epoch);
-	json_time(&j, "append_time", item->append_time_us);
+	journal_json_time(&j, "append_time", item->append_time_us);
 	json_u64(&j, "append_time_us", item->append_time_us);
 	json_text(&j, "kind", event->kind);
 	if (event->control) {
@@ -395,11 +396,12 @@ void journal_json_event(FILE *to, const struct weir_journal_event *event, bool h
 			json_u64(&j, "partition", item->partition);
 		if (item->type != 0)
 			json_u64(&j, "type", item->type);
-		json_bytes(&j, "key", "key_hex", item->key, item->key_bytes, hex);
-		json_bytes(&j, "payload", "payload_hex", item->payload, item->payload_bytes, hex);
+		journal_json_bytes(&j, "key", "key_hex", item->key, item->key_bytes, hex);
+		journal_json_bytes(&j, "payload", "payload_hex", item->payload, item->payload_bytes,
+				   hex);
 		if (event_time_us != 0)
-			json_time(&j, "event_time", event_time_us);
-		json_ids(&j, item);
+			journal_json_time(&j, "event_time", event_time_us);
+		journal_json_ids(&j, item);
 		json_headers(&j, item);
 	}
 	json_end(&j);

@@ -35,6 +35,18 @@ void journal_json_report(struct json_out *j, const struct weir_journal_report *r
 /* One line. */
 void journal_json_event(FILE *to, const struct weir_journal_event *event, bool hex);
 
+/* Parts of an event, for other reports. A time, with a blank before it. */
+void journal_print_time(struct journal_print *state, FILE *to, uint64_t time_us);
+/* In quotes and escaped, or, where it is not UTF-8 or `hex`, as 0x and digits. */
+void journal_print_bytes(FILE *to, const void *bytes, size_t length_bytes, bool hex);
+/* null for 0. */
+void journal_json_time(struct json_out *j, const char *key, uint64_t time_us);
+/* KEY as text where it is UTF-8, else KEY_hex. Never both: a program looks for the one it gets. */
+void journal_json_bytes(struct json_out *j, const char *key, const char *hex_key, const void *bytes,
+			size_t length_bytes, bool hex);
+/* Those that are set. */
+void journal_json_ids(struct json_out *j, const struct weir_item *item);
+
 /*
  * Bytes as text: UTF-8 is kept, control characters, '"' and '\' are escaped as in C; what is not
  * UTF-8 becomes \xNN. Pure, for tests.

@@ -22,7 +22,8 @@ struct command {
 static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal,
-	 "look at a journal or copy it: ls, dump, verify, tail, backup, restore"},
+	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
+	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},

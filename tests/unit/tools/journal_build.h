@@ -21,6 +21,7 @@
 #include "core/journal/format.h"
 #include "core/port/storage.h"
 #include "core/record/control.h"
+#include "core/record/encode.h"
 #include "core/record/epoch.h"
 #include "core/record/section.h"
 #include "tests/support/real_data.h"
@@ -165,6 +166,22 @@ static inline void build_record(struct build *b, enum wr_kind kind, uint8_t flag
 	b->record_count++;
 }
 
+/* An event of topic 0 that a named producer published. */
+static inline void build_stamped(struct build *b, const char *key,
+				 const struct wr_producer_stamp *stamp)
+{
+	struct weir_event event = {.key = key, .key_bytes = strlen(key)};
+	struct wr_encoding encoding;
+	uint8_t *to = b->batch + WR_BATCH_HEADER_BYTES + b->used_bytes;
+
+	cr_assert_eq(wr_encode_measure(&event, 4, true, 0, &encoding), 0);
+	wr_encode_end(to, encoding.stride);
+	(void)wr_encode_head(&event, &encoding, stamp, to);
+	((struct wr_record *)to)->time_delta_us = b->record_count;
+	b->used_bytes += encoding.stride;
+	b->record_count++;
+}
+
 /* An event of topic 0 in partition `hash` modulo 4. */
 static inline void build_event(struct build *b, uint32_t partition, const char *key,
 			       const char *payload)
@@ -235,6 +252,13 @@ static inline void build_checkpoint(struct build *b)
 	wr_sink_bytes(&sink, "orders", 6);
 	for (int i = 0; i < 8; i++)
 		wr_sink_u64(&sink, 0); /* events and bytes of four partitions */
+	wr_section_end(&sink, place);
+	place = wr_section_begin(&sink, WR_SECTION_PRODUCERS, 1, 0);
+	wr_sink_u32(&sink, 1);
+	wr_sink_u32(&sink, 4);
+	wr_sink_bytes(&sink, "shop", 4);
+	for (int i = 0; i < 3; i++)
+		wr_sink_u64(&sink, 1); /* epoch, its last sequence, the log's */
 	wr_section_end(&sink, place);
 	cr_assert_not(sink.failed);
 	memcpy(header.uuid, b->superblock.uuid, sizeof header.uuid);
