@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a group knows of one event: that it was handed out, acknowledged, is leased, is dead. A
+ * lease holds until its time is up, by the clock of the history: `end` is the earliest moment at
+ * which it may be over, and who is handed the event must have been told after that.
+ */
+#include "tests/anomaly/checker_internal.h"
+
+struct gv *checker_gv(struct checker *c, uint32_t group, uint32_t entry, bool *ret_made)
+{
+	struct gv *gv = checker_at(&c->gv_at, &c->gvs, group, entry, ret_made);
+
+	if (*ret_made)
+		*gv = (struct gv){.delivered_line = TABLE_NONE,
+				  .acked_line = TABLE_NONE,
+				  .lease_line = TABLE_NONE,
+				  .dead_line = TABLE_NONE};
+	return gv;
+}
+
+/* A key is one of its partition. */
+struct key *checker_key(struct checker *c, uint32_t group, const struct entry *e)
+{
+	bool made;
+	struct key *k =
+		checker_at(&c->key_at, &c->keys, (uint64_t)group << 32 | e->place, e->key, &made);
+
+	if (made)
+		*k = (struct key){.first = TABLE_NONE, .in_flight = TABLE_NONE};
+	return k;
+}
+
+/* Its lease holds, and whoever has it is there. */
+static bool runs(struct checker *c, const struct gv *gv, uint32_t line, uint32_t life)
+{
+	if (!gv->leased || gv->lease_life != life)
+		return false;
+	const struct process *holder = checker_process(c, checker_op(c, gv->lease_line)->process);
+	bool is_gone = holder->left_line != TABLE_NONE && holder->left_line > gv->lease_line;
+	return !is_gone && checker_op(c, line)->time < gv->lease_until;
+}
+
+/* Those of the key that are in flight: whose lease is over leaves the list. */
+static void check_key(struct checker *c, const struct gv *of, const struct entry *e, uint32_t line,
+		      uint32_t life)
+{
+	const struct history_op *op = checker_op(c, line);
+	struct key *k = checker_key(c, op->group, e);
+	uint32_t *link = &k->in_flight;
+	bool found = false;
+
+	while (*link != TABLE_NONE) {
+		struct gv *gv = list_get(&c->gvs, *link);
+		if (!runs(c, gv, line, life)) {
+			*link = gv->next_in_flight;
+			gv->in_flight = false;
+			continue;
+		}
+		if (!found && gv != of && gv->lease_call != op->call)
+			checker_found(c, RULE_KEY_IN_FLIGHT, line, gv->lease_line);
+		found = found || (gv != of && gv->lease_call != op->call);
+		link = &gv->next_in_flight;
+	}
+}
+
+void checker_lease(struct checker *c, const struct group *g, uint32_t line, uint32_t life)
+{
+	const struct history_op *op = checker_op(c, line);
+	uint32_t at = *(uint32_t *)list_get(&c->op_entry, line);
+	bool made;
+	struct gv *gv = checker_gv(c, g->group, at, &made);
+
+	if (op->end == 0)
+		return;
+	if (runs(c, gv, line, life))
+		checker_found(c, RULE_LEASED_TWICE, line, gv->lease_line);
+	if (g->keyed && op->key != 0) {
+		check_key(c, gv, checker_entry(c, at), line, life);
+		struct key *k = checker_key(c, op->group, checker_entry(c, at));
+		if (!gv->in_flight) {
+			gv->next_in_flight = k->in_flight;
+			k->in_flight = checker_index(&c->gvs, gv);
+			gv->in_flight = true;
+		}
+	}
+	gv->leased = true;
+	gv->lease_line = line;
+	gv->lease_call = op->call;
+	gv->lease_life = life;
+	gv->lease_until = op->end;
+}
+
+/* --- dead letters ----------------------------------------------------------------------------- */
+
+void checker_die(struct checker *c, uint32_t line, uint32_t life)
+{
+	uint32_t at = *(uint32_t *)list_get(&c->op_entry, line);
+	bool made;
+
+	if (at == TABLE_NONE)
+		return;
+	struct gv *gv = checker_gv(c, checker_op(c, line)->group, at, &made);
+	gv->dead_line = line;
+	gv->dead_life = life;
+	gv->leased = false;
+}
+
+void checker_alive(struct checker *c, struct gv *gv, const struct entry *e, uint32_t line,
+		   uint32_t life)
+{
+	const struct value *v = checker_find(&c->value_at, &c->values, e->value, 0);
+
+	if (gv->dead_line == TABLE_NONE)
+		return;
+	if (v->redrive_line != TABLE_NONE && v->redrive_line > gv->dead_line)
+		return;
+	/* A recovery may have taken the dead letter back. */
+	uint64_t offset = checker_op(c, gv->dead_line)->offset;
+	if (offset != 0 ? checker_end_of(c, gv->dead_life, offset) <= life : gv->dead_life != life)
+		return;
+	checker_found(c, RULE_DEAD_AND_ALIVE, line, gv->dead_line);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See draw.h: groups that own partitions. */
+#include "tests/anomaly/draw.h"
+
+#define ITEMS_MAX 4u
+
+static const struct {
+	uint32_t group, topic, partition;
+} rows[DRAW_ROWS] = {{1, 1, 0}, {1, 1, 1}, {1, 2, 0}, {1, 2, 1}, {2, 1, 0}, {2, 1, 1}, {9, 9, 0}};
+
+/* A generation of its own, from where the group is. */
+static void assign(struct draw *d, struct draw_row *row)
+{
+	row->generation++;
+	row->process = ++d->process;
+	row->next = row->position;
+	draw_say(d, (struct history_op){.type = HISTORY_OK,
+					.f = HISTORY_ASSIGN,
+					.process = row->process,
+					.topic = row->topic,
+					.partition = row->partition,
+					.offset = row->position,
+					.group = row->group,
+					.generation = row->generation});
+}
+
+void draw_groups_begin(struct draw *d)
+{
+	static const struct history_op subscribes[] = {
+		{.topic = 1, .group = 1, .level = HISTORY_DURABLE},
+		{.topic = 2, .group = 1, .level = HISTORY_DURABLE},
+		{.topic = 1, .group = 2, .level = HISTORY_MEMORY},
+		{.topic = 2,
+		 .group = DRAW_LEASE_GROUP,
+		 .level = HISTORY_DURABLE,
+		 .flags = HISTORY_SHARED | HISTORY_KEYED},
+		{.topic = DRAW_DEAD_TOPIC, .group = DRAW_DEAD_GROUP, .level = HISTORY_DURABLE},
+	};
+
+	for (uint32_t i = 0; i < sizeof subscribes / sizeof subscribes[0]; i++) {
+		struct history_op op = subscribes[i];
+		op.type = HISTORY_OK;
+		op.f = HISTORY_SUBSCRIBE;
+		draw_say(d, op);
+	}
+	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
+		d->rows[i] = (struct draw_row){.group = rows[i].group,
+					       .topic = rows[i].topic,
+					       .partition = rows[i].partition};
+		assign(d, &d->rows[i]);
+	}
+}
+
+void draw_groups_recover(struct draw *d)
+{
+	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
+		d->rows[i].position = d->rows[i].safe_position;
+		assign(d, &d->rows[i]);
+	}
+}
+
+static bool is_of(const struct draw_row *row, const struct draw_event *e)
+{
+	return e->topic == row->topic && e->partition == row->partition;
+}
+
+static void poll(struct draw *d, struct draw_row *row)
+{
+	uint64_t gate = row->group == 2 ? d->seq : d->durable;
+	struct history_op op = {.f = HISTORY_POLL, .process = row->process, .group = row->group};
+	uint32_t count = 0, most = 1 + (uint32_t)draw_below(d, ITEMS_MAX);
+
+	op.call = ++d->call;
+	draw_say(d, op);
+	for (uint32_t i = 0; i < d->event_count && count < most; i++) {
+		struct draw_event *e = &d->events[i];
+		if (!is_of(row, e) || e->offset < row->next || e->offset > gate)
+			continue;
+		struct history_op item = draw_about(e, HISTORY_POLL, row->process);
+		item.group = row->group;
+		item.generation = row->generation;
+		item.call = op.call;
+		item.flags = (e->delivered >> row->group & 1) != 0 ? HISTORY_REDELIVERED : 0;
+		draw_say(d, item);
+		e->delivered |= 1u << row->group;
+		row->next = e->offset + 1;
+		count++;
+	}
+	if (count > 0)
+		return;
+	op.type = HISTORY_OK;
+	draw_say(d, op);
+}
+
+static struct history_op about_row(const struct draw_row *row, enum history_f f)
+{
+	return (struct history_op){.type = HISTORY_OK,
+				   .f = (uint8_t)f,
+				   .process = row->process,
+				   .topic = row->topic,
+				   .partition = row->partition,
+				   .offset = row->position,
+				   .group = row->group,
+				   .generation = row->generation};
+}
+
+static void ack(struct draw *d, struct draw_row *row, bool all)
+{
+	uint64_t was = row->position;
+
+	for (uint32_t i = 0; i < d->event_count; i++) {
+		const struct draw_event *e = &d->events[i];
+		if (!is_of(row, e) || e->offset < row->position || e->offset >= row->next)
+			continue;
+		if (!all && draw_one_in(d, 4))
+			break;
+		struct history_op op = about_row(row, HISTORY_ACK);
+		op.offset = e->offset;
+		draw_say(d, op);
+		row->position = e->offset + 1;
+	}
+	if (row->position != was)
+		draw_say(d, about_row(row, HISTORY_PROGRESS));
+}
+
+static void commit(struct draw *d, struct draw_row *row)
+{
+	struct history_op op = about_row(row, HISTORY_COMMIT);
+
+	op.level = HISTORY_DURABLE;
+	d->written = d->durable = d->seq;
+	row->safe_position = row->position;
+	draw_say(d, op);
+}
+
+static void seek(struct draw *d, uint32_t group)
+{
+	uint64_t target = draw_below(d, d->seq + 2);
+	struct history_op op = {.f = HISTORY_SEEK, .group = group, .offset = target};
+
+	if (target > d->durable)
+		return;
+	draw_say(d, op);
+	op.type = HISTORY_OK;
+	draw_say(d, op);
+	d->written = d->durable = d->seq;
+	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
+		if (d->rows[i].group != group)
+			continue;
+		d->rows[i].position = d->rows[i].safe_position = target;
+		assign(d, &d->rows[i]);
+	}
+}
+
+void draw_groups_act(struct draw *d)
+{
+	struct draw_row *row = &d->rows[draw_below(d, DRAW_ROWS)];
+	uint64_t what = draw_below(d, 100);
+
+	if (what < 55)
+		poll(d, row);
+	else if (what < 80)
+		ack(d, row, false);
+	else if (what < 90)
+		commit(d, row);
+	else if (what < 98)
+		assign(d, row);
+	else if (row->group != DRAW_DEAD_GROUP)
+		seek(d, row->group);
+}
+
+void draw_groups_drain(struct draw *d)
+{
+	for (uint32_t i = 0; i < DRAW_ROWS; i++) {
+		struct draw_row *row = &d->rows[i];
+		uint64_t before;
+		do {
+			before = row->next;
+			poll(d, row);
+			ack(d, row, true);
+		} while (row->next != before);
+		commit(d, row);
+	}
+	for (uint32_t i = 0; i < DRAW_ROWS; i++)
+		if (i + 1 == DRAW_ROWS || d->rows[i + 1].group != d->rows[i].group)
+			draw_say(d, (struct history_op){.type = HISTORY_OK,
+							.f = HISTORY_DRAIN,
+							.group = d->rows[i].group});
+}
