@@ -127,7 +127,7 @@ static void files_init(struct wr_journal *j, const struct wr_recovered *recovere
 	f->extent_count = wr_extent_count(j->table->segment_bytes, j->table->chunk_bytes);
 	f->files_max = j->table->capacity - WR_SEGMENTS_ROOM;
 	f->current = WR_JOURNAL_NONE;
-	f->removal.index = WR_JOURNAL_NONE;
+	f->removal.index = f->going_index = WR_JOURNAL_NONE;
 	f->newest_live_id = recovered->resume_segment_id;
 	f->retention_changed = true;
 	for (uint32_t i = 0; i < count; i++) {
@@ -154,6 +154,7 @@ static void tasks_init(struct wr_journal *j)
 	j->files.header.journal = j;
 	j->files.prepare.journal = j;
 	j->files.removal.task.journal = j;
+	j->files.going_task.journal = j;
 	j->checkpoint.task.journal = j;
 }
 
@@ -409,7 +410,8 @@ bool wr_journal_is_idle(const struct wr_journal *journal)
 	return j->failed ||
 	       (j->failure.code == 0 && j->writes_done == j->writes_pushed &&
 		j->files.header_phase == WR_JOURNAL_READY_NONE && !j->files.prepare.done &&
-		!j->files.removal.task.done && j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
+		!j->files.removal.task.done && !j->files.going_task.done &&
+		j->checkpoint.phase == WR_JOURNAL_CHECKPOINT_NONE);
 }
 
 void wr_journal_closing(struct wr_journal *journal)

@@ -120,7 +120,9 @@ struct wr_journal_files {
 	uint64_t *retired_id;
 	uint32_t *spare_next; /* [table->capacity] */
 	struct wr_journal_spares spares[WR_JOURNAL_SPARE_KINDS];
-	struct wr_journal_spares going; /* packed, and out of the log: journal_packed.c */
+	struct wr_journal_spares going;    /* packed, and out of the log: journal_packed.c */
+	struct wr_journal_task going_task; /* the one that is being removed */
+	uint32_t going_index;              /* of it, in the table; or WR_JOURNAL_NONE */
 	struct wr_journal_spares left; /* packed ones stand for them, and somebody may be in them */
 	uint32_t files_max;            /* none is made beyond this many */
 	struct wr_journal_assigned *assigned;
@@ -378,8 +380,16 @@ void wr_journal_packed_retired(struct wr_journal *j, uint32_t index, uint64_t se
 void wr_journal_packed_left(struct wr_journal *j, uint32_t index);
 /* Whether the superblock is to be written before files can go. */
 bool wr_journal_packed_waits(const struct wr_journal *j);
-/* Removes files that nobody is in any more; how many. */
+/* The files that nobody is in any more: how much it did. */
 int wr_journal_packed_step(struct wr_journal *j);
+/* Blocking, for an open: nobody reads yet. */
+void wr_journal_packed_remove_now(struct wr_journal *j);
+/* Whether any are still there that have left the log. */
+static inline bool wr_journal_packed_lingers(const struct wr_journal *j)
+{
+	return j->files.going.count + j->files.left.count > 0 ||
+	       j->files.going_index != WR_JOURNAL_NONE;
+}
 
 /* journal_removal.c. Removes files that are not wanted any more; how much it did. */
 int wr_journal_removal_step(struct wr_journal *j, uint64_t wanted_ready);

@@ -3,8 +3,8 @@
  * Packed segments that leave the log: their files are removed, since no other segment fits into
  * them. In three steps, each waited for by nobody: they are out of the table; the superblock on the
  * medium names an oldest segment above them (I7), which it is written for if no segment is getting
- * ready; nobody who reads is in them any more (T3). Then file and name go, and the entry in the
- * table is free for the next packed segment.
+ * ready; nobody who reads is in them any more (T3). Then file and name go, one after the other, and
+ * the entry in the table is free for the next packed segment.
  *
  * And files that packed ones stand for: they are spares as soon as nobody is in them.
  *
@@ -13,6 +13,8 @@
  * Thread: the step's.
  */
 #include "core/journal/journal_internal.h"
+
+#include <errno.h>
 
 #include "core/base/bug.h"
 
@@ -59,13 +61,60 @@ bool wr_journal_packed_waits(const struct wr_journal *j)
 	       (f->going.count > 0 && wr_journal_range_has(j, f->retired_id[f->going.last]));
 }
 
-static void remove_file(struct wr_journal *j, struct wr_segment *segment)
+/* --- files go --------------------------------------------------------------------------------- */
+
+/* The next one that the superblock does not count to the log any more. */
+static bool may_go(const struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+
+	return f->going.count > 0 && !wr_journal_range_has(j, f->retired_id[f->going.first]);
+}
+
+void wr_journal_packed_remove_now(struct wr_journal *j)
 {
 	char name[WR_STORAGE_NAME_MAX + 1];
 
-	wr_segment_name(name, j->table->log_id, segment->file_number);
-	(void)j->storage->ops->file_close(j->storage, wr_segment_file(segment));
-	(void)j->storage->ops->file_remove(j->storage, name);
+	while (may_go(j)) {
+		uint32_t index = take(j, &j->files.going);
+		struct wr_segment *segment = &j->table->segments[index];
+		wr_segment_name(name, j->table->log_id, segment->file_number);
+		(void)j->storage->ops->file_close(j->storage, wr_segment_file(segment));
+		(void)j->storage->ops->file_remove(j->storage, name);
+		wr_segment_remove(j->table, index);
+	}
+}
+
+/* One that is still there is closed, and left to the next open. */
+static void came_back(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+
+	f->going_task.done = false;
+	if (f->going_task.io.file != WR_STORAGE_NO_FILE)
+		(void)j->storage->ops->file_close(j->storage, f->going_task.io.file);
+	wr_segment_remove(j->table, f->going_index);
+	f->going_index = WR_JOURNAL_NONE;
+}
+
+/* By a helper (S12): to free the room of a file takes time, in which nothing would be committed. */
+static int begin_removal(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	struct wr_segment *segment = &j->table->segments[f->going.first];
+
+	f->going_task.io = (struct wr_io){
+		.kind = WR_IO_REMOVE,
+		.file = wr_segment_file(segment),
+	};
+	int code = wr_journal_task_submit(j, &f->going_task);
+	if (code == -EAGAIN)
+		return 0;
+	f->going_index = take(j, &f->going);
+	segment->state = WR_SEGMENT_REMOVING;
+	if (code < 0)
+		came_back(j);
+	return 1;
 }
 
 int wr_journal_packed_step(struct wr_journal *j)
@@ -73,18 +122,18 @@ int wr_journal_packed_step(struct wr_journal *j)
 	struct wr_journal_files *f = &j->files;
 	int count = 0;
 
+	if (f->going_task.done) {
+		came_back(j);
+		count++;
+	}
 	if ((f->going.count == 0 && f->left.count == 0) ||
 	    (!wr_segment_nobody_inside(j->table) && !WR_BUG(READERS_NOT_ASKED)))
-		return 0;
+		return count;
 	for (; f->left.count > 0; count++)
 		wr_journal_spare_add(j, take(j, &f->left));
 	if (count > 0)
 		wr_journal_count_segments(j);
-	while (f->going.count > 0 && !wr_journal_range_has(j, f->retired_id[f->going.first])) {
-		uint32_t index = take(j, &f->going);
-		remove_file(j, &j->table->segments[index]);
-		wr_segment_remove(j->table, index);
-		count++;
-	}
+	if (may_go(j) && !f->going_task.busy && !j->closing && j->failure.code == 0)
+		count += begin_removal(j);
 	return count;
 }

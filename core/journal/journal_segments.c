@@ -321,7 +321,7 @@ void wr_journal_drop_if_wanted(struct wr_journal *j, int code)
 	if (!j->options.drop_oldest || (code != -ENOSPC && code != -EDQUOT && code != WEIR_E_FULL))
 		return;
 	/* A packed one gives its room back only when it has gone: until then the next one stays. */
-	if (j->files.going.count + j->files.left.count > 0 && !WR_BUG(DROPS_TOO_MANY))
+	if (wr_journal_packed_lingers(j) && !WR_BUG(DROPS_TOO_MANY))
 		return;
 	j->files.drop_wanted = true;
 	j->files.retention_changed = true;

@@ -176,7 +176,7 @@ static void release_packed(struct wr_journal *j)
 		wr_journal_range_begin(j, j->superblock.newest_segment_id);
 		(void)write_all(j); /* a failure is noted */
 	}
-	(void)wr_journal_packed_step(j);
+	wr_journal_packed_remove_now(j);
 }
 
 /* 0, or the code of the write that failed: then the file is of no more use. */

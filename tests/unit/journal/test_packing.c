@@ -219,6 +219,66 @@ Test(packing, what_leaves_the_log_packed_is_removed)
 	journal_rig_close(&rig);
 }
 
+static struct wr_storage_ops counting_ops;
+static const struct wr_storage_ops *counted_ops;
+static uint32_t removes_by_hand;
+
+static int count_remove(struct wr_storage *storage, const char *name)
+{
+	removes_by_hand++;
+	return counted_ops->file_remove(storage, name);
+}
+
+/* A log of packed segments, of which a retention that comes now leaves two. */
+static void shorten(void)
+{
+	open_rig();
+	append(160);
+	for (uint32_t i = 0; i < 2; i++) {
+		memset(rig.checkpoint_buffer, 0, 16);
+		cr_assert(mini_writer_whole_checkpoint(&rig.writer, 64, rig.writer.next_seq - 1));
+		cr_assert(journal_rig_settle(&rig));
+	}
+	pack();
+	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+	rig.journal->options.retention_bytes = rig.table.segment_bytes;
+	rig.journal->files.retention_changed = true;
+}
+
+Test(packing, no_file_is_removed_by_the_steps_own_hand)
+{
+	shorten();
+	uint32_t before = packed_files();
+	counted_ops = rig.storage->ops;
+	counting_ops = *counted_ops;
+	counting_ops.file_remove = count_remove;
+	rig.storage->ops = &counting_ops;
+	pack();
+	cr_expect_geq(before, packed_files() + 3);
+	cr_expect_eq(packed_files(), packed_live());
+	cr_expect_eq(removes_by_hand, 0u);
+	rig.storage->ops = counted_ops;
+	read_all();
+	journal_rig_close(&rig);
+}
+
+Test(packing, what_cannot_be_removed_is_left_to_the_next_open)
+{
+	shorten();
+	uint32_t before = packed_files();
+	disk->plan.chance_ppm[WR_FAULT_REMOVE_ERROR] = 1000000;
+	pack();
+	cr_expect_eq(packed_files(), before);
+	cr_expect_leq(packed_live() + 3, before);
+	disk->plan.chance_ppm[WR_FAULT_REMOVE_ERROR] = 0;
+	append(20); /* the log goes on */
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	open_rig();
+	cr_expect_eq(packed_files(), packed_live());
+	read_all();
+	journal_rig_close(&rig);
+}
+
 Test(packing, what_cannot_be_packed_stays_and_the_next_one_is)
 {
 	char name[WR_STORAGE_NAME_MAX + 1];
