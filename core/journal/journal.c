@@ -392,6 +392,7 @@ uint64_t wr_journal_idle_ns(void *journal)
 		return UINT64_MAX;
 	uint64_t idle_ns = wr_min_u64(wr_journal_age_idle_ns(j), wr_journal_removal_idle_ns(j));
 	idle_ns = wr_min_u64(idle_ns, wr_journal_packing_idle_ns(j));
+	idle_ns = wr_min_u64(idle_ns, wr_journal_packed_idle_ns(j));
 	if (j->files.retry_at_ns == 0 && !j->room.has_room)
 		return idle_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);

@@ -120,7 +120,10 @@ struct wr_journal_files {
 	uint64_t *retired_id;
 	uint32_t *spare_next; /* [table->capacity] */
 	struct wr_journal_spares spares[WR_JOURNAL_SPARE_KINDS];
-	struct wr_journal_spares going;    /* packed, and out of the log: journal_packed.c */
+	struct wr_journal_spares going; /* packed, and out of the log: journal_packed.c */
+	uint32_t going_left;  /* so many of them, from the first, nobody has any more (T3) */
+	uint32_t round_going; /* so many behind those, and of `left`, the round is for that runs */
+	uint32_t round_left;
 	struct wr_journal_task going_task; /* the one that is being removed */
 	uint32_t going_index;              /* of it, in the table; or WR_JOURNAL_NONE */
 	struct wr_journal_spares left; /* packed ones stand for them, and somebody may be in them */
@@ -382,6 +385,8 @@ void wr_journal_packed_left(struct wr_journal *j, uint32_t index);
 bool wr_journal_packed_waits(const struct wr_journal *j);
 /* The files that nobody is in any more: how much it did. */
 int wr_journal_packed_step(struct wr_journal *j);
+/* Until when it need not be looked at again who is in them. */
+uint64_t wr_journal_packed_idle_ns(const struct wr_journal *j);
 /* Blocking, for an open: nobody reads yet. */
 void wr_journal_packed_remove_now(struct wr_journal *j);
 /* Whether any are still there that have left the log. */

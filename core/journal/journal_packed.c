@@ -8,6 +8,9 @@
  *
  * And files that packed ones stand for: they are spares as soon as nobody is in them.
  *
+ * Who is inside is asked in rounds (inside.h): one is for all that was there when it began, and
+ * what comes meanwhile has the next.
+ *
  * What a crash leaves of this is found by the next open as what is below the oldest segment, and
  * removed there (journal_start.c).
  * Thread: the step's.
@@ -17,6 +20,9 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+
+/* While somebody is inside, who wakes nobody. */
+#define LOOK_NS 20000000ull
 
 static void put(struct wr_journal *j, struct wr_journal_spares *queue, uint32_t index)
 {
@@ -71,6 +77,40 @@ static bool may_go(const struct wr_journal *j)
 	return f->going.count > 0 && !wr_journal_range_has(j, f->retired_id[f->going.first]);
 }
 
+static uint32_t waiting(const struct wr_journal_files *f)
+{
+	return f->going.count - f->going_left + f->left.count;
+}
+
+/* How many files nobody is in any more that had to wait for it. */
+static uint32_t ask_who_is_inside(struct wr_journal *j)
+{
+	struct wr_journal_files *f = &j->files;
+	uint32_t count = f->round_going + f->round_left;
+
+	if (count == 0) {
+		count = waiting(f);
+		if (count == 0)
+			return 0;
+		f->round_going = f->going.count - f->going_left;
+		f->round_left = f->left.count;
+		wr_inside_round_begin(&j->table->inside);
+	}
+	if (!wr_inside_round_ends(&j->table->inside) && !WR_BUG(READERS_NOT_ASKED))
+		return 0;
+	f->going_left += f->round_going;
+	for (; f->round_left > 0; f->round_left--)
+		wr_journal_spare_add(j, take(j, &f->left));
+	f->round_going = 0;
+	wr_journal_count_segments(j);
+	return count;
+}
+
+uint64_t wr_journal_packed_idle_ns(const struct wr_journal *j)
+{
+	return waiting(&j->files) > 0 ? LOOK_NS : UINT64_MAX;
+}
+
 void wr_journal_packed_remove_now(struct wr_journal *j)
 {
 	char name[WR_STORAGE_NAME_MAX + 1];
@@ -111,6 +151,7 @@ static int begin_removal(struct wr_journal *j)
 	if (code == -EAGAIN)
 		return 0;
 	f->going_index = take(j, &f->going);
+	f->going_left--;
 	segment->state = WR_SEGMENT_REMOVING;
 	if (code < 0)
 		came_back(j);
@@ -126,14 +167,9 @@ int wr_journal_packed_step(struct wr_journal *j)
 		came_back(j);
 		count++;
 	}
-	if ((f->going.count == 0 && f->left.count == 0) ||
-	    (!wr_segment_nobody_inside(j->table) && !WR_BUG(READERS_NOT_ASKED)))
-		return count;
-	for (; f->left.count > 0; count++)
-		wr_journal_spare_add(j, take(j, &f->left));
-	if (count > 0)
-		wr_journal_count_segments(j);
-	if (may_go(j) && !f->going_task.busy && !j->closing && j->failure.code == 0)
+	count += (int)ask_who_is_inside(j);
+	if (f->going_left > 0 && may_go(j) && !f->going_task.busy && !j->closing &&
+	    j->failure.code == 0)
 		count += begin_removal(j);
 	return count;
 }

@@ -380,8 +380,8 @@ static int load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *
 int wr_reader_load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *buffer,
 		   struct wr_extent_view *view, struct weir_problem *reterr_problem)
 {
-	wr_segment_enter(r->table);
+	uint32_t side = wr_inside_enter(&r->table->inside);
 	int code = load(r, seq, up_to_seq, buffer, view, reterr_problem);
-	wr_segment_leave(r->table);
+	wr_inside_leave(&r->table->inside, side);
 	return code;
 }

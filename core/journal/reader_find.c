@@ -217,8 +217,8 @@ int wr_reader_find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_se
 			struct wr_extent_view *view, uint64_t *ret_seq,
 			struct weir_problem *reterr_problem)
 {
-	wr_segment_enter(r->table); /* once more by each load */
+	uint32_t side = wr_inside_enter(&r->table->inside); /* once more by each load */
 	int code = find_time(r, time_us, up_to_seq, buffer, view, ret_seq, reterr_problem);
-	wr_segment_leave(r->table);
+	wr_inside_leave(&r->table->inside, side);
 	return code;
 }

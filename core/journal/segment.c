@@ -62,7 +62,7 @@ void wr_segment_table_fini(struct wr_segment_table *t, struct wr_memory *memory)
 	wr_store_relaxed(&t->count, 0u);
 	wr_store_relaxed(&t->oldest, 0u);
 	wr_store_relaxed(&t->newest_end, 0u);
-	wr_store_relaxed(&t->inside, 0u);
+	t->inside = (struct wr_inside){.seen = 0};
 }
 
 /* --- the writer's ----------------------------------------------------------------------------- */

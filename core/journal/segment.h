@@ -4,10 +4,9 @@
  * before it) is the only writer; readers of cold data look things up from any thread while
  * segments are rolled and recycled.
  *
- * T3: a reader counts itself in before it looks anything up, and out when it has done with what it
- * found. Who closes a file, or writes over one that its segment no longer is, takes it out of the
- * table, then reads the count by a read-modify-write: whoever counts itself in later sees that it
- * is out.
+ * T3 (inside.h): a reader counts itself in before it looks anything up, and out when it has done
+ * with what it found. Who closes a file, or writes over one that its segment no longer is, takes it
+ * out of the table and waits for the end of a round.
  *
  * T1: a segment leaves the log by `oldest`, which moves before its entry changes (all release). A
  * lookup reads the entry (acquire) and `oldest` after it: while that has not passed, what it read
@@ -18,6 +17,7 @@
 #define WR_JOURNAL_SEGMENT_H
 
 #include "core/base/atomic.h"
+#include "core/journal/inside.h"
 #include "core/port/memory.h"
 #include "core/port/storage.h"
 
@@ -58,7 +58,7 @@ struct wr_segment_table {
 	wr_atomic_u32 *order;        /* [order_mask + 1]: indices of live ones, a ring */
 	wr_atomic_u64 oldest;        /* positions in it, ever ascending; T1 */
 	wr_atomic_u64 newest_end;    /* T2: raised by release, the entry is there before */
-	wr_atomic_u32 inside;        /* readers: T3 */
+	struct wr_inside inside;     /* readers: T3 */
 	uint64_t order_mask;
 	uint32_t capacity;
 	wr_atomic_u32 count; /* relaxed, the writer's; tests look */
@@ -114,23 +114,6 @@ static inline bool wr_segment_is_packed(struct wr_segment *segment)
 uint32_t wr_segment_live_count(const struct wr_segment_table *t);
 /* The n-th of the log, from the oldest, which is 0. */
 struct wr_segment *wr_segment_live(struct wr_segment_table *t, uint32_t n);
-
-/* Any thread. */
-static inline void wr_segment_enter(struct wr_segment_table *t)
-{
-	(void)wr_add_acq_rel(&t->inside, 1u); /* T3 */
-}
-
-static inline void wr_segment_leave(struct wr_segment_table *t)
-{
-	(void)wr_add_acq_rel(&t->inside, UINT32_MAX); /* T3 */
-}
-
-/* Whether nobody has anything that left the table before this call. */
-static inline bool wr_segment_nobody_inside(struct wr_segment_table *t)
-{
-	return wr_add_acq_rel(&t->inside, 0u) == 0; /* T3 */
-}
 
 /*
  * The live segment that holds `seq`, or would: the one with the highest first_seq <= seq. Any

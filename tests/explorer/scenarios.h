@@ -35,6 +35,7 @@ extern const struct explorer_scenario park_symmetric, park_flag_symmetric, park_
 	park_two_seq, park_two_asymmetric, park_again_seq, park_again_asymmetric;
 extern const struct explorer_scenario lane_seq, lane_asymmetric, lane_asleep_seq,
 	lane_asleep_asymmetric, lane_answers, lane_lives, lane_poisoned;
+extern const struct explorer_scenario inside_one, inside_late, inside_turns;
 extern const struct explorer_scenario chunk_pin, chunk_two_readers, chunk_lingers, chunk_gate,
 	chunk_follow, chunk_search, chunk_overtaken;
 extern const struct explorer_scenario shared_free_list, shared_outcome, shared_two,
