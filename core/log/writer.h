@@ -113,6 +113,8 @@ struct wr_writer {
 	uint64_t commits_done_at_seal;
 	uint64_t attested_seq; /* durable_seq of the last sealed header */
 	uint64_t active_ns;    /* boot time of the last append or completion */
+	uint64_t nap_commit;   /* for the completion of which it napped last, and how often */
+	uint32_t nap_count;
 	uint64_t checkpoint_bytes_since;
 	uint64_t checkpoint_gates[2]; /* retention may go so far by the last two, newest first */
 	uint64_t captured_needed_seq; /* as the last one took it: durable when the slot is back */
@@ -140,6 +142,12 @@ void wr_writer_fini(struct wr_writer *w, struct wr_memory *memory);
 int wr_writer_step(void *writer, uint32_t budget);
 /* Time until evidence is due (L29), UINT64_MAX when none is. */
 uint64_t wr_writer_idle_ns(void *writer);
+/*
+ * How long the step, which found nothing to do, would do nothing with more events but order them
+ * (0: it would): a small batch is being written, and what comes is the next one when it is done.
+ * Only where the completion ends the sleep, and where nobody acts on the order alone.
+ */
+uint64_t wr_writer_nap_ns(struct wr_writer *w);
 /* Whether every lane is drained and everything sealed and done. */
 bool wr_writer_is_idle(struct wr_writer *w);
 

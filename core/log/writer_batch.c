@@ -13,6 +13,11 @@
 #include "core/base/crc32c.h"
 
 #define SEAL_BYTES (256u * 1024)
+/* A batch of so much takes the medium so long that more is to be done meanwhile. */
+#define NAP_BYTES (64u * 1024)
+/* A slow medium is waited for in naps; one that does not answer, awake. */
+#define NAP_NS 300000u
+#define NAPS_MAX 16u
 
 static uint64_t medium_seq(const struct wr_writer *w)
 {
@@ -128,8 +133,8 @@ static uint64_t durably_needed_seq(const struct wr_writer *w)
  */
 static bool checkpoint_frees(const struct wr_writer *w)
 {
-	uint64_t kept = wr_min_u64(w->checkpoint_gates[1],
-				   wr_load_relaxed(&w->link->needed_seq)); /* own */
+	uint64_t kept =
+		wr_min_u64(w->checkpoint_gates[1], wr_load_relaxed(&w->link->needed_seq)); /* own */
 	return w->options.retires && w->options.checkpoint_bytes != 0 &&
 	       wr_load_acquire(&w->link->starved) != 0 && /* D2 */
 	       kept < wr_min_u64(needed_seq(w), w->next_seq - 1);
@@ -156,7 +161,7 @@ static bool capture_checkpoint(struct wr_writer *w)
 	job->segment_id = w->last_segment_id;
 	job->segment_offset = w->last_offset;
 	job->needed_seq = needed_seq(w);
-	wr_store_release(&w->link->needed_seq, durably_needed_seq(w));   /* D3 */
+	wr_store_release(&w->link->needed_seq, durably_needed_seq(w)); /* D3 */
 	w->captured_needed_seq = job->needed_seq;
 	w->moved_needed_seq = UINT64_MAX;
 	wr_store_release(&job->state, (uint32_t)WR_CHECKPOINT_CAPTURED); /* K1 */
@@ -343,6 +348,18 @@ uint64_t wr_writer_idle_ns(void *writer)
 		return UINT64_MAX; /* an extent that is offered wakes */
 	uint64_t idle = w->clock.boot_seen_ns - w->active_ns;
 	return idle < w->options.evidence_delay_ns ? w->options.evidence_delay_ns - idle : 0;
+}
+
+uint64_t wr_writer_nap_ns(struct wr_writer *w)
+{
+	if (w->link == NULL || w->commits_pushed - w->commits_done != 1 ||
+	    w->last_end_offset - w->last_offset > NAP_BYTES ||
+	    wr_load_acquire(&w->link->failed) != 0) /* D1 */
+		return 0;
+	if (w->nap_commit != w->commits_pushed)
+		w->nap_count = 0;
+	w->nap_commit = w->commits_pushed;
+	return w->nap_count++ < NAPS_MAX ? NAP_NS : 0;
 }
 
 int wr_writer_finish(struct wr_writer *w)

@@ -142,10 +142,26 @@ static uint64_t writer_idle_ns(void *self)
 	return wr_writer_idle_ns(&p->writer);
 }
 
+/* Lanes this small could fill up in a nap. */
+#define NAP_LANE_BYTES (256u * 1024)
+
+/* With a thread of the journal's the writer sleeps where no completion ends it. */
+static uint64_t writer_nap_ns(void *self)
+{
+	struct weir_pipeline *p = self;
+	if (wr_pipeline_has_journal_thread(p) || p->options.lane_bytes < NAP_LANE_BYTES ||
+	    wr_load_relaxed(&p->order_watched) != 0)
+		return 0;
+	return wr_writer_nap_ns(&p->writer);
+}
+
 void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step)
 {
-	*ret_step = (struct wr_step){
-		.name = "writer", .run = writer_step, .idle_ns = writer_idle_ns, .self = p};
+	*ret_step = (struct wr_step){.name = "writer",
+				     .run = writer_step,
+				     .idle_ns = writer_idle_ns,
+				     .nap_ns = writer_nap_ns,
+				     .self = p};
 }
 
 static int enter_storage(void *self)

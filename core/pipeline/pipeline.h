@@ -210,8 +210,13 @@ struct weir_pipeline {
 	struct wr_parker group_parker;
 	struct wr_parker pack_parker; /* options.pack: nobody wakes it but its own clock */
 	/* With a journal thread: counted up after the link's rings were given something. */
-	wr_atomic_u64 commits_bell;      /* J1: writer → journal */
-	wr_atomic_u64 moved_bell;        /* J2: journal → writer */
+	wr_atomic_u64 commits_bell; /* J1: writer → journal */
+	wr_atomic_u64 moved_bell;   /* J2: journal → writer */
+	/*
+	 * 1 once anybody has acted on the order alone: a subscription with the gate MEMORY, a
+	 * producer of that level. It stays. Relaxed: a late look costs a nap too many.
+	 */
+	wr_atomic_u32 order_watched;
 	struct wr_parker visible_parker; /* members that wait at the memory gate */
 	struct wr_parker durable_parker; /* at the durable gate */
 

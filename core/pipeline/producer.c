@@ -138,6 +138,8 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 	pr->level = o->level != WEIR_LEVEL_DEFAULT ? o->level
 		    : p->journal != NULL           ? WEIR_LEVEL_DURABLE
 						   : WEIR_LEVEL_MEMORY;
+	if (pr->level == WEIR_LEVEL_MEMORY)
+		wr_store_relaxed(&p->order_watched, 1u);
 	pr->when_full = o->when_full;
 	pr->block_timeout_ns = o->block_timeout_ns;
 	pr->want_sequences = o->want_sequences;

@@ -26,6 +26,12 @@ struct wr_step {
 	 * counted from now; UINT64_MAX: until woken. NULL means UINT64_MAX.
 	 */
 	uint64_t (*idle_ns)(void *self);
+	/*
+	 * NULL, or for how long the step, having nothing to do, wants to hear of nothing but what
+	 * its runner's parker sleeps in (a completion of the storage): who hands something over
+	 * meanwhile need not wake it, and is not kept waiting by that. 0: not now.
+	 */
+	uint64_t (*nap_ns)(void *self);
 	/* On the runner's own thread, before the first run and after the last; may be NULL. */
 	int (*enter)(void *self);
 	void (*leave)(void *self);

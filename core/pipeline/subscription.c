@@ -181,6 +181,8 @@ static void apply_options(struct weir_pipeline *p, uint32_t id,
 			       : p->journal != NULL          ? WEIR_LEVEL_DURABLE
 							     : WEIR_LEVEL_MEMORY;
 	wr_store_relaxed(&live->gate, (uint32_t)gate);
+	if (gate == WEIR_LEVEL_MEMORY)
+		wr_store_relaxed(&p->order_watched, 1u);
 	wr_store_relaxed(&live->when_slow, (uint32_t)o->when_slow);
 	wr_store_relaxed(&live->session_timeout_ns, o->session_timeout_ns);
 	wr_store_relaxed(&live->lag_events_max, o->lag_events_max);

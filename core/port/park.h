@@ -150,4 +150,14 @@ uint32_t wr_park_announce(struct wr_parker *parker);
 void wr_park_cancel(struct wr_parker *parker);
 void wr_park_sleep(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns);
 
+/*
+ * A sleep without an announcement, and so without a barrier: wr_park_notify() passes by who naps.
+ * The time ends it, wr_park_wake(), and what the parker sleeps in. For who would do nothing with
+ * what is published, until one of these.
+ */
+static inline void wr_park_nap(struct wr_parker *parker, uint32_t word, uint64_t timeout_ns)
+{
+	parker->ops->sleep(parker, word, timeout_ns);
+}
+
 #endif

@@ -207,6 +207,22 @@ static bool park(struct wr_runner *r)
 	return false;
 }
 
+/*
+ * What is handed over wakes nobody while the step that would take it waits for the medium, and a
+ * wake-up for each event would cost it, and who publishes, more than the event. A request and the
+ * end wait for as long.
+ */
+static bool nap(struct wr_runner *r)
+{
+	uint32_t word = wr_load_acquire(&r->parker->word); /* PK4: before the look */
+	uint64_t nap_ns = wr_step_table_nap_ns(&r->table);
+	if (nap_ns == 0 || is_told(r))
+		return false;
+	count(&r->parks);
+	wr_park_nap(r->parker, word, nap_ns);
+	return true;
+}
+
 static void pause_a_little(void)
 {
 	for (int i = 0; i < PAUSES_PER_ROUND; i++)
@@ -229,6 +245,8 @@ static bool wait_adaptively(struct wr_runner *r)
 			return false;
 		}
 	}
+	if (nap(r))
+		return false;
 	if (idle->yields < YIELDS_BEFORE_PARK) {
 		idle->yields++;
 		sched_yield();
@@ -248,7 +266,7 @@ static bool wait_for_work(struct wr_runner *r)
 		sched_yield();
 		return false;
 	case WEIR_WAIT_PARK:
-		return park(r);
+		return !nap(r) && park(r);
 	case WEIR_WAIT_DEFAULT:
 	case WEIR_WAIT_ADAPTIVE:
 		break;

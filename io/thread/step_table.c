@@ -108,3 +108,17 @@ uint64_t wr_step_table_idle_ns(const struct wr_step_table *table)
 	}
 	return shortest;
 }
+
+uint64_t wr_step_table_nap_ns(const struct wr_step_table *table)
+{
+	uint64_t longest = 0;
+	for (uint32_t i = 0; i < table->step_count; i++) {
+		const struct wr_step *step = &table->steps[i];
+		uint64_t ns = step->nap_ns != NULL ? step->nap_ns(step->self) : 0;
+		longest = ns > longest ? ns : longest;
+	}
+	if (longest == 0)
+		return 0;
+	uint64_t idle_ns = wr_step_table_idle_ns(table);
+	return longest < idle_ns ? longest : idle_ns;
+}

@@ -99,6 +99,52 @@ static void test_idle_time(void)
 	    "the step with the shortest idle time decides how long the runner sleeps");
 }
 
+static wr_atomic_u64 nap_ns;
+
+static uint64_t asked_nap(void *self)
+{
+	(void)self;
+	return wr_load_relaxed(&nap_ns);
+}
+
+static bool takes(struct bench *b, wr_atomic_u64 *place, uint64_t value)
+{
+	uint64_t runs = wr_load_relaxed(&b->relay.runs);
+	wr_publish_u64(place, value);
+	wr_park_notify(&b->parker);
+	while (wr_load_relaxed(&b->relay.runs) < runs + 2)
+		(void)sched_yield();
+	return true;
+}
+
+/* A nap is not announced: what is published does not end it, a wake and its time do. */
+static void test_naps(void)
+{
+	static struct bench b;
+	static wr_atomic_u64 place;
+	bench_init(&b, WEIR_WAIT_DEFAULT, 2);
+	wr_store_relaxed(&place, 0u);
+	b.relay.in = &place;
+	b.step.nap_ns = asked_nap;
+	wr_store_relaxed(&nap_ns, 3600000000000u);
+	bool ok = bench_start(&b);
+	while (stats_of(&b).parks == 0)
+		(void)sched_yield();
+	ok = ok && wr_load_acquire(&b.parker.sleepers) == 0;
+	wr_store_relaxed(&nap_ns, 1000000u);
+	wr_park_wake(&b.parker);
+	ok = ok && takes(&b, &place, 1);
+	uint64_t parks = stats_of(&b).parks;
+	while (stats_of(&b).parks < parks + 20)
+		(void)sched_yield();
+	tap(ok, "a nap is not announced, and is ended by a wake and by its time");
+	wr_store_relaxed(&nap_ns, 0u);
+	wait_until_parked(&b);
+	ok = takes(&b, &place, 2);
+	tap(bench_end(&b) && ok && b.relay.taken == 2,
+	    "a runner that naps no more is woken by what is published");
+}
+
 /* ---- start and stop ---- */
 
 static void test_failed_enter(void)
@@ -218,6 +264,7 @@ int main(void)
 	test_waiting();
 	test_idle_cost();
 	test_idle_time();
+	test_naps();
 	test_failed_enter();
 	test_bad_pin();
 	test_thread_properties();

@@ -332,3 +332,45 @@ CASE(writer_batch, a_chunk_that_cannot_be_filled_up_now_is_filled_up_later)
 	cr_expect_eq(bed.writer.next_seq, next + 1);
 	cr_expect_eq(bed.filler_batches, fillers + 1);
 }
+
+CASE(writer_batch, while_a_small_batch_is_written_more_events_are_no_reason_to_wake)
+{
+	cr_expect_eq(wr_writer_nap_ns(&bed.writer), 0, "nothing in flight: the next is sealed");
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	uint64_t nap = wr_writer_nap_ns(&bed.writer);
+	cr_expect_gt(nap, 0);
+	cr_expect_leq(nap, SECOND_NS / 1000, "whoever waits for the order alone is not kept long");
+	events(1, 16);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 1, "it would have done nothing but order it");
+	/* A medium that does not answer is waited for awake. */
+	uint32_t naps = 1;
+	while (wr_writer_nap_ns(&bed.writer) > 0 && naps < 1000)
+		naps++;
+	cr_expect_leq(naps * nap, SECOND_NS / 100);
+	(void)log_bed_complete(&bed, 1);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 1);
+	cr_expect_gt(wr_writer_nap_ns(&bed.writer), 0, "for the next one anew");
+	wr_store_release(&bed.link.failed, 1u);
+	cr_expect_eq(wr_writer_nap_ns(&bed.writer), 0, "after a failure nothing completes");
+	wr_store_release(&bed.link.failed, 0u);
+	log_bed_settle_down(&bed);
+}
+
+CASE(writer_batch, beside_large_batches_there_is_no_nap)
+{
+	topic = log_bed_restart(&bed, &(struct log_bed_options){.chunk_bytes = 2u << 20,
+								.lane_bytes = 1u << 20,
+								.reply_count = 16384});
+	events(100, 1000);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 1);
+	cr_expect_eq(wr_writer_nap_ns(&bed.writer), 0, "a second one can go out beside it");
+	events(300, 1000);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_in_flight(&bed), 2);
+	cr_expect_eq(wr_writer_nap_ns(&bed.writer), 0);
+	log_bed_settle_down(&bed);
+}
