@@ -3,10 +3,12 @@
 """Goal: weir-anomaly says what is wrong with a history in a file, with the lines at fault, and its
 exit status says the same.
 
-Method: histories that it draws itself, right and wrong ones, go through files. TAP.
+Method: histories that it draws itself, right and wrong ones, and some of the simulation, go through
+files; what --json prints is what is documented. TAP.
 
   check_weir_anomaly.py WEIR-ANOMALY
 """
+import json
 import re
 import subprocess
 import sys
@@ -44,10 +46,21 @@ def main():
           "a wrong one: its rule, and status 1")
     text = wrong.splitlines()
     check(all(text[int(number) - 1] == line for number, line in lines), "the lines are the file's")
+    told = run(program, "--histories", "60", "--seed", "7", "--json")
+    members = json.loads(told.stdout)
+    check(told.returncode == 0 and members["anomalies"] == 0 and members["failed_seed"] is None and
+          members["histories"] == 60 and members["seed"] == 7 and members["histories_per_s"] > 0,
+          "60 simulated histories have no anomaly")
+    check(members["rules"] == len(rules) == members["rules_fired_when_seeded"] and
+          members["not_fired"] == [], "every rule fires when it is planted")
+    one = [run(program, "--one", "--seed", "9", "--print").stdout for _ in range(2)]
+    check(one[0] == one[1] and len(one[0].splitlines()) > 10, "a seed is one history")
+    said = run(program, "--check", "-", stdin=one[0])
+    check(said.returncode == 0, "and right after it was written down, too")
     check(run(program, "--check", "-", stdin="1 2 ok jump\n").returncode == 2, "no history: status 2")
     check(run(program, "--check", "/nonexistent").returncode == 2, "no file")
     check(run(program, "--drawn", "--plant", "G3").returncode == 2, "no such rule")
-    check(run(program).returncode == 2, "nothing to do")
+    check(run(program, "--lives", "many").returncode == 2, "no number")
 
     print(f"1..{count}")
     return 0 if good else 1

@@ -6,6 +6,8 @@
 
 #include "tests/anomaly/checker_internal.h"
 
+#define KEPT_OF_RULE 2u
+
 static const struct {
 	const char *name, *text;
 	bool is_allowed;
@@ -123,7 +125,7 @@ void checker_found(struct checker *c, enum rule rule, uint32_t line, uint32_t ot
 	if (rules[rule].is_allowed)
 		return;
 	v->anomalies++;
-	if (v->kept_count < ANOMALIES_KEPT)
+	if (v->counts[rule] <= KEPT_OF_RULE && v->kept_count < ANOMALIES_KEPT)
 		v->kept[v->kept_count++] = (struct anomaly){rule, line, other};
 }
 

@@ -30,7 +30,7 @@ struct verdict {
 	uint64_t anomalies; /* of rules that allow none */
 	uint64_t counts[RULE_COUNT];
 	uint32_t kept_count;
-	struct anomaly kept[ANOMALIES_KEPT]; /* the first found of those */
+	struct anomaly kept[ANOMALIES_KEPT]; /* the first ones of each of those */
 	uint64_t lag_max_ns;
 };
 

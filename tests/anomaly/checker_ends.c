@@ -139,13 +139,15 @@ static void check_lost(struct checker *c, const struct value *v)
 /* The line from which on it is known that the event stands there to be read; TABLE_NONE. */
 static uint32_t known_since(const struct checker *c, const struct value *v)
 {
-	uint32_t line = v->read_line;
+	uint32_t line = TABLE_NONE;
 
+	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value)
+		if (checker_entry(c, i)->end_life == LIFE_END && checker_entry(c, i)->line < line)
+			line = checker_entry(c, i)->line;
 	for (uint32_t i = v->first_attempt; i != TABLE_NONE;) {
 		const struct attempt *a = list_get(&c->attempts, i);
 		i = a->next;
-		if (a->type == HISTORY_OK && a->end_line < line &&
-		    (v->entries != TABLE_NONE || checker_is_safe(c, a->level, a->life)))
+		if (a->end_line < line && checker_is_committed(c, v, a))
 			line = a->end_line;
 	}
 	return line;

@@ -12,7 +12,8 @@ static bool stands(const struct entry *e, uint32_t life)
 
 /* --- handed out ------------------------------------------------------------------------------- */
 
-static void check_owner(struct checker *c, struct row *row, uint32_t line)
+/* In a life: a recovery may give the number of a generation again. */
+static void check_owner(struct checker *c, struct row *row, uint32_t line, uint32_t life)
 {
 	const struct history_op *op = checker_op(c, line);
 	uint32_t invoked = checker_process(c, op->process)->invoke_line;
@@ -20,8 +21,9 @@ static void check_owner(struct checker *c, struct row *row, uint32_t line)
 
 	if (op->generation == 0)
 		return;
-	uint32_t *owner = checker_at(&c->owner_at, &c->numbers,
-				     (uint64_t)op->group << 32 | op->generation, row->place, &made);
+	uint32_t *owner =
+		checker_at(&c->owner_at, &c->numbers, (uint64_t)op->group << 32 | op->generation,
+			   (uint64_t)life << 32 | row->place, &made);
 	if (made)
 		*owner = line;
 	else if (checker_op(c, *owner)->process != op->process)
@@ -49,21 +51,26 @@ static void check_committed(struct checker *c, const struct group *g, const stru
 		}
 }
 
-static void check_key(struct checker *c, const struct group *g, uint32_t at, uint32_t line,
-		      uint32_t life)
+static void check_key(struct checker *c, const struct group *g, const struct row *row, uint32_t at,
+		      uint32_t line, uint32_t life)
 {
 	const struct entry *e = checker_entry(c, at);
+	uint32_t generation = checker_op(c, line)->generation;
 
-	if (e->key == 0 || (g->shared && !g->keyed))
+	/* What lies in a gap may be handed out all the same, where a restart took that back. */
+	if (e->key == 0 || (g->shared && !g->keyed) || checker_is_excused(c, row, e->offset))
 		return;
 	struct key *k = checker_key(c, g->group, e);
-	if (k->first != TABLE_NONE && k->seeks == g->seeks_so_far) {
+	/* Until its generation is over, an owner goes on though a seek has moved the group. */
+	bool may_be_moved = g->loose_life == life && k->generation != generation;
+	if (k->first != TABLE_NONE && k->seeks == g->seeks_so_far && !may_be_moved) {
 		const struct entry *before = checker_entry(c, k->first);
 		if (stands(before, life) && before->offset > e->offset)
 			checker_found(c, RULE_KEY_ORDER, line, before->line);
 	}
 	k->first = at;
 	k->seeks = g->seeks_so_far;
+	k->generation = generation;
 }
 
 static void take_poll(struct checker *c, uint32_t line, uint32_t life)
@@ -77,15 +84,15 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 		return;
 	struct row *row = checker_row(c, op->group, checker_entry(c, at)->place);
 	if (!g->shared) {
-		check_owner(c, row, line);
+		check_owner(c, row, line, life);
 		check_committed(c, g, row, line, life);
 	}
-	if (op->offset > row->polled_max)
+	if (op->offset > row->polled_max && checker_entry(c, at)->end_life == LIFE_END)
 		row->polled_max = op->offset;
 	struct gv *gv = checker_gv(c, op->group, at, &made);
 	checker_alive(c, gv, checker_entry(c, at), line, life);
 	if (gv->delivered_line == TABLE_NONE)
-		check_key(c, g, at, line, life);
+		check_key(c, g, row, at, line, life);
 	else if ((op->flags & HISTORY_REDELIVERED) == 0)
 		checker_found(c, RULE_UNMARKED_REDELIVERY, line, gv->delivered_line);
 	gv->delivered_line = line;
@@ -112,8 +119,13 @@ static void take_event(struct checker *c, uint32_t line, uint32_t life)
 	if (op->f == HISTORY_ACK) {
 		if (op->type == HISTORY_OK)
 			checker_alive(c, gv, e, line, life);
-		gv->acked_line = line;
-		gv->acked_generation = op->generation;
+		/* What an old owner says afterwards changes nothing. */
+		if (gv->acked_line == TABLE_NONE || gv->acked_life != life ||
+		    op->generation >= gv->acked_generation) {
+			gv->acked_line = line;
+			gv->acked_generation = op->generation;
+			gv->acked_life = life;
+		}
 	}
 	gv->expired = gv->expired || op->f == HISTORY_EXPIRE;
 	gv->leased = false;
@@ -139,7 +151,8 @@ static void check_range(struct checker *c, const struct row *row, uint64_t to, u
 			continue;
 		if (gv == NULL || gv->acked_line == TABLE_NONE)
 			checker_found(c, RULE_UNACKED_PASSED, line, e->line);
-		else if (generation != 0 && gv->acked_generation != generation)
+		else if (generation != 0 &&
+			 (gv->acked_generation != generation || gv->acked_life != life))
 			checker_found(c, RULE_FENCED_ACK, line, gv->acked_line);
 		else
 			continue;
@@ -163,6 +176,7 @@ static void take_progress(struct checker *c, uint32_t line, uint32_t life)
 	if (row->placed && op->offset > row->position && (is_progress || g->loose_life != life))
 		check_range(c, row, op->offset, line, is_progress ? op->generation : 0, life);
 	row->position = op->offset;
+	row->position_max = op->offset > row->position_max ? op->offset : row->position_max;
 	row->placed = true;
 }
 
@@ -184,9 +198,18 @@ static void take_recover(struct checker *c, uint32_t life)
 {
 	const struct life *l = list_get(&c->lives, life);
 
+	/* The seek itself may be gone. */
+	for (uint32_t i = 0; i < c->groups.count; i++) {
+		struct group *g = list_get(&c->groups, i);
+		g->seeks_so_far += g->loose_life + 1 == life;
+	}
 	for (uint32_t i = 0; i < c->rows.count; i++) {
 		struct row *row = list_get(&c->rows, i);
 		bool is_loose = checker_group(c, row->group)->loose_life + 1 == life;
+		row->generation = row->assigned = 0;
+		/* A seek back that the log had may be gone with its record. */
+		row->position =
+			row->position_max > row->position ? row->position_max : row->position;
 		for (uint32_t level = 0; level <= HISTORY_DURABLE; level++)
 			if (is_loose || level < l->level)
 				row->committed[level] = 0;

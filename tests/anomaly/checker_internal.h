@@ -86,8 +86,8 @@ struct group {
 struct row {
 	uint32_t group, place, next_of_place;
 	uint64_t start; /* of the subscription */
-	uint64_t position;
-	uint64_t polled_max;
+	uint64_t position, position_max;
+	uint64_t polled_max; /* of what stands to the end */
 	uint64_t committed[HISTORY_DURABLE + 1];
 	uint32_t committed_line;
 	uint32_t generation;      /* highest that was handed out */
@@ -105,7 +105,7 @@ struct gap {
 /* An event of a group. */
 struct gv {
 	uint32_t delivered_line;
-	uint32_t acked_line, acked_generation;
+	uint32_t acked_line, acked_generation, acked_life;
 	uint32_t lease_line, lease_call, lease_life;
 	uint64_t lease_until;
 	uint32_t next_in_flight; /* of its key */
@@ -115,8 +115,9 @@ struct gv {
 
 /* A key of a group. */
 struct key {
-	uint32_t first;     /* the last event of it that was handed out for the first time */
-	uint32_t seeks;     /* of the group, then */
+	uint32_t first; /* the last event of it that was handed out for the first time */
+	uint32_t seeks; /* of the group, then */
+	uint32_t generation;
 	uint32_t in_flight; /* the first event that was leased and may still be */
 };
 
@@ -206,6 +207,9 @@ struct group *checker_group(struct checker *c, uint32_t group);
 struct row *checker_row(struct checker *c, uint32_t group, uint32_t place);
 /* A value that was told safe at a level in a life is not lost by any crash since. */
 bool checker_is_safe(const struct checker *c, uint8_t level, uint32_t life);
+
+/* checker_log.c: it was answered ok, and what was answered still holds. */
+bool checker_is_committed(const struct checker *c, const struct value *v, const struct attempt *a);
 
 /* The parts, in this order. */
 void checker_log(struct checker *c);

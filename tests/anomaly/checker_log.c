@@ -136,8 +136,10 @@ static void take_read(struct checker *c, uint32_t line, uint32_t life)
 	struct place *p = list_get(&c->places, e->place);
 	e->read = true;
 	p->read_max = op->offset > p->read_max ? op->offset : p->read_max;
-	if (op->f == HISTORY_POLL && checker_group(c, op->group)->gate == HISTORY_DURABLE &&
-	    e->durable_line == TABLE_NONE)
+	if (op->f != HISTORY_POLL)
+		return;
+	(void)checker_row(c, op->group, e->place);
+	if (checker_group(c, op->group)->gate == HISTORY_DURABLE && e->durable_line == TABLE_NONE)
 		e->durable_line = line;
 }
 
@@ -165,8 +167,7 @@ static void take_subscribe(struct checker *c, const struct history_op *op)
 	bool made;
 	uint64_t *start = checker_at(&c->topic_start_at, &c->starts, op->group, op->topic, &made);
 
-	if (made)
-		*start = op->offset;
+	*start = op->offset; /* once more: a recovery took the first one back */
 	g->gate = op->level;
 	g->shared = (op->flags & (HISTORY_SHARED | HISTORY_KEYED)) != 0;
 	g->keyed = (op->flags & HISTORY_KEYED) != 0;
@@ -181,12 +182,14 @@ static void take_gap(struct checker *c, const struct history_op *op)
 	checker_group(c, op->group)->gaps = true;
 }
 
-static void take_assign(struct checker *c, const struct history_op *op)
+/* A recovery may cut the record of a generation away: its number is then given again. */
+static void take_assign(struct checker *c, const struct history_op *op, uint32_t life)
 {
 	uint32_t place = checker_place(c, op->topic, op->partition);
 	bool made;
-	uint64_t *start = checker_at(&c->start_at, &c->starts,
-				     (uint64_t)op->group << 32 | op->generation, place, &made);
+	uint64_t *start =
+		checker_at(&c->start_at, &c->starts, (uint64_t)op->group << 32 | op->generation,
+			   (uint64_t)life << 32 | place, &made);
 
 	if (made)
 		*start = op->offset;
@@ -244,7 +247,7 @@ static void take(struct checker *c, uint32_t line, uint32_t life)
 			take_subscribe(c, op);
 		break;
 	case HISTORY_ASSIGN:
-		take_assign(c, op);
+		take_assign(c, op, life);
 		break;
 	case HISTORY_SEEK: {
 		struct group *g = checker_group(c, op->group);
@@ -288,6 +291,17 @@ static void settle_txn(struct checker *c, struct attempt *a)
 	a->end_line = call->txn;
 }
 
+bool checker_is_committed(const struct checker *c, const struct value *v, const struct attempt *a)
+{
+	if (a->type != HISTORY_OK)
+		return false;
+	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value)
+		if (checker_entry(c, i)->first_life <= a->life &&
+		    checker_entry(c, i)->end_life == LIFE_END)
+			return true;
+	return checker_is_safe(c, a->level, a->life);
+}
+
 static void settle_attempts(struct checker *c)
 {
 	for (uint32_t i = 0; i < c->attempts.count; i++) {
@@ -304,12 +318,21 @@ static void settle_attempts(struct checker *c)
 			if (a->life < e->first_life)
 				e->first_life = a->life;
 		}
-		bool stands = false;
-		for (uint32_t e = v->entries; e != TABLE_NONE && !stands;
-		     e = checker_entry(c, e)->next_of_value)
-			stands = checker_entry(c, e)->end_life == LIFE_END;
-		if (a->type == HISTORY_OK && (stands || checker_is_safe(c, a->level, a->life)))
+		if (checker_is_committed(c, v, a))
 			v->committed = true;
+	}
+}
+
+/* Where a subscription begins may be said behind what it was first told. */
+static void settle_rows(struct checker *c)
+{
+	for (uint32_t i = 0; i < c->rows.count; i++) {
+		struct row *row = list_get(&c->rows, i);
+		const struct place *p = list_get(&c->places, row->place);
+		const uint64_t *start =
+			checker_find(&c->topic_start_at, &c->starts, row->group, p->topic);
+		row->placed = start != NULL;
+		row->start = row->position = row->position_max = start != NULL ? *start : 0;
 	}
 }
 
@@ -384,6 +407,7 @@ void checker_log(struct checker *c)
 		take(c, i, life);
 	}
 	settle_attempts(c);
+	settle_rows(c);
 	rank_entries(c);
 	merge_gaps(c);
 }

@@ -51,11 +51,12 @@ static bool passes_over(const struct checker *c, const struct entry *e, uint64_t
 }
 
 static void check_first(struct checker *c, const struct cursor *cursor, const struct entry *e,
-			uint32_t line)
+			uint32_t line, uint32_t life)
 {
-	const uint64_t *start = checker_find(
-		&c->start_at, &c->starts,
-		(uint64_t)cursor->group << 32 | checker_op(c, line)->generation, cursor->place);
+	const uint64_t *start =
+		checker_find(&c->start_at, &c->starts,
+			     (uint64_t)cursor->group << 32 | checker_op(c, line)->generation,
+			     (uint64_t)life << 32 | cursor->place);
 
 	if (start == NULL)
 		return;
@@ -65,7 +66,7 @@ static void check_first(struct checker *c, const struct cursor *cursor, const st
 		checker_found(c, RULE_POLL_SKIP, line, TABLE_NONE);
 }
 
-static void check_poll(struct checker *c, uint32_t line)
+static void check_poll(struct checker *c, uint32_t line, uint32_t life)
 {
 	const struct history_op *op = checker_op(c, line);
 	uint32_t at = *(uint32_t *)list_get(&c->op_entry, line);
@@ -77,7 +78,7 @@ static void check_poll(struct checker *c, uint32_t line)
 	bool is_same = op->call != 0 && cursor->call == op->call;
 
 	if (cursor->generation != op->generation)
-		check_first(c, cursor, e, line);
+		check_first(c, cursor, e, line, life);
 	else if (e->offset <= cursor->offset)
 		checker_found(c, is_same ? RULE_INT_NONMONOTONIC_POLL : RULE_NONMONOTONIC_POLL,
 			      line, cursor->line);
@@ -170,7 +171,7 @@ void checker_polls(struct checker *c)
 			*(uint32_t *)checker_at(&c->seen_at, &c->numbers, op->group, op->value,
 						&made) = i;
 			note_generation(c, op);
-			check_poll(c, i);
+			check_poll(c, i, life);
 		}
 	}
 	for (uint32_t i = 0; i < c->rows.count; i++)

@@ -89,13 +89,9 @@ struct row *checker_row(struct checker *c, uint32_t group, uint32_t place)
 		return r;
 	(void)checker_group(c, group);
 	struct place *p = list_get(&c->places, place);
-	const uint64_t *start = checker_find(&c->topic_start_at, &c->starts, group, p->topic);
 	*r = (struct row){.group = group,
 			  .place = place,
 			  .next_of_place = p->rows,
-			  .start = start != NULL ? *start : 0,
-			  .position = start != NULL ? *start : 0,
-			  .placed = start != NULL,
 			  .committed_line = TABLE_NONE,
 			  .generation_line = TABLE_NONE};
 	p->rows = checker_index(&c->rows, r);

@@ -6,6 +6,8 @@
  *   X(bug, program, says)
  *
  *   sim_*    the check that fails, word for word; it runs with the seeds of seeded_bugs.c
+ *   weir_anomaly   the rule that a history of the simulation breaks (tests/anomaly/), while the
+ *            simulation's own oracle says nothing
  *   crash_*  a part of what it says it found, in the line that names the seed
  *   unit_*   the case that fails: suite::case; nothing else of the program runs
  */
@@ -140,6 +142,16 @@
 	  "verify_packing::where_a_file_was_used_again_the_packed_one_is_read")                    \
 	X(PACKED_UNSYNCED, unit_packing,                                                           \
 	  "packing::a_switch_that_a_kill_left_unsynced_is_synced_by_the_next_open")                \
-	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")
+	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")                 \
+	X(SERVED_BEFORE_DURABLE, weir_anomaly, "vanished")                                         \
+	X(CLAIM_IS_VISIBLE, weir_anomaly, "phantom")                                               \
+	X(SEQUENCE_GAP_ACCEPTED, weir_anomaly, "duplicate")                                        \
+	X(RUN_COUNTS_RECORDS, weir_anomaly, "inconsistent-offsets")                                \
+	X(RUN_COUNTS_RECORDS, weir_anomaly, "lost-write")                                          \
+	X(GAP_PASSED_OVER, weir_anomaly, "unacked-passed")                                         \
+	X(OLD_GENERATION_TAKEN, weir_anomaly, "fenced-ack")                                        \
+	X(LOSS_NOT_TOLD, weir_anomaly, "stale-owner")                                              \
+	X(LOSS_NOT_TOLD, weir_anomaly, "unmarked-redelivery")                                      \
+	X(NEW_OWNER_SKIPS, weir_anomaly, "poll-skip")
 
 #endif

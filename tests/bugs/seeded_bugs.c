@@ -27,9 +27,11 @@
 #define JOURNAL_SEEDS "4000"
 #define PIPELINE_SEEDS "2500"
 #define FAILURES "6" /* the first may be noticed by another check */
+#define HISTORIES "300"
 #define OUTPUT_BYTES_MAX (1u << 20)
 #define ARGUMENTS_MAX 8u
 #define CASE_BYTES_MAX 200u
+#define NAME_BYTES_MAX 256u
 
 struct detection {
 	const char *bug;
@@ -73,6 +75,8 @@ static void choose_arguments(struct arguments *a, const char *file, const struct
 {
 	static const char *const of_journal[] = {"--seed",      "1",          "--count",
 						 JOURNAL_SEEDS, "--failures", FAILURES};
+	static const char *const of_anomaly[] = {"--alone", "--histories", HISTORIES, "--failures",
+						 FAILURES};
 	static const char *const of_powercut[] = {"--fs", "ext4", "--seed", "1", "--states", "36"};
 	static const char *const of_pipeline[] = {"--first",      "1",          "--seeds",
 						  PIPELINE_SEEDS, "--failures", FAILURES};
@@ -83,6 +87,8 @@ static void choose_arguments(struct arguments *a, const char *file, const struct
 		memcpy(&a->of[1], of_journal, sizeof of_journal);
 	} else if (strcmp(d->program, "sim_pipeline") == 0) {
 		memcpy(&a->of[1], of_pipeline, sizeof of_pipeline);
+	} else if (strcmp(d->program, "weir_anomaly") == 0) {
+		memcpy(&a->of[1], of_anomaly, sizeof of_anomaly);
 	} else if (strcmp(d->program, "crash_powercut") == 0) {
 		memcpy(&a->of[1], of_powercut, sizeof of_powercut);
 	} else {
@@ -275,9 +281,13 @@ static void check_bug(const struct arguments *a, const struct detection *d)
 static uint32_t check_program(const char *file)
 {
 	const char *slash = strrchr(file, '/');
-	const char *name = slash != NULL ? slash + 1 : file;
+	char name[NAME_BYTES_MAX];
 	uint32_t count = 0;
 
+	/* weir-anomaly is weir_anomaly in a table. */
+	(void)snprintf(name, sizeof name, "%s", slash != NULL ? slash + 1 : file);
+	for (char *at = name; *at != '\0'; at++)
+		*at = *at == '-' ? '_' : *at;
 	for (size_t i = 0; i < DETECTION_COUNT; i++) {
 		const struct detection *d = &detections[i];
 		struct arguments a;

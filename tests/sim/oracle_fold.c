@@ -117,6 +117,8 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 			row->position = control.start_seq;
 			row->generation = 0;
 		}
+	for (uint32_t t = 0; checked && t < control.topic_count; t++)
+		world_say_subscription(id, control.topics[t], control.start_seq);
 }
 
 static struct oracle_row *row_of(uint64_t seq, const struct wr_record *r)
@@ -156,8 +158,11 @@ static void fold_progress(uint64_t seq, const struct wr_record_view *view, bool 
 	struct oracle_row *row = row_of(seq, view->head);
 
 	world_check(wr_control_progress_read(view, &progress), "malformed progress", seq, 0);
-	if (checked)
+	if (checked) {
+		world_say_row(view->head->topic, HISTORY_PROGRESS, row, progress.generation,
+			      progress.to);
 		check_progress(seq, view->head->topic, row, &progress);
+	}
 	row->position = progress.to;
 }
 
@@ -194,6 +199,9 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 	if (control.position != WR_POSITION_KEEP)
 		moved_by_seek(seq, view->head->topic, row, control.position, checked);
 	row->start_of[control.generation] = row->position;
+	if (checked)
+		world_say_row(view->head->topic, HISTORY_ASSIGN, row, control.generation,
+			      row->position);
 }
 
 void oracle_fold(uint64_t seq, bool checked)

@@ -230,6 +230,7 @@ static void opened(bool must_be_clean)
 
 	if (world.memory_only)
 		return;
+	world_say_recovered(report->last_seq);
 	world_check(!must_be_clean || (report->clean && report->trimmed_bytes == 0),
 		    "a clean close was not found clean", report->clean, report->trimmed_bytes);
 	oracle_recovered();
@@ -271,6 +272,7 @@ static bool open_life(bool was_clean)
 {
 	bool had_none = false;
 
+	world.was_closed = was_clean;
 	world.life++;
 	world.cycles++;
 	for (uint32_t tries = 0; tries < OPEN_TRIES; tries++) {
@@ -566,6 +568,10 @@ void world_run_seed(void)
 	world.trace_hash = world.seed;
 	world.jumped_ns = world.due_ns = 0;
 	world.full_rounds = 0;
+	world.history_base_ns = world.history_last_ns = 0;
+	world.process_last = world.call_last = 0;
+	if (world.history != NULL)
+		history_begin(world.history);
 	if (world.swarm.is_on)
 		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);

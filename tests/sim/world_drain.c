@@ -119,6 +119,7 @@ void world_drain(void)
 	}
 	if (!drained)
 		say_what_is_left();
+	world_say_drained();
 	oracle_compare_tables();
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
 		oracle_check_drained(s);

@@ -90,6 +90,8 @@ static enum weir_handled handle(void *context, struct weir_member *member,
 {
 	struct world_member *m = context;
 
+	world_say_poll(m, HISTORY_INVOKE); /* between two items it is as alive as in a poll */
+	world_say_item(m, item);
 	oracle_delivered(m, item);
 	m->lent[0] = *item;
 	m->lent_count = 1;
@@ -102,6 +104,7 @@ static enum weir_handled handle(void *context, struct weir_member *member,
 		world_sometimes(SOMETIMES_HANDLER_STOPPED);
 		return WEIR_HANDLED_STOP;
 	}
+	world_say_ack(m, item, 0);
 	oracle_acked(m, item);
 	if (below(8) != 0)
 		return WEIR_HANDLED_OK;

@@ -32,6 +32,9 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	o.name = world_one_in(4) ? NULL : names[(m - world.members) % WORLD_MEMBERS];
 	o.unacked_ranges_max = RANGES_MAX;
 	bool is_handled = world_handlers_draw(m, &o);
+	/* A handler may be called before the join is back. */
+	uint32_t process = m->process = ++world.process_last;
+	m->call = 0;
 	m->busy = true; /* steps may run in it, and others act */
 	struct world_call call = world_call_begin(WEIR_FOREVER);
 	int rc = weir_member_join(world.pipeline, subscription, &o, &handle, &problem);
@@ -42,8 +45,10 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 		    "join", (uint64_t)-rc, 0);
 	/* The one place that may; others may join meanwhile, and are in it. */
 	world.requests = allowed + world_memory_requests() - requests;
-	*m = (struct world_member){
-		.handle = handle, .subscription = subscription, .is_handled = is_handled};
+	*m = (struct world_member){.handle = handle,
+				   .subscription = subscription,
+				   .process = process,
+				   .is_handled = is_handled};
 }
 
 void world_member_leave(struct world_member *m)
@@ -69,6 +74,8 @@ static void poll(struct world_member *m)
 		return;
 	oracle_check_lent(m);
 	m->lent_count = 0;
+	m->call = ++world.call_last;
+	world_say_poll(m, HISTORY_INVOKE);
 	int count = weir_poll(m->handle, items, 1 + world_below(wr_min_u64(room, ITEMS_MAX)), 0);
 	world_note("poll", m->subscription, (uint64_t)(uint32_t)count);
 	if (count < 0) {
@@ -78,9 +85,12 @@ static void poll(struct world_member *m)
 			    "poll", (uint64_t)-count, 0);
 		return;
 	}
+	if (count == 0)
+		world_say_poll(m, HISTORY_OK);
 	if (count > 0 && m->handle->place == WR_PLACE_CATCHUP)
 		world_sometimes(SOMETIMES_CAUGHT_UP);
 	for (int i = 0; i < count; i++) {
+		world_say_item(m, &items[i]);
 		oracle_delivered(m, &items[i]);
 		m->lent[m->lent_count++] = items[i];
 		m->held[m->held_count++] = items[i];
@@ -97,6 +107,7 @@ static bool ack(struct world_member *m, uint32_t i)
 
 	world_check(rc == 0 || rc == WEIR_E_FENCED || rc == WEIR_E_FULL, "ack", (uint64_t)-rc,
 		    item.sequence);
+	world_say_ack(m, &item, rc);
 	if (rc == 0)
 		oracle_acked(m, &item);
 	if (rc == WEIR_E_FENCED)
@@ -126,8 +137,10 @@ static void ack_some(struct world_member *m)
 
 static void ack_all(struct world_member *m)
 {
-	for (uint32_t i = 0; i < m->held_count; i++)
+	for (uint32_t i = 0; i < m->held_count; i++) {
+		world_say_ack(m, &m->held[i], 0);
 		oracle_acked(m, &m->held[i]);
+	}
 	m->held_count = 0;
 	(void)weir_ack_all(m->handle);
 }
@@ -147,6 +160,8 @@ static void commit(struct world_member *m, bool may_block)
 	m->busy = false;
 	world_note("commit", (uint64_t)level, (uint64_t)(uint32_t)rc);
 	world_check(rc == 0 || is_expected(rc), "commit", (uint64_t)-rc, 0);
+	if (rc == 0)
+		world_say_commit(m, level);
 	if (rc != 0 || level != WEIR_LEVEL_DURABLE)
 		return;
 	int count = weir_member_assignments(m->handle, assignments, ORACLE_ROWS_MAX);
@@ -223,6 +238,7 @@ void world_seek(void)
 	bool is_below = sub->seek_target < world_checkpoints_need();
 	sub->seeks_open = 1;
 	sub->loose = true;
+	world_say_seek(s, HISTORY_INVOKE, sub->seek_target);
 	int rc = weir_subscription_seek(world.pipeline, s, to, at, WEIR_FOREVER, NULL);
 	world_note("seek", sub->seek_target, (uint64_t)(uint32_t)rc);
 	/*
@@ -232,6 +248,7 @@ void world_seek(void)
 	world_check(rc == 0 || is_expected(rc) || (to == WEIR_SEEK_TIME && !world.healing) ||
 			    (rc == WEIR_E_UNKNOWN_NAME && world_has_failed()),
 		    "seek", (uint64_t)-rc, sub->seek_target);
+	world_say_seek(s, rc == 0 ? HISTORY_OK : HISTORY_INFO, sub->seek_target);
 	if (rc != 0)
 		return;
 	sub->seeks_open = 0;

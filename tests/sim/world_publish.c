@@ -114,6 +114,11 @@ static void answer(void *context, const struct weir_ack_range *range)
 		    "answers out of order", range->first_ticket, p->told);
 	for (uint64_t t = range->first_ticket; t <= range->last_ticket; t++) {
 		const struct world_ticket *ticket = &p->tickets[t % WORLD_TICKETS];
+		world_say_send(range->code == 0               ? HISTORY_OK
+			       : range->code == WEIR_E_FAILED ? HISTORY_INFO
+							      : HISTORY_FAIL,
+			       p->process, p->source, ticket, p->level,
+			       t == range->first_ticket ? range->sequence : 0);
 		if (range->code == 0)
 			accepted(p, ticket);
 		else
@@ -132,8 +137,10 @@ static void answer(void *context, const struct weir_ack_range *range)
 static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, uint32_t last_k)
 {
 	world_check(ticket - p->told < WORLD_TICKETS, "more tickets than credit", ticket, p->told);
-	p->tickets[ticket % WORLD_TICKETS] = (struct world_ticket){
-		first_k, last_k, wr_writer_visible_seq(&world.pipeline->writer)};
+	struct world_ticket *t = &p->tickets[ticket % WORLD_TICKETS];
+	*t = (struct world_ticket){first_k, last_k, world.call_last,
+				   wr_writer_visible_seq(&world.pipeline->writer)};
+	world_say_send(HISTORY_INVOKE, p->process, p->source, t, p->level, 0);
 	world_note("handed", ticket, last_k);
 	if (last_k != 0)
 		p->next_k = last_k + 1;
@@ -151,8 +158,8 @@ static bool is_refused_for_room(int rc)
 static bool is_expected(const struct world_producer *p, int rc)
 {
 	return (rc == WEIR_E_FENCED && p->fenced) || is_refused_for_room(rc) ||
-	       rc == WEIR_E_AGAIN ||
-	       (rc == WEIR_E_FAILED && world_has_failed()) || rc == WEIR_E_CLOSED;
+	       rc == WEIR_E_AGAIN || (rc == WEIR_E_FAILED && world_has_failed()) ||
+	       rc == WEIR_E_CLOSED;
 }
 
 static void publish_one(struct world_producer *p)
@@ -163,6 +170,7 @@ static void publish_one(struct world_producer *p)
 	world_event(p->source, p->next_k, &event);
 	int rc = weir_publish(p->handle, &event, &ticket);
 	world_check(rc == 0 || is_expected(p, rc), "publish", (uint64_t)-rc, 0);
+	world.call_last++;
 	if (rc == 0)
 		handed(p, ticket, p->next_k, p->next_k);
 }
@@ -176,6 +184,7 @@ static void publish_many(struct world_producer *p)
 		world_event(p->source, p->next_k + i, &events[i]);
 	int rc = weir_publish_many(p->handle, events, count, &last);
 	world_check(rc > 0 || is_expected(p, rc), "publish_many", (uint64_t)-rc, 0);
+	world.call_last++;
 	for (int i = 0; i < rc; i++)
 		handed(p, last - (uint64_t)rc + 1 + (uint64_t)i, p->next_k, p->next_k);
 }
@@ -208,6 +217,7 @@ static void end_claim(struct world_producer *p)
 	}
 	int rc = weir_commit(p->handle, p->claim_bytes, &ticket);
 	world_check(rc == 0 || is_expected(p, rc), "commit", (uint64_t)-rc, 0);
+	world.call_last++;
 	if (rc == 0)
 		handed(p, ticket, p->claim, p->claim);
 	p->claim = 0;
@@ -251,6 +261,7 @@ static void publish_run(struct world_producer *p, bool bad)
 		(void)weir_abort(pr);
 		return;
 	}
+	world.call_last++;
 	if (bad)
 		pr->stamp.sequence = stamp; /* its numbers are sent again */
 	handed(p, ticket, bad ? 0 : p->next_k, bad ? 0 : p->next_k + added - 1);
@@ -277,10 +288,18 @@ void world_publish_once(void)
 		return;
 	world_event(source, k, &event);
 	uint64_t timeout_ns = world_one_in(3) ? 100000 : WEIR_FOREVER;
+	const struct world_ticket t = {k, k, ++world.call_last, 0};
+	uint32_t process = ++world.process_last;
+	world_say_send(HISTORY_INVOKE, process, source, &t, level, 0);
 	struct world_call call = world_call_begin(timeout_ns);
 	int rc = weir_publish_once(world.pipeline, &event, level, timeout_ns, &pos);
 	world_call_end(&call, "a publish_once over its deadline");
 	world_note("once", k, (uint64_t)(uint32_t)rc);
+	world_say_send(rc == 0 ? HISTORY_OK
+		       : rc == WEIR_E_AGAIN || rc == WEIR_E_TOO_BIG || rc == WEIR_E_NO_ROOM
+			       ? HISTORY_FAIL
+			       : HISTORY_INFO,
+		       process, source, &t, level, rc == 0 ? pos.sequence : 0);
 	if (rc != 0) {
 		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
 				    is_refused_for_room(rc) ||
@@ -327,6 +346,7 @@ void world_producer_open(struct world_producer *p)
 	/* The first sources are the names'. */
 	p->source = p->named ? slot % WORLD_NAMES : oracle_source_new(false);
 	p->level = (enum weir_level)(WEIR_LEVEL_MEMORY + world_below(world.memory_only ? 1 : 3));
+	p->process = ++world.process_last;
 	p->next_k = 1;
 	o.name = p->named ? names[p->source] : NULL;
 	o.level = p->level;

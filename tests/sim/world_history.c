@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes down what users of the simulated world ask for and are told, for the anomaly checker
+ * (tests/anomaly/history.h); nothing while world.history is NULL. It draws nothing: a seed is the
+ * same with and without.
+ *
+ * A value is a source and a number in it; a group is a subscription plus 1. Subscriptions, where
+ * generations begin, and progress are what the log says when it says so.
+ */
+#include "core/base/hash_murmur2.h"
+#include "tests/sim/oracle.h"
+
+static uint64_t time_ns(void)
+{
+	uint64_t now_ns = world.disk->clock->mono_ns;
+
+	/* The clock begins anew with each power cut; a history goes on. */
+	if (world.history_base_ns + now_ns < world.history_last_ns)
+		world.history_base_ns = world.history_last_ns - now_ns;
+	return world.history_last_ns = world.history_base_ns + now_ns;
+}
+
+static void say(struct history_op op)
+{
+	if (world.history == NULL)
+		return;
+	op.time = time_ns();
+	history_add(world.history, &op);
+}
+
+static uint64_t value_of(uint32_t source, uint32_t k)
+{
+	return (uint64_t)(source + 1) << 32 | k;
+}
+
+static uint64_t key_of(const void *key, size_t key_bytes)
+{
+	return key == NULL ? 0 : 1 + (uint64_t)wr_hash_murmur2(key, key_bytes);
+}
+
+/* --- producers -------------------------------------------------------------------------------- */
+
+void world_say_send(enum history_type type, uint32_t process, uint32_t source,
+		    const struct world_ticket *t, enum weir_level level, uint64_t sequence)
+{
+	if (world.history == NULL)
+		return;
+	for (uint32_t k = t->first_k; k <= t->last_k; k++) {
+		struct weir_event event;
+		world_event(source, k, &event);
+		struct history_op op = {
+			.type = (uint8_t)type,
+			.f = HISTORY_SEND,
+			.process = process,
+			.value = value_of(source, k),
+			.key = key_of(event.key, event.key_bytes),
+			.topic = event.topic,
+			.call = t->call,
+			.flags = t->first_k < t->last_k ? HISTORY_ATOMIC : 0,
+		};
+		if (type == HISTORY_OK)
+			op.level = (uint8_t)level;
+		if (type == HISTORY_OK && sequence != 0 && k == t->first_k) {
+			/* Where its key puts it: that is not told, and follows. */
+			const struct oracle_record *o = &oracle.records[sequence];
+			op.offset = sequence;
+			op.partition = o->partition;
+		}
+		say(op);
+	}
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
+
+static struct history_op about(const struct world_member *m, const struct weir_item *item,
+			       enum history_type type, enum history_f f)
+{
+	return (struct history_op){
+		.type = (uint8_t)type,
+		.f = (uint8_t)f,
+		.process = m->process,
+		.topic = item->topic,
+		.partition = item->partition,
+		.offset = item->sequence,
+		.group = m->subscription + 1,
+		.generation = item->generation,
+	};
+}
+
+void world_say_poll(const struct world_member *m, enum history_type type)
+{
+	say((struct history_op){.type = (uint8_t)type,
+				.f = HISTORY_POLL,
+				.process = m->process,
+				.group = m->subscription + 1,
+				.call = m->call});
+}
+
+void world_say_item(const struct world_member *m, const struct weir_item *item)
+{
+	struct history_op op = about(m, item, HISTORY_OK, HISTORY_POLL);
+
+	op.call = m->call;
+	if (item->kind == WEIR_ITEM_GAP) {
+		op.f = HISTORY_GAP;
+		op.end = item->end_sequence;
+		say(op);
+		return;
+	}
+	if (item->payload_bytes >= 8)
+		op.value = value_of(wr_get_u32(item->payload),
+				    wr_get_u32((const uint8_t *)item->payload + 4));
+	op.key = key_of(item->key, item->key_bytes);
+	op.flags = (item->flags & WEIR_ITEM_REDELIVERED) != 0 ? HISTORY_REDELIVERED : 0;
+	say(op);
+}
+
+void world_say_ack(const struct world_member *m, const struct weir_item *item, int rc)
+{
+	if (item->kind == WEIR_ITEM_EVENT)
+		say(about(m, item, rc == 0 ? HISTORY_OK : HISTORY_FAIL, HISTORY_ACK));
+}
+
+/* Where a generation begins is no acknowledgement's doing, and was not waited for. */
+void world_say_commit(const struct world_member *m, enum weir_level level)
+{
+	const struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+	struct weir_assignment a[ORACLE_ROWS_MAX];
+
+	if (world.history == NULL)
+		return;
+	int count = weir_member_assignments(m->handle, a, ORACLE_ROWS_MAX);
+	for (int i = 0; i < count; i++)
+		for (uint32_t r = 0; r < sub->row_count; r++)
+			if (sub->rows[r].topic == a[i].topic &&
+			    sub->rows[r].partition == a[i].partition &&
+			    sub->rows[r].generation == a[i].generation &&
+			    sub->rows[r].start_of[a[i].generation] != a[i].position)
+				say((struct history_op){.type = HISTORY_OK,
+							.f = HISTORY_COMMIT,
+							.process = m->process,
+							.topic = a[i].topic,
+							.partition = a[i].partition,
+							.offset = a[i].position,
+							.group = m->subscription + 1,
+							.generation = a[i].generation,
+							.level = (uint8_t)level});
+}
+
+void world_say_seek(uint32_t subscription, enum history_type type, uint64_t target)
+{
+	say((struct history_op){.type = (uint8_t)type,
+				.f = HISTORY_SEEK,
+				.group = subscription + 1,
+				.offset = target});
+}
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_SUBSCRIBE,
+				.topic = topic,
+				.offset = start_seq,
+				.group = subscription + 1,
+				.level = (uint8_t)oracle.subscriptions[subscription].gate});
+}
+
+void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_row *row,
+		   uint32_t generation, uint64_t position)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = (uint8_t)f,
+				.topic = row->topic,
+				.partition = row->partition,
+				.offset = position,
+				.group = subscription + 1,
+				.generation = generation});
+}
+
+void world_say_recovered(uint64_t last_seq)
+{
+	uint8_t level = world.was_closed    ? 0
+			: oracle.power_went ? HISTORY_DURABLE
+					    : HISTORY_WRITTEN;
+
+	if (world.history == NULL || world.life == 1)
+		return;
+	say((struct history_op){.type = HISTORY_INFO, .f = HISTORY_CRASH, .level = level});
+	say((struct history_op){.type = HISTORY_OK, .f = HISTORY_RECOVER, .offset = last_seq});
+}
+
+void world_say_drained(void)
+{
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
+		say((struct history_op){.type = HISTORY_OK, .f = HISTORY_DRAIN, .group = s + 1});
+}
