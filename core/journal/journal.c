@@ -167,6 +167,7 @@ static int packer_make(struct wr_journal *j, struct wr_memory *memory)
 		return -ENOMEM;
 	j->table->has_packed = true; /* there will be */
 	j->packing.wanted = true;
+	j->packing.failed_at = WR_JOURNAL_NONE_FAILED;
 	return wr_packer_init(j->packer, j->storage, memory, j->clock, t->uuid, t->log_id,
 			      t->chunk_bytes, t->segment_bytes);
 }

@@ -212,8 +212,15 @@ struct wr_journal_packing {
 	bool wanted;          /* there may be a segment to be packed */
 	bool announce;        /* the superblock is to say that there may be packed ones */
 	uint32_t index;       /* of the one that was asked for */
-	uint64_t retry_at_ns; /* after a failure that may pass */
+	uint64_t at;          /* positions in the log (segment.h): all before it were looked at */
+	uint64_t failed_at;   /* of them the first that may be tried again; or _NONE_FAILED */
+	uint64_t round_end;   /* where the round ends that is for those of the one before it */
+	uint64_t round_at_ns; /* when the next one begins, if any failed */
+	uint64_t round_ns;    /* how long that was to be waited for; 0: the last had no failure */
+	uint64_t retry_at_ns; /* nothing is asked for before */
+	uint64_t retry_ns;    /* how long that was, after a failure; 0: the last was none */
 };
+#define WR_JOURNAL_NONE_FAILED UINT64_MAX
 
 /* journal_room.c. The end of a want of room that is not told yet. */
 struct wr_journal_room {

@@ -11,49 +11,77 @@
  *   3. the old one is a spare: it may be written over, since the packed one counts (scan_packed.c)
  *
  * If the segment has left the log meanwhile, the packed file goes as others that leave it.
- * A segment that is damaged, or became no smaller, stays, and is not tried again by this owner.
+ * A segment that is damaged, or became no smaller, stays, and is not tried again by this owner. One
+ * that could not be packed for another reason is passed over, and those behind it are packed
+ * meanwhile; then there is another round, for those that failed. From round to round it is longer,
+ * until one is without a failure, and within one from failure to failure: five minutes at most.
+ *
+ * Where it is in the log is kept (`at`): each segment is looked at once, and once more in a round.
  *
  * Thread: the step's.
  */
 #include "core/journal/journal_internal.h"
 
-#include "core/base/assert.h"
+#include "core/base/bits.h"
 #include "core/base/bug.h"
 
 #define RETRY_NS 1000000000ull
+#define WAIT_MAX_NS (300 * RETRY_NS)
 /* While something is asked of the packer, which wakes nobody. */
 #define LOOK_NS 20000000ull
 
-static bool may_ask(struct wr_journal *j)
+/* Whether it is time for those that failed. */
+static bool is_round_due(const struct wr_journal *j, uint64_t now_ns)
 {
-	const struct wr_journal_files *f = &j->files;
-	struct wr_journal_packing *p = &j->packing;
-
-	/* PREPARE names its file by the number that is next. */
-	return p->wanted && !j->closing && !f->prepare.busy && !f->prepare.done &&
-	       wr_clock_mono_ns(j->clock) >= p->retry_at_ns;
+	return j->packing.failed_at != WR_JOURNAL_NONE_FAILED && now_ns >= j->packing.round_at_ns;
 }
 
-/* The next one to be packed: its place in the log; or the count of segments, and whether soon. */
-static uint32_t find_next(struct wr_journal *j, bool *ret_soon)
+static bool may_ask(struct wr_journal *j, uint64_t now_ns)
 {
-	uint32_t count = wr_segment_live_count(j->table);
+	const struct wr_journal_files *f = &j->files;
+	const struct wr_journal_packing *p = &j->packing;
+
+	/* PREPARE names its file by the number that is next. */
+	return (p->wanted || is_round_due(j, now_ns)) && !j->closing && !f->prepare.busy &&
+	       !f->prepare.done && now_ns >= p->retry_at_ns;
+}
+
+/* Once more from the first that failed; what failed before counts no more. */
+static void begin_round(struct wr_journal *j)
+{
+	struct wr_journal_packing *p = &j->packing;
+
+	p->round_end = p->at;
+	p->at = p->failed_at;
+	p->failed_at = WR_JOURNAL_NONE_FAILED;
+	p->wanted = true;
+}
+
+/* `at` moves on to the next one to be packed. False: there is none; *ret_soon: one will be. */
+static bool find_next(struct wr_journal *j, bool *ret_soon)
+{
+	struct wr_journal_packing *p = &j->packing;
+	uint64_t oldest = wr_load_relaxed(&j->table->oldest); /* own, both */
+	uint64_t end = wr_load_relaxed(&j->table->newest_end);
 
 	*ret_soon = false;
-	for (uint32_t n = 0; n + 1 < count; n++) {
+	for (p->at = wr_max_u64(p->at, oldest); p->at + 1 < end; p->at++) {
+		uint32_t n = (uint32_t)(p->at - oldest);
 		struct wr_segment *s = wr_segment_live(j->table, n);
 		struct wr_segment *next = wr_segment_live(j->table, n + 1);
 		if (wr_segment_is_packed(s) || s->stays_plain)
 			continue;
-		if (wr_load_relaxed(&next->first_seq) <= j->durable_seq)
-			return n;
-		*ret_soon = true;
+		*ret_soon = true; /* it is sealed when the batch behind it is durable */
+		return wr_load_relaxed(&next->first_seq) <= j->durable_seq;
 	}
-	return count;
+	if (p->at >= p->round_end && p->failed_at == WR_JOURNAL_NONE_FAILED)
+		p->round_ns = 0;
+	return false;
 }
 
-static void ask(struct wr_journal *j, uint32_t n)
+static void ask(struct wr_journal *j)
 {
+	uint32_t n = (uint32_t)(j->packing.at - wr_load_relaxed(&j->table->oldest)); /* own */
 	struct wr_segment *s = wr_segment_live(j->table, n);
 	struct wr_segment *next = wr_segment_live(j->table, n + 1);
 
@@ -89,12 +117,33 @@ static void switch_over(struct wr_journal *j)
 	wr_store_relaxed(&other->file, wr_segment_file(s));
 	other->file_number = s->file_number;
 	other->bytes = j->table->segment_bytes;
-	s->file_number = number;
-	s->bytes = p->file_bytes;
-	wr_store_release(&s->file, p->file | WR_SEGMENT_PACKED); /* T1, T3 */
+	wr_segment_set_packed(j->table, s, p->file, number, p->file_bytes);
 	(void)wr_journal_file_keep(j, s, false); /* S11: nothing more is written to it */
 	wr_journal_packed_left(j, index);
 	wr_journal_cell_add(&j->cells.segments_packed, 1);
+}
+
+static uint64_t longer_ns(uint64_t wait_ns)
+{
+	return wr_min_u64(wr_max_u64(2 * wait_ns, RETRY_NS), WAIT_MAX_NS);
+}
+
+/* It failed for a reason that may pass: what comes next in a while, and it in its round. */
+static void pass_over(struct wr_journal *j)
+{
+	struct wr_journal_packing *p = &j->packing;
+	uint64_t now_ns = wr_clock_mono_ns(j->clock);
+
+	bool is_first = p->failed_at == WR_JOURNAL_NONE_FAILED;
+	p->retry_ns = is_first ? RETRY_NS : longer_ns(p->retry_ns);
+	p->retry_at_ns = now_ns + p->retry_ns;
+	if (is_first) {
+		p->round_ns = longer_ns(p->round_ns);
+		p->round_at_ns = now_ns + p->round_ns;
+		p->failed_at = p->at;
+	}
+	p->failed_at = wr_min_u64(p->failed_at, p->at);
+	p->at++;
 }
 
 static void take_answer(struct wr_journal *j)
@@ -103,12 +152,13 @@ static void take_answer(struct wr_journal *j)
 	int code = p->result;
 
 	if (code == 0) {
+		j->packing.retry_ns = 0;
 		switch_over(j);
 	} else if (code == WEIR_E_CORRUPT || code == WEIR_E_FULL) {
 		struct wr_segment *s = &j->table->segments[j->packing.index];
 		s->stays_plain = wr_load_relaxed(&s->segment_id) == p->job.segment_id;
 	} else {
-		j->packing.retry_at_ns = wr_clock_mono_ns(j->clock) + RETRY_NS;
+		pass_over(j);
 	}
 	if (code != 0)
 		wr_journal_cell_add(&j->cells.pack_failures, 1);
@@ -130,24 +180,31 @@ int wr_journal_packing_step(struct wr_journal *j)
 	default:
 		return 0;
 	}
-	if (!may_ask(j))
-		return 0;
+	uint64_t now_ns = wr_clock_mono_ns(j->clock);
 	bool soon;
-	uint32_t next = find_next(j, &soon);
-	if (next == wr_segment_live_count(j->table)) {
+	if (!may_ask(j, now_ns))
+		return 0;
+	/* Behind a failure what comes next has its turn first. */
+	bool is_due = is_round_due(j, now_ns);
+	bool is_next = find_next(j, &soon);
+	if (is_due && (!is_next || j->packing.retry_ns == 0)) {
+		begin_round(j);
+		is_next = find_next(j, &soon);
+	}
+	if (!is_next) {
 		j->packing.wanted = soon; /* else when another segment goes live */
 		return 0;
 	}
 	/* A packed file is less than a segment, and comes before that one's is given back. */
 	if (wr_segment_file_count(j->table) >= j->files.files_max || wr_journal_room_look(j) < 0) {
-		j->packing.retry_at_ns = wr_clock_mono_ns(j->clock) + RETRY_NS;
+		j->packing.retry_at_ns = now_ns + RETRY_NS;
 		return 0;
 	}
 	if ((j->superblock.features_must & WR_SUPERBLOCK_PACKED) == 0 && !WR_BUG(PACKS_UNTOLD)) {
 		j->packing.announce = true; /* the next write of the superblock says it */
 		return 0;
 	}
-	ask(j, next);
+	ask(j);
 	return 1;
 }
 
@@ -157,8 +214,12 @@ uint64_t wr_journal_packing_idle_ns(struct wr_journal *j)
 		return UINT64_MAX;
 	if (wr_load_acquire(&j->packer->state) != WR_PACKER_IDLE) /* PA1 */
 		return LOOK_NS;
-	uint64_t now_ns = wr_clock_mono_ns(j->clock);
-	if (!j->packing.wanted || j->closing)
+	const struct wr_journal_packing *p = &j->packing;
+	uint64_t at_ns = p->retry_at_ns;
+	if (j->closing || (!p->wanted && p->failed_at == WR_JOURNAL_NONE_FAILED))
 		return UINT64_MAX;
-	return j->packing.retry_at_ns > now_ns ? j->packing.retry_at_ns - now_ns : LOOK_NS;
+	if (!p->wanted)
+		at_ns = wr_max_u64(at_ns, p->round_at_ns);
+	uint64_t now_ns = wr_clock_mono_ns(j->clock);
+	return at_ns > now_ns ? at_ns - now_ns : LOOK_NS;
 }

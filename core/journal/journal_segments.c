@@ -127,7 +127,7 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 static bool is_beyond_retention(struct wr_journal *j)
 {
 	return (j->options.retention_bytes != 0 &&
-		wr_segment_live_bytes(j->table) > j->options.retention_bytes) ||
+		j->table->live_bytes > j->options.retention_bytes) ||
 	       wr_journal_age_is_due(j);
 }
 

@@ -112,6 +112,25 @@ uint32_t wr_segment_file_count(const struct wr_segment_table *t)
 	return wr_load_relaxed(&own->count) - t->gone_count;
 }
 
+/* A segment of the log, in the sums. */
+static void count(struct wr_segment_table *t, struct wr_segment *segment)
+{
+	t->live_bytes += segment->bytes;
+	if (!wr_segment_is_packed(segment))
+		return;
+	t->packed_bytes += segment->bytes;
+	t->packed_count++;
+}
+
+static void uncount(struct wr_segment_table *t, struct wr_segment *segment)
+{
+	t->live_bytes -= segment->bytes;
+	if (!wr_segment_is_packed(segment))
+		return;
+	t->packed_bytes -= segment->bytes;
+	t->packed_count--;
+}
+
 void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t segment_id,
 			 uint64_t first_seq, uint64_t first_time_us)
 {
@@ -121,6 +140,7 @@ void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t se
 	segment->state = WR_SEGMENT_LIVE;
 	segment->stays_plain = false;
 	segment->first_time_us = first_time_us;
+	count(t, segment);
 	wr_store_release(&segment->first_seq, first_seq); /* T1, and the two below */
 	wr_store_release(&segment->segment_id, segment_id);
 	wr_store_release(&t->order[position & t->order_mask], index);
@@ -143,16 +163,14 @@ struct wr_segment *wr_segment_live(struct wr_segment_table *t, uint32_t n)
 	return &t->segments[wr_load_relaxed(&t->order[position & t->order_mask])];
 }
 
-uint64_t wr_segment_live_bytes(struct wr_segment_table *t)
+void wr_segment_set_packed(struct wr_segment_table *t, struct wr_segment *segment, uint32_t file,
+			   uint32_t file_number, uint64_t bytes)
 {
-	uint32_t count = wr_segment_live_count(t);
-	uint64_t bytes = 0;
-
-	if (!t->has_packed)
-		return count * t->segment_bytes;
-	for (uint32_t n = 0; n < count; n++)
-		bytes += wr_segment_live(t, n)->bytes;
-	return bytes;
+	uncount(t, segment);
+	segment->file_number = file_number;
+	segment->bytes = bytes;
+	wr_store_release(&segment->file, file | WR_SEGMENT_PACKED); /* T1, T3 */
+	count(t, segment);
 }
 
 uint32_t wr_segment_retire(struct wr_segment_table *t)
@@ -164,6 +182,7 @@ uint32_t wr_segment_retire(struct wr_segment_table *t)
 	wr_store_release(&segment->segment_id, 0u);
 	wr_store_release(&segment->first_seq, 0u);
 	segment->state = WR_SEGMENT_SPARE;
+	uncount(t, segment);
 	return (uint32_t)(segment - t->segments);
 }
 

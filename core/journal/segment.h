@@ -70,6 +70,10 @@ struct wr_segment_table {
 	const uint8_t *uuid;
 	uint64_t next_segment_id; /* never given before */
 	bool has_packed;          /* some are packed, or may be: readers need room for that */
+	/* The writer's, of the log as it is: kept with each change. */
+	uint64_t live_bytes;
+	uint64_t packed_bytes; /* and of what is packed of it */
+	uint32_t packed_count;
 };
 
 /* A consistent copy of one entry. */
@@ -98,8 +102,9 @@ void wr_segment_set_live(struct wr_segment_table *t, uint32_t index, uint64_t se
 			 uint64_t first_seq, uint64_t first_time_us);
 /* The oldest of the log leaves it and is SPARE; its index. There is one. */
 uint32_t wr_segment_retire(struct wr_segment_table *t);
-/* The bytes of the files of the log. */
-uint64_t wr_segment_live_bytes(struct wr_segment_table *t);
+/* This segment of the log is in another file from now on, a packed one of so many bytes. */
+void wr_segment_set_packed(struct wr_segment_table *t, struct wr_segment *segment, uint32_t file,
+			   uint32_t file_number, uint64_t bytes);
 /* Its storage handle; whether it is packed. The writer's, too. */
 static inline uint32_t wr_segment_file(struct wr_segment *segment)
 {

@@ -5,117 +5,9 @@
  *         what cannot be packed stays; and every open finds all of it.
  * Method: the rig, with the packer's step called between those of the journal.
  */
-#include <criterion/criterion.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "core/journal/journal_internal.h"
-#include "core/journal/reader.h"
-#include "io/sim/storage_sim.h"
-#include "tests/support/journal_rig.h"
-
-static struct wr_sim_disk *disk;
-static struct journal_rig rig;
-static struct journal_rig_options o;
-
-static void setup(void)
-{
-	disk = wr_sim_disk_create(7, NULL);
-	o = journal_rig_defaults(disk);
-	o.checkpoint_bytes = WR_BLOCK_BYTES;
-	o.journal.pack = true;
-}
-
-static void teardown(void)
-{
-	wr_sim_disk_destroy(disk);
-}
+#include "tests/unit/journal/packing_bed.h"
 
 TestSuite(packing, .init = setup, .fini = teardown);
-
-static void open_rig(void)
-{
-	cr_assert_eq(journal_rig_open(&rig, &o), 0, "%s", rig.problem.text);
-	cr_assert(journal_rig_settle(&rig));
-}
-
-static void append(uint32_t count)
-{
-	cr_assert(journal_rig_append(&rig, count));
-}
-
-static struct wr_journal_stats stats(void)
-{
-	struct wr_journal_stats s;
-
-	wr_journal_stats(rig.journal, &s);
-	return s;
-}
-
-static void pack(void)
-{
-	cr_assert(journal_rig_pack(&rig));
-}
-
-static uint32_t packed_live(void)
-{
-	uint32_t count = 0;
-
-	for (uint32_t n = 0; n < wr_segment_live_count(&rig.table); n++)
-		count += wr_segment_is_packed(wr_segment_live(&rig.table, n));
-	return count;
-}
-
-static uint32_t segment_files(uint64_t *ret_bytes)
-{
-	uint32_t count = 0, log_id, number;
-
-	*ret_bytes = 0;
-	for (uint32_t i = 0; i < disk->entry_count; i++) {
-		uint64_t bytes;
-		if (!wr_segment_name_parse(disk->entries[i].name, &log_id, &number) ||
-		    wr_sim_disk_peek(disk, disk->entries[i].name, &bytes) == NULL)
-			continue;
-		*ret_bytes += bytes;
-		count++;
-	}
-	return count;
-}
-
-/* Files of packed segments, drafts among them. */
-static uint32_t packed_files(void)
-{
-	uint32_t count = 0, log_id, number;
-
-	for (uint32_t i = 0; i < disk->entry_count; i++) {
-		uint64_t bytes;
-		const uint8_t *content = wr_sim_disk_peek(disk, disk->entries[i].name, &bytes);
-		count += content != NULL && bytes >= WR_BLOCK_BYTES &&
-			 wr_segment_name_parse(disk->entries[i].name, &log_id, &number) &&
-			 wr_packed_is_header(content);
-	}
-	return count;
-}
-
-static void read_all(void)
-{
-	const uint32_t most = rig.table.chunk_bytes / WR_BLOCK_BYTES;
-	struct wr_extent_batch batches[16];
-	struct wr_extent_view view = {.batches = batches, .batches_max = most};
-	uint8_t *buffer = aligned_alloc(WR_BLOCK_BYTES, rig.table.chunk_bytes);
-	uint64_t last = journal_rig_durable(&rig);
-	struct wr_reader reader;
-
-	cr_assert_leq(most, 16u);
-	cr_assert_eq(wr_reader_init(&reader, &rig.table, rig.storage, &rig.memory.base), 0);
-	for (uint64_t seq = wr_segment_oldest_seq(&rig.table); seq <= last; seq = view.end_seq)
-		cr_assert_eq(wr_reader_load(&reader, seq, last, buffer, &view, &rig.problem), 0,
-			     "%lu: %s", seq, rig.problem.text);
-	wr_reader_fini(&reader, &rig.memory.base);
-	free(buffer);
-}
 
 Test(packing, what_is_sealed_is_packed_and_its_file_used_again)
 {
@@ -231,71 +123,10 @@ Test(packing, what_leaves_the_log_packed_is_removed)
 	cr_expect_gt(stats().segments_recycled, (uint64_t)before);
 	cr_expect_leq(segment_files(&bytes), files + 6);
 	cr_expect_leq(packed_files(), packed_live());
-	cr_expect_leq(wr_segment_live_bytes(&rig.table),
-		      o.journal.retention_bytes + 17u * WR_BLOCK_BYTES);
+	cr_expect_leq(rig.table.live_bytes, o.journal.retention_bytes + 17u * WR_BLOCK_BYTES);
 	read_all();
 	cr_assert_eq(journal_rig_close_clean(&rig), 0);
 	open_rig();
-	read_all();
-	journal_rig_close(&rig);
-}
-
-static struct wr_storage_ops counting_ops;
-static const struct wr_storage_ops *counted_ops;
-static uint32_t removes_by_hand;
-
-static int count_remove(struct wr_storage *storage, const char *name)
-{
-	removes_by_hand++;
-	return counted_ops->file_remove(storage, name);
-}
-
-/* A log of packed segments, of which a retention that comes now leaves two. */
-static void shorten(void)
-{
-	open_rig();
-	append(160);
-	for (uint32_t i = 0; i < 2; i++) {
-		memset(rig.checkpoint_buffer, 0, 16);
-		cr_assert(mini_writer_whole_checkpoint(&rig.writer, 64, rig.writer.next_seq - 1));
-		cr_assert(journal_rig_settle(&rig));
-	}
-	pack();
-	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
-	rig.journal->options.retention_bytes = rig.table.segment_bytes;
-	rig.journal->files.retention_changed = true;
-}
-
-Test(packing, no_file_is_removed_by_the_steps_own_hand)
-{
-	shorten();
-	uint32_t before = packed_files();
-	counted_ops = rig.storage->ops;
-	counting_ops = *counted_ops;
-	counting_ops.file_remove = count_remove;
-	rig.storage->ops = &counting_ops;
-	pack();
-	cr_expect_geq(before, packed_files() + 3);
-	cr_expect_eq(packed_files(), packed_live());
-	cr_expect_eq(removes_by_hand, 0u);
-	rig.storage->ops = counted_ops;
-	read_all();
-	journal_rig_close(&rig);
-}
-
-Test(packing, what_cannot_be_removed_is_left_to_the_next_open)
-{
-	shorten();
-	uint32_t before = packed_files();
-	disk->plan.chance_ppm[WR_FAULT_REMOVE_ERROR] = 1000000;
-	pack();
-	cr_expect_eq(packed_files(), before);
-	cr_expect_leq(packed_live() + 3, before);
-	disk->plan.chance_ppm[WR_FAULT_REMOVE_ERROR] = 0;
-	append(20); /* the log goes on */
-	cr_assert_eq(journal_rig_close_clean(&rig), 0);
-	open_rig();
-	cr_expect_eq(packed_files(), packed_live());
 	read_all();
 	journal_rig_close(&rig);
 }
