@@ -54,12 +54,15 @@ struct wr_journal_stats {
 	uint64_t prepare_failures; /* of new files, and of new headers for spare ones */
 	uint64_t segments_dropped;
 	uint64_t segments_removed;
-	uint64_t segments_packed;
-	uint64_t pack_failures; /* damaged ones, no room, none smaller */
-	uint64_t free_bytes;    /* of the medium, when a file was last wanted; 0: nobody looked */
-	bool low_space;         /* a file was wanted, and there was no room for it */
-	int no_room_code;       /* data waits, since no segment could be prepared, and why; or 0 */
-	int no_room_told;       /* what to say of it in words: its end only when that has lasted */
+	uint64_t segments_packed; /* by this owner */
+	uint64_t pack_failures;   /* damaged ones, no room, none smaller */
+	uint64_t packed_live;     /* of segments_live */
+	uint64_t packed_bytes;    /* of log_bytes */
+	uint64_t log_bytes;       /* of the files of the log */
+	uint64_t free_bytes;      /* of the medium, when a file was last wanted; 0: nobody looked */
+	bool low_space;           /* a file was wanted, and there was no room for it */
+	int no_room_code; /* data waits, since no segment could be prepared, and why; or 0 */
+	int no_room_told; /* what to say of it in words: its end only when that has lasted */
 };
 
 struct wr_journal;

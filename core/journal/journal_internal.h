@@ -193,6 +193,9 @@ struct wr_journal_cells {
 	wr_atomic_u64 segments_removed;
 	wr_atomic_u64 segments_packed;
 	wr_atomic_u64 pack_failures;
+	wr_atomic_u64 packed_live;
+	wr_atomic_u64 packed_bytes;
+	wr_atomic_u64 log_bytes;
 	wr_atomic_u64 free_bytes;
 	wr_atomic_u32 low_space;
 	wr_atomic_u32 no_room_code; /* starved, and why: the code without its sign; 0: neither */

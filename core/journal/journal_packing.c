@@ -120,6 +120,7 @@ static void switch_over(struct wr_journal *j)
 	wr_segment_set_packed(j->table, s, p->file, number, p->file_bytes);
 	(void)wr_journal_file_keep(j, s, false); /* S11: nothing more is written to it */
 	wr_journal_packed_left(j, index);
+	wr_journal_count_segments(j);
 	wr_journal_cell_add(&j->cells.segments_packed, 1);
 }
 

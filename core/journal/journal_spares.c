@@ -127,6 +127,9 @@ void wr_journal_count_segments(struct wr_journal *j)
 		spares += f->spares[kind].count;
 	spares += f->removal.index != WR_JOURNAL_NONE ? 1u : 0u;
 	wr_journal_cell_set(&j->cells.segments_live, wr_segment_live_count(j->table));
+	wr_journal_cell_set(&j->cells.packed_live, j->table->packed_count);
+	wr_journal_cell_set(&j->cells.packed_bytes, j->table->packed_bytes);
+	wr_journal_cell_set(&j->cells.log_bytes, j->table->live_bytes);
 	wr_journal_cell_set(&j->cells.segments_spare, spares);
 }
 

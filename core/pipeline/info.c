@@ -46,6 +46,10 @@ static void tell_journal(struct weir_pipeline *p, struct weir_info *info)
 	info->segments_recycled = stats.segments_recycled;
 	info->segments_dropped = stats.segments_dropped;
 	info->segments_removed = stats.segments_removed;
+	info->log_bytes = stats.log_bytes;
+	info->segments_packed = stats.packed_live;
+	info->packed_bytes = stats.packed_bytes;
+	info->pack_failures = stats.pack_failures;
 	info->low_space = stats.low_space;
 	info->free_bytes = stats.free_bytes;
 	info->starved = stats.no_room_code < 0;

@@ -220,6 +220,11 @@ struct weir_info {
 	uint64_t segments_removed; /**< files that went from the disk, since the log got shorter */
 	uint64_t segments_dropped; /**< of those recycled, how many retention would have kept:
 	                                WEIR_NO_ROOM_DROP_OLDEST */
+	uint64_t log_bytes;        /**< of its files, segments_live: what retention_bytes bounds */
+	uint64_t segments_packed;  /**< of segments_live: how many are packed (options.pack) */
+	uint64_t packed_bytes;     /**< of log_bytes: of packed files */
+	uint64_t pack_failures; /**< since the open: segments that stay as they are, and tries that
+	                               are made again */
 	/**
 	 * Room for segments is short: the last one that was wanted could not be made for a full
 	 * disk, or would have left less than low_space_bytes free. Until one can be made.

@@ -6,11 +6,11 @@
  *         and nothing is passed over that it did not acknowledge; `weir journal verify` is clean.
  * Method: the sweep of `weir torture` (tools/weir/torture/). On a real file system a child
  *         publishes and consumes and is killed: at a drawn time, while it opens or recovers, while
- *         it closes, at a drawn acknowledgement, when a segment rolls, when a checkpoint lands. The
- *         parent reads what is left without a pipeline, and the next child goes on in it. Segments
- *         of 64 KiB and checkpoints every 32 KiB make both happen all the time. Each seed is a
- *         directory that lives a dozen times, with either backend, and ends with a life that closes
- *         in order.
+ *         it closes, at a drawn acknowledgement, when a segment rolls, when a checkpoint lands,
+ *         when a segment has been packed and the next one is about to be. The parent reads what is
+ *         left without a pipeline, and the next child goes on in it. Segments of 64 KiB and
+ *         checkpoints every 32 KiB make all that happen all the time. Each seed is a directory that
+ *         lives a dozen times, with either backend, and ends with a life that closes in order.
  *
  * --seeds N and --seconds T: go on until either is reached (long form, tools/soak). A seed draws
  * the plan again, not the kernel's scheduling.
@@ -113,10 +113,10 @@ int main(int argc, char **argv)
 		run.sum.in_phase[SWEEP_RUNNING], run.sum.in_phase[SWEEP_CLOSING],
 		run.sum.in_phase[SWEEP_DONE], run.sum.missed);
 	tap_note("%llu events, %llu durable commits of groups, %llu trimmed tails; in lives that "
-		 "closed: %llu checkpoints, %llu recycled segments",
+		 "closed: %llu checkpoints, %llu recycled segments; %llu packed in all",
 		 (unsigned long long)run.sum.events, (unsigned long long)run.sum.commits,
 		 (unsigned long long)run.sum.trimmed, (unsigned long long)run.sum.checkpoints,
-		 (unsigned long long)run.sum.recycled);
+		 (unsigned long long)run.sum.recycled, (unsigned long long)run.sum.packed);
 	if (run.sum.kills >= 48)
 		tap_check(
 			run.sum.in_phase[SWEEP_OPENING] > 0 &&

@@ -86,6 +86,10 @@ static void expect_sums(void)
 	cr_expect_eq(rig.table.live_bytes, bytes);
 	cr_expect_eq(rig.table.packed_bytes, packed_bytes);
 	cr_expect_eq(rig.table.packed_count, packed_live());
+	/* And they are told. */
+	cr_expect_eq(stats().log_bytes, bytes);
+	cr_expect_eq(stats().packed_bytes, packed_bytes);
+	cr_expect_eq(stats().packed_live, (uint64_t)packed_live());
 }
 
 Test(packing_failures, the_bytes_of_the_log_are_kept_with_each_change)

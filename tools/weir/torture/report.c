@@ -129,6 +129,7 @@ static void put_sweep(struct json_out *j, const struct sweep_sum *sum)
 	json_u64(j, "commits", sum->commits);
 	json_u64(j, "checkpoints", sum->checkpoints);
 	json_u64(j, "recycled_segments", sum->recycled);
+	json_u64(j, "packed_segments", sum->packed);
 	json_object(j, "kills");
 	json_u64(j, "total", sum->kills);
 	json_u64(j, "opening", sum->in_phase[SWEEP_BORN] + sum->in_phase[SWEEP_OPENING]);

@@ -31,7 +31,7 @@
 enum sweep_phase { SWEEP_BORN, SWEEP_OPENING, SWEEP_RUNNING, SWEEP_CLOSING, SWEEP_DONE };
 #define SWEEP_PHASES 5u
 
-/* When a life is killed: by the parent the first three, the next three by the life itself. */
+/* When a life is killed: by the parent the first three, the next four by the life itself. */
 enum sweep_kill {
 	SWEEP_KILL_TIME,    /* `after` ns from its birth */
 	SWEEP_KILL_OPENING, /* `after` ns from the call of weir_open() */
@@ -39,6 +39,7 @@ enum sweep_kill {
 	SWEEP_KILL_ACKS,    /* inside the callback for the `after`-th acknowledged event */
 	SWEEP_KILL_ROLL,    /* when the `after`-th change of the segments shows */
 	SWEEP_KILL_CHECKPOINT,
+	SWEEP_KILL_PACK,  /* when the `after`-th segment has been packed; the next is under way */
 	SWEEP_KILL_BREAK, /* by the parent, some time after the disk has failed */
 	SWEEP_KILL_NONE,  /* it ends in order */
 };
@@ -87,6 +88,7 @@ struct sweep_ledger {
 	wr_atomic_u64 commits;
 	wr_atomic_u64 checkpoints;
 	wr_atomic_u64 recycled;
+	wr_atomic_u64 packed; /* segments that were seen to become so, in any life */
 	wr_atomic_u64 trimmed;
 };
 
@@ -149,7 +151,7 @@ struct sweep_sum {
 	unsigned unbroken; /* lives whose disk could not be made to fail */
 	uint64_t events;   /* in the journals at the end, or recycled */
 	uint64_t acked;
-	uint64_t commits, checkpoints, recycled, trimmed;
+	uint64_t commits, checkpoints, recycled, packed, trimmed;
 };
 
 struct sweep_run {

@@ -76,7 +76,7 @@ static struct sweep_plan draw_plan(const struct sweep_run *run, struct wr_prng *
 				   bool is_last)
 {
 	struct sweep_plan plan = {
-		.kill = (enum sweep_kill)wr_prng_below(prng, SWEEP_KILL_BREAK),
+		.kill = (enum sweep_kill)wr_prng_below(prng, SWEEP_KILL_PACK),
 		.seed = wr_prng_next(prng),
 		.events = wr_prng_between(prng, 50, 1500),
 		.window = (uint32_t)wr_prng_between(prng, 1, 400),
@@ -85,6 +85,9 @@ static struct sweep_plan draw_plan(const struct sweep_run *run, struct wr_prng *
 		.memory_gate = wr_prng_chance(prng, 300000),
 	};
 
+	/* Seldom: it takes as long as some ten of the others. */
+	if (wr_prng_chance(prng, 40000))
+		plan.kill = SWEEP_KILL_PACK;
 	sweep_draw_options(&plan.options, prng);
 	if (run->has_io)
 		plan.options.io = run->io;
@@ -103,12 +106,20 @@ static struct sweep_plan draw_plan(const struct sweep_run *run, struct wr_prng *
 	case SWEEP_KILL_ACKS:
 		plan.after = wr_prng_between(prng, 1, plan.events);
 		break;
+	case SWEEP_KILL_PACK:
+		plan.after = wr_prng_between(prng, 1, 2);
+		plan.window = (uint32_t)wr_prng_between(prng, 1, 3); /* padding to take out */
+		break;
 	default:
 		plan.after = wr_prng_between(prng, 1, 6);
 		break;
 	}
 	if (run->breaks && wr_prng_chance(prng, 250000))
 		draw_break(run, &plan, prng);
+	/* What one life has packed the next one reads, whether it packs or not. */
+	plan.options.pack = plan.kill == SWEEP_KILL_PACK || wr_prng_chance(prng, 500000)
+				    ? WEIR_PACK_PADDING
+				    : WEIR_PACK_NO;
 	if (is_last) {
 		plan.kill = SWEEP_KILL_NONE;
 		plan.close_mode = WEIR_CLOSE_DRAIN;
@@ -251,6 +262,7 @@ static void add_up(struct sweep_run *run, const uint64_t last[SWEEP_STREAMS])
 	run->sum.commits += wr_load_relaxed(&ledger->commits);
 	run->sum.checkpoints += wr_load_relaxed(&ledger->checkpoints);
 	run->sum.recycled += wr_load_relaxed(&ledger->recycled);
+	run->sum.packed += wr_load_relaxed(&ledger->packed);
 	run->sum.trimmed += wr_load_relaxed(&ledger->trimmed);
 }
 
@@ -261,12 +273,13 @@ static void tell_fault(struct sweep_run *run, uint64_t seed, unsigned life,
 
 	snprintf(run->fault, sizeof run->fault,
 		 "%s; seed %llu, life %u: kill %u after %llu; io %u, journal thread %d, %u in "
-		 "flight, %u ahead, undurable %llu, seal before ack %d, retention %llu, window %u",
+		 "flight, %u ahead, undurable %llu, seal before ack %d, retention %llu, pack %u, "
+		 "window %u",
 		 run->ledger->fault, (unsigned long long)seed, life, (unsigned)plan->kill,
 		 (unsigned long long)plan->after, (unsigned)o->io, (int)o->journal_thread,
 		 o->batches_in_flight_max, o->segments_ahead,
 		 (unsigned long long)o->undurable_bytes, o->seal_before_ack,
-		 (unsigned long long)o->retention_bytes, plan->window);
+		 (unsigned long long)o->retention_bytes, (unsigned)o->pack, plan->window);
 }
 
 static int live_once(struct sweep_run *run, const char *journal, const struct sweep_plan *plan,

@@ -44,6 +44,8 @@ struct life {
 	wr_atomic_u64 ack_count;
 	uint64_t once_next;
 	uint64_t seen_segments;
+	uint64_t seen_packed;
+	uint64_t packed; /* since it was opened */
 	uint64_t seen_changes;
 };
 
@@ -363,13 +365,21 @@ static void watch(struct life *life)
 
 	if (weir_pipeline_info(life->pipeline, &info) < 0)
 		return;
-	uint64_t segments = info.segments_live + info.segments_spare + info.segments_recycled;
+	uint64_t segments = info.segments_live + info.segments_spare + info.segments_recycled +
+			    info.segments_packed;
+	if (info.segments_packed > life->seen_packed && life->seen_segments != 0) {
+		life->packed += info.segments_packed - life->seen_packed;
+		wr_add_relaxed(&life->ledger->packed, info.segments_packed - life->seen_packed);
+	}
+	life->seen_packed = info.segments_packed;
 	if (life->seen_segments != 0 && segments != life->seen_segments)
 		life->seen_changes++;
 	life->seen_segments = segments;
 	if (life->plan->kill == SWEEP_KILL_ROLL && life->seen_changes >= life->plan->after)
 		die();
 	if (life->plan->kill == SWEEP_KILL_CHECKPOINT && info.checkpoints >= life->plan->after)
+		die();
+	if (life->plan->kill == SWEEP_KILL_PACK && life->packed >= life->plan->after)
 		die();
 }
 
