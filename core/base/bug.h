@@ -68,6 +68,8 @@
 	X(CHAIN_UNCHECKED, "core/journal/scan.c", "a batch need not name the one before it")       \
 	X(TRIMS_THE_DURABLE, "core/journal/scan_ahead.c",                                          \
 	  "the log ends at the first bad batch, whatever attests it")                              \
+	X(OLDER_LIFE_HIDES, "core/journal/scan_ahead.c",                                           \
+	  "behind a lost write, what a longer batch of an older life covered is not looked at")    \
 	X(MISSING_SEGMENT_PASSED, "core/journal/scan_ahead.c",                                     \
 	  "where a segment is missing the log ends without an error")                              \
 	X(WRITE_UNSYNCED, "io/posix/transfer.c",                                                   \

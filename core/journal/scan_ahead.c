@@ -64,7 +64,10 @@ struct ahead {
 	struct wr_epoch_start end;
 	bool written; /* something of epoch e, or nobody's, was written behind the place */
 	uint64_t trimmed_bytes;
-	uint64_t leftover_end;  /* in the segment of the place: behind all that was written there */
+	uint64_t leftover_end; /* in the segment of the place: behind all that was written there */
+	/* Up to here, in the segment that is looked through, blocks may be of a batch of an older
+	 * life, or of another segment, whose header stands before: nothing can be said of those. */
+	uint64_t stale_end;
 	uint64_t counted_bytes; /* of the segments before the one looked at */
 	uint64_t counted_from;  /* in the one looked at */
 	uint64_t window_bytes;
@@ -179,30 +182,36 @@ static bool is_zero(const uint8_t *bytes, uint32_t length_bytes)
 	return any == 0;
 }
 
-/* A block without a good header of its place. Returns how far the next one is. */
-static uint32_t note_block(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
-			   const uint8_t *bytes)
+/*
+ * A block without a good header of its place. Where an older batch stands here, what was written
+ * over its later blocks is of this life all the same: each block is looked at.
+ */
+static void note_block(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
+		       const uint8_t *bytes)
 {
 	bool is_here = index == a->index && offset == a->offset;
 	struct wr_batch_header h;
 
 	if (is_zero(bytes, WR_BLOCK_BYTES)) {
 		a->is_zero |= is_here;
-		return WR_BLOCK_BYTES;
+		return;
 	}
 	uint32_t stale_bytes =
 		wr_scan_stale_bytes(scan, bytes, scan->segments[index].segment_id, offset);
-	if (stale_bytes > 0)
-		return stale_bytes;
+	if (stale_bytes > 0) {
+		a->stale_end = wr_max_u64(a->stale_end, offset + stale_bytes);
+		return;
+	}
 	memcpy(&h, bytes, sizeof h);
 	bool is_ours =
 		h.magic == WR_BATCH_MAGIC && h.epoch == scan->epoch && h.log_id == scan->log_id;
+	if (offset < a->stale_end && !is_ours)
+		return;
 	if (is_here || is_ours)
 		note_leftover(a, index, offset + WR_BLOCK_BYTES);
 	/* In a file that was used before, what lies behind may be of its former life. */
 	if (is_here || is_ours || a->is_zero)
 		count_trimmed(a, offset + WR_BLOCK_BYTES);
-	return WR_BLOCK_BYTES;
 }
 
 static bool is_decided(const struct wr_scan *scan, const struct ahead *a)
@@ -247,7 +256,10 @@ static int look_at(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64
 		*offset += h.batch_bytes + h.skip_bytes;
 		return r;
 	default:
-		*offset += note_block(scan, a, index, *offset, bytes);
+		note_block(scan, a, index, *offset, bytes);
+		*offset += WR_BLOCK_BYTES;
+		if (WR_BUG(OLDER_LIFE_HIDES))
+			*offset = wr_max_u64(*offset, a->stale_end);
 		return 0;
 	}
 }
@@ -273,6 +285,7 @@ static int look_through_segment(struct wr_scan *scan, struct ahead *a, uint32_t 
 
 	a->counted_bytes = a->trimmed_bytes;
 	a->counted_from = offset;
+	a->stale_end = 0;
 	while (r == 0 && !is_end && offset < scan->segment_bytes && !is_decided(scan, a)) {
 		uint64_t from = offset;
 		if (a->window_bytes < (uint64_t)WINDOW_CHUNKS * scan->chunk_bytes) {

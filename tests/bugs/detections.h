@@ -54,6 +54,8 @@
 	  "recovery::r5_a_batch_that_names_another_predecessor_is_absent")                         \
 	X(TRIMS_THE_DURABLE, unit_recovery,                                                        \
 	  "recovery::r4_a_damaged_batch_with_evidence_behind_it_is_refused")                       \
+	X(OLDER_LIFE_HIDES, unit_recovery,                                                         \
+	  "recovery::r4_behind_a_lost_write_a_longer_batch_of_an_older_life_hides_nothing")        \
 	X(MISSING_SEGMENT_PASSED, unit_recovery_whole,                                             \
 	  "recovery_whole::r7_a_missing_segment_is_corruption")                                    \
 	X(WRITE_UNSYNCED, crash_powercut, "what the cut left is wrong")                            \

@@ -311,6 +311,35 @@ Test(recovery, r5_batches_of_an_older_life_of_the_file_are_absent)
 	log_probe_close(&p);
 }
 
+/* What it hides is only its own first block: behind that the file is of this life. */
+Test(recovery, r4_behind_a_lost_write_a_longer_batch_of_an_older_life_hides_nothing)
+{
+	uint8_t *old = aligned_alloc(WR_BLOCK_BYTES, WR_BLOCK_BYTES);
+	uint64_t bytes;
+
+	log_builder_epoch(&b);
+	log_builder_batch(&b, 6, 1900);
+	const struct log_batch longer = b.batches[1];
+	char name[WR_STORAGE_NAME_MAX + 1];
+	cr_assert_eq(longer.header.batch_bytes, 3 * WR_BLOCK_BYTES);
+	wr_segment_name(name, 0, longer.file_number);
+	memcpy(old, wr_sim_disk_peek(disk, name, &bytes) + longer.offset, WR_BLOCK_BYTES);
+	for (uint32_t i = 0; i < 30; i++)
+		log_builder_batch(&b, 3, 100);
+	log_builder_checkpoint(&b, 0, b.next_seq - 1, 100);
+	log_builder_checkpoint(&b, 1, b.next_seq - 1, 100);
+	while (b.offset < b.segment_bytes)
+		log_builder_batch(&b, 3, 100);
+	log_builder_recycle(&b, longer.file_number);
+	for (uint32_t i = 0; i < 4; i++)
+		log_builder_batch(&b, 3, 100);
+	const struct log_batch *lost = &b.batches[b.batch_count - 3];
+	cr_assert_eq(lost->offset, longer.offset);
+	put(lost->file_number, lost->offset, old, WR_BLOCK_BYTES);
+	expect_corrupt(lost->header.first_seq, lost->header.first_seq + 3);
+	free(old);
+}
+
 Test(recovery, r5_a_misdirected_batch_is_absent_and_its_place_is_damaged)
 {
 	build(7);
