@@ -136,6 +136,8 @@
 	  "a generation is raised before the last owner's lane is decided")                        \
 	X(LOSS_NOT_TOLD, "core/group/group.c",                                                     \
 	  "who loses a partition without being asked is not told")                                 \
+	X(INSTANCE_TWICE, "core/group/seats.c",                                                    \
+	  "who has an instance id that another one takes over is not fenced")                      \
 	X(LOST_ROW_TAKEN, "core/pipeline/member_rows.c",                                           \
 	  "an assignment that was taken back before it was read is taken")                         \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \

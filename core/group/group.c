@@ -7,6 +7,12 @@
 #include "core/base/assert.h"
 #include "core/base/bug.h"
 
+/* Members and seats, three times: what they are put in order in, counted, and dealt by. */
+static size_t scratch_bytes(const struct wr_group *g)
+{
+	return 3 * 2 * g->member_count * sizeof *g->ordered;
+}
+
 int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_group_ports *ports,
 		  const uint32_t *topic_partitions, uint32_t topic_count, uint32_t member_count)
 {
@@ -21,11 +27,15 @@ int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_
 	g->rows = memory->ops->alloc(memory, g->row_count * sizeof *g->rows, 64);
 	g->owners = memory->ops->alloc(memory, g->row_count * sizeof *g->owners, 64);
 	g->members = memory->ops->alloc(memory, member_count * sizeof *g->members, 64);
-	g->ordered = memory->ops->alloc(memory, member_count * sizeof *g->ordered, 64);
-	if (g->rows == NULL || g->owners == NULL || g->members == NULL || g->ordered == NULL) {
+	g->seats = memory->ops->alloc(memory, member_count * sizeof *g->seats, 64);
+	g->ordered = memory->ops->alloc(memory, scratch_bytes(g), 64);
+	if (g->rows == NULL || g->owners == NULL || g->members == NULL || g->seats == NULL ||
+	    g->ordered == NULL) {
 		wr_group_fini(g, memory);
 		return -ENOMEM;
 	}
+	g->counts = g->ordered + 2 * member_count;
+	g->quotas = g->counts + 2 * member_count;
 	for (uint32_t r = 0; r < g->row_count; r++)
 		g->rows[r] = (struct wr_row){
 			.owner = WR_MEMBER_NONE,
@@ -44,12 +54,23 @@ void wr_group_fini(struct wr_group *g, struct wr_memory *memory)
 		memory->ops->free(memory, g->owners, g->row_count * sizeof *g->owners);
 	if (g->members != NULL)
 		memory->ops->free(memory, g->members, g->member_count * sizeof *g->members);
+	if (g->seats != NULL)
+		memory->ops->free(memory, g->seats, g->member_count * sizeof *g->seats);
 	if (g->ordered != NULL)
-		memory->ops->free(memory, g->ordered, g->member_count * sizeof *g->ordered);
+		memory->ops->free(memory, g->ordered, scratch_bytes(g));
 	g->rows = NULL;
 	g->owners = NULL;
 	g->members = NULL;
+	g->seats = NULL;
 	g->ordered = NULL;
+}
+
+void wr_group_use(struct wr_group *g, enum wr_assignor assignor)
+{
+	if (g->assignor == assignor)
+		return;
+	g->assignor = assignor;
+	g->changed = true;
 }
 
 void wr_group_set_generation(struct wr_group *g, uint32_t row, uint32_t generation)
@@ -57,22 +78,29 @@ void wr_group_set_generation(struct wr_group *g, uint32_t row, uint32_t generati
 	g->rows[row].generation = generation;
 }
 
-void wr_group_join(struct wr_group *g, uint32_t member, const char *name)
+void wr_group_join(struct wr_group *g, uint32_t member, const char *name, const char *instance)
 {
 	struct wr_group_member *m = &g->members[member];
 	WR_ASSERT(!m->present);
-	*m = (struct wr_group_member){.present = true};
+	*m = (struct wr_group_member){.present = true, .seat = WR_MEMBER_NONE};
 	size_t bytes = strlen(name);
 	if (bytes > sizeof m->name - 1)
 		bytes = sizeof m->name - 1;
 	memcpy(m->name, name, bytes);
-	g->changed = true;
+	if (instance[0] != '\0')
+		wr_seat_take(g, member, instance);
+	else
+		g->changed = true;
 }
 
-void wr_group_leave(struct wr_group *g, uint32_t member)
+void wr_group_leave(struct wr_group *g, uint32_t member, uint64_t keep_until_ns)
 {
+	if (g->members[member].seat != WR_MEMBER_NONE)
+		wr_seat_leave(g, member, keep_until_ns);
+	else
+		g->changed = true;
 	g->members[member].leaving = true;
-	g->changed = true;
+	g->moving = g->row_count;
 }
 
 bool wr_group_has_left(const struct wr_group *g, uint32_t member)
@@ -110,33 +138,85 @@ void wr_group_revive(struct wr_group *g, uint32_t member)
 	g->changed = true;
 }
 
-static bool may_own(const struct wr_group_member *m)
+bool wr_group_may_own(const struct wr_group_member *m)
 {
-	return m->present && !m->leaving && !m->expired;
+	return m->present && !m->leaving && !m->expired && !m->fenced;
 }
 
-/* Members that may own something, sorted by name; equal names by slot. */
+bool wr_group_takes_part(const struct wr_group *g, uint32_t id)
+{
+	if (id < g->member_count)
+		return wr_group_may_own(&g->members[id]);
+	if (id == WR_MEMBER_NONE)
+		return false;
+	const struct wr_seat *seat = &g->seats[id - g->member_count];
+	return seat->present && seat->member == WR_MEMBER_NONE;
+}
+
+/* NULL: it is a dynamic member. */
+static const char *instance_of(const struct wr_group *g, uint32_t id)
+{
+	uint32_t seat = id < g->member_count ? g->members[id].seat : id - g->member_count;
+	return seat != WR_MEMBER_NONE ? g->seats[seat].instance : NULL;
+}
+
+/* Static members by instance id, before the others by name; equal names by slot. */
+static bool is_before(const struct wr_group *g, uint32_t a, uint32_t b)
+{
+	const char *of_a = instance_of(g, a), *of_b = instance_of(g, b);
+	if (of_a != NULL && of_b != NULL)
+		return strcmp(of_a, of_b) < 0;
+	if (of_a != NULL || of_b != NULL)
+		return of_a != NULL;
+	int order = strcmp(g->members[a].name, g->members[b].name);
+	return order < 0 || (order == 0 && a < b);
+}
+
+/* Those that rows are assigned to, in order. */
 static uint32_t order_members(struct wr_group *g)
 {
 	uint32_t count = 0;
-	for (uint32_t m = 0; m < g->member_count; m++) {
-		if (!may_own(&g->members[m]))
+	for (uint32_t id = 0; id < 2 * g->member_count; id++) {
+		if (!wr_group_takes_part(g, id))
 			continue;
 		uint32_t at = count++;
-		while (at > 0 &&
-		       strcmp(g->members[g->ordered[at - 1]].name, g->members[m].name) > 0) {
+		for (; at > 0 && is_before(g, id, g->ordered[at - 1]); at--)
 			g->ordered[at] = g->ordered[at - 1];
-			at--;
-		}
-		g->ordered[at] = m;
+		g->ordered[at] = id;
 	}
 	return count;
+}
+
+/*
+ * Who has a row, for an assignor that lets him keep it: whoever is on the way to it, once it is on
+ * its way, as going back would be another move.
+ */
+static uint32_t keeper_of(const struct wr_group *g, const struct wr_row *row)
+{
+	uint32_t first = row->state == WR_ROW_SETTLED   ? row->owner
+			 : row->state == WR_ROW_RAISING ? row->to
+							: row->target;
+	if (wr_group_takes_part(g, first))
+		return first;
+	return wr_group_takes_part(g, row->target) ? row->target : WR_MEMBER_NONE;
 }
 
 static void assign_anew(struct wr_group *g)
 {
 	uint32_t count = order_members(g);
-	wr_assign_range(g->topic_partitions, g->topic_count, g->ordered, count, g->owners);
+	switch (g->assignor) {
+	case WR_ASSIGNOR_RANGE:
+		wr_assign_range(g->topic_partitions, g->topic_count, g->ordered, count, g->owners);
+		break;
+	case WR_ASSIGNOR_STICKY:
+		for (uint32_t r = 0; r < g->row_count; r++)
+			g->owners[r] = keeper_of(g, &g->rows[r]);
+		wr_assign_sticky(g->row_count, g->ordered, count, g->counts, g->quotas, g->owners);
+		break;
+	case WR_ASSIGNOR_ROUND_ROBIN:
+		wr_assign_round_robin(g->row_count, g->ordered, count, g->owners);
+		break;
+	}
 	for (uint32_t r = 0; r < g->row_count; r++)
 		g->rows[r].target = g->owners[r];
 	g->changed = false;
@@ -179,7 +259,7 @@ void wr_group_raised(struct wr_group *g, uint32_t row_index, int code)
 	if (row->to == WR_MEMBER_NONE)
 		return;
 	/* Somebody who went meanwhile is not told: the row is nobody's, and moves on. */
-	if (!may_own(&g->members[row->to]))
+	if (!wr_group_may_own(&g->members[row->to]))
 		return;
 	row->owner = row->holder = row->to;
 	g->members[row->to].owned_count++;
@@ -210,16 +290,23 @@ static void tell_holder(struct wr_group *g, uint32_t r)
 	row->holder = WR_MEMBER_NONE;
 }
 
+/* Who gets the row now: nobody, while it is kept for somebody. */
+static uint32_t next_owner(const struct wr_group *g, const struct wr_row *row)
+{
+	return row->target < g->member_count ? row->target : WR_MEMBER_NONE;
+}
+
 static int raise_generation(struct wr_group *g, uint32_t r)
 {
 	struct wr_row *row = &g->rows[r];
-	if (row->target != WR_MEMBER_NONE && !may_tell(g, row->target))
+	uint32_t next = next_owner(g, row);
+	if (next != WR_MEMBER_NONE && !may_tell(g, next))
 		return 0; /* when it has polled, or its session is over */
-	int rc = g->ports->raise(g->ports->context, r, row->generation + 1, row->target,
+	int rc = g->ports->raise(g->ports->context, r, row->generation + 1, next,
 				 row->seek_position);
 	if (rc != 0)
 		return 0;
-	row->to = row->target;
+	row->to = next;
 	row->raising_position = row->seek_position;
 	row->state = WR_ROW_RAISING;
 	if (row->to != WR_MEMBER_NONE)
@@ -232,14 +319,14 @@ static int start_move(struct wr_group *g, uint32_t r)
 {
 	struct wr_row *row = &g->rows[r];
 	bool seek = row->seek_position != WR_SEEK_NONE;
-	if (row->owner == row->target && !seek)
+	if (row->owner == next_owner(g, row) && !seek)
 		return 0;
 	if (row->owner == WR_MEMBER_NONE) {
 		tell_holder(g, r);
 		return raise_generation(g, r);
 	}
 	const struct wr_group_member *owner = &g->members[row->owner];
-	if (seek || owner->leaving || owner->expired || WR_BUG(OWNER_NOT_ASKED)) {
+	if (seek || !wr_group_may_own(owner) || WR_BUG(OWNER_NOT_ASKED)) {
 		/* Not asked: what its lane holds is still decided under the old generation. */
 		let_go(g, row, g->ports->lane_place(g->ports->context, row->owner));
 		return 1;
@@ -259,7 +346,7 @@ static int step_row(struct wr_group *g, uint32_t r)
 		return start_move(g, r);
 	case WR_ROW_REVOKING: {
 		const struct wr_group_member *owner = &g->members[row->owner];
-		if (!owner->leaving && !owner->expired)
+		if (wr_group_may_own(owner))
 			return 0;
 		let_go(g, row, g->ports->lane_place(g->ports->context, row->owner));
 		return 1;
@@ -270,7 +357,7 @@ static int step_row(struct wr_group *g, uint32_t r)
 		    !WR_BUG(OWNER_NOT_DRAINED))
 			return 0;
 		tell_holder(g, r);
-		if (row->target == WR_MEMBER_NONE && row->seek_position == WR_SEEK_NONE) {
+		if (next_owner(g, row) == WR_MEMBER_NONE && row->seek_position == WR_SEEK_NONE) {
 			row->state = WR_ROW_SETTLED;
 			return 1;
 		}

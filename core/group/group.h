@@ -15,6 +15,11 @@
  *
  * A seek goes through the same states without REVOKING: acks of what is in hand are to be fenced.
  *
+ * Static members (with an instance id) have a seat that outlives them: what they own is theirs
+ * until a time after they left, and nobody else's; who comes with their instance id meanwhile gets
+ * it, and nothing else moves. Who comes while they are still there takes their place at once: the
+ * older one is fenced, and loses what it has like one whose session ended (seats.c).
+ *
  * Who loses a row without having let it go, by a seek or because its session ended, is told so
  * before a generation is asked for another (`lost`): it may poll again at any time, and would go on
  * handing out until an ack of it is fenced. That needs no room: who does not poll reads no
@@ -39,7 +44,7 @@ enum wr_row_state {
 struct wr_row {
 	enum wr_row_state state;
 	uint32_t owner;       /* who holds it now (until it let go) */
-	uint32_t target;      /* who is to hold it */
+	uint32_t target;      /* who is to hold it: a member, or a seat that is kept (wr_seat_id) */
 	uint32_t generation;  /* in force */
 	uint32_t to;          /* RAISING: whom the generation under way is for */
 	uint64_t drain_place; /* DRAINING: in the old owner's lane */
@@ -56,9 +61,19 @@ struct wr_group_member {
 	bool present;
 	bool leaving;          /* wants to go: gets nothing any more */
 	bool expired;          /* its session timed out: gets nothing until it polls again */
+	bool fenced;           /* another one has its instance id now: gets nothing any more */
 	uint32_t owned_count;  /* rows that it has not let go yet */
 	uint32_t raised_count; /* rows RAISING for it: each will be a message */
+	uint32_t seat;         /* of a static one; WR_MEMBER_NONE: it is none, or has lost it */
 	char name[64];
+};
+
+/* Of an instance id. */
+struct wr_seat {
+	bool present;
+	uint32_t member;   /* who has it; WR_MEMBER_NONE: it is kept */
+	uint64_t until_ns; /* kept: until then */
+	char instance[64];
 };
 
 struct wr_group_ports {
@@ -77,6 +92,8 @@ struct wr_group_ports {
 	void (*revoke)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	/* Whatever the member was assigned of the row up to `generation` is not its any more. */
 	void (*lost)(void *context, uint32_t member, uint32_t row, uint32_t generation);
+	/* Tells a member that another one has its instance id now. */
+	void (*fence)(void *context, uint32_t member);
 	/* Where a member's lane ends now, a place in bytes; and whether it is decided up to one. */
 	uint64_t (*lane_place)(void *context, uint32_t member);
 	bool (*lane_decided)(void *context, uint32_t member, uint64_t place);
@@ -86,14 +103,18 @@ struct wr_group {
 	const struct wr_group_ports *ports;
 	struct wr_row *rows;
 	struct wr_group_member *members;
-	uint32_t *owners;  /* scratch of an assignment */
-	uint32_t *ordered; /* scratch: members by name */
+	struct wr_seat *seats; /* [member_count] */
+	uint32_t *owners;      /* scratch of an assignment */
+	uint32_t *ordered;     /* scratch: members and kept seats, in order; as the two below */
+	uint32_t *counts, *quotas;
 	const uint32_t *topic_partitions;
 	uint32_t topic_count;
 	uint32_t row_count;
 	uint32_t member_count; /* slots */
-	bool changed;          /* membership changed: assign anew */
-	uint32_t moving;       /* rows that are not SETTLED, or not where they are to be */
+	uint32_t kept_count;   /* seats that nobody has now */
+	enum wr_assignor assignor;
+	bool changed;    /* membership changed: assign anew */
+	uint32_t moving; /* rows that are not SETTLED, or not where they are to be */
 };
 
 /* `topic_partitions` stays the caller's and must outlive the group. */
@@ -104,9 +125,18 @@ void wr_group_fini(struct wr_group *g, struct wr_memory *memory);
 /* The generation that the log has for a row: before the first step. */
 void wr_group_set_generation(struct wr_group *g, uint32_t row, uint32_t generation);
 
-void wr_group_join(struct wr_group *g, uint32_t member, const char *name);
-/* It gets nothing more; its rows are taken back without asking it: it has flushed already. */
-void wr_group_leave(struct wr_group *g, uint32_t member);
+/* From now on; what is owned moves as far as the assignor says. */
+void wr_group_use(struct wr_group *g, enum wr_assignor assignor);
+
+/* `instance`: "" for a dynamic member. Who has the same one already is fenced. */
+void wr_group_join(struct wr_group *g, uint32_t member, const char *name, const char *instance);
+/*
+ * It gets nothing more; its rows are taken back without asking it: it has flushed already. Those of
+ * a static member are kept until keep_until_ns.
+ */
+void wr_group_leave(struct wr_group *g, uint32_t member, uint64_t keep_until_ns);
+/* What was kept for longer than until now is given to others. Whether anything was. */
+bool wr_group_keep(struct wr_group *g, uint64_t now_ns);
 /* Whether nothing is in its name any more: its slot may be used again. */
 bool wr_group_has_left(const struct wr_group *g, uint32_t member);
 void wr_group_remove(struct wr_group *g, uint32_t member);
@@ -125,5 +155,21 @@ bool wr_group_is_settled(const struct wr_group *g);
 
 /* Moves what can be moved; how much. */
 int wr_group_step(struct wr_group *g);
+
+/* ---- inside ---- */
+
+/* A seat that is kept, among members. */
+static inline uint32_t wr_seat_id(const struct wr_group *g, uint32_t seat)
+{
+	return g->member_count + seat;
+}
+
+bool wr_group_may_own(const struct wr_group_member *m);
+/* Whether rows may be assigned to it: a member, or a seat that is kept. */
+bool wr_group_takes_part(const struct wr_group *g, uint32_t id);
+/* seats.c. The seat of an instance id becomes the member's. */
+void wr_seat_take(struct wr_group *g, uint32_t member, const char *instance);
+/* It is kept, or, when its member had no part any more, given up. */
+void wr_seat_leave(struct wr_group *g, uint32_t member, uint64_t keep_until_ns);
 
 #endif

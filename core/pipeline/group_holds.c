@@ -30,7 +30,8 @@ static uint64_t held_by_moving_rows(struct wr_subscription_live *live)
 static uint64_t held_by_group(struct wr_subscription_live *live)
 {
 	struct weir_pipeline *p = live->pipeline;
-	bool any = false, moving = !wr_group_is_settled(&live->group);
+	/* What is kept for a static member is read by nobody, and on its way to it. */
+	bool any = live->group.kept_count > 0, moving = !wr_group_is_settled(&live->group);
 	uint64_t held = UINT64_MAX;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		struct weir_member *m = &p->members[i];

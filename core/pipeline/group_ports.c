@@ -127,6 +127,14 @@ static void port_lost(void *context, uint32_t slot, uint32_t row, uint32_t gener
 	wr_member_tell(live->pipeline, m);
 }
 
+static void port_fence(void *context, uint32_t slot)
+{
+	struct wr_subscription_live *live = context;
+	struct weir_member *m = &live->pipeline->members[slot];
+	wr_store_relaxed(&m->fenced_out, 1u); /* seen with the mail behind it: N1 */
+	wr_member_tell(live->pipeline, m);
+}
+
 /* A lane's place in bytes: decided up to there once the writer's head has passed it. */
 static uint64_t port_lane_place(void *context, uint32_t slot)
 {
@@ -151,6 +159,7 @@ void wr_group_ports_init(struct wr_subscription_live *live)
 		.assign = port_assign,
 		.revoke = port_revoke,
 		.lost = port_lost,
+		.fence = port_fence,
 		.lane_place = port_lane_place,
 		.lane_decided = port_lane_decided,
 	};

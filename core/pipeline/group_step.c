@@ -74,7 +74,7 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	struct wr_group *group = &live->group;
 	int work = take_released(live, m);
 	if (state == WR_MEMBER_JOINING) {
-		wr_group_join(group, m->slot, m->name);
+		wr_group_join(group, m->slot, m->name, m->instance);
 		/* A caller may have asked to leave meanwhile: then that stands. M1 */
 		(void)wr_cas_acq_rel(&m->state, &state, (uint32_t)WR_MEMBER_JOINED);
 		work++;
@@ -86,7 +86,7 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	if (!group->members[m->slot].present) {
 		/* It left before the group ever saw it. */
 	} else if (!group->members[m->slot].leaving) {
-		wr_group_leave(group, m->slot);
+		wr_group_leave(group, m->slot, now + wr_load_relaxed(&live->session_timeout_ns));
 		return work + 1;
 	} else if (!wr_group_has_left(group, m->slot)) {
 		return work;
@@ -143,6 +143,8 @@ static int group_step(void *self, uint32_t budget)
 		if (wr_load_acquire(&live->started) == 0) /* X1 */
 			continue;
 		work += serve_seek(live);
+		wr_group_use(&live->group, (enum wr_assignor)wr_load_relaxed(&live->assignor));
+		work += wr_group_keep(&live->group, now);
 		work += wr_group_step(&live->group);
 	}
 	work += wr_group_serve_catchup(p);

@@ -133,6 +133,10 @@ static int handler_step(void *self, uint32_t budget)
 	wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	int count = wr_member_poll(m, m->items, m->items_max);
 	m->stuck = false;
+	if (count == WEIR_E_FENCED) {
+		wr_store_release(&m->handler_end, 1u); /* M2: as if it had said STOP */
+		return 1;
+	}
 	if (count < 0)
 		handler_is_stuck(m, mail);
 	if (count <= 0) {

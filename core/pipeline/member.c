@@ -121,6 +121,8 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 		(void)snprintf(m->name, sizeof m->name, "%s", o->name);
 	else
 		(void)snprintf(m->name, sizeof m->name, "member-%05u", m->slot);
+	(void)snprintf(m->instance, sizeof m->instance, "%s",
+		       o->instance_id != NULL ? o->instance_id : "");
 	for (uint32_t r = 0; r < m->row_count; r++)
 		wr_catalog_row_partition(&p->tables.catalog, s, r, &m->rows[r].topic,
 					 &m->rows[r].partition);
@@ -151,6 +153,7 @@ static void reset(struct weir_member *m)
 	m->stuck = false;
 	m->stuck_seq = 0;
 	wr_store_relaxed(&m->released, 0u);
+	wr_store_relaxed(&m->fenced_out, 0u);
 	wr_store_relaxed(&m->losses, 0u);
 	wr_store_relaxed(&m->wanted_seq, 0u);
 	wr_store_relaxed(&m->catchup_failure, 0u);
@@ -173,6 +176,13 @@ static void free_slot(struct weir_member *m)
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_FREE); /* M1 */
 }
 
+/* NULL, or 1 to 63 bytes. */
+static bool is_short_text(const char *text)
+{
+	return text == NULL ||
+	       (text[0] != '\0' && strlen(text) < sizeof((struct weir_member *)0)->name);
+}
+
 int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 		     const struct weir_member_options *o, struct weir_member **ret_member,
 		     struct weir_problem *reterr_problem)
@@ -191,10 +201,12 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	if (o->name != NULL &&
-	    (o->name[0] == '\0' || strlen(o->name) >= sizeof((struct weir_member *)0)->name))
+	if (!is_short_text(o->name))
 		return wr_problem_set(reterr_problem, -EINVAL, "name",
 				      "a member's name is 1 to 63 bytes");
+	if (!is_short_text(o->instance_id))
+		return wr_problem_set(reterr_problem, -EINVAL, "instance_id",
+				      "an instance id is 1 to 63 bytes");
 	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",

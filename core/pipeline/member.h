@@ -99,6 +99,7 @@ struct weir_member {
 	struct wr_lane *lane; /* acks */
 	struct wr_pin *pin;
 	char name[64];
+	char instance[64]; /* of a static member; "": it is none */
 
 	/* Shared. */
 	wr_atomic_u32 state;     /* M1: handed on by release, read by acquire */
@@ -115,6 +116,7 @@ struct weir_member {
 	uint64_t failure_seq;          /* where it asked for */
 	wr_atomic_u64 reading_seq;     /* what it reads next: for `block` */
 	wr_atomic_u64 mail;            /* N1: counts messages to the member: what it sleeps on */
+	wr_atomic_u32 fenced_out;      /* another one has its instance id: by mail, N1 */
 	wr_atomic_u64 losses;          /* N3: counts changes of `lost` */
 	wr_atomic_u32 *lost;           /* [row_count] N3: no generation up to it is the member's */
 	struct wr_spsc to_member_ring; /* group → member */

@@ -358,7 +358,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 		wr_member_unpin(m);
 		wr_member_want_nothing(m);
 		wr_store_relaxed(&m->reading_seq, UINT64_MAX); /* who has nothing holds nothing */
-		return 0;
+		return wr_load_relaxed(&m->fenced_out) != 0 ? WEIR_E_FENCED : 0;
 	}
 	if (wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK)
 		tell_reading(m);

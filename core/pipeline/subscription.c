@@ -146,6 +146,8 @@ static int check_options(struct weir_pipeline *p, const struct weir_subscription
 	    (unsigned)o->gate > WEIR_LEVEL_DURABLE || o->gate == WEIR_LEVEL_WRITTEN)
 		return wr_problem_set(problem, -EINVAL, "start, when_slow or gate",
 				      "not one of its values");
+	if ((unsigned)o->assignor > WEIR_ASSIGN_ROUND_ROBIN)
+		return wr_problem_set(problem, -EINVAL, "assignor", "not one of its values");
 	if (o->gate == WEIR_LEVEL_DURABLE && p->journal == NULL)
 		return wr_problem_set(problem, -EINVAL, "gate",
 				      "a memory-only pipeline has no DURABLE gate");
@@ -184,6 +186,7 @@ static void apply_options(struct weir_pipeline *p, uint32_t id,
 	if (gate == WEIR_LEVEL_MEMORY)
 		wr_store_relaxed(&p->order_watched, 1u);
 	wr_store_relaxed(&live->when_slow, (uint32_t)o->when_slow);
+	wr_store_relaxed(&live->assignor, (uint32_t)o->assignor);
 	wr_store_relaxed(&live->session_timeout_ns, o->session_timeout_ns);
 	wr_store_relaxed(&live->lag_events_max, o->lag_events_max);
 	wr_store_relaxed(&live->lag_time_max_ns, o->lag_time_max_ns);

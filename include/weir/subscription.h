@@ -36,6 +36,20 @@ enum weir_when_slow {
 	WEIR_SLOW_GAP = 2,      /**< they get a gap item, and go on with what is in memory */
 };
 
+/**
+ * How partitions are divided among the members of a group: Kafka's assignors. All of them move a
+ * partition only when its old owner has let it go, and leave the others be.
+ */
+enum weir_assignor {
+	WEIR_ASSIGN_RANGE = 0, /**< RangeAssignor: topics apart, each divided into runs of
+	                            partitions; a member that comes or goes may move most of them */
+	WEIR_ASSIGN_COOPERATIVE_STICKY = 1, /**< CooperativeStickyAssignor: over all topics, any two
+	                                         members' counts differ by one at most; as far as
+	                                         that allows, who has a partition keeps it */
+	WEIR_ASSIGN_ROUND_ROBIN = 2, /**< RoundRobinAssignor: over all topics, in the order in which
+	                                  the subscription names them, one by one in turn */
+};
+
 /** What a subscription has still to process. */
 struct weir_lag {
 	uint64_t events;
@@ -57,6 +71,7 @@ struct weir_subscription_options {
 	                                   DURABLE (nobody acts on what a power cut could
 	                                   take back), or MEMORY */
 	enum weir_when_slow when_slow;
+	enum weir_assignor assignor;
 	uint64_t session_timeout_ns; /**< a member that did not poll for so long loses its
 	                                   partitions; with a handler: that sat in one item
 	                                   for so long; default 45 s (Kafka's) */
@@ -79,8 +94,8 @@ WEIR_API void weir_subscription_options_init(struct weir_subscription_options *o
 /**
  * Make a subscription, or find it if it is there with the same topics. The definition and its start
  * are records in the log; this returns when they are durable. Thresholds, callbacks, gate,
- * when_slow and the session time-out are not stored: they are set anew by each call, the gate for
- * members that join from then on.
+ * when_slow, the assignor and the session time-out are not stored: they are set anew by each call,
+ * the gate for members that join from then on.
  *
  * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit, and for a search on
  *            disk with WEIR_START_TIME. Allocates: the group's tables, when it is made.
@@ -104,8 +119,18 @@ enum weir_handled {
 
 struct weir_member_options {
 	size_t struct_bytes;
-	const char *name; /**< for reports, 1..63 bytes; range assignment sorts by it; NULL:
+	const char *name; /**< for reports, 1..63 bytes; assignors sort members by it; NULL:
 	                       "member-N" */
+	/**
+	 * 1..63 bytes: a static member (Kafka's group.instance.id). When it leaves, its partitions
+	 * are kept for the next member with the same id, for session_timeout_ns: who restarts
+	 * within that time gets them back, and nobody else's move. A member that joins while
+	 * another one has the id takes its place at once: the other one is fenced (weir_poll(); its
+	 * handler is not called any more). A member that does not poll for a session loses its
+	 * partitions as any other does. Static members sort before others, by this id. What is kept
+	 * is not stored: after an open every partition is divided anew. NULL: a dynamic member.
+	 */
+	const char *instance_id;
 	/**
 	 * A handler makes weir poll: a thread of weir's (options.handler) calls it for each item,
 	 * in order. NULL: the program calls weir_poll() itself. Where what comes next is damaged,
@@ -135,8 +160,8 @@ WEIR_API void weir_member_options_init(struct weir_member_options *options);
 
 /**
  * Join the group of a subscription. Partitions come with the polls that follow: they are divided
- * anew by range (Kafka's RangeAssignor: topics apart, partitions in order, members by name), and
- * move only when their old owner has let them go or its session has timed out.
+ * anew as the subscription's assignor says, and move only when their old owner has let them go or
+ * its session has timed out.
  *
  * Thread:    any but weir's own. Blocks: shortly; when the last slot was given back a moment ago,
  *            until it is free, at most a second. Allocates: the member's arrays (beyond the memory
@@ -180,8 +205,8 @@ WEIR_API int weir_member_leave(struct weir_member *member, uint64_t timeout_ns);
  *         journal stopped, and everything that is durable was handed out), WEIR_E_CORRUPT (what is
  *         to be read from disk is damaged: weir_member_problem() names the range), -EIO, -ENOENT,
  *         -EMFILE ... (a segment cannot be read: what the file system said, weir_member_problem()
- *         names it; the next poll tries again), -EBUSY (the member has a handler), -EINVAL
- *         (items_max)
+ *         names it; the next poll tries again), WEIR_E_FENCED (another member has joined with this
+ *         one's instance_id: leave), -EBUSY (the member has a handler), -EINVAL (items_max)
  */
 WEIR_API WEIR_MUST_CHECK int weir_poll(struct weir_member *member, struct weir_item *items,
 				       size_t items_max, uint64_t timeout_ns);

@@ -62,6 +62,14 @@ static const struct wr_config_key lag_keys[] = {
 
 static const struct wr_config_section lag_section = {.keys = lag_keys};
 
+static const struct wr_config_choice assignor_choices[] = {
+	{"range", WEIR_ASSIGN_RANGE, "topics apart, each divided into runs of partitions"},
+	{"cooperative_sticky", WEIR_ASSIGN_COOPERATIVE_STICKY,
+	 "even over all topics, and who has a partition keeps it as far as that allows"},
+	{"round_robin", WEIR_ASSIGN_ROUND_ROBIN, "over all topics, one by one in turn"},
+	{0},
+};
+
 static const struct wr_config_key subscription_keys[] = {
 	{.name = "name",
 	 SUBSCRIPTION(name),
@@ -94,6 +102,12 @@ static const struct wr_config_key subscription_keys[] = {
 	 .choices = slow_choices,
 	 .fallback = "catch_up",
 	 .doc = "What happens when members are slower than producers"},
+	{.name = "assignor",
+	 SUBSCRIPTION(assignor),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = assignor_choices,
+	 .fallback = "range",
+	 .doc = "How partitions are divided among members, as Kafka's assignors do it"},
 	{.name = "session_timeout",
 	 SUBSCRIPTION(session_timeout_ns),
 	 .type = WR_CONFIG_DURATION,

@@ -106,6 +106,7 @@ static bool make_subscriptions(struct weir_config *config)
 		to->start_at = from[i].start.at;
 		to->gate = (enum weir_level)from[i].gate;
 		to->when_slow = (enum weir_when_slow)from[i].when_slow;
+		to->assignor = (enum weir_assignor)from[i].assignor;
 		to->session_timeout_ns = from[i].session_timeout_ns;
 		to->lag_events_max = from[i].lag_events_max;
 		to->lag_time_max_ns = from[i].lag_time_max_ns;

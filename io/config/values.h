@@ -91,6 +91,7 @@ struct wr_config_subscription {
 	struct wr_config_point start;
 	unsigned gate;      /* enum weir_level */
 	unsigned when_slow; /* enum weir_when_slow */
+	unsigned assignor;  /* enum weir_assignor */
 	uint64_t session_timeout_ns;
 	uint64_t lag_events_max;
 	uint64_t lag_time_max_ns;

@@ -104,6 +104,7 @@
 	  "group_model::no_ack_in_time_is_fenced_and_all_comes_to_rest")                           \
 	X(LOSS_NOT_TOLD, sim_pipeline, "two owners of a partition at once")                        \
 	X(LOSS_NOT_TOLD, unit_group, "group::who_reads_no_messages_is_told_all_the_same")          \
+	X(INSTANCE_TWICE, unit_seats, "seats::a_second_one_with_the_same_id_fences_the_first")     \
 	X(LOST_ROW_TAKEN, unit_members,                                                            \
 	  "members::who_slept_through_seeks_holds_nothing_of_what_they_gave_it")                   \
 	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \

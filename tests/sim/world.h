@@ -60,6 +60,8 @@
 	X(REFUSED_FULL, "events refused because the disk had no room")                             \
 	X(ABORTED, "claims and runs given up")                                                     \
 	X(EXPIRED, "members that slept too long")                                                  \
+	X(KEPT, "static members whose partitions were kept")                                       \
+	X(REPLACED, "static members that another one replaced")                                    \
 	X(REFUSED_PROGRESS, "acknowledgements that came too late")                                 \
 	X(MOVED, "partitions that moved")                                                          \
 	X(SEEK, "seeks")                                                                           \
@@ -144,6 +146,8 @@ struct world_member {
 	uint32_t process, call; /* in a history */
 	bool busy;
 	bool is_handled; /* by a handler: weir polls */
+	bool is_static;
+	bool is_fenced; /* another one has its instance id, and it heard of it */
 	uint32_t held_count;
 	struct weir_item held[WORLD_HELD_MAX]; /* copies, for their acks */
 	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */

@@ -62,7 +62,8 @@ static void join_all(void)
 	for (uint32_t i = 0; i < WORLD_MEMBERS; i++) {
 		struct world_member *m = &world.members[i];
 		uint32_t wanted = i % WORLD_SUBSCRIPTIONS;
-		if (m->handle != NULL && (m->subscription != wanted || m->is_handled))
+		if (m->handle != NULL &&
+		    (m->subscription != wanted || m->is_handled || m->is_fenced))
 			world_member_leave(m);
 		for (uint32_t k = 0; m->handle == NULL && k < DRAIN_ROUNDS_MAX; k++) {
 			world_member_join(m, wanted);

@@ -20,6 +20,16 @@ static bool is_expected(int rc)
 	       (rc == WEIR_E_FAILED && world_has_failed());
 }
 
+/* In one seed of four; two of the slots have the same one. */
+static const char *draw_instance(const struct world_member *m)
+{
+	static const char *const instances[WORLD_MEMBERS] = {"i", NULL, "k", "i"};
+
+	return world.seed % 4 == 2 && !world.healing
+		       ? instances[(m - world.members) % WORLD_MEMBERS]
+		       : NULL;
+}
+
 void world_member_join(struct world_member *m, uint32_t subscription)
 {
 	static const char *const names[WORLD_MEMBERS] = {"ann", "bob", "cid", "dan"};
@@ -30,6 +40,7 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 
 	weir_member_options_init(&o);
 	o.name = world_one_in(4) ? NULL : names[(m - world.members) % WORLD_MEMBERS];
+	o.instance_id = draw_instance(m);
 	o.unacked_ranges_max = RANGES_MAX;
 	bool is_handled = world_handlers_draw(m, &o);
 	/* A handler may be called before the join is back. */
@@ -48,7 +59,8 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	*m = (struct world_member){.handle = handle,
 				   .subscription = subscription,
 				   .process = process,
-				   .is_handled = is_handled};
+				   .is_handled = is_handled,
+				   .is_static = o.instance_id != NULL};
 }
 
 void world_member_leave(struct world_member *m)
@@ -62,6 +74,8 @@ void world_member_leave(struct world_member *m)
 	world_call_end(&call, "a leave over its deadline");
 	world_note("leave", m->subscription, (uint64_t)(uint32_t)rc);
 	world_check(rc == 0 || is_expected(rc), "leave", (uint64_t)-rc, 0);
+	if (m->is_static && world.pipeline->subscriptions[m->subscription].group.kept_count > 0)
+		world_sometimes(SOMETIMES_KEPT);
 	*m = (struct world_member){0};
 }
 
@@ -78,6 +92,12 @@ static void poll(struct world_member *m)
 	world_say_poll(m, HISTORY_INVOKE);
 	int count = weir_poll(m->handle, items, 1 + world_below(wr_min_u64(room, ITEMS_MAX)), 0);
 	world_note("poll", m->subscription, (uint64_t)(uint32_t)count);
+	if (count == WEIR_E_FENCED) {
+		world_check(m->is_static, "fenced without an instance id", m->subscription, 0);
+		world_sometimes(SOMETIMES_REPLACED);
+		m->is_fenced = true;
+		return;
+	}
 	if (count < 0) {
 		weir_member_problem(m->handle, &world.problem);
 		/* A medium that may fail may fail a read of what lies behind, too. */
@@ -278,6 +298,15 @@ static enum weir_when_slow when_slow_of(uint32_t s)
 	return s == 1 && world.seed % 3 == 0 ? WEIR_SLOW_GAP : WEIR_SLOW_CATCH_UP;
 }
 
+/* In one seed of three another one than range. */
+static enum weir_assignor assignor_of(uint32_t s)
+{
+	if (world.seed % 3 != 2)
+		return WEIR_ASSIGN_RANGE;
+	return (world.seed / 3 + s) % 4 == 0 ? WEIR_ASSIGN_ROUND_ROBIN
+					     : WEIR_ASSIGN_COOPERATIVE_STICKY;
+}
+
 bool world_subscribe(uint32_t s)
 {
 	static const char *const names[WORLD_SUBSCRIPTIONS] = {"book", "audit", "late"};
@@ -294,6 +323,7 @@ bool world_subscribe(uint32_t s)
 	bool in_memory = world.memory_only || (s == 1 && world.seed % 2);
 	o.gate = in_memory ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
 	o.when_slow = when_slow_of(s);
+	o.assignor = assignor_of(s);
 	o.session_timeout_ns = 40000000;
 	sub->gate = o.gate;
 	sub->when_slow = o.when_slow;
@@ -331,6 +361,11 @@ void world_member_act(struct world_member *m, bool may_block)
 		return;
 	if (m->naps > 0) {
 		m->naps--;
+		return;
+	}
+	if (m->is_fenced) {
+		if (may_block)
+			world_member_leave(m);
 		return;
 	}
 	if (m->handle == NULL) {

@@ -84,6 +84,7 @@ Test(config_table, defaults_are_those_of_the_core)
 	cr_assert_eq(from.start.start, subscription.start);
 	cr_assert_eq((enum weir_level)from.gate, subscription.gate);
 	cr_assert_eq((enum weir_when_slow)from.when_slow, subscription.when_slow);
+	cr_assert_eq((enum weir_assignor)from.assignor, subscription.assignor);
 	cr_assert_eq(from.session_timeout_ns, subscription.session_timeout_ns);
 	cr_assert_eq(from.lag_events_max, subscription.lag_events_max);
 	cr_assert_eq(from.lag_time_max_ns, subscription.lag_time_max_ns);

@@ -23,6 +23,7 @@
 #define MAIL_MAX 4u
 #define LANE_MAX 4096u
 #define ASKED_MAX 64u
+#define KEPT_FOR 150u /* happenings */
 
 struct mail {
 	bool assign;
@@ -37,7 +38,7 @@ struct ack {
 
 /* A member as it sees itself. */
 struct member {
-	bool joined, leaving, expired;
+	bool joined, leaving, expired, fenced;
 	uint32_t generation[ROWS]; /* that it holds; 0: none */
 	bool lost[ROWS];           /* taken from it, and it does not know yet */
 	uint32_t told_lost[ROWS];  /* no generation up to it is its */
@@ -53,6 +54,9 @@ struct asked {
 
 static struct world {
 	uint64_t seed;
+	uint64_t now;
+	bool is_static; /* some members are */
+	enum wr_assignor assignor;
 	struct wr_prng prng;
 	struct member members[MEMBERS];
 	uint32_t log_generation[ROWS];
@@ -61,7 +65,7 @@ static struct world {
 	} given[ROWS]; /* asked for last */
 	struct asked asked[ASKED_MAX];
 	uint32_t asked_count;
-	uint64_t fenced, accepted, assigned, taken_back;
+	uint64_t fenced, accepted, assigned, taken_back, replaced, came_back;
 } w;
 
 static struct wr_memory_sim memory;
@@ -103,6 +107,7 @@ static void port_assign(void *context, uint32_t member, uint32_t row, uint32_t g
 	(void)context;
 	CHECK(w.members[member].joined && !w.members[member].leaving);
 	CHECK(w.log_generation[row] == generation); /* the record is in the log */
+	CHECK(!w.members[member].fenced);
 	w.assigned++;
 	send(member, true, row, generation);
 }
@@ -120,6 +125,18 @@ static void port_lost(void *context, uint32_t member, uint32_t row, uint32_t gen
 	CHECK(w.members[member].joined && !w.members[member].leaving);
 	CHECK(w.log_generation[row] == generation);
 	w.members[member].told_lost[row] = generation;
+}
+
+static void loses_all(struct member *m);
+
+static void port_fence(void *context, uint32_t member)
+{
+	(void)context;
+	CHECK(w.members[member].joined && !w.members[member].leaving);
+	CHECK(w.is_static);
+	loses_all(&w.members[member]);
+	w.members[member].fenced = true;
+	w.replaced++;
 }
 
 static uint64_t port_lane_place(void *context, uint32_t member)
@@ -140,6 +157,7 @@ static const struct wr_group_ports ports = {
 	.assign = port_assign,
 	.revoke = port_revoke,
 	.lost = port_lost,
+	.fence = port_fence,
 	.lane_place = port_lane_place,
 	.lane_decided = port_lane_decided,
 };
@@ -211,17 +229,22 @@ static void member_polls(uint32_t slot)
 	}
 }
 
+/* Two slots have the same one. */
+static const char *const instances[MEMBERS] = {"two", "", "one", "two", ""};
+
 static void joins_or_leaves(uint32_t slot)
 {
 	static const char *const names[] = {"delta", "alpha", "echo", "bravo", "alpha"};
 	struct member *m = &w.members[slot];
 	if (!m->joined) {
+		uint32_t kept = group.kept_count;
 		*m = (struct member){.joined = true};
-		wr_group_join(&group, slot, names[slot]);
+		wr_group_join(&group, slot, names[slot], w.is_static ? instances[slot] : "");
+		w.came_back += group.kept_count < kept;
 	} else if (!m->leaving) {
 		m->leaving = true;
 		m->mail_count = 0; /* it reads no more */
-		wr_group_leave(&group, slot);
+		wr_group_leave(&group, slot, w.now + KEPT_FOR);
 	} else if (wr_group_has_left(&group, slot)) {
 		wr_group_remove(&group, slot);
 		m->joined = false;
@@ -257,6 +280,8 @@ static void something_happens(void)
 {
 	uint32_t slot = (uint32_t)wr_prng_below(&w.prng, MEMBERS);
 	uint64_t what = wr_prng_below(&w.prng, 1000);
+	w.now++;
+	(void)wr_group_keep(&group, w.now);
 	if (what < 300)
 		(void)wr_group_step(&group);
 	else if (what < 500)
@@ -275,17 +300,19 @@ static void something_happens(void)
 		seek();
 }
 
-/* Nobody comes or goes any more; everybody polls; the log answers. */
+/* Nobody comes or goes any more; everybody polls; the log answers. What was kept is given up. */
 static void come_to_rest(void)
 {
+	w.now += KEPT_FOR;
 	for (uint32_t i = 0; i < 5000; i++) {
+		(void)wr_group_keep(&group, ++w.now + KEPT_FOR);
 		(void)wr_group_step(&group);
 		for (uint32_t slot = 0; slot < MEMBERS; slot++) {
 			struct member *m = &w.members[slot];
 			while (m->decided < m->sent)
 				log_decides(m);
 			member_polls(slot);
-			if (m->joined && m->leaving)
+			if (m->joined && (m->leaving || m->fenced))
 				joins_or_leaves(slot);
 		}
 		log_answers();
@@ -296,15 +323,36 @@ static void come_to_rest(void)
 		member_polls(slot);
 }
 
+/* Who is to own what, by the assignor; the sticky one is only judged. */
+static void expected_owners(uint32_t owners[ROWS])
+{
+	static const uint32_t by_name[] = {1, 4, 3, 0, 2}, by_instance[] = {2, 0, 3, 1, 4};
+	const uint32_t *order = w.is_static ? by_instance : by_name;
+	uint32_t alive[MEMBERS], count = 0;
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		if (w.members[order[i]].joined)
+			alive[count++] = order[i];
+	if (w.assignor == WR_ASSIGNOR_RANGE) {
+		wr_assign_range(topics, 3, alive, count, owners);
+	} else if (w.assignor == WR_ASSIGNOR_ROUND_ROBIN) {
+		wr_assign_round_robin(ROWS, alive, count, owners);
+	} else {
+		for (uint32_t r = 0; r < ROWS; r++)
+			owners[r] = group.rows[r].owner;
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t owned = 0;
+			for (uint32_t r = 0; r < ROWS; r++)
+				owned += owners[r] == alive[i];
+			CHECK(owned == ROWS / count || owned == ROWS / count + 1);
+		}
+	}
+}
+
 static void check_rest(void)
 {
-	static const uint32_t by_name[] = {1, 4, 3, 0, 2};
-	uint32_t alive[MEMBERS], count = 0, owners[ROWS];
+	uint32_t owners[ROWS];
 	CHECK(wr_group_is_settled(&group));
-	for (uint32_t i = 0; i < MEMBERS; i++)
-		if (w.members[by_name[i]].joined)
-			alive[count++] = by_name[i];
-	wr_assign_range(topics, 3, alive, count, owners);
+	expected_owners(owners);
 	for (uint32_t r = 0; r < ROWS; r++) {
 		CHECK(group.rows[r].owner == owners[r]);
 		CHECK(group.rows[r].generation == w.log_generation[r]);
@@ -330,9 +378,12 @@ static void live(uint64_t seed)
 {
 	memset(&w, 0, sizeof w);
 	w.seed = seed;
+	w.is_static = seed % 2 == 0;
+	w.assignor = (enum wr_assignor)(seed % 3);
 	wr_prng_init(&w.prng, seed);
 	wr_memory_sim_init(&memory, NULL);
 	cr_assert_eq(wr_group_init(&group, &memory.base, &ports, topics, 3, MEMBERS), 0);
+	wr_group_use(&group, w.assignor);
 	for (uint32_t part = 0; part < 5; part++) {
 		for (uint32_t i = 0; i < 2000; i++)
 			something_happens();
@@ -346,16 +397,21 @@ static void live(uint64_t seed)
 Test(group_model, no_ack_in_time_is_fenced_and_all_comes_to_rest)
 {
 	uint64_t accepted = 0, fenced = 0, assigned = 0, taken_back = 0;
+	uint64_t replaced = 0, came_back = 0;
 	for (uint64_t seed = 1; seed <= 60; seed++) {
 		live(seed);
 		accepted += w.accepted;
 		fenced += w.fenced;
 		assigned += w.assigned;
 		taken_back += w.taken_back;
+		replaced += w.replaced;
+		came_back += w.came_back;
 	}
 	/* The worlds were worth it. */
 	cr_expect_gt(accepted, 10000);
 	cr_expect_gt(fenced, 100);
 	cr_expect_gt(assigned, 5000);
 	cr_expect_gt(taken_back, 10);
+	cr_expect_gt(replaced, 100);
+	cr_expect_gt(came_back, 50);
 }
