@@ -160,6 +160,22 @@ static const char *kind_name(uint8_t kind)
 	return "unknown";
 }
 
+static void describe_topic(const struct wr_record_view *view, uint32_t partitions, char *to,
+			   size_t to_bytes)
+{
+	struct wr_control_window window;
+	int key_bytes = view->head->key_bytes <= WR_NAME_BYTES_MAX ? view->head->key_bytes : 0;
+	int n = snprintf(to, to_bytes, "id %u, %u partitions, \"%.*s\"", view->head->topic,
+			 partitions, key_bytes, (const char *)view->key);
+	wr_control_window_read(view, &window);
+	if (window.keys == 0)
+		return;
+	n += snprintf(to + n, to_bytes - (size_t)n, ", %u idempotency keys", window.keys);
+	if (window.span_us > 0)
+		snprintf(to + n, to_bytes - (size_t)n, " for %llu us",
+			 (unsigned long long)window.span_us);
+}
+
 /* What a control record says, in words. */
 static const char *describe(struct wr_inspect *in, const struct wr_record_view *view)
 {
@@ -169,6 +185,7 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 	struct wr_control_producer producer;
 	struct wr_control_progress progress;
 	struct wr_control_generation generation;
+	struct wr_control_skip skip;
 	int key_bytes = head->key_bytes <= WR_NAME_BYTES_MAX ? head->key_bytes : 0;
 	const char *key = (const char *)view->key;
 	char *to = in->detail;
@@ -176,8 +193,7 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 
 	to[0] = '\0';
 	if (head->kind == WR_KIND_TOPIC && wr_control_topic_read(view, &topic))
-		snprintf(to, to_bytes, "id %u, %u partitions, \"%.*s\"", head->topic,
-			 topic.partitions, key_bytes, key);
+		describe_topic(view, topic.partitions, to, to_bytes);
 	else if (head->kind == WR_KIND_SUBSCRIPTION &&
 		 wr_control_subscription_read(view, &subscription))
 		snprintf(to, to_bytes, "id %u, %u topics, from %llu, \"%.*s\"", head->topic,
@@ -186,6 +202,9 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 	else if (head->kind == WR_KIND_PRODUCER && wr_control_producer_read(view, &producer))
 		snprintf(to, to_bytes, "id %u, epoch %u, \"%.*s\"", head->topic, producer.epoch,
 			 key_bytes, key);
+	else if (head->kind == WR_KIND_PRODUCER_SKIP && wr_control_skip_read(view, &skip))
+		snprintf(to, to_bytes, "producer %u, epoch %u, up to %llu", head->topic, skip.epoch,
+			 (unsigned long long)skip.sequence);
 	else if (head->kind == WR_KIND_PROGRESS && wr_control_progress_read(view, &progress))
 		snprintf(to, to_bytes,
 			 "subscription %u, row %u, generation %u, %llu to %llu, %llu events",

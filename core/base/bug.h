@@ -96,6 +96,16 @@
 	X(OLDER_CHECKPOINT, "core/journal/recovery_start.c",                                       \
 	  "recovery begins at the older of two checkpoints")                                       \
 	X(PROGRESS_NOT_SAVED, "core/log/settle.c", "a checkpoint leaves the last row out")         \
+	X(WINDOW_NOT_SAVED, "core/log/keys_save.c",                                                \
+	  "a checkpoint leaves out which idempotency keys there were")                             \
+	X(WINDOW_OVERWRITTEN, "core/log/keys.c",                                                   \
+	  "an idempotency key takes the place of one that a checkpoint is still to hold")          \
+	X(WINDOW_KEEPS_REFUSED, "core/log/keys.c",                                                 \
+	  "the idempotency keys of a run that is refused stay in the window")                      \
+	X(WINDOW_JUMPS, "core/log/keys.c",                                                         \
+	  "idempotency keys age at once by what the clock jumped at an open")                      \
+	X(DUPLICATE_TOLD_EARLY, "core/pipeline/publish_once.c",                                    \
+	  "a duplicate is told before the first event has reached the level that was asked for")   \
 	X(RETENTION_UNGATED, "core/journal/journal_segments.c",                                    \
 	  "retention does not ask what the checkpoints need")                                      \
 	X(RETENTION_PASSES_SEEKS, "core/journal/journal_segments.c",                               \

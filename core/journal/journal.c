@@ -221,6 +221,10 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 	j->files.retired_id = take(memory, sizeof(uint64_t) * table->capacity, 64);
 	j->files.spare_next = take(memory, sizeof(uint32_t) * table->capacity, 64);
 	r = link_alloc(link, &j->options, j->durable_seq, memory);
+	if (link->checkpoint.more_bytes_max > 0) {
+		j->checkpoint.piece = take(memory, table->chunk_bytes, WR_BLOCK_BYTES);
+		r = j->checkpoint.piece == NULL ? -ENOMEM : r;
+	}
 	if (r < 0 || j->blocks == NULL || j->superblock_blocks == NULL ||
 	    j->files.assigned == NULL || j->files.retired_id == NULL ||
 	    j->files.spare_next == NULL) {
@@ -252,6 +256,7 @@ void wr_journal_destroy(struct wr_journal *journal, struct wr_memory *memory)
 	give(memory, j->files.spare_next, sizeof(uint32_t) * j->table->capacity);
 	give(memory, j->files.assigned,
 	     sizeof(struct wr_journal_assigned) * assigned_count(&j->options));
+	give(memory, j->checkpoint.piece, j->table->chunk_bytes);
 	give(memory, j->superblock_blocks, WR_JOURNAL_SUPERBLOCK_BYTES);
 	give(memory, j->blocks, WR_JOURNAL_BLOCKS_BYTES);
 	give(memory, j, sizeof *j);

@@ -10,6 +10,9 @@
  * not say so: the named batch may be evidence or a filler, which hold none. A checkpoint on such a
  * batch, found after a crash that lost the one before it, would have recovery jump over a hole.
  *
+ * A part of the body may come from elsewhere than the job's buffer, piece by piece while the writer
+ * goes on (`more` in core/record/link.h): then all of it goes through a piece of our own.
+ *
  * A failed checkpoint is no failure of the log (the log is all there): it is counted, the slot goes
  * back to the writer, and the older checkpoint counts on. Since a failed file stays failed (S5) and
  * the other file must not be risked, no further one is written until the next open, and retention
@@ -47,7 +50,8 @@ int wr_journal_checkpoint_start(struct wr_journal *j)
 {
 	struct wr_journal_checkpoint *c = &j->checkpoint;
 	const struct wr_storage_ops *ops = j->storage->ops;
-	uint64_t wanted = (uint64_t)WR_BLOCK_BYTES + j->link->checkpoint.buffer_bytes;
+	uint64_t wanted = (uint64_t)WR_BLOCK_BYTES + j->link->checkpoint.buffer_bytes +
+			  wr_round_up(j->link->checkpoint.more_bytes_max, WR_BLOCK_BYTES);
 
 	if (j->link->checkpoint.buffer_bytes == 0)
 		return 0; /* this pipeline takes none */
@@ -78,9 +82,14 @@ int wr_journal_checkpoint_start(struct wr_journal *j)
 
 /* --- the step's share ------------------------------------------------------------------------- */
 
-static uint32_t body_write_bytes(const struct wr_checkpoint_job *job)
+static uint64_t body_bytes(const struct wr_checkpoint_job *job)
 {
-	return (uint32_t)wr_round_up(job->bytes, WR_BLOCK_BYTES);
+	return job->bytes + job->more_bytes;
+}
+
+static uint64_t body_write_bytes(const struct wr_checkpoint_job *job)
+{
+	return wr_round_up(body_bytes(job), WR_BLOCK_BYTES);
 }
 
 /* The slot goes back; what the writer puts into it next is taken at a later step. */
@@ -134,12 +143,15 @@ static int take_job(struct wr_journal *j)
 	if (!batch_is_there(j, job) && !WR_BUG(CHECKPOINT_AHEAD))
 		return 0;
 	if (c->file_bytes == 0 || job->bytes > job->buffer_bytes ||
-	    WR_BLOCK_BYTES + (uint64_t)body_write_bytes(job) > c->file_bytes)
+	    job->more_bytes > job->more_bytes_max || body_bytes(job) > UINT32_MAX ||
+	    WR_BLOCK_BYTES + body_write_bytes(job) > c->file_bytes)
 		return give_up(j);
-	memset(job->buffer + job->bytes, 0, body_write_bytes(job) - job->bytes);
+	if (c->piece == NULL)
+		memset(job->buffer + job->bytes, 0, body_write_bytes(job) - job->bytes);
 	c->at_bytes = 0;
+	c->fetched = false;
 	c->body_crc = BODY_SEED;
-	c->phase = job->bytes > 0 ? WR_JOURNAL_CHECKPOINT_BODY : WR_JOURNAL_CHECKPOINT_HEADER;
+	c->phase = body_bytes(job) > 0 ? WR_JOURNAL_CHECKPOINT_BODY : WR_JOURNAL_CHECKPOINT_HEADER;
 	return 1;
 }
 
@@ -151,6 +163,24 @@ static int submit_or_give_up(struct wr_journal *j)
 	return r == 0 ? 1 : give_up(j);
 }
 
+/* Fills the piece with the body from at_bytes on: of the buffer, of what comes behind it, zeros. */
+static void fetch(struct wr_journal_checkpoint *c, const struct wr_checkpoint_job *job,
+		  uint32_t length)
+{
+	uint64_t at = c->at_bytes, end = at + length, used = 0;
+	if (at < job->bytes) {
+		used = wr_min_u64(end, job->bytes) - at;
+		memcpy(c->piece, job->buffer + at, used);
+	}
+	uint64_t more = wr_min_u64(end, body_bytes(job));
+	if (at + used < more) {
+		job->more(job->more_context, at + used - job->bytes, c->piece + used,
+			  (uint32_t)(more - at - used));
+		used = more - at;
+	}
+	memset(c->piece + used, 0, length - used);
+}
+
 /* One piece of a chunk's size at a time: batches go between them. */
 static int submit_body(struct wr_journal *j)
 {
@@ -159,13 +189,20 @@ static int submit_body(struct wr_journal *j)
 	uint32_t length =
 		(uint32_t)wr_min_u64(body_write_bytes(job) - c->at_bytes, j->table->chunk_bytes);
 
+	/* Once each: it is fetched in order, and what was fetched may be overwritten. */
+	if (c->piece != NULL && !c->fetched) {
+		fetch(c, job, length);
+		c->fetched = true;
+		j->moved = true; /* the writer may wait for it */
+	}
+
 	c->task.io = (struct wr_io){
 		.kind = WR_IO_WRITE,
 		.flags = WR_BUG(CHECKPOINT_UNSYNCED) ? 0 : WR_IO_DURABLE,
 		.file = c->file[c->copy],
 		.length_bytes = length,
 		.offset_bytes = (uint64_t)WR_BLOCK_BYTES + c->at_bytes,
-		.buffer = job->buffer + c->at_bytes,
+		.buffer = c->piece != NULL ? c->piece : job->buffer + c->at_bytes,
 	};
 	return submit_or_give_up(j);
 }
@@ -183,7 +220,7 @@ static int submit_header(struct wr_journal *j)
 		.segment_offset = job->segment_offset,
 		.needed_seq = job->needed_seq,
 		.batch_header_crc = job->header_crc,
-		.body_bytes = job->bytes,
+		.body_bytes = (uint32_t)body_bytes(job),
 		.body_crc = c->body_crc,
 	};
 
@@ -206,11 +243,13 @@ static int body_came_back(struct wr_journal *j)
 {
 	struct wr_journal_checkpoint *c = &j->checkpoint;
 	const struct wr_checkpoint_job *job = &j->link->checkpoint;
-	uint32_t used = (uint32_t)wr_min_u64(c->task.io.length_bytes, job->bytes - c->at_bytes);
+	uint32_t used =
+		(uint32_t)wr_min_u64(c->task.io.length_bytes, body_bytes(job) - c->at_bytes);
 
-	c->body_crc = wr_crc32c(c->body_crc, job->buffer + c->at_bytes, used);
+	c->body_crc = wr_crc32c(c->body_crc, c->task.io.buffer, used);
 	c->at_bytes += c->task.io.length_bytes;
-	if (c->at_bytes >= job->bytes)
+	c->fetched = false;
+	if (c->at_bytes >= body_bytes(job))
 		c->phase = WR_JOURNAL_CHECKPOINT_HEADER;
 	return 1;
 }

@@ -170,6 +170,8 @@ struct wr_journal_checkpoint {
 	enum wr_journal_checkpoint_phase phase;
 	uint32_t at_bytes; /* of the body: durable so far */
 	uint32_t body_crc; /* of the body up to at_bytes and what is under way */
+	uint8_t *piece;    /* of a chunk, for bodies of which a part is fetched; else NULL */
+	bool fetched;      /* the piece holds what is written next */
 	uint32_t file[WR_CHECKPOINT_COPIES];
 	uint64_t file_bytes; /* of the smaller copy; 0: there are none */
 	uint32_t copy;       /* to be written next */

@@ -5,6 +5,17 @@
 
 #include <weir/error.h>
 
+/* One window a topic at most. */
+static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
+{
+	return (struct wr_keys_limits){
+		.keys_max = l->idempotency_keys_max,
+		.windows_max = l->catalog.topics_max,
+		.topics_max = l->catalog.topics_max,
+		.run_records_max = l->run_records_max,
+	};
+}
+
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 		   const struct wr_tables_limits *limits)
 {
@@ -17,8 +28,14 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_settle_init(&t->settle, memory, limits->catalog.rows_max);
 	if (rc != 0)
 		goto fail_producers;
+	struct wr_keys_limits keys = keys_limits(limits);
+	rc = wr_keys_init(&t->keys, memory, &keys);
+	if (rc != 0)
+		goto fail_settle;
 	return 0;
 
+fail_settle:
+	wr_settle_fini(&t->settle, memory);
 fail_producers:
 	wr_producers_fini(&t->producers, memory);
 fail_catalog:
@@ -28,6 +45,7 @@ fail_catalog:
 
 void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 {
+	wr_keys_fini(&t->keys, memory);
 	wr_settle_fini(&t->settle, memory);
 	wr_producers_fini(&t->producers, memory);
 	wr_catalog_fini(&t->catalog, memory);
@@ -38,33 +56,50 @@ void wr_tables_reset(struct wr_tables *t)
 	wr_catalog_reset(&t->catalog);
 	wr_producers_reset(&t->producers);
 	wr_settle_reset(&t->settle);
+	wr_keys_reset(&t->keys);
 }
 
 size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 {
-	return wr_catalog_bytes(&limits->catalog) +
+	struct wr_keys_limits keys = keys_limits(limits);
+	return wr_keys_bytes(&keys) + wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +
 	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
 }
 
+static int check_key(struct wr_tables *t, const struct wr_record_view *view, bool replay,
+		     struct wr_keys_candidate *ret)
+{
+	struct wr_option option;
+	if (!wr_option_find(view, WR_OPTION_IDEMPOTENCY_KEY, &option))
+		return 0;
+	return wr_keys_check(&t->keys, view->head->topic, option.value, option.value_bytes,
+			     t->now_us, !replay, ret);
+}
+
 static int decide_event(struct wr_tables *t, struct wr_undo *undo,
-			const struct wr_record_view *view, uint64_t seq, struct wr_decision *d)
+			const struct wr_record_view *view, uint64_t seq, bool replay,
+			struct wr_decision *d)
 {
 	if (view->head->topic >= wr_catalog_topic_count(&t->catalog))
 		return WEIR_E_UNKNOWN_NAME;
 	if (!wr_options_valid(view))
 		return -EINVAL;
 	const struct wr_topic *topic = &t->catalog.topics[view->head->topic];
-	struct wr_option option;
-	if (wr_option_find(view, WR_OPTION_PRODUCER, &option)) {
-		struct wr_producer_stamp stamp;
-		if (option.value_bytes != sizeof stamp)
-			return -EINVAL;
-		memcpy(&stamp, option.value, sizeof stamp);
-		int rc = wr_producers_event(&t->producers, undo, &stamp, seq);
-		if (rc != 0)
-			return rc;
-	}
+	struct wr_producer_stamp stamp;
+	struct wr_keys_candidate key = {0};
+	/* All questions first: a record that is alone has no undo list. */
+	bool stamped = wr_stamp_find(view, &stamp);
+	int rc = stamped ? wr_producers_check(&t->producers, &stamp) : 0;
+	if (rc == 0)
+		rc = check_key(t, view, replay, &key);
+	d->first_seq = key.found_seq;
+	if (rc != 0)
+		return rc;
+	if (stamped)
+		wr_producers_take(&t->producers, undo, &stamp, seq);
+	if (key.window != NULL)
+		wr_keys_take(&t->keys, &key, seq, undo->entries != NULL);
 	/* The counts are part of the run: taken back with it. */
 	uint32_t partition = wr_record_partition(view->head, topic->partitions);
 	struct wr_partition_cells *cell = &t->catalog.cells[topic->first_cell + partition];
@@ -101,6 +136,39 @@ static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
 	wr_cell_set(undo, &r->moved, all || position == seq ? 0 : seq);
 	wr_cell_set(undo, &r->anew_from, position);
 	wr_cell_publish(undo, &r->anew_seq, seq); /* H3 */
+}
+
+static bool same_window(const struct wr_tables *t, uint32_t topic,
+			const struct wr_control_window *asked)
+{
+	const struct wr_keys_window *w = wr_keys_window(&t->keys, topic);
+	return w == NULL ? asked->keys == 0
+			 : w->def.keys == asked->keys && w->def.span_us == asked->span_us;
+}
+
+static int decide_topic(struct wr_tables *t, struct wr_undo *undo,
+			const struct wr_record_view *view, struct wr_decision *d)
+{
+	struct wr_control_topic topic;
+	struct wr_control_window window;
+	if (!wr_control_topic_read(view, &topic))
+		return -EINVAL;
+	wr_control_window_read(view, &window);
+	uint32_t id = wr_catalog_topic_count(&t->catalog);
+	bool windowed =
+		window.keys > 0 && !wr_catalog_find_topic(&t->catalog, (const char *)view->key,
+							  view->head->key_bytes, &d->id);
+	if (windowed && (id >= t->keys.limits.topics_max || !wr_keys_fit(&t->keys, window.keys)))
+		return WEIR_E_FULL;
+	/* Its window is there before the topic is seen (B1). */
+	if (windowed)
+		wr_keys_define(&t->keys, id, &window, t->now_us);
+	int rc = wr_catalog_topic(&t->catalog, undo, view, &d->id, &d->same);
+	if (rc != 0 && windowed)
+		wr_keys_undefine(&t->keys);
+	if (rc == WEIR_E_EXISTS)
+		d->same = d->same && same_window(t, d->id, &window);
+	return rc;
 }
 
 static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
@@ -192,15 +260,14 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	*ret_decision = (struct wr_decision){.tag = WR_TAG_CONTROL, .moved_to = UINT64_MAX};
 	switch (view->head->kind) {
 	case WR_KIND_EVENT:
-		rc = decide_event(t, undo, view, seq, ret_decision);
+		rc = decide_event(t, undo, view, seq, replay, ret_decision);
 		break;
 	case WR_KIND_PROGRESS:
 	case WR_KIND_GENERATION:
 		rc = decide_settle(t, undo, view, seq, ret_decision);
 		break;
 	case WR_KIND_TOPIC:
-		rc = wr_catalog_topic(&t->catalog, undo, view, &ret_decision->id,
-				      &ret_decision->same);
+		rc = decide_topic(t, undo, view, ret_decision);
 		break;
 	case WR_KIND_SUBSCRIPTION:
 		rc = decide_subscription(t, undo, view, seq, ret_decision);
@@ -208,8 +275,12 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	case WR_KIND_PRODUCER:
 		rc = decide_producer(t, undo, view, ret_decision);
 		break;
+	case WR_KIND_PRODUCER_SKIP:
+		rc = wr_producers_skip(&t->producers, undo, view);
+		break;
 	case WR_KIND_EPOCH_START:
-		/* Written by the writer itself; it changes no table. */
+		/* Written by the writer itself. */
+		wr_keys_epoch(&t->keys, t->now_us);
 		rc = 0;
 		break;
 	default:
@@ -218,21 +289,41 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	/* What a replay finds no room for was written with larger tables: no damage. */
 	if (!replay || rc == WEIR_E_FULL)
 		return rc;
+	t->keys.last_us = t->now_us;
 	return rc == 0 && replay_agrees(view, ret_decision) ? 0 : WEIR_E_CORRUPT;
+}
+
+void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo)
+{
+	wr_undo_all(undo);
+	wr_keys_undo(&t->keys);
+}
+
+uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits)
+{
+	struct wr_keys_limits keys = keys_limits(limits);
+	return wr_keys_save_bytes_max(&keys);
 }
 
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 {
-	return wr_catalog_save_bytes_max(&limits->catalog) +
+	return WR_KEYS_CLOCK_BYTES + wr_catalog_save_bytes_max(&limits->catalog) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
 	       wr_settle_save_bytes_max(limits->catalog.rows_max);
 }
 
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink)
 {
+	wr_tables_save_small(t, sink);
+	wr_keys_save(&t->keys, sink);
+}
+
+void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
+{
 	wr_catalog_save(&t->catalog, sink);
 	wr_producers_save(&t->producers, sink);
 	wr_settle_save(&t->settle, sink);
+	wr_keys_clock_save(&t->keys, sink);
 }
 
 int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
@@ -246,6 +337,11 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 		return wr_producers_load(&t->producers, version, bytes, length_bytes);
 	case WR_SECTION_SETTLE:
 		return wr_settle_load(&t->settle, version, bytes, length_bytes);
+	case WR_SECTION_APPEND_CLOCK:
+		return wr_keys_clock_load(&t->keys, version, bytes, length_bytes);
+	case WR_SECTION_KEYS:
+		return wr_keys_load(&t->keys, wr_catalog_topic_count(&t->catalog), version, bytes,
+				    length_bytes);
 	default:
 		return WEIR_E_FORMAT;
 	}

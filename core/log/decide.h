@@ -10,6 +10,7 @@
 #define WR_LOG_DECIDE_H
 
 #include "core/log/catalog.h"
+#include "core/log/keys.h"
 #include "core/log/producers.h"
 #include "core/log/settle.h"
 
@@ -17,11 +18,16 @@ struct wr_tables {
 	struct wr_catalog catalog;
 	struct wr_producers producers;
 	struct wr_settle settle;
+	struct wr_keys keys;
+	/* Append time of what is decided next: whoever decides sets it before. */
+	uint64_t now_us;
 };
 
 struct wr_tables_limits {
 	struct wr_catalog_limits catalog;
 	uint32_t named_producers_max;
+	uint32_t idempotency_keys_max;
+	uint32_t run_records_max;
 };
 
 /* What the writer fills into a record that it accepts, and answers. */
@@ -32,6 +38,7 @@ struct wr_decision {
 	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */
 	/* SUBSCRIPTION, GENERATION: where positions begin, or move to; UINT64_MAX: nowhere. */
 	uint64_t moved_to;
+	uint64_t first_seq; /* with WEIR_E_DUPLICATE: where the first event of the key stands */
 };
 
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
@@ -43,10 +50,19 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits);
 /*
  * Decides one record that would get `seq`, and takes it in if it is accepted. `replay`: the record
  * stands in the log; ids and epochs in it must come out the same.
- * 0, or why it is refused: -EINVAL, WEIR_E_UNKNOWN_NAME, _EXISTS, _FULL, _FENCED, _OUT_OF_SEQUENCE.
+ * 0, or why it is refused: -EINVAL, WEIR_E_UNKNOWN_NAME, _EXISTS, _FULL, _FENCED, _OUT_OF_SEQUENCE,
+ * _DUPLICATE. WEIR_E_AGAIN, never on replay: not now, a checkpoint needs what it would overwrite.
  */
 int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 	      uint64_t seq, bool replay, struct wr_decision *ret_decision);
+
+/* Before the first record of a run is decided; and when one of them was refused. */
+static inline void wr_tables_run_begin(struct wr_tables *t, struct wr_undo *undo)
+{
+	undo->count = 0;
+	wr_keys_begin(&t->keys);
+}
+void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo);
 
 /* Counts an accepted event: what the writer's fast path and wr_decide share. Returns its tag. */
 static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct wr_topic *topic,
@@ -59,9 +75,15 @@ static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct w
 	return topic->tag_base + partition;
 }
 
-/* The body of a checkpoint. */
+/*
+ * The body of a checkpoint: all of it, or all but the windows of idempotency keys, which are large
+ * and come behind it piece by piece (wr_keys_capture()).
+ */
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits);
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink);
+void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink);
+/* What the windows take at most. */
+uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits);
 /* One section of it; sections of unknown modules are refused: WEIR_E_FORMAT. */
 int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
 		   const uint8_t *bytes, uint32_t length_bytes);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include <weir/error.h>
+
 #include "core/base/assert.h"
 #include "core/base/bug.h"
 
@@ -118,7 +120,10 @@ void wr_lane_answer(struct wr_lane *lane, const struct wr_reply *reply)
 {
 	if (reply->code != 0) {
 		uint64_t refused = wr_load_relaxed(&lane->refused);
-		if (refused == 0) {
+		uint32_t first = wr_load_relaxed(&lane->first_refusal);
+		/* A duplicate is not what hides why something else is not in the log. */
+		if (first == 0 ||
+		    (first == (uint32_t)-WEIR_E_DUPLICATE && reply->code != WEIR_E_DUPLICATE)) {
 			wr_store_relaxed(&lane->first_refused_ticket, reply->ticket);
 			wr_store_relaxed(&lane->first_refusal, (uint32_t)-reply->code);
 		}

@@ -80,8 +80,7 @@ int wr_producers_open(struct wr_producers *p, struct wr_undo *undo,
 	return 0;
 }
 
-int wr_producers_event(struct wr_producers *p, struct wr_undo *undo,
-		       const struct wr_producer_stamp *stamp, uint64_t seq)
+int wr_producers_check(struct wr_producers *p, const struct wr_producer_stamp *stamp)
 {
 	if (stamp->id >= wr_load_relaxed(&p->count)) /* own */
 		return WEIR_E_UNKNOWN_NAME;
@@ -92,8 +91,31 @@ int wr_producers_event(struct wr_producers *p, struct wr_undo *undo,
 	    !(WR_BUG(SEQUENCE_GAP_ACCEPTED) &&
 	      stamp->sequence > wr_load_relaxed(&row->last_producer_seq)))
 		return WEIR_E_OUT_OF_SEQUENCE;
+	return 0;
+}
+
+void wr_producers_take(struct wr_producers *p, struct wr_undo *undo,
+		       const struct wr_producer_stamp *stamp, uint64_t seq)
+{
+	struct wr_producer_row *row = &p->rows[stamp->id];
 	wr_cell_set(undo, &row->last_producer_seq, stamp->sequence);
 	wr_cell_set(undo, &row->last_seq, seq);
+}
+
+int wr_producers_skip(struct wr_producers *p, struct wr_undo *undo,
+		      const struct wr_record_view *view)
+{
+	struct wr_control_skip skip;
+	if (!wr_control_skip_read(view, &skip))
+		return -EINVAL;
+	if (view->head->topic >= wr_load_relaxed(&p->count)) /* own */
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_producer_row *row = &p->rows[view->head->topic];
+	if (skip.epoch != wr_load_relaxed(&row->epoch)) /* own */
+		return WEIR_E_FENCED;
+	if (skip.sequence < wr_load_relaxed(&row->last_producer_seq)) /* own */
+		return WEIR_E_OUT_OF_SEQUENCE;
+	wr_cell_set(undo, &row->last_producer_seq, skip.sequence);
 	return 0;
 }
 

@@ -5,7 +5,8 @@
  * A name gets its id by a record; each opening of the name raises its epoch, which fences the
  * holder before. Events carry {id, epoch, sequence}; sequences are dense from 1 over all epochs. A
  * refusal leaves the expected one where it is, so that all later ones are refused too, until it
- * is sent again.
+ * is sent again or passed over by a record that says so: its owner's, or, behind a duplicate by
+ * its idempotency key, the writer's.
  *
  * One writer; other threads read the cells of a row whose id is below the count (B1 as in
  * catalog.h).
@@ -40,8 +41,26 @@ void wr_producers_reset(struct wr_producers *p);
 int wr_producers_open(struct wr_producers *p, struct wr_undo *undo,
 		      const struct wr_record_view *view, uint32_t *ret_id, uint32_t *ret_epoch);
 /* An event with a stamp: 0, WEIR_E_FENCED, WEIR_E_OUT_OF_SEQUENCE, WEIR_E_UNKNOWN_NAME. */
-int wr_producers_event(struct wr_producers *p, struct wr_undo *undo,
+int wr_producers_check(struct wr_producers *p, const struct wr_producer_stamp *stamp);
+/* Takes in one that was checked. */
+void wr_producers_take(struct wr_producers *p, struct wr_undo *undo,
 		       const struct wr_producer_stamp *stamp, uint64_t seq);
+/* Both. */
+static inline int wr_producers_event(struct wr_producers *p, struct wr_undo *undo,
+				     const struct wr_producer_stamp *stamp, uint64_t seq)
+{
+	int rc = wr_producers_check(p, stamp);
+	if (rc == 0)
+		wr_producers_take(p, undo, stamp, seq);
+	return rc;
+}
+
+/*
+ * A PRODUCER_SKIP record: the next sequence is the one behind it. 0; WEIR_E_UNKNOWN_NAME,
+ * WEIR_E_FENCED; WEIR_E_OUT_OF_SEQUENCE: it would go back; -EINVAL.
+ */
+int wr_producers_skip(struct wr_producers *p, struct wr_undo *undo,
+		      const struct wr_record_view *view);
 
 size_t wr_producers_save_bytes_max(uint32_t rows_max);
 void wr_producers_save(struct wr_producers *p, struct wr_sink *sink);

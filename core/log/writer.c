@@ -24,6 +24,7 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		.next_seq = options->next_seq,
 		.chain = options->chain,
 		.checkpoint_bytes_since = options->checkpoint_bytes_ago,
+		.checkpoint_keys_bytes = wr_keys_save_bytes(&tables->keys),
 		/* Recovery has made durable what it found. */
 		.captured_needed_seq = wr_settle_needed_seq(&tables->settle),
 		.moved_needed_seq = UINT64_MAX,
@@ -169,6 +170,7 @@ bool wr_writer_open_epoch(struct wr_writer *w)
 	uint32_t stride = wr_record_stride(w->options.first_record_bytes);
 	if (!wr_writer_make_room(w, stride, true))
 		return false;
+	wr_keys_epoch(&w->tables->keys, w->now_us);
 	wr_writer_append_own(w, w->options.first_record, w->options.first_record_bytes);
 	w->first_record_done = true;
 	publish_visible(w);
@@ -200,6 +202,7 @@ int wr_writer_step(void *writer, uint32_t budget)
 		if (done != w->commits_done)
 			w->active_ns = w->clock.boot_seen_ns;
 		w->commits_done = done;
+		wr_writer_checkpoint_seen(w);
 	}
 	uint64_t first_seq = w->next_seq;
 	uint64_t taken = 0;

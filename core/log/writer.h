@@ -116,6 +116,7 @@ struct wr_writer {
 	uint64_t nap_commit;   /* for the completion of which it napped last, and how often */
 	uint32_t nap_count;
 	uint64_t checkpoint_bytes_since;
+	uint64_t checkpoint_keys_bytes; /* what the windows of keys took of the last one */
 	uint64_t checkpoint_gates[2]; /* retention may go so far by the last two, newest first */
 	uint64_t captured_needed_seq; /* as the last one took it: durable when the slot is back */
 	uint64_t moved_needed_seq;    /* since then: the lowest that a position was moved to */
@@ -198,6 +199,8 @@ uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t byte
 void wr_writer_poison(struct wr_writer *w, struct wr_lane *lane);
 /* Appends a control record of the writer's own; there must be room. */
 void wr_writer_append_own(struct wr_writer *w, const void *record, uint32_t bytes);
+/* Looks whether the journal has given the checkpoint's slot back. */
+void wr_writer_checkpoint_seen(struct wr_writer *w);
 /* The record that opens the epoch, before anything else of it; false: no room yet. */
 bool wr_writer_open_epoch(struct wr_writer *w);
 /* Seals, attests or checkpoints, if it is time. Batches sealed. */

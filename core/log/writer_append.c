@@ -58,8 +58,7 @@ static bool options_are_whole(const struct wr_record *r)
 	uint32_t count = r->option_bytes;
 	if (WR_LIKELY(count < WR_RECORD_ALIGN && wr_get_u64(r + 1) << (64 - 8 * count) == 0))
 		return true;
-	return wr_record_view(r, r->bytes, &view) && wr_options_valid(&view) &&
-	       !wr_option_find(&view, WR_OPTION_PRODUCER, &(struct wr_option){0});
+	return wr_record_view(r, r->bytes, &view) && wr_options_plain(&view);
 }
 
 static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t piece_bytes)
@@ -126,6 +125,7 @@ static void advance(struct wr_writer *w, uint32_t bytes, uint32_t records)
 			wr_crc32c(w->batch_crc, w->chunk->writable + w->chunk->used_bytes, bytes);
 	w->chunk->used_bytes += bytes;
 	w->next_seq += records;
+	w->tables->keys.last_us = w->now_us;
 }
 
 /*
@@ -256,7 +256,8 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 	uint32_t first_record = w->chunk->record_count;
 	int rc = 0;
 
-	w->undo.count = 0;
+	w->tables->now_us = w->now_us;
+	wr_tables_run_begin(w->tables, &w->undo);
 	for (uint32_t i = 0; i < run->record_count && rc == 0; i++) {
 		struct wr_record_view view;
 		uint64_t seq = w->next_seq + i;
@@ -277,7 +278,7 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 	}
 	if (rc != 0) {
 		if (!WR_BUG(REFUSED_RUN_HALF_KEPT))
-			wr_undo_all(&w->undo);
+			wr_tables_run_undo(w->tables, &w->undo);
 		w->chunk->record_count = first_record;
 	}
 	return rc;
@@ -295,10 +296,40 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 	};
 	if (code == WEIR_E_EXISTS && d->same)
 		reply.code = 0;
+	/* A key that is twice in one run has no first event: the run is not in the log. */
+	if (code == WEIR_E_DUPLICATE && d->first_seq <= before_seq)
+		reply.sequence = d->first_seq;
 	if (reply.code != 0)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
 	if (reply.code != 0 || wanted)
 		wr_lane_answer(lane, &reply);
+}
+
+/*
+ * A named producer's run that holds a duplicate is passed over by a record in its place: who has
+ * sent it already goes on behind it (L10).
+ */
+static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *run)
+{
+	struct wr_record_view view;
+	struct wr_producer_stamp stamp;
+	struct wr_decision decision;
+	struct wr_undo none = {0};
+	uint32_t at = 0;
+	for (uint32_t i = 0; i < run->record_count; i++) {
+		(void)wr_record_view(records + at, run->record_bytes - at, &view);
+		at += wr_record_stride(view.head->bytes);
+	}
+	if (!wr_stamp_find(&view, &stamp))
+		return;
+	struct wr_control_skip skip = {.epoch = stamp.epoch, .sequence = stamp.sequence};
+	wr_control_write(records, WR_KIND_PRODUCER_SKIP, stamp.id, 0, NULL, 0, &skip, sizeof skip);
+	(void)wr_record_view(records, run->record_bytes, &view);
+	if (wr_decide(w->tables, &none, &view, w->next_seq, false, &decision) != 0)
+		return;
+	((struct wr_record *)records)->time_delta_us = now_delta(w);
+	put_column(w, w->chunk->used_bytes, WR_TAG_CONTROL);
+	advance(w, wr_record_stride(view.head->bytes), 1);
 }
 
 /* One run of any kind. Bytes taken; 0: no room now (*ret_blocked), or the lane was poisoned. */
@@ -323,6 +354,12 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	uint64_t before_seq = w->next_seq - 1;
 	struct wr_decision decision = {0};
 	int rc = decide_run(w, records, &run, &decision);
+	if (rc == WEIR_E_AGAIN) {
+		*ret_blocked = true; /* a checkpoint is in the way: it moves on by itself */
+		return 0;
+	}
+	if (rc == WEIR_E_DUPLICATE)
+		pass_over(w, records, &run);
 	if (rc == 0) {
 		lower_needed(w, decision.moved_to);
 		advance(w, run.record_bytes, run.record_count);

@@ -140,6 +140,14 @@ static bool checkpoint_frees(const struct wr_writer *w)
 	       kept < wr_min_u64(needed_seq(w), w->next_seq - 1);
 }
 
+/* What the journal writes out is not needed any more: the rings of keys may go on (K2). */
+void wr_writer_checkpoint_seen(struct wr_writer *w)
+{
+	if (w->tables->keys.captured &&
+	    wr_load_acquire(&w->link->checkpoint.state) == WR_CHECKPOINT_IDLE) /* K1 */
+		wr_keys_release(&w->tables->keys);
+}
+
 /*
  * Copies the tables for the journal to write: as they are at the end of the last batch, behind
  * which nothing was appended. True when it did.
@@ -147,15 +155,21 @@ static bool checkpoint_frees(const struct wr_writer *w)
 static bool capture_checkpoint(struct wr_writer *w)
 {
 	struct wr_checkpoint_job *job = &w->link->checkpoint;
+	/* Four times its size at least (L30): the windows of keys make most of that. */
 	if (w->options.checkpoint_bytes == 0 ||
-	    (w->checkpoint_bytes_since < w->options.checkpoint_bytes && !checkpoint_frees(w)))
+	    (w->checkpoint_bytes_since <
+		     wr_max_u64(w->options.checkpoint_bytes, 4 * w->checkpoint_keys_bytes) &&
+	     !checkpoint_frees(w)))
 		return false;
 	if (wr_load_acquire(&job->state) != WR_CHECKPOINT_IDLE) /* K1 */
 		return false;
 	struct wr_sink sink = {.bytes = job->buffer, .capacity_bytes = job->buffer_bytes};
-	wr_tables_save(w->tables, &sink);
+	wr_tables_save_small(w->tables, &sink);
 	WR_ASSERT(!sink.failed);
 	job->bytes = (uint32_t)sink.used_bytes;
+	/* Read by the journal while we go on: wr_keys_copy(). */
+	job->more_bytes = wr_keys_capture(&w->tables->keys);
+	w->checkpoint_keys_bytes = job->more_bytes;
 	job->header_crc = w->chain;
 	job->last_seq = w->next_seq - 1;
 	job->segment_id = w->last_segment_id;

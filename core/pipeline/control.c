@@ -131,24 +131,60 @@ static int name_problem(struct weir_problem *problem, int code)
 			      "not begin with '.'");
 }
 
+static const char *exists_text(struct weir_pipeline *p, uint32_t found, char *to, size_t to_bytes)
+{
+	const struct wr_keys_window *w = wr_keys_window(&p->tables.keys, found);
+	int n = snprintf(to, to_bytes, "the topic exists already, with %u partitions",
+			 p->tables.catalog.topics[found].partitions);
+	if (w != NULL)
+		(void)snprintf(to + n, to_bytes - (size_t)n,
+			       " and a window of %u idempotency keys, %llu us", w->def.keys,
+			       (unsigned long long)w->def.span_us);
+	return to;
+}
+
 static int topic_problem(struct weir_pipeline *p, struct weir_problem *problem, int code,
 			 uint32_t found)
 {
 	char text[sizeof problem->text];
 	switch (code) {
 	case WEIR_E_EXISTS:
-		(void)snprintf(text, sizeof text, "the topic exists already, with %u partitions",
-			       p->tables.catalog.topics[found].partitions);
-		break;
+		return wr_problem_set(problem, code, "", exists_text(p, found, text, sizeof text));
 	case WEIR_E_FULL:
 		(void)snprintf(text, sizeof text,
-			       "topics_max (%u) or partitions_max (%u) of the pipeline is reached",
-			       p->options.topics_max, p->options.partitions_max);
+			       "topics_max (%u), partitions_max (%u) or idempotency_keys_max (%u) "
+			       "of the pipeline is reached",
+			       p->options.topics_max, p->options.partitions_max,
+			       p->options.idempotency_keys_max);
 		break;
 	default:
 		(void)snprintf(text, sizeof text, "%s", weir_strerror(code));
 	}
 	return wr_problem_set(problem, code, "", text);
+}
+
+/*
+ * The topic's window. Its secret is drawn from what was random at this open: nobody who only
+ * publishes can know it, and the record carries it on.
+ */
+static int window_of(struct weir_pipeline *p, const struct weir_topic_options *o,
+		     struct wr_control_window *ret, struct weir_problem *problem)
+{
+	uint64_t secret[2];
+	*ret = (struct wr_control_window){.keys = o->idempotency_keys,
+					  .span_us = o->idempotency_span_ns / 1000};
+	if (o->idempotency_keys == 0 && o->idempotency_span_ns == 0)
+		return 0;
+	if (o->idempotency_keys == 0 || o->idempotency_keys > WR_IDEMPOTENCY_KEYS_MAX)
+		return wr_problem_set(problem, -EINVAL, "idempotency_keys",
+				      "a window has 1 to 100,000,000 keys");
+	if (o->idempotency_span_ns % 1000 != 0 || ret->span_us > WR_IDEMPOTENCY_SPAN_US_MAX)
+		return wr_problem_set(problem, -EINVAL, "idempotency_span_ns",
+				      "a span is of whole microseconds, ten years at most; 0: "
+				      "no limit by time");
+	wr_siphash128(p->host.new_uuid, o->name, strlen(o->name), secret);
+	memcpy(ret->secret, secret, sizeof ret->secret);
+	return 0;
 }
 
 int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *options,
@@ -169,10 +205,15 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	if (options->partitions == 0 || options->partitions > p->options.partitions_max)
 		return wr_problem_set(reterr_problem, -EINVAL, "partitions",
 				      "a topic has 1 to partitions_max partitions");
+	struct wr_control_window window;
+	rc = window_of(p, options, &window, reterr_problem);
+	if (rc != 0)
+		return rc;
 	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 64];
-	struct wr_control_topic topic = {.partitions = options->partitions};
-	wr_control_write(record, WR_KIND_TOPIC, 0, 0, options->name, (uint32_t)name_bytes, &topic,
-			 sizeof topic);
+	uint8_t topic[WR_TOPIC_BYTES_MAX];
+	uint32_t topic_bytes = wr_control_topic_write(options->partitions, &window, topic);
+	wr_control_write(record, WR_KIND_TOPIC, 0, 0, options->name, (uint32_t)name_bytes, topic,
+			 topic_bytes);
 	struct wr_reply reply = {0};
 	wr_control_lock(p);
 	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
@@ -199,5 +240,21 @@ int weir_topic_info(struct weir_pipeline *p, uint32_t topic, const char **ret_na
 		*ret_name = p->tables.catalog.topics[topic].name;
 	if (ret_partitions != NULL)
 		*ret_partitions = p->tables.catalog.topics[topic].partitions;
+	return 0;
+}
+
+int weir_topic_keys(struct weir_pipeline *p, uint32_t topic, struct weir_topic_keys *ret_keys)
+{
+	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_keys_window *w = wr_keys_window(&p->tables.keys, topic);
+	*ret_keys = (struct weir_topic_keys){0};
+	if (w != NULL)
+		*ret_keys = (struct weir_topic_keys){
+			.keys_max = w->def.keys,
+			.span_ns = w->def.span_us * 1000,
+			.keys = wr_load_relaxed(&w->held),
+			.duplicates = wr_load_relaxed(&w->duplicates),
+		};
 	return 0;
 }

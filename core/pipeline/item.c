@@ -38,6 +38,10 @@ void weir_item_ids(const struct weir_item *item, struct weir_ids *ret_ids)
 			ret_ids->tracestate = (const char *)option.value;
 			ret_ids->tracestate_bytes = option.value_bytes;
 			break;
+		case WR_OPTION_IDEMPOTENCY_KEY:
+			ret_ids->idempotency_key = option.value;
+			ret_ids->idempotency_key_bytes = option.value_bytes;
+			break;
 		default:
 			break;
 		}

@@ -20,8 +20,8 @@ void weir_options_init(struct weir_options *options)
 		.name = "weir",
 		.chunk_bytes = MIB,
 		.pool_bytes = 64ull * MIB,
-		.undurable_bytes = 8ull * MIB,
-		.lane_bytes = MIB,
+		.undurable_bytes = 16ull * MIB,
+		.lane_bytes = 4 * MIB,
 		.member_lane_bytes = MIB,
 		.huge_pages = WEIR_HUGE_PAGES_TRANSPARENT,
 		.huge_page_bytes = 2 * MIB,
@@ -80,6 +80,8 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"partitions_max", o->partitions_max, 1, 1u << 20, false},
 		{"subscriptions_max", o->subscriptions_max, 1, 4096, false},
 		{"named_producers_max", o->named_producers_max, 1, 1u << 20, false},
+		{"idempotency_keys_max", o->idempotency_keys_max, 0, WR_IDEMPOTENCY_KEYS_MAX,
+		 false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
 		{"segments_ahead", o->segments_ahead, 1, 16, false},
@@ -193,6 +195,8 @@ void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *
 			    .subscriptions_max = o->subscriptions_max,
 			    .rows_max = o->subscriptions_max * o->partitions_max},
 		.named_producers_max = o->named_producers_max,
+		.idempotency_keys_max = o->idempotency_keys_max,
+		.run_records_max = o->run_records_max,
 	};
 }
 
@@ -290,8 +294,12 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		plan->catchup_bytes = wr_catchup_bytes(o->chunk_bytes, slots) - pool_bytes +
 				      in_pages(o, pool_bytes) + o->chunk_bytes;
 		plan->huge_bytes += huge_of(o, 1, pool_bytes);
-		plan->checkpoint_bytes = wr_tables_save_bytes_max(&limits);
-		plan->tables_bytes += wr_round_up(plan->checkpoint_bytes, 4096) +
+		uint64_t small_bytes = wr_tables_save_bytes_max(&limits);
+		uint64_t keys_bytes = wr_tables_keys_bytes_max(&limits);
+		plan->checkpoint_bytes = small_bytes + keys_bytes;
+		/* The windows are written out of their rings, through one piece. */
+		plan->tables_bytes += wr_round_up(small_bytes, 4096) +
+				      (keys_bytes > 0 ? o->chunk_bytes : 0) +
 				      wr_journal_tables_bytes(o->segments_max) +
 				      (uint64_t)o->segments_max * WR_STORAGE_FILE_BYTES;
 		/* Two readers of cold data, and the packer. */

@@ -83,6 +83,9 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 	job->buffer = memory->ops->alloc(memory, job->buffer_bytes, WR_BLOCK_BYTES);
 	if (job->buffer == NULL)
 		return -ENOMEM;
+	job->more_bytes_max = wr_tables_keys_bytes_max(&limits);
+	job->more = wr_keys_copy;
+	job->more_context = &p->tables.keys;
 	struct wr_journal_options options = {
 		.segments_ahead = o->segments_ahead,
 		.retention_bytes = o->retention_bytes,

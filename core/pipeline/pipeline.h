@@ -15,6 +15,7 @@
 #include "core/log/writer.h"
 #include "core/pipeline/member.h"
 #include "core/pipeline/step.h"
+#include "core/record/encode.h"
 
 /* What io gives to the core. */
 struct wr_host {
@@ -240,6 +241,13 @@ int wr_pipeline_check(const struct weir_options *options, struct weir_options *r
 /* -EINVAL, and a problem, when a call that makes something has no place for it, or no options. */
 int wr_null_check(const void *options, const void *result, struct weir_problem *problem);
 void wr_tables_limits_of(const struct weir_options *options, struct wr_tables_limits *ret_limits);
+/* Whether an event has no idempotency key, or its topic, which exists, has a window. */
+static inline bool wr_pipeline_takes_key(const struct weir_pipeline *p,
+					 const struct weir_event *event)
+{
+	return !wr_event_has_key(event) || wr_keys_window(&p->tables.keys, event->topic) != NULL;
+}
+
 /* Replies that a lane of so many bytes has room for. */
 uint64_t wr_reply_count(uint32_t lane_bytes);
 /* The largest event that the shared lane takes, encoded. */

@@ -205,7 +205,8 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 {
 	if (range->code != 0 && pr->first_refusal_told == 0)
 		pr->first_refusal_told = range->code;
-	if (range->code != 0 && range->code != WEIR_E_FAILED) {
+	/* A duplicate is in the log, and a named producer's next one is not refused for it. */
+	if (range->code != 0 && range->code != WEIR_E_FAILED && range->code != WEIR_E_DUPLICATE) {
 		if (pr->refused_first == 0) {
 			pr->refused_first = range->first_ticket;
 			pr->refused_code = range->code;

@@ -112,6 +112,9 @@ static int measure(struct weir_producer *pr, const struct weir_event **of, struc
 				   pr->keyless, ret_encoding);
 	if (WR_UNLIKELY(rc != 0))
 		return rc;
+	if (WR_UNLIKELY(ret_encoding->given_option_bytes > 0) &&
+	    !wr_pipeline_takes_key(pr->pipeline, event))
+		return -EINVAL;
 	return WR_UNLIKELY(ret_encoding->stride > pr->pipeline->writer.options.run_bytes_max)
 		       ? WEIR_E_TOO_BIG
 		       : 0;
@@ -325,6 +328,31 @@ int weir_run_commit(struct weir_producer *pr, uint64_t *ret_ticket)
 	wr_lane_publish(pr->lane);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
+	return 0;
+}
+
+/* ---- what was refused ---- */
+
+int weir_producer_skip(struct weir_producer *pr, uint64_t *ret_ticket)
+{
+	const struct wr_control_skip skip = {.epoch = pr->stamp.epoch,
+					     .sequence = pr->stamp.sequence};
+	const uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof skip));
+	uint8_t *to;
+	bool stays = false;
+	int rc = pr->named ? check_open(pr, false) : -EINVAL;
+	if (rc == 0)
+		rc = claim_room(pr, bytes, &to, &stays);
+	if (rc != 0)
+		return rc;
+	wr_control_write(to, WR_KIND_PRODUCER_SKIP, pr->stamp.id, 0, NULL, 0, &skip, sizeof skip);
+	if (pr->want_sequences)
+		((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	uint64_t ticket = wr_lane_append(pr->lane, bytes);
+	wr_lane_publish(pr->lane);
+	if (ret_ticket != NULL)
+		*ret_ticket = ticket;
+	go_if(pr, stays);
 	return 0;
 }
 

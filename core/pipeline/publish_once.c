@@ -2,6 +2,7 @@
 /* Publishing without a producer, through the shared lane (L12). */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/cause.h"
 #include "core/pipeline/pipeline.h"
 #include "core/record/encode.h"
@@ -44,7 +45,8 @@ static bool may_be_told(void *context)
 	struct weir_pipeline *p = o->pipeline;
 	const struct wr_reply *reply = &o->buffer->reply;
 	uint64_t needs = wr_max_u64(reply->sequence, reply->after_seq);
-	if (o->level == WEIR_LEVEL_MEMORY)
+	if (o->level == WEIR_LEVEL_MEMORY ||
+	    (WR_BUG(DUPLICATE_TOLD_EARLY) && reply->code == WEIR_E_DUPLICATE))
 		return true;
 	return needs <= (o->level == WEIR_LEVEL_WRITTEN
 				 ? wr_park_look_u64(&p->link.written_seq) /* D1 */
@@ -63,6 +65,8 @@ static int encode(struct weir_pipeline *p, const struct weir_event *event,
 				   ret_encoding);
 	if (rc != 0)
 		return rc;
+	if (!wr_pipeline_takes_key(p, event))
+		return -EINVAL;
 	return ret_encoding->stride > p->shared.buffer_bytes ? WEIR_E_TOO_BIG : 0;
 }
 
@@ -82,9 +86,10 @@ static int publish(struct once *o, const struct weir_event *event,
 		rc = wr_pipeline_wait(p, parker, may_be_told, o, left_ns(o));
 	if (rc == 0)
 		rc = o->buffer->reply.code;
-	if (rc == 0 && ret_pos != NULL)
+	/* Of a duplicate: where the first one stands, in whatever epoch. */
+	if ((rc == 0 || rc == WEIR_E_DUPLICATE) && ret_pos != NULL)
 		*ret_pos = (struct weir_pos){.sequence = o->buffer->reply.sequence,
-					     .epoch = p->writer.options.epoch,
+					     .epoch = rc == 0 ? p->writer.options.epoch : 0,
 					     .log = p->writer.options.log_id};
 	wr_shared_leave(&p->shared, o->buffer);
 	return rc;

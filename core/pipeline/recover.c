@@ -27,6 +27,16 @@ static const char *short_catalog(struct weir_pipeline *p, bool subscription)
 		       : "partitions_max";
 }
 
+static const char *short_table(struct weir_pipeline *p, const struct wr_record_view *view)
+{
+	struct wr_control_window window = {0};
+	if (view->head->kind == WR_KIND_TOPIC)
+		wr_control_window_read(view, &window);
+	if (window.keys > 0 && !wr_keys_fit(&p->tables.keys, window.keys))
+		return "idempotency_keys_max";
+	return short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION);
+}
+
 static int feed_section(void *context, uint32_t module, uint32_t version, uint32_t part,
 			const uint8_t *bytes, uint32_t length_bytes)
 {
@@ -37,6 +47,8 @@ static int feed_section(void *context, uint32_t module, uint32_t version, uint32
 		return rc;
 	if (module == WR_SECTION_PRODUCERS)
 		return table_is_short(feed, "named_producers_max");
+	if (module == WR_SECTION_KEYS)
+		return table_is_short(feed, "idempotency_keys_max");
 	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */
 	uint32_t subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool subscription =
@@ -58,13 +70,13 @@ static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t tim
 	struct wr_undo none = {0};
 	struct wr_decision decision;
 	(void)epoch;
-	(void)time_us;
+	p->tables.now_us = time_us;
 	int rc = wr_decide(&p->tables, &none, view, seq, true, &decision);
 	if (rc != WEIR_E_FULL)
 		return rc;
 	if (view->head->kind == WR_KIND_PRODUCER)
 		return table_is_short(feed, "named_producers_max");
-	return table_is_short(feed, short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION));
+	return table_is_short(feed, short_table(p, view));
 }
 
 int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)

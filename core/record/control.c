@@ -27,6 +27,9 @@ void wr_control_write(void *to, enum wr_kind kind, uint32_t topic, uint32_t row,
 	memset(p, 0, wr_record_stride(head.bytes) - head.bytes);
 }
 
+/* A topic without a window is what it was before there were windows. */
+#define TOPIC_PLAIN_BYTES 4u
+
 static bool read_exact(const struct wr_record_view *view, void *to, uint32_t bytes)
 {
 	if (view->payload_bytes != bytes)
@@ -35,9 +38,44 @@ static bool read_exact(const struct wr_record_view *view, void *to, uint32_t byt
 	return true;
 }
 
+uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_window *window,
+				uint8_t *to)
+{
+	wr_put_u32(to, partitions);
+	if (window->keys == 0)
+		return TOPIC_PLAIN_BYTES;
+	wr_put_u32(to + 4, window->keys);
+	wr_put_u64(to + 8, window->span_us);
+	memcpy(to + 16, window->secret, WR_SECRET_BYTES);
+	return WR_TOPIC_BYTES_MAX;
+}
+
+bool wr_control_window_valid(const struct wr_control_window *window)
+{
+	return window->keys > 0 && window->keys <= WR_IDEMPOTENCY_KEYS_MAX &&
+	       window->span_us <= WR_IDEMPOTENCY_SPAN_US_MAX;
+}
+
+void wr_control_window_read(const struct wr_record_view *view, struct wr_control_window *ret)
+{
+	const uint8_t *from = view->payload;
+	*ret = (struct wr_control_window){0};
+	if (view->payload_bytes != WR_TOPIC_BYTES_MAX)
+		return;
+	ret->keys = wr_get_u32(from + 4);
+	ret->span_us = wr_get_u64(from + 8);
+	memcpy(ret->secret, from + 16, WR_SECRET_BYTES);
+}
+
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret)
 {
-	return read_exact(view, ret, sizeof *ret) && ret->partitions > 0;
+	struct wr_control_window window;
+	if (view->payload_bytes != TOPIC_PLAIN_BYTES && view->payload_bytes != WR_TOPIC_BYTES_MAX)
+		return false;
+	ret->partitions = wr_get_u32(view->payload);
+	wr_control_window_read(view, &window);
+	return ret->partitions > 0 &&
+	       (view->payload_bytes == TOPIC_PLAIN_BYTES || wr_control_window_valid(&window));
 }
 
 bool wr_control_subscription_read(const struct wr_record_view *view,
@@ -56,6 +94,11 @@ bool wr_control_subscription_read(const struct wr_record_view *view,
 bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret)
 {
 	return read_exact(view, ret, sizeof *ret);
+}
+
+bool wr_control_skip_read(const struct wr_record_view *view, struct wr_control_skip *ret)
+{
+	return read_exact(view, ret, sizeof *ret) && ret->zero == 0;
 }
 
 bool wr_control_progress_read(const struct wr_record_view *view, struct wr_control_progress *ret)

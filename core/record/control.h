@@ -4,10 +4,13 @@
  * requests: the writer fills in what only it knows (ids, start, generation) before it appends.
  *
  *   kind          head.topic        head.key_hash   key    payload
- *   TOPIC         topic id *        0               name   u32 partitions
+ *   TOPIC         topic id *        0               name   u32 partitions; and, of one with a
+ *                                                          window of idempotency keys: u32 keys,
+ *                                                          u64 span_us, u8 secret[16]
  *   SUBSCRIPTION  subscription id * 0               name   u32 topic_count, u32 start (below),
  *                                                          u64 start_seq *, u32 topic ids[]
  *   PRODUCER      producer id *     0               name   u32 epoch *
+ *   PRODUCER_SKIP producer id       0               -      u32 epoch, u32 zero, u64 sequence
  *   PROGRESS      subscription id   row             -      u32 generation, u32 zero, u64 from,
  *                                                          u64 to, u64 events, u64 bytes
  *   GENERATION    subscription id   row             -      u32 generation, u32 owner,
@@ -34,9 +37,21 @@ enum wr_control_start {
 #define WR_POSITION_KEEP UINT64_MAX
 #define WR_OWNER_NONE UINT32_MAX
 
+#define WR_IDEMPOTENCY_KEYS_MAX 100000000u
+#define WR_IDEMPOTENCY_SPAN_US_MAX (3660ull * 24 * 3600 * 1000000) /* ten years */
+#define WR_SECRET_BYTES 16u
+
+/* A window of idempotency keys (core/log/keys.h). */
+struct wr_control_window {
+	uint32_t keys;    /* at most; 0: the topic has none */
+	uint64_t span_us; /* of append time; 0: no limit */
+	uint8_t secret[WR_SECRET_BYTES];
+};
+
 struct wr_control_topic {
 	uint32_t partitions;
 };
+#define WR_TOPIC_BYTES_MAX 32u
 
 struct wr_control_subscription {
 	uint32_t topic_count;
@@ -48,6 +63,14 @@ struct wr_control_subscription {
 struct wr_control_producer {
 	uint32_t epoch;
 };
+
+/* What a named producer will not send again is passed over (L10). */
+struct wr_control_skip {
+	uint32_t epoch;
+	uint32_t zero;
+	uint64_t sequence; /* of the last one that is passed over */
+};
+_Static_assert(sizeof(struct wr_control_skip) == 16, "packed");
 
 struct wr_control_progress {
 	uint32_t generation;
@@ -84,11 +107,20 @@ static inline uint32_t wr_control_subscription_bytes(uint32_t topic_count)
 			  topic_count * sizeof(uint32_t));
 }
 
+/* Writes a topic's payload at `to` (room for WR_TOPIC_BYTES_MAX); its bytes. */
+uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_window *window,
+				uint8_t *to);
+/* Whether a window may be so: some keys, within the limits of the format. */
+bool wr_control_window_valid(const struct wr_control_window *window);
+
 /* The payloads back, checked for length and limits; false: malformed. */
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret);
+/* Of a record that wr_control_topic_read() took: its window; keys == 0: it has none. */
+void wr_control_window_read(const struct wr_record_view *view, struct wr_control_window *ret);
 bool wr_control_subscription_read(const struct wr_record_view *view,
 				  struct wr_control_subscription *ret);
 bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret);
+bool wr_control_skip_read(const struct wr_record_view *view, struct wr_control_skip *ret);
 bool wr_control_progress_read(const struct wr_record_view *view, struct wr_control_progress *ret);
 bool wr_control_generation_read(const struct wr_record_view *view,
 				struct wr_control_generation *ret);

@@ -25,6 +25,10 @@ static size_t ids_bytes(const struct weir_ids *ids)
 		bytes += wr_option_size(ids->traceparent_bytes);
 	if (ids->tracestate_bytes > 0)
 		bytes += wr_option_size(ids->tracestate_bytes);
+	if (ids->idempotency_key_bytes > WR_IDEMPOTENCY_KEY_BYTES_MAX)
+		return OPTION_BYTES_MAX + 1;
+	if (ids->idempotency_key_bytes > 0)
+		bytes += wr_option_size(ids->idempotency_key_bytes);
 	return bytes;
 }
 
@@ -70,7 +74,8 @@ int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, 
 		return WEIR_E_TOO_BIG;
 	bytes += event->payload_bytes;
 
-	uint32_t flags = stamped ? WR_RECORD_DECIDE : 0;
+	bool decide = stamped || (!plain && wr_event_has_key(event));
+	uint32_t flags = decide ? WR_RECORD_DECIDE : 0;
 	uint32_t hash;
 	if (event->partition_set) {
 		flags |= WR_RECORD_PARTITION_EXPLICIT;
@@ -127,6 +132,8 @@ static uint8_t *put_options(const struct weir_event *event, const struct wr_prod
 		p = put_id(p, WR_OPTION_CAUSATION, ids->causation_id, ids->causation_id_bytes);
 		p = put_id(p, WR_OPTION_TRACEPARENT, ids->traceparent, ids->traceparent_bytes);
 		p = put_id(p, WR_OPTION_TRACESTATE, ids->tracestate, ids->tracestate_bytes);
+		p = put_id(p, WR_OPTION_IDEMPOTENCY_KEY, ids->idempotency_key,
+			   ids->idempotency_key_bytes);
 	}
 	for (size_t i = 0; i < event->header_count; i++)
 		p = put_header(p, &event->headers[i]);

@@ -22,6 +22,12 @@ struct wr_encoding {
 	uint32_t stride;
 };
 
+/* Whether the writer has to look the event up in its topic's window. */
+static inline bool wr_event_has_key(const struct weir_event *event)
+{
+	return event->ids != NULL && event->ids->idempotency_key_bytes > 0;
+}
+
 /*
  * 0 and the encoding, -EINVAL or WEIR_E_TOO_BIG. partition_count is the topic's; `stamped`: room
  * for a producer's stamp; `keyless` is the counter for events without a key.

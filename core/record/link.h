@@ -68,6 +68,15 @@ struct wr_checkpoint_job {
 	uint64_t segment_id;                 /* where that batch stands */
 	uint64_t segment_offset;
 	uint64_t needed_seq; /* no subscription needs anything below: the retention gate */
+	/*
+	 * What comes behind the buffer in the body, and is too much for one copy: `more` gives its
+	 * bytes, from its beginning to its end, in order, to the journal's thread, while the slot
+	 * is CAPTURED. What it reads stays as it was (K2 in core/log/keys.h).
+	 */
+	uint64_t more_bytes;
+	uint64_t more_bytes_max; /* ever; 0: there is never any */
+	void (*more)(void *context, uint64_t at, uint8_t *to, uint32_t bytes);
+	void *more_context;
 };
 
 struct wr_journal_link {

@@ -43,16 +43,38 @@ bool wr_option_find(const struct wr_record_view *view, uint8_t tag, struct wr_op
 	return false;
 }
 
-static bool option_is_known(uint8_t tag)
+bool wr_stamp_find(const struct wr_record_view *view, struct wr_producer_stamp *ret_stamp)
 {
-	switch (tag) {
+	struct wr_option option;
+	if (!wr_option_find(view, WR_OPTION_PRODUCER, &option) ||
+	    option.value_bytes != sizeof *ret_stamp)
+		return false;
+	memcpy(ret_stamp, option.value, sizeof *ret_stamp);
+	return true;
+}
+
+/* What is known has its length, where it has one. */
+static bool option_is_good(const struct wr_option *option)
+{
+	switch (option->tag) {
 	case WR_OPTION_PRODUCER:
+		return option->value_bytes == WR_OPTION_PRODUCER_BYTES;
 	case WR_OPTION_IDEMPOTENCY_KEY:
 	case WR_OPTION_EXPECTED_VERSION:
 		return true;
 	default:
-		return (tag & WR_OPTION_CRITICAL) == 0;
+		return (option->tag & WR_OPTION_CRITICAL) == 0;
 	}
+}
+
+bool wr_options_plain(const struct wr_record_view *view)
+{
+	uint32_t at = 0;
+	struct wr_option option;
+	while ((at = wr_option_next(view, at, &option)) != 0)
+		if (option.tag & WR_OPTION_CRITICAL)
+			return false;
+	return wr_options_valid(view);
 }
 
 bool wr_options_valid(const struct wr_record_view *view)
@@ -60,7 +82,7 @@ bool wr_options_valid(const struct wr_record_view *view)
 	uint32_t at = 0, end = 0;
 	struct wr_option option;
 	while ((at = wr_option_next(view, at, &option)) != 0) {
-		if (!option_is_known(option.tag))
+		if (!option_is_good(&option))
 			return false;
 		end = at;
 	}

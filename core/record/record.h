@@ -64,6 +64,7 @@ enum wr_kind {
 #define WR_RECORD_HEAD_BYTES 24u
 #define WR_RECORD_ALIGN 8u
 #define WR_KEY_BYTES_MAX 65535u
+#define WR_IDEMPOTENCY_KEY_BYTES_MAX 1024u
 
 struct wr_record {
 	uint32_t bytes;
@@ -89,9 +90,9 @@ enum wr_option_tag {
 	WR_OPTION_ORIGIN = 7,      /* where a copy came from */
 	WR_OPTION_DELAY = 8,
 	WR_OPTION_TIME_TO_LIVE = 9,
-	WR_OPTION_TRACESTATE = 13, /* text, W3C */
-	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
-	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128,
+	WR_OPTION_TRACESTATE = 13,            /* text, W3C */
+	WR_OPTION_PRODUCER = 10 | 128,        /* u32 id, u32 epoch, u64 sequence */
+	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128, /* bytes */
 	WR_OPTION_EXPECTED_VERSION = 12 | 128,
 };
 #define WR_OPTION_CRITICAL 128u
@@ -181,6 +182,11 @@ uint32_t wr_option_next(const struct wr_record_view *view, uint32_t at,
 bool wr_option_find(const struct wr_record_view *view, uint8_t tag, struct wr_option *ret_option);
 /* Whether every option is well formed and every critical one known. */
 bool wr_options_valid(const struct wr_record_view *view);
+/* The same, and none is critical: there is nothing in them to decide on. */
+bool wr_options_plain(const struct wr_record_view *view);
+
+/* The stamp of a named producer's event; false: it has none. */
+bool wr_stamp_find(const struct wr_record_view *view, struct wr_producer_stamp *ret_stamp);
 
 /* Writes one option at `to`; the bytes used. The caller has made room. */
 uint32_t wr_option_put(uint8_t *to, uint8_t tag, const void *value, uint16_t value_bytes);

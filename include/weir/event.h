@@ -28,7 +28,7 @@ struct weir_header {
 
 /** Ids that travel with an event through every hop (trace.h). Each is optional (bytes == 0). */
 struct weir_ids {
-	const void *event_id;       /**< with the source: the natural idempotency key */
+	const void *event_id;       /**< with the source: a natural idempotency key */
 	const void *correlation_id; /**< same for all events of one flow */
 	const void *causation_id;   /**< event id of the direct cause */
 	const char *traceparent;    /**< W3C, 55 bytes in version 00; stored as it is */
@@ -38,7 +38,18 @@ struct weir_ids {
 	uint16_t causation_id_bytes;
 	uint16_t traceparent_bytes;
 	uint16_t tracestate_bytes;
+	uint16_t idempotency_key_bytes; /**< at most WEIR_IDEMPOTENCY_KEY_BYTES_MAX */
+	/**
+	 * What makes a repeat of this event known: an event whose key is in the window of its topic
+	 * (weir_topic_options.idempotency_keys) is refused with WEIR_E_DUPLICATE, and nothing is
+	 * written. Not event_id: whose repeats are meant is the publisher's to say. It is of this
+	 * event alone, and not carried on to those that it causes.
+	 */
+	const void *idempotency_key;
 };
+
+/** How long an idempotency key may be. */
+#define WEIR_IDEMPOTENCY_KEY_BYTES_MAX 1024u
 
 #define WEIR_PARTITION_BY_KEY UINT32_MAX
 

@@ -170,15 +170,14 @@ struct weir_options {
 
 	/* memory: sizes in bytes, rounded up to what they need to be */
 	uint32_t chunk_bytes;       /**< unit of memory and of pinning; power of two, 16 KiB ..
-	                               16 MiB; default 1 MiB. The largest run is a quarter of it,
-	                               or of a lane where that is smaller.
+	                               16 MiB; default 1 MiB. The largest run is a quarter of it.
 	                               A journal keeps it: another one is refused */
 	uint64_t pool_bytes;        /**< chunks in memory, default 64 MiB: how far a reader may lag
 	                               before it reads from disk. At most 65,534 chunks */
-	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 8 MiB: beyond
+	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 16 MiB: beyond
 	                               it producers are held back. The pool is made larger where
 	                               it has too few chunks for it, and for those who hold one */
-	uint32_t lane_bytes;        /**< of a producer, power of two, default 1 MiB */
+	uint32_t lane_bytes;        /**< of a producer, power of two, default 4 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
 	enum weir_huge_pages huge_pages;
 	uint32_t huge_page_bytes; /**< of TRY and REQUIRE: 2 MiB (default) or 1 GiB */
@@ -201,6 +200,8 @@ struct weir_options {
 	uint32_t partitions_max;      /**< of all topics together, default 1024 */
 	uint32_t subscriptions_max;   /**< ever made, default 16 */
 	uint32_t named_producers_max; /**< ever made, default 256 */
+	uint32_t idempotency_keys_max; /**< of the windows of all topics together, 0 (default) ..
+	                                100,000,000: 40 bytes of memory each, 28 in a checkpoint */
 	uint32_t run_records_max;     /**< events in one run, default 4096 */
 
 	/* journal */

@@ -121,6 +121,26 @@ struct weir_topic_options {
 	size_t struct_bytes;
 	const char *name;    /**< 1..200 of [A-Za-z0-9._-], not beginning with '.' */
 	uint32_t partitions; /**< 1..options.partitions_max; default 1 */
+	/**
+	 * The topic remembers the idempotency keys (weir_ids.idempotency_key) of so many events,
+	 * the last ones; an event whose key is among them is refused with WEIR_E_DUPLICATE. 0
+	 * (default): none, and its events may have no such key. They count against
+	 * options.idempotency_keys_max. The window is in the log: it outlives restarts, and the
+	 * segments that held the events.
+	 *
+	 * One scope for the topic, over all partitions, and also after events were settled: so does
+	 * SQS FIFO, for 5 minutes, and not Kafka, which knows the last 5 batches of a producer.
+	 * Fixed when the topic is made.
+	 */
+	uint32_t idempotency_keys;
+	/**
+	 * And each for so long at most; 0 (default): until others have taken its place; else 1000
+	 * (1 us) .. ten years, in whole microseconds. It is exact to two millionths, towards
+	 * longer. By append time, but for its jumps at an open: time that nobody ran the log counts
+	 * at the same pace from then on, as with options.retention_time_ns, so that no key is gone
+	 * because a service was down, or its clock wrong.
+	 */
+	uint64_t idempotency_span_ns;
 };
 
 /**
@@ -139,7 +159,8 @@ WEIR_API void weir_topic_options_init(struct weir_topic_options *options);
  * @param ret_topic       the id for weir_event.topic, the same after every restart
  * @param reterr_problem  may be NULL
  * @return 0, -EINVAL (a name with '/' or "..", no partitions), WEIR_E_EXISTS (same name, another
- *         partition count), WEIR_E_FULL (topics_max, partitions_max), WEIR_E_CLOSED, WEIR_E_FAILED
+ *         partition count or window), WEIR_E_FULL (topics_max, partitions_max,
+ *         idempotency_keys_max), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_create(struct weir_pipeline *pipeline,
 					       const struct weir_topic_options *options,
@@ -154,6 +175,24 @@ WEIR_API WEIR_MUST_CHECK int weir_topic_create(struct weir_pipeline *pipeline,
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_find(struct weir_pipeline *pipeline, const char *name,
 					     uint32_t *ret_topic);
+
+/** What a topic remembers of idempotency keys. */
+struct weir_topic_keys {
+	uint32_t keys_max;   /**< as it was made; 0: it has no window */
+	uint64_t span_ns;    /**< as it was made; 0: no limit by time */
+	uint64_t keys;       /**< in the window as of its newest */
+	uint64_t duplicates; /**< refused since the pipeline was opened */
+};
+
+/**
+ * The window of a topic.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_keys  set on success only
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_keys(struct weir_pipeline *pipeline, uint32_t topic,
+					     struct weir_topic_keys *ret_keys);
 
 /**
  * Name and partition count of a topic.

@@ -37,7 +37,9 @@ struct weir_ack_range {
 	uint64_t last_ticket;
 	int code;          /**< 0: at the producer's level; else why they were refused, or
 	                        WEIR_E_FAILED: unknown, they may be in the log or not */
-	uint64_t sequence; /**< of first_ticket, if the producer asked for sequences; else 0 */
+	uint64_t sequence; /**< of first_ticket, if the producer asked for sequences; else 0.
+	                        WEIR_E_DUPLICATE: of the first event with its key, in any case; 0:
+	                        the key is twice in this run */
 };
 
 struct weir_producer_options {
@@ -121,12 +123,15 @@ WEIR_API int weir_producer_close(struct weir_producer *producer, uint64_t timeou
  *   WEIR_E_UNKNOWN_NAME  no such topic
  *   -EINVAL              an empty key that is not NULL, a key over 65535 bytes, a partition out of
  *                        range, a header without a name, headers and ids over 65000 bytes,
- *                        those that are carried over from the cause included
+ *                        those that are carried over from the cause included;
+ *                        an idempotency key over WEIR_IDEMPOTENCY_KEY_BYTES_MAX, or for a topic
+ *                        that remembers none
  *   -EBUSY               a claim or a run is open
  *   WEIR_E_FENCED        a newer holder has the name, and this one was told, or has no room left;
  *                        before that its events are handed over, and refused
  *   WEIR_E_FAILED, WEIR_E_CLOSED, WEIR_E_POISONED
- * What else the writer refuses (WEIR_E_OUT_OF_SEQUENCE) comes later, as the answer to the ticket.
+ * What else the writer refuses (WEIR_E_OUT_OF_SEQUENCE, WEIR_E_DUPLICATE) comes later, as the
+ * answer to the ticket.
  */
 WEIR_API WEIR_MUST_CHECK int weir_publish(struct weir_producer *producer,
 					  const struct weir_event *event, uint64_t *ret_ticket);
@@ -200,7 +205,8 @@ WEIR_API WEIR_MUST_CHECK int weir_run_add(struct weir_producer *producer,
 					  const struct weir_event *event);
 
 /**
- * Publish the open run: one ticket for all of it.
+ * Publish the open run: one ticket for all of it. A run with one event that is a duplicate is
+ * refused whole, and its other keys are not remembered.
  *
  * Thread: the owner. Blocks: never. Allocates: never.
  * @return 0, -EINVAL (no run is open, or it is empty), WEIR_E_FAILED, WEIR_E_CLOSED
@@ -222,8 +228,9 @@ WEIR_API size_t weir_event_bytes(const struct weir_event *event);
  *            runs the steps. Blocks: up to timeout_ns. Allocates: never.
  * @param level  at most the level that exists: DURABLE needs a journal
  * @return 0 when it is there; the refusal of this ticket, also when weir_producer_poll_acks() has
- *         told it already; -ETIMEDOUT; WEIR_E_FAILED: unknown; WEIR_E_CLOSED; WEIR_E_POISONED;
- *         -EINVAL: a ticket that was never given, or no such level
+ *         told it already (a duplicate is 0 then: its event is in the log); -ETIMEDOUT;
+ *         WEIR_E_FAILED: unknown; WEIR_E_CLOSED; WEIR_E_POISONED; -EINVAL: a ticket that was never
+ *         given, or no such level
  */
 WEIR_API WEIR_MUST_CHECK int weir_wait(struct weir_producer *producer, uint64_t ticket,
 				       enum weir_level level, uint64_t timeout_ns);
@@ -235,7 +242,7 @@ struct weir_producer_progress {
 	uint64_t written;
 	uint64_t durable;
 	uint64_t refused_count;
-	int first_refusal; /**< code, 0: none */
+	int first_refusal; /**< code, 0: none; a duplicate counts until something else is refused */
 	uint64_t first_refused_ticket;
 };
 
@@ -269,9 +276,11 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_eventfd(struct weir_producer *produce
 
 /** What a named producer's log holds of it. */
 struct weir_producer_last {
-	uint64_t producer_sequence; /**< of its last durable event: the source goes on behind it */
-	uint64_t sequence;          /**< where that event stands in the log; 0: none */
-	uint32_t epoch;             /**< of this holder of the name */
+	/** Of its last durable event, or of what was passed over since: the source goes on behind
+	 *  it. */
+	uint64_t producer_sequence;
+	uint64_t sequence; /**< where its last event stands in the log; 0: none */
+	uint32_t epoch;    /**< of this holder of the name */
 };
 
 /**
@@ -287,6 +296,25 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_last(struct weir_producer *producer,
 						struct weir_producer_last *ret_last);
 
 /**
+ * Go on behind what was refused: the next event's sequence of a named producer is the one that
+ * follows all that were handed over, taken or not.
+ *
+ * A refusal leaves the sequence that is expected where it was, and so everything behind it is
+ * refused with WEIR_E_OUT_OF_SEQUENCE. Who has the events still opens the name again, and sends
+ * them from weir_producer_last() on; who has not, or does not want them, calls this. It is a record
+ * in the log, at its place among this producer's events: what was handed over before it and is in
+ * the log by then stays, the rest never will be.
+ *
+ * A duplicate by its idempotency key needs no such call: the log passes it over by itself.
+ *
+ * Thread: the owner. Blocks: as when_full says. Allocates: never.
+ * @param ret_ticket  may be NULL; its answer says that the record is in the log
+ * @return as weir_publish(); -EINVAL for an unnamed producer
+ */
+WEIR_API WEIR_MUST_CHECK int weir_producer_skip(struct weir_producer *producer,
+						uint64_t *ret_ticket);
+
+/**
  * Publish one event without a producer: for threads that publish seldom. The event is copied into
  * a shared, bounded pool (64 at once) and this waits until it has reached `level`.
  *
@@ -297,7 +325,10 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_last(struct weir_producer *producer,
  * @param level    DEFAULT: durable with a journal, memory without
  * @param ret_pos  may be NULL; where it stands, on success
  * @return 0, or
- *   -ETIMEDOUT         not yet there: it may still come to be in the log
+ *   -ETIMEDOUT         not yet there: it may still come to be in the log. With an idempotency key
+ *                      it may be published again, now or after a restart, and is there once
+ *   WEIR_E_DUPLICATE   its idempotency key is in its topic's window. ret_pos is set: the sequence
+ *                      of the first event, which is at `level`; its epoch is not known (0)
  *   WEIR_E_AGAIN       inside one of weir's threads, or the pool was in use for all of timeout_ns:
  *                      nothing happened
  *   WEIR_E_TOO_BIG     over 64 KiB encoded, or a quarter of a member's lane or a chunk

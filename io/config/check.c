@@ -224,26 +224,37 @@ void wr_config_refuse_second(struct wr_config_findings *findings, const char *wh
 	wr_config_note(findings, d, "the first is in line %u", first.line);
 }
 
-/* At the topic with which there are too many. */
-static void check_partitions(struct wr_config_findings *findings, const struct wr_config_node *root,
-			     const struct wr_config_values *values)
+/* What all topics together have: refused at the one with which it is too much. */
+static void check_sum(struct wr_config_findings *findings, const struct wr_config_node *root,
+		      const struct wr_config_values *values, bool keys)
 {
 	const struct wr_config_topic *topics = values->topics.items;
 	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
 	const struct wr_config_node *last = NULL;
-	uint64_t partitions = 0;
+	const char *limit = keys ? "idempotency_keys" : "partitions";
+	uint32_t most =
+		keys ? values->options.idempotency_keys_max : values->options.partitions_max;
+	uint64_t sum = 0;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
-		partitions += topics[i].partitions;
-		if (last == NULL && partitions > values->options.partitions_max)
+		sum += keys ? topics[i].idempotency_keys : topics[i].partitions;
+		if (last == NULL && sum > most)
 			last = item;
 	}
 	if (last == NULL)
 		return;
-	struct weir_config_diagnostic *d =
-		wr_config_error(findings, wr_config_item_place(findings, last, "partitions"),
-				"topics: %llu partitions in all, and limits.partitions is %u",
-				(unsigned long long)partitions, values->options.partitions_max);
-	wr_config_help(findings, d, "limits: {partitions: %llu}", (unsigned long long)partitions);
+	struct weir_config_diagnostic *d = wr_config_error(
+		findings, wr_config_item_place(findings, last, keys ? "idempotency" : limit),
+		"topics: %llu %s in all, and limits.%s is %u", (unsigned long long)sum,
+		keys ? "idempotency keys" : limit, limit, most);
+	wr_config_help(findings, d, "limits: {%s: %llu}", limit, (unsigned long long)sum);
+}
+
+static void check_window(struct wr_config_findings *findings, const struct wr_config_node *item,
+			 const struct wr_config_topic *topic)
+{
+	struct wr_config_place place = wr_config_item_place(findings, item, "idempotency");
+	if (topic->idempotency_span_ns % 1000 != 0)
+		wr_config_error(findings, place, "span: of whole microseconds");
 }
 
 static void check_topics(struct wr_config_findings *findings, const struct wr_config_node *root,
@@ -252,6 +263,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	const struct wr_config_topic *topics = values->topics.items;
 	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
+		check_window(findings, item, &topics[i]);
 		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (topics[i].name == NULL || topics[j].name == NULL ||
@@ -265,7 +277,8 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	}
 	wr_config_check_limit(findings, root, "topics", "topics", values->topics.count,
 			      values->options.topics_max);
-	check_partitions(findings, root, values);
+	check_sum(findings, root, values, false);
+	check_sum(findings, root, values, true);
 }
 
 /* ---- subscriptions ---- */

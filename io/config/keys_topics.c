@@ -6,6 +6,26 @@
 
 #define TOPIC(member) AT(struct wr_config_topic, member)
 
+static const struct wr_config_key idempotency_keys[] = {
+	{.name = "keys",
+	 TOPIC(idempotency_keys),
+	 .type = WR_CONFIG_COUNT,
+	 .min = 1,
+	 .max = 100000000u,
+	 .required = true,
+	 .doc = "The keys of so many events are remembered, the last ones"},
+	{.name = "span",
+	 TOPIC(idempotency_span_ns),
+	 .type = WR_CONFIG_DURATION,
+	 .min = 1000,
+	 .max = 3660ull * 24 * 3600 * 1000000000,
+	 .absent = "until others have taken its place",
+	 .doc = "Each for so long at most, of the time that the log ran"},
+	{0},
+};
+
+static const struct wr_config_section idempotency_section = {.keys = idempotency_keys};
+
 static const struct wr_config_key topic_keys[] = {
 	{.name = "name",
 	 TOPIC(name),
@@ -20,6 +40,9 @@ static const struct wr_config_key topic_keys[] = {
 	 .max = 1u << 20,
 	 .fallback = "1",
 	 .doc = "Events with the same key are in the same one, in order"},
+	{.name = "idempotency",
+	 SAME_STRUCT(idempotency_section),
+	 .doc = "An event whose idempotency key is remembered is refused; as the topic was made"},
 	{0},
 };
 

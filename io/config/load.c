@@ -86,6 +86,8 @@ static bool make_topics(struct weir_config *config)
 		weir_topic_options_init(&config->topics[i]);
 		config->topics[i].name = from[i].name;
 		config->topics[i].partitions = from[i].partitions;
+		config->topics[i].idempotency_keys = from[i].idempotency_keys;
+		config->topics[i].idempotency_span_ns = from[i].idempotency_span_ns;
 	}
 	return config->topics != NULL;
 }

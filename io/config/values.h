@@ -83,6 +83,8 @@ struct wr_config_output {
 struct wr_config_topic {
 	const char *name;
 	uint32_t partitions;
+	uint32_t idempotency_keys; /* 0: it has no window */
+	uint64_t idempotency_span_ns;
 };
 
 struct wr_config_subscription {

@@ -75,6 +75,12 @@
 	X(OLDER_CHECKPOINT, unit_recovery_whole,                                                   \
 	  "recovery_whole::r9_the_newest_checkpoint_is_used")                                      \
 	X(PROGRESS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")              \
+	X(WINDOW_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")                \
+	X(WINDOW_OVERWRITTEN, unit_keys, "keys::random_lives_are_those_of_a_plain_list")           \
+	X(WINDOW_KEEPS_REFUSED, sim_pipeline, "the tables are not the fold of the log")            \
+	X(WINDOW_JUMPS, unit_keys, "keys::a_jump_at_an_open_takes_no_key")                         \
+	X(DUPLICATE_TOLD_EARLY, sim_pipeline,                                                      \
+	  "acknowledged as durable behind the durable sequence")                                   \
 	X(RETENTION_UNGATED, sim_journal, "a false alarm: corruption")                             \
 	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
 	X(PLACE_NOT_HELD, sim_pipeline, "retention took what a subscription needs")                \

@@ -19,7 +19,7 @@ import sys
 
 BLOCK = 4096
 KINDS = {1: "event", 3: "progress", 5: "topic", 7: "subscription", 9: "generation",
-         16: "epoch_start", 18: "producer"}
+         11: "producer_skip", 16: "epoch_start", 18: "producer"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED = 1
 

@@ -152,6 +152,7 @@ static void shadow_apply(uint64_t up_to)
 		const struct oracle_record *o = &oracle.records[seq];
 		world_check(wr_record_view(oracle.bytes + o->at, o->bytes, &view),
 			    "a record in the log is malformed", seq, 0);
+		shadow.now_us = o->time_us;
 		int rc = wr_decide(&shadow, &none, &view, seq, true, &decision);
 		world_check(rc == 0, "a record in the log would be refused on replay", seq,
 			    (uint64_t)-rc);

@@ -115,6 +115,7 @@ static void set_options(void)
 	o->producers_max = WORLD_PRODUCERS + 2;
 	o->members_max = WORLD_MEMBERS;
 	o->topics_max = WORLD_TOPICS;
+	o->idempotency_keys_max = WORLD_TOPICS * WORLD_KEYS;
 	o->partitions_max = 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
@@ -320,6 +321,9 @@ static bool define_topics(void)
 		weir_topic_options_init(&o);
 		o.name = names[t];
 		o.partitions = world_partitions[t];
+		o.idempotency_keys = WORLD_KEYS;
+		/* Append time does not jump, whatever the wall clock does. */
+		o.idempotency_span_ns = t == 0 ? 0 : 3600000000000u;
 		int rc = weir_topic_create(world.pipeline, &o, &world.topics[t], &world.problem);
 		world_check(rc == 0 || world_has_failed(), "topic_create", (uint64_t)-rc, t);
 		if (rc != 0)
@@ -390,7 +394,7 @@ static void forget_users(void)
 	memset(world.producers, 0, sizeof world.producers);
 	memset(world.members, 0, sizeof world.members);
 	world_handlers_forget();
-	world.once_source = 0; /* the first sources are the names' */
+	world.once_open = true; /* what was under way */
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		oracle.subscriptions[s].loose = false;
 }
@@ -578,6 +582,8 @@ void world_run_seed(void)
 	forget_users();
 	set_options();
 	oracle_reset();
+	world.once_source = 0; /* the first sources are the names' */
+	wr_prng_init(&world.keys_prng, world.seed + 1);
 	for (uint32_t i = 0; i < WORLD_NAMES; i++)
 		(void)oracle_source_new(true);
 	world.disk = wr_sim_disk_create(world.seed ^ 0x5eed, &plan);

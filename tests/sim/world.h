@@ -34,6 +34,8 @@
 #define WORLD_PRODUCERS 4u
 #define WORLD_MEMBERS 4u
 #define WORLD_NAMES 2u
+/* Idempotency keys that a topic remembers: more than one that is sent again ever waits for. */
+#define WORLD_KEYS 24u
 #define WORLD_HELD_MAX 64u
 #define WORLD_LENT_MAX 24u
 #define WORLD_TICKETS 1024u
@@ -57,6 +59,7 @@
 	X(FENCED_PRODUCER, "producers that lost their name")                                       \
 	X(RESUMED_NAME, "names that went on where they were")                                      \
 	X(ONCE, "events published without a producer")                                             \
+	X(DUPLICATE, "events published again and refused")                                         \
 	X(REFUSED_FULL, "events refused because the disk had no room")                             \
 	X(ABORTED, "claims and runs given up")                                                     \
 	X(EXPIRED, "members that slept too long")                                                  \
@@ -184,6 +187,9 @@ struct world {
 	bool was_closed; /* the life before this ended in order */
 	bool memory_only;
 	uint32_t once_source; /* of events without a producer; 0: a new one is due */
+	uint32_t once_k;      /* the next of them */
+	bool once_open;       /* it may be in the log already */
+	struct wr_prng keys_prng;
 	bool tracing;
 	struct swarm swarm;
 	uint64_t jumped_ns;   /* that somebody slept, or blocked in a frozen medium */

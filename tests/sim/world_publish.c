@@ -239,8 +239,12 @@ static void publish_run(struct world_producer *p, bool bad)
 		struct weir_event event;
 		uint8_t *at = pr->claim + pr->claim_used;
 		bool last = bad && added + 1 == count;
+		uint64_t key = wr_prng_next(&world.keys_prng);
+		struct weir_ids ids = {.idempotency_key = &key, .idempotency_key_bytes = 8};
 		world_event(p->source, bad ? 0 : p->next_k + added, &event);
-		if (last && p->named) /* one is left out, or one is sent again */
+		if (bad && !last)
+			event.ids = &ids; /* it is not to stay in the window */
+		if (last && p->named)     /* one is left out, or one is sent again */
 			pr->stamp.sequence += world_one_in(2) ? BAD_SEQUENCE : UINT64_MAX;
 		rc = weir_run_add(pr, &event);
 		if (rc != 0)
@@ -267,9 +271,19 @@ static void publish_run(struct world_producer *p, bool bad)
 	handed(p, ticket, bad ? 0 : p->next_k, bad ? 0 : p->next_k + added - 1);
 }
 
+/* Where a refused repeat was told that the first one stands. */
+static void check_duplicate(uint32_t source, uint32_t k, const struct weir_pos *pos)
+{
+	const struct oracle_source *s = &oracle.sources[source];
+	world_check(world.once_open, "a fresh idempotency key was refused", source, k);
+	world_check(s->last_k == k && pos->sequence == s->seq_of[k], "a duplicate of another event",
+		    pos->sequence, k);
+	world_sometimes(SOMETIMES_DUPLICATE);
+}
+
 /*
- * One event without a producer (L12). After an answer that leaves its fate open nothing more comes
- * from that source: it may still turn up, alone.
+ * One event without a producer (L12), with an idempotency key: after an answer that leaves its fate
+ * open it is published again, in this life or the next, and is in the log once (L15, L16).
  */
 void world_publish_once(void)
 {
@@ -282,11 +296,21 @@ void world_publish_once(void)
 		if (oracle.source_count + 1 >= ORACLE_SOURCES_MAX)
 			return;
 		world.once_source = oracle_source_new(false);
+		world.once_k = 1;
+		world.once_open = false;
 	}
-	uint32_t source = world.once_source, k = oracle.sources[source].last_k + 1;
+	uint32_t source = world.once_source, k = world.once_k;
+	if (k > oracle.sources[source].last_k + 1) {
+		/* A crash took what was not told to be safe from it. */
+		k = world.once_k = oracle.sources[source].last_k + 1;
+		world.once_open = true;
+	}
 	if (k >= ORACLE_KS_MAX)
 		return;
+	uint32_t key[2] = {source, k};
+	struct weir_ids ids = {.idempotency_key = key, .idempotency_key_bytes = sizeof key};
 	world_event(source, k, &event);
+	event.ids = &ids;
 	uint64_t timeout_ns = world_one_in(3) ? 100000 : WEIR_FOREVER;
 	const struct world_ticket t = {k, k, ++world.call_last, 0};
 	uint32_t process = ++world.process_last;
@@ -295,23 +319,30 @@ void world_publish_once(void)
 	int rc = weir_publish_once(world.pipeline, &event, level, timeout_ns, &pos);
 	world_call_end(&call, "a publish_once over its deadline");
 	world_note("once", k, (uint64_t)(uint32_t)rc);
-	world_say_send(rc == 0 ? HISTORY_OK
-		       : rc == WEIR_E_AGAIN || rc == WEIR_E_TOO_BIG || rc == WEIR_E_NO_ROOM
-			       ? HISTORY_FAIL
-			       : HISTORY_INFO,
-		       process, source, &t, level, rc == 0 ? pos.sequence : 0);
-	if (rc != 0) {
+	/* One that is published again may be there whatever this call said. */
+	bool there = rc == 0 || rc == WEIR_E_DUPLICATE;
+	world_say_send(there ? HISTORY_OK : rc == WEIR_E_TOO_BIG ? HISTORY_FAIL : HISTORY_INFO,
+		       process, source, &t, level, there ? pos.sequence : 0);
+	if (rc == WEIR_E_DUPLICATE)
+		check_duplicate(source, k, &pos);
+	if (!there) {
 		world_check(rc == WEIR_E_AGAIN || rc == -ETIMEDOUT || rc == WEIR_E_TOO_BIG ||
 				    is_refused_for_room(rc) ||
 				    (rc == WEIR_E_FAILED && world_has_failed()),
 			    "publish_once", (uint64_t)-rc, k);
-		world.once_source = 0;
+		world.once_open |= rc == -ETIMEDOUT || rc == WEIR_E_FAILED;
+		if (rc == WEIR_E_TOO_BIG)
+			world.once_source = 0;
 		return;
 	}
 	promised(source, k, level);
 	const struct oracle_record *o = &oracle.records[pos.sequence];
-	world_check(o->source == source && o->k == k && o->epoch == pos.epoch,
+	world_check(o->source == source && o->k == k &&
+			    (rc == WEIR_E_DUPLICATE || o->epoch == pos.epoch),
 		    "an event stands elsewhere than its publisher was told", pos.sequence, k);
+	/* Or somebody forgot that it was told. */
+	world.once_open = wr_prng_below(&world.keys_prng, 8) == 0;
+	world.once_k += !world.once_open;
 	world_sometimes(SOMETIMES_ONCE);
 }
 

@@ -71,6 +71,8 @@ void log_bed_init(struct log_bed *bed, const struct log_bed_options *options)
 			    .subscriptions_max = 8,
 			    .rows_max = 64},
 		.named_producers_max = 8,
+		.idempotency_keys_max = 500,
+		.run_records_max = bed->o.run_records_max,
 	};
 	cr_assert_eq(wr_tables_init(&bed->tables, memory, &bed->limits), 0);
 	cr_assert_eq(wr_tables_init(&bed->shadow, memory, &bed->limits), 0);
@@ -225,6 +227,35 @@ uint64_t log_bed_stamped(struct log_bed *bed, uint32_t lane, uint32_t topic,
 	return log_bed_hand_over(bed, lane, record, head.bytes);
 }
 
+uint32_t log_bed_write_keyed(void *to, uint32_t topic, uint32_t key,
+			     const struct wr_producer_stamp *stamp)
+{
+	uint8_t *record = to;
+	uint32_t options = wr_option_size(4) + (stamp != NULL ? wr_option_size(sizeof *stamp) : 0);
+	struct wr_record head = {
+		.option_bytes = (uint16_t)wr_record_option_area(options, 0),
+		.topic = topic,
+		.kind = WR_KIND_EVENT,
+		.flags = WR_RECORD_KEYLESS | WR_RECORD_DECIDE,
+	};
+	head.bytes = (uint32_t)sizeof head + head.option_bytes;
+	memset(record, 0, wr_record_stride(head.bytes));
+	memcpy(record, &head, sizeof head);
+	uint32_t at = sizeof head;
+	if (stamp != NULL)
+		at += wr_option_put(record + at, WR_OPTION_PRODUCER, stamp, sizeof *stamp);
+	(void)wr_option_put(record + at, WR_OPTION_IDEMPOTENCY_KEY, &key, sizeof key);
+	return wr_record_stride(head.bytes);
+}
+
+uint64_t log_bed_keyed(struct log_bed *bed, uint32_t lane, uint32_t topic, uint32_t key,
+		       const struct wr_producer_stamp *stamp)
+{
+	_Alignas(8) uint8_t record[96];
+	uint32_t bytes = log_bed_write_keyed(record, topic, key, stamp);
+	return log_bed_hand_over(bed, lane, record, bytes);
+}
+
 static uint64_t hand_over_control(struct log_bed *bed, uint32_t lane, uint8_t *record, bool reply)
 {
 	struct wr_record *head = (struct wr_record *)record;
@@ -284,6 +315,18 @@ int log_bed_topic(struct log_bed *bed, uint32_t lane, const char *name, uint32_t
 	return call(bed, lane, record, ret_id);
 }
 
+int log_bed_window(struct log_bed *bed, uint32_t lane, const char *name, uint32_t keys,
+		   uint64_t span_us, uint32_t *ret_id)
+{
+	_Alignas(8) uint8_t record[RECORD_BYTES_MAX];
+	uint8_t payload[WR_TOPIC_BYTES_MAX];
+	const struct wr_control_window window = {
+		.keys = keys, .span_us = span_us, .secret = {1, 2, 3}};
+	uint32_t bytes = wr_control_topic_write(1, &window, payload);
+	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)strlen(name), payload, bytes);
+	return call(bed, lane, record, ret_id);
+}
+
 int log_bed_subscription(struct log_bed *bed, uint32_t lane, const char *name,
 			 const uint32_t *topics, uint32_t topic_count, uint32_t start,
 			 uint64_t start_seq, uint32_t *ret_id)
@@ -337,12 +380,14 @@ uint32_t log_bed_in_flight(struct log_bed *bed)
 }
 
 /* One record of the log, folded as recovery folds it. */
-static void fold_record(struct log_bed *bed, const struct wr_record_view *view, uint64_t seq)
+static void fold_record(struct log_bed *bed, const struct wr_record_view *view, uint64_t seq,
+			uint64_t time_us)
 {
 	struct wr_undo none = {0};
 	struct wr_decision decision;
 	cr_assert_eq(seq, bed->folded_seq);
 	cr_expect_eq(view->head->flags & WR_RECORD_WANTS_REPLY, 0);
+	bed->shadow.now_us = time_us;
 	int rc = wr_decide(&bed->shadow, &none, view, seq, true, &decision);
 	cr_assert_eq(rc, 0, "record %llu of kind %u is in the log and refused on replay: %d",
 		     (unsigned long long)seq, view->head->kind, rc);
@@ -379,7 +424,8 @@ static void fold_batch(struct log_bed *bed, const struct wr_commit *commit)
 		struct wr_record_view view;
 		cr_assert(wr_record_view(commit->bytes + WR_BATCH_HEADER_BYTES + at,
 					 h->body_bytes - at, &view));
-		fold_record(bed, &view, h->first_seq + i);
+		fold_record(bed, &view, h->first_seq + i,
+			    h->time_base_us + view.head->time_delta_us);
 		at += wr_record_stride(view.head->bytes);
 	}
 	cr_assert_eq(bed->folded_seq, commit->end_seq);
@@ -423,13 +469,27 @@ void log_bed_settle_down(struct log_bed *bed)
 	}
 }
 
+/* By the last batch of its chunk that begins at or before it. */
+static uint64_t time_of(struct log_bed *bed, uint64_t seq, const struct wr_record_view *view)
+{
+	uint64_t ordinal;
+	cr_assert(wr_chunks_find(&bed->chunks, &bed->chunks.pins[0], seq, &ordinal));
+	const struct wr_chunk *chunk = log_bed_chunk(bed, ordinal);
+	wr_chunks_unpin(&bed->chunks.pins[0]);
+	uint32_t i = wr_load_relaxed(&chunk->batch_count);
+	while (i > 1 && chunk->batches[i - 1].first_index > seq - chunk->first_seq)
+		i--;
+	const uint8_t *batch = chunk->readable + chunk->batches[i - 1].place_bytes;
+	return ((const struct wr_batch_header *)batch)->time_base_us + view->head->time_delta_us;
+}
+
 static void fold_chunks(struct log_bed *bed)
 {
 	uint64_t end = wr_writer_visible_seq(&bed->writer) + 1;
 	cr_assert_eq(wr_load_relaxed(&bed->chunks.floor), 0u, "a chunk was recycled");
 	while (bed->folded_seq < end) {
 		struct wr_record_view view = log_bed_record(bed, bed->folded_seq);
-		fold_record(bed, &view, bed->folded_seq);
+		fold_record(bed, &view, bed->folded_seq, time_of(bed, bed->folded_seq, &view));
 	}
 }
 

@@ -97,6 +97,9 @@ uint64_t log_bed_event(struct log_bed *bed, uint32_t lane, uint32_t topic, uint3
 /* An event of a named producer. */
 uint64_t log_bed_stamped(struct log_bed *bed, uint32_t lane, uint32_t topic,
 			 const struct wr_producer_stamp *stamp);
+/* An event with an idempotency key, and a stamp unless NULL. */
+uint64_t log_bed_keyed(struct log_bed *bed, uint32_t lane, uint32_t topic, uint32_t key,
+		       const struct wr_producer_stamp *stamp);
 uint64_t log_bed_progress(struct log_bed *bed, uint32_t lane, uint32_t subscription, uint32_t row,
 			  const struct wr_control_progress *progress);
 uint64_t log_bed_generation(struct log_bed *bed, uint32_t lane, uint32_t subscription, uint32_t row,
@@ -104,6 +107,9 @@ uint64_t log_bed_generation(struct log_bed *bed, uint32_t lane, uint32_t subscri
 /* Control with an answer: steps the writer once. The reply's code; the id in *ret_id. */
 int log_bed_topic(struct log_bed *bed, uint32_t lane, const char *name, uint32_t partitions,
 		  uint32_t *ret_id);
+/* The same with a window of idempotency keys. */
+int log_bed_window(struct log_bed *bed, uint32_t lane, const char *name, uint32_t keys,
+		   uint64_t span_us, uint32_t *ret_id);
 int log_bed_subscription(struct log_bed *bed, uint32_t lane, const char *name,
 			 const uint32_t *topics, uint32_t topic_count, uint32_t start,
 			 uint64_t start_seq, uint32_t *ret_id);
@@ -113,6 +119,9 @@ struct wr_reply log_bed_reply(struct log_bed *bed, uint32_t lane);
 
 /* A plain event at `to`: its stride. */
 uint32_t log_bed_write_event(void *to, uint32_t topic, uint32_t hash, uint32_t payload_bytes);
+/* One with an idempotency key. */
+uint32_t log_bed_write_keyed(void *to, uint32_t topic, uint32_t key,
+			     const struct wr_producer_stamp *stamp);
 /* The head of a run of `records` in `bytes`, at `to`. */
 void log_bed_write_run_head(void *to, uint32_t records, uint32_t bytes);
 

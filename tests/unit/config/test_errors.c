@@ -167,6 +167,15 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 "  partitions: 5}, {name: d}]\n",
 		 "x:2:15: error: topics: 1026 partitions in all, and limits.partitions is 1024",
 		 NULL},
+		{"topics: [{name: a, idempotency: {keys: 100}}]\n",
+		 "x:1:33: error: topics: 100 idempotency keys in all, and limits.idempotency_keys "
+		 "is 0",
+		 "limits: {idempotency_keys: 100}"},
+		{"limits: {idempotency_keys: 5}\n"
+		 "topics: [{name: a, idempotency: {keys: 5, span: 1500ns}}]\n",
+		 "x:2:33: error: span: of whole microseconds", NULL},
+		{"topics: [{name: a, idempotency: {span: 5m}}]\n",
+		 "x:1:20: error: topics[0].idempotency has no keys", NULL},
 		{"limits: {partitions: 3}\ntopics: [{name: a, partitions: 3}, {name: b}]\n",
 		 "x:2:36: error: topics: 4 partitions in all, and limits.partitions is 3", NULL},
 		{"memory:\n  pool: 1TiB\n",
@@ -201,9 +210,9 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 "x:2:21: warning: memory.undurable, 1GiB, does not fit into memory.pool, 64MiB: "
 		 "the pool becomes 1046MiB",
 		 "= help: memory: {pool: 1046MiB}"},
-		{"journal: {dir: j}\nmemory: {pool: 8MiB}\n",
-		 "x:2:16: warning: memory.undurable, 8MiB, does not fit into memory.pool, 8MiB: "
-		 "the pool becomes 30MiB",
+		{"journal: {dir: j}\nmemory: {pool: 16MiB}\n",
+		 "x:2:16: warning: memory.undurable, 16MiB, does not fit into memory.pool, 16MiB: "
+		 "the pool becomes 38MiB",
 		 NULL},
 		{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], gate: durable}]\n",
 		 "x:2:46: error: without a journal nothing becomes durable", NULL},

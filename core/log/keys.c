@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log/keys.h"
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/base/assert.h"
+#include "core/base/bits.h"
+#include "core/base/bug.h"
+
+#define TICKS_A_SPAN (1u << 20)
+/* Room of a ring beyond its keys: a sixteenth. */
+#define SPARE_SHIFT 4u
+
+/* ---- memory ---- */
+
+static uint32_t capacity_of(uint32_t keys)
+{
+	uint32_t spare = keys >> SPARE_SHIFT;
+	return keys + (spare > 0 ? spare : 1);
+}
+
+static uint32_t entries_of(const struct wr_keys_limits *l)
+{
+	return l->keys_max + (l->keys_max >> SPARE_SHIFT) + l->windows_max;
+}
+
+/* Four of five slots are in use at most. */
+static uint32_t slots_of(const struct wr_keys_limits *l)
+{
+	return l->keys_max + l->keys_max / 4 + 16;
+}
+
+size_t wr_keys_bytes(const struct wr_keys_limits *l)
+{
+	if (l->keys_max == 0)
+		return 0;
+	return l->windows_max * sizeof(struct wr_keys_window) + l->topics_max * sizeof(uint32_t) +
+	       entries_of(l) * sizeof(struct wr_keys_entry) +
+	       slots_of(l) * sizeof(struct wr_keys_slot) +
+	       l->run_records_max * sizeof(struct wr_keys_undo);
+}
+
+int wr_keys_init(struct wr_keys *k, struct wr_memory *memory, const struct wr_keys_limits *limits)
+{
+	*k = (struct wr_keys){.limits = *limits};
+	if (limits->keys_max == 0)
+		return 0;
+	const struct wr_memory_ops *ops = memory->ops;
+	k->entry_count = entries_of(limits);
+	k->slot_count = slots_of(limits);
+	k->windows = ops->alloc(memory, limits->windows_max * sizeof *k->windows, 64);
+	k->of_topic = ops->alloc(memory, limits->topics_max * sizeof *k->of_topic, 64);
+	k->entries = ops->alloc(memory, k->entry_count * sizeof *k->entries, 64);
+	k->slots = ops->alloc(memory, k->slot_count * sizeof *k->slots, 64);
+	k->undo = ops->alloc(memory, limits->run_records_max * sizeof *k->undo, 64);
+	if (k->windows == NULL || k->of_topic == NULL || k->entries == NULL || k->slots == NULL ||
+	    k->undo == NULL) {
+		wr_keys_fini(k, memory);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void give_back(struct wr_memory *memory, void *p, size_t bytes)
+{
+	if (p != NULL)
+		memory->ops->free(memory, p, bytes);
+}
+
+void wr_keys_fini(struct wr_keys *k, struct wr_memory *memory)
+{
+	const struct wr_keys_limits *l = &k->limits;
+	give_back(memory, k->windows, l->windows_max * sizeof *k->windows);
+	give_back(memory, k->of_topic, l->topics_max * sizeof *k->of_topic);
+	give_back(memory, k->entries, k->entry_count * sizeof *k->entries);
+	give_back(memory, k->slots, k->slot_count * sizeof *k->slots);
+	give_back(memory, k->undo, l->run_records_max * sizeof *k->undo);
+	*k = (struct wr_keys){.limits = *l};
+}
+
+void wr_keys_reset(struct wr_keys *k)
+{
+	if (k->window_count == 0)
+		return;
+	memset(k->of_topic, 0, k->limits.topics_max * sizeof *k->of_topic);
+	memset(k->slots, 0, k->slot_count * sizeof *k->slots);
+	k->window_count = k->keys_used = k->entries_used = 0;
+	k->undo_count = k->captured_windows = 0;
+	k->last_us = k->begin_us = k->clock_us = 0;
+	k->captured = false;
+}
+
+/* ---- definitions ---- */
+
+bool wr_keys_fit(const struct wr_keys *k, uint32_t keys)
+{
+	return keys <= k->limits.keys_max - k->keys_used && k->window_count < k->limits.windows_max;
+}
+
+void wr_keys_define(struct wr_keys *k, uint32_t topic, const struct wr_control_window *def,
+		    uint64_t time_us)
+{
+	WR_ASSERT(wr_keys_fit(k, def->keys) && topic < k->limits.topics_max);
+	/* What was before the first window is in no checkpoint. */
+	if (k->window_count == 0)
+		k->begin_us = k->clock_us = time_us;
+	struct wr_keys_window *w = &k->windows[k->window_count++];
+	*w = (struct wr_keys_window){
+		.def = *def,
+		.topic = topic,
+		.first = k->entries_used,
+		.capacity = capacity_of(def->keys),
+		.tick_us = wr_max_u64(def->span_us / TICKS_A_SPAN, 1),
+	};
+	/* Rounded up: a key never leaves before its time. */
+	w->span_ticks =
+		def->span_us == 0 ? UINT64_MAX : (def->span_us + w->tick_us - 1) / w->tick_us;
+	k->keys_used += def->keys;
+	k->entries_used += w->capacity;
+	WR_ASSERT(k->entries_used <= k->entry_count);
+	k->of_topic[topic] = k->window_count;
+}
+
+void wr_keys_undefine(struct wr_keys *k)
+{
+	const struct wr_keys_window *w = &k->windows[--k->window_count];
+	k->of_topic[w->topic] = 0;
+	k->keys_used -= w->def.keys;
+	k->entries_used -= w->capacity;
+}
+
+/* ---- the clock ---- */
+
+/* 64 bits of microseconds are half a million years: no sum here overflows but by hostile bytes. */
+static uint64_t clock_at(const struct wr_keys *k, uint64_t time_us)
+{
+	uint64_t elapsed = time_us > k->begin_us ? time_us - k->begin_us : 0;
+	uint64_t behind = k->begin_us - k->clock_us;
+	return k->clock_us + elapsed + wr_min_u64(elapsed, behind);
+}
+
+void wr_keys_epoch(struct wr_keys *k, uint64_t time_us)
+{
+	if (k->window_count == 0 || WR_BUG(WINDOW_JUMPS))
+		return;
+	uint64_t clock_us = clock_at(k, k->last_us);
+	k->begin_us = wr_max_u64(time_us, clock_us);
+	k->clock_us = clock_us;
+}
+
+/* ---- the index ---- */
+
+static inline uint32_t home_of(const struct wr_keys *k, uint32_t print)
+{
+	return (uint32_t)((uint64_t)print * k->slot_count >> 32);
+}
+
+static inline uint32_t slot_after(const struct wr_keys *k, uint32_t i)
+{
+	return i + 1 < k->slot_count ? i + 1 : 0;
+}
+
+/* How far from home the slot stands. */
+static inline uint32_t distance(const struct wr_keys *k, uint32_t i)
+{
+	uint32_t home = home_of(k, k->slots[i].print);
+	return i >= home ? i - home : i + k->slot_count - home;
+}
+
+static void index_add(struct wr_keys *k, uint32_t print, uint32_t entry)
+{
+	struct wr_keys_slot slot = {.print = print, .entry = entry + 1};
+	uint32_t i = home_of(k, print);
+	for (uint32_t away = 0; k->slots[i].entry != 0; away++, i = slot_after(k, i)) {
+		uint32_t there = distance(k, i);
+		if (there >= away)
+			continue;
+		/* Who is nearer to home makes room. */
+		struct wr_keys_slot moved = k->slots[i];
+		k->slots[i] = slot;
+		slot = moved;
+		away = there;
+	}
+	k->slots[i] = slot;
+}
+
+static void index_remove(struct wr_keys *k, uint32_t i)
+{
+	uint32_t next = slot_after(k, i);
+	while (k->slots[next].entry != 0 && distance(k, next) > 0) {
+		k->slots[i] = k->slots[next];
+		i = next;
+		next = slot_after(k, next);
+	}
+	k->slots[i] = (struct wr_keys_slot){0};
+}
+
+/* The slot of an entry, or slot_count: it has none, since a later one took it. */
+static uint32_t index_of(const struct wr_keys *k, uint32_t print, uint32_t entry)
+{
+	uint32_t i = home_of(k, print);
+	for (uint32_t away = 0; k->slots[i].entry != 0 && distance(k, i) >= away; away++) {
+		if (k->slots[i].entry == entry + 1)
+			return i;
+		i = slot_after(k, i);
+	}
+	return k->slot_count;
+}
+
+/* The slot of a key in a window, or slot_count. */
+static uint32_t index_find(const struct wr_keys *k, const struct wr_keys_window *w,
+			   const uint32_t hash[4])
+{
+	uint32_t i = home_of(k, hash[0]);
+	for (uint32_t away = 0; k->slots[i].entry != 0 && distance(k, i) >= away; away++) {
+		uint32_t entry = k->slots[i].entry - 1;
+		if (k->slots[i].print == hash[0] && entry - w->first < w->capacity &&
+		    memcmp(k->entries[entry].hash, hash, sizeof k->entries[entry].hash) == 0)
+			return i;
+		i = slot_after(k, i);
+	}
+	return k->slot_count;
+}
+
+/* ---- the ring ---- */
+
+/* The place of one of the last `capacity` ordinals. */
+static uint32_t place_of(const struct wr_keys_window *w, uint64_t ordinal)
+{
+	uint32_t back = (uint32_t)(w->next - ordinal);
+	return w->place >= back ? w->place - back : w->place + w->capacity - back;
+}
+
+static uint64_t ordinal_of(const struct wr_keys_window *w, uint32_t place)
+{
+	return w->next - (place < w->place ? w->place - place : w->place + w->capacity - place);
+}
+
+static struct wr_keys_entry *entry_at(const struct wr_keys *k, const struct wr_keys_window *w,
+				      uint64_t ordinal)
+{
+	return &k->entries[w->first + place_of(w, ordinal)];
+}
+
+/* Age of a live entry by `newest`, which is not before any of them. */
+static inline bool is_over(const struct wr_keys_window *w, const struct wr_keys_entry *e,
+			   uint64_t newest)
+{
+	return (uint32_t)newest - e->tick > w->span_ticks;
+}
+
+/* Whether the next key's place holds what is still to be copied into a checkpoint. */
+static bool is_held(const struct wr_keys *k, struct wr_keys_window *w)
+{
+	if (!k->captured || WR_BUG(WINDOW_OVERWRITTEN))
+		return false;
+	uint32_t first = w->captured.place;
+	uint32_t i = w->place >= first ? w->place - first : w->place + w->capacity - first;
+	return i < w->captured.count && i >= wr_load_acquire(&w->copied); /* K2 */
+}
+
+/*
+ * The first ordinal in [from, next) that is not over: steps that double, then halves. Mostly it is
+ * `from`, or the one after it.
+ */
+static uint64_t first_live(const struct wr_keys *k, const struct wr_keys_window *w, uint64_t from)
+{
+	uint64_t newest = w->newest_tick;
+	uint64_t low = from, high = from, step = 1;
+	while (high < w->next && is_over(w, entry_at(k, w, high), newest)) {
+		low = high + 1;
+		high += step;
+		step *= 2;
+	}
+	high = wr_min_u64(high, w->next);
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (is_over(w, entry_at(k, w, middle), newest))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void set_live_from(struct wr_keys_window *w, uint64_t live_from)
+{
+	w->live_from = live_from;
+	wr_store_relaxed(&w->held, w->next - live_from);
+}
+
+int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes,
+		  uint64_t time_us, bool blocks, struct wr_keys_candidate *ret)
+{
+	struct wr_keys_window *w = wr_keys_window(k, topic);
+	uint64_t hash[2];
+	if (w == NULL || key_bytes == 0 || key_bytes > WR_IDEMPOTENCY_KEY_BYTES_MAX)
+		return -EINVAL;
+	wr_siphash128(w->def.secret, key, key_bytes, hash);
+	ret->window = w;
+	memcpy(ret->hash, hash, sizeof hash);
+	/* Hostile bytes may have times that go backwards; a writer's never do. */
+	ret->tick = w->def.span_us == 0
+			    ? 0
+			    : wr_max_u64(clock_at(k, time_us) / w->tick_us, w->newest_tick);
+	uint32_t i = index_find(k, w, ret->hash);
+	if (i < k->slot_count) {
+		const struct wr_keys_entry *e = &k->entries[k->slots[i].entry - 1];
+		uint64_t ordinal = ordinal_of(w, k->slots[i].entry - 1 - w->first);
+		if (ordinal >= w->live_from && ret->tick - w->newest_tick <= w->span_ticks &&
+		    !is_over(w, e, ret->tick)) {
+			ret->found_seq = (uint64_t)e->seq[1] << 32 | e->seq[0];
+			wr_store_relaxed(&w->duplicates,
+					 wr_load_relaxed(&w->duplicates) + 1); /* own */
+			return WEIR_E_DUPLICATE;
+		}
+	}
+	return blocks && is_held(k, w) ? WEIR_E_AGAIN : 0;
+}
+
+/* By number, an entry leaves the index with each that comes. */
+static void evict(struct wr_keys *k, struct wr_keys_window *w)
+{
+	if (w->next < w->def.keys)
+		return;
+	uint32_t place = w->first + place_of(w, w->next - w->def.keys);
+	uint32_t i = index_of(k, k->entries[place].hash[0], place);
+	if (i < k->slot_count)
+		index_remove(k, i);
+}
+
+void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *c, uint64_t seq, bool undoable)
+{
+	struct wr_keys_window *w = c->window;
+	struct wr_keys_entry *e = &k->entries[w->first + w->place];
+	uint32_t entry = w->first + w->place;
+	if (undoable) {
+		WR_ASSERT(k->undo_count < k->limits.run_records_max);
+		k->undo[k->undo_count++] = (struct wr_keys_undo){
+			.window = (uint32_t)(w - k->windows),
+			.before = *e,
+			.live_from = w->live_from,
+			.newest_tick = w->newest_tick,
+		};
+	}
+	evict(k, w);
+	uint32_t i = index_find(k, w, c->hash);
+	if (i < k->slot_count)
+		k->slots[i].entry = entry + 1; /* the same key, out of the window by time */
+	else
+		index_add(k, c->hash[0], entry);
+	memcpy(e->hash, c->hash, sizeof e->hash);
+	e->seq[0] = (uint32_t)seq;
+	e->seq[1] = (uint32_t)(seq >> 32);
+	e->tick = (uint32_t)c->tick;
+	bool all_over = c->tick - w->newest_tick > w->span_ticks;
+	w->newest_tick = c->tick;
+	w->next++;
+	w->place = w->place + 1 < w->capacity ? w->place + 1 : 0;
+	uint64_t live_from = w->live_from;
+	if (w->next > w->def.keys)
+		live_from = wr_max_u64(live_from, w->next - w->def.keys);
+	set_live_from(w, all_over                      ? w->next - 1
+			 : w->span_ticks == UINT64_MAX ? live_from
+						       : first_live(k, w, live_from));
+}
+
+void wr_keys_undo(struct wr_keys *k)
+{
+	if (WR_BUG(WINDOW_KEEPS_REFUSED))
+		return;
+	while (k->undo_count > 0) {
+		const struct wr_keys_undo *u = &k->undo[--k->undo_count];
+		struct wr_keys_window *w = &k->windows[u->window];
+		w->place = w->place > 0 ? w->place - 1 : w->capacity - 1;
+		w->next--;
+		uint32_t entry = w->first + w->place;
+		uint32_t i = index_of(k, k->entries[entry].hash[0], entry);
+		WR_ASSERT(i < k->slot_count);
+		index_remove(k, i);
+		k->entries[entry] = u->before;
+		w->newest_tick = u->newest_tick;
+		set_live_from(w, u->live_from);
+		/* What had to leave for it comes back, if it was more than a place. */
+		if (w->next >= w->def.keys && w->next - w->def.keys >= u->live_from) {
+			uint32_t back = w->first + place_of(w, w->next - w->def.keys);
+			index_add(k, k->entries[back].hash[0], back);
+		}
+	}
+}
