@@ -172,9 +172,12 @@ static void take_progress(struct checker *c, uint32_t line, uint32_t life)
 		checker_found(c, RULE_FENCED_ACK, line, TABLE_NONE);
 	if (!is_progress && op->generation > row->assigned)
 		row->assigned = op->generation;
-	/* Where a generation begins may be a seek's doing. */
-	if (row->placed && op->offset > row->position && (is_progress || g->loose_life != life))
+	/* A generation may begin where a seek says that was asked for since the last one. */
+	bool may_be_sought =
+		!is_progress && g->loose_life != TABLE_NONE && g->loose_life >= row->assigned_life;
+	if (row->placed && op->offset > row->position && !may_be_sought)
 		check_range(c, row, op->offset, line, is_progress ? op->generation : 0, life);
+	row->assigned_life = is_progress ? row->assigned_life : life;
 	row->position = op->offset;
 	row->position_max = op->offset > row->position_max ? op->offset : row->position_max;
 	row->placed = true;

@@ -93,6 +93,7 @@ struct row {
 	uint32_t generation;      /* highest that was handed out */
 	uint32_t generation_line; /* when it was first */
 	uint32_t assigned;        /* highest that was assigned */
+	uint32_t assigned_life;   /* of the last one */
 	uint32_t gaps, gap_count; /* sorted */
 	bool placed;              /* its position is known */
 };
