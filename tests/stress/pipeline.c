@@ -107,6 +107,8 @@ static void *look_on(void *unused)
 			fault("positions that cannot be", info.visible_sequence,
 			      info.durable_sequence);
 		before = info;
+		if (info.segments_packed > wr_load_relaxed(&stress.packed))
+			wr_store_relaxed(&stress.packed, info.segments_packed);
 		fixture_sleep_ns(3000000);
 	}
 	return NULL;
@@ -264,13 +266,15 @@ static void reset(bool durable)
 	stress.f.options.producers_max = 4;
 	stress.f.options.members_max = 8;
 	stress.f.options.retention_bytes = 0;
+	/* Segments change their files while members catch up from them. */
+	stress.f.options.pack = durable ? WEIR_PACK_PADDING : WEIR_PACK_NO;
 }
 
 static void report(void)
 {
 	(void)printf("# %llu items polled, %llu handled, %llu again; %llu batches, %llu claims, "
 		     "%llu runs, %llu given up, %llu not accepted; %llu joins, %llu stops, %llu "
-		     "seeks, %llu alerts, %llu commits\n",
+		     "seeks, %llu alerts, %llu commits, %llu segments packed\n",
 		     (unsigned long long)wr_load_relaxed(&stress.sights[0].items),
 		     (unsigned long long)wr_load_relaxed(&stress.sights[1].items),
 		     (unsigned long long)(wr_load_relaxed(&stress.sights[0].redelivered) +
@@ -284,7 +288,8 @@ static void report(void)
 		     (unsigned long long)wr_load_relaxed(&stress.stops),
 		     (unsigned long long)wr_load_relaxed(&stress.seeks),
 		     (unsigned long long)wr_load_relaxed(&stress.alerts),
-		     (unsigned long long)wr_load_relaxed(&stress.commits));
+		     (unsigned long long)wr_load_relaxed(&stress.commits),
+		     (unsigned long long)wr_load_relaxed(&stress.packed));
 }
 
 static bool saw_enough(void)

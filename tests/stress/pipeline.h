@@ -60,6 +60,7 @@ struct pipeline_stress {
 	uint64_t acked[ROUNDS][SOURCES];
 	struct sight sights[2]; /* of polled and handled */
 	wr_atomic_u64 claims, aborts, runs, batches, full, joins, stops, seeks, alerts, commits;
+	wr_atomic_u64 packed; /* segments, at most at a time */
 };
 
 extern struct pipeline_stress stress;
