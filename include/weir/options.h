@@ -170,14 +170,15 @@ struct weir_options {
 
 	/* memory: sizes in bytes, rounded up to what they need to be */
 	uint32_t chunk_bytes;       /**< unit of memory and of pinning; power of two, 16 KiB ..
-	                               16 MiB; default 1 MiB. The largest run is a quarter of it.
+	                               16 MiB; default 1 MiB. The largest run is a quarter of it,
+	                               or of a lane where that is smaller.
 	                               A journal keeps it: another one is refused */
 	uint64_t pool_bytes;        /**< chunks in memory, default 64 MiB: how far a reader may lag
 	                               before it reads from disk. At most 65,534 chunks */
-	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 16 MiB: beyond
+	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 8 MiB: beyond
 	                               it producers are held back. The pool is made larger where
 	                               it has too few chunks for it, and for those who hold one */
-	uint32_t lane_bytes;        /**< of a producer, power of two, default 4 MiB */
+	uint32_t lane_bytes;        /**< of a producer, power of two, default 1 MiB */
 	uint32_t member_lane_bytes; /**< of a member or group, default 1 MiB */
 	enum weir_huge_pages huge_pages;
 	uint32_t huge_page_bytes; /**< of TRY and REQUIRE: 2 MiB (default) or 1 GiB */

@@ -210,9 +210,9 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 "x:2:21: warning: memory.undurable, 1GiB, does not fit into memory.pool, 64MiB: "
 		 "the pool becomes 1046MiB",
 		 "= help: memory: {pool: 1046MiB}"},
-		{"journal: {dir: j}\nmemory: {pool: 16MiB}\n",
-		 "x:2:16: warning: memory.undurable, 16MiB, does not fit into memory.pool, 16MiB: "
-		 "the pool becomes 38MiB",
+		{"journal: {dir: j}\nmemory: {pool: 8MiB}\n",
+		 "x:2:16: warning: memory.undurable, 8MiB, does not fit into memory.pool, 8MiB: "
+		 "the pool becomes 30MiB",
 		 NULL},
 		{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], gate: durable}]\n",
 		 "x:2:46: error: without a journal nothing becomes durable", NULL},

@@ -11,6 +11,7 @@ TestSuite(plan_limits, .init = set_up, .fini = tear_down);
  * lanes of members are smaller than a page; 18 MiB for catching up are nine pages. */
 Test(plan_limits, memory_that_is_locked)
 {
+	options.lane_bytes = 4 * MIB;
 	options.lock_memory = true;
 	assert_no_lack();
 	uint64_t bytes = plan.memory.total_bytes;
@@ -93,6 +94,7 @@ Test(plan_limits, address_space)
 
 Test(plan_limits, huge_pages_that_are_set_aside)
 {
+	options.lane_bytes = 4 * MIB;
 	options.huge_pages = WEIR_HUGE_PAGES_REQUIRE;
 	assert_lack(WR_LACK_STOPS, "hugetlb", "this kernel has no huge pages of 2 MiB",
 		    "CONFIG_HUGETLBFS");
@@ -126,6 +128,7 @@ Test(plan_limits, huge_pages_that_are_set_aside)
 /* The log thread is on CPU 1, of node 0. */
 Test(plan_limits, huge_pages_of_a_node)
 {
+	options.lane_bytes = 4 * MIB;
 	options.huge_pages = WEIR_HUGE_PAGES_TRY;
 	machine.pages_2m = (struct wr_machine_pages){true, 100, 100, 2, {73, 27}};
 	assert_no_lack();

@@ -40,8 +40,8 @@ Test(open, defaults_are_those_of_the_header)
 		  o.journal_thread == WEIR_JOURNAL_THREAD_AUTO);
 	cr_expect_eq(o.chunk_bytes, MIB);
 	cr_expect_eq(o.pool_bytes, 64 * MIB);
-	cr_expect_eq(o.undurable_bytes, 16 * MIB);
-	cr_expect_eq(o.lane_bytes, 4 * MIB);
+	cr_expect_eq(o.undurable_bytes, 8 * MIB);
+	cr_expect_eq(o.lane_bytes, MIB);
 	cr_expect_eq(o.member_lane_bytes, MIB);
 	cr_expect_eq(o.producers_max, 16);
 	cr_expect_eq(o.members_max, 16);

@@ -145,7 +145,7 @@ Test(config_plan, memory_and_classes_that_a_file_asks_for)
 {
 	write_config("version: 1\n"
 		     "journal: {dir: /tmp/weir-orders-of-a-test, io: posix}\n"
-		     "memory: {lock: yes, huge_pages: require}\n"
+		     "memory: {lane: 4MiB, lock: yes, huge_pages: require}\n"
 		     "threads:\n"
 		     "  log: {scheduler: fifo, priority: 5}\n"
 		     "  group: {scheduler: batch}\n");
