@@ -143,13 +143,12 @@ static bool may_go(struct wr_chunk *chunk, const struct wr_chunk_limits *limits)
 /* How many chunks one raise of the floor takes: a pin scan is shared by them. */
 #define FLOOR_STEP_MAX 4u
 
-/* Raises the floor over chunks that may go; they become free, or linger if pinned. */
-static void raise_floor(struct wr_chunks *c, const struct wr_chunk_limits *limits)
+/* Raises the floor over chunks below `end` that may go; they become free, or linger if pinned. */
+static void raise_floor(struct wr_chunks *c, const struct wr_chunk_limits *limits, uint64_t end)
 {
 	uint64_t floor = wr_load_relaxed(&c->floor); /* own */
-	uint64_t head = wr_load_relaxed(&c->head);   /* own */
 	uint64_t first = floor, step_max = limits->sparingly ? 1 : FLOOR_STEP_MAX;
-	while (floor < head && floor - first < step_max &&
+	while (floor < end && floor - first < step_max &&
 	       may_go(wr_chunks_by_ordinal(c, floor), limits))
 		floor++;
 	if (floor == first)
@@ -164,15 +163,36 @@ static void raise_floor(struct wr_chunks *c, const struct wr_chunk_limits *limit
 	}
 }
 
+/* Where the reader stands that is furthest behind. A late look costs it the chunk, as ever: P4. */
+static uint64_t lowest_pin(struct wr_chunks *c)
+{
+	uint64_t lowest = UINT64_MAX;
+	for (uint32_t i = 0; i < c->pin_count; i++) {
+		uint64_t value = wr_load_relaxed(&c->pins[i].value);
+		if (value != 0)
+			lowest = wr_min_u64(lowest, value - 1);
+	}
+	return lowest;
+}
+
+static void raise_floor_early(struct wr_chunks *c, const struct wr_chunk_limits *limits)
+{
+	uint64_t live = wr_load_relaxed(&c->head) - wr_load_relaxed(&c->floor); /* own */
+	if (limits->live_max == 0 || live <= limits->live_max)
+		return;
+	uint64_t old_end = wr_load_relaxed(&c->head) - limits->live_max; /* own */
+	raise_floor(c, limits, wr_min_u64(old_end, lowest_pin(c)));
+}
+
 bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limits, uint32_t count)
 {
 	if (c->free_count < count && c->lingering_count > 0)
 		collect_lingering(c);
 	/* Every raise may yield nothing but lingering chunks; there are fewer pins than chunks. */
 	while (c->free_count < count) {
-		uint64_t before = wr_load_relaxed(&c->floor); /* own */
-		raise_floor(c, limits);
-		if (wr_load_relaxed(&c->floor) != before) /* own */
+		uint64_t before = wr_load_relaxed(&c->floor);      /* own */
+		raise_floor(c, limits, wr_load_relaxed(&c->head)); /* own */
+		if (wr_load_relaxed(&c->floor) != before)          /* own */
 			continue;
 		/* A pin that moved may have been met on each of them, one after the other. */
 		collect_lingering(c);
@@ -184,8 +204,10 @@ bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limi
 struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limits *limits,
 				uint64_t first_seq, uint32_t keep_free)
 {
+	raise_floor_early(c, limits);
 	if (!wr_chunks_keep_free(c, limits, keep_free + 1))
 		return NULL;
+	/* What came free last is the warmest. */
 	struct wr_chunk *chunk = &c->chunks[c->free_slots[--c->free_count]];
 	uint64_t ordinal = wr_load_relaxed(&c->head); /* own */
 	chunk->ordinal = ordinal;

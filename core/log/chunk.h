@@ -4,9 +4,9 @@
  * again when (L21-L23).
  *
  * A chunk in use has an ordinal (its generation): 0, 1, 2 ... in log order. Chunks from `floor` to
- * `head` are live. The writer raises the floor when it needs a chunk; one that a reader still pins
- * lingers outside the pool until the pin is gone, and another is taken: the writer never waits for
- * a reader.
+ * `head` are live. The writer raises the floor when it needs a chunk, and over what is old and
+ * below every pin; one that a reader still pins lingers outside the pool until the pin is gone, and
+ * another is taken: the writer never waits for a reader.
  *
  * Pins (the proof; tests/explorer/scenario_chunk.c tries it in all executions):
  *   reader   P1 store pin = ordinal + 1 (seq_cst), then P2 load floor (seq_cst): below → undo
@@ -108,6 +108,11 @@ struct wr_chunk_limits {
 	uint64_t reusable_seq; /* a chunk may go when its end_seq <= this: durable, and not held */
 	uint64_t commits_done;
 	bool sparingly; /* the floor rises by as few chunks as will do */
+	/*
+	 * More live ones than this are only for readers who stand in them: the oldest are used
+	 * again though others are free, because they are still in the caches. 0: all are kept.
+	 */
+	uint64_t live_max;
 };
 
 /*

@@ -14,6 +14,9 @@
 
 #include "core/base/bug.h"
 
+/* Chunks kept for readers who come behind those that are not durable. */
+#define LIVE_DURABLE_CHUNKS 8u
+
 /* Chunks from the first that is not wholly durable up to the head. */
 static uint64_t undurable_chunks(struct wr_writer *w)
 {
@@ -125,6 +128,9 @@ bool wr_writer_open_chunk(struct wr_writer *w, bool control)
 	struct wr_chunk *chunk = NULL;
 	if (!short_of_data) {
 		struct wr_chunk_limits limits = limits_of(w, false);
+		/* Without a journal the pool is all that there is of the log. */
+		if (w->link != NULL)
+			limits.live_max = (uint64_t)undurable_max + LIVE_DURABLE_CHUNKS;
 		w->chunk_is_kept = false;
 		chunk = wr_chunks_open(w->chunks, &limits, w->next_seq, WR_CONTROL_CHUNKS);
 	}

@@ -174,7 +174,9 @@ struct weir_options {
 	                               or of a lane where that is smaller.
 	                               A journal keeps it: another one is refused */
 	uint64_t pool_bytes;        /**< chunks in memory, default 64 MiB: how far a reader may lag
-	                               before it reads from disk. At most 65,534 chunks */
+	                               before it reads from disk. At most 65,534 chunks. With a
+	                               journal, who begins finds the newest undurable_bytes and
+	                               eight chunks there; more is kept for who reads in it */
 	uint64_t undurable_bytes;   /**< visible but not yet durable at most, default 8 MiB: beyond
 	                               it producers are held back. The pool is made larger where
 	                               it has too few chunks for it, and for those who hold one */

@@ -73,8 +73,10 @@ static void *write_for_ever(void *unused)
 	uint64_t next_seq = 1;
 	(void)unused;
 	while (wr_load_relaxed(&stop) == 0) {
+		/* By turns of 64 chunks: used again early, and late. */
 		const struct wr_chunk_limits limits = {.reusable_seq = next_seq,
-						       .commits_done = UINT64_MAX};
+						       .commits_done = UINT64_MAX,
+						       .live_max = next_seq / RECORDS / 64 % 2};
 		struct wr_chunk *chunk = wr_chunks_open(&chunks, &limits, next_seq, 0);
 		if (chunk == NULL) {
 			refusals_most = wr_max_u64(refusals_most, ++refusals_in_a_row);

@@ -118,6 +118,37 @@ CASE(chunk, what_lies_in_memory_stays_until_room_is_needed)
 	cr_expect_eq(wr_chunks_free(&chunks), 3);
 }
 
+CASE(chunk, what_nobody_reads_is_used_again_while_it_is_warm)
+{
+	struct wr_chunk_limits limits = anything;
+	uint64_t slots = 0;
+	limits.live_max = 2;
+	for (uint64_t i = 0; i < 10ull * CHUNKS; i++) {
+		slots |= UINT64_C(1) << open_next(&limits, 0)->slot;
+		cr_expect_leq(i + 1 - chunk_floor(), 3);
+	}
+	cr_expect_eq(__builtin_popcountll(slots), 3, "though others were free all the time");
+	/* A reader that stands in one keeps what it has before it, as far as the pool goes. */
+	uint64_t floor = chunk_floor() + 1;
+	cr_assert_not_null(wr_chunks_pin(&chunks, &chunks.pins[0], floor));
+	for (uint32_t i = 0; i < CHUNKS - 3; i++)
+		cr_assert_not_null(open_next(&limits, 0));
+	cr_expect_eq(chunk_floor(), floor);
+	wr_chunks_unpin(&chunks.pins[0]);
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		cr_assert_not_null(open_next(&limits, 0));
+	cr_expect_leq(wr_load_relaxed(&chunks.head) - chunk_floor(), 3);
+}
+
+CASE(chunk, what_nobody_reads_but_is_not_durable_stays)
+{
+	struct wr_chunk_limits limits = nothing;
+	limits.live_max = 2;
+	for (uint32_t i = 0; i < CHUNKS; i++)
+		cr_assert_not_null(open_next(&limits, 0));
+	cr_expect_eq(chunk_floor(), 0);
+}
+
 CASE(chunk, only_what_is_closed_durable_and_written_may_go)
 {
 	for (uint32_t i = 0; i < CHUNKS; i++)
@@ -269,7 +300,8 @@ static void model_open(struct model *model, struct wr_prng *prng)
 			wr_max_u64(model->reusable_seq,
 				   last_end > 30 ? last_end - wr_prng_below(prng, 30) : last_end);
 	struct wr_chunk_limits limits = {.reusable_seq = model->reusable_seq,
-					 .commits_done = UINT64_MAX};
+					 .commits_done = UINT64_MAX,
+					 .live_max = wr_prng_below(prng, 4)};
 	struct wr_chunk *chunk = open_next(&limits, (uint32_t)wr_prng_below(prng, 3));
 	if (chunk == NULL)
 		return;
