@@ -340,33 +340,9 @@ static void tell_reading(struct weir_member *m)
 	wr_store_relaxed(&m->reading_seq, seq);
 }
 
-int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
+static int read_on(struct weir_member *m, uint64_t gate_seq, struct weir_item *items,
+		   uint32_t items_max)
 {
-	struct weir_pipeline *p = m->pipeline;
-	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
-		wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
-	/*
-	 * Before what the group has to say: who does not see yet that it has lost a row (N3) goes
-	 * no further than the gate was then, and what lies below that is handed to the next owner
-	 * as a repeat.
-	 */
-	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
-	wr_member_take_replies(m);
-	wr_member_take_messages(m);
-	(void)wr_member_flush(m);
-	if (m->owned_count == 0) {
-		wr_member_unpin(m);
-		wr_member_want_nothing(m);
-		wr_store_relaxed(&m->reading_seq, UINT64_MAX); /* who has nothing holds nothing */
-		return wr_load_relaxed(&m->fenced_out) != 0 ? WEIR_E_FENCED : 0;
-	}
-	if (wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK)
-		tell_reading(m);
-	if (m->gap_end != 0) {
-		uint32_t gaps = hand_out_gaps(m, items, items_max);
-		if (gaps > 0)
-			return (int)gaps;
-	}
 	while (m->scan_seq <= gate_seq) {
 		if (m->place == WR_PLACE_NONE) {
 			int rc = find_chunk(m);
@@ -387,6 +363,41 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	return 0;
 }
 
+int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
+{
+	struct weir_pipeline *p = m->pipeline;
+	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
+		wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
+	/*
+	 * Before what the group has to say: who does not see yet that it has lost a row (N3) goes
+	 * no further than the gate was then, and what lies below that is handed to the next owner
+	 * as a repeat.
+	 */
+	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
+	wr_member_take_replies(m);
+	wr_member_take_messages(m);
+	(void)wr_member_flush(m);
+	if (m->owned_count == 0) {
+		wr_member_unpin(m);
+		wr_member_want_nothing(m);
+		wr_store_relaxed(&m->reading_seq, UINT64_MAX); /* who has nothing holds nothing */
+		return wr_load_relaxed(&m->fenced_out) != 0 ? WEIR_E_FENCED : 0;
+	}
+	bool is_blocking = wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK;
+	if (is_blocking)
+		tell_reading(m);
+	if (m->gap_end != 0) {
+		uint32_t gaps = hand_out_gaps(m, items, items_max);
+		if (gaps > 0)
+			return (int)gaps;
+	}
+	int count = read_on(m, gate_seq, items, items_max);
+	/* Who found nothing may not look again before the gate moves. */
+	if (count == 0 && is_blocking)
+		tell_reading(m);
+	return count;
+}
+
 /* ---- the public door ---- */
 
 struct poll_wait {
@@ -396,6 +407,16 @@ struct poll_wait {
 	int result;
 };
 
+/*
+ * What it read since it last told what it keeps. Producers that are held back by that alone append
+ * nothing, and the gate does not move: who looked at the gate only would never tell.
+ */
+static bool has_to_tell(struct weir_member *m)
+{
+	return wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK &&
+	       wr_load_relaxed(&m->reading_seq) != m->scan_seq; /* own */
+}
+
 static bool poll_once(void *context)
 {
 	struct poll_wait *w = context;
@@ -403,7 +424,7 @@ static bool poll_once(void *context)
 	/* Most looks find nothing: no message since, and the gate not past what was read. */
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
 	if (mail == m->mail_seen && m->gap_end == 0 && m->owned_count > 0 && m->dirty_count == 0 &&
-	    wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq)
+	    wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq && !has_to_tell(m))
 		return false;
 	m->mail_seen = mail;
 	w->result = wr_member_poll(w->member, w->items, w->items_max);

@@ -109,6 +109,25 @@ static void block_holds(int kind)
 	cr_expect_eq(sent, FAR, "it goes on once there is room");
 }
 
+/* All that was published is another topic's: each poll finds nothing, and has read it. */
+static void block_goes_on(int kind)
+{
+	struct weir_item item;
+	begin(kind, WEIR_SLOW_BLOCK);
+	topic = fixture_topic(&f, "other", 1);
+	uint64_t sent = publish_far(0), moved_ns = fixture_now_ns();
+	cr_assert_lt(sent, FAR, "nothing held the producer back");
+	while (sent < FAR && fixture_now_ns() - moved_ns < 20000000000u) {
+		uint64_t before = sent;
+		cr_assert_eq(weir_poll(member, &item, 1, 0), 0);
+		cr_assert_geq(weir_step(f.pipeline, 1000000u), 0);
+		sent = publish_now(sent);
+		if (sent > before)
+			moved_ns = fixture_now_ns();
+	}
+	cr_expect_eq(sent, FAR, "what it has read is no longer kept for it");
+}
+
 TestSuite(slow, .fini = teardown, .timeout = 60);
 
 Test(slow, block_holds_producers_back_and_loses_nothing_in_memory)
@@ -119,6 +138,16 @@ Test(slow, block_holds_producers_back_and_loses_nothing_in_memory)
 Test(slow, block_holds_producers_back_and_loses_nothing_with_a_journal)
 {
 	block_holds(FIXTURE_DURABLE | FIXTURE_MANUAL);
+}
+
+Test(slow, block_keeps_nothing_that_was_read_and_not_handed_out_in_memory)
+{
+	block_goes_on(FIXTURE_MEMORY | FIXTURE_MANUAL);
+}
+
+Test(slow, block_keeps_nothing_that_was_read_and_not_handed_out_with_a_journal)
+{
+	block_goes_on(FIXTURE_DURABLE | FIXTURE_MANUAL);
 }
 
 Test(slow, block_lets_go_when_the_last_member_leaves)
