@@ -30,6 +30,8 @@
 #define LIVE_PRODUCERS 3u /* the first one has a name */
 #define LIVE_MEMBERS 3u
 #define LIVE_KEYS 6u
+/* Idempotency keys that a topic remembers: more than come between an event and its repeat. */
+#define LIVE_WINDOW 4000u
 #define LIVE_PARTITIONS_MAX 4u
 #define LIVE_LOG_GROUP 100u /* the parent, who reads the journal */
 #define LIVE_NAMED_VALUES (UINT64_C(1) << 40)

@@ -108,9 +108,10 @@ static bool open_pipeline(struct live *live)
 	options.segment_bytes = 64u << 10;
 	options.pool_bytes = 2u << 20;
 	options.undurable_bytes = 256u << 10;
-	options.checkpoint_bytes = 32u << 10;
+	options.checkpoint_bytes = 128u << 10;
 	options.partitions_max = 8;
 	options.topics_max = LIVE_TOPICS;
+	options.idempotency_keys_max = LIVE_TOPICS * LIVE_WINDOW;
 	options.subscriptions_max = LIVE_GROUPS;
 	return !failed(live, "weir_open", weir_open(&options, &live->pipeline, &problem), &problem);
 }
@@ -125,6 +126,7 @@ static bool make_topics(struct live *live)
 		weir_topic_options_init(&options);
 		options.name = names[t];
 		options.partitions = live_partitions[t];
+		options.idempotency_keys = LIVE_WINDOW;
 		int rc = weir_topic_create(live->pipeline, &options, &live->topics[t], &problem);
 		if (failed(live, "weir_topic_create", rc, &problem))
 			return false;

@@ -12,10 +12,12 @@
 #define TICKETS 4096u /* in flight at most: the window is smaller */
 #define WINDOW 512u
 #define AT_ONCE 4u
+#define REPEATS_BACK 4u
 #define PAYLOAD_BYTES 200u
 
 struct ticket {
 	uint64_t first, count; /* values */
+	uint64_t dedup;        /* its idempotency key; 0: none */
 	uint32_t call;
 };
 
@@ -57,6 +59,7 @@ static void say(const struct producer *p, const struct ticket *t, enum history_t
 					.process = p->process,
 					.value = value,
 					.key = live_key_of(value),
+					.dedup = t->dedup,
 					.topic = live_topic_of(value),
 					.call = t->call,
 					.flags = t->count > 1 ? HISTORY_ATOMIC : 0};
@@ -70,16 +73,50 @@ static void say(const struct producer *p, const struct ticket *t, enum history_t
 	}
 }
 
+/* A repeat: it is told where the first event of its key stands. */
+static void say_present(const struct producer *p, const struct ticket *t, uint64_t sequence)
+{
+	live_say(p->live->shared, (struct history_op){.type = HISTORY_OK,
+						      .f = HISTORY_SEND,
+						      .process = p->process,
+						      .value = t->first,
+						      .dedup = t->dedup,
+						      .topic = live_topic_of(t->first),
+						      .offset = sequence,
+						      .call = t->call,
+						      .level = (uint8_t)p->level,
+						      .flags = HISTORY_PRESENT});
+}
+
 static void answer(void *context, const struct weir_ack_range *range)
 {
 	struct producer *p = context;
 
+	if (range->code == WEIR_E_DUPLICATE) {
+		for (uint64_t t = range->first_ticket; t <= range->last_ticket; t++)
+			say_present(p, &p->tickets[t % TICKETS], range->sequence);
+		return;
+	}
 	for (uint64_t t = range->first_ticket; t <= range->last_ticket; t++)
 		say(p, &p->tickets[t % TICKETS],
 		    range->code == 0               ? HISTORY_OK
 		    : range->code == WEIR_E_FAILED ? HISTORY_INFO
 						   : HISTORY_FAIL,
 		    t == range->first_ticket ? range->sequence : 0);
+}
+
+/*
+ * The key is the number of an event a little before it, of the same topic, or its own: two that are
+ * near each other often have the same one, and one is a repeat.
+ */
+static uint64_t draw_dedup(struct producer *p, uint64_t value)
+{
+	uint64_t back = wr_prng_below(&p->prng, REPEATS_BACK);
+	uint64_t number = value > back ? value - back : value;
+
+	if (p->is_named || wr_prng_below(&p->prng, 2) == 0)
+		return 0;
+	return number * LIVE_TOPICS + live_topic_of(value);
 }
 
 static struct ticket take_values(struct producer *p, uint64_t count)
@@ -93,6 +130,7 @@ static struct ticket take_values(struct producer *p, uint64_t count)
 	} else {
 		t.first = 1 + wr_add_relaxed(&p->live->shared->value_last, count);
 	}
+	t.dedup = count == 1 ? draw_dedup(p, t.first) : 0;
 	say(p, &t, HISTORY_INVOKE, 0);
 	return t;
 }
@@ -111,9 +149,12 @@ static void publish(struct producer *p)
 	struct ticket t = take_values(p, 1);
 	struct made made;
 	struct weir_event event = make(p, &made, t.first);
+	struct weir_ids ids = {.idempotency_key = &t.dedup,
+			       .idempotency_key_bytes = sizeof t.dedup};
 	uint64_t number;
-	int rc = weir_publish(p->handle, &event, &number);
 
+	event.ids = t.dedup != 0 ? &ids : NULL;
+	int rc = weir_publish(p->handle, &event, &number);
 	if (rc != 0)
 		give_back(p, &t, "weir_publish", rc);
 	else
@@ -177,7 +218,8 @@ static void wait_for(struct producer *p, uint64_t in_flight)
 			break;
 		int rc = weir_wait(p->handle, progress.handed_over - in_flight, WEIR_LEVEL_DURABLE,
 				   SECOND_NS);
-		if (rc != 0 && rc != -ETIMEDOUT)
+		/* That of a repeat is told here, too. */
+		if (rc != 0 && rc != -ETIMEDOUT && rc != WEIR_E_DUPLICATE)
 			live_fault(p->live->shared, "weir_wait: %s", weir_error_name(rc));
 	}
 	(void)weir_producer_poll_acks(p->handle);

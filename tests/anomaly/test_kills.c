@@ -47,7 +47,7 @@ struct scan {
 
 static struct live_shared *shared;
 static struct history history;
-static uint64_t kills, kills_at_work, operations, lines_of_log;
+static uint64_t kills, kills_at_work, operations, lines_of_log, repeats;
 
 static double now_s(void)
 {
@@ -208,8 +208,10 @@ static void collect_history(void)
 
 	history_begin(&history);
 	for (uint64_t i = 0; i < used && i < LIVE_OPS_MAX; i++)
-		if (wr_load_acquire(&shared->slots[i].is_filled) != 0)
+		if (wr_load_acquire(&shared->slots[i].is_filled) != 0) {
 			history_add(&history, &shared->slots[i].op);
+			repeats += (shared->slots[i].op.flags & HISTORY_PRESENT) != 0;
+		}
 	operations += history_count(&history);
 }
 
@@ -307,9 +309,9 @@ int main(int argc, char **argv)
 	if (!good)
 		tap_note("again: %s --kills 1 --seed %" PRIu64, argv[0], seed - 1);
 	tap_note("%" PRIu64 " kills, %" PRIu64 " of them at work, in %" PRIu64 " journals; %" PRIu64
-		 " operations, %" PRIu64 " events in the journals",
-		 kills, kills_at_work, seed - first, operations, lines_of_log);
-	tap_check(kills_at_work > 0 && lines_of_log > 100, "there was work to lose");
+		 " operations, %" PRIu64 " events in the journals, %" PRIu64 " repeats refused",
+		 kills, kills_at_work, seed - first, operations, lines_of_log, repeats);
+	tap_check(kills_at_work > 0 && lines_of_log > 100 && repeats > 0, "there was work to lose");
 	checker_destroy(checker);
 	history_fini(&history);
 	return tap_end();
