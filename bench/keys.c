@@ -28,6 +28,7 @@
 
 #define KEY_BYTES 36
 #define PIECE_BYTES (1u << 20)
+#define AHEAD 16u
 
 static struct wr_keys keys;
 static struct wr_memory_posix memory;
@@ -65,6 +66,9 @@ static double run(char (*all)[KEY_BYTES], uint64_t count, uint64_t *take_seq)
 	uint64_t began = bench_now_ns();
 	for (uint64_t i = 0; i < count; i++) {
 		struct wr_keys_candidate c = {0};
+		/* As the writer does with what waits in a lane. */
+		for (uint64_t k = i; i % AHEAD == 0 && k < i + AHEAD && k < count; k++)
+			wr_keys_ahead(&keys, 0, all[k], KEY_BYTES);
 		int rc = wr_keys_check(&keys, 0, all[i], KEY_BYTES, 1, true, &c);
 		found += rc == WEIR_E_DUPLICATE;
 		if (take_seq != NULL && rc == 0)

@@ -12,6 +12,8 @@
 #define TICKS_A_SPAN (1u << 20)
 /* Room of a ring beyond its keys: a sixteenth. */
 #define SPARE_SHIFT 4u
+/* How many keys before it leaves the slot of one is fetched. */
+#define EVICTED_AHEAD 8u
 
 /* ---- memory ---- */
 
@@ -320,6 +322,16 @@ int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t k
 	return blocks && is_held(k, w) ? WEIR_E_AGAIN : 0;
 }
 
+void wr_keys_ahead(const struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes)
+{
+	const struct wr_keys_window *w = wr_keys_window(k, topic);
+	uint64_t hash[2];
+	if (w == NULL)
+		return;
+	wr_siphash128(w->def.secret, key, key_bytes, hash);
+	__builtin_prefetch(&k->slots[home_of(k, (uint32_t)hash[0])]);
+}
+
 /* By number, an entry leaves the index with each that comes. */
 static void evict(struct wr_keys *k, struct wr_keys_window *w)
 {
@@ -329,6 +341,10 @@ static void evict(struct wr_keys *k, struct wr_keys_window *w)
 	uint32_t i = index_of(k, k->entries[place].hash[0], place);
 	if (i < k->slot_count)
 		index_remove(k, i);
+	/* And the slot of one that leaves some keys later: any place of the ring will do. */
+	uint32_t later = place - w->first + EVICTED_AHEAD;
+	if (later < w->capacity)
+		__builtin_prefetch(&k->slots[home_of(k, k->entries[w->first + later].hash[0])]);
 }
 
 void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *c, uint64_t seq, bool undoable)

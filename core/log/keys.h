@@ -152,6 +152,11 @@ static inline struct wr_keys_window *wr_keys_window(const struct wr_keys *k, uin
  */
 int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes,
 		  uint64_t time_us, bool blocks, struct wr_keys_candidate *ret_candidate);
+/*
+ * A key that is looked up soon, as it stands now: the memory that that takes is on its way then. A
+ * hint, and nothing else follows from it.
+ */
+void wr_keys_ahead(const struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes);
 /* Takes it in. `undoable`: wr_keys_undo() may follow. */
 void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *candidate, uint64_t seq,
 		  bool undoable);

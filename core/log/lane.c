@@ -52,6 +52,7 @@ void wr_lane_open(struct wr_lane *lane, enum wr_lane_kind kind, bool replies_wan
 	wr_store_relaxed(&lane->head, 0u);
 	wr_store_relaxed(&lane->ordered, 0u);
 	lane->head_own = lane->ordered_own = lane->tail_round = lane->marked = 0;
+	lane->ahead = 0;
 	lane->poisoned = false;
 	wr_store_relaxed(&lane->refused, 0u);
 	wr_store_relaxed(&lane->first_refused_ticket, 0u);

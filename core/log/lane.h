@@ -68,6 +68,7 @@ struct wr_lane {
 	uint64_t ordered_own;
 	uint64_t tail_round;   /* tail as read at the start of the round */
 	uint64_t marked;       /* ordered_own when the last mark was made */
+	uint64_t ahead;        /* up to where keys were looked at ahead of their turn */
 	bool poisoned;         /* remembered: a close moves the state on */
 	wr_atomic_u64 refused; /* runs refused so far */
 	wr_atomic_u64 first_refused_ticket;

@@ -20,6 +20,7 @@
 #include "core/base/crc32c.h"
 
 #define PIECE_BYTES 16384u
+#define EVENTS_AHEAD 16u
 #define SLOW_FLAGS (WR_RECORD_DECIDE | WR_RECORD_WANTS_REPLY)
 
 void wr_writer_poison(struct wr_writer *w, struct wr_lane *lane)
@@ -370,6 +371,38 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	return run.lane_bytes;
 }
 
+/*
+ * The idempotency keys of the next events: their slots are fetched together, and not one after the
+ * other when each is decided. Bytes of the lane may be anything, and may change: of each head one
+ * copy is believed, and what comes of it decides nothing (L5).
+ */
+static void look_ahead(struct wr_writer *w, struct wr_lane *lane)
+{
+	uint64_t at = lane->head_own;
+	for (uint32_t i = 0; i < EVENTS_AHEAD; i++) {
+		struct wr_record head;
+		uint64_t left = lane->tail_round - at;
+		if (left < sizeof head)
+			break;
+		memcpy(&head, wr_lane_at(lane, at), sizeof head);
+		if (head.kind == WR_KIND_RUN) {
+			at += sizeof head;
+			continue;
+		}
+		if (!wr_record_fits(&head, left) || head.bytes > w->options.run_bytes_max)
+			break;
+		const struct wr_record_view view = {.head = &head,
+						    .options = wr_lane_at(lane, at) + sizeof head};
+		struct wr_option key;
+		if ((head.flags & WR_RECORD_DECIDE) != 0 &&
+		    wr_option_find(&view, WR_OPTION_IDEMPOTENCY_KEY, &key) &&
+		    key.value_bytes <= WR_IDEMPOTENCY_KEY_BYTES_MAX)
+			wr_keys_ahead(&w->tables->keys, head.topic, key.value, key.value_bytes);
+		at += wr_record_stride(head.bytes);
+	}
+	lane->ahead = wr_max_u64(at, lane->head_own + WR_RECORD_ALIGN);
+}
+
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 			bool *ret_blocked)
 {
@@ -385,8 +418,11 @@ uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t byte
 			break;
 		}
 		uint32_t bytes = take_events(w, lane, bytes_max - taken);
-		if (bytes == 0 && lane->head_own < lane->tail_round)
+		if (bytes == 0 && lane->head_own < lane->tail_round) {
+			if (w->tables->keys.window_count > 0 && lane->ahead <= lane->head_own)
+				look_ahead(w, lane);
 			bytes = take_run(w, lane, control, ret_blocked);
+		}
 		if (bytes == 0)
 			break;
 		taken += bytes;
