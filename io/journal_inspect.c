@@ -10,6 +10,7 @@
  * Read-only throughout: no lock, no write, no file is made. Thread: the caller's.
  */
 #include "io/journal_inspect.h"
+#include "core/record/share.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -154,6 +155,7 @@ static const char *kind_name(uint8_t kind)
 		[WR_KIND_EPOCH_START] = "epoch_start",
 		[WR_KIND_FILLER] = "filler",
 		[WR_KIND_PRODUCER] = "producer",
+		[WR_KIND_REJECT] = "reject",
 	};
 	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
 		return names[kind];
@@ -174,6 +176,42 @@ static void describe_topic(const struct wr_record_view *view, uint32_t partition
 	if (window.span_us > 0)
 		snprintf(to + n, to_bytes - (size_t)n, " for %llu us",
 			 (unsigned long long)window.span_us);
+}
+
+/* The same of a record of a shared subscription. */
+static void describe_shared(const struct wr_record_view *view, char *to, size_t to_bytes)
+{
+	static const char *const verdicts[] = {
+		[WR_VERDICT_RETRY] = "failed",
+		[WR_VERDICT_EXPIRED] = "lease over",
+		[WR_VERDICT_RELEASED] = "given back",
+		[WR_VERDICT_DEAD] = "dead",
+	};
+	struct wr_mark_view mark;
+	struct wr_settle_view settle;
+	struct wr_settle_run run;
+	struct wr_reject reject;
+	const char *text;
+	uint32_t id = view->head->topic;
+
+	if (view->head->kind == WR_KIND_HANDOUT_MARK && wr_mark_read(view, &mark)) {
+		snprintf(to, to_bytes, "subscription %u, %llu to %llu, %u events", id,
+			 (unsigned long long)mark.head.from, (unsigned long long)mark.head.to,
+			 mark.head.count);
+	} else if (view->head->kind == WR_KIND_SETTLE && wr_settle_read(view, &settle)) {
+		unsigned long long events = 0, first = 0, last = 0;
+		while (wr_settle_next(&settle, &run)) {
+			first = events == 0 ? run.first : first;
+			last = run.last;
+			events += run.count;
+		}
+		snprintf(to, to_bytes, "subscription %u, %llu events of %llu to %llu", id, events,
+			 first, last);
+	} else if (view->head->kind == WR_KIND_REJECT && wr_reject_read(view, &reject, &text)) {
+		snprintf(to, to_bytes, "subscription %u, sequence %llu, generation %u, %s", id,
+			 (unsigned long long)reject.seq, reject.generation,
+			 verdicts[reject.verdict]);
+	}
 }
 
 /* What a control record says, in words. */
@@ -218,6 +256,8 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 		if (generation.position != WR_POSITION_KEEP)
 			snprintf(to + n, to_bytes - (size_t)n, ", moved to %llu",
 				 (unsigned long long)generation.position);
+	} else {
+		describe_shared(view, to, to_bytes);
 	}
 	return to;
 }

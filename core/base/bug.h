@@ -56,6 +56,15 @@
 	  "a catch-up slot is filled again while a reader has it pinned")                          \
 	X(CATCHUP_UNTOLD, "core/pipeline/group_catchup.c",                                         \
 	  "who waits for a chunk that was read for somebody else is not told")                     \
+	X(OLD_LEASE_SETTLES, "core/log/outstanding.c",                                             \
+	  "a settle counts whatever generation it names: a lease that is over ends the next one")  \
+	X(ATTEMPT_NOT_COUNTED, "core/log/outstanding.c", "an attempt that failed is not counted")  \
+	X(POSITION_IS_FRONTIER, "core/log/outstanding.c",                                          \
+	  "a shared subscription's position is how far it was taken, settled or not")              \
+	X(KEYS_NOT_ORDERED, "core/group/share.c",                                                  \
+	  "with order KEY an event is handed out while one of its key is")                         \
+	X(ATTEMPT_NOT_DURABLE, "core/group/share.c",                                               \
+	  "an event is handed out again before the attempt that failed is durable")                \
 	X(FILLER_NOT_CHAINED, "core/log/writer_batch.c",                                           \
 	  "the batch behind a filler names the batch before it")                                   \
 	X(ATTESTS_UNWRITTEN, "core/log/writer_batch.c",                                            \

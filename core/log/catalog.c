@@ -126,9 +126,11 @@ int wr_catalog_topic(struct wr_catalog *c, struct wr_undo *undo, const struct wr
 	return 0;
 }
 
-static bool same_topics(const struct wr_subscription *s, const struct wr_control_subscription *def)
+/* How many may be outstanding is what it was made with. */
+static bool same_definition(const struct wr_subscription *s,
+			    const struct wr_control_subscription *def)
 {
-	return s->topic_count == def->topic_count &&
+	return s->topic_count == def->topic_count && s->order == def->order &&
 	       memcmp(s->topics, def->topics, def->topic_count * sizeof(uint32_t)) == 0;
 }
 
@@ -167,6 +169,8 @@ static void add_subscription(struct wr_catalog *c, struct wr_undo *undo, const u
 	s->row_count = row_count;
 	s->tag = (uint32_t)tag;
 	s->start_seq = def->start_seq;
+	s->order = def->order;
+	s->outstanding_max = def->outstanding_max;
 	memcpy(s->topics, def->topics, def->topic_count * sizeof(uint32_t));
 	s->name_bytes = name_bytes;
 	memcpy(s->name, name, name_bytes);
@@ -187,7 +191,7 @@ int wr_catalog_subscription(struct wr_catalog *c, struct wr_undo *undo,
 	    names_one_twice(&def))
 		return -EINVAL;
 	if (wr_catalog_find_subscription(c, (const char *)view->key, name_bytes, ret_id)) {
-		*ret_same = same_topics(&c->subscriptions[*ret_id], &def);
+		*ret_same = same_definition(&c->subscriptions[*ret_id], &def);
 		return WEIR_E_EXISTS;
 	}
 	uint32_t row_count = rows_of(c, def.topics, def.topic_count);

@@ -36,6 +36,8 @@ struct wr_subscription {
 	uint32_t row_count;
 	uint32_t tag; /* of its control records in the column */
 	uint32_t name_bytes;
+	uint32_t order;           /* enum wr_control_order */
+	uint32_t outstanding_max; /* of a shared one: events taken and not settled */
 	uint64_t start_seq;
 	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
 	char name[WR_NAME_BYTES_MAX + 1];

@@ -16,6 +16,14 @@ static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
 	};
 }
 
+static struct wr_outstanding_limits outstanding_of(const struct wr_tables_limits *limits)
+{
+	return (struct wr_outstanding_limits){
+		.entries_max = limits->outstanding_max,
+		.subscriptions_max = limits->catalog.subscriptions_max,
+	};
+}
+
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 		   const struct wr_tables_limits *limits)
 {
@@ -32,8 +40,14 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_keys_init(&t->keys, memory, &keys);
 	if (rc != 0)
 		goto fail_settle;
+	struct wr_outstanding_limits outstanding = outstanding_of(limits);
+	rc = wr_outstanding_init(&t->outstanding, memory, &outstanding);
+	if (rc != 0)
+		goto fail_keys;
 	return 0;
 
+fail_keys:
+	wr_keys_fini(&t->keys, memory);
 fail_settle:
 	wr_settle_fini(&t->settle, memory);
 fail_producers:
@@ -46,6 +60,7 @@ fail_catalog:
 void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 {
 	wr_keys_fini(&t->keys, memory);
+	wr_outstanding_fini(&t->outstanding, memory);
 	wr_settle_fini(&t->settle, memory);
 	wr_producers_fini(&t->producers, memory);
 	wr_catalog_fini(&t->catalog, memory);
@@ -57,12 +72,15 @@ void wr_tables_reset(struct wr_tables *t)
 	wr_producers_reset(&t->producers);
 	wr_settle_reset(&t->settle);
 	wr_keys_reset(&t->keys);
+	wr_outstanding_reset(&t->outstanding);
 }
 
 size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 {
 	struct wr_keys_limits keys = keys_limits(limits);
-	return wr_keys_bytes(&keys) + wr_catalog_bytes(&limits->catalog) +
+	struct wr_outstanding_limits outstanding = outstanding_of(limits);
+	return wr_keys_bytes(&keys) + wr_outstanding_bytes(&outstanding) +
+	       wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +
 	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
 }
@@ -182,6 +200,8 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 	wr_settle_start(&t->settle, s->row_first, s->row_count, s->start_seq);
 	for (uint32_t row = 0; row < s->row_count; row++)
 		count_from_here(t, undo, s, row, s->start_seq, seq);
+	if (s->order != WR_ORDER_PARTITION)
+		wr_outstanding_start(&t->outstanding, &t->settle, d->id, s);
 	d->tag = s->tag;
 	d->moved_to = s->start_seq;
 	return 0;
@@ -203,6 +223,8 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 	const struct wr_subscription *s = subscription_of(t, view->head);
 	if (s == NULL)
 		return WEIR_E_UNKNOWN_NAME;
+	if (s->order != WR_ORDER_PARTITION)
+		return -EINVAL;
 	d->tag = s->tag;
 	d->id = view->head->key_hash; /* the row: what the asker knows it by */
 	uint32_t row = s->row_first + view->head->key_hash;
@@ -227,6 +249,41 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 		d->moved_to = generation.position;
 	}
 	return rc;
+}
+
+/* A record of a shared subscription. `undo`: a SETTLE in a run can be taken back. */
+static int decide_shared(struct wr_tables *t, struct wr_undo *undo,
+			 const struct wr_record_view *view, uint64_t seq, struct wr_decision *d)
+{
+	const struct wr_subscription *s = subscription_of(t, view->head);
+	uint32_t id = view->head->topic;
+	struct wr_mark_view mark;
+	struct wr_settle_view settle;
+	struct wr_reject reject;
+	const char *text;
+	int rc;
+	if (s == NULL)
+		return WEIR_E_UNKNOWN_NAME;
+	if (s->order == WR_ORDER_PARTITION)
+		return -EINVAL;
+	d->tag = s->tag;
+	switch (view->head->kind) {
+	case WR_KIND_HANDOUT_MARK:
+		if (!wr_mark_read(view, &mark) || mark.head.to > seq)
+			return -EINVAL;
+		return wr_outstanding_mark(&t->outstanding, &t->settle, id, s, &mark);
+	case WR_KIND_SETTLE:
+		if (!wr_settle_read(view, &settle))
+			return -EINVAL;
+		rc = wr_outstanding_settle(&t->outstanding, &t->settle, id, s, &settle,
+					   undo->entries != NULL, &d->id);
+		d->tell = d->id > 0;
+		return rc;
+	default:
+		if (!wr_reject_read(view, &reject, &text))
+			return -EINVAL;
+		return wr_outstanding_reject(&t->outstanding, id, &reject, &d->id);
+	}
 }
 
 static int decide_producer(struct wr_tables *t, struct wr_undo *undo,
@@ -266,6 +323,11 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	case WR_KIND_GENERATION:
 		rc = decide_settle(t, undo, view, seq, ret_decision);
 		break;
+	case WR_KIND_HANDOUT_MARK:
+	case WR_KIND_SETTLE:
+	case WR_KIND_REJECT:
+		rc = decide_shared(t, undo, view, seq, ret_decision);
+		break;
 	case WR_KIND_TOPIC:
 		rc = decide_topic(t, undo, view, ret_decision);
 		break;
@@ -297,6 +359,12 @@ void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo)
 {
 	wr_undo_all(undo);
 	wr_keys_undo(&t->keys);
+	wr_outstanding_undo(&t->outstanding, &t->settle, &t->catalog);
+}
+
+void wr_tables_run_keep(struct wr_tables *t)
+{
+	wr_outstanding_keep(&t->outstanding);
 }
 
 uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits)
@@ -307,7 +375,9 @@ uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits)
 
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 {
+	struct wr_outstanding_limits outstanding = outstanding_of(limits);
 	return WR_KEYS_CLOCK_BYTES + wr_catalog_save_bytes_max(&limits->catalog) +
+	       wr_outstanding_save_bytes_max(&outstanding) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
 	       wr_settle_save_bytes_max(limits->catalog.rows_max);
 }
@@ -324,6 +394,7 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_producers_save(&t->producers, sink);
 	wr_settle_save(&t->settle, sink);
 	wr_keys_clock_save(&t->keys, sink);
+	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
 }
 
 int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
@@ -342,6 +413,9 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 	case WR_SECTION_KEYS:
 		return wr_keys_load(&t->keys, wr_catalog_topic_count(&t->catalog), version, bytes,
 				    length_bytes);
+	case WR_SECTION_OUTSTANDING:
+		return wr_outstanding_load(&t->outstanding, &t->catalog, version, bytes,
+					   length_bytes);
 	default:
 		return WEIR_E_FORMAT;
 	}

@@ -11,6 +11,7 @@
 
 #include "core/log/catalog.h"
 #include "core/log/keys.h"
+#include "core/log/outstanding.h"
 #include "core/log/producers.h"
 #include "core/log/settle.h"
 
@@ -21,6 +22,7 @@ struct wr_tables {
 	struct wr_keys keys;
 	/* Append time of what is decided next: whoever decides sets it before. */
 	uint64_t now_us;
+	struct wr_outstanding outstanding;
 };
 
 struct wr_tables_limits {
@@ -28,12 +30,19 @@ struct wr_tables_limits {
 	uint32_t named_producers_max;
 	uint32_t idempotency_keys_max;
 	uint32_t run_records_max;
+	uint32_t outstanding_max; /* of all shared subscriptions together */
 };
 
 /* What the writer fills into a record that it accepts, and answers. */
 struct wr_decision {
-	uint32_t id;    /* topic, subscription or producer: given, or found with WEIR_E_EXISTS */
+	/*
+	 * TOPIC, SUBSCRIPTION, PRODUCER: its id: given, or found with WEIR_E_EXISTS. PROGRESS,
+	 * GENERATION: the row. SETTLE: entries that count for nothing. REJECT: the generation in
+	 * force, 0: it is settled.
+	 */
+	uint32_t id;
 	uint32_t epoch; /* PRODUCER */
+	bool tell;      /* even an asker who wants no answer: it was taken in part only */
 	bool same;      /* with WEIR_E_EXISTS: what is there is what was asked for */
 	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */
 	/* SUBSCRIPTION, GENERATION: where positions begin, or move to; UINT64_MAX: nowhere. */
@@ -56,13 +65,17 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits);
 int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 	      uint64_t seq, bool replay, struct wr_decision *ret_decision);
 
-/* Before the first record of a run is decided; and when one of them was refused. */
+/*
+ * Before the first record of a run is decided; when one of them was refused: all that the others
+ * did is taken back; when none was: it is for good.
+ */
 static inline void wr_tables_run_begin(struct wr_tables *t, struct wr_undo *undo)
 {
 	undo->count = 0;
 	wr_keys_begin(&t->keys);
 }
 void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo);
+void wr_tables_run_keep(struct wr_tables *t);
 
 /* Counts an accepted event: what the writer's fast path and wr_decide share. Returns its tag. */
 static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct wr_topic *topic,

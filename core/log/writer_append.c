@@ -231,7 +231,7 @@ static void lower_needed(struct wr_writer *w, uint64_t moved_to)
 /* Definitions stand alone: other threads see them at once, so that they cannot be taken back. */
 static bool may_be_in_run(const struct wr_record *r)
 {
-	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS;
+	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_SETTLE;
 }
 
 /* Whether the records fill the run exactly: known before the first is decided. */
@@ -277,11 +277,12 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 		put_column(w, w->chunk->used_bytes + at, ret_last->tag);
 		at += wr_record_stride(r->bytes);
 	}
-	if (rc != 0) {
-		if (!WR_BUG(REFUSED_RUN_HALF_KEPT))
-			wr_tables_run_undo(w->tables, &w->undo);
+	if (rc == 0 || WR_BUG(REFUSED_RUN_HALF_KEPT))
+		wr_tables_run_keep(w->tables);
+	else
+		wr_tables_run_undo(w->tables, &w->undo);
+	if (rc != 0)
 		w->chunk->record_count = first_record;
-	}
 	return rc;
 }
 
@@ -302,7 +303,7 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 		reply.sequence = d->first_seq;
 	if (reply.code != 0)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
-	if (reply.code != 0 || wanted)
+	if (reply.code != 0 || wanted || d->tell)
 		wr_lane_answer(lane, &reply);
 }
 

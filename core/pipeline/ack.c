@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
 
 static void mark_dirty(struct weir_member *m, uint32_t row)
 {
@@ -93,6 +93,8 @@ static int add_piece(struct weir_member *m, uint32_t row_index, const struct wei
 int weir_ack(struct weir_member *m, const struct weir_item *item)
 {
 	struct weir_pipeline *p = m->pipeline;
+	if (m->sharing != NULL)
+		return wr_sharing_ack(m, item);
 	if (item->topic >= p->options.topics_max || item->generation == 0 ||
 	    (unsigned)item->kind - WEIR_ITEM_EVENT > WEIR_ITEM_LOSS - WEIR_ITEM_EVENT)
 		return -EINVAL; /* nothing that a poll handed out */
@@ -122,6 +124,8 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 
 int weir_ack_all(struct weir_member *m)
 {
+	if (m->sharing != NULL)
+		return wr_sharing_ack_all(m);
 	for (uint32_t i = 0; i < m->row_count; i++) {
 		struct wr_member_row *row = &m->rows[i];
 		if (row->generation == 0 || row->acked == row->next_from)
@@ -201,6 +205,8 @@ static void pass_idle_rows(struct weir_member *m)
 
 uint32_t wr_member_flush(struct weir_member *m)
 {
+	if (m->sharing != NULL)
+		return wr_sharing_flush(m);
 	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= m->pipeline->pass_every)
 		pass_idle_rows(m);
 	if (m->dirty_count == 0)
@@ -252,7 +258,10 @@ void wr_member_take_replies(struct weir_member *m)
 		 * Refused progress: the row has moved on. An answer to progress of an earlier
 		 * assignment says nothing of the present one.
 		 */
-		if (reply->code != 0) {
+		if (m->sharing != NULL) {
+			/* All or some of what it names was not this member's any more. */
+			m->fenced = true;
+		} else if (reply->code != 0) {
 			m->fenced = true;
 			if (reply->detail < m->row_count &&
 			    reply->ticket >= m->rows[reply->detail].first_ticket)

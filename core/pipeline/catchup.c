@@ -143,7 +143,9 @@ static void index_batch(const struct wr_catchup *c, struct wr_catalog *catalog,
 			const struct wr_topic *topic = &catalog->topics[r->topic];
 			tag = topic->tag_base + wr_record_partition(r, topic->partitions);
 		} else if (r->kind != WR_KIND_EVENT && r->topic < subscription_count &&
-			   (r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_GENERATION)) {
+			   (r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_GENERATION ||
+			    r->kind == WR_KIND_SETTLE || r->kind == WR_KIND_REJECT ||
+			    r->kind == WR_KIND_HANDOUT_MARK)) {
 			tag = catalog->subscriptions[r->topic].tag;
 		}
 		chunk->column[chunk->record_count++] =

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `block` subscriptions keep in memory, so that producers are held back. */
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/sharing.h"
 
 /* Whether a member has not yet taken what it was told: its reading_seq knows nothing of it. */
 static bool is_behind_its_mail(struct weir_member *m)
@@ -61,8 +62,12 @@ bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count
 	for (uint32_t id = 0; id < subscription_count; id++) {
 		struct wr_subscription_live *live = &p->subscriptions[id];
 		uint64_t held = UINT64_MAX;
-		if (!closing && wr_load_acquire(&live->started) != 0 && /* X1 */
-		    wr_load_relaxed(&live->when_slow) == WEIR_SLOW_BLOCK) {
+		bool started = wr_load_acquire(&live->started) != 0; /* X1 */
+		if (!closing && started && live->sharing != NULL) {
+			/* The group is woken by what moves it: nobody waits for its clock. */
+			held = wr_sharing_held_seq(live->sharing);
+		} else if (!closing && started &&
+			   wr_load_relaxed(&live->when_slow) == WEIR_SLOW_BLOCK) {
 			any = true;
 			held = held_by_group(live);
 		}

@@ -29,8 +29,8 @@ static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t
 	wr_control_write(to, WR_KIND_GENERATION, live->id, row, NULL, 0, &control, sizeof control);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
 	uint64_t ticket = wr_lane_append(lane, bytes);
-	p->raises[ticket & (lane->reply_capacity - 1)] =
-		(struct wr_raise){.subscription = live->id, .row = row};
+	p->raises[ticket & (lane->reply_capacity - 1)] = (struct wr_raise){
+		.kind = WR_RAISE_GENERATION, .subscription = live->id, .row = row};
 	wr_lane_publish(lane);
 	return 0;
 }
@@ -142,12 +142,17 @@ static uint64_t port_lane_place(void *context, uint32_t slot)
 	return wr_load_acquire(&live->pipeline->members[slot].lane->tail); /* A1 */
 }
 
+bool wr_group_lane_decided(struct weir_member *m, uint64_t place)
+{
+	struct wr_lane *lane = m->lane;
+	return wr_park_look_u64(&lane->head) >= place ||          /* A2 */
+	       wr_load_acquire(&lane->state) == WR_LANE_POISONED; /* S1 */
+}
+
 static bool port_lane_decided(void *context, uint32_t slot, uint64_t place)
 {
 	struct wr_subscription_live *live = context;
-	struct wr_lane *lane = live->pipeline->members[slot].lane;
-	return wr_park_look_u64(&lane->head) >= place ||          /* A2 */
-	       wr_load_acquire(&lane->state) == WR_LANE_POISONED; /* S1 */
+	return wr_group_lane_decided(&live->pipeline->members[slot], place);
 }
 
 void wr_group_ports_init(struct wr_subscription_live *live)

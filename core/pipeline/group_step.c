@@ -4,11 +4,13 @@
  * did, and lets every group move what can be moved; then catch-up, holds and lag.
  *
  *   group_ports.c     what a group asks of the log and of members
+ *   share_step.c      the same of a shared subscription: sharing.h
  *   group_catchup.c   chunks from disk
  *   group_holds.c     what `block` subscriptions keep in memory
  *   lag.c             what is still to be processed
  */
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/sharing.h"
 
 #define IDLE_WITH_MEMBERS_NS 10000000u /* session time-outs, lag */
 #define IDLE_WITH_HOLDS_NS 1000000u    /* a `block` subscription: producers may be waiting */
@@ -24,6 +26,13 @@ static int take_answers(struct weir_pipeline *p)
 		const struct wr_raise *raise =
 			&p->raises[reply->ticket & (lane->reply_capacity - 1)];
 		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
+		if (raise->kind != WR_RAISE_GENERATION) {
+			struct wr_raise what = *raise;
+			wr_sharing_answered(p, &what, reply);
+			wr_lane_reply_take(lane);
+			work++;
+			continue;
+		}
 		/* A seek was ordered: what lies between its target and its record is counted. A3 */
 		if (reply->code == 0 &&
 		    live->group.rows[raise->row].raising_position != WR_SEEK_NONE) {
@@ -59,7 +68,9 @@ static void watch_session(struct wr_subscription_live *live, struct weir_member 
 	if (late == m->expired)
 		return;
 	m->expired = late;
-	if (late)
+	if (live->sharing != NULL)
+		wr_share_pause(&live->sharing->share, m->slot, late);
+	else if (late)
 		wr_group_expire(&live->group, m->slot);
 	else
 		wr_group_revive(&live->group, m->slot);
@@ -72,9 +83,13 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 		return 0;
 	struct wr_subscription_live *live = &p->subscriptions[m->subscription];
 	struct wr_group *group = &live->group;
-	int work = take_released(live, m);
+	struct wr_sharing *sharing = live->sharing;
+	int work = sharing != NULL ? wr_sharing_take_asks(sharing, m) : take_released(live, m);
 	if (state == WR_MEMBER_JOINING) {
-		wr_group_join(group, m->slot, m->name, m->instance);
+		if (sharing != NULL)
+			wr_sharing_join(sharing, m);
+		else
+			wr_group_join(group, m->slot, m->name, m->instance);
 		/* A caller may have asked to leave meanwhile: then that stands. M1 */
 		(void)wr_cas_acq_rel(&m->state, &state, (uint32_t)WR_MEMBER_JOINED);
 		work++;
@@ -83,7 +98,10 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 		watch_session(live, m, now);
 		return work;
 	}
-	if (!group->members[m->slot].present) {
+	if (sharing != NULL) {
+		if (!wr_sharing_leave(sharing, m))
+			return work;
+	} else if (!group->members[m->slot].present) {
 		/* It left before the group ever saw it. */
 	} else if (!group->members[m->slot].leaving) {
 		wr_group_leave(group, m->slot, now + wr_load_relaxed(&live->session_timeout_ns));
@@ -133,6 +151,7 @@ static int group_step(void *self, uint32_t budget)
 	uint64_t now = wr_clock_mono_ns(p->host.clock);
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool members = false;
+	uint64_t due_ns = UINT64_MAX;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		uint32_t state = wr_load_acquire(&p->members[i].state); /* M1 */
 		members |= state != WR_MEMBER_FREE && state != WR_MEMBER_GONE;
@@ -142,6 +161,11 @@ static int group_step(void *self, uint32_t budget)
 		struct wr_subscription_live *live = &p->subscriptions[id];
 		if (wr_load_acquire(&live->started) == 0) /* X1 */
 			continue;
+		if (live->sharing != NULL) {
+			work += wr_sharing_step(live->sharing, now);
+			due_ns = wr_min_u64(due_ns, wr_sharing_due_ns(live->sharing));
+			continue;
+		}
 		work += serve_seek(live);
 		wr_group_use(&live->group, (enum wr_assignor)wr_load_relaxed(&live->assignor));
 		work += wr_group_keep(&live->group, now);
@@ -153,6 +177,8 @@ static int group_step(void *self, uint32_t budget)
 	p->group_idle_ns = holds                  ? IDLE_WITH_HOLDS_NS
 			   : members || count > 0 ? IDLE_WITH_MEMBERS_NS
 						  : UINT64_MAX;
+	if (due_ns != UINT64_MAX)
+		p->group_idle_ns = wr_min_u64(p->group_idle_ns, due_ns > now ? due_ns - now : 0);
 	return work;
 }
 

@@ -9,6 +9,8 @@
 void wr_group_ports_init(struct wr_subscription_live *live);
 /* Something is there for a member: wakes it. */
 void wr_member_tell(struct weir_pipeline *p, struct weir_member *m);
+/* Whether everything that a member sent up to a place in its lane is decided. */
+bool wr_group_lane_decided(struct weir_member *m, uint64_t place);
 /* From where on a row may hold something unsettled. */
 uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row);
 /* Brings one extent from disk: one that a member waits for, or else one that it will. Work done. */

@@ -9,9 +9,11 @@
  * the acknowledgements go to the log, and the step ends, so that the steps beside it on a manual
  * pipeline get their turn. Late is only who sits in one item.
  */
+#include <errno.h>
+
 #include "core/base/bug.h"
 #include "core/pipeline/cause.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
 
 #define STUCK_RETRY_NS 1000000000u
 #define SLICE_NS 10000000u
@@ -30,12 +32,31 @@ static void keep_up(struct weir_member *m, uint64_t now_ns)
 	wr_member_take_messages(m);
 }
 
-static bool is_still_owned(const struct weir_member *m, const struct weir_item *item)
+static bool is_still_owned(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
 {
+	if (m->sharing != NULL)
+		return wr_sharing_is_held(m, item, now_ns);
 	const struct wr_subscription_live *live = &m->pipeline->subscriptions[m->subscription];
 	const struct wr_member_row *row =
 		&m->rows[live->row_of_topic[item->topic] + item->partition];
 	return row->generation == item->generation && !row->revoked;
+}
+
+/* It could not be processed. Without room to say so its lease runs out, which says the same. */
+static enum weir_handled give_back(struct weir_member *m, const struct weir_item *item,
+				   enum weir_handled said)
+{
+	struct weir_rejection rejection = {.delay_ns = WEIR_DELAY_DEFAULT};
+	if (m->sharing == NULL)
+		return WEIR_HANDLED_STOP;
+	rejection.verdict = said == WEIR_HANDLED_DEAD ? WEIR_VERDICT_DEAD : WEIR_VERDICT_RETRY;
+	int rc = weir_reject(m, item, &rejection);
+	rejection.verdict = WEIR_VERDICT_RETRY;
+	if (rc == -EINVAL) /* there are no dead letters */
+		rc = weir_reject(m, item, &rejection);
+	if (rc == WEIR_E_FENCED)
+		m->fenced = true;
+	return WEIR_HANDLED_LATER;
 }
 
 /* False: it said stop. */
@@ -46,6 +67,8 @@ static bool handle(struct weir_member *m, const struct weir_item *item)
 	wr_item_in_hand = item;
 	enum weir_handled said = m->handler(m->handler_context, m, item);
 	wr_item_in_hand = outer;
+	if (said == WEIR_HANDLED_RETRY || said == WEIR_HANDLED_DEAD)
+		said = give_back(m, item, said);
 	if (said == WEIR_HANDLED_STOP) {
 		wr_member_pass_rows(m);
 		wr_store_release(&m->handler_end, 1u); /* M2 */
@@ -67,7 +90,7 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 	do {
 		const struct weir_item *item = &m->items[m->item_next];
 		keep_up(m, now_ns);
-		if (is_still_owned(m, item)) {
+		if (is_still_owned(m, item, now_ns)) {
 			if (!handle(m, item)) {
 				m->item_count = m->item_next;
 				return done + 1;

@@ -13,50 +13,10 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
-#include "core/pipeline/catchup.h"
 #include "core/pipeline/pipeline.h"
+#include "core/pipeline/portion.h"
 
 #define LOOK_EVERY_NS 10000000u
-
-/* A chunk that holds seq: live, or brought from disk into the catch-up pool. */
-struct portion {
-	struct wr_chunk *chunk;
-	uint64_t end_seq; /* of what may be looked at */
-	bool unreadable;  /* not found, and not for want of a free slot */
-};
-
-static bool find_portion(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq,
-			 uint64_t visible, struct portion *ret)
-{
-	uint64_t ordinal;
-	*ret = (struct portion){0};
-	if (wr_chunks_find(&p->chunks, pin, seq, &ordinal)) {
-		struct wr_chunk *chunk = wr_chunks_pin(&p->chunks, pin, ordinal);
-		if (chunk == NULL)
-			return false;
-		*ret = (struct portion){.chunk = chunk, .end_seq = wr_chunk_end(chunk, visible)};
-		return true;
-	}
-	if (p->catchup == NULL)
-		return false;
-	uint64_t durable = wr_load_acquire(&p->link.durable_seq); /* D1 */
-	struct weir_problem problem;
-	if (wr_catchup_holds(p->catchup, seq) == 0) {
-		int rc = wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq, durable,
-					 &seq, 1, &problem);
-		ret->unreadable = rc != 0 && rc != -EAGAIN;
-		if (rc != 0)
-			return false;
-	}
-	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, pin, seq);
-	if (slot == NULL)
-		return false;
-	*ret = (struct portion){
-		.chunk = &slot->chunk,
-		.end_seq = wr_min_u64(wr_load_relaxed(&slot->chunk.end_seq), visible + 1),
-	};
-	return true;
-}
 
 /* The row of a record in a subscription; UINT32_MAX when it is none of its events. */
 static uint32_t row_of(struct weir_pipeline *p, const struct wr_subscription_live *live,
@@ -67,25 +27,6 @@ static uint32_t row_of(struct weir_pipeline *p, const struct wr_subscription_liv
 		return UINT32_MAX;
 	uint32_t partitions = p->tables.catalog.topics[r->topic].partitions;
 	return live->row_of_topic[r->topic] + wr_record_partition(r, partitions);
-}
-
-static const struct wr_record *record_at(struct weir_pipeline *p, const struct wr_chunk *chunk,
-					 uint64_t seq)
-{
-	uint32_t entry = chunk->column[seq - chunk->first_seq];
-	return (const struct wr_record *)(chunk->readable + wr_column_place(&p->chunks, entry));
-}
-
-static uint64_t time_of(struct wr_chunk *chunk, uint64_t seq, const struct wr_record *r)
-{
-	uint32_t index = (uint32_t)(seq - chunk->first_seq);
-	uint32_t count = wr_load_acquire(&chunk->batch_count); /* C3 */
-	uint32_t b = 0;
-	while (b + 1 < count && chunk->batches[b + 1].first_index <= index)
-		b++;
-	const struct wr_batch_header *header =
-		(const struct wr_batch_header *)(chunk->readable + chunk->batches[b].place_bytes);
-	return header->time_base_us + r->time_delta_us;
 }
 
 /* ---- counting anew, after a seek ---- */
@@ -113,6 +54,12 @@ static struct wr_settle_row *settle_of(struct weir_pipeline *p,
 {
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	return &p->tables.settle.rows[s->row_first + row];
+}
+
+struct wr_settle_row *wr_position_row(struct weir_pipeline *p, const struct wr_subscription *s,
+				      uint32_t row)
+{
+	return &p->tables.settle.rows[s->row_first + (s->order == WR_ORDER_PARTITION ? row : 0)];
 }
 
 void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
@@ -168,13 +115,13 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 	if (from == UINT64_MAX)
 		return 0;
 	uint64_t oldest = p->journal != NULL ? wr_segment_oldest_seq(&p->segments) : 0;
-	struct portion portion;
+	struct wr_portion portion;
 	uint64_t end = from + 1;
 	bool lost = false;
-	if (from >= oldest && find_portion(p, pin, from, visible, &portion)) {
+	if (from >= oldest && wr_portion_find(p, pin, from, visible, &portion)) {
 		end = portion.end_seq;
 		for (uint64_t seq = from; seq < end; seq++) {
-			const struct wr_record *r = record_at(p, portion.chunk, seq);
+			const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
 			uint32_t row = row_of(p, live, r);
 			if (row == UINT32_MAX || seq < live->anew[row].from_seq ||
 			    seq >= live->anew[row].end_seq)
@@ -218,22 +165,21 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 		scan->next_seq = from;
 		scan->end_seq = UINT64_MAX;
 	} else if (scan->end_seq == 0 &&
-		   scan->next_seq < wr_load_relaxed(&settle_of(p, live, scan->row)->position)) {
+		   scan->next_seq < wr_load_relaxed(&wr_position_row(p, s, scan->row)->position)) {
 		scan->end_seq = UINT64_MAX; /* what was found is settled: on, behind it */
 	}
 	if (scan->end_seq == 0 || scan->next_seq > visible)
 		return 0;
-	struct portion portion;
-	if (!find_portion(p, pin, scan->next_seq, visible, &portion))
+	struct wr_portion portion;
+	if (!wr_portion_find(p, pin, scan->next_seq, visible, &portion))
 		return 0;
 	for (; scan->next_seq < portion.end_seq; scan->next_seq++) {
-		const struct wr_record *r = record_at(p, portion.chunk, scan->next_seq);
+		const struct wr_record *r = wr_portion_record(p, portion.chunk, scan->next_seq);
 		uint32_t row = row_of(p, live, r);
 		if (row == UINT32_MAX ||
-		    scan->next_seq <
-			    wr_load_relaxed(&p->tables.settle.rows[s->row_first + row].position))
+		    scan->next_seq < wr_load_relaxed(&wr_position_row(p, s, row)->position))
 			continue;
-		live->oldest_us = time_of(portion.chunk, scan->next_seq, r);
+		live->oldest_us = wr_portion_time_us(portion.chunk, scan->next_seq, r);
 		scan->row = row;
 		scan->end_seq = 0;
 		break;
@@ -260,7 +206,7 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 		const struct wr_topic *topic = &catalog->topics[s->topics[t]];
 		for (uint32_t i = 0; i < topic->partitions; i++, row++) {
 			struct wr_partition_cells *cell = &catalog->cells[topic->first_cell + i];
-			struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
+			struct wr_settle_row *settle = wr_position_row(p, s, row);
 			int64_t bytes;
 			bool exact;
 			int64_t events = wr_lag_of_row(p, live, row, cell, &bytes, &exact);

@@ -10,6 +10,8 @@ void wr_pipeline_visible_moved(void *context)
 	uint64_t poisoned = wr_load_relaxed(&p->writer.stats.poisoned);
 
 	wr_park_notify(&p->visible_parker);
+	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
+		wr_park_notify(&p->group_parker);
 	wr_event_fds_signal(p, false);
 	/* Nothing of a lane that was shut out reaches a level any more: both kinds are told. */
 	if (poisoned != p->poisoned_told)
@@ -101,6 +103,8 @@ void wr_pipeline_durable_moved(void *context)
 		return;
 	}
 	wr_park_notify(&p->durable_parker);
+	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
+		wr_park_notify(&p->group_parker);
 	for (uint32_t i = 0; i < p->lane_count; i++) {
 		wr_park_notify(&p->lanes[i].parker);
 		wr_park_notify(&p->lanes[i].level_parker);

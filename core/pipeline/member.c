@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
 
 #define ITEMS_MAX_DEFAULT 1024u
 #define PIECES_MAX_DEFAULT 1024u
+#define IN_FLIGHT_MAX_DEFAULT 256u
 
 void weir_member_options_init(struct weir_member_options *options)
 {
@@ -14,13 +15,14 @@ void weir_member_options_init(struct weir_member_options *options)
 		.struct_bytes = sizeof *options,
 		.items_max = ITEMS_MAX_DEFAULT,
 		.unacked_ranges_max = PIECES_MAX_DEFAULT,
+		.in_flight_max = IN_FLIGHT_MAX_DEFAULT,
 	};
 }
 
 /* ---- joining ---- */
 
 struct layout {
-	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, total;
+	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, sharing, shared, total;
 };
 
 static size_t add_part(size_t *total, size_t bytes)
@@ -30,7 +32,8 @@ static size_t add_part(size_t *total, size_t bytes)
 	return at;
 }
 
-static struct layout layout_of(const struct weir_member *m)
+/* in_flight_max: 0 when the subscription is not shared. */
+static struct layout layout_of(const struct weir_member *m, uint32_t in_flight_max)
 {
 	struct layout l = {0};
 	l.rows = add_part(&l.total, m->row_count * sizeof *m->rows);
@@ -41,12 +44,16 @@ static struct layout layout_of(const struct weir_member *m)
 	l.to_member = add_part(&l.total, m->message_count * sizeof *m->to_member);
 	l.to_group = add_part(&l.total, m->message_count * sizeof *m->to_group);
 	l.items = add_part(&l.total, m->items_max * sizeof *m->items);
+	if (in_flight_max > 0) {
+		l.sharing = add_part(&l.total, sizeof *m->sharing);
+		l.shared = add_part(&l.total, wr_member_sharing_bytes(in_flight_max));
+	}
 	return l;
 }
 
-static int allocate(struct weir_member *m)
+static int allocate(struct weir_member *m, uint32_t in_flight_max)
 {
-	struct layout l = layout_of(m);
+	struct layout l = layout_of(m, in_flight_max);
 	struct wr_memory *memory = m->pipeline->host.memory;
 	uint8_t *block = memory->ops->alloc(memory, l.total, WR_LINE_BYTES);
 	if (block == NULL)
@@ -61,6 +68,10 @@ static int allocate(struct weir_member *m)
 	m->to_member = (struct wr_message *)(block + l.to_member);
 	m->to_group = (struct wr_message *)(block + l.to_group);
 	m->items = (struct weir_item *)(block + l.items);
+	if (in_flight_max > 0) {
+		m->sharing = (struct wr_member_sharing *)(block + l.sharing);
+		wr_member_sharing_init(m->sharing, block + l.shared, in_flight_max);
+	}
 	return 0;
 }
 
@@ -114,7 +125,8 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 					   : ITEMS_MAX_DEFAULT;
 	/* Two a row: what was asked and not yet read, and what comes behind it (port_room()). */
 	m->message_count = (uint32_t)wr_power_of_two_above(s->row_count * 2ull);
-	int rc = allocate(m);
+	uint32_t in_flight_max = o->in_flight_max != 0 ? o->in_flight_max : IN_FLIGHT_MAX_DEFAULT;
+	int rc = allocate(m, live->sharing != NULL ? in_flight_max : 0);
 	if (rc != 0)
 		return rc;
 	if (o->name != NULL)
@@ -130,6 +142,9 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 	wr_spsc_init(&m->to_group_ring, m->message_count);
 	m->gate = (enum weir_level)wr_load_relaxed(&live->gate);
 	m->gate_parker = m->gate == WEIR_LEVEL_MEMORY ? &p->visible_parker : &p->durable_parker;
+	/* Who is granted events is told of them, by the group alone. */
+	if (m->sharing != NULL)
+		m->gate_parker = &m->lane->level_parker;
 	m->handler = o->handler;
 	m->handler_context = o->handler_context;
 	return 0;
@@ -145,6 +160,7 @@ static void reset(struct weir_member *m)
 	m->fenced = false;
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
+	m->sharing = NULL;
 	m->released_own = 0;
 	m->poller = 0;
 	wr_store_relaxed(&m->inside, 0u);
@@ -207,6 +223,9 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	if (!is_short_text(o->instance_id))
 		return wr_problem_set(reterr_problem, -EINVAL, "instance_id",
 				      "an instance id is 1 to 63 bytes");
+	if (o->in_flight_max > 65536)
+		return wr_problem_set(reterr_problem, -EINVAL, "in_flight_max",
+				      "a member has 1 to 65536 events in flight");
 	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",

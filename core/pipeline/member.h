@@ -59,6 +59,8 @@ struct wr_event_fd {
 	bool wanted; /* the present owner's: it asked for one */
 };
 
+struct wr_member_sharing;
+
 /* Between a group and a member. */
 struct wr_message {
 	enum wr_message_kind kind;
@@ -154,6 +156,8 @@ struct weir_member {
 	uint64_t gap_end;     /* != 0: rows below it get a gap item each */
 	uint32_t gap_row;     /* next row to look at */
 	struct wr_event_fd *event;
+	struct wr_member_sharing
+		*sharing; /* of a shared subscription; NULL: it follows partitions */
 
 	/* A handler. */
 	enum weir_handled (*handler)(void *context, struct weir_member *member,
@@ -191,6 +195,8 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row);
 void wr_member_want_nothing(struct weir_member *m);
 /* Ends the loan. */
 void wr_member_unpin(struct weir_member *m);
+/* Makes m->chunk the one that holds scan_seq, if it can be had now. 0, or what is wrong on disk. */
+int wr_member_find_chunk(struct weir_member *m);
 /* The next look at the log is for this sequence, wherever it is. */
 void wr_member_move_to(struct weir_member *m, uint64_t seq);
 /* A poll that never waits: items, 0, or a negative code. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "core/pipeline/catchup.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
 
 #define KIB 1024u
 #define MIB (1024u * 1024u)
@@ -31,6 +31,7 @@ void weir_options_init(struct weir_options *options)
 		.partitions_max = 1024,
 		.subscriptions_max = 16,
 		.named_producers_max = 256,
+		.outstanding_max = 16384,
 		.run_records_max = 4096,
 		.segment_bytes = 64ull * MIB,
 		.segments_ahead = 2,
@@ -82,6 +83,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"named_producers_max", o->named_producers_max, 1, 1u << 20, false},
 		{"idempotency_keys_max", o->idempotency_keys_max, 0, WR_IDEMPOTENCY_KEYS_MAX,
 		 false},
+		{"outstanding_max", o->outstanding_max, 1, 1u << 22, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
 		{"segments_ahead", o->segments_ahead, 1, 16, false},
@@ -197,6 +199,7 @@ void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *
 		.named_producers_max = o->named_producers_max,
 		.idempotency_keys_max = o->idempotency_keys_max,
 		.run_records_max = o->run_records_max,
+		.outstanding_max = o->outstanding_max,
 	};
 }
 
@@ -204,6 +207,19 @@ uint64_t wr_reply_count(uint32_t lane_bytes)
 {
 	/* Small events in a full lane must not run out of credit long before room. */
 	return wr_max_u64(lane_bytes / 64, 64);
+}
+
+uint32_t wr_run_bytes_max(const struct weir_options *o)
+{
+	uint64_t least = wr_min_u64(o->lane_bytes, o->chunk_bytes);
+	return (uint32_t)wr_round_down(least / 4, 8);
+}
+
+uint32_t wr_group_lane_bytes(const struct weir_options *o)
+{
+	uint64_t run_bytes = WR_RECORD_HEAD_BYTES + wr_run_bytes_max(o) + WR_RUN_MARGIN_BYTES;
+	uint64_t bytes = wr_max_u64(o->member_lane_bytes, run_bytes);
+	return (uint32_t)(wr_is_power_of_two(bytes) ? bytes : wr_power_of_two_above(bytes));
 }
 
 uint32_t wr_shared_event_bytes(const struct weir_options *o)
@@ -275,11 +291,15 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 	*plan = (struct weir_memory_plan){.chunk_count = chunk_count};
 	plan->chunks_bytes = in_pages(o, (uint64_t)chunk_count * o->chunk_bytes) +
 			     wr_chunks_table_bytes(o->chunk_bytes, chunk_count, pins);
-	plan->huge_bytes = huge_of(o, 1, (uint64_t)chunk_count * o->chunk_bytes) +
-			   huge_of(o, o->producers_max, o->lane_bytes) +
-			   huge_of(o, o->members_max + WR_LANES_RESERVED, o->member_lane_bytes);
-	plan->lanes_bytes = o->producers_max * lane_total(o->lane_bytes) +
-			    (o->members_max + WR_LANES_RESERVED) * lane_total(o->member_lane_bytes);
+	plan->huge_bytes =
+		huge_of(o, 1, (uint64_t)chunk_count * o->chunk_bytes) +
+		huge_of(o, o->producers_max, o->lane_bytes) +
+		huge_of(o, o->members_max + WR_LANES_RESERVED - 1, o->member_lane_bytes) +
+		huge_of(o, 1, wr_group_lane_bytes(o));
+	plan->lanes_bytes =
+		o->producers_max * lane_total(o->lane_bytes) +
+		(o->members_max + WR_LANES_RESERVED - 1) * lane_total(o->member_lane_bytes) +
+		lane_total(wr_group_lane_bytes(o));
 	plan->tables_bytes =
 		wr_tables_bytes(&limits) + sizeof(struct weir_pipeline) +
 		wr_shared_bytes(WR_SHARED_BUFFERS, wr_shared_event_bytes(o)) +
@@ -288,6 +308,10 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;
 	/* Members' own arrays, when all have joined: rows, messages, items. */
 	plan->tables_bytes += (uint64_t)o->members_max * (256 * KIB);
+	/* Shared subscriptions mirror what is outstanding. */
+	struct wr_share_options share = {.events_max = o->outstanding_max,
+					 .members_max = o->members_max};
+	plan->tables_bytes += 2 * wr_share_bytes(&share);
 	if (o->dir != NULL) {
 		uint32_t slots = o->members_max + WR_CATCHUP_SPARE;
 		uint64_t pool_bytes = (uint64_t)slots * o->chunk_bytes;

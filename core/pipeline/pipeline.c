@@ -3,7 +3,7 @@
  * Making a pipeline from options and ports: memory, recovery, journal, writer, groups, in this
  * order; and taking it apart in the other. Everything that will ever be used is allocated here.
  */
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,9 @@ static int make_lanes(struct weir_pipeline *p)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < p->lane_count; i++) {
 		bool producer = i >= WR_LANES_RESERVED && i < WR_LANES_RESERVED + o->producers_max;
-		uint32_t bytes = producer ? o->lane_bytes : o->member_lane_bytes;
+		uint32_t bytes = producer             ? o->lane_bytes
+				 : i == WR_GROUP_LANE ? wr_group_lane_bytes(o)
+						      : o->member_lane_bytes;
 		memory->writer = producer ? WR_WRITTEN_BY_PRODUCERS : WR_WRITTEN_BY_MEMBERS;
 		int rc = wr_lane_init(&p->lanes[i], i, memory, bytes, wr_reply_count(bytes),
 				      &p->log_parker, p->host.park_ops);
@@ -151,11 +153,11 @@ static int make_writer(struct weir_pipeline *p)
 	const struct weir_options *o = &p->options;
 	struct wr_tables_limits limits;
 	wr_tables_limits_of(o, &limits);
-	uint32_t lane_bytes = (uint32_t)wr_min_u64(o->lane_bytes, o->chunk_bytes);
+	p->run_bytes_max = wr_run_bytes_max(o);
 	struct wr_writer_options options = {
 		.epoch = 1,
 		.next_seq = 1,
-		.run_bytes_max = (uint32_t)wr_round_down(lane_bytes / 4, 8),
+		.run_bytes_max = p->run_bytes_max + WR_RUN_MARGIN_BYTES,
 		.run_records_max = o->run_records_max,
 	};
 	if (p->journal != NULL) {
@@ -304,6 +306,7 @@ static void free_subscriptions(struct weir_pipeline *p)
 		if (live->anew != NULL)
 			m->ops->free(m, live->anew, live->anew_bytes);
 		wr_group_fini(&live->group, m);
+		wr_sharing_free(p, live);
 	}
 }
 

@@ -99,10 +99,22 @@ struct wr_lag_scan {
 	uint32_t row;     /* of what was found at next_seq: end_seq is 0 then */
 };
 
-struct wr_raise {
-	uint32_t subscription;
-	uint32_t row;
+/* What the group has handed to the log, by the ticket that it got. */
+enum wr_raise_kind {
+	WR_RAISE_GENERATION = 0,
+	WR_RAISE_MARK,   /* the rest: of shared subscriptions (sharing.h) */
+	WR_RAISE_EXPIRE, /* a lease ran out */
+	WR_RAISE_BURY,   /* to the dead letters */
 };
+
+struct wr_raise {
+	enum wr_raise_kind kind;
+	uint32_t subscription;
+	uint32_t row; /* GENERATION; MARK: events in it; BURY: the event's generation */
+	uint64_t seq; /* MARK: where it begins; EXPIRE, BURY: the event */
+};
+
+struct wr_sharing;
 
 struct wr_subscription_live {
 	wr_atomic_u32 started; /* X1: its group exists */
@@ -136,6 +148,7 @@ struct wr_subscription_live {
 	/* Lag, published by the group step. */
 	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
 	struct wr_lag_scan scan;     /* what the group step looks for or counts now */
+	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
 	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
 	uint64_t oldest_us;
 };
@@ -153,6 +166,9 @@ enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
 
 /* Sequences after which an idle row's progress is moved on, so that it holds nothing back (L20). */
 #define WR_PASS_EVERY (1u << 20)
+
+/* What the group adds to the largest event there may be, to make a dead letter of it. */
+#define WR_RUN_MARGIN_BYTES 512u
 
 /* Buffers of the shared lane: how many threads may publish through it at once. */
 #define WR_SHARED_BUFFERS 64u
@@ -192,10 +208,11 @@ struct weir_pipeline {
 	struct wr_recovery_report recovery;
 	uint64_t recovery_ns;
 
-	/* Generation records under way, in the order of the group lane's tickets. */
+	/* Records of the group under way, in the order of its lane's tickets. */
 	struct wr_raise *raises; /* ring, as large as the lane's replies */
 	uint64_t lag_checked_ns;
 	uint64_t group_idle_ns; /* until when the group step may be left alone */
+	uint32_t run_bytes_max; /* of users' runs */
 	uint64_t pass_every;    /* WR_PASS_EVERY; fewer in simulation */
 	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
 	struct weir_producer *producers;            /* [producers_max] */
@@ -222,11 +239,12 @@ struct weir_pipeline {
 	struct wr_parker visible_parker; /* members that wait at the memory gate */
 	struct wr_parker durable_parker; /* at the durable gate */
 
-	wr_atomic_u32 events_open; /* descriptors handed out: > 0 and they are looked at */
-	wr_atomic_u32 keyless;     /* counts events without a key that came without a producer */
-	wr_atomic_u32 callers;     /* Y1: threads inside a call that has slept, or may */
-	wr_atomic_u32 borrowed;    /* Z1: after the close, members with a pin, and the closer */
-	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
+	wr_atomic_u32 sharing_count; /* X2: shared subscriptions: the group follows the log */
+	wr_atomic_u32 events_open;   /* descriptors handed out: > 0 and they are looked at */
+	wr_atomic_u32 keyless;       /* counts events without a key that came without a producer */
+	wr_atomic_u32 callers;       /* Y1: threads inside a call that has slept, or may */
+	wr_atomic_u32 borrowed;      /* Z1: after the close, members with a pin, and the closer */
+	wr_atomic_u32 closed;        /* Z1: 1: whoever gives the last pin back frees it all */
 	_Alignas(8) uint8_t epoch_record[128];
 	struct weir_problem problem; /* of FAILED; written before `refuse` */
 	bool said_low_space;         /* the same, of room on the file system */
@@ -250,6 +268,9 @@ static inline bool wr_pipeline_takes_key(const struct weir_pipeline *p,
 
 /* Replies that a lane of so many bytes has room for. */
 uint64_t wr_reply_count(uint32_t lane_bytes);
+/* The largest run of users, and a lane in which the group has room for one and its margin. */
+uint32_t wr_run_bytes_max(const struct weir_options *options);
+uint32_t wr_group_lane_bytes(const struct weir_options *options);
 /* The largest event that the shared lane takes, encoded. */
 uint32_t wr_shared_event_bytes(const struct weir_options *options);
 int wr_pipeline_create(const struct weir_options *checked, const struct weir_memory_plan *plan,
@@ -374,6 +395,9 @@ void wr_lag_hold(struct wr_subscription_live *live);
  * there before), or at open.
  */
 int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made);
+/* The row whose position is that of a row: of a shared subscription there is one for all. */
+struct wr_settle_row *wr_position_row(struct weir_pipeline *p, const struct wr_subscription *s,
+				      uint32_t row);
 /*
  * Until done() or until none of these lanes is on its way out: who closed a moment ago has given
  * his slot back, and the writer frees its lane when the last mark of it has come through.

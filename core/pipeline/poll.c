@@ -9,7 +9,8 @@
 #include <errno.h>
 
 #include "core/pipeline/catchup.h"
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/hand_out.h"
+#include "core/pipeline/sharing.h"
 
 static struct wr_subscription_live *subscription_of(struct weir_member *m)
 {
@@ -133,8 +134,7 @@ static int find_behind(struct weir_member *m)
 	return 0;
 }
 
-/* Makes m->chunk the one that holds scan_seq, if it can be had now. */
-static int find_chunk(struct weir_member *m)
+int wr_member_find_chunk(struct weir_member *m)
 {
 	if (find_live(m)) {
 		wr_member_want_nothing(m);
@@ -167,27 +167,13 @@ static bool leave_chunk(struct weir_member *m)
 		return false;
 	struct wr_chunk *chunk = wr_chunks_pin(chunks, m->pin, m->ordinal + 1);
 	if (chunk == NULL)
-		return true; /* overtaken: find_chunk sees */
+		return true; /* overtaken: wr_member_find_chunk() sees */
 	m->ordinal++;
 	stand_in(m, WR_PLACE_LIVE, chunk);
 	return true;
 }
 
 /* ---- handing out ---- */
-
-static const struct wr_batch_header *batch_of(struct weir_member *m, uint32_t index)
-{
-	struct wr_chunk *chunk = m->chunk;
-	uint32_t count = wr_load_acquire(&chunk->batch_count); /* C3 */
-	/* A member that was moved back within a chunk starts over. */
-	if (chunk->batches[m->batch_index].first_index > index)
-		m->batch_index = 0;
-	while (m->batch_index + 1 < count &&
-	       chunk->batches[m->batch_index + 1].first_index <= index)
-		m->batch_index++;
-	return (const struct wr_batch_header *)(chunk->readable +
-						chunk->batches[m->batch_index].place_bytes);
-}
 
 /* The member's row of a record, or NULL when it is not for this member now. */
 static struct wr_member_row *row_of(struct weir_member *m, const struct wr_record *r, uint64_t seq,
@@ -214,29 +200,11 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 	struct wr_member_row *row = row_of(m, r, seq, &partition);
 	if (row == NULL)
 		return false;
-	const struct wr_batch_header *batch = batch_of(m, index);
-	const uint8_t *key = (const uint8_t *)r + WR_RECORD_HEAD_BYTES + r->option_bytes;
-	/* Field by field: zeroing it first costs as much as all the rest. */
-	_Static_assert(sizeof *item == 104, "a new field of an item is to be set here, too");
-	item->kind = WEIR_ITEM_EVENT;
+	wr_member_fill_item(m, index, seq, r, partition, item);
 	item->flags = seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0;
 	item->attempts = 0;
-	item->topic = r->topic;
-	item->partition = partition;
-	item->log = batch->log_id;
-	item->epoch = batch->epoch;
-	item->type = r->type;
-	item->key_bytes = r->key_bytes;
-	item->sequence = seq;
-	item->end_sequence = seq + 1;
-	item->append_time_us = batch->time_base_us + r->time_delta_us;
-	item->key = (r->flags & WR_RECORD_KEYLESS) != 0 || r->key_bytes == 0 ? NULL : key;
-	item->payload = (r->flags & WR_RECORD_NULL_PAYLOAD) != 0 ? NULL : key + r->key_bytes;
-	item->payload_bytes = r->bytes - WR_RECORD_HEAD_BYTES - r->option_bytes - r->key_bytes;
 	item->generation = row->generation;
 	item->from_sequence = row->next_from;
-	item->record_bytes = r->bytes;
-	item->record = r;
 	row->next_from = row->next_out = seq + 1;
 	row->handed_events++;
 	row->handed_bytes += r->bytes;
@@ -345,7 +313,7 @@ static int read_on(struct weir_member *m, uint64_t gate_seq, struct weir_item *i
 {
 	while (m->scan_seq <= gate_seq) {
 		if (m->place == WR_PLACE_NONE) {
-			int rc = find_chunk(m);
+			int rc = wr_member_find_chunk(m);
 			if (rc != 0)
 				return rc;
 			if (m->gap_end != 0)
@@ -366,6 +334,8 @@ static int read_on(struct weir_member *m, uint64_t gate_seq, struct weir_item *i
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
 {
 	struct weir_pipeline *p = m->pipeline;
+	if (m->sharing != NULL)
+		return wr_sharing_poll(m, items, items_max);
 	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
 		wr_store_relaxed(&m->polled_ns, wr_clock_mono_ns(p->host.clock));
 	/*
@@ -423,8 +393,11 @@ static bool poll_once(void *context)
 	struct weir_member *m = w->member;
 	/* Most looks find nothing: no message since, and the gate not past what was read. */
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
-	if (mail == m->mail_seen && m->gap_end == 0 && m->owned_count > 0 && m->dirty_count == 0 &&
-	    wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq && !has_to_tell(m))
+	if (m->sharing != NULL ? mail == m->mail_seen && !wr_sharing_has_news(m)
+			       : mail == m->mail_seen && m->gap_end == 0 && m->owned_count > 0 &&
+					 m->dirty_count == 0 &&
+					 wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq &&
+					 !has_to_tell(m))
 		return false;
 	m->mail_seen = mail;
 	w->result = wr_member_poll(w->member, w->items, w->items_max);

@@ -115,9 +115,7 @@ static int measure(struct weir_producer *pr, const struct weir_event **of, struc
 	if (WR_UNLIKELY(ret_encoding->given_option_bytes > 0) &&
 	    !wr_pipeline_takes_key(pr->pipeline, event))
 		return -EINVAL;
-	return WR_UNLIKELY(ret_encoding->stride > pr->pipeline->writer.options.run_bytes_max)
-		       ? WEIR_E_TOO_BIG
-		       : 0;
+	return WR_UNLIKELY(ret_encoding->stride > pr->pipeline->run_bytes_max) ? WEIR_E_TOO_BIG : 0;
 }
 
 /* Encodes everything but the payload; the stamp of a named producer moves on. */
@@ -273,7 +271,7 @@ int weir_run_begin(struct weir_producer *pr, size_t bytes_max)
 	int rc = check_open(pr, false);
 	if (rc != 0)
 		return rc;
-	if (bytes_max == 0 || bytes_max > pr->pipeline->writer.options.run_bytes_max)
+	if (bytes_max == 0 || bytes_max > pr->pipeline->run_bytes_max)
 		return bytes_max == 0 ? -EINVAL : WEIR_E_TOO_BIG;
 	uint64_t room = WR_RECORD_HEAD_BYTES + wr_round_up(bytes_max, WR_RECORD_ALIGN);
 	rc = claim_room(pr, room, &to, &stays);

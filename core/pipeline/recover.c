@@ -49,6 +49,8 @@ static int feed_section(void *context, uint32_t module, uint32_t version, uint32
 		return table_is_short(feed, "named_producers_max");
 	if (module == WR_SECTION_KEYS)
 		return table_is_short(feed, "idempotency_keys_max");
+	if (module == WR_SECTION_OUTSTANDING)
+		return table_is_short(feed, "outstanding_max");
 	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */
 	uint32_t subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool subscription =
@@ -76,6 +78,8 @@ static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t tim
 		return rc;
 	if (view->head->kind == WR_KIND_PRODUCER)
 		return table_is_short(feed, "named_producers_max");
+	if (view->head->kind == WR_KIND_HANDOUT_MARK)
+		return table_is_short(feed, "outstanding_max");
 	return table_is_short(feed, short_table(p, view));
 }
 

@@ -3,13 +3,18 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
+
+#define OUTSTANDING_MAX_DEFAULT 4096u
 
 void weir_subscription_options_init(struct weir_subscription_options *options)
 {
 	*options = (struct weir_subscription_options){
 		.struct_bytes = sizeof *options,
 		.session_timeout_ns = 45000000000u,
+		.lease_ns = 30000000000u,
+		.retry_delay_min_ns = 1000000000u,
+		.retry_delay_max_ns = 60000000000u,
 	};
 }
 
@@ -129,6 +134,39 @@ static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at
 
 /* ---- making ---- */
 
+static int check_not_shared(const struct weir_subscription_options *o, struct weir_problem *problem)
+{
+	if (o->dead_letters != NULL || o->attempts_max != 0 || o->single_active)
+		return wr_problem_set(problem, -EINVAL, "order",
+				      "dead_letters, attempts_max and single_active are for order "
+				      "KEY or NONE");
+	return 0;
+}
+
+static int check_shared(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			struct weir_problem *problem)
+{
+	const uint64_t hours_12_ns = 12 * 3600 * 1000000000ull;
+	if (o->outstanding_max > p->options.outstanding_max)
+		return wr_problem_set(problem, -EINVAL, "outstanding_max",
+				      "up to the pipeline's own outstanding_max");
+	if (o->lease_ns < 1000000 || o->lease_ns > hours_12_ns)
+		return wr_problem_set(problem, -EINVAL, "lease_ns", "1 ms to 12 h");
+	if (o->retry_delay_min_ns > o->retry_delay_max_ns || o->retry_delay_max_ns > hours_12_ns ||
+	    (o->retry_delay_min_ns == 0 && o->retry_delay_max_ns != 0))
+		return wr_problem_set(problem, -EINVAL, "retry_delay_min_ns",
+				      "at most retry_delay_max_ns, which is at most 12 h; 0 for "
+				      "both: at once");
+	if (o->attempts_max != 0 && o->dead_letters == NULL)
+		return wr_problem_set(problem, -EINVAL, "attempts_max",
+				      "needs dead_letters: nothing is given up in silence");
+	if (o->when_slow == WEIR_SLOW_GAP)
+		return wr_problem_set(
+			problem, -EINVAL, "when_slow",
+			"a shared subscription leaves nothing out: CATCH_UP or BLOCK");
+	return 0;
+}
+
 static int check_options(struct weir_pipeline *p, const struct weir_subscription_options *o,
 			 struct weir_problem *problem)
 {
@@ -153,6 +191,30 @@ static int check_options(struct weir_pipeline *p, const struct weir_subscription
 				      "a memory-only pipeline has no DURABLE gate");
 	if (o->session_timeout_ns == 0)
 		return wr_problem_set(problem, -EINVAL, "session_timeout_ns", "must not be 0");
+	if ((unsigned)o->order > WEIR_ORDER_NONE)
+		return wr_problem_set(problem, -EINVAL, "order", "not PARTITION, KEY or NONE");
+	return o->order == WEIR_ORDER_PARTITION ? check_not_shared(o, problem)
+						: check_shared(p, o, problem);
+}
+
+/* The topic for dead letters, if there is to be one; it must not be one that is read. */
+static int resolve_dead_letters(struct weir_pipeline *p, const struct weir_subscription_options *o,
+				const struct wr_control_subscription *control, uint32_t *ret_topic,
+				struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	*ret_topic = UINT32_MAX;
+	if (o->dead_letters == NULL)
+		return 0;
+	if (weir_topic_find(p, o->dead_letters, ret_topic) != 0) {
+		(void)snprintf(text, sizeof text, "there is no topic '%.100s'", o->dead_letters);
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "dead_letters", text);
+	}
+	for (uint32_t i = 0; i < control->topic_count; i++)
+		if (control->topics[i] == *ret_topic)
+			return wr_problem_set(problem, -EINVAL, "dead_letters",
+					      "it reads this topic itself: what is dead would come "
+					      "back");
 	return 0;
 }
 
@@ -173,6 +235,17 @@ static int resolve_topics(struct weir_pipeline *p, const struct weir_subscriptio
 						      "a topic is named twice");
 	}
 	return 0;
+}
+
+static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscription_options *o,
+			  uint32_t dead_letters)
+{
+	wr_store_relaxed(&sharing->lease_ns, o->lease_ns);
+	wr_store_relaxed(&sharing->attempts_max, o->attempts_max);
+	wr_store_relaxed(&sharing->retry_delay_min_ns, o->retry_delay_min_ns);
+	wr_store_relaxed(&sharing->retry_delay_max_ns, o->retry_delay_max_ns);
+	wr_store_relaxed(&sharing->single_active, o->single_active ? 1u : 0u);
+	wr_store_relaxed(&sharing->dead_letters, dead_letters);
 }
 
 static void apply_options(struct weir_pipeline *p, uint32_t id,
@@ -196,14 +269,30 @@ static void apply_options(struct weir_pipeline *p, uint32_t id,
 	wr_spinlock_unlock(&p->registry);
 }
 
+static uint32_t outstanding_of(const struct weir_pipeline *p,
+			       const struct weir_subscription_options *o)
+{
+	if (o->outstanding_max != 0)
+		return o->outstanding_max;
+	return p->options.outstanding_max < OUTSTANDING_MAX_DEFAULT ? p->options.outstanding_max
+								    : OUTSTANDING_MAX_DEFAULT;
+}
+
 static int create(struct weir_pipeline *p, const struct weir_subscription_options *o,
 		  uint32_t *ret_id, struct weir_problem *problem)
 {
 	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 8 +
-				   sizeof(struct wr_control_subscription)];
-	struct wr_control_subscription control = {0};
+				   WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
+	uint8_t payload[WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
+	struct wr_control_subscription control = {
+		.order = (uint32_t)o->order, /* the two enums have the same numbers */
+		.outstanding_max = outstanding_of(p, o),
+	};
+	uint32_t dead_letters;
 	uint32_t name_bytes = (uint32_t)strlen(o->name);
 	int rc = resolve_topics(p, o, &control, problem);
+	if (rc == 0)
+		rc = resolve_dead_letters(p, o, &control, &dead_letters, problem);
 	if (rc != 0)
 		return rc;
 	uint32_t found;
@@ -217,13 +306,14 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		if (rc != 0)
 			return rc;
 	}
-	wr_control_write(record, WR_KIND_SUBSCRIPTION, 0, 0, o->name, name_bytes, &control,
-			 wr_control_subscription_bytes(control.topic_count));
+	wr_control_write(record, WR_KIND_SUBSCRIPTION, 0, 0, o->name, name_bytes, payload,
+			 wr_control_subscription_put(&control, payload));
 	struct wr_reply reply = {0};
 	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
 	if (rc == WEIR_E_EXISTS)
 		return wr_problem_set(problem, rc, "topics",
-				      "the subscription exists already, with other topics");
+				      "the subscription exists already, with other topics or "
+				      "another order");
 	if (rc == WEIR_E_FULL)
 		return wr_problem_set(problem, rc, "subscriptions_max",
 				      "subscriptions_max of the pipeline is reached");
@@ -232,6 +322,8 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "", weir_strerror(rc));
 	apply_options(p, reply.detail, o);
+	if (p->subscriptions[reply.detail].sharing != NULL)
+		apply_sharing(p->subscriptions[reply.detail].sharing, o, dead_letters);
 	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
 	wr_park_wake(&p->group_parker);
 	*ret_id = reply.detail;
@@ -333,6 +425,10 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0)
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
 				      "there is no subscription of this id");
+	if (p->subscriptions[subscription].sharing != NULL)
+		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
+				      "a shared subscription is not moved: make another one, "
+				      "with a start");
 	int rc = wr_pipeline_refused(p);
 	if (rc == 0 && p->host.inside_step(p->host.context))
 		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */

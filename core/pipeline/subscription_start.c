@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/sharing.h"
 
 /*
  * At open: what is unsettled is counted anew, up to the log's end, for rows that a seek left
@@ -61,6 +62,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
+	if (rc == 0 && s->order != WR_ORDER_PARTITION && live->sharing == NULL)
+		rc = wr_sharing_start(p, live, made);
 	if (rc != 0)
 		return rc;
 	for (uint32_t t = 0; t < p->options.topics_max; t++)
@@ -81,6 +84,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 		init_anew(p, live, s);
 	wr_store_relaxed(&live->gate, p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY);
 	wr_store_relaxed(&live->session_timeout_ns, 45000000000u);
-	wr_store_release(&live->started, 1u); /* X1: the group step may look at it now */
+	if (live->sharing != NULL)
+		(void)wr_add_seq(&p->sharing_count, 1u); /* X2 */
+	wr_store_release(&live->started, 1u);            /* X1: the group step may look at it now */
 	return 0;
 }

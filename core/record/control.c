@@ -82,13 +82,36 @@ bool wr_control_subscription_read(const struct wr_record_view *view,
 				  struct wr_control_subscription *ret)
 {
 	uint32_t head_bytes = wr_control_subscription_bytes(0);
+	*ret = (struct wr_control_subscription){0};
 	if (view->payload_bytes < head_bytes)
 		return false;
 	memcpy(ret, view->payload, head_bytes);
 	if (ret->topic_count == 0 || ret->topic_count > WR_SUBSCRIPTION_TOPICS_MAX ||
 	    ret->start > WR_START_NEWEST)
 		return false;
-	return read_exact(view, ret, wr_control_subscription_bytes(ret->topic_count));
+	uint32_t bytes = wr_control_subscription_bytes(ret->topic_count);
+	if (view->payload_bytes < bytes)
+		return false;
+	memcpy(ret->topics, view->payload + head_bytes, bytes - head_bytes);
+	if (view->payload_bytes == bytes)
+		return true;
+	if (view->payload_bytes != bytes + 8)
+		return false;
+	ret->order = wr_get_u32(view->payload + bytes);
+	ret->outstanding_max = wr_get_u32(view->payload + bytes + 4);
+	return (ret->order == WR_ORDER_KEY || ret->order == WR_ORDER_NONE) &&
+	       ret->outstanding_max > 0;
+}
+
+uint32_t wr_control_subscription_put(const struct wr_control_subscription *control, uint8_t *to)
+{
+	uint32_t bytes = wr_control_subscription_bytes(control->topic_count);
+	memcpy(to, control, bytes);
+	if (control->order == WR_ORDER_PARTITION)
+		return bytes;
+	wr_put_u32(to + bytes, control->order);
+	wr_put_u32(to + bytes + 4, control->outstanding_max);
+	return bytes + 8;
 }
 
 bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret)

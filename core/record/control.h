@@ -8,7 +8,9 @@
  *                                                          window of idempotency keys: u32 keys,
  *                                                          u64 span_us, u8 secret[16]
  *   SUBSCRIPTION  subscription id * 0               name   u32 topic_count, u32 start (below),
- *                                                          u64 start_seq *, u32 topic ids[]
+ *                                                          u64 start_seq *, u32 topic ids[];
+ *                                                          shared ones: u32 order, u32
+ *                                                          outstanding_max behind that
  *   PRODUCER      producer id *     0               name   u32 epoch *
  *   PRODUCER_SKIP producer id       0               -      u32 epoch, u32 zero, u64 sequence
  *   PROGRESS      subscription id   row             -      u32 generation, u32 zero, u64 from,
@@ -32,6 +34,9 @@ enum wr_control_start {
 	WR_START_AT = 0,     /* start_seq as given */
 	WR_START_NEWEST = 1, /* the writer sets start_seq to the sequence of this very record */
 };
+
+/* How a subscription hands out: numbers as in enum weir_order. */
+enum wr_control_order { WR_ORDER_PARTITION = 0, WR_ORDER_KEY = 1, WR_ORDER_NONE = 2 };
 
 /* GENERATION: leave the position as it is. Anything else moves it there (a seek). */
 #define WR_POSITION_KEEP UINT64_MAX
@@ -58,6 +63,9 @@ struct wr_control_subscription {
 	uint32_t start;
 	uint64_t start_seq;
 	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
+	/* Behind the topics, and only where they are not both 0. */
+	uint32_t order;
+	uint32_t outstanding_max;
 };
 
 struct wr_control_producer {
@@ -100,7 +108,7 @@ static inline uint32_t wr_control_bytes(uint32_t key_bytes, uint32_t payload_byt
 void wr_control_write(void *to, enum wr_kind kind, uint32_t topic, uint32_t row, const void *key,
 		      uint32_t key_bytes, const void *payload, uint32_t payload_bytes);
 
-/* Bytes of a subscription's payload with so many topics. */
+/* Bytes of the payload of a subscription with so many topics, that is not shared. */
 static inline uint32_t wr_control_subscription_bytes(uint32_t topic_count)
 {
 	return (uint32_t)(offsetof(struct wr_control_subscription, topics) +
@@ -112,6 +120,10 @@ uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_win
 				uint8_t *to);
 /* Whether a window may be so: some keys, within the limits of the format. */
 bool wr_control_window_valid(const struct wr_control_window *window);
+#define WR_CONTROL_SUBSCRIPTION_BYTES_MAX (uint32_t)sizeof(struct wr_control_subscription)
+
+/* The payload, packed at `to` (room for the most bytes); its bytes. */
+uint32_t wr_control_subscription_put(const struct wr_control_subscription *control, uint8_t *to);
 
 /* The payloads back, checked for length and limits; false: malformed. */
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret);

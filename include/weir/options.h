@@ -197,25 +197,28 @@ struct weir_options {
 
 	/* Limits: what has a slot, a table entry or a pin reserved. They may change from open to
 	 * open; a journal that holds more than they allow is refused, and not touched. */
-	uint32_t producers_max;       /**< open at once, default 16 */
-	uint32_t members_max;         /**< joined at once, over all subscriptions, default 16 */
-	uint32_t topics_max;          /**< ever made, default 64 */
-	uint32_t partitions_max;      /**< of all topics together, default 1024 */
-	uint32_t subscriptions_max;   /**< ever made, default 16 */
-	uint32_t named_producers_max; /**< ever made, default 256 */
+	uint32_t producers_max;        /**< open at once, default 16 */
+	uint32_t members_max;          /**< joined at once, over all subscriptions, default 16 */
+	uint32_t topics_max;           /**< ever made, default 64 */
+	uint32_t partitions_max;       /**< of all topics together, default 1024 */
+	uint32_t subscriptions_max;    /**< ever made, default 16 */
+	uint32_t named_producers_max;  /**< ever made, default 256 */
 	uint32_t idempotency_keys_max; /**< of the windows of all topics together, 0 (default) ..
 	                                100,000,000: 40 bytes of memory each, 28 in a checkpoint */
-	uint32_t run_records_max;     /**< events in one run, default 4096 */
+	uint32_t outstanding_max;      /**< events that shared subscriptions (sharing.h) have taken
+	                                   and not settled, all together; default 16384, about 160
+	                                   bytes each, and 64 in a checkpoint */
+	uint32_t run_records_max;      /**< events in one run, default 4096 */
 
 	/* journal */
-	uint64_t segment_bytes;   /**< of a file, multiple of chunk_bytes, default 64 MiB; a
+	uint64_t segment_bytes;     /**< of a file, multiple of chunk_bytes, default 64 MiB; a
 	                                journal keeps the size that it was made with */
-	uint32_t segments_ahead;  /**< zero-written before they are needed, default 2 (1..16) */
-	uint32_t segments_max;    /**< files of the log at most, default 65,536 (64 ..
+	uint32_t segments_ahead;    /**< zero-written before they are needed, default 2 (1..16) */
+	uint32_t segments_max;      /**< files of the log at most, default 65,536 (64 ..
 	                                1,048,576): some 220 bytes of memory each. With as many
 	                                as that, and nothing to recycle, it is as with a full
 	                                disk (when_no_room). May be raised at any open */
-	uint64_t retention_bytes; /**< let the oldest segments beyond this go, once no
+	uint64_t retention_bytes;   /**< let the oldest segments beyond this go, once no
 	                                subscription needs them; 0 (default): no limit by size */
 	uint64_t retention_time_ns; /**< let the oldest segments go when their newest event is
 	                                older than this, once no subscription needs them;
@@ -228,7 +231,7 @@ struct weir_options {
 	                                append time, jumps of the wall clock included. The newest
 	                                segment stays, however old. With retention_bytes: what
 	                                comes first */
-	uint64_t low_space_bytes; /**< room on the file system that is left to others: no further
+	uint64_t low_space_bytes;   /**< room on the file system that is left to others: no further
 	                                segment is made that leaves less free. It is as with a
 	                                full disk then, segments_ahead segments before producers
 	                                notice; weir_info and log_fn tell. 0 (default): none */

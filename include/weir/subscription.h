@@ -6,6 +6,8 @@
  * progress is part of the log. The members that join it are its group: each partition belongs to
  * one member at a time, under a generation; that member gets its events in order, each at least
  * once. Progress is recorded when events are acknowledged; it is durable when the log is.
+ *
+ * With order KEY or NONE its events are shared instead, one by one: a queue (weir/sharing.h).
  */
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
@@ -50,6 +52,17 @@ enum weir_assignor {
 	                                  the subscription names them, one by one in turn */
 };
 
+/** Who gets which events, and in which order. Fixed when the subscription is made. */
+enum weir_order {
+	WEIR_ORDER_PARTITION = 0, /**< a partition belongs to one member, which gets it in order:
+	                               Kafka's consumer group */
+	WEIR_ORDER_KEY = 1,       /**< any member gets any event, but while one of a key is not
+	                               settled nobody gets the next of it: SQS's FIFO queue with
+	                               message groups. Those without a key are in no order */
+	WEIR_ORDER_NONE = 2,      /**< any member gets any event: a standard queue of SQS's, a queue
+	                               of RabbitMQ's, a share group of Kafka's (KIP-932) */
+};
+
 /** What a subscription has still to process. */
 struct weir_lag {
 	uint64_t events;
@@ -82,6 +95,30 @@ struct weir_subscription_options {
 	void (*lag_fn)(void *context, uint32_t subscription, const struct weir_lag *lag,
 		       bool above);
 	void *lag_context;
+
+	/* Who gets what. What follows is for order KEY and NONE only: see weir/sharing.h. */
+	enum weir_order order;
+	uint32_t outstanding_max; /**< events that may be taken and not settled, those that wait
+	                               for a retry included: beyond it nothing more is handed
+	                               out. 0 (default): 4096, or the pipeline's outstanding_max
+	                               if that is less. Stored when the subscription is made */
+	bool single_active;       /**< one member gets all, the one that joined first; the next
+	                               takes over when it leaves or stops polling (RabbitMQ's
+	                               single active consumer) */
+	uint64_t lease_ns;        /**< who has an event and does not settle it for so long has lost
+	                               it: default 30 s (SQS's visibility timeout), 1 ms .. 12 h */
+	/** Attempts after which an event is dead; 0 (default): it is tried for ever. Needs
+	 *  dead_letters. An attempt is one that failed: rejected for a retry, or its lease ran
+	 *  out. */
+	uint32_t attempts_max;
+	/** Between a failure and the next attempt, where a rejection does not say: doubled with
+	 *  each attempt from the first to the second, with a jitter of up to a half down. Default
+	 *  1 s and 60 s; 0 for both: at once. An event whose lease ran out is tried again at
+	 *  once. */
+	uint64_t retry_delay_min_ns;
+	uint64_t retry_delay_max_ns;
+	const char *dead_letters; /**< a topic, not one that it reads itself: what is dead is
+	                               published there and settled here, in one run; NULL: none */
 };
 
 /**
@@ -93,15 +130,15 @@ WEIR_API void weir_subscription_options_init(struct weir_subscription_options *o
 
 /**
  * Make a subscription, or find it if it is there with the same topics. The definition and its start
- * are records in the log; this returns when they are durable. Thresholds, callbacks, gate,
- * when_slow, the assignor and the session time-out are not stored: they are set anew by each call,
- * the gate for members that join from then on.
+ * are records in the log; this returns when they are durable. Topics, order and outstanding_max are
+ * stored; everything else is set anew by each call, the gate for members that join from then on.
  *
  * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit, and for a search on
  *            disk with WEIR_START_TIME. Allocates: the group's tables, when it is made.
  * @param ret_subscription  the same id after every restart
- * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name, other topics),
- *         WEIR_E_FULL (subscriptions_max), WEIR_E_TRUNCATED (start is retired or beyond the end),
+ * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name, other topics or
+ *         another order), WEIR_E_FULL (subscriptions_max), WEIR_E_TRUNCATED (start is retired or
+ *         beyond the end),
  *         -ENOMEM, WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int
@@ -115,6 +152,9 @@ enum weir_handled {
 	WEIR_HANDLED_LATER = 1, /**< not yet: a later call of this handler calls weir_ack() for it,
 	                             with a copy of the item (a member belongs to its thread) */
 	WEIR_HANDLED_STOP = 2,  /**< not acknowledged; this member leaves, its partitions move on */
+	/* Of a shared subscription only; elsewhere as STOP. */
+	WEIR_HANDLED_RETRY = 3, /**< it failed: weir_reject() with the defaults */
+	WEIR_HANDLED_DEAD = 4,  /**< it will never work: to the dead letters; without any: RETRY */
 };
 
 struct weir_member_options {
@@ -149,6 +189,11 @@ struct weir_member_options {
 	                                  memory and a pinned chunk, not a promise to handle them */
 	uint32_t unacked_ranges_max; /**< pieces that out-of-order acks may leave open at once,
 	                                  default 1024 */
+	uint32_t in_flight_max;      /**< shared subscriptions: events that this member may have at
+	                                  once, not yet polled or not yet settled (RabbitMQ's
+	                                  prefetch); default 256, 1 .. 65536. Few spread work
+	                                  evenly, many save wake-ups. A lease counts from when the
+	                                  event is given to the member, polled or not */
 };
 
 /**
@@ -312,7 +357,8 @@ enum weir_seek_to {
  * @return 0, -ETIMEDOUT (it stays asked for, and is ordered when it can be; the next seek takes its
  *         place; or it could not even be asked for, since a call that makes or opens something
  *         waits for the log, on a full disk for instance: the problem says which), -EINVAL (`to`
- *         is none of its values), WEIR_E_UNKNOWN_NAME, WEIR_E_TRUNCATED (retired, or beyond the
+ *         is none of its values, or the subscription is shared), WEIR_E_UNKNOWN_NAME,
+ *         WEIR_E_TRUNCATED (retired, or beyond the
  *         end), WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_AGAIN (on one of weir's
  *         threads), WEIR_E_CLOSED, WEIR_E_FAILED
  */

@@ -69,6 +69,12 @@ void wr_config_check_topic(struct wr_config_findings *findings,
 void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_config_node *root,
 			   const char *list, const char *limit, uint64_t count, uint64_t most);
 
+/* The keys of a subscription that is shared (check_queue.c). */
+void wr_config_check_queue(struct wr_config_findings *findings,
+			   const struct wr_config_values *values,
+			   const struct wr_config_subscription *of,
+			   const struct wr_config_node *item);
+
 /* Sources, sinks and `run` (check_run.c). */
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);

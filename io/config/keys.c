@@ -230,6 +230,8 @@ static const struct wr_config_key limits_keys[] = {
 	 .max = 100000000u,
 	 .fallback = "0",
 	 .doc = "Idempotency keys of all topics together: 40 bytes of memory each"},
+	LIMIT("outstanding", outstanding_max, 1u << 22, "16_384",
+	      "Events that shared subscriptions have taken and not settled, all together"),
 	LIMIT("run_records", run_records_max, 1u << 20, "4096", "Events in one run"),
 	{.name = "segments",
 	 OPTION(segments_max),

@@ -110,6 +110,14 @@ static bool make_subscriptions(struct weir_config *config)
 		to->when_slow = (enum weir_when_slow)from[i].when_slow;
 		to->assignor = (enum weir_assignor)from[i].assignor;
 		to->session_timeout_ns = from[i].session_timeout_ns;
+		to->order = (enum weir_order)from[i].order;
+		to->lease_ns = from[i].lease_ns;
+		to->outstanding_max = from[i].outstanding_max;
+		to->single_active = from[i].single_active;
+		to->attempts_max = from[i].attempts_max;
+		to->retry_delay_min_ns = from[i].retry_delay_min_ns;
+		to->retry_delay_max_ns = from[i].retry_delay_max_ns;
+		to->dead_letters = from[i].dead_letters;
 		to->lag_events_max = from[i].lag_events_max;
 		to->lag_time_max_ns = from[i].lag_time_max_ns;
 	}

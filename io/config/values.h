@@ -95,6 +95,14 @@ struct wr_config_subscription {
 	unsigned when_slow; /* enum weir_when_slow */
 	unsigned assignor;  /* enum weir_assignor */
 	uint64_t session_timeout_ns;
+	unsigned order; /* enum weir_order */
+	uint64_t lease_ns;
+	uint32_t outstanding_max; /* 0: the default */
+	bool single_active;
+	uint32_t attempts_max; /* 0: no limit */
+	uint64_t retry_delay_min_ns;
+	uint64_t retry_delay_max_ns;
+	const char *dead_letters; /* NULL: none */
 	uint64_t lag_events_max;
 	uint64_t lag_time_max_ns;
 	uint32_t members;

@@ -135,6 +135,7 @@ static const struct field numbers[] = {
 	FIELD(partitions_max),
 	FIELD(subscriptions_max),
 	FIELD(named_producers_max),
+	FIELD(outstanding_max),
 	FIELD(run_records_max),
 	FIELD(segment_bytes),
 	FIELD(segments_ahead),

@@ -43,6 +43,14 @@
 	  "chunk::only_what_is_closed_durable_and_written_may_go")                                 \
 	X(CATCHUP_SLOT_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
 	X(CATCHUP_UNTOLD, unit_catchup_wakes, "catchup_wakes::one_read_for_two_wakes_both")        \
+	X(OLD_LEASE_SETTLES, unit_sharing,                                                         \
+	  "sharing::a_lease_that_ends_is_anothers_and_fences_the_first")                           \
+	X(ATTEMPT_NOT_COUNTED, unit_sharing, "sharing::attempts_and_delays_survive_an_open")       \
+	X(POSITION_IS_FRONTIER, unit_outstanding,                                                  \
+	  "outstanding::an_event_that_stays_holds_the_position_and_no_other")                      \
+	X(KEYS_NOT_ORDERED, unit_sharing,                                                          \
+	  "sharing::while_an_event_of_a_key_is_out_nobody_gets_the_next")                          \
+	X(ATTEMPT_NOT_DURABLE, unit_share, "share::everything_is_had_by_one_and_settled_once")     \
 	X(FILLER_NOT_CHAINED, sim_pipeline, "a clean close was not found clean")                   \
 	X(ATTESTS_UNWRITTEN, sim_pipeline, "a false alarm")                                        \
 	X(EVIDENCE_TAKES_THE_RESERVE, unit_writer_shortage,                                        \

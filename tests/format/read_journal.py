@@ -18,8 +18,9 @@ import struct
 import sys
 
 BLOCK = 4096
-KINDS = {1: "event", 3: "progress", 5: "topic", 7: "subscription", 9: "generation",
-         11: "producer_skip", 16: "epoch_start", 18: "producer"}
+KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 7: "subscription",
+         9: "generation", 10: "handout_mark", 11: "producer_skip",
+         16: "epoch_start", 18: "producer", 19: "reject"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED = 1
 

@@ -228,7 +228,7 @@ static void publish_run(struct world_producer *p, bool bad)
 {
 	struct weir_producer *pr = p->handle;
 	uint32_t count = 1 + (uint32_t)world_below(EVENTS_AT_ONCE) + (bad ? 1 : 0);
-	uint64_t ticket, run_bytes_max = world.pipeline->writer.options.run_bytes_max;
+	uint64_t ticket, run_bytes_max = world.pipeline->run_bytes_max;
 	uint32_t added = 0;
 	int rc = weir_run_begin(pr, run_bytes_max - 64);
 
@@ -321,7 +321,9 @@ void world_publish_once(void)
 	world_note("once", k, (uint64_t)(uint32_t)rc);
 	/* One that is published again may be there whatever this call said. */
 	bool there = rc == 0 || rc == WEIR_E_DUPLICATE;
-	world_say_send(there ? HISTORY_OK : rc == WEIR_E_TOO_BIG ? HISTORY_FAIL : HISTORY_INFO,
+	world_say_send(there                  ? HISTORY_OK
+		       : rc == WEIR_E_TOO_BIG ? HISTORY_FAIL
+					      : HISTORY_INFO,
 		       process, source, &t, level, there ? pos.sequence : 0);
 	if (rc == WEIR_E_DUPLICATE)
 		check_duplicate(source, k, &pos);

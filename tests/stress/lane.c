@@ -160,6 +160,7 @@ static bool set_up(struct wr_memory_posix *posix, struct wr_memory_sim *plain)
 			    .subscriptions_max = 1,
 			    .rows_max = 1},
 		.named_producers_max = 1,
+		.outstanding_max = 1,
 	};
 	const struct wr_writer_options options = {
 		.epoch = 1,

@@ -73,6 +73,7 @@ void log_bed_init(struct log_bed *bed, const struct log_bed_options *options)
 		.named_producers_max = 8,
 		.idempotency_keys_max = 500,
 		.run_records_max = bed->o.run_records_max,
+		.outstanding_max = 64,
 	};
 	cr_assert_eq(wr_tables_init(&bed->tables, memory, &bed->limits), 0);
 	cr_assert_eq(wr_tables_init(&bed->shadow, memory, &bed->limits), 0);

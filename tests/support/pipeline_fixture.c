@@ -79,6 +79,7 @@ void fixture_init(struct fixture *f, int kind)
 	f->options.partitions_max = 32;
 	f->options.subscriptions_max = 4;
 	f->options.named_producers_max = 4;
+	f->options.outstanding_max = 256;
 	f->options.run_records_max = 64;
 	f->options.segment_bytes = 512u << 10;
 	f->options.segments_max = 4096;

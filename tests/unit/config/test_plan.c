@@ -14,8 +14,8 @@ TestSuite(plan, .init = set_up, .fini = tear_down);
 
 /* Segments of 64 MiB and a block; two ahead, one in reserve and one whose extents are offered.
  * Retention and two checkpoints keep two, and there are the one where that begins and the one that
- * is written to. Checkpoints have a block and at most 753,664 bytes with these limits, as the files
- * of a journal show. */
+ * is written to. Checkpoints have a block and at most 1,802,240 bytes with these limits, as the
+ * files of a journal show. */
 Test(plan, numbers_of_a_journal)
 {
 	struct weir_memory_plan memory;
@@ -25,18 +25,18 @@ Test(plan, numbers_of_a_journal)
 	cr_assert(plan.disk.is_needed);
 	cr_assert_eq(plan.disk.file_bytes, 67112960);
 	cr_assert_eq(plan.disk.segments_ahead, 4);
-	cr_assert_eq(plan.disk.first_bytes, 4 * 67112960 + 16384 + 2 * 757760);
-	cr_assert_eq(plan.disk.most_bytes, 8 * 67112960 + 16384 + 2 * 757760);
+	cr_assert_eq(plan.disk.first_bytes, 4 * 67112960 + 16384 + 2 * 1806336);
+	cr_assert_eq(plan.disk.most_bytes, 8 * 67112960 + 16384 + 2 * 1806336);
 	cr_assert_eq(plan.disk.checkpoint_bytes, 64 * MIB);
 	cr_assert_eq(plan.descriptors.segments, 8);
 	cr_assert_eq(plan.descriptors.events, 32);
 	cr_assert_eq(plan.descriptors.total, WR_PLAN_DESCRIPTORS + 8 + 32);
 	cr_assert_str_eq(plan.disk.dir.place, fake_root);
 	options.retention_bytes = 128 * MIB + 1;
-	options.checkpoint_bytes = 5 * MIB;
+	options.checkpoint_bytes = 8 * MIB;
 	assert_no_lack();
 	cr_assert_eq(plan.descriptors.segments, 9);
-	cr_assert_eq(plan.disk.checkpoint_bytes, 5 * MIB);
+	cr_assert_eq(plan.disk.checkpoint_bytes, 8 * MIB);
 	/* Not more often than every fourth checkpoint's size, and that may hold more. */
 	options.retention_bytes = 1;
 	options.checkpoint_bytes = 1;

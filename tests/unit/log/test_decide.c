@@ -23,6 +23,7 @@
 static const struct wr_tables_limits limits = {
 	.catalog = {.topics_max = 4, .partitions_max = 8, .subscriptions_max = 4, .rows_max = 16},
 	.named_producers_max = 2,
+	.outstanding_max = 8,
 };
 
 static struct wr_memory_sim memory;
@@ -218,7 +219,9 @@ CASE(decide, kinds_that_have_no_meaning_are_refused)
 		*head() = (struct wr_record){.bytes = 24, .kind = (uint8_t)kind};
 		int rc = decide_in(&tables, false, &decision);
 		bool good = kind == WR_KIND_EVENT || kind == WR_KIND_EPOCH_START;
-		bool known = kind == WR_KIND_PROGRESS || kind == WR_KIND_GENERATION;
+		bool known = kind == WR_KIND_PROGRESS || kind == WR_KIND_GENERATION ||
+			     kind == WR_KIND_SETTLE || kind == WR_KIND_HANDOUT_MARK ||
+			     kind == WR_KIND_REJECT;
 		cr_expect_eq(rc, good ? 0 : known ? WEIR_E_UNKNOWN_NAME : -EINVAL, "kind %u", kind);
 		if (!good)
 			cr_expect_eq(decide_in(&replayed, true, &decision), WEIR_E_CORRUPT);

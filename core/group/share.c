@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/group/share.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/assert.h"
+#include "core/base/bits.h"
+#include "core/base/bug.h"
+
+static uint32_t bucket_count_of(const struct wr_share_options *o)
+{
+	return (uint32_t)wr_power_of_two_above(wr_max_u64(o->events_max, 2));
+}
+
+size_t wr_share_bytes(const struct wr_share_options *o)
+{
+	return o->events_max * (sizeof(struct wr_share_event) + sizeof(struct wr_share_due)) +
+	       o->members_max * sizeof(struct wr_share_member) +
+	       2ull * bucket_count_of(o) * sizeof(uint32_t);
+}
+
+static const struct wr_share_list EMPTY = {WR_SHARE_NONE, WR_SHARE_NONE, 0};
+
+int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_share_ports *ports,
+		  const struct wr_share_options *o)
+{
+	uint32_t buckets = bucket_count_of(o);
+	*s = (struct wr_share){
+		.ports = ports,
+		.options = *o,
+		.bucket_mask = buckets - 1,
+		.marked = EMPTY,
+		.ready = EMPTY,
+		.answered = EMPTY,
+		.undurable = EMPTY,
+		.dead = EMPTY,
+		.free = WR_SHARE_NONE,
+		.oldest = WR_SHARE_NONE,
+		.newest = WR_SHARE_NONE,
+	};
+	s->events = memory->ops->alloc(memory, o->events_max * sizeof *s->events, 64);
+	s->members = memory->ops->alloc(memory, o->members_max * sizeof *s->members, 64);
+	s->heap = memory->ops->alloc(memory, o->events_max * sizeof *s->heap, 64);
+	s->buckets = memory->ops->alloc(memory, buckets * sizeof *s->buckets, 64);
+	s->key_buckets = memory->ops->alloc(memory, buckets * sizeof *s->key_buckets, 64);
+	if (s->events == NULL || s->members == NULL || s->heap == NULL || s->buckets == NULL ||
+	    s->key_buckets == NULL) {
+		wr_share_fini(s, memory);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < buckets; i++)
+		s->buckets[i] = s->key_buckets[i] = WR_SHARE_NONE;
+	for (uint32_t i = o->events_max; i > 0; i--) {
+		s->events[i - 1] = (struct wr_share_event){.chain = s->free};
+		s->free = i - 1;
+	}
+	memset(s->members, 0, o->members_max * sizeof *s->members);
+	return 0;
+}
+
+void wr_share_fini(struct wr_share *s, struct wr_memory *memory)
+{
+	const struct wr_share_options *o = &s->options;
+	uint32_t buckets = s->bucket_mask + 1;
+	if (s->events != NULL)
+		memory->ops->free(memory, s->events, o->events_max * sizeof *s->events);
+	if (s->members != NULL)
+		memory->ops->free(memory, s->members, o->members_max * sizeof *s->members);
+	if (s->heap != NULL)
+		memory->ops->free(memory, s->heap, o->events_max * sizeof *s->heap);
+	if (s->buckets != NULL)
+		memory->ops->free(memory, s->buckets, buckets * sizeof *s->buckets);
+	if (s->key_buckets != NULL)
+		memory->ops->free(memory, s->key_buckets, buckets * sizeof *s->key_buckets);
+	*s = (struct wr_share){0};
+}
+
+/* ---- the index by sequence ---- */
+
+static uint32_t *place_of(struct wr_share *s, uint64_t seq)
+{
+	uint32_t *at = &s->buckets[(seq * 0x9e3779b97f4a7c15u >> 32) & s->bucket_mask];
+	while (*at != WR_SHARE_NONE && s->events[*at].seq != seq)
+		at = &s->events[*at].chain;
+	return at;
+}
+
+static struct wr_share_event *find(struct wr_share *s, uint64_t seq)
+{
+	uint32_t at = *place_of(s, seq);
+	return at != WR_SHARE_NONE ? &s->events[at] : NULL;
+}
+
+static uint32_t index_of(const struct wr_share *s, const struct wr_share_event *e)
+{
+	return (uint32_t)(e - s->events);
+}
+
+/* ---- lists of a state ---- */
+
+static struct wr_share_list *list_of(struct wr_share *s, uint8_t state)
+{
+	switch (state) {
+	case WR_SHARE_MARKED:
+		return &s->marked;
+	case WR_SHARE_READY:
+		return &s->ready;
+	case WR_SHARE_ANSWERED:
+		return &s->answered;
+	case WR_SHARE_UNDURABLE:
+		return &s->undurable;
+	case WR_SHARE_DEAD:
+		return &s->dead;
+	default:
+		return NULL;
+	}
+}
+
+static void list_add(struct wr_share *s, struct wr_share_list *list, uint32_t at, bool in_front)
+{
+	struct wr_share_event *e = &s->events[at];
+	e->prev = in_front ? WR_SHARE_NONE : list->last;
+	e->next = in_front ? list->first : WR_SHARE_NONE;
+	*(e->prev != WR_SHARE_NONE ? &s->events[e->prev].next : &list->first) = at;
+	*(e->next != WR_SHARE_NONE ? &s->events[e->next].prev : &list->last) = at;
+	list->count++;
+}
+
+static void list_remove(struct wr_share *s, struct wr_share_list *list, uint32_t at)
+{
+	struct wr_share_event *e = &s->events[at];
+	*(e->prev != WR_SHARE_NONE ? &s->events[e->prev].next : &list->first) = e->next;
+	*(e->next != WR_SHARE_NONE ? &s->events[e->next].prev : &list->last) = e->prev;
+	list->count--;
+}
+
+/* Out of its state: lists, what is due, and its member's count. */
+static void leave_state(struct wr_share *s, struct wr_share_event *e)
+{
+	struct wr_share_list *list = list_of(s, e->state);
+	if (list != NULL)
+		list_remove(s, list, index_of(s, e));
+	wr_share_heap_drop(s, index_of(s, e));
+	if (e->member != WR_SHARE_NONE)
+		s->members[e->member].out--;
+	e->member = WR_SHARE_NONE;
+	e->is_over = false;
+}
+
+static void enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_share_state state,
+			bool in_front)
+{
+	e->state = (uint8_t)state;
+	struct wr_share_list *list = list_of(s, e->state);
+	if (list != NULL)
+		list_add(s, list, index_of(s, e), in_front);
+}
+
+static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
+{
+	return s->options.by_key && e->key != 0 && !WR_BUG(KEYS_NOT_ORDERED);
+}
+
+static bool is_given_up(const struct wr_share *s, const struct wr_share_event *e)
+{
+	bool used_up = s->attempts_max != 0 && e->attempts >= s->attempts_max;
+	return s->has_dead_letters && (e->dead || used_up);
+}
+
+/* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
+static void make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front)
+{
+	if (is_ordered(s, e) && !wr_share_key_is_first(s, index_of(s, e)))
+		enter_state(s, e, WR_SHARE_BEHIND, in_front);
+	else if (is_given_up(s, e))
+		enter_state(s, e, WR_SHARE_DEAD, false);
+	else
+		enter_state(s, e, WR_SHARE_READY, in_front);
+}
+
+/* When nothing more is to be waited for but the time. */
+static void make_due(struct wr_share *s, struct wr_share_event *e, uint64_t due_ns, uint64_t now_ns)
+{
+	if (due_ns <= now_ns) {
+		make_ready(s, e, true);
+		return;
+	}
+	enter_state(s, e, WR_SHARE_DELAYED, false);
+	wr_share_heap_put(s, index_of(s, e), due_ns);
+}
+
+/* ---- from the log ---- */
+
+uint32_t wr_share_room(const struct wr_share *s)
+{
+	return s->options.events_max - s->event_count;
+}
+
+static struct wr_share_event *add(struct wr_share *s, const struct wr_share_event *event)
+{
+	WR_ASSERT(s->free != WR_SHARE_NONE);
+	uint32_t at = s->free;
+	struct wr_share_event *e = &s->events[at];
+	s->free = e->chain;
+	s->event_count++;
+	*e = *event;
+	e->member = e->heap = WR_SHARE_NONE;
+	uint32_t *place = place_of(s, e->seq);
+	WR_ASSERT(*place == WR_SHARE_NONE);
+	e->chain = WR_SHARE_NONE;
+	*place = at;
+	e->before = s->newest; /* they come in the order of the log */
+	e->after = WR_SHARE_NONE;
+	*(e->before != WR_SHARE_NONE ? &s->events[e->before].after : &s->oldest) = at;
+	s->newest = at;
+	if (is_ordered(s, e))
+		wr_share_key_add(s, at);
+	return e;
+}
+
+/* Gone. Who waited behind it is next. */
+static void forget(struct wr_share *s, struct wr_share_event *e)
+{
+	uint32_t at = index_of(s, e);
+	leave_state(s, e);
+	if (is_ordered(s, e)) {
+		uint32_t next = wr_share_key_remove(s, at);
+		if (next != WR_SHARE_NONE && s->events[next].state == WR_SHARE_BEHIND)
+			make_ready(s, &s->events[next], false);
+	}
+	*place_of(s, e->seq) = e->chain;
+	*(e->before != WR_SHARE_NONE ? &s->events[e->before].after : &s->oldest) = e->after;
+	*(e->after != WR_SHARE_NONE ? &s->events[e->after].before : &s->newest) = e->before;
+	e->state = WR_SHARE_FREE;
+	e->chain = s->free;
+	s->free = at;
+	s->event_count--;
+}
+
+void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, uint64_t now_ns)
+{
+	struct wr_share_event *e = add(s, event);
+	e->redelivered = true;
+	if (is_given_up(s, e))
+		enter_state(s, e, WR_SHARE_DEAD, false);
+	else
+		make_due(s, e, event->due_ns, now_ns);
+	/* In the order of the log they go to the end of what is ready, not before each other. */
+	if (e->state == WR_SHARE_READY) {
+		list_remove(s, &s->ready, index_of(s, e));
+		list_add(s, &s->ready, index_of(s, e), false);
+	}
+}
+
+void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes)
+{
+	struct wr_share_event event = {
+		.seq = seq, .from = from, .key = key, .bytes = bytes, .generation = 1};
+	enter_state(s, add(s, &event), WR_SHARE_MARKED, false);
+}
+
+void wr_share_marked(struct wr_share *s, uint32_t count)
+{
+	for (; count > 0; count--) {
+		struct wr_share_event *e = &s->events[s->marked.first];
+		leave_state(s, e);
+		make_ready(s, e, false);
+	}
+}
+
+void wr_share_unmarked(struct wr_share *s, uint32_t count)
+{
+	for (; count > 0; count--)
+		forget(s, &s->events[s->marked.first]);
+}
+
+/* The first at or above `seq`. */
+static uint32_t first_from(struct wr_share *s, uint64_t seq)
+{
+	uint32_t at = *place_of(s, seq);
+	if (at != WR_SHARE_NONE)
+		return at;
+	at = s->oldest;
+	while (at != WR_SHARE_NONE && s->events[at].seq < seq)
+		at = s->events[at].after;
+	return at;
+}
+
+void wr_share_settled(struct wr_share *s, uint64_t first_seq, uint64_t last_seq,
+		      uint32_t generation)
+{
+	uint32_t at = first_from(s, first_seq);
+	while (at != WR_SHARE_NONE && s->events[at].seq <= last_seq) {
+		uint32_t after = s->events[at].after;
+		if (s->events[at].generation == generation)
+			forget(s, &s->events[at]);
+		at = after;
+	}
+}
+
+void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
+{
+	struct wr_share_event *e = find(s, r->seq);
+	if (e == NULL || e->generation != r->generation)
+		return;
+	leave_state(s, e);
+	e->generation++;
+	e->redelivered = true;
+	e->reject_seq = r->record_seq;
+	if (!r->counts) {
+		make_due(s, e, r->due_ns, 0);
+		return;
+	}
+	e->attempts++;
+	e->reason = r->reason;
+	if (e->first_failed_us == 0)
+		e->first_failed_us = r->failed_us;
+	e->last_failed_us = r->failed_us;
+	e->due_ns = r->due_ns;
+	e->dead = r->dead;
+	if (is_given_up(s, e)) {
+		enter_state(s, e, WR_SHARE_DEAD, false);
+		return;
+	}
+	e->durable_from = r->record_seq;
+	enter_state(s, e, WR_SHARE_UNDURABLE, false);
+}
+
+void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uint64_t told_by,
+		      bool counts)
+{
+	struct wr_share_event *e = find(s, seq);
+	if (e == NULL || e->state != WR_SHARE_ASKED)
+		return;
+	if (generation == 0) {
+		forget(s, e);
+		return;
+	}
+	if (e->generation >= generation)
+		return; /* the log was faster */
+	leave_state(s, e);
+	e->generation_told = generation;
+	e->told_by = told_by;
+	e->told_counts = counts;
+	enter_state(s, e, WR_SHARE_ANSWERED, false);
+}
+
+void wr_share_buried(struct wr_share *s, uint64_t seq, bool settled)
+{
+	struct wr_share_event *e = find(s, seq);
+	if (e == NULL || e->state != WR_SHARE_ASKED)
+		return;
+	if (settled) {
+		forget(s, e);
+		return;
+	}
+	leave_state(s, e);
+	enter_state(s, e, WR_SHARE_DEAD, true);
+}
+
+void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters)
+{
+	if (s->attempts_max == attempts_max && s->has_dead_letters == has_dead_letters)
+		return;
+	s->attempts_max = attempts_max;
+	s->has_dead_letters = has_dead_letters;
+	for (uint32_t at = s->oldest; at != WR_SHARE_NONE; at = s->events[at].after) {
+		struct wr_share_event *e = &s->events[at];
+		bool waits = e->state == WR_SHARE_READY || e->state == WR_SHARE_DELAYED;
+		if (waits && is_given_up(s, e)) {
+			leave_state(s, e);
+			enter_state(s, e, WR_SHARE_DEAD, false);
+		} else if (e->state == WR_SHARE_DEAD && !is_given_up(s, e)) {
+			leave_state(s, e);
+			make_ready(s, e, true);
+		}
+	}
+}
+
+/* ---- members ---- */
+
+void wr_share_join(struct wr_share *s, uint32_t member, uint32_t out_max)
+{
+	WR_ASSERT(!s->members[member].present);
+	s->members[member] =
+		(struct wr_share_member){.present = true, .out_max = out_max, .joined = s->joins++};
+}
+
+void wr_share_pause(struct wr_share *s, uint32_t member, bool paused)
+{
+	s->members[member].paused = paused;
+}
+
+void wr_share_leave(struct wr_share *s, uint32_t member)
+{
+	struct wr_share_member *m = &s->members[member];
+	/* From the newest on: each goes before those that are ready. */
+	for (uint32_t at = s->newest; at != WR_SHARE_NONE && m->out > 0;
+	     at = s->events[at].before) {
+		struct wr_share_event *e = &s->events[at];
+		if (e->member != member)
+			continue;
+		if (e->state == WR_SHARE_ASKED) {
+			e->member = WR_SHARE_NONE; /* it comes back through the log */
+			m->out--;
+			continue;
+		}
+		leave_state(s, e);
+		e->redelivered = true;
+		make_ready(s, e, true);
+	}
+	m->present = false;
+}
+
+void wr_share_extend(struct wr_share *s, uint32_t member, uint64_t seq, uint32_t generation,
+		     uint64_t due_ns)
+{
+	struct wr_share_event *e = find(s, seq);
+	if (e == NULL || e->state != WR_SHARE_LEASED || e->member != member ||
+	    e->generation != generation)
+		return;
+	wr_share_heap_drop(s, index_of(s, e));
+	e->is_over = false;
+	wr_share_heap_put(s, index_of(s, e), due_ns);
+}
+
+static bool may_be_given(const struct wr_share *s, uint32_t member)
+{
+	const struct wr_share_member *m = &s->members[member];
+	return m->present && !m->paused && m->out < m->out_max;
+}
+
+/* Who joined first, of those that are there. */
+static uint32_t active_member(const struct wr_share *s)
+{
+	uint32_t active = WR_SHARE_NONE;
+	for (uint32_t i = 0; i < s->options.members_max; i++)
+		if (s->members[i].present && !s->members[i].paused &&
+		    (active == WR_SHARE_NONE || s->members[i].joined < s->members[active].joined))
+			active = i;
+	return active;
+}
+
+uint32_t wr_share_next_member(struct wr_share *s)
+{
+	if (s->ready.count == 0)
+		return WR_SHARE_NONE;
+	if (s->options.single_active) {
+		uint32_t active = active_member(s);
+		return active != WR_SHARE_NONE && may_be_given(s, active) ? active : WR_SHARE_NONE;
+	}
+	for (uint32_t i = 0; i < s->options.members_max; i++) {
+		uint32_t member = (s->turn + i) % s->options.members_max;
+		if (!may_be_given(s, member))
+			continue;
+		s->turn = member + 1;
+		return member;
+	}
+	return WR_SHARE_NONE;
+}
+
+const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t now_ns)
+{
+	if (s->ready.count == 0 || !may_be_given(s, member))
+		return NULL;
+	struct wr_share_event *e = &s->events[s->ready.first];
+	leave_state(s, e);
+	e->member = member;
+	s->members[member].out++;
+	enter_state(s, e, WR_SHARE_LEASED, false);
+	uint64_t due_ns = s->lease_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + s->lease_ns;
+	wr_share_heap_put(s, index_of(s, e), due_ns);
+	return e;
+}
+
+uint64_t wr_share_lowest_seq(const struct wr_share *s, uint64_t seq)
+{
+	uint32_t at = s->oldest;
+	while (at != WR_SHARE_NONE && s->events[at].seq < seq)
+		at = s->events[at].after;
+	return at != WR_SHARE_NONE ? s->events[at].seq : UINT64_MAX;
+}
+
+/* ---- the step ---- */
+
+/*
+ * A lease that ran out. What its member sent before that was seen is decided first: an
+ * acknowledgement on its way counts (L19). False: not yet.
+ */
+static bool end_lease(struct wr_share *s, struct wr_share_event *e)
+{
+	const struct wr_share_ports *ports = s->ports;
+	if (!e->is_over) {
+		e->is_over = true;
+		e->lane_place = ports->lane_place(ports->context, e->member);
+	}
+	if (!ports->lane_decided(ports->context, e->member, e->lane_place))
+		return false;
+	if (ports->expire(ports->context, e) != 0)
+		return false;
+	wr_share_heap_drop(s, index_of(s, e));
+	e->state = WR_SHARE_ASKED; /* still its member's, until the log has said so */
+	return true;
+}
+
+static int end_what_is_due(struct wr_share *s, uint64_t now_ns)
+{
+	int done = 0;
+	while (s->heap_count > 0 && s->heap[0].due_ns <= now_ns) {
+		struct wr_share_event *e = &s->events[s->heap[0].event];
+		if (e->state == WR_SHARE_LEASED) {
+			if (!end_lease(s, e))
+				break;
+		} else {
+			leave_state(s, e);
+			make_ready(s, e, true);
+		}
+		done++;
+	}
+	return done;
+}
+
+/* What the log said of them was overrun before it was followed. */
+static int end_what_was_missed(struct wr_share *s, uint64_t followed_seq)
+{
+	int done = 0;
+	for (; s->answered.count > 0; done++) {
+		struct wr_share_event *e = &s->events[s->answered.first];
+		if (e->told_by > followed_seq)
+			break;
+		leave_state(s, e);
+		e->generation = e->generation_told;
+		e->attempts += e->told_counts ? 1 : 0;
+		e->redelivered = true;
+		make_ready(s, e, true);
+	}
+	return done;
+}
+
+int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uint64_t followed_seq)
+{
+	int done = end_what_was_missed(s, followed_seq);
+	while (s->undurable.count > 0 &&
+	       (s->events[s->undurable.first].durable_from <= durable_seq ||
+		WR_BUG(ATTEMPT_NOT_DURABLE))) {
+		struct wr_share_event *e = &s->events[s->undurable.first];
+		leave_state(s, e);
+		make_due(s, e, e->due_ns, now_ns);
+		done++;
+	}
+	done += end_what_is_due(s, now_ns);
+	while (s->dead.count > 0) {
+		struct wr_share_event *e = &s->events[s->dead.first];
+		int rc = s->ports->bury(s->ports->context, e);
+		if (rc != 0 && rc != -EAGAIN) {
+			/* The others shall not wait for it. */
+			list_remove(s, &s->dead, index_of(s, e));
+			list_add(s, &s->dead, index_of(s, e), false);
+		}
+		if (rc != 0)
+			break;
+		leave_state(s, e);
+		enter_state(s, e, WR_SHARE_ASKED, false);
+		done++;
+	}
+	return done;
+}

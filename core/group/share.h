@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sharing: which member of a shared subscription has which event, and until when. A state machine
+ * stepped by one thread; it knows the log and the members only through its ports, and no clock but
+ * what it is told.
+ *
+ * An event's life, from when the group takes charge of it (wr_share_take) until it is settled:
+ *
+ *   MARKED    the hand-out mark that names it is on its way
+ *   BEHIND    order KEY: an earlier event of its key is not settled yet
+ *   READY     may be handed out
+ *   LEASED    a member has it, until due_ns
+ *   ASKED     its lease ran out, or it is dead, and the record that says so is on its way
+ *   ANSWERED  the log has decided that record: it is followed up to there first
+ *   UNDURABLE that attempt is ordered; it counts once it is durable, and only then is it handed out
+ *             again, so that who crashes each time comes to an end, too
+ *   DELAYED   until due_ns
+ *   DEAD      to the dead letters, as soon as that can be written
+ *
+ * What the log says comes back through wr_share_settled() and wr_share_rejected(), whoever wrote
+ * it; both may be told twice. A generation is raised by each reject: that is what fences the one
+ * who had the event before (core/log/outstanding.h decides; here it is mirrored).
+ *
+ *   share.c        taking, granting, what the log says
+ *   share_keys.c   one list for each key
+ *   share_time.c   a heap of what is due
+ */
+#ifndef WR_GROUP_SHARE_H
+#define WR_GROUP_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/port/memory.h"
+
+#define WR_SHARE_NONE UINT32_MAX
+
+enum wr_share_state {
+	WR_SHARE_FREE = 0,
+	WR_SHARE_MARKED,
+	WR_SHARE_BEHIND,
+	WR_SHARE_READY,
+	WR_SHARE_LEASED,
+	WR_SHARE_ASKED,
+	WR_SHARE_ANSWERED,
+	WR_SHARE_UNDURABLE,
+	WR_SHARE_DELAYED,
+	WR_SHARE_DEAD,
+};
+
+struct wr_share_event {
+	uint64_t seq;
+	uint64_t from; /* nothing of the subscription lies between this and seq */
+	uint64_t key;  /* 0: none, it is in no order */
+	uint64_t due_ns;
+	uint64_t durable_from; /* UNDURABLE: the record that is to be durable */
+	uint64_t told_by;      /* ANSWERED: once the log is followed up to here, it was missed */
+	uint64_t reject_seq;   /* of the last reject; 0: none of this run */
+	uint64_t first_failed_us, last_failed_us;
+	uint64_t lane_place; /* LEASED and over: where its member's lane ended when that was seen */
+	uint32_t generation;
+	uint32_t generation_told; /* ANSWERED: the one in force */
+	uint32_t attempts;        /* that failed */
+	uint32_t reason;
+	uint32_t member;
+	uint32_t bytes;
+	uint8_t state; /* enum wr_share_state */
+	bool is_over;  /* LEASED: the lease ran out, its member's lane is being drained */
+	bool redelivered;
+	bool dead;                    /* it was rejected as dead */
+	bool told_counts;             /* ANSWERED: as an attempt */
+	uint32_t prev, next;          /* of the list of its state */
+	uint32_t chain;               /* of its bucket, by sequence; or of those free */
+	uint32_t heap;                /* place among what is due; WR_SHARE_NONE: not */
+	uint32_t before, after;       /* of all, by sequence */
+	uint32_t key_next, key_prev;  /* of its key, by sequence */
+	uint32_t key_chain, key_last; /* of the first of a key: its bucket, and the last one */
+};
+
+struct wr_share_member {
+	bool present;
+	bool paused;      /* it does not poll: nothing more is given to it */
+	uint32_t out_max; /* it may have so many */
+	uint32_t out;     /* it has */
+	uint64_t joined;  /* the how-manieth to join */
+};
+
+struct wr_share_list {
+	uint32_t first, last, count;
+};
+
+struct wr_share_due {
+	uint64_t due_ns;
+	uint32_t event;
+};
+
+struct wr_share_ports {
+	void *context;
+	/* Writes that the lease of an event ran out. 0, or -EAGAIN: no room now. */
+	int (*expire)(void *context, const struct wr_share_event *event);
+	/* Writes it to the dead letters and settles it. 0, or negative: not now. */
+	int (*bury)(void *context, const struct wr_share_event *event);
+	/* Where a member's lane ends now; and whether it is decided up to a place. */
+	uint64_t (*lane_place)(void *context, uint32_t member);
+	bool (*lane_decided)(void *context, uint32_t member, uint64_t place);
+};
+
+struct wr_share_options {
+	bool by_key;         /* order KEY */
+	bool single_active;  /* only the one that joined first is given anything */
+	uint32_t events_max; /* outstanding at once */
+	uint32_t members_max;
+};
+
+struct wr_share {
+	const struct wr_share_ports *ports;
+	struct wr_share_options options;
+	uint64_t lease_ns; /* may change while it runs */
+	/* Set by wr_share_give_up(). */
+	uint32_t attempts_max; /* 0: no limit; that many failed, and it is dead */
+	bool has_dead_letters; /* false: nothing is DEAD, it waits as DELAYED would */
+
+	struct wr_share_event *events;
+	struct wr_share_member *members;
+	uint32_t *buckets;     /* by sequence */
+	uint32_t *key_buckets; /* by key: the first of each */
+	uint32_t bucket_mask;
+	struct wr_share_due *heap;
+	uint32_t heap_count;
+	uint32_t free;
+	uint32_t event_count;
+	uint64_t joins;
+	uint32_t turn;           /* member that is looked at first */
+	uint32_t oldest, newest; /* by sequence */
+	struct wr_share_list marked, ready, answered, undurable, dead;
+};
+
+int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_share_ports *ports,
+		  const struct wr_share_options *options);
+void wr_share_fini(struct wr_share *s, struct wr_memory *memory);
+size_t wr_share_bytes(const struct wr_share_options *options);
+
+/* ---- from the log ---- */
+
+/* At open, in the order of the log: outstanding from an earlier run. */
+void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, uint64_t now_ns);
+/* An event that a mark on its way names; wr_share_room() of them at most. */
+void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes);
+uint32_t wr_share_room(const struct wr_share *s);
+/* The oldest mark that named `count` is ordered; or refused, and they are to be taken again. */
+void wr_share_marked(struct wr_share *s, uint32_t count);
+void wr_share_unmarked(struct wr_share *s, uint32_t count);
+/* Those from first to last that have this generation are settled: gone. */
+void wr_share_settled(struct wr_share *s, uint64_t first_seq, uint64_t last_seq,
+		      uint32_t generation);
+
+struct wr_share_rejection {
+	uint64_t seq;
+	uint32_t generation; /* that it named: the next one is in force now */
+	uint64_t record_seq;
+	uint64_t failed_us;
+	uint64_t due_ns; /* not before, if later than now */
+	uint32_t reason;
+	bool counts; /* as an attempt */
+	bool dead;
+};
+
+void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *rejection);
+/*
+ * What became of the record that a lease ran out: the generation that is in force, 0: the event is
+ * settled. The log says so at or below `told_by`; where that is overrun, it was missed. `counts`:
+ * it was accepted.
+ */
+void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uint64_t told_by,
+		      bool counts);
+/* It was put to the dead letters, or is settled anyway; false: it is to be tried again. */
+void wr_share_buried(struct wr_share *s, uint64_t seq, bool settled);
+/* After how many attempts events are dead, from now on: also those that wait. */
+void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);
+
+/* ---- members ---- */
+
+void wr_share_join(struct wr_share *s, uint32_t member, uint32_t out_max);
+void wr_share_pause(struct wr_share *s, uint32_t member, bool paused);
+/* Its lane is decided to the end: what it has left is anybody's. */
+void wr_share_leave(struct wr_share *s, uint32_t member);
+/* Its lease of an event ends then, and not before; if it still has it. */
+void wr_share_extend(struct wr_share *s, uint32_t member, uint64_t seq, uint32_t generation,
+		     uint64_t due_ns);
+/*
+ * The next event for `member`, leased from now on, or NULL: it has enough, or there is none. What
+ * is returned is good until the next call.
+ */
+const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t now_ns);
+/* Members that may be given something, by turns: the next one, or WR_SHARE_NONE. */
+uint32_t wr_share_next_member(struct wr_share *s);
+
+/* The lowest event at or above `seq`; UINT64_MAX: none. Looks at those below. */
+uint64_t wr_share_lowest_seq(const struct wr_share *s, uint64_t seq);
+
+/* ---- the step ---- */
+
+/*
+ * Leases that ran out, delays that are over, dead letters. How much was done. The log is durable up
+ * to durable_seq, and was followed up to followed_seq.
+ */
+int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uint64_t followed_seq);
+/* When something is due; UINT64_MAX: nothing. */
+uint64_t wr_share_due_ns(const struct wr_share *s);
+
+/* ---- between its own files ---- */
+
+static inline bool wr_share_before(const struct wr_share *s, uint32_t a, uint32_t b)
+{
+	return s->heap[a].due_ns < s->heap[b].due_ns;
+}
+void wr_share_heap_put(struct wr_share *s, uint32_t event, uint64_t due_ns);
+void wr_share_heap_drop(struct wr_share *s, uint32_t event);
+/* The first of its key goes first. */
+void wr_share_key_add(struct wr_share *s, uint32_t event);
+/* The one that is first now, if `event` was; WR_SHARE_NONE: nothing changed. */
+uint32_t wr_share_key_remove(struct wr_share *s, uint32_t event);
+bool wr_share_key_is_first(const struct wr_share *s, uint32_t event);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An event's way to the dead letters: a copy with its origin, published to the subscription's
+ * dead-letter topic, and the settle of the event itself, in one run of the group's lane. So it
+ * stands in one of the two places whatever happens, and never in both.
+ *
+ * The copy has the event's key, headers, ids and payload. What only the writer may accept once is
+ * left out: a producer's stamp, an idempotency key, an expected version.
+ */
+#include <errno.h>
+
+#include "core/pipeline/portion.h"
+#include "core/pipeline/sharing.h"
+
+#define TRY_AGAIN_NS 1000000000u
+#define SETTLE_BYTES_MAX                                                                           \
+	(WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX + 8)
+
+/* The option's bytes, before the text. */
+struct origin {
+	uint64_t seq;
+	uint32_t epoch;
+	uint32_t log;
+	uint32_t topic;
+	uint32_t partition;
+	uint32_t subscription;
+	uint32_t attempts;
+	uint32_t reason;
+	uint32_t by_verdict;
+	uint64_t first_failed_us;
+	uint64_t last_failed_us;
+};
+_Static_assert(sizeof(struct origin) == 56, "packed");
+
+#define ORIGIN_BYTES_MAX (sizeof(struct origin) + WR_REASON_TEXT_BYTES_MAX)
+
+struct letter {
+	struct wr_record_view view; /* of the event; its chunk is pinned */
+	uint8_t origin[ORIGIN_BYTES_MAX];
+	uint16_t origin_bytes;
+	uint32_t given_bytes; /* of the copy's options */
+	uint32_t event_stride;
+};
+
+static struct wr_pin *pin_of(struct weir_pipeline *p)
+{
+	return &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+}
+
+/* What was said when it failed last; nothing when that was before this run, or left memory. */
+static void read_reason(struct weir_pipeline *p, const struct wr_share_event *event,
+			struct origin *origin, char *text, uint16_t *ret_text_bytes)
+{
+	struct wr_portion portion;
+	struct wr_record_view view;
+	struct wr_reject reject;
+	const char *said;
+	*ret_text_bytes = 0;
+	if (event->reject_seq == 0 ||
+	    !wr_portion_find(p, pin_of(p), event->reject_seq, event->reject_seq, &portion))
+		return;
+	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->reject_seq);
+	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
+	    wr_reject_read(&view, &reject, &said)) {
+		origin->by_verdict = reject.verdict == WR_VERDICT_DEAD ? 1 : 0;
+		memcpy(text, said, reject.text_bytes);
+		*ret_text_bytes = (uint16_t)reject.text_bytes;
+	}
+	wr_chunks_unpin(pin_of(p));
+}
+
+static bool is_copied(const struct wr_option *option)
+{
+	return (option->tag & WR_OPTION_CRITICAL) == 0 && option->tag != WR_OPTION_ORIGIN;
+}
+
+static void measure(struct letter *letter)
+{
+	struct wr_option option;
+	uint32_t given = wr_option_size(letter->origin_bytes);
+	for (uint32_t at = 0; (at = wr_option_next(&letter->view, at, &option)) != 0;)
+		if (is_copied(&option))
+			given += wr_option_size(option.value_bytes);
+	const struct wr_record *head = letter->view.head;
+	letter->given_bytes = given;
+	letter->event_stride = wr_record_stride(WR_RECORD_HEAD_BYTES +
+						wr_record_option_area(given, head->key_bytes) +
+						head->key_bytes + letter->view.payload_bytes);
+}
+
+static void write_copy(const struct letter *letter, uint32_t topic, uint8_t *to)
+{
+	const struct wr_record_view *view = &letter->view;
+	struct wr_record *head = (struct wr_record *)to;
+	uint32_t area = wr_record_option_area(letter->given_bytes, view->head->key_bytes);
+	struct wr_option option;
+	*head = *view->head;
+	head->topic = topic;
+	head->flags &= (uint8_t)~WR_RECORD_DECIDE;
+	head->flags |= WR_RECORD_WANTS_REPLY; /* of the run */
+	head->option_bytes = (uint16_t)area;
+	head->bytes = WR_RECORD_HEAD_BYTES + area + head->key_bytes + view->payload_bytes;
+	uint8_t *at = to + WR_RECORD_HEAD_BYTES;
+	at += wr_option_put(at, WR_OPTION_ORIGIN, letter->origin, letter->origin_bytes);
+	for (uint32_t i = 0; (i = wr_option_next(view, i, &option)) != 0;)
+		if (is_copied(&option))
+			at += wr_option_put(at, option.tag, option.value, option.value_bytes);
+	memset(at, 0, area - letter->given_bytes);
+	at += area - letter->given_bytes;
+	memcpy(at, view->key, head->key_bytes);
+	if (view->payload_bytes > 0)
+		memcpy(at + head->key_bytes, view->payload, view->payload_bytes);
+	memset(to + head->bytes, 0, letter->event_stride - head->bytes);
+}
+
+static uint32_t write_settle(const struct wr_share_event *event, uint32_t subscription, uint8_t *to)
+{
+	uint8_t payload[sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX];
+	struct wr_settle_head head = {.base = event->seq, .count = 1};
+	struct wr_settle_run run = {
+		.first = event->seq,
+		.last = event->seq,
+		.count = 1,
+		.generation = event->generation,
+	};
+	memcpy(payload, &head, sizeof head);
+	uint32_t bytes =
+		(uint32_t)sizeof head + wr_settle_put(payload + sizeof head, head.base, &run);
+	wr_control_write(to, WR_KIND_SETTLE, subscription, 0, NULL, 0, payload, bytes);
+	return wr_record_stride(wr_control_bytes(0, bytes));
+}
+
+/* 0; -EAGAIN: no room in the lane; WEIR_E_TOO_BIG: no run has room for it. */
+static int write_run(struct wr_sharing *sharing, const struct wr_share_event *event,
+		     struct letter *letter, uint32_t topic)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	uint32_t most_bytes = letter->event_stride + (uint32_t)SETTLE_BYTES_MAX;
+	uint32_t option_area =
+		wr_record_option_area(letter->given_bytes, letter->view.head->key_bytes);
+	if (most_bytes > p->writer.options.run_bytes_max || option_area > UINT16_MAX)
+		return WEIR_E_TOO_BIG;
+	uint8_t *to = wr_lane_claim(lane, WR_RECORD_HEAD_BYTES + most_bytes);
+	if (to == NULL)
+		return -EAGAIN;
+	uint8_t *copy = to + WR_RECORD_HEAD_BYTES;
+	write_copy(letter, topic, copy);
+	uint32_t record_bytes = letter->event_stride +
+				write_settle(event, sharing->live->id, copy + letter->event_stride);
+	struct wr_record run = {
+		.bytes = WR_RECORD_HEAD_BYTES,
+		.topic = 2,
+		.key_hash = record_bytes,
+		.kind = WR_KIND_RUN,
+	};
+	memcpy(to, &run, sizeof run);
+	uint64_t ticket = wr_lane_append(lane, WR_RECORD_HEAD_BYTES + record_bytes);
+	p->raises[ticket & (lane->reply_capacity - 1)] = (struct wr_raise){
+		.kind = WR_RAISE_BURY, .subscription = sharing->live->id, .seq = event->seq};
+	wr_lane_publish(lane);
+	return 0;
+}
+
+/* Reads the event where it lies and writes the run. */
+static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, uint32_t topic)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct wr_portion portion;
+	struct letter letter;
+	struct origin origin = {
+		.seq = event->seq,
+		.subscription = sharing->live->id,
+		.attempts = event->attempts,
+		.reason = event->reason,
+		.by_verdict = event->dead ? 1 : 0,
+		.first_failed_us = event->first_failed_us,
+		.last_failed_us = event->last_failed_us,
+	};
+	uint16_t text_bytes;
+	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
+	if (!wr_portion_find(p, pin_of(p), event->seq, event->seq, &portion))
+		return portion.unreadable ? portion.code : -EAGAIN;
+	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
+	const struct wr_batch_header *batch = wr_portion_batch(portion.chunk, event->seq);
+	int rc = WEIR_E_CORRUPT;
+	if (wr_record_view(r, r->bytes, &letter.view) && r->kind == WR_KIND_EVENT) {
+		origin.epoch = batch->epoch;
+		origin.log = batch->log_id;
+		origin.topic = r->topic;
+		origin.partition =
+			wr_record_partition(r, p->tables.catalog.topics[r->topic].partitions);
+		memcpy(letter.origin, &origin, sizeof origin);
+		letter.origin_bytes = (uint16_t)(sizeof origin + text_bytes);
+		measure(&letter);
+		rc = write_run(sharing, event, &letter, topic);
+	}
+	wr_chunks_unpin(pin_of(p));
+	return rc;
+}
+
+int wr_sharing_bury(void *context, const struct wr_share_event *event)
+{
+	struct wr_sharing *sharing = context;
+	struct weir_pipeline *p = sharing->live->pipeline;
+	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
+	uint32_t topic = wr_load_relaxed(&sharing->dead_letters);
+	if (now_ns < sharing->bury_after_ns || topic == UINT32_MAX)
+		return -EAGAIN;
+	int rc = bury(sharing, event, topic);
+	if (rc == 0 || rc == -EAGAIN)
+		return rc;
+	sharing->bury_after_ns = now_ns + TRY_AGAIN_NS;
+	wr_pipeline_say(p,
+			"%s: event %llu cannot be put to the dead letters (%s): it is kept, and "
+			"tried again",
+			p->name, (unsigned long long)event->seq, weir_strerror(rc));
+	return rc;
+}
+
+bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
+{
+	struct wr_record_view view;
+	struct wr_option option;
+	struct origin origin;
+	if (item->record == NULL || !wr_record_view(item->record, item->record_bytes, &view) ||
+	    !wr_option_find(&view, WR_OPTION_ORIGIN, &option) || option.value_bytes < sizeof origin)
+		return false;
+	memcpy(&origin, option.value, sizeof origin);
+	*ret = (struct weir_origin){
+		.sequence = origin.seq,
+		.epoch = origin.epoch,
+		.log = origin.log,
+		.topic = origin.topic,
+		.partition = origin.partition,
+		.subscription = origin.subscription,
+		.attempts = origin.attempts,
+		.reason = origin.reason,
+		.by_verdict = origin.by_verdict != 0,
+		.first_failed_us = origin.first_failed_us,
+		.last_failed_us = origin.last_failed_us,
+		.text = (const char *)option.value + sizeof origin,
+		.text_bytes = option.value_bytes - (uint32_t)sizeof origin,
+	};
+	return true;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a member says of the events of a shared subscription. Those that are done are gathered and
+ * handed to the log together, at the next poll or commit; what failed goes at once.
+ */
+#include <errno.h>
+
+#include "core/pipeline/sharing.h"
+
+#define HOURS_12_NS (12 * 3600 * 1000000000ull)
+
+/* The event that an item names, if the member still has it. */
+static struct wr_in_hand *held_of(struct weir_member *m, const struct weir_item *item)
+{
+	struct wr_in_hand *held = wr_hand_find(m->sharing, item->sequence);
+	return held != NULL && held->generation == item->generation ? held : NULL;
+}
+
+static bool is_item(const struct weir_item *item)
+{
+	return item->generation != 0 && item->sequence != 0 &&
+	       (item->kind == WEIR_ITEM_EVENT || item->kind == WEIR_ITEM_GAP);
+}
+
+static void settle(struct wr_member_sharing *s, struct wr_in_hand *held)
+{
+	s->settled[s->settled_count++] = (struct wr_settled){
+		.seq = held->seq, .from = held->from, .generation = held->generation};
+	wr_hand_remove(s, held);
+}
+
+static bool may_settle(struct weir_member *m)
+{
+	struct wr_member_sharing *s = m->sharing;
+	return s->settled_count <= s->held_mask || wr_sharing_flush(m) <= s->held_mask;
+}
+
+int wr_sharing_ack(struct weir_member *m, const struct weir_item *item)
+{
+	if (!is_item(item))
+		return -EINVAL;
+	struct wr_in_hand *held = held_of(m, item);
+	if (held == NULL)
+		return WEIR_E_FENCED;
+	if (!may_settle(m))
+		return WEIR_E_FULL;
+	settle(m->sharing, held);
+	return 0;
+}
+
+int wr_sharing_ack_all(struct weir_member *m)
+{
+	struct wr_member_sharing *s = m->sharing;
+	for (uint32_t i = 0; i <= s->held_mask && s->held_count > 0; i++)
+		while (s->held[i].seq != 0 && may_settle(m))
+			settle(s, &s->held[i]);
+	return 0;
+}
+
+/* ---- to the log ---- */
+
+/* By sequence: mostly they are, since they were handed out so. */
+static void sort(struct wr_settled *settled, uint32_t count)
+{
+	uint32_t gap = 1;
+	while (gap < count / 3)
+		gap = 3 * gap + 1;
+	for (; gap > 0; gap /= 3)
+		for (uint32_t i = gap; i < count; i++) {
+			struct wr_settled one = settled[i];
+			uint32_t at = i;
+			for (; at >= gap && settled[at - gap].seq > one.seq; at -= gap)
+				settled[at] = settled[at - gap];
+			settled[at] = one;
+		}
+}
+
+/* Those from `at` on that follow one another in the subscription; where they end. */
+static uint32_t take_run(const struct wr_member_sharing *s, uint32_t at, struct wr_settle_run *run)
+{
+	const struct wr_settled *one = &s->settled[at];
+	*run = (struct wr_settle_run){.first = one->seq, .generation = one->generation};
+	do {
+		run->last = s->settled[at].seq;
+		run->count++;
+		at++;
+	} while (at < s->settled_count && s->settled[at].from == run->last + 1 &&
+		 s->settled[at].generation == run->generation);
+	return at;
+}
+
+/* One record; how many it settles, 0: no room. They are sorted. */
+static uint32_t flush_some(struct weir_member *m)
+{
+	struct wr_member_sharing *s = m->sharing;
+	uint32_t most = m->pipeline->writer.options.run_bytes_max;
+	uint32_t head_bytes = WR_RECORD_HEAD_BYTES + (uint32_t)sizeof(struct wr_settle_head);
+	uint64_t all = head_bytes + (uint64_t)s->settled_count * WR_SETTLE_RUN_BYTES_MAX;
+	uint8_t *to = wr_lane_claim(m->lane, wr_record_stride((uint32_t)wr_min_u64(all, most)));
+	if (to == NULL)
+		return 0;
+	struct wr_settle_head head = {.base = s->settled[0].seq};
+	uint32_t at = 0, bytes = head_bytes;
+	uint64_t next_seq = head.base;
+	/* One that was had twice, under two leases, stands in two records. */
+	while (at < s->settled_count && bytes + WR_SETTLE_RUN_BYTES_MAX <= most &&
+	       s->settled[at].seq >= next_seq) {
+		struct wr_settle_run run;
+		at = take_run(s, at, &run);
+		bytes += wr_settle_put(to + bytes, next_seq, &run);
+		next_seq = run.last + 1;
+		head.count++;
+	}
+	wr_control_write(to, WR_KIND_SETTLE, m->subscription, 0, NULL, 0, &head, sizeof head);
+	((struct wr_record *)to)->bytes = bytes;
+	memset(to + bytes, 0, wr_record_stride(bytes) - bytes);
+	(void)wr_lane_append(m->lane, wr_record_stride(bytes));
+	return at;
+}
+
+uint32_t wr_sharing_flush(struct weir_member *m)
+{
+	struct wr_member_sharing *s = m->sharing;
+	bool any = false;
+	sort(s->settled, s->settled_count);
+	while (s->settled_count > 0) {
+		uint32_t count = flush_some(m);
+		if (count == 0)
+			break;
+		any = true;
+		s->settled_count -= count;
+		memmove(s->settled, s->settled + count, s->settled_count * sizeof *s->settled);
+	}
+	if (any)
+		wr_lane_publish(m->lane);
+	return s->settled_count;
+}
+
+/* ---- failures ---- */
+
+/* Half of it for sure, the other half by chance: the same chance for the same attempt. */
+static uint64_t default_delay_ns(struct wr_sharing *sharing, const struct wr_in_hand *held)
+{
+	uint64_t least = wr_load_relaxed(&sharing->retry_delay_min_ns);
+	uint64_t most = wr_load_relaxed(&sharing->retry_delay_max_ns);
+	uint64_t delay = least;
+	for (uint32_t i = 1; i < held->attempts && delay > 0 && delay < most; i++)
+		delay *= 2;
+	delay = wr_min_u64(delay, most);
+	uint64_t chance =
+		(held->seq * 0x9e3779b97f4a7c15u ^ held->attempts) * 0xbf58476d1ce4e5b9u >> 32;
+	return delay - (delay / 2 * chance >> 32);
+}
+
+static int check(struct weir_member *m, const struct weir_rejection *r)
+{
+	const struct wr_sharing *sharing = m->pipeline->subscriptions[m->subscription].sharing;
+	if ((unsigned)r->verdict > WEIR_VERDICT_DEAD ||
+	    (r->delay_ns > HOURS_12_NS && r->delay_ns != WEIR_DELAY_DEFAULT) ||
+	    (r->text != NULL && strlen(r->text) > WEIR_REASON_TEXT_MAX))
+		return -EINVAL;
+	if (r->verdict == WEIR_VERDICT_DEAD &&
+	    wr_load_relaxed((wr_atomic_u32 *)(uintptr_t)&sharing->dead_letters) == UINT32_MAX)
+		return -EINVAL;
+	return 0;
+}
+
+static uint32_t verdict_of(const struct weir_rejection *r)
+{
+	return r->verdict == WEIR_VERDICT_RELEASE ? WR_VERDICT_RELEASED
+	       : r->verdict == WEIR_VERDICT_DEAD  ? WR_VERDICT_DEAD
+						  : WR_VERDICT_RETRY;
+}
+
+int weir_reject(struct weir_member *m, const struct weir_item *item,
+		const struct weir_rejection *rejection)
+{
+	static const struct weir_rejection standard = {.delay_ns = WEIR_DELAY_DEFAULT};
+	const struct weir_rejection *r = rejection != NULL ? rejection : &standard;
+	struct weir_pipeline *p = m->pipeline;
+	if (m->sharing == NULL || !is_item(item))
+		return -EINVAL;
+	int rc = check(m, r);
+	if (rc != 0)
+		return rc;
+	struct wr_in_hand *held = held_of(m, item);
+	if (held == NULL)
+		return WEIR_E_FENCED;
+	uint64_t now_us = wr_writer_append_now_us(&p->writer);
+	uint64_t delay_ns =
+		r->delay_ns != WEIR_DELAY_DEFAULT
+			? r->delay_ns
+			: default_delay_ns(p->subscriptions[m->subscription].sharing, held);
+	bool again_later = r->verdict == WEIR_VERDICT_RETRY && delay_ns > 0;
+	struct wr_reject reject = {
+		.seq = held->seq,
+		.generation = held->generation,
+		.verdict = verdict_of(r),
+		.failed_us = now_us,
+		.not_before_us = again_later ? now_us + (delay_ns + 999) / 1000 : 0,
+		.reason = r->reason,
+		.text_bytes = r->text != NULL ? (uint32_t)strlen(r->text) : 0,
+	};
+	uint8_t payload[sizeof reject + WR_REASON_TEXT_BYTES_MAX];
+	memcpy(payload, &reject, sizeof reject);
+	if (reject.text_bytes > 0)
+		memcpy(payload + sizeof reject, r->text, reject.text_bytes);
+	uint32_t payload_bytes = (uint32_t)sizeof reject + reject.text_bytes;
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, payload_bytes));
+	uint8_t *to = wr_lane_claim(m->lane, bytes);
+	if (to == NULL)
+		return WEIR_E_AGAIN;
+	wr_control_write(to, WR_KIND_REJECT, m->subscription, 0, NULL, 0, payload, payload_bytes);
+	(void)wr_lane_append(m->lane, bytes);
+	wr_lane_publish(m->lane);
+	wr_hand_remove(m->sharing, held);
+	return 0;
+}
+
+int weir_extend(struct weir_member *m, const struct weir_item *item, uint64_t lease_ns)
+{
+	struct wr_member_sharing *s = m->sharing;
+	if (s == NULL || !is_item(item) || lease_ns > HOURS_12_NS)
+		return -EINVAL;
+	uint64_t now_ns = wr_clock_mono_ns(m->pipeline->host.clock);
+	struct wr_in_hand *held = held_of(m, item);
+	if (held == NULL || held->due_ns <= now_ns)
+		return WEIR_E_FENCED;
+	if (wr_spsc_room(&s->asks_ring) == 0)
+		return WEIR_E_AGAIN;
+	held->due_ns = now_ns + lease_ns;
+	s->asks[wr_spsc_push_index(&s->asks_ring, 0)] = (struct wr_lease_ask){
+		.seq = held->seq, .due_ns = held->due_ns, .generation = held->generation};
+	wr_spsc_push(&s->asks_ring, 1);
+	wr_publish_u64(&m->released, ++m->released_own); /* N2 */
+	wr_park_notify(&m->pipeline->group_parker);
+	return 0;
+}

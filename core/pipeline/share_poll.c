@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Polling a shared subscription: what the group has granted, in the order in which it did. An event
+ * is read where it lies, in memory or in a chunk from disk, like a partition's (poll.c); the items
+ * of one poll lie in one chunk.
+ */
+#include <stdio.h>
+
+#include "core/pipeline/hand_out.h"
+#include "core/pipeline/sharing.h"
+
+/* ---- what is held ---- */
+
+static uint32_t slot_of(const struct wr_member_sharing *s, uint64_t seq)
+{
+	return (uint32_t)(seq * 0x9e3779b97f4a7c15u >> 32) & s->held_mask;
+}
+
+struct wr_in_hand *wr_hand_find(struct wr_member_sharing *s, uint64_t seq)
+{
+	for (uint32_t i = slot_of(s, seq); s->held[i].seq != 0; i = (i + 1) & s->held_mask)
+		if (s->held[i].seq == seq)
+			return &s->held[i];
+	return NULL;
+}
+
+void wr_hand_add(struct wr_member_sharing *s, const struct wr_grant *grant)
+{
+	struct wr_in_hand *held = wr_hand_find(s, grant->seq);
+	if (held == NULL) {
+		uint32_t i = slot_of(s, grant->seq);
+		while (s->held[i].seq != 0)
+			i = (i + 1) & s->held_mask;
+		held = &s->held[i];
+		s->held_count++;
+	}
+	*held = (struct wr_in_hand){
+		.seq = grant->seq,
+		.from = grant->from,
+		.due_ns = grant->due_ns,
+		.generation = grant->generation,
+		.attempts = grant->attempts,
+	};
+}
+
+/* Those behind it that would not be found any more move up. */
+void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held)
+{
+	uint32_t hole = (uint32_t)(held - s->held);
+	uint32_t i = hole;
+	s->held_count--;
+	for (;;) {
+		i = (i + 1) & s->held_mask;
+		if (s->held[i].seq == 0)
+			break;
+		uint32_t home = slot_of(s, s->held[i].seq);
+		if (((i - home) & s->held_mask) < ((i - hole) & s->held_mask))
+			continue;
+		s->held[hole] = s->held[i];
+		hole = i;
+	}
+	s->held[hole].seq = 0;
+}
+
+void wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i <= s->held_mask; i++)
+		/* What moves up to this place is looked at as well. */
+		while (s->held[i].seq != 0 && s->held[i].due_ns <= now_ns)
+			wr_hand_remove(s, &s->held[i]);
+}
+
+bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
+{
+	const struct wr_in_hand *held = wr_hand_find(m->sharing, item->sequence);
+	return held != NULL && held->generation == item->generation && held->due_ns > now_ns;
+}
+
+/* ---- setting up ---- */
+
+struct layout {
+	size_t grants, asks, held, settled, total;
+	uint32_t rings, places;
+};
+
+static size_t add_part(size_t *total, size_t bytes)
+{
+	size_t at = (size_t)wr_round_up(*total, WR_LINE_BYTES);
+	*total = at + bytes;
+	return at;
+}
+
+static struct layout layout_of(uint32_t in_flight_max)
+{
+	struct layout l = {.rings = (uint32_t)wr_power_of_two_above(in_flight_max)};
+	l.places = 4 * l.rings; /* half of them for leases that are over and not swept yet */
+	l.grants = add_part(&l.total, l.rings * sizeof(struct wr_grant));
+	l.asks = add_part(&l.total, l.rings * sizeof(struct wr_lease_ask));
+	l.held = add_part(&l.total, l.places * sizeof(struct wr_in_hand));
+	l.settled = add_part(&l.total, l.places * sizeof(struct wr_settled));
+	return l;
+}
+
+size_t wr_member_sharing_bytes(uint32_t in_flight_max)
+{
+	return layout_of(in_flight_max).total;
+}
+
+void wr_member_sharing_init(struct wr_member_sharing *s, uint8_t *block, uint32_t in_flight_max)
+{
+	struct layout l = layout_of(in_flight_max);
+	*s = (struct wr_member_sharing){
+		.out_max = in_flight_max,
+		.held_mask = l.places - 1,
+		.grants = (struct wr_grant *)(block + l.grants),
+		.asks = (struct wr_lease_ask *)(block + l.asks),
+		.held = (struct wr_in_hand *)(block + l.held),
+		.settled = (struct wr_settled *)(block + l.settled),
+	};
+	wr_spsc_init(&s->grants_ring, l.rings);
+	wr_spsc_init(&s->asks_ring, l.rings);
+}
+
+/* ---- polling ---- */
+
+bool wr_sharing_has_news(struct weir_member *m)
+{
+	return m->sharing->settled_count > 0 || wr_spsc_ready(&m->sharing->grants_ring) > 0;
+}
+
+static bool stands_at(const struct weir_member *m, uint64_t seq)
+{
+	if (m->place == WR_PLACE_NONE || seq < m->chunk->first_seq)
+		return false;
+	uint64_t end = wr_load_acquire(&m->chunk->end_seq); /* C2 */
+	return end == 0 || seq < end;
+}
+
+static void fill(struct weir_member *m, const struct wr_grant *grant, struct weir_item *item)
+{
+	uint32_t index = (uint32_t)(grant->seq - m->chunk->first_seq);
+	uint32_t place = wr_column_place(&m->pipeline->chunks, m->chunk->column[index]);
+	const struct wr_record *r = (const struct wr_record *)(m->chunk->readable + place);
+	const struct wr_topic *topic = &m->pipeline->tables.catalog.topics[r->topic];
+	wr_member_fill_item(m, index, grant->seq, r, wr_record_partition(r, topic->partitions),
+			    item);
+	item->flags = grant->redelivered ? WEIR_ITEM_REDELIVERED : 0;
+	item->attempts = grant->attempts;
+	item->generation = grant->generation;
+	item->from_sequence = grant->seq;
+}
+
+/* What was overtaken before it could be read: in a memory-only log that was not held back. */
+static void fill_gap(struct weir_member *m, const struct wr_grant *grant, struct weir_item *item)
+{
+	m->gap_end = 0;
+	*item = (struct weir_item){
+		.kind = WEIR_ITEM_GAP,
+		.sequence = grant->seq,
+		.end_sequence = grant->seq + 1,
+		.from_sequence = grant->seq,
+		.generation = grant->generation,
+		.attempts = grant->attempts,
+	};
+}
+
+/* Grants whose lease is over, unpolled, are somebody else's by now. */
+static const struct wr_grant *next_grant(struct wr_member_sharing *s, uint64_t now_ns)
+{
+	while (wr_spsc_ready(&s->grants_ring) > 0) {
+		const struct wr_grant *grant = &s->grants[wr_spsc_pop_index(&s->grants_ring, 0)];
+		if (grant->due_ns > now_ns)
+			return grant;
+		wr_spsc_pop(&s->grants_ring, 1);
+	}
+	return NULL;
+}
+
+/* There is nothing, since what comes next cannot be read. */
+static int tell_damage(struct weir_member *m)
+{
+	struct wr_sharing *sharing = m->pipeline->subscriptions[m->subscription].sharing;
+	uint32_t damage = wr_load_acquire(&sharing->damage); /* DM1 */
+	if (damage == 0)
+		return 0;
+	m->problem = (struct weir_problem){.code = -(int)damage};
+	(void)snprintf(m->problem.text, sizeof m->problem.text,
+		       "what follows sequence %llu cannot be read (%s): `weir journal verify` says "
+		       "where",
+		       (unsigned long long)wr_load_relaxed(&sharing->damage_seq),
+		       weir_strerror(-(int)damage));
+	return -(int)damage;
+}
+
+int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
+{
+	struct wr_member_sharing *s = m->sharing;
+	uint64_t now_ns = wr_clock_mono_ns(m->pipeline->host.clock);
+	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
+		wr_store_relaxed(&m->polled_ns, now_ns);
+	wr_member_take_replies(m);
+	(void)wr_sharing_flush(m);
+	if (s->held_count > s->held_mask / 2)
+		wr_hand_sweep(s, now_ns);
+	uint32_t count = 0;
+	const struct wr_grant *grant = NULL;
+	while (count < items_max && s->held_count <= s->held_mask / 2 &&
+	       (grant = next_grant(s, now_ns)) != NULL) {
+		if (!stands_at(m, grant->seq)) {
+			if (count > 0)
+				break;
+			wr_member_unpin(m);
+			m->scan_seq = grant->seq;
+			int rc = wr_member_find_chunk(m);
+			if (rc != 0)
+				return rc;
+			if (m->place == WR_PLACE_NONE && m->gap_end == 0)
+				return 0; /* it was asked for */
+		}
+		if (m->gap_end != 0)
+			fill_gap(m, grant, &items[count++]);
+		else
+			fill(m, grant, &items[count++]);
+		wr_hand_add(s, grant);
+		wr_spsc_pop(&s->grants_ring, 1);
+	}
+	if (count > 0)
+		return (int)count;
+	wr_member_unpin(m);
+	wr_member_want_nothing(m);
+	return tell_damage(m);
+}

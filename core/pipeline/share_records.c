@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The records that the group writes for a shared subscription, in its own lane, and the answers to
+ * them; and the other ports of core/group/share.h.
+ */
+#include <errno.h>
+
+#include "core/pipeline/group_step.h"
+#include "core/pipeline/sharing.h"
+
+#define TRY_AGAIN_NS 1000000000u
+#define FULL_RETRY_NS 10000000u
+
+/* What is handed over as this ticket is known again by its answer. */
+static void remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what)
+{
+	p->raises[ticket & (p->lanes[WR_GROUP_LANE].reply_capacity - 1)] = *what;
+}
+
+bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t to_seq)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	bool keyed = sharing->share.options.by_key;
+	struct wr_mark_head head = {
+		.from = sharing->marked_seq, .to = to_seq, .count = count, .keyed = keyed ? 1 : 0};
+	uint32_t entry_bytes = 0;
+	uint64_t next_seq = head.from;
+	for (uint32_t i = 0; i < count; i++) {
+		entry_bytes += wr_mark_put(sharing->encoded + entry_bytes, next_seq,
+					   &sharing->mark[i], keyed);
+		next_seq = sharing->mark[i].seq + 1;
+	}
+	uint32_t record_bytes = wr_control_bytes(0, (uint32_t)sizeof head + entry_bytes);
+	uint32_t bytes = wr_record_stride(record_bytes);
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return false;
+	wr_control_write(to, WR_KIND_HANDOUT_MARK, sharing->live->id, 0, NULL, 0, &head,
+			 sizeof head);
+	struct wr_record *r = (struct wr_record *)to;
+	r->bytes = record_bytes;
+	r->flags |= WR_RECORD_WANTS_REPLY;
+	memcpy(to + WR_RECORD_HEAD_BYTES + sizeof head, sharing->encoded, entry_bytes);
+	memset(to + record_bytes, 0, bytes - record_bytes);
+	remember(p, wr_lane_append(lane, bytes),
+		 &(struct wr_raise){.kind = WR_RAISE_MARK,
+				    .subscription = sharing->live->id,
+				    .row = count,
+				    .seq = sharing->marked_seq});
+	wr_lane_publish(lane);
+	sharing->marked_seq = to_seq;
+	sharing->marks_on_way++;
+	return true;
+}
+
+static int port_expire(void *context, const struct wr_share_event *event)
+{
+	struct wr_sharing *sharing = context;
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	struct wr_reject reject = {
+		.seq = event->seq,
+		.generation = event->generation,
+		.verdict = WR_VERDICT_EXPIRED,
+		.failed_us = wr_writer_append_now_us(&p->writer),
+	};
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof reject));
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return -EAGAIN;
+	wr_control_write(to, WR_KIND_REJECT, sharing->live->id, 0, NULL, 0, &reject, sizeof reject);
+	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	remember(p, wr_lane_append(lane, bytes),
+		 &(struct wr_raise){.kind = WR_RAISE_EXPIRE,
+				    .subscription = sharing->live->id,
+				    .seq = event->seq});
+	wr_lane_publish(lane);
+	return 0;
+}
+
+static uint64_t port_lane_place(void *context, uint32_t slot)
+{
+	struct wr_sharing *sharing = context;
+	return wr_load_acquire(&sharing->live->pipeline->members[slot].lane->tail); /* A1 */
+}
+
+static bool port_lane_decided(void *context, uint32_t slot, uint64_t place)
+{
+	struct wr_sharing *sharing = context;
+	return wr_group_lane_decided(&sharing->live->pipeline->members[slot], place);
+}
+
+void wr_sharing_ports_init(struct wr_sharing *sharing)
+{
+	sharing->ports = (struct wr_share_ports){
+		.context = sharing,
+		.expire = port_expire,
+		.bury = wr_sharing_bury,
+		.lane_place = port_lane_place,
+		.lane_decided = port_lane_decided,
+	};
+}
+
+static void mark_answered(struct weir_pipeline *p, struct wr_sharing *sharing,
+			  const struct wr_raise *raise, int code)
+{
+	sharing->marks_on_way--;
+	if (code == 0) {
+		wr_share_marked(&sharing->share, raise->row);
+		return;
+	}
+	/* Those behind it do not begin at the frontier now, and come back as well: before that
+	 * nothing that they name is taken anew. */
+	sharing->mark_refused = true;
+	wr_share_unmarked(&sharing->share, raise->row);
+	if (raise->seq < sharing->marked_seq)
+		sharing->marked_seq = sharing->take_seq = raise->seq;
+	/* All subscriptions together have as much outstanding as the log has places for. */
+	sharing->wait_until_ns = wr_clock_mono_ns(p->host.clock) + FULL_RETRY_NS;
+}
+
+void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
+			 const struct wr_reply *reply)
+{
+	struct wr_sharing *sharing = p->subscriptions[raise->subscription].sharing;
+	if (raise->kind == WR_RAISE_MARK) {
+		mark_answered(p, sharing, raise, reply->code);
+		return;
+	}
+	struct wr_share *share = &sharing->share;
+	bool done = reply->code == 0, fenced = reply->code == WEIR_E_FENCED;
+	if (raise->kind == WR_RAISE_EXPIRE) {
+		wr_share_expired(share, raise->seq, done || fenced ? reply->detail : 0,
+				 done ? reply->sequence : reply->after_seq, done);
+		return;
+	}
+	wr_share_buried(share, raise->seq, done || fenced);
+	if (!done && !fenced) {
+		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + TRY_AGAIN_NS;
+		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",
+				p->name, weir_strerror(reply->code));
+	}
+}

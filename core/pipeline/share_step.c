@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The group step's share for one shared subscription: it follows the log for what members settled
+ * and rejected, takes charge of the next events by a mark, and grants what is ready to members that
+ * have room. Nothing is handed out before its mark is ordered: a settle never comes before it.
+ *
+ * What it follows may leave memory before it gets there: with a journal it is read back from disk.
+ * In a memory-only log producers are held back for it (H1); should control records alone overrun
+ * it, what it missed comes to light when a lease runs out: the answer to the record that says so
+ * tells what is in force (wr_share_expired()).
+ */
+#include <errno.h>
+
+#include "core/pipeline/group_step.h"
+#include "core/pipeline/portion.h"
+#include "core/pipeline/sharing.h"
+
+#define PORTIONS_A_STEP 4u
+#define GRANTS_AT_ONCE 64u
+#define READY_LEAST 64u
+#define DAMAGE_RETRY_NS 1000000000u
+
+static struct wr_pin *pin_of(struct weir_pipeline *p)
+{
+	return &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+}
+
+/* ---- life ---- */
+
+static void set_tags(struct weir_pipeline *p, struct wr_sharing *sharing,
+		     const struct wr_subscription *s)
+{
+	uint32_t mask = wr_chunks_tag_mask(&p->chunks);
+	memset(sharing->tags, 0, sharing->tag_words * sizeof *sharing->tags);
+	for (uint32_t t = 0; t < s->topic_count; t++) {
+		const struct wr_topic *topic = &p->tables.catalog.topics[s->topics[t]];
+		for (uint32_t i = 0; i < topic->partitions; i++) {
+			uint32_t tag = (topic->tag_base + i) & mask;
+			sharing->tags[tag / 64] |= 1ull << (tag % 64);
+		}
+	}
+}
+
+/* What an earlier run has left outstanding. At open: the writer does not run yet. */
+static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
+{
+	struct wr_outstanding *o = &p->tables.outstanding;
+	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
+	uint64_t now_us = wr_writer_append_now_us(&p->writer);
+	for (uint32_t at = o->lists[sharing->live->id].first; at != WR_NO_ENTRY;
+	     at = o->entries[at].next) {
+		const struct wr_outstanding_entry *e = &o->entries[at];
+		uint64_t wait_us = e->not_before_us > now_us ? e->not_before_us - now_us : 0;
+		struct wr_share_event event = {
+			.seq = e->seq,
+			.from = e->seq,
+			.key = e->key,
+			.bytes = e->bytes,
+			.generation = e->generation,
+			.attempts = e->attempts,
+			.reason = e->reason,
+			.first_failed_us = e->first_failed_us,
+			.last_failed_us = e->last_failed_us,
+			.due_ns = now_ns + wait_us * 1000,
+			.dead = e->dead != 0,
+		};
+		wr_share_restore(&sharing->share, &event, now_ns);
+	}
+}
+
+int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live, bool made)
+{
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	struct wr_memory *memory = p->host.memory;
+	struct wr_sharing *sharing = memory->ops->alloc(memory, sizeof *sharing, 64);
+	if (sharing == NULL)
+		return -ENOMEM;
+	memset(sharing, 0, sizeof *sharing);
+	live->sharing = sharing;
+	sharing->live = live;
+	sharing->tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
+	sharing->tags = memory->ops->alloc(memory, sharing->tag_words * sizeof *sharing->tags, 64);
+	if (sharing->tags == NULL)
+		return -ENOMEM;
+	set_tags(p, sharing, s);
+	wr_sharing_ports_init(sharing);
+	struct wr_share_options options = {
+		.by_key = s->order == WR_ORDER_KEY,
+		.events_max = s->outstanding_max,
+		.members_max = p->options.members_max,
+	};
+	int rc = wr_share_init(&sharing->share, memory, &sharing->ports, &options);
+	if (rc != 0)
+		return rc;
+	wr_store_relaxed(&sharing->lease_ns, 30000000000u);
+	wr_store_relaxed(&sharing->retry_delay_min_ns, 1000000000u);
+	wr_store_relaxed(&sharing->retry_delay_max_ns, 60000000000u);
+	wr_store_relaxed(&sharing->dead_letters, UINT32_MAX);
+	/* Made just now, nothing of it was taken before its start. */
+	sharing->marked_seq = made ? s->start_seq : p->tables.outstanding.lists[live->id].frontier;
+	sharing->take_seq = sharing->marked_seq;
+	sharing->follow_seq = wr_writer_visible_seq(&p->writer) + 1;
+	if (!made)
+		restore(p, sharing);
+	return 0;
+}
+
+void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	struct wr_memory *memory = p->host.memory;
+	struct wr_sharing *sharing = live->sharing;
+	if (sharing == NULL)
+		return;
+	if (sharing->tags != NULL)
+		memory->ops->free(memory, sharing->tags,
+				  sharing->tag_words * sizeof *sharing->tags);
+	wr_share_fini(&sharing->share, memory);
+	memory->ops->free(memory, sharing, sizeof *sharing);
+	live->sharing = NULL;
+}
+
+/* ---- following the log ---- */
+
+static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct wr_record *r,
+			  uint64_t now_ns, uint64_t now_us)
+{
+	struct wr_record_view view;
+	struct wr_settle_view settle;
+	struct wr_reject reject;
+	const char *text;
+	if (r->topic != sharing->live->id || !wr_record_view(r, r->bytes, &view))
+		return;
+	if (r->kind == WR_KIND_SETTLE && wr_settle_read(&view, &settle)) {
+		struct wr_settle_run run;
+		while (wr_settle_next(&settle, &run))
+			wr_share_settled(&sharing->share, run.first, run.last, run.generation);
+	} else if (r->kind == WR_KIND_REJECT && wr_reject_read(&view, &reject, &text)) {
+		uint64_t wait_us =
+			reject.not_before_us > now_us ? reject.not_before_us - now_us : 0;
+		struct wr_share_rejection rejection = {
+			.seq = reject.seq,
+			.generation = reject.generation,
+			.record_seq = seq,
+			.failed_us = reject.failed_us,
+			.due_ns = wait_us > 0 ? now_ns + wait_us * 1000 : 0,
+			.reason = reject.reason,
+			.counts = reject.verdict != WR_VERDICT_RELEASED,
+			.dead = reject.verdict == WR_VERDICT_DEAD,
+		};
+		wr_share_rejected(&sharing->share, &rejection);
+	}
+}
+
+static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t now_ns)
+{
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[sharing->live->id];
+	uint32_t mask = wr_chunks_tag_mask(&p->chunks), tag = s->tag & mask;
+	uint64_t visible = wr_park_look_u64(&p->writer.visible_seq); /* G1 */
+	uint64_t now_us = wr_writer_append_now_us(&p->writer);
+	int work = 0;
+	for (uint32_t i = 0; i < PORTIONS_A_STEP && sharing->follow_seq <= visible; i++) {
+		struct wr_portion portion;
+		if (!wr_portion_find(p, pin_of(p), sharing->follow_seq, visible, &portion)) {
+			if (!portion.unreadable && p->journal != NULL)
+				break; /* a slot is to be had later */
+			uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
+			if (oldest <= sharing->follow_seq)
+				break;
+			sharing->follow_seq = oldest; /* what it missed comes to light */
+			continue;
+		}
+		const uint32_t *column = portion.chunk->column;
+		uint64_t first_seq = portion.chunk->first_seq;
+		for (uint64_t seq = sharing->follow_seq; seq < portion.end_seq; seq++)
+			if ((column[seq - first_seq] & mask) == tag)
+				follow_record(sharing, seq,
+					      wr_portion_record(p, portion.chunk, seq), now_ns,
+					      now_us);
+		sharing->follow_seq = portion.end_seq;
+		wr_chunks_unpin(pin_of(p));
+		work++;
+	}
+	return work;
+}
+
+/* ---- taking charge ---- */
+
+/* How many more events would be of use now. */
+static uint32_t wanted_now(const struct wr_sharing *sharing)
+{
+	const struct wr_share *share = &sharing->share;
+	uint32_t waiting = share->ready.count + share->marked.count;
+	uint32_t wanted = sharing->wanted * 2 > READY_LEAST ? sharing->wanted * 2 : READY_LEAST;
+	if (sharing->wanted == 0 || waiting >= wanted)
+		return 0;
+	uint32_t room = wr_share_room(share);
+	return room < wanted - waiting ? room : wanted - waiting;
+}
+
+/* The row of an event, or UINT32_MAX when it is none of the subscription's. */
+static uint32_t row_of(struct weir_pipeline *p, const struct wr_sharing *sharing,
+		       const struct wr_record *r)
+{
+	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max ||
+	    sharing->live->row_of_topic[r->topic] == UINT32_MAX)
+		return UINT32_MAX;
+	uint32_t partitions = p->tables.catalog.topics[r->topic].partitions;
+	return sharing->live->row_of_topic[r->topic] + wr_record_partition(r, partitions);
+}
+
+/* Events of a portion go into the mark, up to `most` of them. Where it stopped looking. */
+static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
+		       const struct wr_portion *portion, uint32_t most, uint32_t *count)
+{
+	const uint32_t *column = portion->chunk->column;
+	uint64_t first_seq = portion->chunk->first_seq;
+	uint32_t mask = wr_chunks_tag_mask(&p->chunks);
+	uint64_t seq = sharing->take_seq;
+	for (; seq < portion->end_seq && *count < most; seq++) {
+		uint32_t tag = column[seq - first_seq] & mask;
+		if (((sharing->tags[tag / 64] >> (tag % 64)) & 1) == 0)
+			continue;
+		const struct wr_record *r = wr_portion_record(p, portion->chunk, seq);
+		uint32_t row = row_of(p, sharing, r);
+		if (row == UINT32_MAX)
+			continue;
+		sharing->mark[(*count)++] = (struct wr_mark_event){
+			.seq = seq,
+			.row = row,
+			.bytes = r->bytes,
+			.key = sharing->share.options.by_key ? wr_share_key(r) : 0,
+		};
+	}
+	return seq;
+}
+
+/*
+ * What comes next cannot be read. With a journal members are told, and it is tried again; in a
+ * memory-only log it was overtaken, which producers are held back from, and is passed over.
+ */
+static void cannot_take(struct weir_pipeline *p, struct wr_sharing *sharing,
+			const struct wr_portion *portion, uint64_t now_ns)
+{
+	if (p->journal != NULL) {
+		if (!portion->unreadable)
+			return; /* a slot is to be had later */
+		wr_store_relaxed(&sharing->damage_seq, sharing->take_seq);
+		wr_store_release(&sharing->damage, (uint32_t)-portion->code); /* DM1 */
+		sharing->wait_until_ns = now_ns + DAMAGE_RETRY_NS;
+		return;
+	}
+	uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
+	if (oldest == UINT64_MAX || oldest <= sharing->take_seq)
+		return;
+	wr_pipeline_say(p,
+			"%s: a shared subscription was overtaken, and goes on at %llu instead "
+			"of %llu",
+			p->name, (unsigned long long)oldest, (unsigned long long)sharing->take_seq);
+	sharing->take_seq = oldest;
+}
+
+static int take(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t now_ns)
+{
+	struct wr_subscription_live *live = sharing->live;
+	sharing->mark_refused = sharing->mark_refused && sharing->marks_on_way > 0;
+	uint32_t most = sharing->mark_refused ? 0 : wanted_now(sharing);
+	uint32_t fits = (p->writer.options.run_bytes_max - WR_RECORD_HEAD_BYTES -
+			 (uint32_t)sizeof(struct wr_mark_head)) /
+			WR_MARK_EVENT_BYTES_MAX;
+	uint64_t gate = wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate));
+	if (most == 0 || now_ns < sharing->wait_until_ns || sharing->take_seq > gate)
+		return 0;
+	most = most < fits ? most : fits;
+	most = most < WR_MARK_EVENTS_MAX ? most : WR_MARK_EVENTS_MAX;
+	uint32_t count = 0;
+	int work = 0;
+	for (uint32_t i = 0; i < PORTIONS_A_STEP && count < most && sharing->take_seq <= gate;
+	     i++) {
+		struct wr_portion portion;
+		if (!wr_portion_find(p, pin_of(p), sharing->take_seq, gate, &portion)) {
+			cannot_take(p, sharing, &portion, now_ns);
+			break;
+		}
+		wr_store_release(&sharing->damage, 0u); /* DM1 */
+		sharing->take_seq = gather(p, sharing, &portion, most, &count);
+		wr_chunks_unpin(pin_of(p));
+		work++;
+	}
+	/* Foreign records alone are passed over in the log now and then (L20). */
+	if (count == 0 && sharing->take_seq - sharing->marked_seq < p->pass_every)
+		return work;
+	uint64_t from = sharing->marked_seq;
+	if (!wr_sharing_send_mark(sharing, count, sharing->take_seq)) {
+		sharing->take_seq = from;
+		return 0;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wr_mark_event *event = &sharing->mark[i];
+		wr_share_take(&sharing->share, event->seq, i > 0 ? event[-1].seq + 1 : from,
+			      event->key, event->bytes);
+	}
+	return work + 1;
+}
+
+/* ---- handing out ---- */
+
+static void push_grant(struct weir_member *m, const struct wr_share_event *e)
+{
+	struct wr_member_sharing *to = m->sharing;
+	WR_ASSERT(wr_spsc_room(&to->grants_ring) > 0);
+	to->grants[wr_spsc_push_index(&to->grants_ring, 0)] = (struct wr_grant){
+		.seq = e->seq,
+		.from = e->from,
+		.due_ns = e->due_ns,
+		.generation = e->generation,
+		.attempts = e->attempts + 1,
+		.redelivered = e->redelivered,
+	};
+	wr_spsc_push(&to->grants_ring, 1);
+}
+
+/* A handful at a time to each, so that those that lie together go to one. */
+static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t now_ns)
+{
+	uint32_t member, without = 0;
+	int work = 0;
+	while (without <= p->options.members_max &&
+	       (member = wr_share_next_member(&sharing->share)) != WR_SHARE_NONE) {
+		struct weir_member *m = &p->members[member];
+		const struct wr_share_event *e;
+		uint32_t count = 0;
+		/* Grants that ran out unpolled are still in the ring. */
+		while (count < GRANTS_AT_ONCE && wr_spsc_room(&m->sharing->grants_ring) > 0 &&
+		       (e = wr_share_grant(&sharing->share, member, now_ns)) != NULL) {
+			push_grant(m, e);
+			count++;
+		}
+		without = count == 0 ? without + 1 : 0;
+		if (count == 0)
+			continue;
+		wr_member_tell(p, m);
+		work += (int)count;
+	}
+	return work;
+}
+
+/* ---- members ---- */
+
+void wr_sharing_join(struct wr_sharing *sharing, struct weir_member *m)
+{
+	wr_share_join(&sharing->share, m->slot, m->sharing->out_max);
+	sharing->wanted += m->sharing->out_max;
+}
+
+bool wr_sharing_leave(struct wr_sharing *sharing, struct weir_member *m)
+{
+	struct wr_share *share = &sharing->share;
+	if (!share->members[m->slot].present)
+		return true; /* it left before the group ever saw it */
+	const struct wr_share_ports *ports = share->ports;
+	uint64_t place = ports->lane_place(ports->context, m->slot);
+	if (!ports->lane_decided(ports->context, m->slot, place))
+		return false;
+	/* What its lane held is in the log by now, and this step has not followed it yet. */
+	struct weir_pipeline *p = sharing->live->pipeline;
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	if (sharing->follow_seq <= visible) {
+		/* What cannot be read holds up nobody. */
+		int work = follow(p, sharing, wr_clock_mono_ns(p->host.clock));
+		if (work > 0 && sharing->follow_seq <= visible)
+			return false;
+	}
+	wr_share_leave(share, m->slot);
+	sharing->wanted -= m->sharing->out_max;
+	return true;
+}
+
+int wr_sharing_take_asks(struct wr_sharing *sharing, struct weir_member *m)
+{
+	struct wr_member_sharing *s = m->sharing;
+	int work = 0;
+	while (wr_spsc_ready(&s->asks_ring) > 0) {
+		const struct wr_lease_ask *ask = &s->asks[wr_spsc_pop_index(&s->asks_ring, 0)];
+		wr_share_extend(&sharing->share, m->slot, ask->seq, ask->generation, ask->due_ns);
+		wr_spsc_pop(&s->asks_ring, 1);
+		work++;
+	}
+	return work;
+}
+
+/* ---- the step ---- */
+
+static void take_options(struct wr_sharing *sharing)
+{
+	struct wr_share *share = &sharing->share;
+	share->lease_ns = wr_load_relaxed(&sharing->lease_ns);
+	wr_share_give_up(share, wr_load_relaxed(&sharing->attempts_max),
+			 wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX);
+	share->options.single_active = wr_load_relaxed(&sharing->single_active) != 0;
+}
+
+int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	take_options(sharing);
+	int work = follow(p, sharing, now_ns);
+	uint64_t durable = p->journal != NULL ? wr_park_look_u64(&p->link.durable_seq) /* D1 */
+					      : UINT64_MAX;
+	work += wr_share_step(&sharing->share, now_ns, durable, sharing->follow_seq - 1);
+	work += take(p, sharing, now_ns);
+	return work + grant(p, sharing, now_ns);
+}
+
+uint64_t wr_sharing_due_ns(struct wr_sharing *sharing)
+{
+	uint64_t due_ns = wr_share_due_ns(&sharing->share);
+	if (sharing->share.dead.count > 0)
+		due_ns = wr_min_u64(due_ns, sharing->bury_after_ns);
+	if (sharing->wait_until_ns != 0 && wanted_now(sharing) > 0)
+		due_ns = wr_min_u64(due_ns, sharing->wait_until_ns);
+	return due_ns;
+}
+
+uint64_t wr_sharing_held_seq(struct wr_sharing *sharing)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[sharing->live->id];
+	uint64_t held = sharing->follow_seq;
+	bool memory_only = p->journal == NULL;
+	if (memory_only || wr_load_relaxed(&sharing->live->when_slow) == WEIR_SLOW_BLOCK)
+		held = wr_min_u64(held, sharing->take_seq);
+	if (!memory_only || sharing->share.event_count == 0)
+		return held;
+	/* The position is that of what is outstanding; what a mark on its way names lies above. */
+	uint64_t position = wr_load_relaxed(&p->tables.settle.rows[s->row_first].position);
+	uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
+	/* What settles and marks alone have overrun cannot be held any more: the rest is. */
+	if (position < oldest)
+		position = wr_share_lowest_seq(&sharing->share, oldest);
+	return wr_min_u64(held, position);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Shared subscriptions in a pipeline: what the group step has of each, and what each member has.
+ *
+ *   share_step.c     the group's: follows the log, takes charge of events, hands them to members
+ *   share_records.c  the records that the group writes for that, and the answers to them
+ *   dead_letter.c    an event's way to the dead letters
+ *   share_poll.c     the member's: what it was given, in place
+ *   share_ack.c      what it says of it
+ *
+ * Group and member are connected by two rings: grants one way, leases that are to end at another
+ * time the other. What a member settles and rejects goes through its lane to the writer, and the
+ * group learns of it from the log (L19).
+ */
+#ifndef WR_PIPELINE_SHARING_H
+#define WR_PIPELINE_SHARING_H
+
+#include <weir/sharing.h>
+
+#include "core/base/spsc.h"
+#include "core/group/share.h"
+#include "core/pipeline/pipeline.h"
+#include "core/record/share.h"
+
+/* Events that one mark names at most. */
+#define WR_MARK_EVENTS_MAX 512u
+
+/* The group's side of one. Made when the subscription is started. */
+struct wr_sharing {
+	struct wr_share share;
+	struct wr_share_ports ports;
+	struct wr_subscription_live *live;
+	uint64_t follow_seq;    /* the log is followed up to here: settles and rejects */
+	uint64_t take_seq;      /* looked through for events up to here */
+	uint64_t marked_seq;    /* up to here by marks that were sent */
+	uint32_t marks_on_way;  /* sent and not answered */
+	bool mark_refused;      /* those sent behind it are, too: nothing is taken until then */
+	uint64_t wait_until_ns; /* there was no room for a mark: not before */
+	uint64_t bury_after_ns; /* a dead letter could not be written: not before */
+	uint64_t *tags;         /* bitmap of the tags of its topics */
+	uint32_t tag_words;
+	uint32_t wanted; /* events that its members would have at once */
+	/* DM1: what cannot be read, for members that find nothing else: code, negated. */
+	wr_atomic_u64 damage_seq;
+	wr_atomic_u32 damage;
+	struct wr_mark_event mark[WR_MARK_EVENTS_MAX]; /* scratch, and as it goes to the log */
+	uint8_t encoded[WR_MARK_EVENTS_MAX * WR_MARK_EVENT_BYTES_MAX];
+
+	/* Options of this run: set by weir_subscription_create, read by the step and by members. */
+	wr_atomic_u64 lease_ns;
+	wr_atomic_u64 retry_delay_min_ns;
+	wr_atomic_u64 retry_delay_max_ns;
+	wr_atomic_u32 attempts_max;
+	wr_atomic_u32 single_active;
+	wr_atomic_u32 dead_letters; /* topic; UINT32_MAX: none */
+};
+
+/* An event that a member may have. */
+struct wr_grant {
+	uint64_t seq;
+	uint64_t from; /* nothing of the subscription lies between this and seq */
+	uint64_t due_ns;
+	uint32_t generation;
+	uint32_t attempts; /* this one included */
+	bool redelivered;
+};
+
+/* A lease that is to end then. */
+struct wr_lease_ask {
+	uint64_t seq;
+	uint64_t due_ns;
+	uint32_t generation;
+};
+
+/* An event that was handed out and not settled. */
+struct wr_in_hand {
+	uint64_t seq; /* 0: none */
+	uint64_t from;
+	uint64_t due_ns;
+	uint32_t generation;
+	uint32_t attempts;
+};
+
+struct wr_settled {
+	uint64_t seq;
+	uint64_t from;
+	uint32_t generation;
+};
+
+/* The member's side. */
+struct wr_member_sharing {
+	struct wr_spsc grants_ring; /* group → member */
+	struct wr_grant *grants;
+	struct wr_spsc asks_ring; /* member → group */
+	struct wr_lease_ask *asks;
+	uint32_t out_max;
+	uint32_t held_count;
+	uint32_t held_mask;
+	struct wr_in_hand *held;    /* by sequence; linear probing */
+	struct wr_settled *settled; /* to be told to the log: as many as `held` has places */
+	uint32_t settled_count;
+};
+
+/* ---- the group step's ---- */
+
+int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live, bool made);
+void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live);
+void wr_sharing_ports_init(struct wr_sharing *sharing);
+/* Everything of one subscription. Work done. */
+int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns);
+/* When it has something to do next, if nothing comes. */
+uint64_t wr_sharing_due_ns(struct wr_sharing *sharing);
+/* What it keeps in memory; UINT64_MAX: nothing. */
+uint64_t wr_sharing_held_seq(struct wr_sharing *sharing);
+void wr_sharing_join(struct wr_sharing *sharing, struct weir_member *m);
+/* True: nothing is in its name any more. */
+bool wr_sharing_leave(struct wr_sharing *sharing, struct weir_member *m);
+/* Leases that a member wants to end at another time. Work done. */
+int wr_sharing_take_asks(struct wr_sharing *sharing, struct weir_member *m);
+
+/* Hands a mark of `count` events of sharing->mark to the log. False: no room. */
+bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t to_seq);
+/* What became of a record of the group's. */
+void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
+			 const struct wr_reply *reply);
+/* The port: an event's way to the dead letters. */
+int wr_sharing_bury(void *sharing, const struct wr_share_event *event);
+
+/* ---- the member's ---- */
+
+/* Bytes of everything that hangs on it, and where that goes. */
+size_t wr_member_sharing_bytes(uint32_t in_flight_max);
+void wr_member_sharing_init(struct wr_member_sharing *s, uint8_t *block, uint32_t in_flight_max);
+int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max);
+/* Whether a poll may find something, or has something to tell. */
+bool wr_sharing_has_news(struct weir_member *m);
+/* What is settled is handed to the lane, as far as there is room: what is left. */
+uint32_t wr_sharing_flush(struct weir_member *m);
+int wr_sharing_ack(struct weir_member *m, const struct weir_item *item);
+int wr_sharing_ack_all(struct weir_member *m);
+/* Whether the member may still act on an item that it polled. */
+bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uint64_t now_ns);
+
+/* ---- among the member's own files ---- */
+
+struct wr_in_hand *wr_hand_find(struct wr_member_sharing *s, uint64_t seq);
+void wr_hand_add(struct wr_member_sharing *s, const struct wr_grant *grant);
+void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held);
+/* Those whose lease is over are not held any more. */
+void wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns);
+
+#endif

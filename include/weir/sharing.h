@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Shared subscriptions: queues. With order KEY or NONE the members of a group share a
+ * subscription's events one by one. Who is handed an event has a lease of it: for lease_ns nobody
+ * else gets it. It ends in one of four ways:
+ *
+ *   weir_ack()      done; it is settled, out of order as it comes, and durably so (the rest of the
+ *                   queue moves on behind an event that takes long)
+ *   weir_reject()   it failed: again after a delay, and that counts as an attempt; or given back
+ *                   untried; or dead
+ *   the lease ends  it counts as an attempt, and anybody gets it, at once (SQS's visibility
+ *                   timeout). A late weir_ack() counts for nothing and is told as WEIR_E_FENCED by
+ *                   the next weir_member_commit(): exactly one of the two is taken, by the log
+ *   leaving         what a member has left when it leaves is anybody's, uncounted
+ *
+ * An attempt that failed is durable before the event is handed out again, so that an event which
+ * kills its process each time still comes to its last one. `attempts` of an item counts from 1.
+ *
+ * Dead letters: an event that was rejected as dead, or failed attempts_max times, is published to
+ * the subscription's dead-letter topic, with key, payload, headers and ids as they were and its
+ * origin (weir_item_origin()), and settled, in one run: a crash leaves it in one of the two places,
+ * never in both or neither. Without a dead-letter topic nothing is ever given up.
+ *
+ * Order KEY: while an event of a key is not settled, nobody gets the next one of it, whatever
+ * becomes of the first: it is leased, waits for its retry, or for its way to the dead letters.
+ *
+ * In a memory-only log producers are held back by what is taken and not settled, and by what waits
+ * to be taken, as with when_slow BLOCK. Acknowledgements are not: where those of later events alone
+ * fill the pool, what is taken and not settled is overtaken, and comes as a gap should it be handed
+ * out again. With a journal it is read back from disk.
+ */
+#ifndef WEIR_SHARING_H
+#define WEIR_SHARING_H
+
+#include <weir/subscription.h>
+
+WEIR_DECLS_BEGIN
+
+enum weir_verdict {
+	WEIR_VERDICT_RETRY = 0,   /**< it failed: again later */
+	WEIR_VERDICT_RELEASE = 1, /**< not tried: anybody may have it now; not counted */
+	WEIR_VERDICT_DEAD = 2,    /**< no use trying again: to the dead letters */
+};
+
+#define WEIR_REASON_TEXT_MAX 200u
+/** The subscription's own delay: see weir_subscription_options.retry_delay_min_ns. */
+#define WEIR_DELAY_DEFAULT UINT64_MAX
+
+struct weir_rejection {
+	enum weir_verdict verdict;
+	uint32_t reason;   /**< yours: kept with the event, and in its origin when it is dead */
+	uint64_t delay_ns; /**< RETRY: WEIR_DELAY_DEFAULT, or 0 .. 12 h */
+	const char *text;  /**< one line for a person, at most 200 bytes; NULL: none */
+};
+
+/**
+ * Say that an event could not be processed. It is handed to the log at once, and the member has it
+ * no more.
+ *
+ * Thread:    the one that polls; in a handler, which then returns WEIR_HANDLED_LATER.
+ * Blocks:    never. Allocates: never.
+ * @param item       a copy is good enough; its pointers are not used
+ * @param rejection  NULL: RETRY with the default delay
+ * @return 0, WEIR_E_FENCED (it is not this member's any more: settled, rejected, or its lease is
+ *         over and somebody else may have it), WEIR_E_AGAIN (no room in the member's lane: nothing
+ *         happened), -EINVAL (no such verdict or delay, the text is too long, DEAD without a
+ *         dead-letter topic, or the subscription is not shared)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_reject(struct weir_member *member, const struct weir_item *item,
+					 const struct weir_rejection *rejection);
+
+/**
+ * Have the lease of an event end later, or sooner (SQS: ChangeMessageVisibility).
+ *
+ * Thread: the one that polls; also in a handler. Blocks: never. Allocates: never.
+ * @param lease_ns  from now, 0 .. 12 h; 0 ends it at once, and counts as an attempt
+ * @return 0: asked for, and so it is unless the lease is over before weir sees it; WEIR_E_FENCED
+ *         (as above); WEIR_E_AGAIN (too many were asked for at once); -EINVAL (out of range, or the
+ *         subscription is not shared)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_extend(struct weir_member *member, const struct weir_item *item,
+					 uint64_t lease_ns);
+
+/** Where a dead letter comes from. */
+struct weir_origin {
+	uint64_t sequence; /**< it had in `log`, in `epoch` */
+	uint32_t epoch;
+	uint32_t log;
+	uint32_t topic;
+	uint32_t partition;
+	uint32_t subscription;    /**< whose members could not process it */
+	uint32_t attempts;        /**< that failed */
+	uint32_t reason;          /**< of the last rejection: yours; 0 also where a lease ran out */
+	bool by_verdict;          /**< it was rejected as dead; else attempts_max was reached */
+	uint64_t first_failed_us; /**< append time (event.h) */
+	uint64_t last_failed_us;
+	const char *text; /**< of the last rejection, not terminated; "" after a restart */
+	uint32_t text_bytes;
+};
+
+/**
+ * The origin of a dead letter; of one that died again, the last one.
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @param item        as polled, still lent
+ * @param ret_origin  set when there is one; its text is lent like the item's
+ * @return whether it has one
+ */
+WEIR_API bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret_origin);
+
+WEIR_DECLS_END
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the keys of a shared subscription have to do with each other: as weir_subscription_create()
+ * would refuse them, at their place. */
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "io/config/check.h"
+
+static void refuse(struct wr_config_findings *findings, const struct wr_config_node *item,
+		   const char *key, const char *text, const char *help)
+{
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, wr_config_item_place(findings, item, key), "%s", text);
+	wr_config_help(findings, d, "%s", help);
+}
+
+/* What asks for something that only a queue does; a lease or a delay asks for nothing. */
+static void check_not_shared(struct wr_config_findings *findings,
+			     const struct wr_config_subscription *of,
+			     const struct wr_config_node *item)
+{
+	const struct {
+		const char *key;
+		bool is_asked;
+	} keys[] = {{"outstanding", of->outstanding_max != 0},
+		    {"single_active", of->single_active},
+		    {"retry", of->attempts_max != 0},
+		    {"dead_letters", of->dead_letters != NULL}};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(keys); i++)
+		if (keys[i].is_asked)
+			refuse(findings, item, keys[i].key,
+			       "only a queue has this: order is partition",
+			       "order: key, or order: none");
+}
+
+static void check_dead_letters(struct wr_config_findings *findings,
+			       const struct wr_config_values *values,
+			       const struct wr_config_subscription *of,
+			       const struct wr_config_node *item)
+{
+	const struct wr_config_node *node = wr_config_child(item, "dead_letters");
+	if (of->dead_letters == NULL || node == NULL)
+		return;
+	wr_config_check_topic(findings, values, node, of->dead_letters);
+	const char *const *names = of->topics.items;
+	for (uint32_t i = 0; i < of->topics.count; i++)
+		if (names[i] != NULL && strcmp(names[i], of->dead_letters) == 0)
+			refuse(findings, item, "dead_letters",
+			       "it reads this topic itself: what is dead would come back",
+			       "another topic");
+}
+
+void wr_config_check_queue(struct wr_config_findings *findings,
+			   const struct wr_config_values *values,
+			   const struct wr_config_subscription *of,
+			   const struct wr_config_node *item)
+{
+	if (of->order == WEIR_ORDER_PARTITION) {
+		check_not_shared(findings, of, item);
+		return;
+	}
+	check_dead_letters(findings, values, of, item);
+	if (of->attempts_max != 0 && of->dead_letters == NULL)
+		refuse(findings, item, "retry",
+		       "after so many attempts an event has nowhere to go: nothing is given up in "
+		       "silence",
+		       "dead_letters: a topic");
+	if (of->retry_delay_min_ns > of->retry_delay_max_ns)
+		refuse(findings, item, "retry", "delay is longer than delay_max",
+		       "a longer delay_max");
+	if (of->retry_delay_min_ns == 0 && of->retry_delay_max_ns != 0)
+		refuse(findings, item, "retry", "a delay of 0 does not grow up to delay_max",
+		       "delay_max: 0s, or a delay");
+	if (of->when_slow == WEIR_SLOW_GAP)
+		refuse(findings, item, "when_slow", "a queue leaves nothing out",
+		       "when_slow: catch_up, or block");
+	if (of->outstanding_max > values->options.outstanding_max)
+		refuse(findings, item, "outstanding", "more than all queues together may have",
+		       "limits: {outstanding: ...}");
+}

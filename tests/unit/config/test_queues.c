@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   the keys of a shared subscription reach the program as options, and those that
+ *         contradict each other are told at their places.
+ * Method: texts through the public API, the report searched for its lines.
+ */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/support/config_bed.h"
+
+#define TOPICS "topics: [{name: a}, {name: dead}]\n"
+#define QUEUE(keys) TOPICS "subscriptions:\n  - {name: q, topics: [a], " keys "}\n"
+
+static void expect(const char *yaml, const char *line)
+{
+	const char *report = config_report(yaml);
+	cr_expect_not_null(strstr(report, line), "%s\nlacks: %s\nis: %s", yaml, line, report);
+}
+
+TestSuite(queues, .timeout = 60);
+
+Test(queues, keys_become_options)
+{
+	struct weir_config *config =
+		config_good(QUEUE("order: key, lease: 3s, outstanding: 77, single_active: yes, "
+				  "retry: {attempts: 5, delay: 10ms, delay_max: 2s}, "
+				  "dead_letters: dead"));
+	uint32_t count;
+	const struct weir_subscription_options *o = weir_config_subscriptions(config, &count);
+	cr_assert_eq(count, 1);
+	cr_expect_eq(o->order, WEIR_ORDER_KEY);
+	cr_expect_eq(o->lease_ns, 3000000000u);
+	cr_expect_eq(o->outstanding_max, 77);
+	cr_expect(o->single_active);
+	cr_expect_eq(o->attempts_max, 5);
+	cr_expect_eq(o->retry_delay_min_ns, 10000000u);
+	cr_expect_eq(o->retry_delay_max_ns, 2000000000u);
+	cr_expect_str_eq(o->dead_letters, "dead");
+	weir_config_destroy(config);
+	config = config_good(QUEUE("order: none"));
+	o = weir_config_subscriptions(config, &count);
+	cr_expect_eq(o->order, WEIR_ORDER_NONE);
+	cr_expect_eq(o->lease_ns, 30000000000u);
+	cr_expect_eq(o->outstanding_max, 0);
+	cr_expect_eq(o->attempts_max, 0);
+	cr_expect_null(o->dead_letters);
+	weir_config_destroy(config);
+}
+
+Test(queues, contradictions_are_told_at_their_places)
+{
+	expect(QUEUE("outstanding: 3"), "x:3:41: error: only a queue has this");
+	expect(QUEUE("single_active: yes"), "only a queue has this");
+	expect(QUEUE("retry: {attempts: 3}"), "only a queue has this");
+	expect(QUEUE("dead_letters: dead"), "only a queue has this");
+	expect(QUEUE("order: key, when_slow: gap"), "a queue leaves nothing out");
+	expect(QUEUE("order: key, outstanding: 1M"), "more than all queues together may have");
+	expect(QUEUE("order: key, retry: {attempts: 3}"), "nothing is given up in silence");
+	expect(QUEUE("order: key, retry: {delay: 2m}"), "delay is longer than delay_max");
+	expect(QUEUE("order: key, retry: {delay: 0s}"), "a delay of 0 does not grow");
+	expect(QUEUE("order: key, dead_letters: a"), "what is dead would come back");
+	expect(QUEUE("order: key, dead_letters: deed"),
+	       "there is no topic \"deed\"; did you mean \"dead\"?");
+	expect(QUEUE("order: keys"), "\"keys\" is none of the choices; did you mean key?");
+}

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   whatever members do and in whatever order things are stepped, an event of a shared
+ *         subscription is had by one member at a time, under the generation and with the attempts
+ *         that the log says; no sooner than its delay and the durability of its last attempt let
+ *         it; in the order of its key; what is said in time counts; and each event ends settled,
+ *         once, by a member or at the dead letters. Rules: L14, L15, L19.
+ * Method: a seeded world around one machine: a log that decides lanes in any order, is followed
+ *         late and made durable later; members that join, leave, pause, extend, acknowledge,
+ *         reject and sit on what they have; marks and letters that are refused; crashes, from
+ *         which only the log comes back. Each failure prints its seed.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+
+#include "core/group/share.h"
+#include "io/sim/memory_sim.h"
+#include "io/sim/prng.h"
+
+#define MEMBERS 4u
+#define EVENTS_MAX 24u
+#define SEQS 3000u
+#define KEYS 4u
+#define LOG_MAX 60000u
+#define LANE_MAX 256u
+#define HAND_MAX 64u
+#define LEASE_NS 1000u
+#define ATTEMPTS 3u
+
+enum what { SETTLE, REJECT, MARK, EXPIRE, BURY };
+
+struct said {
+	enum what what;
+	uint64_t seq;    /* MARK: from */
+	uint64_t to;     /* MARK */
+	uint64_t due_ns; /* REJECT */
+	uint32_t generation;
+	uint32_t count; /* MARK */
+	bool in_time, counts, dead;
+};
+
+struct lane {
+	struct said said[LANE_MAX];
+	uint64_t sent, decided;
+};
+
+struct answer {
+	struct said to;
+	int code;
+	uint32_t generation;
+	uint64_t told_by;
+};
+
+/* What the log says of an event. */
+struct truth {
+	bool out, settled, dead;
+	uint32_t generation, attempts;
+	uint64_t not_before_ns, failed_at; /* place in the log */
+};
+
+struct hand {
+	uint64_t seq;
+	uint32_t generation;
+};
+
+struct member {
+	bool joined, paused, leaving;
+	uint32_t out_max;
+	uint64_t joined_as;
+	struct hand hand[HAND_MAX];
+	uint32_t hand_count;
+	struct lane lane;
+};
+
+static struct world {
+	uint64_t seed;
+	struct wr_prng prng;
+	struct truth truth[SEQS];
+	uint64_t frontier;
+	struct said log[LOG_MAX]; /* from 1 */
+	uint64_t log_end, followed, durable, now_ns;
+	struct member members[MEMBERS];
+	struct lane group;
+	struct answer answers[LANE_MAX];
+	uint64_t answers_made, answers_taken;
+	uint64_t taken, marked; /* as in core/pipeline/share_step.c */
+	uint32_t marks_on_way;
+	bool mark_refused, by_key, single, overruns, dead_letters, stops;
+	uint64_t joins;
+	uint64_t granted, settled, buried, late, missed;
+} w;
+
+static struct wr_memory_sim memory;
+static struct wr_share share;
+
+#define CHECK(condition) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)w.seed)
+
+static uint32_t below(uint32_t bound)
+{
+	return (uint32_t)wr_prng_below(&w.prng, bound);
+}
+
+/* Some sequences are others' records. */
+static bool is_event(uint64_t seq)
+{
+	return seq % 3 != 0;
+}
+
+static uint64_t key_of(uint64_t seq)
+{
+	return w.by_key ? (seq * 0x9e3779b97f4a7c15u >> 40) % KEYS : 0;
+}
+
+static bool has_room(const struct lane *lane)
+{
+	return lane->sent - lane->decided < LANE_MAX;
+}
+
+static void say(struct lane *lane, struct said said)
+{
+	CHECK(has_room(lane));
+	lane->said[lane->sent++ % LANE_MAX] = said;
+}
+
+/* ---- ports ---- */
+
+static int port_expire(void *unused, const struct wr_share_event *event)
+{
+	(void)unused;
+	CHECK(event->due_ns <= w.now_ns && event->state == WR_SHARE_LEASED);
+	if (!has_room(&w.group) || (!w.stops && below(10) == 0))
+		return -EAGAIN;
+	say(&w.group,
+	    (struct said){EXPIRE, event->seq, .generation = event->generation, .counts = 1});
+	return 0;
+}
+
+static int port_bury(void *context, const struct wr_share_event *event)
+{
+	const struct truth *t = &w.truth[event->seq];
+	(void)context;
+	CHECK(w.dead_letters);
+	CHECK(w.overruns || (t->out && t->generation == event->generation));
+	CHECK(w.overruns || t->dead || t->attempts >= share.attempts_max);
+	if (!has_room(&w.group) || (!w.stops && below(4) == 0))
+		return below(2) == 0 ? -EAGAIN : -EIO;
+	say(&w.group,
+	    (struct said){.what = BURY, .seq = event->seq, .generation = event->generation});
+	return 0;
+}
+
+static uint64_t port_lane_place(void *context, uint32_t member)
+{
+	(void)context;
+	return w.members[member].lane.sent;
+}
+
+static bool port_lane_decided(void *context, uint32_t member, uint64_t place)
+{
+	(void)context;
+	return w.members[member].lane.decided >= place;
+}
+
+static const struct wr_share_ports ports = {
+	.expire = port_expire,
+	.bury = port_bury,
+	.lane_place = port_lane_place,
+	.lane_decided = port_lane_decided,
+};
+
+/* ---- the log ---- */
+
+static void append(const struct said *said)
+{
+	CHECK(w.log_end + 1 < LOG_MAX);
+	w.log[++w.log_end] = *said;
+}
+
+static void answer(const struct said *to, int code, uint32_t generation)
+{
+	CHECK(w.answers_made - w.answers_taken < LANE_MAX);
+	w.answers[w.answers_made++ % LANE_MAX] = (struct answer){
+		.to = *to, .code = code, .generation = generation, .told_by = w.log_end};
+}
+
+static void decide_mark(const struct said *mark)
+{
+	bool good = mark->seq == w.frontier && (w.stops || below(6) > 0);
+	answer(mark, good ? 0 : -1, 0);
+	if (!good)
+		return;
+	append(mark);
+	for (uint64_t seq = mark->seq; seq < mark->to; seq++)
+		if (is_event(seq))
+			w.truth[seq] = (struct truth){.out = true, .generation = 1};
+	w.frontier = mark->to;
+}
+
+static void decide_failure(const struct said *said, struct truth *t)
+{
+	append(said);
+	t->generation++;
+	if (!said->counts)
+		return;
+	t->attempts++;
+	t->dead = said->dead;
+	t->not_before_ns = said->due_ns;
+	t->failed_at = w.log_end;
+}
+
+/* One more of a lane is decided; the lane of nobody is the group's. */
+static void decide(struct lane *lane)
+{
+	if (lane->decided == lane->sent)
+		return;
+	const struct said *said = &lane->said[lane->decided++ % LANE_MAX];
+	if (said->what == MARK) {
+		decide_mark(said);
+		return;
+	}
+	struct truth *t = &w.truth[said->seq];
+	bool fenced = !t->out || t->generation != said->generation;
+	bool no_room = said->what == BURY && !w.stops && below(4) == 0;
+	CHECK(!fenced || !said->in_time || w.overruns);
+	w.late += fenced && lane != &w.group;
+	if (fenced || no_room) {
+		if (lane == &w.group)
+			answer(said, fenced ? -1 : -2, t->out ? t->generation : 0);
+		return;
+	}
+	if (said->what == REJECT || said->what == EXPIRE) {
+		decide_failure(said, t);
+	} else {
+		CHECK(!t->settled);
+		append(said);
+		t->out = false;
+		t->settled = true;
+	}
+	if (lane == &w.group)
+		answer(said, 0, t->generation);
+	w.settled += said->what == SETTLE;
+	w.buried += said->what == BURY;
+}
+
+/* ---- the group's step, as the pipeline has it ---- */
+
+static void reject_in(const struct said *said)
+{
+	struct wr_share_rejection r = {.seq = said->seq, .record_seq = w.followed};
+	r.generation = said->generation;
+	r.failed_us = w.followed;
+	r.due_ns = said->due_ns;
+	r.counts = said->counts;
+	r.dead = said->dead;
+	wr_share_rejected(&share, &r);
+}
+
+static void follow_one(void)
+{
+	if (w.followed == w.log_end)
+		return;
+	const struct said *said = &w.log[++w.followed];
+	if (w.overruns && !w.stops && below(20) == 0) {
+		w.missed += said->what != MARK;
+		return;
+	}
+	if (said->what == SETTLE || said->what == BURY)
+		wr_share_settled(&share, said->seq, said->seq, said->generation);
+	else if (said->what != MARK)
+		reject_in(said);
+}
+
+static void take_answer(void)
+{
+	if (w.answers_taken == w.answers_made)
+		return;
+	const struct answer *a = &w.answers[w.answers_taken++ % LANE_MAX];
+	if (a->to.what == EXPIRE) {
+		wr_share_expired(&share, a->to.seq, a->generation, a->told_by, a->code == 0);
+	} else if (a->to.what == BURY) {
+		wr_share_buried(&share, a->to.seq, a->code == 0 || a->generation == 0);
+	} else if (w.marks_on_way--, a->code == 0) {
+		wr_share_marked(&share, a->to.count);
+	} else {
+		wr_share_unmarked(&share, a->to.count);
+		w.mark_refused = true;
+		if (a->to.seq < w.marked)
+			w.marked = w.taken = a->to.seq;
+	}
+}
+
+static void take(void)
+{
+	struct said mark = {.what = MARK, .seq = w.marked};
+	w.mark_refused = w.mark_refused && w.marks_on_way > 0;
+	uint32_t room = wr_share_room(&share), most = below(8);
+	if (w.mark_refused || !has_room(&w.group))
+		return;
+	uint64_t from = w.marked;
+	while (w.taken < SEQS && mark.count < room && mark.count < most) {
+		uint64_t seq = w.taken++;
+		if (!is_event(seq))
+			continue;
+		wr_share_take(&share, seq, from, key_of(seq), 1);
+		from = seq + 1;
+		mark.count++;
+	}
+	if (w.taken == w.marked)
+		return;
+	mark.to = w.marked = w.taken;
+	w.marks_on_way++;
+	say(&w.group, mark);
+}
+
+/* Nobody has it, and everything is as the log says; the order of keys is kept. */
+static void check_grant(const struct wr_share_event *e, uint32_t slot)
+{
+	const struct truth *t = &w.truth[e->seq];
+	CHECK(e->seq < w.frontier);
+	for (uint64_t seq = 1; w.by_key && key_of(e->seq) != 0 && seq < e->seq; seq++)
+		CHECK(!is_event(seq) || key_of(seq) != key_of(e->seq) || w.truth[seq].settled);
+	for (uint32_t i = 0; w.single && i < MEMBERS; i++)
+		CHECK(!w.members[i].joined || w.members[i].paused ||
+		      w.members[i].joined_as >= w.members[slot].joined_as);
+	if (w.overruns)
+		return;
+	CHECK(t->out && !t->settled);
+	CHECK(t->generation == e->generation && t->attempts == e->attempts);
+	CHECK(t->failed_at <= w.durable);
+	CHECK(t->not_before_ns <= w.now_ns);
+	CHECK(!w.dead_letters || (!t->dead && t->attempts < share.attempts_max));
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		for (uint32_t k = 0; w.members[i].joined && k < w.members[i].hand_count; k++)
+			CHECK(w.members[i].hand[k].seq != e->seq ||
+			      w.members[i].hand[k].generation < e->generation);
+}
+
+static void grant(void)
+{
+	uint32_t slot;
+	while ((slot = wr_share_next_member(&share)) != WR_SHARE_NONE) {
+		struct member *m = &w.members[slot];
+		const struct wr_share_event *e = wr_share_grant(&share, slot, w.now_ns);
+		CHECK(e != NULL);
+		CHECK(m->joined && !m->paused);
+		check_grant(e, slot);
+		if (m->hand_count == HAND_MAX) /* it forgets the oldest */
+			memmove(m->hand, m->hand + 1, --m->hand_count * sizeof m->hand[0]);
+		m->hand[m->hand_count++] = (struct hand){e->seq, e->generation};
+		w.granted++;
+	}
+}
+
+/* ---- members ---- */
+
+static struct wr_share_event *event_of(uint64_t seq)
+{
+	for (uint32_t at = share.oldest; at != WR_SHARE_NONE; at = share.events[at].after)
+		if (share.events[at].seq == seq)
+			return &share.events[at];
+	return NULL;
+}
+
+static void member_says(uint32_t slot, bool only_acks)
+{
+	struct member *m = &w.members[slot];
+	if (!m->joined || m->leaving || m->hand_count == 0 || !has_room(&m->lane))
+		return;
+	uint32_t which = below(m->hand_count);
+	struct hand hand = m->hand[which];
+	const struct wr_share_event *e = event_of(hand.seq);
+	struct said said = {
+		.what = SETTLE,
+		.seq = hand.seq,
+		.generation = hand.generation,
+		/* The group has not seen yet that it was late. */
+		.in_time = e != NULL && e->state == WR_SHARE_LEASED && e->member == slot &&
+			   e->generation == hand.generation && !e->is_over,
+	};
+	if (!only_acks && below(3) == 0) {
+		uint32_t verdict = below(6);
+		said.what = REJECT;
+		said.counts = verdict > 0;
+		said.dead = verdict == 5;
+		said.due_ns = verdict > 2 ? w.now_ns + below(2000) : 0;
+	}
+	m->hand[which] = m->hand[--m->hand_count];
+	say(&m->lane, said);
+}
+
+static void member_extends(uint32_t slot)
+{
+	struct member *m = &w.members[slot];
+	if (!m->joined || m->hand_count == 0)
+		return;
+	struct hand hand = m->hand[below(m->hand_count)];
+	wr_share_extend(&share, slot, hand.seq, hand.generation, w.now_ns + below(3000));
+}
+
+static void member_comes_or_goes(uint32_t slot)
+{
+	struct member *m = &w.members[slot];
+	if (!m->joined) {
+		m->joined = true;
+		m->leaving = m->paused = false;
+		m->hand_count = 0;
+		m->out_max = 1 + below(8);
+		m->joined_as = w.joins++;
+		wr_share_join(&share, slot, m->out_max);
+		return;
+	}
+	m->leaving = true;
+	if (m->lane.decided < m->lane.sent)
+		return;
+	while (w.followed < w.log_end)
+		follow_one();
+	wr_share_leave(&share, slot);
+	m->joined = false;
+}
+
+/* ---- what holds at all times ---- */
+
+static void check_shape(void)
+{
+	uint32_t count = 0, in_heap = 0, of_member[MEMBERS] = {0}, in_list[WR_SHARE_DEAD + 1] = {0};
+	uint64_t before = 0;
+	for (uint32_t at = share.oldest; at != WR_SHARE_NONE; at = share.events[at].after) {
+		const struct wr_share_event *e = &share.events[at];
+		CHECK(e->seq > before);
+		before = e->seq;
+		count++;
+		in_list[e->state]++;
+		if (e->member != WR_SHARE_NONE)
+			of_member[e->member]++;
+		CHECK((e->state == WR_SHARE_LEASED || e->state == WR_SHARE_DELAYED) ==
+		      (e->heap != WR_SHARE_NONE));
+		CHECK(e->state != WR_SHARE_LEASED || e->member != WR_SHARE_NONE);
+		if (e->heap == WR_SHARE_NONE)
+			continue;
+		in_heap++;
+		CHECK(share.heap[e->heap].event == at && share.heap[e->heap].due_ns == e->due_ns);
+		CHECK(e->heap == 0 || share.heap[(e->heap - 1) / 2].due_ns <= e->due_ns);
+	}
+	CHECK(count == share.event_count && in_heap == share.heap_count);
+	CHECK(in_list[WR_SHARE_MARKED] == share.marked.count);
+	CHECK(in_list[WR_SHARE_READY] == share.ready.count);
+	CHECK(in_list[WR_SHARE_ANSWERED] == share.answered.count);
+	CHECK(in_list[WR_SHARE_UNDURABLE] == share.undurable.count);
+	CHECK(in_list[WR_SHARE_DEAD] == share.dead.count);
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		CHECK(of_member[i] == share.members[i].out &&
+		      (!w.members[i].joined || of_member[i] <= w.members[i].out_max));
+	CHECK(wr_share_due_ns(&share) == (in_heap > 0 ? share.heap[0].due_ns : UINT64_MAX));
+}
+
+/* ---- lives ---- */
+
+/* Only the log is left, and of that what was decided. */
+static void open_again(void)
+{
+	const struct wr_share_options options = {w.by_key, w.single, EVENTS_MAX, MEMBERS};
+	memset(w.members, 0, sizeof w.members);
+	memset(&w.group, 0, sizeof w.group);
+	w.answers_made = w.answers_taken = 0;
+	w.marks_on_way = 0;
+	w.mark_refused = false;
+	w.followed = w.durable = w.log_end;
+	w.taken = w.marked = w.frontier;
+	cr_assert_eq(wr_share_init(&share, &memory.base, &ports, &options), 0);
+	share.lease_ns = LEASE_NS;
+	for (uint64_t seq = 1; seq < w.frontier; seq++) {
+		const struct truth *t = &w.truth[seq];
+		struct wr_share_event e = {.seq = seq, .from = seq, .key = key_of(seq)};
+		e.due_ns = t->not_before_ns;
+		e.generation = t->generation;
+		e.attempts = t->attempts;
+		e.dead = t->dead;
+		if (t->out)
+			wr_share_restore(&share, &e, w.now_ns);
+	}
+	wr_share_give_up(&share, w.dead_letters ? ATTEMPTS : 0, w.dead_letters);
+}
+
+static void something_happens(void)
+{
+	uint32_t slot = below(MEMBERS), what = below(1000);
+	if (what < 150)
+		(void)wr_share_step(&share, w.now_ns, w.durable, w.followed);
+	else if (what < 250)
+		grant();
+	else if (what < 330)
+		take();
+	else if (what < 450)
+		decide(&w.group);
+	else if (what < 560)
+		decide(&w.members[slot].lane);
+	else if (what < 660)
+		follow_one();
+	else if (what < 720)
+		take_answer();
+	else if (what < 850)
+		member_says(slot, false);
+	else if (what < 870)
+		member_extends(slot);
+	else if (what < 900)
+		member_comes_or_goes(slot);
+	else if (what < 910 && w.members[slot].joined)
+		wr_share_pause(&share, slot, w.members[slot].paused = !w.members[slot].paused);
+	else if (what < 950)
+		w.durable +=
+			w.durable < w.log_end ? 1 + below((uint32_t)(w.log_end - w.durable)) : 0;
+	else if (what < 998)
+		w.now_ns += below(300);
+	else {
+		wr_share_fini(&share, &memory.base);
+		open_again();
+	}
+}
+
+/* Nothing new comes; everybody is there and acknowledges; nothing is refused any more. */
+static void come_to_rest(void)
+{
+	w.stops = true;
+	for (uint32_t slot = 0; slot < MEMBERS; slot++) {
+		struct member *m = &w.members[slot];
+		for (uint32_t i = 0; i <= LANE_MAX && m->leaving; i++) {
+			decide(&m->lane);
+			if (m->lane.decided == m->lane.sent)
+				member_comes_or_goes(slot);
+			m->leaving = m->leaving && m->joined;
+		}
+		if (!m->joined)
+			member_comes_or_goes(slot);
+		wr_share_pause(&share, slot, m->paused = false);
+	}
+	for (uint32_t i = 0; i < 20000 && (w.frontier < SEQS || share.event_count > 0); i++) {
+		w.now_ns += 100;
+		take();
+		for (uint32_t slot = 0; slot < MEMBERS; slot++) {
+			member_says(slot, true);
+			decide(&w.members[slot].lane);
+		}
+		while (w.group.decided < w.group.sent)
+			decide(&w.group);
+		while (w.followed < w.log_end)
+			follow_one();
+		while (w.answers_taken < w.answers_made)
+			take_answer();
+		w.durable = w.log_end;
+		(void)wr_share_step(&share, w.now_ns, w.durable, w.followed);
+		grant();
+	}
+	check_shape();
+	CHECK(w.frontier == SEQS && share.event_count == 0);
+	for (uint64_t seq = 1; seq < SEQS; seq++)
+		CHECK(!is_event(seq) || (w.truth[seq].settled && !w.truth[seq].out));
+}
+
+static void live(uint64_t seed)
+{
+	memset(&w, 0, sizeof w);
+	w.seed = seed;
+	wr_prng_init(&w.prng, seed);
+	w.by_key = seed % 2 == 0;
+	w.single = seed % 5 == 0;
+	w.overruns = seed % 4 == 3;
+	w.dead_letters = seed % 3 != 0;
+	w.frontier = 1;
+	wr_memory_sim_init(&memory, NULL);
+	open_again();
+	for (uint32_t i = 0; i < 15000; i++) {
+		something_happens();
+		if (i % 4 == 0)
+			check_shape();
+	}
+	come_to_rest();
+	wr_share_fini(&share, &memory.base);
+	CHECK(memory.live_count == 0);
+}
+
+Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
+{
+	uint64_t granted = 0, settled = 0, buried = 0, late = 0, missed = 0;
+	for (uint64_t seed = 1; seed <= 24; seed++) {
+		live(seed);
+		granted += w.granted;
+		settled += w.settled;
+		buried += w.buried;
+		late += w.late;
+		missed += w.missed;
+	}
+	/* The worlds were worth it. */
+	cr_expect_gt(granted, 20000);
+	cr_expect_gt(settled, 20000);
+	cr_expect_gt(buried, 200);
+	cr_expect_gt(late, 500);
+	cr_expect_gt(missed, 50);
+}

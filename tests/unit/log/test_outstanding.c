@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   what is outstanding of shared subscriptions is what was marked and not settled, each
+ *         under its generation; what a refused run did is undone to the last count; and a
+ *         checkpoint brings all of it back. Rules: L7, L15, L19, L20, L30.
+ * Method: drawn records, good and bad, through wr_decide() against a model that knows each
+ *         sequence by itself; after each the table is walked and compared. Sections are saved,
+ *         loaded, cut off and flipped.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <weir/error.h>
+
+#include "core/log/decide.h"
+#include "io/sim/memory_sim.h"
+#include "io/sim/prng.h"
+#include "tests/support/case.h"
+#include "tests/support/share_records.h"
+
+#define QUEUES 2u /* one by key, one in no order; and a third subscription that is not shared */
+#define ENTRIES 40u
+#define OF_ONE 24u
+#define SEQS 4000u
+#define RUNS_MAX 12u
+#define BODY_MAX 16384u
+
+static struct wr_memory_sim memory;
+static struct wr_tables tables;
+static struct wr_prng prng;
+static uint64_t seed;
+static const struct wr_tables_limits limits = {
+	.catalog = {.topics_max = 4, .partitions_max = 16, .subscriptions_max = 4, .rows_max = 16},
+	.named_producers_max = 1,
+	.outstanding_max = ENTRIES,
+};
+
+struct model_event {
+	bool out;
+	uint32_t row, bytes, generation, attempts, reason, dead;
+	uint64_t key, first_failed_us, last_failed_us, not_before_us;
+};
+
+static struct model {
+	struct model_event events[SEQS];
+	uint64_t frontier;
+	uint32_t out;
+	uint64_t settled_events[16], settled_bytes[16]; /* by row */
+} models[QUEUES];
+
+static struct {
+	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept;
+} counts;
+
+#define CHECK(condition) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)seed)
+
+static uint32_t below(uint32_t bound)
+{
+	return (uint32_t)wr_prng_below(&prng, bound);
+}
+
+/* ---- records ---- */
+
+static _Alignas(8) uint8_t record[4096];
+
+static int decide(uint8_t *at, struct wr_undo *undo, struct wr_decision *ret)
+{
+	struct wr_record_view view;
+	CHECK(wr_record_view(at, sizeof record, &view));
+	return wr_decide(&tables, undo, &view, SEQS, false, ret);
+}
+
+static void define(enum wr_kind kind, const char *name, const void *payload, uint32_t bytes)
+{
+	struct wr_undo none = {0};
+	struct wr_decision d;
+	wr_control_write(record, kind, 0, 0, name, (uint32_t)strlen(name), payload, bytes);
+	cr_assert_eq(decide(record, &none, &d), 0);
+}
+
+static void define_all(void)
+{
+	static const uint32_t orders[] = {WR_ORDER_KEY, WR_ORDER_NONE, WR_ORDER_PARTITION};
+	static const char *const names[] = {"keyed", "free", "ordered"};
+	struct wr_control_topic topic = {.partitions = 3};
+	define(WR_KIND_TOPIC, "one", &topic, sizeof topic);
+	define(WR_KIND_TOPIC, "two", &topic, sizeof topic);
+	for (uint32_t i = 0; i < 3; i++) {
+		uint8_t payload[WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
+		struct wr_control_subscription s = {
+			.topic_count = i == 1 ? 1 : 2,
+			.start = 0,
+			.start_seq = 1,
+			.topics = {0, 1},
+			.order = orders[i],
+			.outstanding_max = i < QUEUES ? OF_ONE : 0,
+		};
+		define(WR_KIND_SUBSCRIPTION, names[i], payload,
+		       wr_control_subscription_put(&s, payload));
+	}
+}
+
+static void set_up(void)
+{
+	wr_memory_sim_init(&memory, NULL);
+	cr_assert_eq(wr_tables_init(&tables, &memory.base, &limits), 0);
+	wr_prng_init(&prng, 1);
+	memset(models, 0, sizeof models);
+	for (uint32_t i = 0; i < QUEUES; i++)
+		models[i].frontier = 1;
+	define_all();
+}
+
+static void tear_down(void)
+{
+	wr_tables_fini(&tables, &memory.base);
+	cr_expect_eq(memory.live_count, 0);
+}
+
+TestSuite(outstanding, .init = set_up, .timeout = 120);
+
+static const struct wr_subscription *subscription(uint32_t queue)
+{
+	return &tables.catalog.subscriptions[queue];
+}
+
+/* ---- the table is the model ---- */
+
+static void compare_queue(uint32_t queue)
+{
+	struct wr_outstanding *o = &tables.outstanding;
+	const struct wr_outstanding_list *list = &o->lists[queue];
+	const struct wr_subscription *s = subscription(queue);
+	const struct model *m = &models[queue];
+	uint64_t lowest = m->frontier;
+	uint32_t at = list->first, before = WR_NO_ENTRY;
+	for (uint64_t seq = 1; seq < m->frontier; seq++) {
+		const struct model_event *e = &m->events[seq];
+		if (!e->out)
+			continue;
+		lowest = wr_min_u64(lowest, seq);
+		CHECK(at != WR_NO_ENTRY);
+		const struct wr_outstanding_entry *entry = &o->entries[at];
+		CHECK(entry->seq == seq && entry->subscription == queue && entry->prev == before);
+		CHECK(entry->row == e->row && entry->bytes == e->bytes && entry->key == e->key);
+		CHECK(entry->generation == e->generation && entry->attempts == e->attempts);
+		CHECK(entry->reason == e->reason && entry->dead == e->dead);
+		CHECK(entry->first_failed_us == e->first_failed_us);
+		CHECK(entry->last_failed_us == e->last_failed_us);
+		CHECK(entry->not_before_us == e->not_before_us);
+		CHECK(wr_outstanding_find(o, queue, seq) == entry);
+		before = at;
+		at = entry->next;
+	}
+	CHECK(at == WR_NO_ENTRY && list->last == before);
+	CHECK(list->frontier == m->frontier && wr_load_relaxed(&list->count) == m->out);
+	CHECK(wr_load_relaxed(&tables.settle.rows[s->row_first].position) == lowest);
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		struct wr_settle_row *r = &tables.settle.rows[s->row_first + row];
+		CHECK(row == 0 || wr_load_relaxed(&r->position) == UINT64_MAX);
+		CHECK(wr_load_relaxed(&r->events) == m->settled_events[row]);
+		CHECK(wr_load_relaxed(&r->bytes) == m->settled_bytes[row]);
+	}
+}
+
+static void compare(void)
+{
+	uint32_t out = 0, free_entries = 0;
+	for (uint32_t queue = 0; queue < QUEUES; queue++) {
+		compare_queue(queue);
+		out += models[queue].out;
+	}
+	struct wr_outstanding *o = &tables.outstanding;
+	for (uint32_t at = o->free; at != WR_NO_ENTRY; at = o->entries[at].chain)
+		free_entries++;
+	CHECK(free_entries == o->free_count && out + free_entries == ENTRIES);
+	CHECK(o->pending == WR_NO_ENTRY);
+}
+
+/* ---- marks ---- */
+
+static void mark(uint32_t queue)
+{
+	struct model *m = &models[queue];
+	struct wr_mark_event events[16];
+	uint64_t from = m->frontier + (below(20) == 0 ? 1 : 0), next = from;
+	bool wrong_row = below(30) == 0, keyed = below(2) == 0;
+	struct wr_mark_head head = {.from = from, .count = below(16), .keyed = keyed ? 1 : 0};
+	for (uint32_t i = 0; i < head.count; i++) {
+		events[i] = (struct wr_mark_event){
+			.seq = next + below(3),
+			.key = keyed ? 1 + below(9) : 0,
+			.row = below(subscription(queue)->row_count),
+			.bytes = below(1000),
+		};
+		next = events[i].seq + 1;
+	}
+	if (wrong_row && head.count > 0)
+		events[below(head.count)].row = subscription(queue)->row_count + below(2);
+	head.to = next + below(3);
+	if (head.to > SEQS)
+		return;
+	(void)share_write_mark(record, queue, &head, events);
+	struct wr_undo none = {0};
+	struct wr_decision d;
+	int rc = decide(record, &none, &d);
+	if (from != m->frontier) {
+		CHECK(rc == WEIR_E_OUT_OF_SEQUENCE);
+	} else if (models[0].out + models[1].out + head.count > ENTRIES ||
+		   m->out + head.count > OF_ONE) {
+		CHECK(rc == WEIR_E_FULL);
+		counts.full++;
+	} else if (wrong_row && head.count > 0) {
+		CHECK(rc == -EINVAL);
+	} else {
+		CHECK(rc == 0);
+		m->frontier = head.to;
+		m->out += head.count;
+		for (uint32_t i = 0; i < head.count; i++)
+			m->events[events[i].seq] = (struct model_event){.out = true,
+									.row = events[i].row,
+									.bytes = events[i].bytes,
+									.key = events[i].key,
+									.generation = 1};
+		counts.marks++;
+	}
+}
+
+/* ---- settles ---- */
+
+/* Drawn runs, some of them wrong: how many. */
+static uint32_t draw_runs(uint32_t queue, struct wr_settle_run *runs)
+{
+	const struct model *m = &models[queue];
+	uint32_t count = 0, most = 1 + below(RUNS_MAX);
+	for (uint64_t seq = 1 + below((uint32_t)m->frontier); seq < m->frontier; seq++) {
+		if (!m->events[seq].out || below(3) == 0)
+			continue;
+		struct wr_settle_run *run = &runs[count];
+		*run = (struct wr_settle_run){.first = seq,
+					      .last = seq,
+					      .count = 1,
+					      .generation = m->events[seq].generation};
+		while (seq + 1 < m->frontier && below(4) > 0) {
+			seq++; /* over what is settled or of another generation, too */
+			if (m->events[seq].out) {
+				run->last = seq;
+				run->count++;
+			}
+		}
+		if (below(8) == 0)
+			run->generation += below(3) - 1;
+		if (++count == most)
+			break;
+	}
+	return count;
+}
+
+/* The model's part: how many it settles, of how many that it names. */
+static uint32_t settle_model(uint32_t queue, const struct wr_settle_run *runs, uint32_t count,
+			     uint32_t *ret_named)
+{
+	struct model *m = &models[queue];
+	uint32_t settled = 0;
+	*ret_named = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		*ret_named += runs[i].count;
+		for (uint64_t seq = runs[i].first; seq <= runs[i].last; seq++) {
+			struct model_event *e = &m->events[seq];
+			if (!e->out || e->generation != runs[i].generation)
+				continue;
+			e->out = false;
+			m->settled_events[e->row]++;
+			m->settled_bytes[e->row] += e->bytes;
+			settled++;
+		}
+	}
+	m->out -= settled;
+	return settled;
+}
+
+static void check_settled(int rc, const struct wr_decision *d, uint32_t settled, uint32_t named)
+{
+	CHECK(rc == (settled > 0 ? 0 : WEIR_E_FENCED));
+	CHECK(d->id == named - settled && d->tell == (settled < named));
+	counts.settles += settled > 0;
+	counts.partly += settled > 0 && settled < named;
+	counts.fenced += settled == 0;
+}
+
+/* A SETTLE of drawn runs. False: it was refused. */
+static bool settle(uint32_t queue, struct wr_undo *undo)
+{
+	struct wr_settle_run runs[RUNS_MAX];
+	struct wr_decision d;
+	uint32_t count = draw_runs(queue, runs), named;
+	if (count == 0)
+		return true;
+	(void)share_write_settle(record, queue, runs, count);
+	int rc = decide(record, undo, &d);
+	uint32_t settled = settle_model(queue, runs, count, &named);
+	check_settled(rc, &d, settled, named);
+	return rc == 0;
+}
+
+/* ---- rejects ---- */
+
+static void reject(uint32_t queue)
+{
+	struct model *m = &models[queue];
+	uint64_t back = below(60), seq = m->frontier > back ? m->frontier - back : 1;
+	while (seq < m->frontier && !m->events[seq].out && below(10) > 0)
+		seq++;
+	struct model_event *e = &m->events[seq];
+	struct wr_reject r = {
+		.seq = seq,
+		.generation = e->generation + (below(6) == 0 ? below(3) - 1 : 0),
+		.verdict = WR_VERDICT_RETRY + below(WR_VERDICT_DEAD),
+		.failed_us = 1 + below(1000),
+		.not_before_us = below(1000),
+		.reason = below(9),
+	};
+	struct wr_undo none = {0};
+	struct wr_decision d;
+	(void)share_write_reject(record, queue, &r);
+	int rc = decide(record, &none, &d);
+	if (!e->out || e->generation != r.generation) {
+		CHECK(rc == WEIR_E_FENCED);
+		CHECK(d.id == (e->out ? e->generation : 0));
+		return;
+	}
+	CHECK(rc == 0);
+	CHECK(d.id == ++e->generation);
+	counts.rejects++;
+	if (r.verdict == WR_VERDICT_RELEASED)
+		return;
+	e->attempts++;
+	e->first_failed_us = e->first_failed_us != 0 ? e->first_failed_us : r.failed_us;
+	e->last_failed_us = r.failed_us;
+	e->not_before_us = r.not_before_us;
+	e->reason = r.reason;
+	e->dead = r.verdict == WR_VERDICT_DEAD;
+}
+
+/* ---- runs ---- */
+
+static size_t save_all(uint8_t *bytes)
+{
+	struct wr_sink sink = {.bytes = bytes, .capacity_bytes = BODY_MAX};
+	wr_tables_save(&tables, &sink);
+	CHECK(!sink.failed);
+	CHECK(sink.used_bytes <= wr_tables_save_bytes_max(&limits));
+	return sink.used_bytes;
+}
+
+/* Events and settles of both, and in the end one that is refused: then nothing of it happened. */
+static void run(bool refused)
+{
+	static uint8_t before[BODY_MAX], after[BODY_MAX];
+	static struct model kept[QUEUES];
+	struct wr_undo_entry entries[64];
+	struct wr_undo undo = {.entries = entries, .capacity = 64};
+	struct wr_decision d;
+	size_t bytes = save_all(before);
+	memcpy(kept, models, sizeof kept);
+	bool fenced = false;
+	for (uint32_t i = 0; i < 1 + below(4) && !fenced; i++) {
+		struct wr_record event = {.bytes = WR_RECORD_HEAD_BYTES,
+					  .topic = below(2),
+					  .key_hash = below(9),
+					  .kind = WR_KIND_EVENT,
+					  .flags = WR_RECORD_KEYLESS};
+		memcpy(record, &event, sizeof event);
+		CHECK(decide(record, &undo, &d) == 0);
+		fenced = !settle(below(QUEUES), &undo);
+	}
+	if (refused || fenced) {
+		wr_tables_run_undo(&tables, &undo);
+		memcpy(models, kept, sizeof kept);
+		CHECK(save_all(after) == bytes);
+		CHECK(memcmp(before, after, bytes) == 0);
+		counts.undone++;
+	} else {
+		wr_tables_run_keep(&tables);
+		counts.kept++;
+	}
+}
+
+/* ---- checkpoints ---- */
+
+static int load_all(const uint8_t *bytes, size_t length)
+{
+	struct wr_section_header header;
+	const uint8_t *body;
+	uint32_t at = 0;
+	int rc;
+	wr_tables_reset(&tables);
+	while ((rc = wr_section_next(bytes, (uint32_t)length, &at, &header, &body)) == 1) {
+		rc = wr_tables_load(&tables, header.module, header.version, header.part, body,
+				    header.bytes);
+		if (rc != 0)
+			return rc;
+	}
+	return rc;
+}
+
+static void through_a_checkpoint(void)
+{
+	static uint8_t before[BODY_MAX], after[BODY_MAX];
+	size_t bytes = save_all(before);
+	CHECK(load_all(before, bytes) == 0);
+	CHECK(save_all(after) == bytes);
+	CHECK(memcmp(before, after, bytes) == 0);
+}
+
+/* ---- cases ---- */
+
+static void live(uint64_t of_seed)
+{
+	seed = of_seed;
+	wr_tables_reset(&tables);
+	memset(models, 0, sizeof models);
+	for (uint32_t i = 0; i < QUEUES; i++)
+		models[i].frontier = 1;
+	wr_prng_init(&prng, seed);
+	define_all();
+	for (uint32_t i = 0; i < 600; i++) {
+		struct wr_undo none = {0};
+		uint32_t queue = below(QUEUES), what = below(100);
+		if (what < 25)
+			mark(queue);
+		else if (what < 50)
+			(void)settle(queue, &none);
+		else if (what < 75)
+			reject(queue);
+		else if (what < 97)
+			run(below(2) == 0);
+		else
+			through_a_checkpoint();
+		compare();
+	}
+}
+
+CASE(outstanding, it_is_what_was_marked_and_not_settled)
+{
+	memset(&counts, 0, sizeof counts);
+	for (uint64_t s = 1; s <= 30; s++)
+		live(s);
+	/* The lives were worth it. */
+	cr_expect_gt(counts.marks, 500);
+	cr_expect_gt(counts.settles, 1000);
+	cr_expect_gt(counts.partly, 200);
+	cr_expect_gt(counts.fenced, 50);
+	cr_expect_gt(counts.rejects, 500);
+	cr_expect_gt(counts.full, 100);
+	cr_expect_gt(counts.undone, 500);
+	cr_expect_gt(counts.kept, 500);
+}
+
+/* Eight of the first queue: 1, 3, 5 ...; two of the second. */
+static void take_some(void)
+{
+	for (uint32_t queue = 0; queue < QUEUES; queue++) {
+		struct wr_undo none = {0};
+		struct wr_decision d;
+		struct wr_mark_event events[8];
+		struct wr_mark_head head = {
+			.from = 1, .to = 17, .count = queue == 0 ? 8 : 2, .keyed = 1};
+		for (uint32_t i = 0; i < 8; i++)
+			events[i] = (struct wr_mark_event){
+				.seq = 1 + 2 * i, .key = i / 2 + 1, .row = i % 3, .bytes = 10};
+		(void)share_write_mark(record, queue, &head, events);
+		cr_assert_eq(decide(record, &none, &d), 0);
+	}
+}
+
+static int settle_all(uint64_t first, uint64_t last, uint32_t count)
+{
+	struct wr_undo none = {0};
+	struct wr_decision d;
+	struct wr_settle_run run = {.first = first, .last = last, .count = count, .generation = 1};
+	(void)share_write_settle(record, 0, &run, 1);
+	return decide(record, &none, &d);
+}
+
+CASE(outstanding, an_event_that_stays_holds_the_position_and_no_other)
+{
+	struct wr_settle_row *row = &tables.settle.rows[subscription(0)->row_first];
+	take_some();
+	cr_assert_eq(settle_all(3, 15, 7), 0);
+	cr_expect_eq(wr_load_relaxed(&row->position), 1);
+	cr_expect_eq(wr_settle_needed_seq(&tables.settle), 1);
+	cr_assert_eq(settle_all(1, 1, 1), 0);
+	cr_expect_eq(wr_load_relaxed(&row->position), 17, "and then it is the frontier");
+	cr_expect_eq(settle_all(1, 1, 1), WEIR_E_FENCED, "once");
+}
+
+CASE(outstanding, records_of_the_other_kind_of_subscription_are_refused)
+{
+	struct wr_undo none = {0};
+	struct wr_decision d;
+	struct wr_mark_head head = {.from = 1, .to = 1};
+	(void)share_write_mark(record, 2, &head, NULL);
+	cr_expect_eq(decide(record, &none, &d), -EINVAL, "a mark of one that is not shared");
+	(void)share_write_mark(record, 3, &head, NULL);
+	cr_expect_eq(decide(record, &none, &d), WEIR_E_UNKNOWN_NAME);
+	head.to = SEQS + 1;
+	(void)share_write_mark(record, 0, &head, NULL);
+	cr_expect_eq(decide(record, &none, &d), -EINVAL, "beyond itself");
+	struct wr_control_progress progress = {.from = 1, .to = 1};
+	wr_control_write(record, WR_KIND_PROGRESS, 0, 0, NULL, 0, &progress, sizeof progress);
+	cr_expect_eq(decide(record, &none, &d), -EINVAL, "progress of a shared one");
+	struct wr_control_generation generation = {.generation = 1, .position = WR_POSITION_KEEP};
+	wr_control_write(record, WR_KIND_GENERATION, 0, 0, NULL, 0, &generation, sizeof generation);
+	cr_expect_eq(decide(record, &none, &d), -EINVAL, "a seek of a shared one");
+	compare();
+}
+
+/* The outstanding section of a saved body: where it begins, and its header. */
+static uint32_t find_section(const uint8_t *bytes, size_t length, struct wr_section_header *ret)
+{
+	const uint8_t *body;
+	uint32_t at = 0;
+	while (wr_section_next(bytes, (uint32_t)length, &at, ret, &body) == 1 &&
+	       ret->module != WR_SECTION_OUTSTANDING)
+		;
+	cr_assert_eq(ret->module, WR_SECTION_OUTSTANDING);
+	return (uint32_t)(body - bytes);
+}
+
+/* With everything before it loaded, and nothing of it. */
+static int load_section(const uint8_t *bytes, uint32_t place, const uint8_t *body, uint32_t length)
+{
+	cr_assert_eq(load_all(bytes, place - sizeof(struct wr_section_header)), 0);
+	return wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 1, 0, body, length);
+}
+
+CASE(outstanding, a_section_that_was_cut_or_flipped_is_refused_or_says_what_it_says)
+{
+	static uint8_t bytes[BODY_MAX], after[BODY_MAX];
+	struct wr_section_header header;
+	uint32_t taken = 0;
+	take_some();
+	size_t length = save_all(bytes);
+	uint32_t place = find_section(bytes, length, &header);
+	for (uint32_t cut = 0; cut <= header.bytes; cut++) {
+		uint8_t *copy = malloc(cut > 0 ? cut : 1);
+		cr_assert_not_null(copy);
+		memcpy(copy, bytes + place, cut);
+		int rc = load_section(bytes, place, copy, cut);
+		cr_expect_eq(rc, cut == header.bytes ? 0 : WEIR_E_CORRUPT, "cut %u", cut);
+		free(copy);
+	}
+	for (uint32_t bit = 0; bit < header.bytes * 8; bit++) {
+		bytes[place + bit / 8] ^= (uint8_t)(1u << bit % 8);
+		int rc = load_section(bytes, place, bytes + place, header.bytes);
+		cr_assert(rc == 0 || rc == WEIR_E_CORRUPT || rc == WEIR_E_FULL, "bit %u", bit);
+		if (rc == 0) {
+			/* It is another table, and a whole one. */
+			cr_assert_eq(save_all(after), length, "bit %u", bit);
+			cr_assert_eq(memcmp(bytes, after, length), 0, "bit %u", bit);
+			taken++;
+		}
+		bytes[place + bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	cr_expect_gt(taken, 100, "no checksum is looked at here");
+	cr_expect_eq(wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 2, 0, bytes + place, 4),
+		     WEIR_E_FORMAT);
+}
+
+CASE(outstanding, more_than_a_smaller_table_holds_is_full)
+{
+	static uint8_t bytes[BODY_MAX];
+	struct wr_tables_limits small = limits;
+	struct wr_tables big;
+	take_some();
+	size_t length = save_all(bytes);
+	big = tables;
+	for (small.outstanding_max = 1; small.outstanding_max < 12; small.outstanding_max++) {
+		cr_assert_eq(wr_tables_init(&tables, &memory.base, &small), 0);
+		int rc = load_all(bytes, length);
+		cr_expect_eq(rc, small.outstanding_max < 10 ? WEIR_E_FULL : 0);
+		wr_tables_fini(&tables, &memory.base);
+	}
+	tables = big;
+}
+
+CASE(outstanding, a_failed_allocation_is_returned)
+{
+	struct wr_outstanding o;
+	for (uint32_t n = 1; n <= 3; n++) {
+		wr_memory_sim_fail(&memory, n, false);
+		cr_expect_eq(wr_outstanding_init(&o, &memory.base, &tables.outstanding.limits),
+			     -ENOMEM);
+	}
+}
