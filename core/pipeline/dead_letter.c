@@ -13,6 +13,7 @@
 #include "core/pipeline/sharing.h"
 
 #define TRY_AGAIN_NS 1000000000u
+#define ROOM_RETRY_NS 1000000u
 #define SETTLE_BYTES_MAX                                                                           \
 	(WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX + 8)
 
@@ -130,6 +131,18 @@ static uint32_t write_settle(const struct wr_share_event *event, uint32_t subscr
 	return wr_record_stride(wr_control_bytes(0, bytes));
 }
 
+/* What was written into the group's lane; its answer is known by the ticket. */
+static void hand_over(struct wr_sharing *sharing, const struct wr_share_event *event,
+		      uint32_t bytes)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	uint64_t ticket = wr_lane_append(lane, bytes);
+	p->raises[ticket & (lane->reply_capacity - 1)] = (struct wr_raise){
+		.kind = WR_RAISE_BURY, .subscription = sharing->live->id, .seq = event->seq};
+	wr_lane_publish(lane);
+}
+
 /* 0; -EAGAIN: no room in the lane; WEIR_E_TOO_BIG: no run has room for it. */
 static int write_run(struct wr_sharing *sharing, const struct wr_share_event *event,
 		     struct letter *letter, uint32_t topic)
@@ -155,10 +168,23 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 		.kind = WR_KIND_RUN,
 	};
 	memcpy(to, &run, sizeof run);
-	uint64_t ticket = wr_lane_append(lane, WR_RECORD_HEAD_BYTES + record_bytes);
-	p->raises[ticket & (lane->reply_capacity - 1)] = (struct wr_raise){
-		.kind = WR_RAISE_BURY, .subscription = sharing->live->id, .seq = event->seq};
-	wr_lane_publish(lane);
+	hand_over(sharing, event, WR_RECORD_HEAD_BYTES + record_bytes);
+	return 0;
+}
+
+/* In a memory-only log it was overtaken (weir/sharing.h): there is nothing left to be copied. */
+static int settle_alone(struct wr_sharing *sharing, const struct wr_share_event *event)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	uint8_t *to = wr_lane_claim(&p->lanes[WR_GROUP_LANE],
+				    wr_record_stride((uint32_t)SETTLE_BYTES_MAX));
+	if (to == NULL)
+		return -EAGAIN;
+	uint32_t bytes = write_settle(event, sharing->live->id, to);
+	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	hand_over(sharing, event, bytes);
+	wr_pipeline_say(p, "%s: event %llu was overtaken before its dead letter was written",
+			p->name, (unsigned long long)event->seq);
 	return 0;
 }
 
@@ -179,8 +205,11 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	};
 	uint16_t text_bytes;
 	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
-	if (!wr_portion_find(p, pin_of(p), event->seq, event->seq, &portion))
+	if (!wr_portion_find(p, pin_of(p), event->seq, event->seq, &portion)) {
+		if (p->journal == NULL && wr_portion_oldest_seq(p, pin_of(p)) > event->seq)
+			return settle_alone(sharing, event);
 		return portion.unreadable ? portion.code : -EAGAIN;
+	}
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
 	const struct wr_batch_header *batch = wr_portion_batch(portion.chunk, event->seq);
 	int rc = WEIR_E_CORRUPT;
@@ -208,6 +237,8 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	if (now_ns < sharing->bury_after_ns || topic == UINT32_MAX)
 		return -EAGAIN;
 	int rc = bury(sharing, event, topic);
+	if (rc == -EAGAIN)
+		sharing->bury_after_ns = now_ns + ROOM_RETRY_NS;
 	if (rc == 0 || rc == -EAGAIN)
 		return rc;
 	sharing->bury_after_ns = now_ns + TRY_AGAIN_NS;
