@@ -80,6 +80,7 @@ static const struct wr_config_key retry_keys[] = {
 	 SUBSCRIPTION(attempts_max),
 	 .type = WR_CONFIG_COUNT,
 	 .min = 1,
+	 .max = 1u << 20,
 	 .absent = "for ever",
 	 .doc = "Failed so often, an event is dead; needs dead_letters"},
 	{.name = "delay",

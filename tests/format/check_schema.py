@@ -133,6 +133,10 @@ def beyond_schema(value, path, text):
         return True
     if 'progress' in text or 'no sink for them' in text or 'need a file each' in text:
         return True
+    if 'only a queue' in text or 'a queue leaves' in text or 'all queues together' in text:
+        return True
+    if 'given up in silence' in text or 'delay_max' in text:
+        return True
     return 'exceeds' in text or 'and limits.' in text
 
 
