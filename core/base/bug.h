@@ -65,6 +65,14 @@
 	  "with order KEY an event is handed out while one of its key is")                         \
 	X(ATTEMPT_NOT_DURABLE, "core/group/share.c",                                               \
 	  "an event is handed out again before the attempt that failed is durable")                \
+	X(LEASE_NOT_DRAINED, "core/group/share.c",                                                 \
+	  "a lease ends before what its member has sent is decided")                               \
+	X(DEAD_HANDED_OUT, "core/group/share.c",                                                   \
+	  "what was dead before an open is handed out again")                                      \
+	X(SETTLE_NOT_UNDONE, "core/log/outstanding.c",                                             \
+	  "what a refused run has settled stays settled")                                          \
+	X(LETTER_WITHOUT_SETTLE, "core/pipeline/dead_letter.c",                                    \
+	  "a dead letter is written without the settle of its event")                              \
 	X(FILLER_NOT_CHAINED, "core/log/writer_batch.c",                                           \
 	  "the batch behind a filler names the batch before it")                                   \
 	X(ATTESTS_UNWRITTEN, "core/log/writer_batch.c",                                            \

@@ -368,7 +368,7 @@ void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_l
 	for (uint32_t at = s->oldest; at != WR_SHARE_NONE; at = s->events[at].after) {
 		struct wr_share_event *e = &s->events[at];
 		bool waits = e->state == WR_SHARE_READY || e->state == WR_SHARE_DELAYED;
-		if (waits && is_given_up(s, e)) {
+		if (waits && is_given_up(s, e) && !WR_BUG(DEAD_HANDED_OUT)) {
 			leave_state(s, e);
 			enter_state(s, e, WR_SHARE_DEAD, false);
 		} else if (e->state == WR_SHARE_DEAD && !is_given_up(s, e)) {
@@ -495,7 +495,8 @@ static bool end_lease(struct wr_share *s, struct wr_share_event *e)
 		e->is_over = true;
 		e->lane_place = ports->lane_place(ports->context, e->member);
 	}
-	if (!ports->lane_decided(ports->context, e->member, e->lane_place))
+	if (!ports->lane_decided(ports->context, e->member, e->lane_place) &&
+	    !WR_BUG(LEASE_NOT_DRAINED))
 		return false;
 	if (ports->expire(ports->context, e) != 0)
 		return false;

@@ -295,6 +295,8 @@ int wr_outstanding_reject(struct wr_outstanding *o, uint32_t id, const struct wr
 void wr_outstanding_undo(struct wr_outstanding *o, struct wr_settle *settle,
 			 struct wr_catalog *catalog)
 {
+	if (WR_BUG(SETTLE_NOT_UNDONE))
+		wr_outstanding_keep(o);
 	/* The last one first: so each finds its neighbours as it left them. */
 	while (o->pending != WR_NO_ENTRY) {
 		uint32_t at = o->pending;

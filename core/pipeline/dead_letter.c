@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
 
@@ -161,9 +162,11 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 	write_copy(letter, topic, copy);
 	uint32_t record_bytes = letter->event_stride +
 				write_settle(event, sharing->live->id, copy + letter->event_stride);
+	if (WR_BUG(LETTER_WITHOUT_SETTLE))
+		record_bytes = letter->event_stride;
 	struct wr_record run = {
 		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = 2,
+		.topic = WR_BUG(LETTER_WITHOUT_SETTLE) ? 1 : 2,
 		.key_hash = record_bytes,
 		.kind = WR_KIND_RUN,
 	};

@@ -48,9 +48,14 @@
 	X(ATTEMPT_NOT_COUNTED, unit_sharing, "sharing::attempts_and_delays_survive_an_open")       \
 	X(POSITION_IS_FRONTIER, unit_outstanding,                                                  \
 	  "outstanding::an_event_that_stays_holds_the_position_and_no_other")                      \
-	X(KEYS_NOT_ORDERED, unit_sharing,                                                          \
-	  "sharing::while_an_event_of_a_key_is_out_nobody_gets_the_next")                          \
+	X(KEYS_NOT_ORDERED, unit_share, "share::everything_is_had_by_one_and_settled_once")        \
 	X(ATTEMPT_NOT_DURABLE, unit_share, "share::everything_is_had_by_one_and_settled_once")     \
+	X(LEASE_NOT_DRAINED, unit_share, "share::everything_is_had_by_one_and_settled_once")       \
+	X(DEAD_HANDED_OUT, unit_sharing,                                                           \
+	  "sharing::what_was_dead_before_an_open_is_not_handed_out")                               \
+	X(SETTLE_NOT_UNDONE, unit_outstanding,                                                     \
+	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(LETTER_WITHOUT_SETTLE, unit_sharing, "sharing::what_is_rejected_as_dead_goes_at_once")   \
 	X(FILLER_NOT_CHAINED, sim_pipeline, "a clean close was not found clean")                   \
 	X(ATTESTS_UNWRITTEN, sim_pipeline, "a false alarm")                                        \
 	X(EVIDENCE_TAKES_THE_RESERVE, unit_writer_shortage,                                        \

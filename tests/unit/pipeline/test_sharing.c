@@ -133,28 +133,23 @@ TestSuite(sharing, .init = setup, .fini = teardown, .timeout = 120);
 Test(sharing, every_event_goes_to_one_member)
 {
 	uint32_t id = make(), seen[EVENTS] = {0};
-	struct weir_member *a = join(id, 8), *b = join(id, 8);
+	struct weir_member *members[] = {join(id, 8), join(id, 8)};
+	uint32_t of[2] = {0};
 	publish(0, EVENTS);
-	uint32_t of_a = 0, of_b = 0;
-	while (of_a + of_b < EVENTS) {
+	for (uint32_t i = 0; of[0] + of[1] < EVENTS; i++) {
 		struct weir_item item;
-		if (weir_poll(a, &item, 1, 1000000) == 1) {
-			seen[fixture_number(&item)]++;
-			cr_assert_eq(weir_ack(a, &item), 0);
-			of_a++;
-		}
-		if (weir_poll(b, &item, 1, 1000000) == 1) {
-			seen[fixture_number(&item)]++;
-			cr_assert_eq(item.attempts, 1);
-			cr_assert_eq(weir_ack(b, &item), 0);
-			of_b++;
-		}
+		if (weir_poll(members[i % 2], &item, 1, MS) != 1)
+			continue;
+		seen[fixture_number(&item)]++;
+		cr_assert_eq(item.attempts, 1);
+		cr_assert_eq(weir_ack(members[i % 2], &item), 0);
+		of[i % 2]++;
 	}
 	for (uint32_t i = 0; i < EVENTS; i++)
 		cr_expect_eq(seen[i], 1, "%u came %u times", i, seen[i]);
-	cr_expect(of_a > 0 && of_b > 0, "%u and %u", of_a, of_b);
-	commit(a);
-	commit(b);
+	cr_expect(of[0] > 0 && of[1] > 0, "%u and %u", of[0], of[1]);
+	commit(members[0]);
+	commit(members[1]);
 	cr_expect_eq(lag_of(id), 0);
 }
 
@@ -213,8 +208,7 @@ Test(sharing, a_lease_that_is_extended_does_not_end)
 	uint32_t id = make();
 	struct weir_member *member = join(id, 1), *other = join(id, 1);
 	publish(7, 8);
-	struct weir_item item = one(member);
-	struct weir_item stolen;
+	struct weir_item item = one(member), stolen;
 	cr_assert_eq(weir_extend(member, &item, 3600000 * MS), 0);
 	uint64_t until = fixture_now_ns() + 200 * MS;
 	while (fixture_now_ns() < until)
@@ -377,6 +371,29 @@ Test(sharing, what_is_rejected_as_dead_goes_at_once)
 	cr_expect_eq(fixture_poll_rest(undertaker), 0);
 }
 
+Test(sharing, what_was_dead_before_an_open_is_not_handed_out)
+{
+	struct weir_origin origin;
+	uint32_t id = make();
+	uint32_t dead_id = fixture_subscription(&f, "undertaker", "dead");
+	struct weir_member *member = join(id, 4);
+	publish(7, 8);
+	struct weir_item item = one(member);
+	cr_assert_eq(weir_reject(member, &item, NULL), 0);
+	commit(member);
+	reopen();
+	options.dead_letters = "dead";
+	options.attempts_max = 1;
+	cr_assert_eq(make(), id);
+	member = join(id, 4);
+	cr_assert_eq(weir_poll(member, &item, 1, 50 * MS), 0, "once was too often");
+	item = one(fixture_member(&f, dead_id, NULL));
+	cr_expect_eq(fixture_number(&item), 7);
+	cr_assert(weir_item_origin(&item, &origin));
+	cr_expect(!origin.by_verdict && origin.attempts == 1);
+	cr_expect_eq(lag_of(id), 0);
+}
+
 Test(sharing, while_an_event_of_a_key_is_out_nobody_gets_the_next)
 {
 	options.order = WEIR_ORDER_KEY;
@@ -459,15 +476,14 @@ Test(sharing, with_a_single_active_member_the_others_wait)
 	options.single_active = true;
 	uint32_t id = make();
 	struct weir_member *first = join(id, 4), *second = join(id, 4);
-	struct weir_item item;
 	publish(0, 10);
-	(void)one(first);
+	struct weir_item item = one(first);
 	cr_expect_eq(weir_poll(second, &item, 1, 50 * MS), 0);
 	cr_assert_eq(weir_member_leave(first, FIXTURE_LONG_NS), 0);
 	uint32_t seen[10] = {0};
-	cr_expect_eq(drain(second, seen, 10), 10);
+	cr_expect_eq(drain(second, seen, 10), 10, "what the first had, too");
 	for (uint32_t i = 0; i < 10; i++)
-		cr_expect_eq(seen[i], 1, "what the first had, too");
+		cr_expect_eq(seen[i], 1);
 }
 
 Test(sharing, far_behind_it_is_read_from_disk)
