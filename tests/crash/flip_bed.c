@@ -35,6 +35,7 @@ void bed_options(struct weir_options *options, const char *dir)
 	options->topics_max = 4;
 	options->subscriptions_max = 8;
 	options->named_producers_max = 4;
+	options->outstanding_max = 16;
 	options->producers_max = 4;
 	options->members_max = 4;
 	options->evidence_delay_ns = SECOND_NS * 3600; /* only where a test wants it: at close */

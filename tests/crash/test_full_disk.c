@@ -134,6 +134,7 @@ static void disk_options(struct weir_options *options, uint64_t retention_bytes)
 	options->topics_max = 4;
 	options->subscriptions_max = 4;
 	options->named_producers_max = 4;
+	options->outstanding_max = 16;
 	options->members_max = 4;
 	options->producers_max = 4;
 	options->retention_bytes = retention_bytes;

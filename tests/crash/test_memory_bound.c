@@ -130,6 +130,7 @@ static void bed_options(struct weir_options *options, const char *dir)
 	options->topics_max = 4;
 	options->subscriptions_max = 4;
 	options->named_producers_max = 4;
+	options->outstanding_max = 16;
 }
 
 static int open_bed(struct bed *bed, const char *dir)

@@ -47,6 +47,7 @@ static void options_for(struct weir_options *options, const char *dir)
 	options->partitions_max = 16;
 	options->subscriptions_max = 4;
 	options->named_producers_max = 8;
+	options->outstanding_max = 16;
 }
 
 static uint64_t batch_bytes(struct weir_pipeline *pipeline, uint64_t *ret_checkpoints)

@@ -118,6 +118,7 @@ static int start(struct run *run, enum weir_io io)
 	options.segment_bytes = 256u << 10;
 	options.chunk_bytes = 64u << 10;
 	options.pool_bytes = 1u << 20;
+	options.outstanding_max = 16;
 	options.undurable_bytes = 256u << 10;
 	options.lane_bytes = 64u << 10;
 	weir_topic_options_init(&topic);

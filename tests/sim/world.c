@@ -119,6 +119,7 @@ static void set_options(void)
 	o->partitions_max = 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
+	o->outstanding_max = 16;
 	o->run_records_max = 16;
 	o->segments_max = 256;
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;

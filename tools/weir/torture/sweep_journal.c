@@ -40,6 +40,7 @@ void sweep_options(struct weir_options *ret_options)
 	ret_options->topics_max = 4;
 	ret_options->subscriptions_max = 4;
 	ret_options->named_producers_max = 8;
+	ret_options->outstanding_max = 16;
 	ret_options->producers_max = 4;
 	ret_options->members_max = 4;
 }
