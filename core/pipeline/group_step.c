@@ -13,6 +13,7 @@
 #include "core/pipeline/sharing.h"
 
 #define IDLE_WITH_MEMBERS_NS 10000000u /* session time-outs, lag */
+#define OVERDUE_NS 1000000u            /* what was due waits for the writer, or for room */
 #define IDLE_WITH_HOLDS_NS 1000000u    /* a `block` subscription: producers may be waiting */
 
 /* Answers to generation records, in the order of their tickets. */
@@ -178,7 +179,8 @@ static int group_step(void *self, uint32_t budget)
 			   : members || count > 0 ? IDLE_WITH_MEMBERS_NS
 						  : UINT64_MAX;
 	if (due_ns != UINT64_MAX)
-		p->group_idle_ns = wr_min_u64(p->group_idle_ns, due_ns > now ? due_ns - now : 0);
+		p->group_idle_ns =
+			wr_min_u64(p->group_idle_ns, due_ns > now ? due_ns - now : OVERDUE_NS);
 	return work;
 }
 

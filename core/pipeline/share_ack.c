@@ -93,7 +93,9 @@ static uint32_t take_run(const struct wr_member_sharing *s, uint32_t at, struct 
 static uint32_t flush_some(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
-	uint32_t most = m->pipeline->writer.options.run_bytes_max;
+	/* A claim that is larger than the lane would never find room. */
+	uint32_t most = (uint32_t)wr_min_u64(m->pipeline->writer.options.run_bytes_max,
+					     m->lane->capacity_bytes / 4);
 	uint32_t head_bytes = WR_RECORD_HEAD_BYTES + (uint32_t)sizeof(struct wr_settle_head);
 	uint64_t all = head_bytes + (uint64_t)s->settled_count * WR_SETTLE_RUN_BYTES_MAX;
 	uint8_t *to = wr_lane_claim(m->lane, wr_record_stride((uint32_t)wr_min_u64(all, most)));

@@ -108,6 +108,8 @@ static void mark_answered(struct weir_pipeline *p, struct wr_sharing *sharing,
 	sharing->marks_on_way--;
 	if (code == 0) {
 		wr_share_marked(&sharing->share, raise->row);
+		if (sharing->mark_max <= WR_MARK_EVENTS_MAX / 2)
+			sharing->mark_max *= 2;
 		return;
 	}
 	/* Those behind it do not begin at the frontier now, and come back as well: before that
@@ -116,7 +118,11 @@ static void mark_answered(struct weir_pipeline *p, struct wr_sharing *sharing,
 	wr_share_unmarked(&sharing->share, raise->row);
 	if (raise->seq < sharing->marked_seq)
 		sharing->marked_seq = sharing->take_seq = raise->seq;
-	/* All subscriptions together have as much outstanding as the log has places for. */
+	/*
+	 * All subscriptions together have as much outstanding as the log has places for: it is
+	 * tried again, with fewer, since what is left may be less than what was asked for.
+	 */
+	sharing->mark_max = sharing->mark_max > 1 ? sharing->mark_max / 2 : 1;
 	sharing->wait_until_ns = wr_clock_mono_ns(p->host.clock) + FULL_RETRY_NS;
 }
 

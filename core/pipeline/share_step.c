@@ -100,6 +100,7 @@ int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live,
 	sharing->marked_seq = made ? s->start_seq : p->tables.outstanding.lists[live->id].frontier;
 	sharing->take_seq = sharing->marked_seq;
 	sharing->follow_seq = wr_writer_visible_seq(&p->writer) + 1;
+	sharing->mark_max = WR_MARK_EVENTS_MAX;
 	if (!made)
 		restore(p, sharing);
 	return 0;
@@ -263,15 +264,17 @@ static int take(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t no
 {
 	struct wr_subscription_live *live = sharing->live;
 	sharing->mark_refused = sharing->mark_refused && sharing->marks_on_way > 0;
+	if (now_ns >= sharing->wait_until_ns)
+		sharing->wait_until_ns = 0;
 	uint32_t most = sharing->mark_refused ? 0 : wanted_now(sharing);
 	uint32_t fits = (p->writer.options.run_bytes_max - WR_RECORD_HEAD_BYTES -
 			 (uint32_t)sizeof(struct wr_mark_head)) /
 			WR_MARK_EVENT_BYTES_MAX;
 	uint64_t gate = wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate));
-	if (most == 0 || now_ns < sharing->wait_until_ns || sharing->take_seq > gate)
+	if (most == 0 || sharing->wait_until_ns != 0 || sharing->take_seq > gate)
 		return 0;
 	most = most < fits ? most : fits;
-	most = most < WR_MARK_EVENTS_MAX ? most : WR_MARK_EVENTS_MAX;
+	most = most < sharing->mark_max ? most : sharing->mark_max;
 	uint32_t count = 0;
 	int work = 0;
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && count < most && sharing->take_seq <= gate;

@@ -486,6 +486,46 @@ Test(sharing, with_a_single_active_member_the_others_wait)
 		cr_expect_eq(seen[i], 1);
 }
 
+Test(sharing, more_acknowledgements_than_the_lane_has_room_for_go_in_turns)
+{
+	fixture_close(&f, NULL);
+	f.options.member_lane_bytes = 4096;
+	fixture_open(&f);
+	producer = fixture_producer(&f, NULL);
+	uint32_t id = make();
+	struct weir_member *member = join(id, 1000);
+	struct weir_item items[64];
+	publish(0, 1000);
+	/* Every other one: no two of them are one run. */
+	uint32_t got = 0;
+	while (got < 1000) {
+		int count = weir_poll(member, items, 64, MS);
+		for (int i = 0; i < count; i++, got++)
+			if (got % 2 == 0)
+				cr_assert_eq(weir_ack(member, &items[i]), 0);
+	}
+	commit(member);
+	cr_expect_eq(lag_of(id), 500);
+}
+
+Test(sharing, a_log_with_fewer_places_than_the_queue_was_made_with_hands_out_all_the_same)
+{
+	options.outstanding_max = 2000;
+	uint32_t id = make(), seen[EVENTS] = {0};
+	publish(0, EVENTS);
+	fixture_close(&f, NULL);
+	f.options.outstanding_max = 16;
+	fixture_open(&f);
+	options.outstanding_max = 0;
+	cr_assert_eq(make(), id);
+	struct weir_member *member = join(id, 1000);
+	cr_expect_eq(drain(member, seen, EVENTS), EVENTS);
+	for (uint32_t i = 0; i < EVENTS; i++)
+		cr_expect_eq(seen[i], 1, "%u came %u times", i, seen[i]);
+	commit(member);
+	cr_expect_eq(lag_of(id), 0);
+}
+
 Test(sharing, far_behind_it_is_read_from_disk)
 {
 	options.start = WEIR_START_OLDEST;
