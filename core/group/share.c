@@ -460,13 +460,15 @@ uint32_t wr_share_next_member(struct wr_share *s)
 	return WR_SHARE_NONE;
 }
 
-const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t now_ns)
+const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t grant,
+					    uint64_t now_ns)
 {
 	if (s->ready.count == 0 || !may_be_given(s, member))
 		return NULL;
 	struct wr_share_event *e = &s->events[s->ready.first];
 	leave_state(s, e);
 	e->member = member;
+	e->grant = grant;
 	s->members[member].out++;
 	enter_state(s, e, WR_SHARE_LEASED, false);
 	uint64_t due_ns = s->lease_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + s->lease_ns;

@@ -58,6 +58,7 @@ struct wr_share_event {
 	uint64_t told_by;      /* ANSWERED: once the log is followed up to here, it was missed */
 	uint64_t reject_seq;   /* of the last reject; 0: none of this run */
 	uint64_t first_failed_us, last_failed_us;
+	uint64_t grant;      /* LEASED: the how-manieth that its member was given */
 	uint64_t lane_place; /* LEASED and over: where its member's lane ended when that was seen */
 	uint32_t generation;
 	uint32_t generation_told; /* ANSWERED: the one in force */
@@ -189,10 +190,11 @@ void wr_share_leave(struct wr_share *s, uint32_t member);
 void wr_share_extend(struct wr_share *s, uint32_t member, uint64_t seq, uint32_t generation,
 		     uint64_t due_ns);
 /*
- * The next event for `member`, leased from now on, or NULL: it has enough, or there is none. What
- * is returned is good until the next call.
+ * The next event for `member`, its `grant`-th, leased from now on, or NULL: it has enough, or there
+ * is none. What is returned is good until the next call.
  */
-const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t now_ns);
+const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t grant,
+					    uint64_t now_ns);
 /* Members that may be given something, by turns: the next one, or WR_SHARE_NONE. */
 uint32_t wr_share_next_member(struct wr_share *s);
 

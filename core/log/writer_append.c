@@ -287,19 +287,19 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 }
 
 static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wanted,
-		   const struct wr_decision *d, uint64_t before_seq, bool appended)
+		   const struct wr_decision *d, uint64_t before_seq, uint32_t record_count)
 {
 	struct wr_reply reply = {
 		.ticket = lane->ordered_own,
 		.after_seq = before_seq,
 		.code = code,
 		.detail = d->id,
-		.sequence = appended ? before_seq + 1 : 0,
+		.sequence = code == 0 ? before_seq + 1 : 0,
 	};
 	if (code == WEIR_E_EXISTS && d->same)
 		reply.code = 0;
-	/* A key that is twice in one run has no first event: the run is not in the log. */
-	if (code == WEIR_E_DUPLICATE && d->first_seq <= before_seq)
+	/* Of a run no event is in the log, whichever is a duplicate: it has no first one. */
+	if (code == WEIR_E_DUPLICATE && record_count == 1 && d->first_seq <= before_seq)
 		reply.sequence = d->first_seq;
 	if (reply.code != 0)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
@@ -308,8 +308,9 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 }
 
 /*
- * A named producer's run that holds a duplicate is passed over by a record in its place: who has
- * sent it already goes on behind it (L10).
+ * A named producer's event that is a duplicate is passed over by a record in its place: who has
+ * sent it already goes on behind it (L10). Not so a run: its other events are in no log, and who is
+ * told that they were passed over would not send them again.
  */
 static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *run)
 {
@@ -317,11 +318,7 @@ static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *r
 	struct wr_producer_stamp stamp;
 	struct wr_decision decision;
 	struct wr_undo none = {0};
-	uint32_t at = 0;
-	for (uint32_t i = 0; i < run->record_count; i++) {
-		(void)wr_record_view(records + at, run->record_bytes - at, &view);
-		at += wr_record_stride(view.head->bytes);
-	}
+	(void)wr_record_view(records, run->record_bytes, &view);
 	if (!wr_stamp_find(&view, &stamp))
 		return;
 	struct wr_control_skip skip = {.epoch = stamp.epoch, .sequence = stamp.sequence};
@@ -360,7 +357,7 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 		*ret_blocked = true; /* a checkpoint is in the way: it moves on by itself */
 		return 0;
 	}
-	if (rc == WEIR_E_DUPLICATE)
+	if (rc == WEIR_E_DUPLICATE && run.record_count == 1)
 		pass_over(w, records, &run);
 	if (rc == 0) {
 		lower_needed(w, decision.moved_to);
@@ -368,7 +365,7 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	}
 	lane->head_own += run.lane_bytes;
 	lane->ordered_own += WR_BUG(RUN_COUNTS_RECORDS) ? run.record_count : 1;
-	answer(w, lane, rc, wanted, &decision, before_seq, rc == 0);
+	answer(w, lane, rc, wanted, &decision, before_seq, run.record_count);
 	return run.lane_bytes;
 }
 

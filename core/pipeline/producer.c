@@ -205,8 +205,12 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 {
 	if (range->code != 0 && pr->first_refusal_told == 0)
 		pr->first_refusal_told = range->code;
-	/* A duplicate is in the log, and a named producer's next one is not refused for it. */
-	if (range->code != 0 && range->code != WEIR_E_FAILED && range->code != WEIR_E_DUPLICATE) {
+	/*
+	 * A duplicate is in the log, and a named producer's next one is not refused for it. A run
+	 * with one is not: it has no first event.
+	 */
+	bool is_there = range->code == WEIR_E_DUPLICATE && range->sequence != 0;
+	if (range->code != 0 && range->code != WEIR_E_FAILED && !is_there) {
 		if (pr->refused_first == 0) {
 			pr->refused_first = range->first_ticket;
 			pr->refused_code = range->code;

@@ -54,6 +54,16 @@ bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t t
 	return true;
 }
 
+/*
+ * Whether the member has polled what it was granted. One that it polls only now is handed out with
+ * a lease that is over: it counts for nothing, as if it had been polled a moment before.
+ */
+static bool was_polled(struct weir_pipeline *p, const struct wr_share_event *event)
+{
+	struct wr_spsc *ring = &p->members[event->member].sharing->grants_ring;
+	return wr_load_acquire(&ring->head) > event->grant; /* Q2 */
+}
+
 static int port_expire(void *context, const struct wr_share_event *event)
 {
 	struct wr_sharing *sharing = context;
@@ -62,7 +72,8 @@ static int port_expire(void *context, const struct wr_share_event *event)
 	struct wr_reject reject = {
 		.seq = event->seq,
 		.generation = event->generation,
-		.verdict = WR_VERDICT_EXPIRED,
+		/* Nobody has tried what nobody was handed: it counts as no attempt. */
+		.verdict = was_polled(p, event) ? WR_VERDICT_EXPIRED : WR_VERDICT_RELEASED,
 		.failed_us = wr_writer_append_now_us(&p->writer),
 	};
 	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof reject));

@@ -334,7 +334,8 @@ static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t n
 		uint32_t count = 0;
 		/* Grants that ran out unpolled are still in the ring. */
 		while (count < GRANTS_AT_ONCE && wr_spsc_room(&m->sharing->grants_ring) > 0 &&
-		       (e = wr_share_grant(&sharing->share, member, now_ns)) != NULL) {
+		       (e = wr_share_grant(&sharing->share, member,
+					   m->sharing->grants_ring.tail_own, now_ns)) != NULL) {
 			push_grant(m, e);
 			count++;
 		}

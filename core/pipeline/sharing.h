@@ -30,12 +30,12 @@ struct wr_sharing {
 	struct wr_share share;
 	struct wr_share_ports ports;
 	struct wr_subscription_live *live;
-	uint64_t follow_seq;    /* the log is followed up to here: settles and rejects */
-	uint64_t take_seq;      /* looked through for events up to here */
-	uint64_t marked_seq;    /* up to here by marks that were sent */
-	uint32_t marks_on_way;  /* sent and not answered */
-	bool mark_refused;      /* those sent behind it are, too: nothing is taken until then */
-	uint32_t mark_max; /* events that the next mark may name: halved when one was refused */
+	uint64_t follow_seq;   /* the log is followed up to here: settles and rejects */
+	uint64_t take_seq;     /* looked through for events up to here */
+	uint64_t marked_seq;   /* up to here by marks that were sent */
+	uint32_t marks_on_way; /* sent and not answered */
+	bool mark_refused;     /* those sent behind it are, too: nothing is taken until then */
+	uint32_t mark_max;     /* events that the next mark may name: halved when one was refused */
 	uint64_t wait_until_ns; /* there was no room for a mark: not before */
 	uint64_t bury_after_ns; /* a dead letter could not be written: not before */
 	uint64_t *tags;         /* bitmap of the tags of its topics */

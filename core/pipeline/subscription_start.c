@@ -20,6 +20,28 @@ static void count_at_open(struct weir_pipeline *p, struct wr_lag_count *anew,
 	wr_lag_tell(anew, wr_load_relaxed(&row->seen_seq));
 }
 
+/*
+ * The same of a shared subscription, whose rows have no position of their own: what is outstanding
+ * is known, and what lies behind the frontier is counted.
+ */
+static void count_outstanding(struct weir_pipeline *p, struct wr_subscription_live *live,
+			      const struct wr_subscription *s)
+{
+	struct wr_outstanding *o = &p->tables.outstanding;
+	const struct wr_outstanding_list *list = &o->lists[live->id];
+	for (uint32_t r = 0; r < s->row_count; r++) {
+		live->anew[r].from_seq = list->frontier;
+		live->anew[r].end_seq = wr_max_u64(list->frontier, p->writer.next_seq);
+	}
+	for (uint32_t at = list->first; at != WR_NO_ENTRY; at = o->entries[at].next) {
+		live->anew[o->entries[at].row].events++;
+		live->anew[o->entries[at].row].bytes += o->entries[at].bytes;
+	}
+	for (uint32_t r = 0; r < s->row_count; r++)
+		wr_lag_tell(&live->anew[r],
+			    wr_load_relaxed(&p->tables.settle.rows[s->row_first + r].seen_seq));
+}
+
 static void init_anew(struct weir_pipeline *p, struct wr_subscription_live *live,
 		      const struct wr_subscription *s)
 {
@@ -38,6 +60,9 @@ static void init_anew(struct weir_pipeline *p, struct wr_subscription_live *live
 			      &p->tables.catalog.cells[p->tables.catalog.topics[topic].first_cell +
 						       partition]);
 	}
+	if (s->order != WR_ORDER_PARTITION && s->row_count > 0 &&
+	    wr_load_relaxed(&p->tables.settle.rows[s->row_first].moved) != 0)
+		count_outstanding(p, live, s);
 	wr_lag_hold(live);
 }
 

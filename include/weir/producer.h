@@ -39,7 +39,7 @@ struct weir_ack_range {
 	                        WEIR_E_FAILED: unknown, they may be in the log or not */
 	uint64_t sequence; /**< of first_ticket, if the producer asked for sequences; else 0.
 	                        WEIR_E_DUPLICATE: of the first event with its key, in any case; 0:
-	                        the key is twice in this run */
+	                        it was a run, of which nothing is in the log */
 };
 
 struct weir_producer_options {
@@ -228,7 +228,7 @@ WEIR_API size_t weir_event_bytes(const struct weir_event *event);
  *            runs the steps. Blocks: up to timeout_ns. Allocates: never.
  * @param level  at most the level that exists: DURABLE needs a journal
  * @return 0 when it is there; the refusal of this ticket, also when weir_producer_poll_acks() has
- *         told it already (a duplicate is 0 then: its event is in the log); -ETIMEDOUT;
+ *         told it already (an event that is a duplicate is 0 then: it is in the log); -ETIMEDOUT;
  *         WEIR_E_FAILED: unknown; WEIR_E_CLOSED; WEIR_E_POISONED; -EINVAL: a ticket that was never
  *         given, or no such level
  */
@@ -305,7 +305,8 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_last(struct weir_producer *producer,
  * in the log, at its place among this producer's events: what was handed over before it and is in
  * the log by then stays, the rest never will be.
  *
- * A duplicate by its idempotency key needs no such call: the log passes it over by itself.
+ * An event that is a duplicate by its idempotency key needs no such call: the log passes it over by
+ * itself. A run with a duplicate in it does: its other events are in no log.
  *
  * Thread: the owner. Blocks: as when_full says. Allocates: never.
  * @param ret_ticket  may be NULL; its answer says that the record is in the log

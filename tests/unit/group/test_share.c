@@ -341,7 +341,7 @@ static void grant(void)
 	uint32_t slot;
 	while ((slot = wr_share_next_member(&share)) != WR_SHARE_NONE) {
 		struct member *m = &w.members[slot];
-		const struct wr_share_event *e = wr_share_grant(&share, slot, w.now_ns);
+		const struct wr_share_event *e = wr_share_grant(&share, slot, 0, w.now_ns);
 		CHECK(e != NULL);
 		CHECK(m->joined && !m->paused);
 		check_grant(e, slot);

@@ -382,7 +382,7 @@ Test(once_only, a_named_producer_goes_on_behind_a_duplicate)
 	cr_expect_eq(outcome(producer, publish(producer, 1)), 0);
 	cr_expect_eq(outcome(producer, publish(producer, 2)), WEIR_E_DUPLICATE);
 	cr_expect_eq(outcome(producer, publish(producer, 3)), 0);
-	/* A run that holds one is passed over whole. */
+	/* A run that holds one is not: its other events are in no log. */
 	cr_assert_eq(weir_run_begin(producer, 4096), 0);
 	for (uint32_t i = 0; i < 3; i++) {
 		struct weir_event event = keyed(&numbers[i], &ids[i]);
@@ -390,12 +390,18 @@ Test(once_only, a_named_producer_goes_on_behind_a_duplicate)
 	}
 	cr_assert_eq(weir_run_commit(producer, &ticket), 0);
 	cr_expect_eq(outcome(producer, ticket), WEIR_E_DUPLICATE);
+	cr_expect_eq(weir_producer_poll_acks(producer) >= 0, true);
+	cr_expect_eq(weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS),
+		     WEIR_E_DUPLICATE, "also when it was told already");
+	cr_expect_eq(outcome(producer, publish(producer, 4)), WEIR_E_OUT_OF_SEQUENCE);
+	cr_assert_eq(weir_producer_skip(producer, &ticket), 0);
+	cr_expect_eq(outcome(producer, ticket), 0);
 	cr_expect_eq(outcome(producer, publish(producer, 4)), 0);
 	cr_expect_eq(outcome(producer, publish(producer, 4)), WEIR_E_DUPLICATE);
 	reopen(WEIR_CLOSE_ABORT);
 	producer = fixture_producer(&f, "source");
 	cr_assert_eq(weir_producer_last(producer, &last), 0);
-	cr_expect_eq(last.producer_sequence, 8, "1, 2, 3, three of the run, 4 and 4");
+	cr_expect_eq(last.producer_sequence, 9, "1, 2, 3, three of the run, 4 three times");
 	cr_expect_eq(outcome(producer, publish(producer, 5)), 0);
 	expect_in_log(1, 6);
 }
