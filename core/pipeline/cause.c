@@ -3,6 +3,9 @@
 
 _Thread_local const struct weir_item *wr_item_in_hand WR_THREAD_NEAR;
 
+/* Longer ids are not carried: the place stands for them. */
+#define CARRIED_BYTES_MAX 1024u
+
 /* The trace that goes on: a valid one; what stands beside it only if that is valid, too. */
 static void carry_trace(const struct weir_ids *from, struct weir_ids *to)
 {
@@ -26,6 +29,11 @@ void weir_cause_ids(const struct weir_item *item, struct weir_cause *ret)
 	if (item->kind != WEIR_ITEM_EVENT)
 		return;
 	weir_item_ids(item, &ids);
+	/* Else an event with ids as large as events may have could not have an effect. */
+	if (ids.event_id_bytes > CARRIED_BYTES_MAX)
+		ids.event_id_bytes = 0;
+	if (ids.correlation_id_bytes > CARRIED_BYTES_MAX)
+		ids.correlation_id_bytes = 0;
 	ret->ids.causation_id = ids.event_id;
 	ret->ids.causation_id_bytes = ids.event_id_bytes;
 	if (ids.event_id_bytes == 0) {

@@ -77,6 +77,12 @@ static void watch_session(struct wr_subscription_live *live, struct weir_member 
 		wr_group_revive(&live->group, m->slot);
 }
 
+static uint64_t end_of_session(struct wr_subscription_live *live, uint64_t now)
+{
+	uint64_t timeout_ns = wr_load_relaxed(&live->session_timeout_ns);
+	return timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX; /* never */
+}
+
 static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t now)
 {
 	uint32_t state = wr_load_acquire(&m->state); /* M1 */
@@ -105,7 +111,7 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	} else if (!group->members[m->slot].present) {
 		/* It left before the group ever saw it. */
 	} else if (!group->members[m->slot].leaving) {
-		wr_group_leave(group, m->slot, now + wr_load_relaxed(&live->session_timeout_ns));
+		wr_group_leave(group, m->slot, end_of_session(live, now));
 		return work + 1;
 	} else if (!wr_group_has_left(group, m->slot)) {
 		return work;

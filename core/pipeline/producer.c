@@ -402,12 +402,22 @@ int weir_producer_last(struct weir_producer *pr, struct weir_producer_last *ret_
 	return 0;
 }
 
+/* Of something that is not in the log for it. */
+static bool has_told_refusal(const struct weir_producer *pr)
+{
+	return pr->refused_first != 0 ||
+	       (pr->first_refusal_told != 0 && pr->first_refusal_told != WEIR_E_DUPLICATE);
+}
+
 /* 0, or the first refusal that nobody was told of. */
 static int untold_refusal(const struct weir_producer *pr)
 {
-	if (pr->first_refusal_told != 0)
-		return 0;
-	return -(int)wr_load_relaxed(&pr->lane->first_refusal); /* after A3: of what is decided */
+	int code =
+		-(int)wr_load_relaxed(&pr->lane->first_refusal); /* after A3: of what is decided */
+	/* Who was told of a duplicate was not told of what was refused otherwise. */
+	if (code == WEIR_E_DUPLICATE)
+		return pr->first_refusal_told != 0 ? 0 : code;
+	return has_told_refusal(pr) ? 0 : code;
 }
 
 /* Everything is decided; a refusal that is still to be told has reached its level, too (L9). */
@@ -438,7 +448,7 @@ int weir_producer_close(struct weir_producer *pr, uint64_t timeout_ns)
 		rc = wr_pipeline_wait(pr->pipeline, &pr->lane->parker, close_may_end, &wait,
 				      timeout_ns);
 	if (rc == 0)
-		rc = is_lost(pr, pr->lane->handed_over) && pr->first_refusal_told == 0
+		rc = is_lost(pr, pr->lane->handed_over) && !has_told_refusal(pr)
 			     ? WEIR_E_POISONED
 			     : untold_refusal(pr);
 	wr_lane_close(pr->lane);

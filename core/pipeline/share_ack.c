@@ -32,7 +32,10 @@ static void settle(struct wr_member_sharing *s, struct wr_in_hand *held)
 static bool may_settle(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
-	return s->settled_count <= s->held_mask || wr_sharing_flush(m) <= s->held_mask;
+	if (s->settled_count <= s->held_mask)
+		return true;
+	/* In a child of the process the lane is the parent's. */
+	return !wr_pipeline_is_copy(m->pipeline) && wr_sharing_flush(m) <= s->held_mask;
 }
 
 int wr_sharing_ack(struct weir_member *m, const struct weir_item *item)
@@ -182,6 +185,8 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 	struct weir_pipeline *p = m->pipeline;
 	if (m->sharing == NULL || !is_item(item))
 		return -EINVAL;
+	if (wr_pipeline_is_copy(p))
+		return WEIR_E_CLOSED;
 	int rc = check(m, r);
 	if (rc != 0)
 		return rc;
@@ -224,6 +229,8 @@ int weir_extend(struct weir_member *m, const struct weir_item *item, uint64_t le
 	struct wr_member_sharing *s = m->sharing;
 	if (s == NULL || !is_item(item) || lease_ns > HOURS_12_NS)
 		return -EINVAL;
+	if (wr_pipeline_is_copy(m->pipeline))
+		return WEIR_E_CLOSED;
 	uint64_t now_ns = wr_clock_mono_ns(m->pipeline->host.clock);
 	struct wr_in_hand *held = held_of(m, item);
 	if (held == NULL || held->due_ns <= now_ns)

@@ -125,7 +125,9 @@ void wr_member_sharing_init(struct wr_member_sharing *s, uint8_t *block, uint32_
 
 bool wr_sharing_has_news(struct weir_member *m)
 {
-	return m->sharing->settled_count > 0 || wr_spsc_ready(&m->sharing->grants_ring) > 0;
+	const struct wr_subscription_live *live = &m->pipeline->subscriptions[m->subscription];
+	return m->sharing->settled_count > 0 || wr_spsc_ready(&m->sharing->grants_ring) > 0 ||
+	       wr_load_acquire(&live->sharing->damage) != 0; /* DM1 */
 }
 
 static bool stands_at(const struct weir_member *m, uint64_t seq)

@@ -68,7 +68,7 @@ static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
 	}
 }
 
-int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live, bool made)
+static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool made)
 {
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	struct wr_memory *memory = p->host.memory;
@@ -104,6 +104,14 @@ int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live,
 	if (!made)
 		restore(p, sharing);
 	return 0;
+}
+
+int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live, bool made)
+{
+	int rc = make(p, live, made);
+	if (rc != 0)
+		wr_sharing_free(p, live); /* whoever tries again begins anew */
+	return rc;
 }
 
 void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live)
@@ -235,6 +243,23 @@ static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 	return seq;
 }
 
+/* Members find it at their next look, and who sleeps is woken for it; once. */
+static void tell_damage(struct weir_pipeline *p, struct wr_sharing *sharing, int code)
+{
+	bool is_new = wr_load_relaxed(&sharing->damage) == 0; /* own */
+	wr_store_relaxed(&sharing->damage_seq, sharing->take_seq);
+	wr_store_release(&sharing->damage, (uint32_t)code); /* DM1 */
+	if (!is_new)
+		return;
+	wr_pipeline_say(p,
+			"%s: what follows sequence %llu cannot be read (%s): a shared "
+			"subscription waits there, and tries again each second",
+			p->name, (unsigned long long)sharing->take_seq, weir_strerror(-code));
+	for (uint32_t i = 0; i < p->options.members_max; i++)
+		if (sharing->share.members[i].present)
+			wr_member_tell(p, &p->members[i]);
+}
+
 /*
  * What comes next cannot be read. With a journal members are told, and it is tried again; in a
  * memory-only log it was overtaken, which producers are held back from, and is passed over.
@@ -245,8 +270,7 @@ static void cannot_take(struct weir_pipeline *p, struct wr_sharing *sharing,
 	if (p->journal != NULL) {
 		if (!portion->unreadable)
 			return; /* a slot is to be had later */
-		wr_store_relaxed(&sharing->damage_seq, sharing->take_seq);
-		wr_store_release(&sharing->damage, (uint32_t)-portion->code); /* DM1 */
+		tell_damage(p, sharing, -portion->code);
 		sharing->wait_until_ns = now_ns + DAMAGE_RETRY_NS;
 		return;
 	}

@@ -157,6 +157,40 @@ Test(damage, who_polls_gets_all_before_it_then_the_error_each_time)
 	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
 }
 
+/* Also who joins behind it, and finds nothing to do. */
+Test(damage, members_of_a_queue_are_told_each_time)
+{
+	static const char *const topics[] = {"orders"};
+	struct weir_subscription_options o;
+	struct weir_item items[256];
+	uint32_t id;
+	weir_subscription_options_init(&o);
+	o.name = "queue";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.order = WEIR_ORDER_NONE;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	for (uint32_t m = 0; m < 2; m++) {
+		struct weir_member *member = fixture_member(&f, id, NULL);
+		struct weir_problem problem;
+		uint64_t last = 0, until = fixture_now_ns() + FIXTURE_LONG_NS;
+		int errors = 0;
+		while (errors < 3 && fixture_now_ns() < until) {
+			int count = weir_poll(member, items, 256, 1000000000u);
+			cr_assert(count >= 0 || count == WEIR_E_CORRUPT, "%s",
+				  weir_error_name(count));
+			for (int i = 0; i < count; i++)
+				last = items[i].sequence;
+			(void)weir_ack_all(member);
+			errors += count == WEIR_E_CORRUPT;
+		}
+		cr_expect_eq(errors, 3, "member %u", m);
+		cr_expect_lt(last, damaged_first);
+		weir_member_problem(member, &problem);
+		cr_expect_eq(problem.code, WEIR_E_CORRUPT);
+	}
+}
+
 static wr_atomic_u64 handled_last;
 
 static enum weir_handled handle(void *context, struct weir_member *member,
