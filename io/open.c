@@ -229,7 +229,8 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 	if (rc != 0)
 		return rc;
 	struct wr_host host = host_of(h);
-	if (getrandom(host.new_uuid, sizeof host.new_uuid, 0) != sizeof host.new_uuid)
+	if (getrandom(host.new_uuid, sizeof host.new_uuid, 0) != sizeof host.new_uuid ||
+	    getrandom(host.secret, sizeof host.secret, 0) != sizeof host.secret)
 		return wr_problem_set(problem, -EIO, "", "no random bytes for a new journal's id");
 	rc = wr_pipeline_create(&h->options, plan, &host, &h->pipeline, problem);
 	/* The memory knows more of why than its code says. */

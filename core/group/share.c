@@ -431,6 +431,14 @@ static bool may_be_given(const struct wr_share *s, uint32_t member)
 	return m->present && !m->paused && m->out < m->out_max;
 }
 
+bool wr_share_has_reader(const struct wr_share *s)
+{
+	for (uint32_t i = 0; i < s->options.members_max; i++)
+		if (s->members[i].present && !s->members[i].paused)
+			return true;
+	return false;
+}
+
 /* Who joined first, of those that are there. */
 static uint32_t active_member(const struct wr_share *s)
 {

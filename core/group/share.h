@@ -195,6 +195,8 @@ void wr_share_extend(struct wr_share *s, uint32_t member, uint64_t seq, uint32_t
  */
 const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t grant,
 					    uint64_t now_ns);
+/* Whether there is a member that polls. */
+bool wr_share_has_reader(const struct wr_share *s);
 /* Members that may be given something, by turns: the next one, or WR_SHARE_NONE. */
 uint32_t wr_share_next_member(struct wr_share *s);
 

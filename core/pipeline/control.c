@@ -182,7 +182,7 @@ static int window_of(struct weir_pipeline *p, const struct weir_topic_options *o
 		return wr_problem_set(problem, -EINVAL, "idempotency_span_ns",
 				      "a span is of whole microseconds, ten years at most; 0: "
 				      "no limit by time");
-	wr_siphash128(p->host.new_uuid, o->name, strlen(o->name), secret);
+	wr_siphash128(p->host.secret, o->name, strlen(o->name), secret);
 	memcpy(ret->secret, secret, sizeof ret->secret);
 	return 0;
 }

@@ -24,6 +24,9 @@ static void keep_up(struct weir_member *m, uint64_t now_ns)
 	if (WR_BUG(HANDLER_IS_DEAF))
 		return;
 	wr_store_relaxed(&m->polled_ns, now_ns);
+	/* What is done shall not lose its lease while the next one takes its time. */
+	if (m->sharing != NULL)
+		(void)wr_member_flush(m);
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1 */
 	if (mail == m->mail_seen)
 		return;

@@ -44,6 +44,7 @@ struct wr_host {
 	/* Frees the whole pipeline, after a close that found something borrowed. */
 	void (*release)(void *context);
 	uint8_t new_uuid[WR_UUID_BYTES];
+	uint8_t secret[WR_UUID_BYTES]; /* of this open: it is told to nobody */
 };
 
 struct weir_producer {

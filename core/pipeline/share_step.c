@@ -455,6 +455,9 @@ uint64_t wr_sharing_held_seq(struct wr_sharing *sharing)
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[sharing->live->id];
 	uint64_t held = sharing->follow_seq;
 	bool memory_only = p->journal == NULL;
+	/* Who has nobody that reads holds nobody back. */
+	if (!wr_share_has_reader(&sharing->share))
+		return held;
 	if (memory_only || wr_load_relaxed(&sharing->live->when_slow) == WEIR_SLOW_BLOCK)
 		held = wr_min_u64(held, sharing->take_seq);
 	if (!memory_only || sharing->share.event_count == 0)

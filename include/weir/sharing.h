@@ -24,11 +24,12 @@
  * Order KEY: while an event of a key is not settled, nobody gets the next one of it, whatever
  * becomes of the first: it is leased, waits for its retry, or for its way to the dead letters.
  *
- * In a memory-only log producers are held back by what is taken and not settled, and by what waits
- * to be taken, as with when_slow BLOCK. Acknowledgements are not, and need room, too: where they
- * fill the pool (events as small as what acknowledges them, acknowledged one by one), what is taken
- * and not settled is overtaken, and comes as a gap should it be handed out again; and what waits to
- * be taken may be left out, which log_fn is told. With a journal it is all read back from disk.
+ * In a memory-only log producers are held back, while a member polls, by what is taken and not
+ * settled, and by what waits to be taken, as with when_slow BLOCK. Acknowledgements are not, and
+ * need room, too: where they fill the pool (events as small as what acknowledges them, acknowledged
+ * one by one), what is taken and not settled is overtaken, and comes as a gap should it be handed
+ * out again; and what waits to be taken may be left out, which log_fn is told. With a journal it is
+ * all read back from disk.
  */
 #ifndef WEIR_SHARING_H
 #define WEIR_SHARING_H

@@ -167,7 +167,8 @@ struct weir_member_options {
 	 * within that time gets them back, and nobody else's move. A member that joins while
 	 * another one has the id takes its place at once: the other one is fenced (weir_poll(); its
 	 * handler is not called any more). A member that does not poll for a session loses its
-	 * partitions as any other does. Static members sort before others, by this id. What is kept
+	 * partitions as any other does. Static members sort before others, by this id. Of more than
+	 * members_max that are kept the one that was kept longest goes first. What is kept
 	 * is not stored: after an open every partition is divided anew. NULL: a dynamic member.
 	 */
 	const char *instance_id;

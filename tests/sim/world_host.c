@@ -74,4 +74,5 @@ void world_host(struct wr_host *ret_host)
 		.handler_stop = world_handler_stop,
 	};
 	memset(ret_host->new_uuid, (int)world.seed | 1, sizeof ret_host->new_uuid);
+	memset(ret_host->secret, (int)world.seed | 1, sizeof ret_host->secret);
 }
