@@ -253,10 +253,15 @@ void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, ui
 	}
 }
 
-void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes)
+void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes,
+		   bool redelivered)
 {
-	struct wr_share_event event = {
-		.seq = seq, .from = from, .key = key, .bytes = bytes, .generation = 1};
+	struct wr_share_event event = {.seq = seq,
+				       .from = from,
+				       .key = key,
+				       .bytes = bytes,
+				       .generation = 1,
+				       .redelivered = redelivered};
 	enter_state(s, add(s, &event), WR_SHARE_MARKED, false);
 }
 

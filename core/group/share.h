@@ -146,8 +146,10 @@ size_t wr_share_bytes(const struct wr_share_options *options);
 
 /* At open, in the order of the log: outstanding from an earlier run. */
 void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, uint64_t now_ns);
-/* An event that a mark on its way names; wr_share_room() of them at most. */
-void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes);
+/* An event that a mark on its way names; wr_share_room() of them at most. `redelivered`: an earlier
+ * run may have handed it out. */
+void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes,
+		   bool redelivered);
 uint32_t wr_share_room(const struct wr_share *s);
 /* The oldest mark that named `count` is ordered; or refused, and they are to be taken again. */
 void wr_share_marked(struct wr_share *s, uint32_t count);

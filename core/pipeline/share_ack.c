@@ -154,7 +154,7 @@ static uint64_t default_delay_ns(struct wr_sharing *sharing, const struct wr_in_
 	delay = wr_min_u64(delay, most);
 	uint64_t chance =
 		(held->seq * 0x9e3779b97f4a7c15u ^ held->attempts) * 0xbf58476d1ce4e5b9u >> 32;
-	return delay - (delay / 2 * chance >> 32);
+	return delay - (delay / 2 >> 16) * (chance >> 16);
 }
 
 static int check(struct weir_member *m, const struct weir_rejection *r)

@@ -62,12 +62,14 @@ void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held)
 	s->held[hole].seq = 0;
 }
 
-void wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns)
+bool wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns)
 {
+	uint32_t before = s->held_count;
 	for (uint32_t i = 0; i <= s->held_mask; i++)
 		/* What moves up to this place is looked at as well. */
 		while (s->held[i].seq != 0 && s->held[i].due_ns <= now_ns)
 			wr_hand_remove(s, &s->held[i]);
+	return s->held_count != before;
 }
 
 bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
@@ -79,7 +81,7 @@ bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uin
 /* ---- setting up ---- */
 
 struct layout {
-	size_t grants, asks, held, settled, total;
+	size_t grants, handed_out, asks, held, settled, total;
 	uint32_t rings, places;
 };
 
@@ -95,6 +97,7 @@ static struct layout layout_of(uint32_t in_flight_max)
 	struct layout l = {.rings = (uint32_t)wr_power_of_two_above(in_flight_max)};
 	l.places = 4 * l.rings; /* half of them for leases that are over and not swept yet */
 	l.grants = add_part(&l.total, l.rings * sizeof(struct wr_grant));
+	l.handed_out = add_part(&l.total, l.rings * sizeof(wr_atomic_u32));
 	l.asks = add_part(&l.total, l.rings * sizeof(struct wr_lease_ask));
 	l.held = add_part(&l.total, l.places * sizeof(struct wr_in_hand));
 	l.settled = add_part(&l.total, l.places * sizeof(struct wr_settled));
@@ -113,6 +116,7 @@ void wr_member_sharing_init(struct wr_member_sharing *s, uint8_t *block, uint32_
 		.out_max = in_flight_max,
 		.held_mask = l.places - 1,
 		.grants = (struct wr_grant *)(block + l.grants),
+		.handed_out = (wr_atomic_u32 *)(block + l.handed_out),
 		.asks = (struct wr_lease_ask *)(block + l.asks),
 		.held = (struct wr_in_hand *)(block + l.held),
 		.settled = (struct wr_settled *)(block + l.settled),
@@ -202,8 +206,8 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 		wr_store_relaxed(&m->polled_ns, now_ns);
 	wr_member_take_replies(m);
 	(void)wr_sharing_flush(m);
-	if (s->held_count > s->held_mask / 2)
-		wr_hand_sweep(s, now_ns);
+	if (s->held_count > s->held_mask / 2 && wr_hand_sweep(s, now_ns))
+		m->fenced = true; /* what it was handed and has not acknowledged is another's */
 	uint32_t count = 0;
 	const struct wr_grant *grant = NULL;
 	while (count < items_max && s->held_count <= s->held_mask / 2 &&
@@ -224,6 +228,9 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 		else
 			fill(m, grant, &items[count++]);
 		wr_hand_add(s, grant);
+		/* HO1: before the place is popped. */
+		wr_store_release(&s->handed_out[wr_spsc_pop_index(&s->grants_ring, 0)],
+				 (uint32_t)s->grants_ring.head_own + 1);
 		wr_spsc_pop(&s->grants_ring, 1);
 	}
 	if (count > 0)

@@ -55,13 +55,17 @@ bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t t
 }
 
 /*
- * Whether the member has polled what it was granted. One that it polls only now is handed out with
- * a lease that is over: it counts for nothing, as if it had been polled a moment before.
+ * Whether the member was handed what it was granted; a grant whose lease was over by then it leaves
+ * out. Where the ring has turned since nobody knows: it counts.
  */
-static bool was_polled(struct weir_pipeline *p, const struct wr_share_event *event)
+static bool was_handed_out(struct weir_pipeline *p, const struct wr_share_event *event)
 {
-	struct wr_spsc *ring = &p->members[event->member].sharing->grants_ring;
-	return wr_load_acquire(&ring->head) > event->grant; /* Q2 */
+	struct wr_member_sharing *s = p->members[event->member].sharing;
+	struct wr_spsc *ring = &s->grants_ring;
+	if (ring->tail_own - event->grant > ring->mask + 1)
+		return true;
+	uint32_t last = wr_load_acquire(&s->handed_out[event->grant & ring->mask]); /* HO1 */
+	return last == (uint32_t)event->grant + 1;
 }
 
 static int port_expire(void *context, const struct wr_share_event *event)
@@ -73,7 +77,7 @@ static int port_expire(void *context, const struct wr_share_event *event)
 		.seq = event->seq,
 		.generation = event->generation,
 		/* Nobody has tried what nobody was handed: it counts as no attempt. */
-		.verdict = was_polled(p, event) ? WR_VERDICT_EXPIRED : WR_VERDICT_RELEASED,
+		.verdict = was_handed_out(p, event) ? WR_VERDICT_EXPIRED : WR_VERDICT_RELEASED,
 		.failed_us = wr_writer_append_now_us(&p->writer),
 	};
 	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof reject));

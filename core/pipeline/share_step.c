@@ -86,7 +86,10 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 	wr_sharing_ports_init(sharing);
 	struct wr_share_options options = {
 		.by_key = s->order == WR_ORDER_KEY,
-		.events_max = s->outstanding_max,
+		/* A log with fewer places than it was made with has no more of it outstanding. */
+		.events_max = s->outstanding_max < p->options.outstanding_max
+				      ? s->outstanding_max
+				      : p->options.outstanding_max,
 		.members_max = p->options.members_max,
 	};
 	int rc = wr_share_init(&sharing->share, memory, &sharing->ports, &options);
@@ -167,13 +170,15 @@ static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t 
 	uint64_t visible = wr_park_look_u64(&p->writer.visible_seq); /* G1 */
 	uint64_t now_us = wr_writer_append_now_us(&p->writer);
 	int work = 0;
+	sharing->follow_unreadable = false;
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && sharing->follow_seq <= visible; i++) {
 		struct wr_portion portion;
 		if (!wr_portion_find(p, pin_of(p), sharing->follow_seq, visible, &portion)) {
+			sharing->follow_unreadable = portion.unreadable;
 			if (!portion.unreadable && p->journal != NULL)
 				break; /* a slot is to be had later */
 			uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
-			if (oldest <= sharing->follow_seq)
+			if (oldest == UINT64_MAX || oldest <= sharing->follow_seq)
 				break;
 			sharing->follow_seq = oldest; /* what it missed comes to light */
 			continue;
@@ -324,7 +329,7 @@ static int take(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t no
 	for (uint32_t i = 0; i < count; i++) {
 		const struct wr_mark_event *event = &sharing->mark[i];
 		wr_share_take(&sharing->share, event->seq, i > 0 ? event[-1].seq + 1 : from,
-			      event->key, event->bytes);
+			      event->key, event->bytes, event->seq < live->recovered_end);
 	}
 	return work + 1;
 }
@@ -394,8 +399,8 @@ bool wr_sharing_leave(struct wr_sharing *sharing, struct weir_member *m)
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	if (sharing->follow_seq <= visible) {
 		/* What cannot be read holds up nobody. */
-		int work = follow(p, sharing, wr_clock_mono_ns(p->host.clock));
-		if (work > 0 && sharing->follow_seq <= visible)
+		(void)follow(p, sharing, wr_clock_mono_ns(p->host.clock));
+		if (sharing->follow_seq <= visible && !sharing->follow_unreadable)
 			return false;
 	}
 	wr_share_leave(share, m->slot);

@@ -35,6 +35,7 @@ struct wr_sharing {
 	uint64_t marked_seq;   /* up to here by marks that were sent */
 	uint32_t marks_on_way; /* sent and not answered */
 	bool mark_refused;     /* those sent behind it are, too: nothing is taken until then */
+	bool follow_unreadable; /* what it would follow next cannot be read */
 	uint32_t mark_max;     /* events that the next mark may name: halved when one was refused */
 	uint64_t wait_until_ns; /* there was no room for a mark: not before */
 	uint64_t bury_after_ns; /* a dead letter could not be written: not before */
@@ -92,6 +93,8 @@ struct wr_settled {
 struct wr_member_sharing {
 	struct wr_spsc grants_ring; /* group → member */
 	struct wr_grant *grants;
+	/* HO1: by place in the ring: one beyond the how-manieth grant was handed out last there. */
+	wr_atomic_u32 *handed_out;
 	struct wr_spsc asks_ring; /* member → group */
 	struct wr_lease_ask *asks;
 	uint32_t out_max;
@@ -147,7 +150,7 @@ bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uin
 struct wr_in_hand *wr_hand_find(struct wr_member_sharing *s, uint64_t seq);
 void wr_hand_add(struct wr_member_sharing *s, const struct wr_grant *grant);
 void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held);
-/* Those whose lease is over are not held any more. */
-void wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns);
+/* Those whose lease is over are not held any more. Whether there were any. */
+bool wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns);
 
 #endif

@@ -13,8 +13,10 @@
  *                   the next weir_member_commit(): exactly one of the two is taken, by the log
  *   leaving         what a member has left when it leaves is anybody's, uncounted
  *
- * An attempt that failed is durable before the event is handed out again, so that an event which
- * kills its process each time still comes to its last one. `attempts` of an item counts from 1.
+ * An attempt that failed is durable before the event is handed out again, so that also with a crash
+ * after each an event comes to its last one. `attempts` of an item counts from 1. What members had
+ * when their process died is handed out again and not counted, as it is not where a lease runs out
+ * before the event was polled: nobody knows that it failed.
  *
  * Dead letters: an event that was rejected as dead, or failed attempts_max times, is published to
  * the subscription's dead-letter topic, with key, payload, headers and ids as they were and its

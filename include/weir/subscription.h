@@ -170,6 +170,7 @@ struct weir_member_options {
 	 * partitions as any other does. Static members sort before others, by this id. Of more than
 	 * members_max that are kept the one that was kept longest goes first. What is kept
 	 * is not stored: after an open every partition is divided anew. NULL: a dynamic member.
+	 * Nothing is kept for members of a shared subscription: their events are anybody's.
 	 */
 	const char *instance_id;
 	/**
@@ -275,7 +276,8 @@ WEIR_API void weir_release(struct weir_member *member);
  * @param item  a copy is good enough; its pointers are not used
  * @return 0, WEIR_E_FENCED (the partition has moved: the event will be handed out again to
  *         another), WEIR_E_FULL (unacked_ranges_max: acknowledge older ones first), -EINVAL (it was
- *         never handed out); an item that was acknowledged before is 0 again
+ *         never handed out); an item that was acknowledged before is 0 again;
+ *         of a shared subscription WEIR_E_FENCED: the member has it no more
  */
 WEIR_API WEIR_MUST_CHECK int weir_ack(struct weir_member *member, const struct weir_item *item);
 

@@ -302,7 +302,7 @@ static void take(void)
 		uint64_t seq = w.taken++;
 		if (!is_event(seq))
 			continue;
-		wr_share_take(&share, seq, from, key_of(seq), 1);
+		wr_share_take(&share, seq, from, key_of(seq), 1, false);
 		from = seq + 1;
 		mark.count++;
 	}

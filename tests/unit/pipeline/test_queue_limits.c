@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
+#include "core/base/atomic.h"
 #include "tests/support/queue_bed.h"
 
 static void setup(void)
@@ -107,6 +108,69 @@ Test(queue_limits, what_nobody_polled_has_not_failed)
 	cr_expect_eq(queue_drain(slow, seen, 10), 10, "none of them is dead");
 	queue_commit(slow);
 	cr_expect_eq(queue_lag(id), 0);
+}
+
+/* The same where the member itself finds that they are over, and leaves them out. */
+Test(queue_limits, what_a_slow_member_left_out_has_not_failed)
+{
+	queue_bed.options.lease_ns = 200 * MS;
+	queue_bed.options.attempts_max = 2;
+	queue_bed.options.dead_letters = "dead";
+	uint32_t id = queue_make(), seen = 0;
+	struct weir_member *slow = queue_join(id, 64);
+	queue_publish(0, 10);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (seen < 10 && fixture_now_ns() < until) {
+		struct weir_item item;
+		if (weir_poll(slow, &item, 1, MS) != 1)
+			continue;
+		seen++;
+		cr_assert_eq(weir_ack(slow, &item), 0);
+		queue_commit(slow);
+		fixture_sleep_ns(70 * MS);
+	}
+	cr_expect_eq(seen, 10, "none of them is dead");
+	cr_expect_eq(queue_lag(id), 0);
+}
+
+static wr_atomic_u32 handled[2];
+
+static enum weir_handled take_long(void *context, struct weir_member *member,
+				   const struct weir_item *item)
+{
+	uint64_t number = fixture_number(item);
+	(void)context;
+	(void)wr_add_seq(&handled[number], 1u);
+	if (number == 1) {
+		cr_assert_eq(weir_extend(member, item, 3600000 * MS), 0);
+		fixture_sleep_ns(600 * MS);
+	}
+	return WEIR_HANDLED_OK;
+}
+
+Test(queue_limits, what_a_handler_has_done_is_settled_before_its_next_item)
+{
+	fixture_close(&queue_bed.f, NULL);
+	queue_bed.f.options.manual = false;
+	fixture_open(&queue_bed.f);
+	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
+	queue_bed.options.lease_ns = 200 * MS;
+	uint32_t id = queue_make();
+	queue_publish(0, 2);
+	struct weir_member_options member_options;
+	struct weir_member *member;
+	weir_member_options_init(&member_options);
+	member_options.handler = take_long;
+	cr_assert_eq(weir_member_join(queue_bed.f.pipeline, id, &member_options, &member, NULL), 0);
+	struct weir_lag lag = {.events = 1};
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (lag.events > 0 && fixture_now_ns() < until) {
+		cr_assert_eq(weir_lag(queue_bed.f.pipeline, id, &lag), 0);
+		fixture_sleep_ns(MS);
+	}
+	cr_expect_eq(lag.events, 0);
+	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(wr_load_seq(&handled[0]), 1);
 }
 
 /* --- in memory ------------------------------------------------------------------------------- */
