@@ -28,6 +28,7 @@
 #define PIPELINE_SEEDS "2500"
 #define FAILURES "6" /* the first may be noticed by another check */
 #define HISTORIES "300"
+#define HISTORIES_FAILED "12" /* one may break several rules, and not come to an end */
 #define OUTPUT_BYTES_MAX (1u << 20)
 #define ARGUMENTS_MAX 8u
 #define CASE_BYTES_MAX 200u
@@ -76,7 +77,7 @@ static void choose_arguments(struct arguments *a, const char *file, const struct
 	static const char *const of_journal[] = {"--seed",      "1",          "--count",
 						 JOURNAL_SEEDS, "--failures", FAILURES};
 	static const char *const of_anomaly[] = {"--alone", "--histories", HISTORIES, "--failures",
-						 FAILURES};
+						 HISTORIES_FAILED};
 	static const char *const of_powercut[] = {"--fs", "ext4", "--seed", "1", "--states", "36"};
 	static const char *const of_pipeline[] = {"--first",      "1",          "--seeds",
 						  PIPELINE_SEEDS, "--failures", FAILURES};
