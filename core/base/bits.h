@@ -34,6 +34,14 @@ static inline uint64_t wr_round_down(uint64_t n, uint64_t to)
 	return n & ~(to - 1);
 }
 
+/* A block of several parts, each from a line of its own on: where the next one begins. */
+static inline size_t wr_add_part(size_t *total, size_t bytes)
+{
+	size_t at = (size_t)wr_round_up(*total, WR_LINE_BYTES);
+	*total = at + bytes;
+	return at;
+}
+
 /* Smallest power of two >= n; n in 1 .. 2^63. */
 static inline uint64_t wr_power_of_two_above(uint64_t n)
 {

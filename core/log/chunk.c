@@ -21,25 +21,19 @@ struct layout {
 	size_t chunks, directory, pins, free_slots, lingering, batches, columns, total;
 };
 
-static size_t add_part(size_t *total, size_t bytes)
-{
-	size_t at = (size_t)wr_round_up(*total, WR_LINE_BYTES);
-	*total = at + bytes;
-	return at;
-}
-
 static struct layout layout_of(uint32_t chunk_bytes, uint32_t chunk_count, uint32_t pin_count)
 {
 	struct layout l = {0};
 	size_t batch_count = chunk_bytes / WR_BLOCK_BYTES;
 	size_t directory_count = (size_t)wr_power_of_two_above(chunk_count + 1ull);
-	l.chunks = add_part(&l.total, chunk_count * sizeof(struct wr_chunk));
-	l.directory = add_part(&l.total, directory_count * sizeof(wr_atomic_u64));
-	l.pins = add_part(&l.total, pin_count * sizeof(struct wr_pin));
-	l.free_slots = add_part(&l.total, chunk_count * sizeof(uint32_t));
-	l.lingering = add_part(&l.total, chunk_count * sizeof(uint32_t));
-	l.batches = add_part(&l.total, chunk_count * batch_count * sizeof(struct wr_chunk_batch));
-	l.columns = add_part(&l.total, (size_t)chunk_count * column_entries(chunk_bytes) * 4);
+	l.chunks = wr_add_part(&l.total, chunk_count * sizeof(struct wr_chunk));
+	l.directory = wr_add_part(&l.total, directory_count * sizeof(wr_atomic_u64));
+	l.pins = wr_add_part(&l.total, pin_count * sizeof(struct wr_pin));
+	l.free_slots = wr_add_part(&l.total, chunk_count * sizeof(uint32_t));
+	l.lingering = wr_add_part(&l.total, chunk_count * sizeof(uint32_t));
+	l.batches =
+		wr_add_part(&l.total, chunk_count * batch_count * sizeof(struct wr_chunk_batch));
+	l.columns = wr_add_part(&l.total, (size_t)chunk_count * column_entries(chunk_bytes) * 4);
 	l.total = (size_t)wr_round_up(l.total, WR_LINE_BYTES);
 	return l;
 }

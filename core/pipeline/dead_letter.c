@@ -10,10 +10,10 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
 
-#define TRY_AGAIN_NS 1000000000u
 #define ROOM_RETRY_NS 1000000u
 #define SETTLE_BYTES_MAX                                                                           \
 	(WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX + 8)
@@ -44,11 +44,6 @@ struct letter {
 	uint32_t event_stride;
 };
 
-static struct wr_pin *pin_of(struct weir_pipeline *p)
-{
-	return &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
-}
-
 /* What was said when it failed last; nothing when that was before this run, or left memory. */
 static void read_reason(struct weir_pipeline *p, const struct wr_share_event *event,
 			struct origin *origin, char *text, uint16_t *ret_text_bytes)
@@ -59,7 +54,7 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 	const char *said;
 	*ret_text_bytes = 0;
 	if (event->reject_seq == 0 ||
-	    !wr_portion_find(p, pin_of(p), event->reject_seq, event->reject_seq, &portion))
+	    !wr_portion_find(p, wr_group_pin(p), event->reject_seq, event->reject_seq, &portion))
 		return;
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->reject_seq);
 	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
@@ -68,7 +63,7 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 		memcpy(text, said, reject.text_bytes);
 		*ret_text_bytes = (uint16_t)reject.text_bytes;
 	}
-	wr_chunks_unpin(pin_of(p));
+	wr_chunks_unpin(wr_group_pin(p));
 }
 
 static bool is_copied(const struct wr_option *option)
@@ -139,8 +134,10 @@ static void hand_over(struct wr_sharing *sharing, const struct wr_share_event *e
 	struct weir_pipeline *p = sharing->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
 	uint64_t ticket = wr_lane_append(lane, bytes);
-	p->raises[ticket & (lane->reply_capacity - 1)] = (struct wr_raise){
-		.kind = WR_RAISE_BURY, .subscription = sharing->live->id, .seq = event->seq};
+	wr_group_remember(p, ticket,
+			  &(struct wr_raise){.kind = WR_RAISE_BURY,
+					     .subscription = sharing->live->id,
+					     .seq = event->seq});
 	wr_lane_publish(lane);
 }
 
@@ -208,8 +205,8 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	};
 	uint16_t text_bytes;
 	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
-	if (!wr_portion_find(p, pin_of(p), event->seq, event->seq, &portion)) {
-		if (p->journal == NULL && wr_portion_oldest_seq(p, pin_of(p)) > event->seq)
+	if (!wr_portion_find(p, wr_group_pin(p), event->seq, event->seq, &portion)) {
+		if (p->journal == NULL && wr_portion_oldest_seq(p, wr_group_pin(p)) > event->seq)
 			return settle_alone(sharing, event);
 		return portion.unreadable ? portion.code : -EAGAIN;
 	}
@@ -227,7 +224,7 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 		measure(&letter);
 		rc = write_run(sharing, event, &letter, topic);
 	}
-	wr_chunks_unpin(pin_of(p));
+	wr_chunks_unpin(wr_group_pin(p));
 	return rc;
 }
 
@@ -244,7 +241,7 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 		sharing->bury_after_ns = now_ns + ROOM_RETRY_NS;
 	if (rc == 0 || rc == -EAGAIN)
 		return rc;
-	sharing->bury_after_ns = now_ns + TRY_AGAIN_NS;
+	sharing->bury_after_ns = now_ns + WR_BURY_RETRY_NS;
 	wr_pipeline_say(p,
 			"%s: event %llu cannot be put to the dead letters (%s): it is kept, and "
 			"tried again",

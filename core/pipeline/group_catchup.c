@@ -49,7 +49,7 @@ static int serve(struct weir_pipeline *p, struct weir_member *m, uint32_t wanted
 /* The extent that follows the one that a member reads, unless it is in memory. Work done. */
 static int load_ahead(struct weir_pipeline *p, uint64_t end_seq, uint32_t wanted_count)
 {
-	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+	struct wr_pin *pin = wr_group_pin(p);
 	struct weir_problem problem;
 	uint64_t ordinal;
 	if (end_seq > wr_load_acquire(&p->link.durable_seq) || /* D1 */

@@ -11,6 +11,11 @@
 #include "core/base/bug.h"
 #include "core/pipeline/group_step.h"
 
+void wr_group_remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what)
+{
+	p->raises[ticket & (p->lanes[WR_GROUP_LANE].reply_capacity - 1)] = *what;
+}
+
 static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t owner,
 		      uint64_t position)
 {
@@ -29,8 +34,10 @@ static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t
 	wr_control_write(to, WR_KIND_GENERATION, live->id, row, NULL, 0, &control, sizeof control);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
 	uint64_t ticket = wr_lane_append(lane, bytes);
-	p->raises[ticket & (lane->reply_capacity - 1)] = (struct wr_raise){
-		.kind = WR_RAISE_GENERATION, .subscription = live->id, .row = row};
+	wr_group_remember(p, ticket,
+			  &(struct wr_raise){.kind = WR_RAISE_GENERATION,
+					     .subscription = live->id,
+					     .row = row});
 	wr_lane_publish(lane);
 	return 0;
 }

@@ -9,6 +9,8 @@
 void wr_group_ports_init(struct wr_subscription_live *live);
 /* Something is there for a member: wakes it. */
 void wr_member_tell(struct weir_pipeline *p, struct weir_member *m);
+/* What was handed to the log as this ticket is known again by its answer. */
+void wr_group_remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what);
 /* Whether everything that a member sent up to a place in its lane is decided. */
 bool wr_group_lane_decided(struct weir_member *m, uint64_t place);
 /* From where on a row may hold something unsettled. */

@@ -18,17 +18,6 @@
 
 #define LOOK_EVERY_NS 10000000u
 
-/* The row of a record in a subscription; UINT32_MAX when it is none of its events. */
-static uint32_t row_of(struct weir_pipeline *p, const struct wr_subscription_live *live,
-		       const struct wr_record *r)
-{
-	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max ||
-	    live->row_of_topic[r->topic] == UINT32_MAX)
-		return UINT32_MAX;
-	uint32_t partitions = p->tables.catalog.topics[r->topic].partitions;
-	return live->row_of_topic[r->topic] + wr_record_partition(r, partitions);
-}
-
 /* ---- counting anew, after a seek ---- */
 
 /* Where the next portion begins; UINT64_MAX: there is nothing to count. */
@@ -122,7 +111,7 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 		end = portion.end_seq;
 		for (uint64_t seq = from; seq < end; seq++) {
 			const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
-			uint32_t row = row_of(p, live, r);
+			uint32_t row = wr_portion_row(p, live, r);
 			if (row == UINT32_MAX || seq < live->anew[row].from_seq ||
 			    seq >= live->anew[row].end_seq)
 				continue;
@@ -175,7 +164,7 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 		return 0;
 	for (; scan->next_seq < portion.end_seq; scan->next_seq++) {
 		const struct wr_record *r = wr_portion_record(p, portion.chunk, scan->next_seq);
-		uint32_t row = row_of(p, live, r);
+		uint32_t row = wr_portion_row(p, live, r);
 		if (row == UINT32_MAX ||
 		    scan->next_seq < wr_load_relaxed(&wr_position_row(p, s, row)->position))
 			continue;
@@ -275,7 +264,7 @@ int wr_lag_step(struct weir_pipeline *p)
 	if (now - p->lag_checked_ns < LOOK_EVERY_NS)
 		return 0;
 	p->lag_checked_ns = now;
-	struct wr_pin *pin = &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+	struct wr_pin *pin = wr_group_pin(p);
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	for (uint32_t id = 0; id < count; id++)
 		if (wr_load_acquire(&p->subscriptions[id].started) != 0) /* X1 */

@@ -25,28 +25,21 @@ struct layout {
 	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, sharing, shared, total;
 };
 
-static size_t add_part(size_t *total, size_t bytes)
-{
-	size_t at = (size_t)wr_round_up(*total, WR_LINE_BYTES);
-	*total = at + bytes;
-	return at;
-}
-
 /* in_flight_max: 0 when the subscription is not shared. */
 static struct layout layout_of(const struct weir_member *m, uint32_t in_flight_max)
 {
 	struct layout l = {0};
-	l.rows = add_part(&l.total, m->row_count * sizeof *m->rows);
-	l.tags = add_part(&l.total, m->tag_words * sizeof *m->tags);
-	l.lost = add_part(&l.total, m->row_count * sizeof *m->lost);
-	l.dirty = add_part(&l.total, m->row_count * sizeof *m->dirty);
-	l.pieces = add_part(&l.total, m->piece_max * sizeof *m->pieces);
-	l.to_member = add_part(&l.total, m->message_count * sizeof *m->to_member);
-	l.to_group = add_part(&l.total, m->message_count * sizeof *m->to_group);
-	l.items = add_part(&l.total, m->items_max * sizeof *m->items);
+	l.rows = wr_add_part(&l.total, m->row_count * sizeof *m->rows);
+	l.tags = wr_add_part(&l.total, m->tag_words * sizeof *m->tags);
+	l.lost = wr_add_part(&l.total, m->row_count * sizeof *m->lost);
+	l.dirty = wr_add_part(&l.total, m->row_count * sizeof *m->dirty);
+	l.pieces = wr_add_part(&l.total, m->piece_max * sizeof *m->pieces);
+	l.to_member = wr_add_part(&l.total, m->message_count * sizeof *m->to_member);
+	l.to_group = wr_add_part(&l.total, m->message_count * sizeof *m->to_group);
+	l.items = wr_add_part(&l.total, m->items_max * sizeof *m->items);
 	if (in_flight_max > 0) {
-		l.sharing = add_part(&l.total, sizeof *m->sharing);
-		l.shared = add_part(&l.total, wr_member_sharing_bytes(in_flight_max));
+		l.sharing = wr_add_part(&l.total, sizeof *m->sharing);
+		l.shared = wr_add_part(&l.total, wr_member_sharing_bytes(in_flight_max));
 	}
 	return l;
 }

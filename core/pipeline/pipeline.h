@@ -338,6 +338,12 @@ static inline uint64_t wr_pipeline_gate_seq(struct weir_pipeline *p, enum weir_l
 	return wr_park_look_u64(&p->link.durable_seq);           /* D1 */
 }
 
+/* The group step's own: for one look at a time. */
+static inline struct wr_pin *wr_group_pin(struct weir_pipeline *p)
+{
+	return &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
+}
+
 /* The host has decided where it was left to it. */
 static inline bool wr_pipeline_has_journal_thread(const struct weir_pipeline *p)
 {

@@ -7,8 +7,6 @@
 
 #include "core/pipeline/sharing.h"
 
-#define HOURS_12_NS (12 * 3600 * 1000000000ull)
-
 /* The event that an item names, if the member still has it. */
 static struct wr_in_hand *held_of(struct weir_member *m, const struct weir_item *item)
 {
@@ -161,7 +159,7 @@ static int check(struct weir_member *m, const struct weir_rejection *r)
 {
 	const struct wr_sharing *sharing = m->pipeline->subscriptions[m->subscription].sharing;
 	if ((unsigned)r->verdict > WEIR_VERDICT_DEAD ||
-	    (r->delay_ns > HOURS_12_NS && r->delay_ns != WEIR_DELAY_DEFAULT) ||
+	    (r->delay_ns > WR_LEASE_NS_MAX && r->delay_ns != WEIR_DELAY_DEFAULT) ||
 	    (r->text != NULL && strlen(r->text) > WEIR_REASON_TEXT_MAX))
 		return -EINVAL;
 	if (r->verdict == WEIR_VERDICT_DEAD &&
@@ -227,7 +225,7 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 int weir_extend(struct weir_member *m, const struct weir_item *item, uint64_t lease_ns)
 {
 	struct wr_member_sharing *s = m->sharing;
-	if (s == NULL || !is_item(item) || lease_ns > HOURS_12_NS)
+	if (s == NULL || !is_item(item) || lease_ns > WR_LEASE_NS_MAX)
 		return -EINVAL;
 	if (wr_pipeline_is_copy(m->pipeline))
 		return WEIR_E_CLOSED;

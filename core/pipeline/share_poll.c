@@ -85,22 +85,15 @@ struct layout {
 	uint32_t rings, places;
 };
 
-static size_t add_part(size_t *total, size_t bytes)
-{
-	size_t at = (size_t)wr_round_up(*total, WR_LINE_BYTES);
-	*total = at + bytes;
-	return at;
-}
-
 static struct layout layout_of(uint32_t in_flight_max)
 {
 	struct layout l = {.rings = (uint32_t)wr_power_of_two_above(in_flight_max)};
 	l.places = 4 * l.rings; /* half of them for leases that are over and not swept yet */
-	l.grants = add_part(&l.total, l.rings * sizeof(struct wr_grant));
-	l.handed_out = add_part(&l.total, l.rings * sizeof(wr_atomic_u32));
-	l.asks = add_part(&l.total, l.rings * sizeof(struct wr_lease_ask));
-	l.held = add_part(&l.total, l.places * sizeof(struct wr_in_hand));
-	l.settled = add_part(&l.total, l.places * sizeof(struct wr_settled));
+	l.grants = wr_add_part(&l.total, l.rings * sizeof(struct wr_grant));
+	l.handed_out = wr_add_part(&l.total, l.rings * sizeof(wr_atomic_u32));
+	l.asks = wr_add_part(&l.total, l.rings * sizeof(struct wr_lease_ask));
+	l.held = wr_add_part(&l.total, l.places * sizeof(struct wr_in_hand));
+	l.settled = wr_add_part(&l.total, l.places * sizeof(struct wr_settled));
 	return l;
 }
 

@@ -8,14 +8,7 @@
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/sharing.h"
 
-#define TRY_AGAIN_NS 1000000000u
 #define FULL_RETRY_NS 10000000u
-
-/* What is handed over as this ticket is known again by its answer. */
-static void remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what)
-{
-	p->raises[ticket & (p->lanes[WR_GROUP_LANE].reply_capacity - 1)] = *what;
-}
 
 bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t to_seq)
 {
@@ -43,11 +36,11 @@ bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t t
 	r->flags |= WR_RECORD_WANTS_REPLY;
 	memcpy(to + WR_RECORD_HEAD_BYTES + sizeof head, sharing->encoded, entry_bytes);
 	memset(to + record_bytes, 0, bytes - record_bytes);
-	remember(p, wr_lane_append(lane, bytes),
-		 &(struct wr_raise){.kind = WR_RAISE_MARK,
-				    .subscription = sharing->live->id,
-				    .row = count,
-				    .seq = sharing->marked_seq});
+	wr_group_remember(p, wr_lane_append(lane, bytes),
+			  &(struct wr_raise){.kind = WR_RAISE_MARK,
+					     .subscription = sharing->live->id,
+					     .row = count,
+					     .seq = sharing->marked_seq});
 	wr_lane_publish(lane);
 	sharing->marked_seq = to_seq;
 	sharing->marks_on_way++;
@@ -86,10 +79,10 @@ static int port_expire(void *context, const struct wr_share_event *event)
 		return -EAGAIN;
 	wr_control_write(to, WR_KIND_REJECT, sharing->live->id, 0, NULL, 0, &reject, sizeof reject);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
-	remember(p, wr_lane_append(lane, bytes),
-		 &(struct wr_raise){.kind = WR_RAISE_EXPIRE,
-				    .subscription = sharing->live->id,
-				    .seq = event->seq});
+	wr_group_remember(p, wr_lane_append(lane, bytes),
+			  &(struct wr_raise){.kind = WR_RAISE_EXPIRE,
+					     .subscription = sharing->live->id,
+					     .seq = event->seq});
 	wr_lane_publish(lane);
 	return 0;
 }
@@ -158,7 +151,7 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	}
 	wr_share_buried(share, raise->seq, done || fenced);
 	if (!done && !fenced) {
-		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + TRY_AGAIN_NS;
+		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",
 				p->name, weir_strerror(reply->code));
 	}

@@ -20,11 +20,6 @@
 #define READY_LEAST 64u
 #define DAMAGE_RETRY_NS 1000000000u
 
-static struct wr_pin *pin_of(struct weir_pipeline *p)
-{
-	return &p->chunks.pins[p->options.members_max + WR_PIN_GROUP];
-}
-
 /* ---- life ---- */
 
 static void set_tags(struct weir_pipeline *p, struct wr_sharing *sharing,
@@ -173,11 +168,11 @@ static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t 
 	sharing->follow_unreadable = false;
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && sharing->follow_seq <= visible; i++) {
 		struct wr_portion portion;
-		if (!wr_portion_find(p, pin_of(p), sharing->follow_seq, visible, &portion)) {
+		if (!wr_portion_find(p, wr_group_pin(p), sharing->follow_seq, visible, &portion)) {
 			sharing->follow_unreadable = portion.unreadable;
 			if (!portion.unreadable && p->journal != NULL)
 				break; /* a slot is to be had later */
-			uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
+			uint64_t oldest = wr_portion_oldest_seq(p, wr_group_pin(p));
 			if (oldest == UINT64_MAX || oldest <= sharing->follow_seq)
 				break;
 			sharing->follow_seq = oldest; /* what it missed comes to light */
@@ -191,7 +186,7 @@ static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t 
 					      wr_portion_record(p, portion.chunk, seq), now_ns,
 					      now_us);
 		sharing->follow_seq = portion.end_seq;
-		wr_chunks_unpin(pin_of(p));
+		wr_chunks_unpin(wr_group_pin(p));
 		work++;
 	}
 	return work;
@@ -211,17 +206,6 @@ static uint32_t wanted_now(const struct wr_sharing *sharing)
 	return room < wanted - waiting ? room : wanted - waiting;
 }
 
-/* The row of an event, or UINT32_MAX when it is none of the subscription's. */
-static uint32_t row_of(struct weir_pipeline *p, const struct wr_sharing *sharing,
-		       const struct wr_record *r)
-{
-	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max ||
-	    sharing->live->row_of_topic[r->topic] == UINT32_MAX)
-		return UINT32_MAX;
-	uint32_t partitions = p->tables.catalog.topics[r->topic].partitions;
-	return sharing->live->row_of_topic[r->topic] + wr_record_partition(r, partitions);
-}
-
 /* Events of a portion go into the mark, up to `most` of them. Where it stopped looking. */
 static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 		       const struct wr_portion *portion, uint32_t most, uint32_t *count)
@@ -235,7 +219,7 @@ static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 		if (((sharing->tags[tag / 64] >> (tag % 64)) & 1) == 0)
 			continue;
 		const struct wr_record *r = wr_portion_record(p, portion->chunk, seq);
-		uint32_t row = row_of(p, sharing, r);
+		uint32_t row = wr_portion_row(p, sharing->live, r);
 		if (row == UINT32_MAX)
 			continue;
 		sharing->mark[(*count)++] = (struct wr_mark_event){
@@ -279,7 +263,7 @@ static void cannot_take(struct weir_pipeline *p, struct wr_sharing *sharing,
 		sharing->wait_until_ns = now_ns + DAMAGE_RETRY_NS;
 		return;
 	}
-	uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
+	uint64_t oldest = wr_portion_oldest_seq(p, wr_group_pin(p));
 	if (oldest == UINT64_MAX || oldest <= sharing->take_seq)
 		return;
 	wr_pipeline_say(p,
@@ -309,13 +293,13 @@ static int take(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t no
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && count < most && sharing->take_seq <= gate;
 	     i++) {
 		struct wr_portion portion;
-		if (!wr_portion_find(p, pin_of(p), sharing->take_seq, gate, &portion)) {
+		if (!wr_portion_find(p, wr_group_pin(p), sharing->take_seq, gate, &portion)) {
 			cannot_take(p, sharing, &portion, now_ns);
 			break;
 		}
 		wr_store_release(&sharing->damage, 0u); /* DM1 */
 		sharing->take_seq = gather(p, sharing, &portion, most, &count);
-		wr_chunks_unpin(pin_of(p));
+		wr_chunks_unpin(wr_group_pin(p));
 		work++;
 	}
 	/* Foreign records alone are passed over in the log now and then (L20). */
@@ -469,7 +453,7 @@ uint64_t wr_sharing_held_seq(struct wr_sharing *sharing)
 		return held;
 	/* The position is that of what is outstanding; what a mark on its way names lies above. */
 	uint64_t position = wr_load_relaxed(&p->tables.settle.rows[s->row_first].position);
-	uint64_t oldest = wr_portion_oldest_seq(p, pin_of(p));
+	uint64_t oldest = wr_portion_oldest_seq(p, wr_group_pin(p));
 	/* What settles and marks alone have overrun cannot be held any more: the rest is. */
 	if (position < oldest)
 		position = wr_share_lowest_seq(&sharing->share, oldest);

@@ -25,18 +25,24 @@
 /* Events that one mark names at most. */
 #define WR_MARK_EVENTS_MAX 512u
 
+/* Leases and delays: 12 hours at most, as SQS's visibility timeout. */
+#define WR_LEASE_NS_MAX (12 * 3600 * 1000000000ull)
+
+/* Until a dead letter that could not be written is tried again. */
+#define WR_BURY_RETRY_NS 1000000000u
+
 /* The group's side of one. Made when the subscription is started. */
 struct wr_sharing {
 	struct wr_share share;
 	struct wr_share_ports ports;
 	struct wr_subscription_live *live;
-	uint64_t follow_seq;   /* the log is followed up to here: settles and rejects */
-	uint64_t take_seq;     /* looked through for events up to here */
-	uint64_t marked_seq;   /* up to here by marks that were sent */
-	uint32_t marks_on_way; /* sent and not answered */
-	bool mark_refused;     /* those sent behind it are, too: nothing is taken until then */
+	uint64_t follow_seq;    /* the log is followed up to here: settles and rejects */
+	uint64_t take_seq;      /* looked through for events up to here */
+	uint64_t marked_seq;    /* up to here by marks that were sent */
+	uint32_t marks_on_way;  /* sent and not answered */
+	bool mark_refused;      /* those sent behind it are, too: nothing is taken until then */
 	bool follow_unreadable; /* what it would follow next cannot be read */
-	uint32_t mark_max;     /* events that the next mark may name: halved when one was refused */
+	uint32_t mark_max; /* events that the next mark may name: halved when one was refused */
 	uint64_t wait_until_ns; /* there was no room for a mark: not before */
 	uint64_t bury_after_ns; /* a dead letter could not be written: not before */
 	uint64_t *tags;         /* bitmap of the tags of its topics */

@@ -146,13 +146,13 @@ static int check_not_shared(const struct weir_subscription_options *o, struct we
 static int check_shared(struct weir_pipeline *p, const struct weir_subscription_options *o,
 			struct weir_problem *problem)
 {
-	const uint64_t hours_12_ns = 12 * 3600 * 1000000000ull;
 	if (o->outstanding_max > p->options.outstanding_max)
 		return wr_problem_set(problem, -EINVAL, "outstanding_max",
 				      "up to the pipeline's own outstanding_max");
-	if (o->lease_ns < 1000000 || o->lease_ns > hours_12_ns)
+	if (o->lease_ns < 1000000 || o->lease_ns > WR_LEASE_NS_MAX)
 		return wr_problem_set(problem, -EINVAL, "lease_ns", "1 ms to 12 h");
-	if (o->retry_delay_min_ns > o->retry_delay_max_ns || o->retry_delay_max_ns > hours_12_ns ||
+	if (o->retry_delay_min_ns > o->retry_delay_max_ns ||
+	    o->retry_delay_max_ns > WR_LEASE_NS_MAX ||
 	    (o->retry_delay_min_ns == 0 && o->retry_delay_max_ns != 0))
 		return wr_problem_set(problem, -EINVAL, "retry_delay_min_ns",
 				      "at most retry_delay_max_ns, which is at most 12 h; 0 for "
