@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/json/utf8.h"
 
 void json_begin(struct json_out *j, FILE *to, enum json_style style)
 {
@@ -72,56 +73,9 @@ void json_close(struct json_out *j)
 	fputc(closer, j->to);
 }
 
-/*
- * Bytes of the UTF-8 character at p, or 0 when there is none: overlong forms, surrogates and
- * numbers above U+10FFFF are none (Unicode, table 3-7).
- */
-static size_t utf8_bytes(const uint8_t *p, size_t left_bytes)
-{
-	uint8_t low = 0x80;
-	uint8_t high = 0xbf;
-	size_t n;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (n > left_bytes)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (p[i] < 0x80 || p[i] > 0xbf)
-			return 0;
-	return n;
-}
-
 size_t json_utf8_bytes(const void *bytes, size_t length_bytes)
 {
-	const uint8_t *p = bytes;
-	size_t good = 0;
-
-	while (good < length_bytes) {
-		size_t n = utf8_bytes(p + good, length_bytes - good);
-		if (n == 0)
-			break;
-		good += n;
-	}
-	return good;
+	return wr_utf8_good_bytes(bytes, length_bytes);
 }
 
 bool json_is_utf8(const void *bytes, size_t length_bytes)
@@ -150,7 +104,7 @@ static void put_text(struct json_out *j, const uint8_t *p, size_t length_bytes)
 {
 	fputc('"', j->to);
 	for (size_t i = 0; i < length_bytes;) {
-		size_t n = utf8_bytes(p + i, length_bytes - i);
+		size_t n = wr_utf8_length(p + i, length_bytes - i);
 		if (n == 0) {
 			fputs("\\ufffd", j->to);
 			i++;
