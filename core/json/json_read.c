@@ -59,12 +59,12 @@ static void pass_blanks(struct wr_json *j)
 	j->at = at;
 }
 
-/* --- strings ----------------------------------------------------------------------------------- */
+/* --- strings ---------------------------------------------------------------------------------- */
 
 #define EACH_BYTE(b) (0x0101010101010101ull * (b))
 
 /*
- * How many of eight bytes, from the first in memory, are neither quote, backslash, control character
+ * How many of eight bytes, from the first one on, are neither quote, backslash, control character
  * nor above ASCII. A subtraction borrows into the high bit of what is below 0x20, or equal (0 after
  * the exclusive or). What borrowed may spoil the bytes above it, never the ones before: the lowest
  * mark is right.
@@ -172,7 +172,7 @@ static enum wr_json_error pass_string(struct wr_json *j)
 	}
 }
 
-/* --- other values ------------------------------------------------------------------------------ */
+/* --- other values ----------------------------------------------------------------------------- */
 
 /* Behind the digits that begin at `at`. */
 static size_t digits_end(const struct wr_json *j, size_t at)

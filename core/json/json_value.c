@@ -10,7 +10,7 @@
 #include "core/base/assert.h"
 #include "core/json/json_read.h"
 
-/* --- text -------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static uint32_t hex_value(uint8_t c)
 {
@@ -132,7 +132,7 @@ size_t wr_json_string(const struct wr_json *j, void *to, size_t to_bytes)
 	return length;
 }
 
-/* --- numbers ----------------------------------------------------------------------------------- */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 /* The digits of an integer without its sign; false when they do not fit. */
 static bool digits_value(const uint8_t *at, const uint8_t *end, uint64_t *ret_n)
@@ -259,7 +259,7 @@ double wr_json_f64(const struct wr_json *j)
 	return d.minus ? -n : n;
 }
 
-/* --- what is wrong ----------------------------------------------------------------------------- */
+/* --- what is wrong ---------------------------------------------------------------------------- */
 
 const char *wr_json_error_text(enum wr_json_error error)
 {

@@ -391,7 +391,7 @@ Test(json_read, doubles_are_rounded_as_the_c_library_rounds)
 
 Test(json_read, digits_without_end_are_rounded_right)
 {
-	/* Exactly between two doubles, then a digit far behind that decides; and very long zeros. */
+	/* Half-way between two doubles, then a digit far behind that decides; long zeros. */
 	char text[4000];
 	int n = snprintf(text, sizeof text, "9007199254740993.%02000d", 0);
 
