@@ -148,13 +148,28 @@ static int below_is_damaged(struct wr_recovery_run *run, uint32_t index, uint64_
 	return WEIR_E_CORRUPT;
 }
 
+/*
+ * No segment has its first batch, and none shows another one near it: what the record says is the
+ * oldest is not there. The walk would say so; one that begins behind it, at a checkpoint, does not.
+ */
+static int none_has_a_beginning(struct wr_recovery_run *run)
+{
+	uint64_t oldest_id, oldest_seq;
+	int r = wr_scan_oldest_recorded(&run->scan, &oldest_id, &oldest_seq);
+
+	if (r < 0 || run->start_segment_id == 0 || oldest_seq >= run->scan.seq)
+		return r;
+	return below_is_damaged(run, find_segment(&run->scan, oldest_id), oldest_seq, run->scan.seq,
+				false);
+}
+
 /* Retention never passes what a checkpoint says is needed, nor the checkpoint itself (L30). */
 static int check_oldest(struct wr_recovery_run *run)
 {
 	uint32_t oldest = wr_scan_oldest(&run->scan);
 
 	if (oldest == WR_SCAN_NONE)
-		return 0;
+		return none_has_a_beginning(run);
 	uint64_t first_seq = run->scan.segments[oldest].first.first_seq;
 	uint64_t needed_seq = UINT64_MAX, oldest_seq = UINT64_MAX, oldest_id = 0;
 	/* Where the walk begins in front of it, the walk says exactly what is missing. */

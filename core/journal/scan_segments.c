@@ -541,6 +541,10 @@ int wr_scan_begin(struct wr_scan *scan, bool may_have_retired)
 		scan->durable_seq = wr_max_u64(scan->durable_seq, first_seq);
 	} else if (oldest != WR_SCAN_NONE) {
 		wr_scan_from_segment(scan, oldest);
+	} else if (scan->superblock->oldest_seq > 1) {
+		/* No segment has its beginning: what is missing is all that was not retired. */
+		scan->seq = scan->superblock->oldest_seq;
+		scan->any_chain = true;
 	}
 	return 0;
 }

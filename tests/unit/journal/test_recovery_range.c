@@ -60,36 +60,56 @@ static void lose(uint64_t segment_id, enum way way)
 	free(zeros);
 }
 
-static struct wr_damage told;
+static struct wr_damage told, told_first;
 
 static int tell(void *context, const struct wr_damage *damage)
 {
 	(void)context;
+	if (damage->corrupt && told.end_seq == 0)
+		told_first = *damage;
 	if (damage->corrupt)
 		told = *damage;
 	return 0;
 }
 
-/* Verify finds the same. 0: nothing is damaged. */
-static void expect_verified(uint64_t first_seq, uint64_t end_seq, uint64_t lost_id)
+static void verify(struct wr_verify_report *ret_report)
 {
 	const struct wr_storage_options options = {.sim_disk = disk, .read_only = true};
 	const struct wr_verify_visitor visitor = {.damage = tell};
 	struct wr_memory_sim memory;
-	struct wr_verify_report report;
 	struct weir_problem problem;
 	struct wr_storage *again;
 
 	wr_memory_sim_init(&memory, NULL);
 	memset(&told, 0, sizeof told);
 	cr_assert_eq(wr_storage_sim_open(&options, &again), 0);
-	cr_assert_eq(wr_verify_run(again, &memory.base, 0, UINT64_MAX, &visitor, &report, &problem),
-		     0, "%s", problem.text);
+	cr_assert_eq(
+		wr_verify_run(again, &memory.base, 0, UINT64_MAX, &visitor, ret_report, &problem),
+		0, "%s", problem.text);
 	again->ops->fini(again);
+}
+
+/* Verify finds the same. 0: nothing is damaged. */
+static void expect_verified(uint64_t first_seq, uint64_t end_seq, uint64_t lost_id)
+{
+	struct wr_verify_report report;
+
+	verify(&report);
 	cr_expect_eq(report.corrupt_count, end_seq == 0 ? 0 : 1, "%lu", report.corrupt_count);
 	cr_expect_eq(told.first_seq, first_seq, "first %lu", told.first_seq);
 	cr_expect_eq(told.end_seq, end_seq, "end %lu", told.end_seq);
 	cr_expect_eq(told.segment_id, lost_id, "segment %lu", told.segment_id);
+}
+
+/* Verify finds this first, and more behind it. */
+static void expect_verified_first(uint64_t first_seq, uint64_t end_seq)
+{
+	struct wr_verify_report report;
+
+	verify(&report);
+	cr_expect_gt(report.corrupt_count, 0);
+	cr_expect_eq(told_first.first_seq, first_seq, "first %lu", told_first.first_seq);
+	cr_expect_eq(told_first.end_seq, end_seq, "end %lu", told_first.end_seq);
 }
 
 static void expect_lost(uint64_t first_seq, uint64_t end_seq, uint64_t lost_id)
@@ -283,6 +303,58 @@ Test(recovery_range, r11_the_oldest_on_record_may_not_be_cut_before_its_first_ba
 		wr_sim_disk_destroy(disk);
 	}
 	disk = whole;
+}
+
+static uint64_t first_seq_behind_extent(uint64_t segment_id)
+{
+	for (uint32_t i = 0; i < b.batch_count; i++)
+		if (b.batches[i].segment_id == segment_id &&
+		    b.batches[i].offset >= WR_BLOCK_BYTES + CHUNK_BYTES)
+			return seq_of(i);
+	return 0;
+}
+
+static void zero_first_extent(uint64_t segment_id)
+{
+	uint8_t *zeros = aligned_alloc(WR_BLOCK_BYTES, CHUNK_BYTES);
+
+	memset(zeros, 0, CHUNK_BYTES);
+	put((uint32_t)segment_id - 1, WR_BLOCK_BYTES, zeros, CHUNK_BYTES);
+	free(zeros);
+}
+
+/*
+ * Nothing near the beginning of any segment says that it is one of the log, and older ones are gone
+ * for good. By a checkpoint the open would begin behind all that; a look from outside would find no
+ * log at all, and what is before the oldest on record looks like retired meanwhile (L36).
+ */
+Test(recovery_range, r11_segments_that_have_all_lost_their_beginning_are_told)
+{
+	for (uint32_t is_used = 0; is_used < 2; is_used++) {
+		if (is_used > 0) {
+			teardown();
+			setup();
+		}
+		build_running();
+		if (is_used > 0)
+			log_builder_batch(&b, 2, 40);
+		log_builder_checkpoint(&b, 0, b.next_seq, 100);
+		log_builder_checkpoint(&b, 1, b.next_seq, 100);
+		if (is_used == 0)
+			log_builder_batch(&b, 2, 40);
+		b.superblock.oldest_segment_id = 3;
+		b.superblock.oldest_seq = first_seq_in(3);
+		log_builder_write_superblock(&b);
+		lose(1, WAY_REMOVED);
+		lose(2, WAY_REMOVED);
+		if (is_used == 0)
+			zero_batch(b.batch_count - 2); /* the checkpoints' */
+		for (uint64_t id = 3; id <= b.segment_id; id++)
+			zero_first_extent(id);
+		uint64_t end_seq = is_used > 0 ? b.next_seq : first_seq_behind_extent(3);
+		expect_corrupt(first_seq_in(3), end_seq);
+		expect_verified_first(first_seq_in(3), first_seq_behind_extent(3));
+	}
 }
 
 /* --- the sequence that goes with it ----------------------------------------------------------- */
