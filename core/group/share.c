@@ -86,15 +86,10 @@ static uint32_t *place_of(struct wr_share *s, uint64_t seq)
 	return at;
 }
 
-static struct wr_share_event *find(struct wr_share *s, uint64_t seq)
+struct wr_share_event *wr_share_find(struct wr_share *s, uint64_t seq)
 {
 	uint32_t at = *place_of(s, seq);
 	return at != WR_SHARE_NONE ? &s->events[at] : NULL;
-}
-
-static uint32_t index_of(const struct wr_share *s, const struct wr_share_event *e)
-{
-	return (uint32_t)(e - s->events);
 }
 
 /* ---- lists of a state ---- */
@@ -136,25 +131,25 @@ static void list_remove(struct wr_share *s, struct wr_share_list *list, uint32_t
 }
 
 /* Out of its state: lists, what is due, and its member's count. */
-static void leave_state(struct wr_share *s, struct wr_share_event *e)
+void wr_share_leave_state(struct wr_share *s, struct wr_share_event *e)
 {
 	struct wr_share_list *list = list_of(s, e->state);
 	if (list != NULL)
-		list_remove(s, list, index_of(s, e));
-	wr_share_heap_drop(s, index_of(s, e));
+		list_remove(s, list, wr_share_index(s, e));
+	wr_share_heap_drop(s, wr_share_index(s, e));
 	if (e->member != WR_SHARE_NONE)
 		s->members[e->member].out--;
 	e->member = WR_SHARE_NONE;
 	e->is_over = false;
 }
 
-static void enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_share_state state,
-			bool in_front)
+void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_share_state state,
+			  bool in_front)
 {
 	e->state = (uint8_t)state;
 	struct wr_share_list *list = list_of(s, e->state);
 	if (list != NULL)
-		list_add(s, list, index_of(s, e), in_front);
+		list_add(s, list, wr_share_index(s, e), in_front);
 }
 
 static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
@@ -169,25 +164,25 @@ static bool is_given_up(const struct wr_share *s, const struct wr_share_event *e
 }
 
 /* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
-static void make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front)
+void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front)
 {
-	if (is_ordered(s, e) && !wr_share_key_is_first(s, index_of(s, e)))
-		enter_state(s, e, WR_SHARE_BEHIND, in_front);
+	if (is_ordered(s, e) && !wr_share_key_is_first(s, wr_share_index(s, e)))
+		wr_share_enter_state(s, e, WR_SHARE_BEHIND, in_front);
 	else if (is_given_up(s, e))
-		enter_state(s, e, WR_SHARE_DEAD, false);
+		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
 	else
-		enter_state(s, e, WR_SHARE_READY, in_front);
+		wr_share_enter_state(s, e, WR_SHARE_READY, in_front);
 }
 
 /* When nothing more is to be waited for but the time. */
 static void make_due(struct wr_share *s, struct wr_share_event *e, uint64_t due_ns, uint64_t now_ns)
 {
 	if (due_ns <= now_ns) {
-		make_ready(s, e, true);
+		wr_share_make_ready(s, e, true);
 		return;
 	}
-	enter_state(s, e, WR_SHARE_DELAYED, false);
-	wr_share_heap_put(s, index_of(s, e), due_ns);
+	wr_share_enter_state(s, e, WR_SHARE_DELAYED, false);
+	wr_share_heap_put(s, wr_share_index(s, e), due_ns);
 }
 
 /* ---- from the log ---- */
@@ -222,12 +217,12 @@ static struct wr_share_event *add(struct wr_share *s, const struct wr_share_even
 /* Gone. Who waited behind it is next. */
 static void forget(struct wr_share *s, struct wr_share_event *e)
 {
-	uint32_t at = index_of(s, e);
-	leave_state(s, e);
+	uint32_t at = wr_share_index(s, e);
+	wr_share_leave_state(s, e);
 	if (is_ordered(s, e)) {
 		uint32_t next = wr_share_key_remove(s, at);
 		if (next != WR_SHARE_NONE && s->events[next].state == WR_SHARE_BEHIND)
-			make_ready(s, &s->events[next], false);
+			wr_share_make_ready(s, &s->events[next], false);
 	}
 	*place_of(s, e->seq) = e->chain;
 	*(e->before != WR_SHARE_NONE ? &s->events[e->before].after : &s->oldest) = e->after;
@@ -243,13 +238,13 @@ void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, ui
 	struct wr_share_event *e = add(s, event);
 	e->redelivered = true;
 	if (is_given_up(s, e))
-		enter_state(s, e, WR_SHARE_DEAD, false);
+		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
 	else
 		make_due(s, e, event->due_ns, now_ns);
 	/* In the order of the log they go to the end of what is ready, not before each other. */
 	if (e->state == WR_SHARE_READY) {
-		list_remove(s, &s->ready, index_of(s, e));
-		list_add(s, &s->ready, index_of(s, e), false);
+		list_remove(s, &s->ready, wr_share_index(s, e));
+		list_add(s, &s->ready, wr_share_index(s, e), false);
 	}
 }
 
@@ -262,15 +257,15 @@ void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key
 				       .bytes = bytes,
 				       .generation = 1,
 				       .redelivered = redelivered};
-	enter_state(s, add(s, &event), WR_SHARE_MARKED, false);
+	wr_share_enter_state(s, add(s, &event), WR_SHARE_MARKED, false);
 }
 
 void wr_share_marked(struct wr_share *s, uint32_t count)
 {
 	for (; count > 0; count--) {
 		struct wr_share_event *e = &s->events[s->marked.first];
-		leave_state(s, e);
-		make_ready(s, e, false);
+		wr_share_leave_state(s, e);
+		wr_share_make_ready(s, e, false);
 	}
 }
 
@@ -306,10 +301,10 @@ void wr_share_settled(struct wr_share *s, uint64_t first_seq, uint64_t last_seq,
 
 void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
 {
-	struct wr_share_event *e = find(s, r->seq);
+	struct wr_share_event *e = wr_share_find(s, r->seq);
 	if (e == NULL || e->generation != r->generation)
 		return;
-	leave_state(s, e);
+	wr_share_leave_state(s, e);
 	e->generation++;
 	e->redelivered = true;
 	e->reject_seq = r->record_seq;
@@ -325,17 +320,17 @@ void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
 	e->due_ns = r->due_ns;
 	e->dead = r->dead;
 	if (is_given_up(s, e)) {
-		enter_state(s, e, WR_SHARE_DEAD, false);
+		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
 		return;
 	}
 	e->durable_from = r->record_seq;
-	enter_state(s, e, WR_SHARE_UNDURABLE, false);
+	wr_share_enter_state(s, e, WR_SHARE_UNDURABLE, false);
 }
 
 void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uint64_t told_by,
 		      bool counts)
 {
-	struct wr_share_event *e = find(s, seq);
+	struct wr_share_event *e = wr_share_find(s, seq);
 	if (e == NULL || e->state != WR_SHARE_ASKED)
 		return;
 	if (generation == 0) {
@@ -344,24 +339,24 @@ void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uin
 	}
 	if (e->generation >= generation)
 		return; /* the log was faster */
-	leave_state(s, e);
+	wr_share_leave_state(s, e);
 	e->generation_told = generation;
 	e->told_by = told_by;
 	e->told_counts = counts;
-	enter_state(s, e, WR_SHARE_ANSWERED, false);
+	wr_share_enter_state(s, e, WR_SHARE_ANSWERED, false);
 }
 
 void wr_share_buried(struct wr_share *s, uint64_t seq, bool settled)
 {
-	struct wr_share_event *e = find(s, seq);
+	struct wr_share_event *e = wr_share_find(s, seq);
 	if (e == NULL || e->state != WR_SHARE_ASKED)
 		return;
 	if (settled) {
 		forget(s, e);
 		return;
 	}
-	leave_state(s, e);
-	enter_state(s, e, WR_SHARE_DEAD, true);
+	wr_share_leave_state(s, e);
+	wr_share_enter_state(s, e, WR_SHARE_DEAD, true);
 }
 
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters)
@@ -374,119 +369,13 @@ void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_l
 		struct wr_share_event *e = &s->events[at];
 		bool waits = e->state == WR_SHARE_READY || e->state == WR_SHARE_DELAYED;
 		if (waits && is_given_up(s, e) && !WR_BUG(DEAD_HANDED_OUT)) {
-			leave_state(s, e);
-			enter_state(s, e, WR_SHARE_DEAD, false);
+			wr_share_leave_state(s, e);
+			wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
 		} else if (e->state == WR_SHARE_DEAD && !is_given_up(s, e)) {
-			leave_state(s, e);
-			make_ready(s, e, true);
+			wr_share_leave_state(s, e);
+			wr_share_make_ready(s, e, true);
 		}
 	}
-}
-
-/* ---- members ---- */
-
-void wr_share_join(struct wr_share *s, uint32_t member, uint32_t out_max)
-{
-	WR_ASSERT(!s->members[member].present);
-	s->members[member] =
-		(struct wr_share_member){.present = true, .out_max = out_max, .joined = s->joins++};
-}
-
-void wr_share_pause(struct wr_share *s, uint32_t member, bool paused)
-{
-	s->members[member].paused = paused;
-}
-
-void wr_share_leave(struct wr_share *s, uint32_t member)
-{
-	struct wr_share_member *m = &s->members[member];
-	/* From the newest on: each goes before those that are ready. */
-	for (uint32_t at = s->newest; at != WR_SHARE_NONE && m->out > 0;
-	     at = s->events[at].before) {
-		struct wr_share_event *e = &s->events[at];
-		if (e->member != member)
-			continue;
-		if (e->state == WR_SHARE_ASKED) {
-			e->member = WR_SHARE_NONE; /* it comes back through the log */
-			m->out--;
-			continue;
-		}
-		leave_state(s, e);
-		e->redelivered = true;
-		make_ready(s, e, true);
-	}
-	m->present = false;
-}
-
-void wr_share_extend(struct wr_share *s, uint32_t member, uint64_t seq, uint32_t generation,
-		     uint64_t due_ns)
-{
-	struct wr_share_event *e = find(s, seq);
-	if (e == NULL || e->state != WR_SHARE_LEASED || e->member != member ||
-	    e->generation != generation)
-		return;
-	wr_share_heap_drop(s, index_of(s, e));
-	e->is_over = false;
-	wr_share_heap_put(s, index_of(s, e), due_ns);
-}
-
-static bool may_be_given(const struct wr_share *s, uint32_t member)
-{
-	const struct wr_share_member *m = &s->members[member];
-	return m->present && !m->paused && m->out < m->out_max;
-}
-
-bool wr_share_has_reader(const struct wr_share *s)
-{
-	for (uint32_t i = 0; i < s->options.members_max; i++)
-		if (s->members[i].present && !s->members[i].paused)
-			return true;
-	return false;
-}
-
-/* Who joined first, of those that are there. */
-static uint32_t active_member(const struct wr_share *s)
-{
-	uint32_t active = WR_SHARE_NONE;
-	for (uint32_t i = 0; i < s->options.members_max; i++)
-		if (s->members[i].present && !s->members[i].paused &&
-		    (active == WR_SHARE_NONE || s->members[i].joined < s->members[active].joined))
-			active = i;
-	return active;
-}
-
-uint32_t wr_share_next_member(struct wr_share *s)
-{
-	if (s->ready.count == 0)
-		return WR_SHARE_NONE;
-	if (s->options.single_active) {
-		uint32_t active = active_member(s);
-		return active != WR_SHARE_NONE && may_be_given(s, active) ? active : WR_SHARE_NONE;
-	}
-	for (uint32_t i = 0; i < s->options.members_max; i++) {
-		uint32_t member = (s->turn + i) % s->options.members_max;
-		if (!may_be_given(s, member))
-			continue;
-		s->turn = member + 1;
-		return member;
-	}
-	return WR_SHARE_NONE;
-}
-
-const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t grant,
-					    uint64_t now_ns)
-{
-	if (s->ready.count == 0 || !may_be_given(s, member))
-		return NULL;
-	struct wr_share_event *e = &s->events[s->ready.first];
-	leave_state(s, e);
-	e->member = member;
-	e->grant = grant;
-	s->members[member].out++;
-	enter_state(s, e, WR_SHARE_LEASED, false);
-	uint64_t due_ns = s->lease_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + s->lease_ns;
-	wr_share_heap_put(s, index_of(s, e), due_ns);
-	return e;
 }
 
 uint64_t wr_share_lowest_seq(const struct wr_share *s, uint64_t seq)
@@ -515,7 +404,7 @@ static bool end_lease(struct wr_share *s, struct wr_share_event *e)
 		return false;
 	if (ports->expire(ports->context, e) != 0)
 		return false;
-	wr_share_heap_drop(s, index_of(s, e));
+	wr_share_heap_drop(s, wr_share_index(s, e));
 	e->state = WR_SHARE_ASKED; /* still its member's, until the log has said so */
 	return true;
 }
@@ -529,8 +418,8 @@ static int end_what_is_due(struct wr_share *s, uint64_t now_ns)
 			if (!end_lease(s, e))
 				break;
 		} else {
-			leave_state(s, e);
-			make_ready(s, e, true);
+			wr_share_leave_state(s, e);
+			wr_share_make_ready(s, e, true);
 		}
 		done++;
 	}
@@ -545,11 +434,11 @@ static int end_what_was_missed(struct wr_share *s, uint64_t followed_seq)
 		struct wr_share_event *e = &s->events[s->answered.first];
 		if (e->told_by > followed_seq)
 			break;
-		leave_state(s, e);
+		wr_share_leave_state(s, e);
 		e->generation = e->generation_told;
 		e->attempts += e->told_counts ? 1 : 0;
 		e->redelivered = true;
-		make_ready(s, e, true);
+		wr_share_make_ready(s, e, true);
 	}
 	return done;
 }
@@ -561,7 +450,7 @@ int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uin
 	       (s->events[s->undurable.first].durable_from <= durable_seq ||
 		WR_BUG(ATTEMPT_NOT_DURABLE))) {
 		struct wr_share_event *e = &s->events[s->undurable.first];
-		leave_state(s, e);
+		wr_share_leave_state(s, e);
 		make_due(s, e, e->due_ns, now_ns);
 		done++;
 	}
@@ -571,13 +460,13 @@ int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uin
 		int rc = s->ports->bury(s->ports->context, e);
 		if (rc != 0 && rc != -EAGAIN) {
 			/* The others shall not wait for it. */
-			list_remove(s, &s->dead, index_of(s, e));
-			list_add(s, &s->dead, index_of(s, e), false);
+			list_remove(s, &s->dead, wr_share_index(s, e));
+			list_add(s, &s->dead, wr_share_index(s, e), false);
 		}
 		if (rc != 0)
 			break;
-		leave_state(s, e);
-		enter_state(s, e, WR_SHARE_ASKED, false);
+		wr_share_leave_state(s, e);
+		wr_share_enter_state(s, e, WR_SHARE_ASKED, false);
 		done++;
 	}
 	return done;

@@ -21,9 +21,10 @@
  * it; both may be told twice. A generation is raised by each reject: that is what fences the one
  * who had the event before (core/log/outstanding.h decides; here it is mirrored).
  *
- *   share.c        taking, granting, what the log says
- *   share_keys.c   one list for each key
- *   share_time.c   a heap of what is due
+ *   share.c          taking, what the log says, what is due
+ *   share_members.c  members, and what they are given
+ *   share_keys.c     one list for each key
+ *   share_time.c     a heap of what is due
  */
 #ifndef WR_GROUP_SHARE_H
 #define WR_GROUP_SHARE_H
@@ -217,6 +218,18 @@ uint64_t wr_share_due_ns(const struct wr_share *s);
 
 /* ---- between its own files ---- */
 
+static inline uint32_t wr_share_index(const struct wr_share *s, const struct wr_share_event *e)
+{
+	return (uint32_t)(e - s->events);
+}
+/* NULL: it is not outstanding. */
+struct wr_share_event *wr_share_find(struct wr_share *s, uint64_t seq);
+/* Out of its state: lists, what is due, and its member's count. */
+void wr_share_leave_state(struct wr_share *s, struct wr_share_event *e);
+void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_share_state state,
+			  bool in_front);
+/* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
+void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front);
 static inline bool wr_share_before(const struct wr_share *s, uint32_t a, uint32_t b)
 {
 	return s->heap[a].due_ns < s->heap[b].due_ns;
