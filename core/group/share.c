@@ -209,17 +209,22 @@ static struct wr_share_event *add(struct wr_share *s, const struct wr_share_even
 	e->after = WR_SHARE_NONE;
 	*(e->before != WR_SHARE_NONE ? &s->events[e->before].after : &s->oldest) = at;
 	s->newest = at;
-	if (is_ordered(s, e))
+	if (is_ordered(s, e)) {
 		wr_share_key_add(s, at);
+		s->parked_count += wr_share_is_behind_parked(s, at) ? 1 : 0;
+	}
 	return e;
 }
 
-/* Gone. Who waited behind it is next. */
-static void forget(struct wr_share *s, struct wr_share_event *e)
+void wr_share_forget(struct wr_share *s, struct wr_share_event *e)
 {
 	uint32_t at = wr_share_index(s, e);
-	wr_share_leave_state(s, e);
+	if (e->state == WR_SHARE_PARKED)
+		wr_share_unpark(s, e);
+	else
+		wr_share_leave_state(s, e);
 	if (is_ordered(s, e)) {
+		s->parked_count -= wr_share_is_behind_parked(s, at) ? 1 : 0;
 		uint32_t next = wr_share_key_remove(s, at);
 		if (next != WR_SHARE_NONE && s->events[next].state == WR_SHARE_BEHIND)
 			wr_share_make_ready(s, &s->events[next], false);
@@ -237,7 +242,9 @@ void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, ui
 {
 	struct wr_share_event *e = add(s, event);
 	e->redelivered = true;
-	if (is_given_up(s, e))
+	if (e->parks)
+		wr_share_park(s, e);
+	else if (is_given_up(s, e))
 		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
 	else
 		make_due(s, e, event->due_ns, now_ns);
@@ -272,7 +279,7 @@ void wr_share_marked(struct wr_share *s, uint32_t count)
 void wr_share_unmarked(struct wr_share *s, uint32_t count)
 {
 	for (; count > 0; count--)
-		forget(s, &s->events[s->marked.first]);
+		wr_share_forget(s, &s->events[s->marked.first]);
 }
 
 /* The first at or above `seq`. */
@@ -294,7 +301,7 @@ void wr_share_settled(struct wr_share *s, uint64_t first_seq, uint64_t last_seq,
 	while (at != WR_SHARE_NONE && s->events[at].seq <= last_seq) {
 		uint32_t after = s->events[at].after;
 		if (s->events[at].generation == generation)
-			forget(s, &s->events[at]);
+			wr_share_forget(s, &s->events[at]);
 		at = after;
 	}
 }
@@ -302,11 +309,20 @@ void wr_share_settled(struct wr_share *s, uint64_t first_seq, uint64_t last_seq,
 void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
 {
 	struct wr_share_event *e = wr_share_find(s, r->seq);
+	if (r->redriven || r->given_up) {
+		wr_share_end_parked(s, e, r->given_up);
+		return;
+	}
 	if (e == NULL || e->generation != r->generation)
 		return;
 	wr_share_leave_state(s, e);
 	e->generation++;
 	e->redelivered = true;
+	if (r->parked) {
+		e->parks = true;
+		wr_share_park(s, e);
+		return;
+	}
 	e->reject_seq = r->record_seq;
 	if (!r->counts) {
 		make_due(s, e, r->due_ns, 0);
@@ -334,7 +350,7 @@ void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uin
 	if (e == NULL || e->state != WR_SHARE_ASKED)
 		return;
 	if (generation == 0) {
-		forget(s, e);
+		wr_share_forget(s, e);
 		return;
 	}
 	if (e->generation >= generation)
@@ -346,17 +362,22 @@ void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uin
 	wr_share_enter_state(s, e, WR_SHARE_ANSWERED, false);
 }
 
-void wr_share_buried(struct wr_share *s, uint64_t seq, bool settled)
+void wr_share_buried(struct wr_share *s, uint64_t seq, bool done)
 {
 	struct wr_share_event *e = wr_share_find(s, seq);
 	if (e == NULL || e->state != WR_SHARE_ASKED)
 		return;
-	if (settled) {
-		forget(s, e);
+	if (done && !e->parks) {
+		wr_share_forget(s, e);
 		return;
 	}
 	wr_share_leave_state(s, e);
-	wr_share_enter_state(s, e, WR_SHARE_DEAD, true);
+	if (!done) {
+		wr_share_enter_state(s, e, WR_SHARE_DEAD, true);
+		return;
+	}
+	e->generation++; /* as the log has it, which may be followed later */
+	wr_share_park(s, e);
 }
 
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters)
@@ -457,6 +478,8 @@ int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uin
 	done += end_what_is_due(s, now_ns);
 	while (s->dead.count > 0) {
 		struct wr_share_event *e = &s->events[s->dead.first];
+		e->parks = s->parks && is_ordered(s, e) &&
+			   wr_share_key_is_first(s, wr_share_index(s, e));
 		int rc = s->ports->bury(s->ports->context, e);
 		if (rc != 0 && rc != -EAGAIN) {
 			/* The others shall not wait for it. */

@@ -16,6 +16,8 @@
  *             again, so that who crashes each time comes to an end, too
  *   DELAYED   until due_ns
  *   DEAD      to the dead letters, as soon as that can be written
+ *   PARKED    order KEY, where `parks` is set: it is with the dead letters and stays here, too, so
+ *             that those behind it wait: until it is redriven or given up
  *
  * What the log says comes back through wr_share_settled() and wr_share_rejected(), whoever wrote
  * it; both may be told twice. A generation is raised by each reject: that is what fences the one
@@ -23,6 +25,7 @@
  *
  *   share.c          taking, what the log says, what is due
  *   share_members.c  members, and what they are given
+ *   share_parked.c   keys that wait behind a dead event
  *   share_keys.c     one list for each key
  *   share_time.c     a heap of what is due
  */
@@ -48,6 +51,7 @@ enum wr_share_state {
 	WR_SHARE_UNDURABLE,
 	WR_SHARE_DELAYED,
 	WR_SHARE_DEAD,
+	WR_SHARE_PARKED,
 };
 
 struct wr_share_event {
@@ -72,6 +76,7 @@ struct wr_share_event {
 	bool redelivered;
 	bool dead;                    /* it was rejected as dead */
 	bool told_counts;             /* ANSWERED: as an attempt */
+	bool parks;                   /* its dead letter says that it stays: PARKED is next */
 	uint32_t prev, next;          /* of the list of its state */
 	uint32_t chain;               /* of its bucket, by sequence; or of those free */
 	uint32_t heap;                /* place among what is due; WR_SHARE_NONE: not */
@@ -122,6 +127,7 @@ struct wr_share {
 	/* Set by wr_share_give_up(). */
 	uint32_t attempts_max; /* 0: no limit; that many failed, and it is dead */
 	bool has_dead_letters; /* false: nothing is DEAD, it waits as DELAYED would */
+	bool parks;            /* keys wait behind what is dead; may change while it runs */
 
 	struct wr_share_event *events;
 	struct wr_share_member *members;
@@ -132,6 +138,7 @@ struct wr_share {
 	uint32_t heap_count;
 	uint32_t free;
 	uint32_t event_count;
+	uint32_t parked_count; /* PARKED, and behind one */
 	uint64_t joins;
 	uint32_t turn;           /* member that is looked at first */
 	uint32_t oldest, newest; /* by sequence */
@@ -168,6 +175,9 @@ struct wr_share_rejection {
 	uint32_t reason;
 	bool counts; /* as an attempt */
 	bool dead;
+	bool parked;   /* it is with the dead letters, and stays */
+	bool redriven; /* one that is PARKED: from the first attempt; the generation is any */
+	bool given_up; /* one that is PARKED: settled; likewise */
 };
 
 void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *rejection);
@@ -178,8 +188,10 @@ void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *reje
  */
 void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uint64_t told_by,
 		      bool counts);
-/* It was put to the dead letters, or is settled anyway; false: it is to be tried again. */
-void wr_share_buried(struct wr_share *s, uint64_t seq, bool settled);
+/* It was put to the dead letters; false: it is to be tried again. */
+void wr_share_buried(struct wr_share *s, uint64_t seq, bool done);
+/* What was asked of the log came too late: it is settled. */
+void wr_share_gone(struct wr_share *s, uint64_t seq);
 /* After how many attempts events are dead, from now on: also those that wait. */
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);
 
@@ -230,6 +242,15 @@ void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_
 			  bool in_front);
 /* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
 void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front);
+/* Gone. Who waited behind it is next. */
+void wr_share_forget(struct wr_share *s, struct wr_share_event *e);
+/* One that has left its state is PARKED; and is not any more, in no state until it enters one. */
+void wr_share_park(struct wr_share *s, struct wr_share_event *e);
+void wr_share_unpark(struct wr_share *s, struct wr_share_event *e);
+/* Whether it is counted as parked with the first of its key. */
+bool wr_share_is_behind_parked(struct wr_share *s, uint32_t event);
+/* One that is PARKED (NULL and others: nothing happens) begins anew, or is given up. */
+void wr_share_end_parked(struct wr_share *s, struct wr_share_event *e, bool given_up);
 static inline bool wr_share_before(const struct wr_share *s, uint32_t a, uint32_t b)
 {
 	return s->heap[a].due_ns < s->heap[b].due_ns;
@@ -241,5 +262,8 @@ void wr_share_key_add(struct wr_share *s, uint32_t event);
 /* The one that is first now, if `event` was; WR_SHARE_NONE: nothing changed. */
 uint32_t wr_share_key_remove(struct wr_share *s, uint32_t event);
 bool wr_share_key_is_first(const struct wr_share *s, uint32_t event);
+/* The first of its key; and how many the key has, counted one by one. */
+uint32_t wr_share_key_first(struct wr_share *s, uint32_t event);
+uint32_t wr_share_key_count(const struct wr_share *s, uint32_t first);
 
 #endif

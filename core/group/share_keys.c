@@ -60,3 +60,16 @@ bool wr_share_key_is_first(const struct wr_share *s, uint32_t event)
 {
 	return s->events[event].key_prev == WR_SHARE_NONE;
 }
+
+uint32_t wr_share_key_first(struct wr_share *s, uint32_t event)
+{
+	return *place_of(s, s->events[event].key);
+}
+
+uint32_t wr_share_key_count(const struct wr_share *s, uint32_t first)
+{
+	uint32_t count = 0;
+	for (uint32_t at = first; at != WR_SHARE_NONE; at = s->events[at].key_next)
+		count++;
+	return count;
+}

@@ -269,16 +269,44 @@ int wr_outstanding_settle(struct wr_outstanding *o, struct wr_settle *settle, ui
 	return 0;
 }
 
-int wr_outstanding_reject(struct wr_outstanding *o, uint32_t id, const struct wr_reject *reject,
-			  uint32_t *ret_generation)
+/* A parked event is tried again from the first attempt, or settled. */
+static int end_parked(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+		      const struct wr_subscription *s, const struct wr_reject *reject, bool keep,
+		      uint32_t *ret_generation)
+{
+	uint32_t at = *place_of(o, id, reject->seq);
+	if (at == WR_NO_ENTRY || (o->entries[at].dead & WR_ENTRY_PARKED) == 0)
+		return WEIR_E_OUT_OF_SEQUENCE;
+	struct wr_outstanding_entry *e = &o->entries[at];
+	if (reject->verdict == WR_VERDICT_GIVEN_UP) {
+		*ret_generation = 0;
+		settle_entry(o, settle, s, at, keep);
+		set_position(o, settle, id, s);
+		return 0;
+	}
+	*ret_generation = ++e->generation;
+	e->attempts = e->reason = e->dead = 0;
+	e->first_failed_us = e->last_failed_us = e->not_before_us = 0;
+	return 0;
+}
+
+int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+			  const struct wr_subscription *s, const struct wr_reject *reject,
+			  bool keep, uint32_t *ret_generation)
 {
 	struct wr_outstanding_entry *e = wr_outstanding_find(o, id, reject->seq);
 	*ret_generation = e != NULL ? e->generation : 0;
-	if (e == NULL || e->generation != reject->generation)
+	if (reject->verdict == WR_VERDICT_REDRIVEN || reject->verdict == WR_VERDICT_GIVEN_UP)
+		return end_parked(o, settle, id, s, reject, keep, ret_generation);
+	if (e == NULL || e->generation != reject->generation || (e->dead & WR_ENTRY_PARKED) != 0)
 		return WEIR_E_FENCED;
 	*ret_generation = ++e->generation;
 	if (reject->verdict == WR_VERDICT_RELEASED)
 		return 0;
+	if (reject->verdict == WR_VERDICT_PARKED) {
+		e->dead |= WR_ENTRY_PARKED;
+		return 0;
+	}
 	if (!WR_BUG(ATTEMPT_NOT_COUNTED))
 		e->attempts++;
 	if (e->first_failed_us == 0)
@@ -286,7 +314,7 @@ int wr_outstanding_reject(struct wr_outstanding *o, uint32_t id, const struct wr
 	e->last_failed_us = reject->failed_us;
 	e->not_before_us = reject->not_before_us;
 	e->reason = reject->reason;
-	e->dead = reject->verdict == WR_VERDICT_DEAD ? 1 : 0;
+	e->dead = reject->verdict == WR_VERDICT_DEAD ? WR_ENTRY_DEAD : 0;
 	return 0;
 }
 
@@ -386,7 +414,7 @@ static int load_entry(struct wr_outstanding *o, uint32_t id, const struct wr_sub
 	e.reason = wr_take_u32(in);
 	e.dead = wr_take_u32(in);
 	if (in->failed || e.seq < least || e.seq >= list->frontier || e.row >= s->row_count ||
-	    e.generation == 0)
+	    e.generation == 0 || e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED))
 		return WEIR_E_CORRUPT;
 	if (o->free_count == 0)
 		return WEIR_E_FULL;

@@ -19,6 +19,10 @@
 
 #define WR_NO_ENTRY UINT32_MAX
 
+/* On its way to the dead letters; and there, but kept here with its key, until it is redriven. */
+#define WR_ENTRY_DEAD 1u
+#define WR_ENTRY_PARKED 2u
+
 struct wr_outstanding_entry {
 	uint64_t seq;
 	uint64_t key; /* wr_share_key() */
@@ -31,7 +35,7 @@ struct wr_outstanding_entry {
 	uint32_t generation; /* from 1 */
 	uint32_t attempts;   /* that failed */
 	uint32_t reason;
-	uint32_t dead;       /* 1: on its way to the dead letters */
+	uint32_t dead;       /* WR_ENTRY_DEAD, WR_ENTRY_PARKED */
 	uint32_t prev, next; /* of its subscription, by sequence */
 	uint32_t chain;      /* of its bucket; when it is none: of those free, or pending */
 };
@@ -79,9 +83,14 @@ int wr_outstanding_mark(struct wr_outstanding *o, struct wr_settle *settle, uint
 int wr_outstanding_settle(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
 			  const struct wr_subscription *s, const struct wr_settle_view *view,
 			  bool keep, uint32_t *ret_ignored);
-/* *ret_generation: the one in force, also where it is refused; 0: it is not outstanding. */
-int wr_outstanding_reject(struct wr_outstanding *o, uint32_t id, const struct wr_reject *reject,
-			  uint32_t *ret_generation);
+/*
+ * *ret_generation: the one in force, also where it is refused; 0: it is not outstanding. What ends
+ * a parked event and finds none: WEIR_E_OUT_OF_SEQUENCE. In a run it is the last record: only what
+ * it settles can be taken back (`keep`, as above).
+ */
+int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+			  const struct wr_subscription *s, const struct wr_reject *reject,
+			  bool keep, uint32_t *ret_generation);
 
 /* What a run has settled is outstanding again, or for good gone. */
 void wr_outstanding_undo(struct wr_outstanding *o, struct wr_settle *settle,

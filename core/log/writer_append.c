@@ -229,9 +229,12 @@ static void lower_needed(struct wr_writer *w, uint64_t moved_to)
 }
 
 /* Definitions stand alone: other threads see them at once, so that they cannot be taken back. */
-static bool may_be_in_run(const struct wr_record *r)
+static bool may_be_in_run(const struct wr_record *r, bool last)
 {
-	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_SETTLE;
+	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS ||
+	       r->kind == WR_KIND_SETTLE ||
+	       /* It cannot be taken back: nothing may be refused behind it. */
+	       (r->kind == WR_KIND_REJECT && last);
 }
 
 /* Whether the records fill the run exactly: known before the first is decided. */
@@ -263,7 +266,8 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 		struct wr_record_view view;
 		uint64_t seq = w->next_seq + i;
 		(void)wr_record_view(records + at, run->record_bytes - at, &view);
-		if (run->record_count > 1 && !may_be_in_run(view.head)) {
+		if (run->record_count > 1 &&
+		    !may_be_in_run(view.head, i + 1 == run->record_count)) {
 			rc = -EINVAL;
 			break;
 		}

@@ -2,7 +2,9 @@
 /*
  * An event's way to the dead letters: a copy with its origin, published to the subscription's
  * dead-letter topic, and the settle of the event itself, in one run of the group's lane. So it
- * stands in one of the two places whatever happens, and never in both.
+ * stands in one of the two places whatever happens, and never in both. Where keys are parked, the
+ * record that says so takes the place of the settle: nobody gets the event until its letter is
+ * redriven (docs/design/parked-in-place.md).
  *
  * The copy has the event's key, headers, ids and payload. What only the writer may accept once is
  * left out: a producer's stamp, an idempotency key, an expected version.
@@ -28,11 +30,14 @@ struct origin {
 	uint32_t subscription;
 	uint32_t attempts;
 	uint32_t reason;
-	uint32_t by_verdict;
+	uint32_t flags; /* ORIGIN_* */
 	uint64_t first_failed_us;
 	uint64_t last_failed_us;
 };
 _Static_assert(sizeof(struct origin) == 56, "packed");
+
+#define ORIGIN_BY_VERDICT 1u
+#define ORIGIN_PARKED 2u
 
 #define ORIGIN_BYTES_MAX (sizeof(struct origin) + WR_REASON_TEXT_BYTES_MAX)
 
@@ -59,7 +64,8 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->reject_seq);
 	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
 	    wr_reject_read(&view, &reject, &said)) {
-		origin->by_verdict = reject.verdict == WR_VERDICT_DEAD ? 1 : 0;
+		if (reject.verdict == WR_VERDICT_DEAD)
+			origin->flags |= ORIGIN_BY_VERDICT;
 		memcpy(text, said, reject.text_bytes);
 		*ret_text_bytes = (uint16_t)reject.text_bytes;
 	}
@@ -127,6 +133,18 @@ static uint32_t write_settle(const struct wr_share_event *event, uint32_t subscr
 	return wr_record_stride(wr_control_bytes(0, bytes));
 }
 
+/* It stays, and its key with it. */
+static uint32_t write_park(const struct wr_share_event *event, uint32_t subscription, uint8_t *to)
+{
+	struct wr_reject park = {
+		.seq = event->seq,
+		.generation = event->generation,
+		.verdict = WR_VERDICT_PARKED,
+	};
+	wr_control_write(to, WR_KIND_REJECT, subscription, 0, NULL, 0, &park, sizeof park);
+	return wr_record_stride(wr_control_bytes(0, sizeof park));
+}
+
 /* What was written into the group's lane; its answer is known by the ticket. */
 static void hand_over(struct wr_sharing *sharing, const struct wr_share_event *event,
 		      uint32_t bytes)
@@ -158,7 +176,8 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 	uint8_t *copy = to + WR_RECORD_HEAD_BYTES;
 	write_copy(letter, topic, copy);
 	uint32_t record_bytes = letter->event_stride +
-				write_settle(event, sharing->live->id, copy + letter->event_stride);
+				(event->parks ? write_park : write_settle)(
+					event, sharing->live->id, copy + letter->event_stride);
 	if (WR_BUG(LETTER_WITHOUT_SETTLE))
 		record_bytes = letter->event_stride;
 	struct wr_record run = {
@@ -199,7 +218,7 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 		.subscription = sharing->live->id,
 		.attempts = event->attempts,
 		.reason = event->reason,
-		.by_verdict = event->dead ? 1 : 0,
+		.flags = (event->dead ? ORIGIN_BY_VERDICT : 0) | (event->parks ? ORIGIN_PARKED : 0),
 		.first_failed_us = event->first_failed_us,
 		.last_failed_us = event->last_failed_us,
 	};
@@ -267,7 +286,8 @@ bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
 		.subscription = origin.subscription,
 		.attempts = origin.attempts,
 		.reason = origin.reason,
-		.by_verdict = origin.by_verdict != 0,
+		.by_verdict = (origin.flags & ORIGIN_BY_VERDICT) != 0,
+		.parked = (origin.flags & ORIGIN_PARKED) != 0,
 		.first_failed_us = origin.first_failed_us,
 		.last_failed_us = origin.last_failed_us,
 		.text = (const char *)option.value + sizeof origin,

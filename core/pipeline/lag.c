@@ -15,6 +15,7 @@
 #include "core/base/bug.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/portion.h"
+#include "core/pipeline/sharing.h"
 
 #define LOOK_EVERY_NS 10000000u
 
@@ -237,6 +238,11 @@ static uint64_t age_ns(struct weir_pipeline *p, uint64_t since_us)
 	return since_us != 0 && now_us > since_us ? (now_us - since_us) * 1000 : 0;
 }
 
+static uint64_t parked_of(struct wr_subscription_live *live)
+{
+	return live->sharing != NULL ? wr_load_relaxed(&live->sharing->parked) : 0;
+}
+
 static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, struct wr_pin *pin)
 {
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
@@ -252,6 +258,7 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 		.events = (uint64_t)sums.events,
 		.bytes = (uint64_t)sums.bytes,
 		.time_ns = age_ns(p, live->oldest_us),
+		.parked = parked_of(live),
 		.exact = sums.exact,
 	};
 	alert(p, live, &lag);
@@ -285,6 +292,7 @@ int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *re
 		.events = (uint64_t)(sums.events > 0 ? sums.events : 0),
 		.bytes = (uint64_t)(sums.bytes > 0 ? sums.bytes : 0),
 		.time_ns = sums.events > 0 ? age_ns(p, wr_load_relaxed(&live->lag_oldest_us)) : 0,
+		.parked = parked_of(live),
 		.exact = sums.exact,
 	};
 	return 0;

@@ -149,7 +149,10 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 				 done ? reply->sequence : reply->after_seq, done);
 		return;
 	}
-	wr_share_buried(share, raise->seq, done || fenced);
+	if (fenced)
+		wr_share_gone(share, raise->seq);
+	else
+		wr_share_buried(share, raise->seq, done);
 	if (!done && !fenced) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",

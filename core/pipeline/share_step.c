@@ -57,7 +57,8 @@ static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
 			.first_failed_us = e->first_failed_us,
 			.last_failed_us = e->last_failed_us,
 			.due_ns = now_ns + wait_us * 1000,
-			.dead = e->dead != 0,
+			.dead = (e->dead & WR_ENTRY_DEAD) != 0,
+			.parks = (e->dead & WR_ENTRY_PARKED) != 0,
 		};
 		wr_share_restore(&sharing->share, &event, now_ns);
 	}
@@ -153,6 +154,9 @@ static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct
 			.reason = reject.reason,
 			.counts = reject.verdict != WR_VERDICT_RELEASED,
 			.dead = reject.verdict == WR_VERDICT_DEAD,
+			.parked = reject.verdict == WR_VERDICT_PARKED,
+			.redriven = reject.verdict == WR_VERDICT_REDRIVEN,
+			.given_up = reject.verdict == WR_VERDICT_GIVEN_UP,
 		};
 		wr_share_rejected(&sharing->share, &rejection);
 	}
@@ -414,6 +418,23 @@ static void take_options(struct wr_sharing *sharing)
 	wr_share_give_up(share, wr_load_relaxed(&sharing->attempts_max),
 			 wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX);
 	share->options.single_active = wr_load_relaxed(&sharing->single_active) != 0;
+	share->parks = wr_load_relaxed(&sharing->parks) != 0;
+}
+
+/* How much is parked, for who asks; and, once, that for it nothing more can be taken. */
+static void tell_parked(struct weir_pipeline *p, struct wr_sharing *sharing)
+{
+	const struct wr_share *share = &sharing->share;
+	bool full = share->parked_count > 0 && share->parked_count == share->event_count &&
+		    wr_share_room(share) == 0;
+	wr_store_relaxed(&sharing->parked, share->parked_count);
+	if (full && !sharing->told_full)
+		wr_pipeline_say(p,
+				"%s: %u events of a shared subscription are parked, as many as it "
+				"may have outstanding: it waits until some are redriven or given "
+				"up",
+				p->name, share->parked_count);
+	sharing->told_full = full;
 }
 
 int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
@@ -425,6 +446,7 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 					      : UINT64_MAX;
 	work += wr_share_step(&sharing->share, now_ns, durable, sharing->follow_seq - 1);
 	work += take(p, sharing, now_ns);
+	tell_parked(p, sharing);
 	return work + grant(p, sharing, now_ns);
 }
 

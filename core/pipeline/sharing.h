@@ -48,6 +48,7 @@ struct wr_sharing {
 	uint64_t *tags;         /* bitmap of the tags of its topics */
 	uint32_t tag_words;
 	uint32_t wanted; /* events that its members would have at once */
+	bool told_full;  /* all that it may have outstanding is parked */
 	/* DM1: what cannot be read, for members that find nothing else: code, negated. */
 	wr_atomic_u64 damage_seq;
 	wr_atomic_u32 damage;
@@ -61,6 +62,8 @@ struct wr_sharing {
 	wr_atomic_u32 attempts_max;
 	wr_atomic_u32 single_active;
 	wr_atomic_u32 dead_letters; /* topic; UINT32_MAX: none */
+	wr_atomic_u32 parks;        /* WEIR_DEAD_PARK */
+	wr_atomic_u32 parked;       /* by the step: events of parked keys, for lag */
 };
 
 /* An event that a member may have. */

@@ -136,10 +136,11 @@ static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at
 
 static int check_not_shared(const struct weir_subscription_options *o, struct weir_problem *problem)
 {
-	if (o->dead_letters != NULL || o->attempts_max != 0 || o->single_active)
+	if (o->dead_letters != NULL || o->attempts_max != 0 || o->single_active ||
+	    o->when_dead != WEIR_DEAD_PASS)
 		return wr_problem_set(problem, -EINVAL, "order",
-				      "dead_letters, attempts_max and single_active are for order "
-				      "KEY or NONE");
+				      "dead_letters, attempts_max, single_active and when_dead are "
+				      "for order KEY or NONE");
 	return 0;
 }
 
@@ -160,6 +161,10 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	if (o->attempts_max != 0 && o->dead_letters == NULL)
 		return wr_problem_set(problem, -EINVAL, "attempts_max",
 				      "needs dead_letters: nothing is given up in silence");
+	if (o->when_dead == WEIR_DEAD_PARK &&
+	    (o->order != WEIR_ORDER_KEY || o->dead_letters == NULL || p->journal == NULL))
+		return wr_problem_set(problem, -EINVAL, "when_dead",
+				      "PARK needs order KEY, dead_letters and a journal");
 	if (o->when_slow == WEIR_SLOW_GAP)
 		return wr_problem_set(
 			problem, -EINVAL, "when_slow",
@@ -184,6 +189,8 @@ static int check_options(struct weir_pipeline *p, const struct weir_subscription
 	    (unsigned)o->gate > WEIR_LEVEL_DURABLE || o->gate == WEIR_LEVEL_WRITTEN)
 		return wr_problem_set(problem, -EINVAL, "start, when_slow or gate",
 				      "not one of its values");
+	if ((unsigned)o->when_dead > WEIR_DEAD_PARK)
+		return wr_problem_set(problem, -EINVAL, "when_dead", "not PASS or PARK");
 	if ((unsigned)o->assignor > WEIR_ASSIGN_ROUND_ROBIN)
 		return wr_problem_set(problem, -EINVAL, "assignor", "not one of its values");
 	if (o->gate == WEIR_LEVEL_DURABLE && p->journal == NULL)
@@ -246,6 +253,7 @@ static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscrip
 	wr_store_relaxed(&sharing->retry_delay_max_ns, o->retry_delay_max_ns);
 	wr_store_relaxed(&sharing->single_active, o->single_active ? 1u : 0u);
 	wr_store_relaxed(&sharing->dead_letters, dead_letters);
+	wr_store_relaxed(&sharing->parks, o->when_dead == WEIR_DEAD_PARK ? 1u : 0u);
 }
 
 static void apply_options(struct weir_pipeline *p, uint32_t id,

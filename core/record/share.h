@@ -23,7 +23,8 @@
  *                     varint  sequences from its first event to its last
  *                     varint  events in it, less one
  *                     varint  generation
- *   REJECT        by a member that could not process an event, or by the group when a lease ran out
+ *   REJECT        by a member that could not process an event, by the group when a lease ran out or
+ *                 its event is parked, or by who ends a parked one (whatever the generation)
  *                   0 u64 sequence
  *                   8 u32 generation
  *                  12 u32 verdict           enum wr_verdict
@@ -50,6 +51,11 @@ enum wr_verdict {
 	WR_VERDICT_EXPIRED = 2,  /* the lease ran out: likewise */
 	WR_VERDICT_RELEASED = 3, /* given back untried: not counted */
 	WR_VERDICT_DEAD = 4,     /* no use trying again: to the dead letters */
+	/* It stays, and keeps its key: its dead letter stands before this record, in its run. */
+	WR_VERDICT_PARKED = 5,
+	/* Of one that is parked: to be tried again, from the first attempt; or settled. */
+	WR_VERDICT_REDRIVEN = 6,
+	WR_VERDICT_GIVEN_UP = 7,
 };
 
 struct wr_mark_head {

@@ -26,6 +26,19 @@
  * Order KEY: while an event of a key is not settled, nobody gets the next one of it, whatever
  * becomes of the first: it is leased, waits for its retry, or for its way to the dead letters.
  *
+ * Parked keys: with when_dead PARK (order KEY, dead_letters, a journal) what is dead is not settled
+ * when its dead letter is written: in the same run it is parked. Nobody is handed it, and the later
+ * events of its key wait behind it, in order, in their place in the log, also over an open. Other
+ * keys go on. It ends when its letter is redriven (dead_letters.h): then it is handed out again,
+ * first of its key, with attempts from 1; or when it is given up: then the others go on without it,
+ * and its letter is what is left of it. Events without a key have nothing to park: they pass.
+ *
+ * What is parked is outstanding: it counts in outstanding_max and in lag (weir_lag.parked), and
+ * keeps its segments. Where all that a subscription may have outstanding is parked, it takes no
+ * more until something is redriven or given up, which log_fn is told; nothing is left out, and no
+ * key gets out of order. A key that is parked stays so when the subscription is created again with
+ * PASS: that is for what dies from then on.
+ *
  * In a memory-only log producers are held back, while a member polls, by what is taken and not
  * settled, and by what waits to be taken, as with when_slow BLOCK. Acknowledgements are not, and
  * need room, too: where they fill the pool (events as small as what acknowledges them, acknowledged
@@ -96,6 +109,7 @@ struct weir_origin {
 	uint32_t attempts;        /**< that failed */
 	uint32_t reason;          /**< of the last rejection: yours; 0 also where a lease ran out */
 	bool by_verdict;          /**< it was rejected as dead; else attempts_max was reached */
+	bool parked;              /**< when it died, its key was parked behind it */
 	uint64_t first_failed_us; /**< append time (event.h) */
 	uint64_t last_failed_us;
 	const char *text; /**< of the last rejection, not terminated; "" after a restart */

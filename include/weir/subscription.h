@@ -63,6 +63,12 @@ enum weir_order {
 	                               of RabbitMQ's, a share group of Kafka's (KIP-932) */
 };
 
+/** What becomes of the key of an event that is dead. See sharing.h. */
+enum weir_when_dead {
+	WEIR_DEAD_PASS = 0, /**< its next events go on without it */
+	WEIR_DEAD_PARK = 1, /**< they wait behind it, in order, until it is redriven or given up */
+};
+
 /** What a subscription has still to process. */
 struct weir_lag {
 	uint64_t events;
@@ -70,6 +76,7 @@ struct weir_lag {
 	uint64_t time_ns; /**< age of the oldest event that is not acknowledged, by append time: a
 	                       step of the wall clock does not change it; 0: none is */
 	bool exact;       /**< false for a moment after a seek, while events are counted again */
+	uint64_t parked;  /**< of `events`: of keys that wait behind a dead one (sharing.h) */
 };
 
 struct weir_subscription_options {
@@ -117,8 +124,9 @@ struct weir_subscription_options {
 	 *  once. */
 	uint64_t retry_delay_min_ns;
 	uint64_t retry_delay_max_ns;
-	const char *dead_letters; /**< a topic, not one that it reads itself: what is dead is
+	const char *dead_letters;      /**< a topic, not one that it reads itself: what is dead is
 	                               published there and settled here, in one run; NULL: none */
+	enum weir_when_dead when_dead; /**< PARK: with order KEY, dead_letters and a journal */
 };
 
 /**

@@ -25,7 +25,8 @@ static void check_not_shared(struct wr_config_findings *findings,
 	} keys[] = {{"outstanding", of->outstanding_max != 0},
 		    {"single_active", of->single_active},
 		    {"retry", of->attempts_max != 0},
-		    {"dead_letters", of->dead_letters != NULL}};
+		    {"dead_letters", of->dead_letters != NULL},
+		    {"when_dead", of->when_dead != WEIR_DEAD_PASS}};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(keys); i++)
 		if (keys[i].is_asked)
 			refuse(findings, item, keys[i].key,
@@ -50,6 +51,23 @@ static void check_dead_letters(struct wr_config_findings *findings,
 			       "another topic");
 }
 
+static void check_parks(struct wr_config_findings *findings, const struct wr_config_values *values,
+			const struct wr_config_subscription *of, const struct wr_config_node *item)
+{
+	if (of->when_dead != WEIR_DEAD_PARK)
+		return;
+	if (of->order != WEIR_ORDER_KEY)
+		refuse(findings, item, "when_dead", "without an order by key there is none to park",
+		       "order: key");
+	if (of->dead_letters == NULL)
+		refuse(findings, item, "when_dead", "nothing is dead without dead_letters",
+		       "dead_letters: a topic");
+	if (values->options.dir == NULL)
+		refuse(findings, item, "when_dead",
+		       "in memory alone producers would be held back for what is parked",
+		       "journal: {dir: ...}");
+}
+
 void wr_config_check_queue(struct wr_config_findings *findings,
 			   const struct wr_config_values *values,
 			   const struct wr_config_subscription *of,
@@ -65,6 +83,7 @@ void wr_config_check_queue(struct wr_config_findings *findings,
 		       "after so many attempts an event has nowhere to go: nothing is given up in "
 		       "silence",
 		       "dead_letters: a topic");
+	check_parks(findings, values, of, item);
 	if (of->retry_delay_min_ns > of->retry_delay_max_ns)
 		refuse(findings, item, "retry", "delay is longer than delay_max",
 		       "a longer delay_max");

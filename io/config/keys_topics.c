@@ -67,6 +67,13 @@ static const struct wr_config_choice slow_choices[] = {
 	{0},
 };
 
+static const struct wr_config_choice when_dead_choices[] = {
+	{"pass", WEIR_DEAD_PASS, "the next events of its key go on without it"},
+	{"park", WEIR_DEAD_PARK,
+	 "they wait behind it, in order, until it is redriven or given up; order: key"},
+	{0},
+};
+
 static const struct wr_config_choice order_choices[] = {
 	{"partition", WEIR_ORDER_PARTITION,
 	 "a partition belongs to one member, which gets it in order"},
@@ -204,6 +211,12 @@ static const struct wr_config_key subscription_keys[] = {
 	 .max = 200,
 	 .absent = "nothing is given up",
 	 .doc = "Of a queue: the topic, from the file's topics, for events that are dead"},
+	{.name = "when_dead",
+	 SUBSCRIPTION(when_dead),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = when_dead_choices,
+	 .fallback = "pass",
+	 .doc = "Of a queue: what becomes of the key of an event that is dead"},
 	{.name = "lag",
 	 SAME_STRUCT(lag_section),
 	 .doc = "When the program is told that members are behind"},

@@ -118,6 +118,7 @@ static bool make_subscriptions(struct weir_config *config)
 		to->retry_delay_min_ns = from[i].retry_delay_min_ns;
 		to->retry_delay_max_ns = from[i].retry_delay_max_ns;
 		to->dead_letters = from[i].dead_letters;
+		to->when_dead = (enum weir_when_dead)from[i].when_dead;
 		to->lag_events_max = from[i].lag_events_max;
 		to->lag_time_max_ns = from[i].lag_time_max_ns;
 	}

@@ -103,6 +103,7 @@ struct wr_config_subscription {
 	uint64_t retry_delay_min_ns;
 	uint64_t retry_delay_max_ns;
 	const char *dead_letters; /* NULL: none */
+	unsigned when_dead;       /* enum weir_when_dead */
 	uint64_t lag_events_max;
 	uint64_t lag_time_max_ns;
 	uint32_t members;

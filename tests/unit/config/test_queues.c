@@ -22,10 +22,10 @@ TestSuite(queues, .timeout = 60);
 
 Test(queues, keys_become_options)
 {
-	struct weir_config *config =
-		config_good(QUEUE("order: key, lease: 3s, outstanding: 77, single_active: yes, "
-				  "retry: {attempts: 5, delay: 10ms, delay_max: 2s}, "
-				  "dead_letters: dead"));
+	struct weir_config *config = config_good("journal: {dir: j}\n" QUEUE(
+		"order: key, lease: 3s, outstanding: 77, single_active: yes, "
+		"retry: {attempts: 5, delay: 10ms, delay_max: 2s}, "
+		"dead_letters: dead, when_dead: park"));
 	uint32_t count;
 	const struct weir_subscription_options *o = weir_config_subscriptions(config, &count);
 	cr_assert_eq(count, 1);
@@ -37,6 +37,7 @@ Test(queues, keys_become_options)
 	cr_expect_eq(o->retry_delay_min_ns, 10000000u);
 	cr_expect_eq(o->retry_delay_max_ns, 2000000000u);
 	cr_expect_str_eq(o->dead_letters, "dead");
+	cr_expect_eq(o->when_dead, WEIR_DEAD_PARK);
 	weir_config_destroy(config);
 	config = config_good(QUEUE("order: none"));
 	o = weir_config_subscriptions(config, &count);
@@ -54,6 +55,12 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("single_active: yes"), "only a queue has this");
 	expect(QUEUE("retry: {attempts: 3}"), "only a queue has this");
 	expect(QUEUE("dead_letters: dead"), "only a queue has this");
+	expect(QUEUE("when_dead: park"), "only a queue has this");
+	expect(QUEUE("order: none, dead_letters: dead, when_dead: park"),
+	       "without an order by key there is none to park");
+	expect(QUEUE("order: key, when_dead: park"), "nothing is dead without dead_letters");
+	expect(QUEUE("order: key, dead_letters: dead, when_dead: park"),
+	       "in memory alone producers would be held back");
 	expect(QUEUE("order: key, when_slow: gap"), "a queue leaves nothing out");
 	expect(QUEUE("order: key, outstanding: 1M"), "more than all queues together may have");
 	expect(QUEUE("order: key, retry: {attempts: 3}"), "nothing is given up in silence");

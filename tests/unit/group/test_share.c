@@ -4,7 +4,8 @@
  *         subscription is had by one member at a time, under the generation and with the attempts
  *         that the log says; no sooner than its delay and the durability of its last attempt let
  *         it; in the order of its key; what is said in time counts; and each event ends settled,
- *         once, by a member or at the dead letters. Rules: L14, L15, L19.
+ *         once, by a member or at the dead letters; and what is parked there keeps its key until
+ *         that is ended. Rules: L14, L15, L19.
  * Method: a seeded world around one machine: a log that decides lanes in any order, is followed
  *         late and made durable later; members that join, leave, pause, extend, acknowledge,
  *         reject and sit on what they have; marks and letters that are refused; crashes, from
@@ -16,80 +17,9 @@
 
 #include "core/group/share.h"
 #include "io/sim/memory_sim.h"
-#include "io/sim/prng.h"
+#include "tests/unit/group/share_world.h"
 
-#define MEMBERS 4u
-#define EVENTS_MAX 24u
-#define SEQS 3000u
-#define KEYS 4u
-#define LOG_MAX 60000u
-#define LANE_MAX 256u
-#define HAND_MAX 64u
-#define LEASE_NS 1000u
-#define ATTEMPTS 3u
-
-enum what { SETTLE, REJECT, MARK, EXPIRE, BURY };
-
-struct said {
-	enum what what;
-	uint64_t seq;    /* MARK: from */
-	uint64_t to;     /* MARK */
-	uint64_t due_ns; /* REJECT */
-	uint32_t generation;
-	uint32_t count; /* MARK */
-	bool in_time, counts, dead;
-};
-
-struct lane {
-	struct said said[LANE_MAX];
-	uint64_t sent, decided;
-};
-
-struct answer {
-	struct said to;
-	int code;
-	uint32_t generation;
-	uint64_t told_by;
-};
-
-/* What the log says of an event. */
-struct truth {
-	bool out, settled, dead;
-	uint32_t generation, attempts;
-	uint64_t not_before_ns, failed_at; /* place in the log */
-};
-
-struct hand {
-	uint64_t seq;
-	uint32_t generation;
-};
-
-struct member {
-	bool joined, paused, leaving;
-	uint32_t out_max;
-	uint64_t joined_as;
-	struct hand hand[HAND_MAX];
-	uint32_t hand_count;
-	struct lane lane;
-};
-
-static struct world {
-	uint64_t seed;
-	struct wr_prng prng;
-	struct truth truth[SEQS];
-	uint64_t frontier;
-	struct said log[LOG_MAX]; /* from 1 */
-	uint64_t log_end, followed, durable, now_ns;
-	struct member members[MEMBERS];
-	struct lane group;
-	struct answer answers[LANE_MAX];
-	uint64_t answers_made, answers_taken;
-	uint64_t taken, marked; /* as in core/pipeline/share_step.c */
-	uint32_t marks_on_way;
-	bool mark_refused, by_key, single, overruns, dead_letters, stops;
-	uint64_t joins;
-	uint64_t granted, settled, buried, late, missed;
-} w;
+static struct world w;
 
 static struct wr_memory_sim memory;
 static struct wr_share share;
@@ -145,8 +75,9 @@ static int port_bury(void *context, const struct wr_share_event *event)
 	CHECK(w.overruns || t->dead || t->attempts >= share.attempts_max);
 	if (!has_room(&w.group) || (!w.stops && below(4) == 0))
 		return below(2) == 0 ? -EAGAIN : -EIO;
-	say(&w.group,
-	    (struct said){.what = BURY, .seq = event->seq, .generation = event->generation});
+	say(&w.group, (struct said){.what = event->parks ? PARK : BURY,
+				    .seq = event->seq,
+				    .generation = event->generation});
 	return 0;
 }
 
@@ -209,6 +140,25 @@ static void decide_failure(const struct said *said, struct truth *t)
 	t->failed_at = w.log_end;
 }
 
+/* Somebody redrives what is parked at or above a sequence, or gives it up; whether there was. */
+static bool end_parked(uint64_t seq, bool redrives)
+{
+	while (seq < w.frontier && !w.truth[seq].parked)
+		seq++;
+	if (seq >= w.frontier)
+		return false;
+	struct truth *t = &w.truth[seq];
+	append(&(struct said){.what = redrives ? REDRIVE : GIVE_UP, .seq = seq});
+	t->parked = false;
+	t->out = redrives;
+	t->settled = !redrives;
+	t->generation++;
+	t->attempts = 0;
+	t->dead = false;
+	t->not_before_ns = t->failed_at = 0;
+	return true;
+}
+
 /* One more of a lane is decided; the lane of nobody is the group's. */
 static void decide(struct lane *lane)
 {
@@ -221,7 +171,7 @@ static void decide(struct lane *lane)
 	}
 	struct truth *t = &w.truth[said->seq];
 	bool fenced = !t->out || t->generation != said->generation;
-	bool no_room = said->what == BURY && !w.stops && below(4) == 0;
+	bool no_room = said->what >= BURY && !w.stops && below(4) == 0;
 	CHECK(!fenced || !said->in_time || w.overruns);
 	w.late += fenced && lane != &w.group;
 	if (fenced || no_room) {
@@ -231,6 +181,11 @@ static void decide(struct lane *lane)
 	}
 	if (said->what == REJECT || said->what == EXPIRE) {
 		decide_failure(said, t);
+	} else if (said->what == PARK) {
+		append(said);
+		t->generation++;
+		t->parked = true;
+		w.parked++;
 	} else {
 		CHECK(!t->settled);
 		append(said);
@@ -253,6 +208,9 @@ static void reject_in(const struct said *said)
 	r.due_ns = said->due_ns;
 	r.counts = said->counts;
 	r.dead = said->dead;
+	r.parked = said->what == PARK;
+	r.redriven = said->what == REDRIVE;
+	r.given_up = said->what == GIVE_UP;
 	wr_share_rejected(&share, &r);
 }
 
@@ -278,8 +236,11 @@ static void take_answer(void)
 	const struct answer *a = &w.answers[w.answers_taken++ % LANE_MAX];
 	if (a->to.what == EXPIRE) {
 		wr_share_expired(&share, a->to.seq, a->generation, a->told_by, a->code == 0);
-	} else if (a->to.what == BURY) {
-		wr_share_buried(&share, a->to.seq, a->code == 0 || a->generation == 0);
+	} else if (a->to.what == BURY || a->to.what == PARK) {
+		if (a->code != 0 && a->generation == 0)
+			wr_share_gone(&share, a->to.seq);
+		else
+			wr_share_buried(&share, a->to.seq, a->code == 0);
 	} else if (w.marks_on_way--, a->code == 0) {
 		wr_share_marked(&share, a->to.count);
 	} else {
@@ -325,7 +286,7 @@ static void check_grant(const struct wr_share_event *e, uint32_t slot)
 		      w.members[i].joined_as >= w.members[slot].joined_as);
 	if (w.overruns)
 		return;
-	CHECK(t->out && !t->settled);
+	CHECK(t->out && !t->settled && !t->parked);
 	CHECK(t->generation == e->generation && t->attempts == e->attempts);
 	CHECK(t->failed_at <= w.durable);
 	CHECK(t->not_before_ns <= w.now_ns);
@@ -423,7 +384,9 @@ static void member_comes_or_goes(uint32_t slot)
 
 static void check_shape(void)
 {
-	uint32_t count = 0, in_heap = 0, of_member[MEMBERS] = {0}, in_list[WR_SHARE_DEAD + 1] = {0};
+	uint32_t count = 0, in_heap = 0, of_member[MEMBERS] = {0},
+		 in_list[WR_SHARE_PARKED + 1] = {0};
+	uint32_t parked = 0;
 	uint64_t before = 0;
 	for (uint32_t at = share.oldest; at != WR_SHARE_NONE; at = share.events[at].after) {
 		const struct wr_share_event *e = &share.events[at];
@@ -433,6 +396,8 @@ static void check_shape(void)
 		in_list[e->state]++;
 		if (e->member != WR_SHARE_NONE)
 			of_member[e->member]++;
+		parked += w.by_key && e->key != 0 &&
+			  share.events[wr_share_key_first(&share, at)].state == WR_SHARE_PARKED;
 		CHECK((e->state == WR_SHARE_LEASED || e->state == WR_SHARE_DELAYED) ==
 		      (e->heap != WR_SHARE_NONE));
 		CHECK(e->state != WR_SHARE_LEASED || e->member != WR_SHARE_NONE);
@@ -448,6 +413,7 @@ static void check_shape(void)
 	CHECK(in_list[WR_SHARE_ANSWERED] == share.answered.count);
 	CHECK(in_list[WR_SHARE_UNDURABLE] == share.undurable.count);
 	CHECK(in_list[WR_SHARE_DEAD] == share.dead.count);
+	CHECK(parked == share.parked_count);
 	for (uint32_t i = 0; i < MEMBERS; i++)
 		CHECK(of_member[i] == share.members[i].out &&
 		      (!w.members[i].joined || of_member[i] <= w.members[i].out_max));
@@ -476,10 +442,12 @@ static void open_again(void)
 		e.generation = t->generation;
 		e.attempts = t->attempts;
 		e.dead = t->dead;
+		e.parks = t->parked;
 		if (t->out)
 			wr_share_restore(&share, &e, w.now_ns);
 	}
 	wr_share_give_up(&share, w.dead_letters ? ATTEMPTS : 0, w.dead_letters);
+	share.parks = w.parks;
 }
 
 static void something_happens(void)
@@ -510,6 +478,8 @@ static void something_happens(void)
 	else if (what < 950)
 		w.durable +=
 			w.durable < w.log_end ? 1 + below((uint32_t)(w.log_end - w.durable)) : 0;
+	else if (what < 970)
+		(void)end_parked(below((uint32_t)w.frontier), below(2) == 0);
 	else if (what < 998)
 		w.now_ns += below(300);
 	else {
@@ -541,6 +511,8 @@ static void come_to_rest(void)
 			member_says(slot, true);
 			decide(&w.members[slot].lane);
 		}
+		while (end_parked(0, i % 2 == 0))
+			;
 		while (w.group.decided < w.group.sent)
 			decide(&w.group);
 		while (w.followed < w.log_end)
@@ -566,6 +538,7 @@ static void live(uint64_t seed)
 	w.single = seed % 5 == 0;
 	w.overruns = seed % 4 == 3;
 	w.dead_letters = seed % 3 != 0;
+	w.parks = w.by_key && seed % 8 != 4;
 	w.frontier = 1;
 	wr_memory_sim_init(&memory, NULL);
 	open_again();
@@ -581,7 +554,7 @@ static void live(uint64_t seed)
 
 Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 {
-	uint64_t granted = 0, settled = 0, buried = 0, late = 0, missed = 0;
+	uint64_t granted = 0, settled = 0, buried = 0, late = 0, missed = 0, parked = 0;
 	for (uint64_t seed = 1; seed <= 24; seed++) {
 		live(seed);
 		granted += w.granted;
@@ -589,6 +562,7 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 		buried += w.buried;
 		late += w.late;
 		missed += w.missed;
+		parked += w.parked;
 	}
 	/* The worlds were worth it. */
 	cr_expect_gt(granted, 20000);
@@ -596,4 +570,5 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 	cr_expect_gt(buried, 200);
 	cr_expect_gt(late, 500);
 	cr_expect_gt(missed, 50);
+	cr_expect_gt(parked, 50, "%llu", (unsigned long long)parked);
 }

@@ -19,11 +19,10 @@
 #include "io/sim/prng.h"
 #include "tests/support/case.h"
 #include "tests/support/share_records.h"
+#include "tests/unit/log/outstanding_model.h"
 
-#define QUEUES 2u /* one by key, one in no order; and a third subscription that is not shared */
 #define ENTRIES 40u
 #define OF_ONE 24u
-#define SEQS 4000u
 #define RUNS_MAX 12u
 #define BODY_MAX 16384u
 
@@ -37,22 +36,8 @@ static const struct wr_tables_limits limits = {
 	.outstanding_max = ENTRIES,
 };
 
-struct model_event {
-	bool out;
-	uint32_t row, bytes, generation, attempts, reason, dead;
-	uint64_t key, first_failed_us, last_failed_us, not_before_us;
-};
-
-static struct model {
-	struct model_event events[SEQS];
-	uint64_t frontier;
-	uint32_t out;
-	uint64_t settled_events[16], settled_bytes[16]; /* by row */
-} models[QUEUES];
-
-static struct {
-	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept;
-} counts;
+static struct model models[QUEUES];
+static struct model_counts counts;
 
 #define CHECK(condition) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)seed)
 
@@ -258,29 +243,6 @@ static uint32_t draw_runs(uint32_t queue, struct wr_settle_run *runs)
 	return count;
 }
 
-/* The model's part: how many it settles, of how many that it names. */
-static uint32_t settle_model(uint32_t queue, const struct wr_settle_run *runs, uint32_t count,
-			     uint32_t *ret_named)
-{
-	struct model *m = &models[queue];
-	uint32_t settled = 0;
-	*ret_named = 0;
-	for (uint32_t i = 0; i < count; i++) {
-		*ret_named += runs[i].count;
-		for (uint64_t seq = runs[i].first; seq <= runs[i].last; seq++) {
-			struct model_event *e = &m->events[seq];
-			if (!e->out || e->generation != runs[i].generation)
-				continue;
-			e->out = false;
-			m->settled_events[e->row]++;
-			m->settled_bytes[e->row] += e->bytes;
-			settled++;
-		}
-	}
-	m->out -= settled;
-	return settled;
-}
-
 static void check_settled(int rc, const struct wr_decision *d, uint32_t settled, uint32_t named)
 {
 	CHECK(rc == (settled > 0 ? 0 : WEIR_E_FENCED));
@@ -300,33 +262,66 @@ static bool settle(uint32_t queue, struct wr_undo *undo)
 		return true;
 	(void)share_write_settle(record, queue, runs, count);
 	int rc = decide(record, undo, &d);
-	uint32_t settled = settle_model(queue, runs, count, &named);
+	uint32_t settled = settle_model(&models[queue], runs, count, &named);
 	check_settled(rc, &d, settled, named);
 	return rc == 0;
 }
 
 /* ---- rejects ---- */
 
+/* Whatever the generation that it names. */
+static void end_parked(struct model *m, struct model_event *e, uint32_t verdict, int rc,
+		       uint32_t told)
+{
+	if (!e->out || e->dead <= WR_ENTRY_DEAD) {
+		CHECK(rc == WEIR_E_OUT_OF_SEQUENCE && told == (e->out ? e->generation : 0));
+		return;
+	}
+	CHECK(rc == 0);
+	counts.ended++;
+	e->generation++;
+	e->attempts = e->reason = e->dead = 0;
+	e->first_failed_us = e->last_failed_us = e->not_before_us = 0;
+	CHECK(told == (verdict == WR_VERDICT_REDRIVEN ? e->generation : 0));
+	if (verdict == WR_VERDICT_REDRIVEN)
+		return;
+	e->out = false;
+	m->out--;
+	m->settled_events[e->row]++;
+	m->settled_bytes[e->row] += e->bytes;
+}
+
 static void reject(uint32_t queue)
 {
 	struct model *m = &models[queue];
 	uint64_t back = below(60), seq = m->frontier > back ? m->frontier - back : 1;
+	uint32_t turn = below(8);
 	while (seq < m->frontier && !m->events[seq].out && below(10) > 0)
 		seq++;
+	/* Sometimes one that is parked, if there is any. */
+	for (uint64_t at = 1; turn == 0 && at < m->frontier; at++)
+		if (m->events[at].out && m->events[at].dead > WR_ENTRY_DEAD)
+			seq = at;
 	struct model_event *e = &m->events[seq];
 	struct wr_reject r = {
 		.seq = seq,
 		.generation = e->generation + (below(6) == 0 ? below(3) - 1 : 0),
-		.verdict = WR_VERDICT_RETRY + below(WR_VERDICT_DEAD),
+		.verdict = WR_VERDICT_RETRY + below(WR_VERDICT_GIVEN_UP),
 		.failed_us = 1 + below(1000),
 		.not_before_us = below(1000),
 		.reason = below(9),
 	};
+	if (e->dead > WR_ENTRY_DEAD && below(2) == 0)
+		r.verdict = WR_VERDICT_REDRIVEN + below(2);
 	struct wr_undo none = {0};
 	struct wr_decision d;
 	(void)share_write_reject(record, queue, &r);
 	int rc = decide(record, &none, &d);
-	if (!e->out || e->generation != r.generation) {
+	if (r.verdict == WR_VERDICT_REDRIVEN || r.verdict == WR_VERDICT_GIVEN_UP) {
+		end_parked(m, e, r.verdict, rc, d.id);
+		return;
+	}
+	if (!e->out || e->generation != r.generation || e->dead > WR_ENTRY_DEAD) {
 		CHECK(rc == WEIR_E_FENCED);
 		CHECK(d.id == (e->out ? e->generation : 0));
 		return;
@@ -336,6 +331,11 @@ static void reject(uint32_t queue)
 	counts.rejects++;
 	if (r.verdict == WR_VERDICT_RELEASED)
 		return;
+	if (r.verdict == WR_VERDICT_PARKED) {
+		e->dead |= WR_ENTRY_PARKED;
+		counts.parked++;
+		return;
+	}
 	e->attempts++;
 	e->first_failed_us = e->first_failed_us != 0 ? e->first_failed_us : r.failed_us;
 	e->last_failed_us = r.failed_us;
@@ -457,6 +457,8 @@ CASE(outstanding, it_is_what_was_marked_and_not_settled)
 	cr_expect_gt(counts.full, 100);
 	cr_expect_gt(counts.undone, 500);
 	cr_expect_gt(counts.kept, 500);
+	cr_expect_gt(counts.parked, 100);
+	cr_expect_gt(counts.ended, 30, "%llu", (unsigned long long)counts.ended);
 }
 
 /* Eight of the first queue: 1, 3, 5 ...; two of the second. */

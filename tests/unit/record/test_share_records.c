@@ -164,7 +164,7 @@ static void write_reject(struct wr_reject *reject, char *text)
 	*reject = (struct wr_reject){
 		.seq = any_u64(),
 		.generation = any_u32(),
-		.verdict = WR_VERDICT_RETRY + below(WR_VERDICT_DEAD),
+		.verdict = WR_VERDICT_RETRY + below(WR_VERDICT_GIVEN_UP),
 		.failed_us = any_u64(),
 		.not_before_us = any_u64(),
 		.reason = any_u32(),
@@ -251,7 +251,7 @@ Test(share_records, a_reject_of_no_verdict_or_with_too_long_a_text_is_refused)
 		reject = (struct wr_reject){.seq = 1, .generation = 1, .verdict = verdict};
 		memcpy(payload, &reject, sizeof reject);
 		cr_expect_eq(read_reject(sizeof reject, &read, text),
-			     verdict >= WR_VERDICT_RETRY && verdict <= WR_VERDICT_DEAD);
+			     verdict >= WR_VERDICT_RETRY && verdict <= WR_VERDICT_GIVEN_UP);
 	}
 	for (uint32_t bytes = 0; bytes < 300; bytes++) {
 		reject = (struct wr_reject){.verdict = WR_VERDICT_DEAD, .text_bytes = bytes};

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What test_outstanding.c holds the writer's list against: all that was marked, by sequence. */
+#ifndef WR_TESTS_OUTSTANDING_MODEL_H
+#define WR_TESTS_OUTSTANDING_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/record/share.h"
+
+#define QUEUES 2u /* one by key, one in no order; and a third subscription that is not shared */
+#define SEQS 4000u
+
+struct model_event {
+	bool out;
+	uint32_t row, bytes, generation, attempts, reason, dead;
+	uint64_t key, first_failed_us, last_failed_us, not_before_us;
+};
+
+struct model {
+	struct model_event events[SEQS];
+	uint64_t frontier;
+	uint32_t out;
+	uint64_t settled_events[16], settled_bytes[16]; /* by row */
+};
+
+struct model_counts {
+	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept, parked, ended;
+};
+
+/* The model's part: how many it settles, of how many that it names. */
+static inline uint32_t settle_model(struct model *m, const struct wr_settle_run *runs,
+				    uint32_t count, uint32_t *ret_named)
+{
+	uint32_t settled = 0;
+	*ret_named = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		*ret_named += runs[i].count;
+		for (uint64_t seq = runs[i].first; seq <= runs[i].last; seq++) {
+			struct model_event *e = &m->events[seq];
+			if (!e->out || e->generation != runs[i].generation)
+				continue;
+			e->out = false;
+			m->settled_events[e->row]++;
+			m->settled_bytes[e->row] += e->bytes;
+			settled++;
+		}
+	}
+	m->out -= settled;
+	return settled;
+}
+
+#endif
