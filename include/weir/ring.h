@@ -390,7 +390,7 @@ WEIR_RING_INLINE int64_t weir_ring_drain(struct weir_ring_consumer *consumer, ui
 {
 	uint64_t seen = 0;
 	while (seen < most) {
-		const void *items;
+		const void *items = NULL; // gcc -Og does not see that a count comes with items
 		uint64_t want = most - seen < 256 ? most - seen : 256;
 		int n = weir_ring_take(consumer, (uint32_t)want, item_bytes, &items);
 		if (n < 0 && (seen > 0 || n == WEIR_E_AGAIN))

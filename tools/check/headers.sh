@@ -46,7 +46,7 @@ if [ "$tried" -eq 0 ]; then
 	exit 1
 fi
 
-# With -O1 -fsanitize=thread a compiler follows values less far than with any other options, and
+# With -O1 -fsanitize=thread, or -Og, a compiler follows values less far than with other options, and
 # warns of more: what is passed by reference there has a value from its first line on.
 ring_calls() { # ring_calls COMPILER
 	command -v "$1" >/dev/null 2>&1 || return 0
@@ -102,12 +102,18 @@ ring_calls() { # ring_calls COMPILER
 		echo "$call() of a ring is not among the calls that headers.sh compiles"
 		bad=$((bad + 1))
 	done
+	ring_calls_with "$1" "-Og"
 	# Without the sanitizer's own parts a compiler has none.
 	printf 'int probe;\n' >"$work/probe.c"
 	"$1" -fsanitize=thread -c -o "$work/probe.o" "$work/probe.c" >/dev/null 2>&1 || return 0
-	if ! "$1" -std=c11 -Iinclude -Wall -Wextra -Wpedantic -Wconversion -Werror -O1 -fsanitize=thread \
+	ring_calls_with "$1" "-O1 -fsanitize=thread"
+}
+
+ring_calls_with() { # ring_calls_with COMPILER OPTIONS
+	# shellcheck disable=SC2086 # several options
+	if ! "$1" -std=c11 -Iinclude -Wall -Wextra -Wpedantic -Wconversion -Werror $2 \
 		-c -o "$work/probe.o" "$work/ring.c" >"$work/log" 2>&1; then
-		echo "the calls of rings warn in a program, with $1 -O1 -fsanitize=thread"
+		echo "the calls of rings warn in a program, with $1 $2"
 		sed 's/^/    /' "$work/log" | head -n 20
 		bad=$((bad + 1))
 	fi
