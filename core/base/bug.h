@@ -67,6 +67,10 @@
 	  "an event is handed out again before the attempt that failed is durable")                \
 	X(LEASE_NOT_DRAINED, "core/group/share.c",                                                 \
 	  "a lease ends before what its member has sent is decided")                               \
+	X(EXPIRED_HANDED_OUT, "core/group/share_terms.c",                                          \
+	  "what expires while it waits for a member is handed out")                                \
+	X(TERMS_NOT_KEPT, "core/log/outstanding.c",                                                \
+	  "what an event may wait for and until when is not known after a crash")                  \
 	X(DEAD_HANDED_OUT, "core/group/share.c",                                                   \
 	  "what was dead before an open is handed out again")                                      \
 	X(SETTLE_NOT_UNDONE, "core/log/outstanding.c",                                             \

@@ -31,7 +31,6 @@ int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_
 		.options = *o,
 		.bucket_mask = buckets - 1,
 		.marked = EMPTY,
-		.ready = EMPTY,
 		.answered = EMPTY,
 		.undurable = EMPTY,
 		.dead = EMPTY,
@@ -49,6 +48,8 @@ int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_
 		wr_share_fini(s, memory);
 		return -ENOMEM;
 	}
+	for (uint32_t i = 0; i < WR_SHARE_PRIORITIES; i++)
+		s->ready[i] = EMPTY;
 	for (uint32_t i = 0; i < buckets; i++)
 		s->buckets[i] = s->key_buckets[i] = WR_SHARE_NONE;
 	for (uint32_t i = o->events_max; i > 0; i--) {
@@ -94,13 +95,13 @@ struct wr_share_event *wr_share_find(struct wr_share *s, uint64_t seq)
 
 /* ---- lists of a state ---- */
 
-static struct wr_share_list *list_of(struct wr_share *s, uint8_t state)
+static struct wr_share_list *list_of(struct wr_share *s, const struct wr_share_event *e)
 {
-	switch (state) {
+	switch (e->state) {
 	case WR_SHARE_MARKED:
 		return &s->marked;
 	case WR_SHARE_READY:
-		return &s->ready;
+		return &s->ready[e->priority];
 	case WR_SHARE_ANSWERED:
 		return &s->answered;
 	case WR_SHARE_UNDURABLE:
@@ -133,9 +134,12 @@ static void list_remove(struct wr_share *s, struct wr_share_list *list, uint32_t
 /* Out of its state: lists, what is due, and its member's count. */
 void wr_share_leave_state(struct wr_share *s, struct wr_share_event *e)
 {
-	struct wr_share_list *list = list_of(s, e->state);
+	struct wr_share_list *list = list_of(s, e);
 	if (list != NULL)
 		list_remove(s, list, wr_share_index(s, e));
+	if (e->state == WR_SHARE_READY && list->count == 0)
+		s->ready_set &= ~(1u << e->priority);
+	s->in_state[e->state]--;
 	wr_share_heap_drop(s, wr_share_index(s, e));
 	if (e->member != WR_SHARE_NONE)
 		s->members[e->member].out--;
@@ -147,9 +151,12 @@ void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_
 			  bool in_front)
 {
 	e->state = (uint8_t)state;
-	struct wr_share_list *list = list_of(s, e->state);
+	s->in_state[state]++;
+	struct wr_share_list *list = list_of(s, e);
 	if (list != NULL)
 		list_add(s, list, wr_share_index(s, e), in_front);
+	if (state == WR_SHARE_READY)
+		s->ready_set |= 1u << e->priority;
 }
 
 static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
@@ -160,29 +167,28 @@ static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
 static bool is_given_up(const struct wr_share *s, const struct wr_share_event *e)
 {
 	bool used_up = s->attempts_max != 0 && e->attempts >= s->attempts_max;
-	return s->has_dead_letters && (e->dead || used_up);
+	return e->expired || (s->has_dead_letters && (e->dead || used_up));
 }
 
-/* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
+/* What is next for one that nobody has, as things stand now. */
+static enum wr_share_state state_of(const struct wr_share *s, struct wr_share_event *e)
+{
+	e->expired = e->expired || wr_share_is_expired(s, e);
+	if (e->expired)
+		return WR_SHARE_DEAD;
+	if (is_ordered(s, e) && !wr_share_key_is_first(s, wr_share_index(s, e)))
+		return WR_SHARE_BEHIND;
+	if (is_given_up(s, e))
+		return WR_SHARE_DEAD;
+	return wr_share_is_delayed(s, e) ? WR_SHARE_DELAYED : WR_SHARE_READY;
+}
+
 void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front)
 {
-	if (is_ordered(s, e) && !wr_share_key_is_first(s, wr_share_index(s, e)))
-		wr_share_enter_state(s, e, WR_SHARE_BEHIND, in_front);
-	else if (is_given_up(s, e))
-		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
-	else
-		wr_share_enter_state(s, e, WR_SHARE_READY, in_front);
-}
-
-/* When nothing more is to be waited for but the time. */
-static void make_due(struct wr_share *s, struct wr_share_event *e, uint64_t due_ns, uint64_t now_ns)
-{
-	if (due_ns <= now_ns) {
-		wr_share_make_ready(s, e, true);
-		return;
-	}
-	wr_share_enter_state(s, e, WR_SHARE_DELAYED, false);
-	wr_share_heap_put(s, wr_share_index(s, e), due_ns);
+	enum wr_share_state state = state_of(s, e);
+	wr_share_enter_state(s, e, state, in_front && state != WR_SHARE_DEAD);
+	if (state != WR_SHARE_DEAD)
+		wr_share_watch(s, e);
 }
 
 /* ---- from the log ---- */
@@ -226,8 +232,10 @@ void wr_share_forget(struct wr_share *s, struct wr_share_event *e)
 	if (is_ordered(s, e)) {
 		s->parked_count -= wr_share_is_behind_parked(s, at) ? 1 : 0;
 		uint32_t next = wr_share_key_remove(s, at);
-		if (next != WR_SHARE_NONE && s->events[next].state == WR_SHARE_BEHIND)
+		if (next != WR_SHARE_NONE && s->events[next].state == WR_SHARE_BEHIND) {
+			wr_share_leave_state(s, &s->events[next]);
 			wr_share_make_ready(s, &s->events[next], false);
+		}
 	}
 	*place_of(s, e->seq) = e->chain;
 	*(e->before != WR_SHARE_NONE ? &s->events[e->before].after : &s->oldest) = e->after;
@@ -238,33 +246,24 @@ void wr_share_forget(struct wr_share *s, struct wr_share_event *e)
 	s->event_count--;
 }
 
-void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, uint64_t now_ns)
+void wr_share_restore(struct wr_share *s, const struct wr_share_event *event)
 {
 	struct wr_share_event *e = add(s, event);
 	e->redelivered = true;
+	/* In the order of the log they go to the end of what is ready. */
 	if (e->parks)
 		wr_share_park(s, e);
 	else if (is_given_up(s, e))
 		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
 	else
-		make_due(s, e, event->due_ns, now_ns);
-	/* In the order of the log they go to the end of what is ready, not before each other. */
-	if (e->state == WR_SHARE_READY) {
-		list_remove(s, &s->ready, wr_share_index(s, e));
-		list_add(s, &s->ready, wr_share_index(s, e), false);
-	}
+		wr_share_make_ready(s, e, false);
 }
 
-void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes,
-		   bool redelivered)
+void wr_share_take(struct wr_share *s, const struct wr_share_event *event)
 {
-	struct wr_share_event event = {.seq = seq,
-				       .from = from,
-				       .key = key,
-				       .bytes = bytes,
-				       .generation = 1,
-				       .redelivered = redelivered};
-	wr_share_enter_state(s, add(s, &event), WR_SHARE_MARKED, false);
+	struct wr_share_event *e = add(s, event);
+	e->generation = 1;
+	wr_share_enter_state(s, e, WR_SHARE_MARKED, false);
 }
 
 void wr_share_marked(struct wr_share *s, uint32_t count)
@@ -325,7 +324,7 @@ void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
 	}
 	e->reject_seq = r->record_seq;
 	if (!r->counts) {
-		make_due(s, e, r->due_ns, 0);
+		wr_share_make_ready(s, e, true);
 		return;
 	}
 	e->attempts++;
@@ -333,7 +332,7 @@ void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *r)
 	if (e->first_failed_us == 0)
 		e->first_failed_us = r->failed_us;
 	e->last_failed_us = r->failed_us;
-	e->due_ns = r->due_ns;
+	e->not_before_ns = r->not_before_ns;
 	e->dead = r->dead;
 	if (is_given_up(s, e)) {
 		wr_share_enter_state(s, e, WR_SHARE_DEAD, false);
@@ -426,14 +425,16 @@ static bool end_lease(struct wr_share *s, struct wr_share_event *e)
 	if (ports->expire(ports->context, e) != 0)
 		return false;
 	wr_share_heap_drop(s, wr_share_index(s, e));
+	s->in_state[WR_SHARE_LEASED]--;
+	s->in_state[WR_SHARE_ASKED]++;
 	e->state = WR_SHARE_ASKED; /* still its member's, until the log has said so */
 	return true;
 }
 
-static int end_what_is_due(struct wr_share *s, uint64_t now_ns)
+static int end_what_is_due(struct wr_share *s)
 {
 	int done = 0;
-	while (s->heap_count > 0 && s->heap[0].due_ns <= now_ns) {
+	while (s->heap_count > 0 && s->heap[0].due_ns <= s->now_ns) {
 		struct wr_share_event *e = &s->events[s->heap[0].event];
 		if (e->state == WR_SHARE_LEASED) {
 			if (!end_lease(s, e))
@@ -464,7 +465,7 @@ static int end_what_was_missed(struct wr_share *s, uint64_t followed_seq)
 	return done;
 }
 
-int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uint64_t followed_seq)
+int wr_share_step(struct wr_share *s, uint64_t durable_seq, uint64_t followed_seq)
 {
 	int done = end_what_was_missed(s, followed_seq);
 	while (s->undurable.count > 0 &&
@@ -472,13 +473,13 @@ int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uin
 		WR_BUG(ATTEMPT_NOT_DURABLE))) {
 		struct wr_share_event *e = &s->events[s->undurable.first];
 		wr_share_leave_state(s, e);
-		make_due(s, e, e->due_ns, now_ns);
+		wr_share_make_ready(s, e, true);
 		done++;
 	}
-	done += end_what_is_due(s, now_ns);
+	done += end_what_is_due(s);
 	while (s->dead.count > 0) {
 		struct wr_share_event *e = &s->events[s->dead.first];
-		e->parks = s->parks && is_ordered(s, e) &&
+		e->parks = s->parks && !e->expired && is_ordered(s, e) &&
 			   wr_share_key_is_first(s, wr_share_index(s, e));
 		int rc = s->ports->bury(s->ports->context, e);
 		if (rc != 0 && rc != -EAGAIN) {

@@ -8,16 +8,20 @@
  *
  *   MARKED    the hand-out mark that names it is on its way
  *   BEHIND    order KEY: an earlier event of its key is not settled yet
- *   READY     may be handed out
+ *   READY     may be handed out; those of the highest priority first
  *   LEASED    a member has it, until due_ns
  *   ASKED     its lease ran out, or it is dead, and the record that says so is on its way
  *   ANSWERED  the log has decided that record: it is followed up to there first
  *   UNDURABLE that attempt is ordered; it counts once it is durable, and only then is it handed out
  *             again, so that who crashes each time comes to an end, too
- *   DELAYED   until due_ns
+ *   DELAYED   until append time is not_before_ns
  *   DEAD      to the dead letters, as soon as that can be written
  *   PARKED    order KEY, where `parks` is set: it is with the dead letters and stays here, too, so
  *             that those behind it wait: until it is redriven or given up
+ *
+ * One that nobody has and whose time is over (expires_ns) is DEAD, wherever it stands in its key,
+ * and goes also where there are no dead letters. Append time is told by wr_share_clock(), in ns;
+ * leases run by the clock of the steps.
  *
  * What the log says comes back through wr_share_settled() and wr_share_rejected(), whoever wrote
  * it; both may be told twice. A generation is raised by each reject: that is what fences the one
@@ -26,6 +30,7 @@
  *   share.c          taking, what the log says, what is due
  *   share_members.c  members, and what they are given
  *   share_parked.c   keys that wait behind a dead event
+ *   share_terms.c    delays, times to live, priorities
  *   share_keys.c     one list for each key
  *   share_time.c     a heap of what is due
  */
@@ -52,16 +57,19 @@ enum wr_share_state {
 	WR_SHARE_DELAYED,
 	WR_SHARE_DEAD,
 	WR_SHARE_PARKED,
+	WR_SHARE_STATES,
 };
 
 struct wr_share_event {
 	uint64_t seq;
-	uint64_t from; /* nothing of the subscription lies between this and seq */
-	uint64_t key;  /* 0: none, it is in no order */
-	uint64_t due_ns;
-	uint64_t durable_from; /* UNDURABLE: the record that is to be durable */
-	uint64_t told_by;      /* ANSWERED: once the log is followed up to here, it was missed */
-	uint64_t reject_seq;   /* of the last reject; 0: none of this run */
+	uint64_t from;          /* nothing of the subscription lies between this and seq */
+	uint64_t key;           /* 0: none, it is in no order */
+	uint64_t due_ns;        /* of what is next to happen to it, in the heap */
+	uint64_t not_before_ns; /* append time */
+	uint64_t expires_ns;    /* append time; 0: never */
+	uint64_t durable_from;  /* UNDURABLE: the record that is to be durable */
+	uint64_t told_by;       /* ANSWERED: once the log is followed up to here, it was missed */
+	uint64_t reject_seq;    /* of the last reject; 0: none of this run */
 	uint64_t first_failed_us, last_failed_us;
 	uint64_t grant;      /* LEASED: the how-manieth that its member was given */
 	uint64_t lane_place; /* LEASED and over: where its member's lane ended when that was seen */
@@ -74,9 +82,11 @@ struct wr_share_event {
 	uint8_t state; /* enum wr_share_state */
 	bool is_over;  /* LEASED: the lease ran out, its member's lane is being drained */
 	bool redelivered;
-	bool dead;                    /* it was rejected as dead */
-	bool told_counts;             /* ANSWERED: as an attempt */
-	bool parks;                   /* its dead letter says that it stays: PARKED is next */
+	bool dead;        /* it was rejected as dead */
+	bool expired;     /* its time was over before anybody had it for good */
+	bool told_counts; /* ANSWERED: as an attempt */
+	bool parks;       /* its dead letter says that it stays: PARKED is next */
+	uint8_t priority;
 	uint32_t prev, next;          /* of the list of its state */
 	uint32_t chain;               /* of its bucket, by sequence; or of those free */
 	uint32_t heap;                /* place among what is due; WR_SHARE_NONE: not */
@@ -97,6 +107,8 @@ struct wr_share_list {
 	uint32_t first, last, count;
 };
 
+#define WR_SHARE_PRIORITIES 32u
+
 struct wr_share_due {
 	uint64_t due_ns;
 	uint32_t event;
@@ -106,7 +118,8 @@ struct wr_share_ports {
 	void *context;
 	/* Writes that the lease of an event ran out. 0, or -EAGAIN: no room now. */
 	int (*expire)(void *context, const struct wr_share_event *event);
-	/* Writes it to the dead letters and settles it. 0, or negative: not now. */
+	/* Writes it to the dead letters (expired: if there are any) and settles it. 0, or negative:
+	 * not now. */
 	int (*bury)(void *context, const struct wr_share_event *event);
 	/* Where a member's lane ends now; and whether it is decided up to a place. */
 	uint64_t (*lane_place)(void *context, uint32_t member);
@@ -126,8 +139,10 @@ struct wr_share {
 	uint64_t lease_ns; /* may change while it runs */
 	/* Set by wr_share_give_up(). */
 	uint32_t attempts_max; /* 0: no limit; that many failed, and it is dead */
-	bool has_dead_letters; /* false: nothing is DEAD, it waits as DELAYED would */
+	bool has_dead_letters; /* false: nothing but what is expired is DEAD */
 	bool parks;            /* keys wait behind what is dead; may change while it runs */
+	uint64_t now_ns;       /* by wr_share_clock() */
+	uint64_t append_ns;
 
 	struct wr_share_event *events;
 	struct wr_share_member *members;
@@ -142,7 +157,10 @@ struct wr_share {
 	uint64_t joins;
 	uint32_t turn;           /* member that is looked at first */
 	uint32_t oldest, newest; /* by sequence */
-	struct wr_share_list marked, ready, answered, undurable, dead;
+	struct wr_share_list marked, answered, undurable, dead;
+	struct wr_share_list ready[WR_SHARE_PRIORITIES];
+	uint32_t ready_set; /* bit by priority: which of them have some */
+	uint32_t in_state[WR_SHARE_STATES];
 };
 
 int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_share_ports *ports,
@@ -152,12 +170,16 @@ size_t wr_share_bytes(const struct wr_share_options *options);
 
 /* ---- from the log ---- */
 
+/* What time it is, by both clocks: before anything below that depends on it, and each step. */
+void wr_share_clock(struct wr_share *s, uint64_t now_ns, uint64_t append_ns);
 /* At open, in the order of the log: outstanding from an earlier run. */
-void wr_share_restore(struct wr_share *s, const struct wr_share_event *event, uint64_t now_ns);
-/* An event that a mark on its way names; wr_share_room() of them at most. `redelivered`: an earlier
- * run may have handed it out. */
-void wr_share_take(struct wr_share *s, uint64_t seq, uint64_t from, uint64_t key, uint32_t bytes,
-		   bool redelivered);
+void wr_share_restore(struct wr_share *s, const struct wr_share_event *event);
+/*
+ * An event that a mark on its way names; wr_share_room() of them at most. Of `event`: seq, from,
+ * key, bytes, not_before_ns, expires_ns, priority, and `redelivered`: an earlier run may have
+ * handed it out.
+ */
+void wr_share_take(struct wr_share *s, const struct wr_share_event *event);
 uint32_t wr_share_room(const struct wr_share *s);
 /* The oldest mark that named `count` is ordered; or refused, and they are to be taken again. */
 void wr_share_marked(struct wr_share *s, uint32_t count);
@@ -171,7 +193,7 @@ struct wr_share_rejection {
 	uint32_t generation; /* that it named: the next one is in force now */
 	uint64_t record_seq;
 	uint64_t failed_us;
-	uint64_t due_ns; /* not before, if later than now */
+	uint64_t not_before_ns; /* append time; 0: at once */
 	uint32_t reason;
 	bool counts; /* as an attempt */
 	bool dead;
@@ -221,10 +243,10 @@ uint64_t wr_share_lowest_seq(const struct wr_share *s, uint64_t seq);
 /* ---- the step ---- */
 
 /*
- * Leases that ran out, delays that are over, dead letters. How much was done. The log is durable up
- * to durable_seq, and was followed up to followed_seq.
+ * Leases that ran out, delays that are over, what has expired, dead letters. How much was done. The
+ * log is durable up to durable_seq, and was followed up to followed_seq.
  */
-int wr_share_step(struct wr_share *s, uint64_t now_ns, uint64_t durable_seq, uint64_t followed_seq);
+int wr_share_step(struct wr_share *s, uint64_t durable_seq, uint64_t followed_seq);
 /* When something is due; UINT64_MAX: nothing. */
 uint64_t wr_share_due_ns(const struct wr_share *s);
 
@@ -255,6 +277,12 @@ static inline bool wr_share_before(const struct wr_share *s, uint32_t a, uint32_
 {
 	return s->heap[a].due_ns < s->heap[b].due_ns;
 }
+bool wr_share_is_expired(const struct wr_share *s, const struct wr_share_event *e);
+bool wr_share_is_delayed(const struct wr_share *s, const struct wr_share_event *e);
+/* Into the heap for what is next to happen to one that waits: its delay, or its end. */
+void wr_share_watch(struct wr_share *s, struct wr_share_event *e);
+/* The first of what is ready, and has not expired meanwhile; NULL: there is nothing. */
+struct wr_share_event *wr_share_most_urgent(struct wr_share *s);
 void wr_share_heap_put(struct wr_share *s, uint32_t event, uint64_t due_ns);
 void wr_share_heap_drop(struct wr_share *s, uint32_t event);
 /* The first of its key goes first. */

@@ -76,7 +76,7 @@ static uint32_t active_member(const struct wr_share *s)
 
 uint32_t wr_share_next_member(struct wr_share *s)
 {
-	if (s->ready.count == 0)
+	if (wr_share_most_urgent(s) == NULL)
 		return WR_SHARE_NONE;
 	if (s->options.single_active) {
 		uint32_t active = active_member(s);
@@ -95,9 +95,9 @@ uint32_t wr_share_next_member(struct wr_share *s)
 const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t grant,
 					    uint64_t now_ns)
 {
-	if (s->ready.count == 0 || !may_be_given(s, member))
+	struct wr_share_event *e = wr_share_most_urgent(s);
+	if (e == NULL || !may_be_given(s, member))
 		return NULL;
-	struct wr_share_event *e = &s->events[s->ready.first];
 	wr_share_leave_state(s, e);
 	e->member = member;
 	e->grant = grant;

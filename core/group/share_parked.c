@@ -38,7 +38,8 @@ void wr_share_end_parked(struct wr_share *s, struct wr_share_event *e, bool give
 	e->generation++;
 	e->attempts = e->reason = 0;
 	e->first_failed_us = e->last_failed_us = e->reject_seq = 0;
-	e->dead = e->parks = false;
+	e->not_before_ns = e->expires_ns = 0; /* they were of its first life */
+	e->dead = e->expired = e->parks = false;
 	wr_share_make_ready(s, e, true);
 }
 

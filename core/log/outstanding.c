@@ -8,9 +8,10 @@
 #include "core/base/bits.h"
 #include "core/base/bug.h"
 
-#define OUTSTANDING_VERSION 1u
+/* 1: without expires_us, and with a priority of 0. */
+#define OUTSTANDING_VERSION 2u
 #define LIST_BYTES 24u
-#define SAVED_ENTRY_BYTES 64u
+#define SAVED_ENTRY_BYTES 72u
 
 static uint32_t bucket_count_of(const struct wr_outstanding_limits *l)
 {
@@ -189,6 +190,9 @@ int wr_outstanding_mark(struct wr_outstanding *o, struct wr_settle *settle, uint
 		o->entries[at] = (struct wr_outstanding_entry){
 			.seq = event.seq,
 			.key = event.key,
+			.not_before_us = event.not_before_us,
+			.expires_us = event.expires_us,
+			.priority = (uint16_t)event.priority,
 			.subscription = id,
 			.row = event.row,
 			.bytes = event.bytes,
@@ -196,6 +200,8 @@ int wr_outstanding_mark(struct wr_outstanding *o, struct wr_settle *settle, uint
 			.prev = list->last,
 			.next = WR_NO_ENTRY,
 		};
+		if (WR_BUG(TERMS_NOT_KEPT))
+			o->entries[at].not_before_us = o->entries[at].expires_us = 0;
 		link_entry(o, at);
 		index_entry(o, at);
 	}
@@ -286,7 +292,7 @@ static int end_parked(struct wr_outstanding *o, struct wr_settle *settle, uint32
 	}
 	*ret_generation = ++e->generation;
 	e->attempts = e->reason = e->dead = 0;
-	e->first_failed_us = e->last_failed_us = e->not_before_us = 0;
+	e->first_failed_us = e->last_failed_us = e->not_before_us = e->expires_us = 0;
 	return 0;
 }
 
@@ -367,7 +373,8 @@ static void save_entry(const struct wr_outstanding_entry *e, struct wr_sink *sin
 	wr_sink_u32(sink, e->generation);
 	wr_sink_u32(sink, e->attempts);
 	wr_sink_u32(sink, e->reason);
-	wr_sink_u32(sink, e->dead);
+	wr_sink_u32(sink, e->dead | (uint32_t)e->priority << 16);
+	wr_sink_u64(sink, e->expires_us);
 }
 
 void wr_outstanding_save(struct wr_outstanding *o, struct wr_catalog *catalog, struct wr_sink *sink)
@@ -397,7 +404,7 @@ void wr_outstanding_save(struct wr_outstanding *o, struct wr_catalog *catalog, s
 }
 
 static int load_entry(struct wr_outstanding *o, uint32_t id, const struct wr_subscription *s,
-		      struct wr_cursor *in)
+		      uint32_t version, struct wr_cursor *in)
 {
 	struct wr_outstanding_list *list = &o->lists[id];
 	uint64_t least = list->last != WR_NO_ENTRY ? o->entries[list->last].seq + 1 : 1;
@@ -412,9 +419,13 @@ static int load_entry(struct wr_outstanding *o, uint32_t id, const struct wr_sub
 	e.generation = wr_take_u32(in);
 	e.attempts = wr_take_u32(in);
 	e.reason = wr_take_u32(in);
-	e.dead = wr_take_u32(in);
+	uint32_t dead = wr_take_u32(in);
+	e.dead = (uint16_t)dead;
+	e.priority = (uint16_t)(dead >> 16);
+	e.expires_us = version >= 2 ? wr_take_u64(in) : 0;
 	if (in->failed || e.seq < least || e.seq >= list->frontier || e.row >= s->row_count ||
-	    e.generation == 0 || e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED))
+	    e.generation == 0 || e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED) ||
+	    e.priority > WR_PRIORITY_MAX)
 		return WEIR_E_CORRUPT;
 	if (o->free_count == 0)
 		return WEIR_E_FULL;
@@ -430,7 +441,7 @@ static int load_entry(struct wr_outstanding *o, uint32_t id, const struct wr_sub
 int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, uint32_t version,
 			const uint8_t *bytes, uint32_t length_bytes)
 {
-	if (version != OUTSTANDING_VERSION)
+	if (version == 0 || version > OUTSTANDING_VERSION)
 		return WEIR_E_FORMAT;
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	uint32_t shared = wr_take_u32(&in);
@@ -454,7 +465,7 @@ int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, ui
 		clear_list(&o->lists[id]);
 		o->lists[id].frontier = frontier;
 		for (uint32_t k = 0; k < count; k++) {
-			int rc = load_entry(o, id, s, &in);
+			int rc = load_entry(o, id, s, version, &in);
 			if (rc != 0)
 				return rc;
 		}

@@ -28,14 +28,16 @@ struct wr_outstanding_entry {
 	uint64_t key; /* wr_share_key() */
 	uint64_t first_failed_us;
 	uint64_t last_failed_us;
-	uint64_t not_before_us;
+	uint64_t not_before_us; /* of its delay, or of the last reject */
+	uint64_t expires_us;    /* 0: never */
 	uint32_t subscription;
 	uint32_t row;
 	uint32_t bytes;
 	uint32_t generation; /* from 1 */
 	uint32_t attempts;   /* that failed */
 	uint32_t reason;
-	uint32_t dead;       /* WR_ENTRY_DEAD, WR_ENTRY_PARKED */
+	uint16_t dead; /* WR_ENTRY_DEAD, WR_ENTRY_PARKED */
+	uint16_t priority;
 	uint32_t prev, next; /* of its subscription, by sequence */
 	uint32_t chain;      /* of its bucket; when it is none: of those free, or pending */
 };

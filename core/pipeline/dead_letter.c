@@ -7,7 +7,8 @@
  * redriven (docs/design/parked-in-place.md).
  *
  * The copy has the event's key, headers, ids and payload. What only the writer may accept once is
- * left out: a producer's stamp, an idempotency key, an expected version.
+ * left out: a producer's stamp, an idempotency key, an expected version. So are its delay and its
+ * time to live, which are over.
  */
 #include <errno.h>
 
@@ -38,6 +39,7 @@ _Static_assert(sizeof(struct origin) == 56, "packed");
 
 #define ORIGIN_BY_VERDICT 1u
 #define ORIGIN_PARKED 2u
+#define ORIGIN_EXPIRED 4u
 
 #define ORIGIN_BYTES_MAX (sizeof(struct origin) + WR_REASON_TEXT_BYTES_MAX)
 
@@ -64,7 +66,7 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->reject_seq);
 	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
 	    wr_reject_read(&view, &reject, &said)) {
-		if (reject.verdict == WR_VERDICT_DEAD)
+		if (reject.verdict == WR_VERDICT_DEAD && !event->expired)
 			origin->flags |= ORIGIN_BY_VERDICT;
 		memcpy(text, said, reject.text_bytes);
 		*ret_text_bytes = (uint16_t)reject.text_bytes;
@@ -74,7 +76,14 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 
 static bool is_copied(const struct wr_option *option)
 {
-	return (option->tag & WR_OPTION_CRITICAL) == 0 && option->tag != WR_OPTION_ORIGIN;
+	switch (option->tag) {
+	case WR_OPTION_ORIGIN:
+	case WR_OPTION_DELAY:
+	case WR_OPTION_TIME_TO_LIVE:
+		return false;
+	default:
+		return (option->tag & WR_OPTION_CRITICAL) == 0;
+	}
 }
 
 static void measure(struct letter *letter)
@@ -145,6 +154,15 @@ static uint32_t write_park(const struct wr_share_event *event, uint32_t subscrip
 	return wr_record_stride(wr_control_bytes(0, sizeof park));
 }
 
+/* What is counted when it is answered. */
+static uint32_t fate_of(struct wr_sharing *sharing, const struct wr_share_event *event)
+{
+	if (!event->expired)
+		return 0;
+	bool dropped = wr_load_relaxed(&sharing->dead_letters) == UINT32_MAX;
+	return WR_FATE_EXPIRED | (dropped ? WR_FATE_DROPPED : 0);
+}
+
 /* What was written into the group's lane; its answer is known by the ticket. */
 static void hand_over(struct wr_sharing *sharing, const struct wr_share_event *event,
 		      uint32_t bytes)
@@ -155,6 +173,7 @@ static void hand_over(struct wr_sharing *sharing, const struct wr_share_event *e
 	wr_group_remember(p, ticket,
 			  &(struct wr_raise){.kind = WR_RAISE_BURY,
 					     .subscription = sharing->live->id,
+					     .row = fate_of(sharing, event),
 					     .seq = event->seq});
 	wr_lane_publish(lane);
 }
@@ -191,7 +210,7 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 	return 0;
 }
 
-/* In a memory-only log it was overtaken (weir/sharing.h): there is nothing left to be copied. */
+/* Without a copy: it has expired and there are no dead letters, or there is nothing to copy. */
 static int settle_alone(struct wr_sharing *sharing, const struct wr_share_event *event)
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
@@ -202,9 +221,19 @@ static int settle_alone(struct wr_sharing *sharing, const struct wr_share_event 
 	uint32_t bytes = write_settle(event, sharing->live->id, to);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
 	hand_over(sharing, event, bytes);
-	wr_pipeline_say(p, "%s: event %llu was overtaken before its dead letter was written",
-			p->name, (unsigned long long)event->seq);
 	return 0;
+}
+
+/* In a memory-only log it was overtaken (weir/sharing.h). */
+static int settle_overtaken(struct wr_sharing *sharing, const struct wr_share_event *event)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	int rc = settle_alone(sharing, event);
+	if (rc == 0)
+		wr_pipeline_say(p,
+				"%s: event %llu was overtaken before its dead letter was written",
+				p->name, (unsigned long long)event->seq);
+	return rc;
 }
 
 /* Reads the event where it lies and writes the run. */
@@ -218,7 +247,10 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 		.subscription = sharing->live->id,
 		.attempts = event->attempts,
 		.reason = event->reason,
-		.flags = (event->dead ? ORIGIN_BY_VERDICT : 0) | (event->parks ? ORIGIN_PARKED : 0),
+		.flags = (event->expired ? ORIGIN_EXPIRED
+			  : event->dead  ? ORIGIN_BY_VERDICT
+					 : 0) |
+			 (event->parks ? ORIGIN_PARKED : 0),
 		.first_failed_us = event->first_failed_us,
 		.last_failed_us = event->last_failed_us,
 	};
@@ -226,7 +258,7 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
 	if (!wr_portion_find(p, wr_group_pin(p), event->seq, event->seq, &portion)) {
 		if (p->journal == NULL && wr_portion_oldest_seq(p, wr_group_pin(p)) > event->seq)
-			return settle_alone(sharing, event);
+			return settle_overtaken(sharing, event);
 		return portion.unreadable ? portion.code : -EAGAIN;
 	}
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
@@ -253,9 +285,9 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	struct weir_pipeline *p = sharing->live->pipeline;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
 	uint32_t topic = wr_load_relaxed(&sharing->dead_letters);
-	if (now_ns < sharing->bury_after_ns || topic == UINT32_MAX)
+	if (now_ns < sharing->bury_after_ns || (topic == UINT32_MAX && !event->expired))
 		return -EAGAIN;
-	int rc = bury(sharing, event, topic);
+	int rc = topic != UINT32_MAX ? bury(sharing, event, topic) : settle_alone(sharing, event);
 	if (rc == -EAGAIN)
 		sharing->bury_after_ns = now_ns + ROOM_RETRY_NS;
 	if (rc == 0 || rc == -EAGAIN)
@@ -287,6 +319,7 @@ bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
 		.attempts = origin.attempts,
 		.reason = origin.reason,
 		.by_verdict = (origin.flags & ORIGIN_BY_VERDICT) != 0,
+		.expired = (origin.flags & ORIGIN_EXPIRED) != 0,
 		.parked = (origin.flags & ORIGIN_PARKED) != 0,
 		.first_failed_us = origin.first_failed_us,
 		.last_failed_us = origin.last_failed_us,

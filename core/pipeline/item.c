@@ -48,6 +48,19 @@ void weir_item_ids(const struct weir_item *item, struct weir_ids *ret_ids)
 	}
 }
 
+void weir_item_delivery(const struct weir_item *item, struct weir_delivery *ret_delivery)
+{
+	struct wr_record_view view;
+	struct wr_terms terms;
+	*ret_delivery = (struct weir_delivery){0};
+	if (!view_of(item, &view))
+		return;
+	wr_terms_read(&view, &terms);
+	ret_delivery->delay_ns = terms.delay_us * 1000;
+	ret_delivery->time_to_live_ns = terms.time_to_live_us * 1000;
+	ret_delivery->priority = (uint8_t)terms.priority;
+}
+
 uint64_t weir_item_event_time_us(const struct weir_item *item)
 {
 	struct wr_record_view view;

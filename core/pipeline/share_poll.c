@@ -163,12 +163,12 @@ static void fill_gap(struct weir_member *m, const struct wr_grant *grant, struct
 	};
 }
 
-/* Grants whose lease is over, unpolled, are somebody else's by now. */
+/* Grants whose lease or whose time is over, unpolled, come back to the group when the lease is. */
 static const struct wr_grant *next_grant(struct wr_member_sharing *s, uint64_t now_ns)
 {
 	while (wr_spsc_ready(&s->grants_ring) > 0) {
 		const struct wr_grant *grant = &s->grants[wr_spsc_pop_index(&s->grants_ring, 0)];
-		if (grant->due_ns > now_ns)
+		if (grant->polled_until_ns > now_ns)
 			return grant;
 		wr_spsc_pop(&s->grants_ring, 1);
 	}

@@ -14,14 +14,19 @@ bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t t
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
-	bool keyed = sharing->share.options.by_key;
 	struct wr_mark_head head = {
-		.from = sharing->marked_seq, .to = to_seq, .count = count, .keyed = keyed ? 1 : 0};
+		.from = sharing->marked_seq,
+		.to = to_seq,
+		.count = count,
+		.keyed = sharing->share.options.by_key,
+	};
+	for (uint32_t i = 0; i < count && head.terms == 0; i++)
+		head.terms = wr_mark_has_terms(&sharing->mark[i]);
 	uint32_t entry_bytes = 0;
 	uint64_t next_seq = head.from;
 	for (uint32_t i = 0; i < count; i++) {
 		entry_bytes += wr_mark_put(sharing->encoded + entry_bytes, next_seq,
-					   &sharing->mark[i], keyed);
+					   &sharing->mark[i], &head);
 		next_seq = sharing->mark[i].seq + 1;
 	}
 	uint32_t record_bytes = wr_control_bytes(0, (uint32_t)sizeof head + entry_bytes);
@@ -153,6 +158,10 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_share_gone(share, raise->seq);
 	else
 		wr_share_buried(share, raise->seq, done);
+	if (done && (raise->row & WR_FATE_EXPIRED) != 0)
+		wr_store_relaxed(&sharing->expired, wr_load_relaxed(&sharing->expired) + 1);
+	if (done && (raise->row & WR_FATE_DROPPED) != 0)
+		wr_store_relaxed(&sharing->dropped, wr_load_relaxed(&sharing->dropped) + 1);
 	if (!done && !fenced) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The group step's share for one shared subscription: it follows the log for what members settled
- * and rejected, takes charge of the next events by a mark, and grants what is ready to members that
- * have room. Nothing is handed out before its mark is ordered: a settle never comes before it.
+ * and rejected, takes charge of the next events (share_take.c), and grants what is ready to members
+ * that have room.
  *
  * What it follows may leave memory before it gets there: with a journal it is read back from disk.
  * In a memory-only log producers are held back for it (H1); should control records alone overrun
@@ -17,8 +17,7 @@
 
 #define PORTIONS_A_STEP 4u
 #define GRANTS_AT_ONCE 64u
-#define READY_LEAST 64u
-#define DAMAGE_RETRY_NS 1000000000u
+#define TELL_EVERY_NS 10000000000u
 
 /* ---- life ---- */
 
@@ -40,12 +39,11 @@ static void set_tags(struct weir_pipeline *p, struct wr_sharing *sharing,
 static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
 {
 	struct wr_outstanding *o = &p->tables.outstanding;
-	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
-	uint64_t now_us = wr_writer_append_now_us(&p->writer);
+	wr_share_clock(&sharing->share, wr_clock_mono_ns(p->host.clock),
+		       wr_append_ns(wr_writer_append_now_us(&p->writer)));
 	for (uint32_t at = o->lists[sharing->live->id].first; at != WR_NO_ENTRY;
 	     at = o->entries[at].next) {
 		const struct wr_outstanding_entry *e = &o->entries[at];
-		uint64_t wait_us = e->not_before_us > now_us ? e->not_before_us - now_us : 0;
 		struct wr_share_event event = {
 			.seq = e->seq,
 			.from = e->seq,
@@ -56,11 +54,13 @@ static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
 			.reason = e->reason,
 			.first_failed_us = e->first_failed_us,
 			.last_failed_us = e->last_failed_us,
-			.due_ns = now_ns + wait_us * 1000,
+			.not_before_ns = wr_append_ns(e->not_before_us),
+			.expires_ns = wr_append_ns(e->expires_us),
+			.priority = (uint8_t)e->priority,
 			.dead = (e->dead & WR_ENTRY_DEAD) != 0,
 			.parks = (e->dead & WR_ENTRY_PARKED) != 0,
 		};
-		wr_share_restore(&sharing->share, &event, now_ns);
+		wr_share_restore(&sharing->share, &event);
 	}
 }
 
@@ -129,8 +129,7 @@ void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live)
 
 /* ---- following the log ---- */
 
-static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct wr_record *r,
-			  uint64_t now_ns, uint64_t now_us)
+static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct wr_record *r)
 {
 	struct wr_record_view view;
 	struct wr_settle_view settle;
@@ -143,14 +142,12 @@ static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct
 		while (wr_settle_next(&settle, &run))
 			wr_share_settled(&sharing->share, run.first, run.last, run.generation);
 	} else if (r->kind == WR_KIND_REJECT && wr_reject_read(&view, &reject, &text)) {
-		uint64_t wait_us =
-			reject.not_before_us > now_us ? reject.not_before_us - now_us : 0;
 		struct wr_share_rejection rejection = {
 			.seq = reject.seq,
 			.generation = reject.generation,
 			.record_seq = seq,
 			.failed_us = reject.failed_us,
-			.due_ns = wait_us > 0 ? now_ns + wait_us * 1000 : 0,
+			.not_before_ns = wr_append_ns(reject.not_before_us),
 			.reason = reject.reason,
 			.counts = reject.verdict != WR_VERDICT_RELEASED,
 			.dead = reject.verdict == WR_VERDICT_DEAD,
@@ -162,12 +159,11 @@ static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct
 	}
 }
 
-static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t now_ns)
+static int follow(struct weir_pipeline *p, struct wr_sharing *sharing)
 {
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[sharing->live->id];
 	uint32_t mask = wr_chunks_tag_mask(&p->chunks), tag = s->tag & mask;
 	uint64_t visible = wr_park_look_u64(&p->writer.visible_seq); /* G1 */
-	uint64_t now_us = wr_writer_append_now_us(&p->writer);
 	int work = 0;
 	sharing->follow_unreadable = false;
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && sharing->follow_seq <= visible; i++) {
@@ -187,8 +183,7 @@ static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t 
 		for (uint64_t seq = sharing->follow_seq; seq < portion.end_seq; seq++)
 			if ((column[seq - first_seq] & mask) == tag)
 				follow_record(sharing, seq,
-					      wr_portion_record(p, portion.chunk, seq), now_ns,
-					      now_us);
+					      wr_portion_record(p, portion.chunk, seq));
 		sharing->follow_seq = portion.end_seq;
 		wr_chunks_unpin(wr_group_pin(p));
 		work++;
@@ -196,135 +191,18 @@ static int follow(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t 
 	return work;
 }
 
-/* ---- taking charge ---- */
-
-/* How many more events would be of use now. */
-static uint32_t wanted_now(const struct wr_sharing *sharing)
-{
-	const struct wr_share *share = &sharing->share;
-	uint32_t waiting = share->ready.count + share->marked.count;
-	uint32_t wanted = sharing->wanted * 2 > READY_LEAST ? sharing->wanted * 2 : READY_LEAST;
-	if (sharing->wanted == 0 || waiting >= wanted)
-		return 0;
-	uint32_t room = wr_share_room(share);
-	return room < wanted - waiting ? room : wanted - waiting;
-}
-
-/* Events of a portion go into the mark, up to `most` of them. Where it stopped looking. */
-static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
-		       const struct wr_portion *portion, uint32_t most, uint32_t *count)
-{
-	const uint32_t *column = portion->chunk->column;
-	uint64_t first_seq = portion->chunk->first_seq;
-	uint32_t mask = wr_chunks_tag_mask(&p->chunks);
-	uint64_t seq = sharing->take_seq;
-	for (; seq < portion->end_seq && *count < most; seq++) {
-		uint32_t tag = column[seq - first_seq] & mask;
-		if (((sharing->tags[tag / 64] >> (tag % 64)) & 1) == 0)
-			continue;
-		const struct wr_record *r = wr_portion_record(p, portion->chunk, seq);
-		uint32_t row = wr_portion_row(p, sharing->live, r);
-		if (row == UINT32_MAX)
-			continue;
-		sharing->mark[(*count)++] = (struct wr_mark_event){
-			.seq = seq,
-			.row = row,
-			.bytes = r->bytes,
-			.key = sharing->share.options.by_key ? wr_share_key(r) : 0,
-		};
-	}
-	return seq;
-}
-
-/* Members find it at their next look, and who sleeps is woken for it; once. */
-static void tell_damage(struct weir_pipeline *p, struct wr_sharing *sharing, int code)
-{
-	bool is_new = wr_load_relaxed(&sharing->damage) == 0; /* own */
-	wr_store_relaxed(&sharing->damage_seq, sharing->take_seq);
-	wr_store_release(&sharing->damage, (uint32_t)code); /* DM1 */
-	if (!is_new)
-		return;
-	wr_pipeline_say(p,
-			"%s: what follows sequence %llu cannot be read (%s): a shared "
-			"subscription waits there, and tries again each second",
-			p->name, (unsigned long long)sharing->take_seq, weir_strerror(-code));
-	for (uint32_t i = 0; i < p->options.members_max; i++)
-		if (sharing->share.members[i].present)
-			wr_member_tell(p, &p->members[i]);
-}
-
-/*
- * What comes next cannot be read. With a journal members are told, and it is tried again; in a
- * memory-only log it was overtaken, which producers are held back from, and is passed over.
- */
-static void cannot_take(struct weir_pipeline *p, struct wr_sharing *sharing,
-			const struct wr_portion *portion, uint64_t now_ns)
-{
-	if (p->journal != NULL) {
-		if (!portion->unreadable)
-			return; /* a slot is to be had later */
-		tell_damage(p, sharing, -portion->code);
-		sharing->wait_until_ns = now_ns + DAMAGE_RETRY_NS;
-		return;
-	}
-	uint64_t oldest = wr_portion_oldest_seq(p, wr_group_pin(p));
-	if (oldest == UINT64_MAX || oldest <= sharing->take_seq)
-		return;
-	wr_pipeline_say(p,
-			"%s: a shared subscription was overtaken, and goes on at %llu instead "
-			"of %llu",
-			p->name, (unsigned long long)oldest, (unsigned long long)sharing->take_seq);
-	sharing->take_seq = oldest;
-}
-
-static int take(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t now_ns)
-{
-	struct wr_subscription_live *live = sharing->live;
-	sharing->mark_refused = sharing->mark_refused && sharing->marks_on_way > 0;
-	if (now_ns >= sharing->wait_until_ns)
-		sharing->wait_until_ns = 0;
-	uint32_t most = sharing->mark_refused ? 0 : wanted_now(sharing);
-	uint32_t fits = (p->writer.options.run_bytes_max - WR_RECORD_HEAD_BYTES -
-			 (uint32_t)sizeof(struct wr_mark_head)) /
-			WR_MARK_EVENT_BYTES_MAX;
-	uint64_t gate = wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate));
-	if (most == 0 || sharing->wait_until_ns != 0 || sharing->take_seq > gate)
-		return 0;
-	most = most < fits ? most : fits;
-	most = most < sharing->mark_max ? most : sharing->mark_max;
-	uint32_t count = 0;
-	int work = 0;
-	for (uint32_t i = 0; i < PORTIONS_A_STEP && count < most && sharing->take_seq <= gate;
-	     i++) {
-		struct wr_portion portion;
-		if (!wr_portion_find(p, wr_group_pin(p), sharing->take_seq, gate, &portion)) {
-			cannot_take(p, sharing, &portion, now_ns);
-			break;
-		}
-		wr_store_release(&sharing->damage, 0u); /* DM1 */
-		sharing->take_seq = gather(p, sharing, &portion, most, &count);
-		wr_chunks_unpin(wr_group_pin(p));
-		work++;
-	}
-	/* Foreign records alone are passed over in the log now and then (L20). */
-	if (count == 0 && sharing->take_seq - sharing->marked_seq < p->pass_every)
-		return work;
-	uint64_t from = sharing->marked_seq;
-	if (!wr_sharing_send_mark(sharing, count, sharing->take_seq)) {
-		sharing->take_seq = from;
-		return 0;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		const struct wr_mark_event *event = &sharing->mark[i];
-		wr_share_take(&sharing->share, event->seq, i > 0 ? event[-1].seq + 1 : from,
-			      event->key, event->bytes, event->seq < live->recovered_end);
-	}
-	return work + 1;
-}
-
 /* ---- handing out ---- */
 
-static void push_grant(struct weir_member *m, const struct wr_share_event *e)
+/* By the member's clock. */
+static uint64_t polled_until_ns(const struct wr_share *share, const struct wr_share_event *e)
+{
+	if (e->expires_ns == 0)
+		return e->due_ns;
+	return wr_min_u64(e->due_ns, share->now_ns + (e->expires_ns - share->append_ns));
+}
+
+static void push_grant(struct weir_member *m, const struct wr_share *share,
+		       const struct wr_share_event *e)
 {
 	struct wr_member_sharing *to = m->sharing;
 	WR_ASSERT(wr_spsc_room(&to->grants_ring) > 0);
@@ -332,6 +210,7 @@ static void push_grant(struct weir_member *m, const struct wr_share_event *e)
 		.seq = e->seq,
 		.from = e->from,
 		.due_ns = e->due_ns,
+		.polled_until_ns = polled_until_ns(share, e),
 		.generation = e->generation,
 		.attempts = e->attempts + 1,
 		.redelivered = e->redelivered,
@@ -353,7 +232,7 @@ static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t n
 		while (count < GRANTS_AT_ONCE && wr_spsc_room(&m->sharing->grants_ring) > 0 &&
 		       (e = wr_share_grant(&sharing->share, member,
 					   m->sharing->grants_ring.tail_own, now_ns)) != NULL) {
-			push_grant(m, e);
+			push_grant(m, &sharing->share, e);
 			count++;
 		}
 		without = count == 0 ? without + 1 : 0;
@@ -387,7 +266,7 @@ bool wr_sharing_leave(struct wr_sharing *sharing, struct weir_member *m)
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	if (sharing->follow_seq <= visible) {
 		/* What cannot be read holds up nobody. */
-		(void)follow(p, sharing, wr_clock_mono_ns(p->host.clock));
+		(void)follow(p, sharing);
 		if (sharing->follow_seq <= visible && !sharing->follow_unreadable)
 			return false;
 	}
@@ -419,6 +298,13 @@ static void take_options(struct wr_sharing *sharing)
 			 wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX);
 	share->options.single_active = wr_load_relaxed(&sharing->single_active) != 0;
 	share->parks = wr_load_relaxed(&sharing->parks) != 0;
+	uint64_t delay_ns = wr_load_relaxed(&sharing->delay_ns);
+	uint64_t time_to_live_ns = wr_load_relaxed(&sharing->time_to_live_ns);
+	if (delay_ns == sharing->delay_seen_ns && time_to_live_ns == sharing->time_to_live_seen_ns)
+		return;
+	sharing->delay_seen_ns = delay_ns;
+	sharing->time_to_live_seen_ns = time_to_live_ns;
+	sharing->delayed_until_ns = sharing->live_until_ns = 0; /* looked at anew */
 }
 
 /* How much is parked, for who asks; and, once, that for it nothing more can be taken. */
@@ -437,26 +323,46 @@ static void tell_parked(struct weir_pipeline *p, struct wr_sharing *sharing)
 	sharing->told_full = full;
 }
 
+static void report(struct wr_sharing *sharing, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < WR_SHARE_STATES; i++)
+		wr_store_relaxed(&sharing->in_state[i], (uint64_t)sharing->share.in_state[i]);
+	uint64_t dropped = wr_load_relaxed(&sharing->dropped); /* own */
+	if (dropped == sharing->told_dropped || now_ns < sharing->told_dropped_ns + TELL_EVERY_NS)
+		return;
+	wr_pipeline_say(sharing->live->pipeline,
+			"%s: %llu events of a queue outlived their time to live, and were "
+			"dropped: it has no dead letters",
+			sharing->live->pipeline->name,
+			(unsigned long long)(dropped - sharing->told_dropped));
+	sharing->told_dropped = dropped;
+	sharing->told_dropped_ns = now_ns;
+}
+
 int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
 	take_options(sharing);
-	int work = follow(p, sharing, now_ns);
+	wr_share_clock(&sharing->share, now_ns, wr_append_ns(wr_writer_append_now_us(&p->writer)));
+	int work = follow(p, sharing);
 	uint64_t durable = p->journal != NULL ? wr_park_look_u64(&p->link.durable_seq) /* D1 */
 					      : UINT64_MAX;
-	work += wr_share_step(&sharing->share, now_ns, durable, sharing->follow_seq - 1);
-	work += take(p, sharing, now_ns);
+	work += wr_share_step(&sharing->share, durable, sharing->follow_seq - 1);
+	work += wr_sharing_take(sharing, now_ns);
+	work += grant(p, sharing, now_ns);
 	tell_parked(p, sharing);
-	return work + grant(p, sharing, now_ns);
+	report(sharing, now_ns);
+	return work;
 }
 
 uint64_t wr_sharing_due_ns(struct wr_sharing *sharing)
 {
-	uint64_t due_ns = wr_share_due_ns(&sharing->share);
+	uint64_t due_ns =
+		wr_min_u64(wr_share_due_ns(&sharing->share), wr_sharing_take_due_ns(sharing));
 	if (sharing->share.dead.count > 0)
 		due_ns = wr_min_u64(due_ns, sharing->bury_after_ns);
-	if (sharing->wait_until_ns != 0 && wanted_now(sharing) > 0)
-		due_ns = wr_min_u64(due_ns, sharing->wait_until_ns);
+	if (wr_load_relaxed(&sharing->dropped) != sharing->told_dropped) /* own */
+		due_ns = wr_min_u64(due_ns, sharing->told_dropped_ns + TELL_EVERY_NS);
 	return due_ns;
 }
 

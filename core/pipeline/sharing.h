@@ -2,7 +2,8 @@
 /*
  * Shared subscriptions in a pipeline: what the group step has of each, and what each member has.
  *
- *   share_step.c     the group's: follows the log, takes charge of events, hands them to members
+ *   share_step.c     the group's: follows the log, hands events to members
+ *   share_take.c     takes charge of events
  *   share_records.c  the records that the group writes for that, and the answers to them
  *   dead_letter.c    an event's way to the dead letters
  *   share_poll.c     the member's: what it was given, in place
@@ -28,8 +29,18 @@
 /* Leases and delays: 12 hours at most, as SQS's visibility timeout. */
 #define WR_LEASE_NS_MAX (12 * 3600 * 1000000000ull)
 
+/* Of a wr_raise of kind WR_RAISE_BURY, in `row`: what is counted when it is done. */
+#define WR_FATE_EXPIRED 1u
+#define WR_FATE_DROPPED 2u
+
 /* Until a dead letter that could not be written is tried again. */
 #define WR_BURY_RETRY_NS 1000000000u
+
+/* Append time as core/group/share.h has it. */
+static inline uint64_t wr_append_ns(uint64_t append_us)
+{
+	return append_us > UINT64_MAX / 1000 ? UINT64_MAX : append_us * 1000;
+}
 
 /* The group's side of one. Made when the subscription is started. */
 struct wr_sharing {
@@ -45,7 +56,10 @@ struct wr_sharing {
 	uint32_t mark_max; /* events that the next mark may name: halved when one was refused */
 	uint64_t wait_until_ns; /* there was no room for a mark: not before */
 	uint64_t bury_after_ns; /* a dead letter could not be written: not before */
-	uint64_t *tags;         /* bitmap of the tags of its topics */
+	uint64_t delay_seen_ns, time_to_live_seen_ns;
+	uint64_t delayed_until_ns; /* what comes next is to be taken then, by the queue's delay */
+	uint64_t live_until_ns;    /* what comes next has not expired before that */
+	uint64_t *tags;            /* bitmap of the tags of its topics */
 	uint32_t tag_words;
 	uint32_t wanted; /* events that its members would have at once */
 	bool told_full;  /* all that it may have outstanding is parked */
@@ -64,6 +78,15 @@ struct wr_sharing {
 	wr_atomic_u32 dead_letters; /* topic; UINT32_MAX: none */
 	wr_atomic_u32 parks;        /* WEIR_DEAD_PARK */
 	wr_atomic_u32 parked;       /* by the step: events of parked keys, for lag */
+	wr_atomic_u64 delay_ns;
+	wr_atomic_u64 time_to_live_ns; /* 0: none */
+	wr_atomic_u32 priorities;
+
+	/* Of this run, for reports; the step's. */
+	wr_atomic_u64 in_state[WR_SHARE_STATES];
+	wr_atomic_u64 expired; /* put to the dead letters, or settled without */
+	wr_atomic_u64 dropped; /* of these: settled without, there being no dead letters */
+	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
 };
 
 /* An event that a member may have. */
@@ -71,6 +94,7 @@ struct wr_grant {
 	uint64_t seq;
 	uint64_t from; /* nothing of the subscription lies between this and seq */
 	uint64_t due_ns;
+	uint64_t polled_until_ns; /* not handed out from then on: the lease is over, or its time */
 	uint32_t generation;
 	uint32_t attempts; /* this one included */
 	bool redelivered;
@@ -119,6 +143,10 @@ struct wr_member_sharing {
 int wr_sharing_start(struct weir_pipeline *p, struct wr_subscription_live *live, bool made);
 void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live);
 void wr_sharing_ports_init(struct wr_sharing *sharing);
+/* Takes charge of events that are of use now, by marks. Work done. */
+int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns);
+/* When it is to look again; UINT64_MAX: when something comes. */
+uint64_t wr_sharing_take_due_ns(struct wr_sharing *sharing);
 /* Everything of one subscription. Work done. */
 int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns);
 /* When it has something to do next, if nothing comes. */

@@ -141,6 +141,10 @@ static int check_not_shared(const struct weir_subscription_options *o, struct we
 		return wr_problem_set(problem, -EINVAL, "order",
 				      "dead_letters, attempts_max, single_active and when_dead are "
 				      "for order KEY or NONE");
+	if (o->delay_ns != 0 || o->time_to_live_ns != 0 || o->priorities)
+		return wr_problem_set(problem, -EINVAL, "order",
+				      "delay_ns and time_to_live_ns are for order KEY or NONE, "
+				      "priorities for NONE");
 	return 0;
 }
 
@@ -165,6 +169,13 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	    (o->order != WEIR_ORDER_KEY || o->dead_letters == NULL || p->journal == NULL))
 		return wr_problem_set(problem, -EINVAL, "when_dead",
 				      "PARK needs order KEY, dead_letters and a journal");
+	if (o->delay_ns > WEIR_DELAY_NS_MAX)
+		return wr_problem_set(problem, -EINVAL, "delay_ns", "ten years at most");
+	if (o->time_to_live_ns > WEIR_TIME_TO_LIVE_NS_MAX)
+		return wr_problem_set(problem, -EINVAL, "time_to_live_ns", "ten years at most");
+	if (o->priorities && o->order != WEIR_ORDER_NONE)
+		return wr_problem_set(problem, -EINVAL, "priorities",
+				      "order NONE only: a key's events are in order");
 	if (o->when_slow == WEIR_SLOW_GAP)
 		return wr_problem_set(
 			problem, -EINVAL, "when_slow",
@@ -254,6 +265,9 @@ static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscrip
 	wr_store_relaxed(&sharing->single_active, o->single_active ? 1u : 0u);
 	wr_store_relaxed(&sharing->dead_letters, dead_letters);
 	wr_store_relaxed(&sharing->parks, o->when_dead == WEIR_DEAD_PARK ? 1u : 0u);
+	wr_store_relaxed(&sharing->delay_ns, o->delay_ns);
+	wr_store_relaxed(&sharing->time_to_live_ns, o->time_to_live_ns);
+	wr_store_relaxed(&sharing->priorities, o->priorities ? 1u : 0u);
 }
 
 static void apply_options(struct weir_pipeline *p, uint32_t id,

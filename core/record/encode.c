@@ -32,6 +32,22 @@ static size_t ids_bytes(const struct weir_ids *ids)
 	return bytes;
 }
 
+/* Bytes of what says how queues hand it out; or too many, when one is out of range. */
+static size_t delivery_bytes(const struct weir_delivery *d)
+{
+	size_t bytes = 0;
+	if (d->delay_ns > WEIR_DELAY_NS_MAX || d->time_to_live_ns > WEIR_TIME_TO_LIVE_NS_MAX ||
+	    d->priority > WEIR_PRIORITY_MAX)
+		return OPTION_BYTES_MAX + 1;
+	if (d->delay_ns > 0)
+		bytes += wr_option_size(8);
+	if (d->time_to_live_ns > 0)
+		bytes += wr_option_size(8);
+	if (d->priority > 0)
+		bytes += wr_option_size(1);
+	return bytes;
+}
+
 /* Bytes of all options, or OPTION_BYTES_MAX + 1 when one is not valid or they are too many. */
 static size_t options_bytes(const struct weir_event *event, bool stamped)
 {
@@ -40,6 +56,8 @@ static size_t options_bytes(const struct weir_event *event, bool stamped)
 		bytes += wr_option_size(8);
 	if (event->ids != NULL)
 		bytes += ids_bytes(event->ids);
+	if (event->delivery != NULL)
+		bytes += delivery_bytes(event->delivery);
 	for (size_t i = 0; i < event->header_count; i++) {
 		const struct weir_header *h = &event->headers[i];
 		size_t value_bytes = (size_t)2 + h->name_bytes + h->value_bytes;
@@ -63,7 +81,7 @@ int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, 
 	if (event->partition_set && event->partition >= partition_count)
 		return -EINVAL;
 	bool plain = !stamped && event->event_time_us == 0 && event->ids == NULL &&
-		     event->header_count == 0;
+		     event->delivery == NULL && event->header_count == 0;
 	size_t given = WR_LIKELY(plain) ? 0 : options_bytes(event, stamped);
 	if (given > OPTION_BYTES_MAX)
 		return -EINVAL;
@@ -117,6 +135,20 @@ static uint8_t *put_header(uint8_t *p, const struct weir_header *h)
 	return p + 6 + h->name_bytes + h->value_bytes;
 }
 
+/* Whole microseconds: never before what was asked for. */
+static uint8_t *put_time(uint8_t *p, uint8_t tag, uint64_t ns)
+{
+	uint64_t us = (ns + 999) / 1000;
+	return ns > 0 ? p + wr_option_put(p, tag, &us, sizeof us) : p;
+}
+
+static uint8_t *put_delivery(uint8_t *p, const struct weir_delivery *d)
+{
+	p = put_time(p, WR_OPTION_DELAY, d->delay_ns);
+	p = put_time(p, WR_OPTION_TIME_TO_LIVE, d->time_to_live_ns);
+	return d->priority > 0 ? p + wr_option_put(p, WR_OPTION_PRIORITY, &d->priority, 1) : p;
+}
+
 static uint8_t *put_options(const struct weir_event *event, const struct wr_producer_stamp *stamp,
 			    uint8_t *p)
 {
@@ -135,6 +167,8 @@ static uint8_t *put_options(const struct weir_event *event, const struct wr_prod
 		p = put_id(p, WR_OPTION_IDEMPOTENCY_KEY, ids->idempotency_key,
 			   ids->idempotency_key_bytes);
 	}
+	if (event->delivery != NULL)
+		p = put_delivery(p, event->delivery);
 	for (size_t i = 0; i < event->header_count; i++)
 		p = put_header(p, &event->headers[i]);
 	return p;

@@ -53,6 +53,29 @@ bool wr_stamp_find(const struct wr_record_view *view, struct wr_producer_stamp *
 	return true;
 }
 
+/* A time, or 0. */
+static uint64_t term_us(const struct wr_option *option)
+{
+	uint64_t us = option->value_bytes == 8 ? wr_get_u64(option->value) : 0;
+	return us <= WR_TERM_US_MAX ? us : 0;
+}
+
+void wr_terms_read(const struct wr_record_view *view, struct wr_terms *ret)
+{
+	uint32_t at = 0;
+	struct wr_option option;
+	*ret = (struct wr_terms){0};
+	while ((at = wr_option_next(view, at, &option)) != 0) {
+		if (option.tag == WR_OPTION_DELAY)
+			ret->delay_us = term_us(&option);
+		else if (option.tag == WR_OPTION_TIME_TO_LIVE)
+			ret->time_to_live_us = term_us(&option);
+		else if (option.tag == WR_OPTION_PRIORITY && option.value_bytes == 1 &&
+			 option.value[0] <= WR_PRIORITY_MAX)
+			ret->priority = option.value[0];
+	}
+}
+
 /* What is known has its length, where it has one. */
 static bool option_is_good(const struct wr_option *option)
 {

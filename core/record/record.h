@@ -82,17 +82,18 @@ _Static_assert(sizeof(struct wr_record) == WR_RECORD_HEAD_BYTES, "L2");
 
 enum wr_option_tag {
 	WR_OPTION_END = 0,
-	WR_OPTION_EVENT_TIME = 1,  /* u64 µs since 1970, by the source's clock */
-	WR_OPTION_EVENT_ID = 2,    /* bytes */
-	WR_OPTION_CORRELATION = 3, /* bytes */
-	WR_OPTION_CAUSATION = 4,   /* bytes */
-	WR_OPTION_TRACEPARENT = 5, /* text, W3C */
-	WR_OPTION_HEADER = 6,      /* u16 name_bytes, name, value */
-	WR_OPTION_ORIGIN = 7,      /* where a copy came from */
-	WR_OPTION_DELAY = 8,
-	WR_OPTION_TIME_TO_LIVE = 9,
-	WR_OPTION_TRACESTATE = 13,            /* text, W3C */
-	WR_OPTION_PRODUCER = 10 | 128,        /* u32 id, u32 epoch, u64 sequence */
+	WR_OPTION_EVENT_TIME = 1,      /* u64 µs since 1970, by the source's clock */
+	WR_OPTION_EVENT_ID = 2,        /* bytes */
+	WR_OPTION_CORRELATION = 3,     /* bytes */
+	WR_OPTION_CAUSATION = 4,       /* bytes */
+	WR_OPTION_TRACEPARENT = 5,     /* text, W3C */
+	WR_OPTION_HEADER = 6,          /* u16 name_bytes, name, value */
+	WR_OPTION_ORIGIN = 7,          /* where a copy came from */
+	WR_OPTION_DELAY = 8,           /* u64 µs: queues hand it out so long after append time */
+	WR_OPTION_TIME_TO_LIVE = 9,    /* u64 µs: queues do not hand it out later than that */
+	WR_OPTION_TRACESTATE = 13,     /* text, W3C */
+	WR_OPTION_PRIORITY = 14,       /* u8: queues prefer the higher, 0 .. 31 */
+	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
 	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128, /* bytes */
 	WR_OPTION_EXPECTED_VERSION = 12 | 128,
 };
@@ -107,6 +108,17 @@ struct wr_producer_stamp {
 	uint64_t sequence;
 };
 _Static_assert(sizeof(struct wr_producer_stamp) == WR_OPTION_PRODUCER_BYTES, "packed");
+
+#define WR_PRIORITY_MAX 31u
+/* The longest delay and time to live: ten years. */
+#define WR_TERM_US_MAX (3660ull * 24 * 3600 * 1000000)
+
+/* How queues are to hand an event out: the three options, 0 for each that is not there. */
+struct wr_terms {
+	uint64_t delay_us;
+	uint64_t time_to_live_us;
+	uint32_t priority;
+};
 
 /* Where a record's parts stand; points into the bytes that were viewed. */
 struct wr_record_view {
@@ -188,6 +200,9 @@ bool wr_options_plain(const struct wr_record_view *view);
 
 /* The stamp of a named producer's event; false: it has none. */
 bool wr_stamp_find(const struct wr_record_view *view, struct wr_producer_stamp *ret_stamp);
+
+/* What is out of range, or malformed, is not there. */
+void wr_terms_read(const struct wr_record_view *view, struct wr_terms *ret_terms);
 
 /* Writes one option at `to`; the bytes used. The caller has made room. */
 uint32_t wr_option_put(uint8_t *to, uint8_t tag, const void *value, uint16_t value_bytes);

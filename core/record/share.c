@@ -33,15 +33,51 @@ static uint32_t take_varint_u32(struct wr_cursor *in)
 	return (uint32_t)value;
 }
 
-uint32_t wr_mark_put(uint8_t *to, uint64_t next_seq, const struct wr_mark_event *event, bool keyed)
+#define TERM_NOT_BEFORE 1u
+#define TERM_EXPIRES 2u
+#define TERM_ZERO 4u
+#define TERM_PRIORITY_SHIFT 3
+
+static uint32_t put_terms(uint8_t *to, const struct wr_mark_event *event)
+{
+	uint32_t bytes = 1;
+	uint32_t terms = event->priority << TERM_PRIORITY_SHIFT;
+	if (event->not_before_us != 0) {
+		terms |= TERM_NOT_BEFORE;
+		wr_put_u64(to + bytes, event->not_before_us);
+		bytes += 8;
+	}
+	if (event->expires_us != 0) {
+		terms |= TERM_EXPIRES;
+		wr_put_u64(to + bytes, event->expires_us);
+		bytes += 8;
+	}
+	to[0] = (uint8_t)terms;
+	return bytes;
+}
+
+static void take_terms(struct wr_cursor *in, struct wr_mark_event *ret)
+{
+	const uint8_t *byte = wr_take(in, 1);
+	uint32_t terms = byte != NULL ? *byte : 0;
+	if ((terms & TERM_ZERO) != 0)
+		in->failed = true; /* of a later version */
+	ret->priority = terms >> TERM_PRIORITY_SHIFT;
+	ret->not_before_us = (terms & TERM_NOT_BEFORE) != 0 ? wr_take_u64(in) : 0;
+	ret->expires_us = (terms & TERM_EXPIRES) != 0 ? wr_take_u64(in) : 0;
+}
+
+uint32_t wr_mark_put(uint8_t *to, uint64_t next_seq, const struct wr_mark_event *event,
+		     const struct wr_mark_head *head)
 {
 	uint32_t bytes = put_varint(to, event->seq - next_seq);
 	bytes += put_varint(to + bytes, event->row);
 	bytes += put_varint(to + bytes, event->bytes);
-	if (!keyed)
-		return bytes;
-	wr_put_u64(to + bytes, event->key);
-	return bytes + 8;
+	if (head->keyed != 0) {
+		wr_put_u64(to + bytes, event->key);
+		bytes += 8;
+	}
+	return head->terms != 0 ? bytes + put_terms(to + bytes, event) : bytes;
 }
 
 bool wr_mark_next(struct wr_mark_view *mark, struct wr_mark_event *ret)
@@ -49,9 +85,12 @@ bool wr_mark_next(struct wr_mark_view *mark, struct wr_mark_event *ret)
 	if (mark->left == 0)
 		return false;
 	uint64_t gap = take_varint(&mark->in);
+	*ret = (struct wr_mark_event){0};
 	ret->row = take_varint_u32(&mark->in);
 	ret->bytes = take_varint_u32(&mark->in);
 	ret->key = mark->head.keyed != 0 ? wr_take_u64(&mark->in) : 0;
+	if (mark->head.terms != 0)
+		take_terms(&mark->in, ret);
 	if (mark->in.failed || mark->next_seq > mark->head.to ||
 	    gap >= mark->head.to - mark->next_seq)
 		return false;
@@ -71,7 +110,7 @@ bool wr_mark_read(const struct wr_record_view *view, struct wr_mark_view *ret)
 				 view->payload_bytes - sizeof ret->head);
 	ret->next_seq = ret->head.from;
 	ret->left = ret->head.count;
-	if (ret->head.from > ret->head.to || ret->head.keyed > 1)
+	if (ret->head.from > ret->head.to || ret->head.keyed > 1 || ret->head.terms > 1)
 		return false;
 	struct wr_mark_view walk = *ret;
 	while (wr_mark_next(&walk, &event))

@@ -7,12 +7,15 @@
  *                   0 u64 from    the frontier so far
  *                   8 u64 to      the frontier from here on
  *                  16 u32 count   of events of the subscription between the two
- *                  20 u32 keyed   1: with keys
+ *                  20 u16 keyed   1: with keys
+ *                  22 u16 terms   1: with terms
  *                  24 count times, in the order of the log:
  *                     varint  sequences between the event before (or `from`) and this one
  *                     varint  row
  *                     varint  bytes of the record
  *                     u64     key, where keyed
+ *                     u8      where terms: 1: u64 not_before_us follows, 2: u64 expires_us; both
+ *                             append time; its upper five bits are the priority
  *   SETTLE        by a member, or by the group for what went to the dead letters
  *                   0 u64 base
  *                   8 u32 count   of runs, > 0
@@ -62,7 +65,8 @@ struct wr_mark_head {
 	uint64_t from;
 	uint64_t to;
 	uint32_t count;
-	uint32_t keyed;
+	uint16_t keyed;
+	uint16_t terms;
 };
 
 struct wr_settle_head {
@@ -73,14 +77,18 @@ struct wr_settle_head {
 _Static_assert(sizeof(struct wr_mark_head) == 24 && sizeof(struct wr_settle_head) == 16, "packed");
 
 /* What one takes at most. */
-#define WR_MARK_EVENT_BYTES_MAX 28u
+#define WR_MARK_EVENT_BYTES_MAX 45u
 #define WR_SETTLE_RUN_BYTES_MAX 30u
 
 struct wr_mark_event {
 	uint64_t seq;
 	uint64_t key;
+	/* Its terms. */
+	uint64_t not_before_us; /* append time; 0: at once */
+	uint64_t expires_us;    /* append time; 0: never */
 	uint32_t row;
 	uint32_t bytes;
+	uint32_t priority; /* 0 .. WR_PRIORITY_MAX */
 };
 
 struct wr_settle_run {
@@ -128,8 +136,14 @@ bool wr_settle_next(struct wr_settle_view *settle, struct wr_settle_run *ret_run
 bool wr_reject_read(const struct wr_record_view *view, struct wr_reject *ret_reject,
 		    const char **ret_text);
 
-/* One behind what ends below `next_seq`, at `to`; its bytes. */
-uint32_t wr_mark_put(uint8_t *to, uint64_t next_seq, const struct wr_mark_event *event, bool keyed);
+static inline bool wr_mark_has_terms(const struct wr_mark_event *e)
+{
+	return e->not_before_us != 0 || e->expires_us != 0 || e->priority != 0;
+}
+
+/* One behind what ends below `next_seq`, at `to`, with what `head` says; its bytes. */
+uint32_t wr_mark_put(uint8_t *to, uint64_t next_seq, const struct wr_mark_event *event,
+		     const struct wr_mark_head *head);
 uint32_t wr_settle_put(uint8_t *to, uint64_t next_seq, const struct wr_settle_run *run);
 
 /* The key of an event, see above; never 0. One without a key: 0, it is in no order. */

@@ -51,6 +51,28 @@ struct weir_ids {
 /** How long an idempotency key may be. */
 #define WEIR_IDEMPOTENCY_KEY_BYTES_MAX 1024u
 
+/** Ten years. */
+#define WEIR_DELAY_NS_MAX (3660ull * 24 * 3600 * 1000000000)
+#define WEIR_TIME_TO_LIVE_NS_MAX WEIR_DELAY_NS_MAX
+#define WEIR_PRIORITY_MAX 31u
+
+/**
+ * How queues (sharing.h) hand an event out. Each is optional (0), and durable with the event; who
+ * reads it by partition gets it in order and at once, whatever they say. Times are of append time
+ * (above): what passes while nobody has the log open counts.
+ */
+struct weir_delivery {
+	/** Not before so long after it was appended (SQS's DelaySeconds, without the 900 s that end
+	 *  them); at most WEIR_DELAY_NS_MAX. A queue has a delay of its own, too: the longer one
+	 *  counts. With order KEY the later events of its key wait behind it. */
+	uint64_t delay_ns;
+	/** Not later than so long after it was appended (RabbitMQ's expiration); at most
+	 *  WEIR_TIME_TO_LIVE_NS_MAX. A queue has one of its own, too: the shorter one counts. */
+	uint64_t time_to_live_ns;
+	/** 0 .. WEIR_PRIORITY_MAX: queues with `priorities` hand out the higher ones first. */
+	uint8_t priority;
+};
+
 #define WEIR_PARTITION_BY_KEY UINT32_MAX
 
 struct weir_item;
@@ -74,6 +96,7 @@ struct weir_event {
 	 * from it (trace.h). NULL: in a handler the item in hand, elsewhere none.
 	 */
 	const struct weir_item *cause;
+	const struct weir_delivery *delivery; /**< NULL: at once, for ever, at priority 0 */
 };
 
 /**
@@ -136,6 +159,15 @@ WEIR_API void weir_item_ids(const struct weir_item *item, struct weir_ids *ret_i
  * @return µs since 1970 as published, or 0 if it was not set
  */
 WEIR_API uint64_t weir_item_event_time_us(const struct weir_item *item);
+
+/**
+ * How an item was to be handed out, as published: the delay in whole microseconds.
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @param item          as polled, still lent
+ * @param ret_delivery  overwritten; 0 for each that was not set
+ */
+WEIR_API void weir_item_delivery(const struct weir_item *item, struct weir_delivery *ret_delivery);
 
 /**
  * Headers, in order.

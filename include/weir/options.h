@@ -207,7 +207,7 @@ struct weir_options {
 	                                100,000,000: 40 bytes of memory each, 28 in a checkpoint */
 	uint32_t outstanding_max;      /**< events that shared subscriptions (sharing.h) have taken
 	                                   and not settled, all together; default 16384, about 160
-	                                   bytes each, and 64 in a checkpoint */
+	                                   bytes each, and 72 in a checkpoint */
 	uint32_t run_records_max;      /**< events in one run, default 4096 */
 
 	/* journal */

@@ -21,17 +21,39 @@
  * Dead letters: an event that was rejected as dead, or failed attempts_max times, is published to
  * the subscription's dead-letter topic, with key, payload, headers and ids as they were and its
  * origin (weir_item_origin()), and settled, in one run: a crash leaves it in one of the two places,
- * never in both or neither. Without a dead-letter topic nothing is ever given up.
+ * never in both or neither. Without a dead-letter topic nothing is ever given up but what has
+ * expired.
+ *
+ * Delay: an event is handed out once it is old enough, by append time (event.h): the queue's
+ * delay_ns, or its own (weir_event.delivery) where that is longer. The queue's costs nothing: its
+ * events wait where they are. One with a delay of its own is taken and counts towards
+ * outstanding_max, so that as many of these as that let nothing pass.
+ *
+ * Time to live: an event that nobody has when time_to_live_ns, or its own where that is shorter, is
+ * over is not handed out any more, wherever it stands (RabbitMQ's classic queues look at the head
+ * only): it goes to the dead letters; where there are none it is settled, counted
+ * (weir_queue_counts()) and told to log_fn: as RabbitMQ drops it. What a member was handed does not
+ * expire before it comes back. What is not taken yet expires when it is taken, which the queue's
+ * own time to live does without members, too.
+ *
+ * Priorities: of what is taken the highest is handed out first, strictly: what is low waits for as
+ * long as there is something higher. A retry keeps its priority. The group takes as much as
+ * outstanding_max lets it, and does not know what lies behind that. Order NONE only: a key's events
+ * are in the order in which they came.
  *
  * Order KEY: while an event of a key is not settled, nobody gets the next one of it, whatever
- * becomes of the first: it is leased, waits for its retry, or for its way to the dead letters.
+ * becomes of the first: it is leased, waits for its delay, its retry, or for its way to the dead
+ * letters. Publishers do not know who reads a topic how, so that a delay of an event's own is not
+ * refused, as a FIFO queue of SQS's would: it holds its key back. One that has expired goes before
+ * its turn, and parks nothing.
  *
  * Parked keys: with when_dead PARK (order KEY, dead_letters, a journal) what is dead is not settled
  * when its dead letter is written: in the same run it is parked. Nobody is handed it, and the later
  * events of its key wait behind it, in order, in their place in the log, also over an open. Other
  * keys go on. It ends when its letter is redriven (dead_letters.h): then it is handed out again,
- * first of its key, with attempts from 1; or when it is given up: then the others go on without it,
- * and its letter is what is left of it. Events without a key have nothing to park: they pass.
+ * first of its key, with attempts from 1 and without an end of its time; or when it is given up:
+ * then the others go on without it, and its letter is what is left of it. Events without a key have
+ * nothing to park: they pass.
  *
  * What is parked is outstanding: it counts in outstanding_max and in lag (weir_lag.parked), and
  * keeps its segments. Where all that a subscription may have outstanding is parked, it takes no
@@ -108,13 +130,41 @@ struct weir_origin {
 	uint32_t subscription;    /**< whose members could not process it */
 	uint32_t attempts;        /**< that failed */
 	uint32_t reason;          /**< of the last rejection: yours; 0 also where a lease ran out */
-	bool by_verdict;          /**< it was rejected as dead; else attempts_max was reached */
+	bool by_verdict;          /**< it was rejected as dead (RabbitMQ: rejected) */
+	bool expired;             /**< its time to live was over; neither: attempts_max was reached
+	                               (RabbitMQ: delivery_limit) */
 	bool parked;              /**< when it died, its key was parked behind it */
 	uint64_t first_failed_us; /**< append time (event.h) */
 	uint64_t last_failed_us;
 	const char *text; /**< of the last rejection, not terminated; "" after a restart */
 	uint32_t text_bytes;
 };
+
+/** What a shared subscription has taken charge of and nobody has settled, by what it waits for. */
+struct weir_queue_counts {
+	uint64_t ready;   /**< for a member */
+	uint64_t leased;  /**< to be settled by the member that has it; or its lease is just over */
+	uint64_t delayed; /**< for the end of its own delay, or of one before a retry */
+	uint64_t behind;  /**< order KEY: for an earlier one of its key */
+	uint64_t dying;   /**< for its way to the dead letters */
+	uint64_t parked;  /**< for a redrive: keys that wait behind a dead event; the others of them
+	                       are `behind` */
+	uint64_t moving;  /**< for the log: taken, failed, or dead a moment ago */
+	uint64_t expired; /**< since the open: events whose time to live was over */
+	uint64_t dropped; /**< of these, those that no dead-letter topic took */
+};
+
+/**
+ * Count what is outstanding. What waits in the log and was not taken yet (a queue's own delay, or
+ * more than outstanding_max) is in none of these, and in weir_lag().
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_counts  as of the group's last step; one beside the other, not of one moment
+ * @return 0, WEIR_E_UNKNOWN_NAME, -EINVAL (the subscription is not shared)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_queue_counts(struct weir_pipeline *pipeline,
+					       uint32_t subscription,
+					       struct weir_queue_counts *ret_counts);
 
 /**
  * The origin of a dead letter; of one that died again, the last one.

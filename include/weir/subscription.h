@@ -124,7 +124,15 @@ struct weir_subscription_options {
 	 *  once. */
 	uint64_t retry_delay_min_ns;
 	uint64_t retry_delay_max_ns;
-	const char *dead_letters;      /**< a topic, not one that it reads itself: what is dead is
+	/** An event is handed out so long after it was appended, not before (SQS's DelaySeconds of
+	 *  a queue, without its end at 900 s): 0 (default) .. WEIR_DELAY_NS_MAX. */
+	uint64_t delay_ns;
+	/** And not later than so long after: WEIR_TIME_TO_LIVE_NS_MAX at most; 0 (default): however
+	 *  old. It is that of when an event is taken: what is outstanding keeps its own. */
+	uint64_t time_to_live_ns;
+	bool priorities;          /**< order NONE: the highest priority first (event.h), of what is
+	                               outstanding; else all are the same */
+	const char *dead_letters; /**< a topic, not one that it reads itself: what is dead is
 	                               published there and settled here, in one run; NULL: none */
 	enum weir_when_dead when_dead; /**< PARK: with order KEY, dead_letters and a journal */
 };

@@ -25,6 +25,9 @@ static void check_not_shared(struct wr_config_findings *findings,
 	} keys[] = {{"outstanding", of->outstanding_max != 0},
 		    {"single_active", of->single_active},
 		    {"retry", of->attempts_max != 0},
+		    {"delay", of->delay_ns != 0},
+		    {"time_to_live", of->time_to_live_ns != 0},
+		    {"priorities", of->priorities},
 		    {"dead_letters", of->dead_letters != NULL},
 		    {"when_dead", of->when_dead != WEIR_DEAD_PASS}};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(keys); i++)
@@ -90,6 +93,9 @@ void wr_config_check_queue(struct wr_config_findings *findings,
 	if (of->retry_delay_min_ns == 0 && of->retry_delay_max_ns != 0)
 		refuse(findings, item, "retry", "a delay of 0 does not grow up to delay_max",
 		       "delay_max: 0s, or a delay");
+	if (of->priorities && of->order != WEIR_ORDER_NONE)
+		refuse(findings, item, "priorities",
+		       "a key's events are in order, whatever their priority", "order: none");
 	if (of->when_slow == WEIR_SLOW_GAP)
 		refuse(findings, item, "when_slow", "a queue leaves nothing out",
 		       "when_slow: catch_up, or block");

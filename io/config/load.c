@@ -117,6 +117,9 @@ static bool make_subscriptions(struct weir_config *config)
 		to->attempts_max = from[i].attempts_max;
 		to->retry_delay_min_ns = from[i].retry_delay_min_ns;
 		to->retry_delay_max_ns = from[i].retry_delay_max_ns;
+		to->delay_ns = from[i].delay_ns;
+		to->time_to_live_ns = from[i].time_to_live_ns;
+		to->priorities = from[i].priorities;
 		to->dead_letters = from[i].dead_letters;
 		to->when_dead = (enum weir_when_dead)from[i].when_dead;
 		to->lag_events_max = from[i].lag_events_max;

@@ -9,9 +9,9 @@
 #ifndef WR_CONFIG_PLAN_H
 #define WR_CONFIG_PLAN_H
 
-#include "io/machine/machine.h"
 #include "io/config/place.h"
 #include "io/config/rings.h"
+#include "io/machine/machine.h"
 
 #define WR_PLAN_LACKS_MAX 48u
 /* Of these, of files, folders and programs of `weir run`; more are told in one. */
@@ -42,14 +42,14 @@ struct wr_plan_input {
 struct wr_plan_disk {
 	bool is_needed; /* there is a journal */
 	struct wr_machine_dir dir;
-	uint64_t segment_bytes;    /* those of the journal that is there, or the options' */
-	uint64_t file_bytes;       /* of a segment on disk */
-	uint32_t segments_ahead;   /* that are ready before they are needed, reserve included */
-	uint64_t first_bytes;      /* written before the first event */
-	uint64_t retention_bytes;  /* 0: whatever its size */
+	uint64_t segment_bytes;     /* those of the journal that is there, or the options' */
+	uint64_t file_bytes;        /* of a segment on disk */
+	uint32_t segments_ahead;    /* that are ready before they are needed, reserve included */
+	uint64_t first_bytes;       /* written before the first event */
+	uint64_t retention_bytes;   /* 0: whatever its size */
 	uint64_t retention_time_ns; /* 0: whatever its age */
-	uint64_t most_bytes;       /* as far as retention can hold it; UINT64_MAX: no end */
-	uint64_t checkpoint_bytes; /* of log between two checkpoints */
+	uint64_t most_bytes;        /* as far as retention can hold it; UINT64_MAX: no end */
+	uint64_t checkpoint_bytes;  /* of log between two checkpoints */
 };
 
 /* Descriptors of `weir run`, of a file that has sources or sinks; all 0: it has none. */

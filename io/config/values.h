@@ -102,6 +102,9 @@ struct wr_config_subscription {
 	uint32_t attempts_max; /* 0: no limit */
 	uint64_t retry_delay_min_ns;
 	uint64_t retry_delay_max_ns;
+	uint64_t delay_ns;
+	uint64_t time_to_live_ns; /* 0: none */
+	bool priorities;
 	const char *dead_letters; /* NULL: none */
 	unsigned when_dead;       /* enum weir_when_dead */
 	uint64_t lag_events_max;

@@ -51,6 +51,9 @@
 	X(KEYS_NOT_ORDERED, unit_share, "share::everything_is_had_by_one_and_settled_once")        \
 	X(ATTEMPT_NOT_DURABLE, unit_share, "share::everything_is_had_by_one_and_settled_once")     \
 	X(LEASE_NOT_DRAINED, unit_share, "share::everything_is_had_by_one_and_settled_once")       \
+	X(EXPIRED_HANDED_OUT, unit_share, "share::everything_is_had_by_one_and_settled_once")      \
+	X(TERMS_NOT_KEPT, unit_outstanding,                                                        \
+	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
 	X(DEAD_HANDED_OUT, unit_sharing,                                                           \
 	  "sharing::what_was_dead_before_an_open_is_not_handed_out")                               \
 	X(SETTLE_NOT_UNDONE, unit_outstanding,                                                     \

@@ -18,7 +18,7 @@ static inline uint32_t share_write_mark(uint8_t *to, uint32_t subscription,
 	uint8_t *at = to + WR_RECORD_HEAD_BYTES + sizeof *head;
 	uint64_t next = head->from;
 	for (uint32_t i = 0; i < head->count; i++) {
-		at += wr_mark_put(at, next, &events[i], head->keyed != 0);
+		at += wr_mark_put(at, next, &events[i], head);
 		next = events[i].seq + 1;
 	}
 	memset(at, 0, 8);

@@ -25,7 +25,7 @@ Test(queues, keys_become_options)
 	struct weir_config *config = config_good("journal: {dir: j}\n" QUEUE(
 		"order: key, lease: 3s, outstanding: 77, single_active: yes, "
 		"retry: {attempts: 5, delay: 10ms, delay_max: 2s}, "
-		"dead_letters: dead, when_dead: park"));
+		"dead_letters: dead, when_dead: park, delay: 15m, time_to_live: 2h"));
 	uint32_t count;
 	const struct weir_subscription_options *o = weir_config_subscriptions(config, &count);
 	cr_assert_eq(count, 1);
@@ -38,6 +38,9 @@ Test(queues, keys_become_options)
 	cr_expect_eq(o->retry_delay_max_ns, 2000000000u);
 	cr_expect_str_eq(o->dead_letters, "dead");
 	cr_expect_eq(o->when_dead, WEIR_DEAD_PARK);
+	cr_expect_eq(o->delay_ns, 900000000000u);
+	cr_expect_eq(o->time_to_live_ns, 7200000000000u);
+	cr_expect_not(o->priorities);
 	weir_config_destroy(config);
 	config = config_good(QUEUE("order: none"));
 	o = weir_config_subscriptions(config, &count);
@@ -46,6 +49,11 @@ Test(queues, keys_become_options)
 	cr_expect_eq(o->outstanding_max, 0);
 	cr_expect_eq(o->attempts_max, 0);
 	cr_expect_null(o->dead_letters);
+	cr_expect(o->delay_ns == 0 && o->time_to_live_ns == 0 && !o->priorities);
+	weir_config_destroy(config);
+	config = config_good(QUEUE("order: none, priorities: yes"));
+	o = weir_config_subscriptions(config, &count);
+	cr_expect(o->priorities);
 	weir_config_destroy(config);
 }
 
@@ -61,6 +69,10 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("order: key, when_dead: park"), "nothing is dead without dead_letters");
 	expect(QUEUE("order: key, dead_letters: dead, when_dead: park"),
 	       "in memory alone producers would be held back");
+	expect(QUEUE("delay: 1s"), "only a queue has this");
+	expect(QUEUE("time_to_live: 1s"), "only a queue has this");
+	expect(QUEUE("priorities: yes"), "only a queue has this");
+	expect(QUEUE("order: key, priorities: yes"), "a key's events are in order");
 	expect(QUEUE("order: key, when_slow: gap"), "a queue leaves nothing out");
 	expect(QUEUE("order: key, outstanding: 1M"), "more than all queues together may have");
 	expect(QUEUE("order: key, retry: {attempts: 3}"), "nothing is given up in silence");

@@ -22,9 +22,9 @@ enum what { SETTLE, REJECT, MARK, EXPIRE, BURY, PARK, REDRIVE, GIVE_UP };
 
 struct said {
 	enum what what;
-	uint64_t seq;    /* MARK: from */
-	uint64_t to;     /* MARK */
-	uint64_t due_ns; /* REJECT */
+	uint64_t seq;           /* MARK: from */
+	uint64_t to;            /* MARK */
+	uint64_t not_before_ns; /* REJECT */
 	uint32_t generation;
 	uint32_t count; /* MARK */
 	bool in_time, counts, dead;
@@ -47,6 +47,7 @@ struct truth {
 	bool out, settled, dead, parked;
 	uint32_t generation, attempts;
 	uint64_t not_before_ns, failed_at; /* place in the log */
+	bool redriven;                     /* it has no terms any more */
 };
 
 struct hand {
@@ -69,7 +70,7 @@ struct world {
 	struct truth truth[SEQS];
 	uint64_t frontier;
 	struct said log[LOG_MAX]; /* from 1 */
-	uint64_t log_end, followed, durable, now_ns;
+	uint64_t log_end, followed, durable, now_ns, append_ns;
 	struct member members[MEMBERS];
 	struct lane group;
 	struct answer answers[LANE_MAX];
@@ -78,7 +79,7 @@ struct world {
 	uint32_t marks_on_way;
 	bool mark_refused, by_key, single, overruns, dead_letters, parks, stops;
 	uint64_t joins;
-	uint64_t granted, settled, buried, late, missed, parked;
+	uint64_t granted, settled, buried, late, missed, parked, expired, delayed, urgent;
 };
 
 #endif

@@ -3,200 +3,16 @@
  * Goal:   whatever members do and in whatever order things are stepped, an event of a shared
  *         subscription is had by one member at a time, under the generation and with the attempts
  *         that the log says; no sooner than its delay and the durability of its last attempt let
- *         it; in the order of its key; what is said in time counts; and each event ends settled,
- *         once, by a member or at the dead letters; and what is parked there keeps its key until
- *         that is ended. Rules: L14, L15, L19.
+ *         it; not when its time is over; in the order of its key, or the most urgent first; what
+ *         is said in time counts; and each event ends settled, once, by a member or at the dead
+ *         letters; and what is parked there keeps its key until that is ended. Rules: L14, L15,
+ *         L17, L19.
  * Method: a seeded world around one machine: a log that decides lanes in any order, is followed
- *         late and made durable later; members that join, leave, pause, extend, acknowledge,
- *         reject and sit on what they have; marks and letters that are refused; crashes, from
- *         which only the log comes back. Each failure prints its seed.
+ *         late and made durable later; append time that runs by half; members that join, leave,
+ *         pause, extend, acknowledge, reject and sit on what they have; marks and letters that
+ *         are refused; crashes, from which only the log comes back. Each failure prints its seed.
  */
-#include <criterion/criterion.h>
-
-#include <errno.h>
-
-#include "core/group/share.h"
-#include "io/sim/memory_sim.h"
-#include "tests/unit/group/share_world.h"
-
-static struct world w;
-
-static struct wr_memory_sim memory;
-static struct wr_share share;
-
-#define CHECK(condition) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)w.seed)
-
-static uint32_t below(uint32_t bound)
-{
-	return (uint32_t)wr_prng_below(&w.prng, bound);
-}
-
-/* Some sequences are others' records. */
-static bool is_event(uint64_t seq)
-{
-	return seq % 3 != 0;
-}
-
-static uint64_t key_of(uint64_t seq)
-{
-	return w.by_key ? (seq * 0x9e3779b97f4a7c15u >> 40) % KEYS : 0;
-}
-
-static bool has_room(const struct lane *lane)
-{
-	return lane->sent - lane->decided < LANE_MAX;
-}
-
-static void say(struct lane *lane, struct said said)
-{
-	CHECK(has_room(lane));
-	lane->said[lane->sent++ % LANE_MAX] = said;
-}
-
-/* ---- ports ---- */
-
-static int port_expire(void *unused, const struct wr_share_event *event)
-{
-	(void)unused;
-	CHECK(event->due_ns <= w.now_ns && event->state == WR_SHARE_LEASED);
-	if (!has_room(&w.group) || (!w.stops && below(10) == 0))
-		return -EAGAIN;
-	say(&w.group,
-	    (struct said){EXPIRE, event->seq, .generation = event->generation, .counts = 1});
-	return 0;
-}
-
-static int port_bury(void *context, const struct wr_share_event *event)
-{
-	const struct truth *t = &w.truth[event->seq];
-	(void)context;
-	CHECK(w.dead_letters);
-	CHECK(w.overruns || (t->out && t->generation == event->generation));
-	CHECK(w.overruns || t->dead || t->attempts >= share.attempts_max);
-	if (!has_room(&w.group) || (!w.stops && below(4) == 0))
-		return below(2) == 0 ? -EAGAIN : -EIO;
-	say(&w.group, (struct said){.what = event->parks ? PARK : BURY,
-				    .seq = event->seq,
-				    .generation = event->generation});
-	return 0;
-}
-
-static uint64_t port_lane_place(void *context, uint32_t member)
-{
-	(void)context;
-	return w.members[member].lane.sent;
-}
-
-static bool port_lane_decided(void *context, uint32_t member, uint64_t place)
-{
-	(void)context;
-	return w.members[member].lane.decided >= place;
-}
-
-static const struct wr_share_ports ports = {
-	.expire = port_expire,
-	.bury = port_bury,
-	.lane_place = port_lane_place,
-	.lane_decided = port_lane_decided,
-};
-
-/* ---- the log ---- */
-
-static void append(const struct said *said)
-{
-	CHECK(w.log_end + 1 < LOG_MAX);
-	w.log[++w.log_end] = *said;
-}
-
-static void answer(const struct said *to, int code, uint32_t generation)
-{
-	CHECK(w.answers_made - w.answers_taken < LANE_MAX);
-	w.answers[w.answers_made++ % LANE_MAX] = (struct answer){
-		.to = *to, .code = code, .generation = generation, .told_by = w.log_end};
-}
-
-static void decide_mark(const struct said *mark)
-{
-	bool good = mark->seq == w.frontier && (w.stops || below(6) > 0);
-	answer(mark, good ? 0 : -1, 0);
-	if (!good)
-		return;
-	append(mark);
-	for (uint64_t seq = mark->seq; seq < mark->to; seq++)
-		if (is_event(seq))
-			w.truth[seq] = (struct truth){.out = true, .generation = 1};
-	w.frontier = mark->to;
-}
-
-static void decide_failure(const struct said *said, struct truth *t)
-{
-	append(said);
-	t->generation++;
-	if (!said->counts)
-		return;
-	t->attempts++;
-	t->dead = said->dead;
-	t->not_before_ns = said->due_ns;
-	t->failed_at = w.log_end;
-}
-
-/* Somebody redrives what is parked at or above a sequence, or gives it up; whether there was. */
-static bool end_parked(uint64_t seq, bool redrives)
-{
-	while (seq < w.frontier && !w.truth[seq].parked)
-		seq++;
-	if (seq >= w.frontier)
-		return false;
-	struct truth *t = &w.truth[seq];
-	append(&(struct said){.what = redrives ? REDRIVE : GIVE_UP, .seq = seq});
-	t->parked = false;
-	t->out = redrives;
-	t->settled = !redrives;
-	t->generation++;
-	t->attempts = 0;
-	t->dead = false;
-	t->not_before_ns = t->failed_at = 0;
-	return true;
-}
-
-/* One more of a lane is decided; the lane of nobody is the group's. */
-static void decide(struct lane *lane)
-{
-	if (lane->decided == lane->sent)
-		return;
-	const struct said *said = &lane->said[lane->decided++ % LANE_MAX];
-	if (said->what == MARK) {
-		decide_mark(said);
-		return;
-	}
-	struct truth *t = &w.truth[said->seq];
-	bool fenced = !t->out || t->generation != said->generation;
-	bool no_room = said->what >= BURY && !w.stops && below(4) == 0;
-	CHECK(!fenced || !said->in_time || w.overruns);
-	w.late += fenced && lane != &w.group;
-	if (fenced || no_room) {
-		if (lane == &w.group)
-			answer(said, fenced ? -1 : -2, t->out ? t->generation : 0);
-		return;
-	}
-	if (said->what == REJECT || said->what == EXPIRE) {
-		decide_failure(said, t);
-	} else if (said->what == PARK) {
-		append(said);
-		t->generation++;
-		t->parked = true;
-		w.parked++;
-	} else {
-		CHECK(!t->settled);
-		append(said);
-		t->out = false;
-		t->settled = true;
-	}
-	if (lane == &w.group)
-		answer(said, 0, t->generation);
-	w.settled += said->what == SETTLE;
-	w.buried += said->what == BURY;
-}
+#include "tests/unit/group/share_bed.h"
 
 /* ---- the group's step, as the pipeline has it ---- */
 
@@ -205,7 +21,7 @@ static void reject_in(const struct said *said)
 	struct wr_share_rejection r = {.seq = said->seq, .record_seq = w.followed};
 	r.generation = said->generation;
 	r.failed_us = w.followed;
-	r.due_ns = said->due_ns;
+	r.not_before_ns = said->not_before_ns;
 	r.counts = said->counts;
 	r.dead = said->dead;
 	r.parked = said->what == PARK;
@@ -263,7 +79,9 @@ static void take(void)
 		uint64_t seq = w.taken++;
 		if (!is_event(seq))
 			continue;
-		wr_share_take(&share, seq, from, key_of(seq), 1, false);
+		struct wr_share_event event = terms_of(seq);
+		event.from = from;
+		wr_share_take(&share, &event);
 		from = seq + 1;
 		mark.count++;
 	}
@@ -274,11 +92,26 @@ static void take(void)
 	say(&w.group, mark);
 }
 
+/* It is not too early, nor too late, nor is there one that is more urgent. */
+static void check_terms(const struct wr_share_event *e)
+{
+	struct wr_share_event terms = terms_of(e->seq);
+	CHECK(e->priority == terms.priority && (w.overruns || e->expires_ns == terms.expires_ns));
+	CHECK(w.overruns || terms.not_before_ns <= share.append_ns);
+	CHECK(terms.expires_ns == 0 || terms.expires_ns > share.append_ns);
+	for (uint32_t at = share.oldest; at != WR_SHARE_NONE; at = share.events[at].after)
+		CHECK(share.events[at].state != WR_SHARE_READY ||
+		      share.events[at].priority <= e->priority);
+	w.delayed += terms.not_before_ns > 0;
+	w.urgent += terms.priority > 0 && share.in_state[WR_SHARE_READY] > 0;
+}
+
 /* Nobody has it, and everything is as the log says; the order of keys is kept. */
 static void check_grant(const struct wr_share_event *e, uint32_t slot)
 {
 	const struct truth *t = &w.truth[e->seq];
 	CHECK(e->seq < w.frontier);
+	check_terms(e);
 	for (uint64_t seq = 1; w.by_key && key_of(e->seq) != 0 && seq < e->seq; seq++)
 		CHECK(!is_event(seq) || key_of(seq) != key_of(e->seq) || w.truth[seq].settled);
 	for (uint32_t i = 0; w.single && i < MEMBERS; i++)
@@ -289,7 +122,7 @@ static void check_grant(const struct wr_share_event *e, uint32_t slot)
 	CHECK(t->out && !t->settled && !t->parked);
 	CHECK(t->generation == e->generation && t->attempts == e->attempts);
 	CHECK(t->failed_at <= w.durable);
-	CHECK(t->not_before_ns <= w.now_ns);
+	CHECK(t->not_before_ns <= share.append_ns);
 	CHECK(!w.dead_letters || (!t->dead && t->attempts < share.attempts_max));
 	for (uint32_t i = 0; i < MEMBERS; i++)
 		for (uint32_t k = 0; w.members[i].joined && k < w.members[i].hand_count; k++)
@@ -344,7 +177,7 @@ static void member_says(uint32_t slot, bool only_acks)
 		said.what = REJECT;
 		said.counts = verdict > 0;
 		said.dead = verdict == 5;
-		said.due_ns = verdict > 2 ? w.now_ns + below(2000) : 0;
+		said.not_before_ns = verdict > 2 ? w.append_ns + below(2000) : 0;
 	}
 	m->hand[which] = m->hand[--m->hand_count];
 	say(&m->lane, said);
@@ -384,9 +217,8 @@ static void member_comes_or_goes(uint32_t slot)
 
 static void check_shape(void)
 {
-	uint32_t count = 0, in_heap = 0, of_member[MEMBERS] = {0},
-		 in_list[WR_SHARE_PARKED + 1] = {0};
-	uint32_t parked = 0;
+	uint32_t count = 0, in_heap = 0, of_member[MEMBERS] = {0}, in_list[WR_SHARE_STATES] = {0};
+	uint32_t parked = 0, ready = 0;
 	uint64_t before = 0;
 	for (uint32_t at = share.oldest; at != WR_SHARE_NONE; at = share.events[at].after) {
 		const struct wr_share_event *e = &share.events[at];
@@ -398,7 +230,9 @@ static void check_shape(void)
 			of_member[e->member]++;
 		parked += w.by_key && e->key != 0 &&
 			  share.events[wr_share_key_first(&share, at)].state == WR_SHARE_PARKED;
-		CHECK((e->state == WR_SHARE_LEASED || e->state == WR_SHARE_DELAYED) ==
+		bool watched = e->expires_ns != 0 &&
+			       (e->state == WR_SHARE_BEHIND || e->state == WR_SHARE_READY);
+		CHECK((e->state == WR_SHARE_LEASED || e->state == WR_SHARE_DELAYED || watched) ==
 		      (e->heap != WR_SHARE_NONE));
 		CHECK(e->state != WR_SHARE_LEASED || e->member != WR_SHARE_NONE);
 		if (e->heap == WR_SHARE_NONE)
@@ -409,7 +243,13 @@ static void check_shape(void)
 	}
 	CHECK(count == share.event_count && in_heap == share.heap_count);
 	CHECK(in_list[WR_SHARE_MARKED] == share.marked.count);
-	CHECK(in_list[WR_SHARE_READY] == share.ready.count);
+	for (uint32_t i = 0; i < WR_SHARE_PRIORITIES; i++) {
+		CHECK((share.ready[i].count > 0) == (share.ready_set >> i & 1));
+		ready += share.ready[i].count;
+	}
+	CHECK(in_list[WR_SHARE_READY] == ready);
+	for (uint32_t i = WR_SHARE_MARKED; i < WR_SHARE_STATES; i++)
+		CHECK(in_list[i] == share.in_state[i]);
 	CHECK(in_list[WR_SHARE_ANSWERED] == share.answered.count);
 	CHECK(in_list[WR_SHARE_UNDURABLE] == share.undurable.count);
 	CHECK(in_list[WR_SHARE_DEAD] == share.dead.count);
@@ -435,26 +275,41 @@ static void open_again(void)
 	w.taken = w.marked = w.frontier;
 	cr_assert_eq(wr_share_init(&share, &memory.base, &ports, &options), 0);
 	share.lease_ns = LEASE_NS;
+	wr_share_clock(&share, w.now_ns, w.append_ns);
 	for (uint64_t seq = 1; seq < w.frontier; seq++) {
 		const struct truth *t = &w.truth[seq];
-		struct wr_share_event e = {.seq = seq, .from = seq, .key = key_of(seq)};
-		e.due_ns = t->not_before_ns;
+		struct wr_share_event e = terms_of(seq);
+		e.from = seq;
+		e.not_before_ns = t->not_before_ns;
 		e.generation = t->generation;
 		e.attempts = t->attempts;
 		e.dead = t->dead;
 		e.parks = t->parked;
 		if (t->out)
-			wr_share_restore(&share, &e, w.now_ns);
+			wr_share_restore(&share, &e);
 	}
 	wr_share_give_up(&share, w.dead_letters ? ATTEMPTS : 0, w.dead_letters);
 	share.parks = w.parks;
+}
+
+static void step(void)
+{
+	wr_share_clock(&share, w.now_ns, w.append_ns);
+	(void)wr_share_step(&share, w.durable, w.followed);
+}
+
+/* Append time goes by half where it is ahead. */
+static void pass_time(uint32_t ns)
+{
+	w.now_ns += ns;
+	w.append_ns += w.seed % 6 == 1 ? ns / 2 : ns;
 }
 
 static void something_happens(void)
 {
 	uint32_t slot = below(MEMBERS), what = below(1000);
 	if (what < 150)
-		(void)wr_share_step(&share, w.now_ns, w.durable, w.followed);
+		step();
 	else if (what < 250)
 		grant();
 	else if (what < 330)
@@ -481,7 +336,7 @@ static void something_happens(void)
 	else if (what < 970)
 		(void)end_parked(below((uint32_t)w.frontier), below(2) == 0);
 	else if (what < 998)
-		w.now_ns += below(300);
+		pass_time(below(300));
 	else {
 		wr_share_fini(&share, &memory.base);
 		open_again();
@@ -505,7 +360,7 @@ static void come_to_rest(void)
 		wr_share_pause(&share, slot, m->paused = false);
 	}
 	for (uint32_t i = 0; i < 20000 && (w.frontier < SEQS || share.event_count > 0); i++) {
-		w.now_ns += 100;
+		pass_time(100);
 		take();
 		for (uint32_t slot = 0; slot < MEMBERS; slot++) {
 			member_says(slot, true);
@@ -520,7 +375,7 @@ static void come_to_rest(void)
 		while (w.answers_taken < w.answers_made)
 			take_answer();
 		w.durable = w.log_end;
-		(void)wr_share_step(&share, w.now_ns, w.durable, w.followed);
+		step();
 		grant();
 	}
 	check_shape();
@@ -555,6 +410,7 @@ static void live(uint64_t seed)
 Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 {
 	uint64_t granted = 0, settled = 0, buried = 0, late = 0, missed = 0, parked = 0;
+	uint64_t expired = 0, delayed = 0, urgent = 0;
 	for (uint64_t seed = 1; seed <= 24; seed++) {
 		live(seed);
 		granted += w.granted;
@@ -563,6 +419,9 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 		late += w.late;
 		missed += w.missed;
 		parked += w.parked;
+		expired += w.expired;
+		delayed += w.delayed;
+		urgent += w.urgent;
 	}
 	/* The worlds were worth it. */
 	cr_expect_gt(granted, 20000);
@@ -570,5 +429,8 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 	cr_expect_gt(buried, 200);
 	cr_expect_gt(late, 500);
 	cr_expect_gt(missed, 50);
+	cr_expect_gt(expired, 200);
+	cr_expect_gt(delayed, 200);
+	cr_expect_gt(urgent, 2000);
 	cr_expect_gt(parked, 50, "%llu", (unsigned long long)parked);
 }

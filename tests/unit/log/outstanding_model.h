@@ -14,7 +14,8 @@
 struct model_event {
 	bool out;
 	uint32_t row, bytes, generation, attempts, reason, dead;
-	uint64_t key, first_failed_us, last_failed_us, not_before_us;
+	uint32_t priority;
+	uint64_t key, first_failed_us, last_failed_us, not_before_us, expires_us;
 };
 
 struct model {

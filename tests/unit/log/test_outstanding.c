@@ -7,109 +7,7 @@
  *         sequence by itself; after each the table is walked and compared. Sections are saved,
  *         loaded, cut off and flipped.
  */
-#include <criterion/criterion.h>
-
-#include <errno.h>
-#include <stdlib.h>
-
-#include <weir/error.h>
-
-#include "core/log/decide.h"
-#include "io/sim/memory_sim.h"
-#include "io/sim/prng.h"
-#include "tests/support/case.h"
-#include "tests/support/share_records.h"
-#include "tests/unit/log/outstanding_model.h"
-
-#define ENTRIES 40u
-#define OF_ONE 24u
-#define RUNS_MAX 12u
-#define BODY_MAX 16384u
-
-static struct wr_memory_sim memory;
-static struct wr_tables tables;
-static struct wr_prng prng;
-static uint64_t seed;
-static const struct wr_tables_limits limits = {
-	.catalog = {.topics_max = 4, .partitions_max = 16, .subscriptions_max = 4, .rows_max = 16},
-	.named_producers_max = 1,
-	.outstanding_max = ENTRIES,
-};
-
-static struct model models[QUEUES];
-static struct model_counts counts;
-
-#define CHECK(condition) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)seed)
-
-static uint32_t below(uint32_t bound)
-{
-	return (uint32_t)wr_prng_below(&prng, bound);
-}
-
-/* ---- records ---- */
-
-static _Alignas(8) uint8_t record[4096];
-
-static int decide(uint8_t *at, struct wr_undo *undo, struct wr_decision *ret)
-{
-	struct wr_record_view view;
-	CHECK(wr_record_view(at, sizeof record, &view));
-	return wr_decide(&tables, undo, &view, SEQS, false, ret);
-}
-
-static void define(enum wr_kind kind, const char *name, const void *payload, uint32_t bytes)
-{
-	struct wr_undo none = {0};
-	struct wr_decision d;
-	wr_control_write(record, kind, 0, 0, name, (uint32_t)strlen(name), payload, bytes);
-	cr_assert_eq(decide(record, &none, &d), 0);
-}
-
-static void define_all(void)
-{
-	static const uint32_t orders[] = {WR_ORDER_KEY, WR_ORDER_NONE, WR_ORDER_PARTITION};
-	static const char *const names[] = {"keyed", "free", "ordered"};
-	struct wr_control_topic topic = {.partitions = 3};
-	define(WR_KIND_TOPIC, "one", &topic, sizeof topic);
-	define(WR_KIND_TOPIC, "two", &topic, sizeof topic);
-	for (uint32_t i = 0; i < 3; i++) {
-		uint8_t payload[WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
-		struct wr_control_subscription s = {
-			.topic_count = i == 1 ? 1 : 2,
-			.start = 0,
-			.start_seq = 1,
-			.topics = {0, 1},
-			.order = orders[i],
-			.outstanding_max = i < QUEUES ? OF_ONE : 0,
-		};
-		define(WR_KIND_SUBSCRIPTION, names[i], payload,
-		       wr_control_subscription_put(&s, payload));
-	}
-}
-
-static void set_up(void)
-{
-	wr_memory_sim_init(&memory, NULL);
-	cr_assert_eq(wr_tables_init(&tables, &memory.base, &limits), 0);
-	wr_prng_init(&prng, 1);
-	memset(models, 0, sizeof models);
-	for (uint32_t i = 0; i < QUEUES; i++)
-		models[i].frontier = 1;
-	define_all();
-}
-
-static void tear_down(void)
-{
-	wr_tables_fini(&tables, &memory.base);
-	cr_expect_eq(memory.live_count, 0);
-}
-
-TestSuite(outstanding, .init = set_up, .timeout = 120);
-
-static const struct wr_subscription *subscription(uint32_t queue)
-{
-	return &tables.catalog.subscriptions[queue];
-}
+#include "tests/unit/log/outstanding_bed.h"
 
 /* ---- the table is the model ---- */
 
@@ -135,6 +33,7 @@ static void compare_queue(uint32_t queue)
 		CHECK(entry->first_failed_us == e->first_failed_us);
 		CHECK(entry->last_failed_us == e->last_failed_us);
 		CHECK(entry->not_before_us == e->not_before_us);
+		CHECK(entry->expires_us == e->expires_us && entry->priority == e->priority);
 		CHECK(wr_outstanding_find(o, queue, seq) == entry);
 		before = at;
 		at = entry->next;
@@ -171,12 +70,16 @@ static void mark(uint32_t queue)
 	struct model *m = &models[queue];
 	struct wr_mark_event events[16];
 	uint64_t from = m->frontier + (below(20) == 0 ? 1 : 0), next = from;
-	bool wrong_row = below(30) == 0, keyed = below(2) == 0;
-	struct wr_mark_head head = {.from = from, .count = below(16), .keyed = keyed ? 1 : 0};
+	bool wrong_row = below(30) == 0, keyed = below(2) == 0, terms = below(2) == 0;
+	struct wr_mark_head head = {
+		.from = from, .count = below(16), .keyed = keyed ? 1 : 0, .terms = terms ? 1 : 0};
 	for (uint32_t i = 0; i < head.count; i++) {
 		events[i] = (struct wr_mark_event){
 			.seq = next + below(3),
 			.key = keyed ? 1 + below(9) : 0,
+			.not_before_us = terms && below(2) == 0 ? 1 + below(900) : 0,
+			.expires_us = terms && below(2) == 0 ? 1 + below(900) : 0,
+			.priority = terms ? below(WR_PRIORITY_MAX + 1) : 0,
 			.row = below(subscription(queue)->row_count),
 			.bytes = below(1000),
 		};
@@ -204,11 +107,15 @@ static void mark(uint32_t queue)
 		m->frontier = head.to;
 		m->out += head.count;
 		for (uint32_t i = 0; i < head.count; i++)
-			m->events[events[i].seq] = (struct model_event){.out = true,
-									.row = events[i].row,
-									.bytes = events[i].bytes,
-									.key = events[i].key,
-									.generation = 1};
+			m->events[events[i].seq] =
+				(struct model_event){.out = true,
+						     .row = events[i].row,
+						     .bytes = events[i].bytes,
+						     .key = events[i].key,
+						     .not_before_us = events[i].not_before_us,
+						     .expires_us = events[i].expires_us,
+						     .priority = events[i].priority,
+						     .generation = 1};
 		counts.marks++;
 	}
 }
@@ -281,7 +188,7 @@ static void end_parked(struct model *m, struct model_event *e, uint32_t verdict,
 	counts.ended++;
 	e->generation++;
 	e->attempts = e->reason = e->dead = 0;
-	e->first_failed_us = e->last_failed_us = e->not_before_us = 0;
+	e->first_failed_us = e->last_failed_us = e->not_before_us = e->expires_us = 0;
 	CHECK(told == (verdict == WR_VERDICT_REDRIVEN ? e->generation : 0));
 	if (verdict == WR_VERDICT_REDRIVEN)
 		return;
@@ -536,7 +443,7 @@ static uint32_t find_section(const uint8_t *bytes, size_t length, struct wr_sect
 static int load_section(const uint8_t *bytes, uint32_t place, const uint8_t *body, uint32_t length)
 {
 	cr_assert_eq(load_all(bytes, place - sizeof(struct wr_section_header)), 0);
-	return wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 1, 0, body, length);
+	return wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 2, 0, body, length);
 }
 
 CASE(outstanding, a_section_that_was_cut_or_flipped_is_refused_or_says_what_it_says)
@@ -568,8 +475,36 @@ CASE(outstanding, a_section_that_was_cut_or_flipped_is_refused_or_says_what_it_s
 		bytes[place + bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	cr_expect_gt(taken, 100, "no checksum is looked at here");
-	cr_expect_eq(wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 2, 0, bytes + place, 4),
-		     WEIR_E_FORMAT);
+	for (uint32_t version = 0; version <= 3; version += 3)
+		cr_expect_eq(wr_tables_load(&tables, WR_SECTION_OUTSTANDING, version, 0,
+					    bytes + place, 4),
+			     WEIR_E_FORMAT);
+}
+
+/* As it was before events had a time to live. */
+CASE(outstanding, a_section_of_version_1_is_read)
+{
+	static uint8_t bytes[BODY_MAX], old[BODY_MAX], after[BODY_MAX];
+	struct wr_section_header header;
+	take_some();
+	size_t length = save_all(bytes);
+	uint32_t place = find_section(bytes, length, &header);
+	const uint8_t *from = bytes + place;
+	uint32_t at = 4, old_bytes = 4;
+	memcpy(old, from, 4);
+	for (uint32_t queue = 0; queue < QUEUES; queue++) {
+		uint32_t entries = wr_get_u32(from + at + 12);
+		memcpy(old + old_bytes, from + at, 24);
+		at += 24;
+		old_bytes += 24;
+		for (uint32_t i = 0; i < entries; i++, at += 72, old_bytes += 64)
+			memcpy(old + old_bytes, from + at, 64);
+	}
+	cr_assert_eq(at, header.bytes);
+	cr_assert_eq(load_all(bytes, place - sizeof(struct wr_section_header)), 0);
+	cr_assert_eq(wr_tables_load(&tables, WR_SECTION_OUTSTANDING, 1, 0, old, old_bytes), 0);
+	cr_assert_eq(save_all(after), length);
+	cr_expect_eq(memcmp(bytes, after, length), 0, "none of them has terms");
 }
 
 CASE(outstanding, more_than_a_smaller_table_holds_is_full)

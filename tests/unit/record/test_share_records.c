@@ -115,18 +115,22 @@ static bool read_reject(uint32_t bytes, struct wr_reject *ret, char *text)
 static uint32_t write_mark(struct wr_mark_event *events, struct wr_mark_head *head)
 {
 	uint32_t count = below(EVENTS_MAX);
-	bool keyed = below(2) == 0;
+	bool keyed = below(2) == 0, terms = below(2) == 0;
 	uint64_t next = any_u64() >> 1;
-	*head = (struct wr_mark_head){.from = next, .count = count, .keyed = keyed ? 1 : 0};
+	*head = (struct wr_mark_head){
+		.from = next, .count = count, .keyed = keyed ? 1 : 0, .terms = terms ? 1 : 0};
 	payload_bytes = sizeof *head;
 	for (uint32_t i = 0; i < count; i++) {
 		events[i] = (struct wr_mark_event){
 			.seq = next + (below(2) == 0 ? 0 : any_u64() >> 9),
 			.key = keyed ? any_u64() : 0,
+			.not_before_us = terms && below(2) == 0 ? any_u64() : 0,
+			.expires_us = terms && below(2) == 0 ? any_u64() : 0,
 			.row = any_u32(),
 			.bytes = any_u32(),
+			.priority = terms ? below(WR_PRIORITY_MAX + 1) : 0,
 		};
-		uint32_t bytes = wr_mark_put(payload + payload_bytes, next, &events[i], keyed);
+		uint32_t bytes = wr_mark_put(payload + payload_bytes, next, &events[i], head);
 		cr_assert_leq(bytes, WR_MARK_EVENT_BYTES_MAX);
 		payload_bytes += bytes;
 		next = events[i].seq + 1;
@@ -381,6 +385,22 @@ Test(share_records, counts_that_lie_and_places_that_overlap_are_refused)
 	begin_mark(5, 10, 0);
 	payload[20] = 2;
 	cr_expect_not(read_mark(payload_bytes, events, &count, &head), "keyed is 0 or 1");
+	begin_mark(5, 10, 0);
+	payload[22] = 2;
+	cr_expect_not(read_mark(payload_bytes, events, &count, &head), "so is terms");
+	for (uint32_t terms = 0; terms < 8; terms++) {
+		begin_mark(5, 10, 1);
+		payload[22] = 1;
+		put_long(1, 0);
+		put_long(1, 0);
+		put_long(1, 0);
+		payload[payload_bytes++] = (uint8_t)terms;
+		uint32_t bytes = (terms & 1) * 8 + (terms >> 1 & 1) * 8;
+		memset(payload + payload_bytes, 1, bytes);
+		payload_bytes += bytes;
+		cr_expect_eq(read_mark(payload_bytes, events, &count, &head), terms < 4,
+			     "bit 2 of terms is of a later version");
+	}
 	/* More events in a run than it has sequences; and sequences that wrap. */
 	begin_settle(5, 1);
 	put_long(1, 0);
