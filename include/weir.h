@@ -36,6 +36,7 @@
 #include <weir/producer.h>
 #include <weir/ring.h>
 #include <weir/ring_fan.h>
+#include <weir/route.h>
 #include <weir/sharing.h>
 #include <weir/subscription.h>
 #include <weir/trace.h>

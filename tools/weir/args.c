@@ -106,6 +106,7 @@ static const char *value_name(const struct cli_option *option)
 		[CLI_FLAG] = "",       [CLI_NUMBER] = "N",    [CLI_SIZE] = "BYTES",
 		[CLI_DURATION] = "T",  [CLI_RATE] = "R",      [CLI_STRING] = "TEXT",
 		[CLI_ENUM] = "CHOICE", [CLI_POINT] = "PLACE", [CLI_STRINGS] = "TEXT",
+		[CLI_WORDS] = "TEXT",
 	};
 	return option->value_name != NULL ? option->value_name : names[option->type];
 }

@@ -64,6 +64,7 @@ enum cli_type {
 	CLI_ENUM,     /* unsigned: index in `choices` */
 	CLI_POINT,    /* struct cli_point: a place in a log */
 	CLI_STRINGS,  /* struct cli_strings; not empty, may be given several times */
+	CLI_WORDS,    /* const char *; may be empty: an empty key is a key */
 };
 
 /* A place in a log: "4711", "2026-01-31T12:00:00Z" (offset or Z; no zone: UTC), "-5m". */
@@ -170,6 +171,8 @@ int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
 int cmd_torture(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
+int cmd_route(int argc, char **argv);
+int cmd_route_test(int argc, char **argv); /* of cmd_route() */
 /* Where libweir-config is (WR_HAVE_CONFIG). */
 int cmd_config(int argc, char **argv);
 int cmd_config_plan(int argc, char **argv); /* of cmd_config() */

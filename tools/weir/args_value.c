@@ -121,6 +121,9 @@ int cli_parse_value(const struct cli_option *option, const char *text, char *why
 		}
 		*(const char **)option->target = text;
 		return 0;
+	case CLI_WORDS:
+		*(const char **)option->target = text;
+		return 0;
 	case CLI_STRINGS:
 		return add_string(option->target, text, why, why_bytes);
 	case CLI_ENUM:

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{"journal", cmd_journal,
 	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
+	{"route", cmd_route, "try patterns on events: test"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},

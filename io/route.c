@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Filters: what core/route/ makes, with the C library's memory where the caller names no allocator.
+ *
+ * Thread: any.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/route/filter.h"
+
+static void *from_c(void *context, size_t bytes, size_t align)
+{
+	(void)context;
+	if (align < sizeof(max_align_t))
+		align = sizeof(max_align_t);
+	if (bytes > SIZE_MAX - align)
+		return NULL;
+	bytes = (bytes + (align - 1)) & ~(align - 1);
+	void *p = aligned_alloc(align, bytes);
+	return p != NULL ? memset(p, 0, bytes) : NULL;
+}
+
+static void to_c(void *context, void *p, size_t bytes)
+{
+	(void)context;
+	(void)bytes;
+	free(p);
+}
+
+static const struct weir_allocator *allocator_or_c(const struct weir_allocator *allocator)
+{
+	static const struct weir_allocator c_library = {.alloc = from_c, .free = to_c};
+	if (allocator == NULL || (allocator->alloc == NULL && allocator->free == NULL))
+		return &c_library;
+	return allocator->alloc != NULL && allocator->free != NULL ? allocator : NULL;
+}
+
+static int half_an_allocator(struct weir_problem *problem)
+{
+	return wr_route_refuse(problem, -EINVAL, "allocator", 9,
+			       "an allocator has both functions, or neither");
+}
+
+int weir_filter_create(enum weir_filter_kind kind, const void *pattern, size_t pattern_bytes,
+		       const struct weir_allocator *allocator, struct weir_filter **ret_filter,
+		       struct weir_problem *problem)
+{
+	allocator = allocator_or_c(allocator);
+	if (allocator == NULL)
+		return half_an_allocator(problem);
+	return wr_filter_create(kind, pattern, pattern_bytes, allocator, ret_filter, problem);
+}
+
+int weir_filter_create_headers(const struct weir_typed_header *arguments, size_t argument_count,
+			       const struct weir_allocator *allocator,
+			       struct weir_filter **ret_filter, struct weir_problem *problem)
+{
+	allocator = allocator_or_c(allocator);
+	if (allocator == NULL)
+		return half_an_allocator(problem);
+	return wr_filter_create_headers(arguments, argument_count, allocator, ret_filter, problem);
+}
