@@ -83,6 +83,8 @@
 	  "a sealed header attests records that are not on the medium")                            \
 	X(EVIDENCE_TAKES_THE_RESERVE, "core/log/writer_chunk.c",                                   \
 	  "on a full disk the last segment is opened for a block that only attests")               \
+	X(EVIDENCE_WITHOUT_ROOM, "core/log/writer_chunk.c",                                        \
+	  "settles take the last chunk, and nothing is left to attest them in")                    \
 	X(NO_IDLE_EVIDENCE, "core/log/writer_batch.c",                                             \
 	  "nothing is sealed to attest the last batches of a log at rest")                         \
 	X(BODY_UNCHECKED, "core/record/batch.c", "a batch's body checksum is not looked at")       \

@@ -183,6 +183,8 @@ static inline bool wr_writer_has_records(const struct wr_writer *w)
 bool wr_writer_make_room(struct wr_writer *w, uint32_t bytes, bool control);
 /* A new chunk, with its extent; false: not now. */
 bool wr_writer_open_chunk(struct wr_writer *w, bool control);
+/* One for a block that attests what is on the medium: also the one that is kept back for it. */
+bool wr_writer_open_chunk_to_attest(struct wr_writer *w);
 /* Whether the shortage is over in which control opened the chunk. */
 bool wr_writer_data_may_go(struct wr_writer *w);
 /* Whether a block without records has a place that is not the reserve segment's first. */

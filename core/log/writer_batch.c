@@ -294,7 +294,7 @@ static bool make_block(struct wr_writer *w)
 	drop_empty_batch(w);
 	if (w->chunk != NULL && wr_writer_room(w) == 0 && !close_chunk(w))
 		return false;
-	return (w->chunk != NULL || wr_writer_open_chunk(w, true)) && can_commit(w);
+	return (w->chunk != NULL || wr_writer_open_chunk_to_attest(w)) && can_commit(w);
 }
 
 /*

@@ -9,6 +9,10 @@
  *
  * A chunk that control opened out of a reserve is `kept`: data stays out of it, too, until the
  * shortage is over, or else it would eat the reserve up behind control's back.
+ *
+ * With seal_before_ack nothing becomes durable before a later block attests it. The last chunk of
+ * the reserve is that block's: a backlog that has been written, up to the end of a chunk, would
+ * wait for room for it for ever.
  */
 #include "core/log/writer.h"
 
@@ -113,7 +117,8 @@ static struct wr_chunk *open_for_control(struct wr_writer *w)
 	return wr_chunks_open(w->chunks, &limits, w->next_seq, 0);
 }
 
-bool wr_writer_open_chunk(struct wr_writer *w, bool control)
+/* `more`: chunks beyond the limit of what is not durable. */
+static bool open_chunk(struct wr_writer *w, bool control, uint32_t more)
 {
 	struct wr_extent extent = {0};
 	uint32_t undurable_max = w->options.undurable_chunks_max;
@@ -121,8 +126,7 @@ bool wr_writer_open_chunk(struct wr_writer *w, bool control)
 	if (w->link != NULL) {
 		uint64_t undurable = undurable_chunks(w);
 		short_of_data = undurable >= undurable_max || !peek_extent(w, false, &extent);
-		if (undurable >= undurable_max + (control ? WR_CONTROL_CHUNKS : 0) ||
-		    !peek_extent(w, control, &extent))
+		if (undurable >= undurable_max + more || !peek_extent(w, control, &extent))
 			return false;
 	}
 	struct wr_chunk *chunk = NULL;
@@ -146,4 +150,15 @@ bool wr_writer_open_chunk(struct wr_writer *w, bool control)
 	chunk->used_bytes = extent.used_bytes;
 	w->chunk = chunk;
 	return true;
+}
+
+bool wr_writer_open_chunk(struct wr_writer *w, bool control)
+{
+	bool is_kept = w->options.seal_before_ack && !WR_BUG(EVIDENCE_WITHOUT_ROOM);
+	return open_chunk(w, control, control ? WR_CONTROL_CHUNKS - (is_kept ? 1 : 0) : 0);
+}
+
+bool wr_writer_open_chunk_to_attest(struct wr_writer *w)
+{
+	return open_chunk(w, true, WR_CONTROL_CHUNKS);
 }

@@ -64,6 +64,8 @@
 	X(EVIDENCE_TAKES_THE_RESERVE, unit_writer_shortage,                                        \
 	  "writer_shortage::"                                                                      \
 	  "on_a_full_disk_evidence_leaves_the_reserve_to_settles_and_to_the_next_open")            \
+	X(EVIDENCE_WITHOUT_ROOM, unit_writer_shortage,                                             \
+	  "writer_shortage::a_backlog_that_is_to_be_attested_keeps_room_for_it")                   \
 	X(NO_IDLE_EVIDENCE, sim_pipeline, "a call that never comes back")                          \
 	X(BODY_UNCHECKED, sim_journal, "a record is not what was appended there")                  \
 	X(CHAIN_UNCHECKED, unit_recovery,                                                          \

@@ -101,6 +101,25 @@ Test(writer_shortage, even_settles_stop_when_their_reserve_is_used_up)
 	end();
 }
 
+/* With seal_before_ack: settles up to the end of the last chunk, all written, none attested. */
+Test(writer_shortage, a_backlog_that_is_to_be_attested_keeps_room_for_it)
+{
+	start(&(struct log_bed_options){.seal_before_ack = true});
+	(void)fill_with_data(false);
+	uint32_t settles = 0;
+	while (settles < 5000 && settle())
+		settles++;
+	cr_expect_gt(settles, 100, "a chunk of 16 KiB and what was left of data's");
+	cr_expect_lt(settles, 5000);
+	uint64_t last = bed.writer.next_seq - 1;
+	log_bed_settle_down(&bed);
+	cr_expect_geq(wr_load_acquire(&bed.link.durable_seq), last, "what was written is durable");
+	settle_position++; /* the one that waited */
+	cr_expect(settle());
+	log_bed_check_fold(&bed);
+	end();
+}
+
 Test(writer_shortage, data_stays_out_of_a_chunk_that_control_opened)
 {
 	start(NULL);
