@@ -75,6 +75,16 @@
 	  "what was dead before an open is handed out again")                                      \
 	X(SETTLE_NOT_UNDONE, "core/log/outstanding.c",                                             \
 	  "what a refused run has settled stays settled")                                          \
+	X(RUN_SETTLES_ITS_FIRST, "core/log/outstanding.c",                                         \
+	  "of neighbours that are acknowledged together the first is settled, and no other")       \
+	X(LEAVES_WITH_ALL, "core/group/share_members.c",                                           \
+	  "what others have is anybody's when a member leaves")                                    \
+	X(LEASE_NOT_EXTENDED, "core/group/share_members.c",                                        \
+	  "a lease that was extended ends when it was to end before")                              \
+	X(LETTER_NOT_WRITTEN, "core/pipeline/dead_letter.c",                                       \
+	  "what is dead is settled without a dead letter")                                         \
+	X(BURIED_AND_READY, "core/group/share.c",                                                  \
+	  "what is on its way to the dead letters is handed out")                                  \
 	X(LETTER_WITHOUT_SETTLE, "core/pipeline/dead_letter.c",                                    \
 	  "a dead letter is written without the settle of its event")                              \
 	X(FILLER_NOT_CHAINED, "core/log/writer_batch.c",                                           \

@@ -490,7 +490,8 @@ int wr_share_step(struct wr_share *s, uint64_t durable_seq, uint64_t followed_se
 		if (rc != 0)
 			break;
 		wr_share_leave_state(s, e);
-		wr_share_enter_state(s, e, WR_SHARE_ASKED, false);
+		wr_share_enter_state(
+			s, e, WR_BUG(BURIED_AND_READY) ? WR_SHARE_READY : WR_SHARE_ASKED, false);
 		done++;
 	}
 	return done;

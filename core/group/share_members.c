@@ -3,6 +3,7 @@
 #include "core/group/share.h"
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 
 void wr_share_join(struct wr_share *s, uint32_t member, uint32_t out_max)
 {
@@ -23,7 +24,8 @@ void wr_share_leave(struct wr_share *s, uint32_t member)
 	for (uint32_t at = s->newest; at != WR_SHARE_NONE && m->out > 0;
 	     at = s->events[at].before) {
 		struct wr_share_event *e = &s->events[at];
-		if (e->member != member)
+		bool is_anothers = e->member != member;
+		if (is_anothers && (e->member == WR_SHARE_NONE || !WR_BUG(LEAVES_WITH_ALL)))
 			continue;
 		if (e->state == WR_SHARE_ASKED) {
 			e->member = WR_SHARE_NONE; /* it comes back through the log */
@@ -42,7 +44,7 @@ void wr_share_extend(struct wr_share *s, uint32_t member, uint64_t seq, uint32_t
 {
 	struct wr_share_event *e = wr_share_find(s, seq);
 	if (e == NULL || e->state != WR_SHARE_LEASED || e->member != member ||
-	    e->generation != generation)
+	    e->generation != generation || WR_BUG(LEASE_NOT_EXTENDED))
 		return;
 	wr_share_heap_drop(s, wr_share_index(s, e));
 	e->is_over = false;

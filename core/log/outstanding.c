@@ -265,10 +265,10 @@ int wr_outstanding_settle(struct wr_outstanding *o, struct wr_settle *settle, ui
 				settle_entry(o, settle, s, at, keep);
 				settled++;
 			}
-			at = next;
+			at = WR_BUG(RUN_SETTLES_ITS_FIRST) ? WR_NO_ENTRY : next;
 		}
 	}
-	*ret_ignored = named > settled ? named - settled : 0;
+	*ret_ignored = named > settled && !WR_BUG(RUN_SETTLES_ITS_FIRST) ? named - settled : 0;
 	if (settled == 0)
 		return WEIR_E_FENCED;
 	set_position(o, settle, id, s);

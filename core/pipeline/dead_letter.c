@@ -264,7 +264,9 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
 	const struct wr_batch_header *batch = wr_portion_batch(portion.chunk, event->seq);
 	int rc = WEIR_E_CORRUPT;
-	if (wr_record_view(r, r->bytes, &letter.view) && r->kind == WR_KIND_EVENT) {
+	if (WR_BUG(LETTER_NOT_WRITTEN)) {
+		rc = settle_alone(sharing, event);
+	} else if (wr_record_view(r, r->bytes, &letter.view) && r->kind == WR_KIND_EVENT) {
 		origin.epoch = batch->epoch;
 		origin.log = batch->log_id;
 		origin.topic = r->topic;

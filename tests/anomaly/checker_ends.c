@@ -62,6 +62,15 @@ static uint32_t count_others(const struct checker *c, const struct value *v, con
 	return count;
 }
 
+static uint32_t count_groups(uint64_t bits)
+{
+	uint32_t count = 0;
+
+	for (; bits != 0; bits &= bits - 1)
+		count++;
+	return count;
+}
+
 static void check_duplicate(struct checker *c, const struct value *v)
 {
 	uint32_t compared = 0;
@@ -69,7 +78,10 @@ static void check_duplicate(struct checker *c, const struct value *v)
 	for (uint32_t i = v->entries; i != TABLE_NONE && compared < ENTRIES_COMPARED; compared++) {
 		const struct entry *e = checker_entry(c, i), *other = NULL;
 		i = e->next_of_value;
-		if (count_others(c, v, e, &other) <= v->redrives)
+		const struct place *p = list_get(&c->places, e->place);
+		uint32_t letters = p->topic == v->dead_topic ? count_groups(v->dead_of) : 0;
+		uint32_t more = letters > 0 ? letters - 1 : 0;
+		if (count_others(c, v, e, &other) <= v->redrives + more)
 			continue;
 		checker_found(c, RULE_DUPLICATE, e->line, other->line);
 		return;
@@ -260,6 +272,13 @@ static bool was_read_as_dead(const struct checker *c, const struct history_op *o
 			continue;
 		if (table_find(&c->seen_at, g->group, op->value) != TABLE_NONE ||
 		    g->drain_line == TABLE_NONE || g->drain_line < line)
+			continue;
+		uint32_t place = table_find(&c->place_at, op->topic, op->partition);
+		const struct row *row =
+			place == TABLE_NONE ? NULL
+					    : checker_find(&c->row_at, &c->rows, g->group, place);
+		if (op->offset != 0 && (op->offset < g->seek_below ||
+					(row != NULL && checker_is_excused(c, row, op->offset))))
 			continue;
 		return false;
 	}

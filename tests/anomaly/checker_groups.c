@@ -119,6 +119,12 @@ static void take_event(struct checker *c, uint32_t line, uint32_t life)
 	if (op->f == HISTORY_ACK) {
 		if (op->type == HISTORY_OK)
 			checker_alive(c, gv, e, line, life);
+		if (op->type == HISTORY_OK && op->level != 0) {
+			gv->settled_line = line;
+			gv->settled_life = life;
+			gv->settled_level = op->level;
+			return;
+		}
 		/* What an old owner says afterwards changes nothing. */
 		if (gv->acked_line == TABLE_NONE || gv->acked_life != life ||
 		    op->generation >= gv->acked_generation) {

@@ -58,6 +58,8 @@ struct value {
 	uint32_t redrives;
 	uint32_t redrive_line; /* the last one so far, as the groups are gone through */
 	uint32_t topic;
+	uint32_t dead_topic; /* that its dead letters are in, */
+	uint64_t dead_of;    /* and whose they are: bits of groups */
 	bool committed;
 };
 
@@ -111,6 +113,8 @@ struct gv {
 	uint64_t lease_until;
 	uint32_t next_in_flight; /* of its key */
 	uint32_t dead_line, dead_life;
+	uint32_t settled_line, settled_life; /* of a queue: told by a commit */
+	uint8_t settled_level;
 	bool expired, leased, in_flight;
 };
 

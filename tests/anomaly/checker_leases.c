@@ -14,7 +14,8 @@ struct gv *checker_gv(struct checker *c, uint32_t group, uint32_t entry, bool *r
 		*gv = (struct gv){.delivered_line = TABLE_NONE,
 				  .acked_line = TABLE_NONE,
 				  .lease_line = TABLE_NONE,
-				  .dead_line = TABLE_NONE};
+				  .dead_line = TABLE_NONE,
+				  .settled_line = TABLE_NONE};
 	return gv;
 }
 
@@ -70,6 +71,10 @@ void checker_lease(struct checker *c, const struct group *g, uint32_t line, uint
 	bool made;
 	struct gv *gv = checker_gv(c, g->group, at, &made);
 
+	/* What is settled is nobody's any more, unless a crash took that back. */
+	if (gv->settled_line != TABLE_NONE &&
+	    (gv->settled_life == life || checker_is_safe(c, gv->settled_level, gv->settled_life)))
+		checker_found(c, RULE_COMMITTED_AGAIN, line, gv->settled_line);
 	if (op->end == 0)
 		return;
 	if (runs(c, gv, line, life))

@@ -150,6 +150,8 @@ static void take_dead(struct checker *c, uint32_t line, uint32_t life)
 
 	if (op->offset != 0)
 		(void)observe(c, line, life);
+	v->dead_topic = op->topic;
+	v->dead_of |= 1ull << op->group % 64;
 	/* Which event of the group it was: the newest of that value in another topic. */
 	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
 		const struct entry *e = checker_entry(c, i);

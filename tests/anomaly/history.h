@@ -50,7 +50,9 @@ enum history_type {
 	X(POLL, "poll", "value key topic partition offset group generation call end; redelivered") \
 	X(SCAN, "scan", "value key topic partition offset call: a reader of no group")             \
 	X(GAP, "gap", "topic partition offset end group generation call")                          \
-	X(ACK, "ack", "topic partition offset group generation")                                   \
+	X(ACK, "ack",                                                                              \
+	  "topic partition offset group generation level: invoke: asked for; ok, with a "          \
+	  "level: a commit told that it is settled")                                               \
 	X(RELEASE, "release", "topic partition offset group: a lease is given back")               \
 	X(EXTEND, "extend", "topic partition offset group end: a lease is longer")                 \
 	X(EXPIRE, "expire",                                                                        \

@@ -33,7 +33,7 @@
 	  "a seek")                                                                                \
 	X(DUPLICATE, "duplicate", false,                                                           \
 	  "one event at two offsets of a topic at the same time. A redrive allows one more; "      \
-	  "dead letters are another topic")                                                        \
+	  "dead letters are another topic, and each group has one of its own")                     \
 	X(UNSEEN, "unseen", false,                                                                 \
 	  "a committed event that a group did not get, though it was drained after the "           \
 	  "answer. Not in gaps, not below a seek or its start; lost-write where nobody at "        \
@@ -93,7 +93,8 @@
 	  "progress moved by an acknowledgement of a generation that was over, or under one")      \
 	X(COMMITTED_AGAIN, "committed-again", false,                                               \
 	  "an event was handed out again though it lay below what a commit had told to be "        \
-	  "safe from every crash since then. Not after a seek, until the next restart")            \
+	  "safe from every crash since then, or told to be settled. Not after a seek, until "      \
+	  "the next restart")                                                                      \
 	X(UNMARKED_REDELIVERY, "unmarked-redelivery", false,                                       \
 	  "an event was handed out again and the item did not say so")                             \
 	X(LEASED_TWICE, "leased-twice", false,                                                     \
@@ -107,7 +108,7 @@
 	  "by it afterwards. Not after a redrive")                                                 \
 	X(DEAD_AND_GONE, "dead-and-gone", false,                                                   \
 	  "an event was put into the dead letters, whose reader was drained, and is not "          \
-	  "there. Not where a recovery took that back")
+	  "there. Not where a recovery took that back, not in gaps, not below a seek")
 
 enum rule {
 #define RULE_ENUM(name, word, allowed, text) RULE_##name,

@@ -43,21 +43,39 @@
 	  "chunk::only_what_is_closed_durable_and_written_may_go")                                 \
 	X(CATCHUP_SLOT_REUSED, sim_pipeline, "lent bytes changed before the next poll")            \
 	X(CATCHUP_UNTOLD, unit_catchup_wakes, "catchup_wakes::one_read_for_two_wakes_both")        \
+	X(OLD_LEASE_SETTLES, sim_pipeline, "a settle of nothing was taken")                        \
+	X(OLD_LEASE_SETTLES, weir_anomaly, "committed-again")                                      \
 	X(OLD_LEASE_SETTLES, unit_sharing,                                                         \
 	  "sharing::a_lease_that_ends_is_anothers_and_fences_the_first")                           \
+	X(ATTEMPT_NOT_COUNTED, sim_pipeline, "what is outstanding is not what the log says")       \
 	X(ATTEMPT_NOT_COUNTED, unit_sharing, "sharing::attempts_and_delays_survive_an_open")       \
+	X(POSITION_IS_FRONTIER, sim_pipeline, "a position is not what the log says")               \
 	X(POSITION_IS_FRONTIER, unit_outstanding,                                                  \
 	  "outstanding::an_event_that_stays_holds_the_position_and_no_other")                      \
+	X(KEYS_NOT_ORDERED, sim_pipeline, "a key's next while one of it is not settled")           \
+	X(KEYS_NOT_ORDERED, weir_anomaly, "key-in-flight")                                         \
 	X(KEYS_NOT_ORDERED, unit_share, "share::everything_is_had_by_one_and_settled_once")        \
+	X(ATTEMPT_NOT_DURABLE, sim_pipeline, "handed out before its attempt was durable")          \
 	X(ATTEMPT_NOT_DURABLE, unit_share, "share::everything_is_had_by_one_and_settled_once")     \
 	X(LEASE_NOT_DRAINED, unit_share, "share::everything_is_had_by_one_and_settled_once")       \
 	X(EXPIRED_HANDED_OUT, unit_share, "share::everything_is_had_by_one_and_settled_once")      \
 	X(TERMS_NOT_KEPT, unit_outstanding,                                                        \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(DEAD_HANDED_OUT, sim_pipeline, "handed out, and given up")                               \
 	X(DEAD_HANDED_OUT, unit_sharing,                                                           \
 	  "sharing::what_was_dead_before_an_open_is_not_handed_out")                               \
 	X(SETTLE_NOT_UNDONE, unit_outstanding,                                                     \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(RUN_SETTLES_ITS_FIRST, sim_pipeline, "a subscription never gets its last events")        \
+	X(LEASE_NOT_EXTENDED, sim_pipeline, "a lease ended before its time")                       \
+	X(LEAVES_WITH_ALL, sim_pipeline, "handed out while another one has it")                    \
+	X(LEAVES_WITH_ALL, weir_anomaly, "leased-twice")                                           \
+	X(LETTER_NOT_WRITTEN, sim_pipeline,                                                        \
+	  "settled under a lease in which nobody acknowledged it")                                 \
+	X(LETTER_NOT_WRITTEN, weir_anomaly, "dead-and-gone")                                       \
+	X(BURIED_AND_READY, sim_pipeline, "handed out, and not outstanding")                       \
+	X(BURIED_AND_READY, weir_anomaly, "dead-and-alive")                                        \
+	X(LETTER_WITHOUT_SETTLE, sim_pipeline, "a dead letter without the settle of its event")    \
 	X(LETTER_WITHOUT_SETTLE, unit_sharing, "sharing::what_is_rejected_as_dead_goes_at_once")   \
 	X(FILLER_NOT_CHAINED, sim_pipeline, "a clean close was not found clean")                   \
 	X(ATTESTS_UNWRITTEN, sim_pipeline, "a false alarm")                                        \

@@ -27,7 +27,7 @@
 #define JOURNAL_SEEDS "4000"
 #define PIPELINE_SEEDS "2500"
 #define FAILURES "6" /* the first may be noticed by another check */
-#define HISTORIES "300"
+#define HISTORIES "500"
 #define HISTORIES_FAILED "12" /* one may break several rules, and not come to an end */
 #define OUTPUT_BYTES_MAX (1u << 20)
 #define ARGUMENTS_MAX 8u

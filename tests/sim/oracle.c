@@ -25,13 +25,18 @@ void oracle_reset(void)
 	memset(&oracle, 0, offsetof(struct oracle, records));
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		memset(&oracle.subscriptions[s], 0, sizeof oracle.subscriptions[s]);
-	for (uint32_t t = 0; t < WORLD_TOPICS; t++)
+	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
 		for (uint32_t p = 0; p < ORACLE_PARTITIONS_MAX; p++)
 			oracle.lists[t][p].count = 0;
+	oracle_queues_fold_anew(0);
 	oracle.kept_seq = 0;
 	if (!shadow_ready) {
 		wr_memory_sim_init(&shadow_memory, NULL);
-		wr_tables_limits_of(&world.options, &limits);
+		/* For any seed. */
+		struct weir_options most = world.options;
+		most.topics_max = WORLD_TOPICS_MAX;
+		most.outstanding_max = WORLD_OUTSTANDING;
+		wr_tables_limits_of(&most, &limits);
 		world_check(wr_tables_init(&shadow, &shadow_memory.base, &limits) == 0,
 			    "no memory for the oracle", 0, 0);
 		shadow_ready = true;
@@ -102,6 +107,8 @@ static void take_in(uint64_t seq, const struct wr_record *r, uint64_t time_us)
 	memcpy(oracle.bytes + o->at, r, r->bytes);
 	oracle.bytes_used += (uint32_t)wr_round_up(r->bytes, 8);
 	oracle.end_seq = seq;
+	for (uint32_t s = 0; world.has_queues && s < WORLD_SUBSCRIPTIONS; s++)
+		oracle.queues[s].touched_end = seq + 1;
 	oracle_fold(seq, true);
 }
 
@@ -114,6 +121,8 @@ void oracle_tap(void)
 		const struct wr_record *r = record_at(seq, &time_us);
 		take_in(seq, r, time_us);
 	}
+	world_check(oracle.letter_seq == 0, "a dead letter without the settle of its event",
+		    oracle.letter_seq, oracle.end_seq);
 }
 
 /* What any thread could see promised now. */
@@ -194,6 +203,7 @@ void oracle_compare_tables(void)
 			    memcmp(here, there, a.used_bytes) == 0,
 		    "the tables are not the fold of the log", oracle.end_seq, a.used_bytes);
 	compare_positions();
+	oracle_queues_compare();
 }
 
 /* --- after a recovery ------------------------------------------------------------------------- */
@@ -209,8 +219,11 @@ static void fold_anew(uint64_t last_seq)
 	}
 	oracle.end_seq = last_seq;
 	oracle_fold_reset();
+	oracle_queues_fold_anew(last_seq);
 	for (uint64_t seq = 1; seq <= last_seq; seq++)
 		oracle_fold(seq, false);
+	world_check(oracle.letter_seq == 0, "a dead letter without the settle of its event",
+		    oracle.letter_seq, last_seq);
 }
 
 static void check_promises(void)
@@ -231,6 +244,7 @@ static void check_promises(void)
 				    "progress committed as durable is gone", sub->rows[r].position,
 				    sub->rows[r].durable_position);
 	}
+	oracle_queues_check_kept();
 }
 
 void oracle_recovered(void)

@@ -72,6 +72,36 @@ struct oracle_subscription {
 	uint8_t flags[ORACLE_RECORDS_MAX];
 };
 
+#define ORACLE_UNTAKEN 0u
+#define ORACLE_OUTSTANDING 1u
+#define ORACLE_SETTLED 2u
+
+/* An event of a queue. */
+struct oracle_shared {
+	/* As the log says. */
+	uint8_t state;
+	bool dead; /* it was rejected as dead */
+	uint32_t generation;
+	uint32_t attempts;
+	uint64_t counted_seq; /* the record that counted the last attempt */
+	/* In this life: by whom it was handed out last, until when, and what he said of it. */
+	uint32_t holder; /* 0: nobody has it */
+	uint64_t leased_until_ns;
+	uint64_t retry_from_ns;
+	uint64_t wanted_ns; /* that its rejection asked for */
+	uint32_t acked_generation;
+	uint32_t rejected_generation;
+	/* Over all lives. */
+	uint32_t attempts_seen; /* as it was handed out last */
+	bool kept;              /* it was told that it is settled durably */
+};
+
+struct oracle_queue {
+	uint64_t frontier, position;
+	uint64_t touched_end; /* of its events */
+	struct oracle_shared events[ORACLE_RECORDS_MAX];
+};
+
 struct oracle {
 	uint64_t end_seq;    /* last record tapped */
 	uint64_t kept_seq;   /* durable, as seen, or found by a recovery */
@@ -80,11 +110,14 @@ struct oracle {
 	uint64_t tap_ordinal;
 	uint32_t bytes_used;
 	uint32_t source_count;
+	uint64_t letter_seq; /* a dead letter whose event is to be settled by the next record */
+	uint64_t letter_of_seq;
 	bool power_went; /* between the last life and this: what was only written is void */
 	struct oracle_record records[ORACLE_RECORDS_MAX];
 	struct oracle_source sources[ORACLE_SOURCES_MAX];
-	struct oracle_list lists[WORLD_TOPICS][ORACLE_PARTITIONS_MAX];
+	struct oracle_list lists[WORLD_TOPICS_MAX][ORACLE_PARTITIONS_MAX];
 	struct oracle_subscription subscriptions[WORLD_SUBSCRIPTIONS];
+	struct oracle_queue queues[WORLD_SUBSCRIPTIONS];
 	uint8_t bytes[ORACLE_BYTES_MAX];
 };
 
@@ -112,5 +145,26 @@ void oracle_check_lag(uint32_t subscription);
 void oracle_check_retention(void);
 void oracle_check_drained(uint32_t subscription);
 uint32_t oracle_first_index(const struct oracle_list *list, uint64_t seq);
+/* What an event is and must be, whoever is handed it. */
+void oracle_check_event(const struct oracle_subscription *sub, const struct weir_item *item);
+/* oracle_queues.c: what the log says of queues, */
+void oracle_queue_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
+void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked);
+void oracle_queue_start(uint32_t subscription, uint64_t start_seq);
+/* All is folded anew from the first record on; what lies above last_seq never was. */
+void oracle_queues_fold_anew(uint64_t last_seq);
+void oracle_queues_compare(void);
+void oracle_queues_check_kept(void);
+bool oracle_queue_is_settled(uint32_t subscription, uint64_t seq);
+/* and what its members see. */
+void oracle_queue_delivered(struct world_member *m, const struct weir_item *item);
+void oracle_queue_acked(struct world_member *m, const struct weir_item *item);
+void oracle_queue_fenced(struct world_member *m, const struct weir_item *item);
+void oracle_queue_rejected(struct world_member *m, const struct weir_item *item, uint64_t delay_ns);
+void oracle_queue_extended(struct world_member *m, const struct weir_item *item);
+void oracle_queue_committed(struct world_member *m, int rc, enum weir_level level);
+/* The library still knows of it, whether its lease is over or not. */
+bool oracle_queue_is_held(const struct world_member *m, const struct weir_item *item);
+void oracle_queue_left(struct world_member *m);
 
 #endif

@@ -14,7 +14,7 @@ void oracle_fold_reset(void)
 {
 	for (uint32_t i = 0; i < oracle.source_count; i++)
 		oracle.sources[i].last_k = 0;
-	for (uint32_t t = 0; t < WORLD_TOPICS; t++)
+	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
 		for (uint32_t p = 0; p < ORACLE_PARTITIONS_MAX; p++)
 			oracle.lists[t][p].count = 0;
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
@@ -77,17 +77,22 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	o->source = wr_get_u32(view->payload);
 	o->k = wr_get_u32(view->payload + 4);
 	o->topic = (uint8_t)view->head->topic;
-	world_check(o->source < oracle.source_count && o->topic < WORLD_TOPICS,
+	bool is_letter = world.has_queues && o->topic == WORLD_DEAD;
+	world_check(o->source < oracle.source_count && (o->topic < WORLD_TOPICS || is_letter),
 		    "an event that nobody handed over", seq, o->source);
 	o->partition = (uint8_t)wr_record_partition(view->head, world_partitions[o->topic]);
+	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
+	o->index = list->count;
+	list->seqs[list->count++] = (uint32_t)seq;
+	if (is_letter) {
+		oracle_queue_letter(seq, view, checked);
+		return;
+	}
 	struct oracle_source *source = &oracle.sources[o->source];
 	world_check(o->k == source->last_k + 1,
 		    "a source's events are out of order, lost or doubled (seq, k)", seq, o->k);
 	source->last_k = o->k;
 	source->seq_of[o->k] = (uint32_t)seq;
-	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
-	o->index = list->count;
-	list->seqs[list->count++] = (uint32_t)seq;
 	if (checked)
 		check_contents(seq, view, o->source, o->k);
 }
@@ -117,6 +122,10 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 			row->position = control.start_seq;
 			row->generation = 0;
 		}
+	world_check(control.order == (uint32_t)world.queues[id].order,
+		    "a subscription of another order", id, control.order);
+	if (world_is_queue(id))
+		oracle_queue_start(id, control.start_seq);
 	for (uint32_t t = 0; checked && t < control.topic_count; t++)
 		world_say_subscription(id, control.topics[t], control.start_seq);
 }
@@ -211,7 +220,14 @@ void oracle_fold(uint64_t seq, bool checked)
 
 	world_check(wr_record_view(oracle.bytes + o->at, o->bytes, &view),
 		    "a record in the log is malformed", seq, 0);
+	world_check(oracle.letter_seq == 0 || o->kind == WR_KIND_SETTLE,
+		    "a dead letter without the settle of its event", seq, oracle.letter_seq);
 	switch (o->kind) {
+	case WR_KIND_HANDOUT_MARK:
+	case WR_KIND_SETTLE:
+	case WR_KIND_REJECT:
+		oracle_queue_fold(seq, &view, checked);
+		break;
 	case WR_KIND_EVENT:
 		fold_event(seq, &view, checked);
 		break;

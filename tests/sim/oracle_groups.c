@@ -19,7 +19,7 @@ static struct oracle_row *row_for(const struct oracle_subscription *sub,
 		   item->partition);
 }
 
-static void check_event(const struct oracle_subscription *sub, const struct weir_item *item)
+void oracle_check_event(const struct oracle_subscription *sub, const struct weir_item *item)
 {
 	const struct oracle_record *o = &oracle.records[item->sequence];
 	uint64_t durable = wr_load_acquire(&world.pipeline->link.durable_seq);
@@ -78,6 +78,10 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 void oracle_delivered(struct world_member *m, const struct weir_item *item)
 {
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+	if (world_is_queue(m->subscription)) {
+		oracle_queue_delivered(m, item);
+		return;
+	}
 	struct oracle_row *row = row_for(sub, item);
 
 	/* Who was to let go already may find retired what it stood before. */
@@ -85,7 +89,7 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 		world_check(sub->may_gap || item->generation < row->generation,
 			    "a gap that nobody asked for", item->sequence, item->end_sequence);
 	else
-		check_event(sub, item);
+		oracle_check_event(sub, item);
 	check_generation(row, item);
 	check_order(sub, row, item);
 	if (item->kind != WEIR_ITEM_EVENT)
@@ -114,6 +118,10 @@ void oracle_check_lent(const struct world_member *m)
 void oracle_acked(struct world_member *m, const struct weir_item *item)
 {
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+	if (world_is_queue(m->subscription)) {
+		oracle_queue_acked(m, item);
+		return;
+	}
 	struct oracle_row *row = row_for(sub, item);
 
 	/* Of an owner whose partition has moved on it counts nothing. */
@@ -159,7 +167,12 @@ void oracle_check_lag(uint32_t subscription)
 	for (uint32_t r = 0; r < sub->row_count; r++) {
 		const struct oracle_row *row = &sub->rows[r];
 		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
-		for (uint32_t i = oracle_first_index(list, row->position); i < list->count; i++) {
+		uint64_t from =
+			world_is_queue(subscription) ? sub->rows[0].position : row->position;
+		for (uint32_t i = oracle_first_index(list, from); i < list->count; i++) {
+			if (world_is_queue(subscription) &&
+			    oracle_queue_is_settled(subscription, list->seqs[i]))
+				continue;
 			events++;
 			bytes += oracle.records[list->seqs[i]].bytes;
 		}
@@ -190,7 +203,9 @@ void oracle_check_drained(uint32_t subscription)
 	for (uint32_t r = 0; r < sub->row_count; r++) {
 		const struct oracle_row *row = &sub->rows[r];
 		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
-		world_check(list->count == 0 || row->position > list->seqs[list->count - 1],
+		uint64_t position =
+			world_is_queue(subscription) ? sub->rows[0].position : row->position;
+		world_check(list->count == 0 || position > list->seqs[list->count - 1],
 			    "events are left that nobody got", row->topic, row->partition);
 	}
 }

@@ -24,7 +24,7 @@
 #define BRIEF_ROUNDS 16u
 
 struct world world;
-const uint32_t world_partitions[WORLD_TOPICS] = {3, 2};
+const uint32_t world_partitions[WORLD_TOPICS_MAX] = {3, 2, 2};
 
 /* --- the steps -------------------------------------------------------------------------------- */
 
@@ -114,12 +114,12 @@ static void set_options(void)
 	o->member_lane_bytes = 4096;
 	o->producers_max = WORLD_PRODUCERS + 2;
 	o->members_max = WORLD_MEMBERS;
-	o->topics_max = WORLD_TOPICS;
+	o->topics_max = world.has_queues ? WORLD_TOPICS_MAX : WORLD_TOPICS;
 	o->idempotency_keys_max = WORLD_TOPICS * WORLD_KEYS;
 	o->partitions_max = 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
-	o->outstanding_max = 16;
+	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
 	o->segments_max = 256;
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
@@ -315,16 +315,16 @@ static bool open_life(bool was_clean)
 
 static bool define_topics(void)
 {
-	static const char *const names[WORLD_TOPICS] = {"orders", "prices"};
+	static const char *const names[WORLD_TOPICS_MAX] = {"orders", "prices", "dead"};
 
-	for (uint32_t t = 0; t < WORLD_TOPICS; t++) {
+	for (uint32_t t = 0; t < world.options.topics_max; t++) {
 		struct weir_topic_options o;
 		weir_topic_options_init(&o);
 		o.name = names[t];
 		o.partitions = world_partitions[t];
-		o.idempotency_keys = WORLD_KEYS;
+		o.idempotency_keys = t == WORLD_DEAD ? 0 : WORLD_KEYS;
 		/* Append time does not jump, whatever the wall clock does. */
-		o.idempotency_span_ns = t == 0 ? 0 : 3600000000000u;
+		o.idempotency_span_ns = t != 1 ? 0 : 3600000000000u;
 		int rc = weir_topic_create(world.pipeline, &o, &world.topics[t], &world.problem);
 		world_check(rc == 0 || world_has_failed(), "topic_create", (uint64_t)-rc, t);
 		if (rc != 0)
@@ -397,7 +397,7 @@ static void forget_users(void)
 	world_handlers_forget();
 	world.once_open = true; /* what was under way */
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
-		oracle.subscriptions[s].loose = false;
+		oracle.subscriptions[s].loose = world.queue_is_set[s] = false;
 }
 
 static void bury(void)
@@ -580,6 +580,7 @@ void world_run_seed(void)
 	if (world.swarm.is_on)
 		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
+	world_queues_begin();
 	forget_users();
 	set_options();
 	oracle_reset();

@@ -10,6 +10,7 @@
  *   world_publish.c  what producers do
  *   world_members.c  what members do
  *   world_handlers.c members that weir polls for
+ *   world_queues.c   subscriptions that are shared, and what their members do
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
@@ -28,7 +29,9 @@
 #include "tests/anomaly/history.h"
 #include "tests/sim/swarm.h"
 
-#define WORLD_TOPICS 2u
+#define WORLD_TOPICS 2u     /* that somebody publishes to */
+#define WORLD_DEAD 2u       /* the topic of dead letters, where there are queues */
+#define WORLD_TOPICS_MAX 3u /* with it */
 #define WORLD_SUBSCRIPTIONS 3u
 #define WORLD_LATE 2u /* the subscription that is made some time, anywhere */
 #define WORLD_PRODUCERS 4u
@@ -38,6 +41,8 @@
 #define WORLD_KEYS 24u
 #define WORLD_HELD_MAX 64u
 #define WORLD_LENT_MAX 24u
+#define WORLD_ACKED_MAX 256u
+#define WORLD_OUTSTANDING 24u /* of all queues together */
 #define WORLD_TICKETS 1024u
 #define DRAIN_ROUNDS_MAX 20000u
 
@@ -92,6 +97,14 @@
 	X(RESTARTED, "recoveries interrupted three times or more in a row")                        \
 	X(STALE, "recoveries over segments that were used again")                                  \
 	X(SLOW_IO, "requests that took seconds")                                                   \
+	X(SHARED, "events that a queue handed out")                                                \
+	X(SHARED_AGAIN, "events that a queue handed out again")                                    \
+	X(SETTLED, "events of a queue that were settled")                                          \
+	X(RETRIED, "events that were tried again, and counted")                                    \
+	X(LEASE_OVER, "leases that ran out")                                                       \
+	X(LEASE_EXTENDED, "leases that were extended")                                             \
+	X(LATE_ACK, "commits of members of queues that were told of leases that were over")        \
+	X(DEAD_LETTER, "dead letters")                                                             \
 	X(DRAINED, "lives that ended with nothing left to do")
 
 /* The same, where seeds are a swarm's. */
@@ -156,6 +169,9 @@ struct world_member {
 	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */
 	uint32_t lent_count;
 	struct weir_item lent[WORLD_LENT_MAX]; /* by the last poll, until the next */
+	/* Of a queue: acknowledged since the last durable commit. */
+	uint32_t acked_count;
+	uint32_t acked[WORLD_ACKED_MAX];
 };
 
 struct world_handlers {
@@ -165,6 +181,18 @@ struct world_handlers {
 	bool runs[WORLD_MEMBERS];
 	bool is_inside[WORLD_MEMBERS];
 	struct wr_step steps[WORLD_MEMBERS];
+};
+
+/* What a seed has of them: no partitions that move, but events that are shared. */
+struct world_queue {
+	enum weir_order order; /* PARTITION: it is none */
+	uint32_t outstanding_max;
+	uint32_t attempts_max;
+	bool single_active;
+	bool has_dead_letters;
+	uint64_t lease_ns;
+	uint64_t retry_delay_min_ns;
+	uint64_t retry_delay_max_ns;
 };
 
 struct world {
@@ -199,7 +227,10 @@ struct world {
 	uint32_t depth;  /* of actions inside blocking calls */
 	uint32_t waited; /* rounds of the blocking call under way */
 	uint64_t trace_hash;
-	uint32_t topics[WORLD_TOPICS];
+	uint32_t topics[WORLD_TOPICS_MAX];
+	bool has_queues;
+	struct world_queue queues[WORLD_SUBSCRIPTIONS];
+	bool queue_is_set[WORLD_SUBSCRIPTIONS]; /* in this life */
 	struct world_producer producers[WORLD_PRODUCERS];
 	struct world_member members[WORLD_MEMBERS];
 	struct world_handlers handlers;
@@ -213,7 +244,7 @@ struct world {
 };
 
 extern struct world world;
-extern const uint32_t world_partitions[WORLD_TOPICS];
+extern const uint32_t world_partitions[WORLD_TOPICS_MAX];
 
 /* Fails the seed: prints, and does not return. */
 _Noreturn void world_fail(const char *what, uint64_t a, uint64_t b);
@@ -296,6 +327,12 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 void world_say_poll(const struct world_member *m, enum history_type type);
 void world_say_item(const struct world_member *m, const struct weir_item *item);
 void world_say_ack(const struct world_member *m, const struct weir_item *item, int rc);
+/* Of a queue: an event is given back, or its lease ends at another time; a member leaves; what it
+ * acknowledged is settled at a level; an event is dead. */
+void world_say_lease(const struct world_member *m, const struct weir_item *item, enum history_f f);
+void world_say_left(const struct world_member *m);
+void world_say_settled(const struct world_member *m, uint64_t sequence, enum weir_level level);
+void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq);
 void world_say_commit(const struct world_member *m, enum weir_level level);
 void world_say_seek(uint32_t subscription, enum history_type type, uint64_t target);
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq);
@@ -316,7 +353,27 @@ int world_handlers_round(void);
 /* Makes it a member with a handler, perhaps. */
 bool world_handlers_draw(struct world_member *m, struct weir_member_options *o);
 
+/* world_queues.c */
+/* Which subscriptions are queues in this seed, and how they are. */
+void world_queues_begin(void);
+static inline bool world_is_queue(uint32_t subscription)
+{
+	return world.queues[subscription].order != WEIR_ORDER_PARTITION;
+}
+void world_queue_options(uint32_t subscription, struct weir_subscription_options *o);
+uint32_t world_queue_in_flight(void);
+/* Which subscription somebody joins, where there are queues. */
+uint32_t world_queues_draw(void);
+/* What a member of one does. */
+void world_queue_act(struct world_member *m, bool may_block);
+
 /* world_members.c */
+void world_member_poll(struct world_member *m);
+/* Acknowledges held item i. False: it stays. */
+bool world_member_ack(struct world_member *m, uint32_t i);
+void world_member_drop(struct world_member *m, uint32_t i);
+void world_member_commit(struct world_member *m, bool may_block);
+void world_member_sleep(struct world_member *m);
 void world_member_act(struct world_member *m, bool may_block);
 void world_member_join(struct world_member *m, uint32_t subscription);
 void world_member_leave(struct world_member *m);

@@ -8,6 +8,7 @@
  * generations begin, and progress are what the log says when it says so.
  */
 #include "core/base/hash_murmur2.h"
+#include "core/pipeline/sharing.h"
 #include "tests/sim/oracle.h"
 
 static uint64_t time_ns(void)
@@ -96,6 +97,15 @@ void world_say_poll(const struct world_member *m, enum history_type type)
 				.call = m->call});
 }
 
+/* A lease's end, by the clock of the history. */
+static uint64_t lease_end(const struct world_member *m, const struct weir_item *item)
+{
+	const struct wr_in_hand *held = wr_hand_find(m->handle->sharing, item->sequence);
+
+	(void)time_ns();
+	return held != NULL ? held->due_ns + world.history_base_ns : 0;
+}
+
 void world_say_item(const struct world_member *m, const struct weir_item *item)
 {
 	struct history_op op = about(m, item, HISTORY_OK, HISTORY_POLL);
@@ -112,13 +122,51 @@ void world_say_item(const struct world_member *m, const struct weir_item *item)
 				    wr_get_u32((const uint8_t *)item->payload + 4));
 	op.key = key_of(item->key, item->key_bytes);
 	op.flags = (item->flags & WEIR_ITEM_REDELIVERED) != 0 ? HISTORY_REDELIVERED : 0;
+	if (world.history != NULL && world_is_queue(m->subscription))
+		op.end = lease_end(m, item);
 	say(op);
 }
 
 void world_say_ack(const struct world_member *m, const struct weir_item *item, int rc)
 {
+	/* Whether one of a queue counts is the log's to say. */
+	enum history_type taken = world_is_queue(m->subscription) ? HISTORY_INVOKE : HISTORY_OK;
+
 	if (item->kind == WEIR_ITEM_EVENT)
-		say(about(m, item, rc == 0 ? HISTORY_OK : HISTORY_FAIL, HISTORY_ACK));
+		say(about(m, item, rc == 0 ? taken : HISTORY_FAIL, HISTORY_ACK));
+}
+
+void world_say_lease(const struct world_member *m, const struct weir_item *item, enum history_f f)
+{
+	if (world.history == NULL)
+		return;
+	struct history_op op = about(m, item, HISTORY_OK, f);
+	op.generation = 0;
+	if (f == HISTORY_EXTEND)
+		op.end = lease_end(m, item);
+	say(op);
+}
+
+void world_say_left(const struct world_member *m)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_LEAVE,
+				.process = m->process,
+				.group = m->subscription + 1});
+}
+
+void world_say_settled(const struct world_member *m, uint64_t sequence, enum weir_level level)
+{
+	const struct oracle_record *o = &oracle.records[sequence];
+
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_ACK,
+				.process = m->process,
+				.topic = o->topic,
+				.partition = o->partition,
+				.offset = sequence,
+				.group = m->subscription + 1,
+				.level = (uint8_t)level});
 }
 
 /* Where a generation begins is no acknowledgement's doing, and was not waited for. */
@@ -159,11 +207,17 @@ void world_say_seek(uint32_t subscription, enum history_type type, uint64_t targ
 
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq)
 {
+	enum weir_order order = world.queues[subscription].order;
+	uint8_t flags = order == WEIR_ORDER_KEY    ? HISTORY_SHARED | HISTORY_KEYED
+			: order == WEIR_ORDER_NONE ? HISTORY_SHARED
+						   : 0;
+
 	say((struct history_op){.type = HISTORY_OK,
 				.f = HISTORY_SUBSCRIBE,
 				.topic = topic,
 				.offset = start_seq,
 				.group = subscription + 1,
+				.flags = flags,
 				.level = (uint8_t)oracle.subscriptions[subscription].gate});
 }
 
@@ -177,6 +231,19 @@ void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_
 				.offset = position,
 				.group = subscription + 1,
 				.generation = generation});
+}
+
+void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq)
+{
+	const struct oracle_record *o = &oracle.records[sequence];
+
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_DEAD,
+				.value = value_of(o->source, o->k),
+				.topic = WORLD_DEAD,
+				.partition = oracle.records[letter_seq].partition,
+				.offset = letter_seq,
+				.group = subscription + 1});
 }
 
 void world_say_recovered(uint64_t last_seq)

@@ -43,6 +43,8 @@ void world_member_join(struct world_member *m, uint32_t subscription)
 	o.instance_id = draw_instance(m);
 	o.unacked_ranges_max = RANGES_MAX;
 	bool is_handled = world_handlers_draw(m, &o);
+	if (world_is_queue(subscription))
+		o.in_flight_max = world_queue_in_flight();
 	/* A handler may be called before the join is back. */
 	uint32_t process = m->process = ++world.process_last;
 	m->call = 0;
@@ -68,6 +70,8 @@ void world_member_leave(struct world_member *m)
 	struct weir_member *handle = m->handle;
 
 	m->busy = true;
+	if (world_is_queue(m->subscription))
+		oracle_queue_left(m);
 	uint64_t timeout_ns = world_one_in(2) ? WEIR_FOREVER : 200000;
 	struct world_call call = world_call_begin(timeout_ns);
 	int rc = weir_member_leave(handle, timeout_ns);
@@ -79,7 +83,7 @@ void world_member_leave(struct world_member *m)
 	*m = (struct world_member){0};
 }
 
-static void poll(struct world_member *m)
+void world_member_poll(struct world_member *m)
 {
 	struct weir_item items[ITEMS_MAX];
 	uint64_t room = WORLD_HELD_MAX - m->held_count;
@@ -119,8 +123,7 @@ static void poll(struct world_member *m)
 		m->naps = 1 + (uint32_t)world_below(NAP_TURNS_MAX);
 }
 
-/* Acknowledges held item i. False: it stays. */
-static bool ack(struct world_member *m, uint32_t i)
+bool world_member_ack(struct world_member *m, uint32_t i)
 {
 	struct weir_item item = m->held[i];
 	int rc = weir_ack(m->handle, &item);
@@ -130,12 +133,14 @@ static bool ack(struct world_member *m, uint32_t i)
 	world_say_ack(m, &item, rc);
 	if (rc == 0)
 		oracle_acked(m, &item);
-	if (rc == WEIR_E_FENCED)
+	if (rc == WEIR_E_FENCED && world_is_queue(m->subscription))
+		oracle_queue_fenced(m, &item);
+	else if (rc == WEIR_E_FENCED)
 		world_sometimes(SOMETIMES_REFUSED_PROGRESS);
 	return rc != WEIR_E_FULL;
 }
 
-static void drop(struct world_member *m, uint32_t i)
+void world_member_drop(struct world_member *m, uint32_t i)
 {
 	memmove(&m->held[i], &m->held[i + 1], (m->held_count - i - 1) * sizeof m->held[0]);
 	m->held_count--;
@@ -150,14 +155,16 @@ static void ack_some(struct world_member *m)
 		uint32_t at = in_order ? 0 : (uint32_t)world_below(m->held_count);
 		if (at > 0)
 			world_sometimes(SOMETIMES_OUT_OF_ORDER);
-		if (ack(m, at))
-			drop(m, at);
+		if (world_member_ack(m, at))
+			world_member_drop(m, at);
 	}
 }
 
 static void ack_all(struct world_member *m)
 {
 	for (uint32_t i = 0; i < m->held_count; i++) {
+		if (world_is_queue(m->subscription) && !oracle_queue_is_held(m, &m->held[i]))
+			continue;
 		world_say_ack(m, &m->held[i], 0);
 		oracle_acked(m, &m->held[i]);
 	}
@@ -165,7 +172,7 @@ static void ack_all(struct world_member *m)
 	(void)weir_ack_all(m->handle);
 }
 
-static void commit(struct world_member *m, bool may_block)
+void world_member_commit(struct world_member *m, bool may_block)
 {
 	static const enum weir_level levels[] = {WEIR_LEVEL_MEMORY, WEIR_LEVEL_WRITTEN,
 						 WEIR_LEVEL_DURABLE, WEIR_LEVEL_DURABLE};
@@ -180,6 +187,10 @@ static void commit(struct world_member *m, bool may_block)
 	m->busy = false;
 	world_note("commit", (uint64_t)level, (uint64_t)(uint32_t)rc);
 	world_check(rc == 0 || is_expected(rc), "commit", (uint64_t)-rc, 0);
+	if (world_is_queue(m->subscription)) {
+		oracle_queue_committed(m, rc, level);
+		return;
+	}
 	if (rc == 0)
 		world_say_commit(m, level);
 	if (rc != 0 || level != WEIR_LEVEL_DURABLE)
@@ -189,7 +200,7 @@ static void commit(struct world_member *m, bool may_block)
 }
 
 /* Everybody sleeps: who polls first is back first. */
-static void sleep_long(struct world_member *m)
+void world_member_sleep(struct world_member *m)
 {
 	uint64_t timeout_ns =
 		wr_load_relaxed(&world.pipeline->subscriptions[m->subscription].session_timeout_ns);
@@ -252,7 +263,7 @@ void world_seek(void)
 	enum weir_seek_to to;
 	uint64_t at;
 
-	if (!sub->exists)
+	if (!sub->exists || world_is_queue(s))
 		return;
 	sub->seek_target = draw_place(&to, &at);
 	bool is_below = sub->seek_target < world_checkpoints_need();
@@ -311,6 +322,7 @@ bool world_subscribe(uint32_t s)
 {
 	static const char *const names[WORLD_SUBSCRIPTIONS] = {"book", "audit", "late"};
 	static const char *const topics[] = {"orders", "prices"};
+	static const char *const with_letters[] = {"orders", "dead"};
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
 	bool existed = sub->exists;
 	struct weir_subscription_options o;
@@ -319,12 +331,17 @@ bool world_subscribe(uint32_t s)
 	o.name = names[s];
 	o.topics = topics;
 	o.topic_count = s == 0 ? 1 : 2;
+	if (s == 0 && world.has_queues) { /* and the dead letters */
+		o.topics = with_letters;
+		o.topic_count = 2;
+	}
 	draw_start(s, &o);
 	bool in_memory = world.memory_only || (s == 1 && world.seed % 2);
 	o.gate = in_memory ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
 	o.when_slow = when_slow_of(s);
 	o.assignor = assignor_of(s);
 	o.session_timeout_ns = 40000000;
+	world_queue_options(s, &o);
 	sub->gate = o.gate;
 	sub->when_slow = o.when_slow;
 	sub->may_gap = world.memory_only || o.when_slow == WEIR_SLOW_GAP;
@@ -339,6 +356,7 @@ bool world_subscribe(uint32_t s)
 	if (rc != 0)
 		return false;
 	world_check(id == s, "another id", id, s);
+	world.queue_is_set[s] = true;
 	if (s == WORLD_LATE && !existed && sub->start_target > 1) {
 		world_sometimes(SOMETIMES_LATE);
 		if (is_below)
@@ -349,7 +367,7 @@ bool world_subscribe(uint32_t s)
 
 void world_member_drain(struct world_member *m)
 {
-	poll(m);
+	world_member_poll(m);
 	ack_all(m);
 }
 
@@ -370,18 +388,22 @@ void world_member_act(struct world_member *m, bool may_block)
 	}
 	if (m->handle == NULL) {
 		if (what < 30)
-			world_member_join(m, (uint32_t)world_below(WORLD_SUBSCRIPTIONS));
+			world_member_join(m, world.has_queues
+						     ? world_queues_draw()
+						     : (uint32_t)world_below(WORLD_SUBSCRIPTIONS));
+	} else if (world_is_queue(m->subscription)) {
+		world_queue_act(m, may_block);
 	} else if (m->is_handled) {
 		if (what < 3 && may_block)
 			world_member_leave(m);
 	} else if (what < 50) {
-		poll(m);
+		world_member_poll(m);
 	} else if (what < 75) {
 		ack_some(m);
 	} else if (what < 82) {
 		ack_all(m);
 	} else if (what < 92) {
-		commit(m, may_block);
+		world_member_commit(m, may_block);
 	} else if (what < 94) {
 		oracle_check_lent(m);
 		m->lent_count = 0;
@@ -390,6 +412,6 @@ void world_member_act(struct world_member *m, bool may_block)
 		if (may_block && world_one_in(2))
 			world_member_leave(m);
 	} else if (world_one_in(8)) {
-		sleep_long(m);
+		world_member_sleep(m);
 	}
 }
