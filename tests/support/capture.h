@@ -17,7 +17,7 @@
 
 struct capture {
 	int exit_code; /* 128 + N: a signal ended it */
-	char out[65536];
+	char out[131072];
 	char err[16384];
 };
 

@@ -71,7 +71,7 @@ Test(config_plan, threads_of_a_file_on_another_machine)
 			      "  helpers        0,16               park      files made ahead, "
 			      "workers of io_uring\n"),
 		  "%s", c.out);
-	cr_assert(capture_has(c.out, "  at open          259.5 MiB  4 segments of 64.0 MiB ahead"),
+	cr_assert(capture_has(c.out, "  at open          259.7 MiB  4 segments of 64.0 MiB ahead"),
 		  "%s", c.out);
 	cr_assert(capture_has(c.out, "  at most                 50  8 segments, 10 others"), "%s",
 		  c.out);
