@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
@@ -46,9 +47,7 @@ _Static_assert(sizeof(struct origin) == 56, "packed");
 struct letter {
 	struct wr_record_view view; /* of the event; its chunk is pinned */
 	uint8_t origin[ORIGIN_BYTES_MAX];
-	uint16_t origin_bytes;
-	uint32_t given_bytes; /* of the copy's options */
-	uint32_t event_stride;
+	struct wr_event_copy copy;
 };
 
 /* What was said when it failed last; nothing when that was before this run, or left memory. */
@@ -72,57 +71,6 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 		*ret_text_bytes = (uint16_t)reject.text_bytes;
 	}
 	wr_chunks_unpin(wr_group_pin(p));
-}
-
-static bool is_copied(const struct wr_option *option)
-{
-	switch (option->tag) {
-	case WR_OPTION_ORIGIN:
-	case WR_OPTION_DELAY:
-	case WR_OPTION_TIME_TO_LIVE:
-		return false;
-	default:
-		return (option->tag & WR_OPTION_CRITICAL) == 0;
-	}
-}
-
-static void measure(struct letter *letter)
-{
-	struct wr_option option;
-	uint32_t given = wr_option_size(letter->origin_bytes);
-	for (uint32_t at = 0; (at = wr_option_next(&letter->view, at, &option)) != 0;)
-		if (is_copied(&option))
-			given += wr_option_size(option.value_bytes);
-	const struct wr_record *head = letter->view.head;
-	letter->given_bytes = given;
-	letter->event_stride = wr_record_stride(WR_RECORD_HEAD_BYTES +
-						wr_record_option_area(given, head->key_bytes) +
-						head->key_bytes + letter->view.payload_bytes);
-}
-
-static void write_copy(const struct letter *letter, uint32_t topic, uint8_t *to)
-{
-	const struct wr_record_view *view = &letter->view;
-	struct wr_record *head = (struct wr_record *)to;
-	uint32_t area = wr_record_option_area(letter->given_bytes, view->head->key_bytes);
-	struct wr_option option;
-	*head = *view->head;
-	head->topic = topic;
-	head->flags &= (uint8_t)~WR_RECORD_DECIDE;
-	head->flags |= WR_RECORD_WANTS_REPLY; /* of the run */
-	head->option_bytes = (uint16_t)area;
-	head->bytes = WR_RECORD_HEAD_BYTES + area + head->key_bytes + view->payload_bytes;
-	uint8_t *at = to + WR_RECORD_HEAD_BYTES;
-	at += wr_option_put(at, WR_OPTION_ORIGIN, letter->origin, letter->origin_bytes);
-	for (uint32_t i = 0; (i = wr_option_next(view, i, &option)) != 0;)
-		if (is_copied(&option))
-			at += wr_option_put(at, option.tag, option.value, option.value_bytes);
-	memset(at, 0, area - letter->given_bytes);
-	at += area - letter->given_bytes;
-	memcpy(at, view->key, head->key_bytes);
-	if (view->payload_bytes > 0)
-		memcpy(at + head->key_bytes, view->payload, view->payload_bytes);
-	memset(to + head->bytes, 0, letter->event_stride - head->bytes);
 }
 
 static uint32_t write_settle(const struct wr_share_event *event, uint32_t subscription, uint8_t *to)
@@ -184,21 +132,20 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
-	uint32_t most_bytes = letter->event_stride + (uint32_t)SETTLE_BYTES_MAX;
-	uint32_t option_area =
-		wr_record_option_area(letter->given_bytes, letter->view.head->key_bytes);
-	if (most_bytes > p->writer.options.run_bytes_max || option_area > UINT16_MAX)
+	uint32_t most_bytes = letter->copy.stride + (uint32_t)SETTLE_BYTES_MAX;
+	if (most_bytes > p->writer.options.run_bytes_max || letter->copy.option_area > UINT16_MAX)
 		return WEIR_E_TOO_BIG;
 	uint8_t *to = wr_lane_claim(lane, WR_RECORD_HEAD_BYTES + most_bytes);
 	if (to == NULL)
 		return -EAGAIN;
 	uint8_t *copy = to + WR_RECORD_HEAD_BYTES;
-	write_copy(letter, topic, copy);
-	uint32_t record_bytes = letter->event_stride +
-				(event->parks ? write_park : write_settle)(
-					event, sharing->live->id, copy + letter->event_stride);
+	wr_event_copy_write(&letter->copy, topic, copy);
+	((struct wr_record *)copy)->flags |= WR_RECORD_WANTS_REPLY; /* of the run */
+	uint32_t record_bytes =
+		letter->copy.stride + (event->parks ? write_park : write_settle)(
+					      event, sharing->live->id, copy + letter->copy.stride);
 	if (WR_BUG(LETTER_WITHOUT_SETTLE))
-		record_bytes = letter->event_stride;
+		record_bytes = letter->copy.stride;
 	struct wr_record run = {
 		.bytes = WR_RECORD_HEAD_BYTES,
 		.topic = WR_BUG(LETTER_WITHOUT_SETTLE) ? 1 : 2,
@@ -273,8 +220,12 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 		origin.partition =
 			wr_record_partition(r, p->tables.catalog.topics[r->topic].partitions);
 		memcpy(letter.origin, &origin, sizeof origin);
-		letter.origin_bytes = (uint16_t)(sizeof origin + text_bytes);
-		measure(&letter);
+		letter.copy = (struct wr_event_copy){
+			.view = &letter.view,
+			.origin = letter.origin,
+			.origin_bytes = (uint16_t)(sizeof origin + text_bytes),
+		};
+		wr_event_copy_measure(&letter.copy);
 		rc = write_run(sharing, event, &letter, topic);
 	}
 	wr_chunks_unpin(wr_group_pin(p));

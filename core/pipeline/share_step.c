@@ -339,6 +339,19 @@ static void report(struct wr_sharing *sharing, uint64_t now_ns)
 	sharing->told_dropped_ns = now_ns;
 }
 
+/* For who has to know that nothing more comes: what was granted is in the rings by now. */
+static void tell_idle(struct wr_sharing *sharing)
+{
+	const struct wr_share *share = &sharing->share;
+	const uint32_t *in = share->in_state;
+	bool waits = sharing->marks_on_way > 0 || in[WR_SHARE_MARKED] > 0 ||
+		     in[WR_SHARE_READY] > 0 || in[WR_SHARE_UNDURABLE] > 0 ||
+		     in[WR_SHARE_ANSWERED] > 0;
+	uint64_t idle_seq = waits ? 0 : sharing->take_seq;
+	if (wr_load_relaxed(&sharing->idle_seq) != idle_seq)    /* own */
+		wr_store_release(&sharing->idle_seq, idle_seq); /* RD1 */
+}
+
 int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
@@ -351,6 +364,7 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	work += wr_sharing_take(sharing, now_ns);
 	work += grant(p, sharing, now_ns);
 	tell_parked(p, sharing);
+	tell_idle(sharing);
 	report(sharing, now_ns);
 	return work;
 }

@@ -5,7 +5,7 @@
  *   share_step.c     the group's: follows the log, hands events to members
  *   share_take.c     takes charge of events
  *   share_records.c  the records that the group writes for that, and the answers to them
- *   dead_letter.c    an event's way to the dead letters
+ *   dead_letter.c    an event's way to the dead letters; dead_letter_cycle.c: not back to it
  *   share_poll.c     the member's: what it was given, in place
  *   share_ack.c      what it says of it
  *
@@ -78,6 +78,8 @@ struct wr_sharing {
 	wr_atomic_u32 dead_letters; /* topic; UINT32_MAX: none */
 	wr_atomic_u32 parks;        /* WEIR_DEAD_PARK */
 	wr_atomic_u32 parked;       /* by the step: events of parked keys, for lag */
+	wr_atomic_u64 idle_seq;     /* RD1: all below is handed out; 0: something waits */
+	wr_atomic_u32 redriven;     /* RD2: 1: a job goes through it (redrive.h) */
 	wr_atomic_u64 delay_ns;
 	wr_atomic_u64 time_to_live_ns; /* 0: none */
 	wr_atomic_u32 priorities;
@@ -164,6 +166,9 @@ bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t t
 /* What became of a record of the group's. */
 void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 			 const struct wr_reply *reply);
+/* Whether what goes to a topic comes back, by dead letters alone, to who reads these topics. */
+bool wr_dead_letters_come_back(struct weir_pipeline *p, const uint32_t *topics,
+			       uint32_t topic_count, uint32_t dead_letters);
 /* The port: an event's way to the dead letters. */
 int wr_sharing_bury(void *sharing, const struct wr_share_event *event);
 

@@ -233,6 +233,10 @@ static int resolve_dead_letters(struct weir_pipeline *p, const struct weir_subsc
 			return wr_problem_set(problem, -EINVAL, "dead_letters",
 					      "it reads this topic itself: what is dead would come "
 					      "back");
+	if (wr_dead_letters_come_back(p, control->topics, control->topic_count, *ret_topic))
+		return wr_problem_set(problem, -EINVAL, "dead_letters",
+				      "a subscription over this topic has dead letters, too, and "
+				      "by these, or those of others, what is dead would come back");
 	return 0;
 }
 

@@ -132,7 +132,8 @@ struct weir_subscription_options {
 	uint64_t time_to_live_ns;
 	bool priorities;          /**< order NONE: the highest priority first (event.h), of what is
 	                               outstanding; else all are the same */
-	const char *dead_letters; /**< a topic, not one that it reads itself: what is dead is
+	const char *dead_letters; /**< a topic, not one that it reads itself, or that leads
+	                               back to it by the dead letters of others: what is dead is
 	                               published there and settled here, in one run; NULL: none */
 	enum weir_when_dead when_dead; /**< PARK: with order KEY, dead_letters and a journal */
 };

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/pipeline/event_copy.h"
+
+#include <string.h>
+
+static bool is_copied(const struct wr_event_copy *copy, const struct wr_option *option)
+{
+	switch (option->tag) {
+	case WR_OPTION_ORIGIN:
+		return copy->origin == NULL;
+	case WR_OPTION_DELAY:
+	case WR_OPTION_TIME_TO_LIVE:
+		return false;
+	default:
+		return (option->tag & WR_OPTION_CRITICAL) == 0;
+	}
+}
+
+void wr_event_copy_measure(struct wr_event_copy *copy)
+{
+	const struct wr_record *head = copy->view->head;
+	struct wr_option option;
+	uint32_t given = copy->origin != NULL ? wr_option_size(copy->origin_bytes) : 0;
+	for (uint32_t at = 0; (at = wr_option_next(copy->view, at, &option)) != 0;)
+		if (is_copied(copy, &option))
+			given += wr_option_size(option.value_bytes);
+	copy->given_bytes = given;
+	copy->option_area = wr_record_option_area(given, head->key_bytes);
+	copy->stride = wr_record_stride(WR_RECORD_HEAD_BYTES + copy->option_area + head->key_bytes +
+					copy->view->payload_bytes);
+}
+
+void wr_event_copy_write(const struct wr_event_copy *copy, uint32_t topic, uint8_t *to)
+{
+	const struct wr_record_view *view = copy->view;
+	struct wr_record *head = (struct wr_record *)to;
+	struct wr_option option;
+	*head = *view->head;
+	head->topic = topic;
+	head->flags &= (uint8_t) ~(WR_RECORD_DECIDE | WR_RECORD_WANTS_REPLY);
+	head->option_bytes = (uint16_t)copy->option_area;
+	head->bytes =
+		WR_RECORD_HEAD_BYTES + copy->option_area + head->key_bytes + view->payload_bytes;
+	uint8_t *at = to + WR_RECORD_HEAD_BYTES;
+	if (copy->origin != NULL)
+		at += wr_option_put(at, WR_OPTION_ORIGIN, copy->origin, copy->origin_bytes);
+	for (uint32_t i = 0; (i = wr_option_next(view, i, &option)) != 0;)
+		if (is_copied(copy, &option))
+			at += wr_option_put(at, option.tag, option.value, option.value_bytes);
+	memset(at, 0, copy->option_area - copy->given_bytes);
+	at += copy->option_area - copy->given_bytes;
+	memcpy(at, view->key, head->key_bytes);
+	if (view->payload_bytes > 0)
+		memcpy(at + head->key_bytes, view->payload, view->payload_bytes);
+	memset(to + head->bytes, 0, copy->stride - head->bytes);
+}

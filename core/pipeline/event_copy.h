@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A copy of an event for another topic of the log: key, headers, ids and payload as they were. What
+ * only the writer may accept once is left out (a producer's stamp, an idempotency key, an expected
+ * version), and so are a delay and a time to live, which are over.
+ */
+#ifndef WR_PIPELINE_EVENT_COPY_H
+#define WR_PIPELINE_EVENT_COPY_H
+
+#include "core/record/record.h"
+
+struct wr_event_copy {
+	const struct wr_record_view *view;
+	const void *origin; /* NULL: the event's own is kept */
+	uint16_t origin_bytes;
+	/* Set by wr_event_copy_measure(). */
+	uint32_t given_bytes; /* of its options */
+	uint32_t option_area; /* beyond UINT16_MAX it cannot be written */
+	uint32_t stride;
+};
+
+void wr_event_copy_measure(struct wr_event_copy *copy);
+/* At `to`, which has room for `stride`: zeros behind its end included. */
+void wr_event_copy_write(const struct wr_event_copy *copy, uint32_t topic, uint8_t *to);
+
+#endif

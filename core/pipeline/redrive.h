@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A job over dead letters (weir/dead_letters.h): a member of a shared subscription over their
+ * topic, which writes for each letter a run that settles it and does with it what is asked.
+ *
+ *   redrive.c         the job: which letters, how fast, until when
+ *   redrive_record.c  the run, and what became of it
+ *
+ * Thread: whoever steps it, as any member.
+ */
+#ifndef WR_PIPELINE_REDRIVE_H
+#define WR_PIPELINE_REDRIVE_H
+
+#include <weir/dead_letters.h>
+
+#include "core/pipeline/sharing.h"
+
+#define WR_REDRIVE_AT_ONCE 32u
+
+/* What is done with a letter. */
+enum wr_redrive_way {
+	WR_REDRIVE_IN_PLACE = 1,   /* its event is parked: it begins anew */
+	WR_REDRIVE_COPY,           /* it is published once more */
+	WR_REDRIVE_COPY_ELSEWHERE, /* likewise, and what is parked is given up */
+	WR_REDRIVE_PURGE_PARKED,   /* what is parked is given up */
+	WR_REDRIVE_SETTLE,         /* no more than that it is handled */
+};
+
+/* A run on its way to the log. */
+struct wr_redrive_sent {
+	uint64_t ticket;
+	uint32_t item; /* of those polled */
+	enum wr_redrive_way way;
+};
+
+struct weir_redrive {
+	struct weir_pipeline *pipeline;
+	struct wr_sharing *sharing; /* of its subscription */
+	struct weir_member *member;
+	struct weir_redrive_options options;
+	uint8_t *key; /* a copy */
+	struct weir_redrive_progress progress;
+	uint64_t end_seq;                           /* letters from here on are left */
+	uint64_t left;                              /* passed over, and held */
+	uint64_t began_ns, paced;                   /* so many since then */
+	struct weir_item items[WR_REDRIVE_AT_ONCE]; /* polled, still lent */
+	uint32_t item_count, item_next;
+	struct wr_redrive_sent sent[WR_REDRIVE_AT_ONCE];
+	uint32_t sent_count;
+};
+
+/* What is to be done with a letter of this origin. */
+enum wr_redrive_way wr_redrive_way(const struct weir_redrive *r, const struct weir_origin *origin);
+/* The way for one that is not parked any more. */
+enum wr_redrive_way wr_redrive_way_unparked(enum wr_redrive_way way);
+/*
+ * Writes the run for a polled item. 0; -EAGAIN: no room in the lane now; WEIR_E_TOO_BIG;
+ * WEIR_E_FENCED: the member has the letter no more; WEIR_E_CORRUPT: it is none.
+ */
+int wr_redrive_send(struct weir_redrive *r, uint32_t item, enum wr_redrive_way way);
+
+#endif
