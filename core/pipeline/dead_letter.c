@@ -237,8 +237,9 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	struct wr_sharing *sharing = context;
 	struct weir_pipeline *p = sharing->live->pipeline;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
+	bool is_set = wr_load_acquire(&sharing->is_set) != 0; /* DL1: whether there are any */
 	uint32_t topic = wr_load_relaxed(&sharing->dead_letters);
-	if (now_ns < sharing->bury_after_ns || (topic == UINT32_MAX && !event->expired))
+	if (!is_set || now_ns < sharing->bury_after_ns || (topic == UINT32_MAX && !event->expired))
 		return -EAGAIN;
 	int rc = topic != UINT32_MAX ? bury(sharing, event, topic) : settle_alone(sharing, event);
 	if (rc == -EAGAIN)

@@ -40,8 +40,9 @@ struct weir_redrive {
 	struct weir_redrive_options options;
 	uint8_t *key; /* a copy */
 	struct weir_redrive_progress progress;
-	uint64_t end_seq;                           /* letters from here on are left */
-	uint64_t left;                              /* passed over, and held */
+	uint64_t end_seq; /* letters from here on are left */
+	uint64_t left;    /* passed over, and held */
+	uint64_t left_max;
 	uint64_t began_ns, paced;                   /* so many since then */
 	struct weir_item items[WR_REDRIVE_AT_ONCE]; /* polled, still lent */
 	uint32_t item_count, item_next;

@@ -76,6 +76,7 @@ struct wr_sharing {
 	wr_atomic_u32 attempts_max;
 	wr_atomic_u32 single_active;
 	wr_atomic_u32 dead_letters; /* topic; UINT32_MAX: none */
+	wr_atomic_u32 is_set;       /* DL1: 1: these are said; before, nothing is given up */
 	wr_atomic_u32 parks;        /* WEIR_DEAD_PARK */
 	wr_atomic_u32 parked;       /* by the step: events of parked keys, for lag */
 	wr_atomic_u64 idle_seq;     /* RD1: all below is handed out; 0: something waits */

@@ -269,6 +269,7 @@ static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscrip
 	wr_store_relaxed(&sharing->single_active, o->single_active ? 1u : 0u);
 	wr_store_relaxed(&sharing->dead_letters, dead_letters);
 	wr_store_relaxed(&sharing->parks, o->when_dead == WEIR_DEAD_PARK ? 1u : 0u);
+	wr_store_release(&sharing->is_set, 1u); /* DL1 */
 	wr_store_relaxed(&sharing->delay_ns, o->delay_ns);
 	wr_store_relaxed(&sharing->time_to_live_ns, o->time_to_live_ns);
 	wr_store_relaxed(&sharing->priorities, o->priorities ? 1u : 0u);

@@ -30,7 +30,7 @@
  * Which letters are handled is the progress of a shared subscription over the dead-letter topic,
  * "dlq." and its name, made by the first job. From then on letters are kept from retention until
  * they are handled: open a job once when the topic is made, if none may be lost. Letters that a job
- * looked at and left count in the pipeline's outstanding_max.
+ * looked at and left count in the pipeline's outstanding_max: 4096 at most, and a quarter of it.
  */
 #ifndef WEIR_DEAD_LETTERS_H
 #define WEIR_DEAD_LETTERS_H
@@ -70,7 +70,8 @@ struct weir_redrive_options {
 	uint32_t to_topic;     /**< UINT32_MAX (default): where each came from */
 	uint32_t per_second;   /**< letters, at most; 0 (default): as fast as it goes */
 	uint32_t left_max;     /**< letters that may be passed over, default 1024, 1..65536: they
-	                              are held meanwhile */
+	                              are held meanwhile. Beyond 4096, and a quarter of the
+	                              pipeline's outstanding_max, it is less */
 	uint64_t letters_max;  /**< done with so many it ends; 0 (default): no limit */
 	uint32_t subscription; /**< that they died in; UINT32_MAX (default): any */
 	uint64_t reason;       /**< of the last rejection; UINT64_MAX (default): any */
@@ -150,6 +151,18 @@ WEIR_API void weir_redrive_progress(const struct weir_redrive *redrive,
  *         WEIR_E_FAILED
  */
 WEIR_API int weir_redrive_close(struct weir_redrive *redrive, uint64_t timeout_ns);
+
+/**
+ * Whether a letter is still to be handled: for lists, which a job would hold as it looks at them.
+ *
+ * Thread:    the one that steps a `manual` pipeline. Blocks: never. Allocates: never.
+ * @param sequence   of an event in that topic, as a poll or weir_journal_inspect() tells it
+ * @return 0, WEIR_E_UNKNOWN_NAME (no such topic), -EINVAL (the pipeline is not `manual`: its tables
+ *         belong to a thread of its own)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_letter_waits(struct weir_pipeline *pipeline,
+					       uint32_t dead_letters, uint64_t sequence,
+					       bool *ret_waits);
 
 WEIR_DECLS_END
 #endif

@@ -163,6 +163,59 @@ weir_subscription_create(struct weir_pipeline *pipeline,
 			 const struct weir_subscription_options *options,
 			 uint32_t *ret_subscription, struct weir_problem *reterr_problem);
 
+/** Find a subscription that the log has.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_subscription_find(struct weir_pipeline *pipeline,
+						    const char *name, uint32_t *ret_subscription);
+
+struct weir_subscription_info {
+	size_t struct_bytes; /**< sizeof(struct weir_subscription_info), set before the call */
+	const char *name;    /**< as long as the pipeline */
+	enum weir_order order;
+	const uint32_t *topics; /**< ids; as long as the pipeline */
+	uint32_t topic_count;
+	uint32_t partition_count; /**< of all its topics */
+	uint32_t member_count;    /**< that have joined in this process */
+	uint32_t outstanding_max; /**< order KEY and NONE, as the one below */
+	uint64_t outstanding;     /**< taken and not settled */
+	uint64_t position;        /**< lowest next sequence: below, everything is settled */
+};
+
+/**
+ * What the log has of a subscription. Ids count from 0, so that the first that is unknown ends the
+ * list.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return 0, WEIR_E_UNKNOWN_NAME, -EINVAL (struct_bytes)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_subscription_info(struct weir_pipeline *pipeline,
+						    uint32_t subscription,
+						    struct weir_subscription_info *ret_info);
+
+/** A partition of a subscription. */
+struct weir_subscription_partition {
+	uint32_t topic;
+	uint32_t partition;
+	uint64_t position;   /**< next sequence; of a shared one that of all its partitions */
+	uint64_t generation; /**< of its owner, over all opens; 0: it never had one, or is shared */
+	uint64_t lag_events;
+	uint64_t lag_bytes;
+	bool exact; /**< as in weir_lag */
+};
+
+/**
+ * One partition of it: 0 .. partition_count - 1.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return 0 or WEIR_E_UNKNOWN_NAME (no such subscription, or partition)
+ */
+WEIR_API WEIR_MUST_CHECK int
+weir_subscription_partition(struct weir_pipeline *pipeline, uint32_t subscription, uint32_t index,
+			    struct weir_subscription_partition *ret_partition);
+
 /** What a handler says of an item. */
 enum weir_handled {
 	WEIR_HANDLED_OK = 0,    /**< acknowledged */

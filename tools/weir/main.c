@@ -23,6 +23,8 @@ static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal,
 	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
+	{"group", cmd_group, "subscriptions of a journal: ls, describe, lag, reset"},
+	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"route", cmd_route, "try patterns on events: test"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},

@@ -386,6 +386,51 @@ Test(redrive, dead_letters_that_would_come_back_are_refused)
 	cr_expect_eq(chain("third", "deader", "dead"), 0, "the same once more");
 }
 
+Test(redrive, which_letters_wait_is_told_without_a_job)
+{
+	bool waits = false;
+	make_letters(1, 1, 3);
+	const uint64_t end = UINT64_MAX;
+	options.action = WEIR_REDRIVE_LOOK;
+	uint64_t last = run_job().sequence;
+	options.action = WEIR_REDRIVE_PURGE;
+	options.reason = 2;
+	cr_expect_eq(run_job().purged, 1);
+	cr_assert_eq(weir_letter_waits(queue_bed.f.pipeline, queue_bed.dead_topic, last, &waits),
+		     0);
+	cr_expect_not(waits);
+	options.reason = 1;
+	options.action = WEIR_REDRIVE_LOOK;
+	uint64_t first = run_job().sequence;
+	cr_assert_eq(weir_letter_waits(queue_bed.f.pipeline, queue_bed.dead_topic, first, &waits),
+		     0);
+	cr_expect(waits && first < last);
+	cr_assert_eq(weir_letter_waits(queue_bed.f.pipeline, queue_bed.dead_topic, end, &waits), 0);
+	cr_expect(waits, "what is not written yet");
+	cr_expect_eq(weir_letter_waits(queue_bed.f.pipeline, 99, first, &waits),
+		     WEIR_E_UNKNOWN_NAME);
+}
+
+Test(redrive, what_has_expired_waits_until_its_dead_letters_are_known)
+{
+	queue_bed.options.time_to_live_ns = 20 * MS;
+	cr_assert_eq(queue_make(), queue);
+	queue_publish_keyed(1, 5);
+	struct weir_item item = queue_next(worker); /* taken: its time is on record */
+	cr_assert_eq(fixture_number(&item), 5);
+	queue_reopen();
+	fixture_sleep_ns(40 * MS);
+	for (uint32_t i = 0; i < 50; i++)
+		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
+	cr_expect_eq(queue_lag(queue), 1, "nobody has said where it goes");
+	cr_assert_eq(queue_make(), queue);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (queue_lag(queue) > 0 && fixture_now_ns() < until)
+		;
+	options.action = WEIR_REDRIVE_LOOK;
+	cr_expect_eq(run_job().matched, 1);
+}
+
 /* ---- parked ---- */
 
 /* 10 is dead, 11 and 12 wait behind it; another key has 20. */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   `weir dlq` lists the letters that wait, shows one, redrives and purges those that are
+ *         named, each once and a parked key in place; `weir group` says where subscriptions stand
+ *         and moves them. A dry run changes nothing; a journal that is open elsewhere is refused.
+ * Method: a queue with dead letters, closed; the commands in a child process, judged by text and
+ *         exit code; then the journal opened again, and what comes is counted.
+ */
+#include <criterion/criterion.h>
+
+#include "tests/support/capture.h"
+#include "tests/support/queue_bed.h"
+#include "tools/weir/args.h"
+
+static struct capture c;
+static uint32_t queue;
+static struct weir_member *worker;
+
+#define DLQ(command, ...) CAPTURE(&c, cmd_dlq, "dlq", command, queue_bed.f.dir, __VA_ARGS__)
+#define GROUP(command, ...) CAPTURE(&c, cmd_group, "group", command, queue_bed.f.dir, __VA_ARGS__)
+#define GROUPS() CAPTURE(&c, cmd_group, "group", "ls", queue_bed.f.dir)
+
+static void kill_next(uint64_t number)
+{
+	struct weir_item item = queue_next(worker);
+	struct weir_rejection r = {.verdict = WEIR_VERDICT_DEAD,
+				   .reason = (uint32_t)number,
+				   .text = "no such product"};
+	cr_assert_eq(fixture_number(&item), number);
+	cr_assert_eq(weir_reject(worker, &item, &r), 0);
+	queue_commit(worker);
+}
+
+/* Keys "1" to "3" have 10, 20, 30, which died; of the first 11 waits behind it. Closed. */
+static void begin(void)
+{
+	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+	queue_bed.options.order = WEIR_ORDER_KEY;
+	queue_bed.options.dead_letters = "dead";
+	queue_bed.options.when_dead = WEIR_DEAD_PARK;
+	queue = queue_make();
+	worker = queue_join(queue, 4);
+	queue_publish_keyed(1, 10);
+	kill_next(10);
+	queue_publish_keyed(1, 11);
+	queue_bed.options.when_dead = WEIR_DEAD_PASS;
+	cr_assert_eq(queue_make(), queue);
+	for (uint64_t key = 2; key <= 3; key++) {
+		queue_publish_keyed(key, 10 * key);
+		kill_next(10 * key);
+	}
+	while (queue_lag(queue) > 2)
+		;
+	fixture_close(&queue_bed.f, NULL);
+}
+
+TestSuite(dlq_cli, .init = begin, .fini = queue_end, .timeout = 120);
+
+static uint32_t lines(const char *text)
+{
+	uint32_t count = 0;
+	for (; (text = strchr(text, '\n')) != NULL; text++)
+		count++;
+	return count;
+}
+
+/* What the worker gets, as a set; nothing else comes. */
+static void expect_seen(const uint64_t *numbers, uint32_t count)
+{
+	uint32_t seen[EVENTS] = {0};
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(queue_make(), queue);
+	worker = queue_join(queue, 4);
+	cr_expect_eq(queue_drain(worker, seen, count), count);
+	for (uint32_t i = 0; i < count; i++)
+		cr_expect_eq(seen[numbers[i]], 1, "%llu", (unsigned long long)numbers[i]);
+	queue_commit(worker);
+	cr_expect_eq(fixture_poll_rest(worker), 0);
+}
+
+Test(dlq_cli, letters_are_listed_and_one_is_shown)
+{
+	DLQ("ls", "dead");
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_eq(lines(c.out), 4, "%s", c.out);
+	cr_expect_not_null(
+		strstr(c.out, "rejected attempts=1 reason=10 \"no such product\" parked"));
+	cr_expect_not_null(strstr(c.out, "queue work["));
+	cr_expect_not_null(strstr(c.out, "3 letters\n"));
+	DLQ("ls", "dead", "--reason", "20", "--json");
+	cr_expect_eq(c.exit_code, 0);
+	cr_expect_eq(lines(c.out), 1, "%s", c.out);
+	const char *at = strstr(c.out, "\"sequence\":");
+	cr_assert_not_null(at);
+	char sequence[32];
+	snprintf(sequence, sizeof sequence, "%llu", strtoull(strchr(at, ':') + 1, NULL, 10));
+	DLQ("show", "dead", sequence);
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "payload \"\\x14\\x00"), "%s", c.out);
+	DLQ("show", "dead", sequence, "--json", "--hex");
+	cr_expect_not_null(strstr(c.out, "\"payload_hex\": \"1400000000000000\""), "%s", c.out);
+	DLQ("show", "dead", "1");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	DLQ("ls", "dead", "--key", "0200000000000000", "--hex");
+	cr_expect_not_null(strstr(c.out, "1 letters\n"), "%s", c.out);
+	DLQ("ls", "dead", "--subscription", "queue", "--count", "2");
+	cr_expect_not_null(strstr(c.out, "2 letters\n"), "%s", c.out);
+	DLQ("ls", "dead", "--from", sequence, "--to", sequence);
+	cr_expect_not_null(strstr(c.out, "1 letters\n"), "%s", c.out);
+}
+
+Test(dlq_cli, they_are_redriven_once_and_a_dry_run_does_nothing)
+{
+	DLQ("redrive", "dead", "--dry-run");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "3 matched: 0 redriven in place"), "%s", c.out);
+	DLQ("redrive", "dead", "--rate", "1000", "--json");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "\"in_place\": 1"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "\"copied\": 2"), "%s", c.out);
+	DLQ("redrive", "dead");
+	cr_expect_not_null(strstr(c.out, "0 matched"), "%s", c.out);
+	DLQ("ls", "dead");
+	cr_expect_str_eq(c.out, "0 letters\n");
+	DLQ("ls", "dead", "--all");
+	cr_expect_not_null(strstr(c.out, "3 letters\n"), "%s", c.out);
+	expect_seen((const uint64_t[]){10, 11, 20, 30}, 4);
+}
+
+Test(dlq_cli, what_is_purged_is_gone_and_its_key_goes_on)
+{
+	DLQ("purge", "dead");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	DLQ("purge", "dead", "--all", "--dry-run");
+	cr_expect_not_null(strstr(c.out, "3 matched"), "%s", c.out);
+	DLQ("purge", "dead", "--reason", "10");
+	cr_expect_not_null(strstr(c.out, "1 purged"), "%s", c.out);
+	DLQ("redrive", "dead", "--into", "work", "--reason", "20");
+	cr_expect_not_null(strstr(c.out, "1 by a copy"), "%s", c.out);
+	expect_seen((const uint64_t[]){11, 20}, 2);
+}
+
+Test(dlq_cli, groups_are_listed_described_and_moved)
+{
+	fixture_open(&queue_bed.f);
+	uint32_t id = fixture_subscription(&queue_bed.f, "readers", "work");
+	struct weir_member *reader = fixture_member(&queue_bed.f, id, NULL);
+	cr_assert_eq(fixture_poll(reader, NULL, 0, 4, true), 4);
+	queue_commit(reader);
+	fixture_close(&queue_bed.f, NULL);
+	GROUPS();
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "queue: order key, work, next "), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "2 of 4096 outstanding, lag 2 events"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, ", 2 parked\n"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "readers: order partition, work, "), "%s", c.out);
+	GROUP("lag", "readers", "--json");
+	cr_expect_not_null(strstr(c.out, "\"lag_events\": 0"), "%s", c.out);
+	cr_expect_null(strstr(c.out, "\"queue\""));
+	GROUP("describe", "queue");
+	cr_expect_not_null(strstr(c.out, "dead_keys  1\n"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "work[3] next "), "%s", c.out);
+	GROUP("describe", "queue", "--json");
+	cr_expect_not_null(strstr(c.out, "\"parked\": 2"), "%s", c.out);
+	GROUP("reset", "readers", "--to-beginning", "--dry-run");
+	cr_expect_not_null(strstr(c.out, "lag 0 events"), "%s", c.out);
+	GROUP("reset", "readers", "--to-beginning");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "lag 4 events"), "%s", c.out);
+	GROUP("lag", "readers");
+	cr_expect_not_null(strstr(c.out, "lag 4 events"), "%s", c.out);
+	GROUP("reset", "readers", "--to-end");
+	cr_expect_not_null(strstr(c.out, "lag 0 events"), "%s", c.out);
+	GROUP("reset", "readers", "--to-time", "-5m");
+	cr_expect_not_null(strstr(c.out, "lag 4 events"), "%s", c.out);
+	GROUP("reset", "readers", "--to-sequence", "999999");
+	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%d: %s", c.exit_code, c.err);
+}
+
+Test(dlq_cli, mistakes_are_told)
+{
+	DLQ("lss", "dead");
+	cr_expect_not_null(strstr(c.err, "did you mean ls"), "%s", c.err);
+	DLQ("ls", "nowhere");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	DLQ("ls", "dead", "--subscription", "nobody");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	DLQ("redrive", "dead", "--into", "nowhere");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	DLQ("show", "dead", "x");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	DLQ("ls", "dead", "--key", "xyz", "--hex");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	GROUP("describe", "nobody");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	GROUP("reset", "queue");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	GROUP("reset", "queue", "--to-end", "--to-beginning");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	CAPTURE(&c, cmd_group, "group", "ls", "/nowhere/at/all");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d %s", c.exit_code, c.err);
+	fixture_open(&queue_bed.f);
+	DLQ("ls", "dead");
+	cr_expect_eq(c.exit_code, CLI_EXIT_IN_USE);
+	cr_expect_not_null(strstr(c.err, "a process has it open"), "%s", c.err);
+	GROUPS();
+	cr_expect_eq(c.exit_code, CLI_EXIT_IN_USE);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tools/weir/owned.h"
+
+#include <stdio.h>
+
+#include <weir/journal.h>
+
+#include "tools/weir/args.h"
+
+#define STOP 1
+#define POOL_CHUNKS 24u
+#define TOPICS_MAX 1024u
+#define PARTITIONS_MAX 4096u
+#define SUBSCRIPTIONS_MAX 64u
+#define PRODUCERS_MAX 4096u
+
+static int stop(void *context, const struct weir_journal_segment *segment)
+{
+	(void)context;
+	(void)segment;
+	return STOP;
+}
+
+/* There is a journal, and its chunks have this size. 0, or negative. */
+static int look(const char *dir, uint32_t *ret_chunk_bytes, struct weir_problem *problem)
+{
+	struct weir_journal_visitor visitor;
+	struct weir_journal_report report = {.chunk_bytes = 0};
+	weir_journal_visitor_init(&visitor);
+	visitor.segment = stop;
+	int rc = weir_journal_inspect(dir, &visitor, &report, problem);
+	*ret_chunk_bytes = report.chunk_bytes;
+	return rc == STOP ? 0 : rc;
+}
+
+int owned_open(const char *dir, const struct owned_limits *limits,
+	       struct weir_pipeline **ret_pipeline)
+{
+	struct weir_options options;
+	struct weir_problem problem = {0};
+	uint32_t chunk_bytes;
+	int rc = look(dir, &chunk_bytes, &problem);
+	if (rc == 0) {
+		weir_options_init(&options);
+		options.dir = dir;
+		options.manual = true;
+		options.chunk_bytes = chunk_bytes != 0 ? chunk_bytes : options.chunk_bytes;
+		/* A run may be as large as the program's may; there is one thread to hold it. */
+		options.lane_bytes = options.member_lane_bytes =
+			options.chunk_bytes > options.lane_bytes ? options.chunk_bytes
+								 : options.lane_bytes;
+		options.pool_bytes = POOL_CHUNKS * (uint64_t)options.chunk_bytes;
+		options.undurable_bytes = 4 * (uint64_t)options.chunk_bytes;
+		options.producers_max = 1;
+		options.members_max = 4;
+		options.topics_max = TOPICS_MAX;
+		options.partitions_max = PARTITIONS_MAX;
+		options.subscriptions_max = SUBSCRIPTIONS_MAX;
+		options.named_producers_max = PRODUCERS_MAX;
+		options.outstanding_max = (uint32_t)limits->outstanding_max;
+		options.idempotency_keys_max = (uint32_t)limits->idempotency_keys_max;
+		rc = weir_open(&options, ret_pipeline, &problem);
+	}
+	if (rc == 0)
+		return CLI_GO_ON;
+	int code = cli_fail(dir, rc, problem.text[0] != '\0' ? &problem : NULL);
+	if (rc == WEIR_E_LOCKED)
+		fputs("weir: a process has it open: ask it, or stop it first\n", stderr);
+	return code;
+}
+
+int owned_close(struct weir_pipeline *pipeline, const char *dir, int code)
+{
+	int rc = weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL);
+	if (rc == 0 || code != CLI_EXIT_OK)
+		return code;
+	return cli_fail(dir, rc, NULL);
+}

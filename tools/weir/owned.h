@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A journal that no process owns, opened as its owner would: for commands that change something, or
+ * ask what only the log's own tables know. A running owner is told, and nothing is touched.
+ *
+ * The pipeline is `manual`: everything happens on the thread of the command.
+ *
+ * Thread: main.
+ */
+#ifndef WEIR_TOOLS_OWNED_H
+#define WEIR_TOOLS_OWNED_H
+
+#include <weir/options.h>
+#include <weir/pipeline.h>
+
+struct owned_limits {
+	uint64_t outstanding_max;
+	uint64_t idempotency_keys_max;
+};
+
+/* Beyond what most journals have; what is still too small is told with its option. */
+#define OWNED_OPTIONS(limits)                                                                      \
+	{.name = "outstanding-max",                                                                \
+	 .type = CLI_NUMBER,                                                                       \
+	 .target = &(limits).outstanding_max,                                                      \
+	 .fallback = "16384",                                                                      \
+	 .min = 1,                                                                                 \
+	 .max = 1u << 22,                                                                          \
+	 .help = "the program's own outstanding_max"},                                             \
+	{                                                                                          \
+		.name = "keys-max", .type = CLI_NUMBER, .target = &(limits).idempotency_keys_max,  \
+		.fallback = "0", .max = 100000000,                                                 \
+		.help = "the program's own idempotency_keys_max"                                   \
+	}
+
+/* An exit code: CLI_GO_ON and the pipeline, or what was told to stderr. */
+int owned_open(const char *dir, const struct owned_limits *limits,
+	       struct weir_pipeline **ret_pipeline);
+/* Closes it: `code`, or why that failed. */
+int owned_close(struct weir_pipeline *pipeline, const char *dir, int code);
+
+#endif
