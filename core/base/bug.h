@@ -67,6 +67,8 @@
 	  "an event is handed out again before the attempt that failed is durable")                \
 	X(LEASE_NOT_DRAINED, "core/group/share.c",                                                 \
 	  "a lease ends before what its member has sent is decided")                               \
+	X(OLD_LEASE_AFTER_MOVE, "core/log/outstanding.c",                                          \
+	  "a lease from before a seek settles an event that was taken again")                      \
 	X(EXPIRED_HANDED_OUT, "core/group/share_terms.c",                                          \
 	  "what expires while it waits for a member is handed out")                                \
 	X(TERMS_NOT_KEPT, "core/log/outstanding.c",                                                \

@@ -20,8 +20,6 @@ size_t wr_share_bytes(const struct wr_share_options *o)
 	       2ull * bucket_count_of(o) * sizeof(uint32_t);
 }
 
-static const struct wr_share_list EMPTY = {WR_SHARE_NONE, WR_SHARE_NONE, 0};
-
 int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_share_ports *ports,
 		  const struct wr_share_options *o)
 {
@@ -30,13 +28,7 @@ int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_
 		.ports = ports,
 		.options = *o,
 		.bucket_mask = buckets - 1,
-		.marked = EMPTY,
-		.answered = EMPTY,
-		.undurable = EMPTY,
-		.dead = EMPTY,
-		.free = WR_SHARE_NONE,
-		.oldest = WR_SHARE_NONE,
-		.newest = WR_SHARE_NONE,
+		.first_generation = 1,
 	};
 	s->events = memory->ops->alloc(memory, o->events_max * sizeof *s->events, 64);
 	s->members = memory->ops->alloc(memory, o->members_max * sizeof *s->members, 64);
@@ -48,14 +40,7 @@ int wr_share_init(struct wr_share *s, struct wr_memory *memory, const struct wr_
 		wr_share_fini(s, memory);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < WR_SHARE_PRIORITIES; i++)
-		s->ready[i] = EMPTY;
-	for (uint32_t i = 0; i < buckets; i++)
-		s->buckets[i] = s->key_buckets[i] = WR_SHARE_NONE;
-	for (uint32_t i = o->events_max; i > 0; i--) {
-		s->events[i - 1] = (struct wr_share_event){.chain = s->free};
-		s->free = i - 1;
-	}
+	wr_share_clear(s);
 	memset(s->members, 0, o->members_max * sizeof *s->members);
 	return 0;
 }
@@ -262,7 +247,7 @@ void wr_share_restore(struct wr_share *s, const struct wr_share_event *event)
 void wr_share_take(struct wr_share *s, const struct wr_share_event *event)
 {
 	struct wr_share_event *e = add(s, event);
-	e->generation = 1;
+	e->generation = s->first_generation;
 	wr_share_enter_state(s, e, WR_SHARE_MARKED, false);
 }
 

@@ -30,6 +30,7 @@
  *   share.c          taking, what the log says, what is due
  *   share_members.c  members, and what they are given
  *   share_parked.c   keys that wait behind a dead event
+ *   share_move.c     all of it forgotten, when the subscription is moved
  *   share_terms.c    delays, times to live, priorities
  *   share_keys.c     one list for each key
  *   share_time.c     a heap of what is due
@@ -136,7 +137,8 @@ struct wr_share_options {
 struct wr_share {
 	const struct wr_share_ports *ports;
 	struct wr_share_options options;
-	uint64_t lease_ns; /* may change while it runs */
+	uint64_t lease_ns;         /* may change while it runs */
+	uint32_t first_generation; /* what is taken begins in it */
 	/* Set by wr_share_give_up(). */
 	uint32_t attempts_max; /* 0: no limit; that many failed, and it is dead */
 	bool has_dead_letters; /* false: nothing but what is expired is DEAD */
@@ -217,6 +219,9 @@ void wr_share_gone(struct wr_share *s, uint64_t seq);
 /* After how many attempts events are dead, from now on: also those that wait. */
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);
 
+/* It was moved: nothing is outstanding, and what is taken begins in this generation. */
+void wr_share_moved(struct wr_share *s, uint32_t first_generation);
+
 /* ---- members ---- */
 
 void wr_share_join(struct wr_share *s, uint32_t member, uint32_t out_max);
@@ -256,6 +261,8 @@ static inline uint32_t wr_share_index(const struct wr_share *s, const struct wr_
 {
 	return (uint32_t)(e - s->events);
 }
+/* Nothing is outstanding: lists, indexes and counts are empty. */
+void wr_share_clear(struct wr_share *s);
 /* NULL: it is not outstanding. */
 struct wr_share_event *wr_share_find(struct wr_share *s, uint64_t seq);
 /* Out of its state: lists, what is due, and its member's count. */

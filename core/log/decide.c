@@ -217,15 +217,42 @@ static const struct wr_subscription *subscription_of(struct wr_tables *t,
 	return head->key_hash < s->row_count ? s : NULL;
 }
 
+/*
+ * A seek of a shared subscription: a GENERATION of its first row. What is outstanding is settled as
+ * far as lag goes: all of it is counted from here, as of any seek.
+ */
+static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
+		       const struct wr_subscription *s, uint64_t seq, struct wr_decision *d)
+{
+	struct wr_control_generation generation;
+	if (!wr_control_generation_read(view, &generation) || view->head->key_hash != 0 ||
+	    generation.position == WR_POSITION_KEEP || undo->entries != NULL)
+		return -EINVAL; /* nor could it be taken back with a run */
+	if (generation.position > seq)
+		return WEIR_E_TRUNCATED;
+	int rc = wr_settle_generation(&t->settle, undo, s->row_first, &generation);
+	if (rc != 0)
+		return rc;
+	uint32_t id = view->head->topic;
+	for (uint32_t row = 0; row < s->row_count; row++)
+		count_from_here(t, undo, s, row, generation.position, seq);
+	wr_outstanding_move(&t->outstanding, &t->settle, id, s, generation.position);
+	d->id = t->outstanding.lists[id].first_generation;
+	d->moved_to = generation.position;
+	return 0;
+}
+
 static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 			 const struct wr_record_view *view, uint64_t seq, struct wr_decision *d)
 {
 	const struct wr_subscription *s = subscription_of(t, view->head);
 	if (s == NULL)
 		return WEIR_E_UNKNOWN_NAME;
-	if (s->order != WR_ORDER_PARTITION)
-		return -EINVAL;
 	d->tag = s->tag;
+	if (s->order != WR_ORDER_PARTITION)
+		return view->head->kind == WR_KIND_GENERATION
+			       ? decide_move(t, undo, view, s, seq, d)
+			       : -EINVAL;
 	d->id = view->head->key_hash; /* the row: what the asker knows it by */
 	uint32_t row = s->row_first + view->head->key_hash;
 	if (view->head->kind == WR_KIND_PROGRESS) {

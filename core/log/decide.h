@@ -37,7 +37,8 @@ struct wr_tables_limits {
 struct wr_decision {
 	/*
 	 * TOPIC, SUBSCRIPTION, PRODUCER: its id: given, or found with WEIR_E_EXISTS. PROGRESS,
-	 * GENERATION: the row. SETTLE: entries that count for nothing. REJECT: the generation in
+	 * GENERATION: the row; of a shared subscription the generation in which what is taken
+	 * begins. SETTLE: entries that count for nothing. REJECT: the generation in
 	 * force, 0: it is settled.
 	 */
 	uint32_t id;

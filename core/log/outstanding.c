@@ -8,9 +8,9 @@
 #include "core/base/bits.h"
 #include "core/base/bug.h"
 
-/* 1: without expires_us, and with a priority of 0. */
+/* 1: without expires_us and a list's generations, and with a priority of 0. */
 #define OUTSTANDING_VERSION 2u
-#define LIST_BYTES 24u
+#define LIST_BYTES 32u
 #define SAVED_ENTRY_BYTES 72u
 
 static uint32_t bucket_count_of(const struct wr_outstanding_limits *l)
@@ -57,6 +57,7 @@ static void clear_list(struct wr_outstanding_list *list)
 {
 	list->frontier = 0;
 	list->first = list->last = WR_NO_ENTRY;
+	list->first_generation = list->top_generation = 1;
 	wr_store_relaxed(&list->count, 0u);
 }
 
@@ -196,7 +197,7 @@ int wr_outstanding_mark(struct wr_outstanding *o, struct wr_settle *settle, uint
 			.subscription = id,
 			.row = event.row,
 			.bytes = event.bytes,
-			.generation = 1,
+			.generation = list->first_generation,
 			.prev = list->last,
 			.next = WR_NO_ENTRY,
 		};
@@ -218,6 +219,14 @@ static void count_settled(struct wr_settle *settle, const struct wr_subscription
 	uint64_t bytes = (uint64_t)(by * (int64_t)e->bytes);
 	wr_store_relaxed(&row->events, wr_load_relaxed(&row->events) + (uint64_t)by); /* own */
 	wr_store_relaxed(&row->bytes, wr_load_relaxed(&row->bytes) + bytes);
+}
+
+static uint32_t raise_generation(struct wr_outstanding *o, struct wr_outstanding_entry *e)
+{
+	struct wr_outstanding_list *list = &o->lists[e->subscription];
+	if (++e->generation > list->top_generation)
+		list->top_generation = e->generation;
+	return e->generation;
 }
 
 /* The first that is outstanding at or above `seq`. */
@@ -290,7 +299,7 @@ static int end_parked(struct wr_outstanding *o, struct wr_settle *settle, uint32
 		set_position(o, settle, id, s);
 		return 0;
 	}
-	*ret_generation = ++e->generation;
+	*ret_generation = raise_generation(o, e);
 	e->attempts = e->reason = e->dead = 0;
 	e->first_failed_us = e->last_failed_us = e->not_before_us = e->expires_us = 0;
 	return 0;
@@ -306,7 +315,7 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 		return end_parked(o, settle, id, s, reject, keep, ret_generation);
 	if (e == NULL || e->generation != reject->generation || (e->dead & WR_ENTRY_PARKED) != 0)
 		return WEIR_E_FENCED;
-	*ret_generation = ++e->generation;
+	*ret_generation = raise_generation(o, e);
 	if (reject->verdict == WR_VERDICT_RELEASED)
 		return 0;
 	if (reject->verdict == WR_VERDICT_PARKED) {
@@ -322,6 +331,22 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 	e->reason = reject->reason;
 	e->dead = reject->verdict == WR_VERDICT_DEAD ? WR_ENTRY_DEAD : 0;
 	return 0;
+}
+
+void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+			 const struct wr_subscription *s, uint64_t position)
+{
+	struct wr_outstanding_list *list = &o->lists[id];
+	while (list->first != WR_NO_ENTRY) {
+		uint32_t at = list->first;
+		*place_of(o, id, o->entries[at].seq) = o->entries[at].chain;
+		unlink_entry(o, at);
+		give_back(o, at);
+	}
+	list->frontier = position;
+	if (!WR_BUG(OLD_LEASE_AFTER_MOVE))
+		list->first_generation = ++list->top_generation;
+	set_position(o, settle, id, s);
 }
 
 /* ---- runs ---- */
@@ -397,6 +422,8 @@ void wr_outstanding_save(struct wr_outstanding *o, struct wr_catalog *catalog, s
 		wr_sink_u32(sink, s->outstanding_max);
 		wr_sink_u32(sink, (uint32_t)wr_load_relaxed(&list->count)); /* own */
 		wr_sink_u64(sink, list->frontier);
+		wr_sink_u32(sink, list->first_generation);
+		wr_sink_u32(sink, list->top_generation);
 		for (uint32_t at = list->first; at != WR_NO_ENTRY; at = o->entries[at].next)
 			save_entry(&o->entries[at], sink);
 	}
@@ -423,9 +450,11 @@ static int load_entry(struct wr_outstanding *o, uint32_t id, const struct wr_sub
 	e.dead = (uint16_t)dead;
 	e.priority = (uint16_t)(dead >> 16);
 	e.expires_us = version >= 2 ? wr_take_u64(in) : 0;
+	if (version == 1 && e.generation > list->top_generation)
+		list->top_generation = e.generation;
 	if (in->failed || e.seq < least || e.seq >= list->frontier || e.row >= s->row_count ||
-	    e.generation == 0 || e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED) ||
-	    e.priority > WR_PRIORITY_MAX)
+	    e.generation < list->first_generation || e.generation > list->top_generation ||
+	    e.dead > (WR_ENTRY_DEAD | WR_ENTRY_PARKED) || e.priority > WR_PRIORITY_MAX)
 		return WEIR_E_CORRUPT;
 	if (o->free_count == 0)
 		return WEIR_E_FULL;
@@ -453,9 +482,12 @@ int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, ui
 		uint32_t outstanding_max = wr_take_u32(&in);
 		uint32_t count = wr_take_u32(&in);
 		uint64_t frontier = wr_take_u64(&in);
+		uint32_t first_generation = version >= 2 ? wr_take_u32(&in) : 1;
+		uint32_t top_generation = version >= 2 ? wr_take_u32(&in) : 1;
 		if (in.failed || id < least_id || id >= subscription_count ||
 		    (order != WR_ORDER_KEY && order != WR_ORDER_NONE) || outstanding_max == 0 ||
-		    count > outstanding_max ||
+		    count > outstanding_max || first_generation == 0 ||
+		    first_generation > top_generation ||
 		    catalog->subscriptions[id].order != WR_ORDER_PARTITION)
 			return WEIR_E_CORRUPT;
 		least_id = id + 1;
@@ -464,6 +496,8 @@ int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, ui
 		s->outstanding_max = outstanding_max;
 		clear_list(&o->lists[id]);
 		o->lists[id].frontier = frontier;
+		o->lists[id].first_generation = first_generation;
+		o->lists[id].top_generation = top_generation;
 		for (uint32_t k = 0; k < count; k++) {
 			int rc = load_entry(o, id, s, version, &in);
 			if (rc != 0)

@@ -45,6 +45,11 @@ struct wr_outstanding_entry {
 struct wr_outstanding_list {
 	uint64_t frontier;
 	uint32_t first, last;
+	/*
+	 * What is taken begins in first_generation, and none is above top_generation. A move raises
+	 * both: what was said of an event before it says nothing of the same event taken again.
+	 */
+	uint32_t first_generation, top_generation;
 	wr_atomic_u64 count; /* anybody may look (relaxed) */
 };
 
@@ -93,6 +98,10 @@ int wr_outstanding_settle(struct wr_outstanding *o, struct wr_settle *settle, ui
 int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
 			  const struct wr_subscription *s, const struct wr_reject *reject,
 			  bool keep, uint32_t *ret_generation);
+
+/* All that is outstanding is so no more, and the frontier is there (a seek). Not in a run. */
+void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+			 const struct wr_subscription *s, uint64_t position);
 
 /* What a run has settled is outstanding again, or for good gone. */
 void wr_outstanding_undo(struct wr_outstanding *o, struct wr_settle *settle,

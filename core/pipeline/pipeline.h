@@ -106,6 +106,7 @@ enum wr_raise_kind {
 	WR_RAISE_MARK,   /* the rest: of shared subscriptions (sharing.h) */
 	WR_RAISE_EXPIRE, /* a lease ran out */
 	WR_RAISE_BURY,   /* to the dead letters */
+	WR_RAISE_MOVE,   /* a seek */
 };
 
 struct wr_raise {

@@ -10,6 +10,7 @@
 /* The event that an item names, if the member still has it. */
 static struct wr_in_hand *held_of(struct weir_member *m, const struct weir_item *item)
 {
+	wr_hand_look(m);
 	struct wr_in_hand *held = wr_hand_find(m->sharing, item->sequence);
 	return held != NULL && held->generation == item->generation ? held : NULL;
 }
@@ -52,6 +53,7 @@ int wr_sharing_ack(struct weir_member *m, const struct weir_item *item)
 int wr_sharing_ack_all(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
+	wr_hand_look(m);
 	for (uint32_t i = 0; i <= s->held_mask && s->held_count > 0; i++)
 		while (s->held[i].seq != 0 && may_settle(m))
 			settle(s, &s->held[i]);
@@ -125,6 +127,7 @@ uint32_t wr_sharing_flush(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
 	bool any = false;
+	wr_hand_look(m);
 	sort(s->settled, s->settled_count);
 	while (s->settled_count > 0) {
 		uint32_t count = flush_some(m);

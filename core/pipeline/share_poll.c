@@ -72,8 +72,25 @@ bool wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns)
 	return s->held_count != before;
 }
 
+void wr_hand_look(struct weir_member *m)
+{
+	struct wr_sharing *sharing = m->pipeline->subscriptions[m->subscription].sharing;
+	struct wr_member_sharing *s = m->sharing;
+	uint32_t first = wr_load_acquire(&sharing->first_generation); /* MV1 */
+	if (WR_LIKELY(first == s->first_generation))
+		return;
+	s->first_generation = first;
+	uint32_t before = s->held_count;
+	for (uint32_t i = 0; i <= s->held_mask; i++)
+		/* What moves up to this place is looked at as well. */
+		while (s->held[i].seq != 0 && s->held[i].generation < first)
+			wr_hand_remove(s, &s->held[i]);
+	m->fenced = m->fenced || s->held_count != before;
+}
+
 bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
 {
+	wr_hand_look(m);
 	const struct wr_in_hand *held = wr_hand_find(m->sharing, item->sequence);
 	return held != NULL && held->generation == item->generation && held->due_ns > now_ns;
 }
@@ -163,12 +180,12 @@ static void fill_gap(struct weir_member *m, const struct wr_grant *grant, struct
 	};
 }
 
-/* Grants whose lease or whose time is over, unpolled, come back to the group when the lease is. */
+/* Those whose lease or whose time is over, or that a seek has overtaken, are the group's. */
 static const struct wr_grant *next_grant(struct wr_member_sharing *s, uint64_t now_ns)
 {
 	while (wr_spsc_ready(&s->grants_ring) > 0) {
 		const struct wr_grant *grant = &s->grants[wr_spsc_pop_index(&s->grants_ring, 0)];
-		if (grant->polled_until_ns > now_ns)
+		if (grant->polled_until_ns > now_ns && grant->generation >= s->first_generation)
 			return grant;
 		wr_spsc_pop(&s->grants_ring, 1);
 	}

@@ -143,6 +143,10 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 			 const struct wr_reply *reply)
 {
 	struct wr_sharing *sharing = p->subscriptions[raise->subscription].sharing;
+	if (raise->kind == WR_RAISE_MOVE) {
+		wr_sharing_moved(p, sharing, reply);
+		return;
+	}
 	if (raise->kind == WR_RAISE_MARK) {
 		mark_answered(p, sharing, raise, reply->code);
 		return;

@@ -100,6 +100,9 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 	sharing->take_seq = sharing->marked_seq;
 	sharing->follow_seq = wr_writer_visible_seq(&p->writer) + 1;
 	sharing->mark_max = WR_MARK_EVENTS_MAX;
+	sharing->share.first_generation =
+		made ? 1 : p->tables.outstanding.lists[live->id].first_generation;
+	wr_store_relaxed(&sharing->first_generation, sharing->share.first_generation);
 	if (!made)
 		restore(p, sharing);
 	return 0;
@@ -361,8 +364,10 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	uint64_t durable = p->journal != NULL ? wr_park_look_u64(&p->link.durable_seq) /* D1 */
 					      : UINT64_MAX;
 	work += wr_share_step(&sharing->share, durable, sharing->follow_seq - 1);
+	work += wr_sharing_serve_seek(sharing);
 	work += wr_sharing_take(sharing, now_ns);
-	work += grant(p, sharing, now_ns);
+	if (!sharing->moves)
+		work += grant(p, sharing, now_ns);
 	tell_parked(p, sharing);
 	tell_idle(sharing);
 	report(sharing, now_ns);

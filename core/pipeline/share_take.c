@@ -217,8 +217,8 @@ int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)
 	if (now_ns >= sharing->live_until_ns)
 		sharing->live_until_ns = 0;
 	uint64_t gate = wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate));
-	if (sharing->mark_refused || sharing->wait_until_ns != 0 || sharing->take_seq > gate ||
-	    !look_for(p, sharing, &look))
+	if (sharing->moves || sharing->mark_refused || sharing->wait_until_ns != 0 ||
+	    sharing->take_seq > gate || !look_for(p, sharing, &look))
 		return 0;
 	int work = 0;
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && look.count < look.most &&
@@ -255,7 +255,8 @@ int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)
 			.not_before_ns = wr_append_ns(event->not_before_us),
 			.expires_ns = wr_append_ns(event->expires_us),
 			.priority = (uint8_t)event->priority,
-			.redelivered = event->seq < live->recovered_end,
+			.redelivered = event->seq < live->recovered_end ||
+				       event->seq < sharing->redelivered_below,
 		};
 		wr_share_take(&sharing->share, &taken);
 	}

@@ -5,6 +5,7 @@
  *   share_step.c     the group's: follows the log, hands events to members
  *   share_take.c     takes charge of events
  *   share_records.c  the records that the group writes for that, and the answers to them
+ *   share_seek.c     moves it to another place
  *   dead_letter.c    an event's way to the dead letters; dead_letter_cycle.c: not back to it
  *   share_poll.c     the member's: what it was given, in place
  *   share_ack.c      what it says of it
@@ -59,6 +60,14 @@ struct wr_sharing {
 	uint64_t delay_seen_ns, time_to_live_seen_ns;
 	uint64_t delayed_until_ns; /* what comes next is to be taken then, by the queue's delay */
 	uint64_t live_until_ns;    /* what comes next has not expired before that */
+	/* A seek: taken from who asked, and not ordered yet; the request whose record is on its
+	 * way, and where to. */
+	bool moves;
+	bool move_on_way;
+	uint64_t move_number;
+	uint64_t move_seq;
+	uint64_t redelivered_below; /* handed out before the last seek, or by an earlier run */
+	wr_atomic_u32 first_generation; /* MV1: grants and leases of lower ones are over */
 	uint64_t *tags;            /* bitmap of the tags of its topics */
 	uint32_t tag_words;
 	uint32_t wanted; /* events that its members would have at once */
@@ -134,6 +143,7 @@ struct wr_member_sharing {
 	struct wr_spsc asks_ring; /* member → group */
 	struct wr_lease_ask *asks;
 	uint32_t out_max;
+	uint32_t first_generation; /* MV1: as the poller has seen it */
 	uint32_t held_count;
 	uint32_t held_mask;
 	struct wr_in_hand *held;    /* by sequence; linear probing */
@@ -164,6 +174,11 @@ int wr_sharing_take_asks(struct wr_sharing *sharing, struct weir_member *m);
 
 /* Hands a mark of `count` events of sharing->mark to the log. False: no room. */
 bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t to_seq);
+/* Takes a seek that somebody asked for, and hands its record to the log. Work done. */
+int wr_sharing_serve_seek(struct wr_sharing *sharing);
+/* The answer to that record. */
+void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
+		      const struct wr_reply *reply);
 /* What became of a record of the group's. */
 void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 			 const struct wr_reply *reply);
@@ -193,6 +208,8 @@ bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uin
 struct wr_in_hand *wr_hand_find(struct wr_member_sharing *s, uint64_t seq);
 void wr_hand_add(struct wr_member_sharing *s, const struct wr_grant *grant);
 void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held);
+/* What the member was handed before a seek is not its own any more. */
+void wr_hand_look(struct weir_member *m);
 /* Those whose lease is over are not held any more. Whether there were any. */
 bool wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns);
 

@@ -452,10 +452,6 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0)
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
 				      "there is no subscription of this id");
-	if (p->subscriptions[subscription].sharing != NULL)
-		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
-				      "a shared subscription is not moved: make another one, "
-				      "with a start");
 	int rc = wr_pipeline_refused(p);
 	if (rc == 0 && p->host.inside_step(p->host.context))
 		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */

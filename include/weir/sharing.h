@@ -61,6 +61,9 @@
  * key gets out of order. A key that is parked stays so when the subscription is created again with
  * PASS: that is for what dies from then on.
  *
+ * weir_subscription_seek() moves a queue, as it does other subscriptions: what is outstanding is
+ * given up, what members have is fenced, and it begins anew at the place.
+ *
  * In a memory-only log producers are held back, while a member polls, by what is taken and not
  * settled, and by what waits to be taken, as with when_slow BLOCK. Acknowledgements are not, and
  * need room, too: where they fill the pool (events as small as what acknowledges them, acknowledged

@@ -421,6 +421,12 @@ enum weir_seek_to {
  * acknowledgements of what they had in hand are fenced. Events from the new place on are handed out
  * again, marked WEIR_ITEM_REDELIVERED where they were acknowledged before.
  *
+ * Of a shared subscription (sharing.h) everything that is outstanding is given up, before and
+ * behind the new place: leases end and are fenced, delays, attempts and parked keys are forgotten
+ * (dead letters that were written stay). It begins anew at the place, with attempts from 1.
+ * weir_reject() and weir_ack() of an item from before say WEIR_E_FENCED, and what was given to a
+ * member and not polled yet does not come any more.
+ *
  * A member has room for two messages of each partition: a third seek without a poll of that member
  * in between is ordered when it polls, or when its session ends.
  *
@@ -430,7 +436,7 @@ enum weir_seek_to {
  * @return 0, -ETIMEDOUT (it stays asked for, and is ordered when it can be; the next seek takes its
  *         place; or it could not even be asked for, since a call that makes or opens something
  *         waits for the log, on a full disk for instance: the problem says which), -EINVAL (`to`
- *         is none of its values, or the subscription is shared), WEIR_E_UNKNOWN_NAME,
+ *         is none of its values), WEIR_E_UNKNOWN_NAME,
  *         WEIR_E_TRUNCATED (retired, or beyond the
  *         end), WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_AGAIN (on one of weir's
  *         threads), WEIR_E_CLOSED, WEIR_E_FAILED

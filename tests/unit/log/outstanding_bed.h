@@ -93,9 +93,8 @@ static void set_up(void)
 	wr_memory_sim_init(&memory, NULL);
 	cr_assert_eq(wr_tables_init(&tables, &memory.base, &limits), 0);
 	wr_prng_init(&prng, 1);
-	memset(models, 0, sizeof models);
 	for (uint32_t i = 0; i < QUEUES; i++)
-		models[i].frontier = 1;
+		models[i] = model_of_none();
 	define_all();
 }
 

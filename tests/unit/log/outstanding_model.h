@@ -22,12 +22,25 @@ struct model {
 	struct model_event events[SEQS];
 	uint64_t frontier;
 	uint32_t out;
+	uint32_t first_generation, top_generation;
+	uint64_t moves;
 	uint64_t settled_events[16], settled_bytes[16]; /* by row */
 };
 
 struct model_counts {
-	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept, parked, ended;
+	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept, parked, ended, moved;
 };
+
+static inline struct model model_of_none(void)
+{
+	return (struct model){.frontier = 1, .first_generation = 1, .top_generation = 1};
+}
+
+static inline void model_raise(struct model *m, struct model_event *e)
+{
+	if (++e->generation > m->top_generation)
+		m->top_generation = e->generation;
+}
 
 /* The model's part: how many it settles, of how many that it names. */
 static inline uint32_t settle_model(struct model *m, const struct wr_settle_run *runs,

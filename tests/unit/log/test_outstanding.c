@@ -39,6 +39,8 @@ static void compare_queue(uint32_t queue)
 		at = entry->next;
 	}
 	CHECK(at == WR_NO_ENTRY && list->last == before);
+	CHECK(list->first_generation == m->first_generation);
+	CHECK(list->top_generation == m->top_generation);
 	CHECK(list->frontier == m->frontier && wr_load_relaxed(&list->count) == m->out);
 	CHECK(wr_load_relaxed(&tables.settle.rows[s->row_first].position) == lowest);
 	for (uint32_t row = 0; row < s->row_count; row++) {
@@ -115,7 +117,7 @@ static void mark(uint32_t queue)
 						     .not_before_us = events[i].not_before_us,
 						     .expires_us = events[i].expires_us,
 						     .priority = events[i].priority,
-						     .generation = 1};
+						     .generation = m->first_generation};
 		counts.marks++;
 	}
 }
@@ -186,7 +188,8 @@ static void end_parked(struct model *m, struct model_event *e, uint32_t verdict,
 	}
 	CHECK(rc == 0);
 	counts.ended++;
-	e->generation++;
+	if (verdict == WR_VERDICT_REDRIVEN)
+		model_raise(m, e);
 	e->attempts = e->reason = e->dead = 0;
 	e->first_failed_us = e->last_failed_us = e->not_before_us = e->expires_us = 0;
 	CHECK(told == (verdict == WR_VERDICT_REDRIVEN ? e->generation : 0));
@@ -234,7 +237,8 @@ static void reject(uint32_t queue)
 		return;
 	}
 	CHECK(rc == 0);
-	CHECK(d.id == ++e->generation);
+	model_raise(m, e);
+	CHECK(d.id == e->generation);
 	counts.rejects++;
 	if (r.verdict == WR_VERDICT_RELEASED)
 		return;
@@ -249,6 +253,57 @@ static void reject(uint32_t queue)
 	e->not_before_us = r.not_before_us;
 	e->reason = r.reason;
 	e->dead = r.verdict == WR_VERDICT_DEAD;
+}
+
+/* ---- moves ---- */
+
+/* What is settled of a row is counted from what was ever appended to its partition, or from 0. */
+static void count_anew(uint32_t queue, uint32_t row, bool all)
+{
+	struct wr_catalog *c = &tables.catalog;
+	uint32_t topic, partition;
+	wr_catalog_row_partition(c, subscription(queue), row, &topic, &partition);
+	struct wr_partition_cells *cell = &c->cells[c->topics[topic].first_cell + partition];
+	models[queue].settled_events[row] = all ? 0 : wr_load_relaxed(&cell->events);
+	models[queue].settled_bytes[row] = all ? 0 : wr_load_relaxed(&cell->bytes);
+}
+
+/* A seek, good or bad; back to what was settled, too. `undo`: it stands in a run. */
+static int move(uint32_t queue, struct wr_undo *undo)
+{
+	struct model *m = &models[queue];
+	struct wr_decision d;
+	uint32_t back = below(100);
+	struct wr_control_generation g = {
+		.generation = (uint32_t)m->moves + 1 + (below(8) == 0),
+		.owner = WR_OWNER_NONE,
+		.position = m->frontier > back ? m->frontier + below(5) - back / 2 : 1,
+	};
+	uint32_t row = below(15) == 0 ? 1 : 0;
+	if (below(15) == 0)
+		g.position = below(2) == 0 ? WR_POSITION_KEEP : SEQS + 1;
+	wr_control_write(record, WR_KIND_GENERATION, queue, row, NULL, 0, &g, sizeof g);
+	int rc = decide(record, undo, &d);
+	if (row != 0 || g.position == WR_POSITION_KEEP || undo->entries != NULL) {
+		CHECK(rc == -EINVAL);
+		return rc;
+	}
+	if (g.position > SEQS || g.generation != m->moves + 1) {
+		CHECK(rc == (g.position > SEQS ? WEIR_E_TRUNCATED : WEIR_E_FENCED));
+		return rc;
+	}
+	CHECK(rc == 0);
+	for (uint64_t seq = 1; seq < m->frontier; seq++)
+		m->events[seq].out = false;
+	for (uint32_t i = 0; i < subscription(queue)->row_count; i++)
+		count_anew(queue, i, g.position <= 1);
+	m->moves++;
+	m->out = 0;
+	m->frontier = g.position;
+	m->first_generation = ++m->top_generation;
+	CHECK(d.id == m->first_generation && d.moved_to == g.position);
+	counts.moved++;
+	return rc;
 }
 
 /* ---- runs ---- */
@@ -328,9 +383,8 @@ static void live(uint64_t of_seed)
 {
 	seed = of_seed;
 	wr_tables_reset(&tables);
-	memset(models, 0, sizeof models);
 	for (uint32_t i = 0; i < QUEUES; i++)
-		models[i].frontier = 1;
+		models[i] = model_of_none();
 	wr_prng_init(&prng, seed);
 	define_all();
 	for (uint32_t i = 0; i < 600; i++) {
@@ -344,6 +398,8 @@ static void live(uint64_t of_seed)
 			reject(queue);
 		else if (what < 97)
 			run(below(2) == 0);
+		else if (what < 98)
+			(void)move(queue, &none);
 		else
 			through_a_checkpoint();
 		compare();
@@ -365,7 +421,8 @@ CASE(outstanding, it_is_what_was_marked_and_not_settled)
 	cr_expect_gt(counts.undone, 500);
 	cr_expect_gt(counts.kept, 500);
 	cr_expect_gt(counts.parked, 100);
-	cr_expect_gt(counts.ended, 30, "%llu", (unsigned long long)counts.ended);
+	cr_expect_gt(counts.moved, 60);
+	cr_expect_gt(counts.ended, 20, "%llu", (unsigned long long)counts.ended);
 }
 
 /* Eight of the first queue: 1, 3, 5 ...; two of the second. */
@@ -423,7 +480,10 @@ CASE(outstanding, records_of_the_other_kind_of_subscription_are_refused)
 	cr_expect_eq(decide(record, &none, &d), -EINVAL, "progress of a shared one");
 	struct wr_control_generation generation = {.generation = 1, .position = WR_POSITION_KEEP};
 	wr_control_write(record, WR_KIND_GENERATION, 0, 0, NULL, 0, &generation, sizeof generation);
-	cr_expect_eq(decide(record, &none, &d), -EINVAL, "a seek of a shared one");
+	cr_expect_eq(decide(record, &none, &d), -EINVAL, "a generation without a place");
+	struct wr_undo_entry entries[16];
+	struct wr_undo undo = {.entries = entries, .capacity = 16};
+	cr_expect_eq(move(0, &undo), -EINVAL, "a run cannot take a seek back");
 	compare();
 }
 
@@ -495,7 +555,7 @@ CASE(outstanding, a_section_of_version_1_is_read)
 	for (uint32_t queue = 0; queue < QUEUES; queue++) {
 		uint32_t entries = wr_get_u32(from + at + 12);
 		memcpy(old + old_bytes, from + at, 24);
-		at += 24;
+		at += 32;
 		old_bytes += 24;
 		for (uint32_t i = 0; i < entries; i++, at += 72, old_bytes += 64)
 			memcpy(old + old_bytes, from + at, 64);

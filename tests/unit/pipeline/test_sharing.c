@@ -436,7 +436,4 @@ Test(sharing, options_that_contradict_each_other_are_refused)
 	cr_expect_eq(weir_subscription_create(queue_bed.f.pipeline, &queue_bed.options, &id,
 					      &queue_bed.problem),
 		     WEIR_E_EXISTS);
-	cr_expect_eq(weir_subscription_seek(queue_bed.f.pipeline, id, WEIR_SEEK_OLDEST, 0, 0,
-					    &queue_bed.problem),
-		     -EINVAL);
 }

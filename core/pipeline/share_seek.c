@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A seek of a shared subscription. The group stops taking and granting, waits until its marks are
+ * answered, and hands a GENERATION record to the log that names the place. With that record all
+ * that was outstanding is so no more, and what is taken from then on begins in a generation above
+ * all before it: what a member says of an event that it had counts for nothing, also where the same
+ * event was taken again meanwhile. Behind the answer the group begins anew at the place.
+ *
+ * Members look at first_generation (MV1) and leave out what they were granted before.
+ */
+#include <errno.h>
+
+#include "core/pipeline/group_step.h"
+#include "core/pipeline/sharing.h"
+
+static bool send(struct wr_sharing *sharing)
+{
+	struct wr_subscription_live *live = sharing->live;
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	uint64_t generation = wr_load_relaxed(&p->tables.settle.rows[s->row_first].generation);
+	struct wr_control_generation control = {
+		.generation = (uint32_t)generation + 1,
+		.owner = WR_OWNER_NONE,
+		.position = sharing->move_seq,
+	};
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof control));
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return false;
+	wr_control_write(to, WR_KIND_GENERATION, live->id, 0, NULL, 0, &control, sizeof control);
+	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	wr_group_remember(p, wr_lane_append(lane, bytes),
+			  &(struct wr_raise){.kind = WR_RAISE_MOVE, .subscription = live->id});
+	wr_lane_publish(lane);
+	return true;
+}
+
+int wr_sharing_serve_seek(struct wr_sharing *sharing)
+{
+	struct wr_subscription_live *live = sharing->live;
+	uint64_t asked = wr_park_look_u64(&live->seek_asked); /* W1 */
+	if (asked != live->seek_taken) {
+		live->seek_taken = asked;
+		sharing->moves = true;
+	}
+	if (!sharing->moves || sharing->move_on_way || sharing->marks_on_way > 0)
+		return 0;
+	sharing->move_number = live->seek_taken;
+	sharing->move_seq = wr_load_relaxed(&live->seek_position);
+	sharing->move_on_way = send(sharing);
+	return sharing->move_on_way ? 1 : 0;
+}
+
+void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
+		      const struct wr_reply *reply)
+{
+	struct wr_subscription_live *live = sharing->live;
+	sharing->move_on_way = false;
+	if (reply->code != 0)
+		return; /* the next step asks again */
+	sharing->redelivered_below = wr_max_u64(sharing->redelivered_below, sharing->marked_seq);
+	wr_share_moved(&sharing->share, reply->detail);
+	sharing->marked_seq = sharing->take_seq = sharing->move_seq;
+	sharing->mark_refused = false;
+	sharing->wait_until_ns = sharing->delayed_until_ns = sharing->live_until_ns = 0;
+	wr_store_release(&sharing->damage, 0u);                      /* DM1 */
+	wr_store_release(&sharing->first_generation, reply->detail); /* MV1 */
+	wr_lag_begin(p, live);
+	/* One that came meanwhile is served next. */
+	sharing->moves = live->seek_taken != sharing->move_number;
+	uint64_t done = wr_load_relaxed(&live->seek_done); /* own */
+	/* Each request held its place until here. D4 */
+	(void)wr_sub_seq(&p->link.asking, (uint32_t)(sharing->move_number - done));
+	wr_publish_round_u64(&live->seek_done, sharing->move_number); /* W1 */
+	wr_park_notify(&p->lanes[WR_CONTROL_LANE].parker);
+	for (uint32_t i = 0; i < p->options.members_max; i++)
+		if (sharing->share.members[i].present)
+			wr_member_tell(p, &p->members[i]);
+}
