@@ -37,6 +37,7 @@
 #include <weir/ring.h>
 #include <weir/ring_fan.h>
 #include <weir/route.h>
+#include <weir/schema.h>
 #include <weir/sharing.h>
 #include <weir/subscription.h>
 #include <weir/trace.h>

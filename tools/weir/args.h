@@ -171,6 +171,7 @@ int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two belo
 int cmd_bench_replay(int argc, char **argv);
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
+int cmd_schema(int argc, char **argv);
 int cmd_torture(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_route(int argc, char **argv);

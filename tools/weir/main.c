@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"route", cmd_route, "try patterns on events: test"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
+	{"schema", cmd_schema, "compare schemas before they are used: check, fingerprint, diff"},
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},
 #ifdef WR_HAVE_CONFIG
@@ -53,8 +54,9 @@ static void print_usage(FILE *to)
 	      "  --version  version and features of this build\n"
 	      "\n"
 	      "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 in use,\n"
-	      "6 damaged journal, 7 input/output or durability, 9 a threshold was crossed,\n"
-	      "10 the machine costs time, 11 a newer format, 130 interrupted.\n",
+	      "6 damaged journal, 7 input/output or durability, 8 schemas are not compatible,\n"
+	      "9 a threshold was crossed, 10 the machine costs time, 11 a newer format,\n"
+	      "130 interrupted.\n",
 	      to);
 }
 

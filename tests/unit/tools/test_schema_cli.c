@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   `weir schema` gives the right verdict, exit code and JSON, for a person and for a job;
+ *         what is no schema is said with its file and place.
+ * Method: files in a folder of their own; commands in a child process, judged by text and exit
+ * code.
+ */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/support/capture.h"
+
+#include "tools/weir/args.h"
+
+static struct capture c;
+static char folder[64];
+static char command[128];
+
+#define RUN(...) CAPTURE(&c, cmd_schema, "schema", __VA_ARGS__)
+
+static void write_file(const char *name, const char *text)
+{
+	FILE *file = fopen(name, "w");
+
+	cr_assert_not_null(file);
+	cr_assert_eq(fputs(text, file) >= 0, true);
+	cr_assert_eq(fclose(file), 0);
+}
+
+#define ID "{\"name\":\"id\",\"type\":\"long\"}"
+#define ORDER(more) "{\"type\":\"record\",\"name\":\"Order\",\"fields\":[" ID more "]}"
+
+static void setup(void)
+{
+	snprintf(folder, sizeof folder, "/tmp/weir-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	cr_assert_eq(chdir(folder), 0);
+	write_file("v1", ORDER(""));
+	write_file("v2", ORDER(",{\"name\":\"note\",\"type\":\"string\",\"default\":\"\"}"));
+	write_file("v3", ORDER(",{\"name\":\"note\",\"type\":\"string\"}"));
+	write_file("broken", "{\"type\":\"record\",\n \"name\":\"Order\"}");
+	write_file("int", "\"int\"");
+	write_file("long", "\"long\"");
+}
+
+static void teardown(void)
+{
+	cr_expect_eq(chdir("/"), 0);
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	cr_expect_eq(system(command), 0);
+}
+
+Test(schema_cli, versions_are_judged_by_a_level, .init = setup, .fini = teardown)
+{
+	RUN("check", "v1", "v2");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect_str_eq(c.out, "compatible: v2, BACKWARD, after 1 earlier version\n");
+	RUN("check", "v1", "v2", "v3");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	RUN("check", "v1", "v2", "v3", "--level", "backward_transitive", "--explain");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect_str_eq(
+		c.out,
+		"NOT compatible: v3, BACKWARD_TRANSITIVE, after 2 earlier versions\n"
+		"  READER_FIELD_MISSING_DEFAULT_VALUE /fields/1: note\n"
+		"    reader: v3, writer: v1\n"
+		"    why: the writer has no field \"note\", and the reader no default for it\n"
+		"    fix: give field \"note\" a \"default\"; or, if it had another name, that "
+		"name as an alias\n",
+		"%s", c.out);
+	RUN("check", "int", "long", "--level", "STRICT", "--json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect(capture_has(c.out, "\"compatible\": false"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"level\": \"STRICT\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"kind\": \"TYPE_CHANGED\""), "%s", c.out);
+	RUN("check", "--level", "FULL", "int", "long", "--json");
+	cr_expect(capture_has(c.out, "\"reader\": \"int\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"writer\": \"long\""), "%s", c.out);
+	RUN("check", "v1");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+}
+
+Test(schema_cli, a_pair_is_judged_by_itself, .init = setup, .fini = teardown)
+{
+	RUN("check", "--format", "avro", "--writer", "int", "--reader", "long", "--json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect_str_eq(c.out, "{\n  \"compatible\": true,\n  \"issues\": []\n}\n");
+	RUN("check", "--format", "avro", "--writer", "long", "--reader", "int", "--json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect(capture_has(c.out, "\"compatible\": false"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"path\": \"/\""), "%s", c.out);
+	RUN("check", "--writer", "long", "--reader", "int");
+	cr_expect(capture_has(c.out, "NOT compatible: int cannot read what long wrote\n"), "%s",
+		  c.out);
+}
+
+Test(schema_cli, what_cannot_be_judged_is_said, .init = setup, .fini = teardown)
+{
+	RUN("check", "v1", "broken");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect_str_eq(
+		c.err,
+		"weir: broken: /: line 1, column 1: a record has \"fields\", an array, which "
+		"may be empty\n",
+		"%s", c.err);
+	RUN("check", "v1", "missing");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d", c.exit_code);
+	RUN("check");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("check", "--level", "SIDEWAYS", "v1", "v2");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("check", "--writer", "v1");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("check", "--writer", "v1", "--reader", "v2", "v3");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("chek");
+	cr_expect(capture_has(c.err, "did you mean check?"), "%s", c.err);
+}
+
+Test(schema_cli, fingerprints_and_differences_are_printed, .init = setup, .fini = teardown)
+{
+	RUN("fingerprint", "int", "long");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect_str_eq(c.out, "7275d51a3f395c8f  int\nd054e14493f41db7  long\n", "%s", c.out);
+	RUN("fingerprint", "--json", "int");
+	cr_expect(capture_has(c.out, "\"crc_64_avro_bytes\": \"8f5c393f1ad57572\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"crc_64_avro_signed\": 8247732601305521295"), "%s", c.out);
+	RUN("fingerprint", "--canonical", "v1");
+	cr_expect_str_eq(c.out,
+			 "{\"name\":\"Order\",\"type\":\"record\",\"fields\":[{\"name\":\"id\","
+			 "\"type\":\"long\"}]}\n");
+	RUN("diff", "v1", "v3");
+	cr_expect_str_eq(c.out, "+ /fields/1 field note: string, no default\n"
+				"v3 cannot read what v1 wrote; v1 reads what v3 writes\n");
+	RUN("diff", "v2", "v3", "--json");
+	cr_expect(capture_has(c.out, "\"change\": \"default\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"new_reads_old\": true"), "%s", c.out);
+	RUN("diff", "v1", "v1");
+	cr_expect(capture_has(c.out, "no difference\n"), "%s", c.out);
+}
