@@ -34,6 +34,7 @@
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>
+#include <weir/resolver.h>
 #include <weir/ring.h>
 #include <weir/ring_fan.h>
 #include <weir/route.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weir schema check|fingerprint|diff`, by <weir/schema.h>: for a person, and for a job that must
- * fail when a schema would break its readers.
+ * `weir schema check|fingerprint|diff|decode|bench`, by <weir/schema.h>: for a person, and for a
+ * job that must fail when a schema would break its readers.
  *
  * Exit codes: 8 when the schemas are not compatible, 2 for what is no schema.
  *
@@ -18,6 +18,7 @@
 #include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
+#include "tools/weir/schema_decode.h"
 #include "tools/weir/schema_diff.h"
 #include "tools/weir/schema_file.h"
 
@@ -32,6 +33,9 @@ static struct {
 	bool explain;
 	bool json;
 	bool canonical;
+	bool prefix;
+	bool avro_json;
+	uint64_t seconds_ns;
 } choices;
 
 static const char *const formats[] = {"avro", NULL};
@@ -78,6 +82,37 @@ static const struct cli_option diff_options[] = {
 	CLI_OPTION_JSON(&choices.json),
 };
 
+static const struct cli_option decode_options[] = {
+	{.name = "writer",
+	 .type = CLI_STRING,
+	 .target = &choices.writer,
+	 .value_name = "FILE",
+	 .help = "the schema that the data were written with; needed"},
+	{.name = "reader",
+	 .type = CLI_STRING,
+	 .target = &choices.reader,
+	 .value_name = "FILE",
+	 .help = "the schema to read them with; without it the same"},
+	{.name = "prefix",
+	 .type = CLI_FLAG,
+	 .target = &choices.prefix,
+	 .help = "the data begin with a byte 0 and an id of 4 bytes"},
+	{.name = "avro-json",
+	 .type = CLI_FLAG,
+	 .target = &choices.avro_json,
+	 .help = "Avro's own JSON: values of unions with the branch's name"},
+};
+
+static const struct cli_option bench_options[] = {
+	{.name = "seconds",
+	 .type = CLI_DURATION,
+	 .target = &choices.seconds_ns,
+	 .fallback = "3s",
+	 .value_name = "N",
+	 .help = "how long to measure"},
+	CLI_OPTION_JSON(&choices.json),
+};
+
 static const struct cli_command commands[] = {
 	{.name = "schema check",
 	 .arguments = "[OLD ... NEW]",
@@ -104,6 +139,22 @@ static const struct cli_command commands[] = {
 	 .option_count = WR_ARRAY_COUNT(diff_options),
 	 .arguments_min = 2,
 	 .arguments_max = 2},
+	{.name = "schema decode",
+	 .arguments = "DATA",
+	 .summary = "Print a datum of Avro binary as JSON, as another schema sees it.",
+	 .description = "DATA is a file with one datum, at most 1 MiB; - is standard input.\n"
+			"Exit code 2: it is none, or the reader cannot read it.",
+	 .options = decode_options,
+	 .option_count = WR_ARRAY_COUNT(decode_options),
+	 .arguments_min = 1,
+	 .arguments_max = 1},
+	{.name = "schema bench",
+	 .summary = "Measure how many records of ten fields a core resolves in a second.",
+	 .description =
+		 "To the same schema, to a newer one (two fields wider, one not read, one with\n"
+		 "a default), and to the same fields in another order.",
+	 .options = bench_options,
+	 .option_count = WR_ARRAY_COUNT(bench_options)},
 };
 
 /* --- check ------------------------------------------------------------------------------------ */
@@ -331,15 +382,43 @@ static int run_diff(int argc, char **argv)
 	return exit_code;
 }
 
+/* --- decode, bench
+ * ------------------------------------------------------------------------------ */
+
+static int run_decode(int argc, char **argv)
+{
+	struct schema_decode how = {
+		.writer = choices.writer,
+		.reader = choices.reader,
+		.prefix = choices.prefix,
+		.avros_json = choices.avro_json,
+	};
+
+	(void)argc;
+	if (how.writer == NULL)
+		return cli_usage(&commands[3], "--writer is needed: bytes of Avro do not say what "
+					       "they are");
+	return schema_decode_print(&how, argv[0]);
+}
+
+static int run_bench(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return schema_bench_print(choices.seconds_ns, choices.json);
+}
+
 /* --- the group -------------------------------------------------------------------------------- */
 
 int cmd_schema(int argc, char **argv)
 {
-	static int (*const runs[])(int argc, char **argv) = {run_check, run_fingerprint, run_diff};
-	static const char *const names[] = {"check", "fingerprint", "diff", NULL};
+	static int (*const runs[])(int argc, char **argv) = {run_check, run_fingerprint, run_diff,
+							     run_decode, run_bench};
+	static const char *const names[] = {"check",  "fingerprint", "diff",
+					    "decode", "bench",       NULL};
 	static const struct cli_command group = {
 		.name = "schema",
-		.arguments = "check|fingerprint|diff FILE ...",
+		.arguments = "check|fingerprint|diff|decode|bench FILE ...",
 		.summary = "Compare schemas before they are used, and know them by a fingerprint.",
 		.description = "weir schema check --help and so on say more.",
 		.arguments_min = 1,

@@ -28,7 +28,7 @@ static const struct command commands[] = {
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"route", cmd_route, "try patterns on events: test"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
-	{"schema", cmd_schema, "compare schemas before they are used: check, fingerprint, diff"},
+	{"schema", cmd_schema, "compare schemas before they are used, read data with them"},
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},
 #ifdef WR_HAVE_CONFIG
