@@ -65,16 +65,20 @@ static int run_demo(const char *input, char *const *arguments)
 
 #define DEMO(input, ...) run_demo((input), (char *[]){__VA_ARGS__, NULL})
 
-/* A number of the report at its top level; UINT64_MAX: there is none. */
-static uint64_t figure(const char *name)
+/* A number of an object; UINT64_MAX: there is none. */
+static uint64_t part(struct demo_text of, const char *name)
 {
-	struct demo_text report = {.at = output, .bytes = output_bytes};
 	struct demo_text value;
 	int64_t value_e8;
-
-	if (!demo_json_member(report, name, &value) || !demo_text_decimal_e8(value, &value_e8))
+	if (!demo_json_member(of, name, &value) || !demo_text_decimal_e8(value, &value_e8))
 		return UINT64_MAX;
 	return (uint64_t)(value_e8 / 100000000);
+}
+
+/* The same, of the report at its top level. */
+static uint64_t figure(const char *name)
+{
+	return part((struct demo_text){.at = output, .bytes = output_bytes}, name);
 }
 
 static void check_report(int exit_code, const char *name)
@@ -82,6 +86,15 @@ static void check_report(int exit_code, const char *name)
 	bool zeros = figure("lost") == 0 && figure("order_violations") == 0 &&
 		     figure("book_mismatches") == 0 && figure("tally_mismatches") == 0;
 	tap_check(exit_code == 0 && zeros, "%s: exit 0, nothing lost, out of order or wrong", name);
+	struct demo_text report = {.at = output, .bytes = output_bytes}, act;
+	/* Without a key there is nothing to park, and the act is left out. */
+	bool repaired = demo_json_member(report, "failing_consumer", &act) &&
+			(part(act, "events") == 0 || part(act, "dead_letters") > 0) &&
+			part(act, "wrong") == 0 &&
+			part(act, "redriven") == part(act, "dead_letters") &&
+			part(act, "parked") >= part(act, "dead_letters");
+	tap_check(repaired, "%s: what a faulty consumer left is redriven, and the books are right",
+		  name);
 	if (exit_code != 0)
 		tap_note("exit code %d, report: %.*s", exit_code, (int)output_bytes, output);
 }
@@ -112,7 +125,11 @@ static void run_generator(void)
 			  figure("acked") + figure("in_doubt_found") >= 20000,
 		  "generator: as many events as rate times seconds, all confirmed");
 	struct demo_text report = {.at = output, .bytes = output_bytes};
-	struct demo_text value;
+	struct demo_text value, act;
+	tap_check(demo_json_member(report, "failing_consumer", &act) &&
+			  part(act, "events") == 2000 && part(act, "dead_letters") == 10 &&
+			  part(act, "books_without_redrive") > 0,
+		  "generator: without the redrive books would be wrong");
 	tap_check(figure("recovery_ms") < 60000 && figure("in_doubt") != UINT64_MAX &&
 			  figure("events_per_s") > 0 &&
 			  demo_json_member(report, "ack_us", &value) &&

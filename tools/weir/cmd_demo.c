@@ -10,6 +10,7 @@
  *   demo/child, groups             the process that publishes and consumes
  *   demo/shared                    what outlives it
  *   demo/audit, book, snapshot     the verdict
+ *   demo/repair                    the last act: a consumer that fails, and the redrive
  *   demo/report                    what is printed
  */
 #include <dirent.h>

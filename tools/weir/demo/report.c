@@ -60,6 +60,21 @@ static void count_row(const char *name, uint64_t n, const char *note)
 	row(name, cli_text_count(text, n), "%s", note);
 }
 
+static void print_repair(const struct demo_repair *repair)
+{
+	char note[160];
+
+	if (repair->event_count == 0)
+		return;
+	snprintf(note, sizeof note, "a consumer with a fault; %llu events parked with their keys",
+		 (unsigned long long)repair->parked_count);
+	count_row("dead letters", repair->letter_count, note);
+	snprintf(note, sizeof note, "%llu redriven once it is mended; %llu books differed before",
+		 (unsigned long long)repair->redriven_count,
+		 (unsigned long long)repair->unrepaired_count);
+	zero_row("wrong after the redrive", repair->wrong_count, note);
+}
+
 static void print_counts(const struct demo_result *result)
 {
 	const struct demo_audit *audit = result->audit;
@@ -81,6 +96,7 @@ static void print_counts(const struct demo_result *result)
 	snprintf(note, sizeof note, "%s trades on the tape",
 		 cli_text_count(text, audit->trade_count));
 	zero_row("tape and count mismatches", result->tally_mismatches, note);
+	print_repair(&result->repair);
 	if (audit->damaged_count + audit->repeated_count + audit->foreign_count +
 		    audit->missing_count >
 	    0)

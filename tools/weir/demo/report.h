@@ -9,6 +9,7 @@
 #define WEIR_TOOLS_DEMO_REPORT_H
 
 #include "tools/weir/demo/audit.h"
+#include "tools/weir/demo/repair.h"
 
 /* All figures of a demo that ran to its end. */
 struct demo_result {
@@ -27,6 +28,7 @@ struct demo_result {
 	uint64_t open_ns;     /* of that, until weir_open() had returned */
 	uint64_t source_ns;   /* and until the source had found its place again */
 	uint64_t active_ns;   /* first publish to last acknowledgement, over both lives */
+	struct demo_repair repair;
 	bool good;
 };
 

@@ -74,6 +74,14 @@ int demo_report_json(const struct demo_result *result)
 	json_u64(&j, "order_violations", result->order_violations);
 	json_u64(&j, "book_mismatches", result->book_mismatches);
 	json_u64(&j, "tally_mismatches", result->tally_mismatches);
+	json_object(&j, "failing_consumer");
+	json_u64(&j, "events", result->repair.event_count);
+	json_u64(&j, "dead_letters", result->repair.letter_count);
+	json_u64(&j, "parked", result->repair.parked_count);
+	json_u64(&j, "redriven", result->repair.redriven_count);
+	json_u64(&j, "books_without_redrive", result->repair.unrepaired_count);
+	json_u64(&j, "wrong", result->repair.wrong_count);
+	json_close(&j);
 	json_f64(&j, "recovery_ms", (double)result->recovery_ns / 1e6, 3);
 	json_f64(&j, "open_ms", (double)result->open_ns / 1e6, 3);
 	json_f64(&j, "events_per_s", demo_result_events_per_s(result), 1);

@@ -193,12 +193,15 @@ static void fill_result(struct demo *demo)
 		       audit->foreign_count == 0 && audit->missing_count == 0 &&
 		       wr_load_relaxed(&shared->gap_count) == 0 &&
 		       wr_load_relaxed(&shared->refused_count) == 0 &&
-		       wr_load_relaxed(&shared->handler_errors) == 0;
+		       wr_load_relaxed(&shared->handler_errors) == 0 &&
+		       result->repair.wrong_count == 0 &&
+		       result->repair.redriven_count == result->repair.letter_count;
 }
 
 static int judge(struct demo *demo)
 {
 	struct weir_problem problem = {0};
+	const char *what;
 
 	demo_progress_show(&demo->progress, "reading the journal", 0);
 	int error = demo_audit_init(&demo->audit, &demo->plan,
@@ -210,6 +213,13 @@ static int judge(struct demo *demo)
 	demo_progress_end(&demo->progress);
 	if (error < 0)
 		return cli_fail("reading the journal", error, &problem);
+	demo_progress_show(&demo->progress, "a consumer fails, and is repaired", 0);
+	error = demo_repair_run(&demo->plan, &demo->result.repair, &what, &problem);
+	demo_progress_end(&demo->progress);
+	if (wr_load_relaxed(&demo_interrupted_by) != 0)
+		return 128 + (int)wr_load_relaxed(&demo_interrupted_by);
+	if (error < 0)
+		return cli_fail(what, error, problem.text[0] != '\0' ? &problem : NULL);
 	fill_result(demo);
 	error = demo->json ? demo_report_json(&demo->result) : demo_report_text(&demo->result);
 	if (error < 0)
