@@ -152,14 +152,14 @@ static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
 static bool is_given_up(const struct wr_share *s, const struct wr_share_event *e)
 {
 	bool used_up = s->attempts_max != 0 && e->attempts >= s->attempts_max;
-	return e->expired || (s->has_dead_letters && (e->dead || used_up));
+	return e->expired || e->overflowed || (s->has_dead_letters && (e->dead || used_up));
 }
 
 /* What is next for one that nobody has, as things stand now. */
 static enum wr_share_state state_of(const struct wr_share *s, struct wr_share_event *e)
 {
 	e->expired = e->expired || wr_share_is_expired(s, e);
-	if (e->expired)
+	if (e->expired || e->overflowed)
 		return WR_SHARE_DEAD;
 	if (is_ordered(s, e) && !wr_share_key_is_first(s, wr_share_index(s, e)))
 		return WR_SHARE_BEHIND;
@@ -464,7 +464,7 @@ int wr_share_step(struct wr_share *s, uint64_t durable_seq, uint64_t followed_se
 	done += end_what_is_due(s);
 	while (s->dead.count > 0) {
 		struct wr_share_event *e = &s->events[s->dead.first];
-		e->parks = s->parks && !e->expired && is_ordered(s, e) &&
+		e->parks = s->parks && !e->expired && !e->overflowed && is_ordered(s, e) &&
 			   wr_share_key_is_first(s, wr_share_index(s, e));
 		int rc = s->ports->bury(s->ports->context, e);
 		if (rc != 0 && rc != -EAGAIN) {

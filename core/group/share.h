@@ -19,9 +19,9 @@
  *   PARKED    order KEY, where `parks` is set: it is with the dead letters and stays here, too, so
  *             that those behind it wait: until it is redriven or given up
  *
- * One that nobody has and whose time is over (expires_ns) is DEAD, wherever it stands in its key,
- * and goes also where there are no dead letters. Append time is told by wr_share_clock(), in ns;
- * leases run by the clock of the steps.
+ * One that nobody has and whose time is over (expires_ns), or that is one too many, is DEAD,
+ * wherever it stands in its key, and goes also where there are no dead letters. Append time is told
+ * by wr_share_clock(), in ns; leases run by the clock of the steps.
  *
  * What the log says comes back through wr_share_settled() and wr_share_rejected(), whoever wrote
  * it; both may be told twice. A generation is raised by each reject: that is what fences the one
@@ -31,6 +31,7 @@
  *   share_members.c  members, and what they are given
  *   share_parked.c   keys that wait behind a dead event
  *   share_move.c     all of it forgotten, when the subscription is moved
+ *   share_overflow.c the oldest go where there are too many
  *   share_terms.c    delays, times to live, priorities
  *   share_keys.c     one list for each key
  *   share_time.c     a heap of what is due
@@ -85,6 +86,7 @@ struct wr_share_event {
 	bool redelivered;
 	bool dead;        /* it was rejected as dead */
 	bool expired;     /* its time was over before anybody had it for good */
+	bool overflowed;  /* there were too many: it was one of the oldest */
 	bool told_counts; /* ANSWERED: as an attempt */
 	bool parks;       /* its dead letter says that it stays: PARKED is next */
 	uint8_t priority;
@@ -219,6 +221,15 @@ void wr_share_gone(struct wr_share *s, uint64_t seq);
 /* After how many attempts events are dead, from now on: also those that wait. */
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);
 
+/* What is to go, by events and by bytes of records: both are to become 0. */
+struct wr_share_excess {
+	uint64_t events, bytes;
+};
+
+/* The oldest that nobody has are DEAD, until the excess is gone, or those that may go are. */
+void wr_share_overflow(struct wr_share *s, struct wr_share_excess *excess);
+/* Bytes of those that wait: that nobody has, that are not on their way, nor parked. */
+uint64_t wr_share_waiting_bytes(struct wr_share *s);
 /* It was moved: nothing is outstanding, and what is taken begins in this generation. */
 void wr_share_moved(struct wr_share *s, uint32_t first_generation);
 

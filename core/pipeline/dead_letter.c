@@ -41,6 +41,7 @@ _Static_assert(sizeof(struct origin) == 56, "packed");
 #define ORIGIN_BY_VERDICT 1u
 #define ORIGIN_PARKED 2u
 #define ORIGIN_EXPIRED 4u
+#define ORIGIN_OVERFLOWED 8u
 
 #define ORIGIN_BYTES_MAX (sizeof(struct origin) + WR_REASON_TEXT_BYTES_MAX)
 
@@ -65,7 +66,7 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->reject_seq);
 	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
 	    wr_reject_read(&view, &reject, &said)) {
-		if (reject.verdict == WR_VERDICT_DEAD && !event->expired)
+		if (reject.verdict == WR_VERDICT_DEAD && !event->expired && !event->overflowed)
 			origin->flags |= ORIGIN_BY_VERDICT;
 		memcpy(text, said, reject.text_bytes);
 		*ret_text_bytes = (uint16_t)reject.text_bytes;
@@ -105,10 +106,11 @@ static uint32_t write_park(const struct wr_share_event *event, uint32_t subscrip
 /* What is counted when it is answered. */
 static uint32_t fate_of(struct wr_sharing *sharing, const struct wr_share_event *event)
 {
-	if (!event->expired)
+	if (!event->expired && !event->overflowed)
 		return 0;
 	bool dropped = wr_load_relaxed(&sharing->dead_letters) == UINT32_MAX;
-	return WR_FATE_EXPIRED | (dropped ? WR_FATE_DROPPED : 0);
+	return (event->expired ? WR_FATE_EXPIRED : WR_FATE_OVERFLOWED) |
+	       (dropped ? WR_FATE_DROPPED : 0);
 }
 
 /* What was written into the group's lane; its answer is known by the ticket. */
@@ -157,7 +159,8 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 	return 0;
 }
 
-/* Without a copy: it has expired and there are no dead letters, or there is nothing to copy. */
+/* Without a copy: it has expired or was one too many and there are no dead letters, or there is
+ * nothing to copy. */
 static int settle_alone(struct wr_sharing *sharing, const struct wr_share_event *event)
 {
 	struct weir_pipeline *p = sharing->live->pipeline;
@@ -194,9 +197,10 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 		.subscription = sharing->live->id,
 		.attempts = event->attempts,
 		.reason = event->reason,
-		.flags = (event->expired ? ORIGIN_EXPIRED
-			  : event->dead  ? ORIGIN_BY_VERDICT
-					 : 0) |
+		.flags = (event->expired      ? ORIGIN_EXPIRED
+			  : event->overflowed ? ORIGIN_OVERFLOWED
+			  : event->dead       ? ORIGIN_BY_VERDICT
+					      : 0) |
 			 (event->parks ? ORIGIN_PARKED : 0),
 		.first_failed_us = event->first_failed_us,
 		.last_failed_us = event->last_failed_us,
@@ -239,7 +243,8 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
 	bool is_set = wr_load_acquire(&sharing->is_set) != 0; /* DL1: whether there are any */
 	uint32_t topic = wr_load_relaxed(&sharing->dead_letters);
-	if (!is_set || now_ns < sharing->bury_after_ns || (topic == UINT32_MAX && !event->expired))
+	if (!is_set || now_ns < sharing->bury_after_ns ||
+	    (topic == UINT32_MAX && !event->expired && !event->overflowed))
 		return -EAGAIN;
 	int rc = topic != UINT32_MAX ? bury(sharing, event, topic) : settle_alone(sharing, event);
 	if (rc == -EAGAIN)
@@ -274,6 +279,7 @@ bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
 		.reason = origin.reason,
 		.by_verdict = (origin.flags & ORIGIN_BY_VERDICT) != 0,
 		.expired = (origin.flags & ORIGIN_EXPIRED) != 0,
+		.overflowed = (origin.flags & ORIGIN_OVERFLOWED) != 0,
 		.parked = (origin.flags & ORIGIN_PARKED) != 0,
 		.first_failed_us = origin.first_failed_us,
 		.last_failed_us = origin.last_failed_us,

@@ -261,6 +261,8 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 		.parked = parked_of(live),
 		.exact = sums.exact,
 	};
+	if (live->sharing != NULL && sums.exact)
+		wr_sharing_measure(live->sharing, lag.events, lag.bytes);
 	alert(p, live, &lag);
 	return work;
 }

@@ -25,6 +25,7 @@ int weir_queue_counts(struct weir_pipeline *p, uint32_t subscription, struct wei
 		.parked = in[WR_SHARE_PARKED],
 		.moving = in[WR_SHARE_MARKED] + in[WR_SHARE_ASKED] + in[WR_SHARE_ANSWERED] +
 			  in[WR_SHARE_UNDURABLE],
+		.overflowed = wr_load_relaxed(&sharing->overflowed),
 		.expired = wr_load_relaxed(&sharing->expired),
 		.dropped = wr_load_relaxed(&sharing->dropped),
 	};

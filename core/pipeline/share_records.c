@@ -164,6 +164,8 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_share_buried(share, raise->seq, done);
 	if (done && (raise->row & WR_FATE_EXPIRED) != 0)
 		wr_store_relaxed(&sharing->expired, wr_load_relaxed(&sharing->expired) + 1);
+	if (done && (raise->row & WR_FATE_OVERFLOWED) != 0)
+		wr_store_relaxed(&sharing->overflowed, wr_load_relaxed(&sharing->overflowed) + 1);
 	if (done && (raise->row & WR_FATE_DROPPED) != 0)
 		wr_store_relaxed(&sharing->dropped, wr_load_relaxed(&sharing->dropped) + 1);
 	if (!done && !fenced) {

@@ -64,6 +64,7 @@ void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
 	wr_share_moved(&sharing->share, reply->detail);
 	sharing->marked_seq = sharing->take_seq = sharing->move_seq;
 	sharing->mark_refused = false;
+	sharing->excess = (struct wr_share_excess){0};
 	sharing->wait_until_ns = sharing->delayed_until_ns = sharing->live_until_ns = 0;
 	wr_store_release(&sharing->damage, 0u);                      /* DM1 */
 	wr_store_release(&sharing->first_generation, reply->detail); /* MV1 */

@@ -221,6 +221,13 @@ static void push_grant(struct weir_member *m, const struct wr_share *share,
 	wr_spsc_push(&to->grants_ring, 1);
 }
 
+static void waits_no_more(struct wr_sharing *sharing, uint32_t bytes)
+{
+	struct wr_share_excess *excess = &sharing->excess;
+	excess->events -= excess->events > 0 ? 1 : 0;
+	excess->bytes -= wr_min_u64(excess->bytes, bytes);
+}
+
 /* A handful at a time to each, so that those that lie together go to one. */
 static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t now_ns)
 {
@@ -236,6 +243,7 @@ static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t n
 		       (e = wr_share_grant(&sharing->share, member,
 					   m->sharing->grants_ring.tail_own, now_ns)) != NULL) {
 			push_grant(m, &sharing->share, e);
+			waits_no_more(sharing, e->bytes);
 			count++;
 		}
 		without = count == 0 ? without + 1 : 0;
@@ -334,8 +342,8 @@ static void report(struct wr_sharing *sharing, uint64_t now_ns)
 	if (dropped == sharing->told_dropped || now_ns < sharing->told_dropped_ns + TELL_EVERY_NS)
 		return;
 	wr_pipeline_say(sharing->live->pipeline,
-			"%s: %llu events of a queue outlived their time to live, and were "
-			"dropped: it has no dead letters",
+			"%s: %llu events of a queue outlived their time to live or were too many, "
+			"and were dropped: it has no dead letters",
 			sharing->live->pipeline->name,
 			(unsigned long long)(dropped - sharing->told_dropped));
 	sharing->told_dropped = dropped;
@@ -364,6 +372,7 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	uint64_t durable = p->journal != NULL ? wr_park_look_u64(&p->link.durable_seq) /* D1 */
 					      : UINT64_MAX;
 	work += wr_share_step(&sharing->share, durable, sharing->follow_seq - 1);
+	wr_share_overflow(&sharing->share, &sharing->excess);
 	work += wr_sharing_serve_seek(sharing);
 	work += wr_sharing_take(sharing, now_ns);
 	if (!sharing->moves)

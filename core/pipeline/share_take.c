@@ -38,6 +38,9 @@ static uint32_t wanted_now(struct wr_sharing *sharing)
 	const struct wr_share *share = &sharing->share;
 	uint32_t waiting = share->in_state[WR_SHARE_READY] + share->marked.count;
 	uint32_t wanted = sharing->wanted * 2 > READY_LEAST ? sharing->wanted * 2 : READY_LEAST;
+	/* What is too many is taken to be dropped. */
+	if (sharing->excess.events > 0 || sharing->excess.bytes > 0)
+		return wr_share_room(share);
 	if (sharing->wanted == 0)
 		return 0;
 	/* The most urgent is looked for as far as there are places. */

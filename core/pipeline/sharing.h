@@ -5,6 +5,7 @@
  *   share_step.c     the group's: follows the log, hands events to members
  *   share_take.c     takes charge of events
  *   share_records.c  the records that the group writes for that, and the answers to them
+ *   share_length.c   how many wait, and which go where there are too many
  *   share_seek.c     moves it to another place
  *   dead_letter.c    an event's way to the dead letters; dead_letter_cycle.c: not back to it
  *   share_poll.c     the member's: what it was given, in place
@@ -33,6 +34,7 @@
 /* Of a wr_raise of kind WR_RAISE_BURY, in `row`: what is counted when it is done. */
 #define WR_FATE_EXPIRED 1u
 #define WR_FATE_DROPPED 2u
+#define WR_FATE_OVERFLOWED 4u
 
 /* Until a dead letter that could not be written is tried again. */
 #define WR_BURY_RETRY_NS 1000000000u
@@ -60,6 +62,7 @@ struct wr_sharing {
 	uint64_t delay_seen_ns, time_to_live_seen_ns;
 	uint64_t delayed_until_ns; /* what comes next is to be taken then, by the queue's delay */
 	uint64_t live_until_ns;    /* what comes next has not expired before that */
+	struct wr_share_excess excess; /* as of the last look at lag, less what went since */
 	/* A seek: taken from who asked, and not ordered yet; the request whose record is on its
 	 * way, and where to. */
 	bool moves;
@@ -96,6 +99,9 @@ struct wr_sharing {
 
 	/* Of this run, for reports; the step's. */
 	wr_atomic_u64 in_state[WR_SHARE_STATES];
+	wr_atomic_u64 length_max; /* options: 0: none */
+	wr_atomic_u64 length_bytes_max;
+	wr_atomic_u64 overflowed; /* as the two below */
 	wr_atomic_u64 expired; /* put to the dead letters, or settled without */
 	wr_atomic_u64 dropped; /* of these: settled without, there being no dead letters */
 	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
@@ -174,6 +180,8 @@ int wr_sharing_take_asks(struct wr_sharing *sharing, struct weir_member *m);
 
 /* Hands a mark of `count` events of sharing->mark to the log. False: no room. */
 bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t to_seq);
+/* By a look at lag: how much more waits than may. */
+void wr_sharing_measure(struct wr_sharing *sharing, uint64_t lag_events, uint64_t lag_bytes);
 /* Takes a seek that somebody asked for, and hands its record to the log. Work done. */
 int wr_sharing_serve_seek(struct wr_sharing *sharing);
 /* The answer to that record. */

@@ -141,10 +141,12 @@ static int check_not_shared(const struct weir_subscription_options *o, struct we
 		return wr_problem_set(problem, -EINVAL, "order",
 				      "dead_letters, attempts_max, single_active and when_dead are "
 				      "for order KEY or NONE");
-	if (o->delay_ns != 0 || o->time_to_live_ns != 0 || o->priorities)
+	if (o->delay_ns != 0 || o->time_to_live_ns != 0 || o->priorities || o->length_max != 0 ||
+	    o->length_bytes_max != 0)
 		return wr_problem_set(problem, -EINVAL, "order",
-				      "delay_ns and time_to_live_ns are for order KEY or NONE, "
-				      "priorities for NONE");
+				      "delay_ns, time_to_live_ns, length_max and "
+				      "length_bytes_max are for order KEY or NONE, priorities "
+				      "for NONE");
 	return 0;
 }
 
@@ -272,6 +274,8 @@ static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscrip
 	wr_store_release(&sharing->is_set, 1u); /* DL1 */
 	wr_store_relaxed(&sharing->delay_ns, o->delay_ns);
 	wr_store_relaxed(&sharing->time_to_live_ns, o->time_to_live_ns);
+	wr_store_relaxed(&sharing->length_max, o->length_max);
+	wr_store_relaxed(&sharing->length_bytes_max, o->length_bytes_max);
 	wr_store_relaxed(&sharing->priorities, o->priorities ? 1u : 0u);
 }
 

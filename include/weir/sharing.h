@@ -36,6 +36,12 @@
  * expire before it comes back. What is not taken yet expires when it is taken, which the queue's
  * own time to live does without members, too.
  *
+ * Length: where more than length_max events wait, or more than length_bytes_max of records, the
+ * oldest that nobody has go (RabbitMQ's drop-head), to the dead letters, or as those that expire.
+ * What members have, and keys that are parked, do not count. The limits are looked at every 10 ms
+ * or so, so that more may wait for a moment; and what a queue's delay still holds back counts, but
+ * does not go before it is over.
+ *
  * Priorities: of what is taken the highest is handed out first, strictly: what is low waits for as
  * long as there is something higher. A retry keeps its priority. The group takes as much as
  * outstanding_max lets it, and does not know what lies behind that. Order NONE only: a key's events
@@ -134,8 +140,9 @@ struct weir_origin {
 	uint32_t attempts;        /**< that failed */
 	uint32_t reason;          /**< of the last rejection: yours; 0 also where a lease ran out */
 	bool by_verdict;          /**< it was rejected as dead (RabbitMQ: rejected) */
-	bool expired;             /**< its time to live was over; neither: attempts_max was reached
-	                               (RabbitMQ: delivery_limit) */
+	bool expired;             /**< its time to live was over */
+	bool overflowed;          /**< it was one too many (maxlen); none of the three: attempts_max
+	                               was reached (delivery_limit) */
 	bool parked;              /**< when it died, its key was parked behind it */
 	uint64_t first_failed_us; /**< append time (event.h) */
 	uint64_t last_failed_us;
@@ -154,7 +161,8 @@ struct weir_queue_counts {
 	                       are `behind` */
 	uint64_t moving;  /**< for the log: taken, failed, or dead a moment ago */
 	uint64_t expired; /**< since the open: events whose time to live was over */
-	uint64_t dropped; /**< of these, those that no dead-letter topic took */
+	uint64_t overflowed; /**< likewise: there were too many */
+	uint64_t dropped;    /**< of these two, those that no dead-letter topic took */
 };
 
 /**

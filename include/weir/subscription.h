@@ -130,6 +130,10 @@ struct weir_subscription_options {
 	/** And not later than so long after: WEIR_TIME_TO_LIVE_NS_MAX at most; 0 (default): however
 	 *  old. It is that of when an event is taken: what is outstanding keeps its own. */
 	uint64_t time_to_live_ns;
+	/** Events, and bytes of their records, that may wait: with more the oldest of them go, and
+	 *  are dead letters, or dropped (sharing.h). 0 (default): however many. */
+	uint64_t length_max;
+	uint64_t length_bytes_max;
 	bool priorities;          /**< order NONE: the highest priority first (event.h), of what is
 	                               outstanding; else all are the same */
 	const char *dead_letters; /**< a topic, not one that it reads itself, or that leads

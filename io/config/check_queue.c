@@ -27,6 +27,8 @@ static void check_not_shared(struct wr_config_findings *findings,
 		    {"retry", of->attempts_max != 0},
 		    {"delay", of->delay_ns != 0},
 		    {"time_to_live", of->time_to_live_ns != 0},
+		    {"length", of->length_max != 0},
+		    {"length_bytes", of->length_bytes_max != 0},
 		    {"priorities", of->priorities},
 		    {"dead_letters", of->dead_letters != NULL},
 		    {"when_dead", of->when_dead != WEIR_DEAD_PASS}};

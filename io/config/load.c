@@ -119,6 +119,8 @@ static bool make_subscriptions(struct weir_config *config)
 		to->retry_delay_max_ns = from[i].retry_delay_max_ns;
 		to->delay_ns = from[i].delay_ns;
 		to->time_to_live_ns = from[i].time_to_live_ns;
+		to->length_max = from[i].length_max;
+		to->length_bytes_max = from[i].length_bytes_max;
 		to->priorities = from[i].priorities;
 		to->dead_letters = from[i].dead_letters;
 		to->when_dead = (enum weir_when_dead)from[i].when_dead;

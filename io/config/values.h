@@ -103,7 +103,9 @@ struct wr_config_subscription {
 	uint64_t retry_delay_min_ns;
 	uint64_t retry_delay_max_ns;
 	uint64_t delay_ns;
-	uint64_t time_to_live_ns; /* 0: none */
+	uint64_t time_to_live_ns;  /* 0: none */
+	uint64_t length_max;       /* 0: none */
+	uint64_t length_bytes_max; /* 0: none */
 	bool priorities;
 	const char *dead_letters; /* NULL: none */
 	unsigned when_dead;       /* enum weir_when_dead */

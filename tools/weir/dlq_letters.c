@@ -18,7 +18,10 @@ bool dlq_matches(const struct dlq_filter *f, const struct weir_item *letter,
 
 const char *dlq_cause(const struct weir_origin *origin)
 {
-	return origin->by_verdict ? "rejected" : origin->expired ? "expired" : "attempts";
+	return origin->by_verdict   ? "rejected"
+	       : origin->expired    ? "expired"
+	       : origin->overflowed ? "maxlen"
+				    : "attempts";
 }
 
 static const char *topic_name(struct weir_pipeline *p, uint32_t id)

@@ -51,9 +51,11 @@ Test(queues, keys_become_options)
 	cr_expect_null(o->dead_letters);
 	cr_expect(o->delay_ns == 0 && o->time_to_live_ns == 0 && !o->priorities);
 	weir_config_destroy(config);
-	config = config_good(QUEUE("order: none, priorities: yes"));
+	config = config_good(
+		QUEUE("order: none, priorities: yes, length: 1000, length_bytes: 1MiB"));
 	o = weir_config_subscriptions(config, &count);
 	cr_expect(o->priorities);
+	cr_expect(o->length_max == 1000 && o->length_bytes_max == 1u << 20);
 	weir_config_destroy(config);
 }
 
@@ -72,6 +74,8 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("delay: 1s"), "only a queue has this");
 	expect(QUEUE("time_to_live: 1s"), "only a queue has this");
 	expect(QUEUE("priorities: yes"), "only a queue has this");
+	expect(QUEUE("length: 3"), "only a queue has this");
+	expect(QUEUE("length_bytes: 3KiB"), "only a queue has this");
 	expect(QUEUE("order: key, priorities: yes"), "a key's events are in order");
 	expect(QUEUE("order: key, when_slow: gap"), "a queue leaves nothing out");
 	expect(QUEUE("order: key, outstanding: 1M"), "more than all queues together may have");

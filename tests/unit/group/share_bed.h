@@ -87,14 +87,17 @@ static int port_bury(void *context, const struct wr_share_event *event)
 {
 	const struct truth *t = &w.truth[event->seq];
 	(void)context;
-	CHECK(w.dead_letters || event->expired);
+	CHECK(w.dead_letters || event->expired || event->overflowed);
+	CHECK(!event->overflowed || !event->parks);
 	CHECK(!event->expired || (event->expires_ns != 0 && event->expires_ns <= w.append_ns));
 	CHECK(!event->expired || !event->parks);
 	CHECK(w.overruns || (t->out && t->generation == event->generation));
-	CHECK(w.overruns || event->expired || t->dead || t->attempts >= share.attempts_max);
+	CHECK(w.overruns || event->expired || event->overflowed || t->dead ||
+	      t->attempts >= share.attempts_max);
 	if (!has_room(&w.group) || (!w.stops && below(4) == 0))
 		return below(2) == 0 ? -EAGAIN : -EIO;
 	w.expired += event->expired;
+	w.overflowed += event->overflowed;
 	say(&w.group, (struct said){.what = event->parks ? PARK : BURY,
 				    .seq = event->seq,
 				    .generation = event->generation});

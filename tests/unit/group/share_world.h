@@ -79,7 +79,8 @@ struct world {
 	uint32_t marks_on_way;
 	bool mark_refused, by_key, single, overruns, dead_letters, parks, stops;
 	uint64_t joins;
-	uint64_t granted, settled, buried, late, missed, parked, expired, delayed, urgent;
+	uint64_t granted, settled, buried, late, missed, parked, expired, overflowed, delayed,
+		urgent;
 };
 
 #endif
