@@ -139,6 +139,15 @@
 	  "the idempotency keys of a run that is refused stay in the window")                      \
 	X(WINDOW_JUMPS, "core/log/keys.c",                                                         \
 	  "idempotency keys age at once by what the clock jumped at an open")                      \
+	X(VERSION_UNCHECKED, "core/log/versions.c",                                                \
+	  "an event is taken whatever version its key has")                                        \
+	X(VERSION_REPEAT_REFUSED, "core/log/versions.c",                                           \
+	  "a repeat of a key's last event is told to conflict")                                    \
+	X(VERSION_KEEPS_REFUSED, "core/log/versions.c",                                            \
+	  "a refused run leaves the versions that it would have made")                             \
+	X(VERSION_NEVER_ENDS, "core/log/versions.c", "a key that was ended keeps its version")     \
+	X(VERSION_NOT_SAVED, "core/log/version_entry.c",                                           \
+	  "a checkpoint holds some versions as they were made behind it")                          \
 	X(DUPLICATE_TOLD_EARLY, "core/pipeline/publish_once.c",                                    \
 	  "a duplicate is told before the first event has reached the level that was asked for")   \
 	X(RETENTION_UNGATED, "core/journal/journal_segments.c",                                    \

@@ -5,12 +5,23 @@
 
 #include <weir/error.h>
 
+#include "core/base/bits.h"
+
 /* One window a topic at most. */
 static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
 {
 	return (struct wr_keys_limits){
 		.keys_max = l->idempotency_keys_max,
 		.windows_max = l->catalog.topics_max,
+		.topics_max = l->catalog.topics_max,
+		.run_records_max = l->run_records_max,
+	};
+}
+
+static struct wr_versions_limits versions_of(const struct wr_tables_limits *l)
+{
+	return (struct wr_versions_limits){
+		.keys_max = l->versioned_keys_max,
 		.topics_max = l->catalog.topics_max,
 		.run_records_max = l->run_records_max,
 	};
@@ -40,12 +51,18 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_keys_init(&t->keys, memory, &keys);
 	if (rc != 0)
 		goto fail_settle;
+	struct wr_versions_limits versions = versions_of(limits);
+	rc = wr_versions_init(&t->versions, memory, &versions);
+	if (rc != 0)
+		goto fail_keys;
 	struct wr_outstanding_limits outstanding = outstanding_of(limits);
 	rc = wr_outstanding_init(&t->outstanding, memory, &outstanding);
 	if (rc != 0)
-		goto fail_keys;
+		goto fail_versions;
 	return 0;
 
+fail_versions:
+	wr_versions_fini(&t->versions, memory);
 fail_keys:
 	wr_keys_fini(&t->keys, memory);
 fail_settle:
@@ -60,6 +77,7 @@ fail_catalog:
 void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 {
 	wr_keys_fini(&t->keys, memory);
+	wr_versions_fini(&t->versions, memory);
 	wr_outstanding_fini(&t->outstanding, memory);
 	wr_settle_fini(&t->settle, memory);
 	wr_producers_fini(&t->producers, memory);
@@ -72,15 +90,17 @@ void wr_tables_reset(struct wr_tables *t)
 	wr_producers_reset(&t->producers);
 	wr_settle_reset(&t->settle);
 	wr_keys_reset(&t->keys);
+	wr_versions_reset(&t->versions);
 	wr_outstanding_reset(&t->outstanding);
 }
 
 size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 {
 	struct wr_keys_limits keys = keys_limits(limits);
+	struct wr_versions_limits versions = versions_of(limits);
 	struct wr_outstanding_limits outstanding = outstanding_of(limits);
-	return wr_keys_bytes(&keys) + wr_outstanding_bytes(&outstanding) +
-	       wr_catalog_bytes(&limits->catalog) +
+	return wr_keys_bytes(&keys) + wr_versions_bytes(&versions) +
+	       wr_outstanding_bytes(&outstanding) + wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +
 	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
 }
@@ -106,18 +126,26 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 	const struct wr_topic *topic = &t->catalog.topics[view->head->topic];
 	struct wr_producer_stamp stamp;
 	struct wr_keys_candidate key = {0};
+	struct wr_version_candidate version;
 	/* All questions first: a record that is alone has no undo list. */
 	bool stamped = wr_stamp_find(view, &stamp);
 	int rc = stamped ? wr_producers_check(&t->producers, &stamp) : 0;
 	if (rc == 0)
 		rc = check_key(t, view, replay, &key);
 	d->first_seq = key.found_seq;
+	/* A repeat by its key is none of a version: it has made that one already. */
+	if (rc == 0) {
+		rc = wr_versions_check(&t->versions, view, replay, &version);
+		d->first_seq = version.now.last_seq;
+		d->version = rc == 0 ? wr_version_given(&version) : version.now.version;
+	}
 	if (rc != 0)
 		return rc;
 	if (stamped)
 		wr_producers_take(&t->producers, undo, &stamp, seq);
 	if (key.window != NULL)
 		wr_keys_take(&t->keys, &key, seq, undo->entries != NULL);
+	wr_versions_take(&t->versions, &version, seq, undo->entries != NULL);
 	/* The counts are part of the run: taken back with it. */
 	uint32_t partition = wr_record_partition(view->head, topic->partitions);
 	struct wr_partition_cells *cell = &t->catalog.cells[topic->first_cell + partition];
@@ -156,36 +184,52 @@ static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
 	wr_cell_publish(undo, &r->anew_seq, seq); /* H3 */
 }
 
-static bool same_window(const struct wr_tables *t, uint32_t topic,
-			const struct wr_control_window *asked)
+/* What a topic remembers, besides its partitions. */
+struct memory_of_topic {
+	struct wr_control_window window;
+	struct wr_control_versions versions;
+};
+
+static bool remembers_the_same(const struct wr_tables *t, uint32_t topic,
+			       const struct memory_of_topic *asked)
 {
 	const struct wr_keys_window *w = wr_keys_window(&t->keys, topic);
-	return w == NULL ? asked->keys == 0
-			 : w->def.keys == asked->keys && w->def.span_us == asked->span_us;
+	const struct wr_version_topic *v = wr_versions_topic(&t->versions, topic);
+	bool same = w == NULL ? asked->window.keys == 0
+			      : w->def.keys == asked->window.keys &&
+					w->def.span_us == asked->window.span_us;
+	return same && (v == NULL ? 0 : v->def.keys) == asked->versions.keys;
 }
 
 static int decide_topic(struct wr_tables *t, struct wr_undo *undo,
 			const struct wr_record_view *view, struct wr_decision *d)
 {
 	struct wr_control_topic topic;
-	struct wr_control_window window;
+	struct memory_of_topic m;
 	if (!wr_control_topic_read(view, &topic))
 		return -EINVAL;
-	wr_control_window_read(view, &window);
+	wr_control_window_read(view, &m.window);
+	wr_control_versions_read(view, &m.versions);
 	uint32_t id = wr_catalog_topic_count(&t->catalog);
-	bool windowed =
-		window.keys > 0 && !wr_catalog_find_topic(&t->catalog, (const char *)view->key,
+	bool remembers = m.window.keys > 0 || m.versions.keys > 0;
+	bool is_new = remembers && !wr_catalog_find_topic(&t->catalog, (const char *)view->key,
 							  view->head->key_bytes, &d->id);
-	if (windowed && (id >= t->keys.limits.topics_max || !wr_keys_fit(&t->keys, window.keys)))
+	if (is_new && (id >= t->catalog.limits.topics_max ||
+		       (m.window.keys > 0 && !wr_keys_fit(&t->keys, m.window.keys)) ||
+		       (m.versions.keys > 0 && !wr_versions_fit(&t->versions, m.versions.keys))))
 		return WEIR_E_FULL;
-	/* Its window is there before the topic is seen (B1). */
-	if (windowed)
-		wr_keys_define(&t->keys, id, &window, t->now_us);
+	/* What it remembers is there before the topic is seen (B1). */
+	if (is_new && m.window.keys > 0)
+		wr_keys_define(&t->keys, id, &m.window, t->now_us);
+	if (is_new && m.versions.keys > 0)
+		wr_versions_define(&t->versions, id, &m.versions);
 	int rc = wr_catalog_topic(&t->catalog, undo, view, &d->id, &d->same);
-	if (rc != 0 && windowed)
+	if (rc != 0 && is_new && m.window.keys > 0)
 		wr_keys_undefine(&t->keys);
+	if (rc != 0 && is_new && m.versions.keys > 0)
+		wr_versions_undefine(&t->versions);
 	if (rc == WEIR_E_EXISTS)
-		d->same = d->same && same_window(t, d->id, &window);
+		d->same = d->same && remembers_the_same(t, d->id, &m);
 	return rc;
 }
 
@@ -387,18 +431,38 @@ void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo)
 {
 	wr_undo_all(undo);
 	wr_keys_undo(&t->keys);
+	wr_versions_undo(&t->versions);
 	wr_outstanding_undo(&t->outstanding, &t->settle, &t->catalog);
 }
 
 void wr_tables_run_keep(struct wr_tables *t)
 {
 	wr_outstanding_keep(&t->outstanding);
+	wr_versions_keep(&t->versions);
 }
 
 uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits)
 {
 	struct wr_keys_limits keys = keys_limits(limits);
-	return wr_keys_save_bytes_max(&keys);
+	struct wr_versions_limits versions = versions_of(limits);
+	return wr_keys_save_bytes_max(&keys) + wr_versions_save_bytes_max(&versions);
+}
+
+uint64_t wr_tables_capture(struct wr_tables *t)
+{
+	t->captured_keys_bytes = wr_keys_capture(&t->keys);
+	return t->captured_keys_bytes + wr_versions_capture(&t->versions);
+}
+
+void wr_tables_copy(void *context, uint64_t at, uint8_t *to, uint32_t bytes)
+{
+	struct wr_tables *t = context;
+	uint64_t keys_end = t->captured_keys_bytes;
+	uint32_t piece = at < keys_end ? (uint32_t)wr_min_u64(bytes, keys_end - at) : 0;
+	if (piece > 0)
+		wr_keys_copy(&t->keys, at, to, piece);
+	if (piece < bytes)
+		wr_versions_copy(&t->versions, at + piece - keys_end, to + piece, bytes - piece);
 }
 
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
@@ -414,6 +478,7 @@ void wr_tables_save(struct wr_tables *t, struct wr_sink *sink)
 {
 	wr_tables_save_small(t, sink);
 	wr_keys_save(&t->keys, sink);
+	wr_versions_save(&t->versions, sink);
 }
 
 void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
@@ -441,6 +506,9 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 	case WR_SECTION_KEYS:
 		return wr_keys_load(&t->keys, wr_catalog_topic_count(&t->catalog), version, bytes,
 				    length_bytes);
+	case WR_SECTION_VERSIONS:
+		return wr_versions_load(&t->versions, wr_catalog_topic_count(&t->catalog), version,
+					bytes, length_bytes);
 	case WR_SECTION_OUTSTANDING:
 		return wr_outstanding_load(&t->outstanding, &t->catalog, version, bytes,
 					   length_bytes);

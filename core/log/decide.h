@@ -14,21 +14,25 @@
 #include "core/log/outstanding.h"
 #include "core/log/producers.h"
 #include "core/log/settle.h"
+#include "core/log/versions.h"
 
 struct wr_tables {
 	struct wr_catalog catalog;
 	struct wr_producers producers;
 	struct wr_settle settle;
 	struct wr_keys keys;
+	struct wr_versions versions;
 	/* Append time of what is decided next: whoever decides sets it before. */
 	uint64_t now_us;
 	struct wr_outstanding outstanding;
+	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
 };
 
 struct wr_tables_limits {
 	struct wr_catalog_limits catalog;
 	uint32_t named_producers_max;
 	uint32_t idempotency_keys_max;
+	uint32_t versioned_keys_max;
 	uint32_t run_records_max;
 	uint32_t outstanding_max; /* of all shared subscriptions together */
 };
@@ -48,7 +52,10 @@ struct wr_decision {
 	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */
 	/* SUBSCRIPTION, GENERATION: where positions begin, or move to; UINT64_MAX: nowhere. */
 	uint64_t moved_to;
-	uint64_t first_seq; /* with WEIR_E_DUPLICATE: where the first event of the key stands */
+	/* WEIR_E_DUPLICATE: where the first event of the key, or this very one, stands;
+	 * WEIR_E_CONFLICT: the key's last one, 0: it has none. */
+	uint64_t first_seq;
+	uint64_t version; /* of the event in its key; WEIR_E_CONFLICT: the key's */
 };
 
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
@@ -61,7 +68,8 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits);
  * Decides one record that would get `seq`, and takes it in if it is accepted. `replay`: the record
  * stands in the log; ids and epochs in it must come out the same.
  * 0, or why it is refused: -EINVAL, WEIR_E_UNKNOWN_NAME, _EXISTS, _FULL, _FENCED, _OUT_OF_SEQUENCE,
- * _DUPLICATE. WEIR_E_AGAIN, never on replay: not now, a checkpoint needs what it would overwrite.
+ * _DUPLICATE, _CONFLICT. WEIR_E_AGAIN, never on replay: not now, a checkpoint needs what it would
+ * overwrite.
  */
 int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 	      uint64_t seq, bool replay, struct wr_decision *ret_decision);
@@ -90,14 +98,28 @@ static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct w
 }
 
 /*
- * The body of a checkpoint: all of it, or all but the windows of idempotency keys, which are large
- * and come behind it piece by piece (wr_keys_capture()).
+ * The body of a checkpoint: all of it, or all but the windows of idempotency keys and the versions
+ * of keys, which are large and come behind it piece by piece: wr_tables_capture() says how many
+ * bytes, and wr_tables_copy() gives them, in order, to who writes the checkpoint, until the writer
+ * has seen the end of that (wr_tables_release()).
  */
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits);
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink);
 void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink);
-/* What the windows take at most. */
+/* What windows and versions take at most, and now. */
 uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits);
+uint64_t wr_tables_capture(struct wr_tables *t);
+static inline void wr_tables_release(struct wr_tables *t)
+{
+	wr_keys_release(&t->keys);
+	wr_versions_release(&t->versions);
+}
+static inline bool wr_tables_captured(const struct wr_tables *t)
+{
+	return t->keys.captured || t->versions.of.captured;
+}
+/* context: the tables. */
+void wr_tables_copy(void *context, uint64_t at, uint8_t *to, uint32_t bytes);
 /* One section of it; sections of unknown modules are refused: WEIR_E_FORMAT. */
 int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
 		   const uint8_t *bytes, uint32_t length_bytes);

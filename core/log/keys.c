@@ -28,19 +28,13 @@ static uint32_t entries_of(const struct wr_keys_limits *l)
 	return l->keys_max + (l->keys_max >> SPARE_SHIFT) + l->windows_max;
 }
 
-/* Four of five slots are in use at most. */
-static uint32_t slots_of(const struct wr_keys_limits *l)
-{
-	return l->keys_max + l->keys_max / 4 + 16;
-}
-
 size_t wr_keys_bytes(const struct wr_keys_limits *l)
 {
 	if (l->keys_max == 0)
 		return 0;
 	return l->windows_max * sizeof(struct wr_keys_window) + l->topics_max * sizeof(uint32_t) +
 	       entries_of(l) * sizeof(struct wr_keys_entry) +
-	       slots_of(l) * sizeof(struct wr_keys_slot) +
+	       wr_key_slots_of(l->keys_max) * sizeof(struct wr_key_slot) +
 	       l->run_records_max * sizeof(struct wr_keys_undo);
 }
 
@@ -51,14 +45,14 @@ int wr_keys_init(struct wr_keys *k, struct wr_memory *memory, const struct wr_ke
 		return 0;
 	const struct wr_memory_ops *ops = memory->ops;
 	k->entry_count = entries_of(limits);
-	k->slot_count = slots_of(limits);
+	k->index.count = wr_key_slots_of(limits->keys_max);
 	k->windows = ops->alloc(memory, limits->windows_max * sizeof *k->windows, 64);
 	k->of_topic = ops->alloc(memory, limits->topics_max * sizeof *k->of_topic, 64);
 	k->entries = ops->alloc(memory, k->entry_count * sizeof *k->entries, 64);
-	k->slots = ops->alloc(memory, k->slot_count * sizeof *k->slots, 64);
+	k->index.slots = ops->alloc(memory, k->index.count * sizeof *k->index.slots, 64);
 	k->undo = ops->alloc(memory, limits->run_records_max * sizeof *k->undo, 64);
-	if (k->windows == NULL || k->of_topic == NULL || k->entries == NULL || k->slots == NULL ||
-	    k->undo == NULL) {
+	if (k->windows == NULL || k->of_topic == NULL || k->entries == NULL ||
+	    k->index.slots == NULL || k->undo == NULL) {
 		wr_keys_fini(k, memory);
 		return -ENOMEM;
 	}
@@ -77,7 +71,7 @@ void wr_keys_fini(struct wr_keys *k, struct wr_memory *memory)
 	give_back(memory, k->windows, l->windows_max * sizeof *k->windows);
 	give_back(memory, k->of_topic, l->topics_max * sizeof *k->of_topic);
 	give_back(memory, k->entries, k->entry_count * sizeof *k->entries);
-	give_back(memory, k->slots, k->slot_count * sizeof *k->slots);
+	give_back(memory, k->index.slots, k->index.count * sizeof *k->index.slots);
 	give_back(memory, k->undo, l->run_records_max * sizeof *k->undo);
 	*k = (struct wr_keys){.limits = *l};
 }
@@ -87,7 +81,7 @@ void wr_keys_reset(struct wr_keys *k)
 	if (k->window_count == 0)
 		return;
 	memset(k->of_topic, 0, k->limits.topics_max * sizeof *k->of_topic);
-	memset(k->slots, 0, k->slot_count * sizeof *k->slots);
+	memset(k->index.slots, 0, k->index.count * sizeof *k->index.slots);
 	k->window_count = k->keys_used = k->entries_used = 0;
 	k->undo_count = k->captured_windows = 0;
 	k->last_us = k->begin_us = k->clock_us = 0;
@@ -154,76 +148,19 @@ void wr_keys_epoch(struct wr_keys *k, uint64_t time_us)
 
 /* ---- the index ---- */
 
-static inline uint32_t home_of(const struct wr_keys *k, uint32_t print)
-{
-	return (uint32_t)((uint64_t)print * k->slot_count >> 32);
-}
-
-static inline uint32_t slot_after(const struct wr_keys *k, uint32_t i)
-{
-	return i + 1 < k->slot_count ? i + 1 : 0;
-}
-
-/* How far from home the slot stands. */
-static inline uint32_t distance(const struct wr_keys *k, uint32_t i)
-{
-	uint32_t home = home_of(k, k->slots[i].print);
-	return i >= home ? i - home : i + k->slot_count - home;
-}
-
-static void index_add(struct wr_keys *k, uint32_t print, uint32_t entry)
-{
-	struct wr_keys_slot slot = {.print = print, .entry = entry + 1};
-	uint32_t i = home_of(k, print);
-	for (uint32_t away = 0; k->slots[i].entry != 0; away++, i = slot_after(k, i)) {
-		uint32_t there = distance(k, i);
-		if (there >= away)
-			continue;
-		/* Who is nearer to home makes room. */
-		struct wr_keys_slot moved = k->slots[i];
-		k->slots[i] = slot;
-		slot = moved;
-		away = there;
-	}
-	k->slots[i] = slot;
-}
-
-static void index_remove(struct wr_keys *k, uint32_t i)
-{
-	uint32_t next = slot_after(k, i);
-	while (k->slots[next].entry != 0 && distance(k, next) > 0) {
-		k->slots[i] = k->slots[next];
-		i = next;
-		next = slot_after(k, next);
-	}
-	k->slots[i] = (struct wr_keys_slot){0};
-}
-
-/* The slot of an entry, or slot_count: it has none, since a later one took it. */
-static uint32_t index_of(const struct wr_keys *k, uint32_t print, uint32_t entry)
-{
-	uint32_t i = home_of(k, print);
-	for (uint32_t away = 0; k->slots[i].entry != 0 && distance(k, i) >= away; away++) {
-		if (k->slots[i].entry == entry + 1)
-			return i;
-		i = slot_after(k, i);
-	}
-	return k->slot_count;
-}
-
-/* The slot of a key in a window, or slot_count. */
+/* The slot of a key in a window, or count. */
 static uint32_t index_find(const struct wr_keys *k, const struct wr_keys_window *w,
 			   const uint32_t hash[4])
 {
-	uint32_t i = home_of(k, hash[0]);
-	for (uint32_t away = 0; k->slots[i].entry != 0 && distance(k, i) >= away; away++) {
-		uint32_t entry = k->slots[i].entry - 1;
-		if (k->slots[i].print == hash[0] && entry - w->first < w->capacity &&
+	const struct wr_key_index *x = &k->index;
+	uint32_t i = wr_key_home(x, hash[0]);
+	for (uint32_t away = 0; wr_key_may_be_at(x, i, away); away++, i = wr_key_next(x, i)) {
+		uint32_t entry = x->slots[i].entry - 1;
+		if (x->slots[i].print == hash[0] && entry - w->first < w->capacity &&
 		    memcmp(k->entries[entry].hash, hash, sizeof k->entries[entry].hash) == 0)
 			return i;
-		i = slot_after(k, i);
 	}
-	return k->slot_count;
+	return x->count;
 }
 
 /* ---- the ring ---- */
@@ -308,9 +245,9 @@ int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t k
 			    ? 0
 			    : wr_max_u64(clock_at(k, time_us) / w->tick_us, w->newest_tick);
 	uint32_t i = index_find(k, w, ret->hash);
-	if (i < k->slot_count) {
-		const struct wr_keys_entry *e = &k->entries[k->slots[i].entry - 1];
-		uint64_t ordinal = ordinal_of(w, k->slots[i].entry - 1 - w->first);
+	if (i < k->index.count) {
+		const struct wr_keys_entry *e = &k->entries[k->index.slots[i].entry - 1];
+		uint64_t ordinal = ordinal_of(w, k->index.slots[i].entry - 1 - w->first);
 		if (ordinal >= w->live_from && ret->tick - w->newest_tick <= w->span_ticks &&
 		    !is_over(w, e, ret->tick)) {
 			ret->found_seq = (uint64_t)e->seq[1] << 32 | e->seq[0];
@@ -329,7 +266,7 @@ void wr_keys_ahead(const struct wr_keys *k, uint32_t topic, const void *key, uin
 	if (w == NULL)
 		return;
 	wr_siphash128(w->def.secret, key, key_bytes, hash);
-	__builtin_prefetch(&k->slots[home_of(k, (uint32_t)hash[0])]);
+	__builtin_prefetch(&k->index.slots[wr_key_home(&k->index, (uint32_t)hash[0])]);
 }
 
 /* By number, an entry leaves the index with each that comes. */
@@ -338,13 +275,14 @@ static void evict(struct wr_keys *k, struct wr_keys_window *w)
 	if (w->next < w->def.keys)
 		return;
 	uint32_t place = w->first + place_of(w, w->next - w->def.keys);
-	uint32_t i = index_of(k, k->entries[place].hash[0], place);
-	if (i < k->slot_count)
-		index_remove(k, i);
+	uint32_t i = wr_key_slot_of(&k->index, k->entries[place].hash[0], place);
+	if (i < k->index.count)
+		wr_key_remove(&k->index, i);
 	/* And the slot of one that leaves some keys later: any place of the ring will do. */
 	uint32_t later = place - w->first + EVICTED_AHEAD;
 	if (later < w->capacity)
-		__builtin_prefetch(&k->slots[home_of(k, k->entries[w->first + later].hash[0])]);
+		__builtin_prefetch(&k->index.slots[wr_key_home(
+			&k->index, k->entries[w->first + later].hash[0])]);
 }
 
 void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *c, uint64_t seq, bool undoable)
@@ -363,10 +301,10 @@ void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *c, uint64_t
 	}
 	evict(k, w);
 	uint32_t i = index_find(k, w, c->hash);
-	if (i < k->slot_count)
-		k->slots[i].entry = entry + 1; /* the same key, out of the window by time */
+	if (i < k->index.count)
+		k->index.slots[i].entry = entry + 1; /* the same key, out of the window by time */
 	else
-		index_add(k, c->hash[0], entry);
+		wr_key_add(&k->index, c->hash[0], entry);
 	memcpy(e->hash, c->hash, sizeof e->hash);
 	e->seq[0] = (uint32_t)seq;
 	e->seq[1] = (uint32_t)(seq >> 32);
@@ -393,16 +331,16 @@ void wr_keys_undo(struct wr_keys *k)
 		w->place = w->place > 0 ? w->place - 1 : w->capacity - 1;
 		w->next--;
 		uint32_t entry = w->first + w->place;
-		uint32_t i = index_of(k, k->entries[entry].hash[0], entry);
-		WR_ASSERT(i < k->slot_count);
-		index_remove(k, i);
+		uint32_t i = wr_key_slot_of(&k->index, k->entries[entry].hash[0], entry);
+		WR_ASSERT(i < k->index.count);
+		wr_key_remove(&k->index, i);
 		k->entries[entry] = u->before;
 		w->newest_tick = u->newest_tick;
 		set_live_from(w, u->live_from);
 		/* What had to leave for it comes back, if it was more than a place. */
 		if (w->next >= w->def.keys && w->next - w->def.keys >= u->live_from) {
 			uint32_t back = w->first + place_of(w, w->next - w->def.keys);
-			index_add(k, k->entries[back].hash[0], back);
+			wr_key_add(&k->index, k->entries[back].hash[0], back);
 		}
 	}
 }

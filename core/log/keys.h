@@ -9,9 +9,7 @@
  * that held the events.
  *
  *   window   a ring of entries in log order: 128 bits of a keyed hash, sequence, time in ticks
- *   index    one for all windows: open addressing with linear probing, Robin Hood order; a slot is
- *            {first 32 bits of the hash, place of the entry}. Its home follows from the former, so
- *            that moving slots touches no entry
+ *   index    one for all windows (key_index.h)
  *
  * Two keys count as the same when 128 bits of SipHash-2-4 under the topic's secret are: the odds
  * are 2^-128 for each pair, 3 * 10^-32 for a new key against ten million. The secret is drawn when
@@ -37,6 +35,7 @@
 #define WR_LOG_KEYS_H
 
 #include "core/base/siphash.h"
+#include "core/log/key_index.h"
 #include "core/log/undo.h"
 #include "core/port/memory.h"
 #include "core/record/control.h"
@@ -74,11 +73,6 @@ struct wr_keys_window {
 	wr_atomic_u64 copied; /* K2 */
 };
 
-struct wr_keys_slot {
-	uint32_t print;
-	uint32_t entry; /* its number + 1; 0: empty */
-};
-
 /* What one key of a run changed. */
 struct wr_keys_undo {
 	uint32_t window;
@@ -100,11 +94,10 @@ struct wr_keys {
 	struct wr_keys_window *windows;
 	uint32_t *of_topic; /* number of its window + 1; 0: none */
 	struct wr_keys_entry *entries;
-	struct wr_keys_slot *slots;
+	struct wr_key_index index;
 	struct wr_keys_undo *undo;
 	uint32_t window_count;
 	uint32_t entry_count;
-	uint32_t slot_count;
 	uint32_t undo_count;
 	uint32_t keys_used; /* by definitions */
 	uint32_t entries_used;

@@ -24,7 +24,8 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		.next_seq = options->next_seq,
 		.chain = options->chain,
 		.checkpoint_bytes_since = options->checkpoint_bytes_ago,
-		.checkpoint_keys_bytes = wr_keys_save_bytes(&tables->keys),
+		.checkpoint_keys_bytes = wr_keys_save_bytes(&tables->keys) +
+					 wr_versions_save_bytes(&tables->versions),
 		/* Recovery has made durable what it found. */
 		.captured_needed_seq = wr_settle_needed_seq(&tables->settle),
 		.moved_needed_seq = UINT64_MAX,

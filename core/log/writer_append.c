@@ -198,6 +198,10 @@ static void fill_in(struct wr_record_view *view, const struct wr_decision *d, ui
 	struct wr_record *r = (struct wr_record *)(uintptr_t)view->head;
 	uint8_t *payload = (uint8_t *)(uintptr_t)view->payload;
 	switch (r->kind) {
+	case WR_KIND_EVENT:
+		if (d->version != 0)
+			wr_version_fill(view, d->version);
+		break;
 	case WR_KIND_TOPIC:
 		r->topic = d->id;
 		break;
@@ -297,13 +301,15 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 		.ticket = lane->ordered_own,
 		.after_seq = before_seq,
 		.code = code,
-		.detail = d->id,
+		.detail = code == WEIR_E_CONFLICT ? (uint32_t)wr_min_u64(d->version, UINT32_MAX)
+						  : d->id,
 		.sequence = code == 0 ? before_seq + 1 : 0,
 	};
 	if (code == WEIR_E_EXISTS && d->same)
 		reply.code = 0;
 	/* Of a run no event is in the log, whichever is a duplicate: it has no first one. */
-	if (code == WEIR_E_DUPLICATE && record_count == 1 && d->first_seq <= before_seq)
+	if ((code == WEIR_E_DUPLICATE || code == WEIR_E_CONFLICT) && record_count == 1 &&
+	    d->first_seq <= before_seq)
 		reply.sequence = d->first_seq;
 	if (reply.code != 0)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);

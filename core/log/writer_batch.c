@@ -143,9 +143,9 @@ static bool checkpoint_frees(const struct wr_writer *w)
 /* What the journal writes out is not needed any more: the rings of keys may go on (K2). */
 void wr_writer_checkpoint_seen(struct wr_writer *w)
 {
-	if (w->tables->keys.captured &&
+	if (wr_tables_captured(w->tables) &&
 	    wr_load_acquire(&w->link->checkpoint.state) == WR_CHECKPOINT_IDLE) /* K1 */
-		wr_keys_release(&w->tables->keys);
+		wr_tables_release(w->tables);
 }
 
 /*
@@ -167,8 +167,8 @@ static bool capture_checkpoint(struct wr_writer *w)
 	wr_tables_save_small(w->tables, &sink);
 	WR_ASSERT(!sink.failed);
 	job->bytes = (uint32_t)sink.used_bytes;
-	/* Read by the journal while we go on: wr_keys_copy(). */
-	job->more_bytes = wr_keys_capture(&w->tables->keys);
+	/* Read by the journal while we go on. */
+	job->more_bytes = wr_tables_capture(w->tables);
 	w->checkpoint_keys_bytes = job->more_bytes;
 	job->header_crc = w->chain;
 	job->last_seq = w->next_seq - 1;

@@ -137,9 +137,12 @@ static const char *exists_text(struct weir_pipeline *p, uint32_t found, char *to
 	int n = snprintf(to, to_bytes, "the topic exists already, with %u partitions",
 			 p->tables.catalog.topics[found].partitions);
 	if (w != NULL)
-		(void)snprintf(to + n, to_bytes - (size_t)n,
-			       " and a window of %u idempotency keys, %llu us", w->def.keys,
-			       (unsigned long long)w->def.span_us);
+		n += snprintf(to + n, to_bytes - (size_t)n,
+			      ", a window of %u idempotency keys, %llu us", w->def.keys,
+			      (unsigned long long)w->def.span_us);
+	const struct wr_version_topic *v = wr_versions_topic(&p->tables.versions, found);
+	if (v != NULL)
+		(void)snprintf(to + n, to_bytes - (size_t)n, ", versions of %u keys", v->def.keys);
 	return to;
 }
 
@@ -152,10 +155,10 @@ static int topic_problem(struct weir_pipeline *p, struct weir_problem *problem, 
 		return wr_problem_set(problem, code, "", exists_text(p, found, text, sizeof text));
 	case WEIR_E_FULL:
 		(void)snprintf(text, sizeof text,
-			       "topics_max (%u), partitions_max (%u) or idempotency_keys_max (%u) "
-			       "of the pipeline is reached",
+			       "topics_max (%u), partitions_max (%u), idempotency_keys_max (%u) or "
+			       "versioned_keys_max (%u) of the pipeline is reached",
 			       p->options.topics_max, p->options.partitions_max,
-			       p->options.idempotency_keys_max);
+			       p->options.idempotency_keys_max, p->options.versioned_keys_max);
 		break;
 	default:
 		(void)snprintf(text, sizeof text, "%s", weir_strerror(code));
@@ -187,6 +190,20 @@ static int window_of(struct weir_pipeline *p, const struct weir_topic_options *o
 	return 0;
 }
 
+/* Versions of the topic's keys: their secret is another one than the window's. */
+static int versions_of(struct weir_pipeline *p, const struct weir_topic_options *o,
+		       struct wr_control_versions *ret, struct weir_problem *problem)
+{
+	uint64_t secret[2];
+	*ret = (struct wr_control_versions){.keys = o->versioned_keys};
+	if (o->versioned_keys > WR_VERSIONED_KEYS_MAX)
+		return wr_problem_set(problem, -EINVAL, "versioned_keys",
+				      "at most 50,000,000 keys of a topic have versions");
+	wr_siphash128(p->host.secret, o->name, strlen(o->name) + 1, secret);
+	memcpy(ret->secret, secret, sizeof ret->secret);
+	return 0;
+}
+
 int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *options,
 		      uint32_t *ret_topic, struct weir_problem *reterr_problem)
 {
@@ -206,12 +223,16 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 		return wr_problem_set(reterr_problem, -EINVAL, "partitions",
 				      "a topic has 1 to partitions_max partitions");
 	struct wr_control_window window;
+	struct wr_control_versions versions;
 	rc = window_of(p, options, &window, reterr_problem);
+	if (rc == 0)
+		rc = versions_of(p, options, &versions, reterr_problem);
 	if (rc != 0)
 		return rc;
-	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 64];
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 72];
 	uint8_t topic[WR_TOPIC_BYTES_MAX];
-	uint32_t topic_bytes = wr_control_topic_write(options->partitions, &window, topic);
+	uint32_t topic_bytes =
+		wr_control_topic_write(options->partitions, &window, &versions, topic);
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, options->name, (uint32_t)name_bytes, topic,
 			 topic_bytes);
 	struct wr_reply reply = {0};
@@ -240,6 +261,61 @@ int weir_topic_info(struct weir_pipeline *p, uint32_t topic, const char **ret_na
 		*ret_name = p->tables.catalog.topics[topic].name;
 	if (ret_partitions != NULL)
 		*ret_partitions = p->tables.catalog.topics[topic].partitions;
+	return 0;
+}
+
+int weir_topic_versions(struct weir_pipeline *p, uint32_t topic,
+			struct weir_topic_versions *ret_versions)
+{
+	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_version_topic *v = wr_versions_topic(&p->tables.versions, topic);
+	*ret_versions = (struct weir_topic_versions){0};
+	if (v != NULL)
+		*ret_versions = (struct weir_topic_versions){
+			.keys_max = v->def.keys,
+			.keys = wr_load_relaxed(&v->held),
+			.conflicts = wr_load_relaxed(&v->conflicts),
+		};
+	return 0;
+}
+
+/* An event that expects what cannot be: the answer is what the key has. Its key is the hash. */
+int weir_key_version(struct weir_pipeline *p, uint32_t topic, const void *key, size_t key_bytes,
+		     uint32_t *ret_version, uint64_t *ret_sequence)
+{
+	const struct wr_version_option asked = {.expected = WR_VERSION_ASKED};
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_OPTION_HEAD_BYTES + sizeof asked + 24];
+	uint64_t hash[2];
+	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	const struct wr_version_topic *v = wr_versions_topic(&p->tables.versions, topic);
+	if (v == NULL || key == NULL || key_bytes == 0 || key_bytes > WR_KEY_BYTES_MAX)
+		return -EINVAL;
+	wr_siphash128(v->def.secret, key, key_bytes, hash);
+	memset(record, 0, sizeof record);
+	uint32_t option_bytes = wr_option_size(sizeof asked);
+	uint32_t area = wr_record_option_area(option_bytes, sizeof hash);
+	struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES + area + sizeof hash,
+		.key_bytes = sizeof hash,
+		.option_bytes = (uint16_t)area,
+		.topic = topic,
+		.kind = WR_KIND_EVENT,
+		.flags = WR_RECORD_DECIDE | WR_RECORD_NULL_PAYLOAD,
+	};
+	memcpy(record, &head, sizeof head);
+	(void)wr_option_put(record + sizeof head, WR_OPTION_EXPECTED_VERSION, &asked, sizeof asked);
+	memcpy(record + sizeof head + area, hash, sizeof hash);
+	struct wr_reply reply = {0};
+	wr_control_lock(p);
+	int rc = wr_control_call(p, record, head.bytes, &reply);
+	wr_control_unlock(p);
+	if (rc != WEIR_E_CONFLICT)
+		return rc;
+	*ret_version = reply.detail;
+	if (ret_sequence != NULL)
+		*ret_sequence = reply.sequence;
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /* What an item carries beside key and payload: read from its record's options when asked. */
 #include <weir/event.h>
 
-#include "core/record/record.h"
+#include "core/record/version.h"
 
 static bool view_of(const struct weir_item *item, struct wr_record_view *ret_view)
 {
@@ -69,6 +69,13 @@ uint64_t weir_item_event_time_us(const struct weir_item *item)
 	    option.value_bytes != 8)
 		return 0;
 	return wr_get_u64(option.value);
+}
+
+uint64_t weir_item_version(const struct weir_item *item)
+{
+	struct wr_record_view view;
+	struct wr_version_option option;
+	return view_of(item, &view) && wr_version_find(&view, &option) ? option.version : 0;
 }
 
 uint32_t weir_item_header(const struct weir_item *item, uint32_t place,

@@ -83,6 +83,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"named_producers_max", o->named_producers_max, 1, 1u << 20, false},
 		{"idempotency_keys_max", o->idempotency_keys_max, 0, WR_IDEMPOTENCY_KEYS_MAX,
 		 false},
+		{"versioned_keys_max", o->versioned_keys_max, 0, WR_VERSIONED_KEYS_MAX, false},
 		{"outstanding_max", o->outstanding_max, 1, 1u << 22, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
@@ -198,6 +199,7 @@ void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *
 			    .rows_max = o->subscriptions_max * o->partitions_max},
 		.named_producers_max = o->named_producers_max,
 		.idempotency_keys_max = o->idempotency_keys_max,
+		.versioned_keys_max = o->versioned_keys_max,
 		.run_records_max = o->run_records_max,
 		.outstanding_max = o->outstanding_max,
 	};

@@ -86,8 +86,8 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 	if (job->buffer == NULL)
 		return -ENOMEM;
 	job->more_bytes_max = wr_tables_keys_bytes_max(&limits);
-	job->more = wr_keys_copy;
-	job->more_context = &p->tables.keys;
+	job->more = wr_tables_copy;
+	job->more_context = &p->tables;
 	struct wr_journal_options options = {
 		.segments_ahead = o->segments_ahead,
 		.retention_bytes = o->retention_bytes,

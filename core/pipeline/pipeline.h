@@ -268,6 +268,16 @@ static inline bool wr_pipeline_takes_key(const struct weir_pipeline *p,
 	return !wr_event_has_key(event) || wr_keys_window(&p->tables.keys, event->topic) != NULL;
 }
 
+/* What an event of a topic, which exists, is encoded by. */
+static inline struct wr_encode_topic wr_pipeline_topic(const struct weir_pipeline *p,
+						       uint32_t topic)
+{
+	return (struct wr_encode_topic){
+		.partition_count = p->tables.catalog.topics[topic].partitions,
+		.versioned = wr_versions_topic(&p->tables.versions, topic) != NULL,
+	};
+}
+
 /* Replies that a lane of so many bytes has room for. */
 uint64_t wr_reply_count(uint32_t lane_bytes);
 /* The largest run of users, and a lane in which the group has room for one and its margin. */

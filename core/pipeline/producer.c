@@ -229,7 +229,8 @@ static void tell(struct weir_producer *pr, const struct weir_ack_range *range)
 /* Whether `next` goes on where `range` ends. */
 static bool extends(const struct weir_ack_range *range, const struct weir_ack_range *next)
 {
-	if (range->code != next->code)
+	/* Each conflict is with a version of its own. */
+	if (range->code != next->code || next->code == WEIR_E_CONFLICT)
 		return false;
 	uint64_t count = range->last_ticket - range->first_ticket + 1;
 	return range->sequence == 0 ? next->sequence == 0
@@ -267,10 +268,13 @@ static void tell_up_to(struct telling *t, uint64_t last)
 			pr->acked = plain_end;
 		}
 		if (has_reply) {
+			bool conflicts = reply->code == WEIR_E_CONFLICT;
 			add_range(t, &(struct weir_ack_range){.first_ticket = reply->ticket,
 							      .last_ticket = reply->ticket,
 							      .code = reply->code,
-							      .sequence = reply->sequence});
+							      .sequence = reply->sequence,
+							      .version = conflicts ? reply->detail
+										   : 0});
 			pr->acked = reply->ticket;
 			wr_lane_reply_take(pr->lane);
 		}

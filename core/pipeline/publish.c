@@ -108,7 +108,7 @@ static int measure(struct weir_producer *pr, const struct weir_event **of, struc
 	struct wr_catalog *catalog = &pr->pipeline->tables.catalog;
 	if (WR_UNLIKELY(event->topic >= wr_catalog_topic_count(catalog)))
 		return WEIR_E_UNKNOWN_NAME;
-	int rc = wr_encode_measure(event, catalog->topics[event->topic].partitions, pr->named,
+	int rc = wr_encode_measure(event, wr_pipeline_topic(pr->pipeline, event->topic), pr->named,
 				   pr->keyless, ret_encoding);
 	if (WR_UNLIKELY(rc != 0))
 		return rc;
@@ -359,8 +359,9 @@ size_t weir_event_bytes(const struct weir_event *event)
 	struct wr_encoding encoding;
 	struct wr_caused caused;
 	event = wr_caused_event(event, false, &caused);
-	/* With a stamp: the size holds for named producers too. The partition is not looked at. */
-	if (wr_encode_measure(event, UINT32_MAX, true, 0, &encoding) != 0)
+	/* With a stamp and a version: it holds for named producers, and for any topic. */
+	const struct wr_encode_topic any = {.partition_count = UINT32_MAX, .versioned = true};
+	if (wr_encode_measure(event, any, true, 0, &encoding) != 0)
 		return 0;
 	return encoding.stride;
 }

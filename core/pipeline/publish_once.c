@@ -61,7 +61,7 @@ static int encode(struct weir_pipeline *p, const struct weir_event *event,
 		return WEIR_E_UNKNOWN_NAME;
 	/* Keyless events go to partitions in turn, whoever publishes them. */
 	uint32_t turn = event->key == NULL ? wr_add_relaxed(&p->keyless, 1u) : 0;
-	int rc = wr_encode_measure(event, catalog->topics[event->topic].partitions, false, turn,
+	int rc = wr_encode_measure(event, wr_pipeline_topic(p, event->topic), false, turn,
 				   ret_encoding);
 	if (rc != 0)
 		return rc;
@@ -86,8 +86,8 @@ static int publish(struct once *o, const struct weir_event *event,
 		rc = wr_pipeline_wait(p, parker, may_be_told, o, left_ns(o));
 	if (rc == 0)
 		rc = o->buffer->reply.code;
-	/* Of a duplicate: where the first one stands, in whatever epoch. */
-	if ((rc == 0 || rc == WEIR_E_DUPLICATE) && ret_pos != NULL)
+	/* Of a duplicate: where the first stands; of a conflict: the last; in whatever epoch. */
+	if ((rc == 0 || rc == WEIR_E_DUPLICATE || rc == WEIR_E_CONFLICT) && ret_pos != NULL)
 		*ret_pos = (struct weir_pos){.sequence = o->buffer->reply.sequence,
 					     .epoch = rc == 0 ? p->writer.options.epoch : 0,
 					     .log = p->writer.options.log_id};

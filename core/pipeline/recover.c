@@ -30,10 +30,15 @@ static const char *short_catalog(struct weir_pipeline *p, bool subscription)
 static const char *short_table(struct weir_pipeline *p, const struct wr_record_view *view)
 {
 	struct wr_control_window window = {0};
-	if (view->head->kind == WR_KIND_TOPIC)
+	struct wr_control_versions versions = {0};
+	if (view->head->kind == WR_KIND_TOPIC) {
 		wr_control_window_read(view, &window);
+		wr_control_versions_read(view, &versions);
+	}
 	if (window.keys > 0 && !wr_keys_fit(&p->tables.keys, window.keys))
 		return "idempotency_keys_max";
+	if (versions.keys > 0 && !wr_versions_fit(&p->tables.versions, versions.keys))
+		return "versioned_keys_max";
 	return short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION);
 }
 
@@ -49,6 +54,8 @@ static int feed_section(void *context, uint32_t module, uint32_t version, uint32
 		return table_is_short(feed, "named_producers_max");
 	if (module == WR_SECTION_KEYS)
 		return table_is_short(feed, "idempotency_keys_max");
+	if (module == WR_SECTION_VERSIONS)
+		return table_is_short(feed, "versioned_keys_max");
 	if (module == WR_SECTION_OUTSTANDING)
 		return table_is_short(feed, "outstanding_max");
 	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */

@@ -27,8 +27,9 @@ void wr_control_write(void *to, enum wr_kind kind, uint32_t topic, uint32_t row,
 	memset(p, 0, wr_record_stride(head.bytes) - head.bytes);
 }
 
-/* A topic without a window is what it was before there were windows. */
+/* A topic without a window, and without versions, is what it was before there were those. */
 #define TOPIC_PLAIN_BYTES 4u
+#define TOPIC_WINDOW_BYTES 32u
 
 static bool read_exact(const struct wr_record_view *view, void *to, uint32_t bytes)
 {
@@ -39,15 +40,25 @@ static bool read_exact(const struct wr_record_view *view, void *to, uint32_t byt
 }
 
 uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_window *window,
-				uint8_t *to)
+				const struct wr_control_versions *versions, uint8_t *to)
 {
+	memset(to, 0, WR_TOPIC_BYTES_MAX);
 	wr_put_u32(to, partitions);
-	if (window->keys == 0)
-		return TOPIC_PLAIN_BYTES;
-	wr_put_u32(to + 4, window->keys);
-	wr_put_u64(to + 8, window->span_us);
-	memcpy(to + 16, window->secret, WR_SECRET_BYTES);
+	if (window->keys != 0) {
+		wr_put_u32(to + 4, window->keys);
+		wr_put_u64(to + 8, window->span_us);
+		memcpy(to + 16, window->secret, WR_SECRET_BYTES);
+	}
+	if (versions->keys == 0)
+		return window->keys == 0 ? TOPIC_PLAIN_BYTES : TOPIC_WINDOW_BYTES;
+	wr_put_u32(to + TOPIC_WINDOW_BYTES, versions->keys);
+	memcpy(to + TOPIC_WINDOW_BYTES + 8, versions->secret, WR_SECRET_BYTES);
 	return WR_TOPIC_BYTES_MAX;
+}
+
+bool wr_control_versions_valid(const struct wr_control_versions *versions)
+{
+	return versions->keys > 0 && versions->keys <= WR_VERSIONED_KEYS_MAX;
 }
 
 bool wr_control_window_valid(const struct wr_control_window *window)
@@ -60,22 +71,52 @@ void wr_control_window_read(const struct wr_record_view *view, struct wr_control
 {
 	const uint8_t *from = view->payload;
 	*ret = (struct wr_control_window){0};
-	if (view->payload_bytes != WR_TOPIC_BYTES_MAX)
+	if (view->payload_bytes < TOPIC_WINDOW_BYTES)
 		return;
 	ret->keys = wr_get_u32(from + 4);
 	ret->span_us = wr_get_u64(from + 8);
 	memcpy(ret->secret, from + 16, WR_SECRET_BYTES);
 }
 
+void wr_control_versions_read(const struct wr_record_view *view, struct wr_control_versions *ret)
+{
+	const uint8_t *from = view->payload + TOPIC_WINDOW_BYTES;
+	*ret = (struct wr_control_versions){0};
+	if (view->payload_bytes < WR_TOPIC_BYTES_MAX)
+		return;
+	ret->keys = wr_get_u32(from);
+	memcpy(ret->secret, from + 8, WR_SECRET_BYTES);
+}
+
+/* With versions, a window may be absent, and is zero then. */
+static bool parts_are_valid(const struct wr_record_view *view)
+{
+	static const uint8_t zeros[TOPIC_WINDOW_BYTES - TOPIC_PLAIN_BYTES];
+	struct wr_control_versions versions;
+	struct wr_control_window window;
+	wr_control_window_read(view, &window);
+	wr_control_versions_read(view, &versions);
+	switch (view->payload_bytes) {
+	case TOPIC_PLAIN_BYTES:
+		return true;
+	case TOPIC_WINDOW_BYTES:
+		return wr_control_window_valid(&window);
+	case WR_TOPIC_BYTES_MAX:
+		return (wr_control_window_valid(&window) ||
+			memcmp(view->payload + TOPIC_PLAIN_BYTES, zeros, sizeof zeros) == 0) &&
+		       wr_control_versions_valid(&versions) &&
+		       wr_get_u32(view->payload + TOPIC_WINDOW_BYTES + 4) == 0;
+	default:
+		return false;
+	}
+}
+
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret)
 {
-	struct wr_control_window window;
-	if (view->payload_bytes != TOPIC_PLAIN_BYTES && view->payload_bytes != WR_TOPIC_BYTES_MAX)
+	if (!parts_are_valid(view))
 		return false;
 	ret->partitions = wr_get_u32(view->payload);
-	wr_control_window_read(view, &window);
-	return ret->partitions > 0 &&
-	       (view->payload_bytes == TOPIC_PLAIN_BYTES || wr_control_window_valid(&window));
+	return ret->partitions > 0;
 }
 
 bool wr_control_subscription_read(const struct wr_record_view *view,

@@ -6,7 +6,10 @@
  *   kind          head.topic        head.key_hash   key    payload
  *   TOPIC         topic id *        0               name   u32 partitions; and, of one with a
  *                                                          window of idempotency keys: u32 keys,
- *                                                          u64 span_us, u8 secret[16]
+ *                                                          u64 span_us, u8 secret[16]; and, of
+ *                                                          one whose keys have versions, behind
+ *                                                          that (zero, if it has no window): u32
+ *                                                          keys, u32 zero, u8 secret[16]
  *   SUBSCRIPTION  subscription id * 0               name   u32 topic_count, u32 start (below),
  *                                                          u64 start_seq *, u32 topic ids[];
  *                                                          shared ones: u32 order, u32
@@ -53,10 +56,18 @@ struct wr_control_window {
 	uint8_t secret[WR_SECRET_BYTES];
 };
 
+#define WR_VERSIONED_KEYS_MAX 50000000u
+
+/* Versions of keys (core/log/versions.h). */
+struct wr_control_versions {
+	uint32_t keys; /* at most; 0: the topic's keys have none */
+	uint8_t secret[WR_SECRET_BYTES];
+};
+
 struct wr_control_topic {
 	uint32_t partitions;
 };
-#define WR_TOPIC_BYTES_MAX 32u
+#define WR_TOPIC_BYTES_MAX 56u
 
 struct wr_control_subscription {
 	uint32_t topic_count;
@@ -117,9 +128,10 @@ static inline uint32_t wr_control_subscription_bytes(uint32_t topic_count)
 
 /* Writes a topic's payload at `to` (room for WR_TOPIC_BYTES_MAX); its bytes. */
 uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_window *window,
-				uint8_t *to);
-/* Whether a window may be so: some keys, within the limits of the format. */
+				const struct wr_control_versions *versions, uint8_t *to);
+/* Whether they may be so: some keys, within the limits of the format. */
 bool wr_control_window_valid(const struct wr_control_window *window);
+bool wr_control_versions_valid(const struct wr_control_versions *versions);
 #define WR_CONTROL_SUBSCRIPTION_BYTES_MAX (uint32_t)sizeof(struct wr_control_subscription)
 
 /* The payload, packed at `to` (room for the most bytes); its bytes. */
@@ -129,6 +141,8 @@ uint32_t wr_control_subscription_put(const struct wr_control_subscription *contr
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret);
 /* Of a record that wr_control_topic_read() took: its window; keys == 0: it has none. */
 void wr_control_window_read(const struct wr_record_view *view, struct wr_control_window *ret);
+/* The same for versions of its keys. */
+void wr_control_versions_read(const struct wr_record_view *view, struct wr_control_versions *ret);
 bool wr_control_subscription_read(const struct wr_record_view *view,
 				  struct wr_control_subscription *ret);
 bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret);

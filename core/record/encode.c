@@ -49,9 +49,11 @@ static size_t delivery_bytes(const struct weir_delivery *d)
 }
 
 /* Bytes of all options, or OPTION_BYTES_MAX + 1 when one is not valid or they are too many. */
-static size_t options_bytes(const struct weir_event *event, bool stamped)
+static size_t options_bytes(const struct weir_event *event, bool stamped, bool versioned)
 {
 	size_t bytes = stamped ? wr_option_size(WR_OPTION_PRODUCER_BYTES) : 0;
+	if (versioned)
+		bytes += wr_option_size(WR_OPTION_VERSION_BYTES);
 	if (event->event_time_us != 0)
 		bytes += wr_option_size(8);
 	if (event->ids != NULL)
@@ -71,18 +73,22 @@ static size_t options_bytes(const struct weir_event *event, bool stamped)
 	return bytes;
 }
 
-int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, bool stamped,
+int wr_encode_measure(const struct weir_event *event, struct wr_encode_topic topic, bool stamped,
 		      uint32_t keyless, struct wr_encoding *ret)
 {
+	bool versioned = topic.versioned && event->key != NULL;
 	if ((event->key != NULL && event->key_bytes == 0) || event->key_bytes > WR_KEY_BYTES_MAX ||
 	    (event->key == NULL && event->key_bytes != 0) ||
 	    (event->payload == NULL && event->payload_bytes != 0))
 		return -EINVAL;
-	if (event->partition_set && event->partition >= partition_count)
+	if (event->partition_set && event->partition >= topic.partition_count)
+		return -EINVAL;
+	if (WR_UNLIKELY((!versioned && (event->expected_version != 0 || event->ends_key)) ||
+			event->expected_version == WR_VERSION_ASKED))
 		return -EINVAL;
 	bool plain = !stamped && event->event_time_us == 0 && event->ids == NULL &&
-		     event->delivery == NULL && event->header_count == 0;
-	size_t given = WR_LIKELY(plain) ? 0 : options_bytes(event, stamped);
+		     event->delivery == NULL && event->header_count == 0 && !versioned;
+	size_t given = WR_LIKELY(plain) ? 0 : options_bytes(event, stamped, versioned);
 	if (given > OPTION_BYTES_MAX)
 		return -EINVAL;
 	uint32_t key_bytes = (uint32_t)event->key_bytes;
@@ -92,7 +98,7 @@ int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, 
 		return WEIR_E_TOO_BIG;
 	bytes += event->payload_bytes;
 
-	bool decide = stamped || (!plain && wr_event_has_key(event));
+	bool decide = stamped || versioned || (!plain && wr_event_has_key(event));
 	uint32_t flags = decide ? WR_RECORD_DECIDE : 0;
 	uint32_t hash;
 	if (event->partition_set) {
@@ -107,6 +113,8 @@ int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, 
 		flags |= WR_RECORD_KEYLESS;
 	if (event->payload == NULL)
 		flags |= WR_RECORD_NULL_PAYLOAD;
+	if (event->ends_key)
+		flags |= WR_RECORD_KEY_ENDS;
 	ret->words[0] = (uint64_t)bytes | (uint64_t)key_bytes << WORD_AT(key_bytes) |
 			(uint64_t)area << WORD_AT(option_bytes);
 	ret->words[1] = (uint64_t)event->topic | (uint64_t)hash << WORD_AT(key_hash);
@@ -114,6 +122,7 @@ int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, 
 			(uint64_t)flags << WORD_AT(flags) | (uint64_t)event->type << WORD_AT(type);
 	ret->given_option_bytes = (uint32_t)given;
 	ret->payload_bytes = (uint32_t)event->payload_bytes;
+	ret->versioned = versioned;
 	ret->stride = wr_record_stride((uint32_t)bytes);
 	return 0;
 }
@@ -150,10 +159,14 @@ static uint8_t *put_delivery(uint8_t *p, const struct weir_delivery *d)
 }
 
 static uint8_t *put_options(const struct weir_event *event, const struct wr_producer_stamp *stamp,
-			    uint8_t *p)
+			    bool versioned, uint8_t *p)
 {
 	if (stamp != NULL)
 		p += wr_option_put(p, WR_OPTION_PRODUCER, stamp, sizeof *stamp);
+	if (versioned) {
+		const struct wr_version_option v = {.expected = event->expected_version};
+		p += wr_option_put(p, WR_OPTION_EXPECTED_VERSION, &v, sizeof v);
+	}
 	if (event->event_time_us != 0)
 		p += wr_option_put(p, WR_OPTION_EVENT_TIME, &event->event_time_us, 8);
 	if (event->ids != NULL) {
@@ -184,7 +197,7 @@ uint8_t *wr_encode_head(const struct weir_event *event, const struct wr_encoding
 	}
 	uint8_t *p = to + WR_RECORD_HEAD_BYTES;
 	if (WR_UNLIKELY(encoding->given_option_bytes > 0))
-		p = put_options(event, stamp, p);
+		p = put_options(event, stamp, encoding->versioned, p);
 	uint32_t padding = encoding->head.option_bytes - encoding->given_option_bytes;
 	if (padding > 0)
 		memset(p, 0, padding);

@@ -9,6 +9,7 @@
 #include <weir/event.h>
 
 #include "core/record/record.h"
+#include "core/record/version.h"
 
 #define WR_HEAD_WORDS (WR_RECORD_HEAD_BYTES / 8)
 
@@ -20,6 +21,7 @@ struct wr_encoding {
 	uint32_t given_option_bytes; /* without the padding */
 	uint32_t payload_bytes;
 	uint32_t stride;
+	bool versioned; /* it carries the version that it expects */
 };
 
 /* Whether the writer has to look the event up in its topic's window. */
@@ -28,11 +30,17 @@ static inline bool wr_event_has_key(const struct weir_event *event)
 	return event->ids != NULL && event->ids->idempotency_key_bytes > 0;
 }
 
+/* What decides on the options of an event, besides the event. */
+struct wr_encode_topic {
+	uint32_t partition_count;
+	bool versioned; /* its keys have versions */
+};
+
 /*
- * 0 and the encoding, -EINVAL or WEIR_E_TOO_BIG. partition_count is the topic's; `stamped`: room
- * for a producer's stamp; `keyless` is the counter for events without a key.
+ * 0 and the encoding, -EINVAL or WEIR_E_TOO_BIG. `stamped`: room for a producer's stamp; `keyless`
+ * is the counter for events without a key.
  */
-int wr_encode_measure(const struct weir_event *event, uint32_t partition_count, bool stamped,
+int wr_encode_measure(const struct weir_event *event, struct wr_encode_topic topic, bool stamped,
 		      uint32_t keyless, struct wr_encoding *ret_encoding);
 /*
  * Everything up to the payload; returns where the payload goes. stamp: NULL, or the producer's.

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/record/record.h"
 
+#include "core/record/version.h"
+
 bool wr_record_view(const void *bytes, size_t available_bytes, struct wr_record_view *ret_view)
 {
 	const struct wr_record *r = bytes;
@@ -82,8 +84,9 @@ static bool option_is_good(const struct wr_option *option)
 	switch (option->tag) {
 	case WR_OPTION_PRODUCER:
 		return option->value_bytes == WR_OPTION_PRODUCER_BYTES;
-	case WR_OPTION_IDEMPOTENCY_KEY:
 	case WR_OPTION_EXPECTED_VERSION:
+		return option->value_bytes == WR_OPTION_VERSION_BYTES;
+	case WR_OPTION_IDEMPOTENCY_KEY:
 		return true;
 	default:
 		return (option->tag & WR_OPTION_CRITICAL) == 0;

@@ -59,6 +59,7 @@ enum wr_kind {
 #define WR_RECORD_PARTITION_EXPLICIT 2u
 #define WR_RECORD_DECIDE 4u       /* carries an option that the writer has to decide on */
 #define WR_RECORD_NULL_PAYLOAD 8u /* no payload, as opposed to an empty one */
+#define WR_RECORD_KEY_ENDS 16u    /* its key has no version behind it (version.h) */
 /* In lanes only, cleared when appended: the asker wants the sequence back (L8). */
 #define WR_RECORD_WANTS_REPLY 128u
 
@@ -95,7 +96,7 @@ enum wr_option_tag {
 	WR_OPTION_PRIORITY = 14,       /* u8: queues prefer the higher, 0 .. 31 */
 	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
 	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128, /* bytes */
-	WR_OPTION_EXPECTED_VERSION = 12 | 128,
+	WR_OPTION_EXPECTED_VERSION = 12 | 128, /* version.h */
 };
 #define WR_OPTION_CRITICAL 128u
 #define WR_OPTION_HEAD_BYTES 4u

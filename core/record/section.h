@@ -16,6 +16,7 @@ enum wr_section_module {
 	WR_SECTION_APPEND_CLOCK = 4,
 	WR_SECTION_KEYS = 5,
 	WR_SECTION_OUTSTANDING = 6,
+	WR_SECTION_VERSIONS = 7,
 };
 
 struct wr_section_header {

@@ -34,7 +34,8 @@ WEIR_DECLS_BEGIN
 	X(LOCKED, -4108, "another process, or another pipeline of this one, owns the directory")   \
 	X(POISONED, -4109, "the lane held bytes that weir did not write: its owner is shut out")   \
 	X(NO_ROOM, -4110, "the journal has no room for another segment")                           \
-	X(DUPLICATE, -4111, "the topic had an event with this idempotency key lately")
+	X(DUPLICATE, -4111, "the event is in the log: by its idempotency key, or by its id")       \
+	X(CONFLICT, -4112, "the key has another version than the event expects")
 
 enum weir_error {
 #define WEIR_ERROR_ENUM(name, number, text) WEIR_E_##name = number,

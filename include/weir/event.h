@@ -75,6 +75,15 @@ struct weir_delivery {
 
 #define WEIR_PARTITION_BY_KEY UINT32_MAX
 
+/**
+ * Which version of its key an event expects, in a topic whose keys have versions
+ * (weir_topic_options.versioned_keys): n, or one of these. A key has version 0 before its first
+ * event and n after its n-th (KurrentDB counts from 0: its revision n is version n + 1 here).
+ */
+#define WEIR_VERSION_ANY 0u                /**< whatever it has */
+#define WEIR_VERSION_NONE UINT64_MAX       /**< 0: this is to be its first event */
+#define WEIR_VERSION_SOME (UINT64_MAX - 1) /**< there is one, whichever */
+
 struct weir_item;
 
 /** What to publish. Zero-initialise, then set what is needed: topic, key, payload. */
@@ -97,6 +106,21 @@ struct weir_event {
 	 */
 	const struct weir_item *cause;
 	const struct weir_delivery *delivery; /**< NULL: at once, for ever, at priority 0 */
+	/**
+	 * The event is written only if its key has this version: else it is refused with
+	 * WEIR_E_CONFLICT, and nothing is written. WEIR_VERSION_* or n. What was refused so and is
+	 * the key's last event itself, by its event id (weir_ids.event_id), is a repeat: refused
+	 * with WEIR_E_DUPLICATE, which says where it stands. So a publisher that does not know
+	 * whether it was heard publishes again. (KurrentDB: expected revision, idempotent append.)
+	 * In a run each event sees what those before it in the run make of its key.
+	 * -EINVAL without a key, or where the topic's keys have no versions.
+	 */
+	uint64_t expected_version;
+	/**
+	 * Behind this event its key has no version: it takes no room any more, and the next event
+	 * of that key is its first. Only where keys have versions.
+	 */
+	bool ends_key;
 };
 
 /**
@@ -168,6 +192,16 @@ WEIR_API uint64_t weir_item_event_time_us(const struct weir_item *item);
  * @param ret_delivery  overwritten; 0 for each that was not set
  */
 WEIR_API void weir_item_delivery(const struct weir_item *item, struct weir_delivery *ret_delivery);
+
+/**
+ * The version that an item's event has made its key (event.h: WEIR_VERSION_*).
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @param item  as polled, still lent
+ * @return 1 or more; 0: it has no key, its topic's keys have no versions, or it is a copy that weir
+ *         has made (a dead letter, what was redriven): copies are not counted
+ */
+WEIR_API uint64_t weir_item_version(const struct weir_item *item);
 
 /**
  * Headers, in order.

@@ -205,6 +205,9 @@ struct weir_options {
 	uint32_t named_producers_max;  /**< ever made, default 256 */
 	uint32_t idempotency_keys_max; /**< of the windows of all topics together, 0 (default) ..
 	                                100,000,000: 40 bytes of memory each, 28 in a checkpoint */
+	uint32_t versioned_keys_max;   /**< of all topics whose keys have versions together, 0
+	                                (default) .. 50,000,000: 77 bytes of memory each, 48 in a
+	                                checkpoint */
 	uint32_t outstanding_max;      /**< events that shared subscriptions (sharing.h) have taken
 	                                   and not settled, all together; default 16384, about 160
 	                                   bytes each, and 72 in a checkpoint */

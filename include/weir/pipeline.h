@@ -141,6 +141,15 @@ struct weir_topic_options {
 	 * because a service was down, or its clock wrong.
 	 */
 	uint64_t idempotency_span_ns;
+	/**
+	 * The topic counts the events of each of its keys, for so many keys: events may say which
+	 * version of their key they expect (weir_event.expected_version), and items say theirs
+	 * (weir_item_version()). A key beyond is refused with WEIR_E_FULL; none is forgotten until
+	 * an event ends it (weir_event.ends_key). 0 (default): its keys have no versions. They
+	 * count against options.versioned_keys_max. Versions are in the log: they outlive restarts,
+	 * and the segments that held the events. Fixed when the topic is made.
+	 */
+	uint32_t versioned_keys;
 };
 
 /**
@@ -159,8 +168,8 @@ WEIR_API void weir_topic_options_init(struct weir_topic_options *options);
  * @param ret_topic       the id for weir_event.topic, the same after every restart
  * @param reterr_problem  may be NULL
  * @return 0, -EINVAL (a name with '/' or "..", no partitions), WEIR_E_EXISTS (same name, another
- *         partition count or window), WEIR_E_FULL (topics_max, partitions_max,
- *         idempotency_keys_max), WEIR_E_CLOSED, WEIR_E_FAILED
+ *         partition count, window or versioned_keys), WEIR_E_FULL (topics_max, partitions_max,
+ *         idempotency_keys_max, versioned_keys_max), WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_create(struct weir_pipeline *pipeline,
 					       const struct weir_topic_options *options,
@@ -193,6 +202,39 @@ struct weir_topic_keys {
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_keys(struct weir_pipeline *pipeline, uint32_t topic,
 					     struct weir_topic_keys *ret_keys);
+
+/** What a topic counts of the versions of its keys. */
+struct weir_topic_versions {
+	uint32_t keys_max;  /**< as it was made; 0: its keys have no versions */
+	uint64_t keys;      /**< that have one */
+	uint64_t conflicts; /**< refused since the pipeline was opened */
+};
+
+/**
+ * How many keys of a topic have a version.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_versions  set on success only
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_versions(struct weir_pipeline *pipeline, uint32_t topic,
+						 struct weir_topic_versions *ret_versions);
+
+/**
+ * The version of a key, by who has the answer: the log's writer. It is that of the moment; who acts
+ * on it says so in weir_event.expected_version.
+ *
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: until the writer has answered, and,
+ *            with a journal, until what the answer rests on is durable. Allocates: never.
+ * @param key            1..65535 bytes
+ * @param ret_version    0: the key has no event, or was ended; UINT32_MAX: that or more
+ * @param ret_sequence   may be NULL; where its last event stands, 0: it has none
+ * @return 0, WEIR_E_UNKNOWN_NAME, -EINVAL (no key, or the topic's keys have no versions),
+ *         WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_key_version(struct weir_pipeline *pipeline, uint32_t topic,
+					      const void *key, size_t key_bytes,
+					      uint32_t *ret_version, uint64_t *ret_sequence);
 
 /**
  * Name and partition count of a topic.

@@ -39,7 +39,11 @@ struct weir_ack_range {
 	                        WEIR_E_FAILED: unknown, they may be in the log or not */
 	uint64_t sequence; /**< of first_ticket, if the producer asked for sequences; else 0.
 	                        WEIR_E_DUPLICATE: of the first event with its key, in any case; 0:
-	                        it was a run, of which nothing is in the log */
+	                        it was a run, of which nothing is in the log.
+	                        WEIR_E_CONFLICT: of the last event of its key, in any case; 0: it
+	                        has none, or it was a run */
+	uint32_t version;  /**< WEIR_E_CONFLICT: what the key has (UINT32_MAX: that or more; of a
+	                        run: the first key that conflicts), else 0 */
 };
 
 struct weir_producer_options {
@@ -328,8 +332,11 @@ WEIR_API WEIR_MUST_CHECK int weir_producer_skip(struct weir_producer *producer,
  * @return 0, or
  *   -ETIMEDOUT         not yet there: it may still come to be in the log. With an idempotency key
  *                      it may be published again, now or after a restart, and is there once
- *   WEIR_E_DUPLICATE   its idempotency key is in its topic's window. ret_pos is set: the sequence
- *                      of the first event, which is at `level`; its epoch is not known (0)
+ *   WEIR_E_DUPLICATE   its idempotency key is in its topic's window, or it is its key's last event
+ *                      (weir_event.expected_version). ret_pos is set: the sequence of the first
+ *                      event, which is at `level`; its epoch is not known (0)
+ *   WEIR_E_CONFLICT    its key has another version (weir_key_version()). ret_pos is set: the
+ *                      sequence of the key's last event (0: it has none); its epoch is not known
  *   WEIR_E_AGAIN       inside one of weir's threads, or the pool was in use for all of timeout_ns:
  *                      nothing happened
  *   WEIR_E_TOO_BIG     over 64 KiB encoded, or a quarter of a member's lane or a chunk

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bits.h"
 #include "core/text/nearest.h"
 #include "io/config/plan.h"
 #include "io/config/threads.h"
@@ -225,28 +226,51 @@ void wr_config_refuse_second(struct wr_config_findings *findings, const char *wh
 }
 
 /* What all topics together have: refused at the one with which it is too much. */
+struct shared_limit {
+	const char *limit; /* in limits: */
+	const char *key;   /* of a topic */
+	const char *what;
+	size_t place; /* of the number in a topic */
+	uint32_t most;
+};
+
 static void check_sum(struct wr_config_findings *findings, const struct wr_config_node *root,
-		      const struct wr_config_values *values, bool keys)
+		      const struct wr_config_values *values, const struct shared_limit *l)
 {
 	const struct wr_config_topic *topics = values->topics.items;
 	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
 	const struct wr_config_node *last = NULL;
-	const char *limit = keys ? "idempotency_keys" : "partitions";
-	uint32_t most =
-		keys ? values->options.idempotency_keys_max : values->options.partitions_max;
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
-		sum += keys ? topics[i].idempotency_keys : topics[i].partitions;
-		if (last == NULL && sum > most)
+		uint32_t number;
+		memcpy(&number, (const char *)&topics[i] + l->place, sizeof number);
+		sum += number;
+		if (last == NULL && sum > l->most)
 			last = item;
 	}
 	if (last == NULL)
 		return;
-	struct weir_config_diagnostic *d = wr_config_error(
-		findings, wr_config_item_place(findings, last, keys ? "idempotency" : limit),
-		"topics: %llu %s in all, and limits.%s is %u", (unsigned long long)sum,
-		keys ? "idempotency keys" : limit, limit, most);
-	wr_config_help(findings, d, "limits: {%s: %llu}", limit, (unsigned long long)sum);
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, wr_config_item_place(findings, last, l->key),
+				"topics: %llu %s in all, and limits.%s is %u",
+				(unsigned long long)sum, l->what, l->limit, l->most);
+	wr_config_help(findings, d, "limits: {%s: %llu}", l->limit, (unsigned long long)sum);
+}
+
+static void check_sums(struct wr_config_findings *findings, const struct wr_config_node *root,
+		       const struct wr_config_values *values)
+{
+	const struct weir_options *o = &values->options;
+	const struct shared_limit limits[] = {
+		{"partitions", "partitions", "partitions",
+		 offsetof(struct wr_config_topic, partitions), o->partitions_max},
+		{"idempotency_keys", "idempotency", "idempotency keys",
+		 offsetof(struct wr_config_topic, idempotency_keys), o->idempotency_keys_max},
+		{"versioned_keys", "versioned_keys", "versioned keys",
+		 offsetof(struct wr_config_topic, versioned_keys), o->versioned_keys_max},
+	};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(limits); i++)
+		check_sum(findings, root, values, &limits[i]);
 }
 
 static void check_window(struct wr_config_findings *findings, const struct wr_config_node *item,
@@ -277,8 +301,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	}
 	wr_config_check_limit(findings, root, "topics", "topics", values->topics.count,
 			      values->options.topics_max);
-	check_sum(findings, root, values, false);
-	check_sum(findings, root, values, true);
+	check_sums(findings, root, values);
 }
 
 /* ---- subscriptions ---- */

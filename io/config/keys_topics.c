@@ -43,6 +43,12 @@ static const struct wr_config_key topic_keys[] = {
 	{.name = "idempotency",
 	 SAME_STRUCT(idempotency_section),
 	 .doc = "An event whose idempotency key is remembered is refused; as the topic was made"},
+	{.name = "versioned_keys",
+	 TOPIC(versioned_keys),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 50000000u,
+	 .fallback = "0",
+	 .doc = "So many keys have versions, which events may expect; as the topic was made"},
 	{0},
 };
 

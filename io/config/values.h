@@ -85,6 +85,7 @@ struct wr_config_topic {
 	uint32_t partitions;
 	uint32_t idempotency_keys; /* 0: it has no window */
 	uint64_t idempotency_span_ns;
+	uint32_t versioned_keys; /* 0: its keys have no versions */
 };
 
 struct wr_config_subscription {

@@ -116,6 +116,15 @@
 	X(WINDOW_OVERWRITTEN, unit_keys, "keys::random_lives_are_those_of_a_plain_list")           \
 	X(WINDOW_KEEPS_REFUSED, sim_pipeline, "the tables are not the fold of the log")            \
 	X(WINDOW_JUMPS, unit_keys, "keys::a_jump_at_an_open_takes_no_key")                         \
+	X(VERSION_UNCHECKED, unit_versions,                                                        \
+	  "versions::an_event_is_taken_when_its_key_has_what_it_expects")                          \
+	X(VERSION_REPEAT_REFUSED, unit_versions,                                                   \
+	  "versions::a_repeat_of_the_last_event_is_told_where_it_stands")                          \
+	X(VERSION_KEEPS_REFUSED, unit_versions,                                                    \
+	  "versions::random_lives_are_those_of_a_plain_array")                                     \
+	X(VERSION_NEVER_ENDS, unit_versions,                                                       \
+	  "versions::a_key_that_ends_is_forgotten_and_makes_room")                                 \
+	X(VERSION_NOT_SAVED, unit_versions, "versions::random_lives_are_those_of_a_plain_array")   \
 	X(DUPLICATE_TOLD_EARLY, sim_pipeline,                                                      \
 	  "acknowledged as durable behind the durable sequence")                                   \
 	X(RETENTION_UNGATED, sim_journal, "a false alarm: corruption")                             \

@@ -5,6 +5,8 @@ const struct explorer_case explorer_scenarios[] = {
 	{&spsc_goes_round, 12, 22, SMALL},
 	{&spsc_in_batches, 4, 8, SMALL},
 	{&spinlock_excludes, 1782, 708, SMALL},
+	{&version_changed_twice, 6, 186, SMALL},
+	{&version_behind_the_copy, 12, 196, SMALL},
 	{&park_seq, 7, 1, SMALL},
 	{&park_asymmetric, 14, 2, SMALL},
 	{&park_symmetric, 7, 1, SMALL},

@@ -323,7 +323,8 @@ int log_bed_window(struct log_bed *bed, uint32_t lane, const char *name, uint32_
 	uint8_t payload[WR_TOPIC_BYTES_MAX];
 	const struct wr_control_window window = {
 		.keys = keys, .span_us = span_us, .secret = {1, 2, 3}};
-	uint32_t bytes = wr_control_topic_write(1, &window, payload);
+	const struct wr_control_versions versions = {0};
+	uint32_t bytes = wr_control_topic_write(1, &window, &versions, payload);
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)strlen(name), payload, bytes);
 	return call(bed, lane, record, ret_id);
 }

@@ -174,7 +174,9 @@ static inline void build_stamped(struct build *b, const char *key,
 	struct wr_encoding encoding;
 	uint8_t *to = b->batch + WR_BATCH_HEADER_BYTES + b->used_bytes;
 
-	cr_assert_eq(wr_encode_measure(&event, 4, true, 0, &encoding), 0);
+	cr_assert_eq(wr_encode_measure(&event, (struct wr_encode_topic){.partition_count = 4}, true,
+				       0, &encoding),
+		     0);
 	wr_encode_end(to, encoding.stride);
 	(void)wr_encode_head(&event, &encoding, stamp, to);
 	((struct wr_record *)to)->time_delta_us = b->record_count;
