@@ -86,6 +86,14 @@ uint64_t queue_lag(uint32_t id)
 	return lag.events;
 }
 
+struct weir_queue_counts queue_counts(uint32_t id)
+{
+	struct weir_queue_counts counts;
+	cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
+	cr_assert_eq(weir_queue_counts(queue_bed.f.pipeline, id, &counts), 0);
+	return counts;
+}
+
 void queue_reopen(void)
 {
 	fixture_close(&queue_bed.f, NULL);

@@ -34,6 +34,8 @@ struct weir_item queue_next(struct weir_member *member);
 void queue_commit(struct weir_member *member);
 /* Once it is exact. */
 uint64_t queue_lag(uint32_t id);
+/* Behind a step. */
+struct weir_queue_counts queue_counts(uint32_t id);
 void queue_reopen(void);
 /* Counts the numbers that come, acknowledging each, until `count_max` have. */
 uint32_t queue_drain(struct weir_member *member, uint32_t *seen, uint32_t count_max);

@@ -17,14 +17,6 @@ static void setup(void)
 
 TestSuite(queue_length, .init = setup, .fini = queue_end, .timeout = 120);
 
-static struct weir_queue_counts counts(uint32_t id)
-{
-	struct weir_queue_counts counts;
-	cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
-	cr_assert_eq(weir_queue_counts(queue_bed.f.pipeline, id, &counts), 0);
-	return counts;
-}
-
 static void expect_lag(uint32_t id, uint64_t events)
 {
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
@@ -55,12 +47,12 @@ Test(queue_length, without_members_the_oldest_are_dropped_and_counted)
 	uint32_t id = queue_make();
 	queue_publish(0, 100);
 	expect_lag(id, 30);
-	cr_expect(counts(id).overflowed == 70 && counts(id).dropped == 70);
+	cr_expect(queue_counts(id).overflowed == 70 && queue_counts(id).dropped == 70);
 	queue_reopen();
 	cr_assert_eq(queue_make(), id);
 	queue_publish(100, 110);
 	expect_lag(id, 30);
-	cr_expect_eq(counts(id).overflowed, 10, "each once");
+	cr_expect_eq(queue_counts(id).overflowed, 10, "each once");
 	expect_rest(queue_join(id, 1), 80, 110);
 	expect_lag(id, 0);
 }
@@ -95,7 +87,7 @@ Test(queue_length, what_members_have_is_no_part_of_it)
 		cr_assert_eq(weir_ack(member, &had[i]), 0);
 	queue_commit(member);
 	expect_lag(id, 10);
-	cr_expect(counts(id).overflowed == 26 && counts(id).dropped == 0);
+	cr_expect(queue_counts(id).overflowed == 26 && queue_counts(id).dropped == 0);
 	uint32_t seen[EVENTS] = {0};
 	cr_expect_eq(queue_drain(member, seen, 10), 10);
 	for (uint32_t i = 0; i < 40; i++)

@@ -105,29 +105,21 @@ static void expect_nothing(struct weir_member *member, uint64_t for_ns)
 		cr_assert_eq(weir_poll(member, &item, 1, MS), 0);
 }
 
-static struct weir_queue_counts counts(uint32_t id)
-{
-	struct weir_queue_counts counts;
-	cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
-	cr_assert_eq(weir_queue_counts(queue_bed.f.pipeline, id, &counts), 0);
-	return counts;
-}
-
 static void expect_delayed(uint32_t id, uint64_t count)
 {
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	while (counts(id).delayed != count && fixture_now_ns() < until)
+	while (queue_counts(id).delayed != count && fixture_now_ns() < until)
 		;
-	cr_expect_eq(counts(id).delayed, count);
+	cr_expect_eq(queue_counts(id).delayed, count);
 }
 
 static void expect_expired(uint32_t id, uint64_t count, uint64_t dropped)
 {
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	while (counts(id).expired < count && fixture_now_ns() < until)
+	while (queue_counts(id).expired < count && fixture_now_ns() < until)
 		;
-	cr_expect_eq(counts(id).expired, count);
-	cr_expect_eq(counts(id).dropped, dropped);
+	cr_expect_eq(queue_counts(id).expired, count);
+	cr_expect_eq(queue_counts(id).dropped, dropped);
 }
 
 /* What an open goes by: records alone, or a checkpoint and the records behind it. */
@@ -188,7 +180,7 @@ Test(queue_terms, while_nobody_has_the_log_open_a_delay_goes_on)
 		fixture_sleep_ns(5 * MS);
 	open_again();
 	cr_assert_eq(queue_make(), id);
-	cr_expect_eq(counts(id).delayed, 0);
+	cr_expect_eq(queue_counts(id).delayed, 0);
 	expect_next(queue_join(id, 1), 1, 400 * MS);
 }
 
@@ -201,7 +193,7 @@ Test(queue_terms, what_a_queue_delays_waits_where_it_is)
 	delayed(20, 10 * MS); /* the longer one counts */
 	delayed(21, 600 * MS);
 	delayed(22, 0);
-	cr_expect_eq(counts(id).delayed, 0, "none is taken");
+	cr_expect_eq(queue_counts(id).delayed, 0, "none is taken");
 	cr_expect_eq(queue_lag(id), 23);
 	for (uint64_t i = 0; i < 21; i++)
 		expect_next(member, i, 100 * MS);
@@ -237,7 +229,7 @@ Test(queue_terms, a_delayed_event_holds_its_key_back_and_no_other)
 		struct weir_member *member = queue_join(id, 8);
 		expect_next(member, 4, 0);
 		queue_commit(member);
-		cr_expect_eq(counts(id).behind, 2);
+		cr_expect_eq(queue_counts(id).behind, 2);
 		reopen(way);
 		cr_assert_eq(queue_make(), id);
 		member = queue_join(id, 8);
@@ -318,7 +310,7 @@ Test(queue_terms, what_was_taken_expires_after_an_open_once)
 		reopen(RECORDS);
 		cr_assert_eq(queue_make(), id);
 		pass(20 * MS);
-		cr_expect_eq(counts(id).expired, 0, "it is settled");
+		cr_expect_eq(queue_counts(id).expired, 0, "it is settled");
 		member = queue_join(id, 8);
 		expect_next(member, 2, 0);
 		queue_commit(member);
@@ -344,7 +336,7 @@ Test(queue_terms, what_is_in_hand_expires_when_it_comes_back)
 	queue_publish(1, 3);
 	struct weir_item one = queue_next(member), two = queue_next(member);
 	pass(550 * MS);
-	cr_expect_eq(counts(id).expired, 0);
+	cr_expect_eq(queue_counts(id).expired, 0);
 	cr_assert_eq(weir_ack(member, &one), 0);
 	queue_commit(member);
 	cr_expect_eq(queue_lag(id), 1);
@@ -360,10 +352,10 @@ Test(queue_terms, what_was_given_to_a_member_that_does_not_poll_expires_unpolled
 	uint32_t id = queue_make();
 	struct weir_member *member = queue_join(id, 8);
 	queue_publish(1, 3);
-	while (counts(id).leased < 2)
+	while (queue_counts(id).leased < 2)
 		;
 	pass(550 * MS);
-	cr_expect_eq(counts(id).expired, 0, "it is in the member's name");
+	cr_expect_eq(queue_counts(id).expired, 0, "it is in the member's name");
 	expect_nothing(member, 10 * MS);
 	expect_expired(id, 2, 2);
 }
