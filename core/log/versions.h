@@ -140,7 +140,9 @@ void wr_versions_restore(struct wr_versions *v, const struct wr_version_candidat
 /* ---- versions_save.c ---- */
 
 uint64_t wr_versions_save_bytes_max(const struct wr_versions_limits *limits);
+/* What a capture takes now. */
 uint64_t wr_versions_save_bytes(const struct wr_versions *v);
+/* The keys alone, in an order of their own: tables that know the same give the same bytes. Slow. */
 void wr_versions_save(struct wr_versions *v, struct wr_sink *sink);
 int wr_versions_load(struct wr_versions *v, uint32_t topic_count, uint32_t version,
 		     const uint8_t *bytes, uint32_t length_bytes);

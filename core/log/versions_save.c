@@ -133,20 +133,50 @@ void wr_versions_copy(struct wr_versions *v, uint64_t at, uint8_t *to, uint32_t 
 	WR_ASSERT(at == end);
 }
 
+static bool is_before(const struct wr_version_copy *a, const struct wr_version_copy *b)
+{
+	if (a->topic != b->topic)
+		return a->topic < b->topic;
+	return a->hash[0] != b->hash[0] ? a->hash[0] < b->hash[0] : a->hash[1] < b->hash[1];
+}
+
+/* Moves the last of `count` entries to its place among those before it. */
+static void sort_in(uint8_t *entries, uint32_t count)
+{
+	struct wr_version_copy last, other;
+	uint32_t place = count - 1;
+	memcpy(&last, entries + (size_t)place * ENTRY_BYTES, sizeof last);
+	for (; place > 0; place--) {
+		memcpy(&other, entries + (size_t)(place - 1) * ENTRY_BYTES, sizeof other);
+		if (!is_before(&last, &other))
+			break;
+		memcpy(entries + (size_t)place * ENTRY_BYTES, &other, sizeof other);
+	}
+	memcpy(entries + (size_t)place * ENTRY_BYTES, &last, sizeof last);
+}
+
 void wr_versions_save(struct wr_versions *v, struct wr_sink *sink)
 {
-	uint8_t head[HEAD_BYTES], topic[TOPIC_BYTES];
+	uint32_t count = 0;
 	if (v->topic_count == 0)
 		return;
-	put_head(v->topic_count, v->entry_count, head);
-	wr_sink_bytes(sink, head, sizeof head);
-	for (uint32_t i = 0; i < v->topic_count; i++) {
-		put_topic(&v->topics[i], topic);
-		wr_sink_bytes(sink, topic, sizeof topic);
-	}
+	for (uint32_t i = 0; i < v->entry_count; i++)
+		count += wr_version_copy_now(&v->of.all[i]).topic != 0;
+	uint8_t *to = wr_put(sink, section_bytes(v->topic_count, count));
+	if (to == NULL)
+		return;
+	put_head(v->topic_count, count, to);
+	to += HEAD_BYTES;
+	for (uint32_t i = 0; i < v->topic_count; i++, to += TOPIC_BYTES)
+		put_topic(&v->topics[i], to);
+	uint8_t *entries = to;
 	for (uint32_t i = 0; i < v->entry_count; i++) {
 		struct wr_version_copy copy = wr_version_copy_now(&v->of.all[i]);
-		wr_sink_bytes(sink, &copy, sizeof copy);
+		if (copy.topic == 0)
+			continue;
+		memcpy(to, &copy, sizeof copy);
+		to += sizeof copy;
+		sort_in(entries, (uint32_t)((to - entries) / (ptrdiff_t)sizeof copy));
 	}
 }
 

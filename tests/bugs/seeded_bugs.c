@@ -25,7 +25,7 @@
 
 #define SECONDS_MAX 60.0 /* on a machine that has other things to do */
 #define JOURNAL_SEEDS "4000"
-#define PIPELINE_SEEDS "2500"
+#define PIPELINE_SEEDS "5000"
 #define FAILURES "6" /* the first may be noticed by another check */
 #define HISTORIES "500"
 #define HISTORIES_FAILED "12" /* one may break several rules, and not come to an end */

@@ -110,6 +110,7 @@ struct oracle {
 	uint64_t tap_ordinal;
 	uint32_t bytes_used;
 	uint32_t source_count;
+	uint64_t versions[WORLD_EVENT_KEYS]; /* of the keys of WORLD_VERSIONED */
 	uint64_t letter_seq; /* a dead letter whose event is to be settled by the next record */
 	uint64_t letter_of_seq;
 	bool power_went; /* between the last life and this: what was only written is void */

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "core/base/hash_murmur2.h"
+#include "core/record/version.h"
 #include "tests/sim/oracle.h"
 
 void oracle_fold_reset(void)
 {
+	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
 		oracle.sources[i].last_k = 0;
 	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
@@ -69,6 +71,24 @@ static void check_contents(uint64_t seq, const struct wr_record_view *view, uint
 		    "an event in the log has another partition", seq, k);
 }
 
+/* An event has made the version of its key that its place among the key's events says. */
+static void fold_version(uint64_t seq, const struct wr_record_view *view)
+{
+	struct wr_version_option option = {0};
+	bool counts =
+		view->head->topic == world.topics[WORLD_VERSIONED] && view->head->key_bytes > 0;
+	world_check(wr_version_find(view, &option) == counts, "a version where there is none", seq,
+		    option.version);
+	if (!counts)
+		return;
+	uint32_t key = world_key_number(view->key, view->head->key_bytes);
+	world_check(key < WORLD_EVENT_KEYS, "a key that nobody used", seq, 0);
+	world_check(option.version == oracle.versions[key] + 1,
+		    "an event has another version of its key (seq, version)", seq, option.version);
+	bool ends = (view->head->flags & WR_RECORD_KEY_ENDS) != 0;
+	oracle.versions[key] = ends ? 0 : option.version;
+}
+
 static void fold_event(uint64_t seq, const struct wr_record_view *view, bool checked)
 {
 	struct oracle_record *o = &oracle.records[seq];
@@ -88,6 +108,7 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 		oracle_queue_letter(seq, view, checked);
 		return;
 	}
+	fold_version(seq, view);
 	struct oracle_source *source = &oracle.sources[o->source];
 	world_check(o->k == source->last_k + 1,
 		    "a source's events are out of order, lost or doubled (seq, k)", seq, o->k);

@@ -116,6 +116,7 @@ static void set_options(void)
 	o->members_max = WORLD_MEMBERS;
 	o->topics_max = world.has_queues ? WORLD_TOPICS_MAX : WORLD_TOPICS;
 	o->idempotency_keys_max = WORLD_TOPICS * WORLD_KEYS;
+	o->versioned_keys_max = WORLD_EVENT_KEYS;
 	o->partitions_max = 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
@@ -316,7 +317,6 @@ static bool open_life(bool was_clean)
 static bool define_topics(void)
 {
 	static const char *const names[WORLD_TOPICS_MAX] = {"orders", "prices", "dead"};
-
 	for (uint32_t t = 0; t < world.options.topics_max; t++) {
 		struct weir_topic_options o;
 		weir_topic_options_init(&o);
@@ -325,6 +325,7 @@ static bool define_topics(void)
 		o.idempotency_keys = t == WORLD_DEAD ? 0 : WORLD_KEYS;
 		/* Append time does not jump, whatever the wall clock does. */
 		o.idempotency_span_ns = t != 1 ? 0 : 3600000000000u;
+		o.versioned_keys = t == WORLD_VERSIONED ? WORLD_EVENT_KEYS : 0;
 		int rc = weir_topic_create(world.pipeline, &o, &world.topics[t], &world.problem);
 		world_check(rc == 0 || world_has_failed(), "topic_create", (uint64_t)-rc, t);
 		if (rc != 0)

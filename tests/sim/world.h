@@ -39,6 +39,8 @@
 #define WORLD_NAMES 2u
 /* Idempotency keys that a topic remembers: more than one that is sent again ever waits for. */
 #define WORLD_KEYS 24u
+#define WORLD_EVENT_KEYS 6u
+#define WORLD_VERSIONED 0u /* the topic whose keys have versions */
 #define WORLD_HELD_MAX 64u
 #define WORLD_LENT_MAX 24u
 #define WORLD_ACKED_MAX 256u
@@ -65,6 +67,7 @@
 	X(RESUMED_NAME, "names that went on where they were")                                      \
 	X(ONCE, "events published without a producer")                                             \
 	X(DUPLICATE, "events published again and refused")                                         \
+	X(CONFLICT, "runs refused for the version that they expected")                             \
 	X(REFUSED_FULL, "events refused because the disk had no room")                             \
 	X(ABORTED, "claims and runs given up")                                                     \
 	X(EXPIRED, "members that slept too long")                                                  \
@@ -284,6 +287,8 @@ void world_run_seed(void);
 
 /* world_publish.c */
 void world_event(uint32_t source, uint32_t k, struct weir_event *event);
+/* Which of the events' keys that is; WORLD_EVENT_KEYS: none. */
+uint32_t world_key_number(const void *key, uint32_t key_bytes);
 void world_producer_act(struct world_producer *p, bool may_block);
 void world_producer_open(struct world_producer *p);
 void world_publish_once(void);

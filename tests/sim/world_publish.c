@@ -22,9 +22,20 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 29;
 }
 
+static const char *const keys[WORLD_EVENT_KEYS] = {"red",   "green", "blue",
+						   "black", "white", "grey"};
+
+uint32_t world_key_number(const void *key, uint32_t key_bytes)
+{
+	uint32_t i = 0;
+	while (i < WORLD_EVENT_KEYS &&
+	       (key_bytes != strlen(keys[i]) || memcmp(key, keys[i], key_bytes) != 0))
+		i++;
+	return i;
+}
+
 void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 {
-	static const char *const keys[] = {"red", "green", "blue", "black", "white", "grey"};
 	static uint8_t payloads[EVENTS_AT_ONCE + 2][PAYLOAD_MAX];
 	static uint32_t turn;
 	uint64_t h = mix(mix(world.seed + source) + k);
@@ -36,8 +47,9 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 		event->partition_set = true;
 		event->partition = (uint32_t)(h >> 40) % world_partitions[h % WORLD_TOPICS];
 	} else if ((h >> 32 & 7) != 0) {
-		event->key = keys[(h >> 40) % 6];
+		event->key = keys[(h >> 40) % WORLD_EVENT_KEYS];
 		event->key_bytes = strlen(event->key);
+		event->ends_key = h % WORLD_TOPICS == WORLD_VERSIONED && (h >> 52 & 15) == 0;
 	}
 	memset(payload, (int)(h >> 48), event->payload_bytes);
 	wr_put_u32(payload, source);
@@ -101,8 +113,11 @@ static void refused(struct world_producer *p, const struct world_ticket *t, int 
 		return;
 	}
 	world_check(t->first_k == 0, "refused without a reason (source, k)", p->source, t->last_k);
-	world_check(code == (p->named ? WEIR_E_OUT_OF_SEQUENCE : WEIR_E_UNKNOWN_NAME),
+	world_check(p->named ? code == WEIR_E_OUT_OF_SEQUENCE
+			     : code == WEIR_E_UNKNOWN_NAME || code == WEIR_E_CONFLICT,
 		    "refused for another reason", p->source, (uint64_t)-code);
+	if (code == WEIR_E_CONFLICT)
+		world_sometimes(SOMETIMES_CONFLICT);
 	world_sometimes(SOMETIMES_REFUSED_RUN);
 }
 
@@ -246,10 +261,14 @@ static void publish_run(struct world_producer *p, bool bad)
 			event.ids = &ids; /* it is not to stay in the window */
 		if (last && p->named)     /* one is left out, or one is sent again */
 			pr->stamp.sequence += world_one_in(2) ? BAD_SEQUENCE : UINT64_MAX;
+		bool conflicts = last && !p->named && event.key != NULL &&
+				 event.topic == world.topics[WORLD_VERSIONED];
+		if (conflicts)
+			event.expected_version = ORACLE_RECORDS_MAX;
 		rc = weir_run_add(pr, &event);
 		if (rc != 0)
 			break;
-		if (last && !p->named)
+		if (last && !p->named && !conflicts)
 			((struct wr_record *)at)->topic = NO_TOPIC;
 	}
 	world_check(rc == 0 || rc == WEIR_E_TOO_BIG, "run_add", (uint64_t)-rc, 0);
@@ -416,7 +435,8 @@ static void close_one(struct world_producer *p)
 	int rc = weir_producer_close(handle, timeout_ns);
 	world_call_end(&call, "the close of a producer over its deadline");
 	world_note("producer_close", p->source, (uint64_t)(uint32_t)rc);
-	if (rc == WEIR_E_FENCED || rc == WEIR_E_OUT_OF_SEQUENCE || rc == WEIR_E_UNKNOWN_NAME) {
+	if (rc == WEIR_E_FENCED || rc == WEIR_E_OUT_OF_SEQUENCE || rc == WEIR_E_UNKNOWN_NAME ||
+	    rc == WEIR_E_CONFLICT) {
 		world_check(untold != 0, "a refusal that was told before", p->source, 0);
 		check_what_it_rests_on(p, &p->tickets[untold % WORLD_TICKETS]);
 	}

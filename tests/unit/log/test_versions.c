@@ -387,7 +387,7 @@ CASE(versions, a_section_that_is_not_whole_is_refused)
 	wr_versions_release(&table);
 	wr_versions_save(&table, &sink);
 	cr_assert_not(sink.failed);
-	cr_assert_eq(sink.used_bytes, wr_versions_save_bytes(&table));
+	cr_assert_leq(sink.used_bytes, wr_versions_save_bytes(&table));
 	load_other(life.copied, sink.used_bytes);
 	expect_knows(&other, &life.now, life.held);
 	cr_assert_eq(
