@@ -64,11 +64,21 @@ static void add_number(struct making *m, uint32_t number)
 		v->numbers[v->number_count++] = number;
 }
 
+static void grow_pool(struct making *m)
+{
+	void *pool = m->v->pool;
+
+	m->code = wr_schema_grow(&m->v->allocator, &pool, &m->v->pool_capacity, 1, POOL_MAX);
+	m->v->pool = pool;
+}
+
 /* A default of the reader's, in binary, into the pool. */
 static void add_default(struct making *m, const struct wr_schema_field *field)
 {
 	struct weir_resolver *v = m->v;
 
+	if (v->pool_capacity == 0)
+		grow_pool(m);
 	while (m->code == 0) {
 		struct wr_sink sink = {.bytes = v->pool + v->pool_bytes,
 				       .capacity_bytes = v->pool_capacity - v->pool_bytes};
@@ -79,11 +89,8 @@ static void add_default(struct making *m, const struct wr_schema_field *field)
 			add_step(m, WR_STEP_DEFAULT, first, (uint32_t)sink.used_bytes);
 			return;
 		}
-		if (m->code != WEIR_E_TOO_BIG)
-			return;
-		void *pool = v->pool;
-		m->code = wr_schema_grow(&v->allocator, &pool, &v->pool_capacity, 1, POOL_MAX);
-		v->pool = pool;
+		if (m->code == WEIR_E_TOO_BIG)
+			grow_pool(m);
 	}
 }
 
