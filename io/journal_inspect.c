@@ -186,6 +186,12 @@ static void describe_shared(const struct wr_record_view *view, char *to, size_t 
 		[WR_VERDICT_EXPIRED] = "lease over",
 		[WR_VERDICT_RELEASED] = "given back",
 		[WR_VERDICT_DEAD] = "dead",
+		[WR_VERDICT_PARKED] = "parked",
+		[WR_VERDICT_REDRIVEN] = "redriven",
+		[WR_VERDICT_GIVEN_UP] = "given up",
+		[WR_VERDICT_IN_HAND] = "handed out alone",
+		[WR_VERDICT_OUT_OF_HAND] = "nothing is out alone",
+		[WR_VERDICT_CRASHED] = "the process had died",
 	};
 	struct wr_mark_view mark;
 	struct wr_settle_view settle;

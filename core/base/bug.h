@@ -77,6 +77,12 @@
 	  "what was dead before an open is handed out again")                                      \
 	X(SETTLE_NOT_UNDONE, "core/log/outstanding.c",                                             \
 	  "what a refused run has settled stays settled")                                          \
+	X(SUSPECTS_NOT_ALONE, "core/log/suspects.c",                                               \
+	  "what the process has died of more than once is handed out with the rest")               \
+	X(CRASH_NOT_COUNTED, "core/log/suspects.c",                                                \
+	  "what was in hand alone when the process died has not failed")                           \
+	X(IN_HAND_NOT_DURABLE, "core/group/share_suspects.c",                                      \
+	  "a suspect is handed out before it is durable that it is in hand")                       \
 	X(RUN_SETTLES_ITS_FIRST, "core/log/outstanding.c",                                         \
 	  "of neighbours that are acknowledged together the first is settled, and no other")       \
 	X(LEAVES_WITH_ALL, "core/group/share_members.c",                                           \

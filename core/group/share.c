@@ -122,8 +122,11 @@ void wr_share_leave_state(struct wr_share *s, struct wr_share_event *e)
 	struct wr_share_list *list = list_of(s, e);
 	if (list != NULL)
 		list_remove(s, list, wr_share_index(s, e));
-	if (e->state == WR_SHARE_READY && list->count == 0)
-		s->ready_set &= ~(1u << e->priority);
+	if (e->state == WR_SHARE_READY) {
+		s->ready_suspects -= wr_share_is_suspect(s, e) ? 1 : 0;
+		if (list->count == 0)
+			s->ready_set &= ~(1u << e->priority);
+	}
 	s->in_state[e->state]--;
 	wr_share_heap_drop(s, wr_share_index(s, e));
 	if (e->member != WR_SHARE_NONE)
@@ -140,8 +143,10 @@ void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_
 	struct wr_share_list *list = list_of(s, e);
 	if (list != NULL)
 		list_add(s, list, wr_share_index(s, e), in_front);
-	if (state == WR_SHARE_READY)
-		s->ready_set |= 1u << e->priority;
+	if (state != WR_SHARE_READY)
+		return;
+	s->ready_set |= 1u << e->priority;
+	s->ready_suspects += wr_share_is_suspect(s, e) ? 1 : 0;
 }
 
 static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
@@ -191,6 +196,7 @@ static struct wr_share_event *add(struct wr_share *s, const struct wr_share_even
 	s->free = e->chain;
 	s->event_count++;
 	*e = *event;
+	s->suspect_count += wr_share_is_suspect(s, e) ? 1 : 0;
 	e->member = e->heap = WR_SHARE_NONE;
 	uint32_t *place = place_of(s, e->seq);
 	WR_ASSERT(*place == WR_SHARE_NONE);
@@ -210,6 +216,7 @@ static struct wr_share_event *add(struct wr_share *s, const struct wr_share_even
 void wr_share_forget(struct wr_share *s, struct wr_share_event *e)
 {
 	uint32_t at = wr_share_index(s, e);
+	s->suspect_count -= wr_share_is_suspect(s, e) ? 1 : 0;
 	if (e->state == WR_SHARE_PARKED)
 		wr_share_unpark(s, e);
 	else
@@ -462,6 +469,7 @@ int wr_share_step(struct wr_share *s, uint64_t durable_seq, uint64_t followed_se
 		done++;
 	}
 	done += end_what_is_due(s);
+	done += wr_share_step_suspects(s, durable_seq);
 	while (s->dead.count > 0) {
 		struct wr_share_event *e = &s->events[s->dead.first];
 		e->parks = s->parks && !e->expired && !e->overflowed && is_ordered(s, e) &&

@@ -33,6 +33,7 @@
  *   share_move.c     all of it forgotten, when the subscription is moved
  *   share_overflow.c the oldest go where there are too many
  *   share_terms.c    delays, times to live, priorities
+ *   share_suspects.c what was outstanding when the process died
  *   share_keys.c     one list for each key
  *   share_time.c     a heap of what is due
  */
@@ -127,6 +128,16 @@ struct wr_share_ports {
 	/* Where a member's lane ends now; and whether it is decided up to a place. */
 	uint64_t (*lane_place)(void *context, uint32_t member);
 	bool (*lane_decided)(void *context, uint32_t member, uint64_t place);
+	/* Writes that a suspect is handed out next, alone; NULL: that none is. 0, or -EAGAIN. */
+	int (*in_hand)(void *context, const struct wr_share_event *event);
+};
+
+enum wr_share_alone {
+	WR_ALONE_NONE = 0,
+	WR_ALONE_ASKED,
+	WR_ALONE_WAITS,
+	WR_ALONE_MAY,
+	WR_ALONE_OUT,
 };
 
 struct wr_share_options {
@@ -158,6 +169,13 @@ struct wr_share {
 	uint32_t free;
 	uint32_t event_count;
 	uint32_t parked_count; /* PARKED, and behind one */
+	/* Set before what is outstanding is restored. */
+	bool isolates;         /* what lies below suspects_end is handed out one at a time */
+	uint64_t suspects_end; /* share_suspects.c: */
+	uint32_t suspect_count, ready_suspects;
+	enum wr_share_alone alone;
+	uint32_t alone_generation;
+	uint64_t alone_seq, alone_from;
 	uint64_t joins;
 	uint32_t turn;           /* member that is looked at first */
 	uint32_t oldest, newest; /* by sequence */
@@ -256,6 +274,13 @@ uint32_t wr_share_next_member(struct wr_share *s);
 /* The lowest event at or above `seq`; UINT64_MAX: none. Looks at those below. */
 uint64_t wr_share_lowest_seq(const struct wr_share *s, uint64_t seq);
 
+/* ---- suspects ---- */
+
+/* Whether some are left that are handed out one at a time. */
+bool wr_share_isolates(const struct wr_share *s);
+/* What became of the record that one is in hand. */
+void wr_share_in_hand(struct wr_share *s, uint64_t seq, bool done, uint64_t record_seq);
+
 /* ---- the step ---- */
 
 /*
@@ -282,6 +307,14 @@ void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_
 			  bool in_front);
 /* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
 void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front);
+/* Chooses the next suspect, when it may be had. What was done. */
+int wr_share_step_suspects(struct wr_share *s, uint64_t durable_seq);
+/* While it isolates: what may be granted now; NULL: nothing. */
+struct wr_share_event *wr_share_next_alone(struct wr_share *s);
+static inline bool wr_share_is_suspect(const struct wr_share *s, const struct wr_share_event *e)
+{
+	return s->isolates && e->seq < s->suspects_end;
+}
 /* Gone. Who waited behind it is next. */
 void wr_share_forget(struct wr_share *s, struct wr_share_event *e);
 /* One that has left its state is PARKED; and is not any more, in no state until it enters one. */

@@ -97,8 +97,11 @@ uint32_t wr_share_next_member(struct wr_share *s)
 const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member, uint64_t grant,
 					    uint64_t now_ns)
 {
-	struct wr_share_event *e = wr_share_most_urgent(s);
-	if (e == NULL || !may_be_given(s, member))
+	if (!may_be_given(s, member))
+		return NULL;
+	struct wr_share_event *e =
+		wr_share_isolates(s) ? wr_share_next_alone(s) : wr_share_most_urgent(s);
+	if (e == NULL)
 		return NULL;
 	wr_share_leave_state(s, e);
 	e->member = member;

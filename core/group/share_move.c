@@ -24,6 +24,9 @@ void wr_share_clear(struct wr_share *s)
 		s->free = i - 1;
 	}
 	s->event_count = s->heap_count = s->parked_count = 0;
+	s->isolates = false;
+	s->suspects_end = s->suspect_count = s->ready_suspects = 0;
+	s->alone = WR_ALONE_NONE;
 }
 
 void wr_share_moved(struct wr_share *s, uint32_t first_generation)

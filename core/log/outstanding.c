@@ -7,10 +7,11 @@
 
 #include "core/base/bits.h"
 #include "core/base/bug.h"
+#include "core/log/suspects.h"
 
-/* 1: without expires_us and a list's generations, and with a priority of 0. */
-#define OUTSTANDING_VERSION 2u
-#define LIST_BYTES 32u
+/* 1: without expires_us and a list's generations, and with a priority of 0; 2: without suspects. */
+#define OUTSTANDING_VERSION 3u
+#define LIST_BYTES 56u
 #define SAVED_ENTRY_BYTES 72u
 
 static uint32_t bucket_count_of(const struct wr_outstanding_limits *l)
@@ -58,6 +59,8 @@ static void clear_list(struct wr_outstanding_list *list)
 	list->frontier = 0;
 	list->first = list->last = WR_NO_ENTRY;
 	list->first_generation = list->top_generation = 1;
+	list->suspects_end = list->in_hand = 0;
+	list->crashes = list->progress = 0;
 	wr_store_relaxed(&list->count, 0u);
 }
 
@@ -242,6 +245,13 @@ static uint32_t first_from(struct wr_outstanding *o, uint32_t id, uint64_t seq)
 	return at;
 }
 
+static void settled_for_good(struct wr_outstanding *o, uint32_t at)
+{
+	struct wr_outstanding_entry *e = &o->entries[at];
+	wr_suspects_moved(&o->lists[e->subscription], e->seq, true);
+	give_back(o, at);
+}
+
 static void settle_entry(struct wr_outstanding *o, struct wr_settle *settle,
 			 const struct wr_subscription *s, uint32_t at, bool keep)
 {
@@ -253,7 +263,7 @@ static void settle_entry(struct wr_outstanding *o, struct wr_settle *settle,
 		e->chain = o->pending;
 		o->pending = at;
 	} else {
-		give_back(o, at);
+		settled_for_good(o, at);
 	}
 }
 
@@ -309,6 +319,8 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 			  const struct wr_subscription *s, const struct wr_reject *reject,
 			  bool keep, uint32_t *ret_generation)
 {
+	if (wr_suspects_is_verdict(reject->verdict))
+		return wr_suspects_decide(o, id, reject, ret_generation);
 	struct wr_outstanding_entry *e = wr_outstanding_find(o, id, reject->seq);
 	*ret_generation = e != NULL ? e->generation : 0;
 	if (reject->verdict == WR_VERDICT_REDRIVEN || reject->verdict == WR_VERDICT_GIVEN_UP)
@@ -316,6 +328,7 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 	if (e == NULL || e->generation != reject->generation || (e->dead & WR_ENTRY_PARKED) != 0)
 		return WEIR_E_FENCED;
 	*ret_generation = raise_generation(o, e);
+	wr_suspects_moved(&o->lists[id], e->seq, reject->verdict != WR_VERDICT_RELEASED);
 	if (reject->verdict == WR_VERDICT_RELEASED)
 		return 0;
 	if (reject->verdict == WR_VERDICT_PARKED) {
@@ -344,6 +357,8 @@ void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uin
 		give_back(o, at);
 	}
 	list->frontier = position;
+	list->suspects_end = list->in_hand = 0;
+	list->crashes = list->progress = 0;
 	if (!WR_BUG(OLD_LEASE_AFTER_MOVE))
 		list->first_generation = ++list->top_generation;
 	set_position(o, settle, id, s);
@@ -374,7 +389,7 @@ void wr_outstanding_keep(struct wr_outstanding *o)
 	while (o->pending != WR_NO_ENTRY) {
 		uint32_t at = o->pending;
 		o->pending = o->entries[at].chain;
-		give_back(o, at);
+		settled_for_good(o, at);
 	}
 }
 
@@ -424,6 +439,10 @@ void wr_outstanding_save(struct wr_outstanding *o, struct wr_catalog *catalog, s
 		wr_sink_u64(sink, list->frontier);
 		wr_sink_u32(sink, list->first_generation);
 		wr_sink_u32(sink, list->top_generation);
+		wr_sink_u64(sink, list->suspects_end);
+		wr_sink_u64(sink, list->in_hand);
+		wr_sink_u32(sink, list->crashes);
+		wr_sink_u32(sink, list->progress);
 		for (uint32_t at = list->first; at != WR_NO_ENTRY; at = o->entries[at].next)
 			save_entry(&o->entries[at], sink);
 	}
@@ -484,11 +503,18 @@ int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, ui
 		uint64_t frontier = wr_take_u64(&in);
 		uint32_t first_generation = version >= 2 ? wr_take_u32(&in) : 1;
 		uint32_t top_generation = version >= 2 ? wr_take_u32(&in) : 1;
+		struct wr_outstanding_list suspects = {0};
+		if (version >= 3) {
+			suspects.suspects_end = wr_take_u64(&in);
+			suspects.in_hand = wr_take_u64(&in);
+			suspects.crashes = wr_take_u32(&in);
+			suspects.progress = wr_take_u32(&in);
+		}
 		if (in.failed || id < least_id || id >= subscription_count ||
 		    (order != WR_ORDER_KEY && order != WR_ORDER_NONE) || outstanding_max == 0 ||
 		    count > outstanding_max || first_generation == 0 ||
-		    first_generation > top_generation ||
-		    catalog->subscriptions[id].order != WR_ORDER_PARTITION)
+		    first_generation > top_generation || suspects.suspects_end > frontier ||
+		    suspects.progress > 1 || catalog->subscriptions[id].order != WR_ORDER_PARTITION)
 			return WEIR_E_CORRUPT;
 		least_id = id + 1;
 		struct wr_subscription *s = &catalog->subscriptions[id];
@@ -498,6 +524,10 @@ int wr_outstanding_load(struct wr_outstanding *o, struct wr_catalog *catalog, ui
 		o->lists[id].frontier = frontier;
 		o->lists[id].first_generation = first_generation;
 		o->lists[id].top_generation = top_generation;
+		o->lists[id].suspects_end = suspects.suspects_end;
+		o->lists[id].in_hand = suspects.in_hand;
+		o->lists[id].crashes = suspects.crashes;
+		o->lists[id].progress = suspects.progress;
 		for (uint32_t k = 0; k < count; k++) {
 			int rc = load_entry(o, id, s, version, &in);
 			if (rc != 0)

@@ -50,6 +50,11 @@ struct wr_outstanding_list {
 	 * both: what was said of an event before it says nothing of the same event taken again.
 	 */
 	uint32_t first_generation, top_generation;
+	/* What was outstanding when the process died, and since then (suspects.h). */
+	uint64_t suspects_end; /* those below it; 0: none */
+	uint64_t in_hand;      /* the one that was handed out alone; 0: none */
+	uint32_t crashes;
+	uint32_t progress;   /* 1: a suspect was settled or failed since the last crash */
 	wr_atomic_u64 count; /* anybody may look (relaxed) */
 };
 

@@ -103,10 +103,12 @@ struct wr_lag_scan {
 /* What the group has handed to the log, by the ticket that it got. */
 enum wr_raise_kind {
 	WR_RAISE_GENERATION = 0,
-	WR_RAISE_MARK,   /* the rest: of shared subscriptions (sharing.h) */
-	WR_RAISE_EXPIRE, /* a lease ran out */
-	WR_RAISE_BURY,   /* to the dead letters */
-	WR_RAISE_MOVE,   /* a seek */
+	WR_RAISE_MARK,    /* the rest: of shared subscriptions (sharing.h) */
+	WR_RAISE_EXPIRE,  /* a lease ran out */
+	WR_RAISE_BURY,    /* to the dead letters */
+	WR_RAISE_IN_HAND, /* a suspect is handed out alone */
+	WR_RAISE_CRASHED, /* the process had died */
+	WR_RAISE_MOVE,    /* a seek */
 };
 
 struct wr_raise {

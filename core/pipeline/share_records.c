@@ -112,6 +112,7 @@ void wr_sharing_ports_init(struct wr_sharing *sharing)
 		.bury = wr_sharing_bury,
 		.lane_place = port_lane_place,
 		.lane_decided = port_lane_decided,
+		.in_hand = wr_sharing_in_hand,
 	};
 }
 
@@ -149,6 +150,10 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	}
 	if (raise->kind == WR_RAISE_MARK) {
 		mark_answered(p, sharing, raise, reply->code);
+		return;
+	}
+	if (raise->kind == WR_RAISE_IN_HAND || raise->kind == WR_RAISE_CRASHED) {
+		wr_sharing_suspects_answered(sharing, raise, reply);
 		return;
 	}
 	struct wr_share *share = &sharing->share;

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include "core/log/suspects.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
@@ -103,8 +104,10 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 	sharing->share.first_generation =
 		made ? 1 : p->tables.outstanding.lists[live->id].first_generation;
 	wr_store_relaxed(&sharing->first_generation, sharing->share.first_generation);
-	if (!made)
+	if (!made) {
+		wr_sharing_suspect(sharing);
 		restore(p, sharing);
+	}
 	return 0;
 }
 
@@ -144,7 +147,8 @@ static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct
 		struct wr_settle_run run;
 		while (wr_settle_next(&settle, &run))
 			wr_share_settled(&sharing->share, run.first, run.last, run.generation);
-	} else if (r->kind == WR_KIND_REJECT && wr_reject_read(&view, &reject, &text)) {
+	} else if (r->kind == WR_KIND_REJECT && wr_reject_read(&view, &reject, &text) &&
+		   !wr_suspects_is_verdict(reject.verdict)) {
 		struct wr_share_rejection rejection = {
 			.seq = reject.seq,
 			.generation = reject.generation,
@@ -371,6 +375,11 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	int work = follow(p, sharing);
 	uint64_t durable = p->journal != NULL ? wr_park_look_u64(&p->link.durable_seq) /* D1 */
 					      : UINT64_MAX;
+	int reopening = 0;
+	bool waits = wr_sharing_reopens(sharing, durable, &reopening);
+	work += reopening;
+	if (waits)
+		return work; /* nothing is handed out, and nothing is dead yet */
 	work += wr_share_step(&sharing->share, durable, sharing->follow_seq - 1);
 	wr_share_overflow(&sharing->share, &sharing->excess);
 	work += wr_sharing_serve_seek(sharing);

@@ -7,6 +7,7 @@
  *   share_records.c  the records that the group writes for that, and the answers to them
  *   share_length.c   how many wait, and which go where there are too many
  *   share_seek.c     moves it to another place
+ *   share_suspects.c opens after the process had died
  *   dead_letter.c    an event's way to the dead letters; dead_letter_cycle.c: not back to it
  *   share_poll.c     the member's: what it was given, in place
  *   share_ack.c      what it says of it
@@ -45,6 +46,14 @@ static inline uint64_t wr_append_ns(uint64_t append_us)
 	return append_us > UINT64_MAX / 1000 ? UINT64_MAX : append_us * 1000;
 }
 
+/* How far an open after a death of the process has come. */
+enum wr_reopening {
+	WR_REOPENED = 0,
+	WR_REOPEN_WANTED, /* the record that says so is to be written */
+	WR_REOPEN_ASKED,  /* it is on its way */
+	WR_REOPEN_WAITS,  /* it is not durable */
+};
+
 /* The group's side of one. Made when the subscription is started. */
 struct wr_sharing {
 	struct wr_share share;
@@ -69,10 +78,15 @@ struct wr_sharing {
 	bool move_on_way;
 	uint64_t move_number;
 	uint64_t move_seq;
-	uint64_t redelivered_below; /* handed out before the last seek, or by an earlier run */
+	uint64_t redelivered_below;     /* handed out before the last seek, or by an earlier run */
 	wr_atomic_u32 first_generation; /* MV1: grants and leases of lower ones are over */
-	uint64_t *tags;            /* bitmap of the tags of its topics */
+	uint64_t *tags;                 /* bitmap of the tags of its topics */
 	uint32_t tag_words;
+	enum wr_reopening reopening;
+	uint64_t reopened_seq; /* the record */
+	uint64_t reopened_us;  /* append time that it says */
+	uint64_t in_hand;      /* what was handed out alone before; 0: nothing */
+	uint32_t in_hand_generation;
 	uint32_t wanted; /* events that its members would have at once */
 	bool told_full;  /* all that it may have outstanding is parked */
 	/* DM1: what cannot be read, for members that find nothing else: code, negated. */
@@ -193,6 +207,15 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 /* Whether what goes to a topic comes back, by dead letters alone, to who reads these topics. */
 bool wr_dead_letters_come_back(struct weir_pipeline *p, const uint32_t *topics,
 			       uint32_t topic_count, uint32_t dead_letters);
+/* At open: what was outstanding when the process died is suspect. Before it is restored. */
+void wr_sharing_suspect(struct wr_sharing *sharing);
+/* Whether nothing is to be handed out yet: that the process had died is not durable. In *ret_work
+ * what was done. */
+bool wr_sharing_reopens(struct wr_sharing *sharing, uint64_t durable_seq, int *ret_work);
+void wr_sharing_suspects_answered(struct wr_sharing *sharing, const struct wr_raise *raise,
+				  const struct wr_reply *reply);
+/* The port: a suspect is in hand. */
+int wr_sharing_in_hand(void *sharing, const struct wr_share_event *event);
 /* The port: an event's way to the dead letters. */
 int wr_sharing_bury(void *sharing, const struct wr_share_event *event);
 

@@ -169,7 +169,7 @@ bool wr_reject_read(const struct wr_record_view *view, struct wr_reject *ret, co
 		return false;
 	memcpy(ret, view->payload, sizeof *ret);
 	*ret_text = (const char *)view->payload + sizeof *ret;
-	return ret->verdict >= WR_VERDICT_RETRY && ret->verdict <= WR_VERDICT_GIVEN_UP &&
+	return ret->verdict >= WR_VERDICT_RETRY && ret->verdict <= WR_VERDICT_CRASHED &&
 	       ret->text_bytes <= WR_REASON_TEXT_BYTES_MAX &&
 	       view->payload_bytes - sizeof *ret == ret->text_bytes;
 }

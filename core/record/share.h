@@ -59,6 +59,11 @@ enum wr_verdict {
 	/* Of one that is parked: to be tried again, from the first attempt; or settled. */
 	WR_VERDICT_REDRIVEN = 6,
 	WR_VERDICT_GIVEN_UP = 7,
+	/* By the group, of suspects (core/log/suspects.h): it is handed out next, alone; nothing is
+	 * in hand; the process has died since the record before. The last two name no event. */
+	WR_VERDICT_IN_HAND = 8,
+	WR_VERDICT_OUT_OF_HAND = 9,
+	WR_VERDICT_CRASHED = 10,
 };
 
 struct wr_mark_head {

@@ -43,7 +43,7 @@ static void check_read(struct checker *c, const struct value *v)
 	checker_found(c, RULE_G1A, v->read_line, first->line);
 }
 
-/* Of a value's entries, how many more stand in this one's topic together with it. */
+/* Of a value's entries, how many more stood in this one's topic when it came. */
 static uint32_t count_others(const struct checker *c, const struct value *v, const struct entry *of,
 			     const struct entry **ret_other)
 {
@@ -54,7 +54,8 @@ static uint32_t count_others(const struct checker *c, const struct value *v, con
 		const struct entry *e = checker_entry(c, i);
 		const struct place *q = list_get(&c->places, e->place);
 		i = e->next_of_value;
-		if (e == of || p->topic != q->topic || !checker_together(e, of))
+		bool stood = e->first_life <= of->first_life && of->first_life < e->end_life;
+		if (e == of || p->topic != q->topic || !stood)
 			continue;
 		count++;
 		*ret_other = e;
@@ -132,7 +133,8 @@ static void check_lost(struct checker *c, const struct value *v)
 {
 	const struct entry *lost = NULL;
 
-	if (v->entries == TABLE_NONE)
+	/* What is known of where a dead one stood may be its letter's place: see check_dead(). */
+	if (v->entries == TABLE_NONE || v->dead_of != 0)
 		return;
 	check_cut(c, v);
 	for (uint32_t i = v->entries; i != TABLE_NONE; i = checker_entry(c, i)->next_of_value) {
@@ -199,7 +201,7 @@ static void check_unseen(struct checker *c, const struct group *g)
 {
 	for (uint32_t i = 0; i < c->values.count; i++) {
 		const struct value *v = list_get(&c->values, i);
-		if (!v->committed || v->first_attempt == TABLE_NONE ||
+		if (!v->committed || v->first_attempt == TABLE_NONE || checker_died(v, g->group) ||
 		    table_find(&c->seen_at, g->group, v->value) != TABLE_NONE)
 			continue;
 		const uint64_t *start =
@@ -250,7 +252,7 @@ static void check_batches(struct checker *c)
 			continue;
 		if (stands_at_end(c, v)) {
 			call->standing++;
-		} else if (would_be_seen(c, v)) {
+		} else if (v->dead_of == 0 && would_be_seen(c, v)) {
 			call->missing++;
 			call->missing_line = a->line;
 		}

@@ -153,7 +153,9 @@ static void check_range(struct checker *c, const struct row *row, uint64_t to, u
 			continue;
 		const struct gv *gv =
 			checker_find(&c->gv_at, &c->gvs, row->group, checker_index(&c->entries, e));
-		if (gv != NULL && (gv->dead_line != TABLE_NONE || gv->expired))
+		const struct value *v = checker_find(&c->value_at, &c->values, e->value, 0);
+		if (checker_died(v, row->group) ||
+		    (gv != NULL && (gv->dead_line != TABLE_NONE || gv->expired)))
 			continue;
 		if (gv == NULL || gv->acked_line == TABLE_NONE)
 			checker_found(c, RULE_UNACKED_PASSED, line, e->line);

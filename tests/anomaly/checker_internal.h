@@ -185,6 +185,12 @@ static inline uint32_t checker_index(const struct list *list, const void *of)
 {
 	return (uint32_t)(((const char *)of - (const char *)list->at) / list->size);
 }
+/* It is among the dead letters of a group, which need not have been handed it: what was about to
+ * be when its process died may have failed by that. */
+static inline bool checker_died(const struct value *v, uint32_t group)
+{
+	return (v->dead_of >> group % 64 & 1) != 0;
+}
 /* Both stood in the log at one time. */
 static inline bool checker_together(const struct entry *a, const struct entry *b)
 {

@@ -9,6 +9,8 @@
 /* The entry of a value that has exactly one; NULL. */
 static struct entry *only_entry(const struct checker *c, const struct value *v)
 {
+	if (v->dead_of != 0)
+		return NULL; /* it may be a dead letter's */
 	if (v->entries == TABLE_NONE)
 		return NULL;
 	struct entry *e = checker_entry(c, v->entries);

@@ -36,8 +36,8 @@
 	  "dead letters are another topic, and each group has one of its own")                     \
 	X(UNSEEN, "unseen", false,                                                                 \
 	  "a committed event that a group did not get, though it was drained after the "           \
-	  "answer. Not in gaps, not below a seek or its start; lost-write where nobody at "        \
-	  "all read it")                                                                           \
+	  "answer. Not in gaps, not below a seek or its start, not dead letters; "                 \
+	  "lost-write where nobody at all read it")                                                \
 	X(POLL_SKIP, "poll-skip", false,                                                           \
 	  "between two calls, or at its start, a member's reading passed over an event that "      \
 	  "somebody else read there. Not over a gap, not with leases; another generation "         \

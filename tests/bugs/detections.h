@@ -67,6 +67,10 @@
 	  "sharing::what_was_dead_before_an_open_is_not_handed_out")                               \
 	X(SETTLE_NOT_UNDONE, unit_outstanding,                                                     \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(SUSPECTS_NOT_ALONE, sim_pipeline, "a suspect is handed out with others")                 \
+	X(CRASH_NOT_COUNTED, sim_pipeline, "what is outstanding is not what the log says")         \
+	X(IN_HAND_NOT_DURABLE, sim_pipeline,                                                       \
+	  "a suspect is handed out before it is durable that it is in hand")                       \
 	X(RUN_SETTLES_ITS_FIRST, sim_pipeline, "a subscription never gets its last events")        \
 	X(LEASE_NOT_EXTENDED, sim_pipeline, "a lease ended before its time")                       \
 	X(LEAVES_WITH_ALL, sim_pipeline, "handed out while another one has it")                    \

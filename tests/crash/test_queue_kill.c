@@ -2,11 +2,13 @@
 /*
  * Goal:   SIGKILL of a process that works a queue loses nothing of it: what was settled durably
  *         never comes back, what was not comes again, attempts that were durable stay counted, and
- *         a dead letter stands in one of the two places.
+ *         a dead letter stands in one of the two places. An event that kills its process comes to
+ *         its last attempt all the same, and none that died with it is counted (L33).
  * Method: lives of a child in one journal: it publishes, polls, acknowledges, rejects, lets leases
  *         run out, and reads the dead letters, and is killed at a drawn moment, while it opens or
  *         works. What was durable it writes into memory that it shares with its parent, and each
- *         life is held against that. The last one drains the queue and ends by itself.
+ *         life is held against that. The last one drains the queue and ends by itself. Then, in
+ *         another journal, a handler that calls abort() for one event, life after life.
  *
  * --lives N: so many (tools/soak).
  *
@@ -253,6 +255,117 @@ static int live(uint64_t of_seed, bool drains)
 	return 0;
 }
 
+/* ---- a life with an event that kills ---- */
+
+#define POISON_EVENTS 40u
+#define POISON 17u
+#define POISON_LIVES_MAX (POISON_EVENTS + 12)
+
+struct poisoned {
+	uint32_t lives;
+	uint32_t met;                    /* times that the poison was handed to the handler */
+	uint32_t handled[POISON_EVENTS]; /* of each */
+	uint32_t letters, letter_attempts;
+};
+
+static struct poisoned *poisoned;
+
+static enum weir_handled handle(void *context, struct weir_member *member,
+				const struct weir_item *item)
+{
+	(void)context, (void)member;
+	uint32_t number = (uint32_t)fixture_number(item);
+	if (number == POISON) {
+		poisoned->met++;
+		abort();
+	}
+	if (item->attempts != 1)
+		fault("an innocent was counted", number, item->attempts);
+	poisoned->handled[number]++;
+	return WEIR_HANDLED_OK;
+}
+
+static void read_letter(struct weir_member *undertaker)
+{
+	struct weir_item item;
+	struct weir_origin origin;
+	if (weir_poll(undertaker, &item, 1, MS) != 1)
+		return;
+	poisoned->letters++;
+	if (fixture_number(&item) != POISON || !weir_item_origin(&item, &origin))
+		fault("a dead letter of another", fixture_number(&item), 0);
+	else
+		poisoned->letter_attempts = origin.attempts;
+	fixture_need(weir_ack(undertaker, &item) == 0, "an ack of a dead letter");
+}
+
+static int live_poisoned(void)
+{
+	struct life l = {0};
+	struct weir_member_options options;
+	struct weir_problem problem;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)prctl(PR_SET_DUMPABLE, 0); /* abort() leaves no core */
+	begin(&l, true);
+	if (poisoned->lives == 0) {
+		uint64_t ticket = 0;
+		for (uint64_t number = 0; number < POISON_EVENTS; number++) {
+			struct weir_event event = fixture_event(l.topic, &number, &number);
+			fixture_need(weir_publish(l.producer, &event, &ticket) == 0, "a publish");
+		}
+		fixture_wait(l.producer, ticket);
+	}
+	poisoned->lives++;
+	weir_member_options_init(&options);
+	options.handler = handle;
+	options.in_flight_max = 16;
+	struct weir_member *worker;
+	fixture_need(weir_member_leave(l.member, FIXTURE_LONG_NS) == 0, "a leave");
+	fixture_need(weir_member_join(f.pipeline, l.queue, &options, &worker, &problem) == 0,
+		     problem.text);
+	uint64_t until = fixture_now_ns() + 2 * FIXTURE_LONG_NS;
+	while ((left(l.queue) > 0 || left(l.undertaking) > 0) && fixture_now_ns() < until)
+		read_letter(l.undertaker);
+	if (left(l.queue) > 0)
+		fault("events are left over", left(l.queue), 0);
+	fixture_close(&f, NULL);
+	return 0;
+}
+
+static void check_poisoned(void)
+{
+	int status = 0;
+	bool ended = false;
+	poisoned = mmap(NULL, sizeof *poisoned, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (poisoned == MAP_FAILED)
+		return;
+	ledger->fault[0] = '\0';
+	fixture_init(&f, FIXTURE_DURABLE);
+	for (uint32_t i = 0; i < POISON_LIVES_MAX && !ended && ledger->fault[0] == '\0'; i++) {
+		(void)fflush(NULL);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(live_poisoned());
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			break;
+		ended = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		if (!ended && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT))
+			break;
+	}
+	fixture_end(&f);
+	uint32_t unhandled = 0;
+	for (uint32_t i = 0; i < POISON_EVENTS; i++)
+		unhandled += i != POISON && poisoned->handled[i] == 0;
+	tap_note("%u lives, of which it ended %u", poisoned->lives, poisoned->met);
+	if (ledger->fault[0] != '\0')
+		tap_note("%s", ledger->fault);
+	tap_check(ended && poisoned->letters == 1 && poisoned->letter_attempts == ATTEMPTS_MAX,
+		  "an event that kills its process ends in the dead letters after its attempts");
+	tap_check(ledger->fault[0] == '\0' && unhandled == 0,
+		  "and all others were handled, none of them counted");
+}
+
 /* ---- the parent ---- */
 
 static bool run_life(uint64_t of_seed, bool drains)
@@ -315,5 +428,6 @@ int main(int argc, char **argv)
 			  ledger->again > 0,
 		  "there was something to lose");
 	fixture_end(&f);
+	check_poisoned();
 	return tap_end();
 }

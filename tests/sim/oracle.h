@@ -99,6 +99,10 @@ struct oracle_shared {
 struct oracle_queue {
 	uint64_t frontier, position;
 	uint64_t touched_end; /* of its events */
+	/* What was outstanding when the process died, as the log says. */
+	uint64_t suspects_end, in_hand, in_hand_record;
+	uint32_t crashes;
+	bool progress;
 	struct oracle_shared events[ORACLE_RECORDS_MAX];
 };
 

@@ -106,6 +106,47 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 	move_position(s, checked);
 }
 
+/* A suspect is settled, or has failed; whatever is in hand is not any more. */
+static void suspect_moved(struct oracle_queue *q, uint64_t seq, bool progress)
+{
+	q->progress = q->progress || (progress && seq < q->suspects_end);
+	if (q->in_hand == seq)
+		q->in_hand = 0;
+}
+
+/* Nobody but who writes about suspects: not one word too many, and none of another lease's. */
+static void fold_suspects(uint64_t seq, struct oracle_queue *q, const struct wr_reject *r)
+{
+	struct oracle_shared *e =
+		&q->events[r->verdict == WR_VERDICT_IN_HAND ? r->seq : q->in_hand];
+	bool any = q->position < q->frontier;
+
+	if (r->verdict == WR_VERDICT_IN_HAND) {
+		world_check(e->state == ORACLE_OUTSTANDING && e->generation == r->generation &&
+				    r->seq < q->suspects_end && q->crashes > 1,
+			    "in hand alone, and no suspect", seq, r->seq);
+		q->in_hand = r->seq;
+		q->in_hand_record = seq;
+		return;
+	}
+	if (r->verdict == WR_VERDICT_CRASHED) {
+		if (q->in_hand != 0) {
+			e->generation++;
+			e->attempts++;
+			e->counted_seq = seq;
+		}
+		bool older = any && q->position < q->suspects_end;
+		if (!older) {
+			q->suspects_end = any ? q->frontier : 0;
+			q->crashes = any;
+		} else if (q->crashes < 2) {
+			q->crashes = q->progress ? 1 : q->crashes + 1;
+		}
+		q->progress = false;
+	}
+	q->in_hand = 0;
+}
+
 static void check_settle(uint32_t s, uint64_t seq, uint64_t event_seq)
 {
 	const struct oracle_shared *e = &oracle.queues[s].events[event_seq];
@@ -138,6 +179,7 @@ static void fold_settle(uint64_t seq, uint32_t s, const struct wr_record_view *v
 			else if (checked)
 				check_settle(s, seq, i);
 			e->state = ORACLE_SETTLED;
+			suspect_moved(q, i, true);
 			settled++;
 		}
 	world_check(settled > 0, "a settle of nothing was taken", seq, s);
@@ -167,6 +209,10 @@ static void fold_reject(uint64_t seq, uint32_t s, const struct wr_record_view *v
 	const char *text;
 
 	world_check(wr_reject_read(view, &reject, &text), "a malformed reject", seq, s);
+	if (reject.verdict >= WR_VERDICT_IN_HAND) {
+		fold_suspects(seq, &oracle.queues[s], &reject);
+		return;
+	}
 	struct oracle_shared *e = &oracle.queues[s].events[reject.seq];
 	world_check(reject.seq < oracle.queues[s].frontier && e->state == ORACLE_OUTSTANDING &&
 			    e->generation == reject.generation,
@@ -177,6 +223,7 @@ static void fold_reject(uint64_t seq, uint32_t s, const struct wr_record_view *v
 		e->retry_from_ns = e->wanted_ns;
 	e->generation++;
 	e->holder = 0;
+	suspect_moved(&oracle.queues[s], reject.seq, reject.verdict != WR_VERDICT_RELEASED);
 	if (reject.verdict == WR_VERDICT_RELEASED)
 		return;
 	e->attempts++;
@@ -252,6 +299,8 @@ void oracle_queues_fold_anew(uint64_t last_seq)
 			};
 		}
 		q->frontier = q->position = 0;
+		q->suspects_end = q->in_hand = q->crashes = 0;
+		q->progress = false;
 		q->touched_end = world_is_queue(s) ? last_seq + 1 : 0;
 	}
 }
@@ -321,6 +370,22 @@ static void check_key(uint32_t s, uint64_t seq)
 			    "a key's next while one of it is not settled", seq, i);
 }
 
+/* After two deaths without progress: one at a time, and that is durable. */
+static void check_alone(const struct world_member *m, const struct weir_item *item)
+{
+	const struct oracle_queue *q = &oracle.queues[m->subscription];
+	uint64_t durable = wr_load_acquire(&world.pipeline->link.durable_seq);
+
+	if (q->crashes < 2 || item->sequence >= q->suspects_end)
+		return;
+	world_check(q->in_hand == item->sequence, "a suspect is handed out with others",
+		    item->sequence, q->in_hand);
+	world_check(q->in_hand_record <= durable,
+		    "a suspect is handed out before it is durable that it is in hand",
+		    item->sequence, q->in_hand_record);
+	world_sometimes(SOMETIMES_ALONE);
+}
+
 static void check_turn(const struct world_member *m, const struct weir_item *item)
 {
 	const struct world_queue *how = &world.queues[m->subscription];
@@ -343,6 +408,7 @@ static void check_turn(const struct world_member *m, const struct weir_item *ite
 		    "handed out while another one has it", item->sequence, e->holder);
 	world_check(e->retry_from_ns <= mono_ns(), "handed out before its delay is over",
 		    e->retry_from_ns, mono_ns());
+	check_alone(m, item);
 	if (how->order == WEIR_ORDER_KEY)
 		check_key(m->subscription, item->sequence);
 }

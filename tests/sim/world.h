@@ -108,6 +108,7 @@
 	X(LEASE_EXTENDED, "leases that were extended")                                             \
 	X(LATE_ACK, "commits of members of queues that were told of leases that were over")        \
 	X(DEAD_LETTER, "dead letters")                                                             \
+	X(ALONE, "suspects that were handed out alone")                                            \
 	X(DRAINED, "lives that ended with nothing left to do")
 
 /* The same, where seeds are a swarm's. */

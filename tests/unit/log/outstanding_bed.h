@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The writer's tables with two shared subscriptions and one that is not, beside their models. For
- * test_outstanding.c.
+ * test_outstanding.c and test_suspects.c.
  *
  * Thread: main of a test.
  */
@@ -38,7 +38,6 @@ static const struct wr_tables_limits limits = {
 };
 
 static struct model models[QUEUES];
-static struct model_counts counts;
 
 #define CHECK(condition) cr_assert(condition, "seed %llu: " #condition, (unsigned long long)seed)
 

@@ -255,7 +255,7 @@ Test(share_records, a_reject_of_no_verdict_or_with_too_long_a_text_is_refused)
 		reject = (struct wr_reject){.seq = 1, .generation = 1, .verdict = verdict};
 		memcpy(payload, &reject, sizeof reject);
 		cr_expect_eq(read_reject(sizeof reject, &read, text),
-			     verdict >= WR_VERDICT_RETRY && verdict <= WR_VERDICT_GIVEN_UP);
+			     verdict >= WR_VERDICT_RETRY && verdict <= WR_VERDICT_CRASHED);
 	}
 	for (uint32_t bytes = 0; bytes < 300; bytes++) {
 		reject = (struct wr_reject){.verdict = WR_VERDICT_DEAD, .text_bytes = bytes};
