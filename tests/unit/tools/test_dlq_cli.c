@@ -173,6 +173,9 @@ Test(dlq_cli, groups_are_listed_described_and_moved)
 	cr_expect_not_null(strstr(c.out, "lag 0 events"), "%s", c.out);
 	GROUP("reset", "readers", "--to-time", "-5m");
 	cr_expect_not_null(strstr(c.out, "lag 4 events"), "%s", c.out);
+	GROUP("reset", "queue", "--to-end");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, " 0 of 4096 outstanding, lag 0 events"), "%s", c.out);
 	GROUP("reset", "readers", "--to-sequence", "999999");
 	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%d: %s", c.exit_code, c.err);
 }
