@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/route/filter.h"
+#include "core/route/matcher.h"
 
 static void *from_c(void *context, size_t bytes, size_t align)
 {
@@ -61,4 +61,24 @@ int weir_filter_create_headers(const struct weir_typed_header *arguments, size_t
 	if (allocator == NULL)
 		return half_an_allocator(problem);
 	return wr_filter_create_headers(arguments, argument_count, allocator, ret_filter, problem);
+}
+
+int weir_matcher_create(const struct weir_filter *const *filters, size_t filter_count,
+			const struct weir_allocator *allocator, struct weir_matcher **ret_matcher,
+			struct weir_problem *problem)
+{
+	allocator = allocator_or_c(allocator);
+	if (allocator == NULL)
+		return half_an_allocator(problem);
+	return wr_matcher_create(filters, filter_count, allocator, ret_matcher, problem);
+}
+
+int weir_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
+		      const struct weir_allocator *allocator, struct weir_match **ret_match,
+		      struct weir_problem *problem)
+{
+	allocator = allocator_or_c(allocator);
+	if (allocator == NULL)
+		return half_an_allocator(problem);
+	return wr_match_create(matcher, payload_bytes_max, allocator, ret_match, problem);
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+/* The first block of an arena is small, so that a small pattern is. */
+#define BLOCK_BYTES_FIRST 448u
 #define BLOCK_BYTES 4032u
 #define ALIGN 16u
 
@@ -30,7 +32,10 @@ void wr_arena_fini(struct wr_arena *arena)
 
 static struct wr_arena_block *block_add(struct wr_arena *arena, size_t bytes)
 {
-	size_t room = bytes > BLOCK_BYTES / 4 ? bytes : BLOCK_BYTES;
+	size_t whole = arena->last == NULL ? BLOCK_BYTES_FIRST : BLOCK_BYTES;
+	if (arena->taken_bytes < BLOCK_BYTES && arena->taken_bytes > 0)
+		whole = arena->taken_bytes;
+	size_t room = bytes > whole / 4 ? bytes : whole;
 	struct wr_arena_block *block = arena->allocator.alloc(
 		arena->allocator.context, sizeof *block + room, _Alignof(max_align_t));
 	if (block == NULL)
@@ -39,7 +44,7 @@ static struct wr_arena_block *block_add(struct wr_arena *arena, size_t bytes)
 	block->used = 0;
 	arena->taken_bytes += sizeof *block + room;
 	/* One of its own size leaves what is left of the current one in use. */
-	if (room == BLOCK_BYTES || arena->last == NULL) {
+	if (room == whole || arena->last == NULL) {
 		block->before = arena->last;
 		arena->last = block;
 	} else {

@@ -185,7 +185,7 @@ static int take_range_end(struct wr_compile *c, struct wr_condition *condition)
 static int compile_numeric(struct wr_compile *c, struct wr_condition *condition)
 {
 	double bound = 0;
-	bool in;
+	bool in = false;
 	if (c->json.token != WR_JSON_ARRAY)
 		return wr_compile_refuse(c, "numeric takes a list, as in [\">\", 0, \"<=\", 5]");
 	int rc = wr_compile_next(c);

@@ -117,7 +117,7 @@ WEIR_API int weir_filter_create_headers(const struct weir_typed_header *argument
 					struct weir_problem *problem);
 
 /**
- * Give a filter back. NULL is allowed. Matchers that were made of it do not need it any more.
+ * Give a filter back. NULL is allowed. A matcher that was made of it does not need it any more.
  *
  * Thread: any, when no other uses it. Blocks: never.
  * @return nothing
@@ -181,6 +181,95 @@ struct weir_leaf {
 WEIR_API int weir_filter_explain(const struct weir_filter *filter, const struct weir_routed *event,
 				 void (*leaf)(void *context, const struct weir_leaf *leaf),
 				 void *context, struct weir_problem *problem);
+
+/* ---- many rules ---- */
+
+/** Rules of a matcher. */
+#define WEIR_MATCHER_RULES_MAX (1u << 22)
+/** How large payloads may be that a match has room for. */
+#define WEIR_MATCH_PAYLOAD_BYTES_MAX (64u << 20)
+
+struct weir_matcher;
+struct weir_match;
+
+/**
+ * Make one matcher of many filters, of any kinds.
+ *
+ * What it costs to match an event does not grow with the number of rules, but with the number of
+ * those that the event nearly matches: for each value there is one look-up, and each rule is behind
+ * its rarest one. Wildcards are found by what stands before their first star or behind their last
+ * one; those that begin and end with one, and rules of which nothing is asked but anything-but or
+ * exists, are looked at for each event that has the field.
+ *
+ * A matcher does not change. To add or remove a rule make another one beside it, and let the next
+ * event have that: who is in the middle of an event goes on with the old one.
+ *
+ * Thread: any. Blocks: never. Allocates: yes, from `allocator`.
+ * @param filters      rule i is filters[i]; NULL: there is none of this number. Nothing of them is
+ *                     kept: they may be given back afterwards
+ * @param allocator    NULL: the C library's. Must outlive the matcher
+ * @param ret_matcher  set on success only
+ * @param problem      may be NULL
+ * @return 0; WEIR_E_TOO_BIG: more than WEIR_MATCHER_RULES_MAX; -EINVAL: half an allocator; -ENOMEM
+ */
+WEIR_API int weir_matcher_create(const struct weir_filter *const *filters, size_t filter_count,
+				 const struct weir_allocator *allocator,
+				 struct weir_matcher **ret_matcher, struct weir_problem *problem);
+
+/**
+ * Give a matcher back, when no match is left that was made for it. NULL is allowed.
+ *
+ * Thread: any. Blocks: never.
+ * @return nothing
+ */
+WEIR_API void weir_matcher_destroy(struct weir_matcher *matcher);
+
+/**
+ * What a matcher takes of memory.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return bytes
+ */
+WEIR_API size_t weir_matcher_bytes(const struct weir_matcher *matcher);
+
+/**
+ * The memory that one thread needs to match events with a matcher: all of it, reserved here.
+ *
+ * Thread: any. Blocks: never. Allocates: yes, from `allocator`: some 45 bytes for each byte of
+ * payload_bytes_max, one million, and 20 for each rule.
+ * @param payload_bytes_max  the largest payload; 0: 256 KiB
+ * @param allocator          NULL: the C library's. Must outlive the match
+ * @param ret_match          set on success only
+ * @param problem            may be NULL
+ * @return 0; WEIR_E_TOO_BIG: payload_bytes_max is more than WEIR_MATCH_PAYLOAD_BYTES_MAX; -EINVAL:
+ *         half an allocator; -ENOMEM
+ */
+WEIR_API int weir_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
+			       const struct weir_allocator *allocator,
+			       struct weir_match **ret_match, struct weir_problem *problem);
+
+/**
+ * Give it back. NULL is allowed.
+ *
+ * Thread: any, when no other uses it. Blocks: never.
+ * @return nothing
+ */
+WEIR_API void weir_match_destroy(struct weir_match *match);
+
+/**
+ * Which rules want this event? The same as weir_filter_match() says of each of them; but a payload
+ * that is no JSON object is not an error, it is what no rule over payloads wants, and what is under
+ * names that no rule has is only passed over: that brackets and quotes match is seen, other damage
+ * in there is not.
+ *
+ * Thread: one at a time for each match. Blocks: never. Allocates: never.
+ * @param ret_rules  the numbers of the rules, in no order, each once; up to rules_max of them
+ * @return how many rules want it, also where that is more than rules_max; WEIR_E_TOO_BIG: the
+ *         payload, or the attributes, are larger than there is room for, or more array elements of
+ *         it matter than weir keeps apart
+ */
+WEIR_API int weir_match_run(struct weir_match *match, const struct weir_routed *event,
+			    uint32_t *ret_rules, size_t rules_max);
 
 WEIR_DECLS_END
 #endif

@@ -175,7 +175,8 @@ int cmd_schema(int argc, char **argv);
 int cmd_torture(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_route(int argc, char **argv);
-int cmd_route_test(int argc, char **argv); /* of cmd_route() */
+int cmd_route_bench(int argc, char **argv); /* of cmd_route(), as the next one */
+int cmd_route_test(int argc, char **argv);
 /* Where libweir-config is (WR_HAVE_CONFIG). */
 int cmd_config(int argc, char **argv);
 int cmd_config_plan(int argc, char **argv); /* of cmd_config() */

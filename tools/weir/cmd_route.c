@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weir route test`: the words of a command line to their commands.
+ * `weir route test|bench`: the words of a command line to their commands.
  *
  * Thread: main.
  */
@@ -10,13 +10,14 @@
 
 static void print_usage(FILE *to)
 {
-	fputs("usage: weir route test [OPTIONS] [PATTERN]\n"
+	fputs("usage: weir route test|bench [OPTIONS]\n"
 	      "\n"
 	      "Patterns of RabbitMQ, EventBridge and SNS on events, without a pipeline.\n"
 	      "\n"
 	      "  test    does a pattern match an event, or which of the events on standard input\n"
+	      "  bench   how many events a second are routed by how many rules\n"
 	      "\n"
-	      "weir route test --help says more.\n",
+	      "weir route test --help and so on say more.\n",
 	      to);
 }
 
@@ -33,5 +34,7 @@ int cmd_route(int argc, char **argv)
 	}
 	if (strcmp(word, "test") == 0)
 		return cmd_route_test(argc - 1, argv + 1);
-	return cli_usage(NULL, "weir route has no \"%s\": there is test", word);
+	if (strcmp(word, "bench") == 0)
+		return cmd_route_bench(argc - 1, argv + 1);
+	return cli_usage(NULL, "weir route has no \"%s\": there are test and bench", word);
 }

@@ -26,7 +26,7 @@ static const struct command commands[] = {
 	{"group", cmd_group, "subscriptions of a journal: ls, describe, lag, reset"},
 	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
-	{"route", cmd_route, "try patterns on events: test"},
+	{"route", cmd_route, "try patterns on events, and measure them: test, bench"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
 	{"schema", cmd_schema, "compare schemas before they are used, read data with them"},
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},

@@ -146,3 +146,26 @@ Test(route_cli, a_pattern_may_be_a_file)
 	unlink(name);
 	cr_assert_str_eq(c.out, "{\"match\":true}\n");
 }
+
+Test(route_cli, a_bench_says_how_many_events_a_second)
+{
+	char name[] = "/tmp/weir-events-XXXXXX";
+	static const char events[] =
+		"{\"a\":\"some text\",\"b\":{\"c\":17}}\n{\"a\":\"\\u00e4\"}\n";
+	int file = mkstemp(name);
+	cr_assert(file >= 0);
+	cr_assert_eq(write(file, events, sizeof events - 1), (ssize_t)sizeof events - 1);
+	close(file);
+	ROUTE("bench", "--rules", "50", "--seconds", "1ms", "--events", name, "--json");
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	cr_assert(capture_has(c.out, "\"events_per_s\":"), "%s", c.out);
+	cr_assert(capture_has(c.out, "\"rules\": 50") && capture_has(c.out, "\"matches\":"), "%s",
+		  c.out);
+	ROUTE("bench", "--rules", "50", "--seconds", "1ms", "--events", name);
+	cr_assert(capture_has(c.out, "events a second"), "%s", c.out);
+	unlink(name);
+	ROUTE("bench", "--events", name);
+	cr_assert_eq(c.exit_code, 4);
+	ROUTE("bench");
+	cr_assert_eq(c.exit_code, 2);
+}

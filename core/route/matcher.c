@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Matchers and matches: made, run, given back. Rules over keys and headers: keys.c.
+ */
+#include "core/route/matcher.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/route/case_fold.h"
+
+#define HITS_MAX (1u << 14)
+#define SETS_MAX (1u << 14)
+#define PAYLOAD_BYTES_DEFAULT (256u << 10)
+
+/* ---- matchers ---- */
+
+static int add_filter(struct weir_matcher *m, const struct weir_filter *filter, uint32_t rule)
+{
+	if (filter == NULL)
+		return 0;
+	switch (filter->kind) {
+	case WEIR_FILTER_EVENTBRIDGE:
+	case WEIR_FILTER_SNS_ATTRIBUTES:
+	case WEIR_FILTER_SNS_BODY:
+		return wr_matcher_add_json(m, filter, rule);
+	default:
+		return wr_matcher_add_key(m, filter, rule);
+	}
+}
+
+int wr_matcher_create(const struct weir_filter *const *filters, size_t filter_count,
+		      const struct weir_allocator *allocator, struct weir_matcher **ret_matcher,
+		      struct weir_problem *problem)
+{
+	struct weir_matcher *m =
+		allocator->alloc(allocator->context, sizeof *m, _Alignof(max_align_t));
+	int rc = m != NULL ? 0 : -ENOMEM;
+	if (rc == 0 && filter_count > WEIR_MATCHER_RULES_MAX)
+		rc = wr_route_refuse(problem, WEIR_E_TOO_BIG, "filter_count", 12,
+				     "a matcher has at most %u rules", WEIR_MATCHER_RULES_MAX);
+	if (m == NULL)
+		return wr_route_refuse(problem, rc, "", 0, "there is no memory");
+	*m = (struct weir_matcher){.rule_count = (uint32_t)filter_count,
+				   .classify = wr_scan_best()};
+	struct wr_arena building;
+	wr_arena_init(&m->arena, allocator);
+	wr_arena_init(&building, allocator);
+	wr_table_init(&m->table, &building);
+	m->node_room = m->node_count = WR_NODE_ROOTS;
+	m->nodes = wr_arena_take(&m->arena, WR_NODE_ROOTS, sizeof *m->nodes);
+	m->word_room = m->word_count = 1;
+	m->words = wr_arena_take(&m->arena, 1, sizeof *m->words);
+	if (rc == 0 && m->arena.failed)
+		rc = -ENOMEM;
+	for (size_t i = 0; i < filter_count && rc == 0; i++)
+		rc = add_filter(m, filters[i], (uint32_t)i);
+	if (rc == 0)
+		rc = wr_matcher_finish(m);
+	wr_arena_fini(&building);
+	if (rc == 0) {
+		*ret_matcher = m;
+		return 0;
+	}
+	weir_matcher_destroy(m);
+	return rc == -ENOMEM ? wr_route_refuse(problem, rc, "", 0, "there is no memory") : rc;
+}
+
+void weir_matcher_destroy(struct weir_matcher *matcher)
+{
+	if (matcher == NULL)
+		return;
+	struct weir_allocator allocator = matcher->arena.allocator;
+	wr_arena_fini(&matcher->arena);
+	allocator.free(allocator.context, matcher, sizeof *matcher);
+}
+
+size_t weir_matcher_bytes(const struct weir_matcher *matcher)
+{
+	return sizeof *matcher + matcher->arena.taken_bytes;
+}
+
+/* ---- matches ---- */
+
+/* Parts of one block: first with NULL to add up, then to hand out. */
+static size_t lay_out(struct weir_match *m, uint8_t *memory)
+{
+	const struct weir_matcher *r = m->matcher;
+	size_t half = wr_match_value_max(m), at = 0;
+	size_t blocks = wr_scan_block_count(m->payload_bytes_max);
+	struct {
+		void **to;
+		size_t bytes;
+	} parts[] = {
+		{(void **)&m->branch_stamps, r->branch_count * sizeof(uint32_t)},
+		{(void **)&m->open, r->branch_count * sizeof(uint32_t)},
+		{(void **)&m->rule_stamps, r->rule_count * sizeof(uint32_t)},
+		{(void **)&m->path_stamps, r->path_count * sizeof(uint32_t)},
+		{(void **)&m->path_values, r->path_count * sizeof(uint32_t)},
+		{(void **)&m->leaf_stamps, r->leaf_count * sizeof(uint32_t)},
+		{(void **)&m->leaf_holds, r->leaf_count},
+		{(void **)&m->word_stamps, r->word_count * sizeof(uint64_t)},
+		{(void **)&m->word_lists[0], r->word_count * sizeof(uint32_t)},
+		{(void **)&m->word_lists[1], r->word_count * sizeof(uint32_t)},
+		{(void **)&m->header_stamps, r->header_count * sizeof(uint32_t)},
+		{(void **)&m->blocks, blocks * sizeof(struct wr_scan_block)},
+		{(void **)&m->values, half * sizeof(struct wr_match_value)},
+		{(void **)&m->contexts, half * sizeof(struct wr_context)},
+		{(void **)&m->texts, 2 * m->payload_bytes_max + 1},
+		{(void **)&m->hits, HITS_MAX * sizeof(struct wr_hit)},
+	};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(parts); i++) {
+		size_t part = wr_add_part(&at, parts[i].bytes + 1);
+		if (memory != NULL)
+			memcpy(parts[i].to, &(void *){memory + part}, sizeof(void *));
+	}
+	size_t part = wr_add_part(&at, wr_join_bytes((uint32_t)half, SETS_MAX));
+	if (memory != NULL)
+		wr_join_place(&m->join, memory + part, (uint32_t)half, SETS_MAX);
+	return at;
+}
+
+int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
+		    const struct weir_allocator *allocator, struct weir_match **ret_match,
+		    struct weir_problem *problem)
+{
+	if (payload_bytes_max == 0)
+		payload_bytes_max = PAYLOAD_BYTES_DEFAULT;
+	if (payload_bytes_max > WEIR_MATCH_PAYLOAD_BYTES_MAX)
+		return wr_route_refuse(problem, WEIR_E_TOO_BIG, "payload_bytes_max", 17,
+				       "payloads have at most %u bytes",
+				       WEIR_MATCH_PAYLOAD_BYTES_MAX);
+	struct weir_match *m =
+		allocator->alloc(allocator->context, sizeof *m, _Alignof(max_align_t));
+	if (m == NULL)
+		return wr_route_refuse(problem, -ENOMEM, "", 0, "there is no memory");
+	*m = (struct weir_match){.matcher = matcher,
+				 .allocator = *allocator,
+				 .payload_bytes_max = payload_bytes_max};
+	m->memory_bytes = lay_out(m, NULL);
+	m->memory = allocator->alloc(allocator->context, m->memory_bytes, WR_LINE_BYTES);
+	if (m->memory == NULL) {
+		weir_match_destroy(m);
+		return wr_route_refuse(problem, -ENOMEM, "", 0, "there is no memory");
+	}
+	(void)lay_out(m, m->memory);
+	*ret_match = m;
+	return 0;
+}
+
+void weir_match_destroy(struct weir_match *match)
+{
+	if (match == NULL)
+		return;
+	struct weir_allocator allocator = match->allocator;
+	if (match->memory != NULL)
+		allocator.free(allocator.context, match->memory, match->memory_bytes);
+	allocator.free(allocator.context, match, sizeof *match);
+}
+
+/* ---- one event ---- */
+
+static void next_event(struct weir_match *m)
+{
+	const struct weir_matcher *r = m->matcher;
+	m->open_count = m->value_count = m->array_count = 0;
+	m->context_count = 1;
+	m->texts_bytes = 0;
+	m->rule_count = 0;
+	m->failed = false;
+	if (++m->event != 0)
+		return;
+	/* Four thousand million events on: stamps of old must not look like new ones. */
+	memset(m->branch_stamps, 0, r->branch_count * sizeof(uint32_t));
+	memset(m->rule_stamps, 0, r->rule_count * sizeof(uint32_t));
+	memset(m->path_stamps, 0, r->path_count * sizeof(uint32_t));
+	memset(m->leaf_stamps, 0, r->leaf_count * sizeof(uint32_t));
+	memset(m->header_stamps, 0, r->header_count * sizeof(uint32_t));
+	m->event = 1;
+}
+
+void wr_match_rule(struct weir_match *m, uint32_t rule)
+{
+	if (m->rule_stamps[rule] == m->event)
+		return;
+	m->rule_stamps[rule] = m->event;
+	if (m->rule_count < m->rules_max)
+		m->rules[m->rule_count] = rule;
+	m->rule_count++;
+}
+
+static bool value_holds(const struct wr_rule_leaf *leaf, const struct wr_value *value)
+{
+	for (uint32_t i = 0; i < leaf->condition_count; i++)
+		if (wr_condition_holds(&leaf->conditions[i], value))
+			return true;
+	return false;
+}
+
+static bool leaf_holds(struct weir_match *m, uint32_t number)
+{
+	const struct wr_rule_leaf *leaf = &m->matcher->leaves[number];
+	if (m->leaf_stamps[number] == m->event)
+		return m->leaf_holds[number] != 0;
+	bool holds = false;
+	if (m->path_stamps[leaf->path] != m->event)
+		holds = leaf->wants_absent;
+	else
+		for (uint32_t v = m->path_values[leaf->path]; v != 0 && !holds;
+		     v = m->values[v - 1].next)
+			holds = value_holds(leaf, &m->values[v - 1].value);
+	m->leaf_stamps[number] = m->event;
+	m->leaf_holds[number] = holds;
+	return holds;
+}
+
+/* All leaves hold, somewhere: together, too? */
+static int belongs_together(struct weir_match *m, const struct wr_branch *b)
+{
+	size_t count = 0;
+	for (uint16_t i = 0; i < b->leaf_count; i++) {
+		const struct wr_rule_leaf *leaf =
+			&m->matcher->leaves[m->matcher->branch_leaves[b->first_leaf + i]];
+		bool is_free = m->path_stamps[leaf->path] != m->event;
+		size_t before = count;
+		for (uint32_t v = is_free ? 0 : m->path_values[leaf->path]; v != 0 && !is_free;
+		     v = m->values[v - 1].next) {
+			if (!value_holds(leaf, &m->values[v - 1].value))
+				continue;
+			if (count == HITS_MAX)
+				return WEIR_E_TOO_BIG;
+			is_free = m->values[v - 1].context == 0;
+			m->hits[count++] = (struct wr_hit){i, m->values[v - 1].context};
+		}
+		if (is_free) {
+			count = before;
+			if (count == HITS_MAX)
+				return WEIR_E_TOO_BIG;
+			m->hits[count++] = (struct wr_hit){i, 0};
+		}
+	}
+	return wr_join_run(&m->join, m->contexts, m->hits, count, b->leaf_count);
+}
+
+static int decide(struct weir_match *m, const struct wr_branch *b)
+{
+	for (uint16_t i = 0; i < b->leaf_count; i++)
+		if (i != b->known && !leaf_holds(m, m->matcher->branch_leaves[b->first_leaf + i]))
+			return 0;
+	if (m->context_count > 1 && b->leaf_count > 1)
+		return belongs_together(m, b);
+	return 1;
+}
+
+static void open_list(struct weir_match *m, uint32_t list)
+{
+	const struct wr_link *links = m->matcher->table.links;
+	for (; list != 0; list = links[list - 1].next) {
+		uint32_t branch = links[list - 1].number;
+		if (m->branch_stamps[branch] == m->event)
+			continue;
+		m->branch_stamps[branch] = m->event;
+		m->open[m->open_count++] = branch;
+	}
+}
+
+/* ---- doors ---- */
+
+static void open_entry(struct weir_match *m, uint32_t path, uint32_t kind, const void *bytes,
+		       size_t count)
+{
+	const struct wr_entry *e = wr_table_find(&m->matcher->table, path, kind, bytes, count);
+	if (e != NULL)
+		open_list(m, e->list);
+}
+
+static void open_address(struct weir_match *m, uint32_t number, const struct wr_value *v)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	struct wr_address address;
+	if (!wr_address_parse((const char *)v->text, v->text_bytes, &address))
+		return;
+	if ((path->doors & 1u << WR_DOOR_ADDRESS) != 0)
+		open_entry(m, number, WR_DOOR_ADDRESS, address.bytes, address.length_bytes);
+	for (uint32_t i = 0; i < path->mask_count; i++) {
+		uint16_t step = path->masks[i];
+		struct wr_address first = address;
+		uint8_t key[17];
+		if ((step >= 256) != (address.length_bytes == 16))
+			continue;
+		key[0] = (uint8_t)step;
+		wr_address_mask(&first, key[0]);
+		memcpy(key + 1, first.bytes, first.length_bytes);
+		open_entry(m, number, WR_DOOR_BLOCK, key, 1u + first.length_bytes);
+	}
+}
+
+static void take_list(void *context, uint32_t list)
+{
+	open_list(context, list);
+}
+
+/* Of the path's texts of this kind those that the text begins, or ends, with. */
+static void open_ends(struct weir_match *m, uint32_t number, enum wr_door kind, const uint8_t *text,
+		      size_t bytes)
+{
+	const struct wr_trie *trie = &m->matcher->paths[number].tries[kind];
+	if (trie->count == 0)
+		return;
+	if (kind == WR_DOOR_PREFIX || kind == WR_DOOR_PREFIX_CASE)
+		wr_trie_walk(trie, text, 1, bytes, take_list, m);
+	else
+		wr_trie_walk(trie, text + bytes - (bytes > 0), -1, bytes, take_list, m);
+}
+
+/* ASCII only: a letter beyond stands for itself and is in no key. */
+static void open_case(struct weir_match *m, uint32_t number, const struct wr_value *v)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	uint8_t *lower = m->texts + m->texts_bytes;
+	if (v->text_bytes > 2 * m->payload_bytes_max - m->texts_bytes) {
+		m->failed = true; /* an attribute that is longer than payloads may be */
+		return;
+	}
+	for (size_t i = 0; i < v->text_bytes; i++)
+		lower[i] = wr_case_lower_ascii(v->text[i]);
+	if ((path->case_lengths >> (v->text_bytes % 64) & 1) != 0)
+		open_entry(m, number, WR_DOOR_EQUALS_CASE, lower, v->text_bytes);
+	open_ends(m, number, WR_DOOR_PREFIX_CASE, lower, v->text_bytes);
+	open_ends(m, number, WR_DOOR_SUFFIX_CASE, lower, v->text_bytes);
+}
+
+static void open_text(struct weir_match *m, uint32_t number, const struct wr_value *v)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	uint32_t doors = path->doors;
+	if ((path->text_lengths >> (v->text_bytes % 64) & 1) != 0)
+		open_entry(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
+	open_ends(m, number, WR_DOOR_PREFIX, v->text, v->text_bytes);
+	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
+	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
+		      1u << WR_DOOR_SUFFIX_CASE)) != 0)
+		open_case(m, number, v);
+	if ((doors & (1u << WR_DOOR_ADDRESS | 1u << WR_DOOR_BLOCK)) != 0)
+		open_address(m, number, v);
+}
+
+void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value *value,
+		   uint32_t context)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	if (m->value_count == wr_match_value_max(m)) {
+		m->failed = true; /* attributes with more values than a payload could have */
+		return;
+	}
+	struct wr_match_value *v = &m->values[m->value_count++];
+	bool is_first = m->path_stamps[number] != m->event;
+	*v = (struct wr_match_value){*value, context, is_first ? 0 : m->path_values[number]};
+	m->path_stamps[number] = m->event;
+	m->path_values[number] = m->value_count;
+	if (is_first)
+		open_list(m, path->any);
+	if (value->kind == WR_VALUE_TEXT) {
+		open_text(m, number, value);
+	} else if (value->kind != WR_VALUE_NUMBER) {
+		uint8_t literal = (uint8_t)value->kind;
+		if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
+			open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
+	} else if (isfinite(value->number)) {
+		double plus = value->number + 0.0;
+		if ((path->doors & 1u << WR_DOOR_NUMBER) != 0)
+			open_entry(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
+		if (path->ranges.count > 0)
+			for (size_t node = wr_ranges_find(&path->ranges, wr_number_order(plus));
+			     node > 0; node /= 2)
+				open_list(m, path->ranges.nodes[node]);
+	}
+}
+
+/* ---- the run ---- */
+
+static void open_absent(struct weir_match *m)
+{
+	const struct weir_matcher *r = m->matcher;
+	for (uint32_t l = r->absent_paths; l != 0; l = r->table.links[l - 1].next) {
+		uint32_t path = r->table.links[l - 1].number;
+		if (m->path_stamps[path] != m->event)
+			open_list(m, r->paths[path].absent);
+	}
+}
+
+int weir_match_run(struct weir_match *match, const struct weir_routed *event, uint32_t *ret_rules,
+		   size_t rules_max)
+{
+	const struct weir_matcher *r = match->matcher;
+	bool has_payload = false;
+	if (event->payload_bytes > match->payload_bytes_max)
+		return WEIR_E_TOO_BIG;
+	next_event(match);
+	match->rules = ret_rules;
+	match->rules_max = rules_max;
+	wr_match_keys(match, event);
+	if (r->branch_count == 0)
+		return (int)match->rule_count;
+	if (event->payload_bytes > 0)
+		has_payload = wr_match_read_payload(match, event->payload, event->payload_bytes);
+	if (r->nodes[WR_NODE_ATTRIBUTES].has_children)
+		wr_match_read_attributes(match, event);
+	open_absent(match);
+	open_list(match, r->always);
+	if (match->failed)
+		return WEIR_E_TOO_BIG;
+	for (uint32_t i = 0; i < match->open_count; i++) {
+		const struct wr_branch *b = &r->branches[match->open[i]];
+		if (b->of_payload && !has_payload)
+			continue;
+		int rc = decide(match, b);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			wr_match_rule(match, b->rule);
+	}
+	return (int)match->rule_count;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Many rules at once. Of each alternative of a rule one leaf, the one that the fewest events are
+ * expected to have, is its door: the alternative is looked at only when an event has a value that
+ * opens it. Doors are found by a look-up for each value (table.h, ranges.h), however many there
+ * are; the other leaves of the few alternatives whose door is open are looked at one by one, and
+ * what was found out of a leaf is kept until the event is done.
+ *
+ * An event's payload is read once: its quotes and brackets are found (scan.h), and then its names
+ * are followed through a tree of those that rules have; what is under another name is passed over.
+ *
+ * Everything here is immutable once it is made; what changes while an event is matched is in struct
+ * weir_match, one for each thread.
+ */
+#ifndef WR_ROUTE_MATCHER_H
+#define WR_ROUTE_MATCHER_H
+
+#include <weir/route.h>
+
+#include "core/route/filter.h"
+#include "core/route/join.h"
+#include "core/route/ranges.h"
+#include "core/route/scan.h"
+#include "core/route/table.h"
+#include "core/route/trie.h"
+
+/* Kinds of entries of the table. Of a path, what values are looked up as: */
+enum wr_door {
+	WR_DOOR_TEXT = 0,
+	WR_DOOR_NUMBER,  /* 8 bytes of a double */
+	WR_DOOR_LITERAL, /* 1 byte, enum wr_value_kind */
+	WR_DOOR_ADDRESS, /* 4 or 16 bytes */
+	WR_DOOR_BLOCK,   /* the number of fixed bits, then the address */
+	WR_DOOR_PREFIX,
+	WR_DOOR_SUFFIX,
+	WR_DOOR_EQUALS_CASE, /* lower case, ASCII only */
+	WR_DOOR_PREFIX_CASE,
+	WR_DOOR_SUFFIX_CASE,
+	WR_DOORS,
+	/* and others: */
+	WR_DOOR_NAME = WR_DOORS, /* a child of a node */
+	WR_DOOR_LEAF,            /* leaves that are the same, while they are gathered */
+	WR_DOOR_KEY,             /* DIRECT */
+	WR_DOOR_HEADER,          /* HEADERS: a name */
+	WR_DOOR_WORD,            /* TOPIC: a child of a node of words */
+	WR_DOOR_RANGE,           /* not in the table */
+	WR_DOOR_ANY,
+	WR_DOOR_ABSENT,
+};
+
+struct wr_node {
+	uint64_t child_lengths; /* of names, modulo 64 */
+	uint32_t path;          /* + 1; 0: no leaf has it */
+	bool has_children;
+};
+
+/* Roots of names: of payloads, of attributes. */
+enum { WR_NODE_PAYLOAD = 0, WR_NODE_ATTRIBUTES = 1, WR_NODE_ROOTS = 2 };
+
+struct wr_path {
+	uint32_t doors;        /* bits: which kinds of entries it has */
+	uint64_t text_lengths; /* of the bytes of TEXT, modulo 64 */
+	uint64_t case_lengths; /* and of EQUALS_CASE */
+	const uint16_t *masks; /* of blocks: the bits, and from 256 on of IPv6 */
+	uint32_t mask_count;
+	uint32_t any;    /* lists of alternatives: whatever the value, */
+	uint32_t absent; /* or if there is none */
+	struct wr_ranges ranges;
+	struct wr_trie tries[WR_DOORS]; /* of prefixes and suffixes */
+};
+
+struct wr_rule_leaf {
+	uint32_t path;
+	const struct wr_condition *conditions;
+	uint32_t condition_count;
+	bool wants_absent;
+};
+
+struct wr_branch {
+	uint32_t rule;
+	uint32_t first_leaf; /* in branch_leaves */
+	uint16_t leaf_count;
+	uint16_t known; /* the leaf that an open door proves; leaf_count: none */
+	bool of_payload;
+};
+
+/* A word of binding keys. */
+struct wr_word_node {
+	uint32_t star; /* nodes behind '*' and '#'; 0: none */
+	uint32_t hash;
+	uint32_t rules; /* list: keys that end here */
+	bool is_hash;
+};
+
+/* A rule of HEADERS: its arguments, copied. */
+struct wr_headers_rule {
+	struct weir_filter filter; /* without memory of its own */
+	uint32_t rule;
+};
+
+struct weir_matcher {
+	struct wr_arena arena;
+	struct wr_table table;
+	uint32_t rule_count;
+	struct wr_node *nodes;
+	size_t node_count, node_room;
+	struct wr_path *paths;
+	size_t path_count, path_room;
+	struct wr_rule_leaf *leaves;
+	size_t leaf_count, leaf_room;
+	struct wr_branch *branches;
+	size_t branch_count, branch_room;
+	uint32_t *branch_leaves;
+	size_t branch_leaf_count, branch_leaf_room;
+	uint32_t absent_paths; /* list of paths that have a list `absent` */
+	uint32_t always;       /* list of branches without leaves */
+	struct wr_word_node *words;
+	size_t word_count, word_room;
+	uint32_t fanout; /* list of rules */
+	struct wr_headers_rule *headers;
+	size_t header_count, header_room;
+	uint32_t all_headers; /* list of those to look at for every event */
+	wr_scan_classify *classify;
+};
+
+/* Into *ret_node the child of that name; 0 (a root is nobody's child): there is none. */
+static inline uint32_t wr_node_child(const struct weir_matcher *m, uint32_t node,
+				     const uint8_t *name, size_t bytes)
+{
+	if ((m->nodes[node].child_lengths >> (bytes % 64) & 1) == 0)
+		return 0;
+	const struct wr_entry *e = wr_table_find(&m->table, node, WR_DOOR_NAME, name, bytes);
+	return e != NULL ? e->node : 0;
+}
+
+/* The builder: doors.c takes the alternatives of one filter, keys.c the other kinds. */
+int wr_matcher_add_json(struct weir_matcher *m, const struct weir_filter *filter, uint32_t rule);
+int wr_matcher_add_key(struct weir_matcher *m, const struct weir_filter *filter, uint32_t rule);
+int wr_matcher_finish(struct weir_matcher *m);
+
+int wr_matcher_create(const struct weir_filter *const *filters, size_t filter_count,
+		      const struct weir_allocator *allocator, struct weir_matcher **ret_matcher,
+		      struct weir_problem *problem);
+
+/* ---- matching ---- */
+
+struct wr_match_value {
+	struct wr_value value;
+	uint32_t context;
+	uint32_t next; /* of the same path, + 1 */
+};
+
+struct weir_match {
+	const struct weir_matcher *matcher;
+	struct weir_allocator allocator;
+	void *memory;
+	size_t memory_bytes;
+	size_t payload_bytes_max;
+	uint32_t event; /* number of the one in hand; stamps of others are less */
+
+	uint32_t *branch_stamps;
+	uint32_t *rule_stamps;
+	uint32_t *path_stamps;
+	uint32_t *path_values; /* the first + 1, with a stamp of this event */
+	uint32_t *leaf_stamps;
+	uint8_t *leaf_holds; /* with a stamp of this event */
+	uint32_t *open;      /* alternatives whose door is open */
+	uint32_t open_count;
+	uint64_t *word_stamps;
+	uint64_t word_step;
+	uint32_t *word_lists[2];
+	uint32_t *header_stamps;
+
+	struct wr_match_value *values;
+	uint32_t value_count;
+	struct wr_context *contexts;
+	uint32_t context_count;
+	uint32_t array_count;
+	struct wr_scan_block *blocks;
+	uint8_t *texts; /* without escapes */
+	size_t texts_bytes;
+	struct wr_hit *hits;
+	struct wr_join join;
+
+	bool failed; /* the event is larger than what there is room for */
+
+	uint32_t *rules; /* the caller's */
+	size_t rules_max;
+	size_t rule_count;
+};
+
+/* Values, contexts and arrays that a payload can have: two bytes each, but for those that are open
+ * where it ends. */
+static inline uint32_t wr_match_value_max(const struct weir_match *m)
+{
+	return (uint32_t)(m->payload_bytes_max / 2) + 520u;
+}
+
+/* A value of the path was found: record it and open its doors. */
+void wr_match_take(struct weir_match *m, uint32_t path, const struct wr_value *value,
+		   uint32_t context);
+
+/* false: the payload is no JSON object. */
+bool wr_match_read_payload(struct weir_match *m, const uint8_t *text, size_t bytes);
+void wr_match_read_attributes(struct weir_match *m, const struct weir_routed *event);
+void wr_match_keys(struct weir_match *m, const struct weir_routed *event);
+void wr_match_rule(struct weir_match *m, uint32_t rule);
+
+/* A number as JSON has it; false: it is none. */
+bool wr_match_number(const uint8_t *text, size_t bytes, double *ret_number);
+
+/* The order of doubles as one of integers; -0 is 0. */
+static inline uint64_t wr_number_order(double number)
+{
+	uint64_t bits;
+	number += 0.0; /* -0 becomes 0 */
+	memcpy(&bits, &number, sizeof bits);
+	return (bits >> 63) != 0 ? ~bits : bits | 1ull << 63;
+}
+
+int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
+		    const struct weir_allocator *allocator, struct weir_match **ret_match,
+		    struct weir_problem *problem);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/route/ranges.h"
+
+#include "core/base/bits.h"
+
+bool wr_ranges_add(struct wr_ranges *ranges, struct wr_arena *arena, const struct wr_range *range)
+{
+	void *list = ranges->list;
+	if (!wr_arena_grow(arena, &list, &ranges->room, ranges->count, sizeof *ranges->list))
+		return false;
+	ranges->list = list;
+	ranges->list[ranges->count++] = *range;
+	return true;
+}
+
+static void sift(uint64_t *heap, size_t at, size_t count)
+{
+	uint64_t moved = heap[at];
+	for (size_t child; (child = 2 * at + 1) < count; at = child) {
+		if (child + 1 < count && heap[child + 1] > heap[child])
+			child++;
+		if (heap[child] <= moved)
+			break;
+		heap[at] = heap[child];
+	}
+	heap[at] = moved;
+}
+
+static void sort(uint64_t *list, size_t count)
+{
+	for (size_t i = count / 2; i-- > 0;)
+		sift(list, i, count);
+	for (size_t left = count; left > 1; left--) {
+		uint64_t greatest = list[0];
+		list[0] = list[left - 1];
+		list[left - 1] = greatest;
+		sift(list, 0, left - 1);
+	}
+}
+
+/* The last cut at or before the number; cut_count: there is none. */
+static size_t piece_of(const struct wr_ranges *ranges, uint64_t number)
+{
+	size_t low = 0, high = ranges->cut_count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (ranges->cuts[middle] <= number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low > 0 ? low - 1 : ranges->cut_count;
+}
+
+bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct wr_table *table)
+{
+	size_t count = 0, kept = 0;
+	if (ranges->count == 0)
+		return true;
+	uint64_t *cuts = wr_arena_take(arena, ranges->count * 2, sizeof *cuts);
+	if (cuts == NULL)
+		return false;
+	for (size_t i = 0; i < ranges->count; i++) {
+		cuts[count++] = ranges->list[i].first;
+		if (ranges->list[i].last != UINT64_MAX)
+			cuts[count++] = ranges->list[i].last + 1;
+	}
+	sort(cuts, count);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || cuts[i] != cuts[kept - 1])
+			cuts[kept++] = cuts[i];
+	ranges->cuts = cuts;
+	ranges->cut_count = kept;
+	ranges->width = wr_power_of_two_above(kept);
+	ranges->nodes = wr_arena_take(arena, ranges->width * 2, sizeof *ranges->nodes);
+	if (ranges->nodes == NULL)
+		return false;
+	for (size_t i = 0; i < ranges->count; i++) {
+		const struct wr_range *r = &ranges->list[i];
+		size_t low = piece_of(ranges, r->first) + ranges->width;
+		size_t high = piece_of(ranges, r->last) + ranges->width + 1;
+		for (; low < high; low /= 2, high /= 2) {
+			if ((low & 1) != 0 &&
+			    !wr_table_link(table, &ranges->nodes[low++], r->number))
+				return false;
+			if ((high & 1) != 0 &&
+			    !wr_table_link(table, &ranges->nodes[--high], r->number))
+				return false;
+		}
+	}
+	return true;
+}
+
+size_t wr_ranges_find(const struct wr_ranges *ranges, uint64_t number)
+{
+	size_t piece = piece_of(ranges, number);
+	return piece < ranges->cut_count ? piece + ranges->width : 0;
+}

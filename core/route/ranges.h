@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which of many ranges of numbers is a number in? The ends of all ranges cut the numbers into
+ * pieces; a tree lies over the pieces, and a range stands in the few of its nodes that together are
+ * the range. A number is found in its piece by halving, and the ranges that it is in are those of
+ * the nodes above.
+ *
+ * Numbers are the order of doubles as integers (wr_number_order()); both ends are in the range.
+ * Thread: any, once it is made.
+ */
+#ifndef WR_ROUTE_RANGES_H
+#define WR_ROUTE_RANGES_H
+
+#include "core/route/table.h"
+
+struct wr_range {
+	uint64_t first;
+	uint64_t last;
+	uint32_t number;
+};
+
+struct wr_ranges {
+	struct wr_range *list; /* while they are gathered */
+	size_t count, room;
+	uint64_t *cuts; /* where a piece begins; in order */
+	size_t cut_count;
+	uint32_t *nodes; /* of a tree with `width` leaves from node `width` on: lists of numbers */
+	size_t width;
+};
+
+bool wr_ranges_add(struct wr_ranges *ranges, struct wr_arena *arena, const struct wr_range *range);
+
+/* No more are added. false: no memory. */
+bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct wr_table *table);
+
+/* The piece that a number is in, as a node; 0: it is before all. Then node / 2 until 0. */
+size_t wr_ranges_find(const struct wr_ranges *ranges, uint64_t number);
+
+#endif
