@@ -137,6 +137,7 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 	if (rc == 0) {
 		rc = wr_versions_check(&t->versions, view, replay, &version);
 		d->first_seq = version.now.last_seq;
+		d->asked = version.asked;
 		d->version = rc == 0 ? wr_version_given(&version) : version.now.version;
 	}
 	if (rc != 0)

@@ -47,6 +47,7 @@ struct wr_decision {
 	 */
 	uint32_t id;
 	uint32_t epoch; /* PRODUCER */
+	bool asked;     /* with WEIR_E_CONFLICT: that is the answer, and nothing was refused */
 	bool tell;      /* even an asker who wants no answer: it was taken in part only */
 	bool same;      /* with WEIR_E_EXISTS: what is there is what was asked for */
 	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */

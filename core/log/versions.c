@@ -256,6 +256,7 @@ int wr_versions_check(struct wr_versions *v, const struct wr_record_view *view, 
 		if (replay || view->head->key_bytes != sizeof c->hash)
 			return -EINVAL;
 		memcpy(c->hash, view->key, sizeof c->hash);
+		c->asked = true;
 		look_up(v, c);
 		return WEIR_E_CONFLICT;
 	}

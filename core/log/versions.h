@@ -78,6 +78,7 @@ struct wr_version_candidate {
 	uint64_t hash[2];
 	uint64_t id_print;
 	bool ends;
+	bool asked;                  /* it expects what cannot be: the refusal is the answer */
 	struct wr_version_state now; /* as found */
 };
 

@@ -311,7 +311,7 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 	if ((code == WEIR_E_DUPLICATE || code == WEIR_E_CONFLICT) && record_count == 1 &&
 	    d->first_seq <= before_seq)
 		reply.sequence = d->first_seq;
-	if (reply.code != 0)
+	if (reply.code != 0 && !d->asked)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
 	if (reply.code != 0 || wanted || d->tell)
 		wr_lane_answer(lane, &reply);

@@ -96,6 +96,9 @@ Test(expected_version, an_event_is_written_if_its_key_has_what_it_expects)
 	cr_expect_eq(versions.keys_max, KEYS);
 	cr_expect_eq(versions.keys, 1);
 	cr_expect_eq(versions.conflicts, 2);
+	struct weir_info info;
+	fixture_info(&f, &info);
+	cr_expect_eq(info.refused_events, 2, "a question is none: %lu", info.refused_events);
 }
 
 Test(expected_version, a_repeat_of_the_last_event_is_no_conflict)
