@@ -242,6 +242,8 @@ void wr_share_restore(struct wr_share *s, const struct wr_share_event *event)
 {
 	struct wr_share_event *e = add(s, event);
 	e->redelivered = true;
+	/* Nobody parks what is in no order; a log may say anything. */
+	e->parks = e->parks && is_ordered(s, e) && wr_share_key_is_first(s, wr_share_index(s, e));
 	/* In the order of the log they go to the end of what is ready. */
 	if (e->parks)
 		wr_share_park(s, e);

@@ -229,9 +229,11 @@ static int decide(struct wr_versions *v, struct wr_version_candidate *c,
 		wr_store_relaxed(&t->conflicts, wr_load_relaxed(&t->conflicts) + 1); /* own */
 		return WEIR_E_CONFLICT;
 	}
+	bool is_one_too_many = c->now.version == 0 && !c->ends &&
+			       wr_load_relaxed(&t->held) >= t->def.keys; /* own */
 	if (replay)
-		return option->version == c->now.version + 1 ? 0 : -EINVAL;
-	if (c->now.version == 0 && wr_load_relaxed(&t->held) >= t->def.keys && !c->ends) /* own */
+		return option->version == c->now.version + 1 && !is_one_too_many ? 0 : -EINVAL;
+	if (is_one_too_many)
 		return WEIR_E_FULL;
 	return is_blocked(v, c->entry) ? WEIR_E_AGAIN : 0;
 }

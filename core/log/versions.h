@@ -116,7 +116,7 @@ static inline struct wr_version_topic *wr_versions_topic(const struct wr_version
  *   WEIR_E_FULL       a key beyond the most
  *   WEIR_E_AGAIN      a checkpoint is in the way; never on replay
  *   -EINVAL           an expectation where nothing is counted; on replay: the version in the record
- *                     is not the next one
+ *                     is not the next one, or it is of a key beyond the most
  */
 int wr_versions_check(struct wr_versions *v, const struct wr_record_view *view, bool replay,
 		      struct wr_version_candidate *ret_candidate);

@@ -5,7 +5,8 @@
  * The letters come as events come to any member of a shared subscription that is the only one:
  * those that were left before first, then the others, each in the order of the log. What is not for
  * this job is held to its end, so that it does not come twice; leaving gives it back, uncounted.
- * The end is where the group says that all up to there is handed out (RD1), and nothing came.
+ * The end is where the group says that all up to there is granted (RD1), and the member has taken
+ * all of that.
  */
 #include "core/pipeline/redrive.h"
 
@@ -250,6 +251,8 @@ static int finish(struct weir_redrive *r)
 			if (reply->code == 0)
 				wr_hand_remove(r->member->sharing,
 					       wr_hand_find(r->member->sharing, item->sequence));
+			else if (reply->code != WEIR_E_OUT_OF_SEQUENCE)
+				r->left++; /* it is held to the end */
 			wr_lane_reply_take(lane);
 		}
 		r->sent_count = 0;
@@ -257,11 +260,12 @@ static int finish(struct weir_redrive *r)
 		for (uint32_t i = 0; i < again_count; i++) {
 			rc = wr_redrive_send(r, again[i].item,
 					     wr_redrive_way_unparked(again[i].way));
+			r->left += rc != 0 ? 1 : 0;
 			if (rc != 0 && failed == 0)
 				failed = rc;
 		}
 	}
-	return done > 0 ? done : failed;
+	return failed != 0 ? failed : done;
 }
 
 /* ---- going on ---- */
@@ -318,6 +322,17 @@ static int work_off(struct weir_redrive *r, uint64_t now_ns)
 	return rc == WEIR_E_FENCED ? 0 : rc;
 }
 
+/* The next one cannot be read: those behind it can, perhaps. It is left, as if it had been polled.
+ * Where nothing is granted it is the group that cannot read on. */
+static void leave_unreadable(struct weir_redrive *r)
+{
+	struct wr_spsc *grants = &r->member->sharing->grants_ring;
+	if (wr_spsc_ready(grants) == 0)
+		return;
+	wr_spsc_pop(grants, 1);
+	r->left++;
+}
+
 /* More letters, when all are worked off. 0, or negative. */
 static int poll_more(struct weir_redrive *r, uint64_t timeout_ns)
 {
@@ -327,10 +342,14 @@ static int poll_more(struct weir_redrive *r, uint64_t timeout_ns)
 	r->item_next = r->item_count = 0;
 	int rc =
 		weir_poll(r->member, r->items, WR_REDRIVE_AT_ONCE, wr_min_u64(timeout_ns, LOOK_NS));
+	if (rc == WEIR_E_CORRUPT || rc == -EIO)
+		leave_unreadable(r);
 	if (rc < 0)
 		return rc;
 	r->item_count = (uint32_t)rc;
-	if (rc == 0 && idle_seq >= r->end_seq)
+	/* One that is granted may still be on its way from the disk. */
+	if (rc == 0 && idle_seq >= r->end_seq &&
+	    wr_spsc_ready(&r->member->sharing->grants_ring) == 0)
 		r->progress.done = true;
 	return 0;
 }

@@ -249,7 +249,8 @@ static int see_event(void *context, const struct weir_journal_event *event)
 	if (!d->print.whole &&
 	    weir_letter_waits(d->pipeline, d->topic, item->sequence, &waits) != 0)
 		return 0;
-	if (!waits && !choices.all)
+	/* `purge --all` means all that wait. */
+	if (!waits && !(choices.all && d->prints))
 		return 0;
 	d->found++;
 	if (d->prints)

@@ -453,3 +453,25 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 	cr_expect_gt(urgent, 2000);
 	cr_expect_gt(parked, 40, "%llu", (unsigned long long)parked);
 }
+
+/* Its bytes are whole, and no group has written it. */
+Test(share, a_log_that_parks_what_is_in_no_order_is_survived)
+{
+	const struct wr_share_event events[] = {
+		{.seq = 1, .from = 1, .generation = 2, .parks = true},
+		{.seq = 2, .from = 2, .generation = 2, .key = 7, .parks = true},
+		{.seq = 4, .from = 4, .generation = 2, .key = 7, .parks = true},
+	};
+	memset(&w, 0, sizeof w);
+	wr_memory_sim_init(&memory, NULL);
+	for (uint32_t by_key = 0; by_key < 2; by_key++) {
+		w.by_key = by_key == 1;
+		open_again();
+		for (uint32_t i = 0; i < 3; i++)
+			wr_share_restore(&share, &events[i]);
+		cr_expect_eq(share.parked_count, 2 * by_key);
+		cr_expect_eq(share.in_state[WR_SHARE_PARKED], by_key);
+		cr_expect_eq(share.in_state[WR_SHARE_READY], 3 - 2 * by_key);
+		wr_share_fini(&share, &memory.base);
+	}
+}

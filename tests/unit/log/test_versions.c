@@ -199,6 +199,15 @@ CASE(versions, a_replay_takes_what_the_log_says_and_nothing_else)
 	make(&m, 0, 1, WEIR_VERSION_ANY, 0, false);
 	wr_version_fill(&m.view, 3);
 	cr_expect_eq(wr_versions_check(&table, &m.view, true, &c), -EINVAL, "one is missing");
+	for (uint64_t key = 2; key < 5; key++) {
+		make(&m, 0, key, WEIR_VERSION_NONE, 0, key == 4);
+		wr_version_fill(&m.view, 1);
+		cr_expect_eq(wr_versions_check(&table, &m.view, true, &c), key == 3 ? -EINVAL : 0,
+			     "no writer has taken more keys than two");
+		if (key != 3)
+			wr_versions_take(&table, &c, 5 + key, false);
+	}
+	cr_expect_eq(wr_load_relaxed(&table.topics[0].held), 2);
 }
 
 /* ---- lives ---- */

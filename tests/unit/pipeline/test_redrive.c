@@ -9,26 +9,10 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "tests/support/queue_bed.h"
-
-static struct weir_redrive_options options;
-static uint32_t queue;
-static struct weir_member *worker;
-
-static void begin(enum weir_when_dead when_dead)
-{
-	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
-	queue_bed.options.order = WEIR_ORDER_KEY;
-	queue_bed.options.dead_letters = "dead";
-	queue_bed.options.attempts_max = 1;
-	queue_bed.options.when_dead = when_dead;
-	queue = queue_make();
-	worker = queue_join(queue, 4);
-	weir_redrive_options_init(&options);
-	options.dead_letters = queue_bed.dead_topic;
-}
+#include "tests/unit/pipeline/redrive_bed.h"
 
 static void setup(void)
 {
@@ -42,56 +26,6 @@ static void setup_parking(void)
 
 TestSuite(redrive, .init = setup, .fini = queue_end, .timeout = 120);
 TestSuite(redrive_parked, .init = setup_parking, .fini = queue_end, .timeout = 120);
-
-static void reopen(void)
-{
-	queue_reopen();
-	cr_assert_eq(queue_make(), queue);
-	worker = queue_join(queue, 4);
-}
-
-/* What the worker has got is rejected for good, with its number as the reason. */
-static void kill_next(uint64_t number)
-{
-	struct weir_item item = queue_next(worker);
-	struct weir_rejection r = {.verdict = WEIR_VERDICT_DEAD, .reason = (uint32_t)number};
-	cr_assert_eq(fixture_number(&item), number);
-	cr_assert_eq(weir_reject(worker, &item, &r), 0);
-}
-
-/* Events of a key, each of which dies. */
-static void make_letters(uint64_t key, uint64_t first, uint64_t end)
-{
-	for (uint64_t number = first; number < end; number++) {
-		queue_publish_keyed(key, number);
-		kill_next(number);
-	}
-	queue_commit(worker);
-	(void)queue_lag(queue);
-}
-
-static struct weir_redrive *open_job(void)
-{
-	struct weir_redrive *job;
-	cr_assert_eq(weir_redrive_open(queue_bed.f.pipeline, &options, &job, &queue_bed.problem), 0,
-		     "%s: %s", queue_bed.problem.field, queue_bed.problem.text);
-	return job;
-}
-
-/* The whole of a job. */
-static struct weir_redrive_progress run_job(void)
-{
-	struct weir_redrive_progress progress;
-	struct weir_redrive *job = open_job();
-	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	do {
-		cr_assert_geq(weir_redrive_step(job, MS), 0);
-		weir_redrive_progress(job, &progress);
-	} while (!progress.done && fixture_now_ns() < until);
-	cr_assert(progress.done);
-	cr_assert_eq(weir_redrive_close(job, FIXTURE_LONG_NS), 0);
-	return progress;
-}
 
 /* The worker gets these numbers, which are of one key, and nothing else. */
 static void expect_numbers(const uint64_t *numbers, uint32_t count)
@@ -265,6 +199,108 @@ Test(redrive, cancelled_or_cut_off_it_is_gone_on_with)
 	for (uint32_t i = 0; i < 40; i++)
 		cr_expect_eq(seen[i], 1, "%u came %u times", i, seen[i]);
 	cr_expect_eq(fixture_poll_rest(worker), 0);
+}
+
+/* Letters 0 to 3 lie on disk, each in another chunk, and an earlier job has left them. */
+static void leave_letters_on_disk(void)
+{
+	static const char filler[1000];
+	uint32_t other = fixture_topic(&queue_bed.f, "other", 1);
+	const struct weir_event event = {.topic = other,
+					 .payload = filler,
+					 .payload_bytes = sizeof filler,
+					 .partition = WEIR_PARTITION_BY_KEY};
+	for (uint64_t i = 0; i < 4; i++) {
+		uint64_t ticket = 0;
+		make_letters(1, i, i + 1);
+		for (uint32_t k = 0; k < 2 * FIXTURE_CHUNK_BYTES / sizeof filler; k++)
+			cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+		fixture_wait(queue_bed.producer, ticket);
+	}
+	options.action = WEIR_REDRIVE_LOOK;
+	cr_expect_eq(run_job().looked, 4);
+	options.action = WEIR_REDRIVE;
+	reopen();
+}
+
+Test(redrive, what_is_still_to_be_read_from_disk_is_not_passed_over)
+{
+	leave_letters_on_disk();
+	struct weir_redrive *job = open_job();
+	struct weir_redrive_progress progress = {.done = false};
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (!progress.done && fixture_now_ns() < until) {
+		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
+		cr_assert_geq(weir_redrive_step(job, 0), 0);
+		weir_redrive_progress(job, &progress);
+	}
+	cr_expect_eq(progress.copied, 4, "%llu", (unsigned long long)progress.copied);
+	cr_expect_eq(weir_redrive_close(job, FIXTURE_LONG_NS), 0);
+}
+
+/* Where letter 1 lies. */
+static struct {
+	uint64_t segment, offset;
+	char path[TEST_PATH_BYTES + 80];
+} place;
+
+static int find_letter(void *context, const struct weir_journal_event *event)
+{
+	(void)context;
+	if (!event->control && event->item.topic == queue_bed.dead_topic &&
+	    fixture_number(&event->item) == 1) {
+		place.segment = event->segment_id;
+		place.offset = event->batch_offset;
+	}
+	return 0;
+}
+
+static int find_file(void *context, const struct weir_journal_segment *segment)
+{
+	(void)context;
+	if (segment->segment_id == place.segment)
+		(void)snprintf(place.path, sizeof place.path, "%s/%s", queue_bed.f.dir,
+			       segment->file);
+	return 0;
+}
+
+static void damage_letter(void)
+{
+	struct weir_journal_visitor visitor;
+	uint8_t byte;
+	weir_journal_visitor_init(&visitor);
+	visitor.event = find_letter;
+	cr_assert_eq(weir_journal_inspect(queue_bed.f.dir, &visitor, NULL, NULL), 0);
+	visitor.event = NULL;
+	visitor.segment = find_file;
+	cr_assert_eq(weir_journal_inspect(queue_bed.f.dir, &visitor, NULL, NULL), 0);
+	FILE *file = fopen(place.path, "r+b");
+	cr_assert_not_null(file, "%s", place.path);
+	cr_assert_eq(fseek(file, (long)place.offset + 140, SEEK_SET), 0);
+	cr_assert_eq(fread(&byte, 1, 1, file), 1);
+	byte ^= 0x10;
+	cr_assert_eq(fseek(file, (long)place.offset + 140, SEEK_SET), 0);
+	cr_assert_eq(fwrite(&byte, 1, 1, file), 1);
+	cr_assert_eq(fclose(file), 0);
+}
+
+Test(redrive, what_cannot_be_read_is_told_and_those_behind_it_are_done)
+{
+	leave_letters_on_disk();
+	damage_letter();
+	struct weir_redrive *job = open_job();
+	struct weir_redrive_progress progress = {.done = false};
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint32_t told = 0;
+	while (!progress.done && fixture_now_ns() < until) {
+		int rc = weir_redrive_step(job, MS);
+		cr_assert(rc >= 0 || rc == WEIR_E_CORRUPT, "%s", weir_error_name(rc));
+		told += rc < 0;
+		weir_redrive_progress(job, &progress);
+	}
+	cr_expect(progress.done && told == 1, "%u", told);
+	cr_expect_eq(progress.copied, 3, "%llu", (unsigned long long)progress.copied);
+	cr_expect_eq(weir_redrive_close(job, FIXTURE_LONG_NS), 0);
 }
 
 Test(redrive, it_keeps_its_pace)

@@ -135,6 +135,8 @@ Test(dlq_cli, what_is_purged_is_gone_and_its_key_goes_on)
 	cr_expect_not_null(strstr(c.out, "3 matched"), "%s", c.out);
 	DLQ("purge", "dead", "--reason", "10");
 	cr_expect_not_null(strstr(c.out, "1 purged"), "%s", c.out);
+	DLQ("purge", "dead", "--all", "--dry-run");
+	cr_expect_not_null(strstr(c.out, "2 matched"), "of those that wait: %s", c.out);
 	DLQ("redrive", "dead", "--into", "work", "--reason", "20");
 	cr_expect_not_null(strstr(c.out, "1 by a copy"), "%s", c.out);
 	expect_seen((const uint64_t[]){11, 20}, 2);
