@@ -357,6 +357,8 @@ int wr_route_compile_json(struct weir_filter *filter, struct weir_problem *probl
 		rc = compile_object(&c, &choice);
 	if (rc == 0)
 		rc = wr_compile_next(&c);
+	for (size_t i = 0; i < choice.count && rc == 0; i++)
+		rc = wr_compile_rank(&c, &choice.list[i]);
 	filter->alternatives = choice.list;
 	filter->alternative_count = choice.count;
 	if (rc == 0)

@@ -44,6 +44,9 @@ int wr_compile_text(struct wr_compile *c, struct wr_condition *ret_condition);
 int wr_compile_number(struct wr_compile *c, struct wr_condition *ret_condition);
 int wr_compile_expression(struct wr_compile *c, struct wr_condition *ret_condition);
 
+/* Gives the leaves their ranks, if it matters in which order AWS looks at them. */
+int wr_compile_rank(struct wr_compile *c, struct wr_alternative *a);
+
 /* Refuses wildcards that cost too much together, and what SNS has no room for. */
 int wr_compile_check_cost(struct wr_compile *c);
 int wr_compile_check_sns(struct wr_compile *c);

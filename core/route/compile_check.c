@@ -38,6 +38,24 @@ static int compare_paths(const struct wr_leaf *a, const struct wr_leaf *b)
 	return (a->path_bytes > b->path_bytes) - (a->path_bytes < b->path_bytes);
 }
 
+int wr_compile_rank(struct wr_compile *c, struct wr_alternative *a)
+{
+	bool wants_absent = false;
+	for (size_t i = 0; i < a->leaf_count; i++)
+		wants_absent = wants_absent || a->leaves[i]->wants_absent;
+	if (!wants_absent)
+		return 0;
+	uint16_t *ranks = wr_arena_take(&c->filter->arena, a->leaf_count, sizeof *ranks);
+	if (ranks == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < a->leaf_count; i++)
+		for (size_t k = 0; k < a->leaf_count; k++)
+			ranks[i] = (uint16_t)(ranks[i] +
+					      (compare_paths(a->leaves[k], a->leaves[i]) < 0));
+	a->ranks = ranks;
+	return 0;
+}
+
 static bool has_leaf(const struct wr_alternative *a, const struct wr_leaf *leaf)
 {
 	for (size_t i = 0; i < a->leaf_count; i++)

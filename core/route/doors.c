@@ -120,6 +120,7 @@ static void door_of(struct wr_arena *arena, const struct wr_condition *c, struct
 		return;
 	case WR_CONDITION_ABSENT:
 		d->kind = WR_DOOR_ABSENT;
+		d->proves = false; /* values in elements open it, too */
 		return;
 	case WR_CONDITION_EQUALS_CASE:
 	case WR_CONDITION_PREFIX_CASE:
@@ -279,7 +280,11 @@ static bool add_branch(struct weir_matcher *m, const struct weir_filter *filter,
 				   .of_payload = filter->kind != WEIR_FILTER_SNS_ATTRIBUTES};
 	for (size_t i = 0; i < alternative->leaf_count; i++) {
 		void *list = m->branch_leaves;
-		uint32_t leaf = leaf_of(m, filter, alternative->leaves[i]);
+		size_t from = i; /* in the order of ranks, if there are any: join.h */
+		if (alternative->ranks != NULL)
+			for (from = 0; alternative->ranks[from] != i; from++)
+				;
+		uint32_t leaf = leaf_of(m, filter, alternative->leaves[from]);
 		if (leaf == 0 || m->arena.failed || !count_uses(m, &m->leaves[leaf - 1]) ||
 		    !wr_arena_grow(&m->arena, &list, &m->branch_leaf_room, m->branch_leaf_count,
 				   sizeof *m->branch_leaves))

@@ -81,6 +81,8 @@ struct wr_leaf {
 
 struct wr_alternative {
 	const struct wr_leaf **leaves;
+	const uint16_t
+		*ranks; /* of the leaves, by path; NULL: none of them wants its field absent */
 	size_t leaf_count;
 	size_t leaf_room;
 };

@@ -12,6 +12,10 @@
  * no element has it all (the same field lies in several arrays, by a name that comes twice or by
  * dots in names), up to WR_JOIN_CHOICES sets are carried on, the largest.
  *
+ * Where a field had better be absent it is enough that no value of it belongs to what was chosen:
+ * each of its values lies in another element of an array than a slot before it has chosen from. So
+ * "before" counts: slots are numbered in the order of their paths, as AWS looks at them.
+ *
  * Time: contexts that were hit, and their parents, times the depth. No allocation.
  * Thread: one at a time.
  */
@@ -24,6 +28,11 @@
 
 #define WR_JOIN_SLOTS_MAX 256u
 #define WR_JOIN_CHOICES 16u
+/* Slots whose field may be absent, but has values in array elements. */
+#define WR_JOIN_ABSENCES_MAX 64u
+
+/* With a hit's slot: the field has a value here, and the slot would be content if it had none. */
+#define WR_HIT_IN_THE_WAY (1u << 31)
 
 struct wr_context {
 	uint32_t parent; /* less than its own number; 0 of context 0 */
@@ -37,7 +46,8 @@ struct wr_hit {
 
 struct wr_join_set {
 	uint64_t slots[WR_JOIN_SLOTS_MAX / 64];
-	uint32_t next; /* of the list that it is in, + 1 */
+	uint64_t absent; /* which absences no value is in the way of */
+	uint32_t next;   /* of the list that it is in, + 1 */
 };
 
 /* The caller's memory, zeroed once. Contexts and arrays are numbered below context_max. */
@@ -51,13 +61,17 @@ struct wr_join {
 	struct wr_join_set *sets;
 	uint32_t set_count;
 	uint32_t set_max;
+	uint64_t *context_values; /* absences that a value in it is in the way of */
+	uint64_t *array_values;
+	uint32_t absence_count;
+	uint16_t absence_slots[WR_JOIN_ABSENCES_MAX];
 };
 
 /* What wr_join_place() needs for so many. */
 size_t wr_join_bytes(uint32_t context_max, uint32_t set_max);
 void wr_join_place(struct wr_join *join, void *memory, uint32_t context_max, uint32_t set_max);
 
-/* 1, 0, or WEIR_E_TOO_BIG: there are more sets than there is room for. */
+/* 1, 0, or WEIR_E_TOO_BIG: there are more sets, or absences, than there is room for. */
 int wr_join_run(struct wr_join *join, const struct wr_context *contexts, const struct wr_hit *hits,
 		size_t hit_count, size_t slot_count);
 

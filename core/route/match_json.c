@@ -26,19 +26,32 @@ struct look {
 struct seen {
 	const struct wr_found *decided; /* the first that matched, else the first */
 	bool is_hit;
+	bool is_contested; /* no value matched, but all may be in elements that are not chosen */
 };
+
+static int add_hit(struct look *l, uint32_t slot, uint32_t context)
+{
+	void *list = l->hits;
+	if (!wr_arena_grow(&l->fields->arena, &list, &l->hit_room, l->hit_count, sizeof *l->hits))
+		return -ENOMEM;
+	l->hits = list;
+	l->hits[l->hit_count++] = (struct wr_hit){slot, context};
+	return 0;
+}
 
 /* Which values of the leaf's path match? They become hits of the slot. */
 static int look_at_leaf(struct look *l, const struct wr_leaf *leaf, uint32_t slot,
 			struct seen *ret_seen)
 {
 	struct wr_fields *f = l->fields;
+	bool may_be_absent = leaf->wants_absent;
+	int rc = 0;
 	*ret_seen = (struct seen){0};
-	for (size_t i = 0; i < f->found_count; i++) {
+	for (size_t i = 0; i < f->found_count && rc == 0; i++) {
 		const struct wr_found *found = &f->found[i];
-		void *list = l->hits;
 		if (found->leaf != f->first_of_path[leaf->id])
 			continue;
+		may_be_absent = may_be_absent && found->context != 0;
 		if (ret_seen->decided == NULL)
 			ret_seen->decided = found;
 		if (!wr_leaf_holds(leaf, &found->value))
@@ -46,20 +59,19 @@ static int look_at_leaf(struct look *l, const struct wr_leaf *leaf, uint32_t slo
 		if (!ret_seen->is_hit)
 			ret_seen->decided = found;
 		ret_seen->is_hit = true;
-		if (!wr_arena_grow(&f->arena, &list, &l->hit_room, l->hit_count, sizeof *l->hits))
-			return -ENOMEM;
-		l->hits = list;
-		l->hits[l->hit_count++] = (struct wr_hit){slot, found->context};
+		rc = add_hit(l, slot, found->context);
 	}
-	if (leaf->wants_absent && ret_seen->decided == NULL) {
-		void *list = l->hits;
-		if (!wr_arena_grow(&f->arena, &list, &l->hit_room, l->hit_count, sizeof *l->hits))
-			return -ENOMEM;
-		l->hits = list;
-		l->hits[l->hit_count++] = (struct wr_hit){slot, 0};
+	if (!may_be_absent || rc < 0)
+		return rc;
+	if (ret_seen->decided == NULL) {
 		ret_seen->is_hit = true;
+		return add_hit(l, slot, 0);
 	}
-	return 0;
+	ret_seen->is_contested = !ret_seen->is_hit;
+	for (size_t i = 0; i < f->found_count && rc == 0; i++)
+		if (f->found[i].leaf == f->first_of_path[leaf->id])
+			rc = add_hit(l, slot | WR_HIT_IN_THE_WAY, f->found[i].context);
+	return rc;
 }
 
 static bool only_absent(const struct wr_leaf *leaf)
@@ -83,7 +95,7 @@ static void tell_leaf(const struct look *l, uint32_t alternative, const struct w
 		.condition_at = leaf->at,
 		.verdict = WEIR_LEAF_MATCHED,
 	};
-	if (apart)
+	if (apart && !seen->is_contested)
 		told.verdict = WEIR_LEAF_APART;
 	else if (!seen->is_hit)
 		told.verdict = found == NULL       ? WEIR_LEAF_NO_VALUE
@@ -121,23 +133,41 @@ static int run_join(struct look *l, size_t slot_count)
 	return rc;
 }
 
+/* The join failed. Would it have, without the values that are in the way of absences? */
+static int are_apart(struct look *l, size_t slot_count)
+{
+	for (size_t i = 0; i < l->hit_count; i++)
+		if ((l->hits[i].slot & WR_HIT_IN_THE_WAY) != 0)
+			l->hits[i] = (struct wr_hit){l->hits[i].slot & ~WR_HIT_IN_THE_WAY, 0};
+	int rc = run_join(l, slot_count);
+	return rc < 0 ? rc : rc == 0;
+}
+
 static int look_at_alternative(struct look *l, uint32_t number)
 {
 	const struct wr_alternative *a = &l->filter->alternatives[number];
 	struct seen seen[WEIR_PATTERN_FIELDS_MAX];
-	bool all = true;
-	int rc = 0;
+	bool all = true, contested = false;
+	int rc = 0, apart = 0;
 	l->hit_count = 0;
 	for (size_t i = 0; i < a->leaf_count && (all || l->tell != NULL); i++) {
-		rc = look_at_leaf(l, a->leaves[i], (uint32_t)i, &seen[i]);
+		uint32_t slot = a->ranks != NULL ? a->ranks[i] : (uint32_t)i;
+		rc = look_at_leaf(l, a->leaves[i], slot, &seen[i]);
 		if (rc < 0)
 			return rc;
-		all = all && seen[i].is_hit;
+		all = all && (seen[i].is_hit || seen[i].is_contested);
+		contested = contested || seen[i].is_contested;
 	}
 	rc = all ? run_join(l, a->leaf_count) : 0;
-	for (size_t i = 0; i < a->leaf_count && l->tell != NULL && rc >= 0; i++)
-		tell_leaf(l, number, a->leaves[i], &seen[i], all && rc == 0);
-	return rc;
+	if (l->tell == NULL || rc < 0)
+		return rc;
+	if (all && rc == 0)
+		apart = contested ? are_apart(l, a->leaf_count) : 1;
+	for (size_t i = 0; i < a->leaf_count && apart >= 0; i++) {
+		seen[i].is_hit = seen[i].is_hit || (seen[i].is_contested && rc == 1);
+		tell_leaf(l, number, a->leaves[i], &seen[i], apart == 1);
+	}
+	return apart < 0 ? apart : rc;
 }
 
 int wr_route_match_json(const struct weir_filter *filter, const struct weir_routed *event,

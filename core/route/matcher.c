@@ -199,56 +199,109 @@ static bool value_holds(const struct wr_rule_leaf *leaf, const struct wr_value *
 	return false;
 }
 
-static bool leaf_holds(struct weir_match *m, uint32_t number)
+/* Is there no value of the path, or may those that there are lie in elements nobody chooses? */
+static bool may_be_absent(const struct weir_match *m, uint32_t path)
+{
+	if (m->path_stamps[path] != m->event)
+		return true;
+	for (uint32_t v = m->path_values[path]; v != 0; v = m->values[v - 1].next)
+		if (m->values[v - 1].context == 0)
+			return false;
+	return true;
+}
+
+static enum wr_leaf_holds leaf_holds(struct weir_match *m, uint32_t number)
 {
 	const struct wr_rule_leaf *leaf = &m->matcher->leaves[number];
 	if (m->leaf_stamps[number] == m->event)
-		return m->leaf_holds[number] != 0;
-	bool holds = false;
-	if (m->path_stamps[leaf->path] != m->event)
-		holds = leaf->wants_absent;
-	else
-		for (uint32_t v = m->path_values[leaf->path]; v != 0 && !holds;
-		     v = m->values[v - 1].next)
-			holds = value_holds(leaf, &m->values[v - 1].value);
+		return m->leaf_holds[number];
+	enum wr_leaf_holds holds = WR_LEAF_NOT;
+	bool has_value = m->path_stamps[leaf->path] == m->event;
+	for (uint32_t v = has_value ? m->path_values[leaf->path] : 0; v != 0 && holds == 0;
+	     v = m->values[v - 1].next)
+		if (value_holds(leaf, &m->values[v - 1].value))
+			holds = WR_LEAF_HOLDS;
+	if (holds == WR_LEAF_NOT && leaf->wants_absent && may_be_absent(m, leaf->path))
+		holds = has_value ? WR_LEAF_CONTESTED : WR_LEAF_HOLDS;
 	m->leaf_stamps[number] = m->event;
-	m->leaf_holds[number] = holds;
+	m->leaf_holds[number] = (uint8_t)holds;
 	return holds;
+}
+
+static const struct wr_rule_leaf *leaf_of(const struct weir_match *m, const struct wr_branch *b,
+					  uint16_t i)
+{
+	return &m->matcher->leaves[m->matcher->branch_leaves[b->first_leaf + i]];
+}
+
+/* Has the branch a field that may be absent although it has values? */
+static bool has_absences(const struct weir_match *m, const struct wr_branch *b)
+{
+	for (uint16_t i = 0; i < b->leaf_count; i++) {
+		const struct wr_rule_leaf *leaf = leaf_of(m, b, i);
+		if (leaf->wants_absent && m->path_stamps[leaf->path] == m->event &&
+		    may_be_absent(m, leaf->path))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The hits of one leaf, behind the `count` that there are; of one that needs no element only that,
+ * unless there are absences: then who chooses what matters. How many there are now, or negative.
+ */
+static int add_hits(struct weir_match *m, const struct wr_branch *b, uint16_t i, bool absences,
+		    uint32_t count)
+{
+	const struct wr_rule_leaf *leaf = leaf_of(m, b, i);
+	uint32_t before = count;
+	uint32_t first = m->path_stamps[leaf->path] == m->event ? m->path_values[leaf->path] : 0;
+	bool is_contested = first != 0 && leaf->wants_absent && may_be_absent(m, leaf->path);
+	bool is_free = first == 0;
+	for (uint32_t v = first; v != 0 && (absences || !is_free); v = m->values[v - 1].next) {
+		const struct wr_match_value *value = &m->values[v - 1];
+		bool is_hit = value_holds(leaf, &value->value);
+		if (count + 2 > HITS_MAX)
+			return WEIR_E_TOO_BIG;
+		is_free = is_free || (is_hit && value->context == 0);
+		if (is_hit)
+			m->hits[count++] = (struct wr_hit){i, value->context};
+		if (is_contested)
+			m->hits[count++] = (struct wr_hit){i | WR_HIT_IN_THE_WAY, value->context};
+	}
+	if (!is_free || (absences && first != 0))
+		return (int)count;
+	if (before == HITS_MAX)
+		return WEIR_E_TOO_BIG;
+	m->hits[before] = (struct wr_hit){i, 0};
+	return (int)before + 1;
 }
 
 /* All leaves hold, somewhere: together, too? */
 static int belongs_together(struct weir_match *m, const struct wr_branch *b)
 {
-	size_t count = 0;
-	for (uint16_t i = 0; i < b->leaf_count; i++) {
-		const struct wr_rule_leaf *leaf =
-			&m->matcher->leaves[m->matcher->branch_leaves[b->first_leaf + i]];
-		bool is_free = m->path_stamps[leaf->path] != m->event;
-		size_t before = count;
-		for (uint32_t v = is_free ? 0 : m->path_values[leaf->path]; v != 0 && !is_free;
-		     v = m->values[v - 1].next) {
-			if (!value_holds(leaf, &m->values[v - 1].value))
-				continue;
-			if (count == HITS_MAX)
-				return WEIR_E_TOO_BIG;
-			is_free = m->values[v - 1].context == 0;
-			m->hits[count++] = (struct wr_hit){i, m->values[v - 1].context};
-		}
-		if (is_free) {
-			count = before;
-			if (count == HITS_MAX)
-				return WEIR_E_TOO_BIG;
-			m->hits[count++] = (struct wr_hit){i, 0};
-		}
-	}
-	return wr_join_run(&m->join, m->contexts, m->hits, count, b->leaf_count);
+	bool absences = has_absences(m, b);
+	int count = 0;
+	for (uint16_t i = 0; i < b->leaf_count && count >= 0; i++)
+		count = add_hits(m, b, i, absences, (uint32_t)count);
+	if (count < 0)
+		return count;
+	return wr_join_run(&m->join, m->contexts, m->hits, (size_t)count, b->leaf_count);
 }
 
 static int decide(struct weir_match *m, const struct wr_branch *b)
 {
-	for (uint16_t i = 0; i < b->leaf_count; i++)
-		if (i != b->known && !leaf_holds(m, m->matcher->branch_leaves[b->first_leaf + i]))
+	bool contested = false;
+	for (uint16_t i = 0; i < b->leaf_count; i++) {
+		enum wr_leaf_holds holds =
+			i == b->known ? WR_LEAF_HOLDS
+				      : leaf_holds(m, m->matcher->branch_leaves[b->first_leaf + i]);
+		if (holds == WR_LEAF_NOT)
 			return 0;
+		contested = contested || holds == WR_LEAF_CONTESTED;
+	}
+	if (contested && b->leaf_count == 1)
+		return 0;
 	if (m->context_count > 1 && b->leaf_count > 1)
 		return belongs_together(m, b);
 	return 1;
@@ -386,7 +439,7 @@ static void open_absent(struct weir_match *m)
 	const struct weir_matcher *r = m->matcher;
 	for (uint32_t l = r->absent_paths; l != 0; l = r->table.links[l - 1].next) {
 		uint32_t path = r->table.links[l - 1].number;
-		if (m->path_stamps[path] != m->event)
+		if (may_be_absent(m, path))
 			open_list(m, r->paths[path].absent);
 	}
 }

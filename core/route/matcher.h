@@ -150,6 +150,13 @@ struct wr_match_value {
 	uint32_t next; /* of the same path, + 1 */
 };
 
+/* Of a leaf, in the event in hand. */
+enum wr_leaf_holds {
+	WR_LEAF_NOT,
+	WR_LEAF_HOLDS,
+	WR_LEAF_CONTESTED, /* its field may be absent, if elements without it are chosen */
+};
+
 struct weir_match {
 	const struct weir_matcher *matcher;
 	struct weir_allocator allocator;
@@ -163,7 +170,7 @@ struct weir_match {
 	uint32_t *path_stamps;
 	uint32_t *path_values; /* the first + 1, with a stamp of this event */
 	uint32_t *leaf_stamps;
-	uint8_t *leaf_holds; /* with a stamp of this event */
+	uint8_t *leaf_holds; /* enum wr_leaf_holds, with a stamp of this event */
 	uint32_t *open;      /* alternatives whose door is open */
 	uint32_t open_count;
 	uint64_t *word_stamps;

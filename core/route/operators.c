@@ -140,6 +140,21 @@ static int compile_block(struct wr_compile *c, struct wr_condition *condition)
 
 /* ---- numeric ---- */
 
+/* Is the number that the reader stands on beyond those of a double: too large, or too small? */
+static bool is_beyond(const struct wr_compile *c, double number)
+{
+	if (fpclassify(number) != FP_ZERO)
+		return !isfinite(number);
+	for (size_t i = c->json.start; i < c->json.end; i++) {
+		uint8_t digit = c->json.text[i];
+		if (digit >= '1' && digit <= '9')
+			return true;
+		if (digit == 'e' || digit == 'E')
+			break;
+	}
+	return false;
+}
+
 /* The current string as one of = < <= > >=; 0: it is none. The second character is '=' or 0. */
 static char comparison_of(const struct wr_compile *c, bool *ret_in)
 {
@@ -163,7 +178,7 @@ static int take_bound(struct wr_compile *c, double *ret_bound)
 		return wr_compile_refuse(c, "behind a comparison stands a number, not %s",
 					 wr_compile_token_name(c));
 	*ret_bound = wr_json_f64(&c->json);
-	if (!isfinite(*ret_bound))
+	if (is_beyond(c, *ret_bound))
 		return wr_compile_refuse(c, "the number is beyond those of a double");
 	return 0;
 }
@@ -240,7 +255,7 @@ static int compile_excluded(struct wr_compile *c, struct wr_condition *one,
 	}
 	if (c->json.token == WR_JSON_NUMBER) {
 		int rc = wr_compile_number(c, one);
-		if (rc == 0 && !isfinite(one->low))
+		if (rc == 0 && is_beyond(c, one->low))
 			rc = wr_compile_refuse(c, "the number is beyond those of a double");
 		return rc;
 	}

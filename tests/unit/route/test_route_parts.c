@@ -315,7 +315,20 @@ static bool join_by_trying(const struct wr_context *contexts, const struct wr_hi
 		if (good && join_by_trying(contexts, hits, hit_count, slot + 1, slot_count, chosen))
 			return true;
 	}
-	return false;
+	/* By absence: each value is at odds with what was chosen before; nothing is chosen. */
+	bool any = false, absent = true;
+	for (size_t i = 0; i < hit_count; i++) {
+		bool at_odds = false;
+		if (hits[i].slot != (slot | WR_HIT_IN_THE_WAY))
+			continue;
+		for (uint32_t k = 0; k < slot && !at_odds; k++)
+			at_odds = !agree(contexts, chosen[k], hits[i].context);
+		any = true;
+		absent = absent && at_odds;
+	}
+	chosen[slot] = 0;
+	return any && absent &&
+	       join_by_trying(contexts, hits, hit_count, slot + 1, slot_count, chosen);
 }
 
 Test(route_parts, fields_join_as_trying_everything_does)
@@ -350,6 +363,56 @@ Test(route_parts, fields_join_as_trying_everything_does)
 		matches += is;
 	}
 	cr_assert(matches > 1000 && matches < 19000);
+	free(memory);
+}
+
+/* Objects of three kinds of field in arrays of arrays: each field lies in elements of its depth. */
+Test(route_parts, absences_join_as_trying_everything_does)
+{
+	struct wr_join join;
+	void *memory = calloc(1, wr_join_bytes(64, 4096));
+	int matches = 0;
+	cr_assert_not_null(memory);
+	wr_join_place(&join, memory, 64, 4096);
+	for (int round = 0; round < 20000; round++) {
+		struct wr_context contexts[16] = {{0, 0}};
+		struct wr_hit hits[48];
+		uint32_t chosen[4], depths[16] = {0};
+		uint32_t context_count = 1 + draw(12), slot_count = 1 + draw(4);
+		size_t hit_count = 0;
+		/* One array in each object: of the event 1, of object n the array n + 1. */
+		for (uint32_t i = 1; i < context_count; i++) {
+			uint32_t parent = draw(i);
+			contexts[i] = (struct wr_context){parent, parent + 1};
+			depths[i] = depths[parent] + 1;
+		}
+		for (uint32_t slot = 0; slot < slot_count; slot++) {
+			uint32_t depth = draw(4), wants_absent = draw(2);
+			bool in_event = false;
+			size_t before = hit_count;
+			for (uint32_t c = 0; c < context_count; c++) {
+				if (depths[c] != depth || draw(3) == 0)
+					continue;
+				in_event = in_event || c == 0;
+				if (wants_absent == 0 || draw(4) == 0)
+					hits[hit_count++] = (struct wr_hit){slot, c};
+				if (wants_absent != 0)
+					hits[hit_count++] =
+						(struct wr_hit){slot | WR_HIT_IN_THE_WAY, c};
+			}
+			if (in_event) /* a value that belongs to everything: absent is out */
+				hit_count = before;
+			if (in_event && wants_absent == 0)
+				hits[hit_count++] = (struct wr_hit){slot, 0};
+			if (!in_event && wants_absent != 0 && hit_count == before)
+				hits[hit_count++] = (struct wr_hit){slot, 0};
+		}
+		bool is = join_by_trying(contexts, hits, hit_count, 0, slot_count, chosen);
+		cr_assert_eq(wr_join_run(&join, contexts, hits, hit_count, slot_count), (int)is,
+			     "round %d", round);
+		matches += is;
+	}
+	cr_assert(matches > 1000 && matches < 19000, "%d", matches);
 	free(memory);
 }
 
