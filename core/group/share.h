@@ -278,6 +278,8 @@ uint64_t wr_share_lowest_seq(const struct wr_share *s, uint64_t seq);
 
 /* Whether some are left that are handed out one at a time. */
 bool wr_share_isolates(const struct wr_share *s);
+/* What is outstanding is no suspect any more: nobody handles it. */
+void wr_share_trust(struct wr_share *s);
 /* What became of the record that one is in hand. */
 void wr_share_in_hand(struct wr_share *s, uint64_t seq, bool done, uint64_t record_seq);
 

@@ -19,6 +19,13 @@ bool wr_share_isolates(const struct wr_share *s)
 	return s->isolates && s->suspect_count > 0;
 }
 
+void wr_share_trust(struct wr_share *s)
+{
+	s->isolates = false;
+	s->suspects_end = s->suspect_count = s->ready_suspects = 0;
+	s->alone = WR_ALONE_NONE;
+}
+
 static bool is_anything_out(const struct wr_share *s)
 {
 	for (uint32_t i = 0; i < s->options.members_max; i++)

@@ -18,6 +18,8 @@ struct wr_suspects wr_suspects_after(const struct wr_outstanding *o, uint32_t id
 		after.crashes = any ? 1 : 0;
 	} else if (crashed && list->crashes < CRASHES_ALONE) {
 		after.crashes = list->progress != 0 ? 1 : list->crashes + 1;
+	} else if (crashed && list->in_hand == 0) {
+		after.end = list->frontier;
 	}
 	after.alone = after.crashes >= CRASHES_ALONE && !WR_BUG(SUSPECTS_NOT_ALONE);
 	return after;

@@ -105,8 +105,11 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 		made ? 1 : p->tables.outstanding.lists[live->id].first_generation;
 	wr_store_relaxed(&sharing->first_generation, sharing->share.first_generation);
 	if (!made) {
+		int work;
 		wr_sharing_suspect(sharing);
 		restore(p, sharing);
+		/* Now, while nothing runs: a close before the first step has it drained. */
+		(void)wr_sharing_reopens(sharing, 0, &work);
 	}
 	return 0;
 }
@@ -313,6 +316,9 @@ static void take_options(struct wr_sharing *sharing)
 			 wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX);
 	share->options.single_active = wr_load_relaxed(&sharing->single_active) != 0;
 	share->parks = wr_load_relaxed(&sharing->parks) != 0;
+	/* A job holds letters as it looks at them: one at a time, it would never see the next. */
+	if (wr_share_isolates(share) && wr_load_acquire(&sharing->redriven) != 0) /* RD2 */
+		wr_share_trust(share);
 	uint64_t delay_ns = wr_load_relaxed(&sharing->delay_ns);
 	uint64_t time_to_live_ns = wr_load_relaxed(&sharing->time_to_live_ns);
 	if (delay_ns == sharing->delay_seen_ns && time_to_live_ns == sharing->time_to_live_seen_ns)

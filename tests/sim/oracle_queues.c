@@ -141,6 +141,8 @@ static void fold_suspects(uint64_t seq, struct oracle_queue *q, const struct wr_
 			q->crashes = any;
 		} else if (q->crashes < 2) {
 			q->crashes = q->progress ? 1 : q->crashes + 1;
+		} else if (q->in_hand == 0) {
+			q->suspects_end = q->frontier;
 		}
 		q->progress = false;
 	}

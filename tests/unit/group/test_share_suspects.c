@@ -149,6 +149,18 @@ Test(share_suspects, a_refused_record_is_tried_again_and_without_a_reader_there_
 	cr_expect_eq(asked, 1);
 }
 
+Test(share_suspects, what_is_trusted_goes_as_ever)
+{
+	cr_assert_eq(next(), 1);
+	wr_share_trust(&share);
+	(void)wr_share_step(&share, NEVER, 0);
+	for (uint64_t seq = 2; seq <= 4; seq++)
+		cr_expect_eq(grant(1), seq);
+	wr_share_settled(&share, 1, 4, 1);
+	cr_expect_eq(share.event_count, 0);
+	cr_expect(asked == 0 && !wr_share_isolates(&share));
+}
+
 Test(share_suspects, while_all_of_them_wait_others_go_on)
 {
 	for (uint64_t seq = 1; seq <= 3; seq++)

@@ -126,6 +126,24 @@ CASE(outstanding, what_is_in_hand_when_the_process_dies_has_failed)
 	cr_expect_eq(attempts(2) + attempts(3) + attempts(4), 1, "settled");
 }
 
+/* It may stay for ever: a parked one does. */
+CASE(outstanding, a_suspect_that_stays_hides_none_that_comes_later)
+{
+	mark(1);
+	(void)dies();
+	mark(2);
+	cr_assert(dies());
+	cr_expect_eq(list()->suspects_end, 2, "those of the first death");
+	cr_assert_eq(reject(WR_VERDICT_IN_HAND, 1, 1), 0);
+	cr_assert(dies());
+	cr_expect_eq(list()->suspects_end, 2, "it was the one in hand");
+	cr_assert(dies());
+	cr_expect_eq(list()->suspects_end, 4, "nothing was in hand: it was none of them");
+	cr_assert_eq(reject(WR_VERDICT_IN_HAND, 3, 1), 0);
+	cr_assert(dies());
+	cr_expect(attempts(3) == 1 && attempts(2) == 0);
+}
+
 CASE(outstanding, progress_begins_anew_and_the_suspects_stay_the_same)
 {
 	mark(3);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: a queue at its limits: lanes and tables that are smaller than what it would like, leases of
- * what nobody polled, counts after an open, a memory-only log that is full.
+ * what nobody polled, counts after an open, a memory-only log that is full, deaths of the process
+ * that somebody looks at before the next life (L33).
  *
  * Method: as in test_sharing.c.
  */
@@ -237,4 +238,29 @@ Test(sharing_memory, what_is_overrun_by_acknowledgements_comes_as_a_gap)
 	queue_commit(member);
 	cr_expect_eq(queue_lag(id), 0);
 	free(seen);
+}
+
+/* Attempts of the event that is handed out next, and then the process dies. */
+static uint32_t live_and_die(void)
+{
+	queue_bed.options.order = WEIR_ORDER_NONE;
+	struct weir_member *member = queue_join(queue_make(), 8);
+	uint32_t attempts = queue_next(member).attempts;
+	for (uint32_t i = 0; i < 10; i++)
+		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
+	(void)weir_close(queue_bed.f.pipeline, WEIR_CLOSE_ABORT, 0, NULL);
+	fixture_open(&queue_bed.f);
+	return attempts;
+}
+
+/* As `weir dlq ls` does: nothing is stepped. */
+Test(queue_limits, a_look_between_two_lives_hides_no_death)
+{
+	(void)queue_make();
+	queue_publish(0, 1);
+	for (uint32_t i = 0; i < 3; i++)
+		cr_expect_eq(live_and_die(), 1, "alone from the third on");
+	fixture_close(&queue_bed.f, NULL);
+	fixture_open(&queue_bed.f);
+	cr_expect_eq(live_and_die(), 2, "the third was an attempt of what was in hand");
 }

@@ -238,6 +238,34 @@ Test(redrive, what_is_still_to_be_read_from_disk_is_not_passed_over)
 	cr_expect_eq(weir_redrive_close(job, FIXTURE_LONG_NS), 0);
 }
 
+/* The process dies, and nothing of it is closed. */
+static void die(void)
+{
+	(void)weir_close(queue_bed.f.pipeline, WEIR_CLOSE_ABORT, 0, NULL);
+	fixture_open(&queue_bed.f);
+	queue_bed.producer = fixture_producer(&queue_bed.f, NULL);
+	cr_assert_eq(queue_make(), queue);
+	worker = queue_join(queue, 4);
+	for (uint32_t i = 0; i < 20; i++)
+		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
+}
+
+/* Nobody handles them: they go one at a time to nobody. */
+Test(redrive, letters_are_no_suspects_of_what_the_process_died_of)
+{
+	make_letters(1, 0, 4);
+	options.action = WEIR_REDRIVE_LOOK;
+	cr_expect_eq(run_job().looked, 4);
+	for (uint32_t i = 0; i < 3; i++)
+		die();
+	options.reason = 3;
+	struct weir_redrive_progress progress = run_job();
+	cr_expect(progress.looked == 4 && progress.matched == 1);
+	options.action = WEIR_REDRIVE;
+	cr_expect_eq(run_job().copied, 1);
+	expect_numbers((const uint64_t[]){3}, 1);
+}
+
 /* Where letter 1 lies. */
 static struct {
 	uint64_t segment, offset;
