@@ -164,7 +164,8 @@ static int look_at_alternative(struct look *l, uint32_t number)
 	if (all && rc == 0)
 		apart = contested ? are_apart(l, a->leaf_count) : 1;
 	for (size_t i = 0; i < a->leaf_count && apart >= 0; i++) {
-		seen[i].is_hit = seen[i].is_hit || (seen[i].is_contested && rc == 1);
+		if (seen[i].is_contested && rc == 1)
+			seen[i] = (struct seen){.is_hit = true};
 		tell_leaf(l, number, a->leaves[i], &seen[i], apart == 1);
 	}
 	return apart < 0 ? apart : rc;

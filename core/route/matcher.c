@@ -266,7 +266,9 @@ static int add_hits(struct weir_match *m, const struct wr_branch *b, uint16_t i,
 		is_free = is_free || (is_hit && value->context == 0);
 		if (is_hit)
 			m->hits[count++] = (struct wr_hit){i, value->context};
-		if (is_contested)
+		/* Values of one element are in the way once. */
+		if (is_contested &&
+		    (count == before || m->hits[count - 1].context != value->context || is_hit))
 			m->hits[count++] = (struct wr_hit){i | WR_HIT_IN_THE_WAY, value->context};
 	}
 	if (!is_free || (absences && first != 0))

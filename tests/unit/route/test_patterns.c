@@ -104,6 +104,52 @@ Test(patterns, sns_policies)
 	check_all(sns_cases, sns_case_count);
 }
 
+struct verdicts {
+	enum weir_leaf_verdict list[4];
+	const char *values[4];
+	int count;
+};
+
+static void keep_leaf(void *context, const struct weir_leaf *leaf)
+{
+	struct verdicts *v = context;
+	cr_assert_lt(v->count, 4);
+	v->values[v->count] = leaf->value;
+	v->list[v->count++] = leaf->verdict;
+}
+
+/* Absence in an array: it holds without a value, or the value is told that is in its way. */
+Test(patterns, absence_in_an_array_is_told)
+{
+	static const struct {
+		const char *event;
+		int answer;
+		enum weir_leaf_verdict a, b;
+		char value; /* that decided b */
+	} rows[] = {
+		{"{\"d\":[{\"a\":1},{\"b\":2}]}", 1, WEIR_LEAF_MATCHED, WEIR_LEAF_MATCHED, 0},
+		{"{\"d\":[{\"a\":1,\"b\":2}]}", 0, WEIR_LEAF_MATCHED, WEIR_LEAF_PRESENT, '2'},
+		{"{\"d\":[{\"b\":2},{\"b\":3}]}", 0, WEIR_LEAF_NO_VALUE, WEIR_LEAF_PRESENT, '2'},
+		{"{\"d\":{\"a\":1}}", 1, WEIR_LEAF_MATCHED, WEIR_LEAF_MATCHED, 0},
+	};
+	static const char pattern[] = "{\"d\":{\"a\":[1],\"b\":[{\"exists\":false}]}}";
+	struct weir_filter *filter = NULL;
+	cr_assert_eq(weir_filter_create(WEIR_FILTER_EVENTBRIDGE, pattern, sizeof pattern - 1, NULL,
+					&filter, NULL),
+		     0);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct weir_routed event = routed_of('e', rows[i].event);
+		struct verdicts v = {.count = 0};
+		cr_assert_eq(weir_filter_explain(filter, &event, keep_leaf, &v, NULL),
+			     rows[i].answer);
+		cr_expect_eq(v.count, 2);
+		cr_expect_eq(v.list[0], rows[i].a, "row %zu", i);
+		cr_expect_eq(v.list[1], rows[i].b, "row %zu", i);
+		cr_expect_eq(v.values[1] != NULL ? v.values[1][0] : 0, rows[i].value, "row %zu", i);
+	}
+	weir_filter_destroy(filter);
+}
+
 Test(patterns, what_is_cut_short_is_refused)
 {
 	static const char whole[] =
