@@ -82,12 +82,15 @@ static bool slot_holds(const struct wr_catchup_slot *slot, uint64_t seq)
 	return slot->chunk.first_seq <= seq && seq < wr_load_relaxed(&slot->chunk.end_seq);
 }
 
-uint64_t wr_catchup_holds(const struct wr_catchup *c, uint64_t seq)
+uint64_t wr_catchup_holds(struct wr_catchup *c, uint64_t seq)
 {
-	for (uint32_t i = 0; i < c->slot_count; i++)
-		if (wr_load_relaxed(&c->slots[i].generation) != 0 && /* own */
-		    slot_holds(&c->slots[i], seq))
-			return wr_load_relaxed(&c->slots[i].chunk.end_seq); /* own */
+	for (uint32_t i = 0; i < c->slot_count; i++) {
+		struct wr_catchup_slot *slot = &c->slots[i];
+		if (wr_load_relaxed(&slot->generation) == 0 || !slot_holds(slot, seq)) /* own */
+			continue;
+		slot->used = ++c->uses;
+		return wr_load_relaxed(&slot->chunk.end_seq); /* own */
+	}
 	return 0;
 }
 
@@ -109,24 +112,41 @@ static bool slot_is_wanted(const struct wr_catchup_slot *slot, const uint64_t *w
 	return false;
 }
 
-/* A slot that may be filled; its generation is 0. */
+/* Takes away what a slot holds. False: somebody looks at it. */
+static bool empty_slot(struct wr_catchup *c, struct wr_catchup_slot *slot)
+{
+	uint64_t generation = wr_load_relaxed(&slot->generation); /* own */
+	wr_store_seq(&slot->generation, 0u);                      /* V3 */
+	if (!generation_is_pinned(c, generation) || WR_BUG(CATCHUP_SLOT_REUSED))
+		return true;
+	wr_store_release(&slot->generation, generation); /* V3: nothing had changed */
+	return false;
+}
+
+/*
+ * A slot that may be filled; its generation is 0. A queue goes to and fro between the log's end,
+ * where its settles are, the place up to which it has taken, and what comes again: whatever was
+ * asked for last stays.
+ */
 static struct wr_catchup_slot *take_slot(struct wr_catchup *c, const uint64_t *wanted,
 					 uint32_t wanted_count)
 {
 	for (uint32_t i = 0; i < c->slot_count; i++)
 		if (wr_load_relaxed(&c->slots[i].generation) == 0) /* own */
 			return &c->slots[i];
-	for (uint32_t i = 0; i < c->slot_count; i++) {
-		struct wr_catchup_slot *slot = &c->slots[i];
-		uint64_t generation = wr_load_relaxed(&slot->generation); /* own */
-		if (slot_is_wanted(slot, wanted, wanted_count))
-			continue;
-		wr_store_seq(&slot->generation, 0u); /* V3 */
-		if (!generation_is_pinned(c, generation) || WR_BUG(CATCHUP_SLOT_REUSED))
-			return slot;
-		wr_store_release(&slot->generation, generation); /* V3: nothing had changed */
+	for (uint64_t newer_than = 0;;) {
+		struct wr_catchup_slot *oldest = NULL;
+		for (uint32_t i = 0; i < c->slot_count; i++) {
+			struct wr_catchup_slot *slot = &c->slots[i];
+			if (slot->used > newer_than &&
+			    (oldest == NULL || slot->used < oldest->used) &&
+			    !slot_is_wanted(slot, wanted, wanted_count))
+				oldest = slot;
+		}
+		if (oldest == NULL || empty_slot(c, oldest))
+			return oldest;
+		newer_than = oldest->used;
 	}
-	return NULL;
 }
 
 /* Entries for the records of one verified batch. */
@@ -178,6 +198,7 @@ int wr_catchup_load(struct wr_catchup *c, struct wr_reader *reader, struct wr_ca
 	}
 	wr_store_relaxed(&chunk->batch_count, view.batch_count);
 	wr_store_relaxed(&chunk->end_seq, view.end_seq);
+	slot->used = ++c->uses;
 	wr_store_release(&slot->generation, c->next_generation++); /* V0: the slot is complete */
 	return 0;
 }

@@ -21,12 +21,14 @@
 struct wr_catchup_slot {
 	WR_LINE_ALIGNED wr_atomic_u64 generation;
 	struct wr_chunk chunk; /* first_seq, end_seq, bytes, column, batches, as in memory */
+	uint64_t used;         /* when the group last asked for it: the group's own */
 };
 
 struct wr_catchup {
 	struct wr_catchup_slot *slots;
 	uint32_t slot_count;
 	uint64_t next_generation;
+	uint64_t uses;                   /* of slots, counted */
 	struct wr_chunks *chunks;        /* for the column's shape, and the pins */
 	struct wr_extent_batch *batches; /* scratch of one load */
 	uint32_t batches_max;
@@ -43,10 +45,10 @@ void wr_catchup_fini(struct wr_catchup *c, struct wr_memory *memory);
 /* ---- group step ---- */
 
 /* Whether a filled slot holds `seq`: where it ends, or 0. */
-uint64_t wr_catchup_holds(const struct wr_catchup *c, uint64_t seq);
+uint64_t wr_catchup_holds(struct wr_catchup *c, uint64_t seq);
 /*
  * Fills a slot with the extent that holds `seq`. Slots that hold one of the `wanted` sequences, or
- * are pinned, are left alone. 0, -EAGAIN (no slot is free now), or what the reader says.
+ * are pinned, are left alone; of the others the one goes that nobody has asked for the longest. 0, -EAGAIN (no slot is free now), or what the reader says.
  */
 int wr_catchup_load(struct wr_catchup *c, struct wr_reader *reader, struct wr_catalog *catalog,
 		    uint64_t seq, uint64_t up_to_seq, const uint64_t *wanted, uint32_t wanted_count,

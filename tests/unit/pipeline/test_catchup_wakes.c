@@ -179,3 +179,42 @@ Test(catchup_wakes, nothing_is_read_for_who_has_no_partition_any_more)
 	cr_assert_eq(weir_member_leave(owner, FIXTURE_LONG_NS), 0);
 	fixture_close(&f, NULL);
 }
+
+/* A sequence in each extent, of more extents than there are slots. */
+static uint32_t find_extents(uint64_t *seqs, uint32_t count)
+{
+	struct wr_catchup *c = f.pipeline->catchup;
+	struct weir_problem problem;
+	uint32_t found = 0;
+	for (uint64_t seq = 1; seq < EVENTS && found < count; found++) {
+		seqs[found] = seq;
+		cr_assert_eq(wr_catchup_load(c, &f.pipeline->reader, &f.pipeline->tables.catalog,
+					     seq, EVENTS, &seq, 1, &problem),
+			     0);
+		seq = wr_catchup_holds(c, seq);
+	}
+	return found;
+}
+
+/* As a queue does: what was read last is not what gives way. Rules: L22. */
+Test(catchup_wakes, who_goes_to_and_fro_reads_nothing_again)
+{
+	uint64_t seqs[64];
+	begin(FIXTURE_MANUAL);
+	struct wr_catchup *c = f.pipeline->catchup;
+	struct weir_problem problem;
+	cr_assert_lt(c->slot_count, 60);
+	uint32_t count = find_extents(seqs, c->slot_count + 3);
+	cr_assert_eq(count, c->slot_count + 3);
+	uint64_t loads = c->next_generation;
+	for (uint32_t i = 0; i < 60; i++) {
+		uint64_t seq = seqs[count - 1 - i % 3]; /* the last three */
+		if (wr_catchup_holds(c, seq) == 0)
+			cr_assert_eq(wr_catchup_load(c, &f.pipeline->reader,
+						     &f.pipeline->tables.catalog, seq, EVENTS, &seq,
+						     1, &problem),
+				     0);
+	}
+	cr_expect_eq(c->next_generation, loads, "%lu reads", c->next_generation - loads);
+	fixture_close(&f, NULL);
+}
