@@ -341,6 +341,26 @@ static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *r
 	advance(w, wr_record_stride(view.head->bytes), 1);
 }
 
+/*
+ * What has an event in it (a dead letter, what is redriven) is data: it takes none of what a full
+ * disk leaves to those that end it. It is refused, since what stands behind it must not wait (L11).
+ */
+static bool lacks_room(struct wr_writer *w, const uint8_t *records, const struct run *run)
+{
+	bool has_event = false;
+	uint32_t at = 0;
+	if (!w->chunk_is_kept || w->link == NULL)
+		return false;
+	if (wr_load_acquire(&w->link->starved) == 0) /* D2 */
+		return false;
+	for (uint32_t i = 0; i < run->record_count; i++) {
+		const struct wr_record *r = (const struct wr_record *)(records + at);
+		has_event = has_event || r->kind == WR_KIND_EVENT;
+		at += wr_record_stride(r->bytes);
+	}
+	return has_event && !wr_writer_data_may_go(w);
+}
+
 /* One run of any kind. Bytes taken; 0: no room now (*ret_blocked), or the lane was poisoned. */
 static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control, bool *ret_blocked)
 {
@@ -362,7 +382,8 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	bool wanted = (((struct wr_record *)records)->flags & WR_RECORD_WANTS_REPLY) != 0;
 	uint64_t before_seq = w->next_seq - 1;
 	struct wr_decision decision = {0};
-	int rc = decide_run(w, records, &run, &decision);
+	int rc = lacks_room(w, records, &run) ? WEIR_E_FULL
+					      : decide_run(w, records, &run, &decision);
 	if (rc == WEIR_E_AGAIN) {
 		*ret_blocked = true; /* a checkpoint is in the way: it moves on by itself */
 		return 0;

@@ -176,6 +176,8 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	if (!done && !fenced) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",
-				p->name, weir_strerror(reply->code));
+				p->name,
+				reply->code == WEIR_E_FULL ? "the disk has no room for it: it waits"
+							   : weir_strerror(reply->code));
 	}
 }

@@ -128,8 +128,9 @@ WEIR_API WEIR_MUST_CHECK int weir_redrive_open(struct weir_pipeline *pipeline,
  * @return letters done in this call; 0: none in that time, or none is left
  *         (weir_redrive_progress()); or negative, and the letter in question is left as it was: the
  *         next call goes on behind it. WEIR_E_FULL (left_max letters were passed over: raise it, or
- *         narrow the range), WEIR_E_TOO_BIG (no run has room for the copy), WEIR_E_CORRUPT, -EIO
- *         (it cannot be read), WEIR_E_CLOSED, WEIR_E_FAILED, or why the writer refused it
+ *         narrow the range; or the disk has no room for a copy), WEIR_E_TOO_BIG (no run has room
+ *         for the copy), WEIR_E_CORRUPT, -EIO (it cannot be read), WEIR_E_CLOSED, WEIR_E_FAILED, or
+ *         why the writer refused it
  */
 WEIR_API WEIR_MUST_CHECK int weir_redrive_step(struct weir_redrive *redrive, uint64_t timeout_ns);
 

@@ -66,7 +66,7 @@ static int go_on(struct weir_redrive *job, const struct weir_redrive_options *op
 	if (rc == WEIR_E_FULL && problem->text[0] == '\0')
 		(void)snprintf(problem->text, sizeof problem->text,
 			       "more letters are passed over than a job may hold: narrow the range "
-			       "with --from and --to");
+			       "with --from and --to; or the disk has no room for a copy");
 	return rc < 0 ? rc : progress->done ? 0 : -EINTR;
 }
 

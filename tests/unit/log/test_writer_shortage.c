@@ -177,6 +177,40 @@ Test(writer_shortage, on_a_full_disk_the_reserve_is_for_settles_only)
 	end();
 }
 
+/* As a dead letter comes: an event, in a run, in a lane of settles. */
+static int bury(void)
+{
+	_Alignas(8) uint8_t run[WR_RECORD_HEAD_BYTES + 512];
+	uint32_t bytes = log_bed_write_event(run + WR_RECORD_HEAD_BYTES, topic, 1, 300);
+	((struct wr_record *)(run + WR_RECORD_HEAD_BYTES))->flags |= WR_RECORD_WANTS_REPLY;
+	log_bed_write_run_head(run, 1, bytes);
+	cr_assert_neq(log_bed_hand_over(&bed, 0, run, WR_RECORD_HEAD_BYTES + bytes), 0);
+	(void)log_bed_step(&bed);
+	return log_bed_reply(&bed, 0).code;
+}
+
+Test(writer_shortage, on_a_full_disk_dead_letters_leave_the_reserve_to_settles)
+{
+	start(&(struct log_bed_options){.extents = 2});
+	cr_expect_eq(bury(), 0);
+	log_bed_offer(&bed, 2, true);
+	wr_store_release(&bed.link.starved, 1u);
+	(void)fill_with_data(true);
+	while (!bed.writer.chunk_is_kept)
+		cr_assert(settle());
+	uint64_t before = bed.writer.next_seq;
+	for (uint32_t i = 0; i < 100; i++)
+		cr_expect_eq(bury(), WEIR_E_FULL, "and nothing waits behind it");
+	cr_expect_eq(bed.writer.next_seq, before);
+	cr_expect(settle());
+	wr_store_release(&bed.link.starved, 0u);
+	log_bed_offer(&bed, 8, false);
+	log_bed_settle_down(&bed);
+	cr_expect_eq(bury(), 0);
+	log_bed_check_fold(&bed);
+	end();
+}
+
 /* Data up to the last block of the last extent, all of it on the medium; then a long silence. */
 static uint64_t fill_and_wait(void)
 {
