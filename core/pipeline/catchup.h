@@ -48,7 +48,8 @@ void wr_catchup_fini(struct wr_catchup *c, struct wr_memory *memory);
 uint64_t wr_catchup_holds(struct wr_catchup *c, uint64_t seq);
 /*
  * Fills a slot with the extent that holds `seq`. Slots that hold one of the `wanted` sequences, or
- * are pinned, are left alone; of the others the one goes that nobody has asked for the longest. 0, -EAGAIN (no slot is free now), or what the reader says.
+ * are pinned, are left alone; of the others the one goes that nobody has asked for the longest. 0,
+ * -EAGAIN (no slot is free now), or what the reader says.
  */
 int wr_catchup_load(struct wr_catchup *c, struct wr_reader *reader, struct wr_catalog *catalog,
 		    uint64_t seq, uint64_t up_to_seq, const uint64_t *wanted, uint32_t wanted_count,
