@@ -17,9 +17,10 @@ char *schema_file_text(const char *path, size_t *ret_bytes, int *ret_exit_code)
 	int code = file == NULL ? -errno : text == NULL ? -ENOMEM : 0;
 
 	if (code == 0) {
+		errno = 0;
 		*ret_bytes = fread(text, 1, capacity, file);
 		if (ferror(file) != 0)
-			code = -EIO;
+			code = errno != 0 ? -errno : -EIO;
 	}
 	if (file != NULL && file != stdin)
 		fclose(file);

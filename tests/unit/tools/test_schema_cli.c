@@ -107,6 +107,8 @@ Test(schema_cli, what_cannot_be_judged_is_said, .init = setup, .fini = teardown)
 		"weir: broken: /: line 1, column 1: a record has \"fields\", an array, which "
 		"may be empty\n",
 		"%s", c.err);
+	RUN("check", "v1", ".");
+	cr_expect(capture_has(c.err, "weir: .: is a directory"), "%s", c.err);
 	RUN("check", "v1", "missing");
 	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d", c.exit_code);
 	RUN("check");

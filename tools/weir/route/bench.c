@@ -107,6 +107,7 @@ static int read_file(struct bench *b, const char *path)
 	FILE *file = fopen(path, "re");
 	size_t room = 0;
 	int code = file != NULL ? 0 : -errno;
+	errno = 0;
 	while (code == 0) {
 		if (b->text_bytes == room) {
 			room = room == 0 ? 1u << 20 : room * 2;
@@ -123,7 +124,7 @@ static int read_file(struct bench *b, const char *path)
 		b->text_bytes += n;
 	}
 	if (code == 0 && ferror(file))
-		code = -EIO;
+		code = errno != 0 ? -errno : -EIO;
 	if (file != NULL)
 		fclose(file);
 	return code;
