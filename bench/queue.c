@@ -68,8 +68,7 @@ static int fill(struct shared *s)
 	return rc != 0 ? fail("publish", rc, NULL) : 0;
 }
 
-/* Once each; a key's next one comes after it was acknowledged, so that one member looks at a
- * time. */
+/* Once each; a key's next one comes after it was acknowledged, so one member looks at a time. */
 static void look_at(struct shared *s, const struct weir_item *item)
 {
 	uint64_t n;

@@ -49,9 +49,9 @@ static void save(struct wr_version_entries *of, uint32_t entry)
 	struct wr_version_entry *e = &of->all[entry];
 	if (!wr_version_is_held(of, entry))
 		return;
-	WR_ASSERT(of->saved_count < of->saved_max);
-	of->saved[of->saved_count++] = wr_version_copy_now(e);
-	wr_store_release(&e->saved, of->saved_count); /* KV1 */
+	WR_ASSERT(of->saved_count + 1 < of->saved_max);
+	of->saved[++of->saved_count] = wr_version_copy_now(e);
+	wr_store_relaxed(&e->saved, of->saved_count); // brought along by the next
 	wr_store_release(&e->saved_in, of->capture);  /* KV1 */
 }
 
@@ -97,8 +97,8 @@ bool wr_version_try_copy(const struct wr_version_entries *of, uint32_t entry,
 	if (before % 2 != 0)
 		return false;
 	uint32_t saved_in = wr_load_acquire(&e->saved_in); /* KV1 */
-	uint32_t saved = wr_load_acquire(&e->saved);       /* KV1 */
-	ret->topic = wr_load_acquire(&e->topic);           /* KV1 */
+	uint32_t saved = wr_load_relaxed(&e->saved);
+	ret->topic = wr_load_acquire(&e->topic); /* KV1 */
 	ret->zero = 0;
 	ret->hash[0] = wr_load_acquire(&e->hash[0]);         /* KV1 */
 	ret->hash[1] = wr_load_acquire(&e->hash[1]);         /* KV1 */
@@ -108,6 +108,6 @@ bool wr_version_try_copy(const struct wr_version_entries *of, uint32_t entry,
 	if (wr_load_relaxed(&e->change) != before)
 		return false;
 	if (saved_in == of->capture)
-		*ret = of->saved[saved - 1];
+		*ret = of->saved[saved];
 	return true;
 }

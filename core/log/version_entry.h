@@ -35,7 +35,7 @@ struct wr_version_state {
 
 struct wr_version_entry {
 	wr_atomic_u32 change; /* KV1 */
-	wr_atomic_u32 saved;  /* KV1: number of its place + 1, in the capture `saved_in` */
+	wr_atomic_u32 saved;  /* KV1: number of its place, from 1, in the capture `saved_in` */
 	wr_atomic_u32 saved_in;
 	wr_atomic_u32 topic; /* KV1: number of its topic here + 1; 0: free */
 	wr_atomic_u64 hash[2];
@@ -58,7 +58,7 @@ _Static_assert(sizeof(struct wr_version_copy) == 48, "what a key costs in a chec
 
 struct wr_version_entries {
 	struct wr_version_entry *all;
-	struct wr_version_copy *saved;
+	struct wr_version_copy *saved; /* place 0 is nobody's */
 	uint32_t saved_max;
 	uint32_t saved_count;
 	/* The capture that is being copied, or was last. */

@@ -26,7 +26,7 @@ static uint32_t entries_of(const struct wr_versions_limits *l)
 
 static uint32_t saved_of(const struct wr_versions_limits *l)
 {
-	return (l->keys_max >> SAVED_SHIFT) + l->run_records_max;
+	return (l->keys_max >> SAVED_SHIFT) + l->run_records_max + 1;
 }
 
 size_t wr_versions_bytes(const struct wr_versions_limits *l)
@@ -203,7 +203,7 @@ static bool is_repeat(const struct wr_version_candidate *c, uint64_t expected)
 static bool is_blocked(struct wr_versions *v, uint32_t entry)
 {
 	/* Those that a run has changed already are saved when it is kept. */
-	return v->of.saved_max - v->of.saved_count <= v->pending_count &&
+	return v->of.saved_max - 1 - v->of.saved_count <= v->pending_count &&
 	       wr_version_is_held(&v->of, entry == NONE ? next_free(v) : entry);
 }
 

@@ -18,14 +18,18 @@ static void set(uint32_t entry, uint64_t n)
 	wr_version_set_state(of, entry, &state);
 }
 
+static const uint64_t hash_before[2] = {1, 1}, hash_after[2] = {2, 2};
+
 static void set_up(void)
 {
 	of = explorer_alloc(sizeof *of, WR_LINE_BYTES);
 	of->all = explorer_alloc(ENTRIES * sizeof *of->all, WR_LINE_BYTES);
-	of->saved_max = ENTRIES;
+	of->saved_max = ENTRIES + 1;
 	of->saved = explorer_alloc(of->saved_max * sizeof *of->saved, WR_LINE_BYTES);
-	set(0, 1);
-	set(1, 1);
+	for (uint32_t entry = 0; entry < ENTRIES; entry++) {
+		wr_version_set_topic(of, entry, 1, hash_before);
+		set(entry, 1);
+	}
 	wr_version_capture(of, ENTRIES);
 }
 
@@ -41,6 +45,12 @@ static void change_the_second(void)
 	set(0, 2);
 }
 
+/* The key of the entry ends, and another one gets it. */
+static void give_to_another(void)
+{
+	wr_version_set_topic(of, 0, 2, hash_after);
+}
+
 static void expect_captured(uint32_t entry)
 {
 	struct wr_version_copy copy;
@@ -48,6 +58,8 @@ static void expect_captured(uint32_t entry)
 	EXPLORER_CHECK(copy.state.version == 1);
 	EXPLORER_CHECK(copy.state.last_seq == 1);
 	EXPLORER_CHECK(copy.state.id_print == 1);
+	EXPLORER_CHECK(copy.topic == 1);
+	EXPLORER_CHECK(copy.hash[0] == 1 && copy.hash[1] == 1);
 }
 
 static void copy_one(void)
@@ -74,4 +86,10 @@ const struct explorer_scenario version_behind_the_copy = {
 	.name = "version: the writer changes what was copied, and what was not",
 	.setup = set_up,
 	.threads = {change_the_second, copy_both},
+};
+
+const struct explorer_scenario version_given_to_another = {
+	.name = "version: an entry gets another key while it is copied",
+	.setup = set_up,
+	.threads = {give_to_another, copy_one},
 };

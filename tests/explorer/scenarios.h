@@ -30,7 +30,8 @@ extern const unsigned explorer_scenario_count;
 
 extern const struct explorer_scenario spsc_goes_round, spsc_in_batches;
 extern const struct explorer_scenario spinlock_excludes;
-extern const struct explorer_scenario version_changed_twice, version_behind_the_copy;
+extern const struct explorer_scenario version_changed_twice, version_behind_the_copy,
+	version_given_to_another;
 extern const struct explorer_scenario park_symmetric, park_flag_symmetric, park_two_symmetric,
 	park_again_symmetric, park_seq, park_asymmetric, park_flag_seq, park_flag_asymmetric,
 	park_two_seq, park_two_asymmetric, park_again_seq, park_again_asymmetric;
