@@ -6,12 +6,11 @@
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/group_step.h"
 
-static int load_extent(struct weir_pipeline *p, uint64_t seq, uint32_t wanted_count,
-		       struct weir_problem *problem)
+static int load_extent(struct weir_pipeline *p, uint64_t seq, struct weir_problem *problem)
 {
 	return wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq,
 			       wr_load_acquire(&p->link.durable_seq), /* D1 */
-			       p->wanted, wanted_count, problem);
+			       p->wanted, p->wanted_count, problem);
 }
 
 /*
@@ -19,7 +18,7 @@ static int load_extent(struct weir_pipeline *p, uint64_t seq, uint32_t wanted_co
  * each request. It is there already when it was read ahead, or for somebody else, while the member
  * looked in vain. Work done.
  */
-static int serve(struct weir_pipeline *p, struct weir_member *m, uint32_t wanted_count)
+static int serve(struct weir_pipeline *p, struct weir_member *m)
 {
 	struct weir_problem problem = {0};
 	/* M1: so it is nobody else's slot before the group says so. */
@@ -30,7 +29,7 @@ static int serve(struct weir_pipeline *p, struct weir_member *m, uint32_t wanted
 	if (seq == 0 || wr_load_acquire(&m->catchup_failure) != 0) /* U1 */
 		return 0;
 	if (wr_catchup_holds(p->catchup, seq) == 0) {
-		int rc = load_extent(p, seq, wanted_count, &problem);
+		int rc = load_extent(p, seq, &problem);
 		if (rc == -EAGAIN)
 			return 0;
 		if (rc != 0) {
@@ -47,7 +46,7 @@ static int serve(struct weir_pipeline *p, struct weir_member *m, uint32_t wanted
 }
 
 /* The extent that follows the one that a member reads, unless it is in memory. Work done. */
-static int load_ahead(struct weir_pipeline *p, uint64_t end_seq, uint32_t wanted_count)
+static int load_ahead(struct weir_pipeline *p, uint64_t end_seq)
 {
 	struct wr_pin *pin = wr_group_pin(p);
 	struct weir_problem problem;
@@ -57,26 +56,26 @@ static int load_ahead(struct weir_pipeline *p, uint64_t end_seq, uint32_t wanted
 	    wr_chunks_find(&p->chunks, pin, end_seq, &ordinal))
 		return 0;
 	/* What goes wrong here is told to who asks for it. */
-	return load_extent(p, end_seq, wanted_count, &problem) == 0 ? 1 : 0;
+	return load_extent(p, end_seq, &problem) == 0 ? 1 : 0;
 }
 
 /* Brings one extent from disk: one that a member waits for, or else one that it will. */
 int wr_group_serve_catchup(struct weir_pipeline *p)
 {
-	uint32_t count = 0;
 	if (p->catchup == NULL)
 		return 0;
+	p->wanted_count = 0;
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		uint64_t seq = wr_park_look_u64(&p->members[i].wanted_seq); /* U1 */
 		if (seq != 0)
-			p->wanted[count++] = seq;
+			p->wanted[p->wanted_count++] = seq;
 	}
-	for (uint32_t i = 0; i < p->options.members_max && count > 0; i++)
-		if (serve(p, &p->members[i], count) != 0)
+	for (uint32_t i = 0; i < p->options.members_max && p->wanted_count > 0; i++)
+		if (serve(p, &p->members[i]) != 0)
 			return 1;
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < p->wanted_count; i++) {
 		uint64_t end_seq = wr_catchup_holds(p->catchup, p->wanted[i]);
-		if (end_seq != 0 && load_ahead(p, end_seq, count) != 0)
+		if (end_seq != 0 && load_ahead(p, end_seq) != 0)
 			return 1;
 	}
 	return 0;

@@ -208,7 +208,8 @@ struct weir_pipeline {
 	struct wr_reader control_reader; /* of control calls, under the control lock */
 	uint8_t *control_buffer;         /* one chunk */
 	struct wr_extent_batch *control_batches;
-	uint64_t *wanted; /* [members_max] scratch of the group step */
+	uint64_t *wanted;      /* [members_max] of the group step: what members wait for on disk */
+	uint32_t wanted_count; /* when it last looked */
 	struct wr_recovery_report recovery;
 	uint64_t recovery_ns;
 

@@ -22,8 +22,9 @@ bool wr_portion_find(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq, 
 	uint64_t durable = wr_load_acquire(&p->link.durable_seq); /* D1 */
 	struct weir_problem problem;
 	if (wr_catchup_holds(p->catchup, seq) == 0) {
+		/* What members wait for stays: they would ask again for ever. */
 		int rc = wr_catchup_load(p->catchup, &p->reader, &p->tables.catalog, seq, durable,
-					 &seq, 1, &problem);
+					 p->wanted, p->wanted_count, &problem);
 		ret->unreadable = rc != 0 && rc != -EAGAIN;
 		ret->code = rc;
 		if (rc != 0)
