@@ -404,7 +404,11 @@ int main(int argc, char **argv)
 	else
 		(void)printf("# no membarrier here: one mode tested\n");
 	wr_park_mode = WR_PARK_SEQ_CST;
-	run_all("seq_cst");
+	/* qemu's user emulation lets a load pass a store, and loses wake-ups so (park.c). */
+	if (getenv("WEIR_TEST_EMULATED") == NULL)
+		run_all("seq_cst");
+	else
+		(void)printf("# emulated: seq_cst is not kept, that mode is left out\n");
 	(void)printf("1..%u\n", tests_run);
 	return tests_failed != 0;
 }
