@@ -392,3 +392,14 @@ void cli_fill_standard_streams(void)
 		if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
 			(void)!open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
+
+int cli_no_such(const struct cli_command *group, const char *const *names, int argc, char **argv)
+{
+	int code = cli_parse(group, argc, argv, NULL);
+	if (code != CLI_GO_ON)
+		return code;
+	const char *nearest = wr_nearest(argv[1], names);
+	if (nearest != NULL)
+		return cli_usage(group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
+	return cli_usage(group, "there is no \"%s\"", argv[1]);
+}

@@ -137,6 +137,12 @@ uint8_t *cli_unhex(const char *text, size_t *ret_bytes);
 int cli_usage(const struct cli_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * The end of a command that is a group of others (`names`; NULL ends): argv[1] is none of them. Its
+ * help and version, or the complaint, with the name that is nearest.
+ */
+int cli_no_such(const struct cli_command *group, const char *const *names, int argc, char **argv);
+
 /* "weir: what: why (CODE)" to stderr; the exit code of a weir code. problem may be NULL. */
 int cli_fail(const char *what, int code, const struct weir_problem *problem);
 enum cli_exit cli_exit_of(int code);

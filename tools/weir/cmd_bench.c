@@ -14,7 +14,6 @@
 
 #include "bench/pipeline.h"
 #include "core/base/bits.h"
-#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/bench_config.h"
 #include "tools/weir/bench_cpus.h"
@@ -330,12 +329,5 @@ int cmd_bench(int argc, char **argv)
 		return cmd_bench_ring(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "stall") == 0)
 		return cmd_bench_stall(argc - 1, argv + 1);
-	int code = cli_parse(&group, argc, argv, NULL);
-	if (code != CLI_GO_ON)
-		return code;
-	const char *nearest = wr_nearest(argv[1], names);
-	if (nearest != NULL)
-		return cli_usage(&group, "there is no benchmark \"%s\"; did you mean %s?", argv[1],
-				 nearest);
-	return cli_usage(&group, "there is no benchmark \"%s\"", argv[1]);
+	return cli_no_such(&group, names, argc, argv);
 }

@@ -16,7 +16,6 @@
 #include <weir/config.h>
 
 #include "core/base/bits.h"
-#include "core/text/nearest.h"
 #include "io/config/config.h"
 #include "io/config/explain.h"
 #include "tools/weir/args.h"
@@ -275,11 +274,5 @@ int cmd_config(int argc, char **argv)
 			return code;
 		return runs[i](argc - 1 - first, argv + 1 + first);
 	}
-	int code = cli_parse(&group, argc, argv, NULL);
-	if (code != CLI_GO_ON)
-		return code;
-	const char *nearest = wr_nearest(argv[1], names);
-	if (nearest != NULL)
-		return cli_usage(&group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
-	return cli_usage(&group, "there is no \"%s\"", argv[1]);
+	return cli_no_such(&group, names, argc, argv);
 }

@@ -16,7 +16,6 @@
 #include <weir/journal.h>
 
 #include "core/base/bits.h"
-#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/dlq_job.h"
 #include "tools/weir/dlq_letters.h"
@@ -426,11 +425,5 @@ int cmd_dlq(int argc, char **argv)
 		int code = cli_parse(&commands[i], argc - 1, argv + 1, &first);
 		return code != CLI_GO_ON ? code : run(&commands[i], i, argv + 1 + first);
 	}
-	int code = cli_parse(&group, argc, argv, NULL);
-	if (code != CLI_GO_ON)
-		return code;
-	const char *nearest = wr_nearest(argv[1], names);
-	if (nearest != NULL)
-		return cli_usage(&group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
-	return cli_usage(&group, "there is no \"%s\"", argv[1]);
+	return cli_no_such(&group, names, argc, argv);
 }

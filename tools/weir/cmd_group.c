@@ -13,7 +13,6 @@
 #include <weir/event.h>
 
 #include "core/base/bits.h"
-#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/owned.h"
@@ -364,11 +363,5 @@ int cmd_group(int argc, char **argv)
 		return code != CLI_GO_ON ? code
 					 : run(&commands[i], i, argc - 1 - first, argv + 1 + first);
 	}
-	int code = cli_parse(&group, argc, argv, NULL);
-	if (code != CLI_GO_ON)
-		return code;
-	const char *nearest = wr_nearest(argv[1], names);
-	if (nearest != NULL)
-		return cli_usage(&group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
-	return cli_usage(&group, "there is no \"%s\"", argv[1]);
+	return cli_no_such(&group, names, argc, argv);
 }

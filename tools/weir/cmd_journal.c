@@ -19,7 +19,6 @@
 #include <weir/journal.h>
 
 #include "core/base/bits.h"
-#include "core/text/nearest.h"
 #include "tools/weir/args.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/json_out.h"
@@ -475,11 +474,5 @@ int cmd_journal(int argc, char **argv)
 		choices.count_given = cli_given(&commands[i], "count");
 		return runs[i](argv[1 + first]);
 	}
-	int code = cli_parse(&group, argc, argv, NULL);
-	if (code != CLI_GO_ON)
-		return code;
-	const char *nearest = wr_nearest(argv[1], names);
-	if (nearest != NULL)
-		return cli_usage(&group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
-	return cli_usage(&group, "there is no \"%s\"", argv[1]);
+	return cli_no_such(&group, names, argc, argv);
 }

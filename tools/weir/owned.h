@@ -16,6 +16,7 @@
 struct owned_limits {
 	uint64_t outstanding_max;
 	uint64_t idempotency_keys_max;
+	uint64_t versioned_keys_max;
 };
 
 /* Beyond what most journals have; what is still too small is told with its option. */
@@ -27,10 +28,16 @@ struct owned_limits {
 	 .min = 1,                                                                                 \
 	 .max = 1u << 22,                                                                          \
 	 .help = "the program's own outstanding_max"},                                             \
+		{.name = "keys-max",                                                               \
+		 .type = CLI_NUMBER,                                                               \
+		 .target = &(limits).idempotency_keys_max,                                         \
+		 .fallback = "0",                                                                  \
+		 .max = 100000000,                                                                 \
+		 .help = "the program's own idempotency_keys_max"},                                \
 	{                                                                                          \
-		.name = "keys-max", .type = CLI_NUMBER, .target = &(limits).idempotency_keys_max,  \
-		.fallback = "0", .max = 100000000,                                                 \
-		.help = "the program's own idempotency_keys_max"                                   \
+		.name = "versions-max", .type = CLI_NUMBER,                                        \
+		.target = &(limits).versioned_keys_max, .fallback = "0", .max = 50000000,          \
+		.help = "the program's own versioned_keys_max"                                     \
 	}
 
 /* An exit code: CLI_GO_ON and the pipeline, or what was told to stderr. */

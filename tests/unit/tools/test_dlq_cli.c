@@ -182,6 +182,26 @@ Test(dlq_cli, groups_are_listed_described_and_moved)
 	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%d: %s", c.exit_code, c.err);
 }
 
+Test(dlq_cli, what_the_program_has_more_of_can_be_said)
+{
+	struct weir_topic_options o;
+	uint32_t topic;
+	weir_topic_options_init(&o);
+	o.name = "accounts";
+	o.versioned_keys = 8;
+	queue_bed.f.options.versioned_keys_max = 8;
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(weir_topic_create(queue_bed.f.pipeline, &o, &topic, NULL), 0);
+	fixture_close(&queue_bed.f, NULL);
+	DLQ("ls", "dead");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE, "%d", c.exit_code);
+	cr_expect_not_null(strstr(c.err, "versioned_keys_max"), "%s", c.err);
+	DLQ("ls", "dead", "--versions-max", "8");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	CAPTURE(&c, cmd_group, "group", "ls", queue_bed.f.dir, "--versions-max", "8");
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+}
+
 Test(dlq_cli, mistakes_are_told)
 {
 	DLQ("lss", "dead");
