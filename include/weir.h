@@ -18,9 +18,9 @@
  *   durable sequence   every record up to it survives power loss
  *   lag            what a subscription has still to process: in events, bytes and time
  *
- * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, trace.h (what
- * an event carries on), journal.h (reading a journal from outside), backup.h, error.h. ring.h and
- * ring_fan.h stand alone: queues between threads.
+ * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, replay.h
+ * (reading again), trace.h (what an event carries on), journal.h (reading a journal from outside),
+ * backup.h, error.h. ring.h and ring_fan.h stand alone: queues between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -34,6 +34,7 @@
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>
+#include <weir/replay.h>
 #include <weir/resolver.h>
 #include <weir/ring.h>
 #include <weir/ring_fan.h>

@@ -88,6 +88,7 @@ static struct weir_member *take_slot(struct weir_pipeline *p)
 struct slot_wait {
 	struct weir_pipeline *pipeline;
 	struct weir_member *member;
+	bool without_lane;
 };
 
 static bool has_slot(void *context)
@@ -98,7 +99,7 @@ static bool has_slot(void *context)
 		return true;
 	wr_spinlock_lock(&p->registry);
 	w->member = take_slot(p);
-	if (w->member != NULL)
+	if (w->member != NULL && !w->without_lane)
 		wr_lane_open(w->member->lane, WR_LANE_SETTLE, true);
 	wr_spinlock_unlock(&p->registry);
 	return w->member != NULL;
@@ -154,6 +155,7 @@ static void reset(struct weir_member *m)
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
 	m->sharing = NULL;
+	m->replay = NULL;
 	m->released_own = 0;
 	m->poller = 0;
 	wr_store_relaxed(&m->inside, 0u);
@@ -183,6 +185,36 @@ static void free_slot(struct weir_member *m)
 {
 	free_block(m);
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_FREE); /* M1 */
+}
+
+/* The slot, waited for, or NULL. It is empty: nothing of the one before is in it. */
+static struct weir_member *wait_for_slot(struct weir_pipeline *p, bool without_lane)
+{
+	struct slot_wait wait = {.pipeline = p, .without_lane = without_lane};
+	wr_pipeline_wait_for_slot(p, WR_LANES_RESERVED + p->options.producers_max,
+				  p->options.members_max, has_slot, &wait);
+	struct weir_member *m = wait.member;
+	if (m != NULL) {
+		free_block(m); /* of one that did not wait until it had left */
+		reset(m);
+	}
+	return m;
+}
+
+struct weir_member *wr_member_take_slot(struct weir_pipeline *p)
+{
+	struct weir_member *m = wait_for_slot(p, true);
+	if (m == NULL)
+		return NULL;
+	m->handler = NULL;
+	m->name[0] = m->instance[0] = '\0';
+	return m;
+}
+
+void wr_member_give_slot(struct weir_member *m)
+{
+	m->replay = NULL;
+	free_slot(m);
 }
 
 /* NULL, or 1 to 63 bytes. */
@@ -223,15 +255,10 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
 				      "no subscription has this id");
-	struct slot_wait wait = {.pipeline = p};
-	wr_pipeline_wait_for_slot(p, WR_LANES_RESERVED + p->options.producers_max,
-				  p->options.members_max, has_slot, &wait);
-	struct weir_member *m = wait.member;
+	struct weir_member *m = wait_for_slot(p, false);
 	if (m == NULL)
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "members_max",
 				      "members_max of the pipeline have joined already");
-	free_block(m); /* of one that did not wait until it had left */
-	reset(m);
 	rc = set_up(m, subscription, o);
 	if (rc != 0) {
 		wr_lane_close(m->lane);

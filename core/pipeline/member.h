@@ -172,8 +172,9 @@ struct weir_member {
 	bool stuck;          /* what it reads next cannot be read: tried again, but not at once */
 	uint64_t stuck_mail; /* unless a message comes that moves it elsewhere */
 	uint64_t stuck_ns;
-	uint64_t stuck_seq; /* the place that was told of last; 0: none */
-	void *block;        /* what join allocated */
+	uint64_t stuck_seq;         /* the place that was told of last; 0: none */
+	struct weir_replay *replay; /* not NULL: the slot is a replay's (replay.h), of no group */
+	void *block;                /* what join allocated */
 	size_t block_bytes;
 };
 
@@ -195,6 +196,22 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row);
 void wr_member_want_nothing(struct weir_member *m);
 /* Ends the loan. */
 void wr_member_unpin(struct weir_member *m);
+/* Whether scan_seq is in memory: m->chunk is the last chunk that begins at or below it, pinned. */
+bool wr_member_find_live(struct weir_member *m);
+/* Reads in a chunk that is pinned. */
+void wr_member_stand_in(struct weir_member *m, enum wr_place place, struct wr_chunk *chunk);
+/* The first sequence that is still in memory. False when there is no chunk. Nothing is pinned. */
+bool wr_member_oldest_in_memory(struct weir_member *m, uint64_t *ret_seq);
+/* One beyond the last record of m->chunk that may be handed out. */
+uint64_t wr_member_chunk_limit(struct weir_member *m, uint64_t gate_seq);
+/* m->chunk is read to its end, and no more will come: on to the next one. False: more may come. */
+bool wr_member_leave_chunk(struct weir_member *m);
+/* A poll begins (false: the pipeline is closed, and what was lent has come back), and ends. */
+bool wr_member_begin_call(struct weir_member *m);
+void wr_member_end_call(struct weir_member *m);
+/* A slot without a lane and a group, for who reads by himself; NULL: members_max. And back. */
+struct weir_member *wr_member_take_slot(struct weir_pipeline *p);
+void wr_member_give_slot(struct weir_member *m);
 /* Makes m->chunk the one that holds scan_seq, if it can be had now. 0, or what is wrong on disk. */
 int wr_member_find_chunk(struct weir_member *m);
 /* The next look at the log is for this sequence, wherever it is. */

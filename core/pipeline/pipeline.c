@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/pipeline/catchup.h"
+#include "core/pipeline/replay.h"
 #include "core/record/epoch.h"
 
 /* ---- parts ---- */
@@ -316,6 +316,17 @@ static void free_array(struct wr_memory *m, void *p, size_t bytes)
 		m->ops->free(m, p, bytes);
 }
 
+/* Their own arrays; of replays that are still open, what they read with. */
+static void free_members(struct weir_pipeline *p)
+{
+	struct wr_memory *m = p->host.memory;
+	for (uint32_t i = 0; p->members != NULL && i < p->options.members_max; i++) {
+		if (p->members[i].replay != NULL)
+			wr_replay_fini(p->members[i].replay);
+		free_array(m, p->members[i].block, p->members[i].block_bytes);
+	}
+}
+
 void wr_pipeline_destroy(struct weir_pipeline *p)
 {
 	const struct weir_options *o = &p->options;
@@ -323,6 +334,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	uint32_t chunk_bytes = p->chunks.chunk_bytes;
 	free_subscriptions(p);
 	wr_writer_fini(&p->writer, m);
+	free_members(p);
 	if (p->catchup != NULL) {
 		wr_catchup_fini(p->catchup, m);
 		free_array(m, p->catchup, sizeof *p->catchup);
@@ -336,9 +348,6 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 		wr_journal_destroy(p->journal, m);
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	wr_segment_table_fini(&p->segments, m);
-	if (p->members != NULL)
-		for (uint32_t i = 0; i < o->members_max; i++)
-			free_array(m, p->members[i].block, p->members[i].block_bytes);
 	for (uint32_t i = 0; p->events != NULL && i < o->producers_max + o->members_max; i++)
 		if (p->events[i].fd >= 0)
 			p->host.event_close(p->host.context, p->events[i].fd);

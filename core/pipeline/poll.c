@@ -38,7 +38,7 @@ void wr_member_move_to(struct weir_member *m, uint64_t seq)
 
 /* ---- finding the chunk ---- */
 
-static void stand_in(struct weir_member *m, enum wr_place place, struct wr_chunk *chunk)
+void wr_member_stand_in(struct weir_member *m, enum wr_place place, struct wr_chunk *chunk)
 {
 	m->place = place;
 	m->chunk = chunk;
@@ -46,7 +46,7 @@ static void stand_in(struct weir_member *m, enum wr_place place, struct wr_chunk
 }
 
 /* In memory? The last chunk that begins at or below scan_seq, pinned. */
-static bool find_live(struct weir_member *m)
+bool wr_member_find_live(struct weir_member *m)
 {
 	struct wr_chunks *chunks = &m->pipeline->chunks;
 	uint64_t ordinal;
@@ -55,7 +55,7 @@ static bool find_live(struct weir_member *m)
 	struct wr_chunk *chunk = wr_chunks_pin(chunks, m->pin, ordinal);
 	if (chunk == NULL)
 		return false;
-	stand_in(m, WR_PLACE_LIVE, chunk);
+	wr_member_stand_in(m, WR_PLACE_LIVE, chunk);
 	m->ordinal = ordinal;
 	return true;
 }
@@ -77,8 +77,7 @@ static void skip_gap(struct weir_member *m, uint64_t end_seq)
 	m->scan_seq = end_seq;
 }
 
-/* The first sequence that is still in memory. False when there is no chunk. */
-static bool oldest_in_memory(struct weir_member *m, uint64_t *ret_seq)
+bool wr_member_oldest_in_memory(struct weir_member *m, uint64_t *ret_seq)
 {
 	struct wr_chunks *chunks = &m->pipeline->chunks;
 	for (;;) {
@@ -102,13 +101,13 @@ static int find_behind(struct weir_member *m)
 	uint64_t oldest;
 	if (p->catchup == NULL ||
 	    wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_GAP) {
-		if (oldest_in_memory(m, &oldest) && oldest > m->scan_seq)
+		if (wr_member_oldest_in_memory(m, &oldest) && oldest > m->scan_seq)
 			skip_gap(m, oldest);
 		return 0;
 	}
 	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, m->pin, m->scan_seq);
 	if (slot != NULL) {
-		stand_in(m, WR_PLACE_CATCHUP, &slot->chunk);
+		wr_member_stand_in(m, WR_PLACE_CATCHUP, &slot->chunk);
 		wr_publish_u64(&m->wanted_seq, m->scan_seq); /* U1: keeps the next one coming */
 		return 0;
 	}
@@ -136,23 +135,21 @@ static int find_behind(struct weir_member *m)
 
 int wr_member_find_chunk(struct weir_member *m)
 {
-	if (find_live(m)) {
+	if (wr_member_find_live(m)) {
 		wr_member_want_nothing(m);
 		return 0;
 	}
 	return find_behind(m);
 }
 
-/* One beyond the last record of the chunk that may be handed out. */
-static uint64_t chunk_limit(struct weir_member *m, uint64_t gate_seq)
+uint64_t wr_member_chunk_limit(struct weir_member *m, uint64_t gate_seq)
 {
 	if (m->place == WR_PLACE_LIVE)
 		return wr_chunk_end(m->chunk, gate_seq);
 	return wr_min_u64(wr_load_relaxed(&m->chunk->end_seq), gate_seq + 1); /* under V2 */
 }
 
-/* The chunk is read to its end, and no more will come: on to the next one. */
-static bool leave_chunk(struct weir_member *m)
+bool wr_member_leave_chunk(struct weir_member *m)
 {
 	uint64_t end = wr_load_acquire(&m->chunk->end_seq); /* C2 */
 	if (end == 0 || m->scan_seq < end)
@@ -169,7 +166,7 @@ static bool leave_chunk(struct weir_member *m)
 	if (chunk == NULL)
 		return true; /* overtaken: wr_member_find_chunk() sees */
 	m->ordinal++;
-	stand_in(m, WR_PLACE_LIVE, chunk);
+	wr_member_stand_in(m, WR_PLACE_LIVE, chunk);
 	return true;
 }
 
@@ -321,11 +318,11 @@ static int read_on(struct weir_member *m, uint64_t gate_seq, struct weir_item *i
 			if (m->place == WR_PLACE_NONE)
 				return 0;
 		}
-		uint64_t limit = chunk_limit(m, gate_seq);
+		uint64_t limit = wr_member_chunk_limit(m, gate_seq);
 		uint32_t count = limit > m->scan_seq ? scan(m, limit, items, items_max) : 0;
 		if (count > 0)
 			return (int)count;
-		if (!leave_chunk(m))
+		if (!wr_member_leave_chunk(m))
 			break;
 	}
 	return 0;
@@ -404,7 +401,7 @@ static bool poll_once(void *context)
 	return w->result != 0;
 }
 
-static void end_call(struct weir_member *m)
+void wr_member_end_call(struct weir_member *m)
 {
 	wr_store_release(&m->inside, 0u); /* Y2 */
 }
@@ -413,14 +410,14 @@ static void end_call(struct weir_member *m)
  * Either this sees that the pipeline refuses, or the close sees this and waits. False: it is being
  * closed; what was lent has come back, and with it perhaps the last of the memory.
  */
-static bool begin_call(struct weir_member *m)
+bool wr_member_begin_call(struct weir_member *m)
 {
 	wr_store_seq(&m->inside, 1u);                                      /* Y2 */
 	if (wr_load_seq(&m->pipeline->refuse) != (uint32_t)-WEIR_E_CLOSED) /* F1 */
 		return true;
 	/* With something lent the memory is kept for it; without, this is the last look. */
 	bool lent = m->place != WR_PLACE_NONE;
-	end_call(m);
+	wr_member_end_call(m);
 	if (lent)
 		wr_pipeline_give_back(m);
 	return false;
@@ -464,19 +461,19 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 	if (items_max == 0 || items_max > 65536)
 		return -EINVAL;
 	struct weir_pipeline *p = member->pipeline;
-	if (!begin_call(member))
+	if (!wr_member_begin_call(member))
 		return WEIR_E_CLOSED;
 	int rc = poll_inside(p, member, items, (uint32_t)items_max, timeout_ns);
-	end_call(member);
+	wr_member_end_call(member);
 	return rc;
 }
 
 void weir_release(struct weir_member *member)
 {
-	if (member->handler != NULL || !begin_call(member))
+	if (member->handler != NULL || !wr_member_begin_call(member))
 		return; /* a handler's items: weir polls for it, and lets go of them */
 	wr_member_unpin(member);
-	end_call(member);
+	wr_member_end_call(member);
 }
 
 void weir_member_problem(const struct weir_member *member, struct weir_problem *ret_problem)

@@ -141,7 +141,7 @@ enum weir_item_kind {
 	                         made by this version */
 };
 
-#define WEIR_ITEM_REPLAY 1u      /**< handed out by a replay; not set by this version */
+#define WEIR_ITEM_REPLAY 1u      /**< handed out by a replay (replay.h): it happened before */
 #define WEIR_ITEM_REDELIVERED 2u /**< may have been handed out before */
 
 /** What a poll hands out. */

@@ -80,6 +80,21 @@ struct weir_routed {
 	size_t header_count;
 };
 
+struct weir_item;
+
+/**
+ * What of an item is matched: its key as routing key, its payload, its headers. A header whose
+ * value is UTF-8 is a TEXT, any other BINARY; of several with one name the first counts.
+ *
+ * Thread: the one that polled. Blocks: never. Allocates: never.
+ * @param item       an event, still lent; so is the result
+ * @param headers    room for headers_max
+ * @param ret_event  set on success only
+ * @return 0; WEIR_E_TOO_BIG: it has more than headers_max headers
+ */
+WEIR_API int weir_item_routed(const struct weir_item *item, struct weir_typed_header *headers,
+			      size_t headers_max, struct weir_routed *ret_event);
+
 struct weir_filter;
 
 /**

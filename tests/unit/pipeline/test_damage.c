@@ -228,3 +228,30 @@ Test(damage, with_a_handler_log_fn_is_told_once)
 	cr_expect_geq(wr_load_acquire(&handled_last), EVENTS, "a seek moves it over the damage");
 	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
 }
+
+Test(damage, a_replay_hands_out_all_before_it_then_the_error_each_time)
+{
+	struct weir_replay_options o;
+	struct weir_replay *replay;
+	struct weir_item items[256];
+	struct weir_problem why = {0};
+	uint64_t expected = 0;
+	int count;
+	weir_replay_options_init(&o);
+	cr_assert_eq(weir_replay_open(f.pipeline, &o, &replay, NULL), 0);
+	while ((count = weir_replay_next(replay, items, 256, FIXTURE_LONG_NS)) > 0)
+		for (int i = 0; i < count; i++)
+			cr_assert_eq(fixture_number(&items[i]), expected++);
+	cr_assert_eq(count, WEIR_E_CORRUPT);
+	cr_assert_eq(weir_replay_next(replay, items, 256, FIXTURE_LONG_NS), WEIR_E_CORRUPT);
+	weir_replay_problem(replay, &why);
+	cr_assert(strstr(why.text, "damaged") != NULL, "%s", why.text);
+	weir_replay_close(replay);
+	cr_assert_lt(expected, DAMAGED + 1);
+	/* What lies behind it is there for who begins behind it. */
+	o.from_sequence = damaged_end;
+	cr_assert_eq(weir_replay_open(f.pipeline, &o, &replay, NULL), 0);
+	cr_assert_gt(weir_replay_next(replay, items, 256, FIXTURE_LONG_NS), 0);
+	cr_assert_gt(fixture_number(&items[0]), DAMAGED);
+	weir_replay_close(replay);
+}
