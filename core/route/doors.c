@@ -334,20 +334,28 @@ static bool is_end(enum wr_door kind)
 	       kind == WR_DOOR_SUFFIX_CASE;
 }
 
+static bool add_end(struct weir_matcher *m, struct wr_path *path, enum wr_door kind,
+		    const struct wr_entry *entry)
+{
+	if (path->ends[kind] == NULL)
+		path->ends[kind] = wr_arena_take(&m->arena, 1, sizeof *path->ends[kind]);
+	return path->ends[kind] != NULL &&
+	       wr_ends_add(path->ends[kind], m->table.arena,
+			   &(struct wr_ends_text){entry->bytes, entry->count,
+						  (uint32_t)(entry - m->table.entries)});
+}
+
 /* What the path has to know of its doors to look them up. */
 static bool add_key(struct weir_matcher *m, struct wr_path *path, const struct door *d,
 		    const struct wr_entry *entry)
 {
 	uint16_t mask = (uint16_t)(d->bytes[0] + (d->count > 5 ? 256 : 0));
 	if (d->kind == WR_DOOR_TEXT)
-		path->text_lengths |= 1ull << d->count % 64;
+		path->text_count += entry->list == 0;
 	if (d->kind == WR_DOOR_EQUALS_CASE)
 		path->case_lengths |= 1ull << d->count % 64;
 	if (is_end(d->kind))
-		return entry->list != 0 ||
-		       wr_trie_add(&path->tries[d->kind], &m->arena,
-				   &(struct wr_trie_text){entry->bytes, entry->count,
-							  (uint32_t)(entry - m->table.entries)});
+		return entry->list != 0 || add_end(m, path, d->kind, entry);
 	if (d->kind != WR_DOOR_BLOCK)
 		return true;
 	for (uint32_t i = 0; i < path->mask_count; i++)
@@ -369,7 +377,7 @@ static bool hang_range(struct weir_matcher *m, struct wr_path *path, const struc
 	struct wr_range range = {.first = wr_number_order(c->low) + (c->low_in ? 0 : 1),
 				 .last = wr_number_order(c->high) - (c->high_in ? 0 : 1),
 				 .number = branch};
-	return range.first > range.last || wr_ranges_add(&path->ranges, &m->arena, &range);
+	return range.first > range.last || wr_ranges_add(&path->ranges, m->table.arena, &range);
 }
 
 /* Behind one door of the branch. */
@@ -423,20 +431,71 @@ static bool hang_branch(struct weir_matcher *m, uint32_t number)
 	return true;
 }
 
+/* The filters in front of texts. */
+static bool filter_texts(struct weir_matcher *m)
+{
+	for (size_t i = 0; i < m->path_count; i++)
+		if (m->paths[i].text_count > 0 &&
+		    !wr_window_make(&m->paths[i].texts, &m->arena, m->paths[i].text_count))
+			return false;
+	for (size_t i = 0; i < m->table.entry_count; i++) {
+		const struct wr_entry *e = &m->table.entries[i];
+		if (e->kind == WR_DOOR_TEXT && e->list != 0)
+			wr_window_add(&m->paths[e->owner].texts,
+				      wr_window_hash(wr_window_last(e->bytes, e->count), e->count));
+	}
+	return true;
+}
+
+/* Few names are told apart faster side by side than in the table. */
+static bool list_children(struct weir_matcher *m)
+{
+	uint32_t *counts = wr_arena_take(m->table.arena, m->node_count, sizeof *counts);
+	if (counts == NULL)
+		return false;
+	for (size_t i = 0; i < m->table.entry_count; i++)
+		if (m->table.entries[i].kind == WR_DOOR_NAME)
+			counts[m->table.entries[i].owner]++;
+	for (size_t i = 0; i < m->node_count; i++) {
+		struct wr_node *n = &m->nodes[i];
+		if (counts[i] == 0 || counts[i] > WR_NODE_CHILDREN_FEW)
+			continue;
+		n->children = wr_arena_take(&m->arena, counts[i], sizeof *n->children);
+		if (n->children == NULL)
+			return false;
+	}
+	for (size_t i = 0; i < m->table.entry_count; i++) {
+		const struct wr_entry *e = &m->table.entries[i];
+		struct wr_node *n = &m->nodes[e->kind == WR_DOOR_NAME ? e->owner : 0];
+		if (e->kind != WR_DOOR_NAME || n->children == NULL)
+			continue;
+		struct wr_child *c = &n->children[n->child_count++];
+		*c = wr_child_of(e->bytes, e->count);
+		c->node = e->node;
+	}
+	return true;
+}
+
 int wr_matcher_finish(struct weir_matcher *m)
 {
 	for (uint32_t i = 0; i < m->branch_count; i++)
 		if (!hang_branch(m, i))
 			return -ENOMEM;
 	for (size_t i = 0; i < m->path_count; i++) {
-		bool good = wr_ranges_finish(&m->paths[i].ranges, &m->arena, &m->table);
+		struct wr_path *path = &m->paths[i];
+		struct wr_arena *building = m->table.arena;
+		bool good = wr_ranges_finish(&path->ranges, &m->arena, &m->table);
 		for (enum wr_door kind = 0; kind < WR_DOORS; kind++)
 			good = good &&
-			       wr_trie_finish(&m->paths[i].tries[kind], &m->arena, &m->table,
-					      kind == WR_DOOR_SUFFIX ||
-						      kind == WR_DOOR_SUFFIX_CASE);
+			       (path->ends[kind] == NULL ||
+				wr_ends_finish(path->ends[kind], &m->arena, building, &m->table,
+					       kind == WR_DOOR_SUFFIX ||
+						       kind == WR_DOOR_SUFFIX_CASE));
 		if (!good)
 			return -ENOMEM;
 	}
-	return !m->arena.failed && wr_table_settle(&m->table, &m->arena) ? 0 : -ENOMEM;
+	return !m->arena.failed && filter_texts(m) && list_children(m) &&
+			       wr_table_settle(&m->table, &m->arena)
+		       ? 0
+		       : -ENOMEM;
 }

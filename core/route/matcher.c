@@ -361,13 +361,13 @@ static void take_list(void *context, uint32_t list)
 static void open_ends(struct weir_match *m, uint32_t number, enum wr_door kind, const uint8_t *text,
 		      size_t bytes)
 {
-	const struct wr_trie *trie = &m->matcher->paths[number].tries[kind];
-	if (trie->count == 0)
+	const struct wr_ends *ends = m->matcher->paths[number].ends[kind];
+	if (ends == NULL)
 		return;
 	if (kind == WR_DOOR_PREFIX || kind == WR_DOOR_PREFIX_CASE)
-		wr_trie_walk(trie, text, 1, bytes, take_list, m);
+		wr_ends_first(ends, text, bytes, take_list, m);
 	else
-		wr_trie_walk(trie, text + bytes - (bytes > 0), -1, bytes, take_list, m);
+		wr_ends_last(ends, text, bytes, take_list, m);
 }
 
 /* ASCII only: a letter beyond stands for itself and is in no key. */
@@ -391,7 +391,9 @@ static void open_text(struct weir_match *m, uint32_t number, const struct wr_val
 {
 	const struct wr_path *path = &m->matcher->paths[number];
 	uint32_t doors = path->doors;
-	if ((path->text_lengths >> (v->text_bytes % 64) & 1) != 0)
+	if (path->texts.words != NULL &&
+	    wr_window_has(&path->texts,
+			  wr_window_hash(wr_window_last(v->text, v->text_bytes), v->text_bytes)))
 		open_entry(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
 	open_ends(m, number, WR_DOOR_PREFIX, v->text, v->text_bytes);
 	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
@@ -428,9 +430,9 @@ void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value 
 		if ((path->doors & 1u << WR_DOOR_NUMBER) != 0)
 			open_entry(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
 		if (path->ranges.count > 0)
-			for (size_t node = wr_ranges_find(&path->ranges, wr_number_order(plus));
-			     node > 0; node /= 2)
-				open_list(m, path->ranges.nodes[node]);
+			for (uint32_t node = wr_ranges_find(&path->ranges, wr_number_order(plus));
+			     node != 0; node = path->ranges.nodes[node].up)
+				open_list(m, path->ranges.nodes[node].list);
 	}
 }
 

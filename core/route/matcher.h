@@ -17,12 +17,12 @@
 
 #include <weir/route.h>
 
+#include "core/route/ends.h"
 #include "core/route/filter.h"
 #include "core/route/join.h"
 #include "core/route/ranges.h"
 #include "core/route/scan.h"
 #include "core/route/table.h"
-#include "core/route/trie.h"
 
 /* Kinds of entries of the table. Of a path, what values are looked up as: */
 enum wr_door {
@@ -48,25 +48,39 @@ enum wr_door {
 	WR_DOOR_ABSENT,
 };
 
+/* A name below a node: up to 16 bytes, those and the length say whether it is the one. */
+struct wr_child {
+	uint64_t head;
+	uint64_t tail;
+	const uint8_t *name;
+	uint32_t bytes;
+	uint32_t node;
+};
+
 struct wr_node {
 	uint64_t child_lengths; /* of names, modulo 64 */
 	uint32_t path;          /* + 1; 0: no leaf has it */
 	bool has_children;
+	uint8_t child_count; /* in the list, if there are so few */
+	struct wr_child *children;
 };
+
+#define WR_NODE_CHILDREN_FEW 8u
 
 /* Roots of names: of payloads, of attributes. */
 enum { WR_NODE_PAYLOAD = 0, WR_NODE_ATTRIBUTES = 1, WR_NODE_ROOTS = 2 };
 
 struct wr_path {
-	uint32_t doors;        /* bits: which kinds of entries it has */
-	uint64_t text_lengths; /* of the bytes of TEXT, modulo 64 */
-	uint64_t case_lengths; /* and of EQUALS_CASE */
-	const uint16_t *masks; /* of blocks: the bits, and from 256 on of IPv6 */
+	uint32_t doors;                /* bits: which kinds of entries it has */
+	struct wr_window_filter texts; /* of TEXT */
+	uint64_t case_lengths;         /* of EQUALS_CASE, modulo 64 */
+	uint32_t text_count;           /* while they are gathered */
+	const uint16_t *masks;         /* of blocks: the bits, and from 256 on of IPv6 */
 	uint32_t mask_count;
 	uint32_t any;    /* lists of alternatives: whatever the value, */
 	uint32_t absent; /* or if there is none */
 	struct wr_ranges ranges;
-	struct wr_trie tries[WR_DOORS]; /* of prefixes and suffixes */
+	struct wr_ends *ends[WR_DOORS]; /* of prefixes and suffixes; NULL: there are none */
 };
 
 struct wr_rule_leaf {
@@ -123,12 +137,39 @@ struct weir_matcher {
 	wr_scan_classify *classify;
 };
 
-/* Into *ret_node the child of that name; 0 (a root is nobody's child): there is none. */
+static inline struct wr_child wr_child_of(const uint8_t *name, size_t bytes)
+{
+	struct wr_child c = {.name = name, .bytes = (uint32_t)bytes};
+	if (bytes >= 8) {
+		memcpy(&c.head, name, 8);
+		memcpy(&c.tail, name + bytes - 8, 8);
+	} else if (bytes >= 4) {
+		uint32_t first, last;
+		memcpy(&first, name, 4);
+		memcpy(&last, name + bytes - 4, 4);
+		c.head = (uint64_t)last << 32 | first;
+	} else if (bytes > 0) {
+		c.head = (uint64_t)name[0] << 16 | (uint64_t)name[bytes / 2] << 8 | name[bytes - 1];
+	}
+	return c;
+}
+
+/* The child of that name; 0 (a root is nobody's child): there is none. */
 static inline uint32_t wr_node_child(const struct weir_matcher *m, uint32_t node,
 				     const uint8_t *name, size_t bytes)
 {
-	if ((m->nodes[node].child_lengths >> (bytes % 64) & 1) == 0)
+	const struct wr_node *n = &m->nodes[node];
+	if ((n->child_lengths >> (bytes % 64) & 1) == 0)
 		return 0;
+	if (n->child_count > 0) {
+		struct wr_child wanted = wr_child_of(name, bytes);
+		for (const struct wr_child *c = n->children; c < n->children + n->child_count; c++)
+			if (c->head == wanted.head && c->bytes == wanted.bytes &&
+			    c->tail == wanted.tail &&
+			    (bytes <= 16 || memcmp(c->name + 8, name + 8, bytes - 16) == 0))
+				return c->node;
+		return 0;
+	}
 	const struct wr_entry *e = wr_table_find(&m->table, node, WR_DOOR_NAME, name, bytes);
 	return e != NULL ? e->node : 0;
 }

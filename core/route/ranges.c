@@ -3,10 +3,11 @@
 
 #include "core/base/bits.h"
 
-bool wr_ranges_add(struct wr_ranges *ranges, struct wr_arena *arena, const struct wr_range *range)
+bool wr_ranges_add(struct wr_ranges *ranges, struct wr_arena *building,
+		   const struct wr_range *range)
 {
 	void *list = ranges->list;
-	if (!wr_arena_grow(arena, &list, &ranges->room, ranges->count, sizeof *ranges->list))
+	if (!wr_arena_grow(building, &list, &ranges->room, ranges->count, sizeof *ranges->list))
 		return false;
 	ranges->list = list;
 	ranges->list[ranges->count++] = *range;
@@ -41,7 +42,12 @@ static void sort(uint64_t *list, size_t count)
 /* The last cut at or before the number; cut_count: there is none. */
 static size_t piece_of(const struct wr_ranges *ranges, uint64_t number)
 {
-	size_t low = 0, high = ranges->cut_count;
+	if (number < ranges->cuts[0])
+		return ranges->cut_count;
+	if (number >= ranges->cuts[ranges->cut_count - 1])
+		return ranges->cut_count - 1;
+	size_t shelf = (size_t)((number - ranges->cuts[0]) >> ranges->shelf_shift);
+	size_t low = ranges->shelves[shelf], high = ranges->shelves[shelf + 1];
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		if (ranges->cuts[middle] <= number)
@@ -49,7 +55,34 @@ static size_t piece_of(const struct wr_ranges *ranges, uint64_t number)
 		else
 			high = middle;
 	}
-	return low > 0 ? low - 1 : ranges->cut_count;
+	return low - 1; /* the first cut is not above it */
+}
+
+/* About as many shelves as cuts. */
+static bool make_shelves(struct wr_ranges *ranges, struct wr_arena *arena)
+{
+	uint64_t whole = ranges->cuts[ranges->cut_count - 1] - ranges->cuts[0];
+	while ((whole >> ranges->shelf_shift) >= ranges->width)
+		ranges->shelf_shift++;
+	size_t count = (size_t)(whole >> ranges->shelf_shift) + 2, shelf = 0;
+	ranges->shelves = wr_arena_take(arena, count, sizeof *ranges->shelves);
+	if (ranges->shelves == NULL)
+		return false;
+	for (size_t i = 0; i < ranges->cut_count; i++)
+		while (shelf <= (ranges->cuts[i] - ranges->cuts[0]) >> ranges->shelf_shift)
+			ranges->shelves[shelf++] = (uint32_t)i;
+	while (shelf < count)
+		ranges->shelves[shelf++] = (uint32_t)ranges->cut_count;
+	return true;
+}
+
+/* Nodes without a list are passed by; of leaves only the one itself may be without. */
+static void point_up(struct wr_ranges *ranges)
+{
+	for (size_t i = 2; i < ranges->width * 2; i++) {
+		const struct wr_ranges_node *above = &ranges->nodes[i / 2];
+		ranges->nodes[i].up = above->list != 0 ? (uint32_t)(i / 2) : above->up;
+	}
 }
 
 bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct wr_table *table)
@@ -73,7 +106,7 @@ bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct w
 	ranges->cut_count = kept;
 	ranges->width = wr_power_of_two_above(kept);
 	ranges->nodes = wr_arena_take(arena, ranges->width * 2, sizeof *ranges->nodes);
-	if (ranges->nodes == NULL)
+	if (ranges->nodes == NULL || !make_shelves(ranges, arena))
 		return false;
 	for (size_t i = 0; i < ranges->count; i++) {
 		const struct wr_range *r = &ranges->list[i];
@@ -81,18 +114,23 @@ bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct w
 		size_t high = piece_of(ranges, r->last) + ranges->width + 1;
 		for (; low < high; low /= 2, high /= 2) {
 			if ((low & 1) != 0 &&
-			    !wr_table_link(table, &ranges->nodes[low++], r->number))
+			    !wr_table_link(table, &ranges->nodes[low++].list, r->number))
 				return false;
 			if ((high & 1) != 0 &&
-			    !wr_table_link(table, &ranges->nodes[--high], r->number))
+			    !wr_table_link(table, &ranges->nodes[--high].list, r->number))
 				return false;
 		}
 	}
+	point_up(ranges);
+	ranges->list = NULL;
 	return true;
 }
 
-size_t wr_ranges_find(const struct wr_ranges *ranges, uint64_t number)
+uint32_t wr_ranges_find(const struct wr_ranges *ranges, uint64_t number)
 {
 	size_t piece = piece_of(ranges, number);
-	return piece < ranges->cut_count ? piece + ranges->width : 0;
+	if (piece == ranges->cut_count)
+		return 0;
+	uint32_t node = (uint32_t)(piece + ranges->width);
+	return ranges->nodes[node].list != 0 ? node : ranges->nodes[node].up;
 }

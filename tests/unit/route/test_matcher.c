@@ -2,8 +2,9 @@
 /*
  * Goal:   a matcher of many rules says of an event what each of their filters says by itself.
  * Method: all patterns of the tables of cases in one matcher, and all their events; then rules and
- *         events drawn from a seed, of all kinds at once. The masks of the quick scanner are
- *         compared with those of the plain one. WEIR_TEST_SEED draws others.
+ *         events drawn from a seed, of all kinds at once; and many rules that events nearly match.
+ *         The masks of the quick scanner are compared with those of the plain one. WEIR_TEST_SEED
+ *         draws others, WEIR_TEST_RULES so many near ones: 100000 take a minute.
  */
 #include <criterion/criterion.h>
 
@@ -18,8 +19,9 @@
 #include "core/route/scan.h"
 #include "tests/unit/route/cases.h"
 #include "tests/unit/route/drawn.h"
+#include "tests/unit/route/drawn_near.h"
 
-#define RULES_MAX 800u
+#define RULES_MAX 200000u
 
 static struct weir_filter *filters[RULES_MAX];
 static char *patterns[RULES_MAX];
@@ -66,7 +68,7 @@ static uint32_t compare(const struct weir_routed *event)
 	int count = weir_match_run(match, event, rules, RULES_MAX);
 	cr_assert(count >= 0, "%.*s: %d", (int)event->payload_bytes, (const char *)event->payload,
 		  count);
-	memset(wanted, 0, sizeof wanted);
+	memset(wanted, 0, filter_count);
 	for (int i = 0; i < count; i++) {
 		cr_assert(rules[i] < filter_count && wanted[rules[i]] == 0);
 		wanted[rules[i]] = 1;
@@ -215,6 +217,29 @@ Test(matcher, drawn_rules_at_once_as_each_alone, .timeout = 120)
 	}
 	cr_assert(matches > events && events > 1000, "%llu of %llu", (unsigned long long)matches,
 		  (unsigned long long)events);
+}
+
+Test(matcher, rules_that_are_nearly_matched_as_each_alone, .timeout = 3600)
+{
+	static struct drawn pattern, event;
+	const char *given = getenv("WEIR_TEST_RULES");
+	uint32_t rules = given != NULL ? (uint32_t)strtoul(given, NULL, 10) : 1500, matches = 0;
+	pattern.seed = event.seed = seed_of_test();
+	cr_assert(rules > 0 && rules <= RULES_MAX);
+	while (filter_count < rules) {
+		uint32_t before = filter_count;
+		drawn_near_pattern(&pattern);
+		add(WEIR_FILTER_EVENTBRIDGE, pattern.text);
+		cr_assert_eq(filter_count, before + 1, "%s", pattern.text);
+	}
+	make(DRAWN_BYTES_MAX);
+	for (int i = 0; i < 50; i++) {
+		drawn_near_event(&event);
+		struct weir_routed routed = {.payload = event.text, .payload_bytes = event.bytes};
+		matches += compare(&routed);
+	}
+	cr_assert_gt(matches, rules / 100);
+	drop();
 }
 
 Test(matcher, what_is_too_large_is_told)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which of many texts does a text begin with? (For ends of texts everything is read backwards.)
+ *
+ * Texts are found by hash, once for each length that one of them has. A filter of bits stands in
+ * front (window.h), so that each length costs two loads and a multiplication, whatever the other
+ * lengths say. Only where the filter lets pass is the whole beginning hashed, going on from the
+ * length before, and compared: and of that only what is longer than the text found last, which must
+ * be the longest other one that it begins with. So a look-up costs no more than its text has bytes,
+ * however many texts there are and however they begin with one another.
+ *
+ * Thread: any, once it is made.
+ */
+#ifndef WR_ROUTE_ENDS_H
+#define WR_ROUTE_ENDS_H
+
+#include "core/route/table.h"
+#include "core/route/window.h"
+
+struct wr_ends_text {
+	const uint8_t *bytes;
+	uint32_t count;
+	uint32_t entry; /* of the table: whose list it is */
+};
+
+struct wr_end {
+	const uint8_t *bytes; /* backwards, if ends are looked for */
+	uint32_t count;
+	uint32_t list;
+	uint32_t inner; /* the longest other one that it begins with, + 1; 0: none */
+};
+
+struct wr_ends {
+	struct wr_ends_text *texts; /* while they are gathered */
+	size_t count, room;
+	struct wr_end *ends;
+	uint64_t *slots; /* the upper half of a hash over the number of an end + 1; 0: free */
+	size_t slot_mask;
+	struct wr_window_filter filter;
+	uint32_t *lengths; /* of texts, each once, in order; without 0 */
+	size_t length_count;
+	size_t short_count; /* of lengths that are less than a window */
+	uint32_t empty;     /* list of the text without bytes; 0: there is none */
+};
+
+/* Memory is the building one's. */
+bool wr_ends_add(struct wr_ends *ends, struct wr_arena *building, const struct wr_ends_text *text);
+
+/*
+ * No more are added, each was added once. Takes the lists of the table's entries, which have none
+ * afterwards. `backwards`: the texts are ends. false: no memory.
+ */
+bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_arena *building,
+		    struct wr_table *table, bool backwards);
+
+/* Calls `take` with the list of each text that the given one begins (ends) with. */
+void wr_ends_first(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
+		   void (*take)(void *context, uint32_t list), void *context);
+void wr_ends_last(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
+		  void (*take)(void *context, uint32_t list), void *context);
+
+#endif
