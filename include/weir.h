@@ -41,6 +41,7 @@
 #include <weir/route.h>
 #include <weir/schema.h>
 #include <weir/sharing.h>
+#include <weir/snapshot.h>
 #include <weir/subscription.h>
 #include <weir/trace.h>
 
