@@ -150,13 +150,17 @@ static bool read_text(const char *path, char *to, size_t to_bytes)
 	return n > 0;
 }
 
-/* State, flags and start of a process; false: /proc does not show it. */
+/*
+ * State, flags and start of a process, by its first thread, which says the same; false: /proc does
+ * not show it. An emulator makes /proc/PID/stat up for its own process, with another start than
+ * others see: then owners that live would count as gone, and be waited for.
+ */
 static bool read_stat(long pid, char *ret_state, unsigned *ret_flags, unsigned long long *ret_start)
 {
 	char path[64];
 	char text[STAT_BYTES];
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	(void)snprintf(path, sizeof path, "/proc/%ld/task/%ld/stat", pid, pid);
 	if (!read_text(path, text, sizeof text))
 		return false;
 	/* The name comes before, in brackets, and may hold anything. */
