@@ -238,11 +238,12 @@ static int64_t two_owners(bool fence, enum effects_answer *ret_late)
 		     problem.text);
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	fixture_wait(producer, fixture_publish(producer, topic, 10, 11));
-	struct weir_member *first = fixture_member(&f, subscription, "a");
+	struct weir_member *first = fixture_member(&f, subscription, "old");
 	struct weir_item item = next_item(first);
 	adder_begin(&old, &item, fence);
-	/* It sleeps, and its session ends. */
-	struct weir_member *second = fixture_member(&f, subscription, "b");
+	/* It sleeps, and its session ends; the other one's name is the first in order, so that the
+	 * partition stays there. */
+	struct weir_member *second = fixture_member(&f, subscription, "new");
 	struct weir_item again = next_item(second);
 	fixture_need(again.sequence == item.sequence && again.generation > item.generation,
 		     "the same event to the next owner");
