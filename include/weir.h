@@ -44,5 +44,6 @@
 #include <weir/snapshot.h>
 #include <weir/subscription.h>
 #include <weir/trace.h>
+#include <weir/transaction.h>
 
 #endif

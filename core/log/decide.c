@@ -350,7 +350,8 @@ static int decide_shared(struct wr_tables *t, struct wr_undo *undo,
 		rc = wr_outstanding_settle(&t->outstanding, &t->settle, id, s, &settle,
 					   undo->entries != NULL, &d->id);
 		d->tell = d->id > 0;
-		return rc;
+		/* In a run all that it names is the asker's, or the run is not. */
+		return rc == 0 && d->tell && undo->entries != NULL ? WEIR_E_FENCED : rc;
 	default:
 		if (!wr_reject_read(view, &reject, &text))
 			return -EINVAL;

@@ -15,7 +15,8 @@
  *       in the reply ring.
  *
  * A run is one record, or a WR_KIND_RUN head (24 bytes: `topic` = records, `key_hash` = bytes of
- * all of them with strides) and its records. Each run is one ticket, from 1.
+ * all of them with strides, `type` = WR_RUN_IS_DATA or 0) and its records. Each run is one ticket,
+ * from 1.
  *
  * Replies carry refusals, and sequences for those who ask. The owner keeps credit for one reply a
  * ticket that is not decided yet, so that the writer never waits to answer (L8).
@@ -29,9 +30,14 @@
 #include "core/port/park.h"
 #include "core/record/record.h"
 
+/* Of a run's head in a lane that settles: it has outputs, and takes none of what is reserved. */
+#define WR_RUN_IS_DATA 1u
+
 struct wr_reply {
 	uint64_t ticket;
-	uint64_t sequence;  /* of the first record, when accepted */
+	/* Of the first record, when accepted. In a lane that settles, of a run that was refused:
+	 * which of its records it was, from 0; UINT64_MAX: none of them. */
+	uint64_t sequence;
 	uint64_t after_seq; /* last sequence ordered before the decision: L9 */
 	int32_t code;       /* 0 or why it was refused */
 	uint32_t detail;    /* an id that the writer gave */

@@ -187,6 +187,8 @@ bool wr_writer_open_chunk(struct wr_writer *w, bool control);
 bool wr_writer_open_chunk_to_attest(struct wr_writer *w);
 /* Whether the shortage is over in which control opened the chunk. */
 bool wr_writer_data_may_go(struct wr_writer *w);
+/* Whether what lacks room is held up by readers or a full disk: by what acknowledgements end. */
+bool wr_writer_data_is_refused(struct wr_writer *w);
 /* Whether a block without records has a place that is not the reserve segment's first. */
 bool wr_writer_block_may_go(struct wr_writer *w);
 /* Bytes that may be appended to the open batch. */

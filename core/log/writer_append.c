@@ -161,6 +161,8 @@ struct run {
 	uint32_t record_bytes; /* of its records, with strides */
 	uint32_t record_count;
 	uint32_t head_bytes;
+	uint32_t refused; /* which record was, once it is decided */
+	bool is_data;
 };
 
 /* Reads the lengths; false: malformed. The lane holds at least one record's head. */
@@ -176,6 +178,7 @@ static bool read_run(const struct wr_writer *w, const struct wr_lane *lane, stru
 			.record_bytes = head.key_hash,
 			.record_count = head.topic,
 			.head_bytes = sizeof head,
+			.is_data = (head.type & WR_RUN_IS_DATA) != 0,
 		};
 	} else {
 		if (head.bytes > w->options.run_bytes_max)
@@ -255,11 +258,11 @@ static bool run_is_whole(const uint8_t *records, const struct run *run)
 }
 
 /* Decides the records of a run in their place behind the batch's end. 0, or the first refusal. */
-static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *run,
+static int decide_run(struct wr_writer *w, uint8_t *records, struct run *run,
 		      struct wr_decision *ret_last)
 {
 	struct wr_undo none = {0};
-	struct wr_undo *undo = run->record_count > 1 ? &w->undo : &none;
+	struct wr_undo *undo = run->head_bytes > 0 ? &w->undo : &none;
 	uint32_t at = 0;
 	uint32_t first_record = w->chunk->record_count;
 	int rc = 0;
@@ -269,6 +272,7 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 	for (uint32_t i = 0; i < run->record_count && rc == 0; i++) {
 		struct wr_record_view view;
 		uint64_t seq = w->next_seq + i;
+		run->refused = i; /* unless it is not */
 		(void)wr_record_view(records + at, run->record_bytes - at, &view);
 		if (run->record_count > 1 &&
 		    !may_be_in_run(view.head, i + 1 == run->record_count)) {
@@ -295,7 +299,7 @@ static int decide_run(struct wr_writer *w, uint8_t *records, const struct run *r
 }
 
 static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wanted,
-		   const struct wr_decision *d, uint64_t before_seq, uint32_t record_count)
+		   const struct wr_decision *d, uint64_t before_seq, const struct run *run)
 {
 	struct wr_reply reply = {
 		.ticket = lane->ordered_own,
@@ -308,9 +312,11 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 	if (code == WEIR_E_EXISTS && d->same)
 		reply.code = 0;
 	/* Of a run no event is in the log, whichever is a duplicate: it has no first one. */
-	if ((code == WEIR_E_DUPLICATE || code == WEIR_E_CONFLICT) && record_count == 1 &&
+	if ((code == WEIR_E_DUPLICATE || code == WEIR_E_CONFLICT) && run->record_count == 1 &&
 	    d->first_seq <= before_seq)
 		reply.sequence = d->first_seq;
+	if (code != 0 && lane->kind == WR_LANE_SETTLE && run->head_bytes > 0)
+		reply.sequence = run->refused != UINT32_MAX ? run->refused : UINT64_MAX;
 	if (reply.code != 0 && !d->asked)
 		wr_store_relaxed(&w->stats.refused, wr_load_relaxed(&w->stats.refused) + 1);
 	if (reply.code != 0 || wanted || d->tell)
@@ -361,6 +367,19 @@ static bool lacks_room(struct wr_writer *w, const uint8_t *records, const struct
 	return has_event && !wr_writer_data_may_go(w);
 }
 
+/*
+ * A member's outputs find no room, and waiting for it might be waiting for the acknowledgements
+ * that stand behind them in this very lane (L11).
+ */
+static void refuse_for_room(struct wr_writer *w, struct wr_lane *lane, struct run *run)
+{
+	const struct wr_decision none = {0};
+	run->refused = UINT32_MAX;
+	lane->head_own += run->lane_bytes;
+	lane->ordered_own++;
+	answer(w, lane, WEIR_E_FULL, false, &none, w->next_seq - 1, run);
+}
+
 /* One run of any kind. Bytes taken; 0: no room now (*ret_blocked), or the lane was poisoned. */
 static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control, bool *ret_blocked)
 {
@@ -369,9 +388,13 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 		wr_writer_poison(w, lane);
 		return 0;
 	}
-	if (!wr_writer_make_room(w, run.record_bytes, control)) {
-		*ret_blocked = true;
-		return 0;
+	if (!wr_writer_make_room(w, run.record_bytes, control && !run.is_data)) {
+		if (!run.is_data || !control || !wr_writer_data_is_refused(w)) {
+			*ret_blocked = true;
+			return 0;
+		}
+		refuse_for_room(w, lane, &run);
+		return run.lane_bytes;
 	}
 	uint8_t *records = w->chunk->writable + w->chunk->used_bytes;
 	memcpy(records, wr_lane_at(lane, lane->head_own + run.head_bytes), run.record_bytes);
@@ -382,8 +405,10 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	bool wanted = (((struct wr_record *)records)->flags & WR_RECORD_WANTS_REPLY) != 0;
 	uint64_t before_seq = w->next_seq - 1;
 	struct wr_decision decision = {0};
-	int rc = lacks_room(w, records, &run) ? WEIR_E_FULL
-					      : decide_run(w, records, &run, &decision);
+	int rc = WEIR_E_FULL;
+	run.refused = UINT32_MAX;
+	if (!lacks_room(w, records, &run))
+		rc = decide_run(w, records, &run, &decision);
 	if (rc == WEIR_E_AGAIN) {
 		*ret_blocked = true; /* a checkpoint is in the way: it moves on by itself */
 		return 0;
@@ -396,7 +421,7 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	}
 	lane->head_own += run.lane_bytes;
 	lane->ordered_own += WR_BUG(RUN_COUNTS_RECORDS) ? run.record_count : 1;
-	answer(w, lane, rc, wanted, &decision, before_seq, run.record_count);
+	answer(w, lane, rc, wanted, &decision, before_seq, &run);
 	return run.lane_bytes;
 }
 
@@ -432,6 +457,16 @@ static void look_ahead(struct wr_writer *w, struct wr_lane *lane)
 	lane->ahead = wr_max_u64(at, lane->head_own + WR_RECORD_ALIGN);
 }
 
+/* A member's run with outputs is next. As look_ahead(): the bytes are looked at again. */
+static bool next_is_data(const struct wr_lane *lane)
+{
+	struct wr_record head;
+	if (lane->kind != WR_LANE_SETTLE || lane->tail_round - lane->head_own < sizeof head)
+		return false;
+	memcpy(&head, wr_lane_at(lane, lane->head_own), sizeof head);
+	return head.kind == WR_KIND_RUN && (head.type & WR_RUN_IS_DATA) != 0;
+}
+
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 			bool *ret_blocked)
 {
@@ -442,11 +477,13 @@ uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t byte
 		/* The next run's first word: how much room it needs at least. */
 		uint32_t first = wr_get_u32(wr_lane_at(lane, lane->head_own));
 		uint32_t need = first <= w->options.run_bytes_max ? wr_record_stride(first) : 0;
-		if (!wr_writer_make_room(w, need, control)) {
+		/* Of a run with outputs take_run() asks, for all of it. */
+		bool is_data = next_is_data(lane);
+		if (!is_data && !wr_writer_make_room(w, need, control)) {
 			*ret_blocked = true;
 			break;
 		}
-		uint32_t bytes = take_events(w, lane, bytes_max - taken);
+		uint32_t bytes = is_data ? 0 : take_events(w, lane, bytes_max - taken);
 		if (bytes == 0 && lane->head_own < lane->tail_round) {
 			if (w->tables->keys.window_count > 0 && lane->ahead <= lane->head_own)
 				look_ahead(w, lane);

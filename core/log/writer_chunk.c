@@ -101,6 +101,19 @@ bool wr_writer_data_may_go(struct wr_writer *w)
 	return true;
 }
 
+bool wr_writer_data_is_refused(struct wr_writer *w)
+{
+	if (w->link != NULL && wr_load_acquire(&w->link->starved) != 0) /* D2 */
+		return true;
+	/* The journal ends that by itself. */
+	if (w->link != NULL && undurable_chunks(w) >= w->options.undurable_chunks_max)
+		return false;
+	struct wr_chunk_limits limits = limits_of(w, false);
+	if (wr_chunks_keep_free(w->chunks, &limits, WR_CONTROL_CHUNKS + 1))
+		return false;
+	return held_seq(w) < limits_of(w, true).reusable_seq;
+}
+
 static struct wr_chunk *open_for_control(struct wr_writer *w)
 {
 	struct wr_chunk_limits limits = limits_of(w, false);

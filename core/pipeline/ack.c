@@ -8,8 +8,9 @@
 
 #include "core/base/bug.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/transaction.h"
 
-static void mark_dirty(struct weir_member *m, uint32_t row)
+void wr_member_mark_dirty(struct weir_member *m, uint32_t row)
 {
 	if (m->rows[row].dirty)
 		return;
@@ -17,29 +18,30 @@ static void mark_dirty(struct weir_member *m, uint32_t row)
 	m->dirty[m->dirty_count++] = row;
 }
 
-/* Pieces that now begin at the row's acked position are taken in, until none does. */
-static void join_pieces(struct weir_member *m, uint32_t row_index)
+uint32_t wr_pieces_join(struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
+			struct wr_acked *acked)
 {
-	struct wr_member_row *row = &m->rows[row_index];
-	for (uint32_t i = 0; i < m->piece_count;) {
-		struct wr_ack_piece *piece = &m->pieces[i];
-		if (piece->row != row_index || piece->from != row->acked) {
+	for (uint32_t i = 0; i < count;) {
+		struct wr_ack_piece *piece = &pieces[i];
+		if (piece->row != row || piece->from != acked->to) {
 			i++;
 			continue;
 		}
-		row->acked = piece->to;
-		row->acked_events += piece->events;
-		row->acked_bytes += piece->bytes;
-		*piece = m->pieces[--m->piece_count];
+		acked->to = piece->to;
+		acked->events += piece->events;
+		acked->bytes += piece->bytes;
+		*piece = pieces[--count];
 		i = 0;
 	}
+	return count;
 }
 
 /* Two pieces of a row that have come to touch are one. */
-static void merge_pieces(struct weir_member *m, struct wr_ack_piece *piece)
+static uint32_t merge_pieces(struct wr_ack_piece *pieces, uint32_t count,
+			     struct wr_ack_piece *piece)
 {
-	for (uint32_t i = 0; i < m->piece_count; i++) {
-		struct wr_ack_piece *other = &m->pieces[i];
+	for (uint32_t i = 0; i < count; i++) {
+		struct wr_ack_piece *other = &pieces[i];
 		if (other->row != piece->row ||
 		    (other->to != piece->from && other->from != piece->to))
 			continue;
@@ -47,22 +49,31 @@ static void merge_pieces(struct weir_member *m, struct wr_ack_piece *piece)
 		piece->to = wr_max_u64(piece->to, other->to);
 		piece->events += other->events;
 		piece->bytes += other->bytes;
-		*other = m->pieces[--m->piece_count];
-		return;
+		*other = pieces[--count];
+		break;
 	}
+	return count;
 }
 
-/* An ack out of order: grows a piece that it touches, or begins one. */
-static int add_piece(struct weir_member *m, uint32_t row_index, const struct weir_item *item,
-		     uint64_t events)
+bool wr_pieces_have(const struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
+		    uint64_t from_seq)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (pieces[i].row == row && from_seq >= pieces[i].from && from_seq < pieces[i].to)
+			return true;
+	return false;
+}
+
+int wr_pieces_add(struct wr_ack_piece *pieces, uint32_t *count, uint32_t max, uint32_t row,
+		  const struct weir_item *item)
 {
 	struct wr_ack_piece *touched = NULL;
-	for (uint32_t i = 0; i < m->piece_count; i++) {
-		struct wr_ack_piece *piece = &m->pieces[i];
-		if (piece->row != row_index)
+	if (wr_pieces_have(pieces, *count, row, item->from_sequence))
+		return 0; /* acknowledged before */
+	for (uint32_t i = 0; i < *count; i++) {
+		struct wr_ack_piece *piece = &pieces[i];
+		if (piece->row != row)
 			continue;
-		if (item->from_sequence >= piece->from && item->from_sequence < piece->to)
-			return 0; /* acknowledged before */
 		if (piece->to == item->from_sequence) {
 			piece->to = item->end_sequence;
 			touched = piece;
@@ -75,26 +86,24 @@ static int add_piece(struct weir_member *m, uint32_t row_index, const struct wei
 		}
 	}
 	if (touched == NULL) {
-		if (m->piece_count == m->piece_max)
+		if (*count == max)
 			return WEIR_E_FULL;
-		touched = &m->pieces[m->piece_count++];
+		touched = &pieces[(*count)++];
 		*touched = (struct wr_ack_piece){
-			.row = row_index,
+			.row = row,
 			.from = item->from_sequence,
 			.to = item->end_sequence,
 		};
 	}
-	touched->events += events;
+	touched->events += item->kind == WEIR_ITEM_EVENT ? 1 : 0;
 	touched->bytes += item->record_bytes;
-	merge_pieces(m, touched);
+	*count = merge_pieces(pieces, *count, touched);
 	return 0;
 }
 
-int weir_ack(struct weir_member *m, const struct weir_item *item)
+int wr_member_row_of(struct weir_member *m, const struct weir_item *item, uint32_t *ret_row)
 {
 	struct weir_pipeline *p = m->pipeline;
-	if (m->sharing != NULL)
-		return wr_sharing_ack(m, item);
 	if (item->topic >= p->options.topics_max || item->generation == 0 ||
 	    (unsigned)item->kind - WEIR_ITEM_EVENT > WEIR_ITEM_LOSS - WEIR_ITEM_EVENT)
 		return -EINVAL; /* nothing that a poll handed out */
@@ -102,28 +111,52 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 	if (first == UINT32_MAX ||
 	    item->partition >= p->tables.catalog.topics[item->topic].partitions)
 		return -EINVAL;
-	uint32_t row_index = first + item->partition;
-	struct wr_member_row *row = &m->rows[row_index];
+	const struct wr_member_row *row = &m->rows[first + item->partition];
+	*ret_row = first + item->partition;
 	if (row->generation != item->generation)
 		return WEIR_E_FENCED;
 	if (item->end_sequence > row->next_from)
 		return -EINVAL; /* never handed out */
-	if (item->end_sequence <= row->acked)
-		return 0; /* acknowledged before */
-	uint64_t events = item->kind == WEIR_ITEM_EVENT ? 1 : 0;
+	return item->end_sequence <= row->acked ? 1 : 0;
+}
+
+/* Pieces that now begin at the row's acked position are taken in, until none does. */
+void wr_member_join_pieces(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	struct wr_acked acked = {row->acked, row->acked_events, row->acked_bytes};
+	m->piece_count = wr_pieces_join(m->pieces, m->piece_count, row_index, &acked);
+	row->acked = acked.to;
+	row->acked_events = acked.events;
+	row->acked_bytes = acked.bytes;
+}
+
+int weir_ack(struct weir_member *m, const struct weir_item *item)
+{
+	uint32_t row_index;
+	if (m->sharing != NULL)
+		return wr_sharing_ack(m, item);
+	int rc = wr_member_row_of(m, item, &row_index);
+	if (rc != 0)
+		return rc > 0 ? 0 : rc;
+	struct wr_member_row *row = &m->rows[row_index];
+	if (row->open_part != 0)
+		return -EBUSY;
 	if (item->from_sequence != row->acked && !WR_BUG(ACK_OVER_A_HOLE))
-		return add_piece(m, row_index, item, events);
+		return wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index, item);
 	row->acked = item->end_sequence;
-	row->acked_events += events;
+	row->acked_events += item->kind == WEIR_ITEM_EVENT ? 1 : 0;
 	row->acked_bytes += item->record_bytes;
 	if (WR_UNLIKELY(m->piece_count > 0))
-		join_pieces(m, row_index);
-	mark_dirty(m, row_index);
+		wr_member_join_pieces(m, row_index);
+	wr_member_mark_dirty(m, row_index);
 	return 0;
 }
 
 int weir_ack_all(struct weir_member *m)
 {
+	if (m->in_transaction)
+		return -EBUSY;
 	if (m->sharing != NULL)
 		return wr_sharing_ack_all(m);
 	for (uint32_t i = 0; i < m->row_count; i++) {
@@ -133,30 +166,38 @@ int weir_ack_all(struct weir_member *m)
 		row->acked = row->next_from;
 		row->acked_events = row->handed_events;
 		row->acked_bytes = row->handed_bytes;
-		mark_dirty(m, i);
+		wr_member_mark_dirty(m, i);
 	}
 	m->piece_count = 0;
 	return 0;
 }
 
-static bool flush_row(struct weir_member *m, uint32_t row_index)
+uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row_index,
+				  const struct wr_acked *acked, void *to)
 {
 	struct wr_member_row *row = &m->rows[row_index];
-	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof(struct wr_control_progress)));
-	void *to = wr_lane_claim(m->lane, bytes);
-	if (to == NULL)
-		return false;
 	struct wr_control_progress progress = {
 		.generation = row->generation,
 		.missed = row->gap_end > row->flushed && !WR_BUG(GAP_STAYS_LAG) ? 1 : 0,
 		.from = row->flushed,
-		.to = row->acked,
-		.events = row->acked_events - row->flushed_events,
-		.bytes = row->acked_bytes - row->flushed_bytes,
+		.to = acked->to,
+		.events = acked->events - row->flushed_events,
+		.bytes = acked->bytes - row->flushed_bytes,
 	};
 	wr_control_write(to, WR_KIND_PROGRESS, m->subscription, row_index, NULL, 0, &progress,
 			 sizeof progress);
-	(void)wr_lane_append(m->lane, bytes);
+	return wr_record_stride(wr_control_bytes(0, sizeof progress));
+}
+
+static bool flush_row(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	const struct wr_acked acked = {row->acked, row->acked_events, row->acked_bytes};
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof(struct wr_control_progress)));
+	void *to = wr_lane_claim(m->lane, bytes);
+	if (to == NULL)
+		return false;
+	(void)wr_lane_append(m->lane, wr_member_write_progress(m, row_index, &acked, to));
 	row->flushed = row->acked;
 	row->flushed_events = row->acked_events;
 	row->flushed_bytes = row->acked_bytes;
@@ -182,7 +223,7 @@ void wr_member_pass_row(struct weir_member *m, uint32_t row_index)
 	struct wr_member_row *row = &m->rows[row_index];
 	wr_member_step_over(m, row);
 	if (row->generation != 0 && row->acked > row->flushed)
-		mark_dirty(m, row_index);
+		wr_member_mark_dirty(m, row_index);
 }
 
 /* The last acks of a member that goes. */
@@ -209,24 +250,28 @@ uint32_t wr_member_flush(struct weir_member *m)
 		return wr_sharing_flush(m);
 	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= m->pipeline->pass_every)
 		pass_idle_rows(m);
-	if (m->dirty_count == 0)
-		return 0;
-	uint32_t done = 0;
-	while (done < m->dirty_count) {
-		uint32_t row_index = m->dirty[done];
+	if (m->dirty_count == 0 || m->in_transaction)
+		return m->dirty_count;
+	uint32_t left = 0;
+	bool any = false, has_room = true;
+	for (uint32_t i = 0; i < m->dirty_count; i++) {
+		uint32_t row_index = m->dirty[i];
 		struct wr_member_row *row = &m->rows[row_index];
-		if (row->generation != 0 && row->acked > row->flushed && !flush_row(m, row_index))
-			break;
+		if (row->generation != 0 && row->acked > row->flushed) {
+			/* What builds on a transaction waits until that is decided. */
+			has_room = has_room && (row->held_ticket != 0 || flush_row(m, row_index));
+			if (row->held_ticket != 0 || !has_room) {
+				m->dirty[left++] = row_index;
+				continue;
+			}
+			any = true;
+		}
 		row->dirty = false;
-		done++;
 	}
-	if (done > 0) {
+	if (any)
 		wr_lane_publish(m->lane);
-		m->dirty_count -= done;
-		for (uint32_t i = 0; i < m->dirty_count; i++)
-			m->dirty[i] = m->dirty[done + i];
-	}
-	return m->dirty_count;
+	m->dirty_count = left;
+	return left;
 }
 
 void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
@@ -253,12 +298,15 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
 void wr_member_take_replies(struct weir_member *m)
 {
 	const struct wr_reply *reply;
+	uint64_t ordered = wr_transactions_begin_look(m);
 	while ((reply = wr_lane_reply_peek(m->lane)) != NULL) {
 		/*
 		 * Refused progress: the row has moved on. An answer to progress of an earlier
 		 * assignment says nothing of the present one.
 		 */
-		if (m->sharing != NULL) {
+		if (wr_transactions_answer(m, reply)) {
+			/* It was told of there. */
+		} else if (m->sharing != NULL) {
 			/* All or some of what it names was not this member's any more. */
 			m->fenced = true;
 		} else if (reply->code != 0) {
@@ -269,6 +317,7 @@ void wr_member_take_replies(struct weir_member *m)
 		}
 		wr_lane_reply_take(m->lane);
 	}
+	wr_transactions_end_look(m, ordered);
 }
 
 struct commit_wait {
@@ -312,11 +361,13 @@ int weir_member_commit(struct weir_member *m, enum weir_level level, uint64_t ti
 	struct weir_pipeline *p = m->pipeline;
 	if (wr_pipeline_is_copy(p))
 		return WEIR_E_CLOSED;
+	if (m->in_transaction)
+		return -EBUSY;
 	wr_pipeline_stay(p);
 	/* What was stepped over alone is handed to the log as well: the positions that are told. */
 	for (uint32_t r = 0; r < m->row_count; r++)
 		if (m->rows[r].generation != 0 && m->rows[r].acked > m->rows[r].flushed)
-			mark_dirty(m, r);
+			wr_member_mark_dirty(m, r);
 	int rc = commit_done(&wait)
 			 ? 0
 			 : wr_pipeline_wait(p, &m->lane->parker, commit_done, &wait, timeout_ns);

@@ -8,15 +8,24 @@
  * or was taken; items of that partition that are still in hand are left out. After a slice of time
  * the acknowledgements go to the log, and the step ends, so that the steps beside it on a manual
  * pipeline get their turn. Late is only who sits in one item.
+ *
+ * What a handler publishes in its transaction is a run of the member's lane that is begun before
+ * the call and handed over behind it, with the item's acknowledgement. The next item does not wait
+ * for the answer. Should that be a refusal, a partition goes back to the item, and what was polled
+ * is dropped: all of it comes again, in order.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "core/base/bug.h"
 #include "core/pipeline/cause.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/transaction.h"
 
 #define STUCK_RETRY_NS 1000000000u
 #define SLICE_NS 10000000u
+#define NO_ROOM_RETRY_NS 100000000u /* after a run found no room for data */
+#define LANE_FULL_RETRY_NS 100000u
 
 /* Before each item. Whose partition is another's finds it here before that one is handed any. */
 static void keep_up(struct weir_member *m, uint64_t now_ns)
@@ -45,6 +54,93 @@ static bool is_still_owned(struct weir_member *m, const struct weir_item *item, 
 	return row->generation == item->generation && !row->revoked;
 }
 
+/* ---- its transaction ---- */
+
+/* Room for its largest run, and that is open; else the item waits (L13). */
+static bool begin_run(struct weir_member *m)
+{
+	struct wr_transactions *t = m->transactions;
+	int rc = t->handler_bytes != 0 ? wr_transaction_begin(m, t->handler_bytes, 0) : 0;
+	if (rc == 0)
+		return true;
+	t->retry_at_ns = wr_clock_mono_ns(m->pipeline->host.clock) +
+			 (rc == WEIR_E_AGAIN ? LANE_FULL_RETRY_NS : NO_ROOM_RETRY_NS);
+	return false;
+}
+
+/* What was polled and not handled is dropped: all that is not acknowledged comes again. */
+static void drop_items(struct weir_member *m)
+{
+	m->item_count = m->item_next;
+	for (uint32_t r = 0; r < m->row_count; r++)
+		m->rows[r].rewinds = m->rows[r].generation != 0;
+}
+
+/* With its acknowledgement; one that published nothing needs no run. 0, or why it cannot be. */
+static int commit_run(struct weir_member *m, const struct weir_item *item)
+{
+	int rc = weir_transaction_ack(m, item);
+	if (rc == 0)
+		rc = wr_transaction_commit(m, NULL);
+	if (rc != 0)
+		wr_transaction_abort(m);
+	return rc;
+}
+
+static void say_refused(struct weir_member *m, int code)
+{
+	wr_pipeline_say(m->pipeline, "%s: what a handler published was refused (%s): it ends",
+			m->name, weir_strerror(code));
+}
+
+/* A queue's events of the run that is told next: another attempt. */
+static void reject_events(struct weir_member *m, const struct wr_transaction_sent *sent,
+			  uint64_t part_first)
+{
+	char text[WEIR_REASON_TEXT_MAX];
+	struct weir_rejection rejection = {.delay_ns = WEIR_DELAY_DEFAULT, .text = text};
+	(void)snprintf(text, sizeof text, "its run was refused: %s", weir_strerror(sent->code));
+	for (uint32_t i = 0; i < sent->part_count; i++) {
+		const struct wr_transaction_part *part =
+			wr_transaction_part(m->transactions, part_first + i);
+		struct weir_item item = {.kind = WEIR_ITEM_EVENT,
+					 .sequence = part->acked.to,
+					 .generation = part->generation};
+		/* Without room to say so its lease runs out, which says the same. */
+		if (weir_reject(m, &item, &rejection) == WEIR_E_FENCED)
+			m->fenced = true;
+	}
+}
+
+/* What became of the runs; false: one was refused for good, and the member ends. */
+static bool take_outcomes(struct weir_member *m)
+{
+	struct wr_transactions *t = m->transactions;
+	struct weir_transaction_outcome outcome;
+	uint64_t part_first;
+	enum weir_level level =
+		m->pipeline->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY;
+	for (;;) {
+		const struct wr_transaction_sent *sent = wr_transaction_oldest(m, &part_first);
+		if (sent == NULL || !wr_transaction_next(m, level, &outcome))
+			return true;
+		if (outcome.code == 0 || outcome.code == WEIR_E_FAILED)
+			continue;
+		if (outcome.code == WEIR_E_FULL)
+			t->retry_at_ns =
+				wr_clock_mono_ns(m->pipeline->host.clock) + NO_ROOM_RETRY_NS;
+		if (m->sharing != NULL) {
+			reject_events(m, sent, part_first);
+		} else if (outcome.code != WEIR_E_FULL && outcome.code != WEIR_E_FENCED &&
+			   outcome.code != WEIR_E_OUT_OF_SEQUENCE) {
+			say_refused(m, outcome.code);
+			return false;
+		}
+	}
+}
+
+/* ---- items ---- */
+
 /* It could not be processed. Without room to say so its lease runs out, which says the same. */
 static enum weir_handled give_back(struct weir_member *m, const struct weir_item *item,
 				   enum weir_handled said)
@@ -70,6 +166,20 @@ static bool handle(struct weir_member *m, const struct weir_item *item)
 	wr_item_in_hand = item;
 	enum weir_handled said = m->handler(m->handler_context, m, item);
 	wr_item_in_hand = outer;
+	int rc = 0;
+	bool has_run = m->in_transaction && said == WEIR_HANDLED_OK &&
+		       (m->transactions->output_count > 0 || m->transactions->part_count > 0);
+	if (has_run)
+		rc = commit_run(m, item);
+	else if (m->in_transaction)
+		wr_transaction_abort(m);
+	/* The item, or one that it left for later, is not its own any more: others get it again. */
+	if (rc == WEIR_E_FENCED)
+		m->fenced = true;
+	else if (rc != 0 && wr_pipeline_refused(m->pipeline) == 0)
+		said = m->sharing != NULL ? WEIR_HANDLED_RETRY : WEIR_HANDLED_STOP;
+	if (rc != 0 && said == WEIR_HANDLED_STOP)
+		say_refused(m, rc);
 	if (said == WEIR_HANDLED_RETRY || said == WEIR_HANDLED_DEAD)
 		said = give_back(m, item, said);
 	if (said == WEIR_HANDLED_STOP) {
@@ -78,7 +188,7 @@ static bool handle(struct weir_member *m, const struct weir_item *item)
 		return false;
 	}
 	/* Fenced meanwhile: another member gets it again. */
-	if (said == WEIR_HANDLED_OK && weir_ack(m, item) == WEIR_E_FENCED)
+	if (said == WEIR_HANDLED_OK && !has_run && weir_ack(m, item) == WEIR_E_FENCED)
 		m->fenced = true;
 	return true;
 }
@@ -93,12 +203,22 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 	do {
 		const struct weir_item *item = &m->items[m->item_next];
 		keep_up(m, now_ns);
+		if (wr_transactions_undecided(m))
+			wr_member_take_replies(m);
+		if (m->rewinds) {
+			drop_items(m);
+			break;
+		}
+		if (!begin_run(m))
+			break;
 		if (is_still_owned(m, item, now_ns)) {
 			if (!handle(m, item)) {
 				m->item_count = m->item_next;
 				return done + 1;
 			}
 			now_ns = wr_clock_mono_ns(clock);
+		} else if (m->in_transaction) {
+			wr_transaction_abort(m);
 		}
 		m->item_next++;
 		done++;
@@ -111,10 +231,17 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 static uint64_t handler_idle_ns(void *self)
 {
 	struct weir_member *m = self;
-	if (!m->stuck)
+	uint64_t retry_at_ns = m->transactions->retry_at_ns;
+	if (!m->stuck && retry_at_ns == 0)
 		return UINT64_MAX;
-	uint64_t waited_ns = wr_clock_mono_ns(m->pipeline->host.clock) - m->stuck_ns;
-	return waited_ns < STUCK_RETRY_NS ? STUCK_RETRY_NS - waited_ns : 0;
+	uint64_t now_ns = wr_clock_mono_ns(m->pipeline->host.clock);
+	uint64_t waited_ns = m->stuck ? now_ns - m->stuck_ns : 0;
+	uint64_t idle_ns = retry_at_ns > now_ns ? retry_at_ns - now_ns : 0;
+	if (retry_at_ns == 0)
+		idle_ns = UINT64_MAX;
+	if (!m->stuck)
+		return idle_ns;
+	return wr_min_u64(idle_ns, waited_ns < STUCK_RETRY_NS ? STUCK_RETRY_NS - waited_ns : 0);
 }
 
 /* Nobody polls, so nobody is returned a code: who listens is told, once for each place. */
@@ -129,6 +256,16 @@ static void handler_is_stuck(struct weir_member *m, uint64_t mail)
 	m->stuck_seq = m->scan_seq;
 }
 
+/* Whether it rests until a run may find room. */
+static bool rests(struct weir_member *m)
+{
+	uint64_t retry_at_ns = m->transactions->retry_at_ns;
+	if (retry_at_ns != 0 && wr_clock_mono_ns(m->pipeline->host.clock) < retry_at_ns)
+		return true;
+	m->transactions->retry_at_ns = 0;
+	return false;
+}
+
 static int handler_step(void *self, uint32_t budget)
 {
 	struct weir_member *m = self;
@@ -136,6 +273,7 @@ static int handler_step(void *self, uint32_t budget)
 	if (wr_load_acquire(&m->handler_end) != 0 || /* M2 */
 	    wr_pipeline_refused(p) == WEIR_E_CLOSED) {
 		m->item_next = m->item_count; /* what was not begun stays in the log */
+		wr_member_take_replies(m);
 		if (!m->handler_ended && wr_member_flush(m) == 0) {
 			wr_member_unpin(m);
 			m->handler_ended = true;
@@ -148,6 +286,13 @@ static int handler_step(void *self, uint32_t budget)
 		}
 		return 0;
 	}
+	if (!take_outcomes(m)) {
+		wr_member_pass_rows(m);
+		wr_store_release(&m->handler_end, 1u); /* M2 */
+		return 1;
+	}
+	if (rests(m))
+		return 0;
 	if (m->item_next < m->item_count)
 		return handle_items(m, budget);
 	if (m->moved)

@@ -4,10 +4,12 @@
 #include <stdio.h>
 
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/transaction.h"
 
 #define ITEMS_MAX_DEFAULT 1024u
 #define PIECES_MAX_DEFAULT 1024u
 #define IN_FLIGHT_MAX_DEFAULT 256u
+#define TRANSACTIONS_MAX_DEFAULT 256u
 
 void weir_member_options_init(struct weir_member_options *options)
 {
@@ -16,17 +18,27 @@ void weir_member_options_init(struct weir_member_options *options)
 		.items_max = ITEMS_MAX_DEFAULT,
 		.unacked_ranges_max = PIECES_MAX_DEFAULT,
 		.in_flight_max = IN_FLIGHT_MAX_DEFAULT,
+		.transactions_max = TRANSACTIONS_MAX_DEFAULT,
 	};
 }
 
 /* ---- joining ---- */
 
 struct layout {
-	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, sharing, shared, total;
+	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, transactions, sent,
+		sharing, shared, total;
 };
 
+/* Events that a member of a shared subscription can have, those that it lost and does not know
+ * of included. */
+static uint32_t held_max_of(uint32_t in_flight_max)
+{
+	return in_flight_max > 0 ? 4 * (uint32_t)wr_power_of_two_above(in_flight_max) : 0;
+}
+
 /* in_flight_max: 0 when the subscription is not shared. */
-static struct layout layout_of(const struct weir_member *m, uint32_t in_flight_max)
+static struct layout layout_of(const struct weir_member *m, uint32_t transactions_max,
+			       uint32_t in_flight_max)
 {
 	struct layout l = {0};
 	l.rows = wr_add_part(&l.total, m->row_count * sizeof *m->rows);
@@ -37,6 +49,9 @@ static struct layout layout_of(const struct weir_member *m, uint32_t in_flight_m
 	l.to_member = wr_add_part(&l.total, m->message_count * sizeof *m->to_member);
 	l.to_group = wr_add_part(&l.total, m->message_count * sizeof *m->to_group);
 	l.items = wr_add_part(&l.total, m->items_max * sizeof *m->items);
+	l.transactions = wr_add_part(&l.total, sizeof *m->transactions);
+	l.sent = wr_add_part(&l.total, wr_transactions_bytes(transactions_max, m->row_count,
+							     held_max_of(in_flight_max)));
 	if (in_flight_max > 0) {
 		l.sharing = wr_add_part(&l.total, sizeof *m->sharing);
 		l.shared = wr_add_part(&l.total, wr_member_sharing_bytes(in_flight_max));
@@ -44,9 +59,9 @@ static struct layout layout_of(const struct weir_member *m, uint32_t in_flight_m
 	return l;
 }
 
-static int allocate(struct weir_member *m, uint32_t in_flight_max)
+static int allocate(struct weir_member *m, uint32_t transactions_max, uint32_t in_flight_max)
 {
-	struct layout l = layout_of(m, in_flight_max);
+	struct layout l = layout_of(m, transactions_max, in_flight_max);
 	struct wr_memory *memory = m->pipeline->host.memory;
 	uint8_t *block = memory->ops->alloc(memory, l.total, WR_LINE_BYTES);
 	if (block == NULL)
@@ -61,6 +76,9 @@ static int allocate(struct weir_member *m, uint32_t in_flight_max)
 	m->to_member = (struct wr_message *)(block + l.to_member);
 	m->to_group = (struct wr_message *)(block + l.to_group);
 	m->items = (struct weir_item *)(block + l.items);
+	m->transactions = (struct wr_transactions *)(block + l.transactions);
+	wr_transactions_init(m->transactions, block + l.sent, transactions_max, m->row_count,
+			     held_max_of(in_flight_max));
 	if (in_flight_max > 0) {
 		m->sharing = (struct wr_member_sharing *)(block + l.sharing);
 		wr_member_sharing_init(m->sharing, block + l.shared, in_flight_max);
@@ -120,7 +138,9 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 	/* Two a row: what was asked and not yet read, and what comes behind it (port_room()). */
 	m->message_count = (uint32_t)wr_power_of_two_above(s->row_count * 2ull);
 	uint32_t in_flight_max = o->in_flight_max != 0 ? o->in_flight_max : IN_FLIGHT_MAX_DEFAULT;
-	int rc = allocate(m, live->sharing != NULL ? in_flight_max : 0);
+	uint32_t transactions_max =
+		o->transactions_max != 0 ? o->transactions_max : TRANSACTIONS_MAX_DEFAULT;
+	int rc = allocate(m, transactions_max, live->sharing != NULL ? in_flight_max : 0);
 	if (rc != 0)
 		return rc;
 	if (o->name != NULL)
@@ -141,6 +161,7 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 		m->gate_parker = &m->lane->level_parker;
 	m->handler = o->handler;
 	m->handler_context = o->handler_context;
+	m->transactions->handler_bytes = o->handler != NULL ? o->transaction_bytes_max : 0;
 	return 0;
 }
 
@@ -152,6 +173,8 @@ static void reset(struct weir_member *m)
 	m->passed_seq = m->scan_seq = m->gap_end = 0;
 	m->gap_row = m->batch_index = m->item_next = m->item_count = 0;
 	m->fenced = false;
+	m->transactions = NULL;
+	m->in_transaction = m->rewinds = false;
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
 	m->sharing = NULL;
@@ -251,6 +274,14 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	if (o->in_flight_max > 65536)
 		return wr_problem_set(reterr_problem, -EINVAL, "in_flight_max",
 				      "a member has 1 to 65536 events in flight");
+	if (o->transactions_max > 65536)
+		return wr_problem_set(reterr_problem, -EINVAL, "transactions_max",
+				      "a member has 1 to 65536 transactions on their way");
+	if (o->transaction_bytes_max >
+	    wr_min_u64(p->run_bytes_max, p->options.member_lane_bytes / 4))
+		return wr_problem_set(reterr_problem, -EINVAL, "transaction_bytes_max",
+				      "a run is a quarter of the least of member_lane_bytes, "
+				      "lane_bytes and chunk_bytes at most");
 	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
@@ -331,6 +362,8 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 	wr_pipeline_stay(p);
 	if (m->handler != NULL)
 		p->host.handler_stop(p->host.context, m);
+	if (m->in_transaction)
+		wr_transaction_abort(m);
 	wr_member_unpin(m);
 	wr_member_want_nothing(m);
 	uint64_t now = wr_clock_mono_ns(p->host.clock);

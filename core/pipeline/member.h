@@ -36,7 +36,11 @@ struct wr_member_row {
 	uint64_t acked_events, acked_bytes;
 	uint64_t flushed_events, flushed_bytes;
 	uint64_t first_ticket; /* tickets of the lane below belong to an earlier assignment */
+	uint64_t held_ticket;  /* the last transaction with it that is on its way; 0: none */
+	uint32_t open_part;    /* of the open transaction, from 1; 0: it has none of it */
 	bool dirty;            /* in the member's list of rows to flush */
+	bool rewinds;          /* at the next poll: what is not acknowledged comes again */
+	bool goes_back;        /* while a refused transaction is looked at: it is one of its */
 	bool revoked;          /* asked to let go: nothing is handed out, released once flushed */
 };
 
@@ -60,6 +64,7 @@ struct wr_event_fd {
 };
 
 struct wr_member_sharing;
+struct wr_transactions;
 
 /* Between a group and a member. */
 struct wr_message {
@@ -158,6 +163,9 @@ struct weir_member {
 	struct wr_event_fd *event;
 	struct wr_member_sharing
 		*sharing; /* of a shared subscription; NULL: it follows partitions */
+	struct wr_transactions *transactions;
+	bool in_transaction; /* one is open: what it has in the lane is no run yet */
+	bool rewinds;        /* some row does */
 
 	/* A handler. */
 	enum weir_handled (*handler)(void *context, struct weir_member *member,
@@ -178,6 +186,29 @@ struct weir_member {
 	size_t block_bytes;
 };
 
+/* The row of an item that was handed out: 0, -EINVAL, WEIR_E_FENCED, or 1: acknowledged before. */
+int wr_member_row_of(struct weir_member *m, const struct weir_item *item, uint32_t *ret_row);
+/* In the list of rows to flush. */
+void wr_member_mark_dirty(struct weir_member *m, uint32_t row);
+/* Takes in the pieces of a row, among `count`, that begin where *acked ends; how many are left. */
+struct wr_acked {
+	uint64_t to, events, bytes;
+};
+uint32_t wr_pieces_join(struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
+			struct wr_acked *acked);
+/* Whether one of them has what begins there. */
+bool wr_pieces_have(const struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
+		    uint64_t from_seq);
+/* An ack out of order, into one of them or a new one: 0, WEIR_E_FULL. */
+int wr_pieces_add(struct wr_ack_piece *pieces, uint32_t *count, uint32_t max, uint32_t row,
+		  const struct weir_item *item);
+/* Those that now begin at the row's acked position. */
+void wr_member_join_pieces(struct weir_member *m, uint32_t row);
+/* The record that tells of a row; its bytes. */
+uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row, const struct wr_acked *acked,
+				  void *to);
+/* What is not acknowledged comes again. */
+void wr_member_rewind_rows(struct weir_member *m);
 /* Flushes acks into the lane as far as there is room: rows that are still dirty after it. */
 uint32_t wr_member_flush(struct weir_member *m);
 /* Moves a row on to what was scanned, if nothing of it is in hand: for the member alone; */

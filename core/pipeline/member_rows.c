@@ -3,6 +3,8 @@
  * What a member owns: partitions that the group assigns to it, asks for, or takes without asking,
  * and the tags by which it finds their events.
  */
+#include <errno.h>
+
 #include "core/base/bug.h"
 #include "core/pipeline/pipeline.h"
 
@@ -150,6 +152,45 @@ void wr_member_take_messages(struct weir_member *m)
 		set_tags(m);
 	if (assigned)
 		move_on(m);
+}
+
+void wr_member_rewind_rows(struct weir_member *m)
+{
+	uint64_t least = m->scan_seq;
+	if (WR_LIKELY(!m->rewinds))
+		return;
+	m->rewinds = false;
+	for (uint32_t r = 0; r < m->row_count; r++) {
+		struct wr_member_row *row = &m->rows[r];
+		bool rewinds = row->rewinds;
+		row->rewinds = false;
+		if (!rewinds || row->generation == 0 || row->revoked ||
+		    row->acked == row->next_from)
+			continue;
+		row->redelivered_below = wr_max_u64(row->redelivered_below, row->next_from);
+		row->next_out = row->next_from = row->acked;
+		row->handed_events = row->acked_events;
+		row->handed_bytes = row->acked_bytes;
+		least = wr_min_u64(least, row->acked);
+	}
+	if (least < m->scan_seq)
+		wr_member_move_to(m, least);
+	/* As in take_row(). */
+	if (m->scan_seq < wr_load_relaxed(&m->reading_seq)) /* own */
+		wr_store_relaxed(&m->reading_seq, m->scan_seq);
+}
+
+int weir_member_rewind(struct weir_member *m)
+{
+	if (m->sharing != NULL)
+		return -EINVAL;
+	if (m->in_transaction || m->handler != NULL)
+		return -EBUSY;
+	m->piece_count = 0;
+	m->rewinds = true;
+	for (uint32_t r = 0; r < m->row_count; r++)
+		m->rows[r].rewinds = m->rows[r].generation != 0;
+	return 0;
 }
 
 int weir_member_assignments(struct weir_member *m, struct weir_assignment *assignments,

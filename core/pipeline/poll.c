@@ -11,6 +11,7 @@
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/hand_out.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/transaction.h"
 
 static struct wr_subscription_live *subscription_of(struct weir_member *m)
 {
@@ -343,6 +344,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
 	wr_member_take_replies(m);
 	wr_member_take_messages(m);
+	wr_member_rewind_rows(m);
 	(void)wr_member_flush(m);
 	if (m->owned_count == 0) {
 		wr_member_unpin(m);
@@ -390,11 +392,13 @@ static bool poll_once(void *context)
 	struct weir_member *m = w->member;
 	/* Most looks find nothing: no message since, and the gate not past what was read. */
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
-	if (m->sharing != NULL ? mail == m->mail_seen && !wr_sharing_has_news(m)
-			       : mail == m->mail_seen && m->gap_end == 0 && m->owned_count > 0 &&
-					 m->dirty_count == 0 &&
-					 wr_pipeline_gate_seq(m->pipeline, m->gate) < m->scan_seq &&
-					 !has_to_tell(m))
+	bool is_new = m->rewinds || wr_transactions_undecided(m);
+	if (!is_new && (m->sharing != NULL ? mail == m->mail_seen && !wr_sharing_has_news(m)
+					   : mail == m->mail_seen && m->gap_end == 0 &&
+						     m->owned_count > 0 && m->dirty_count == 0 &&
+						     wr_pipeline_gate_seq(m->pipeline, m->gate) <
+							     m->scan_seq &&
+						     !has_to_tell(m)))
 		return false;
 	m->mail_seen = mail;
 	w->result = wr_member_poll(w->member, w->items, w->items_max);
@@ -460,6 +464,8 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 		return -EBUSY;
 	if (items_max == 0 || items_max > 65536)
 		return -EINVAL;
+	if (member->in_transaction)
+		return -EBUSY;
 	struct weir_pipeline *p = member->pipeline;
 	if (!wr_member_begin_call(member))
 		return WEIR_E_CLOSED;

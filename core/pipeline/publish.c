@@ -6,9 +6,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
-#include "core/pipeline/cause.h"
-#include "core/pipeline/pipeline.h"
-#include "core/record/encode.h"
+#include "core/pipeline/measure.h"
 
 struct room_wait {
 	struct weir_producer *producer;
@@ -100,22 +98,16 @@ static int check_open(struct weir_producer *pr, bool may_be_open)
 	return WR_UNLIKELY(pr->open != WR_OPEN_NOTHING && !may_be_open) ? -EBUSY : 0;
 }
 
-/* *event becomes the one that carries the cause's ids, where there is a cause. */
-static int measure(struct weir_producer *pr, const struct weir_event **of, struct wr_caused *caused,
-		   struct wr_encoding *ret_encoding)
+static inline int measure(struct weir_producer *pr, const struct weir_event **of,
+			  struct wr_caused *caused, struct wr_encoding *ret_encoding)
 {
-	const struct weir_event *event = *of = wr_caused_event(*of, pr->no_cause, caused);
-	struct wr_catalog *catalog = &pr->pipeline->tables.catalog;
-	if (WR_UNLIKELY(event->topic >= wr_catalog_topic_count(catalog)))
-		return WEIR_E_UNKNOWN_NAME;
-	int rc = wr_encode_measure(event, wr_pipeline_topic(pr->pipeline, event->topic), pr->named,
-				   pr->keyless, ret_encoding);
-	if (WR_UNLIKELY(rc != 0))
-		return rc;
-	if (WR_UNLIKELY(ret_encoding->given_option_bytes > 0) &&
-	    !wr_pipeline_takes_key(pr->pipeline, event))
-		return -EINVAL;
-	return WR_UNLIKELY(ret_encoding->stride > pr->pipeline->run_bytes_max) ? WEIR_E_TOO_BIG : 0;
+	const struct wr_measure by = {
+		.no_cause = pr->no_cause,
+		.named = pr->named,
+		.keyless = pr->keyless,
+		.bytes_max = pr->pipeline->run_bytes_max,
+	};
+	return wr_measure(pr->pipeline, &by, of, caused, ret_encoding);
 }
 
 /* Encodes everything but the payload; the stamp of a named producer moves on. */

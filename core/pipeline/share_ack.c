@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "core/pipeline/sharing.h"
+#include "core/pipeline/transaction.h"
 
 /* The event that an item names, if the member still has it. */
 static struct wr_in_hand *held_of(struct weir_member *m, const struct weir_item *item)
@@ -19,6 +19,15 @@ static bool is_item(const struct weir_item *item)
 {
 	return item->generation != 0 && item->sequence != 0 &&
 	       (item->kind == WEIR_ITEM_EVENT || item->kind == WEIR_ITEM_GAP);
+}
+
+int wr_sharing_held(struct weir_member *m, const struct weir_item *item,
+		    struct wr_in_hand **ret_held)
+{
+	if (!is_item(item))
+		return -EINVAL;
+	*ret_held = held_of(m, item);
+	return *ret_held != NULL ? 0 : WEIR_E_FENCED;
 }
 
 static void settle(struct wr_member_sharing *s, struct wr_in_hand *held)
@@ -39,11 +48,12 @@ static bool may_settle(struct weir_member *m)
 
 int wr_sharing_ack(struct weir_member *m, const struct weir_item *item)
 {
-	if (!is_item(item))
-		return -EINVAL;
-	struct wr_in_hand *held = held_of(m, item);
-	if (held == NULL)
-		return WEIR_E_FENCED;
+	struct wr_in_hand *held;
+	int rc = wr_sharing_held(m, item, &held);
+	if (rc != 0)
+		return rc;
+	if (held->in_transaction)
+		return -EBUSY;
 	if (!may_settle(m))
 		return WEIR_E_FULL;
 	settle(m->sharing, held);
@@ -55,7 +65,7 @@ int wr_sharing_ack_all(struct weir_member *m)
 	struct wr_member_sharing *s = m->sharing;
 	wr_hand_look(m);
 	for (uint32_t i = 0; i <= s->held_mask && s->held_count > 0; i++)
-		while (s->held[i].seq != 0 && may_settle(m))
+		while (s->held[i].seq != 0 && !s->held[i].in_transaction && may_settle(m))
 			settle(s, &s->held[i]);
 	return 0;
 }
@@ -63,7 +73,7 @@ int wr_sharing_ack_all(struct weir_member *m)
 /* ---- to the log ---- */
 
 /* By sequence: mostly they are, since they were handed out so. */
-static void sort(struct wr_settled *settled, uint32_t count)
+void wr_settled_sort(struct wr_settled *settled, uint32_t count)
 {
 	uint32_t gap = 1;
 	while (gap < count / 3)
@@ -78,18 +88,57 @@ static void sort(struct wr_settled *settled, uint32_t count)
 		}
 }
 
-/* Those from `at` on that follow one another in the subscription; where they end. */
-static uint32_t take_run(const struct wr_member_sharing *s, uint32_t at, struct wr_settle_run *run)
+/* Those from the first on that follow one another in the subscription; how many. */
+static uint32_t take_run(const struct wr_settled *settled, uint32_t count,
+			 struct wr_settle_run *run)
 {
-	const struct wr_settled *one = &s->settled[at];
-	*run = (struct wr_settle_run){.first = one->seq, .generation = one->generation};
+	uint32_t at = 0;
+	*run = (struct wr_settle_run){.first = settled->seq, .generation = settled->generation};
 	do {
-		run->last = s->settled[at].seq;
+		run->last = settled[at].seq;
 		run->count++;
 		at++;
-	} while (at < s->settled_count && s->settled[at].from == run->last + 1 &&
-		 s->settled[at].generation == run->generation);
+	} while (at < count && settled[at].from == run->last + 1 &&
+		 settled[at].generation == run->generation);
 	return at;
+}
+
+/*
+ * The record that settles some of them, as far as it may have `most` bytes. They are sorted; one
+ * that was had twice, under two leases, stands in two records. `to` NULL: it is only measured.
+ */
+static uint32_t write_some(const struct wr_settled *settled, uint32_t count, uint32_t subscription,
+			   uint32_t most, uint8_t *to, uint32_t *ret_count)
+{
+	struct wr_settle_head head = {.base = settled[0].seq};
+	uint32_t bytes = WR_RECORD_HEAD_BYTES + (uint32_t)sizeof head;
+	uint64_t next_seq = head.base;
+	uint32_t at = 0;
+	while (at < count && bytes + WR_SETTLE_RUN_BYTES_MAX <= most &&
+	       settled[at].seq >= next_seq) {
+		uint8_t measured[WR_SETTLE_RUN_BYTES_MAX];
+		struct wr_settle_run run;
+		at += take_run(settled + at, count - at, &run);
+		bytes += wr_settle_put(to != NULL ? to + bytes : measured, next_seq, &run);
+		next_seq = run.last + 1;
+		head.count++;
+	}
+	*ret_count = at;
+	if (to == NULL)
+		return bytes;
+	wr_control_write(to, WR_KIND_SETTLE, subscription, 0, NULL, 0, &head, sizeof head);
+	((struct wr_record *)to)->bytes = bytes;
+	memset(to + bytes, 0, wr_record_stride(bytes) - bytes);
+	return bytes;
+}
+
+uint32_t wr_settled_write(const struct wr_settled *settled, uint32_t count, uint32_t subscription,
+			  uint8_t *to)
+{
+	uint32_t written;
+	uint32_t bytes = write_some(settled, count, subscription, UINT32_MAX, to, &written);
+	WR_ASSERT(written == count);
+	return bytes;
 }
 
 /* One record; how many it settles, 0: no room. They are sorted. */
@@ -99,36 +148,26 @@ static uint32_t flush_some(struct weir_member *m)
 	/* A claim that is larger than the lane would never find room. */
 	uint32_t most = (uint32_t)wr_min_u64(m->pipeline->writer.options.run_bytes_max,
 					     m->lane->capacity_bytes / 4);
-	uint32_t head_bytes = WR_RECORD_HEAD_BYTES + (uint32_t)sizeof(struct wr_settle_head);
-	uint64_t all = head_bytes + (uint64_t)s->settled_count * WR_SETTLE_RUN_BYTES_MAX;
+	uint64_t all = WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) +
+		       (uint64_t)s->settled_count * WR_SETTLE_RUN_BYTES_MAX;
 	uint8_t *to = wr_lane_claim(m->lane, wr_record_stride((uint32_t)wr_min_u64(all, most)));
 	if (to == NULL)
 		return 0;
-	struct wr_settle_head head = {.base = s->settled[0].seq};
-	uint32_t at = 0, bytes = head_bytes;
-	uint64_t next_seq = head.base;
-	/* One that was had twice, under two leases, stands in two records. */
-	while (at < s->settled_count && bytes + WR_SETTLE_RUN_BYTES_MAX <= most &&
-	       s->settled[at].seq >= next_seq) {
-		struct wr_settle_run run;
-		at = take_run(s, at, &run);
-		bytes += wr_settle_put(to + bytes, next_seq, &run);
-		next_seq = run.last + 1;
-		head.count++;
-	}
-	wr_control_write(to, WR_KIND_SETTLE, m->subscription, 0, NULL, 0, &head, sizeof head);
-	((struct wr_record *)to)->bytes = bytes;
-	memset(to + bytes, 0, wr_record_stride(bytes) - bytes);
+	uint32_t count;
+	uint32_t bytes =
+		write_some(s->settled, s->settled_count, m->subscription, most, to, &count);
 	(void)wr_lane_append(m->lane, wr_record_stride(bytes));
-	return at;
+	return count;
 }
 
 uint32_t wr_sharing_flush(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
 	bool any = false;
+	if (m->in_transaction)
+		return s->settled_count;
 	wr_hand_look(m);
-	sort(s->settled, s->settled_count);
+	wr_settled_sort(s->settled, s->settled_count);
 	while (s->settled_count > 0) {
 		uint32_t count = flush_some(m);
 		if (count == 0)
@@ -194,6 +233,12 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 	struct wr_in_hand *held = held_of(m, item);
 	if (held == NULL)
 		return WEIR_E_FENCED;
+	/* A handler's that has published nothing is not needed. */
+	if (m->in_transaction && m->handler != NULL && m->transactions->output_count == 0 &&
+	    m->transactions->part_count == 0)
+		wr_transaction_abort(m);
+	if (held->in_transaction || m->in_transaction)
+		return -EBUSY;
 	uint64_t now_us = wr_writer_append_now_us(&p->writer);
 	uint64_t delay_ns =
 		r->delay_ns != WEIR_DELAY_DEFAULT

@@ -116,8 +116,8 @@ struct wr_sharing {
 	wr_atomic_u64 length_max; /* options: 0: none */
 	wr_atomic_u64 length_bytes_max;
 	wr_atomic_u64 overflowed; /* as the two below */
-	wr_atomic_u64 expired; /* put to the dead letters, or settled without */
-	wr_atomic_u64 dropped; /* of these: settled without, there being no dead letters */
+	wr_atomic_u64 expired;    /* put to the dead letters, or settled without */
+	wr_atomic_u64 dropped;    /* of these: settled without, there being no dead letters */
 	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
 };
 
@@ -146,6 +146,7 @@ struct wr_in_hand {
 	uint64_t due_ns;
 	uint32_t generation;
 	uint32_t attempts;
+	bool in_transaction; /* one that is open, or on its way */
 };
 
 struct wr_settled {
@@ -231,6 +232,14 @@ bool wr_sharing_has_news(struct weir_member *m);
 uint32_t wr_sharing_flush(struct weir_member *m);
 int wr_sharing_ack(struct weir_member *m, const struct weir_item *item);
 int wr_sharing_ack_all(struct weir_member *m);
+/* The event that an item names, which the member still has: 0, -EINVAL, WEIR_E_FENCED. */
+int wr_sharing_held(struct weir_member *m, const struct weir_item *item,
+		    struct wr_in_hand **ret_held);
+/* By sequence: mostly they are, since they were handed out so. */
+void wr_settled_sort(struct wr_settled *settled, uint32_t count);
+/* The record that settles them all (none twice) at `to`; NULL: measured only. Its bytes. */
+uint32_t wr_settled_write(const struct wr_settled *settled, uint32_t count, uint32_t subscription,
+			  uint8_t *to);
 /* Whether the member may still act on an item that it polled. */
 bool wr_sharing_is_held(struct weir_member *m, const struct weir_item *item, uint64_t now_ns);
 

@@ -270,6 +270,20 @@ struct weir_member_options {
 	                                  prefetch); default 256, 1 .. 65536. Few spread work
 	                                  evenly, many save wake-ups. A lease counts from when the
 	                                  event is given to the member, polled or not */
+	uint32_t transactions_max; /**< transactions (transaction.h) that may be handed over and not
+	                                told, default 256, 1 .. 65536: memory. With more a begin
+	                                waits, or says WEIR_E_FULL */
+	/**
+	 * The largest run of a handler: room for what one call publishes with
+	 * weir_transaction_publish(), and for its acknowledgements (transaction.h). weir calls the
+	 * handler only when there is as much room; what it published is in the log with the
+	 * acknowledgement of its item, which WEIR_HANDLED_OK asks for, or it is not. With anything
+	 * else it is dropped. When the run is refused: of a shared subscription as
+	 * WEIR_HANDLED_RETRY, with the reason as text; else as WEIR_HANDLED_STOP, told to log_fn,
+	 * but for want of room (WEIR_E_FULL), when the item comes again after a tenth of a second.
+	 * 0 (default): the handler publishes nothing in transactions.
+	 */
+	uint32_t transaction_bytes_max;
 };
 
 /**

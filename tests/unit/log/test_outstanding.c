@@ -154,13 +154,13 @@ static uint32_t draw_runs(uint32_t queue, struct wr_settle_run *runs)
 	return count;
 }
 
-static void check_settled(int rc, const struct wr_decision *d, uint32_t settled, uint32_t named)
+static void check_settled(int rc, const struct wr_decision *d, uint32_t n, uint32_t named, bool all)
 {
-	CHECK(rc == (settled > 0 ? 0 : WEIR_E_FENCED));
-	CHECK(d->id == named - settled && d->tell == (settled < named));
-	counts.settles += settled > 0;
-	counts.partly += settled > 0 && settled < named;
-	counts.fenced += settled == 0;
+	CHECK(rc == ((all ? n == named : n > 0) ? 0 : WEIR_E_FENCED));
+	CHECK(d->id == named - n && d->tell == (n < named));
+	counts.settles += n > 0;
+	counts.partly += n > 0 && n < named;
+	counts.fenced += n == 0;
 }
 
 /* A SETTLE of drawn runs. False: it was refused. */
@@ -174,7 +174,7 @@ static bool settle(uint32_t queue, struct wr_undo *undo)
 	(void)share_write_settle(record, queue, runs, count);
 	int rc = decide(record, undo, &d);
 	uint32_t settled = settle_model(&models[queue], runs, count, &named);
-	check_settled(rc, &d, settled, named);
+	check_settled(rc, &d, settled, named, undo->entries != NULL);
 	return rc == 0;
 }
 
