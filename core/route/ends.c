@@ -3,6 +3,8 @@
 
 #define BY 0x9e3779b97f4a7c15u
 #define TAG 0xffffffff00000000u
+#define TRUNK_PART 8u /* many: one in so many */
+#define TRUNK_BYTES_MAX 256u
 
 /* ---- the hash of a beginning, longer and longer ---- */
 
@@ -81,6 +83,40 @@ static __attribute__((noinline)) void confirm_last(struct walk *w, size_t count)
 	confirm(w, true, count);
 }
 
+/* How far the text goes along with the trunk. */
+static inline __attribute__((always_inline)) size_t
+along_trunk(const struct wr_ends *e, const uint8_t *text, size_t bytes, bool backwards)
+{
+	size_t most = e->trunk_bytes < bytes ? e->trunk_bytes : bytes, at = 0;
+	uint64_t differs;
+	if (most < WR_WINDOW_BYTES) {
+		differs = wr_window_part(wr_window_head(text, bytes, backwards) ^
+						 wr_window_head(e->trunk, e->trunk_bytes, false),
+					 most);
+		return differs != 0 ? (size_t)__builtin_ctzll(differs) / 8 : most;
+	}
+	for (;; at = at + 2 * WR_WINDOW_BYTES <= most ? at + WR_WINDOW_BYTES
+						      : most - WR_WINDOW_BYTES) {
+		differs = wr_window_at(text, bytes, backwards, at) ^
+			  wr_window_at(e->trunk, e->trunk_bytes, false, at);
+		if (differs != 0)
+			return at + (size_t)__builtin_ctzll(differs) / 8;
+		if (at + WR_WINDOW_BYTES == most)
+			return most;
+	}
+}
+
+/* Texts that are found on the way along the trunk, by so many bytes. */
+static inline void take_trunk(struct walk *w, size_t bytes)
+{
+	const struct wr_ends *e = w->ends;
+	w->last = e->trunk_last;
+	while (w->last != 0 && e->ends[w->last - 1].count > bytes)
+		w->last = e->ends[w->last - 1].inner;
+	for (uint32_t found = w->last; found != 0; found = e->ends[found - 1].inner)
+		w->take(w->context, e->ends[found - 1].list);
+}
+
 /* `count` bytes of the text, a window or more. */
 static inline __attribute__((always_inline)) uint64_t
 may_have(const struct wr_window_filter *filter, const uint8_t *text, size_t bytes, bool backwards,
@@ -99,9 +135,10 @@ look_up(struct walk *w, bool backwards, void (*found)(struct walk *w, size_t cou
 	const uint32_t *lengths = e->lengths;
 	const size_t length_count = e->length_count, bytes = w->bytes;
 	const uint8_t *text = w->text;
-	size_t i = 0;
 	if (e->empty != 0)
 		w->take(w->context, e->empty);
+	size_t along = along_trunk(e, text, bytes, backwards), i = e->first_behind[along];
+	take_trunk(w, along);
 	uint64_t head = wr_window_head(text, bytes, backwards);
 	for (; i < e->short_count && lengths[i] <= bytes; i++) {
 		uint64_t window = wr_window_part(head, lengths[i]);
@@ -222,7 +259,54 @@ static uint32_t inner_of(const struct wr_ends *e, uint32_t number)
 	return 0;
 }
 
-/* Which lengths there are, by a sort in place of what little repeats. */
+/* Of those that go along from `first`, in order: the most that go on with one byte. */
+static size_t most_go_on(const struct wr_ends *e, size_t depth, size_t *first, size_t end)
+{
+	size_t most = 0;
+	for (size_t at = *first, next; at < end; at = next) {
+		next = at + 1;
+		if (e->ends[at].count == depth)
+			continue;
+		while (next < end && e->ends[next].bytes[depth] == e->ends[at].bytes[depth])
+			next++;
+		if (next - at > most) {
+			most = next - at;
+			*first = at;
+		}
+	}
+	return most;
+}
+
+/* From each byte to the one that most go on with, as long as those are many. */
+static bool find_trunk(struct wr_ends *e, struct wr_arena *arena, size_t count)
+{
+	size_t first = 0, end = count, depth = 0;
+	while (depth < TRUNK_BYTES_MAX) {
+		size_t at = first, most = most_go_on(e, depth, &at, end);
+		if (most == 0 || most * TRUNK_PART < count)
+			break;
+		first = at;
+		end = first + most;
+		depth++;
+	}
+	if (count > 0) {
+		const struct wr_end *one = &e->ends[first];
+		e->trunk = one->bytes;
+		e->trunk_last = one->count == depth ? (uint32_t)first + 1 : one->inner;
+	}
+	e->trunk_bytes = depth;
+	e->first_behind = wr_arena_take(arena, depth + 1, sizeof *e->first_behind);
+	if (e->first_behind == NULL)
+		return false;
+	for (uint32_t at = 0, i = 0; at <= depth; at++) {
+		while (i < e->length_count && e->lengths[i] <= at)
+			i++;
+		e->first_behind[at] = i;
+	}
+	return true;
+}
+
+/* Which lengths there are. */
 static bool gather_lengths(struct wr_ends *e, struct wr_arena *arena, struct wr_arena *building,
 			   size_t count)
 {
@@ -275,5 +359,5 @@ bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_aren
 		place(ends, kept++);
 	}
 	ends->texts = NULL;
-	return gather_lengths(ends, arena, building, kept);
+	return gather_lengths(ends, arena, building, kept) && find_trunk(ends, arena, kept);
 }

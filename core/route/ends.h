@@ -9,6 +9,9 @@
  * be the longest other one that it begins with. So a look-up costs no more than its text has bytes,
  * however many texts there are and however they begin with one another.
  *
+ * The trunk is a beginning that many of the texts share (a scheme and a host). As far as a text goes
+ * along with it, it is known which texts are found, and no length is asked.
+ *
  * Thread: any, once it is made.
  */
 #ifndef WR_ROUTE_ENDS_H
@@ -39,8 +42,12 @@ struct wr_ends {
 	struct wr_window_filter filter;
 	uint32_t *lengths; /* of texts, each once, in order; without 0 */
 	size_t length_count;
-	size_t short_count; /* of lengths that are less than a window */
-	uint32_t empty;     /* list of the text without bytes; 0: there is none */
+	size_t short_count;   /* of lengths that are less than a window */
+	uint32_t empty;       /* list of the text without bytes; 0: there is none */
+	const uint8_t *trunk; /* what many of the texts begin with */
+	size_t trunk_bytes;
+	uint32_t trunk_last;    /* the longest text that the trunk begins with, + 1; 0: none */
+	uint32_t *first_behind; /* for each number of bytes of the trunk: the first length above */
 };
 
 /* Memory is the building one's. */

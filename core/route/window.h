@@ -73,11 +73,11 @@ static inline void wr_window_add(struct wr_window_filter *filter, uint64_t hash)
 		1ull << (hash >> 28 & 63) | 1ull << (hash >> 34 & 63);
 }
 
-/* For so many texts: 32 bits each, or more. */
+/* For so many texts: 16 bits each, or more. */
 static inline bool wr_window_make(struct wr_window_filter *filter, struct wr_arena *arena,
 				  size_t count)
 {
-	size_t words = (size_t)wr_power_of_two_above(count / 2 + 4);
+	size_t words = (size_t)wr_power_of_two_above(count / 4 + 4);
 	filter->words = wr_arena_take(arena, words, sizeof *filter->words);
 	filter->mask = words - 1;
 	return filter->words != NULL;
