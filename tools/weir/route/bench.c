@@ -27,6 +27,7 @@ static struct {
 	uint64_t length_ns;
 	uint64_t seed;
 	const char *events;
+	bool near;
 	bool json;
 } choices;
 
@@ -56,6 +57,10 @@ static const struct cli_option options[] = {
 	 .fallback = "1",
 	 .min = 1,
 	 .help = "of the rules"},
+	{.name = "near",
+	 .type = CLI_FLAG,
+	 .target = &choices.near,
+	 .help = "rules for two values of two events"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -66,8 +71,10 @@ static const struct cli_command command = {
 		"Rules are EventBridge patterns drawn from the seed for the fields that at\n"
 		"least half of the events have: exact values, prefixes and ranges of numbers.\n"
 		"One in 1024 asks for what an event has, the others for something beside it;\n"
-		"every second one asks for another field as well. All are in one matcher, and\n"
-		"one thread routes the events; seconds are those of its CPU time.",
+		"every second one asks for another field as well. With --near each asks for\n"
+		"values of two fields as events have them, mostly two events: those nearly\n"
+		"match. All are in one matcher, and one thread routes the events; seconds are\n"
+		"those of its CPU time.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 };
@@ -168,7 +175,8 @@ static int draw_filters(struct rule_source *source, struct weir_filter **filters
 
 static int build(struct bench *b, struct weir_problem *problem)
 {
-	struct rule_source source = {.seed = choices.seed * 0x9e3779b97f4a7c15u};
+	struct rule_source source = {.seed = choices.seed * 0x9e3779b97f4a7c15u,
+				     .is_near = choices.near};
 	struct weir_filter **filters = calloc(choices.rules, sizeof *filters);
 	size_t step = b->line_count / SAMPLE_EVENTS + 1;
 	int rc = filters != NULL ? 0 : -ENOMEM;
@@ -279,7 +287,7 @@ int cmd_route_bench(int argc, char **argv)
 	struct weir_problem problem = {0};
 	int first = 0;
 	choices.events = NULL;
-	choices.json = false;
+	choices.near = choices.json = false;
 	int code = cli_parse(&command, argc, argv, &first);
 	if (code != CLI_GO_ON)
 		return code;

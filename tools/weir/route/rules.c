@@ -142,16 +142,34 @@ static void draw_number(struct rule_source *s, const struct rule_field *f, char 
 			 from + 0.5);
 }
 
+/* Not one that the next event has, too, if there are others: what all have tells nothing apart. */
+static const struct rule_field *draw_rare(struct rule_source *s)
+{
+	const struct rule_field *f = NULL;
+	for (int tries = 0; tries < 8; tries++) {
+		size_t at = draw(s, (uint32_t)s->count), next = (at + 1) % s->count;
+		f = &s->fields[at];
+		if (strcmp(f->path, s->fields[next].path) != 0 ||
+		    strcmp(f->text, s->fields[next].text) != 0)
+			break;
+	}
+	return f;
+}
+
 void rule_source_draw(struct rule_source *source, char *to, size_t to_bytes)
 {
 	char wanted[320];
 	const struct rule_field *f = &source->fields[draw(source, (uint32_t)source->count)];
-	const struct rule_field *more = &source->fields[draw(source, (uint32_t)source->count)];
-	if (f->is_number)
+	const struct rule_field *more =
+		source->is_near ? draw_rare(source)
+				: &source->fields[draw(source, (uint32_t)source->count)];
+	if (source->is_near)
+		snprintf(wanted, sizeof wanted, "%s", f->text);
+	else if (f->is_number)
 		draw_number(source, f, wanted, sizeof wanted);
 	else
 		draw_text(source, f, wanted, sizeof wanted);
-	if (draw(source, 2) == 0 || strcmp(f->path, more->path) == 0)
+	if ((!source->is_near && draw(source, 2) == 0) || strcmp(f->path, more->path) == 0)
 		snprintf(to, to_bytes, "{\"%s\":[%s]}", f->path, wanted);
 	else
 		snprintf(to, to_bytes, "{\"%s\":[%s],\"%s\":[%s]}", f->path, wanted, more->path,

@@ -3,7 +3,9 @@
  * EventBridge patterns drawn from a seed for events that there are: exact values, prefixes and
  * ranges of the texts and numbers that at least half of a sample of the events have, outside of
  * arrays. One pattern in 1024 asks for what an event of the sample has, the others for something
- * beside it; every second one asks for one more field's value as it is, too.
+ * beside it; every second one asks for one more field's value as it is, too. With `is_near` each
+ * asks for the values of two fields as they are, mostly of two events: an event that has the one
+ * nearly matches it.
  *
  * Thread: main.
  */
@@ -26,6 +28,7 @@ struct rule_source {
 	size_t count;
 	size_t event_count; /* that were added */
 	uint64_t seed;
+	bool is_near;
 };
 
 /* Adds the fields of one event: 0; -EINVAL: it is no JSON object; -ENOMEM. */
