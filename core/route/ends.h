@@ -9,8 +9,8 @@
  * be the longest other one that it begins with. So a look-up costs no more than its text has bytes,
  * however many texts there are and however they begin with one another.
  *
- * The trunk is a beginning that many of the texts share (a scheme and a host). As far as a text goes
- * along with it, it is known which texts are found, and no length is asked.
+ * The trunk is a beginning that many of the texts share (a scheme and a host). As far as a text
+ * goes along with it, it is known which texts are found, and no length is asked.
  *
  * Thread: any, once it is made.
  */

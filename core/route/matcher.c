@@ -49,6 +49,7 @@ int wr_matcher_create(const struct weir_filter *const *filters, size_t filter_co
 	wr_arena_init(&m->arena, allocator);
 	wr_arena_init(&building, allocator);
 	wr_table_init(&m->table, &building);
+	wr_table_init(&m->hung, &building);
 	m->node_room = m->node_count = WR_NODE_ROOTS;
 	m->nodes = wr_arena_take(&m->arena, WR_NODE_ROOTS, sizeof *m->nodes);
 	m->word_room = m->word_count = 1;
@@ -60,6 +61,7 @@ int wr_matcher_create(const struct weir_filter *const *filters, size_t filter_co
 	if (rc == 0)
 		rc = wr_matcher_finish(m);
 	wr_arena_fini(&building);
+	m->hung = (struct wr_table){0}; /* it lay there */
 	if (rc == 0) {
 		*ret_matcher = m;
 		return 0;
@@ -95,10 +97,10 @@ static size_t lay_out(struct weir_match *m, uint8_t *memory)
 		size_t bytes;
 	} parts[] = {
 		{(void **)&m->branch_stamps, r->branch_count * sizeof(uint32_t)},
-		{(void **)&m->open, r->branch_count * sizeof(uint32_t)},
+		{(void **)&m->list_stamps, r->member_count * sizeof(uint32_t)},
+		{(void **)&m->open, r->member_count * sizeof(uint32_t)},
 		{(void **)&m->rule_stamps, r->rule_count * sizeof(uint32_t)},
-		{(void **)&m->path_stamps, r->path_count * sizeof(uint32_t)},
-		{(void **)&m->path_values, r->path_count * sizeof(uint32_t)},
+		{(void **)&m->paths, r->path_count * sizeof(struct wr_path_state)},
 		{(void **)&m->leaf_stamps, r->leaf_count * sizeof(uint32_t)},
 		{(void **)&m->leaf_holds, r->leaf_count},
 		{(void **)&m->word_stamps, r->word_count * sizeof(uint64_t)},
@@ -175,7 +177,8 @@ static void next_event(struct weir_match *m)
 	/* Four thousand million events on: stamps of old must not look like new ones. */
 	memset(m->branch_stamps, 0, r->branch_count * sizeof(uint32_t));
 	memset(m->rule_stamps, 0, r->rule_count * sizeof(uint32_t));
-	memset(m->path_stamps, 0, r->path_count * sizeof(uint32_t));
+	memset(m->list_stamps, 0, r->member_count * sizeof(uint32_t));
+	memset(m->paths, 0, r->path_count * sizeof(struct wr_path_state));
 	memset(m->leaf_stamps, 0, r->leaf_count * sizeof(uint32_t));
 	memset(m->header_stamps, 0, r->header_count * sizeof(uint32_t));
 	m->event = 1;
@@ -199,12 +202,16 @@ static bool value_holds(const struct wr_rule_leaf *leaf, const struct wr_value *
 	return false;
 }
 
+/* + 1; 0: there is none. */
+static uint32_t first_value(const struct weir_match *m, uint32_t path)
+{
+	return m->paths[path].event == m->event ? m->paths[path].first : 0;
+}
+
 /* Is there no value of the path, or may those that there are lie in elements nobody chooses? */
 static bool may_be_absent(const struct weir_match *m, uint32_t path)
 {
-	if (m->path_stamps[path] != m->event)
-		return true;
-	for (uint32_t v = m->path_values[path]; v != 0; v = m->values[v - 1].next)
+	for (uint32_t v = first_value(m, path); v != 0; v = m->values[v - 1].next)
 		if (m->values[v - 1].context == 0)
 			return false;
 	return true;
@@ -216,13 +223,12 @@ static enum wr_leaf_holds leaf_holds(struct weir_match *m, uint32_t number)
 	if (m->leaf_stamps[number] == m->event)
 		return m->leaf_holds[number];
 	enum wr_leaf_holds holds = WR_LEAF_NOT;
-	bool has_value = m->path_stamps[leaf->path] == m->event;
-	for (uint32_t v = has_value ? m->path_values[leaf->path] : 0; v != 0 && holds == 0;
-	     v = m->values[v - 1].next)
+	uint32_t first = first_value(m, leaf->path);
+	for (uint32_t v = first; v != 0 && holds == 0; v = m->values[v - 1].next)
 		if (value_holds(leaf, &m->values[v - 1].value))
 			holds = WR_LEAF_HOLDS;
 	if (holds == WR_LEAF_NOT && leaf->wants_absent && may_be_absent(m, leaf->path))
-		holds = has_value ? WR_LEAF_CONTESTED : WR_LEAF_HOLDS;
+		holds = first != 0 ? WR_LEAF_CONTESTED : WR_LEAF_HOLDS;
 	m->leaf_stamps[number] = m->event;
 	m->leaf_holds[number] = (uint8_t)holds;
 	return holds;
@@ -239,7 +245,7 @@ static bool has_absences(const struct weir_match *m, const struct wr_branch *b)
 {
 	for (uint16_t i = 0; i < b->leaf_count; i++) {
 		const struct wr_rule_leaf *leaf = leaf_of(m, b, i);
-		if (leaf->wants_absent && m->path_stamps[leaf->path] == m->event &&
+		if (leaf->wants_absent && first_value(m, leaf->path) != 0 &&
 		    may_be_absent(m, leaf->path))
 			return true;
 	}
@@ -255,7 +261,7 @@ static int add_hits(struct weir_match *m, const struct wr_branch *b, uint16_t i,
 {
 	const struct wr_rule_leaf *leaf = leaf_of(m, b, i);
 	uint32_t before = count;
-	uint32_t first = m->path_stamps[leaf->path] == m->event ? m->path_values[leaf->path] : 0;
+	uint32_t first = first_value(m, leaf->path);
 	bool is_contested = first != 0 && leaf->wants_absent && may_be_absent(m, leaf->path);
 	bool is_free = first == 0;
 	for (uint32_t v = first; v != 0 && (absences || !is_free); v = m->values[v - 1].next) {
@@ -309,16 +315,14 @@ static int decide(struct weir_match *m, const struct wr_branch *b)
 	return 1;
 }
 
+/* What is behind it is looked at when all of the event has been read: decide_list(). */
 static void open_list(struct weir_match *m, uint32_t list)
 {
-	const struct wr_link *links = m->matcher->table.links;
-	for (; list != 0; list = links[list - 1].next) {
-		uint32_t branch = links[list - 1].number;
-		if (m->branch_stamps[branch] == m->event)
-			continue;
-		m->branch_stamps[branch] = m->event;
-		m->open[m->open_count++] = branch;
-	}
+	if (list == 0 || m->list_stamps[list - 1] == m->event)
+		return;
+	m->list_stamps[list - 1] = m->event;
+	m->open[m->open_count++] = list - 1;
+	__builtin_prefetch(&m->matcher->members[list - 1]);
 }
 
 /* ---- doors ---- */
@@ -413,26 +417,33 @@ void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value 
 		return;
 	}
 	struct wr_match_value *v = &m->values[m->value_count++];
-	bool is_first = m->path_stamps[number] != m->event;
-	*v = (struct wr_match_value){*value, context, is_first ? 0 : m->path_values[number]};
-	m->path_stamps[number] = m->event;
-	m->path_values[number] = m->value_count;
+	struct wr_path_state *state = &m->paths[number];
+	bool is_first = state->event != m->event;
+	if (is_first)
+		*state = (struct wr_path_state){.event = m->event};
+	*v = (struct wr_match_value){*value, context, state->first};
+	state->first = m->value_count;
 	if (is_first)
 		open_list(m, path->any);
 	if (value->kind == WR_VALUE_TEXT) {
+		state->seen |= wr_seen_text(value->text, value->text_bytes);
 		open_text(m, number, value);
 	} else if (value->kind != WR_VALUE_NUMBER) {
 		uint8_t literal = (uint8_t)value->kind;
+		state->seen |= wr_seen_literal(value->kind);
 		if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
 			open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
 	} else if (isfinite(value->number)) {
 		double plus = value->number + 0.0;
+		state->seen |= wr_seen_number(plus);
 		if ((path->doors & 1u << WR_DOOR_NUMBER) != 0)
 			open_entry(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
 		if (path->ranges.count > 0)
 			for (uint32_t node = wr_ranges_find(&path->ranges, wr_number_order(plus));
 			     node != 0; node = path->ranges.nodes[node].up)
 				open_list(m, path->ranges.nodes[node].list);
+	} else {
+		state->seen = UINT64_MAX; /* it is compared by its digits */
 	}
 }
 
@@ -445,6 +456,29 @@ static void open_absent(struct weir_match *m)
 		uint32_t path = r->table.links[l - 1].number;
 		if (may_be_absent(m, path))
 			open_list(m, r->paths[path].absent);
+	}
+}
+
+/* All that is behind a door. */
+static int decide_list(struct weir_match *m, const struct wr_member *member, bool has_payload)
+{
+	for (;; member++) {
+		const struct wr_path_state *guard = &m->paths[member->guard_path];
+		uint32_t number = member->branch & ~WR_MEMBER_LAST;
+		bool may_hold =
+			member->guard_bits == 0 ||
+			(guard->event == m->event && (guard->seen & member->guard_bits) != 0);
+		if (may_hold && m->branch_stamps[number] != m->event) {
+			const struct wr_branch *b = &m->matcher->branches[number];
+			m->branch_stamps[number] = m->event;
+			int rc = !b->of_payload || has_payload ? decide(m, b) : 0;
+			if (rc < 0)
+				return rc;
+			if (rc > 0)
+				wr_match_rule(m, b->rule);
+		}
+		if (number != member->branch)
+			return 0;
 	}
 }
 
@@ -470,14 +504,9 @@ int weir_match_run(struct weir_match *match, const struct weir_routed *event, ui
 	if (match->failed)
 		return WEIR_E_TOO_BIG;
 	for (uint32_t i = 0; i < match->open_count; i++) {
-		const struct wr_branch *b = &r->branches[match->open[i]];
-		if (b->of_payload && !has_payload)
-			continue;
-		int rc = decide(match, b);
+		int rc = decide_list(match, &r->members[match->open[i]], has_payload);
 		if (rc < 0)
 			return rc;
-		if (rc > 0)
-			wr_match_rule(match, b->rule);
 	}
 	return (int)match->rule_count;
 }

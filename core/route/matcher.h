@@ -98,6 +98,18 @@ struct wr_branch {
 	bool of_payload;
 };
 
+/*
+ * An alternative behind a door. Its guard is another of its leaves: it cannot hold if none of the
+ * bits is set that values of that path have in this event (wr_seen_text() and the others).
+ */
+struct wr_member {
+	uint64_t guard_bits; /* 0: no guard */
+	uint32_t guard_path;
+	uint32_t branch; /* with WR_MEMBER_LAST, if it is the last of its list */
+};
+
+#define WR_MEMBER_LAST (1u << 31)
+
 /* A word of binding keys. */
 struct wr_word_node {
 	uint32_t star; /* nodes behind '*' and '#'; 0: none */
@@ -115,6 +127,9 @@ struct wr_headers_rule {
 struct weir_matcher {
 	struct wr_arena arena;
 	struct wr_table table;
+	struct wr_table hung; /* lists of alternatives, while they are gathered */
+	struct wr_member *members;
+	size_t member_count;
 	uint32_t rule_count;
 	struct wr_node *nodes;
 	size_t node_count, node_room;
@@ -191,6 +206,13 @@ struct wr_match_value {
 	uint32_t next; /* of the same path, + 1 */
 };
 
+/* Of a path, in the event in hand. */
+struct wr_path_state {
+	uint64_t seen;  /* bits of its values */
+	uint32_t event; /* another one: it has none */
+	uint32_t first; /* of its values, + 1 */
+};
+
 /* Of a leaf, in the event in hand. */
 enum wr_leaf_holds {
 	WR_LEAF_NOT,
@@ -208,11 +230,11 @@ struct weir_match {
 
 	uint32_t *branch_stamps;
 	uint32_t *rule_stamps;
-	uint32_t *path_stamps;
-	uint32_t *path_values; /* the first + 1, with a stamp of this event */
+	struct wr_path_state *paths;
 	uint32_t *leaf_stamps;
-	uint8_t *leaf_holds; /* enum wr_leaf_holds, with a stamp of this event */
-	uint32_t *open;      /* alternatives whose door is open */
+	uint8_t *leaf_holds;   /* enum wr_leaf_holds, with a stamp of this event */
+	uint32_t *list_stamps; /* of lists, by their first member */
+	uint32_t *open;        /* lists behind open doors: their first members */
 	uint32_t open_count;
 	uint64_t *word_stamps;
 	uint64_t word_step;
@@ -264,6 +286,22 @@ static inline uint64_t wr_number_order(double number)
 	number += 0.0; /* -0 becomes 0 */
 	memcpy(&bits, &number, sizeof bits);
 	return (bits >> 63) != 0 ? ~bits : bits | 1ull << 63;
+}
+
+/* One bit for a value: equal ones have the same. */
+static inline uint64_t wr_seen_text(const uint8_t *text, size_t bytes)
+{
+	return 1ull << (wr_window_hash(wr_window_last(text, bytes), bytes) >> 58);
+}
+
+static inline uint64_t wr_seen_number(double number)
+{
+	return 1ull << (wr_number_order(number) * 0x9e3779b97f4a7c15u >> 58);
+}
+
+static inline uint64_t wr_seen_literal(enum wr_value_kind kind)
+{
+	return 1ull << kind;
 }
 
 int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
