@@ -179,6 +179,7 @@ int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_torture(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_route_bench(int argc, char **argv); /* of cmd_route(), as the next one */

@@ -22,6 +22,7 @@
 #include "tools/weir/args.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/json_out.h"
+#include "tools/weir/range.h"
 
 #define IDLE_NS 100000000
 #define TAIL_MAX 1000000u
@@ -162,37 +163,6 @@ static int failed(const char *dir, int code, const struct weir_problem *problem)
 {
 	/* The directory's own words; where there are none, its name. */
 	return cli_fail(dir, code, problem->text[0] != '\0' ? problem : NULL);
-}
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
-}
-
-static uint64_t time_of(const struct cli_point *point)
-{
-	uint64_t now = now_us();
-
-	if (point->kind == CLI_POINT_TIME)
-		return point->value;
-	return point->value / 1000 < now ? now - point->value / 1000 : 0;
-}
-
-static void set_range(struct weir_journal_visitor *visitor)
-{
-	if (choices.from.kind == CLI_POINT_SEQUENCE)
-		visitor->from_sequence = choices.from.value;
-	else if (choices.from.kind != CLI_POINT_NONE)
-		visitor->from_time_us = time_of(&choices.from);
-	/* Inclusive for people, exclusive inside. */
-	if (choices.to.kind == CLI_POINT_SEQUENCE)
-		visitor->end_sequence =
-			choices.to.value == UINT64_MAX ? UINT64_MAX : choices.to.value + 1;
-	else if (choices.to.kind != CLI_POINT_NONE)
-		visitor->end_time_us = time_of(&choices.to) + 1;
 }
 
 static bool wanted(const struct weir_journal_event *event)
@@ -358,7 +328,7 @@ static int run_dump(const char *dir)
 	struct weir_problem problem = {0};
 
 	weir_journal_visitor_init(&visitor);
-	set_range(&visitor);
+	range_set(&visitor, &choices.from, &choices.to);
 	visitor.control = choices.control;
 	visitor.event = show_event;
 	visitor.damage = show_damage;

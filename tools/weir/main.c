@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
 	{"group", cmd_group, "subscriptions of a journal: ls, describe, lag, reset"},
 	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
+	{"replay", cmd_replay, "a range of a journal again, at its own pace or any other"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"route", cmd_route, "try patterns on events, and measure them: test, bench"},
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},

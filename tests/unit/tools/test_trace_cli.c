@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   `weir trace` finds what hangs together, wherever in the chain it is asked from, and draws
- *         each event below its cause; `weir journal audit` says who appended what for a key. Both
- *         beside the owner, and within a bound.
+ *         each event below its cause; `weir journal audit` says who appended what for a key; `weir
+ *         replay` prints what is asked for, at its pace. All beside the owner, and within a bound.
  * Method: events with ids through a pipeline that stays open; the commands in a child process,
  *         judged by text and exit code. Sequences are taken from the text of a dump: they are not
  *         the test's to know.
@@ -23,6 +23,7 @@ static struct weir_producer *producer;
 static uint64_t number = 5;
 
 #define TRACE(...) CAPTURE(&c, cmd_trace, "trace", f.dir, __VA_ARGS__)
+#define REPLAY(...) CAPTURE(&c, cmd_replay, "replay", f.dir, "--json", __VA_ARGS__)
 #define AUDIT(...) CAPTURE(&c, cmd_journal, "journal", "audit", f.dir, __VA_ARGS__)
 
 static void begin(void)
@@ -308,4 +309,97 @@ Test(trace_cli, names_of_producers_survive_their_records)
 	cr_expect(capture_has(c.out, "by shop (epoch 1, number 7)"), "%s", c.out);
 	cr_expect(capture_has(c.out, "by an unknown name (epoch 2, number 8)"), "%s", c.out);
 	build_fini(&b);
+}
+
+/* Lines, after those that say what is missing. */
+static unsigned lines(const char *text)
+{
+	unsigned count = 0;
+	for (; *text != '\0'; text++)
+		count += *text == '\n' ? 1 : 0;
+	return count;
+}
+
+static uint64_t publish_at(const char *key, uint64_t event_time_us, const char *payload)
+{
+	struct weir_header header = {
+		.name = "kind", .name_bytes = 4, .value = "paid", .value_bytes = 4};
+	struct weir_event event = {.topic = orders,
+				   .key = key,
+				   .key_bytes = strlen(key),
+				   .payload = payload,
+				   .payload_bytes = strlen(payload),
+				   .event_time_us = event_time_us,
+				   .headers = &header,
+				   .header_count = 1};
+	uint64_t ticket = 0;
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	return ticket;
+}
+
+Test(trace_cli, a_replay_prints_what_is_asked_for)
+{
+	static const struct {
+		const char *words[4];
+		unsigned lines;
+	} cases[] = {
+		{{NULL}, 12},
+		{{"--topic", "other"}, 3},
+		{{"--key", "c7"}, 5},
+		{{"--key", "6337", "--hex"}, 5},
+		{{"--key", "c7", "--topic", "orders"}, 3},
+		{{"--event-from", "2026-01-01T00:00:00Z"}, 2},
+		{{"--event-to", "2025-12-31T23:59:59Z"}, 2},
+		{{"--event-to", "2025-12-31T00:00:00Z"}, 1},
+		{{"--filter", "{\"n\":[{\"numeric\":[\">\",1]}]}"}, 2},
+		{{"--filter", "a.*", "--filter-kind", "topic"}, 3},
+		{{"--filter", "{\"kind\":\"paid\"}", "--filter-kind", "headers"}, 4},
+		{{"--count", "7"}, 7},
+		{{"--rate", "100000", "-n", "5"}, 5},
+		{{"--pace", "100", "-n", "8"}, 8},
+		{{"--from", "100000"}, 0},
+		{{"--from", "-1h"}, 12},
+		{{"--to", "-1h"}, 0},
+	};
+	begin();
+	publish_orders();
+	publish_at("a.b", 1767139200000000u, "{\"n\":1}"); /* 2025-12-31T00:00:00Z */
+	publish_at("a.c", 1767139200000001u, "{\"n\":2}");
+	publish_at("a.c", 1798761600000000u, "{\"n\":3}"); /* a year later */
+	fixture_wait(producer, publish_at("b", 1798761600000000u, "no json"));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *const *w = cases[i].words;
+		REPLAY(w[0], w[0] != NULL ? w[1] : NULL, w[1] != NULL ? w[2] : NULL,
+		       w[2] != NULL ? w[3] : NULL);
+		cr_expect_eq(c.exit_code, 0, "%zu: %s", i, c.err);
+		cr_expect_eq(lines(c.out), cases[i].lines, "%zu: %s", i, c.out);
+	}
+	/* In order, and to the one that is named last. */
+	REPLAY("--key", "a.c");
+	char *second = strchr(c.out, '\n');
+	cr_assert_not_null(second);
+	cr_expect(capture_has(c.out, "\"payload\":\"{\\\"n\\\":2}\""), "%s", c.out);
+	cr_expect(capture_has(second, "\"payload\":\"{\\\"n\\\":3}\""), "%s", c.out);
+	/* At a tenth of a second each. */
+	uint64_t began = fixture_now_ns();
+	REPLAY("--key", "a.c", "--rate", "10");
+	cr_expect_geq(fixture_now_ns() - began, 100000000);
+	CAPTURE(&c, cmd_replay, "replay", f.dir, "--count", "1");
+	cr_expect(capture_has(c.out, "key=\"c7\""), "%s", c.out);
+}
+
+Test(trace_cli, a_replay_says_what_it_cannot_do)
+{
+	begin();
+	REPLAY("--rate", "0");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	REPLAY("--event-from", "7");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	REPLAY("--filter", "{}");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect(capture_has(c.err, "--filter: "), "%s", c.err);
+	REPLAY("--key", "zz", "--hex");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	CAPTURE(&c, cmd_replay, "replay", "/no/such/journal");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
 }

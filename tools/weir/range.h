@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From where to where of a journal, as people say it: inclusive, by sequence, time or age.
+ *
+ * Thread: main.
+ */
+#ifndef WEIR_TOOLS_RANGE_H
+#define WEIR_TOOLS_RANGE_H
+
+#include <weir/journal.h>
+
+#include "tools/weir/args.h"
+
+/* A time, or an age, as µs since 1970. */
+uint64_t range_time_us(const struct cli_point *point);
+/* What of the two was given, into what the visitor is to be shown: exclusive inside. */
+void range_set(struct weir_journal_visitor *visitor, const struct cli_point *from,
+	       const struct cli_point *to);
+
+#endif
