@@ -34,6 +34,7 @@
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>
+#include <weir/projection.h>
 #include <weir/replay.h>
 #include <weir/resolver.h>
 #include <weir/ring.h>
