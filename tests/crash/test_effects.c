@@ -62,7 +62,9 @@ static void close_database(void)
 static void begin(bool marks)
 {
 	fixture_init(&f, FIXTURE_DURABLE);
-	(void)snprintf(where, sizeof where, server ? "" : "%s.db", f.dir);
+	where[0] = '\0';
+	if (!server)
+		(void)snprintf(where, sizeof where, "%s.db", f.dir);
 	memset(ledger, 0, sizeof *ledger);
 	ledger->marks = marks;
 	open_database();
