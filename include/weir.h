@@ -46,5 +46,6 @@
 #include <weir/subscription.h>
 #include <weir/trace.h>
 #include <weir/transaction.h>
+#include <weir/upcast.h>
 
 #endif
