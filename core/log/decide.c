@@ -6,6 +6,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "core/record/batch.h"
 
 /* One window a topic at most. */
 static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
@@ -35,6 +36,15 @@ static struct wr_outstanding_limits outstanding_of(const struct wr_tables_limits
 	};
 }
 
+static struct wr_schemas_limits schemas_of(const struct wr_tables_limits *limits)
+{
+	return (struct wr_schemas_limits){
+		.schemas_max = limits->schemas_max,
+		.bytes_max = limits->schema_bytes_max,
+		.topics_max = limits->catalog.topics_max,
+	};
+}
+
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 		   const struct wr_tables_limits *limits)
 {
@@ -59,8 +69,14 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_outstanding_init(&t->outstanding, memory, &outstanding);
 	if (rc != 0)
 		goto fail_versions;
+	struct wr_schemas_limits schemas = schemas_of(limits);
+	rc = wr_schemas_init(&t->schemas, memory, &schemas);
+	if (rc != 0)
+		goto fail_outstanding;
 	return 0;
 
+fail_outstanding:
+	wr_outstanding_fini(&t->outstanding, memory);
 fail_versions:
 	wr_versions_fini(&t->versions, memory);
 fail_keys:
@@ -78,6 +94,7 @@ void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 {
 	wr_keys_fini(&t->keys, memory);
 	wr_versions_fini(&t->versions, memory);
+	wr_schemas_fini(&t->schemas, memory);
 	wr_outstanding_fini(&t->outstanding, memory);
 	wr_settle_fini(&t->settle, memory);
 	wr_producers_fini(&t->producers, memory);
@@ -92,6 +109,7 @@ void wr_tables_reset(struct wr_tables *t)
 	wr_keys_reset(&t->keys);
 	wr_versions_reset(&t->versions);
 	wr_outstanding_reset(&t->outstanding);
+	wr_schemas_reset(&t->schemas);
 }
 
 size_t wr_tables_bytes(const struct wr_tables_limits *limits)
@@ -99,7 +117,8 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 	struct wr_keys_limits keys = keys_limits(limits);
 	struct wr_versions_limits versions = versions_of(limits);
 	struct wr_outstanding_limits outstanding = outstanding_of(limits);
-	return wr_keys_bytes(&keys) + wr_versions_bytes(&versions) +
+	struct wr_schemas_limits schemas = schemas_of(limits);
+	return wr_schemas_bytes(&schemas) + wr_keys_bytes(&keys) + wr_versions_bytes(&versions) +
 	       wr_outstanding_bytes(&outstanding) + wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +
 	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
@@ -115,6 +134,18 @@ static int check_key(struct wr_tables *t, const struct wr_record_view *view, boo
 			     t->now_us, !replay, ret);
 }
 
+/*
+ * What the topic follows, if it follows a subject. Copies of weir's own (dead letters, what is
+ * redriven) were taken once, perhaps before the topic followed any.
+ */
+static bool has_its_schema(struct wr_tables *t, const struct wr_record_view *view)
+{
+	struct wr_option origin;
+	uint32_t word = wr_schemas_topic(&t->schemas, view->head->topic);
+	return wr_schemas_admit(&t->schemas, word, view->head) ||
+	       wr_option_find(view, WR_OPTION_ORIGIN, &origin);
+}
+
 static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 			const struct wr_record_view *view, uint64_t seq, bool replay,
 			struct wr_decision *d)
@@ -123,6 +154,8 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 		return WEIR_E_UNKNOWN_NAME;
 	if (!wr_options_valid(view))
 		return -EINVAL;
+	if (t->schemas.follows && !has_its_schema(t, view))
+		return WEIR_E_UNKNOWN_SCHEMA;
 	const struct wr_topic *topic = &t->catalog.topics[view->head->topic];
 	struct wr_producer_stamp stamp;
 	struct wr_keys_candidate key = {0};
@@ -360,6 +393,17 @@ static int decide_shared(struct wr_tables *t, struct wr_undo *undo,
 	}
 }
 
+static int decide_schema(struct wr_tables *t, const struct wr_record_view *view,
+			 struct wr_decision *d)
+{
+	int rc = wr_schemas_decide(&t->schemas, view, wr_catalog_topic_count(&t->catalog),
+				   &d->schema);
+	d->features = WR_BATCH_SCHEMAS;
+	d->id = d->schema.entry;
+	d->same = d->schema.same;
+	return rc;
+}
+
 static int decide_producer(struct wr_tables *t, struct wr_undo *undo,
 			   const struct wr_record_view *view, struct wr_decision *d)
 {
@@ -374,6 +418,13 @@ static bool replay_agrees(const struct wr_record_view *view, const struct wr_dec
 	case WR_KIND_TOPIC:
 	case WR_KIND_SUBSCRIPTION:
 		return view->head->topic == d->id;
+	case WR_KIND_TYPE: {
+		struct wr_schema_record r;
+		return wr_schema_record_read(view, &r) &&
+		       (r.op != WR_SCHEMA_REGISTER ||
+			(view->head->topic == d->schema.type && r.id == d->schema.id &&
+			 r.version == d->schema.version));
+	}
 	case WR_KIND_PRODUCER: {
 		struct wr_control_producer producer;
 		return wr_control_producer_read(view, &producer) && view->head->topic == d->id &&
@@ -407,6 +458,9 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 		break;
 	case WR_KIND_SUBSCRIPTION:
 		rc = decide_subscription(t, undo, view, seq, ret_decision);
+		break;
+	case WR_KIND_TYPE:
+		rc = decide_schema(t, view, ret_decision);
 		break;
 	case WR_KIND_PRODUCER:
 		rc = decide_producer(t, undo, view, ret_decision);
@@ -470,7 +524,9 @@ void wr_tables_copy(void *context, uint64_t at, uint8_t *to, uint32_t bytes)
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 {
 	struct wr_outstanding_limits outstanding = outstanding_of(limits);
-	return WR_KEYS_CLOCK_BYTES + wr_catalog_save_bytes_max(&limits->catalog) +
+	struct wr_schemas_limits schemas = schemas_of(limits);
+	return wr_schemas_save_bytes_max(&schemas) + WR_KEYS_CLOCK_BYTES +
+	       wr_catalog_save_bytes_max(&limits->catalog) +
 	       wr_outstanding_save_bytes_max(&outstanding) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
 	       wr_settle_save_bytes_max(limits->catalog.rows_max);
@@ -490,6 +546,7 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_settle_save(&t->settle, sink);
 	wr_keys_clock_save(&t->keys, sink);
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
+	wr_schemas_save(&t->schemas, sink);
 }
 
 int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
@@ -511,6 +568,9 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 	case WR_SECTION_VERSIONS:
 		return wr_versions_load(&t->versions, wr_catalog_topic_count(&t->catalog), version,
 					bytes, length_bytes);
+	case WR_SECTION_SCHEMAS:
+		return wr_schemas_load(&t->schemas, version, wr_catalog_topic_count(&t->catalog),
+				       bytes, length_bytes);
 	case WR_SECTION_OUTSTANDING:
 		return wr_outstanding_load(&t->outstanding, &t->catalog, version, bytes,
 					   length_bytes);

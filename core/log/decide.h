@@ -13,6 +13,7 @@
 #include "core/log/keys.h"
 #include "core/log/outstanding.h"
 #include "core/log/producers.h"
+#include "core/log/schemas.h"
 #include "core/log/settle.h"
 #include "core/log/versions.h"
 
@@ -25,6 +26,7 @@ struct wr_tables {
 	/* Append time of what is decided next: whoever decides sets it before. */
 	uint64_t now_us;
 	struct wr_outstanding outstanding;
+	struct wr_schemas schemas;
 	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
 };
 
@@ -35,6 +37,8 @@ struct wr_tables_limits {
 	uint32_t versioned_keys_max;
 	uint32_t run_records_max;
 	uint32_t outstanding_max; /* of all shared subscriptions together */
+	uint32_t schemas_max;
+	uint32_t schema_bytes_max;
 };
 
 /* What the writer fills into a record that it accepts, and answers. */
@@ -43,20 +47,22 @@ struct wr_decision {
 	 * TOPIC, SUBSCRIPTION, PRODUCER: its id: given, or found with WEIR_E_EXISTS. PROGRESS,
 	 * GENERATION: the row; of a shared subscription the generation in which what is taken
 	 * begins. SETTLE: entries that count for nothing. REJECT: the generation in
-	 * force, 0: it is settled.
+	 * force, 0: it is settled. TYPE: the number of a version that is registered.
 	 */
 	uint32_t id;
-	uint32_t epoch; /* PRODUCER */
-	bool asked;     /* with WEIR_E_CONFLICT: that is the answer, and nothing was refused */
-	bool tell;      /* even an asker who wants no answer: it was taken in part only */
-	bool same;      /* with WEIR_E_EXISTS: what is there is what was asked for */
-	uint32_t tag;   /* of the record in the column, before it is cut to the tag's bits */
+	uint32_t epoch;    /* PRODUCER */
+	bool asked;        /* with WEIR_E_CONFLICT: that is the answer, and nothing was refused */
+	bool tell;         /* even an asker who wants no answer: it was taken in part only */
+	bool same;         /* with WEIR_E_EXISTS: what is there is what was asked for */
+	uint32_t features; /* that its batch's readers must know */
+	uint32_t tag;      /* of the record in the column, before it is cut to the tag's bits */
 	/* SUBSCRIPTION, GENERATION: where positions begin, or move to; UINT64_MAX: nowhere. */
 	uint64_t moved_to;
 	/* WEIR_E_DUPLICATE: where the first event of the key, or this very one, stands;
 	 * WEIR_E_CONFLICT: the key's last one, 0: it has none. */
 	uint64_t first_seq;
-	uint64_t version; /* of the event in its key; WEIR_E_CONFLICT: the key's */
+	uint64_t version;               /* of the event in its key; WEIR_E_CONFLICT: the key's */
+	struct wr_schemas_given schema; /* TYPE */
 };
 
 int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,

@@ -62,6 +62,12 @@ static bool options_are_whole(const struct wr_record *r)
 	return wr_record_view(r, r->bytes, &view) && wr_options_plain(&view);
 }
 
+static bool has_schema(struct wr_tables *tables, const struct wr_record *r)
+{
+	uint32_t word = wr_schemas_topic(&tables->schemas, r->topic);
+	return wr_schemas_admit(&tables->schemas, word, r);
+}
+
 static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t piece_bytes)
 {
 	struct walk found = {0};
@@ -90,6 +96,10 @@ static struct walk walk_events(struct wr_writer *w, uint8_t *piece, uint32_t pie
 					bytes - WR_RECORD_HEAD_BYTES ||
 				(r->option_bytes != 0 && !options_are_whole(r)))) {
 			found.malformed = true;
+			break;
+		}
+		if (WR_UNLIKELY(tables->schemas.follows) && !has_schema(tables, r)) {
+			found.other = true; /* refused, unless it is a copy of weir's own */
 			break;
 		}
 		r->time_delta_us = delta;
@@ -217,6 +227,13 @@ static void fill_in(struct wr_record_view *view, const struct wr_decision *d, ui
 			wr_put_u64(payload + offsetof(struct wr_control_subscription, start_seq),
 				   seq);
 		}
+		break;
+	case WR_KIND_TYPE:
+		if (d->schema.type == 0)
+			break;
+		r->topic = d->schema.type;
+		wr_put_u32(payload + offsetof(struct wr_schema_record, version), d->schema.version);
+		wr_put_u32(payload + offsetof(struct wr_schema_record, id), d->schema.id);
 		break;
 	case WR_KIND_PRODUCER:
 		r->topic = d->id;
@@ -417,6 +434,9 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 		pass_over(w, records, &run);
 	if (rc == 0) {
 		lower_needed(w, decision.moved_to);
+		/* Nobody looks at this word of the header before it is sealed. */
+		((struct wr_batch_header *)(w->chunk->writable + w->batch_place))->features_must |=
+			decision.features;
 		advance(w, run.record_bytes, run.record_count);
 	}
 	lane->head_own += run.lane_bytes;

@@ -204,6 +204,20 @@ static int versions_of(struct weir_pipeline *p, const struct weir_topic_options 
 	return 0;
 }
 
+/* Who creates a topic again, after a crash between the two records, says it again. */
+static int follow(struct weir_pipeline *p, uint32_t topic, const struct weir_topic_schema *schema,
+		  struct weir_problem *problem)
+{
+	struct weir_topic_schema now;
+	if (schema == NULL || schema->subject == NULL)
+		return 0;
+	int rc = weir_topic_schema(p, topic, &now);
+	if (rc == 0 && now.subject != NULL && strcmp(now.subject, schema->subject) == 0 &&
+	    now.prefix == schema->prefix && now.validate == schema->validate)
+		return 0;
+	return weir_topic_schema_set(p, topic, schema, problem);
+}
+
 int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *options,
 		      uint32_t *ret_topic, struct weir_problem *reterr_problem)
 {
@@ -242,7 +256,7 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	if (rc != 0)
 		return topic_problem(p, reterr_problem, rc, reply.detail);
 	*ret_topic = reply.detail;
-	return 0;
+	return follow(p, reply.detail, options->schema, reterr_problem);
 }
 
 int weir_topic_find(struct weir_pipeline *p, const char *name, uint32_t *ret_topic)

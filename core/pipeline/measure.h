@@ -14,6 +14,7 @@ struct wr_measure {
 	bool named;
 	uint32_t keyless;
 	uint32_t bytes_max;
+	bool is_claim; /* its payload comes later, and is looked at then */
 };
 
 /* *of becomes the event that carries the cause's ids, where there is a cause. */
@@ -31,7 +32,9 @@ static inline int wr_measure(struct weir_pipeline *p, const struct wr_measure *b
 		return rc;
 	if (WR_UNLIKELY(ret_encoding->given_option_bytes > 0) && !wr_pipeline_takes_key(p, event))
 		return -EINVAL;
-	return WR_UNLIKELY(ret_encoding->stride > by->bytes_max) ? WEIR_E_TOO_BIG : 0;
+	if (WR_UNLIKELY(ret_encoding->stride > by->bytes_max))
+		return WEIR_E_TOO_BIG;
+	return by->is_claim ? 0 : wr_pipeline_admit(p, event, ret_encoding);
 }
 
 #endif

@@ -32,6 +32,7 @@ void weir_options_init(struct weir_options *options)
 		.subscriptions_max = 16,
 		.named_producers_max = 256,
 		.outstanding_max = 16384,
+		.schema_bytes_max = MIB,
 		.run_records_max = 4096,
 		.segment_bytes = 64ull * MIB,
 		.segments_ahead = 2,
@@ -85,6 +86,8 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		 false},
 		{"versioned_keys_max", o->versioned_keys_max, 0, WR_VERSIONED_KEYS_MAX, false},
 		{"outstanding_max", o->outstanding_max, 1, 1u << 22, false},
+		{"schemas_max", o->schemas_max, 0, 65535, false},
+		{"schema_bytes_max", o->schema_bytes_max, 4 * KIB, 64 * MIB, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
 		{"segments_ahead", o->segments_ahead, 1, 16, false},
@@ -202,6 +205,8 @@ void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *
 		.versioned_keys_max = o->versioned_keys_max,
 		.run_records_max = o->run_records_max,
 		.outstanding_max = o->outstanding_max,
+		.schemas_max = o->schemas_max,
+		.schema_bytes_max = o->schema_bytes_max,
 	};
 }
 
@@ -308,6 +313,8 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		o->run_records_max * (uint64_t)WR_UNDO_CELLS * sizeof(struct wr_undo_entry) +
 		o->members_max * sizeof(struct weir_member) +
 		o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;
+	if (o->schemas_max > 0)
+		plan->tables_bytes += (o->schemas_max + 1) * sizeof(wr_atomic_ptr);
 	/* Members' own arrays, when all have joined: rows, messages, items. */
 	plan->tables_bytes += (uint64_t)o->members_max * (256 * KIB);
 	/* Shared subscriptions mirror what is outstanding. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
 #include "core/record/epoch.h"
 
@@ -244,6 +245,8 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	}
 	if (rc == 0)
 		rc = make_writer(p);
+	if (rc == 0)
+		rc = wr_registry_open(p);
 	return rc == 0 ? start_subscriptions(p) : rc;
 }
 
@@ -364,6 +367,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	for (uint32_t i = 0; p->lanes != NULL && i < p->lane_count; i++)
 		wr_lane_fini(&p->lanes[i], m);
 	free_array(m, p->lanes, p->lane_count * sizeof *p->lanes);
+	wr_registry_close(p);
 	wr_chunks_fini(&p->chunks, m);
 	wr_tables_fini(&p->tables, m);
 	free_array(m, p, sizeof *p);

@@ -194,6 +194,7 @@ struct weir_pipeline {
 	struct wr_tables tables;
 	struct wr_lane *lanes;
 	uint32_t lane_count;
+	wr_atomic_ptr *known; /* [schemas_max + 1] of schemas, by type; SC4 (registry.h) */
 	struct wr_writer writer;
 	struct wr_shared shared;
 	struct wr_hold *holds; /* [subscriptions_max] */
@@ -269,6 +270,28 @@ static inline bool wr_pipeline_takes_key(const struct weir_pipeline *p,
 					 const struct weir_event *event)
 {
 	return !wr_event_has_key(event) || wr_keys_window(&p->tables.keys, event->topic) != NULL;
+}
+
+/*
+ * Whether a topic takes an event with this type and payload, by the schema that it follows: 0 and
+ * the type, WEIR_E_UNKNOWN_SCHEMA, WEIR_E_NOT_A_DATUM. The last word has the writer.
+ */
+int wr_registry_admit(struct weir_pipeline *p, uint32_t word, uint32_t type, const void *payload,
+		      size_t payload_bytes, uint32_t *ret_type,
+		      struct weir_problem *reterr_problem);
+
+/* The same for a topic that exists; most follow none. */
+static inline int wr_pipeline_admit(struct weir_pipeline *p, const struct weir_event *event,
+				    struct wr_encoding *encoding)
+{
+	uint32_t word = wr_schemas_topic(&p->tables.schemas, event->topic);
+	if (WR_LIKELY(word >> WR_SCHEMA_TOPIC_SHIFT == 0))
+		return 0;
+	uint32_t type = event->type;
+	int rc =
+		wr_registry_admit(p, word, type, event->payload, event->payload_bytes, &type, NULL);
+	encoding->head.type = (uint16_t)type;
+	return rc;
 }
 
 /* What an event of a topic, which exists, is encoded by. */

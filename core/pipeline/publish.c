@@ -98,16 +98,24 @@ static int check_open(struct weir_producer *pr, bool may_be_open)
 	return WR_UNLIKELY(pr->open != WR_OPEN_NOTHING && !may_be_open) ? -EBUSY : 0;
 }
 
-static inline int measure(struct weir_producer *pr, const struct weir_event **of,
-			  struct wr_caused *caused, struct wr_encoding *ret_encoding)
+static inline int measure_as(struct weir_producer *pr, const struct weir_event **of,
+			     struct wr_caused *caused, struct wr_encoding *ret_encoding,
+			     bool is_claim)
 {
 	const struct wr_measure by = {
 		.no_cause = pr->no_cause,
 		.named = pr->named,
 		.keyless = pr->keyless,
 		.bytes_max = pr->pipeline->run_bytes_max,
+		.is_claim = is_claim,
 	};
 	return wr_measure(pr->pipeline, &by, of, caused, ret_encoding);
+}
+
+static inline int measure(struct weir_producer *pr, const struct weir_event **of,
+			  struct wr_caused *caused, struct wr_encoding *ret_encoding)
+{
+	return measure_as(pr, of, caused, ret_encoding, false);
 }
 
 /* Encodes everything but the payload; the stamp of a named producer moves on. */
@@ -208,7 +216,7 @@ int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t 
 	whole.payload_bytes = payload_bytes;
 	int rc = check_open(pr, false);
 	if (rc == 0)
-		rc = measure(pr, &given, &caused, &encoding);
+		rc = measure_as(pr, &given, &caused, &encoding, true); // its payload comes later
 	if (rc == 0)
 		rc = claim_room(pr, encoding.stride, &to, &stays);
 	if (rc != 0)
@@ -226,6 +234,18 @@ int weir_claim(struct weir_producer *pr, const struct weir_event *event, size_t 
 	return 0;
 }
 
+static int admit_claim(struct weir_producer *pr, struct wr_record *head, size_t payload_bytes)
+{
+	uint32_t word = wr_schemas_topic(&pr->pipeline->tables.schemas, head->topic);
+	uint32_t type = head->type;
+	if (WR_LIKELY(word >> WR_SCHEMA_TOPIC_SHIFT == 0))
+		return 0;
+	int rc = wr_registry_admit(pr->pipeline, word, type, pr->claim + pr->claim_used,
+				   payload_bytes, &type, NULL);
+	head->type = (uint16_t)type;
+	return rc;
+}
+
 int weir_commit(struct weir_producer *pr, size_t payload_bytes, uint64_t *ret_ticket)
 {
 	if (pr->open != WR_OPEN_CLAIM || payload_bytes > pr->claim_bytes - pr->claim_used)
@@ -234,6 +254,9 @@ int weir_commit(struct weir_producer *pr, size_t payload_bytes, uint64_t *ret_ti
 	if (rc != 0)
 		return rc;
 	struct wr_record *head = (struct wr_record *)pr->claim;
+	rc = admit_claim(pr, head, payload_bytes);
+	if (WR_UNLIKELY(rc != 0))
+		return rc; // it can be made good, or aborted
 	head->bytes = (uint32_t)(pr->claim_used + payload_bytes);
 	wr_encode_tail(pr->claim, head->bytes);
 	pr->open = WR_OPEN_NOTHING;

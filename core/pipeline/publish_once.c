@@ -67,7 +67,9 @@ static int encode(struct weir_pipeline *p, const struct weir_event *event,
 		return rc;
 	if (!wr_pipeline_takes_key(p, event))
 		return -EINVAL;
-	return ret_encoding->stride > p->shared.buffer_bytes ? WEIR_E_TOO_BIG : 0;
+	if (ret_encoding->stride > p->shared.buffer_bytes)
+		return WEIR_E_TOO_BIG;
+	return wr_pipeline_admit(p, event, ret_encoding);
 }
 
 static int publish(struct once *o, const struct weir_event *event,

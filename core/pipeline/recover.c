@@ -42,6 +42,16 @@ static const char *short_table(struct weir_pipeline *p, const struct wr_record_v
 	return short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION);
 }
 
+/* Versions and subjects, or their texts: what is full. */
+static const char *short_schemas(struct weir_pipeline *p)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	return p->options.schemas_max == 0 || wr_schemas_entry_count(s) >= p->options.schemas_max ||
+			       wr_schemas_subject_count(s) >= p->options.schemas_max
+		       ? "schemas_max"
+		       : "schema_bytes_max";
+}
+
 static int feed_section(void *context, uint32_t module, uint32_t version, uint32_t part,
 			const uint8_t *bytes, uint32_t length_bytes)
 {
@@ -56,6 +66,8 @@ static int feed_section(void *context, uint32_t module, uint32_t version, uint32
 		return table_is_short(feed, "idempotency_keys_max");
 	if (module == WR_SECTION_VERSIONS)
 		return table_is_short(feed, "versioned_keys_max");
+	if (module == WR_SECTION_SCHEMAS)
+		return table_is_short(feed, short_schemas(p));
 	if (module == WR_SECTION_OUTSTANDING)
 		return table_is_short(feed, "outstanding_max");
 	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */
@@ -87,6 +99,8 @@ static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t tim
 		return table_is_short(feed, "named_producers_max");
 	if (view->head->kind == WR_KIND_HANDOUT_MARK)
 		return table_is_short(feed, "outstanding_max");
+	if (view->head->kind == WR_KIND_TYPE)
+		return table_is_short(feed, short_schemas(p));
 	return table_is_short(feed, short_table(p, view));
 }
 

@@ -40,6 +40,9 @@
 #define WR_BLOCK_BYTES 4096u
 #define WR_UUID_BYTES 16u
 
+/* In features_must: it holds records of the schema registry (schema_record.h). */
+#define WR_BATCH_SCHEMAS 2u
+
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 
 struct wr_batch_header {

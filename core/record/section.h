@@ -17,6 +17,7 @@ enum wr_section_module {
 	WR_SECTION_KEYS = 5,
 	WR_SECTION_OUTSTANDING = 6,
 	WR_SECTION_VERSIONS = 7,
+	WR_SECTION_SCHEMAS = 9,
 };
 
 struct wr_section_header {

@@ -55,8 +55,8 @@ int wr_schema_wrong(struct wr_schema_parser *p, int code, uint32_t at, const cha
 
 	if (p->problem == NULL)
 		return code;
-	wr_json_init(&j, p->s->text, p->s->text_bytes, 0);
-	wr_json_place(&j, at, &line, &column);
+	wr_json_init(&j, p->s->text + p->part_start, p->s->text_bytes - p->part_start, 0);
+	wr_json_place(&j, at > p->part_start ? at - p->part_start : 0, &line, &column);
 	p->problem->code = code;
 	path_write(p, p->problem->field, sizeof p->problem->field);
 	int n = snprintf(p->problem->text, sizeof p->problem->text, "line %u, column %u: ", line,
@@ -428,26 +428,55 @@ static struct weir_schema *create(const void *text, size_t text_bytes, const str
 	return s;
 }
 
-static int parse_all(struct weir_schema *s, uint32_t flags, struct weir_problem *problem)
+/* An array of schemas, the last of which is meant. */
+static int parse_parts(struct wr_schema_parser *p)
+{
+	struct weir_schema *s = p->s;
+	struct wr_json j;
+	int code = -EINVAL;
+
+	wr_json_init(&j, s->text, s->text_bytes, WR_JSON_DEPTH_MAX);
+	if (wr_json_next(&j) != WR_JSON_ARRAY)
+		return wr_schema_wrong(p, -EINVAL, 0, "not an array of schemas");
+	while (wr_json_next(&j) != WR_JSON_ARRAY_END) {
+		struct wr_schema_value part = {.token = j.token};
+		part.at.start = p->part_start = (uint32_t)j.start;
+		wr_json_skip(&j);
+		part.at.end = (uint32_t)j.end;
+		code = wr_schema_parse_type(p, &part, WR_SCHEMA_NONE, &s->root);
+		if (code != 0)
+			break;
+	}
+	return code;
+}
+
+static int parse_all(struct weir_schema *s, uint32_t flags, bool parts,
+		     struct weir_problem *problem)
 {
 	struct wr_schema_parser p = {.s = s, .problem = problem, .flags = flags};
 	struct wr_schema_value root;
 	struct wr_json j;
+	int code;
+
+	if (parts) {
+		code = parse_parts(&p);
+		return code == 0 ? wr_schema_fallbacks_check(&p) : code;
+	}
 
 	wr_json_init(&j, s->text, s->text_bytes, WR_JSON_DEPTH_MAX);
 	root.token = wr_json_next(&j);
 	root.at.start = (uint32_t)j.start;
 	wr_json_skip(&j);
 	root.at.end = (uint32_t)j.end;
-	int code = wr_schema_parse_type(&p, &root, WR_SCHEMA_NONE, &s->root);
+	code = wr_schema_parse_type(&p, &root, WR_SCHEMA_NONE, &s->root);
 	if (code == 0 && (flags & WEIR_SCHEMA_ANY_DEFAULT) == 0)
 		code = wr_schema_fallbacks_check(&p);
 	return code;
 }
 
-int weir_schema_parse(const void *text, size_t text_bytes, uint32_t flags,
-		      const struct weir_allocator *allocator, struct weir_schema **ret_schema,
-		      struct weir_problem *reterr_problem)
+static int parse(const void *text, size_t text_bytes, uint32_t flags, bool parts,
+		 const struct weir_allocator *allocator, struct weir_schema **ret_schema,
+		 struct weir_problem *reterr_problem)
 {
 	static const struct weir_allocator the_librarys = {NULL, NULL, NULL};
 	struct sizes sizes = {0, 0};
@@ -464,7 +493,7 @@ int weir_schema_parse(const void *text, size_t text_bytes, uint32_t flags,
 		create(text, text_bytes, &sizes, allocator != NULL ? allocator : &the_librarys);
 	if (s == NULL)
 		return wrong_before(reterr_problem, -ENOMEM, "there is no memory for the schema");
-	code = parse_all(s, flags, reterr_problem);
+	code = parse_all(s, flags, parts, reterr_problem);
 	if (code != 0) {
 		weir_schema_free(s);
 		return code;
@@ -472,6 +501,20 @@ int weir_schema_parse(const void *text, size_t text_bytes, uint32_t flags,
 	s->fingerprint = wr_schema_fingerprint_of(s);
 	*ret_schema = s;
 	return 0;
+}
+
+int weir_schema_parse(const void *text, size_t text_bytes, uint32_t flags,
+		      const struct weir_allocator *allocator, struct weir_schema **ret_schema,
+		      struct weir_problem *reterr_problem)
+{
+	return parse(text, text_bytes, flags, false, allocator, ret_schema, reterr_problem);
+}
+
+int wr_schema_parse_parts(const void *text, size_t text_bytes,
+			  const struct weir_allocator *allocator, struct weir_schema **ret_schema,
+			  struct weir_problem *reterr_problem)
+{
+	return parse(text, text_bytes, 0, true, allocator, ret_schema, reterr_problem);
 }
 
 void weir_schema_free(struct weir_schema *schema)

@@ -58,6 +58,7 @@ struct wr_schema_parser {
 	struct weir_schema *s;
 	struct weir_problem *problem; /* or NULL */
 	uint32_t flags;
+	uint32_t part_start; /* lines are counted from here */
 	uint32_t depth;
 	uint32_t marks; /* the last one given */
 	uint32_t step_count;

@@ -127,6 +127,14 @@ char *wr_schema_full_name(const struct weir_schema *s, uint32_t node, char *to, 
 /* A type as a person would write it: with its name, size and logical type. Cut; returns `to`. */
 char *wr_schema_describe(const struct weir_schema *s, uint32_t node, char *to, size_t to_bytes);
 
+/*
+ * weir_schema_parse() of an array of schemas, each of which may name the types of those before it.
+ * The last one is meant; lines are counted from where it begins.
+ */
+int wr_schema_parse_parts(const void *text, size_t text_bytes,
+			  const struct weir_allocator *allocator, struct weir_schema **ret_schema,
+			  struct weir_problem *reterr_problem);
+
 /* From any allocator: all NULL is the C library's. Zeroed. */
 void *wr_schema_alloc(const struct weir_allocator *allocator, size_t bytes);
 void wr_schema_free(const struct weir_allocator *allocator, void *p, size_t bytes);

@@ -35,7 +35,10 @@ WEIR_DECLS_BEGIN
 	X(POISONED, -4109, "the lane held bytes that weir did not write: its owner is shut out")   \
 	X(NO_ROOM, -4110, "the journal has no room for another segment")                           \
 	X(DUPLICATE, -4111, "the event is in the log: by its idempotency key, or by its id")       \
-	X(CONFLICT, -4112, "the key has another version than the event expects")
+	X(CONFLICT, -4112, "the key has another version than the event expects")                   \
+	X(UNKNOWN_SCHEMA, -4113, "no schema has this id, or it is not of the topic's subject")     \
+	X(INCOMPATIBLE, -4114, "the schema must not follow the versions that are there")           \
+	X(NOT_A_DATUM, -4115, "the payload is not what its schema says")
 
 enum weir_error {
 #define WEIR_ERROR_ENUM(name, number, text) WEIR_E_##name = number,

@@ -211,6 +211,12 @@ struct weir_options {
 	uint32_t outstanding_max;      /**< events that shared subscriptions (sharing.h) have taken
 	                                   and not settled, all together; default 16384, about 160
 	                                   bytes each, and 72 in a checkpoint */
+	uint32_t schemas_max;          /**< versions of all subjects of the schema registry
+	                                   (registry.h) together, deleted ones too, 0 (default:
+	                                   there is no registry) .. 65,535: about 310 bytes each */
+	uint32_t schema_bytes_max;     /**< of the texts of all schemas and their references
+	                                   together, 4 KiB .. 64 MiB, default 1 MiB: reserved with
+	                                   schemas_max, and as much for the checkpoint */
 	uint32_t run_records_max;      /**< events in one run, default 4096 */
 
 	/* journal */

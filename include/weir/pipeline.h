@@ -117,6 +117,8 @@ WEIR_API int weir_close(struct weir_pipeline *pipeline, enum weir_close_mode mod
  */
 WEIR_API int weir_step(struct weir_pipeline *pipeline, uint64_t timeout_ns);
 
+struct weir_topic_schema; /* registry.h */
+
 struct weir_topic_options {
 	size_t struct_bytes;
 	const char *name;    /**< 1..200 of [A-Za-z0-9._-], not beginning with '.' */
@@ -150,6 +152,12 @@ struct weir_topic_options {
 	 * and the segments that held the events. Fixed when the topic is made.
 	 */
 	uint32_t versioned_keys;
+	/**
+	 * The subject of the schema registry that its events have to follow (registry.h), as if
+	 * weir_topic_schema_set() were called behind it; borrowed for the call. NULL (default), or
+	 * without a subject: whatever it follows already, if it is there.
+	 */
+	const struct weir_topic_schema *schema;
 };
 
 /**

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the registry holds, for whoever asks, and what was read of it: registry.h. */
+#include "core/pipeline/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/schema/schema.h"
+
+/* All that a schema refers to, theirs included. */
+#define PARTS_MAX (2 * WR_SCHEMA_REFERENCES_MAX)
+
+/* --- from the text ---------------------------------------------------------------------------- */
+
+/* The types that stand before a schema in the text that is read: each once, what it needs first. */
+struct parts {
+	struct wr_schemas *schemas;
+	uint32_t types[PARTS_MAX];
+	uint32_t count;
+	size_t text_bytes;
+};
+
+static int add_part(struct parts *parts, uint32_t type);
+
+/* References lead to what was registered before, so that there are no circles. */
+static int add_references(struct parts *parts, const uint8_t *references, uint32_t bytes)
+{
+	struct wr_schema_reference r;
+	uint32_t at = 0;
+	int rc = 0;
+	while (rc == 0 && wr_schema_reference_next(references, bytes, &at, &r))
+		rc = r.entry < wr_schemas_entry_count(parts->schemas)
+			     ? add_part(parts, parts->schemas->entries[r.entry].type)
+			     : WEIR_E_UNKNOWN_NAME;
+	return rc;
+}
+
+static int add_part(struct parts *parts, uint32_t type)
+{
+	const struct wr_schema_type *t = &parts->schemas->types[type];
+	for (uint32_t i = 0; i < parts->count; i++)
+		if (parts->types[i] == type)
+			return 0;
+	int rc = add_references(parts, parts->schemas->arena + t->at, t->reference_bytes);
+	if (rc != 0)
+		return rc;
+	if (parts->count == PARTS_MAX)
+		return WEIR_E_TOO_BIG;
+	parts->types[parts->count++] = type;
+	parts->text_bytes += t->text_bytes + 1;
+	return 0;
+}
+
+/* "[first,second,this]": with what it refers to before it. */
+static int read_parts(struct weir_pipeline *p, const struct parts *parts, const uint8_t *text,
+		      uint32_t text_bytes, struct weir_schema **ret_schema,
+		      struct weir_problem *problem)
+{
+	const struct weir_allocator *allocator = &p->options.allocator;
+	size_t bytes = parts->text_bytes + text_bytes + 2, at = 0;
+	char *whole = wr_schema_alloc(allocator, bytes);
+	if (whole == NULL)
+		return -ENOMEM;
+	whole[at++] = '[';
+	for (uint32_t i = 0; i < parts->count; i++) {
+		const struct wr_schema_type *t = &parts->schemas->types[parts->types[i]];
+		memcpy(whole + at, parts->schemas->arena + t->at + t->reference_bytes,
+		       t->text_bytes);
+		at += t->text_bytes;
+		whole[at++] = ',';
+	}
+	memcpy(whole + at, text, text_bytes);
+	whole[at + text_bytes] = ']';
+	int rc = wr_schema_parse_parts(whole, bytes, allocator, ret_schema, problem);
+	wr_schema_free(allocator, whole, bytes);
+	return rc;
+}
+
+int wr_registry_read(struct weir_pipeline *p, const uint8_t *tail, uint32_t reference_bytes,
+		     uint32_t text_bytes, struct wr_known_schema **ret_known,
+		     struct weir_problem *reterr_problem)
+{
+	const struct weir_allocator *allocator = &p->options.allocator;
+	const uint8_t *text = tail + reference_bytes;
+	struct parts parts = {.schemas = &p->tables.schemas};
+	struct wr_known_schema *known = wr_schema_alloc(allocator, sizeof *known);
+	int rc = known != NULL ? add_references(&parts, tail, reference_bytes) : -ENOMEM;
+	if (rc == 0)
+		rc = parts.count == 0 ? weir_schema_parse(text, text_bytes, 0, allocator,
+							  &known->schema, reterr_problem)
+				      : read_parts(p, &parts, text, text_bytes, &known->schema,
+						   reterr_problem);
+	if (rc != 0) {
+		wr_registry_forget(p, known);
+		return rc;
+	}
+	/* Its events are validated by reading them as themselves; without it none is validated. */
+	if (weir_resolver_create(known->schema, known->schema, &known->check, NULL) == -ENOMEM) {
+		wr_registry_forget(p, known);
+		return -ENOMEM;
+	}
+	*ret_known = known;
+	return 0;
+}
+
+void wr_registry_forget(struct weir_pipeline *p, struct wr_known_schema *known)
+{
+	if (known == NULL)
+		return;
+	weir_resolver_free(known->check);
+	weir_schema_free(known->schema);
+	wr_schema_free(&p->options.allocator, known, sizeof *known);
+}
+
+void wr_registry_keep(struct weir_pipeline *p, uint32_t type, struct wr_known_schema *known)
+{
+	if (wr_load_relaxed(&p->known[type]) != NULL) // own: under the control lock
+		wr_registry_forget(p, known);
+	else
+		wr_store_release(&p->known[type], known); /* SC4 */
+}
+
+static size_t known_bytes(struct weir_pipeline *p)
+{
+	return (p->options.schemas_max + 1) * sizeof *p->known;
+}
+
+int wr_registry_open(struct weir_pipeline *p)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	struct weir_problem problem = {0};
+	if (p->options.schemas_max == 0)
+		return 0;
+	p->known = p->host.memory->ops->alloc(p->host.memory, known_bytes(p), 64);
+	if (p->known == NULL)
+		return -ENOMEM;
+	for (uint32_t type = 1; type <= wr_schemas_type_count(s); type++) {
+		const struct wr_schema_type *t = &s->types[type];
+		struct wr_known_schema *known;
+		int rc = wr_registry_read(p, s->arena + t->at, t->reference_bytes, t->text_bytes,
+					  &known, &problem);
+		if (rc == -ENOMEM)
+			return rc;
+		if (rc == 0)
+			wr_registry_keep(p, type, known);
+		else
+			wr_pipeline_say(p, "schema %u cannot be read: %s %s", t->id, problem.field,
+					problem.text);
+	}
+	return 0;
+}
+
+void wr_registry_close(struct weir_pipeline *p)
+{
+	if (p->known == NULL)
+		return;
+	for (uint32_t type = 1; type <= p->options.schemas_max; type++)
+		wr_registry_forget(p, wr_load_relaxed(&p->known[type])); // nobody else is left
+	p->host.memory->ops->free(p->host.memory, p->known, known_bytes(p));
+	p->known = NULL;
+}
+
+/* --- who asks --------------------------------------------------------------------------------- */
+
+void wr_registry_tell(struct weir_pipeline *p, uint32_t entry, struct weir_schema_version *ret)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	struct wr_schema_entry *e = &s->entries[entry];
+	const struct wr_schema_type *t = &s->types[e->type];
+	struct wr_schema_reference r;
+	uint32_t at = 0;
+	*ret = (struct weir_schema_version){
+		.subject = s->subjects[e->subject].name,
+		.version = e->version,
+		.id = t->id,
+		.type = (uint16_t)e->type,
+		.state = (enum weir_schema_state)wr_load_relaxed(&e->state),
+		.text = (const char *)s->arena + t->at + t->reference_bytes,
+		.text_bytes = t->text_bytes,
+		.place = entry,
+	};
+	while (wr_schema_reference_next(s->arena + t->at, t->reference_bytes, &at, &r))
+		ret->reference_count++;
+}
+
+int weir_registry_version(struct weir_pipeline *p, const char *subject, uint32_t version,
+			  struct weir_schema_version *ret_version)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	uint32_t number =
+		subject != NULL ? wr_schemas_subject(s, subject, strlen(subject)) : UINT32_MAX;
+	uint32_t entry = number != UINT32_MAX ? wr_schemas_version(s, number, version) : UINT32_MAX;
+	if (entry == UINT32_MAX)
+		return WEIR_E_UNKNOWN_NAME;
+	wr_registry_tell(p, entry, ret_version);
+	return 0;
+}
+
+int weir_registry_id(struct weir_pipeline *p, uint32_t id, struct weir_schema_version *ret_version)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	uint32_t type = wr_schemas_type_of_id(s, id);
+	uint32_t entry = type != 0 ? wr_load_acquire(&s->types[type].entry) : 0; /* SC2 */
+	if (entry == 0)
+		return WEIR_E_UNKNOWN_SCHEMA;
+	wr_registry_tell(p, entry - 1, ret_version);
+	return 0;
+}
+
+int weir_registry_at(struct weir_pipeline *p, uint32_t place,
+		     struct weir_schema_version *ret_version)
+{
+	if (place >= wr_schemas_entry_count(&p->tables.schemas))
+		return WEIR_E_UNKNOWN_NAME;
+	wr_registry_tell(p, place, ret_version);
+	return 0;
+}
+
+int weir_registry_reference(struct weir_pipeline *p, const struct weir_schema_version *version,
+			    uint32_t index, struct weir_schema_reference *ret_reference,
+			    size_t *ret_name_bytes)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	struct wr_schema_reference r;
+	uint32_t at = 0;
+	if (version->place >= wr_schemas_entry_count(s))
+		return WEIR_E_UNKNOWN_NAME;
+	const struct wr_schema_type *t = &s->types[s->entries[version->place].type];
+	for (uint32_t i = 0;
+	     wr_schema_reference_next(s->arena + t->at, t->reference_bytes, &at, &r); i++) {
+		if (i != index)
+			continue;
+		const struct wr_schema_entry *e = &s->entries[r.entry];
+		*ret_reference = (struct weir_schema_reference){
+			.name = (const char *)r.name,
+			.subject = s->subjects[e->subject].name,
+			.version = e->version,
+		};
+		*ret_name_bytes = r.name_bytes;
+		return 0;
+	}
+	return WEIR_E_UNKNOWN_NAME;
+}
+
+const struct weir_schema *weir_registry_schema(struct weir_pipeline *p, uint16_t type)
+{
+	const struct wr_known_schema *known = wr_registry_known(p, type);
+	return known != NULL ? known->schema : NULL;
+}
+
+int weir_registry_level(struct weir_pipeline *p, const char *subject, bool *ret_own)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	uint32_t number = UINT32_MAX;
+	if (p->options.schemas_max == 0)
+		return WEIR_E_UNKNOWN_NAME;
+	if (subject != NULL) {
+		number = wr_schemas_subject(s, subject, strlen(subject));
+		if (number == UINT32_MAX)
+			return WEIR_E_UNKNOWN_NAME;
+	}
+	if (ret_own != NULL)
+		*ret_own = number != UINT32_MAX &&
+			   wr_load_relaxed(&s->subjects[number].level) != WR_SCHEMA_LEVEL_NONE_OWN;
+	return (int)wr_schemas_level(s, number);
+}
+
+int weir_topic_schema(struct weir_pipeline *p, uint32_t topic, struct weir_topic_schema *ret_schema)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	uint32_t word = wr_schemas_topic(s, topic);
+	*ret_schema = (struct weir_topic_schema){
+		.subject = word >> WR_SCHEMA_TOPIC_SHIFT != 0
+				   ? s->subjects[wr_schemas_topic_subject(word)].name
+				   : NULL,
+		.prefix = (word & WR_SCHEMA_PREFIX) != 0,
+		.validate = (word & WR_SCHEMA_VALIDATED) != 0,
+	};
+	return 0;
+}
+
+/* --- at publish ------------------------------------------------------------------------------- */
+
+static int refuse(struct weir_problem *problem, int code, const char *text)
+{
+	return problem != NULL ? wr_problem_set(problem, code, "", text) : code;
+}
+
+/* Every byte of a payload, read as its own schema says. */
+static int validate(struct weir_pipeline *p, uint32_t type, const uint8_t *data, size_t data_bytes,
+		    struct weir_problem *problem)
+{
+	const struct wr_known_schema *known = wr_registry_known(p, type);
+	uint8_t nothing;
+	size_t bytes;
+	if (known == NULL || known->check == NULL)
+		return refuse(problem, WEIR_E_UNKNOWN_SCHEMA,
+			      "the schema cannot be read here, so that nothing can be validated");
+	int rc = weir_resolve(known->check, data, data_bytes, &nothing, 0, &bytes, problem);
+	if (rc == 0 || rc == -ENOBUFS)
+		return 0;
+	if (problem != NULL)
+		problem->code = WEIR_E_NOT_A_DATUM;
+	return WEIR_E_NOT_A_DATUM;
+}
+
+int wr_registry_admit(struct weir_pipeline *p, uint32_t word, uint32_t type, const void *payload,
+		      size_t payload_bytes, uint32_t *ret_type, struct weir_problem *problem)
+{
+	struct wr_schemas *s = &p->tables.schemas;
+	const uint8_t *data = payload;
+	uint32_t id;
+	if (payload == NULL && type == 0)
+		return 0;
+	if ((word & WR_SCHEMA_PREFIX) != 0 && payload != NULL) {
+		if (weir_schema_prefix_get(payload, payload_bytes, &id) != 0)
+			return refuse(problem, WEIR_E_NOT_A_DATUM,
+				      "the payload does not begin with a byte 0 and an id");
+		uint32_t found = wr_schemas_type_of_id(s, id);
+		if (found == 0 || (type != 0 && type != found))
+			return refuse(problem, WEIR_E_UNKNOWN_SCHEMA,
+				      "no schema has the id before the payload, or the event's "
+				      "type is of another one");
+		*ret_type = type = found;
+		data += WEIR_SCHEMA_PREFIX_BYTES;
+		payload_bytes -= WEIR_SCHEMA_PREFIX_BYTES;
+	}
+	if (!wr_schemas_is_of(s, type, wr_schemas_topic_subject(word)))
+		return refuse(problem, WEIR_E_UNKNOWN_SCHEMA,
+			      type == 0 ? "the event has no type, and its topic follows a subject"
+					: "the event's schema is no version of the subject that "
+					  "its topic follows");
+	if ((word & WR_SCHEMA_VALIDATED) == 0 || payload == NULL)
+		return 0;
+	return validate(p, type, data, payload_bytes, problem);
+}
+
+int weir_event_schema_check(struct weir_pipeline *p, const struct weir_event *event,
+			    struct weir_problem *reterr_problem)
+{
+	if (event->topic >= wr_catalog_topic_count(&p->tables.catalog))
+		return refuse(reterr_problem, WEIR_E_UNKNOWN_NAME, "there is no such topic");
+	uint32_t word = wr_schemas_topic(&p->tables.schemas, event->topic), type = event->type;
+	if (word >> WR_SCHEMA_TOPIC_SHIFT == 0)
+		return 0;
+	return wr_registry_admit(p, word, type, event->payload, event->payload_bytes, &type,
+				 reterr_problem);
+}
