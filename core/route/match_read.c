@@ -169,7 +169,7 @@ static bool take_inner(struct walk *w, uint32_t node, const struct frame *in)
 	const struct wr_node *n = node != NOWHERE ? &m->matcher->nodes[node] : NULL;
 	bool is_array = w->text[w->at] == '[';
 	if (n == NULL || (!n->has_children && (!is_array || n->path == 0))) {
-		w->at = wr_scan_end(m->blocks, w->at, w->bytes) + 1;
+		w->at = m->matcher->scan->end_of(m->blocks, w->at, w->bytes) + 1;
 		return w->at <= w->bytes;
 	}
 	uint32_t context = in->context;
@@ -266,7 +266,7 @@ static bool step(struct walk *w)
 bool wr_match_read_payload(struct weir_match *m, const uint8_t *text, size_t bytes)
 {
 	struct walk w;
-	if (!wr_scan_run(m->matcher->classify, text, bytes, m->blocks))
+	if (!m->matcher->scan->run(text, bytes, m->blocks))
 		return false;
 	w.m = m;
 	w.text = text;

@@ -43,8 +43,7 @@ int wr_matcher_create(const struct weir_filter *const *filters, size_t filter_co
 				     "a matcher has at most %u rules", WEIR_MATCHER_RULES_MAX);
 	if (m == NULL)
 		return wr_route_refuse(problem, rc, "", 0, "there is no memory");
-	*m = (struct weir_matcher){.rule_count = (uint32_t)filter_count,
-				   .classify = wr_scan_best()};
+	*m = (struct weir_matcher){.rule_count = (uint32_t)filter_count, .scan = wr_scan_best()};
 	struct wr_arena building;
 	wr_arena_init(&m->arena, allocator);
 	wr_arena_init(&building, allocator);

@@ -149,7 +149,7 @@ struct weir_matcher {
 	struct wr_headers_rule *headers;
 	size_t header_count, header_room;
 	uint32_t all_headers; /* list of those to look at for every event */
-	wr_scan_classify *classify;
+	const struct wr_scan_way *scan;
 };
 
 static inline struct wr_child wr_child_of(const uint8_t *name, size_t bytes)

@@ -3,8 +3,8 @@
  * Where the quotes and brackets of a payload are: one bit for each byte, found 64 bytes at a time,
  * so that what nobody asks for is passed over without looking at its bytes again.
  *
- * On x86-64 with AVX2, which is asked for when a scanner is made, a block of 64 bytes takes some 20
- * instructions; elsewhere it is done byte by byte.
+ * On x86-64 with AVX2, which is asked for when a matcher is made, and on ARM64 with NEON, which
+ * every one has, a block of 64 bytes takes some 30 instructions; elsewhere it is done byte by byte.
  *
  * Brackets and dots inside strings are left out of `opens` and `closes`; `dots` and `slashes` are
  * all that there are. It does not know whether the text is JSON.
@@ -28,30 +28,61 @@ struct wr_scan_block {
 
 #define WR_SCAN_BLOCK_BYTES 64u
 
-/* The raw masks of 64 bytes: quotes and brackets wherever they stand. */
-typedef void wr_scan_classify(const uint8_t *bytes, struct wr_scan_block *ret_block);
+struct wr_scan_way {
+	/* All blocks of the text; false: it ends inside a string. */
+	bool (*run)(const uint8_t *text, size_t bytes, struct wr_scan_block *blocks);
+	/* Of the bracket at `at` the one that ends it, or `bytes`. Its kind is not looked at. */
+	size_t (*end_of)(const struct wr_scan_block *blocks, size_t at, size_t bytes);
+};
 
 /* The quickest one that this CPU has, and the one that every CPU has. */
-wr_scan_classify *wr_scan_best(void);
-wr_scan_classify *wr_scan_plain(void);
+const struct wr_scan_way *wr_scan_best(void);
+const struct wr_scan_way *wr_scan_plain(void);
 
 static inline size_t wr_scan_block_count(size_t bytes)
 {
 	return (bytes + WR_SCAN_BLOCK_BYTES - 1) / WR_SCAN_BLOCK_BYTES;
 }
 
-/* All blocks of the text; false: it ends inside a string. */
-bool wr_scan_run(wr_scan_classify *classify, const uint8_t *text, size_t bytes,
-		 struct wr_scan_block *blocks);
-
 /* The first quote from `at` on, or `bytes`. */
-size_t wr_scan_quote(const struct wr_scan_block *blocks, size_t at, size_t bytes);
+static inline size_t wr_scan_quote(const struct wr_scan_block *blocks, size_t at, size_t bytes)
+{
+	size_t i = at / WR_SCAN_BLOCK_BYTES, count = wr_scan_block_count(bytes);
+	if (i >= count)
+		return bytes;
+	uint64_t bits = blocks[i].quotes >> (at % WR_SCAN_BLOCK_BYTES);
+	if (bits != 0)
+		return at + (size_t)__builtin_ctzll(bits);
+	for (i++; i < count; i++)
+		if (blocks[i].quotes != 0)
+			return i * WR_SCAN_BLOCK_BYTES + (size_t)__builtin_ctzll(blocks[i].quotes);
+	return bytes;
+}
 
-/* Of the bracket at `at` the one that ends it, or `bytes`. Which kind it is is not looked at. */
-size_t wr_scan_end(const struct wr_scan_block *blocks, size_t at, size_t bytes);
+/* Of the block that `from` is in the bytes of [from, end). */
+static inline uint64_t wr_scan_part(size_t from, size_t end)
+{
+	uint64_t mask = ~0ull << (from % WR_SCAN_BLOCK_BYTES);
+	if (end / WR_SCAN_BLOCK_BYTES == from / WR_SCAN_BLOCK_BYTES)
+		mask &= ~(~0ull << (end % WR_SCAN_BLOCK_BYTES));
+	return mask;
+}
 
 /* Is there a dot (a backslash) in [from, end)? */
-bool wr_scan_has_dot(const struct wr_scan_block *blocks, size_t from, size_t end);
-bool wr_scan_has_slash(const struct wr_scan_block *blocks, size_t from, size_t end);
+static inline bool wr_scan_has_dot(const struct wr_scan_block *blocks, size_t from, size_t end)
+{
+	for (; from < end; from = (from | (WR_SCAN_BLOCK_BYTES - 1)) + 1)
+		if ((blocks[from / WR_SCAN_BLOCK_BYTES].dots & wr_scan_part(from, end)) != 0)
+			return true;
+	return false;
+}
+
+static inline bool wr_scan_has_slash(const struct wr_scan_block *blocks, size_t from, size_t end)
+{
+	for (; from < end; from = (from | (WR_SCAN_BLOCK_BYTES - 1)) + 1)
+		if ((blocks[from / WR_SCAN_BLOCK_BYTES].slashes & wr_scan_part(from, end)) != 0)
+			return true;
+	return false;
+}
 
 #endif

@@ -297,16 +297,21 @@ Test(matcher, damage_is_no_match_and_no_crash)
 
 Test(matcher, quick_masks_are_the_plain_ones)
 {
-	static uint8_t bytes[64];
+	static uint8_t bytes[200];
+	struct wr_scan_block quick[4], plain[4];
 	struct drawn d = {.seed = 7};
 	for (int round = 0; round < 2000; round++) {
-		struct wr_scan_block quick, plain;
-		for (size_t i = 0; i < sizeof bytes; i++)
+		size_t count = 1 + drawn_below(&d, sizeof bytes);
+		for (size_t i = 0; i < count; i++)
 			bytes[i] = round % 2 == 0 ? (uint8_t)drawn_below(&d, 256)
 						  : (uint8_t) "{}[]\".\\a"[drawn_below(&d, 8)];
-		wr_scan_best()(bytes, &quick);
-		wr_scan_plain()(bytes, &plain);
-		cr_assert_eq(memcmp(&quick, &plain, sizeof quick), 0);
+		bool is_whole = wr_scan_plain()->run(bytes, count, plain);
+		cr_assert_eq(wr_scan_best()->run(bytes, count, quick), is_whole);
+		cr_assert_eq(memcmp(quick, plain, wr_scan_block_count(count) * sizeof *quick), 0);
+		for (size_t i = 0; i < count; i++)
+			if ((plain[i / 64].opens >> (i % 64) & 1) != 0)
+				cr_assert_eq(wr_scan_best()->end_of(quick, i, count),
+					     wr_scan_plain()->end_of(plain, i, count));
 	}
 }
 
@@ -335,11 +340,11 @@ Test(matcher, brackets_end_where_looking_at_each_byte_says)
 	for (int round = 0; round < 500; round++) {
 		drawn_event(&event);
 		if (event.bytes == DRAWN_BYTES_MAX - 1 ||
-		    !wr_scan_run(wr_scan_best(), (const uint8_t *)event.text, event.bytes, blocks))
+		    !wr_scan_best()->run((const uint8_t *)event.text, event.bytes, blocks))
 			continue;
 		for (size_t at = 0; at < event.bytes; at++)
 			if ((blocks[at / 64].opens >> (at % 64) & 1) != 0)
-				cr_assert_eq(wr_scan_end(blocks, at, event.bytes),
+				cr_assert_eq(wr_scan_best()->end_of(blocks, at, event.bytes),
 					     end_slowly(event.text, at, event.bytes));
 	}
 }
