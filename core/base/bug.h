@@ -188,6 +188,20 @@
 	  "a commit says nothing of acknowledgements that were refused")                           \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \
 	  "an acknowledgement out of order settles what lies before it")                           \
+	X(OUTPUTS_WITHOUT_PROGRESS, "core/log/writer_append.c",                                    \
+	  "a transaction's outputs are kept though its progress is refused")                       \
+	X(FENCED_RUN_TAKEN, "core/log/settle.c",                                                   \
+	  "a transaction of an owner that lost its partition is accepted")                         \
+	X(RUN_SETTLES_IN_PART, "core/log/decide.c",                                                \
+	  "a transaction settles what is its member's, and leaves the rest out")                   \
+	X(REFUSED_STAYS_ACKED, "core/pipeline/transaction_answers.c",                              \
+	  "a member goes on behind what a refused transaction acknowledged")                       \
+	X(DOOMED_LEFT_OUT, "core/pipeline/transaction_answers.c",                                  \
+	  "a transaction that builds on a refused one goes back to where that would have been")    \
+	X(OUTCOME_TOLD_EARLY, "core/pipeline/transaction_answers.c",                               \
+	  "the outcome of a transaction is told as soon as it is decided")                         \
+	X(REWOUND_KEEPS_PIECES, "core/pipeline/member_rows.c",                                     \
+	  "what was acknowledged out of order stays so when all of it comes again")                \
 	X(OLD_GENERATION_TAKEN, "core/log/settle.c",                                               \
 	  "progress of an owner that lost its partition is accepted")                              \
 	X(OWNER_NOT_ASKED, "core/group/group.c",                                                   \

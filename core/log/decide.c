@@ -6,6 +6,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/record/batch.h"
 
 /* One window a topic at most. */
@@ -384,7 +385,9 @@ static int decide_shared(struct wr_tables *t, struct wr_undo *undo,
 					   undo->entries != NULL, &d->id);
 		d->tell = d->id > 0;
 		/* In a run all that it names is the asker's, or the run is not. */
-		return rc == 0 && d->tell && undo->entries != NULL ? WEIR_E_FENCED : rc;
+		return rc == 0 && d->tell && undo->entries != NULL && !WR_BUG(RUN_SETTLES_IN_PART)
+			       ? WEIR_E_FENCED
+			       : rc;
 	default:
 		if (!wr_reject_read(view, &reject, &text))
 			return -EINVAL;

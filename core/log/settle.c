@@ -59,7 +59,8 @@ int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 		return -EINVAL;
 	struct wr_settle_row *r = &s->rows[row];
 	if (progress->generation != wr_load_relaxed(&r->generation) && /* own */
-	    !WR_BUG(OLD_GENERATION_TAKEN))
+	    !WR_BUG(OLD_GENERATION_TAKEN) &&
+	    !(WR_BUG(FENCED_RUN_TAKEN) && undo->entries != NULL))
 		return WEIR_E_FENCED;
 	if (progress->from != wr_load_relaxed(&r->position)) /* own */
 		return WEIR_E_OUT_OF_SEQUENCE;

@@ -274,6 +274,18 @@ uint32_t wr_member_flush(struct weir_member *m)
 	return left;
 }
 
+bool wr_member_drop_pieces(struct weir_member *m, uint32_t row_index)
+{
+	uint32_t before = m->piece_count;
+	for (uint32_t i = 0; i < m->piece_count;) {
+		if (m->pieces[i].row == row_index)
+			m->pieces[i] = m->pieces[--m->piece_count];
+		else
+			i++;
+	}
+	return m->piece_count != before;
+}
+
 void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
 {
 	struct wr_member_row *row = &m->rows[row_index];
@@ -285,14 +297,7 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
 		m->fenced = true;
 	row->generation = 0;
 	m->owned_count--;
-	for (uint32_t i = 0; i < m->piece_count;) {
-		if (m->pieces[i].row == row_index) {
-			m->pieces[i] = m->pieces[--m->piece_count];
-			m->fenced = true;
-		} else {
-			i++;
-		}
-	}
+	m->fenced |= wr_member_drop_pieces(m, row_index);
 }
 
 void wr_member_take_replies(struct weir_member *m)

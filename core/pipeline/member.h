@@ -204,6 +204,8 @@ int wr_pieces_add(struct wr_ack_piece *pieces, uint32_t *count, uint32_t max, ui
 		  const struct weir_item *item);
 /* Those that now begin at the row's acked position. */
 void wr_member_join_pieces(struct weir_member *m, uint32_t row);
+/* Forgets those of a row: whether there were any. */
+bool wr_member_drop_pieces(struct weir_member *m, uint32_t row);
 /* The record that tells of a row; its bytes. */
 uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row, const struct wr_acked *acked,
 				  void *to);

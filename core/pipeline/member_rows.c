@@ -168,6 +168,9 @@ void wr_member_rewind_rows(struct weir_member *m)
 		    row->acked == row->next_from)
 			continue;
 		row->redelivered_below = wr_max_u64(row->redelivered_below, row->next_from);
+		/* Else they would move it on over what is to be handed out again. */
+		if (!WR_BUG(REWOUND_KEEPS_PIECES))
+			(void)wr_member_drop_pieces(m, r);
 		row->next_out = row->next_from = row->acked;
 		row->handed_events = row->acked_events;
 		row->handed_bytes = row->acked_bytes;
@@ -186,7 +189,6 @@ int weir_member_rewind(struct weir_member *m)
 		return -EINVAL;
 	if (m->in_transaction || m->handler != NULL)
 		return -EBUSY;
-	m->piece_count = 0;
 	m->rewinds = true;
 	for (uint32_t r = 0; r < m->row_count; r++)
 		m->rows[r].rewinds = m->rows[r].generation != 0;

@@ -231,11 +231,12 @@ int weir_transaction_ack(struct weir_member *m, const struct weir_item *item)
 	int rc = wr_member_row_of(m, item, &row_index);
 	if (rc != 0)
 		return rc > 0 ? 0 : rc;
+	if (wr_pieces_have(m->pieces, m->piece_count, row_index, item->from_sequence))
+		return 0; /* acknowledged before, out of order */
 	struct wr_transaction_part *part = part_of(m, row_index);
 	if (part == NULL)
 		return WEIR_E_TOO_BIG;
-	if (item->end_sequence <= part->acked.to ||
-	    wr_pieces_have(m->pieces, m->piece_count, row_index, item->from_sequence))
+	if (item->end_sequence <= part->acked.to)
 		return 0; /* acknowledged before */
 	if (item->from_sequence != part->acked.to)
 		return wr_pieces_add(t->pieces, &t->piece_count, WR_TRANSACTION_PIECES, row_index,

@@ -2,6 +2,7 @@
 /* What became of what was handed over: for the member's rows, and for its user. */
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/transaction.h"
 
 /* ---- decisions ---- */
@@ -56,13 +57,7 @@ static void move_back(struct weir_member *m, const struct wr_transaction_part *p
 	row->rewinds = m->rewinds = true;
 	if (row->acked > row->flushed)
 		wr_member_mark_dirty(m, part->row);
-	/* What was acknowledged behind it comes again. */
-	for (uint32_t i = 0; i < m->piece_count;) {
-		if (m->pieces[i].row == part->row)
-			m->pieces[i] = m->pieces[--m->piece_count];
-		else
-			i++;
-	}
+	(void)wr_member_drop_pieces(m, part->row); /* they come again */
 }
 
 /* Whether a transaction has a row that goes back with those before it. */
@@ -103,7 +98,7 @@ static void refuse_rows(struct weir_member *m)
 	part_first += refused->part_count;
 	for (uint64_t i = t->sent_undecided + 1; i < t->sent_end; i++) {
 		struct wr_transaction_sent *sent = wr_transaction_sent(t, i);
-		if (!sent->doomed && builds_on(m, sent, part_first)) {
+		if (!sent->doomed && builds_on(m, sent, part_first) && !WR_BUG(DOOMED_LEFT_OUT)) {
 			sent->doomed = true;
 			mark_rows(m, sent, part_first, true);
 		}
@@ -147,7 +142,7 @@ static void decide(struct weir_member *m, const struct wr_reply *reply)
 		end_events(m, sent, taken);
 	} else if (taken) {
 		end_rows(m, sent);
-	} else if (!sent->doomed) {
+	} else if (!sent->doomed && !WR_BUG(REFUSED_STAYS_ACKED)) {
 		if (reply->sequence < sent->settle_count)
 			lose_row(m, sent, reply->sequence);
 		refuse_rows(m);
@@ -188,6 +183,8 @@ void wr_transactions_end_look(struct weir_member *m, uint64_t ordered)
 static uint64_t reached(struct weir_member *m, enum weir_level level)
 {
 	struct weir_pipeline *p = m->pipeline;
+	if (WR_BUG(OUTCOME_TOLD_EARLY))
+		level = WEIR_LEVEL_MEMORY;
 	if (level <= WEIR_LEVEL_MEMORY || p->journal == NULL)
 		return wr_park_look_u64(&m->lane->ordered); /* A3 */
 	struct wr_lane_durable *lane = &p->link.lanes[m->lane->index];

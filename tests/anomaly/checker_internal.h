@@ -137,6 +137,7 @@ struct cursor {
 	uint64_t offset;
 	uint32_t group, place, generation, call, line;
 	uint32_t next; /* of the process */
+	bool rewinds;  /* what it got and has not settled comes again */
 };
 
 /* Of the graph of transactions. */

@@ -79,15 +79,26 @@ static void check_poll(struct checker *c, uint32_t line, uint32_t life)
 
 	if (cursor->generation != op->generation)
 		check_first(c, cursor, e, line, life);
-	else if (e->offset <= cursor->offset)
+	else if (e->offset <= cursor->offset && !cursor->rewinds)
 		checker_found(c, is_same ? RULE_INT_NONMONOTONIC_POLL : RULE_NONMONOTONIC_POLL,
 			      line, cursor->line);
-	else if (passes_over(c, e, cursor->offset + 1))
+	else if (e->offset > cursor->offset && passes_over(c, e, cursor->offset + 1))
 		checker_found(c, is_same ? RULE_INT_POLL_SKIP : RULE_POLL_SKIP, line, cursor->line);
 	cursor->generation = op->generation;
+	cursor->rewinds = false;
 	cursor->offset = e->offset;
 	cursor->call = op->call;
 	cursor->line = line;
+}
+
+/* Once, in each of its partitions. */
+static void take_rewind(struct checker *c, uint32_t process)
+{
+	for (uint32_t i = checker_process(c, process)->cursors; i != TABLE_NONE;) {
+		struct cursor *cursor = list_get(&c->cursors, i);
+		cursor->rewinds = true;
+		i = cursor->next;
+	}
 }
 
 /* A gap is as good as what it stands for. */
@@ -160,6 +171,8 @@ void checker_polls(struct checker *c)
 			note_generation(c, op);
 		if (op->f == HISTORY_GAP)
 			take_gap(c, i);
+		if (op->f == HISTORY_REWIND)
+			take_rewind(c, op->process);
 		if (op->f != HISTORY_POLL)
 			continue;
 		if (op->type == HISTORY_INVOKE) {

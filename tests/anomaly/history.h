@@ -65,6 +65,7 @@ enum history_type {
 	X(ASSIGN, "assign", "topic partition offset group generation: where it begins")            \
 	X(SUBSCRIBE, "subscribe", "topic offset group level; shared keyed")                        \
 	X(LEAVE, "leave", "group: its leases are over")                                            \
+	X(REWIND, "rewind", "group: what it was handed and has not settled comes again")           \
 	X(SEEK, "seek", "group offset: where to")                                                  \
 	X(TXN, "txn", "call: invoke: it begins; ok: it is in the log; fail: none of it")           \
 	X(FORGET, "forget", "dedup: the window has let go of that key")                            \

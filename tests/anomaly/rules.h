@@ -44,7 +44,8 @@
 	  "begins where `assign` says")                                                            \
 	X(NONMONOTONIC_POLL, "nonmonotonic-poll", false,                                           \
 	  "between two calls, or at its start, a member's reading went back. Not with "            \
-	  "leases, not where it has another generation: after a seek, a move, a restart")          \
+	  "leases, not where it has another generation: after a seek, a move, a restart; "         \
+	  "nor where a refused transaction gave it back (`rewind`)")                               \
 	X(INT_POLL_SKIP, "int-poll-skip", false, "poll-skip inside one call or transaction")       \
 	X(INT_NONMONOTONIC_POLL, "int-nonmonotonic-poll", false,                                   \
 	  "nonmonotonic-poll inside one call or transaction")                                      \

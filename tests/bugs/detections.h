@@ -150,6 +150,18 @@
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(FENCED_NOT_TOLD, unit_members, "members::a_commit_tells_of_acks_that_went_before_it")    \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
+	X(OUTPUTS_WITHOUT_PROGRESS, sim_pipeline, "progress under another generation")             \
+	X(FENCED_RUN_TAKEN, sim_pipeline, "progress under another generation")                     \
+	X(FENCED_RUN_TAKEN, unit_transactions,                                                     \
+	  "transactions::a_zombie_is_fenced_and_none_of_its_outputs_appear")                       \
+	X(RUN_SETTLES_IN_PART, unit_transactions,                                                  \
+	  "transactions::one_event_whose_lease_is_over_refuses_all_of_it")                         \
+	X(REFUSED_STAYS_ACKED, sim_pipeline, "a commit that the log does not hold")                \
+	X(DOOMED_LEFT_OUT, unit_transactions,                                                      \
+	  "transactions::those_that_build_on_a_refused_one_go_with_it_and_come_again")             \
+	X(OUTCOME_TOLD_EARLY, sim_pipeline, "acknowledged as written behind the written sequence") \
+	X(REWOUND_KEEPS_PIECES, unit_transactions,                                                 \
+	  "transactions::what_comes_again_is_not_acknowledged_by_what_was_out_of_order")           \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \
 	X(OWNER_NOT_ASKED, unit_group,                                                             \
 	  "group::an_owner_that_does_not_answer_is_waited_for_until_its_session_ends")             \

@@ -51,6 +51,8 @@ uint32_t oracle_source_new(bool named)
 	s->named = named;
 	s->closed = false;
 	s->last_k = s->durable_k = s->written_k = 0;
+	s->has_runs = false;
+	memset(s->seq_of, 0, sizeof s->seq_of);
 	return oracle.source_count++;
 }
 
@@ -123,6 +125,8 @@ void oracle_tap(void)
 	}
 	world_check(oracle.letter_seq == 0, "a dead letter without the settle of its event",
 		    oracle.letter_seq, oracle.end_seq);
+	world_check(oracle.run_left == 0, "a part of a transaction is visible", oracle.end_seq,
+		    oracle.run_left);
 }
 
 /* What any thread could see promised now. */
@@ -224,6 +228,8 @@ static void fold_anew(uint64_t last_seq)
 		oracle_fold(seq, false);
 	world_check(oracle.letter_seq == 0, "a dead letter without the settle of its event",
 		    oracle.letter_seq, last_seq);
+	world_check(oracle.run_left == 0, "a part of a transaction came back", last_seq,
+		    oracle.run_left);
 }
 
 static void check_promises(void)

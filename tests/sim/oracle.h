@@ -40,6 +40,11 @@ struct oracle_source {
 	uint32_t durable_k; /* acknowledged at that level */
 	uint32_t written_k;
 	uint32_t seq_of[ORACLE_KS_MAX];
+	/* Of a member's transactions: of each number its run, and some are in no log. */
+	bool has_runs;
+	uint16_t run_first[ORACLE_KS_MAX], run_last[ORACLE_KS_MAX];
+	bool run_settles[ORACLE_KS_MAX];
+	uint8_t run_of[ORACLE_KS_MAX]; /* subscription */
 };
 
 struct oracle_list {
@@ -117,7 +122,8 @@ struct oracle {
 	uint64_t versions[WORLD_EVENT_KEYS]; /* of the keys of WORLD_VERSIONED */
 	uint64_t letter_seq; /* a dead letter whose event is to be settled by the next record */
 	uint64_t letter_of_seq;
-	bool power_went; /* between the last life and this: what was only written is void */
+	uint32_t run_left; /* outputs that must follow at once */
+	bool power_went;   /* between the last life and this: what was only written is void */
 	struct oracle_record records[ORACLE_RECORDS_MAX];
 	struct oracle_source sources[ORACLE_SOURCES_MAX];
 	struct oracle_list lists[WORLD_TOPICS_MAX][ORACLE_PARTITIONS_MAX];
@@ -143,6 +149,8 @@ void oracle_fold(uint64_t seq, bool checked);
 void oracle_fold_reset(void);
 /* oracle_groups.c: deliveries, acks, lag */
 void oracle_delivered(struct world_member *m, const struct weir_item *item);
+/* An item comes again because a transaction was refused. */
+bool oracle_went_back(const struct world_member *m, const struct weir_item *item);
 void oracle_check_lent(const struct world_member *m);
 void oracle_acked(struct world_member *m, const struct weir_item *item);
 void oracle_committed(struct world_member *m, const struct weir_assignment *a, uint32_t count);

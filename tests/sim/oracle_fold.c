@@ -13,6 +13,7 @@
 
 void oracle_fold_reset(void)
 {
+	oracle.run_left = 0;
 	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
 		oracle.sources[i].last_k = 0;
@@ -89,6 +90,28 @@ static void fold_version(uint64_t seq, const struct wr_record_view *view)
 	oracle.versions[key] = ends ? 0 : option.version;
 }
 
+/*
+ * An output of a transaction: whole, side by side, and in front of it the progress that it was
+ * handed over with. Those that were refused are left out.
+ */
+static void check_run(uint64_t seq, const struct oracle_source *source, uint32_t k)
+{
+	bool begins = source->run_first[k] == k;
+	const struct oracle_record *before = &oracle.records[seq - 1];
+
+	world_check(k > source->last_k && begins == (oracle.run_left == 0),
+		    "a transaction is not whole (seq, k)", seq, k);
+	world_check(begins || source->seq_of[k - 1] == seq - 1,
+		    "something stands inside a transaction", seq, k);
+	if (begins && source->run_settles[k])
+		world_check(
+			before->kind == WR_KIND_PROGRESS &&
+				((const struct wr_record *)(oracle.bytes + before->at))->topic ==
+					source->run_of[k],
+			"outputs without their progress", seq, k);
+	oracle.run_left = source->run_last[k] - k;
+}
+
 static void fold_event(uint64_t seq, const struct wr_record_view *view, bool checked)
 {
 	struct oracle_record *o = &oracle.records[seq];
@@ -110,7 +133,9 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	}
 	fold_version(seq, view);
 	struct oracle_source *source = &oracle.sources[o->source];
-	world_check(o->k == source->last_k + 1,
+	if (source->has_runs)
+		check_run(seq, source, o->k);
+	world_check(source->has_runs || o->k == source->last_k + 1,
 		    "a source's events are out of order, lost or doubled (seq, k)", seq, o->k);
 	source->last_k = o->k;
 	source->seq_of[o->k] = (uint32_t)seq;
@@ -243,6 +268,8 @@ void oracle_fold(uint64_t seq, bool checked)
 		    "a record in the log is malformed", seq, 0);
 	world_check(oracle.letter_seq == 0 || o->kind == WR_KIND_SETTLE,
 		    "a dead letter without the settle of its event", seq, oracle.letter_seq);
+	world_check(oracle.run_left == 0 || o->kind == WR_KIND_EVENT,
+		    "something stands inside a transaction", seq, o->kind);
 	switch (o->kind) {
 	case WR_KIND_HANDOUT_MARK:
 	case WR_KIND_SETTLE:

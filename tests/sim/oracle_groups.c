@@ -75,6 +75,31 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 	row->next_index++;
 }
 
+bool oracle_went_back(const struct world_member *m, const struct weir_item *item)
+{
+	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
+	if (world_is_queue(m->subscription) || item->kind != WEIR_ITEM_EVENT ||
+	    !world_member_may_go_back(m))
+		return false;
+	struct oracle_row *row = row_for(sub, item);
+	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
+	uint32_t index = oracle_first_index(list, item->sequence);
+	if (item->generation != row->delivered_generation || index >= row->next_index)
+		return false;
+	/* What lies below was acknowledged without it; nothing that the log has as settled comes.
+	 * Where the partition is another's already the log has nothing of it any more. */
+	bool is_owned = item->generation == row->generation;
+	world_check(item->sequence >= row->position || !is_owned, "what is settled comes again",
+		    item->sequence, row->position);
+	for (uint32_t i = oracle_first_index(list, row->position); is_owned && i < index; i++)
+		world_check((sub->flags[list->seqs[i]] & (ORACLE_ACKED | ORACLE_MISSED)) != 0,
+			    "less comes again than was not acknowledged", item->sequence,
+			    list->seqs[i]);
+	row->next_index = index;
+	world_sometimes(SOMETIMES_WENT_BACK);
+	return true;
+}
+
 void oracle_delivered(struct world_member *m, const struct weir_item *item)
 {
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];

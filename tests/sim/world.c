@@ -569,11 +569,9 @@ void world_run_seed(void)
 	world_memory_begin();
 	world.pipeline = NULL;
 	world.healing = false;
-	world.life = 0;
-	world.depth = 0;
+	world.life = world.depth = world.full_rounds = 0;
 	world.trace_hash = world.seed;
 	world.jumped_ns = world.due_ns = 0;
-	world.full_rounds = 0;
 	world.history_base_ns = world.history_last_ns = 0;
 	world.process_last = world.call_last = 0;
 	if (world.history != NULL)
@@ -582,6 +580,7 @@ void world_run_seed(void)
 		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	world_queues_begin();
+	world_transactions_begin();
 	forget_users();
 	set_options();
 	oracle_reset();

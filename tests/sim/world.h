@@ -11,6 +11,7 @@
  *   world_members.c  what members do
  *   world_handlers.c members that weir polls for
  *   world_queues.c   subscriptions that are shared, and what their members do
+ *   world_transactions.c  what members publish and acknowledge in one run
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
@@ -46,6 +47,8 @@
 #define WORLD_ACKED_MAX 256u
 #define WORLD_OUTSTANDING 24u /* of all queues together */
 #define WORLD_TICKETS 1024u
+#define WORLD_TXNS 6u /* of a member, on their way */
+#define WORLD_TXN_SOURCES 40u
 #define DRAIN_ROUNDS_MAX 20000u
 
 /* Situations that a run of many seeds must have been in. */
@@ -109,6 +112,11 @@
 	X(LATE_ACK, "commits of members of queues that were told of leases that were over")        \
 	X(DEAD_LETTER, "dead letters")                                                             \
 	X(ALONE, "suspects that were handed out alone")                                            \
+	X(TXN, "transactions that were taken")                                                     \
+	X(TXN_REFUSED, "transactions that were refused for an output")                             \
+	X(TXN_BEHIND, "transactions that were refused behind another")                             \
+	X(TXN_FENCED, "transactions of members that were fenced")                                  \
+	X(WENT_BACK, "events that came again after a refused transaction")                         \
 	X(DRAINED, "lives that ended with nothing left to do")
 
 /* The same, where seeds are a swarm's. */
@@ -144,6 +152,15 @@ struct world_ticket {
 	uint64_t rests_on; /* visible when it was handed over, and so ordered before it */
 };
 
+/* Outputs first_k .. last_k of a member's source, and acknowledgements. */
+struct world_txn {
+	uint64_t ticket;
+	uint64_t rests_on;
+	uint32_t first_k, last_k;
+	uint32_t call;
+	bool is_bad; /* it must be refused */
+};
+
 struct world_producer {
 	struct weir_producer *handle;
 	uint32_t source;
@@ -173,6 +190,12 @@ struct world_member {
 	uint32_t naps; /* turns that it lets pass, with what it was lent in hand */
 	uint32_t lent_count;
 	struct weir_item lent[WORLD_LENT_MAX]; /* by the last poll, until the next */
+	/* Its transactions; of none yet the level is DEFAULT. */
+	enum weir_level txn_level;
+	uint32_t txn_source, txn_next_k;
+	uint32_t txn_first, txn_end; /* ordinals into txns */
+	uint32_t txn_refusals;
+	struct world_txn txns[WORLD_TXNS];
 	/* Of a queue: acknowledged since the last durable commit. */
 	uint32_t acked_count;
 	uint32_t acked[WORLD_ACKED_MAX];
@@ -222,6 +245,9 @@ struct world {
 	uint32_t once_k;      /* the next of them */
 	bool once_open;       /* it may be in the log already */
 	struct wr_prng keys_prng;
+	bool has_transactions;
+	uint32_t txn_sources; /* of this seed */
+	struct wr_prng txn_prng;
 	bool tracing;
 	struct swarm swarm;
 	uint64_t jumped_ns;   /* that somebody slept, or blocked in a frozen medium */
@@ -297,6 +323,16 @@ bool world_producer_is_done(struct world_producer *p);
 /* Hands over a run that has to be refused. */
 void world_producer_offend(struct world_producer *p);
 
+/* Told that everything of a source up to number k has reached a level. */
+void world_promised(uint32_t source, uint32_t k, enum weir_level level);
+
+/* world_transactions.c */
+void world_transactions_begin(void);
+/* What a member of partitions does with them, perhaps. */
+bool world_transactions_act(struct world_member *m);
+/* Whether one was refused, or may have been: what it polled comes again. */
+bool world_member_may_go_back(const struct world_member *m);
+
 /* world_host.c: all but the storage */
 void world_host(struct wr_host *ret_host);
 
@@ -330,6 +366,9 @@ struct oracle_row;
 void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 		    const struct world_ticket *t, enum weir_level level, uint64_t sequence);
 /* It begins, or it found nothing. */
+/* A transaction is handed over, or it is told what became of it; what was polled comes again. */
+void world_say_txn(const struct world_member *m, const struct world_txn *t, enum history_type type);
+void world_say_rewind(const struct world_member *m);
 void world_say_poll(const struct world_member *m, enum history_type type);
 void world_say_item(const struct world_member *m, const struct weir_item *item);
 void world_say_ack(const struct world_member *m, const struct weir_item *item, int rc);

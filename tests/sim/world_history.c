@@ -71,6 +71,31 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 	}
 }
 
+void world_say_txn(const struct world_member *m, const struct world_txn *t, enum history_type type)
+{
+	const struct world_ticket sends = {t->first_k, t->last_k, t->call, 0};
+	struct history_op op = {.type = (uint8_t)type,
+				.f = HISTORY_TXN,
+				.process = m->process,
+				.call = t->call,
+				.level = type == HISTORY_OK ? (uint8_t)m->txn_level : 0};
+
+	say(op);
+	if (type != HISTORY_INVOKE)
+		return;
+	world_say_send(HISTORY_INVOKE, m->process, m->txn_source, &sends, m->txn_level, 0);
+	/* Into the transaction, as far as that goes. */
+	world_say_send(HISTORY_OK, m->process, m->txn_source, &sends, m->txn_level, 0);
+}
+
+void world_say_rewind(const struct world_member *m)
+{
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_REWIND,
+				.process = m->process,
+				.group = m->subscription + 1});
+}
+
 /* --- members ---------------------------------------------------------------------------------- */
 
 static struct history_op about(const struct world_member *m, const struct weir_item *item,

@@ -114,6 +114,8 @@ void world_member_poll(struct world_member *m)
 	if (count > 0 && m->handle->place == WR_PLACE_CATCHUP)
 		world_sometimes(SOMETIMES_CAUGHT_UP);
 	for (int i = 0; i < count; i++) {
+		if (oracle_went_back(m, &items[i]))
+			world_say_rewind(m);
 		world_say_item(m, &items[i]);
 		oracle_delivered(m, &items[i]);
 		m->lent[m->lent_count++] = items[i];
@@ -128,8 +130,10 @@ bool world_member_ack(struct world_member *m, uint32_t i)
 	struct weir_item item = m->held[i];
 	int rc = weir_ack(m->handle, &item);
 
-	world_check(rc == 0 || rc == WEIR_E_FENCED || rc == WEIR_E_FULL, "ack", (uint64_t)-rc,
-		    item.sequence);
+	/* What comes again is not what was handed out before. */
+	bool is_old = rc == -EINVAL && world_member_may_go_back(m);
+	world_check(rc == 0 || rc == WEIR_E_FENCED || rc == WEIR_E_FULL || is_old, "ack",
+		    (uint64_t)-rc, item.sequence);
 	world_say_ack(m, &item, rc);
 	if (rc == 0)
 		oracle_acked(m, &item);
@@ -396,6 +400,8 @@ void world_member_act(struct world_member *m, bool may_block)
 	} else if (m->is_handled) {
 		if (what < 3 && may_block)
 			world_member_leave(m);
+	} else if (world_transactions_act(m)) {
+		return;
 	} else if (what < 50) {
 		world_member_poll(m);
 	} else if (what < 75) {

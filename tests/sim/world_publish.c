@@ -58,8 +58,7 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* Told that everything of a source up to number k has reached a level. */
-static void promised(uint32_t source, uint32_t k, enum weir_level level)
+void world_promised(uint32_t source, uint32_t k, enum weir_level level)
 {
 	struct oracle_source *s = &oracle.sources[source];
 	struct wr_journal_link *link = &world.pipeline->link;
@@ -82,7 +81,7 @@ static void promised(uint32_t source, uint32_t k, enum weir_level level)
 static void accepted(struct world_producer *p, const struct world_ticket *t)
 {
 	world_check(t->first_k != 0, "a run that must be refused was taken", p->source, 0);
-	promised(p->source, t->last_k, p->level);
+	world_promised(p->source, t->last_k, p->level);
 }
 
 /*
@@ -356,7 +355,7 @@ void world_publish_once(void)
 			world.once_source = 0;
 		return;
 	}
-	promised(source, k, level);
+	world_promised(source, k, level);
 	const struct oracle_record *o = &oracle.records[pos.sequence];
 	world_check(o->source == source && o->k == k &&
 			    (rc == WEIR_E_DUPLICATE || o->epoch == pos.epoch),

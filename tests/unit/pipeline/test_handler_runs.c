@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: what a handler publishes is a run with the acknowledgement of its item: it is there once for
- * each item that it said was done, and not for others; a run that is refused is another attempt of a
- * queue's event, and the end of a partition's member. Rules: L7, L13.
+ * Goal: what a handler publishes is a run with the acknowledgement of its item: it is there once
+ * for each item that it said was done, and not for others; a run that is refused is another attempt
+ * of a queue's event, and the end of a partition's member. Rules: L7, L13.
  *
  * Method: a manual pipeline, whose steps run the handler on the test's thread; each number has one
  * output, whose idempotency key is that number; some were published before.
