@@ -198,7 +198,7 @@ struct weir_options {
 	/* Limits: what has a slot, a table entry or a pin reserved. They may change from open to
 	 * open; a journal that holds more than they allow is refused, and not touched. */
 	uint32_t producers_max;        /**< open at once, default 16 */
-	uint32_t members_max;          /**< joined at once, over all subscriptions, default 16 */
+	uint32_t members_max;          /**< joined at once, replays that are open too; default 16 */
 	uint32_t topics_max;           /**< ever made, default 64 */
 	uint32_t partitions_max;       /**< of all topics together, default 1024 */
 	uint32_t subscriptions_max;    /**< ever made, default 16 */

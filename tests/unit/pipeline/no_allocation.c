@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: after open, no thread allocates anything on publish, poll, ack, catch-up from disk, segment
- * roll, recycling and checkpoint; with io_uring, with posix, and in memory only.
+ * Goal: after open, no thread allocates anything on publish, poll, ack, catch-up from disk, replay,
+ * segment roll, recycling and checkpoint; with io_uring, with posix, and in memory only.
  *
  * Method: the program has its own malloc, calloc, realloc, free, aligned ones, mmap, munmap and
  * mremap, which count while armed, whichever thread calls. They are seen to count during an open,
@@ -156,7 +156,8 @@ struct work {
 	uint32_t topic, fast, slow, handled_by_weir;
 	struct weir_producer *plain, *named;
 	struct weir_member *quick, *late, *handler;
-	uint64_t published, polled, caught_up;
+	struct weir_replay *again;
+	uint64_t published, polled, caught_up, replayed;
 	wr_atomic_u64 handled;
 };
 
@@ -181,6 +182,14 @@ static void make_handler(void)
 		"a handler");
 }
 
+static void open_replay(void)
+{
+	struct weir_replay_options options;
+	weir_replay_options_init(&options);
+	options.follow = true;
+	fixture_need(weir_replay_open(w.f.pipeline, &options, &w.again, NULL) == 0, "a replay");
+}
+
 static void begin(int kind, enum weir_io io)
 {
 	fixture_init(&w.f, kind);
@@ -199,9 +208,10 @@ static void begin(int kind, enum weir_io io)
 	w.quick = fixture_member(&w.f, w.fast, "quick");
 	w.late = fixture_member(&w.f, w.slow, "late");
 	make_handler();
+	open_replay();
 	fixture_need(fixture_owns(w.quick, PARTITIONS) && fixture_owns(w.late, PARTITIONS),
 		     "partitions");
-	w.published = w.polled = w.caught_up = 0;
+	w.published = w.polled = w.caught_up = w.replayed = 0;
 	wr_store_relaxed(&w.handled, 0u);
 }
 
@@ -274,6 +284,19 @@ static void catch_up(bool durable)
 	must(weir_member_commit(w.late, WEIR_LEVEL_DEFAULT, FIXTURE_LONG_NS));
 }
 
+/* All that is still there: retention, or the writer, has taken some of it. */
+static void read_again(void)
+{
+	struct weir_item items[64];
+	struct weir_replay_progress progress;
+	int n;
+	while ((n = weir_replay_next(w.again, items, 64, 1000000u)) > 0)
+		;
+	must(n);
+	weir_replay_progress(w.again, &progress);
+	w.replayed = progress.events;
+}
+
 static void take_turn(uint32_t turn)
 {
 	uint64_t ticket = 0;
@@ -296,6 +319,7 @@ static void do_everything(bool durable, struct weir_info *info)
 		for (uint32_t turn = 0; turn < TURNS; turn++)
 			take_turn(turn);
 		catch_up(durable);
+		read_again();
 	}
 	weir_producer_progress(w.plain, &progress);
 	weir_producer_options_init(&options);
@@ -356,6 +380,9 @@ static void run(const char *name, int kind, enum weir_io io)
 			  (unsigned long long)info.segments_recycled,
 			  (unsigned long long)info.checkpoints);
 	}
+	tap_check(w.replayed > 0, "%s: %llu events were replayed", name,
+		  (unsigned long long)w.replayed);
+	weir_replay_close(w.again);
 	weir_release(w.quick);
 	weir_release(w.late);
 	fixture_close(&w.f, NULL);
