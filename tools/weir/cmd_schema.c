@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `weir schema check|fingerprint|diff|decode|bench`, by <weir/schema.h>: for a person, and for a
- * job that must fail when a schema would break its readers.
+ * job that must fail when a schema would break its readers. The rest is in schema_registry.c.
  *
  * Exit codes: 8 when the schemas are not compatible, 2 for what is no schema.
  *
@@ -20,8 +20,10 @@
 #include "tools/weir/schema_decode.h"
 #include "tools/weir/schema_diff.h"
 #include "tools/weir/schema_file.h"
+#include "tools/weir/schema_registry.h"
 
 #define VERSIONS_MAX 1000
+#define REGISTRY_WORDS "register|ls|show|delete|level|import"
 
 /* One command line a process: the tables point here. */
 static struct {
@@ -413,18 +415,21 @@ int cmd_schema(int argc, char **argv)
 {
 	static int (*const runs[])(int argc, char **argv) = {run_check, run_fingerprint, run_diff,
 							     run_decode, run_bench};
-	static const char *const names[] = {"check",  "fingerprint", "diff",
-					    "decode", "bench",       NULL};
+	static const char *const names[] = {"check",  "fingerprint", "diff",   "decode",
+					    "bench",  "register",    "ls",     "show",
+					    "delete", "level",       "import", NULL};
 	static const struct cli_command group = {
 		.name = "schema",
-		.arguments = "check|fingerprint|diff|decode|bench FILE ...",
-		.summary = "Compare schemas before they are used, and know them by a fingerprint.",
+		.arguments = "check|fingerprint|diff|decode|bench|" REGISTRY_WORDS " ...",
+		.summary = "Compare schemas before they are used, and keep them in a journal.",
 		.description = "weir schema check --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a word that is none of them: complained of below */
 	};
-	int first = 0;
+	int first = 0, exit_code;
 
+	if (schema_registry_command(argc, argv, &exit_code))
+		return exit_code;
 	for (size_t i = 0; argc >= 2 && i < WR_ARRAY_COUNT(runs); i++) {
 		if (strcmp(argv[1], names[i]) != 0)
 			continue;

@@ -13,6 +13,8 @@
 #define PARTITIONS_MAX 4096u
 #define SUBSCRIPTIONS_MAX 64u
 #define PRODUCERS_MAX 4096u
+#define SCHEMAS_MAX 8192u
+#define SCHEMA_BYTES_MAX (8u << 20)
 
 static int stop(void *context, const struct weir_journal_segment *segment)
 {
@@ -57,6 +59,8 @@ int owned_open(const char *dir, const struct owned_limits *limits,
 		options.partitions_max = PARTITIONS_MAX;
 		options.subscriptions_max = SUBSCRIPTIONS_MAX;
 		options.named_producers_max = PRODUCERS_MAX;
+		options.schemas_max = SCHEMAS_MAX;
+		options.schema_bytes_max = SCHEMA_BYTES_MAX;
 		options.outstanding_max = (uint32_t)limits->outstanding_max;
 		options.idempotency_keys_max = (uint32_t)limits->idempotency_keys_max;
 		options.versioned_keys_max = (uint32_t)limits->versioned_keys_max;

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weir/pipeline.h>
+
 #include "tests/support/capture.h"
 
 #include "tools/weir/args.h"
@@ -143,4 +145,72 @@ Test(schema_cli, fingerprints_and_differences_are_printed, .init = setup, .fini 
 	cr_expect(capture_has(c.out, "\"new_reads_old\": true"), "%s", c.out);
 	RUN("diff", "v1", "v1");
 	cr_expect(capture_has(c.out, "no difference\n"), "%s", c.out);
+}
+
+/* A journal with nothing but a topic. */
+static void make_journal(const char *dir)
+{
+	struct weir_options options;
+	struct weir_pipeline *pipeline;
+	weir_options_init(&options);
+	options.dir = dir;
+	options.chunk_bytes = 64 << 10;
+	options.segment_bytes = 1 << 20;
+	options.pool_bytes = 1 << 20;
+	options.manual = true;
+	cr_assert_eq(weir_open(&options, &pipeline, NULL), 0);
+	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL), 0);
+}
+
+Test(schema_cli, a_registry_is_changed_listed_and_imported, .init = setup, .fini = teardown)
+{
+	static const char refers[] =
+		"[{\"subject\":\"a\",\"version\":3,\"id\":70,"
+		"\"schema\":\"{\\\"type\\\":\\\"fixed\\\","
+		"\\\"name\\\":\\\"F\\\",\\\"size\\\":2}\"},\n"
+		"{\"subject\":\"b\",\"version\":1,\"id\":71,\"schemaType\":\"AVRO\",\"more\":[1],"
+		"\"references\":[{\"name\":\"F\",\"subject\":\"a\",\"version\":3}],"
+		"\"schema\":\"{\\\"type\\\":\\\"array\\\",\\\"items\\\":\\\"F\\\"}\"}]";
+	make_journal("j");
+	RUN("register", "j", "orders", "v1");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	cr_expect_str_eq(c.out, "orders version 1 id 1\n");
+	RUN("level", "j", "orders", "--set", "STRICT");
+	cr_expect_str_eq(c.out, "STRICT\n");
+	RUN("register", "j", "orders", "v3");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect_not_null(strstr(c.out, "REQUIRED_FIELD_ADDED"), "%s", c.out);
+	RUN("register", "j", "orders", "broken");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect_not_null(strstr(c.err, "line 1"), "%s", c.err);
+	write_file("refers", refers);
+	RUN("import", "j", "refers");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	RUN("ls", "j");
+	cr_expect_not_null(strstr(c.out, "a version 3 id 70"), "%s", c.out);
+	RUN("ls", "--json", "j", "b");
+	cr_expect_not_null(strstr(c.out, "\"name\": \"F\""), "%s", c.out);
+	/* What is listed is imported elsewhere, and listed the same. */
+	RUN("ls", "--json", "j");
+	write_file("listed", c.out);
+	static char before[sizeof c.out];
+	memcpy(before, c.out, sizeof before);
+	make_journal("k");
+	RUN("import", "k", "listed");
+	RUN("ls", "--json", "k");
+	cr_expect_str_eq(c.out, before);
+	RUN("delete", "j", "a");
+	cr_expect_neq(c.exit_code, CLI_EXIT_OK, "b refers to it");
+	RUN("delete", "j", "b");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	RUN("show", "j", "b");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	RUN("show", "j", "b", "--version", "1");
+	cr_expect_str_eq(c.out, "{\"type\":\"array\",\"items\":\"F\"}\n");
+	write_file("refers", "[{\"subject\":\"a\"}]");
+	RUN("import", "j", "refers");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	write_file("refers", "[{\"subject\":");
+	RUN("import", "j", "refers");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
 }
