@@ -96,11 +96,13 @@ struct segment_search {
 	uint64_t wanted_id;
 	uint64_t found_id; /* 0: none */
 	bool packed;
+	uint32_t generation; /* where packed */
 	char name[WR_STORAGE_NAME_MAX + 1];
 };
 
 /* Which one this file is, whose first block is in the buffer; 0: none of this journal. */
-static uint64_t segment_in(struct follow *f, uint32_t file, bool *ret_packed)
+static uint64_t segment_in(struct follow *f, uint32_t file, bool *ret_packed,
+			   uint32_t *ret_generation)
 {
 	struct wr_segment_header header;
 	struct wr_packed_header packed;
@@ -120,6 +122,7 @@ static uint64_t segment_in(struct follow *f, uint32_t file, bool *ret_packed)
 	    memcmp(packed.uuid, f->superblock.uuid, WR_UUID_BYTES) != 0)
 		return 0;
 	*ret_packed = true;
+	*ret_generation = packed.generation;
 	return packed.segment_id;
 }
 
@@ -153,6 +156,7 @@ static int look_at_file(void *context, const char *name)
 	uint32_t file_number;
 	uint32_t file;
 	uint64_t id = 0;
+	uint32_t generation = 0;
 	bool packed = false;
 
 	if (!wr_segment_name_parse(name, &log_id, &file_number) || log_id != 0)
@@ -160,18 +164,20 @@ static int look_at_file(void *context, const char *name)
 	if (storage->ops->file_open(storage, name, WR_FILE_READ_ONLY, &file) < 0)
 		return 0;
 	if (wr_inspect_read(&f->in, file, f->buffer, WR_BLOCK_BYTES, 0) == 0)
-		id = segment_in(f, file, &packed);
+		id = segment_in(f, file, &packed, &generation);
 	storage->ops->file_close(storage, file);
 	if (id == 0)
 		return 0;
 	bool fits = search->exact ? id == search->wanted_id
 				  : id > search->wanted_id &&
 					    (search->found_id == 0 || id < search->found_id);
-	/* Of a segment and what was packed from it, the packed one stays, whichever came first. */
-	if ((fits && !(id == search->found_id && search->packed)) ||
-	    (id == search->found_id && packed)) {
+	/* Of a segment and what was packed from it, the packed one stays, whichever came first; of
+	 * those the one that was packed last. */
+	bool is_later = packed && (!search->packed || generation > search->generation);
+	if (id == search->found_id ? is_later : fits) {
 		search->found_id = id;
 		search->packed = packed;
+		search->generation = generation;
 		snprintf(search->name, sizeof search->name, "%s", name);
 	}
 	return 0;

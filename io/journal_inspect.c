@@ -19,6 +19,7 @@
 
 #include "core/base/crc32c.h"
 #include "core/journal/read_ahead.h"
+#include "core/record/left_out.h"
 #include "core/record/section.h"
 #include "io/journal_parts.h"
 #include "io/posix/cpu_crc.h"
@@ -156,6 +157,7 @@ static const char *kind_name(uint8_t kind)
 		[WR_KIND_FILLER] = "filler",
 		[WR_KIND_PRODUCER] = "producer",
 		[WR_KIND_REJECT] = "reject",
+		[WR_KIND_LEFT_OUT] = "left_out",
 	};
 	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
 		return names[kind];
@@ -220,6 +222,15 @@ static void describe_shared(const struct wr_record_view *view, char *to, size_t 
 	}
 }
 
+static void describe_left_out(const struct wr_record *head, char *to, size_t to_bytes)
+{
+	static const char *const reasons[] = {"for no reason", "a later one of its key stays",
+					      "its key was erased", "beyond its topic's retention"};
+
+	snprintf(to, to_bytes, "an event of topic %u was left out: %s", head->topic,
+		 reasons[head->flags & 3]);
+}
+
 /* What a control record says, in words. */
 static const char *describe(struct wr_inspect *in, const struct wr_record_view *view)
 {
@@ -262,6 +273,8 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 		if (generation.position != WR_POSITION_KEEP)
 			snprintf(to + n, to_bytes - (size_t)n, ", moved to %llu",
 				 (unsigned long long)generation.position);
+	} else if (head->kind == WR_KIND_LEFT_OUT) {
+		describe_left_out(head, to, to_bytes);
 	} else {
 		describe_shared(view, to, to_bytes);
 	}
@@ -303,6 +316,8 @@ static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint
 		return;
 	struct wr_record_view view;
 	event->kind = kind_name(head->kind);
+	if (head->kind == WR_KIND_LEFT_OUT) /* nothing but room */
+		item->payload = NULL, item->payload_bytes = 0;
 	if (wr_record_view(head, head->bytes, &view))
 		event->detail = describe(in, &view);
 }
@@ -537,6 +552,7 @@ static void fill_report(const struct wr_verify_report *from, struct weir_journal
 		.corrupt_count = from->corrupt_count,
 		.harmless_count = from->harmless_count,
 		.read_bytes = from->read_bytes,
+		.left_out_count = from->left_out_count,
 	};
 	memcpy(to->uuid, from->superblock.uuid, sizeof to->uuid);
 }

@@ -206,6 +206,7 @@ static void add_up(const struct part *parts, uint32_t count, struct wr_verify_re
 		sum->last_seq = wr_max_u64(sum->last_seq, r->last_seq);
 		sum->record_count += r->record_count;
 		sum->event_count += r->event_count;
+		sum->left_out_count += r->left_out_count;
 		sum->segment_count += r->segment_count;
 		sum->spare_count += r->spare_count;
 		sum->harmless_count += r->harmless_count;

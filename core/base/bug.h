@@ -262,6 +262,16 @@
 	  "a look from outside takes a segment that was packed meanwhile for one that left")       \
 	X(PACKED_UNSYNCED, "core/journal/recovery.c",                                              \
 	  "an open uses a twin again before it has synced the packed file")                        \
+	X(LEFT_OUT_UNBALANCED, "core/journal/pack.c",                                              \
+	  "a batch that events were left out of gets no balance")                                  \
+	X(NEWEST_LEFT_OUT, "core/journal/compact.c",                                               \
+	  "compaction leaves out the newest event of a key, too")                                  \
+	X(COMPACTS_UNGATED, "core/journal/journal_compaction.c",                                   \
+	  "compaction leaves out what a subscription or a checkpoint needs")                       \
+	X(LEAVES_OUT_UNTOLD, "core/journal/journal_compaction.c",                                  \
+	  "events are left out before the superblock says that some may be")                       \
+	X(GENERATION_IGNORED, "core/journal/scan_packed.c",                                        \
+	  "of two packed files of one segment nobody knows which was packed last")                 \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

@@ -92,7 +92,8 @@ void wr_superblock_encode(const struct wr_superblock *superblock, uint32_t copy,
 enum wr_block_verdict wr_superblock_decode(const void *block, uint32_t copy,
 					   struct wr_superblock *ret_superblock)
 {
-	enum wr_block_verdict verdict = check_block(block, superblock_magic, WR_SUPERBLOCK_PACKED);
+	enum wr_block_verdict verdict =
+		check_block(block, superblock_magic, WR_SUPERBLOCK_PACKED | WR_SUPERBLOCK_LEFT_OUT);
 	struct wr_superblock content;
 
 	if (verdict != WR_BLOCK_VALID)

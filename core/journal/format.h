@@ -30,6 +30,8 @@
 #define WR_CHECKPOINT_COPIES 2u
 /* In features_must of the superblock: some segments may be packed (packed.h). */
 #define WR_SUPERBLOCK_PACKED 1u
+/* Of some, events may have been left out, which records say (core/record/left_out.h). */
+#define WR_SUPERBLOCK_LEFT_OUT 2u
 
 /* JOURNAL. The copy with the highest version wins; copies 0-1 are synced before 2-3 are written. */
 struct wr_superblock {
@@ -57,7 +59,7 @@ struct wr_superblock {
 	uint64_t oldest_seq;        /* of the oldest one */
 	uint64_t durable_seq;       /* when this was written: evidence like that of any header */
 	uint64_t retention_us;      /* where retention's clock stood, µs since 1970; 0: nowhere */
-	uint64_t given_segment_id; /* no id up to it is ever given again; 0: not recorded */
+	uint64_t given_segment_id;  /* no id up to it is ever given again; 0: not recorded */
 	uint8_t zero[356];
 	uint32_t crc; /* CRC32C of all before, seed 1 */
 };

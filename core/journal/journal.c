@@ -160,21 +160,21 @@ static void tasks_init(struct wr_journal *j)
 
 static int packer_make(struct wr_journal *j, struct wr_memory *memory)
 {
-	const struct wr_segment_table *t = j->table;
-
 	j->packer = take(memory, sizeof *j->packer, WR_LINE_BYTES);
 	if (j->packer == NULL)
 		return -ENOMEM;
 	j->table->has_packed = true; /* there will be */
 	j->packing.wanted = true;
 	j->packing.failed_at = WR_JOURNAL_NONE_FAILED;
-	return wr_packer_init(j->packer, j->storage, memory, j->clock, t->uuid, t->log_id,
-			      t->chunk_bytes, t->segment_bytes);
+	return wr_packer_init(j->packer, j->storage, memory, j->clock, j->table,
+			      &j->options.compact);
 }
 
-uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes)
+uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys)
 {
-	return sizeof(struct wr_packer) + wr_pack_bytes(chunk_bytes, segment_bytes);
+	return sizeof(struct wr_packer) +
+	       wr_pack_bytes(chunk_bytes, segment_bytes, compact_keys != 0) +
+	       (compact_keys != 0 ? wr_compact_bytes(compact_keys, chunk_bytes, segment_bytes) : 0);
 }
 
 int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, struct wr_clock *clock,
@@ -464,6 +464,8 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.segments_removed = wr_load_relaxed(&c->segments_removed),
 		.segments_packed = wr_load_relaxed(&c->segments_packed),
 		.pack_failures = wr_load_relaxed(&c->pack_failures),
+		.compactions = wr_load_relaxed(&c->compactions),
+		.left_out = wr_load_relaxed(&c->left_out),
 		.packed_live = wr_load_relaxed(&c->packed_live),
 		.packed_bytes = wr_load_relaxed(&c->packed_bytes),
 		.log_bytes = wr_load_relaxed(&c->log_bytes),

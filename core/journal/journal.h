@@ -23,6 +23,7 @@
 #ifndef WR_JOURNAL_JOURNAL_H
 #define WR_JOURNAL_JOURNAL_H
 
+#include "core/journal/compact.h"
 #include "core/journal/recovery.h"
 #include "core/journal/segment.h"
 
@@ -30,13 +31,14 @@
 
 struct wr_journal_options {
 	uint32_t log_id;
-	uint32_t segments_ahead;        /* spare segments to keep, beside the reserve */
-	uint64_t retention_bytes;       /* 0: keep everything */
-	uint64_t retention_time_ns;     /* the same, by retention's clock (journal_age.c) */
-	uint64_t low_space_bytes;       /* no file is made that leaves less free; 0: none asks */
-	bool pack;                      /* sealed segments, by wr_journal_pack_step() */
-	bool drop_oldest;               /* where no file can be made, whatever retention says */
-	uint32_t batches_in_flight_max; /* 1..16 */
+	uint32_t segments_ahead;           /* spare segments to keep, beside the reserve */
+	uint64_t retention_bytes;          /* 0: keep everything */
+	uint64_t retention_time_ns;        /* the same, by retention's clock (journal_age.c) */
+	uint64_t low_space_bytes;          /* no file is made that leaves less free; 0: none asks */
+	bool pack;                         /* sealed segments, by wr_journal_pack_step() */
+	struct wr_compact_options compact; /* by the packer: needs `pack` */
+	bool drop_oldest;                  /* where no file can be made, whatever retention says */
+	uint32_t batches_in_flight_max;    /* 1..16 */
 	bool seal_before_ack;
 	uint32_t lanes_max;
 };
@@ -56,6 +58,8 @@ struct wr_journal_stats {
 	uint64_t segments_removed;
 	uint64_t segments_packed; /* by this owner */
 	uint64_t pack_failures;   /* damaged ones, no room, none smaller */
+	uint64_t compactions;     /* passes, by this owner, that came to their end */
+	uint64_t left_out;        /* events, by them */
 	uint64_t packed_live;     /* of segments_live */
 	uint64_t packed_bytes;    /* of log_bytes */
 	uint64_t log_bytes;       /* of the files of the log */
@@ -104,7 +108,7 @@ uint64_t wr_journal_pack_idle_ns(void *journal);
 /* After the packer's last step, while the storage is there: what it has begun is removed. */
 void wr_journal_pack_end(struct wr_journal *journal);
 /* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */
-uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes);
+uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys);
 /* Completed and in-order or not, is anything still under way? */
 bool wr_journal_is_idle(const struct wr_journal *journal);
 

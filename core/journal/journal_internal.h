@@ -195,6 +195,8 @@ struct wr_journal_cells {
 	wr_atomic_u64 segments_removed;
 	wr_atomic_u64 segments_packed;
 	wr_atomic_u64 pack_failures;
+	wr_atomic_u64 compactions;
+	wr_atomic_u64 left_out;
 	wr_atomic_u64 packed_live;
 	wr_atomic_u64 packed_bytes;
 	wr_atomic_u64 log_bytes;
@@ -215,7 +217,8 @@ struct wr_journal_age {
 /* journal_packing.c */
 struct wr_journal_packing {
 	bool wanted;          /* there may be a segment to be packed */
-	bool announce;        /* the superblock is to say that there may be packed ones */
+	bool gives_way;       /* a segment was packed: compaction has a turn */
+	uint32_t announce;    /* features that the superblock is to say, and does not yet */
 	uint32_t index;       /* of the one that was asked for */
 	uint64_t at;          /* positions in the log (segment.h): all before it were looked at */
 	uint64_t failed_at;   /* of them the first that may be tried again; or _NONE_FAILED */
@@ -226,6 +229,18 @@ struct wr_journal_packing {
 	uint64_t retry_ns;    /* how long that was, after a failure; 0: the last was none */
 };
 #define WR_JOURNAL_NONE_FAILED UINT64_MAX
+
+/* journal_compaction.c */
+struct wr_journal_compaction {
+	enum { WR_JOURNAL_COMPACTS_NOT = 0, WR_JOURNAL_COMPACTS_TABLE, WR_JOURNAL_COMPACTS } phase;
+	uint64_t look_at_ns;    /* nothing is begun before */
+	uint64_t clean_end_seq; /* below, passes of this owner were */
+	uint64_t pass_end_seq;
+	uint64_t at;     /* position in the log (segment.h) of the next segment of the pass */
+	uint32_t index;  /* of the one that was asked for, in the table */
+	bool is_cut;     /* the table became full: there is more to do at once */
+	bool has_failed; /* a segment of any pass: tombstones stay */
+};
 
 /* journal_room.c. The end of a want of room that is not told yet. */
 struct wr_journal_room {
@@ -284,6 +299,7 @@ struct wr_journal {
 	struct wr_journal_room room;
 	struct wr_journal_packing packing;
 	struct wr_packer *packer; /* NULL: nothing is packed */
+	struct wr_journal_compaction compaction;
 	struct wr_journal_checkpoint checkpoint;
 	struct wr_journal_cells cells;
 };
@@ -421,7 +437,17 @@ uint64_t wr_journal_removal_idle_ns(const struct wr_journal *j);
 int wr_journal_packing_step(struct wr_journal *j);
 /* Until when nothing has to be asked or answered. */
 uint64_t wr_journal_packing_idle_ns(struct wr_journal *j);
+/* The packer's answer is a whole file of this segment of the log: the table says so from now on. */
+void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index);
+/* Whether another packed file may be made. */
+bool wr_journal_packing_has_room(struct wr_journal *j);
 
+/* journal_compaction.c. While the packer has nothing to do; and its answers. */
+int wr_journal_compaction_step(struct wr_journal *j, uint64_t now_ns);
+void wr_journal_compaction_answer(struct wr_journal *j);
+uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns);
+/* What retention may not pass, nor compaction: the first sequence that has to stay as it is. */
+uint64_t wr_journal_gate(const struct wr_journal *j);
 /* journal_range.c */
 /* Whether the superblock on the medium still counts this retired segment to the log (I7). */
 bool wr_journal_range_has(const struct wr_journal *j, uint64_t retired_id);

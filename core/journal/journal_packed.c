@@ -63,8 +63,10 @@ bool wr_journal_packed_waits(const struct wr_journal *j)
 {
 	const struct wr_journal_files *f = &j->files;
 
-	return j->packing.announce ||
-	       (f->going.count > 0 && wr_journal_range_has(j, f->retired_id[f->going.last]));
+	/* Those that were packed anew wait for nothing, and may stand anywhere among the others. */
+	return j->packing.announce != 0 ||
+	       (f->going.count > 0 && (wr_journal_range_has(j, f->retired_id[f->going.first]) ||
+				       wr_journal_range_has(j, f->retired_id[f->going.last])));
 }
 
 /* --- files go --------------------------------------------------------------------------------- */

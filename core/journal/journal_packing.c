@@ -8,7 +8,8 @@
  *
  *   1. the table names that file, in the same entry: id and sequences stay
  *   2. nobody who reads is in the old one any more (T3)
- *   3. the old one is a spare: it may be written over, since the packed one counts (scan_packed.c)
+ *   3. the old one is a spare: it may be written over, since the packed one counts (scan_packed.c);
+ *      one that was packed itself, and now is anew (journal_compaction.c), is removed
  *
  * If the segment has left the log meanwhile, the packed file goes as others that leave it.
  * A segment that is damaged, or became no smaller, stays, and is not tried again by this owner. One
@@ -86,6 +87,7 @@ static void ask(struct wr_journal *j)
 	struct wr_segment *next = wr_segment_live(j->table, n + 1);
 
 	j->packing.index = (uint32_t)(s - j->table->segments);
+	j->packer->task = WR_PACKER_PACK;
 	j->packer->job = (struct wr_pack_job){
 		.file = wr_segment_file(s),
 		.segment_id = wr_load_relaxed(&s->segment_id),
@@ -99,10 +101,10 @@ static void ask(struct wr_journal *j)
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
-static void switch_over(struct wr_journal *j)
+void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index)
 {
 	const struct wr_packer *p = j->packer;
-	struct wr_segment *s = &j->table->segments[j->packing.index];
+	struct wr_segment *s = &j->table->segments[live_index];
 	uint32_t number = p->job.file_number;
 	uint32_t index = wr_segment_add(j->table, p->file, number);
 	struct wr_segment *other = &j->table->segments[index];
@@ -114,14 +116,24 @@ static void switch_over(struct wr_journal *j)
 		return;
 	}
 	/* The two change places: the entry of the log is the one that readers look up. */
-	wr_store_relaxed(&other->file, wr_segment_file(s));
+	bool was_packed = wr_segment_is_packed(s);
+	wr_store_relaxed(&other->file, wr_load_relaxed(&s->file)); /* own, both */
 	other->file_number = s->file_number;
-	other->bytes = j->table->segment_bytes;
+	other->bytes = s->bytes;
 	wr_segment_set_packed(j->table, s, p->file, number, p->file_bytes);
 	(void)wr_journal_file_keep(j, s, false); /* S11: nothing more is written to it */
-	wr_journal_packed_left(j, index);
+	if (was_packed) {
+		wr_journal_packed_retired(j, index, WR_JOURNAL_STOOD_FOR);
+	} else {
+		wr_journal_packed_left(j, index);
+		wr_journal_cell_add(&j->cells.segments_packed, 1);
+	}
 	wr_journal_count_segments(j);
-	wr_journal_cell_add(&j->cells.segments_packed, 1);
+}
+
+bool wr_journal_packing_has_room(struct wr_journal *j)
+{
+	return wr_segment_file_count(j->table) < j->files.files_max && wr_journal_room_look(j) == 0;
 }
 
 static uint64_t longer_ns(uint64_t wait_ns)
@@ -154,13 +166,14 @@ static void take_answer(struct wr_journal *j)
 
 	if (code == 0) {
 		j->packing.retry_ns = 0;
-		switch_over(j);
+		wr_journal_packing_switch(j, j->packing.index);
 	} else if (code == WEIR_E_CORRUPT || code == WEIR_E_FULL) {
 		struct wr_segment *s = &j->table->segments[j->packing.index];
 		s->stays_plain = wr_load_relaxed(&s->segment_id) == p->job.segment_id;
 	} else {
 		pass_over(j);
 	}
+	j->packing.gives_way = true;
 	if (code != 0)
 		wr_journal_cell_add(&j->cells.pack_failures, 1);
 	wr_store_relaxed(&p->state, (uint32_t)WR_PACKER_IDLE); /* own */
@@ -174,7 +187,10 @@ int wr_journal_packing_step(struct wr_journal *j)
 		return 0;
 	switch (wr_load_acquire(&j->packer->state)) { /* PA1 */
 	case WR_PACKER_DONE:
-		take_answer(j);
+		if (j->packer->task != WR_PACKER_PACK)
+			wr_journal_compaction_answer(j);
+		else
+			take_answer(j);
 		return 1;
 	case WR_PACKER_IDLE:
 		break;
@@ -183,8 +199,13 @@ int wr_journal_packing_step(struct wr_journal *j)
 	}
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
 	bool soon;
+	/* By turns: where there is always something to be packed, too. */
+	bool gave_way = j->packing.gives_way;
+	j->packing.gives_way = false;
+	if (gave_way && wr_journal_compaction_step(j, now_ns) > 0)
+		return 1;
 	if (!may_ask(j, now_ns))
-		return 0;
+		return wr_journal_compaction_step(j, now_ns);
 	/* Behind a failure what comes next has its turn first. */
 	bool is_due = is_round_due(j, now_ns);
 	bool is_next = find_next(j, &soon);
@@ -194,15 +215,16 @@ int wr_journal_packing_step(struct wr_journal *j)
 	}
 	if (!is_next) {
 		j->packing.wanted = soon; /* else when another segment goes live */
-		return 0;
+		return wr_journal_compaction_step(j, now_ns);
 	}
 	/* A packed file is less than a segment, and comes before that one's is given back. */
-	if (wr_segment_file_count(j->table) >= j->files.files_max || wr_journal_room_look(j) < 0) {
+	if (!wr_journal_packing_has_room(j)) {
 		j->packing.retry_at_ns = now_ns + RETRY_NS;
 		return 0;
 	}
 	if ((j->superblock.features_must & WR_SUPERBLOCK_PACKED) == 0 && !WR_BUG(PACKS_UNTOLD)) {
-		j->packing.announce = true; /* the next write of the superblock says it */
+		j->packing.announce |=
+			WR_SUPERBLOCK_PACKED; /* the next write of the superblock says it */
 		return 0;
 	}
 	ask(j);
@@ -217,10 +239,11 @@ uint64_t wr_journal_packing_idle_ns(struct wr_journal *j)
 		return LOOK_NS;
 	const struct wr_journal_packing *p = &j->packing;
 	uint64_t at_ns = p->retry_at_ns;
+	uint64_t now_ns = wr_clock_mono_ns(j->clock);
+	uint64_t compaction_ns = wr_journal_compaction_idle_ns(j, now_ns);
 	if (j->closing || (!p->wanted && p->failed_at == WR_JOURNAL_NONE_FAILED))
-		return UINT64_MAX;
+		return compaction_ns;
 	if (!p->wanted)
 		at_ns = wr_max_u64(at_ns, p->round_at_ns);
-	uint64_t now_ns = wr_clock_mono_ns(j->clock);
-	return at_ns > now_ns ? at_ns - now_ns : LOOK_NS;
+	return wr_min_u64(at_ns > now_ns ? at_ns - now_ns : LOOK_NS, compaction_ns);
 }

@@ -48,8 +48,7 @@ void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id)
 	next->version++;
 	wr_journal_range_fill(j, next);
 	next->newest_segment_id = newest_id;
-	if (j->packing.announce)
-		next->features_must |= WR_SUPERBLOCK_PACKED;
+	next->features_must |= j->packing.announce;
 	/* Of a log without a batch the first segment that gets ready is the oldest. */
 	if (next->oldest_segment_id == 0) {
 		next->oldest_segment_id = newest_id;
@@ -79,7 +78,6 @@ bool wr_journal_range_advance(struct wr_journal *j)
 	if (++j->files.superblock_pair < WR_SUPERBLOCK_COPIES / PAIR_COPIES)
 		return false;
 	j->superblock = j->next_superblock;
-	if ((j->superblock.features_must & WR_SUPERBLOCK_PACKED) != 0)
-		j->packing.announce = false;
+	j->packing.announce &= ~j->superblock.features_must;
 	return true;
 }

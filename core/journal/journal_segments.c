@@ -90,7 +90,7 @@ void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *
  * checkpoint: its batch has to be found where the checkpoint says, or the checkpoint counts for
  * nothing and with it all that it summed up.
  */
-static uint64_t retention_gate(const struct wr_journal *j)
+uint64_t wr_journal_gate(const struct wr_journal *j)
 {
 	uint64_t gate = wr_load_acquire(&j->link->needed_seq); /* D3 */
 
@@ -113,11 +113,11 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 	struct wr_journal_link *link = j->link;
 	uint64_t left_seq = wr_load_relaxed(&link->leaving_seq); /* own */
 
-	if (next_seq > retention_gate(j))
+	if (next_seq > wr_journal_gate(j))
 		return false;
 	wr_store_seq(&link->leaving_seq, next_seq); /* D4 */
 	if ((wr_load_seq(&link->asking) == 0 || WR_BUG(PLACE_NOT_HELD)) &&
-	    next_seq <= retention_gate(j)) /* D4, then D3 */
+	    next_seq <= wr_journal_gate(j)) /* D4, then D3 */
 		return true;
 	wr_store_release(&link->leaving_seq, left_seq);
 	j->files.retention_changed = true;

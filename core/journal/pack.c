@@ -14,6 +14,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/crc32c.h"
+#include "core/journal/sparse.h"
 #include "core/record/record.h"
 
 #define CRC_SEED 1u
@@ -24,14 +25,16 @@ static uint32_t index_bytes(const struct wr_pack *p)
 	return wr_packed_index_bytes(p->segment_bytes, p->chunk_bytes);
 }
 
-uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes)
+uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, bool rules)
 {
 	return WR_BLOCK_BYTES + wr_packed_index_bytes(segment_bytes, chunk_bytes) +
-	       2 * (uint64_t)chunk_bytes;
+	       2 * (uint64_t)chunk_bytes +
+	       (rules ? wr_unpack_bytes(chunk_bytes, segment_bytes) : 0);
 }
 
 int wr_pack_init(struct wr_pack *p, struct wr_storage *storage, struct wr_memory *memory,
-		 const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes, uint64_t segment_bytes)
+		 const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes, uint64_t segment_bytes,
+		 bool rules)
 {
 	*p = (struct wr_pack){
 		.storage = storage,
@@ -45,7 +48,11 @@ int wr_pack_init(struct wr_pack *p, struct wr_storage *storage, struct wr_memory
 	p->index = wr_memory_alloc_payload(memory, index_bytes(p));
 	p->plain = wr_memory_alloc_payload(memory, chunk_bytes);
 	p->frame = wr_memory_alloc_payload(memory, chunk_bytes);
-	if (p->block != NULL && p->index != NULL && p->plain != NULL && p->frame != NULL)
+	bool good = p->block != NULL && p->index != NULL && p->plain != NULL && p->frame != NULL;
+	if (good && rules)
+		good = wr_unpack_init(&p->unpack, memory, uuid, log_id, chunk_bytes, segment_bytes,
+				      false) == 0;
+	if (good)
 		return 0;
 	wr_pack_fini(p);
 	return -ENOMEM;
@@ -59,6 +66,7 @@ void wr_pack_fini(struct wr_pack *p)
 	wr_memory_free_payload(p->memory, p->index, index_bytes(p));
 	wr_memory_free_payload(p->memory, p->plain, p->chunk_bytes);
 	wr_memory_free_payload(p->memory, p->frame, p->chunk_bytes);
+	wr_unpack_fini(&p->unpack);
 	p->block = p->index = p->plain = p->frame = NULL;
 	p->memory = NULL;
 }
@@ -99,29 +107,33 @@ static int read_header(struct wr_pack *p)
 		.block_bytes = h.block_bytes,
 		.assigned_us = h.assigned_us,
 		.previous_segment_id = h.previous_segment_id,
-		.first_seq = p->job.first_seq,
-		.end_seq = p->job.end_seq,
-		.packed_us = p->job.now_us,
 	};
 	memcpy(p->header.uuid, h.uuid, WR_UUID_BYTES);
 	return 0;
 }
 
-int wr_pack_begin(struct wr_pack *p, const struct wr_pack_job *job)
+/* The same of one that is packed: what it says itself. */
+static int read_packed_header(struct wr_pack *p)
 {
-	const struct wr_storage_ops *ops = p->storage->ops;
+	const struct wr_unpack_source from = {p->storage, p->job.file, p->job.segment_id};
+	struct wr_packed_header *h = &p->header;
 
-	p->job = *job;
-	p->at = WR_BLOCK_BYTES + (uint64_t)index_bytes(p);
-	p->extent = 0;
-	p->seq = job->first_seq;
-	p->chain = p->epoch = 0;
-	memset(p->index, 0, index_bytes(p));
-	wr_segment_name(p->name, p->log_id, job->file_number);
-	int r = read_header(p);
-	if (r == 0)
-		r = ops->file_open(p->storage, p->name,
-				   WR_FILE_CREATE | WR_FILE_EXCLUSIVE | WR_FILE_KEEP, &p->file);
+	wr_unpack_forget(&p->unpack);
+	int r = wr_unpack_header(&p->unpack, &from, h);
+	if (r < 0)
+		return r;
+	if (h->first_seq != p->job.first_seq || h->end_seq != p->job.end_seq ||
+	    h->generation == UINT32_MAX)
+		return WEIR_E_CORRUPT;
+	h->generation++;
+	return 0;
+}
+
+static int make_draft(struct wr_pack *p)
+{
+	const uint32_t flags = WR_FILE_CREATE | WR_FILE_EXCLUSIVE | WR_FILE_KEEP;
+	int r = p->storage->ops->file_open(p->storage, p->name, flags, &p->file);
+
 	if (r < 0)
 		return r;
 	p->is_open = true;
@@ -129,6 +141,35 @@ int wr_pack_begin(struct wr_pack *p, const struct wr_pack_job *job)
 	if (r < 0)
 		wr_pack_abort(p);
 	return r;
+}
+
+/* To the first extent. */
+static void rewind_to_start(struct wr_pack *p)
+{
+	p->at = WR_BLOCK_BYTES + (uint64_t)index_bytes(p);
+	p->extent = 0;
+	p->seq = p->job.first_seq;
+	p->chain = p->epoch = 0;
+	p->left_count = 0;
+	p->header.left_out_count = 0;
+	p->header.features_must = 0;
+	p->header.frame_count = 0;
+	memset(p->index, 0, index_bytes(p));
+}
+
+int wr_pack_begin(struct wr_pack *p, const struct wr_pack_job *job)
+{
+	p->job = *job;
+	wr_segment_name(p->name, p->log_id, job->file_number);
+	int r = job->is_packed ? read_packed_header(p) : read_header(p);
+	if (r < 0)
+		return r;
+	p->header.first_seq = job->first_seq;
+	p->header.end_seq = job->end_seq;
+	p->header.packed_us = job->now_us;
+	rewind_to_start(p);
+	p->is_looking = job->rule != NULL;
+	return p->is_looking ? 0 : make_draft(p);
 }
 
 void wr_pack_abort(struct wr_pack *p)
@@ -144,8 +185,11 @@ void wr_pack_abort(struct wr_pack *p)
 
 static int read_extent(struct wr_pack *p)
 {
+	const struct wr_unpack_source from = {p->storage, p->job.file, p->job.segment_id};
 	uint64_t extent = wr_extent_offset(p->chunk_bytes, p->extent);
 
+	if (p->job.is_packed)
+		return wr_unpack_extent(&p->unpack, &from, p->extent, p->plain);
 	for (uint32_t got = 0; got < p->chunk_bytes;) {
 		uint32_t length = (uint32_t)wr_min_u64(p->chunk_bytes - got, READ_BYTES_MAX);
 		int64_t n = p->storage->ops->read(p->storage, p->job.file, p->plain + got, length,
@@ -185,6 +229,34 @@ static bool starts_epoch(const struct wr_batch_header *h)
 	return head.kind == WR_KIND_EPOCH_START;
 }
 
+/* The events of a batch that the rule leaves out; it is as good as before. */
+static void leave_out(struct wr_pack *p, uint8_t *batch)
+{
+	const struct wr_batch_header *h = (const void *)batch;
+	const struct wr_pack_rule *rule = p->job.rule;
+	uint8_t *body = batch + WR_BATCH_HEADER_BYTES;
+	uint64_t seq = h->first_seq, count = 0;
+	struct wr_record_view view;
+
+	for (uint32_t at = 0; at < h->body_bytes; seq++) {
+		struct wr_record *r = (void *)(body + at);
+		at += wr_record_stride(r->bytes);
+		if (r->kind != WR_KIND_EVENT || !wr_record_view(r, r->bytes, &view))
+			continue;
+		enum wr_left_out why =
+			rule->why(rule->context, seq, h->time_base_us + r->time_delta_us, &view);
+		if (why == WR_LEFT_OUT_NOT)
+			continue;
+		wr_left_out_put(r, why);
+		count++;
+	}
+	if (count == 0)
+		return;
+	p->left_count += count;
+	if (!WR_BUG(LEFT_OUT_UNBALANCED))
+		(void)wr_left_out_settle(batch, p->uuid);
+}
+
 /* Batch after batch into the frame; its bytes. */
 static uint32_t fold(struct wr_pack *p, struct wr_packed_entry *e)
 {
@@ -193,10 +265,13 @@ static uint32_t fold(struct wr_pack *p, struct wr_packed_entry *e)
 
 	for (uint32_t at = 0; at < p->chunk_bytes && (h = next_batch(p, at)) != NULL;
 	     at += h->batch_bytes + h->skip_bytes) {
-		uint32_t used = WR_BATCH_HEADER_BYTES + h->body_bytes;
-		memcpy(p->frame + bytes, h, used);
-		memset(p->frame + bytes + used, 0, wr_packed_batch_bytes(h) - used);
-		bytes += wr_packed_batch_bytes(h);
+		if (p->job.rule != NULL)
+			leave_out(p, p->plain + at);
+		uint32_t left = wr_left_out_count(h);
+		p->header.left_out_count += left;
+		if (left > 0)
+			e->codec = WR_PACKED_SPARSE;
+		bytes += wr_sparse_fold(h, p->frame + bytes);
 		if (at == 0)
 			e->first = *h;
 		if (p->epoch == 0)
@@ -220,16 +295,29 @@ static int pack_extent(struct wr_pack *p)
 	e.crc = wr_crc32c(CRC_SEED, p->frame, e.stored_bytes);
 	uint32_t written = (uint32_t)wr_round_up(e.stored_bytes, WR_BLOCK_BYTES);
 	memset(p->frame + e.stored_bytes, 0, written - e.stored_bytes);
-	r = written > 0 ? write_at(p, p->frame, written, p->at) : 0;
+	r = written > 0 && !p->is_looking ? write_at(p, p->frame, written, p->at) : 0;
 	if (r < 0)
 		return r;
 	memcpy(p->index + p->extent * sizeof e, &e, sizeof e);
+	if (e.codec == WR_PACKED_SPARSE)
+		p->header.features_must = 1u << WR_PACKED_SPARSE;
 	p->at += written;
 	p->extent++;
 	/* Behind the last batch nothing of the log stands in this segment. */
 	if (e.stored_bytes > 0)
 		p->header.frame_count = (uint32_t)p->extent;
 	return 0;
+}
+
+/* One extent more was looked at, or all of them: is there something to be left out? */
+static int look_on(struct wr_pack *p, bool is_all)
+{
+	if (p->left_count == 0)
+		return is_all ? WEIR_E_FULL : 1;
+	p->is_looking = false;
+	rewind_to_start(p);
+	int r = make_draft(p);
+	return r < 0 ? r : 1;
 }
 
 /* --- the end of it ---------------------------------------------------------------------------- */
@@ -258,8 +346,12 @@ int wr_pack_step(struct wr_pack *p)
 	/* All: evidence may stand behind the last record, and the next epoch name its end. */
 	if (!is_all) {
 		int r = pack_extent(p);
-		return r < 0 ? r : 1;
+		if (r == 0)
+			r = p->is_looking ? look_on(p, false) : 1;
+		return r;
 	}
+	if (p->is_looking)
+		return look_on(p, true);
 	if (p->seq != p->job.end_seq && !WR_BUG(PACKED_WITH_A_HOLE))
 		return WEIR_E_CORRUPT;
 	return write_rest(p);

@@ -4,6 +4,9 @@
  * and writes a packed file (packed.h) beside it, which becomes the segment by its last write. Not
  * one byte of the segment itself is written.
  *
+ * With a rule it leaves out events, of a segment that may be packed already: it looks first whether
+ * there is one to be left out, and writes nothing if not.
+ *
  * It is driven in steps of one extent, by whoever has a thread for it; all memory is taken by
  * wr_pack_init(). Blocks on the medium. Thread: one. What a crash leaves is a draft, which the next
  * open removes.
@@ -12,12 +15,23 @@
 #define WR_JOURNAL_PACK_H
 
 #include "core/journal/packed.h"
+#include "core/journal/unpack.h"
 #include "core/port/memory.h"
 #include "core/port/storage.h"
+#include "core/record/left_out.h"
 
-/* The segment. The files below stay open and are the caller's. */
+/* Which events are left out. It is asked for each of them, in log order, once or twice. */
+struct wr_pack_rule {
+	enum wr_left_out (*why)(void *context, uint64_t seq, uint64_t time_us,
+				const struct wr_record_view *event);
+	void *context;
+};
+
+/* The segment. The file stays open and is the caller's. */
 struct wr_pack_job {
 	uint32_t file;
+	bool is_packed;                  /* with a rule: the file is a packed one */
+	const struct wr_pack_rule *rule; /* NULL: nothing but the padding is left out */
 	uint64_t segment_id;
 	uint64_t first_seq;
 	uint64_t end_seq;     /* the first sequence of the segment behind it */
@@ -32,13 +46,16 @@ struct wr_pack {
 	uint32_t log_id;
 	uint32_t chunk_bytes;
 	uint64_t segment_bytes;
-	uint8_t *block; /* a header */
+	struct wr_unpack unpack; /* of what is packed, where there are rules */
+	uint8_t *block;          /* a header */
 	uint8_t *index;
 	uint8_t *plain; /* an extent as it was read */
 	uint8_t *frame;
 
 	struct wr_pack_job job;
-	bool is_open; /* `file` was made */
+	bool is_open;        /* `file` was made */
+	bool is_looking;     /* whether there is something to be left out: nothing is written yet */
+	uint64_t left_count; /* events that were left out now, of what was gone through so far */
 	uint32_t file;
 	char name[WR_STORAGE_NAME_MAX + 1];
 	struct wr_packed_header header;
@@ -50,21 +67,24 @@ struct wr_pack {
 	uint32_t epoch; /* 0: none was seen yet */
 };
 
+/* `rules`: jobs may have some. */
 int wr_pack_init(struct wr_pack *p, struct wr_storage *storage, struct wr_memory *memory,
-		 const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes,
-		 uint64_t segment_bytes);
+		 const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes, uint64_t segment_bytes,
+		 bool rules);
 void wr_pack_fini(struct wr_pack *p);
-uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes);
+uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, bool rules);
 
 /*
- * 0: the draft is there; WEIR_E_CORRUPT: this is not the segment, or its header is damaged;
- * -EEXIST: the name is somebody's; or what the storage said. After anything but 0 nothing is left.
+ * 0: the draft is there, or will be; WEIR_E_CORRUPT: this is not the segment, or its header is
+ * damaged; -EEXIST: the name is somebody's; or what the storage said. After anything but 0 nothing
+ * is left.
  */
 int wr_pack_begin(struct wr_pack *p, const struct wr_pack_job *job);
 /*
  * One extent. 1: there is more to do; 0: all of it is in the file, which is durable but for its
  * header; WEIR_E_CORRUPT: a batch does not validate, so the segment stays as it is; WEIR_E_FULL: it
- * became no smaller; or what the storage said. After a negative code wr_pack_abort() is due.
+ * became no smaller, or the rule leaves out nothing; or what the storage said. After a negative
+ * code wr_pack_abort() is due.
  */
 int wr_pack_step(struct wr_pack *p);
 /* The one write that makes it the segment. 0, or what the storage said: then nobody knows. */

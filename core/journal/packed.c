@@ -9,10 +9,11 @@
 
 #include "core/base/bytes.h"
 #include "core/base/crc32c.h"
+#include "core/journal/sparse.h"
 
 #define CRC_SEED 1u
 #define STRUCT_BYTES 512u
-#define FEATURES_MUST_KNOWN 0u
+#define FEATURES_MUST_KNOWN (1u << WR_PACKED_SPARSE)
 #define COUNT_MAX (UINT64_MAX >> 1)
 
 static const char packed_magic[9] = "WEIRPACK";
@@ -53,7 +54,8 @@ static bool is_sound(const struct wr_packed_header *h)
 	beside_bytes =
 		2ull * (WR_BLOCK_BYTES + wr_packed_index_bytes(h->segment_bytes, h->chunk_bytes));
 	return h->frame_count <= extent_count && h->first_seq > 0 && h->end_seq >= h->first_seq &&
-	       h->end_seq <= COUNT_MAX && h->hole_count == 0 &&
+	       h->end_seq <= COUNT_MAX && h->left_out_count <= h->end_seq - h->first_seq &&
+	       (h->left_out_count == 0) == (h->features_must == 0) &&
 	       h->file_bytes % WR_BLOCK_BYTES == 0 && h->file_bytes >= beside_bytes &&
 	       h->file_bytes <= COUNT_MAX;
 }
@@ -92,9 +94,9 @@ bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8
 		memcpy(&e, index + i * sizeof e, sizeof e);
 		if (e.offset % WR_BLOCK_BYTES != 0 || e.offset < from || e.offset > end ||
 		    e.stored_bytes > end - e.offset || e.stored_bytes > e.frame_bytes ||
-		    e.frame_bytes > header->chunk_bytes ||
-		    (e.codec == WR_PACKED_WHOLE ? e.stored_bytes != e.frame_bytes
-						: e.codec > WR_PACKED_ZSTD))
+		    e.frame_bytes > header->chunk_bytes || e.stored_bytes != e.frame_bytes ||
+		    (e.codec != WR_PACKED_WHOLE &&
+		     (e.codec > 31 || (header->features_must & 1u << e.codec) == 0)))
 			return false;
 	}
 	return true;
@@ -105,6 +107,7 @@ bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8
 struct unfolding {
 	const uint8_t *frame;
 	uint32_t frame_bytes;
+	uint32_t codec;
 	uint32_t chunk_bytes;
 	struct wr_batch_place place; /* of the extent, then of a batch */
 	uint64_t extent;
@@ -112,6 +115,24 @@ struct unfolding {
 	uint32_t done; /* of `to`: nothing is put below any more */
 	uint8_t between;
 };
+
+/* The records of a batch, which stand at `at` of the frame; how much they take there, or MAX. */
+static uint32_t unfold_body(const struct unfolding *u, const struct wr_batch_header *h, uint32_t at,
+			    uint8_t *to)
+{
+	uint32_t rest = u->frame_bytes - at, bytes = wr_packed_batch_bytes(h);
+	uint8_t *body = to + WR_BATCH_HEADER_BYTES;
+
+	if (u->codec == WR_PACKED_SPARSE) {
+		bytes = wr_sparse_unfold(h, u->frame + at, rest, body);
+		return bytes != 0 || h->body_bytes == 0 ? bytes : UINT32_MAX;
+	}
+	bytes -= WR_BATCH_HEADER_BYTES;
+	if (bytes > rest)
+		return UINT32_MAX;
+	memcpy(body, u->frame + at, h->body_bytes);
+	return bytes;
+}
 
 /* How much of the frame the batch at `at` takes, which now stands at its place; 0: none. */
 static uint32_t unfold_batch(struct unfolding *u, uint32_t at)
@@ -129,15 +150,17 @@ static uint32_t unfold_batch(struct unfolding *u, uint32_t at)
 		return 0;
 	uint32_t place = (uint32_t)(h.segment_offset - u->extent);
 	u->place.segment_offset = h.segment_offset;
-	if (wr_batch_check_header(&h, u->chunk_bytes - place, &u->place) != WR_BATCH_VALID ||
-	    wr_packed_batch_bytes(&h) > rest)
+	if (wr_batch_check_header(&h, u->chunk_bytes - place, &u->place) != WR_BATCH_VALID)
 		return 0;
 	uint32_t used = WR_BATCH_HEADER_BYTES + h.body_bytes;
+	uint32_t body_bytes = unfold_body(u, &h, at + WR_BATCH_HEADER_BYTES, u->to + place);
+	if (body_bytes == UINT32_MAX)
+		return 0;
 	memset(u->to + u->done, u->between, place - u->done);
-	memcpy(u->to + place, u->frame + at, used);
+	memcpy(u->to + place, &h, sizeof h);
 	memset(u->to + place + used, 0, h.batch_bytes - used);
 	u->done = place + h.batch_bytes;
-	return wr_packed_batch_bytes(&h);
+	return WR_BATCH_HEADER_BYTES + body_bytes;
 }
 
 static bool unfold(struct unfolding *u)
@@ -156,12 +179,13 @@ static bool unfold(struct unfolding *u)
 	return good;
 }
 
-bool wr_packed_unfold(const uint8_t *frame, uint32_t frame_bytes, bool is_all, uint32_t chunk_bytes,
-		      const struct wr_batch_place *place, uint8_t *to)
+bool wr_packed_unfold(const uint8_t *frame, uint32_t frame_bytes, bool is_all, uint32_t codec,
+		      uint32_t chunk_bytes, const struct wr_batch_place *place, uint8_t *to)
 {
 	struct unfolding u = {
 		.frame = frame,
 		.frame_bytes = frame_bytes,
+		.codec = codec,
 		.chunk_bytes = chunk_bytes,
 		.place = *place,
 		.extent = place->segment_offset,

@@ -9,11 +9,16 @@
  *   index          one entry for each extent of the segment: where its frame is, and the header of
  *                  the batch that begins it, so that a search reads no frame
  *   frames         one for each extent that holds batches, each beginning on a block: batch after
- *                  batch, header and records, each padded to 8 bytes; whole, or compressed
+ *                  batch, header and records, each padded to 8 bytes; whole, or sparse: without the
+ *                  room of events that were left out (sparse.h)
  *   index, header  once more: a bad sector costs an extent, never a segment
  *
  * The file is a draft until its header says that it is whole: that one durable write of a sector
- * makes it the segment (docs/design/packed-is-the-same-segment.md). Pure functions.
+ * makes it the segment (docs/design/packed-is-the-same-segment.md).
+ *
+ * A packed segment of which events are left out is packed anew. Of two packed files of one segment
+ * the one of the higher generation counts, and the other one is to be removed
+ * (docs/design/what-was-left-out-is-stated.md). Pure functions.
  */
 #ifndef WR_JOURNAL_PACKED_H
 #define WR_JOURNAL_PACKED_H
@@ -21,7 +26,12 @@
 #include "core/base/bits.h"
 #include "core/journal/format.h"
 
-enum wr_packed_codec { WR_PACKED_WHOLE = 0, WR_PACKED_LZ4 = 1, WR_PACKED_ZSTD = 2 };
+enum wr_packed_codec {
+	WR_PACKED_WHOLE = 0,
+	WR_PACKED_LZ4 = 1,
+	WR_PACKED_ZSTD = 2,
+	WR_PACKED_SPARSE = 3,
+};
 enum wr_packed_state { WR_PACKED_DRAFT = 0, WR_PACKED_SEGMENT = 1 };
 
 struct wr_packed_header {
@@ -39,16 +49,18 @@ struct wr_packed_header {
 	uint32_t block_bytes;
 	uint64_t assigned_us;
 	uint64_t previous_segment_id;
-	/* The range that it covers, and what of it was left out: nothing. */
+	/* The range that it covers, and how many events of it were left out. */
 	uint64_t first_seq;
 	uint64_t end_seq; /* one beyond the last */
-	uint64_t hole_count;
+	uint64_t left_out_count;
 	uint64_t file_bytes;
 	uint32_t frame_count; /* extents 0 … frame_count - 1; the others were never written */
 	uint32_t index_crc;   /* seed 1 */
 	uint64_t packed_us;   /* wall clock, for people */
 	uint32_t starts;      /* 1: its first batch starts an epoch */
-	uint8_t zero[376];
+	uint32_t
+		generation; /* 0: made of the plain file; else of a packed one, of the one before */
+	uint8_t zero[372];
 	uint32_t crc; /* seed 1 */
 };
 _Static_assert(sizeof(struct wr_packed_header) == 512, "one sector");
@@ -57,8 +69,8 @@ struct wr_packed_entry {
 	uint64_t offset;       /* of the frame in this file */
 	uint32_t stored_bytes; /* there, without the padding to the block */
 	uint32_t frame_bytes;  /* uncompressed */
-	uint32_t codec;
-	uint32_t crc; /* of what is stored, seed 1 */
+	uint32_t codec;        /* enum wr_packed_codec */
+	uint32_t crc;          /* of what is stored, seed 1 */
 	uint64_t zero;
 	struct wr_batch_header first; /* zeros: no batch stands at the beginning of the extent */
 };
@@ -88,12 +100,13 @@ bool wr_packed_is_header(const void *block);
 bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8_t *index);
 
 /*
- * The extent at `place` as it was, from its frame: `to` has chunk_bytes. False: the frame is not
- * all there (the caller knows: is_all), or not good. Then every batch that is good stands at its
- * place all the same, and where none stands are bytes that nothing validates (WR_PACKED_DAMAGE).
+ * The extent at `place` as it was, from its frame, which is WHOLE or SPARSE: `to` has chunk_bytes.
+ * False: the frame is not all there (the caller knows: is_all), or not good. Then every batch that
+ * is good stands at its place all the same, and where none stands are bytes that nothing validates
+ * (WR_PACKED_DAMAGE).
  */
-bool wr_packed_unfold(const uint8_t *frame, uint32_t frame_bytes, bool is_all, uint32_t chunk_bytes,
-		      const struct wr_batch_place *place, uint8_t *to);
+bool wr_packed_unfold(const uint8_t *frame, uint32_t frame_bytes, bool is_all, uint32_t codec,
+		      uint32_t chunk_bytes, const struct wr_batch_place *place, uint8_t *to);
 /* All of an extent that cannot be read. Neither zeros (never written) nor a header. */
 #define WR_PACKED_DAMAGE 0xda
 

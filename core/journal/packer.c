@@ -7,36 +7,93 @@
 #define LOOK_NS 200000000ull
 
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
-		   struct wr_clock *clock, const uint8_t *uuid, uint32_t log_id,
-		   uint32_t chunk_bytes, uint64_t segment_bytes)
+		   struct wr_clock *clock, struct wr_segment_table *table,
+		   const struct wr_compact_options *compact)
 {
+	bool compacts = compact->keys_max != 0;
+
 	wr_store_relaxed(&p->state, (uint32_t)WR_PACKER_IDLE);
 	p->clock = clock;
 	p->has_begun = false;
 	p->rest_until_ns = 0;
-	return wr_pack_init(&p->pack, storage, memory, uuid, log_id, chunk_bytes, segment_bytes);
+	p->compact.memory = NULL;
+	int r = wr_pack_init(&p->pack, storage, memory, table->uuid, table->log_id,
+			     table->chunk_bytes, table->segment_bytes, compacts);
+	if (r < 0 || !compacts)
+		return r;
+	r = wr_compact_init(&p->compact, table, storage, memory, compact);
+	if (r < 0)
+		wr_pack_fini(&p->pack);
+	return r;
+}
+
+static void close_source(struct wr_packer *p)
+{
+	struct wr_storage *storage = p->pack.storage;
+
+	if (p->task == WR_PACKER_COMPACT)
+		(void)storage->ops->file_close(storage, p->job.file);
 }
 
 void wr_packer_end(struct wr_packer *p)
 {
-	if (p->has_begun)
+	if (p->has_begun && p->task != WR_PACKER_TABLE) {
 		wr_pack_abort(&p->pack);
+		close_source(p);
+	}
 	p->has_begun = false;
 }
 
 void wr_packer_fini(struct wr_packer *p)
 {
 	wr_pack_fini(&p->pack);
+	wr_compact_fini(&p->compact);
+}
+
+/*
+ * Of a segment that leaves the log the file is closed, and nobody asks the packer: it has a handle
+ * of its own. What is read by it then proves that it is the segment, or is not taken.
+ */
+static int open_source(struct wr_packer *p)
+{
+	struct wr_storage *storage = p->pack.storage;
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	wr_segment_name(name, p->pack.log_id, p->source_number);
+	return storage->ops->file_open(storage, name, WR_FILE_READ_ONLY, &p->job.file);
+}
+
+static int begin(struct wr_packer *p)
+{
+	int r = 0;
+
+	if (p->task == WR_PACKER_TABLE) {
+		wr_compact_begin(&p->compact, &p->pass);
+		return 0;
+	}
+	if (p->task == WR_PACKER_COMPACT) {
+		p->compact.keeps_tombstones = p->keeps_tombstones;
+		p->job.rule = &p->compact.rule;
+		r = open_source(p);
+	}
+	if (r < 0)
+		return r;
+	r = wr_pack_begin(&p->pack, &p->job);
+	if (r < 0)
+		close_source(p);
+	return r;
 }
 
 /* The next piece of the work: 1, 0 when the file is the segment, or why it is not. */
 static int work_on(struct wr_packer *p)
 {
 	if (!p->has_begun) {
-		int begun = wr_pack_begin(&p->pack, &p->job);
+		int begun = begin(p);
 		p->has_begun = begun == 0;
 		return begun == 0 ? 1 : begun;
 	}
+	if (p->task == WR_PACKER_TABLE)
+		return wr_compact_step(&p->compact);
 	int r = wr_pack_step(&p->pack);
 	return r == 0 ? wr_pack_switch(&p->pack) : r;
 }
@@ -44,12 +101,19 @@ static int work_on(struct wr_packer *p)
 static void answer(struct wr_packer *p, int result)
 {
 	p->result = result;
-	p->file = p->pack.file;
-	p->file_bytes = p->pack.header.file_bytes;
-	if (result == 0)
-		p->pack.is_open = false; /* the file is the journal's now */
-	else if (p->has_begun)
-		wr_pack_abort(&p->pack);
+	if (p->task == WR_PACKER_TABLE) {
+		p->pass_end_seq = p->compact.at_seq;
+	} else {
+		p->file = p->pack.file;
+		p->file_bytes = p->pack.header.file_bytes;
+		p->left_out_count = p->pack.left_count;
+		if (result == 0)
+			p->pack.is_open = false; /* the file is the journal's now */
+		else if (p->has_begun)
+			wr_pack_abort(&p->pack);
+		if (p->has_begun)
+			close_source(p);
+	}
 	p->has_begun = false;
 	wr_store_release(&p->state, (uint32_t)WR_PACKER_DONE); /* PA1 */
 }

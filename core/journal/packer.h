@@ -2,7 +2,8 @@
 /*
  * The packer: a step of its own, which makes packed files of sealed segments beside the journal
  * step. The journal step asks for one segment at a time and takes the answer (journal_packing.c);
- * nothing waits for it, and neither does it wait for anybody.
+ * nothing waits for it, and neither does it wait for anybody. It compacts, too (compact.h): asked
+ * for the table of a pass, then for each segment by its rule (journal_compaction.c).
  *
  * It is slow on purpose: after each extent it rests for three times as long as that took, so that
  * the medium and the CPU are left to those who wait for acknowledgements.
@@ -14,6 +15,7 @@
 #define WR_JOURNAL_PACKER_H
 
 #include "core/base/atomic.h"
+#include "core/journal/compact.h"
 #include "core/journal/pack.h"
 #include "core/port/clock.h"
 
@@ -23,24 +25,37 @@ enum wr_packer_state {
 	WR_PACKER_DONE,     /* the journal's */
 };
 
+enum wr_packer_task {
+	WR_PACKER_PACK = 0, /* `job`: its padding goes */
+	WR_PACKER_TABLE,    /* `pass`: the first half of it */
+	WR_PACKER_COMPACT,  /* `job`, by the rule of the pass */
+};
+
 struct wr_packer {
 	wr_atomic_u32 state; /* PA1 */
 	/* The slot. */
+	enum wr_packer_task task;
+	struct wr_compact_pass pass;
+	uint64_t pass_end_seq; /* answered: the table knows everything up to here */
 	struct wr_pack_job job;
-	int result; /* 0: the file is the segment, by its last durable write */
+	uint32_t source_number; /* COMPACT: of the segment's file, which is opened by its name */
+	bool keeps_tombstones;  /* COMPACT */
+	int result;             /* 0: the file is the segment, by its last durable write */
 	uint32_t file;
 	uint64_t file_bytes;
+	uint64_t left_out_count; /* COMPACT: events that left now */
 	/* The packer's own. */
 	struct wr_clock *clock;
 	struct wr_pack pack;
+	struct wr_compact compact; /* memory NULL: nothing is compacted */
 	bool has_begun;
 	uint64_t rest_until_ns;
 };
 
 /* All memory that it will ever use. 0 or -ENOMEM. */
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
-		   struct wr_clock *clock, const uint8_t *uuid, uint32_t log_id,
-		   uint32_t chunk_bytes, uint64_t segment_bytes);
+		   struct wr_clock *clock, struct wr_segment_table *table,
+		   const struct wr_compact_options *compact);
 /* What it has begun is removed; while the storage is there. Nobody steps it any more. */
 void wr_packer_end(struct wr_packer *p);
 void wr_packer_fini(struct wr_packer *p);

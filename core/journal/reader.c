@@ -218,6 +218,8 @@ static int handle_hole(struct walk *w, uint64_t seq)
 {
 	if (!w->was_read_again) {
 		w->was_read_again = true;
+		/* Its file may have been closed, and the handle be that of another of its kind. */
+		wr_unpack_forget(&w->r->unpack);
 		int r = read_extent(w);
 		return r < 0 ? r : 1;
 	}

@@ -217,10 +217,9 @@ static int feed(struct wr_recovery_run *run, const struct wr_scan_batch *batch)
 			break;
 		uint64_t time_us = h->time_base_us + view.head->time_delta_us;
 		last_time_us = wr_max_u64(last_time_us, time_us);
-		run->fed = true;
-		int r = run->sink->record(run->sink->context, seq, h->epoch, time_us, &view);
+		int r = wr_recovery_feed(run, seq, h->epoch, time_us, &view);
 		if (r != 0)
-			return wr_recovery_fail(run, r, "record", "a record was refused");
+			return r;
 	}
 	run->report->last_time_us = last_time_us;
 	run->report->scanned_records += h->record_count;
@@ -433,7 +432,7 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 		any_live |= live;
 		/* They ascend: a packed one below all that are live has left the log. */
 		table->segments[index].is_rest =
-			(s->draft && !s->foreign) || (s->packed && !any_live);
+			(s->draft && !s->foreign) || (s->packed && !any_live) || s->is_outdated;
 		if (live) /* they are sorted by their ids */
 			wr_segment_set_live(table, index, s->segment_id, s->first.first_seq,
 					    s->first.time_base_us);
@@ -477,7 +476,8 @@ static int restore_size(struct wr_recovery_run *run)
  */
 static bool is_to_be_synced(const struct wr_scan *scan, uint32_t i)
 {
-	bool has_twin = i + 1 < scan->segment_count && scan->segments[i + 1].is_twin;
+	bool has_twin = i + 1 < scan->segment_count &&
+			(scan->segments[i + 1].is_twin || scan->segments[i + 1].is_outdated);
 
 	return scan->segments[i].accepted || (has_twin && !WR_BUG(PACKED_UNSYNCED));
 }

@@ -41,4 +41,8 @@ void wr_recovery_clear_behind(struct wr_recovery_run *run, struct wr_segment_tab
 /* Fills the problem and returns its code. */
 int wr_recovery_fail(struct wr_recovery_run *run, int code, const char *field, const char *text);
 
+/* One record of the log, in order. 0, or why the log is refused. */
+int wr_recovery_feed(struct wr_recovery_run *run, uint64_t seq, uint32_t epoch, uint64_t time_us,
+		     const struct wr_record_view *view);
+
 #endif

@@ -14,6 +14,7 @@
  */
 #include "core/journal/recovery_run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -305,4 +306,33 @@ int wr_recovery_choose_start(struct wr_recovery_run *run)
 	if (r == 0 && run->start_segment_id != 0)
 		r = check_lost(run);
 	return r < 0 ? r : check_oldest(run);
+}
+
+/*
+ * What an event did that was left out is in the tables of a checkpoint, and nowhere else: events
+ * are left out below both of them. Who only looks may pass over it.
+ */
+static int feed_left_out(struct wr_recovery_run *run, uint64_t seq)
+{
+	char text[sizeof run->problem->text];
+
+	if (run->options->read_only)
+		return 0;
+	run->report->corrupt_first_seq = seq;
+	run->report->corrupt_end_seq = seq + 1;
+	(void)snprintf(text, sizeof text,
+		       "no checkpoint is whole, and events were left out, the first at %llu: what "
+		       "they did is not known any more, nothing was changed",
+		       (unsigned long long)seq);
+	return wr_recovery_fail(run, WEIR_E_CORRUPT, "checkpoint", text);
+}
+
+int wr_recovery_feed(struct wr_recovery_run *run, uint64_t seq, uint32_t epoch, uint64_t time_us,
+		     const struct wr_record_view *view)
+{
+	if (view->head->kind == WR_KIND_LEFT_OUT && run->used_copy == WR_CHECKPOINT_COPIES)
+		return feed_left_out(run, seq);
+	run->fed = true;
+	int r = run->sink->record(run->sink->context, seq, epoch, time_us, view);
+	return r == 0 ? 0 : wr_recovery_fail(run, r, "record", "a record was refused");
 }

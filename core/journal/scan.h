@@ -35,11 +35,13 @@ struct wr_scan_segment {
 	uint64_t stored_bytes; /* of the file */
 	uint32_t file;
 	uint32_t file_number;
-	bool packed;       /* this segment without its padding (packed.h) */
-	bool draft;        /* one that was never finished: no part of anything */
-	bool header_copy;  /* packed: the header is damaged, its copy is good */
-	bool is_twin;      /* what a packed file stands for: no part of the log any more */
-	bool header_valid; /* block 0 is a header of this journal */
+	bool packed;         /* this segment without its padding (packed.h) */
+	bool draft;          /* one that was never finished: no part of anything */
+	bool header_copy;    /* packed: the header is damaged, its copy is good */
+	bool is_twin;        /* what a packed file stands for: no part of the log any more */
+	bool is_outdated;    /* packed, and packed anew since: no part of it either, and to go */
+	uint32_t generation; /* packed: the highest of a segment counts */
+	bool header_valid;   /* block 0 is a header of this journal */
 	bool header_zero;
 	bool foreign;     /* block 0 is a good header of another journal or log */
 	bool is_copy;     /* the file before it in the list has the same id (R12) */

@@ -75,6 +75,7 @@ int wr_scan_judge_packed(struct wr_scan *scan, struct wr_scan_segment *s, bool *
 	s->packed = s->header_valid = true;
 	s->segment_id = h.segment_id;
 	s->previous_id = h.previous_segment_id;
+	s->generation = WR_BUG(GENERATION_IGNORED) ? 0 : h.generation;
 	scan->durable_seq = wr_max_u64(scan->durable_seq, h.end_seq - 1);
 	/* As large as it was made to be: else it is cut (R8, R11), as a plain one would be. */
 	if (s->stored_bytes >= h.file_bytes)

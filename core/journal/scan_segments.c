@@ -241,6 +241,8 @@ static bool comes_before(const struct wr_scan_segment *a, const struct wr_scan_s
 		return a->segment_id < b->segment_id;
 	if (a->packed != b->packed)
 		return a->packed;
+	if (a->generation != b->generation)
+		return a->generation > b->generation;
 	return a->header_valid && !b->header_valid;
 }
 
@@ -289,7 +291,8 @@ static void mark_copies(struct wr_scan *scan)
 		s->has_start = s->may_start = false;
 		/* The plain file that a packed one stands for is nothing but a file to be used. */
 		s->is_twin = scan->segments[i - 1].packed && !s->packed;
-		s->is_copy = !s->is_twin;
+		s->is_outdated = s->packed && s->generation < scan->segments[i - 1].generation;
+		s->is_copy = !s->is_twin && !s->is_outdated;
 	}
 }
 

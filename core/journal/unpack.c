@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <weir/error.h>
+
 #include "core/base/bug.h"
 
 static uint32_t index_bytes(const struct wr_unpack *u)
@@ -142,6 +144,19 @@ static void entry_at(const struct wr_unpack *u, uint64_t index, struct wr_packed
 	memcpy(ret_entry, u->index + index * sizeof *ret_entry, sizeof *ret_entry);
 }
 
+int wr_unpack_header(struct wr_unpack *u, const struct wr_unpack_source *from,
+		     struct wr_packed_header *ret_header)
+{
+	int r = load(u, from);
+
+	if (r < 0)
+		return r;
+	if (!u->index_good)
+		return WEIR_E_CORRUPT;
+	*ret_header = u->header;
+	return 0;
+}
+
 /* --- what was in it --------------------------------------------------------------------------- */
 
 /* The frame, uncompressed, into `stored`. *ret_bytes: how much of it there is. */
@@ -180,8 +195,8 @@ int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, u
 	r = read_frame(u, &e, &frame_bytes);
 	if (r < 0)
 		return r;
-	(void)wr_packed_unfold(u->stored, frame_bytes, frame_bytes == e.frame_bytes, u->chunk_bytes,
-			       &place, to);
+	(void)wr_packed_unfold(u->stored, frame_bytes, frame_bytes == e.frame_bytes, e.codec,
+			       u->chunk_bytes, &place, to);
 	return 0;
 }
 

@@ -52,6 +52,9 @@ int wr_unpack_look(struct wr_storage *storage, uint32_t file, uint64_t file_byte
 		   const void *first_block, void *scratch_block, enum wr_block_verdict *ret_verdict,
 		   struct wr_packed_header *ret_header, bool *ret_from_copy);
 
+/* The header of the file; WEIR_E_CORRUPT: it is not this segment, or its index is damaged. */
+int wr_unpack_header(struct wr_unpack *u, const struct wr_unpack_source *from,
+		     struct wr_packed_header *ret_header);
 /* Each 0, or what the storage said. `to` has chunk_bytes. */
 int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, uint64_t index,
 		     uint8_t *to);

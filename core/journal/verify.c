@@ -16,6 +16,7 @@
 #include "core/journal/scan.h"
 #include "core/journal/verify_live.h"
 #include "core/journal/verify_part.h"
+#include "core/record/left_out.h"
 
 static const char newer_text[] =
 	"written by a newer weir, or with a feature that this one does not know";
@@ -357,6 +358,8 @@ static int visit(struct verify *v, const struct wr_scan_batch *batch, uint64_t f
 	v->summary.epoch = h->epoch;
 	v->report->record_count += h->record_count;
 	v->report->event_count += batch->records.event_count;
+	if (batch->records.event_count != h->record_count)
+		v->report->left_out_count += wr_left_out_count(h);
 	v->report->last_seq = end_seq - 1;
 	if (v->report->oldest_seq == 0)
 		v->report->oldest_seq = h->first_seq;
@@ -491,8 +494,8 @@ static int tell_spares(struct verify *v)
 		if (r == 0 && s->foreign)
 			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
 				      "this file belongs to another journal");
-		else if (r == 0 && !s->is_copy && !s->is_twin && !s->draft && !s->header_valid &&
-			 !s->header_zero)
+		else if (r == 0 && !s->is_copy && !s->is_twin && !s->is_outdated && !s->draft &&
+			 !s->header_valid && !s->header_zero)
 			r = tell_file(v, WR_DAMAGE_SPARE, summary.file, 0, WR_BLOCK_BYTES,
 				      "a spare file has a bad header");
 	}

@@ -94,7 +94,8 @@ struct wr_verify_report {
 	uint64_t last_seq;    /* last valid */
 	uint64_t durable_seq; /* highest that a valid header attests */
 	uint64_t record_count;
-	uint64_t event_count; /* of them events of users */
+	uint64_t event_count;    /* of them events of users */
+	uint64_t left_out_count; /* and of them what says that an event was left out */
 	uint64_t segment_count;
 	uint64_t spare_count;
 	uint64_t corrupt_count; /* damages with `corrupt` */

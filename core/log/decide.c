@@ -211,7 +211,7 @@ static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
 {
 	struct wr_settle_row *r = &t->settle.rows[s->row_first + row];
 	struct wr_partition_cells *cell = cells_of(t, s, row);
-	bool all = position <= 1;
+	bool all = position <= 1 && !t->may_lack_events;
 	wr_cell_set(undo, &r->events, all ? 0 : wr_load_relaxed(&cell->events)); /* own */
 	wr_cell_set(undo, &r->bytes, all ? 0 : wr_load_relaxed(&cell->bytes));
 	wr_cell_set(undo, &r->moved, all || position == seq ? 0 : seq);

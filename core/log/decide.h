@@ -28,6 +28,8 @@ struct wr_tables {
 	struct wr_outstanding outstanding;
 	struct wr_schemas schemas;
 	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
+	/* Events may have been left out: what there is from the beginning has to be counted. */
+	bool may_lack_events;
 };
 
 struct wr_tables_limits {

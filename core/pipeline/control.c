@@ -9,6 +9,10 @@
 
 #include "core/pipeline/pipeline.h"
 
+#define NS_PER_S 1000000000ull
+/* What a duration of a topic's may be: 60 years. */
+#define WR_TOPIC_SECONDS_MAX (60ull * 365 * 24 * 3600)
+
 static bool control_is_free(void *context)
 {
 	struct weir_pipeline *p = context;
@@ -121,7 +125,11 @@ int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 
 void weir_topic_options_init(struct weir_topic_options *options)
 {
-	*options = (struct weir_topic_options){.struct_bytes = sizeof *options, .partitions = 1};
+	*options = (struct weir_topic_options){
+		.struct_bytes = sizeof *options,
+		.partitions = 1,
+		.tombstone_ns = 24 * 3600 * NS_PER_S,
+	};
 }
 
 static int name_problem(struct weir_problem *problem, int code)
@@ -218,6 +226,32 @@ static int follow(struct weir_pipeline *p, uint32_t topic, const struct weir_top
 	return weir_topic_schema_set(p, topic, schema, problem);
 }
 
+static uint64_t seconds_of(uint64_t ns)
+{
+	return ns / NS_PER_S + (ns % NS_PER_S != 0);
+}
+
+/* What it asks for, in one word (compact.h); 0: nothing. */
+static int policy_of(const struct weir_pipeline *p, const struct weir_topic_options *o,
+		     uint64_t *ret_policy, struct weir_problem *problem)
+{
+	uint64_t lag_s = seconds_of(o->compact_lag_ns), tombstone_s = seconds_of(o->tombstone_ns);
+
+	*ret_policy = 0;
+	if (!o->compact)
+		return 0;
+	if (p->policies == NULL)
+		return wr_problem_set(problem, -EINVAL, "compact",
+				      "a topic is compacted in a journal, by a pipeline that was "
+				      "opened with compaction_keys");
+	if (lag_s > WR_TOPIC_SECONDS_MAX)
+		return wr_problem_set(problem, -EINVAL, "compact_lag_ns", "60 years at most");
+	if (tombstone_s > WR_TOPIC_SECONDS_MAX)
+		return wr_problem_set(problem, -EINVAL, "tombstone_ns", "60 years at most");
+	*ret_policy = wr_compact_policy(lag_s, tombstone_s);
+	return 0;
+}
+
 int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *options,
 		      uint32_t *ret_topic, struct weir_problem *reterr_problem)
 {
@@ -238,7 +272,10 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 				      "a topic has 1 to partitions_max partitions");
 	struct wr_control_window window;
 	struct wr_control_versions versions;
-	rc = window_of(p, options, &window, reterr_problem);
+	uint64_t policy;
+	rc = policy_of(p, options, &policy, reterr_problem);
+	if (rc == 0)
+		rc = window_of(p, options, &window, reterr_problem);
 	if (rc == 0)
 		rc = versions_of(p, options, &versions, reterr_problem);
 	if (rc != 0)
@@ -256,6 +293,8 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	if (rc != 0)
 		return topic_problem(p, reterr_problem, rc, reply.detail);
 	*ret_topic = reply.detail;
+	if (policy != 0)
+		wr_store_relaxed(&p->policies[reply.detail], policy);
 	return follow(p, reply.detail, options->schema, reterr_problem);
 }
 

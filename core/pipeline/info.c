@@ -50,6 +50,8 @@ static void tell_journal(struct weir_pipeline *p, struct weir_info *info)
 	info->segments_packed = stats.packed_live;
 	info->packed_bytes = stats.packed_bytes;
 	info->pack_failures = stats.pack_failures;
+	info->compactions = stats.compactions;
+	info->left_out_events = stats.left_out;
 	info->low_space = stats.low_space;
 	info->free_bytes = stats.free_bytes;
 	info->starved = stats.no_room_code < 0;

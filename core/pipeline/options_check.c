@@ -88,6 +88,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"outstanding_max", o->outstanding_max, 1, 1u << 22, false},
 		{"schemas_max", o->schemas_max, 0, 65535, false},
 		{"schema_bytes_max", o->schema_bytes_max, 4 * KIB, 64 * MIB, false},
+		{"compaction_keys", o->compaction_keys, 0, WR_COMPACT_KEYS_MAX, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
 		{"segments_ahead", o->segments_ahead, 1, 16, false},
@@ -177,6 +178,11 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 		return reject(problem, "when_no_room", "not WAIT, DROP_OLDEST or REFUSE");
 	if ((unsigned)o->pack > WEIR_PACK_PADDING)
 		return reject(problem, "pack", "not NO or PADDING");
+	if (o->compaction_keys != 0 && o->compaction_keys < WR_COMPACT_KEYS_MIN)
+		return reject(problem, "compaction_keys", "0, or 1024 keys at least");
+	if (o->compaction_keys != 0 && o->pack == WEIR_PACK_NO)
+		return reject(problem, "compaction_keys",
+			      "what is compacted is packed: it needs pack");
 	return 0;
 }
 
@@ -341,7 +347,10 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 				2 * wr_unpack_bytes(o->chunk_bytes,
 						    o->segment_bytes + WR_BLOCK_BYTES) +
 				wr_journal_pack_bytes(o->chunk_bytes,
-						      o->segment_bytes + WR_BLOCK_BYTES);
+						      o->segment_bytes + WR_BLOCK_BYTES,
+						      o->compaction_keys);
+		if (o->compaction_keys != 0)
+			plan->tables_bytes += wr_pipeline_policies_bytes(o);
 	}
 	plan->total_bytes =
 		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;

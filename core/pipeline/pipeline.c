@@ -86,6 +86,11 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 	job->buffer = memory->ops->alloc(memory, job->buffer_bytes, WR_BLOCK_BYTES);
 	if (job->buffer == NULL)
 		return -ENOMEM;
+	if (o->compaction_keys != 0) {
+		p->policies = memory->ops->alloc(memory, wr_pipeline_policies_bytes(o), 64);
+		if (p->policies == NULL)
+			return -ENOMEM;
+	}
 	job->more_bytes_max = wr_tables_keys_bytes_max(&limits);
 	job->more = wr_tables_copy;
 	job->more_context = &p->tables;
@@ -96,11 +101,16 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		.low_space_bytes = o->low_space_bytes,
 		.drop_oldest = o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST,
 		.pack = o->pack != WEIR_PACK_NO,
+		.compact = {.keys_max = o->compaction_keys,
+			    .topics = p->policies,
+			    .topic_count = o->topics_max,
+			    .chunks_in_memory = p->plan.chunk_count},
 		.batches_in_flight_max =
 			(uint32_t)wr_min_u64(o->batches_in_flight_max, p->host.storage->depth_max),
 		.seal_before_ack = o->seal_before_ack,
 		.lanes_max = p->lane_count,
 	};
+	memcpy(options.compact.secret, p->host.secret, sizeof options.compact.secret);
 	int rc = wr_journal_create(p->host.storage, memory, p->host.clock, &options, &p->segments,
 				   &p->recovered, &p->link, &p->journal);
 	if (rc != 0)
@@ -178,6 +188,7 @@ static int make_writer(struct weir_pipeline *p)
 			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
 		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;
 		options.retires = o->retention_bytes != 0 || o->retention_time_ns != 0 ||
+				  o->compaction_keys != 0 ||
 				  o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
 		options.first_record = p->epoch_record;
 		options.first_record_bytes = epoch_record(p, p->epoch_record);
@@ -228,6 +239,7 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	struct wr_tables_limits limits;
 	wr_tables_limits_of(o, &limits);
 	int rc = wr_tables_init(&p->tables, p->host.memory, &limits);
+	p->tables.may_lack_events = o->compaction_keys != 0;
 	p->host.memory->writer = WR_WRITTEN_BY_LOG;
 	if (rc == 0)
 		rc = wr_chunks_init(&p->chunks, p->host.memory, o->chunk_bytes, p->plan.chunk_count,
@@ -350,6 +362,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	if (p->journal != NULL)
 		wr_journal_destroy(p->journal, m);
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
+	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
 	wr_segment_table_fini(&p->segments, m);
 	for (uint32_t i = 0; p->events != NULL && i < o->producers_max + o->members_max; i++)
 		if (p->events[i].fd >= 0)

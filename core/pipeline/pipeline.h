@@ -204,6 +204,8 @@ struct weir_pipeline {
 	struct wr_recovered recovered;
 	struct wr_journal_link link;
 	struct wr_journal *journal;
+	/* [topics_max], options.compaction_keys: what topics ask for (compact.h). Relaxed. */
+	wr_atomic_u64 *policies;
 	struct wr_reader reader; /* of the group step */
 	struct wr_catchup *catchup;
 	struct wr_reader control_reader; /* of control calls, under the control lock */
@@ -320,6 +322,12 @@ void wr_pipeline_destroy(struct weir_pipeline *p);
 /* The steps, in the order in which one thread runs them. */
 void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step);
+/* Of the policies of topics. */
+static inline size_t wr_pipeline_policies_bytes(const struct weir_options *o)
+{
+	return o->topics_max * sizeof(wr_atomic_u64);
+}
+
 /* With options.pack; blocks on the medium, beside the others or between them. */
 void wr_pipeline_pack_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_group_step(struct weir_pipeline *p, struct wr_step *ret_step);

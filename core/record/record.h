@@ -51,6 +51,7 @@ enum wr_kind {
 	WR_KIND_FILLER = 17,
 	WR_KIND_PRODUCER = 18, /* a producer's name gets its id */
 	WR_KIND_REJECT = 19,   /* of a shared subscription: share.h, like SETTLE and HANDOUT_MARK */
+	WR_KIND_LEFT_OUT = 20, /* never appended: stands where an event did (left_out.h) */
 	/* In lanes only, never appended: the head of a run of several records (L7). */
 	WR_KIND_RUN = 255,
 };

@@ -125,6 +125,9 @@ struct weir_journal_report {
 	uint64_t corrupt_count; /**< damages with `corrupt` */
 	uint64_t harmless_count;
 	uint64_t read_bytes;
+	/** Of record_count: events that were left out of the journal after they were appended, and
+	 * that it says so of (compaction). */
+	uint64_t left_out_count;
 };
 
 /**

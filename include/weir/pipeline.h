@@ -158,6 +158,25 @@ struct weir_topic_options {
 	 * without a subject: whatever it follows already, if it is there.
 	 */
 	const struct weir_topic_schema *schema;
+	/**
+	 * Of the events of a key only the newest has to stay: older ones leave the journal, and an
+	 * event without a payload (a tombstone) does so itself in the end. As in Kafka, where that
+	 * is cleanup.policy=compact: nothing is reordered or renumbered, what stays is at its
+	 * sequence, and who reads an old part of the log passes over what has left, without a gap
+	 * item. Unlike there, no subscription ever misses an event: what leaves lies below the
+	 * position of each. Events without a key stay.
+	 *
+	 * Like retention it is what this process does to its files, and no property of the topic:
+	 * it holds from the first call with it until the pipeline is closed. It needs a journal and
+	 * options.compaction_keys, else -EINVAL.
+	 */
+	bool compact;
+	/** With compact: the younger ones stay, and so does what is appended after one of those;
+	 * 0 (default): none; in seconds, rounded up, 60 years at most. */
+	uint64_t compact_lag_ns;
+	/** With compact: how long a tombstone stays, by its append time; default 24 h; in seconds,
+	 * rounded up, 60 years at most. */
+	uint64_t tombstone_ns;
 };
 
 /**
@@ -313,7 +332,9 @@ struct weir_info {
 	uint64_t segments_packed;  /**< of segments_live: how many are packed (options.pack) */
 	uint64_t packed_bytes;     /**< of log_bytes: of packed files */
 	uint64_t pack_failures; /**< since the open: segments that stay as they are, and tries that
-	                               are made again */
+	                               are made again; of compaction, too */
+	uint64_t compactions;   /**< since the open: passes that came to their end */
+	uint64_t left_out_events; /**< since the open: how many events left the journal by them */
 	/**
 	 * Room for segments is short: the last one that was wanted could not be made for a full
 	 * disk, or would have left less than low_space_bytes free. Until one can be made.

@@ -281,6 +281,18 @@ static void check_window(struct wr_config_findings *findings, const struct wr_co
 		wr_config_error(findings, place, "span: of whole microseconds");
 }
 
+static void check_compact(struct wr_config_findings *findings,
+			  const struct wr_config_values *values, const struct wr_config_node *item,
+			  const struct wr_config_topic *topic)
+{
+	if (!topic->compact || values->options.compaction_keys != 0)
+		return;
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, wr_config_item_place(findings, item, "compact"),
+				"nothing is compacted without journal.compaction_keys");
+	wr_config_help(findings, d, "journal: {pack: padding, compaction_keys: 100_000}");
+}
+
 static void check_topics(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values)
 {
@@ -288,6 +300,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
 		check_window(findings, item, &topics[i]);
+		check_compact(findings, values, item, &topics[i]);
 		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (topics[i].name == NULL || topics[j].name == NULL ||

@@ -93,6 +93,13 @@ static const struct wr_config_key journal_keys[] = {
 	 .choices = pack_choices,
 	 .fallback = "no",
 	 .doc = "What becomes of files that are full, in the background"},
+	{.name = "compaction_keys",
+	 OPTION(compaction_keys),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 100000000u,
+	 .fallback = "0",
+	 .doc = "Keys that a pass of compaction notes at most, 36 bytes of memory each or more; "
+		"0: nothing is compacted"},
 	{.name = "checkpoint",
 	 OPTION(checkpoint_bytes),
 	 .type = WR_CONFIG_SIZE,

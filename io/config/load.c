@@ -89,6 +89,9 @@ static bool make_topics(struct weir_config *config)
 		config->topics[i].idempotency_keys = from[i].idempotency_keys;
 		config->topics[i].idempotency_span_ns = from[i].idempotency_span_ns;
 		config->topics[i].versioned_keys = from[i].versioned_keys;
+		config->topics[i].compact = from[i].compact;
+		config->topics[i].compact_lag_ns = from[i].compact_lag_ns;
+		config->topics[i].tombstone_ns = from[i].tombstone_ns;
 	}
 	return config->topics != NULL;
 }

@@ -86,6 +86,9 @@ struct wr_config_topic {
 	uint32_t idempotency_keys; /* 0: it has no window */
 	uint64_t idempotency_span_ns;
 	uint32_t versioned_keys; /* 0: its keys have no versions */
+	bool compact;
+	uint64_t compact_lag_ns;
+	uint64_t tombstone_ns;
 };
 
 struct wr_config_subscription {

@@ -208,6 +208,15 @@
 	X(PACKS_UNTOLD, unit_packing, "packing::the_superblock_says_so_before")                    \
 	X(READERS_NOT_ASKED, unit_packing,                                                         \
 	  "packing::nobodys_file_is_used_again_while_he_reads_it")                                 \
+	X(LEFT_OUT_UNBALANCED, unit_left_out, "left_out::the_log_is_whole_but_for_them")           \
+	X(NEWEST_LEFT_OUT, unit_compaction,                                                        \
+	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
+	X(COMPACTS_UNGATED, unit_compaction,                                                       \
+	  "compaction::nothing_goes_that_a_subscription_has_still_to_read")                        \
+	X(LEAVES_OUT_UNTOLD, unit_compaction,                                                      \
+	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
+	X(GENERATION_IGNORED, unit_left_out,                                                       \
+	  "left_out::what_was_packed_last_counts_and_the_other_goes")                              \
 	X(PACKED_DRAFT_COUNTS, unit_packed, "packed::a_draft_counts_for_nothing_and_is_a_rest")    \
 	X(PACKED_PASSED_OVER, unit_verify_packing,                                                 \
 	  "verify_packing::where_a_file_was_used_again_the_packed_one_is_read")                    \

@@ -142,6 +142,38 @@ void format_live_packed(const char *segments)
 	fixture_close(&format_fixture, NULL);
 }
 
+void format_live_compacted(const char *unused)
+{
+	struct weir_topic_options o;
+	struct weir_info info = {.left_out_events = 0};
+	uint64_t number = 0, ticket = 0;
+	uint32_t topic;
+
+	(void)unused;
+	format_fixture.options.pack = WEIR_PACK_PADDING;
+	format_fixture.options.compaction_keys = 1024;
+	format_fixture.options.pool_bytes = 4 * format_fixture.options.chunk_bytes;
+	format_fixture.options.checkpoint_bytes = 64u << 10;
+	fixture_open(&format_fixture);
+	weir_topic_options_init(&o);
+	o.name = "states";
+	o.compact = true;
+	fixture_need(weir_topic_create(format_fixture.pipeline, &o, &topic, NULL) == 0, "a topic");
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	for (uint32_t round = 0; round < 400 && info.left_out_events < 500; round++) {
+		for (uint64_t key = 1; key <= 100; key++, number++) {
+			struct weir_event event = fixture_event(topic, &key, &number);
+			fixture_need(weir_publish(producer, &event, &ticket) == 0, "an event");
+			if (key % 10 == 0)
+				fixture_wait(producer, ticket);
+		}
+		fixture_sleep_ns(10000000);
+		fixture_info(&format_fixture, &info);
+	}
+	fixture_need(info.left_out_events >= 500, "events that left");
+	fixture_close(&format_fixture, NULL);
+}
+
 void format_live_long(const char *unused)
 {
 	(void)unused;

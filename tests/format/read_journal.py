@@ -20,9 +20,10 @@ import sys
 BLOCK = 4096
 KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subscription",
          9: "generation", 10: "handout_mark", 11: "producer_skip",
-         16: "epoch_start", 18: "producer", 19: "reject"}
+         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
-PACKED = 1
+PACKED, LEFT_OUT = 1, 2
+WHOLE, SPARSE = 0, 3
 
 
 class Damaged(Exception):
@@ -79,7 +80,7 @@ class Superblock:
         with open(os.path.join(folder, "JOURNAL"), "rb") as file:
             for copy in range(4):
                 block = file.read(BLOCK)
-                if not good_block(block, b"WEIRJRNL", PACKED):
+                if not good_block(block, b"WEIRJRNL", PACKED | LEFT_OUT):
                     continue
                 if struct.unpack_from("<H", block, 10)[0] != copy:
                     continue
@@ -101,9 +102,33 @@ class Superblock:
 def packed_head(data):
     """The good one of the two headers of a packed file, or None."""
     for head in (data[:BLOCK], data[-BLOCK:]):
-        if good_block(head, b"WEIRPACK"):
+        if good_block(head, b"WEIRPACK", 1 << SPARSE):
             return head
     return None
+
+
+def unfolded(frame, at, body_bytes):
+    """The records of a batch in a sparse frame, and where the next one begins there."""
+    records = b""
+    while len(records) < body_bytes:
+        size, = struct.unpack_from("<I", frame, at)
+        kind, = struct.unpack_from("<B", frame, at + 20)
+        if kind != 20:
+            size = (size + 7) // 8 * 8
+            records += frame[at:at + size]
+            at += size
+            continue
+        head = bytearray(frame[at:at + 24])
+        more, = struct.unpack_from("<H", head, 22)
+        head[22:24] = bytes(2)
+        for _ in range(more):
+            head[0:4] = struct.pack("<I", 24)
+            records += head
+            head[12:16] = bytes(4)
+        head[0:4] = struct.pack("<I", size - 24 * more)
+        records += head + bytes(size - 24 * more - 24)
+        at += 24
+    return records, at
 
 
 def unpacked(head, data):
@@ -125,7 +150,7 @@ def unpacked(head, data):
     for extent in range(frames):
         offset, stored, whole, how, stored_crc = struct.unpack_from("<QIIII", index, extent * 160)
         frame = data[offset:offset + stored]
-        if how != 0 or stored != whole:
+        if how not in (WHOLE, SPARSE) or stored != whole:
             raise SystemExit("a newer format")
         if crc(1, frame) != stored_crc:
             continue
@@ -133,9 +158,12 @@ def unpacked(head, data):
         while at < len(frame):
             body, batch_bytes = struct.unpack_from("<II", frame, at + 64)
             place, = struct.unpack_from("<Q", frame, at + 96)
-            plain[place:place + batch_bytes] = (frame[at:at + 128 + body]
+            records, end = (frame[at + 128:at + 128 + body], at + 128 + (body + 7) // 8 * 8)
+            if how == SPARSE:
+                records, end = unfolded(frame, at + 128, body)
+            plain[place:place + batch_bytes] = (frame[at:at + 128] + records
                                                 + bytes(batch_bytes - 128 - body))
-            at += 128 + (body + 7) // 8 * 8
+            at = end
     return bytes(plain)
 
 
@@ -153,6 +181,7 @@ class Segment:
         if self.packed:
             is_cut = len(self.data) < struct.unpack_from("<Q", head, 104)[0]
             self.data = unpacked(head, self.data)[:len(self.data) if is_cut else None]
+        self.generation = struct.unpack_from("<I", head, 132)[0] if self.packed else 0
         self.id = self.previous_id = 0
         self.headed = False
         if (good_block(self.data[:BLOCK], b"WEIRSEG1")
@@ -233,8 +262,11 @@ def open_files(superblock, folder):
     for name in os.listdir(folder):
         if re.fullmatch(r"0-\d{8,}\.seg", name):
             segments.append(Segment(superblock, os.path.join(folder, name)))
-    packed = {s.id for s in segments if s.packed}
-    return sorted((s for s in segments if not s.draft and (s.packed or s.id not in packed)),
+    packed = {}
+    for s in segments:
+        if s.packed and (s.id not in packed or s.generation > packed[s.id].generation):
+            packed[s.id] = s
+    return sorted((s for s in segments if not s.draft and packed.get(s.id, s) is s),
                   key=lambda s: s.id)
 
 
@@ -350,6 +382,8 @@ def read(folder):
         for r in batch.records() if batch.kind == DATA else ():
             entry = {"sequence": r.seq, "epoch": r.epoch, "append_time_us": r.time,
                      "kind": KINDS.get(r.kind, str(r.kind)), "payload_hex": r.payload.hex()}
+            if r.kind == 20:
+                entry["payload_hex"] = None
             if r.kind == 5:
                 names.append(r.key.decode())
                 partitions.append(struct.unpack_from("<I", r.payload)[0])

@@ -8,6 +8,7 @@
 #include "core/base/assert.h"
 #include "core/base/bits.h"
 #include "core/base/crc32c.h"
+#include "core/record/left_out.h"
 #include "core/record/section.h"
 
 #define SECTOR_BYTES 512u
@@ -468,6 +469,8 @@ bool log_builder_matches(const struct log_builder *b, uint64_t seq, uint32_t epo
 		return false;
 	if (view->head->kind == WR_KIND_EPOCH_START)
 		return seq == batch->header.first_seq;
+	if (b->leaves_out != NULL && b->leaves_out(seq))
+		return view->head->kind == WR_KIND_LEFT_OUT && wr_left_out_is_sound(view->head);
 	if (view->head->kind != WR_KIND_EVENT || view->payload_bytes < PAYLOAD_BYTES_MIN ||
 	    wr_get_u64(view->payload) != seq || wr_get_u64(view->payload + 8) != epoch)
 		return false;

@@ -65,6 +65,8 @@ struct log_builder {
 	struct log_batch batches[LOG_BUILDER_BATCHES_MAX];
 	uint32_t batch_count;
 	uint8_t *buffer; /* one chunk */
+	/* Which events are expected to be left out; NULL: none. */
+	bool (*leaves_out)(uint64_t seq);
 };
 
 /* A journal without a batch. The first epoch begins with log_builder_epoch(). */

@@ -23,16 +23,19 @@ static int run(struct wr_pack *pack, const struct wr_pack_job *job, bool to_the_
 	return r;
 }
 
-int pack_bed_one(struct log_probe *p, struct wr_storage *storage, uint32_t n, bool to_the_end)
+int pack_bed_rule(struct log_probe *p, struct wr_storage *storage, uint32_t n,
+		  const struct wr_pack_rule *rule, uint32_t file_number, bool to_the_end)
 {
 	struct wr_segment *s = wr_segment_live(&p->table, n);
 	struct wr_segment *next = wr_segment_live(&p->table, n + 1);
 	char name[WR_STORAGE_NAME_MAX + 1];
 	struct wr_pack_job job = {
+		.is_packed = wr_segment_is_packed(s),
+		.rule = rule,
 		.segment_id = wr_load_relaxed(&s->segment_id),
 		.first_seq = wr_load_relaxed(&s->first_seq),
 		.end_seq = wr_load_relaxed(&next->first_seq),
-		.file_number = PACK_BED_FILES + n,
+		.file_number = file_number,
 		.now_us = 1,
 	};
 	struct wr_pack pack;
@@ -42,14 +45,19 @@ int pack_bed_one(struct log_probe *p, struct wr_storage *storage, uint32_t n, bo
 	if (r < 0)
 		return r;
 	WR_ASSERT(wr_pack_init(&pack, storage, &p->memory.base, p->table.uuid, 0,
-			       p->table.chunk_bytes, p->table.segment_bytes) == 0);
+			       p->table.chunk_bytes, p->table.segment_bytes, rule != NULL) == 0);
 	r = run(&pack, &job, to_the_end);
 	(void)storage->ops->file_close(storage, job.file);
 	wr_pack_fini(&pack);
 	return r;
 }
 
-static int mark_superblock(struct log_probe *p, struct wr_storage *storage)
+int pack_bed_one(struct log_probe *p, struct wr_storage *storage, uint32_t n, bool to_the_end)
+{
+	return pack_bed_rule(p, storage, n, NULL, PACK_BED_FILES + n, to_the_end);
+}
+
+int pack_bed_features(struct log_probe *p, struct wr_storage *storage, uint32_t features)
 {
 	struct wr_superblock_found found;
 	uint32_t file;
@@ -59,7 +67,7 @@ static int mark_superblock(struct log_probe *p, struct wr_storage *storage)
 		r = wr_superblock_read(storage, &p->memory.base, file, &found);
 	if (r < 0)
 		return r;
-	found.superblock.features_must |= WR_SUPERBLOCK_PACKED;
+	found.superblock.features_must |= features;
 	r = wr_superblock_write(storage, &p->memory.base, file, &found.superblock);
 	(void)storage->ops->file_close(storage, file);
 	return r;
@@ -73,7 +81,7 @@ int pack_bed_all(struct wr_sim_disk *disk, struct wr_storage *storage, bool remo
 	int count = 0;
 
 	if (r == 0)
-		r = mark_superblock(&p, storage);
+		r = pack_bed_features(&p, storage, WR_SUPERBLOCK_PACKED);
 	for (uint32_t n = 0; r == 0 && n + 1 < wr_segment_live_count(&p.table); n++) {
 		if (wr_segment_is_packed(wr_segment_live(&p.table, n)))
 			continue;

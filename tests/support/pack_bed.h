@@ -16,6 +16,11 @@
  * `to_the_end` through, the switch. 0, or what wr_pack_*() said.
  */
 int pack_bed_one(struct log_probe *p, struct wr_storage *storage, uint32_t n, bool to_the_end);
+/* The same of a segment that may be packed already, by a rule, into a file of this number. */
+int pack_bed_rule(struct log_probe *p, struct wr_storage *storage, uint32_t n,
+		  const struct wr_pack_rule *rule, uint32_t file_number, bool to_the_end);
+/* The superblock of the journal on this storage says these features, too. */
+int pack_bed_features(struct log_probe *p, struct wr_storage *storage, uint32_t features);
 /*
  * Packs all sealed segments of a journal on this disk, and says so in its superblock; with
  * `remove_plain` what they stood for goes. How many, or a negative code.

@@ -80,6 +80,9 @@ void journal_print_totals(FILE *to, const struct weir_journal_report *r)
 		fprintf(to, "%s records, %s of them events: sequence %s to %s\n",
 			cli_text_count(a, r->record_count), cli_text_count(b, r->event_count),
 			cli_text_count(c, r->oldest_sequence), cli_text_count(d, r->last_sequence));
+	if (r->left_out_count > 0)
+		fprintf(to, "%s events were left out since they were appended\n",
+			cli_text_count(a, r->left_out_count));
 	if (r->corrupt_count > 0)
 		fprintf(to, "CORRUPT in %llu places: weir journal verify says where\n",
 			(unsigned long long)r->corrupt_count);
@@ -117,6 +120,8 @@ void journal_print_verdict(FILE *to, const struct weir_journal_report *r)
 		r->corrupt_count > 0 ? "CORRUPT" : "ok", cli_text_count(a, r->record_count),
 		(unsigned long long)r->segment_count, cli_text_count(b, r->last_sequence),
 		cli_text_count(c, r->durable_sequence), cli_text_bytes(d, r->read_bytes));
+	if (r->left_out_count > 0)
+		fprintf(to, "; %llu events left out", (unsigned long long)r->left_out_count);
 	if (r->corrupt_count > 0)
 		fprintf(to, "; %llu places damaged", (unsigned long long)r->corrupt_count);
 	if (r->harmless_count > 0)
@@ -320,6 +325,7 @@ void journal_json_report(struct json_out *j, const struct weir_journal_report *r
 	json_u64(j, "corrupt_count", r->corrupt_count);
 	json_u64(j, "harmless_count", r->harmless_count);
 	json_u64(j, "read_bytes", r->read_bytes);
+	json_u64(j, "left_out", r->left_out_count);
 }
 
 void journal_json_bytes(struct json_out *j, const char *key, const char *hex_key, const void *bytes,

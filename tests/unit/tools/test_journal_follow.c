@@ -258,7 +258,7 @@ static void pack_first(uint32_t file_number, uint64_t end_seq)
 	cr_assert_eq(wr_storage_posix_open(&options, &storage), 0);
 	cr_assert_eq(storage->ops->file_open(storage, "0-00000001.seg", 0, &job.file), 0);
 	cr_assert_eq(wr_pack_init(&pack, storage, &memory.memory, b.superblock.uuid, 0,
-				  BUILD_CHUNK_BYTES, BUILD_SEGMENT_BYTES),
+				  BUILD_CHUNK_BYTES, BUILD_SEGMENT_BYTES, false),
 		     0);
 	cr_assert_eq(wr_pack_begin(&pack, &job), 0);
 	do
