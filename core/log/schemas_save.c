@@ -137,6 +137,18 @@ static int load_topic(struct wr_schemas *s, struct wr_cursor *in, uint32_t topic
 	return 0;
 }
 
+/* References fill their bytes, and lead to what was there before: no circle, none beyond. */
+static bool references_lead_back(struct wr_schemas *s, uint32_t type)
+{
+	const struct wr_schema_type *t = &s->types[type];
+	struct wr_schema_reference r;
+	uint32_t at = 0;
+	while (wr_schema_reference_next(s->arena + t->at, t->reference_bytes, &at, &r))
+		if (r.entry >= wr_schemas_entry_count(s) || s->entries[r.entry].type >= type)
+			return false;
+	return at == t->reference_bytes;
+}
+
 static int load_parts(struct wr_schemas *s, struct wr_cursor *in, const uint32_t counts[4],
 		      uint32_t topic_count)
 {
@@ -149,6 +161,8 @@ static int load_parts(struct wr_schemas *s, struct wr_cursor *in, const uint32_t
 		rc = load_entry(s, in);
 	for (uint32_t i = 0; rc == 0 && i < counts[3]; i++)
 		rc = load_topic(s, in, topic_count);
+	for (uint32_t i = 1; rc == 0 && i <= counts[0]; i++)
+		rc = references_lead_back(s, i) ? 0 : WEIR_E_CORRUPT;
 	return rc;
 }
 

@@ -419,3 +419,35 @@ Test(registry, a_prefix_names_the_schema_and_a_payload_is_validated)
 	for (uint32_t i = 0; i < 3; i++)
 		cr_expect_eq(items[i].type, v.type);
 }
+
+/* --- a checkpoint that no writer wrote -------------------------------------------------------- */
+
+/* The registry's section, with `entry` as what the second schema refers to; as it is loaded. */
+static int load_reference_to(uint32_t entry)
+{
+	static uint8_t section[8192];
+	struct wr_sink sink = {.bytes = section, .capacity_bytes = sizeof section};
+	struct wr_schemas *s = &bed.pipeline->tables.schemas;
+	const struct wr_schema_type *type = &s->types[2];
+	wr_put_u32(s->arena + type->at, entry);
+	wr_schemas_save(s, &sink);
+	wr_schemas_reset(s);
+	return wr_schemas_load(s, 1, 0, section + 16, wr_get_u32(section + 8));
+}
+
+Test(registry, references_of_a_checkpoint_lead_back_or_it_is_damaged)
+{
+	struct weir_schema_reference of = {"F", "a", 1};
+	struct weir_registration r;
+	struct weir_schema_version v;
+	bed_end();
+	bed_begin(FIXTURE_MEMORY | FIXTURE_MANUAL, 1u << 30); // nobody looks while it is changed
+	bed_register("a", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}");
+	r = bed_asks("b", "{\"type\":\"array\",\"items\":\"F\"}");
+	r.references = &of;
+	r.reference_count = 1;
+	cr_assert_eq(weir_registry_register(bed.pipeline, &r, &v, NULL, NULL, NULL), 0);
+	cr_expect_eq(load_reference_to(0), 0, "as it was");
+	cr_expect_eq(load_reference_to(1), WEIR_E_CORRUPT, "to itself");
+	cr_expect_eq(load_reference_to(2), WEIR_E_CORRUPT, "beyond");
+}
