@@ -344,7 +344,7 @@ static int scan_log(struct wr_recovery_run *run)
 
 static bool is_live(const struct wr_recovery_run *run, const struct wr_scan_segment *s)
 {
-	return s->first_valid && !s->foreign &&
+	return s->first_valid &&
 	       (s->accepted || (!s->excluded && s->segment_id < run->start_segment_id));
 }
 

@@ -107,7 +107,7 @@ static int clear_segments_above(struct wr_recovery_run *run, struct wr_segment_t
 	     i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];
 		/* Who is cut in front of its first batch holds none. */
-		if (s->file_bytes < HEAD_BYTES || s->segment_id == 0 || s->packed || s->draft ||
+		if (s->file_bytes < HEAD_BYTES || s->segment_id == 0 || s->packed ||
 		    WR_BUG(TAIL_SEGMENT_LEFT))
 			continue;
 		int written = spoil(run, s->file, WR_BLOCK_BYTES);

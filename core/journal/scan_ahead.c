@@ -114,9 +114,8 @@ static int note_start(struct wr_scan *scan, struct ahead *a, uint32_t index, uin
 	if (verdict != WR_BATCH_VALID || !wr_epoch_start_of(batch.bytes, &start))
 		return 0;
 	if (wr_scan_start_matches(scan, batch.header, &start)) {
-		if (!a->has_claim || batch.header->epoch > a->claim.header.epoch)
-			a->claim = (struct place){index, offset, *batch.header};
-		a->has_claim = true;
+		a->claim = (struct place){index, offset, *batch.header};
+		a->has_claim = true; /* which decides: nothing behind it is looked at */
 	}
 	if (start.epoch == scan->epoch && !a->has_end) {
 		a->has_end = true;

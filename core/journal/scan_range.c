@@ -64,9 +64,8 @@ static bool is_whole(const struct wr_scan *scan, const struct wr_scan_segment *s
 {
 	if (s->file_bytes < scan->segment_bytes)
 		return false;
-	if (used)
-		return s->first_valid && !s->excluded;
-	return s->header_valid || s->first_valid;
+	/* It has an id: its header says so, or its first batch. */
+	return !used || (s->first_valid && !s->excluded);
 }
 
 /* The highest link of the chain between `above_id` and `below_id` that is not whole; 0: none. */

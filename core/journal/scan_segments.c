@@ -109,18 +109,13 @@ static int find_files(struct wr_scan *scan)
 static int judge_header(struct wr_scan *scan, struct wr_scan_segment *s)
 {
 	struct wr_segment_header header = {.segment_id = 0};
+	enum wr_block_verdict verdict = wr_segment_header_decode(scan->probe, &header);
 
-	switch (wr_segment_header_decode(scan->probe, &header)) {
-	case WR_BLOCK_UNKNOWN:
+	s->header_zero = verdict == WR_BLOCK_ZERO;
+	if (verdict == WR_BLOCK_UNKNOWN)
 		return WEIR_E_FORMAT;
-	case WR_BLOCK_ZERO:
-		s->header_zero = true;
+	if (verdict != WR_BLOCK_VALID)
 		return 0;
-	case WR_BLOCK_BAD:
-		return 0;
-	case WR_BLOCK_VALID:
-		break;
-	}
 	if (memcmp(header.uuid, scan->superblock->uuid, WR_UUID_BYTES) != 0 ||
 	    header.log_id != scan->log_id) {
 		const struct wr_batch_place place = {header.uuid, header.log_id, header.segment_id,

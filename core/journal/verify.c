@@ -510,8 +510,7 @@ static uint32_t segment_of(const struct wr_scan *scan, uint64_t seq)
 
 	for (uint32_t i = 0; i < scan->segment_count; i++) {
 		const struct wr_scan_segment *s = &scan->segments[i];
-		if (s->first_valid && !s->excluded && !s->is_copy && s->segment_id != 0 &&
-		    s->first.first_seq <= seq)
+		if (s->first_valid && !s->excluded && s->first.first_seq <= seq)
 			found = i;
 	}
 	return found;

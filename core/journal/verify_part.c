@@ -2,6 +2,7 @@
 /* See verify_part.h. */
 #include "core/journal/verify_part.h"
 
+#include "core/base/assert.h"
 #include "core/base/bits.h"
 
 uint64_t wr_verify_part_count(const struct wr_scan *scan)
@@ -39,11 +40,12 @@ void wr_verify_part(const struct wr_scan *scan, const struct wr_verify_visitor *
 
 void wr_verify_part_begin(struct wr_scan *scan, uint64_t first_id)
 {
-	for (uint32_t i = 0; i < scan->segment_count; i++) {
-		if (scan->segments[i].segment_id != first_id ||
-		    !wr_verify_part_counts(&scan->segments[i]))
-			continue;
-		wr_scan_from_segment(scan, i);
-		return;
+	uint32_t index = 0;
+
+	/* wr_verify_part() has found it; of two with one id the first is the one that counts. */
+	while (scan->segments[index].segment_id != first_id) {
+		index++;
+		WR_ASSERT(index < scan->segment_count);
 	}
+	wr_scan_from_segment(scan, index);
 }

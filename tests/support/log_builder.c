@@ -284,9 +284,35 @@ void log_builder_batch(struct log_builder *b, uint32_t record_count, uint32_t pa
 	b->time_us += record_count;
 }
 
-static void begin_epoch(struct log_builder *b)
+void log_builder_record(struct log_builder *b, const struct wr_record *head, const void *content)
 {
-	const struct wr_epoch_start start = {
+	uint8_t *to = b->buffer + WR_BATCH_HEADER_BYTES;
+
+	WR_ASSERT(head->bytes % 8 == 0 && head->bytes >= sizeof *head);
+	make_room(b, (uint32_t)wr_round_up(WR_BATCH_HEADER_BYTES + head->bytes, WR_BLOCK_BYTES));
+	open_batch(b, WR_BATCH_DATA);
+	memcpy(to, head, sizeof *head);
+	memcpy(to + sizeof *head, content, head->bytes - sizeof *head);
+	place(b, head->bytes, 1, 0);
+	b->time_us++;
+}
+
+void log_builder_start(struct log_builder *b, const struct wr_epoch_start *start)
+{
+	const struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES + WR_EPOCH_START_BYTES,
+		.kind = WR_KIND_EPOCH_START,
+		.flags = WR_RECORD_KEYLESS,
+	};
+	uint8_t payload[WR_EPOCH_START_BYTES];
+
+	wr_epoch_start_encode(start, payload);
+	log_builder_record(b, &head, payload);
+}
+
+struct wr_epoch_start log_builder_end(const struct log_builder *b)
+{
+	return (struct wr_epoch_start){
 		.end_segment_id = b->last_segment_id,
 		.end_offset = b->end_offset,
 		.last_seq = b->next_seq - 1,
@@ -294,12 +320,11 @@ static void begin_epoch(struct log_builder *b)
 		.epoch = b->last_epoch,
 		.wall_us = b->time_us,
 	};
-	const struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES + WR_EPOCH_START_BYTES,
-		.kind = WR_KIND_EPOCH_START,
-		.flags = WR_RECORD_KEYLESS,
-	};
-	uint8_t *to = b->buffer + WR_BATCH_HEADER_BYTES;
+}
+
+static void begin_epoch(struct log_builder *b)
+{
+	const struct wr_epoch_start start = log_builder_end(b);
 
 	b->superblock.epoch = b->epoch;
 	b->superblock.clean = 0;
@@ -309,11 +334,7 @@ static void begin_epoch(struct log_builder *b)
 	log_builder_write_superblock(b);
 	if (!b->hold_durable)
 		b->durable_seq = b->next_seq - 1;
-	open_batch(b, WR_BATCH_DATA);
-	memcpy(to, &head, sizeof head);
-	wr_epoch_start_encode(&start, to + sizeof head);
-	place(b, head.bytes, 1, 0);
-	b->time_us++;
+	log_builder_start(b, &start);
 }
 
 void log_builder_epoch(struct log_builder *b)

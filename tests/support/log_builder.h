@@ -80,6 +80,14 @@ void log_builder_epoch(struct log_builder *b);
 void log_builder_resume(struct log_builder *b);
 /* A new epoch exactly where the log ended, as after a crash with room in its last segment. */
 void log_builder_go_on(struct log_builder *b);
+/* Where the log ends now, as the next epoch start says it. */
+struct wr_epoch_start log_builder_end(const struct log_builder *b);
+/*
+ * A batch of the epoch b->epoch with one record, whatever that says, or with one that says that the
+ * epoch starts: log_builder_epoch() and its like call the latter with what is true.
+ */
+void log_builder_record(struct log_builder *b, const struct wr_record *head, const void *content);
+void log_builder_start(struct log_builder *b, const struct wr_epoch_start *start);
 /* Events of `payload_bytes` (>= 16) each; rolls to the next extent or segment as needed. */
 void log_builder_batch(struct log_builder *b, uint32_t record_count, uint32_t payload_bytes);
 void log_builder_evidence(struct log_builder *b);

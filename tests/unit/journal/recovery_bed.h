@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/bytes.h"
 #include "core/base/crc32c.h"
 #include "io/sim/storage_sim.h"
 #include "tests/support/log_builder.h"
@@ -71,8 +72,8 @@ static inline void expect_corrupt(uint64_t first_seq, uint64_t end_seq)
 	/* The medium is as it was. */
 	for (uint32_t i = 0; i < before->entry_count; i++) {
 		uint64_t bytes_before, bytes;
-		const uint8_t *was = wr_sim_disk_peek(before, before->entries[i].name,
-						      &bytes_before);
+		const uint8_t *was =
+			wr_sim_disk_peek(before, before->entries[i].name, &bytes_before);
 		const uint8_t *is = wr_sim_disk_peek(disk, before->entries[i].name, &bytes);
 		if (was == NULL)
 			continue;
@@ -122,6 +123,22 @@ static inline void zero_batch(uint32_t batch_index)
 	memset(zeros, 0, batch->header.batch_bytes);
 	put(batch->file_number, batch->offset, zeros, batch->header.batch_bytes);
 	free(zeros);
+}
+
+/* Another number in a fixed block of a file (format.h), which is sealed as if weir had said so. */
+static inline void change_block(const char *name, uint64_t block_offset, size_t at, uint64_t value,
+				size_t value_bytes)
+{
+	uint64_t bytes;
+	const uint8_t *content = wr_sim_disk_peek(disk, name, &bytes);
+	cr_assert_not_null(content, "%s", name);
+	uint8_t *changed = malloc(bytes);
+
+	memcpy(changed, content, bytes);
+	memcpy(changed + block_offset + at, &value, value_bytes);
+	wr_put_u32(changed + block_offset + 508, wr_crc32c(1, changed + block_offset, 508));
+	cr_assert_eq(wr_sim_disk_put(disk, name, changed, bytes), 0);
+	free(changed);
 }
 
 static inline uint64_t seq_of(uint32_t batch_index)

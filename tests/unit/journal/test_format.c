@@ -137,6 +137,7 @@ Test(format, sizes_that_weir_never_writes_are_bad_behind_a_good_checksum)
 		{4096, 1u << 31, 36864},   {4096, 16384, 4096},
 		{4096, 16384, 0},          {4096, 16384, 20481},
 		{4096, 16384, UINT64_MAX}, {4096, 16384, (1ull << 40) + 4096},
+		{4096, 10000, 24096},      {4096, 128u << 20, 36864},
 	};
 	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
 		struct wr_superblock s = superblock(), back;
@@ -153,6 +154,59 @@ Test(format, sizes_that_weir_never_writes_are_bad_behind_a_good_checksum)
 	h.segment_id = 0;
 	wr_segment_header_encode(&h, block);
 	cr_expect_eq(wr_segment_header_decode(block, &back), WR_BLOCK_BAD, "no segment has id 0");
+}
+
+Test(format, counts_that_weir_never_writes_are_bad_behind_a_good_checksum)
+{
+	static const struct wr_superblock odd[] = {
+		{.log_count = 0},
+		{.log_count = 1, .oldest_segment_id = 2, .newest_segment_id = 1},
+		{.log_count = 1, .newest_segment_id = UINT64_MAX},
+		{.log_count = 1, .oldest_seq = UINT64_MAX},
+		{.log_count = 1, .durable_seq = UINT64_MAX},
+		{.log_count = 1, .given_segment_id = UINT64_MAX},
+	};
+	struct wr_superblock back;
+
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		struct wr_superblock s = odd[i];
+		const struct wr_superblock good = superblock();
+		s.block_bytes = good.block_bytes;
+		s.chunk_bytes = good.chunk_bytes;
+		s.segment_bytes = good.segment_bytes;
+		wr_superblock_encode(&s, 0, block);
+		cr_expect_eq(wr_superblock_decode(block, 0, &back), WR_BLOCK_BAD, "%zu", i);
+	}
+}
+
+Test(format, a_header_with_numbers_that_no_writer_puts_there_is_of_no_place)
+{
+	static const struct {
+		struct wr_batch_header h;
+		bool is_sound;
+	} cases[] = {
+		{{.first_seq = 5, .durable_seq = 4, .epoch = 1, .record_count = 2}, true},
+		{{.first_seq = 0, .epoch = 1}, false},
+		{{.first_seq = UINT64_MAX - 1, .epoch = 1, .record_count = 1}, false},
+		{{.first_seq = UINT64_MAX - 2, .epoch = 1, .record_count = 1}, true},
+		{{.first_seq = 5, .durable_seq = 5, .epoch = 1}, false},
+		{{.first_seq = 5, .durable_seq = 4, .epoch = 0}, false},
+		{{.first_seq = 5,
+		  .epoch = 1,
+		  .batch_kind = WR_BATCH_FILLER,
+		  .batch_bytes = 4096,
+		  .skip_bytes = 4096},
+		 true},
+		{{.first_seq = 5,
+		  .epoch = 1,
+		  .batch_kind = WR_BATCH_FILLER,
+		  .batch_bytes = 4096,
+		  .skip_bytes = 0},
+		 false},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		cr_expect_eq(wr_place_is_sound(&cases[i].h, 8192), cases[i].is_sound, "%zu", i);
 }
 
 Test(format, names_are_read_as_they_are_written)
@@ -188,6 +242,8 @@ Test(format, other_names_are_nobodys)
 		"99999999999999999999-00000007.seg",
 		"0-000000007.seg",
 		"+0-00000007.seg",
+		"0_00000007.seg",
+		"7",
 	};
 	uint32_t log_id, file_number;
 	for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)

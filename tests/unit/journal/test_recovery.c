@@ -378,3 +378,174 @@ Test(recovery, r5_a_segment_of_another_journal_is_not_taken_for_a_spare)
 	cr_expect(strstr(p.problem.text, "another journal") != NULL);
 	log_probe_close(&p);
 }
+
+/* --- hostile bytes ---------------------------------------------------------------------------- */
+
+Test(recovery, files_of_another_log_are_nobodys)
+{
+	static const uint8_t garbage[2 * WR_BLOCK_BYTES] = {1, 2, 3};
+	build(2);
+	cr_assert_eq(wr_sim_disk_put(disk, "1-00000000.seg", garbage, sizeof garbage), 0);
+	expect_whole();
+	cr_expect_eq(wr_load_relaxed(&p.table.count), 1);
+	log_probe_close(&p);
+}
+
+Test(recovery, a_segment_header_of_another_log_or_shape_is_not_believed)
+{
+	static const struct {
+		size_t at, bytes;
+		uint64_t value;
+		int code;
+	} changes[] = {
+		{offsetof(struct wr_segment_header, log_id), 4, 7, WEIR_E_CORRUPT},
+		{offsetof(struct wr_segment_header, uuid), 8, 7, WEIR_E_CORRUPT},
+		/* Another shape: its batches prove which segment it is. */
+		{offsetof(struct wr_segment_header, chunk_bytes), 4, 2 * WR_BLOCK_BYTES, 0},
+		{offsetof(struct wr_segment_header, segment_bytes), 8, 25 * WR_BLOCK_BYTES, 0},
+		{offsetof(struct wr_segment_header, segment_id), 8, 0, 0},
+		{offsetof(struct wr_segment_header, features_must), 4, 1, WEIR_E_FORMAT},
+	};
+
+	build(20);
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		struct wr_sim_disk *whole = disk;
+		disk = wr_sim_disk_clone(whole);
+		change_block("0-00000001.seg", 0, changes[i].at, changes[i].value,
+			     changes[i].bytes);
+		cr_expect_eq(log_probe_open(&p, disk, &b, false), changes[i].code, "%zu: %d %s", i,
+			     p.result, p.problem.text);
+		if (p.result == 0)
+			cr_expect_eq(p.recovered.next_seq, b.next_seq);
+		log_probe_close(&p);
+		wr_sim_disk_destroy(disk);
+		disk = whole;
+	}
+}
+
+/* What an epoch start may say that is not so, and what then becomes of the log. */
+static const struct start_lie {
+	struct wr_epoch_start by; /* added to what is true */
+	uint32_t option_bytes;    /* of a record that is as long as this and more */
+	uint32_t payload_bytes;   /* 0: as long as it should be */
+	int code;
+} start_lies[] = {
+	{.code = 0},
+	{.payload_bytes = 6000, .code = 0},
+	{.payload_bytes = WR_EPOCH_START_BYTES - 8, .code = WEIR_E_CORRUPT},
+	{.payload_bytes = 6000, .option_bytes = 5968, .code = WEIR_E_CORRUPT},
+	{.by = {.last_seq = 1}, .code = WEIR_E_CORRUPT},
+	{.by = {.last_seq = UINT64_MAX}, .code = WEIR_E_CORRUPT},
+	{.by = {.epoch = 1}, .code = WEIR_E_CORRUPT},
+	{.by = {.epoch = UINT32_MAX}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_segment_id = 1}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_segment_id = 77}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_segment_id = UINT64_MAX}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_offset = 0ull - WR_BLOCK_BYTES}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_offset = 512}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_offset = 1ull << 40}, .code = WEIR_E_CORRUPT},
+	{.by = {.header_crc = 1}, .code = WEIR_E_CORRUPT},
+	{.by = {.end_segment_id = 1, .end_offset = 0ull - 5 * WR_BLOCK_BYTES},
+	 .code = WEIR_E_CORRUPT},
+};
+
+static void put_start(const struct start_lie *lie)
+{
+	const uint32_t payload_bytes =
+		lie->payload_bytes != 0 ? lie->payload_bytes : WR_EPOCH_START_BYTES;
+	const struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES + payload_bytes,
+		.option_bytes = (uint16_t)lie->option_bytes,
+		.kind = WR_KIND_EPOCH_START,
+		.flags = WR_RECORD_KEYLESS,
+	};
+	struct wr_epoch_start start = log_builder_end(&b);
+	uint8_t content[8192] = {0};
+
+	start.end_segment_id += lie->by.end_segment_id;
+	start.end_offset += lie->by.end_offset;
+	start.last_seq += lie->by.last_seq;
+	start.header_crc += lie->by.header_crc;
+	start.epoch += lie->by.epoch;
+	wr_epoch_start_encode(&start, content);
+	b.epoch++;
+	log_builder_record(&b, &head, content);
+}
+
+/* In a segment of its own, and in the one where the epoch before it ended. */
+Test(recovery, r6_an_epoch_start_that_says_what_is_not_so_starts_nothing)
+{
+	for (size_t i = 0; i < sizeof start_lies / sizeof start_lies[0]; i++)
+		for (uint32_t own = 0; own < 2; own++) {
+			teardown();
+			setup();
+			build(5);
+			uint64_t start_seq = b.next_seq;
+			if (own == 1)
+				log_builder_segment(&b);
+			put_start(&start_lies[i]);
+			for (uint32_t k = 0; k < 3; k++)
+				log_builder_batch(&b, 3, 100);
+			cr_expect_eq(log_probe_open(&p, disk, &b, false), start_lies[i].code,
+				     "lie %zu, own %u: %d %s", i, own, p.result, p.problem.text);
+			if (p.result == 0)
+				cr_expect_eq(p.recovered.next_seq, b.next_seq);
+			else
+				cr_expect_eq(p.report.corrupt_first_seq, start_seq, "%zu: %lu", i,
+					     p.report.corrupt_first_seq);
+			log_probe_close(&p);
+		}
+}
+
+/* Whichever file comes first: the newest epoch counts, also where the walk meets damage before. */
+Test(recovery, r6_of_two_epochs_that_claim_one_place_the_newest_counts)
+{
+	for (uint32_t is_damaged = 0; is_damaged < 2; is_damaged++) {
+		teardown();
+		setup();
+		build(5);
+		uint32_t end = b.batch_count;
+		log_builder_epoch(&b);
+		log_builder_rewind(&b, end);
+		log_builder_epoch(&b);
+		log_builder_batch(&b, 3, 100);
+		if (is_damaged == 0) {
+			expect_whole();
+			cr_expect_eq(p.report.last_epoch, 3);
+			log_probe_close(&p);
+			continue;
+		}
+		damage(3, 200);
+		expect_corrupt(seq_of(3), seq_of(3) + 3);
+	}
+}
+
+Test(recovery, an_epoch_start_that_two_lives_lost_is_told_once)
+{
+	build(5);
+	uint32_t end = b.batch_count;
+	log_builder_epoch(&b);
+	damage(end, 150);
+	log_builder_rewind(&b, end);
+	log_builder_epoch(&b);
+	log_builder_batch(&b, 3, 100);
+	damage(end, 150);
+	expect_corrupt(seq_of(end), seq_of(end) + 1);
+}
+
+Test(recovery, the_epoch_goes_on_from_the_highest_that_was_ever_seen)
+{
+	build(3);
+	log_builder_go_on(&b);
+	b.superblock.epoch = 1; /* as if the superblock's write had been lost */
+	log_builder_write_superblock(&b);
+	expect_whole();
+	cr_expect_eq(p.recovered.epoch, 3);
+	log_probe_close(&p);
+	b.superblock.epoch = UINT32_MAX;
+	log_builder_write_superblock(&b);
+	b.superblock.version += 100; /* the open wrote one */
+	log_builder_write_superblock(&b);
+	cr_expect_eq(log_probe_open(&p, disk, &b, false), WEIR_E_FORMAT, "none is left");
+	log_probe_close(&p);
+}

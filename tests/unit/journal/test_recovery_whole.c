@@ -5,6 +5,7 @@
  * Method: journals built batch by batch on a simulated medium, damaged in one place, opened, and
  *         read to the end. The sweeps over all places are in test_recovery_sweep.c.
  */
+#include "core/record/section.h"
 #include "tests/unit/journal/recovery_bed.h"
 
 TestSuite(recovery_whole, .init = setup, .fini = teardown);
@@ -307,6 +308,71 @@ Test(recovery_whole, reads_two_blocks_of_each_segment_below_the_checkpoint)
 	cr_expect_lt(p.report.scanned_bytes, CHUNK_BYTES);
 	cr_expect_gt(wr_load_relaxed(&p.table.count), 10);
 	log_probe_close(&p);
+}
+
+/* Its checksum is good, and its sections reach beyond it. */
+Test(recovery_whole, r9_a_checkpoint_whose_sections_do_not_hang_together_gives_way)
+{
+	uint64_t bytes;
+	build_checkpointed();
+	const uint8_t *content = wr_sim_disk_peek(disk, "0-checkpoint.1", &bytes);
+	uint8_t *changed = malloc(bytes);
+	struct wr_checkpoint_header header;
+	memcpy(changed, content, bytes);
+	cr_assert_eq(wr_checkpoint_header_decode(content, &header), WR_BLOCK_VALID);
+	wr_put_u32(changed + WR_BLOCK_BYTES + offsetof(struct wr_section_header, bytes), 1u << 30);
+	header.body_crc = wr_crc32c(1, changed + WR_BLOCK_BYTES, header.body_bytes);
+	wr_checkpoint_header_encode(&header, changed);
+	cr_assert_eq(wr_sim_disk_put(disk, "0-checkpoint.1", changed, bytes), 0);
+	free(changed);
+	expect_whole();
+	cr_expect_eq(p.section_seq, 61);
+	log_probe_close(&p);
+}
+
+/* Behind a good checksum, too: the older one is used. */
+Test(recovery_whole, r9_a_checkpoint_that_says_what_nobody_writes_gives_way)
+{
+#define FIELD(name)                                                                                \
+	offsetof(struct wr_checkpoint_header, name),                                               \
+		sizeof((struct wr_checkpoint_header *)NULL)->name
+	static const struct {
+		size_t at, bytes;
+		uint64_t value;
+	} changes[] = {
+		{offsetof(struct wr_checkpoint_header, uuid), 8, 1},
+		{FIELD(log_id), 1},
+		{FIELD(segment_id), 0},
+		{FIELD(segment_id), 77},
+		{FIELD(last_seq), 0},
+		{FIELD(last_seq), UINT64_MAX},
+		{FIELD(last_seq), 98},
+		{FIELD(segment_offset), 0},
+		{FIELD(segment_offset), 1ull << 40},
+		{FIELD(segment_offset), WR_BLOCK_BYTES + 512},
+		{FIELD(batch_header_crc), 1},
+		{FIELD(body_bytes), UINT32_MAX},
+		{FIELD(body_bytes), 0},
+		{FIELD(body_crc), 1},
+	};
+
+	build_checkpointed();
+	for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		struct wr_sim_disk *whole = disk;
+		disk = wr_sim_disk_clone(whole);
+		change_block("0-checkpoint.1", 0, changes[i].at, changes[i].value,
+			     changes[i].bytes);
+		expect_whole();
+		cr_expect_eq(p.section_seq, 61, "change %zu", i);
+		log_probe_close(&p);
+		wr_sim_disk_destroy(disk);
+		disk = whole;
+	}
+	change_block("0-checkpoint.0", 0, offsetof(struct wr_checkpoint_header, features_must), 1,
+		     4);
+	cr_expect_eq(log_probe_open(&p, disk, &b, false), WEIR_E_FORMAT);
+	log_probe_close(&p);
+#undef FIELD
 }
 
 /* --- R10 -------------------------------------------------------------------------------------- */
