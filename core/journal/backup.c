@@ -65,6 +65,7 @@ struct backup {
 	uint64_t written_bytes; /* on the medium */
 	uint8_t *buffer;        /* what comes behind that */
 	uint32_t fill;
+	int write_code; /* why nothing is written any more in this try */
 
 	uint64_t first_id;
 	bool has_last;
@@ -167,25 +168,24 @@ static int tell_progress(struct backup *b)
 					    : 0;
 }
 
+/* 0, or write_code. */
 static int flush(struct backup *b)
 {
-	if (b->fill == 0)
-		return 0;
+	if (b->write_code != 0 || b->fill == 0)
+		return b->write_code;
 	int r = b->to->ops->write(b->to, b->file, b->buffer, b->fill, b->written_bytes);
 	if (r < 0)
-		return fail_write(b, r);
+		return b->write_code = fail_write(b, r);
 	b->written_bytes += b->fill;
 	b->report->written_bytes += b->fill;
 	b->fill = 0;
-	return tell_progress(b);
+	return b->write_code = tell_progress(b);
 }
 
-/* The next bytes of the file; NULL: zeros. */
-static int put(struct backup *b, const uint8_t *bytes, uint64_t length_bytes)
+/* The next bytes of the file; NULL: zeros. flush() says whether they could be written. */
+static void put(struct backup *b, const uint8_t *bytes, uint64_t length_bytes)
 {
-	int r = 0;
-
-	while (r == 0 && length_bytes > 0) {
+	while (b->write_code == 0 && length_bytes > 0) {
 		uint32_t part = (uint32_t)wr_min_u64(length_bytes, BUFFER_BYTES - b->fill);
 		if (bytes != NULL) {
 			memcpy(b->buffer + b->fill, bytes, part);
@@ -196,34 +196,34 @@ static int put(struct backup *b, const uint8_t *bytes, uint64_t length_bytes)
 		b->fill += part;
 		length_bytes -= part;
 		if (b->fill == BUFFER_BYTES)
-			r = flush(b);
+			(void)flush(b);
 	}
-	return r;
 }
 
 /* Zeros up to a place, which is not behind what was put. */
-static int put_zeros_to(struct backup *b, uint64_t offset)
+static void put_zeros_to(struct backup *b, uint64_t offset)
 {
 	uint64_t at = b->written_bytes + b->fill;
 
-	return offset < at ? fail(b, -EIO, "segments", "the journal did not keep still")
-			   : put(b, NULL, offset - at);
+	if (offset < at)
+		b->write_code = fail(b, -EIO, "segments", "the journal did not keep still");
+	else
+		put(b, NULL, offset - at);
 }
 
 static int end_segment(struct backup *b)
 {
 	if (!b->is_open)
 		return 0;
-	int r = put_zeros_to(b, b->source.superblock.segment_bytes);
-	if (r == 0)
-		r = flush(b);
+	put_zeros_to(b, b->source.superblock.segment_bytes);
+	int r = flush(b);
 	b->is_open = false;
 	(void)b->to->ops->file_close(b->to, b->file);
 	return r == 0 ? tell_progress(b) : r;
 }
 
 /* A header of its own: what the source's may have lost is proven by the walk. */
-static int put_header(struct backup *b, const struct wr_batch_header *first)
+static void put_header(struct backup *b, const struct wr_batch_header *first)
 {
 	const struct wr_superblock *s = &b->source.superblock;
 	uint8_t block[WR_BLOCK_BYTES] = {0};
@@ -239,7 +239,7 @@ static int put_header(struct backup *b, const struct wr_batch_header *first)
 
 	memcpy(header.uuid, s->uuid, sizeof header.uuid);
 	wr_segment_header_encode(&header, block);
-	return put(b, block, sizeof block);
+	put(b, block, sizeof block);
 }
 
 static int begin_segment(struct backup *b, const struct wr_batch_header *first)
@@ -261,7 +261,8 @@ static int begin_segment(struct backup *b, const struct wr_batch_header *first)
 		b->first_id = first->segment_id;
 		b->report->first_seq = first->first_seq;
 	}
-	return put_header(b, first);
+	put_header(b, first);
+	return 0;
 }
 
 /* --- what the walk tells ---------------------------------------------------------------------- */
@@ -304,13 +305,10 @@ static int on_checkpoint(void *context, uint32_t copy, const struct wr_checkpoin
 	b->written_bytes = 0;
 	b->fill = 0;
 	wr_checkpoint_header_encode(header, block);
-	r = put(b, block, sizeof block);
-	if (r == 0)
-		r = put(b, body, header->body_bytes);
-	if (r == 0)
-		r = put_zeros_to(b, wr_round_up(b->written_bytes + b->fill, WR_BLOCK_BYTES));
-	if (r == 0)
-		r = flush(b);
+	put(b, block, sizeof block);
+	put(b, body, header->body_bytes);
+	put_zeros_to(b, wr_round_up(b->written_bytes + b->fill, WR_BLOCK_BYTES));
+	r = flush(b);
 	(void)b->to->ops->file_close(b->to, b->file);
 	return r != 0 ? stop(b, r) : 0;
 }
@@ -353,15 +351,15 @@ static int on_batch(void *context, const struct wr_batch_header *batch)
 		return STOP;
 	if (!b->has_last || batch->segment_id != b->last.segment_id)
 		r = begin_segment(b, batch);
-	if (r == 0)
-		r = put_zeros_to(b, batch->segment_offset);
-	if (r == 0)
-		r = put(b, (const uint8_t *)batch, batch->batch_bytes);
+	if (r != 0)
+		return stop(b, r);
+	put_zeros_to(b, batch->segment_offset);
+	put(b, (const uint8_t *)batch, batch->batch_bytes);
 	b->last = *batch;
 	b->has_last = true;
 	b->report->last_seq = batch->first_seq + batch->record_count - 1;
 	b->report->record_count += batch->record_count;
-	return r != 0 ? stop(b, r) : 0;
+	return b->write_code != 0 ? stop(b, b->write_code) : 0;
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -521,7 +519,7 @@ static int try_once(struct backup *b)
 	struct wr_backup_report fresh = {.tries = b->report->tries};
 
 	*b->report = fresh;
-	b->code = 0;
+	b->code = b->write_code = 0;
 	b->first_id = 0;
 	b->has_last = false;
 	b->last = (struct wr_batch_header){.epoch = 0};

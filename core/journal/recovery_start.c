@@ -7,7 +7,8 @@
  *
  * A checkpoint is used when its batch stands where it says, with that header checksum, and its body
  * is whole. Otherwise the older one, otherwise the whole log. Without any checkpoint, and none that
- * may have rotted, nothing was ever retired: the log begins with sequence 1. What the superblock
+ * may have rotted, nothing was ever retired, unless the superblock says so: the log begins with
+ * sequence 1. What the superblock
  * says of the segments (scan_range.c) is asked in any case.
  *
  * Thread: the one that opens. Blocks.
@@ -299,8 +300,9 @@ int wr_recovery_choose_start(struct wr_recovery_run *run)
 	if (r < 0)
 		return r;
 	if (r == 0)
-		r = wr_scan_begin(scan,
-				  c[0].verdict != WR_BLOCK_ZERO || c[1].verdict != WR_BLOCK_ZERO);
+		r = wr_scan_begin(scan, c[0].verdict != WR_BLOCK_ZERO ||
+						c[1].verdict != WR_BLOCK_ZERO ||
+						run->superblock.oldest_seq > 1);
 	else
 		r = check_headless(run);
 	if (r == 0 && run->start_segment_id != 0)

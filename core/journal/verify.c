@@ -520,7 +520,7 @@ static int verify_log(struct verify *v, struct wr_checkpoint_found *found, uint6
 		      uint64_t to_seq)
 {
 	struct wr_scan *scan = &v->scan;
-	bool may_have_retired = false;
+	bool may_have_retired = scan->superblock->oldest_seq > 1;
 	int r = 0;
 
 	if (v->visitor->begin != NULL)
