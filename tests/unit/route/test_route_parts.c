@@ -4,7 +4,7 @@
  * Method: headers bindings through the public API with types that JSON has not; the cost of
  *         wildcards against the numbers of AWS's evaluator, and against all beginnings tried one by
  *         one on drawn texts; topic keys and array consistency against the definition, tried
- *         exhaustively, on drawn inputs.
+ *         exhaustively, on drawn inputs; beginnings with texts made to have one hash.
  */
 #include <criterion/criterion.h>
 
@@ -17,6 +17,7 @@
 #include "core/base/bits.h"
 #include "core/route/case_fold.h"
 #include "core/route/join.h"
+#include "core/route/matcher.h"
 #include "core/route/topic_key.h"
 #include "core/route/wildcard.h"
 
@@ -443,4 +444,50 @@ Test(route_parts, cases_are_taken_from_both_ends)
 		cr_expect_eq(wr_case_ends(pattern, pattern_bytes, text, bytes), rows[i].ends,
 			     "row %zu", i);
 	}
+}
+
+/* ---- ends ---- */
+
+static void add_end(struct wr_ends *ends, struct wr_table *table, const void *bytes, size_t count,
+		    uint32_t list)
+{
+	struct wr_entry *e = wr_table_add(table, 0, WR_DOOR_PREFIX, bytes, count);
+	e->list = list;
+	cr_assert(wr_ends_add(
+		ends, &arena,
+		&(struct wr_ends_text){bytes, (uint32_t)count, (uint32_t)(e - table->entries)}));
+}
+
+static void add_up(void *context, uint32_t list)
+{
+	*(uint32_t *)context += list;
+}
+
+/* As ends.c hashes the first of two words. */
+static uint64_t mixed(uint64_t word)
+{
+	word *= 0x9e3779b97f4a7c15u;
+	return word ^ word >> 29;
+}
+
+/* The filter has its last eight bytes, from another one, and its hash is that of the first. */
+Test(route_parts, a_text_with_the_hash_of_another_is_not_that_one, .init = begin, .fini = end)
+{
+	const uint64_t one[2] = {0x1111, 0x2222};
+	const uint64_t alike[2] = {0x3333, one[1] ^ mixed(one[0]) ^ mixed(0x3333)};
+	const uint64_t same_end[2] = {0x4444, alike[1]};
+	struct wr_ends ends = {0};
+	struct wr_table table;
+	uint32_t found = 0;
+	wr_table_init(&table, &arena);
+	add_end(&ends, &table, one, sizeof one, 1);
+	add_end(&ends, &table, same_end, sizeof same_end, 2);
+	add_end(&ends, &table, same_end, 3, 4);
+	cr_assert(wr_ends_finish(&ends, &arena, &arena, &table, false));
+	wr_ends_first(&ends, (const uint8_t *)alike, sizeof alike, add_up, &found);
+	cr_expect_eq(found, 0, "%u", found);
+	wr_ends_first(&ends, (const uint8_t *)one, sizeof one, add_up, &found);
+	cr_expect_eq(found, 1, "%u", found);
+	wr_ends_first(&ends, (const uint8_t *)same_end, sizeof same_end, add_up, &found);
+	cr_expect_eq(found, 7, "%u", found);
 }
