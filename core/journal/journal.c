@@ -112,6 +112,7 @@ static int link_alloc(struct wr_journal_link *link, const struct wr_journal_opti
 	wr_store_relaxed(&link->commits_done, 0u);
 	wr_store_relaxed(&link->failed, 0u);
 	wr_store_relaxed(&link->starved, 0u);
+	wr_store_relaxed(&link->full, 0u);
 	wr_store_relaxed(&link->needed_seq, UINT64_MAX);
 	wr_store_relaxed(&link->leaving_seq, 0u);
 	wr_store_relaxed(&link->asking, 0u);

@@ -78,6 +78,7 @@ void wr_journal_room_note(struct wr_journal *j)
 		code = (uint32_t)-f->prepare_code;
 	if (code != before) {
 		wr_store_relaxed(&j->cells.no_room_code, code);
+		wr_store_release(&j->link->full, code != 0 ? 1u : 0u); /* D2 */
 		j->moved = true; /* who refuses events for it has to know */
 	}
 	if (code != 0)

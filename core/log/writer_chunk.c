@@ -103,10 +103,12 @@ bool wr_writer_data_may_go(struct wr_writer *w)
 
 bool wr_writer_data_is_refused(struct wr_writer *w)
 {
-	if (w->link != NULL && wr_load_acquire(&w->link->starved) != 0) /* D2 */
+	struct wr_extent extent;
+	if (w->link != NULL && wr_load_acquire(&w->link->full) != 0) /* D2 */
 		return true;
 	/* The journal ends that by itself. */
-	if (w->link != NULL && undurable_chunks(w) >= w->options.undurable_chunks_max)
+	if (w->link != NULL && (undurable_chunks(w) >= w->options.undurable_chunks_max ||
+				!peek_extent(w, false, &extent)))
 		return false;
 	struct wr_chunk_limits limits = limits_of(w, false);
 	if (wr_chunks_keep_free(w->chunks, &limits, WR_CONTROL_CHUNKS + 1))

@@ -97,7 +97,8 @@ struct wr_journal_link {
 	wr_atomic_u64 medium_seq;   /* durable on the medium: what the next header attests */
 	wr_atomic_u64 commits_done; /* in order; commits pushed less this are in flight */
 	wr_atomic_u32 failed;       /* 0, or 1: the journal is FAILED (P4); nothing more moves */
-	wr_atomic_u32 starved;      /* D2: 1: no extent can be offered now (disk full) */
+	wr_atomic_u32 starved;      /* D2: 1: no extent can be offered now */
+	wr_atomic_u32 full;         /* D2: 1: and no segment is on its way (disk full) */
 	/*
 	 * D3, D4: what keeps the journal from retiring what a position is just being moved to. The
 	 * checkpoints' gates are of the past; these two are of the present:
