@@ -25,7 +25,7 @@
 #define STUCK_RETRY_NS 1000000000u
 #define SLICE_NS 10000000u
 #define NO_ROOM_RETRY_NS 100000000u /* after a run found no room for data */
-#define LANE_FULL_RETRY_NS 100000u
+#define SOON_RETRY_NS 100000u
 
 /* Before each item. Whose partition is another's finds it here before that one is handed any. */
 static void keep_up(struct weir_member *m, uint64_t now_ns)
@@ -63,8 +63,10 @@ static bool begin_run(struct weir_member *m)
 	int rc = t->handler_bytes != 0 ? wr_transaction_begin(m, t->handler_bytes, 0) : 0;
 	if (rc == 0)
 		return true;
+	/* The lane, or outcomes that the journal has yet to reach: both move on by themselves. */
+	bool soon = rc == WEIR_E_AGAIN || rc == WEIR_E_FULL;
 	t->retry_at_ns = wr_clock_mono_ns(m->pipeline->host.clock) +
-			 (rc == WEIR_E_AGAIN ? LANE_FULL_RETRY_NS : NO_ROOM_RETRY_NS);
+			 (soon ? SOON_RETRY_NS : NO_ROOM_RETRY_NS);
 	return false;
 }
 

@@ -5,7 +5,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* Generations of a replay's own pool: never those of the group's, whose pins are looked at, too. */
+/*
+ * Generations of a replay's own pool, by the slot that it has: never those of the groups' pool or of
+ * another replay, whose pins are looked at, too. With 1024 members they stay below WR_PIN_CATCHUP.
+ */
 #define OWN_GENERATIONS (1ull << 48)
 
 void weir_replay_options_init(struct weir_replay_options *options)
@@ -103,7 +106,8 @@ static int make_readers(struct weir_replay *r)
 	int rc = wr_reader_init(&r->reader, &p->segments, p->host.storage, memory);
 	if (rc == 0)
 		rc = wr_catchup_init(&r->catchup, memory, &p->chunks, 1);
-	r->catchup.next_generation = OWN_GENERATIONS;
+	uint64_t slot_index = (uint64_t)(r->slot - p->members);
+	r->catchup.next_generation = (slot_index + 1) * OWN_GENERATIONS;
 	return rc;
 }
 

@@ -115,6 +115,7 @@ int wr_transaction_begin(struct weir_member *m, uint64_t bytes_max, uint64_t tim
 		t->bytes_max = bytes_max;
 		t->used = 0;
 		t->output_count = t->part_count = t->piece_count = 0;
+		t->overtaken = false;
 		m->in_transaction = true;
 	}
 	wr_pipeline_go(p);
@@ -303,7 +304,7 @@ static void close_part(struct weir_member *m, struct wr_transaction_part *part)
 static int64_t write_progress(struct weir_member *m)
 {
 	struct wr_transactions *t = m->transactions;
-	if (!is_contiguous(m))
+	if (t->overtaken || !is_contiguous(m))
 		return WEIR_E_OUT_OF_SEQUENCE;
 	for (uint32_t i = 0; i < t->part_count; i++)
 		close_part(m, wr_transaction_part(t, t->part_end + i));

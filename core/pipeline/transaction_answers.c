@@ -55,6 +55,8 @@ static void move_back(struct weir_member *m, const struct wr_transaction_part *p
 	row->flushed_bytes = part->flushed.bytes;
 	row->held_ticket = 0;
 	row->rewinds = m->rewinds = true;
+	if (row->open_part != 0) /* it begins behind what has just gone back */
+		m->transactions->overtaken = true;
 	if (row->acked > row->flushed)
 		wr_member_mark_dirty(m, part->row);
 	(void)wr_member_drop_pieces(m, part->row); /* they come again */

@@ -119,7 +119,8 @@ WEIR_API WEIR_MUST_CHECK int weir_transaction_ack(struct weir_member *member,
  * Thread: the one that polls. Blocks: never. Allocates: never.
  * @param ret_ticket  may be NULL
  * @return 0; -EINVAL (none is open, or it is empty); WEIR_E_OUT_OF_SEQUENCE (of a partition an
- *         earlier item is not acknowledged: acknowledge it, or abort); WEIR_E_FAILED, WEIR_E_CLOSED
+ *         earlier item is not acknowledged: acknowledge it, or abort; or the refusal of one that it
+ *         builds on was told since it began: abort); WEIR_E_FAILED, WEIR_E_CLOSED
  */
 WEIR_API WEIR_MUST_CHECK int weir_transaction_commit(struct weir_member *member,
 						     uint64_t *ret_ticket);

@@ -99,7 +99,7 @@ static enum weir_handled copy(void *context, struct weir_member *member,
 	return WEIR_HANDLED_OK;
 }
 
-static struct weir_member *join(uint32_t id)
+static struct weir_member *join_with(uint32_t id, uint32_t transactions_max)
 {
 	struct weir_member_options o;
 	struct weir_member *member;
@@ -107,8 +107,14 @@ static struct weir_member *join(uint32_t id)
 	o.handler = copy;
 	o.transaction_bytes_max = 1024;
 	o.items_max = 8;
+	o.transactions_max = transactions_max;
 	cr_assert_eq(weir_member_join(f.pipeline, id, &o, &member, NULL), 0);
 	return member;
+}
+
+static struct weir_member *join(uint32_t id)
+{
+	return join_with(id, 0);
 }
 
 static uint32_t make_queue(uint32_t attempts_max)
@@ -181,6 +187,18 @@ Test(handler_runs, each_item_has_its_output_once_also_one_that_was_left_for_late
 	count_outputs(seen);
 	for (uint32_t i = 0; i < EVENTS; i++)
 		cr_expect_eq(seen[i], 1, "%u: %u", i, seen[i]);
+	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+}
+
+/* Its rest of 100 ms is for want of room alone. */
+Test(handler_runs, one_whose_answers_are_on_their_way_goes_on_as_soon_as_they_are_told)
+{
+	uint32_t id = fixture_subscription(&f, "group", "work");
+	fixture_wait(producer, fixture_publish(producer, work, 0, EVENTS));
+	struct weir_member *member = join_with(id, 1);
+	uint64_t began_ns = fixture_now_ns();
+	cr_expect_eq(drain(id), 0);
+	cr_expect_lt(fixture_now_ns() - began_ns, (EVENTS - 10) * 100 * MS);
 	cr_expect_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
 }
 

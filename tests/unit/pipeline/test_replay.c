@@ -402,6 +402,24 @@ Test(replay, that_waits_is_ended_by_the_close)
 	cr_assert_eq(code, WEIR_E_CLOSED);
 }
 
+/* What one lends from its own chunk is no other's. */
+Test(replay, goes_on_beside_one_that_stands_still)
+{
+	struct weir_replay_options o;
+	struct weir_item items[8];
+	begin_log();
+	fixture_close(&f, NULL);
+	fixture_open(&f); /* nothing of it is in memory */
+	weir_replay_options_init(&o);
+	struct weir_replay *still = open_replay(&o), *other = open_replay(&o);
+	cr_assert_gt(weir_replay_next(still, items, 8, FIXTURE_LONG_NS), 0);
+	next_number = 0;
+	cr_expect_eq(read_all(other, 256, note_all), EVENTS);
+	cr_expect_eq(fixture_number(&items[0]), 0, "still lent");
+	weir_replay_close(still);
+	weir_replay_close(other);
+}
+
 /* ---- patterns ---- */
 
 static void publish_text(const char *key, const char *payload, const char *header)

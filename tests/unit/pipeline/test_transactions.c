@@ -310,6 +310,40 @@ Test(transactions, a_version_that_conflicts_is_told)
 	expect_outputs(2);
 }
 
+/* It is refused when the output was there before. */
+static void make_of(struct weir_member *member, const struct weir_item *item, uint64_t number)
+{
+	begin(member);
+	output_once(member, number);
+	ack(member, item);
+}
+
+Test(transactions, an_open_one_that_builds_on_a_refused_one_can_only_be_given_up)
+{
+	struct weir_item items[3];
+	struct weir_member *member = join(id);
+	uint64_t ticket;
+	publish(0, 3);
+	cr_assert_eq(fixture_poll(member, items, 3, 3, false), 3);
+	begin(member);
+	output_once(member, 7);
+	cr_assert_eq(finish(member, commit(member), NULL), 0);
+	make_of(member, &items[0], 7);
+	uint64_t refused = commit(member);
+	make_of(member, &items[1], 8);
+	cr_expect_eq(finish(member, refused, NULL), WEIR_E_DUPLICATE, "told while one is open");
+	ack(member, &items[2]);
+	cr_expect_eq(weir_transaction_commit(member, &ticket), WEIR_E_OUT_OF_SEQUENCE);
+	cr_assert_eq(weir_transaction_abort(member), 0);
+	expect_outputs(1);
+	cr_expect_eq(lag(id), 3);
+	make_of(member, &items[0], 9);
+	ack(member, &items[1]);
+	cr_expect_eq(finish(member, commit(member), NULL), 0, "the next one begins anew");
+	cr_expect_eq(lag(id), 1);
+	expect_outputs(1);
+}
+
 Test(transactions, those_that_build_on_a_refused_one_go_with_it_and_come_again)
 {
 	struct weir_item items[6];
