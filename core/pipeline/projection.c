@@ -29,6 +29,7 @@ struct weir_projection {
 	struct weir_replay *replay;
 	uint64_t build_end; /* what lay below when it was opened */
 	uint64_t since;     /* events applied behind the snapshot */
+	bool shown;         /* a snapshot says that it is complete */
 	struct weir_projection_progress progress;
 	uint32_t item_next, item_count; /* lent, and not yet applied */
 	struct weir_item items[ITEMS_MAX];
@@ -155,7 +156,7 @@ static int load_state(struct weir_projection *j, struct weir_problem *problem)
 		weir_snapshot_free(j->pipeline, &s);
 		if (loaded == 0) {
 			j->progress.sequence = j->progress.snapshot_sequence = sequence;
-			j->progress.complete = s.complete;
+			j->progress.complete = j->shown = s.complete;
 			return 0;
 		}
 		j->progress.ignored++;
@@ -262,6 +263,7 @@ int weir_projection_snapshot(struct weir_projection *j)
 		return rc;
 	j->progress.snapshot_sequence = j->progress.sequence;
 	j->since = 0;
+	j->shown = o.complete;
 	move_hold(j->pipeline, j->name);
 	return 0;
 }
@@ -304,17 +306,19 @@ int weir_projection_step(struct weir_projection *j, uint64_t timeout_ns)
 		j->item_next = 0;
 		j->item_count = (uint32_t)rc;
 	}
-	bool was_complete = j->progress.complete;
 	int count = apply_items(j);
 	if (count < 0)
 		return count;
 	if (j->item_next == j->item_count)
 		stand_behind(j);
-	/* The first one soon: it holds the log. That it is complete at once: others look at it. */
+	/*
+	 * The first one soon: it holds the log. That it is complete at once, since others look at
+	 * it; where that fails, with the next step.
+	 */
 	bool is_due = j->options.events_a_snapshot != 0 &&
 		      (j->since >= j->options.events_a_snapshot ||
 		       (j->progress.snapshot_sequence == 0 && j->since > 0) ||
-		       (j->progress.complete && !was_complete));
+		       (j->progress.complete && !j->shown));
 	int rc = is_due ? weir_projection_snapshot(j) : 0;
 	return rc != 0 ? rc : count;
 }

@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 /*
- * Generations of a replay's own pool, by the slot that it has: never those of the groups' pool or of
- * another replay, whose pins are looked at, too. With 1024 members they stay below WR_PIN_CATCHUP.
+ * Generations of a replay's own pool, by the slot that it has: never those of the groups' pool or
+ * of another replay, whose pins are looked at, too. With 1024 members they stay below
+ * WR_PIN_CATCHUP.
  */
 #define OWN_GENERATIONS (1ull << 48)
 

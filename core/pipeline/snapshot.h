@@ -14,6 +14,7 @@ struct wr_snapshot_record {
 	uint32_t epoch;
 	uint32_t crc;
 	uint64_t append_time_us;
+	bool left_out; /* of an event that left (compaction), and its checksum with it */
 };
 
 /* Whose, as the caller says it: 0, or -EINVAL and why. */

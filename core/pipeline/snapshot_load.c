@@ -73,6 +73,7 @@ static void read_record(const uint8_t *buffer, const struct wr_extent_view *view
 		.epoch = header->epoch,
 		.append_time_us = header->time_base_us + record->time_delta_us,
 		.crc = wr_crc32c(WR_SNAPSHOT_CRC_SEED, record, record->bytes),
+		.left_out = record->kind == WR_KIND_LEFT_OUT,
 	};
 }
 
@@ -109,7 +110,10 @@ static const char *why_not(enum wr_snapshot_verdict verdict)
 	return verdict == WR_SNAPSHOT_NEWER ? "a newer weir wrote it" : "its header is damaged";
 }
 
-/* Of this journal, and of this life of it? What retention took cannot say no. */
+/*
+ * Of this journal, and of this life of it? What retention took cannot say no; what compaction took
+ * still stands in a batch of its life.
+ */
 static const char *why_foreign(struct weir_pipeline *p, const struct wr_snapshot_header *h)
 {
 	struct wr_snapshot_record record;
@@ -118,7 +122,7 @@ static const char *why_foreign(struct weir_pipeline *p, const struct wr_snapshot
 	if (h->sequence > wr_load_acquire(&p->link.durable_seq)) /* D1 */
 		return "it stands behind the end of the log";
 	if (wr_snapshot_find_record(p, h->sequence, &record, NULL) == 0 &&
-	    (record.epoch != h->epoch || record.crc != h->record_crc))
+	    (record.epoch != h->epoch || (!record.left_out && record.crc != h->record_crc)))
 		return "the log has another record where it stands";
 	return NULL;
 }

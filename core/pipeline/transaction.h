@@ -57,7 +57,7 @@ struct wr_transactions {
 	uint32_t part_count;
 	uint32_t keyless;
 	uint32_t piece_count;
-	bool overtaken; /* one that it builds on was refused since it began: it can only be given up */
+	bool overtaken; /* one that it builds on was refused since: it can only be given up */
 	struct wr_ack_piece pieces[WR_TRANSACTION_PIECES];
 	struct wr_settled *settled; /* of a queue: its events; as many as a member can have */
 

@@ -220,12 +220,35 @@ static void expect_left_out(uint64_t count)
 	cr_expect_eq(report.left_out_count, count, "%lu of %lu", report.left_out_count, count);
 }
 
+/* A snapshot that stands at an event of the first round. */
+static int put_snapshot(void)
+{
+	struct weir_snapshot_options o;
+	weir_snapshot_options_init(&o);
+	o.name = "states";
+	o.sequence = 20;
+	return weir_snapshot_put(f.pipeline, &o, NULL);
+}
+
+/* It is good, although that event has left. */
+static void expect_snapshot(void)
+{
+	struct weir_snapshot_query q;
+	struct weir_snapshot s;
+	weir_snapshot_query_init(&q);
+	q.name = "states";
+	cr_assert_eq(weir_snapshot_load(f.pipeline, &q, &s, NULL), 0, "%s", s.problem.text);
+	cr_expect_eq(s.pos.sequence, 20u);
+	weir_snapshot_free(f.pipeline, &s);
+}
+
 /* --- cases ------------------------------------------------------------------------------------ */
 
 Test(compaction, the_newest_of_each_key_stays_and_all_else_too)
 {
 	begin(0, 3600ull * 1000000000);
 	publish_rounds(50, 40);
+	cr_expect_eq(put_snapshot(), 0);
 	publish_more();
 	cr_expect_geq(wait_for_left_out(49 * 40), 49u * 40u);
 	for (uint32_t life = 0; life < 2; life++) {
@@ -241,6 +264,7 @@ Test(compaction, the_newest_of_each_key_stays_and_all_else_too)
 		}
 		expect_left_out(49 * 40);
 		expect_told();
+		expect_snapshot();
 		if (life == 0) {
 			cr_assert_eq(
 				weir_close(f.pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);

@@ -30,6 +30,7 @@ struct sums {
 	uint64_t sum, count, gaps;
 	uint64_t refuse_number; /* apply says no, once */
 	uint64_t refuse_counts; /* load says no to states of this count or more; 0: to none */
+	uint64_t unsaved;       /* save says no to this count, once; 0: to none */
 };
 
 static int load_sums(void *context, const void *state, size_t bytes)
@@ -66,6 +67,11 @@ static int apply_sum(void *context, const struct weir_item *item)
 
 static int save_sums(void *context, const void **ret_state, size_t *ret_bytes)
 {
+	struct sums *s = context;
+	if (s->unsaved != 0 && s->count == s->unsaved) {
+		s->unsaved = 0;
+		return -ENOSPC;
+	}
 	*ret_state = context;
 	*ret_bytes = 2 * sizeof(uint64_t);
 	return 0;
@@ -216,6 +222,24 @@ Test(projection, of_a_new_version_is_shown_when_it_is_complete)
 	weir_projection_close(second);
 	cr_expect_eq(weir_projection_drop(f.pipeline, "sums", 2, NULL), 0);
 	cr_expect_eq(newest(), 0);
+}
+
+Test(projection, of_which_the_last_snapshot_failed_is_shown_with_the_next_step)
+{
+	struct sums sums = {.unsaved = 300};
+	struct weir_projection *projection = open_version(&sums, 1);
+	int rc = 0;
+	weir_projection_close(projection);
+	publish(300);
+	projection = open_version(&sums, 1);
+	while (rc >= 0 && sums.unsaved != 0)
+		rc = weir_projection_step(projection, FIXTURE_LONG_NS);
+	cr_assert_eq(rc, -ENOSPC);
+	cr_expect_eq(sums.count, 300, "they are applied");
+	cr_expect_eq(newest(), 0);
+	cr_expect_eq(weir_projection_step(projection, 0), 0);
+	cr_expect_eq(newest(), 1);
+	weir_projection_close(projection);
 }
 
 static uint64_t held_from(void)
