@@ -93,8 +93,8 @@ bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8
 		struct wr_packed_entry e;
 		memcpy(&e, index + i * sizeof e, sizeof e);
 		if (e.offset % WR_BLOCK_BYTES != 0 || e.offset < from || e.offset > end ||
-		    e.stored_bytes > end - e.offset || e.stored_bytes > e.frame_bytes ||
-		    e.frame_bytes > header->chunk_bytes || e.stored_bytes != e.frame_bytes ||
+		    e.stored_bytes > end - e.offset || e.stored_bytes != e.frame_bytes ||
+		    e.frame_bytes > header->chunk_bytes ||
 		    (e.codec != WR_PACKED_WHOLE &&
 		     (e.codec > 31 || (header->features_must & 1u << e.codec) == 0)))
 			return false;

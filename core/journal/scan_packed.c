@@ -60,7 +60,7 @@ int wr_scan_judge_packed(struct wr_scan *scan, struct wr_scan_segment *s, bool *
 			       scan->probe + 2 * WR_BLOCK_BYTES, &verdict, &h, &s->header_copy);
 	if (r < 0)
 		return r;
-	if (verdict == WR_BLOCK_UNKNOWN && wr_packed_is_header(scan->probe))
+	if (verdict == WR_BLOCK_UNKNOWN)
 		return WEIR_E_FORMAT;
 	if (verdict != WR_BLOCK_VALID)
 		return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/journal/journal_internal.h"
 #include "io/sim/storage_sim.h"
 #include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
@@ -351,10 +352,13 @@ CASE(journal, each_failed_allocation_is_an_error_and_leaks_nothing)
 	options.checkpoint_bytes = 8192;
 	open_rig();
 	struct wr_memory_sim memory;
-	struct wr_journal_link link = {.moved = NULL};
+	struct wr_journal_link link = {.moved = NULL, .checkpoint.more_bytes_max = 8192};
 	struct wr_journal *journal = NULL;
 	int r = -ENOMEM;
 	uint64_t k = 0;
+
+	options.journal.pack = true;
+	options.journal.segments_ahead = 0; /* as if it were 1 */
 
 	wr_memory_sim_init(&memory, NULL);
 	while (r == -ENOMEM) {
@@ -386,6 +390,60 @@ CASE(journal, options_that_make_no_sense_are_refused)
 	cr_assert_eq(wr_journal_create(rig.storage, &rig.memory.base, &disk->clock->base, &bad,
 				       &rig.table, &rig.recovered, &link, &journal),
 		     -EINVAL);
+	bad = options.journal;
+	bad.segments_ahead = rig.table.capacity;
+	cr_assert_eq(wr_journal_create(rig.storage, &rig.memory.base, &disk->clock->base, &bad,
+				       &rig.table, &rig.recovered, &link, &journal),
+		     -EINVAL);
+}
+
+CASE(journal, a_table_of_a_shape_that_no_journal_has_is_refused)
+{
+	static const struct {
+		uint32_t chunk_bytes;
+		uint64_t segment_bytes;
+	} shapes[] = {
+		{0, 36864}, {5000, 36864}, {16384, 16384}, {16384, 20481}, {16384, 24576},
+	};
+
+	open_rig();
+	struct wr_journal_link link = {.moved = NULL};
+	struct wr_journal *journal = NULL;
+	const uint32_t chunk_bytes = rig.table.chunk_bytes;
+	const uint64_t segment_bytes = rig.table.segment_bytes;
+	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+		rig.table.chunk_bytes = shapes[i].chunk_bytes;
+		rig.table.segment_bytes = shapes[i].segment_bytes;
+		cr_expect_eq(wr_journal_create(rig.storage, &rig.memory.base, &disk->clock->base,
+					       &options.journal, &rig.table, &rig.recovered, &link,
+					       &journal),
+			     -EINVAL, "%zu", i);
+	}
+	rig.table.chunk_bytes = chunk_bytes;
+	rig.table.segment_bytes = segment_bytes;
+}
+
+CASE(journal, without_a_packer_its_step_does_nothing)
+{
+	open_rig();
+	rig.link.moved = NULL; /* nobody wants to know */
+	append(0, 10);
+	cr_assert_eq(mini_writer_seal(&rig.writer), MINI_WRITER_DONE);
+	cr_assert(journal_rig_drain(&rig));
+	cr_expect_eq(wr_journal_pack_step(rig.journal, 1), 0);
+	cr_expect_eq(wr_journal_pack_idle_ns(rig.journal), UINT64_MAX);
+	wr_journal_pack_end(rig.journal);
+	wr_journal_pack_end(NULL);
+}
+
+CASE(journal, what_has_failed_and_is_not_told_yet_is_no_clean_end)
+{
+	open_rig();
+	cr_assert(journal_rig_settle(&rig));
+	cr_assert(wr_journal_is_idle(rig.journal));
+	rig.journal->failure.code = -EIO;
+	cr_expect_not(wr_journal_is_idle(rig.journal));
+	cr_expect_eq(wr_journal_close_clean(rig.journal, 1, 1, 4096, 1), WEIR_E_FAILED);
 }
 
 CASE(journal, a_clean_close_is_refused_while_something_is_under_way)

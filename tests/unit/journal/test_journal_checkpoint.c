@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checkpoints: what is in the files, when they are written, and what a failure costs. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 #include "core/base/crc32c.h"
+#include "core/journal/journal_internal.h"
 #include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
 
@@ -263,4 +265,44 @@ CASE(journal_checkpoint, a_smaller_file_is_extended_and_keeps_its_content)
 	cr_assert_eq(wr_sim_disk_put(disk, name, old, sizeof old), 0);
 	open_rig();
 	cr_assert_eq(memcmp(copy_content(1), old, sizeof old), 0);
+}
+
+CASE(journal_checkpoint, files_that_are_larger_than_the_process_may_write_are_refused)
+{
+	open_rig();
+	rig.storage->file_bytes_max = BUFFER_BYTES;
+	cr_expect_eq(wr_journal_checkpoint_start(rig.journal), -EFBIG);
+	rig.storage->file_bytes_max = BUFFER_BYTES + WR_BLOCK_BYTES;
+	cr_expect_eq(wr_journal_checkpoint_start(rig.journal), 0);
+}
+
+/* What does not fit is given up, counted, and the writer may go on. */
+CASE(journal_checkpoint, a_job_that_does_not_fit_its_files_is_given_up)
+{
+	struct wr_checkpoint_job *job = &rig.link.checkpoint;
+
+	open_rig();
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	const uint64_t file_bytes = rig.journal->checkpoint.file_bytes;
+	for (uint32_t i = 0; i < 5; i++) {
+		capture(100, 1);
+		if (i == 0)
+			job->bytes = BUFFER_BYTES + 1;
+		if (i == 1)
+			job->more_bytes = 1;
+		if (i == 2)
+			job->more_bytes = job->more_bytes_max = 1ull << 32;
+		if (i == 3)
+			rig.journal->checkpoint.file_bytes = WR_BLOCK_BYTES;
+		if (i == 4)
+			rig.journal->checkpoint.file_bytes = 0;
+		wait_until_back();
+		cr_expect_eq(stats().checkpoint_failures, i + 1);
+		job->more_bytes = job->more_bytes_max = 0;
+	}
+	rig.journal->checkpoint.file_bytes = file_bytes;
+	capture(100, 1);
+	wait_until_back();
+	cr_expect_eq(stats().checkpoints, 1);
 }
