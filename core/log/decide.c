@@ -494,8 +494,9 @@ void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo)
 	wr_outstanding_undo(&t->outstanding, &t->settle, &t->catalog);
 }
 
-void wr_tables_run_keep(struct wr_tables *t)
+void wr_tables_run_keep(struct wr_tables *t, struct wr_undo *undo)
 {
+	wr_undo_keep(undo);
 	wr_outstanding_keep(&t->outstanding);
 	wr_versions_keep(&t->versions);
 }

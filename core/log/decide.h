@@ -89,11 +89,11 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
  */
 static inline void wr_tables_run_begin(struct wr_tables *t, struct wr_undo *undo)
 {
-	undo->count = 0;
+	undo->count = undo->later_count = 0;
 	wr_keys_begin(&t->keys);
 }
 void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo);
-void wr_tables_run_keep(struct wr_tables *t);
+void wr_tables_run_keep(struct wr_tables *t, struct wr_undo *undo);
 
 /* Counts an accepted event: what the writer's fast path and wr_decide share. Returns its tag. */
 static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct wr_topic *topic,

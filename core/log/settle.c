@@ -47,9 +47,30 @@ void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count
 		wr_store_relaxed(&row->anew_from, 0u);
 		wr_store_relaxed(&row->anew_seq, 0u);
 		wr_store_relaxed(&row->seen_seq, 0u);
+		wr_store_relaxed(&row->later, 0u);
 	}
 	if (row_first + row_count > s->rows_used)
 		s->rows_used = row_first + row_count;
+}
+
+/*
+ * In a run it waits until all of that is kept. The group takes what is settled for settled once and
+ * for all, and would never hand out again what a refused run gave back.
+ */
+static void move_later(struct wr_undo *undo, struct wr_settle_row *r,
+		       const struct wr_control_progress *progress)
+{
+	uint64_t later = wr_load_relaxed(&r->later); /* own */
+	if (later == 0) {
+		later = 1 + wr_cell_set_later(undo, &r->position, 0);
+		(void)wr_cell_set_later(undo, &r->events, wr_load_relaxed(&r->events)); /* own */
+		(void)wr_cell_set_later(undo, &r->bytes, wr_load_relaxed(&r->bytes));   /* own */
+		(void)wr_cell_set_later(undo, &r->later, 0);
+		wr_cell_set(undo, &r->later, later);
+	}
+	*wr_cell_later_value(undo, (uint32_t)later - 1) = progress->to;
+	*wr_cell_later_value(undo, (uint32_t)later) += progress->events;
+	*wr_cell_later_value(undo, (uint32_t)later + 1) += progress->bytes;
 }
 
 int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
@@ -59,11 +80,19 @@ int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 		return -EINVAL;
 	struct wr_settle_row *r = &s->rows[row];
 	if (progress->generation != wr_load_relaxed(&r->generation) && /* own */
-	    !WR_BUG(OLD_GENERATION_TAKEN) &&
-	    !(WR_BUG(FENCED_RUN_TAKEN) && undo->entries != NULL))
+	    !WR_BUG(OLD_GENERATION_TAKEN) && !(WR_BUG(FENCED_RUN_TAKEN) && undo->entries != NULL))
 		return WEIR_E_FENCED;
-	if (progress->from != wr_load_relaxed(&r->position)) /* own */
+	uint64_t later = wr_load_relaxed(&r->later);                   /* own */
+	uint64_t position = later == 0 ? wr_load_relaxed(&r->position) /* own */
+				       : *wr_cell_later_value(undo, (uint32_t)later - 1);
+	if (progress->from != position)
 		return WEIR_E_OUT_OF_SEQUENCE;
+	if (undo->entries != NULL && progress->missed == 0) {
+		move_later(undo, r, progress);
+		return 0;
+	}
+	if (later != 0) /* a gap, behind what waits: nobody writes that */
+		return -EINVAL;
 	wr_cell_set(undo, &r->position, progress->to);
 	wr_cell_set(undo, &r->events, wr_load_relaxed(&r->events) + progress->events);
 	wr_cell_set(undo, &r->bytes, wr_load_relaxed(&r->bytes) + progress->bytes);
@@ -138,6 +167,7 @@ int wr_settle_load(struct wr_settle *s, uint32_t version, const uint8_t *bytes,
 		wr_store_relaxed(&s->rows[i].anew_from, 0u);
 		wr_store_relaxed(&s->rows[i].anew_seq, 0u);
 		wr_store_relaxed(&s->rows[i].seen_seq, 0u);
+		wr_store_relaxed(&s->rows[i].later, 0u);
 	}
 	s->rows_used = rows;
 	return in.failed ? WEIR_E_CORRUPT : 0;

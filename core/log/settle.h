@@ -37,6 +37,7 @@ struct wr_settle_row {
 	wr_atomic_u64 anew_from;
 	wr_atomic_u64 anew_seq;
 	wr_atomic_u64 seen_seq;
+	wr_atomic_u64 later; /* the writer's, in a run: 1 + where its new position waits (undo.h) */
 };
 
 struct wr_settle {

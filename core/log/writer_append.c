@@ -309,7 +309,7 @@ static int decide_run(struct wr_writer *w, uint8_t *records, struct run *run,
 		at += wr_record_stride(r->bytes);
 	}
 	if (rc == 0 || WR_BUG(REFUSED_RUN_HALF_KEPT))
-		wr_tables_run_keep(w->tables);
+		wr_tables_run_keep(w->tables, &w->undo);
 	else
 		wr_tables_run_undo(w->tables, &w->undo);
 	if (rc != 0)

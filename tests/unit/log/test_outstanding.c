@@ -347,7 +347,7 @@ static void run(bool refused)
 		CHECK(memcmp(before, after, bytes) == 0);
 		counts.undone++;
 	} else {
-		wr_tables_run_keep(&tables);
+		wr_tables_run_keep(&tables, &undo);
 		counts.kept++;
 	}
 }
