@@ -85,7 +85,8 @@ static int load_type(struct wr_schemas *s, struct wr_cursor *in)
 	const uint8_t *tail = wr_take(in, bytes);
 	if (tail == NULL || id == 0 || id > WR_SCHEMA_ID_MAX || wr_schemas_type_of_id(s, id) != 0)
 		return WEIR_E_CORRUPT;
-	if (bytes > s->limits.bytes_max - s->used_bytes)
+	if (wr_schemas_type_count(s) == s->limits.schemas_max ||
+	    bytes > s->limits.bytes_max - s->used_bytes)
 		return WEIR_E_FULL;
 	wr_schemas_add_type(s, id, tail, reference_bytes, text_bytes);
 	return 0;
@@ -101,6 +102,8 @@ static int load_subject(struct wr_schemas *s, struct wr_cursor *in)
 	if (name == NULL || !wr_name_valid(name, name_bytes) ||
 	    (level >= WR_SCHEMA_LEVELS && level != WR_SCHEMA_LEVEL_NONE_OWN))
 		return WEIR_E_CORRUPT;
+	if (wr_schemas_subject_count(s) == s->limits.schemas_max)
+		return WEIR_E_FULL;
 	struct wr_schema_subject *u = &s->subjects[wr_schemas_add_subject(s, name, name_bytes)];
 	wr_store_relaxed(&u->level, level);
 	wr_store_relaxed(&u->revision, revision);
@@ -117,6 +120,8 @@ static int load_entry(struct wr_schemas *s, struct wr_cursor *in)
 	if (in->failed || subject >= wr_schemas_subject_count(s) || type == 0 ||
 	    type > wr_schemas_type_count(s) || version == 0 || state > WR_SCHEMA_GONE)
 		return WEIR_E_CORRUPT;
+	if (wr_schemas_entry_count(s) == s->limits.schemas_max)
+		return WEIR_E_FULL;
 	/* Versions of a subject rise, up to the last one that the subject says. */
 	uint32_t last = wr_load_relaxed(&s->subjects[subject].version); /* own */
 	uint32_t entry = wr_schemas_add_entry(s, subject, version, type);
@@ -179,11 +184,10 @@ int wr_schemas_load(struct wr_schemas *s, uint32_t version, uint32_t topic_count
 	uint32_t zero = wr_take_u32(&in);
 	if (in.failed || level >= WR_SCHEMA_LEVELS || zero != 0)
 		return WEIR_E_CORRUPT;
-	if (counts[0] > s->limits.schemas_max || counts[1] > s->limits.schemas_max ||
-	    counts[2] > s->limits.schemas_max)
-		return WEIR_E_FULL;
 	if (s->limits.schemas_max == 0)
-		return counts[3] != 0 || level != LEVEL_AT_FIRST ? WEIR_E_FULL : WEIR_E_CORRUPT;
+		return counts[0] + counts[1] + counts[2] + counts[3] != 0 || level != LEVEL_AT_FIRST
+			       ? WEIR_E_FULL
+			       : WEIR_E_CORRUPT;
 	wr_store_relaxed(&s->level, level);
 	int rc = load_parts(s, &in, counts, topic_count);
 	if (rc != 0)

@@ -46,7 +46,8 @@ static const char *short_table(struct weir_pipeline *p, const struct wr_record_v
 static const char *short_schemas(struct weir_pipeline *p)
 {
 	struct wr_schemas *s = &p->tables.schemas;
-	return p->options.schemas_max == 0 || wr_schemas_entry_count(s) >= p->options.schemas_max ||
+	return p->options.schemas_max == 0 || wr_schemas_type_count(s) >= p->options.schemas_max ||
+			       wr_schemas_entry_count(s) >= p->options.schemas_max ||
 			       wr_schemas_subject_count(s) >= p->options.schemas_max
 		       ? "schemas_max"
 		       : "schema_bytes_max";

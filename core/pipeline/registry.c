@@ -85,7 +85,12 @@ int wr_registry_read(struct weir_pipeline *p, const uint8_t *tail, uint32_t refe
 	struct parts parts = {.schemas = &p->tables.schemas};
 	struct wr_known_schema *known = wr_schema_alloc(allocator, sizeof *known);
 	int rc = known != NULL ? add_references(&parts, tail, reference_bytes) : -ENOMEM;
-	if (rc == 0)
+	if (rc != 0)
+		(void)wr_problem_set(reterr_problem, rc, "references",
+				     rc == WEIR_E_TOO_BIG
+					     ? "with theirs, it refers to more than 64 schemas"
+					     : weir_strerror(rc));
+	else
 		rc = parts.count == 0 ? weir_schema_parse(text, text_bytes, 0, allocator,
 							  &known->schema, reterr_problem)
 				      : read_parts(p, &parts, text, text_bytes, &known->schema,

@@ -13,7 +13,11 @@
 #include <stdio.h>
 
 #include "core/base/bits.h"
+#include "core/json/json_read.h"
 #include "core/schema/schema.h"
+
+/* So that there is always a next one. */
+#define VERSION_ASKED_MAX 0x7fffffffu
 
 void weir_registration_init(struct weir_registration *registration)
 {
@@ -116,9 +120,27 @@ static int check_asked(struct weir_pipeline *p, const struct weir_registration *
 		return wr_problem_set(problem, -EINVAL,
 				      asked->id > WR_SCHEMA_ID_MAX ? "id" : "reference_count",
 				      "at most 32 references; an id is below 2^31");
+	if (asked->version > VERSION_ASKED_MAX)
+		return wr_problem_set(problem, -EINVAL, "version", "a version is below 2^31");
 	if (p->options.schemas_max == 0)
 		return wr_problem_set(problem, WEIR_E_FULL, "schemas_max",
 				      "the pipeline has no registry: set schemas_max");
+	return 0;
+}
+
+/*
+ * One value and nothing behind it: behind what it refers to, two values would be two schemas, and
+ * without the blanks between them two numbers one.
+ */
+static int check_is_one_value(const struct weir_registration *asked, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	struct wr_json j;
+	wr_json_init(&j, asked->text, asked->text_bytes, WR_JSON_DEPTH_MAX);
+	while (wr_json_next(&j) != WR_JSON_END)
+		if (j.token == WR_JSON_BAD)
+			return wr_problem_set(problem, -EINVAL, "/",
+					      wr_json_explain(&j, text, sizeof text));
 	return 0;
 }
 
@@ -168,6 +190,8 @@ static int change_make(struct change *c, struct weir_problem *problem)
 		if (rc != 0)
 			return rc;
 		weir_schema_free(schema);
+	} else if ((rc = check_is_one_value(asked, problem)) != 0) {
+		return rc;
 	}
 	return wr_registry_read(p, c->tail, c->reference_bytes, c->text_bytes, &c->known, problem);
 }
@@ -314,7 +338,7 @@ static int register_problem(struct weir_pipeline *p, struct weir_problem *proble
 	case WEIR_E_FULL:
 		(void)snprintf(text, sizeof text,
 			       "schemas_max (%u) or schema_bytes_max (%u) of the pipeline is "
-			       "reached",
+			       "reached, or ids have come to 2^31 - 1",
 			       p->options.schemas_max, p->options.schema_bytes_max);
 		return wr_problem_set(problem, code, "schemas_max", text);
 	case WEIR_E_UNKNOWN_NAME:

@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 
+#include <weir/sharing.h>
+
 #include "core/pipeline/registry.h"
 #include "core/schema/schema.h"
 
@@ -94,6 +96,17 @@ void weir_schema_reader_free(struct weir_schema_reader *reader)
 	wr_schema_free(&reader->pipeline->options.allocator, reader, reader->block_bytes);
 }
 
+/*
+ * Whether the id stands before the payload: as the topic has it that it was published to. A dead
+ * letter, or what was redriven, is a copy of what was published to another one.
+ */
+static bool has_prefix(struct wr_schemas *s, const struct weir_item *item)
+{
+	struct weir_origin origin;
+	uint32_t topic = weir_item_origin(item, &origin) ? origin.topic : item->topic;
+	return topic < s->limits.topics_max && (wr_schemas_topic(s, topic) & WR_SCHEMA_PREFIX) != 0;
+}
+
 /* The datum of an item, without its prefix, and how its type is read. */
 static int begin(struct weir_schema_reader *r, const struct weir_item *item,
 		 const uint8_t **ret_data, size_t *ret_bytes, struct weir_problem *problem)
@@ -104,8 +117,7 @@ static int begin(struct weir_schema_reader *r, const struct weir_item *item,
 	if (item->kind != WEIR_ITEM_EVENT || item->type == 0 || item->type > r->type_max)
 		return wr_problem_set(problem, WEIR_E_UNKNOWN_SCHEMA, "",
 				      "the event carries no schema that is known here");
-	if (item->topic < s->limits.topics_max &&
-	    (wr_schemas_topic(s, item->topic) & WR_SCHEMA_PREFIX) != 0) {
+	if (has_prefix(s, item)) {
 		uint32_t id;
 		if (weir_schema_prefix_get(item->payload, item->payload_bytes, &id) != 0)
 			return wr_problem_set(problem, WEIR_E_NOT_A_DATUM, "",

@@ -55,7 +55,7 @@ struct weir_registration {
 	uint32_t reference_count;
 	/* For imports of another registry; 0: weir's own choice. */
 	uint32_t id;      /**< the id that it has to get, 1 .. 2^31 - 1 */
-	uint32_t version; /**< its version, higher than the subject's last one */
+	uint32_t version; /**< its version, higher than the subject's last one; .. 2^31 - 1 */
 	bool unchecked;   /**< whatever the level says: what was accepted elsewhere */
 };
 
@@ -289,7 +289,8 @@ WEIR_API WEIR_MUST_CHECK int weir_schema_reader_create(struct weir_pipeline *pip
 WEIR_API void weir_schema_reader_free(struct weir_schema_reader *reader);
 
 /**
- * An item's payload as the reader's schema has it.
+ * An item's payload as the reader's schema has it. That of a dead letter is read as its origin's
+ * topic has it (sharing.h); one that died among the letters again needs the same `prefix` there.
  *
  * Thread: one at a time for each reader. Blocks: never. Allocates: at the first event of a version
  * that was registered after the reader was made.

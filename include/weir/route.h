@@ -275,7 +275,7 @@ WEIR_API void weir_match_destroy(struct weir_match *match);
  * Which rules want this event? The same as weir_filter_match() says of each of them; but a payload
  * that is no JSON object is not an error, it is what no rule over payloads wants, and what is under
  * names that no rule has is only passed over: that brackets and quotes match is seen, other damage
- * in there is not.
+ * in there is not. Nor is text held against UTF-8 and its ban of control characters anywhere.
  *
  * Thread: one at a time for each match. Blocks: never. Allocates: never.
  * @param ret_rules  the numbers of the rules, in no order, each once; up to rules_max of them

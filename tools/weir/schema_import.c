@@ -3,8 +3,8 @@
  * What another registry lists of its schemas, registered here with the same ids and versions:
  * [{"subject": ..., "version": ..., "id": ..., "schemaType": "AVRO", "schema": "...",
  *   "references": [{"name": ..., "subject": ..., "version": ...}]}, ...]
- * Members that are not known are passed over. What is referred to stands before who refers to it,
- * as a registry lists it by id.
+ * Members that are not known are passed over. Versions of a subject stand in their order; what is
+ * referred to may stand behind who refers to it, as registries list by the names of subjects.
  *
  * Thread: main.
  */
@@ -31,6 +31,13 @@ struct listed {
 	struct weir_schema_reference references[WEIR_SCHEMA_REFERENCES_MAX];
 	uint32_t reference_count;
 	bool is_good;
+	bool is_done;
+};
+
+struct list {
+	struct listed *rows;
+	size_t count;
+	size_t room;
 };
 
 static char *text_of(struct wr_json *j, bool *good)
@@ -49,6 +56,8 @@ static char *text_of(struct wr_json *j, bool *good)
 	}
 	wr_json_string(j, text, bytes);
 	text[bytes] = '\0';
+	if (strlen(text) != bytes) /* a \u0000: neither a name nor a schema has one */
+		*good = false;
 	return text;
 }
 
@@ -139,11 +148,8 @@ static void listed_free(struct listed *l)
 	free(l->text);
 }
 
-static int take(struct weir_pipeline *p, const struct listed *l)
+static int check(const struct listed *l)
 {
-	struct weir_problem problem = {0};
-	struct weir_schema_version version;
-	struct weir_registration asks;
 	if (!l->is_good || l->subject == NULL || l->text == NULL || l->id == 0 || l->version == 0) {
 		fputs("weir: an element has no subject, version, id and schema: is this what a "
 		      "registry lists?\n",
@@ -155,6 +161,14 @@ static int take(struct weir_pipeline *p, const struct listed *l)
 			l->subject, (unsigned)l->version, l->type);
 		return CLI_EXIT_USAGE;
 	}
+	return CLI_EXIT_OK;
+}
+
+static int take(struct weir_pipeline *p, const struct listed *l)
+{
+	struct weir_problem problem = {0};
+	struct weir_schema_version version;
+	struct weir_registration asks;
 	weir_registration_init(&asks);
 	asks.subject = l->subject;
 	asks.text = l->text;
@@ -219,8 +233,90 @@ static char *whole_file(const char *path, size_t *ret_bytes)
 	return text;
 }
 
+/* Whether it refers to a version that is still to come; or one of its subject before it is. */
+static bool has_to_wait(const struct list *list, size_t which)
+{
+	const struct listed *l = &list->rows[which];
+	for (size_t i = 0; i < list->count; i++) {
+		const struct listed *other = &list->rows[i];
+		if (other->is_done || i == which)
+			continue;
+		if (i < which && strcmp(other->subject, l->subject) == 0)
+			return true;
+		for (uint32_t k = 0; k < l->reference_count; k++)
+			if (l->references[k].subject != NULL &&
+			    l->references[k].version == other->version &&
+			    strcmp(l->references[k].subject, other->subject) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* Round by round, until none is left, or all that are left wait for one another. */
+static int take_all(struct weir_pipeline *p, struct list *list)
+{
+	size_t left = list->count, before;
+	do {
+		before = left;
+		for (size_t i = 0; i < list->count; i++) {
+			if (list->rows[i].is_done || has_to_wait(list, i))
+				continue;
+			int code = take(p, &list->rows[i]);
+			if (code != CLI_EXIT_OK)
+				return code;
+			list->rows[i].is_done = true;
+			left--;
+		}
+	} while (left > 0 && left < before);
+	for (size_t i = 0; left > 0 && i < list->count; i++)
+		if (!list->rows[i].is_done) {
+			fprintf(stderr,
+				"weir: %s version %u and %zu others wait for one another: versions "
+				"of a subject out of order, or references in a circle\n",
+				list->rows[i].subject, (unsigned)list->rows[i].version, left - 1);
+			return CLI_EXIT_USAGE;
+		}
+	return CLI_EXIT_OK;
+}
+
+static struct listed *next_row(struct list *list)
+{
+	if (list->count == list->room) {
+		size_t room = list->room == 0 ? 64 : list->room * 2;
+		struct listed *rows = realloc(list->rows, room * sizeof *rows);
+		if (rows == NULL)
+			return NULL;
+		list->rows = rows;
+		list->room = room;
+	}
+	list->rows[list->count] = (struct listed){.is_good = true};
+	return &list->rows[list->count++];
+}
+
+/* What is listed, but for what is deleted; nothing is registered before all of it was read. */
+static int read_list(struct wr_json *j, struct list *list)
+{
+	int code = CLI_EXIT_OK;
+	while (code == CLI_EXIT_OK && wr_json_next(j) != WR_JSON_ARRAY_END) {
+		struct listed *l = next_row(list);
+		if (l == NULL) {
+			fputs("weir: there is no memory for the list\n", stderr);
+			return CLI_EXIT_IO;
+		}
+		l->is_good = j->token == WR_JSON_OBJECT;
+		read_listed(j, l);
+		code = check(l);
+		if (code == CLI_EXIT_OK && l->is_deleted) {
+			listed_free(l);
+			list->count--;
+		}
+	}
+	return code;
+}
+
 int schema_import(struct weir_pipeline *p, const char *path)
 {
+	struct list list = {0};
 	struct wr_json j;
 	size_t bytes;
 	char *text = whole_file(path, &bytes);
@@ -231,13 +327,13 @@ int schema_import(struct weir_pipeline *p, const char *path)
 	int code = check_whole(path, text, bytes);
 	wr_json_init(&j, text, bytes, WR_JSON_DEPTH_MAX);
 	(void)wr_json_next(&j);
-	while (code == CLI_EXIT_OK && wr_json_next(&j) == WR_JSON_OBJECT) {
-		struct listed listed = {.is_good = true};
-		read_listed(&j, &listed);
-		if (!listed.is_deleted)
-			code = take(p, &listed);
-		listed_free(&listed);
-	}
+	if (code == CLI_EXIT_OK)
+		code = read_list(&j, &list);
+	if (code == CLI_EXIT_OK)
+		code = take_all(p, &list);
+	for (size_t i = 0; i < list.count; i++)
+		listed_free(&list.rows[i]);
+	free(list.rows);
 	free(text);
 	return code;
 }

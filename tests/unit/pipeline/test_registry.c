@@ -292,6 +292,59 @@ Test(registry, what_is_no_schema_or_too_much_is_told)
 	cr_expect_str_eq(why.field, "schemas_max");
 }
 
+Test(registry, a_schema_with_references_is_one_value_and_what_is_too_much_is_told)
+{
+	static const char *const no_value[] = {"\"F\",\"F\"",
+					       "{\"type\":\"fixed\",\"name\":\"G\",\"size\":1 6}",
+					       "\"F\"],[\"F\"",
+					       "\"F\"]",
+					       "\"F\",",
+					       ",\"F\"",
+					       " "};
+	struct weir_schema_reference of = {"F", "s0", 1};
+	struct weir_schema_version v;
+	struct weir_registration r;
+	struct weir_problem why = {0};
+	bed_end();
+	fixture_init(&bed, FIXTURE_MEMORY);
+	bed.options.schemas_max = 100;
+	fixture_open(&bed);
+	bed_register("s0", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}");
+	for (size_t i = 0; i < WR_ARRAY_COUNT(no_value); i++) {
+		r = bed_asks("t", no_value[i]);
+		r.references = &of;
+		r.reference_count = 1;
+		cr_expect_eq(weir_registry_register(bed.pipeline, &r, &v, NULL, NULL, &why),
+			     -EINVAL, "%s", no_value[i]);
+		cr_expect_neq(why.text[0], '\0');
+	}
+	/* One refers to the other, until it is too many for one. */
+	int rc = 0;
+	for (uint32_t i = 1; i < 80 && rc == 0; i++) {
+		char name[8], before[8], text[64];
+		(void)snprintf(name, sizeof name, "s%u", i);
+		(void)snprintf(before, sizeof before, "s%u", i - 1);
+		(void)snprintf(text, sizeof text,
+			       "{\"type\":\"enum\",\"name\":\"E%u\","
+			       "\"symbols\":[]}",
+			       i);
+		of.subject = before;
+		r = bed_asks(name, text);
+		r.references = &of;
+		r.reference_count = 1;
+		why = (struct weir_problem){0};
+		rc = weir_registry_register(bed.pipeline, &r, &v, NULL, NULL, &why);
+	}
+	cr_expect_eq(rc, WEIR_E_TOO_BIG);
+	cr_expect_eq(why.code, WEIR_E_TOO_BIG);
+	cr_expect_not_null(strstr(why.text, "64"), "%s", why.text);
+	r = bed_asks("s0", "\"int\"");
+	r.version = UINT32_MAX;
+	cr_expect_eq(weir_registry_register(bed.pipeline, &r, &v, NULL, NULL, &why), -EINVAL,
+		     "there would be no next one");
+	cr_expect_str_eq(why.field, "version");
+}
+
 /* --- beside one another ----------------------------------------------------------------------- */
 
 #define THREADS 3u
@@ -450,4 +503,20 @@ Test(registry, references_of_a_checkpoint_lead_back_or_it_is_damaged)
 	cr_expect_eq(load_reference_to(0), 0, "as it was");
 	cr_expect_eq(load_reference_to(1), WEIR_E_CORRUPT, "to itself");
 	cr_expect_eq(load_reference_to(2), WEIR_E_CORRUPT, "beyond");
+}
+
+Test(registry, a_checkpoint_with_more_versions_than_there_may_be_is_said_to_be_that)
+{
+	struct weir_problem why = {0};
+	bed_end();
+	bed_begin(FIXTURE_DURABLE, 1);
+	fill();
+	uint32_t topic = fixture_topic(&bed, "filler", 1);
+	struct weir_producer *producer = fixture_producer(&bed, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 1, 20000));
+	(void)weir_close(bed.pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL);
+	bed.pipeline = NULL;
+	bed.options.schemas_max = 2;
+	cr_expect_eq(weir_open(&bed.options, &bed.pipeline, &why), -EINVAL);
+	cr_expect_str_eq(why.field, "schemas_max");
 }

@@ -135,3 +135,49 @@ Test(schema_evolution, a_reader_meets_a_version_that_was_registered_after_it)
 	weir_schema_free(one);
 	weir_schema_free(number);
 }
+
+/* Read, rejected as dead, and read as the letter that it became. */
+Test(schema_evolution, a_dead_letter_with_a_prefix_is_read_as_what_it_was)
+{
+	struct weir_schema_version v = bed_register("orders", ORDER_1);
+	struct weir_schema *two = parse(ORDER_2);
+	struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
+	struct weir_subscription_options o;
+	struct weir_schema_reader *reader;
+	const char *topics[] = {"orders"};
+	uint32_t topic = bed_topic("orders", "orders", true, true), queue;
+	(void)fixture_topic(&bed, "dead", 1);
+	weir_subscription_options_init(&o);
+	o.name = "queue";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.order = WEIR_ORDER_NONE;
+	o.dead_letters = "dead";
+	cr_assert_eq(weir_subscription_create(bed.pipeline, &o, &queue, NULL), 0);
+	uint8_t payload[64];
+	weir_schema_prefix_put(payload, v.id);
+	size_t bytes = WEIR_SCHEMA_PREFIX_BYTES +
+		       bed_order(payload + WEIR_SCHEMA_PREFIX_BYTES, 7, "nut", false, NULL);
+	cr_assert_eq(bed_publish(topic, 0, payload, bytes), 0);
+	cr_assert_eq(weir_schema_reader_create(bed.pipeline, two, "orders", &reader, NULL), 0);
+	struct weir_member *members[] = {
+		fixture_member(&bed, queue, NULL),
+		fixture_member(&bed, fixture_subscription(&bed, "letters", "dead"), NULL)};
+	for (uint32_t i = 0; i < 2; i++) {
+		struct weir_item item;
+		const void *data;
+		uint8_t to[64];
+		struct weir_problem why = {0};
+		cr_assert_eq(weir_poll(members[i], &item, 1, FIXTURE_LONG_NS), 1);
+		cr_expect_eq(item.type, v.type);
+		cr_assert_eq(
+			weir_schema_reader_read(reader, &item, to, sizeof to, &data, &bytes, &why),
+			0, "%u: %s", i, why.text);
+		cr_expect_eq(bytes, 6u);
+		cr_expect_eq(memcmp(data, "\x0e\x06nut\x00", 6), 0, "%u", i);
+		if (i == 0)
+			cr_assert_eq(weir_reject(members[i], &item, &dead), 0);
+	}
+	weir_schema_reader_free(reader);
+	weir_schema_free(two);
+}

@@ -214,3 +214,34 @@ Test(schema_cli, a_registry_is_changed_listed_and_imported, .init = setup, .fini
 	RUN("import", "j", "refers");
 	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
 }
+
+/* As a registry lists it by the names of subjects: who refers stands before what it refers to. */
+Test(schema_cli, an_import_is_whole_in_whatever_order_or_says_why, .init = setup, .fini = teardown)
+{
+#define F(subject, of)                                                                             \
+	"{\"subject\":\"" subject "\",\"version\":1,\"id\":" of                                    \
+	",\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"F\\\",\\\"size\\\":2}\"}"
+#define REFERS(subject, id, to)                                                                    \
+	"{\"subject\":\"" subject "\",\"version\":1,\"id\":" id                                    \
+	",\"references\":[{\"name\":\"F\",\"subject\":\"" to "\",\"version\":1}],"                 \
+	"\"schema\":\"{\\\"type\\\":\\\"array\\\",\\\"items\\\":\\\"F\\\"}\"}"
+	static const char *const refused[] = {
+		"[1," F("x", "7, \"references\":[]") "]",
+		"[" F("x", "7, \"references\":[]") ",[]]",
+		"[{\"subject\":\"x\\u0000y\",\"version\":1,\"id\":7,\"schema\":\"\\\"int\\\"\"}]",
+		"[" REFERS("x", "7", "y") "," REFERS("y", "8", "x") "]",
+	};
+	make_journal("j");
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		write_file("list", refused[i]);
+		RUN("import", "j", "list");
+		cr_expect_eq(c.exit_code, CLI_EXIT_USAGE, "%zu", i);
+		cr_expect_neq(c.err[0], '\0', "%zu", i);
+		RUN("ls", "j");
+		cr_expect_str_eq(c.out, "", "%zu", i);
+	}
+	write_file("list", "[" REFERS("a", "3", "b") "," F("b", "2") "]");
+	RUN("import", "j", "list");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	cr_expect_str_eq(c.out, "b version 1 id 2\na version 1 id 3\n", "%s", c.out);
+}
