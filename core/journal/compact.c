@@ -49,9 +49,11 @@ int wr_compact_init(struct wr_compact *c, struct wr_segment_table *table,
 	int r = wr_reader_init(&c->reader, table, storage, memory);
 	c->keys =
 		memory->ops->alloc(memory, (size_t)(c->mask + 1) * sizeof *c->keys, WR_LINE_BYTES);
+	c->asked = memory->ops->alloc(memory, c->topic_count * sizeof *c->asked, WR_LINE_BYTES);
 	c->buffer = wr_memory_alloc_payload(memory, c->chunk_bytes);
 	c->batches = memory->ops->alloc(memory, batches_bytes(c->chunk_bytes), WR_LINE_BYTES);
-	if (r == 0 && c->keys != NULL && c->buffer != NULL && c->batches != NULL)
+	if (r == 0 && c->keys != NULL && c->asked != NULL && c->buffer != NULL &&
+	    c->batches != NULL)
 		return 0;
 	wr_compact_fini(c);
 	return -ENOMEM;
@@ -66,6 +68,8 @@ void wr_compact_fini(struct wr_compact *c)
 	wr_reader_fini(&c->reader, memory);
 	if (c->keys != NULL)
 		memory->ops->free(memory, c->keys, (size_t)(c->mask + 1) * sizeof *c->keys);
+	if (c->asked != NULL)
+		memory->ops->free(memory, c->asked, c->topic_count * sizeof *c->asked);
 	if (c->batches != NULL)
 		memory->ops->free(memory, c->batches, batches_bytes(c->chunk_bytes));
 	wr_memory_free_payload(memory, c->buffer, c->chunk_bytes);
@@ -80,6 +84,17 @@ bool wr_compact_is_wanted(const struct wr_compact_options *options)
 	return false;
 }
 
+bool wr_compact_look(struct wr_compact *c)
+{
+	bool any_joins = false;
+	for (uint32_t i = 0; i < c->topic_count; i++) {
+		uint64_t policy = wr_load_relaxed(&c->topics[i]);
+		any_joins = any_joins || (policy != 0 && c->asked[i] == 0);
+		c->asked[i] = policy;
+	}
+	return any_joins;
+}
+
 /* --- keys ------------------------------------------------------------------------------------- */
 
 /* What the topic of an event asks for; 0: it stays, whatever else there is. */
@@ -88,7 +103,7 @@ static uint64_t policy_of(const struct wr_compact *c, const struct wr_record *ev
 	if (event->topic >= c->topic_count || event->key_bytes == 0 ||
 	    (event->flags & WR_RECORD_KEYLESS) != 0)
 		return 0;
-	return wr_load_relaxed(&c->topics[event->topic]);
+	return c->asked[event->topic];
 }
 
 /* The hash of a key; never 0 in its second half, which says that a place is taken. */

@@ -59,6 +59,7 @@ struct wr_compact {
 	uint64_t key_count;
 	uint8_t secret[WR_SIPHASH_SECRET_BYTES];
 	wr_atomic_u64 *topics; /* [topic_count], the policies: the pipeline's */
+	uint64_t *asked;       /* [topic_count], those of this pass */
 	uint32_t topic_count;
 	uint32_t chunk_bytes;
 	uint8_t *buffer;
@@ -87,6 +88,13 @@ uint64_t wr_compact_bytes(uint64_t keys_max, uint32_t chunk_bytes, uint64_t segm
 
 /* Whether any topic asks for it. Any thread. */
 bool wr_compact_is_wanted(const struct wr_compact_options *options);
+
+/*
+ * Takes what the topics ask for, for the passes that begin from now on; while none is under way.
+ * True: one asks that did not before. What earlier passes saw of that topic they did not note, and
+ * its tombstones may hide what is there: all of the log has to be looked at once more.
+ */
+bool wr_compact_look(struct wr_compact *c);
 
 void wr_compact_begin(struct wr_compact *c, const struct wr_compact_pass *pass);
 /*

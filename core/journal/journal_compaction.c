@@ -15,7 +15,8 @@
  * A pass is due when as many bytes wait for their first as have had one. A segment that failed
  * stays as it is, and from then on all tombstones stay as long as this owner runs: what they hide
  * may be in it. If the table fails, by damage or since retention was faster, the pass is begun anew
- * in a while. The first pass of an owner is about all of the log.
+ * in a while. The first pass of an owner is about all of the log, and so is the first one after a
+ * topic began to ask for it.
  *
  * Thread: the step's.
  */
@@ -74,6 +75,8 @@ static int begin(struct wr_journal *j, uint64_t now_ns)
 	if (now_ns < c->look_at_ns || !wr_compact_is_wanted(&j->options.compact))
 		return 0;
 	c->look_at_ns = now_ns + LOOK_NS;
+	if (wr_compact_look(&j->packer->compact))
+		c->clean_end_seq = 0;
 	look(j, &w);
 	if (w.end_seq <= w.from_seq || (w.dirty_bytes < w.clean_bytes && !c->is_cut))
 		return 0;

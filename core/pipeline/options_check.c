@@ -350,7 +350,7 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 						      o->segment_bytes + WR_BLOCK_BYTES,
 						      o->compaction_keys);
 		if (o->compaction_keys != 0)
-			plan->tables_bytes += wr_pipeline_policies_bytes(o);
+			plan->tables_bytes += 2 * wr_pipeline_policies_bytes(o); /* and a copy */
 	}
 	plan->total_bytes =
 		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;

@@ -313,6 +313,28 @@ Test(compaction, tombstones_go_and_what_they_hide_before_them)
 		cr_expect_eq(found.newest[key] != 0, key > 20, "key %lu", key);
 }
 
+/* Passes that saw the topic before noted none of its keys: its tombstones hide what is there. */
+Test(compaction, a_topic_that_joins_late_loses_what_a_tombstone_hides_before_it)
+{
+	begin(0, 0);
+	(void)publish(others, 7, false);
+	(void)publish(others, 7, true);
+	publish_rounds(10, 40);
+	publish_more();
+	cr_expect_eq(wait_for_left_out(9 * 40), 9u * 40u);
+	for (uint32_t i = 0; i < 500 && info().compactions == 0; i++)
+		fixture_sleep_ns(20000000);
+	cr_assert_geq(info().compactions, 1u);
+	cr_assert_eq(create("others", true, 0, 0), others);
+	/* Of 7 both; of the three keys of the rounds all but the newest. */
+	uint64_t wanted = 9 * 40 + 2 + 7;
+	cr_expect_eq(wait_for_left_out(wanted), wanted);
+	read_all("reader");
+	cr_expect_eq(found.tombstones, 0u);
+	cr_expect_eq(found.others, 3u);
+	cr_expect_not(found.is_there[0]);
+}
+
 Test(compaction, more_keys_than_a_table_holds_take_more_passes)
 {
 	begin(0, 3600ull * 1000000000);
