@@ -30,6 +30,7 @@
 #include <weir/dead_letters.h>
 #include <weir/error.h>
 #include <weir/event.h>
+#include <weir/filtering.h>
 #include <weir/journal.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>

@@ -158,6 +158,7 @@ static const char *kind_name(uint8_t kind)
 		[WR_KIND_PRODUCER] = "producer",
 		[WR_KIND_REJECT] = "reject",
 		[WR_KIND_LEFT_OUT] = "left_out",
+		[WR_KIND_FILTER] = "filter",
 	};
 	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
 		return names[kind];
@@ -199,6 +200,7 @@ static void describe_shared(const struct wr_record_view *view, char *to, size_t 
 	struct wr_settle_view settle;
 	struct wr_settle_run run;
 	struct wr_reject reject;
+	struct wr_filter_view filter;
 	const char *text;
 	uint32_t id = view->head->topic;
 
@@ -215,6 +217,9 @@ static void describe_shared(const struct wr_record_view *view, char *to, size_t 
 		}
 		snprintf(to, to_bytes, "subscription %u, %llu events of %llu to %llu", id, events,
 			 first, last);
+	} else if (view->head->kind == WR_KIND_FILTER &&
+		   wr_filter_read(view->payload, view->payload_bytes, &filter)) {
+		snprintf(to, to_bytes, "subscription %u, %u terms", id, filter.term_count);
 	} else if (view->head->kind == WR_KIND_REJECT && wr_reject_read(view, &reject, &text)) {
 		snprintf(to, to_bytes, "subscription %u, sequence %llu, generation %u, %s", id,
 			 (unsigned long long)reject.seq, reject.generation,
@@ -245,7 +250,6 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 	const char *key = (const char *)view->key;
 	char *to = in->detail;
 	const size_t to_bytes = sizeof in->detail;
-
 	to[0] = '\0';
 	if (head->kind == WR_KIND_TOPIC && wr_control_topic_read(view, &topic))
 		describe_topic(view, topic.partitions, to, to_bytes);

@@ -9,122 +9,6 @@
 #include "core/base/bug.h"
 #include "core/record/batch.h"
 
-/* One window a topic at most. */
-static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
-{
-	return (struct wr_keys_limits){
-		.keys_max = l->idempotency_keys_max,
-		.windows_max = l->catalog.topics_max,
-		.topics_max = l->catalog.topics_max,
-		.run_records_max = l->run_records_max,
-	};
-}
-
-static struct wr_versions_limits versions_of(const struct wr_tables_limits *l)
-{
-	return (struct wr_versions_limits){
-		.keys_max = l->versioned_keys_max,
-		.topics_max = l->catalog.topics_max,
-		.run_records_max = l->run_records_max,
-	};
-}
-
-static struct wr_outstanding_limits outstanding_of(const struct wr_tables_limits *limits)
-{
-	return (struct wr_outstanding_limits){
-		.entries_max = limits->outstanding_max,
-		.subscriptions_max = limits->catalog.subscriptions_max,
-	};
-}
-
-static struct wr_schemas_limits schemas_of(const struct wr_tables_limits *limits)
-{
-	return (struct wr_schemas_limits){
-		.schemas_max = limits->schemas_max,
-		.bytes_max = limits->schema_bytes_max,
-		.topics_max = limits->catalog.topics_max,
-	};
-}
-
-int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
-		   const struct wr_tables_limits *limits)
-{
-	int rc = wr_catalog_init(&t->catalog, memory, &limits->catalog);
-	if (rc != 0)
-		return rc;
-	rc = wr_producers_init(&t->producers, memory, limits->named_producers_max);
-	if (rc != 0)
-		goto fail_catalog;
-	rc = wr_settle_init(&t->settle, memory, limits->catalog.rows_max);
-	if (rc != 0)
-		goto fail_producers;
-	struct wr_keys_limits keys = keys_limits(limits);
-	rc = wr_keys_init(&t->keys, memory, &keys);
-	if (rc != 0)
-		goto fail_settle;
-	struct wr_versions_limits versions = versions_of(limits);
-	rc = wr_versions_init(&t->versions, memory, &versions);
-	if (rc != 0)
-		goto fail_keys;
-	struct wr_outstanding_limits outstanding = outstanding_of(limits);
-	rc = wr_outstanding_init(&t->outstanding, memory, &outstanding);
-	if (rc != 0)
-		goto fail_versions;
-	struct wr_schemas_limits schemas = schemas_of(limits);
-	rc = wr_schemas_init(&t->schemas, memory, &schemas);
-	if (rc != 0)
-		goto fail_outstanding;
-	return 0;
-
-fail_outstanding:
-	wr_outstanding_fini(&t->outstanding, memory);
-fail_versions:
-	wr_versions_fini(&t->versions, memory);
-fail_keys:
-	wr_keys_fini(&t->keys, memory);
-fail_settle:
-	wr_settle_fini(&t->settle, memory);
-fail_producers:
-	wr_producers_fini(&t->producers, memory);
-fail_catalog:
-	wr_catalog_fini(&t->catalog, memory);
-	return rc;
-}
-
-void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
-{
-	wr_keys_fini(&t->keys, memory);
-	wr_versions_fini(&t->versions, memory);
-	wr_schemas_fini(&t->schemas, memory);
-	wr_outstanding_fini(&t->outstanding, memory);
-	wr_settle_fini(&t->settle, memory);
-	wr_producers_fini(&t->producers, memory);
-	wr_catalog_fini(&t->catalog, memory);
-}
-
-void wr_tables_reset(struct wr_tables *t)
-{
-	wr_catalog_reset(&t->catalog);
-	wr_producers_reset(&t->producers);
-	wr_settle_reset(&t->settle);
-	wr_keys_reset(&t->keys);
-	wr_versions_reset(&t->versions);
-	wr_outstanding_reset(&t->outstanding);
-	wr_schemas_reset(&t->schemas);
-}
-
-size_t wr_tables_bytes(const struct wr_tables_limits *limits)
-{
-	struct wr_keys_limits keys = keys_limits(limits);
-	struct wr_versions_limits versions = versions_of(limits);
-	struct wr_outstanding_limits outstanding = outstanding_of(limits);
-	struct wr_schemas_limits schemas = schemas_of(limits);
-	return wr_schemas_bytes(&schemas) + wr_keys_bytes(&keys) + wr_versions_bytes(&versions) +
-	       wr_outstanding_bytes(&outstanding) + wr_catalog_bytes(&limits->catalog) +
-	       limits->named_producers_max * sizeof(struct wr_producer_row) +
-	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
-}
-
 static int check_key(struct wr_tables *t, const struct wr_record_view *view, bool replay,
 		     struct wr_keys_candidate *ret)
 {
@@ -205,9 +89,9 @@ static struct wr_partition_cells *cells_of(struct wr_tables *t, const struct wr_
  * is at the log's end or at its beginning. For a place between, the group counts what lies between
  * the position and this record, once (`moved` says that it has to).
  */
-static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
-			    const struct wr_subscription *s, uint32_t row, uint64_t position,
-			    uint64_t seq)
+void wr_tables_count_from(struct wr_tables *t, struct wr_undo *undo,
+			  const struct wr_subscription *s, uint32_t row, uint64_t position,
+			  uint64_t seq)
 {
 	struct wr_settle_row *r = &t->settle.rows[s->row_first + row];
 	struct wr_partition_cells *cell = cells_of(t, s, row);
@@ -215,6 +99,8 @@ static void count_from_here(struct wr_tables *t, struct wr_undo *undo,
 	wr_cell_set(undo, &r->events, all ? 0 : wr_load_relaxed(&cell->events)); /* own */
 	wr_cell_set(undo, &r->bytes, all ? 0 : wr_load_relaxed(&cell->bytes));
 	wr_cell_set(undo, &r->moved, all || position == seq ? 0 : seq);
+	wr_cell_set(undo, &r->base_events, wr_load_relaxed(&r->events));
+	wr_cell_set(undo, &r->base_bytes, wr_load_relaxed(&r->bytes));
 	wr_cell_set(undo, &r->anew_from, position);
 	wr_cell_publish(undo, &r->anew_seq, seq); /* H3 */
 }
@@ -272,13 +158,29 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 			       const struct wr_record_view *view, uint64_t seq,
 			       struct wr_decision *d)
 {
+	uint32_t filter_bytes = 0;
+	struct wr_control_subscription control;
+	const uint8_t *filter = wr_control_subscription_read(view, &control)
+					? wr_control_subscription_filter(view, &filter_bytes)
+					: NULL;
+	uint32_t id = wr_catalog_subscription_count(&t->catalog);
+	if (filter != NULL && id < t->catalog.limits.subscriptions_max &&
+	    !wr_catalog_find_subscription(&t->catalog, (const char *)view->key,
+					  view->head->key_bytes, &d->id) &&
+	    wr_filters_fit(&t->filters, id, filter_bytes, 0) != 0)
+		return WEIR_E_FULL;
 	int rc = wr_catalog_subscription(&t->catalog, undo, view, seq, &d->id, &d->same);
 	if (rc != 0)
 		return rc;
+	if (filter != NULL) {
+		d->features = WR_BATCH_FILTERS;
+		rc = wr_filters_give(&t->filters, d->id, filter, filter_bytes, 0, 0);
+		WR_ASSERT(rc == 0); /* it fits */
+	}
 	const struct wr_subscription *s = &t->catalog.subscriptions[d->id];
 	wr_settle_start(&t->settle, s->row_first, s->row_count, s->start_seq);
 	for (uint32_t row = 0; row < s->row_count; row++)
-		count_from_here(t, undo, s, row, s->start_seq, seq);
+		wr_tables_count_from(t, undo, s, row, s->start_seq, seq);
 	if (s->order != WR_ORDER_PARTITION)
 		wr_outstanding_start(&t->outstanding, &t->settle, d->id, s);
 	d->tag = s->tag;
@@ -314,7 +216,7 @@ static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct w
 		return rc;
 	uint32_t id = view->head->topic;
 	for (uint32_t row = 0; row < s->row_count; row++)
-		count_from_here(t, undo, s, row, generation.position, seq);
+		wr_tables_count_from(t, undo, s, row, generation.position, seq);
 	wr_outstanding_move(&t->outstanding, &t->settle, id, s, generation.position);
 	d->id = t->outstanding.lists[id].first_generation;
 	d->moved_to = generation.position;
@@ -341,7 +243,7 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 		int rc = wr_settle_progress(&t->settle, undo, row, &progress);
 		/* How many events a gap held nobody knows: nobody is to process them any more. */
 		if (rc == 0 && progress.missed != 0)
-			count_from_here(t, undo, s, view->head->key_hash, progress.to, seq);
+			wr_tables_count_from(t, undo, s, view->head->key_hash, progress.to, seq);
 		return rc;
 	}
 	struct wr_control_generation generation;
@@ -351,7 +253,7 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 		return WEIR_E_TRUNCATED;
 	int rc = wr_settle_generation(&t->settle, undo, row, &generation);
 	if (rc == 0 && generation.position != WR_POSITION_KEEP) {
-		count_from_here(t, undo, s, view->head->key_hash, generation.position, seq);
+		wr_tables_count_from(t, undo, s, view->head->key_hash, generation.position, seq);
 		d->moved_to = generation.position;
 	}
 	return rc;
@@ -465,6 +367,9 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	case WR_KIND_TYPE:
 		rc = decide_schema(t, view, ret_decision);
 		break;
+	case WR_KIND_FILTER:
+		rc = wr_decide_filter(t, undo, view, seq, ret_decision);
+		break;
 	case WR_KIND_PRODUCER:
 		rc = decide_producer(t, undo, view, ret_decision);
 		break;
@@ -499,86 +404,4 @@ void wr_tables_run_keep(struct wr_tables *t, struct wr_undo *undo)
 	wr_undo_keep(undo);
 	wr_outstanding_keep(&t->outstanding);
 	wr_versions_keep(&t->versions);
-}
-
-uint64_t wr_tables_keys_bytes_max(const struct wr_tables_limits *limits)
-{
-	struct wr_keys_limits keys = keys_limits(limits);
-	struct wr_versions_limits versions = versions_of(limits);
-	return wr_keys_save_bytes_max(&keys) + wr_versions_save_bytes_max(&versions);
-}
-
-uint64_t wr_tables_capture(struct wr_tables *t)
-{
-	t->captured_keys_bytes = wr_keys_capture(&t->keys);
-	return t->captured_keys_bytes + wr_versions_capture(&t->versions);
-}
-
-void wr_tables_copy(void *context, uint64_t at, uint8_t *to, uint32_t bytes)
-{
-	struct wr_tables *t = context;
-	uint64_t keys_end = t->captured_keys_bytes;
-	uint32_t piece = at < keys_end ? (uint32_t)wr_min_u64(bytes, keys_end - at) : 0;
-	if (piece > 0)
-		wr_keys_copy(&t->keys, at, to, piece);
-	if (piece < bytes)
-		wr_versions_copy(&t->versions, at + piece - keys_end, to + piece, bytes - piece);
-}
-
-size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
-{
-	struct wr_outstanding_limits outstanding = outstanding_of(limits);
-	struct wr_schemas_limits schemas = schemas_of(limits);
-	return wr_schemas_save_bytes_max(&schemas) + WR_KEYS_CLOCK_BYTES +
-	       wr_catalog_save_bytes_max(&limits->catalog) +
-	       wr_outstanding_save_bytes_max(&outstanding) +
-	       wr_producers_save_bytes_max(limits->named_producers_max) +
-	       wr_settle_save_bytes_max(limits->catalog.rows_max);
-}
-
-void wr_tables_save(struct wr_tables *t, struct wr_sink *sink)
-{
-	wr_tables_save_small(t, sink);
-	wr_keys_save(&t->keys, sink);
-	wr_versions_save(&t->versions, sink);
-}
-
-void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
-{
-	wr_catalog_save(&t->catalog, sink);
-	wr_producers_save(&t->producers, sink);
-	wr_settle_save(&t->settle, sink);
-	wr_keys_clock_save(&t->keys, sink);
-	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
-	wr_schemas_save(&t->schemas, sink);
-}
-
-int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
-		   const uint8_t *bytes, uint32_t length_bytes)
-{
-	(void)part;
-	switch (module) {
-	case WR_SECTION_CATALOG:
-		return wr_catalog_load(&t->catalog, version, bytes, length_bytes);
-	case WR_SECTION_PRODUCERS:
-		return wr_producers_load(&t->producers, version, bytes, length_bytes);
-	case WR_SECTION_SETTLE:
-		return wr_settle_load(&t->settle, version, bytes, length_bytes);
-	case WR_SECTION_APPEND_CLOCK:
-		return wr_keys_clock_load(&t->keys, version, bytes, length_bytes);
-	case WR_SECTION_KEYS:
-		return wr_keys_load(&t->keys, wr_catalog_topic_count(&t->catalog), version, bytes,
-				    length_bytes);
-	case WR_SECTION_VERSIONS:
-		return wr_versions_load(&t->versions, wr_catalog_topic_count(&t->catalog), version,
-					bytes, length_bytes);
-	case WR_SECTION_SCHEMAS:
-		return wr_schemas_load(&t->schemas, version, wr_catalog_topic_count(&t->catalog),
-				       bytes, length_bytes);
-	case WR_SECTION_OUTSTANDING:
-		return wr_outstanding_load(&t->outstanding, &t->catalog, version, bytes,
-					   length_bytes);
-	default:
-		return WEIR_E_FORMAT;
-	}
 }

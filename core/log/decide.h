@@ -10,6 +10,7 @@
 #define WR_LOG_DECIDE_H
 
 #include "core/log/catalog.h"
+#include "core/log/filters.h"
 #include "core/log/keys.h"
 #include "core/log/outstanding.h"
 #include "core/log/producers.h"
@@ -27,6 +28,7 @@ struct wr_tables {
 	uint64_t now_us;
 	struct wr_outstanding outstanding;
 	struct wr_schemas schemas;
+	struct wr_filters filters;
 	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
 	/* Events may have been left out: what there is from the beginning has to be counted. */
 	bool may_lack_events;
@@ -41,6 +43,7 @@ struct wr_tables_limits {
 	uint32_t outstanding_max; /* of all shared subscriptions together */
 	uint32_t schemas_max;
 	uint32_t schema_bytes_max;
+	uint32_t filter_bytes_max;
 };
 
 /* What the writer fills into a record that it accepts, and answers. */
@@ -92,6 +95,16 @@ static inline void wr_tables_run_begin(struct wr_tables *t, struct wr_undo *undo
 	undo->count = undo->later_count = 0;
 	wr_keys_begin(&t->keys);
 }
+/*
+ * What is settled of a row from here on is counted from what was appended so far, for a position
+ * that was moved by the record at `seq`.
+ */
+void wr_tables_count_from(struct wr_tables *t, struct wr_undo *undo,
+			  const struct wr_subscription *s, uint32_t row, uint64_t position,
+			  uint64_t seq);
+/* A FILTER record, for wr_decide(). */
+int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
+		     uint64_t seq, struct wr_decision *d);
 void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo);
 void wr_tables_run_keep(struct wr_tables *t, struct wr_undo *undo);
 

@@ -38,6 +38,9 @@ struct wr_settle_row {
 	wr_atomic_u64 anew_seq;
 	wr_atomic_u64 seen_seq;
 	wr_atomic_u64 later; /* the writer's, in a run: 1 + where its new position waits (undo.h) */
+	/* As events and bytes were then: a filtered subscription's are counted from there. */
+	wr_atomic_u64 base_events;
+	wr_atomic_u64 base_bytes;
 };
 
 struct wr_settle {

@@ -17,7 +17,7 @@
 #include "core/base/atomic.h"
 
 /* Cells that one record of a run changes at most: progress with a gap. */
-#define WR_UNDO_CELLS 8u
+#define WR_UNDO_CELLS 10u
 
 struct wr_undo_entry {
 	wr_atomic_u64 *cell;

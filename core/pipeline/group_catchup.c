@@ -5,6 +5,7 @@
 #include "core/base/bug.h"
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/router.h"
 
 static int load_extent(struct weir_pipeline *p, uint64_t seq, struct weir_problem *problem)
 {
@@ -37,9 +38,11 @@ static int serve(struct weir_pipeline *p, struct weir_member *m)
 			m->failure_seq = seq;
 			wr_store_release(&m->catchup_failure, (uint32_t)-rc); /* U1 */
 		}
-	} else if (requests == m->requests_told || WR_BUG(CATCHUP_UNTOLD)) {
+	} else if (!wr_router_prepare(p, seq) &&
+		   (requests == m->requests_told || WR_BUG(CATCHUP_UNTOLD))) {
 		return 0;
 	}
+	(void)wr_router_prepare(p, seq);
 	m->requests_told = requests;
 	wr_member_tell(p, m);
 	return 1;

@@ -85,7 +85,8 @@ uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	int64_t bytes;
 	bool exact;
-	bool nothing_left = wr_lag_of_row(p, live, row, cell, &bytes, &exact) == 0 && exact;
+	bool nothing_left =
+		wr_lag_of_row(p, live, row, cell, visible, &bytes, &exact) == 0 && exact;
 	/* Once all up to a gate was settled, only a seek can make any of it unsettled again. */
 	if (nothing_left || WR_BUG(NEW_OWNER_SKIPS))
 		live->told_from[row] = wr_max_u64(live->told_from[row], visible + 1);

@@ -10,6 +10,7 @@
  *   lag.c             what is still to be processed
  */
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 
 #define IDLE_WITH_MEMBERS_NS 10000000u /* session time-outs, lag */
@@ -155,6 +156,8 @@ static int group_step(void *self, uint32_t budget)
 	struct weir_pipeline *p = self;
 	(void)budget;
 	int work = take_answers(p);
+	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
+		work += wr_router_step(p);
 	uint64_t now = wr_clock_mono_ns(p->host.clock);
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool members = false;

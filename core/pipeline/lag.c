@@ -18,6 +18,7 @@
 #include "core/pipeline/sharing.h"
 
 #define LOOK_EVERY_NS 10000000u
+#define PORTIONS_A_LOOK 4u
 
 /* ---- counting anew, after a seek ---- */
 
@@ -62,10 +63,14 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
 		uint64_t moved = wr_load_relaxed(&settle->moved);
 		uint64_t from = wr_load_relaxed(&settle->anew_from);
 		struct wr_lag_count *anew = &live->anew[r];
+		struct wr_route *route = wr_route_of(live);
 		anew->from_seq = from;
-		anew->end_seq = wr_max_u64(from, moved);
+		anew->end_seq = route != NULL ? UINT64_MAX : wr_max_u64(from, moved);
 		anew->events = anew->bytes = 0;
 		anew->lost = false;
+		wr_store_release(&anew->routed, route != NULL ? 1u : 0u); /* H4 */
+		if (route != NULL)
+			wr_route_from(route, from);
 		wr_lag_hold(live);
 		wr_store_release(&settle->seen_seq, anew_seq); /* H3: the hold stands */
 		wr_lag_tell(anew, anew_seq);
@@ -76,25 +81,46 @@ void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
 {
 	wr_store_release(&count->told_events, (uint64_t)count->events); /* H4 */
 	wr_store_release(&count->told_bytes, (uint64_t)count->bytes);   /* H4 */
-	if (count->from_seq >= count->end_seq && !count->lost)
+	wr_store_release(&count->told_seq, count->from_seq);            /* H4 */
+	/* That of a filtered one never ends. */
+	if ((count->from_seq >= count->end_seq || count->end_seq == UINT64_MAX) && !count->lost)
 		wr_store_release(&count->complete_for, anew_seq); /* H4 */
 }
 
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
-		      struct wr_partition_cells *cell, int64_t *ret_bytes, bool *ret_exact)
+		      struct wr_partition_cells *cell, uint64_t visible, int64_t *ret_bytes,
+		      bool *ret_exact)
 {
 	struct wr_lag_count *anew = &live->anew[row];
 	struct wr_settle_row *settle = settle_of(p, live, row);
 	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);           /* H3 */
 	bool complete = wr_load_acquire(&anew->complete_for) == anew_seq; /* H4 */
+	bool routed = wr_load_acquire(&anew->routed) != 0;                /* H4 */
+	bool counted = wr_load_acquire(&anew->told_seq) > visible;        /* H4 */
 	/* Settled first: it never exceeds what was appended by then. */
 	uint64_t settled = wr_load_relaxed(&settle->events);
 	uint64_t settled_bytes = wr_load_relaxed(&settle->bytes);
 	uint64_t events = wr_load_acquire(&anew->told_events); /* H4 */
 	uint64_t bytes = wr_load_acquire(&anew->told_bytes);   /* H4 */
-	*ret_bytes = (int64_t)(wr_load_relaxed(&cell->bytes) - settled_bytes + bytes);
+	/* What a filtered one counts is what it wants, from where `base` was taken. */
+	uint64_t appended =
+		routed ? wr_load_relaxed(&settle->base_events) : wr_load_relaxed(&cell->events);
+	uint64_t appended_bytes =
+		routed ? wr_load_relaxed(&settle->base_bytes) : wr_load_relaxed(&cell->bytes);
+	complete = complete && (!routed || counted);
+	*ret_bytes = (int64_t)(appended_bytes - settled_bytes + bytes);
 	*ret_exact = complete && wr_load_acquire(&settle->anew_seq) == anew_seq; /* H3 */
-	return (int64_t)(wr_load_relaxed(&cell->events) - settled + events);
+	return (int64_t)(appended - settled + events);
+}
+
+/* What lies below is gone. Of an unfiltered one in memory it is nowhere told apart. */
+static uint64_t oldest_countable(struct weir_pipeline *p, struct wr_subscription_live *live,
+				 struct wr_pin *pin)
+{
+	if (p->journal != NULL)
+		return wr_segment_oldest_seq(&p->segments);
+	uint64_t oldest = wr_route_of(live) != NULL ? wr_portion_oldest_seq(p, pin) : 0;
+	return oldest != UINT64_MAX ? oldest : 0;
 }
 
 /* Counts one portion for every row that still has something to count. */
@@ -104,13 +130,16 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 	uint64_t from = count_from(live);
 	if (from == UINT64_MAX)
 		return 0;
-	uint64_t oldest = p->journal != NULL ? wr_segment_oldest_seq(&p->segments) : 0;
+	uint64_t oldest = oldest_countable(p, live, pin);
+	if (from > visible)
+		return 0; /* a filtered one has counted everything */
 	struct wr_portion portion;
 	uint64_t end = from + 1;
 	bool lost = false;
-	if (from >= oldest && wr_portion_find(p, pin, from, visible, &portion)) {
+	if (from >= oldest && wr_portion_find_for(p, live, pin, from, visible, &portion)) {
 		end = portion.end_seq;
-		for (uint64_t seq = from; seq < end; seq++) {
+		for (uint64_t seq = wr_portion_next(&portion, from); seq < end;
+		     seq = wr_portion_next(&portion, seq + 1)) {
 			const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
 			uint32_t row = wr_portion_row(p, live, r);
 			if (row == UINT32_MAX || seq < live->anew[row].from_seq ||
@@ -161,9 +190,11 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 	if (scan->end_seq == 0 || scan->next_seq > visible)
 		return 0;
 	struct wr_portion portion;
-	if (!wr_portion_find(p, pin, scan->next_seq, visible, &portion))
+	if (!wr_portion_find_for(p, live, pin, scan->next_seq, visible, &portion))
 		return 0;
-	for (; scan->next_seq < portion.end_seq; scan->next_seq++) {
+	for (scan->next_seq = wr_portion_next(&portion, scan->next_seq);
+	     scan->next_seq < portion.end_seq;
+	     scan->next_seq = wr_portion_next(&portion, scan->next_seq + 1)) {
 		const struct wr_record *r = wr_portion_record(p, portion.chunk, scan->next_seq);
 		uint32_t row = wr_portion_row(p, live, r);
 		if (row == UINT32_MAX ||
@@ -186,7 +217,8 @@ struct sums {
 	bool exact;
 };
 
-static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live *live)
+static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live *live,
+			    uint64_t visible)
 {
 	struct wr_catalog *catalog = &p->tables.catalog;
 	const struct wr_subscription *s = &catalog->subscriptions[live->id];
@@ -199,7 +231,7 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 			struct wr_settle_row *settle = wr_position_row(p, s, row);
 			int64_t bytes;
 			bool exact;
-			int64_t events = wr_lag_of_row(p, live, row, cell, &bytes, &exact);
+			int64_t events = wr_lag_of_row(p, live, row, cell, visible, &bytes, &exact);
 			sums.exact = sums.exact && exact;
 			if (events <= 0)
 				continue;
@@ -247,8 +279,12 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 {
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	wr_lag_begin(p, live);
-	int work = count_behind(p, live, pin, visible);
-	struct sums sums = sum_rows(p, live);
+	int work = 0;
+	/* A filtered one counts all that comes. */
+	uint32_t portions = wr_route_of(live) != NULL ? PORTIONS_A_LOOK : 1;
+	for (uint32_t i = 0; i < portions && count_behind(p, live, pin, visible) != 0; i++)
+		work = 1;
+	struct sums sums = sum_rows(p, live, visible);
 	if (sums.from == UINT64_MAX)
 		live->oldest_us = 0;
 	else
@@ -289,7 +325,8 @@ int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *re
 	if (wr_load_acquire(&live->started) == 0) /* X1 */
 		return WEIR_E_UNKNOWN_NAME;
 	/* The counts are read now: they are exact at any time, and need no step. */
-	struct sums sums = sum_rows(p, live);
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	struct sums sums = sum_rows(p, live, visible);
 	*ret_lag = (struct weir_lag){
 		.events = (uint64_t)(sums.events > 0 ? sums.events : 0),
 		.bytes = (uint64_t)(sums.bytes > 0 ? sums.bytes : 0),

@@ -177,6 +177,7 @@ static void reset(struct weir_member *m)
 	m->in_transaction = m->rewinds = false;
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
+	m->route = NULL;
 	m->sharing = NULL;
 	m->replay = NULL;
 	m->released_own = 0;

@@ -64,6 +64,7 @@ struct wr_event_fd {
 };
 
 struct wr_member_sharing;
+struct wr_route;
 struct wr_transactions;
 
 /* Between a group and a member. */
@@ -156,10 +157,11 @@ struct weir_member {
 	enum wr_place place;
 	uint64_t ordinal; /* LIVE */
 	struct wr_chunk *chunk;
-	uint64_t scan_seq;    /* next sequence to look at */
-	uint32_t batch_index; /* of the batch that holds the last item */
-	uint64_t gap_end;     /* != 0: rows below it get a gap item each */
-	uint32_t gap_row;     /* next row to look at */
+	uint64_t scan_seq;      /* next sequence to look at */
+	struct wr_route *route; /* what its subscription wants (router.h); NULL: everything */
+	uint32_t batch_index;   /* of the batch that holds the last item */
+	uint64_t gap_end;       /* != 0: rows below it get a gap item each */
+	uint32_t gap_row;       /* next row to look at */
 	struct wr_event_fd *event;
 	struct wr_member_sharing
 		*sharing; /* of a shared subscription; NULL: it follows partitions */

@@ -33,6 +33,7 @@ void weir_options_init(struct weir_options *options)
 		.named_producers_max = 256,
 		.outstanding_max = 16384,
 		.schema_bytes_max = MIB,
+		.filter_bytes_max = 64 * KIB,
 		.run_records_max = 4096,
 		.segment_bytes = 64ull * MIB,
 		.segments_ahead = 2,
@@ -89,6 +90,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"schemas_max", o->schemas_max, 0, 65535, false},
 		{"schema_bytes_max", o->schema_bytes_max, 4 * KIB, 64 * MIB, false},
 		{"compaction_keys", o->compaction_keys, 0, WR_COMPACT_KEYS_MAX, false},
+		{"filter_bytes_max", o->filter_bytes_max, 0, 64 * MIB, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
 		{"segments_ahead", o->segments_ahead, 1, 16, false},
@@ -213,6 +215,7 @@ void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *
 		.outstanding_max = o->outstanding_max,
 		.schemas_max = o->schemas_max,
 		.schema_bytes_max = o->schema_bytes_max,
+		.filter_bytes_max = o->filter_bytes_max,
 	};
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
+#include "core/pipeline/router.h"
 #include "core/record/epoch.h"
 
 /* ---- parts ---- */
@@ -183,6 +184,7 @@ static int make_writer(struct weir_pipeline *p)
 			(uint32_t)wr_min_u64(o->batches_in_flight_max, p->host.storage->depth_max);
 		options.evidence_delay_ns = o->evidence_delay_ns;
 		options.seal_before_ack = o->seal_before_ack;
+		limits.filter_bytes_max = 0; /* they count as what they are */
 		uint64_t least = wr_tables_save_bytes_max(&limits) * 4;
 		options.checkpoint_bytes = wr_max_u64(
 			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
@@ -204,7 +206,7 @@ static int make_writer(struct weir_pipeline *p)
 	return rc;
 }
 
-static int start_subscriptions(struct weir_pipeline *p)
+static int start_subscriptions(struct weir_pipeline *p, struct weir_problem *problem)
 {
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	for (uint32_t id = 0; id < count; id++) {
@@ -213,7 +215,7 @@ static int start_subscriptions(struct weir_pipeline *p)
 			return rc;
 		p->subscriptions[id].recovered_end = p->recovered.next_seq;
 	}
-	return 0;
+	return wr_router_open(p, problem);
 }
 
 static void init_parkers(struct weir_pipeline *p)
@@ -259,7 +261,7 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 		rc = make_writer(p);
 	if (rc == 0)
 		rc = wr_registry_open(p);
-	return rc == 0 ? start_subscriptions(p) : rc;
+	return rc == 0 ? start_subscriptions(p, problem) : rc;
 }
 
 /* Of what no part explains itself. Of memory: how much there is to be. */
@@ -320,6 +322,7 @@ static void free_subscriptions(struct weir_pipeline *p)
 					     sizeof *live->told_from);
 		if (live->anew != NULL)
 			m->ops->free(m, live->anew, live->anew_bytes);
+		wr_route_free(p, live);
 		wr_group_fini(&live->group, m);
 		wr_sharing_free(p, live);
 	}
@@ -347,6 +350,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	const struct weir_options *o = &p->options;
 	struct wr_memory *m = p->host.memory;
 	uint32_t chunk_bytes = p->chunks.chunk_bytes;
+	wr_router_fini(p);
 	free_subscriptions(p);
 	wr_writer_fini(&p->writer, m);
 	free_members(p);

@@ -84,6 +84,9 @@ struct weir_producer {
 struct wr_lag_count {
 	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
 	int64_t events, bytes;      /* counted so far, less what is settled of it already */
+	/* H4: 1: of a filtered subscription: end_seq is UINT64_MAX, and counting goes on. */
+	wr_atomic_u32 routed;
+	wr_atomic_u64 told_seq; /* H4: of such a one: counted up to here */
 	bool lost; /* some of it left the log uncounted: lag is not exact until it begins anew */
 	/*
 	 * H4, for any thread: events and bytes as above (two's complement), and the row's anew_seq
@@ -120,6 +123,18 @@ struct wr_raise {
 
 struct wr_sharing;
 
+/* The router (router.h): its rules, and the control call that gives it others. */
+struct wr_rules;
+struct wr_router {
+	struct wr_rules *rules; /* the group step's; NULL: no subscription has a filter */
+	struct wr_rules *next;  /* the control call's, as the next one */
+	struct wr_rules *old;
+	wr_atomic_u64 asked;   /* RT3: counts rules that were handed over */
+	wr_atomic_u64 taken;   /* RT3: those that the router has */
+	wr_atomic_u64 seen;    /* RT3: changes of filters that it has seen */
+	wr_atomic_u64 unknown; /* events that could not be looked at */
+};
+
 struct wr_subscription_live {
 	wr_atomic_u32 started; /* X1: its group exists */
 	struct wr_group group;
@@ -153,6 +168,7 @@ struct wr_subscription_live {
 	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
 	struct wr_lag_scan scan;     /* what the group step looks for or counts now */
 	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
+	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
 	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
 	uint64_t oldest_us;
 };
@@ -247,12 +263,13 @@ struct weir_pipeline {
 	struct wr_parker visible_parker; /* members that wait at the memory gate */
 	struct wr_parker durable_parker; /* at the durable gate */
 
-	wr_atomic_u32 sharing_count; /* X2: shared subscriptions: the group follows the log */
-	wr_atomic_u32 events_open;   /* descriptors handed out: > 0 and they are looked at */
-	wr_atomic_u32 keyless;       /* counts events without a key that came without a producer */
-	wr_atomic_u32 callers;       /* Y1: threads inside a call that has slept, or may */
-	wr_atomic_u32 borrowed;      /* Z1: after the close, members with a pin, and the closer */
-	wr_atomic_u32 closed;        /* Z1: 1: whoever gives the last pin back frees it all */
+	wr_atomic_u32 sharing_count; /* X2: shared or filtered ones: the group follows the log */
+	struct wr_router router;
+	wr_atomic_u32 events_open; /* descriptors handed out: > 0 and they are looked at */
+	wr_atomic_u32 keyless;     /* counts events without a key that came without a producer */
+	wr_atomic_u32 callers;     /* Y1: threads inside a call that has slept, or may */
+	wr_atomic_u32 borrowed;    /* Z1: after the close, members with a pin, and the closer */
+	wr_atomic_u32 closed;      /* Z1: 1: whoever gives the last pin back frees it all */
 	_Alignas(8) uint8_t epoch_record[128];
 	struct weir_problem problem; /* of FAILED; written before `refuse` */
 	bool said_low_space;         /* the same, of room on the file system */
@@ -436,9 +453,10 @@ int wr_lag_step(struct weir_pipeline *p);
 void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live);
 /* Tells of a count that was changed, for the row's anew_seq. */
 void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq);
-/* A row's unsettled events and bytes; *ret_exact: now. */
+/* A row's unsettled events and bytes; *ret_exact: as of `visible`, which was loaded before. */
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
-		      struct wr_partition_cells *cell, int64_t *ret_bytes, bool *ret_exact);
+		      struct wr_partition_cells *cell, uint64_t visible, int64_t *ret_bytes,
+		      bool *ret_exact);
 /* Keeps from retention what a subscription has still to count (H2): after `anew` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 

@@ -10,6 +10,7 @@
 
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/hand_out.h"
+#include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/transaction.h"
 
@@ -107,6 +108,10 @@ static int find_behind(struct weir_member *m)
 		return 0;
 	}
 	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, m->pin, m->scan_seq);
+	if (slot != NULL && m->route != NULL && !wr_route_has_slot(m->route, slot)) {
+		wr_chunks_unpin(m->pin); /* the group looks at what is in it when it is asked */
+		slot = NULL;
+	}
 	if (slot != NULL) {
 		wr_member_stand_in(m, WR_PLACE_CATCHUP, &slot->chunk);
 		wr_publish_u64(&m->wanted_seq, m->scan_seq); /* U1: keeps the next one coming */
@@ -145,8 +150,12 @@ int wr_member_find_chunk(struct weir_member *m)
 
 uint64_t wr_member_chunk_limit(struct weir_member *m, uint64_t gate_seq)
 {
-	if (m->place == WR_PLACE_LIVE)
-		return wr_chunk_end(m->chunk, gate_seq);
+	if (m->place == WR_PLACE_LIVE) {
+		uint64_t end = wr_chunk_end(m->chunk, gate_seq);
+		return m->route == NULL || WR_BUG(FILTER_AHEAD)
+			       ? end
+			       : wr_min_u64(end, wr_route_live_end(m->route, m->chunk));
+	}
 	return wr_min_u64(wr_load_relaxed(&m->chunk->end_seq), gate_seq + 1); /* under V2 */
 }
 
@@ -230,8 +239,9 @@ static const uint8_t *ask_for(const uint8_t *record, const uint8_t *asked)
 }
 
 /* Scans the column up to end_seq for the member's tags. Items handed out. */
-static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *items,
-		     uint32_t items_max)
+static inline __attribute__((always_inline)) uint32_t
+scan_for(struct weir_member *m, const wr_atomic_u64 *wanted, uint64_t end_seq,
+	 struct weir_item *items, uint32_t items_max)
 {
 	const struct wr_chunks *chunks = &m->pipeline->chunks;
 	const uint32_t *column = m->chunk->column;
@@ -248,6 +258,8 @@ static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *
 		for (; index < end && found - taken < HITS_AHEAD &&
 		       count + (found - taken) < items_max;
 		     index++) {
+			if (wanted != NULL && (index = wr_route_next(wanted, index, end)) == end)
+				break;
 			uint32_t tag = column[index] & tag_mask;
 			if (((tags[tag / 64] >> (tag % 64)) & 1) == 0)
 				continue;
@@ -263,6 +275,34 @@ static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *
 	}
 	m->scan_seq = first_seq + index;
 	return count;
+}
+
+/* The bits of what its filter wants, in the chunk that it stands in. */
+static const wr_atomic_u64 *wanted_in(const struct weir_member *m)
+{
+	return m->place == WR_PLACE_LIVE ? wr_route_live_bits(m->route, m->chunk->slot)
+					 : wr_route_behind_bits(m->route, m->chunk->slot);
+}
+
+static uint32_t scan(struct weir_member *m, uint64_t end_seq, struct weir_item *items,
+		     uint32_t items_max)
+{
+	return m->route == NULL ? scan_for(m, NULL, end_seq, items, items_max)
+				: scan_for(m, wanted_in(m), end_seq, items, items_max);
+}
+
+/*
+ * A chunk that has left memory while it was pinned: nobody looks at what it holds any more. What
+ * the filter wants of it is found out when it comes from disk.
+ */
+static bool leave_unrouted(struct weir_member *m, uint64_t limit, uint64_t gate_seq)
+{
+	if (m->route == NULL || m->place != WR_PLACE_LIVE || limit > m->scan_seq ||
+	    m->ordinal >= wr_load_relaxed(&m->pipeline->chunks.floor) || /* a hint */
+	    wr_chunk_end(m->chunk, gate_seq) <= m->scan_seq)
+		return false;
+	wr_member_unpin(m);
+	return true;
 }
 
 /* One gap item for each row that had something in the gap, or may have had. */
@@ -323,7 +363,7 @@ static int read_on(struct weir_member *m, uint64_t gate_seq, struct weir_item *i
 		uint32_t count = limit > m->scan_seq ? scan(m, limit, items, items_max) : 0;
 		if (count > 0)
 			return (int)count;
-		if (!wr_member_leave_chunk(m))
+		if (!wr_member_leave_chunk(m) && !leave_unrouted(m, limit, gate_seq))
 			break;
 	}
 	return 0;
@@ -342,6 +382,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	 * as a repeat.
 	 */
 	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
+	m->route = wr_route_of(subscription_of(m));
 	wr_member_take_replies(m);
 	wr_member_take_messages(m);
 	wr_member_rewind_rows(m);

@@ -40,6 +40,28 @@ bool wr_portion_find(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq, 
 	return true;
 }
 
+bool wr_portion_find_for(struct weir_pipeline *p, struct wr_subscription_live *live,
+			 struct wr_pin *pin, uint64_t seq, uint64_t visible, struct wr_portion *ret)
+{
+	struct wr_route *route = wr_route_of(live);
+	if (!wr_portion_find(p, pin, seq, visible, ret))
+		return false;
+	if (route == NULL)
+		return true;
+	uint32_t slot = ret->chunk->slot;
+	if (ret->chunk == &p->chunks.chunks[slot]) {
+		ret->wanted = wr_route_live_bits(route, slot);
+		ret->end_seq = wr_min_u64(ret->end_seq, wr_route_live_end(route, ret->chunk));
+	} else {
+		(void)wr_router_prepare(p, seq);
+		ret->wanted = wr_route_behind_bits(route, slot);
+	}
+	if (ret->end_seq > seq)
+		return true;
+	wr_chunks_unpin(pin);
+	return false;
+}
+
 const struct wr_record *wr_portion_record(struct weir_pipeline *p, const struct wr_chunk *chunk,
 					  uint64_t seq)
 {

@@ -6,14 +6,15 @@
 #ifndef WR_PIPELINE_PORTION_H
 #define WR_PIPELINE_PORTION_H
 
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/router.h"
 
 /* A chunk that holds a sequence, pinned. */
 struct wr_portion {
 	struct wr_chunk *chunk;
-	uint64_t end_seq; /* of what may be looked at */
-	bool unreadable;  /* not found, and not for want of a free slot */
-	int code;         /* why it is unreadable, negative */
+	uint64_t end_seq;            /* of what may be looked at */
+	bool unreadable;             /* not found, and not for want of a free slot */
+	int code;                    /* why it is unreadable, negative */
+	const wr_atomic_u64 *wanted; /* bits, by place in the chunk; NULL: all of it */
 };
 
 /*
@@ -22,6 +23,21 @@ struct wr_portion {
  */
 bool wr_portion_find(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq, uint64_t visible,
 		     struct wr_portion *ret_portion);
+/*
+ * The same for a subscription: of one with a filter as far as it is known what that wants.
+ */
+bool wr_portion_find_for(struct weir_pipeline *p, struct wr_subscription_live *live,
+			 struct wr_pin *pin, uint64_t seq, uint64_t visible,
+			 struct wr_portion *ret_portion);
+/* The first of a portion from `seq` on that may be wanted; its end: none is. */
+static inline uint64_t wr_portion_next(const struct wr_portion *portion, uint64_t seq)
+{
+	uint64_t first_seq = portion->chunk->first_seq;
+	if (portion->wanted == NULL)
+		return seq;
+	return first_seq + wr_route_next(portion->wanted, (uint32_t)(seq - first_seq),
+					 (uint32_t)(portion->end_seq - first_seq));
+}
 const struct wr_record *wr_portion_record(struct weir_pipeline *p, const struct wr_chunk *chunk,
 					  uint64_t seq);
 /* The header of the batch that holds it. */

@@ -27,6 +27,16 @@ static const char *short_catalog(struct weir_pipeline *p, bool subscription)
 		       : "partitions_max";
 }
 
+/* A subscription that is made with a filter for which there is no room. */
+static bool lacks_filter_bytes(struct weir_pipeline *p, const struct wr_record_view *view)
+{
+	uint32_t id = wr_catalog_subscription_count(&p->tables.catalog);
+	uint32_t bytes;
+	return view->head->kind == WR_KIND_SUBSCRIPTION && id < p->options.subscriptions_max &&
+	       wr_control_subscription_filter(view, &bytes) != NULL &&
+	       wr_filters_fit(&p->tables.filters, id, bytes, 0) != 0;
+}
+
 static const char *short_table(struct weir_pipeline *p, const struct wr_record_view *view)
 {
 	struct wr_control_window window = {0};
@@ -39,6 +49,8 @@ static const char *short_table(struct weir_pipeline *p, const struct wr_record_v
 		return "idempotency_keys_max";
 	if (versions.keys > 0 && !wr_versions_fit(&p->tables.versions, versions.keys))
 		return "versioned_keys_max";
+	if (lacks_filter_bytes(p, view))
+		return "filter_bytes_max";
 	return short_catalog(p, view->head->kind == WR_KIND_SUBSCRIPTION);
 }
 
@@ -71,6 +83,8 @@ static int feed_section(void *context, uint32_t module, uint32_t version, uint32
 		return table_is_short(feed, short_schemas(p));
 	if (module == WR_SECTION_OUTSTANDING)
 		return table_is_short(feed, "outstanding_max");
+	if (module == WR_SECTION_FILTERS)
+		return table_is_short(feed, "filter_bytes_max");
 	/* Topics come before subscriptions, rows of subscriptions in a section behind both. */
 	uint32_t subscription_count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool subscription =
@@ -102,6 +116,8 @@ static int feed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t tim
 		return table_is_short(feed, "outstanding_max");
 	if (view->head->kind == WR_KIND_TYPE)
 		return table_is_short(feed, short_schemas(p));
+	if (view->head->kind == WR_KIND_FILTER)
+		return table_is_short(feed, "filter_bytes_max");
 	return table_is_short(feed, short_table(p, view));
 }
 

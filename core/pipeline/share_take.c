@@ -99,7 +99,8 @@ static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 		.chunk = portion->chunk,
 		.batch_count = wr_load_acquire(&portion->chunk->batch_count), /* C3 */
 	};
-	for (; seq < portion->end_seq && look->count < look->most; seq++) {
+	for (; (seq = wr_portion_next(portion, seq)) < portion->end_seq && look->count < look->most;
+	     seq++) {
 		uint32_t tag = column[seq - first_seq] & mask;
 		if (((sharing->tags[tag / 64] >> (tag % 64)) & 1) == 0)
 			continue;
@@ -228,7 +229,8 @@ int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)
 			     sharing->take_seq <= gate && look.stopped_us == 0;
 	     i++) {
 		struct wr_portion portion;
-		if (!wr_portion_find(p, wr_group_pin(p), sharing->take_seq, gate, &portion)) {
+		if (!wr_portion_find_for(p, live, wr_group_pin(p), sharing->take_seq, gate,
+					 &portion)) {
 			cannot_take(p, sharing, &portion, now_ns);
 			break;
 		}

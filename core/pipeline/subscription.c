@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/subscription_filter.h"
 
 #define OUTSTANDING_MAX_DEFAULT 4096u
 
@@ -309,25 +310,56 @@ static uint32_t outstanding_of(const struct weir_pipeline *p,
 								    : OUTSTANDING_MAX_DEFAULT;
 }
 
-static int create(struct weir_pipeline *p, const struct weir_subscription_options *o,
-		  uint32_t *ret_id, struct weir_problem *problem)
+/* What the writer said when it refused. */
+static int refusal(struct weir_problem *problem, int rc)
 {
-	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 8 +
-				   WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
+	if (rc == WEIR_E_EXISTS)
+		return wr_problem_set(problem, rc, "topics",
+				      "the subscription exists already, with other topics or "
+				      "another order");
+	if (rc == WEIR_E_FULL)
+		return wr_problem_set(problem, rc, "subscriptions_max",
+				      "subscriptions_max of the pipeline is reached, or with a "
+				      "filter its filter_bytes_max");
+	return wr_problem_set(problem, rc, "", weir_strerror(rc));
+}
+
+/* The definition's record, with the filter if it is new, and the answer to it. */
+static int define(struct weir_pipeline *p, const struct weir_subscription_options *o,
+		  const struct wr_control_subscription *control, const struct wr_filter_call *call,
+		  bool filtered, struct wr_reply *ret_reply)
+{
 	uint8_t payload[WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
+	uint32_t name_bytes = (uint32_t)strlen(o->name);
+	uint32_t bytes = wr_control_subscription_put(control, filtered, payload);
+	wr_control_write(call->record, WR_KIND_SUBSCRIPTION, 0, 0, o->name, name_bytes, payload,
+			 bytes);
+	if (filtered) {
+		/* Behind what was written, whose last bytes are zeros up to a multiple of 8. */
+		struct wr_record *r = (struct wr_record *)call->record;
+		memcpy(call->record + r->bytes, call->filter, call->filter_bytes);
+		r->bytes += call->filter_bytes;
+		memset(call->record + r->bytes, 0, wr_record_stride(r->bytes) - r->bytes);
+	}
+	return wr_control_call(p, call->record, ((struct wr_record *)call->record)->bytes,
+			       ret_reply);
+}
+
+static int create(struct weir_pipeline *p, const struct weir_subscription_options *o,
+		  const struct wr_filter_call *call, uint32_t *ret_id, struct weir_problem *problem)
+{
 	struct wr_control_subscription control = {
 		.order = (uint32_t)o->order, /* the two enums have the same numbers */
 		.outstanding_max = outstanding_of(p, o),
 	};
-	uint32_t dead_letters;
-	uint32_t name_bytes = (uint32_t)strlen(o->name);
+	uint32_t dead_letters, found;
 	int rc = resolve_topics(p, o, &control, problem);
 	if (rc == 0)
 		rc = resolve_dead_letters(p, o, &control, &dead_letters, problem);
 	if (rc != 0)
 		return rc;
-	uint32_t found;
-	bool exists = wr_catalog_find_subscription(&p->tables.catalog, o->name, name_bytes, &found);
+	bool exists =
+		wr_catalog_find_subscription(&p->tables.catalog, o->name, strlen(o->name), &found);
 	if (o->start == WEIR_START_NEWEST) {
 		control.start = WR_START_NEWEST;
 	} else if (!exists) {
@@ -337,26 +369,31 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		if (rc != 0)
 			return rc;
 	}
-	wr_control_write(record, WR_KIND_SUBSCRIPTION, 0, 0, o->name, name_bytes, payload,
-			 wr_control_subscription_put(&control, payload));
+	bool filtered = o->filter != NULL && !exists;
+	if (filtered)
+		rc = wr_filter_call_compile(p, call,
+					    wr_catalog_subscription_count(&p->tables.catalog),
+					    control.topics, control.topic_count, problem);
+	if (rc != 0)
+		return rc;
 	struct wr_reply reply = {0};
-	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
-	if (rc == WEIR_E_EXISTS)
-		return wr_problem_set(problem, rc, "topics",
-				      "the subscription exists already, with other topics or "
-				      "another order");
-	if (rc == WEIR_E_FULL)
-		return wr_problem_set(problem, rc, "subscriptions_max",
-				      "subscriptions_max of the pipeline is reached");
+	rc = define(p, o, &control, call, filtered, &reply);
 	if (rc == 0)
 		rc = wr_subscription_start(p, reply.detail, true);
 	if (rc != 0)
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return refusal(problem, rc);
 	apply_options(p, reply.detail, o);
 	if (p->subscriptions[reply.detail].sharing != NULL)
 		apply_sharing(p->subscriptions[reply.detail].sharing, o, dead_letters);
 	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
 	wr_park_wake(&p->group_parker);
+	uint64_t changed_seq;
+	if (filtered)
+		rc = wr_router_wait_seen(p);
+	else if (o->filter != NULL)
+		rc = wr_filter_call_change(p, call, reply.detail, &changed_seq, problem);
+	if (rc != 0)
+		return filtered ? wr_problem_set(problem, rc, "", weir_strerror(rc)) : rc;
 	*ret_id = reply.detail;
 	return 0;
 }
@@ -374,10 +411,15 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	struct wr_filter_call call;
+	rc = wr_filter_call_begin(p, o->filter, &call, reterr_problem);
+	if (rc != 0)
+		return rc;
 	wr_control_lock(p);
 	hold_places(p);
-	rc = create(p, o, ret_subscription, reterr_problem);
+	rc = create(p, o, &call, ret_subscription, reterr_problem);
 	release_places(p);
+	wr_filter_call_end(p, &call);
 	wr_control_unlock(p);
 	return rc;
 }

@@ -69,11 +69,13 @@ int weir_subscription_partition(struct weir_pipeline *p, uint32_t id, uint32_t i
 		return WEIR_E_UNKNOWN_NAME;
 	struct weir_subscription_partition of = {.topic = 0};
 	int64_t bytes;
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	wr_catalog_row_partition(&p->tables.catalog, s, index, &of.topic, &of.partition);
 	struct wr_partition_cells *cell =
 		&p->tables.catalog
 			 .cells[p->tables.catalog.topics[of.topic].first_cell + of.partition];
-	int64_t events = wr_lag_of_row(p, &p->subscriptions[id], index, cell, &bytes, &of.exact);
+	int64_t events =
+		wr_lag_of_row(p, &p->subscriptions[id], index, cell, visible, &bytes, &of.exact);
 	struct wr_settle_row *row = wr_position_row(p, s, index);
 	of.position = wr_load_relaxed(&row->position);
 	of.generation = wr_load_relaxed(&row->generation);

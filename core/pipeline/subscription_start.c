@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 
 /*
@@ -40,6 +41,37 @@ static void count_outstanding(struct weir_pipeline *p, struct wr_subscription_li
 	for (uint32_t r = 0; r < s->row_count; r++)
 		wr_lag_tell(&live->anew[r],
 			    wr_load_relaxed(&p->tables.settle.rows[s->row_first + r].seen_seq));
+}
+
+/*
+ * The same of a filtered one: what it wants from its position on is counted, whatever was settled
+ * before.
+ */
+static void count_filtered(struct weir_pipeline *p, struct wr_subscription_live *live,
+			   const struct wr_subscription *s)
+{
+	struct wr_outstanding *o = &p->tables.outstanding;
+	struct wr_settle_row *rows = &p->tables.settle.rows[s->row_first];
+	bool shared = s->order != WR_ORDER_PARTITION;
+	for (uint32_t r = 0; r < s->row_count; r++) {
+		live->anew[r].from_seq =
+			shared ? o->lists[live->id].frontier : wr_load_relaxed(&rows[r].position);
+		live->anew[r].end_seq = UINT64_MAX;
+		wr_store_relaxed(&live->anew[r].routed, 1u);
+		wr_store_relaxed(&rows[r].base_events, wr_load_relaxed(&rows[r].events));
+		wr_store_relaxed(&rows[r].base_bytes, wr_load_relaxed(&rows[r].bytes));
+	}
+	for (uint32_t at = shared ? o->lists[live->id].first : WR_NO_ENTRY; at != WR_NO_ENTRY;
+	     at = o->entries[at].next) {
+		live->anew[o->entries[at].row].events++;
+		live->anew[o->entries[at].row].bytes += o->entries[at].bytes;
+	}
+	for (uint32_t r = 0; r < s->row_count; r++) {
+		uint64_t anew_seq = wr_load_relaxed(&rows[r].anew_seq);
+		wr_store_relaxed(&rows[r].seen_seq, anew_seq); /* H3 */
+		wr_lag_tell(&live->anew[r], anew_seq);
+	}
+	wr_lag_hold(live);
 }
 
 static void init_anew(struct weir_pipeline *p, struct wr_subscription_live *live,
@@ -83,12 +115,15 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 	live->anew_bytes = s->row_count * sizeof *live->anew;
 	live->anew = memory->ops->alloc(memory, live->anew_bytes, 8);
 	live->told_from = memory->ops->alloc(memory, s->row_count * sizeof *live->told_from, 8);
+	bool filtered = wr_filters_any(&p->tables.filters, id);
 	int rc = live->row_of_topic == NULL || live->anew == NULL || live->told_from == NULL
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
 	if (rc == 0 && s->order != WR_ORDER_PARTITION && live->sharing == NULL)
 		rc = wr_sharing_start(p, live, made);
+	if (rc == 0 && filtered)
+		rc = wr_route_attach(p, live);
 	if (rc != 0)
 		return rc;
 	for (uint32_t t = 0; t < p->options.topics_max; t++)
@@ -105,6 +140,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 				&p->tables.settle.rows[s->row_first + r].generation));
 	if (made)
 		wr_lag_begin(p, live); /* nobody has settled anything of it */
+	else if (filtered)
+		count_filtered(p, live, s);
 	else
 		init_anew(p, live, s);
 	wr_store_relaxed(&live->gate, p->journal != NULL ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY);

@@ -40,6 +40,8 @@
 #define WR_BLOCK_BYTES 4096u
 #define WR_UUID_BYTES 16u
 
+/* In features_must: it holds filters of subscriptions (filter_record.h). */
+#define WR_BATCH_FILTERS 1u
 /* In features_must: it holds records of the schema registry (schema_record.h). */
 #define WR_BATCH_SCHEMAS 2u
 

@@ -136,19 +136,37 @@ bool wr_control_subscription_read(const struct wr_record_view *view,
 	memcpy(ret->topics, view->payload + head_bytes, bytes - head_bytes);
 	if (view->payload_bytes == bytes)
 		return true;
-	if (view->payload_bytes != bytes + 8)
+	if (view->payload_bytes < bytes + 8)
 		return false;
 	ret->order = wr_get_u32(view->payload + bytes);
 	ret->outstanding_max = wr_get_u32(view->payload + bytes + 4);
-	return (ret->order == WR_ORDER_KEY || ret->order == WR_ORDER_NONE) &&
-	       ret->outstanding_max > 0;
+	bool shared = (ret->order == WR_ORDER_KEY || ret->order == WR_ORDER_NONE) &&
+		      ret->outstanding_max > 0;
+	if (view->payload_bytes == bytes + 8)
+		return shared;
+	struct wr_filter_view filter;
+	return (shared || ret->order == WR_ORDER_PARTITION) &&
+	       wr_filter_read(view->payload + bytes + 8, view->payload_bytes - bytes - 8,
+			      &filter) &&
+	       filter.term_count > 0;
 }
 
-uint32_t wr_control_subscription_put(const struct wr_control_subscription *control, uint8_t *to)
+const uint8_t *wr_control_subscription_filter(const struct wr_record_view *view,
+					      uint32_t *ret_bytes)
+{
+	uint32_t bytes = wr_control_subscription_bytes(wr_get_u32(view->payload)) + 8;
+	if (view->payload_bytes <= bytes)
+		return NULL;
+	*ret_bytes = view->payload_bytes - bytes;
+	return view->payload + bytes;
+}
+
+uint32_t wr_control_subscription_put(const struct wr_control_subscription *control, bool filtered,
+				     uint8_t *to)
 {
 	uint32_t bytes = wr_control_subscription_bytes(control->topic_count);
 	memcpy(to, control, bytes);
-	if (control->order == WR_ORDER_PARTITION)
+	if (control->order == WR_ORDER_PARTITION && !filtered)
 		return bytes;
 	wr_put_u32(to + bytes, control->order);
 	wr_put_u32(to + bytes + 4, control->outstanding_max);

@@ -12,8 +12,10 @@
  *                                                          keys, u32 zero, u8 secret[16]
  *   SUBSCRIPTION  subscription id * 0               name   u32 topic_count, u32 start (below),
  *                                                          u64 start_seq *, u32 topic ids[];
- *                                                          shared ones: u32 order, u32
- *                                                          outstanding_max behind that
+ *                                                          shared ones, and those with a filter:
+ *                                                          u32 order, u32 outstanding_max behind
+ *                                                          that; then the filter, as below
+ *   FILTER        subscription id   0               -      filter_record.h: from here on
  *   PRODUCER      producer id *     0               name   u32 epoch *
  *   PRODUCER_SKIP producer id       0               -      u32 epoch, u32 zero, u64 sequence
  *   PROGRESS      subscription id   row             -      u32 generation, u32 zero, u64 from,
@@ -28,6 +30,7 @@
 #ifndef WR_RECORD_CONTROL_H
 #define WR_RECORD_CONTROL_H
 
+#include "core/record/filter_record.h"
 #include "core/record/record.h"
 
 #define WR_NAME_BYTES_MAX 200u
@@ -134,8 +137,12 @@ bool wr_control_window_valid(const struct wr_control_window *window);
 bool wr_control_versions_valid(const struct wr_control_versions *versions);
 #define WR_CONTROL_SUBSCRIPTION_BYTES_MAX (uint32_t)sizeof(struct wr_control_subscription)
 
-/* The payload, packed at `to` (room for the most bytes); its bytes. */
-uint32_t wr_control_subscription_put(const struct wr_control_subscription *control, uint8_t *to);
+/*
+ * The payload, packed at `to` (room for the most bytes); its bytes. `filtered`: a filter is put
+ * behind it.
+ */
+uint32_t wr_control_subscription_put(const struct wr_control_subscription *control, bool filtered,
+				     uint8_t *to);
 
 /* The payloads back, checked for length and limits; false: malformed. */
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret);
@@ -145,6 +152,9 @@ void wr_control_window_read(const struct wr_record_view *view, struct wr_control
 void wr_control_versions_read(const struct wr_record_view *view, struct wr_control_versions *ret);
 bool wr_control_subscription_read(const struct wr_record_view *view,
 				  struct wr_control_subscription *ret);
+/* Of a record that wr_control_subscription_read() took: its filter; NULL: it has none. */
+const uint8_t *wr_control_subscription_filter(const struct wr_record_view *view,
+					      uint32_t *ret_bytes);
 bool wr_control_producer_read(const struct wr_record_view *view, struct wr_control_producer *ret);
 bool wr_control_skip_read(const struct wr_record_view *view, struct wr_control_skip *ret);
 bool wr_control_progress_read(const struct wr_record_view *view, struct wr_control_progress *ret);

@@ -52,6 +52,7 @@ enum wr_kind {
 	WR_KIND_PRODUCER = 18, /* a producer's name gets its id */
 	WR_KIND_REJECT = 19,   /* of a shared subscription: share.h, like SETTLE and HANDOUT_MARK */
 	WR_KIND_LEFT_OUT = 20, /* never appended: stands where an event did (left_out.h) */
+	WR_KIND_FILTER = 21,   /* of a subscription: filter_record.h */
 	/* In lanes only, never appended: the head of a run of several records (L7). */
 	WR_KIND_RUN = 255,
 };
@@ -96,7 +97,7 @@ enum wr_option_tag {
 	WR_OPTION_TRACESTATE = 13,     /* text, W3C */
 	WR_OPTION_PRIORITY = 14,       /* u8: queues prefer the higher, 0 .. 31 */
 	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
-	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128, /* bytes */
+	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128,  /* bytes */
 	WR_OPTION_EXPECTED_VERSION = 12 | 128, /* version.h */
 };
 #define WR_OPTION_CRITICAL 128u

@@ -217,6 +217,8 @@ struct weir_options {
 	uint32_t schema_bytes_max;     /**< of the texts of all schemas and their references
 	                                   together, 4 KiB .. 64 MiB, default 1 MiB: reserved with
 	                                   schemas_max, and as much for the checkpoint */
+	uint32_t filter_bytes_max;     /**< of all filters of subscriptions together (filtering.h),
+	                                   0 .. 64 MiB, default 64 KiB: so much in a checkpoint */
 	uint32_t run_records_max;      /**< events in one run, default 4096 */
 
 	/* journal */

@@ -12,6 +12,7 @@
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
 
+#include <weir/filtering.h>
 #include <weir/pipeline.h>
 
 WEIR_DECLS_BEGIN
@@ -140,6 +141,12 @@ struct weir_subscription_options {
 	                               back to it by the dead letters of others: what is dead is
 	                               published there and settled here, in one run; NULL: none */
 	enum weir_when_dead when_dead; /**< PARK: with order KEY, dead_letters and a journal */
+
+	/** What it wants of its topics (filtering.h), from its start on; of a subscription that is
+	 *  there, if it is another one than it has, from now on, as by
+	 *  weir_subscription_set_filter(). NULL (default): every event; of one that is there, as it
+	 *  is. */
+	const struct weir_subscription_filter *filter;
 };
 
 /**
@@ -152,13 +159,16 @@ WEIR_API void weir_subscription_options_init(struct weir_subscription_options *o
 /**
  * Make a subscription, or find it if it is there with the same topics. The definition and its start
  * are records in the log; this returns when they are durable. Topics, order and outstanding_max are
- * stored; everything else is set anew by each call, the gate for members that join from then on.
+ * stored, and the filter; everything else is set anew by each call, the gate for members that join
+ * from then on.
  *
  * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit, and for a search on
  *            disk with WEIR_START_TIME. Allocates: the group's tables, when it is made.
  * @param ret_subscription  the same id after every restart
- * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name, other topics or
- *         another order), WEIR_E_FULL (subscriptions_max), WEIR_E_TRUNCATED (start is retired or
+ * @return 0, -EINVAL (an option, or the filter: then `field` is the place in its pattern),
+ *         WEIR_E_TOO_BIG (the filter), WEIR_E_UNKNOWN_NAME (a topic), WEIR_E_EXISTS (same name,
+ *         other topics or another order), WEIR_E_FULL (subscriptions_max, filter_bytes_max; or as
+ *         weir_subscription_set_filter()), WEIR_E_TRUNCATED (start is retired or
  *         beyond the end),
  *         -ENOMEM, WEIR_E_CORRUPT or -EIO (the search met damage), WEIR_E_CLOSED, WEIR_E_FAILED
  */

@@ -4,6 +4,7 @@
 const struct explorer_case explorer_scenarios[] = {
 	{&spsc_goes_round, 12, 22, SMALL},
 	{&spsc_in_batches, 4, 8, SMALL},
+	{&route_bits, 4, 0, SMALL},
 	{&spinlock_excludes, 1782, 708, SMALL},
 	{&version_changed_twice, 8, 186, SMALL},
 	{&version_behind_the_copy, 20, 245, SMALL},

@@ -20,10 +20,12 @@ import sys
 BLOCK = 4096
 KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subscription",
          9: "generation", 10: "handout_mark", 11: "producer_skip",
-         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out"}
+         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED, LEFT_OUT = 1, 2
 WHOLE, SPARSE = 0, 3
+FILTERS = 1
+SCHEMAS = 2
 
 
 class Damaged(Exception):
@@ -218,7 +220,7 @@ class Batch:
          self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
-        if fmt != 1 or must & ~2 != 0:
+        if fmt != 1 or must & ~(FILTERS | SCHEMAS) != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes
 

@@ -120,6 +120,7 @@ static void set_options(void)
 	o->partitions_max = 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
+	o->filter_bytes_max = 0; // no world has filters yet
 	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
 	o->segments_max = 256;

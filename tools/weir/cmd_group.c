@@ -245,6 +245,55 @@ static void print_partition(struct weir_pipeline *p, const struct weir_subscript
 	json_close(j);
 }
 
+/* The filter that it has, if it has one. */
+static void print_filter(struct weir_pipeline *p, uint32_t id, struct json_out *j)
+{
+	static const char *const kinds[] = {
+		[WEIR_FILTER_FANOUT] = "fanout",
+		[WEIR_FILTER_DIRECT] = "direct",
+		[WEIR_FILTER_TOPIC] = "topic",
+		[WEIR_FILTER_HEADERS] = "headers",
+		[WEIR_FILTER_EVENTBRIDGE] = "eventbridge",
+		[WEIR_FILTER_SNS_ATTRIBUTES] = "sns-attributes",
+		[WEIR_FILTER_SNS_BODY] = "sns-body",
+	};
+	struct weir_subscription_filter filter;
+	int bytes = weir_subscription_filter(p, id, NULL, 0, &filter);
+	void *to = bytes > 0 ? malloc((size_t)bytes) : NULL;
+	if (to == NULL || weir_subscription_filter(p, id, to, (size_t)bytes, &filter) != bytes) {
+		free(to);
+		return;
+	}
+	const char *join = filter.join == WEIR_FILTER_ANY ? "any" : "all";
+	if (j != NULL) {
+		json_object(j, "filter");
+		json_text(j, "join", join);
+		json_array(j, "terms");
+	}
+	for (uint32_t i = 0; i < filter.term_count; i++) {
+		const struct weir_filter_term *term = &filter.terms[i];
+		if (j == NULL) {
+			printf("  %-10s %s%s %.*s\n",
+			       filter.term_count == 1           ? "filter"
+			       : filter.join == WEIR_FILTER_ANY ? "filter any"
+								: "filter all",
+			       term->negated ? "not " : "", kinds[term->kind],
+			       (int)term->pattern_bytes, (const char *)term->pattern);
+			continue;
+		}
+		json_object(j, NULL);
+		json_text(j, "kind", kinds[term->kind]);
+		json_text_n(j, "pattern", term->pattern, term->pattern_bytes);
+		json_bool(j, "negated", term->negated);
+		json_close(j);
+	}
+	if (j != NULL) {
+		json_close(j);
+		json_close(j);
+	}
+	free(to);
+}
+
 static int run_describe(struct weir_pipeline *p, uint32_t id)
 {
 	struct weir_subscription_info info = {.struct_bytes = sizeof info};
@@ -265,6 +314,7 @@ static int run_describe(struct weir_pipeline *p, uint32_t id)
 	}
 	if (info.order != WEIR_ORDER_PARTITION)
 		print_counts(p, id, to);
+	print_filter(p, id, to);
 	if (to != NULL)
 		json_array(&j, "of");
 	for (uint32_t i = 0; weir_subscription_partition(p, id, i, &of) == 0; i++)

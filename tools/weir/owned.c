@@ -64,6 +64,7 @@ int owned_open(const char *dir, const struct owned_limits *limits,
 		options.outstanding_max = (uint32_t)limits->outstanding_max;
 		options.idempotency_keys_max = (uint32_t)limits->idempotency_keys_max;
 		options.versioned_keys_max = (uint32_t)limits->versioned_keys_max;
+		options.filter_bytes_max = (uint32_t)limits->filter_bytes_max;
 		rc = weir_open(&options, ret_pipeline, &problem);
 	}
 	if (rc == 0)

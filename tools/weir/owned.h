@@ -17,6 +17,7 @@ struct owned_limits {
 	uint64_t outstanding_max;
 	uint64_t idempotency_keys_max;
 	uint64_t versioned_keys_max;
+	uint64_t filter_bytes_max;
 };
 
 /* Beyond what most journals have; what is still too small is told with its option. */
@@ -34,6 +35,12 @@ struct owned_limits {
 		 .fallback = "0",                                                                  \
 		 .max = 100000000,                                                                 \
 		 .help = "the program's own idempotency_keys_max"},                                \
+		{.name = "filter-bytes-max",                                                       \
+		 .type = CLI_NUMBER,                                                               \
+		 .target = &(limits).filter_bytes_max,                                             \
+		 .fallback = "65536",                                                              \
+		 .max = 64u << 20,                                                                 \
+		 .help = "the program's own filter_bytes_max"},                                    \
 	{                                                                                          \
 		.name = "versions-max", .type = CLI_NUMBER,                                        \
 		.target = &(limits).versioned_keys_max, .fallback = "0", .max = 50000000,          \

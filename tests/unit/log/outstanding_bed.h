@@ -83,7 +83,7 @@ static void define_all(void)
 			.outstanding_max = i < QUEUES ? OF_ONE : 0,
 		};
 		define(WR_KIND_SUBSCRIPTION, names[i], payload,
-		       wr_control_subscription_put(&s, payload));
+		       wr_control_subscription_put(&s, false, payload));
 	}
 }
 

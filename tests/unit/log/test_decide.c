@@ -221,7 +221,7 @@ CASE(decide, kinds_that_have_no_meaning_are_refused)
 		bool good = kind == WR_KIND_EVENT || kind == WR_KIND_EPOCH_START;
 		bool known = kind == WR_KIND_PROGRESS || kind == WR_KIND_GENERATION ||
 			     kind == WR_KIND_SETTLE || kind == WR_KIND_HANDOUT_MARK ||
-			     kind == WR_KIND_REJECT;
+			     kind == WR_KIND_REJECT || kind == WR_KIND_FILTER;
 		cr_expect_eq(rc, good ? 0 : known ? WEIR_E_UNKNOWN_NAME : -EINVAL, "kind %u", kind);
 		if (!good)
 			cr_expect_eq(decide_in(&replayed, true, &decision), WEIR_E_CORRUPT);

@@ -37,7 +37,7 @@ static void make_queue(const char *name, uint32_t order)
 					    .topics = {topic},
 					    .order = order,
 					    .outstanding_max = 40};
-	uint32_t bytes = wr_control_subscription_put(&s, payload);
+	uint32_t bytes = wr_control_subscription_put(&s, false, payload);
 	wr_control_write(record, WR_KIND_SUBSCRIPTION, 0, 0, name, (uint32_t)strlen(name), payload,
 			 bytes);
 	((struct wr_record *)record)->flags |= WR_RECORD_WANTS_REPLY;

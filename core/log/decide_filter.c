@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Deciding a FILTER record: what a subscription wants from here on. */
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/base/bits.h"
+#include "core/log/decide.h"
+#include "core/record/batch.h"
+
+/* Below it nothing of the subscription is unsettled. */
+static uint64_t lowest_position(struct wr_tables *t, const struct wr_subscription *s)
+{
+	uint64_t lowest = UINT64_MAX;
+	uint32_t rows = s->order == WR_ORDER_PARTITION ? s->row_count : 1;
+	for (uint32_t row = 0; row < rows; row++)
+		lowest = wr_min_u64(lowest,
+				    wr_load_relaxed(&t->settle.rows[s->row_first + row].position));
+	return lowest;
+}
+
+/*
+ * The first filter of a subscription that had none: from here on it counts what it wants, and so
+ * what is unsettled is counted anew. What is outstanding of a shared one is known.
+ */
+static void count_filtered(struct wr_tables *t, struct wr_undo *undo,
+			   const struct wr_subscription *s, uint32_t id, uint64_t seq)
+{
+	struct wr_outstanding *o = &t->outstanding;
+	bool shared = s->order != WR_ORDER_PARTITION;
+	for (uint32_t row = 0; row < s->row_count; row++)
+		wr_tables_count_from(
+			t, undo, s, row,
+			shared ? o->lists[id].frontier
+			       : wr_load_relaxed(&t->settle.rows[s->row_first + row].position),
+			seq);
+	for (uint32_t at = shared ? o->lists[id].first : WR_NO_ENTRY; at != WR_NO_ENTRY;
+	     at = o->entries[at].next) {
+		struct wr_settle_row *r = &t->settle.rows[s->row_first + o->entries[at].row];
+		wr_cell_set(undo, &r->base_events, wr_load_relaxed(&r->base_events) + 1);
+		wr_cell_set(undo, &r->base_bytes,
+			    wr_load_relaxed(&r->base_bytes) + o->entries[at].bytes);
+	}
+}
+
+int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
+		     uint64_t seq, struct wr_decision *d)
+{
+	static const uint8_t everything[WR_FILTER_HEAD_BYTES];
+	struct wr_filter_view filter;
+	uint32_t id = view->head->topic;
+	if (id >= wr_catalog_subscription_count(&t->catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	const struct wr_subscription *s = &t->catalog.subscriptions[id];
+	if (view->head->key_hash != 0 || undo->entries != NULL ||
+	    !wr_filter_read(view->payload, view->payload_bytes, &filter))
+		return -EINVAL;
+	bool first = !wr_filters_any(&t->filters, id);
+	uint64_t position = lowest_position(t, s);
+	int rc = wr_filters_fit(&t->filters, id,
+				view->payload_bytes + (first ? (uint32_t)sizeof everything : 0),
+				position);
+	if (rc != 0)
+		return rc;
+	if (first)
+		(void)wr_filters_give(&t->filters, id, everything, sizeof everything, 0, position);
+	rc = wr_filters_give(&t->filters, id, view->payload, view->payload_bytes, seq, position);
+	if (first)
+		count_filtered(t, undo, s, id, seq);
+	d->tag = s->tag;
+	d->features = WR_BATCH_FILTERS;
+	return rc;
+}

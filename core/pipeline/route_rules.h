@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The filters of all subscriptions, compiled: one matcher of all their terms, so that an event is
+ * looked at once for all of them, and of each filter how its terms are joined.
+ *
+ * Made by a control call (or at open), under the control lock; handed to the group step, which
+ * alone matches with it, and gives it back when it has the next one (router.h). Which filter counts
+ * from which sequence on is set by the group step, from the writer's tables.
+ */
+#ifndef WR_PIPELINE_ROUTE_RULES_H
+#define WR_PIPELINE_ROUTE_RULES_H
+
+#include "core/log/filters.h"
+#include "core/pipeline/pipeline.h"
+#include "core/route/matcher.h"
+
+/* Headers of an event that are looked at; of one that has more all filters over headers hold. */
+#define WR_ROUTE_HEADERS_MAX 256u
+
+/* One filter of a subscription. */
+struct wr_program {
+	uint32_t subscription;
+	uint32_t first_rule;
+	uint32_t term_count; /* 0: it wants everything */
+	uint32_t negated;    /* bits of the terms that must not hold */
+	enum wr_filter_join join;
+	bool alone;      /* each rule that holds makes it hold; else it is asked for each event */
+	uint64_t number; /* of its version (core/log/filters.h) */
+	uint64_t from_seq, end_seq; /* where it counts; equal: nowhere */
+};
+
+struct wr_rules {
+	struct wr_memory *memory;
+	struct weir_allocator allocator;
+	struct weir_matcher *matcher; /* NULL: there is no rule */
+	struct weir_match *match;
+	struct wr_program *programs;
+	uint32_t program_count;
+	uint32_t rule_count;
+	uint32_t *program_of; /* [rule_count] */
+	uint32_t *hits;       /* [rule_count] scratch of one event */
+	uint64_t *held;       /* [rule_count] the event at which the rule held last */
+	uint32_t *asked;      /* programs that are asked for each event */
+	uint32_t asked_count;
+	uint64_t event;      /* counts those that were looked at */
+	bool reads_payloads; /* any of them */
+	bool reads_headers;
+	uint64_t *tags; /* bitmap of the tags of all topics of filtered subscriptions */
+	uint32_t tag_words;
+	struct weir_typed_header headers[WR_ROUTE_HEADERS_MAX]; /* scratch */
+};
+
+/* A filter that is not in the tables yet. */
+struct wr_rules_pending {
+	uint32_t subscription;
+	const uint8_t *bytes;
+	uint32_t length_bytes;
+	const uint32_t *topics;
+	uint32_t topic_count;
+};
+
+/*
+ * All that the tables have, and `pending` (NULL: nothing). 0; what wr_filter_create() says of one
+ * that is refused, the problem then names it; -ENOMEM.
+ */
+int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+		    struct wr_rules **ret_rules, struct weir_problem *problem);
+void wr_rules_destroy(struct wr_rules *rules);
+
+/*
+ * Which programs want this event, which stands in a log at `seq`: `take` is called for each, once
+ * or more than once. False: some could not be told, and were taken.
+ */
+bool wr_rules_run(struct wr_rules *rules, const struct wr_record *record, uint64_t seq,
+		  void (*take)(void *context, const struct wr_program *program), void *context);
+
+#endif

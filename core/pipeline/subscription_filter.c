@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Giving a subscription a filter: it is compiled with all others, the router takes that, and only
+ * then its record goes to the log. So whoever sees the record finds what it says compiled, and
+ * nothing waits for it. Thread: the caller's, under the control lock.
+ */
+#include "core/pipeline/subscription_filter.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/route_rules.h"
+
+_Static_assert((uint32_t)WEIR_FILTER_TERMS_MAX == WR_FILTER_TERMS_MAX, "one number");
+_Static_assert((uint32_t)WEIR_FILTER_SNS_BODY == WR_FILTER_KIND_MAX, "kinds of the format");
+
+static int refuse(struct weir_problem *problem, int code, const char *text)
+{
+	return wr_problem_set(problem, code, "filter", text);
+}
+
+/* The public struct as the record has it. */
+static int view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,
+		   struct weir_problem *problem)
+{
+	*ret = (struct wr_filter_view){0};
+	if (filter == NULL)
+		return 0;
+	if (filter->term_count == 0 || filter->term_count > WEIR_FILTER_TERMS_MAX ||
+	    filter->terms == NULL)
+		return refuse(problem, -EINVAL, "a filter has 1 to 16 terms");
+	if ((unsigned)filter->join > WEIR_FILTER_ANY)
+		return refuse(problem, -EINVAL, "its join is not ALL or ANY");
+	ret->join = (enum wr_filter_join)filter->join;
+	ret->term_count = filter->term_count;
+	for (uint32_t i = 0; i < filter->term_count; i++) {
+		const struct weir_filter_term *from = &filter->terms[i];
+		struct wr_filter_term *to = &ret->terms[i];
+		if ((unsigned)from->kind - WEIR_FILTER_FANOUT >
+		    WEIR_FILTER_SNS_BODY - WEIR_FILTER_FANOUT)
+			return refuse(problem, -EINVAL,
+				      "the kind of a term is none of enum weir_filter_kind");
+		to->kind = (uint32_t)from->kind;
+		to->negated = from->negated;
+		if (from->kind == WEIR_FILTER_FANOUT)
+			continue;
+		if (from->pattern == NULL && from->pattern_bytes != 0)
+			return refuse(problem, -EINVAL, "a term has no pattern");
+		if (from->pattern_bytes > WR_FILTER_BYTES_MAX)
+			return refuse(problem, WEIR_E_TOO_BIG, "a filter has at most 64 KiB");
+		to->pattern = from->pattern;
+		to->pattern_bytes = (uint32_t)from->pattern_bytes;
+	}
+	return 0;
+}
+
+int wr_filter_call_begin(struct weir_pipeline *p, const struct weir_subscription_filter *filter,
+			 struct wr_filter_call *ret, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	struct wr_filter_view view;
+	*ret = (struct wr_filter_call){0};
+	int rc = view_of(filter, &view, problem);
+	if (rc != 0)
+		return rc;
+	/* Whatever stands before it in the record. */
+	uint64_t before = WR_RECORD_HEAD_BYTES + 2 * WR_RECORD_ALIGN + WR_NAME_BYTES_MAX +
+			  WR_CONTROL_SUBSCRIPTION_BYTES_MAX;
+	uint64_t bytes = wr_filter_bytes(&view);
+	uint64_t most = wr_min_u64(WR_FILTER_BYTES_MAX,
+				   p->run_bytes_max > before ? p->run_bytes_max - before : 0);
+	if (bytes > most) {
+		(void)snprintf(text, sizeof text,
+			       "it takes %llu bytes, and in this pipeline a filter has at most "
+			       "%llu (a quarter of a chunk or lane, less its subscription's own)",
+			       (unsigned long long)bytes, (unsigned long long)most);
+		return refuse(problem, WEIR_E_TOO_BIG, text);
+	}
+	ret->record_bytes = before + bytes;
+	ret->record = p->host.memory->ops->alloc(p->host.memory, ret->record_bytes + bytes, 64);
+	if (ret->record == NULL)
+		return refuse(problem, -ENOMEM, weir_strerror(-ENOMEM));
+	ret->filter = ret->record + ret->record_bytes;
+	ret->filter_bytes = wr_filter_write(&view, ret->filter);
+	return 0;
+}
+
+void wr_filter_call_end(struct weir_pipeline *p, struct wr_filter_call *call)
+{
+	if (call->record != NULL)
+		p->host.memory->ops->free(p->host.memory, call->record,
+					  call->record_bytes + call->filter_bytes);
+	call->record = NULL;
+}
+
+int wr_filter_call_compile(struct weir_pipeline *p, const struct wr_filter_call *call, uint32_t id,
+			   const uint32_t *topics, uint32_t topic_count,
+			   struct weir_problem *problem)
+{
+	const struct wr_rules_pending pending = {
+		.subscription = id,
+		.bytes = call->filter,
+		.length_bytes = call->filter_bytes,
+		.topics = topics,
+		.topic_count = topic_count,
+	};
+	struct wr_rules *rules;
+	if (id >= p->options.subscriptions_max)
+		return 0; /* that is refused by the writer */
+	int rc = wr_rules_create(p, &pending, &rules, problem);
+	if (rc != 0)
+		return rc;
+	rc = wr_router_use(p, rules);
+	return rc == 0 ? 0 : refuse(problem, rc, weir_strerror(rc));
+}
+
+/* Whether it is the one in force. To want everything is what a subscription without one does. */
+static bool is_the_same(const struct weir_pipeline *p, const struct wr_filter_call *call,
+			uint32_t id)
+{
+	const struct wr_filters *f = &p->tables.filters;
+	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
+	if (v == NULL)
+		return call->filter_bytes == WR_FILTER_HEAD_BYTES;
+	return v->bytes == call->filter_bytes &&
+	       memcmp(f->text + v->place, call->filter, v->bytes) == 0;
+}
+
+int wr_filter_call_change(struct weir_pipeline *p, const struct wr_filter_call *call, uint32_t id,
+			  uint64_t *ret_sequence, struct weir_problem *problem)
+{
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+	struct wr_reply reply = {0};
+	*ret_sequence = 0;
+	if (is_the_same(p, call, id))
+		return 0;
+	int rc = wr_route_attach(p, &p->subscriptions[id]);
+	if (rc != 0)
+		return refuse(problem, rc, weir_strerror(rc));
+	rc = wr_filter_call_compile(p, call, id, s->topics, s->topic_count, problem);
+	if (rc != 0)
+		return rc;
+	wr_control_write(call->record, WR_KIND_FILTER, id, 0, NULL, 0, call->filter,
+			 call->filter_bytes);
+	rc = wr_control_call(p, call->record, ((struct wr_record *)call->record)->bytes, &reply);
+	if (rc == WEIR_E_FULL)
+		return refuse(problem, rc,
+			      "no room in filter_bytes_max of the pipeline, or four filters of the "
+			      "subscription are needed for events that are not settled");
+	if (rc == 0) {
+		*ret_sequence = reply.sequence;
+		rc = wr_router_wait_seen(p);
+	}
+	return rc == 0 ? 0 : refuse(problem, rc, weir_strerror(rc));
+}
+
+/* ---- the public door ---- */
+
+/* Whether a control call may be made for it: 0, or why not. */
+static int may_call(struct weir_pipeline *p, uint32_t id)
+{
+	if (id >= wr_catalog_subscription_count(&p->tables.catalog) ||
+	    wr_load_acquire(&p->subscriptions[id].started) == 0) /* X1 */
+		return WEIR_E_UNKNOWN_NAME;
+	int rc = wr_pipeline_refused(p);
+	/* Before the lock: its holder may wait for this thread. */
+	return rc == 0 && p->host.inside_step(p->host.context) ? WEIR_E_AGAIN : rc;
+}
+
+int weir_subscription_set_filter(struct weir_pipeline *p, uint32_t subscription,
+				 const struct weir_subscription_filter *filter,
+				 uint64_t *ret_sequence, struct weir_problem *reterr_problem)
+{
+	struct wr_filter_call call;
+	uint64_t sequence;
+	int rc = may_call(p, subscription);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc,
+				      rc == WEIR_E_UNKNOWN_NAME ? "subscription" : "",
+				      weir_strerror(rc));
+	rc = wr_filter_call_begin(p, filter, &call, reterr_problem);
+	if (rc != 0)
+		return rc;
+	wr_control_lock(p);
+	rc = wr_filter_call_change(p, &call, subscription, &sequence, reterr_problem);
+	wr_filter_call_end(p, &call);
+	wr_control_unlock(p);
+	if (rc == 0 && ret_sequence != NULL)
+		*ret_sequence = sequence;
+	return rc;
+}
+
+/* Bytes for the terms and patterns of a filter. */
+static size_t copy_bytes(const struct wr_filter_view *view)
+{
+	size_t bytes = view->term_count * sizeof(struct weir_filter_term);
+	for (uint32_t i = 0; i < view->term_count; i++)
+		bytes += view->terms[i].pattern_bytes;
+	return bytes;
+}
+
+static void copy_terms(const struct wr_filter_view *view, void *to,
+		       struct weir_subscription_filter *ret)
+{
+	struct weir_filter_term *terms = to;
+	uint8_t *at = (uint8_t *)(terms + view->term_count);
+	for (uint32_t i = 0; i < view->term_count; i++) {
+		const struct wr_filter_term *from = &view->terms[i];
+		memcpy(at, from->pattern, from->pattern_bytes);
+		terms[i] = (struct weir_filter_term){
+			.kind = (enum weir_filter_kind)from->kind,
+			.pattern = at,
+			.pattern_bytes = from->pattern_bytes,
+			.negated = from->negated,
+		};
+		at += from->pattern_bytes;
+	}
+	*ret = (struct weir_subscription_filter){
+		.join = (enum weir_filter_join)view->join,
+		.term_count = view->term_count,
+		.terms = terms,
+	};
+}
+
+int weir_subscription_filter(struct weir_pipeline *p, uint32_t subscription, void *to,
+			     size_t to_bytes, struct weir_subscription_filter *ret_filter)
+{
+	struct wr_filter_view view = {0};
+	int rc = may_call(p, subscription);
+	if (rc != 0)
+		return rc;
+	wr_control_lock(p);
+	const struct wr_filters *f = &p->tables.filters;
+	const struct wr_filter_version *v =
+		wr_filters_version(f, subscription, wr_filters_count(f, subscription));
+	if (v != NULL)
+		(void)wr_filter_read(f->text + v->place, v->bytes, &view);
+	size_t bytes = copy_bytes(&view);
+	if (bytes == 0)
+		*ret_filter = (struct weir_subscription_filter){0};
+	else if (to != NULL && bytes <= to_bytes)
+		copy_terms(&view, to, ret_filter);
+	wr_control_unlock(p);
+	return (int)bytes;
+}

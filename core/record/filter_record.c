@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/record/filter_record.h"
+
+#include <string.h>
+
+#define FLAG_NEGATED 1u
+
+static bool read_term(struct wr_cursor *in, struct wr_filter_term *term)
+{
+	const uint8_t *head = wr_take(in, WR_FILTER_TERM_BYTES);
+	if (head == NULL || head[0] == 0 || head[0] > WR_FILTER_KIND_MAX ||
+	    (head[1] & ~FLAG_NEGATED) != 0 || wr_get_u16(head + 2) != 0)
+		return false;
+	term->kind = head[0];
+	term->negated = (head[1] & FLAG_NEGATED) != 0;
+	term->pattern_bytes = wr_get_u32(head + 4);
+	term->pattern = wr_take(in, term->pattern_bytes);
+	return term->pattern != NULL;
+}
+
+bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_view *ret)
+{
+	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
+	const uint8_t *head = wr_take(&in, WR_FILTER_HEAD_BYTES);
+	if (head == NULL || length_bytes > WR_FILTER_BYTES_MAX || head[0] > WR_FILTER_JOIN_ANY ||
+	    head[1] != 0)
+		return false;
+	ret->join = (enum wr_filter_join)head[0];
+	ret->term_count = wr_get_u16(head + 2);
+	if (ret->term_count > WR_FILTER_TERMS_MAX || (ret->term_count == 0 && head[0] != 0))
+		return false;
+	for (uint32_t i = 0; i < ret->term_count; i++)
+		if (!read_term(&in, &ret->terms[i]))
+			return false;
+	return in.left_bytes == 0;
+}
+
+uint64_t wr_filter_bytes(const struct wr_filter_view *filter)
+{
+	uint64_t bytes = WR_FILTER_HEAD_BYTES;
+	for (uint32_t i = 0; i < filter->term_count; i++)
+		bytes += WR_FILTER_TERM_BYTES + (uint64_t)filter->terms[i].pattern_bytes;
+	return bytes;
+}
+
+uint32_t wr_filter_write(const struct wr_filter_view *filter, uint8_t *to)
+{
+	uint8_t *at = to + WR_FILTER_HEAD_BYTES;
+	to[0] = (uint8_t)filter->join;
+	to[1] = 0;
+	wr_put_u16(to + 2, (uint16_t)filter->term_count);
+	for (uint32_t i = 0; i < filter->term_count; i++) {
+		const struct wr_filter_term *term = &filter->terms[i];
+		at[0] = (uint8_t)term->kind;
+		at[1] = term->negated ? FLAG_NEGATED : 0;
+		wr_put_u16(at + 2, 0);
+		wr_put_u32(at + 4, term->pattern_bytes);
+		at += WR_FILTER_TERM_BYTES;
+		if (term->pattern_bytes > 0)
+			memcpy(at, term->pattern, term->pattern_bytes);
+		at += term->pattern_bytes;
+	}
+	return (uint32_t)(at - to);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The filter of a subscription as it stands in the log: the payload of a FILTER record, and the end
+ * of that of a SUBSCRIPTION record that is made with one. Little endian, packed.
+ *
+ *   offset  bytes
+ *        0      1  join         0: all terms must hold, 1: one of them
+ *        1      1  zero
+ *        2      2  term_count   0: every event is wanted
+ *        4         terms, each:
+ *                  u8 kind (enum weir_filter_kind), u8 flags (1: negated), u16 zero,
+ *                  u32 pattern_bytes, the pattern
+ *
+ * What a pattern means is nothing that is looked at here: it is compiled before it gets into the
+ * log, and when the log is opened.
+ */
+#ifndef WR_RECORD_FILTER_RECORD_H
+#define WR_RECORD_FILTER_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/bytes.h"
+
+#define WR_FILTER_HEAD_BYTES 4u
+#define WR_FILTER_TERM_BYTES 8u
+#define WR_FILTER_TERMS_MAX 16u
+/* The largest filter, in a pipeline whose records may be so large. */
+#define WR_FILTER_BYTES_MAX (64u << 10)
+#define WR_FILTER_KIND_MAX 7u
+
+enum wr_filter_join { WR_FILTER_JOIN_ALL = 0, WR_FILTER_JOIN_ANY = 1 };
+
+struct wr_filter_term {
+	uint32_t kind;
+	bool negated;
+	const uint8_t *pattern; /* in the bytes that were read */
+	uint32_t pattern_bytes;
+};
+
+struct wr_filter_view {
+	enum wr_filter_join join;
+	uint32_t term_count;
+	struct wr_filter_term terms[WR_FILTER_TERMS_MAX];
+};
+
+/* False: malformed, to the last byte. */
+bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_view *ret);
+/* How many bytes it takes. */
+uint64_t wr_filter_bytes(const struct wr_filter_view *filter);
+/* Writes them at `to`; how many. */
+uint32_t wr_filter_write(const struct wr_filter_view *filter, uint8_t *to);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A subscription that wants large orders only; then small ones, too, while it goes on. */
+#include <stdio.h>
+#include <string.h>
+
+#include <weir.h>
+
+static struct weir_pipeline *pipeline;
+static struct weir_producer *producer;
+static struct weir_problem why = {.text = "the call's return code says why"};
+static uint32_t topic;
+
+static bool publish(const char *order)
+{
+	struct weir_event event = {.topic = topic,
+				   .key = "orders.eu",
+				   .key_bytes = 9,
+				   .payload = order,
+				   .payload_bytes = strlen(order)};
+	uint64_t ticket;
+	return weir_publish(producer, &event, &ticket) == 0 &&
+	       weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, WEIR_FOREVER) == 0;
+}
+
+int main(void)
+{
+	static const char large[] = "{\"total\": [{\"numeric\": [\">\", 100]}]}";
+	const struct weir_filter_term wanted[] = {
+		{.kind = WEIR_FILTER_TOPIC, .pattern = "orders.#", .pattern_bytes = 8},
+		{.kind = WEIR_FILTER_EVENTBRIDGE,
+		 .pattern = large,
+		 .pattern_bytes = sizeof large - 1},
+	};
+	const struct weir_subscription_filter both = {
+		.join = WEIR_FILTER_ALL, .term_count = 2, .terms = wanted};
+	const struct weir_subscription_filter orders = {.term_count = 1, .terms = wanted};
+	struct weir_options options;
+	struct weir_topic_options topic_options;
+	struct weir_subscription_options readers;
+	struct weir_member *member = NULL;
+	uint32_t subscription;
+	int read = 0;
+
+	weir_options_init(&options);
+	options.dir = "filtered.journal";
+	options.segment_bytes = 4 << 20;
+	weir_topic_options_init(&topic_options);
+	topic_options.name = "orders";
+	weir_subscription_options_init(&readers);
+	readers.name = "large-orders";
+	readers.topics = &topic_options.name;
+	readers.topic_count = 1;
+	readers.filter = &both;
+	bool good =
+		weir_open(&options, &pipeline, &why) == 0 &&
+		weir_topic_create(pipeline, &topic_options, &topic, &why) == 0 &&
+		weir_subscription_create(pipeline, &readers, &subscription, &why) == 0 &&
+		weir_producer_open(pipeline, NULL, &producer, &why) == 0 &&
+		publish("{\"total\": 250}") && publish("{\"total\": 20}") &&
+		weir_subscription_set_filter(pipeline, subscription, &orders, NULL, &why) == 0 &&
+		publish("{\"total\": 30}") &&
+		weir_member_join(pipeline, subscription, NULL, &member, &why) == 0;
+	while (good && read < 2) { // 250 by the first filter, 30 by the second
+		struct weir_item items[16];
+		int count = weir_poll(member, items, 16, WEIR_FOREVER);
+		for (int i = 0; i < count; i++)
+			printf("%.*s\n", (int)items[i].payload_bytes,
+			       (const char *)items[i].payload);
+		read += count;
+		good = count >= 0 && weir_ack_all(member) == 0;
+	}
+	if (!good)
+		fprintf(stderr, "%s %s\n", why.field, why.text);
+	weir_member_leave(member, WEIR_FOREVER);
+	weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL);
+	return good && read == 2 ? 0 : 1;
+}

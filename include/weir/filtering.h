@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Filters of subscriptions: a subscription gets only what it wants of its topics.
+ *
+ * A filter is up to WEIR_FILTER_TERMS_MAX terms, each a pattern of weir/route.h that must hold,
+ * or with `negated` must not; all of them, or any of them. The routing key of an event is its
+ * key, the headers are its headers, each as text (of several of one name the first), the payload
+ * its payload.
+ *
+ * A filter is part of the log, with the subscription. It is compiled when it is given, and
+ * refused then if it is wrong or costs too much, with the place and the reason. weir looks at
+ * each event once for all filters, when it becomes visible, and keeps the answer beside it in
+ * memory; members touch only what is wanted. Progress goes over what is not, so that a
+ * subscription that wants little holds nothing up, and its lag counts what it wants.
+ *
+ * What cannot be looked at (more than 256 different headers, a payload of which more array
+ * elements matter than weir keeps apart: weir_match_run()) is wanted by every filter: nothing is
+ * lost because of that. options.log_fn is told.
+ */
+#ifndef WEIR_FILTERING_H
+#define WEIR_FILTERING_H
+
+#include <weir/pipeline.h>
+#include <weir/route.h>
+
+WEIR_DECLS_BEGIN
+
+/** Terms of one filter. */
+#define WEIR_FILTER_TERMS_MAX 16u
+
+/** One pattern. */
+struct weir_filter_term {
+	enum weir_filter_kind kind;
+	const void *pattern; /**< as for weir_filter_create(); not looked at with FANOUT */
+	size_t pattern_bytes;
+	bool negated; /**< it must not hold */
+};
+
+enum weir_filter_join {
+	WEIR_FILTER_ALL = 0, /**< every term has to hold */
+	WEIR_FILTER_ANY = 1, /**< one of them */
+};
+
+/** What a subscription wants. */
+struct weir_subscription_filter {
+	enum weir_filter_join join;
+	uint32_t term_count; /**< 1..WEIR_FILTER_TERMS_MAX */
+	const struct weir_filter_term *terms;
+};
+
+/**
+ * Give a subscription a filter, another one, or none, while events flow. The change is a record
+ * in the log: events before it are wanted as they were by then, whenever they are read; those
+ * behind it by the new filter. Nothing stops meanwhile, and nothing is missed. Returns when the
+ * record is durable.
+ *
+ * The last four filters are kept, or more exactly those that something unsettled needs: a fifth is
+ * refused as long as events from before the second are not settled. After a seek back to before the
+ * oldest that is kept, that one counts.
+ *
+ * The same filter again is no change. A subscription that ever had a filter costs what one with a
+ * filter costs, until all that is left is settled and the log is opened again.
+ *
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit. Allocates: all
+ *            filters are compiled anew; of a subscription's first one a bit for each record that
+ *            there is room for in memory.
+ * @param filter        NULL: every event is wanted
+ * @param ret_sequence  may be NULL. The record's: events from there on are wanted by the new
+ *                      filter; 0: it had this filter already
+ * @return 0; WEIR_E_UNKNOWN_NAME (no such subscription); -EINVAL: the filter is refused, `field` is
+ *         the place in the pattern; WEIR_E_TOO_BIG: it, or one of its patterns, is too long;
+ *         WEIR_E_FULL: no room in options.filter_bytes_max, or four of it are still needed;
+ *         -ENOMEM, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int
+weir_subscription_set_filter(struct weir_pipeline *pipeline, uint32_t subscription,
+			     const struct weir_subscription_filter *filter, uint64_t *ret_sequence,
+			     struct weir_problem *reterr_problem);
+
+/**
+ * The filter that a subscription has now.
+ *
+ * Thread: any but weir's own (WEIR_E_AGAIN there). Blocks: for a control call under way. Allocates:
+ *         never.
+ * @param to          where its terms and patterns go, aligned as for a struct; NULL with 0
+ *                    bytes: to ask how many it takes
+ * @param ret_filter  points into `to`; without a filter it has no terms
+ * @return bytes that it takes, also where that is more than to_bytes, and nothing is set; 0: it has
+ *         none; WEIR_E_UNKNOWN_NAME, WEIR_E_AGAIN, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API int weir_subscription_filter(struct weir_pipeline *pipeline, uint32_t subscription,
+				      void *to, size_t to_bytes,
+				      struct weir_subscription_filter *ret_filter);
+
+WEIR_DECLS_END
+#endif
