@@ -188,8 +188,6 @@
 	  "a commit says nothing of acknowledgements that were refused")                           \
 	X(FILTER_AT_ONCE, "core/pipeline/router.c",                                                \
 	  "a new filter counts for what was appended before it, too")                              \
-	X(FILTER_AHEAD, "core/pipeline/poll.c",                                                    \
-	  "a member passes over what nobody has looked at yet")                                    \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \
 	  "an acknowledgement out of order settles what lies before it")                           \
 	X(OUTPUTS_WITHOUT_PROGRESS, "core/log/writer_append.c",                                    \

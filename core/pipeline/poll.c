@@ -152,9 +152,8 @@ uint64_t wr_member_chunk_limit(struct weir_member *m, uint64_t gate_seq)
 {
 	if (m->place == WR_PLACE_LIVE) {
 		uint64_t end = wr_chunk_end(m->chunk, gate_seq);
-		return m->route == NULL || WR_BUG(FILTER_AHEAD)
-			       ? end
-			       : wr_min_u64(end, wr_route_live_end(m->route, m->chunk));
+		return m->route == NULL ? end
+					: wr_min_u64(end, wr_route_live_end(m->route, m->chunk));
 	}
 	return wr_min_u64(wr_load_relaxed(&m->chunk->end_seq), gate_seq + 1); /* under V2 */
 }

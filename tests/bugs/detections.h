@@ -149,8 +149,7 @@
 	X(GAP_PASSED_OVER, sim_pipeline, "progress over an event that nobody acknowledged")        \
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(FENCED_NOT_TOLD, unit_members, "members::a_commit_tells_of_acks_that_went_before_it")    \
-	X(FILTER_AT_ONCE, unit_filtering, "filtering::a_change_counts_from_its_record_on")         \
-	X(FILTER_AHEAD, unit_filtering, "filtering::what_matches_comes_and_nothing_else")          \
+	X(FILTER_AT_ONCE, unit_filtering, "filtering::also_behind_a_restart")                      \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OUTPUTS_WITHOUT_PROGRESS, sim_pipeline, "progress under another generation")             \
 	X(FENCED_RUN_TAKEN, sim_pipeline, "progress under another generation")                     \
