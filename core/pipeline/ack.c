@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Acknowledging: items move a row's `acked` on as far as they are contiguous; what comes out of
- * order waits as a piece. Flushing turns the difference between `acked` and `flushed` into one
- * progress record a row, in the member's lane.
+ * order waits as a piece. What comes again, after a rewind or a refusal, need not be cut into items
+ * as it was before: one gap may stand for many events of which the user still holds some. So an
+ * item acknowledges all that it reaches over, of which some may be acknowledged already, and an
+ * event is counted with the first that does. Flushing turns the difference between `acked` and
+ * `flushed` into one progress record a row, in the member's lane.
  */
 #include <errno.h>
 
@@ -23,11 +26,11 @@ uint32_t wr_pieces_join(struct wr_ack_piece *pieces, uint32_t count, uint32_t ro
 {
 	for (uint32_t i = 0; i < count;) {
 		struct wr_ack_piece *piece = &pieces[i];
-		if (piece->row != row || piece->from != acked->to) {
+		if (piece->row != row || piece->from > acked->to) {
 			i++;
 			continue;
 		}
-		acked->to = piece->to;
+		acked->to = wr_max_u64(acked->to, piece->to);
 		acked->events += piece->events;
 		acked->bytes += piece->bytes;
 		*piece = pieces[--count];
@@ -36,68 +39,77 @@ uint32_t wr_pieces_join(struct wr_ack_piece *pieces, uint32_t count, uint32_t ro
 	return count;
 }
 
-/* Two pieces of a row that have come to touch are one. */
-static uint32_t merge_pieces(struct wr_ack_piece *pieces, uint32_t count,
-			     struct wr_ack_piece *piece)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		struct wr_ack_piece *other = &pieces[i];
-		if (other->row != piece->row ||
-		    (other->to != piece->from && other->from != piece->to))
-			continue;
-		piece->from = wr_min_u64(piece->from, other->from);
-		piece->to = wr_max_u64(piece->to, other->to);
-		piece->events += other->events;
-		piece->bytes += other->bytes;
-		*other = pieces[--count];
-		break;
-	}
-	return count;
-}
-
 bool wr_pieces_have(const struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
-		    uint64_t from_seq)
+		    uint64_t from_seq, uint64_t end_seq)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (pieces[i].row == row && from_seq >= pieces[i].from && from_seq < pieces[i].to)
+		if (pieces[i].row == row && from_seq >= pieces[i].from && end_seq <= pieces[i].to)
 			return true;
 	return false;
 }
 
-int wr_pieces_add(struct wr_ack_piece *pieces, uint32_t *count, uint32_t max, uint32_t row,
-		  const struct weir_item *item)
+struct wr_acked wr_pieces_count(const struct weir_member *m, const struct wr_ack_piece *pieces,
+				uint32_t count, uint32_t row, const struct weir_item *item)
 {
-	struct wr_ack_piece *touched = NULL;
-	if (wr_pieces_have(pieces, *count, row, item->from_sequence))
-		return 0; /* acknowledged before */
-	for (uint32_t i = 0; i < *count; i++) {
-		struct wr_ack_piece *piece = &pieces[i];
-		if (piece->row != row)
+	struct wr_acked own = {.to = item->end_sequence};
+	if (item->kind == WEIR_ITEM_EVENT && own.to > m->rows[row].gap_end &&
+	    !wr_pieces_have(pieces, count, row, own.to - 1, own.to)) {
+		own.events = 1;
+		own.bytes = item->record_bytes;
+	}
+	return own;
+}
+
+/*
+ * Progress from below its end says that it is near (`missed`), and the log counts anew behind. So
+ * nothing has to know which of the events below were handed out again before it.
+ */
+void wr_member_begin_gap(struct weir_member *m, uint32_t row_index, uint64_t end_seq)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	row->gap_end = end_seq;
+	row->gap_acked = (struct wr_acked){row->acked, row->acked_events, row->acked_bytes};
+	row->handed_events = row->acked_events;
+	row->handed_bytes = row->acked_bytes;
+	for (uint32_t i = 0; i < m->piece_count; i++)
+		if (m->pieces[i].row == row_index)
+			m->pieces[i].events = m->pieces[i].bytes = 0;
+}
+
+/* Neither a hole between them, nor of another row. */
+static bool touches(const struct wr_ack_piece *a, const struct wr_ack_piece *b)
+{
+	return a->row == b->row && a->from <= b->to && b->from <= a->to;
+}
+
+int wr_pieces_add(struct wr_ack_piece *pieces, uint32_t *count, uint32_t max, uint32_t row,
+		  uint64_t from_seq, const struct wr_acked *acked)
+{
+	struct wr_ack_piece all = {.row = row,
+				   .from = from_seq,
+				   .to = acked->to,
+				   .events = acked->events,
+				   .bytes = acked->bytes};
+	bool is_apart = true;
+	for (uint32_t i = 0; i < *count; i++)
+		is_apart = is_apart && !touches(&pieces[i], &all);
+	if (is_apart && *count == max)
+		return WEIR_E_FULL;
+	/* It and all that it has come to touch are one. */
+	for (uint32_t i = 0; i < *count;) {
+		const struct wr_ack_piece *piece = &pieces[i];
+		if (!touches(piece, &all)) {
+			i++;
 			continue;
-		if (piece->to == item->from_sequence) {
-			piece->to = item->end_sequence;
-			touched = piece;
-			break;
 		}
-		if (piece->from == item->end_sequence) {
-			piece->from = item->from_sequence;
-			touched = piece;
-			break;
-		}
+		all.from = wr_min_u64(all.from, piece->from);
+		all.to = wr_max_u64(all.to, piece->to);
+		all.events += piece->events;
+		all.bytes += piece->bytes;
+		pieces[i] = pieces[--*count];
+		i = 0;
 	}
-	if (touched == NULL) {
-		if (*count == max)
-			return WEIR_E_FULL;
-		touched = &pieces[(*count)++];
-		*touched = (struct wr_ack_piece){
-			.row = row,
-			.from = item->from_sequence,
-			.to = item->end_sequence,
-		};
-	}
-	touched->events += item->kind == WEIR_ITEM_EVENT ? 1 : 0;
-	touched->bytes += item->record_bytes;
-	*count = merge_pieces(pieces, *count, touched);
+	pieces[(*count)++] = all;
 	return 0;
 }
 
@@ -105,7 +117,8 @@ int wr_member_row_of(struct weir_member *m, const struct weir_item *item, uint32
 {
 	struct weir_pipeline *p = m->pipeline;
 	if (item->topic >= p->options.topics_max || item->generation == 0 ||
-	    (unsigned)item->kind - WEIR_ITEM_EVENT > WEIR_ITEM_LOSS - WEIR_ITEM_EVENT)
+	    (unsigned)item->kind - WEIR_ITEM_EVENT > WEIR_ITEM_LOSS - WEIR_ITEM_EVENT ||
+	    item->from_sequence >= item->end_sequence)
 		return -EINVAL; /* nothing that a poll handed out */
 	uint32_t first = p->subscriptions[m->subscription].row_of_topic[item->topic];
 	if (first == UINT32_MAX ||
@@ -142,11 +155,13 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 	struct wr_member_row *row = &m->rows[row_index];
 	if (row->open_part != 0)
 		return -EBUSY;
-	if (item->from_sequence != row->acked && !WR_BUG(ACK_OVER_A_HOLE))
-		return wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index, item);
-	row->acked = item->end_sequence;
-	row->acked_events += item->kind == WEIR_ITEM_EVENT ? 1 : 0;
-	row->acked_bytes += item->record_bytes;
+	const struct wr_acked own = wr_pieces_count(m, m->pieces, m->piece_count, row_index, item);
+	if (item->from_sequence > row->acked && !WR_BUG(ACK_OVER_A_HOLE))
+		return wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index,
+				     item->from_sequence, &own);
+	row->acked = own.to;
+	row->acked_events += own.events;
+	row->acked_bytes += own.bytes;
 	if (WR_UNLIKELY(m->piece_count > 0))
 		wr_member_join_pieces(m, row_index);
 	wr_member_mark_dirty(m, row_index);
@@ -293,7 +308,7 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
 		return;
 	/* Its user acknowledged what the log was not told of, and is told so by the next commit. */
 	if (row->acked_events > row->flushed_events ||
-	    (row->gap_end > row->flushed && row->acked >= row->gap_end))
+	    (row->gap_end > row->flushed && row->acked > row->gap_acked.to))
 		m->fenced = true;
 	row->generation = 0;
 	m->owned_count--;

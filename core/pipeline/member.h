@@ -20,6 +20,11 @@
 #include "core/log/lane.h"
 #include "core/port/park.h"
 
+/* How far, and how many were counted up to there. */
+struct wr_acked {
+	uint64_t to, events, bytes;
+};
+
 /* A partition, as its owner sees it. Sequences: next_out >= next_from >= acked >= flushed. */
 struct wr_member_row {
 	uint32_t generation; /* 0: not owned */
@@ -31,7 +36,8 @@ struct wr_member_row {
 	uint64_t flushed;           /* as told to the log */
 	uint64_t redelivered_below; /* events below may have been handed out before */
 	uint64_t gap_end;           /* of the gap that was handed out last; 0: none was */
-	/* Counts since the assignment, for lag. */
+	struct wr_acked gap_acked;  /* what was acknowledged when it was */
+	/* Counts since the assignment, for lag: of what lies behind the gap, which counts anew. */
 	uint64_t handed_events, handed_bytes;
 	uint64_t acked_events, acked_bytes;
 	uint64_t flushed_events, flushed_bytes;
@@ -192,18 +198,20 @@ struct weir_member {
 int wr_member_row_of(struct weir_member *m, const struct weir_item *item, uint32_t *ret_row);
 /* In the list of rows to flush. */
 void wr_member_mark_dirty(struct weir_member *m, uint32_t row);
-/* Takes in the pieces of a row, among `count`, that begin where *acked ends; how many are left. */
-struct wr_acked {
-	uint64_t to, events, bytes;
-};
+/* Takes in the pieces of a row, among `count`, that leave no hole behind *acked; how many are left. */
 uint32_t wr_pieces_join(struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
 			struct wr_acked *acked);
-/* Whether one of them has what begins there. */
+/* Whether one of them has all of that. */
 bool wr_pieces_have(const struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
-		    uint64_t from_seq);
-/* An ack out of order, into one of them or a new one: 0, WEIR_E_FULL. */
+		    uint64_t from_seq, uint64_t end_seq);
+/* Where an item of a row ends, and what it adds to what is counted: its event, if none has it. */
+struct wr_acked wr_pieces_count(const struct weir_member *m, const struct wr_ack_piece *pieces,
+				uint32_t count, uint32_t row, const struct weir_item *item);
+/* A gap up to end_seq is handed out: what lies below is not counted. */
+void wr_member_begin_gap(struct weir_member *m, uint32_t row, uint64_t end_seq);
+/* An ack out of order, with those that it touches or as a new one: 0, WEIR_E_FULL. */
 int wr_pieces_add(struct wr_ack_piece *pieces, uint32_t *count, uint32_t max, uint32_t row,
-		  const struct weir_item *item);
+		  uint64_t from_seq, const struct wr_acked *acked);
 /* Those that now begin at the row's acked position. */
 void wr_member_join_pieces(struct weir_member *m, uint32_t row);
 /* Forgets those of a row: whether there were any. */

@@ -212,8 +212,10 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 	item->generation = row->generation;
 	item->from_sequence = row->next_from;
 	row->next_from = row->next_out = seq + 1;
-	row->handed_events++;
-	row->handed_bytes += r->bytes;
+	if (WR_LIKELY(seq >= row->gap_end)) {
+		row->handed_events++;
+		row->handed_bytes += r->bytes;
+	}
 	return true;
 }
 
@@ -321,7 +323,8 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 			.generation = row->generation,
 			.from_sequence = row->next_from,
 		};
-		row->next_from = row->next_out = row->gap_end = m->gap_end;
+		row->next_from = row->next_out = m->gap_end;
+		wr_member_begin_gap(m, m->gap_row, m->gap_end);
 	}
 	if (m->gap_row == m->row_count)
 		m->gap_end = 0;

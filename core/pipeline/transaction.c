@@ -232,19 +232,23 @@ int weir_transaction_ack(struct weir_member *m, const struct weir_item *item)
 	int rc = wr_member_row_of(m, item, &row_index);
 	if (rc != 0)
 		return rc > 0 ? 0 : rc;
-	if (wr_pieces_have(m->pieces, m->piece_count, row_index, item->from_sequence))
+	if (wr_pieces_have(m->pieces, m->piece_count, row_index, item->from_sequence,
+			   item->end_sequence))
 		return 0; /* acknowledged before, out of order */
 	struct wr_transaction_part *part = part_of(m, row_index);
 	if (part == NULL)
 		return WEIR_E_TOO_BIG;
 	if (item->end_sequence <= part->acked.to)
 		return 0; /* acknowledged before */
-	if (item->from_sequence != part->acked.to)
+	struct wr_acked own = wr_pieces_count(m, m->pieces, m->piece_count, row_index, item);
+	if (own.events > 0)
+		own = wr_pieces_count(m, t->pieces, t->piece_count, row_index, item);
+	if (item->from_sequence > part->acked.to)
 		return wr_pieces_add(t->pieces, &t->piece_count, WR_TRANSACTION_PIECES, row_index,
-				     item);
-	part->acked.to = item->end_sequence;
-	part->acked.events += item->kind == WEIR_ITEM_EVENT ? 1 : 0;
-	part->acked.bytes += item->record_bytes;
+				     item->from_sequence, &own);
+	part->acked.to = own.to;
+	part->acked.events += own.events;
+	part->acked.bytes += own.bytes;
 	t->piece_count = wr_pieces_join(t->pieces, t->piece_count, row_index, &part->acked);
 	return 0;
 }
@@ -261,7 +265,7 @@ static uint64_t reach(const struct weir_member *m, uint32_t row, uint64_t to)
 		for (uint32_t i = 0; i < t->piece_count + m->piece_count; i++) {
 			const struct wr_ack_piece *piece =
 				i < t->piece_count ? &t->pieces[i] : &m->pieces[i - t->piece_count];
-			moved = piece->row == row && piece->from == to;
+			moved = piece->row == row && piece->from <= to && piece->to > to;
 			if (!moved)
 				continue;
 			to = piece->to;

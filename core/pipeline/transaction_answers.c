@@ -54,6 +54,12 @@ static void move_back(struct weir_member *m, const struct wr_transaction_part *p
 	row->flushed_events = part->flushed.events;
 	row->flushed_bytes = part->flushed.bytes;
 	row->held_ticket = 0;
+	/* What had been acknowledged below a gap is in hand again, and is not counted any more. */
+	if (row->gap_acked.to > part->plain.to) {
+		row->handed_events -= row->gap_acked.events - part->plain.events;
+		row->handed_bytes -= row->gap_acked.bytes - part->plain.bytes;
+		row->gap_acked = part->plain;
+	}
 	row->rewinds = m->rewinds = true;
 	if (row->open_part != 0) /* it begins behind what has just gone back */
 		m->transactions->overtaken = true;

@@ -204,7 +204,9 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 	}
 	if (events == 0)
 		world_sometimes(SOMETIMES_PASSED);
-	world_check(events == p->events, "progress that counts other events", events, p->events);
+	/* Near a gap all behind it is counted anew, so it may say anything. */
+	world_check(events == p->events || p->missed != 0, "progress that counts other events",
+		    events, p->events);
 }
 
 static void fold_progress(uint64_t seq, const struct wr_record_view *view, bool checked)
