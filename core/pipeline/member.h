@@ -198,7 +198,7 @@ struct weir_member {
 int wr_member_row_of(struct weir_member *m, const struct weir_item *item, uint32_t *ret_row);
 /* In the list of rows to flush. */
 void wr_member_mark_dirty(struct weir_member *m, uint32_t row);
-/* Takes in the pieces of a row, among `count`, that leave no hole behind *acked; how many are left. */
+/* Takes in a row's pieces, among `count`, that leave no hole behind *acked; how many are left. */
 uint32_t wr_pieces_join(struct wr_ack_piece *pieces, uint32_t count, uint32_t row,
 			struct wr_acked *acked);
 /* Whether one of them has all of that. */

@@ -164,8 +164,8 @@ WEIR_API WEIR_MUST_CHECK int weir_transaction_wait(struct weir_member *member, u
 /**
  * Have what this member polled of its partitions and did not acknowledge handed out again, from the
  * next poll on, marked WEIR_ITEM_REDELIVERED (Kafka: seek to what is committed). What was
- * acknowledged out of order comes again, too. What is gone meanwhile comes as a gap: items of before
- * that are in hand may be acknowledged with it, in any order.
+ * acknowledged out of order comes again, too. What is gone meanwhile comes as a gap: items of
+ * before that are in hand may be acknowledged with it, in any order.
  *
  * Thread: the one that polls. Blocks: never. Allocates: never.
  * @return 0; -EINVAL for a queue (weir_reject() with WEIR_VERDICT_RELEASE gives an event back);

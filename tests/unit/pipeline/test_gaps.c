@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   a gap is told for every partition that has one, also to who takes one item at a time: no
- *         event goes missing without a word (P6). Who still has items of what comes again as a gap may
- *         acknowledge them with it in any order: progress goes on behind it.
+ *         event goes missing without a word (P6). Who still has items of what comes again as a gap
+ *         may acknowledge them with it in any order: progress goes on behind it.
  * Method: a log in memory whose reader is overtaken at once, so that every partition has lost its
  *         first events. Partitions with nothing in hand are moved on after a few events instead of
  *         a million: that must not move them over what they are still to be told.
