@@ -178,6 +178,9 @@ int weir_ack_all(struct weir_member *m)
 		struct wr_member_row *row = &m->rows[i];
 		if (row->generation == 0 || row->acked == row->next_from)
 			continue;
+		/* Who calls knows of no refusal: it comes again, with its outputs not there. */
+		if (row->rewinds && wr_transactions_owe(m, i))
+			continue;
 		row->acked = row->next_from;
 		row->acked_events = row->handed_events;
 		row->acked_bytes = row->handed_bytes;

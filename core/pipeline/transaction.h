@@ -103,6 +103,8 @@ void wr_transaction_abort(struct weir_member *m);
 /* The next outcome, if it has reached `level`. */
 bool wr_transaction_next(struct weir_member *m, enum weir_level level,
 			 struct weir_transaction_outcome *ret_outcome);
+/* Whether a transaction of the row was refused, and its user is not told yet. */
+bool wr_transactions_owe(struct weir_member *m, uint32_t row);
 /* Its parts, in `*ret_first` the ordinal of the first, of the one that is told next. */
 const struct wr_transaction_sent *wr_transaction_oldest(struct weir_member *m, uint64_t *ret_first);
 

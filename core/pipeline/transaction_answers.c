@@ -159,6 +159,20 @@ static void decide(struct weir_member *m, const struct wr_reply *reply)
 	t->sent_undecided++;
 }
 
+bool wr_transactions_owe(struct weir_member *m, uint32_t row)
+{
+	struct wr_transactions *t = m->transactions;
+	uint64_t part_first = t->part_first;
+	for (uint64_t i = t->sent_first; i < t->sent_undecided; i++) {
+		const struct wr_transaction_sent *sent = wr_transaction_sent(t, i);
+		for (uint32_t k = 0; sent->code != 0 && k < sent->part_count; k++)
+			if (wr_transaction_part(t, part_first + k)->row == row)
+				return true;
+		part_first += sent->part_count;
+	}
+	return false;
+}
+
 uint64_t wr_transactions_begin_look(struct weir_member *m)
 {
 	const struct wr_transactions *t = m->transactions;

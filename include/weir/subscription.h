@@ -380,10 +380,11 @@ WEIR_API void weir_release(struct weir_member *member);
 WEIR_API WEIR_MUST_CHECK int weir_ack(struct weir_member *member, const struct weir_item *item);
 
 /**
- * Acknowledge everything that was handed out so far.
+ * Acknowledge everything that was handed out so far. Left out are partitions of a transaction that
+ * was refused, as long as that is not told (transaction.h): they come again with the next poll.
  *
  * Thread: the one that polls. Blocks: never. Allocates: never.
- * @return 0
+ * @return 0, -EBUSY (a transaction is open)
  */
 WEIR_API int weir_ack_all(struct weir_member *member);
 

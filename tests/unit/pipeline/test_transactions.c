@@ -342,6 +342,14 @@ Test(transactions, an_open_one_that_builds_on_a_refused_one_can_only_be_given_up
 	cr_expect_eq(finish(member, commit(member), NULL), 0, "the next one begins anew");
 	cr_expect_eq(lag(id), 1);
 	expect_outputs(1);
+	/* Neither is all acknowledged over a refusal that is not told yet. */
+	make_of(member, &items[2], 7);
+	refused = commit(member);
+	cr_expect_eq(lag(id), 1);
+	begin(member);
+	cr_assert_eq(weir_transaction_abort(member) + weir_ack_all(member), 0);
+	cr_expect_eq(finish(member, refused, NULL), WEIR_E_DUPLICATE);
+	cr_expect_eq(fixture_poll(member, items, 1, 1, true), 1, "it comes again");
 }
 
 Test(transactions, those_that_build_on_a_refused_one_go_with_it_and_come_again)
