@@ -132,6 +132,8 @@
 	  "a checkpoint is written before its batch is")                                           \
 	X(CHECKPOINT_UNSYNCED, "core/journal/journal_checkpoint.c",                                \
 	  "a checkpoint's header is written before its body is durable")                           \
+	X(FAILED_CHECKPOINT_FORGOTTEN, "core/journal/journal_checkpoint.c",                        \
+	  "what a checkpoint needs whose write failed may leave the log")                          \
 	X(CHECKPOINT_UNCHECKED, "core/journal/recovery_checkpoint.c",                              \
 	  "a checkpoint's body checksum is not looked at")                                         \
 	X(OLDER_CHECKPOINT, "core/journal/recovery_start.c",                                       \

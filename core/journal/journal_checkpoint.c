@@ -18,7 +18,8 @@
  * the other file must not be risked, no further one is written until the next open, and retention
  * does not move beyond what the two on the medium allow.
  *
- * Invariants: needed_seq[] and last_seq[] describe what is durable; they change after the header.
+ * Invariants: last_seq[] describes what is durable, and changes after the header. So does
+ * needed_seq[], but it is lowered before: a header whose write fails may be there all the same.
  * Thread: the step's; wr_journal_checkpoint_start on the thread that opens.
  */
 #include "core/journal/journal_internal.h"
@@ -227,6 +228,8 @@ static int submit_header(struct wr_journal *j)
 	memcpy(header.uuid, j->table->uuid, sizeof header.uuid);
 	memset(block, 0, WR_BLOCK_BYTES);
 	wr_checkpoint_header_encode(&header, block);
+	if (!WR_BUG(FAILED_CHECKPOINT_FORGOTTEN))
+		c->needed_seq[c->copy] = wr_min_u64(c->needed_seq[c->copy], job->needed_seq);
 	c->task.io = (struct wr_io){
 		.kind = WR_IO_WRITE,
 		.flags = WR_IO_DURABLE,

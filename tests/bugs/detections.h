@@ -109,6 +109,8 @@
 	X(EPOCH_NOT_WRITTEN, unit_recovery, "recovery::an_epoch_is_never_given_twice")             \
 	X(CHECKPOINT_AHEAD, sim_journal, "a false alarm: corruption")                              \
 	X(CHECKPOINT_UNSYNCED, sim_journal, "a false alarm: corruption")                           \
+	X(FAILED_CHECKPOINT_FORGOTTEN, unit_journal_checkpoint,                                    \
+	  "journal_checkpoint::what_a_failed_one_needs_stays")                                     \
 	X(NO_CHECKPOINT_PASSED, unit_recovery_whole,                                               \
 	  "recovery_whole::r9_a_log_that_lost_its_beginning_needs_a_checkpoint")                   \
 	X(CHECKPOINT_UNCHECKED, unit_recovery_whole,                                               \

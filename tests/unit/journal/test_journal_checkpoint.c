@@ -236,6 +236,33 @@ CASE(journal_checkpoint, a_failed_one_is_counted_and_the_other_copy_and_the_log_
 	cr_assert_not(journal_rig_failed(&rig));
 }
 
+/* A header whose write fails may be on the medium: an open would ask for all that it needs. */
+CASE(journal_checkpoint, what_a_failed_one_needs_stays)
+{
+	struct wr_checkpoint_header header;
+
+	open_rig();
+	append(60);
+	cr_assert(journal_rig_drain(&rig));
+	for (int i = 0; i < 2; i++) {
+		cr_assert(mini_writer_checkpoint(&rig.writer, 100, 50));
+		wait_until_back();
+	}
+	cr_assert_eq(wr_journal_gate(rig.journal), 50);
+	cr_assert(mini_writer_checkpoint(&rig.writer, 100, 10));
+	while (rig.journal->checkpoint.phase != WR_JOURNAL_CHECKPOINT_HEADER)
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+	disk->plan.chance_ppm[WR_FAULT_SYNC_ERROR] = 1000000;
+	disk->plan.budget[WR_FAULT_SYNC_ERROR] = 1;
+	disk->plan.budget_all = 1;
+	wait_until_back();
+	cr_assert_eq(stats().checkpoint_failures, 1);
+	cr_assert(copy_is_valid(0, &header));
+	cr_expect_eq(header.needed_seq, 10, "it is there");
+	cr_expect_eq(wr_journal_gate(rig.journal), 10);
+}
+
 CASE(journal_checkpoint, a_journal_without_a_buffer_gives_the_slot_back)
 {
 	static uint8_t nothing[WR_BLOCK_BYTES];
