@@ -262,9 +262,7 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	size_t name_bytes = options->name != NULL ? strlen(options->name) : 0;
 	if (!wr_name_valid(options->name, name_bytes))
 		return name_problem(reterr_problem, -EINVAL);
-	int rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
+	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	if (options->partitions == 0 || options->partitions > p->options.partitions_max)

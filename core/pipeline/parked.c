@@ -12,9 +12,7 @@ int weir_parked_give_up(struct weir_pipeline *p, uint32_t subscription, uint64_t
 	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + sizeof(struct wr_reject)];
 	struct wr_reject give_up = {.seq = sequence, .verdict = WR_VERDICT_GIVEN_UP};
 	struct wr_reply reply = {0};
-	int rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
+	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return rc;
 	wr_control_write(record, WR_KIND_REJECT, subscription, 0, NULL, 0, &give_up,

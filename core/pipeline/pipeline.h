@@ -387,6 +387,14 @@ static inline int wr_pipeline_refused_event(struct weir_pipeline *p)
 	return WR_UNLIKELY(rc != 0) ? rc : -(int)wr_load_relaxed(&p->no_room);
 }
 
+/* The same for a call that takes a lock: its holder may wait for the thread that a step runs on. */
+static inline int wr_pipeline_refused_call(struct weir_pipeline *p)
+{
+	int rc = wr_pipeline_refused(p);
+
+	return rc == 0 && p->host.inside_step(p->host.context) ? WEIR_E_AGAIN : rc;
+}
+
 /* Whether this is a copy that fork() made: refused like after a close, and never taken apart. */
 static inline bool wr_pipeline_is_copy(struct weir_pipeline *p)
 {

@@ -359,9 +359,7 @@ int weir_registry_register(struct weir_pipeline *p, const struct weir_registrati
 		rc = check_asked(p, registration, reterr_problem);
 	if (rc != 0)
 		return rc;
-	rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
+	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return problem_of(reterr_problem, rc, "");
 	struct wr_schema_record head = {.op = WR_SCHEMA_REGISTER,
@@ -410,9 +408,7 @@ static int change_head(struct weir_pipeline *p, const char *subject, uint32_t to
 		return wr_problem_set(problem, -EINVAL, "subject",
 				      "a subject's name is 1 to 200 of letters, digits, '.', '_' "
 				      "and '-', and does not begin with '.'");
-	int rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN;
+	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return problem_of(problem, rc, "");
 	wr_control_write(record, WR_KIND_TYPE, topic, 0, subject, (uint32_t)name_bytes, head,

@@ -239,9 +239,7 @@ int weir_replay_open(struct weir_pipeline *p, const struct weir_replay_options *
 		rc = check(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;
-	rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN;
+	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	struct weir_member *m = wr_member_take_slot(p);

@@ -406,9 +406,7 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 		rc = check_options(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;
-	rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
+	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	struct wr_filter_call call;
@@ -498,9 +496,7 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 	    wr_load_acquire(&p->subscriptions[subscription].started) == 0)
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
 				      "there is no subscription of this id");
-	int rc = wr_pipeline_refused(p);
-	if (rc == 0 && p->host.inside_step(p->host.context))
-		rc = WEIR_E_AGAIN; /* before the lock: its holder may wait for this thread */
+	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	return seek_started(p, &p->subscriptions[subscription], to, at, timeout_ns, reterr_problem);

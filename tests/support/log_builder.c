@@ -500,3 +500,14 @@ bool log_builder_matches(const struct log_builder *b, uint64_t seq, uint32_t epo
 			return false;
 	return true;
 }
+
+void log_builder_torn(struct log_builder *b)
+{
+	b->hold = b->hold_durable = true;
+	for (uint32_t i = 0; i < 9; i++)
+		log_builder_batch(b, 3, 100);
+	for (uint32_t i = 7; i < b->batch_count; i++)
+		log_builder_land(b, i, UINT64_MAX);
+	log_builder_rewind(b, 6);
+	b->hold = b->hold_durable = false;
+}

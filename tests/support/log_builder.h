@@ -106,6 +106,8 @@ void log_builder_checkpoint(struct log_builder *b, uint32_t copy, uint64_t neede
 			    uint32_t body_bytes);
 /* Back in front of a batch: it and what follows stay on the medium and are no part of the log. */
 void log_builder_rewind(struct log_builder *b, uint32_t batch_index);
+/* Nine batches that were under way, of which those from batch 7 on arrived; back to batch 6. */
+void log_builder_torn(struct log_builder *b);
 /* Writes the held batch, or only the sectors whose bit is set (bit i: sector i of the batch). */
 void log_builder_land(struct log_builder *b, uint32_t batch_index, uint64_t sectors);
 void log_builder_write_superblock(struct log_builder *b);

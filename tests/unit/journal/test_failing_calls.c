@@ -53,13 +53,7 @@ static void build_damaged(void)
 static void build_torn(void)
 {
 	build(5);
-	b.hold = b.hold_durable = true;
-	for (uint32_t i = 0; i < 9; i++)
-		log_builder_batch(&b, 3, 100);
-	for (uint32_t i = 7; i < b.batch_count; i++)
-		log_builder_land(&b, i, SECTORS_ALL);
-	log_builder_rewind(&b, 6);
-	b.hold = b.hold_durable = false;
+	log_builder_torn(&b);
 	log_builder_epoch(&b);
 	log_builder_batch(&b, 8, 1800); /* longer than what is read of each file first */
 	log_builder_go_on(&b);

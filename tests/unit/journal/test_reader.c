@@ -162,13 +162,7 @@ Test(reader, a_missing_end_of_a_segment_is_damage_too)
 Test(reader, a_trimmed_tail_is_never_handed_out)
 {
 	build(5);
-	b.hold = b.hold_durable = true;
-	for (uint32_t i = 0; i < 9; i++)
-		log_builder_batch(&b, 3, 100);
-	for (uint32_t i = 7; i < b.batch_count; i++)
-		log_builder_land(&b, i, SECTORS_ALL);
-	log_builder_rewind(&b, 6);
-	b.hold = b.hold_durable = false;
+	log_builder_torn(&b);
 	log_builder_epoch(&b);
 	for (uint32_t i = 0; i < 15; i++)
 		log_builder_batch(&b, 2, 60);

@@ -16,13 +16,7 @@ TestSuite(recovery_whole, .init = setup, .fini = teardown);
 static void build_trimmed(void)
 {
 	build(5);
-	b.hold = b.hold_durable = true;
-	for (uint32_t i = 0; i < 9; i++)
-		log_builder_batch(&b, 3, 100);
-	for (uint32_t i = 7; i < b.batch_count; i++)
-		log_builder_land(&b, i, SECTORS_ALL);
-	log_builder_rewind(&b, 6);
-	b.hold = b.hold_durable = false;
+	log_builder_torn(&b);
 }
 
 Test(recovery_whole, r6_a_trimmed_tail_never_comes_back)

@@ -185,13 +185,7 @@ Test(verify, a_journal_that_was_being_made_has_no_damage)
 Test(verify, a_trimmed_tail_of_an_older_epoch_is_not_shown)
 {
 	build(5);
-	b.hold = b.hold_durable = true;
-	for (uint32_t i = 0; i < 9; i++)
-		log_builder_batch(&b, 3, 100);
-	for (uint32_t i = 7; i < b.batch_count; i++)
-		log_builder_land(&b, i, SECTORS_ALL);
-	log_builder_rewind(&b, 6);
-	b.hold = b.hold_durable = false;
+	log_builder_torn(&b);
 	log_builder_epoch(&b);
 	for (uint32_t i = 0; i < 9; i++)
 		log_builder_batch(&b, 2, 60);

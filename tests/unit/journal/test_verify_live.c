@@ -86,13 +86,7 @@ Test(verify_live, a_part_and_a_beginning_are_found_among_files_that_do_not_count
 	struct wr_verify_visitor visitor = {.batch = tell_batch, .context = &told};
 
 	build(5);
-	b.hold = b.hold_durable = true;
-	for (uint32_t i = 0; i < 9; i++)
-		log_builder_batch(&b, 3, 100);
-	for (uint32_t i = 7; i < b.batch_count; i++)
-		log_builder_land(&b, i, SECTORS_ALL);
-	log_builder_rewind(&b, 6);
-	b.hold = b.hold_durable = false;
+	log_builder_torn(&b);
 	log_builder_epoch(&b);
 	for (uint32_t i = 0; i < 15; i++)
 		log_builder_batch(&b, 2, 60);
