@@ -78,14 +78,17 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 bool oracle_went_back(const struct world_member *m, const struct weir_item *item)
 {
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
-	if (world_is_queue(m->subscription) || item->kind != WEIR_ITEM_EVENT ||
+	bool is_gap = item->kind == WEIR_ITEM_GAP;
+	if (world_is_queue(m->subscription) || (item->kind != WEIR_ITEM_EVENT && !is_gap) ||
 	    !world_member_may_go_back(m))
 		return false;
 	struct oracle_row *row = row_for(sub, item);
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
-	uint32_t index = oracle_first_index(list, item->sequence);
+	uint32_t index = oracle_first_index(list, is_gap ? item->end_sequence : item->sequence);
 	if (item->generation != row->delivered_generation || index >= row->next_index)
 		return false;
+	if (is_gap) /* what is behind it comes again */
+		return true;
 	/* What lies below was acknowledged without it; nothing that the log has as settled comes.
 	 * Where the partition is another's already the log has nothing of it any more. */
 	bool is_owned = item->generation == row->generation;

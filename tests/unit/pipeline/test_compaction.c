@@ -64,7 +64,7 @@ static void teardown(void)
 	fixture_end(&f);
 }
 
-TestSuite(compaction, .fini = teardown, .timeout = 60);
+TestSuite(compaction, .fini = teardown, .timeout = 150);
 
 /* An event of a key, 0: of none; without a payload if `ends`. */
 static uint64_t publish(uint32_t topic, uint64_t key, bool ends)
@@ -128,7 +128,7 @@ static uint64_t wait_for(uint64_t count, uint64_t most_ns)
 
 static uint64_t wait_for_left_out(uint64_t count)
 {
-	return wait_for(count, 20000000000ull);
+	return wait_for(count, 3 * FIXTURE_LONG_NS); /* it rests between its turns */
 }
 
 /* --- what there is ---------------------------------------------------------------------------- */
