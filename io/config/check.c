@@ -391,6 +391,7 @@ static void check_subscriptions(struct wr_config_findings *findings,
 			wr_config_node_at(root, "subscriptions")->first;
 		check_topics_of(findings, values, &subscriptions[i], item);
 		wr_config_check_queue(findings, values, &subscriptions[i], item);
+		wr_config_check_filter(findings, &subscriptions[i].filter, item);
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (subscriptions[i].name == NULL || subscriptions[j].name == NULL ||
 			    strcmp(subscriptions[i].name, subscriptions[j].name) != 0)

@@ -75,6 +75,15 @@ void wr_config_check_queue(struct wr_config_findings *findings,
 			   const struct wr_config_subscription *of,
 			   const struct wr_config_node *item);
 
+/* A term as weir_subscription_create() takes it; false: there is no pattern, which was told. */
+bool wr_config_term(const struct wr_config_term *term, struct weir_filter_term *ret_term);
+
+/* The filter of a subscription: its terms have one pattern each, and that compiles
+ * (check_filter.c). */
+void wr_config_check_filter(struct wr_config_findings *findings,
+			    const struct wr_config_filter *filter,
+			    const struct wr_config_node *item);
+
 /* Sources, sinks and `run` (check_run.c). */
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);

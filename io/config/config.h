@@ -26,6 +26,12 @@ struct weir_config {
 	struct weir_config_sink *sinks; /* one a subscription */
 };
 
+/* NULL: there is none, or no memory (then the findings say so). */
+const struct weir_topic_schema *wr_config_make_schema(struct weir_config *config,
+						      const struct wr_config_follows *from);
+const struct weir_subscription_filter *wr_config_make_filter(struct weir_config *config,
+							     const struct wr_config_filter *from);
+
 /* `sources` and `sinks` of the values. False: no memory. */
 bool wr_config_make_run(struct weir_config *config);
 

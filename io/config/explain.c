@@ -74,6 +74,9 @@ static void put_section(struct explaining *e, const struct wr_config_section *se
 static void put_one_of(struct explaining *e, const struct wr_config_key *key,
 		       const struct wr_config_node *node, const void *values,
 		       const struct level *level);
+static void put_chosen(struct explaining *e, const struct wr_config_section *section,
+		       uint32_t offset, const struct wr_config_node *node, const void *values,
+		       const struct level *level);
 
 static bool has_required(const struct wr_config_section *section)
 {
@@ -118,17 +121,20 @@ static void put_list(struct explaining *e, const struct wr_config_key *key,
 	size_t line_start = start_line(e, level, is_empty);
 	const struct wr_config_node *item = node != NULL ? node->first : NULL;
 	wr_config_put(e->text, "%s:", key->name);
-	if (!is_empty && key->item != WR_CONFIG_MAP)
+	if (!is_empty && !wr_config_key_lists_maps(key))
 		put_scalars(e, key, list);
 	put_origin(e, key, node, line_start, !is_empty);
-	for (uint32_t i = 0; i < list->count && key->item == WR_CONFIG_MAP; i++) {
+	for (uint32_t i = 0; i < list->count && wr_config_key_lists_maps(key); i++) {
 		const uint8_t *values =
 			(const uint8_t *)list->items + i * key->section->struct_bytes;
 		struct level inner = deeper(level, "    ");
 		inner.with_docs = level->with_docs && i == 0;
 		/* The dash stands alone, so that each key of the item is a line like others. */
 		wr_config_put(e->text, "%s  -\n", level->indent);
-		put_section(e, key->section, item, values, &inner);
+		if (key->item == WR_CONFIG_ONE_OF)
+			put_chosen(e, key->section, 0, item, values, &inner);
+		else
+			put_section(e, key->section, item, values, &inner);
 		item = item != NULL ? item->next : NULL;
 	}
 }
@@ -166,19 +172,28 @@ static void put_key(struct explaining *e, const struct wr_config_key *key,
 		put_entry(e, key, node, value, level);
 }
 
-/* The one that was chosen. */
+/* The one that was chosen: its number is at `offset`. */
+static void put_chosen(struct explaining *e, const struct wr_config_section *section,
+		       uint32_t offset, const struct wr_config_node *node, const void *values,
+		       const struct level *level)
+{
+	unsigned which;
+	memcpy(&which, (const uint8_t *)values + offset, sizeof which);
+	if (which > 0)
+		put_key(e, &section->keys[which - 1], node, values, level);
+}
+
 static void put_one_of(struct explaining *e, const struct wr_config_key *key,
 		       const struct wr_config_node *node, const void *values,
 		       const struct level *level)
 {
 	struct level inner = deeper(level, "  ");
-	size_t line_start = start_line(e, level, false);
 	unsigned which;
-	wr_config_put(e->text, "%s:", key->name);
-	put_origin(e, key, node, line_start, true);
 	memcpy(&which, (const uint8_t *)values + key->offset, sizeof which);
-	if (which > 0)
-		put_key(e, &key->section->keys[which - 1], node, values, &inner);
+	size_t line_start = start_line(e, level, which == 0);
+	wr_config_put(e->text, "%s:", key->name);
+	put_origin(e, key, node, line_start, which > 0);
+	put_chosen(e, key->section, key->offset, node, values, &inner);
 }
 
 static void put_section(struct explaining *e, const struct wr_config_section *section,

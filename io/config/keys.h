@@ -8,7 +8,8 @@
  * A section describes one struct: the keys of a map, each with the offset of its value. Rows nest:
  *
  *   MAP     the keys of `section`, in the struct at `offset` (0: the same struct)
- *   LIST    of scalars (`item`) or of maps (item MAP, `section`): a struct wr_config_list
+ *   LIST    of scalars (`item`), of maps (item MAP, `section`) or of maps with one key (item
+ *           ONE_OF: its unsigned is the first of the item's struct): a struct wr_config_list
  *   ONE_OF  a map with exactly one of the keys of `section`: which one, from 1 on, is an unsigned
  *           at `offset`; its value goes where its own row says, in the same struct
  *   PAIRS   a map whose keys are the user's: a struct wr_config_list of struct wr_config_pair
@@ -94,6 +95,12 @@ const struct wr_config_key *wr_config_key_find(const struct wr_config_section *s
  * `to`; false: there is none. */
 #define WR_CONFIG_PATH_BYTES 96
 bool wr_config_key_of_option(const char *option, char to[WR_CONFIG_PATH_BYTES]);
+
+/* Are the items of a LIST maps? */
+static inline bool wr_config_key_lists_maps(const struct wr_config_key *key)
+{
+	return key->item == WR_CONFIG_MAP || key->item == WR_CONFIG_ONE_OF;
+}
 
 /* Has the key other keys in it? */
 bool wr_config_key_nests(const struct wr_config_key *key);

@@ -26,6 +26,28 @@ static const struct wr_config_key idempotency_keys[] = {
 
 static const struct wr_config_section idempotency_section = {.keys = idempotency_keys};
 
+static const struct wr_config_key schema_keys[] = {
+	{.name = "subject",
+	 TOPIC(schema.subject),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .required = true,
+	 .doc = "The subject; it need not have versions yet"},
+	{.name = "prefix",
+	 TOPIC(schema.prefix),
+	 .type = WR_CONFIG_BOOL,
+	 .fallback = "no",
+	 .doc = "Payloads begin with a byte 0 and the schema's id, as Confluent writes them"},
+	{.name = "validate",
+	 TOPIC(schema.validate),
+	 .type = WR_CONFIG_BOOL,
+	 .fallback = "no",
+	 .doc = "A payload that is no datum of its schema is refused"},
+	{0},
+};
+
+static const struct wr_config_section schema_section = {.keys = schema_keys};
+
 static const struct wr_config_key topic_keys[] = {
 	{.name = "name",
 	 TOPIC(name),
@@ -49,6 +71,11 @@ static const struct wr_config_key topic_keys[] = {
 	 .max = 50000000u,
 	 .fallback = "0",
 	 .doc = "So many keys have versions, which events may expect; as the topic was made"},
+	{.name = "schema",
+	 SAME_STRUCT(schema_section),
+	 .shorthand = "subject",
+	 .absent = "none, or the one that it follows already",
+	 .doc = "The subject of the schema registry that its events have to follow, or a map"},
 	{.name = "compact",
 	 TOPIC(compact),
 	 .type = WR_CONFIG_BOOL,
@@ -156,6 +183,62 @@ static const struct wr_config_choice assignor_choices[] = {
 	{0},
 };
 
+/* ---- filters ---- */
+
+#define PATTERN_KEY(of, kind, says)                                                                \
+	{                                                                                          \
+		.name = #kind, AT(struct wr_config_term, of.kind), .type = WR_CONFIG_TEXT,         \
+		.absent = "another kind", .doc = says                                              \
+	}
+#define PATTERN_KEYS(of)                                                                           \
+	PATTERN_KEY(of, direct, "The event's key"),                                                \
+		PATTERN_KEY(of, topic,                                                             \
+			    "RabbitMQ's binding key for the event's key: words between dots, "     \
+			    "`*` is one word, `#` any number"),                                    \
+		PATTERN_KEY(of, headers,                                                           \
+			    "RabbitMQ's binding arguments for its headers, a JSON object"),        \
+		PATTERN_KEY(of, eventbridge, "EventBridge's event pattern for its JSON payload"),  \
+		PATTERN_KEY(of, sns_attributes, "SNS's filter policy for its headers"),            \
+		PATTERN_KEY(of, sns_body, "SNS's filter policy for its JSON payload")
+
+static const struct wr_config_key not_keys[] = {PATTERN_KEYS(is_not), {0}};
+static const struct wr_config_section not_section = {.keys = not_keys};
+
+static const struct wr_config_key term_keys[] = {
+	PATTERN_KEYS(is),
+	{.name = "not",
+	 AT(struct wr_config_term, is_not.which),
+	 .type = WR_CONFIG_ONE_OF,
+	 .section = &not_section,
+	 .doc = "One of the others in a map: it must not hold"},
+	{0},
+};
+_Static_assert(offsetof(struct wr_config_term, is.which) == 0, "an item that is one of several");
+static const struct wr_config_section term_section = {
+	.keys = term_keys, .struct_bytes = sizeof(struct wr_config_term)};
+
+static const struct wr_config_key filter_keys[] = {
+	{.name = "all",
+	 SUBSCRIPTION(filter.all),
+	 .type = WR_CONFIG_LIST,
+	 .item = WR_CONFIG_ONE_OF,
+	 .section = &term_section,
+	 .min = 1,
+	 .max = WEIR_FILTER_TERMS_MAX,
+	 .doc = "All of them have to hold"},
+	{.name = "any",
+	 SUBSCRIPTION(filter.any),
+	 .type = WR_CONFIG_LIST,
+	 .item = WR_CONFIG_ONE_OF,
+	 .section = &term_section,
+	 .min = 1,
+	 .max = WEIR_FILTER_TERMS_MAX,
+	 .doc = "One of them has to hold"},
+	{0},
+};
+
+static const struct wr_config_section filter_section = {.keys = filter_keys};
+
 static const struct wr_config_key subscription_keys[] = {
 	{.name = "name",
 	 SUBSCRIPTION(name),
@@ -171,6 +254,12 @@ static const struct wr_config_key subscription_keys[] = {
 	 .max = 64,
 	 .required = true,
 	 .doc = "The topics that it reads: names from the file's topics"},
+	{.name = "filter",
+	 SUBSCRIPTION(filter.join),
+	 .type = WR_CONFIG_ONE_OF,
+	 .section = &filter_section,
+	 .absent = "every event, or what it wanted before",
+	 .doc = "What it wants of them; another one than before is a change from now on"},
 	{.name = "start",
 	 SUBSCRIPTION(start),
 	 .type = WR_CONFIG_POINT,

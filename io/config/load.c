@@ -89,6 +89,7 @@ static bool make_topics(struct weir_config *config)
 		config->topics[i].idempotency_keys = from[i].idempotency_keys;
 		config->topics[i].idempotency_span_ns = from[i].idempotency_span_ns;
 		config->topics[i].versioned_keys = from[i].versioned_keys;
+		config->topics[i].schema = wr_config_make_schema(config, &from[i].schema);
 		config->topics[i].compact = from[i].compact;
 		config->topics[i].compact_lag_ns = from[i].compact_lag_ns;
 		config->topics[i].tombstone_ns = from[i].tombstone_ns;
@@ -108,6 +109,7 @@ static bool make_subscriptions(struct weir_config *config)
 		to->name = from[i].name;
 		to->topics = from[i].topics.items;
 		to->topic_count = from[i].topics.count;
+		to->filter = wr_config_make_filter(config, &from[i].filter);
 		to->start = from[i].start.start;
 		to->start_at = from[i].start.at;
 		to->gate = (enum weir_level)from[i].gate;

@@ -121,6 +121,8 @@ static void refuse_unknown(struct wr_config_findings *findings,
 
 static void read_map(struct wr_config_findings *findings, const struct wr_config_section *section,
 		     const struct wr_config_node *map, void *target, const struct frame *frame);
+static void read_one_of(struct wr_config_findings *findings, const struct wr_config_key *key,
+			const struct wr_config_node *node, void *base, const struct frame *frame);
 
 /* The article's phrase of a kind of node, for messages. */
 static const char *kind_of(const struct wr_config_node *node)
@@ -225,7 +227,7 @@ static void read_cpu_list(struct wr_config_findings *findings, const struct wr_c
 
 static size_t item_bytes_of(const struct wr_config_key *key)
 {
-	return key->item == WR_CONFIG_MAP ? key->section->struct_bytes : sizeof(const char *);
+	return wr_config_key_lists_maps(key) ? key->section->struct_bytes : sizeof(const char *);
 }
 
 static void check_count(struct wr_config_findings *findings, const struct wr_config_key *key,
@@ -248,6 +250,7 @@ static void read_list(struct wr_config_findings *findings, const struct wr_confi
 {
 	size_t item_bytes = item_bytes_of(key);
 	struct frame item_frame = {.up = frame};
+	const struct wr_config_key one_of = {.type = WR_CONFIG_ONE_OF, .section = key->section};
 	uint32_t count = node->count;
 
 	if (node->empty) // "topics:" with its items commented out
@@ -266,7 +269,10 @@ static void read_list(struct wr_config_findings *findings, const struct wr_confi
 	target->count = count;
 	for (const struct wr_config_node *item = node->first; item != NULL; item = item->next) {
 		void *to = (uint8_t *)target->items + item_bytes * item_frame.index;
-		if (key->item != WR_CONFIG_MAP) {
+		if (key->item == WR_CONFIG_ONE_OF) {
+			if (!item->refused)
+				read_one_of(findings, &one_of, item, to, &item_frame);
+		} else if (key->item != WR_CONFIG_MAP) {
 			if (!item->refused)
 				read_scalar(findings, key, key->item, item, to, &item_frame);
 		} else {

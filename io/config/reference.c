@@ -48,7 +48,7 @@ static const char *type_name(const struct wr_config_key *key, enum wr_config_typ
 	case WR_CONFIG_NUMA:
 		return "`auto`, `off`, `interleave`, `node:0`";
 	case WR_CONFIG_LIST:
-		return key->item == WR_CONFIG_MAP    ? "list of maps"
+		return wr_config_key_lists_maps(key) ? "list of maps"
 		       : key->item == WR_CONFIG_NAME ? "list of names"
 						     : "list of texts";
 	case WR_CONFIG_MAP:
@@ -132,6 +132,13 @@ static void put_anchor(char *to, size_t to_bytes, const char *path)
 	to[used] = '\0';
 }
 
+static const char *item_is(const struct wr_config_key *key)
+{
+	return key->type != WR_CONFIG_LIST     ? ""
+	       : key->item == WR_CONFIG_ONE_OF ? "Each item: a map with one of these keys. "
+					       : "Each item: a map. ";
+}
+
 static void put_section(struct wr_config_text *text, const struct wr_config_section *section,
 			const char *path)
 {
@@ -151,8 +158,7 @@ static void put_section(struct wr_config_text *text, const struct wr_config_sect
 			continue;
 		(void)snprintf(inner, sizeof inner, "%s%s%s", path, path[0] != '\0' ? "." : "",
 			       key->name);
-		wr_config_put(text, "\n## %s\n\n%s%s.\n", inner,
-			      key->type == WR_CONFIG_LIST ? "Each item: a map. " : "", key->doc);
+		wr_config_put(text, "\n## %s\n\n%s%s.\n", inner, item_is(key), key->doc);
 		put_section(text, key->section, inner);
 	}
 }

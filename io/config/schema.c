@@ -182,6 +182,14 @@ static void put_scalar(struct wr_config_text *text, unsigned depth, const struct
 	}
 }
 
+static void put_one_property(struct wr_config_text *text, unsigned depth)
+{
+	put_key(text, depth, false, "minProperties");
+	wr_config_put(text, "1");
+	put_key(text, depth, false, "maxProperties");
+	wr_config_put(text, "1");
+}
+
 static void put_list(struct wr_config_text *text, unsigned depth, const struct wr_config_key *key)
 {
 	put_key(text, depth, false, "type");
@@ -196,8 +204,10 @@ static void put_list(struct wr_config_text *text, unsigned depth, const struct w
 	}
 	put_key(text, depth, false, "items");
 	wr_config_put(text, "{");
-	if (key->item == WR_CONFIG_MAP) {
+	if (wr_config_key_lists_maps(key)) {
 		put_object(text, key->section, depth + 1, false);
+		if (key->item == WR_CONFIG_ONE_OF)
+			put_one_property(text, depth + 1);
 	} else {
 		put_key(text, depth + 1, true, "description");
 		wr_config_put_json(text, wr_config_type_shape(key->item));
@@ -223,12 +233,8 @@ static void put_default(struct wr_config_text *text, unsigned depth,
 static void put_map(struct wr_config_text *text, unsigned depth, const struct wr_config_key *key)
 {
 	put_object(text, key->section, depth, key->type == WR_CONFIG_MAP);
-	if (key->type != WR_CONFIG_ONE_OF)
-		return;
-	put_key(text, depth, false, "minProperties");
-	wr_config_put(text, "1");
-	put_key(text, depth, false, "maxProperties");
-	wr_config_put(text, "1");
+	if (key->type == WR_CONFIG_ONE_OF)
+		put_one_property(text, depth);
 }
 
 /* A single value, or the map that it is short for. */

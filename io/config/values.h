@@ -7,6 +7,7 @@
 #ifndef WR_CONFIG_VALUES_H
 #define WR_CONFIG_VALUES_H
 
+#include <weir/filtering.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/subscription.h>
@@ -80,9 +81,17 @@ struct wr_config_output {
 	unsigned skip_failures;
 };
 
+/* The subject of the schema registry that a topic follows. */
+struct wr_config_follows {
+	const char *subject; /* NULL: it follows none */
+	bool prefix;
+	bool validate;
+};
+
 struct wr_config_topic {
 	const char *name;
 	uint32_t partitions;
+	struct wr_config_follows schema;
 	uint32_t idempotency_keys; /* 0: it has no window */
 	uint64_t idempotency_span_ns;
 	uint32_t versioned_keys; /* 0: its keys have no versions */
@@ -91,9 +100,33 @@ struct wr_config_topic {
 	uint64_t tombstone_ns;
 };
 
+/* A pattern by its kind: one of them is there. */
+struct wr_config_pattern {
+	unsigned which; /* number of its row; 0: none */
+	const char *direct;
+	const char *topic;
+	const char *headers;
+	const char *eventbridge;
+	const char *sns_attributes;
+	const char *sns_body;
+};
+
+struct wr_config_term {
+	struct wr_config_pattern is;
+	struct wr_config_pattern is_not; /* with the row behind them: negated */
+};
+
+struct wr_config_filter {
+	unsigned join;             /* number of the row: WR_CONFIG_FILTER_ALL, _ANY; 0: no filter */
+	struct wr_config_list all; /* struct wr_config_term */
+	struct wr_config_list any; /* the same */
+};
+enum { WR_CONFIG_FILTER_ALL = 1, WR_CONFIG_FILTER_ANY = 2 };
+
 struct wr_config_subscription {
 	const char *name;
 	struct wr_config_list topics; /* const char * */
+	struct wr_config_filter filter;
 	struct wr_config_point start;
 	unsigned gate;      /* enum weir_level */
 	unsigned when_slow; /* enum weir_when_slow */

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filters of subscriptions, and the subjects that topics follow, as weir.h has them. */
+#include <weir/registry.h>
+
+#include "io/config/check.h"
+#include "io/config/config.h"
+
+const struct weir_topic_schema *wr_config_make_schema(struct weir_config *config,
+						      const struct wr_config_follows *from)
+{
+	if (from->subject == NULL)
+		return NULL;
+	struct weir_topic_schema *to = wr_config_alloc(&config->arena, sizeof *to);
+	if (to == NULL) {
+		config->findings.out_of_memory = true;
+		return NULL;
+	}
+	*to = (struct weir_topic_schema){
+		.subject = from->subject, .prefix = from->prefix, .validate = from->validate};
+	return to;
+}
+
+const struct weir_subscription_filter *wr_config_make_filter(struct weir_config *config,
+							     const struct wr_config_filter *from)
+{
+	const struct wr_config_list *list =
+		from->join == WR_CONFIG_FILTER_ALL ? &from->all : &from->any;
+	if (from->join == 0 || list->count == 0)
+		return NULL;
+	const struct wr_config_term *source = list->items;
+	struct weir_subscription_filter *to = wr_config_alloc(&config->arena, sizeof *to);
+	struct weir_filter_term *terms =
+		wr_config_alloc(&config->arena, list->count * sizeof *terms);
+	if (to == NULL || terms == NULL) {
+		config->findings.out_of_memory = true;
+		return NULL;
+	}
+	for (uint32_t i = 0; i < list->count; i++)
+		(void)wr_config_term(&source[i], &terms[i]);
+	*to = (struct weir_subscription_filter){
+		.join = from->join == WR_CONFIG_FILTER_ALL ? WEIR_FILTER_ALL : WEIR_FILTER_ANY,
+		.term_count = list->count,
+		.terms = terms,
+	};
+	return to;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   filters of subscriptions and subjects of topics reach the program as options; what is
+ *         wrong with a pattern is told at its place in the file; what `explain` prints reads as the
+ *         same; an opened pipeline has them, and another filter in the file is a change of it.
+ * Method: texts through the public API, the report searched for its lines; a pipeline in memory and
+ *         one with a journal that is opened with the next version of its file.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/config_bed.h"
+#include "tests/support/pipeline_fixture.h"
+
+#define FILTERED(filter)                                                                           \
+	"topics: [{name: a}]\nsubscriptions:\n  - name: s\n    topics: [a]\n    filter:\n" filter
+
+static const struct weir_subscription_filter *filter_in(struct weir_config *config)
+{
+	uint32_t count;
+	const struct weir_subscription_options *o = weir_config_subscriptions(config, &count);
+	cr_assert_eq(count, 1);
+	cr_assert_not_null(o->filter);
+	return o->filter;
+}
+
+static void expect_term(const struct weir_filter_term *term, enum weir_filter_kind kind,
+			bool negated, const char *pattern)
+{
+	cr_expect_eq(term->kind, kind);
+	cr_expect_eq(term->negated, negated);
+	cr_expect_eq(term->pattern_bytes, strlen(pattern));
+	cr_expect_eq(memcmp(term->pattern, pattern, term->pattern_bytes), 0);
+}
+
+static const char of_each_kind[] =
+	FILTERED("      any:\n"
+		 "        - direct: \"a b\"\n"
+		 "        - topic: orders.*.#\n"
+		 "        - headers: '{\"x-match\": \"any\", \"a\": null}'\n"
+		 "        - eventbridge: '{\"a\": [{\"prefix\": \"b\"}]}'\n"
+		 "        - sns_attributes: '{\"a\": [\"b\"]}'\n"
+		 "        - sns_body: '{\"a\": [{\"exists\": true}]}'\n"
+		 "        - not: {topic: orders.x}\n"
+		 "        - {not: {sns_body: '{\"a\": [\"b\"]}'}}\n");
+
+static void expect_each_kind(const struct weir_subscription_filter *filter)
+{
+	const struct weir_filter_term *terms = filter->terms;
+	cr_assert_eq(filter->term_count, 8);
+	cr_expect_eq(filter->join, WEIR_FILTER_ANY);
+	expect_term(&terms[0], WEIR_FILTER_DIRECT, false, "a b");
+	expect_term(&terms[1], WEIR_FILTER_TOPIC, false, "orders.*.#");
+	expect_term(&terms[2], WEIR_FILTER_HEADERS, false, "{\"x-match\": \"any\", \"a\": null}");
+	expect_term(&terms[3], WEIR_FILTER_EVENTBRIDGE, false, "{\"a\": [{\"prefix\": \"b\"}]}");
+	expect_term(&terms[4], WEIR_FILTER_SNS_ATTRIBUTES, false, "{\"a\": [\"b\"]}");
+	expect_term(&terms[5], WEIR_FILTER_SNS_BODY, false, "{\"a\": [{\"exists\": true}]}");
+	expect_term(&terms[6], WEIR_FILTER_TOPIC, true, "orders.x");
+	expect_term(&terms[7], WEIR_FILTER_SNS_BODY, true, "{\"a\": [\"b\"]}");
+}
+
+Test(routing_keys, filters_become_options, .timeout = 60)
+{
+	struct weir_config *config = config_good(of_each_kind);
+	expect_each_kind(filter_in(config));
+	size_t bytes = weir_config_explain(config, NULL, NULL, 0);
+	char *text = malloc(bytes + 1);
+	cr_assert_eq(weir_config_explain(config, NULL, text, bytes + 1), bytes);
+	weir_config_destroy(config);
+	config = config_good(text);
+	expect_each_kind(filter_in(config));
+	weir_config_destroy(config);
+	free(text);
+	config = config_good(FILTERED("      {all: [{topic: a}]}\n"));
+	cr_expect_eq(filter_in(config)->join, WEIR_FILTER_ALL);
+	weir_config_destroy(config);
+}
+
+Test(routing_keys, a_subject_becomes_an_option, .timeout = 60)
+{
+	uint32_t count;
+	struct weir_config *config = config_good(
+		"topics:\n  - {name: a, schema: orders-value}\n  - {name: b}\n"
+		"  - {name: c, schema: {subject: c-value, prefix: yes, validate: yes}}\n");
+	const struct weir_topic_options *o = weir_config_topics(config, &count);
+	cr_assert_eq(count, 3);
+	cr_expect_str_eq(o[0].schema->subject, "orders-value");
+	cr_expect(!o[0].schema->prefix && !o[0].schema->validate);
+	cr_expect_null(o[1].schema);
+	cr_expect_str_eq(o[2].schema->subject, "c-value");
+	cr_expect(o[2].schema->prefix && o[2].schema->validate);
+	weir_config_destroy(config);
+}
+
+Test(routing_keys, what_is_wrong_is_told_at_its_place, .timeout = 60)
+{
+	static const char *const cases[][2] = {
+		{FILTERED("      any:\n        - {topic: a, direct: b}\n"),
+		 "x:7:11: error: subscriptions[0].filter.any[0] needs one of direct, topic"},
+		{FILTERED("      any:\n        - {}\n"),
+		 "x:7:11: error: subscriptions[0].filter.any"},
+		{FILTERED("      any:\n        - text\n"),
+		 "x:7:11: error: subscriptions[0].filter"},
+		{FILTERED("      any:\n        - not: {}\n"),
+		 "x:7:11: error: subscriptions[0].filter.any[0].not needs one of"},
+		{FILTERED("      any:\n        - {not: {not: {topic: a}}}\n"),
+		 "unknown key \"not\""},
+		{FILTERED("      any:\n        - topik: a\n"), "did you mean \"topic\"?"},
+		{FILTERED("      any: []\n"),
+		 "x:6:12: error: subscriptions[0].filter.any is empty"},
+		{FILTERED("      {}\n"),
+		 "x:5:5: error: subscriptions[0].filter needs one of all, any"},
+		{FILTERED("      {all: [{topic: a}], any: [{topic: b}]}\n"),
+		 "needs one of all, any"},
+		{FILTERED("      all:\n        - eventbridge: '{\"t\": [\"x\"], \"n\": "
+			  "[{\"numerik\": 1}]}'\n"),
+		 "x:7:38: error: eventbridge: \"n[0]\": there is no operator \"numerik\""},
+		/* A name that stands there twice is not chosen from. */
+		{FILTERED("      all:\n        - eventbridge: "
+			  "'{\"a\": {\"n\": 1}, \"n\": [\"x\"]}'\n"),
+		 "x:7:24: error: eventbridge: \"a.n\""},
+		{FILTERED("      all:\n        - not: {sns_body: '{\"a\": [{\"wildcard\": "
+			  "\"x\"}]}'}\n"),
+		 "x:7:29: error: sns_body: \"a[0]\""},
+		{FILTERED("      all:\n        - headers: '{\"x-match\": \"some\"}'\n"),
+		 "x:7:22: error: headers: "},
+		{FILTERED("      all:\n        - eventbridge: '{\"a\": '\n"), "is no JSON"},
+		{"topics: [{name: a, schema: {prefix: yes}}]\n", "subject"},
+		{"topics: [{name: a, schema: a b}]\n", "is not a name"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *report = config_report(cases[i][0]);
+		cr_expect_not_null(strstr(report, cases[i][1]), "%s\nlacks: %s\nis: %s",
+				   cases[i][0], cases[i][1], report);
+	}
+}
+
+/* ---- opened ---- */
+
+static struct fixture f;
+
+static void begin(void)
+{
+	fixture_init(&f, FIXTURE_DURABLE);
+}
+
+static void finish(void)
+{
+	fixture_end(&f);
+}
+
+/* The pattern of the only term that the subscription has then. */
+static void open_and_expect(const char *rest, const char *pattern)
+{
+	static char yaml[4096];
+	struct weir_subscription_filter filter = {0};
+	struct weir_pipeline *p = NULL;
+	struct weir_topic_schema schema;
+	struct weir_problem why;
+	_Alignas(16) char room[256];
+	uint32_t id = 0;
+	(void)snprintf(yaml, sizeof yaml,
+		       "journal: {dir: \"%s\", segment: 1MiB}\n"
+		       "memory: {chunk: 64KiB, pool: 1MiB, undurable: 512KiB, lane: 64KiB, "
+		       "member_lane: 64KiB}\nlimits: {schemas: 4}\n"
+		       "topics: [{name: a, schema: a-value}]\n"
+		       "subscriptions:\n  - {name: s, topics: [a]%s}\n",
+		       f.dir, rest);
+	struct weir_config *config = config_good(yaml);
+	cr_assert_eq(weir_config_open(config, NULL, &p, &why), 0, "%s", why.text);
+	weir_config_destroy(config);
+	cr_assert_eq(weir_topic_schema(p, 0, &schema), 0);
+	cr_expect_str_eq(schema.subject, "a-value");
+	cr_assert_eq(weir_subscription_find(p, "s", &id), 0);
+	cr_assert_geq(weir_subscription_filter(p, id, room, sizeof room, &filter), 0);
+	cr_assert_eq(filter.term_count, 1);
+	expect_term(&filter.terms[0], WEIR_FILTER_TOPIC, false, pattern);
+	cr_assert_eq(weir_close(p, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
+}
+
+Test(routing_keys, another_filter_in_a_file_is_a_change, .init = begin, .fini = finish)
+{
+	open_and_expect(", filter: {all: [{topic: a.*}]}", "a.*");
+	open_and_expect(", filter: {any: [{topic: b.*}]}", "b.*");
+	/* Without one it stays as it is. */
+	open_and_expect("", "b.*");
+}
