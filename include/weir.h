@@ -27,6 +27,7 @@
 
 #include <weir/backup.h>
 #include <weir/base.h>
+#include <weir/bridge.h>
 #include <weir/dead_letters.h>
 #include <weir/error.h>
 #include <weir/event.h>

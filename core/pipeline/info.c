@@ -2,6 +2,7 @@
 /* What the pipeline tells of itself: relaxed looks at single-writer cells. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/pipeline/pipeline.h"
 
@@ -74,9 +75,11 @@ int wr_pipeline_info(struct weir_pipeline *p, struct weir_info *info)
 	info->plan = p->plan;
 	info->memory_bytes = wr_load_relaxed(&p->host.memory->alloc_bytes) +
 			     wr_load_relaxed(&p->host.memory->map_bytes);
-	if (p->journal != NULL)
+	if (p->journal != NULL) {
+		memcpy(info->log_id, p->recovered.superblock.uuid, sizeof info->log_id);
 		tell_journal(p, info);
-	else
+	}
+	if (p->journal == NULL)
 		(void)snprintf(info->backend, sizeof info->backend, "memory");
 	return 0;
 }

@@ -311,6 +311,8 @@ struct weir_info {
 	char thread_note[512]; /**< what was degraded and why, or "" */
 	bool written_equals_durable;
 	uint32_t epoch;
+	uint8_t log_id[16]; /**< drawn when the journal was made, the same in copies of it; all
+	                         0: in memory */
 	uint32_t topic_count;
 	uint32_t subscription_count;
 	uint64_t visible_sequence;

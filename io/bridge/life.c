@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The states of a bridge, and what leads from one to the next.
+ *
+ *   asked to pause or stop   from RUNNING: drain, close, the member leaves
+ *   LOST                     close, the member leaves; opened again after a delay: retry_min_ns,
+ *                            doubled with each attempt up to retry_max_ns, less a jitter of up to
+ *                            a half. A bridge that has run for retry_max_ns begins anew
+ *   GIVE_UP                  close, the member leaves; nothing until resume
+ *
+ * Nothing of the driver's can wait for ever here: each function has its limit, and is told to go
+ * back by weir_bridge_is_stopping().
+ *
+ * Thread: the bridge's, or whoever calls weir_bridge_step().
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/bits.h"
+#include "io/bridge/bridge.h"
+
+#define LEAVE_NS 2000000000ull
+
+static uint64_t wall_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static enum weir_bridge_state state_of(struct weir_bridge *b)
+{
+	(void)pthread_mutex_lock(&b->lock);
+	enum weir_bridge_state state = b->shown.state;
+	(void)pthread_mutex_unlock(&b->lock);
+	return state;
+}
+
+static void enter(struct weir_bridge *b, enum weir_bridge_state state)
+{
+	char why[sizeof b->shown.why];
+	(void)pthread_mutex_lock(&b->lock);
+	bool is_new = b->shown.state != state;
+	if (is_new) {
+		b->shown.state = state;
+		b->shown.since_us = wall_us();
+		b->shown_changed = true;
+	}
+	memcpy(why, b->shown.why, sizeof why);
+	(void)pthread_mutex_unlock(&b->lock);
+	if (is_new && b->options.state_fn != NULL)
+		b->options.state_fn(b->options.state_context, b->name, state, why);
+	wr_bridge_files_look(b, is_new);
+}
+
+bool wr_bridge_is_asked_to_rest(struct weir_bridge *b)
+{
+	wr_bridge_files_look(b, false);
+	(void)pthread_mutex_lock(&b->lock);
+	bool rest = b->asked.stop || b->asked.pause;
+	(void)pthread_mutex_unlock(&b->lock);
+	return rest;
+}
+
+/* True: somebody asked for another attempt; told once. */
+static bool take_resume(struct weir_bridge *b)
+{
+	(void)pthread_mutex_lock(&b->lock);
+	bool resume = b->asked.resume;
+	b->asked.resume = false;
+	(void)pthread_mutex_unlock(&b->lock);
+	return resume;
+}
+
+/* Sleeps until something is asked for, or so long. */
+static void rest(struct weir_bridge *b, uint64_t timeout_ns)
+{
+	uint64_t until = wr_bridge_now_ns() + wr_min_u64(timeout_ns, WR_BRIDGE_LOOK_NS);
+	struct timespec at = {.tv_sec = (time_t)(until / 1000000000u),
+			      .tv_nsec = (long)(until % 1000000000u)};
+	if (timeout_ns == 0)
+		return;
+	(void)pthread_mutex_lock(&b->lock);
+	if (!b->asked.stop && !b->asked.resume &&
+	    !(b->asked.pause && b->shown.state != WEIR_BRIDGE_PAUSED))
+		(void)pthread_cond_timedwait(&b->wake, &b->lock, &at);
+	(void)pthread_mutex_unlock(&b->lock);
+}
+
+/* ---- both sides ------------------------------------------------------------------------------ */
+
+static void leave(struct weir_bridge *b)
+{
+	if (b->is_open)
+		b->ops.close(b->options.self, b);
+	b->is_open = false;
+	wr_bridge_positions_close(b);
+	if (b->member != NULL)
+		(void)weir_member_leave(b->member, LEAVE_NS);
+	b->member = NULL;
+}
+
+static int join(struct weir_bridge *b)
+{
+	struct weir_member_options options;
+	struct weir_problem problem = {0};
+	if (b->options.direction == WEIR_BRIDGE_SOURCE)
+		return wr_bridge_positions_open(b);
+	weir_member_options_init(&options);
+	options.name = strlen(b->name) < 64 ? b->name : NULL;
+	int rc = weir_member_join(b->pipeline, b->options.subscription, &options, &b->member,
+				  &problem);
+	if (rc == 0)
+		return 0;
+	b->member = NULL;
+	return weir_bridge_lost(b, "no member of its subscription: %s (%s)", weir_strerror(rc),
+				problem.text);
+}
+
+/* A fraction of one, from 1/2 on. */
+static uint64_t jitter(struct weir_bridge *b, uint64_t delay_ns)
+{
+	b->random ^= b->random << 13;
+	b->random ^= b->random >> 7;
+	b->random ^= b->random << 17;
+	return delay_ns / 2 + b->random % (delay_ns / 2 + 1);
+}
+
+/* What a function of the driver's returned, when it is negative. */
+static void take_fault(struct weir_bridge *b, int rc)
+{
+	uint64_t now = wr_bridge_now_ns();
+	leave(b);
+	if (rc == WEIR_BRIDGE_GIVE_UP) {
+		enter(b, WEIR_BRIDGE_FAILED);
+		return;
+	}
+	if (b->opened_ns != 0 && now - b->opened_ns >= b->options.retry_max_ns)
+		b->retry_delay_ns = 0;
+	b->opened_ns = 0;
+	b->retry_delay_ns = b->retry_delay_ns == 0
+				    ? b->options.retry_min_ns
+				    : wr_min_u64(2 * b->retry_delay_ns, b->options.retry_max_ns);
+	b->retry_at_ns = now + jitter(b, b->retry_delay_ns);
+	(void)pthread_mutex_lock(&b->lock);
+	b->shown.attempts++;
+	(void)pthread_mutex_unlock(&b->lock);
+	enter(b, WEIR_BRIDGE_RETRYING);
+}
+
+static void connect_both(struct weir_bridge *b)
+{
+	enter(b, WEIR_BRIDGE_CONNECTING);
+	int rc = join(b);
+	if (rc == 0) {
+		b->is_open = true;
+		rc = b->ops.open(b->options.self, b);
+	}
+	if (rc < 0) {
+		take_fault(b, rc);
+		return;
+	}
+	b->opened_ns = wr_bridge_now_ns();
+	(void)pthread_mutex_lock(&b->lock);
+	b->shown.attempts = 0;
+	b->shown.why[0] = '\0';
+	(void)pthread_mutex_unlock(&b->lock);
+	enter(b, WEIR_BRIDGE_RUNNING);
+}
+
+static bool drain(struct weir_bridge *b)
+{
+	int rc = 0;
+	if (b->ops.drain != NULL)
+		rc = b->ops.drain(b->options.self, b, b->options.drain_ns);
+	if (rc >= 0 && b->options.direction == WEIR_BRIDGE_SOURCE)
+		rc = weir_bridge_run_wait(b, b->options.drain_ns) == 1 ? 0 : -1;
+	return rc >= 0;
+}
+
+/* ---- one step -------------------------------------------------------------------------------- */
+
+static int run_driver(struct weir_bridge *b, uint64_t timeout_ns)
+{
+	int rc = wr_bridge_positions_care(b);
+	if (rc == 0)
+		rc = b->ops.step(b->options.self, b, timeout_ns);
+	if (rc < 0)
+		take_fault(b, rc);
+	wr_bridge_files_look(b, false);
+	return rc < 0 ? 1 : rc;
+}
+
+static int pause_it(struct weir_bridge *b)
+{
+	if (state_of(b) == WEIR_BRIDGE_RUNNING)
+		(void)drain(b);
+	leave(b);
+	enter(b, WEIR_BRIDGE_PAUSED);
+	return 1;
+}
+
+int wr_bridge_life_step(struct weir_bridge *b, uint64_t timeout_ns)
+{
+	enum weir_bridge_state state = state_of(b);
+	(void)wr_bridge_is_asked_to_rest(b);
+	(void)pthread_mutex_lock(&b->lock);
+	bool stop = b->asked.stop, pause = b->asked.pause;
+	(void)pthread_mutex_unlock(&b->lock);
+	if (stop)
+		return 0;
+	if (pause && state != WEIR_BRIDGE_PAUSED)
+		return pause_it(b);
+	bool resume = state != WEIR_BRIDGE_RUNNING && !pause && take_resume(b);
+	switch (state) {
+	case WEIR_BRIDGE_RUNNING:
+		return run_driver(b, timeout_ns);
+	case WEIR_BRIDGE_PAUSED:
+		resume = !pause;
+		break;
+	case WEIR_BRIDGE_RETRYING:
+		resume = resume || wr_bridge_now_ns() >= b->retry_at_ns;
+		break;
+	case WEIR_BRIDGE_CONNECTING:
+		resume = true;
+		break;
+	case WEIR_BRIDGE_FAILED:
+	case WEIR_BRIDGE_STOPPED:
+		break;
+	}
+	if (resume) {
+		connect_both(b);
+		return 1;
+	}
+	rest(b, timeout_ns);
+	return 0;
+}
+
+void wr_bridge_life_end(struct weir_bridge *b)
+{
+	b->was_drained = state_of(b) != WEIR_BRIDGE_RUNNING || drain(b);
+	leave(b);
+	enter(b, WEIR_BRIDGE_STOPPED);
+}

@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame of bridges, with a driver that does as it is told: states, delays, pause and resume by
+ * call and by file, dead letters, and positions that are in the log with their events or not at
+ * all. Method: manual bridges on a small pipeline, stepped by the test; time is real, delays are a
+ * millisecond.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <weir.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+#define MILLISECOND_NS 1000000ull
+
+struct driver {
+	int open_answer, step_answer, drain_answer;
+	uint32_t opens, steps, drains, closes, destroys;
+	bool take;        /* polls, and acknowledges */
+	bool bury;        /* what it polls is given up */
+	uint64_t sum;     /* of numbers that it took */
+	uint64_t publish; /* source: so many events a step */
+	uint64_t next;    /* source: what it publishes next */
+	uint32_t topic;
+	const char *key;
+	bool forget; /* closes without having read the position again */
+};
+
+static int driver_open(void *self, struct weir_bridge *bridge)
+{
+	struct driver *d = self;
+	size_t bytes = 0;
+	d->opens++;
+	if (d->open_answer == WEIR_BRIDGE_LOST)
+		return weir_bridge_lost(bridge, "nobody\nanswers");
+	if (d->open_answer == WEIR_BRIDGE_GIVE_UP)
+		return weir_bridge_failed(bridge, "wrong password");
+	if (d->key == NULL)
+		return 0;
+	d->next = 0;
+	return weir_bridge_position(bridge, d->key, strlen(d->key), &d->next, sizeof d->next,
+				    &bytes);
+}
+
+static int publish_run(struct driver *d, struct weir_bridge *bridge)
+{
+	int rc = weir_bridge_run_begin(bridge, 16 << 10);
+	for (uint64_t i = 0; rc == 0 && i < d->publish; i++, d->next++) {
+		struct weir_event event = fixture_event(d->topic, NULL, &d->next);
+		rc = weir_bridge_run_add(bridge, &event);
+	}
+	if (rc == 0)
+		rc = weir_bridge_run_position(bridge, d->key, strlen(d->key), &d->next,
+					      sizeof d->next);
+	if (rc == 0)
+		rc = weir_bridge_run_commit(bridge);
+	if (rc == 0)
+		rc = weir_bridge_run_wait(bridge, FIXTURE_LONG_NS);
+	return rc;
+}
+
+static int driver_step(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
+{
+	struct driver *d = self;
+	struct weir_item item;
+	d->steps++;
+	if (d->step_answer < 0)
+		return weir_bridge_lost(bridge, "the line is dead");
+	if (d->publish > 0)
+		return publish_run(d, bridge);
+	if (!d->take && !d->bury)
+		return 0;
+	int rc = weir_poll(weir_bridge_member(bridge), &item, 1, timeout_ns);
+	if (rc <= 0)
+		return rc;
+	if (d->bury) {
+		rc = weir_bridge_dead_letter(bridge, &item, "too large for it");
+		return rc < 0 ? rc : 1;
+	}
+	d->sum += fixture_number(&item);
+	weir_bridge_count(bridge, 1, item.payload_bytes, 0);
+	return weir_ack(weir_bridge_member(bridge), &item) < 0 ? -1 : 1;
+}
+
+static int driver_drain(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
+{
+	struct driver *d = self;
+	(void)bridge;
+	(void)timeout_ns;
+	d->drains++;
+	return d->drain_answer;
+}
+
+static void driver_close(void *self, struct weir_bridge *bridge)
+{
+	(void)bridge;
+	((struct driver *)self)->closes++;
+}
+
+static void driver_destroy(void *self)
+{
+	((struct driver *)self)->destroys++;
+}
+
+static const struct weir_bridge_ops driver_ops = {.struct_bytes = sizeof driver_ops,
+						  .system = "nothing",
+						  .open = driver_open,
+						  .step = driver_step,
+						  .drain = driver_drain,
+						  .close = driver_close,
+						  .destroy = driver_destroy};
+
+static struct weir_bridge_options options_of(struct driver *d, enum weir_bridge_direction direction)
+{
+	struct weir_bridge_options o;
+	weir_bridge_options_init(&o);
+	o.name = "b";
+	o.direction = direction;
+	o.ops = &driver_ops;
+	o.self = d;
+	o.manual = true;
+	o.retry_min_ns = o.retry_max_ns = MILLISECOND_NS;
+	return o;
+}
+
+static struct weir_bridge *start(struct fixture *f, const struct weir_bridge_options *o)
+{
+	struct weir_bridge *bridge = NULL;
+	struct weir_problem problem = {0};
+	int rc = weir_bridge_start(f->pipeline, o, &bridge, &problem);
+	fixture_need(rc == 0, problem.text);
+	return bridge;
+}
+
+static struct weir_bridge_status look(struct weir_bridge *bridge)
+{
+	struct weir_bridge_status status = {.struct_bytes = sizeof status};
+	fixture_need(weir_bridge_status(bridge, &status) == 0, "a status");
+	return status;
+}
+
+/* Steps until it is in a state; the test's time limit ends one that never is. */
+static void step_to(struct weir_bridge *bridge, enum weir_bridge_state state)
+{
+	uint64_t end = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (look(bridge).state != state && fixture_now_ns() < end)
+		(void)weir_bridge_step(bridge, MILLISECOND_NS);
+	cr_assert_eq(look(bridge).state, state, "%s, not %s",
+		     weir_bridge_state_name(look(bridge).state), weir_bridge_state_name(state));
+}
+
+static bool status_file_has(const char *dir, const char *line)
+{
+	char path[TEST_PATH_BYTES + 32], text[4096] = "";
+	(void)snprintf(path, sizeof path, "%s/b.status", dir);
+	FILE *file = fopen(path, "re");
+	fixture_need(file != NULL, "a status file");
+	text[fread(text, 1, sizeof text - 1, file)] = '\0';
+	(void)fclose(file);
+	return strstr(text, line) != NULL;
+}
+
+Test(bridge, goes_from_state_to_state_as_its_driver_says)
+{
+	struct fixture f;
+	struct driver d = {.open_answer = WEIR_BRIDGE_LOST};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	fixture_begin(&f, FIXTURE_DURABLE);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 1, 11));
+	struct weir_bridge *bridge = start(&f, &o);
+
+	step_to(bridge, WEIR_BRIDGE_RETRYING);
+	cr_expect_str_eq(look(bridge).why, "nobody\nanswers");
+	cr_expect_eq(look(bridge).attempts, 1);
+	cr_expect_eq(d.closes, d.opens, "who could not open is closed, too");
+	d.open_answer = WEIR_BRIDGE_GIVE_UP;
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	uint32_t opens = d.opens;
+	for (int i = 0; i < 20; i++)
+		cr_expect_eq(weir_bridge_step(bridge, MILLISECOND_NS / 10), 0);
+	cr_expect_eq(d.opens, opens, "nothing is tried before a person has looked");
+	cr_expect_eq(look(bridge).lag_events, 10, "what comes is kept");
+
+	d.open_answer = 0;
+	d.take = true;
+	cr_assert_eq(weir_bridge_resume(bridge), 0);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect_str_eq(look(bridge).why, "");
+	while (d.sum < 55)
+		cr_assert_geq(weir_bridge_step(bridge, 100 * MILLISECOND_NS), 0);
+	d.step_answer = -1;
+	step_to(bridge, WEIR_BRIDGE_RETRYING);
+	d.step_answer = 0;
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(look(bridge).events, 10);
+	cr_expect_eq(look(bridge).lag_events, 0);
+	cr_expect_eq(d.drains, 0);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_expect_eq(d.drains, 1);
+	cr_expect_eq(d.closes, d.opens);
+	cr_expect_eq(d.destroys, 1);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+}
+
+Test(bridge, is_paused_and_resumed_by_calls_and_by_files)
+{
+	struct fixture f;
+	struct driver d = {.take = true};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	struct weir_bridge *other = NULL;
+	char dir[TEST_PATH_BYTES + 16], path[TEST_PATH_BYTES + 32];
+	fixture_begin(&f, FIXTURE_DURABLE);
+	(void)fixture_topic(&f, "t", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	(void)snprintf(dir, sizeof dir, "%s.bridges", f.dir);
+	(void)snprintf(path, sizeof path, "%s/b.pause", dir);
+	o.state_dir = dir;
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect(status_file_has(dir, "\nstate running\n"));
+	cr_expect_eq(weir_bridge_start(f.pipeline, &o, &other, NULL), WEIR_E_LOCKED);
+
+	cr_assert_eq(weir_bridge_pause(bridge), 0);
+	step_to(bridge, WEIR_BRIDGE_PAUSED);
+	cr_expect(status_file_has(dir, "\nstate paused\n"));
+	cr_expect_eq(d.drains, 1);
+	cr_expect_eq(d.closes, 1);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+
+	bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_PAUSED);
+	cr_expect_eq(d.opens, 1, "it is paused after a restart, too");
+	cr_assert_eq(unlink(path), 0);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	int file = open(path, O_CREAT | O_WRONLY, 0600);
+	cr_assert_geq(file, 0);
+	(void)close(file);
+	step_to(bridge, WEIR_BRIDGE_PAUSED);
+	cr_assert_eq(weir_bridge_resume(bridge), 0);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+
+	d.open_answer = WEIR_BRIDGE_GIVE_UP;
+	d.step_answer = -1;
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	cr_expect(status_file_has(dir, "\nwhy wrong password\n"));
+	d.open_answer = d.step_answer = 0;
+	(void)snprintf(path, sizeof path, "%s/b.resume", dir);
+	file = open(path, O_CREAT | O_WRONLY, 0600);
+	cr_assert_geq(file, 0);
+	(void)close(file);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(access(path, F_OK), -1, "what was asked for once is done once");
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_expect(status_file_has(dir, "\nstate stopped\n"));
+	fixture_end(&f);
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof path, "%s/b.%s", dir, i == 0 ? "lock" : "status");
+		(void)unlink(path);
+	}
+	cr_expect_eq(rmdir(dir), 0, "nothing else is left there");
+}
+
+Test(bridge, gives_an_event_up_once_or_stops)
+{
+	struct fixture f;
+	struct driver d = {.bury = true};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	struct weir_item letters[4];
+	struct weir_header header;
+	uint32_t at = 0;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	uint32_t dead = fixture_topic(&f, "dead", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	uint32_t readers = fixture_subscription(&f, "letters", "dead");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 7, 9));
+
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	cr_expect(strstr(look(bridge).why, "too large for it") != NULL, "%s", look(bridge).why);
+	cr_expect_eq(look(bridge).lag_events, 2);
+	(void)weir_bridge_stop(bridge);
+
+	o.dead_letters = dead;
+	bridge = start(&f, &o);
+	while (look(bridge).dead_letters < 2 && look(bridge).state != WEIR_BRIDGE_FAILED)
+		(void)weir_bridge_step(bridge, 10 * MILLISECOND_NS);
+	cr_expect_eq(look(bridge).dead_letters, 2);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	struct weir_member *member = fixture_member(&f, readers, "m");
+	cr_assert_eq(fixture_poll(member, NULL, 0, 2, true), 2);
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	uint32_t again = fixture_subscription(&f, "again", "dead");
+	member = fixture_member(&f, again, "m");
+	cr_assert_eq(weir_poll(member, letters, 1, FIXTURE_LONG_NS), 1);
+	cr_expect_eq(fixture_number(&letters[0]), 7);
+	bool has_reason = false;
+	while ((at = weir_item_header(&letters[0], at, &header)) != 0)
+		has_reason |= header.name_bytes == 11 &&
+			      memcmp(header.name, "weir-reason", 11) == 0 &&
+			      memcmp(header.value, "too large for it", 16) == 0;
+	cr_expect(has_reason);
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+}
+
+/* ---- positions ------------------------------------------------------------------------------- */
+
+static uint32_t positions_topic(struct fixture *f)
+{
+	struct weir_topic_options options;
+	uint32_t topic;
+	weir_topic_options_init(&options);
+	options.name = "positions";
+	options.versioned_keys = 8;
+	fixture_need(weir_topic_create(f->pipeline, &options, &topic, NULL) == 0, "a topic");
+	return topic;
+}
+
+static void begin_source(struct fixture *f, struct weir_bridge_options *o)
+{
+	fixture_init(f, FIXTURE_DURABLE);
+	f->options.versioned_keys_max = 16;
+	fixture_open(f);
+	o->positions = positions_topic(f);
+	((struct driver *)o->self)->topic = fixture_topic(f, "t", 1);
+}
+
+/* Events of the topic, which have to be 0, 1, 2 ... */
+static uint64_t count_events(struct fixture *f, const char *reader)
+{
+	struct weir_item items[64];
+	uint64_t events = 0;
+	struct weir_member *member =
+		fixture_member(f, fixture_subscription(f, reader, "t"), reader);
+	for (int count = 1; count > 0;) {
+		count = weir_poll(member, items, 64, 200 * MILLISECOND_NS);
+		for (int i = 0; i < count; i++, events++)
+			cr_assert_eq(fixture_number(&items[i]), events);
+		(void)weir_ack_all(member);
+	}
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	return events;
+}
+
+Test(bridge, has_positions_in_the_log_with_their_events)
+{
+	struct fixture f;
+	struct driver d = {.publish = 5, .key = "g/t/0"};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SOURCE);
+	begin_source(&f, &o);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	for (int i = 0; i < 4; i++)
+		cr_assert_gt(weir_bridge_step(bridge, 0), 0);
+	cr_expect_eq(look(bridge).events, 20);
+	d.step_answer = -1;
+	step_to(bridge, WEIR_BRIDGE_RETRYING);
+	d.step_answer = 0;
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(d.next, 20, "another connection goes on where the log is");
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+
+	fixture_close(&f, NULL);
+	fixture_open(&f);
+	o.positions = positions_topic(&f);
+	d.topic = fixture_topic(&f, "t", 1);
+	bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(d.next, 20, "and so does another process");
+	cr_assert_gt(weir_bridge_step(bridge, 0), 0);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_expect_eq(count_events(&f, "r"), 25);
+	fixture_end(&f);
+}
+
+Test(bridge, of_two_that_read_the_same_the_one_behind_is_refused_whole)
+{
+	struct fixture f;
+	struct driver first = {.publish = 5, .key = "g/t/0"}, second;
+	struct weir_bridge_options o = options_of(&first, WEIR_BRIDGE_SOURCE), o2;
+	begin_source(&f, &o);
+	second = first;
+	o2 = o;
+	o2.name = "b2";
+	o2.self = &second;
+	struct weir_bridge *a = start(&f, &o), *b = start(&f, &o2);
+	step_to(a, WEIR_BRIDGE_RUNNING);
+	step_to(b, WEIR_BRIDGE_RUNNING);
+	cr_assert_gt(weir_bridge_step(a, 0), 0);
+	cr_assert_gt(weir_bridge_step(b, 0), 0, "it is told that it did something: it lost");
+	cr_expect_eq(look(b).state, WEIR_BRIDGE_RETRYING);
+	cr_expect(strstr(look(b).why, "another bridge") != NULL, "%s", look(b).why);
+	step_to(b, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(second.next, 5, "it goes on where the first one is");
+	cr_assert_gt(weir_bridge_step(b, 0), 0);
+	cr_assert_gt(weir_bridge_step(a, 0), 0);
+	cr_expect_eq(look(a).state, WEIR_BRIDGE_RETRYING);
+	cr_expect_eq(weir_bridge_stop(a), 0);
+	cr_expect_eq(weir_bridge_stop(b), 0);
+	cr_expect_eq(count_events(&f, "r"), 10);
+	fixture_end(&f);
+}
+
+Test(bridge, refuses_options_that_cannot_work)
+{
+	struct fixture f;
+	struct driver d = {0};
+	struct weir_bridge *bridge = NULL;
+	struct weir_problem problem;
+	struct weir_bridge_ops half = driver_ops;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	half.step = NULL;
+	for (int i = 0; i < 6; i++) {
+		struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SOURCE);
+		static const char *const fields[] = {"name",         "direction", "ops",
+						     "subscription", "positions", "dead_letters"};
+		o.name = i == 0 ? "../b" : o.name;
+		o.direction = i == 1 ? 0 : i == 3 ? WEIR_BRIDGE_SINK : o.direction;
+		o.ops = i == 2 ? &half : o.ops;
+		o.subscription = 99;
+		o.positions = i == 4 ? topic : UINT32_MAX; /* its keys have no versions */
+		o.dead_letters = i == 5 ? 99 : UINT32_MAX;
+		cr_expect_lt(weir_bridge_start(f.pipeline, &o, &bridge, &problem), 0);
+		cr_expect_str_eq(problem.field, fields[i]);
+		cr_expect_neq(problem.text[0], '\0');
+	}
+	fixture_end(&f);
+}
