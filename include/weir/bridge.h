@@ -33,6 +33,12 @@
 
 #include <weir/subscription.h>
 
+#if defined(__GNUC__)
+#define WEIR_BRIDGE_PRINTF __attribute__((format(printf, 2, 3)))
+#else
+#define WEIR_BRIDGE_PRINTF
+#endif
+
 WEIR_DECLS_BEGIN
 
 struct weir_bridge;
@@ -243,11 +249,8 @@ WEIR_API bool weir_bridge_is_stopping(struct weir_bridge *bridge);
  * Thread: the driver's. Blocks: never. Allocates: never.
  * @return WEIR_BRIDGE_LOST, for the driver to return
  */
-WEIR_API int weir_bridge_lost(struct weir_bridge *bridge, const char *format, ...)
-#if defined(__GNUC__)
-	__attribute__((format(printf, 2, 3)))
-#endif
-	;
+WEIR_API int weir_bridge_lost(struct weir_bridge *bridge, const char *format,
+			      ...) WEIR_BRIDGE_PRINTF;
 
 /**
  * Say that it will not work before a person has done something.
@@ -255,11 +258,16 @@ WEIR_API int weir_bridge_lost(struct weir_bridge *bridge, const char *format, ..
  * Thread: the driver's. Blocks: never. Allocates: never.
  * @return WEIR_BRIDGE_GIVE_UP, for the driver to return
  */
-WEIR_API int weir_bridge_failed(struct weir_bridge *bridge, const char *format, ...)
-#if defined(__GNUC__)
-	__attribute__((format(printf, 2, 3)))
-#endif
-	;
+WEIR_API int weir_bridge_failed(struct weir_bridge *bridge, const char *format,
+				...) WEIR_BRIDGE_PRINTF;
+
+/**
+ * Say what a person should know while it runs: the other side takes nothing for the moment, and
+ * why. Shown until the next state, or the next note; "" takes it back.
+ *
+ * Thread: the driver's. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_bridge_note(struct weir_bridge *bridge, const char *text);
 
 /**
  * Count what was delivered, and what was there already.
@@ -303,11 +311,11 @@ WEIR_API WEIR_MUST_CHECK int weir_bridge_dead_letter(struct weir_bridge *bridge,
  * here on runs of this bridge follow on it: should another bridge have written the key meanwhile,
  * the next run is refused whole.
  *
- * Thread: the driver's. Blocks: for the writer's answer, and a read. Allocates: a place for the key,
- *         the first time.
- * @param key            1..WEIR_BRIDGE_POSITION_BYTES_MAX bytes: "GROUP/TOPIC/PARTITION"
- * @param room           of `value`
- * @param ret_bytes      of the position; 0: the log has none
+ * Thread: the driver's. Blocks: for the writer's answer, and a read. Allocates: a place for the
+ *         key, the first time.
+ * @param key        1..WEIR_BRIDGE_POSITION_BYTES_MAX bytes: "GROUP/TOPIC/PARTITION"
+ * @param room       of `value`
+ * @param ret_bytes  of the position; 0: the log has none
  * @return 0; else what the driver is to return
  */
 WEIR_API WEIR_MUST_CHECK int weir_bridge_position(struct weir_bridge *bridge, const void *key,

@@ -335,6 +335,14 @@ int weir_bridge_failed(struct weir_bridge *bridge, const char *format, ...)
 	return WEIR_BRIDGE_GIVE_UP;
 }
 
+void weir_bridge_note(struct weir_bridge *bridge, const char *text)
+{
+	(void)pthread_mutex_lock(&bridge->lock);
+	(void)snprintf(bridge->shown.why, sizeof bridge->shown.why, "%s", text);
+	bridge->shown_changed = true;
+	(void)pthread_mutex_unlock(&bridge->lock);
+}
+
 void weir_bridge_count(struct weir_bridge *bridge, uint64_t events, uint64_t bytes,
 		       uint64_t repeats)
 {
