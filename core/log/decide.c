@@ -176,6 +176,7 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 		d->features = WR_BATCH_FILTERS;
 		rc = wr_filters_give(&t->filters, d->id, filter, filter_bytes, 0, 0);
 		WR_ASSERT(rc == 0); /* it fits */
+		wr_filters_tell(&t->filters);
 	}
 	const struct wr_subscription *s = &t->catalog.subscriptions[d->id];
 	wr_settle_start(&t->settle, s->row_first, s->row_count, s->start_seq);

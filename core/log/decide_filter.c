@@ -67,6 +67,7 @@ int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_
 	rc = wr_filters_give(&t->filters, id, view->payload, view->payload_bytes, seq, position);
 	if (first)
 		count_filtered(t, undo, s, id, seq);
+	wr_filters_tell(&t->filters); /* of both at once */
 	d->tag = s->tag;
 	d->features = WR_BATCH_FILTERS;
 	return rc;

@@ -163,8 +163,12 @@ int wr_filters_give(struct wr_filters *f, uint32_t id, const uint8_t *bytes, uin
 	f->used_bytes += length_bytes;
 	list->count++;
 	f->given++;
-	wr_store_release(&f->changed, wr_load_relaxed(&f->changed) + 1); /* FT1 */
 	return 0;
+}
+
+void wr_filters_tell(struct wr_filters *f)
+{
+	wr_store_release(&f->changed, wr_load_relaxed(&f->changed) + 1); /* FT1 */
 }
 
 /* ---- checkpoints ---- */

@@ -371,6 +371,18 @@ static int read_on(struct weir_member *m, uint64_t gate_seq, struct weir_item *i
 	return 0;
 }
 
+/*
+ * Its subscription got its first filter: what it reads from disk was not looked at for that, and
+ * has to be asked for again.
+ */
+static void see_route(struct weir_member *m)
+{
+	struct wr_route *route = wr_route_of(subscription_of(m));
+	if (route != m->route && m->place == WR_PLACE_CATCHUP)
+		wr_member_unpin(m);
+	m->route = route;
+}
+
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
 {
 	struct weir_pipeline *p = m->pipeline;
@@ -384,7 +396,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	 * as a repeat.
 	 */
 	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
-	m->route = wr_route_of(subscription_of(m));
+	see_route(m);
 	wr_member_take_replies(m);
 	wr_member_take_messages(m);
 	wr_member_rewind_rows(m);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/router.h"
+
 /* ---- making them ---- */
 
 static void *from_memory(void *context, size_t bytes, size_t align)
@@ -30,6 +32,18 @@ struct source {
 
 static const uint8_t everything[WR_FILTER_HEAD_BYTES];
 
+/*
+ * Whether it is looked at for, and has no filter: its first one was refused by the writer. It wants
+ * everything, and that has to be said.
+ */
+static bool wants_everything(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+			     uint32_t id)
+{
+	return wr_filters_count(&p->tables.filters, id) == 0 &&
+	       wr_route_of(&p->subscriptions[id]) != NULL &&
+	       (pending == NULL || pending->subscription != id);
+}
+
 /* Calls `take` for each filter. The one before a first filter is there from the beginning. */
 static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pending,
 		    int (*take)(void *context, const struct source *source), void *context)
@@ -50,6 +64,12 @@ static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pend
 			source.number = n;
 			source.bytes = f->text + v->place;
 			source.length_bytes = v->bytes;
+			rc = take(context, &source);
+		}
+		if (rc == 0 && wants_everything(p, pending, id)) {
+			source.number = 1;
+			source.bytes = everything;
+			source.length_bytes = sizeof everything;
 			rc = take(context, &source);
 		}
 	}

@@ -15,7 +15,8 @@
  *
  *   RT0  live->route (control call, release) pairs with the acquire of steps and members: the route
  *        is complete. Stored before the record that gives the first filter is handed over, so that
- *        who sees a gate at or beyond that record sees the route (through A1 and G1).
+ *        who sees a gate at or beyond that record sees the route (through A1 and G1); and when the
+ *        router's rules say already what the subscription wants until then: everything.
  *   RT1  live_end of a chunk (route_bits.h): it only grows, and what it was for the records that
  *        were in the chunk's place before is not beyond where this one begins.
  *   RT2  behind of a catch-up slot (router, release) pairs with the members' acquire, under their

@@ -378,6 +378,9 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		return rc;
 	struct wr_reply reply = {0};
 	rc = define(p, o, &control, call, filtered, &reply);
+	/* Before it is looked at for: a router that has not seen the filter finds nothing wanted. */
+	if (rc == 0 && filtered)
+		rc = wr_router_wait_seen(p);
 	if (rc == 0)
 		rc = wr_subscription_start(p, reply.detail, true);
 	if (rc != 0)
@@ -388,12 +391,10 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
 	wr_park_wake(&p->group_parker);
 	uint64_t changed_seq;
-	if (filtered)
-		rc = wr_router_wait_seen(p);
-	else if (o->filter != NULL)
+	if (o->filter != NULL && !filtered)
 		rc = wr_filter_call_change(p, call, reply.detail, &changed_seq, problem);
 	if (rc != 0)
-		return filtered ? wr_problem_set(problem, rc, "", weir_strerror(rc)) : rc;
+		return rc;
 	*ret_id = reply.detail;
 	return 0;
 }

@@ -134,12 +134,13 @@ int wr_filter_call_change(struct weir_pipeline *p, const struct wr_filter_call *
 	*ret_sequence = 0;
 	if (is_the_same(p, call, id))
 		return 0;
-	int rc = wr_route_attach(p, &p->subscriptions[id]);
-	if (rc != 0)
-		return refuse(problem, rc, weir_strerror(rc));
-	rc = wr_filter_call_compile(p, call, id, s->topics, s->topic_count, problem);
+	int rc = wr_filter_call_compile(p, call, id, s->topics, s->topic_count, problem);
 	if (rc != 0)
 		return rc;
+	/* The router's rules say by now that it wants everything: else it would get nothing. */
+	rc = wr_route_attach(p, &p->subscriptions[id]);
+	if (rc != 0)
+		return refuse(problem, rc, weir_strerror(rc));
 	wr_control_write(call->record, WR_KIND_FILTER, id, 0, NULL, 0, call->filter,
 			 call->filter_bytes);
 	rc = wr_control_call(p, call->record, ((struct wr_record *)call->record)->bytes, &reply);
