@@ -378,7 +378,7 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		return rc;
 	struct wr_reply reply = {0};
 	rc = define(p, o, &control, call, filtered, &reply);
-	/* Before it is looked at for: a router that has not seen the filter finds nothing wanted. */
+	/* Before it is looked at for: who has not seen its filter finds nothing wanted. */
 	if (rc == 0 && filtered)
 		rc = wr_router_wait_seen(p);
 	if (rc == 0)
