@@ -17,6 +17,7 @@ package_present() { # package_present DEBIAN_PACKAGE
 	libjemalloc-dev) pkg-config --exists jemalloc ;;
 	libfyaml-dev) pkg-config --atleast-version=0.7.12 libfyaml ;;
 	libhwloc-dev) pkg-config --atleast-version=2.4 hwloc ;;
+	libmicrohttpd-dev) pkg-config --atleast-version=0.9.75 libmicrohttpd ;;
 	libjansson-dev) pkg-config --atleast-version=2.14 jansson ;;
 	libcriterion-dev) pkg-config --atleast-version=2.4 criterion ;;
 	gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;

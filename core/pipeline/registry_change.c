@@ -262,20 +262,28 @@ static int may_follow(struct change *c, struct wr_schema_record *head,
 	return rc;
 }
 
-/* The same schema is there already: what was registered before is held against nothing. */
-static bool is_there(struct change *c)
+/* The version of the subject that has this very schema: its entry, or UINT32_MAX. */
+static uint32_t find_same(struct change *c, bool deleted_too)
 {
 	struct wr_schemas *s = &c->pipeline->tables.schemas;
 	uint32_t subject = wr_schemas_subject(s, c->asked->subject, strlen(c->asked->subject));
+	uint32_t found = UINT32_MAX;
 	for (uint32_t i = 0; subject != UINT32_MAX && i < wr_schemas_entry_count(s); i++) {
 		const struct wr_schema_type *t = &s->types[s->entries[i].type];
+		uint32_t state = wr_load_relaxed(&s->entries[i].state);
 		if (s->entries[i].subject == subject &&
-		    wr_load_relaxed(&s->entries[i].state) == WR_SCHEMA_LIVE &&
+		    (state == WR_SCHEMA_LIVE || (deleted_too && state == WR_SCHEMA_DELETED)) &&
 		    t->reference_bytes == c->reference_bytes && t->text_bytes == c->text_bytes &&
 		    memcmp(s->arena + t->at, c->tail, c->reference_bytes + c->text_bytes) == 0)
-			return true;
+			found = i;
 	}
-	return false;
+	return found;
+}
+
+/* The same schema is there already: what was registered before is held against nothing. */
+static bool is_there(struct change *c)
+{
+	return find_same(c, false) != UINT32_MAX;
 }
 
 int weir_registry_check(struct weir_pipeline *p, const struct weir_registration *registration,
@@ -292,6 +300,63 @@ int weir_registry_check(struct weir_pipeline *p, const struct weir_registration 
 		rc = is_there(&change)
 			     ? 1
 			     : may_follow(&change, &head, on_issue, context, reterr_problem);
+	change_free(&change);
+	return rc;
+}
+
+/* Against one version, with the subject's level: a transitive one has nothing more to look at. */
+static int may_follow_one(struct change *c, uint32_t version, weir_schema_issue_fn *on_issue,
+			  void *context, struct weir_problem *problem)
+{
+	struct weir_pipeline *p = c->pipeline;
+	struct wr_schemas *s = &p->tables.schemas;
+	uint32_t subject = wr_schemas_subject(s, c->asked->subject, strlen(c->asked->subject));
+	uint32_t entry =
+		subject != UINT32_MAX ? wr_schemas_version(s, subject, version) : UINT32_MAX;
+	if (entry == UINT32_MAX || wr_load_relaxed(&s->entries[entry].state) != WR_SCHEMA_LIVE)
+		return version == 0 ? 1 : problem_of(problem, WEIR_E_UNKNOWN_NAME, "version");
+	const struct weir_schema *old = schema_of(p, s->entries[entry].type);
+	if (old == NULL)
+		return wr_problem_set(problem, WEIR_E_INCOMPATIBLE, "version",
+				      "that version cannot be read here, so that nothing can be "
+				      "compared with it");
+	return weir_schema_may_follow(c->known->schema, &old, 1,
+				      (enum weir_schema_level)wr_schemas_level(s, subject),
+				      on_issue, context);
+}
+
+int weir_registry_check_version(struct weir_pipeline *p,
+				const struct weir_registration *registration, uint32_t version,
+				weir_schema_issue_fn *on_issue, void *context,
+				struct weir_problem *reterr_problem)
+{
+	struct change change = {.pipeline = p, .asked = registration};
+	int rc = check_asked(p, registration, reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = change_make(&change, reterr_problem);
+	if (rc == 0)
+		rc = may_follow_one(&change, version, on_issue, context, reterr_problem);
+	change_free(&change);
+	return rc;
+}
+
+int weir_registry_find(struct weir_pipeline *p, const struct weir_registration *registration,
+		       bool deleted_too, struct weir_schema_version *ret_version,
+		       struct weir_problem *reterr_problem)
+{
+	struct change change = {.pipeline = p, .asked = registration};
+	int rc = wr_null_check(registration, ret_version, reterr_problem);
+	if (rc == 0)
+		rc = check_asked(p, registration, reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = change_make(&change, reterr_problem);
+	uint32_t entry = rc == 0 ? find_same(&change, deleted_too) : UINT32_MAX;
+	if (rc == 0 && entry == UINT32_MAX)
+		rc = problem_of(reterr_problem, WEIR_E_UNKNOWN_SCHEMA, "text");
+	if (rc == 0)
+		wr_registry_tell(p, entry, ret_version);
 	change_free(&change);
 	return rc;
 }

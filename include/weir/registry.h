@@ -121,6 +121,36 @@ WEIR_API WEIR_MUST_CHECK int weir_registry_check(struct weir_pipeline *pipeline,
 						 struct weir_problem *reterr_problem);
 
 /**
+ * Whether a schema may follow one version of its subject, by the subject's level: what registries
+ * are asked for a single version. A transitive level has nothing more to look at then.
+ *
+ * Thread: any. Blocks: never. Allocates: while it works.
+ * @param version  0: the newest one that is not deleted; without any everything may follow
+ * @return 1: yes; 0: no, and on_issue was told why (version_index is 0); WEIR_E_UNKNOWN_NAME: no
+ *         such version, or it is deleted; negative as weir_registry_register()
+ */
+WEIR_API WEIR_MUST_CHECK int
+weir_registry_check_version(struct weir_pipeline *pipeline,
+			    const struct weir_registration *registration, uint32_t version,
+			    weir_schema_issue_fn *on_issue, void *context,
+			    struct weir_problem *reterr_problem);
+
+/**
+ * The version of a subject that has this very schema: its text without blanks between the tokens,
+ * and its references. The newest, if several have it.
+ *
+ * Thread: any. Blocks: never. Allocates: while it works.
+ * @param deleted_too  also those with the mark, not those that are gone for good
+ * @param ret_version  set on success only
+ * @return 0; WEIR_E_UNKNOWN_SCHEMA: none has it; negative as weir_registry_register()
+ */
+WEIR_API WEIR_MUST_CHECK int weir_registry_find(struct weir_pipeline *pipeline,
+						const struct weir_registration *registration,
+						bool deleted_too,
+						struct weir_schema_version *ret_version,
+						struct weir_problem *reterr_problem);
+
+/**
  * A version of a subject.
  *
  * Thread: any. Blocks: never. Allocates: never.

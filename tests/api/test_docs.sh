@@ -45,6 +45,11 @@ if ! "$weir" --help | grep -q '^  topology '; then
 	done
 fi
 
+if ! "$weir" --help | grep -q '^  serve '; then
+	rm -f "$work/help/weir serve"
+	[ ! -f "$work/help/weir" ] || sed -i "/^  serve  /d" "$work/help/weir"
+fi
+
 commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do

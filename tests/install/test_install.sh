@@ -50,9 +50,11 @@ have() { # have TOOL WHAT: or the test is skipped
 find_more() {
 	jemalloc=$(find "$1" -name weir-jemalloc.pc)
 	config=$(find "$1" -name weir-config.pc)
+	serve=$(find "$1" -name weir-serve.pc)
 	more_programs=0
 	[ -z "$jemalloc" ] || more_programs=$((more_programs + 2))
 	[ -z "$config" ] || more_programs=$((more_programs + 2))
+	[ -z "$serve" ] || more_programs=$((more_programs + 2))
 }
 
 # installed_list FOLDER: its files, the library's folder and the version by their names.
@@ -66,7 +68,8 @@ wanted_list() {
 	# The headers say what they need; they are there with or without their libraries.
 	sed -e '/^#/d' "$root/tests/install/installed_files.txt" |
 		{ [ -n "$jemalloc" ] && cat || grep -v 'weir-jemalloc'; } |
-		{ [ -n "$config" ] && cat || grep -v 'weir-config'; }
+		{ [ -n "$config" ] && cat || grep -v 'weir-config'; } |
+		{ [ -n "$serve" ] && cat || grep -v 'weir-serve'; }
 }
 
 same_files() { # same_files FOLDER
@@ -113,7 +116,7 @@ project() { # project KIND NAME: a copy
 
 by_make() { # by_make NAME
 	(cd "$work/$1" && make -B WANTED_VERSION="$version" JEMALLOC="${jemalloc:+1}" \
-		CONFIG="${config:+1}") \
+		CONFIG="${config:+1}" SERVE="${serve:+1}") \
 		>"$work/$1.log" 2>&1 || { cat "$work/$1.log"; return 1; }
 	apart "$work/$1.log" && all_run "$work/$1" $((5 + more_programs))
 }
@@ -151,7 +154,7 @@ by_meson() { # by_meson NAME MESON_OPTION...
 	name=$1
 	shift
 	(cd "$work/$name" && meson setup b -Dwanted_version="$version" ${jemalloc:+-Djemalloc=true} \
-		${config:+-Dconfig=true} "$@" && ninja -C b -v) >"$work/$name.log" 2>&1 || { cat "$work/$name.log"; return 1; }
+		${config:+-Dconfig=true} ${serve:+-Dserve=true} "$@" && ninja -C b -v) >"$work/$name.log" 2>&1 || { cat "$work/$name.log"; return 1; }
 	apart "$work/$name.log" && all_run "$work/$name/b" $((4 + more_programs))
 }
 

@@ -27,7 +27,8 @@ done
 sources=$(find $folders -name '*.[ch]' | LC_ALL=C sort)
 examples=$(find $folders -path 'docs/examples/*.c' | LC_ALL=C sort)
 everything=$(find $places $folders -not -name '.*' | LC_ALL=C sort -u)
-exported="tests/api/exported_symbols.txt tests/api/exported_symbols_config.txt"
+exported="tests/api/exported_symbols.txt tests/api/exported_symbols_config.txt
+	tests/api/exported_symbols_serve.txt"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

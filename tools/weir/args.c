@@ -59,7 +59,7 @@ void cli_print_version(FILE *to)
 {
 	wr_cpu_crc_use();
 	fprintf(to, "weir %s\n", weir_version());
-	fprintf(to, "features:%s%s%s%s%s crc32c=%s\n",
+	fprintf(to, "features:%s%s%s%s%s%s crc32c=%s\n",
 #ifdef WR_HAVE_URING
 		" io_uring",
 #else
@@ -77,6 +77,11 @@ void cli_print_version(FILE *to)
 #endif
 #ifdef WR_HAVE_CONFIG
 		" config",
+#else
+		"",
+#endif
+#ifdef WR_HAVE_SERVE
+		" serve",
 #else
 		"",
 #endif

@@ -178,6 +178,7 @@ int cmd_bench_replay(int argc, char **argv);
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_serve(int argc, char **argv); /* where libweir-serve is (WR_HAVE_SERVE) */
 int cmd_torture(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_trace(int argc, char **argv);

@@ -37,6 +37,9 @@ static const struct command commands[] = {
 	{"run", cmd_run, "run a config file: sources, topics, sinks, without code"},
 	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
 #endif
+#ifdef WR_HAVE_SERVE
+	{"serve", cmd_serve, "serve over HTTP: the schema registry of a journal"},
+#endif
 };
 
 #define COMMAND_COUNT WR_ARRAY_COUNT(commands)
@@ -72,6 +75,11 @@ static int unknown(const char *word)
 				 "\"%s\" needs libweir-config, and this weir was built "
 				 "without it",
 				 word);
+#endif
+#ifndef WR_HAVE_SERVE
+	if (strcmp(word, "serve") == 0)
+		return cli_usage(NULL, "\"serve\" needs libweir-serve, and this weir was built "
+				       "without it");
 #endif
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++)

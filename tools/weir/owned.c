@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/weir/owned.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include <weir/journal.h>
@@ -8,6 +9,7 @@
 #include "tools/weir/args.h"
 
 #define STOP 1
+#define NEW_SEGMENT_BYTES (8u << 20)
 #define POOL_CHUNKS 24u
 #define TOPICS_MAX 1024u
 #define PARTITIONS_MAX 4096u
@@ -35,17 +37,22 @@ static int look(const char *dir, uint32_t *ret_chunk_bytes, struct weir_problem 
 	return rc == STOP ? 0 : rc;
 }
 
-int owned_open(const char *dir, const struct owned_limits *limits,
-	       struct weir_pipeline **ret_pipeline)
+static int open_it(const char *dir, const struct owned_limits *limits, bool manual, bool create,
+		   struct weir_pipeline **ret_pipeline)
 {
 	struct weir_options options;
 	struct weir_problem problem = {0};
-	uint32_t chunk_bytes;
+	uint32_t chunk_bytes = 0;
 	int rc = look(dir, &chunk_bytes, &problem);
+	bool is_new = rc == -ENOENT && create;
+	if (is_new)
+		rc = 0;
 	if (rc == 0) {
 		weir_options_init(&options);
 		options.dir = dir;
-		options.manual = true;
+		options.manual = manual;
+		if (is_new)
+			options.segment_bytes = NEW_SEGMENT_BYTES;
 		options.chunk_bytes = chunk_bytes != 0 ? chunk_bytes : options.chunk_bytes;
 		/* A run may be as large as the program's may; there is one thread to hold it. */
 		options.lane_bytes = options.member_lane_bytes =
@@ -73,6 +80,18 @@ int owned_open(const char *dir, const struct owned_limits *limits,
 	if (rc == WEIR_E_LOCKED)
 		fputs("weir: a process has it open: ask it, or stop it first\n", stderr);
 	return code;
+}
+
+int owned_open(const char *dir, const struct owned_limits *limits,
+	       struct weir_pipeline **ret_pipeline)
+{
+	return open_it(dir, limits, true, false, ret_pipeline);
+}
+
+int owned_open_running(const char *dir, const struct owned_limits *limits, bool create,
+		       struct weir_pipeline **ret_pipeline)
+{
+	return open_it(dir, limits, false, create, ret_pipeline);
 }
 
 int owned_close(struct weir_pipeline *pipeline, const char *dir, int code)

@@ -10,6 +10,8 @@
 #ifndef WEIR_TOOLS_OWNED_H
 #define WEIR_TOOLS_OWNED_H
 
+#include <stdbool.h>
+
 #include <weir/options.h>
 #include <weir/pipeline.h>
 
@@ -50,6 +52,9 @@ struct owned_limits {
 /* An exit code: CLI_GO_ON and the pipeline, or what was told to stderr. */
 int owned_open(const char *dir, const struct owned_limits *limits,
 	       struct weir_pipeline **ret_pipeline);
+/* The same with threads of its own, for who serves it for long; a new one where there is none. */
+int owned_open_running(const char *dir, const struct owned_limits *limits, bool create,
+		       struct weir_pipeline **ret_pipeline);
 /* Closes it: `code`, or why that failed. */
 int owned_close(struct weir_pipeline *pipeline, const char *dir, int code);
 
