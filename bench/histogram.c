@@ -32,11 +32,7 @@ void histogram_reset(struct histogram *h)
 
 uint64_t histogram_bucket_end(uint32_t index)
 {
-	if (index < 2 * HISTOGRAM_SUB_COUNT)
-		return index;
-	uint32_t shift = index / HISTOGRAM_SUB_COUNT - 1;
-	uint64_t top = index - (uint64_t)shift * HISTOGRAM_SUB_COUNT;
-	return ((top + 1) << shift) - 1;
+	return wr_histogram_bucket_end(index, HISTOGRAM_SUB_BITS);
 }
 
 void histogram_add(struct histogram *to, const struct histogram *from)
@@ -56,12 +52,9 @@ uint64_t histogram_quantile(const struct histogram *h, uint32_t ppm)
 {
 	if (h->count == 0)
 		return 0;
-	/* ceil(count * ppm / 10^6), without leaving 64 bits. */
-	uint64_t rank = h->count / 1000000 * ppm + (h->count % 1000000 * ppm + 999999) / 1000000;
+	uint64_t rank = wr_histogram_rank(h->count, ppm);
 	uint64_t seen = 0;
 
-	if (rank == 0)
-		rank = 1;
 	/* The last rank is known exactly; those beyond the range can only be the greatest. */
 	if (rank >= h->count || rank > h->count - h->beyond_count)
 		return h->greatest;

@@ -16,12 +16,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/histogram.h"
+
 #define HISTOGRAM_SUB_BITS 10u
 #define HISTOGRAM_SUB_COUNT (1u << HISTOGRAM_SUB_BITS)
 /* 2^37 ns are 137 s; what is longer is counted in the last bucket, and its maximum kept. */
 #define HISTOGRAM_VALUE_BITS 37u
-#define HISTOGRAM_BUCKET_COUNT                                                                     \
-	((HISTOGRAM_VALUE_BITS - HISTOGRAM_SUB_BITS + 1u) * HISTOGRAM_SUB_COUNT)
+#define HISTOGRAM_BUCKET_COUNT WR_HISTOGRAM_BUCKETS(HISTOGRAM_SUB_BITS, HISTOGRAM_VALUE_BITS)
 
 struct histogram {
 	uint64_t count;
@@ -40,12 +41,7 @@ void histogram_reset(struct histogram *h);
 /* Which bucket; pure, so that tests can look. */
 static inline uint32_t histogram_index(uint64_t value)
 {
-	if (value < 2 * HISTOGRAM_SUB_COUNT)
-		return (uint32_t)value;
-	if (value >> HISTOGRAM_VALUE_BITS != 0)
-		return HISTOGRAM_BUCKET_COUNT - 1;
-	uint32_t shift = 63u - (uint32_t)__builtin_clzll(value) - HISTOGRAM_SUB_BITS;
-	return shift * HISTOGRAM_SUB_COUNT + (uint32_t)(value >> shift);
+	return wr_histogram_index(value, HISTOGRAM_SUB_BITS, HISTOGRAM_VALUE_BITS);
 }
 
 static inline void histogram_record(struct histogram *h, uint64_t value)

@@ -20,7 +20,8 @@
  *
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, replay.h
  * (reading again), trace.h (what an event carries on), journal.h (reading a journal from outside),
- * backup.h, error.h. ring.h and ring_fan.h stand alone: queues between threads.
+ * backup.h, metrics.h (what is counted), error.h. ring.h and ring_fan.h stand alone: queues
+ * between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -33,6 +34,7 @@
 #include <weir/event.h>
 #include <weir/filtering.h>
 #include <weir/journal.h>
+#include <weir/metrics.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 
+#include "core/pipeline/metrics.h"
 #include "io/host.h"
 #include "io/posix/cancel.h"
 
@@ -97,6 +98,7 @@ static int close_pipeline(struct weir_pipeline *pipeline, enum weir_close_mode m
 	wr_pipeline_close_report(pipeline, &report);
 	if (ret_report != NULL)
 		*ret_report = report;
+	wr_metrics_close(pipeline);
 	if (h->storage != NULL)
 		h->storage->ops->fini(h->storage);
 	h->storage = NULL;

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "core/pipeline/pipeline.h"
+#include "io/metrics_file.h"
 #include "io/posix/memory_posix.h"
 #include "io/thread/affinity.h"
 #include "io/thread/runner.h"
@@ -25,6 +26,9 @@ struct wr_io_host {
 	struct wr_numa numa; /* where its mappings lie */
 	struct wr_storage *storage;
 	struct weir_options options; /* as checked */
+	struct wr_metrics_file metrics_file;
+	void *metrics_memory; /* where there is no file */
+	size_t metrics_bytes;
 	struct wr_affinity affinity;
 	struct wr_cpu_set helper_cpus; /* of threads that weir causes beside its runners */
 	char thread_note[512];

@@ -4,12 +4,15 @@
  * in the other order when a later one fails.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "core/pipeline/metrics.h"
 #include "io/host.h"
 #include "io/posix/cancel.h"
 #include "io/posix/clock_posix.h"
@@ -154,6 +157,9 @@ void wr_host_destroy(struct wr_io_host *h)
 		wr_pipeline_destroy(h->pipeline);
 	if (h->storage != NULL)
 		h->storage->ops->fini(h->storage);
+	if (h->metrics_memory != NULL)
+		h->memory.memory.ops->free(&h->memory.memory, h->metrics_memory, h->metrics_bytes);
+	wr_metrics_file_remove(&h->metrics_file);
 	free(h->handlers);
 	free(h);
 }
@@ -161,6 +167,11 @@ void wr_host_destroy(struct wr_io_host *h)
 static void release(void *context)
 {
 	wr_host_destroy(context);
+}
+
+static void threads(void *context, struct weir_info *info)
+{
+	wr_host_thread_infos(context, info);
 }
 
 static struct wr_host host_of(struct wr_io_host *h)
@@ -181,6 +192,7 @@ static struct wr_host host_of(struct wr_io_host *h)
 		.event_close = event_close,
 		.handler_start = wr_host_handler_start,
 		.handler_stop = wr_host_handler_stop,
+		.threads = threads,
 		.release = release,
 	};
 	return host;
@@ -218,6 +230,38 @@ static int plan_threads(struct wr_io_host *h, struct weir_problem *problem)
 	return wr_host_plan_threads(h, problem);
 }
 
+/*
+ * Where the metrics go: a file that others may read, or else memory, which this process may. Not
+ * having it is no reason not to open.
+ */
+static void open_metrics(struct wr_io_host *h, size_t bytes, struct wr_host *host, char *journal)
+{
+#ifdef WR_NO_METRICS
+	(void)h, (void)bytes, (void)host, (void)journal;
+#else
+	const struct weir_options *o = &h->options;
+	const struct wr_metrics_file_options file = {
+		.dir = o->metrics_dir, .name = o->name, .journal = journal, .bytes = bytes};
+
+	journal[0] = '\0';
+	if (o->dir != NULL && realpath(o->dir, journal) == NULL)
+		journal[0] = '\0';
+	host->metrics_journal = journal;
+	host->pid = (uint64_t)getpid();
+	host->pid_start = wr_process_start(host->pid);
+	host->pid_space = wr_process_space();
+	if (o->metrics_dir == NULL ||
+	    (o->metrics_dir[0] != '\0' && strcmp(o->metrics_dir, "none") != 0))
+		(void)wr_metrics_file_make(&h->metrics_file, &file);
+	host->metrics = h->metrics_file.base;
+	if (host->metrics != NULL)
+		return;
+	h->metrics_bytes = bytes;
+	h->metrics_memory = h->memory.memory.ops->alloc(&h->memory.memory, bytes, 4096);
+	host->metrics = h->metrics_memory;
+#endif
+}
+
 static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 		      struct weir_problem *problem)
 {
@@ -229,9 +273,11 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 	if (rc != 0)
 		return rc;
 	struct wr_host host = host_of(h);
+	char journal[PATH_MAX];
 	if (getrandom(host.new_uuid, sizeof host.new_uuid, 0) != sizeof host.new_uuid ||
 	    getrandom(host.secret, sizeof host.secret, 0) != sizeof host.secret)
 		return wr_problem_set(problem, -EIO, "", "no random bytes for a new journal's id");
+	open_metrics(h, plan->metrics_bytes, &host, journal);
 	rc = wr_pipeline_create(&h->options, plan, &host, &h->pipeline, problem);
 	/* The memory knows more of why than its code says. */
 	if (rc < 0 && h->memory.refusal.code < 0) {
@@ -239,7 +285,11 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 		if (problem != NULL)
 			*problem = h->memory.refusal;
 	}
-	return rc == 0 ? wr_host_start_threads(h, problem) : rc;
+	if (rc == 0)
+		rc = wr_host_start_threads(h, problem);
+	if (rc == 0)
+		wr_metrics_threads_there(h->pipeline);
+	return rc;
 }
 
 int weir_memory_plan(const struct weir_options *options, struct weir_memory_plan *ret_plan,
@@ -288,6 +338,8 @@ static void say_what_is_notable(const struct wr_io_host *h)
 		o->log_fn(o->log_context, h->memory.huge_note);
 	if (h->memory.numa_note[0] != '\0')
 		o->log_fn(o->log_context, h->memory.numa_note);
+	if (h->metrics_file.note[0] != '\0')
+		o->log_fn(o->log_context, h->metrics_file.note);
 	if (r->trimmed_bytes > 0) {
 		(void)snprintf(text, sizeof text,
 			       "recovery trimmed a tail that was never acknowledged: %llu "
@@ -364,6 +416,10 @@ int weir_pipeline_info(struct weir_pipeline *pipeline, struct weir_info *ret_inf
 			       h->fallback_reason);
 	wr_host_thread_infos(h, ret_info);
 	tell_memory(h, ret_info);
+	(void)snprintf(ret_info->metrics_path, sizeof ret_info->metrics_path, "%s",
+		       h->metrics_file.path);
+	(void)snprintf(ret_info->metrics_note, sizeof ret_info->metrics_note, "%s",
+		       h->metrics_file.note);
 	return 0;
 }
 

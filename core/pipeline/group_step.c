@@ -10,6 +10,7 @@
  *   lag.c             what is still to be processed
  */
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/metrics.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 
@@ -94,6 +95,7 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	struct wr_sharing *sharing = live->sharing;
 	int work = sharing != NULL ? wr_sharing_take_asks(sharing, m) : take_released(live, m);
 	if (state == WR_MEMBER_JOINING) {
+		m->joined_number = ++p->members_joined;
 		if (sharing != NULL)
 			wr_sharing_join(sharing, m);
 		else
@@ -187,6 +189,7 @@ static int group_step(void *self, uint32_t budget)
 	p->group_idle_ns = holds                  ? IDLE_WITH_HOLDS_NS
 			   : members || count > 0 ? IDLE_WITH_MEMBERS_NS
 						  : UINT64_MAX;
+	p->group_idle_ns = wr_min_u64(p->group_idle_ns, wr_metrics_step(p, now));
 	if (due_ns != UINT64_MAX)
 		p->group_idle_ns =
 			wr_min_u64(p->group_idle_ns, due_ns > now ? due_ns - now : OVERDUE_NS);

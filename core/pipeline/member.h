@@ -141,6 +141,7 @@ struct weir_member {
 	struct wr_parker *gate_parker; /* where it sleeps */
 
 	/* The group's. */
+	uint64_t joined_number; /* which of all that have joined */
 	bool expired;
 	uint64_t requests_told;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/pipeline/catchup.h"
+#include "core/pipeline/metrics.h"
 #include "core/pipeline/sharing.h"
 
 #define KIB 1024u
@@ -355,8 +356,12 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		if (o->compaction_keys != 0)
 			plan->tables_bytes += 2 * wr_pipeline_policies_bytes(o); /* and a copy */
 	}
-	plan->total_bytes =
-		plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes + plan->tables_bytes;
+	struct wr_metrics_layout metrics;
+	wr_metrics_plan(o, &metrics);
+	plan->metrics_bytes = metrics.bytes;
+	plan->tables_bytes += wr_metrics_table_bytes(o);
+	plan->total_bytes = plan->chunks_bytes + plan->lanes_bytes + plan->catchup_bytes +
+			    plan->tables_bytes + plan->metrics_bytes;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/metrics.h"
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
 #include "core/pipeline/router.h"
@@ -296,6 +297,8 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	p->pass_every = WR_PASS_EVERY;
 	init_parkers(p);
 	int rc = make_parts(p, &problem);
+	if (rc == 0)
+		rc = wr_metrics_open(p);
 	if (rc != 0) {
 		if (problem.code == 0)
 			say_lack(p, rc, &problem);
@@ -385,6 +388,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 		wr_lane_fini(&p->lanes[i], m);
 	free_array(m, p->lanes, p->lane_count * sizeof *p->lanes);
 	wr_registry_close(p);
+	wr_metrics_free(p);
 	wr_chunks_fini(&p->chunks, m);
 	wr_tables_fini(&p->tables, m);
 	free_array(m, p, sizeof *p);

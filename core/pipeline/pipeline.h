@@ -41,6 +41,15 @@ struct wr_host {
 	/* Runs a member's handler step on a thread of its own until handler_stop. */
 	int (*handler_start)(void *context, struct weir_member *member);
 	void (*handler_stop)(void *context, struct weir_member *member);
+	/*
+	 * Where the metrics go (core/metrics/): so many bytes as their layout says, all 0, until
+	 * the pipeline is destroyed. NULL: nowhere. And what is said there of the process.
+	 */
+	void *metrics;
+	const char *metrics_journal; /* the journal's directory, as far as it is known; "" */
+	uint64_t pid, pid_start, pid_space;
+	/* Fills in info->threads; from the group step. NULL: there are none to tell of. */
+	void (*threads)(void *context, struct weir_info *info);
 	/* Frees the whole pipeline, after a close that found something borrowed. */
 	void (*release)(void *context);
 	uint8_t new_uuid[WR_UUID_BYTES];
@@ -78,6 +87,10 @@ struct weir_producer {
 	uint64_t run_stamp; /* producer sequence before it: abort goes back there */
 	struct wr_event_fd *event;
 	int first_refusal_told;
+	/* Under the registry lock, for metrics: the how-manieth that was opened; 1 + its name's
+	 * row. */
+	uint64_t number;
+	uint32_t told_row;
 };
 
 /* What a subscription is while the pipeline is open; the log holds the rest. */
@@ -243,6 +256,9 @@ struct weir_pipeline {
 	struct weir_member *members;                /* [members_max] */
 	struct wr_event_fd *events;                 /* [producers_max + members_max] */
 	wr_spinlock registry;                       /* slots of producers and members */
+	uint64_t producers_opened;                  /* under it */
+	uint64_t members_joined;                    /* the group step's */
+	struct wr_pipeline_metrics *metrics;        /* NULL: none (metrics.h) */
 
 	/* One control call at a time; who comes second sleeps. */
 	wr_atomic_u32 control_held; /* O1 */

@@ -46,7 +46,12 @@ static struct weir_producer *take_slot(struct weir_pipeline *p)
 		if (pr->in_use || wr_load_acquire(&lane->state) != WR_LANE_FREE) /* S1 */
 			continue;
 		*pr = (struct weir_producer){
-			.pipeline = p, .lane = lane, .event = &p->events[i], .in_use = true};
+			.pipeline = p,
+			.lane = lane,
+			.event = &p->events[i],
+			.in_use = true,
+			.number = ++p->producers_opened,
+		};
 		return pr;
 	}
 	return NULL;
@@ -157,6 +162,9 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 						      "been made already");
 			return wr_problem_set(reterr_problem, rc, "name", weir_strerror(rc));
 		}
+		wr_spinlock_lock(&p->registry);
+		pr->told_row = pr->stamp.id + 1;
+		wr_spinlock_unlock(&p->registry);
 	}
 	*ret_producer = pr;
 	return 0;

@@ -3,18 +3,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
 
 void wr_pipeline_say(struct weir_pipeline *p, const char *format, ...)
 {
 	char text[256];
 	va_list arguments;
-	if (p->options.log_fn == NULL)
+	if (p->options.log_fn == NULL && p->metrics == NULL)
 		return;
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	p->options.log_fn(p->options.log_context, text);
+	wr_metrics_say(p, 0, text);
+	if (p->options.log_fn != NULL)
+		p->options.log_fn(p->options.log_context, text);
 }
 
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text)

@@ -290,6 +290,17 @@ struct weir_options {
 	 *  overtaken (inside its poll). Must not call weir. NULL: nothing is said. */
 	void (*log_fn)(void *context, const char *text);
 	void *log_context;
+
+	/**
+	 * Where the file is made in which other processes read the pipeline's metrics (metrics.h):
+	 * a directory in memory; it is made, with mode 0700, if it is missing, and has to be the
+	 * user's own. The file, NAME.PID, has mode 0600, goes with a close, and stays where the
+	 * process dies: until the next open of the same name and journal, or any open of the
+	 * user's a day later, or when that journal is gone. NULL (default):
+	 * /dev/shm/weir-UID; "" or "none": no file. Where none can be made the pipeline opens
+	 * without it, and weir_info and log_fn say why.
+	 */
+	const char *metrics_dir;
 };
 
 /**
@@ -313,6 +324,7 @@ struct weir_memory_plan {
 	uint32_t chunk_count;
 	uint64_t checkpoint_bytes; /**< no memory: of a checkpoint on disk, at most. A journal has
 	                                room for two; 0: there is none */
+	uint64_t metrics_bytes;    /**< of the file of metrics (metrics.h), which is in memory */
 };
 
 /**

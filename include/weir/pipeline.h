@@ -359,6 +359,8 @@ struct weir_info {
 	uint64_t locked_bytes;    /**< that cannot be swapped; 0 without lock_memory */
 	int32_t chunks_node;      /**< NUMA node that the chunks were bound to; -1: to none */
 	char memory_note[320];    /**< what of huge pages and NUMA was not had and why, or "" */
+	char metrics_path[256];   /**< the file of its metrics (metrics.h); "": there is none */
+	char metrics_note[160];   /**< why there is none though it was asked for, or "" */
 	struct weir_memory_plan plan;
 	struct weir_recovery_info recovery;
 	uint32_t thread_count;

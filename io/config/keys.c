@@ -277,6 +277,17 @@ static const struct wr_config_key limits_keys[] = {
 
 static const struct wr_config_section limits_section = {.keys = limits_keys};
 
+static const struct wr_config_key metrics_keys[] = {
+	{.name = "dir",
+	 OPTION(metrics_dir),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "/dev/shm/weir-UID",
+	 .doc = "A directory in memory for the file that other processes read; none: no file"},
+	{0},
+};
+
+static const struct wr_config_section metrics_section = {.keys = metrics_keys};
+
 /* ---- the file ---- */
 
 static const struct wr_config_key file_keys[] = {
@@ -301,6 +312,9 @@ static const struct wr_config_key file_keys[] = {
 	{.name = "limits",
 	 SAME_STRUCT(limits_section),
 	 .doc = "What has a slot or a table entry reserved; they may change from open to open"},
+	{.name = "metrics",
+	 SAME_STRUCT(metrics_section),
+	 .doc = "What is counted, and who is told"},
 	{.name = "machine", SAME_STRUCT(wr_config_machine), .doc = "What threads may be placed on"},
 	{.name = "threads",
 	 SAME_STRUCT(wr_config_threads),

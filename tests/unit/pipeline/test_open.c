@@ -224,8 +224,8 @@ Test(open, the_plan_is_the_sum_of_its_parts_and_bounds_what_is_reserved)
 	struct weir_info info;
 	fixture_init(&f, FIXTURE_DURABLE);
 	cr_assert_eq(weir_memory_plan(&f.options, &plan, NULL), 0);
-	cr_expect_eq(plan.total_bytes,
-		     plan.chunks_bytes + plan.lanes_bytes + plan.catchup_bytes + plan.tables_bytes);
+	cr_expect_eq(plan.total_bytes, plan.chunks_bytes + plan.lanes_bytes + plan.catchup_bytes +
+					       plan.tables_bytes + plan.metrics_bytes);
 	cr_expect_geq((uint64_t)plan.chunk_count * f.options.chunk_bytes, f.options.pool_bytes);
 	fixture_open(&f);
 	fixture_info(&f, &info);

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one table of what weir counts: kinds of objects with their labels, and metrics with their
+ * units and help texts. It goes into each pipeline's file as it is here; OpenMetrics, dashboards,
+ * rules and docs/reference/metrics.md are made from it. Add a row here, and store its value where
+ * the object is told of (core/pipeline/metrics.c); the file's layout follows.
+ *
+ * Thread: any; constant.
+ */
+#ifndef WR_METRICS_TABLE_H
+#define WR_METRICS_TABLE_H
+
+#include <weir/metrics.h>
+
+/* The order of the file. */
+enum wr_metrics_scope_id {
+	WR_SCOPE_PIPELINE = 0,
+	WR_SCOPE_THREAD,
+	WR_SCOPE_PRODUCER,
+	WR_SCOPE_TOPIC,
+	WR_SCOPE_PARTITION,
+	WR_SCOPE_SUBSCRIPTION,
+	WR_SCOPE_ROW, /* a partition of a subscription */
+	WR_SCOPE_MEMBER,
+	WR_SCOPES,
+};
+
+struct wr_label_info {
+	const char *name; /* NULL: none */
+	uint32_t bytes;   /* with the 0 at the end; a multiple of 8 */
+};
+
+struct wr_scope_info {
+	const char *name;
+	struct wr_label_info labels[WEIR_METRICS_LABELS_MAX];
+};
+
+struct wr_metric_info {
+	enum wr_metrics_scope_id scope;
+	enum weir_metric_kind kind;
+	uint64_t per_unit;
+	const char *name;
+	const char *unit;
+	const char *help;
+};
+
+#define WR_NS 1000000000u
+
+/* M(scope, its name here, kind, parts of the unit, name, unit, help) */
+#define WR_METRICS_PIPELINE(M)                                                                     \
+	M(PIPELINE, EPOCH, GAUGE, 1, "weir_epoch", "", "Opens of this journal.")                   \
+	M(PIPELINE, FAILED, GAUGE, 1, "weir_failed", "",                                           \
+	  "1: a write or sync failed, and nothing more is acknowledged.")                          \
+	M(PIPELINE, VISIBLE, GAUGE, 1, "weir_visible_sequence", "",                                \
+	  "Last sequence that is ordered.")                                                        \
+	M(PIPELINE, WRITTEN, GAUGE, 1, "weir_written_sequence", "",                                \
+	  "Last sequence that the kernel has; without a journal 0.")                               \
+	M(PIPELINE, DURABLE, GAUGE, 1, "weir_durable_sequence", "",                                \
+	  "Last sequence that survives power loss; without a journal 0.")                          \
+	M(PIPELINE, BACKLOG, GAUGE, 1, "weir_durable_backlog_records", "records",                  \
+	  "Records that are ordered and not yet durable; without a journal 0.")                    \
+	M(PIPELINE, RECORDS, COUNTER, 1, "weir_records", "records",                                \
+	  "Records ordered: events, acknowledgements, control.")                                   \
+	M(PIPELINE, REFUSED, COUNTER, 1, "weir_refused", "requests",                               \
+	  "Requests that the writer refused; a run counts once.")                                  \
+	M(PIPELINE, ROUNDS, COUNTER, 1, "weir_writer_rounds", "rounds", "Rounds of the writer.")   \
+	M(PIPELINE, HELD, COUNTER, 1, "weir_writer_held_rounds", "rounds",                         \
+	  "Rounds in which producers were held back for want of room.")                            \
+	M(PIPELINE, POISONED, COUNTER, 1, "weir_poisoned_lanes", "lanes",                          \
+	  "Lanes that were shut out, since they held what no producer writes.")                    \
+	M(PIPELINE, BATCHES, COUNTER, 1, "weir_batches", "batches", "Batches made durable.")       \
+	M(PIPELINE, BATCH_BYTES, COUNTER, 1, "weir_batch_written_bytes", "bytes",                  \
+	  "Bytes of the batches made durable.")                                                    \
+	M(PIPELINE, WRITES, COUNTER, 1, "weir_journal_writes", "writes",                           \
+	  "Write requests that carried batches.")                                                  \
+	M(PIPELINE, SYNCS, COUNTER, 1, "weir_journal_syncs", "syncs",                              \
+	  "Sync calls of the storage.")                                                            \
+	M(PIPELINE, SUBMISSIONS, COUNTER, 1, "weir_journal_submissions", "submissions",            \
+	  "Calls of io_uring_enter, or jobs for helper threads.")                                  \
+	M(PIPELINE, LOG_BYTES, GAUGE, 1, "weir_log_bytes", "bytes", "Bytes of the log's files.")   \
+	M(PIPELINE, PACKED_BYTES, GAUGE, 1, "weir_packed_bytes", "bytes",                          \
+	  "Of the log's bytes: of packed files.")                                                  \
+	M(PIPELINE, SEGMENTS_LIVE, GAUGE, 1, "weir_live_segments", "segments",                     \
+	  "Files of the log.")                                                                     \
+	M(PIPELINE, SEGMENTS_SPARE, GAUGE, 1, "weir_spare_segments", "segments",                   \
+	  "Files prepared ahead.")                                                                 \
+	M(PIPELINE, SEGMENTS_RECYCLED, COUNTER, 1, "weir_recycled_segments", "segments",           \
+	  "Files that became spare again.")                                                        \
+	M(PIPELINE, SEGMENTS_DROPPED, COUNTER, 1, "weir_dropped_segments", "segments",             \
+	  "Of those recycled: what retention would have kept (when_no_room: drop_oldest).")        \
+	M(PIPELINE, SEGMENTS_REMOVED, COUNTER, 1, "weir_removed_segments", "segments",             \
+	  "Files that went from the disk.")                                                        \
+	M(PIPELINE, CHECKPOINTS, COUNTER, 1, "weir_checkpoints", "checkpoints",                    \
+	  "Checkpoints written.")                                                                  \
+	M(PIPELINE, PACK_FAILURES, COUNTER, 1, "weir_pack_failures", "failures",                   \
+	  "Segments that could not be packed, and tries that are made again.")                     \
+	M(PIPELINE, COMPACTIONS, COUNTER, 1, "weir_compactions", "passes",                         \
+	  "Passes of compaction that came to their end.")                                          \
+	M(PIPELINE, LEFT_OUT, COUNTER, 1, "weir_compacted_events", "events",                       \
+	  "Events that left the journal by compaction.")                                           \
+	M(PIPELINE, STARVED, GAUGE, 1, "weir_no_room", "",                                         \
+	  "1: the log has no room for another segment, and producers are held back.")              \
+	M(PIPELINE, LOW_SPACE, GAUGE, 1, "weir_low_space", "",                                     \
+	  "1: the last segment that was wanted could not be made, or would have left less than "   \
+	  "low_space_bytes.")                                                                      \
+	M(PIPELINE, FREE_BYTES, GAUGE, 1, "weir_free_bytes", "bytes",                              \
+	  "Free on the journal's file system; 0: without a journal.")                              \
+	M(PIPELINE, MEMORY_BYTES, GAUGE, 1, "weir_memory_bytes", "bytes",                          \
+	  "Memory that the pipeline has reserved.")                                                \
+	M(PIPELINE, UNROUTED, COUNTER, 1, "weir_unroutable_events", "events",                      \
+	  "Events that no filter could look at.")                                                  \
+	M(PIPELINE, RECOVERY, GAUGE, WR_NS, "weir_recovery_seconds", "seconds",                    \
+	  "What the recovery at open took.")                                                       \
+	M(PIPELINE, TRIMMED_BYTES, GAUGE, 1, "weir_recovery_trimmed_bytes", "bytes",               \
+	  "A tail that was never acknowledged, which the open trimmed.")
+
+#define WR_METRICS_THREAD(M)                                                                       \
+	M(THREAD, THREAD_LOOPS, COUNTER, 1, "weir_thread_loops", "loops",                          \
+	  "Rounds over its steps.")                                                                \
+	M(THREAD, THREAD_PARKS, COUNTER, 1, "weir_thread_parks", "parks", "Times it slept.")       \
+	M(THREAD, THREAD_CPU, COUNTER, WR_NS, "weir_thread_cpu_seconds", "seconds", "CPU time.")   \
+	M(THREAD, THREAD_LAST_CPU, GAUGE, 1, "weir_thread_last_cpu", "",                           \
+	  "The CPU on which it was seen last, from 1; 0: not known.")
+
+#define WR_METRICS_PRODUCER(M)                                                                     \
+	M(PRODUCER, HANDED_BYTES, COUNTER, 1, "weir_producer_lane_bytes", "bytes",                 \
+	  "Bytes that it has handed over.")                                                        \
+	M(PRODUCER, ORDERED, COUNTER, 1, "weir_producer_ordered", "tickets",                       \
+	  "Of what it handed over: what the writer has decided.")                                  \
+	M(PRODUCER, TICKETS_DURABLE, COUNTER, 1, "weir_producer_durable", "tickets",               \
+	  "Of what it handed over: what is durable.")                                              \
+	M(PRODUCER, PRODUCER_REFUSED, COUNTER, 1, "weir_producer_refused", "requests",             \
+	  "Of what it handed over: what the writer refused.")                                      \
+	M(PRODUCER, WAITING_BYTES, GAUGE, 1, "weir_producer_waiting_bytes", "bytes",               \
+	  "Bytes in its lane that the writer has not taken.")
+
+#define WR_METRICS_TOPIC(M)                                                                        \
+	M(TOPIC, TOPIC_PARTITIONS, GAUGE, 1, "weir_topic_partitions", "partitions",                \
+	  "Its partitions.")                                                                       \
+	M(TOPIC, TOPIC_EVENTS, COUNTER, 1, "weir_topic_events", "events",                          \
+	  "Events ordered in it, since it was made.")                                              \
+	M(TOPIC, TOPIC_BYTES, COUNTER, 1, "weir_topic_bytes", "bytes",                             \
+	  "Bytes of these events as they stand in the log.")                                       \
+	M(TOPIC, TOPIC_KEYS, GAUGE, 1, "weir_topic_idempotency_keys", "keys",                      \
+	  "Idempotency keys in its window.")                                                       \
+	M(TOPIC, TOPIC_DUPLICATES, COUNTER, 1, "weir_topic_duplicates", "events",                  \
+	  "Events refused since their idempotency key was there.")                                 \
+	M(TOPIC, TOPIC_VERSIONED, GAUGE, 1, "weir_topic_versioned_keys", "keys",                   \
+	  "Keys that have a version.")                                                             \
+	M(TOPIC, TOPIC_CONFLICTS, COUNTER, 1, "weir_topic_version_conflicts", "events",            \
+	  "Events refused since their key had another version.")
+
+#define WR_METRICS_PARTITION(M)                                                                    \
+	M(PARTITION, PARTITION_EVENTS, COUNTER, 1, "weir_partition_events", "events",              \
+	  "Events ordered in it, since its topic was made.")                                       \
+	M(PARTITION, PARTITION_BYTES, COUNTER, 1, "weir_partition_bytes", "bytes",                 \
+	  "Bytes of these events as they stand in the log.")
+
+#define WR_METRICS_SUBSCRIPTION(M)                                                                 \
+	M(SUBSCRIPTION, LAG_EVENTS, GAUGE, 1, "weir_subscription_lag_events", "events",            \
+	  "Events that it has still to handle; of a filtered one those that it wants.")            \
+	M(SUBSCRIPTION, LAG_BYTES, GAUGE, 1, "weir_subscription_lag_bytes", "bytes",               \
+	  "Bytes of these events as they stand in the log.")                                       \
+	M(SUBSCRIPTION, LAG_AGE, GAUGE, WR_NS, "weir_subscription_lag_seconds", "seconds",         \
+	  "Age of the oldest of these events, by append time.")                                    \
+	M(SUBSCRIPTION, LAG_EXACT, GAUGE, 1, "weir_subscription_lag_exact", "",                    \
+	  "0: events are counted again, after a seek; a part is still missing.")                   \
+	M(SUBSCRIPTION, POSITION, GAUGE, 1, "weir_subscription_position", "",                      \
+	  "Lowest sequence that it has still to look at.")                                         \
+	M(SUBSCRIPTION, MEMBERS, GAUGE, 1, "weir_subscription_members", "members",                 \
+	  "Members that have joined.")                                                             \
+	M(SUBSCRIPTION, SETTLED_EVENTS, COUNTER, 1, "weir_subscription_settled_events", "events",  \
+	  "Events acknowledged, or settled otherwise; not of a seek.")                             \
+	M(SUBSCRIPTION, OUTSTANDING, GAUGE, 1, "weir_subscription_outstanding_events", "events",   \
+	  "Queues: events taken and not settled.")                                                 \
+	M(SUBSCRIPTION, LEASED, GAUGE, 1, "weir_subscription_leased_events", "events",             \
+	  "Queues: of these, at a member.")                                                        \
+	M(SUBSCRIPTION, DELAYED, GAUGE, 1, "weir_subscription_delayed_events", "events",           \
+	  "Queues: of these, waiting for a delay or a retry.")                                     \
+	M(SUBSCRIPTION, PARKED, GAUGE, 1, "weir_subscription_parked_events", "events",             \
+	  "Queues: of these, of keys that wait behind a dead one.")                                \
+	M(SUBSCRIPTION, EXPIRED, COUNTER, 1, "weir_subscription_expired_events", "events",         \
+	  "Queues: events that outlived their time to live.")                                      \
+	M(SUBSCRIPTION, OVERFLOWED, COUNTER, 1, "weir_subscription_overflowed_events", "events",   \
+	  "Queues: events that went since more waited than may.")                                  \
+	M(SUBSCRIPTION, DROPPED, COUNTER, 1, "weir_subscription_dropped_events", "events",         \
+	  "Queues: of these two, those that went without dead letters.")
+
+#define WR_METRICS_ROW(M)                                                                          \
+	M(ROW, ROW_LAG_EVENTS, GAUGE, 1, "weir_subscription_partition_lag_events", "events",       \
+	  "Events that the subscription has still to handle of the partition.")                    \
+	M(ROW, ROW_LAG_BYTES, GAUGE, 1, "weir_subscription_partition_lag_bytes", "bytes",          \
+	  "Bytes of these events as they stand in the log.")                                       \
+	M(ROW, ROW_POSITION, GAUGE, 1, "weir_subscription_partition_position", "",                 \
+	  "Lowest sequence that it has still to look at there.")                                   \
+	M(ROW, ROW_GENERATION, GAUGE, 1, "weir_subscription_partition_generation", "",             \
+	  "How often the partition was given to a member, over all opens.")
+
+#define WR_METRICS_MEMBER(M)                                                                       \
+	M(MEMBER, MEMBER_IDLE, GAUGE, WR_NS, "weir_member_idle_seconds", "seconds",                \
+	  "Since its last poll, or the last item of its handler; 0: it waits in a poll.")          \
+	M(MEMBER, MEMBER_EXPIRED, GAUGE, 1, "weir_member_session_over", "",                        \
+	  "1: it has not polled for its session's time, and its partitions are taken.")            \
+	M(MEMBER, MEMBER_BEHIND, GAUGE, 1, "weir_member_reads_disk", "",                           \
+	  "1: what it reads next is not in memory.")                                               \
+	M(MEMBER, MEMBER_PINNED, GAUGE, 1, "weir_member_holds_chunk", "",                          \
+	  "1: it holds a chunk of memory.")
+
+#define WR_METRICS(M)                                                                              \
+	WR_METRICS_PIPELINE(M)                                                                     \
+	WR_METRICS_THREAD(M)                                                                       \
+	WR_METRICS_PRODUCER(M)                                                                     \
+	WR_METRICS_TOPIC(M)                                                                        \
+	WR_METRICS_PARTITION(M)                                                                    \
+	WR_METRICS_SUBSCRIPTION(M)                                                                 \
+	WR_METRICS_ROW(M)                                                                          \
+	WR_METRICS_MEMBER(M)
+
+#define WR_METRIC_ENUM(scope, id, kind, per_unit, name, unit, help) WR_METRIC_##id,
+enum wr_metric_id { WR_METRICS(WR_METRIC_ENUM) WR_METRIC_COUNT };
+#undef WR_METRIC_ENUM
+
+extern const struct wr_scope_info wr_metric_scopes[WR_SCOPES];
+extern const struct wr_metric_info wr_metric_infos[WR_METRIC_COUNT];
+
+#endif

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/pipeline/metrics.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/sharing.h"
+
+/* Between two looks at how much is free: they go to the file system. */
+#define FREE_LOOK_NS 5000000000u
+
+void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret_layout)
+{
+	const struct wr_metrics_limits limits = {
+		.slots = {
+			[WR_SCOPE_PIPELINE] = 1,
+			[WR_SCOPE_THREAD] = WEIR_THREADS_MAX,
+			[WR_SCOPE_PRODUCER] = o->producers_max,
+			[WR_SCOPE_TOPIC] = o->topics_max,
+			[WR_SCOPE_PARTITION] = o->partitions_max,
+			[WR_SCOPE_SUBSCRIPTION] = o->subscriptions_max,
+			[WR_SCOPE_ROW] = (uint64_t)o->subscriptions_max * o->partitions_max,
+			[WR_SCOPE_MEMBER] = o->members_max,
+		}};
+	wr_metrics_lay_out(&limits, ret_layout);
+}
+
+static size_t slots_bytes(const struct weir_options *o)
+{
+	return ((size_t)o->producers_max + o->members_max) * sizeof(uint64_t);
+}
+
+uint64_t wr_metrics_table_bytes(const struct weir_options *o)
+{
+	return sizeof(struct wr_pipeline_metrics) + sizeof(struct weir_info) + slots_bytes(o);
+}
+
+/* ---- one of each ---- */
+
+static void put_journal(struct weir_pipeline *p, wr_atomic_u64 *slot, uint64_t now_ns)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+	struct wr_metrics *m = &pm->cells;
+	struct wr_storage_counts counts = {0};
+	struct wr_journal_stats stats = {0};
+	uint64_t free_bytes = 0;
+
+	p->host.storage->ops->counts(p->host.storage, &counts);
+	wr_journal_stats(p->journal, &stats);
+	uint64_t durable = wr_load_acquire(&p->link.durable_seq); /* D1 */
+	uint64_t visible = wr_writer_visible_seq(&p->writer);     /* later: never less */
+	if (now_ns >= pm->free_look_ns) {
+		pm->free_look_ns = now_ns + FREE_LOOK_NS;
+		if (p->host.storage->ops->free_bytes(p->host.storage, &free_bytes) == 0)
+			pm->free_bytes = free_bytes;
+	}
+	wr_metrics_put(m, slot, WR_METRIC_WRITTEN, wr_load_acquire(&p->link.written_seq)); /* D1 */
+	wr_metrics_put(m, slot, WR_METRIC_DURABLE, durable);
+	wr_metrics_put(m, slot, WR_METRIC_BACKLOG, visible - wr_min_u64(durable, visible));
+	wr_metrics_put(m, slot, WR_METRIC_BATCHES, stats.batches);
+	wr_metrics_put(m, slot, WR_METRIC_BATCH_BYTES, stats.batch_bytes);
+	wr_metrics_put(m, slot, WR_METRIC_WRITES, stats.writes);
+	wr_metrics_put(m, slot, WR_METRIC_SYNCS, counts.syncs);
+	wr_metrics_put(m, slot, WR_METRIC_SUBMISSIONS, counts.submissions);
+	wr_metrics_put(m, slot, WR_METRIC_LOG_BYTES, stats.log_bytes);
+	wr_metrics_put(m, slot, WR_METRIC_PACKED_BYTES, stats.packed_bytes);
+	wr_metrics_put(m, slot, WR_METRIC_SEGMENTS_LIVE, stats.segments_live);
+	wr_metrics_put(m, slot, WR_METRIC_SEGMENTS_SPARE, stats.segments_spare);
+	wr_metrics_put(m, slot, WR_METRIC_SEGMENTS_RECYCLED, stats.segments_recycled);
+	wr_metrics_put(m, slot, WR_METRIC_SEGMENTS_DROPPED, stats.segments_dropped);
+	wr_metrics_put(m, slot, WR_METRIC_SEGMENTS_REMOVED, stats.segments_removed);
+	wr_metrics_put(m, slot, WR_METRIC_CHECKPOINTS, stats.checkpoints);
+	wr_metrics_put(m, slot, WR_METRIC_PACK_FAILURES, stats.pack_failures);
+	wr_metrics_put(m, slot, WR_METRIC_COMPACTIONS, stats.compactions);
+	wr_metrics_put(m, slot, WR_METRIC_LEFT_OUT, stats.left_out);
+	wr_metrics_put(m, slot, WR_METRIC_STARVED, stats.no_room_code < 0);
+	wr_metrics_put(m, slot, WR_METRIC_LOW_SPACE, stats.low_space);
+	wr_metrics_put(m, slot, WR_METRIC_FREE_BYTES, pm->free_bytes);
+	wr_metrics_put(m, slot, WR_METRIC_RECOVERY, p->recovery_ns);
+	wr_metrics_put(m, slot, WR_METRIC_TRIMMED_BYTES, p->recovery.trimmed_bytes);
+}
+
+static bool is_failed(struct weir_pipeline *p)
+{
+	return p->journal != NULL && wr_load_acquire(&p->link.failed) != 0; /* D1 */
+}
+
+static void put_pipeline(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	struct wr_writer_stats *stats = &p->writer.stats;
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_PIPELINE, 0, NULL, false);
+
+	wr_metrics_put(m, slot, WR_METRIC_EPOCH, p->writer.options.epoch);
+	wr_metrics_put(m, slot, WR_METRIC_FAILED, is_failed(p));
+	wr_metrics_put(m, slot, WR_METRIC_RECORDS, wr_load_relaxed(&stats->records));
+	wr_metrics_put(m, slot, WR_METRIC_REFUSED, wr_load_relaxed(&stats->refused));
+	wr_metrics_put(m, slot, WR_METRIC_ROUNDS, wr_load_relaxed(&stats->rounds));
+	wr_metrics_put(m, slot, WR_METRIC_HELD, wr_load_relaxed(&stats->held_rounds));
+	wr_metrics_put(m, slot, WR_METRIC_POISONED, wr_load_relaxed(&stats->poisoned));
+	wr_metrics_put(m, slot, WR_METRIC_UNROUTED, wr_load_relaxed(&p->router.unknown));
+	wr_metrics_put(m, slot, WR_METRIC_MEMORY_BYTES,
+		       wr_load_relaxed(&p->host.memory->alloc_bytes) +
+			       wr_load_relaxed(&p->host.memory->map_bytes));
+	if (p->journal != NULL)
+		put_journal(p, slot, now_ns);
+	/* Behind the durable one: the backlog that a reader computes is not negative either. */
+	wr_metrics_put(m, slot, WR_METRIC_VISIBLE, wr_writer_visible_seq(&p->writer));
+	wr_metrics_end(slot);
+}
+
+static void put_threads(struct weir_pipeline *p)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+	struct wr_metrics *m = &pm->cells;
+	struct weir_info *info = pm->info;
+
+	if (p->host.threads == NULL || wr_load_acquire(&pm->threads_there) == 0) /* MT1 */
+		return;
+	info->thread_count = 0;
+	p->host.threads(p->host.context, info);
+	for (uint32_t i = 0; i < info->thread_count; i++) {
+		const struct weir_thread_info *t = &info->threads[i];
+		const char *labels[] = {t->name};
+		wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_THREAD, i, labels, false);
+		if (slot == NULL)
+			break;
+		wr_metrics_put(m, slot, WR_METRIC_THREAD_LOOPS, t->loops);
+		wr_metrics_put(m, slot, WR_METRIC_THREAD_PARKS, t->parks);
+		wr_metrics_put(m, slot, WR_METRIC_THREAD_CPU, t->cpu_ns);
+		wr_metrics_put(m, slot, WR_METRIC_THREAD_LAST_CPU, (uint64_t)(t->last_cpu + 1));
+		wr_metrics_end(slot);
+	}
+	for (uint32_t i = info->thread_count; i < WEIR_THREADS_MAX; i++)
+		wr_metrics_drop(m, WR_SCOPE_THREAD, i);
+}
+
+static void put_producer(struct weir_pipeline *p, uint32_t index)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+	struct wr_metrics *m = &pm->cells;
+	struct wr_lane *lane = &p->lanes[WR_LANES_RESERVED + index];
+	char number[16];
+
+	wr_spinlock_lock(&p->registry);
+	const struct weir_producer *pr = &p->producers[index];
+	uint64_t occupant = pr->in_use ? pr->number : 0;
+	uint32_t row = pr->told_row;
+	wr_spinlock_unlock(&p->registry);
+	bool fresh = occupant != pm->producers[index];
+	pm->producers[index] = occupant;
+	if (occupant == 0) {
+		wr_metrics_drop(m, WR_SCOPE_PRODUCER, index);
+		return;
+	}
+	(void)snprintf(number, sizeof number, "%u", index);
+	const char *name = row != 0 ? p->tables.producers.rows[row - 1].name : "";
+	const char *labels[] = {number, name};
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_PRODUCER, index, labels, fresh);
+	if (slot == NULL)
+		return;
+	/* What was done of it first: it never exceeds what was handed over. */
+	uint64_t head = wr_load_acquire(&lane->head); /* A2 */
+	uint64_t tail = wr_load_acquire(&lane->tail); /* A1 */
+	wr_metrics_put(m, slot, WR_METRIC_HANDED_BYTES, tail);
+	wr_metrics_put(m, slot, WR_METRIC_WAITING_BYTES, tail - wr_min_u64(head, tail));
+	if (p->journal != NULL)
+		wr_metrics_put(
+			m, slot, WR_METRIC_TICKETS_DURABLE,
+			wr_load_acquire(&p->link.lanes[lane->index].durable_ticket)); /* D1 */
+	wr_metrics_put(m, slot, WR_METRIC_ORDERED, wr_load_acquire(&lane->ordered));  /* A3 */
+	wr_metrics_put(m, slot, WR_METRIC_PRODUCER_REFUSED, wr_load_relaxed(&lane->refused));
+	wr_metrics_end(slot);
+}
+
+static void put_topic(struct weir_pipeline *p, uint32_t id)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	const struct wr_topic *topic = &p->tables.catalog.topics[id];
+	struct weir_topic_keys keys = {0};
+	struct weir_topic_versions versions = {0};
+	uint64_t events = 0, bytes = 0;
+	char number[16];
+
+	for (uint32_t i = 0; i < topic->partitions; i++) {
+		struct wr_partition_cells *cell = &p->tables.catalog.cells[topic->first_cell + i];
+		uint64_t in_events = wr_load_relaxed(&cell->events);
+		uint64_t in_bytes = wr_load_relaxed(&cell->bytes);
+		events += in_events;
+		bytes += in_bytes;
+		(void)snprintf(number, sizeof number, "%u", i);
+		const char *labels[] = {topic->name, number};
+		wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_PARTITION, topic->first_cell + i,
+						       labels, false);
+		if (slot == NULL)
+			continue;
+		wr_metrics_put(m, slot, WR_METRIC_PARTITION_EVENTS, in_events);
+		wr_metrics_put(m, slot, WR_METRIC_PARTITION_BYTES, in_bytes);
+		wr_metrics_end(slot);
+	}
+	const char *labels[] = {topic->name};
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_TOPIC, id, labels, false);
+	if (slot == NULL)
+		return;
+	if (weir_topic_keys(p, id, &keys) != 0 || weir_topic_versions(p, id, &versions) != 0)
+		WR_DEBUG(false); /* it is there */
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_PARTITIONS, topic->partitions);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_EVENTS, events);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_BYTES, bytes);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_KEYS, keys.keys);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_DUPLICATES, keys.duplicates);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_VERSIONED, versions.keys);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_CONFLICTS, versions.conflicts);
+	wr_metrics_end(slot);
+}
+
+static void put_rows(struct weir_pipeline *p, uint32_t id)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+	struct weir_subscription_partition part;
+	char number[16];
+
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		if (s->row_first + (uint64_t)row >= m->layout.scopes[WR_SCOPE_ROW].slots ||
+		    weir_subscription_partition(p, id, row, &part) != 0)
+			break;
+		(void)snprintf(number, sizeof number, "%u", part.partition);
+		const char *labels[] = {s->name, p->tables.catalog.topics[part.topic].name, number};
+		wr_atomic_u64 *slot =
+			wr_metrics_begin(m, WR_SCOPE_ROW, s->row_first + row, labels, false);
+		wr_metrics_put(m, slot, WR_METRIC_ROW_LAG_EVENTS, part.lag_events);
+		wr_metrics_put(m, slot, WR_METRIC_ROW_LAG_BYTES, part.lag_bytes);
+		wr_metrics_put(m, slot, WR_METRIC_ROW_POSITION, part.position);
+		wr_metrics_put(m, slot, WR_METRIC_ROW_GENERATION, part.generation);
+		wr_metrics_end(slot);
+	}
+}
+
+static uint64_t settled_of(struct weir_pipeline *p, const struct wr_subscription *s)
+{
+	uint64_t events = 0;
+	for (uint32_t row = 0; row < s->row_count; row++)
+		events += wr_load_relaxed(&p->tables.settle.rows[s->row_first + row].events);
+	return events;
+}
+
+static void put_subscription(struct weir_pipeline *p, uint32_t id)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
+	struct weir_queue_counts counts = {0};
+	struct weir_lag lag = {0};
+	const char *labels[] = {s->name};
+
+	if (weir_subscription_info(p, id, &info) != 0 || weir_lag(p, id, &lag) != 0 ||
+	    (info.order != WEIR_ORDER_PARTITION && weir_queue_counts(p, id, &counts) != 0))
+		return; /* it is being made */
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_SUBSCRIPTION, id, labels, false);
+	if (slot == NULL)
+		return;
+	wr_metrics_put(m, slot, WR_METRIC_LAG_EVENTS, lag.events);
+	wr_metrics_put(m, slot, WR_METRIC_LAG_BYTES, lag.bytes);
+	wr_metrics_put(m, slot, WR_METRIC_LAG_AGE, lag.time_ns);
+	wr_metrics_put(m, slot, WR_METRIC_LAG_EXACT, lag.exact);
+	wr_metrics_put(m, slot, WR_METRIC_POSITION, info.position);
+	wr_metrics_put(m, slot, WR_METRIC_MEMBERS, info.member_count);
+	wr_metrics_put(m, slot, WR_METRIC_SETTLED_EVENTS, settled_of(p, s));
+	wr_metrics_put(m, slot, WR_METRIC_OUTSTANDING, info.outstanding);
+	wr_metrics_put(m, slot, WR_METRIC_LEASED, counts.leased);
+	wr_metrics_put(m, slot, WR_METRIC_DELAYED, counts.delayed);
+	wr_metrics_put(m, slot, WR_METRIC_PARKED, lag.parked);
+	wr_metrics_put(m, slot, WR_METRIC_EXPIRED, counts.expired);
+	wr_metrics_put(m, slot, WR_METRIC_OVERFLOWED, counts.overflowed);
+	wr_metrics_put(m, slot, WR_METRIC_DROPPED, counts.dropped);
+	wr_metrics_end(slot);
+	put_rows(p, id);
+}
+
+static void put_member(struct weir_pipeline *p, uint32_t index, uint64_t now_ns)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+	struct wr_metrics *m = &pm->cells;
+	struct weir_member *member = &p->members[index];
+	uint32_t state = wr_load_acquire(&member->state); /* M1 */
+	/* Only the group step lets go of one that has joined: its name stays until then. */
+	bool is_there = state == WR_MEMBER_JOINED || state == WR_MEMBER_LEAVING ||
+			state == WR_MEMBER_ABANDONED;
+	uint64_t occupant = is_there ? member->joined_number : 0;
+	bool fresh = occupant != pm->members[index];
+
+	pm->members[index] = occupant;
+	if (occupant == 0) {
+		wr_metrics_drop(m, WR_SCOPE_MEMBER, index);
+		return;
+	}
+	const char *labels[] = {p->tables.catalog.subscriptions[member->subscription].name,
+				member->name};
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_MEMBER, index, labels, fresh);
+	if (slot == NULL)
+		return;
+	uint64_t polled_ns = wr_load_relaxed(&member->polled_ns);
+	wr_metrics_put(m, slot, WR_METRIC_MEMBER_IDLE, now_ns > polled_ns ? now_ns - polled_ns : 0);
+	wr_metrics_put(m, slot, WR_METRIC_MEMBER_EXPIRED, member->expired);
+	wr_metrics_put(m, slot, WR_METRIC_MEMBER_BEHIND, wr_load_relaxed(&member->wanted_seq) != 0);
+	wr_metrics_put(m, slot, WR_METRIC_MEMBER_PINNED,
+		       wr_load_relaxed(&member->pin->value) != WR_PIN_NONE);
+	wr_metrics_end(slot);
+}
+
+/* ---- a round ---- */
+
+static void put_all(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+	uint32_t topics = wr_catalog_topic_count(&p->tables.catalog);
+	uint32_t subscriptions = wr_catalog_subscription_count(&p->tables.catalog);
+
+	put_pipeline(p, now_ns);
+	put_threads(p);
+	for (uint32_t i = 0; i < p->options.producers_max; i++)
+		put_producer(p, i);
+	for (uint32_t i = 0; i < topics; i++)
+		put_topic(p, i);
+	for (uint32_t i = 0; i < subscriptions; i++)
+		put_subscription(p, i);
+	for (uint32_t i = 0; i < p->options.members_max; i++)
+		put_member(p, i, now_ns);
+	uint64_t state = pm->closed     ? WR_METRICS_CLOSED
+			 : is_failed(p) ? WR_METRICS_FAILED
+					: WR_METRICS_OPEN;
+	wr_spinlock_lock(&pm->lock);
+	wr_metrics_round(&pm->cells, state, wr_clock_boot_ns(p->host.clock),
+			 wr_clock_wall_ns(p->host.clock));
+	wr_spinlock_unlock(&pm->lock);
+}
+
+uint64_t wr_metrics_step(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+
+	if (pm == NULL)
+		return UINT64_MAX;
+	if (now_ns >= pm->due_ns) {
+		put_all(p, now_ns);
+		pm->due_ns = now_ns + WR_METRICS_INTERVAL_NS;
+	}
+	return pm->due_ns - now_ns;
+}
+
+void wr_metrics_threads_there(struct weir_pipeline *p)
+{
+	if (p->metrics != NULL)
+		wr_store_release(&p->metrics->threads_there, 1u); /* MT1 */
+}
+
+int wr_metrics_open(struct weir_pipeline *p)
+{
+	const struct weir_options *o = &p->options;
+	struct wr_memory *memory = p->host.memory;
+	struct wr_metrics_layout layout;
+
+	if (p->host.metrics == NULL)
+		return 0;
+	uint8_t *at = memory->ops->alloc(memory, wr_metrics_table_bytes(o), 64);
+	if (at == NULL)
+		return -ENOMEM;
+	p->metrics = (void *)at;
+	p->metrics->info = (void *)(at + sizeof *p->metrics);
+	p->metrics->producers = (void *)(at + sizeof *p->metrics + sizeof(struct weir_info));
+	p->metrics->members = p->metrics->producers + o->producers_max;
+	wr_spinlock_init(&p->metrics->lock);
+	wr_metrics_plan(o, &layout);
+	const struct wr_metrics_identity identity = {
+		.name = p->name,
+		.dir = p->host.metrics_journal,
+		.pid = p->host.pid,
+		.pid_start = p->host.pid_start,
+		.pid_space = p->host.pid_space,
+		.opened_wall_ns = wr_clock_wall_ns(p->host.clock),
+		.interval_ns = WR_METRICS_INTERVAL_NS,
+	};
+	wr_metrics_init(&p->metrics->cells, p->host.metrics, &layout, &identity);
+	(void)wr_metrics_step(p, wr_clock_mono_ns(p->host.clock));
+	return 0;
+}
+
+void wr_metrics_close(struct weir_pipeline *p)
+{
+	if (p->metrics == NULL)
+		return;
+	p->metrics->closed = true;
+	wr_store_relaxed(&p->metrics->threads_there, 0u); /* they are joined */
+	put_all(p, wr_clock_mono_ns(p->host.clock));
+}
+
+void wr_metrics_free(struct weir_pipeline *p)
+{
+	struct wr_memory *memory = p->host.memory;
+
+	if (p->metrics != NULL)
+		memory->ops->free(memory, p->metrics, wr_metrics_table_bytes(&p->options));
+	p->metrics = NULL;
+}
+
+void wr_metrics_say(struct weir_pipeline *p, int code, const char *text)
+{
+	struct wr_pipeline_metrics *pm = p->metrics;
+
+	if (pm == NULL)
+		return;
+	uint64_t wall_ns = wr_clock_wall_ns(p->host.clock);
+	wr_spinlock_lock(&pm->lock);
+	wr_metrics_note(&pm->cells, code, text, wall_ns);
+	wr_spinlock_unlock(&pm->lock);
+}

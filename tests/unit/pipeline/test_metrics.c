@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: a pipeline's file of metrics says what the pipeline does, to this process and to others; it
+ * is there while the pipeline is, and when its process died; without a file it opens all the same.
+ *
+ * Method: pipelines whose metrics_dir is a folder of the test's; a child that is killed.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/pipeline_fixture.h"
+
+static struct fixture f;
+static char dir[TEST_PATH_BYTES + 16];
+static char found[512];
+
+static void setup(void)
+{
+	fixture_init(&f, FIXTURE_DURABLE);
+	(void)snprintf(dir, sizeof dir, "%s.met", f.dir);
+	f.options.metrics_dir = dir;
+}
+
+static void teardown(void)
+{
+	char command[sizeof dir + 16];
+	(void)snprintf(command, sizeof command, "rm -rf '%s'", dir);
+	cr_expect_eq(system(command), 0);
+	fixture_end(&f);
+}
+
+TestSuite(metrics, .init = setup, .fini = teardown);
+
+static int remember(void *context, const char *path)
+{
+	(void)context;
+	(void)snprintf(found, sizeof found, "%s", path);
+	return 0;
+}
+
+static struct weir_metrics *open_found(void)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_problem problem = {0};
+	cr_assert_eq(weir_metrics_list(dir, remember, NULL), 1);
+	cr_assert_eq(weir_metrics_open(found, &m, &problem), 0, "%s", problem.text);
+	return m;
+}
+
+/* Of the first of its kind; UINT64_MAX: there is none. */
+static uint64_t value_of(struct weir_metrics *m, const char *kind, const char *name)
+{
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+	int metric = weir_metrics_find(m, name);
+	cr_assert_geq(metric, 0, "%s", name);
+	bool is_there = weir_metrics_next(m, kind, &at, &o);
+	return is_there ? weir_metrics_value(m, &o, (uint32_t)metric) : UINT64_MAX;
+}
+
+/* Until it says so, or for long. */
+static uint64_t await(struct weir_metrics *m, const char *kind, const char *name, uint64_t wanted)
+{
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS, value;
+	do {
+		cr_assert_eq(weir_metrics_update(m), 0);
+		value = value_of(m, kind, name);
+		if (value != wanted)
+			fixture_sleep_ns(5000000);
+	} while (value != wanted && fixture_now_ns() < until);
+	return value;
+}
+
+Test(metrics, another_reads_what_it_does)
+{
+	struct weir_metrics_about about;
+	struct weir_info info;
+	struct weir_metrics *m;
+
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 2);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	struct weir_producer *producer = fixture_producer(&f, "web");
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 100));
+	struct weir_member *member = fixture_member(&f, id, "one");
+	cr_assert_eq(fixture_poll(member, NULL, 0, 40, true), 40);
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, WEIR_FOREVER), 0);
+	m = open_found();
+	cr_assert_eq(await(m, "topic", "weir_topic_events", 100), 100);
+	cr_assert_eq(await(m, "subscription", "weir_subscription_lag_events", 60), 60);
+	cr_assert_eq(await(m, "subscription", "weir_subscription_members", 1), 1);
+	cr_assert_eq(await(m, "producer", "weir_producer_durable", 100), 100);
+	cr_assert_gt(value_of(m, "subscription", "weir_subscription_lag_seconds"), 0);
+	cr_assert_gt(value_of(m, "pipeline", "weir_durable_sequence"), 100);
+	cr_assert_gt(value_of(m, "thread", "weir_thread_loops"), 0);
+	cr_assert_gt(value_of(m, "pipeline", "weir_free_bytes"), 0);
+	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_assert(about.state == WEIR_METRICS_RUNNING && about.pid == (uint64_t)getpid());
+	cr_assert_str_eq(about.dir, f.dir);
+	fixture_info(&f, &info);
+	cr_assert_str_eq(info.metrics_path, found);
+	weir_member_leave(member, WEIR_FOREVER);
+	cr_assert_eq(await(m, "subscription", "weir_subscription_members", 0), 0);
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+	cr_assert_not(weir_metrics_next(m, "member", &at, &o));
+	fixture_close(&f, NULL);
+	/* Who has it open sees the end; nobody else sees the file. */
+	cr_assert_eq(weir_metrics_update(m), 0);
+	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_assert_eq(about.state, WEIR_METRICS_CLOSED);
+	cr_assert_eq(weir_metrics_list(dir, remember, NULL), 0);
+	weir_metrics_close(m);
+}
+
+Test(metrics, labels_say_whose_they_are)
+{
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+
+	f.options.manual = true;
+	fixture_open(&f);
+	(void)fixture_topic(&f, "orders", 2);
+	(void)fixture_subscription(&f, "billing", "orders");
+	(void)fixture_producer(&f, "web");
+	(void)fixture_producer(&f, NULL);
+	struct weir_metrics *m = NULL;
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	fixture_sleep_ns(110000000);
+	cr_assert_geq(weir_step(f.pipeline, 0), 0);
+	cr_assert_eq(weir_metrics_update(m), 0);
+	cr_assert(weir_metrics_next(m, "producer", &at, &o));
+	cr_assert_str_eq(o.label_values[1], "web");
+	cr_assert(weir_metrics_next(m, "producer", &at, &o));
+	cr_assert_str_eq(o.label_values[1], "");
+	at = 0;
+	cr_assert(weir_metrics_next(m, "subscription_partition", &at, &o));
+	cr_assert(weir_metrics_next(m, "subscription_partition", &at, &o));
+	cr_assert_str_eq(o.label_values[0], "billing");
+	cr_assert_str_eq(o.label_values[1], "orders");
+	cr_assert_str_eq(o.label_values[2], "1");
+	weir_metrics_close(m);
+}
+
+/* A life that ends by SIGKILL; who reads its file meanwhile. */
+static pid_t start_child(void)
+{
+	int ready[2];
+	char byte;
+	cr_assert_eq(pipe(ready), 0);
+	pid_t child = fork();
+	if (child == 0) {
+		fixture_open(&f);
+		(void)fixture_topic(&f, "orders", 1);
+		fixture_sleep_ns(150000000);
+		(void)!write(ready[1], "x", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ready[1]);
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	(void)close(ready[0]);
+	return child;
+}
+
+Test(metrics, the_dead_can_be_read)
+{
+	struct weir_metrics_about about;
+	pid_t child = start_child();
+	struct weir_metrics *m = open_found();
+
+	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_assert(about.state == WEIR_METRICS_RUNNING && about.pid == (uint64_t)child);
+	cr_assert_eq(kill(child, SIGKILL), 0);
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_assert_eq(about.state, WEIR_METRICS_DEAD);
+	weir_metrics_close(m);
+	m = open_found();
+	cr_assert_eq(value_of(m, "topic", "weir_topic_partitions"), 1);
+	weir_metrics_close(m);
+	/* The next life of the same journal takes its place. */
+	fixture_open(&f);
+	m = open_found();
+	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_assert_eq(about.pid, (uint64_t)getpid());
+	weir_metrics_close(m);
+}
+
+Test(metrics, a_process_that_stands_still_is_silent)
+{
+	struct weir_metrics_about about;
+	pid_t child = start_child();
+	struct weir_metrics *m = open_found();
+
+	cr_assert_eq(kill(child, SIGSTOP), 0);
+	cr_assert_eq(waitpid(child, NULL, WUNTRACED), child);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	do {
+		fixture_sleep_ns(100000000);
+		cr_assert_eq(weir_metrics_update(m), 0);
+		cr_assert_eq(weir_metrics_about(m, &about), 0);
+	} while (about.state == WEIR_METRICS_RUNNING && fixture_now_ns() < until);
+	cr_assert(about.state == WEIR_METRICS_SILENT && about.age_ns > 2000000000u);
+	cr_assert_eq(kill(child, SIGKILL), 0);
+	cr_assert_eq(waitpid(child, NULL, 0), child);
+	weir_metrics_close(m);
+}
+
+static char said[512];
+
+static void hear(void *context, const char *text)
+{
+	(void)context;
+	if (strstr(text, "metrics") != NULL)
+		(void)snprintf(said, sizeof said, "%s", text);
+}
+
+Test(metrics, without_a_place_it_opens_and_says_why)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_info info;
+
+	cr_assert_eq(mkdir(dir, 0777), 0);
+	cr_assert_eq(chmod(dir, 0777), 0);
+	f.options.log_fn = hear;
+	fixture_open(&f);
+	fixture_info(&f, &info);
+	cr_assert_str_eq(info.metrics_path, "");
+	cr_assert(strstr(info.metrics_note, "others may write") != NULL, "%s", info.metrics_note);
+	cr_assert_str_eq(said, info.metrics_note);
+	/* This process reads them all the same. */
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	cr_assert_gt(value_of(m, "pipeline", "weir_epoch"), 0);
+	weir_metrics_close(m);
+}
+
+Test(metrics, no_file_is_made_where_none_is_wanted)
+{
+	struct weir_info info;
+	struct stat st;
+
+	f.options.metrics_dir = "";
+	fixture_open(&f);
+	fixture_info(&f, &info);
+	cr_assert(info.metrics_path[0] == '\0' && info.metrics_note[0] == '\0');
+	cr_assert(stat(dir, &st) != 0);
+}
+
+Test(metrics, two_of_one_name_have_a_file_each)
+{
+	struct fixture second;
+	fixture_init(&second, FIXTURE_MEMORY);
+	second.options.metrics_dir = dir;
+	fixture_open(&f);
+	fixture_open(&second);
+	cr_assert_eq(weir_metrics_list(dir, remember, NULL), 2);
+	fixture_end(&second);
+	cr_assert_eq(weir_metrics_list(dir, remember, NULL), 1);
+}
+
+Test(metrics, what_is_no_file_of_metrics_is_refused)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_problem problem = {0};
+	char path[sizeof dir + 16];
+
+	cr_assert_eq(mkdir(dir, 0700), 0);
+	cr_assert_eq(weir_metrics_open(dir, &m, &problem), -EINVAL);
+	(void)snprintf(path, sizeof path, "%s/fifo", dir);
+	cr_assert_eq(mkfifo(path, 0600), 0);
+	cr_assert_eq(weir_metrics_open(path, &m, &problem), -EINVAL);
+	(void)snprintf(path, sizeof path, "%s/none", dir);
+	cr_assert_eq(weir_metrics_open(path, &m, &problem), -ENOENT);
+	cr_assert_eq(symlink("/etc/passwd", path), 0);
+	cr_assert_eq(weir_metrics_open(path, &m, &problem), -ELOOP);
+	cr_assert_eq(weir_metrics_open("/etc/passwd", &m, &problem), WEIR_E_CORRUPT);
+	cr_assert_eq(weir_metrics_list(dir, remember, NULL), 0);
+	cr_assert_eq(weir_metrics_list("/nowhere", remember, NULL), -ENOENT);
+}
