@@ -15,6 +15,11 @@ WEIR_DECLS_BEGIN
 /* Always: with the item's size as a constant little is left of each, but compilers judge before. */
 #define WEIR_RING_INLINE static inline __attribute__((always_inline))
 #define WEIR_RING_ASK_BYTES 512u /* of an item that is asked for ahead */
+/*
+ * A copy of so much is memcpy()'s: its string moves take lines over without reading what is written
+ * over. For 8 KiB they still lose where consumers share.
+ */
+#define WEIR_RING_LARGE_BYTES 16384u
 
 /*
  * Asks for a line to write it. For x86-64 in its oldest form compilers make a prefetch to read of
@@ -55,9 +60,9 @@ typedef uint64_t weir_ring_vector
 
 /*
  * Items that lie one behind the other are copied by vector moves, and the ring's lines that come
- * `ahead` items later are asked for. Not memcpy(): for the few KiB of a batch the C library's ways
- * are slower on lines that another core holds. The empty assembler keeps compilers from recognising
- * the loop and calling memcpy() all the same.
+ * `ahead` items later are asked for. Not memcpy() below WEIR_RING_LARGE_BYTES: for the few KiB of a
+ * batch the C library's ways are slower on lines that another core holds. The empty assembler keeps
+ * compilers from recognising the loop and calling memcpy() all the same.
  */
 WEIR_RING_INLINE void weir_ring_copy(unsigned char *to, const unsigned char *from, uint64_t bytes)
 {
@@ -73,6 +78,15 @@ WEIR_RING_INLINE void weir_ring_copy(unsigned char *to, const unsigned char *fro
 		bytes--;
 		__asm__("" : "+r"(from));
 	}
+}
+
+/* The same of WEIR_RING_LARGE_BYTES and more. Compilers that know how small the program's array is
+ * would warn of a copy that does not happen. */
+WEIR_RING_INLINE void weir_ring_copy_large(unsigned char *to, const unsigned char *from,
+					   uint64_t bytes)
+{
+	__asm__("" : "+r"(to), "+r"(from));
+	memcpy(to, from, bytes);
 }
 
 WEIR_RING_INLINE void weir_ring_move_block(unsigned char *to, const unsigned char *from)

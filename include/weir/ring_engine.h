@@ -233,7 +233,10 @@ WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, u
 	return count < straight ? count : straight;
 }
 
-/* `count` items of the program into slots that lie side by side, from `position` on. */
+/*
+ * `count` items of the program into slots that lie side by side, from `position` on. Among many
+ * producers no line behind them is asked for: the next producer writes there.
+ */
 WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t position,
 					const unsigned char *from, uint64_t count,
 					size_t item_bytes)
@@ -242,6 +245,12 @@ WEIR_RING_INLINE void weir_ring_copy_in(struct weir_ring_producer *p, uint64_t p
 	uint64_t ahead = p->ahead * item_bytes;
 	const unsigned char *end = p->slots + (uint64_t)p->mask * item_bytes;
 	uint64_t bytes = count * item_bytes;
+	if (p->stamps != NULL)
+		end = to + bytes;
+	if (bytes >= WEIR_RING_LARGE_BYTES) {
+		weir_ring_copy_large(to, from, bytes);
+		return;
+	}
 	while (bytes >= WEIR_RING_BLOCK_BYTES) {
 		if (to + ahead < end)
 			weir_ring_ask_to_write(to + ahead);
@@ -263,6 +272,10 @@ WEIR_RING_INLINE void weir_ring_copy_out(struct weir_ring_consumer *c, uint64_t 
 	const unsigned char *end =
 		from + weir_ring_straight(c->mask, position, c->ready - position) * item_bytes;
 	uint64_t bytes = count * item_bytes;
+	if (bytes >= WEIR_RING_LARGE_BYTES) {
+		weir_ring_copy_large(to, from, bytes);
+		return;
+	}
 	while (bytes >= WEIR_RING_BLOCK_BYTES) {
 		if (from + ahead < end)
 			__builtin_prefetch(from + ahead);
@@ -371,6 +384,8 @@ WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_
 			n = weir_ring_straight(p->mask, first, n);
 		/* RG3: relaxed: it gives slots away, not bytes. That they are free is RG5's. */
 		if (WEIR_RING_LIKELY(weir_ring_cas_relaxed(&p->ring->tail, &first, first + n))) {
+			for (uint64_t at = 0; n > 1 && at < n; at += WEIR_RING_RUN_MAX)
+				weir_ring_ask_to_write(&p->stamps[(first + at) & p->mask]);
 			*ret_first = first;
 			return (int)n;
 		}
@@ -405,6 +420,10 @@ WEIR_RING_INLINE void weir_ring_look(struct weir_ring_consumer *c, uint64_t firs
 	bool by_runs = c->stamps != NULL && (c->flags & WEIR_RING_SHARED) != 0;
 	uint64_t few = by_runs ? WEIR_RING_FEW_SHARED : WEIR_RING_FEW;
 	uint64_t end = first + (count < few ? few : count);
+	/* Each stamp says where the next one is: they would come one after the other. */
+	if (c->stamps != NULL && count > WEIR_RING_RUN_MAX)
+		for (uint64_t at = from + WEIR_RING_RUN_MAX; at < end; at += WEIR_RING_RUN_MAX)
+			__builtin_prefetch(&c->stamps[at & c->mask]);
 	c->ready = weir_ring_ready(c, from, end);
 	if (c->ready > first && c->ready - first < few)
 		weir_ring_settle(c, first, end);
