@@ -167,7 +167,7 @@ subproject() {
 	cp "$root/tools/meson.build" "$work/sub/subprojects/weir/tools/"
 	cp -R "$root/tools/weir" "$work/sub/subprojects/weir/tools/"
 	library_path=
-	by_meson sub -Dsubproject=true || return 1
+	by_meson sub -Dsubproject=true -Dbuildtype=plain || return 1
 	# Its tests are not the program's.
 	meson introspect --tests "$work/sub/b" | grep . | grep -vx '\[\]' && return 1
 	! grep -rn 'add_global' "$root/meson.build" "$root"/*/meson.build
@@ -210,7 +210,7 @@ rm -rf "$staged"
 
 prefix=$work/prefix
 if ! { meson setup "$work/build" "$root" --prefix="$prefix" --libdir="$libdir" -Dtests=false \
-	-Dbenchmarks=false -Dbuildtype=debug && ninja -C "$work/build" &&
+	-Dbenchmarks=false -Dbuildtype=plain && ninja -C "$work/build" &&
 	meson install -C "$work/build" --no-rebuild; } >"$work/out" 2>&1; then
 	say "not ok" "meson install into a prefix"
 	tail -n 40 "$work/out" | sed 's/^/# /'

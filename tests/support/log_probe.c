@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/assert.h"
+#include "core/base/sanitizer.h"
 #include "io/sim/storage_sim.h"
 
 static void expect(struct log_probe *p, bool good, uint64_t seq)
@@ -133,4 +134,11 @@ void log_probe_close(struct log_probe *p)
 		wr_segment_table_fini(&p->table, &p->memory.base);
 	p->storage->ops->fini(p->storage);
 	WR_ASSERT(p->memory.live_count == 0);
+}
+
+uint32_t log_probe_places_each(void)
+{
+	if (getenv("WEIR_TEST_EMULATED") != NULL)
+		return 17;
+	return WR_UNDER_ASAN ? 7 : 1;
 }

@@ -40,5 +40,11 @@ int log_probe_read_all(struct log_probe *p);
 void log_probe_close(struct log_probe *p);
 /* The sink alone, for a test that runs recovery itself. */
 struct wr_recovery_sink log_probe_sink(struct log_probe *p);
+/*
+ * Of how many places of damage a sweep tries one: 1, all, in a native build; 7 under
+ * AddressSanitizer, where memory is what is looked at, and the same code runs at each; 17 under an
+ * emulated processor (WEIR_TEST_EMULATED). No divisor of a block: all offsets and bits come.
+ */
+uint32_t log_probe_places_each(void);
 
 #endif

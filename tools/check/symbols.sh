@@ -9,9 +9,9 @@
 set -eu
 NM=${NM:-nm}
 
-exported() {
+exported() { # but for the ends of sections, which gold exports of every library
 	"$NM" -D --defined-only "$1" | awk '$2 ~ /^[A-Z]$/ { sub(/@.*/, "", $3); print $3 }' |
-		LC_ALL=C sort -u
+		grep -vx -e __bss_start -e _edata -e _end | LC_ALL=C sort -u
 }
 
 if [ "${1:-}" = --update ]; then

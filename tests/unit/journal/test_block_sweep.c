@@ -244,16 +244,11 @@ static void mend(const struct file *f)
 
 /* --- what goes wrong -------------------------------------------------------------------------- */
 
-static uint32_t places_each(void)
-{
-	return getenv("WEIR_TEST_EMULATED") != NULL ? 17 : 1;
-}
-
 static bool is_tried(void)
 {
 	static uint32_t place;
 
-	return place++ % places_each() == 0;
+	return place++ % log_probe_places_each() == 0;
 }
 
 static uint64_t block_bytes(const struct file *f, uint64_t at)
@@ -341,11 +336,11 @@ static void sweep(bool checkpoints)
 	cr_log_info("%lu tries on %u files: %lu whole, %lu refused, %lu told by the reader, %lu "
 		    "with batches that are gone",
 		    tally.tries, file_count, tally.whole, tally.refused, tally.told, tally.lost);
-	cr_expect_gt(tally.tries, 500u / places_each());
-	cr_expect_gt(tally.whole, 100u / places_each());
-	cr_expect_gt(tally.refused, 100u / places_each());
-	cr_expect_gt(tally.lost, 100u / places_each());
-	cr_expect(!checkpoints || tally.told > 100u / places_each());
+	cr_expect_gt(tally.tries, 500u / log_probe_places_each());
+	cr_expect_gt(tally.whole, 100u / log_probe_places_each());
+	cr_expect_gt(tally.refused, 100u / log_probe_places_each());
+	cr_expect_gt(tally.lost, 100u / log_probe_places_each());
+	cr_expect(!checkpoints || tally.told > 100u / log_probe_places_each());
 	forget_files();
 }
 

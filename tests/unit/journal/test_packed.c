@@ -209,11 +209,6 @@ static const struct log_batch *batch_at(const uint8_t *file, uint64_t file_bytes
 	return NULL;
 }
 
-static uint32_t places_each(void)
-{
-	return getenv("WEIR_TEST_EMULATED") != NULL ? 17 : 1;
-}
-
 static void flip_every_bit(const char *name, uint32_t each, struct tally *tally)
 {
 	uint64_t bytes, first, end;
@@ -225,7 +220,7 @@ static void flip_every_bit(const char *name, uint32_t each, struct tally *tally)
 		/* Padding is all alike: one bit of a byte is enough there. */
 		unsigned bits = whole[at] != 0 || at % WR_BLOCK_BYTES < 16 ? 8 : 1;
 		for (unsigned bit = 0; bit < bits; bit++) {
-			if ((at * 8 + bit) % (each * places_each()) != 0)
+			if ((at * 8 + bit) % (each * log_probe_places_each()) != 0)
 				continue;
 			cr_assert_eq(wr_sim_disk_corrupt(disk, name, at, bit), 0);
 			bool good = is_safe(tally, &first, &end);
@@ -265,8 +260,8 @@ Test(packed, every_flipped_bit_is_harmless_or_told)
 	pack(true);
 	for (uint32_t n = 0; n < 2; n++)
 		flip_every_bit(name_of(PACK_BED_FILES + n), 1 + n * 6, &tally);
-	cr_expect_gt(tally.whole, 1000u / places_each());
-	cr_expect_gt(tally.refused, 5000u / places_each());
+	cr_expect_gt(tally.whole, 1000u / log_probe_places_each());
+	cr_expect_gt(tally.refused, 5000u / log_probe_places_each());
 }
 
 /* Below a checkpoint recovery does not look: there it is the reader who tells. */
@@ -279,8 +274,8 @@ Test(packed, also_below_a_checkpoint)
 	log_builder_batch(&b, 3, 100);
 	pack(true);
 	flip_every_bit(name_of(PACK_BED_FILES), 5, &tally);
-	cr_expect_gt(tally.whole, 200u / places_each());
-	cr_expect_gt(tally.told, 400u / places_each());
+	cr_expect_gt(tally.whole, 200u / log_probe_places_each());
+	cr_expect_gt(tally.told, 400u / log_probe_places_each());
 }
 
 /* Each batch of the first packed segment struck in turn, and every sequence asked for. */

@@ -4,9 +4,8 @@
  *         either served whole, or refused with a range that covers what is gone; and a power cut
  *         alone is never taken for corruption.
  * Method: all places, one by one, where that is seconds; drawn from a fixed seed where it is not.
- *         A damaged medium is opened read-only, so that undoing the damage restores it. Under an
- *         emulated processor (WEIR_TEST_EMULATED) one place in 17 is tried: the places are the same
- *         on every machine, and the native run tries all.
+ *         A damaged medium is opened read-only, so that undoing the damage restores it. Where that
+ *         is slow some of the places are tried: log_probe_places_each().
  */
 #include <criterion/criterion.h>
 
@@ -154,12 +153,6 @@ static void flip_bits(const char *name, uint64_t stride, struct tally *tally)
 	}
 }
 
-/* Of how many places one is tried; no divisor of a block, so that all offsets and bits come. */
-static uint64_t places_each(void)
-{
-	return getenv("WEIR_TEST_EMULATED") != NULL ? 17 : 1;
-}
-
 static void flip_all(bool checkpoints, uint64_t stride)
 {
 	struct tally tally = {0};
@@ -167,11 +160,11 @@ static void flip_all(bool checkpoints, uint64_t stride)
 	build_small(checkpoints);
 	for (uint32_t i = 0; i < disk->entry_count; i++)
 		if (disk->entries[i].now != WR_SIM_NONE)
-			flip_bits(disk->entries[i].name, stride * places_each(), &tally);
+			flip_bits(disk->entries[i].name, stride * log_probe_places_each(), &tally);
 	cr_log_info("%lu refused, %lu whole, %lu refused by the reader", tally.refused, tally.whole,
 		    tally.read_refused);
-	cr_expect_gt(tally.refused, 20000 / places_each());
-	cr_expect_gt(tally.whole, 10000 / places_each());
+	cr_expect_gt(tally.refused, 20000 / log_probe_places_each());
+	cr_expect_gt(tally.whole, 10000 / log_probe_places_each());
 	cr_expect_eq(tally.read_refused > 0, checkpoints);
 	teardown();
 }
@@ -234,7 +227,7 @@ Test(recovery_sweep, verify_names_every_flipped_bit_that_matters)
 		char name[WR_STORAGE_NAME_MAX + 1];
 		wr_segment_name(name, 0, b.batches[i].file_number);
 		for (uint32_t at = 0; at < b.batches[i].header.batch_bytes;
-		     at += 13 * (uint32_t)places_each()) {
+		     at += 13 * log_probe_places_each()) {
 			uint64_t offset = b.batches[i].offset + at;
 			cr_assert_eq(wr_sim_disk_corrupt(disk, name, offset, at % 8), 0);
 			cr_assert_eq(wr_verify_run(storage, &memory.base, 0, UINT64_MAX, &nobody,
@@ -354,7 +347,7 @@ Test(recovery_sweep, power_cuts_lose_nothing_acknowledged_and_raise_no_false_ala
 	struct wr_sim_disk *cut = wr_sim_disk_create(1, NULL);
 	uint64_t cuts = 0, trimmed = 0, holes = 0;
 
-	for (uint64_t seed = 1; seed <= SEEDS_POWER_CUT / places_each(); seed++) {
+	for (uint64_t seed = 1; seed <= SEEDS_POWER_CUT / log_probe_places_each(); seed++) {
 		struct wr_prng prng;
 		wr_prng_init(&prng, seed);
 		setup(4, (uint32_t)wr_prng_between(&prng, 1, 4));
@@ -390,9 +383,9 @@ Test(recovery_sweep, power_cuts_lose_nothing_acknowledged_and_raise_no_false_ala
 	}
 	wr_sim_disk_destroy(cut);
 	cr_log_info("%lu cuts, %lu torn tails, %lu with a hole", cuts, trimmed, holes);
-	cr_expect_geq(cuts, 20000 / places_each());
-	cr_expect_gt(trimmed, 5000 / places_each());
-	cr_expect_gt(holes, 2000 / places_each());
+	cr_expect_geq(cuts, 20000 / log_probe_places_each());
+	cr_expect_gt(trimmed, 5000 / log_probe_places_each());
+	cr_expect_gt(holes, 2000 / log_probe_places_each());
 }
 
 /* --- I/O errors and crashes inside recovery --------------------------------------------------- */
