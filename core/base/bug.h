@@ -188,6 +188,12 @@
 	  "progress over a gap does not say that there was one")                                   \
 	X(FENCED_NOT_TOLD, "core/pipeline/ack.c",                                                  \
 	  "a commit says nothing of acknowledgements that were refused")                           \
+	X(UNROUTED_MADE_LATER, "core/pipeline/router.c",                                           \
+	  "a subscription that was made later wants an event that nobody wanted")                  \
+	X(UNROUTED_FORGETS_FILTERS, "core/log/decide_filter.c",                                    \
+	  "a filter goes that what nobody wanted is still to be found out by")                     \
+	X(COPY_WITHOUT_PROGRESS, "core/pipeline/copier.c",                                         \
+	  "what nobody wanted is copied, and its progress is not in the same run")                 \
 	X(FILTER_AT_ONCE, "core/pipeline/router.c",                                                \
 	  "a new filter counts for what was appended before it, too")                              \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \

@@ -6,6 +6,7 @@
 #include <weir/error.h>
 
 #define CATALOG_VERSION 1u
+#define MADE_VERSION 1u
 
 size_t wr_catalog_bytes(const struct wr_catalog_limits *l)
 {
@@ -158,7 +159,7 @@ static uint32_t rows_of(struct wr_catalog *c, const uint32_t *topics, uint32_t t
 
 static void add_subscription(struct wr_catalog *c, struct wr_undo *undo, const uint8_t *name,
 			     uint32_t name_bytes, const struct wr_control_subscription *def,
-			     uint32_t row_count)
+			     uint32_t row_count, uint64_t made_seq)
 {
 	uint64_t id = wr_load_relaxed(&c->subscription_count); /* own */
 	uint64_t row = wr_load_relaxed(&c->row_count);
@@ -169,6 +170,7 @@ static void add_subscription(struct wr_catalog *c, struct wr_undo *undo, const u
 	s->row_count = row_count;
 	s->tag = (uint32_t)tag;
 	s->start_seq = def->start_seq;
+	s->made_seq = made_seq;
 	s->order = def->order;
 	s->outstanding_max = def->outstanding_max;
 	memcpy(s->topics, def->topics, def->topic_count * sizeof(uint32_t));
@@ -203,7 +205,7 @@ int wr_catalog_subscription(struct wr_catalog *c, struct wr_undo *undo,
 	if (def.start == WR_START_NEWEST)
 		def.start_seq = seq;
 	*ret_id = (uint32_t)wr_load_relaxed(&c->subscription_count);
-	add_subscription(c, undo, view->key, name_bytes, &def, row_count);
+	add_subscription(c, undo, view->key, name_bytes, &def, row_count, seq);
 	return 0;
 }
 
@@ -233,9 +235,39 @@ void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription
 
 size_t wr_catalog_save_bytes_max(const struct wr_catalog_limits *l)
 {
-	return 64 + l->topics_max * (size_t)(12 + WR_NAME_BYTES_MAX) + l->partitions_max * 16ull +
+	return 128 + l->topics_max * (size_t)(12 + WR_NAME_BYTES_MAX) + l->partitions_max * 16ull +
 	       l->subscriptions_max *
-		       (size_t)(20 + WR_NAME_BYTES_MAX + 4 * WR_SUBSCRIPTION_TOPICS_MAX);
+		       (size_t)(28 + WR_NAME_BYTES_MAX + 4 * WR_SUBSCRIPTION_TOPICS_MAX);
+}
+
+void wr_catalog_forget_made(struct wr_catalog *c)
+{
+	uint32_t count = wr_catalog_subscription_count(c);
+	for (uint32_t i = 0; i < count; i++)
+		c->subscriptions[i].made_seq = 0;
+}
+
+void wr_catalog_save_made(struct wr_catalog *c, struct wr_sink *sink)
+{
+	size_t place = wr_section_begin(sink, WR_SECTION_MADE, MADE_VERSION, 0);
+	uint32_t count = wr_catalog_subscription_count(c);
+	for (uint32_t i = 0; i < count; i++)
+		wr_sink_u64(sink, c->subscriptions[i].made_seq);
+	wr_section_end(sink, place);
+}
+
+int wr_catalog_load_made(struct wr_catalog *c, uint32_t version, const uint8_t *bytes,
+			 uint32_t length_bytes)
+{
+	uint32_t count = wr_catalog_subscription_count(c);
+	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
+	if (version != MADE_VERSION)
+		return WEIR_E_FORMAT;
+	if (length_bytes != count * sizeof(uint64_t))
+		return WEIR_E_CORRUPT;
+	for (uint32_t i = 0; i < count; i++)
+		c->subscriptions[i].made_seq = wr_take_u64(&in);
+	return in.failed ? WEIR_E_CORRUPT : 0;
 }
 
 void wr_catalog_save(struct wr_catalog *c, struct wr_sink *sink)
@@ -314,7 +346,7 @@ static int load_subscription(struct wr_catalog *c, struct wr_cursor *in, struct 
 	    row_count > c->limits.rows_max - wr_load_relaxed(&c->row_count))
 		return WEIR_E_FULL;
 	uint64_t id = wr_load_relaxed(&c->subscription_count);
-	add_subscription(c, undo, name, name_bytes, &def, row_count);
+	add_subscription(c, undo, name, name_bytes, &def, row_count, 0);
 	c->subscriptions[id].tag = tag;
 	return 0;
 }

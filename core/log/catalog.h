@@ -39,6 +39,7 @@ struct wr_subscription {
 	uint32_t order;           /* enum wr_control_order */
 	uint32_t outstanding_max; /* of a shared one: events taken and not settled */
 	uint64_t start_seq;
+	uint64_t made_seq; /* its record's; 0: before anybody asked for what nobody wants */
 	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
 	char name[WR_NAME_BYTES_MAX + 1];
 };
@@ -108,7 +109,15 @@ void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription
 void wr_catalog_save(struct wr_catalog *c, struct wr_sink *sink);
 int wr_catalog_load(struct wr_catalog *c, uint32_t version, const uint8_t *bytes,
 		    uint32_t length_bytes);
-/* What save writes at most. */
+/*
+ * When subscriptions were made, which counts for events that nobody wants: the first time that it
+ * does all that are there were made before. A section of its own, for logs where it does.
+ */
+void wr_catalog_forget_made(struct wr_catalog *c);
+void wr_catalog_save_made(struct wr_catalog *c, struct wr_sink *sink);
+int wr_catalog_load_made(struct wr_catalog *c, uint32_t version, const uint8_t *bytes,
+			 uint32_t length_bytes);
+/* What save writes at most, both of them. */
 size_t wr_catalog_save_bytes_max(const struct wr_catalog_limits *limits);
 
 #endif

@@ -154,6 +154,15 @@ static int decide_topic(struct wr_tables *t, struct wr_undo *undo,
 	return rc;
 }
 
+static int may_be_made_with(struct wr_tables *t, const struct wr_control_subscription *control,
+			    const struct wr_filter_view *filter, struct wr_decision *d)
+{
+	struct wr_subscription asked = {.topic_count = control->topic_count,
+					.order = control->order};
+	memcpy(asked.topics, control->topics, control->topic_count * sizeof asked.topics[0]);
+	return wr_decide_filter_of(t, &asked, filter, d);
+}
+
 static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 			       const struct wr_record_view *view, uint64_t seq,
 			       struct wr_decision *d)
@@ -169,11 +178,16 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 					  view->head->key_bytes, &d->id) &&
 	    wr_filters_fit(&t->filters, id, filter_bytes, 0) != 0)
 		return WEIR_E_FULL;
-	int rc = wr_catalog_subscription(&t->catalog, undo, view, seq, &d->id, &d->same);
+	struct wr_filter_view wants = {0};
+	if (filter != NULL && !wr_filter_read(filter, filter_bytes, &wants))
+		return -EINVAL;
+	int rc = filter != NULL ? may_be_made_with(t, &control, &wants, d) : 0;
+	if (rc == 0)
+		rc = wr_catalog_subscription(&t->catalog, undo, view, seq, &d->id, &d->same);
 	if (rc != 0)
 		return rc;
 	if (filter != NULL) {
-		d->features = WR_BATCH_FILTERS;
+		wr_decide_filter_given(t, &wants);
 		rc = wr_filters_give(&t->filters, d->id, filter, filter_bytes, 0, 0);
 		WR_ASSERT(rc == 0); /* it fits */
 		wr_filters_tell(&t->filters);

@@ -105,6 +105,11 @@ void wr_tables_count_from(struct wr_tables *t, struct wr_undo *undo,
 /* A FILTER record, for wr_decide(). */
 int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 		     uint64_t seq, struct wr_decision *d);
+/* Whether a subscription may have such a filter, and what its batch's readers must know. */
+int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
+			const struct wr_filter_view *filter, struct wr_decision *d);
+/* It will be given one. */
+void wr_decide_filter_given(struct wr_tables *t, const struct wr_filter_view *filter);
 void wr_tables_run_undo(struct wr_tables *t, struct wr_undo *undo);
 void wr_tables_run_keep(struct wr_tables *t, struct wr_undo *undo);
 

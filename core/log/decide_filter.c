@@ -5,11 +5,12 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/bug.h"
 #include "core/log/decide.h"
 #include "core/record/batch.h"
 
 /* Below it nothing of the subscription is unsettled. */
-static uint64_t lowest_position(struct wr_tables *t, const struct wr_subscription *s)
+static uint64_t lowest_of(struct wr_tables *t, const struct wr_subscription *s)
 {
 	uint64_t lowest = UINT64_MAX;
 	uint32_t rows = s->order == WR_ORDER_PARTITION ? s->row_count : 1;
@@ -17,6 +18,51 @@ static uint64_t lowest_position(struct wr_tables *t, const struct wr_subscriptio
 		lowest = wr_min_u64(lowest,
 				    wr_load_relaxed(&t->settle.rows[s->row_first + row].position));
 	return lowest;
+}
+
+static bool reads(const struct wr_subscription *s, uint32_t topic)
+{
+	for (uint32_t i = 0; i < s->topic_count; i++)
+		if (s->topics[i] == topic)
+			return true;
+	return false;
+}
+
+/*
+ * Below it nobody asks for its filters: nothing is unsettled of its own, and of what nobody wants
+ * of its topics all is found out.
+ */
+static uint64_t lowest_position(struct wr_tables *t, const struct wr_subscription *s)
+{
+	uint64_t lowest = lowest_of(t, s);
+	uint32_t count = t->filters.copying > 0 ? wr_catalog_subscription_count(&t->catalog) : 0;
+	for (uint32_t id = 0; id < count && !WR_BUG(UNROUTED_FORGETS_FILTERS); id++) {
+		const struct wr_subscription *copying = &t->catalog.subscriptions[id];
+		if (wr_filters_copy(&t->filters, id) && reads(s, copying->topics[0]))
+			lowest = wr_min_u64(lowest, lowest_of(t, copying));
+	}
+	return lowest;
+}
+
+int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
+			const struct wr_filter_view *filter, struct wr_decision *d)
+{
+	d->features = WR_BATCH_FILTERS;
+	if (filter->join != WR_FILTER_JOIN_NOBODY)
+		return 0;
+	d->features |= WR_BATCH_UNROUTED;
+	if (s->topic_count != 1 || s->order != WR_ORDER_PARTITION || filter->target == s->topics[0])
+		return -EINVAL;
+	return filter->target == WR_TARGET_NONE ||
+			       filter->target < wr_catalog_topic_count(&t->catalog)
+		       ? 0
+		       : WEIR_E_UNKNOWN_NAME;
+}
+
+void wr_decide_filter_given(struct wr_tables *t, const struct wr_filter_view *filter)
+{
+	if (filter->join == WR_FILTER_JOIN_NOBODY && t->filters.copying == 0)
+		wr_catalog_forget_made(&t->catalog);
 }
 
 /*
@@ -56,10 +102,16 @@ int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_
 	    !wr_filter_read(view->payload, view->payload_bytes, &filter))
 		return -EINVAL;
 	bool first = !wr_filters_any(&t->filters, id);
+	/* What a subscription is for does not change. */
+	if ((filter.join == WR_FILTER_JOIN_NOBODY) != wr_filters_copy(&t->filters, id))
+		return -EINVAL;
 	uint64_t position = lowest_position(t, s);
-	int rc = wr_filters_fit(&t->filters, id,
-				view->payload_bytes + (first ? (uint32_t)sizeof everything : 0),
-				position);
+	int rc = wr_decide_filter_of(t, s, &filter, d);
+	if (rc != 0)
+		return rc;
+	rc = wr_filters_fit(&t->filters, id,
+			    view->payload_bytes + (first ? (uint32_t)sizeof everything : 0),
+			    position);
 	if (rc != 0)
 		return rc;
 	if (first)
@@ -69,6 +121,5 @@ int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_
 		count_filtered(t, undo, s, id, seq);
 	wr_filters_tell(&t->filters); /* of both at once */
 	d->tag = s->tag;
-	d->features = WR_BATCH_FILTERS;
 	return rc;
 }

@@ -54,6 +54,7 @@ void wr_filters_reset(struct wr_filters *f)
 		memset(f->lists, 0, lists_bytes(&f->limits));
 	f->used_bytes = 0;
 	f->given = 0;
+	f->copying = 0;
 }
 
 const struct wr_filter_version *wr_filters_version(const struct wr_filters *f, uint32_t id,
@@ -64,6 +65,12 @@ const struct wr_filter_version *wr_filters_version(const struct wr_filters *f, u
 	const struct wr_filter_version *v =
 		&f->lists[id].versions[(number - 1) % WR_FILTER_VERSIONS];
 	return v->number == number ? v : NULL;
+}
+
+bool wr_filters_copy(const struct wr_filters *f, uint32_t id)
+{
+	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
+	return v != NULL && f->text[v->place] == WR_FILTER_JOIN_NOBODY;
 }
 
 /* The oldest that is kept of a list that has one: its number. */
@@ -163,6 +170,7 @@ int wr_filters_give(struct wr_filters *f, uint32_t id, const uint8_t *bytes, uin
 	f->used_bytes += length_bytes;
 	list->count++;
 	f->given++;
+	f->copying += bytes[0] == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	return 0;
 }
 
@@ -231,6 +239,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 		memcpy(f->text + f->used_bytes, text, bytes);
 		f->used_bytes += bytes;
 		f->given++;
+		f->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	}
 	f->lists[id].count = count;
 	return 0;

@@ -42,6 +42,7 @@ struct wr_filters {
 	uint8_t *text;
 	uint32_t used_bytes;
 	uint64_t given;        /* of all subscriptions: whether there are any */
+	uint64_t copying;      /* of them, of JOIN_NOBODY */
 	wr_atomic_u64 changed; /* FT1: counts changes */
 };
 
@@ -68,6 +69,8 @@ static inline bool wr_filters_any(const struct wr_filters *f, uint32_t id)
 {
 	return f->lists != NULL && f->lists[id].count > 0;
 }
+/* Whether a subscription copies what nobody wants: that of its first filter says it for good. */
+bool wr_filters_copy(const struct wr_filters *f, uint32_t id);
 /* How many it was given: the number of the newest; 0: it has none. */
 static inline uint64_t wr_filters_count(const struct wr_filters *f, uint32_t id)
 {

@@ -191,6 +191,8 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
 	wr_schemas_save(&t->schemas, sink);
 	wr_filters_save(&t->filters, sink);
+	if (t->filters.copying > 0)
+		wr_catalog_save_made(&t->catalog, sink);
 }
 
 int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint32_t part,
@@ -218,6 +220,8 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 	case WR_SECTION_FILTERS:
 		return wr_filters_load(&t->filters, wr_catalog_subscription_count(&t->catalog),
 				       version, bytes, length_bytes);
+	case WR_SECTION_MADE:
+		return wr_catalog_load_made(&t->catalog, version, bytes, length_bytes);
 	case WR_SECTION_OUTSTANDING:
 		return wr_outstanding_load(&t->outstanding, &t->catalog, version, bytes,
 					   length_bytes);

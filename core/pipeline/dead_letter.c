@@ -15,6 +15,7 @@
 #include "core/base/bug.h"
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/origin.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
 
@@ -22,28 +23,7 @@
 #define SETTLE_BYTES_MAX                                                                           \
 	(WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX + 8)
 
-/* The option's bytes, before the text. */
-struct origin {
-	uint64_t seq;
-	uint32_t epoch;
-	uint32_t log;
-	uint32_t topic;
-	uint32_t partition;
-	uint32_t subscription;
-	uint32_t attempts;
-	uint32_t reason;
-	uint32_t flags; /* ORIGIN_* */
-	uint64_t first_failed_us;
-	uint64_t last_failed_us;
-};
-_Static_assert(sizeof(struct origin) == 56, "packed");
-
-#define ORIGIN_BY_VERDICT 1u
-#define ORIGIN_PARKED 2u
-#define ORIGIN_EXPIRED 4u
-#define ORIGIN_OVERFLOWED 8u
-
-#define ORIGIN_BYTES_MAX (sizeof(struct origin) + WR_REASON_TEXT_BYTES_MAX)
+#define ORIGIN_BYTES_MAX (sizeof(struct wr_origin) + WR_REASON_TEXT_BYTES_MAX)
 
 struct letter {
 	struct wr_record_view view; /* of the event; its chunk is pinned */
@@ -53,7 +33,7 @@ struct letter {
 
 /* What was said when it failed last; nothing when that was before this run, or left memory. */
 static void read_reason(struct weir_pipeline *p, const struct wr_share_event *event,
-			struct origin *origin, char *text, uint16_t *ret_text_bytes)
+			struct wr_origin *origin, char *text, uint16_t *ret_text_bytes)
 {
 	struct wr_portion portion;
 	struct wr_record_view view;
@@ -67,7 +47,7 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 	if (r->kind == WR_KIND_REJECT && wr_record_view(r, r->bytes, &view) &&
 	    wr_reject_read(&view, &reject, &said)) {
 		if (reject.verdict == WR_VERDICT_DEAD && !event->expired && !event->overflowed)
-			origin->flags |= ORIGIN_BY_VERDICT;
+			origin->flags |= WR_ORIGIN_BY_VERDICT;
 		memcpy(text, said, reject.text_bytes);
 		*ret_text_bytes = (uint16_t)reject.text_bytes;
 	}
@@ -192,16 +172,16 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	struct weir_pipeline *p = sharing->live->pipeline;
 	struct wr_portion portion;
 	struct letter letter;
-	struct origin origin = {
+	struct wr_origin origin = {
 		.seq = event->seq,
 		.subscription = sharing->live->id,
 		.attempts = event->attempts,
 		.reason = event->reason,
-		.flags = (event->expired      ? ORIGIN_EXPIRED
-			  : event->overflowed ? ORIGIN_OVERFLOWED
-			  : event->dead       ? ORIGIN_BY_VERDICT
+		.flags = (event->expired      ? WR_ORIGIN_EXPIRED
+			  : event->overflowed ? WR_ORIGIN_OVERFLOWED
+			  : event->dead       ? WR_ORIGIN_BY_VERDICT
 					      : 0) |
-			 (event->parks ? ORIGIN_PARKED : 0),
+			 (event->parks ? WR_ORIGIN_PARKED : 0),
 		.first_failed_us = event->first_failed_us,
 		.last_failed_us = event->last_failed_us,
 	};
@@ -263,7 +243,7 @@ bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
 {
 	struct wr_record_view view;
 	struct wr_option option;
-	struct origin origin;
+	struct wr_origin origin;
 	if (item->record == NULL || !wr_record_view(item->record, item->record_bytes, &view) ||
 	    !wr_option_find(&view, WR_OPTION_ORIGIN, &option) || option.value_bytes < sizeof origin)
 		return false;
@@ -277,10 +257,11 @@ bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
 		.subscription = origin.subscription,
 		.attempts = origin.attempts,
 		.reason = origin.reason,
-		.by_verdict = (origin.flags & ORIGIN_BY_VERDICT) != 0,
-		.expired = (origin.flags & ORIGIN_EXPIRED) != 0,
-		.overflowed = (origin.flags & ORIGIN_OVERFLOWED) != 0,
-		.parked = (origin.flags & ORIGIN_PARKED) != 0,
+		.by_verdict = (origin.flags & WR_ORIGIN_BY_VERDICT) != 0,
+		.expired = (origin.flags & WR_ORIGIN_EXPIRED) != 0,
+		.overflowed = (origin.flags & WR_ORIGIN_OVERFLOWED) != 0,
+		.parked = (origin.flags & WR_ORIGIN_PARKED) != 0,
+		.unrouted = (origin.flags & WR_ORIGIN_UNROUTED) != 0,
 		.first_failed_us = origin.first_failed_us,
 		.last_failed_us = origin.last_failed_us,
 		.text = (const char *)option.value + sizeof origin,

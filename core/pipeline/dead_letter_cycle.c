@@ -2,11 +2,13 @@
 /*
  * Whether dead letters would come back to whom they died with: the topic's own readers may have
  * dead letters, and so on. Asked when a subscription is given some, so that there never is a cycle:
- * an event could go round in it for ever, or would have to be dropped, as RabbitMQ does.
+ * an event could go round in it for ever, or would have to be dropped, as RabbitMQ does. The same
+ * for what nobody wants of a topic, which goes to another one (copier.h): an edge, too.
  *
  * Thread: whoever makes a subscription, under the control lock: dead letters are set there only.
  */
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/subscription_filter.h"
 
 #define DEPTH_MAX 64u
 
@@ -34,7 +36,8 @@ static bool comes_back(struct weir_pipeline *p, const uint32_t *topics, uint32_t
 		if (next != UINT32_MAX && comes_back(p, topics, topic_count, next, depth + 1))
 			return true;
 	}
-	return false;
+	uint32_t next = wr_unrouted_target(p, topic);
+	return next != WR_TARGET_NONE && comes_back(p, topics, topic_count, next, depth + 1);
 }
 
 bool wr_dead_letters_come_back(struct weir_pipeline *p, const uint32_t *topics,

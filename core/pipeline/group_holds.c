@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What `block` subscriptions keep in memory, so that producers are held back. */
+#include "core/pipeline/copier.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/sharing.h"
 
@@ -66,6 +67,8 @@ bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count
 		if (!closing && started && live->sharing != NULL) {
 			/* The group is woken by what moves it: nobody waits for its clock. */
 			held = wr_sharing_held_seq(live->sharing);
+		} else if (!closing && started && live->copier != NULL) {
+			held = wr_copier_held_seq(live->copier);
 		} else if (!closing && started &&
 			   wr_load_relaxed(&live->when_slow) == WEIR_SLOW_BLOCK) {
 			any = true;

@@ -5,11 +5,13 @@
  *
  *   group_ports.c     what a group asks of the log and of members
  *   share_step.c      the same of a shared subscription: sharing.h
+ *   copier.c          copies of what nobody wants: copier.h
  *   group_catchup.c   chunks from disk
  *   group_holds.c     what `block` subscriptions keep in memory
  *   lag.c             what is still to be processed
  */
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/copier.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
@@ -29,6 +31,12 @@ static int take_answers(struct weir_pipeline *p)
 		const struct wr_raise *raise =
 			&p->raises[reply->ticket & (lane->reply_capacity - 1)];
 		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
+		if (raise->kind == WR_RAISE_COPIES) {
+			wr_copier_answered(p, raise, reply);
+			wr_lane_reply_take(lane);
+			work++;
+			continue;
+		}
 		if (raise->kind != WR_RAISE_GENERATION) {
 			struct wr_raise what = *raise;
 			wr_sharing_answered(p, &what, reply);
@@ -176,6 +184,11 @@ static int group_step(void *self, uint32_t budget)
 		if (live->sharing != NULL) {
 			work += wr_sharing_step(live->sharing, now);
 			due_ns = wr_min_u64(due_ns, wr_sharing_due_ns(live->sharing));
+			continue;
+		}
+		if (live->copier != NULL) {
+			work += wr_copier_step(live->copier, now);
+			due_ns = wr_min_u64(due_ns, wr_copier_due_ns(live->copier));
 			continue;
 		}
 		work += serve_seek(live);

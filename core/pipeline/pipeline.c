@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/copier.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
@@ -326,6 +327,7 @@ static void free_subscriptions(struct weir_pipeline *p)
 		if (live->anew != NULL)
 			m->ops->free(m, live->anew, live->anew_bytes);
 		wr_route_free(p, live);
+		wr_copier_free(p, live);
 		wr_group_fini(&live->group, m);
 		wr_sharing_free(p, live);
 	}

@@ -125,6 +125,7 @@ enum wr_raise_kind {
 	WR_RAISE_IN_HAND, /* a suspect is handed out alone */
 	WR_RAISE_CRASHED, /* the process had died */
 	WR_RAISE_MOVE,    /* a seek */
+	WR_RAISE_COPIES,  /* of what nobody wanted (copier.h) */
 };
 
 struct wr_raise {
@@ -135,6 +136,7 @@ struct wr_raise {
 };
 
 struct wr_sharing;
+struct wr_copier;
 
 /* The router (router.h): its rules, and the control call that gives it others. */
 struct wr_rules;
@@ -181,6 +183,7 @@ struct wr_subscription_live {
 	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
 	struct wr_lag_scan scan;     /* what the group step looks for or counts now */
 	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
+	struct wr_copier *copier;    /* NULL: it is not one of weir's own that copies */
 	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
 	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
 	uint64_t oldest_us;

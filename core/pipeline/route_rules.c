@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/router.h"
 
 /* ---- making them ---- */
@@ -100,6 +101,7 @@ static int count_one(void *context, const struct source *source)
 		return WEIR_E_CORRUPT;
 	rules->program_count++;
 	rules->rule_count += view.term_count;
+	rules->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	return 0;
 }
 
@@ -158,6 +160,7 @@ static int build_one(void *context, const struct source *source)
 		.first_rule = b->rule_count,
 		.term_count = view.term_count,
 		.join = view.join,
+		.target = view.target,
 	};
 	for (uint32_t i = 0; i < view.term_count; i++) {
 		const struct wr_filter_term *term = &view.terms[i];
@@ -177,8 +180,13 @@ static int build_one(void *context, const struct source *source)
 	}
 	program->alone = view.term_count > 0 && program->negated == 0 &&
 			 (view.term_count == 1 || view.join == WR_FILTER_JOIN_ANY);
-	if (!program->alone)
-		rules->asked[rules->asked_count++] = b->program_count;
+	uint32_t topic = source->topics[0];
+	if (view.join != WR_FILTER_JOIN_NOBODY) {
+		if (!program->alone)
+			rules->asked[rules->asked_count++] = b->program_count;
+	} else if (rules->copied_by[topic] == 0) {
+		rules->copied_by[topic] = b->program_count + 1; /* its others come behind it */
+	}
 	b->program_count++;
 	add_topics(b, source);
 	return 0;
@@ -201,6 +209,8 @@ void wr_rules_destroy(struct wr_rules *rules)
 		return;
 	weir_match_destroy(rules->match);
 	weir_matcher_destroy(rules->matcher);
+	give_array(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
+	give_array(rules, rules->copied_by, rules->topics_max, sizeof *rules->copied_by);
 	give_array(rules, rules->tags, rules->tag_words, sizeof *rules->tags);
 	give_array(rules, rules->asked, rules->program_count, sizeof *rules->asked);
 	give_array(rules, rules->held, rules->rule_count, sizeof *rules->held);
@@ -218,8 +228,11 @@ static bool take_arrays(struct wr_rules *rules)
 	rules->held = take_array(rules, rules->rule_count, sizeof *rules->held);
 	rules->asked = take_array(rules, rules->program_count, sizeof *rules->asked);
 	rules->tags = take_array(rules, rules->tag_words, sizeof *rules->tags);
+	rules->copied_by = take_array(rules, rules->topics_max, sizeof *rules->copied_by);
+	rules->plain_from = take_array(rules, rules->topics_max, sizeof *rules->plain_from);
 	return rules->programs != NULL && rules->program_of != NULL && rules->hits != NULL &&
-	       rules->held != NULL && rules->asked != NULL && rules->tags != NULL;
+	       rules->held != NULL && rules->asked != NULL && rules->tags != NULL &&
+	       rules->copied_by != NULL && rules->plain_from != NULL;
 }
 
 static int make_matcher(struct builder *b)
@@ -247,6 +260,7 @@ int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pend
 	rules->memory = memory;
 	rules->allocator =
 		(struct weir_allocator){.alloc = from_memory, .free = to_memory, .context = memory};
+	rules->topics_max = p->options.topics_max;
 	rules->tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
 	struct builder b = {.pipeline = p, .rules = rules, .problem = problem};
 	int rc = for_each(p, pending, count_one, rules);
@@ -332,13 +346,69 @@ static bool counts_at(const struct wr_program *program, uint64_t seq)
 	return seq >= program->from_seq && seq < program->end_seq;
 }
 
+/* ---- what nobody wants ---- */
+
+static bool has_program(const struct wr_rules *rules, uint32_t subscription)
+{
+	for (uint32_t i = 0; i < rules->program_count; i++)
+		if (rules->programs[i].subscription == subscription)
+			return true;
+	return false;
+}
+
+void wr_rules_look_for_plain(struct wr_rules *rules, struct weir_pipeline *p)
+{
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	if (rules->copying == 0)
+		return;
+	for (uint32_t t = 0; t < rules->topics_max && rules->plain_count == 0; t++)
+		rules->plain_from[t] = UINT64_MAX;
+	for (; rules->plain_count < count; rules->plain_count++) {
+		const struct wr_subscription *s =
+			&p->tables.catalog.subscriptions[rules->plain_count];
+		uint64_t made = WR_BUG(UNROUTED_MADE_LATER) ? 0 : s->made_seq;
+		/* Who gets its first filter has a program before its record is in the log. */
+		for (uint32_t i = 0; i < s->topic_count && !has_program(rules, rules->plain_count);
+		     i++)
+			rules->plain_from[s->topics[i]] =
+				wr_min_u64(rules->plain_from[s->topics[i]], made);
+	}
+}
+
+uint32_t wr_rules_target(const struct wr_rules *rules, uint32_t subscription, uint64_t seq)
+{
+	for (uint32_t i = 0; i < rules->program_count; i++)
+		if (rules->programs[i].subscription == subscription &&
+		    counts_at(&rules->programs[i], seq))
+			return rules->programs[i].target;
+	return WR_TARGET_NONE;
+}
+
+void wr_rules_take_unrouted(const struct wr_rules *rules, uint32_t topic, uint64_t seq,
+			    void (*take)(void *context, const struct wr_program *program),
+			    void *context)
+{
+	uint32_t first = rules->copied_by[topic];
+	if (first == 0 || rules->plain_from[topic] <= seq)
+		return;
+	uint32_t subscription = rules->programs[first - 1].subscription;
+	for (uint32_t i = first - 1; i < rules->program_count; i++) {
+		const struct wr_program *program = &rules->programs[i];
+		if (program->subscription != subscription)
+			return;
+		if (counts_at(program, seq) && program->target != WR_TARGET_NONE)
+			take(context, program);
+	}
+}
+
 /* Nobody loses an event because it could not be looked at. */
 static void take_unknown(struct wr_rules *rules, uint64_t seq,
 			 void (*take)(void *context, const struct wr_program *program),
 			 void *context)
 {
 	for (uint32_t i = 0; i < rules->program_count; i++)
-		if (counts_at(&rules->programs[i], seq))
+		if (counts_at(&rules->programs[i], seq) &&
+		    rules->programs[i].join != WR_FILTER_JOIN_NOBODY)
 			take(context, &rules->programs[i]);
 }
 

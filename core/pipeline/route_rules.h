@@ -24,6 +24,7 @@ struct wr_program {
 	uint32_t term_count; /* 0: it wants everything */
 	uint32_t negated;    /* bits of the terms that must not hold */
 	enum wr_filter_join join;
+	uint32_t target; /* of JOIN_NOBODY: where what no other program wants is copied to */
 	bool alone;      /* each rule that holds makes it hold; else it is asked for each event */
 	uint64_t number; /* of its version (core/log/filters.h) */
 	uint64_t from_seq, end_seq; /* where it counts; equal: nowhere */
@@ -45,7 +46,12 @@ struct wr_rules {
 	uint64_t event;      /* counts those that were looked at */
 	bool reads_payloads; /* any of them */
 	bool reads_headers;
-	uint64_t *tags; /* bitmap of the tags of all topics of filtered subscriptions */
+	uint32_t copying; /* programs of JOIN_NOBODY */
+	uint32_t topics_max;
+	uint32_t *copied_by;  /* [topics_max] the first of these of the topic, from 1; 0: none */
+	uint64_t *plain_from; /* [topics_max] a subscription without a filter wants all from here */
+	uint32_t plain_count; /* subscriptions that were looked at for that */
+	uint64_t *tags;       /* bitmap of the tags of all topics of filtered subscriptions */
 	uint32_t tag_words;
 	struct weir_typed_header headers[WR_ROUTE_HEADERS_MAX]; /* scratch */
 };
@@ -67,9 +73,19 @@ int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pend
 		    struct wr_rules **ret_rules, struct weir_problem *problem);
 void wr_rules_destroy(struct wr_rules *rules);
 
+/* Of topics whose events may be wanted by nobody: since when somebody wants all of them. */
+void wr_rules_look_for_plain(struct wr_rules *rules, struct weir_pipeline *p);
+/* Where what nobody wants at `seq` is copied to by a subscription; WR_TARGET_NONE: nowhere. */
+uint32_t wr_rules_target(const struct wr_rules *rules, uint32_t subscription, uint64_t seq);
+/* Calls `take` for the program that copies what nobody wants of a topic at `seq`, if one does. */
+void wr_rules_take_unrouted(const struct wr_rules *rules, uint32_t topic, uint64_t seq,
+			    void (*take)(void *context, const struct wr_program *program),
+			    void *context);
+
 /*
  * Which programs want this event, which stands in a log at `seq`: `take` is called for each, once
- * or more than once. False: some could not be told, and were taken.
+ * or more than once; not those that copy what no other wants. False: some could not be told, and
+ * were taken.
  */
 bool wr_rules_run(struct wr_rules *rules, const struct wr_record *record, uint64_t seq,
 		  void (*take)(void *context, const struct wr_program *program), void *context);

@@ -87,7 +87,8 @@ static void set_ranges(struct weir_pipeline *p, struct wr_rules *rules)
 			wr_filters_version(f, id, program->number + 1);
 		if (v == NULL) {
 			bool implied = program->number == 1 && wr_filters_count(f, id) == 0 &&
-				       program->term_count == 0;
+				       program->term_count == 0 &&
+				       program->join != WR_FILTER_JOIN_NOBODY;
 			program->from_seq = 0;
 			program->end_seq = implied ? UINT64_MAX : 0;
 			continue;
@@ -109,12 +110,14 @@ static void look_for_changes(struct weir_pipeline *p)
 	uint64_t asked = wr_park_look_u64(&router->asked);              /* RT3 */
 	bool takes = asked != wr_load_relaxed(&router->taken);          /* own */
 	bool sees = changed != wr_load_relaxed(&router->seen);          /* own */
-	if (!takes && !sees)
-		return;
 	if (takes) {
 		router->old = router->rules;
 		router->rules = router->next;
 	}
+	if (router->rules != NULL)
+		wr_rules_look_for_plain(router->rules, p);
+	if (!takes && !sees)
+		return;
 	if (router->rules != NULL)
 		set_ranges(p, router->rules);
 	wr_publish_round_u64(&router->seen, changed); /* RT3 */
@@ -128,13 +131,28 @@ struct look {
 	struct weir_pipeline *pipeline;
 	uint32_t topic;
 	uint32_t index; /* in the chunk */
+	uint64_t seq;
+	bool may_be_unrouted; /* its topic has a subscription for what nobody wants */
+	bool wanted;
 };
+
+/* Whether a subscription was there for the event, whoever reads it now. */
+static bool was_there(const struct look *look, uint32_t id)
+{
+	const struct wr_subscription *s = &look->pipeline->tables.catalog.subscriptions[id];
+	for (uint32_t i = 0; i < s->topic_count; i++)
+		if (s->topics[i] == look->topic)
+			return s->made_seq <= look->seq || WR_BUG(UNROUTED_MADE_LATER);
+	return false;
+}
 
 static void take(void *context, const struct wr_program *program)
 {
 	struct look *look = context;
 	struct wr_subscription_live *live = &look->pipeline->subscriptions[program->subscription];
 	struct wr_route *route = wr_route_of(live);
+	if (look->may_be_unrouted && !look->wanted)
+		look->wanted = was_there(look, program->subscription);
 	if (route == NULL || route->now_bits == NULL ||
 	    live->row_of_topic[look->topic] == UINT32_MAX)
 		return;
@@ -173,8 +191,13 @@ static void look_at(struct weir_pipeline *p, const struct wr_chunk *chunk, uint6
 			continue;
 		look.topic = r->topic;
 		look.index = index;
+		look.seq = seq;
+		look.wanted = false;
+		look.may_be_unrouted = rules->copied_by[r->topic] != 0;
 		if (!wr_rules_run(rules, r, seq, take, &look))
 			tell_unknown(p, seq);
+		if (look.may_be_unrouted && !look.wanted)
+			wr_rules_take_unrouted(rules, r->topic, seq, take, &look);
 	}
 }
 
@@ -378,6 +401,7 @@ int wr_router_open(struct weir_pipeline *p, struct weir_problem *problem)
 	int rc = wr_rules_create(p, NULL, &p->router.rules, problem);
 	if (rc == 0) {
 		set_ranges(p, p->router.rules);
+		wr_rules_look_for_plain(p->router.rules, p);
 		wr_store_relaxed(&p->router.seen, wr_load_relaxed(&p->tables.filters.changed));
 	}
 	return rc;

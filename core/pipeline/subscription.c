@@ -345,8 +345,10 @@ static int define(struct weir_pipeline *p, const struct weir_subscription_option
 			       ret_reply);
 }
 
+/* `wants`: with the filter of the call; else as it is, or without one. */
 static int create(struct weir_pipeline *p, const struct weir_subscription_options *o,
-		  const struct wr_filter_call *call, uint32_t *ret_id, struct weir_problem *problem)
+		  const struct wr_filter_call *call, bool wants, uint32_t *ret_id,
+		  struct weir_problem *problem)
 {
 	struct wr_control_subscription control = {
 		.order = (uint32_t)o->order, /* the two enums have the same numbers */
@@ -369,7 +371,11 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		if (rc != 0)
 			return rc;
 	}
-	bool filtered = o->filter != NULL && !exists;
+	if (exists && wr_filters_copy(&p->tables.filters, found) != call->copies)
+		return wr_problem_set(problem, WEIR_E_EXISTS, "name",
+				      "a subscription that copies what nobody wants of a topic has "
+				      "the name 'unrouted.' and the topic's: weir's own");
+	bool filtered = wants && !exists;
 	if (filtered)
 		rc = wr_filter_call_compile(p, call,
 					    wr_catalog_subscription_count(&p->tables.catalog),
@@ -391,7 +397,7 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
 	wr_park_wake(&p->group_parker);
 	uint64_t changed_seq;
-	if (o->filter != NULL && !filtered)
+	if (wants && !filtered)
 		rc = wr_filter_call_change(p, call, reply.detail, &changed_seq, problem);
 	if (rc != 0)
 		return rc;
@@ -416,11 +422,19 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 		return rc;
 	wr_control_lock(p);
 	hold_places(p);
-	rc = create(p, o, &call, ret_subscription, reterr_problem);
+	rc = create(p, o, &call, o->filter != NULL, ret_subscription, reterr_problem);
 	release_places(p);
 	wr_filter_call_end(p, &call);
 	wr_control_unlock(p);
 	return rc;
+}
+
+int wr_subscription_create_filtered(struct weir_pipeline *p,
+				    const struct weir_subscription_options *o,
+				    const struct wr_filter_call *call, uint32_t *ret_id,
+				    struct weir_problem *problem)
+{
+	return create(p, o, call, true, ret_id, problem);
 }
 
 /* ---- seeking ---- */
@@ -500,5 +514,8 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	if (p->subscriptions[subscription].copier != NULL)
+		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
+				      "it copies what nobody wants, each event once");
 	return seek_started(p, &p->subscriptions[subscription], to, at, timeout_ns, reterr_problem);
 }

@@ -57,16 +57,21 @@ static int view_of(const struct weir_subscription_filter *filter, struct wr_filt
 int wr_filter_call_begin(struct weir_pipeline *p, const struct weir_subscription_filter *filter,
 			 struct wr_filter_call *ret, struct weir_problem *problem)
 {
-	char text[sizeof problem->text];
 	struct wr_filter_view view;
 	*ret = (struct wr_filter_call){0};
 	int rc = view_of(filter, &view, problem);
-	if (rc != 0)
-		return rc;
+	return rc == 0 ? wr_filter_call_of(p, &view, ret, problem) : rc;
+}
+
+int wr_filter_call_of(struct weir_pipeline *p, const struct wr_filter_view *filter,
+		      struct wr_filter_call *ret, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+	*ret = (struct wr_filter_call){0};
 	/* Whatever stands before it in the record. */
 	uint64_t before = WR_RECORD_HEAD_BYTES + 2 * WR_RECORD_ALIGN + WR_NAME_BYTES_MAX +
 			  WR_CONTROL_SUBSCRIPTION_BYTES_MAX;
-	uint64_t bytes = wr_filter_bytes(&view);
+	uint64_t bytes = wr_filter_bytes(filter);
 	uint64_t most = wr_min_u64(WR_FILTER_BYTES_MAX,
 				   p->run_bytes_max > before ? p->run_bytes_max - before : 0);
 	if (bytes > most) {
@@ -81,7 +86,8 @@ int wr_filter_call_begin(struct weir_pipeline *p, const struct weir_subscription
 	if (ret->record == NULL)
 		return refuse(problem, -ENOMEM, weir_strerror(-ENOMEM));
 	ret->filter = ret->record + ret->record_bytes;
-	ret->filter_bytes = wr_filter_write(&view, ret->filter);
+	ret->filter_bytes = wr_filter_write(filter, ret->filter);
+	ret->copies = filter->join == WR_FILTER_JOIN_NOBODY;
 	return 0;
 }
 
@@ -183,7 +189,10 @@ int weir_subscription_set_filter(struct weir_pipeline *p, uint32_t subscription,
 	if (rc != 0)
 		return rc;
 	wr_control_lock(p);
-	rc = wr_filter_call_change(p, &call, subscription, &sequence, reterr_problem);
+	rc = wr_filters_copy(&p->tables.filters, subscription)
+		     ? wr_problem_set(reterr_problem, -EINVAL, "subscription",
+				      "it copies what nobody wants: weir_topic_set_unrouted()")
+		     : wr_filter_call_change(p, &call, subscription, &sequence, reterr_problem);
 	wr_filter_call_end(p, &call);
 	wr_control_unlock(p);
 	if (rc == 0 && ret_sequence != NULL)

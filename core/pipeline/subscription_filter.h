@@ -14,6 +14,7 @@ struct wr_filter_call {
 	size_t record_bytes;
 	uint8_t *filter; /* in it: where the payload of a FILTER record goes, encoded */
 	uint32_t filter_bytes;
+	bool copies; /* it wants what nobody else does */
 };
 
 /*
@@ -22,6 +23,9 @@ struct wr_filter_call {
  */
 int wr_filter_call_begin(struct weir_pipeline *p, const struct weir_subscription_filter *filter,
 			 struct wr_filter_call *ret, struct weir_problem *problem);
+/* The same of one that is as the record has it. */
+int wr_filter_call_of(struct weir_pipeline *p, const struct wr_filter_view *filter,
+		      struct wr_filter_call *ret, struct weir_problem *problem);
 void wr_filter_call_end(struct weir_pipeline *p, struct wr_filter_call *call);
 
 /*
@@ -35,5 +39,17 @@ int wr_filter_call_compile(struct weir_pipeline *p, const struct wr_filter_call 
 /* Of a subscription that is there: the whole change, if it is one. Under the control lock. */
 int wr_filter_call_change(struct weir_pipeline *p, const struct wr_filter_call *call, uint32_t id,
 			  uint64_t *ret_sequence, struct weir_problem *problem);
+
+/*
+ * Makes a subscription with the filter of the call, or finds it and changes that; under the control
+ * lock (subscription.c).
+ */
+int wr_subscription_create_filtered(struct weir_pipeline *p,
+				    const struct weir_subscription_options *o,
+				    const struct wr_filter_call *call, uint32_t *ret_id,
+				    struct weir_problem *problem);
+
+/* Where what nobody wants of a topic goes now; WR_TARGET_NONE: nowhere (topic_unrouted.c). */
+uint32_t wr_unrouted_target(struct weir_pipeline *p, uint32_t topic);
 
 #endif

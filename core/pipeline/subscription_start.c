@@ -2,6 +2,7 @@
 /* A subscription's group, and its counts of lag, made from what the log holds of it. */
 #include <errno.h>
 
+#include "core/pipeline/copier.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
@@ -124,6 +125,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 		rc = wr_sharing_start(p, live, made);
 	if (rc == 0 && filtered)
 		rc = wr_route_attach(p, live);
+	if (rc == 0)
+		rc = wr_copier_start(p, live);
 	if (rc != 0)
 		return rc;
 	for (uint32_t t = 0; t < p->options.topics_max; t++)

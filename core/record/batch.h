@@ -44,6 +44,8 @@
 #define WR_BATCH_FILTERS 1u
 /* In features_must: it holds records of the schema registry (schema_record.h). */
 #define WR_BATCH_SCHEMAS 2u
+/* In features_must: a filter that wants what nobody else does (filter_record.h). */
+#define WR_BATCH_UNROUTED 4u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

@@ -22,11 +22,16 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 {
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	const uint8_t *head = wr_take(&in, WR_FILTER_HEAD_BYTES);
-	if (head == NULL || length_bytes > WR_FILTER_BYTES_MAX || head[0] > WR_FILTER_JOIN_ANY ||
+	if (head == NULL || length_bytes > WR_FILTER_BYTES_MAX || head[0] > WR_FILTER_JOIN_NOBODY ||
 	    head[1] != 0)
 		return false;
 	ret->join = (enum wr_filter_join)head[0];
 	ret->term_count = wr_get_u16(head + 2);
+	ret->target = WR_TARGET_NONE;
+	if (ret->join == WR_FILTER_JOIN_NOBODY) {
+		ret->target = wr_take_u32(&in);
+		return ret->term_count == 0 && !in.failed && in.left_bytes == 0;
+	}
 	if (ret->term_count > WR_FILTER_TERMS_MAX || (ret->term_count == 0 && head[0] != 0))
 		return false;
 	for (uint32_t i = 0; i < ret->term_count; i++)
@@ -37,7 +42,8 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter)
 {
-	uint64_t bytes = WR_FILTER_HEAD_BYTES;
+	uint64_t bytes = WR_FILTER_HEAD_BYTES +
+			 (filter->join == WR_FILTER_JOIN_NOBODY ? sizeof(uint32_t) : 0);
 	for (uint32_t i = 0; i < filter->term_count; i++)
 		bytes += WR_FILTER_TERM_BYTES + (uint64_t)filter->terms[i].pattern_bytes;
 	return bytes;
@@ -49,6 +55,10 @@ uint32_t wr_filter_write(const struct wr_filter_view *filter, uint8_t *to)
 	to[0] = (uint8_t)filter->join;
 	to[1] = 0;
 	wr_put_u16(to + 2, (uint16_t)filter->term_count);
+	if (filter->join == WR_FILTER_JOIN_NOBODY) {
+		wr_put_u32(at, filter->target);
+		at += sizeof filter->target;
+	}
 	for (uint32_t i = 0; i < filter->term_count; i++) {
 		const struct wr_filter_term *term = &filter->terms[i];
 		at[0] = (uint8_t)term->kind;

@@ -4,12 +4,14 @@
  * of that of a SUBSCRIPTION record that is made with one. Little endian, packed.
  *
  *   offset  bytes
- *        0      1  join         0: all terms must hold, 1: one of them
+ *        0      1  join         0: all terms must hold, 1: one of them, 2: what nobody else wants
  *        1      1  zero
  *        2      2  term_count   0: every event is wanted
  *        4         terms, each:
  *                  u8 kind (enum weir_filter_kind), u8 flags (1: negated), u16 zero,
  *                  u32 pattern_bytes, the pattern
+ *                                of join 2, which has no terms: u32 topic, where copies of that go;
+ *                                UINT32_MAX: nowhere
  *
  * What a pattern means is nothing that is looked at here: it is compiled before it gets into the
  * log, and when the log is opened.
@@ -29,7 +31,15 @@
 #define WR_FILTER_BYTES_MAX (64u << 10)
 #define WR_FILTER_KIND_MAX 7u
 
-enum wr_filter_join { WR_FILTER_JOIN_ALL = 0, WR_FILTER_JOIN_ANY = 1 };
+enum wr_filter_join {
+	WR_FILTER_JOIN_ALL = 0,
+	WR_FILTER_JOIN_ANY = 1,
+	WR_FILTER_JOIN_NOBODY =
+		2, /* of a subscription that is weir's own (core/pipeline/copier.h) */
+};
+
+/* Of JOIN_NOBODY: no topic. */
+#define WR_TARGET_NONE UINT32_MAX
 
 struct wr_filter_term {
 	uint32_t kind;
@@ -40,6 +50,7 @@ struct wr_filter_term {
 
 struct wr_filter_view {
 	enum wr_filter_join join;
+	uint32_t target; /* of JOIN_NOBODY */
 	uint32_t term_count;
 	struct wr_filter_term terms[WR_FILTER_TERMS_MAX];
 };

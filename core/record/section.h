@@ -19,6 +19,7 @@ enum wr_section_module {
 	WR_SECTION_VERSIONS = 7,
 	WR_SECTION_FILTERS = 8,
 	WR_SECTION_SCHEMAS = 9,
+	WR_SECTION_MADE = 10,
 };
 
 struct wr_section_header {

@@ -92,5 +92,54 @@ WEIR_API int weir_subscription_filter(struct weir_pipeline *pipeline, uint32_t s
 				      void *to, size_t to_bytes,
 				      struct weir_subscription_filter *ret_filter);
 
+/** No topic for what nobody wants. */
+#define WEIR_UNROUTED_NONE UINT32_MAX
+
+/**
+ * Events of a topic that no subscription wants are copied to another topic of the log, as RabbitMQ
+ * does it with an alternate exchange: never dropped in silence.
+ *
+ * Nobody wants an event if there was no subscription to its topic when it was appended that has no
+ * filter, or whose filter, as it was then, wanted it. Members do not matter, nor how far they are;
+ * a subscription that is made later may read such an event all the same.
+ *
+ * A copy has the event's key, headers, ids, type and payload, and an origin (weir_item_origin(),
+ * with `unrouted`) that says where it comes from: topic, partition, sequence. It is there exactly
+ * once, over crashes, restarts and changes of filters: copies are written in one run with the
+ * progress over their events. Copies of one partition are in order. Where they cannot be written
+ * (a full disk) they wait, options.log_fn is told, and the events stay in the log until then.
+ *
+ * It is a subscription of weir's own that does this, with the name "unrouted." and the topic's,
+ * and without members: weir_lag() tells how many events wait to be copied, and retention keeps
+ * them. It counts as one of options.subscriptions_max, and a few bytes of filter_bytes_max.
+ *
+ * Like a filter the target is part of the log, and counts from the change's record on. A target
+ * from which the event could come back, by its own target or by dead letters, is refused.
+ *
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit. Allocates: as
+ *            weir_subscription_set_filter().
+ * @param target            WEIR_UNROUTED_NONE: nowhere from here on, as before the first call
+ * @param ret_subscription  may be NULL. The id of that subscription; UINT32_MAX: none, since it
+ *                          never had a target
+ * @return 0; WEIR_E_UNKNOWN_NAME (a topic); -EINVAL: it would come back, the topic's name has more
+ *         than 191 bytes, or options.run_records_max is 1; WEIR_E_EXISTS: a subscription of another
+ *         kind has the name; WEIR_E_FULL, -ENOMEM, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_set_unrouted(struct weir_pipeline *pipeline, uint32_t topic,
+						     uint32_t target, uint32_t *ret_subscription,
+						     struct weir_problem *reterr_problem);
+
+/**
+ * Where events of a topic go that nobody wants.
+ *
+ * Thread: any but weir's own (WEIR_E_AGAIN there). Blocks: for a control call under way. Allocates:
+ *         never.
+ * @param ret_target        WEIR_UNROUTED_NONE: nowhere
+ * @param ret_subscription  may be NULL. As of weir_topic_set_unrouted()
+ * @return 0, WEIR_E_UNKNOWN_NAME, WEIR_E_AGAIN, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_unrouted(struct weir_pipeline *pipeline, uint32_t topic,
+						 uint32_t *ret_target, uint32_t *ret_subscription);
+
 WEIR_DECLS_END
 #endif

@@ -139,7 +139,7 @@ struct weir_origin {
 	uint32_t log;
 	uint32_t topic;
 	uint32_t partition;
-	uint32_t subscription;    /**< whose members could not process it */
+	uint32_t subscription;    /**< whose members could not process it, or that copied it */
 	uint32_t attempts;        /**< that failed */
 	uint32_t reason;          /**< of the last rejection: yours; 0 also where a lease ran out */
 	bool by_verdict;          /**< it was rejected as dead (RabbitMQ: rejected) */
@@ -147,6 +147,7 @@ struct weir_origin {
 	bool overflowed;          /**< it was one too many (maxlen); none of the three: attempts_max
 	                               was reached (delivery_limit) */
 	bool parked;              /**< when it died, its key was parked behind it */
+	bool unrouted;            /**< no dead letter: nobody wanted it (filtering.h) */
 	uint64_t first_failed_us; /**< append time (event.h) */
 	uint64_t last_failed_us;
 	const char *text; /**< of the last rejection, not terminated; "" after a restart */

@@ -301,6 +301,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
 		check_window(findings, item, &topics[i]);
 		check_compact(findings, values, item, &topics[i]);
+		wr_config_check_unrouted(findings, values, &topics[i], item);
 		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (topics[i].name == NULL || topics[j].name == NULL ||

@@ -78,6 +78,12 @@ void wr_config_check_queue(struct wr_config_findings *findings,
 /* A term as weir_subscription_create() takes it; false: there is no pattern, which was told. */
 bool wr_config_term(const struct wr_config_term *term, struct weir_filter_term *ret_term);
 
+/* Where events go that nobody wants: to a topic of the file, and not round. */
+void wr_config_check_unrouted(struct wr_config_findings *findings,
+			      const struct wr_config_values *values,
+			      const struct wr_config_topic *topic,
+			      const struct wr_config_node *item);
+
 /* The filter of a subscription: its terms have one pattern each, and that compiles
  * (check_filter.c). */
 void wr_config_check_filter(struct wr_config_findings *findings,

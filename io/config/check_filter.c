@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The filter of a subscription: each term has one pattern, and that is compiled as
- * weir_subscription_create() would compile it. What a pattern is refused for is told at the name in
- * it that is at fault, where that stands in it once, else at the whole of it.
+ * What a topic does with events that nobody wants. And the filter of a subscription: each term has
+ * one pattern, and that is compiled as weir_subscription_create() would compile it. What a pattern
+ * is refused for is told at the name in it that is at fault, where that stands in it once, else at
+ * the whole of it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -112,6 +113,40 @@ static void check_term(struct wr_config_findings *findings, const struct wr_conf
 	const struct wr_config_node *node = wr_config_child(map, key);
 	if (node != NULL && !node->refused)
 		compile(findings, key, &term, node);
+}
+
+/* The topic of that name; NULL: the file has none. */
+static const struct wr_config_topic *topic_of(const struct wr_config_values *values,
+					      const char *name)
+{
+	const struct wr_config_topic *topics = values->topics.items;
+	for (uint32_t i = 0; i < values->topics.count; i++)
+		if (topics[i].name != NULL && name != NULL && strcmp(topics[i].name, name) == 0)
+			return &topics[i];
+	return NULL;
+}
+
+void wr_config_check_unrouted(struct wr_config_findings *findings,
+			      const struct wr_config_values *values,
+			      const struct wr_config_topic *topic,
+			      const struct wr_config_node *item)
+{
+	const struct wr_config_node *node = wr_config_child(item, "unrouted");
+	const struct wr_config_topic *at = topic;
+	if (topic->unrouted == NULL || node == NULL)
+		return;
+	wr_config_check_topic(findings, values, node, topic->unrouted);
+	/* As long as the way can be: it ends, or comes back, or is told at another topic. */
+	for (uint32_t i = 0; i < values->topics.count && at != NULL; i++) {
+		at = topic_of(values, at->unrouted);
+		if (at != topic)
+			continue;
+		struct weir_config_diagnostic *d =
+			wr_config_error(findings, wr_config_node_place(findings, node),
+					"what nobody wants would come back to \"%s\"", topic->name);
+		wr_config_help(findings, d, "a topic that leads nowhere else");
+		return;
+	}
 }
 
 void wr_config_check_filter(struct wr_config_findings *findings,

@@ -62,6 +62,28 @@ static int check_lag(const struct weir_config *config, struct weir_problem *prob
 	return 0;
 }
 
+/* When all topics are there. */
+static int set_unrouted(const struct weir_config *config, struct weir_pipeline *pipeline,
+			struct weir_problem *problem)
+{
+	const struct wr_config_topic *topics = config->values.topics.items;
+	for (uint32_t i = 0; i < config->values.topics.count; i++) {
+		uint32_t topic, target;
+		if (topics[i].unrouted == NULL)
+			continue;
+		int rc = weir_topic_find(pipeline, topics[i].name, &topic);
+		if (rc == 0)
+			rc = weir_topic_find(pipeline, topics[i].unrouted, &target);
+		if (rc == 0)
+			rc = weir_topic_set_unrouted(pipeline, topic, target, NULL, problem);
+		if (rc == 0)
+			continue;
+		prepend_place(config, item_place(config, "topics", i), problem);
+		return rc;
+	}
+	return 0;
+}
+
 static int create(const struct weir_config *config, struct weir_pipeline *pipeline,
 		  struct weir_problem *problem)
 {
@@ -81,7 +103,8 @@ static int create(const struct weir_config *config, struct weir_pipeline *pipeli
 		prepend_place(config, item_place(config, "subscriptions", i), problem);
 		return rc;
 	}
-	return 0;
+	/* Behind them: they want what they want from here on. */
+	return set_unrouted(config, pipeline, problem);
 }
 
 /* On this machine. The config's findings are not touched: a copy takes what is found. */

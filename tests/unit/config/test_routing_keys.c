@@ -128,6 +128,12 @@ Test(routing_keys, what_is_wrong_is_told_at_its_place, .timeout = 60)
 		 "x:7:22: error: headers: "},
 		{FILTERED("      all:\n        - eventbridge: '{\"a\": '\n"), "is no JSON"},
 		{"topics: [{name: a, schema: {prefix: yes}}]\n", "subject"},
+		{"topics: [{name: a, unrouted: b}]\n", "x:1:30: error: there is no topic"},
+		{"topics: [{name: a, unrouted: a}]\n",
+		 "x:1:30: error: what nobody wants would come back to \"a\""},
+		{"topics:\n  - {name: a, unrouted: b}\n  - {name: b, unrouted: c}\n"
+		 "  - {name: c, unrouted: b}\n",
+		 "x:3:25: error: what nobody wants would come back to \"b\""},
 		{"topics: [{name: a, schema: a b}]\n", "is not a name"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -160,12 +166,12 @@ static void open_and_expect(const char *rest, const char *pattern)
 	struct weir_topic_schema schema;
 	struct weir_problem why;
 	_Alignas(16) char room[256];
-	uint32_t id = 0;
+	uint32_t id = 0, target = 0;
 	(void)snprintf(yaml, sizeof yaml,
 		       "journal: {dir: \"%s\", segment: 1MiB}\n"
 		       "memory: {chunk: 64KiB, pool: 1MiB, undurable: 512KiB, lane: 64KiB, "
 		       "member_lane: 64KiB}\nlimits: {schemas: 4}\n"
-		       "topics: [{name: a, schema: a-value}]\n"
+		       "topics: [{name: a, schema: a-value, unrouted: b}, {name: b}]\n"
 		       "subscriptions:\n  - {name: s, topics: [a]%s}\n",
 		       f.dir, rest);
 	struct weir_config *config = config_good(yaml);
@@ -173,6 +179,8 @@ static void open_and_expect(const char *rest, const char *pattern)
 	weir_config_destroy(config);
 	cr_assert_eq(weir_topic_schema(p, 0, &schema), 0);
 	cr_expect_str_eq(schema.subject, "a-value");
+	cr_assert_eq(weir_topic_unrouted(p, 0, &target, NULL), 0);
+	cr_expect_eq(target, 1);
 	cr_assert_eq(weir_subscription_find(p, "s", &id), 0);
 	cr_assert_geq(weir_subscription_filter(p, id, room, sizeof room, &filter), 0);
 	cr_assert_eq(filter.term_count, 1);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Copies of what no subscription wanted, to the topic that its topic names for that. Why this way:
+ * docs/design/unrouted-is-a-subscription.md.
+ *
+ * It is a subscription of weir's own, in order of partitions, whose filter is what nobody else
+ * wants. It has no members: the group step reads its bits (router.h) and hands runs to the log, in
+ * its own lane, each of copies and of the progress over what they are copies of. So a copy is there
+ * exactly if the progress over its event is, whatever happens in between. What is not answered yet
+ * is handed over behind one another; when a run is refused those behind it are, too, since they
+ * begin where it should have ended, and it is begun again where the log stands.
+ *
+ *   copier.c          the group step's part
+ *   topic_unrouted.c  the control call that says where copies go
+ */
+#ifndef WR_PIPELINE_COPIER_H
+#define WR_PIPELINE_COPIER_H
+
+#include "core/pipeline/pipeline.h"
+
+struct wr_copier {
+	struct wr_subscription_live *live;
+	uint64_t at_seq;     /* looked through up to here */
+	uint64_t passed_seq; /* rows without copies were moved on when it was here */
+	uint64_t safe_seq;   /* nothing on its way, and nothing to come, is of an event below */
+	uint64_t after_ns;   /* not before */
+	uint32_t on_way;     /* runs that are not answered */
+	uint32_t rows;
+	bool refused; /* one of them was: all are waited for */
+	bool told;    /* options.log_fn was told why it waits */
+	size_t block_bytes;
+	uint64_t positions[]; /* [rows]: by what was handed over */
+};
+
+/* Makes it, if the subscription is one that copies. */
+int wr_copier_start(struct weir_pipeline *p, struct wr_subscription_live *live);
+void wr_copier_free(struct weir_pipeline *p, struct wr_subscription_live *live);
+
+/* ---- the group step's ---- */
+
+int wr_copier_step(struct wr_copier *copier, uint64_t now_ns);
+/* When it has something to do, if nothing comes; UINT64_MAX: never. */
+uint64_t wr_copier_due_ns(const struct wr_copier *copier);
+/* What it keeps in memory, in a log that has nothing else; UINT64_MAX: nothing. */
+uint64_t wr_copier_held_seq(const struct wr_copier *copier);
+void wr_copier_answered(struct weir_pipeline *p, const struct wr_raise *raise,
+			const struct wr_reply *reply);
+
+#endif

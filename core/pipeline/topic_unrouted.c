@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where events go that nobody wants of a topic: a subscription of weir's own over it, by the name
+ * "unrouted." and the topic's, whose filter says so. Thread: the caller's, under the control lock.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/pipeline/copier.h"
+#include "core/pipeline/sharing.h"
+#include "core/pipeline/subscription_filter.h"
+
+#define PREFIX "unrouted."
+
+/* The subscription over a topic; UINT32_MAX: there is none. */
+static uint32_t find(struct weir_pipeline *p, uint32_t topic)
+{
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	for (uint32_t id = 0; id < count; id++)
+		if (wr_filters_copy(&p->tables.filters, id) &&
+		    p->tables.catalog.subscriptions[id].topics[0] == topic)
+			return id;
+	return UINT32_MAX;
+}
+
+uint32_t wr_unrouted_target(struct weir_pipeline *p, uint32_t topic)
+{
+	const struct wr_filters *f = &p->tables.filters;
+	struct wr_filter_view view = {.target = WR_TARGET_NONE};
+	uint32_t id = f->copying > 0 ? find(p, topic) : UINT32_MAX;
+	if (id == UINT32_MAX)
+		return WR_TARGET_NONE;
+	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
+	(void)wr_filter_read(f->text + v->place, v->bytes, &view);
+	return view.target;
+}
+
+static int check(struct weir_pipeline *p, uint32_t topic, uint32_t target,
+		 struct weir_problem *problem)
+{
+	uint32_t count = wr_catalog_topic_count(&p->tables.catalog);
+	if (topic >= count)
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "topic",
+				      "there is no topic of this id");
+	if (target != WEIR_UNROUTED_NONE && target >= count)
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "target",
+				      "there is no topic of this id");
+	if (p->options.run_records_max < 2)
+		return wr_problem_set(problem, -EINVAL, "run_records_max",
+				      "a copy and its progress are two records");
+	if (p->tables.catalog.topics[topic].name_bytes + strlen(PREFIX) > WR_NAME_BYTES_MAX)
+		return wr_problem_set(problem, -EINVAL, "topic",
+				      "its name is too long for a subscription's, which is "
+				      "'unrouted.' and that");
+	if (target == topic)
+		return wr_problem_set(problem, -EINVAL, "target",
+				      "the topic itself: it would never be wanted there, either");
+	if (target != WEIR_UNROUTED_NONE && wr_dead_letters_come_back(p, &topic, 1, target))
+		return wr_problem_set(problem, -EINVAL, "target",
+				      "what nobody wants would come back: by unrouted events or "
+				      "dead letters of that topic's");
+	return 0;
+}
+
+static int set(struct weir_pipeline *p, uint32_t topic, uint32_t target, uint32_t *ret_subscription,
+	       struct weir_problem *problem)
+{
+	const struct wr_filter_view view = {.join = WR_FILTER_JOIN_NOBODY, .target = target};
+	char name[sizeof PREFIX + WR_NAME_BYTES_MAX];
+	struct weir_subscription_options o;
+	struct wr_filter_call call;
+	int rc = check(p, topic, target, problem);
+	if (rc != 0)
+		return rc;
+	*ret_subscription = find(p, topic);
+	if (target == WEIR_UNROUTED_NONE && *ret_subscription == UINT32_MAX)
+		return 0;
+	const char *topic_name = p->tables.catalog.topics[topic].name;
+	(void)snprintf(name, sizeof name, PREFIX "%s", topic_name);
+	weir_subscription_options_init(&o);
+	o.name = name;
+	o.topics = &topic_name;
+	o.topic_count = 1;
+	o.start = WEIR_START_NEWEST;
+	rc = wr_filter_call_of(p, &view, &call, problem);
+	if (rc == 0)
+		rc = wr_subscription_create_filtered(p, &o, &call, ret_subscription, problem);
+	wr_filter_call_end(p, &call);
+	return rc;
+}
+
+int weir_topic_set_unrouted(struct weir_pipeline *p, uint32_t topic, uint32_t target,
+			    uint32_t *ret_subscription, struct weir_problem *reterr_problem)
+{
+	uint32_t subscription;
+	int rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	wr_control_lock(p);
+	rc = set(p, topic, target, &subscription, reterr_problem);
+	wr_control_unlock(p);
+	if (rc == 0 && ret_subscription != NULL)
+		*ret_subscription = subscription;
+	return rc;
+}
+
+int weir_topic_unrouted(struct weir_pipeline *p, uint32_t topic, uint32_t *ret_target,
+			uint32_t *ret_subscription)
+{
+	int rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return rc;
+	wr_control_lock(p);
+	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
+		rc = WEIR_E_UNKNOWN_NAME;
+	if (rc == 0) {
+		*ret_target = wr_unrouted_target(p, topic);
+		if (ret_subscription != NULL)
+			*ret_subscription = find(p, topic);
+	}
+	wr_control_unlock(p);
+	return rc;
+}
