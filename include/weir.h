@@ -39,6 +39,7 @@
 #include <weir/pipeline.h>
 #include <weir/producer.h>
 #include <weir/projection.h>
+#include <weir/rabbitmq.h>
 #include <weir/registry.h>
 #include <weir/replay.h>
 #include <weir/resolver.h>

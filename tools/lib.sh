@@ -19,6 +19,7 @@ package_present() { # package_present DEBIAN_PACKAGE
 	libhwloc-dev) pkg-config --atleast-version=2.4 hwloc ;;
 	libmicrohttpd-dev) pkg-config --atleast-version=0.9.75 libmicrohttpd ;;
 	libjansson-dev) pkg-config --atleast-version=2.14 jansson ;;
+	librabbitmq-dev) pkg-config --atleast-version=0.11 librabbitmq ;;
 	libcriterion-dev) pkg-config --atleast-version=2.4 criterion ;;
 	gcc-aarch64-linux-gnu) command -v aarch64-linux-gnu-gcc ;;
 	libc6-dev-arm64-cross) test -e /usr/aarch64-linux-gnu/include/stdio.h ;;

@@ -51,6 +51,7 @@ find_more() {
 	jemalloc=$(find "$1" -name weir-jemalloc.pc)
 	config=$(find "$1" -name weir-config.pc)
 	serve=$(find "$1" -name weir-serve.pc)
+	rabbitmq=$(find "$1" -name weir-rabbitmq.pc)
 	more_programs=0
 	[ -z "$jemalloc" ] || more_programs=$((more_programs + 2))
 	[ -z "$config" ] || more_programs=$((more_programs + 2))
@@ -69,7 +70,8 @@ wanted_list() {
 	sed -e '/^#/d' "$root/tests/install/installed_files.txt" |
 		{ [ -n "$jemalloc" ] && cat || grep -v 'weir-jemalloc'; } |
 		{ [ -n "$config" ] && cat || grep -v 'weir-config'; } |
-		{ [ -n "$serve" ] && cat || grep -v 'weir-serve'; }
+		{ [ -n "$serve" ] && cat || grep -v 'weir-serve'; } |
+		{ [ -n "$rabbitmq" ] && cat || grep -v 'weir-rabbitmq'; }
 }
 
 same_files() { # same_files FOLDER

@@ -59,7 +59,7 @@ FILENAME == "include/weir/error.h" && /^[ \t]*X\([A-Z_]+, -[0-9]+, "/ {
 	next
 }
 # Fields of option structs: the last name before a semicolon, an array or a parameter list.
-/^struct weir_([a-z]+_)?options \{/ {
+/^struct weir_([a-z]+_)*options \{/ {
 	struct_name = $2
 	fields_seen = 0
 	next
