@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A small HTTP server beside a pipeline: its schema registry by the interface of Confluent's, so
- * that existing clients work.
+ * A small HTTP server beside a pipeline: its metrics, and those of other processes' pipelines, as
+ * OpenMetrics and on a live page; its schema registry by the interface of Confluent's, so that
+ * existing clients work.
  *
  * This is a library by itself (libweir-serve), because it brings libmicrohttpd in: who links
  * libweir alone does not.
@@ -52,6 +53,9 @@ struct weir_server_options {
 	/** What requests have to bring ("Authorization: Bearer TOKEN", or Basic with it as the
 	 *  password), all but /health and /ready. NULL: nothing. It is copied. */
 	const char *token;
+	/** Whose metrics it shows besides the pipeline's: of all whose files lie in this directory
+	 *  (metrics.h). "": the default one; NULL: none. It is copied. */
+	const char *metrics_dir;
 	bool writable; /**< schemas may be registered and deleted, levels set */
 
 	uint32_t connections_max;  /**< 1 .. 1024; more wait to be accepted */

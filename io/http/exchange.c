@@ -253,6 +253,8 @@ static struct exchange *begin(struct weir_server *server, struct MHD_Connection 
 	e->request.method = method_of(method);
 	const char *accept = header(connection, "Accept");
 	e->request.wants_html = accept != NULL && strstr(accept, "text/html") != NULL;
+	e->request.wants_openmetrics =
+		accept != NULL && strstr(accept, "application/openmetrics-text") != NULL;
 	int rc = find_route(server, e, url);
 	if (e->route != NULL && (e->route->flags & WR_HTTP_REGISTRY) != 0 &&
 	    (accept == NULL || strstr(accept, "application/json") == NULL ||

@@ -50,6 +50,7 @@ struct wr_http_request {
 	const char *body; /* not terminated */
 	size_t body_bytes;
 	bool wants_html; /* a browser's navigation */
+	bool wants_openmetrics;
 
 	/* The answer. */
 	unsigned status;

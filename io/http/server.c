@@ -269,6 +269,8 @@ static void free_all(struct weir_server *server)
 		(void)close(server->wake_fd);
 	(void)pthread_cond_destroy(&server->ended_cond);
 	(void)pthread_mutex_destroy(&server->lock);
+	wr_http_pipelines_fini(&server->pipelines);
+	free(server->metrics_dir);
 	free(server->token);
 	free(server);
 }
@@ -278,8 +280,10 @@ static int init(struct weir_server *server, const struct weir_server_options *op
 	pthread_condattr_t attributes;
 	server->options = *options;
 	server->wake_fd = -1;
-	server->site =
-		(struct wr_http_site){.pipeline = options->pipeline, .writable = options->writable};
+	server->site = (struct wr_http_site){.pipeline = options->pipeline,
+					     .writable = options->writable,
+					     .wants_token = options->token != NULL,
+					     .pipelines = &server->pipelines};
 	(void)pthread_mutex_init(&server->lock, NULL);
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -288,7 +292,15 @@ static int init(struct weir_server *server, const struct weir_server_options *op
 	server->token = options->token != NULL ? strdup(options->token) : NULL;
 	if (options->token != NULL && server->token == NULL)
 		return -ENOMEM;
+	if (options->metrics_dir != NULL) {
+		server->metrics_dir = strdup(options->metrics_dir);
+		if (server->metrics_dir == NULL)
+			return -ENOMEM;
+	}
+	server->pipelines.own = options->pipeline;
+	server->pipelines.dir = server->metrics_dir;
 	server->options.token = NULL; // the caller's
+	server->options.metrics_dir = NULL;
 	server->options.listen = NULL;
 	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return server->wake_fd >= 0 ? 0 : -errno;

@@ -26,6 +26,7 @@
 #include <weir/serve.h>
 
 #include "io/http/address.h"
+#include "io/http/pipelines.h"
 #include "io/http/site.h"
 #include "io/http/worker.h"
 
@@ -42,6 +43,8 @@ struct wr_http_connection {
 struct weir_server {
 	struct weir_server_options options;
 	struct wr_http_site site;
+	struct wr_http_pipelines pipelines;
+	char *metrics_dir;
 	struct wr_http_address address;
 	char *token;
 	struct MHD_Daemon *daemon;

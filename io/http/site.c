@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/http/page.h"
+#include "io/http/pipelines.h"
+
 const char wr_http_json[] = "application/json";
 const char wr_http_registry_json[] = "application/vnd.schemaregistry.v1+json";
 
@@ -22,6 +25,8 @@ static const struct wr_http_route routes[] = {
 	{GET, WR_HTTP_OPEN, "", wr_http_root},
 	{GET, WR_HTTP_OPEN, "health", wr_http_health},
 	{GET, WR_HTTP_OPEN, "ready", wr_http_ready},
+	{GET, 0, "metrics", wr_http_metrics},
+	{GET, 0, "live", wr_http_live},
 	{GET, READS, "subjects", wr_http_subjects},
 	{POST, ASKS, "subjects/?", wr_http_lookup},
 	{DELETE, CHANGES, "subjects/?", wr_http_subject_delete},
@@ -128,25 +133,44 @@ void wr_http_done(struct wr_http_request *r)
 
 /* --- what is not of the registry -------------------------------------------------------------- */
 
+/* The page has no data in it, and so needs no token: it asks its reader for one. */
 void wr_http_root(const struct wr_http_site *site, struct wr_http_request *r)
 {
 	(void)site;
-	/* What a registry says to who looks whether it is there. */
-	wr_http_text_say(&r->reply, "{}");
+	if (r->wants_html) {
+		r->content_type = "text/html; charset=utf-8";
+		r->extra_name = "Content-Security-Policy";
+		r->extra_value = "default-src 'none'; style-src 'unsafe-inline'; script-src "
+				 "'unsafe-inline'; connect-src 'self'; img-src data:; base-uri "
+				 "'none'; form-action 'none'; frame-ancestors 'none'";
+		r->fixed = (const char *)wr_http_page;
+		r->fixed_bytes = wr_http_page_bytes;
+	} else {
+		/* What a registry says to who looks whether it is there. */
+		wr_http_text_say(&r->reply, "{}");
+	}
 	wr_http_done(r);
 }
 
 void wr_http_health(const struct wr_http_site *site, struct wr_http_request *r)
 {
-	(void)site;
-	wr_http_text_say(&r->reply, "{\"status\":\"ok\"}");
+	wr_http_text_format(&r->reply, "{\"status\":\"ok\",\"token\":%s}",
+			    site->wants_token ? "true" : "false");
 	wr_http_done(r);
 }
 
-/* A pipeline that has no room for events is not ready for more of them. */
+/* Of the server's own pipeline: may it be handed events? Others that are shown are not its own. */
 void wr_http_ready(const struct wr_http_site *site, struct wr_http_request *r)
 {
 	struct weir_info info = {.struct_bytes = sizeof info};
+	wr_http_pipelines_look(site->pipelines);
+	for (uint32_t i = 0; site->pipeline != NULL && i < site->pipelines->count; i++) {
+		const struct wr_http_pipeline *one = site->pipelines->list[i];
+		if (one->about.failed && wr_http_is_own(site->pipelines, one)) {
+			wr_http_fail(r, 503, "the journal has failed: open it again");
+			return;
+		}
+	}
 	if (site->pipeline != NULL && weir_pipeline_info(site->pipeline, &info) == 0 &&
 	    info.starved) {
 		wr_http_fail(r, 503, "the journal has no room for another segment: %s",

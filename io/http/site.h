@@ -16,9 +16,13 @@
 
 #include "io/http/request.h"
 
+struct wr_http_pipelines;
+
 struct wr_http_site {
 	struct weir_pipeline *pipeline; /* may be NULL */
 	bool writable;
+	bool wants_token;
+	struct wr_http_pipelines *pipelines; /* the server's thread alone */
 };
 
 enum wr_http_route_flags {
@@ -65,6 +69,6 @@ wr_http_answer_fn wr_http_subjects, wr_http_versions, wr_http_version, wr_http_v
 	wr_http_config_subject, wr_http_config_set, wr_http_config_delete, wr_http_mode,
 	wr_http_mode_subject, wr_http_mode_set, wr_http_contexts, wr_http_cluster_id,
 	wr_http_cluster_version;
-wr_http_answer_fn wr_http_root, wr_http_health, wr_http_ready;
+wr_http_answer_fn wr_http_root, wr_http_health, wr_http_ready, wr_http_metrics, wr_http_live;
 
 #endif

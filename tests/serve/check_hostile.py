@@ -180,7 +180,6 @@ def refusals(folder):
     os.chmod(blank, 0o600)
     j = ('--journal', folder + '/j')
     for options, code, text in (
-            ((), 2, 'nothing to serve'),
             ((*j, '--listen', '0.0.0.0:0', '--no-token'), 2, 'needs a token'),
             ((*j, '--listen', 'example.org:80'), 2, 'names are not looked up'),
             ((*j, '--listen', '127.0.0.1:99999'), 2, 'an address is'),

@@ -62,7 +62,7 @@ def explained(body):
 # method, path, body, status, answer (a value, or a function that looks at it)
 TABLE = [
     ('GET', '/', None, 200, {}),
-    ('GET', '/health', None, 200, {'status': 'ok'}),
+    ('GET', '/health', None, 200, {'status': 'ok', 'token': True}),
     ('GET', '/ready', None, 200, {'status': 'ready'}),
     ('GET', '/subjects', None, 200, []),
     ('GET', '/schemas/types', None, 200, ['AVRO']),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the tests of `weir serve` share: a server of their own, requests as bytes or as JSON, TAP.
 # Nothing but Python's standard library.
+import atexit
 import json
-import os
 import re
 import shutil
 import signal
@@ -20,6 +20,7 @@ class Server:
     def __init__(self, weir, *options):
         self.process = subprocess.Popen([weir, 'serve', '--listen', '127.0.0.1:0', *options],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        atexit.register(self.process.kill)  # of a case that failed; nothing if it ended
         line = self.process.stdout.readline()
         match = re.match(r'listening on http://127\.0\.0\.1:(\d+)', line)
         if not match:

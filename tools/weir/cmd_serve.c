@@ -21,6 +21,7 @@
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
 #include "tools/weir/owned.h"
+#include "tools/weir/serve_print.h"
 
 /* For the last answers, and the call that is under way. */
 #define CLOSE_NS 5000000000u
@@ -29,6 +30,8 @@ static struct {
 	const char *listen;
 	const char *token_file;
 	const char *journal;
+	const char *metrics;
+	unsigned print;
 	bool create;
 	bool no_token;
 	bool writable;
@@ -37,6 +40,9 @@ static struct {
 	uint64_t request_ns;
 	struct owned_limits limits;
 } choices;
+
+enum { PRINT_NOTHING, PRINT_DASHBOARD, PRINT_ALERTS };
+static const char *const prints[] = {"nothing", "dashboard", "alerts", NULL};
 
 static const struct cli_option options[] = {
 	{.name = "listen",
@@ -54,6 +60,11 @@ static const struct cli_option options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.no_token,
 	 .help = "whoever reaches the address may ask; on loopback and unix: only"},
+	{.name = "metrics",
+	 .type = CLI_STRING,
+	 .target = &choices.metrics,
+	 .value_name = "DIR",
+	 .help = "the files of metrics there; without it those of all pipelines of this user"},
 	{.name = "journal",
 	 .type = CLI_STRING,
 	 .target = &choices.journal,
@@ -88,17 +99,24 @@ static const struct cli_option options[] = {
 	 .min = 100000000,
 	 .max = 3600000000000,
 	 .help = "in which a request has to be there, and its answer read"},
+	{.name = "print",
+	 .type = CLI_ENUM,
+	 .target = &choices.print,
+	 .choices = prints,
+	 .fallback = "nothing",
+	 .help = "serve nothing: print a dashboard for Grafana, or alert rules for Prometheus"},
 	OWNED_OPTIONS(choices.limits),
 };
 
 static const struct cli_command command = {
 	.name = "serve",
-	.summary = "Serve over HTTP until SIGTERM: the schema registry of a journal.",
+	.summary = "Serve over HTTP until SIGTERM: metrics, a live page, a schema registry.",
 	.description =
-		"The addresses are those of Confluent's registry: its clients work. A token\n"
-		"goes with each request, as \"Authorization: Bearer TOKEN\" or as the password\n"
-		"of Basic; without one only on a socket file, whose mode is 0600, or with\n"
-		"--no-token. There is no TLS. Nothing is changed without --writable.\n"
+		"/metrics is OpenMetrics, / a page that draws it, of all pipelines that run here.\n"
+		"With --journal also the registry of that journal, as Confluent's: its clients\n"
+		"work. A token goes with each request, as \"Authorization: Bearer TOKEN\" or as\n"
+		"the password of Basic; without one only on a socket file, whose mode is 0600, or\n"
+		"with --no-token. There is no TLS. Nothing is changed without --writable.\n"
 		"\n"
 		"Exit codes: 0 ended by a signal, 2 usage, 4 no such journal or file, 5 the\n"
 		"journal or the address is in use.",
@@ -178,11 +196,12 @@ static int serve(struct weir_server_options *o, const sigset_t *signals)
 		return cli_fail(choices.listen, rc, &problem);
 	printf("listening on %s%s\n", weir_server_url(server), o->writable ? "" : ", read-only");
 	if (o->token != NULL && choices.token_file == NULL)
-		printf("token: %s\n", o->token);
+		printf("token: %s\npage: %s/#token=%s\n", o->token, weir_server_url(server),
+		       o->token);
 	(void)fflush(stdout);
 	(void)sigwait(signals, &signal_number);
 	rc = weir_server_close(server, CLOSE_NS);
-	if (rc == -ETIMEDOUT) {
+	if (rc == -ETIMEDOUT && o->pipeline != NULL) {
 		/* A registration that waits for a disk: with the pipeline it ends. */
 		(void)weir_close(o->pipeline, WEIR_CLOSE_ABORT, CLOSE_NS, NULL);
 		o->pipeline = NULL;
@@ -202,6 +221,9 @@ int cmd_serve(int argc, char **argv)
 	int code = cli_parse(&command, argc, argv, &first);
 	if (code != CLI_GO_ON)
 		return code;
+	if (choices.print != PRINT_NOTHING)
+		return choices.print == PRINT_DASHBOARD ? serve_print_dashboard()
+							: serve_print_alerts();
 	weir_server_options_init(&o);
 	o.listen = choices.listen;
 	o.writable = choices.writable;
@@ -211,10 +233,12 @@ int cmd_serve(int argc, char **argv)
 	code = choose_token(&o, token);
 	if (code != CLI_GO_ON)
 		return code;
-	if (choices.journal == NULL)
-		return cli_usage(&command, "nothing to serve: give a --journal");
+	o.metrics_dir = choices.metrics != NULL ? choices.metrics : "";
 	block_signals(&signals);
-	code = owned_open_running(choices.journal, &choices.limits, choices.create, &o.pipeline);
+	if (choices.journal == NULL)
+		return serve(&o, &signals);
+	code = owned_open_running(choices.journal, &choices.limits, choices.create, choices.metrics,
+				  &o.pipeline);
 	if (code != CLI_GO_ON)
 		return code;
 	code = serve(&o, &signals);

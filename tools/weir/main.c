@@ -38,7 +38,7 @@ static const struct command commands[] = {
 	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
 #endif
 #ifdef WR_HAVE_SERVE
-	{"serve", cmd_serve, "serve over HTTP: the schema registry of a journal"},
+	{"serve", cmd_serve, "serve over HTTP: metrics, a live page, a schema registry"},
 #endif
 };
 

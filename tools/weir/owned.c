@@ -38,7 +38,7 @@ static int look(const char *dir, uint32_t *ret_chunk_bytes, struct weir_problem 
 }
 
 static int open_it(const char *dir, const struct owned_limits *limits, bool manual, bool create,
-		   struct weir_pipeline **ret_pipeline)
+		   const char *metrics_dir, struct weir_pipeline **ret_pipeline)
 {
 	struct weir_options options;
 	struct weir_problem problem = {0};
@@ -51,6 +51,7 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 		weir_options_init(&options);
 		options.dir = dir;
 		options.manual = manual;
+		options.metrics_dir = metrics_dir;
 		if (is_new)
 			options.segment_bytes = NEW_SEGMENT_BYTES;
 		options.chunk_bytes = chunk_bytes != 0 ? chunk_bytes : options.chunk_bytes;
@@ -85,13 +86,13 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 int owned_open(const char *dir, const struct owned_limits *limits,
 	       struct weir_pipeline **ret_pipeline)
 {
-	return open_it(dir, limits, true, false, ret_pipeline);
+	return open_it(dir, limits, true, false, "", ret_pipeline);
 }
 
 int owned_open_running(const char *dir, const struct owned_limits *limits, bool create,
-		       struct weir_pipeline **ret_pipeline)
+		       const char *metrics_dir, struct weir_pipeline **ret_pipeline)
 {
-	return open_it(dir, limits, false, create, ret_pipeline);
+	return open_it(dir, limits, false, create, metrics_dir, ret_pipeline);
 }
 
 int owned_close(struct weir_pipeline *pipeline, const char *dir, int code)

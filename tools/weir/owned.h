@@ -52,9 +52,12 @@ struct owned_limits {
 /* An exit code: CLI_GO_ON and the pipeline, or what was told to stderr. */
 int owned_open(const char *dir, const struct owned_limits *limits,
 	       struct weir_pipeline **ret_pipeline);
-/* The same with threads of its own, for who serves it for long; a new one where there is none. */
+/*
+ * The same with threads of its own, for who serves it for long; a new one where there is none. Its
+ * metrics lie in metrics_dir (NULL: where those of others do); of the one above nowhere.
+ */
 int owned_open_running(const char *dir, const struct owned_limits *limits, bool create,
-		       struct weir_pipeline **ret_pipeline);
+		       const char *metrics_dir, struct weir_pipeline **ret_pipeline);
 /* Closes it: `code`, or why that failed. */
 int owned_close(struct weir_pipeline *pipeline, const char *dir, int code);
 

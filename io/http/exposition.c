@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /metrics: what the files of pipelines say, as OpenMetrics 1.0 or, for who does not ask for that,
+ * in the older text format of Prometheus.
+ *
+ * All series of one metric stand together, over all pipelines: the formats want it so. The table of
+ * metrics comes with each file, so that what a newer pipeline counts is shown, too; where two files
+ * disagree about a metric, the first one is believed. Of a pipeline that is gone only that is told.
+ *
+ * Buckets of a histogram are sixteen to each power of two in the file, and one here.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/http/pipelines.h"
+#include "io/http/site.h"
+
+static const char openmetrics[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+static const char prometheus[] = "text/plain; version=0.0.4; charset=utf-8";
+
+struct exposition {
+	struct wr_http_text *to;
+	const struct wr_http_pipelines *pipelines;
+	bool is_open; /* OpenMetrics */
+};
+
+static void escape(struct wr_http_text *to, const char *text, bool quotes)
+{
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at == '\\')
+			wr_http_text_say(to, "\\\\");
+		else if (*at == '\n')
+			wr_http_text_say(to, "\\n");
+		else if (*at == '"' && quotes)
+			wr_http_text_say(to, "\\\"");
+		else
+			wr_http_text_put(to, at, 1);
+	}
+}
+
+/* TYPE, UNIT and HELP of a family. The older format has the suffix in the name, and no units. */
+static void head(const struct exposition *x, const char *name, const char *type, const char *unit,
+		 const char *help)
+{
+	const char *suffix = !x->is_open && strcmp(type, "counter") == 0 ? "_total" : "";
+	size_t name_bytes = strlen(name), unit_bytes = strlen(unit);
+	wr_http_text_format(x->to, "# TYPE %s%s %s\n", name, suffix, type);
+	if (x->is_open && unit_bytes > 0 && name_bytes > unit_bytes &&
+	    name[name_bytes - unit_bytes - 1] == '_' &&
+	    strcmp(name + name_bytes - unit_bytes, unit) == 0)
+		wr_http_text_format(x->to, "# UNIT %s %s\n", name, unit);
+	wr_http_text_format(x->to, "# HELP %s%s ", name, suffix);
+	escape(x->to, help, x->is_open);
+	wr_http_text_say(x->to, "\n");
+}
+
+/* {pipeline="orders",topic="t" and, for a bucket, le="..." */
+static void labels(const struct exposition *x, const struct wr_http_pipeline *one,
+		   const struct weir_metrics_object *object, const char *le)
+{
+	wr_http_text_say(x->to, "{pipeline=\"");
+	escape(x->to, one->label, true);
+	for (uint32_t i = 0; i < object->label_count; i++) {
+		wr_http_text_format(x->to, "\",%s=\"", object->label_names[i]);
+		escape(x->to, object->label_values[i], true);
+	}
+	if (le != NULL)
+		wr_http_text_format(x->to, "\",le=\"%s", le);
+	wr_http_text_say(x->to, "\"} ");
+}
+
+static void number(struct wr_http_text *to, uint64_t n, uint64_t per_unit)
+{
+	if (per_unit <= 1)
+		wr_http_text_format(to, "%" PRIu64 "\n", n);
+	else if (per_unit == 1000000000u)
+		wr_http_text_format(to, "%" PRIu64 ".%09" PRIu64 "\n", n / per_unit, n % per_unit);
+	else
+		wr_http_text_format(to, "%.17g\n", (double)n / (double)per_unit);
+}
+
+/* From a microsecond, or one, on: a bucket for each power of two. */
+static void histogram(const struct exposition *x, const struct wr_http_pipeline *one,
+		      const struct weir_metrics_object *object, uint32_t index,
+		      const struct weir_metric *m)
+{
+	struct weir_metrics_histogram h;
+	uint64_t seen = 0, bound = m->per_unit >= 1000000000u ? 1024 : 1;
+	uint32_t at = 0;
+	char le[32];
+	if (weir_metrics_histogram(one->metrics, object, index, &h) != 0)
+		return;
+	for (; bound != 0 && bound < UINT64_C(1) << 42; bound *= 2) {
+		for (; at < h.bucket_count && weir_metrics_bucket_end(&h, at) < bound; at++)
+			seen += h.buckets[at];
+		(void)snprintf(le, sizeof le, "%.9g",
+			       (double)(bound - 1) / (double)(m->per_unit != 0 ? m->per_unit : 1));
+		wr_http_text_format(x->to, "%s_bucket", m->name);
+		labels(x, one, object, le);
+		number(x->to, seen, 1);
+	}
+	/* The count is that of the buckets: the format wants them to agree. */
+	for (; at < h.bucket_count; at++)
+		seen += h.buckets[at];
+	wr_http_text_format(x->to, "%s_bucket", m->name);
+	labels(x, one, object, "+Inf");
+	number(x->to, seen, 1);
+	wr_http_text_format(x->to, "%s_sum", m->name);
+	labels(x, one, object, NULL);
+	number(x->to, h.sum, m->per_unit);
+	wr_http_text_format(x->to, "%s_count", m->name);
+	labels(x, one, object, NULL);
+	number(x->to, seen, 1);
+}
+
+static bool is_alive(const struct wr_http_pipeline *one)
+{
+	return one->about.state == WEIR_METRICS_RUNNING || one->about.state == WEIR_METRICS_SILENT;
+}
+
+static void family(const struct exposition *x, const struct weir_metric *m)
+{
+	static const char *const types[] = {[WEIR_METRIC_COUNTER] = "counter",
+					    [WEIR_METRIC_GAUGE] = "gauge",
+					    [WEIR_METRIC_HISTOGRAM] = "histogram"};
+	struct weir_metrics_object object;
+	struct weir_metric theirs;
+	head(x, m->name, types[m->kind], m->unit, m->help);
+	for (uint32_t i = 0; i < x->pipelines->count; i++) {
+		const struct wr_http_pipeline *one = x->pipelines->list[i];
+		int index = weir_metrics_find(one->metrics, m->name);
+		if (!is_alive(one) || index < 0 ||
+		    weir_metrics_metric(one->metrics, (uint32_t)index, &theirs) != 0 ||
+		    theirs.kind != m->kind)
+			continue;
+		for (uint32_t at = 0;
+		     weir_metrics_next(one->metrics, theirs.object, &at, &object);) {
+			if (m->kind == WEIR_METRIC_HISTOGRAM) {
+				histogram(x, one, &object, (uint32_t)index, &theirs);
+				continue;
+			}
+			wr_http_text_format(x->to, "%s%s", m->name,
+					    m->kind == WEIR_METRIC_COUNTER ? "_total" : "");
+			labels(x, one, &object, NULL);
+			number(x->to, weir_metrics_value(one->metrics, &object, (uint32_t)index),
+			       theirs.per_unit);
+		}
+	}
+}
+
+/* Has a pipeline before this one told of the metric? */
+static bool is_told(const struct wr_http_pipelines *p, uint32_t before, const char *name)
+{
+	for (uint32_t i = 0; i < before; i++)
+		if (weir_metrics_find(p->list[i]->metrics, name) >= 0)
+			return true;
+	return false;
+}
+
+/* --- of the pipelines themselves -------------------------------------------------------------- */
+
+const char *wr_http_state_name(enum weir_metrics_state state)
+{
+	switch (state) {
+	case WEIR_METRICS_RUNNING:
+		return "running";
+	case WEIR_METRICS_SILENT:
+		return "silent";
+	case WEIR_METRICS_CLOSED:
+		return "closed";
+	case WEIR_METRICS_DEAD:
+		return "dead";
+	}
+	return "unknown";
+}
+
+static const struct weir_metrics_object none; /* without labels of its own */
+
+static void states(const struct exposition *x)
+{
+	head(x, "weir_pipeline_state", "gauge", "", "1 for the state that the pipeline is in.");
+	for (uint32_t i = 0; i < x->pipelines->count; i++)
+		for (int state = WEIR_METRICS_RUNNING; state <= WEIR_METRICS_DEAD; state++) {
+			const struct wr_http_pipeline *one = x->pipelines->list[i];
+			struct weir_metrics_object object = none;
+			object.label_count = 1;
+			object.label_names[0] = "state";
+			object.label_values[0] = wr_http_state_name((enum weir_metrics_state)state);
+			wr_http_text_say(x->to, "weir_pipeline_state");
+			labels(x, one, &object, NULL);
+			number(x->to, (int)one->about.state == state, 1);
+		}
+}
+
+static void about(const struct exposition *x)
+{
+	char pid[24];
+	head(x, "weir_pipeline_info", "gauge", "", "1: whose metrics these are.");
+	for (uint32_t i = 0; i < x->pipelines->count; i++) {
+		const struct wr_http_pipeline *one = x->pipelines->list[i];
+		struct weir_metrics_object object = none;
+		(void)snprintf(pid, sizeof pid, "%" PRIu64, one->about.pid);
+		object.label_count = 3;
+		object.label_names[0] = "journal";
+		object.label_values[0] = one->about.dir;
+		object.label_names[1] = "version";
+		object.label_values[1] = one->about.version;
+		object.label_names[2] = "pid";
+		object.label_values[2] = pid;
+		wr_http_text_say(x->to, "weir_pipeline_info");
+		labels(x, one, &object, NULL);
+		number(x->to, 1, 1);
+	}
+	head(x, "weir_pipeline_told_age_seconds", "gauge", "seconds",
+	     "Since the pipeline wrote its metrics last.");
+	for (uint32_t i = 0; i < x->pipelines->count; i++) {
+		wr_http_text_say(x->to, "weir_pipeline_told_age_seconds");
+		labels(x, x->pipelines->list[i], &none, NULL);
+		number(x->to, x->pipelines->list[i]->about.age_ns, 1000000000u);
+	}
+}
+
+/* By their codes: texts have numbers in them, and would make a series each. */
+static void errors(const struct exposition *x)
+{
+	struct weir_metrics_error e, other;
+	head(x, "weir_errors", "counter", "", "Errors that occurred, by their code.");
+	for (uint32_t i = 0; i < x->pipelines->count; i++) {
+		const struct wr_http_pipeline *one = x->pipelines->list[i];
+		for (uint32_t k = 0; weir_metrics_error(one->metrics, k, &e) == 0; k++) {
+			struct weir_metrics_object object = none;
+			uint64_t count = 0;
+			bool told = e.code == 0; // a note
+			for (uint32_t n = 0;
+			     !told && weir_metrics_error(one->metrics, n, &other) == 0; n++) {
+				told = n < k && other.code == e.code;
+				count += other.code == e.code ? other.count : 0;
+			}
+			if (told)
+				continue;
+			object.label_count = 1;
+			object.label_names[0] = "code";
+			object.label_values[0] = weir_error_name(e.code);
+			wr_http_text_say(x->to, "weir_errors_total");
+			labels(x, one, &object, NULL);
+			number(x->to, count, 1);
+		}
+	}
+}
+
+void wr_http_metrics(const struct wr_http_site *site, struct wr_http_request *r)
+{
+	struct exposition x = {
+		.to = &r->reply, .pipelines = site->pipelines, .is_open = r->wants_openmetrics};
+	struct weir_metric m;
+	wr_http_pipelines_look(site->pipelines);
+	r->content_type = x.is_open ? openmetrics : prometheus;
+	states(&x);
+	about(&x);
+	errors(&x);
+	for (uint32_t i = 0; i < site->pipelines->count; i++)
+		for (uint32_t k = 0;
+		     weir_metrics_metric(site->pipelines->list[i]->metrics, k, &m) == 0; k++)
+			if (!is_told(site->pipelines, i, m.name))
+				family(&x, &m);
+	if (x.is_open)
+		wr_http_text_say(&r->reply, "# EOF\n");
+	wr_http_done(r);
+}

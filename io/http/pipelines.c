@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See pipelines.h. */
+#include "io/http/pipelines.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/pipeline.h>
+
+#include "io/http/thread.h"
+
+#define LOOK_NS 100000000u
+
+static void forget(struct wr_http_pipelines *p, uint32_t i)
+{
+	weir_metrics_close(p->list[i]->metrics);
+	free(p->list[i]);
+	p->list[i] = p->list[--p->count];
+}
+
+static struct wr_http_pipeline *find(struct wr_http_pipelines *p, const char *path)
+{
+	for (uint32_t i = 0; i < p->count; i++)
+		if (strcmp(p->list[i]->path, path) == 0)
+			return p->list[i];
+	return NULL;
+}
+
+/* NULL: it cannot be read, or there are too many. */
+static struct wr_http_pipeline *add(struct wr_http_pipelines *p, const char *path)
+{
+	struct wr_http_pipeline *one = NULL;
+	if (p->count < WR_HTTP_PIPELINES_MAX && strlen(path) < sizeof one->path)
+		one = calloc(1, sizeof *one);
+	if (one == NULL)
+		return NULL;
+	memcpy(one->path, path, strlen(path) + 1);
+	int rc = path[0] == '\0' ? weir_metrics_open_own(p->own, &one->metrics, NULL)
+				 : weir_metrics_open(path, &one->metrics, NULL);
+	if (rc != 0) {
+		free(one);
+		return NULL;
+	}
+	p->list[p->count++] = one;
+	return one;
+}
+
+static int take(void *context, const char *path)
+{
+	struct wr_http_pipelines *p = context;
+	struct wr_http_pipeline *one = find(p, path);
+	if (one == NULL)
+		one = add(p, path);
+	if (one != NULL)
+		one->is_there = true;
+	else
+		p->left_out++;
+	return 0;
+}
+
+/* By its file, if that is in the directory; else as this process has it. */
+static void take_own(struct wr_http_pipelines *p)
+{
+	struct weir_info info = {.struct_bytes = sizeof info};
+	if (p->own == NULL || weir_pipeline_info(p->own, &info) != 0)
+		return;
+	struct wr_http_pipeline *one =
+		info.metrics_path[0] != '\0' ? find(p, info.metrics_path) : NULL;
+	if (one == NULL || !one->is_there)
+		(void)take(p, "");
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct wr_http_pipeline *x = *(struct wr_http_pipeline *const *)a;
+	const struct wr_http_pipeline *y = *(struct wr_http_pipeline *const *)b;
+	int order = strcmp(x->about.name, y->about.name);
+	if (order == 0)
+		order = x->about.pid < y->about.pid ? -1 : x->about.pid > y->about.pid;
+	return order != 0 ? order : strcmp(x->path, y->path);
+}
+
+/* Two series with the same labels would spoil all of an answer. */
+static void write_labels(struct wr_http_pipelines *p)
+{
+	for (uint32_t i = 0; i < p->count; i++) {
+		const char *name = p->list[i]->about.name;
+		bool alone = (i == 0 || strcmp(p->list[i - 1]->about.name, name) != 0) &&
+			     (i + 1 == p->count || strcmp(p->list[i + 1]->about.name, name) != 0);
+		char *label = p->list[i]->label;
+		if (alone)
+			(void)snprintf(label, sizeof p->list[i]->label, "%s", name);
+		else
+			(void)snprintf(label, sizeof p->list[i]->label, "%s (%" PRIu64 "%s)", name,
+				       p->list[i]->about.pid,
+				       p->list[i]->path[0] == '\0' ? ", here" : "");
+	}
+}
+
+void wr_http_pipelines_look(struct wr_http_pipelines *p)
+{
+	uint64_t now = wr_http_now_ns();
+	if (p->looked_ns != 0 && now - p->looked_ns < LOOK_NS)
+		return;
+	p->looked_ns = now;
+	p->left_out = 0;
+	for (uint32_t i = 0; i < p->count; i++)
+		p->list[i]->is_there = false;
+	if (p->dir != NULL)
+		(void)weir_metrics_list(p->dir[0] != '\0' ? p->dir : NULL, take, p);
+	take_own(p);
+	for (uint32_t i = p->count; i-- > 0;) {
+		struct wr_http_pipeline *one = p->list[i];
+		bool good = weir_metrics_update(one->metrics) == 0;
+		(void)weir_metrics_about(one->metrics, &one->about);
+		/* A close removes the file; what lies there by that name now is another one. */
+		if (!good || !one->is_there || one->about.state == WEIR_METRICS_CLOSED)
+			forget(p, i);
+	}
+	qsort(p->list, p->count, sizeof p->list[0], by_name);
+	write_labels(p);
+}
+
+bool wr_http_is_own(const struct wr_http_pipelines *p, const struct wr_http_pipeline *one)
+{
+	struct weir_info info = {.struct_bytes = sizeof info};
+	return p->own != NULL &&
+	       (one->path[0] == '\0' || (weir_pipeline_info(p->own, &info) == 0 &&
+					 strcmp(info.metrics_path, one->path) == 0));
+}
+
+void wr_http_pipelines_fini(struct wr_http_pipelines *p)
+{
+	while (p->count > 0)
+		forget(p, p->count - 1);
+}

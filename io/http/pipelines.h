@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pipelines whose metrics a server shows: its own one, and those whose files lie in a
+ * directory. That is looked at when somebody asks, at most ten times a second, however many ask.
+ *
+ * Thread: the server's.
+ */
+#ifndef WR_HTTP_PIPELINES_H
+#define WR_HTTP_PIPELINES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weir/metrics.h>
+
+struct weir_pipeline;
+
+/* Files beyond this many are not opened. */
+#define WR_HTTP_PIPELINES_MAX 64u
+
+struct wr_http_pipeline {
+	char path[512]; /* "": the server's own, without a file */
+	struct weir_metrics *metrics;
+	struct weir_metrics_about about;
+	char label[64]; /* its name; with its process, if another one has that name, too */
+	bool is_there;  /* in the last list */
+};
+
+struct wr_http_pipelines {
+	struct weir_pipeline *own; /* may be NULL */
+	const char *dir;           /* NULL: none; "": the default one */
+	uint64_t looked_ns;
+	struct wr_http_pipeline *list[WR_HTTP_PIPELINES_MAX];
+	uint32_t count;
+	uint32_t left_out; /* files that could not be read, or were too many */
+};
+
+/* Is it the server's own one? */
+bool wr_http_is_own(const struct wr_http_pipelines *p, const struct wr_http_pipeline *one);
+
+const char *wr_http_state_name(enum weir_metrics_state state);
+
+/* All copies as of now. */
+void wr_http_pipelines_look(struct wr_http_pipelines *p);
+void wr_http_pipelines_fini(struct wr_http_pipelines *p);
+
+#endif
