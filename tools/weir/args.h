@@ -177,7 +177,9 @@ int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two belo
 int cmd_bench_replay(int argc, char **argv);
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);
+int cmd_lag(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_serve(int argc, char **argv); /* where libweir-serve is (WR_HAVE_SERVE) */
 int cmd_torture(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   `weir lag` and `weir status` find a pipeline by its name, directory and process, say what
+ *         it is at, and tell a script by the exit code: above a limit, below it, no such name, a
+ *         pipeline that is dead, a file that is none.
+ * Method: a pipeline of this process, and one of a child that is killed, with files in a folder of
+ *         the test's; commands in a child process, judged by text, JSON and exit code.
+ */
+#include <criterion/criterion.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/capture.h"
+#include "tests/support/pipeline_fixture.h"
+
+#include "tools/weir/args.h"
+#include "tools/weir/top/find.h"
+#include "tools/weir/top/lag_limit.h"
+
+#define EVENTS 25u
+
+static struct fixture f;
+static struct capture c;
+static char folder[64];
+static char pid[24];
+
+static void setup(void)
+{
+	(void)snprintf(folder, sizeof folder, "/tmp/weir-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	(void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+}
+
+static void teardown(void)
+{
+	char command[128];
+
+	fixture_end(&f);
+	(void)snprintf(command, sizeof command, "rm -rf %s", folder);
+	cr_expect_eq(system(command), 0);
+}
+
+TestSuite(lag_cli, .init = setup, .fini = teardown, .timeout = 60);
+
+/* A pipeline with 25 events that nobody has read, once its file says so. */
+static void begin(void)
+{
+	struct find found;
+	const struct look_row *row = NULL;
+
+	fixture_init(&f, FIXTURE_DURABLE);
+	f.options.name = "orders";
+	f.options.metrics_dir = folder;
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "trades", 1);
+	(void)fixture_subscription(&f, "audit", "trades");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, EVENTS));
+	for (uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS; fixture_now_ns() < end_ns;) {
+		cr_assert_eq(find_open(&found, folder, "orders"), CLI_GO_ON);
+		row = look_find(found.looks[0], LOOK_SUBSCRIPTION, "audit");
+		bool is_told = row != NULL && row->values[SUBSCRIPTION_EVENTS] == EVENTS;
+		find_close(&found);
+		if (is_told)
+			return;
+		fixture_sleep_ns(10000000);
+	}
+	cr_assert_fail("the file never said %u", EVENTS);
+}
+
+#define LAG(...) CAPTURE(&c, cmd_lag, "lag", "--metrics-dir", folder, __VA_ARGS__)
+#define STATUS(...) CAPTURE(&c, cmd_status, "status", "--metrics-dir", folder, __VA_ARGS__)
+
+Test(lag_cli, lag_is_told_and_judged)
+{
+	begin();
+	LAG("orders");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	cr_expect(capture_has(c.out, "orders    audit                   25  "), "%s", c.out);
+	LAG(pid);
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	LAG(f.dir);
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	LAG("--fail-above", "25", "--fail-above", "1GB", "--fail-above", "audit=1h");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s%s", c.out, c.err);
+	LAG("--fail-above", "24");
+	cr_expect_eq(c.exit_code, CLI_EXIT_THRESHOLD);
+	cr_expect(capture_has(c.out, "  above 24\n"), "%s", c.out);
+	LAG("--fail-above", "audit=1B");
+	cr_expect_eq(c.exit_code, CLI_EXIT_THRESHOLD);
+	LAG("--fail-above", "1us");
+	cr_expect_eq(c.exit_code, CLI_EXIT_THRESHOLD);
+	LAG("--json", "--fail-above", "24");
+	cr_expect_eq(c.exit_code, CLI_EXIT_THRESHOLD);
+	cr_expect(capture_has(c.out, "\"lag_events\": 25,"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"above\": true"), "%s", c.out);
+	LAG("--watch", "-n", "2", "--interval", "0.1", "--json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	const char *second = strchr(c.out, '\n');
+	cr_assert_not_null(second);
+	cr_expect_eq(strncmp(second, "\n{\"pipelines\"", 13), 0, "%s", c.out);
+}
+
+Test(lag_cli, what_is_not_there_is_said)
+{
+	char path[128];
+
+	begin();
+	LAG("nothing");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	cr_expect(capture_has(c.err, "no pipeline \"nothing\" in "), "%s", c.err);
+	LAG("--fail-above", "nobody=5");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	LAG("--fail-above", "5x");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	LAG("--fail-above", "=5");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	(void)snprintf(path, sizeof path, "%s/rubbish", folder);
+	FILE *file = fopen(path, "w");
+	cr_assert_not_null(file);
+	cr_assert_geq(fputs("not a file of metrics", file), 0);
+	cr_assert_eq(fclose(file), 0);
+	LAG(path);
+	cr_expect_eq(c.exit_code, CLI_EXIT_DAMAGE, "%d %s", c.exit_code, c.err);
+	LAG("orders");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "another file is nobody's trouble");
+	CAPTURE(&c, cmd_lag, "lag", "--metrics-dir", "/nowhere/at/all", "--fail-above", "5");
+	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED);
+	cr_expect(capture_has(c.err, "no pipeline runs"), "%s", c.err);
+}
+
+Test(lag_cli, status_is_one_screen)
+{
+	begin();
+	STATUS("orders");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s%s", c.out, c.err);
+	cr_expect(capture_has(c.out, "orders is running: process "), "%s", c.out);
+	cr_expect(capture_has(c.out, f.dir), "%s", c.out);
+	cr_expect(capture_has(c.out, "  topic    trades: 25 events, "), "%s", c.out);
+	cr_expect(capture_has(c.out, "audit                   25  "), "%s", c.out);
+	STATUS("--json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect(capture_has(c.out, "\"state\": \"running\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"name\": \"trades\""), "%s", c.out);
+	STATUS("nothing");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+}
+
+/* Its lag is what it was, and gets older; a script is told, and not that all is well. */
+Test(lag_cli, a_killed_pipeline_is_dead)
+{
+	int status, ready[2];
+	char byte;
+
+	cr_assert_eq(pipe(ready), 0);
+	(void)fflush(NULL);
+	pid_t child = fork();
+	cr_assert_geq(child, 0);
+	if (child == 0) {
+		begin();
+		(void)!write(ready[1], "r", 1);
+		for (;;)
+			(void)pause();
+	}
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	cr_assert_eq(kill(child, SIGKILL), 0);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	STATUS("orders");
+	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%s", c.out);
+	cr_expect(capture_has(c.out, "orders is dead: process "), "%s", c.out);
+	LAG("orders");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect(capture_has(c.out, "  25  "), "%s", c.out);
+	cr_expect(capture_has(c.out, "  dead\n"), "%s", c.out);
+	LAG("orders", "--fail-above", "25");
+	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED);
+	cr_expect(capture_has(c.err, "is dead: its figures are "), "%s", c.err);
+	LAG("orders", "--fail-above", "24");
+	cr_expect_eq(c.exit_code, CLI_EXIT_THRESHOLD);
+	LAG("--fail-above", "24");
+	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "nobody asked for it by its name");
+}
+
+Test(lag_cli, limits_are_events_bytes_or_ages)
+{
+	static const struct {
+		const char *text, *subscription;
+		enum lag_limit_kind kind;
+		uint64_t most;
+	} cases[] = {
+		{"5000", "", LIMIT_EVENTS, 5000},
+		{"2M", "", LIMIT_EVENTS, 2000000},
+		{"a=b=7", "a=b", LIMIT_EVENTS, 7},
+		{"64MiB", "", LIMIT_BYTES, 64 << 20},
+		{"audit=100B", "audit", LIMIT_BYTES, 100},
+		{"1.5s", "", LIMIT_AGE, 1500000000},
+		{"2m", "", LIMIT_AGE, 120000000000},
+		{"audit=250ms", "audit", LIMIT_AGE, 250000000},
+	};
+	static const char *const wrong[] = {"", "=5", "audit=", "five", "5x", "-5", "MiB"};
+	struct lag_limit l;
+	char why[256];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		cr_assert_eq(lag_limit_parse(&l, cases[i].text, why, sizeof why), 0, "%s: %s",
+			     cases[i].text, why);
+		cr_expect_str_eq(l.subscription, cases[i].subscription);
+		cr_expect_eq(l.kind, cases[i].kind, "%s", cases[i].text);
+		cr_expect_eq(l.most, cases[i].most, "%s", cases[i].text);
+	}
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		cr_expect_neq(lag_limit_parse(&l, wrong[i], why, sizeof why), 0, "%s", wrong[i]);
+}

@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See look.h. */
+#include "tools/weir/top/look.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+
+/* What a kind of rows is called in the file, its labels and metrics, and which have rates. */
+static const struct kind {
+	const char *object;
+	const char *name_label;
+	const char *of_label;
+	const char *metrics[LOOK_VALUES];
+	int rate_of, byte_rate_of; /* -1: none */
+} kinds[LOOK_KINDS] = {
+	[LOOK_SUBSCRIPTION] =
+		{.object = "subscription",
+		 .name_label = "subscription",
+		 .metrics = {[SUBSCRIPTION_EVENTS] = "weir_subscription_lag_events",
+			     [SUBSCRIPTION_BYTES] = "weir_subscription_lag_bytes",
+			     [SUBSCRIPTION_AGE_NS] = "weir_subscription_lag_seconds",
+			     [SUBSCRIPTION_EXACT] = "weir_subscription_lag_exact",
+			     [SUBSCRIPTION_MEMBERS] = "weir_subscription_members",
+			     [SUBSCRIPTION_SETTLED] = "weir_subscription_settled_events",
+			     [SUBSCRIPTION_OUTSTANDING] = "weir_subscription_outstanding_events",
+			     [SUBSCRIPTION_DELAYED] = "weir_subscription_delayed_events",
+			     [SUBSCRIPTION_PARKED] = "weir_subscription_parked_events"},
+		 .rate_of = SUBSCRIPTION_SETTLED,
+		 .byte_rate_of = -1},
+	[LOOK_TOPIC] = {.object = "topic",
+			.name_label = "topic",
+			.metrics = {[TOPIC_EVENTS] = "weir_topic_events",
+				    [TOPIC_BYTES] = "weir_topic_bytes",
+				    [TOPIC_PARTITIONS] = "weir_topic_partitions"},
+			.rate_of = TOPIC_EVENTS,
+			.byte_rate_of = TOPIC_BYTES},
+	[LOOK_PRODUCER] = {.object = "producer",
+			   .name_label = "producer",
+			   .of_label = "name",
+			   .metrics = {[PRODUCER_ORDERED] = "weir_producer_ordered",
+				       [PRODUCER_BYTES] = "weir_producer_lane_bytes",
+				       [PRODUCER_REFUSED] = "weir_producer_refused",
+				       [PRODUCER_WAITING_BYTES] = "weir_producer_waiting_bytes"},
+			   .rate_of = PRODUCER_ORDERED,
+			   .byte_rate_of = PRODUCER_BYTES},
+	[LOOK_MEMBER] = {.object = "member",
+			 .name_label = "member",
+			 .of_label = "subscription",
+			 .metrics = {[MEMBER_IDLE_NS] = "weir_member_idle_seconds",
+				     [MEMBER_SESSION_OVER] = "weir_member_session_over",
+				     [MEMBER_READS_DISK] = "weir_member_reads_disk"},
+			 .rate_of = -1,
+			 .byte_rate_of = -1},
+	[LOOK_THREAD] = {.object = "thread",
+			 .name_label = "thread",
+			 .metrics = {[THREAD_CPU_NS] = "weir_thread_cpu_seconds",
+				     [THREAD_PARKS] = "weir_thread_parks",
+				     [THREAD_LAST_CPU] = "weir_thread_last_cpu"},
+			 .rate_of = THREAD_CPU_NS,
+			 .byte_rate_of = THREAD_PARKS},
+};
+
+static const char *const number_metrics[LOOK_NUMBERS] = {
+	[LOOK_EPOCH] = "weir_epoch",
+	[LOOK_VISIBLE] = "weir_visible_sequence",
+	[LOOK_DURABLE] = "weir_durable_sequence",
+	[LOOK_BACKLOG] = "weir_durable_backlog_records",
+	[LOOK_RECORDS] = "weir_records",
+	[LOOK_BATCH_BYTES] = "weir_batch_written_bytes",
+	[LOOK_REFUSED] = "weir_refused",
+	[LOOK_HELD] = "weir_writer_held_rounds",
+	[LOOK_LOG_BYTES] = "weir_log_bytes",
+	[LOOK_SEGMENTS_LIVE] = "weir_live_segments",
+	[LOOK_SEGMENTS_SPARE] = "weir_spare_segments",
+	[LOOK_NO_ROOM] = "weir_no_room",
+	[LOOK_LOW_SPACE] = "weir_low_space",
+	[LOOK_FREE_BYTES] = "weir_free_bytes",
+	[LOOK_MEMORY_BYTES] = "weir_memory_bytes",
+	[LOOK_UNROUTED] = "weir_unroutable_events",
+};
+
+struct look_row *look_add(struct look_table *t)
+{
+	if (t->count == t->room) {
+		uint32_t room = t->room == 0 ? 16 : 2 * t->room;
+		struct look_row *rows = realloc(t->rows, room * sizeof *rows);
+		if (rows == NULL)
+			return NULL;
+		t->rows = rows;
+		t->room = room;
+	}
+	struct look_row *row = &t->rows[t->count++];
+	memset(row, 0, sizeof *row);
+	return row;
+}
+
+bool look_is_alive(const struct look *l)
+{
+	return l->about.state == WEIR_METRICS_RUNNING || l->about.state == WEIR_METRICS_SILENT;
+}
+
+uint64_t look_lag_ns(const struct look *l, const struct look_row *s)
+{
+	bool ages = s->values[SUBSCRIPTION_EVENTS] > 0 && l->about.state != WEIR_METRICS_RUNNING &&
+		    l->about.state != WEIR_METRICS_CLOSED;
+
+	return s->values[SUBSCRIPTION_AGE_NS] + (ages ? l->about.age_ns : 0);
+}
+
+const char *look_state(const struct look *l)
+{
+	if (look_is_alive(l) && l->about.failed)
+		return "failed";
+	switch (l->about.state) {
+	case WEIR_METRICS_RUNNING:
+		return "running";
+	case WEIR_METRICS_SILENT:
+		return "silent";
+	case WEIR_METRICS_CLOSED:
+		return "closed";
+	case WEIR_METRICS_DEAD:
+		break;
+	}
+	return "dead";
+}
+
+const struct look_row *look_find(const struct look *l, enum look_kind kind, const char *name)
+{
+	const struct look_table *t = &l->tables[kind];
+
+	for (uint32_t i = 0; i < t->count; i++)
+		if (strcmp(t->rows[i].name, name) == 0)
+			return &t->rows[i];
+	return NULL;
+}
+
+static const char *label(const struct weir_metrics_object *o, const char *name)
+{
+	for (uint32_t i = 0; i < o->label_count && name != NULL; i++)
+		if (strcmp(o->label_names[i], name) == 0)
+			return o->label_values[i];
+	return "";
+}
+
+/* A value in ns if it is a time, else as it is. */
+static uint64_t value_of(const struct look *l, const struct weir_metrics_object *o,
+			 const char *name)
+{
+	struct weir_metric m;
+	int i = name == NULL ? -ENOENT : weir_metrics_find(l->metrics, name);
+
+	if (i < 0 || weir_metrics_metric(l->metrics, (uint32_t)i, &m) != 0)
+		return 0;
+	uint64_t value = weir_metrics_value(l->metrics, o, (uint32_t)i);
+	if (strcmp(m.unit, "seconds") == 0 && m.per_unit != 0 && m.per_unit != 1000000000)
+		return (uint64_t)((double)value * 1e9 / (double)m.per_unit);
+	return value;
+}
+
+static const struct look_row *row_before(const struct look *l, enum look_kind kind,
+					 const struct look_row *row)
+{
+	const struct look_table *t = &l->before[kind];
+
+	for (uint32_t i = 0; i < t->count; i++)
+		if (t->rows[i].index == row->index && t->rows[i].generation == row->generation)
+			return &t->rows[i];
+	return NULL;
+}
+
+static double rate(uint64_t now, uint64_t before, double seconds)
+{
+	return now > before ? (double)(now - before) / seconds : 0;
+}
+
+/* `seconds` between the two writings; 0: it was not written since. */
+static void follow_row(struct look *l, enum look_kind kind, struct look_row *row, double seconds)
+{
+	const struct look_row *before = row_before(l, kind, row);
+	const struct kind *k = &kinds[kind];
+
+	if (before != NULL) {
+		row->history_count = before->history_count;
+		memcpy(row->history, before->history, sizeof row->history);
+		row->rate = before->rate;
+		row->byte_rate = before->byte_rate;
+	}
+	if (!look_is_alive(l))
+		row->rate = row->byte_rate = 0;
+	else if (before != NULL && seconds > 0) {
+		if (k->rate_of >= 0)
+			row->rate =
+				rate(row->values[k->rate_of], before->values[k->rate_of], seconds);
+		if (k->byte_rate_of >= 0)
+			row->byte_rate = rate(row->values[k->byte_rate_of],
+					      before->values[k->byte_rate_of], seconds);
+	}
+	if (kind != LOOK_SUBSCRIPTION)
+		return;
+	if (row->history_count == LOOK_HISTORY)
+		memmove(row->history, row->history + 1, (LOOK_HISTORY - 1) * sizeof *row->history);
+	else
+		row->history_count++;
+	row->history[row->history_count - 1] = row->values[SUBSCRIPTION_EVENTS];
+}
+
+static void take_rows(struct look *l, enum look_kind kind, double seconds)
+{
+	const struct kind *k = &kinds[kind];
+	struct look_table old = l->before[kind];
+	struct weir_metrics_object o;
+
+	l->before[kind] = l->tables[kind];
+	old.count = 0;
+	l->tables[kind] = old;
+	for (uint32_t at = 0; weir_metrics_next(l->metrics, k->object, &at, &o);) {
+		struct look_row *row = look_add(&l->tables[kind]);
+		if (row == NULL) {
+			l->no_memory = true;
+			return;
+		}
+		(void)snprintf(row->name, sizeof row->name, "%s", label(&o, k->name_label));
+		(void)snprintf(row->of, sizeof row->of, "%s", label(&o, k->of_label));
+		row->index = o.index;
+		row->generation = o.generation;
+		for (uint32_t v = 0; v < LOOK_VALUES; v++)
+			row->values[v] = value_of(l, &o, k->metrics[v]);
+		follow_row(l, kind, row, seconds);
+	}
+}
+
+/* --- latencies -------------------------------------------------------------------------------- */
+
+static void name_latency(struct look_latency *y, const struct weir_metric *m,
+			 const struct weir_metrics_object *o)
+{
+	const char *name = strncmp(m->name, "weir_", 5) == 0 ? m->name + 5 : m->name;
+	size_t bytes = strlen(name);
+
+	if (bytes > 8 && strcmp(name + bytes - 8, "_seconds") == 0)
+		bytes -= 8;
+	int at = snprintf(y->name, sizeof y->name, "%.*s", (int)(bytes < 40 ? bytes : 40), name);
+	for (uint32_t i = 0; i < o->label_count; i++)
+		if (at > 0 && (size_t)at < sizeof y->name)
+			at += snprintf(y->name + at, sizeof y->name - (size_t)at, " %s",
+				       o->label_values[i]);
+}
+
+static uint64_t quantile(const struct weir_metric *m, const struct weir_metrics_histogram *h,
+			 const struct weir_metrics_histogram *before, uint32_t ppm)
+{
+	double value = (double)weir_metrics_quantile(h, before, ppm);
+
+	return (uint64_t)(value * 1e9 / (double)m->per_unit);
+}
+
+static void take_latency(struct look *l, const struct weir_metric *m, uint32_t metric,
+			 const struct weir_metrics_object *o)
+{
+	uint32_t n = l->latency_count;
+	struct look_latency *y = &l->latencies[n];
+	struct weir_metrics_histogram h, before;
+	uint64_t who = ((uint64_t)metric << 40) ^ ((uint64_t)o->index << 20) ^ o->generation;
+
+	if (weir_metrics_histogram(l->metrics, o, metric, &h) != 0 || h.count == 0)
+		return;
+	size_t bytes = h.bucket_count * sizeof *h.buckets;
+	uint64_t *copy = malloc(bytes);
+	if (copy == NULL) {
+		l->no_memory = true;
+		return;
+	}
+	memcpy(copy, h.buckets, bytes);
+	before = h;
+	before.buckets = l->buckets[n];
+	before.count = 0;
+	for (uint32_t i = 0; l->buckets[n] != NULL && i < h.bucket_count; i++)
+		before.count += l->buckets[n][i];
+	bool since = l->buckets[n] != NULL && l->buckets_of[n] == who && before.count < h.count;
+	name_latency(y, m, o);
+	y->count = h.count;
+	y->p50_ns = quantile(m, &h, since ? &before : NULL, 500000);
+	y->p90_ns = quantile(m, &h, since ? &before : NULL, 900000);
+	y->p99_ns = quantile(m, &h, since ? &before : NULL, 990000);
+	y->p999_ns = quantile(m, &h, since ? &before : NULL, 999000);
+	y->greatest_ns = (uint64_t)((double)h.greatest * 1e9 / (double)m->per_unit);
+	free(l->buckets[n]);
+	l->buckets[n] = copy;
+	l->buckets_of[n] = who;
+	l->latency_count++;
+}
+
+/* Every histogram of times that the pipeline has, but those of each member. */
+static void take_latencies(struct look *l)
+{
+	struct weir_metrics_object o;
+	struct weir_metric m;
+
+	l->latency_count = 0;
+	for (uint32_t at = 0; weir_metrics_next(l->metrics, NULL, &at, &o);) {
+		if (strcmp(o.kind, "member") == 0 || strcmp(o.kind, "partition") == 0)
+			continue;
+		for (uint32_t i = o.metric_first; i < o.metric_first + o.metric_count; i++)
+			if (l->latency_count < LOOK_LATENCIES_MAX &&
+			    weir_metrics_metric(l->metrics, i, &m) == 0 &&
+			    m.kind == WEIR_METRIC_HISTOGRAM && strcmp(m.unit, "seconds") == 0 &&
+			    m.per_unit != 0)
+				take_latency(l, &m, i, &o);
+	}
+}
+
+/* --- a look ----------------------------------------------------------------------------------- */
+
+static void take_numbers(struct look *l, double seconds)
+{
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+
+	if (!weir_metrics_next(l->metrics, "pipeline", &at, &o))
+		return;
+	for (uint32_t i = 0; i < LOOK_NUMBERS; i++) {
+		uint64_t before = l->numbers[i];
+		l->numbers[i] = value_of(l, &o, number_metrics[i]);
+		if (!look_is_alive(l))
+			l->rates[i] = 0;
+		else if (seconds > 0)
+			l->rates[i] = rate(l->numbers[i], before, seconds);
+	}
+	if (l->looks == 0)
+		return;
+	if (l->history_count == LOOK_HISTORY)
+		memmove(l->history, l->history + 1, (LOOK_HISTORY - 1) * sizeof *l->history);
+	else
+		l->history_count++;
+	l->history[l->history_count - 1] = l->rates[LOOK_RECORDS];
+}
+
+static void take_errors(struct look *l)
+{
+	struct weir_metrics_error e;
+
+	l->error_count = 0;
+	for (uint32_t i = 0; weir_metrics_error(l->metrics, i, &e) == 0; i++) {
+		if (l->error_count == LOOK_ERRORS_MAX) {
+			memmove(l->errors, l->errors + 1,
+				(LOOK_ERRORS_MAX - 1) * sizeof *l->errors);
+			l->error_count--;
+		}
+		l->errors[l->error_count++] = e;
+	}
+}
+
+static void take(struct look *l)
+{
+	uint64_t told_ns = l->about.told_ns;
+	double seconds = 0;
+
+	(void)weir_metrics_about(l->metrics, &l->about);
+	if (l->looks > 0 && l->about.told_ns > told_ns)
+		seconds = (double)(l->about.told_ns - told_ns) / 1e9;
+	take_numbers(l, seconds);
+	for (int kind = 0; kind < LOOK_KINDS; kind++)
+		take_rows(l, (enum look_kind)kind, seconds);
+	take_latencies(l);
+	take_errors(l);
+	l->looks++;
+}
+
+int look_open(struct look *l, const char *path, struct weir_problem *reterr_problem)
+{
+	memset(l, 0, sizeof *l);
+	int r = weir_metrics_open(path, &l->metrics, reterr_problem);
+	if (r < 0)
+		return r;
+	take(l);
+	return 0;
+}
+
+int look_again(struct look *l)
+{
+	int r = weir_metrics_update(l->metrics);
+
+	if (r < 0) {
+		(void)weir_metrics_about(l->metrics, &l->about);
+		return r;
+	}
+	take(l);
+	return 0;
+}
+
+void look_close(struct look *l)
+{
+	weir_metrics_close(l->metrics);
+	for (int kind = 0; kind < LOOK_KINDS; kind++) {
+		free(l->tables[kind].rows);
+		free(l->before[kind].rows);
+	}
+	for (uint32_t i = 0; i < LOOK_LATENCIES_MAX; i++)
+		free(l->buckets[i]);
+	memset(l, 0, sizeof *l);
+}

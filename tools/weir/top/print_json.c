@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See print.h: as JSON. */
+#include "tools/weir/top/print.h"
+
+void print_json_about(struct json_out *j, const struct look *l)
+{
+	json_text(j, "name", l->about.name);
+	json_text(j, "state", look_state(l));
+	json_u64(j, "pid", l->about.pid);
+	if (l->about.dir[0] != '\0')
+		json_text(j, "dir", l->about.dir);
+	else
+		json_null(j, "dir");
+	json_text(j, "version", l->about.version);
+	json_u64(j, "opened_ns", l->about.opened_ns);
+	json_u64(j, "told_ns", l->about.told_ns);
+	json_u64(j, "age_ns", l->about.age_ns);
+}
+
+void print_json_lag(struct json_out *j, const struct look *l, const struct look_row *s)
+{
+	json_text(j, "name", s->name);
+	json_u64(j, "lag_events", s->values[SUBSCRIPTION_EVENTS]);
+	json_u64(j, "lag_bytes", s->values[SUBSCRIPTION_BYTES]);
+	json_u64(j, "lag_time_ns", look_lag_ns(l, s));
+	json_bool(j, "exact", s->values[SUBSCRIPTION_EXACT] != 0);
+	json_u64(j, "members", s->values[SUBSCRIPTION_MEMBERS]);
+	json_u64(j, "outstanding", s->values[SUBSCRIPTION_OUTSTANDING]);
+	json_u64(j, "delayed", s->values[SUBSCRIPTION_DELAYED]);
+	json_u64(j, "parked", s->values[SUBSCRIPTION_PARKED]);
+}
+
+static void json_numbers(struct json_out *j, const struct look *l)
+{
+	static const struct {
+		enum look_number number;
+		const char *name, *rate_name;
+	} fields[] = {
+		{LOOK_EPOCH, "epoch", NULL},
+		{LOOK_VISIBLE, "last_sequence", NULL},
+		{LOOK_DURABLE, "durable_sequence", NULL},
+		{LOOK_BACKLOG, "not_durable", NULL},
+		{LOOK_RECORDS, "records", "records_per_s"},
+		{LOOK_BATCH_BYTES, "written_bytes", "written_bytes_per_s"},
+		{LOOK_REFUSED, "refused", "refused_per_s"},
+		{LOOK_HELD, "held_rounds", NULL},
+		{LOOK_LOG_BYTES, "log_bytes", NULL},
+		{LOOK_SEGMENTS_LIVE, "segments", NULL},
+		{LOOK_SEGMENTS_SPARE, "spare_segments", NULL},
+		{LOOK_FREE_BYTES, "free_bytes", NULL},
+		{LOOK_MEMORY_BYTES, "memory_bytes", NULL},
+		{LOOK_UNROUTED, "unroutable_events", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		json_u64(j, fields[i].name, l->numbers[fields[i].number]);
+		if (fields[i].rate_name != NULL)
+			json_f64(j, fields[i].rate_name, l->rates[fields[i].number], 1);
+	}
+	json_bool(j, "no_room", l->numbers[LOOK_NO_ROOM] != 0);
+	json_bool(j, "low_space", l->numbers[LOOK_LOW_SPACE] != 0);
+}
+
+static void json_latencies(struct json_out *j, const struct look *l)
+{
+	json_array(j, "latencies");
+	for (uint32_t i = 0; i < l->latency_count; i++) {
+		const struct look_latency *y = &l->latencies[i];
+		json_object(j, NULL);
+		json_text(j, "name", y->name);
+		json_u64(j, "count", y->count);
+		json_u64(j, "p50_ns", y->p50_ns);
+		json_u64(j, "p90_ns", y->p90_ns);
+		json_u64(j, "p99_ns", y->p99_ns);
+		json_u64(j, "p999_ns", y->p999_ns);
+		json_u64(j, "max_ns", y->greatest_ns);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+static void json_topic(struct json_out *j, const struct look_row *t)
+{
+	json_text(j, "name", t->name);
+	json_u64(j, "partitions", t->values[TOPIC_PARTITIONS]);
+	json_u64(j, "events", t->values[TOPIC_EVENTS]);
+	json_u64(j, "bytes", t->values[TOPIC_BYTES]);
+	json_f64(j, "events_per_s", t->rate, 1);
+	json_f64(j, "bytes_per_s", t->byte_rate, 1);
+}
+
+static void json_producer(struct json_out *j, const struct look_row *p)
+{
+	json_text(j, "producer", p->name);
+	json_text(j, "name", p->of);
+	json_u64(j, "ordered", p->values[PRODUCER_ORDERED]);
+	json_f64(j, "ordered_per_s", p->rate, 1);
+	json_f64(j, "bytes_per_s", p->byte_rate, 1);
+	json_u64(j, "refused", p->values[PRODUCER_REFUSED]);
+	json_u64(j, "waiting_bytes", p->values[PRODUCER_WAITING_BYTES]);
+}
+
+static void json_member(struct json_out *j, const struct look_row *m)
+{
+	json_text(j, "name", m->name);
+	json_text(j, "subscription", m->of);
+	json_u64(j, "idle_ns", m->values[MEMBER_IDLE_NS]);
+	json_bool(j, "session_over", m->values[MEMBER_SESSION_OVER] != 0);
+	json_bool(j, "reads_disk", m->values[MEMBER_READS_DISK] != 0);
+}
+
+static void json_thread(struct json_out *j, const struct look_row *t)
+{
+	json_text(j, "name", t->name);
+	json_f64(j, "cpu_share", t->rate / 1e9, 3);
+	json_f64(j, "parks_per_s", t->byte_rate, 1);
+	if (t->values[THREAD_LAST_CPU] > 0)
+		json_u64(j, "last_cpu", t->values[THREAD_LAST_CPU] - 1);
+	else
+		json_null(j, "last_cpu");
+}
+
+static void json_subscriptions(struct json_out *j, const struct look *l)
+{
+	json_array(j, "subscriptions");
+	for (uint32_t i = 0; i < l->tables[LOOK_SUBSCRIPTION].count; i++) {
+		const struct look_row *s = &l->tables[LOOK_SUBSCRIPTION].rows[i];
+		json_object(j, NULL);
+		print_json_lag(j, l, s);
+		json_u64(j, "settled", s->values[SUBSCRIPTION_SETTLED]);
+		json_f64(j, "settled_per_s", s->rate, 1);
+		json_close(j);
+	}
+	json_close(j);
+}
+
+void print_json_pipeline(struct json_out *j, const struct look *l)
+{
+	static const struct {
+		enum look_kind kind;
+		const char *name;
+		void (*print)(struct json_out *j, const struct look_row *row);
+	} tables[] = {
+		{LOOK_TOPIC, "topics", json_topic},
+		{LOOK_PRODUCER, "producers", json_producer},
+		{LOOK_MEMBER, "members", json_member},
+		{LOOK_THREAD, "threads", json_thread},
+	};
+
+	json_object(j, NULL);
+	print_json_about(j, l);
+	json_numbers(j, l);
+	json_latencies(j, l);
+	json_subscriptions(j, l);
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+		const struct look_table *t = &l->tables[tables[i].kind];
+		json_array(j, tables[i].name);
+		for (uint32_t row = 0; row < t->count; row++) {
+			json_object(j, NULL);
+			tables[i].print(j, &t->rows[row]);
+			json_close(j);
+		}
+		json_close(j);
+	}
+	json_array(j, "errors");
+	for (uint32_t i = 0; i < l->error_count; i++) {
+		json_object(j, NULL);
+		json_i64(j, "code", l->errors[i].code);
+		json_u64(j, "count", l->errors[i].count);
+		json_u64(j, "first_ns", l->errors[i].first_ns);
+		json_u64(j, "last_ns", l->errors[i].last_ns);
+		json_text(j, "text", l->errors[i].text);
+		json_close(j);
+	}
+	json_close(j);
+	json_close(j);
+}
