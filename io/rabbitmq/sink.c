@@ -304,10 +304,11 @@ static int look_at_time(struct weir_rabbitmq *r, struct weir_bridge *bridge)
 	const struct wr_rabbit_sink *s = &r->sink;
 	uint64_t now_ns = wr_rabbit_now_ns(), limit_ns = s->options.confirm_timeout_ns;
 	show_blocked(r, bridge);
-	if (r->link.blocked && now_ns - r->link.blocked_ns > limit_ns)
+	bool is_long = s->count > 0 && now_ns - s->moved_ns > limit_ns;
+	if (r->link.blocked && (is_long || now_ns - r->link.blocked_ns > limit_ns))
 		return weir_bridge_lost(bridge, "the broker blocks publishers: %s",
 					r->link.blocked_reason);
-	if (s->count > 0 && now_ns - s->moved_ns > limit_ns)
+	if (is_long)
 		return weir_bridge_lost(bridge,
 					"the broker has confirmed nothing for %llu ms, %u "
 					"of %u events are open",

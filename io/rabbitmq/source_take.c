@@ -105,6 +105,14 @@ int wr_rabbit_source_refuse(struct weir_rabbitmq *r, struct weir_bridge *bridge,
 				  s->options.queue, why);
 }
 
+/* For whoever looks at the bridge: nothing moves until there is room. */
+static void show_waiting(struct weir_bridge *bridge, int code)
+{
+	char note[160];
+	(void)snprintf(note, sizeof note, "a message waits: %s", weir_strerror(code));
+	weir_bridge_note(bridge, note);
+}
+
 /* Careful: it was handed over, and its answer decides. */
 static int see_answer(struct weir_rabbitmq *r, struct weir_bridge *bridge)
 {
@@ -115,12 +123,15 @@ static int see_answer(struct weir_rabbitmq *r, struct weir_bridge *bridge)
 	s->handed_over = false;
 	if (code == 0) {
 		s->careful--;
+		weir_bridge_note(bridge, "");
 		return 1;
 	}
 	s->refused = 0;
 	s->count = 0;
-	if (is_for_later(code))
+	if (is_for_later(code)) {
+		show_waiting(bridge, code);
 		return 0;
+	}
 	(void)wr_rabbit_map_in(&s->in, &r->link.message);
 	return wr_rabbit_source_refuse(r, bridge, weir_strerror(code));
 }

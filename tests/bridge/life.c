@@ -134,6 +134,12 @@ static int publish(struct weir_producer *producer, uint32_t topic, uint64_t *at,
 	return 0;
 }
 
+static bool is_running(struct weir_bridge *bridge)
+{
+	struct weir_bridge_status status = {.struct_bytes = sizeof status};
+	return weir_bridge_status(bridge, &status) == 0 && status.state == WEIR_BRIDGE_RUNNING;
+}
+
 static bool is_over(const struct life *life, struct weir_bridge *source, uint64_t published)
 {
 	uint64_t end;
@@ -171,8 +177,12 @@ static int live(struct life *life, const struct life_system *system)
 	source.direction = WEIR_BRIDGE_SOURCE;
 	if (!system->make_source(life, &source) || !system->make_sink(life, &sink))
 		return 1;
-	struct weir_bridge *in = start(life->in, &source), *out = start(life->out, &sink);
-	if (in == NULL || out == NULL)
+	/* The source first: it makes what the sink sends to. */
+	struct weir_bridge *in = start(life->in, &source);
+	while (in != NULL && !is_running(in))
+		(void)nanosleep(&nap, NULL);
+	struct weir_bridge *out = in == NULL ? NULL : start(life->out, &sink);
+	if (out == NULL)
 		return 1;
 	uint64_t at = last.producer_sequence + 1, upto = 0;
 	do {

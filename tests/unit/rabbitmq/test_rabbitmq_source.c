@@ -219,6 +219,50 @@ Test(rabbitmq_source, fails_at_what_is_no_event_and_leaves_it_in_its_queue)
 	bed_end(&b);
 }
 
+/* The log's writer refuses a message after it was handed over, when its bytes are gone from memory:
+ * it is fetched again, and waits, and nothing behind it is taken before it. */
+Test(rabbitmq_source, fetches_again_what_the_log_refuses_late)
+{
+	static struct bed b;
+	static amqp_table_entry_t key = {.key = {.len = 8, .bytes = "weir-key"}};
+	struct weir_topic_options topic;
+	bed_begin_source(&b);
+	weir_topic_options_init(&topic);
+	topic.name = "versioned";
+	topic.idempotency_keys = 64;
+	topic.versioned_keys = 1; // one key has room, and the message of another one none
+	fixture_need(weir_topic_create(b.f.pipeline, &topic, &b.source.topic, NULL) == 0,
+		     "a topic");
+	uint32_t all = fixture_subscription(&b.f, "all", "versioned");
+	add(&b, "m-1", "one");
+	add(&b, "m-2", "two");
+	add(&b, "m-3", "three");
+	key.value.kind = AMQP_FIELD_KIND_UTF8;
+	key.value.value.bytes = amqp_cstring_bytes("other");
+	for (int i = 1; i < 3; i++) {
+		amqp_basic_properties_t *p = &b.peer.script.deliveries[i].properties;
+		p->_flags |= AMQP_BASIC_HEADERS_FLAG;
+		p->headers = (amqp_table_t){.num_entries = 1, .entries = &key};
+	}
+	bed_start(&b);
+	cr_expect(bed_step_until_why(&b, "a message waits: a configured limit is reached"), "%s",
+		  bed_status(&b).why);
+	cr_expect_eq(bed_lag(&b, all), 1);
+	cr_expect_eq(peer_acked_count(&b.peer), 1);
+	/* Somebody makes room. */
+	struct weir_event end = {.topic = b.source.topic, .key = "route", .key_bytes = 5};
+	end.ends_key = true;
+	fixture_need(weir_publish_once(b.f.pipeline, &end, WEIR_LEVEL_DEFAULT, FIXTURE_LONG_NS,
+				       NULL) == 0,
+		     "the end of a key");
+	cr_assert(bed_step_until(&b, 3), "%s", bed_status(&b).why);
+	cr_expect_eq(bed_stop(&b), 0);
+	cr_expect_geq(b.peer.connections, 2);
+	cr_expect(b.peer.acked[0] && b.peer.acked[1] && b.peer.acked[2]);
+	cr_expect_eq(bed_lag(&b, all), 4);
+	bed_end(&b);
+}
+
 Test(rabbitmq_source, loses_nothing_when_the_connection_ends_at_any_byte, .timeout = 120)
 {
 	bool whole = false;
