@@ -188,6 +188,8 @@
 	  "progress over a gap does not say that there was one")                                   \
 	X(FENCED_NOT_TOLD, "core/pipeline/ack.c",                                                  \
 	  "a commit says nothing of acknowledgements that were refused")                           \
+	X(PASSED_OVER_WANTED, "core/pipeline/pass.c",                                              \
+	  "a subscription without members is moved on over what it wants")                         \
 	X(UNROUTED_MADE_LATER, "core/pipeline/router.c",                                           \
 	  "a subscription that was made later wants an event that nobody wanted")                  \
 	X(UNROUTED_FORGETS_FILTERS, "core/log/decide_filter.c",                                    \

@@ -9,6 +9,7 @@
  *   group_catchup.c   chunks from disk
  *   group_holds.c     what `block` subscriptions keep in memory
  *   lag.c             what is still to be processed
+ *   pass.c            what subscriptions without members need no more
  */
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/copier.h"
@@ -31,8 +32,9 @@ static int take_answers(struct weir_pipeline *p)
 		const struct wr_raise *raise =
 			&p->raises[reply->ticket & (lane->reply_capacity - 1)];
 		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
-		if (raise->kind == WR_RAISE_COPIES) {
-			wr_copier_answered(p, raise, reply);
+		if (raise->kind == WR_RAISE_COPIES || raise->kind == WR_RAISE_PASS) {
+			if (raise->kind == WR_RAISE_COPIES)
+				wr_copier_answered(p, raise, reply);
 			wr_lane_reply_take(lane);
 			work++;
 			continue;

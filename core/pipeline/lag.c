@@ -64,6 +64,7 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
 		uint64_t from = wr_load_relaxed(&settle->anew_from);
 		struct wr_lag_count *anew = &live->anew[r];
 		struct wr_route *route = wr_route_of(live);
+		live->oldest_from_seq = 0; /* it may lie before what was found */
 		anew->from_seq = from;
 		anew->end_seq = route != NULL ? UINT64_MAX : wr_max_u64(from, moved);
 		anew->events = anew->bytes = 0;
@@ -300,6 +301,7 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 	if (live->sharing != NULL && sums.exact)
 		wr_sharing_measure(live->sharing, lag.events, lag.bytes);
 	alert(p, live, &lag);
+	wr_pass_idle(p, live, visible);
 	return work;
 }
 

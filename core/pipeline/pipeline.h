@@ -126,6 +126,7 @@ enum wr_raise_kind {
 	WR_RAISE_CRASHED, /* the process had died */
 	WR_RAISE_MOVE,    /* a seek */
 	WR_RAISE_COPIES,  /* of what nobody wanted (copier.h) */
+	WR_RAISE_PASS, /* a row that is nobody's moves on: whether it does is seen in the tables */
 };
 
 struct wr_raise {
@@ -185,6 +186,7 @@ struct wr_subscription_live {
 	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
 	struct wr_copier *copier;    /* NULL: it is not one of weir's own that copies */
 	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
+	uint64_t passed_seq;         /* the end when what nobody needs was passed over last */
 	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
 	uint64_t oldest_us;
 };
@@ -476,6 +478,8 @@ void wr_pipeline_durable_moved(void *context);
 
 /* The group step's share: a portion is counted for each subscription; who asked is alerted. */
 int wr_lag_step(struct weir_pipeline *p);
+/* Rows that nobody owns are moved on over what is none of theirs (pass.c). */
+void wr_pass_idle(struct weir_pipeline *p, struct wr_subscription_live *live, uint64_t visible);
 /* Rows whose last seek or gap was not seen yet begin to count anew, and hold what they count. */
 void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live);
 /* Tells of a count that was changed, for the row's anew_seq. */

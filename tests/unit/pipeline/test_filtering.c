@@ -14,7 +14,7 @@
 
 #define EVENTS 600u
 
-	TestSuite(filtering, .fini = end, .timeout = 60);
+TestSuite(filtering, .fini = end, .timeout = 60);
 
 /* ---- what comes ---- */
 

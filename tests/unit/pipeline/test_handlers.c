@@ -459,13 +459,13 @@ Test(handlers, a_seek_reaches_who_is_in_the_middle_of_a_batch)
 	publish(1000);
 	struct weir_member *a = join_slow(&hand, "a");
 	wait_for_count(&hand.handled, 20);
-	cr_assert_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, FIXTURE_LONG_NS,
-					    NULL),
-		     0);
+	cr_assert_eq(
+		weir_subscription_seek(f.pipeline, id, WEIR_SEEK_OLDEST, 0, FIXTURE_LONG_NS, NULL),
+		0);
 	wait_for_count(&hand.handled, 60);
-	cr_assert_eq(weir_subscription_seek(f.pipeline, id, WEIR_SEEK_NEWEST, 0, FIXTURE_LONG_NS,
-					    NULL),
-		     0);
+	cr_assert_eq(
+		weir_subscription_seek(f.pipeline, id, WEIR_SEEK_NEWEST, 0, FIXTURE_LONG_NS, NULL),
+		0);
 	wait_for_lag(0);
 	uint64_t handled = wr_load_seq(&hand.handled);
 	cr_expect_lt(handled, 500, "it kept its whole batch");

@@ -70,8 +70,8 @@ static bool is_planned(const struct weir_options *o, struct weir_memory_plan *re
 	if (rc == 0) {
 		cr_assert_geq(ret_plan->chunk_count, 2);
 		cr_assert_leq(ret_plan->chunk_count, 65534);
-		cr_assert_geq(ret_plan->total_bytes, (uint64_t)ret_plan->chunk_count *
-							     o->chunk_bytes);
+		cr_assert_geq(ret_plan->total_bytes,
+			      (uint64_t)ret_plan->chunk_count * o->chunk_bytes);
 		return true;
 	}
 	cr_assert_eq(rc, -EINVAL);

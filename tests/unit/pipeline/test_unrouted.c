@@ -131,7 +131,7 @@ static void publish(uint64_t first, uint64_t end_number)
 static void settle(void)
 {
 	struct weir_lag lag = {0};
-	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS / 4;
 	do {
 		(void)weir_step(f.pipeline, 0);
 		cr_assert_eq(weir_lag(f.pipeline, unrouted, &lag), 0);
