@@ -20,12 +20,13 @@
  *
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, replay.h
  * (reading again), trace.h (what an event carries on), journal.h (reading a journal from outside),
- * backup.h, metrics.h (what is counted), error.h. ring.h and ring_fan.h stand alone: queues
- * between threads.
+ * backup.h, metrics.h (what is counted), alerts.h, error.h. ring.h and ring_fan.h stand alone:
+ * queues between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
 
+#include <weir/alerts.h>
 #include <weir/backup.h>
 #include <weir/base.h>
 #include <weir/bridge.h>

@@ -93,6 +93,8 @@ static struct wr_share_list *list_of(struct wr_share *s, const struct wr_share_e
 		return &s->undurable;
 	case WR_SHARE_DEAD:
 		return &s->dead;
+	case WR_SHARE_LEASED:
+		return &s->leased;
 	default:
 		return NULL;
 	}
@@ -419,6 +421,7 @@ static bool end_lease(struct wr_share *s, struct wr_share_event *e)
 	if (ports->expire(ports->context, e) != 0)
 		return false;
 	wr_share_heap_drop(s, wr_share_index(s, e));
+	list_remove(s, &s->leased, wr_share_index(s, e));
 	s->in_state[WR_SHARE_LEASED]--;
 	s->in_state[WR_SHARE_ASKED]++;
 	e->state = WR_SHARE_ASKED; /* still its member's, until the log has said so */

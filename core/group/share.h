@@ -75,6 +75,7 @@ struct wr_share_event {
 	uint64_t reject_seq;    /* of the last reject; 0: none of this run */
 	uint64_t first_failed_us, last_failed_us;
 	uint64_t grant;      /* LEASED: the how-manieth that its member was given */
+	uint64_t granted_ns; /* LEASED: when that was */
 	uint64_t lane_place; /* LEASED and over: where its member's lane ended when that was seen */
 	uint32_t generation;
 	uint32_t generation_told; /* ANSWERED: the one in force */
@@ -180,6 +181,7 @@ struct wr_share {
 	uint32_t turn;           /* member that is looked at first */
 	uint32_t oldest, newest; /* by sequence */
 	struct wr_share_list marked, answered, undurable, dead;
+	struct wr_share_list leased; /* as they were given */
 	struct wr_share_list ready[WR_SHARE_PRIORITIES];
 	uint32_t ready_set; /* bit by priority: which of them have some */
 	uint32_t in_state[WR_SHARE_STATES];
@@ -292,6 +294,8 @@ void wr_share_in_hand(struct wr_share *s, uint64_t seq, bool done, uint64_t reco
 int wr_share_step(struct wr_share *s, uint64_t durable_seq, uint64_t followed_seq);
 /* When something is due; UINT64_MAX: nothing. */
 uint64_t wr_share_due_ns(const struct wr_share *s);
+/* Since the event that a member has had for longest was given to it; 0: none has any. */
+uint64_t wr_share_lease_age_ns(const struct wr_share *s, uint64_t now_ns);
 
 /* ---- between its own files ---- */
 

@@ -106,9 +106,18 @@ const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member,
 	wr_share_leave_state(s, e);
 	e->member = member;
 	e->grant = grant;
+	e->granted_ns = now_ns;
 	s->members[member].out++;
 	wr_share_enter_state(s, e, WR_SHARE_LEASED, false);
 	uint64_t due_ns = s->lease_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + s->lease_ns;
 	wr_share_heap_put(s, wr_share_index(s, e), due_ns);
 	return e;
+}
+
+uint64_t wr_share_lease_age_ns(const struct wr_share *s, uint64_t now_ns)
+{
+	if (s->leased.count == 0)
+		return 0;
+	uint64_t granted_ns = s->events[s->leased.first].granted_ns;
+	return now_ns > granted_ns ? now_ns - granted_ns : 0;
 }

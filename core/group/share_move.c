@@ -11,7 +11,7 @@ static const struct wr_share_list EMPTY = {WR_SHARE_NONE, WR_SHARE_NONE, 0};
 
 void wr_share_clear(struct wr_share *s)
 {
-	s->marked = s->answered = s->undurable = s->dead = EMPTY;
+	s->marked = s->answered = s->undurable = s->dead = s->leased = EMPTY;
 	for (uint32_t i = 0; i < WR_SHARE_PRIORITIES; i++)
 		s->ready[i] = EMPTY;
 	s->ready_set = 0;

@@ -21,6 +21,10 @@ const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 			  .labels = {{"subscription", NAME_BYTES},
 				     {"topic", NAME_BYTES},
 				     {"partition", NUMBER_BYTES}}},
+	[WR_SCOPE_ALERT] = {.name = "alert",
+			    .labels = {{"rule", MEMBER_BYTES},
+				       {"kind", NUMBER_BYTES},
+				       {"subscription", NAME_BYTES}}},
 	[WR_SCOPE_MEMBER] = {.name = "member",
 			     .labels = {{"subscription", NAME_BYTES}, {"member", MEMBER_BYTES}}},
 };

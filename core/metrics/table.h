@@ -22,6 +22,7 @@ enum wr_metrics_scope_id {
 	WR_SCOPE_SUBSCRIPTION,
 	WR_SCOPE_ROW, /* a partition of a subscription */
 	WR_SCOPE_MEMBER,
+	WR_SCOPE_ALERT,
 	WR_SCOPES,
 };
 
@@ -179,6 +180,12 @@ struct wr_metric_info {
 	  "Queues: of these, waiting for a delay or a retry.")                                     \
 	M(SUBSCRIPTION, PARKED, GAUGE, 1, "weir_subscription_parked_events", "events",             \
 	  "Queues: of these, of keys that wait behind a dead one.")                                \
+	M(SUBSCRIPTION, DEAD_LETTERS, COUNTER, 1, "weir_subscription_dead_letters", "events",      \
+	  "Queues: events put to the dead letters.")                                               \
+	M(SUBSCRIPTION, REDELIVERIES, COUNTER, 1, "weir_subscription_redeliveries", "events",      \
+	  "Queues: events given to a member that one was given before.")                           \
+	M(SUBSCRIPTION, LEASE_AGE, GAUGE, WR_NS, "weir_subscription_lease_seconds", "seconds",     \
+	  "Queues: since the event that a member has had for longest was given to it.")            \
 	M(SUBSCRIPTION, EXPIRED, COUNTER, 1, "weir_subscription_expired_events", "events",         \
 	  "Queues: events that outlived their time to live.")                                      \
 	M(SUBSCRIPTION, OVERFLOWED, COUNTER, 1, "weir_subscription_overflowed_events", "events",   \
@@ -206,6 +213,17 @@ struct wr_metric_info {
 	M(MEMBER, MEMBER_PINNED, GAUGE, 1, "weir_member_holds_chunk", "",                          \
 	  "1: it holds a chunk of memory.")
 
+#define WR_METRICS_ALERT(M)                                                                        \
+	M(ALERT, ALERT_FIRING, GAUGE, 1, "weir_alert_firing", "", "1: the rule is raised.")        \
+	M(ALERT, ALERT_RAISED, COUNTER, 1, "weir_alert_raised", "times",                           \
+	  "Times that it was raised.")                                                             \
+	M(ALERT, ALERT_VALUE, GAUGE, 1, "weir_alert_value", "",                                    \
+	  "The number that it looks at: events, bytes, or nanoseconds.")                           \
+	M(ALERT, ALERT_RAISE_AT, GAUGE, 1, "weir_alert_raise_at", "", "Where it is raised.")       \
+	M(ALERT, ALERT_CLEAR_AT, GAUGE, 1, "weir_alert_clear_at", "", "Where it is over.")         \
+	M(ALERT, ALERT_AGE, GAUGE, WR_NS, "weir_alert_changed_seconds", "seconds",                 \
+	  "Since it was raised, or was over; 0: it never was.")
+
 #define WR_METRICS(M)                                                                              \
 	WR_METRICS_PIPELINE(M)                                                                     \
 	WR_METRICS_THREAD(M)                                                                       \
@@ -214,7 +232,8 @@ struct wr_metric_info {
 	WR_METRICS_PARTITION(M)                                                                    \
 	WR_METRICS_SUBSCRIPTION(M)                                                                 \
 	WR_METRICS_ROW(M)                                                                          \
-	WR_METRICS_MEMBER(M)
+	WR_METRICS_MEMBER(M)                                                                       \
+	WR_METRICS_ALERT(M)
 
 #define WR_METRIC_ENUM(scope, id, kind, per_unit, name, unit, help) WR_METRIC_##id,
 enum wr_metric_id { WR_METRICS(WR_METRIC_ENUM) WR_METRIC_COUNT };

@@ -21,6 +21,7 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 			[WR_SCOPE_SUBSCRIPTION] = o->subscriptions_max,
 			[WR_SCOPE_ROW] = (uint64_t)o->subscriptions_max * o->partitions_max,
 			[WR_SCOPE_MEMBER] = o->members_max,
+			[WR_SCOPE_ALERT] = wr_alerts_count(o),
 		}};
 	wr_metrics_lay_out(&limits, ret_layout);
 }
@@ -32,7 +33,8 @@ static size_t slots_bytes(const struct weir_options *o)
 
 uint64_t wr_metrics_table_bytes(const struct weir_options *o)
 {
-	return sizeof(struct wr_pipeline_metrics) + sizeof(struct weir_info) + slots_bytes(o);
+	return sizeof(struct wr_pipeline_metrics) + sizeof(struct weir_info) + slots_bytes(o) +
+	       wr_alerts_bytes(o);
 }
 
 /* ---- one of each ---- */
@@ -51,7 +53,9 @@ static void put_journal(struct weir_pipeline *p, wr_atomic_u64 *slot, uint64_t n
 	uint64_t visible = wr_writer_visible_seq(&p->writer);     /* later: never less */
 	if (now_ns >= pm->free_look_ns) {
 		pm->free_look_ns = now_ns + FREE_LOOK_NS;
-		if (p->host.storage->ops->free_bytes(p->host.storage, &free_bytes) == 0)
+		pm->free_is_known =
+			p->host.storage->ops->free_bytes(p->host.storage, &free_bytes) == 0;
+		if (pm->free_is_known)
 			pm->free_bytes = free_bytes;
 	}
 	wr_metrics_put(m, slot, WR_METRIC_WRITTEN, wr_load_acquire(&p->link.written_seq)); /* D1 */
@@ -245,7 +249,7 @@ static uint64_t settled_of(struct weir_pipeline *p, const struct wr_subscription
 	return events;
 }
 
-static void put_subscription(struct weir_pipeline *p, uint32_t id)
+static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_ns)
 {
 	struct wr_metrics *m = &p->metrics->cells;
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
@@ -271,6 +275,14 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id)
 	wr_metrics_put(m, slot, WR_METRIC_LEASED, counts.leased);
 	wr_metrics_put(m, slot, WR_METRIC_DELAYED, counts.delayed);
 	wr_metrics_put(m, slot, WR_METRIC_PARKED, lag.parked);
+	struct wr_sharing *sharing = p->subscriptions[id].sharing;
+	if (sharing != NULL) {
+		wr_metrics_put(m, slot, WR_METRIC_DEAD_LETTERS, wr_load_relaxed(&sharing->buried));
+		wr_metrics_put(m, slot, WR_METRIC_REDELIVERIES,
+			       wr_load_relaxed(&sharing->redelivered));
+		wr_metrics_put(m, slot, WR_METRIC_LEASE_AGE,
+			       wr_share_lease_age_ns(&sharing->share, now_ns));
+	}
 	wr_metrics_put(m, slot, WR_METRIC_EXPIRED, counts.expired);
 	wr_metrics_put(m, slot, WR_METRIC_OVERFLOWED, counts.overflowed);
 	wr_metrics_put(m, slot, WR_METRIC_DROPPED, counts.dropped);
@@ -324,9 +336,11 @@ static void put_all(struct weir_pipeline *p, uint64_t now_ns)
 	for (uint32_t i = 0; i < topics; i++)
 		put_topic(p, i);
 	for (uint32_t i = 0; i < subscriptions; i++)
-		put_subscription(p, i);
+		put_subscription(p, i, now_ns);
 	for (uint32_t i = 0; i < p->options.members_max; i++)
 		put_member(p, i, now_ns);
+	if (!pm->closed)
+		wr_alerts_step(p, now_ns);
 	uint64_t state = pm->closed     ? WR_METRICS_CLOSED
 			 : is_failed(p) ? WR_METRICS_FAILED
 					: WR_METRICS_OPEN;
@@ -370,6 +384,9 @@ int wr_metrics_open(struct weir_pipeline *p)
 	p->metrics->info = (void *)(at + sizeof *p->metrics);
 	p->metrics->producers = (void *)(at + sizeof *p->metrics + sizeof(struct weir_info));
 	p->metrics->members = p->metrics->producers + o->producers_max;
+	wr_alerts_init(&p->metrics->alerts, o, (uint8_t *)(p->metrics->members + o->members_max));
+	(void)snprintf(p->metrics->alert_topic, sizeof p->metrics->alert_topic, "%s",
+		       o->alert_topic != NULL ? o->alert_topic : "");
 	wr_spinlock_init(&p->metrics->lock);
 	wr_metrics_plan(o, &layout);
 	const struct wr_metrics_identity identity = {

@@ -12,6 +12,7 @@
 
 #include "core/base/pause.h"
 #include "core/metrics/cells.h"
+#include "core/pipeline/alerts.h"
 #include "core/pipeline/pipeline.h"
 
 #define WR_METRICS_INTERVAL_NS 100000000u
@@ -21,7 +22,11 @@ struct wr_pipeline_metrics {
 	uint64_t due_ns;       /* mono clock */
 	uint64_t free_bytes;   /* as of the last look at the file system */
 	uint64_t free_look_ns; /* when the next one is due */
-	wr_spinlock lock;      /* of the errors, and of the round beside them */
+	bool free_is_known;
+	uint64_t stuck_ns; /* for how long nothing moves that should */
+	struct wr_alerts alerts;
+	char alert_topic[WR_NAME_BYTES_MAX + 1]; /* "": none */
+	wr_spinlock lock;                        /* of the errors, and of the round beside them */
 	bool closed;
 	wr_atomic_u32 threads_there; /* MT1: the host has started them */
 	/* Who was in which slot: a number of the occupant's, 0: nobody. */

@@ -403,6 +403,8 @@ int wr_pipeline_check(const struct weir_options *options, struct weir_options *r
 	if (rc == 0)
 		rc = check_threads(&o, reterr_problem);
 	if (rc == 0)
+		rc = wr_alerts_check(&o, reterr_problem);
+	if (rc == 0)
 		rc = plan_memory(&o, ret_plan, reterr_problem);
 	if (rc == 0)
 		*ret_checked = o;

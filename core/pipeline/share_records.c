@@ -173,6 +173,8 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_store_relaxed(&sharing->overflowed, wr_load_relaxed(&sharing->overflowed) + 1);
 	if (done && (raise->row & WR_FATE_DROPPED) != 0)
 		wr_store_relaxed(&sharing->dropped, wr_load_relaxed(&sharing->dropped) + 1);
+	if (done && (raise->row & WR_FATE_DROPPED) == 0)
+		wr_store_relaxed(&sharing->buried, wr_load_relaxed(&sharing->buried) + 1);
 	if (!done && !fenced) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",

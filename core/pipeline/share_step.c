@@ -250,6 +250,9 @@ static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t n
 		       (e = wr_share_grant(&sharing->share, member,
 					   m->sharing->grants_ring.tail_own, now_ns)) != NULL) {
 			push_grant(m, &sharing->share, e);
+			if (e->redelivered)
+				wr_store_relaxed(&sharing->redelivered,
+						 wr_load_relaxed(&sharing->redelivered) + 1);
 			waits_no_more(sharing, e->bytes);
 			count++;
 		}

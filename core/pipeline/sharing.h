@@ -115,9 +115,11 @@ struct wr_sharing {
 	wr_atomic_u64 in_state[WR_SHARE_STATES];
 	wr_atomic_u64 length_max; /* options: 0: none */
 	wr_atomic_u64 length_bytes_max;
-	wr_atomic_u64 overflowed; /* as the two below */
-	wr_atomic_u64 expired;    /* put to the dead letters, or settled without */
-	wr_atomic_u64 dropped;    /* of these: settled without, there being no dead letters */
+	wr_atomic_u64 overflowed;  /* as the two below */
+	wr_atomic_u64 expired;     /* put to the dead letters, or settled without */
+	wr_atomic_u64 dropped;     /* of these: settled without, there being no dead letters */
+	wr_atomic_u64 buried;      /* put to the dead letters, whatever for */
+	wr_atomic_u64 redelivered; /* given to a member again */
 	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
 };
 

@@ -14,6 +14,9 @@
 
 WEIR_DECLS_BEGIN
 
+struct weir_alert;      /* alerts.h */
+struct weir_alert_rule; /* the same */
+
 /**
  * How far an event has come. What each level survives:
  *
@@ -301,6 +304,18 @@ struct weir_options {
 	 * without it, and weir_info and log_fn say why.
 	 */
 	const char *metrics_dir;
+
+	/** Rules that say when somebody is to be told (alerts.h), and how many: 64 at most. They
+	 *  are copied. NULL and 0 (default): none. */
+	const struct weir_alert_rule *alerts;
+	uint32_t alert_count;
+	/** A topic, made by the program or the configuration file, to which an event is published
+	 *  when a rule is raised, and when it is over; NULL (default): none. */
+	const char *alert_topic;
+	/** Is told of the same, by weir's group thread; must not call weir. NULL (default): nobody
+	 *  is. */
+	void (*alert_fn)(void *context, const struct weir_alert *alert);
+	void *alert_context;
 };
 
 /**

@@ -436,6 +436,7 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	check_options(findings, root, values);
 	check_topics(findings, root, values);
 	check_subscriptions(findings, root, values);
+	wr_config_check_alerts(findings, root, values);
 	wr_config_check_run(findings, root, values);
 	wr_config_check_stages(findings, root, values);
 	wr_config_check_bench(findings, root, values);

@@ -69,6 +69,9 @@ void wr_config_check_topic(struct wr_config_findings *findings,
 void wr_config_check_limit(struct wr_config_findings *findings, const struct wr_config_node *root,
 			   const char *list, const char *limit, uint64_t count, uint64_t most);
 
+/* Rules of alerts (check_alerts.c). */
+void wr_config_check_alerts(struct wr_config_findings *findings, const struct wr_config_node *root,
+			    const struct wr_config_values *values);
 /* The keys of a subscription that is shared (check_queue.c). */
 void wr_config_check_queue(struct wr_config_findings *findings,
 			   const struct wr_config_values *values,

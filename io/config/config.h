@@ -22,6 +22,7 @@ struct weir_config {
 	struct wr_placed placed[WR_CONFIG_REQUESTS_MAX];
 	struct weir_topic_options *topics;
 	struct weir_subscription_options *subscriptions;
+	struct weir_alert_rule *alerts;
 	struct weir_config_source *sources;
 	struct weir_config_sink *sinks; /* one a subscription */
 };

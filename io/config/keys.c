@@ -277,17 +277,6 @@ static const struct wr_config_key limits_keys[] = {
 
 static const struct wr_config_section limits_section = {.keys = limits_keys};
 
-static const struct wr_config_key metrics_keys[] = {
-	{.name = "dir",
-	 OPTION(metrics_dir),
-	 .type = WR_CONFIG_TEXT,
-	 .absent = "/dev/shm/weir-UID",
-	 .doc = "A directory in memory for the file that other processes read; none: no file"},
-	{0},
-};
-
-static const struct wr_config_section metrics_section = {.keys = metrics_keys};
-
 /* ---- the file ---- */
 
 static const struct wr_config_key file_keys[] = {
@@ -313,7 +302,7 @@ static const struct wr_config_key file_keys[] = {
 	 SAME_STRUCT(limits_section),
 	 .doc = "What has a slot or a table entry reserved; they may change from open to open"},
 	{.name = "metrics",
-	 SAME_STRUCT(metrics_section),
+	 SAME_STRUCT(wr_config_metrics),
 	 .doc = "What is counted, and who is told"},
 	{.name = "machine", SAME_STRUCT(wr_config_machine), .doc = "What threads may be placed on"},
 	{.name = "threads",
@@ -335,6 +324,14 @@ static const struct wr_config_key file_keys[] = {
 	 .max = 4096,
 	 .absent = "none",
 	 .doc = "Made when the pipeline is opened, or found"},
+	{.name = "alerts",
+	 VALUE(alerts),
+	 .type = WR_CONFIG_LIST,
+	 .item = WR_CONFIG_MAP,
+	 .section = &wr_config_alerts,
+	 .max = 64,
+	 .absent = "none",
+	 .doc = "Rules that say when somebody is to be told, and when it is over"},
 	{.name = "sources",
 	 VALUE(sources),
 	 .type = WR_CONFIG_LIST,

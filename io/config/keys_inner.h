@@ -35,8 +35,10 @@ extern const struct wr_config_section wr_config_sink;          /* the same */
 extern const struct wr_config_section wr_config_run;           /* the same */
 extern const struct wr_config_section wr_config_bench;         /* keys_bench.c */
 
-extern const struct wr_config_section wr_config_stages; /* keys_stages.c */
-extern const struct wr_config_section wr_config_rings;  /* the same */
+extern const struct wr_config_section wr_config_metrics; /* keys_alerts.c */
+extern const struct wr_config_section wr_config_alerts;  /* the same */
+extern const struct wr_config_section wr_config_stages;  /* keys_stages.c */
+extern const struct wr_config_section wr_config_rings;   /* the same */
 
 /* ---- keys that all threads have ---- */
 

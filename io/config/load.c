@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <weir/alerts.h>
+
 #include "io/config/check.h"
 #include "io/config/config.h"
 #include "io/config/read.h"
@@ -97,6 +99,30 @@ static bool make_topics(struct weir_config *config)
 	return config->topics != NULL;
 }
 
+/* The options have them, so that weir_open() does. */
+static bool make_alerts(struct weir_config *config)
+{
+	const struct wr_config_alert *from = config->values.alerts.items;
+	uint32_t count = config->values.alerts.count;
+	if (count == 0)
+		return true;
+	config->alerts = wr_config_alloc(&config->arena, count * sizeof *config->alerts);
+	if (config->alerts == NULL)
+		return false;
+	for (uint32_t i = 0; i < count; i++)
+		config->alerts[i] = (struct weir_alert_rule){
+			.name = from[i].name,
+			.kind = (enum weir_alert_kind)from[i].kind,
+			.subscription = from[i].subscription,
+			.raise_at = from[i].raise_at,
+			.clear_at = from[i].clear_at,
+			.hold_ns = from[i].hold_ns,
+		};
+	config->values.options.alerts = config->alerts;
+	config->values.options.alert_count = count;
+	return true;
+}
+
 static bool make_subscriptions(struct weir_config *config)
 {
 	const struct wr_config_subscription *from = config->values.subscriptions.items;
@@ -162,7 +188,8 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 			wr_config_check_stage_classes(findings, config->root, &config->values,
 						      config->placed);
 	}
-	if (!make_topics(config) || !make_subscriptions(config) || !wr_config_make_run(config))
+	if (!make_topics(config) || !make_subscriptions(config) || !make_alerts(config) ||
+	    !wr_config_make_run(config))
 		findings->out_of_memory = true;
 	return 0;
 }

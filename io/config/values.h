@@ -153,6 +153,14 @@ struct wr_config_subscription {
 	struct wr_config_output sink;
 };
 
+struct wr_config_alert {
+	const char *name;
+	const char *subscription; /* NULL: each */
+	unsigned kind;            /* enum weir_alert_kind */
+	uint64_t raise_at, clear_at;
+	uint64_t hold_ns;
+};
+
 /* Of a benchmark: threads that do the same, and all of them. */
 #define WR_CONFIG_BENCH_GROUPS_MAX 14u
 #define WR_CONFIG_BENCH_THREADS_MAX 64u
@@ -225,6 +233,7 @@ struct wr_config_values {
 	struct wr_config_numa numa;
 	struct wr_config_list topics;        /* struct wr_config_topic */
 	struct wr_config_list subscriptions; /* struct wr_config_subscription */
+	struct wr_config_list alerts;        /* struct wr_config_alert */
 	struct wr_config_list sources;       /* struct wr_config_input */
 	uint64_t drain_timeout_ns;
 	bool stay;

@@ -7,6 +7,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include <weir/alerts.h>
+
 #include "tests/support/config_bed.h"
 
 #define TOPICS "topics: [{name: a}, {name: dead}]\n"
@@ -86,4 +88,36 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("order: key, dead_letters: deed"),
 	       "there is no topic \"deed\"; did you mean \"dead\"?");
 	expect(QUEUE("order: keys"), "\"keys\" is none of the choices; did you mean key?");
+}
+
+#define RULE(keys) TOPICS "alerts:\n  - {name: far, " keys "}\n"
+
+Test(queues, rules_of_alerts_become_options)
+{
+	struct weir_config *config = config_good(
+		TOPICS "metrics: {dir: none, alert_topic: dead}\n"
+		       "alerts:\n"
+		       "  - {name: far, when: {lag_age: {raise_at: 30s, clear_at: 5s}},\n"
+		       "     subscription: q, hold: 2s}\n"
+		       "  - {name: much, when: {lag_bytes: {raise_at: 2MiB, clear_at: 0}}}\n");
+	const struct weir_options *o = weir_config_options(config);
+	cr_assert_eq(o->alert_count, 2);
+	cr_expect_str_eq(o->metrics_dir, "none");
+	cr_expect_str_eq(o->alert_topic, "dead");
+	cr_expect_str_eq(o->alerts[0].name, "far");
+	cr_expect_str_eq(o->alerts[0].subscription, "q");
+	cr_expect_eq(o->alerts[0].kind, WEIR_ALERT_LAG_AGE);
+	cr_expect_eq(o->alerts[0].raise_at, 30000000000u);
+	cr_expect_eq(o->alerts[0].clear_at, 5000000000u);
+	cr_expect_eq(o->alerts[0].hold_ns, 2000000000u);
+	cr_expect_eq(o->alerts[1].kind, WEIR_ALERT_LAG_BYTES);
+	cr_expect_eq(o->alerts[1].raise_at, 2u << 20);
+	cr_expect_null(o->alerts[1].subscription);
+	cr_expect_eq(o->alerts[1].hold_ns, 10000000000u);
+	weir_config_destroy(config);
+	expect(RULE("when: {parked: {raise_at: 5, clear_at: 5}}"), "clear_at has to be less");
+	expect(RULE("when: {free_bytes: {raise_at: 5, clear_at: 9}}"), "there is none");
+	expect(RULE("when: {stuck_age: {raise_at: 5s, clear_at: 1s}}, subscription: q"),
+	       "this number is of the pipeline");
+	expect("metrics: {alert_topic: none}\n", "there is no topic \"none\"");
 }

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/pipeline/alerts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/pipeline/measure.h"
+#include "core/pipeline/metrics.h"
+#include "core/pipeline/sharing.h"
+
+#define HOLD_NS_MAX (3600ull * 1000000000u)
+/* JSON of names that need no escapes and of seven numbers. */
+#define EVENT_BYTES 1024u
+
+static const char *const kind_names[] = {
+	[WEIR_ALERT_LAG_EVENTS] = "lag_events",     [WEIR_ALERT_LAG_BYTES] = "lag_bytes",
+	[WEIR_ALERT_LAG_AGE] = "lag_age",           [WEIR_ALERT_PARKED] = "parked",
+	[WEIR_ALERT_DEAD_LETTERS] = "dead_letters", [WEIR_ALERT_LEASE_AGE] = "lease_age",
+	[WEIR_ALERT_FREE_BYTES] = "free_bytes",     [WEIR_ALERT_STUCK_AGE] = "stuck_age",
+};
+
+static bool is_of_pipeline(enum weir_alert_kind kind)
+{
+	return kind == WEIR_ALERT_FREE_BYTES || kind == WEIR_ALERT_STUCK_AGE;
+}
+
+/* ---- the rules ---- */
+
+static const char *fault_of(const struct weir_options *o, const struct weir_alert_rule *r)
+{
+	if (r->name == NULL || !wr_name_valid(r->name, strlen(r->name)) ||
+	    strlen(r->name) >= WEIR_ALERT_NAME_BYTES)
+		return "a name is 1 to 63 of letters, digits, '.', '_' and '-'";
+	if ((unsigned)r->kind < WEIR_ALERT_LAG_EVENTS || (unsigned)r->kind > WEIR_ALERT_STUCK_AGE)
+		return "not a kind of alert";
+	if (r->subscription != NULL && is_of_pipeline(r->kind))
+		return "its kind is of the pipeline, and not of a subscription";
+	if (r->subscription != NULL && !wr_name_valid(r->subscription, strlen(r->subscription)))
+		return "its subscription is no name";
+	if (r->kind == WEIR_ALERT_FREE_BYTES && o->dir == NULL)
+		return "free space is a journal's, and this pipeline has none";
+	if (r->kind == WEIR_ALERT_FREE_BYTES ? r->clear_at <= r->raise_at
+					     : r->clear_at >= r->raise_at)
+		return r->kind == WEIR_ALERT_FREE_BYTES
+			       ? "clear_at is more than raise_at, which free space falls below"
+			       : "clear_at is less than raise_at";
+	return r->hold_ns > HOLD_NS_MAX ? "hold_ns is an hour at most" : NULL;
+}
+
+int wr_alerts_check(const struct weir_options *o, struct weir_problem *problem)
+{
+	char text[sizeof problem->text];
+
+	if (o->alert_count > WEIR_ALERTS_MAX || (o->alert_count > 0 && o->alerts == NULL))
+		return wr_problem_set(problem, -EINVAL, "alert_count", "64 rules at most");
+#ifdef WR_NO_METRICS
+	if (o->alert_count > 0)
+		return wr_problem_set(problem, -EINVAL, "alerts",
+				      "this weir is built without metrics, which alerts look at");
+#endif
+	if (o->alert_topic != NULL && !wr_name_valid(o->alert_topic, strlen(o->alert_topic)))
+		return wr_problem_set(problem, -EINVAL, "alert_topic", "not a topic's name");
+	for (uint32_t i = 0; i < o->alert_count; i++) {
+		const char *fault = fault_of(o, &o->alerts[i]);
+		for (uint32_t k = 0; fault == NULL && k < i; k++)
+			if (strcmp(o->alerts[k].name, o->alerts[i].name) == 0)
+				fault = "another rule has this name";
+		if (fault == NULL)
+			continue;
+		(void)snprintf(text, sizeof text, "rule %u (%.63s): %.100s", i,
+			       o->alerts[i].name != NULL ? o->alerts[i].name : "", fault);
+		return wr_problem_set(problem, -EINVAL, "alerts", text);
+	}
+	return 0;
+}
+
+static uint32_t instances_of(const struct weir_options *o, const struct weir_alert_rule *r)
+{
+	return r->subscription != NULL || is_of_pipeline(r->kind) ? 1 : o->subscriptions_max;
+}
+
+uint64_t wr_alerts_count(const struct weir_options *o)
+{
+	uint64_t count = 0;
+	for (uint32_t i = 0; i < o->alert_count; i++)
+		count += instances_of(o, &o->alerts[i]);
+	return count;
+}
+
+uint64_t wr_alerts_bytes(const struct weir_options *o)
+{
+	return o->alert_count * sizeof(struct wr_alert_rule) +
+	       wr_alerts_count(o) * sizeof(struct wr_alert);
+}
+
+void wr_alerts_init(struct wr_alerts *a, const struct weir_options *o, uint8_t *block)
+{
+	*a = (struct wr_alerts){
+		.alerts = (void *)block,
+		.alert_count = (uint32_t)wr_alerts_count(o),
+		.rule_count = o->alert_count,
+	};
+	a->rules = (void *)(block + a->alert_count * sizeof *a->alerts);
+	for (uint32_t i = 0, first = 0; i < o->alert_count; i++) {
+		const struct weir_alert_rule *from = &o->alerts[i];
+		struct wr_alert_rule *r = &a->rules[i];
+		r->marks = (struct wr_alert_marks){.kind = from->kind,
+						   .raise_at = from->raise_at,
+						   .clear_at = from->clear_at,
+						   .hold_ns = from->hold_ns};
+		(void)snprintf(r->name, sizeof r->name, "%s", from->name);
+		(void)snprintf(r->subscription, sizeof r->subscription, "%s",
+			       from->subscription != NULL ? from->subscription : "");
+		r->first = first;
+		r->count = instances_of(o, from);
+		first += r->count;
+	}
+}
+
+/* ---- the numbers ---- */
+
+static uint64_t stuck_age(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_alerts *a = &p->metrics->alerts;
+	struct wr_writer_stats *stats = &p->writer.stats;
+	/* A round that is held back is one: producers wait then, and the writer does not. */
+	uint64_t rounds = wr_load_relaxed(&stats->rounds);
+	uint64_t durable = p->journal != NULL ? wr_load_acquire(&p->link.durable_seq) /* D1 */
+					      : UINT64_MAX;
+	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	bool waits = false;
+
+	for (uint32_t i = 0; i < p->lane_count && !waits; i++) {
+		struct wr_lane *lane = &p->lanes[i];
+		uint64_t head = wr_load_acquire(&lane->head);            /* A2 */
+		waits = wr_load_acquire(&lane->state) == WR_LANE_OPEN && /* S1 */
+			wr_load_acquire(&lane->tail) != head;            /* A1 */
+	}
+	if (!waits || rounds != a->taken_rounds)
+		a->taken_ns = now_ns;
+	if (durable >= visible || durable != a->durable_seq)
+		a->durable_ns = now_ns;
+	a->taken_rounds = rounds;
+	a->durable_seq = durable;
+	return wr_max_u64(now_ns - a->taken_ns, now_ns - a->durable_ns);
+}
+
+/* What it gave up of its events, whatever became of them. */
+static uint64_t given_up(const struct wr_sharing *sharing)
+{
+	return wr_load_relaxed(&sharing->buried) + wr_load_relaxed(&sharing->dropped);
+}
+
+/* False: it is not known now, or there is no such number. */
+static bool number_of(struct weir_pipeline *p, struct wr_alert *alert, enum weir_alert_kind kind,
+		      uint32_t id, uint64_t now_ns, uint64_t *ret_value)
+{
+	struct wr_sharing *sharing = p->subscriptions[id].sharing;
+	struct weir_lag lag;
+
+	switch (kind) {
+	case WEIR_ALERT_LAG_EVENTS:
+	case WEIR_ALERT_LAG_BYTES:
+	case WEIR_ALERT_LAG_AGE:
+	case WEIR_ALERT_PARKED:
+		if (weir_lag(p, id, &lag) != 0 || (!lag.exact && kind != WEIR_ALERT_PARKED))
+			return false;
+		*ret_value = kind == WEIR_ALERT_LAG_EVENTS  ? lag.events
+			     : kind == WEIR_ALERT_LAG_BYTES ? lag.bytes
+			     : kind == WEIR_ALERT_LAG_AGE   ? lag.time_ns
+							    : lag.parked;
+		return true;
+	case WEIR_ALERT_DEAD_LETTERS:
+		if (sharing != NULL)
+			*ret_value =
+				wr_alert_last_minute(&alert->window, given_up(sharing), now_ns);
+		return sharing != NULL;
+	case WEIR_ALERT_LEASE_AGE:
+		if (sharing != NULL)
+			*ret_value = wr_share_lease_age_ns(&sharing->share, now_ns);
+		return sharing != NULL;
+	case WEIR_ALERT_FREE_BYTES:
+		*ret_value = p->metrics->free_bytes;
+		return p->metrics->free_bytes != 0 || p->metrics->free_is_known;
+	case WEIR_ALERT_STUCK_AGE:
+		*ret_value = p->metrics->stuck_ns;
+		return true;
+	}
+	return false;
+}
+
+/* ---- telling ---- */
+
+/* As an event of its topic, by a buffer of the shared lane: this step waits for nobody. */
+static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+		    const struct wr_alert *alert, const char *subscription)
+{
+	const char *topic = p->metrics->alert_topic;
+	char key[WEIR_ALERT_NAME_BYTES + WR_NAME_BYTES_MAX + 2], payload[EVENT_BYTES];
+	struct weir_event event = {.key = key, .payload = payload};
+	const struct wr_measure by = {.bytes_max = p->shared.buffer_bytes, .no_cause = true};
+	const struct weir_event *of = &event;
+	struct wr_encoding encoding;
+	struct wr_caused caused;
+	const char *quote = subscription[0] != '\0' ? "\"" : "";
+
+	event.key_bytes = (size_t)snprintf(key, sizeof key, "%s%s%s", rule->name,
+					   subscription[0] != '\0' ? "/" : "", subscription);
+	event.payload_bytes = (size_t)snprintf(
+		payload, sizeof payload,
+		"{\"alert\":\"%s\",\"kind\":\"%s\",\"subscription\":%s%s%s,\"state\":\"%s\","
+		"\"value\":%llu,\"raise_at\":%llu,\"clear_at\":%llu,\"time_ns\":%llu}",
+		rule->name, kind_names[rule->marks.kind], quote,
+		subscription[0] != '\0' ? subscription : "null", quote,
+		alert->state.raised ? "raised" : "cleared", (unsigned long long)alert->state.value,
+		(unsigned long long)rule->marks.raise_at, (unsigned long long)rule->marks.clear_at,
+		(unsigned long long)wr_clock_wall_ns(p->host.clock));
+	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic)) {
+		if (!p->metrics->alerts.told_no_topic)
+			wr_metrics_say(p, WEIR_E_UNKNOWN_NAME,
+				       "there is no topic for alerts of the name that alert_topic "
+				       "has: make it");
+		p->metrics->alerts.told_no_topic = true;
+		return true;
+	}
+	int rc = wr_measure(p, &by, &of, &caused, &encoding);
+	if (rc != 0) {
+		wr_metrics_say(p, rc, "an alert cannot be published: alert_topic refuses it");
+		return true;
+	}
+	struct wr_shared_buffer *buffer = wr_shared_take(&p->shared);
+	if (buffer == NULL)
+		return false;
+	memcpy(wr_encode_head(of, &encoding, NULL, buffer->bytes), payload, event.payload_bytes);
+	wr_encode_tail(buffer->bytes, encoding.head.bytes);
+	wr_shared_push(&p->shared, buffer, encoding.stride);
+	wr_shared_leave(&p->shared, buffer);
+	return true;
+}
+
+static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+		 const struct wr_alert *alert, const char *subscription)
+{
+	const struct weir_options *o = &p->options;
+	const struct weir_alert told = {
+		.rule = rule->name,
+		.kind = rule->marks.kind,
+		.subscription = subscription[0] != '\0' ? subscription : NULL,
+		.raised = alert->state.raised,
+		.value = alert->state.value,
+		.raise_at = rule->marks.raise_at,
+		.clear_at = rule->marks.clear_at,
+	};
+	if (o->alert_fn != NULL)
+		o->alert_fn(o->alert_context, &told);
+}
+
+static void put_metrics(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t index,
+			const struct wr_alert *alert, const char *subscription, uint64_t now_ns)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	const char *labels[] = {rule->name, kind_names[rule->marks.kind], subscription};
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_ALERT, index, labels, false);
+
+	if (slot == NULL)
+		return;
+	const struct wr_alert_state *s = &alert->state;
+	wr_metrics_put(m, slot, WR_METRIC_ALERT_FIRING, s->raised);
+	wr_metrics_put(m, slot, WR_METRIC_ALERT_RAISED, s->raised_count);
+	wr_metrics_put(m, slot, WR_METRIC_ALERT_VALUE, s->value);
+	wr_metrics_put(m, slot, WR_METRIC_ALERT_RAISE_AT, rule->marks.raise_at);
+	wr_metrics_put(m, slot, WR_METRIC_ALERT_CLEAR_AT, rule->marks.clear_at);
+	wr_metrics_put(m, slot, WR_METRIC_ALERT_AGE, s->since_ns != 0 ? now_ns - s->since_ns : 0);
+	wr_metrics_end(slot);
+}
+
+static void look(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t instance,
+		 uint32_t id, const char *subscription, uint64_t now_ns)
+{
+	uint32_t index = rule->first + instance;
+	struct wr_alert *alert = &p->metrics->alerts.alerts[index];
+	uint64_t value = 0;
+
+	if (!number_of(p, alert, rule->marks.kind, id, now_ns, &value)) {
+		wr_alert_skip(&alert->state);
+	} else if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING) {
+		tell(p, rule, alert, subscription);
+		alert->untold = p->metrics->alert_topic[0] != '\0';
+	}
+	if (alert->untold)
+		alert->untold = !publish(p, rule, alert, subscription);
+	put_metrics(p, rule, index, alert, subscription, now_ns);
+}
+
+void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_alerts *a = &p->metrics->alerts;
+	struct wr_catalog *catalog = &p->tables.catalog;
+	uint32_t count = wr_catalog_subscription_count(catalog);
+
+	p->metrics->stuck_ns = stuck_age(p, now_ns);
+	for (uint32_t i = 0; i < a->rule_count; i++) {
+		const struct wr_alert_rule *rule = &a->rules[i];
+		if (is_of_pipeline(rule->marks.kind)) {
+			look(p, rule, 0, 0, "", now_ns);
+			continue;
+		}
+		for (uint32_t id = 0; id < count; id++) {
+			const char *name = catalog->subscriptions[id].name;
+			bool is_each = rule->subscription[0] == '\0';
+			if ((!is_each && strcmp(rule->subscription, name) != 0) ||
+			    wr_load_acquire(&p->subscriptions[id].started) == 0) /* X1 */
+				continue;
+			look(p, rule, is_each ? id : 0, id, name, now_ns);
+		}
+	}
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The alerts of a pipeline (weir/alerts.h): which number a rule looks at, and who is told. The
+ * group step's, behind its metrics; alert_state.h decides.
+ */
+#ifndef WR_PIPELINE_ALERTS_H
+#define WR_PIPELINE_ALERTS_H
+
+#include "core/pipeline/alert_state.h"
+#include "core/pipeline/pipeline.h"
+
+/* A rule, copied from the options. */
+struct wr_alert_rule {
+	struct wr_alert_marks marks;
+	char name[WEIR_ALERT_NAME_BYTES];
+	char subscription[WR_NAME_BYTES_MAX + 1]; /* "": of each */
+	uint32_t first;                           /* of its instances */
+	uint32_t count;
+};
+
+/* A rule for one subscription, or of the pipeline. */
+struct wr_alert {
+	struct wr_alert_state state;
+	struct wr_alert_window window;
+	bool untold; /* its last change is still to be published */
+};
+
+struct wr_alerts {
+	struct wr_alert_rule *rules; /* [rule_count] */
+	uint32_t rule_count;
+	struct wr_alert *alerts; /* [alert_count] */
+	uint32_t alert_count;
+	/* When what should move has moved last. */
+	uint64_t taken_rounds, taken_ns;
+	uint64_t durable_seq, durable_ns;
+	bool told_no_topic;
+};
+
+/* Whether the rules can be: -EINVAL, and which one cannot. */
+int wr_alerts_check(const struct weir_options *options, struct weir_problem *problem);
+/* Instances of all rules; bytes of everything. */
+uint64_t wr_alerts_count(const struct weir_options *options);
+uint64_t wr_alerts_bytes(const struct weir_options *options);
+/* `block` has wr_alerts_bytes(), zeroed. */
+void wr_alerts_init(struct wr_alerts *a, const struct weir_options *options, uint8_t *block);
+/* Every round of metrics. */
+void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Alerts: rules of the options that say when somebody is to be told, and when it is over.
+ *
+ * A rule looks at one number. It is raised once that has been at `raise_at` or beyond for `hold_ns`
+ * without a break, and is over once it has been at `clear_at` or back beyond that for as long; in
+ * between nothing changes. So a number that swings around a mark does not flap, and what an open
+ * finds (lag that nobody had a chance to work off) raises nothing before `hold_ns` have passed.
+ * While lag is not exact (weir_lag) its rules wait.
+ *
+ * What happens is told four times: to options.alert_fn; as an event of options.alert_topic; in the
+ * metrics (weir_alert_firing and its kin, of objects "alert"); and by `weir status`, which shows
+ * those.
+ *
+ * The event: its key is RULE or RULE/SUBSCRIPTION, its payload a JSON object with the fields
+ * "alert", "kind", "subscription" (null: it is of none), "state" ("raised" or "cleared"), "value",
+ * "raise_at", "clear_at" and "time_ns" (wall clock). It is handed over once; where the writer
+ * refuses it, or no topic of the name exists, the table of errors says so.
+ *
+ * Rules are looked at every 100 ms, by the group step, on the clock that never jumps.
+ */
+#ifndef WEIR_ALERTS_H
+#define WEIR_ALERTS_H
+
+#include <weir/base.h>
+
+WEIR_DECLS_BEGIN
+
+#define WEIR_ALERTS_MAX 64
+/** With the 0 at the end. */
+#define WEIR_ALERT_NAME_BYTES 64
+
+enum weir_alert_kind {
+	/* of a subscription */
+	WEIR_ALERT_LAG_EVENTS = 1,   /**< weir_lag.events */
+	WEIR_ALERT_LAG_BYTES = 2,    /**< weir_lag.bytes */
+	WEIR_ALERT_LAG_AGE = 3,      /**< weir_lag.time_ns */
+	WEIR_ALERT_PARKED = 4,       /**< weir_lag.parked: events of parked keys (a queue's) */
+	WEIR_ALERT_DEAD_LETTERS = 5, /**< events that it gave up in the last minute (a queue's) */
+	WEIR_ALERT_LEASE_AGE = 6,    /**< ns since the event that a member has had for longest was
+	                                  given to it, extended leases included (a queue's) */
+	/* of the pipeline */
+	WEIR_ALERT_FREE_BYTES = 7, /**< free on the journal's file system, looked at every 5 s:
+	                                raise_at is below clear_at */
+	WEIR_ALERT_STUCK_AGE = 8,  /**< ns for which the writer took nothing though lanes held
+	                                something and it was not held back, or nothing became
+	                                durable though something waited for that */
+};
+
+struct weir_alert_rule {
+	const char *name; /**< 1..63 of [A-Za-z0-9._-], unlike any other rule's */
+	enum weir_alert_kind kind;
+	const char *subscription; /**< of this one, which may be made later; NULL: of each. Of the
+	                               pipeline's kinds NULL */
+	uint64_t raise_at;        /**< a number of events, bytes or ns */
+	uint64_t clear_at;        /**< less than raise_at; with FREE_BYTES more */
+	uint64_t hold_ns;         /**< 0 .. an hour */
+};
+
+/** A rule was raised, or it is over. */
+struct weir_alert {
+	const char *rule;
+	enum weir_alert_kind kind;
+	const char *subscription; /**< NULL: of the pipeline */
+	bool raised;              /**< false: it is over */
+	uint64_t value;
+	uint64_t raise_at;
+	uint64_t clear_at;
+};
+
+WEIR_DECLS_END
+#endif

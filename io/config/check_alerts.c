@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Alerts that weir_open() would refuse, told at their place. */
+#include <string.h>
+
+#include <weir/alerts.h>
+
+#include "io/config/check.h"
+
+static void check_alert(struct wr_config_findings *findings, const struct wr_config_node *root,
+			const struct wr_config_values *values, const struct wr_config_alert *a,
+			const struct wr_config_node *item)
+{
+	bool is_free = a->kind == WEIR_ALERT_FREE_BYTES;
+	struct weir_config_diagnostic *d;
+
+	if (a->kind == 0)
+		return; /* it lacks its number, which is told */
+	if (is_free ? a->clear_at <= a->raise_at : a->clear_at >= a->raise_at) {
+		d = wr_config_error(findings, wr_config_item_place(findings, item, "when"),
+				    is_free ? "free space falls: clear_at has to be more than "
+					      "raise_at"
+					    : "clear_at has to be less than raise_at");
+		wr_config_help(findings, d,
+			       "two marks, so that a number that swings around one "
+			       "of them does not raise it again and again");
+	}
+	if (a->subscription != NULL && a->kind >= WEIR_ALERT_FREE_BYTES)
+		(void)wr_config_error(findings,
+				      wr_config_item_place(findings, item, "subscription"),
+				      "this number is of the pipeline, and not of a subscription");
+	if (is_free && values->options.dir == NULL && wr_config_child(root, "journal") == NULL)
+		(void)wr_config_error(findings, wr_config_item_place(findings, item, "when"),
+				      "free space is a journal's, and there is none");
+}
+
+void wr_config_check_alerts(struct wr_config_findings *findings, const struct wr_config_node *root,
+			    const struct wr_config_values *values)
+{
+	const struct wr_config_alert *alerts = values->alerts.items;
+	const struct wr_config_node *item = wr_config_node_at(root, "alerts")->first;
+	const struct wr_config_node *topic = wr_config_node_at(root, "metrics.alert_topic");
+
+	for (uint32_t i = 0; i < values->alerts.count; i++, item = item->next) {
+		const struct wr_config_node *other = wr_config_node_at(root, "alerts")->first;
+		check_alert(findings, root, values, &alerts[i], item);
+		for (uint32_t j = 0; j < i; j++, other = other->next) {
+			if (alerts[i].name == NULL || alerts[j].name == NULL ||
+			    strcmp(alerts[i].name, alerts[j].name) != 0)
+				continue;
+			wr_config_refuse_second(findings, "alert", alerts[i].name,
+						wr_config_item_place(findings, item, "name"),
+						wr_config_item_place(findings, other, "name"));
+			break;
+		}
+	}
+	if (values->options.alert_topic != NULL && topic != NULL)
+		wr_config_check_topic(findings, values, topic, values->options.alert_topic);
+}

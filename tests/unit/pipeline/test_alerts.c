@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: an alert is raised once its number has been at its mark for the hold time, and is over once
+ * it has been back for as long; it does not flap in between, nor fire at a start; it is told to the
+ * callback, on its topic and in the metrics; rules that cannot be are refused with what is wrong.
+ *
+ * Method: the rule's state on a clock that is a number; then pipelines of the test's, by hand.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/pipeline/alert_state.h"
+#include "tests/support/pipeline_fixture.h"
+
+#define MS 1000000ull
+#define S (1000 * MS)
+
+/* ---- the state, on a simulated clock ---- */
+
+struct step {
+	uint64_t at_ms;
+	uint64_t value; /* UNKNOWN: it is not known */
+	enum wr_alert_change change;
+};
+
+#define UNKNOWN UINT64_MAX
+
+static void play(const struct wr_alert_marks *marks, const struct step *steps, size_t count)
+{
+	struct wr_alert_state state = {.raised = false};
+	for (size_t i = 0; i < count; i++) {
+		enum wr_alert_change change = WR_ALERT_NOTHING;
+		if (steps[i].value == UNKNOWN)
+			wr_alert_skip(&state);
+		else
+			change = wr_alert_look(&state, marks, steps[i].value, steps[i].at_ms * MS);
+		cr_expect_eq(change, steps[i].change, "step %zu", i);
+	}
+}
+
+Test(alerts, it_is_raised_after_the_hold_time_and_over_after_as_long)
+{
+	static const struct wr_alert_marks marks = {WEIR_ALERT_LAG_EVENTS, 100, 50, 2 * S};
+	static const struct step steps[] = {
+		{0, 100, WR_ALERT_NOTHING},    {1999, 100, WR_ALERT_NOTHING},
+		{2000, 100, WR_ALERT_RAISED},  {3000, 500, WR_ALERT_NOTHING},
+		{4000, 51, WR_ALERT_NOTHING},  {9000, 51, WR_ALERT_NOTHING},
+		{9100, 50, WR_ALERT_NOTHING},  {11099, 0, WR_ALERT_NOTHING},
+		{11100, 0, WR_ALERT_CLEARED},  {12000, 99, WR_ALERT_NOTHING},
+		{20000, 99, WR_ALERT_NOTHING},
+	};
+	play(&marks, steps, WR_ARRAY_COUNT(steps));
+}
+
+Test(alerts, a_number_that_swings_changes_nothing)
+{
+	static const struct wr_alert_marks marks = {WEIR_ALERT_LAG_EVENTS, 100, 50, S};
+	struct wr_alert_state state = {.raised = false};
+	uint64_t at = 0;
+
+	/* Never for a second at a time; then it stays, and swings around the other mark. */
+	for (; at < 60000; at += 100)
+		cr_assert_eq(wr_alert_look(&state, &marks, at % 900 == 0 ? 99 : 1000, at * MS),
+			     WR_ALERT_NOTHING);
+	for (; at < 62000; at += 100)
+		(void)wr_alert_look(&state, &marks, 1000, at * MS);
+	cr_assert(state.raised && state.raised_count == 1);
+	for (; at < 120000; at += 100)
+		cr_assert_eq(wr_alert_look(&state, &marks, at % 900 == 0 ? 51 : 0, at * MS),
+			     WR_ALERT_NOTHING);
+	cr_assert(state.raised && state.raised_count == 1);
+}
+
+Test(alerts, what_is_not_known_raises_nothing)
+{
+	static const struct wr_alert_marks marks = {WEIR_ALERT_LAG_AGE, 100, 50, 2 * S};
+	static const struct step steps[] = {
+		{0, UNKNOWN, WR_ALERT_NOTHING},    {5000, 200, WR_ALERT_NOTHING},
+		{6000, UNKNOWN, WR_ALERT_NOTHING}, {7000, 200, WR_ALERT_NOTHING},
+		{8900, 200, WR_ALERT_NOTHING},     {9000, 200, WR_ALERT_RAISED},
+		{9500, 0, WR_ALERT_NOTHING},       {11000, UNKNOWN, WR_ALERT_NOTHING},
+		{11600, 0, WR_ALERT_NOTHING},      {13600, 0, WR_ALERT_CLEARED},
+	};
+	play(&marks, steps, WR_ARRAY_COUNT(steps));
+}
+
+Test(alerts, free_space_is_raised_where_it_falls)
+{
+	static const struct wr_alert_marks marks = {WEIR_ALERT_FREE_BYTES, 100, 200, 0};
+	static const struct step steps[] = {
+		{0, 101, WR_ALERT_NOTHING},    {1000, 100, WR_ALERT_RAISED},
+		{2000, 199, WR_ALERT_NOTHING}, {3000, 200, WR_ALERT_CLEARED},
+		{4000, 0, WR_ALERT_RAISED},
+	};
+	play(&marks, steps, WR_ARRAY_COUNT(steps));
+}
+
+Test(alerts, the_last_minute_is_a_minute)
+{
+	struct wr_alert_window w = {.begun = false};
+
+	/* What was there before the first look is nobody's news. */
+	cr_assert_eq(wr_alert_last_minute(&w, 1000, 0), 0);
+	cr_assert_eq(wr_alert_last_minute(&w, 1007, 3 * S), 7);
+	cr_assert_eq(wr_alert_last_minute(&w, 1007, 54 * S), 7);
+	cr_assert_eq(wr_alert_last_minute(&w, 1007, 60 * S), 0);
+	/* One a second: never more than sixty. */
+	for (uint64_t i = 61; i < 400; i++) {
+		uint64_t last = wr_alert_last_minute(&w, 1007 + i - 60, i * S);
+		cr_assert_leq(last, 60, "at %lu: %lu", (unsigned long)i, (unsigned long)last);
+		cr_assert(i < 130 || last >= 55);
+	}
+	/* Long after: what came meanwhile came just now, once. */
+	cr_assert_eq(wr_alert_last_minute(&w, 5000, 4000 * S), 5000 - (1007 + 399 - 60));
+	cr_assert_eq(wr_alert_last_minute(&w, 5000, 4100 * S), 0);
+}
+
+/* ---- in a pipeline ---- */
+
+static struct fixture f;
+
+struct heard {
+	uint32_t raised, cleared;
+	char rule[64], subscription[64];
+	uint64_t value;
+};
+
+static struct heard heard;
+
+static void hear(void *context, const struct weir_alert *alert)
+{
+	struct heard *h = context;
+	h->raised += alert->raised;
+	h->cleared += !alert->raised;
+	h->value = alert->value;
+	(void)snprintf(h->rule, sizeof h->rule, "%s", alert->rule);
+	(void)snprintf(h->subscription, sizeof h->subscription, "%s",
+		       alert->subscription != NULL ? alert->subscription : "");
+}
+
+/* Until the callback came so often, or for long. */
+static bool await(const uint32_t *count, uint32_t wanted)
+{
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (*count < wanted && fixture_now_ns() < until)
+		cr_assert_geq(weir_step(f.pipeline, MS), 0);
+	return *count == wanted;
+}
+
+static uint64_t firing(void)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	int metric = weir_metrics_find(m, "weir_alert_firing");
+	cr_assert(metric >= 0 && weir_metrics_next(m, "alert", &at, &o));
+	cr_assert_str_eq(o.label_values[0], "behind");
+	cr_assert_str_eq(o.label_values[1], "lag_events");
+	cr_assert_str_eq(o.label_values[2], "billing");
+	uint64_t value = weir_metrics_value(m, &o, (uint32_t)metric);
+	weir_metrics_close(m);
+	return value;
+}
+
+Test(alerts, a_rule_is_told_four_times_and_when_it_is_over)
+{
+	static const struct weir_alert_rule rule = {.name = "behind",
+						    .kind = WEIR_ALERT_LAG_EVENTS,
+						    .raise_at = 100,
+						    .clear_at = 10,
+						    .hold_ns = 150 * MS};
+	struct weir_item item;
+
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_topic = "alerts";
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	f.options.metrics_dir = "none";
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	(void)fixture_topic(&f, "alerts", 1);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	uint32_t watch = fixture_subscription(&f, "watch", "alerts");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 200));
+	cr_assert(await(&heard.raised, 1));
+	cr_expect_eq(heard.value, 200);
+	cr_expect_str_eq(heard.rule, "behind");
+	cr_expect_str_eq(heard.subscription, "billing");
+	cr_expect_eq(firing(), 1);
+	struct weir_member *watcher = fixture_member(&f, watch, NULL);
+	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
+	cr_expect(item.key_bytes == 14 && memcmp(item.key, "behind/billing", 14) == 0);
+	cr_expect(
+		strstr((const char *)item.payload,
+		       "{\"alert\":\"behind\",\"kind\":\"lag_events\",\"subscription\":\"billing\","
+		       "\"state\":\"raised\",\"value\":200,\"raise_at\":100,\"clear_at\":10,") ==
+			item.payload,
+		"%.*s", (int)item.payload_bytes, (const char *)item.payload);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	cr_assert_eq(fixture_poll(member, NULL, 0, 200, true), 200);
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, WEIR_FOREVER), 0);
+	cr_assert(await(&heard.cleared, 1));
+	cr_expect_eq(heard.raised, 1);
+	cr_expect_eq(firing(), 0);
+	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
+	cr_expect_not_null(
+		strstr((const char *)item.payload, "\"state\":\"cleared\",\"value\":0,"));
+	fixture_end(&f);
+}
+
+Test(alerts, what_an_open_finds_is_not_told_at_once)
+{
+	struct weir_alert_rule rule = {.name = "old",
+				       .kind = WEIR_ALERT_LAG_AGE,
+				       .subscription = "billing",
+				       .raise_at = 1,
+				       .clear_at = 0,
+				       .hold_ns = 400 * MS};
+
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	(void)fixture_subscription(&f, "billing", "orders");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 10));
+	fixture_close(&f, NULL);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	uint64_t opened = fixture_now_ns();
+	fixture_open(&f);
+	cr_assert(await(&heard.raised, 1));
+	cr_expect_geq(fixture_now_ns() - opened, 400 * MS);
+	fixture_end(&f);
+}
+
+Test(alerts, rules_that_cannot_be_are_refused)
+{
+	static const struct {
+		struct weir_alert_rule rule;
+		const char *why;
+	} cases[] = {
+		{{"", WEIR_ALERT_PARKED, NULL, 1, 0, 0}, "a name is"},
+		{{"a b", WEIR_ALERT_PARKED, NULL, 1, 0, 0}, "a name is"},
+		{{"x", 0, NULL, 1, 0, 0}, "not a kind"},
+		{{"x", 9, NULL, 1, 0, 0}, "not a kind"},
+		{{"x", WEIR_ALERT_STUCK_AGE, "billing", 1, 0, 0}, "of the pipeline"},
+		{{"x", WEIR_ALERT_PARKED, "a/b", 1, 0, 0}, "no name"},
+		{{"x", WEIR_ALERT_PARKED, NULL, 1, 1, 0}, "less than"},
+		{{"x", WEIR_ALERT_FREE_BYTES, NULL, 1, 2, 0}, "has none"},
+		{{"x", WEIR_ALERT_PARKED, NULL, 1, 0, 3601 * S}, "an hour"},
+		{{"first", WEIR_ALERT_PARKED, NULL, 1, 0, 0}, "another rule"},
+	};
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	for (size_t i = 0; i < WR_ARRAY_COUNT(cases); i++) {
+		const struct weir_alert_rule rules[] = {
+			{"first", WEIR_ALERT_LAG_BYTES, NULL, 2, 1, 0}, cases[i].rule};
+		struct weir_memory_plan plan;
+		struct weir_problem problem = {0};
+		f.options.alerts = rules;
+		f.options.alert_count = 2;
+		cr_expect_eq(weir_memory_plan(&f.options, &plan, &problem), -EINVAL, "case %zu", i);
+		cr_expect_str_eq(problem.field, "alerts");
+		cr_expect_not_null(strstr(problem.text, cases[i].why), "%zu: %s", i, problem.text);
+	}
+	f.options.alert_count = 0;
+	f.options.alerts = NULL;
+	fixture_end(&f);
+}
