@@ -18,6 +18,7 @@ package_present() { # package_present DEBIAN_PACKAGE
 	libfyaml-dev) pkg-config --atleast-version=0.7.12 libfyaml ;;
 	libhwloc-dev) pkg-config --atleast-version=2.4 hwloc ;;
 	libmicrohttpd-dev) pkg-config --atleast-version=0.9.75 libmicrohttpd ;;
+	libncurses-dev) pkg-config --atleast-version=6.1 ncursesw ;;
 	libjansson-dev) pkg-config --atleast-version=2.14 jansson ;;
 	librabbitmq-dev) pkg-config --atleast-version=0.11 librabbitmq ;;
 	libcriterion-dev) pkg-config --atleast-version=2.4 criterion ;;

@@ -180,6 +180,7 @@ int cmd_bench_stall(int argc, char **argv);
 int cmd_lag(int argc, char **argv);
 int cmd_schema(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_serve(int argc, char **argv); /* where libweir-serve is (WR_HAVE_SERVE) */
 int cmd_torture(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

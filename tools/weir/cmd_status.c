@@ -10,7 +10,6 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
-#include "tools/weir/json_out.h"
 #include "tools/weir/top/find.h"
 #include "tools/weir/top/print.h"
 
@@ -40,20 +39,6 @@ static const struct cli_command command = {
 };
 
 static struct find found;
-
-static int print_json(void)
-{
-	struct json_out j;
-
-	json_begin(&j, stdout, JSON_PRETTY);
-	json_object(&j, NULL);
-	json_array(&j, "pipelines");
-	for (uint32_t i = 0; i < found.count; i++)
-		print_json_pipeline(&j, found.looks[i]);
-	json_close(&j);
-	json_close(&j);
-	return json_end(&j) < 0 ? CLI_EXIT_IO : CLI_EXIT_OK;
-}
 
 static void print_text(void)
 {
@@ -93,7 +78,7 @@ int cmd_status(int argc, char **argv)
 	}
 	exit_code = CLI_EXIT_OK;
 	if (want_json)
-		exit_code = print_json();
+		exit_code = print_json_all(&found);
 	else
 		print_text();
 	find_close(&found);

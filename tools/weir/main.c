@@ -25,6 +25,7 @@ static const struct command commands[] = {
 	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
 	{"group", cmd_group, "subscriptions of a journal: ls, describe, lag, reset"},
 	{"status", cmd_status, "what the pipelines on this machine do"},
+	{"top", cmd_top, "the same, live: rates, lag, members, threads, errors"},
 	{"lag", cmd_lag, "what their subscriptions have still to process, with limits for scripts"},
 	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
 	{"replay", cmd_replay, "a range of a journal again, at its own pace or any other"},

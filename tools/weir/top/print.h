@@ -36,5 +36,7 @@ void print_json_about(struct json_out *j, const struct look *l);
 void print_json_lag(struct json_out *j, const struct look *l, const struct look_row *s);
 /* The object of a pipeline, with everything. */
 void print_json_pipeline(struct json_out *j, const struct look *l);
+/* The document of all of them, to standard output: an exit code. */
+int print_json_all(const struct find *f);
 
 #endif

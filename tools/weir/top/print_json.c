@@ -2,6 +2,8 @@
 /* See print.h: as JSON. */
 #include "tools/weir/top/print.h"
 
+#include "tools/weir/args.h"
+
 void print_json_about(struct json_out *j, const struct look *l)
 {
 	json_text(j, "name", l->about.name);
@@ -174,4 +176,18 @@ void print_json_pipeline(struct json_out *j, const struct look *l)
 	}
 	json_close(j);
 	json_close(j);
+}
+
+int print_json_all(const struct find *f)
+{
+	struct json_out j;
+
+	json_begin(&j, stdout, JSON_PRETTY);
+	json_object(&j, NULL);
+	json_array(&j, "pipelines");
+	for (uint32_t i = 0; i < f->count; i++)
+		print_json_pipeline(&j, f->looks[i]);
+	json_close(&j);
+	json_close(&j);
+	return json_end(&j) < 0 ? CLI_EXIT_IO : CLI_EXIT_OK;
 }
