@@ -144,6 +144,7 @@ int wr_rabbit_link_open(struct wr_rabbit_link *link)
 	link->expect = WR_RABBIT_METHOD;
 	link->held = false;
 	link->blocked = false;
+	link->last_tag = 0;
 	link->state = amqp_new_connection();
 	if (link->state == NULL)
 		return weir_bridge_lost(link->bridge, "no memory for a connection");

@@ -80,6 +80,8 @@ struct wr_rabbit_link {
 	bool held; /* a delivery is complete, and not released */
 	struct wr_rabbit_message message;
 	uint64_t body_bytes; /* of it that came */
+	uint64_t whole_ns;   /* monotonic: when nothing was half there */
+	uint64_t last_tag;   /* of a delivery */
 
 	bool blocked;
 	uint64_t blocked_ns; /* monotonic: since when */

@@ -83,6 +83,9 @@ static int take_channel_method(struct wr_rabbit_link *link, const amqp_method_t 
 	}
 	case AMQP_BASIC_DELIVER_METHOD: {
 		const amqp_basic_deliver_t *deliver = method->decoded;
+		if (deliver->delivery_tag <= link->last_tag)
+			return nonsense(link, "delivery tags that do not rise");
+		link->last_tag = deliver->delivery_tag;
 		link->message = (struct wr_rabbit_message){
 			.tag = deliver->delivery_tag,
 			.redelivered = deliver->redelivered != 0,
@@ -233,5 +236,13 @@ int wr_rabbit_link_read(struct wr_rabbit_link *link, uint64_t timeout_ns)
 			return rc;
 		came = 1;
 	}
+	/* In the midst of a frame, or of a message, for too long: it does not come any more. */
+	bool whole = link->expect == WR_RABBIT_METHOD && amqp_release_buffers_ok(link->state);
+	uint64_t now_ns = wr_rabbit_now_ns();
+	if (whole || came || link->held)
+		link->whole_ns = now_ns;
+	else if (link->open && now_ns - link->whole_ns > link->server->timeout_ns)
+		return weir_bridge_lost(link->bridge, "the broker has stopped in the midst of a "
+						      "message");
 	return came || link->held ? 1 : 0;
 }

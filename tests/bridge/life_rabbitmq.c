@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* RabbitMQ's part of life.h. The broker is where RABBITMQ_HOST and RABBITMQ_PORT say: those of
- * tools/with-rabbitmq. The queue is durable, of the type in RABBITMQ_QUEUE_TYPE;
- * RABBITMQ_NO_DEDUP leaves the idempotency keys out, to see that the audit finds repeats. */
+/*
+ * RabbitMQ's part of life.h. The broker is where RABBITMQ_HOST and RABBITMQ_PORT say: those of
+ * tools/with-rabbitmq. The queue is durable, of the type in RABBITMQ_QUEUE_TYPE. RABBITMQ_TLS has
+ * it go by TLS; RABBITMQ_NO_DEDUP leaves the idempotency keys out, to see that the audit finds
+ * repeats.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,6 +23,13 @@ static bool find_server(struct weir_rabbitmq_server *server)
 	}
 	server->host = host;
 	server->port = (uint32_t)strtoul(port, NULL, 10);
+	if (getenv("RABBITMQ_TLS") != NULL) {
+		const char *tls_port = getenv("RABBITMQ_TLS_PORT");
+		server->tls = true;
+		server->host = "localhost";
+		server->port = tls_port == NULL ? 0 : (uint32_t)strtoul(tls_port, NULL, 10);
+		server->ca_file = getenv("RABBITMQ_CA_FILE");
+	}
 	server->heartbeat_ns = 2000000000u;
 	server->timeout_ns = 5000000000u;
 	return true;

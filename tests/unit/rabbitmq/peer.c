@@ -22,6 +22,13 @@ struct frame {
 
 static bool send_bytes(struct peer *p, const void *data, size_t bytes)
 {
+	uint64_t flip = p->connections == 1 ? p->script.flip_at : 0;
+	if (flip > p->sent && flip <= p->sent + bytes && bytes <= ROOM) {
+		static uint8_t flipped[ROOM];
+		memcpy(flipped, data, bytes);
+		flipped[flip - p->sent - 1] ^= (uint8_t)(1u << (flip % 8));
+		data = flipped;
+	}
 	bool cut = p->script.cut_after != 0 && p->connections == 1;
 	if (cut && p->sent + bytes >= p->script.cut_after)
 		bytes = (size_t)(p->script.cut_after - p->sent);
@@ -137,8 +144,11 @@ static bool deliver_all(struct peer *p)
 	return true;
 }
 
-static void take_ack(struct peer *p, uint64_t tag, bool multiple)
+/* False: of what was not delivered, which a flipped bit may have it do. */
+static bool take_ack(struct peer *p, uint64_t tag, bool multiple)
 {
+	if (p->script.flip_at != 0 && (tag < 1 || tag > p->delivered_count))
+		return false;
 	for (uint64_t t = multiple ? 1 : tag; t <= tag; t++) {
 		fixture_need(t >= 1 && t <= p->delivered_count, "an ack of what was not delivered");
 		(void)pthread_mutex_lock(&p->lock);
@@ -146,6 +156,7 @@ static void take_ack(struct peer *p, uint64_t tag, bool multiple)
 			p->acked[p->delivered[t - 1]] = true;
 		(void)pthread_mutex_unlock(&p->lock);
 	}
+	return true;
 }
 
 static bool answer_publish(struct peer *p, amqp_basic_properties_t *properties)
@@ -286,9 +297,8 @@ static bool take_method(struct peer *p, struct frame *f, amqp_pool_t *pool)
 	case AMQP_BASIC_PUBLISH_METHOD:
 		return take_publish(p, m, f, pool);
 	case AMQP_BASIC_ACK_METHOD:
-		take_ack(p, ((amqp_basic_ack_t *)m)->delivery_tag,
-			 ((amqp_basic_ack_t *)m)->multiple != 0);
-		return true;
+		return take_ack(p, ((amqp_basic_ack_t *)m)->delivery_tag,
+				((amqp_basic_ack_t *)m)->multiple != 0);
 	case AMQP_BASIC_REJECT_METHOD:
 		p->rejected[p->delivered[((amqp_basic_reject_t *)m)->delivery_tag - 1]] = true;
 		return true;

@@ -30,6 +30,7 @@ enum peer_answer {
 
 struct peer_script {
 	uint64_t cut_after;   /* bytes of the first connection's; 0: no cut */
+	uint64_t flip_at;     /* a bit of this byte of the first connection's; 0: none */
 	const void *greeting; /* instead of connection.start, then the socket is closed */
 	size_t greeting_bytes;
 	bool mute;                   /* hears, and says nothing */
