@@ -83,20 +83,22 @@ static int by_name(const void *a, const void *b)
 	return order != 0 ? order : strcmp(x->path, y->path);
 }
 
-/* Two series with the same labels would spoil all of an answer. */
+/*
+ * Two series with the same labels would spoil all of an answer. A file is NAME.PID, or NAME.PID-2
+ * of the second one that a process has by that name.
+ */
 static void write_labels(struct wr_http_pipelines *p)
 {
 	for (uint32_t i = 0; i < p->count; i++) {
-		const char *name = p->list[i]->about.name;
+		struct wr_http_pipeline *one = p->list[i];
+		const char *name = one->about.name, *dot = strrchr(one->path, '.');
 		bool alone = (i == 0 || strcmp(p->list[i - 1]->about.name, name) != 0) &&
 			     (i + 1 == p->count || strcmp(p->list[i + 1]->about.name, name) != 0);
-		char *label = p->list[i]->label;
 		if (alone)
-			(void)snprintf(label, sizeof p->list[i]->label, "%s", name);
+			(void)snprintf(one->label, sizeof one->label, "%s", name);
 		else
-			(void)snprintf(label, sizeof p->list[i]->label, "%s (%" PRIu64 "%s)", name,
-				       p->list[i]->about.pid,
-				       p->list[i]->path[0] == '\0' ? ", here" : "");
+			(void)snprintf(one->label, sizeof one->label, "%s (%.24s)", name,
+				       dot != NULL ? dot + 1 : "here");
 	}
 }
 

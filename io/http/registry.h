@@ -46,6 +46,9 @@ void wr_http_version_write(struct weir_pipeline *p, struct wr_http_text *to,
 void wr_http_references_write(struct weir_pipeline *p, struct wr_http_text *to,
 			      const struct weir_schema_version *v);
 
+/* Answers with the names of subjects, sorted, each once; id: of those that have it, 0: of all. */
+void wr_http_subjects_write(struct weir_pipeline *p, struct wr_http_request *r, uint32_t id);
+
 /* A page of a list, by "offset" and "limit". */
 struct wr_http_window {
 	uint64_t offset;

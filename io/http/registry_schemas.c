@@ -5,15 +5,19 @@
 
 #include "io/http/registry.h"
 
-static bool has_later(struct weir_pipeline *p, const struct weir_schema_version *v,
+/* Without deleted ones the registry knows the newest; with them it is looked for. */
+static bool is_latest(struct weir_pipeline *p, const struct weir_schema_version *v,
 		      enum wr_http_which which)
 {
 	struct weir_schema_version other;
+	if (which == WR_HTTP_LIVE)
+		return weir_registry_version(p, v->subject, 0, &other) == 0 &&
+		       other.version == v->version;
 	for (uint32_t i = v->place + 1; weir_registry_at(p, i, &other) == 0; i++)
 		if (wr_http_is_wanted(&other, which) && other.version > v->version &&
 		    strcmp(other.subject, v->subject) == 0)
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 void wr_http_schemas(const struct wr_http_site *site, struct wr_http_request *r)
@@ -29,7 +33,7 @@ void wr_http_schemas(const struct wr_http_site *site, struct wr_http_request *r)
 	for (uint32_t i = 0; weir_registry_at(site->pipeline, i, &v) == 0; i++) {
 		if (!wr_http_is_wanted(&v, which) ||
 		    (prefix != NULL && strncmp(v.subject, prefix, strlen(prefix)) != 0) ||
-		    (latest_only && has_later(site->pipeline, &v, which)) ||
+		    (latest_only && !is_latest(site->pipeline, &v, which)) ||
 		    !wr_http_window_next(&window))
 			continue;
 		wr_http_text_say(&r->reply, window.shown > 1 ? "," : "");
@@ -90,43 +94,30 @@ void wr_http_schema_id_schema(const struct wr_http_site *site, struct wr_http_re
 	wr_http_done(r);
 }
 
-/* Those that have the id: their subjects, each once, or with their versions. */
-static void list_of_id(const struct wr_http_site *site, struct wr_http_request *r, bool subjects)
+void wr_http_schema_id_subjects(const struct wr_http_site *site, struct wr_http_request *r)
+{
+	struct weir_schema_version v;
+	if (find(site->pipeline, r, &v))
+		wr_http_subjects_write(site->pipeline, r, v.id);
+}
+
+void wr_http_schema_id_versions(const struct wr_http_site *site, struct wr_http_request *r)
 {
 	const char *only = wr_http_parameter(r, "subject");
 	enum wr_http_which which = wr_http_flag(r, "deleted") ? WR_HTTP_WITH_DELETED : WR_HTTP_LIVE;
-	struct weir_schema_version found, v, earlier;
+	struct weir_schema_version found, v;
 	struct wr_http_window window;
 	if (!find(site->pipeline, r, &found) || !wr_http_window_read(r, &window))
 		return;
 	wr_http_text_say(&r->reply, "[");
 	for (uint32_t i = 0; weir_registry_at(site->pipeline, i, &v) == 0; i++) {
 		if (v.id != found.id || !wr_http_is_wanted(&v, which) ||
-		    (only != NULL && strcmp(only, v.subject) != 0))
+		    (only != NULL && strcmp(only, v.subject) != 0) || !wr_http_window_next(&window))
 			continue;
-		bool again = false;
-		for (uint32_t k = 0; subjects && k < i && !again; k++)
-			again = weir_registry_at(site->pipeline, k, &earlier) == 0 &&
-				earlier.id == v.id && wr_http_is_wanted(&earlier, which) &&
-				strcmp(earlier.subject, v.subject) == 0;
-		if (again || !wr_http_window_next(&window))
-			continue;
-		wr_http_text_say(&r->reply, window.shown > 1 ? "," : "");
-		wr_http_text_say(&r->reply, subjects ? "" : "{\"subject\":");
+		wr_http_text_say(&r->reply, window.shown > 1 ? ",{\"subject\":" : "{\"subject\":");
 		wr_http_text_json(&r->reply, v.subject, strlen(v.subject));
-		if (!subjects)
-			wr_http_text_format(&r->reply, ",\"version\":%u}", v.version);
+		wr_http_text_format(&r->reply, ",\"version\":%u}", v.version);
 	}
 	wr_http_text_say(&r->reply, "]");
 	wr_http_done(r);
-}
-
-void wr_http_schema_id_subjects(const struct wr_http_site *site, struct wr_http_request *r)
-{
-	list_of_id(site, r, true);
-}
-
-void wr_http_schema_id_versions(const struct wr_http_site *site, struct wr_http_request *r)
-{
-	list_of_id(site, r, false);
 }

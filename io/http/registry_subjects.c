@@ -21,7 +21,7 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-void wr_http_subjects(const struct wr_http_site *site, struct wr_http_request *r)
+void wr_http_subjects_write(struct weir_pipeline *p, struct wr_http_request *r, uint32_t id)
 {
 	const char *prefix = wr_http_parameter(r, "subjectPrefix");
 	enum wr_http_which which = wr_http_which(r);
@@ -30,18 +30,18 @@ void wr_http_subjects(const struct wr_http_site *site, struct wr_http_request *r
 	struct wr_http_window window;
 	if (!wr_http_window_read(r, &window))
 		return;
-	for (uint32_t i = 0; weir_registry_at(site->pipeline, i, &v) == 0; i++)
-		if (wr_http_is_wanted(&v, which) && begins_with(v.subject, prefix))
+	for (uint32_t i = 0; weir_registry_at(p, i, &v) == 0; i++)
+		if (wr_http_is_wanted(&v, which) && begins_with(v.subject, prefix) &&
+		    (id == 0 || v.id == id))
 			wr_http_text_put(&names, &v.subject, sizeof v.subject);
 	const char **list = (const char **)(void *)names.data;
-	size_t count = names.bytes / sizeof *list, last = 0;
+	size_t count = names.bytes / sizeof *list;
 	if (count > 0)
 		qsort(list, count, sizeof *list, by_name);
 	wr_http_text_say(&r->reply, "[");
 	for (size_t i = 0; i < count; i++) {
-		if ((i > 0 && strcmp(list[i], list[last]) == 0) || !wr_http_window_next(&window))
+		if ((i > 0 && strcmp(list[i], list[i - 1]) == 0) || !wr_http_window_next(&window))
 			continue;
-		last = i;
 		wr_http_text_say(&r->reply, window.shown > 1 ? "," : "");
 		wr_http_text_json(&r->reply, list[i], strlen(list[i]));
 	}
@@ -49,6 +49,11 @@ void wr_http_subjects(const struct wr_http_site *site, struct wr_http_request *r
 	r->reply.failed = r->reply.failed || names.failed;
 	wr_http_text_free(&names);
 	wr_http_done(r);
+}
+
+void wr_http_subjects(const struct wr_http_site *site, struct wr_http_request *r)
+{
+	wr_http_subjects_write(site->pipeline, r, 0);
 }
 
 /* "[1,2]" of what a deletion or a list names. */

@@ -133,12 +133,18 @@ def damaged(folder):
         with open(f'{folder}/m/weir.{number + 1}', 'wb') as f:
             f.write(data)
     os.symlink('/etc/passwd', f'{folder}/m/link.1')
+    for name in ('weir.77', 'weir.77-2'):  # one name, one process
+        with open(f'{folder}/m/{name}', 'wb') as f:
+            f.write(whole)
     server = Server(weir, '--metrics', folder + '/m')
     for accept in (None, OPENMETRICS):
         read_exposition(metrics(server, accept)[1], accept is not None)
     same(server.ask('GET', '/live')[0], 200)
-    for number in range(12):
-        os.unlink(f'{folder}/m/weir.{number + 1}')
+    values = read_exposition(metrics(server)[1], False)
+    states = {labels.split('"')[1] for name, labels in values if name == 'weir_pipeline_state'}
+    assert {'weir (77)', 'weir (77-2)'} <= states, states
+    for name in [f'weir.{number + 1}' for number in range(12)] + ['weir.77', 'weir.77-2']:
+        os.unlink(f'{folder}/m/{name}')
     owner.process.send_signal(signal.SIGKILL)
     owner.process.communicate(timeout=TIMEOUT_S)
     values = read_exposition(metrics(server)[1], False)

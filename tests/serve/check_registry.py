@@ -124,7 +124,9 @@ TABLE = [
     ('GET', '/subjects', None, 200, ['a.b', 'lines', 'orders']),
     ('GET', '/subjects?subjectPrefix=l', None, 200, ['lines']),
     ('GET', '/subjects?offset=1&limit=1', None, 200, ['lines']),
-    ('GET', '/schemas/ids/1/subjects', None, 200, ['orders', 'a.b']),
+    ('GET', '/subjects?offset=2', None, 200, ['orders']),
+    ('GET', '/subjects?offset=3', None, 200, []),
+    ('GET', '/schemas/ids/1/subjects', None, 200, ['a.b', 'orders']),
     ('GET', '/schemas?subjectPrefix=or&latestOnly=true', None, 200,
      [version('orders', 2, 2, V2)]),
     # Levels.

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   a server can be closed while a call of the registry does not end: it says so, has ended
+ *         its connections, goes on answering nobody, and is closed by a second call.
+ * Method: the registry's call is a wrapper here, which waits until the test lets it go.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <weir/pipeline.h>
+#include <weir/registry.h>
+#include <weir/serve.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool called;
+static bool let_go;
+
+int __wrap_weir_registry_level_set(struct weir_pipeline *pipeline, const char *subject, int level,
+				   struct weir_problem *problem);
+int __wrap_weir_registry_level_set(struct weir_pipeline *pipeline, const char *subject, int level,
+				   struct weir_problem *problem)
+{
+	(void)pipeline;
+	(void)subject;
+	(void)level;
+	(void)problem;
+	pthread_mutex_lock(&lock);
+	called = true;
+	pthread_cond_broadcast(&changed);
+	while (!let_go)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+static int connect_to(struct weir_server *server)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	const char *port = strrchr(weir_server_url(server), ':');
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	to.sin_port = htons((uint16_t)atoi(port + 1));
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static const char put[] = "PUT /config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n"
+			  "{\"compatibility\":\"FULL\"} ";
+
+Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_close)
+{
+	struct weir_options options;
+	struct weir_server_options serve;
+	struct weir_pipeline *pipeline;
+	struct weir_server *server;
+	char answer[64] = "";
+	weir_options_init(&options);
+	options.schemas_max = 4;
+	options.metrics_dir = "";
+	cr_assert_eq(weir_open(&options, &pipeline, NULL), 0);
+	weir_server_options_init(&serve);
+	serve.pipeline = pipeline;
+	serve.listen = "127.0.0.1:0";
+	serve.writable = true;
+	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
+
+	int first = connect_to(server), second = connect_to(server);
+	say(first, put);
+	pthread_mutex_lock(&lock);
+	while (!called)
+		pthread_cond_wait(&changed, &lock);
+	pthread_mutex_unlock(&lock);
+	say(second, put); // waits for its turn
+	/* Others are answered meanwhile. */
+	int third = connect_to(server);
+	say(third, "GET /config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	cr_assert(read(third, answer, 12) == 12);
+	cr_assert_str_eq(answer, "HTTP/1.1 200");
+
+	cr_assert_eq(weir_server_close(server, 0), -ETIMEDOUT);
+	cr_assert_eq(weir_server_close(server, 1000000), -ETIMEDOUT);
+	ssize_t n;
+	while ((n = read(first, answer, sizeof answer)) > 0) {
+	}
+	cr_assert_leq(n, 0, "its connection has ended");
+	pthread_mutex_lock(&lock);
+	let_go = true;
+	pthread_cond_broadcast(&changed);
+	pthread_mutex_unlock(&lock);
+	cr_assert_eq(weir_server_close(server, WEIR_FOREVER), 0);
+	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL), 0);
+	close(first);
+	close(second);
+	close(third);
+}
