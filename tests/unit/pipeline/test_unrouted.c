@@ -164,6 +164,12 @@ static void expect(uint64_t count, bool (*is_lost)(uint64_t number))
 	settle();
 	for (uint64_t n = 0; n < count; n++)
 		wanted += is_lost(n) ? 1 : 0;
+	const struct wr_topic *to = &f.pipeline->tables.catalog.topics[lost];
+	uint64_t copies = 0;
+	for (uint32_t i = 0; i < to->partitions; i++)
+		copies += wr_load_relaxed(
+			&f.pipeline->tables.catalog.cells[to->first_cell + i].events);
+	cr_assert_eq(copies, wanted);
 	uint32_t reader = make("reader", NULL, "lost");
 	cr_assert_eq(weir_subscription_seek(f.pipeline, reader, WEIR_SEEK_OLDEST, 0,
 					    FIXTURE_LONG_NS, &problem),
