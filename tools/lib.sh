@@ -17,6 +17,7 @@ package_present() { # package_present DEBIAN_PACKAGE
 	libjemalloc-dev) pkg-config --exists jemalloc ;;
 	libfyaml-dev) pkg-config --atleast-version=0.7.12 libfyaml ;;
 	libhwloc-dev) pkg-config --atleast-version=2.4 hwloc ;;
+	librdkafka-dev) pkg-config --atleast-version=2.0.2 rdkafka ;;
 	libmicrohttpd-dev) pkg-config --atleast-version=0.9.75 libmicrohttpd ;;
 	libncurses-dev) pkg-config --atleast-version=6.1 ncursesw ;;
 	libjansson-dev) pkg-config --atleast-version=2.14 jansson ;;

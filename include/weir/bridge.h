@@ -235,6 +235,14 @@ WEIR_API const char *weir_bridge_name(const struct weir_bridge *bridge);
 WEIR_API struct weir_member *weir_bridge_member(const struct weir_bridge *bridge);
 
 /**
+ * The subscription of a sink.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return its id
+ */
+WEIR_API uint32_t weir_bridge_subscription(const struct weir_bridge *bridge);
+
+/**
  * Whether it is to stop or to pause: who waits in open() goes back.
  *
  * Thread: the driver's. Blocks: never. Allocates: never.
@@ -276,6 +284,13 @@ WEIR_API void weir_bridge_note(struct weir_bridge *bridge, const char *text);
  */
 WEIR_API void weir_bridge_count(struct weir_bridge *bridge, uint64_t events, uint64_t bytes,
 				uint64_t repeats);
+
+/**
+ * Count what a source has passed over, since no event can be it.
+ *
+ * Thread: the driver's. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_bridge_count_dead(struct weir_bridge *bridge, uint64_t events);
 
 /**
  * Say how far a source is behind the other side.
@@ -325,10 +340,11 @@ WEIR_API WEIR_MUST_CHECK int weir_bridge_position(struct weir_bridge *bridge, co
 /**
  * Begin a run: events and positions that are in the log together, or not at all.
  *
- * Thread: the driver's. Blocks: up to a second for room, then WEIR_BRIDGE_LOST. Allocates: never.
+ * Thread: the driver's. Blocks: up to a second for room. Allocates: never.
  * @param bytes_max  of all that is added (weir_event_bytes(), and WEIR_BRIDGE_POSITION_ROOM for
  *                   each position)
- * @return 0; WEIR_E_TOO_BIG: more than a run may have; else what the driver is to return
+ * @return 0; WEIR_E_TOO_BIG: more than a run may have; WEIR_E_AGAIN: the log has no room for
+ *         now; else what the driver is to return
  */
 WEIR_API WEIR_MUST_CHECK int weir_bridge_run_begin(struct weir_bridge *bridge, size_t bytes_max);
 

@@ -303,6 +303,11 @@ struct weir_member *weir_bridge_member(const struct weir_bridge *bridge)
 	return bridge->member;
 }
 
+uint32_t weir_bridge_subscription(const struct weir_bridge *bridge)
+{
+	return bridge->options.subscription;
+}
+
 bool weir_bridge_is_stopping(struct weir_bridge *bridge)
 {
 	/* The files are looked at from here, too: open() may take long. */

@@ -31,12 +31,12 @@ static struct weir_header header(const char *name, const char *value, size_t byt
 				    .value_bytes = (uint16_t)bytes};
 }
 
-static void count_dead(struct weir_bridge *b)
+void weir_bridge_count_dead(struct weir_bridge *bridge, uint64_t events)
 {
-	(void)pthread_mutex_lock(&b->lock);
-	b->shown.dead_letters++;
-	b->shown_changed = true;
-	(void)pthread_mutex_unlock(&b->lock);
+	(void)pthread_mutex_lock(&bridge->lock);
+	bridge->shown.dead_letters += events;
+	bridge->shown_changed = true;
+	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
 static int reject(struct weir_bridge *b, const struct weir_item *item, const char *reason)
@@ -46,7 +46,7 @@ static int reject(struct weir_bridge *b, const struct weir_item *item, const cha
 	(void)snprintf(text, sizeof text, "%s", reason);
 	int rc = weir_reject(b->member, item, &rejection);
 	if (rc == 0)
-		count_dead(b);
+		weir_bridge_count_dead(b, 1);
 	if (rc == 0 || rc == WEIR_E_FENCED)
 		return 0;
 	return rc == WEIR_E_AGAIN
@@ -115,7 +115,7 @@ int weir_bridge_dead_letter(struct weir_bridge *bridge, const struct weir_item *
 	if (rc == 0)
 		rc = weir_transaction_wait(b->member, ticket, WEIR_LEVEL_DEFAULT, WAIT_NS, NULL);
 	if (rc == 0) {
-		count_dead(b);
+		weir_bridge_count_dead(b, 1);
 		return 0;
 	}
 	return weir_bridge_lost(b, "event %llu to the dead letters: %s",

@@ -289,7 +289,8 @@ int weir_bridge_position(struct weir_bridge *bridge, const void *key, size_t key
 {
 	struct wr_bridge_positions *ps = &bridge->positions;
 	if (ps->topic == UINT32_MAX || key_bytes == 0 || key_bytes > WEIR_BRIDGE_POSITION_BYTES_MAX)
-		return weir_bridge_failed(bridge, "the driver asks for a position that none has");
+		return weir_bridge_failed(
+			bridge, "it has no topic for positions: see the options of bridges");
 	struct wr_bridge_key *k = find(ps, key, key_bytes);
 	if (k == NULL)
 		k = add(ps, key, key_bytes);
@@ -314,7 +315,8 @@ int weir_bridge_run_begin(struct weir_bridge *bridge, size_t bytes_max)
 {
 	struct wr_bridge_positions *ps = &bridge->positions;
 	if (ps->producer == NULL)
-		return weir_bridge_failed(bridge, "the driver begins a run, and has no positions");
+		return weir_bridge_failed(
+			bridge, "it has no topic for positions: see the options of bridges");
 	/* Answers that nobody has taken hold room of the lane. */
 	(void)weir_producer_poll_acks(ps->producer);
 	if (ps->refused < 0)
@@ -322,6 +324,8 @@ int weir_bridge_run_begin(struct weir_bridge *bridge, size_t bytes_max)
 	int rc = weir_run_begin(ps->producer, bytes_max);
 	if (rc == WEIR_E_TOO_BIG)
 		return rc;
+	if (rc == -ETIMEDOUT || rc == WEIR_E_AGAIN || rc == WEIR_E_NO_ROOM || rc == WEIR_E_FULL)
+		return WEIR_E_AGAIN;
 	if (rc < 0)
 		return weir_bridge_lost(bridge, "the log takes nothing: %s", weir_strerror(rc));
 	ps->runs++;
@@ -437,7 +441,7 @@ static int renew(struct weir_bridge *b, struct wr_bridge_key *k)
 	memcpy(value, k->value, bytes);
 	int rc = weir_bridge_run_begin(b, WEIR_BRIDGE_POSITION_ROOM);
 	if (rc < 0)
-		return rc;
+		return rc == WEIR_E_AGAIN ? 0 : rc;
 	rc = weir_bridge_run_position(b, k->key, k->key_bytes, value, bytes);
 	if (rc < 0) {
 		weir_bridge_run_abort(b);

@@ -48,6 +48,7 @@ static int open_log(const char *dir, const char *name, struct weir_pipeline **re
 	options.dir = path;
 	options.segment_bytes = 8u << 20;
 	options.idempotency_keys_max = 1u << 20;
+	options.versioned_keys_max = 64;
 	return weir_open(&options, ret, why);
 }
 
@@ -292,6 +293,9 @@ static int audit(struct life *life)
 }
 
 static const struct life_system *const systems[] = {
+#ifdef WR_HAVE_KAFKA
+	&life_kafka,
+#endif
 #ifdef WR_HAVE_RABBITMQ
 	&life_rabbitmq,
 #endif

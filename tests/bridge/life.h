@@ -29,6 +29,9 @@ struct life_system {
 	bool (*make_source)(const struct life *life, struct weir_bridge_options *options);
 };
 
+#ifdef WR_HAVE_KAFKA
+extern const struct life_system life_kafka;
+#endif
 #ifdef WR_HAVE_RABBITMQ
 extern const struct life_system life_rabbitmq;
 #endif

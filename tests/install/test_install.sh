@@ -50,6 +50,7 @@ have() { # have TOOL WHAT: or the test is skipped
 find_more() {
 	jemalloc=$(find "$1" -name weir-jemalloc.pc)
 	config=$(find "$1" -name weir-config.pc)
+	kafka=$(find "$1" -name weir-kafka.pc)
 	serve=$(find "$1" -name weir-serve.pc)
 	rabbitmq=$(find "$1" -name weir-rabbitmq.pc)
 	more_programs=0
@@ -70,6 +71,7 @@ wanted_list() {
 	sed -e '/^#/d' "$root/tests/install/installed_files.txt" |
 		{ [ -n "$jemalloc" ] && cat || grep -v 'weir-jemalloc'; } |
 		{ [ -n "$config" ] && cat || grep -v 'weir-config'; } |
+		{ [ -n "$kafka" ] && cat || grep -v 'weir-kafka'; } |
 		{ [ -n "$serve" ] && cat || grep -v 'weir-serve'; } |
 		{ [ -n "$rabbitmq" ] && cat || grep -v 'weir-rabbitmq'; }
 }

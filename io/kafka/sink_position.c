@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The position of a sink, in Kafka: offsets of its group, part of each transaction.
+ *
+ * Each row has its place at a partition of the Kafka topic that its events go to: its own number,
+ * modulo how many there are. The offset is the lowest position there; what counts is the metadata:
+ *
+ *     weir1 LOGID TOPIC/PARTITION=EPOCH.NEXT TOPIC/PARTITION=EPOCH.NEXT ...
+ *
+ * LOGID: 32 hexadecimal digits. NEXT: the sequence behind the last event; EPOCH: that event's. A
+ * Kafka topic that gets more partitions moves rows to other places; the highest that is found of a
+ * row counts. Kafka takes 4096 bytes of metadata (offset.metadata.max.bytes).
+ *
+ * What is read is judged before anything is sent: another log's position, or one that this log has
+ * not come to (it was restored from an older copy), or has come to in another way, would send
+ * events twice or leave some out. Both are told, with what to do, and nothing is sent.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weir/replay.h>
+
+#include "io/kafka/sink.h"
+
+#define METADATA_BYTES 4096u
+#define HEAD_BYTES 39u /* "weir1 ", the id, a space */
+#define ANSWER_SLICES 40u
+#define READ_NS 2000000000ull
+
+/* ---- routes and rows ------------------------------------------------------------------------- */
+
+struct wr_kafka_route *wr_kafka_route_of(struct wr_kafka_sink *s, uint32_t topic)
+{
+	for (uint32_t i = 0; i < s->route_count; i++)
+		if (s->routes[i].topic == topic)
+			return &s->routes[i];
+	return NULL;
+}
+
+struct wr_kafka_row *wr_kafka_row_of(struct wr_kafka_sink *s, uint32_t topic, uint32_t partition)
+{
+	struct wr_kafka_route *route = wr_kafka_route_of(s, topic);
+	return route != NULL && partition < route->partitions
+		       ? &s->rows[route->first_row + partition]
+		       : NULL;
+}
+
+/* The longest that the metadata at one partition can become. */
+static size_t metadata_bytes(const struct wr_kafka_sink *s, const struct wr_kafka_route *at)
+{
+	size_t bytes = HEAD_BYTES + 1;
+	for (uint32_t i = 0; i < s->route_count; i++) {
+		const struct wr_kafka_route *route = &s->routes[i];
+		uint32_t rows =
+			(route->partitions + at->kafka_partitions - 1) / at->kafka_partitions;
+		if (strcmp(route->kafka_topic, at->kafka_topic) == 0)
+			bytes += rows * (strlen(route->name) + 45);
+	}
+	return bytes;
+}
+
+int wr_kafka_routes_ask(struct wr_kafka_sink *s, struct weir_bridge *bridge)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < s->route_count && rc == 0; i++) {
+		struct wr_kafka_route *route = &s->routes[i];
+		uint32_t partitions = 0;
+		rc = wr_kafka_partitions(bridge, &s->client, route->kafka_topic, &partitions);
+		if (rc == 0 && partitions != route->kafka_partitions) {
+			route->kafka_partitions = partitions;
+			/* Rows have other places now: all are written anew. */
+			for (uint32_t p = 0; p < route->partitions; p++)
+				s->rows[route->first_row + p].is_dirty =
+					s->rows[route->first_row + p].next > 0;
+		}
+	}
+	for (uint32_t i = 0; i < s->route_count && rc == 0; i++)
+		if (metadata_bytes(s, &s->routes[i]) > METADATA_BYTES)
+			rc = weir_bridge_failed(bridge,
+						"%s has %u partitions: the position of so many of "
+						"%s does not fit the 4096 bytes that Kafka keeps "
+						"with an offset; give it more",
+						s->routes[i].kafka_topic,
+						s->routes[i].kafka_partitions, s->routes[i].name);
+	return rc;
+}
+
+static int make_route(struct wr_kafka_sink *s, struct weir_bridge *bridge, uint32_t topic)
+{
+	struct wr_kafka_route *route = &s->routes[s->route_count];
+	*route = (struct wr_kafka_route){.topic = topic, .first_row = s->row_count};
+	if (weir_topic_info(weir_bridge_pipeline(bridge), topic, &route->name, &route->partitions) <
+	    0)
+		return weir_bridge_failed(bridge, "its subscription reads an unknown topic");
+	route->kafka_topic = s->topic != NULL ? s->topic : route->name;
+	struct wr_kafka_row *rows =
+		realloc(s->rows, (s->row_count + route->partitions) * sizeof *rows);
+	if (rows == NULL)
+		return weir_bridge_lost(bridge, "no memory for %u partitions", route->partitions);
+	s->rows = rows;
+	memset(rows + s->row_count, 0, route->partitions * sizeof *rows);
+	s->row_count += route->partitions;
+	s->route_count++;
+	route->handle = rd_kafka_topic_new(s->client.rk, route->kafka_topic, NULL);
+	return route->handle != NULL ? 0
+				     : weir_bridge_failed(bridge, "%s cannot be a topic of Kafka's",
+							  route->kafka_topic);
+}
+
+int wr_kafka_routes_make(struct wr_kafka_sink *s, struct weir_bridge *bridge)
+{
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
+	int rc = 0;
+	if (weir_subscription_info(weir_bridge_pipeline(bridge), s->subscription, &info) < 0)
+		return weir_bridge_failed(bridge, "its subscription is not there");
+	s->routes = calloc(info.topic_count, sizeof *s->routes);
+	if (s->routes == NULL)
+		return weir_bridge_lost(bridge, "no memory for its topics");
+	for (uint32_t i = 0; i < info.topic_count && rc == 0; i++)
+		rc = make_route(s, bridge, info.topics[i]);
+	return rc;
+}
+
+void wr_kafka_routes_free(struct wr_kafka_sink *s)
+{
+	for (uint32_t i = 0; i < s->route_count; i++)
+		if (s->routes[i].handle != NULL)
+			rd_kafka_topic_destroy(s->routes[i].handle);
+	free(s->routes);
+	free(s->rows);
+	s->routes = NULL;
+	s->rows = NULL;
+	s->route_count = s->row_count = 0;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static size_t put_head(const struct wr_kafka_sink *s, char to[METADATA_BYTES])
+{
+	size_t used = (size_t)snprintf(to, METADATA_BYTES, "weir1 ");
+	for (uint32_t i = 0; i < sizeof s->log_id; i++)
+		used += (size_t)snprintf(to + used, METADATA_BYTES - used, "%02x", s->log_id[i]);
+	return used;
+}
+
+/* The metadata of a partition; the lowest position there. */
+static size_t put_rows(const struct wr_kafka_sink *s, const struct wr_kafka_route *at,
+		       uint32_t partition, char to[METADATA_BYTES], uint64_t *ret_lowest)
+{
+	size_t used = put_head(s, to);
+	*ret_lowest = UINT64_MAX;
+	for (uint32_t i = 0; i < s->route_count; i++) {
+		const struct wr_kafka_route *route = &s->routes[i];
+		if (strcmp(route->kafka_topic, at->kafka_topic) != 0)
+			continue;
+		for (uint32_t p = partition; p < route->partitions; p += at->kafka_partitions) {
+			const struct wr_kafka_row *row = &s->rows[route->first_row + p];
+			if (row->next == 0)
+				continue;
+			int bytes = snprintf(to + used, METADATA_BYTES - used, " %s/%u=%u.%" PRIu64,
+					     route->name, p, row->epoch, row->next);
+			used += bytes > 0 ? (size_t)bytes : 0;
+			*ret_lowest = row->next < *ret_lowest ? row->next : *ret_lowest;
+		}
+	}
+	return used;
+}
+
+static bool is_dirty(const struct wr_kafka_sink *s, const struct wr_kafka_route *at,
+		     uint32_t partition)
+{
+	for (uint32_t i = 0; i < s->route_count; i++) {
+		const struct wr_kafka_route *route = &s->routes[i];
+		if (strcmp(route->kafka_topic, at->kafka_topic) != 0)
+			continue;
+		for (uint32_t p = partition; p < route->partitions; p += at->kafka_partitions)
+			if (s->rows[route->first_row + p].is_dirty)
+				return true;
+	}
+	return false;
+}
+
+/* Has a route before this one the same topic of Kafka's? */
+static bool is_told(const struct wr_kafka_sink *s, uint32_t index)
+{
+	for (uint32_t i = 0; i < index; i++)
+		if (strcmp(s->routes[i].kafka_topic, s->routes[index].kafka_topic) == 0)
+			return true;
+	return false;
+}
+
+rd_kafka_topic_partition_list_t *wr_kafka_position_make(struct wr_kafka_sink *s)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+	char text[METADATA_BYTES];
+	for (uint32_t i = 0; list != NULL && i < s->route_count; i++) {
+		const struct wr_kafka_route *at = &s->routes[i];
+		for (uint32_t p = 0; !is_told(s, i) && p < at->kafka_partitions; p++) {
+			uint64_t lowest;
+			if (!is_dirty(s, at, p))
+				continue;
+			size_t bytes = put_rows(s, at, p, text, &lowest);
+			rd_kafka_topic_partition_t *place = rd_kafka_topic_partition_list_add(
+				list, at->kafka_topic, (int32_t)p);
+			place->offset = (int64_t)lowest;
+			/* Freed with the list, by free(). */
+			place->metadata = malloc(bytes);
+			if (place->metadata == NULL) {
+				rd_kafka_topic_partition_list_destroy(list);
+				return NULL;
+			}
+			memcpy(place->metadata, text, bytes);
+			place->metadata_size = bytes;
+		}
+	}
+	return list;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* Ask for the offsets of all partitions: they hold the positions of all rows. */
+static rd_kafka_topic_partition_list_t *places(const struct wr_kafka_sink *s)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(16);
+	for (uint32_t i = 0; list != NULL && i < s->route_count; i++)
+		for (uint32_t p = 0; !is_told(s, i) && p < s->routes[i].kafka_partitions; p++)
+			(void)rd_kafka_topic_partition_list_add(list, s->routes[i].kafka_topic,
+								(int32_t)p);
+	return list;
+}
+
+static const char mend[] =
+	"give the bridge another group, or delete this one's offsets, and seek its subscription";
+
+/* One row: is the log where Kafka says? */
+static int judge(struct wr_kafka_sink *s, struct weir_bridge *bridge,
+		 const struct wr_kafka_route *route, uint32_t partition, uint32_t epoch,
+		 uint64_t next)
+{
+	struct weir_info info = {.struct_bytes = sizeof info};
+	struct weir_replay_options options;
+	struct weir_replay *replay = NULL;
+	struct weir_item item;
+	if (weir_pipeline_info(weir_bridge_pipeline(bridge), &info) < 0)
+		return weir_bridge_lost(bridge, "the log says nothing of itself");
+	if (epoch > info.epoch || next - 1 > info.visible_sequence)
+		return weir_bridge_failed(bridge,
+					  "Kafka has %s/%u up to sequence %" PRIu64
+					  " of epoch %u, and the log ends before it: is it an "
+					  "older copy? %s",
+					  route->name, partition, next - 1, epoch, mend);
+	weir_replay_options_init(&options);
+	options.from_sequence = next - 1;
+	options.end_sequence = next;
+	options.topics = &route->topic;
+	options.topic_count = 1;
+	int rc = weir_replay_open(weir_bridge_pipeline(bridge), &options, &replay, NULL);
+	if (rc < 0)
+		return weir_bridge_lost(bridge, "the log cannot be read: %s", weir_strerror(rc));
+	bool is_other = weir_replay_next(replay, &item, 1, READ_NS) == 1 &&
+			item.kind == WEIR_ITEM_EVENT && item.epoch != epoch;
+	weir_replay_close(replay);
+	(void)s;
+	return is_other ? weir_bridge_failed(bridge,
+					     "Kafka has %s/%u up to sequence %" PRIu64
+					     " of epoch %u, and here that is of another: the log "
+					     "is a copy that went on by itself; %s",
+					     route->name, partition, next - 1, epoch, mend)
+			: 0;
+}
+
+static int take_row(struct wr_kafka_sink *s, struct weir_bridge *bridge, const char *topic,
+		    uint32_t partition, uint32_t epoch, uint64_t next)
+{
+	for (uint32_t i = 0; i < s->route_count; i++) {
+		const struct wr_kafka_route *route = &s->routes[i];
+		if (strcmp(route->name, topic) != 0 || partition >= route->partitions || next == 0)
+			continue;
+		struct wr_kafka_row *row = &s->rows[route->first_row + partition];
+		if (next <= row->next)
+			return 0;
+		row->next = row->committed = next;
+		row->epoch = epoch;
+		return judge(s, bridge, route, partition, epoch, next);
+	}
+	return 0; /* a topic that it reads no more */
+}
+
+static int take_metadata(struct wr_kafka_sink *s, struct weir_bridge *bridge, const char *text)
+{
+	char head[METADATA_BYTES];
+	char topic[256];
+	unsigned partition, epoch;
+	unsigned long long next;
+	size_t head_bytes = put_head(s, head);
+	int used = 0;
+	if (strncmp(text, "weir1 ", 6) != 0)
+		return weir_bridge_failed(bridge,
+					  "group %s has offsets that are not a bridge's: give it "
+					  "another group",
+					  s->group);
+	if (strncmp(text, head, head_bytes) != 0)
+		return s->in_memory ? 0
+				    : weir_bridge_failed(bridge,
+							 "group %s has the position of another "
+							 "log: %s",
+							 s->group, mend);
+	for (text += head_bytes;
+	     sscanf(text, " %255[^/ ]/%u=%u.%llu%n", topic, &partition, &epoch, &next, &used) == 4;
+	     text += used) {
+		int rc = take_row(s, bridge, topic, partition, epoch, next);
+		if (rc < 0)
+			return rc;
+	}
+	return *text == '\0' ? 0
+			     : weir_bridge_failed(bridge,
+						  "group %s has a position that cannot be "
+						  "read; %s",
+						  s->group, mend);
+}
+
+static int take_places(struct wr_kafka_sink *s, struct weir_bridge *bridge,
+		       const rd_kafka_topic_partition_list_t *list)
+{
+	char text[METADATA_BYTES + 1];
+	for (int i = 0; i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *place = &list->elems[i];
+		if (place->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+			return wr_kafka_fault_code(bridge, &s->client, "its position", place->err);
+		if (place->offset < 0)
+			continue;
+		size_t bytes = place->metadata_size < METADATA_BYTES ? place->metadata_size
+								     : METADATA_BYTES;
+		if (bytes > 0)
+			memcpy(text, place->metadata, bytes);
+		text[bytes] = '\0';
+		int rc = take_metadata(s, bridge, text);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int take_answer(struct wr_kafka_sink *s, struct weir_bridge *bridge, rd_kafka_event_t *event)
+{
+	const rd_kafka_ListConsumerGroupOffsets_result_t *result =
+		rd_kafka_event_ListConsumerGroupOffsets_result(event);
+	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+	size_t count = 0;
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return wr_kafka_fault_code(bridge, &s->client, "its position", code);
+	const rd_kafka_group_result_t **groups =
+		result != NULL ? rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count)
+			       : NULL;
+	if (count != 1)
+		return weir_bridge_lost(bridge, "its position: no answer for its group");
+	const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
+	if (error != NULL)
+		return wr_kafka_fault_code(bridge, &s->client, "its position",
+					   rd_kafka_error_code(error));
+	return take_places(s, bridge, rd_kafka_group_result_partitions(groups[0]));
+}
+
+int wr_kafka_position_read(struct wr_kafka_sink *s, struct weir_bridge *bridge)
+{
+	rd_kafka_topic_partition_list_t *list = places(s);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(s->client.rk);
+	rd_kafka_AdminOptions_t *options =
+		rd_kafka_AdminOptions_new(s->client.rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
+	rd_kafka_ListConsumerGroupOffsets_t *request =
+		list != NULL ? rd_kafka_ListConsumerGroupOffsets_new(s->group, list) : NULL;
+	rd_kafka_event_t *event = NULL;
+	int rc = -1;
+	if (request == NULL || queue == NULL || options == NULL) {
+		rc = weir_bridge_lost(bridge, "no memory to ask for its position");
+		goto fail_memory;
+	}
+	/* Not before what an older producer had open is ended. */
+	rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
+	if (error != NULL) {
+		rc = wr_kafka_fault(bridge, &s->client, "its position", error);
+		goto fail_memory;
+	}
+	rd_kafka_ListConsumerGroupOffsets(s->client.rk, &request, 1, options, queue);
+	for (uint32_t i = 0;
+	     i < ANSWER_SLICES && event == NULL && (i == 0 || !weir_bridge_is_stopping(bridge));
+	     i++) {
+		event = rd_kafka_queue_poll(queue, WR_KAFKA_SLICE_MS);
+		(void)rd_kafka_poll(s->client.rk, 0);
+	}
+	rc = event != NULL ? take_answer(s, bridge, event)
+			   : wr_kafka_no_answer(bridge, &s->client, "its position");
+	if (event != NULL)
+		rd_kafka_event_destroy(event);
+
+fail_memory:
+	if (request != NULL)
+		rd_kafka_ListConsumerGroupOffsets_destroy(request);
+	if (options != NULL)
+		rd_kafka_AdminOptions_destroy(options);
+	if (queue != NULL)
+		rd_kafka_queue_destroy(queue);
+	if (list != NULL)
+		rd_kafka_topic_partition_list_destroy(list);
+	return rc;
+}

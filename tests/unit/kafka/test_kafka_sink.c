@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A sink to Kafka: what becomes of an event, where it goes on after any end, and what it says of a
+ * Kafka that refuses, lies or is not there. Method: manual bridges to librdkafka's mock cluster.
+ * What only a real broker shows (aborted transactions, fencing) tools/bridge-test shows.
+ */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <weir.h>
+
+#include "tests/support/pipeline_fixture.h"
+#include "tests/unit/kafka/kafka_bed.h"
+
+#define MILLISECOND_NS 1000000ull
+
+struct options {
+	struct weir_kafka_sink_options kafka;
+	struct weir_bridge_options bridge;
+};
+
+static struct options options_of(struct fixture *f, struct kafka_bed *bed)
+{
+	struct options o;
+	weir_bridge_options_init(&o.bridge);
+	weir_kafka_sink_options_init(&o.kafka);
+	o.bridge.name = "out";
+	o.bridge.manual = true;
+	o.bridge.retry_min_ns = o.bridge.retry_max_ns = MILLISECOND_NS;
+	o.kafka.transaction_time_ns = 5 * MILLISECOND_NS;
+	o.kafka.properties = bed->properties;
+	o.kafka.property_count = 1;
+	fixture_need(weir_subscription_find(f->pipeline, "s", &o.bridge.subscription) == 0,
+		     "its subscription");
+	return o;
+}
+
+static struct weir_bridge *start(struct fixture *f, struct options *o)
+{
+	struct weir_bridge *bridge = NULL;
+	struct weir_problem problem = {0};
+	int rc = weir_kafka_sink_create(&o->kafka, &o->bridge, &problem);
+	if (rc == 0)
+		rc = weir_bridge_start(f->pipeline, &o->bridge, &bridge, &problem);
+	fixture_need(rc == 0, problem.text);
+	return bridge;
+}
+
+static struct weir_bridge_status look(struct weir_bridge *bridge)
+{
+	struct weir_bridge_status status = {.struct_bytes = sizeof status};
+	fixture_need(weir_bridge_status(bridge, &status) == 0, "a status");
+	return status;
+}
+
+/* Steps until so many are delivered, known for repeats, or given up. */
+static void step_until(struct weir_bridge *bridge, uint64_t handled)
+{
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	struct weir_bridge_status s = look(bridge);
+	while (s.events + s.repeats + s.dead_letters < handled && s.state != WEIR_BRIDGE_FAILED &&
+	       fixture_now_ns() < end_ns) {
+		(void)weir_bridge_step(bridge, 5 * MILLISECOND_NS);
+		s = look(bridge);
+	}
+	cr_assert_eq(s.events + s.repeats + s.dead_letters, handled, "%s: %s",
+		     weir_bridge_state_name(s.state), s.why);
+}
+
+static void step_to(struct weir_bridge *bridge, enum weir_bridge_state state)
+{
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (look(bridge).state != state && fixture_now_ns() < end_ns)
+		(void)weir_bridge_step(bridge, MILLISECOND_NS);
+	cr_assert_eq(look(bridge).state, state, "%s: %s",
+		     weir_bridge_state_name(look(bridge).state), look(bridge).why);
+}
+
+/* Keys k1 ..., payloads with their numbers. */
+static void publish(struct fixture *f, struct weir_producer *producer, uint32_t topic, int first,
+		    int end)
+{
+	uint64_t ticket = 0;
+	(void)f;
+	for (int i = first; i < end; i++) {
+		char key[16], payload[16];
+		struct weir_event event = {.topic = topic, .key = key, .payload = payload};
+		event.key_bytes = (size_t)snprintf(key, sizeof key, "k%d", i);
+		event.payload_bytes = (size_t)snprintf(payload, sizeof payload, "%d", i);
+		fixture_need(weir_publish(producer, &event, &ticket) == 0, "a publish");
+	}
+	fixture_wait(producer, ticket);
+}
+
+/* An offset of the group, as a transaction would write it: the mock forgets
+ * those. */
+static void write_offset(struct kafka_bed *bed, const char *group, int32_t partition,
+			 const char *metadata)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *place = rd_kafka_topic_partition_list_add(list, "t", partition);
+	(void)rd_kafka_conf_set(conf, "bootstrap.servers", bed->servers, NULL, 0);
+	(void)rd_kafka_conf_set(conf, "group.id", group, NULL, 0);
+	rd_kafka_conf_set_log_cb(conf, NULL);
+	rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, NULL, 0);
+	place->offset = 7;
+	place->metadata = strdup(metadata);
+	place->metadata_size = strlen(metadata);
+	fixture_need(rk != NULL && rd_kafka_commit(rk, list, 0) == RD_KAFKA_RESP_ERR_NO_ERROR,
+		     "an offset");
+	rd_kafka_topic_partition_list_destroy(list);
+	rd_kafka_destroy(rk);
+}
+
+/* What the bridge has sent, as its position says it, at each partition. */
+static void write_position(struct fixture *f, struct kafka_bed *bed, const char *group)
+{
+	struct weir_item items[8];
+	struct weir_info info;
+	char text[160];
+	struct weir_member *member = fixture_member(f, fixture_subscription(f, "sent", "t"), "m");
+	int count = (int)fixture_poll(member, items, 8, 2, true);
+	fixture_info(f, &info);
+	for (int i = 0; i < count; i++) {
+		size_t used = (size_t)snprintf(text, sizeof text, "weir1 ");
+		for (int k = 0; k < 16; k++)
+			used += (size_t)snprintf(text + used, sizeof text - used, "%02x",
+						 info.log_id[k]);
+		(void)snprintf(text + used, sizeof text - used, " t/%u=%u.%llu", items[i].partition,
+			       items[i].epoch, (unsigned long long)items[i].sequence + 1);
+		write_offset(bed, group, (int32_t)items[i].partition, text);
+	}
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+}
+
+Test(kafka_sink, sends_an_event_as_it_is_and_goes_on_where_kafka_stands)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 4);
+	uint32_t topic = fixture_topic(&f, "t", 4);
+	uint32_t subscription = fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	const struct weir_header header = {
+		.name = "colour", .name_bytes = 6, .value = "red", .value_bytes = 3};
+	const struct weir_ids ids = {.event_id = "e1", .event_id_bytes = 2};
+	const struct weir_event whole = {.topic = topic,
+					 .key = "key",
+					 .key_bytes = 3,
+					 .payload = "\0\0\0\0\7body",
+					 .payload_bytes = 9,
+					 .event_time_us = 1234567,
+					 .headers = &header,
+					 .header_count = 1,
+					 .ids = &ids};
+	const struct weir_event tombstone = {
+		.topic = topic, .partition_set = true, .partition = 3, .event_time_us = 1000};
+	uint64_t ticket = 0;
+	cr_assert_eq(weir_publish(producer, &whole, &ticket), 0);
+	cr_assert_eq(weir_publish(producer, &tombstone, &ticket), 0);
+	fixture_wait(producer, ticket);
+
+	struct options o = options_of(&f, &bed);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_until(bridge, 2);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_assert_eq(kafka_bed_read(&bed, "t", 4), 2);
+	const struct kafka_message *first = &bed.messages[0], *second = &bed.messages[1];
+	if (first->has_key == false) {
+		first = &bed.messages[1];
+		second = &bed.messages[0];
+	}
+	cr_expect_eq(first->payload_bytes, 9);
+	cr_expect_eq(memcmp(first->payload, "\0\0\0\0\7body", 9), 0, "its schema id, too");
+	cr_expect_str_eq(first->key, "key");
+	cr_expect_eq(first->time_ms, 1234);
+	cr_expect_str_eq(first->headers, "colour=red weir-event-id=e1 ");
+	cr_expect_eq(second->partition, 3);
+	cr_expect_not(second->has_payload, "a tombstone is one");
+
+	/* Another process, whose log has forgotten that it sent them. */
+	write_position(&f, &bed, "weir.out");
+	publish(&f, producer, topic, 0, 5);
+	cr_assert_eq(weir_subscription_seek(f.pipeline, subscription, WEIR_SEEK_OLDEST, 0,
+					    FIXTURE_LONG_NS, NULL),
+		     0);
+	bridge = start(&f, &o);
+	step_until(bridge, 7);
+	cr_expect_eq(look(bridge).repeats, 2);
+	cr_expect_eq(look(bridge).events, 5);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_expect_eq(kafka_bed_read(&bed, "t", 4), 7);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
+Test(kafka_sink, keeps_the_partition_and_else_goes_by_the_key)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "same", 4);
+	cr_assert_eq(rd_kafka_mock_topic_create(bed.cluster, "fewer", 2, 1), 0);
+	uint32_t topic = fixture_topic(&f, "t", 4);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	publish(&f, producer, topic, 0, 40);
+	struct options o = options_of(&f, &bed);
+	/* Of Kafka's own partitioner: murmur2("k0") .. are such that k7 and k9 fall apart. */
+	static const char *const topics[] = {"same", "fewer"};
+	int32_t of_four[40] = {0};
+	for (int t = 0; t < 2; t++) {
+		o.kafka.topic = topics[t];
+		o.kafka.group = topics[t];
+		if (t == 1)
+			cr_assert_eq(weir_subscription_seek(f.pipeline, o.bridge.subscription,
+							    WEIR_SEEK_OLDEST, 0, FIXTURE_LONG_NS,
+							    NULL),
+				     0);
+		struct weir_bridge *bridge = start(&f, &o);
+		step_until(bridge, 40);
+		cr_expect_eq(weir_bridge_stop(bridge), 0);
+		cr_assert_eq(kafka_bed_read(&bed, topics[t], t == 0 ? 4 : 2), 40);
+		for (int i = 0; i < 40; i++) {
+			int number = 0;
+			(void)sscanf(bed.messages[i].payload, "%d", &number);
+			if (t == 0)
+				of_four[number] = bed.messages[i].partition;
+			else
+				cr_expect_eq(bed.messages[i].partition, of_four[number] % 2,
+					     "the same hash, modulo two");
+		}
+	}
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
+Test(kafka_sink, gives_up_what_is_too_large_and_nothing_else)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	char large[3000] = "x";
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	uint32_t dead = fixture_topic(&f, "dead", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	publish(&f, producer, topic, 0, 3);
+	const struct weir_event event = {.topic = topic, .payload = large, .payload_bytes = 3000};
+	cr_assert_eq(weir_publish(producer, &event, NULL), 0);
+	publish(&f, producer, topic, 3, 6);
+	struct options o = options_of(&f, &bed);
+	bed.properties[1] =
+		(struct weir_kafka_property){.name = "message.max.bytes", .value = "2000"};
+	o.kafka.property_count = 2;
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	cr_expect(strstr(look(bridge).why, "message.max.bytes") != NULL, "%s", look(bridge).why);
+	cr_expect_eq(look(bridge).events, 3, "what came before it is out");
+	(void)weir_bridge_stop(bridge);
+
+	o.bridge.dead_letters = dead;
+	bridge = start(&f, &o);
+	step_until(bridge, 4);
+	cr_expect_eq(look(bridge).dead_letters, 1);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_expect_eq(kafka_bed_read(&bed, "t", 1), 6);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
+Test(kafka_sink, finds_the_one_of_a_batch_that_kafka_refuses)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	uint32_t dead = fixture_topic(&f, "dead", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	publish(&f, producer, topic, 0, 4);
+	struct options o = options_of(&f, &bed);
+	o.bridge.dead_letters = dead;
+	/* The batch of four, then the first of them alone; the others are fine. */
+	const rd_kafka_resp_err_t no = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+	rd_kafka_mock_push_request_errors(bed.cluster, 0 /* Produce */, 2, no, no);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_until(bridge, 4);
+	cr_expect_eq(look(bridge).dead_letters, 1);
+	cr_expect_eq(look(bridge).events, 3);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_assert_eq(kafka_bed_read(&bed, "t", 1), 3);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(bed.messages[i].payload[0], '1' + i);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
+Test(kafka_sink, is_made_anew_after_what_no_producer_survives)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	struct options o = options_of(&f, &bed);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	/* TxnOffsetCommit, EndTxn: once each, what ends a producer for good. */
+	static const struct {
+		int16_t request;
+		rd_kafka_resp_err_t code;
+	} faults[] = {{28, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE},
+		      {26, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH},
+		      {26, RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS}};
+	for (int i = 0; i < 3; i++) {
+		rd_kafka_mock_push_request_errors(bed.cluster, faults[i].request, 1,
+						  faults[i].code);
+		publish(&f, producer, topic, i, i + 1);
+		step_until(bridge, (uint64_t)i + 1);
+	}
+	cr_expect_eq(look(bridge).events, 3);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	struct weir_lag lag;
+	cr_assert_eq(weir_lag(f.pipeline, o.bridge.subscription, &lag), 0);
+	cr_expect_eq(lag.events, 0);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
+Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	char ahead[128];
+	struct weir_info info;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	publish(&f, producer, topic, 0, 3);
+	fixture_info(&f, &info);
+	size_t used = (size_t)snprintf(ahead, sizeof ahead, "weir1 ");
+	for (int i = 0; i < 16; i++)
+		used += (size_t)snprintf(ahead + used, sizeof ahead - used, "%02x", info.log_id[i]);
+	(void)snprintf(ahead + used, sizeof ahead - used, " t/0=1.99999");
+	const struct {
+		const char *metadata, *says;
+	} cases[] = {
+		{"", "not a bridge's"},
+		{"weir1 00000000000000000000000000000000 t/0=1.5", "another log"},
+		{ahead, "older copy"},
+		{"weir2 what comes later", "not a bridge's"},
+	};
+	struct options o = options_of(&f, &bed);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char group[8];
+		(void)snprintf(group, sizeof group, "g%zu", i);
+		o.kafka.group = group;
+		write_offset(&bed, group, 0, cases[i].metadata);
+		struct weir_bridge *bridge = start(&f, &o);
+		step_to(bridge, WEIR_BRIDGE_FAILED);
+		cr_expect(strstr(look(bridge).why, cases[i].says) != NULL, "%s", look(bridge).why);
+		(void)weir_bridge_stop(bridge);
+	}
+	cr_expect_eq(kafka_bed_read(&bed, "t", 1), 0);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
+/* ---- a Kafka that is none -------------------------------------------------------------------- */
+
+struct liar {
+	int listener;
+	pthread_t thread;
+};
+
+/* Answers whatever is said with what no broker says; or with nothing. */
+static void *lie(void *context)
+{
+	const struct liar *liar = context;
+	static const char nonsense[] = "HTTP/1.1 400 Bad Request\r\n\r\n\xff\xff\xff\xff\xff\xff";
+	char room[512];
+	for (int one; (one = accept(liar->listener, NULL, NULL)) >= 0;) {
+		while (recv(one, room, sizeof room, 0) > 0)
+			if (send(one, nonsense, sizeof nonsense, MSG_NOSIGNAL) < 0)
+				break;
+		(void)close(one);
+	}
+	return NULL;
+}
+
+Test(kafka_sink, says_what_is_wrong_and_stops_at_once_without_a_broker)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	struct liar liar;
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t bytes = sizeof address;
+	char server[32];
+	fixture_begin(&f, FIXTURE_DURABLE);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	publish(&f, producer, topic, 0, 3);
+	liar.listener = socket(AF_INET, SOCK_STREAM, 0);
+	fixture_need(bind(liar.listener, (struct sockaddr *)&address, sizeof address) == 0 &&
+			     listen(liar.listener, 8) == 0 &&
+			     getsockname(liar.listener, (struct sockaddr *)&address, &bytes) == 0,
+		     "a listener");
+	(void)snprintf(server, sizeof server, "127.0.0.1:%d", ntohs(address.sin_port));
+	fixture_need(pthread_create(&liar.thread, NULL, lie, &liar) == 0, "a thread");
+	for (int i = 0; i < 2; i++) {
+		struct options o = options_of(&f, &bed);
+		const struct weir_kafka_property property = {
+			.name = "bootstrap.servers", .value = i == 0 ? server : "127.0.0.1:1"};
+		struct weir_bridge *bridge;
+		o.kafka.properties = &property;
+		o.bridge.manual = false;
+		bridge = start(&f, &o);
+		fixture_sleep_ns(150 * MILLISECOND_NS);
+		uint64_t begun_ns = fixture_now_ns();
+		cr_expect_eq(look(bridge).state, WEIR_BRIDGE_CONNECTING);
+		(void)weir_bridge_stop(bridge);
+		cr_expect_lt(fixture_now_ns() - begun_ns, 5000 * MILLISECOND_NS);
+	}
+	(void)shutdown(liar.listener, SHUT_RDWR);
+	(void)pthread_join(liar.thread, NULL);
+	(void)close(liar.listener);
+	struct weir_lag lag;
+	uint32_t id;
+	cr_assert_eq(weir_subscription_find(f.pipeline, "s", &id), 0);
+	cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
+	cr_expect_eq(lag.events, 3, "nothing is lost");
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+}
+
+Test(kafka_sink, refuses_a_property_by_its_name_and_never_says_its_value)
+{
+	struct fixture f;
+	static const struct {
+		const char *name, *value, *says;
+	} cases[] = {
+		{"transactional.id", "x", "exactly once"},
+		{"no.such.thing", "x", "no such property"},
+		{"sasl.mechanism", "SECRET", "does not take"},
+		{"linger.ms", "SECRET", "does not take"},
+		{"client.id", "x", "HOST:PORT"},
+	};
+	fixture_begin(&f, FIXTURE_DURABLE);
+	(void)fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		static struct kafka_bed bed;
+		struct weir_kafka_property pair[2] = {
+			{.name = "bootstrap.servers", .value = "127.0.0.1:1"},
+			{.name = cases[i].name, .value = cases[i].value}};
+		struct weir_problem problem = {0};
+		struct options o = options_of(&f, &bed);
+		o.kafka.properties = i == 4 ? &pair[1] : pair;
+		o.kafka.property_count = i == 4 ? 1 : 2;
+		if (i == 2) /* any value is taken for it before a connection: one that is not */
+			pair[1].name = "security.protocol";
+		cr_expect_eq(weir_kafka_sink_create(&o.kafka, &o.bridge, &problem), -EINVAL);
+		cr_expect(strstr(problem.text, cases[i].says) != NULL, "%s", problem.text);
+		cr_expect(strstr(problem.text, "SECRET") == NULL);
+		cr_expect(strncmp(problem.field, "properties.", 11) == 0, "%s", problem.field);
+	}
+	fixture_end(&f);
+}
