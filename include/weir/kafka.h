@@ -12,8 +12,8 @@
  *   event               Kafka message
  *   topic               `topic`, or the topic of the same name
  *   partition           the same, where the Kafka topic has as many; else by the key, as Kafka's
- *                       own clients do it: murmur2(key) modulo their number; without a key, the event's
- *                       partition modulo their number
+ *                       own clients do it: murmur2(key) modulo their number; without a key, the
+ *                       event's partition modulo their number
  *   key, payload        as they are, the schema id in front of the payload included; no payload
  *                       is a tombstone there, too
  *   headers             as they are

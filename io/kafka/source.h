@@ -85,8 +85,8 @@ int wr_kafka_source_error(struct wr_kafka_source *s, const rd_kafka_message_t *m
 struct wr_kafka_end *wr_kafka_end_of(struct wr_kafka_source *s, const char *topic,
 				     int32_t partition);
 
-/* source_event.c. What an event can be made of. NULL: of nothing, and *ret_why says what it is too large for. The
- * event points into the message and into `s`. */
+/* source_event.c. The event of a message, which points into it and into `s`. False: no event can be
+ * it, and *ret_why says why. */
 bool wr_kafka_event_make(struct wr_kafka_source *s, const rd_kafka_message_t *message,
 			 struct weir_event *ret_event, const char **ret_why);
 
