@@ -153,6 +153,17 @@ Test(top, what_is_bad_stands_out)
 	look.tables[LOOK_SUBSCRIPTION].rows[1].values[SUBSCRIPTION_MEMBERS] = 0;
 	(void)row_of(79, 0);
 	cr_expect_eq(screen.rows[5].style, SCREEN_BAD, "nobody reads it");
+	struct look_row *alert = look_add(&look.tables[LOOK_ALERT]);
+	cr_assert_not_null(alert);
+	(void)snprintf(alert->name, sizeof alert->name, "far behind");
+	(void)snprintf(alert->of, sizeof alert->of, "audit");
+	alert->values[ALERT_FIRING] = 1;
+	alert->values[ALERT_VALUE] = 91204;
+	alert->values[ALERT_RAISE_AT] = 5000;
+	alert->values[ALERT_CHANGED_NS] = 2000000000;
+	cr_expect_str_eq(row_of(79, 5), "far behind             audit             FIRES    2.00 s"
+					"       91 204 of 5 000");
+	cr_expect_eq(screen.rows[5].style, SCREEN_BAD);
 	look.error_count = 1;
 	look.errors[0] = (struct weir_metrics_error){
 		.code = -5, .count = 2, .last_ns = 1000000000, .text = "the disk is gone"};

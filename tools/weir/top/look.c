@@ -62,6 +62,16 @@ static const struct kind {
 				     [THREAD_LAST_CPU] = "weir_thread_last_cpu"},
 			 .rate_of = THREAD_CPU_NS,
 			 .byte_rate_of = THREAD_PARKS},
+	[LOOK_ALERT] = {.object = "alert",
+			.name_label = "rule",
+			.of_label = "subscription",
+			.metrics = {[ALERT_FIRING] = "weir_alert_firing",
+				    [ALERT_RAISED] = "weir_alert_raised",
+				    [ALERT_VALUE] = "weir_alert_value",
+				    [ALERT_RAISE_AT] = "weir_alert_raise_at",
+				    [ALERT_CHANGED_NS] = "weir_alert_changed_seconds"},
+			.rate_of = -1,
+			.byte_rate_of = -1},
 };
 
 static const char *const number_metrics[LOOK_NUMBERS] = {

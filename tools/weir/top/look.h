@@ -28,6 +28,7 @@ enum look_kind {
 	LOOK_PRODUCER,
 	LOOK_MEMBER,
 	LOOK_THREAD,
+	LOOK_ALERT,
 	LOOK_KINDS
 };
 
@@ -59,6 +60,12 @@ enum {
 	THREAD_CPU_NS = 0, /* `rate`: ns a second */
 	THREAD_PARKS,      /* `byte_rate`: parks a second */
 	THREAD_LAST_CPU,   /* from 1 */
+
+	ALERT_FIRING = 0,
+	ALERT_RAISED, /* how often */
+	ALERT_VALUE,
+	ALERT_RAISE_AT,
+	ALERT_CHANGED_NS,
 
 	LOOK_VALUES = 9
 };

@@ -114,6 +114,20 @@ static void print_latencies(const struct look *l, FILE *to)
 	}
 }
 
+static void print_alerts(const struct look *l, FILE *to)
+{
+	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES];
+
+	for (uint32_t i = 0; i < l->tables[LOOK_ALERT].count; i++) {
+		const struct look_row *r = &l->tables[LOOK_ALERT].rows[i];
+		if (r->values[ALERT_FIRING] != 0)
+			fprintf(to, "  ALERT    %s %s: %s, raised at %s, for %s\n", r->name, r->of,
+				cli_text_count(a, r->values[ALERT_VALUE]),
+				cli_text_count(b, r->values[ALERT_RAISE_AT]),
+				cli_text_ns(c, r->values[ALERT_CHANGED_NS]));
+	}
+}
+
 static void print_topics(const struct look *l, FILE *to)
 {
 	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES];
@@ -141,6 +155,7 @@ void print_status(const struct look *l, FILE *to)
 			(unsigned long long)l->numbers[LOOK_EPOCH]);
 	else
 		fprintf(to, "  journal  none: in memory\n");
+	print_alerts(l, to);
 	print_log(l, to);
 	print_latencies(l, to);
 	print_topics(l, to);

@@ -122,6 +122,17 @@ static void json_thread(struct json_out *j, const struct look_row *t)
 		json_null(j, "last_cpu");
 }
 
+static void json_alert(struct json_out *j, const struct look_row *a)
+{
+	json_text(j, "rule", a->name);
+	json_text(j, "subscription", a->of);
+	json_bool(j, "firing", a->values[ALERT_FIRING] != 0);
+	json_u64(j, "raised", a->values[ALERT_RAISED]);
+	json_u64(j, "value", a->values[ALERT_VALUE]);
+	json_u64(j, "raise_at", a->values[ALERT_RAISE_AT]);
+	json_u64(j, "changed_ns", a->values[ALERT_CHANGED_NS]);
+}
+
 static void json_subscriptions(struct json_out *j, const struct look *l)
 {
 	json_array(j, "subscriptions");
@@ -143,10 +154,9 @@ void print_json_pipeline(struct json_out *j, const struct look *l)
 		const char *name;
 		void (*print)(struct json_out *j, const struct look_row *row);
 	} tables[] = {
-		{LOOK_TOPIC, "topics", json_topic},
-		{LOOK_PRODUCER, "producers", json_producer},
-		{LOOK_MEMBER, "members", json_member},
-		{LOOK_THREAD, "threads", json_thread},
+		{LOOK_TOPIC, "topics", json_topic},    {LOOK_PRODUCER, "producers", json_producer},
+		{LOOK_MEMBER, "members", json_member}, {LOOK_THREAD, "threads", json_thread},
+		{LOOK_ALERT, "alerts", json_alert},
 	};
 
 	json_object(j, NULL);

@@ -215,6 +215,24 @@ static void member(struct screen *s, const struct look_row *r)
 	screen_put(s, row, over ? "  session is over" : "");
 }
 
+static void alert(struct screen *s, const struct look_row *r)
+{
+	char a[CLI_TEXT_BYTES];
+	bool fires = r->values[ALERT_FIRING] != 0;
+	struct screen_row *row = screen_add(s, fires ? SCREEN_BAD : SCREEN_PLAIN);
+
+	screen_left(s, row, NAME_COLUMNS, r->name);
+	screen_put(s, row, " ");
+	screen_left(s, row, 16, r->of);
+	screen_right(s, row, 7, fires ? "FIRES" : "quiet");
+	screen_right(s, row, 10,
+		     r->values[ALERT_CHANGED_NS] == 0
+			     ? "-"
+			     : cli_text_ns(a, r->values[ALERT_CHANGED_NS]));
+	screen_right(s, row, 13, cli_text_count(a, r->values[ALERT_VALUE]));
+	screen_printf(s, row, " of %s", cli_text_count(a, r->values[ALERT_RAISE_AT]));
+}
+
 static void producer(struct screen *s, const struct look_row *r)
 {
 	char a[CLI_TEXT_BYTES];
@@ -292,6 +310,9 @@ bool screen_build(struct screen *s, const struct find *f, const struct view *v, 
 	if (f->count == 0)
 		return s->rows != NULL;
 	const struct look *l = f->looks[v->pipeline];
+	section(s, &l->tables[LOOK_ALERT], v,
+		"ALERT                  SUBSCRIPTION      STATE     SINCE        VALUE RAISED AT",
+		alert);
 	bool whole = subscriptions(s, l, v);
 	section(s, &l->tables[LOOK_TOPIC], v,
 		"TOPIC                           EVENTS      BYTES  EVENTS/s    BYTES/s", topic);
