@@ -93,7 +93,7 @@ static int start(struct weir_pipeline *pipeline, struct file_driver *driver,
 	options.direction = WEIR_BRIDGE_SINK;
 	options.ops = &file_ops;
 	options.self = driver;
-	options.state_dir = "bridge.journal.bridges"; /* for `weir bridge` */
+	options.state_dir = "bridge.journal.bridges"; /* status, pause: files */
 	int rc = weir_subscription_find(pipeline, "lines", &options.subscription);
 	return rc < 0 ? rc : weir_bridge_start(pipeline, &options, ret_bridge, why);
 }

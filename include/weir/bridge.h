@@ -20,10 +20,11 @@
  * close(). So lag, its alerts, seeks and retention are the subscription's, as with any reader. A
  * bridge that is paused, or has failed, is closed on both sides: its subscription keeps what comes.
  *
- * With `state_dir` others see the bridge and steer it: `weir bridge ls|status|pause|resume`. There
- * are three files for each bridge: NAME.status, which it replaces whenever something has changed,
- * at most five times a second; NAME.pause, as long as which exists it is paused, over restarts too;
- * NAME.lock, which it holds locked while it lives: two of one name exclude each other.
+ * With `state_dir` others see the bridge and steer it, by files, of which there are four for each:
+ * NAME.status, lines of a key and a value, which it replaces whenever something has changed, five
+ * times a second at most; NAME.pause, as long as which exists it is paused, over restarts too;
+ * NAME.resume, which asks for another attempt and goes when it is taken; NAME.lock, which it holds
+ * locked while it lives: two of one name exclude each other.
  *
  * Thread: what a driver calls is for the thread that runs its functions; what steers a bridge is
  * for any.
