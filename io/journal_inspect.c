@@ -17,19 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/crc32c.h"
 #include "core/journal/read_ahead.h"
 #include "core/record/left_out.h"
-#include "core/record/section.h"
 #include "io/journal_parts.h"
 #include "io/posix/cpu_crc.h"
 #include "io/posix/storage_posix.h"
-
-/* Ids from hostile bytes must not make a table of gigabytes. */
-#define TOPICS_MAX 65536u
-#define CHECKPOINT_BYTES_MAX (1u << 30)
-#define CATALOG_VERSION 1u
-#define CRC_SEED 1u
 
 static int problem(struct weir_problem *reterr_problem, int code, const char *text)
 {
@@ -47,90 +39,6 @@ void weir_journal_visitor_init(struct weir_journal_visitor *visitor)
 	*visitor = (struct weir_journal_visitor){.struct_bytes = sizeof *visitor,
 						 .end_sequence = UINT64_MAX,
 						 .end_time_us = UINT64_MAX};
-}
-
-/* --- topics ----------------------------------------------------------------------------------- */
-
-/* Out of memory only costs a name. */
-static void add_topic(struct wr_inspect *in, uint32_t id, const void *name, size_t name_bytes,
-		      uint32_t partitions)
-{
-	if (id >= TOPICS_MAX || partitions == 0 || !wr_name_valid(name, name_bytes))
-		return;
-	if (id >= in->topic_count) {
-		uint32_t count = id + 1;
-		struct wr_inspect_topic *grown = realloc(in->topics, count * sizeof *grown);
-		if (grown == NULL)
-			return;
-		memset(grown + in->topic_count, 0, (count - in->topic_count) * sizeof *grown);
-		in->topics = grown;
-		in->topic_count = count;
-	}
-	struct wr_inspect_topic *topic = &in->topics[id];
-	memcpy(topic->name, name, name_bytes);
-	topic->name[name_bytes] = '\0';
-	topic->partitions = partitions;
-}
-
-/* The topics of a catalog section, as core/log/catalog.c saves them. */
-static void read_catalog(struct wr_inspect *in, const uint8_t *bytes, uint32_t length_bytes)
-{
-	struct wr_cursor c = wr_cursor_over(bytes, length_bytes);
-	uint32_t topic_count = wr_take_u32(&c);
-
-	wr_take_u32(&c); /* subscriptions */
-	wr_take_u64(&c); /* next tag */
-	for (uint32_t id = 0; id < topic_count && !c.failed; id++) {
-		uint32_t name_bytes = wr_take_u32(&c);
-		uint32_t partitions = wr_take_u32(&c);
-		wr_take_u32(&c); /* tag */
-		const uint8_t *name = wr_take(&c, name_bytes);
-		wr_take(&c, (size_t)partitions * 16);
-		if (!c.failed)
-			add_topic(in, id, name, name_bytes, partitions);
-	}
-}
-
-static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t body_bytes)
-{
-	struct wr_section_header header;
-	const uint8_t *bytes;
-	uint32_t at = 0;
-
-	while (wr_section_next(body, body_bytes, &at, &header, &bytes) == 1)
-		if (header.module == WR_SECTION_CATALOG && header.version == CATALOG_VERSION)
-			read_catalog(in, bytes, header.bytes);
-		else if (header.module == WR_SECTION_PRODUCERS)
-			wr_inspect_producers_section(in, header.version, bytes, header.bytes);
-}
-
-/* Both files are read: ids are never given again, so the older one adds nothing wrong. */
-static void read_checkpoint(struct wr_inspect *in, uint32_t copy)
-{
-	struct wr_memory *memory = &in->memory.memory;
-	struct wr_checkpoint_header header;
-	char name[WR_STORAGE_NAME_MAX + 1];
-	uint32_t file;
-
-	wr_checkpoint_name(name, 0, copy);
-	if (in->storage->ops->file_open(in->storage, name, WR_FILE_READ_ONLY, &file) < 0)
-		return;
-	uint8_t *block = memory->ops->alloc(memory, WR_BLOCK_BYTES, WR_BLOCK_BYTES);
-	if (block != NULL && wr_inspect_read(in, file, block, WR_BLOCK_BYTES, 0) == 0 &&
-	    wr_checkpoint_header_decode(block, &header) == WR_BLOCK_VALID &&
-	    header.body_bytes > 0 && header.body_bytes <= CHECKPOINT_BYTES_MAX) {
-		uint32_t read_bytes = (uint32_t)wr_round_up(header.body_bytes, WR_BLOCK_BYTES);
-		uint8_t *body = memory->ops->alloc(memory, read_bytes, WR_BLOCK_BYTES);
-		if (body != NULL &&
-		    wr_inspect_read(in, file, body, read_bytes, WR_BLOCK_BYTES) == 0 &&
-		    wr_crc32c(CRC_SEED, body, header.body_bytes) == header.body_crc)
-			read_sections(in, body, header.body_bytes);
-		if (body != NULL)
-			memory->ops->free(memory, body, read_bytes);
-	}
-	if (block != NULL)
-		memory->ops->free(memory, block, WR_BLOCK_BYTES);
-	in->storage->ops->file_close(in->storage, file);
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -165,15 +73,17 @@ static const char *kind_name(uint8_t kind)
 	return "unknown";
 }
 
-static void describe_topic(const struct wr_record_view *view, uint32_t partitions, char *to,
-			   size_t to_bytes)
+static void describe_topic(const struct wr_record_view *view, const struct wr_control_topic *topic,
+			   char *to, size_t to_bytes)
 {
 	struct wr_control_window window;
 	int key_bytes = view->head->key_bytes <= WR_NAME_BYTES_MAX ? view->head->key_bytes : 0;
 	int n = snprintf(to, to_bytes, "id %u, %u partitions, \"%.*s\"", view->head->topic,
-			 partitions, key_bytes, (const char *)view->key);
+			 topic->partitions, key_bytes, (const char *)view->key);
 	wr_control_window_read(view, &window);
-	if (window.keys == 0)
+	if (topic->partitions_max != 0)
+		n += snprintf(to + n, to_bytes - (size_t)n, ", up to %u", topic->partitions_max);
+	if (window.keys == 0 || (size_t)n >= to_bytes)
 		return;
 	n += snprintf(to + n, to_bytes - (size_t)n, ", %u idempotency keys", window.keys);
 	if (window.span_us > 0)
@@ -246,13 +156,16 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 	struct wr_control_progress progress;
 	struct wr_control_generation generation;
 	struct wr_control_skip skip;
+	uint32_t partitions;
 	int key_bytes = head->key_bytes <= WR_NAME_BYTES_MAX ? head->key_bytes : 0;
 	const char *key = (const char *)view->key;
 	char *to = in->detail;
 	const size_t to_bytes = sizeof in->detail;
 	to[0] = '\0';
 	if (head->kind == WR_KIND_TOPIC && wr_control_topic_read(view, &topic))
-		describe_topic(view, topic.partitions, to, to_bytes);
+		describe_topic(view, &topic, to, to_bytes);
+	else if (head->kind == WR_KIND_PARTITION_MAP && wr_control_map_read(view, &partitions))
+		snprintf(to, to_bytes, "topic %u, %u partitions", head->topic, partitions);
 	else if (head->kind == WR_KIND_SUBSCRIPTION &&
 		 wr_control_subscription_read(view, &subscription))
 		snprintf(to, to_bytes, "id %u, %u topics, from %llu, \"%.*s\"", head->topic,
@@ -297,7 +210,7 @@ static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint
 	if (!control && head->topic < in->topic_count && in->topics[head->topic].partitions > 0)
 		topic = &in->topics[head->topic];
 	item->topic = head->topic;
-	item->partition = topic != NULL ? wr_record_partition(head, topic->partitions) : UINT32_MAX;
+	item->partition = topic != NULL ? wr_inspect_partition(topic, head, seq) : UINT32_MAX;
 	item->type = head->type;
 	item->key_bytes = head->key_bytes;
 	item->sequence = seq;
@@ -326,18 +239,6 @@ static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint
 		event->detail = describe(in, &view);
 }
 
-static void take_names(struct wr_inspect *in, const struct wr_record *head)
-{
-	struct wr_control_topic topic;
-	struct wr_record_view view;
-
-	if (head->kind == WR_KIND_TOPIC && wr_record_view(head, head->bytes, &view) &&
-	    wr_control_topic_read(&view, &topic))
-		add_topic(in, head->topic, view.key, head->key_bytes, topic.partitions);
-	else if (head->kind == WR_KIND_PRODUCER)
-		wr_inspect_take_producer(in, head);
-}
-
 static bool is_shown(const struct weir_journal_visitor *v, const struct wr_record *head,
 		     uint64_t seq, uint64_t time_us)
 {
@@ -364,7 +265,7 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 			return WEIR_E_CORRUPT;
 		uint64_t time_us = batch->time_base_us + head->time_delta_us;
 		at += wr_record_step(&step, head);
-		take_names(in, head);
+		wr_inspect_take_names(in, head, seq);
 		if (visitor->event == NULL || !is_shown(visitor, head, seq, time_us))
 			continue;
 		fill_event(in, head, seq, time_us, &event);
@@ -378,13 +279,15 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 void wr_inspect_names(struct wr_inspect *in, const struct wr_batch_header *batch)
 {
 	const uint8_t *body = (const uint8_t *)batch + WR_BATCH_HEADER_BYTES;
+	struct wr_record_step step = {0};
+	uint64_t seq = batch->first_seq;
 
-	for (uint32_t at = 0; at < batch->body_bytes;) {
+	for (uint32_t at = 0; at < batch->body_bytes; seq++) {
 		const struct wr_record *head = (const void *)(body + at);
 		if (!wr_record_fits(head, batch->body_bytes - at))
 			return;
-		take_names(in, head);
-		at += wr_record_stride(head->bytes);
+		wr_inspect_take_names(in, head, seq);
+		at += wr_record_step(&step, head);
 	}
 }
 
@@ -524,7 +427,7 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 	if (code < 0)
 		return problem(reterr_problem, code, reason);
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
-		read_checkpoint(in, copy);
+		wr_inspect_checkpoint(in, copy);
 	return 0;
 }
 

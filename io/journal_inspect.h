@@ -2,7 +2,7 @@
 /*
  * What the two walks of <weir/journal.h> share: an opened directory, the names of topics and
  * producers, and how a verified batch becomes events. Private to io/journal_inspect.c,
- * io/journal_producers.c and io/journal_follow.c.
+ * io/journal_topics.c, io/journal_producers.c and io/journal_follow.c.
  *
  * Thread: one at a time for each struct.
  */
@@ -12,12 +12,15 @@
 #include <weir/journal.h>
 
 #include "core/journal/verify.h"
+#include "core/log/catalog.h"
 #include "core/record/control.h"
 #include "io/posix/memory_posix.h"
 
 struct wr_inspect_topic {
 	char name[WR_NAME_BYTES_MAX + 1]; /* "": not known */
-	uint32_t partitions;
+	uint32_t partitions;              /* that it was made with */
+	uint32_t map_count;
+	struct wr_topic_map maps[WR_TOPIC_MAPS_MAX];
 };
 
 struct wr_inspect {
@@ -42,6 +45,13 @@ int wr_inspect_batch(struct wr_inspect *in, const struct wr_batch_header *batch)
 
 /* Takes in the topics and producers that such a batch defines, and shows nothing. */
 void wr_inspect_names(struct wr_inspect *in, const struct wr_batch_header *batch);
+
+/* journal_topics.c: what a checkpoint's copy has of topics and producers, and a record of those. */
+void wr_inspect_checkpoint(struct wr_inspect *in, uint32_t copy);
+void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, uint64_t seq);
+/* The partition of an event at seq. */
+uint32_t wr_inspect_partition(const struct wr_inspect_topic *topic, const struct wr_record *head,
+			      uint64_t seq);
 
 /* journal_producers.c: names of a checkpoint's section, and of a record of that kind. */
 void wr_inspect_producers_section(struct wr_inspect *in, uint32_t version, const uint8_t *bytes,

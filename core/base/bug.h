@@ -226,6 +226,12 @@
 	  "who has an instance id that another one takes over is not fenced")                      \
 	X(LOST_ROW_TAKEN, "core/pipeline/member_rows.c",                                           \
 	  "an assignment that was taken back before it was read is taken")                         \
+	X(GROWTH_NOT_DRAINED, "core/group/group.c",                                                \
+	  "new partitions are read before what came before them is settled")                       \
+	X(OLD_COUNT_PLACES, "core/log/decide.h",                                                   \
+	  "the writer places by the partitions that a topic was made with")                        \
+	X(GROWTHS_NOT_SAVED, "core/log/catalog.c",                                                 \
+	  "a checkpoint leaves out where a topic has grown")                                       \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \
 	  "a new owner begins behind what nobody has acknowledged")                                \
 	X(HANDLER_IS_DEAF, "core/pipeline/handler.c",                                              \

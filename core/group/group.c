@@ -19,6 +19,7 @@ int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_
 	*g = (struct wr_group){
 		.ports = ports,
 		.topic_partitions = topic_partitions,
+		.topic_in_force = topic_partitions,
 		.topic_count = topic_count,
 		.member_count = member_count,
 	};
@@ -42,8 +43,23 @@ int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_
 			.target = WR_MEMBER_NONE,
 			.holder = WR_MEMBER_NONE,
 			.seek_position = WR_SEEK_NONE,
+			.in_force = true,
 		};
 	return 0;
+}
+
+void wr_group_grow(struct wr_group *g, const uint32_t *topic_in_force,
+		   const uint32_t *topic_made_with)
+{
+	struct wr_row *row = g->rows;
+	g->topic_in_force = topic_in_force;
+	for (uint32_t t = 0; t < g->topic_count; t++) {
+		for (uint32_t p = 0; p < g->topic_partitions[t]; p++, row++) {
+			row->in_force = p < topic_in_force[t];
+			row->waits = p >= topic_made_with[t];
+		}
+	}
+	g->changed = true;
 }
 
 void wr_group_fini(struct wr_group *g, struct wr_memory *memory)
@@ -204,21 +220,25 @@ static uint32_t keeper_of(const struct wr_group *g, const struct wr_row *row)
 static void assign_anew(struct wr_group *g)
 {
 	uint32_t count = order_members(g);
+	/* Rows that are in force, side by side: an assignor knows of no others. */
+	uint32_t rows = 0;
+	for (uint32_t r = 0; r < g->row_count; r++)
+		if (g->rows[r].in_force)
+			g->owners[rows++] = keeper_of(g, &g->rows[r]);
 	switch (g->assignor) {
 	case WR_ASSIGNOR_RANGE:
-		wr_assign_range(g->topic_partitions, g->topic_count, g->ordered, count, g->owners);
+		wr_assign_range(g->topic_in_force, g->topic_count, g->ordered, count, g->owners);
 		break;
 	case WR_ASSIGNOR_STICKY:
-		for (uint32_t r = 0; r < g->row_count; r++)
-			g->owners[r] = keeper_of(g, &g->rows[r]);
-		wr_assign_sticky(g->row_count, g->ordered, count, g->counts, g->quotas, g->owners);
+		wr_assign_sticky(rows, g->ordered, count, g->counts, g->quotas, g->owners);
 		break;
 	case WR_ASSIGNOR_ROUND_ROBIN:
-		wr_assign_round_robin(g->row_count, g->ordered, count, g->owners);
+		wr_assign_round_robin(rows, g->ordered, count, g->owners);
 		break;
 	}
+	rows = 0;
 	for (uint32_t r = 0; r < g->row_count; r++)
-		g->rows[r].target = g->owners[r];
+		g->rows[r].target = g->rows[r].in_force ? g->owners[rows++] : WR_MEMBER_NONE;
 	g->changed = false;
 }
 
@@ -269,7 +289,8 @@ void wr_group_raised(struct wr_group *g, uint32_t row_index, int code)
 void wr_group_seek(struct wr_group *g, uint64_t position)
 {
 	for (uint32_t r = 0; r < g->row_count; r++)
-		g->rows[r].seek_position = position;
+		if (g->rows[r].in_force)
+			g->rows[r].seek_position = position;
 	g->moving = g->row_count;
 }
 
@@ -290,10 +311,15 @@ static void tell_holder(struct wr_group *g, uint32_t r)
 	row->holder = WR_MEMBER_NONE;
 }
 
-/* Who gets the row now: nobody, while it is kept for somebody. */
+/* Who gets the row now: nobody, while it is kept for somebody, or waits. */
 static uint32_t next_owner(const struct wr_group *g, const struct wr_row *row)
 {
-	return row->target < g->member_count ? row->target : WR_MEMBER_NONE;
+	if (row->target >= g->member_count)
+		return WR_MEMBER_NONE;
+	if (row->waits && row->owner != row->target && !WR_BUG(GROWTH_NOT_DRAINED) &&
+	    !g->ports->opens(g->ports->context, (uint32_t)(row - g->rows)))
+		return WR_MEMBER_NONE;
+	return row->target;
 }
 
 static int raise_generation(struct wr_group *g, uint32_t r)

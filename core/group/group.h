@@ -20,6 +20,10 @@
  * it, and nothing else moves. Who comes while they are still there takes their place at once: the
  * older one is fenced, and loses what it has like one whose session ended (seats.c).
  *
+ * A topic can grow. Rows that are not in force yet are nobody's, and no seek touches them. Those
+ * that came to be in force by a growth wait: they are given to nobody before all that came before
+ * them in the partition that had their keys is settled, nor after a seek until that is so again.
+ *
  * Who loses a row without having let it go, by a seek or because its session ended, is told so
  * before a generation is asked for another (`lost`): it may poll again at any time, and would go on
  * handing out until an ack of it is fenced. That needs no room: who does not poll reads no
@@ -52,6 +56,8 @@ struct wr_row {
 	uint32_t holder;           /* who was told that it owns it, and not yet that it lost it */
 	uint64_t seek_position;    /* != WR_SEEK_NONE: the next generation moves the position */
 	uint64_t raising_position; /* RAISING: what the generation under way does to it */
+	bool in_force;
+	bool waits; /* for the partition that had its keys: see ports.opens */
 };
 
 #define WR_SEEK_NONE UINT64_MAX
@@ -94,6 +100,8 @@ struct wr_group_ports {
 	void (*lost)(void *context, uint32_t member, uint32_t row, uint32_t generation);
 	/* Tells a member that another one has its instance id now. */
 	void (*fence)(void *context, uint32_t member);
+	/* Of a row that waits: whether all that came before it is settled. NULL where none does. */
+	bool (*opens)(void *context, uint32_t row);
 	/* Where a member's lane ends now, a place in bytes; and whether it is decided up to one. */
 	uint64_t (*lane_place)(void *context, uint32_t member);
 	bool (*lane_decided)(void *context, uint32_t member, uint64_t place);
@@ -107,7 +115,8 @@ struct wr_group {
 	uint32_t *owners;      /* scratch of an assignment */
 	uint32_t *ordered;     /* scratch: members and kept seats, in order; as the two below */
 	uint32_t *counts, *quotas;
-	const uint32_t *topic_partitions;
+	const uint32_t *topic_partitions; /* laid out */
+	const uint32_t *topic_in_force;
 	uint32_t topic_count;
 	uint32_t row_count;
 	uint32_t member_count; /* slots */
@@ -121,6 +130,13 @@ struct wr_group {
 int wr_group_init(struct wr_group *g, struct wr_memory *memory, const struct wr_group_ports *ports,
 		  const uint32_t *topic_partitions, uint32_t topic_count, uint32_t member_count);
 void wr_group_fini(struct wr_group *g, struct wr_memory *memory);
+
+/*
+ * So many partitions of each topic are in force now, and so many were from the beginning. Both
+ * stay the caller's.
+ */
+void wr_group_grow(struct wr_group *g, const uint32_t *topic_in_force,
+		   const uint32_t *topic_made_with);
 
 /* The generation that the log has for a row: before the first step. */
 void wr_group_set_generation(struct wr_group *g, uint32_t row, uint32_t generation);
@@ -148,7 +164,7 @@ void wr_group_released(struct wr_group *g, uint32_t member, uint32_t row, uint32
 		       uint64_t place);
 /* What became of a raise(): code 0, or why the log refused it. */
 void wr_group_raised(struct wr_group *g, uint32_t row, int code);
-/* All rows to a position (rows of idle members too). */
+/* All rows that are in force to a position (rows of idle members too). */
 void wr_group_seek(struct wr_group *g, uint64_t position);
 /* Whether every row is where it is to be. */
 bool wr_group_is_settled(const struct wr_group *g);

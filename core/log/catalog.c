@@ -5,8 +5,11 @@
 
 #include <weir/error.h>
 
+#include "core/base/bug.h"
+
 #define CATALOG_VERSION 1u
 #define MADE_VERSION 1u
+#define CATALOG_VERSION_MAPS 2u /* some topic can grow */
 
 size_t wr_catalog_bytes(const struct wr_catalog_limits *l)
 {
@@ -51,6 +54,7 @@ void wr_catalog_reset(struct wr_catalog *c)
 	wr_store_relaxed(&c->topic_count, 0u);
 	wr_store_relaxed(&c->subscription_count, 0u);
 	wr_store_relaxed(&c->partition_count, 0u);
+	wr_store_relaxed(&c->growths, 0u);
 	wr_store_relaxed(&c->row_count, 0u);
 	wr_store_relaxed(&c->next_tag, (uint64_t)WR_TAG_CONTROL + 1);
 	for (uint32_t i = 0; i < c->limits.partitions_max; i++) {
@@ -89,13 +93,16 @@ bool wr_catalog_find_subscription(struct wr_catalog *c, const char *name, size_t
 
 /* Appends a topic; the limits were checked. */
 static void add_topic(struct wr_catalog *c, struct wr_undo *undo, const uint8_t *name,
-		      uint32_t name_bytes, uint32_t partitions)
+		      uint32_t name_bytes, uint32_t partitions, uint32_t made_with)
 {
 	uint64_t id = wr_load_relaxed(&c->topic_count); /* own */
 	uint64_t cell = wr_load_relaxed(&c->partition_count);
 	uint64_t tag = wr_load_relaxed(&c->next_tag);
 	struct wr_topic *t = &c->topics[id];
 	t->partitions = partitions;
+	t->made_with = made_with;
+	wr_store_relaxed(&t->in_force, made_with);
+	wr_store_relaxed(&t->map_count, 0u);
 	t->first_cell = (uint32_t)cell;
 	t->tag_base = (uint32_t)tag;
 	t->name_bytes = name_bytes;
@@ -115,16 +122,55 @@ int wr_catalog_topic(struct wr_catalog *c, struct wr_undo *undo, const struct wr
 	if (!wr_control_topic_read(view, &topic) || !wr_name_valid(view->key, name_bytes))
 		return -EINVAL;
 	if (wr_catalog_find_topic(c, (const char *)view->key, name_bytes, ret_id)) {
-		*ret_same = c->topics[*ret_id].partitions == topic.partitions;
+		const struct wr_topic *t = &c->topics[*ret_id];
+		*ret_same = wr_topic_in_force(t) == topic.partitions &&
+			    (topic.partitions_max == 0 || topic.partitions_max == t->partitions);
 		return WEIR_E_EXISTS;
 	}
+	uint32_t laid_out = topic.partitions_max != 0 ? topic.partitions_max : topic.partitions;
 	uint64_t used = wr_load_relaxed(&c->partition_count); /* own */
 	if (wr_load_relaxed(&c->topic_count) >= c->limits.topics_max ||
-	    topic.partitions > c->limits.partitions_max - used)
+	    laid_out > c->limits.partitions_max - used)
 		return WEIR_E_FULL;
 	*ret_id = (uint32_t)wr_load_relaxed(&c->topic_count);
-	add_topic(c, undo, view->key, name_bytes, topic.partitions);
+	add_topic(c, undo, view->key, name_bytes, laid_out, topic.partitions);
 	return 0;
+}
+
+int wr_catalog_grow(struct wr_catalog *c, uint32_t topic, uint32_t partitions, uint64_t seq)
+{
+	if (topic >= wr_load_relaxed(&c->topic_count)) /* own */
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_topic *t = &c->topics[topic];
+	uint32_t now = wr_topic_in_force(t);
+	uint32_t map_count = wr_load_relaxed(&t->map_count); /* own */
+	if (partitions == now)
+		return WEIR_E_EXISTS;
+	if (partitions > t->partitions || map_count >= WR_TOPIC_MAPS_MAX)
+		return WEIR_E_FULL;
+	if (partitions < now || partitions % now != 0)
+		return -EINVAL;
+	t->maps[map_count] = (struct wr_topic_map){.seq = seq, .partitions = partitions};
+	wr_store_release(&t->map_count, map_count + 1); /* B2 */
+	wr_store_relaxed(&t->in_force, partitions);
+	wr_store_release(&c->growths, wr_load_relaxed(&c->growths) + 1); /* B2 */
+	return 0;
+}
+
+bool wr_topic_parent(const struct wr_topic *t, uint32_t partition, uint32_t *ret_parent,
+		     uint64_t *ret_seq)
+{
+	uint32_t count = wr_load_acquire(&t->map_count); /* B2 */
+	uint32_t before = t->made_with;
+	for (uint32_t i = 0; i < count; i++) {
+		if (partition >= before && partition < t->maps[i].partitions) {
+			*ret_parent = partition % before;
+			*ret_seq = t->maps[i].seq;
+			return true;
+		}
+		before = t->maps[i].partitions;
+	}
+	return false;
 }
 
 /* How many may be outstanding is what it was made with. */
@@ -222,6 +268,13 @@ uint32_t wr_catalog_row(struct wr_catalog *c, const struct wr_subscription *s, u
 	return UINT32_MAX;
 }
 
+bool wr_catalog_row_in_force(struct wr_catalog *c, const struct wr_subscription *s, uint32_t row)
+{
+	uint32_t topic, partition;
+	wr_catalog_row_partition(c, s, row, &topic, &partition);
+	return partition < wr_topic_in_force(&c->topics[topic]);
+}
+
 void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription *s, uint32_t row,
 			      uint32_t *ret_topic, uint32_t *ret_partition)
 {
@@ -235,7 +288,8 @@ void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription
 
 size_t wr_catalog_save_bytes_max(const struct wr_catalog_limits *l)
 {
-	return 128 + l->topics_max * (size_t)(12 + WR_NAME_BYTES_MAX) + l->partitions_max * 16ull +
+	return 128 + l->topics_max * (size_t)(12 + WR_NAME_BYTES_MAX + 8 + 12 * WR_TOPIC_MAPS_MAX) +
+	       l->partitions_max * 16ull +
 	       l->subscriptions_max *
 		       (size_t)(28 + WR_NAME_BYTES_MAX + 4 * WR_SUBSCRIPTION_TOPICS_MAX);
 }
@@ -270,17 +324,40 @@ int wr_catalog_load_made(struct wr_catalog *c, uint32_t version, const uint8_t *
 	return in.failed ? WEIR_E_CORRUPT : 0;
 }
 
+/* A catalog that an older weir can read is written as that reads it. */
+static uint16_t version_of(const struct wr_catalog *c, uint32_t topic_count)
+{
+	for (uint32_t i = 0; i < topic_count; i++)
+		if (c->topics[i].made_with != c->topics[i].partitions)
+			return CATALOG_VERSION_MAPS;
+	return CATALOG_VERSION;
+}
+
+static void save_maps(struct wr_topic *t, struct wr_sink *sink)
+{
+	uint32_t map_count = wr_load_relaxed(&t->map_count); /* own */
+	if (WR_BUG(GROWTHS_NOT_SAVED))
+		map_count = 0;
+	wr_sink_u32(sink, t->made_with);
+	wr_sink_u32(sink, map_count);
+	for (uint32_t i = 0; i < map_count; i++) {
+		wr_sink_u64(sink, t->maps[i].seq);
+		wr_sink_u32(sink, t->maps[i].partitions);
+	}
+}
+
 void wr_catalog_save(struct wr_catalog *c, struct wr_sink *sink)
 {
-	size_t place = wr_section_begin(sink, WR_SECTION_CATALOG, CATALOG_VERSION, 0);
 	uint32_t topic_count = wr_catalog_topic_count(c);
+	uint16_t version = version_of(c, topic_count);
+	size_t place = wr_section_begin(sink, WR_SECTION_CATALOG, version, 0);
 	uint32_t subscription_count = wr_catalog_subscription_count(c);
 	wr_sink_u32(sink, topic_count);
 	wr_sink_u32(sink, subscription_count);
 	/* Tags follow the order in which topics and subscriptions came: not derivable from ids. */
 	wr_sink_u64(sink, wr_load_relaxed(&c->next_tag)); /* own */
 	for (uint32_t i = 0; i < topic_count; i++) {
-		const struct wr_topic *t = &c->topics[i];
+		struct wr_topic *t = &c->topics[i];
 		wr_sink_u32(sink, t->name_bytes);
 		wr_sink_u32(sink, t->partitions);
 		wr_sink_u32(sink, t->tag_base);
@@ -290,6 +367,8 @@ void wr_catalog_save(struct wr_catalog *c, struct wr_sink *sink)
 			wr_sink_u64(sink, wr_load_relaxed(&cell->events));
 			wr_sink_u64(sink, wr_load_relaxed(&cell->bytes));
 		}
+		if (version == CATALOG_VERSION_MAPS)
+			save_maps(t, sink);
 	}
 	for (uint32_t i = 0; i < subscription_count; i++) {
 		const struct wr_subscription *s = &c->subscriptions[i];
@@ -304,7 +383,27 @@ void wr_catalog_save(struct wr_catalog *c, struct wr_sink *sink)
 	wr_section_end(sink, place);
 }
 
-static int load_topic(struct wr_catalog *c, struct wr_cursor *in, struct wr_undo *undo)
+static int load_maps(struct wr_catalog *c, uint32_t id, struct wr_cursor *in)
+{
+	struct wr_topic *t = &c->topics[id];
+	t->made_with = wr_take_u32(in);
+	uint32_t map_count = wr_take_u32(in);
+	if (t->made_with == 0 || t->made_with > t->partitions || map_count > WR_TOPIC_MAPS_MAX)
+		return WEIR_E_CORRUPT;
+	wr_store_relaxed(&t->in_force, t->made_with);
+	uint64_t last_seq = 0;
+	for (uint32_t i = 0; i < map_count && !in->failed; i++) {
+		uint64_t seq = wr_take_u64(in);
+		uint32_t partitions = wr_take_u32(in);
+		if (seq <= last_seq || wr_catalog_grow(c, id, partitions, seq) != 0)
+			return WEIR_E_CORRUPT;
+		last_seq = seq;
+	}
+	return 0;
+}
+
+static int load_topic(struct wr_catalog *c, struct wr_cursor *in, struct wr_undo *undo,
+		      bool with_maps)
 {
 	uint32_t name_bytes = wr_take_u32(in);
 	uint32_t partitions = wr_take_u32(in);
@@ -317,12 +416,15 @@ static int load_topic(struct wr_catalog *c, struct wr_cursor *in, struct wr_undo
 	    partitions > c->limits.partitions_max - used)
 		return WEIR_E_FULL;
 	uint64_t id = wr_load_relaxed(&c->topic_count);
-	add_topic(c, undo, name, name_bytes, partitions);
+	add_topic(c, undo, name, name_bytes, partitions, partitions);
 	c->topics[id].tag_base = tag_base;
 	for (uint32_t p = 0; p < partitions; p++) {
 		wr_store_relaxed(&c->cells[used + p].events, wr_take_u64(in));
 		wr_store_relaxed(&c->cells[used + p].bytes, wr_take_u64(in));
 	}
+	int rc = with_maps ? load_maps(c, (uint32_t)id, in) : 0;
+	if (rc != 0)
+		return rc;
 	return in->failed ? WEIR_E_CORRUPT : 0;
 }
 
@@ -354,7 +456,7 @@ static int load_subscription(struct wr_catalog *c, struct wr_cursor *in, struct 
 int wr_catalog_load(struct wr_catalog *c, uint32_t version, const uint8_t *bytes,
 		    uint32_t length_bytes)
 {
-	if (version != CATALOG_VERSION)
+	if (version != CATALOG_VERSION && version != CATALOG_VERSION_MAPS)
 		return WEIR_E_FORMAT;
 	struct wr_undo none = {0};
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
@@ -362,7 +464,7 @@ int wr_catalog_load(struct wr_catalog *c, uint32_t version, const uint8_t *bytes
 	uint32_t subscription_count = wr_take_u32(&in);
 	uint64_t next_tag = wr_take_u64(&in);
 	for (uint32_t i = 0; i < topic_count; i++) {
-		int rc = load_topic(c, &in, &none);
+		int rc = load_topic(c, &in, &none, version == CATALOG_VERSION_MAPS);
 		if (rc != 0)
 			return rc;
 	}

@@ -6,7 +6,13 @@
  *
  *   B1  count (writer, release) pairs with the acquire of every reader: an entry below it is
  *       complete and does not change any more, but for the event and byte counts of partitions,
- *       which are relaxed single-writer cells.
+ *       which are relaxed single-writer cells, and for what growing changes:
+ *   B2  map_count of a topic (writer, release) pairs with the acquire of who asks for the
+ *       partition of a record: the maps below it are complete and do not change. A record that
+ *       somebody sees lies behind its map, which was there before the gate passed it.
+ *
+ * A topic that can grow is laid out for as many partitions as it may ever have: cells, tags, and
+ * rows of subscriptions. What changes is how many of them are in force.
  */
 #ifndef WR_LOG_CATALOG_H
 #define WR_LOG_CATALOG_H
@@ -16,8 +22,21 @@
 #include "core/record/control.h"
 #include "core/record/section.h"
 
-struct wr_topic {
+/* Each is a multiple of the one before, and the pipeline's limit is 1 << 20. */
+#define WR_TOPIC_MAPS_MAX 20u
+
+/* How many partitions are in force for what stands behind seq, the PARTITION_MAP record's. */
+struct wr_topic_map {
+	uint64_t seq;
 	uint32_t partitions;
+};
+
+struct wr_topic {
+	uint32_t partitions; /* laid out: the most that it can have */
+	uint32_t made_with;  /* in force from the beginning */
+	wr_atomic_u32 in_force;
+	wr_atomic_u32 map_count; /* B2 */
+	struct wr_topic_map maps[WR_TOPIC_MAPS_MAX];
 	uint32_t first_cell; /* of its partitions in `cells` */
 	uint32_t tag_base;   /* tag of partition p is tag_base + p, cut to the tag's bits */
 	uint32_t name_bytes;
@@ -61,6 +80,7 @@ struct wr_catalog {
 	wr_atomic_u64 partition_count;
 	wr_atomic_u64 row_count;
 	wr_atomic_u64 next_tag;
+	wr_atomic_u64 growths; /* B2: of all topics: who follows them looks at this one */
 	struct wr_catalog_limits limits;
 };
 
@@ -84,6 +104,41 @@ int wr_catalog_subscription(struct wr_catalog *c, struct wr_undo *undo,
 			    const struct wr_record_view *view, uint64_t seq, uint32_t *ret_id,
 			    bool *ret_same);
 
+/*
+ * Decides a PARTITION_MAP record, and takes it in. 0; WEIR_E_EXISTS: so many are in force;
+ * WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (more than it was made for), -EINVAL (fewer, or no multiple).
+ */
+int wr_catalog_grow(struct wr_catalog *c, uint32_t topic, uint32_t partitions, uint64_t seq);
+
+/* How many partitions are in force now: the writer's own number, a moment old for others. */
+static inline uint32_t wr_topic_in_force(const struct wr_topic *t)
+{
+	return wr_load_relaxed(&t->in_force);
+}
+
+/* How many are in force for a record at seq. Any thread that sees the record. */
+static inline uint32_t wr_topic_partitions_at(const struct wr_topic *t, uint64_t seq)
+{
+	uint32_t count = wr_load_acquire(&t->map_count); /* B2 */
+	while (WR_UNLIKELY(count > 0) && t->maps[count - 1].seq >= seq)
+		count--;
+	return count > 0 ? t->maps[count - 1].partitions : t->made_with;
+}
+
+/* The partition of a record at seq. */
+static inline uint32_t wr_topic_partition(const struct wr_topic *t, const struct wr_record *r,
+					  uint64_t seq)
+{
+	return wr_record_partition(r, wr_topic_partitions_at(t, seq));
+}
+
+/*
+ * The partition that had the keys of one before it was in force, and the sequence of the map that
+ * put it in force; false: it is one of those that the topic was made with.
+ */
+bool wr_topic_parent(const struct wr_topic *t, uint32_t partition, uint32_t *ret_parent,
+		     uint64_t *ret_seq);
+
 /* Any thread. */
 static inline uint32_t wr_catalog_topic_count(struct wr_catalog *c)
 {
@@ -102,6 +157,8 @@ bool wr_catalog_find_subscription(struct wr_catalog *c, const char *name, size_t
 /* The row of a partition of a topic in a subscription, counted from its first; UINT32_MAX: none. */
 uint32_t wr_catalog_row(struct wr_catalog *c, const struct wr_subscription *s, uint32_t topic,
 			uint32_t partition);
+/* Whether a row's partition is in force. */
+bool wr_catalog_row_in_force(struct wr_catalog *c, const struct wr_subscription *s, uint32_t row);
 /* And back. */
 void wr_catalog_row_partition(struct wr_catalog *c, const struct wr_subscription *s, uint32_t row,
 			      uint32_t *ret_topic, uint32_t *ret_partition);

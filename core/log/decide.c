@@ -66,7 +66,7 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 		wr_keys_take(&t->keys, &key, seq, undo->entries != NULL);
 	wr_versions_take(&t->versions, &version, seq, undo->entries != NULL);
 	/* The counts are part of the run: taken back with it. */
-	uint32_t partition = wr_record_partition(view->head, topic->partitions);
+	uint32_t partition = wr_record_partition(view->head, wr_topic_in_force(topic));
 	struct wr_partition_cells *cell = &t->catalog.cells[topic->first_cell + partition];
 	wr_cell_set(undo, &cell->events, wr_load_relaxed(&cell->events) + 1);
 	wr_cell_set(undo, &cell->bytes, wr_load_relaxed(&cell->bytes) + view->head->bytes);
@@ -129,6 +129,7 @@ static int decide_topic(struct wr_tables *t, struct wr_undo *undo,
 	struct memory_of_topic m;
 	if (!wr_control_topic_read(view, &topic))
 		return -EINVAL;
+	d->features = topic.partitions_max != 0 ? WR_BATCH_MAPS : 0;
 	wr_control_window_read(view, &m.window);
 	wr_control_versions_read(view, &m.versions);
 	uint32_t id = wr_catalog_topic_count(&t->catalog);
@@ -194,8 +195,13 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 	}
 	const struct wr_subscription *s = &t->catalog.subscriptions[d->id];
 	wr_settle_start(&t->settle, s->row_first, s->row_count, s->start_seq);
-	for (uint32_t row = 0; row < s->row_count; row++)
-		wr_tables_count_from(t, undo, s, row, s->start_seq, seq);
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		/* Rows of a shared one are counted as one. */
+		if (s->order != WR_ORDER_PARTITION || wr_catalog_row_in_force(&t->catalog, s, row))
+			wr_tables_count_from(t, undo, s, row, s->start_seq, seq);
+		else
+			wr_settle_no_position(&t->settle, s->row_first + row);
+	}
 	if (s->order != WR_ORDER_PARTITION)
 		wr_outstanding_start(&t->outstanding, &t->settle, d->id, s);
 	d->tag = s->tag;
@@ -203,14 +209,17 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 	return 0;
 }
 
-/* The subscription of a control record, or NULL. Its row must be one of the subscription's. */
+/* The subscription of a control record, or NULL. Its row must be one of it that is in force. */
 static const struct wr_subscription *subscription_of(struct wr_tables *t,
 						     const struct wr_record *head)
 {
 	if (head->topic >= wr_catalog_subscription_count(&t->catalog))
 		return NULL;
 	const struct wr_subscription *s = &t->catalog.subscriptions[head->topic];
-	return head->key_hash < s->row_count ? s : NULL;
+	return head->key_hash < s->row_count &&
+			       wr_catalog_row_in_force(&t->catalog, s, head->key_hash)
+		       ? s
+		       : NULL;
 }
 
 /*
@@ -381,6 +390,9 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 		break;
 	case WR_KIND_TYPE:
 		rc = decide_schema(t, view, ret_decision);
+		break;
+	case WR_KIND_PARTITION_MAP:
+		rc = wr_decide_growth(t, undo, view, seq, ret_decision);
 		break;
 	case WR_KIND_FILTER:
 		rc = wr_decide_filter(t, undo, view, seq, ret_decision);

@@ -9,6 +9,7 @@
 #ifndef WR_LOG_DECIDE_H
 #define WR_LOG_DECIDE_H
 
+#include "core/base/bug.h"
 #include "core/log/catalog.h"
 #include "core/log/filters.h"
 #include "core/log/keys.h"
@@ -102,6 +103,9 @@ static inline void wr_tables_run_begin(struct wr_tables *t, struct wr_undo *undo
 void wr_tables_count_from(struct wr_tables *t, struct wr_undo *undo,
 			  const struct wr_subscription *s, uint32_t row, uint64_t position,
 			  uint64_t seq);
+/* A PARTITION_MAP record, for wr_decide(). */
+int wr_decide_growth(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
+		     uint64_t seq, struct wr_decision *d);
 /* A FILTER record, for wr_decide(). */
 int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 		     uint64_t seq, struct wr_decision *d);
@@ -117,7 +121,8 @@ void wr_tables_run_keep(struct wr_tables *t, struct wr_undo *undo);
 static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct wr_topic *topic,
 					     const struct wr_record *r)
 {
-	uint32_t partition = wr_record_partition(r, topic->partitions);
+	uint32_t partition = wr_record_partition(
+		r, WR_BUG(OLD_COUNT_PLACES) ? topic->made_with : wr_topic_in_force(topic));
 	struct wr_partition_cells *cell = &t->catalog.cells[topic->first_cell + partition];
 	wr_store_relaxed(&cell->events, wr_load_relaxed(&cell->events) + 1);
 	wr_store_relaxed(&cell->bytes, wr_load_relaxed(&cell->bytes) + r->bytes);

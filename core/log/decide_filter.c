@@ -74,12 +74,15 @@ static void count_filtered(struct wr_tables *t, struct wr_undo *undo,
 {
 	struct wr_outstanding *o = &t->outstanding;
 	bool shared = s->order != WR_ORDER_PARTITION;
-	for (uint32_t row = 0; row < s->row_count; row++)
-		wr_tables_count_from(
-			t, undo, s, row,
-			shared ? o->lists[id].frontier
-			       : wr_load_relaxed(&t->settle.rows[s->row_first + row].position),
-			seq);
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		uint64_t position =
+			wr_load_relaxed(&t->settle.rows[s->row_first + row].position); /* own */
+		if (shared)
+			position = o->lists[id].frontier;
+		else if (position == WR_POSITION_NONE)
+			continue; /* it counts from the record that puts it in force */
+		wr_tables_count_from(t, undo, s, row, position, seq);
+	}
 	for (uint32_t at = shared ? o->lists[id].first : WR_NO_ENTRY; at != WR_NO_ENTRY;
 	     at = o->entries[at].next) {
 		struct wr_settle_row *r = &t->settle.rows[s->row_first + o->entries[at].row];

@@ -55,6 +55,16 @@ void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count
 		s->rows_used = row_first + row_count;
 }
 
+void wr_settle_no_position(struct wr_settle *s, uint32_t row)
+{
+	wr_store_relaxed(&s->rows[row].position, WR_POSITION_NONE);
+}
+
+void wr_settle_row_begin(struct wr_settle *s, uint32_t row, uint64_t seq)
+{
+	wr_store_relaxed(&s->rows[row].position, seq);
+}
+
 /*
  * In a run it waits until all of that is kept. The group takes what is settled for settled once and
  * for all, and would never hand out again what a refused run gave back.

@@ -57,6 +57,15 @@ void wr_settle_reset(struct wr_settle *s);
 void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count,
 		     uint64_t start_seq);
 
+/*
+ * The position of a row whose partition is not in force, as of those of a shared subscription that
+ * have none of their own: nothing below it is needed for its sake.
+ */
+#define WR_POSITION_NONE UINT64_MAX
+void wr_settle_no_position(struct wr_settle *s, uint32_t row);
+/* Its partition is in force from the record at seq on. */
+void wr_settle_row_begin(struct wr_settle *s, uint32_t row, uint64_t seq);
+
 /* 0, WEIR_E_FENCED (generation), WEIR_E_OUT_OF_SEQUENCE (position), -EINVAL (no such row). */
 int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 		       const struct wr_control_progress *progress);

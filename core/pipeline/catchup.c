@@ -161,7 +161,7 @@ static void index_batch(const struct wr_catchup *c, struct wr_catalog *catalog,
 		uint32_t tag = WR_TAG_CONTROL;
 		if (r->kind == WR_KIND_EVENT && r->topic < topic_count) {
 			const struct wr_topic *topic = &catalog->topics[r->topic];
-			tag = topic->tag_base + wr_record_partition(r, topic->partitions);
+			tag = topic->tag_base + wr_topic_partition(topic, r, batch->first_seq + i);
 		} else if (r->kind != WR_KIND_EVENT && r->topic < subscription_count &&
 			   (r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_GENERATION ||
 			    r->kind == WR_KIND_SETTLE || r->kind == WR_KIND_REJECT ||

@@ -142,8 +142,11 @@ static int name_problem(struct weir_problem *problem, int code)
 static const char *exists_text(struct weir_pipeline *p, uint32_t found, char *to, size_t to_bytes)
 {
 	const struct wr_keys_window *w = wr_keys_window(&p->tables.keys, found);
+	const struct wr_topic *topic = &p->tables.catalog.topics[found];
 	int n = snprintf(to, to_bytes, "the topic exists already, with %u partitions",
-			 p->tables.catalog.topics[found].partitions);
+			 wr_topic_in_force(topic));
+	if (topic->partitions != topic->made_with)
+		n += snprintf(to + n, to_bytes - (size_t)n, " of %u", topic->partitions);
 	if (w != NULL)
 		n += snprintf(to + n, to_bytes - (size_t)n,
 			      ", a window of %u idempotency keys, %llu us", w->def.keys,
@@ -268,6 +271,11 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	if (options->partitions == 0 || options->partitions > p->options.partitions_max)
 		return wr_problem_set(reterr_problem, -EINVAL, "partitions",
 				      "a topic has 1 to partitions_max partitions");
+	if (options->partitions_max != 0 && (options->partitions_max < options->partitions ||
+					     options->partitions_max > p->options.partitions_max))
+		return wr_problem_set(reterr_problem, -EINVAL, "partitions_max",
+				      "a topic can grow to as many as it is made with, or more, up "
+				      "to partitions_max of the pipeline");
 	struct wr_control_window window;
 	struct wr_control_versions versions;
 	uint64_t policy;
@@ -278,10 +286,15 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 		rc = versions_of(p, options, &versions, reterr_problem);
 	if (rc != 0)
 		return rc;
-	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 72];
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_NAME_BYTES_MAX + 80];
 	uint8_t topic[WR_TOPIC_BYTES_MAX];
-	uint32_t topic_bytes =
-		wr_control_topic_write(options->partitions, &window, &versions, topic);
+	const struct wr_control_topic control = {
+		.partitions = options->partitions,
+		/* Who cannot grow is as it was before topics could. */
+		.partitions_max =
+			options->partitions_max > options->partitions ? options->partitions_max : 0,
+	};
+	uint32_t topic_bytes = wr_control_topic_write(&control, &window, &versions, topic);
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, options->name, (uint32_t)name_bytes, topic,
 			 topic_bytes);
 	struct wr_reply reply = {0};
@@ -311,7 +324,7 @@ int weir_topic_info(struct weir_pipeline *p, uint32_t topic, const char **ret_na
 	if (ret_name != NULL)
 		*ret_name = p->tables.catalog.topics[topic].name;
 	if (ret_partitions != NULL)
-		*ret_partitions = p->tables.catalog.topics[topic].partitions;
+		*ret_partitions = wr_topic_in_force(&p->tables.catalog.topics[topic]);
 	return 0;
 }
 

@@ -121,7 +121,7 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 		.epoch = batch->epoch,
 		.log = batch->log_id,
 		.topic = r->topic,
-		.partition = wr_record_partition(r, p->tables.catalog.topics[r->topic].partitions),
+		.partition = wr_topic_partition(&p->tables.catalog.topics[r->topic], r, seq),
 		.subscription = copier->live->id,
 		.flags = WR_ORIGIN_UNROUTED,
 	};
@@ -147,7 +147,7 @@ static void gather(struct wr_copier *copier, const struct wr_portion *portion, s
 	uint64_t seq = wr_portion_next(portion, copier->at_seq);
 	for (; seq < portion->end_seq; seq = wr_portion_next(portion, seq + 1)) {
 		const struct wr_record *r = wr_portion_record(p, portion->chunk, seq);
-		uint32_t row = wr_portion_row(p, copier->live, r);
+		uint32_t row = wr_portion_row(p, copier->live, r, seq);
 		if (row == UINT32_MAX || seq < copier->positions[row])
 			continue;
 		if (!add(copier, run, portion->chunk, seq, r, row))
@@ -244,6 +244,15 @@ static int pass(struct wr_copier *copier)
 
 /* ---- the step ---- */
 
+/* Rows that a growth has put in force: the gate was looked at before, and so none is missed. */
+static void follow_growth(struct wr_copier *copier)
+{
+	struct wr_settle_row *rows = settled_of(copier);
+	for (uint32_t r = 0; copier->live->can_grow && r < copier->rows; r++)
+		if (copier->positions[r] == WR_POSITION_NONE)
+			copier->positions[r] = wr_load_relaxed(&rows[r].position);
+}
+
 static void wait_for(struct wr_copier *copier, uint64_t now_ns, const char *why)
 {
 	struct weir_pipeline *p = copier->live->pipeline;
@@ -306,6 +315,7 @@ int wr_copier_step(struct wr_copier *copier, uint64_t now_ns)
 	copier->after_ns = 0;
 	if (copier->refused)
 		begin_again(copier);
+	follow_growth(copier);
 	if (copier->on_way == 0)
 		copier->safe_seq = copier->at_seq;
 	for (uint32_t i = 0; i < RUNS_A_STEP && copier->on_way < RUNS_ON_WAY_MAX &&

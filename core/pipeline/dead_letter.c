@@ -202,7 +202,7 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 		origin.log = batch->log_id;
 		origin.topic = r->topic;
 		origin.partition =
-			wr_record_partition(r, p->tables.catalog.topics[r->topic].partitions);
+			wr_topic_partition(&p->tables.catalog.topics[r->topic], r, event->seq);
 		memcpy(letter.origin, &origin, sizeof origin);
 		letter.copy = (struct wr_event_copy){
 			.view = &letter.view,

@@ -47,7 +47,12 @@ static uint64_t held_by_group(struct wr_subscription_live *live)
 		moving = moving || is_behind_its_mail(m);
 		held = wr_min_u64(held, wr_load_relaxed(&m->reading_seq));
 	}
-	return any && moving ? wr_min_u64(held, held_by_moving_rows(live)) : held;
+	if (any && moving)
+		held = wr_min_u64(held, held_by_moving_rows(live));
+	/* Members may have read beyond a growth that the group has not seen: it has rows there. */
+	if (live->can_grow && held != UINT64_MAX)
+		held = wr_min_u64(held, p->group_seen_seq + 1);
+	return held;
 }
 
 /* What `block` subscriptions keep in memory. */

@@ -66,31 +66,89 @@ static uint32_t port_room(void *context, uint32_t slot)
 }
 
 /*
- * From where on a row may hold something unsettled: its position, or what comes behind the gate.
- *
- * The gate is read before the counts: whatever they do not count as appended lies above it. When
- * everything appended is settled, nothing unsettled lies at or below the gate, and an idle
- * partition need not be searched from its old position on.
+ * Whether everything appended up to the gate is settled. The gate is read before the counts:
+ * whatever they do not count as appended lies above it.
  */
-uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row)
+static bool nothing_is_left(struct wr_subscription_live *live, uint32_t row, uint64_t *ret_visible)
 {
 	struct weir_pipeline *p = live->pipeline;
 	struct wr_catalog *catalog = &p->tables.catalog;
 	const struct wr_subscription *s = &catalog->subscriptions[live->id];
-	struct wr_settle_row *settle = &p->tables.settle.rows[s->row_first + row];
 	uint32_t topic, partition;
 	wr_catalog_row_partition(catalog, s, row, &topic, &partition);
 	struct wr_partition_cells *cell =
 		&catalog->cells[catalog->topics[topic].first_cell + partition];
-	uint64_t visible = wr_writer_visible_seq(&p->writer);
+	*ret_visible = wr_writer_visible_seq(&p->writer);
 	int64_t bytes;
 	bool exact;
-	bool nothing_left =
-		wr_lag_of_row(p, live, row, cell, visible, &bytes, &exact) == 0 && exact;
+	return wr_lag_of_row(p, live, row, cell, *ret_visible, &bytes, &exact) == 0 && exact;
+}
+
+static uint64_t position_of(struct wr_subscription_live *live, uint32_t row)
+{
+	const struct wr_subscription *s = &live->pipeline->tables.catalog.subscriptions[live->id];
+	return wr_load_relaxed(&live->pipeline->tables.settle.rows[s->row_first + row].position);
+}
+
+/*
+ * From where on a row may hold something unsettled: its position, or what comes behind the gate.
+ * When everything appended is settled, an idle partition need not be searched from its old position
+ * on.
+ */
+uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row)
+{
+	uint64_t visible;
 	/* Once all up to a gate was settled, only a seek can make any of it unsettled again. */
-	if (nothing_left || WR_BUG(NEW_OWNER_SKIPS))
+	if (nothing_is_left(live, row, &visible) || WR_BUG(NEW_OWNER_SKIPS))
 		live->told_from[row] = wr_max_u64(live->told_from[row], visible + 1);
-	return wr_max_u64(live->told_from[row], wr_load_relaxed(&settle->position));
+	return wr_max_u64(live->told_from[row], position_of(live, row));
+}
+
+void wr_group_follow_growth(struct wr_subscription_live *live)
+{
+	struct wr_catalog *catalog = &live->pipeline->tables.catalog;
+	const struct wr_subscription *s = &catalog->subscriptions[live->id];
+	uint64_t growths = wr_load_acquire(&catalog->growths); /* B2 */
+	if (growths == live->growths_seen || !live->can_grow)
+		return;
+	live->growths_seen = growths;
+	for (uint32_t t = 0; t < s->topic_count; t++)
+		live->topic_in_force[t] = wr_topic_in_force(&catalog->topics[s->topics[t]]);
+	wr_group_grow(&live->group, live->topic_in_force, live->topic_made_with);
+}
+
+/*
+ * By what was settled, or by what the last look at lag found: what a filter leaves out is not
+ * settled, and while much is published nobody has counted up to the gate but then.
+ */
+static bool is_settled_below(struct wr_subscription_live *live, uint32_t row, uint64_t seq)
+{
+	uint64_t visible;
+	return position_of(live, row) >= seq || live->anew[row].settled_to >= seq ||
+	       (nothing_is_left(live, row, &visible) && visible >= seq);
+}
+
+/*
+ * What lies before a growth in the partition that had a row's keys, and in the one that had them
+ * before that, is settled, and no seek is on its way to change it. Progress that was seen here
+ * stands in the log before whatever the group writes next.
+ */
+static bool port_opens(void *context, uint32_t row)
+{
+	struct wr_subscription_live *live = context;
+	struct wr_catalog *catalog = &live->pipeline->tables.catalog;
+	const struct wr_subscription *s = &catalog->subscriptions[live->id];
+	uint32_t topic, partition, parent;
+	uint64_t seq;
+	wr_catalog_row_partition(catalog, s, row, &topic, &partition);
+	uint32_t first = row - partition;
+	while (wr_topic_parent(&catalog->topics[topic], partition, &parent, &seq)) {
+		if (live->group.rows[first + parent].seek_position != WR_SEEK_NONE ||
+		    !is_settled_below(live, first + parent, seq))
+			return false;
+		partition = parent;
+	}
+	return true;
 }
 
 static void port_assign(void *context, uint32_t slot, uint32_t row, uint32_t generation)
@@ -171,6 +229,7 @@ void wr_group_ports_init(struct wr_subscription_live *live)
 		.room = port_room,
 		.assign = port_assign,
 		.revoke = port_revoke,
+		.opens = port_opens,
 		.lost = port_lost,
 		.fence = port_fence,
 		.lane_place = port_lane_place,

@@ -50,6 +50,7 @@ static int take_answers(struct weir_pipeline *p)
 		if (reply->code == 0 &&
 		    live->group.rows[raise->row].raising_position != WR_SEEK_NONE) {
 			live->told_from[raise->row] = 0;
+			live->anew[raise->row].settled_to = 0;
 			wr_lag_begin(p, live); /* before a member hears of the position */
 		}
 		wr_group_raised(&live->group, raise->row, reply->code);
@@ -171,6 +172,8 @@ static int group_step(void *self, uint32_t budget)
 	if (wr_load_relaxed(&p->sharing_count) != 0) /* X2 */
 		work += wr_router_step(p);
 	uint64_t now = wr_clock_mono_ns(p->host.clock);
+	/* Before growths are looked for: those up to there are known to the groups below. */
+	p->group_seen_seq = wr_writer_visible_seq(&p->writer);
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	bool members = false;
 	uint64_t due_ns = UINT64_MAX;
@@ -193,6 +196,7 @@ static int group_step(void *self, uint32_t budget)
 			due_ns = wr_min_u64(due_ns, wr_copier_due_ns(live->copier));
 			continue;
 		}
+		wr_group_follow_growth(live);
 		work += serve_seek(live);
 		wr_group_use(&live->group, (enum wr_assignor)wr_load_relaxed(&live->assignor));
 		work += wr_group_keep(&live->group, now);

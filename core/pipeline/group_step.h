@@ -13,6 +13,8 @@ void wr_member_tell(struct weir_pipeline *p, struct weir_member *m);
 void wr_group_remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what);
 /* Whether everything that a member sent up to a place in its lane is decided. */
 bool wr_group_lane_decided(struct weir_member *m, uint64_t place);
+/* Its group knows how many partitions are in force: when it is made, and when that changed. */
+void wr_group_follow_growth(struct wr_subscription_live *live);
 /* From where on a row may hold something unsettled. */
 uint64_t wr_group_unsettled_from(struct wr_subscription_live *live, uint32_t row);
 /* Brings one extent from disk: one that a member waits for, or else one that it will. Work done. */

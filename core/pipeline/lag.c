@@ -142,7 +142,7 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 		for (uint64_t seq = wr_portion_next(&portion, from); seq < end;
 		     seq = wr_portion_next(&portion, seq + 1)) {
 			const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
-			uint32_t row = wr_portion_row(p, live, r);
+			uint32_t row = wr_portion_row(p, live, r, seq);
 			if (row == UINT32_MAX || seq < live->anew[row].from_seq ||
 			    seq >= live->anew[row].end_seq)
 				continue;
@@ -197,7 +197,7 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 	     scan->next_seq < portion.end_seq;
 	     scan->next_seq = wr_portion_next(&portion, scan->next_seq + 1)) {
 		const struct wr_record *r = wr_portion_record(p, portion.chunk, scan->next_seq);
-		uint32_t row = wr_portion_row(p, live, r);
+		uint32_t row = wr_portion_row(p, live, r, scan->next_seq);
 		if (row == UINT32_MAX ||
 		    scan->next_seq < wr_load_relaxed(&wr_position_row(p, s, row)->position))
 			continue;
@@ -244,6 +244,25 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 	return sums;
 }
 
+/* Where a topic can grow: how far each row is known to be settled. */
+static void note_settled(struct weir_pipeline *p, struct wr_subscription_live *live,
+			 uint64_t visible)
+{
+	struct wr_catalog *catalog = &p->tables.catalog;
+	const struct wr_subscription *s = &catalog->subscriptions[live->id];
+	for (uint32_t row = 0; row < live->group.row_count; row++) {
+		uint32_t topic, partition;
+		wr_catalog_row_partition(catalog, s, row, &topic, &partition);
+		struct wr_partition_cells *cell =
+			&catalog->cells[catalog->topics[topic].first_cell + partition];
+		int64_t bytes;
+		bool exact;
+		if (wr_lag_of_row(p, live, row, cell, visible, &bytes, &exact) == 0 && exact)
+			live->anew[row].settled_to =
+				wr_max_u64(live->anew[row].settled_to, visible + 1);
+	}
+}
+
 static void alert(struct weir_pipeline *p, struct wr_subscription_live *live,
 		  const struct weir_lag *lag)
 {
@@ -285,6 +304,8 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 	uint32_t portions = wr_route_of(live) != NULL ? PORTIONS_A_LOOK : 1;
 	for (uint32_t i = 0; i < portions && count_behind(p, live, pin, visible) != 0; i++)
 		work = 1;
+	if (live->can_grow && live->sharing == NULL)
+		note_settled(p, live, visible);
 	struct sums sums = sum_rows(p, live, visible);
 	if (sums.from == UINT64_MAX)
 		live->oldest_us = 0;

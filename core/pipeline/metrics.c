@@ -186,7 +186,7 @@ static void put_topic(struct weir_pipeline *p, uint32_t id)
 	uint64_t events = 0, bytes = 0;
 	char number[16];
 
-	for (uint32_t i = 0; i < topic->partitions; i++) {
+	for (uint32_t i = 0; i < wr_topic_in_force(topic); i++) {
 		struct wr_partition_cells *cell = &p->tables.catalog.cells[topic->first_cell + i];
 		uint64_t in_events = wr_load_relaxed(&cell->events);
 		uint64_t in_bytes = wr_load_relaxed(&cell->bytes);
@@ -208,7 +208,7 @@ static void put_topic(struct weir_pipeline *p, uint32_t id)
 		return;
 	if (weir_topic_keys(p, id, &keys) != 0 || weir_topic_versions(p, id, &versions) != 0)
 		WR_DEBUG(false); /* it is there */
-	wr_metrics_put(m, slot, WR_METRIC_TOPIC_PARTITIONS, topic->partitions);
+	wr_metrics_put(m, slot, WR_METRIC_TOPIC_PARTITIONS, wr_topic_in_force(topic));
 	wr_metrics_put(m, slot, WR_METRIC_TOPIC_EVENTS, events);
 	wr_metrics_put(m, slot, WR_METRIC_TOPIC_BYTES, bytes);
 	wr_metrics_put(m, slot, WR_METRIC_TOPIC_KEYS, keys.keys);
@@ -225,9 +225,9 @@ static void put_rows(struct weir_pipeline *p, uint32_t id)
 	struct weir_subscription_partition part;
 	char number[16];
 
-	for (uint32_t row = 0; row < s->row_count; row++) {
-		if (s->row_first + (uint64_t)row >= m->layout.scopes[WR_SCOPE_ROW].slots ||
-		    weir_subscription_partition(p, id, row, &part) != 0)
+	for (uint32_t i = 0; weir_subscription_partition(p, id, i, &part) == 0; i++) {
+		uint32_t row = wr_catalog_row(&p->tables.catalog, s, part.topic, part.partition);
+		if (s->row_first + (uint64_t)row >= m->layout.scopes[WR_SCOPE_ROW].slots)
 			break;
 		(void)snprintf(number, sizeof number, "%u", part.partition);
 		const char *labels[] = {s->name, p->tables.catalog.topics[part.topic].name, number};

@@ -107,6 +107,8 @@ struct wr_lag_count {
 	 */
 	wr_atomic_u64 told_events, told_bytes;
 	wr_atomic_u64 complete_for;
+	uint64_t
+		settled_to; /* nothing unsettled lies below, where a topic can grow; as of a look */
 };
 
 /* A walk over the log in small portions: live chunks, or disk where they are gone. */
@@ -158,7 +160,11 @@ struct wr_subscription_live {
 	struct weir_pipeline *pipeline;
 	uint32_t id;
 	uint64_t recovered_end; /* events below may have been handed out by an earlier run */
-	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX];
+	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX]; /* laid out */
+	uint32_t topic_in_force[WR_SUBSCRIPTION_TOPICS_MAX];   /* as its group knows */
+	uint32_t topic_made_with[WR_SUBSCRIPTION_TOPICS_MAX];
+	bool can_grow;          /* some topic of it */
+	uint64_t growths_seen;  /* of the catalog's, by its group */
 	uint32_t *row_of_topic; /* [topics_max] first row of a topic, UINT32_MAX: not read */
 	uint64_t *told_from;    /* [row_count] nothing below is unsettled; its owner began there */
 	size_t anew_bytes;
@@ -253,9 +259,10 @@ struct weir_pipeline {
 	/* Records of the group under way, in the order of its lane's tickets. */
 	struct wr_raise *raises; /* ring, as large as the lane's replies */
 	uint64_t lag_checked_ns;
-	uint64_t group_idle_ns; /* until when the group step may be left alone */
-	uint32_t run_bytes_max; /* of users' runs */
-	uint64_t pass_every;    /* WR_PASS_EVERY; fewer in simulation */
+	uint64_t group_seen_seq; /* the group step's: growths up to it are known to groups */
+	uint64_t group_idle_ns;  /* until when the group step may be left alone */
+	uint32_t run_bytes_max;  /* of users' runs */
+	uint64_t pass_every;     /* WR_PASS_EVERY; fewer in simulation */
 	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
 	struct weir_producer *producers;            /* [producers_max] */
 	struct weir_member *members;                /* [members_max] */
@@ -339,7 +346,7 @@ static inline struct wr_encode_topic wr_pipeline_topic(const struct weir_pipelin
 						       uint32_t topic)
 {
 	return (struct wr_encode_topic){
-		.partition_count = p->tables.catalog.topics[topic].partitions,
+		.partition_count = wr_topic_in_force(&p->tables.catalog.topics[topic]),
 		.versioned = wr_versions_topic(&p->tables.versions, topic) != NULL,
 	};
 }

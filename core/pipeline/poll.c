@@ -191,7 +191,7 @@ static struct wr_member_row *row_of(struct weir_member *m, const struct wr_recor
 	uint32_t first = subscription_of(m)->row_of_topic[r->topic];
 	if (first == UINT32_MAX)
 		return NULL;
-	*ret_partition = wr_record_partition(r, p->tables.catalog.topics[r->topic].partitions);
+	*ret_partition = wr_topic_partition(&p->tables.catalog.topics[r->topic], r, seq);
 	struct wr_member_row *row = &m->rows[first + *ret_partition];
 	if (row->generation == 0 || row->revoked || seq < row->next_out)
 		return NULL;

@@ -102,11 +102,11 @@ uint64_t wr_portion_oldest_seq(struct weir_pipeline *p, struct wr_pin *pin)
 }
 
 uint32_t wr_portion_row(struct weir_pipeline *p, const struct wr_subscription_live *live,
-			const struct wr_record *r)
+			const struct wr_record *r, uint64_t seq)
 {
 	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max ||
 	    live->row_of_topic[r->topic] == UINT32_MAX)
 		return UINT32_MAX;
-	uint32_t partitions = p->tables.catalog.topics[r->topic].partitions;
-	return live->row_of_topic[r->topic] + wr_record_partition(r, partitions);
+	return live->row_of_topic[r->topic] +
+	       wr_topic_partition(&p->tables.catalog.topics[r->topic], r, seq);
 }

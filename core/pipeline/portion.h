@@ -44,9 +44,9 @@ const struct wr_record *wr_portion_record(struct weir_pipeline *p, const struct 
 const struct wr_batch_header *wr_portion_batch(struct wr_chunk *chunk, uint64_t seq);
 /* The first sequence that can be found; UINT64_MAX: there is nothing. */
 uint64_t wr_portion_oldest_seq(struct weir_pipeline *p, struct wr_pin *pin);
-/* The row of a record in a subscription; UINT32_MAX when it is none of its events. */
+/* The row of a record at seq in a subscription; UINT32_MAX when it is none of its events. */
 uint32_t wr_portion_row(struct weir_pipeline *p, const struct wr_subscription_live *live,
-			const struct wr_record *r);
+			const struct wr_record *r, uint64_t seq);
 /* The append time of a record in it. */
 uint64_t wr_portion_time_us(struct wr_chunk *chunk, uint64_t seq, const struct wr_record *r);
 

@@ -16,22 +16,31 @@ static void set_tag(struct weir_replay *r, uint32_t tag)
 	r->tags[tag / 64] |= 1ull << (tag % 64);
 }
 
-/* Where the key's events lie, of those that are placed by their key. */
-static uint32_t partition_of_key(const struct weir_replay *r, uint32_t partition_count)
+/*
+ * Whether events of the key, of those that are placed by it, lie in a partition: as the topic was
+ * made, or as it has grown since, or will until the replay comes to its end.
+ */
+static bool may_have_key(const struct weir_replay *r, const struct wr_topic *topic, uint32_t i)
 {
 	const struct wr_record r0 = {.key_hash = r->key_hash};
-	return wr_record_partition(&r0, partition_count);
+	if (topic->partitions == topic->made_with)
+		return i == wr_record_partition(&r0, topic->partitions);
+	return i % topic->made_with == wr_record_partition(&r0, topic->made_with);
 }
 
 /* One topic's partitions that are looked at: their count. */
 static uint32_t set_topic(struct weir_replay *r, const struct wr_topic *topic)
 {
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < topic->partitions; i++) {
+	bool asks_for_one = r->options.partition != UINT32_MAX;
+	/* Whoever follows may come to those that are not there yet. */
+	uint32_t end =
+		asks_for_one && !r->options.follow ? wr_topic_in_force(topic) : topic->partitions;
+	for (uint32_t i = 0; i < end; i++) {
 		if (r->options.partition != UINT32_MAX && i != r->options.partition)
 			continue;
 		if (r->options.partition == UINT32_MAX && r->options.key != NULL &&
-		    i != partition_of_key(r, topic->partitions))
+		    !may_have_key(r, topic, i))
 			continue;
 		set_tag(r, topic->tag_base + i);
 		count++;
@@ -123,8 +132,8 @@ int wr_replay_wants(struct weir_replay *r, uint32_t index, struct weir_item *ite
 	    record->topic >= wr_catalog_topic_count(&p->tables.catalog) ||
 	    !is_of_topic(r, record->topic) || (o->key != NULL && !is_of_key(r, record)))
 		return 0;
-	uint32_t partition =
-		wr_record_partition(record, p->tables.catalog.topics[record->topic].partitions);
+	uint32_t partition = wr_topic_partition(&p->tables.catalog.topics[record->topic], record,
+						m->chunk->first_seq + index);
 	if (o->partition != UINT32_MAX && partition != o->partition)
 		return 0;
 	wr_member_fill_item(m, index, m->chunk->first_seq + index, record, partition, item);

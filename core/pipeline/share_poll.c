@@ -158,7 +158,7 @@ static void fill(struct weir_member *m, const struct wr_grant *grant, struct wei
 	uint32_t place = wr_column_place(&m->pipeline->chunks, m->chunk->column[index]);
 	const struct wr_record *r = (const struct wr_record *)(m->chunk->readable + place);
 	const struct wr_topic *topic = &m->pipeline->tables.catalog.topics[r->topic];
-	wr_member_fill_item(m, index, grant->seq, r, wr_record_partition(r, topic->partitions),
+	wr_member_fill_item(m, index, grant->seq, r, wr_topic_partition(topic, r, grant->seq),
 			    item);
 	item->flags = grant->redelivered ? WEIR_ITEM_REDELIVERED : 0;
 	item->attempts = grant->attempts;

@@ -105,7 +105,7 @@ static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 		if (((sharing->tags[tag / 64] >> (tag % 64)) & 1) == 0)
 			continue;
 		const struct wr_record *r = wr_portion_record(p, portion->chunk, seq);
-		uint32_t row = wr_portion_row(p, sharing->live, r);
+		uint32_t row = wr_portion_row(p, sharing->live, r, seq);
 		if (row == UINT32_MAX)
 			continue;
 		uint64_t appended_us = time_us(&times, seq, r);

@@ -43,16 +43,20 @@ int weir_subscription_info(struct weir_pipeline *p, uint32_t id,
 		return WEIR_E_UNKNOWN_NAME;
 	bool shared = s->order != WR_ORDER_PARTITION;
 	uint64_t position = UINT64_MAX;
+	uint32_t partition_count = 0;
+	/* Rows that are not in force have no position. */
 	for (uint32_t row = 0; row < s->row_count; row++)
 		position = wr_min_u64(position,
 				      wr_load_relaxed(&wr_position_row(p, s, row)->position));
+	for (uint32_t i = 0; i < s->topic_count; i++)
+		partition_count += wr_topic_in_force(&p->tables.catalog.topics[s->topics[i]]);
 	*ret_info = (struct weir_subscription_info){
 		.struct_bytes = sizeof *ret_info,
 		.name = s->name,
 		.order = (enum weir_order)s->order, /* the two enums have the same numbers */
 		.topics = s->topics,
 		.topic_count = s->topic_count,
-		.partition_count = s->row_count,
+		.partition_count = partition_count,
 		.member_count = members_of(p, id),
 		.outstanding_max = shared ? s->outstanding_max : 0,
 		.outstanding = shared ? wr_load_relaxed(&p->tables.outstanding.lists[id].count) : 0,
@@ -61,22 +65,38 @@ int weir_subscription_info(struct weir_pipeline *p, uint32_t id,
 	return 0;
 }
 
+/* The row of the index-th partition that is in force; UINT32_MAX: there are not so many. */
+static uint32_t row_at(struct weir_pipeline *p, const struct wr_subscription *s, uint32_t index)
+{
+	uint32_t row = 0;
+	for (uint32_t i = 0; i < s->topic_count; i++) {
+		const struct wr_topic *topic = &p->tables.catalog.topics[s->topics[i]];
+		uint32_t in_force = wr_topic_in_force(topic);
+		if (index < in_force)
+			return row + index;
+		index -= in_force;
+		row += topic->partitions;
+	}
+	return UINT32_MAX;
+}
+
 int weir_subscription_partition(struct weir_pipeline *p, uint32_t id, uint32_t index,
 				struct weir_subscription_partition *ret_partition)
 {
 	const struct wr_subscription *s = subscription_of(p, id);
-	if (s == NULL || index >= s->row_count)
+	uint32_t row_index = s != NULL ? row_at(p, s, index) : UINT32_MAX;
+	if (row_index == UINT32_MAX)
 		return WEIR_E_UNKNOWN_NAME;
 	struct weir_subscription_partition of = {.topic = 0};
 	int64_t bytes;
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
-	wr_catalog_row_partition(&p->tables.catalog, s, index, &of.topic, &of.partition);
+	wr_catalog_row_partition(&p->tables.catalog, s, row_index, &of.topic, &of.partition);
 	struct wr_partition_cells *cell =
 		&p->tables.catalog
 			 .cells[p->tables.catalog.topics[of.topic].first_cell + of.partition];
-	int64_t events =
-		wr_lag_of_row(p, &p->subscriptions[id], index, cell, visible, &bytes, &of.exact);
-	struct wr_settle_row *row = wr_position_row(p, s, index);
+	int64_t events = wr_lag_of_row(p, &p->subscriptions[id], row_index, cell, visible, &bytes,
+				       &of.exact);
+	struct wr_settle_row *row = wr_position_row(p, s, row_index);
 	of.position = wr_load_relaxed(&row->position);
 	of.generation = wr_load_relaxed(&row->generation);
 	of.lag_events = events > 0 ? (uint64_t)events : 0;

@@ -109,8 +109,12 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 	live->pipeline = p;
 	live->id = id;
 	wr_group_ports_init(live);
-	for (uint32_t t = 0; t < s->topic_count; t++)
-		live->topic_partitions[t] = p->tables.catalog.topics[s->topics[t]].partitions;
+	for (uint32_t t = 0; t < s->topic_count; t++) {
+		const struct wr_topic *topic = &p->tables.catalog.topics[s->topics[t]];
+		live->topic_partitions[t] = topic->partitions;
+		live->topic_made_with[t] = topic->made_with;
+		live->can_grow = live->can_grow || topic->partitions != topic->made_with;
+	}
 	live->row_of_topic =
 		memory->ops->alloc(memory, p->options.topics_max * sizeof(uint32_t), 8);
 	live->anew_bytes = s->row_count * sizeof *live->anew;
@@ -131,6 +135,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 		return rc;
 	for (uint32_t t = 0; t < p->options.topics_max; t++)
 		live->row_of_topic[t] = UINT32_MAX;
+	live->growths_seen = UINT64_MAX; /* none like it: it follows now */
+	wr_group_follow_growth(live);
 	uint32_t row = 0;
 	for (uint32_t t = 0; t < s->topic_count; t++) {
 		live->row_of_topic[s->topics[t]] = row;

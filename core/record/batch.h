@@ -46,6 +46,8 @@
 #define WR_BATCH_SCHEMAS 2u
 /* In features_must: a filter that wants what nobody else does (filter_record.h). */
 #define WR_BATCH_UNROUTED 4u
+/* In features_must: it holds a topic that can grow, or a growth (control.h). */
+#define WR_BATCH_MAPS 8u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

@@ -30,6 +30,7 @@ void wr_control_write(void *to, enum wr_kind kind, uint32_t topic, uint32_t row,
 /* A topic without a window, and without versions, is what it was before there were those. */
 #define TOPIC_PLAIN_BYTES 4u
 #define TOPIC_WINDOW_BYTES 32u
+#define TOPIC_VERSIONS_BYTES 56u
 
 static bool read_exact(const struct wr_record_view *view, void *to, uint32_t bytes)
 {
@@ -39,21 +40,27 @@ static bool read_exact(const struct wr_record_view *view, void *to, uint32_t byt
 	return true;
 }
 
-uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_window *window,
+uint32_t wr_control_topic_write(const struct wr_control_topic *topic,
+				const struct wr_control_window *window,
 				const struct wr_control_versions *versions, uint8_t *to)
 {
 	memset(to, 0, WR_TOPIC_BYTES_MAX);
-	wr_put_u32(to, partitions);
+	wr_put_u32(to, topic->partitions);
 	if (window->keys != 0) {
 		wr_put_u32(to + 4, window->keys);
 		wr_put_u64(to + 8, window->span_us);
 		memcpy(to + 16, window->secret, WR_SECRET_BYTES);
 	}
-	if (versions->keys == 0)
-		return window->keys == 0 ? TOPIC_PLAIN_BYTES : TOPIC_WINDOW_BYTES;
-	wr_put_u32(to + TOPIC_WINDOW_BYTES, versions->keys);
-	memcpy(to + TOPIC_WINDOW_BYTES + 8, versions->secret, WR_SECRET_BYTES);
-	return WR_TOPIC_BYTES_MAX;
+	if (versions->keys != 0) {
+		wr_put_u32(to + TOPIC_WINDOW_BYTES, versions->keys);
+		memcpy(to + TOPIC_WINDOW_BYTES + 8, versions->secret, WR_SECRET_BYTES);
+	}
+	wr_put_u32(to + TOPIC_VERSIONS_BYTES, topic->partitions_max);
+	if (topic->partitions_max != 0)
+		return WR_TOPIC_BYTES_MAX;
+	if (versions->keys != 0)
+		return TOPIC_VERSIONS_BYTES;
+	return window->keys == 0 ? TOPIC_PLAIN_BYTES : TOPIC_WINDOW_BYTES;
 }
 
 bool wr_control_versions_valid(const struct wr_control_versions *versions)
@@ -82,41 +89,64 @@ void wr_control_versions_read(const struct wr_record_view *view, struct wr_contr
 {
 	const uint8_t *from = view->payload + TOPIC_WINDOW_BYTES;
 	*ret = (struct wr_control_versions){0};
-	if (view->payload_bytes < WR_TOPIC_BYTES_MAX)
+	if (view->payload_bytes < TOPIC_VERSIONS_BYTES)
 		return;
 	ret->keys = wr_get_u32(from);
 	memcpy(ret->secret, from + 8, WR_SECRET_BYTES);
 }
 
-/* With versions, a window may be absent, and is zero then. */
+static bool is_zero(const struct wr_record_view *view, uint32_t from, uint32_t to)
+{
+	static const uint8_t zeros[TOPIC_VERSIONS_BYTES];
+	return memcmp(view->payload + from, zeros, to - from) == 0;
+}
+
+/* With what stands behind it, a window may be absent, and is zero then; so may versions. */
 static bool parts_are_valid(const struct wr_record_view *view)
 {
-	static const uint8_t zeros[TOPIC_WINDOW_BYTES - TOPIC_PLAIN_BYTES];
 	struct wr_control_versions versions;
 	struct wr_control_window window;
 	wr_control_window_read(view, &window);
 	wr_control_versions_read(view, &versions);
+	bool has_window = wr_control_window_valid(&window);
+	bool has_versions = wr_control_versions_valid(&versions);
 	switch (view->payload_bytes) {
 	case TOPIC_PLAIN_BYTES:
 		return true;
 	case TOPIC_WINDOW_BYTES:
-		return wr_control_window_valid(&window);
+		return has_window;
+	case TOPIC_VERSIONS_BYTES:
 	case WR_TOPIC_BYTES_MAX:
-		return (wr_control_window_valid(&window) ||
-			memcmp(view->payload + TOPIC_PLAIN_BYTES, zeros, sizeof zeros) == 0) &&
-		       wr_control_versions_valid(&versions) &&
-		       wr_get_u32(view->payload + TOPIC_WINDOW_BYTES + 4) == 0;
+		break;
 	default:
 		return false;
 	}
+	bool may_lack_versions = view->payload_bytes == WR_TOPIC_BYTES_MAX;
+	return (has_window || is_zero(view, TOPIC_PLAIN_BYTES, TOPIC_WINDOW_BYTES)) &&
+	       (has_versions ||
+		(may_lack_versions && is_zero(view, TOPIC_WINDOW_BYTES, TOPIC_VERSIONS_BYTES))) &&
+	       wr_get_u32(view->payload + TOPIC_WINDOW_BYTES + 4) == 0;
 }
 
 bool wr_control_topic_read(const struct wr_record_view *view, struct wr_control_topic *ret)
 {
 	if (!parts_are_valid(view))
 		return false;
-	ret->partitions = wr_get_u32(view->payload);
-	return ret->partitions > 0;
+	*ret = (struct wr_control_topic){.partitions = wr_get_u32(view->payload)};
+	if (view->payload_bytes < WR_TOPIC_BYTES_MAX)
+		return ret->partitions > 0;
+	ret->partitions_max = wr_get_u32(view->payload + TOPIC_VERSIONS_BYTES);
+	return ret->partitions > 0 && ret->partitions_max >= ret->partitions &&
+	       wr_get_u32(view->payload + TOPIC_VERSIONS_BYTES + 4) == 0;
+}
+
+bool wr_control_map_read(const struct wr_record_view *view, uint32_t *ret_partitions)
+{
+	uint8_t payload[WR_PARTITION_MAP_BYTES];
+	if (!read_exact(view, payload, sizeof payload))
+		return false;
+	*ret_partitions = wr_get_u32(payload);
+	return *ret_partitions > 0 && wr_get_u32(payload + 4) == 0;
 }
 
 bool wr_control_subscription_read(const struct wr_record_view *view,

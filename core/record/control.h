@@ -9,7 +9,12 @@
  *                                                          u64 span_us, u8 secret[16]; and, of
  *                                                          one whose keys have versions, behind
  *                                                          that (zero, if it has no window): u32
- *                                                          keys, u32 zero, u8 secret[16]
+ *                                                          keys, u32 zero, u8 secret[16]; and, of
+ *                                                          one that can grow, behind both (zero,
+ *                                                          where it has none): u32
+ *                                                          partitions_max, u32 zero
+ *   PARTITION_MAP topic id          0               -      u32 partitions, u32 zero: in force
+ *                                                          behind it
  *   SUBSCRIPTION  subscription id * 0               name   u32 topic_count, u32 start (below),
  *                                                          u64 start_seq *, u32 topic ids[];
  *                                                          shared ones, and those with a filter:
@@ -69,8 +74,10 @@ struct wr_control_versions {
 
 struct wr_control_topic {
 	uint32_t partitions;
+	uint32_t partitions_max; /* that it can grow to; 0: it does not say, and cannot grow */
 };
-#define WR_TOPIC_BYTES_MAX 56u
+#define WR_TOPIC_BYTES_MAX 64u
+#define WR_PARTITION_MAP_BYTES 8u
 
 struct wr_control_subscription {
 	uint32_t topic_count;
@@ -130,7 +137,8 @@ static inline uint32_t wr_control_subscription_bytes(uint32_t topic_count)
 }
 
 /* Writes a topic's payload at `to` (room for WR_TOPIC_BYTES_MAX); its bytes. */
-uint32_t wr_control_topic_write(uint32_t partitions, const struct wr_control_window *window,
+uint32_t wr_control_topic_write(const struct wr_control_topic *topic,
+				const struct wr_control_window *window,
 				const struct wr_control_versions *versions, uint8_t *to);
 /* Whether they may be so: some keys, within the limits of the format. */
 bool wr_control_window_valid(const struct wr_control_window *window);
@@ -160,6 +168,9 @@ bool wr_control_skip_read(const struct wr_record_view *view, struct wr_control_s
 bool wr_control_progress_read(const struct wr_record_view *view, struct wr_control_progress *ret);
 bool wr_control_generation_read(const struct wr_record_view *view,
 				struct wr_control_generation *ret);
+
+/* PARTITION_MAP: the number of partitions that is in force behind it; false: malformed. */
+bool wr_control_map_read(const struct wr_record_view *view, uint32_t *ret_partitions);
 
 /* 1..200 of [A-Za-z0-9._-], not beginning with '.': no name can become a path. */
 bool wr_name_valid(const void *name, size_t name_bytes);

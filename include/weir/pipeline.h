@@ -124,6 +124,14 @@ struct weir_topic_options {
 	const char *name;    /**< 1..200 of [A-Za-z0-9._-], not beginning with '.' */
 	uint32_t partitions; /**< 1..options.partitions_max; default 1 */
 	/**
+	 * The most that it can ever grow to (weir_topic_grow()): partitions .. partitions_max of
+	 * the pipeline; 0 (default): it does not grow, or, of a topic that is there, whatever it
+	 * was made with. It counts against that as a whole from the beginning, and
+	 * each subscription and each member has room for it: about 100 bytes a partition for a
+	 * subscription, 250 for a member. Fixed when the topic is made.
+	 */
+	uint32_t partitions_max;
+	/**
 	 * The topic remembers the idempotency keys (weir_ids.idempotency_key) of so many events,
 	 * the last ones; an event whose key is among them is refused with WEIR_E_DUPLICATE. 0
 	 * (default): none, and its events may have no such key. They count against
@@ -195,13 +203,50 @@ WEIR_API void weir_topic_options_init(struct weir_topic_options *options);
  * @param ret_topic       the id for weir_event.topic, the same after every restart
  * @param reterr_problem  may be NULL
  * @return 0, -EINVAL (a name with '/' or "..", no partitions), WEIR_E_EXISTS (same name, another
- *         partition count, window or versioned_keys), WEIR_E_FULL (topics_max, partitions_max,
- *         idempotency_keys_max, versioned_keys_max), WEIR_E_CLOSED, WEIR_E_FAILED
+ *         partition count than now, partitions_max, window or versioned_keys), WEIR_E_FULL
+ *         (topics_max, partitions_max, idempotency_keys_max, versioned_keys_max),
+ *         WEIR_E_CLOSED, WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_create(struct weir_pipeline *pipeline,
 					       const struct weir_topic_options *options,
 					       uint32_t *ret_topic,
 					       struct weir_problem *reterr_problem);
+
+/**
+ * Give a topic more partitions. An event that is ordered behind this lies where its key's hash says
+ * under the new number, whoever publishes it: the writer places it, and producers need not know.
+ * Half of the keys, where it doubles, go on in partitions that are new.
+ *
+ * Each key stays in order for each subscription, which Kafka's createPartitions does not keep: a
+ * new partition is handed to nobody before everything is settled that its keys have in the
+ * partition where they were. Only the new ones wait; the others go on. That is so also for a
+ * subscription that is made later, or that seeks to before this, and for one growth behind another.
+ * It holds for keys: an event whose producer names the partition (weir_event.partition_set) is in
+ * that one.
+ *
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one commit, not for groups.
+ *            Allocates: never.
+ * @param partitions      a multiple of what it has, up to weir_topic_options.partitions_max; what
+ *                        it has already: 0, and nothing is written
+ * @param reterr_problem  may be NULL
+ * @return 0, WEIR_E_UNKNOWN_NAME, -EINVAL (fewer than it has, or no multiple of it), WEIR_E_FULL
+ *         (more than it was made for), WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_grow(struct weir_pipeline *pipeline, uint32_t topic,
+					     uint32_t partitions,
+					     struct weir_problem *reterr_problem);
+
+/**
+ * How many partitions a topic has, and may have.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_partitions      may be NULL
+ * @param ret_partitions_max  may be NULL; the same number, if it cannot grow
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_partitions(struct weir_pipeline *pipeline, uint32_t topic,
+						   uint32_t *ret_partitions,
+						   uint32_t *ret_partitions_max);
 
 /**
  * Look a topic up.
@@ -264,7 +309,7 @@ WEIR_API WEIR_MUST_CHECK int weir_key_version(struct weir_pipeline *pipeline, ui
 					      uint32_t *ret_version, uint64_t *ret_sequence);
 
 /**
- * Name and partition count of a topic.
+ * Name and partition count of a topic, which may have grown by the next call.
  *
  * Thread: any. Blocks: never. Allocates: never.
  * @param ret_name        may be NULL; valid until the pipeline is closed

@@ -191,8 +191,9 @@ struct weir_subscription_info {
 	enum weir_order order;
 	const uint32_t *topics; /**< ids; as long as the pipeline */
 	uint32_t topic_count;
-	uint32_t partition_count; /**< of all its topics */
-	uint32_t member_count;    /**< that have joined in this process */
+	uint32_t
+		partition_count; /**< of all its topics, now: topics may grow (weir_topic_grow()) */
+	uint32_t member_count;   /**< that have joined in this process */
 	uint32_t outstanding_max; /**< order KEY and NONE, as the one below */
 	uint64_t outstanding;     /**< taken and not settled */
 	uint64_t position;        /**< lowest next sequence: below, everything is settled */

@@ -230,7 +230,8 @@ struct shared_limit {
 	const char *limit; /* in limits: */
 	const char *key;   /* of a topic */
 	const char *what;
-	size_t place; /* of the number in a topic */
+	size_t place;      /* of the number in a topic */
+	size_t most_place; /* of one that counts where it is larger; the same: there is none */
 	uint32_t most;
 };
 
@@ -242,9 +243,10 @@ static void check_sum(struct wr_config_findings *findings, const struct wr_confi
 	const struct wr_config_node *last = NULL;
 	uint64_t sum = 0;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
-		uint32_t number;
+		uint32_t number, most;
 		memcpy(&number, (const char *)&topics[i] + l->place, sizeof number);
-		sum += number;
+		memcpy(&most, (const char *)&topics[i] + l->most_place, sizeof most);
+		sum += most > number ? most : number;
 		if (last == NULL && sum > l->most)
 			last = item;
 	}
@@ -263,10 +265,13 @@ static void check_sums(struct wr_config_findings *findings, const struct wr_conf
 	const struct weir_options *o = &values->options;
 	const struct shared_limit limits[] = {
 		{"partitions", "partitions", "partitions",
-		 offsetof(struct wr_config_topic, partitions), o->partitions_max},
+		 offsetof(struct wr_config_topic, partitions),
+		 offsetof(struct wr_config_topic, partitions_max), o->partitions_max},
 		{"idempotency_keys", "idempotency", "idempotency keys",
+		 offsetof(struct wr_config_topic, idempotency_keys),
 		 offsetof(struct wr_config_topic, idempotency_keys), o->idempotency_keys_max},
 		{"versioned_keys", "versioned_keys", "versioned keys",
+		 offsetof(struct wr_config_topic, versioned_keys),
 		 offsetof(struct wr_config_topic, versioned_keys), o->versioned_keys_max},
 	};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(limits); i++)
@@ -279,6 +284,17 @@ static void check_window(struct wr_config_findings *findings, const struct wr_co
 	struct wr_config_place place = wr_config_item_place(findings, item, "idempotency");
 	if (topic->idempotency_span_ns % 1000 != 0)
 		wr_config_error(findings, place, "span: of whole microseconds");
+}
+
+static void check_growth(struct wr_config_findings *findings, const struct wr_config_node *item,
+			 const struct wr_config_topic *topic)
+{
+	if (topic->partitions_max == 0 || topic->partitions_max >= topic->partitions)
+		return;
+	struct weir_config_diagnostic *d =
+		wr_config_error(findings, wr_config_item_place(findings, item, "partitions_max"),
+				"the topic has %u partitions already", topic->partitions);
+	wr_config_help(findings, d, "partitions_max: %u", topic->partitions);
 }
 
 static void check_compact(struct wr_config_findings *findings,
@@ -300,6 +316,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 	const struct wr_config_node *item = wr_config_node_at(root, "topics")->first;
 	for (uint32_t i = 0; i < values->topics.count; i++, item = item->next) {
 		check_window(findings, item, &topics[i]);
+		check_growth(findings, item, &topics[i]);
 		check_compact(findings, values, item, &topics[i]);
 		wr_config_check_unrouted(findings, values, &topics[i], item);
 		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;

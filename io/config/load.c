@@ -88,6 +88,7 @@ static bool make_topics(struct weir_config *config)
 		weir_topic_options_init(&config->topics[i]);
 		config->topics[i].name = from[i].name;
 		config->topics[i].partitions = from[i].partitions;
+		config->topics[i].partitions_max = from[i].partitions_max;
 		config->topics[i].idempotency_keys = from[i].idempotency_keys;
 		config->topics[i].idempotency_span_ns = from[i].idempotency_span_ns;
 		config->topics[i].versioned_keys = from[i].versioned_keys;

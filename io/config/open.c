@@ -84,12 +84,29 @@ static int set_unrouted(const struct weir_config *config, struct weir_pipeline *
 	return 0;
 }
 
+/*
+ * A topic that the log has with fewer partitions grows, if it is the same in everything else: that
+ * is asked first, since a growth stays.
+ */
+static int create_topic(struct weir_pipeline *pipeline, const struct weir_topic_options *options,
+			struct weir_problem *problem)
+{
+	struct weir_topic_options as_it_is = *options;
+	uint32_t id;
+	if (weir_topic_find(pipeline, options->name, &id) != 0 ||
+	    weir_topic_partitions(pipeline, id, &as_it_is.partitions, NULL) != 0 ||
+	    as_it_is.partitions >= options->partitions)
+		return weir_topic_create(pipeline, options, &id, problem);
+	int rc = weir_topic_create(pipeline, &as_it_is, &id, problem);
+	return rc != 0 ? rc : weir_topic_grow(pipeline, id, options->partitions, problem);
+}
+
 static int create(const struct weir_config *config, struct weir_pipeline *pipeline,
 		  struct weir_problem *problem)
 {
 	uint32_t id;
 	for (uint32_t i = 0; i < config->values.topics.count; i++) {
-		int rc = weir_topic_create(pipeline, &config->topics[i], &id, problem);
+		int rc = create_topic(pipeline, &config->topics[i], problem);
 		if (rc == 0)
 			continue;
 		prepend_place(config, item_place(config, "topics", i), problem);

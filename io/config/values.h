@@ -93,6 +93,7 @@ struct wr_config_topic {
 	uint32_t partitions;
 	struct wr_config_follows schema;
 	const char *unrouted;      /* NULL: not said */
+	uint32_t partitions_max;   /* 0: it says nothing of growing */
 	uint32_t idempotency_keys; /* 0: it has no window */
 	uint64_t idempotency_span_ns;
 	uint32_t versioned_keys; /* 0: its keys have no versions */

@@ -182,6 +182,11 @@
 	X(INSTANCE_TWICE, unit_seats, "seats::a_second_one_with_the_same_id_fences_the_first")     \
 	X(LOST_ROW_TAKEN, unit_members,                                                            \
 	  "members::who_slept_through_seeks_holds_nothing_of_what_they_gave_it")                   \
+	X(GROWTH_NOT_DRAINED, sim_pipeline,                                                        \
+	  "a new partition is given away before its keys are drained")                             \
+	X(GROWTH_NOT_DRAINED, unit_growth, "growth::new_partitions_wait_for_what_came_before")     \
+	X(OLD_COUNT_PLACES, sim_pipeline, "the tables are not the fold of the log")                \
+	X(GROWTHS_NOT_SAVED, unit_growth, "growth::an_open_knows_where_the_topic_grew")            \
 	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
 	X(HANDLER_IS_DEAF, unit_handlers,                                                          \

@@ -142,6 +142,48 @@ void format_live_packed(const char *segments)
 	fixture_close(&format_fixture, NULL);
 }
 
+static uint32_t growing_topic(void)
+{
+	struct weir_topic_options o;
+	uint32_t topic;
+	if (weir_topic_find(format_fixture.pipeline, "first", &topic) == 0)
+		return topic;
+	weir_topic_options_init(&o);
+	o.name = "first";
+	o.partitions = 3;
+	o.partitions_max = 12;
+	fixture_need(weir_topic_create(format_fixture.pipeline, &o, &topic, NULL) == 0, "a topic");
+	return topic;
+}
+
+void format_live_grown(const char *how)
+{
+	uint64_t life = (uint64_t)how[0];
+	uint32_t partitions, most;
+	fixture_open(&format_fixture);
+	uint32_t topic = growing_topic();
+	uint32_t id = fixture_subscription(&format_fixture, "reader", "first");
+	struct weir_producer *named = fixture_producer(&format_fixture, "named");
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	fixture_need(weir_topic_partitions(format_fixture.pipeline, topic, &partitions, &most) == 0,
+		     "a number of partitions");
+	publish_every_kind(named, topic, partitions, life);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 500));
+	fixture_need(weir_topic_grow(format_fixture.pipeline, topic, 2 * partitions, NULL) == 0,
+		     "a growth");
+	publish_every_kind(producer, topic, 2 * partitions, life + 2);
+	struct weir_member *member = fixture_member(&format_fixture, id, NULL);
+	fixture_need(fixture_poll(member, NULL, 0, 200, true) >= 200, "events to acknowledge");
+	fixture_need(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS) == 0,
+		     "progress");
+	if (how[1] == 'k') {
+		(void)fixture_publish(producer, topic, 0, 500); /* in flight */
+		(void)raise(SIGKILL);
+	}
+	fixture_need(weir_member_leave(member, FIXTURE_LONG_NS) == 0, "a leave");
+	fixture_close(&format_fixture, NULL);
+}
+
 void format_live_compacted(const char *unused)
 {
 	struct weir_topic_options o;

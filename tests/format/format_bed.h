@@ -22,6 +22,8 @@ void format_path(char to[TEST_PATH_BYTES], const char *name);
 void format_live(const char *how);
 /* The same, closed, until `segments` (decimal) more are packed; by the fixture's options. */
 void format_live_packed(const char *segments);
+/* The same, and the topic grows to twice its partitions in between. */
+void format_live_grown(const char *how);
 /* The same, until events of a topic that is compacted have left; the first time in a journal. */
 void format_live_compacted(const char *unused);
 /* Until four segments were retired and used again; by the fixture's options. */

@@ -19,7 +19,7 @@ import sys
 
 BLOCK = 4096
 KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subscription",
-         9: "generation", 10: "handout_mark", 11: "producer_skip",
+         8: "partition_map", 9: "generation", 10: "handout_mark", 11: "producer_skip",
          16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED, LEFT_OUT = 1, 2
@@ -27,6 +27,7 @@ WHOLE, SPARSE = 0, 3
 FILTERS = 1
 SCHEMAS = 2
 UNROUTED = 4
+MAPS = 8
 
 
 class Damaged(Exception):
@@ -221,7 +222,7 @@ class Batch:
          self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
-        if fmt != 1 or must & ~(FILTERS | SCHEMAS | UNROUTED) != 0:
+        if fmt != 1 or must & ~(FILTERS | SCHEMAS | UNROUTED | MAPS) != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes
 
@@ -390,6 +391,11 @@ def read(folder):
             if r.kind == 5:
                 names.append(r.key.decode())
                 partitions.append(struct.unpack_from("<I", r.payload)[0])
+            if r.kind == 8 and r.topic < len(names):
+                grown = struct.unpack("<II", r.payload)
+                if grown[0] % partitions[r.topic] != 0 or grown[1] != 0:
+                    raise Damaged(f"sequence {r.seq}: a growth to no multiple")
+                partitions[r.topic] = grown[0]
             if r.kind == 1:
                 entry["topic_id"] = r.topic
                 # Topics of segments that were retired are in the checkpoint only.

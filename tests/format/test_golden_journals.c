@@ -5,7 +5,8 @@
  *         stays as it is.
  * Method: tests/data/journal/format-1.tar.xz holds two directories: `closed` (a log whose beginning
  *         was retired, with two checkpoints and segments that were used again) and `killed` (two
- *         lives that died); format-1-packed.tar.xz one, `packed`, with packed segments.
+ *         lives that died); format-1-packed.tar.xz one, `packed`, with packed segments;
+ *         format-1-grown.tar.xz one, `grown`, with a topic that grew in each of two lives.
  *         What is in them is kept too: counts and sequences below, and the digest
  *         of what read_journal.py says, which knows the format's page and no line of weir. Then a
  *         pipeline opens each. For a newer format one is changed to say that it is.
@@ -43,6 +44,7 @@ struct golden {
 	uint64_t left_first;     /* the first of their sequences, */
 	uint64_t left_sum;       /* and the sum of all */
 	uint64_t named_sequence; /* of the producer "named" */
+	uint32_t partitions;     /* of the topic "first" */
 	const char *digest;      /* sha256 of the records, by read_journal.py */
 };
 
@@ -58,6 +60,7 @@ static const struct golden goldens[] = {
 	 .left_first = 6486,
 	 .left_sum = 2178044,
 	 .named_sequence = 264,
+	 .partitions = 3,
 	 .digest = "87011e0e4693586c51edf7efbe672d48f00a82b00d33b9cc3e7980b49f4cc2ba"},
 	{.name = "killed",
 	 .clean = false,
@@ -70,6 +73,7 @@ static const struct golden goldens[] = {
 	 .left_first = 46,
 	 .left_sum = 370960,
 	 .named_sequence = 264,
+	 .partitions = 3,
 	 .digest = "80f577f8a5d557a6abe4e030a8dc3e4e0291f80197b68c937491b7251add7960"},
 	{.name = "packed",
 	 .clean = true,
@@ -82,7 +86,21 @@ static const struct golden goldens[] = {
 	 .left_first = 27,
 	 .left_sum = 306125,
 	 .named_sequence = 396,
+	 .partitions = 3,
 	 .digest = "7e040ea2b3ea74ccebd5a19c31338753717cee6f745b0a882d3b919c6e6e6ea0"},
+	{.name = "grown",
+	 .clean = true,
+	 .epoch = 2,
+	 .oldest_sequence = 1,
+	 .last_sequence = 1554,
+	 .events = 1528,
+	 .segments = 3,
+	 .left_events = 1128,
+	 .left_first = 306,
+	 .left_sum = 1092040,
+	 .named_sequence = 264,
+	 .partitions = 12,
+	 .digest = "f806b8072300b7729bb81fd5e097653e1b8f94802683723c2a0302bfdc919bc9"},
 };
 
 static char base[TEST_PATH_BYTES];
@@ -135,6 +153,12 @@ static int make(const char *to)
 			     format_in_child(format_live, "2c") == 0,
 		     "lives of which one packs");
 	fixture_need(shell("cp -r '%s' '%s/packed'", format_fixture.dir, to) == 0, "a copy");
+	fixture_end(&format_fixture);
+	small_options();
+	fixture_need(format_in_child(format_live_grown, "1k") == 128 + SIGKILL &&
+			     format_in_child(format_live_grown, "2c") == 0,
+		     "lives in which a topic grows");
+	fixture_need(shell("cp -r '%s' '%s/grown'", format_fixture.dir, to) == 0, "a copy");
 	fixture_end(&format_fixture);
 	return shell("rm -f '%s'/*/LOCK", to);
 }
@@ -191,7 +215,7 @@ static bool goes_on(const struct golden *g)
 
 	fixture_open(&format_fixture);
 	fixture_info(&format_fixture, &info);
-	uint32_t topic = fixture_topic(&format_fixture, "first", 3);
+	uint32_t topic = fixture_topic(&format_fixture, "first", g->partitions);
 	uint32_t id = fixture_subscription(&format_fixture, "reader", "first");
 	struct weir_producer *named = fixture_producer(&format_fixture, "named");
 	struct weir_member *member = fixture_member(&format_fixture, id, NULL);

@@ -25,9 +25,7 @@ void oracle_reset(void)
 	memset(&oracle, 0, offsetof(struct oracle, records));
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		memset(&oracle.subscriptions[s], 0, sizeof oracle.subscriptions[s]);
-	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
-		for (uint32_t p = 0; p < ORACLE_PARTITIONS_MAX; p++)
-			oracle.lists[t][p].count = 0;
+	oracle_fold_reset();
 	oracle_queues_fold_anew(0);
 	oracle.kept_seq = 0;
 	if (!shadow_ready) {
@@ -35,6 +33,7 @@ void oracle_reset(void)
 		/* For any seed. */
 		struct weir_options most = world.options;
 		most.topics_max = WORLD_TOPICS_MAX;
+		most.partitions_max = WORLD_TOPICS_MAX * ORACLE_PARTITIONS_MAX;
 		most.outstanding_max = WORLD_OUTSTANDING;
 		wr_tables_limits_of(&most, &limits);
 		world_check(wr_tables_init(&shadow, &shadow_memory.base, &limits) == 0,

@@ -14,8 +14,9 @@
 #define ORACLE_BYTES_MAX (24u * 1024 * 1024)
 #define ORACLE_SOURCES_MAX 128u
 #define ORACLE_KS_MAX 2048u
-#define ORACLE_PARTITIONS_MAX 4u
-#define ORACLE_ROWS_MAX 8u
+#define ORACLE_PARTITIONS_MAX 8u
+#define ORACLE_ROWS_MAX 16u
+#define ORACLE_GROWTHS_MAX 4u
 #define ORACLE_GENERATIONS_MAX 1024u
 
 #define ORACLE_DELIVERED 1u
@@ -111,6 +112,12 @@ struct oracle_queue {
 	struct oracle_shared events[ORACLE_RECORDS_MAX];
 };
 
+/* From that record on a topic has so many partitions. */
+struct oracle_growth {
+	uint64_t seq;
+	uint32_t partitions;
+};
+
 struct oracle {
 	uint64_t end_seq;    /* last record tapped */
 	uint64_t kept_seq;   /* durable, as seen, or found by a recovery */
@@ -119,7 +126,10 @@ struct oracle {
 	uint64_t tap_ordinal;
 	uint32_t bytes_used;
 	uint32_t source_count;
-	uint64_t versions[WORLD_EVENT_KEYS]; /* of the keys of WORLD_VERSIONED */
+	uint64_t versions[WORLD_EVENT_KEYS];   /* of the keys of WORLD_VERSIONED */
+	uint32_t partitions[WORLD_TOPICS_MAX]; /* as folded */
+	uint32_t growth_count[WORLD_TOPICS_MAX];
+	struct oracle_growth growths[WORLD_TOPICS_MAX][ORACLE_GROWTHS_MAX];
 	uint64_t letter_seq; /* a dead letter whose event is to be settled by the next record */
 	uint64_t letter_of_seq;
 	uint32_t run_left; /* outputs that must follow at once */
@@ -147,6 +157,8 @@ uint32_t oracle_source_new(bool named);
 /* oracle_fold.c: records to rows and sources; `checked`: seen for the first time. */
 void oracle_fold(uint64_t seq, bool checked);
 void oracle_fold_reset(void);
+/* Events of its keys, before a new partition was there, that are not settled; 0: none. */
+uint64_t oracle_unsettled_before(const struct oracle_row *row);
 /* oracle_groups.c: deliveries, acks, lag */
 void oracle_delivered(struct world_member *m, const struct weir_item *item);
 /* An item comes again because a transaction was refused. */

@@ -17,9 +17,12 @@ void oracle_fold_reset(void)
 	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
 		oracle.sources[i].last_k = 0;
-	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
+	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++) {
+		oracle.partitions[t] = world_partitions[t];
+		oracle.growth_count[t] = 0;
 		for (uint32_t p = 0; p < ORACLE_PARTITIONS_MAX; p++)
 			oracle.lists[t][p].count = 0;
+	}
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
 		struct oracle_subscription *sub = &oracle.subscriptions[s];
 		sub->exists = false;
@@ -62,12 +65,12 @@ static void check_contents(uint64_t seq, const struct wr_record_view *view, uint
 					  memcmp(view->key, event.key, event.key_bytes) == 0),
 		    "an event in the log has another key", seq, k);
 	world_check(event.key == NULL ||
-			    wr_record_partition(view->head, world_partitions[event.topic]) ==
+			    wr_record_partition(view->head, oracle.partitions[event.topic]) ==
 				    (wr_hash_murmur2(event.key, event.key_bytes) & 0x7fffffff) %
-					    world_partitions[event.topic],
+					    oracle.partitions[event.topic],
 		    "an event is not in its key's partition", seq, k);
 	world_check(!event.partition_set ||
-			    wr_record_partition(view->head, world_partitions[event.topic]) ==
+			    wr_record_partition(view->head, oracle.partitions[event.topic]) ==
 				    event.partition,
 		    "an event in the log has another partition", seq, k);
 }
@@ -123,7 +126,7 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	bool is_letter = world.has_queues && o->topic == WORLD_DEAD;
 	world_check(o->source < oracle.source_count && (o->topic < WORLD_TOPICS || is_letter),
 		    "an event that nobody handed over", seq, o->source);
-	o->partition = (uint8_t)wr_record_partition(view->head, world_partitions[o->topic]);
+	o->partition = (uint8_t)wr_record_partition(view->head, oracle.partitions[o->topic]);
 	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
 	o->index = list->count;
 	list->seqs[list->count++] = (uint32_t)seq;
@@ -161,11 +164,12 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 	sub->exists = true;
 	sub->row_count = 0;
 	for (uint32_t t = 0; t < control.topic_count; t++)
-		for (uint32_t p = 0; p < world_partitions[control.topics[t]]; p++) {
+		for (uint32_t p = 0; p < world_laid_out(control.topics[t]); p++) {
 			struct oracle_row *row = &sub->rows[sub->row_count++];
 			row->topic = control.topics[t];
 			row->partition = p;
-			row->position = control.start_seq;
+			row->position =
+				p < oracle.partitions[row->topic] ? control.start_seq : UINT64_MAX;
 			row->generation = 0;
 		}
 	world_check(control.order == (uint32_t)world.queues[id].order,
@@ -174,6 +178,80 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 		oracle_queue_start(id, control.start_seq);
 	for (uint32_t t = 0; checked && t < control.topic_count; t++)
 		world_say_subscription(id, control.topics[t], control.start_seq);
+}
+
+/* --- growth ----------------------------------------------------------------------------------- */
+
+static void fold_growth(uint64_t seq, const struct wr_record_view *view)
+{
+	uint32_t topic = view->head->topic, partitions;
+
+	world_check(wr_control_map_read(view, &partitions) && topic < WORLD_TOPICS &&
+			    partitions > oracle.partitions[topic] &&
+			    partitions % oracle.partitions[topic] == 0 &&
+			    partitions <= world_laid_out(topic),
+		    "a growth that nobody asked for", seq, topic);
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		struct oracle_subscription *sub = &oracle.subscriptions[s];
+		/* Rows of a queue have no position of their own. */
+		for (uint32_t r = 0; !world_is_queue(s) && r < sub->row_count; r++)
+			if (sub->rows[r].topic == topic && sub->rows[r].partition < partitions &&
+			    sub->rows[r].position == UINT64_MAX)
+				sub->rows[r].position = seq;
+	}
+	oracle.partitions[topic] = partitions;
+	oracle.growths[topic][oracle.growth_count[topic]++] =
+		(struct oracle_growth){.seq = seq, .partitions = partitions};
+	world_sometimes(SOMETIMES_GROWN);
+}
+
+/* The growth that a partition came with, and who had its keys; NULL: it was always there. */
+static const struct oracle_growth *growth_of(uint32_t topic, uint32_t partition,
+					     uint32_t *ret_parent)
+{
+	uint32_t before = world_partitions[topic];
+
+	for (uint32_t i = 0; i < oracle.growth_count[topic]; i++) {
+		const struct oracle_growth *growth = &oracle.growths[topic][i];
+		if (partition >= before && partition < growth->partitions) {
+			*ret_parent = partition % before;
+			return growth;
+		}
+		before = growth->partitions;
+	}
+	return NULL;
+}
+
+uint64_t oracle_unsettled_before(const struct oracle_row *row)
+{
+	const struct oracle_growth *growth;
+	const struct oracle_row *rows = row - row->partition; /* of the topic */
+	uint32_t partition = row->partition, parent;
+
+	while ((growth = growth_of(row->topic, partition, &parent)) != NULL) {
+		const struct oracle_list *list = &oracle.lists[row->topic][parent];
+		uint32_t i = oracle_first_index(list, rows[parent].position);
+		if (i < list->count && list->seqs[i] < growth->seq)
+			return list->seqs[i];
+		partition = parent;
+	}
+	return 0;
+}
+
+/* Who gets a new partition: all that its keys had before is settled by then, in the log. */
+static void check_drained_up_to(uint64_t seq, const struct oracle_row *row, uint32_t owner)
+{
+	uint32_t parent;
+	const struct oracle_growth *growth = growth_of(row->topic, row->partition, &parent);
+
+	if (growth == NULL || owner == WR_OWNER_NONE)
+		return;
+	uint64_t before = oracle_unsettled_before(row);
+	world_check(before == 0, "a new partition is given away before its keys are drained", seq,
+		    before);
+	const struct oracle_list *list = &oracle.lists[row->topic][parent];
+	if (list->count > 0 && list->seqs[0] < growth->seq)
+		world_sometimes(SOMETIMES_GROWN_READ);
 }
 
 static struct oracle_row *row_of(uint64_t seq, const struct wr_record *r)
@@ -257,6 +335,8 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 		moved_by_seek(seq, view->head->topic, row, control.position, checked);
 	row->start_of[control.generation] = row->position;
 	if (checked)
+		check_drained_up_to(seq, row, control.owner);
+	if (checked)
 		world_say_row(view->head->topic, HISTORY_ASSIGN, row, control.generation,
 			      row->position);
 }
@@ -289,6 +369,9 @@ void oracle_fold(uint64_t seq, bool checked)
 		break;
 	case WR_KIND_GENERATION:
 		fold_generation(seq, &view, checked);
+		break;
+	case WR_KIND_PARTITION_MAP:
+		fold_growth(seq, &view);
 		break;
 	case WR_KIND_TOPIC:
 	case WR_KIND_PRODUCER:

@@ -117,13 +117,13 @@ static void set_options(void)
 	o->topics_max = world.has_queues ? WORLD_TOPICS_MAX : WORLD_TOPICS;
 	o->idempotency_keys_max = WORLD_TOPICS * WORLD_KEYS;
 	o->versioned_keys_max = WORLD_EVENT_KEYS;
-	o->partitions_max = 8;
+	o->partitions_max = world.grows ? 16 : 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
 	o->filter_bytes_max = 0; // no world has filters yet
 	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
-	o->segments_max = 256;
+	o->segments_max = world.grows ? 1024 : 256; // more rows, more records
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
 	o->checkpoint_bytes = 1;
 }
@@ -185,7 +185,7 @@ static int open_once(void)
 		wr_pipeline_pack_step(world.pipeline, &world.pack);
 		world.requests = world_memory_requests();
 		world.recycled = 0;
-		world.pipeline->pass_every = 16 + (world.seed % 5) * 64;
+		world.pipeline->pass_every = world_growth_pass_every() + (world.seed % 5) * 64;
 		return 0;
 	}
 	if (world.pipeline != NULL)
@@ -322,7 +322,7 @@ static bool define_topics(void)
 		struct weir_topic_options o;
 		weir_topic_options_init(&o);
 		o.name = names[t];
-		o.partitions = world_partitions[t];
+		world_growth_define(t, &o);
 		o.idempotency_keys = t == WORLD_DEAD ? 0 : WORLD_KEYS;
 		/* Append time does not jump, whatever the wall clock does. */
 		o.idempotency_span_ns = t != 1 ? 0 : 3600000000000u;
@@ -390,6 +390,7 @@ static void act(void)
 				       (int64_t)world_below(4000000000u) - 2000000000);
 	else
 		act_seldom();
+	world_growth_act();
 }
 
 static void forget_users(void)
@@ -570,17 +571,16 @@ void world_run_seed(void)
 	world_memory_begin();
 	world.pipeline = NULL;
 	world.healing = false;
-	world.life = world.depth = world.full_rounds = 0;
+	world.life = world.depth = world.full_rounds = world.process_last = world.call_last = 0;
 	world.trace_hash = world.seed;
-	world.jumped_ns = world.due_ns = 0;
-	world.history_base_ns = world.history_last_ns = 0;
-	world.process_last = world.call_last = 0;
+	world.jumped_ns = world.due_ns = world.history_base_ns = world.history_last_ns = 0;
 	if (world.history != NULL)
 		history_begin(world.history);
 	if (world.swarm.is_on)
 		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	world_queues_begin();
+	world_growth_begin();
 	world_transactions_begin();
 	forget_users();
 	set_options();

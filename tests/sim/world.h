@@ -13,6 +13,7 @@
  *   world_queues.c   subscriptions that are shared, and what their members do
  *   world_transactions.c  what members publish and acknowledge in one run
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
+ *   world_growth.c   topics that grow
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
  *   oracle*.c        what must hold, told by the world of everything that happens
@@ -88,6 +89,8 @@
 	X(PASSED, "idle partitions that were passed on")                                           \
 	X(VERIFIED_LIVE, "logs that were read while their owner was at work")                      \
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
+	X(GROWN, "topics that grew")                                                               \
+	X(GROWN_READ, "new partitions that somebody got, with events before them")                 \
 	X(REDELIVERED, "events handed out again")                                                  \
 	X(CAUGHT_UP, "polls from the disk")                                                        \
 	X(HANDLED, "items that handlers were called for")                                          \
@@ -245,6 +248,8 @@ struct world {
 	uint32_t once_k;      /* the next of them */
 	bool once_open;       /* it may be in the log already */
 	struct wr_prng keys_prng;
+	bool grows; /* topics do, in this seed */
+	struct wr_prng growth_prng;
 	bool has_transactions;
 	uint32_t txn_sources; /* of this seed */
 	struct wr_prng txn_prng;
@@ -386,6 +391,15 @@ void world_say_row(uint32_t subscription, enum history_f f, const struct oracle_
 		   uint32_t generation, uint64_t position);
 void world_say_recovered(uint64_t last_seq);
 void world_say_drained(void);
+
+/* world_growth.c */
+void world_growth_begin(void);
+/* What a topic is laid out for, and what it is made, or found, with. */
+uint32_t world_laid_out(uint32_t topic);
+void world_growth_define(uint32_t topic, struct weir_topic_options *o);
+uint32_t world_growth_pass_every(void);
+/* One grows, perhaps. */
+void world_growth_act(void);
 
 /* world_handlers.c */
 void world_handlers_begin(void);

@@ -147,7 +147,7 @@ static bool define_topic(void)
 	struct wr_record_view view;
 	struct wr_decision decision;
 	struct wr_undo none = {0};
-	wr_control_write(record, WR_KIND_TOPIC, 0, 0, "t", 1, &topic, sizeof topic);
+	wr_control_write(record, WR_KIND_TOPIC, 0, 0, "t", 1, &topic, sizeof topic.partitions);
 	return wr_record_view(record, sizeof record, &view) &&
 	       wr_decide(&tables, &none, &view, 1, false, &decision) == 0 && decision.id == 0;
 }

@@ -312,7 +312,7 @@ int log_bed_topic(struct log_bed *bed, uint32_t lane, const char *name, uint32_t
 	_Alignas(8) uint8_t record[RECORD_BYTES_MAX];
 	struct wr_control_topic topic = {.partitions = partitions};
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)strlen(name), &topic,
-			 sizeof topic);
+			 sizeof topic.partitions);
 	return call(bed, lane, record, ret_id);
 }
 
@@ -324,7 +324,8 @@ int log_bed_window(struct log_bed *bed, uint32_t lane, const char *name, uint32_
 	const struct wr_control_window window = {
 		.keys = keys, .span_us = span_us, .secret = {1, 2, 3}};
 	const struct wr_control_versions versions = {0};
-	uint32_t bytes = wr_control_topic_write(1, &window, &versions, payload);
+	const struct wr_control_topic topic = {.partitions = 1};
+	uint32_t bytes = wr_control_topic_write(&topic, &window, &versions, payload);
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)strlen(name), payload, bytes);
 	return call(bed, lane, record, ret_id);
 }

@@ -184,6 +184,7 @@ int cmd_top(int argc, char **argv);
 int cmd_serve(int argc, char **argv); /* where libweir-serve is (WR_HAVE_SERVE) */
 int cmd_torture(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_topic(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_route(int argc, char **argv);
 int cmd_route_bench(int argc, char **argv); /* of cmd_route(), as the next one */

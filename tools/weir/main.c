@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal,
 	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
+	{"topic", cmd_topic, "topics of a journal, and more partitions for them: ls, grow"},
 	{"group", cmd_group, "subscriptions of a journal: ls, describe, lag, reset"},
 	{"status", cmd_status, "what the pipelines on this machine do"},
 	{"top", cmd_top, "the same, live: rates, lag, members, threads, errors"},

@@ -220,6 +220,18 @@ Test(config_errors, what_does_not_go_together_is_told)
 	check_mistakes(mistakes, WR_ARRAY_COUNT(mistakes));
 }
 
+Test(config_errors, what_a_topic_can_grow_to_counts_and_is_not_less_than_it_has)
+{
+	static const struct mistake mistakes[] = {
+		{"topics: [{name: a, partitions: 2, partitions_max: 2000}]\n",
+		 "x:1:32: error: topics: 2000 partitions in all, and limits.partitions is 1024",
+		 NULL},
+		{"topics: [{name: a, partitions: 4, partitions_max: 2}]\n",
+		 "x:1:51: error: the topic has 4 partitions already", NULL},
+	};
+	check_mistakes(mistakes, WR_ARRAY_COUNT(mistakes));
+}
+
 /* A priority or a class that is at fault itself says nothing about the other one. */
 Test(config_errors, of_a_priority_and_a_class_only_what_is_at_fault_is_told)
 {

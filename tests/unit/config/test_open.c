@@ -112,11 +112,49 @@ Test(config_open, events_go_through_what_the_file_made, .init = begin, .fini = f
 	weir_member_leave(member, FIXTURE_LONG_NS);
 }
 
+Test(config_open, a_topic_grows_to_what_the_file_says, .init = begin, .fini = finish)
+{
+	const struct {
+		const char *topics;
+		int code;
+		uint32_t partitions;
+		const char *says;
+	} files[] = {
+		{"topics: [{name: a, partitions: 2, partitions_max: 8}]\n", 0, 2, NULL},
+		{"topics: [{name: a, partitions: 4, partitions_max: 8}]\n", 0, 4, NULL},
+		{"topics: [{name: a, partitions: 8}]\n", 0, 8, NULL},
+		{"topics: [{name: a, partitions: 4}]\n", WEIR_E_EXISTS, 0, "with 8 partitions"},
+		{"topics: [{name: a, partitions: 16}]\n", WEIR_E_FULL, 0, "to grow to 8"},
+		{"topics: [{name: b, partitions: 3}]\n", 0, 0, NULL},
+		{"topics: [{name: b, partitions: 6}]\n", WEIR_E_FULL, 0, "cannot grow"},
+		{"topics: [{name: c, partitions: 3, partitions_max: 9}]\n", 0, 0, NULL},
+		{"topics: [{name: c, partitions: 4}]\n", -EINVAL, 0, "a multiple"},
+		/* What is another topic does not grow first. */
+		{"topics: [{name: c, partitions: 9, partitions_max: 10}]\n", WEIR_E_EXISTS, 0,
+		 "with 3 partitions"},
+	};
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		uint32_t topic, partitions;
+		problem = (struct weir_problem){0};
+		pipeline = NULL;
+		cr_assert_eq(open_with(files[i].topics), files[i].code, "%zu: %s", i, problem.text);
+		if (files[i].says != NULL)
+			cr_expect(strstr(problem.text, files[i].says) != NULL, "%s", problem.text);
+		if (files[i].partitions != 0) {
+			cr_assert_eq(weir_topic_find(pipeline, "a", &topic), 0);
+			cr_assert_eq(weir_topic_info(pipeline, topic, NULL, &partitions), 0);
+			cr_expect_eq(partitions, files[i].partitions);
+		}
+		if (pipeline != NULL)
+			close_it();
+	}
+}
+
 Test(config_open, what_fails_is_told_with_its_place, .init = begin, .fini = finish)
 {
 	cr_assert_eq(open_with(TWO_TOPICS), 0, "%s", problem.text);
 	close_it();
-	cr_assert_eq(open_with("topics: [{name: orders, partitions: 4}]\n"), WEIR_E_EXISTS);
+	cr_assert_eq(open_with("topics: [{name: orders, partitions: 2}]\n"), WEIR_E_EXISTS);
 	cr_assert_null(pipeline);
 	cr_assert(strncmp(problem.text, "x:3:10: ", 8) == 0, "%s", problem.text);
 	cr_assert_eq(problem.code, WEIR_E_EXISTS);

@@ -25,8 +25,8 @@ Test(plan, numbers_of_a_journal)
 	cr_assert(plan.disk.is_needed);
 	cr_assert_eq(plan.disk.file_bytes, 67112960);
 	cr_assert_eq(plan.disk.segments_ahead, 4);
-	cr_assert_eq(plan.disk.first_bytes, 4 * 67112960 + 16384 + 2 * 2007040);
-	cr_assert_eq(plan.disk.most_bytes, 8 * 67112960 + 16384 + 2 * 2007040);
+	cr_assert_eq(plan.disk.first_bytes, 4 * 67112960 + 16384 + 2 * 2023424);
+	cr_assert_eq(plan.disk.most_bytes, 8 * 67112960 + 16384 + 2 * 2023424);
 	cr_assert_eq(plan.disk.checkpoint_bytes, 64 * MIB);
 	cr_assert_eq(plan.descriptors.segments, 8);
 	cr_assert_eq(plan.descriptors.events, 32);

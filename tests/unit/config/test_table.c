@@ -95,6 +95,7 @@ Test(config_table, defaults_are_those_of_the_core)
 	wr_config_defaults(list->section, &from_topic);
 	weir_topic_options_init(&topic);
 	cr_assert_eq(from_topic.partitions, topic.partitions);
+	cr_assert_eq(from_topic.partitions_max, topic.partitions_max);
 }
 
 /* ---- ranges ---- */

@@ -70,8 +70,8 @@ static void define_all(void)
 	static const uint32_t orders[] = {WR_ORDER_KEY, WR_ORDER_NONE, WR_ORDER_PARTITION};
 	static const char *const names[] = {"keyed", "free", "ordered"};
 	struct wr_control_topic topic = {.partitions = 3};
-	define(WR_KIND_TOPIC, "one", &topic, sizeof topic);
-	define(WR_KIND_TOPIC, "two", &topic, sizeof topic);
+	define(WR_KIND_TOPIC, "one", &topic, sizeof topic.partitions);
+	define(WR_KIND_TOPIC, "two", &topic, sizeof topic.partitions);
 	for (uint32_t i = 0; i < 3; i++) {
 		uint8_t payload[WR_CONTROL_SUBSCRIPTION_BYTES_MAX];
 		struct wr_control_subscription s = {

@@ -47,7 +47,7 @@ static int topic_bytes(const char *name, size_t name_bytes, uint32_t partitions,
 	struct wr_control_topic control = {.partitions = partitions};
 	struct wr_record_view view;
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)name_bytes, &control,
-			 sizeof control);
+			 sizeof control.partitions);
 	cr_assert(wr_record_view(record, sizeof record, &view));
 	return wr_catalog_topic(&catalog, &none, &view, ret_id, &same);
 }
@@ -333,7 +333,7 @@ CASE(catalog, a_section_cut_anywhere_is_refused)
 	(void)save(section, most);
 	uint32_t body_bytes = wr_get_u32(section + offsetof(struct wr_section_header, bytes));
 	const uint8_t *body = section + sizeof(struct wr_section_header);
-	cr_expect_eq(wr_catalog_load(&catalog, 2, body, body_bytes), WEIR_E_FORMAT);
+	cr_expect_eq(wr_catalog_load(&catalog, 3, body, body_bytes), WEIR_E_FORMAT);
 	for (uint32_t cut = 0; cut <= body_bytes; cut++) {
 		uint8_t *exact = malloc(cut > 0 ? cut : 1);
 		memcpy(exact, body, cut);
@@ -391,6 +391,118 @@ CASE(catalog, a_section_with_any_byte_changed_stays_within_the_tables)
 		body[i] = good;
 	}
 	cr_expect_gt(refused, 1000);
+	free(section);
+}
+
+/* ---- growing ---- */
+
+static uint32_t growing(const char *name, uint32_t partitions, uint32_t partitions_max)
+{
+	_Alignas(8) uint8_t record[512];
+	uint8_t payload[WR_TOPIC_BYTES_MAX];
+	const struct wr_control_topic control = {partitions, partitions_max};
+	const struct wr_control_window window = {0};
+	const struct wr_control_versions versions = {0};
+	struct wr_record_view view;
+	uint32_t id = 99;
+	uint32_t bytes = wr_control_topic_write(&control, &window, &versions, payload);
+	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)strlen(name), payload, bytes);
+	cr_assert(wr_record_view(record, sizeof record, &view));
+	cr_assert_eq(wr_catalog_topic(&catalog, &none, &view, &id, &same), 0);
+	return id;
+}
+
+CASE(catalog, a_topic_grows_to_multiples_up_to_what_it_was_made_for)
+{
+	uint32_t id = growing("a", 2, 12), fixed = topic("b", 2);
+	const struct {
+		uint32_t topic, partitions;
+		int code;
+	} steps[] = {{id, 2, WEIR_E_EXISTS},
+		     {id, 3, -EINVAL},
+		     {id, 1, -EINVAL},
+		     {id, 14, WEIR_E_FULL},
+		     {fixed, 4, WEIR_E_FULL},
+		     {7, 4, WEIR_E_UNKNOWN_NAME},
+		     {id, 4, 0},
+		     {id, 6, -EINVAL},
+		     {id, 12, 0}};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(steps); i++)
+		cr_expect_eq(
+			wr_catalog_grow(&catalog, steps[i].topic, steps[i].partitions, 100 + i),
+			steps[i].code, "step %u", i);
+	const struct wr_topic *t = &catalog.topics[id];
+	cr_expect_eq(wr_topic_in_force(t), 12);
+	cr_expect_eq(t->partitions, 12);
+	/* The record itself is the last of the old map. */
+	const struct {
+		uint64_t seq;
+		uint32_t partitions;
+	} at[] = {{1, 2}, {106, 2}, {107, 4}, {108, 4}, {109, 12}, {UINT64_MAX, 12}};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(at); i++)
+		cr_expect_eq(wr_topic_partitions_at(t, at[i].seq), at[i].partitions, "%u", i);
+	uint32_t parent = 99;
+	uint64_t seq = 0;
+	cr_expect_not(wr_topic_parent(t, 1, &parent, &seq));
+	cr_expect(wr_topic_parent(t, 3, &parent, &seq) && parent == 1 && seq == 106);
+	cr_expect(wr_topic_parent(t, 11, &parent, &seq) && parent == 3 && seq == 108);
+}
+
+/* Every key of a new partition comes from its parent. */
+CASE(catalog, a_key_stays_or_moves_to_a_partition_whose_parent_it_was_in)
+{
+	uint32_t id = growing("a", 3, 12);
+	cr_assert_eq(wr_catalog_grow(&catalog, id, 6, 10), 0);
+	cr_assert_eq(wr_catalog_grow(&catalog, id, 12, 20), 0);
+	const struct wr_topic *t = &catalog.topics[id];
+	for (uint32_t hash = 0; hash < 5000; hash++) {
+		struct wr_record r = {.key_hash = hash * 2654435761u,
+				      .flags = (uint8_t)(hash % 2 * WR_RECORD_KEYLESS)};
+		for (uint64_t seq = 11; seq <= 21; seq += 10) {
+			uint32_t now = wr_topic_partition(t, &r, seq);
+			uint32_t before = wr_topic_partition(t, &r, seq - 10), parent;
+			uint64_t since;
+			while (now != before && wr_topic_parent(t, now, &parent, &since))
+				now = parent;
+			cr_assert_eq(now, before, "hash %u", hash);
+		}
+	}
+}
+
+CASE(catalog, maps_are_given_back_and_any_byte_of_them_stays_within_the_tables)
+{
+	size_t most = wr_catalog_save_bytes_max(&limits);
+	uint8_t *section = calloc(1, most);
+	uint32_t id = growing("a", 2, 8), ids[] = {0}, made, refused = 0;
+	(void)topic("b", 3);
+	cr_assert_eq(subscription("s", ids, 1, &made), 0);
+	cr_assert_eq(wr_catalog_grow(&catalog, id, 4, 30), 0);
+	cr_assert_eq(wr_catalog_grow(&catalog, id, 8, 40), 0);
+	(void)save(section, most);
+	uint32_t body_bytes = wr_get_u32(section + offsetof(struct wr_section_header, bytes));
+	uint8_t *body = section + sizeof(struct wr_section_header);
+	cr_expect_eq(wr_get_u16(section + offsetof(struct wr_section_header, version)), 2);
+	wr_catalog_reset(&catalog);
+	cr_assert_eq(wr_catalog_load(&catalog, 2, body, body_bytes), 0);
+	const struct wr_topic *t = &catalog.topics[id];
+	cr_expect_eq(wr_topic_in_force(t), 8);
+	cr_expect_eq(wr_topic_partitions_at(t, 30), 2);
+	cr_expect_eq(wr_topic_partitions_at(t, 40), 4);
+	cr_expect_eq(wr_topic_in_force(&catalog.topics[1]), 3);
+	cr_expect_eq(wr_catalog_load(&catalog, 3, body, body_bytes), WEIR_E_FORMAT);
+	for (uint32_t i = 0; i < body_bytes; i++) {
+		const uint8_t good = body[i];
+		for (uint32_t value = 0; value < 256; value += 17) {
+			body[i] = (uint8_t)value;
+			wr_catalog_reset(&catalog);
+			refused += wr_catalog_load(&catalog, 2, body, body_bytes) != 0;
+			for (uint32_t k = 0; k < wr_catalog_topic_count(&catalog); k++)
+				cr_assert_leq(wr_topic_in_force(&catalog.topics[k]),
+					      catalog.topics[k].partitions);
+		}
+		body[i] = good;
+	}
+	cr_expect_gt(refused, 100);
 	free(section);
 }
 

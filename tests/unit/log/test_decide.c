@@ -85,7 +85,7 @@ static int topic(const char *name, uint32_t partitions)
 {
 	struct wr_control_topic control = {.partitions = partitions};
 	wr_control_write(record, WR_KIND_TOPIC, 0, 0, name, (uint32_t)strlen(name), &control,
-			 sizeof control);
+			 sizeof control.partitions);
 	return decide();
 }
 
@@ -349,13 +349,13 @@ CASE(decide, ids_and_epochs_in_a_log_must_come_out_the_same)
 {
 	cr_assert_eq(topic("a", 2), 0);
 	struct wr_control_topic control = {.partitions = 1};
-	wr_control_write(record, WR_KIND_TOPIC, 2, 0, "b", 1, &control, sizeof control);
+	wr_control_write(record, WR_KIND_TOPIC, 2, 0, "b", 1, &control, sizeof control.partitions);
 	cr_expect_eq(decide_in(&replayed, true, &decision), WEIR_E_CORRUPT, "id 2 after id 0");
 	struct wr_control_producer p = {.epoch = 2};
 	wr_control_write(record, WR_KIND_PRODUCER, 0, 0, "p", 1, &p, sizeof p);
 	cr_expect_eq(decide_in(&replayed, true, &decision), WEIR_E_CORRUPT, "its first epoch is 1");
 	/* A definition that is there already was never appended. */
-	wr_control_write(record, WR_KIND_TOPIC, 0, 0, "a", 1, &control, sizeof control);
+	wr_control_write(record, WR_KIND_TOPIC, 0, 0, "a", 1, &control, sizeof control.partitions);
 	cr_expect_eq(decide_in(&replayed, true, &decision), WEIR_E_CORRUPT);
 }
 

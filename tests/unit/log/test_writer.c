@@ -213,7 +213,8 @@ CASE(writer, definitions_stand_alone)
 	struct wr_control_topic control = {.partitions = 2};
 	uint32_t at = WR_RECORD_HEAD_BYTES;
 	at += log_bed_write_event(run + at, topic, 0, 16);
-	wr_control_write(run + at, WR_KIND_TOPIC, 0, 0, "inside", 6, &control, sizeof control);
+	wr_control_write(run + at, WR_KIND_TOPIC, 0, 0, "inside", 6, &control,
+			 sizeof control.partitions);
 	at += wr_record_stride(((struct wr_record *)(run + at))->bytes);
 	log_bed_write_run_head(run, 2, at - WR_RECORD_HEAD_BYTES);
 	(void)log_bed_hand_over(&bed, 1, run, at);

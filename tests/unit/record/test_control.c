@@ -48,7 +48,7 @@ Test(control, payloads_stand_on_eight_and_the_stride_ends_in_zeros)
 Test(control, what_was_written_is_read)
 {
 	struct wr_control_topic topic = {.partitions = 7}, topic_read;
-	write_it(WR_KIND_TOPIC, "t", &topic, sizeof topic);
+	write_it(WR_KIND_TOPIC, "t", &topic, sizeof topic.partitions);
 	cr_assert(wr_control_topic_read(&view, &topic_read));
 	cr_expect_eq(topic_read.partitions, 7);
 	cr_expect_eq(view.head->topic, 3);
@@ -110,10 +110,54 @@ Test(control, payloads_of_any_other_length_are_refused)
 	}
 }
 
+Test(control, a_topic_says_what_it_can_grow_to_and_a_map_how_far_it_has)
+{
+	const struct wr_control_window windows[] = {{0}, {.keys = 5, .span_us = 7}};
+	const struct wr_control_versions versions[] = {{0}, {.keys = 9}};
+	uint8_t payload[WR_TOPIC_BYTES_MAX];
+	struct wr_control_topic read;
+	for (uint32_t i = 0; i < 8; i++) {
+		const struct wr_control_topic topic = {3, (i & 1) != 0 ? 12 : 0};
+		const struct wr_control_window *window = &windows[i / 2 % 2];
+		const struct wr_control_versions *version = &versions[i / 4];
+		struct wr_control_window window_read;
+		struct wr_control_versions versions_read;
+		uint32_t bytes = wr_control_topic_write(&topic, window, version, payload);
+		write_it(WR_KIND_TOPIC, "t", payload, bytes);
+		cr_assert(wr_control_topic_read(&view, &read), "%u", i);
+		wr_control_window_read(&view, &window_read);
+		wr_control_versions_read(&view, &versions_read);
+		cr_expect_eq(read.partitions, 3);
+		cr_expect_eq(read.partitions_max, topic.partitions_max);
+		cr_expect_eq(window_read.keys, window->keys);
+		cr_expect_eq(versions_read.keys, version->keys);
+		if (topic.partitions_max == 0)
+			continue;
+		/* What it can grow to is not less than it has; what is reserved is zero. */
+		wr_put_u32(payload + bytes - 8, 2);
+		write_it(WR_KIND_TOPIC, "t", payload, bytes);
+		cr_expect_not(wr_control_topic_read(&view, &read));
+		wr_put_u32(payload + bytes - 8, 12);
+		payload[bytes - 1] = 1;
+		write_it(WR_KIND_TOPIC, "t", payload, bytes);
+		cr_expect_not(wr_control_topic_read(&view, &read));
+	}
+	uint32_t partitions = 0;
+	const uint8_t map[9] = {6}, none[8] = {0}, reserved[8] = {6, 0, 0, 0, 1};
+	write_it(WR_KIND_PARTITION_MAP, "", map, 8);
+	cr_expect(wr_control_map_read(&view, &partitions) && partitions == 6);
+	write_it(WR_KIND_PARTITION_MAP, "", map, 9);
+	cr_expect_not(wr_control_map_read(&view, &partitions));
+	write_it(WR_KIND_PARTITION_MAP, "", none, 8);
+	cr_expect_not(wr_control_map_read(&view, &partitions));
+	write_it(WR_KIND_PARTITION_MAP, "", reserved, 8);
+	cr_expect_not(wr_control_map_read(&view, &partitions));
+}
+
 Test(control, a_topic_has_partitions_and_progress_goes_forwards)
 {
 	struct wr_control_topic topic = {.partitions = 0};
-	write_it(WR_KIND_TOPIC, "t", &topic, sizeof topic);
+	write_it(WR_KIND_TOPIC, "t", &topic, sizeof topic.partitions);
 	cr_expect_not(wr_control_topic_read(&view, &topic));
 	struct wr_control_progress progress = {.from = 5, .to = 4};
 	write_it(WR_KIND_PROGRESS, "", &progress, sizeof progress);
