@@ -23,13 +23,23 @@
 #ifndef WR_JOURNAL_JOURNAL_H
 #define WR_JOURNAL_JOURNAL_H
 
+#include "core/base/tally.h"
 #include "core/journal/compact.h"
 #include "core/journal/recovery.h"
 #include "core/journal/segment.h"
 
 #define WR_BATCHES_IN_FLIGHT_MAX 16u
 
+/* What takes how long, for metrics: the journal step's. */
+struct wr_journal_tally {
+	struct wr_tally write_ns;    /* from handing a write over to its being durable */
+	struct wr_tally write_bytes; /* of such a write: one batch or more */
+	struct wr_tally durable_ns;  /* from the ordering of a batch's first record to that */
+};
+
 struct wr_journal_options {
+	struct wr_journal_tally *tally;            /* NULL: nobody counts, and no clock is read */
+	const wr_atomic_u64 *append_minus_boot_us; /* with it: the writer's clock (relaxed) */
 	uint32_t log_id;
 	uint32_t segments_ahead;           /* spare segments to keep, beside the reserve */
 	uint64_t retention_bytes;          /* 0: keep everything */

@@ -50,6 +50,8 @@ static void write_done(struct wr_io *io)
 		write_at(w->journal, at)->written = write_at(w->journal, at)->done = true;
 	w->written = true;
 	w->done = true;
+	if (w->journal->options.tally != NULL)
+		w->ended_ns = wr_clock_mono_ns(w->journal->clock);
 }
 
 /* Whether `next` goes on where `last` ends, in memory and on the medium. */
@@ -128,6 +130,8 @@ int wr_journal_commits_submit(struct wr_journal *j)
 		wr_journal_age_batch(j, first->time_us);
 		if (first->segment_id != j->files.newest_live_id)
 			wr_journal_segment_goes_live(j, first);
+		if (j->options.tally != NULL)
+			w->begun_ns = wr_clock_mono_ns(j->clock);
 		int r = j->storage->ops->submit(j->storage, &w->io);
 		if (r == -EAGAIN)
 			break; /* the storage is full: its next completion makes room */
@@ -228,6 +232,25 @@ static void acknowledge_attested(struct wr_journal *j)
 	}
 }
 
+/* Counts a write that is done, and the age of what each of its batches begins with. */
+static void tally(struct wr_journal *j, const struct wr_journal_write *w, uint64_t first_commit)
+{
+	struct wr_journal_tally *t = j->options.tally;
+
+	if (t == NULL || w->io.length_bytes == 0)
+		return;
+	uint64_t now_us = wr_clock_boot_ns(j->clock) / 1000 +
+			  wr_load_relaxed(j->options.append_minus_boot_us);
+	wr_tally_record(&t->write_ns, w->ended_ns - wr_min_u64(w->begun_ns, w->ended_ns));
+	wr_tally_record(&t->write_bytes, w->io.length_bytes);
+	for (uint32_t i = 0; i < w->commit_count; i++) {
+		const struct wr_commit *c = commit_at(j, first_commit + i);
+		if (c->end_seq > c->first_seq && c->time_us != 0)
+			wr_tally_record(&t->durable_ns,
+					(now_us - wr_min_u64(c->time_us, now_us)) * 1000);
+	}
+}
+
 /* What the medium has, in order. */
 static int complete_done(struct wr_journal *j)
 {
@@ -238,6 +261,7 @@ static int complete_done(struct wr_journal *j)
 
 	while (j->writes_done < j->writes_pushed && write_at(j, j->writes_done)->done) {
 		const struct wr_journal_write *w = write_at(j, j->writes_done);
+		tally(j, w, ring->head_own + commits);
 		for (uint32_t i = 0; i < w->commit_count; i++, commits++) {
 			const struct wr_commit *c = commit_at(j, ring->head_own + commits);
 			medium_seq = c->end_seq - 1;

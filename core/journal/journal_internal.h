@@ -49,6 +49,7 @@ struct wr_journal_write {
 	struct wr_io io; /* first: the callbacks get here from it */
 	struct wr_journal *journal;
 	uint32_t commit_count;
+	uint64_t begun_ns, ended_ns; /* mono clock, for the tally */
 	bool written;
 	bool done;
 };

@@ -197,21 +197,21 @@ void wr_metrics_put(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id
 }
 
 void wr_metrics_put_histogram(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
-			      const struct wr_metric_histogram *h)
+			      const struct wr_tally *tally)
 {
 	wr_atomic_u64 *to = cell_of(m, slot, metric);
 	uint64_t count = 0;
 
 	/* The count of what is copied: it never differs from the sum of the buckets. */
 	for (uint32_t i = 0; i < WR_METRICS_BUCKETS; i++) {
-		uint64_t in_bucket = wr_load_relaxed(&h->buckets[i]);
+		uint64_t in_bucket = wr_load_relaxed(&tally->buckets[i]);
 		count += in_bucket;
 		if (wr_load_relaxed(&to[3 + i]) != in_bucket) /* own */
 			put(&to[3 + i], in_bucket);
 	}
 	put(&to[0], count);
-	put(&to[1], wr_load_relaxed(&h->sum));
-	put(&to[2], wr_load_relaxed(&h->greatest));
+	put(&to[1], wr_load_relaxed(&tally->sum));
+	put(&to[2], wr_load_relaxed(&tally->greatest));
 }
 
 void wr_metrics_drop(struct wr_metrics *m, enum wr_metrics_scope_id scope, uint64_t index)

@@ -11,13 +11,8 @@
 #define WR_METRICS_CELLS_H
 
 #include "core/base/atomic.h"
+#include "core/base/tally.h"
 #include "core/metrics/layout.h"
-
-/* A histogram in the memory of whoever counts; one thread records, others look (relaxed). */
-struct wr_metric_histogram {
-	wr_atomic_u64 count, sum, greatest;
-	wr_atomic_u64 buckets[WR_METRICS_BUCKETS];
-};
 
 struct wr_metrics {
 	struct wr_metrics_layout layout;
@@ -52,35 +47,12 @@ wr_atomic_u64 *wr_metrics_begin(struct wr_metrics *m, enum wr_metrics_scope_id s
 void wr_metrics_put(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
 		    uint64_t value);
 void wr_metrics_put_histogram(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
-			      const struct wr_metric_histogram *h);
+			      const struct wr_tally *tally);
 void wr_metrics_end(wr_atomic_u64 *slot);
 /* Nobody's, if it is somebody's. */
 void wr_metrics_drop(struct wr_metrics *m, enum wr_metrics_scope_id scope, uint64_t index);
 
 /* Counts an error among those with the same text, or as a new one while there is room. */
 void wr_metrics_note(struct wr_metrics *m, int code, const char *text, uint64_t wall_ns);
-
-/* Own. */
-static inline void wr_metric_count(wr_atomic_u64 *cell, uint64_t more)
-{
-	wr_store_relaxed(cell, wr_load_relaxed(cell) + more);
-}
-
-static inline void wr_metric_record_many(struct wr_metric_histogram *h, uint64_t value,
-					 uint64_t count)
-{
-	wr_metric_count(
-		&h->buckets[wr_histogram_index(value, WR_METRICS_SUB_BITS, WR_METRICS_VALUE_BITS)],
-		count);
-	wr_metric_count(&h->sum, value * count);
-	if (value > wr_load_relaxed(&h->greatest)) /* own */
-		wr_store_relaxed(&h->greatest, value);
-	wr_metric_count(&h->count, count);
-}
-
-static inline void wr_metric_record(struct wr_metric_histogram *h, uint64_t value)
-{
-	wr_metric_record_many(h, value, 1);
-}
 
 #endif

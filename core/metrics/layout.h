@@ -38,7 +38,7 @@
 
 #include <stddef.h>
 
-#include "core/base/histogram.h"
+#include "core/base/tally.h"
 #include "core/metrics/table.h"
 
 #define WR_METRICS_MAGIC 0x3172746d72696577ull /* "weirmtr1" */
@@ -52,9 +52,8 @@
 #define WR_METRICS_SLOTS_MAX 1024u
 #define WR_METRICS_FILE_BYTES_MAX (256ull << 20)
 
-#define WR_METRICS_SUB_BITS 4u
-#define WR_METRICS_VALUE_BITS 42u /* 2^42 ns are 73 minutes */
-#define WR_METRICS_BUCKETS WR_HISTOGRAM_BUCKETS(WR_METRICS_SUB_BITS, WR_METRICS_VALUE_BITS)
+#define WR_METRICS_SUB_BITS WR_TALLY_SUB_BITS
+#define WR_METRICS_BUCKETS WR_TALLY_BUCKETS
 #define WR_METRICS_HISTOGRAM_CELLS (3u + WR_METRICS_BUCKETS)
 
 /* Offsets, as above. */

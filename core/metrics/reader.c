@@ -7,6 +7,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
+#include "core/base/histogram.h"
 
 /* More than any weir would have, and little enough to be held. */
 #define SCOPES_MAX 64u

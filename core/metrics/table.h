@@ -112,6 +112,12 @@ struct wr_metric_info {
 	  "Events that no filter could look at.")                                                  \
 	M(PIPELINE, RECOVERY, GAUGE, WR_NS, "weir_recovery_seconds", "seconds",                    \
 	  "What the recovery at open took.")                                                       \
+	M(PIPELINE, DURABLE_TIME, HISTOGRAM, WR_NS, "weir_durable_seconds", "seconds",             \
+	  "From the ordering of the first record of a batch to its being durable.")                \
+	M(PIPELINE, WRITE_TIME, HISTOGRAM, WR_NS, "weir_journal_write_seconds", "seconds",         \
+	  "From handing a write over to its being durable.")                                       \
+	M(PIPELINE, WRITE_BYTES, HISTOGRAM, 1, "weir_journal_write_bytes", "bytes",                \
+	  "Bytes of a write.")                                                                     \
 	M(PIPELINE, TRIMMED_BYTES, GAUGE, 1, "weir_recovery_trimmed_bytes", "bytes",               \
 	  "A tail that was never acknowledged, which the open trimmed.")
 

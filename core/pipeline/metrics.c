@@ -31,10 +31,15 @@ static size_t slots_bytes(const struct weir_options *o)
 	return ((size_t)o->producers_max + o->members_max) * sizeof(uint64_t);
 }
 
-uint64_t wr_metrics_table_bytes(const struct weir_options *o)
+static size_t block_bytes(const struct weir_options *o)
 {
 	return sizeof(struct wr_pipeline_metrics) + sizeof(struct weir_info) + slots_bytes(o) +
 	       wr_alerts_bytes(o);
+}
+
+uint64_t wr_metrics_table_bytes(const struct weir_options *o)
+{
+	return block_bytes(o) + sizeof(struct wr_journal_tally);
 }
 
 /* ---- one of each ---- */
@@ -80,6 +85,11 @@ static void put_journal(struct weir_pipeline *p, wr_atomic_u64 *slot, uint64_t n
 	wr_metrics_put(m, slot, WR_METRIC_STARVED, stats.no_room_code < 0);
 	wr_metrics_put(m, slot, WR_METRIC_LOW_SPACE, stats.low_space);
 	wr_metrics_put(m, slot, WR_METRIC_FREE_BYTES, pm->free_bytes);
+	if (p->tally != NULL) {
+		wr_metrics_put_histogram(m, slot, WR_METRIC_WRITE_TIME, &p->tally->write_ns);
+		wr_metrics_put_histogram(m, slot, WR_METRIC_WRITE_BYTES, &p->tally->write_bytes);
+		wr_metrics_put_histogram(m, slot, WR_METRIC_DURABLE_TIME, &p->tally->durable_ns);
+	}
 	wr_metrics_put(m, slot, WR_METRIC_RECOVERY, p->recovery_ns);
 	wr_metrics_put(m, slot, WR_METRIC_TRIMMED_BYTES, p->recovery.trimmed_bytes);
 }
@@ -377,7 +387,7 @@ int wr_metrics_open(struct weir_pipeline *p)
 
 	if (p->host.metrics == NULL)
 		return 0;
-	uint8_t *at = memory->ops->alloc(memory, wr_metrics_table_bytes(o), 64);
+	uint8_t *at = memory->ops->alloc(memory, block_bytes(o), 64);
 	if (at == NULL)
 		return -ENOMEM;
 	p->metrics = (void *)at;
@@ -417,7 +427,7 @@ void wr_metrics_free(struct weir_pipeline *p)
 	struct wr_memory *memory = p->host.memory;
 
 	if (p->metrics != NULL)
-		memory->ops->free(memory, p->metrics, wr_metrics_table_bytes(&p->options));
+		memory->ops->free(memory, p->metrics, block_bytes(&p->options));
 	p->metrics = NULL;
 }
 

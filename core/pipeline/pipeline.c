@@ -113,6 +113,13 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		.seal_before_ack = o->seal_before_ack,
 		.lanes_max = p->lane_count,
 	};
+	if (p->host.metrics != NULL) {
+		p->tally = memory->ops->alloc(memory, sizeof *p->tally, 64);
+		if (p->tally == NULL)
+			return -ENOMEM;
+		options.tally = p->tally;
+		options.append_minus_boot_us = &p->writer.append_minus_boot_us;
+	}
 	memcpy(options.compact.secret, p->host.secret, sizeof options.compact.secret);
 	int rc = wr_journal_create(p->host.storage, memory, p->host.clock, &options, &p->segments,
 				   &p->recovered, &p->link, &p->journal);
@@ -370,6 +377,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	wr_reader_fini(&p->reader, m);
 	if (p->journal != NULL)
 		wr_journal_destroy(p->journal, m);
+	free_array(m, p->tally, sizeof *p->tally);
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
 	wr_segment_table_fini(&p->segments, m);

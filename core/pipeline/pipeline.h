@@ -271,6 +271,7 @@ struct weir_pipeline {
 	uint64_t producers_opened;                  /* under it */
 	uint64_t members_joined;                    /* the group step's */
 	struct wr_pipeline_metrics *metrics;        /* NULL: none (metrics.h) */
+	struct wr_journal_tally *tally;             /* the journal step's; NULL: none */
 
 	/* One control call at a time; who comes second sleeps. */
 	wr_atomic_u32 control_held; /* O1 */

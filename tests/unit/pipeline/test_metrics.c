@@ -78,6 +78,33 @@ static uint64_t await(struct weir_metrics *m, const char *kind, const char *name
 	return value;
 }
 
+/* What was written took some time, and that is in one bucket or another. */
+static void expect_times(struct weir_metrics *m)
+{
+	static const char *const names[] = {"weir_durable_seconds", "weir_journal_write_seconds",
+					    "weir_journal_write_bytes"};
+	struct weir_metrics_histogram h;
+	struct weir_metrics_object o;
+	uint64_t sum = 0;
+	uint32_t at = 0;
+
+	cr_assert(weir_metrics_next(m, "pipeline", &at, &o));
+	for (uint32_t i = 0; i < 3; i++) {
+		int metric = weir_metrics_find(m, names[i]);
+		cr_assert_eq(weir_metrics_histogram(m, &o, (uint32_t)metric, &h), 0);
+		cr_expect(h.count > 0 && h.sum >= h.greatest && h.greatest > 0, "%s", names[i]);
+		uint64_t median = weir_metrics_quantile(&h, NULL, 500000);
+		cr_expect(median > 0 && median <= weir_metrics_quantile(&h, NULL, 990000));
+		cr_expect_eq(weir_metrics_quantile(&h, &h, 500000), 0, "nothing since");
+		sum = 0;
+		for (uint32_t b = 0; b < h.bucket_count; b++)
+			sum += h.buckets[b];
+		cr_expect_eq(sum, h.count);
+	}
+	/* The last: blocks of 4 KiB. */
+	cr_expect(h.sum % 4096 == 0 && h.greatest % 4096 == 0);
+}
+
 Test(metrics, another_reads_what_it_does)
 {
 	struct weir_metrics_about about;
@@ -101,6 +128,7 @@ Test(metrics, another_reads_what_it_does)
 	cr_assert_gt(value_of(m, "pipeline", "weir_durable_sequence"), 100);
 	cr_assert_gt(value_of(m, "thread", "weir_thread_loops"), 0);
 	cr_assert_gt(value_of(m, "pipeline", "weir_free_bytes"), 0);
+	expect_times(m);
 	cr_assert_eq(weir_metrics_about(m, &about), 0);
 	cr_assert(about.state == WEIR_METRICS_RUNNING && about.pid == (uint64_t)getpid());
 	cr_assert_str_eq(about.dir, f.dir);
