@@ -186,7 +186,7 @@
 	  "a new partition is given away before its keys are drained")                             \
 	X(GROWTH_NOT_DRAINED, unit_growth, "growth::new_partitions_wait_for_what_came_before")     \
 	X(OLD_COUNT_PLACES, sim_pipeline, "the tables are not the fold of the log")                \
-	X(GROWTHS_NOT_SAVED, unit_growth, "growth::an_open_knows_where_the_topic_grew")            \
+	X(GROWTHS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")               \
 	X(NEW_OWNER_SKIPS, sim_pipeline,                                                           \
 	  "events of a partition left out, doubled or out of order")                               \
 	X(HANDLER_IS_DEAF, unit_handlers,                                                          \
