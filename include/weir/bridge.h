@@ -311,7 +311,8 @@ WEIR_API void weir_bridge_lag(struct weir_bridge *bridge, uint64_t events);
  * @param item    still lent
  * @param reason  one line, at most 200 bytes are kept
  * @return 0; else what the driver is to return: without a topic of dead letters the bridge fails,
- *         with `reason` and the event's position
+ *         with `reason` and the event's position; also where the copy would have more than 1024
+ *         headers, or is larger than an event may be
  */
 WEIR_API WEIR_MUST_CHECK int weir_bridge_dead_letter(struct weir_bridge *bridge,
 						     const struct weir_item *item,
@@ -373,9 +374,11 @@ WEIR_API WEIR_MUST_CHECK int weir_bridge_run_position(struct weir_bridge *bridge
 						      size_t value_bytes);
 
 /**
- * Hand the run over. It does not wait; several may be under way.
+ * Hand the run over. It does not wait until it is durable: several may be under way to the disk.
+ * The run before it has its order by then: none follows one that is refused.
  *
- * Thread: the driver's. Blocks: never. Allocates: never.
+ * Thread: the driver's. Blocks: until the run before it is ordered, up to a second, then
+ *         WEIR_BRIDGE_LOST. Allocates: never.
  * @return 0, or what the driver is to return
  */
 WEIR_API WEIR_MUST_CHECK int weir_bridge_run_commit(struct weir_bridge *bridge);

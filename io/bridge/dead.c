@@ -6,6 +6,7 @@
  *
  * Thread: the driver's.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@
 #include "io/bridge/bridge.h"
 
 #define WAIT_NS 5000000000ull
-#define HEADERS_MAX 64u
+#define HEADERS_MAX 1024u
+#define OWN_HEADERS 3u
 #define REASON_BYTES 200u
 
 static const char *topic_name(const struct weir_bridge *b, uint32_t topic)
@@ -66,8 +68,9 @@ static int publish_copy(struct weir_bridge *b, const struct weir_item *item, con
 	uint32_t count = 0, at = 0;
 	weir_item_ids(item, &ids);
 	ids.idempotency_key_bytes = 0;
-	while (count < HEADERS_MAX - 3 && (at = weir_item_header(item, at, &headers[count])) != 0)
-		count++;
+	while ((at = weir_item_header(item, at, &headers[count])) != 0)
+		if (++count > HEADERS_MAX - OWN_HEADERS)
+			return WEIR_E_TOO_BIG;
 	int bytes = snprintf(place, sizeof place, "%s/%u/%llu", topic_name(b, item->topic),
 			     item->partition, (unsigned long long)item->sequence);
 	headers[count++] = header("weir-bridge", b->name, strlen(b->name));
@@ -118,6 +121,13 @@ int weir_bridge_dead_letter(struct weir_bridge *bridge, const struct weir_item *
 		weir_bridge_count_dead(b, 1);
 		return 0;
 	}
+	if (rc == WEIR_E_TOO_BIG || rc == -EINVAL)
+		return weir_bridge_failed(b,
+					  "%s/%u/%llu: %s; it cannot be a dead letter, which has "
+					  "three headers more: %s",
+					  topic_name(b, item->topic), item->partition,
+					  (unsigned long long)item->sequence, reason,
+					  weir_strerror(rc));
 	return weir_bridge_lost(b, "event %llu to the dead letters: %s",
 				(unsigned long long)item->sequence, weir_strerror(rc));
 }

@@ -82,8 +82,8 @@ static void rest(struct weir_bridge *b, uint64_t timeout_ns)
 	if (timeout_ns == 0)
 		return;
 	(void)pthread_mutex_lock(&b->lock);
-	if (!b->asked.stop && !b->asked.resume &&
-	    !(b->asked.pause && b->shown.state != WEIR_BRIDGE_PAUSED))
+	bool wanted = b->asked.pause ? b->shown.state != WEIR_BRIDGE_PAUSED : b->asked.resume;
+	if (!b->asked.stop && !wanted)
 		(void)pthread_cond_timedwait(&b->wake, &b->lock, &at);
 	(void)pthread_mutex_unlock(&b->lock);
 }
@@ -212,7 +212,8 @@ int wr_bridge_life_step(struct weir_bridge *b, uint64_t timeout_ns)
 		return 0;
 	if (pause && state != WEIR_BRIDGE_PAUSED)
 		return pause_it(b);
-	bool resume = state != WEIR_BRIDGE_RUNNING && !pause && take_resume(b);
+	/* One that runs needs none: it is not kept for when it has failed. */
+	bool resume = !pause && take_resume(b);
 	switch (state) {
 	case WEIR_BRIDGE_RUNNING:
 		return run_driver(b, timeout_ns);

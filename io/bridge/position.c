@@ -8,9 +8,10 @@
  * whoever else has written the key since has the whole run refused (WEIR_E_CONFLICT), events
  * included. So there is no owner to agree on, no lease, no clock: of two that read the same part of
  * the other side, the one that is behind loses, whatever it believes, also after a crash, since
- * versions are in the log. (A named producer would fence only who publishes under the same name;
- * an acknowledgement of the last position by a member would have to be polled before the next run,
- * a round trip of the disk each.) docs/design/bridges.md.
+ * versions are in the log. A run is handed over when the one before it is ordered, so that one that
+ * was refused has none behind it. (A named producer would fence only who publishes under the same
+ * name; an acknowledgement of the last position by a member would have to be polled before the next
+ * run, a round trip of the disk each.) docs/design/bridges.md.
  *
  * Versions outlive the segment that had the position itself. So that this stays, a subscription
  * without members, "bridge.NAME.positions", holds retention where the oldest of them stands; it
@@ -32,6 +33,7 @@
 #define CARE_NS (5 * SECOND_NS)
 #define ROOM_NS SECOND_NS
 #define CLOSE_NS (2 * SECOND_NS)
+#define MOVED_ON "another bridge reads the same: it has moved on"
 #define RENEW_AFTER 100000u /* records of the log behind a position */
 
 static int refuse(struct weir_problem *problem, int code, const char *text)
@@ -189,6 +191,22 @@ static void take_answers(void *context, const struct weir_ack_range *range)
 	}
 }
 
+/* What of it was under way may be in the log: the gate waits for it, also where it is not asked for
+ * again. */
+static void forget(struct weir_bridge *b, struct wr_bridge_key *k)
+{
+	uint32_t version;
+	uint64_t sequence = 0;
+	if (k->marked_ticket != 0 && k->last_seq == 0 &&
+	    weir_key_version(b->pipeline, b->positions.topic, k->key, k->key_bytes, &version,
+			     &sequence) == 0) {
+		k->last_seq = sequence;
+		k->version = 0; /* whose it is, is not known */
+	}
+	k->is_read = false;
+	k->marked_ticket = 0;
+}
+
 int wr_bridge_positions_open(struct weir_bridge *b)
 {
 	struct wr_bridge_positions *ps = &b->positions;
@@ -204,10 +222,8 @@ int wr_bridge_positions_open(struct weir_bridge *b)
 	ps->refused = 0;
 	ps->last_ticket = 0;
 	ps->sent_events = ps->sent_bytes = 0;
-	for (uint32_t i = 0; i < ps->key_count; i++) {
-		ps->keys[i].is_read = false;
-		ps->keys[i].marked_ticket = 0;
-	}
+	for (uint32_t i = 0; i < ps->key_count; i++)
+		forget(b, &ps->keys[i]);
 	int rc = weir_producer_open(b->pipeline, &options, &ps->producer, &problem);
 	if (rc == 0)
 		return 0;
@@ -377,11 +393,31 @@ int weir_bridge_run_position(struct weir_bridge *bridge, const void *key, size_t
 	return 0;
 }
 
+/*
+ * Whether the run before this one is ordered. Were it refused, since another bridge has moved on by
+ * a run, this one would expect the very version that the other has made, and be taken.
+ */
+static int see_last_ordered(struct weir_bridge *b)
+{
+	struct wr_bridge_positions *ps = &b->positions;
+	if (ps->last_ticket == 0)
+		return 0;
+	int rc = weir_wait(ps->producer, ps->last_ticket, WEIR_LEVEL_MEMORY, ROOM_NS);
+	if (rc == WEIR_E_CONFLICT)
+		return weir_bridge_lost(b, MOVED_ON);
+	return rc == 0 ? 0
+		       : weir_bridge_lost(b, "the log does not take the run before: %s",
+					  weir_strerror(rc));
+}
+
 int weir_bridge_run_commit(struct weir_bridge *bridge)
 {
 	struct wr_bridge_positions *ps = &bridge->positions;
 	uint64_t ticket = 0;
-	int rc = ps->run_is_open ? weir_run_commit(ps->producer, &ticket) : -EINVAL;
+	int rc = ps->run_is_open ? see_last_ordered(bridge) : 0;
+	if (rc < 0)
+		return rc;
+	rc = ps->run_is_open ? weir_run_commit(ps->producer, &ticket) : -EINVAL;
 	if (rc < 0)
 		return weir_bridge_lost(bridge, "the log takes nothing: %s", weir_strerror(rc));
 	ps->run_is_open = false;
@@ -422,7 +458,7 @@ int weir_bridge_run_wait(struct weir_bridge *bridge, uint64_t timeout_ns)
 		return 0;
 	rc = ps->refused < 0 ? ps->refused : rc;
 	if (rc == WEIR_E_CONFLICT)
-		return weir_bridge_lost(bridge, "another bridge reads the same: it has moved on");
+		return weir_bridge_lost(bridge, MOVED_ON);
 	if (rc < 0)
 		return weir_bridge_lost(bridge, "the log refused events: %s", weir_strerror(rc));
 	ps->last_ticket = 0;

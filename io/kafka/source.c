@@ -13,6 +13,7 @@
 #define SECOND_NS 1000000000ull
 #define ANSWER_SLICES 40u
 #define RUN_BYTES (256u * 1024)
+#define RUN_RECORDS (4096u - WR_KAFKA_TOUCHED_MAX)
 
 static uint64_t now_ns(void)
 {
@@ -102,7 +103,8 @@ static int find_run_bytes(struct wr_kafka_source *s)
 	}
 	if (rc == 0)
 		weir_bridge_run_abort(s->bridge);
-	if (rc == WEIR_E_TOO_BIG)
+	if (rc == WEIR_E_TOO_BIG ||
+	    (rc == 0 && s->run_bytes <= WR_KAFKA_TOUCHED_MAX * WEIR_BRIDGE_POSITION_ROOM))
 		return weir_bridge_failed(s->bridge, "the lanes of the log are too small for it");
 	return rc == WEIR_E_AGAIN ? weir_bridge_lost(s->bridge, "the log has no room") : rc;
 }
@@ -229,7 +231,16 @@ static int end_run(struct wr_kafka_source *s)
 	if (rc == 0 && written > 0)
 		return weir_bridge_run_commit(s->bridge);
 	weir_bridge_run_abort(s->bridge);
-	return rc == 0 ? 0 : weir_bridge_lost(s->bridge, "a position: %s", weir_strerror(rc));
+	if (rc != WEIR_E_TOO_BIG)
+		return rc == 0 ? 0
+			       : weir_bridge_lost(s->bridge, "a position: %s", weir_strerror(rc));
+	/* The log's run_records_max is not known: found by halves. */
+	if (s->run_records == 1)
+		return weir_bridge_failed(s->bridge, "run_records_max of the log is too small: an "
+						     "event and its position are two records");
+	s->run_records /= 2;
+	return weir_bridge_lost(s->bridge, "a run of the log has less records: %" PRIu32 " now",
+				s->run_records);
 }
 
 /* ---- a step ---------------------------------------------------------------------------------- */
@@ -247,8 +258,9 @@ static rd_kafka_message_t *next_message(struct wr_kafka_source *s, uint64_t time
 static int fill_run(struct wr_kafka_source *s, rd_kafka_message_t *message)
 {
 	size_t left = s->run_bytes - WR_KAFKA_TOUCHED_MAX * WEIR_BRIDGE_POSITION_ROOM;
-	uint32_t records_left = 4096 - WR_KAFKA_TOUCHED_MAX;
+	uint32_t records_left = s->run_records;
 	int count = 0, rc = 0;
+	s->is_rebalanced = false;
 	while (message != NULL && rc == 0) {
 		rc = message->err != RD_KAFKA_RESP_ERR_NO_ERROR ? wr_kafka_source_error(s, message)
 		     : records_left == 0                        ? RUN_IS_FULL
@@ -260,7 +272,10 @@ static int fill_run(struct wr_kafka_source *s, rd_kafka_message_t *message)
 		rd_kafka_message_destroy(message);
 		records_left -= records_left > 0;
 		count++;
-		message = rc == 0 && s->fault == 0 ? next_message(s, 0) : NULL;
+		/* Before a partition that goes comes back, its position has to be behind what of it
+		 * is in the run: else that is read again. */
+		bool goes_on = rc == 0 && s->fault == 0 && !s->is_rebalanced;
+		message = goes_on ? next_message(s, 0) : NULL;
 	}
 	if (rc < 0) {
 		weir_bridge_run_abort(s->bridge);
@@ -404,6 +419,7 @@ int weir_kafka_source_create(const struct weir_kafka_source_options *options,
 	if (s == NULL)
 		return -ENOMEM;
 	s->topic = options->topic;
+	s->run_records = RUN_RECORDS;
 	s->start_newest = options->start_newest;
 	s->skip_unusable = options->skip_unusable;
 	(void)snprintf(s->group, sizeof s->group, "%s",

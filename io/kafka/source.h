@@ -58,6 +58,8 @@ struct wr_kafka_source {
 	struct weir_bridge *bridge;  /* while open, for the callback */
 	rd_kafka_message_t *pending; /* did not fit into the last run */
 	size_t run_bytes;            /* the largest run that the log takes */
+	uint32_t run_records;        /* events of one, likewise */
+	bool is_rebalanced;          /* since the run was begun */
 	struct wr_kafka_touched touched[WR_KAFKA_TOUCHED_MAX];
 	uint32_t touched_count;
 	int fault; /* of a rebalance: for the next step to return */

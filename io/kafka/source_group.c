@@ -106,6 +106,7 @@ void wr_kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 	bool is_step = protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
 	bool is_assign = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	rd_kafka_error_t *error = NULL;
+	s->is_rebalanced = true;
 	for (int i = 0; is_assign && i < list->cnt && s->fault == 0; i++)
 		s->fault = start_offset(s, &list->elems[i]);
 	if (s->fault < 0)

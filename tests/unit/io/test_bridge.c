@@ -24,7 +24,8 @@ struct driver {
 	bool take;        /* polls, and acknowledges */
 	bool bury;        /* what it polls is given up */
 	uint64_t sum;     /* of numbers that it took */
-	uint64_t publish; /* source: so many events a step */
+	uint64_t publish; /* source: so many events a run */
+	uint64_t runs;    /* source: so many runs a step, one behind the other; 0: one */
 	uint64_t next;    /* source: what it publishes next */
 	uint32_t topic;
 	const char *key;
@@ -47,7 +48,7 @@ static int driver_open(void *self, struct weir_bridge *bridge)
 				    &bytes);
 }
 
-static int publish_run(struct driver *d, struct weir_bridge *bridge)
+static int hand_run_over(struct driver *d, struct weir_bridge *bridge)
 {
 	int rc = weir_bridge_run_begin(bridge, 16 << 10);
 	for (uint64_t i = 0; rc == 0 && i < d->publish; i++, d->next++) {
@@ -59,9 +60,15 @@ static int publish_run(struct driver *d, struct weir_bridge *bridge)
 					      sizeof d->next);
 	if (rc == 0)
 		rc = weir_bridge_run_commit(bridge);
-	if (rc == 0)
-		rc = weir_bridge_run_wait(bridge, FIXTURE_LONG_NS);
 	return rc;
+}
+
+static int publish_runs(struct driver *d, struct weir_bridge *bridge)
+{
+	int rc = hand_run_over(d, bridge);
+	for (uint64_t i = 1; rc == 0 && i < d->runs; i++)
+		rc = hand_run_over(d, bridge);
+	return rc == 0 ? weir_bridge_run_wait(bridge, FIXTURE_LONG_NS) : rc;
 }
 
 static int driver_step(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
@@ -72,7 +79,7 @@ static int driver_step(void *self, struct weir_bridge *bridge, uint64_t timeout_
 	if (d->step_answer < 0)
 		return weir_bridge_lost(bridge, "the line is dead");
 	if (d->publish > 0)
-		return publish_run(d, bridge);
+		return publish_runs(d, bridge);
 	if (!d->take && !d->bury)
 		return 0;
 	int rc = weir_poll(weir_bridge_member(bridge), &item, 1, timeout_ns);
@@ -269,6 +276,102 @@ Test(bridge, is_paused_and_resumed_by_calls_and_by_files)
 	cr_expect_eq(rmdir(dir), 0, "nothing else is left there");
 }
 
+Test(bridge, takes_a_resume_as_said_when_it_was_said)
+{
+	struct fixture f;
+	struct driver d = {.take = true};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	char dir[TEST_PATH_BYTES + 16], path[TEST_PATH_BYTES + 32];
+	fixture_begin(&f, FIXTURE_DURABLE);
+	(void)fixture_topic(&f, "t", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	(void)snprintf(dir, sizeof dir, "%s.bridges", f.dir);
+	o.state_dir = dir;
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	cr_assert_eq(weir_bridge_resume(bridge), 0);
+	(void)weir_bridge_step(bridge, 0);
+	d.open_answer = WEIR_BRIDGE_GIVE_UP;
+	d.step_answer = -1;
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	uint32_t opens = d.opens;
+	for (int i = 0; i < 5; i++)
+		cr_expect_eq(weir_bridge_step(bridge, MILLISECOND_NS / 10), 0);
+	cr_expect_eq(d.opens, opens, "one of before it failed is not for now");
+
+	cr_assert_eq(weir_bridge_pause(bridge), 0);
+	step_to(bridge, WEIR_BRIDGE_PAUSED);
+	(void)snprintf(path, sizeof path, "%s/b.resume", dir);
+	int file = open(path, O_CREAT | O_WRONLY, 0600);
+	cr_assert_geq(file, 0);
+	(void)close(file);
+	while (access(path, F_OK) == 0)
+		(void)weir_bridge_step(bridge, MILLISECOND_NS);
+	uint64_t begun_ns = fixture_now_ns();
+	for (int i = 0; i < 10; i++)
+		cr_expect_eq(weir_bridge_step(bridge, 2 * MILLISECOND_NS), 0);
+	cr_expect_geq(fixture_now_ns() - begun_ns, 10 * MILLISECOND_NS, "it sleeps");
+	cr_expect_eq(look(bridge).state, WEIR_BRIDGE_PAUSED);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	fixture_end(&f);
+	static const char *const ends[] = {"lock", "status", "pause"};
+	for (int i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof path, "%s/b.%s", dir, ends[i]);
+		(void)unlink(path);
+	}
+	cr_expect_eq(rmdir(dir), 0);
+}
+
+static uint32_t count_headers(const struct weir_item *item)
+{
+	struct weir_header header;
+	uint32_t count = 0;
+	for (uint32_t at = 0; (at = weir_item_header(item, at, &header)) != 0; count++)
+		;
+	return count;
+}
+
+/* Two events: with 100 headers, and with more than a copy can have. */
+Test(bridge, a_dead_letter_has_all_headers_or_there_is_none)
+{
+	static struct weir_header headers[1022];
+	struct fixture f;
+	struct driver d = {.bury = true};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	struct weir_item letter;
+	uint64_t ticket;
+	for (int i = 0; i < 1022; i++)
+		headers[i] = (struct weir_header){
+			.name = "h", .name_bytes = 1, .value = "v", .value_bytes = 1};
+	fixture_begin(&f, FIXTURE_DURABLE);
+	struct weir_event event = {.topic = fixture_topic(&f, "t", 1),
+				   .payload = "p",
+				   .payload_bytes = 1,
+				   .headers = headers,
+				   .header_count = 100};
+	o.dead_letters = fixture_topic(&f, "dead", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	uint32_t readers = fixture_subscription(&f, "letters", "dead");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	event.header_count = 1022;
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	fixture_wait(producer, ticket);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_to(bridge, WEIR_BRIDGE_FAILED);
+	cr_expect(strstr(look(bridge).why, "cannot be a dead letter") != NULL, "%s",
+		  look(bridge).why);
+	cr_expect_eq(look(bridge).dead_letters, 1);
+	cr_expect_eq(look(bridge).lag_events, 1, "it stays");
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	struct weir_member *member = fixture_member(&f, readers, "m");
+	cr_assert_eq(weir_poll(member, &letter, 1, FIXTURE_LONG_NS), 1);
+	cr_expect_eq(count_headers(&letter), 103);
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+}
+
 Test(bridge, gives_an_event_up_once_or_stops)
 {
 	struct fixture f;
@@ -410,6 +513,36 @@ Test(bridge, of_two_that_read_the_same_the_one_behind_is_refused_whole)
 	cr_expect_eq(weir_bridge_stop(a), 0);
 	cr_expect_eq(weir_bridge_stop(b), 0);
 	cr_expect_eq(count_events(&f, "r"), 10);
+	fixture_end(&f);
+}
+
+/* The run behind a refused one expects the version that the other bridge has made meanwhile. */
+Test(bridge, a_run_behind_a_refused_one_is_refused_too)
+{
+	struct fixture f;
+	struct driver first = {.publish = 2, .key = "g/t/0"}, second;
+	struct weir_bridge_options o = options_of(&first, WEIR_BRIDGE_SOURCE), o2;
+	begin_source(&f, &o);
+	second = first;
+	second.publish = 5;
+	second.runs = 3;
+	o2 = o;
+	o2.name = "b2";
+	o2.self = &second;
+	struct weir_bridge *a = start(&f, &o), *b = start(&f, &o2);
+	step_to(a, WEIR_BRIDGE_RUNNING);
+	step_to(b, WEIR_BRIDGE_RUNNING);
+	cr_assert_gt(weir_bridge_step(a, 0), 0);
+	cr_assert_gt(weir_bridge_step(b, 0), 0);
+	cr_expect_eq(look(b).state, WEIR_BRIDGE_RETRYING);
+	cr_expect(strstr(look(b).why, "another bridge") != NULL, "%s", look(b).why);
+	step_to(b, WEIR_BRIDGE_RUNNING);
+	cr_expect_eq(second.next, 2, "none of its runs is in the log");
+	cr_assert_gt(weir_bridge_step(b, 0), 0);
+	cr_expect_eq(look(b).events, 15);
+	cr_expect_eq(weir_bridge_stop(a), 0);
+	cr_expect_eq(weir_bridge_stop(b), 0);
+	cr_expect_eq(count_events(&f, "r"), 17);
 	fixture_end(&f);
 }
 

@@ -24,11 +24,13 @@ struct bench {
 	const char *topics[1];
 };
 
-static void begin(struct bench *b, int partitions)
+static void begin_with(struct bench *b, int partitions, uint32_t run_records_max)
 {
 	struct weir_topic_options positions;
 	fixture_init(&b->f, FIXTURE_DURABLE);
 	b->f.options.versioned_keys_max = 64;
+	if (run_records_max > 0)
+		b->f.options.run_records_max = run_records_max;
 	fixture_open(&b->f);
 	kafka_bed_begin(&b->bed, "in", partitions);
 	b->topics[0] = "in";
@@ -47,6 +49,11 @@ static void begin(struct bench *b, int partitions)
 		     "a topic");
 	b->options.properties = b->bed.properties;
 	b->options.property_count = 1;
+}
+
+static void begin(struct bench *b, int partitions)
+{
+	begin_with(b, partitions, 0);
 }
 
 static void end(struct bench *b)
@@ -154,6 +161,17 @@ Test(kafka_source, stops_at_what_no_event_can_be_or_passes_it_over)
 	bridge = start(&b);
 	step_until(bridge, 4);
 	cr_expect_eq(look(bridge).dead_letters, 1);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	end(&b);
+}
+
+Test(kafka_source, finds_how_many_records_a_run_of_the_log_has)
+{
+	static struct bench b;
+	begin_with(&b, 1, 2100);
+	kafka_bed_write(&b.bed, "in", 1, 0, 3000);
+	struct weir_bridge *bridge = start(&b);
+	step_until(bridge, 3000);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	end(&b);
 }
