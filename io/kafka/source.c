@@ -13,7 +13,7 @@
 #define SECOND_NS 1000000000ull
 #define ANSWER_SLICES 40u
 #define RUN_BYTES (256u * 1024)
-#define RUN_RECORDS (4096u - WR_KAFKA_TOUCHED_MAX)
+#define RUN_RECORDS 4096u
 
 static uint64_t now_ns(void)
 {
@@ -92,7 +92,19 @@ static int subscribe(struct wr_kafka_source *s)
 		       : wr_kafka_fault_code(s->bridge, &s->client, "its topics", code);
 }
 
-/* The largest run that the log takes, at most RUN_BYTES. */
+/* How many records the open run takes: small ones, which are not kept. A topic that takes none such
+ * says nothing of it. */
+static uint32_t find_run_records(struct wr_kafka_source *s)
+{
+	const struct weir_event event = {.topic = s->topic, .partition_set = true};
+	uint32_t count = 0;
+	int rc = 0;
+	while (count < RUN_RECORDS && (rc = weir_bridge_run_add(s->bridge, &event)) == 0)
+		count++;
+	return rc == 0 || rc == WEIR_E_TOO_BIG ? count : RUN_RECORDS;
+}
+
+/* The largest run that the log takes, at most RUN_BYTES, and RUN_RECORDS. */
 static int find_run_bytes(struct wr_kafka_source *s)
 {
 	int rc = WEIR_E_TOO_BIG;
@@ -101,8 +113,17 @@ static int find_run_bytes(struct wr_kafka_source *s)
 		if (rc == WEIR_E_TOO_BIG)
 			s->run_bytes /= 2;
 	}
-	if (rc == 0)
+	if (rc == 0) {
+		uint32_t records = find_run_records(s);
 		weir_bridge_run_abort(s->bridge);
+		if (records < 2)
+			return weir_bridge_failed(s->bridge, "run_records_max of the log is 1: an "
+							     "event and its position are two");
+		/* Room for as many positions as there are events, where there are few. */
+		s->touched_max =
+			records / 2 < WR_KAFKA_TOUCHED_MAX ? records / 2 : WR_KAFKA_TOUCHED_MAX;
+		s->run_records = records - s->touched_max;
+	}
 	if (rc == WEIR_E_TOO_BIG ||
 	    (rc == 0 && s->run_bytes <= WR_KAFKA_TOUCHED_MAX * WEIR_BRIDGE_POSITION_ROOM))
 		return weir_bridge_failed(s->bridge, "the lanes of the log are too small for it");
@@ -159,7 +180,7 @@ static struct wr_kafka_touched *touch(struct wr_kafka_source *s, const rd_kafka_
 		if (s->touched[i].partition == message->partition &&
 		    strcmp(s->touched[i].topic, rd_kafka_topic_name(message->rkt)) == 0)
 			return &s->touched[i];
-	if (s->touched_count == WR_KAFKA_TOUCHED_MAX)
+	if (s->touched_count == s->touched_max)
 		return NULL;
 	struct wr_kafka_touched *one = &s->touched[s->touched_count++];
 	*one = (struct wr_kafka_touched){.partition = message->partition};
@@ -231,16 +252,7 @@ static int end_run(struct wr_kafka_source *s)
 	if (rc == 0 && written > 0)
 		return weir_bridge_run_commit(s->bridge);
 	weir_bridge_run_abort(s->bridge);
-	if (rc != WEIR_E_TOO_BIG)
-		return rc == 0 ? 0
-			       : weir_bridge_lost(s->bridge, "a position: %s", weir_strerror(rc));
-	/* The log's run_records_max is not known: found by halves. */
-	if (s->run_records == 1)
-		return weir_bridge_failed(s->bridge, "run_records_max of the log is too small: an "
-						     "event and its position are two records");
-	s->run_records /= 2;
-	return weir_bridge_lost(s->bridge, "a run of the log has less records: %" PRIu32 " now",
-				s->run_records);
+	return rc == 0 ? 0 : weir_bridge_lost(s->bridge, "a position: %s", weir_strerror(rc));
 }
 
 /* ---- a step ---------------------------------------------------------------------------------- */
@@ -419,7 +431,6 @@ int weir_kafka_source_create(const struct weir_kafka_source_options *options,
 	if (s == NULL)
 		return -ENOMEM;
 	s->topic = options->topic;
-	s->run_records = RUN_RECORDS;
 	s->start_newest = options->start_newest;
 	s->skip_unusable = options->skip_unusable;
 	(void)snprintf(s->group, sizeof s->group, "%s",

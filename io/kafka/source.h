@@ -59,6 +59,7 @@ struct wr_kafka_source {
 	rd_kafka_message_t *pending; /* did not fit into the last run */
 	size_t run_bytes;            /* the largest run that the log takes */
 	uint32_t run_records;        /* events of one, likewise */
+	uint32_t touched_max;        /* and partitions that they come from */
 	bool is_rebalanced;          /* since the run was begun */
 	struct wr_kafka_touched touched[WR_KAFKA_TOUCHED_MAX];
 	uint32_t touched_count;
