@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,18 +184,29 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int list(const char *dir, int (*fn)(void *context, const char *path), void *context)
+/* In /dev/shm anybody may make a directory that is called as another user's. */
+static int check_owner(int dir_fd)
+{
+	struct stat st;
+	if (fstat(dir_fd, &st) != 0)
+		return -errno;
+	return st.st_uid == geteuid() && (st.st_mode & 022) == 0 ? 0 : -EPERM;
+}
+
+static int list(const char *dir, bool is_default, int (*fn)(void *context, const char *path),
+		void *context)
 {
 	struct dirent **entries;
 	char path[PATH_MAX];
 	int rc = 0, found = 0;
-	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_default ? O_NOFOLLOW : 0));
 
 	if (dir_fd < 0)
 		return -errno;
-	int count = scandir(dir, &entries, NULL, by_name);
-	if (count < 0) {
-		rc = -errno;
+	rc = is_default ? check_owner(dir_fd) : 0;
+	int count = rc == 0 ? scandir(dir, &entries, NULL, by_name) : 0;
+	if (rc != 0 || count < 0) {
+		rc = rc != 0 ? rc : -errno;
 		(void)close(dir_fd);
 		return rc;
 	}
@@ -217,12 +229,13 @@ int weir_metrics_list(const char *dir, int (*fn)(void *context, const char *path
 {
 	char default_dir[64];
 
-	if (dir == NULL) {
+	bool is_default = dir == NULL;
+	if (is_default) {
 		(void)weir_metrics_default_dir(default_dir, sizeof default_dir);
 		dir = default_dir;
 	}
 	int cancel = wr_cancel_defer();
-	int rc = list(dir, fn, context);
+	int rc = list(dir, is_default, fn, context);
 	wr_cancel_restore(cancel);
 	return rc;
 }

@@ -29,22 +29,37 @@ static int say(struct weir_problem *problem, int code, const char *text)
 	return code;
 }
 
-/* What a stranger wrote, cut, and without what a terminal would obey. */
-static void take_text(char *to, size_t to_bytes, const uint8_t *from, size_t from_bytes)
-{
-	size_t i = 0;
-	for (; i < from_bytes && i < to_bytes - 1 && from[i] != 0; i++)
-		to[i] = from[i] < 0x20 || from[i] == 0x7f ? '?' : (char)from[i];
-	memset(to + i, 0, to_bytes - i);
-}
-
-/* The same where it lies. */
+/* Ended, and without what a terminal would obey: U+0080 to U+009F are controls, too. */
 static void clean_text(uint8_t *text, size_t bytes)
 {
 	text[bytes - 1] = 0;
 	for (size_t i = 0; text[i] != 0; i++)
 		if (text[i] < 0x20 || text[i] == 0x7f)
 			text[i] = '?';
+		else if (text[i] == 0xc2 && text[i + 1] >= 0x80 && text[i + 1] < 0xa0)
+			text[i] = text[i + 1] = '?';
+}
+
+/* What a stranger wrote, cut. */
+static void take_text(char *to, size_t to_bytes, const uint8_t *from, size_t from_bytes)
+{
+	size_t i = 0;
+	for (; i < from_bytes && i < to_bytes - 1 && from[i] != 0; i++)
+		to[i] = (char)from[i];
+	memset(to + i, 0, to_bytes - i);
+	clean_text((uint8_t *)to, to_bytes);
+}
+
+/* As a metric or a label is called: it goes into OpenMetrics and JSON as it is. */
+static bool is_name(const char *name)
+{
+	for (const char *at = name; *at != 0; at++) {
+		bool is_letter =
+			(*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '_';
+		if (!is_letter && (at == name || *at < '0' || *at > '9'))
+			return false;
+	}
+	return name[0] != 0;
 }
 
 /* ---- head and tables ---- */
@@ -113,7 +128,8 @@ static bool take_scope(struct weir_metrics *m, struct wr_metrics_scope_view *v, 
 			  from + WR_MS_LABEL_NAMES + (size_t)i * WR_MS_LABEL_NAME_BYTES,
 			  WR_MS_LABEL_NAME_BYTES);
 		v->label_bytes[i] = wr_get_u32(from + WR_MS_LABEL_BYTES + (size_t)i * 4);
-		if (v->label_bytes[i] == 0 || v->label_bytes[i] % 8 != 0)
+		if (v->label_bytes[i] == 0 || v->label_bytes[i] % 8 != 0 ||
+		    !is_name(v->label_names[i]))
 			return false;
 		labels_bytes += v->label_bytes[i];
 	}
@@ -139,11 +155,16 @@ static bool take_metric(struct weir_metrics *m, uint32_t index, const uint8_t *f
 	v->buckets = wr_get_u32(from + WR_MM_BUCKETS);
 	v->sub_bits = wr_get_u32(from + WR_MM_SUB_BITS);
 	v->scope = UINT32_MAX;
-	for (uint32_t s = 0; s < m->scope_count; s++)
-		if (index >= m->scopes[s].metric_first &&
-		    index - m->scopes[s].metric_first < m->scopes[s].metrics)
-			v->scope = s;
-	if (v->scope == UINT32_MAX || v->per_unit == 0)
+	for (uint32_t s = 0; s < m->scope_count; s++) {
+		if (index < m->scopes[s].metric_first ||
+		    index - m->scopes[s].metric_first >= m->scopes[s].metrics)
+			continue;
+		if (v->scope != UINT32_MAX)
+			return false; /* of two kinds: its cell has a place in one of them only */
+		v->scope = s;
+	}
+	if (v->scope == UINT32_MAX || v->per_unit == 0 || !is_name(v->name) ||
+	    v->kind < WEIR_METRIC_COUNTER || v->kind > WEIR_METRIC_HISTOGRAM)
 		return false;
 	if (v->kind == WEIR_METRIC_HISTOGRAM) {
 		cells = 3 + (uint64_t)v->buckets;
@@ -280,9 +301,9 @@ static int update_scope(struct weir_metrics *m, uint32_t index)
 		return rc;
 	uint32_t used = (uint32_t)wr_min_u64(wr_get_u64(word), v->slots);
 	rc = copy_all(m, v->slots_at, v->slot_bytes, used, v->copy);
-	if (rc != 0)
-		return rc;
-	v->used = used;
+	if (rc == 0)
+		v->used = used;
+	/* Of a copy that broke off, too: what came of it is shown. */
 	for (uint32_t i = 0; i < used; i++) {
 		uint8_t *label = v->copy + (size_t)i * v->slot_bytes + WR_SLOT_LABELS;
 		for (uint32_t l = 0; l < v->labels; l++) {
@@ -290,7 +311,7 @@ static int update_scope(struct weir_metrics *m, uint32_t index)
 			label += v->label_bytes[l];
 		}
 	}
-	return 0;
+	return rc;
 }
 
 int weir_metrics_update(struct weir_metrics *m)
@@ -304,7 +325,7 @@ int weir_metrics_update(struct weir_metrics *m)
 	uint64_t errors = m->round[(WR_MH_ERRORS_USED - WR_MH_ROUND) / 8];
 	uint32_t used = (uint32_t)wr_min_u64(errors, m->error_count);
 	rc = copy_all(m, m->errors_at, m->error_bytes, used, m->errors);
-	for (uint32_t i = 0; i < used && rc == 0; i++)
+	for (uint32_t i = 0; i < used; i++)
 		clean_text(m->errors + (size_t)i * m->error_bytes + WR_ME_TEXT,
 			   m->error_bytes - WR_ME_TEXT);
 	return rc;

@@ -137,10 +137,11 @@ static uint64_t stuck_age(struct weir_pipeline *p, uint64_t now_ns)
 		waits = wr_load_acquire(&lane->state) == WR_LANE_OPEN && /* S1 */
 			wr_load_acquire(&lane->tail) != head;            /* A1 */
 	}
-	if (!waits || rounds != a->taken_rounds)
+	if (!a->looked || !waits || rounds != a->taken_rounds)
 		a->taken_ns = now_ns;
-	if (durable >= visible || durable != a->durable_seq)
+	if (!a->looked || durable >= visible || durable != a->durable_seq)
 		a->durable_ns = now_ns;
+	a->looked = true;
 	a->taken_rounds = rounds;
 	a->durable_seq = durable;
 	return wr_max_u64(now_ns - a->taken_ns, now_ns - a->durable_ns);

@@ -33,6 +33,7 @@ struct wr_alerts {
 	/* When what should move has moved last. */
 	uint64_t taken_rounds, taken_ns;
 	uint64_t durable_seq, durable_ns;
+	bool looked; /* before that nothing stands still */
 	bool told_no_topic;
 };
 

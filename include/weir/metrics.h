@@ -129,8 +129,9 @@ WEIR_API int weir_metrics_default_dir(char *to, size_t to_bytes);
  * Thread: any. Blocks: on the file system. Allocates: some, until it returns.
  * @param dir  NULL: the default one
  * @param fn   called for each with a path to open; another value than 0 ends the list
- * @return how many there were, what `fn` returned, -ENOENT (no such directory: nothing runs), or
- *         another -errno
+ * @return how many there were, what `fn` returned, -ENOENT (no such directory: nothing runs),
+ *         -EPERM (the default one is not this user's own: somebody else made it), or another
+ *         -errno
  */
 WEIR_API int weir_metrics_list(const char *dir, int (*fn)(void *context, const char *path),
 			       void *context);

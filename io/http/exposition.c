@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/json/utf8.h"
 #include "io/http/pipelines.h"
 #include "io/http/site.h"
 
@@ -28,15 +29,20 @@ struct exposition {
 
 static void escape(struct wr_http_text *to, const char *text, bool quotes)
 {
-	for (const char *at = text; *at != '\0'; at++) {
-		if (*at == '\\')
+	const char *end = text + strlen(text);
+	size_t length;
+	for (const char *at = text; at<end; at += length> 0 ? length : 1) {
+		length = wr_utf8_length((const uint8_t *)at, (size_t)(end - at));
+		if (length == 0) // Prometheus would refuse all of the answer
+			wr_http_text_say(to, "\xEF\xBF\xBD");
+		else if (*at == '\\')
 			wr_http_text_say(to, "\\\\");
 		else if (*at == '\n')
 			wr_http_text_say(to, "\\n");
 		else if (*at == '"' && quotes)
 			wr_http_text_say(to, "\\\"");
 		else
-			wr_http_text_put(to, at, 1);
+			wr_http_text_put(to, at, length);
 	}
 }
 

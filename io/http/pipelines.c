@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <weir/pipeline.h>
 
@@ -29,15 +30,33 @@ static struct wr_http_pipeline *find(struct wr_http_pipelines *p, const char *pa
 	return NULL;
 }
 
+/*
+ * Is the file that is at its path now the one that was opened? A process that was killed and began
+ * again may have its number again, as the first of a container has: then its file has the name of
+ * the one before.
+ */
+static bool is_same_file(const struct wr_http_pipeline *one)
+{
+	struct stat st;
+	return one->path[0] == '\0' ||
+	       (lstat(one->path, &st) == 0 && st.st_dev == one->device && st.st_ino == one->inode);
+}
+
 /* NULL: it cannot be read, or there are too many. */
 static struct wr_http_pipeline *add(struct wr_http_pipelines *p, const char *path)
 {
 	struct wr_http_pipeline *one = NULL;
+	struct stat st;
 	if (p->count < WR_HTTP_PIPELINES_MAX && strlen(path) < sizeof one->path)
 		one = calloc(1, sizeof *one);
 	if (one == NULL)
 		return NULL;
 	memcpy(one->path, path, strlen(path) + 1);
+	/* Before the open: what comes in between is opened once more, and not missed. */
+	if (lstat(path, &st) == 0) {
+		one->device = st.st_dev;
+		one->inode = st.st_ino;
+	}
 	int rc = path[0] == '\0' ? weir_metrics_open_own(p->own, &one->metrics, NULL)
 				 : weir_metrics_open(path, &one->metrics, NULL);
 	if (rc != 0) {
@@ -109,8 +128,11 @@ void wr_http_pipelines_look(struct wr_http_pipelines *p)
 		return;
 	p->looked_ns = now;
 	p->left_out = 0;
-	for (uint32_t i = 0; i < p->count; i++)
+	for (uint32_t i = p->count; i-- > 0;) {
 		p->list[i]->is_there = false;
+		if (!is_same_file(p->list[i]))
+			forget(p, i);
+	}
 	if (p->dir != NULL)
 		(void)weir_metrics_list(p->dir[0] != '\0' ? p->dir : NULL, take, p);
 	take_own(p);

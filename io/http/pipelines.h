@@ -22,8 +22,9 @@ struct wr_http_pipeline {
 	char path[512]; /* "": the server's own, without a file */
 	struct weir_metrics *metrics;
 	struct weir_metrics_about about;
-	char label[64]; /* its name; with its process, if another one has that name, too */
-	bool is_there;  /* in the last list */
+	char label[64];         /* its name; with its process, if another one has that name, too */
+	uint64_t device, inode; /* of the file: another one may come to its path */
+	bool is_there;          /* in the last list */
 };
 
 struct wr_http_pipelines {

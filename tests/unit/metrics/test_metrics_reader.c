@@ -215,6 +215,51 @@ Test(metrics_reader, who_comes_into_a_place_is_another)
 	wr_metrics_reader_fini(&reader, free);
 }
 
+/* What would be read beyond a place, or written into an answer as it is, is refused at the open. */
+Test(metrics_reader, tables_that_lie_are_refused)
+{
+	uint8_t *scopes = file.at + wr_get_u64(file.at + WR_MH_SCOPES_AT);
+	uint8_t *metrics = file.at + wr_get_u64(file.at + WR_MH_METRICS_AT);
+	uint8_t *topic = scopes + WR_SCOPE_TOPIC * WR_METRICS_SCOPE_BYTES;
+	const struct {
+		uint8_t *at;
+		uint32_t word;
+		const char *why;
+	} lies[] = {
+		{topic + WR_MS_METRICS, wr_get_u32(topic + WR_MS_METRICS) + 1,
+		 "metrics of two kinds of objects"},
+		{metrics + WR_MM_KIND, 0, "no kind of metric"},
+		{metrics + WR_MM_KIND, WEIR_METRIC_HISTOGRAM + 1, "a kind that there is not"},
+		{metrics + WR_MM_NAME, 0x0a7d2261, "a name that ends its line"},
+		{metrics + WR_MM_NAME, 0, "no name"},
+		{topic + WR_MS_LABEL_NAMES, 0x223d2261, "a label's name with a quotation mark"},
+	};
+
+	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+		uint32_t was = wr_get_u32(lies[i].at);
+		wr_put_u32(lies[i].at, lies[i].word);
+		cr_expect_eq(open_reader(NULL), WEIR_E_CORRUPT, "%s", lies[i].why);
+		wr_put_u32(lies[i].at, was);
+	}
+	cr_assert_eq(open_reader(NULL), 0);
+	wr_metrics_reader_fini(&reader, free);
+}
+
+Test(metrics_reader, controls_of_two_bytes_are_shown_to_no_terminal)
+{
+	struct weir_metrics_object o;
+	uint32_t at = 0;
+
+	write_subscription(0,
+			   "a\xc2\x9b"
+			   "2J\xc3\xa9",
+			   5, true);
+	cr_assert_eq(open_reader(NULL), 0);
+	cr_assert(weir_metrics_next(&reader, "subscription", &at, &o));
+	cr_assert_str_eq(o.label_values[0], "a??2J\xc3\xa9");
+	wr_metrics_reader_fini(&reader, free);
+}
+
 Test(metrics_reader, a_copy_is_of_one_moment)
 {
 	struct weir_metrics_object o;

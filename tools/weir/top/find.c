@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct search {
 	struct find *find;
@@ -13,10 +14,11 @@ struct search {
 	char directory[1024]; /* `which` as a whole path, "": it is none */
 };
 
-static bool is_open(const struct find *f, const char *path)
+/* A process that was killed and began again may have its number again, and so its file's name. */
+static bool is_open(const struct find *f, const char *path, uint64_t inode)
 {
 	for (uint32_t i = 0; i < f->count; i++)
-		if (strcmp(f->paths[i], path) == 0)
+		if (strcmp(f->paths[i], path) == 0 && f->inodes[i] == inode)
 			return true;
 	return false;
 }
@@ -51,8 +53,10 @@ static void take_file(struct search *s, const char *path)
 {
 	struct find *f = s->find;
 	struct weir_problem problem = {.text = ""};
+	struct stat st;
+	uint64_t inode = stat(path, &st) == 0 ? (uint64_t)st.st_ino : 0;
 
-	if (f->count == FIND_MAX || is_open(f, path))
+	if (f->count == FIND_MAX || is_open(f, path, inode))
 		return;
 	struct look *l = malloc(sizeof *l);
 	char *copy = strdup(path);
@@ -66,6 +70,8 @@ static void take_file(struct search *s, const char *path)
 		uint32_t at = place_of(f, l);
 		memmove(f->looks + at + 1, f->looks + at, (f->count - at) * sizeof *f->looks);
 		memmove(f->paths + at + 1, f->paths + at, (f->count - at) * sizeof *f->paths);
+		memmove(f->inodes + at + 1, f->inodes + at, (f->count - at) * sizeof *f->inodes);
+		f->inodes[at] = inode;
 		f->looks[at] = l;
 		f->paths[at] = copy;
 		f->count++;

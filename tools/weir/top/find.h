@@ -19,6 +19,7 @@
 struct find {
 	struct look *looks[FIND_MAX];
 	char *paths[FIND_MAX];
+	uint64_t inodes[FIND_MAX]; /* of the files: another one may come to a path */
 	uint32_t count;
 	uint32_t more; /* files that could not be opened */
 	int code;      /* of the last of these */

@@ -288,9 +288,11 @@ static void take_latency(struct look *l, const struct weir_metric *m, uint32_t m
 	before = h;
 	before.buckets = l->buckets[n];
 	before.count = 0;
-	for (uint32_t i = 0; l->buckets[n] != NULL && i < h.bucket_count; i++)
+	bool is_same = l->buckets[n] != NULL && l->buckets_of[n] == who &&
+		       l->bucket_counts[n] == h.bucket_count;
+	for (uint32_t i = 0; is_same && i < h.bucket_count; i++)
 		before.count += l->buckets[n][i];
-	bool since = l->buckets[n] != NULL && l->buckets_of[n] == who && before.count < h.count;
+	bool since = is_same && before.count < h.count;
 	name_latency(y, m, o);
 	y->count = h.count;
 	y->p50_ns = quantile(m, &h, since ? &before : NULL, 500000);
@@ -301,6 +303,7 @@ static void take_latency(struct look *l, const struct weir_metric *m, uint32_t m
 	free(l->buckets[n]);
 	l->buckets[n] = copy;
 	l->buckets_of[n] = who;
+	l->bucket_counts[n] = h.bucket_count;
 	l->latency_count++;
 }
 

@@ -130,6 +130,7 @@ struct look {
 	uint32_t latency_count;
 	uint64_t *buckets[LOOK_LATENCIES_MAX]; /* of the look before */
 	uint64_t buckets_of[LOOK_LATENCIES_MAX];
+	uint32_t bucket_counts[LOOK_LATENCIES_MAX];
 	struct weir_metrics_error errors[LOOK_ERRORS_MAX]; /* the last ones */
 	uint32_t error_count;
 	uint32_t looks;
