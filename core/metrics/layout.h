@@ -24,6 +24,8 @@
  *
  * Metric, 256 bytes: 0 64 name; 64 16 unit; 80 4 kind; 84 4 its first cell; 88 8 parts of the unit;
  * 96 4 buckets; 100 4 sub bits; 104 152 help. A histogram's cells: count, sum, greatest, buckets.
+ * Names of metrics and labels are of [A-Za-z0-9_]; a metric is of one scope. Readers refuse kinds
+ * that they do not know: another kind is another version of the layout.
  *
  * Slot: 0 8 stamp; 8 8 generation (0: nobody's); 16 values of labels; cells. An error, 256 bytes:
  * 0 8 stamp; 8 8 1: in use; 16 8 code; 24 8 count; 32 8 first, 40 8 last wall clock, ns; 48 text.
