@@ -196,6 +196,13 @@
 	  "a filter goes that what nobody wanted is still to be found out by")                     \
 	X(COPY_WITHOUT_PROGRESS, "core/pipeline/copier.c",                                         \
 	  "what nobody wanted is copied, and its progress is not in the same run")                 \
+	X(READS_UNROUTED, "core/pipeline/poll.c",                                                  \
+	  "a member reads on in memory where nobody has looked at what its filter wants")          \
+	X(CATCHUP_UNROUTED, "core/pipeline/poll.c", "the same of a chunk that was read from disk") \
+	X(FILTER_NOT_SAVED, "core/log/filters.c", "a checkpoint leaves filters out")               \
+	X(FILTER_LOST_EARLY, "core/log/filters.c", "a filter goes that something unsettled needs") \
+	X(REFUSED_WANTS_NOTHING, "core/pipeline/route_rules.c",                                    \
+	  "a subscription whose first filter was refused gets nothing when others get theirs")     \
 	X(FILTER_AT_ONCE, "core/pipeline/router.c",                                                \
 	  "a new filter counts for what was appended before it, too")                              \
 	X(ACK_OVER_A_HOLE, "core/pipeline/ack.c",                                                  \

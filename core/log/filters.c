@@ -7,6 +7,7 @@
 #include <weir/error.h>
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 
 #define FILTERS_VERSION 1u
 
@@ -86,7 +87,7 @@ static uint64_t oldest_of(const struct wr_filters *f, uint32_t id)
 static bool is_over(const struct wr_filters *f, uint32_t id, uint64_t number, uint64_t position)
 {
 	const struct wr_filter_version *next = wr_filters_version(f, id, number + 1);
-	return next != NULL && next->from_seq <= position;
+	return next != NULL && (next->from_seq <= position || WR_BUG(FILTER_LOST_EARLY));
 }
 
 /* Of the versions that are over: how many, and their bytes. */
@@ -190,7 +191,7 @@ size_t wr_filters_save_bytes_max(const struct wr_filters_limits *l)
 
 void wr_filters_save(const struct wr_filters *f, struct wr_sink *sink)
 {
-	if (f->given == 0)
+	if (f->given == 0 || WR_BUG(FILTER_NOT_SAVED))
 		return;
 	size_t place = wr_section_begin(sink, WR_SECTION_FILTERS, FILTERS_VERSION, 0);
 	for (uint32_t id = 0; id < f->limits.subscriptions_max; id++) {

@@ -108,7 +108,8 @@ static int find_behind(struct weir_member *m)
 		return 0;
 	}
 	struct wr_catchup_slot *slot = wr_catchup_pin(p->catchup, m->pin, m->scan_seq);
-	if (slot != NULL && m->route != NULL && !wr_route_has_slot(m->route, slot)) {
+	if (slot != NULL && m->route != NULL && !wr_route_has_slot(m->route, slot) &&
+	    !WR_BUG(CATCHUP_UNROUTED)) {
 		wr_chunks_unpin(m->pin); /* the group looks at what is in it when it is asked */
 		slot = NULL;
 	}
@@ -152,8 +153,9 @@ uint64_t wr_member_chunk_limit(struct weir_member *m, uint64_t gate_seq)
 {
 	if (m->place == WR_PLACE_LIVE) {
 		uint64_t end = wr_chunk_end(m->chunk, gate_seq);
-		return m->route == NULL ? end
-					: wr_min_u64(end, wr_route_live_end(m->route, m->chunk));
+		return m->route == NULL || WR_BUG(READS_UNROUTED)
+			       ? end
+			       : wr_min_u64(end, wr_route_live_end(m->route, m->chunk));
 	}
 	return wr_min_u64(wr_load_relaxed(&m->chunk->end_seq), gate_seq + 1); /* under V2 */
 }

@@ -40,7 +40,7 @@ static const uint8_t everything[WR_FILTER_HEAD_BYTES];
 static bool wants_everything(struct weir_pipeline *p, const struct wr_rules_pending *pending,
 			     uint32_t id)
 {
-	return wr_filters_count(&p->tables.filters, id) == 0 &&
+	return wr_filters_count(&p->tables.filters, id) == 0 && !WR_BUG(REFUSED_WANTS_NOTHING) &&
 	       wr_route_of(&p->subscriptions[id]) != NULL &&
 	       (pending == NULL || pending->subscription != id);
 }

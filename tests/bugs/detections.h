@@ -155,6 +155,14 @@
 	X(UNROUTED_MADE_LATER, unit_filtering, "unrouted::who_comes_later_does_not_count")         \
 	X(UNROUTED_FORGETS_FILTERS, unit_filtering, "unrouted::filters_count_as_they_were")        \
 	X(COPY_WITHOUT_PROGRESS, unit_filtering, "unrouted::each_once_over_opens")                 \
+	X(READS_UNROUTED, sim_pipeline, "a subscription never gets its last events")               \
+	X(CATCHUP_UNROUTED, sim_pipeline,                                                          \
+	  "events of a partition left out, doubled or out of order")                               \
+	X(FILTER_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")                \
+	X(FILTER_LOST_EARLY, sim_pipeline, "a filter was taken in place of one that is needed")    \
+	X(REFUSED_WANTS_NOTHING, unit_filtering,                                                   \
+	  "first_filter::who_was_refused_a_first_filter_goes_on_to_get_everything")                \
+	X(FILTER_AT_ONCE, sim_pipeline, "events of a partition left out, doubled or out of order") \
 	X(FILTER_AT_ONCE, unit_filtering, "filtering::also_behind_a_restart")                      \
 	X(ACK_OVER_A_HOLE, sim_pipeline, "progress that counts other events")                      \
 	X(OUTPUTS_WITHOUT_PROGRESS, sim_pipeline, "progress under another generation")             \

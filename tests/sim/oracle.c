@@ -35,6 +35,7 @@ void oracle_reset(void)
 		most.topics_max = WORLD_TOPICS_MAX;
 		most.partitions_max = WORLD_TOPICS_MAX * ORACLE_PARTITIONS_MAX;
 		most.outstanding_max = WORLD_OUTSTANDING;
+		most.filter_bytes_max = world_filter_bytes_max();
 		wr_tables_limits_of(&most, &limits);
 		world_check(wr_tables_init(&shadow, &shadow_memory.base, &limits) == 0,
 			    "no memory for the oracle", 0, 0);

@@ -18,6 +18,8 @@
 #define ORACLE_ROWS_MAX 16u
 #define ORACLE_GROWTHS_MAX 4u
 #define ORACLE_GENERATIONS_MAX 1024u
+#define ORACLE_FILTERS_MAX 64u
+#define ORACLE_FILTERS_KEPT 4u
 
 #define ORACLE_DELIVERED 1u
 #define ORACLE_ACKED 2u
@@ -32,6 +34,7 @@ struct oracle_record {
 	uint8_t kind;
 	uint8_t topic;
 	uint8_t partition;
+	uint8_t key, value; /* what filters ask for */
 };
 
 struct oracle_source {
@@ -64,6 +67,11 @@ struct oracle_row {
 	uint64_t start_of[ORACLE_GENERATIONS_MAX];
 };
 
+struct oracle_filter {
+	uint64_t from_seq;
+	struct world_filter filter;
+};
+
 struct oracle_subscription {
 	bool exists;
 	uint32_t row_count;
@@ -74,6 +82,9 @@ struct oracle_subscription {
 	uint32_t seeks_open;
 	uint64_t seek_target;
 	uint64_t start_target; /* where it is to begin; 0: with its own record */
+	uint32_t filter_first; /* the oldest that is kept */
+	uint32_t filter_count; /* 0: it never had one */
+	struct oracle_filter filters[ORACLE_FILTERS_MAX];
 	struct oracle_row rows[ORACLE_ROWS_MAX];
 	uint8_t flags[ORACLE_RECORDS_MAX];
 };
@@ -172,6 +183,16 @@ void oracle_check_drained(uint32_t subscription);
 uint32_t oracle_first_index(const struct oracle_list *list, uint64_t seq);
 /* What an event is and must be, whoever is handed it. */
 void oracle_check_event(const struct oracle_subscription *sub, const struct weir_item *item);
+/* oracle_filters.c: what subscriptions want */
+void oracle_filters_reset(void);
+/* `is_first`: it was made with it. */
+void oracle_filter_fold(uint64_t seq, uint32_t subscription, const uint8_t *bytes,
+			uint32_t length_bytes, bool is_first);
+/* Where the oldest that is kept began: what it wants of what lies below, nobody knows any more. */
+uint64_t oracle_filters_from(uint32_t subscription);
+bool oracle_wants(uint32_t subscription, uint64_t seq);
+/* The first from `index` on that is wanted, or the list's end. */
+uint32_t oracle_wanted_from(uint32_t subscription, const struct oracle_list *list, uint32_t index);
 /* oracle_queues.c: what the log says of queues, */
 void oracle_queue_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
 void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked);

@@ -13,6 +13,7 @@
 
 void oracle_fold_reset(void)
 {
+	oracle_filters_reset();
 	oracle.run_left = 0;
 	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
@@ -130,6 +131,7 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
 	o->index = list->count;
 	list->seqs[list->count++] = (uint32_t)seq;
+	world_filters_traits(view, &o->key, &o->value);
 	if (is_letter) {
 		oracle_queue_letter(seq, view, checked);
 		return;
@@ -176,6 +178,10 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 		    "a subscription of another order", id, control.order);
 	if (world_is_queue(id))
 		oracle_queue_start(id, control.start_seq);
+	uint32_t filter_bytes;
+	const uint8_t *filter = wr_control_subscription_filter(view, &filter_bytes);
+	if (filter != NULL)
+		oracle_filter_fold(seq, id, filter, filter_bytes, true);
 	for (uint32_t t = 0; checked && t < control.topic_count; t++)
 		world_say_subscription(id, control.topics[t], control.start_seq);
 }
@@ -275,6 +281,10 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 	world_check(p->to > p->from, "progress that is none", p->from, p->to);
 	for (uint32_t i = oracle_first_index(list, p->from);
 	     i < list->count && list->seqs[i] < p->to; i++) {
+		if (!oracle_wants(subscription, list->seqs[i])) {
+			world_sometimes(SOMETIMES_FILTERED);
+			continue;
+		}
 		uint8_t flags = sub->flags[list->seqs[i]];
 		world_check((flags & (ORACLE_ACKED | ORACLE_MISSED)) != 0,
 			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
@@ -363,6 +373,9 @@ void oracle_fold(uint64_t seq, bool checked)
 		break;
 	case WR_KIND_SUBSCRIPTION:
 		fold_subscription(seq, &view, checked);
+		break;
+	case WR_KIND_FILTER:
+		oracle_filter_fold(seq, view.head->topic, view.payload, view.payload_bytes, false);
 		break;
 	case WR_KIND_PROGRESS:
 		fold_progress(seq, &view, checked);

@@ -16,15 +16,17 @@ static uint64_t mono_ns(void)
 	return world.disk->clock->mono_ns;
 }
 
-static bool is_of(const struct oracle_subscription *sub, uint64_t seq)
+/* Of its topics, and wanted. */
+static bool is_of(uint32_t s, uint64_t seq)
 {
+	const struct oracle_subscription *sub = &oracle.subscriptions[s];
 	const struct oracle_record *o = &oracle.records[seq];
 
 	if (o->kind != WR_KIND_EVENT)
 		return false;
 	for (uint32_t r = 0; r < sub->row_count; r++)
 		if (sub->rows[r].topic == o->topic)
-			return true;
+			return oracle_wants(s, seq);
 	return false;
 }
 
@@ -88,9 +90,8 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 	uint64_t next = mark.head.from, to = mark.head.to;
 	while (wr_mark_next(&mark, &event)) {
 		for (; next < event.seq; next++)
-			world_check(!is_of(&oracle.subscriptions[s], next),
-				    "a mark passes over an event", seq, next);
-		world_check(is_of(&oracle.subscriptions[s], event.seq),
+			world_check(!is_of(s, next), "a mark passes over an event", seq, next);
+		world_check(is_of(s, event.seq),
 			    "a mark of an event that is not the subscription's", seq, event.seq);
 		if (checked)
 			check_mark_event(s, seq, &event, mark.head.keyed != 0);
@@ -100,8 +101,7 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 		next = event.seq + 1;
 	}
 	for (; next < to; next++)
-		world_check(!is_of(&oracle.subscriptions[s], next), "a mark passes over an event",
-			    seq, next);
+		world_check(!is_of(s, next), "a mark passes over an event", seq, next);
 	q->frontier = to;
 	move_position(s, checked);
 }

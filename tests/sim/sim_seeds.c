@@ -17,6 +17,7 @@ static sim_replay say_replay;
 static const char *const texts[SOMETIMES_COUNT] = {
 #define SOMETIMES_TEXT(name, text) text,
 	SOMETIMES_MAP(SOMETIMES_TEXT) SOMETIMES_SWARM_MAP(SOMETIMES_TEXT)
+		SOMETIMES_FILTERS_MAP(SOMETIMES_TEXT)
 #undef SOMETIMES_TEXT
 };
 
@@ -101,8 +102,8 @@ const char *sim_situation_text(uint32_t which)
 
 uint32_t sim_situation_count(bool swarm)
 {
-	/* The swarm's are the last ones, and FROZEN_SHORT is the first of them. */
-	return swarm ? SOMETIMES_COUNT : SOMETIMES_FROZEN_SHORT;
+	/* FROZEN_SHORT is the first of the swarm's, and behind those come the filters'. */
+	return swarm ? SOMETIMES_FILTER_CHANGED : SOMETIMES_FROZEN_SHORT;
 }
 
 bool sim_seeds_say_situations(bool swarm)

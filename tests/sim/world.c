@@ -120,10 +120,10 @@ static void set_options(void)
 	o->partitions_max = world.grows ? 16 : 8;
 	o->subscriptions_max = WORLD_SUBSCRIPTIONS;
 	o->named_producers_max = WORLD_NAMES;
-	o->filter_bytes_max = 0; // no world has filters yet
 	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
 	o->segments_max = world.grows ? 1024 : 256; // more rows, more records
+	world_filters_options(o);
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
 	o->checkpoint_bytes = 1;
 }
@@ -352,9 +352,8 @@ static void act_seldom(void)
 
 	switch (world_below(10)) {
 	case 0:
-		if (world.memory_only)
-			break;
-		oracle_verify_medium(true);
+		if (!world.memory_only)
+			oracle_verify_medium(true);
 		world.requests += world_memory_requests() - requests;
 		break;
 	case 1:
@@ -375,6 +374,7 @@ static void act(void)
 	uint64_t what = world_below(100);
 
 	world.waited = 0;
+	world_filters_act();
 	if (what < 55)
 		(void)world_round();
 	else if (what < 75)
@@ -420,7 +420,6 @@ static bool close_clean(void)
 {
 	struct weir_pipeline *p = world.pipeline;
 	bool finished = false;
-
 	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
 		if (world.members[i].handle != NULL)
 			weir_release(world.members[i].handle);
@@ -436,7 +435,7 @@ static bool close_clean(void)
 		if (!world.memory_only)
 			oracle_look();
 	}
-	if (world_is_dead() || world_has_failed())
+	if (world_has_failed()) // or is dead
 		return false;
 	world_check(finished, "the close does not end", 0, 0);
 	int rc = world.memory_only ? 0 : world.storage->ops->leave(world.storage);
@@ -582,6 +581,7 @@ void world_run_seed(void)
 	world_queues_begin();
 	world_growth_begin();
 	world_transactions_begin();
+	world_filters_begin();
 	forget_users();
 	set_options();
 	oracle_reset();

@@ -12,6 +12,7 @@
  *   world_handlers.c members that weir polls for
  *   world_queues.c   subscriptions that are shared, and what their members do
  *   world_transactions.c  what members publish and acknowledge in one run
+ *   world_filters.c  what subscriptions want, and how that changes
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
  *   world_growth.c   topics that grow
  *   world_drain.c    the end, when nothing goes wrong any more
@@ -50,6 +51,7 @@
 #define WORLD_TICKETS 1024u
 #define WORLD_TXNS 6u /* of a member, on their way */
 #define WORLD_TXN_SOURCES 40u
+#define WORLD_FILTER_TERMS 3u
 #define DRAIN_ROUNDS_MAX 20000u
 
 /* Situations that a run of many seeds must have been in. */
@@ -141,11 +143,19 @@
 	X(SIZE_LOST, "power cuts that took sizes with them")                                       \
 	X(TORN, "power cuts that tore sectors")
 
+/* Not asked for: seeds with filters are few. */
+#define SOMETIMES_FILTERS_MAP(X)                                                                   \
+	X(FILTER_CHANGED, "filters that were changed")                                             \
+	X(FILTER_FULL, "filters that were refused because four are needed")                        \
+	X(FILTER_FORGOTTEN, "filters that nothing needs any more")                                 \
+	X(FILTERED, "events that a filter left out")
+
 enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
 	SOMETIMES_MAP(SOMETIMES_ENUM) SOMETIMES_SWARM_MAP(SOMETIMES_ENUM)
+		SOMETIMES_FILTERS_MAP(SOMETIMES_ENUM)
 #undef SOMETIMES_ENUM
-		SOMETIMES_COUNT
+			SOMETIMES_COUNT
 };
 
 /* What one ticket handed over: events first_k .. last_k of the source; 0: must be refused. */
@@ -225,6 +235,14 @@ struct world_queue {
 	uint64_t retry_delay_max_ns;
 };
 
+/* What a subscription wants: numbers of terms in world_filters.c. */
+struct world_filter {
+	bool any;
+	uint32_t term_count; /* 0: everything */
+	uint8_t terms[WORLD_FILTER_TERMS];
+	bool negated[WORLD_FILTER_TERMS];
+};
+
 struct world {
 	uint64_t seed;
 	struct wr_prng prng;
@@ -253,6 +271,8 @@ struct world {
 	bool has_transactions;
 	uint32_t txn_sources; /* of this seed */
 	struct wr_prng txn_prng;
+	bool has_filters;
+	struct wr_prng filters_prng;
 	bool tracing;
 	struct swarm swarm;
 	uint64_t jumped_ns;   /* that somebody slept, or blocked in a frozen medium */
@@ -337,6 +357,22 @@ void world_transactions_begin(void);
 bool world_transactions_act(struct world_member *m);
 /* Whether one was refused, or may have been: what it polled comes again. */
 bool world_member_may_go_back(const struct world_member *m);
+
+/* world_filters.c */
+void world_filters_begin(void);
+uint32_t world_filter_bytes_max(void);
+void world_filters_options(struct weir_options *o);
+/* Gives somebody another filter, perhaps. */
+void world_filters_act(void);
+/* What one is made with; NULL: nothing. Until the next call. */
+const struct weir_subscription_filter *world_filter_of_new(void);
+/* Gives an event a header, perhaps. */
+void world_filters_event(uint64_t hash, struct weir_header *header, struct weir_event *event);
+/* What filters ask for: which key and which value of the header. */
+void world_filters_traits(const struct wr_record_view *view, uint8_t *ret_key, uint8_t *ret_value);
+bool world_filter_wants(const struct world_filter *filter, uint8_t key, uint8_t value);
+/* As it stands in a record. False: it is none of this world's. */
+bool world_filter_read(const uint8_t *bytes, uint32_t length_bytes, struct world_filter *ret);
 
 /* world_host.c: all but the storage */
 void world_host(struct wr_host *ret_host);

@@ -22,7 +22,8 @@ static bool is_settled(uint32_t s)
 	for (uint32_t r = 0; r < sub->row_count; r++) {
 		const struct oracle_row *row = &sub->rows[r];
 		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
-		if (list->count > 0 && row->position <= list->seqs[list->count - 1])
+		if (oracle_wanted_from(s, list, oracle_first_index(list, row->position)) <
+		    list->count)
 			return false;
 	}
 	return true;

@@ -270,6 +270,9 @@ void world_seek(void)
 	if (!sub->exists || world_is_queue(s))
 		return;
 	sub->seek_target = draw_place(&to, &at);
+	/* What is wanted there is known by who kept bits of it in memory, and by nobody else. */
+	if (sub->seek_target < oracle_filters_from(s))
+		return;
 	bool is_below = sub->seek_target < world_checkpoints_need();
 	sub->seeks_open = 1;
 	sub->loose = true;
@@ -346,6 +349,7 @@ bool world_subscribe(uint32_t s)
 	o.assignor = assignor_of(s);
 	o.session_timeout_ns = 40000000;
 	world_queue_options(s, &o);
+	o.filter = existed ? NULL : world_filter_of_new(); /* as it is */
 	sub->gate = o.gate;
 	sub->when_slow = o.when_slow;
 	sub->may_gap = world.memory_only || o.when_slow == WEIR_SLOW_GAP;

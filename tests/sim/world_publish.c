@@ -37,9 +37,11 @@ uint32_t world_key_number(const void *key, uint32_t key_bytes)
 void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 {
 	static uint8_t payloads[EVENTS_AT_ONCE + 2][PAYLOAD_MAX];
+	static struct weir_header headers[EVENTS_AT_ONCE + 2];
 	static uint32_t turn;
 	uint64_t h = mix(mix(world.seed + source) + k);
-	uint8_t *payload = payloads[turn++ % (EVENTS_AT_ONCE + 2)];
+	uint32_t place = turn++ % (EVENTS_AT_ONCE + 2);
+	uint8_t *payload = payloads[place];
 
 	*event = (struct weir_event){.topic = world.topics[h % WORLD_TOPICS], .payload = payload};
 	event->payload_bytes = 8 + ((h >> 8) & 15 ? (h >> 16) % 100 : (h >> 16) % 900);
@@ -51,6 +53,7 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 		event->key_bytes = strlen(event->key);
 		event->ends_key = h % WORLD_TOPICS == WORLD_VERSIONED && (h >> 52 & 15) == 0;
 	}
+	world_filters_event(h, &headers[place], event);
 	memset(payload, (int)(h >> 48), event->payload_bytes);
 	wr_put_u32(payload, source);
 	wr_put_u32(payload + 4, k);
