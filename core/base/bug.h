@@ -201,6 +201,8 @@
 	X(CATCHUP_UNROUTED, "core/pipeline/poll.c", "the same of a chunk that was read from disk") \
 	X(FILTER_NOT_SAVED, "core/log/filters.c", "a checkpoint leaves filters out")               \
 	X(FILTER_LOST_EARLY, "core/log/filters.c", "a filter goes that something unsettled needs") \
+	X(COUNTS_FORGOTTEN, "core/pipeline/router.c",                                              \
+	  "lag is exact though it was counted by another filter than events were handed out by")   \
 	X(REFUSED_WANTS_NOTHING, "core/pipeline/route_rules.c",                                    \
 	  "a subscription whose first filter was refused gets nothing when others get theirs")     \
 	X(FILTER_AT_ONCE, "core/pipeline/router.c",                                                \

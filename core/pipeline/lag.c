@@ -80,10 +80,12 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
 
 void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
 {
+	/* That of a filtered one never ends, and was complete from the first portion on. */
+	if (count->lost)
+		wr_store_release(&count->complete_for, UINT64_MAX);     /* H4 */
 	wr_store_release(&count->told_events, (uint64_t)count->events); /* H4 */
 	wr_store_release(&count->told_bytes, (uint64_t)count->bytes);   /* H4 */
 	wr_store_release(&count->told_seq, count->from_seq);            /* H4 */
-	/* That of a filtered one never ends. */
 	if ((count->from_seq >= count->end_seq || count->end_seq == UINT64_MAX) && !count->lost)
 		wr_store_release(&count->complete_for, anew_seq); /* H4 */
 }
@@ -110,6 +112,7 @@ int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live
 		routed ? wr_load_relaxed(&settle->base_bytes) : wr_load_relaxed(&cell->bytes);
 	complete = complete && (!routed || counted);
 	*ret_bytes = (int64_t)(appended_bytes - settled_bytes + bytes);
+	complete = complete && wr_load_acquire(&anew->complete_for) == anew_seq; /* H4: not lost */
 	*ret_exact = complete && wr_load_acquire(&settle->anew_seq) == anew_seq; /* H3 */
 	return (int64_t)(appended - settled + events);
 }
@@ -122,6 +125,16 @@ static uint64_t oldest_countable(struct weir_pipeline *p, struct wr_subscription
 		return wr_segment_oldest_seq(&p->segments);
 	uint64_t oldest = wr_route_of(live) != NULL ? wr_portion_oldest_seq(p, pin) : 0;
 	return oldest != UINT64_MAX ? oldest : 0;
+}
+
+/*
+ * The filter of its time is gone: what is counted there and what is handed out may be by one each.
+ * Taken for right, such a count would come to nothing while there are events left.
+ */
+static bool is_forgotten(struct wr_subscription_live *live, uint64_t from)
+{
+	const struct wr_route *route = wr_route_of(live);
+	return route != NULL && from < route->forgotten_to;
 }
 
 /* Counts one portion for every row that still has something to count. */
@@ -139,6 +152,7 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 	bool lost = false;
 	if (from >= oldest && wr_portion_find_for(p, live, pin, from, visible, &portion)) {
 		end = portion.end_seq;
+		lost = is_forgotten(live, from);
 		for (uint64_t seq = wr_portion_next(&portion, from); seq < end;
 		     seq = wr_portion_next(&portion, seq + 1)) {
 			const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);

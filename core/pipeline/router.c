@@ -75,6 +75,22 @@ void wr_route_from(struct wr_route *route, uint64_t seq)
 
 /* ---- which filter counts where ---- */
 
+/*
+ * A filter is gone, and the one behind it counts for what was before, too: it may want other events
+ * than were handed out there, and of those who copy what nobody wants, too.
+ */
+static void note_forgotten(struct weir_pipeline *p, const struct wr_rules *rules, uint32_t id,
+			   uint64_t end)
+{
+	for (uint32_t i = 0; i < rules->program_count; i++) {
+		const struct wr_program *program = &rules->programs[i];
+		struct wr_route *route = wr_route_of(&p->subscriptions[program->subscription]);
+		if (route != NULL &&
+		    (program->subscription == id || program->join == WR_FILTER_JOIN_NOBODY))
+			route->forgotten_to = wr_max_u64(route->forgotten_to, end);
+	}
+}
+
 /* Before a first filter is in the log, everything is wanted. */
 static void set_ranges(struct weir_pipeline *p, struct wr_rules *rules)
 {
@@ -93,6 +109,8 @@ static void set_ranges(struct weir_pipeline *p, struct wr_rules *rules)
 			program->end_seq = implied ? UINT64_MAX : 0;
 			continue;
 		}
+		if (v->from_seq < program->from_seq && !WR_BUG(COUNTS_FORGOTTEN))
+			note_forgotten(p, rules, id, program->from_seq);
 		program->from_seq = v->from_seq;
 		program->end_seq = next != NULL ? next->from_seq : UINT64_MAX;
 		if (WR_BUG(FILTER_AT_ONCE) && next != NULL)

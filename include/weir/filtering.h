@@ -56,7 +56,8 @@ struct weir_subscription_filter {
  *
  * The last four filters are kept, or more exactly those that something unsettled needs: a fifth is
  * refused as long as events from before the second are not settled. After a seek back to before the
- * oldest that is kept, that one counts.
+ * oldest that is kept, that one counts for what is read from disk, and lag is not exact until the
+ * next seek or open.
  *
  * The same filter again is no change. A subscription that ever had a filter costs what one with a
  * filter costs, until all that is left is settled and the log is opened again.

@@ -76,8 +76,10 @@ struct weir_lag {
 	uint64_t bytes;   /**< of records */
 	uint64_t time_ns; /**< age of the oldest event that is not acknowledged, by append time: a
 	                       step of the wall clock does not change it; 0: none is */
-	bool exact;       /**< false for a moment after a seek, while events are counted again */
-	uint64_t parked;  /**< of `events`: of keys that wait behind a dead one (sharing.h) */
+	bool exact;      /**< false for a moment after a seek, while events are counted again; until
+	                       the next seek or open, where they were from before a filter that is
+	                       forgotten (weir_subscription_set_filter) */
+	uint64_t parked; /**< of `events`: of keys that wait behind a dead one (sharing.h) */
 };
 
 struct weir_subscription_options {

@@ -160,6 +160,8 @@
 	  "events of a partition left out, doubled or out of order")                               \
 	X(FILTER_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")                \
 	X(FILTER_LOST_EARLY, sim_pipeline, "a filter was taken in place of one that is needed")    \
+	X(COUNTS_FORGOTTEN, unit_filtering,                                                        \
+	  "filtering::lag_is_not_exact_below_a_filter_that_is_gone")                               \
 	X(REFUSED_WANTS_NOTHING, unit_filtering,                                                   \
 	  "first_filter::who_was_refused_a_first_filter_goes_on_to_get_everything")                \
 	X(FILTER_AT_ONCE, sim_pipeline, "events of a partition left out, doubled or out of order") \

@@ -168,8 +168,8 @@ uint32_t oracle_source_new(bool named);
 /* oracle_fold.c: records to rows and sources; `checked`: seen for the first time. */
 void oracle_fold(uint64_t seq, bool checked);
 void oracle_fold_reset(void);
-/* Events of its keys, before a new partition was there, that are not settled; 0: none. */
-uint64_t oracle_unsettled_before(const struct oracle_row *row);
+/* The first of its keys' wanted events, before it was there, that is not settled; 0: none. */
+uint64_t oracle_unsettled_before(uint32_t subscription, const struct oracle_row *row);
 /* oracle_groups.c: deliveries, acks, lag */
 void oracle_delivered(struct world_member *m, const struct weir_item *item);
 /* An item comes again because a transaction was refused. */

@@ -228,7 +228,7 @@ static const struct oracle_growth *growth_of(uint32_t topic, uint32_t partition,
 	return NULL;
 }
 
-uint64_t oracle_unsettled_before(const struct oracle_row *row)
+uint64_t oracle_unsettled_before(uint32_t s, const struct oracle_row *row)
 {
 	const struct oracle_growth *growth;
 	const struct oracle_row *rows = row - row->partition; /* of the topic */
@@ -236,7 +236,8 @@ uint64_t oracle_unsettled_before(const struct oracle_row *row)
 
 	while ((growth = growth_of(row->topic, partition, &parent)) != NULL) {
 		const struct oracle_list *list = &oracle.lists[row->topic][parent];
-		uint32_t i = oracle_first_index(list, rows[parent].position);
+		uint32_t i = oracle_wanted_from(s, list,
+						oracle_first_index(list, rows[parent].position));
 		if (i < list->count && list->seqs[i] < growth->seq)
 			return list->seqs[i];
 		partition = parent;
@@ -245,14 +246,15 @@ uint64_t oracle_unsettled_before(const struct oracle_row *row)
 }
 
 /* Who gets a new partition: all that its keys had before is settled by then, in the log. */
-static void check_drained_up_to(uint64_t seq, const struct oracle_row *row, uint32_t owner)
+static void check_drained_up_to(uint64_t seq, uint32_t s, const struct oracle_row *row,
+				uint32_t owner)
 {
 	uint32_t parent;
 	const struct oracle_growth *growth = growth_of(row->topic, row->partition, &parent);
 
 	if (growth == NULL || owner == WR_OWNER_NONE)
 		return;
-	uint64_t before = oracle_unsettled_before(row);
+	uint64_t before = oracle_unsettled_before(s, row);
 	world_check(before == 0, "a new partition is given away before its keys are drained", seq,
 		    before);
 	const struct oracle_list *list = &oracle.lists[row->topic][parent];
@@ -345,7 +347,7 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 		moved_by_seek(seq, view->head->topic, row, control.position, checked);
 	row->start_of[control.generation] = row->position;
 	if (checked)
-		check_drained_up_to(seq, row, control.owner);
+		check_drained_up_to(seq, view->head->topic, row, control.owner);
 	if (checked)
 		world_say_row(view->head->topic, HISTORY_ASSIGN, row, control.generation,
 			      row->position);

@@ -126,10 +126,11 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 	check_order(sub, row, item);
 	if (item->kind != WEIR_ITEM_EVENT)
 		return;
+	uint64_t before = oracle_unsettled_before(m->subscription, row);
 	/* A seek moves one row after the other, and hands out what was drained before. */
-	world_check(sub->loose || oracle_unsettled_before(row) == 0,
+	world_check(sub->loose || before == 0,
 		    "an event behind a growth, before its key's of before are settled",
-		    item->sequence, oracle_unsettled_before(row));
+		    item->sequence, before);
 	sub->flags[item->sequence] &= (uint8_t)~ORACLE_MISSED;
 	if ((sub->flags[item->sequence] & ORACLE_DELIVERED) != 0) {
 		world_sometimes(SOMETIMES_REDELIVERED);

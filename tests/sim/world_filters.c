@@ -44,8 +44,8 @@ static uint64_t below(uint64_t bound)
 void world_filters_begin(void)
 {
 	wr_prng_init(&world.filters_prng, world.seed ^ 0xf117e5);
-	/* A history says nothing of filters; of the swarm: docs/design/known-gaps.md. */
-	world.has_filters = below(SEED_ONE_IN) == 0 && world.history == NULL && !world.swarm.is_on;
+	/* A history says nothing of filters. */
+	world.has_filters = below(SEED_ONE_IN) == 0 && world.history == NULL;
 }
 
 uint32_t world_filter_bytes_max(void)
