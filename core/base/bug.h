@@ -128,6 +128,8 @@
 	X(EPOCH_NOT_RAISED, "core/journal/recovery.c", "an open goes on in the epoch before it")   \
 	X(EPOCH_NOT_WRITTEN, "core/journal/recovery.c",                                            \
 	  "the new epoch is used before it is on the medium")                                      \
+	X(SUPERBLOCK_PAIR_FIXED, "core/journal/recovery.c",                                        \
+	  "an open writes over the good pair of superblocks first")                                \
 	X(CHECKPOINT_AHEAD, "core/journal/journal_checkpoint.c",                                   \
 	  "a checkpoint is written before its batch is")                                           \
 	X(CHECKPOINT_UNSYNCED, "core/journal/journal_checkpoint.c",                                \

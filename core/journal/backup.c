@@ -425,7 +425,7 @@ static int write_superblock(struct backup *b)
 	int r = open_new(b, WR_SUPERBLOCK_NAME, &file);
 	if (r < 0)
 		return fail_write(b, r);
-	r = wr_superblock_write(b->to, b->memory, file, &s);
+	r = wr_superblock_write(b->to, b->memory, file, 0, &s);
 	(void)b->to->ops->file_close(b->to, file);
 	b->report->superblock = s;
 	return r < 0 ? fail_write(b, r) : 0;

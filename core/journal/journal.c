@@ -442,7 +442,7 @@ int wr_journal_close_clean(struct wr_journal *journal, uint64_t last_seq, uint64
 	j->superblock.clean_header_crc = header_crc;
 	j->superblock.clean = 1;
 	wr_journal_range_fill(j, &j->superblock);
-	return wr_superblock_write(j->storage, j->memory, j->superblock_file, &j->superblock);
+	return wr_superblock_write(j->storage, j->memory, j->superblock_file, 0, &j->superblock);
 }
 
 void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats *ret_stats)

@@ -178,6 +178,7 @@ static int read_superblock(struct wr_recovery_run *run, struct wr_clock *clock, 
 		return fail_any(run, WEIR_E_FORMAT);
 	if (found.any_valid) {
 		run->superblock = found.superblock;
+		run->older_pair = WR_BUG(SUPERBLOCK_PAIR_FIXED) ? 0 : found.older_pair;
 		return check_file_size(run, false);
 	}
 	r = new_superblock(run, clock);
@@ -537,7 +538,7 @@ static int raise_epoch(struct wr_recovery_run *run, uint32_t file, struct wr_rec
 	rec->epoch = s->epoch;
 	if (run->options->read_only || (WR_BUG(EPOCH_NOT_WRITTEN) && !run->report->created))
 		return 0;
-	int r = wr_superblock_write(run->storage, run->memory, file, s);
+	int r = wr_superblock_write(run->storage, run->memory, file, run->older_pair, s);
 	if (r == 0 && run->report->created)
 		r = run->storage->ops->sync_dir(run->storage);
 	run->scan.failed_reading = "writing the superblock";

@@ -133,8 +133,9 @@ int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct
 		    struct wr_segment_table *table, struct wr_recovered *ret_recovered,
 		    struct wr_recovery_report *ret_report, struct weir_problem *reterr_problem);
 
-/* Writes all four copies, two and two, each pair synced. Raises `version`. */
+/* Writes all four copies, two and two, `first_pair` (0 or 1) first, each pair synced. Raises
+ * `version`. */
 int wr_superblock_write(struct wr_storage *storage, struct wr_memory *memory, uint32_t file,
-			struct wr_superblock *superblock);
+			uint32_t first_pair, struct wr_superblock *superblock);
 
 #endif

@@ -15,6 +15,7 @@ struct wr_recovery_run {
 	struct weir_problem *problem;
 
 	struct wr_superblock superblock;
+	uint32_t older_pair; /* of its copies */
 	struct wr_scan scan;
 	struct wr_checkpoint_found checkpoints[WR_CHECKPOINT_COPIES];
 	uint32_t used_copy;        /* WR_CHECKPOINT_COPIES: none */

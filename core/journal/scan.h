@@ -132,6 +132,7 @@ struct wr_scan {
 struct wr_superblock_found {
 	struct wr_superblock superblock;
 	enum wr_block_verdict verdicts[WR_SUPERBLOCK_COPIES];
+	uint32_t older_pair; /* without the newest copy: the one to write over first */
 	bool any_valid;
 	bool any_unknown;
 };

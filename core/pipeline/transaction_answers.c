@@ -129,13 +129,27 @@ static void lose_row(struct weir_member *m, const struct wr_transaction_sent *se
 		wr_member_drop_row(m, part->row);
 }
 
+/*
+ * Progress that goes on from a place where its row is no longer: the group has moved the row on,
+ * since it was nobody's (pass.c). Who still acknowledges in it has lost it, and is told so.
+ */
+static int code_of(const struct weir_member *m, const struct wr_transaction_sent *sent,
+		   const struct wr_reply *reply)
+{
+	bool lost_row = m->sharing == NULL && reply->code == WEIR_E_OUT_OF_SEQUENCE &&
+			reply->sequence < sent->settle_count;
+	if (sent->doomed)
+		return WEIR_E_OUT_OF_SEQUENCE;
+	return lost_row ? WEIR_E_FENCED : reply->code;
+}
+
 static void decide(struct weir_member *m, const struct wr_reply *reply)
 {
 	struct wr_transactions *t = m->transactions;
 	struct wr_transaction_sent *sent = wr_transaction_sent(t, t->sent_undecided);
 	bool taken = reply == NULL || reply->code == 0;
 	if (reply != NULL) {
-		sent->code = sent->doomed ? WEIR_E_OUT_OF_SEQUENCE : reply->code;
+		sent->code = code_of(m, sent, reply);
 		if (taken && sent->output_count > 0)
 			sent->sequence = reply->sequence + sent->settle_count;
 		if (!taken && !sent->doomed && reply->sequence != UINT64_MAX &&

@@ -107,6 +107,8 @@
 	X(TAIL_SEGMENT_LEFT, unit_resume, "resume::whole_segments_above_are_gone_and_stay_out")    \
 	X(EPOCH_NOT_RAISED, sim_journal, "a false alarm: corruption")                              \
 	X(EPOCH_NOT_WRITTEN, unit_recovery, "recovery::an_epoch_is_never_given_twice")             \
+	X(SUPERBLOCK_PAIR_FIXED, unit_recovery,                                                    \
+	  "recovery::the_pair_of_superblocks_that_is_good_is_written_last")                        \
 	X(CHECKPOINT_AHEAD, sim_journal, "a false alarm: corruption")                              \
 	X(CHECKPOINT_UNSYNCED, sim_journal, "a false alarm: corruption")                           \
 	X(FAILED_CHECKPOINT_FORGOTTEN, unit_journal_checkpoint,                                    \

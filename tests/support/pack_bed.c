@@ -68,7 +68,7 @@ int pack_bed_features(struct log_probe *p, struct wr_storage *storage, uint32_t 
 	if (r < 0)
 		return r;
 	found.superblock.features_must |= features;
-	r = wr_superblock_write(storage, &p->memory.base, file, &found.superblock);
+	r = wr_superblock_write(storage, &p->memory.base, file, 0, &found.superblock);
 	(void)storage->ops->file_close(storage, file);
 	return r;
 }

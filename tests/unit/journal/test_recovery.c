@@ -90,6 +90,42 @@ Test(recovery, an_epoch_is_never_given_twice)
 	}
 }
 
+/* A power cut left nothing good of one pair; the next open is cut as well, after each operation. */
+Test(recovery, the_pair_of_superblocks_that_is_good_is_written_last)
+{
+	build(2);
+	for (uint32_t bad = 0; bad < 2; bad++) {
+		int r = -EIO;
+		for (uint64_t n = 1; r != 0; n++) {
+			struct wr_sim_disk *copy = wr_sim_disk_clone(disk);
+			for (uint32_t i = 2 * bad; i < 2 * bad + 2; i++)
+				cr_assert_eq(wr_sim_disk_corrupt(copy, WR_SUPERBLOCK_NAME,
+								 i * WR_BLOCK_BYTES + 40, 1),
+					     0);
+			uint64_t good_at = (1 - bad) * 2 * WR_BLOCK_BYTES;
+			wr_sim_disk_trip_from(copy, n, -EIO);
+			r = log_probe_open(&p, copy, NULL, false);
+			log_probe_close(&p);
+			wr_sim_disk_trip_from(copy, 0, 0);
+			const uint8_t *was =
+				wr_sim_disk_peek(disk, WR_SUPERBLOCK_NAME, &(uint64_t){0});
+			const uint8_t *is =
+				wr_sim_disk_peek(copy, WR_SUPERBLOCK_NAME, &(uint64_t){0});
+			bool touched = memcmp(was + good_at, is + good_at, 2 * WR_BLOCK_BYTES) != 0;
+			/* Whatever became of it: the other one stands by itself. */
+			for (uint32_t i = 0; touched && i < 2; i++)
+				cr_assert_eq(wr_sim_disk_corrupt(copy, WR_SUPERBLOCK_NAME,
+								 good_at + i * WR_BLOCK_BYTES + 40,
+								 1),
+					     0);
+			cr_expect_eq(log_probe_open(&p, copy, NULL, false), 0, "pair %u, cut %d",
+				     bad, (int)n);
+			log_probe_close(&p);
+			wr_sim_disk_destroy(copy);
+		}
+	}
+}
+
 /* --- R1 --------------------------------------------------------------------------------------- */
 
 Test(recovery, r1_zero_behind_the_last_batch_is_a_clean_end)
