@@ -196,6 +196,9 @@ void weir_producer_progress(struct weir_producer *pr, struct weir_producer_progr
 	uint64_t durable = reached(pr, WEIR_LEVEL_DURABLE);
 	uint64_t written = reached(pr, WEIR_LEVEL_WRITTEN);
 	uint64_t ordered = reached(pr, WEIR_LEVEL_MEMORY);
+	/* A batch that is full may be durable before its round says what it took. */
+	written = wr_max_u64(written, durable);
+	ordered = wr_max_u64(ordered, written);
 	*ret = (struct weir_producer_progress){
 		.handed_over = lane->handed_over,
 		.durable = durable,

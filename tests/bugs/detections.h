@@ -178,7 +178,7 @@
 	X(REFUSED_STAYS_ACKED, sim_pipeline, "a commit that the log does not hold")                \
 	X(DOOMED_LEFT_OUT, unit_transactions,                                                      \
 	  "transactions::those_that_build_on_a_refused_one_go_with_it_and_come_again")             \
-	X(OUTCOME_TOLD_EARLY, sim_pipeline, "acknowledged as written behind the written sequence") \
+	X(OUTCOME_TOLD_EARLY, sim_pipeline, "acknowledged as durable behind the durable sequence") \
 	X(REWOUND_KEEPS_PIECES, unit_transactions,                                                 \
 	  "transactions::what_comes_again_is_not_acknowledged_by_what_was_out_of_order")           \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \

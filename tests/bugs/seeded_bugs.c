@@ -27,8 +27,9 @@
 #define JOURNAL_SEEDS "4000"
 #define PIPELINE_SEEDS "5000"
 #define FAILURES "6" /* the first may be noticed by another check */
-#define HISTORIES "500"
-#define HISTORIES_FAILED "12" /* one may break several rules, and not come to an end */
+#define HISTORIES_FIRST "1001"
+#define HISTORIES "1500"
+#define HISTORIES_FAILED "60" /* one may break several rules, and not come to an end */
 #define OUTPUT_BYTES_MAX (1u << 20)
 #define ARGUMENTS_MAX 8u
 #define CASE_BYTES_MAX 200u
@@ -76,7 +77,8 @@ static void choose_arguments(struct arguments *a, const char *file, const struct
 {
 	static const char *const of_journal[] = {"--seed",      "1",          "--count",
 						 JOURNAL_SEEDS, "--failures", FAILURES};
-	static const char *const of_anomaly[] = {"--alone", "--histories", HISTORIES, "--failures",
+	static const char *const of_anomaly[] = {"--alone",       "--seed",  HISTORIES_FIRST,
+						 "--histories",   HISTORIES, "--failures",
 						 HISTORIES_FAILED};
 	static const char *const of_powercut[] = {"--fs", "ext4", "--seed", "1", "--states", "36"};
 	static const char *const of_pipeline[] = {"--first",      "1",          "--seeds",

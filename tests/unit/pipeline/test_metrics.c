@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -185,6 +186,7 @@ static pid_t start_child(void)
 	cr_assert_eq(pipe(ready), 0);
 	pid_t child = fork();
 	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever becomes of the test */
 		fixture_open(&f);
 		(void)fixture_topic(&f, "orders", 1);
 		fixture_sleep_ns(150000000);
@@ -200,6 +202,8 @@ static pid_t start_child(void)
 
 Test(metrics, the_dead_can_be_read)
 {
+	if (fixture_emulated()) /* other processes have other start times there */
+		return;
 	struct weir_metrics_about about;
 	pid_t child = start_child();
 	struct weir_metrics *m = open_found();
@@ -224,6 +228,8 @@ Test(metrics, the_dead_can_be_read)
 
 Test(metrics, a_process_that_stands_still_is_silent)
 {
+	if (fixture_emulated()) /* other processes have other start times there */
+		return;
 	struct weir_metrics_about about;
 	pid_t child = start_child();
 	struct weir_metrics *m = open_found();

@@ -85,7 +85,8 @@ static uint64_t position_of(uint32_t id)
 static uint64_t settled_position(uint32_t id)
 {
 	uint64_t position = 0;
-	for (int same = 0; same < 12; same++) {
+	int looks = fixture_emulated() ? 120 : 12;
+	for (int same = 0; same < looks; same++) {
 		(void)weir_step(f.pipeline, 4 * MS);
 		if (position_of(id) != position)
 			same = 0;

@@ -316,6 +316,8 @@ Test(top, a_poor_terminal_and_a_signal)
 
 Test(top, it_needs_no_terminal_for_one_look)
 {
+	if (fixture_emulated()) /* other processes have other start times there */
+		return;
 	static struct capture c;
 	pid_t pipeline = begin_pipeline();
 
