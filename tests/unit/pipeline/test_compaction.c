@@ -337,6 +337,8 @@ Test(compaction, a_topic_that_joins_late_loses_what_a_tombstone_hides_before_it)
 
 Test(compaction, more_keys_than_a_table_holds_take_more_passes)
 {
+	if (fixture_emulated()) /* its passes take minutes there */
+		return;
 	begin(0, 3600ull * 1000000000);
 	publish_rounds(3, 2500);
 	publish_more();
