@@ -72,16 +72,8 @@ static uint32_t port_room(void *context, uint32_t slot)
 static bool nothing_is_left(struct wr_subscription_live *live, uint32_t row, uint64_t *ret_visible)
 {
 	struct weir_pipeline *p = live->pipeline;
-	struct wr_catalog *catalog = &p->tables.catalog;
-	const struct wr_subscription *s = &catalog->subscriptions[live->id];
-	uint32_t topic, partition;
-	wr_catalog_row_partition(catalog, s, row, &topic, &partition);
-	struct wr_partition_cells *cell =
-		&catalog->cells[catalog->topics[topic].first_cell + partition];
 	*ret_visible = wr_writer_visible_seq(&p->writer);
-	int64_t bytes;
-	bool exact;
-	return wr_lag_of_row(p, live, row, cell, *ret_visible, &bytes, &exact) == 0 && exact;
+	return wr_lag_row_is_settled(p, live, row, *ret_visible);
 }
 
 static uint64_t position_of(struct wr_subscription_live *live, uint32_t row)

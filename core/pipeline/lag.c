@@ -90,10 +90,21 @@ void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq)
 		wr_store_release(&count->complete_for, anew_seq); /* H4 */
 }
 
-int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
-		      struct wr_partition_cells *cell, uint64_t visible, int64_t *ret_bytes,
-		      bool *ret_exact)
+/* What was appended to the row's partition. */
+static struct wr_partition_cells *cell_of(struct weir_pipeline *p,
+					  const struct wr_subscription_live *live, uint32_t row)
 {
+	struct wr_catalog *catalog = &p->tables.catalog;
+	uint32_t topic, partition;
+	wr_catalog_row_partition(catalog, &catalog->subscriptions[live->id], row, &topic,
+				 &partition);
+	return &catalog->cells[catalog->topics[topic].first_cell + partition];
+}
+
+int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
+		      uint64_t visible, int64_t *ret_bytes, bool *ret_exact)
+{
+	struct wr_partition_cells *cell = cell_of(p, live, row);
 	struct wr_lag_count *anew = &live->anew[row];
 	struct wr_settle_row *settle = settle_of(p, live, row);
 	uint64_t anew_seq = wr_load_acquire(&settle->anew_seq);           /* H3 */
@@ -115,6 +126,14 @@ int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live
 	complete = complete && wr_load_acquire(&anew->complete_for) == anew_seq; /* H4: not lost */
 	*ret_exact = complete && wr_load_acquire(&settle->anew_seq) == anew_seq; /* H3 */
 	return (int64_t)(appended - settled + events);
+}
+
+bool wr_lag_row_is_settled(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
+			   uint64_t visible)
+{
+	int64_t bytes;
+	bool exact;
+	return wr_lag_of_row(p, live, row, visible, &bytes, &exact) == 0 && exact;
 }
 
 /* What lies below is gone. Of an unfiltered one in memory it is nowhere told apart. */
@@ -235,25 +254,19 @@ struct sums {
 static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live *live,
 			    uint64_t visible)
 {
-	struct wr_catalog *catalog = &p->tables.catalog;
-	const struct wr_subscription *s = &catalog->subscriptions[live->id];
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	struct sums sums = {.from = UINT64_MAX, .exact = true};
-	uint32_t row = 0;
-	for (uint32_t t = 0; t < s->topic_count; t++) {
-		const struct wr_topic *topic = &catalog->topics[s->topics[t]];
-		for (uint32_t i = 0; i < topic->partitions; i++, row++) {
-			struct wr_partition_cells *cell = &catalog->cells[topic->first_cell + i];
-			struct wr_settle_row *settle = wr_position_row(p, s, row);
-			int64_t bytes;
-			bool exact;
-			int64_t events = wr_lag_of_row(p, live, row, cell, visible, &bytes, &exact);
-			sums.exact = sums.exact && exact;
-			if (events <= 0)
-				continue;
-			sums.events += events;
-			sums.bytes += bytes;
-			sums.from = wr_min_u64(sums.from, wr_load_relaxed(&settle->position));
-		}
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		struct wr_settle_row *settle = wr_position_row(p, s, row);
+		int64_t bytes;
+		bool exact;
+		int64_t events = wr_lag_of_row(p, live, row, visible, &bytes, &exact);
+		sums.exact = sums.exact && exact;
+		if (events <= 0)
+			continue;
+		sums.events += events;
+		sums.bytes += bytes;
+		sums.from = wr_min_u64(sums.from, wr_load_relaxed(&settle->position));
 	}
 	return sums;
 }
@@ -262,16 +275,8 @@ static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live
 static void note_settled(struct weir_pipeline *p, struct wr_subscription_live *live,
 			 uint64_t visible)
 {
-	struct wr_catalog *catalog = &p->tables.catalog;
-	const struct wr_subscription *s = &catalog->subscriptions[live->id];
 	for (uint32_t row = 0; row < live->group.row_count; row++) {
-		uint32_t topic, partition;
-		wr_catalog_row_partition(catalog, s, row, &topic, &partition);
-		struct wr_partition_cells *cell =
-			&catalog->cells[catalog->topics[topic].first_cell + partition];
-		int64_t bytes;
-		bool exact;
-		if (wr_lag_of_row(p, live, row, cell, visible, &bytes, &exact) == 0 && exact)
+		if (wr_lag_row_is_settled(p, live, row, visible))
 			live->anew[row].settled_to =
 				wr_max_u64(live->anew[row].settled_to, visible + 1);
 	}

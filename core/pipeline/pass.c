@@ -27,15 +27,9 @@ static bool is_free(const struct wr_row *row)
 static uint64_t settled_to(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
 			   uint64_t position, uint64_t visible, bool *ret_exact)
 {
-	struct wr_catalog *catalog = &p->tables.catalog;
 	const struct wr_lag_scan *scan = &live->scan;
-	uint32_t topic, partition;
 	int64_t bytes;
-	wr_catalog_row_partition(catalog, &catalog->subscriptions[live->id], row, &topic,
-				 &partition);
-	struct wr_partition_cells *cell =
-		&catalog->cells[catalog->topics[topic].first_cell + partition];
-	int64_t events = wr_lag_of_row(p, live, row, cell, visible, &bytes, ret_exact);
+	int64_t events = wr_lag_of_row(p, live, row, visible, &bytes, ret_exact);
 	if ((events == 0 && *ret_exact) || WR_BUG(PASSED_OVER_WANTED))
 		return visible + 1;
 	bool found = scan->end_seq == 0 && live->oldest_from_seq != 0;

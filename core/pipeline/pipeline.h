@@ -494,8 +494,10 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live);
 void wr_lag_tell(struct wr_lag_count *count, uint64_t anew_seq);
 /* A row's unsettled events and bytes; *ret_exact: as of `visible`, which was loaded before. */
 int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
-		      struct wr_partition_cells *cell, uint64_t visible, int64_t *ret_bytes,
-		      bool *ret_exact);
+		      uint64_t visible, int64_t *ret_bytes, bool *ret_exact);
+/* Whether it has none for certain. */
+bool wr_lag_row_is_settled(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
+			   uint64_t visible);
 /* Keeps from retention what a subscription has still to count (H2): after `anew` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 

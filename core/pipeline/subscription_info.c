@@ -91,11 +91,8 @@ int weir_subscription_partition(struct weir_pipeline *p, uint32_t id, uint32_t i
 	int64_t bytes;
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	wr_catalog_row_partition(&p->tables.catalog, s, row_index, &of.topic, &of.partition);
-	struct wr_partition_cells *cell =
-		&p->tables.catalog
-			 .cells[p->tables.catalog.topics[of.topic].first_cell + of.partition];
-	int64_t events = wr_lag_of_row(p, &p->subscriptions[id], row_index, cell, visible, &bytes,
-				       &of.exact);
+	int64_t events =
+		wr_lag_of_row(p, &p->subscriptions[id], row_index, visible, &bytes, &of.exact);
 	struct wr_settle_row *row = wr_position_row(p, s, row_index);
 	of.position = wr_load_relaxed(&row->position);
 	of.generation = wr_load_relaxed(&row->generation);

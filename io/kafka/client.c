@@ -11,14 +11,21 @@
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
-static int refuse(struct weir_problem *problem, const char *name, const char *why)
+int wr_kafka_refuse(struct weir_problem *problem, const char *field, const char *text)
 {
 	if (problem == NULL)
 		return -EINVAL;
 	*problem = (struct weir_problem){.code = -EINVAL};
-	(void)snprintf(problem->field, sizeof problem->field, "properties.%.36s", name);
-	(void)snprintf(problem->text, sizeof problem->text, "%s", why);
+	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
+	(void)snprintf(problem->text, sizeof problem->text, "%s", text);
 	return -EINVAL;
+}
+
+static int refuse(struct weir_problem *problem, const char *name, const char *why)
+{
+	char field[sizeof problem->field];
+	(void)snprintf(field, sizeof field, "properties.%.36s", name);
+	return wr_kafka_refuse(problem, field, why);
 }
 
 static int check_name(const struct weir_kafka_property *p, const char *const *own,

@@ -35,6 +35,9 @@ struct wr_kafka_client {
 	bool is_refused; /* the last error is one that only a person can mend */
 };
 
+/* -EINVAL, and what of the options is wrong; `problem` may be NULL. */
+int wr_kafka_refuse(struct weir_problem *problem, const char *field, const char *text);
+
 /* A copy; `own` are names that the bridge sets itself, ended by NULL. -EINVAL: with the problem. */
 int wr_kafka_properties_copy(const struct weir_kafka_property *from, uint32_t count,
 			     const char *const *own, struct wr_kafka_properties *to,

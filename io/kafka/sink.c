@@ -430,28 +430,18 @@ void weir_kafka_sink_options_init(struct weir_kafka_sink_options *options)
 	};
 }
 
-static int refuse(struct weir_problem *problem, const char *field, const char *text)
-{
-	if (problem == NULL)
-		return -EINVAL;
-	*problem = (struct weir_problem){.code = -EINVAL};
-	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
-	(void)snprintf(problem->text, sizeof problem->text, "%s", text);
-	return -EINVAL;
-}
-
 static int check(const struct weir_kafka_sink_options *o, struct weir_problem *problem)
 {
 	if (o->struct_bytes != sizeof *o)
-		return refuse(problem, "struct_bytes", "not from the init function");
+		return wr_kafka_refuse(problem, "struct_bytes", "not from the init function");
 	if (o->group != NULL && (o->group[0] == '\0' || strlen(o->group) >= WR_KAFKA_GROUP_BYTES))
-		return refuse(problem, "group", "1 .. 255 bytes");
+		return wr_kafka_refuse(problem, "group", "1 .. 255 bytes");
 	if (o->topic != NULL && (o->topic[0] == '\0' || strlen(o->topic) > 249))
-		return refuse(problem, "topic", "1 .. 249 bytes");
+		return wr_kafka_refuse(problem, "topic", "1 .. 249 bytes");
 	if (o->transaction_events_max == 0 || o->transaction_events_max > 1000000)
-		return refuse(problem, "transaction_events_max", "1 .. 1,000,000");
+		return wr_kafka_refuse(problem, "transaction_events_max", "1 .. 1,000,000");
 	if (o->transaction_time_ns < MILLISECOND_NS || o->transaction_time_ns > 30 * SECOND_NS)
-		return refuse(problem, "transaction_time_ns", "1 ms .. 30 s");
+		return wr_kafka_refuse(problem, "transaction_time_ns", "1 ms .. 30 s");
 	return 0;
 }
 

@@ -383,27 +383,17 @@ void weir_kafka_source_options_init(struct weir_kafka_source_options *options)
 	*options = (struct weir_kafka_source_options){.struct_bytes = sizeof *options};
 }
 
-static int refuse(struct weir_problem *problem, const char *field, const char *text)
-{
-	if (problem == NULL)
-		return -EINVAL;
-	*problem = (struct weir_problem){.code = -EINVAL};
-	(void)snprintf(problem->field, sizeof problem->field, "%s", field);
-	(void)snprintf(problem->text, sizeof problem->text, "%s", text);
-	return -EINVAL;
-}
-
 static int check(const struct weir_kafka_source_options *o, struct weir_problem *problem)
 {
 	if (o->struct_bytes != sizeof *o)
-		return refuse(problem, "struct_bytes", "not from the init function");
+		return wr_kafka_refuse(problem, "struct_bytes", "not from the init function");
 	if (o->topic_count == 0 || o->topic_count > WR_KAFKA_TOPICS_MAX)
-		return refuse(problem, "topics", "1 .. 64 topics of Kafka's");
+		return wr_kafka_refuse(problem, "topics", "1 .. 64 topics of Kafka's");
 	for (uint32_t i = 0; i < o->topic_count; i++)
 		if (o->topics[i] == NULL || o->topics[i][0] == '\0')
-			return refuse(problem, "topics", "a topic has a name");
+			return wr_kafka_refuse(problem, "topics", "a topic has a name");
 	if (o->group != NULL && (o->group[0] == '\0' || strlen(o->group) > 200))
-		return refuse(problem, "group", "1 .. 200 bytes");
+		return wr_kafka_refuse(problem, "group", "1 .. 200 bytes");
 	return 0;
 }
 

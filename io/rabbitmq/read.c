@@ -33,14 +33,21 @@ static int closed(struct wr_rabbit_link *link, const char *what, uint16_t code, 
 	return weir_bridge_lost(link->bridge, "the broker closed the %s: %u %s", what, code, said);
 }
 
+/* Whether it is what is waited for. */
+static bool take_answer(struct wr_rabbit_link *link, const amqp_method_t *method)
+{
+	if (link->awaited == 0 || method->id != link->awaited)
+		return false;
+	link->awaited = 0;
+	link->answer = *method;
+	link->answered = true;
+	return true;
+}
+
 static int take_connection_method(struct wr_rabbit_link *link, const amqp_method_t *method)
 {
-	if (link->awaited != 0 && method->id == link->awaited) {
-		link->awaited = 0;
-		link->answer = *method;
-		link->answered = true;
+	if (take_answer(link, method))
 		return 0;
-	}
 	switch (method->id) {
 	case AMQP_CONNECTION_CLOSE_METHOD: {
 		const amqp_connection_close_t *close = method->decoded;
@@ -70,12 +77,8 @@ static void begin_message(struct wr_rabbit_link *link)
 
 static int take_channel_method(struct wr_rabbit_link *link, const amqp_method_t *method)
 {
-	if (link->awaited != 0 && method->id == link->awaited) {
-		link->awaited = 0;
-		link->answer = *method;
-		link->answered = true;
+	if (take_answer(link, method))
 		return 0;
-	}
 	switch (method->id) {
 	case AMQP_CHANNEL_CLOSE_METHOD: {
 		const amqp_channel_close_t *close = method->decoded;
