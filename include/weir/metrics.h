@@ -173,7 +173,8 @@ WEIR_API void weir_metrics_close(struct weir_metrics *metrics);
  * Take another copy. An object that is just being written for long enough stays as it was.
  *
  * Thread: one at a time. Blocks: never, but for the reads of a file in memory. Allocates: never.
- * @return 0, -errno, WEIR_E_CORRUPT (what is in the file cannot be: the copy is that of before)
+ * @return 0, -errno, WEIR_E_CORRUPT (what is in the file cannot be). After an error what was copied
+ *         before it stays: some objects are of this look, others of the one before
  */
 WEIR_API WEIR_MUST_CHECK int weir_metrics_update(struct weir_metrics *metrics);
 

@@ -2,6 +2,8 @@
 /* See access.h. */
 #include "io/http/access.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -74,10 +76,24 @@ bool wr_http_token_good(const char *header, const char *token)
 	return colon != NULL && equals(colon + 1, bytes - (size_t)(colon + 1 - credentials), token);
 }
 
+/* All of 127/8: each is this machine. A name that only begins so is none of them. */
+static bool is_loopback(const char *host)
+{
+	char text[INET_ADDRSTRLEN];
+	size_t bytes = strcspn(host, ":");
+	struct in_addr address;
+	if (bytes >= sizeof text)
+		return false;
+	memcpy(text, host, bytes);
+	text[bytes] = '\0';
+	return inet_pton(AF_INET, text, &address) == 1 &&
+	       (ntohl(address.s_addr) >> 24) == IN_LOOPBACKNET;
+}
+
 bool wr_http_host_is_local(const char *host)
 {
-	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
-	if (host == NULL)
+	static const char *const names[] = {"localhost", "[::1]"};
+	if (host == NULL || is_loopback(host))
 		return true;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		size_t bytes = strlen(names[i]);

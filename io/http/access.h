@@ -22,7 +22,7 @@ bool wr_http_token_valid(const char *token);
  */
 bool wr_http_token_good(const char *header, const char *token);
 
-/* "localhost", "127.0.0.1", "[::1]", each with a port or not. NULL is good: browsers send one. */
+/* "localhost", "127.x.y.z", "[::1]", each with a port or not. NULL is good: browsers send one. */
 bool wr_http_host_is_local(const char *host);
 
 /* No page, or one that came from here: "SCHEME://HOST". */

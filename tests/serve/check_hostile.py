@@ -56,6 +56,7 @@ def pages(folder):
     """without a token a page of another origin does not get in by a name of its own"""
     server = Server(weir, '--journal', folder + '/j', '--no-token')
     for host, status in (('evil.example', 403), ('127.0.0.1.evil.example', 403),
+                         ('127.evil.example', 403), ('128.0.0.1', 403), ('127.0.0.2:9464', 200),
                          ('localhost', 200), ('LOCALHOST:9464', 200), ('[::1]:1', 200)):
         same(server.ask('GET', '/subjects', headers={'Host': host})[0], status)
     same(server.stop(signal.SIGINT), (0, ''))

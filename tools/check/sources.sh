@@ -30,4 +30,16 @@ for file in $(find docs/examples -name '*.c' 2>/dev/null | LC_ALL=C sort); do
 		bad=$((bad + 1))
 	fi
 done
-[ "$bad" -eq 0 ] || { echo "sources: $bad file(s) are never built"; exit 1; }
+# And what has no place: the root is for these, and for what .gitignore names.
+for file in *; do
+	[ -f "$file" ] || continue
+	case $file in
+	LICENSE | README.md | meson.build | meson_options.txt) ;;
+	compile_commands.json | core.[0-9]* | *.o | *.swp | *~) ;;
+	*)
+		echo "$file: stands in the root, where no file of its kind belongs"
+		bad=$((bad + 1))
+		;;
+	esac
+done
+[ "$bad" -eq 0 ] || { echo "sources: $bad file(s) are never built, or out of place"; exit 1; }
