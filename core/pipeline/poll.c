@@ -527,6 +527,13 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 	if (!wr_member_begin_call(member))
 		return WEIR_E_CLOSED;
 	int rc = poll_inside(p, member, items, (uint32_t)items_max, timeout_ns);
+	/*
+	 * A gap lends nothing that keeps the memory until the next poll: whom a close finds waiting
+	 * is told of the close, and finds the gap again after the next open.
+	 */
+	if (rc > 0 && member->place == WR_PLACE_NONE &&
+	    wr_load_seq(&p->refuse) == (uint32_t)-WEIR_E_CLOSED) /* F1 */
+		rc = WEIR_E_CLOSED;
 	wr_member_end_call(member);
 	return rc;
 }

@@ -85,8 +85,8 @@ struct weir_close_report {
  *
  * Thread:    any but weir's own (a handler gets -EDEADLK). Nobody else may be inside a call with
  *            this pipeline's handles, except waits and polls, which are woken. A thread that may
- *            begin another call is joined first, or it has items in hand: then its next poll says
- *            WEIR_E_CLOSED.
+ *            begin another call is joined first, or it has events in hand (a gap alone is none):
+ *            then its next poll says WEIR_E_CLOSED.
  * Blocks:    up to `timeout_ns`, for I/O that is under way, and for handlers that are running.
  * Owns:      the pipeline and every producer and member of it are gone afterwards, whatever the
  *            result, except with -EDEADLK and -EINVAL.

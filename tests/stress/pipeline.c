@@ -114,13 +114,23 @@ static void *look_on(void *unused)
 	return NULL;
 }
 
+static wr_atomic_u64 quiet_polls; /* begun and come back: odd while it is inside */
+
+static int poll_quiet(struct weir_member *member, struct weir_item *item)
+{
+	(void)wr_add_relaxed(&quiet_polls, 1u);
+	int rc = weir_poll(member, item, 1, WEIR_FOREVER);
+	(void)wr_add_relaxed(&quiet_polls, 1u);
+	return rc;
+}
+
 /* A member that waits for ever, on a topic that nothing comes on; the close tells it. */
 static void *wait_for_the_close(void *member)
 {
 	struct weir_item item;
 	int rc;
 	/* In memory it is told of gaps: what it reads nothing of goes by. */
-	while ((rc = weir_poll(member, &item, 1, WEIR_FOREVER)) == 1 && item.kind == WEIR_ITEM_GAP)
+	while ((rc = poll_quiet(member, &item)) == 1 && item.kind == WEIR_ITEM_GAP)
 		(void)weir_ack_all(member);
 	if (rc != WEIR_E_CLOSED)
 		fault("who waits in a poll was told of no close", (uint64_t)-rc, 0);
@@ -157,9 +167,23 @@ static void join_readers(struct round_threads *t)
 	(void)pthread_join(t->looking, NULL);
 }
 
+/* Who may begin another call must not meet a close: nothing comes any more, so it stays inside. */
+static void let_it_wait(void)
+{
+	uint64_t polls = wr_load_relaxed(&quiet_polls);
+	for (uint32_t same = 0; same < 10; same++) {
+		fixture_sleep_ns(1000000);
+		uint64_t now = wr_load_relaxed(&quiet_polls);
+		if (now != polls || now % 2 == 0)
+			same = 0;
+		polls = now;
+	}
+}
+
 static void close_round(enum round_end end, pthread_t waiting)
 {
 	struct weir_close_report report;
+	let_it_wait();
 	int rc = weir_close(stress.f.pipeline, end == ABORTED ? WEIR_CLOSE_ABORT : WEIR_CLOSE_DRAIN,
 			    FIXTURE_LONG_NS, &report);
 	stress.f.pipeline = NULL;
