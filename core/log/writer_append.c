@@ -18,6 +18,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/crc32c.h"
+#include "core/record/version.h"
 
 #define PIECE_BYTES 16384u
 #define EVENTS_AHEAD 16u
@@ -369,6 +370,7 @@ static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *r
 /*
  * What has an event in it (a dead letter, what is redriven) is data: it takes none of what a full
  * disk leaves to those that end it. It is refused, since what stands behind it must not wait (L11).
+ * A question of what a key has takes no room, though it looks like an event.
  */
 static bool lacks_room(struct wr_writer *w, const uint8_t *records, const struct run *run)
 {
@@ -379,9 +381,12 @@ static bool lacks_room(struct wr_writer *w, const uint8_t *records, const struct
 	if (wr_load_acquire(&w->link->starved) == 0) /* D2 */
 		return false;
 	for (uint32_t i = 0; i < run->record_count; i++) {
-		const struct wr_record *r = (const struct wr_record *)(records + at);
-		has_event = has_event || r->kind == WR_KIND_EVENT;
-		at += wr_record_stride(r->bytes);
+		struct wr_record_view view;
+		if (!wr_record_view(records + at, run->record_bytes - at, &view))
+			return false; /* decided: it is refused */
+		has_event =
+			has_event || (view.head->kind == WR_KIND_EVENT && !wr_version_asks(&view));
+		at += wr_record_stride(view.head->bytes);
 	}
 	return has_event && !wr_writer_data_may_go(w);
 }

@@ -35,6 +35,13 @@ static inline bool wr_version_find(const struct wr_record_view *view, struct wr_
 	return true;
 }
 
+/* Whether the record only asks: nothing of it comes into the log. */
+static inline bool wr_version_asks(const struct wr_record_view *view)
+{
+	struct wr_version_option option;
+	return wr_version_find(view, &option) && option.expected == WR_VERSION_ASKED;
+}
+
 /* The writer's: the record is its own copy. */
 static inline void wr_version_fill(const struct wr_record_view *view, uint64_t version)
 {

@@ -8,9 +8,11 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include <weir/error.h>
 
+#include "core/record/version.h"
 #include "tests/support/log_bed.h"
 
 static struct log_bed bed;
@@ -208,6 +210,43 @@ Test(writer_shortage, on_a_full_disk_dead_letters_leave_the_reserve_to_settles)
 	log_bed_settle_down(&bed);
 	cr_expect_eq(bury(), 0);
 	log_bed_check_fold(&bed);
+	end();
+}
+
+/* What weir_key_version() sends: it looks like an event, and leaves nothing in the log. */
+static int ask(void)
+{
+	const struct wr_version_option asked = {.expected = WR_VERSION_ASKED};
+	_Alignas(8) uint8_t record[128] = {0};
+	uint32_t area = wr_record_option_area(wr_option_size(sizeof asked), 16);
+	const struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES + area + 16,
+		.key_bytes = 16, /* a hash */
+		.option_bytes = (uint16_t)area,
+		.topic = topic,
+		.kind = WR_KIND_EVENT,
+		.flags = WR_RECORD_DECIDE | WR_RECORD_NULL_PAYLOAD | WR_RECORD_WANTS_REPLY,
+	};
+	memcpy(record, &head, sizeof head);
+	(void)wr_option_put(record + sizeof head, WR_OPTION_EXPECTED_VERSION, &asked, sizeof asked);
+	cr_assert_neq(log_bed_hand_over(&bed, 0, record, wr_record_stride(head.bytes)), 0);
+	(void)log_bed_step(&bed);
+	return log_bed_reply(&bed, 0).code;
+}
+
+Test(writer_shortage, on_a_full_disk_questions_are_answered)
+{
+	start(&(struct log_bed_options){.extents = 2});
+	cr_expect_eq(ask(), -EINVAL, "the topic's keys have no versions");
+	log_bed_offer(&bed, 2, true);
+	wr_store_release(&bed.link.starved, 1u);
+	(void)fill_with_data(true);
+	while (!bed.writer.chunk_is_kept)
+		cr_assert(settle());
+	uint64_t before = bed.writer.next_seq;
+	cr_expect_eq(bury(), WEIR_E_FULL);
+	cr_expect_eq(ask(), -EINVAL);
+	cr_expect_eq(bed.writer.next_seq, before);
 	end();
 }
 
