@@ -301,6 +301,8 @@
 	  "events are left out before the superblock says that some may be")                       \
 	X(GENERATION_IGNORED, "core/journal/scan_packed.c",                                        \
 	  "of two packed files of one segment nobody knows which was packed last")                 \
+	X(PROGRESS_TAKES_THE_RESERVE, "core/log/writer_append.c",                                  \
+	  "without a journal acknowledgements use up what is kept back, and then what is held")    \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

@@ -174,6 +174,7 @@ struct run {
 	uint32_t head_bytes;
 	uint32_t refused; /* which record was, once it is decided */
 	bool is_data;
+	bool is_left_out; /* decided, and not appended */
 };
 
 /* Reads the lengths; false: malformed. The lane holds at least one record's head. */
@@ -327,7 +328,7 @@ static void answer(struct wr_writer *w, struct wr_lane *lane, int code, bool wan
 		.code = code,
 		.detail = code == WEIR_E_CONFLICT ? (uint32_t)wr_min_u64(d->version, UINT32_MAX)
 						  : d->id,
-		.sequence = code == 0 ? before_seq + 1 : 0,
+		.sequence = code == 0 && !run->is_left_out ? before_seq + 1 : 0,
 	};
 	if (code == WEIR_E_EXISTS && d->same)
 		reply.code = 0;
@@ -404,6 +405,28 @@ static void refuse_for_room(struct wr_writer *w, struct wr_lane *lane, struct ru
 	answer(w, lane, WEIR_E_FULL, false, &none, w->next_seq - 1, run);
 }
 
+/*
+ * Without a journal progress is kept by the tables, and nobody reads its record. Where only what is
+ * kept back has room it is left out, or acknowledgements would use that up, and then what `block`
+ * subscriptions hold. What makes lags be counted anew needs a sequence of its own, and is kept.
+ */
+static bool is_left_out(struct wr_writer *w, const uint8_t *records, const struct run *run)
+{
+	uint32_t at = 0;
+	if (w->link != NULL || !w->chunk_is_kept || WR_BUG(PROGRESS_TAKES_THE_RESERVE))
+		return false;
+	for (uint32_t i = 0; i < run->record_count; i++) {
+		struct wr_record_view view;
+		struct wr_control_progress progress;
+		(void)wr_record_view(records + at, run->record_bytes - at, &view);
+		if (view.head->kind != WR_KIND_PROGRESS ||
+		    !wr_control_progress_read(&view, &progress) || progress.missed != 0)
+			return false;
+		at += wr_record_stride(view.head->bytes);
+	}
+	return !wr_writer_data_may_go(w);
+}
+
 /* One run of any kind. Bytes taken; 0: no room now (*ret_blocked), or the lane was poisoned. */
 static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control, bool *ret_blocked)
 {
@@ -431,6 +454,8 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	struct wr_decision decision = {0};
 	int rc = WEIR_E_FULL;
 	run.refused = UINT32_MAX;
+	run.is_left_out = is_left_out(w, records, &run);
+	uint32_t first_record = w->chunk->record_count;
 	if (!lacks_room(w, records, &run))
 		rc = decide_run(w, records, &run, &decision);
 	if (rc == WEIR_E_AGAIN) {
@@ -439,7 +464,9 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	}
 	if (rc == WEIR_E_DUPLICATE && run.record_count == 1)
 		pass_over(w, records, &run);
-	if (rc == 0) {
+	if (rc == 0 && run.is_left_out) {
+		w->chunk->record_count = first_record;
+	} else if (rc == 0) {
 		lower_needed(w, decision.moved_to);
 		/* Nobody looks at this word of the header before it is sealed. */
 		((struct wr_batch_header *)(w->chunk->writable + w->batch_place))->features_must |=

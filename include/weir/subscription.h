@@ -35,9 +35,9 @@ enum weir_when_slow {
 	                             the group has members, until a close begins: from when one
 	                             of them has partitions (weir_member_assignments()). In
 	                             memory, who may miss nothing waits for that before it
-	                             publishes; even so acknowledgements and control of many
-	                             others can take room from what is held, and its members
-	                             get a gap item */
+	                             publishes. There acknowledgements of partitions take no
+	                             room from what is held; hundreds of seeks, or what queues
+	                             settle meanwhile, can: its members then get a gap item */
 	WEIR_SLOW_GAP = 2,      /**< they get a gap item, and go on with what is in memory */
 };
 

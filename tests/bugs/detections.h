@@ -246,6 +246,8 @@
 	  "verify_packing::where_a_file_was_used_again_the_packed_one_is_read")                    \
 	X(PACKED_UNSYNCED, unit_packing,                                                           \
 	  "packing::a_switch_that_a_kill_left_unsynced_is_synced_by_the_next_open")                \
+	X(PROGRESS_TAKES_THE_RESERVE, unit_writer_shortage,                                        \
+	  "writer_shortage::a_memory_only_log_keeps_what_is_held_while_it_is_settled")             \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")                 \
 	X(SERVED_BEFORE_DURABLE, weir_anomaly, "vanished")                                         \
 	X(CLAIM_IS_VISIBLE, weir_anomaly, "phantom")                                               \

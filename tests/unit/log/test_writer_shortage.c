@@ -429,3 +429,36 @@ Test(writer_shortage, a_memory_only_log_stops_for_a_hold)
 	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), bed.lanes[1].handed_over);
 	end();
 }
+
+/* Acknowledgements by the thousand go on, and cost nothing that a subscription holds. */
+Test(writer_shortage, a_memory_only_log_keeps_what_is_held_while_it_is_settled)
+{
+	start(&(struct log_bed_options){.memory_only = true});
+	log_bed_hold(&bed, 1, 3);
+	uint64_t taken = fill_with_data(false), settles = 0;
+	while (bed.writer.next_seq - taken < 3000 &&
+	       settle()) /* into the room that data has left */
+		settles++;
+	cr_assert(bed.writer.chunk_is_kept);
+	cr_expect_lt(settles, 300);
+	settle_position++; /* the last was taken, and left out */
+	uint64_t next_seq = bed.writer.next_seq, ordered = wr_lane_ordered(&bed.lanes[0]);
+	for (uint32_t i = 1; i < 3000; i++) {
+		struct wr_control_progress progress = {.from = settle_position,
+						       .to = settle_position + (i < 30)};
+		settle_position = progress.to;
+		cr_assert_neq(log_bed_progress(&bed, 0, subscription, 0, &progress), 0);
+		(void)log_bed_step(&bed);
+		cr_assert_eq(wr_lane_ordered(&bed.lanes[0]), ordered + i);
+	}
+	cr_expect_eq(bed.writer.next_seq, next_seq);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.floor), 0);
+	cr_expect_eq(log_bed_record(&bed, 3).head->kind, WR_KIND_EVENT);
+	cr_expect_eq(wr_load_relaxed(&bed.tables.settle.rows[0].position), settle_position);
+	/* Once there is room again they stand in the log. */
+	log_bed_hold(&bed, 1, UINT64_MAX);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), bed.lanes[1].handed_over);
+	cr_expect(settle());
+	end();
+}

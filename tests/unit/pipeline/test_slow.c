@@ -22,6 +22,8 @@ static uint32_t topic, id;
 static struct weir_producer *producer;
 static struct weir_member *member;
 static char said[256];
+static uint32_t payload_bytes;
+static uint64_t events_max;
 
 static void hear(void *context, const char *text)
 {
@@ -39,6 +41,8 @@ static void begin(int kind, enum weir_when_slow when_slow)
 	f.options.log_fn = hear;
 	fixture_open(&f);
 	said[0] = '\0';
+	payload_bytes = PAYLOAD_BYTES;
+	events_max = FAR;
 	topic = fixture_topic(&f, "work", 1);
 	weir_subscription_options_init(&s);
 	s.name = "reader";
@@ -58,14 +62,14 @@ static void teardown(void)
 	fixture_end(&f);
 }
 
-/* Publishes up to FAR events, as long as the steps make room: how many. */
+/* Publishes up to events_max events, as long as the steps make room: how many. */
 static uint64_t publish_far(uint64_t first)
 {
 	static uint8_t payload[PAYLOAD_BYTES];
 	uint64_t i = first, stuck_since = fixture_now_ns();
 	struct weir_event event = {
-		.topic = topic, .payload = payload, .payload_bytes = PAYLOAD_BYTES};
-	while (i < FAR && fixture_now_ns() - stuck_since < 300000000u) {
+		.topic = topic, .payload = payload, .payload_bytes = payload_bytes};
+	while (i < events_max && fixture_now_ns() - stuck_since < 300000000u) {
 		memcpy(payload, &i, sizeof i);
 		int rc = weir_publish(producer, &event, NULL);
 		if (rc == 0) {
@@ -84,7 +88,7 @@ static uint64_t publish_now(uint64_t first)
 {
 	uint8_t payload[PAYLOAD_BYTES] = {0};
 	struct weir_event event = {
-		.topic = topic, .payload = payload, .payload_bytes = PAYLOAD_BYTES};
+		.topic = topic, .payload = payload, .payload_bytes = payload_bytes};
 	for (; first < FAR; first++) {
 		memcpy(payload, &first, sizeof first);
 		if (weir_publish(producer, &event, NULL) != 0)
@@ -128,7 +132,54 @@ static void block_goes_on(int kind)
 	cr_expect_eq(sent, FAR, "what it has read is no longer kept for it");
 }
 
+/* A subscription that acknowledges each event by itself, in records larger than the events. */
+static uint64_t settle_all(void)
+{
+	struct weir_subscription_options s;
+	static const char *const topics[] = {"work"};
+	uint32_t busy_id;
+	weir_subscription_options_init(&s);
+	s.name = "busy";
+	s.topics = topics;
+	s.topic_count = 1;
+	s.start = WEIR_START_OLDEST;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &s, &busy_id, NULL), 0);
+	struct weir_member *busy = fixture_member(&f, busy_id, NULL);
+	struct weir_lag lag = {.events = 1};
+	struct weir_item item;
+	uint64_t settled = 0, deadline_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (lag.events > 0 && fixture_now_ns() < deadline_ns) {
+		int n = weir_poll(busy, &item, 1, 0);
+		cr_assert(n >= 0);
+		if (n == 1)
+			cr_assert_eq(weir_ack(busy, &item), 0);
+		settled += (uint64_t)n;
+		cr_assert_geq(weir_step(f.pipeline, 0), 0);
+		cr_assert_eq(weir_lag(f.pipeline, busy_id, &lag), 0);
+	}
+	cr_expect_eq(lag.events, 0, "all is settled, though most of it does not stand in the log");
+	cr_assert_eq(weir_member_leave(busy, FIXTURE_LONG_NS), 0);
+	return settled;
+}
+
 TestSuite(slow, .fini = teardown, .timeout = 60);
+
+Test(slow, block_in_memory_keeps_what_it_has_not_read_over_acknowledgements_of_others)
+{
+	struct weir_item item;
+	begin(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_BLOCK);
+	payload_bytes = 8;
+	events_max = UINT64_MAX;
+	uint64_t sent = publish_far(0);
+	cr_assert(sent > 500, "the producer is held back, after %llu", (unsigned long long)sent);
+	uint64_t settled = settle_all();
+	cr_expect_gt(settled, sent / 2, "the rest waits in the producer's lane");
+	for (uint64_t i = 0; i < sent; i++) {
+		cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
+		cr_assert_eq(item.kind, WEIR_ITEM_EVENT);
+		cr_assert_eq(fixture_number(&item), i);
+	}
+}
 
 Test(slow, block_holds_producers_back_and_loses_nothing_in_memory)
 {
