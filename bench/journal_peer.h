@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What keeps events durably beside weir, in the same run: databases and logs, each as its own
- * documentation says that it is fastest, and every acknowledgement after a sync.
+ * documentation says that it is fastest, and every acknowledgement after a sync, but for those that
+ * cannot do that, which say so (acks_early).
  *
  *     due events ──► append(group) ──► durable     one thread, which is producer and committer
  *
@@ -38,12 +39,23 @@ struct journal_peer {
 	uint32_t group_events; /* a sync, when saturated; at most JOURNAL_GROUP_MAX */
 	/* "0.9.24"; what it says itself, into `to`. False: it is not on this machine. */
 	bool (*version)(char *to, size_t to_bytes);
+	/*
+	 * What its acknowledgements mean at this version, where that is less than a sync: text for
+	 * a report. NULL, or no function: each comes after a sync.
+	 */
+	const char *(*acks_early)(const char *version);
 	/* 0 or -errno. */
 	int (*open)(struct journal_peer_place *place, void **ret_handle);
-	/* `count` events of payload_bytes, one behind the other; durable when it comes back. */
+	/* `count` events of payload_bytes, side by side; acknowledged when it comes back. */
 	int (*append)(void *handle, const uint8_t *events, uint32_t count);
 	void (*close)(void *handle);
 };
+
+static inline const char *journal_peer_acks_early(const struct journal_peer *peer,
+						  const char *version)
+{
+	return peer->acks_early != NULL ? peer->acks_early(version) : NULL;
+}
 
 /* The table (bench/journal_peers.c): those of this build, and names of those that it lacks. */
 struct journal_peer_absent {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of peers of the journal benchmark. Two are in every build: a file and fdatasync, and
- * Redis, which is a program. bench/peers/journal/meson.build knows which of the libraries were
- * found and writes peers_built.h: JOURNAL_PEERS_BUILT is PEER(key) for each journal_peer_KEY,
+ * The table of peers of the journal benchmark. Three are in every build: a file and fdatasync, and
+ * Redis and NATS, which are programs. bench/peers/journal/meson.build knows which of the libraries
+ * were found and writes peers_built.h: JOURNAL_PEERS_BUILT is PEER(key) for each journal_peer_KEY,
  * JOURNAL_PEERS_ABSENT is ABSENT(name, package) for each that weir knows and this build lacks.
  */
 #include "bench/journal_peer.h"
@@ -10,12 +10,14 @@
 
 #define PEER(key) extern const struct journal_peer journal_peer_##key;
 PEER(file)
+PEER(nats)
 PEER(redis)
 JOURNAL_PEERS_BUILT
 #undef PEER
 
 #define PEER(key) &journal_peer_##key,
-const struct journal_peer *const journal_peers[] = {PEER(file) JOURNAL_PEERS_BUILT PEER(redis)};
+const struct journal_peer *const journal_peers[] = {PEER(file) JOURNAL_PEERS_BUILT PEER(redis)
+							    PEER(nats)};
 #undef PEER
 
 _Static_assert(WR_ARRAY_COUNT(journal_peers) <= JOURNAL_PEERS_MAX, "reports have room for each");

@@ -87,6 +87,8 @@ static void peers_json(struct json_out *j, const struct journal_report *r)
 		json_text(j, "name", p->peer->name);
 		json_text(j, "version", p->version);
 		json_text(j, "runs_as", p->peer->settings);
+		json_bool(j, "durable", journal_peer_acks_early(p->peer, p->version) == NULL);
+		json_text(j, "acks_early", journal_peer_acks_early(p->peer, p->version));
 		spread_json(j, "events_per_s", "events_per_s_least", "events_per_s_most",
 			    spread_of(p->events_per_s, r->rounds), 1);
 		latency_json(j, "ack_us", &p->saturated_ack);

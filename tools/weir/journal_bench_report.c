@@ -259,6 +259,9 @@ static void peer_rows(const struct journal_report *r, FILE *to)
 	for (uint32_t i = 0; i < r->peer_count; i++) {
 		const struct journal_peer_report *p = &r->peers[i];
 		fprintf(to, "%s %s: %s\n", p->peer->name, p->version, p->peer->settings);
+		if (journal_peer_acks_early(p->peer, p->version) != NULL)
+			fprintf(to, "  NOT DURABLE: %s\n",
+				journal_peer_acks_early(p->peer, p->version));
 		for (uint32_t k = 0; k <= r->choices.rate_count; k++) {
 			bool at_rate = k < r->choices.rate_count;
 			const struct rounds_latency *l =

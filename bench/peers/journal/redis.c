@@ -4,28 +4,23 @@
  * socket. Its documentation: pipelining, and many clients, since it syncs once for all that one
  * turn of its loop has read, and answers after that. So a group is XADDs over up to 50
  * connections, all sent before any answer is read.
- *
- * The server is killed by its number when the peer closes, and by the kernel if this process dies.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/harness.h"
 #include "bench/journal_peer.h"
+#include "bench/peers/journal/server.h"
 
 #define CONNECTIONS 50u
 #define EVENTS_EACH 200u /* of a connection in a group, before another one takes part */
-#define START_NS 20000000000ull
-#define HEAD_ROOM 96u /* of a command */
+#define HEAD_ROOM 96u    /* of a command */
 
 struct redis {
 	pid_t server;
@@ -47,38 +42,23 @@ static int said(struct redis *r, const char *what, int code)
 
 static bool redis_version(char *to, size_t to_bytes)
 {
-	char line[160] = "";
-	FILE *f = popen("redis-server --version 2>/dev/null", "re");
-
-	if (f == NULL)
-		return false;
-	bool told = fgets(line, sizeof line, f) != NULL;
-	(void)pclose(f);
-	const char *version = told ? strstr(line, "v=") : NULL;
-	if (version == NULL)
-		return false;
-	(void)snprintf(to, to_bytes, "%.*s", (int)strcspn(version + 2, " "), version + 2);
-	return true;
+	return peer_server_version("redis-server --version 2>/dev/null", "v=", to, to_bytes);
 }
 
-static pid_t start_server(const char *dir)
-{
-	pid_t parent = getpid();
-	pid_t child = fork();
-
-	if (child != 0)
-		return child < 0 ? -errno : child;
-	int null_fd = open("/dev/null", O_RDWR);
-	(void)dup2(null_fd, STDIN_FILENO);
-	(void)dup2(null_fd, STDOUT_FILENO);
-	(void)dup2(null_fd, STDERR_FILENO);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() == parent && chdir(dir) == 0)
-		(void)execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", "s",
-			     "--appendonly", "yes", "--appendfsync", "always", "--save", "",
-			     "--auto-aof-rewrite-percentage", "0", (char *)NULL);
-	_exit(127);
-}
+static const char *const command[] = {"redis-server",
+				      "--port",
+				      "0",
+				      "--unixsocket",
+				      "s",
+				      "--appendonly",
+				      "yes",
+				      "--appendfsync",
+				      "always",
+				      "--save",
+				      "",
+				      "--auto-aof-rewrite-percentage",
+				      "0",
+				      NULL};
 
 /* By way of the folder's descriptor: the path of a socket has little room. */
 static int connect_one(const struct redis *r)
@@ -99,7 +79,7 @@ static int connect_one(const struct redis *r)
 /* The first as soon as the server is there. */
 static int connect_all(struct redis *r)
 {
-	uint64_t end_ns = bench_now_ns() + START_NS;
+	uint64_t end_ns = bench_now_ns() + PEER_SERVER_START_NS;
 
 	while (r->socket_count < CONNECTIONS) {
 		int fd = connect_one(r);
@@ -107,10 +87,8 @@ static int connect_all(struct redis *r)
 			r->sockets[r->socket_count++] = fd;
 			continue;
 		}
-		if (waitpid(r->server, NULL, WNOHANG) == r->server) {
-			r->server = 0;
+		if (peer_server_ended(&r->server))
 			return said(r, "redis-server ended", -ECHILD);
-		}
 		if (bench_now_ns() > end_ns)
 			return said(r, "redis-server does not answer", fd);
 		bench_sleep_ns(10000000);
@@ -124,10 +102,7 @@ static void redis_close(void *handle)
 
 	for (uint32_t i = 0; i < r->socket_count; i++)
 		(void)close(r->sockets[i]);
-	if (r->server > 0) {
-		(void)kill(r->server, SIGKILL);
-		(void)waitpid(r->server, NULL, 0);
-	}
+	peer_server_kill(r->server);
 	if (r->dir_fd >= 0)
 		(void)close(r->dir_fd);
 	free(r->commands);
@@ -150,7 +125,7 @@ static int redis_open(struct journal_peer_place *place, void **ret_handle)
 	r->dir_fd = open(place->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int code = r->commands == NULL ? -ENOMEM : r->dir_fd < 0 ? -errno : 0;
 	if (code == 0) {
-		pid_t server = start_server(place->dir);
+		pid_t server = peer_server_start(place->dir, command, NULL);
 		code = server < 0 ? server : 0;
 		r->server = server > 0 ? server : 0;
 	}
@@ -175,15 +150,8 @@ static int send_events(struct redis *r, int fd, const uint8_t *events, uint32_t 
 		memcpy(at, "\r\n", 2);
 		at += 2;
 	}
-	for (const char *p = r->commands; p < at;) {
-		ssize_t n = send(fd, p, (size_t)(at - p), MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return said(r, "sending to redis-server", n < 0 ? -errno : -EPIPE);
-		p += n;
-	}
-	return 0;
+	int code = peer_server_send(fd, r->commands, (size_t)(at - r->commands));
+	return code != 0 ? said(r, "sending to redis-server", code) : 0;
 }
 
 /* An answer is two lines, "$15" and the id of the entry; an error is one that begins with '-'. */

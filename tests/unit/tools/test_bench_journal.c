@@ -302,11 +302,17 @@ static void fake_close(void *handle)
 	(void)handle;
 }
 
+static const char *fake_acks_early(const char *version)
+{
+	return strcmp(version, "1.2") == 0 ? "when it likes" : NULL;
+}
+
 static const struct journal_peer fake_peer = {.name = "fake",
 					      .package = "none",
 					      .settings = "as it is",
 					      .group_events = 7,
 					      .version = fake_version,
+					      .acks_early = fake_acks_early,
 					      .open = fake_open,
 					      .append = fake_append,
 					      .close = fake_close};
@@ -446,6 +452,8 @@ Test(bench_journal, peers_stand_in_the_json_with_their_settings)
 	cr_assert_eq(journal_report_json(make_report(2e9), f), 0);
 	cr_assert_eq(fclose(f), 0);
 	cr_assert(capture_has(text, "\"name\": \"fake\""), "%s", text);
+	cr_assert(capture_has(text, "\"durable\": false"), "%s", text);
+	cr_assert(capture_has(text, "\"acks_early\": \"when it likes\""), "%s", text);
 	cr_assert(capture_has(text, "\"runs_as\": \"as it is\""));
 	cr_assert(capture_has(text, "\"events_per_s\": 3000000"));
 	cr_assert(capture_has(text, "\"given_up\": 5"));
@@ -468,7 +476,8 @@ Test(bench_journal, the_page_is_whole_and_its_text_is_escaped)
 	cr_assert(capture_has(text, "every 16 writes"));
 	cr_assert(capture_has(text, "write cache"));
 	cr_assert(capture_has(text, "mount options"));
-	cr_assert(capture_has(text, "<th>fake</th><td>1.2</td><td>as it is</td>"));
+	cr_assert(capture_has(text,
+			      "<th>fake</th><td>1.2</td><td>as it is</td><td>when it likes</td>"));
 	cr_assert(capture_has(text, "<td>cannot</td>"));
 	cr_assert_not(capture_has(text, "<script"));
 	cr_assert_not(capture_has(text, "http://"));
