@@ -152,6 +152,14 @@ WEIR_API WEIR_MUST_CHECK int weir_bridge_start(struct weir_pipeline *pipeline,
 WEIR_API int weir_bridge_stop(struct weir_bridge *bridge);
 
 /**
+ * Ask it to stop, and wait for nothing: several stop side by side so. When weir_bridge_status()
+ * says STOPPED, what it did is counted, and weir_bridge_stop(), which has to follow, waits no more.
+ *
+ * Thread: any, not a function of the driver's. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_bridge_stop_begin(struct weir_bridge *bridge);
+
+/**
  * Run a `manual` bridge: one call of its driver at most.
  *
  * Thread: one at a time. Blocks: up to timeout_ns, and as long as open() does.

@@ -35,9 +35,12 @@
 #define WEIR_CONFIG_H
 
 #include <weir/base.h>
+#include <weir/bridge.h>
 #include <weir/error.h>
+#include <weir/kafka.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>
+#include <weir/rabbitmq.h>
 #include <weir/subscription.h>
 
 WEIR_DECLS_BEGIN
@@ -240,6 +243,43 @@ struct weir_config_run {
 	bool stay; /**< go on when all is done */
 };
 
+/** The other side of a bridge. */
+enum weir_config_system {
+	WEIR_CONFIG_SYSTEM_KAFKA = 1,
+	WEIR_CONFIG_SYSTEM_RABBITMQ = 2,
+};
+
+/** A value that is not in the file: the library reads neither of the two. */
+struct weir_config_secret {
+	const char *name; /**< of a property of Kafka's; "password" of RabbitMQ */
+	const char *file; /**< the value is its content, but for a line feed at its end; or NULL */
+	const char *env;  /**< the value is that of this variable; or NULL */
+};
+
+/** A bridge (weir/bridge.h). Topics and subscriptions are those of the file. */
+struct weir_config_bridge {
+	const char *name;
+	enum weir_bridge_direction direction;
+	enum weir_config_system system;
+	const char *subscription; /**< of a sink */
+	const char *topic;        /**< of a source */
+	const char *dead_letters; /**< a topic, or NULL */
+	const char *positions;    /**< likewise */
+	const char *state_dir;    /**< or NULL */
+	uint64_t retry_min_ns;
+	uint64_t retry_max_ns;
+	uint64_t drain_ns;
+	const struct weir_config_secret *secrets;
+	uint32_t secret_count;
+	/** By direction and system one of these, as weir_kafka_sink_create() and its like take it,
+	 *  but for ids of topics, which a source has, and for what is secret: the program takes a
+	 *  copy, and sets those. */
+	const struct weir_kafka_sink_options *kafka_sink;
+	const struct weir_kafka_source_options *kafka_source;
+	const struct weir_rabbitmq_sink_options *rabbitmq_sink;
+	const struct weir_rabbitmq_source_options *rabbitmq_source;
+};
+
 /**
  * The sources of the file, in its order. weir_config_open() has no use for them: a program may have
  * its own, and use the file's topics.
@@ -261,6 +301,16 @@ WEIR_API const struct weir_config_sink *weir_config_sinks(const struct weir_conf
 							  uint32_t *ret_count);
 
 /**
+ * The bridges of the file, in its order. weir_config_open() starts none, and needs neither
+ * libweir-kafka nor libweir-rabbitmq; what a driver says of the options, its create function says.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return an array, lent until the config is destroyed; NULL when there are none, or errors
+ */
+WEIR_API const struct weir_config_bridge *weir_config_bridges(const struct weir_config *config,
+							      uint32_t *ret_count);
+
+/**
  * How `weir run` is to end.
  *
  * Thread: any. Blocks: never. Allocates: never.
@@ -271,6 +321,7 @@ WEIR_API void weir_config_run(const struct weir_config *config, struct weir_conf
 enum weir_config_thread_of {
 	WEIR_CONFIG_THREAD_OF_SOURCE = 1,
 	WEIR_CONFIG_THREAD_OF_SINK = 2, /**< of a member of a subscription that has a sink */
+	WEIR_CONFIG_THREAD_OF_BRIDGE = 3,
 };
 
 /**
@@ -279,8 +330,8 @@ enum weir_config_thread_of {
  * file has none. `wait` says nothing: these threads wait in calls of weir.
  *
  * Thread: any. Blocks: never. Allocates: never.
- * @param index        of the source in the file; or of the member, counted over all sinks, those of
- *                     the first subscription first
+ * @param index        of the source or bridge in the file; or of the member, counted over all
+ *                     sinks, those of the first subscription first
  * @param ret_options  overwritten on success; without CPUs when the config was read for any machine
  * @return 0, or -EINVAL: there is no such thread, or the config has errors
  */

@@ -199,14 +199,19 @@ fail_made:
 
 /* ---- steering -------------------------------------------------------------------------------- */
 
-int weir_bridge_stop(struct weir_bridge *bridge)
+void weir_bridge_stop_begin(struct weir_bridge *bridge)
 {
-	if (bridge == NULL)
-		return 0;
 	(void)pthread_mutex_lock(&bridge->lock);
 	bridge->asked.stop = true;
 	(void)pthread_cond_broadcast(&bridge->wake);
 	(void)pthread_mutex_unlock(&bridge->lock);
+}
+
+int weir_bridge_stop(struct weir_bridge *bridge)
+{
+	if (bridge == NULL)
+		return 0;
+	weir_bridge_stop_begin(bridge);
 	if (bridge->has_thread)
 		(void)pthread_join(bridge->thread, NULL);
 	else

@@ -21,12 +21,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "io/bridge/bridge.h"
 
 #define PATH_BYTES 4096u
 #define STATUS_BYTES 2048u
+#define LOCK_TRIES 40u
 
 static bool path_of(const struct weir_bridge *b, const char *end, char to[PATH_BYTES])
 {
@@ -43,6 +45,20 @@ static int refuse(struct weir_problem *problem, int code, const char *text)
 	return code;
 }
 
+/* Who looks whether it lives has it for a moment (`weir bridge`). */
+static int take_lock(int file)
+{
+	const struct timespec moment = {.tv_nsec = 5000000};
+	for (uint32_t tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(file, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		(void)nanosleep(&moment, NULL);
+	}
+	return WEIR_E_LOCKED;
+}
+
 int wr_bridge_files_take(struct weir_bridge *b, struct weir_problem *problem)
 {
 	char path[PATH_BYTES];
@@ -55,12 +71,14 @@ int wr_bridge_files_take(struct weir_bridge *b, struct weir_problem *problem)
 	b->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (b->lock_file < 0)
 		return refuse(problem, -errno, "its lock cannot be made");
-	if (flock(b->lock_file, LOCK_EX | LOCK_NB) == 0)
+	int rc = take_lock(b->lock_file);
+	if (rc == 0)
 		return 0;
-	int rc = errno == EWOULDBLOCK ? WEIR_E_LOCKED : -errno;
 	(void)close(b->lock_file);
 	b->lock_file = -1;
-	return refuse(problem, rc, "a bridge of this name lives");
+	return refuse(problem, rc,
+		      rc == WEIR_E_LOCKED ? "a bridge of this name lives"
+					  : "its lock cannot be taken");
 }
 
 void wr_bridge_files_give(struct weir_bridge *b)

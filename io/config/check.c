@@ -455,6 +455,7 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	check_subscriptions(findings, root, values);
 	wr_config_check_alerts(findings, root, values);
 	wr_config_check_run(findings, root, values);
+	wr_config_check_bridges(findings, root, values);
 	wr_config_check_stages(findings, root, values);
 	wr_config_check_bench(findings, root, values);
 	warn_of_idle_keys(findings, root);

@@ -97,6 +97,10 @@ void wr_config_check_filter(struct wr_config_findings *findings,
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);
 
+/* Bridges (check_bridges.c). */
+void wr_config_check_bridges(struct wr_config_findings *findings, const struct wr_config_node *root,
+			     const struct wr_config_values *values);
+
 /* The files of a run, in the arena of the findings; NULL: no memory (check_paths.c). */
 struct wr_config_paths;
 struct wr_config_paths *wr_config_paths(struct wr_config_findings *findings,

@@ -25,6 +25,7 @@ struct weir_config {
 	struct weir_alert_rule *alerts;
 	struct weir_config_source *sources;
 	struct weir_config_sink *sinks; /* one a subscription */
+	struct weir_config_bridge *bridges;
 };
 
 /* NULL: there is none, or no memory (then the findings say so). */
@@ -35,6 +36,9 @@ const struct weir_subscription_filter *wr_config_make_filter(struct weir_config 
 
 /* `sources` and `sinks` of the values. False: no memory. */
 bool wr_config_make_run(struct weir_config *config);
+
+/* `bridges` of them (load_bridges.c). */
+bool wr_config_make_bridges(struct weir_config *config);
 
 /* Places the threads of a config on this machine, into `options` and `placed` (threads.h). 0,
  * -EINVAL (errors are in the findings), or what the system said. */

@@ -26,14 +26,19 @@
 #define VALUE(member) AT(struct wr_config_values, member)
 #define SAME_STRUCT(of) .type = WR_CONFIG_MAP, .section = &(of), .since = FIRST_VERSION
 
-extern const struct wr_config_section wr_config_machine;       /* keys_threads.c */
-extern const struct wr_config_section wr_config_threads;       /* the same */
-extern const struct wr_config_section wr_config_topics;        /* keys_topics.c */
-extern const struct wr_config_section wr_config_subscriptions; /* the same */
-extern const struct wr_config_section wr_config_sources;       /* keys_run.c */
-extern const struct wr_config_section wr_config_sink;          /* the same */
-extern const struct wr_config_section wr_config_run;           /* the same */
-extern const struct wr_config_section wr_config_bench;         /* keys_bench.c */
+extern const struct wr_config_section wr_config_machine;         /* keys_threads.c */
+extern const struct wr_config_section wr_config_threads;         /* the same */
+extern const struct wr_config_section wr_config_topics;          /* keys_topics.c */
+extern const struct wr_config_section wr_config_subscriptions;   /* the same */
+extern const struct wr_config_section wr_config_sources;         /* keys_run.c */
+extern const struct wr_config_section wr_config_sink;            /* the same */
+extern const struct wr_config_section wr_config_run;             /* the same */
+extern const struct wr_config_section wr_config_bench;           /* keys_bench.c */
+extern const struct wr_config_section wr_config_bridges;         /* keys_bridges.c */
+extern const struct wr_config_section wr_config_kafka_sink;      /* keys_kafka.c */
+extern const struct wr_config_section wr_config_kafka_source;    /* the same */
+extern const struct wr_config_section wr_config_rabbitmq_sink;   /* keys_rabbitmq.c */
+extern const struct wr_config_section wr_config_rabbitmq_source; /* the same */
 
 extern const struct wr_config_section wr_config_metrics; /* keys_alerts.c */
 extern const struct wr_config_section wr_config_alerts;  /* the same */

@@ -122,6 +122,7 @@ static const struct wr_config_key group_keys[] = {THREAD_KEYS(group), {0}};
 static const struct wr_config_key handler_keys[] = {THREAD_KEYS(handler), {0}};
 static const struct wr_config_key source_keys[] = {RUN_THREAD_KEYS(source), {0}};
 static const struct wr_config_key sink_keys[] = {RUN_THREAD_KEYS(sink), {0}};
+static const struct wr_config_key bridge_keys[] = {RUN_THREAD_KEYS(bridge), {0}};
 
 static const struct wr_config_section log_section = {.keys = log_keys};
 static const struct wr_config_section journal_thread_section = {.keys = journal_thread_keys};
@@ -129,6 +130,7 @@ static const struct wr_config_section group_section = {.keys = group_keys};
 static const struct wr_config_section handler_section = {.keys = handler_keys};
 static const struct wr_config_section source_section = {.keys = source_keys};
 static const struct wr_config_section sink_section = {.keys = sink_keys};
+static const struct wr_config_section bridge_section = {.keys = bridge_keys};
 
 static const struct wr_config_key threads_keys[] = {
 	{.name = "log", SAME_STRUCT(log_section), .doc = "The thread that orders events"},
@@ -147,6 +149,9 @@ static const struct wr_config_key threads_keys[] = {
 	{.name = "sink",
 	 SAME_STRUCT(sink_section),
 	 .doc = "The thread of each member of a subscription with a sink, of `weir run`"},
+	{.name = "bridge",
+	 SAME_STRUCT(bridge_section),
+	 .doc = "The thread of each bridge, of `weir run`; cpus: auto are those of housekeeping"},
 	{0},
 };
 

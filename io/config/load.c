@@ -190,7 +190,7 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 						      config->placed);
 	}
 	if (!make_topics(config) || !make_subscriptions(config) || !make_alerts(config) ||
-	    !wr_config_make_run(config))
+	    !wr_config_make_run(config) || !wr_config_make_bridges(config))
 		findings->out_of_memory = true;
 	return 0;
 }
@@ -328,6 +328,13 @@ const struct weir_config_sink *weir_config_sinks(const struct weir_config *confi
 {
 	*ret_count = is_usable(config) ? config->values.subscriptions.count : 0;
 	return *ret_count > 0 ? config->sinks : NULL;
+}
+
+const struct weir_config_bridge *weir_config_bridges(const struct weir_config *config,
+						     uint32_t *ret_count)
+{
+	*ret_count = is_usable(config) ? config->values.bridges.count : 0;
+	return *ret_count > 0 ? config->bridges : NULL;
 }
 
 void weir_config_run(const struct weir_config *config, struct weir_config_run *ret_run)

@@ -126,19 +126,26 @@ void wr_config_nth_thread(const struct weir_thread_options *asked, const struct 
 int weir_config_thread(const struct weir_config *config, enum weir_config_thread_of of,
 		       uint32_t index, struct weir_thread_options *ret_options)
 {
+	static const uint32_t request_of[] = {
+		[WEIR_CONFIG_THREAD_OF_SOURCE] = WR_CONFIG_SOURCE,
+		[WEIR_CONFIG_THREAD_OF_SINK] = WR_CONFIG_SINK,
+		[WEIR_CONFIG_THREAD_OF_BRIDGE] = WR_CONFIG_BRIDGE,
+	};
 	struct wr_config_requests requests;
-	uint32_t request = of == WEIR_CONFIG_THREAD_OF_SINK ? WR_CONFIG_SINK : WR_CONFIG_SOURCE;
-	if (config->findings.error_count > 0 ||
-	    (of != WEIR_CONFIG_THREAD_OF_SOURCE && of != WEIR_CONFIG_THREAD_OF_SINK))
+	if (config->findings.error_count > 0 || of < WEIR_CONFIG_THREAD_OF_SOURCE ||
+	    of > WEIR_CONFIG_THREAD_OF_BRIDGE)
 		return -EINVAL;
 	wr_config_requests(&config->values, &requests);
-	if (index >= requests.items[request].count)
+	uint32_t request = request_of[of];
+	/* Bridges that leave their CPUs to weir ask for no place, and are threads all the same. */
+	uint32_t count = of == WEIR_CONFIG_THREAD_OF_BRIDGE ? config->values.bridges.count
+							    : requests.items[request].count;
+	if (index >= count)
 		return -EINVAL;
-	struct wr_placed nowhere = {.how = WR_PLACED_ANYWHERE,
-				    .count = requests.items[request].count,
-				    .wait = WEIR_WAIT_ADAPTIVE};
+	struct wr_placed nowhere = {
+		.how = WR_PLACED_ANYWHERE, .count = count, .wait = WEIR_WAIT_ADAPTIVE};
+	bool is_placed = config->is_placed && requests.items[request].count > 0;
 	wr_config_nth_thread(requests.threads[request],
-			     config->is_placed ? &config->placed[request] : &nowhere, index,
-			     ret_options);
+			     is_placed ? &config->placed[request] : &nowhere, index, ret_options);
 	return 0;
 }

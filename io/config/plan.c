@@ -76,7 +76,8 @@ static void plan_descriptors(const struct wr_plan_input *input, const struct wr_
 	d->fixed = disk->is_needed ? WR_PLAN_DESCRIPTORS : 1;
 	if (input->config != NULL)
 		wr_plan_run(input->config, &d->run);
-	d->total = d->fixed + d->events + d->run.sources + d->run.sinks + d->run.others;
+	d->total = d->fixed + d->events + d->run.sources + d->run.sinks + d->run.bridges +
+		   d->run.others;
 	if (!disk->is_needed)
 		return;
 	uint64_t segments = most_segments(o, disk);

@@ -13,8 +13,9 @@
 #include "io/config/rings.h"
 #include "io/machine/machine.h"
 
-#define WR_PLAN_LACKS_MAX 48u
-/* Of these, of files, folders and programs of `weir run`; more are told in one. */
+#define WR_PLAN_LACKS_MAX 64u
+/* Of these, of files, folders and programs of `weir run`, and as many of bridges; more are told in
+ * one. */
 #define WR_PLAN_PATHS_MAX 16u
 /* Descriptors beside those of segments: directory, the two that are locked, superblock, two
  * checkpoints, the ring with its wake, and two that are held for a moment (a file being made, a
@@ -52,10 +53,11 @@ struct wr_plan_disk {
 	uint64_t checkpoint_bytes;  /* of log between two checkpoints */
 };
 
-/* Descriptors of `weir run`, of a file that has sources or sinks; all 0: it has none. */
+/* Descriptors of `weir run`, of a file that has sources, sinks or bridges; all 0: it has none. */
 struct wr_plan_run {
 	uint32_t sources; /* files that are read, two for one that is followed */
 	uint32_t sinks;   /* outputs, side files, and of a command its input and itself */
+	uint32_t bridges; /* lock, status, sockets; to Kafka as many brokers as are usual */
 	uint32_t others;  /* standard streams, signals of threads, one held for a moment */
 };
 

@@ -26,6 +26,11 @@ void wr_plan_find_limits(struct wr_plan_search *search);
 void wr_plan_run(const struct weir_config *config, struct wr_plan_run *ret_run);
 void wr_plan_find_run(struct wr_plan_search *search);
 
+/* plan_bridges.c: the same of its bridges, counted; and of files of secrets and certificates, and
+ * variables of the environment, those that are not there. */
+uint32_t wr_plan_bridges(const struct weir_config *config);
+void wr_plan_find_bridges(struct wr_plan_search *search);
+
 /* Gives a lack the place of a key, if there is a config that has it. */
 void wr_plan_place(const struct wr_plan_search *search, struct wr_plan_lack *lack,
 		   const char *path);

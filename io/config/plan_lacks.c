@@ -121,8 +121,8 @@ static void find_descriptors(struct wr_plan_search *l)
 	const struct wr_plan_disk *disk = &l->plan->disk;
 	const struct wr_plan_descriptors *d = &l->plan->descriptors;
 	const struct wr_machine_limit *limit = &l->input->machine->descriptors;
-	uint64_t first =
-		d->fixed + disk->segments_ahead + d->run.sources + d->run.sinks + d->run.others;
+	uint64_t first = d->fixed + disk->segments_ahead + d->run.sources + d->run.sinks +
+			 d->run.bridges + d->run.others;
 	unsigned long long total = d->total;
 	if (d->total > limit->soft) {
 		struct wr_plan_lack *to = wr_plan_lack(
@@ -288,6 +288,7 @@ void wr_plan_find_lacks(const struct wr_plan_input *input, struct wr_plan *plan)
 	find_directory(&l);
 	find_descriptors(&l);
 	wr_plan_find_run(&l);
+	wr_plan_find_bridges(&l);
 	wr_plan_find_limits(&l);
 	find_uring(&l);
 	find_governor(&l);

@@ -62,6 +62,8 @@ void wr_plan_run(const struct weir_config *config, struct wr_plan_run *ret_run)
 		any = any || config->sinks[i].to != WEIR_CONFIG_TO_NONE;
 		ret_run->sinks += of_sink(&config->sinks[i]);
 	}
+	ret_run->bridges = wr_plan_bridges(config);
+	any = any || config->values.bridges.count > 0;
 	ret_run->others = any ? OTHERS : 0;
 }
 

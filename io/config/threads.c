@@ -9,11 +9,16 @@
 #include "core/base/assert.h"
 #include "io/config/check.h"
 
+static bool leaves_it_to_weir(const struct wr_cpu_request *cpus)
+{
+	return cpus->kind == WR_CPUS_AUTO || cpus->kind == WR_CPUS_NONE;
+}
+
 /* Handlers' threads are started by who joins members, how many nobody knows here: they share the
  * CPUs that were asked for, as many as there are if they spin, and weir chooses none for them. */
 static uint32_t handlers(const struct wr_cpu_request *cpus)
 {
-	return cpus->kind == WR_CPUS_AUTO || cpus->kind == WR_CPUS_NONE ? 0 : WR_PLACE_BY_LIST;
+	return leaves_it_to_weir(cpus) ? 0 : WR_PLACE_BY_LIST;
 }
 
 static bool wants_journal_thread(const struct weir_options *o)
@@ -54,6 +59,8 @@ void wr_config_requests(const struct wr_config_values *values,
 	ask(ret_requests, "handler", &cpus->handler, &o->handler, handlers(&cpus->handler));
 	ask(ret_requests, "source", &cpus->source, &values->source, values->sources.count);
 	ask(ret_requests, "sink", &cpus->sink, &values->sink, member_count(values));
+	ask(ret_requests, "bridge", &cpus->bridge, &values->bridge,
+	    leaves_it_to_weir(&cpus->bridge) ? 0 : values->bridges.count);
 	ret_requests->items[WR_CONFIG_JOURNAL].if_room =
 		o->journal_thread == WEIR_JOURNAL_THREAD_AUTO;
 	const struct wr_config_stage *stages = values->stages.items;

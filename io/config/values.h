@@ -8,8 +8,10 @@
 #define WR_CONFIG_VALUES_H
 
 #include <weir/filtering.h>
+#include <weir/kafka.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>
+#include <weir/rabbitmq.h>
 #include <weir/subscription.h>
 
 #include "io/config/keys.h"
@@ -36,6 +38,7 @@ struct wr_config_cpus {
 	struct wr_cpu_request handler;
 	struct wr_cpu_request source;
 	struct wr_cpu_request sink;
+	struct wr_cpu_request bridge;
 };
 
 /* A source, and where a subscription's events go. weir/config.h shows both in its own structs; the
@@ -154,6 +157,62 @@ struct wr_config_subscription {
 	struct wr_config_output sink;
 };
 
+/*
+ * A bridge. What a driver has an option for is read into the driver's own struct; ids of topics,
+ * lists and secrets come beside it (load_bridges.c).
+ */
+struct wr_config_kafka {
+	struct wr_config_list properties;     /* struct wr_config_pair */
+	struct wr_config_list property_files; /* the same: paths of files with the values */
+	struct wr_config_list property_env;   /* names of variables that have them */
+};
+
+struct wr_config_kafka_sink {
+	struct weir_kafka_sink_options options;
+	struct wr_config_kafka common;
+};
+
+struct wr_config_kafka_source {
+	struct weir_kafka_source_options options;
+	struct wr_config_kafka common;
+	struct wr_config_list topics; /* const char * */
+};
+
+struct wr_config_rabbitmq {
+	struct weir_rabbitmq_server server;
+	const char *password_file;
+	const char *password_env;
+};
+
+struct wr_config_rabbitmq_sink {
+	struct weir_rabbitmq_sink_options options;
+	struct wr_config_rabbitmq common;
+	unsigned declare; /* number of its choice; 0: nothing */
+};
+
+struct wr_config_rabbitmq_source {
+	struct weir_rabbitmq_source_options options;
+	struct wr_config_rabbitmq common;
+	unsigned declare;
+};
+
+struct wr_config_bridge {
+	const char *name;
+	unsigned to;   /* enum weir_config_system; 0: it is a source */
+	unsigned from; /* the same; 0: it is a sink */
+	const char *subscription;
+	const char *topic;
+	const char *dead_letters; /* NULL: none */
+	const char *positions;
+	const char *state_dir;
+	uint64_t retry_min_ns, retry_max_ns;
+	uint64_t drain_ns;
+	struct wr_config_kafka_sink kafka_sink;
+	struct wr_config_kafka_source kafka_source;
+	struct wr_config_rabbitmq_sink rabbitmq_sink;
+	struct wr_config_rabbitmq_source rabbitmq_source;
+};
+
 struct wr_config_alert {
 	const char *name;
 	const char *subscription; /* NULL: each */
@@ -231,11 +290,13 @@ struct wr_config_values {
 	struct wr_config_cpus cpus;
 	struct weir_thread_options source; /* of `weir run`, each source's */
 	struct weir_thread_options sink;   /* and each member's */
+	struct weir_thread_options bridge; /* and each bridge's */
 	struct wr_config_numa numa;
 	struct wr_config_list topics;        /* struct wr_config_topic */
 	struct wr_config_list subscriptions; /* struct wr_config_subscription */
 	struct wr_config_list alerts;        /* struct wr_config_alert */
 	struct wr_config_list sources;       /* struct wr_config_input */
+	struct wr_config_list bridges;       /* struct wr_config_bridge */
 	uint64_t drain_timeout_ns;
 	bool stay;
 	struct wr_config_list stages; /* struct wr_config_stage */

@@ -104,4 +104,7 @@ int wr_machine_takes_files(const char *path);
 /* By its path, or, a name alone, in the folders of PATH: is it there, and may it be run? */
 bool wr_machine_has_program(const char *name);
 
+/* Has the environment of this process such a variable, with something in it? */
+bool wr_machine_has_variable(const char *name);
+
 #endif

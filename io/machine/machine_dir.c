@@ -120,3 +120,9 @@ bool wr_machine_has_program(const char *name)
 	}
 	return false;
 }
+
+bool wr_machine_has_variable(const char *name)
+{
+	const char *value = getenv(name);
+	return value != NULL && value[0] != '\0';
+}

@@ -19,6 +19,7 @@
 #include "io/config/config.h"
 #include "io/config/explain.h"
 #include "tools/weir/args.h"
+#include "tools/weir/bridge_check.h"
 #include "tools/weir/json_out.h"
 
 /* One command line a process: the tables point here. */
@@ -124,6 +125,8 @@ static int load(const char *path, struct weir_config **ret_config)
 	int rc = weir_config_load(is_stdin ? "/dev/stdin" : path,
 				  choices.any_machine ? WEIR_CONFIG_ANY_MACHINE : 0, ret_config,
 				  &problem);
+	if (rc == 0)
+		rc = (int)bridge_check(*ret_config, choices.any_machine);
 	return rc < 0 ? -cli_fail("config", rc, &problem) : rc;
 }
 

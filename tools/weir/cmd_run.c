@@ -11,6 +11,7 @@
 
 #include "io/config/config.h"
 #include "tools/weir/args.h"
+#include "tools/weir/bridge_check.h"
 #include "tools/weir/run/run.h"
 
 static bool want_json;
@@ -31,15 +32,16 @@ static const struct cli_command command = {
 	.summary = "Read sources, publish, deliver to sinks: what a config file says.",
 	.description =
 		"Ends by itself when every source has ended and everything is delivered; not\n"
-		"with followed files, nor with run: {stay: yes}. SIGTERM, SIGINT or SIGHUP stops\n"
-		"the sources, and what they have published is delivered, for run.drain_timeout at\n"
-		"most; a second one leaves it in the log. A restart goes on where it stopped.\n"
+		"with followed files, bridges that events come in by, nor with run: {stay: yes}.\n"
+		"SIGTERM, SIGINT or SIGHUP stops the sources, and what they have published is\n"
+		"delivered, for run.drain_timeout at most; a second one leaves it in the log. A\n"
+		"restart goes on where it stopped. weir bridge shows and steers the bridges.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
-		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source or\n"
-		"command failed, 3 the config has errors, 4 a file or program is not there, 5 the\n"
-		"journal or an output is in use, 7 a file, disk or journal failed, 129, 130 and\n"
-		"143 ended by a second signal.",
+		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source,\n"
+		"command or bridge failed, 3 the config has errors, 4 a file or program is not\n"
+		"there, 5 the journal or an output is in use, 7 a file, disk or journal failed,\n"
+		"129, 130 and 143 ended by a second signal.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.arguments_min = 1,
@@ -66,10 +68,11 @@ static int check_content(const struct run *run, const char *path)
 	for (uint32_t i = 0; i < run->subscription_count; i++)
 		if (run->sinks[i].to != WEIR_CONFIG_TO_NONE)
 			return CLI_GO_ON;
-	if (run->source_count > 0)
+	if (run->source_count > 0 || run->config->values.bridges.count > 0)
 		return CLI_GO_ON;
-	run_say("%s: it has neither sources nor a subscription with a sink: nothing to run%s", path,
-		has_stages ? " (stages are run by a program that has their functions)" : "");
+	run_say("%s: it has neither sources nor bridges nor a subscription with a sink: nothing to "
+		"run%s",
+		path, has_stages ? " (stages are run by a program that has their functions)" : "");
 	return CLI_EXIT_CONFIG;
 }
 
@@ -86,6 +89,8 @@ int cmd_run(int argc, char **argv)
 	int errors = weir_config_load(argv[first], 0, &config, &problem);
 	if (errors < 0)
 		return cli_fail("config", errors, &problem);
+	if (errors == 0)
+		errors = (int)bridge_check(config, false);
 	print_findings(config);
 	if (errors > 0) {
 		fprintf(stderr, "%d error%s; nothing was started\n", errors,

@@ -7,6 +7,7 @@
 
 #include "io/config/config.h"
 #include "tools/weir/args.h"
+#include "tools/weir/bridge_check.h"
 #include "tools/weir/config_report.h"
 
 static int read_machine(const char *from, struct config_machine *m)
@@ -30,7 +31,7 @@ static int read_machine(const char *from, struct config_machine *m)
 }
 
 /* Errors of the file first; its threads are placed here only to find what is wrong with them. */
-static int read_config(const char *path, bool is_bench, struct config_machine *m)
+static int read_config(const char *path, bool is_bench, bool is_elsewhere, struct config_machine *m)
 {
 	struct weir_problem problem = {0};
 	bool is_stdin = strcmp(path, "-") == 0;
@@ -51,6 +52,8 @@ static int read_config(const char *path, bool is_bench, struct config_machine *m
 	}
 	if (findings->out_of_memory)
 		return cli_fail("config", -ENOMEM, NULL);
+	if (findings->error_count == 0 && !is_bench)
+		(void)bridge_check(m->config, is_elsewhere);
 	if (config_report(m->config) != CLI_GO_ON)
 		return CLI_EXIT_CONFIG;
 	m->options = m->config->values.options;
@@ -66,7 +69,7 @@ static int load(const char *path, const char *from, bool is_bench,
 	if (exit_code != CLI_GO_ON)
 		return exit_code;
 	if (path != NULL)
-		return read_config(path, is_bench, ret_machine);
+		return read_config(path, is_bench, from != NULL, ret_machine);
 	weir_options_init(&ret_machine->options);
 	struct weir_options *o = &ret_machine->options;
 	ret_machine->requests = (struct wr_config_requests){

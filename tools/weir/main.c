@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{"status", cmd_status, "what the pipelines on this machine do"},
 	{"top", cmd_top, "the same, live: rates, lag, members, threads, errors"},
 	{"lag", cmd_lag, "what their subscriptions have still to process, with limits for scripts"},
+	{"bridge", cmd_bridge, "bridges to other systems: ls, status, pause, resume"},
 	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
 	{"replay", cmd_replay, "a range of a journal again, at its own pace or any other"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},

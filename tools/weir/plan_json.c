@@ -140,6 +140,7 @@ static void json_descriptors(struct json_out *j, const struct wr_plan *plan)
 		json_object(j, "run");
 		json_u64(j, "sources", d->run.sources);
 		json_u64(j, "sinks", d->run.sinks);
+		json_u64(j, "bridges", d->run.bridges);
 		json_u64(j, "others", d->run.others);
 		json_close(j);
 	} else {

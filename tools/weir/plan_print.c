@@ -244,10 +244,13 @@ static void print_descriptors(FILE *to, const struct wr_plan *plan)
 		fprintf(to, "%u segments, %u others of the journal, ", d->segments, d->fixed);
 	fprintf(to, "%u eventfds if asked for\n", d->events);
 	if (d->run.others > 0)
-		fprintf(to, "  %-14s %11s  of them: %u of sources, %u of sinks, %u others\n",
+		fprintf(to,
+			"  %-14s %11s  of them: %u of sources, %u of sinks, %u of bridges, "
+			"%u others\n",
 			"weir run",
-			cli_text_count(text, d->run.sources + d->run.sinks + d->run.others),
-			d->run.sources, d->run.sinks, d->run.others);
+			cli_text_count(text, d->run.sources + d->run.sinks + d->run.bridges +
+						     d->run.others),
+			d->run.sources, d->run.sinks, d->run.bridges, d->run.others);
 	if (!plan->knows_machine || plan->machine.descriptors.soft == WR_MACHINE_NO_LIMIT)
 		return;
 	fprintf(to, "  %-14s %11s  of the whole process (ulimit -n)\n", "allowed",

@@ -10,6 +10,7 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
+#include "tools/weir/bridge_driver.h"
 
 static struct capture c;
 static char path[512];
@@ -35,8 +36,11 @@ Test(config_cli, check_tells_every_mistake_and_ends_with_3)
 
 Test(config_cli, check_says_when_all_is_well)
 {
-	static const char *const examples[] = {"orders", "bench", "demo"};
-	for (size_t i = 0; i < WR_ARRAY_COUNT(examples); i++) {
+	/* The last has bridges, of which a weir without their drivers has something to say. */
+	static const char *const examples[] = {"orders", "bench", "demo", "bridges"};
+	bool has_drivers = bridge_driver_is_built(WEIR_CONFIG_SYSTEM_KAFKA) &&
+			   bridge_driver_is_built(WEIR_CONFIG_SYSTEM_RABBITMQ);
+	for (size_t i = 0; i < WR_ARRAY_COUNT(examples) - (has_drivers ? 0 : 1); i++) {
 		char name[64];
 		(void)snprintf(name, sizeof name, "docs/examples/%s.yaml", examples[i]);
 		RUN("check", in_source(name));

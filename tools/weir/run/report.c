@@ -97,6 +97,28 @@ static void print_subscriptions(const struct run *run, FILE *to)
 	}
 }
 
+static const char *direction_of(const struct run_bridge *b)
+{
+	return b->config->direction == WEIR_BRIDGE_SINK ? "sink" : "source";
+}
+
+static void print_bridges(const struct run *run, FILE *to)
+{
+	char texts[4][CLI_TEXT_BYTES];
+	for (uint32_t i = 0; i < run->bridges.count; i++) {
+		const struct run_bridge *b = &run->bridges.items[i];
+		const struct weir_bridge_status *s = &b->status;
+		fprintf(to, "  bridge %s: %s %s, %s events, %s of them were there already, %s dead",
+			b->config->name, s->system, direction_of(b),
+			cli_text_count(texts[0], s->events), cli_text_count(texts[1], s->repeats),
+			cli_text_count(texts[2], s->dead_letters));
+		if (b->config->direction == WEIR_BRIDGE_SINK)
+			fprintf(to, ", %s left", cli_text_count(texts[3], s->lag_events));
+		fprintf(to, "%s%s%s\n", b->was_failed ? "; failed" : "",
+			s->why[0] != '\0' ? ": " : "", s->why);
+	}
+}
+
 static int seen_on(const struct run_thread *thread)
 {
 	return (int)wr_load_relaxed(&thread->last_cpu) - 1;
@@ -133,6 +155,7 @@ static void report_text(const struct run *run)
 		cli_text_rate(rate, per_second(run, events_of(run))));
 	print_sources(run, to);
 	print_subscriptions(run, to);
+	print_bridges(run, to);
 	fprintf(to, "  log: sequence %s%s, %s\n",
 		cli_text_count(sequence, has_journal ? run->info.durable_sequence
 						     : run->info.visible_sequence),
@@ -184,6 +207,28 @@ static void put_subscriptions(struct json_out *j, const struct run *run)
 	json_close(j);
 }
 
+static void put_bridges(struct json_out *j, const struct run *run)
+{
+	json_array(j, "bridges");
+	for (uint32_t i = 0; i < run->bridges.count; i++) {
+		const struct run_bridge *b = &run->bridges.items[i];
+		json_object(j, NULL);
+		json_text(j, "name", b->config->name);
+		json_text(j, "system", b->status.system);
+		json_text(j, "direction", direction_of(b));
+		json_bool(j, "failed", b->was_failed);
+		json_text(j, "why", b->status.why[0] != '\0' ? b->status.why : NULL);
+		json_u64(j, "events", b->status.events);
+		json_u64(j, "bytes", b->status.bytes);
+		json_u64(j, "repeats", b->status.repeats);
+		json_u64(j, "dead_letters", b->status.dead_letters);
+		json_u64(j, "lag", b->status.lag_events);
+		json_bool(j, "finished", !b->left_some);
+		json_close(j);
+	}
+	json_close(j);
+}
+
 static void put_thread(struct json_out *j, const struct run_thread *thread)
 {
 	json_object(j, NULL);
@@ -225,6 +270,7 @@ static void report_json(const struct run *run, int exit_code, FILE *to)
 	json_f64(&j, "events_per_s", per_second(run, events_of(run)), 1);
 	put_sources(&j, run);
 	put_subscriptions(&j, run);
+	put_bridges(&j, run);
 	json_u64(&j, "durable_sequence", run->info.durable_sequence);
 	json_u64(&j, "visible_sequence", run->info.visible_sequence);
 	json_text(&j, "backend", run->info.backend);
@@ -250,12 +296,33 @@ void run_report(const struct run *run, int exit_code)
 
 /* ---- meanwhile ------------------------------------------------------------------------------- */
 
+/* "  bridges 1 of 2 running, 4,711 events, 12 behind" */
+static void put_bridges_line(const struct run *run, char *to, size_t room_bytes)
+{
+	char events[CLI_TEXT_BYTES];
+	char left[CLI_TEXT_BYTES];
+	uint32_t running = 0;
+	uint64_t event_sum = 0, lag_sum = 0;
+	for (uint32_t i = 0; i < run->bridges.count; i++) {
+		const struct weir_bridge_status *s = &run->bridges.items[i].status;
+		running += s->state == WEIR_BRIDGE_RUNNING;
+		event_sum += s->events;
+		lag_sum += s->lag_events;
+	}
+	to[0] = '\0';
+	if (run->bridges.count > 0)
+		(void)snprintf(to, room_bytes, "  bridges %u of %u running, %s events, %s behind",
+			       running, run->bridges.count, cli_text_count(events, event_sum),
+			       cli_text_count(left, lag_sum));
+}
+
 void run_progress_line(const struct run *run)
 {
+	char bridges[160];
 	char published[CLI_TEXT_BYTES];
 	char delivered[CLI_TEXT_BYTES];
 	char left[CLI_TEXT_BYTES];
-	char line[256];
+	char line[400];
 	uint64_t sum = 0;
 	uint64_t lag_sum = 0;
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
@@ -264,9 +331,10 @@ void run_progress_line(const struct run *run)
 		sum += run_delivered_of(run, i).delivered;
 		lag_sum += run_lag_events(run, i);
 	}
-	(void)snprintf(line, sizeof line, "%6.1f s  published %s  delivered %s  to deliver %s",
+	put_bridges_line(run, bridges, sizeof bridges);
+	(void)snprintf(line, sizeof line, "%6.1f s  published %s  delivered %s  to deliver %s%s",
 		       (double)(bench_now_ns() - run->begun_ns) / 1e9,
 		       cli_text_count(published, published_by_all(run)),
-		       cli_text_count(delivered, sum), cli_text_count(left, lag_sum));
+		       cli_text_count(delivered, sum), cli_text_count(left, lag_sum), bridges);
 	run_show(line);
 }

@@ -26,6 +26,7 @@
 
 #define LOOK_NS (20 * RUN_MILLISECOND_NS)
 #define PROGRESS_LOOKS 10u
+#define JOIN_LOOKS 50u
 #define PATH_BYTES 4096
 #define CLOSE_NS (30 * RUN_SECOND_NS)
 
@@ -215,7 +216,8 @@ static bool reserve(struct run *run)
 		wr_store_relaxed(&run->subscription_ids[i], UINT32_MAX);
 	run->lags = calloc(run->subscription_count + 1, sizeof(uint64_t));
 	return run->publishers != NULL && run->deliverers != NULL &&
-	       run->subscription_ids != NULL && run->lags != NULL;
+	       run->subscription_ids != NULL && run->lags != NULL &&
+	       run_bridges_reserve(&run->bridges, run->config);
 }
 
 /* A thread that says nothing of itself, where that is the config's fault, was refused long ago. */
@@ -263,6 +265,7 @@ static void begin_drain(struct run *run)
 		return;
 	run->drain_begun_ns = bench_now_ns();
 	run_signal_raise(&run->life.stop);
+	run_bridges_stop_begin(&run->bridges, WEIR_BRIDGE_SOURCE);
 }
 
 static void abort_run(struct run *run)
@@ -323,16 +326,16 @@ static bool look_at_faults(struct run *run)
 	return any;
 }
 
-static bool sources_have_ended(const struct run *run)
+static bool sources_have_ended(struct run *run)
 {
 	for (uint32_t i = 0; i < run->source_count; i++)
 		if (!run_publisher_has_ended(&run->publishers[i]))
 			return false;
-	return true;
+	return run_bridges_sources_have_ended(&run->bridges);
 }
 
 /* Is everything delivered that still can be? */
-static bool has_caught_up(const struct run *run)
+static bool has_caught_up(struct run *run)
 {
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
 		struct weir_lag lag;
@@ -343,7 +346,7 @@ static bool has_caught_up(const struct run *run)
 		    lag.events > 0)
 			return false;
 	}
-	return true;
+	return run_bridges_have_caught_up(&run->bridges, run->drain_begun_ns != 0);
 }
 
 static void watch(struct run *run, const sigset_t *signals)
@@ -355,8 +358,10 @@ static void watch(struct run *run, const sigset_t *signals)
 			run->end = RUN_END_FAILED;
 			begin_drain(run);
 		}
-		if (run->show_progress && looks % PROGRESS_LOOKS == 0)
+		if (run->show_progress && looks % PROGRESS_LOOKS == 0) {
+			run_bridges_look(&run->bridges);
 			run_progress_line(run);
+		}
 		bool is_ending = run->drain_begun_ns != 0 || !run->settings.stay;
 		if (is_ending && sources_have_ended(run) && has_caught_up(run)) {
 			run_signal_raise(&run->life.finish);
@@ -400,6 +405,11 @@ static int start_threads(struct run *run, const sigset_t *signals)
 	for (uint32_t i = 0; i < run->deliverer_count && rc == 0; i++)
 		rc = run_deliverer_start(&run->deliverers[i]);
 	while (rc == 0 && run->drain_begun_ns == 0 && !members_have_joined(run))
+		(void)take_signal(run, signals);
+	/* A bridge joins before it connects, and that may take long. */
+	for (uint32_t looks = 0; rc == 0 && looks < JOIN_LOOKS && run->drain_begun_ns == 0 &&
+				 !run_bridges_have_joined(&run->bridges);
+	     looks++)
 		(void)take_signal(run, signals);
 	for (uint32_t i = 0; i < run->source_count && rc == 0; i++)
 		rc = run_publisher_start(&run->publishers[i]);
@@ -462,6 +472,8 @@ static int judge(struct run *run)
 			run->subscriptions[i].name, (unsigned long long)missed);
 		exit_code = exit_code == CLI_EXIT_OK ? CLI_EXIT_FAILED : exit_code;
 	}
+	if (exit_code == CLI_EXIT_OK && run_bridges_have_failed(&run->bridges))
+		exit_code = CLI_EXIT_FAILED;
 	if (exit_code != CLI_EXIT_OK) {
 		run->end = run->end == RUN_END_ABORTED ? run->end : RUN_END_FAILED;
 		return exit_code;
@@ -480,6 +492,7 @@ static void join_all(struct run *run)
 		run_publisher_join(&run->publishers[i]);
 	for (uint32_t i = 0; i < run->deliverer_count; i++)
 		run_deliverer_join(&run->deliverers[i]);
+	run_bridges_end(&run->bridges);
 }
 
 static void close_pipeline(struct run *run)
@@ -507,6 +520,7 @@ static void release(struct run *run)
 		if (run->deliverers[i].sink != NULL)
 			run->deliverers[i].sink->ops->close(run->deliverers[i].sink);
 	run_life_fini(&run->life);
+	run_bridges_free(&run->bridges);
 	free(run->publishers);
 	free(run->deliverers);
 	free(run->subscription_ids);
@@ -551,9 +565,10 @@ int run_it(struct run *run)
 		lay_out(run);
 		exit_code = check_classes(run);
 	}
-	if (exit_code == CLI_GO_ON) {
+	if (exit_code == CLI_GO_ON)
 		exit_code = open_sinks(run);
-	}
+	if (exit_code == CLI_GO_ON)
+		exit_code = run_bridges_start(&run->bridges, run->config, run->pipeline);
 	if (exit_code == CLI_GO_ON) {
 		rc = start_threads(run, &signals);
 		if (rc == 0)
@@ -567,6 +582,7 @@ int run_it(struct run *run)
 		close_pipeline(run);
 		run_report(run, exit_code);
 	} else if (run->pipeline != NULL) {
+		run_bridges_end(&run->bridges);
 		(void)weir_close(run->pipeline, WEIR_CLOSE_DRAIN, CLOSE_NS, NULL);
 	}
 	release(run);

@@ -6,6 +6,7 @@
  *   run.c              opens, starts, watches, ends
  *   publish_thread.c   a source: source_*.c ─► event_of_*.c ─► producer
  *   deliver_thread.c   a member: poll ─► sink_*.c ─► acknowledge
+ *   bridges.c          bridges to other systems, with threads of their own
  *   report.c           what it did, and the line that says it meanwhile
  *   life.c             signals between threads, lines for people
  *
@@ -17,6 +18,7 @@
 #include <weir.h>
 #include <weir/config.h>
 
+#include "tools/weir/run/bridges.h"
 #include "tools/weir/run/deliver_thread.h"
 #include "tools/weir/run/publish_thread.h"
 
@@ -47,6 +49,8 @@ struct run {
 	struct run_deliverer
 		*deliverers; /* those of the first subscription with a sink, and so on */
 	uint32_t deliverer_count;
+
+	struct run_bridges bridges;
 
 	uint64_t begun_ns;
 	uint64_t drain_begun_ns; /* 0: it has not */
