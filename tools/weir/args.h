@@ -174,7 +174,9 @@ int cmd_journal(int argc, char **argv);
 int cmd_journal_audit(int argc, char **argv);  /* of cmd_journal() */
 int cmd_journal_backup(int argc, char **argv); /* the same: backup and restore */
 int cmd_bench(int argc, char **argv);
-int cmd_bench_journal(int argc, char **argv); /* of cmd_bench(), as the two below */
+int cmd_bench_all(int argc, char **argv); /* of cmd_bench(), as those below */
+int cmd_bench_journal(int argc, char **argv);
+int cmd_bench_pipeline(int argc, char **argv);
 int cmd_bench_replay(int argc, char **argv);
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);

@@ -277,7 +277,7 @@ static int run_somewhere(struct pipeline_settings *s, const struct bench_choices
 	return exit_code;
 }
 
-static int bench_pipeline(int argc, char **argv)
+int cmd_bench_pipeline(int argc, char **argv)
 {
 	struct bench_config config = {0};
 	struct bench_input input = {0};
@@ -308,21 +308,24 @@ static int bench_pipeline(int argc, char **argv)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const char *const names[] = {"journal", "pipeline", "replay", "ring", "stall", NULL};
+	static const char *const names[] = {"all",  "journal", "pipeline", "replay",
+					    "ring", "stall",   NULL};
 	static const struct cli_command group = {
 		.name = "bench",
 		.arguments = "BENCHMARK [OPTIONS OF IT]",
-		.summary = "Measure weir on this machine. Benchmarks: journal, pipeline, replay, "
-			   "ring, stall.",
+		.summary = "Measure weir on this machine. Benchmarks: all, journal, pipeline, "
+			   "replay, ring, stall.",
 		.description = "weir bench pipeline --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a benchmark that there is not: complained of below */
 	};
 
+	if (argc >= 2 && strcmp(argv[1], "all") == 0)
+		return cmd_bench_all(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "journal") == 0)
 		return cmd_bench_journal(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "pipeline") == 0)
-		return bench_pipeline(argc - 1, argv + 1);
+		return cmd_bench_pipeline(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "replay") == 0)
 		return cmd_bench_replay(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "ring") == 0)

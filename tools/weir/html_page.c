@@ -3,6 +3,7 @@
 #include "tools/weir/html_page.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,6 +94,43 @@ void html_begin(FILE *to, const char *title)
 void html_end(FILE *to)
 {
 	fputs("</body>\n</html>\n", to);
+}
+
+/* A line of the page, with its places renamed. */
+static void include_line(FILE *to, const char *id, const char *line)
+{
+	static const char place[] = " id=\"";
+	const char *at;
+
+	while ((at = strstr(line, place)) != NULL) {
+		at += sizeof place - 1;
+		fprintf(to, "%.*s%s-", (int)(at - line), line, id);
+		line = at;
+	}
+	fputs(line, to);
+}
+
+int html_include(FILE *to, const char *id, FILE *from)
+{
+	bool in_body = false, ended = false;
+	char *line = NULL;
+	size_t capacity = 0;
+
+	while (!ended && getline(&line, &capacity, from) >= 0) {
+		if (!in_body) {
+			in_body = strcmp(line, "<body>\n") == 0;
+			if (in_body)
+				fprintf(to, "<section id=\"%s\">\n", id);
+		} else if (strcmp(line, "</body>\n") == 0) {
+			ended = true;
+			fputs("</section>\n", to);
+		} else {
+			include_line(to, id, line);
+		}
+	}
+	int code = ferror(from) != 0 ? -EIO : ended ? 0 : -EBADMSG;
+	free(line);
+	return code;
 }
 
 void html_text(FILE *to, const char *text)

@@ -34,6 +34,13 @@ int html_close(struct html_file *page, bool whole);
 void html_begin(FILE *to, const char *title);
 void html_end(FILE *to);
 
+/*
+ * What stands in a page that html_begin() and html_end() have framed, as a section of another one:
+ * its names of places get `id` before them, so that none is there twice. 0, -errno, or -EBADMSG
+ * where `from` is no such page.
+ */
+int html_include(FILE *to, const char *id, FILE *from);
+
 /* With <, >, &, " and ' escaped, and control characters left out. */
 void html_text(FILE *to, const char *text);
 /* <TAG>text</TAG> */

@@ -148,6 +148,14 @@ void json_hex(struct json_out *j, const char *key, const void *bytes, size_t len
 	fputc('"', j->to);
 }
 
+void json_ready(struct json_out *j, const char *key, const char *json, size_t json_bytes)
+{
+	while (json_bytes > 0 && json[json_bytes - 1] == '\n')
+		json_bytes--;
+	lead(j, key);
+	(void)fwrite(json, 1, json_bytes, j->to);
+}
+
 void json_u64(struct json_out *j, const char *key, uint64_t n)
 {
 	lead(j, key);

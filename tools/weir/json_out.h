@@ -48,6 +48,8 @@ void json_close(struct json_out *j);
 void json_text(struct json_out *j, const char *key, const char *text);
 void json_text_n(struct json_out *j, const char *key, const void *text, size_t bytes);
 void json_hex(struct json_out *j, const char *key, const void *bytes, size_t length_bytes);
+/* A value that is JSON already, as it is but for line ends behind it. */
+void json_ready(struct json_out *j, const char *key, const char *json, size_t json_bytes);
 void json_u64(struct json_out *j, const char *key, uint64_t n);
 void json_i64(struct json_out *j, const char *key, int64_t n);
 /* `digits` behind the point; null when it is no finite number. */

@@ -38,12 +38,14 @@ Test(json_out, nested_documents_are_indented)
 	json_close(&j);
 	json_object(&j, "empty");
 	json_close(&j);
+	json_ready(&j, "ready", "{\"a\": [1]}\n\n", 12);
 	json_text(&j, "none", NULL);
 	cr_assert_eq(json_end(&j), 0);
 	fclose(f);
 	cr_assert_str_eq(text,
 			 "{\n  \"n\": 18446744073709551615,\n  \"i\": -9223372036854775808,\n"
 			 "  \"list\": [\n    1.2,\n    null,\n    true\n  ],\n  \"empty\": {},\n"
+			 "  \"ready\": {\"a\": [1]},\n"
 			 "  \"none\": null\n}\n");
 }
 

@@ -257,10 +257,41 @@ Test(html_page, only_a_whole_page_takes_its_place)
 	cr_assert_eq(html_close(&file, true), 0);
 }
 
+/* `from` as a part of another page; what html_include() says of it. */
+static int include(const char *from, char *to, size_t to_bytes)
+{
+	FILE *in = fmemopen((char *)(uintptr_t)from, strlen(from), "r");
+	FILE *out = fmemopen(to, to_bytes, "w");
+
+	cr_assert(in != NULL && out != NULL);
+	int code = html_include(out, "part", in);
+	fclose(in);
+	fclose(out);
+	return code;
+}
+
+Test(html_page, one_page_is_a_section_of_another)
+{
+	char whole[8192] = "", got[8192];
+	FILE *f = fmemopen(whole, sizeof whole - 1, "w");
+
+	cr_assert_not_null(f);
+	html_begin(f, "t");
+	fputs("<section id=\"a\"><b id=\"c\">x</b>\n</section>\n", f);
+	html_end(f);
+	fclose(f);
+	cr_assert_eq(include(whole, got, sizeof got), 0);
+	cr_assert_str_eq(got, "<section id=\"part\">\n<h1>t</h1>\n<section id=\"part-a\">"
+			      "<b id=\"part-c\">x</b>\n</section>\n</section>\n");
+	*strstr(whole, "</body>") = 'x';
+	cr_assert_eq(include(whole, got, sizeof got), -EBADMSG, "it ends in the middle");
+	cr_assert_eq(include("{}", got, sizeof got), -EBADMSG);
+}
+
 Test(ring_html, the_command_writes_the_page_beside_its_report, .timeout = 120)
 {
 	static struct capture c;
-	char path[] = "/tmp/weir-page-XXXXXX";
+	char path[] = "/tmp/weir-whole-XXXXXX";
 	int fd = mkstemp(path);
 
 	cr_assert_geq(fd, 0);
