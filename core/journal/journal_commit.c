@@ -19,6 +19,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bug.h"
+#include "core/base/probe.h"
 #include "core/port/park.h"
 
 static struct wr_commit *commit_at(struct wr_journal *j, uint64_t position)
@@ -139,6 +140,8 @@ int wr_journal_commits_submit(struct wr_journal *j)
 			wr_journal_note_failure(j, r, "handing over a batch", &w->io);
 			break;
 		}
+		WR_PROBE4(batch_submitted, first->first_seq, w->commit_count, w->io.length_bytes,
+			  w->io.offset_bytes);
 		j->in_flight++;
 		j->writes_pushed++;
 		j->commits_submitted += w->commit_count;
@@ -274,6 +277,8 @@ static int complete_done(struct wr_journal *j)
 				acknowledge(j, c->mark_count, medium_seq);
 			}
 		}
+		WR_PROBE4(batch_synced, medium_seq, w->commit_count, w->io.length_bytes,
+			  w->io.offset_bytes);
 		if (w->io.length_bytes > 0)
 			wr_journal_cell_add(&j->cells.batches, w->commit_count);
 		wr_journal_cell_add(&j->cells.batch_bytes, w->io.length_bytes);
@@ -290,6 +295,7 @@ static int complete_done(struct wr_journal *j)
 	 */
 	wr_publish_round_u64(&j->link->medium_seq, medium_seq);
 	wr_publish_round_u64(&j->link->durable_seq, j->durable_seq);
+	WR_PROBE2(durable, j->durable_seq, commits);
 	wr_publish_round_u64(&j->link->commits_done, ring->head_own + commits);
 	wr_spsc_pop(ring, commits);
 	return count;

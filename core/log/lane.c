@@ -7,6 +7,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bug.h"
+#include "core/base/probe.h"
 
 int wr_lane_init(struct wr_lane *lane, uint32_t index, struct wr_memory *memory,
 		 uint64_t capacity_bytes, uint64_t reply_capacity, struct wr_parker *writer_parker,
@@ -120,6 +121,7 @@ void wr_lane_shut_out(struct wr_lane *lane)
 void wr_lane_answer(struct wr_lane *lane, const struct wr_reply *reply)
 {
 	if (reply->code != 0) {
+		WR_PROBE3(refused, (uintptr_t)lane, reply->ticket, reply->code);
 		uint64_t refused = wr_load_relaxed(&lane->refused);
 		uint32_t first = wr_load_relaxed(&lane->first_refusal);
 		/* A duplicate is not what hides why something else is not in the log. */

@@ -6,6 +6,7 @@
 #include <weir/error.h>
 
 #include "core/base/assert.h"
+#include "core/base/probe.h"
 
 size_t wr_shared_bytes(uint32_t buffer_count, uint32_t buffer_bytes)
 {
@@ -116,7 +117,8 @@ void wr_shared_feed(struct wr_shared *s)
 			break;
 		memcpy(to, buffer->bytes, buffer->stride);
 		((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
-		(void)wr_lane_append(s->lane, buffer->stride);
+		uint64_t ticket = wr_lane_append(s->lane, buffer->stride);
+		WR_PROBE3(publish, (uintptr_t)s->lane, ticket, buffer->stride);
 		s->in_lane++;
 		any = true;
 	}

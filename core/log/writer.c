@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/base/probe.h"
 
 #define ROUND_BYTES (1024u * 1024)
 #define SETTLE_QUANTUM_BYTES (64u * 1024)
@@ -126,6 +127,7 @@ static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 		/* The gate first: who learns that a ticket is ordered finds it visible. */
 		publish_visible(w);
 		wr_lane_publish_taken(lane);
+		WR_PROBE3(ordered, (uintptr_t)lane, lane->ordered_own, w->next_seq - 1);
 		w->has_decided = true;
 	}
 	if (WR_UNLIKELY(lane->poisoned)) {

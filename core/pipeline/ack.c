@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/base/probe.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/transaction.h"
 
@@ -147,6 +148,7 @@ void wr_member_join_pieces(struct weir_member *m, uint32_t row_index)
 int weir_ack(struct weir_member *m, const struct weir_item *item)
 {
 	uint32_t row_index;
+	WR_PROBE2(acked, (uintptr_t)m, item->sequence);
 	if (m->sharing != NULL)
 		return wr_sharing_ack(m, item);
 	int rc = wr_member_row_of(m, item, &row_index);

@@ -3,6 +3,7 @@
 #ifndef WR_PIPELINE_HAND_OUT_H
 #define WR_PIPELINE_HAND_OUT_H
 
+#include "core/base/probe.h"
 #include "core/pipeline/pipeline.h"
 
 static inline const struct wr_batch_header *wr_member_batch_of(struct weir_member *m,
@@ -44,6 +45,7 @@ static inline void wr_member_fill_item(struct weir_member *m, uint32_t index, ui
 	item->payload_bytes = r->bytes - WR_RECORD_HEAD_BYTES - r->option_bytes - r->key_bytes;
 	item->record_bytes = r->bytes;
 	item->record = r;
+	WR_PROBE3(delivered, (uintptr_t)m, seq, (uintptr_t)r);
 }
 
 #endif

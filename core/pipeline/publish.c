@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/base/probe.h"
 #include "core/pipeline/measure.h"
 
 struct room_wait {
@@ -156,6 +157,7 @@ int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint6
 		return rc;
 	encode_whole(pr, event, &encoding, to);
 	uint64_t ticket = wr_lane_append(pr->lane, encoding.stride);
+	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, encoding.stride);
 	wr_lane_publish(pr->lane);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
@@ -190,6 +192,7 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 		}
 		encode_whole(pr, event, &encoding, to);
 		ticket = wr_lane_append(pr->lane, encoding.stride);
+		WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, encoding.stride);
 	}
 	if (done == 0)
 		return event_count == 0 ? 0 : rc;
@@ -260,7 +263,9 @@ int weir_commit(struct weir_producer *pr, size_t payload_bytes, uint64_t *ret_ti
 	head->bytes = (uint32_t)(pr->claim_used + payload_bytes);
 	wr_encode_tail(pr->claim, head->bytes);
 	pr->open = WR_OPEN_NOTHING;
-	uint64_t ticket = wr_lane_append(pr->lane, wr_record_stride(head->bytes));
+	uint32_t stride = wr_record_stride(head->bytes);
+	uint64_t ticket = wr_lane_append(pr->lane, stride);
+	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, stride);
 	wr_lane_publish(pr->lane);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
@@ -338,6 +343,7 @@ int weir_run_commit(struct weir_producer *pr, uint64_t *ret_ticket)
 	memcpy(pr->claim, &head, sizeof head);
 	pr->open = WR_OPEN_NOTHING;
 	uint64_t ticket = wr_lane_append(pr->lane, pr->claim_used);
+	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, pr->claim_used);
 	wr_lane_publish(pr->lane);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;

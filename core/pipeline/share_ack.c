@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "core/base/probe.h"
 #include "core/pipeline/transaction.h"
 
 /* The event that an item names, if the member still has it. */
@@ -239,6 +240,7 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 		wr_transaction_abort(m);
 	if (held->in_transaction || m->in_transaction)
 		return -EBUSY;
+	WR_PROBE4(rejected, (uintptr_t)m, held->seq, r->verdict, held->attempts);
 	uint64_t now_us = wr_writer_append_now_us(&p->writer);
 	uint64_t delay_ns =
 		r->delay_ns != WEIR_DELAY_DEFAULT

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/base/probe.h"
 #include "core/pipeline/measure.h"
 #include "core/pipeline/transaction.h"
 
@@ -227,6 +228,7 @@ int weir_transaction_ack(struct weir_member *m, const struct weir_item *item)
 		return -EINVAL;
 	if (wr_pipeline_is_copy(m->pipeline))
 		return WEIR_E_CLOSED;
+	WR_PROBE2(acked, (uintptr_t)m, item->sequence);
 	if (m->sharing != NULL)
 		return ack_event(m, item);
 	int rc = wr_member_row_of(m, item, &row_index);
@@ -381,8 +383,9 @@ int wr_transaction_commit(struct weir_member *m, uint64_t *ret_ticket)
 	};
 	memcpy(t->to, &head, sizeof head);
 	((struct wr_record *)(t->to + WR_RECORD_HEAD_BYTES))->flags |= WR_RECORD_WANTS_REPLY;
-	uint64_t ticket =
-		wr_lane_append(m->lane, WR_RECORD_HEAD_BYTES + t->used + (uint64_t)settle);
+	uint64_t bytes = WR_RECORD_HEAD_BYTES + t->used + (uint64_t)settle;
+	uint64_t ticket = wr_lane_append(m->lane, bytes);
+	WR_PROBE3(publish, (uintptr_t)m->lane, ticket, bytes);
 	wr_lane_publish(m->lane);
 	if (m->sharing == NULL)
 		move_rows(m, ticket);

@@ -107,7 +107,8 @@ FNR == 1 {
 
 	code = code_of(raw)
 	if (word(code, "volatile") ||
-	    (word(code, "__volatile__") && FILENAME != "core/base/pause.h"))
+	    (word(code, "__volatile__") && FILENAME != "core/base/pause.h" &&
+	     FILENAME != "core/base/probe.h"))
 		problem(FNR, "volatile: atomics are in core/base/atomic.h")
 	if (called(code, "assert"))
 		problem(FNR, "assert(): use WR_ASSERT")
