@@ -17,8 +17,10 @@
 #define PATIENCE_ROUNDS 24000u /* of 5 ms */
 #define LAST_LIFE_ROUNDS 20u
 #define VALUES_MIN 200u
+#define LEASE_NS 30000000u
+#define THREADS (LIVE_PRODUCERS + LIVE_MEMBERS + LIVE_WORKERS)
 
-const uint32_t live_partitions[LIVE_TOPICS] = {3, 2};
+const uint32_t live_partitions[LIVE_TOPICS_ALL] = {3, 2, 2, 2};
 
 static uint64_t now_ns(void)
 {
@@ -109,24 +111,24 @@ static bool open_pipeline(struct live *live)
 	options.pool_bytes = 2u << 20;
 	options.undurable_bytes = 256u << 10;
 	options.checkpoint_bytes = 128u << 10;
-	options.partitions_max = 8;
-	options.topics_max = LIVE_TOPICS;
+	options.partitions_max = 12;
+	options.topics_max = LIVE_TOPICS_ALL;
 	options.idempotency_keys_max = LIVE_TOPICS * LIVE_WINDOW;
-	options.subscriptions_max = LIVE_GROUPS;
+	options.subscriptions_max = LIVE_GROUPS_ALL;
 	return !failed(live, "weir_open", weir_open(&options, &live->pipeline, &problem), &problem);
 }
 
 static bool make_topics(struct live *live)
 {
-	static const char *const names[LIVE_TOPICS] = {"orders", "prices"};
+	static const char *const names[LIVE_TOPICS_ALL] = {"orders", "prices", "dead", "outputs"};
 	struct weir_problem problem = {0};
 
-	for (uint32_t t = 0; t < LIVE_TOPICS; t++) {
+	for (uint32_t t = 0; t < LIVE_TOPICS_ALL; t++) {
 		struct weir_topic_options options;
 		weir_topic_options_init(&options);
 		options.name = names[t];
 		options.partitions = live_partitions[t];
-		options.idempotency_keys = LIVE_WINDOW;
+		options.idempotency_keys = t < LIVE_TOPICS ? LIVE_WINDOW : 0;
 		int rc = weir_topic_create(live->pipeline, &options, &live->topics[t], &problem);
 		if (failed(live, "weir_topic_create", rc, &problem))
 			return false;
@@ -136,24 +138,45 @@ static bool make_topics(struct live *live)
 	return true;
 }
 
-/* The first one reads both topics and only what is durable, the second one topic, from memory. */
+/* What takes from it one by one. A lease is over soon, and so is the wait before another try. */
+static void be_queue(struct weir_subscription_options *options, uint32_t g)
+{
+	options->order = g == LIVE_JOBS ? WEIR_ORDER_KEY : WEIR_ORDER_NONE;
+	options->outstanding_max = 256;
+	options->lease_ns = LEASE_NS;
+	options->retry_delay_min_ns = 1000000;
+	options->retry_delay_max_ns = 3000000;
+	if (g != LIVE_JOBS)
+		return;
+	options->attempts_max = 3;
+	options->dead_letters = "dead";
+}
+
+/*
+ * The first one reads both topics and only what is durable, the second one topic, from memory; the
+ * queues read that one too.
+ */
 static bool make_groups(struct live *live)
 {
-	static const char *const names[LIVE_GROUPS] = {"books", "screens"};
+	static const char *const names[LIVE_GROUPS_ALL] = {"books", "screens", "jobs", "tasks"};
 	static const char *const topics[] = {"orders", "prices"};
 	struct weir_problem problem = {0};
 
-	for (uint32_t g = 0; g < LIVE_GROUPS; g++) {
+	for (uint32_t g = 0; g < LIVE_GROUPS_ALL; g++) {
 		struct weir_subscription_options options;
 		weir_subscription_options_init(&options);
 		options.name = names[g];
 		options.topics = topics;
 		options.topic_count = g == 0 ? LIVE_TOPICS : 1;
-		options.gate = g == 0 ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_MEMORY;
+		options.gate = g == 1 ? WEIR_LEVEL_MEMORY : WEIR_LEVEL_DURABLE;
+		if (g >= LIVE_GROUPS)
+			be_queue(&options, g);
 		int rc = weir_subscription_create(live->pipeline, &options, &live->groups[g],
 						  &problem);
 		if (failed(live, "weir_subscription_create", rc, &problem))
 			return false;
+		if (live->groups[g] != g)
+			live_fault(live->shared, "a subscription has another id");
 	}
 	return true;
 }
@@ -181,7 +204,7 @@ static bool is_drained(struct live *live)
 {
 	bool done = wr_load_acquire(&live->producers_done) == LIVE_PRODUCERS;
 
-	for (uint32_t g = 0; g < LIVE_GROUPS; g++) {
+	for (uint32_t g = 0; g < LIVE_GROUPS_ALL; g++) {
 		struct weir_lag lag = {0};
 		done = done && weir_lag(live->pipeline, live->groups[g], &lag) == 0 && lag.exact &&
 		       lag.events == 0;
@@ -215,30 +238,42 @@ static void go_on(struct live *live)
 			break;
 		}
 	}
-	for (uint32_t g = 0; g < LIVE_GROUPS; g++)
+	for (uint32_t g = 0; g < LIVE_GROUPS_ALL; g++)
 		live_say(live->shared, (struct history_op){.type = HISTORY_OK,
 							   .f = HISTORY_DRAIN,
 							   .group = g + 1});
 }
 
+/* The nth thread of a life: producers, then members, then workers. */
+static bool start_thread(struct live *live, uint32_t n, struct live_thread *thread, pthread_t *id)
+{
+	void *(*run)(void *) = live_producer;
+
+	*thread = (struct live_thread){live, n};
+	if (n >= LIVE_PRODUCERS) {
+		run = live_member;
+		thread->index = n - LIVE_PRODUCERS;
+	}
+	if (n >= LIVE_PRODUCERS + LIVE_MEMBERS) {
+		run = live_worker;
+		thread->index = n - LIVE_PRODUCERS - LIVE_MEMBERS;
+	}
+	return pthread_create(id, NULL, run, thread) == 0;
+}
+
 int live_child(const struct live_plan *plan, struct live_shared *shared)
 {
 	struct live live = {.plan = plan, .shared = shared};
-	struct live_thread threads[LIVE_PRODUCERS + LIVE_MEMBERS];
-	pthread_t ids[LIVE_PRODUCERS + LIVE_MEMBERS];
+	struct live_thread threads[THREADS];
+	pthread_t ids[THREADS];
 	uint32_t count = 0;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!open_pipeline(&live) || !make_topics(&live) || !make_groups(&live))
 		return 1;
-	for (; count < LIVE_PRODUCERS + LIVE_MEMBERS; count++) {
-		bool is_producer = count < LIVE_PRODUCERS;
-		threads[count] =
-			(struct live_thread){&live, is_producer ? count : count - LIVE_PRODUCERS};
-		if (pthread_create(&ids[count], NULL, is_producer ? live_producer : live_member,
-				   &threads[count]) != 0)
+	for (; count < THREADS; count++)
+		if (!start_thread(&live, count, &threads[count], &ids[count]))
 			return 1;
-	}
 	go_on(&live);
 	wr_store_release(&live.stop_members, 1u);
 	while (count-- > 0)

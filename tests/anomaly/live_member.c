@@ -10,24 +10,8 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 #define ITEMS_MAX 32u
-#define HELD_MAX 128u
 
-struct row {
-	uint32_t generation;
-	uint64_t start;
-};
-
-struct member {
-	struct live *live;
-	struct weir_member *handle;
-	struct wr_prng prng;
-	uint32_t group, process, call;
-	struct row rows[LIVE_TOPICS][LIVE_PARTITIONS_MAX];
-	uint32_t held_count;
-	struct weir_item held[HELD_MAX];
-};
-
-static struct history_op about(const struct member *m, enum history_f f, uint32_t topic,
+static struct history_op about(const struct live_member *m, enum history_f f, uint32_t topic,
 			       uint32_t partition, uint64_t offset, uint32_t generation)
 {
 	return (struct history_op){.type = HISTORY_OK,
@@ -41,14 +25,14 @@ static struct history_op about(const struct member *m, enum history_f f, uint32_
 }
 
 /* Where the generation begins: asked for before anything of it is acknowledged. */
-static void say_start(struct member *m, const struct weir_item *item)
+static void say_start(struct live_member *m, const struct weir_item *item)
 {
-	struct row *row = &m->rows[item->topic][item->partition];
+	struct live_row *row = &m->rows[item->topic][item->partition];
 	struct weir_assignment a[LIVE_TOPICS * LIVE_PARTITIONS_MAX];
 
 	if (row->generation == item->generation)
 		return;
-	*row = (struct row){.generation = item->generation};
+	*row = (struct live_row){.generation = item->generation};
 	int count = weir_member_assignments(m->handle, a, LIVE_TOPICS * LIVE_PARTITIONS_MAX);
 	for (int i = 0; i < count; i++) {
 		if (a[i].topic != item->topic || a[i].partition != item->partition ||
@@ -60,7 +44,7 @@ static void say_start(struct member *m, const struct weir_item *item)
 	}
 }
 
-static void take(struct member *m, const struct weir_item *item)
+static void take(struct live_member *m, const struct weir_item *item)
 {
 	struct history_op op = about(m, HISTORY_POLL, item->topic, item->partition, item->sequence,
 				     item->generation);
@@ -79,11 +63,11 @@ static void take(struct member *m, const struct weir_item *item)
 	m->held[m->held_count++] = *item;
 }
 
-static bool poll(struct member *m)
+static bool poll(struct live_member *m)
 {
 	struct weir_item items[ITEMS_MAX];
 	struct history_op op = {.f = HISTORY_POLL, .process = m->process, .group = m->group + 1};
-	uint32_t room = HELD_MAX - m->held_count;
+	uint32_t room = LIVE_HELD_MAX - m->held_count;
 
 	m->call = op.call = 1 + wr_add_relaxed(&m->live->shared->call_last, 1);
 	live_say(m->live->shared, op);
@@ -103,7 +87,7 @@ static bool poll(struct member *m)
 	return true;
 }
 
-static void say_ack(const struct member *m, const struct weir_item *item, enum history_type type)
+void live_say_ack(const struct live_member *m, const struct weir_item *item, enum history_type type)
 {
 	struct history_op op = about(m, HISTORY_ACK, item->topic, item->partition, item->sequence,
 				     item->generation);
@@ -113,7 +97,7 @@ static void say_ack(const struct member *m, const struct weir_item *item, enum h
 		live_say(m->live->shared, op);
 }
 
-static void ack_some(struct member *m)
+static void ack_some(struct live_member *m)
 {
 	uint64_t count = 1 + wr_prng_below(&m->prng, 8);
 
@@ -121,25 +105,28 @@ static void ack_some(struct member *m)
 		uint32_t at = wr_prng_below(&m->prng, 10) < 7
 				      ? 0
 				      : (uint32_t)wr_prng_below(&m->prng, m->held_count);
-		say_ack(m, &m->held[at], HISTORY_INVOKE);
+		live_say_ack(m, &m->held[at], HISTORY_INVOKE);
 		int rc = weir_ack(m->handle, &m->held[at]);
 		if (rc != 0 && rc != WEIR_E_FENCED)
 			live_fault(m->live->shared, "weir_ack: %s", weir_error_name(rc));
-		say_ack(m, &m->held[at], rc == 0 ? HISTORY_OK : HISTORY_FAIL);
+		live_say_ack(m, &m->held[at], rc == 0 ? HISTORY_OK : HISTORY_FAIL);
 		m->held_count--;
 		memmove(&m->held[at], &m->held[at + 1], (m->held_count - at) * sizeof m->held[0]);
 	}
 }
 
-static void ack_all(struct member *m)
+static void ack_all(struct live_member *m)
 {
+	/* After a rewind it would acknowledge what is about to come again. */
+	if (m->held_count == 0)
+		return;
 	for (uint32_t i = 0; i < m->held_count; i++)
-		say_ack(m, &m->held[i], HISTORY_INVOKE);
+		live_say_ack(m, &m->held[i], HISTORY_INVOKE);
 	(void)weir_ack_all(m->handle);
 	m->held_count = 0;
 }
 
-static void commit(struct member *m)
+static void commit(struct live_member *m)
 {
 	enum weir_level level =
 		wr_prng_below(&m->prng, 2) == 0 ? WEIR_LEVEL_DURABLE : WEIR_LEVEL_WRITTEN;
@@ -152,7 +139,7 @@ static void commit(struct member *m)
 		return;
 	int count = weir_member_assignments(m->handle, a, LIVE_TOPICS * LIVE_PARTITIONS_MAX);
 	for (int i = 0; i < count; i++) {
-		const struct row *row = &m->rows[a[i].topic][a[i].partition];
+		const struct live_row *row = &m->rows[a[i].topic][a[i].partition];
 		/* Where it began is promised by nobody. */
 		if (row->generation != a[i].generation || row->start == a[i].position)
 			continue;
@@ -163,7 +150,7 @@ static void commit(struct member *m)
 	}
 }
 
-static bool join(struct member *m)
+static bool join(struct live_member *m)
 {
 	struct weir_problem problem = {0};
 
@@ -181,7 +168,7 @@ static bool join(struct member *m)
 void *live_member(void *context)
 {
 	const struct live_thread *thread = context;
-	struct member m = {.live = thread->live, .group = thread->index % LIVE_GROUPS};
+	struct live_member m = {.live = thread->live, .group = thread->index % LIVE_GROUPS};
 	struct live_shared *shared = m.live->shared;
 
 	wr_prng_init(&m.prng, m.live->plan->seed * 37 + thread->index);
@@ -190,15 +177,17 @@ void *live_member(void *context)
 	while (wr_load_acquire(&m.live->stop_members) == 0 &&
 	       wr_load_acquire(&shared->has_fault) == 0) {
 		uint64_t what = wr_prng_below(&m.prng, 100);
-		if (what < 55 && m.held_count < HELD_MAX) {
+		if (what < 55 && m.held_count < LIVE_HELD_MAX) {
 			if (!poll(&m))
 				break;
 		} else if (what < 75) {
 			ack_some(&m);
 		} else if (what < 90) {
 			ack_all(&m);
-		} else if (what < 98) {
+		} else if (what < 94) {
 			commit(&m);
+		} else if (what < 98) {
+			live_transact(&m);
 		} else if (thread->index >= LIVE_GROUPS) { /* a group always has one that stays */
 			(void)weir_member_leave(m.handle, 60 * SECOND_NS);
 			if (!join(&m))

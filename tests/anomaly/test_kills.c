@@ -2,7 +2,9 @@
 /*
  * Goal:   what the users of the real library are told, threads and all, has no anomaly, though the
  *         process is killed again and again: nothing acknowledged is lost, doubled or out of order,
- *         nobody is handed what was settled, progress is over nothing that nobody acknowledged.
+ *         nobody is handed what was settled, progress is over nothing that nobody acknowledged, a
+ *         lease is one member's, what a queue cannot process is in its dead letters, and of a
+ *         transaction all is in the log.
  * Method: live.h: a child publishes and consumes on a real file system and writes its history into
  *         shared memory; it is killed by SIGKILL while it opens or at work. After each kill the
  *         journal is read, as if by one more group. The last life drains everything and closes.
@@ -47,7 +49,7 @@ struct scan {
 
 static struct live_shared *shared;
 static struct history history;
-static uint64_t kills, kills_at_work, operations, lines_of_log, repeats;
+static uint64_t kills, kills_at_work, operations, lines_of_log, repeats, letters, outputs;
 
 static double now_s(void)
 {
@@ -65,6 +67,25 @@ static void nap_us(uint64_t us)
 
 /* --- the journal, read as a group of its own -------------------------------------------------- */
 
+/* A dead letter says whose it is. */
+static void read_letter(struct scan *scan, const struct weir_item *item)
+{
+	struct weir_origin origin;
+
+	if (!weir_item_origin(item, &origin)) {
+		live_fault(scan->shared, "a dead letter without an origin");
+		return;
+	}
+	letters++;
+	live_say(scan->shared, (struct history_op){.type = HISTORY_OK,
+						   .f = HISTORY_DEAD,
+						   .value = wr_get_u64(item->payload),
+						   .topic = item->topic,
+						   .partition = item->partition,
+						   .offset = item->sequence,
+						   .group = origin.subscription + 1});
+}
+
 static int read_event(void *context, const struct weir_journal_event *event)
 {
 	struct scan *scan = context;
@@ -73,6 +94,9 @@ static int read_event(void *context, const struct weir_journal_event *event)
 	if (item->payload_bytes < 8)
 		return 0;
 	lines_of_log++;
+	outputs += item->topic == LIVE_OUTPUTS;
+	if (item->topic == LIVE_DEAD)
+		read_letter(scan, item);
 	live_say(scan->shared, (struct history_op){
 				       .type = HISTORY_OK,
 				       .f = HISTORY_POLL,
@@ -187,8 +211,18 @@ static void begin_history(void)
 		{.topic = 0, .group = 1, .level = HISTORY_DURABLE},
 		{.topic = 1, .group = 1, .level = HISTORY_DURABLE},
 		{.topic = 0, .group = 2, .level = HISTORY_MEMORY},
+		{.topic = 0,
+		 .group = LIVE_JOBS + 1,
+		 .level = HISTORY_DURABLE,
+		 .flags = HISTORY_SHARED | HISTORY_KEYED},
+		{.topic = 0,
+		 .group = LIVE_TASKS + 1,
+		 .level = HISTORY_DURABLE,
+		 .flags = HISTORY_SHARED},
 		{.topic = 0, .group = LIVE_LOG_GROUP, .level = HISTORY_WRITTEN},
 		{.topic = 1, .group = LIVE_LOG_GROUP, .level = HISTORY_WRITTEN},
+		{.topic = LIVE_DEAD, .group = LIVE_LOG_GROUP, .level = HISTORY_WRITTEN},
+		{.topic = LIVE_OUTPUTS, .group = LIVE_LOG_GROUP, .level = HISTORY_WRITTEN},
 	};
 
 	/* Its pages go back: most of them were never touched. */
@@ -309,9 +343,13 @@ int main(int argc, char **argv)
 	if (!good)
 		tap_note("again: %s --kills 1 --seed %" PRIu64, argv[0], seed - 1);
 	tap_note("%" PRIu64 " kills, %" PRIu64 " of them at work, in %" PRIu64 " journals; %" PRIu64
-		 " operations, %" PRIu64 " events in the journals, %" PRIu64 " repeats refused",
-		 kills, kills_at_work, seed - first, operations, lines_of_log, repeats);
-	tap_check(kills_at_work > 0 && lines_of_log > 100 && repeats > 0, "there was work to lose");
+		 " operations, %" PRIu64 " events in the journals, %" PRIu64
+		 " repeats refused, %" PRIu64 " dead letters, %" PRIu64 " events of transactions",
+		 kills, kills_at_work, seed - first, operations, lines_of_log, repeats, letters,
+		 outputs);
+	tap_check(kills_at_work > 0 && lines_of_log > 100 && repeats > 0 && letters > 0 &&
+			  outputs > 0,
+		  "there was work to lose");
 	checker_destroy(checker);
 	history_fini(&history);
 	return tap_end();
