@@ -36,6 +36,7 @@
 #include <weir/filtering.h>
 #include <weir/journal.h>
 #include <weir/metrics.h>
+#include <weir/notify.h>
 #include <weir/options.h>
 #include <weir/pipeline.h>
 #include <weir/producer.h>

@@ -97,6 +97,15 @@ WEIR_API WEIR_MUST_CHECK int weir_server_open(const struct weir_server_options *
 WEIR_API const char *weir_server_url(const struct weir_server *server);
 
 /**
+ * How often its thread has gone round. It goes round once a second at least, while it moves: for
+ * weir_notifier_watch() (notify.h).
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return a number that only rises
+ */
+WEIR_API uint64_t weir_server_turns(struct weir_server *server);
+
+/**
  * End all connections, and give everything back. A call of the registry that is under way is waited
  * for; of those that wait for their turn the clients are told 503.
  *

@@ -114,10 +114,12 @@ static int close_overdue(struct weir_server *server)
 
 /* --- the thread ------------------------------------------------------------------------------- */
 
+/* Asked once a turn. */
 static bool is_stopping(struct weir_server *server)
 {
 	(void)pthread_mutex_lock(&server->lock);
 	bool stopping = server->stopping;
+	server->turns++;
 	(void)pthread_mutex_unlock(&server->lock);
 	return stopping;
 }
@@ -344,6 +346,14 @@ int weir_server_open(const struct weir_server_options *options, struct weir_serv
 const char *weir_server_url(const struct weir_server *server)
 {
 	return server->address.url;
+}
+
+uint64_t weir_server_turns(struct weir_server *server)
+{
+	(void)pthread_mutex_lock(&server->lock);
+	uint64_t turns = server->turns;
+	(void)pthread_mutex_unlock(&server->lock);
+	return turns;
 }
 
 /* --- close ------------------------------------------------------------------------------------ */

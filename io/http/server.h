@@ -59,6 +59,7 @@ struct weir_server {
 	pthread_cond_t ended_cond;
 	/* Under the lock: */
 	bool stopping;
+	uint64_t turns;
 	bool given_up; /* the close did not come to its end in time */
 	bool ended;
 };

@@ -94,8 +94,8 @@ static void test_second_signal(void)
 	run_bed_wait_for_bytes("ran", 1);
 	kill(child, SIGTERM);
 	code = run_bed_end(child);
-	tap_check(code == 1 && run_bed_says("drain_timeout is over"),
-		  "so does the end of drain_timeout");
+	tap_check(code == 12 && run_bed_says("drain_timeout is over"),
+		  "so does the end of drain_timeout, with %d", code);
 }
 
 static void test_bad_lines(void)

@@ -62,7 +62,7 @@ find_more() {
 # installed_list FOLDER: its files, the library's folder and the version by their names.
 installed_list() {
 	(cd "$1" && find . \( -type f -o -type l \) | sed -e 's,^\./,,' -e "s,^$libdir/,LIBDIR/," \
-		-e "s,^lib/cmake/,LIBDIR/cmake/," \
+		-e "s,^lib/cmake/,LIBDIR/cmake/," -e "s,^lib/systemd/,LIBDIR/systemd/," \
 		-e "s,\.so\.$version\$,.so.VERSION,") | LC_ALL=C sort
 }
 
@@ -70,7 +70,7 @@ wanted_list() {
 	# The headers say what they need; they are there with or without their libraries.
 	sed -e '/^#/d' "$root/tests/install/installed_files.txt" |
 		{ [ -n "$jemalloc" ] && cat || grep -v 'weir-jemalloc'; } |
-		{ [ -n "$config" ] && cat || grep -v 'weir-config'; } |
+		{ [ -n "$config" ] && cat || grep -v -e 'weir-config' -e 'weir-run@'; } |
 		{ [ -n "$kafka" ] && cat || grep -v 'weir-kafka'; } |
 		{ [ -n "$serve" ] && cat || grep -v 'weir-serve'; } |
 		{ [ -n "$rabbitmq" ] && cat || grep -v 'weir-rabbitmq'; }

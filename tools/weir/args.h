@@ -48,6 +48,7 @@ enum cli_exit {
 	CLI_EXIT_THRESHOLD = 9,
 	CLI_EXIT_DEGRADED = 10,
 	CLI_EXIT_FORMAT = 11,
+	CLI_EXIT_UNDRAINED = 12,
 };
 
 #define CLI_GO_ON (-1)          /* cli_parse: the options are set, run the command */

@@ -16,12 +16,14 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <weir/notify.h>
 #include <weir/serve.h>
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
 #include "tools/weir/owned.h"
 #include "tools/weir/serve_print.h"
+#include "tools/weir/service.h"
 
 /* For the last answers, and the call that is under way. */
 #define CLOSE_NS 5000000000u
@@ -181,9 +183,52 @@ static void block_signals(sigset_t *ret_set)
 	(void)sigprocmask(SIG_BLOCK, ret_set, NULL);
 }
 
-/* o->pipeline is NULL afterwards if it had to be closed here. */
-static int serve(struct weir_server_options *o, const sigset_t *signals)
+/* What the watchdog looks at: the server's thread, and the pipeline's. */
+struct watch {
+	struct weir_notifier *notifier;
+	struct weir_server *server;
+	uint64_t turns;
+};
+
+static bool server_has_moved(void *context, char *stuck, size_t stuck_bytes)
 {
+	struct watch *w = context;
+	uint64_t turns = weir_server_turns(w->server);
+	bool moved = turns != w->turns;
+	w->turns = turns;
+	(void)snprintf(stuck, stuck_bytes, "the server");
+	return moved;
+}
+
+static void tell_ready(struct watch *w, struct weir_server *server, struct weir_pipeline *pipeline)
+{
+	char status[160];
+	w->server = server;
+	w->turns = UINT64_MAX;
+	int rc = weir_notifier_watch(w->notifier, server_has_moved, w);
+	if (rc == 0 && pipeline != NULL)
+		rc = weir_notifier_watch_pipeline(w->notifier, pipeline);
+	(void)snprintf(status, sizeof status, "listening on %.120s", weir_server_url(server));
+	if (rc == 0)
+		rc = weir_notifier_ready(w->notifier, status);
+	if (rc != 0)
+		fprintf(stderr, "weir: the service manager could not be told: %s\n",
+			weir_strerror(rc));
+}
+
+static void tell_stopping(struct watch *w, struct weir_pipeline *pipeline)
+{
+	(void)weir_notifier_stopping(w->notifier, 2 * (uint64_t)CLOSE_NS, "closing");
+	weir_notifier_unwatch(w->notifier, server_has_moved, w);
+	if (pipeline != NULL)
+		weir_notifier_unwatch_pipeline(w->notifier, pipeline);
+}
+
+/* o->pipeline is NULL afterwards if it had to be closed here. */
+static int serve(struct weir_server_options *o, const sigset_t *signals,
+		 struct weir_notifier *notifier)
+{
+	struct watch watch = {.notifier = notifier};
 	struct weir_problem problem = {0};
 	struct weir_server *server;
 	int signal_number;
@@ -199,7 +244,9 @@ static int serve(struct weir_server_options *o, const sigset_t *signals)
 		printf("token: %s\npage: %s/#token=%s\n", o->token, weir_server_url(server),
 		       o->token);
 	(void)fflush(stdout);
+	tell_ready(&watch, server, o->pipeline);
 	(void)sigwait(signals, &signal_number);
+	tell_stopping(&watch, o->pipeline);
 	rc = weir_server_close(server, CLOSE_NS);
 	if (rc == -ETIMEDOUT && o->pipeline != NULL) {
 		/* A registration that waits for a disk: with the pipeline it ends. */
@@ -214,6 +261,7 @@ static int serve(struct weir_server_options *o, const sigset_t *signals)
 int cmd_serve(int argc, char **argv)
 {
 	struct weir_server_options o;
+	struct weir_notifier *notifier = NULL;
 	sigset_t signals;
 	char token[TOKEN_ROOM] = "";
 	int first = 0;
@@ -235,12 +283,14 @@ int cmd_serve(int argc, char **argv)
 		return code;
 	o.metrics_dir = choices.metrics != NULL ? choices.metrics : "";
 	block_signals(&signals);
-	if (choices.journal == NULL)
-		return serve(&o, &signals);
-	code = owned_open_running(choices.journal, &choices.limits, choices.create, choices.metrics,
-				  &o.pipeline);
-	if (code != CLI_GO_ON)
-		return code;
-	code = serve(&o, &signals);
-	return o.pipeline != NULL ? owned_close(o.pipeline, choices.journal, code) : code;
+	code = service_open(&notifier);
+	if (code == CLI_GO_ON && choices.journal != NULL)
+		code = owned_open_running(choices.journal, &choices.limits, choices.create,
+					  choices.metrics, &o.pipeline);
+	if (code == CLI_GO_ON)
+		code = serve(&o, &signals, notifier);
+	if (o.pipeline != NULL)
+		code = owned_close(o.pipeline, choices.journal, code);
+	weir_notifier_close(notifier);
+	return code;
 }

@@ -11,12 +11,10 @@
 #include "tools/weir/run/run.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +25,6 @@
 #define LOOK_NS (20 * RUN_MILLISECOND_NS)
 #define PROGRESS_LOOKS 10u
 #define JOIN_LOOKS 50u
-#define PATH_BYTES 4096
 #define CLOSE_NS (30 * RUN_SECOND_NS)
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -73,93 +70,6 @@ static int open_pipeline(struct run *run)
 		wr_store_relaxed(&run->subscription_ids[i], id);
 		if (rc < 0)
 			return cli_fail(run->subscriptions[i].name, rc, &problem);
-	}
-	return CLI_GO_ON;
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
-}
-
-/* Of two that are not there yet: the same name in the same folder. */
-static bool would_be_same(const char *a, const char *b)
-{
-	char rooms[4][PATH_BYTES];
-	struct stat folders[2];
-	for (uint32_t i = 0; i < 4; i++)
-		(void)snprintf(rooms[i], PATH_BYTES, "%s", i % 2 == 0 ? a : b);
-	return strcmp(basename(rooms[0]), basename(rooms[1])) == 0 &&
-	       stat(dirname(rooms[2]), &folders[0]) == 0 &&
-	       stat(dirname(rooms[3]), &folders[1]) == 0 && is_same(&folders[0], &folders[1]);
-}
-
-/* A sink whose file a source reads, under whatever names, would never end. */
-static bool is_a_circle(const struct run *run, const char *file)
-{
-	struct stat written;
-	struct stat read;
-	if (file == NULL)
-		return false;
-	bool is_there = stat(file, &written) == 0;
-	for (uint32_t i = 0; i < run->source_count; i++)
-		for (uint32_t f = 0; f < run->sources[i].file_count; f++) {
-			const char *name = run->sources[i].files[f];
-			if (stat(name, &read) == 0 ? is_there && is_same(&read, &written)
-						   : !is_there && would_be_same(name, file))
-				return true;
-		}
-	return false;
-}
-
-/* Under whatever name: the journal takes what lies there for its own, and may remove it. */
-static bool is_in_the_journal(const struct run *run, const char *file)
-{
-	char room[PATH_BYTES];
-	struct stat folder;
-	struct stat journal;
-	if (file == NULL || run->options.dir == NULL)
-		return false;
-	(void)snprintf(room, sizeof room, "%s", file);
-	return stat(dirname(room), &folder) == 0 && stat(run->options.dir, &journal) == 0 &&
-	       is_same(&folder, &journal);
-}
-
-/* `weir run c.yaml <log >>log`. */
-static bool is_a_circle_of_streams(const struct run *run)
-{
-	struct stat written;
-	struct stat read;
-	bool reads = false;
-	for (uint32_t i = 0; i < run->source_count; i++)
-		reads |= run->sources[i].from == WEIR_CONFIG_FROM_STDIN;
-	return reads && fstat(STDIN_FILENO, &read) == 0 && fstat(STDOUT_FILENO, &written) == 0 &&
-	       S_ISREG(read.st_mode) && is_same(&read, &written);
-}
-
-static int open_sinks(struct run *run)
-{
-	for (uint32_t i = 0; i < run->deliverer_count; i++) {
-		struct run_deliverer *d = &run->deliverers[i];
-		int rc = -EINVAL;
-		if (is_a_circle(run, d->of.config->file))
-			run_fault_set(&d->fault, rc, "%s is read by a source, too",
-				      d->of.config->file);
-		else if (is_in_the_journal(run, d->of.config->file))
-			run_fault_set(&d->fault, rc,
-				      "%s lies in the journal's directory, where only the "
-				      "journal's own files may be",
-				      d->of.config->file);
-		else if (d->of.config->to == WEIR_CONFIG_TO_STDOUT && is_a_circle_of_streams(run))
-			run_fault_set(&d->fault, rc,
-				      "standard output is the file that standard "
-				      "input reads: it would never end");
-		else
-			rc = run_sink_open(&d->of, &d->sink, &d->fault);
-		if (rc == 0)
-			continue;
-		run_say("subscription %s: %s", d->of.subscription->name, d->fault.text);
-		return rc == -EINVAL ? CLI_EXIT_CONFIG : (int)cli_exit_of(rc);
 	}
 	return CLI_GO_ON;
 }
@@ -264,6 +174,7 @@ static void begin_drain(struct run *run)
 	if (run->drain_begun_ns != 0)
 		return;
 	run->drain_begun_ns = bench_now_ns();
+	run_service_stopping(run, run->settings.drain_timeout_ns + CLOSE_NS, "draining");
 	run_signal_raise(&run->life.stop);
 	run_bridges_stop_begin(&run->bridges, WEIR_BRIDGE_SOURCE);
 }
@@ -352,6 +263,7 @@ static bool has_caught_up(struct run *run)
 static void watch(struct run *run, const sigset_t *signals)
 {
 	for (uint32_t looks = 0;; looks++) {
+		run_service_look(run);
 		if (take_signal(run, signals))
 			break;
 		if (look_at_faults(run)) {
@@ -364,6 +276,7 @@ static void watch(struct run *run, const sigset_t *signals)
 		}
 		bool is_ending = run->drain_begun_ns != 0 || !run->settings.stay;
 		if (is_ending && sources_have_ended(run) && has_caught_up(run)) {
+			run_service_stopping(run, CLOSE_NS, "all is delivered");
 			run_signal_raise(&run->life.finish);
 			return;
 		}
@@ -481,7 +394,7 @@ static int judge(struct run *run)
 	if (run->end == RUN_END_ABORTED)
 		return 128 + run->signal_number;
 	if (run->end == RUN_END_TIMEOUT)
-		return CLI_EXIT_FAILED;
+		return CLI_EXIT_UNDRAINED;
 	run->end = run->signal_number != 0 ? RUN_END_SIGNAL : RUN_END_DONE;
 	return CLI_EXIT_OK;
 }
@@ -498,6 +411,7 @@ static void join_all(struct run *run)
 static void close_pipeline(struct run *run)
 {
 	struct weir_problem problem;
+	run_service_closing(run);
 	run->info.struct_bytes = sizeof run->info;
 	if (weir_pipeline_info(run->pipeline, &run->info) < 0)
 		memset(&run->info, 0, sizeof run->info);
@@ -519,6 +433,7 @@ static void release(struct run *run)
 	for (uint32_t i = 0; i < run->deliverer_count; i++)
 		if (run->deliverers[i].sink != NULL)
 			run->deliverers[i].sink->ops->close(run->deliverers[i].sink);
+	run_service_end(run);
 	run_life_fini(&run->life);
 	run_bridges_free(&run->bridges);
 	free(run->publishers);
@@ -560,21 +475,27 @@ int run_it(struct run *run)
 		return cli_fail("run", rc, NULL);
 	take_signals(&signals);
 	run->begun_ns = bench_now_ns();
-	int exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
+	int exit_code = run_service_begin(run);
+	if (exit_code == CLI_GO_ON)
+		exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
 	if (exit_code == CLI_GO_ON) {
+		run_service_opened(run);
 		lay_out(run);
 		exit_code = check_classes(run);
 	}
 	if (exit_code == CLI_GO_ON)
-		exit_code = open_sinks(run);
+		exit_code = run_open_sinks(run);
 	if (exit_code == CLI_GO_ON)
 		exit_code = run_bridges_start(&run->bridges, run->config, run->pipeline);
 	if (exit_code == CLI_GO_ON) {
 		rc = start_threads(run, &signals);
-		if (rc == 0)
+		if (rc == 0) {
+			run_service_ready(run);
 			watch(run, &signals);
-		else
+		} else {
 			abort_run(run);
+		}
+		run_service_ending(run);
 		join_all(run);
 		run_show(NULL);
 		exit_code = rc == 0 ? judge(run) : cli_fail("threads", rc, NULL);
@@ -583,6 +504,7 @@ int run_it(struct run *run)
 		run_report(run, exit_code);
 	} else if (run->pipeline != NULL) {
 		run_bridges_end(&run->bridges);
+		run_service_closing(run);
 		(void)weir_close(run->pipeline, WEIR_CLOSE_DRAIN, CLOSE_NS, NULL);
 	}
 	release(run);

@@ -4,9 +4,11 @@
  * report.
  *
  *   run.c              opens, starts, watches, ends
+ *   open_sinks.c       opens sinks, and refuses those that would bite
  *   publish_thread.c   a source: source_*.c ─► event_of_*.c ─► producer
  *   deliver_thread.c   a member: poll ─► sink_*.c ─► acknowledge
  *   bridges.c          bridges to other systems, with threads of their own
+ *   service.c          what the service manager is told
  *   report.c           what it did, and the line that says it meanwhile
  *   life.c             signals between threads, lines for people
  *
@@ -17,6 +19,7 @@
 
 #include <weir.h>
 #include <weir/config.h>
+#include <weir/notify.h>
 
 #include "tools/weir/run/bridges.h"
 #include "tools/weir/run/deliver_thread.h"
@@ -58,6 +61,11 @@ struct run {
 	bool show_progress;
 	bool json;
 
+	struct weir_notifier *notifier;
+	wr_atomic_u64 looks; /* of watch(): main moves */
+	uint64_t looks_seen; /* the notifier's thread's */
+	uint64_t status_ns;  /* when the status was told last */
+
 	enum run_end end;
 	uint64_t elapsed_ns;
 	uint64_t *lags;        /* one a subscription, at the end */
@@ -67,6 +75,9 @@ struct run {
 
 /* Runs it. The exit code. */
 int run_it(struct run *run);
+
+/* open_sinks.c: all of them. CLI_GO_ON, or the exit code; what fails is told. */
+int run_open_sinks(struct run *run);
 
 /* The sum over a subscription's members. */
 struct run_delivered {
@@ -81,6 +92,16 @@ struct run_delivered run_delivered_of(const struct run *run, uint32_t subscripti
 
 /* What a subscription has still to process, while the pipeline is open. */
 uint64_t run_lag_events(const struct run *run, uint32_t subscription);
+
+/* service.c, in this order. */
+int run_service_begin(struct run *run); /* CLI_GO_ON, or the exit code */
+void run_service_opened(struct run *run);
+void run_service_ready(struct run *run);
+void run_service_look(struct run *run); /* each look of watch() */
+void run_service_stopping(struct run *run, uint64_t timeout_ns, const char *status);
+void run_service_ending(struct run *run);  /* watch() is over */
+void run_service_closing(struct run *run); /* before the pipeline is closed */
+void run_service_end(struct run *run);
 
 /* report.c */
 void run_report(const struct run *run, int exit_code);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   `weir run` tells who started it when it is ready, that it moves, what it does, and that
+ *         it stops; what it starts is told nothing of that; a wrong address keeps nothing from
+ *         running.
+ * Method: a socket of the test's own in the manager's place; run_bed_before() sets the variables,
+ *         as systemd does.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "tests/support/real_data.h"
+#include "tests/support/run_bed.h"
+
+#define NEVER_ENDS "sources: [{name: s, topic: t, from: {generate: {}}, rate: 100/s}]\n"
+
+static int manager;
+static char heard[4096];
+static const char *socket_name;
+static char abstract[64];
+
+/* As systemd does it for Type=notify with WatchdogSec. */
+static void as_a_service(void)
+{
+	char pid[24];
+	(void)snprintf(pid, sizeof pid, "%d", (int)getpid());
+	(void)setenv("NOTIFY_SOCKET", socket_name, 1);
+	(void)setenv("WATCHDOG_USEC", "200000", 1);
+	(void)setenv("WATCHDOG_PID", pid, 1);
+}
+
+static void as_a_service_whose_watchdog_is_another(void)
+{
+	as_a_service();
+	(void)setenv("WATCHDOG_PID", "1", 1);
+}
+
+static void listen_abstract(void)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct timeval patience = {.tv_sec = 60};
+	(void)snprintf(abstract, sizeof abstract, "@weir-run-%d", (int)getpid());
+	memcpy(at.sun_path + 1, abstract + 1, strlen(abstract) - 1);
+	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	run_bed_must(bind(manager, (struct sockaddr *)&at,
+			  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(abstract))) ==
+			     0,
+		     "bind");
+	(void)setsockopt(manager, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	socket_name = abstract;
+}
+
+/* Whatever comes, until this does. False: something of `never` came before. */
+static bool hear_until(const char *words, const char *never)
+{
+	bool good = true;
+	do {
+		ssize_t bytes = recv(manager, heard, sizeof heard - 1, 0);
+		run_bed_must(bytes > 0, words);
+		heard[bytes] = '\0';
+		good = good && (never == NULL || strstr(heard, never) == NULL);
+	} while (strstr(heard, words) == NULL);
+	return good;
+}
+
+static void test_life(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL NEVER_ENDS
+		    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	run_bed_before = as_a_service;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
+	bool good = hear_until("READY=1\nSTATUS=", "WATCHDOG=1");
+	tap_check(good, "it says that it is ready, and feeds no watchdog before");
+	for (int i = 0; i < 3; i++)
+		(void)hear_until("WATCHDOG=1", NULL);
+	kill(child, SIGSTOP);
+	const struct timeval moment = {.tv_usec = 300000};
+	struct timeval patience = {.tv_sec = 60};
+	(void)setsockopt(manager, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment);
+	while (recv(manager, heard, sizeof heard, 0) > 0)
+		; /* what was on its way */
+	tap_check(recv(manager, heard, sizeof heard, 0) < 0, "one that stands still feeds none");
+	(void)setsockopt(manager, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	kill(child, SIGCONT);
+	(void)hear_until("WATCHDOG=1", NULL);
+	(void)hear_until("published, ", NULL);
+	tap_check(strstr(heard, "STATUS=") != NULL && strstr(heard, " to deliver") != NULL,
+		  "it says what it does: %s", heard);
+	kill(child, SIGTERM);
+	(void)hear_until("STOPPING=1", NULL);
+	tap_check(strstr(heard, "EXTEND_TIMEOUT_USEC=30000000") != NULL,
+		  "it says that it stops, and asks for time");
+	int code = run_bed_end(child);
+	tap_check(code == 0 && run_bed_says(", 0 left"), "and ends in order (%d)", code);
+}
+
+static void test_who_is_told(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {generate: {events: 1}}}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {command: [sh, -c, "
+		    "'echo \"[$NOTIFY_SOCKET$WATCHDOG_USEC$WATCHDOG_PID]\" >>env'],"
+		    " timeout: 1m}}]\n");
+	while (recv(manager, heard, sizeof heard, MSG_DONTWAIT) > 0)
+		; /* of the one before */
+	run_bed_before = as_a_service_whose_watchdog_is_another;
+	int code = run_bed_run("c.yaml");
+	run_bed_before = NULL;
+	bool good = hear_until("all is delivered", "WATCHDOG=1");
+	tap_check(good, "a watchdog of another process is not fed");
+	tap_check(code == 0 && strcmp(run_bed_get("env"), "[]\n") == 0,
+		  "what it starts knows nothing of it: %s", run_bed_get("env"));
+}
+
+static void test_wrong_address(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {generate: {events: 1}}}]\n"
+		    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	socket_name = "vsock:2:1";
+	run_bed_before = as_a_service;
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("NOTIFY_SOCKET is not as sd_notify has it"),
+		  "an address that cannot be is told, and it runs (%d)", code);
+	socket_name = "/nowhere/there";
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("could not be told"), "so is one where nobody is (%d)",
+		  code);
+	run_bed_before = NULL;
+}
+
+int main(void)
+{
+	listen_abstract();
+	test_life();
+	test_who_is_told();
+	test_wrong_address();
+	run_bed_end_all();
+	close(manager);
+	return tap_end();
+}

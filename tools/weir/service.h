@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The service manager that started a command, as the environment names it: NOTIFY_SOCKET,
+ * WATCHDOG_USEC and WATCHDOG_PID of sd_notify(3). Without one the notifier sends nothing.
+ *
+ * Thread: main, before others are started.
+ */
+#ifndef WEIR_TOOLS_SERVICE_H
+#define WEIR_TOOLS_SERVICE_H
+
+#include <weir/notify.h>
+
+/*
+ * The variables are taken out of the environment: what this process starts is another service. An
+ * address that cannot be spoken to is told on standard error, and nothing is sent. CLI_GO_ON, or an
+ * exit code.
+ */
+int service_open(struct weir_notifier **ret_notifier);
+
+#endif
