@@ -18,15 +18,21 @@ struct wr_tally {
 	wr_atomic_u64 buckets[WR_TALLY_BUCKETS];
 };
 
-static inline void wr_tally_record(struct wr_tally *t, uint64_t value)
+/* A value that stands for `weight` of its kind (sampler.h). */
+static inline void wr_tally_record_many(struct wr_tally *t, uint64_t value, uint64_t weight)
 {
 	wr_atomic_u64 *bucket =
 		&t->buckets[wr_histogram_index(value, WR_TALLY_SUB_BITS, WR_TALLY_VALUE_BITS)];
 
-	wr_store_relaxed(bucket, wr_load_relaxed(bucket) + 1);       /* own */
-	wr_store_relaxed(&t->sum, wr_load_relaxed(&t->sum) + value); /* own */
-	if (value > wr_load_relaxed(&t->greatest))                   /* own */
+	wr_store_relaxed(bucket, wr_load_relaxed(bucket) + weight);           /* own */
+	wr_store_relaxed(&t->sum, wr_load_relaxed(&t->sum) + value * weight); /* own */
+	if (value > wr_load_relaxed(&t->greatest))                            /* own */
 		wr_store_relaxed(&t->greatest, value);
+}
+
+static inline void wr_tally_record(struct wr_tally *t, uint64_t value)
+{
+	wr_tally_record_many(t, value, 1);
 }
 
 #endif

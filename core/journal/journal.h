@@ -35,10 +35,15 @@ struct wr_journal_tally {
 	struct wr_tally write_ns;    /* from handing a write over to its being durable */
 	struct wr_tally write_bytes; /* of such a write: one batch or more */
 	struct wr_tally durable_ns;  /* from the ordering of a batch's first record to that */
+	struct wr_tally sync_ns;     /* of a write: from the kernel's having it to that */
+	/* From the hand-over of runs that were timed (wr_ack_sample) to their level. */
+	struct wr_tally ack_written_ns;
+	struct wr_tally ack_durable_ns;
 };
 
 struct wr_journal_options {
 	struct wr_journal_tally *tally;            /* NULL: nobody counts, and no clock is read */
+	bool syncs_apart;                          /* with it: a sync is a call of its own */
 	const wr_atomic_u64 *append_minus_boot_us; /* with it: the writer's clock (relaxed) */
 	uint32_t log_id;
 	uint32_t segments_ahead;           /* spare segments to keep, beside the reserve */

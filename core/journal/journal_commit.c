@@ -34,7 +34,12 @@ static struct wr_journal_write *write_at(struct wr_journal *j, uint64_t position
 
 static void write_written(struct wr_io *io)
 {
-	((struct wr_journal_write *)io)->written = true;
+	struct wr_journal_write *w = (struct wr_journal_write *)io;
+
+	w->written = true;
+	/* Where one call does both there is nothing between them. */
+	if (w->journal->options.syncs_apart)
+		w->written_ns = wr_clock_mono_ns(w->journal->clock);
 }
 
 static void write_done(struct wr_io *io)
@@ -72,6 +77,7 @@ static void write_gather(struct wr_journal *j, struct wr_journal_write *w, uint6
 	WR_ASSERT(last->batch_bytes <= j->table->chunk_bytes);
 	w->written = false;
 	w->done = false;
+	w->written_ns = 0;
 	w->commit_count = 1;
 	w->io = (struct wr_io){
 		.kind = WR_IO_WRITE,
@@ -165,6 +171,33 @@ static void publish_marks(struct wr_journal *j, uint64_t from, uint64_t count, b
 	}
 }
 
+/* Of runs that were timed: those that have come to a level, all up to `seq`. */
+static void tally_samples(struct wr_journal *j, uint64_t seq, bool durable)
+{
+	struct wr_spsc *ring = &j->link->samples_ring;
+	struct wr_journal_tally *t = j->options.tally;
+	uint64_t now_ns = 0;
+
+	if (t == NULL)
+		return;
+	uint64_t end = ring->head_own + wr_spsc_ready_for(ring, ring->mask + 1);
+	uint64_t at = durable ? ring->head_own : j->samples_written;
+	for (; at < end; at++) {
+		const struct wr_ack_sample *s = &j->link->samples[at & ring->mask];
+		if (s->seq > seq)
+			break;
+		if (now_ns == 0)
+			now_ns = wr_clock_mono_ns(j->clock);
+		wr_tally_record_many(durable ? &t->ack_durable_ns : &t->ack_written_ns,
+				     now_ns - wr_min_u64(s->at_ns, now_ns), s->weight);
+	}
+	if (!durable)
+		j->samples_written = at;
+	else if (at > ring->head_own)
+		wr_spsc_pop(ring, at - ring->head_own);
+	j->samples_written = wr_max_u64(j->samples_written, ring->head_own);
+}
+
 /* What the kernel has, in order. */
 static int complete_written(struct wr_journal *j)
 {
@@ -189,8 +222,10 @@ static int complete_written(struct wr_journal *j)
 		j->writes_written++;
 		count++;
 	}
-	if (count > 0)
+	if (count > 0) {
 		wr_publish_round_u64(&j->link->written_seq, written_seq); /* D1 */
+		tally_samples(j, written_seq, false);
+	}
 	if (WR_BUG(ACK_BEFORE_SYNC) && count > 0) {
 		j->durable_seq = written_seq;
 		wr_publish_round_u64(&j->link->durable_seq, written_seq); /* D1 */
@@ -245,6 +280,8 @@ static void tally(struct wr_journal *j, const struct wr_journal_write *w, uint64
 	uint64_t now_us = wr_clock_boot_ns(j->clock) / 1000 +
 			  wr_load_relaxed(j->options.append_minus_boot_us);
 	wr_tally_record(&t->write_ns, w->ended_ns - wr_min_u64(w->begun_ns, w->ended_ns));
+	if (w->written_ns != 0)
+		wr_tally_record(&t->sync_ns, w->ended_ns - wr_min_u64(w->written_ns, w->ended_ns));
 	wr_tally_record(&t->write_bytes, w->io.length_bytes);
 	for (uint32_t i = 0; i < w->commit_count; i++) {
 		const struct wr_commit *c = commit_at(j, first_commit + i);
@@ -270,6 +307,8 @@ static int complete_done(struct wr_journal *j)
 			medium_seq = c->end_seq - 1;
 			j->medium_segment_id = c->segment_id;
 			j->medium_offset = c->segment_offset;
+			if (c->durable_ns != NULL)
+				wr_store_relaxed(c->durable_ns, w->ended_ns);
 			if (j->options.seal_before_ack && !WR_BUG(ACK_WITHOUT_EVIDENCE)) {
 				unattested_push(j, medium_seq, c->mark_count);
 				j->attested_seq = wr_max_u64(j->attested_seq, c->durable_seq);
@@ -298,6 +337,7 @@ static int complete_done(struct wr_journal *j)
 	WR_PROBE2(durable, j->durable_seq, commits);
 	wr_publish_round_u64(&j->link->commits_done, ring->head_own + commits);
 	wr_spsc_pop(ring, commits);
+	tally_samples(j, j->durable_seq, true);
 	return count;
 }
 

@@ -49,7 +49,8 @@ struct wr_journal_write {
 	struct wr_io io; /* first: the callbacks get here from it */
 	struct wr_journal *journal;
 	uint32_t commit_count;
-	uint64_t begun_ns, ended_ns; /* mono clock, for the tally */
+	/* Mono clock, for the tally; written_ns 0: it was told with the end. */
+	uint64_t begun_ns, written_ns, ended_ns;
 	bool written;
 	bool done;
 };
@@ -279,7 +280,8 @@ struct wr_journal {
 	uint64_t writes_done;
 	uint64_t commits_submitted; /* absolute positions in commits_ring */
 	uint64_t commits_written;
-	uint64_t marks_written; /* absolute position in marks_ring */
+	uint64_t samples_written; /* of link->samples: those that were told as written */
+	uint64_t marks_written;   /* absolute position in marks_ring */
 	struct wr_journal_unattested unattested[WR_JOURNAL_COMMITS_MAX];
 	uint64_t unattested_head;
 	uint64_t unattested_tail;

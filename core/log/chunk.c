@@ -18,7 +18,7 @@ static uint32_t column_entries(uint32_t chunk_bytes)
 }
 
 struct layout {
-	size_t chunks, directory, pins, free_slots, lingering, batches, columns, total;
+	size_t chunks, directory, pins, free_slots, lingering, batches, durable, columns, total;
 };
 
 static struct layout layout_of(uint32_t chunk_bytes, uint32_t chunk_count, uint32_t pin_count)
@@ -33,6 +33,7 @@ static struct layout layout_of(uint32_t chunk_bytes, uint32_t chunk_count, uint3
 	l.lingering = wr_add_part(&l.total, chunk_count * sizeof(uint32_t));
 	l.batches =
 		wr_add_part(&l.total, chunk_count * batch_count * sizeof(struct wr_chunk_batch));
+	l.durable = wr_add_part(&l.total, chunk_count * batch_count * sizeof(wr_atomic_u64));
 	l.columns = wr_add_part(&l.total, (size_t)chunk_count * column_entries(chunk_bytes) * 4);
 	l.total = (size_t)wr_round_up(l.total, WR_LINE_BYTES);
 	return l;
@@ -79,6 +80,7 @@ int wr_chunks_init(struct wr_chunks *c, struct wr_memory *memory, uint32_t chunk
 		chunk->writable = c->mapping.writable + (size_t)i * chunk_bytes;
 		chunk->readable = c->mapping.readable + (size_t)i * chunk_bytes;
 		chunk->batches = (struct wr_chunk_batch *)(block + l.batches) + i * batch_count;
+		chunk->durable_ns = (wr_atomic_u64 *)(block + l.durable) + i * batch_count;
 		chunk->column = (uint32_t *)(block + l.columns) + (size_t)i * c->column_count;
 		c->free_slots[i] = chunk_count - 1 - i;
 	}

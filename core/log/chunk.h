@@ -46,6 +46,12 @@ struct wr_chunk {
 	const uint8_t *readable;
 	uint32_t *column; /* one entry a record: place / 8 << tag_bits | tag (L6) */
 	struct wr_chunk_batch *batches;
+	/*
+	 * As batches: when each was on the medium, mono clock, for metrics; 0: not known. By the
+	 * journal before D1, relaxed, so that whoever waited at the `durable` gate sees it. NULL:
+	 * of a chunk from disk.
+	 */
+	wr_atomic_u64 *durable_ns;
 
 	/* The writer's own. */
 	uint64_t last_commit; /* pushed when its last batch was: once done, no I/O is left */

@@ -61,6 +61,8 @@ void wr_lane_open(struct wr_lane *lane, enum wr_lane_kind kind, bool replies_wan
 	lane->kind = kind;
 	lane->replies_wanted = replies_wanted;
 	wr_spsc_init(&lane->reply_ring, lane->reply_capacity);
+	wr_spsc_init(&lane->sample_ring, WR_LANE_SAMPLES);
+	wr_sampler_init(&lane->sampler);
 	wr_store_release(&lane->state, (uint32_t)WR_LANE_OPEN); /* S1 */
 }
 
@@ -100,6 +102,19 @@ uint64_t wr_lane_credit_refresh(struct wr_lane *lane)
 		unread = 0;
 	lane->ticket_limit = ordered + (lane->reply_capacity - unread);
 	return lane->ticket_limit > lane->handed_over ? lane->ticket_limit - lane->handed_over : 0;
+}
+
+void wr_lane_sample(struct wr_lane *lane, uint64_t now_ns, uint32_t round)
+{
+	uint64_t weight = wr_sampler_take(&lane->sampler, lane->handed_over, round);
+
+	if (wr_spsc_room(&lane->sample_ring) == 0) {
+		wr_sampler_untake(&lane->sampler, weight);
+		return;
+	}
+	lane->samples[wr_spsc_push_index(&lane->sample_ring, 0)] = (struct wr_lane_sample){
+		.ticket = lane->handed_over, .at_ns = now_ns, .weight = weight};
+	wr_spsc_push(&lane->sample_ring, 1);
 }
 
 void wr_lane_poison(struct wr_lane *lane)

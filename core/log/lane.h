@@ -25,6 +25,7 @@
 #define WR_LOG_LANE_H
 
 #include "core/base/atomic.h"
+#include "core/base/sampler.h"
 #include "core/base/spsc.h"
 #include "core/port/memory.h"
 #include "core/port/park.h"
@@ -32,6 +33,15 @@
 
 /* Of a run's head in a lane that settles: it has outputs, and takes none of what is reserved. */
 #define WR_RUN_IS_DATA 1u
+
+/* A run whose hand-over was timed, for metrics; in the order of tickets. */
+struct wr_lane_sample {
+	uint64_t ticket;
+	uint64_t at_ns;  /* mono clock, just before it became visible */
+	uint64_t weight; /* it stands for so many */
+};
+
+#define WR_LANE_SAMPLES 16u
 
 struct wr_reply {
 	uint64_t ticket;
@@ -91,6 +101,10 @@ struct wr_lane {
 	uint64_t reply_capacity;
 	bool replies_wanted; /* false: refusals are only counted */
 
+	struct wr_spsc sample_ring; /* owner → writer: pushed before `tail` is moved over them */
+	struct wr_lane_sample samples[WR_LANE_SAMPLES];
+	struct wr_sampler sampler; /* the owner's: by tickets */
+
 	/* Where the owner sleeps for what the writer moves: room, decisions. */
 	struct wr_parker parker;
 	/* And for what the journal moves: who waits for a level is not woken by each decision. */
@@ -143,6 +157,12 @@ static inline void wr_lane_publish(struct wr_lane *lane)
 	wr_publish_u64(&lane->tail, lane->write_at); /* A1 */
 	wr_park_notify(lane->writer_parker);
 }
+
+/*
+ * The clock was read for the run that was appended last, before it is published; behind too many
+ * that the writer has not taken it is left out, and the next one stands for it, too.
+ */
+void wr_lane_sample(struct wr_lane *lane, uint64_t now_ns, uint32_t round);
 
 static inline uint64_t wr_lane_ordered(struct wr_lane *lane)
 {

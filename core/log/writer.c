@@ -115,12 +115,41 @@ static void publish_visible(struct wr_writer *w)
 	wr_publish_round_u64(&w->visible_seq, w->next_seq - 1); /* G1 */
 }
 
+/* Of runs that were timed: those that are decided. Two looks at the clock for all of them. */
+static void tell_samples(struct wr_writer *w, struct wr_lane *lane, uint64_t begun_ns)
+{
+	struct wr_spsc *ring = &lane->sample_ring;
+	uint64_t now_ns = wr_clock_mono_ns(w->clock.clock);
+
+	for (; wr_spsc_ready(ring) > 0; wr_spsc_pop(ring, 1)) {
+		const struct wr_lane_sample s = lane->samples[wr_spsc_pop_index(ring, 0)];
+		if (s.ticket > lane->ordered_own)
+			break;
+		wr_tally_record_many(&w->tally->wait_ns, begun_ns - wr_min_u64(s.at_ns, begun_ns),
+				     s.weight);
+		wr_tally_record_many(&w->tally->ordered_ns, now_ns - wr_min_u64(s.at_ns, now_ns),
+				     s.weight);
+		if (w->link == NULL)
+			continue;
+		w->weight_left += s.weight;
+		if (wr_spsc_room(&w->link->samples_ring) == 0)
+			continue; /* the next one stands for it, too */
+		w->link->samples[wr_spsc_push_index(&w->link->samples_ring, 0)] =
+			(struct wr_ack_sample){
+				.seq = w->next_seq - 1, .at_ns = s.at_ns, .weight = w->weight_left};
+		wr_spsc_push(&w->link->samples_ring, 1);
+		w->weight_left = 0;
+	}
+}
+
 /* One lane's turn. False when there is no room for its kind in this round. */
 static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max, uint64_t *taken)
 {
 	if (lane->head_own == lane->tail_round)
 		return true;
 	bool blocked;
+	bool timed = w->tally != NULL && wr_spsc_ready(&lane->sample_ring) > 0;
+	uint64_t begun_ns = timed ? wr_clock_mono_ns(w->clock.clock) : 0;
 	uint64_t ordered = lane->ordered_own;
 	uint64_t bytes = wr_writer_take(w, lane, bytes_max, &blocked);
 	if (lane->ordered_own != ordered) {
@@ -129,6 +158,8 @@ static bool serve(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
 		wr_lane_publish_taken(lane);
 		WR_PROBE3(ordered, (uintptr_t)lane, lane->ordered_own, w->next_seq - 1);
 		w->has_decided = true;
+		if (timed)
+			tell_samples(w, lane, begun_ns);
 	}
 	if (WR_UNLIKELY(lane->poisoned)) {
 		wr_lane_shut_out(lane);

@@ -19,6 +19,7 @@
 #ifndef WR_LOG_WRITER_H
 #define WR_LOG_WRITER_H
 
+#include "core/base/tally.h"
 #include "core/log/append_clock.h"
 #include "core/log/chunk.h"
 #include "core/log/decide.h"
@@ -63,6 +64,12 @@ struct wr_writer_options {
 	uint32_t first_record_bytes;
 };
 
+/* What takes how long, for metrics: the writer's. Of runs that were timed (wr_lane_sample). */
+struct wr_writer_tally {
+	struct wr_tally wait_ns;    /* from the hand-over until the writer came to the lane */
+	struct wr_tally ordered_ns; /* from the hand-over until its being told as ordered */
+};
+
 struct wr_writer_stats {
 	wr_atomic_u64 rounds;
 	wr_atomic_u64 records;
@@ -89,6 +96,8 @@ struct wr_writer {
 	uint32_t hold_count;
 	struct wr_writer_options options;
 	struct wr_append_clock clock;
+	struct wr_writer_tally *tally; /* NULL: nobody counts, and no clock is read for it */
+	uint64_t weight_left;          /* of samples that the journal had no room for */
 	/* Called after the gate moved in a round. */
 	void (*moved)(void *context);
 	void *moved_context;
@@ -117,10 +126,10 @@ struct wr_writer {
 	uint32_t nap_count;
 	uint64_t checkpoint_bytes_since;
 	uint64_t checkpoint_keys_bytes; /* what the windows of keys took of the last one */
-	uint64_t checkpoint_gates[2]; /* retention may go so far by the last two, newest first */
-	uint64_t captured_needed_seq; /* as the last one took it: durable when the slot is back */
-	uint64_t moved_needed_seq;    /* since then: the lowest that a position was moved to */
-	uint64_t durable_ordinal;     /* chunks below are durable */
+	uint64_t checkpoint_gates[2];   /* retention may go so far by the last two, newest first */
+	uint64_t captured_needed_seq;   /* as the last one took it: durable when the slot is back */
+	uint64_t moved_needed_seq;      /* since then: the lowest that a position was moved to */
+	uint64_t durable_ordinal;       /* chunks below are durable */
 	/* The last sealed batch: where it stands, and where the next would. */
 	uint64_t last_segment_id;
 	uint64_t last_offset;

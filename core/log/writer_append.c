@@ -122,6 +122,7 @@ static void register_batch(struct wr_writer *w)
 		.place_bytes = w->batch_place,
 		.first_index = w->batch_first_index,
 	};
+	wr_store_relaxed(&chunk->durable_ns[count], 0u);
 	wr_store_release(&chunk->batch_count, count + 1); /* C3: pairs with who looks one up */
 }
 

@@ -57,6 +57,12 @@ static struct wr_batch_place place_of(const struct wr_writer *w, uint32_t chunk_
 	};
 }
 
+/* Of the batch that was begun last in it. */
+static wr_atomic_u64 *last_durable_ns(struct wr_chunk *chunk)
+{
+	return &chunk->durable_ns[wr_load_relaxed(&chunk->batch_count) - 1]; /* own */
+}
+
 /* The header of `kind` stands at chunk_offset, opened; seals it and hands it to the journal. */
 static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_bytes)
 {
@@ -95,6 +101,7 @@ static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_byt
 		.end_seq = w->next_seq,
 		.durable_seq = seal.durable_seq,
 		.time_us = header->time_base_us,
+		.durable_ns = data && w->tally != NULL ? last_durable_ns(w->chunk) : NULL,
 		.header_crc = w->chain,
 		.mark_count = push_marks(w),
 	};

@@ -214,6 +214,23 @@ void wr_metrics_put_histogram(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr
 	put(&to[2], wr_load_relaxed(&tally->greatest));
 }
 
+static void add(wr_atomic_u64 *cell, uint64_t value)
+{
+	put(cell, wr_load_relaxed(cell) + value); /* own */
+}
+
+void wr_metrics_add_time(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
+			 uint64_t value, uint64_t weight)
+{
+	wr_atomic_u64 *to = cell_of(m, slot, metric);
+
+	add(&to[3 + wr_histogram_index(value, WR_TALLY_SUB_BITS, WR_TALLY_VALUE_BITS)], weight);
+	add(&to[0], weight);
+	add(&to[1], value * weight);
+	if (value > wr_load_relaxed(&to[2])) /* own */
+		put(&to[2], value);
+}
+
 void wr_metrics_drop(struct wr_metrics *m, enum wr_metrics_scope_id scope, uint64_t index)
 {
 	const struct wr_metrics_place *place = &m->layout.scopes[scope];

@@ -48,6 +48,9 @@ void wr_metrics_put(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id
 		    uint64_t value);
 void wr_metrics_put_histogram(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
 			      const struct wr_tally *tally);
+/* One more, which stands for `weight`, in a histogram that is kept in the file itself. */
+void wr_metrics_add_time(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
+			 uint64_t value, uint64_t weight);
 void wr_metrics_end(wr_atomic_u64 *slot);
 /* Nobody's, if it is somebody's. */
 void wr_metrics_drop(struct wr_metrics *m, enum wr_metrics_scope_id scope, uint64_t index);

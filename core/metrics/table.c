@@ -9,6 +9,7 @@
 
 const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 	[WR_SCOPE_PIPELINE] = {.name = "pipeline"},
+	[WR_SCOPE_ACK] = {.name = "ack", .labels = {{"level", NUMBER_BYTES}}},
 	[WR_SCOPE_THREAD] = {.name = "thread", .labels = {{"thread", NUMBER_BYTES}}},
 	[WR_SCOPE_PRODUCER] = {.name = "producer",
 			       .labels = {{"producer", NUMBER_BYTES}, {"name", NAME_BYTES}}},

@@ -15,6 +15,7 @@
 /* The order of the file. */
 enum wr_metrics_scope_id {
 	WR_SCOPE_PIPELINE = 0,
+	WR_SCOPE_ACK, /* a level of acknowledgement */
 	WR_SCOPE_THREAD,
 	WR_SCOPE_PRODUCER,
 	WR_SCOPE_TOPIC,
@@ -116,10 +117,21 @@ struct wr_metric_info {
 	  "From the ordering of the first record of a batch to its being durable.")                \
 	M(PIPELINE, WRITE_TIME, HISTOGRAM, WR_NS, "weir_journal_write_seconds", "seconds",         \
 	  "From handing a write over to its being durable.")                                       \
+	M(PIPELINE, SYNC_TIME, HISTOGRAM, WR_NS, "weir_journal_sync_seconds", "seconds",           \
+	  "Of it: from the kernel's having it to its being durable. Empty where one call does "    \
+	  "both.")                                                                                 \
 	M(PIPELINE, WRITE_BYTES, HISTOGRAM, 1, "weir_journal_write_bytes", "bytes",                \
 	  "Bytes of a write.")                                                                     \
+	M(PIPELINE, LANE_WAIT, HISTOGRAM, WR_NS, "weir_lane_wait_seconds", "seconds",              \
+	  "From handing over to the writer's coming to the lane. Sampled, weighted: of "           \
+	  "producers' tickets.")                                                                   \
 	M(PIPELINE, TRIMMED_BYTES, GAUGE, 1, "weir_recovery_trimmed_bytes", "bytes",               \
 	  "A tail that was never acknowledged, which the open trimmed.")
+
+#define WR_METRICS_ACK(M)                                                                          \
+	M(ACK, ACK_TIME, HISTOGRAM, WR_NS, "weir_ack_seconds", "seconds",                          \
+	  "From handing over to the level's being reached. Sampled, weighted: of producers' "      \
+	  "tickets.")
 
 #define WR_METRICS_THREAD(M)                                                                       \
 	M(THREAD, THREAD_LOOPS, COUNTER, 1, "weir_thread_loops", "loops",                          \
@@ -197,7 +209,18 @@ struct wr_metric_info {
 	M(SUBSCRIPTION, OVERFLOWED, COUNTER, 1, "weir_subscription_overflowed_events", "events",   \
 	  "Queues: events that went since more waited than may.")                                  \
 	M(SUBSCRIPTION, DROPPED, COUNTER, 1, "weir_subscription_dropped_events", "events",         \
-	  "Queues: of these two, those that went without dead letters.")
+	  "Queues: of these two, those that went without dead letters.")                           \
+	M(SUBSCRIPTION, DELIVERY_TIME, HISTOGRAM, WR_NS, "weir_subscription_delivery_seconds",     \
+	  "seconds",                                                                               \
+	  "From being on the medium, or ordered (gate memory, or read from disk), to a poll. "     \
+	  "Sampled, weighted.")                                                                    \
+	M(SUBSCRIPTION, HANDLER_TIME, HISTOGRAM, WR_NS, "weir_subscription_handler_seconds",       \
+	  "seconds",                                                                               \
+	  "From a handler's item to its next: the call and its acknowledgement. Sampled, "         \
+	  "weighted.")                                                                             \
+	M(SUBSCRIPTION, SOJOURN_TIME, HISTOGRAM, WR_NS, "weir_subscription_sojourn_seconds",       \
+	  "seconds",                                                                               \
+	  "From an event's append time to its acknowledgement by the member. Sampled, weighted.")
 
 #define WR_METRICS_ROW(M)                                                                          \
 	M(ROW, ROW_LAG_EVENTS, GAUGE, 1, "weir_subscription_partition_lag_events", "events",       \
@@ -232,6 +255,7 @@ struct wr_metric_info {
 
 #define WR_METRICS(M)                                                                              \
 	WR_METRICS_PIPELINE(M)                                                                     \
+	WR_METRICS_ACK(M)                                                                          \
 	WR_METRICS_THREAD(M)                                                                       \
 	WR_METRICS_PRODUCER(M)                                                                     \
 	WR_METRICS_TOPIC(M)                                                                        \

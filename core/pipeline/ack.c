@@ -11,6 +11,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/probe.h"
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/transaction.h"
 
@@ -158,15 +159,20 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 	if (row->open_part != 0)
 		return -EBUSY;
 	const struct wr_acked own = wr_pieces_count(m, m->pieces, m->piece_count, row_index, item);
-	if (item->from_sequence > row->acked && !WR_BUG(ACK_OVER_A_HOLE))
-		return wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index,
-				     item->from_sequence, &own);
+	if (item->from_sequence > row->acked && !WR_BUG(ACK_OVER_A_HOLE)) {
+		rc = wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index,
+				   item->from_sequence, &own);
+		if (rc == 0)
+			wr_member_settled(m, own.events, item->append_time_us);
+		return rc;
+	}
 	row->acked = own.to;
 	row->acked_events += own.events;
 	row->acked_bytes += own.bytes;
 	if (WR_UNLIKELY(m->piece_count > 0))
 		wr_member_join_pieces(m, row_index);
 	wr_member_mark_dirty(m, row_index);
+	wr_member_settled(m, own.events, item->append_time_us);
 	return 0;
 }
 
@@ -184,6 +190,7 @@ int weir_ack_all(struct weir_member *m)
 		if (row->rewinds && wr_transactions_owe(m, i))
 			continue;
 		row->acked = row->next_from;
+		wr_member_settled(m, row->handed_events - row->acked_events, m->picked_us);
 		row->acked_events = row->handed_events;
 		row->acked_bytes = row->handed_bytes;
 		wr_member_mark_dirty(m, i);

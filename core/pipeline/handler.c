@@ -19,6 +19,7 @@
 
 #include "core/base/bug.h"
 #include "core/pipeline/cause.h"
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/transaction.h"
 
@@ -218,7 +219,9 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 				m->item_count = m->item_next;
 				return done + 1;
 			}
+			uint64_t begun_ns = now_ns;
 			now_ns = wr_clock_mono_ns(clock);
+			wr_member_handled(m, now_ns - begun_ns);
 		} else if (m->in_transaction) {
 			wr_transaction_abort(m);
 		}
@@ -319,6 +322,7 @@ static int handler_step(void *self, uint32_t budget)
 	}
 	m->item_next = 0;
 	m->item_count = (uint32_t)count;
+	wr_member_delivered(m, m->items, m->item_count);
 	return handle_items(m, budget);
 }
 

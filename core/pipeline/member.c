@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/transaction.h"
 
@@ -182,6 +183,7 @@ static void reset(struct weir_member *m)
 	m->replay = NULL;
 	m->released_own = 0;
 	m->poller = 0;
+	wr_member_times_begin(m);
 	wr_store_relaxed(&m->inside, 0u);
 	wr_store_relaxed(&m->lent, (uint32_t)WR_LENT);
 	m->moved = false;

@@ -70,6 +70,7 @@ struct wr_event_fd {
 };
 
 struct wr_member_sharing;
+struct wr_member_times;
 struct wr_route;
 struct wr_transactions;
 
@@ -170,6 +171,11 @@ struct weir_member {
 	uint64_t gap_end;       /* != 0: rows below it get a gap item each */
 	uint32_t gap_row;       /* next row to look at */
 	struct wr_event_fd *event;
+	/* For metrics (member_times.h): how many it did, which of them are timed. */
+	struct wr_member_times *times; /* of the slot; NULL: nobody counts */
+	uint64_t delivered, handled, settled;
+	uint64_t picked_us; /* append time of an event of the last poll; 0: of a gap */
+	struct wr_sampler delivering, handling, settling;
 	struct wr_member_sharing
 		*sharing; /* of a shared subscription; NULL: it follows partitions */
 	struct wr_transactions *transactions;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
 
 /* Between two looks at how much is free: they go to the file system. */
@@ -14,6 +15,7 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 	const struct wr_metrics_limits limits = {
 		.slots = {
 			[WR_SCOPE_PIPELINE] = 1,
+			[WR_SCOPE_ACK] = WEIR_LEVEL_DURABLE,
 			[WR_SCOPE_THREAD] = WEIR_THREADS_MAX,
 			[WR_SCOPE_PRODUCER] = o->producers_max,
 			[WR_SCOPE_TOPIC] = o->topics_max,
@@ -26,20 +28,29 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 	wr_metrics_lay_out(&limits, ret_layout);
 }
 
-static size_t slots_bytes(const struct weir_options *o)
+struct layout {
+	size_t info, times, producers, members, alerts, total;
+};
+
+static struct layout layout_of(const struct weir_options *o)
 {
-	return ((size_t)o->producers_max + o->members_max) * sizeof(uint64_t);
+	struct layout l = {.total = sizeof(struct wr_pipeline_metrics)};
+	l.info = wr_add_part(&l.total, sizeof(struct weir_info));
+	l.times = wr_add_part(&l.total, o->members_max * sizeof(struct wr_member_times));
+	l.producers = wr_add_part(&l.total, o->producers_max * sizeof(uint64_t));
+	l.members = wr_add_part(&l.total, o->members_max * sizeof(uint64_t));
+	l.alerts = wr_add_part(&l.total, wr_alerts_bytes(o));
+	return l;
 }
 
 static size_t block_bytes(const struct weir_options *o)
 {
-	return sizeof(struct wr_pipeline_metrics) + sizeof(struct weir_info) + slots_bytes(o) +
-	       wr_alerts_bytes(o);
+	return layout_of(o).total;
 }
 
 uint64_t wr_metrics_table_bytes(const struct weir_options *o)
 {
-	return block_bytes(o) + sizeof(struct wr_journal_tally);
+	return block_bytes(o) + sizeof(struct wr_tallies);
 }
 
 /* ---- one of each ---- */
@@ -85,11 +96,11 @@ static void put_journal(struct weir_pipeline *p, wr_atomic_u64 *slot, uint64_t n
 	wr_metrics_put(m, slot, WR_METRIC_STARVED, stats.no_room_code < 0);
 	wr_metrics_put(m, slot, WR_METRIC_LOW_SPACE, stats.low_space);
 	wr_metrics_put(m, slot, WR_METRIC_FREE_BYTES, pm->free_bytes);
-	if (p->tally != NULL) {
-		wr_metrics_put_histogram(m, slot, WR_METRIC_WRITE_TIME, &p->tally->write_ns);
-		wr_metrics_put_histogram(m, slot, WR_METRIC_WRITE_BYTES, &p->tally->write_bytes);
-		wr_metrics_put_histogram(m, slot, WR_METRIC_DURABLE_TIME, &p->tally->durable_ns);
-	}
+	const struct wr_journal_tally *t = &p->tallies->journal;
+	wr_metrics_put_histogram(m, slot, WR_METRIC_WRITE_TIME, &t->write_ns);
+	wr_metrics_put_histogram(m, slot, WR_METRIC_SYNC_TIME, &t->sync_ns);
+	wr_metrics_put_histogram(m, slot, WR_METRIC_WRITE_BYTES, &t->write_bytes);
+	wr_metrics_put_histogram(m, slot, WR_METRIC_DURABLE_TIME, &t->durable_ns);
 	wr_metrics_put(m, slot, WR_METRIC_RECOVERY, p->recovery_ns);
 	wr_metrics_put(m, slot, WR_METRIC_TRIMMED_BYTES, p->recovery.trimmed_bytes);
 }
@@ -116,11 +127,30 @@ static void put_pipeline(struct weir_pipeline *p, uint64_t now_ns)
 	wr_metrics_put(m, slot, WR_METRIC_MEMORY_BYTES,
 		       wr_load_relaxed(&p->host.memory->alloc_bytes) +
 			       wr_load_relaxed(&p->host.memory->map_bytes));
+	wr_metrics_put_histogram(m, slot, WR_METRIC_LANE_WAIT, &p->tallies->writer.wait_ns);
 	if (p->journal != NULL)
 		put_journal(p, slot, now_ns);
 	/* Behind the durable one: the backlog that a reader computes is not negative either. */
 	wr_metrics_put(m, slot, WR_METRIC_VISIBLE, wr_writer_visible_seq(&p->writer));
 	wr_metrics_end(slot);
+}
+
+/* Of each level that there is. */
+static void put_acks(struct weir_pipeline *p)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	const struct wr_tally *const tallies[] = {
+		&p->tallies->writer.ordered_ns,
+		&p->tallies->journal.ack_written_ns,
+		&p->tallies->journal.ack_durable_ns,
+	};
+	static const char *const names[] = {"memory", "written", "durable"};
+
+	for (uint32_t i = 0; i < (p->journal != NULL ? WR_ARRAY_COUNT(names) : 1); i++) {
+		wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_ACK, i, &names[i], false);
+		wr_metrics_put_histogram(m, slot, WR_METRIC_ACK_TIME, tallies[i]);
+		wr_metrics_end(slot);
+	}
 }
 
 static void put_threads(struct weir_pipeline *p)
@@ -331,6 +361,35 @@ static void put_member(struct weir_pipeline *p, uint32_t index, uint64_t now_ns)
 	wr_metrics_end(slot);
 }
 
+/* What members told of since the last round, in the histograms of their subscriptions. */
+static void put_times(struct weir_pipeline *p, struct wr_member_times *times)
+{
+	static const enum wr_metric_id metrics[WR_TIME_KINDS] = {
+		[WR_TIME_DELIVERY] = WR_METRIC_DELIVERY_TIME,
+		[WR_TIME_HANDLER] = WR_METRIC_HANDLER_TIME,
+		[WR_TIME_SOJOURN] = WR_METRIC_SOJOURN_TIME,
+	};
+	struct wr_metrics *m = &p->metrics->cells;
+	struct wr_time_sample s;
+	wr_atomic_u64 *slot = NULL;
+	uint32_t open = UINT32_MAX;
+
+	while (wr_member_times_take(times, &s)) {
+		if (s.subscription != open) {
+			const char *labels[] = {
+				p->tables.catalog.subscriptions[s.subscription].name};
+			if (slot != NULL)
+				wr_metrics_end(slot);
+			open = s.subscription;
+			slot = wr_metrics_begin(m, WR_SCOPE_SUBSCRIPTION, open, labels, false);
+		}
+		if (slot != NULL)
+			wr_metrics_add_time(m, slot, metrics[s.kind], s.ns, s.weight);
+	}
+	if (slot != NULL)
+		wr_metrics_end(slot);
+}
+
 /* ---- a round ---- */
 
 static void put_all(struct weir_pipeline *p, uint64_t now_ns)
@@ -340,6 +399,7 @@ static void put_all(struct weir_pipeline *p, uint64_t now_ns)
 	uint32_t subscriptions = wr_catalog_subscription_count(&p->tables.catalog);
 
 	put_pipeline(p, now_ns);
+	put_acks(p);
 	put_threads(p);
 	for (uint32_t i = 0; i < p->options.producers_max; i++)
 		put_producer(p, i);
@@ -347,8 +407,12 @@ static void put_all(struct weir_pipeline *p, uint64_t now_ns)
 		put_topic(p, i);
 	for (uint32_t i = 0; i < subscriptions; i++)
 		put_subscription(p, i, now_ns);
-	for (uint32_t i = 0; i < p->options.members_max; i++)
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		put_times(p, &pm->times[i]);
 		put_member(p, i, now_ns);
+	}
+	/* Who counts begins anew with what is timed: sampler.h. */
+	wr_store_relaxed(&p->round, (uint32_t)(pm->cells.rounds + 1));
 	if (!pm->closed)
 		wr_alerts_step(p, now_ns);
 	uint64_t state = pm->closed     ? WR_METRICS_CLOSED
@@ -384,17 +448,23 @@ int wr_metrics_open(struct weir_pipeline *p)
 	const struct weir_options *o = &p->options;
 	struct wr_memory *memory = p->host.memory;
 	struct wr_metrics_layout layout;
+	struct layout l = layout_of(o);
 
 	if (p->host.metrics == NULL)
 		return 0;
-	uint8_t *at = memory->ops->alloc(memory, block_bytes(o), 64);
+	uint8_t *at = memory->ops->alloc(memory, l.total, WR_LINE_BYTES);
 	if (at == NULL)
 		return -ENOMEM;
 	p->metrics = (void *)at;
-	p->metrics->info = (void *)(at + sizeof *p->metrics);
-	p->metrics->producers = (void *)(at + sizeof *p->metrics + sizeof(struct weir_info));
-	p->metrics->members = p->metrics->producers + o->producers_max;
-	wr_alerts_init(&p->metrics->alerts, o, (uint8_t *)(p->metrics->members + o->members_max));
+	p->metrics->info = (void *)(at + l.info);
+	p->metrics->times = (void *)(at + l.times);
+	p->metrics->producers = (void *)(at + l.producers);
+	p->metrics->members = (void *)(at + l.members);
+	for (uint32_t i = 0; i < o->members_max; i++) {
+		wr_spsc_init(&p->metrics->times[i].ring, WR_TIME_SAMPLES);
+		p->members[i].times = &p->metrics->times[i];
+	}
+	wr_alerts_init(&p->metrics->alerts, o, at + l.alerts);
 	(void)snprintf(p->metrics->alert_topic, sizeof p->metrics->alert_topic, "%s",
 		       o->alert_topic != NULL ? o->alert_topic : "");
 	wr_spinlock_init(&p->metrics->lock);

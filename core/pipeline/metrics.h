@@ -30,9 +30,10 @@ struct wr_pipeline_metrics {
 	bool closed;
 	wr_atomic_u32 threads_there; /* MT1: the host has started them */
 	/* Who was in which slot: a number of the occupant's, 0: nobody. */
-	uint64_t *producers;    /* [producers_max] */
-	uint64_t *members;      /* [members_max] */
-	struct weir_info *info; /* scratch */
+	uint64_t *producers;           /* [producers_max] */
+	uint64_t *members;             /* [members_max] */
+	struct weir_info *info;        /* scratch */
+	struct wr_member_times *times; /* [members_max] */
 };
 
 /* What the file of such a pipeline takes, and what is allocated beside it. */

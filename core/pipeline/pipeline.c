@@ -77,6 +77,20 @@ static int make_slots(struct weir_pipeline *p)
 	return 0;
 }
 
+static int make_tallies(struct weir_pipeline *p)
+{
+	struct wr_memory *memory = p->host.memory;
+
+	if (p->host.metrics == NULL)
+		return 0;
+	p->tallies = memory->ops->alloc(memory, sizeof *p->tallies, 64);
+	if (p->tallies == NULL)
+		return -ENOMEM;
+	wr_spsc_init(&p->link.samples_ring, WR_ACK_SAMPLES);
+	p->link.samples = p->tallies->samples;
+	return 0;
+}
+
 static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 {
 	const struct weir_options *o = &p->options;
@@ -113,11 +127,11 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		.seal_before_ack = o->seal_before_ack,
 		.lanes_max = p->lane_count,
 	};
-	if (p->host.metrics != NULL) {
-		p->tally = memory->ops->alloc(memory, sizeof *p->tally, 64);
-		if (p->tally == NULL)
-			return -ENOMEM;
-		options.tally = p->tally;
+	if (p->tallies != NULL) {
+		struct wr_storage_report report = {0};
+		p->host.storage->ops->report(p->host.storage, &report);
+		options.tally = &p->tallies->journal;
+		options.syncs_apart = !report.written_equals_durable;
 		options.append_minus_boot_us = &p->writer.append_minus_boot_us;
 	}
 	memcpy(options.compact.secret, p->host.secret, sizeof options.compact.secret);
@@ -207,6 +221,7 @@ static int make_writer(struct weir_pipeline *p)
 	int rc = wr_writer_init(&p->writer, p->host.memory, &p->chunks, &p->tables, p->lanes,
 				p->lane_count, p->journal != NULL ? &p->link : NULL, p->host.clock,
 				&options);
+	p->writer.tally = p->tallies != NULL ? &p->tallies->writer : NULL;
 	p->writer.shared = &p->shared;
 	p->writer.holds = p->holds;
 	p->writer.hold_count = o->subscriptions_max;
@@ -259,6 +274,8 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 		rc = make_lanes(p);
 	if (rc == 0)
 		rc = make_slots(p);
+	if (rc == 0)
+		rc = make_tallies(p);
 	if (rc == 0 && p->host.storage != NULL) {
 		rc = wr_pipeline_recover(p, problem);
 		if (rc == 0)
@@ -377,7 +394,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	wr_reader_fini(&p->reader, m);
 	if (p->journal != NULL)
 		wr_journal_destroy(p->journal, m);
-	free_array(m, p->tally, sizeof *p->tally);
+	free_array(m, p->tallies, sizeof *p->tallies);
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
 	wr_segment_table_fini(&p->segments, m);

@@ -197,6 +197,16 @@ struct wr_subscription_live {
 	uint64_t oldest_us;
 };
 
+/* As many runs that were timed may wait for the journal. */
+#define WR_ACK_SAMPLES 512u
+
+/* What is counted for metrics alone. */
+struct wr_tallies {
+	struct wr_writer_tally writer;
+	struct wr_journal_tally journal;
+	struct wr_ack_sample samples[WR_ACK_SAMPLES];
+};
+
 /* Pins behind those of the members. */
 enum { WR_PIN_GROUP = 0, WR_PIN_CONTROL = 1, WR_PINS_RESERVED = 2 };
 
@@ -225,6 +235,8 @@ struct weir_pipeline {
 	wr_atomic_u32 no_room;
 	/* This is a copy in a child of the process: lanes and files are the parent's. */
 	wr_atomic_u32 forked;
+	/* Rounds of metrics, from 1; 0: there are none. By the group step, relaxed (sampler.h). */
+	wr_atomic_u32 round;
 
 	WR_LINE_ALIGNED struct weir_options options; /* as checked, defaults filled in */
 	struct wr_host host;
@@ -271,7 +283,7 @@ struct weir_pipeline {
 	uint64_t producers_opened;                  /* under it */
 	uint64_t members_joined;                    /* the group step's */
 	struct wr_pipeline_metrics *metrics;        /* NULL: none (metrics.h) */
-	struct wr_journal_tally *tally;             /* the journal step's; NULL: none */
+	struct wr_tallies *tallies;                 /* NULL: none */
 
 	/* One control call at a time; who comes second sleeps. */
 	wr_atomic_u32 control_held; /* O1 */

@@ -10,6 +10,7 @@
 
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/hand_out.h"
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/transaction.h"
@@ -527,6 +528,8 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 	if (!wr_member_begin_call(member))
 		return WEIR_E_CLOSED;
 	int rc = poll_inside(p, member, items, (uint32_t)items_max, timeout_ns);
+	if (rc > 0)
+		wr_member_delivered(member, items, (uint32_t)rc);
 	/*
 	 * A gap lends nothing that keeps the memory until the next poll: whom a close finds waiting
 	 * is told of the close, and finds the gap again after the next open.

@@ -84,6 +84,15 @@ static int claim_room(struct weir_producer *pr, uint64_t bytes, uint8_t **ret_to
 	return 0;
 }
 
+/* Of some hand-overs the time is taken, for metrics; before they are visible. */
+static inline void hand_over(struct weir_producer *pr)
+{
+	uint32_t round = wr_load_relaxed(&pr->pipeline->round);
+	if (WR_UNLIKELY(wr_sampler_is_due(&pr->lane->sampler, pr->lane->handed_over, round)))
+		wr_lane_sample(pr->lane, wr_clock_mono_ns(pr->pipeline->host.clock), round);
+	wr_lane_publish(pr->lane);
+}
+
 static inline void go_if(struct weir_producer *pr, bool stays)
 {
 	if (WR_UNLIKELY(stays))
@@ -158,7 +167,7 @@ int weir_publish(struct weir_producer *pr, const struct weir_event *event, uint6
 	encode_whole(pr, event, &encoding, to);
 	uint64_t ticket = wr_lane_append(pr->lane, encoding.stride);
 	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, encoding.stride);
-	wr_lane_publish(pr->lane);
+	hand_over(pr);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
 	go_if(pr, stays);
@@ -196,7 +205,7 @@ int weir_publish_many(struct weir_producer *pr, const struct weir_event *events,
 	}
 	if (done == 0)
 		return event_count == 0 ? 0 : rc;
-	wr_lane_publish(pr->lane);
+	hand_over(pr);
 	if (ret_last_ticket != NULL)
 		*ret_last_ticket = ticket;
 	go_if(pr, stays);
@@ -266,7 +275,7 @@ int weir_commit(struct weir_producer *pr, size_t payload_bytes, uint64_t *ret_ti
 	uint32_t stride = wr_record_stride(head->bytes);
 	uint64_t ticket = wr_lane_append(pr->lane, stride);
 	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, stride);
-	wr_lane_publish(pr->lane);
+	hand_over(pr);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
 	return 0;
@@ -344,7 +353,7 @@ int weir_run_commit(struct weir_producer *pr, uint64_t *ret_ticket)
 	pr->open = WR_OPEN_NOTHING;
 	uint64_t ticket = wr_lane_append(pr->lane, pr->claim_used);
 	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, pr->claim_used);
-	wr_lane_publish(pr->lane);
+	hand_over(pr);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
 	return 0;
@@ -368,7 +377,7 @@ int weir_producer_skip(struct weir_producer *pr, uint64_t *ret_ticket)
 	if (pr->want_sequences)
 		((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
 	uint64_t ticket = wr_lane_append(pr->lane, bytes);
-	wr_lane_publish(pr->lane);
+	hand_over(pr);
 	if (ret_ticket != NULL)
 		*ret_ticket = ticket;
 	go_if(pr, stays);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/base/probe.h"
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/transaction.h"
 
 /* The event that an item names, if the member still has it. */
@@ -58,6 +59,7 @@ int wr_sharing_ack(struct weir_member *m, const struct weir_item *item)
 	if (!may_settle(m))
 		return WEIR_E_FULL;
 	settle(m->sharing, held);
+	wr_member_settled(m, 1, item->append_time_us);
 	return 0;
 }
 
@@ -65,9 +67,11 @@ int wr_sharing_ack_all(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
 	wr_hand_look(m);
+	uint32_t before = s->held_count;
 	for (uint32_t i = 0; i <= s->held_mask && s->held_count > 0; i++)
 		while (s->held[i].seq != 0 && !s->held[i].in_transaction && may_settle(m))
 			settle(s, &s->held[i]);
+	wr_member_settled(m, before - s->held_count, m->picked_us);
 	return 0;
 }
 

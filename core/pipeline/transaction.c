@@ -5,6 +5,7 @@
 #include "core/base/bug.h"
 #include "core/base/probe.h"
 #include "core/pipeline/measure.h"
+#include "core/pipeline/member_times.h"
 #include "core/pipeline/transaction.h"
 
 #define PROGRESS_BYTES (WR_RECORD_HEAD_BYTES + (uint32_t)sizeof(struct wr_control_progress))
@@ -217,6 +218,7 @@ static int ack_event(struct weir_member *m, const struct weir_item *item)
 	held->in_transaction = true;
 	t->settled[t->part_count++] = (struct wr_settled){
 		.seq = held->seq, .from = held->from, .generation = held->generation};
+	wr_member_settled(m, 1, item->append_time_us);
 	return 0;
 }
 
@@ -248,6 +250,7 @@ int weir_transaction_ack(struct weir_member *m, const struct weir_item *item)
 	if (item->from_sequence > part->acked.to)
 		return wr_pieces_add(t->pieces, &t->piece_count, WR_TRANSACTION_PIECES, row_index,
 				     item->from_sequence, &own);
+	wr_member_settled(m, own.events, item->append_time_us);
 	part->acked.to = own.to;
 	part->acked.events += own.events;
 	part->acked.bytes += own.bytes;

@@ -7,6 +7,7 @@
  *                                  files before they are offered
  *   commits     writer → journal   sealed batches, in log order
  *   marks       writer → journal   for each commit, the lanes it ends in and their last tickets
+ *   samples     writer → journal   of some runs: when they were handed over, for metrics
  *   checkpoint  one slot that goes back and forth
  *   positions   journal →          what is written and durable; readers and producers look at it
  */
@@ -40,6 +41,7 @@ struct wr_commit {
 	uint64_t end_seq;     /* one beyond the last; == first_seq when it holds none */
 	uint64_t durable_seq; /* as its header says: for seal_before_ack */
 	uint64_t time_us;     /* append time of its first record, as its header says; 0: no batch */
+	wr_atomic_u64 *durable_ns; /* who wants to know when (chunk.h); NULL: nobody */
 	uint32_t header_crc;
 	uint32_t mark_count; /* next so many of `marks` belong to it */
 };
@@ -47,6 +49,13 @@ struct wr_commit {
 struct wr_lane_mark {
 	uint32_t lane;
 	uint64_t ticket; /* the last ticket of this lane that is decided by the end of the batch */
+};
+
+/* A run whose hand-over was timed, with all before it; in log order. */
+struct wr_ack_sample {
+	uint64_t seq;   /* the last that was ordered with it: once that is durable, it is */
+	uint64_t at_ns; /* mono clock */
+	uint64_t weight;
 };
 
 /* What a lane's owner may look at; written by the journal only. */
@@ -86,6 +95,8 @@ struct wr_journal_link {
 	struct wr_commit *commits;
 	struct wr_spsc marks_ring;
 	struct wr_lane_mark *marks;
+	struct wr_spsc samples_ring;
+	struct wr_ack_sample *samples; /* NULL: nobody counts */
 	struct wr_checkpoint_job checkpoint;
 
 	/*

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/bits.h"
 #include "tests/support/pipeline_fixture.h"
 
 static struct fixture f;
@@ -104,6 +105,90 @@ static void expect_times(struct weir_metrics *m)
 	}
 	/* The last: blocks of 4 KiB. */
 	cr_expect(h.sum % 4096 == 0 && h.greatest % 4096 == 0);
+}
+
+/* Of so many at least, of the object with this label; its help says that it is sampled. */
+static void expect_latency(struct weir_metrics *m, const char *name, const char *label,
+			   uint64_t count)
+{
+	struct weir_metrics_histogram h = {0};
+	struct weir_metrics_object o;
+	struct weir_metric metric;
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	int index = weir_metrics_find(m, name);
+
+	cr_assert_geq(index, 0, "%s", name);
+	cr_assert_eq(weir_metrics_metric(m, (uint32_t)index, &metric), 0);
+	cr_expect(metric.kind == WEIR_METRIC_HISTOGRAM && strstr(metric.help, "Sampled") != NULL);
+	do {
+		uint32_t at = 0;
+		cr_assert_eq(weir_metrics_update(m), 0);
+		while (weir_metrics_next(m, metric.object, &at, &o))
+			if (label == NULL || strcmp(o.label_values[0], label) == 0)
+				cr_assert_eq(weir_metrics_histogram(m, &o, (uint32_t)index, &h), 0);
+		if (h.count < count)
+			fixture_sleep_ns(5000000);
+	} while (h.count < count && fixture_now_ns() < until);
+	cr_expect(h.count >= count && h.greatest > 0, "%s: %llu", name,
+		  (unsigned long long)h.count);
+	cr_expect_leq(weir_metrics_quantile(&h, NULL, 500000), h.greatest);
+}
+
+/* One by one, slowly: each is timed, and none stands for others. */
+Test(metrics, rare_hand_overs_are_timed_each)
+{
+	static const char *const levels[] = {"memory", "written", "durable"};
+	struct weir_metrics *m = NULL;
+
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 2);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	struct weir_producer *producer = fixture_producer(&f, "web");
+	struct weir_member *member = fixture_member(&f, id, "one");
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	for (uint64_t i = 0; i < 20; i++) {
+		fixture_wait(producer, fixture_publish(producer, topic, i, i + 1));
+		cr_assert_eq(fixture_poll(member, NULL, 0, 1, true), 1);
+	}
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(levels); i++)
+		expect_latency(m, "weir_ack_seconds", levels[i], 20);
+	expect_latency(m, "weir_lane_wait_seconds", NULL, 20);
+	expect_latency(m, "weir_subscription_delivery_seconds", "billing", 20);
+	expect_latency(m, "weir_subscription_sojourn_seconds", "billing", 20);
+	weir_metrics_close(m);
+	weir_member_leave(member, WEIR_FOREVER);
+}
+
+static enum weir_handled accept_item(void *context, struct weir_member *member,
+				     const struct weir_item *item)
+{
+	(void)context;
+	(void)member;
+	(void)item;
+	return WEIR_HANDLED_OK;
+}
+
+Test(metrics, a_handler_is_timed_and_what_it_settles)
+{
+	struct weir_member_options o;
+	struct weir_member *member;
+	struct weir_metrics *m = NULL;
+
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 2);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	struct weir_producer *producer = fixture_producer(&f, "web");
+	weir_member_options_init(&o);
+	o.handler = accept_item;
+	cr_assert_eq(weir_member_join(f.pipeline, id, &o, &member, NULL), 0);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 500));
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	/* What is polled at once may be timed by its first and last. */
+	expect_latency(m, "weir_subscription_handler_seconds", "billing", 1);
+	expect_latency(m, "weir_subscription_sojourn_seconds", "billing", 1);
+	expect_latency(m, "weir_subscription_delivery_seconds", "billing", 1);
+	weir_metrics_close(m);
+	weir_member_leave(member, WEIR_FOREVER);
 }
 
 Test(metrics, another_reads_what_it_does)

@@ -19,7 +19,7 @@
 
 #define LOOK_NAME_BYTES 208u
 #define LOOK_HISTORY 30u
-#define LOOK_LATENCIES_MAX 12u
+#define LOOK_LATENCIES_MAX 64u
 #define LOOK_ERRORS_MAX 32u
 
 enum look_kind {

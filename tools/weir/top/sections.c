@@ -92,8 +92,10 @@ static void head(struct screen *s, const struct find *f, const struct view *v)
 	if (v->paused)
 		screen_put(s, row, "  PAUSED");
 	head_log(s, l);
-	for (uint32_t i = 0; i < l->latency_count && i < 2; i++) {
+	for (uint32_t i = 0; i < l->latency_count; i++) {
 		const struct look_latency *y = &l->latencies[i];
+		if (strncmp(y->name, "ack ", 4) != 0)
+			continue;
 		char c[CLI_TEXT_BYTES], d[CLI_TEXT_BYTES];
 		row = screen_add(s, SCREEN_PLAIN);
 		screen_printf(s, row, "%s  p50 %s  p99 %s  p99.9 %s  max %s", y->name,
