@@ -29,6 +29,7 @@
 #include <weir/alerts.h>
 #include <weir/backup.h>
 #include <weir/base.h>
+#include <weir/binding.h>
 #include <weir/bridge.h>
 #include <weir/dead_letters.h>
 #include <weir/error.h>

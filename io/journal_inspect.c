@@ -129,7 +129,10 @@ static void describe_shared(const struct wr_record_view *view, char *to, size_t 
 			 first, last);
 	} else if (view->head->kind == WR_KIND_FILTER &&
 		   wr_filter_read(view->payload, view->payload_bytes, &filter)) {
-		snprintf(to, to_bytes, "subscription %u, %u terms", id, filter.term_count);
+		size_t used = (size_t)snprintf(to, to_bytes, "subscription %u, %u terms", id,
+					       filter.term_count);
+		if (filter.target != WR_TARGET_NONE && used < to_bytes)
+			snprintf(to + used, to_bytes - used, ", copied to topic %u", filter.target);
 	} else if (view->head->kind == WR_KIND_REJECT && wr_reject_read(view, &reject, &text)) {
 		snprintf(to, to_bytes, "subscription %u, sequence %llu, generation %u, %s", id,
 			 (unsigned long long)reject.seq, reject.generation,

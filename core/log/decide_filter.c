@@ -48,9 +48,9 @@ int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
 			const struct wr_filter_view *filter, struct wr_decision *d)
 {
 	d->features = WR_BATCH_FILTERS;
-	if (filter->join != WR_FILTER_JOIN_NOBODY)
+	if (filter->join != WR_FILTER_JOIN_NOBODY && !filter->binds)
 		return 0;
-	d->features |= WR_BATCH_UNROUTED;
+	d->features |= filter->binds ? WR_BATCH_BINDINGS : WR_BATCH_UNROUTED;
 	if (s->topic_count != 1 || s->order != WR_ORDER_PARTITION || filter->target == s->topics[0])
 		return -EINVAL;
 	return filter->target == WR_TARGET_NONE ||
@@ -106,7 +106,8 @@ int wr_decide_filter(struct wr_tables *t, struct wr_undo *undo, const struct wr_
 		return -EINVAL;
 	bool first = !wr_filters_any(&t->filters, id);
 	/* What a subscription is for does not change. */
-	if ((filter.join == WR_FILTER_JOIN_NOBODY) != wr_filters_copy(&t->filters, id))
+	if ((filter.join == WR_FILTER_JOIN_NOBODY) != wr_filters_copy(&t->filters, id) ||
+	    filter.binds != wr_filters_bind(&t->filters, id))
 		return -EINVAL;
 	uint64_t position = lowest_position(t, s);
 	int rc = wr_decide_filter_of(t, s, &filter, d);

@@ -10,6 +10,7 @@
 #include "core/base/bug.h"
 
 #define FILTERS_VERSION 1u
+#define FILTERS_VERSION_BINDINGS 2u /* where one of them is of a binding */
 
 static size_t lists_bytes(const struct wr_filters_limits *l)
 {
@@ -56,6 +57,7 @@ void wr_filters_reset(struct wr_filters *f)
 	f->used_bytes = 0;
 	f->given = 0;
 	f->copying = 0;
+	f->binding = 0;
 }
 
 const struct wr_filter_version *wr_filters_version(const struct wr_filters *f, uint32_t id,
@@ -72,6 +74,32 @@ bool wr_filters_copy(const struct wr_filters *f, uint32_t id)
 {
 	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
 	return v != NULL && f->text[v->place] == WR_FILTER_JOIN_NOBODY;
+}
+
+static bool newest_of(const struct wr_filters *f, uint32_t id, struct wr_filter_view *ret)
+{
+	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
+	return v != NULL && wr_filter_read(f->text + v->place, v->bytes, ret);
+}
+
+bool wr_filters_bind(const struct wr_filters *f, uint32_t id)
+{
+	struct wr_filter_view view;
+	return f->binding > 0 && newest_of(f, id, &view) && view.binds;
+}
+
+uint32_t wr_filters_target(const struct wr_filters *f, uint32_t id)
+{
+	struct wr_filter_view view;
+	bool copies = f->copying > 0 || f->binding > 0;
+	return copies && newest_of(f, id, &view) ? view.target : WR_TARGET_NONE;
+}
+
+static void add_to_counts(struct wr_filters *f, const struct wr_filter_view *filter)
+{
+	f->given++;
+	f->copying += filter->join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
+	f->binding += filter->binds ? 1 : 0;
 }
 
 /* The oldest that is kept of a list that has one: its number. */
@@ -156,7 +184,10 @@ int wr_filters_give(struct wr_filters *f, uint32_t id, const uint8_t *bytes, uin
 		    uint64_t from_seq, uint64_t position)
 {
 	struct wr_filter_list *list = &f->lists[id];
+	struct wr_filter_view view;
 	int rc = wr_filters_fit(f, id, length_bytes, position);
+	if (rc == 0 && !wr_filter_read(bytes, length_bytes, &view))
+		rc = -EINVAL;
 	if (rc != 0)
 		return rc;
 	if (!has_place(f, id, length_bytes))
@@ -170,8 +201,7 @@ int wr_filters_give(struct wr_filters *f, uint32_t id, const uint8_t *bytes, uin
 	memcpy(f->text + f->used_bytes, bytes, length_bytes);
 	f->used_bytes += length_bytes;
 	list->count++;
-	f->given++;
-	f->copying += bytes[0] == WR_FILTER_JOIN_NOBODY ? 1 : 0;
+	add_to_counts(f, &view);
 	return 0;
 }
 
@@ -193,7 +223,8 @@ void wr_filters_save(const struct wr_filters *f, struct wr_sink *sink)
 {
 	if (f->given == 0 || WR_BUG(FILTER_NOT_SAVED))
 		return;
-	size_t place = wr_section_begin(sink, WR_SECTION_FILTERS, FILTERS_VERSION, 0);
+	uint16_t version = f->binding > 0 ? FILTERS_VERSION_BINDINGS : FILTERS_VERSION;
+	size_t place = wr_section_begin(sink, WR_SECTION_FILTERS, version, 0);
 	for (uint32_t id = 0; id < f->limits.subscriptions_max; id++) {
 		const struct wr_filter_list *list = &f->lists[id];
 		if (list->count == 0)
@@ -239,8 +270,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 			.number = n, .from_seq = from_seq, .place = f->used_bytes, .bytes = bytes};
 		memcpy(f->text + f->used_bytes, text, bytes);
 		f->used_bytes += bytes;
-		f->given++;
-		f->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
+		add_to_counts(f, &view);
 	}
 	f->lists[id].count = count;
 	return 0;
@@ -249,7 +279,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 int wr_filters_load(struct wr_filters *f, uint32_t subscription_count, uint32_t version,
 		    const uint8_t *bytes, uint32_t length_bytes)
 {
-	if (version != FILTERS_VERSION)
+	if (version != FILTERS_VERSION && version != FILTERS_VERSION_BINDINGS)
 		return WEIR_E_FORMAT;
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	while (in.left_bytes > 0 && !in.failed) {

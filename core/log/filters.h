@@ -43,6 +43,7 @@ struct wr_filters {
 	uint32_t used_bytes;
 	uint64_t given;        /* of all subscriptions: whether there are any */
 	uint64_t copying;      /* of them, of JOIN_NOBODY */
+	uint64_t binding;      /* of them, of bindings */
 	wr_atomic_u64 changed; /* FT1: counts changes */
 };
 
@@ -71,6 +72,10 @@ static inline bool wr_filters_any(const struct wr_filters *f, uint32_t id)
 }
 /* Whether a subscription copies what nobody wants: that of its first filter says it for good. */
 bool wr_filters_copy(const struct wr_filters *f, uint32_t id);
+/* Whether it is a binding: copies what it wants to another topic. For good, too. */
+bool wr_filters_bind(const struct wr_filters *f, uint32_t id);
+/* Where its newest filter has copies go; WR_TARGET_NONE: nowhere, or it copies nothing. */
+uint32_t wr_filters_target(const struct wr_filters *f, uint32_t id);
 /* How many it was given: the number of the newest; 0: it has none. */
 static inline uint64_t wr_filters_count(const struct wr_filters *f, uint32_t id)
 {

@@ -32,6 +32,11 @@ static struct wr_settle_row *settled_of(const struct wr_copier *copier)
 	return &p->tables.settle.rows[s->row_first];
 }
 
+static const char *name_of(const struct wr_copier *copier)
+{
+	return copier->live->pipeline->tables.catalog.subscriptions[copier->live->id].name;
+}
+
 /* Where the log stands: nothing is on its way. */
 static void begin_again(struct wr_copier *copier)
 {
@@ -47,14 +52,16 @@ static void begin_again(struct wr_copier *copier)
 
 int wr_copier_start(struct weir_pipeline *p, struct wr_subscription_live *live)
 {
-	if (live->copier != NULL || !wr_filters_copy(&p->tables.filters, live->id))
+	bool binds = wr_filters_bind(&p->tables.filters, live->id);
+	if (live->copier != NULL || (!binds && !wr_filters_copy(&p->tables.filters, live->id)))
 		return 0;
 	uint32_t rows = p->tables.catalog.subscriptions[live->id].row_count;
 	size_t bytes = sizeof(struct wr_copier) + rows * sizeof(uint64_t);
 	struct wr_copier *copier = p->host.memory->ops->alloc(p->host.memory, bytes, 8);
 	if (copier == NULL)
 		return -ENOMEM;
-	*copier = (struct wr_copier){.live = live, .rows = rows, .block_bytes = bytes};
+	*copier = (struct wr_copier){
+		.live = live, .rows = rows, .binds = binds, .block_bytes = bytes};
 	begin_again(copier);
 	live->copier = copier;
 	return 0;
@@ -73,6 +80,7 @@ struct copy {
 	struct wr_record_view view; /* its chunk is pinned */
 	struct wr_event_copy copy;
 	struct wr_origin origin;
+	struct wr_copy_cause cause;
 	uint32_t target;
 };
 
@@ -123,11 +131,17 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 		.topic = r->topic,
 		.partition = wr_topic_partition(&p->tables.catalog.topics[r->topic], r, seq),
 		.subscription = copier->live->id,
-		.flags = WR_ORIGIN_UNROUTED,
+		.flags = copier->binds ? WR_ORIGIN_BOUND : WR_ORIGIN_UNROUTED,
 	};
 	c->target = wr_rules_target(p->router.rules, copier->live->id, seq);
 	c->copy = (struct wr_event_copy){
 		.view = &c->view, .origin = &c->origin, .origin_bytes = sizeof c->origin};
+	if (copier->binds) {
+		const struct weir_pos pos = {
+			.sequence = seq, .epoch = batch->epoch, .log = batch->log_id};
+		wr_copy_cause_of(&c->view, &pos, &c->cause);
+		c->copy.cause = &c->cause;
+	}
 	wr_event_copy_measure(&c->copy);
 	if (run->copy_count > 0 && run->bytes + c->copy.stride + PROGRESS_STRIDE > most)
 		return false;
@@ -258,8 +272,8 @@ static void wait_for(struct wr_copier *copier, uint64_t now_ns, const char *why)
 	struct weir_pipeline *p = copier->live->pipeline;
 	copier->after_ns = now_ns + FULL_RETRY_NS;
 	if (!copier->told)
-		wr_pipeline_say(p, "%s: events that nobody wanted cannot be copied (%s): they wait",
-				p->name, why);
+		wr_pipeline_say(p, "%s: events cannot be copied by '%s' (%s): they wait", p->name,
+				name_of(copier), why);
 	copier->told = true;
 }
 
@@ -275,10 +289,10 @@ static bool is_stuck(struct wr_copier *copier, const struct wr_portion *portion,
 	if (oldest == UINT64_MAX || copier->at_seq >= oldest)
 		return false;
 	wr_pipeline_say(p,
-			"%s: events from %llu to %llu have left before it was copied what of "
-			"them nobody wanted",
-			p->name, (unsigned long long)copier->at_seq,
-			(unsigned long long)oldest - 1);
+			"%s: events from %llu to %llu have left before '%s' copied what of them is "
+			"to be copied",
+			p->name, (unsigned long long)copier->at_seq, (unsigned long long)oldest - 1,
+			name_of(copier));
 	copier->at_seq = oldest;
 	return true;
 }

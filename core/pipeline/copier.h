@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies of what no subscription wanted, to the topic that its topic names for that. Why this way:
- * docs/design/unrouted-is-a-subscription.md.
+ * Copies of events to another topic of the log: by a binding what its filter wants, and what no
+ * subscription wanted to the topic that its topic names for that. Why this way:
+ * docs/design/unrouted-is-a-subscription.md, docs/design/bindings-are-subscriptions.md.
  *
- * It is a subscription of weir's own, in order of partitions, whose filter is what nobody else
- * wants. It has no members: the group step reads its bits (router.h) and hands runs to the log, in
+ * Each is a subscription of weir's own, in order of partitions; for what nobody wants its filter is
+ * that. It has no members: the group step reads its bits (router.h) and hands runs to the log, in
  * its own lane, each of copies and of the progress over what they are copies of. So a copy is there
  * exactly if the progress over its event is, whatever happens in between. What is not answered yet
  * is handed over behind one another; when a run is refused those behind it are, too, since they
  * begin where it should have ended, and it is begun again where the log stands.
  *
  *   copier.c          the group step's part
- *   topic_unrouted.c  the control call that says where copies go
+ *   topic_unrouted.c  the control call that says where copies go of what nobody wants
+ *   binding.c         bindings: the control calls, and which are refused
  */
 #ifndef WR_PIPELINE_COPIER_H
 #define WR_PIPELINE_COPIER_H
@@ -26,6 +28,7 @@ struct wr_copier {
 	uint64_t after_ns;   /* not before */
 	uint32_t on_way;     /* runs that are not answered */
 	uint32_t rows;
+	bool binds;   /* a binding's; else of what nobody wants */
 	bool refused; /* one of them was: all are waited for */
 	bool told;    /* options.log_fn was told why it waits */
 	size_t block_bytes;

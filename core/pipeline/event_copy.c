@@ -8,6 +8,8 @@ static bool is_copied(const struct wr_event_copy *copy, const struct wr_option *
 	switch (option->tag) {
 	case WR_OPTION_ORIGIN:
 		return copy->origin == NULL;
+	case WR_OPTION_CAUSATION:
+		return copy->cause == NULL;
 	case WR_OPTION_DELAY:
 	case WR_OPTION_TIME_TO_LIVE:
 		return false;
@@ -16,11 +18,48 @@ static bool is_copied(const struct wr_event_copy *copy, const struct wr_option *
 	}
 }
 
+/* Longer ids do not name a flow: the place does, so that a copy is never much larger. */
+#define FLOW_BYTES_MAX 128u
+
+void wr_copy_cause_of(const struct wr_record_view *view, const struct weir_pos *pos,
+		      struct wr_copy_cause *ret)
+{
+	struct wr_option option;
+	*ret = (struct wr_copy_cause){0};
+	ret->place_bytes = (uint16_t)weir_pos_text(pos, ret->place);
+	if (wr_option_find(view, WR_OPTION_CORRELATION, &option))
+		return;
+	bool named = wr_option_find(view, WR_OPTION_EVENT_ID, &option) &&
+		     option.value_bytes <= FLOW_BYTES_MAX;
+	ret->correlation = named ? option.value : (const void *)ret->place;
+	ret->correlation_bytes = named ? option.value_bytes : ret->place_bytes;
+}
+
+static uint32_t cause_bytes(const struct wr_copy_cause *cause)
+{
+	if (cause == NULL)
+		return 0;
+	return wr_option_size(cause->place_bytes) +
+	       (cause->correlation != NULL ? wr_option_size(cause->correlation_bytes) : 0);
+}
+
+static uint8_t *put_cause(uint8_t *at, const struct wr_copy_cause *cause)
+{
+	if (cause == NULL)
+		return at;
+	at += wr_option_put(at, WR_OPTION_CAUSATION, cause->place, cause->place_bytes);
+	if (cause->correlation != NULL)
+		at += wr_option_put(at, WR_OPTION_CORRELATION, cause->correlation,
+				    cause->correlation_bytes);
+	return at;
+}
+
 void wr_event_copy_measure(struct wr_event_copy *copy)
 {
 	const struct wr_record *head = copy->view->head;
 	struct wr_option option;
 	uint32_t given = copy->origin != NULL ? wr_option_size(copy->origin_bytes) : 0;
+	given += cause_bytes(copy->cause);
 	for (uint32_t at = 0; (at = wr_option_next(copy->view, at, &option)) != 0;)
 		if (is_copied(copy, &option))
 			given += wr_option_size(option.value_bytes);
@@ -44,6 +83,7 @@ void wr_event_copy_write(const struct wr_event_copy *copy, uint32_t topic, uint8
 	uint8_t *at = to + WR_RECORD_HEAD_BYTES;
 	if (copy->origin != NULL)
 		at += wr_option_put(at, WR_OPTION_ORIGIN, copy->origin, copy->origin_bytes);
+	at = put_cause(at, copy->cause);
 	for (uint32_t i = 0; (i = wr_option_next(view, i, &option)) != 0;)
 		if (is_copied(copy, &option))
 			at += wr_option_put(at, option.tag, option.value, option.value_bytes);

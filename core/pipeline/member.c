@@ -291,7 +291,7 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 				      "no subscription has this id");
 	if (p->subscriptions[subscription].copier != NULL)
 		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
-				      "it copies what nobody wants, and has no members");
+				      "it copies events to another topic, and has no members");
 	struct weir_member *m = wait_for_slot(p, false);
 	if (m == NULL)
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "members_max",

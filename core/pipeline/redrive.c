@@ -286,6 +286,7 @@ static int look_at(struct weir_redrive *r, uint32_t index)
 		return 0;
 	}
 	bool matches = item->kind == WEIR_ITEM_EVENT && weir_item_origin(item, &origin) &&
+		       !origin.bound && /* no letter: it would be copied again */
 		       is_for(r, item, &origin);
 	if (matches && r->options.action != WEIR_REDRIVE_LOOK) {
 		int rc = wr_redrive_send(r, index, wr_redrive_way(r, &origin));

@@ -160,6 +160,7 @@ static int build_one(void *context, const struct source *source)
 		.first_rule = b->rule_count,
 		.term_count = view.term_count,
 		.join = view.join,
+		.binds = view.binds,
 		.target = view.target,
 	};
 	for (uint32_t i = 0; i < view.term_count; i++) {

@@ -24,7 +24,8 @@ struct wr_program {
 	uint32_t term_count; /* 0: it wants everything */
 	uint32_t negated;    /* bits of the terms that must not hold */
 	enum wr_filter_join join;
-	uint32_t target; /* of JOIN_NOBODY: where what no other program wants is copied to */
+	bool binds;      /* of a binding */
+	uint32_t target; /* of JOIN_NOBODY and of a binding: where what it wants is copied to */
 	bool alone;      /* each rule that holds makes it hold; else it is asked for each event */
 	uint64_t number; /* of its version (core/log/filters.h) */
 	uint64_t from_seq, end_seq; /* where it counts; equal: nowhere */
@@ -75,7 +76,7 @@ void wr_rules_destroy(struct wr_rules *rules);
 
 /* Of topics whose events may be wanted by nobody: since when somebody wants all of them. */
 void wr_rules_look_for_plain(struct wr_rules *rules, struct weir_pipeline *p);
-/* Where what nobody wants at `seq` is copied to by a subscription; WR_TARGET_NONE: nowhere. */
+/* Where what it wants at `seq` is copied to by a subscription; WR_TARGET_NONE: nowhere. */
 uint32_t wr_rules_target(const struct wr_rules *rules, uint32_t subscription, uint64_t seq);
 /* Calls `take` for the program that copies what nobody wants of a topic at `seq`, if one does. */
 void wr_rules_take_unrouted(const struct wr_rules *rules, uint32_t topic, uint64_t seq,

@@ -113,6 +113,8 @@ static void set_ranges(struct weir_pipeline *p, struct wr_rules *rules)
 			note_forgotten(p, rules, id, program->from_seq);
 		program->from_seq = v->from_seq;
 		program->end_seq = next != NULL ? next->from_seq : UINT64_MAX;
+		if (program->binds && program->target == WR_TARGET_NONE)
+			program->end_seq = program->from_seq; /* it binds no more: nothing */
 		if (WR_BUG(FILTER_AT_ONCE) && next != NULL)
 			program->end_seq = 0; /* and the newest counts for what was before it */
 		else if (WR_BUG(FILTER_AT_ONCE))

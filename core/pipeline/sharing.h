@@ -8,7 +8,7 @@
  *   share_length.c   how many wait, and which go where there are too many
  *   share_seek.c     moves it to another place
  *   share_suspects.c opens after the process had died
- *   dead_letter.c    an event's way to the dead letters; dead_letter_cycle.c: not back to it
+ *   dead_letter.c    an event's way to the dead letters; topic_ways.c: not back to it
  *   share_poll.c     the member's: what it was given, in place
  *   share_ack.c      what it says of it
  *
@@ -207,9 +207,6 @@ void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
 /* What became of a record of the group's. */
 void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 			 const struct wr_reply *reply);
-/* Whether what goes to a topic comes back, by dead letters alone, to who reads these topics. */
-bool wr_dead_letters_come_back(struct weir_pipeline *p, const uint32_t *topics,
-			       uint32_t topic_count, uint32_t dead_letters);
 /* At open: what was outstanding when the process died is suspect. Before it is restored. */
 void wr_sharing_suspect(struct wr_sharing *sharing);
 /* Whether nothing is to be handed out yet: that the process had died is not durable. In *ret_work

@@ -5,6 +5,7 @@
 
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/subscription_filter.h"
+#include "core/pipeline/topic_ways.h"
 
 #define OUTSTANDING_MAX_DEFAULT 4096u
 
@@ -236,7 +237,7 @@ static int resolve_dead_letters(struct weir_pipeline *p, const struct weir_subsc
 			return wr_problem_set(problem, -EINVAL, "dead_letters",
 					      "it reads this topic itself: what is dead would come "
 					      "back");
-	if (wr_dead_letters_come_back(p, control->topics, control->topic_count, *ret_topic))
+	if (wr_ways_lead(p, *ret_topic, control->topics, control->topic_count))
 		return wr_problem_set(problem, -EINVAL, "dead_letters",
 				      "a subscription over this topic has dead letters, too, and "
 				      "by these, or those of others, what is dead would come back");
@@ -375,6 +376,10 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		return wr_problem_set(problem, WEIR_E_EXISTS, "name",
 				      "a subscription that copies what nobody wants of a topic has "
 				      "the name 'unrouted.' and the topic's: weir's own");
+	if (exists && wr_filters_bind(&p->tables.filters, found) != call->binds)
+		return wr_problem_set(problem, WEIR_E_EXISTS, "name",
+				      call->binds ? "a subscription has the name already"
+						  : "a binding has the name already");
 	bool filtered = wants && !exists;
 	if (filtered)
 		rc = wr_filter_call_compile(p, call,
@@ -434,7 +439,10 @@ int wr_subscription_create_filtered(struct weir_pipeline *p,
 				    const struct wr_filter_call *call, uint32_t *ret_id,
 				    struct weir_problem *problem)
 {
-	return create(p, o, call, true, ret_id, problem);
+	hold_places(p);
+	int rc = create(p, o, call, true, ret_id, problem);
+	release_places(p);
+	return rc;
 }
 
 /* ---- seeking ---- */
@@ -516,6 +524,6 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	if (p->subscriptions[subscription].copier != NULL)
 		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
-				      "it copies what nobody wants, each event once");
+				      "it copies events to another topic, each once");
 	return seek_started(p, &p->subscriptions[subscription], to, at, timeout_ns, reterr_problem);
 }

@@ -19,9 +19,8 @@ static int refuse(struct weir_problem *problem, int code, const char *text)
 	return wr_problem_set(problem, code, "filter", text);
 }
 
-/* The public struct as the record has it. */
-static int view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,
-		   struct weir_problem *problem)
+int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,
+		      struct weir_problem *problem)
 {
 	*ret = (struct wr_filter_view){0};
 	if (filter == NULL)
@@ -59,7 +58,7 @@ int wr_filter_call_begin(struct weir_pipeline *p, const struct weir_subscription
 {
 	struct wr_filter_view view;
 	*ret = (struct wr_filter_call){0};
-	int rc = view_of(filter, &view, problem);
+	int rc = wr_filter_view_of(filter, &view, problem);
 	return rc == 0 ? wr_filter_call_of(p, &view, ret, problem) : rc;
 }
 
@@ -88,6 +87,7 @@ int wr_filter_call_of(struct weir_pipeline *p, const struct wr_filter_view *filt
 	ret->filter = ret->record + ret->record_bytes;
 	ret->filter_bytes = wr_filter_write(filter, ret->filter);
 	ret->copies = filter->join == WR_FILTER_JOIN_NOBODY;
+	ret->binds = filter->binds;
 	return 0;
 }
 
@@ -189,10 +189,14 @@ int weir_subscription_set_filter(struct weir_pipeline *p, uint32_t subscription,
 	if (rc != 0)
 		return rc;
 	wr_control_lock(p);
-	rc = wr_filters_copy(&p->tables.filters, subscription)
-		     ? wr_problem_set(reterr_problem, -EINVAL, "subscription",
-				      "it copies what nobody wants: weir_topic_set_unrouted()")
-		     : wr_filter_call_change(p, &call, subscription, &sequence, reterr_problem);
+	if (wr_filters_copy(&p->tables.filters, subscription))
+		rc = wr_problem_set(reterr_problem, -EINVAL, "subscription",
+				    "it copies what nobody wants: weir_topic_set_unrouted()");
+	else if (wr_filters_bind(&p->tables.filters, subscription))
+		rc = wr_problem_set(reterr_problem, -EINVAL, "subscription",
+				    "it is a binding: weir_binding_create()");
+	else
+		rc = wr_filter_call_change(p, &call, subscription, &sequence, reterr_problem);
 	wr_filter_call_end(p, &call);
 	wr_control_unlock(p);
 	if (rc == 0 && ret_sequence != NULL)

@@ -15,6 +15,7 @@ struct wr_filter_call {
 	uint8_t *filter; /* in it: where the payload of a FILTER record goes, encoded */
 	uint32_t filter_bytes;
 	bool copies; /* it wants what nobody else does */
+	bool binds;  /* it is a binding's */
 };
 
 /*
@@ -49,7 +50,8 @@ int wr_subscription_create_filtered(struct weir_pipeline *p,
 				    const struct wr_filter_call *call, uint32_t *ret_id,
 				    struct weir_problem *problem);
 
-/* Where what nobody wants of a topic goes now; WR_TARGET_NONE: nowhere (topic_unrouted.c). */
-uint32_t wr_unrouted_target(struct weir_pipeline *p, uint32_t topic);
+/* The public struct as the record has it; NULL: everything. 0, -EINVAL, WEIR_E_TOO_BIG. */
+int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,
+		      struct weir_problem *problem);
 
 #endif

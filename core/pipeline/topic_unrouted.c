@@ -9,6 +9,7 @@
 #include "core/pipeline/copier.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/subscription_filter.h"
+#include "core/pipeline/topic_ways.h"
 
 #define PREFIX "unrouted."
 
@@ -21,18 +22,6 @@ static uint32_t find(struct weir_pipeline *p, uint32_t topic)
 		    p->tables.catalog.subscriptions[id].topics[0] == topic)
 			return id;
 	return UINT32_MAX;
-}
-
-uint32_t wr_unrouted_target(struct weir_pipeline *p, uint32_t topic)
-{
-	const struct wr_filters *f = &p->tables.filters;
-	struct wr_filter_view view = {.target = WR_TARGET_NONE};
-	uint32_t id = f->copying > 0 ? find(p, topic) : UINT32_MAX;
-	if (id == UINT32_MAX)
-		return WR_TARGET_NONE;
-	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
-	(void)wr_filter_read(f->text + v->place, v->bytes, &view);
-	return view.target;
 }
 
 static int check(struct weir_pipeline *p, uint32_t topic, uint32_t target,
@@ -55,7 +44,7 @@ static int check(struct weir_pipeline *p, uint32_t topic, uint32_t target,
 	if (target == topic)
 		return wr_problem_set(problem, -EINVAL, "target",
 				      "the topic itself: it would never be wanted there, either");
-	if (target != WEIR_UNROUTED_NONE && wr_dead_letters_come_back(p, &topic, 1, target))
+	if (target != WEIR_UNROUTED_NONE && wr_ways_lead(p, target, &topic, 1))
 		return wr_problem_set(problem, -EINVAL, "target",
 				      "what nobody wants would come back: by unrouted events or "
 				      "dead letters of that topic's");
@@ -114,9 +103,11 @@ int weir_topic_unrouted(struct weir_pipeline *p, uint32_t topic, uint32_t *ret_t
 	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
 		rc = WEIR_E_UNKNOWN_NAME;
 	if (rc == 0) {
-		*ret_target = wr_unrouted_target(p, topic);
+		uint32_t id = find(p, topic);
+		*ret_target = id != UINT32_MAX ? wr_filters_target(&p->tables.filters, id)
+					       : WR_TARGET_NONE;
 		if (ret_subscription != NULL)
-			*ret_subscription = find(p, topic);
+			*ret_subscription = id;
 	}
 	wr_control_unlock(p);
 	return rc;

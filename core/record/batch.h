@@ -48,6 +48,8 @@
 #define WR_BATCH_UNROUTED 4u
 /* In features_must: it holds a topic that can grow, or a growth (control.h). */
 #define WR_BATCH_MAPS 8u
+/* In features_must: a filter of a binding (filter_record.h). */
+#define WR_BATCH_BINDINGS 16u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#define FLAG_NEGATED 1u
+#define FLAG_NEGATED 1u /* of a term */
+#define FLAG_BINDS 1u   /* of a filter */
 
 static bool read_term(struct wr_cursor *in, struct wr_filter_term *term)
 {
@@ -18,20 +19,26 @@ static bool read_term(struct wr_cursor *in, struct wr_filter_term *term)
 	return term->pattern != NULL;
 }
 
+static bool has_target(const struct wr_filter_view *filter)
+{
+	return filter->binds || filter->join == WR_FILTER_JOIN_NOBODY;
+}
+
 bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_view *ret)
 {
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	const uint8_t *head = wr_take(&in, WR_FILTER_HEAD_BYTES);
 	if (head == NULL || length_bytes > WR_FILTER_BYTES_MAX || head[0] > WR_FILTER_JOIN_NOBODY ||
-	    head[1] != 0)
+	    (head[1] & ~FLAG_BINDS) != 0)
 		return false;
 	ret->join = (enum wr_filter_join)head[0];
+	ret->binds = (head[1] & FLAG_BINDS) != 0;
 	ret->term_count = wr_get_u16(head + 2);
-	ret->target = WR_TARGET_NONE;
-	if (ret->join == WR_FILTER_JOIN_NOBODY) {
-		ret->target = wr_take_u32(&in);
-		return ret->term_count == 0 && !in.failed && in.left_bytes == 0;
-	}
+	ret->target = has_target(ret) ? wr_take_u32(&in) : WR_TARGET_NONE;
+	if (in.failed)
+		return false;
+	if (ret->join == WR_FILTER_JOIN_NOBODY)
+		return ret->term_count == 0 && !ret->binds && in.left_bytes == 0;
 	if (ret->term_count > WR_FILTER_TERMS_MAX || (ret->term_count == 0 && head[0] != 0))
 		return false;
 	for (uint32_t i = 0; i < ret->term_count; i++)
@@ -42,8 +49,7 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter)
 {
-	uint64_t bytes = WR_FILTER_HEAD_BYTES +
-			 (filter->join == WR_FILTER_JOIN_NOBODY ? sizeof(uint32_t) : 0);
+	uint64_t bytes = WR_FILTER_HEAD_BYTES + (has_target(filter) ? sizeof(uint32_t) : 0);
 	for (uint32_t i = 0; i < filter->term_count; i++)
 		bytes += WR_FILTER_TERM_BYTES + (uint64_t)filter->terms[i].pattern_bytes;
 	return bytes;
@@ -53,9 +59,9 @@ uint32_t wr_filter_write(const struct wr_filter_view *filter, uint8_t *to)
 {
 	uint8_t *at = to + WR_FILTER_HEAD_BYTES;
 	to[0] = (uint8_t)filter->join;
-	to[1] = 0;
+	to[1] = filter->binds ? FLAG_BINDS : 0;
 	wr_put_u16(to + 2, (uint16_t)filter->term_count);
-	if (filter->join == WR_FILTER_JOIN_NOBODY) {
+	if (has_target(filter)) {
 		wr_put_u32(at, filter->target);
 		at += sizeof filter->target;
 	}

@@ -5,9 +5,10 @@
  *
  *   offset  bytes
  *        0      1  join         0: all terms must hold, 1: one of them, 2: what nobody else wants
- *        1      1  zero
+ *        1      1  flags        1: of a binding: copies of what it wants go to another topic
  *        2      2  term_count   0: every event is wanted
- *        4         terms, each:
+ *        4         of a binding: u32 topic, where copies go; UINT32_MAX: nowhere, from here on
+ *                 then terms, each:
  *                  u8 kind (enum weir_filter_kind), u8 flags (1: negated), u16 zero,
  *                  u32 pattern_bytes, the pattern
  *                                of join 2, which has no terms: u32 topic, where copies of that go;
@@ -38,7 +39,7 @@ enum wr_filter_join {
 		2, /* of a subscription that is weir's own (core/pipeline/copier.h) */
 };
 
-/* Of JOIN_NOBODY: no topic. */
+/* Of JOIN_NOBODY and of a binding: no topic. */
 #define WR_TARGET_NONE UINT32_MAX
 
 struct wr_filter_term {
@@ -50,7 +51,8 @@ struct wr_filter_term {
 
 struct wr_filter_view {
 	enum wr_filter_join join;
-	uint32_t target; /* of JOIN_NOBODY */
+	bool binds;      /* of a binding (core/pipeline/copier.h); join is ALL or ANY */
+	uint32_t target; /* of JOIN_NOBODY, and of a binding */
 	uint32_t term_count;
 	struct wr_filter_term terms[WR_FILTER_TERMS_MAX];
 };

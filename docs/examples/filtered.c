@@ -51,10 +51,11 @@ int main(void)
 		.join = WEIR_FILTER_ALL, .term_count = 2, .terms = wanted};
 	const struct weir_subscription_filter orders = {.term_count = 1, .terms = wanted};
 	struct weir_options options;
-	struct weir_topic_options topic_options, lost_options;
+	struct weir_topic_options topic_options, lost_options, audit_options;
 	struct weir_subscription_options readers;
+	struct weir_binding_options binding;
 	struct weir_member *member = NULL;
-	uint32_t subscription, lost;
+	uint32_t subscription, lost, audit;
 
 	weir_options_init(&options);
 	options.dir = "filtered.journal";
@@ -63,22 +64,30 @@ int main(void)
 	topic_options.name = "orders";
 	weir_topic_options_init(&lost_options);
 	lost_options.name = "lost";
+	weir_topic_options_init(&audit_options);
+	audit_options.name = "audit";
 	weir_subscription_options_init(&readers);
 	readers.name = "large-orders";
 	readers.topics = &topic_options.name;
 	readers.topic_count = 1;
 	readers.filter = &both;
-	bool good =
-		weir_open(&options, &pipeline, &why) == 0 &&
-		weir_topic_create(pipeline, &lost_options, &lost, &why) == 0 &&
-		weir_topic_create(pipeline, &topic_options, &topic, &why) == 0 &&
-		weir_topic_set_unrouted(pipeline, topic, lost, NULL, &why) == 0 &&
-		weir_subscription_create(pipeline, &readers, &subscription, &why) == 0 &&
-		weir_producer_open(pipeline, NULL, &producer, &why) == 0 &&
-		publish("{\"total\": 250}") && publish("{\"total\": 20}") &&
-		weir_subscription_set_filter(pipeline, subscription, &orders, NULL, &why) == 0 &&
-		publish("{\"total\": 30}") &&
-		weir_member_join(pipeline, subscription, NULL, &member, &why) == 0;
+	bool good = weir_open(&options, &pipeline, &why) == 0 &&
+		    weir_topic_create(pipeline, &lost_options, &lost, &why) == 0 &&
+		    weir_topic_create(pipeline, &audit_options, &audit, &why) == 0 &&
+		    weir_topic_create(pipeline, &topic_options, &topic, &why) == 0 &&
+		    weir_topic_set_unrouted(pipeline, topic, lost, NULL, &why) == 0 &&
+		    weir_subscription_create(pipeline, &readers, &subscription, &why) == 0;
+	weir_binding_options_init(&binding);
+	binding.name = "large-orders-to-audit";
+	binding.source = topic;
+	binding.target = audit;
+	binding.filter = &both;
+	good = good && weir_binding_create(pipeline, &binding, NULL, &why) == 0 &&
+	       weir_producer_open(pipeline, NULL, &producer, &why) == 0 &&
+	       publish("{\"total\": 250}") && publish("{\"total\": 20}") &&
+	       weir_subscription_set_filter(pipeline, subscription, &orders, NULL, &why) == 0 &&
+	       publish("{\"total\": 30}") &&
+	       weir_member_join(pipeline, subscription, NULL, &member, &why) == 0;
 	good = good && print(member, 2); // 250 by the first filter, 30 by the second
 	weir_member_leave(member, WEIR_FOREVER);
 	member = NULL;
@@ -88,6 +97,13 @@ int main(void)
 	good = good && weir_subscription_create(pipeline, &readers, &subscription, &why) == 0 &&
 	       weir_member_join(pipeline, subscription, NULL, &member, &why) == 0 &&
 	       print(member, 1); // 20
+	weir_member_leave(member, WEIR_FOREVER);
+	member = NULL;
+	readers.name = "auditors";
+	readers.topics = &audit_options.name;
+	good = good && weir_subscription_create(pipeline, &readers, &subscription, &why) == 0 &&
+	       weir_member_join(pipeline, subscription, NULL, &member, &why) == 0 &&
+	       print(member, 1); // the copy of 250
 	if (!good)
 		fprintf(stderr, "%s %s\n", why.field, why.text);
 	weir_member_leave(member, WEIR_FOREVER);

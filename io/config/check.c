@@ -453,6 +453,7 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	check_options(findings, root, values);
 	check_topics(findings, root, values);
 	check_subscriptions(findings, root, values);
+	wr_config_check_bindings(findings, root, values);
 	wr_config_check_alerts(findings, root, values);
 	wr_config_check_run(findings, root, values);
 	wr_config_check_bridges(findings, root, values);

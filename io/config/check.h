@@ -87,6 +87,11 @@ void wr_config_check_unrouted(struct wr_config_findings *findings,
 			      const struct wr_config_topic *topic,
 			      const struct wr_config_node *item);
 
+/* Bindings of topics (check_bindings.c). */
+void wr_config_check_bindings(struct wr_config_findings *findings,
+			      const struct wr_config_node *root,
+			      const struct wr_config_values *values);
+
 /* The filter of a subscription: its terms have one pattern each, and that compiles
  * (check_filter.c). */
 void wr_config_check_filter(struct wr_config_findings *findings,

@@ -22,6 +22,7 @@ struct weir_config {
 	struct wr_placed placed[WR_CONFIG_REQUESTS_MAX];
 	struct weir_topic_options *topics;
 	struct weir_subscription_options *subscriptions;
+	struct weir_binding_options *bindings; /* but for their topics' ids */
 	struct weir_alert_rule *alerts;
 	struct weir_config_source *sources;
 	struct weir_config_sink *sinks; /* one a subscription */
@@ -33,6 +34,9 @@ const struct weir_topic_schema *wr_config_make_schema(struct weir_config *config
 						      const struct wr_config_follows *from);
 const struct weir_subscription_filter *wr_config_make_filter(struct weir_config *config,
 							     const struct wr_config_filter *from);
+
+/* `bindings` of the values. False: no memory. */
+bool wr_config_make_bindings(struct weir_config *config);
 
 /* `sources` and `sinks` of the values. False: no memory. */
 bool wr_config_make_run(struct weir_config *config);

@@ -30,6 +30,7 @@ extern const struct wr_config_section wr_config_machine;         /* keys_threads
 extern const struct wr_config_section wr_config_threads;         /* the same */
 extern const struct wr_config_section wr_config_topics;          /* keys_topics.c */
 extern const struct wr_config_section wr_config_subscriptions;   /* the same */
+extern const struct wr_config_section wr_config_bindings;        /* the same */
 extern const struct wr_config_section wr_config_sources;         /* keys_run.c */
 extern const struct wr_config_section wr_config_sink;            /* the same */
 extern const struct wr_config_section wr_config_run;             /* the same */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table: topics and subscriptions. */
+/* The table: topics, subscriptions and bindings. */
 #include "io/config/keys_inner.h"
 
 /* ---- topics ---- */
@@ -230,23 +230,23 @@ _Static_assert(offsetof(struct wr_config_term, is.which) == 0, "an item that is 
 static const struct wr_config_section term_section = {
 	.keys = term_keys, .struct_bytes = sizeof(struct wr_config_term)};
 
+#define FILTER_KEYS(structure)                                                                     \
+	{.name = "all",                                                                            \
+	 AT(structure, filter.all),                                                                \
+	 .type = WR_CONFIG_LIST,                                                                   \
+	 .item = WR_CONFIG_ONE_OF,                                                                 \
+	 .section = &term_section,                                                                 \
+	 .min = 1,                                                                                 \
+	 .max = WEIR_FILTER_TERMS_MAX,                                                             \
+	 .doc = "All of them have to hold"},                                                       \
+	{                                                                                          \
+		.name = "any", AT(structure, filter.any), .type = WR_CONFIG_LIST,                  \
+		.item = WR_CONFIG_ONE_OF, .section = &term_section, .min = 1,                      \
+		.max = WEIR_FILTER_TERMS_MAX, .doc = "One of them has to hold"                     \
+	}
+
 static const struct wr_config_key filter_keys[] = {
-	{.name = "all",
-	 SUBSCRIPTION(filter.all),
-	 .type = WR_CONFIG_LIST,
-	 .item = WR_CONFIG_ONE_OF,
-	 .section = &term_section,
-	 .min = 1,
-	 .max = WEIR_FILTER_TERMS_MAX,
-	 .doc = "All of them have to hold"},
-	{.name = "any",
-	 SUBSCRIPTION(filter.any),
-	 .type = WR_CONFIG_LIST,
-	 .item = WR_CONFIG_ONE_OF,
-	 .section = &term_section,
-	 .min = 1,
-	 .max = WEIR_FILTER_TERMS_MAX,
-	 .doc = "One of them has to hold"},
+	FILTER_KEYS(struct wr_config_subscription),
 	{0},
 };
 
@@ -395,3 +395,50 @@ static const struct wr_config_key subscription_keys[] = {
 
 const struct wr_config_section wr_config_subscriptions = {
 	.keys = subscription_keys, .struct_bytes = sizeof(struct wr_config_subscription)};
+
+/* ---- bindings ---- */
+
+#define BINDING(member) AT(struct wr_config_binding, member)
+
+static const struct wr_config_key binding_filter_keys[] = {
+	FILTER_KEYS(struct wr_config_binding),
+	{0},
+};
+
+static const struct wr_config_section binding_filter_section = {.keys = binding_filter_keys};
+
+static const struct wr_config_key binding_keys[] = {
+	{.name = "name",
+	 BINDING(name),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .required = true,
+	 .doc = "Its name, which no subscription has; its progress is kept under it"},
+	{.name = "source",
+	 BINDING(source),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .required = true,
+	 .doc = "The topic whose events are copied: a name from the file's topics"},
+	{.name = "target",
+	 BINDING(target),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .required = true,
+	 .doc = "The topic that gets the copies: a name from the file's topics"},
+	{.name = "filter",
+	 BINDING(filter.join),
+	 .type = WR_CONFIG_ONE_OF,
+	 .section = &binding_filter_section,
+	 .absent = "every event",
+	 .doc = "Which of them; another one, or another target, is a change from now on"},
+	{.name = "start",
+	 BINDING(start),
+	 .type = WR_CONFIG_POINT,
+	 .fallback = "newest",
+	 .doc = "Where it starts when it is made, not when it is found"},
+	{0},
+};
+
+const struct wr_config_section wr_config_bindings = {
+	.keys = binding_keys, .struct_bytes = sizeof(struct wr_config_binding)};

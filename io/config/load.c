@@ -189,7 +189,8 @@ static int read_config(struct weir_config *config, unsigned flags, struct weir_p
 			wr_config_check_stage_classes(findings, config->root, &config->values,
 						      config->placed);
 	}
-	if (!make_topics(config) || !make_subscriptions(config) || !make_alerts(config) ||
+	if (!make_topics(config) || !make_subscriptions(config) ||
+	    !wr_config_make_bindings(config) || !make_alerts(config) ||
 	    !wr_config_make_run(config) || !wr_config_make_bridges(config))
 		findings->out_of_memory = true;
 	return 0;

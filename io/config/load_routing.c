@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters of subscriptions, and the subjects that topics follow, as weir.h has them. */
+/* Filters of subscriptions, bindings, and the subjects that topics follow, as weir.h has them. */
+#include <weir/binding.h>
 #include <weir/registry.h>
 
 #include "io/config/check.h"
@@ -43,4 +44,20 @@ const struct weir_subscription_filter *wr_config_make_filter(struct weir_config 
 		.terms = terms,
 	};
 	return to;
+}
+
+bool wr_config_make_bindings(struct weir_config *config)
+{
+	const struct wr_config_binding *from = config->values.bindings.items;
+	uint32_t count = config->values.bindings.count;
+	config->bindings = wr_config_alloc(&config->arena, count * sizeof *config->bindings);
+	for (uint32_t i = 0; i < count && config->bindings != NULL; i++) {
+		struct weir_binding_options *to = &config->bindings[i];
+		weir_binding_options_init(to);
+		to->name = from[i].name;
+		to->filter = wr_config_make_filter(config, &from[i].filter);
+		to->start = from[i].start.start;
+		to->start_at = from[i].start.at;
+	}
+	return config->bindings != NULL;
 }

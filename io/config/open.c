@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/binding.h>
+
 #include "io/config/check.h"
 #include "io/config/config.h"
 
@@ -84,6 +86,26 @@ static int set_unrouted(const struct weir_config *config, struct weir_pipeline *
 	return 0;
 }
 
+/* Likewise. */
+static int make_bindings(const struct weir_config *config, struct weir_pipeline *pipeline,
+			 struct weir_problem *problem)
+{
+	const struct wr_config_binding *from = config->values.bindings.items;
+	for (uint32_t i = 0; i < config->values.bindings.count; i++) {
+		struct weir_binding_options o = config->bindings[i];
+		int rc = weir_topic_find(pipeline, from[i].source, &o.source);
+		if (rc == 0)
+			rc = weir_topic_find(pipeline, from[i].target, &o.target);
+		if (rc == 0)
+			rc = weir_binding_create(pipeline, &o, NULL, problem);
+		if (rc == 0)
+			continue;
+		prepend_place(config, item_place(config, "bindings", i), problem);
+		return rc;
+	}
+	return 0;
+}
+
 /*
  * A topic that the log has with fewer partitions grows, if it is the same in everything else: that
  * is asked first, since a growth stays.
@@ -121,7 +143,8 @@ static int create(const struct weir_config *config, struct weir_pipeline *pipeli
 		return rc;
 	}
 	/* Behind them: they want what they want from here on. */
-	return set_unrouted(config, pipeline, problem);
+	int rc = make_bindings(config, pipeline, problem);
+	return rc != 0 ? rc : set_unrouted(config, pipeline, problem);
 }
 
 /* On this machine. The config's findings are not touched: a copy takes what is found. */

@@ -213,6 +213,15 @@ struct wr_config_bridge {
 	struct wr_config_rabbitmq_source rabbitmq_source;
 };
 
+/* Copies of what a filter wants of one topic to another. */
+struct wr_config_binding {
+	const char *name;
+	const char *source;
+	const char *target;
+	struct wr_config_filter filter;
+	struct wr_config_point start;
+};
+
 struct wr_config_alert {
 	const char *name;
 	const char *subscription; /* NULL: each */
@@ -294,6 +303,7 @@ struct wr_config_values {
 	struct wr_config_numa numa;
 	struct wr_config_list topics;        /* struct wr_config_topic */
 	struct wr_config_list subscriptions; /* struct wr_config_subscription */
+	struct wr_config_list bindings;      /* struct wr_config_binding */
 	struct wr_config_list alerts;        /* struct wr_config_alert */
 	struct wr_config_list sources;       /* struct wr_config_input */
 	struct wr_config_list bridges;       /* struct wr_config_bridge */

@@ -203,12 +203,15 @@ def document_with(path, value):
     # What must be there besides, so that only the value is judged.
     needed = {'journal': {'dir': 'x'}, 'topics': {'name': 'a'},
               'subscriptions': {'name': 's', 'topics': ['a']},
+              'bindings': {'name': 'b', 'source': 'y', 'target': 'z'},
               'sources': {'name': 'i', 'topic': 'a', 'from': 'stdin'},
               'stages': {'name': 'a', 'source': True},
               'rings': {'from': ['a'], 'to': 'b', 'slot': 8}}
     document = {}
     if path[0] in ('subscriptions', 'sources', 'bench'):
         document['topics'] = [{'name': 'a'}]
+    if path[0] == 'bindings':
+        document['topics'] = [{'name': name} for name in 'ayz']
     if path[0] == 'bench':
         document['journal'] = {'dir': 'x'}
     if path[0] == 'rings':

@@ -27,6 +27,7 @@ WHOLE, SPARSE = 0, 3
 FILTERS = 1
 SCHEMAS = 2
 UNROUTED = 4
+BINDINGS = 16
 MAPS = 8
 
 
@@ -222,7 +223,7 @@ class Batch:
          self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
-        if fmt != 1 or must & ~(FILTERS | SCHEMAS | UNROUTED | MAPS) != 0:
+        if fmt != 1 or must & ~(FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS) != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes
 

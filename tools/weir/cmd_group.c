@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <weir/binding.h>
 #include <weir/dead_letters.h>
 #include <weir/event.h>
 
@@ -135,6 +136,34 @@ static const char *topic_name(struct weir_pipeline *p, uint32_t id)
 	return weir_topic_info(p, id, &name, NULL) == 0 ? name : "?";
 }
 
+/* Where one of weir's own copies to. */
+static const char *target_name(struct weir_pipeline *p, const struct weir_binding *binding)
+{
+	return binding->target == WEIR_BINDING_NONE ? "nowhere" : topic_name(p, binding->target);
+}
+
+static void json_binding(struct weir_pipeline *p, struct json_out *j, const char *name)
+{
+	struct weir_binding binding;
+	uint32_t id;
+	if (weir_subscription_find(p, name, &id) != 0 || weir_binding_info(p, id, &binding) != 0)
+		return;
+	json_object(j, "copies");
+	json_text(j, "what", binding.unrouted ? "unrouted" : "binding");
+	if (binding.target != WEIR_BINDING_NONE)
+		json_text(j, "target", topic_name(p, binding.target));
+	json_close(j);
+}
+
+static void print_binding(struct weir_pipeline *p, const char *name)
+{
+	struct weir_binding binding;
+	uint32_t id;
+	if (weir_subscription_find(p, name, &id) == 0 && weir_binding_info(p, id, &binding) == 0)
+		printf(", %s %s", binding.unrouted ? "unrouted to" : "copied to",
+		       target_name(p, &binding));
+}
+
 static void json_info(struct weir_pipeline *p, struct json_out *j,
 		      const struct weir_subscription_info *info)
 {
@@ -144,6 +173,7 @@ static void json_info(struct weir_pipeline *p, struct json_out *j,
 	for (uint32_t i = 0; i < info->topic_count; i++)
 		json_text(j, NULL, topic_name(p, info->topics[i]));
 	json_close(j);
+	json_binding(p, j, info->name);
 	json_u64(j, "partitions", info->partition_count);
 	json_u64(j, "position", info->position);
 	if (info->order == WEIR_ORDER_PARTITION)
@@ -157,6 +187,7 @@ static void print_info(struct weir_pipeline *p, const struct weir_subscription_i
 	printf("%s: order %s,", info->name, order_names[info->order]);
 	for (uint32_t i = 0; i < info->topic_count; i++)
 		printf(" %s", topic_name(p, info->topics[i]));
+	print_binding(p, info->name);
 	printf(", next %llu", (unsigned long long)info->position);
 	if (info->order != WEIR_ORDER_PARTITION)
 		printf(", %llu of %u outstanding", (unsigned long long)info->outstanding,

@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include <weir/binding.h>
+
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
@@ -54,6 +56,33 @@ static const struct cli_command commands[] = {
 		  .arguments_max = 3},
 };
 
+/* Where events of it are copied to, by bindings and as what nobody wants. */
+static void print_copies(struct weir_pipeline *p, uint32_t topic, struct json_out *j)
+{
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
+	struct weir_binding binding;
+	const char *target;
+	if (j != NULL)
+		json_array(j, "copies");
+	for (uint32_t id = 0; weir_subscription_info(p, id, &info) == 0; id++) {
+		if (weir_binding_info(p, id, &binding) != 0 || binding.source != topic ||
+		    weir_topic_info(p, binding.target, &target, NULL) != 0)
+			continue;
+		if (j == NULL) {
+			printf("  %s %s (%s)\n", binding.unrouted ? "unrouted to" : "copied to",
+			       target, info.name);
+			continue;
+		}
+		json_object(j, NULL);
+		json_text(j, "what", binding.unrouted ? "unrouted" : "binding");
+		json_text(j, "target", target);
+		json_text(j, "subscription", info.name);
+		json_close(j);
+	}
+	if (j != NULL)
+		json_close(j);
+}
+
 static void one(struct weir_pipeline *p, uint32_t topic, struct json_out *j)
 {
 	const char *name;
@@ -66,12 +95,15 @@ static void one(struct weir_pipeline *p, uint32_t topic, struct json_out *j)
 		json_text(j, "name", name);
 		json_u64(j, "partitions", partitions);
 		json_u64(j, "partitions_max", partitions_max);
+		print_copies(p, topic, j);
 		json_close(j);
 	} else if (partitions_max > partitions) {
 		printf("%s: %u partitions, up to %u\n", name, partitions, partitions_max);
 	} else {
 		printf("%s: %u partitions\n", name, partitions);
 	}
+	if (j == NULL)
+		print_copies(p, topic, NULL);
 }
 
 static int run_ls(struct weir_pipeline *p, uint32_t only)

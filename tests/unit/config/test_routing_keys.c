@@ -129,6 +129,19 @@ Test(routing_keys, what_is_wrong_is_told_at_its_place, .timeout = 60)
 		{FILTERED("      all:\n        - eventbridge: '{\"a\": '\n"), "is no JSON"},
 		{"topics: [{name: a, schema: {prefix: yes}}]\n", "subject"},
 		{"topics: [{name: a, unrouted: b}]\n", "x:1:30: error: there is no topic"},
+		{"topics: [{name: a}]\nbindings: [{name: w, source: a, target: b}]\n",
+		 "x:2:41: error: there is no topic"},
+		{"topics: [{name: a}]\nbindings: [{name: w, source: a, target: a}]\n",
+		 "x:2:41: error: the source itself"},
+		{"topics: [{name: a}, {name: b}]\nsubscriptions: [{name: w, topics: [a]}]\n"
+		 "bindings: [{name: w, source: a, target: b}]\n",
+		 "x:3:19: error: a second subscription \"w\""},
+		{"topics: [{name: a}, {name: b}]\nlimits: {subscriptions: 1}\nbindings:\n"
+		 "  - {name: v, source: a, target: b}\n  - {name: v, source: b, target: a}\n",
+		 "x:5:12: error: a second binding \"v\""},
+		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+		 "filter: {all: [{eventbridge: '{\"k\": 1}'}]}}]\n",
+		 "eventbridge: \"k\": "},
 		{"topics: [{name: a, unrouted: a}]\n",
 		 "x:1:30: error: what nobody wants would come back to \"a\""},
 		{"topics:\n  - {name: a, unrouted: b}\n  - {name: b, unrouted: c}\n"
@@ -164,6 +177,7 @@ static void open_and_expect(const char *rest, const char *pattern)
 	struct weir_subscription_filter filter = {0};
 	struct weir_pipeline *p = NULL;
 	struct weir_topic_schema schema;
+	struct weir_binding binding;
 	struct weir_problem why;
 	_Alignas(16) char room[256];
 	uint32_t id = 0, target = 0;
@@ -171,7 +185,9 @@ static void open_and_expect(const char *rest, const char *pattern)
 		       "journal: {dir: \"%s\", segment: 1MiB}\n"
 		       "memory: {chunk: 64KiB, pool: 1MiB, undurable: 512KiB, lane: 64KiB, "
 		       "member_lane: 64KiB}\nlimits: {schemas: 4}\n"
-		       "topics: [{name: a, schema: a-value, unrouted: b}, {name: b}]\n"
+		       "topics: [{name: a, schema: a-value, unrouted: b}, {name: b}, {name: c}]\n"
+		       "bindings:\n  - name: way\n    source: a\n    target: c\n"
+		       "    filter: {all: [{topic: x.#}]}\n"
 		       "subscriptions:\n  - {name: s, topics: [a]%s}\n",
 		       f.dir, rest);
 	struct weir_config *config = config_good(yaml);
@@ -181,6 +197,12 @@ static void open_and_expect(const char *rest, const char *pattern)
 	cr_expect_str_eq(schema.subject, "a-value");
 	cr_assert_eq(weir_topic_unrouted(p, 0, &target, NULL), 0);
 	cr_expect_eq(target, 1);
+	cr_assert_eq(weir_subscription_find(p, "way", &id), 0);
+	cr_assert_eq(weir_binding_info(p, id, &binding), 0);
+	cr_expect(binding.source == 0 && binding.target == 2 && !binding.unrouted);
+	cr_assert_geq(weir_subscription_filter(p, id, room, sizeof room, &filter), 0);
+	cr_assert_eq(filter.term_count, 1);
+	expect_term(&filter.terms[0], WEIR_FILTER_TOPIC, false, "x.#");
 	cr_assert_eq(weir_subscription_find(p, "s", &id), 0);
 	cr_assert_geq(weir_subscription_filter(p, id, room, sizeof room, &filter), 0);
 	cr_assert_eq(filter.term_count, 1);

@@ -190,8 +190,9 @@ Test(batch, a_newer_format_or_feature_is_unknown)
 	wr_put_u32(batch + 8, WR_BATCH_FILTERS);
 	seal_header();
 	cr_expect_eq(wr_batch_check(batch, batch_bytes, &place), WR_BATCH_VALID);
-	wr_put_u32(batch + 8,
-		   (WR_BATCH_FILTERS | WR_BATCH_SCHEMAS | WR_BATCH_UNROUTED | WR_BATCH_MAPS) + 1);
+	wr_put_u32(batch + 8, (WR_BATCH_FILTERS | WR_BATCH_SCHEMAS | WR_BATCH_UNROUTED |
+			       WR_BATCH_MAPS | WR_BATCH_BINDINGS) +
+				      1);
 	seal_header();
 	cr_expect_eq(wr_batch_check(batch, batch_bytes, &place), WR_BATCH_UNKNOWN);
 	seal(WR_BATCH_DATA, 1, 100, 0);

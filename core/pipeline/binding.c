@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bindings of topics: each is a subscription of weir's own whose filter says what is copied, and
+ * where to (copier.h). Thread: the caller's, under the control lock.
+ */
+#include <weir/binding.h>
+
+#include <errno.h>
+
+#include "core/pipeline/copier.h"
+#include "core/pipeline/subscription_filter.h"
+#include "core/pipeline/topic_ways.h"
+
+void weir_binding_options_init(struct weir_binding_options *options)
+{
+	*options = (struct weir_binding_options){
+		.struct_bytes = sizeof *options,
+		.source = WEIR_BINDING_NONE,
+		.target = WEIR_BINDING_NONE,
+		.start = WEIR_START_NEWEST,
+	};
+}
+
+static int check(struct weir_pipeline *p, const struct weir_binding_options *o,
+		 struct weir_problem *problem)
+{
+	uint32_t count = wr_catalog_topic_count(&p->tables.catalog);
+	uint32_t found = UINT32_MAX;
+	if (o->source >= count || o->target >= count)
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME,
+				      o->source >= count ? "source" : "target",
+				      "there is no topic of this id");
+	if (p->options.run_records_max < 2)
+		return wr_problem_set(problem, -EINVAL, "run_records_max",
+				      "a copy and its progress are two records");
+	(void)wr_catalog_find_subscription(&p->tables.catalog, o->name, (uint32_t)strlen(o->name),
+					   &found);
+	if (wr_ways_lead(p, o->target, &o->source, 1))
+		return wr_problem_set(problem, -EINVAL, "target",
+				      "its events come back to the source: by bindings, as what "
+				      "nobody wants, or as dead letters");
+	if (wr_ways_meet(p, o->source, o->target, found))
+		return wr_problem_set(problem, -EINVAL, "target",
+				      "by other bindings events come there already that would come "
+				      "by this one, too, and be there twice: make its patterns "
+				      "terms of the binding that is there");
+	return 0;
+}
+
+static int bind(struct weir_pipeline *p, const struct weir_binding_options *o,
+		struct wr_filter_view *view, uint32_t *ret_id, struct weir_problem *problem)
+{
+	struct weir_subscription_options s;
+	struct wr_filter_call call;
+	int rc = check(p, o, problem);
+	if (rc != 0)
+		return rc;
+	view->binds = true;
+	view->target = o->target;
+	const char *source = p->tables.catalog.topics[o->source].name;
+	weir_subscription_options_init(&s);
+	s.name = o->name;
+	s.topics = &source;
+	s.topic_count = 1;
+	s.start = o->start;
+	s.start_at = o->start_at;
+	rc = wr_filter_call_of(p, view, &call, problem);
+	if (rc == 0)
+		rc = wr_subscription_create_filtered(p, &s, &call, ret_id, problem);
+	wr_filter_call_end(p, &call);
+	return rc;
+}
+
+int weir_binding_create(struct weir_pipeline *p, const struct weir_binding_options *o,
+			uint32_t *ret_subscription, struct weir_problem *reterr_problem)
+{
+	struct wr_filter_view view;
+	uint32_t id = UINT32_MAX;
+	int rc = wr_null_check(o, &id, reterr_problem);
+	if (rc == 0)
+		rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_binding_options_init",
+				   reterr_problem);
+	if (rc == 0 && (o->name == NULL || !wr_name_valid(o->name, strlen(o->name))))
+		rc = wr_problem_set(reterr_problem, -EINVAL, "name",
+				    "a name is 1 to 200 of letters, digits, '.', '_' and '-', "
+				    "and does not begin with '.'");
+	if (rc == 0 && (unsigned)o->start > WEIR_START_TIME)
+		rc = wr_problem_set(reterr_problem, -EINVAL, "start", "not one of its values");
+	if (rc == 0)
+		rc = wr_filter_view_of(o->filter, &view, reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	wr_control_lock(p);
+	rc = bind(p, o, &view, &id, reterr_problem);
+	wr_control_unlock(p);
+	if (rc == 0 && ret_subscription != NULL)
+		*ret_subscription = id;
+	return rc;
+}
+
+static bool is_there(struct weir_pipeline *p, uint32_t id)
+{
+	return id < wr_catalog_subscription_count(&p->tables.catalog) &&
+	       wr_load_acquire(&p->subscriptions[id].started) != 0; /* X1 */
+}
+
+int weir_binding_remove(struct weir_pipeline *p, uint32_t subscription,
+			struct weir_problem *reterr_problem)
+{
+	const struct wr_filter_view nothing = {.binds = true, .target = WR_TARGET_NONE};
+	struct wr_filter_call call;
+	uint64_t sequence;
+	int rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	wr_control_lock(p);
+	if (is_there(p, subscription) && wr_filters_bind(&p->tables.filters, subscription)) {
+		rc = wr_filter_call_of(p, &nothing, &call, reterr_problem);
+		if (rc == 0)
+			rc = wr_filter_call_change(p, &call, subscription, &sequence,
+						   reterr_problem);
+		wr_filter_call_end(p, &call);
+	} else {
+		rc = wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
+				    "no binding has this id");
+	}
+	wr_control_unlock(p);
+	return rc;
+}
+
+int weir_binding_info(struct weir_pipeline *p, uint32_t subscription, struct weir_binding *ret)
+{
+	const struct wr_filters *f = &p->tables.filters;
+	int rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return rc;
+	wr_control_lock(p);
+	bool there = is_there(p, subscription);
+	bool binds = there && wr_filters_bind(f, subscription);
+	bool copies = binds || (there && wr_filters_copy(f, subscription));
+	if (copies)
+		*ret = (struct weir_binding){
+			.source = p->tables.catalog.subscriptions[subscription].topics[0],
+			.target = wr_filters_target(f, subscription),
+			.unrouted = !binds,
+		};
+	wr_control_unlock(p);
+	return copies ? 0 : WEIR_E_UNKNOWN_NAME;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Bindings of topics: what a filter wants of one topic is copied to another one, as RabbitMQ's
+ * exchange-to-exchange bindings and EventBridge's rules do it. Members need not know: they read the
+ * target.
+ *
+ * A copy has the event's key, headers, type, payload, event id and trace context. Its causation id
+ * is the place of the event that it is a copy of (weir_pos_text(); the event id is the same, and
+ * so names both); its correlation id is the event's, or, where that has none, what effects of the
+ * event would carry (weir_cause_ids()). weir_item_origin() of it says where it comes from: topic,
+ * partition, sequence, and that it is `bound`. Idempotency keys, expected versions, delays and
+ * times to live are not copied.
+ *
+ * A copy is there exactly once, over crashes, opens and changes of filters: copies are written in
+ * one run with the progress over their events. Copies of events of one partition are in the order
+ * of that partition, and those of one key, which lie in one partition of the target, too. A copy
+ * stands behind its event in the same log, and is never there without it. Where copies cannot be
+ * written (a full disk, or a target that refuses the event: one that follows another schema) they
+ * wait, with all behind them of that binding; options.log_fn is told, and the events stay in the
+ * log until then.
+ *
+ * An event comes to a topic by one way at most, so that it is there once, as RabbitMQ delivers a
+ * message to a queue once. RabbitMQ lets bindings make circles, and finds out of each message
+ * where it has been; here each copy is an event of its own, and so it is said beforehand: a binding
+ * that closes a circle (with bindings, unrouted events or dead letters), or that makes a second way
+ * from one topic to another, is refused. Two patterns for one target are two terms of one binding.
+ *
+ * It is a subscription of weir's own that copies, by the binding's name, and without members:
+ * weir_lag() tells how many events wait to be copied, and retention keeps them. For events that
+ * nobody wants (weir_topic_set_unrouted()) it counts as any subscription: what a binding wants is
+ * wanted.
+ */
+#ifndef WEIR_BINDING_H
+#define WEIR_BINDING_H
+
+#include <weir/filtering.h>
+#include <weir/subscription.h>
+
+WEIR_DECLS_BEGIN
+
+/** No topic: a binding that is removed. */
+#define WEIR_BINDING_NONE UINT32_MAX
+
+struct weir_binding_options {
+	size_t struct_bytes; /**< set by weir_binding_options_init() */
+	const char *name;    /**< of its subscription: as for weir_subscription_create() */
+	uint32_t source;     /**< topic whose events are copied; fixed when it is made */
+	uint32_t target;     /**< topic that gets the copies */
+	const struct weir_subscription_filter *filter; /**< which; NULL (default): all of them */
+	enum weir_start start; /**< when it is made, not when it is found; default NEWEST */
+	uint64_t start_at;
+};
+
+/** What a subscription of weir's own copies, and where to. */
+struct weir_binding {
+	uint32_t source;
+	uint32_t target; /**< WEIR_BINDING_NONE: nowhere, from its last change on */
+	bool unrouted;   /**< no binding: what nobody wants (weir_topic_set_unrouted()) */
+};
+
+/**
+ * Fill with defaults.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_binding_options_init(struct weir_binding_options *options);
+
+/**
+ * Make a binding, or find the one of this name and give it this filter and target: that is a record
+ * in the log, and counts from there on, as weir_subscription_set_filter() does.
+ *
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one or two commits. Allocates: as
+ *            weir_subscription_set_filter().
+ * @param ret_subscription  may be NULL. The id of its subscription
+ * @return 0; -EINVAL (an option, the filter, a circle or a second way: `field` says which, or is
+ *         the place in the pattern); WEIR_E_UNKNOWN_NAME (a topic); WEIR_E_EXISTS: the name is a
+ *         subscription's, or that of a binding of another source; WEIR_E_TRUNCATED (start_at);
+ *         WEIR_E_TOO_BIG, WEIR_E_FULL (as weir_subscription_set_filter(), or subscriptions_max is
+ *         reached), -ENOMEM, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_binding_create(struct weir_pipeline *pipeline,
+						 const struct weir_binding_options *options,
+						 uint32_t *ret_subscription,
+						 struct weir_problem *reterr_problem);
+
+/**
+ * From here on a binding copies nothing; what was appended before is still copied.
+ * weir_binding_create() with its name binds anew, from that call on.
+ *
+ * Thread: as weir_binding_create().
+ * @return 0, also where it is removed already; WEIR_E_UNKNOWN_NAME (no such binding); WEIR_E_FULL
+ *         (as weir_subscription_set_filter()), -ENOMEM, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_binding_remove(struct weir_pipeline *pipeline,
+						 uint32_t subscription,
+						 struct weir_problem *reterr_problem);
+
+/**
+ * What a subscription copies. weir_subscription_filter() tells its filter.
+ *
+ * Thread: any but weir's own (WEIR_E_AGAIN there). Blocks: for a control call under way. Allocates:
+ *         never.
+ * @return 0; WEIR_E_UNKNOWN_NAME: there is no such subscription, or it copies nothing;
+ *         WEIR_E_AGAIN, WEIR_E_CLOSED, WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_binding_info(struct weir_pipeline *pipeline,
+					       uint32_t subscription,
+					       struct weir_binding *ret_binding);
+
+WEIR_DECLS_END
+#endif
