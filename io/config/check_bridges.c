@@ -116,12 +116,46 @@ static const struct wr_config_node *system_node(const struct bridge_check *c)
 	return way != NULL && way->kind == WR_NODE_MAP && way->first != NULL ? way->first : c->item;
 }
 
+/* A dead letter that its own subscription reads would go out again, and again be one. */
+static void check_no_circle(const struct bridge_check *c, const struct wr_config_subscription *of)
+{
+	const char *const *topics = of->topics.items;
+	for (uint32_t i = 0; i < of->topics.count; i++)
+		if (is_same(topics[i], c->bridge->dead_letters))
+			refuse_at(c, c->item, "dead_letters",
+				  "its subscription reads this topic: they would come again",
+				  "a topic that the subscription does not have");
+}
+
+/* Two that have one transactional.id fence each other, for ever. */
+static void check_group(const struct bridge_check *c)
+{
+	const struct wr_config_bridge *all = c->values->bridges.items;
+	const char *group = c->bridge->kafka_sink.options.group;
+	uint32_t index = (uint32_t)(c->bridge - all);
+	for (uint32_t i = 0; group != NULL && i < index; i++) {
+		const struct bridge_check other = {
+			.root = c->root,
+			.bridge = &all[i],
+			.item = wr_config_item_at(c->root, "bridges", i)};
+		if (all[i].to != WEIR_CONFIG_SYSTEM_KAFKA ||
+		    !is_same(all[i].kafka_sink.options.group, group))
+			continue;
+		wr_config_refuse_second(
+			c->findings, "bridge to Kafka of the group", group,
+			wr_config_item_place(c->findings, system_node(c), "group"),
+			wr_config_item_place(c->findings, system_node(&other), "group"));
+		return;
+	}
+}
+
 static void check_kafka_sink(const struct bridge_check *c, const struct wr_config_subscription *of)
 {
 	if (of->order != WEIR_ORDER_PARTITION)
 		refuse_at(c, c->item, "subscription",
 			  "Kafka's positions are of partitions, and this one has another order",
 			  "a subscription with order: partition");
+	check_group(c);
 }
 
 static void check_rabbitmq_sink(const struct bridge_check *c,
@@ -164,6 +198,7 @@ static void check_sink(const struct bridge_check *c)
 	if (of == NULL)
 		return;
 	check_readers(c, of);
+	check_no_circle(c, of);
 	if (of->dead_letters != NULL && c->bridge->dead_letters != NULL)
 		refuse_at(c, c->item, "dead_letters", "its subscription has some of its own",
 			  "leave it out");

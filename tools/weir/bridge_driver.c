@@ -109,12 +109,15 @@ static int make_properties(const struct bridge_driver_of *of,
 			   struct properties *p, struct bridge_driver_fault *fault)
 {
 	const struct weir_config_bridge *from = of->config;
-	*p = (struct properties){.count = clear_count, .clear_count = clear_count};
+	*p = (struct properties){0};
 	p->items = calloc(clear_count + from->secret_count + 1, sizeof *p->items);
 	if (p->items == NULL)
 		return take(&(struct weir_problem){0}, -ENOMEM, fault);
+	/* Plugins are code, which a look at a file is not to run. */
 	for (uint32_t i = 0; i < clear_count; i++)
-		p->items[i] = clear[i];
+		if (!of->without_secrets || strcmp(clear[i].name, "plugin.library.paths") != 0)
+			p->items[p->count++] = clear[i];
+	p->clear_count = p->count;
 	for (uint32_t i = 0; i < from->secret_count; i++) {
 		char *value;
 		int rc = read_secret(of, &from->secrets[i], "properties.", &value, fault);

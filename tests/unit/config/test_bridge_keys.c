@@ -232,6 +232,11 @@ static const struct {
 	 "error: a second property \"a\""},
 	{OUT("to: {kafka: {transaction_time: 1m}}"), "\"1m\" is too large"},
 	{OUT("topic: a, to: {" KAFKA "}"), "topic: this is of bridges with from only"},
+	{OUT("dead_letters: a, to: {" KAFKA "}"),
+	 "x:6:46: error: dead_letters: its subscription reads this topic"},
+	{HEAD "bridges:\n  - {name: o, subscription: s, to: {kafka: {group: g}}}\n"
+	      "  - {name: p, subscription: s2, to: {kafka: {group: g}}}\n",
+	 "x:7:53: error: a second bridge to Kafka of the group \"g\""},
 	{OUT("dead_letters: c, to: {" KAFKA "}"), "there is no topic \"c\""},
 	{OUT("state_dir: j, to: {" KAFKA "}"), "state_dir: this is the journal's"},
 	{OUT("retry_max: 1ms, to: {" KAFKA "}"), "retry_max: it is less than retry_min"},

@@ -7,6 +7,7 @@
  */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -215,6 +216,31 @@ Test(bridge, goes_from_state_to_state_as_its_driver_says)
 	cr_expect_eq(d.closes, d.opens);
 	cr_expect_eq(d.destroys, 1);
 	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+}
+
+/* Both are asked before one is waited for; what they did at their end is in the status. */
+Test(bridge, several_stop_side_by_side)
+{
+	struct fixture f;
+	struct driver d[2] = {{0}, {0}};
+	struct weir_bridge *bridges[2];
+	fixture_begin(&f, FIXTURE_MEMORY);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct weir_bridge_options o = options_of(&d[i], WEIR_BRIDGE_SOURCE);
+		o.name = i == 0 ? "one" : "two";
+		o.manual = false;
+		bridges[i] = start(&f, &o);
+	}
+	weir_bridge_stop_begin(bridges[0]);
+	weir_bridge_stop_begin(bridges[1]);
+	for (uint32_t i = 0; i < 2; i++) {
+		while (look(bridges[i]).state != WEIR_BRIDGE_STOPPED)
+			(void)sched_yield();
+		cr_expect_eq(d[i].destroys, 0, "it is there until the stop");
+		cr_expect_eq(weir_bridge_stop(bridges[i]), 0);
+		cr_expect_eq(d[i].destroys, 1);
+	}
 	fixture_end(&f);
 }
 

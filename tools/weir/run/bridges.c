@@ -16,6 +16,7 @@
 #include "tools/weir/bridge_driver.h"
 #include "tools/weir/run/life.h"
 
+#define WHY_BYTES sizeof((struct weir_bridge_status *)NULL)->why
 #define STOP_LOOK_NS (10 * RUN_MILLISECOND_NS)
 
 bool run_bridges_reserve(struct run_bridges *bridges, const struct weir_config *config)
@@ -29,18 +30,30 @@ bool run_bridges_reserve(struct run_bridges *bridges, const struct weir_config *
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
+/* Some of it is the other side's, which shall steer no terminal and begin no line. */
+static void take_why(const char *why, char to[WHY_BYTES])
+{
+	size_t bytes = 0;
+	for (; why[bytes] != '\0' && bytes + 1 < WHY_BYTES; bytes++)
+		to[bytes] =
+			(unsigned char)why[bytes] < 0x20 || why[bytes] == 0x7f ? '?' : why[bytes];
+	to[bytes] = '\0';
+}
+
 /* From the bridge's thread. An attempt after the other, of which all end the same, is told once. */
 static void say_state(void *context, const char *name, enum weir_bridge_state state,
 		      const char *why)
 {
 	struct run_bridge *b = context;
+	char clean[WHY_BYTES];
+	take_why(why, clean);
 	if (state == WEIR_BRIDGE_CONNECTING ||
-	    (state == b->told_state && strcmp(why, b->told_why) == 0))
+	    (state == b->told_state && strcmp(clean, b->told_why) == 0))
 		return;
 	b->told_state = state;
-	(void)snprintf(b->told_why, sizeof b->told_why, "%s", why);
+	memcpy(b->told_why, clean, sizeof clean);
 	run_say("bridge %s: %s%s%s%s", name, weir_bridge_state_name(state),
-		why[0] != '\0' ? ": " : "", why,
+		clean[0] != '\0' ? ": " : "", clean,
 		state == WEIR_BRIDGE_FAILED ? "; weir bridge resume has it try again" : "");
 }
 
@@ -136,9 +149,12 @@ int run_bridges_start(struct run_bridges *bridges, const struct weir_config *con
 
 static void look(struct run_bridge *b)
 {
+	char clean[WHY_BYTES];
 	b->status.struct_bytes = sizeof b->status;
-	if (b->bridge != NULL)
-		(void)weir_bridge_status(b->bridge, &b->status);
+	if (b->bridge == NULL || weir_bridge_status(b->bridge, &b->status) < 0)
+		return;
+	take_why(b->status.why, clean);
+	memcpy(b->status.why, clean, sizeof clean);
 }
 
 void run_bridges_look(struct run_bridges *bridges)
