@@ -16,6 +16,7 @@
 
 #include "core/base/bytes.h"
 #include "core/metrics/reader.h"
+#include "core/metrics/stamp.h"
 #include "core/pipeline/metrics.h"
 #include "io/host.h"
 #include "io/posix/cancel.h"
@@ -57,13 +58,10 @@ static int read_file(void *context, uint64_t offset, void *to, size_t bytes)
 static int read_own(void *context, uint64_t offset, void *to, size_t bytes)
 {
 	const struct source *s = context;
-	uint8_t *at = to;
 
 	if (offset % 8 != 0 || bytes % 8 != 0 || bytes > s->bytes || offset > s->bytes - bytes)
 		return WEIR_E_CORRUPT;
-	wr_atomic_u64 *from = (wr_atomic_u64 *)(void *)(uintptr_t)(s->base + offset);
-	for (size_t i = 0; i < bytes / 8; i++)
-		wr_put_u64(at + i * 8, wr_load_acquire(&from[i])); /* ME1 */
+	wr_stamp_read((wr_atomic_u64 *)(void *)(uintptr_t)(s->base + offset), to, bytes / 8);
 	return 0;
 }
 
@@ -135,10 +133,10 @@ void weir_metrics_close(struct weir_metrics *metrics)
 	free(m);
 }
 
-static uint64_t boot_now_ns(void)
+static uint64_t now_of(clockid_t clock)
 {
 	struct timespec now;
-	if (clock_gettime(CLOCK_BOOTTIME, &now) != 0)
+	if (clock_gettime(clock, &now) != 0)
 		return 0;
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
@@ -149,14 +147,16 @@ int weir_metrics_about(struct weir_metrics *metrics, struct weir_metrics_about *
 	const uint8_t *head = m->reader.head;
 
 	wr_metrics_tell_about(&m->reader, ret_about);
-	uint64_t told_ns = m->reader.round[(WR_MH_BOOT - WR_MH_ROUND) / 8];
-	uint64_t now_ns = boot_now_ns();
+	/* The boot clock of another machine, or of another boot, says nothing here. */
+	bool is_here = wr_get_u64(head + WR_MH_PID_SPACE) == wr_process_space();
+	uint64_t told_ns =
+		is_here ? m->reader.round[(WR_MH_BOOT - WR_MH_ROUND) / 8] : ret_about->told_ns;
+	uint64_t now_ns = now_of(is_here ? CLOCK_BOOTTIME : CLOCK_REALTIME);
 	ret_about->age_ns = now_ns > told_ns ? now_ns - told_ns : 0;
 	if (ret_about->state == WEIR_METRICS_CLOSED)
 		return 0;
 	/* A number of another PID namespace says nothing here: then silence is all there is. */
-	if (wr_get_u64(head + WR_MH_PID_SPACE) == wr_process_space() &&
-	    wr_process_start(ret_about->pid) != wr_get_u64(head + WR_MH_PID_START))
+	if (is_here && wr_process_start(ret_about->pid) != wr_get_u64(head + WR_MH_PID_START))
 		ret_about->state = WEIR_METRICS_DEAD;
 	else if (ret_about->age_ns > SILENT_NS)
 		ret_about->state = WEIR_METRICS_SILENT;

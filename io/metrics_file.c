@@ -22,6 +22,8 @@
 
 /* Pipelines of one name in one process. */
 #define ALIKE_MAX 1000u
+/* A file is made within moments: one that is still without its beginning was left so. */
+#define MADE_S 60u
 /* How long what a dead process left is kept, where nobody opens its journal again. */
 #define KEPT_S (24u * 3600)
 
@@ -50,8 +52,19 @@ uint64_t wr_process_start(uint64_t pid)
 
 uint64_t wr_process_space(void)
 {
+	char boot[64];
 	struct stat st;
-	return stat("/proc/self/ns/pid", &st) == 0 ? (uint64_t)st.st_ino : 0;
+	uint64_t print = 0xcbf29ce484222325u; /* FNV-1a */
+
+	if (stat("/proc/self/ns/pid", &st) != 0)
+		return 0;
+	/* The first namespace of each machine, and of each boot, has the same number. */
+	if (!wr_text_read("/proc/sys/kernel/random/boot_id", boot, sizeof boot))
+		boot[0] = '\0';
+	for (const char *at = boot; *at != '\0'; at++)
+		print = (print ^ (uint8_t)*at) * 0x100000001b3u;
+	print ^= (uint64_t)st.st_ino;
+	return print != 0 ? print : 1;
 }
 
 /* ---- the directory ---- */
@@ -107,6 +120,27 @@ int wr_metrics_file_look(int dir_fd, const char *name, uint64_t *ret_bytes)
 }
 
 /*
+ * A file of this pipeline's name without its beginning, whose maker died at it: nothing, or zeros.
+ * Another name's stays: the directory may have files that are not weir's.
+ */
+static bool is_half_made(const char *name, const uint8_t *head, size_t bytes,
+			 const struct wr_metrics_file_options *o)
+{
+	size_t own_bytes = strlen(o->name);
+	char *end = NULL;
+
+	if (strncmp(name, o->name, own_bytes) != 0 || name[own_bytes] != '.')
+		return false;
+	unsigned long long pid = strtoull(name + own_bytes + 1, &end, 10);
+	if (pid == 0 || (*end != '\0' && *end != '-') || wr_process_start(pid) != 0)
+		return false;
+	for (size_t i = 0; i < bytes; i++)
+		if (head[i] != 0)
+			return false;
+	return true;
+}
+
+/*
  * Is it what a dead process left, and of use to nobody any more: this pipeline's own, or one whose
  * journal is gone, or a day old?
  */
@@ -120,10 +154,17 @@ static bool is_left(int dir_fd, const char *name, const struct wr_metrics_file_o
 	if (fd < 0)
 		return false;
 	bool is_whole = pread(fd, head, sizeof head, 0) == (ssize_t)sizeof head;
+	bool is_old = fstat(fd, &st) == 0 && (uint64_t)st.st_mtime + MADE_S < (uint64_t)time(NULL);
 	(void)close(fd);
-	if (!is_whole || wr_get_u64(head + WR_MH_MAGIC) != WR_METRICS_MAGIC ||
-	    wr_get_u64(head + WR_MH_PID_SPACE) != wr_process_space())
+	if (bytes == 0 || (is_whole && wr_get_u64(head + WR_MH_MAGIC) == 0))
+		return is_old && is_half_made(name, head, bytes == 0 ? 0 : sizeof head, o);
+	if (!is_whole || wr_get_u64(head + WR_MH_MAGIC) != WR_METRICS_MAGIC)
 		return false;
+	uint64_t told_s = wr_get_u64(head + WR_MH_WALL) / 1000000000u;
+	bool is_silent = told_s + KEPT_S < (uint64_t)time(NULL);
+	/* Of another machine, boot or namespace: who lives there is not known here. */
+	if (wr_get_u64(head + WR_MH_PID_SPACE) != wr_process_space())
+		return is_silent;
 	uint64_t start = wr_process_start(wr_get_u64(head + WR_MH_PID));
 	if (start != 0 && start == wr_get_u64(head + WR_MH_PID_START))
 		return false;
@@ -132,8 +173,7 @@ static bool is_left(int dir_fd, const char *name, const struct wr_metrics_file_o
 	bool is_own = strcmp((const char *)head + WR_MH_NAME, o->name) == 0 &&
 		      strncmp(journal, o->journal, WR_MH_DIR_BYTES - 1) == 0;
 	bool is_gone = journal[0] == '/' && stat(journal, &st) != 0 && errno == ENOENT;
-	uint64_t told_s = wr_get_u64(head + WR_MH_WALL) / 1000000000u;
-	return is_own || is_gone || told_s + KEPT_S < (uint64_t)time(NULL);
+	return is_own || is_gone || is_silent;
 }
 
 static void remove_left(int dir_fd, const struct wr_metrics_file_options *o)

@@ -35,7 +35,7 @@ void wr_metrics_file_remove(struct wr_metrics_file *file);
 
 /* When a process began, in clock ticks after boot; 0: there is none such, or it is a zombie. */
 uint64_t wr_process_start(uint64_t pid);
-/* The PID namespace of this process; 0: not known. */
+/* The PID namespace of this process, on this machine, since its boot; 0: not known. */
 uint64_t wr_process_space(void);
 
 /*

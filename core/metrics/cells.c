@@ -5,6 +5,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
+#include "core/metrics/stamp.h"
 
 static wr_atomic_u64 *word_at(struct wr_metrics *m, uint64_t offset)
 {
@@ -92,32 +93,21 @@ void wr_metrics_init(struct wr_metrics *m, void *base, const struct wr_metrics_l
 
 /* ---- stamps ---- */
 
-static void begin(wr_atomic_u64 *slot)
-{
-	/* The words behind it are stored by release, so none of them is seen before it. */
-	wr_store_relaxed(slot, wr_load_relaxed(slot) + 1); /* own */
-}
-
-static void put(wr_atomic_u64 *cell, uint64_t value)
-{
-	wr_store_release(cell, value); /* ME1 */
-}
-
 void wr_metrics_end(wr_atomic_u64 *slot)
 {
-	put(slot, wr_load_relaxed(slot) + 1); /* own */
+	wr_stamp_end(slot);
 }
 
 void wr_metrics_round(struct wr_metrics *m, uint64_t state, uint64_t boot_ns, uint64_t wall_ns)
 {
 	wr_atomic_u64 *round = word_at(m, WR_MH_ROUND);
-	begin(round);
-	put(word_at(m, WR_MH_STATE), state);
-	put(word_at(m, WR_MH_BOOT), boot_ns);
-	put(word_at(m, WR_MH_WALL), wall_ns);
-	put(word_at(m, WR_MH_ROUNDS), ++m->rounds);
-	put(word_at(m, WR_MH_ERRORS_USED), m->errors_used);
-	put(word_at(m, WR_MH_ERRORS_LEFT), m->errors_left);
+	wr_stamp_begin(round);
+	wr_stamp_put(word_at(m, WR_MH_STATE), state);
+	wr_stamp_put(word_at(m, WR_MH_BOOT), boot_ns);
+	wr_stamp_put(word_at(m, WR_MH_WALL), wall_ns);
+	wr_stamp_put(word_at(m, WR_MH_ROUNDS), ++m->rounds);
+	wr_stamp_put(word_at(m, WR_MH_ERRORS_USED), m->errors_used);
+	wr_stamp_put(word_at(m, WR_MH_ERRORS_LEFT), m->errors_left);
 	wr_metrics_end(round);
 }
 
@@ -139,7 +129,7 @@ static bool put_words(wr_atomic_u64 *to, const char *text, uint32_t bytes, bool 
 		changed = true;
 		if (only_compare)
 			break;
-		put(&to[i], word);
+		wr_stamp_put(&to[i], word);
 	}
 	return changed;
 }
@@ -172,14 +162,14 @@ wr_atomic_u64 *wr_metrics_begin(struct wr_metrics *m, enum wr_metrics_scope_id s
 
 	fresh = fresh || wr_load_relaxed(&slot[WR_SLOT_GENERATION / 8]) == 0 || /* own */
 		put_labels(slot, scope, labels, true);
-	begin(slot);
+	wr_stamp_begin(slot);
 	if (fresh) {
 		(void)put_labels(slot, scope, labels, false);
 		for (uint32_t i = place->cells_at / 8; i < place->slot_bytes / 8; i++)
-			put(&slot[i], 0);
-		put(&slot[WR_SLOT_GENERATION / 8], ++m->generations);
+			wr_stamp_put(&slot[i], 0);
+		wr_stamp_put(&slot[WR_SLOT_GENERATION / 8], ++m->generations);
 		if (wr_load_relaxed(used) <= index) /* own */
-			put(used, index + 1);
+			wr_stamp_put(used, index + 1);
 	}
 	return slot;
 }
@@ -193,7 +183,7 @@ static wr_atomic_u64 *cell_of(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr
 void wr_metrics_put(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
 		    uint64_t value)
 {
-	put(cell_of(m, slot, metric), value);
+	wr_stamp_put(cell_of(m, slot, metric), value);
 }
 
 void wr_metrics_put_histogram(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
@@ -207,16 +197,16 @@ void wr_metrics_put_histogram(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr
 		uint64_t in_bucket = wr_load_relaxed(&tally->buckets[i]);
 		count += in_bucket;
 		if (wr_load_relaxed(&to[3 + i]) != in_bucket) /* own */
-			put(&to[3 + i], in_bucket);
+			wr_stamp_put(&to[3 + i], in_bucket);
 	}
-	put(&to[0], count);
-	put(&to[1], wr_load_relaxed(&tally->sum));
-	put(&to[2], wr_load_relaxed(&tally->greatest));
+	wr_stamp_put(&to[0], count);
+	wr_stamp_put(&to[1], wr_load_relaxed(&tally->sum));
+	wr_stamp_put(&to[2], wr_load_relaxed(&tally->greatest));
 }
 
 static void add(wr_atomic_u64 *cell, uint64_t value)
 {
-	put(cell, wr_load_relaxed(cell) + value); /* own */
+	wr_stamp_put(cell, wr_load_relaxed(cell) + value); /* own */
 }
 
 void wr_metrics_add_time(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metric_id metric,
@@ -228,7 +218,7 @@ void wr_metrics_add_time(struct wr_metrics *m, wr_atomic_u64 *slot, enum wr_metr
 	add(&to[0], weight);
 	add(&to[1], value * weight);
 	if (value > wr_load_relaxed(&to[2])) /* own */
-		put(&to[2], value);
+		wr_stamp_put(&to[2], value);
 }
 
 void wr_metrics_drop(struct wr_metrics *m, enum wr_metrics_scope_id scope, uint64_t index)
@@ -239,8 +229,8 @@ void wr_metrics_drop(struct wr_metrics *m, enum wr_metrics_scope_id scope, uint6
 	wr_atomic_u64 *slot = word_at(m, place->slots_at + index * place->slot_bytes);
 	if (wr_load_relaxed(&slot[WR_SLOT_GENERATION / 8]) == 0) /* own */
 		return;
-	begin(slot);
-	put(&slot[WR_SLOT_GENERATION / 8], 0);
+	wr_stamp_begin(slot);
+	wr_stamp_put(&slot[WR_SLOT_GENERATION / 8], 0);
 	wr_metrics_end(slot);
 }
 
@@ -264,14 +254,14 @@ void wr_metrics_note(struct wr_metrics *m, int code, const char *text, uint64_t 
 	}
 	if (is_new)
 		slot = word_at(m, m->layout.errors_at + m->errors_used++ * WR_METRICS_ERROR_BYTES);
-	begin(slot);
+	wr_stamp_begin(slot);
 	if (is_new) {
-		put(&slot[WR_SLOT_GENERATION / 8], 1);
-		put(&slot[WR_ME_CODE / 8], (uint64_t)(int64_t)code);
-		put(&slot[WR_ME_FIRST / 8], wall_ns);
+		wr_stamp_put(&slot[WR_SLOT_GENERATION / 8], 1);
+		wr_stamp_put(&slot[WR_ME_CODE / 8], (uint64_t)(int64_t)code);
+		wr_stamp_put(&slot[WR_ME_FIRST / 8], wall_ns);
 		(void)put_words(&slot[WR_ME_TEXT / 8], text, text_bytes, false);
 	}
-	put(&slot[WR_ME_COUNT / 8], wr_load_relaxed(&slot[WR_ME_COUNT / 8]) + 1); /* own */
-	put(&slot[WR_ME_LAST / 8], wall_ns);
+	wr_stamp_put(&slot[WR_ME_COUNT / 8], wr_load_relaxed(&slot[WR_ME_COUNT / 8]) + 1); /* own */
+	wr_stamp_put(&slot[WR_ME_LAST / 8], wall_ns);
 	wr_metrics_end(slot);
 }

@@ -12,7 +12,8 @@
  *      32  8  offset of the scopes           40  8  offset of the metrics
  *      48  8  offset of the errors           56  4  places for errors   60  4  bytes of each
  *      64  8  pid   72  8  its start, in clock ticks after boot (/proc/PID/stat)
- *      80  8  inode of its PID namespace     88  8  opened, wall clock, ns
+ *      80  8  its PID namespace, mixed with the boot's id: another machine's is another
+ *      88  8  opened, wall clock, ns
  *      96  8  interval of the rounds, ns    104  8  objects without a place
  *     112    what changes (ME1): 112 8 stamp; 120 8 state; 128 8 boot clock, 136 8 wall clock of
  *            the last round, ns; 144 8 rounds; 152 8 errors in use; 160 8 errors left out

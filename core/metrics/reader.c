@@ -8,6 +8,7 @@
 #include "core/base/bits.h"
 #include "core/base/bytes.h"
 #include "core/base/histogram.h"
+#include "core/metrics/stamp.h"
 
 /* More than any weir would have, and little enough to be held. */
 #define SCOPES_MAX 64u
@@ -263,7 +264,7 @@ static int copy_some(struct weir_metrics *m, uint64_t at, uint32_t bytes, uint32
 	*ret_torn = 0;
 	for (uint32_t i = 0; rc == 0 && i < count; i++) {
 		const uint8_t *one = once + (size_t)i * bytes;
-		if (wr_get_u64(one) % 2 == 0 && memcmp(one, again + (size_t)i * bytes, bytes) == 0)
+		if (wr_stamp_is_whole(one, again + (size_t)i * bytes, bytes))
 			memcpy(to + (size_t)i * bytes, one, bytes);
 		else
 			++*ret_torn;
@@ -494,6 +495,7 @@ void wr_metrics_tell_about(const struct weir_metrics *m, struct weir_metrics_abo
 		.interval_ns = wr_get_u64(h + WR_MH_INTERVAL),
 		.rounds = round[(WR_MH_ROUNDS - WR_MH_ROUND) / 8],
 		.left_out = wr_get_u64(h + WR_MH_LEFT_OUT),
+		.errors_left = round[(WR_MH_ERRORS_LEFT - WR_MH_ROUND) / 8],
 		.state = WEIR_METRICS_RUNNING,
 	};
 	if (round[(WR_MH_STATE - WR_MH_ROUND) / 8] == WR_METRICS_CLOSED)

@@ -195,7 +195,7 @@ static bool number_of(struct weir_pipeline *p, struct wr_alert *alert, enum weir
 
 /* As an event of its topic, by a buffer of the shared lane: this step waits for nobody. */
 static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		    const struct wr_alert *alert, const char *subscription)
+		    const struct wr_alert_told *told, const char *subscription)
 {
 	const char *topic = p->metrics->alert_topic;
 	char key[WEIR_ALERT_NAME_BYTES + WR_NAME_BYTES_MAX + 2], payload[EVENT_BYTES];
@@ -214,9 +214,9 @@ static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 		"\"value\":%llu,\"raise_at\":%llu,\"clear_at\":%llu,\"time_ns\":%llu}",
 		rule->name, kind_names[rule->marks.kind], quote,
 		subscription[0] != '\0' ? subscription : "null", quote,
-		alert->state.raised ? "raised" : "cleared", (unsigned long long)alert->state.value,
+		told->raised ? "raised" : "cleared", (unsigned long long)told->value,
 		(unsigned long long)rule->marks.raise_at, (unsigned long long)rule->marks.clear_at,
-		(unsigned long long)wr_clock_wall_ns(p->host.clock));
+		(unsigned long long)told->wall_ns);
 	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic)) {
 		if (!p->metrics->alerts.told_no_topic)
 			wr_metrics_say(p, WEIR_E_UNKNOWN_NAME,
@@ -276,6 +276,39 @@ static void put_metrics(struct weir_pipeline *p, const struct wr_alert_rule *rul
 	wr_metrics_end(slot);
 }
 
+/*
+ * A change waits behind those before it. Where too many do, the oldest two go: a raise and its end,
+ * or an end and the raise behind it, between which the state is the same as without them.
+ */
+static void put_off(struct weir_pipeline *p, struct wr_alert *alert)
+{
+	if (alert->untold_count == WR_ALERT_UNTOLD) {
+		alert->untold_count -= 2;
+		memmove(alert->untold, alert->untold + 2,
+			alert->untold_count * sizeof alert->untold[0]);
+		wr_metrics_say(p, WEIR_E_FULL,
+			       "an alert was raised and over without an event: its topic's log "
+			       "had no room for long");
+	}
+	alert->untold[alert->untold_count++] =
+		(struct wr_alert_told){.raised = alert->state.raised,
+				       .value = alert->state.value,
+				       .wall_ns = wr_clock_wall_ns(p->host.clock)};
+}
+
+static void publish_untold(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+			   struct wr_alert *alert, const char *subscription)
+{
+	uint32_t done = 0;
+
+	while (done < alert->untold_count && publish(p, rule, &alert->untold[done], subscription))
+		done++;
+	alert->untold_count -= done;
+	if (done > 0)
+		memmove(alert->untold, alert->untold + done,
+			alert->untold_count * sizeof alert->untold[0]);
+}
+
 static void look(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t instance,
 		 uint32_t id, const char *subscription, uint64_t now_ns)
 {
@@ -287,10 +320,10 @@ static void look(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint
 		wr_alert_skip(&alert->state);
 	} else if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING) {
 		tell(p, rule, alert, subscription);
-		alert->untold = p->metrics->alert_topic[0] != '\0';
+		if (p->metrics->alert_topic[0] != '\0')
+			put_off(p, alert);
 	}
-	if (alert->untold)
-		alert->untold = !publish(p, rule, alert, subscription);
+	publish_untold(p, rule, alert, subscription);
 	put_metrics(p, rule, index, alert, subscription, now_ns);
 }
 

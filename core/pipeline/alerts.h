@@ -18,11 +18,23 @@ struct wr_alert_rule {
 	uint32_t count;
 };
 
+/* A change, as it was. */
+struct wr_alert_told {
+	bool raised;
+	uint64_t value;
+	uint64_t wall_ns;
+};
+
+/* As many wait for room; behind them raised and over cancel out: the state of the end is told. */
+#define WR_ALERT_UNTOLD 16u
+
 /* A rule for one subscription, or of the pipeline. */
 struct wr_alert {
 	struct wr_alert_state state;
 	struct wr_alert_window window;
-	bool untold; /* its last change is still to be published */
+	/* Its changes that are still to be published, the oldest first. */
+	struct wr_alert_told untold[WR_ALERT_UNTOLD];
+	uint32_t untold_count;
 };
 
 struct wr_alerts {

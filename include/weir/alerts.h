@@ -14,10 +14,12 @@
  *
  * The event: its key is RULE or RULE/SUBSCRIPTION, its payload a JSON object with the fields
  * "alert", "kind", "subscription" (null: it is of none), "state" ("raised" or "cleared"), "value",
- * "raise_at", "clear_at" and "time_ns" (wall clock). Each state is handed over once, or never where
- * another follows it before there was room for it. Where no topic of the name exists, or the event
- * cannot be one of it, the table of errors says so. What the log's writer refuses (a full disk, a
- * schema of the topic) is told nowhere: the callback and the metrics are, all the same.
+ * "raise_at", "clear_at" and "time_ns" (wall clock, when it changed). Each change is handed over
+ * once, in order; while there is no room up to 16 of a rule wait for it, and where more come, the
+ * oldest raise and its end go, which the table of errors says. Where no topic of the name exists,
+ * or the event cannot be one of it, the table of errors says so. What the log's writer refuses (a
+ * full disk, a schema of the topic) is told nowhere: the callback and the metrics are, all the
+ * same.
  *
  * Rules are looked at every 100 ms, by the group step, on the clock that never jumps.
  */

@@ -90,7 +90,9 @@ struct weir_metrics_about {
 	uint64_t interval_ns; /**< how often it is written */
 	uint64_t rounds;      /**< how often it was */
 	uint64_t left_out;    /**< objects that have no place in the file: only the first of their
-	                           kind have (partitions of subscriptions, beyond 4096) */
+	                           kind have (partitions of subscriptions, beyond 1024) */
+	uint64_t errors_left; /**< times that an error or a note had no place: the first 64 texts
+	                           have one */
 };
 
 /** Latencies and sizes: buckets as in HdrHistogram, 16 to each power of two. */

@@ -80,14 +80,26 @@ static int take(void *context, const char *path)
 	return 0;
 }
 
+/* By the file itself: its path may be spelled in several ways. */
+static struct wr_http_pipeline *find_file(struct wr_http_pipelines *p, const char *path)
+{
+	struct stat st;
+	if (path[0] == '\0' || lstat(path, &st) != 0)
+		return NULL;
+	for (uint32_t i = 0; i < p->count; i++)
+		if (p->list[i]->path[0] != '\0' && p->list[i]->device == st.st_dev &&
+		    p->list[i]->inode == st.st_ino)
+			return p->list[i];
+	return NULL;
+}
+
 /* By its file, if that is in the directory; else as this process has it. */
 static void take_own(struct wr_http_pipelines *p)
 {
 	struct weir_info info = {.struct_bytes = sizeof info};
 	if (p->own == NULL || weir_pipeline_info(p->own, &info) != 0)
 		return;
-	struct wr_http_pipeline *one =
-		info.metrics_path[0] != '\0' ? find(p, info.metrics_path) : NULL;
+	struct wr_http_pipeline *one = find_file(p, info.metrics_path);
 	if (one == NULL || !one->is_there)
 		(void)take(p, "");
 }
@@ -151,9 +163,13 @@ void wr_http_pipelines_look(struct wr_http_pipelines *p)
 bool wr_http_is_own(const struct wr_http_pipelines *p, const struct wr_http_pipeline *one)
 {
 	struct weir_info info = {.struct_bytes = sizeof info};
-	return p->own != NULL &&
-	       (one->path[0] == '\0' || (weir_pipeline_info(p->own, &info) == 0 &&
-					 strcmp(info.metrics_path, one->path) == 0));
+	struct stat st;
+	if (p->own == NULL)
+		return false;
+	return one->path[0] == '\0' ||
+	       (weir_pipeline_info(p->own, &info) == 0 && info.metrics_path[0] != '\0' &&
+		lstat(info.metrics_path, &st) == 0 && st.st_dev == one->device &&
+		st.st_ino == one->inode);
 }
 
 void wr_http_pipelines_fini(struct wr_http_pipelines *p)

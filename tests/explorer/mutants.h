@@ -9,7 +9,7 @@
 #include "tests/explorer/scenarios.h"
 
 #define TARGETS_MAX 256u
-#define SCENARIOS_MAX 128u
+#define SCENARIOS_MAX 160u
 #define COPIES_MAX 16u
 #define NAME_BYTES 160u
 

@@ -31,6 +31,7 @@ extern const unsigned explorer_scenario_count;
 extern const struct explorer_scenario spsc_goes_round, spsc_in_batches;
 extern const struct explorer_scenario spinlock_excludes;
 extern const struct explorer_scenario route_bits;
+extern const struct explorer_scenario stamp_one_change, stamp_two_changes, stamp_another_object;
 extern const struct explorer_scenario version_changed_twice, version_behind_the_copy,
 	version_given_to_another;
 extern const struct explorer_scenario park_symmetric, park_flag_symmetric, park_two_symmetric,

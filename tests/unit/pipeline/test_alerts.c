@@ -13,6 +13,7 @@
 
 #include "core/base/bits.h"
 #include "core/pipeline/alert_state.h"
+#include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define MS 1000000ull
@@ -212,6 +213,60 @@ Test(alerts, a_rule_is_told_four_times_and_when_it_is_over)
 	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
 	cr_expect_not_null(
 		strstr((const char *)item.payload, "\"state\":\"cleared\",\"value\":0,"));
+	fixture_end(&f);
+}
+
+static void expect_told(struct weir_member *watcher, const char *state)
+{
+	struct weir_item item;
+
+	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
+	cr_expect_not_null(strstr((const char *)item.payload, state), "%.*s",
+			   (int)item.payload_bytes, (const char *)item.payload);
+}
+
+/* Raised, over and raised again while there is no room: told of each, in order, when there is. */
+Test(alerts, changes_that_find_no_room_wait_for_it)
+{
+	static const struct weir_alert_rule rule = {
+		.name = "behind", .kind = WEIR_ALERT_LAG_EVENTS, .raise_at = 100, .clear_at = 10};
+	struct wr_shared_buffer *taken[WR_SHARED_BUFFERS];
+	uint32_t count = 0;
+
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_topic = "alerts";
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	f.options.metrics_dir = "none";
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	(void)fixture_topic(&f, "alerts", 1);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	struct weir_member *watcher =
+		fixture_member(&f, fixture_subscription(&f, "watch", "alerts"), NULL);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	while (count < WR_SHARED_BUFFERS &&
+	       (taken[count] = wr_shared_take(&f.pipeline->shared)) != NULL)
+		count++;
+	cr_assert_eq(count, WR_SHARED_BUFFERS);
+	for (uint32_t turn = 0; turn < 2; turn++) {
+		fixture_wait(producer,
+			     fixture_publish(producer, topic, turn * 200ull, turn * 200ull + 200));
+		cr_assert(await(&heard.raised, turn + 1));
+		if (turn == 1)
+			break;
+		cr_assert_eq(fixture_poll(member, NULL, 0, 200, true), 200);
+		cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, WEIR_FOREVER), 0);
+		cr_assert(await(&heard.cleared, 1));
+	}
+	while (count > 0)
+		wr_shared_give(&f.pipeline->shared, taken[--count]);
+	expect_told(watcher, "\"state\":\"raised\",\"value\":200,");
+	expect_told(watcher, "\"state\":\"cleared\",\"value\":0,");
+	expect_told(watcher, "\"state\":\"raised\",\"value\":200,");
 	fixture_end(&f);
 }
 

@@ -14,9 +14,12 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/bytes.h"
+#include "core/metrics/layout.h"
 #include "tests/support/pipeline_fixture.h"
 
 static struct fixture f;
@@ -371,6 +374,101 @@ Test(metrics, no_file_is_made_where_none_is_wanted)
 	fixture_info(&f, &info);
 	cr_assert(info.metrics_path[0] == '\0' && info.metrics_note[0] == '\0');
 	cr_assert(stat(dir, &st) != 0);
+}
+
+/* Zeros, last written so long ago. */
+static void leave_zeros(const char *name, uint64_t bytes, time_t age_s)
+{
+	char path[sizeof dir + 64];
+	struct timespec times[2] = {{.tv_sec = time(NULL) - age_s}, {.tv_sec = time(NULL) - age_s}};
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	FILE *file = fopen(path, "w");
+	cr_assert_not_null(file);
+	cr_assert_eq(ftruncate(fileno(file), (off_t)bytes), 0);
+	cr_assert_eq(futimens(fileno(file), times), 0);
+	cr_assert_eq(fclose(file), 0);
+}
+
+static bool is_there(const char *name)
+{
+	char path[sizeof dir + 64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof path, "%s/%s", dir, name);
+	return stat(path, &st) == 0;
+}
+
+/* Its maker died before the file had a beginning; what may be somebody's stays. */
+Test(metrics, a_file_that_is_half_made_goes_and_no_other)
+{
+	if (fixture_emulated()) /* which processes live is not told there */
+		return;
+	f.options.name = "orders";
+	cr_assert_eq(mkdir(dir, 0700), 0);
+	leave_zeros("orders.4194305", 1 << 20, 3600);
+	leave_zeros("orders.4194306-2", 0, 3600);
+	leave_zeros("orders.4194307", 1 << 20, 0); // being made, as far as anybody knows
+	leave_zeros("orders.1", 1 << 20, 3600);    // of one that lives
+	leave_zeros("other.4194305", 1 << 20, 3600);
+	leave_zeros("orders.4194305.bak", 1 << 20, 3600);
+	fixture_open(&f);
+	cr_expect(!is_there("orders.4194305") && !is_there("orders.4194306-2"));
+	cr_expect(is_there("orders.4194307") && is_there("orders.1"));
+	cr_expect(is_there("other.4194305") && is_there("orders.4194305.bak"));
+}
+
+/* The file that is found, as another machine would have written it so long ago, beside it. */
+static void copy_as_of_another(const char *path, uint64_t age_s)
+{
+	static uint8_t bytes[8 << 20];
+	uint64_t told_ns = ((uint64_t)time(NULL) + 2 - age_s) * 1000000000u;
+	FILE *file = fopen(found, "r");
+
+	cr_assert_not_null(file);
+	size_t count = fread(bytes, 1, sizeof bytes, file);
+	cr_assert_eq(fclose(file), 0);
+	cr_assert(count > WR_METRICS_HEAD_BYTES && count < sizeof bytes);
+	wr_put_u64(bytes + WR_MH_PID_SPACE, wr_get_u64(bytes + WR_MH_PID_SPACE) ^ 1);
+	wr_put_u64(bytes + WR_MH_PID, 4194305);
+	wr_put_u64(bytes + WR_MH_WALL, told_ns);
+	file = fopen(path, "w");
+	cr_assert_not_null(file);
+	cr_assert_eq(fwrite(bytes, 1, count, file), count);
+	cr_assert_eq(fclose(file), 0);
+}
+
+Test(metrics, who_lives_on_another_machine_is_not_told_by_numbers)
+{
+	static const struct {
+		uint64_t age_s;
+		enum weir_metrics_state state;
+		bool stays;
+	} cases[] = {{0, WEIR_METRICS_RUNNING, true},
+		     {60, WEIR_METRICS_SILENT, true},
+		     {2 * 24 * 3600, WEIR_METRICS_SILENT, false}};
+	struct weir_metrics_about about;
+	char path[sizeof dir + 16];
+
+	(void)snprintf(path, sizeof path, "%s/other.7", dir);
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(cases); i++) {
+		struct weir_metrics *m = NULL;
+		fixture_open(&f);
+		cr_assert_geq(weir_metrics_list(dir, remember, NULL), 1);
+		if (i > 0 || strcmp(found, path) == 0)
+			(void)unlink(path);
+		cr_assert_eq(weir_metrics_list(dir, remember, NULL), 1);
+		copy_as_of_another(path, cases[i].age_s);
+		cr_assert_eq(weir_metrics_open(path, &m, NULL), 0);
+		cr_assert_eq(weir_metrics_about(m, &about), 0);
+		cr_expect_eq(about.state, cases[i].state, "%u", i);
+		weir_metrics_close(m);
+		fixture_close(&f, NULL);
+		fixture_open(&f); // of the same name and journal
+		cr_expect_eq(is_there("other.7"), cases[i].stays, "%u", i);
+		fixture_close(&f, NULL);
+	}
+	fixture_open(&f);
 }
 
 Test(metrics, two_of_one_name_have_a_file_each)
