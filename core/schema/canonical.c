@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/schema/js_schema.h"
+
 struct walk {
 	const struct weir_schema *s;
 	uint32_t seen; /* nodes below this one have been written */
@@ -153,6 +155,12 @@ size_t weir_schema_canonical(const struct weir_schema *schema, char *to, size_t 
 {
 	struct walk w = {.s = schema, .to = to, .to_bytes = to_bytes};
 
+	if (schema->json != NULL) {
+		size_t bytes = schema->json->canonical_bytes;
+		if (to_bytes > 0)
+			memcpy(to, schema->json->canonical, bytes < to_bytes ? bytes : to_bytes);
+		return bytes;
+	}
 	walk_node(&w, schema->root);
 	return w.bytes;
 }

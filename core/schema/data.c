@@ -239,6 +239,7 @@ bool wr_data_pass(struct wr_data *d, const struct weir_schema *s, uint32_t node)
 	case WEIR_SCHEMA_ARRAY:
 	case WEIR_SCHEMA_MAP:
 	case WEIR_SCHEMA_UNION:
+	case WEIR_SCHEMA_JSON_VALUE: // no node of Avro's is one
 		break;
 	}
 	return pass_complex(d, s, n);

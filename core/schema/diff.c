@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/schema/js_schema.h"
 #include "core/schema/pairs.h"
 #include "core/schema/trail.h"
 
@@ -253,6 +254,18 @@ static int walk(struct diff *d)
 int weir_schema_diff(const struct weir_schema *old, const struct weir_schema *next,
 		     weir_schema_difference_fn *on_difference, void *context)
 {
+	if ((old->json != NULL) != (next->json != NULL)) {
+		struct weir_schema_difference format = {
+			.change = WEIR_SCHEMA_CHANGE_TYPE,
+			.path = "/",
+			.before = old->json != NULL ? "JSON Schema" : "Avro",
+			.after = next->json != NULL ? "JSON Schema" : "Avro",
+		};
+		on_difference(context, &format);
+		return 1;
+	}
+	if (old->json != NULL)
+		return wr_json_schema_diff(old, next, on_difference, context);
 	struct diff d = {.on_difference = on_difference, .context = context};
 
 	wr_trail_init(&d.trail, &next->allocator, NULL, NULL);

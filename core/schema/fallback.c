@@ -304,6 +304,7 @@ static int value_of_type(struct work *w, uint32_t node, struct wr_schema_range a
 	case WEIR_SCHEMA_RECORD:
 		return record_walk(w, n, &j, at);
 	case WEIR_SCHEMA_UNION:
+	case WEIR_SCHEMA_JSON_VALUE: // no node of Avro's is one
 		break;
 	}
 	return 0;
@@ -361,6 +362,7 @@ static const char *wanted(uint8_t type)
 	case WEIR_SCHEMA_RECORD:
 		return "an object with a value for each field that has no default";
 	case WEIR_SCHEMA_UNION:
+	case WEIR_SCHEMA_JSON_VALUE: // no node of Avro's is one
 		break;
 	}
 	return "a value of one of its branches";

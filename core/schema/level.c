@@ -5,6 +5,8 @@
 
 #include "core/base/bits.h"
 #include "core/schema/check.h"
+#include "core/schema/js_issues.h"
+#include "core/schema/js_schema.h"
 
 static const struct {
 	const char *name;
@@ -22,17 +24,20 @@ static const struct {
 	[WEIR_SCHEMA_STRICT] = {"STRICT", true, true, true},
 };
 
-static const char *const kinds[] = {
-	[WEIR_SCHEMA_NAME_MISMATCH] = "NAME_MISMATCH",
-	[WEIR_SCHEMA_FIXED_SIZE_MISMATCH] = "FIXED_SIZE_MISMATCH",
-	[WEIR_SCHEMA_MISSING_ENUM_SYMBOLS] = "MISSING_ENUM_SYMBOLS",
-	[WEIR_SCHEMA_READER_FIELD_MISSING_DEFAULT_VALUE] = "READER_FIELD_MISSING_DEFAULT_VALUE",
-	[WEIR_SCHEMA_TYPE_MISMATCH] = "TYPE_MISMATCH",
-	[WEIR_SCHEMA_MISSING_UNION_BRANCH] = "MISSING_UNION_BRANCH",
-	[WEIR_SCHEMA_AMBIGUOUS_FIELD_ALIAS] = "AMBIGUOUS_FIELD_ALIAS",
-	[WEIR_SCHEMA_TYPE_CHANGED] = "TYPE_CHANGED",
-	[WEIR_SCHEMA_REQUIRED_FIELD_ADDED] = "REQUIRED_FIELD_ADDED",
-	[WEIR_SCHEMA_REQUIRED_FIELD_REMOVED] = "REQUIRED_FIELD_REMOVED",
+static const char *const kinds[] = {[WEIR_SCHEMA_NAME_MISMATCH] = "NAME_MISMATCH",
+				    [WEIR_SCHEMA_FIXED_SIZE_MISMATCH] = "FIXED_SIZE_MISMATCH",
+				    [WEIR_SCHEMA_MISSING_ENUM_SYMBOLS] = "MISSING_ENUM_SYMBOLS",
+				    [WEIR_SCHEMA_READER_FIELD_MISSING_DEFAULT_VALUE] =
+					    "READER_FIELD_MISSING_DEFAULT_VALUE",
+				    [WEIR_SCHEMA_TYPE_MISMATCH] = "TYPE_MISMATCH",
+				    [WEIR_SCHEMA_MISSING_UNION_BRANCH] = "MISSING_UNION_BRANCH",
+				    [WEIR_SCHEMA_AMBIGUOUS_FIELD_ALIAS] = "AMBIGUOUS_FIELD_ALIAS",
+				    [WEIR_SCHEMA_TYPE_CHANGED] = "TYPE_CHANGED",
+				    [WEIR_SCHEMA_REQUIRED_FIELD_ADDED] = "REQUIRED_FIELD_ADDED",
+				    [WEIR_SCHEMA_REQUIRED_FIELD_REMOVED] = "REQUIRED_FIELD_REMOVED",
+#define ISSUE_NAME(name, explanation, fix) [WEIR_SCHEMA_##name] = #name,
+				    WR_JS_ISSUE_MAP(ISSUE_NAME)
+#undef ISSUE_NAME
 };
 
 const char *weir_schema_level_name(enum weir_schema_level level)
@@ -63,11 +68,30 @@ int weir_schema_level_parse(const char *name)
 	return -EINVAL;
 }
 
+/* What one of the two formats wrote the other cannot read. */
+static int other_format(const struct weir_schema *reader, const struct weir_schema_issue *issue,
+			weir_schema_issue_fn *on_issue, void *context)
+{
+	struct weir_schema_issue told = *issue;
+	told.kind = WEIR_SCHEMA_TYPE_CHANGED;
+	told.path = "/";
+	told.message = reader->json != NULL ? "JSON, was Avro" : "Avro, was JSON";
+	told.explanation = "payloads of one format are not read by schemas of the other";
+	told.fix = "keep the format; what has another one goes under another subject";
+	if (on_issue != NULL)
+		on_issue(context, &told);
+	return 0;
+}
+
 static int reads(const struct weir_schema *reader, const struct weir_schema *writer,
 		 const struct weir_schema_issue *issue, weir_schema_issue_fn *on_issue,
 		 void *context)
 {
 	struct wr_pairs p;
+	if ((reader->json != NULL) != (writer->json != NULL))
+		return other_format(reader, issue, on_issue, context);
+	if (reader->json != NULL)
+		return wr_json_schema_reads(reader, writer, issue, on_issue, context);
 	int code = wr_check(&p, reader, writer);
 
 	if (code == 0) {
@@ -95,7 +119,8 @@ static int may_follow_one(const struct weir_schema *next, const struct weir_sche
 	struct weir_schema_issue issue = {.version_index = version_index};
 	int good = 1;
 
-	if (level == WEIR_SCHEMA_STRICT) {
+	/* Of JSON Schema FULL lets no type change and nothing come that is required. */
+	if (level == WEIR_SCHEMA_STRICT && next->json == NULL && old->json == NULL) {
 		good = wr_strict(next, old, &issue, on_issue, context);
 		/* What it told already is not told again in other words. */
 		if (good != 1)

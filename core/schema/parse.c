@@ -11,6 +11,7 @@
 #include "core/base/bits.h"
 #include "core/schema/canonical.h"
 #include "core/schema/fallback.h"
+#include "core/schema/js_schema.h"
 
 /* --- what is wrong, and where ----------------------------------------------------------------- */
 
@@ -67,12 +68,12 @@ int wr_schema_wrong(struct wr_schema_parser *p, int code, uint32_t at, const cha
 	return code;
 }
 
-static int wrong_before(struct weir_problem *problem, int code, const char *text)
+int wr_schema_wrong_before(struct weir_problem *problem, int code, const char *text)
 {
 	if (problem != NULL) {
 		problem->code = code;
 		snprintf(problem->field, sizeof problem->field, "/");
-		snprintf(problem->text, sizeof problem->text, "%s", text);
+		snprintf(problem->text, sizeof problem->text, "%.200s", text);
 	}
 	return code;
 }
@@ -385,7 +386,8 @@ static int look_at_all(const void *text, size_t text_bytes, struct sizes *ret_si
 	if (j.token == WR_JSON_END)
 		return 0;
 	wr_json_explain(&j, why, sizeof why);
-	return wrong_before(problem, j.error == WR_JSON_E_DEPTH ? WEIR_E_TOO_BIG : -EINVAL, why);
+	return wr_schema_wrong_before(problem,
+				      j.error == WR_JSON_E_DEPTH ? WEIR_E_TOO_BIG : -EINVAL, why);
 }
 
 static void *part(uint8_t *block, size_t at)
@@ -481,18 +483,23 @@ static int parse(const void *text, size_t text_bytes, uint32_t flags, bool parts
 	static const struct weir_allocator the_librarys = {NULL, NULL, NULL};
 	struct sizes sizes = {0, 0};
 
+	if (flags == WEIR_SCHEMA_JSON && !parts)
+		return wr_json_schema_parse(text, text_bytes, NULL, 0, allocator, ret_schema,
+					    reterr_problem);
 	if ((flags & ~WEIR_SCHEMA_ANY_DEFAULT) != 0)
-		return wrong_before(reterr_problem, -EINVAL, "flags has a bit that is unknown");
+		return wr_schema_wrong_before(reterr_problem, -EINVAL,
+					      "flags has a bit that is unknown");
 	if (text_bytes > WEIR_SCHEMA_TEXT_BYTES_MAX)
-		return wrong_before(reterr_problem, WEIR_E_TOO_BIG,
-				    "the text of a schema is at most 1 MiB long");
+		return wr_schema_wrong_before(reterr_problem, WEIR_E_TOO_BIG,
+					      "the text of a schema is at most 1 MiB long");
 	int code = look_at_all(text, text_bytes, &sizes, reterr_problem);
 	if (code != 0)
 		return code;
 	struct weir_schema *s =
 		create(text, text_bytes, &sizes, allocator != NULL ? allocator : &the_librarys);
 	if (s == NULL)
-		return wrong_before(reterr_problem, -ENOMEM, "there is no memory for the schema");
+		return wr_schema_wrong_before(reterr_problem, -ENOMEM,
+					      "there is no memory for the schema");
 	code = parse_all(s, flags, parts, reterr_problem);
 	if (code != 0) {
 		weir_schema_free(s);
@@ -521,11 +528,17 @@ void weir_schema_free(struct weir_schema *schema)
 {
 	if (schema == NULL)
 		return;
+	if (schema->json != NULL) {
+		wr_json_schema_free(schema);
+		return;
+	}
 	struct weir_allocator allocator = schema->allocator;
 	wr_schema_free(&allocator, schema, schema->block_bytes);
 }
 
 enum weir_schema_type weir_schema_type_of(const struct weir_schema *schema)
 {
+	if (schema->json != NULL)
+		return WEIR_SCHEMA_JSON_VALUE;
 	return (enum weir_schema_type)schema->nodes[schema->root].type;
 }

@@ -106,6 +106,9 @@ void wr_schema_step_out(struct wr_schema_parser *p);
 /* Sets the steps to where this field is defined. */
 void wr_schema_path_to_field(struct wr_schema_parser *p, uint32_t field);
 
+/* Says what is wrong with a text as a whole; the problem may be NULL. Returns the code. */
+int wr_schema_wrong_before(struct weir_problem *problem, int code, const char *text);
+
 /* Says what is wrong at this byte of the text, and returns the code. */
 int wr_schema_wrong(struct wr_schema_parser *p, int code, uint32_t at, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

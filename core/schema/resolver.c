@@ -429,6 +429,8 @@ static int say(struct weir_problem *problem, int code, const char *text)
 int weir_resolver_create(const struct weir_schema *writer, const struct weir_schema *reader,
 			 struct weir_resolver **ret_resolver, struct weir_problem *reterr_problem)
 {
+	if (writer->json != NULL || reader->json != NULL)
+		return say(reterr_problem, -EINVAL, "JSON is read as it is: only Avro is resolved");
 	struct weir_resolver *v = wr_schema_alloc(&reader->allocator, sizeof *v);
 	struct making m = {.v = v};
 

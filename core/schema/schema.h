@@ -3,7 +3,7 @@
  * An Avro schema as it is kept: nodes, fields and lists of numbers in one block, names as
  * numbers of a table, so that two of them are compared as numbers. A named type that is used
  * twice is one node, so a recursive type is a circle. Nothing changes after weir_schema_parse():
- * any number of threads may look.
+ * any number of threads may look. Of a JSON Schema all that is in `json` (js_schema.h).
  */
 #ifndef WR_SCHEMA_SCHEMA_H
 #define WR_SCHEMA_SCHEMA_H
@@ -74,6 +74,8 @@ struct wr_schema_name {
 	uint32_t mark; /* while it is parsed: who had it last */
 };
 
+struct wr_json_schema;
+
 struct weir_schema {
 	struct weir_allocator allocator;
 	size_t block_bytes;
@@ -93,7 +95,9 @@ struct weir_schema {
 	uint32_t pool_bytes;
 	uint32_t root;
 	uint64_t fingerprint;
+	struct wr_json_schema *json; /* NULL: it is Avro's. Else the root is one of its nodes */
 };
+
 
 static inline bool wr_schema_is_named(uint8_t type)
 {

@@ -369,6 +369,7 @@ static bool write_value(struct writing *w, uint32_t node)
 	case WEIR_SCHEMA_ARRAY:
 	case WEIR_SCHEMA_MAP:
 	case WEIR_SCHEMA_UNION:
+	case WEIR_SCHEMA_JSON_VALUE: // no node of Avro's is one
 		break;
 	}
 	return write_parts(w, n);
@@ -386,7 +387,9 @@ int weir_schema_to_json(const struct weir_schema *schema, const void *data, size
 	};
 
 	wr_data_begin(&w.in, data, data_bytes);
-	if ((flags & ~WEIR_SCHEMA_JSON_AVRO) != 0)
+	if (schema->json != NULL)
+		wr_data_wrong(&w.in, -EINVAL, "it is JSON already: the schema is no Avro schema");
+	else if ((flags & ~WEIR_SCHEMA_JSON_AVRO) != 0)
 		wr_data_wrong(&w.in, -EINVAL, "flags has a bit that is unknown");
 	else if (write_value(&w, schema->root) && w.in.at != w.in.end)
 		wr_data_wrong(&w.in, -EINVAL, "there are more bytes than the datum has");

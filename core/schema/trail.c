@@ -60,11 +60,15 @@ uint32_t wr_trail_pop(struct wr_trail *t)
 /* One step with its slashes, from the end of the buffer backwards. false: there is no room. */
 static bool step_before(char *to, size_t *at, const struct wr_trail_place *place)
 {
-	char text[64];
+	char text[192];
 	int n = 0;
 
 	if (place->word != NULL)
 		n += snprintf(text + n, sizeof text - (size_t)n, "/%s", place->word);
+	if (place->name != NULL)
+		n += snprintf(text + n, sizeof text - (size_t)n, "/%.*s",
+			      (int)(place->name_bytes < 120 ? place->name_bytes : 120),
+			      place->name);
 	if (place->index != WR_SCHEMA_NONE)
 		n += snprintf(text + n, sizeof text - (size_t)n, "/%u", place->index);
 	if (*at < (size_t)n + 4)

@@ -19,6 +19,8 @@ struct wr_trail_place {
 	uint32_t parent;  /* WR_SCHEMA_NONE at the root */
 	const char *word; /* "fields", "type"; NULL: the index alone */
 	uint32_t index;   /* WR_SCHEMA_NONE: the word alone */
+	const char *name; /* behind the word, before the index; need not end with a 0; or NULL */
+	uint32_t name_bytes;
 	/* What is there, for the walk. A place with `issue` is told when its turn comes. */
 	uint32_t r;
 	uint32_t w;

@@ -30,6 +30,7 @@ struct weir_resolver;
 
 /**
  * How data of `writer` are read as `reader`. Both schemas are borrowed until the resolver is freed.
+ * With a JSON Schema there is nothing to resolve: -EINVAL.
  *
  * Thread: any. Blocks: never. Allocates: yes, from the reader's allocator.
  * @param ret_resolver    set on success only

@@ -19,6 +19,28 @@
  *   logicalType  one that is not known or does not fit its type is left out of consideration; it
  *                plays no part in reading, only in STRICT
  *   a member     that comes twice in one JSON object is refused: readers differ on which counts
+ *
+ * JSON Schema (draft 7, which is also what is meant without $schema, and 2020-12): payloads are
+ * JSON, and are looked at, not rewritten. Of its keywords weir has these, with the meaning that the
+ * draft gives them:
+ *
+ *   any value    type (a name or a list), enum, const, $ref, allOf, anyOf, oneOf, not
+ *   objects      properties, required, additionalProperties, minProperties, maxProperties
+ *   arrays       items, prefixItems (2020-12), a list of items and additionalItems (draft 7),
+ *                minItems, maxItems, uniqueItems
+ *   numbers      minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf: compared as they
+ *                are written, without rounding
+ *   strings      minLength, maxLength: of characters
+ *   places       $defs, definitions; $id, for a document as a whole
+ *   no meaning   title, description, default, examples, format, $comment, deprecated, readOnly,
+ *                writeOnly, contentEncoding, contentMediaType, and what begins with x-, connect. or
+ *                confluent: (`default` plays a part when versions are compared)
+ *
+ * Whatever else stands in a schema might limit what is valid, and is refused with its place and
+ * the reason: pattern and patternProperties (regular expressions), propertyNames, contains, if,
+ * dependencies, unevaluatedProperties, $anchor, $dynamicRef and what no draft knows. $ref leads to
+ * a schema in the same document: #/$defs/NAME. An object has at most 1024 properties; allOf, anyOf
+ * and oneOf have at most 64 branches.
  */
 #ifndef WEIR_SCHEMA_H
 #define WEIR_SCHEMA_H
@@ -48,6 +70,7 @@ enum weir_schema_type {
 	WEIR_SCHEMA_MAP,
 	WEIR_SCHEMA_UNION,
 	WEIR_SCHEMA_FIXED,
+	WEIR_SCHEMA_JSON_VALUE, /**< of a JSON Schema: what it takes its keywords say */
 };
 
 /** Made by weir_schema_parse(). It never changes. */
@@ -56,14 +79,16 @@ struct weir_schema;
 /** For weir_schema_parse(): defaults that do not fit their type are no reason to refuse. Such a
  *  schema has a canonical form and a fingerprint; events are not to be read with it. */
 #define WEIR_SCHEMA_ANY_DEFAULT 1u
+/** The text is a JSON Schema. Not with WEIR_SCHEMA_ANY_DEFAULT: defaults are not checked. */
+#define WEIR_SCHEMA_JSON 2u
 
 /**
- * Read an Avro schema from its JSON.
+ * Read an Avro schema from its JSON, or a JSON Schema.
  *
- * Thread: any. Blocks: never. Allocates: one block, some times as large as the text. Owns: the text
- * is copied; the schema is freed by weir_schema_free().
+ * Thread: any. Blocks: never. Allocates: some times as much as the text. Owns: the text is copied;
+ * the schema is freed by weir_schema_free().
  * @param text            need not end with a 0
- * @param flags           0, or WEIR_SCHEMA_ANY_DEFAULT
+ * @param flags           0, WEIR_SCHEMA_ANY_DEFAULT or WEIR_SCHEMA_JSON
  * @param allocator       NULL, or all NULL: the C library's. It is copied
  * @param ret_schema      set on success only
  * @param reterr_problem  may be NULL. `field` is the place in the schema ("/fields/2/type"), the
@@ -93,7 +118,9 @@ WEIR_API enum weir_schema_type weir_schema_type_of(const struct weir_schema *sch
 
 /**
  * The parsing canonical form: equal for schemas that read alike (Avro specification, "Parsing
- * Canonical Form for Schemas").
+ * Canonical Form for Schemas"). Of a JSON Schema: members sorted, no blanks, numbers as digits and
+ * a power of ten, without keywords that have no meaning and $schema, with `default`; lists keep
+ * their order.
  *
  * Thread: any. Blocks: never. Allocates: never.
  * @param to        may be NULL if to_bytes is 0. Written as far as there is room; no 0 behind it
@@ -110,6 +137,18 @@ WEIR_API size_t weir_schema_canonical(const struct weir_schema *schema, char *to
  */
 WEIR_API uint64_t weir_schema_fingerprint(const struct weir_schema *schema);
 
+/**
+ * Is a payload what its schema says? All of `data`, nothing behind it: Avro binary, or JSON.
+ *
+ * Thread: any, also several at once. Blocks: never. Allocates: never.
+ * @param reterr_problem  may be NULL. Of JSON `field` is the place in the payload ("/items/2"), the
+ *                        text says what is wrong with it and which schema says so
+ * @return 0; -EINVAL: it is not; WEIR_E_TOO_BIG: too deep, or too much work
+ */
+WEIR_API WEIR_MUST_CHECK int weir_schema_validate(const struct weir_schema *schema,
+						  const void *data, size_t data_bytes,
+						  struct weir_problem *reterr_problem);
+
 /** What must stay readable when a schema changes. TRANSITIVE: all earlier versions count, not just
  *  the last one. */
 enum weir_schema_level {
@@ -121,7 +160,7 @@ enum weir_schema_level {
 	WEIR_SCHEMA_FULL, /**< both */
 	WEIR_SCHEMA_FULL_TRANSITIVE,
 	/** FULL_TRANSITIVE, and no type changes at all, int to long included: a field that is added
-	 *  or taken away has a default. */
+	 *  or taken away has a default. Of JSON Schema FULL_TRANSITIVE is that already. */
 	WEIR_SCHEMA_STRICT,
 };
 
@@ -137,6 +176,54 @@ enum weir_schema_issue_kind {
 	WEIR_SCHEMA_TYPE_CHANGED,          /**< STRICT, as the two below */
 	WEIR_SCHEMA_REQUIRED_FIELD_ADDED,
 	WEIR_SCHEMA_REQUIRED_FIELD_REMOVED,
+	WEIR_SCHEMA_TYPE_NARROWED, /**< JSON Schema, as all below; Confluent's names */
+	WEIR_SCHEMA_SCHEMA_ADDED,
+	WEIR_SCHEMA_MAX_LENGTH_ADDED,
+	WEIR_SCHEMA_MAX_LENGTH_DECREASED,
+	WEIR_SCHEMA_MIN_LENGTH_ADDED,
+	WEIR_SCHEMA_MIN_LENGTH_INCREASED,
+	WEIR_SCHEMA_MAXIMUM_ADDED,
+	WEIR_SCHEMA_MAXIMUM_DECREASED,
+	WEIR_SCHEMA_MINIMUM_ADDED,
+	WEIR_SCHEMA_MINIMUM_INCREASED,
+	WEIR_SCHEMA_EXCLUSIVE_MAXIMUM_ADDED,
+	WEIR_SCHEMA_EXCLUSIVE_MAXIMUM_DECREASED,
+	WEIR_SCHEMA_EXCLUSIVE_MINIMUM_ADDED,
+	WEIR_SCHEMA_EXCLUSIVE_MINIMUM_INCREASED,
+	WEIR_SCHEMA_MULTIPLE_OF_ADDED,
+	WEIR_SCHEMA_MULTIPLE_OF_EXPANDED,
+	WEIR_SCHEMA_MULTIPLE_OF_CHANGED,
+	WEIR_SCHEMA_REQUIRED_ATTRIBUTE_ADDED,
+	WEIR_SCHEMA_MAX_PROPERTIES_ADDED,
+	WEIR_SCHEMA_MAX_PROPERTIES_DECREASED,
+	WEIR_SCHEMA_MIN_PROPERTIES_ADDED,
+	WEIR_SCHEMA_MIN_PROPERTIES_INCREASED,
+	WEIR_SCHEMA_ADDITIONAL_PROPERTIES_REMOVED,
+	WEIR_SCHEMA_ADDITIONAL_PROPERTIES_NARROWED,
+	WEIR_SCHEMA_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL,
+	WEIR_SCHEMA_PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_MAX_ITEMS_ADDED,
+	WEIR_SCHEMA_MAX_ITEMS_DECREASED,
+	WEIR_SCHEMA_MIN_ITEMS_ADDED,
+	WEIR_SCHEMA_MIN_ITEMS_INCREASED,
+	WEIR_SCHEMA_UNIQUE_ITEMS_ADDED,
+	WEIR_SCHEMA_ADDITIONAL_ITEMS_REMOVED,
+	WEIR_SCHEMA_ADDITIONAL_ITEMS_NARROWED,
+	WEIR_SCHEMA_ITEM_ADDED_TO_OPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL,
+	WEIR_SCHEMA_ITEM_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_ITEM_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
+	WEIR_SCHEMA_ENUM_ARRAY_NARROWED,
+	WEIR_SCHEMA_ENUM_ARRAY_CHANGED,
+	WEIR_SCHEMA_CONST_CHANGED,
+	WEIR_SCHEMA_COMBINED_TYPE_CHANGED,
+	WEIR_SCHEMA_COMBINED_TYPE_SUBSCHEMAS_CHANGED,
+	WEIR_SCHEMA_PRODUCT_TYPE_EXTENDED,
+	WEIR_SCHEMA_SUM_TYPE_NARROWED,
+	WEIR_SCHEMA_NOT_TYPE_EXTENDED,
 };
 
 /** One thing that stands in the way; lent for the call that tells it. */
@@ -155,7 +242,7 @@ typedef void weir_schema_issue_fn(void *context, const struct weir_schema_issue 
 
 /**
  * May events written with `writer` be read with `reader`? Every event of the writer's counts, not
- * just those that were written.
+ * just those that were written. Two JSON Schemas are compared by the rules of Confluent's registry.
  *
  * Thread: any. Blocks: never. Allocates: while it works; freed when it returns.
  * @param on_issue  called for each issue, in the order of the reader's fields; or NULL
@@ -190,6 +277,7 @@ enum weir_schema_change {
 	WEIR_SCHEMA_CHANGE_BRANCH_REMOVED,
 	WEIR_SCHEMA_CHANGE_SYMBOL_ADDED,
 	WEIR_SCHEMA_CHANGE_SYMBOL_REMOVED,
+	WEIR_SCHEMA_CHANGE_KEYWORD, /**< of a JSON Schema: another value, or one of them has none */
 };
 
 /** One difference; lent for the call that tells it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `weir schema check|fingerprint|diff|decode|bench`, by <weir/schema.h>: for a person, and for a
- * job that must fail when a schema would break its readers. The rest is in schema_registry.c.
+ * `weir schema check|fingerprint|diff|validate|decode|bench`, by <weir/schema.h>: for a person, and
+ * for a job that must fail when a schema would break its readers. The rest is in schema_registry.c.
  *
  * Exit codes: 8 when the schemas are not compatible, 2 for what is no schema.
  *
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <weir/resolver.h>
 #include <weir/schema.h>
 
 #include "core/base/bits.h"
@@ -39,7 +40,12 @@ static struct {
 	uint64_t seconds_ns;
 } choices;
 
-static const char *const formats[] = {"avro", NULL};
+#define OPTION_FORMAT                                                                              \
+	{                                                                                          \
+		.name = "format", .type = CLI_ENUM, .target = &choices.format,                     \
+		.choices = schema_file_formats, .fallback = "avro",                                \
+		.help = "of the schemas: json is JSON Schema"                                      \
+	}
 
 static const struct cli_option check_options[] = {
 	{.name = "level",
@@ -48,12 +54,7 @@ static const struct cli_option check_options[] = {
 	 .fallback = "BACKWARD",
 	 .value_name = "L",
 	 .help = "NONE, BACKWARD, FORWARD, FULL, each with _TRANSITIVE, or STRICT"},
-	{.name = "format",
-	 .type = CLI_ENUM,
-	 .target = &choices.format,
-	 .choices = formats,
-	 .fallback = "avro",
-	 .help = "of the schemas"},
+	OPTION_FORMAT,
 	{.name = "writer",
 	 .type = CLI_STRING,
 	 .target = &choices.writer,
@@ -75,11 +76,22 @@ static const struct cli_option fingerprint_options[] = {
 	{.name = "canonical",
 	 .type = CLI_FLAG,
 	 .target = &choices.canonical,
-	 .help = "print the parsing canonical form instead"},
+	 .help = "print the canonical form instead"},
+	OPTION_FORMAT,
 	CLI_OPTION_JSON(&choices.json),
 };
 
 static const struct cli_option diff_options[] = {
+	OPTION_FORMAT,
+	CLI_OPTION_JSON(&choices.json),
+};
+
+static const struct cli_option validate_options[] = {
+	OPTION_FORMAT,
+	{.name = "prefix",
+	 .type = CLI_FLAG,
+	 .target = &choices.prefix,
+	 .help = "the data begin with a byte 0 and an id of 4 bytes"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -156,6 +168,16 @@ static const struct cli_command commands[] = {
 		 "a default), and to the same fields in another order.",
 	 .options = bench_options,
 	 .option_count = WR_ARRAY_COUNT(bench_options)},
+	{.name = "schema validate",
+	 .arguments = "SCHEMA DATA ...",
+	 .summary = "Are the data what the schema says?",
+	 .description =
+		 "Each file is one payload, at most 1 MiB; - is standard input.\n"
+		 "Exit codes: 0 all are, 8 one is not, and it is said why, 2 SCHEMA is none.",
+	 .options = validate_options,
+	 .option_count = WR_ARRAY_COUNT(validate_options),
+	 .arguments_min = 2,
+	 .arguments_max = VERSIONS_MAX},
 };
 
 /* --- check ------------------------------------------------------------------------------------ */
@@ -265,7 +287,8 @@ static int check_files(struct check *c)
 	if (c->schemas == NULL)
 		return cli_fail("schema check", -ENOMEM, NULL);
 	for (int i = 0; i < c->count && exit_code == CLI_EXIT_OK; i++)
-		c->schemas[i] = schema_file_read(c->paths[i], 0, &exit_code);
+		c->schemas[i] = schema_file_read(c->paths[i], schema_file_flags(choices.format),
+						 &exit_code);
 	if (exit_code == CLI_EXIT_OK)
 		exit_code = judge(c);
 	for (int i = 0; i < c->count; i++)
@@ -356,8 +379,9 @@ static int run_fingerprint(int argc, char **argv)
 	}
 	for (int i = 0; i < argc && exit_code == CLI_EXIT_OK; i++) {
 		/* Defaults are no part of a canonical form. */
-		struct weir_schema *schema =
-			schema_file_read(argv[i], WEIR_SCHEMA_ANY_DEFAULT, &exit_code);
+		uint32_t flags = schema_file_flags(choices.format);
+		struct weir_schema *schema = schema_file_read(
+			argv[i], flags != 0 ? flags : WEIR_SCHEMA_ANY_DEFAULT, &exit_code);
 		if (schema != NULL)
 			exit_code = print_fingerprint(argv[i], schema, &j);
 		weir_schema_free(schema);
@@ -372,8 +396,10 @@ static int run_fingerprint(int argc, char **argv)
 static int run_diff(int argc, char **argv)
 {
 	int exit_code = CLI_EXIT_OK;
-	struct weir_schema *old = schema_file_read(argv[0], 0, &exit_code);
-	struct weir_schema *next = old != NULL ? schema_file_read(argv[1], 0, &exit_code) : NULL;
+	uint32_t flags = schema_file_flags(choices.format);
+	struct weir_schema *old = schema_file_read(argv[0], flags, &exit_code);
+	struct weir_schema *next =
+		old != NULL ? schema_file_read(argv[1], flags, &exit_code) : NULL;
 
 	(void)argc;
 	if (next != NULL)
@@ -381,6 +407,63 @@ static int run_diff(int argc, char **argv)
 	weir_schema_free(old);
 	weir_schema_free(next);
 	return exit_code;
+}
+
+/* --- validate ----------------------------------------------------------------------------------
+ */
+
+/* One payload: whether it is what the schema says. */
+static bool validate_one(const struct weir_schema *schema, const char *path, struct json_out *j,
+			 int *exit_code)
+{
+	struct weir_problem problem = {0};
+	size_t bytes = 0, before = choices.prefix ? WEIR_SCHEMA_PREFIX_BYTES : 0;
+	char *data = schema_file_text(path, &bytes, exit_code);
+	uint32_t id;
+	if (data == NULL)
+		return false;
+	int code = choices.prefix ? weir_schema_prefix_get(data, bytes, &id) : 0;
+	if (code != 0)
+		snprintf(problem.text, sizeof problem.text,
+			 "it does not begin with a byte 0 and an id");
+	else
+		code = weir_schema_validate(schema, data + before, bytes - before, &problem);
+	free(data);
+	if (choices.json) {
+		json_object(j, NULL);
+		json_text(j, "file", path);
+		json_bool(j, "valid", code == 0);
+		json_text(j, "path", code == 0 ? NULL : problem.field);
+		json_text(j, "problem", code == 0 ? NULL : problem.text);
+		json_close(j);
+	} else if (code == 0) {
+		printf("valid: %s\n", path);
+	} else {
+		printf("NOT valid: %s: %s: %s\n", path, problem.field, problem.text);
+	}
+	return code == 0;
+}
+
+static int run_validate(int argc, char **argv)
+{
+	int exit_code = CLI_EXIT_OK;
+	struct json_out j;
+	bool good = true;
+	struct weir_schema *schema =
+		schema_file_read(argv[0], schema_file_flags(choices.format), &exit_code);
+
+	if (schema == NULL)
+		return exit_code;
+	if (choices.json) {
+		json_begin(&j, stdout, JSON_PRETTY);
+		json_array(&j, NULL);
+	}
+	for (int i = 1; i < argc && exit_code == CLI_EXIT_OK; i++)
+		good &= validate_one(schema, argv[i], &j, &exit_code);
+	weir_schema_free(schema);
+	if (choices.json && json_end(&j) < 0)
+		return CLI_EXIT_IO;
+	return exit_code != CLI_EXIT_OK ? exit_code : good ? CLI_EXIT_OK : CLI_EXIT_SCHEMA;
 }
 
 /* --- decode, bench
@@ -413,14 +496,14 @@ static int run_bench(int argc, char **argv)
 
 int cmd_schema(int argc, char **argv)
 {
-	static int (*const runs[])(int argc, char **argv) = {run_check, run_fingerprint, run_diff,
-							     run_decode, run_bench};
-	static const char *const names[] = {"check",  "fingerprint", "diff",   "decode",
-					    "bench",  "register",    "ls",     "show",
-					    "delete", "level",       "import", NULL};
+	static int (*const runs[])(int argc, char **argv) = {
+		run_check, run_fingerprint, run_diff, run_decode, run_bench, run_validate};
+	static const char *const names[] = {"check",    "fingerprint", "diff", "decode", "bench",
+					    "validate", "register",    "ls",   "show",   "delete",
+					    "level",    "import",      NULL};
 	static const struct cli_command group = {
 		.name = "schema",
-		.arguments = "check|fingerprint|diff|decode|bench|" REGISTRY_WORDS " ...",
+		.arguments = "check|fingerprint|diff|validate|decode|bench|" REGISTRY_WORDS " ...",
 		.summary = "Compare schemas before they are used, and keep them in a journal.",
 		.description = "weir schema check --help and so on say more.",
 		.arguments_min = 1,

@@ -26,6 +26,7 @@ static const struct {
 	[WEIR_SCHEMA_CHANGE_BRANCH_REMOVED] = {"branch_removed", '-', "branch"},
 	[WEIR_SCHEMA_CHANGE_SYMBOL_ADDED] = {"symbol_added", '+', "symbol"},
 	[WEIR_SCHEMA_CHANGE_SYMBOL_REMOVED] = {"symbol_removed", '-', "symbol"},
+	[WEIR_SCHEMA_CHANGE_KEYWORD] = {"keyword", '~', "keyword"},
 };
 
 static void tell(void *context, const struct weir_schema_difference *d)

@@ -31,6 +31,13 @@ char *schema_file_text(const char *path, size_t *ret_bytes, int *ret_exit_code)
 	return NULL;
 }
 
+const char *const schema_file_formats[] = {"avro", "json", NULL};
+
+uint32_t schema_file_flags(unsigned format)
+{
+	return format == 1 ? WEIR_SCHEMA_JSON : 0;
+}
+
 struct weir_schema *schema_file_read(const char *path, uint32_t flags, int *ret_exit_code)
 {
 	struct weir_problem problem = {0};

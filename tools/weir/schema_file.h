@@ -19,4 +19,8 @@ char *schema_file_text(const char *path, size_t *ret_bytes, int *ret_exit_code);
  * CLI_EXIT_USAGE for what is no schema. */
 struct weir_schema *schema_file_read(const char *path, uint32_t flags, int *ret_exit_code);
 
+/* The choices of --format, and the flags of weir_schema_parse() that each means. */
+extern const char *const schema_file_formats[];
+uint32_t schema_file_flags(unsigned format);
+
 #endif

@@ -45,6 +45,9 @@ static void setup(void)
 	write_file("v2", ORDER(",{\"name\":\"note\",\"type\":\"string\",\"default\":\"\"}"));
 	write_file("v3", ORDER(",{\"name\":\"note\",\"type\":\"string\"}"));
 	write_file("broken", "{\"type\":\"record\",\n \"name\":\"Order\"}");
+	write_file("int.json", "{\"type\":\"integer\"}");
+	write_file("number.json", "{\"type\":\"number\",\"title\":\"n\"}");
+	write_file("half", "0.5");
 	write_file("int", "\"int\"");
 	write_file("long", "\"long\"");
 }
@@ -98,6 +101,35 @@ Test(schema_cli, a_pair_is_judged_by_itself, .init = setup, .fini = teardown)
 	RUN("check", "--writer", "long", "--reader", "int");
 	cr_expect(capture_has(c.out, "NOT compatible: int cannot read what long wrote\n"), "%s",
 		  c.out);
+}
+
+Test(schema_cli, json_schemas_are_judged, .init = setup, .fini = teardown)
+{
+	RUN("check", "--format", "json", "int.json", "number.json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	RUN("check", "--format", "json", "--writer", "number.json", "--reader", "int.json",
+	    "--json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect(capture_has(c.out, "\"kind\": \"TYPE_NARROWED\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"message\": \"integer, was number\""), "%s", c.out);
+	RUN("check", "--format", "json", "int.json", "int");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect_str_eq(c.err, "weir: int: /: line 1, column 1: a schema is an object, true or "
+				"false\n");
+	RUN("diff", "--format", "json", "int.json", "number.json");
+	cr_expect_str_eq(c.out, "~ /type type \"integer\" -> \"number\"\nnumber.json reads what "
+				"int.json wrote; int.json cannot read what number.json writes\n");
+	RUN("fingerprint", "--format", "json", "--canonical", "number.json");
+	cr_expect_str_eq(c.out, "{\"type\":\"number\"}\n");
+	RUN("validate", "--format", "json", "number.json", "half");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect_str_eq(c.out, "valid: half\n");
+	RUN("validate", "--format", "json", "int.json", "half");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect_str_eq(c.out, "NOT valid: half: /: byte 0: it is no integer (schema: /)\n");
+	RUN("validate", "--format", "json", "--prefix", "--json", "int.json", "half");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect(capture_has(c.out, "\"valid\": false"), "%s", c.out);
 }
 
 Test(schema_cli, what_cannot_be_judged_is_said, .init = setup, .fini = teardown)
