@@ -118,9 +118,14 @@ static bool needs_a_person(rd_kafka_resp_err_t code)
 static void take_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
 	struct wr_kafka_client *client = opaque;
+	bool person = needs_a_person((rd_kafka_resp_err_t)code);
 	(void)rk;
+	/* "All brokers are down" follows a refusal, too, and says less than what came before. */
+	if ((client->is_refused && !person) ||
+	    (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->last_error[0] != '\0'))
+		return;
 	client->last_code = (rd_kafka_resp_err_t)code;
-	client->is_refused |= needs_a_person(client->last_code);
+	client->is_refused |= person;
 	(void)snprintf(client->last_error, sizeof client->last_error, "%s", reason);
 }
 

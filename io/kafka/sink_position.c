@@ -327,8 +327,6 @@ static int take_places(struct wr_kafka_sink *s, struct weir_bridge *bridge,
 	char text[METADATA_BYTES + 1];
 	for (int i = 0; i < list->cnt; i++) {
 		const rd_kafka_topic_partition_t *place = &list->elems[i];
-		if (place->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-			return wr_kafka_fault_code(bridge, &s->client, "its position", place->err);
 		if (place->offset < 0)
 			continue;
 		size_t bytes = place->metadata_size < METADATA_BYTES ? place->metadata_size
@@ -343,66 +341,63 @@ static int take_places(struct wr_kafka_sink *s, struct weir_bridge *bridge,
 	return 0;
 }
 
-static int take_answer(struct wr_kafka_sink *s, struct weir_bridge *bridge, rd_kafka_event_t *event)
+/* The coordinator is on its way, or what an older producer had open is not ended yet. */
+static bool is_not_yet(rd_kafka_resp_err_t code)
 {
-	const rd_kafka_ListConsumerGroupOffsets_result_t *result =
-		rd_kafka_event_ListConsumerGroupOffsets_result(event);
-	rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-	size_t count = 0;
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return wr_kafka_fault_code(bridge, &s->client, "its position", code);
-	const rd_kafka_group_result_t **groups =
-		result != NULL ? rd_kafka_ListConsumerGroupOffsets_result_groups(result, &count)
-			       : NULL;
-	if (count != 1)
-		return weir_bridge_lost(bridge, "its position: no answer for its group");
-	const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
-	if (error != NULL)
-		return wr_kafka_fault_code(bridge, &s->client, "its position",
-					   rd_kafka_error_code(error));
-	return take_places(s, bridge, rd_kafka_group_result_partitions(groups[0]));
+	return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT ||
+	       code == RD_KAFKA_RESP_ERR__WAIT_COORD ||
+	       code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS ||
+	       code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+	       code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+	       code == RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT;
+}
+
+static rd_kafka_resp_err_t answer_of(rd_kafka_resp_err_t code,
+				     const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < list->cnt; i++)
+		code = list->elems[i].err;
+	return code;
+}
+
+/* Offsets of the group, without joining it: by a consumer, since librdkafka's call for a producer
+ * (ListConsumerGroupOffsets) takes the process down when the coordinator moves (its issue 5040).
+ * With read_committed they are not told before what an older producer had open is ended. */
+static int make_reader(struct wr_kafka_sink *s, struct weir_bridge *bridge,
+		       struct wr_kafka_client *reader)
+{
+	const char *const own[] = {
+		"group.id", s->group, "isolation.level", "read_committed", "enable.auto.commit",
+		"false",    NULL};
+	return wr_kafka_client_make(reader, RD_KAFKA_CONSUMER,
+				    wr_kafka_conf_make(&s->properties, own, reader), bridge);
 }
 
 int wr_kafka_position_read(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
+	struct wr_kafka_client reader = {0};
 	rd_kafka_topic_partition_list_t *list = places(s);
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(s->client.rk);
-	rd_kafka_AdminOptions_t *options =
-		rd_kafka_AdminOptions_new(s->client.rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-	rd_kafka_ListConsumerGroupOffsets_t *request =
-		list != NULL ? rd_kafka_ListConsumerGroupOffsets_new(s->group, list) : NULL;
-	rd_kafka_event_t *event = NULL;
-	int rc = -1;
-	if (request == NULL || queue == NULL || options == NULL) {
-		rc = weir_bridge_lost(bridge, "no memory to ask for its position");
-		goto fail_memory;
-	}
-	/* Not before what an older producer had open is ended. */
-	rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
-	if (error != NULL) {
-		rc = wr_kafka_fault(bridge, &s->client, "its position", error);
-		goto fail_memory;
-	}
-	rd_kafka_ListConsumerGroupOffsets(s->client.rk, &request, 1, options, queue);
-	for (uint32_t i = 0;
-	     i < ANSWER_SLICES && event == NULL && (i == 0 || !weir_bridge_is_stopping(bridge));
+	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
+	if (list == NULL)
+		return weir_bridge_lost(bridge, "no memory to ask for its position");
+	int rc = make_reader(s, bridge, &reader);
+	if (rc < 0)
+		goto fail_reader;
+	for (uint32_t i = 0; i < ANSWER_SLICES && is_not_yet(code) && !reader.is_refused &&
+			     (i == 0 || !weir_bridge_is_stopping(bridge));
 	     i++) {
-		event = rd_kafka_queue_poll(queue, WR_KAFKA_SLICE_MS);
-		(void)rd_kafka_poll(s->client.rk, 0);
+		code = answer_of(rd_kafka_committed(reader.rk, list, WR_KAFKA_SLICE_MS), list);
+		(void)rd_kafka_poll(reader.rk, is_not_yet(code) ? WR_KAFKA_SLICE_MS / 10 : 0);
 	}
-	rc = event != NULL ? take_answer(s, bridge, event)
-			   : wr_kafka_no_answer(bridge, &s->client, "its position");
-	if (event != NULL)
-		rd_kafka_event_destroy(event);
+	if (reader.is_refused || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+		rc = wr_kafka_no_answer(bridge, &reader, "its position");
+	else if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		rc = wr_kafka_fault_code(bridge, &reader, "its position", code);
+	else
+		rc = take_places(s, bridge, list);
+	wr_kafka_client_end(&reader);
 
-fail_memory:
-	if (request != NULL)
-		rd_kafka_ListConsumerGroupOffsets_destroy(request);
-	if (options != NULL)
-		rd_kafka_AdminOptions_destroy(options);
-	if (queue != NULL)
-		rd_kafka_queue_destroy(queue);
-	if (list != NULL)
-		rd_kafka_topic_partition_list_destroy(list);
+fail_reader:
+	rd_kafka_topic_partition_list_destroy(list);
 	return rc;
 }

@@ -345,6 +345,30 @@ Test(kafka_sink, is_made_anew_after_what_no_producer_survives)
 	kafka_bed_end(&bed);
 }
 
+/* A producer of librdkafka's that asks for offsets takes the process down here. */
+Test(kafka_sink, asks_again_for_its_position_when_the_coordinator_moves)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	publish(&f, producer, topic, 0, 3);
+	struct options o = options_of(&f, &bed);
+	rd_kafka_mock_push_request_errors(bed.cluster, 9 /* OffsetFetch */, 2,
+					  RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
+					  RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
+	struct weir_bridge *bridge = start(&f, &o);
+	step_until(bridge, 3);
+	cr_expect_eq(look(bridge).events, 3);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
 Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
 {
 	static struct kafka_bed bed;
