@@ -155,7 +155,9 @@ static void check_copy(const struct weir_item *item, uint64_t n, uint32_t from)
 	const struct weir_pos pos = {
 		.sequence = origin.sequence, .epoch = origin.epoch, .log = origin.log};
 	(void)weir_pos_text(&pos, place);
-	(void)snprintf(id, sizeof id, n % 3 == 0 ? "event-%llu" : "", (unsigned long long)n);
+	(void)snprintf(id, sizeof id, "event-%llu", (unsigned long long)n);
+	if (n % 3 != 0)
+		id[0] = '\0';
 	weir_item_ids(item, &ids);
 	cr_expect(is_text(ids.event_id, ids.event_id_bytes, id));
 	cr_expect(is_text(ids.causation_id, ids.causation_id_bytes, place));

@@ -2,11 +2,14 @@
 /*
  * Goal:   `weir dlq` lists the letters that wait, shows one, redrives and purges those that are
  *         named, each once and a parked key in place; `weir group` says where subscriptions stand
- *         and moves them. A dry run changes nothing; a journal that is open elsewhere is refused.
+ *         and moves them, and with `weir topic` what is copied where. A dry run changes nothing; a
+ *         journal that is open elsewhere is refused.
  * Method: a queue with dead letters, closed; the commands in a child process, judged by text and
  *         exit code; then the journal opened again, and what comes is counted.
  */
 #include <criterion/criterion.h>
+
+#include <weir/binding.h>
 
 #include "tests/support/capture.h"
 #include "tests/support/queue_bed.h"
@@ -200,6 +203,40 @@ Test(dlq_cli, what_the_program_has_more_of_can_be_said)
 	cr_expect_eq(c.exit_code, 0, "%s", c.err);
 	CAPTURE(&c, cmd_group, "group", "ls", queue_bed.f.dir, "--versions-max", "8");
 	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+}
+
+Test(dlq_cli, what_is_copied_where_is_told)
+{
+	struct weir_topic_options o;
+	struct weir_binding_options b;
+	uint32_t audit, id;
+	weir_topic_options_init(&o);
+	o.name = "audit";
+	fixture_open(&queue_bed.f);
+	struct weir_pipeline *p = queue_bed.f.pipeline;
+	cr_assert_eq(weir_topic_create(p, &o, &audit, NULL), 0);
+	weir_binding_options_init(&b);
+	b.name = "way";
+	b.source = queue_bed.topic;
+	b.target = audit;
+	cr_assert_eq(weir_binding_create(p, &b, &id, NULL), 0);
+	fixture_close(&queue_bed.f, NULL);
+	GROUPS();
+	cr_expect_not_null(strstr(c.out, "way: order partition, work, copied to audit, next"), "%s",
+			   c.out);
+	GROUP("describe", "way", "--json");
+	cr_expect_not_null(strstr(c.out, "\"what\": \"binding\",\n    \"target\": \"audit\""), "%s",
+			   c.out);
+	CAPTURE(&c, cmd_topic, "topic", "ls", queue_bed.f.dir);
+	cr_expect_not_null(strstr(c.out, "  copied to audit (way)\n"), "%s", c.out);
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(weir_binding_remove(queue_bed.f.pipeline, id, NULL), 0);
+	fixture_close(&queue_bed.f, NULL);
+	GROUPS();
+	cr_expect_not_null(strstr(c.out, "way: order partition, work, copied to nowhere, next"),
+			   "%s", c.out);
+	CAPTURE(&c, cmd_topic, "topic", "ls", queue_bed.f.dir);
+	cr_expect_null(strstr(c.out, "(way)"), "%s", c.out);
 }
 
 Test(dlq_cli, mistakes_are_told)
