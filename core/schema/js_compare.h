@@ -9,7 +9,7 @@
 
 /* Of both nodes of a pair: the reader's node is one of the writer's schema, and the other way. */
 #define WR_JS_TURNED 0x80000000u
-#define WR_JS_COMPARE_WORK_MAX (UINT64_C(1) << 27)
+#define WR_JS_COMPARE_WORK_MAX (UINT64_C(1) << 25)
 
 struct wr_js_compare {
 	struct wr_pairs pairs;

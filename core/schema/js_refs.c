@@ -10,7 +10,7 @@
 #include "core/schema/js_parse.h"
 #include "core/schema/js_value.h"
 
-/* What following may cost in all: a text is looked through for each reference. */
+/* What following may cost in all: a text is looked through up to where each reference leads. */
 #define WORK_MAX (UINT64_C(1) << 28)
 #define TARGET_BYTES_MAX 1024u
 
@@ -163,12 +163,13 @@ static int follow(struct wr_js_parser *p, uint32_t node)
 				   "%.*s is neither a part of this document (#/...) nor the name "
 				   "of a reference that was registered with it",
 				   (int)(name_bytes < 80 ? name_bytes : 80), target);
-	p->work += d->at.end - d->at.start;
+	uint32_t place = follow_pointer(s, d, pointer, target + bytes);
+	uint32_t found = node_at(s, place);
+	p->work += place != WR_SCHEMA_NONE ? place - d->at.start : 0;
 	p->work += name_bytes > 0 ? s->documents[0].at.end : 0;
 	if (p->work > WORK_MAX)
 		return wr_js_wrong(p, WEIR_E_TOO_BIG, at.start,
 				   "there are too many references in so large a text");
-	uint32_t found = node_at(s, follow_pointer(s, d, pointer, target + bytes));
 	if (found == WR_SCHEMA_NONE)
 		return wr_js_wrong(p, -EINVAL, at.start, "no schema stands where $ref leads");
 	s->nodes[node].target = found;

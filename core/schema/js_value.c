@@ -172,13 +172,28 @@ static bool has_same_member(struct wr_json *a, struct wr_json b, uint64_t *work)
 	return false;
 }
 
+/* The usual case: b's next member has that name, too. Anywhere, if it has not. */
+static bool is_next_member(const struct wr_json *a, struct wr_json *b)
+{
+	return wr_json_next(b) == WR_JSON_NAME && wr_js_same_string(a, b);
+}
+
 static bool same_object(struct wr_json *a, struct wr_json *b, uint64_t *work)
 {
 	uint64_t count = 0, other = 0;
-	struct wr_json first = *b;
-	for (; wr_json_next(a) == WR_JSON_NAME; count++)
-		if (!has_same_member(a, first, work))
+	struct wr_json first = *b, next = *b;
+	for (; wr_json_next(a) == WR_JSON_NAME; count++) {
+		if (!is_next_member(a, &next)) {
+			(void)wr_json_skip(&next);
+			if (!has_same_member(a, first, work))
+				return false;
+			continue;
+		}
+		(void)wr_json_next(a);
+		(void)wr_json_next(&next);
+		if (!wr_js_equal(a, &next, work))
 			return false;
+	}
 	for (; wr_json_next(b) == WR_JSON_NAME; other++)
 		if (!wr_json_skip(b))
 			return false;

@@ -16,6 +16,7 @@
 #include <weir/schema.h>
 
 #include "core/base/bits.h"
+#include "core/schema/js_schema.h"
 
 #define DRAFT_2020 "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
 
@@ -207,6 +208,25 @@ Test(json_schema, a_payload_that_takes_too_much_work_is_refused)
 	memset(data, '[', 200);
 	cr_expect_eq(weir_schema_validate(schema, data, 200, NULL), WEIR_E_TOO_BIG);
 	free(data);
+	weir_schema_free(schema);
+}
+
+Test(json_schema, references_lead_into_other_documents_by_their_names)
+{
+	const char *main_text = "{\"properties\":{\"a\":{\"$ref\":\"money.json#/$defs/amount\"},"
+				"\"b\":{\"$ref\":\"urn:own#/properties/a\"}},\"$id\":\"urn:own\"}";
+	const char *part_text = "{\"$defs\":{\"amount\":{\"minimum\":1}},\"type\":\"object\"}";
+	const struct wr_js_part part = {"money.json", 10, part_text, strlen(part_text)};
+	struct weir_schema *schema = NULL;
+	struct weir_problem problem = {0};
+	cr_assert_eq(wr_json_schema_parse(main_text, strlen(main_text), &part, 1, NULL, &schema,
+					  &problem),
+		     0, "%s %s", problem.field, problem.text);
+	judge(schema, main_text, "{\"a\":1,\"b\":2}", true);
+	judge(schema, main_text, "{\"a\":0}\n{\"b\":0}", false);
+	cr_expect_eq(weir_schema_validate(schema, "{\"b\":0}", 7, &problem), -EINVAL);
+	cr_expect_not_null(strstr(problem.text, "(schema: money.json#/$defs/amount)"), "%s",
+			   problem.text);
 	weir_schema_free(schema);
 }
 
