@@ -145,7 +145,8 @@ static bool is_branches(const struct wr_js_node *n)
 	return n->kind == WR_JS_ALL_OF || n->kind == WR_JS_ANY_OF || n->kind == WR_JS_ONE_OF;
 }
 
-/* Branches, each once: those that say the same count as one. */
+/* Branches, each once: those that say the same in two places count as one. What one schema of the
+ * text became (a list of types beside an anyOf) are different ones. */
 static uint32_t take_branches(struct wr_js_compare *c, const struct wr_json_schema *s,
 			      const struct wr_js_node *n, uint32_t to[WR_JS_BRANCHES_MAX])
 {
@@ -155,8 +156,8 @@ static uint32_t take_branches(struct wr_js_compare *c, const struct wr_json_sche
 		uint32_t k = 0;
 		for (; k < count; k++) {
 			const struct wr_js_node *other = &s->nodes[to[k]];
-			if (one->kind == other->kind && one->flags == other->flags &&
-			    same_text(c, s, one->at, s, other->at))
+			if (one->at.start != other->at.start && one->kind == other->kind &&
+			    one->flags == other->flags && same_text(c, s, one->at, s, other->at))
 				break;
 		}
 		if (k == count)
