@@ -74,15 +74,16 @@ static bool pass_rows(struct weir_pipeline *p, struct wr_subscription_live *live
 }
 
 /* Nothing is outstanding, and nothing waits: all up to the gate is nobody's. */
-static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing)
+static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t gate)
 {
 	struct weir_lag lag;
-	uint64_t gate =
-		wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&sharing->live->gate));
-	if (sharing->wanted != 0 || sharing->moves || sharing->mark_refused ||
-	    sharing->marks_on_way != 0 || sharing->take_seq != sharing->marked_seq ||
-	    gate + 1 < sharing->take_seq + p->pass_every)
-		return true; /* it takes, or will: that passes over them, too */
+	if (sharing->wanted != 0)
+		return true; /* it takes: that passes over them, too */
+	if (sharing->moves || sharing->mark_refused || sharing->marks_on_way != 0 ||
+	    sharing->take_seq != sharing->marked_seq)
+		return false; /* what is on its way may end far below the gate */
+	if (gate + 1 < sharing->take_seq + p->pass_every)
+		return true;
 	if (weir_lag(p, sharing->live->id, &lag) != 0 || !lag.exact)
 		return false;
 	if (lag.events != 0)
@@ -95,9 +96,14 @@ static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing)
 
 void wr_pass_idle(struct weir_pipeline *p, struct wr_subscription_live *live, uint64_t visible)
 {
-	if (live->copier != NULL || visible < live->passed_seq + p->pass_every)
+	/* What is visible may reach a queue's gate when nothing follows any more. */
+	uint64_t end =
+		live->sharing != NULL
+			? wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate))
+			: visible;
+	if (live->copier != NULL || end < live->passed_seq + p->pass_every)
 		return;
 	/* Until lag is known, at the next look. */
-	if (live->sharing != NULL ? pass_shared(p, live->sharing) : pass_rows(p, live, visible))
-		live->passed_seq = visible;
+	if (live->sharing != NULL ? pass_shared(p, live->sharing, end) : pass_rows(p, live, end))
+		live->passed_seq = end;
 }
