@@ -54,7 +54,7 @@ commands() { # every command that the command itself names
 	echo weir
 	"$weir" --help | sed -n 's/^  \([a-z]*\)  *.*/\1/p' | grep -v '^help$' | while read -r name; do
 		case $name in
-		bench) echo weir bench all; echo weir bench journal; echo weir bench pipeline; echo weir bench replay; echo weir bench ring; echo weir bench stall ;;
+		bench) echo weir bench all; echo weir bench everything; echo weir bench journal; echo weir bench pipeline; echo weir bench replay; echo weir bench ring; echo weir bench stall ;;
 		*) echo weir "$name" ;;
 		esac
 		"$weir" "$name" --help 2>/dev/null |

@@ -178,6 +178,7 @@ int cmd_bench(int argc, char **argv);
 int cmd_bench_all(int argc, char **argv); /* of cmd_bench(), as those below */
 int cmd_bench_journal(int argc, char **argv);
 int cmd_bench_pipeline(int argc, char **argv);
+int cmd_bench_everything(int argc, char **argv);
 int cmd_bench_replay(int argc, char **argv);
 int cmd_bench_ring(int argc, char **argv);
 int cmd_bench_stall(int argc, char **argv);

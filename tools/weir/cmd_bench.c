@@ -308,13 +308,13 @@ int cmd_bench_pipeline(int argc, char **argv)
 
 int cmd_bench(int argc, char **argv)
 {
-	static const char *const names[] = {"all",  "journal", "pipeline", "replay",
-					    "ring", "stall",   NULL};
+	static const char *const names[] = {"all",    "everything", "journal", "pipeline",
+					    "replay", "ring",       "stall",   NULL};
 	static const struct cli_command group = {
 		.name = "bench",
 		.arguments = "BENCHMARK [OPTIONS OF IT]",
-		.summary = "Measure weir on this machine. Benchmarks: all, journal, pipeline, "
-			   "replay, ring, stall.",
+		.summary = "Measure weir on this machine. Benchmarks: all, everything, "
+			   "journal, pipeline, replay, ring, stall.",
 		.description = "weir bench pipeline --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a benchmark that there is not: complained of below */
@@ -322,6 +322,8 @@ int cmd_bench(int argc, char **argv)
 
 	if (argc >= 2 && strcmp(argv[1], "all") == 0)
 		return cmd_bench_all(argc - 1, argv + 1);
+	if (argc >= 2 && strcmp(argv[1], "everything") == 0)
+		return cmd_bench_everything(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "journal") == 0)
 		return cmd_bench_journal(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "pipeline") == 0)

@@ -36,7 +36,7 @@ static const struct command commands[] = {
 	{"doctor", cmd_doctor, "what of this machine costs time, and how to mend it"},
 	{"schema", cmd_schema, "compare schemas before they are used, read data with them"},
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},
-	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall"},
+	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall, all"},
 #ifdef WR_HAVE_CONFIG
 	{"config", cmd_config, "config files: check, explain, plan, schema"},
 	{"run", cmd_run, "run a config file: sources, topics, sinks, without code"},
