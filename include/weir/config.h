@@ -383,6 +383,29 @@ WEIR_API WEIR_MUST_CHECK int weir_config_open(const struct weir_config *config,
 WEIR_API size_t weir_config_explain(const struct weir_config *config, const char *key, char *to,
 				    size_t to_bytes);
 
+/** A value that differs between two configs. Texts are good during the call. */
+struct weir_config_change {
+	const char *key;    /**< "run.drain_timeout", "sources[NAME].rate": what has a name by it */
+	const char *before; /**< as it would stand in a file; NULL: there is none. A
+	                         password is "(not shown)", and so are properties of bridges */
+	const char *after;  /**< the same */
+	bool at_reload;     /**< `weir run` takes it when it reads its file again */
+	const char *why;    /**< it does not; NULL: it does */
+};
+
+/**
+ * What differs between two configs, by the values in force: a default that is written out is no
+ * difference. In the order of their keys.
+ *
+ * Thread: any. Blocks: never. Allocates: with malloc(), until it returns.
+ * @param fn       called for each
+ * @param context  its first argument
+ * @return how many there are; -EINVAL: one of them has errors; -ENOMEM
+ */
+WEIR_API int weir_config_diff(const struct weir_config *before, const struct weir_config *after,
+			      void (*fn)(void *context, const struct weir_config_change *change),
+			      void *context);
+
 enum weir_config_format {
 	WEIR_CONFIG_JSON_SCHEMA = 1, /**< draft 2020-12, for editors */
 	WEIR_CONFIG_MARKDOWN = 2,    /**< docs/reference/config.md */

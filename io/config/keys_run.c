@@ -205,7 +205,8 @@ static const struct wr_config_key source_keys[] = {
 	 .min = 1,
 	 .max = 1000000000,
 	 .absent = "as fast as it goes",
-	 .doc = "Events a second at most"},
+	 .live = true,
+	 .doc = "Events a second at most; a reload changes it"},
 	{0},
 };
 
@@ -326,12 +327,16 @@ static const struct wr_config_key run_keys[] = {
 	 VALUE(drain_timeout_ns),
 	 .type = WR_CONFIG_DURATION,
 	 .fallback = "10s",
-	 .doc = "After a signal: how long what was published may take to be delivered"},
+	 .live = true,
+	 .doc = "After a signal: how long what was published may take to be delivered; a reload "
+		"changes it"},
 	{.name = "stay",
 	 VALUE(stay),
 	 .type = WR_CONFIG_BOOL,
 	 .fallback = "no",
-	 .doc = "Go on when all sources have ended and all is delivered, until a signal comes"},
+	 .live = true,
+	 .doc = "Go on when all sources have ended and all is delivered, until a signal comes; a "
+		"reload changes it"},
 	{0},
 };
 

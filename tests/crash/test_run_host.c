@@ -96,18 +96,39 @@ static void ignore_hangup(void)
 	(void)signal(SIGHUP, SIG_IGN);
 }
 
+static int terminal = -1; /* the far end of one */
+
+/* In a session of its own, with that terminal. */
+static void on_a_terminal(void)
+{
+	const char *name = ptsname(terminal);
+	int fd;
+	(void)setsid();
+	fd = name != NULL ? open(name, O_RDWR) : -1; // becomes its terminal
+	if (fd >= 0)
+		close(fd);
+	close(terminal);
+}
+
 static void test_hangup(void)
 {
 	run_bed_fresh();
 	run_bed_put("c.yaml", RUN_BED_JOURNAL NEVER_ENDS
 		    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	run_bed_must(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0, "a pty");
+	run_bed_before = on_a_terminal;
 	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
 	run_bed_wait_for_bytes("out", 1);
 	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 0 taken over");
+	close(terminal);
 	int code = run_bed_end(child);
 	tap_check(code == 0 && run_bed_says("the terminal is gone: sources stop") &&
 			  run_bed_says(", 0 left"),
-		  "SIGHUP ends it in order (%d)", code);
+		  "a terminal that goes ends it in order, and one that is there does not (%d)",
+		  code);
 	uint64_t before = run_bed_bytes("out");
 	run_bed_before = ignore_hangup;
 	child = run_bed_start("c.yaml");
@@ -117,7 +138,8 @@ static void test_hangup(void)
 	run_bed_wait_for_bytes("out", run_bed_bytes("out") + 1000);
 	kill(child, SIGTERM);
 	code = run_bed_end(child);
-	tap_check(code == 0 && run_bed_says("terminated: sources stop"),
+	tap_check(code == 0 && run_bed_says("terminated: sources stop") &&
+			  strstr(run_bed_said, "reload") == NULL,
 		  "under nohup it stays until SIGTERM (%d)", code);
 }
 

@@ -102,6 +102,53 @@ static void test_life(void)
 	tap_check(code == 0 && run_bed_says(", 0 left"), "and ends in order (%d)", code);
 }
 
+#define RELOADED(rate, more)                                                                       \
+	RUN_BED_JOURNAL "sources: [{name: s, topic: t, from: {generate: {}}, rate: " rate "}]\n"   \
+			"subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n" more
+
+static void alone(void)
+{
+	(void)setsid(); // no terminal
+	as_a_service();
+}
+
+static void test_reload(void)
+{
+	while (recv(manager, heard, sizeof heard, MSG_DONTWAIT) > 0)
+		; /* of the one before */
+	run_bed_fresh();
+	run_bed_put("c.yaml", RELOADED("1/s", ""));
+	run_bed_before = alone;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
+	(void)hear_until("READY=1", NULL);
+	run_bed_put("c.yaml", RELOADED("wrong", "run: {drain_timeout: 1h}\n"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 1 error; everything stays as it was");
+	(void)hear_until("RELOADING=1\nMONOTONIC_USEC=", NULL);
+	(void)hear_until("READY=1", NULL);
+	tap_check(true, "a reload is told, and its end");
+	run_bed_put("c.yaml", RELOADED("2000/s", "run: {drain_timeout: 1m, stay: yes}\n"
+						 "limits: {topics: 9}\n"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 3 taken over, 1 left until a restart");
+	run_bed_wait_for_bytes("out", 129 * 1000);
+	tap_check(true, "a rate that was changed is kept to from then on");
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 0 taken over, 1 left until a restart");
+	run_bed_must(unlink("c.yaml") == 0, "unlink");
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("no such file");
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	tap_check(code == 0 && run_bed_says("reload: sources[s].rate is 2000/s now, it was 1/s") &&
+			  run_bed_says("reload: run.drain_timeout is 1m now, it was 10s") &&
+			  run_bed_says("reload: limits.topics stays 64, not 9, until a restart: "
+				       "memory is reserved at the open") &&
+			  run_bed_says("c.yaml: ") && run_bed_says(", 0 left"),
+		  "what changes is told by name, what cannot with the cause (%d)", code);
+}
+
 static void test_who_is_told(void)
 {
 	run_bed_fresh();
@@ -143,6 +190,7 @@ int main(void)
 {
 	listen_abstract();
 	test_life();
+	test_reload();
 	test_who_is_told();
 	test_wrong_address();
 	run_bed_end_all();

@@ -196,7 +196,8 @@ int cmd_route_bench(int argc, char **argv); /* of cmd_route(), as the next one *
 int cmd_route_test(int argc, char **argv);
 /* Where libweir-config is (WR_HAVE_CONFIG). */
 int cmd_config(int argc, char **argv);
-int cmd_config_plan(int argc, char **argv); /* of cmd_config() */
+int cmd_config_diff(int argc, char **argv); /* of cmd_config() */
+int cmd_config_plan(int argc, char **argv); /* the same */
 int cmd_topology(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 

@@ -255,17 +255,19 @@ static int run_schema(int argc, char **argv)
 int cmd_config(int argc, char **argv)
 {
 	static int (*const runs[])(int argc, char **argv) = {run_check, run_explain, run_schema};
-	static const char *const names[] = {"check", "explain", "schema", "plan", NULL};
+	static const char *const names[] = {"check", "explain", "schema", "plan", "diff", NULL};
 	static const struct cli_command group = {
 		.name = "config",
-		.arguments = "check|explain|plan|schema [FILE]",
-		.summary = "Check config files, explain them, plan what they take.",
+		.arguments = "check|diff|explain|plan|schema [FILE]",
+		.summary = "Check config files, explain and compare them, plan what they take.",
 		.description = "weir config check --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a word that is none of them: complained of below */
 	};
 	int first = 0;
 
+	if (argc >= 2 && strcmp(argv[1], "diff") == 0)
+		return cmd_config_diff(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "plan") == 0)
 		return cmd_config_plan(argc - 1, argv + 1);
 	for (size_t i = 0; argc >= 2 && i < WR_ARRAY_COUNT(runs); i++) {

@@ -16,6 +16,7 @@
 
 static bool want_json;
 static bool want_quiet;
+static uint64_t drain_timeout_ns;
 
 static const struct cli_option options[] = {
 	{.name = "quiet",
@@ -23,6 +24,12 @@ static const struct cli_option options[] = {
 	 .type = CLI_FLAG,
 	 .target = &want_quiet,
 	 .help = "no progress line; it is shown on a terminal only"},
+	{.name = "drain-timeout",
+	 .type = CLI_DURATION,
+	 .target = &drain_timeout_ns,
+	 .min = 1000000,
+	 .max = 86400000000000,
+	 .help = "instead of run.drain_timeout"},
 	CLI_OPTION_JSON(&want_json),
 };
 
@@ -33,9 +40,12 @@ static const struct cli_command command = {
 	.description =
 		"Ends by itself when every source has ended and everything is delivered; not\n"
 		"with followed files, bridges that events come in by, nor with run: {stay: yes}.\n"
-		"SIGTERM, SIGINT or SIGHUP stops the sources, and what they have published is\n"
-		"delivered, for run.drain_timeout at most; a second one leaves it in the log. A\n"
-		"restart goes on where it stopped. weir bridge shows and steers the bridges.\n"
+		"SIGTERM, SIGINT or the end of its terminal stops the sources, and what they have\n"
+		"published is delivered, for run.drain_timeout at most; a second signal leaves it\n"
+		"in the log. A restart goes on where it stopped. SIGHUP, while its terminal is\n"
+		"there or it never had one, reads the config again: rates of sources,\n"
+		"drain_timeout and stay change, the rest is told. weir bridge shows and steers\n"
+		"the bridges.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
 		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source,\n"
@@ -84,6 +94,7 @@ int cmd_run(int argc, char **argv)
 	struct run run = {0};
 	int first = 0;
 	want_json = want_quiet = false;
+	drain_timeout_ns = 0;
 	int exit_code = cli_parse(&command, argc, argv, &first);
 	if (exit_code != CLI_GO_ON)
 		return exit_code;
@@ -105,6 +116,10 @@ int cmd_run(int argc, char **argv)
 	run.subscriptions = weir_config_subscriptions(config, &run.subscription_count);
 	run.sinks = weir_config_sinks(config, &run.subscription_count);
 	weir_config_run(config, &run.settings);
+	run.config_path = argv[first];
+	run.drain_timeout_ns = drain_timeout_ns;
+	if (drain_timeout_ns != 0)
+		run.settings.drain_timeout_ns = drain_timeout_ns;
 	run.json = want_json;
 	run.show_progress = !want_quiet && isatty(STDERR_FILENO) == 1;
 	exit_code = check_content(&run, argv[first]);

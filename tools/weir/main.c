@@ -38,7 +38,7 @@ static const struct command commands[] = {
 	{"torture", cmd_torture, "kill, break and damage journals on a disk of yours"},
 	{"bench", cmd_bench, "measure weir on this machine: journal, pipeline, ring, stall, all"},
 #ifdef WR_HAVE_CONFIG
-	{"config", cmd_config, "config files: check, explain, plan, schema"},
+	{"config", cmd_config, "config files: check, diff, explain, plan, schema"},
 	{"run", cmd_run, "run a config file: sources, topics, sinks, without code"},
 	{"topology", cmd_topology, "draw the machine, and where weir's threads would run"},
 #endif

@@ -7,6 +7,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,4 +356,70 @@ Test(run_keys, a_command_that_may_outlast_its_session_is_warned_of)
 	cr_assert_str_eq(
 		config_report(SINK("session_timeout: 2m, sink: {command: [c], timeout: 10s}")), "");
 	expect(SINK("sink: {command: [c], retry: {attempts: 100, backoff: 10s}}"), "warning");
+}
+
+/* ---- what differs ---- */
+
+static char told[4096];
+
+static void tell_change(void *context, const struct weir_config_change *c)
+{
+	size_t used = strlen(told);
+	(void)context;
+	cr_expect_eq(c->why == NULL, c->at_reload, "%s", c->key);
+	(void)snprintf(told + used, sizeof told - used, "%s %s > %s%s\n", c->key,
+		       c->before != NULL ? c->before : "-", c->after != NULL ? c->after : "-",
+		       c->at_reload ? " live" : "");
+}
+
+static struct weir_config *parsed(const char *text)
+{
+	struct weir_config *config = NULL;
+	struct weir_problem problem = {0};
+	int rc = weir_config_parse("x", text, strlen(text), WEIR_CONFIG_ANY_MACHINE, &config,
+				   &problem);
+	cr_assert_geq(rc, 0, "%s", problem.text);
+	return config;
+}
+
+static int diff(const char *before, const char *after)
+{
+	struct weir_config *a = parsed(before), *b = parsed(after);
+	told[0] = '\0';
+	int rc = weir_config_diff(a, b, tell_change, NULL);
+	weir_config_destroy(a);
+	weir_config_destroy(b);
+	return rc;
+}
+
+Test(run_keys, what_differs_is_told_by_name_and_whether_a_reload_takes_it)
+{
+	static const struct {
+		const char *before, *after, *told;
+	} cases[] = {
+		{whole, whole, ""},
+		{TOPICS, TOPICS "run: {drain_timeout: 10s, stay: no}\n", ""},
+		{TOPICS, TOPICS "run: {drain_timeout: 1m, stay: yes}\n",
+		 "run.drain_timeout 10s > 1m live\nrun.stay no > yes live\n"},
+		{"topics: [{name: a}, {name: b}]\n", "topics: [{name: b}, {name: c}]\n",
+		 "topics[a] a > -\ntopics[c] - > c\n"},
+		{JOURNAL "sources: [{name: i, topic: a, from: stdin, rate: 5/s}]\n",
+		 JOURNAL "sources: [{name: i, topic: a, from: stdin}]\n",
+		 "sources[i].rate 5/s > - live\n"},
+		{JOURNAL "sources: [{name: i, topic: a, from: stdin, rate: 5/s}]\n",
+		 JOURNAL "sources: [{name: j, topic: a, from: stdin, rate: 5/s}]\n",
+		 "sources[i] i > -\nsources[j] - > j\n"},
+		{JOURNAL "sources: [{name: i, topic: a, from: {files: [x, y]}}]\n",
+		 JOURNAL "sources: [{name: i, topic: a, from: {files: [x, z, w]}}]\n",
+		 "sources[i].from.files[1] y > z\nsources[i].from.files[2] - > w\n"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int count = diff(cases[i].before, cases[i].after);
+		int lines = 0;
+		for (const char *c = cases[i].told; *c != '\0'; c++)
+			lines += *c == '\n';
+		cr_expect_str_eq(told, cases[i].told, "case %zu: %s", i, told);
+		cr_expect_eq(count, lines, "case %zu", i);
+	}
+	cr_expect_eq(diff(TOPICS, "topics: [{name: }]\n"), -EINVAL);
 }

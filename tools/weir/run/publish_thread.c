@@ -28,6 +28,8 @@ struct publishing {
 	uint64_t ticket;          /* of the last one */
 	uint64_t line;            /* its number in its file */
 	uint64_t begun_ns;        /* the rate counts from here */
+	uint64_t rate;            /* by which it counts */
+	uint64_t paced_from;      /* events that were published before that */
 };
 
 static void add(wr_atomic_u64 *counter, uint64_t n)
@@ -231,10 +233,17 @@ static bool comes_again(const struct publishing *p)
 /* As the rate says. RUN_SOURCE_LINE: now. */
 static int wait_for_turn(struct publishing *p)
 {
-	uint64_t rate = p->own->source->rate_per_s;
-	uint64_t published = wr_load_relaxed(&p->own->published_events);
+	uint64_t rate = wr_load_relaxed(&p->own->rate_per_s);
+	uint64_t published = wr_load_relaxed(&p->own->published_events) - p->paced_from;
 	if (rate == 0)
 		return RUN_SOURCE_LINE;
+	if (rate != p->rate) {
+		/* A reload changed it: it counts from here. */
+		p->rate = rate;
+		p->paced_from += published;
+		published = 0;
+		p->begun_ns = bench_now_ns();
+	}
 	uint64_t due_ns = p->begun_ns + published / rate * RUN_SECOND_NS +
 			  published % rate * RUN_SECOND_NS / rate;
 	uint64_t now_ns = bench_now_ns();
@@ -271,6 +280,7 @@ static int publish(struct publishing *p)
 static int publish_all(struct publishing *p)
 {
 	p->begun_ns = bench_now_ns();
+	p->rate = wr_load_relaxed(&p->own->rate_per_s);
 	for (;;) {
 		int rc = next_event(p);
 		if (rc == RUN_SOURCE_LINE)

@@ -28,6 +28,8 @@ struct run_publisher {
 	const struct run_life *life;
 	struct run_thread thread; /* its options are set before the start */
 
+	wr_atomic_u64 rate_per_s; /* relaxed; main sets it, also later. 0: no limit */
+
 	/* Counters, relaxed: for progress and report. */
 	wr_atomic_u64 read_lines;
 	wr_atomic_u64 published_events;

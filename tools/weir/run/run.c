@@ -145,6 +145,7 @@ static void lay_out(struct run *run)
 	for (uint32_t i = 0; i < run->source_count; i++) {
 		run->publishers[i].source = &run->sources[i];
 		run->publishers[i].options = &run->options;
+		wr_store_relaxed(&run->publishers[i].rate_per_s, run->sources[i].rate_per_s);
 		run->publishers[i].pipeline = run->pipeline;
 		run->publishers[i].life = &run->life;
 		run->publishers[i].thread.options = thread_of(run, WEIR_CONFIG_THREAD_OF_SOURCE, i);
@@ -193,6 +194,10 @@ static bool take_signal(struct run *run, const sigset_t *signals)
 	int number = sigtimedwait(signals, NULL, &time);
 	if (number <= 0)
 		return false;
+	if (number == SIGHUP && !run_terminal_is_gone(run)) {
+		run_reload(run);
+		return false;
+	}
 	if (run->signal_number != 0) {
 		run_say("a second signal: what is not delivered stays in the log");
 		run->end = RUN_END_ABORTED;
@@ -434,6 +439,7 @@ static void release(struct run *run)
 		if (run->deliverers[i].sink != NULL)
 			run->deliverers[i].sink->ops->close(run->deliverers[i].sink);
 	run_service_end(run);
+	weir_config_destroy(run->reloaded);
 	run_life_fini(&run->life);
 	run_bridges_free(&run->bridges);
 	free(run->publishers);
@@ -442,7 +448,8 @@ static void release(struct run *run)
 	free(run->lags);
 }
 
-/* A terminal that goes away ends it as SIGTERM does, unless somebody (nohup) wants it to stay. */
+/* A terminal that goes away ends it as SIGTERM does, without one SIGHUP is a reload; unless
+ * somebody (nohup) wants it to stay. */
 static bool is_ignored(int number)
 {
 	struct sigaction present;
@@ -474,6 +481,7 @@ int run_it(struct run *run)
 	if (rc < 0)
 		return cli_fail("run", rc, NULL);
 	take_signals(&signals);
+	run->has_terminal = run_has_terminal();
 	run->begun_ns = bench_now_ns();
 	int exit_code = run_service_begin(run);
 	if (exit_code == CLI_GO_ON)

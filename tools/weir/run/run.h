@@ -9,6 +9,7 @@
  *   deliver_thread.c   a member: poll ─► sink_*.c ─► acknowledge
  *   bridges.c          bridges to other systems, with threads of their own
  *   service.c          what the service manager is told
+ *   reload.c           SIGHUP: the config is read again
  *   report.c           what it did, and the line that says it meanwhile
  *   life.c             signals between threads, lines for people
  *
@@ -35,6 +36,10 @@ enum run_end {
 
 struct run {
 	struct weir_config *config;
+	const char *config_path;
+	struct weir_config *reloaded; /* what a reload read last; NULL: none did */
+	uint64_t drain_timeout_ns;    /* of --drain-timeout, which a reload leaves; 0: none */
+	bool has_terminal;            /* it had one when it began */
 	struct weir_options options;
 	struct weir_pipeline *pipeline;
 	struct weir_config_run settings;
@@ -102,6 +107,11 @@ void run_service_stopping(struct run *run, uint64_t timeout_ns, const char *stat
 void run_service_ending(struct run *run);  /* watch() is over */
 void run_service_closing(struct run *run); /* before the pipeline is closed */
 void run_service_end(struct run *run);
+
+/* reload.c. What can change takes effect, the rest is told; a file with errors changes nothing. */
+void run_reload(struct run *run);
+bool run_has_terminal(void);
+bool run_terminal_is_gone(const struct run *run);
 
 /* report.c */
 void run_report(const struct run *run, int exit_code);

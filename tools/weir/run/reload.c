@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGHUP: the config is read again. What a run can take while it runs takes effect at once; of the
+ * rest each key is told with the cause, and stays as it was. A file that cannot be read, or has
+ * errors, changes nothing.
+ *
+ * What needs a restart is compared with the file that the run began with, and so told at each
+ * reload; what takes effect with the one that was read last.
+ *
+ * Thread: main.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/weir/args.h"
+#include "tools/weir/run/run.h"
+
+/* What a SIGHUP means: who has a terminal is told of its end by it, a service of a new config. */
+bool run_has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* The kernel takes a terminal that hung up away from its processes before it tells them. */
+bool run_terminal_is_gone(const struct run *run)
+{
+	return run->has_terminal && !run_has_terminal();
+}
+
+struct reload {
+	struct run *run;
+	const struct weir_config *config;
+	unsigned taken, left;
+};
+
+static void take(void *context, const struct weir_config_change *c)
+{
+	struct reload *r = context;
+	if (!c->at_reload)
+		return;
+	r->taken++;
+	run_say("reload: %s is %s now, it was %s", c->key, c->after != NULL ? c->after : "not set",
+		c->before != NULL ? c->before : "not set");
+}
+
+static void leave(void *context, const struct weir_config_change *c)
+{
+	struct reload *r = context;
+	if (c->at_reload)
+		return;
+	r->left++;
+	run_say("reload: %s stays %s, not %s, until a restart: %s", c->key,
+		c->before != NULL ? c->before : "not set", c->after != NULL ? c->after : "not set",
+		c->why);
+}
+
+/* All that is live: those that did not change are as they are. */
+static void apply(struct reload *r)
+{
+	struct run *run = r->run;
+	uint32_t count = 0;
+	const struct weir_config_source *sources = weir_config_sources(r->config, &count);
+	weir_config_run(r->config, &run->settings);
+	if (run->drain_timeout_ns != 0)
+		run->settings.drain_timeout_ns = run->drain_timeout_ns;
+	for (uint32_t i = 0; i < run->source_count; i++)
+		for (uint32_t k = 0; k < count; k++)
+			if (strcmp(run->sources[i].name, sources[k].name) == 0)
+				wr_store_relaxed(&run->publishers[i].rate_per_s,
+						 sources[k].rate_per_s);
+}
+
+static void say_report(const struct weir_config *config)
+{
+	size_t bytes = weir_config_report(config, NULL, 0);
+	char *text = malloc(bytes + 1);
+	if (text == NULL)
+		return;
+	(void)weir_config_report(config, text, bytes + 1);
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		run_say("%s", line);
+	}
+	free(text);
+}
+
+static void take_over(struct run *run, struct weir_config *config)
+{
+	const struct weir_config *last = run->reloaded != NULL ? run->reloaded : run->config;
+	struct reload r = {.run = run, .config = config};
+	int rc = weir_config_diff(last, config, take, &r);
+	if (rc >= 0)
+		rc = weir_config_diff(run->config, config, leave, &r);
+	if (rc < 0) {
+		run_say("reload: %s; everything stays as it was", weir_strerror(rc));
+		weir_config_destroy(config);
+		return;
+	}
+	apply(&r);
+	run_say("reload: %u taken over, %u left until a restart", r.taken, r.left);
+	weir_config_destroy(run->reloaded);
+	run->reloaded = config;
+}
+
+void run_reload(struct run *run)
+{
+	struct weir_config *config = NULL;
+	struct weir_problem problem = {0};
+	struct stat about;
+	(void)weir_notifier_reloading(run->notifier, "reading the config again");
+	bool is_file = stat(run->config_path, &about) != 0 || S_ISREG(about.st_mode);
+	int errors = is_file ? weir_config_load(run->config_path, 0, &config, &problem) : 0;
+	if (!is_file) {
+		run_say("reload: %s is no file, it cannot be read again", run->config_path);
+	} else if (errors == 0) {
+		take_over(run, config);
+	} else if (errors < 0) {
+		run_say("reload: %s; everything stays as it was", problem.text);
+	} else {
+		say_report(config);
+		run_say("reload: %d error%s; everything stays as it was", errors,
+			errors == 1 ? "" : "s");
+		weir_config_destroy(config);
+	}
+	(void)weir_notifier_ready(run->notifier, NULL);
+}
