@@ -174,7 +174,6 @@ static void *run(void *argument)
 	struct weir_notifier *n = argument;
 	uint64_t extend_ns = 0, watch_ns = 0;
 	(void)pthread_mutex_lock(&n->lock);
-	n->work_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	while (!n->closing) {
 		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 		uint64_t next_ns = now_ns + EXTEND_LOOK_NS;
@@ -226,6 +225,7 @@ static int start(struct weir_notifier *n)
 	n->fd = wr_notify_socket_open();
 	if (n->fd < 0)
 		return n->fd;
+	n->work_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID); /* what came before is no work of it */
 	int rc = wr_thread_create(&n->thread, &thread, run, n);
 	n->has_thread = rc == 0;
 	return rc;
@@ -363,6 +363,7 @@ static void enter(struct weir_notifier *n, enum phase phase, uint64_t stop_ends_
 	(void)pthread_mutex_lock(&n->lock);
 	n->phase = phase;
 	n->stop_ends_ns = stop_ends_ns;
+	(void)pthread_cond_signal(&n->changed);
 	(void)pthread_mutex_unlock(&n->lock);
 }
 
@@ -370,8 +371,10 @@ int weir_notifier_ready(struct weir_notifier *notifier, const char *status)
 {
 	if (is_copy(notifier))
 		return WEIR_E_CLOSED;
+	int rc = say(notifier, "READY=1\n", status, true);
+	/* Behind it: the watchdog is fed only after that was said. */
 	enter(notifier, PHASE_RUNNING, 0);
-	return say(notifier, "READY=1\n", status, true);
+	return rc;
 }
 
 int weir_notifier_status(struct weir_notifier *notifier, const char *status)

@@ -212,7 +212,10 @@ Test(notify, who_works_gets_time_for_it_and_who_stands_still_does_not)
 	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	burn((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + 5 * MS);
 	cr_expect_str_eq(hear(5000), "EXTEND_TIMEOUT_USEC=30000000", "a recovery, say");
-	cr_expect_str_eq(hear(2500), "", "it stands still now");
+	/* A look may have come in between, and the rest counts at the next one. */
+	for (int i = 0; i < 3 && heard[0] != '\0'; i++)
+		(void)hear(2500);
+	cr_expect_str_eq(heard, "", "it stands still now");
 }
 
 Test(notify, a_child_s_notifier_says_nothing)
