@@ -94,7 +94,7 @@ struct run {
 	uint32_t copy_count, move_count;
 	uint32_t bytes; /* of all their records */
 	struct copy copies[RUN_COPIES_MAX];
-	struct move moves[RUN_COPIES_MAX];
+	struct move moves[RUN_COPIES_MAX + 1]; /* and the first row */
 };
 
 static struct move *move_of(struct wr_copier *copier, struct run *run, uint32_t row)
@@ -112,6 +112,31 @@ static struct move *move_of(struct wr_copier *copier, struct run *run, uint32_t 
 	return move;
 }
 
+/*
+ * Each run moves the first row, too: else one that is refused would not stop those behind it that
+ * have other rows, and a key that a growth has moved would be there out of order.
+ */
+static bool is_chained(const struct wr_copier *copier)
+{
+	return copier->rows > 1 && copier->live->pipeline->writer.options.run_records_max > 2;
+}
+
+/* Where there is no room for that, one is on its way at a time. */
+static uint32_t on_way_max(const struct wr_copier *copier)
+{
+	return copier->rows > 1 && copier->live->pipeline->writer.options.run_records_max <= 2
+		       ? 1
+		       : RUNS_ON_WAY_MAX;
+}
+
+/* It will have what lies below `to` settled. */
+static struct move *move_to(struct wr_copier *copier, struct run *run, uint32_t row, uint64_t to)
+{
+	struct move *move = move_of(copier, run, row);
+	move->progress.to = wr_max_u64(move->progress.from, to);
+	return move;
+}
+
 /* One more event into the run. False: it is full. */
 static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chunk, uint64_t seq,
 		const struct wr_record *r, uint32_t row)
@@ -120,8 +145,9 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 	struct copy *c = &run->copies[run->copy_count];
 	const struct wr_batch_header *batch = wr_portion_batch(chunk, seq);
 	uint64_t most = wr_min_u64(RUN_BYTES_MAX, p->writer.options.run_bytes_max);
+	uint32_t moves = is_chained(copier) ? 2 : 1; /* more than there are, at most */
 	if (run->copy_count == RUN_COPIES_MAX ||
-	    run->copy_count + run->move_count + 2 > p->writer.options.run_records_max ||
+	    run->copy_count + run->move_count + 1 + moves > p->writer.options.run_records_max ||
 	    !wr_record_view(r, r->bytes, &c->view))
 		return false;
 	c->origin = (struct wr_origin){
@@ -143,10 +169,11 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 		c->copy.cause = &c->cause;
 	}
 	wr_event_copy_measure(&c->copy);
-	if (run->copy_count > 0 && run->bytes + c->copy.stride + PROGRESS_STRIDE > most)
+	if (run->copy_count > 0 && run->bytes + c->copy.stride + moves * PROGRESS_STRIDE > most)
 		return false;
-	struct move *move = move_of(copier, run, row);
-	move->progress.to = seq + 1;
+	if (is_chained(copier))
+		(void)move_to(copier, run, 0, seq + 1);
+	struct move *move = move_to(copier, run, row, seq + 1);
 	move->progress.events++;
 	move->progress.bytes += r->bytes;
 	run->bytes += c->copy.stride;
@@ -332,7 +359,7 @@ int wr_copier_step(struct wr_copier *copier, uint64_t now_ns)
 	follow_growth(copier);
 	if (copier->on_way == 0)
 		copier->safe_seq = copier->at_seq;
-	for (uint32_t i = 0; i < RUNS_A_STEP && copier->on_way < RUNS_ON_WAY_MAX &&
+	for (uint32_t i = 0; i < RUNS_A_STEP && copier->on_way < on_way_max(copier) &&
 			     copier->after_ns == 0 && copier->at_seq <= visible;
 	     i++) {
 		int done = copy_some(copier, visible, now_ns);

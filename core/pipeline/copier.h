@@ -8,8 +8,9 @@
  * that. It has no members: the group step reads its bits (router.h) and hands runs to the log, in
  * its own lane, each of copies and of the progress over what they are copies of. So a copy is there
  * exactly if the progress over its event is, whatever happens in between. What is not answered yet
- * is handed over behind one another; when a run is refused those behind it are, too, since they
- * begin where it should have ended, and it is begun again where the log stands.
+ * is handed over behind one another; when a run is refused those behind it are, too, since each
+ * moves the first row, and so begins where the one before should have ended; and it is begun again
+ * where the log stands.
  *
  *   copier.c          the group step's part
  *   topic_unrouted.c  the control call that says where copies go of what nobody wants

@@ -22,11 +22,13 @@
 #define OLD 12000u /* so many that the first have left memory */
 #define PARTITIONS 3u
 #define COPIES_MAX (2 * OLD)
+#define MOVED 2u /* digit of a key that a growth from one partition to two moves */
 
 static struct fixture f;
 static uint32_t work, hot, rest;
 static struct weir_producer *producer;
 static struct weir_problem problem;
+static uint32_t came_from[10]; /* partition of the last copy of each key */
 
 static void begin(int kind)
 {
@@ -152,6 +154,7 @@ static void check_copy(const struct weir_item *item, uint64_t n, uint32_t from)
 	cr_assert(weir_item_origin(item, &origin));
 	cr_expect(origin.bound && !origin.unrouted && !origin.parked);
 	cr_expect_eq(origin.topic, from);
+	came_from[n % 10] = origin.partition;
 	const struct weir_pos pos = {
 		.sequence = origin.sequence, .epoch = origin.epoch, .log = origin.log};
 	(void)weir_pos_text(&pos, place);
@@ -275,6 +278,55 @@ Test(bindings, one_may_start_with_what_is_old)
 		     problem.text);
 	reopen(WEIR_CLOSE_DRAIN);
 	expect(hot, work, OLD, c1);
+}
+
+static bool moved(uint64_t n)
+{
+	return n % 10 == MOVED;
+}
+
+/*
+ * A growth moves the key to a new partition. A run of what stands before that is refused; those
+ * behind it have another row only, and must be refused with it.
+ */
+static void refuse_before_growth(uint32_t run_records_max, uint64_t before)
+{
+	struct weir_topic_options o;
+	begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+	if (run_records_max != 0) {
+		f.options.run_records_max = run_records_max;
+		reopen(WEIR_CLOSE_DRAIN);
+	}
+	weir_topic_options_init(&o);
+	o.name = "grows";
+	o.partitions = 1;
+	o.partitions_max = 2;
+	cr_assert_eq(weir_topic_create(f.pipeline, &o, &work, &problem), 0, "%s", problem.text);
+	char pattern[8];
+	(void)snprintf(pattern, sizeof pattern, "c%u", MOVED);
+	uint32_t id = must_bind("to-hot", work, hot, pattern);
+	struct wr_copier *copier = f.pipeline->subscriptions[id].copier;
+	copier->after_ns = UINT64_MAX;
+	publish(0, before);
+	cr_assert_eq(weir_topic_grow(f.pipeline, work, 2, &problem), 0, "%s", problem.text);
+	publish(before, 2 * before);
+	copier->positions[0]--; /* not where the log stands: refused */
+	copier->after_ns = 0;
+	for (uint32_t i = 0; i < 1000 && !copier->refused; i++)
+		(void)weir_step(f.pipeline, 0);
+	cr_assert(copier->refused, "a run was");
+	expect(hot, work, 2 * before, moved);
+	cr_expect_eq(came_from[MOVED], 1, "the growth has moved its key");
+}
+
+Test(bindings, keys_stay_in_order_over_a_growth_though_a_run_is_refused)
+{
+	refuse_before_growth(0, 640); /* 64 of the key: a run */
+}
+
+Test(bindings, keys_stay_in_order_where_a_run_has_two_records)
+{
+	refuse_before_growth(2, 40); /* runs of one */
 }
 
 /* Of 0 to 300 c1, then c3, and c4 goes to the other one; of the last 100 nothing. */
