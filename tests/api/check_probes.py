@@ -62,8 +62,10 @@ def code_at(address):
 def functions(source, *flags):
     with tempfile.TemporaryDirectory() as place:
         into = os.path.join(place, "x.o")
+        # Without alignment: what pads a loop is a nop, too.
         output(*COMPILER, "-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-I" + ROOT,
-               "-I" + ROOT + "/include", *flags, "-c", os.path.join(ROOT, source), "-o", into)
+               "-I" + ROOT + "/include", "-fno-align-functions", "-fno-align-loops",
+               "-fno-align-jumps", "-fno-align-labels", *flags, "-c", os.path.join(ROOT, source), "-o", into)
         text = output(OBJDUMP, "-d", "--no-show-raw-insn", into)
     found, body = {}, []
     for line in text.splitlines():
