@@ -147,7 +147,7 @@ static bool is_half_made(const char *name, const uint8_t *head, size_t bytes,
 static bool is_left(int dir_fd, const char *name, const struct wr_metrics_file_options *o)
 {
 	uint8_t head[WR_MH_DIR + WR_MH_DIR_BYTES];
-	uint64_t bytes;
+	uint64_t bytes = 0;
 	struct stat st;
 	int fd = wr_metrics_file_look(dir_fd, name, &bytes);
 
