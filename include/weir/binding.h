@@ -19,6 +19,11 @@
  * wait, with all behind them of that binding; options.log_fn is told, and the events stay in the
  * log until then.
  *
+ * In a memory-only log that holds only while the pool is not full. Producers wait for what is to
+ * be copied, but copies take the room that is left, and then what is held: events leave before they
+ * are copied (options.log_fn is told of each range), and members of `block` subscriptions get a gap
+ * item. There the pool has to be larger than all that comes at once, and its copies.
+ *
  * An event comes to a topic by one way at most, so that it is there once, as RabbitMQ delivers a
  * message to a queue once. RabbitMQ lets bindings make circles, and finds out of each message
  * where it has been; here each copy is an event of its own, and so it is said beforehand: a binding
