@@ -106,12 +106,13 @@ static bool has_all(struct wr_js_compare *c, const struct wr_json_schema *s,
 		struct wr_json in;
 		bool found = false;
 		wr_js_json_at(s, b, &in);
-		while (!found && wr_json_next(&in) != WR_JSON_ARRAY_END) {
+		while (!found && wr_json_next(&in) != WR_JSON_ARRAY_END &&
+		       c->work <= WR_JS_COMPARE_WORK_MAX) {
 			uint64_t work = WR_JS_COMPARE_WORK_MAX, all = work;
 			struct wr_json one = each, other = in;
 			found = wr_js_equal(&one, &other, &work);
+			(void)wr_js_pass(&in, &work);
 			c->work += all - work;
-			(void)wr_json_skip(&in);
 		}
 		if (!found)
 			return false;

@@ -447,6 +447,7 @@ static int tell(struct wr_js_compare *c, uint32_t r, uint32_t w)
 			continue;
 		c->pairs.pairs[index].is_told = true;
 		c->place = at;
+		c->work = 0; /* what was decided within the limit is told within it */
 		compare(c, place.r, place.w);
 	}
 	return c->trail.code;

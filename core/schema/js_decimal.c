@@ -17,6 +17,7 @@ static int64_t exponent_at(const uint8_t *at, const uint8_t *end)
 	for (at += at < end && !is_digit(*at); at < end; at++)
 		if (n < EXPONENT_MAX)
 			n = 10 * n + (*at - '0');
+	n = n < EXPONENT_MAX ? n : EXPONENT_MAX;
 	return is_negative ? -n : n;
 }
 

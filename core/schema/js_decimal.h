@@ -19,6 +19,7 @@ struct wr_decimal {
 	bool is_negative;
 };
 
+/* An exponent above 10^12 is one of 10^12. */
 struct wr_decimal wr_decimal_of(const uint8_t *text, size_t bytes);
 
 /* Below, at or above 0: as a is less than, equal to or greater than b. */

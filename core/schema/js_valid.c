@@ -55,13 +55,17 @@ static bool stop(struct look *l, int code, uint32_t node, size_t at, const char 
 	return false;
 }
 
+static void spend(struct look *l, uint64_t work)
+{
+	l->work -= l->work < work ? l->work : work;
+}
+
 static bool pass(struct look *l, uint32_t node, struct wr_json *j)
 {
 	size_t before = j->start;
 	if (!wr_json_skip(j))
 		return stop(l, -EINVAL, node, j->error_at, "it is no JSON");
-	uint64_t work = (j->end - before) / 16;
-	l->work -= l->work < work ? l->work : work;
+	spend(l, (j->end - before) / 16);
 	return true;
 }
 
@@ -148,11 +152,12 @@ static bool look_at_values(struct look *l, uint32_t node, struct wr_json *j)
 		struct wr_json value = all;
 		one = *j;
 		found = wr_js_equal(&one, &value, &l->work);
+		if (!found && n->kind == WR_JS_ENUM)
+			(void)wr_js_pass(&all, &l->work);
 		if (l->work == 0)
 			return stop(l, WEIR_E_TOO_BIG, node, at, "it takes too much work");
 		if (found || n->kind == WR_JS_CONST)
 			break;
-		(void)wr_json_skip(&all);
 		(void)wr_json_next(&all);
 	}
 	if (!found)
@@ -173,7 +178,7 @@ static bool look_at_object(struct look *l, uint32_t node, struct wr_json *j)
 	for (; wr_json_next(j) == WR_JSON_NAME; count++) {
 		uint32_t found = n->count > 0 ? wr_js_property_find(l->s, n, j) : WR_SCHEMA_NONE;
 		uint32_t child = n->target;
-		l->work -= l->work < n->count ? l->work : n->count;
+		spend(l, n->count);
 		if (found != WR_SCHEMA_NONE) {
 			seen[(found - n->first) / 64] |= UINT64_C(1) << (found - n->first) % 64;
 			if (l->s->properties[found].node != WR_SCHEMA_NONE)
@@ -210,7 +215,7 @@ static bool was_before(struct look *l, const struct wr_json *array, const struct
 		struct wr_json one = before, other = *j;
 		if (wr_js_equal(&one, &other, &l->work))
 			return true;
-		if (l->work == 0 || !wr_json_skip(&before))
+		if (!wr_js_pass(&before, &l->work))
 			return false;
 	}
 	return false;
@@ -302,6 +307,8 @@ static bool look_at_kind(struct look *l, uint32_t node, struct wr_json *j)
 		return (n->flags & WR_JS_TYPED) != 0
 			       ? no(l, node, j->start, "it is not %s", kind_word(n))
 			       : pass(l, node, j);
+	if (n->kind == WR_JS_NUMBER || n->kind == WR_JS_STRING)
+		spend(l, (j->end - j->start) / 16);
 	if (n->kind == WR_JS_NUMBER)
 		return look_at_number(l, node, j);
 	if (n->kind == WR_JS_STRING)

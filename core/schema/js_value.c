@@ -156,20 +156,32 @@ static bool same_array(struct wr_json *a, struct wr_json *b, uint64_t *work)
 	}
 }
 
-/* The value of a's current name is that of the same name in the object that `b` begins. */
-static bool has_same_member(struct wr_json *a, struct wr_json b, uint64_t *work)
+bool wr_js_pass(struct wr_json *j, uint64_t *work)
 {
-	while (wr_json_next(&b) == WR_JSON_NAME && spend(work, 1)) {
-		if (wr_js_same_string(a, &b)) {
-			(void)wr_json_next(a);
-			(void)wr_json_next(&b);
-			return wr_js_equal(a, &b, work);
-		}
-		size_t before = b.start;
-		if (!wr_json_skip(&b) || !spend(work, (b.end - before) / 64))
+	size_t before = j->start;
+	return wr_json_skip(j) && spend(work, (j->end - before) / 16);
+}
+
+/* From the beginning of an object to its member with this name. */
+static bool find_member(const struct wr_json *name, struct wr_json *object, uint64_t *work)
+{
+	while (wr_json_next(object) == WR_JSON_NAME && spend(work, 1)) {
+		if (wr_js_same_string(name, object))
+			return true;
+		if (!wr_js_pass(object, work))
 			return false;
 	}
 	return false;
+}
+
+/* The value of a's current name is that of the same name in the object that `b` begins. */
+static bool has_same_member(struct wr_json *a, struct wr_json b, uint64_t *work)
+{
+	if (!find_member(a, &b, work))
+		return false;
+	(void)wr_json_next(a);
+	(void)wr_json_next(&b);
+	return wr_js_equal(a, &b, work);
 }
 
 /* The usual case: b's next member has that name, too. Anywhere, if it has not. */
@@ -178,12 +190,15 @@ static bool is_next_member(const struct wr_json *a, struct wr_json *b)
 	return wr_json_next(b) == WR_JSON_NAME && wr_js_same_string(a, b);
 }
 
+/* One that comes twice in `a` stands for no other one of b: b's names are all looked for, too. */
 static bool same_object(struct wr_json *a, struct wr_json *b, uint64_t *work)
 {
 	uint64_t count = 0, other = 0;
-	struct wr_json first = *b, next = *b;
+	bool in_order = true;
+	struct wr_json all = *a, first = *b, next = *b;
 	for (; wr_json_next(a) == WR_JSON_NAME; count++) {
 		if (!is_next_member(a, &next)) {
+			in_order = false;
 			(void)wr_json_skip(&next);
 			if (!has_same_member(a, first, work))
 				return false;
@@ -194,15 +209,18 @@ static bool same_object(struct wr_json *a, struct wr_json *b, uint64_t *work)
 		if (!wr_js_equal(a, &next, work))
 			return false;
 	}
-	for (; wr_json_next(b) == WR_JSON_NAME; other++)
-		if (!wr_json_skip(b))
+	for (; wr_json_next(b) == WR_JSON_NAME; other++) {
+		struct wr_json from = all;
+		if (other == count || (!in_order && !find_member(b, &from, work)) ||
+		    !wr_js_pass(b, work))
 			return false;
+	}
 	return count == other && a->token == WR_JSON_OBJECT_END && b->token == WR_JSON_OBJECT_END;
 }
 
 bool wr_js_equal(struct wr_json *a, struct wr_json *b, uint64_t *work)
 {
-	if (a->token != b->token || !spend(work, 1 + (a->end - a->start) / 64))
+	if (!spend(work, 1 + (a->end - a->start) / 64) || a->token != b->token)
 		return false;
 	switch (a->token) {
 	case WR_JSON_STRING:

@@ -29,6 +29,9 @@ size_t wr_js_string_write(const struct wr_json *j, char *to);
  */
 bool wr_js_equal(struct wr_json *a, struct wr_json *b, uint64_t *work);
 
+/* Past the current value, which costs as it is long. false: it is broken, or *work is at 0. */
+bool wr_js_pass(struct wr_json *j, uint64_t *work);
+
 /*
  * Where the byte `at` of a text stands: "/properties/total/minimum", "/" for the root. Cut at its
  * end where there is no room; returns `to`. to_bytes is at least 8.

@@ -262,12 +262,23 @@ static void print_verdict(struct check *c, bool good)
 	}
 }
 
+static int too_much(int code)
+{
+	struct weir_problem problem = {.code = code};
+
+	if (code == WEIR_E_TOO_BIG)
+		snprintf(problem.text, sizeof problem.text,
+			 "there is more to compare than the limits allow: smaller schemas, or "
+			 "fewer values and branches");
+	return cli_fail("schema check", code, &problem);
+}
+
 static int judge(struct check *c)
 {
 	int good = ask(c, NULL);
 
 	if (good < 0)
-		return cli_fail("schema check", good, NULL);
+		return too_much(good);
 	begin(c);
 	print_verdict(c, good == 1);
 	if (good == 0)
@@ -275,7 +286,7 @@ static int judge(struct check *c)
 	if (choices.json && json_end(&c->json) < 0)
 		return CLI_EXIT_IO;
 	if (good < 0)
-		return cli_fail("schema check", good, NULL);
+		return too_much(good);
 	return good == 1 ? CLI_EXIT_OK : CLI_EXIT_SCHEMA;
 }
 
@@ -422,6 +433,12 @@ static bool validate_one(const struct weir_schema *schema, const char *path, str
 	uint32_t id;
 	if (data == NULL)
 		return false;
+	if (bytes > WEIR_SCHEMA_TEXT_BYTES_MAX) {
+		free(data);
+		snprintf(problem.text, sizeof problem.text, "larger than 1 MiB");
+		*exit_code = cli_fail(path, -EFBIG, &problem);
+		return false;
+	}
 	int code = choices.prefix ? weir_schema_prefix_get(data, bytes, &id) : 0;
 	if (code != 0)
 		snprintf(problem.text, sizeof problem.text,

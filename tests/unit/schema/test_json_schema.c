@@ -119,6 +119,9 @@ static const struct {
 	{"{\"enum\":[1,\"a\",{\"b\":[1.0,2],\"c\":null}]}",
 	 "1.0\n\"\\u0061\"\n{\"c\":null,\"b\":[1,2e0]}", "2\n\"A\"\n{\"b\":[1,2]}\n[1]"},
 	{"{\"const\":[{}]}", "[{}]", "[]\n[{\"a\":1}]"},
+	{"{\"const\":{\"a\":1,\"b\":2}}", "{\"b\":2,\"a\":1}",
+	 "{\"a\":1,\"a\":1}\n{\"b\":2,\"b\":2}\n{\"a\":1}\n{\"a\":1,\"b\":2,\"c\":3}\n{}"},
+	{"{\"minimum\":1e10000000000000}", "1e10000000000000", "1e999999999999"},
 	{"{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},"
 	 "\"required\":[\"a\",\"b\"],"
 	 "\"additionalProperties\":{\"type\":\"number\"}}",
@@ -209,6 +212,50 @@ Test(json_schema, a_payload_that_takes_too_much_work_is_refused)
 	cr_expect_eq(weir_schema_validate(schema, data, 200, NULL), WEIR_E_TOO_BIG);
 	free(data);
 	weir_schema_free(schema);
+}
+
+/* `count` times `each` between a beginning and an end; freed by who calls. */
+static char *many(const char *begin, const char *each, size_t count, const char *end)
+{
+	size_t bytes = strlen(begin), one = strlen(each);
+	char *text = malloc(bytes + count * one + strlen(end) + 1), *at = text + bytes;
+	cr_assert_not_null(text);
+	memcpy(text, begin, bytes);
+	for (size_t i = 0; i < count; i++, at += one)
+		memcpy(at, each, one);
+	memcpy(at, end, strlen(end) + 1);
+	return text;
+}
+
+static void expect_too_much(const char *schema_text, char *data)
+{
+	struct weir_schema *schema = json_schema_of(schema_text);
+	cr_expect_eq(weir_schema_validate(schema, data, strlen(data), NULL), WEIR_E_TOO_BIG);
+	weir_schema_free(schema);
+	free(data);
+}
+
+/* What is passed over, and never compared, costs as well: each of these took minutes. */
+Test(json_schema, what_is_only_passed_over_is_work_too)
+{
+	char numbers[12000] = "", *at = numbers;
+	for (int i = 2; i < 2000; i++)
+		at += snprintf(at, 8, ",%d", i);
+	char *items = many("[[", "1,", 200000, "1]");
+	expect_too_much("{\"uniqueItems\":true}", many(items, numbers, 1, "]"));
+	free(items);
+	char *words = many("{\"items\":{\"anyOf\":[{\"enum\":[", "\"a\",", 3000,
+			   "\"b\"]},{\"type\":\"integer\"}]}}");
+	expect_too_much(words, many("[", "1,", 10000, "1]"));
+	free(words);
+	char *old_text = many("{\"enum\":[", "1,", 20000, "1]}");
+	char *next_text = many("{\"enum\":[", "\"\",", 20000, "1]}");
+	struct weir_schema *old = json_schema_of(old_text), *next = json_schema_of(next_text);
+	cr_expect_eq(weir_schema_can_read(next, old, NULL, NULL), WEIR_E_TOO_BIG);
+	weir_schema_free(old);
+	weir_schema_free(next);
+	free(old_text);
+	free(next_text);
 }
 
 Test(json_schema, references_lead_into_other_documents_by_their_names)

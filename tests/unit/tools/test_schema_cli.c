@@ -7,12 +7,14 @@
  */
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <weir/pipeline.h>
+#include <weir/schema.h>
 
 #include "tests/support/capture.h"
 
@@ -130,6 +132,14 @@ Test(schema_cli, json_schemas_are_judged, .init = setup, .fini = teardown)
 	RUN("validate", "--format", "json", "--prefix", "--json", "int.json", "half");
 	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
 	cr_expect(capture_has(c.out, "\"valid\": false"), "%s", c.out);
+	FILE *large = fopen("large", "w");
+	cr_assert_not_null(large);
+	for (size_t i = 0; i <= WEIR_SCHEMA_TEXT_BYTES_MAX; i++)
+		fputc(' ', large);
+	fclose(large);
+	RUN("validate", "--format", "json", "int.json", "large");
+	cr_expect_str_eq(c.err, "weir: large: larger than 1 MiB (EFBIG)\n");
+	cr_expect_eq(c.exit_code, cli_exit_of(-EFBIG));
 }
 
 Test(schema_cli, what_cannot_be_judged_is_said, .init = setup, .fini = teardown)
