@@ -28,14 +28,21 @@ static bool path_of(const char *dir, const char *name, const char *end, char to[
 
 /* ---- one status ------------------------------------------------------------------------------ */
 
-/* Into `to`, cut: one line of what can be seen. */
-static void take_text(const char *value, char *to, size_t room_bytes)
+/* Also those of 8 bits, U+0080 to U+009F: among them is one that begins a sequence. */
+static bool is_control(const unsigned char *at)
 {
+	return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+}
+
+void bridge_text_take(const char *value, char *to, size_t room_bytes)
+{
+	const unsigned char *from = (const unsigned char *)value;
 	size_t bytes = 0;
-	for (; value[bytes] != '\0' && bytes + 1 < room_bytes; bytes++)
-		to[bytes] = (unsigned char)value[bytes] < 0x20 || value[bytes] == 0x7f
-				    ? '?'
-				    : value[bytes];
+	for (; *from != '\0' && bytes + 1 < room_bytes; from++) {
+		bool is_seen = !is_control(from);
+		to[bytes++] = is_seen ? (char)*from : '?';
+		from += !is_seen && *from == 0xc2;
+	}
 	to[bytes] = '\0';
 }
 
@@ -73,13 +80,13 @@ static bool take_line(struct bridge_state *s, const char *key, const char *value
 		if (strcmp(key, numbers[i].key) == 0)
 			return take_number(value, numbers[i].to);
 	if (strcmp(key, "system") == 0)
-		take_text(value, s->system, sizeof s->system);
+		bridge_text_take(value, s->system, sizeof s->system);
 	else if (strcmp(key, "direction") == 0)
-		take_text(value, s->direction, sizeof s->direction);
+		bridge_text_take(value, s->direction, sizeof s->direction);
 	else if (strcmp(key, "state") == 0)
-		take_text(value, s->state, sizeof s->state);
+		bridge_text_take(value, s->state, sizeof s->state);
 	else if (strcmp(key, "why") == 0)
-		take_text(value, s->why, sizeof s->why);
+		bridge_text_take(value, s->why, sizeof s->why);
 	return true;
 }
 
@@ -130,7 +137,7 @@ static int read_status(const char *path, struct bridge_state *s)
 /* Who starts a bridge now waits this moment. */
 static bool is_locked(const char *path)
 {
-	int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (file < 0)
 		return false;
 	bool is_held = flock(file, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -193,7 +200,7 @@ static bool take_name(const char *file, struct bridge_state *to)
 	    strcmp(file + bytes - 5, ".lock") != 0)
 		return false;
 	*to = (struct bridge_state){0};
-	take_text(file, to->name, bytes - 4);
+	bridge_text_take(file, to->name, bytes - 4);
 	return strncmp(to->name, file, bytes - 5) == 0;
 }
 

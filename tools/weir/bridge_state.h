@@ -13,6 +13,7 @@
 #define WEIR_TOOLS_BRIDGE_STATE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define BRIDGE_STATES_MAX 1024u
@@ -59,5 +60,9 @@ bool bridge_state_is_well(const struct bridge_state *state);
 /* Asks it; one that does not live is paused when it starts. 0, or what the file system said. */
 int bridge_state_pause(const char *dir, const struct bridge_state *state);
 int bridge_state_resume(const char *dir, const struct bridge_state *state);
+
+/* Into `to`, cut: one line of what can be seen, since some of it is the other side's, which shall
+ * steer no terminal and begin no line. */
+void bridge_text_take(const char *value, char *to, size_t room_bytes);
 
 #endif

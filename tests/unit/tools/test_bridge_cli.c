@@ -235,16 +235,19 @@ Test(bridge_cli, what_is_no_status_is_told_and_nothing_is_believed)
 			  "%zu: %s", i, c.out);
 	}
 	/* Keys that it does not know are a later weir's; escapes steer no terminal. */
-	static const char later[] = "weir-bridge 1\nstate stopped\nlater 1 2 3\nwhy \033[2Jx\xff\n";
+	static const char later[] =
+		"weir-bridge 1\nstate stopped\nlater 1 2 3\nwhy \033[2Jx\xff\302\2332J\n";
 	put_n("x.status", later, sizeof later - 1);
 	RUN("status", dir, "--json");
 	cr_expect_eq(c.exit_code, 0, "%s", c.out);
 	RUN("status", dir);
 	cr_expect_eq(c.exit_code, 0, "%s", c.out);
-	cr_expect(capture_has(c.out, "?[2Jx") && strchr(c.out, 033) == NULL, "%s", c.out);
+	cr_expect(capture_has(c.out, "?[2Jx\xff?2J") && strchr(c.out, 033) == NULL, "%s", c.out);
 	/* What is no file is not waited for. */
 	cr_assert_eq(unlink(path_of("x.status")), 0);
 	cr_assert_eq(mkfifo(path_of("x.status"), 0600), 0);
+	cr_assert_eq(unlink(path_of("x.lock")), 0);
+	cr_assert_eq(mkfifo(path_of("x.lock"), 0600), 0);
 	RUN("status", dir);
 	cr_expect_eq(c.exit_code, CLI_EXIT_DAMAGE, "%s", c.out);
 }

@@ -14,6 +14,7 @@
 #include "tools/weir/args.h"
 #include "tools/weir/bridge_check.h"
 #include "tools/weir/bridge_driver.h"
+#include "tools/weir/bridge_state.h"
 #include "tools/weir/run/life.h"
 
 #define WHY_BYTES sizeof((struct weir_bridge_status *)NULL)->why
@@ -30,23 +31,13 @@ bool run_bridges_reserve(struct run_bridges *bridges, const struct weir_config *
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
-/* Some of it is the other side's, which shall steer no terminal and begin no line. */
-static void take_why(const char *why, char to[WHY_BYTES])
-{
-	size_t bytes = 0;
-	for (; why[bytes] != '\0' && bytes + 1 < WHY_BYTES; bytes++)
-		to[bytes] =
-			(unsigned char)why[bytes] < 0x20 || why[bytes] == 0x7f ? '?' : why[bytes];
-	to[bytes] = '\0';
-}
-
 /* From the bridge's thread. An attempt after the other, of which all end the same, is told once. */
 static void say_state(void *context, const char *name, enum weir_bridge_state state,
 		      const char *why)
 {
 	struct run_bridge *b = context;
 	char clean[WHY_BYTES];
-	take_why(why, clean);
+	bridge_text_take(why, clean, sizeof clean);
 	if (state == WEIR_BRIDGE_CONNECTING ||
 	    (state == b->told_state && strcmp(clean, b->told_why) == 0))
 		return;
@@ -153,7 +144,7 @@ static void look(struct run_bridge *b)
 	b->status.struct_bytes = sizeof b->status;
 	if (b->bridge == NULL || weir_bridge_status(b->bridge, &b->status) < 0)
 		return;
-	take_why(b->status.why, clean);
+	bridge_text_take(b->status.why, clean, sizeof clean);
 	memcpy(b->status.why, clean, sizeof clean);
 }
 
