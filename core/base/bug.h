@@ -299,6 +299,16 @@
 	  "compaction leaves out what a subscription or a checkpoint needs")                       \
 	X(LEAVES_OUT_UNTOLD, "core/journal/journal_compaction.c",                                  \
 	  "events are left out before the superblock says that some may be")                       \
+	X(TOMBSTONES_UNAGED, "core/journal/compact.c", "a tombstone leaves before its time")       \
+	X(COMPACTS_THE_YOUNG, "core/journal/compact.c",                                            \
+	  "compaction does not ask for the topic's compact_lag_ns")                                \
+	X(KEYS_OF_TOPICS_MEET, "core/journal/compact.c", "one key in two topics is taken for one") \
+	X(GENERATION_STAYS, "core/journal/pack.c",                                                 \
+	  "what is packed anew says that it is as old as what it is packed from")                  \
+	X(LEAVES_OUT_COUNTED, "core/journal/journal_compaction.c",                                 \
+	  "compaction goes on below a subscription that went back meanwhile")                      \
+	X(CATCHUP_OF_BEFORE, "core/pipeline/catchup.c",                                            \
+	  "what was read before events left is found by who counts after it")                      \
 	X(GENERATION_IGNORED, "core/journal/scan_packed.c",                                        \
 	  "of two packed files of one segment nobody knows which was packed last")                 \
 	X(PROGRESS_TAKES_THE_RESERVE, "core/log/writer_append.c",                                  \

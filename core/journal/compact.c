@@ -115,7 +115,7 @@ static void hash_key(const struct wr_compact *c, const struct wr_record_view *ev
 	uint8_t secret[WR_SIPHASH_SECRET_BYTES];
 
 	memcpy(secret, c->secret, sizeof secret);
-	wr_put_u32(secret, wr_get_u32(secret) ^ r->topic);
+	wr_put_u32(secret, wr_get_u32(secret) ^ (WR_BUG(KEYS_OF_TOPICS_MEET) ? 0 : r->topic));
 	wr_put_u64(secret + 8, wr_get_u64(secret + 8) ^ (is_placed ? r->key_hash + 1ull : 0));
 	wr_siphash128(secret, event->key, r->key_bytes, ret_hash);
 	ret_hash[1] |= 1;
@@ -153,7 +153,7 @@ static enum wr_left_out why(void *context, uint64_t seq, uint64_t time_us,
 	/* Of an earlier pass the newest is not in the table; all older ones went then. */
 	bool is_newest = newest->seq == seq || seq < c->pass.from_seq;
 	if (is_newest && is_tombstone && !c->keeps_tombstones &&
-	    is_older(c, time_us, policy & UINT32_MAX))
+	    (is_older(c, time_us, policy & UINT32_MAX) || WR_BUG(TOMBSTONES_UNAGED)))
 		return WR_LEFT_OUT_COMPACTED;
 	return WR_BUG(NEWEST_LEFT_OUT) && newest->seq == seq ? WR_LEFT_OUT_COMPACTED
 							     : WR_LEFT_OUT_NOT;
@@ -178,7 +178,8 @@ static bool note(struct wr_compact *c, uint64_t seq, uint64_t time_us,
 	if (policy == 0)
 		return true;
 	/* What is left for a later pass, and all behind it: each is in the table once. */
-	if (!is_older(c, time_us, policy >> 32 & WR_COMPACT_SECONDS_MAX))
+	if (!is_older(c, time_us, policy >> 32 & WR_COMPACT_SECONDS_MAX) &&
+	    !WR_BUG(COMPACTS_THE_YOUNG))
 		return false;
 	hash_key(c, event, hash);
 	struct wr_compact_key *place = place_of(c, hash);

@@ -12,6 +12,12 @@
  *   3. segment after segment, from the oldest: the packer makes a packed file without what is not
  *      needed, and that takes the place of the segment (journal_packing.c)
  *
+ * A subscription that goes back, or is made, below a segment while the pass is under way counts
+ * what it has to read, and then reads it: nothing leaves in between. So the pass is given up before
+ * such a segment, the packer gives up what it has made of it, and if that is the segment on the
+ * medium already, the log goes on with the old file until nobody needs it. What the next open finds
+ * is counted anew by that one.
+ *
  * A pass is due when as many bytes wait for their first as have had one. A segment that failed
  * stays as it is, and from then on all tombstones stay as long as this owner runs: what they hide
  * may be in it. If the table fails, by damage or since retention was faster, the pass is begun anew
@@ -95,6 +101,22 @@ static int begin(struct wr_journal *j, uint64_t now_ns)
 	return 1;
 }
 
+bool wr_journal_compaction_is_held(const struct wr_journal *j, uint64_t end_seq)
+{
+	return end_seq > wr_load_acquire(&j->link->needed_seq) && /* D3 */
+	       !WR_BUG(LEAVES_OUT_COUNTED);
+}
+
+/* The pass ends here; the next one begins where this one did. */
+static int give_up(struct wr_journal *j)
+{
+	struct wr_journal_compaction *c = &j->compaction;
+
+	c->phase = WR_JOURNAL_COMPACTS_NOT;
+	c->look_at_ns = wr_clock_mono_ns(j->clock) + LOOK_NS;
+	return 1;
+}
+
 /* --- segment after segment -------------------------------------------------------------------- */
 
 static void end_pass(struct wr_journal *j)
@@ -124,6 +146,9 @@ static int go_on(struct wr_journal *j, uint64_t now_ns)
 		end_pass(j);
 		return 1;
 	}
+	uint64_t end_seq = wr_load_relaxed(&wr_segment_live(j->table, n + 1)->first_seq); /* own */
+	if (wr_journal_compaction_is_held(j, end_seq))
+		return give_up(j);
 	if (!wr_journal_packing_has_room(j)) {
 		c->look_at_ns = now_ns + LOOK_NS;
 		return 0;
@@ -133,12 +158,13 @@ static int go_on(struct wr_journal *j, uint64_t now_ns)
 		.is_packed = wr_segment_is_packed(s),
 		.segment_id = wr_load_relaxed(&s->segment_id),
 		.first_seq = wr_load_relaxed(&s->first_seq),
-		.end_seq = wr_load_relaxed(&wr_segment_live(j->table, n + 1)->first_seq),
+		.end_seq = end_seq,
 		.file_number = j->files.next_file_number++,
 		.now_us = wr_clock_wall_ns(j->clock) / 1000,
 	};
 	j->packer->source_number = s->file_number;
 	j->packer->keeps_tombstones = c->has_failed;
+	j->packer->needed_seq = &j->link->needed_seq;
 	ask(j, WR_PACKER_COMPACT);
 	return 1;
 }
@@ -185,6 +211,10 @@ static void segment_answer(struct wr_journal *j)
 	if (p->result == 0) {
 		wr_journal_cell_add(&j->cells.left_out, p->left_out_count);
 		wr_journal_packing_switch(j, c->index);
+		uint64_t left_outs = wr_load_relaxed(&j->table->left_outs); /* own */
+		wr_store_release(&j->table->left_outs, left_outs + 1);      /* T4 */
+	} else if (p->result == WEIR_E_AGAIN) {
+		(void)give_up(j);
 	} else if (p->result != WEIR_E_FULL || p->left_out_count > 0) {
 		c->has_failed = true; /* also: it would not have become smaller */
 		wr_journal_cell_add(&j->cells.pack_failures, 1);

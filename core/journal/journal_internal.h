@@ -448,6 +448,8 @@ bool wr_journal_packing_has_room(struct wr_journal *j);
 /* journal_compaction.c. While the packer has nothing to do; and its answers. */
 int wr_journal_compaction_step(struct wr_journal *j, uint64_t now_ns);
 void wr_journal_compaction_answer(struct wr_journal *j);
+/* Whether somebody has still to read below `end_seq`, by now. */
+bool wr_journal_compaction_is_held(const struct wr_journal *j, uint64_t end_seq);
 uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns);
 /* What retention may not pass, nor compaction: the first sequence that has to stay as it is. */
 uint64_t wr_journal_gate(const struct wr_journal *j);

@@ -187,6 +187,9 @@ int wr_journal_packing_step(struct wr_journal *j)
 		return 0;
 	switch (wr_load_acquire(&j->packer->state)) { /* PA1 */
 	case WR_PACKER_DONE:
+		if (j->packer->task == WR_PACKER_COMPACT && j->packer->result == 0 &&
+		    wr_journal_compaction_is_held(j, j->packer->job.end_seq))
+			return 0;
 		if (j->packer->task != WR_PACKER_PACK)
 			wr_journal_compaction_answer(j);
 		else

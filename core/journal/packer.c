@@ -2,6 +2,10 @@
 /* See packer.h. Thread: whoever steps it; one. */
 #include "core/journal/packer.h"
 
+#include <weir/error.h>
+
+#include "core/base/bug.h"
+
 #define RESTS 3u
 /* Nobody wakes it: a segment that was sealed can wait so long. */
 #define LOOK_NS 200000000ull
@@ -95,6 +99,10 @@ static int work_on(struct wr_packer *p)
 	if (p->task == WR_PACKER_TABLE)
 		return wr_compact_step(&p->compact);
 	int r = wr_pack_step(&p->pack);
+	bool is_held = p->task == WR_PACKER_COMPACT &&
+		       p->job.end_seq > wr_load_acquire(p->needed_seq); /* D3 */
+	if (r == 0 && is_held && !WR_BUG(LEAVES_OUT_COUNTED))
+		return WEIR_E_AGAIN;
 	return r == 0 ? wr_pack_switch(&p->pack) : r;
 }
 

@@ -40,7 +40,8 @@ struct wr_packer {
 	struct wr_pack_job job;
 	uint32_t source_number; /* COMPACT: of the segment's file, which is opened by its name */
 	bool keeps_tombstones;  /* COMPACT */
-	int result;             /* 0: the file is the segment, by its last durable write */
+	const wr_atomic_u64 *needed_seq; /* COMPACT: D3. WEIR_E_AGAIN where it has gone below */
+	int result;                      /* 0: the file is the segment, by its last durable write */
 	uint32_t file;
 	uint64_t file_bytes;
 	uint64_t left_out_count; /* COMPACT: events that left now */

@@ -4,6 +4,10 @@
  * before it) is the only writer; readers of cold data look things up from any thread while
  * segments are rolled and recycled.
  *
+ * T4: `left_outs` counts the segments that events left while they were part of the log. It is
+ * raised (release) when the table says the new file: who has read a count (acquire) before a
+ * lookup, and finds the same later, has read of all segments what they still have.
+ *
  * T3 (inside.h): a reader counts itself in before it looks anything up, and out when it has done
  * with what it found. Who closes a file, or writes over one that its segment no longer is, takes it
  * out of the table and waits for the end of a round.
@@ -59,6 +63,7 @@ struct wr_segment_table {
 	wr_atomic_u64 oldest;        /* positions in it, ever ascending; T1 */
 	wr_atomic_u64 newest_end;    /* T2: raised by release, the entry is there before */
 	struct wr_inside inside;     /* readers: T3 */
+	wr_atomic_u64 left_outs;     /* T4 */
 	uint64_t order_mask;
 	uint32_t capacity;
 	wr_atomic_u32 count; /* relaxed, the writer's; tests look */

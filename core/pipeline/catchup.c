@@ -32,7 +32,7 @@ size_t wr_catchup_bytes(uint32_t chunk_bytes, uint32_t slot_count)
 }
 
 int wr_catchup_init(struct wr_catchup *c, struct wr_memory *memory, struct wr_chunks *chunks,
-		    uint32_t slot_count)
+		    const struct wr_segment_table *table, uint32_t slot_count)
 {
 	uint32_t chunk_bytes = chunks->chunk_bytes;
 	size_t batch_count = chunk_bytes / WR_BLOCK_BYTES;
@@ -40,6 +40,7 @@ int wr_catchup_init(struct wr_catchup *c, struct wr_memory *memory, struct wr_ch
 	*c = (struct wr_catchup){
 		.slot_count = slot_count,
 		.next_generation = 1,
+		.left_outs = &table->left_outs,
 		.chunks = chunks,
 		.batches_max = (uint32_t)batch_count,
 		.block_bytes = l.total,
@@ -77,16 +78,21 @@ void wr_catchup_fini(struct wr_catchup *c, struct wr_memory *memory)
 	c->block = NULL;
 }
 
-static bool slot_holds(const struct wr_catchup_slot *slot, uint64_t seq)
+bool wr_catchup_slot_holds(const struct wr_catchup *c, const struct wr_catchup_slot *slot,
+			   uint64_t seq)
 {
-	return slot->chunk.first_seq <= seq && seq < wr_load_relaxed(&slot->chunk.end_seq);
+	if (slot->chunk.first_seq > seq || seq >= wr_load_relaxed(&slot->chunk.end_seq))
+		return false;
+	return slot->left_outs == wr_load_acquire(c->left_outs) /* T4 */ ||
+	       WR_BUG(CATCHUP_OF_BEFORE);
 }
 
 uint64_t wr_catchup_holds(struct wr_catchup *c, uint64_t seq)
 {
 	for (uint32_t i = 0; i < c->slot_count; i++) {
 		struct wr_catchup_slot *slot = &c->slots[i];
-		if (wr_load_relaxed(&slot->generation) == 0 || !slot_holds(slot, seq)) /* own */
+		if (wr_load_relaxed(&slot->generation) == 0 ||
+		    !wr_catchup_slot_holds(c, slot, seq)) /* own */
 			continue;
 		slot->used = ++c->uses;
 		return wr_load_relaxed(&slot->chunk.end_seq); /* own */
@@ -103,11 +109,11 @@ static bool generation_is_pinned(struct wr_catchup *c, uint64_t generation)
 	return false;
 }
 
-static bool slot_is_wanted(const struct wr_catchup_slot *slot, const uint64_t *wanted,
-			   uint32_t wanted_count)
+static bool slot_is_wanted(const struct wr_catchup *c, const struct wr_catchup_slot *slot,
+			   const uint64_t *wanted, uint32_t wanted_count)
 {
 	for (uint32_t i = 0; i < wanted_count; i++)
-		if (slot_holds(slot, wanted[i]))
+		if (wr_catchup_slot_holds(c, slot, wanted[i]))
 			return true;
 	return false;
 }
@@ -140,7 +146,7 @@ static struct wr_catchup_slot *take_slot(struct wr_catchup *c, const uint64_t *w
 			struct wr_catchup_slot *slot = &c->slots[i];
 			if (slot->used > newer_than &&
 			    (oldest == NULL || slot->used < oldest->used) &&
-			    !slot_is_wanted(slot, wanted, wanted_count))
+			    !slot_is_wanted(c, slot, wanted, wanted_count))
 				oldest = slot;
 		}
 		if (oldest == NULL || empty_slot(c, oldest))
@@ -183,6 +189,7 @@ int wr_catchup_load(struct wr_catchup *c, struct wr_reader *reader, struct wr_ca
 		return -EAGAIN;
 	struct wr_chunk *chunk = &slot->chunk;
 	struct wr_extent_view view = {.batches = c->batches, .batches_max = c->batches_max};
+	slot->left_outs = wr_load_acquire(c->left_outs); /* T4: before it is looked up */
 	int rc = wr_reader_load(reader, seq, up_to_seq, chunk->writable, &view, reterr_problem);
 	if (rc < 0)
 		return rc;
@@ -212,7 +219,7 @@ struct wr_catchup_slot *wr_catchup_pin(struct wr_catchup *c, struct wr_pin *pin,
 			continue;
 		wr_store_seq(&pin->value, WR_PIN_CATCHUP | generation); /* V1 */
 		if (wr_load_seq(&slot->generation) == generation &&     /* V2 */
-		    slot_holds(slot, seq))
+		    wr_catchup_slot_holds(c, slot, seq))
 			return slot;
 		wr_store_release(&pin->value, WR_PIN_NONE); /* P5 */
 	}

@@ -8,6 +8,9 @@
  * A slot's generation is its identity: 0 while it is being filled. V1-V4 are P1-P4 of chunk.h with
  * the generation in the role of the floor: the member stores its pin, then looks whether the slot
  * still has that generation; the group takes the generation away, then looks at the pins.
+ *
+ * What was read before events left a segment (core/journal/journal_compaction.c) is not found any
+ * more (T4): what somebody counts who begins now is what he will be handed out.
  */
 #ifndef WR_PIPELINE_CATCHUP_H
 #define WR_PIPELINE_CATCHUP_H
@@ -22,6 +25,7 @@ struct wr_catchup_slot {
 	WR_LINE_ALIGNED wr_atomic_u64 generation;
 	struct wr_chunk chunk; /* first_seq, end_seq, bytes, column, batches, as in memory */
 	uint64_t used;         /* when the group last asked for it: the group's own */
+	uint64_t left_outs;    /* of the segment table, before it was read */
 };
 
 struct wr_catchup {
@@ -29,6 +33,7 @@ struct wr_catchup {
 	uint32_t slot_count;
 	uint64_t next_generation;
 	uint64_t uses;                   /* of slots, counted */
+	const wr_atomic_u64 *left_outs;  /* of the segment table: T4 */
 	struct wr_chunks *chunks;        /* for the column's shape, and the pins */
 	struct wr_extent_batch *batches; /* scratch of one load */
 	uint32_t batches_max;
@@ -39,8 +44,12 @@ struct wr_catchup {
 
 size_t wr_catchup_bytes(uint32_t chunk_bytes, uint32_t slot_count);
 int wr_catchup_init(struct wr_catchup *c, struct wr_memory *memory, struct wr_chunks *chunks,
-		    uint32_t slot_count);
+		    const struct wr_segment_table *table, uint32_t slot_count);
 void wr_catchup_fini(struct wr_catchup *c, struct wr_memory *memory);
+
+/* Whether what the slot holds, if it does, is that sequence, as it is now. */
+bool wr_catchup_slot_holds(const struct wr_catchup *c, const struct wr_catchup_slot *slot,
+			   uint64_t seq);
 
 /* ---- group step ---- */
 

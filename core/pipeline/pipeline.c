@@ -162,7 +162,7 @@ static int make_cold_readers(struct weir_pipeline *p)
 	if (p->control_buffer == NULL || p->control_batches == NULL || p->catchup == NULL)
 		return -ENOMEM;
 	m->writer = WR_WRITTEN_BY_GROUP;
-	return wr_catchup_init(p->catchup, m, &p->chunks,
+	return wr_catchup_init(p->catchup, m, &p->chunks, &p->segments,
 			       p->options.members_max + WR_CATCHUP_SPARE);
 }
 

@@ -106,7 +106,7 @@ static int make_readers(struct weir_replay *r)
 		return 0;
 	int rc = wr_reader_init(&r->reader, &p->segments, p->host.storage, memory);
 	if (rc == 0)
-		rc = wr_catchup_init(&r->catchup, memory, &p->chunks, 1);
+		rc = wr_catchup_init(&r->catchup, memory, &p->chunks, &p->segments, 1);
 	uint64_t slot_index = (uint64_t)(r->slot - p->members);
 	r->catchup.next_generation = (slot_index + 1) * OWN_GENERATIONS;
 	return rc;

@@ -405,8 +405,7 @@ bool wr_router_prepare(struct weir_pipeline *p, uint64_t seq)
 	for (uint32_t i = 0; p->router.rules != NULL && i < p->catchup->slot_count; i++) {
 		struct wr_catchup_slot *slot = &p->catchup->slots[i];
 		if (wr_load_relaxed(&slot->generation) != 0 && /* own */
-		    slot->chunk.first_seq <= seq &&
-		    seq < wr_load_relaxed(&slot->chunk.end_seq)) /* own */
+		    wr_catchup_slot_holds(p->catchup, slot, seq))
 			return prepare_slot(p, slot);
 	}
 	return false;

@@ -235,8 +235,14 @@
 	X(LEFT_OUT_UNBALANCED, unit_left_out, "left_out::the_log_is_whole_but_for_them")           \
 	X(NEWEST_LEFT_OUT, unit_compaction,                                                        \
 	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
-	X(COMPACTS_UNGATED, unit_compaction,                                                       \
-	  "compaction::nothing_goes_that_a_subscription_has_still_to_read")                        \
+	X(NEWEST_LEFT_OUT, sim_pipeline, "an event left that has to stay")                         \
+	X(COMPACTS_UNGATED, sim_pipeline, "compaction of what")                                    \
+	X(TOMBSTONES_UNAGED, sim_pipeline, "an event left that has to stay")                       \
+	X(COMPACTS_THE_YOUNG, sim_pipeline, "an event left that has to stay")                      \
+	X(KEYS_OF_TOPICS_MEET, sim_pipeline, "an event left that has to stay")                     \
+	X(GENERATION_STAYS, sim_pipeline, "the retained log has a hole")                           \
+	X(LEAVES_OUT_COUNTED, sim_pipeline, "progress that counts other events")                   \
+	X(CATCHUP_OF_BEFORE, sim_pipeline, "progress that counts other events")                    \
 	X(LEAVES_OUT_UNTOLD, unit_compaction,                                                      \
 	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
 	X(GENERATION_IGNORED, unit_left_out,                                                       \

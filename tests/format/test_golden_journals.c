@@ -6,7 +6,8 @@
  * Method: tests/data/journal/format-1.tar.xz holds two directories: `closed` (a log whose beginning
  *         was retired, with two checkpoints and segments that were used again) and `killed` (two
  *         lives that died); format-1-packed.tar.xz one, `packed`, with packed segments;
- *         format-1-grown.tar.xz one, `grown`, with a topic that grew in each of two lives.
+ *         format-1-grown.tar.xz one, `grown`, with a topic that grew in each of two lives;
+ *         format-1-compacted.tar.xz one, `compacted`, with segments that events have left.
  *         What is in them is kept too: counts and sequences below, and the digest
  *         of what read_journal.py says, which knows the format's page and no line of weir. Then a
  *         pipeline opens each. For a newer format one is changed to say that it is.
@@ -39,6 +40,7 @@ struct golden {
 	uint64_t oldest_sequence;
 	uint64_t last_sequence;
 	uint64_t events;
+	uint64_t left_out; /* events that compaction took */
 	uint64_t segments;
 	uint64_t left_events;    /* that the group "reader" has not acknowledged */
 	uint64_t left_first;     /* the first of their sequences, */
@@ -101,6 +103,20 @@ static const struct golden goldens[] = {
 	 .named_sequence = 264,
 	 .partitions = 12,
 	 .digest = "f806b8072300b7729bb81fd5e097653e1b8f94802683723c2a0302bfdc919bc9"},
+	{.name = "compacted",
+	 .clean = true,
+	 .epoch = 2,
+	 .oldest_sequence = 1,
+	 .last_sequence = 12329,
+	 .events = 11684,
+	 .left_out = 630,
+	 .segments = 79,
+	 .left_events = 162,
+	 .left_first = 12028,
+	 .left_sum = 1968177,
+	 .named_sequence = 132,
+	 .partitions = 3,
+	 .digest = "5226c19882e2b3cc592b952c56f8a1461d8491fb78de9ce4ea7c690b3c725a2b"},
 };
 
 static char base[TEST_PATH_BYTES];
@@ -160,6 +176,12 @@ static int make(const char *to)
 		     "lives in which a topic grows");
 	fixture_need(shell("cp -r '%s' '%s/grown'", format_fixture.dir, to) == 0, "a copy");
 	fixture_end(&format_fixture);
+	small_options();
+	fixture_need(format_in_child(format_live_compacted, NULL) == 0 &&
+			     format_in_child(format_live, "2c") == 0,
+		     "lives of which one compacts");
+	fixture_need(shell("cp -r '%s' '%s/compacted'", format_fixture.dir, to) == 0, "a copy");
+	fixture_end(&format_fixture);
 	return shell("rm -f '%s'/*/LOCK", to);
 }
 
@@ -192,6 +214,7 @@ static bool inspected_as_kept(const struct golden *g)
 	       is(g, "last_sequence", r.last_sequence, g->last_sequence) &&
 	       is(g, "record_count", r.record_count, g->last_sequence - g->oldest_sequence + 1) &&
 	       is(g, "event_count", r.event_count, g->events) &&
+	       is(g, "left_out_count", r.left_out_count, g->left_out) &&
 	       is(g, "segment_count", r.segment_count, g->segments);
 }
 

@@ -35,6 +35,8 @@ struct oracle_record {
 	uint8_t topic;
 	uint8_t partition;
 	uint8_t key, value; /* what filters ask for */
+	bool may_leave;     /* a pass of compaction began that does not need it */
+	bool left;
 };
 
 struct oracle_source {
@@ -161,6 +163,9 @@ void oracle_tap(void);
 void oracle_look(void);
 void oracle_recovered(void);
 void oracle_verify_medium(bool live);
+/* The same of some segments, by their first sequence and that of the next, while the owner is at
+ * work. */
+void oracle_verify_range(uint64_t from_seq, uint64_t end_seq);
 /* The first record that is still there, durable, and not of before this time. */
 uint64_t oracle_find_time(uint64_t time_us);
 void oracle_compare_tables(void);
@@ -183,6 +188,13 @@ void oracle_check_drained(uint32_t subscription);
 uint32_t oracle_first_index(const struct oracle_list *list, uint64_t seq);
 /* What an event is and must be, whoever is handed it. */
 void oracle_check_event(const struct oracle_subscription *sub, const struct weir_item *item);
+/* world_compaction.c: what compaction takes. */
+/* The record says on the medium that the event was left out. */
+void oracle_left_out(uint64_t seq, const struct wr_record *r);
+/* Nothing but what has left lies between the two. */
+bool oracle_same_place(uint64_t a_seq, uint64_t b_seq);
+/* Who handed an event over, and its number there. False: it does not say. */
+bool oracle_identity(const struct wr_record_view *view, uint32_t *ret_source, uint32_t *ret_k);
 /* oracle_filters.c: what subscriptions want */
 void oracle_filters_reset(void);
 /* `is_first`: it was made with it. */

@@ -86,7 +86,8 @@ bool oracle_wants(uint32_t s, uint64_t seq)
 
 uint32_t oracle_wanted_from(uint32_t s, const struct oracle_list *list, uint32_t index)
 {
-	while (index < list->count && !oracle_wants(s, list->seqs[index]))
+	while (index < list->count &&
+	       (oracle.records[list->seqs[index]].left || !oracle_wants(s, list->seqs[index])))
 		index++;
 	return index;
 }

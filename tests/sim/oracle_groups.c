@@ -57,8 +57,8 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
 	uint32_t s = (uint32_t)(sub - oracle.subscriptions);
 
-	row->next_index = oracle_wanted_from(s, list, row->next_index);
 	if (item->kind == WEIR_ITEM_GAP) {
+		row->next_index = oracle_wanted_from(s, list, row->next_index);
 		world_check(row->next_index == list->count ||
 				    list->seqs[row->next_index] >= item->sequence,
 			    "a gap that begins too late", item->sequence,
@@ -67,6 +67,13 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 		world_sometimes(SOMETIMES_GAPS);
 		return;
 	}
+	/* What has left is passed over. */
+	for (; row->next_index < list->count && list->seqs[row->next_index] < item->sequence &&
+	       (oracle.records[list->seqs[row->next_index]].left ||
+		!oracle_wants(s, list->seqs[row->next_index]));
+	     row->next_index++)
+		if (oracle.records[list->seqs[row->next_index]].left)
+			world_sometimes(SOMETIMES_LEFT_READ);
 	world_check(row->next_index < list->count && list->seqs[row->next_index] == item->sequence,
 		    "events of a partition left out, doubled or out of order (seq, next)",
 		    item->sequence,
@@ -98,6 +105,7 @@ bool oracle_went_back(const struct world_member *m, const struct weir_item *item
 		    item->sequence, row->position);
 	for (uint32_t i = oracle_first_index(list, row->position); is_owned && i < index; i++)
 		world_check(!oracle_wants(m->subscription, list->seqs[i]) ||
+				    oracle.records[list->seqs[i]].left ||
 				    (sub->flags[list->seqs[i]] & (ORACLE_ACKED | ORACLE_MISSED)) !=
 					    0,
 			    "less comes again than was not acknowledged", item->sequence,
@@ -212,8 +220,9 @@ void oracle_check_lag(uint32_t subscription)
 				continue;
 			if (!oracle_wants(subscription, list->seqs[i]))
 				continue;
-			events++;
-			bytes += oracle.records[list->seqs[i]].bytes;
+			const struct oracle_record *o = &oracle.records[list->seqs[i]];
+			events += !o->left;
+			bytes += o->left ? 0 : o->bytes;
 		}
 	}
 	world_check(lag.events == events, "lag is not what a recount gives", lag.events, events);

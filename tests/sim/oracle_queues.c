@@ -22,7 +22,8 @@ static bool is_of(uint32_t s, uint64_t seq)
 	const struct oracle_subscription *sub = &oracle.subscriptions[s];
 	const struct oracle_record *o = &oracle.records[seq];
 
-	if (o->kind != WR_KIND_EVENT)
+	if (o->kind != WR_KIND_EVENT ||
+	    (o->left && oracle.queues[s].events[seq].state == ORACLE_UNTAKEN))
 		return false;
 	for (uint32_t r = 0; r < sub->row_count; r++)
 		if (sub->rows[r].topic == o->topic)

@@ -50,6 +50,7 @@ static void look_at_journal(void)
 	if (wr_load_relaxed(&world.pipeline->journal->cells.segments_packed) > 0)
 		world_sometimes(SOMETIMES_PACKED);
 	world.recycled = recycled;
+	world_compaction_look();
 }
 
 static int one_step(void)
@@ -58,6 +59,8 @@ static int one_step(void)
 		world.memory_only ? 2 * (uint32_t)world_below(2) : (uint32_t)world_below(3);
 	struct wr_step *step = &world.steps[which];
 
+	if (which == 1)
+		world_compaction_nudge();
 	world.inside_step = true;
 	int work = step->run(step->self, world_one_in(2) ? 0 : (uint32_t)world_below(4096) + 1);
 	world.inside_step = false;
@@ -140,6 +143,7 @@ static void draw_options(void)
 	o->evidence_delay_ns = world_one_in(2) ? 200000 : 5000000;
 	o->retention_bytes = world_below(3) * o->segment_bytes;
 	o->pack = world.seed % 3 == 1 ? WEIR_PACK_PADDING : WEIR_PACK_NO;
+	world_compaction_options(o);
 	/* From the seed alone: what other seeds do stays as it was. */
 	o->when_no_room =
 		(world.seed + world.life) % 8 == 5 ? WEIR_NO_ROOM_DROP_OLDEST : WEIR_NO_ROOM_WAIT;
@@ -185,6 +189,7 @@ static int open_once(void)
 		wr_pipeline_pack_step(world.pipeline, &world.pack);
 		world.requests = world_memory_requests();
 		world.recycled = 0;
+		world_compaction_opened();
 		world.pipeline->pass_every = world_growth_pass_every() + (world.seed % 5) * 64;
 		return 0;
 	}
@@ -194,27 +199,6 @@ static int open_once(void)
 	world.storage->ops->fini(world.storage);
 	world.storage = NULL;
 	return rc;
-}
-
-/*
- * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not
- * trusted. After a failed sync they hold what never reached the medium, and no later sync
- * would write it.
- */
-static void drop_clean_pages(void)
-{
-	for (uint32_t i = 0; i < world.disk->inode_count; i++) {
-		struct wr_sim_inode *inode = &world.disk->inodes[i];
-		if (!inode->used || !inode->differs)
-			continue;
-		oracle.power_went = true;
-		for (uint64_t k = 0; k < inode->bytes / WR_SIM_SECTOR_BYTES; k++)
-			if ((inode->dirty[k / 64] >> k % 64 & 1) == 0)
-				memcpy(inode->cache + k * WR_SIM_SECTOR_BYTES,
-				       inode->durable + k * WR_SIM_SECTOR_BYTES,
-				       WR_SIM_SECTOR_BYTES);
-		inode->differs = false;
-	}
 }
 
 /* The power may go while the last cut is recovered from, again and again. */
@@ -242,7 +226,7 @@ static void opened(bool must_be_clean)
 		world_memory()->alloc_bytes + world_memory()->map_bytes <= world.plan.total_bytes,
 		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
 		world.plan.total_bytes);
-	if (world_one_in(world.swarm.is_on ? 8 : 3)) {
+	if (world_one_in(world.swarm.is_on ? 8 : 3) || world.compacts) {
 		oracle_verify_medium(false);
 		world.requests = world_memory_requests();
 	}
@@ -286,7 +270,7 @@ static bool open_life(bool was_clean)
 		wr_sim_disk_trip_at(world.disk, 0, 0);
 		draw_cut_in_open(tries);
 		bool is_full = is_on_a_full_disk(tries);
-		drop_clean_pages();
+		world_drop_clean_pages();
 		world.cuts = world.disk->power_cut_count;
 		int rc = open_once();
 		world.disk->plan.capacity_bytes = 0;
@@ -323,6 +307,7 @@ static bool define_topics(void)
 		weir_topic_options_init(&o);
 		o.name = names[t];
 		world_growth_define(t, &o);
+		world_compaction_define(t, &o);
 		o.idempotency_keys = t == WORLD_DEAD ? 0 : WORLD_KEYS;
 		/* Append time does not jump, whatever the wall clock does. */
 		o.idempotency_span_ns = t != 1 ? 0 : 3600000000000u;
@@ -391,6 +376,7 @@ static void act(void)
 	else
 		act_seldom();
 	world_growth_act();
+	world_compaction_act();
 }
 
 static void forget_users(void)
@@ -433,7 +419,7 @@ static bool close_clean(void)
 		if (!finished && wr_journal_step(p->journal, 0) == 0)
 			(void)world.storage->ops->poll(world.storage, 50000000);
 		if (!world.memory_only)
-			oracle_look();
+			look_at_journal();
 	}
 	if (world_has_failed()) // or is dead
 		return false;
@@ -471,6 +457,7 @@ static bool end_life(void)
 {
 	uint64_t how = draw_end();
 
+	world_compaction_end();
 	world_trouble_end();
 	wr_sim_disk_trip_at(world.disk, 0, 0);
 	if (!world_is_dead() && world_has_failed())
@@ -580,6 +567,7 @@ void world_run_seed(void)
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	world_queues_begin();
 	world_growth_begin();
+	world_compaction_begin();
 	world_transactions_begin();
 	world_filters_begin();
 	forget_users();

@@ -15,6 +15,7 @@
  *   world_filters.c  what subscriptions want, and how that changes
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
  *   world_growth.c   topics that grow
+ *   world_compaction.c  topics that are compacted, and what may leave them
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
  *   oracle*.c        what must hold, told by the world of everything that happens
@@ -88,6 +89,10 @@
 	X(LATE_BELOW, "subscriptions that began behind what the checkpoints need")                 \
 	X(RETIRED_LIVE, "segments retired while the log went on")                                  \
 	X(PACKED, "looks at logs with segments that this owner packed")                            \
+	X(LEFT_OUT, "events that compaction left out")                                             \
+	X(TOMBSTONE_LEFT, "tombstones that left")                                                  \
+	X(COMPACTION_CUT, "lives that ended in a pass of compaction")                              \
+	X(LEFT_READ, "reads over events that had left")                                            \
 	X(PASSED, "idle partitions that were passed on")                                           \
 	X(VERIFIED_LIVE, "logs that were read while their owner was at work")                      \
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
@@ -268,6 +273,11 @@ struct world {
 	struct wr_prng keys_prng;
 	bool grows; /* topics do, in this seed */
 	struct wr_prng growth_prng;
+	bool compacts; /* this seed */
+	bool compacted[WORLD_TOPICS_MAX];
+	uint64_t compact_lag_s, tombstone_s;
+	bool pass_seen;         /* the one that is under way */
+	uint64_t left_out_seen; /* by this owner */
 	bool has_transactions;
 	uint32_t txn_sources; /* of this seed */
 	struct wr_prng txn_prng;
@@ -378,6 +388,8 @@ bool world_filter_read(const uint8_t *bytes, uint32_t length_bytes, struct world
 void world_host(struct wr_host *ret_host);
 
 /* world_trouble.c */
+/* What every backend does at open: clean pages are not trusted. */
+void world_drop_clean_pages(void);
 /* The faults of a life, and what may happen in it. */
 void world_trouble_begin(void);
 /* Something of the swarm's, perhaps. */
@@ -436,6 +448,21 @@ void world_growth_define(uint32_t topic, struct weir_topic_options *o);
 uint32_t world_growth_pass_every(void);
 /* One grows, perhaps. */
 void world_growth_act(void);
+
+/* world_compaction.c */
+void world_compaction_begin(void);
+void world_compaction_options(struct weir_options *o);
+void world_compaction_define(uint32_t topic, struct weir_topic_options *o);
+/* Gives an event no payload, perhaps; what it is says a header, of which the value is `id`. */
+void world_compaction_event(uint64_t hash, struct weir_header *header, uint8_t id[8],
+			    struct weir_event *event);
+/* An owner begins; its journal is about to step; its users keep up with it for a while, perhaps;
+ * it has stepped; its life ends. */
+void world_compaction_opened(void);
+void world_compaction_nudge(void);
+void world_compaction_act(void);
+void world_compaction_look(void);
+void world_compaction_end(void);
 
 /* world_handlers.c */
 void world_handlers_begin(void);

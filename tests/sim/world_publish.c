@@ -38,6 +38,7 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 {
 	static uint8_t payloads[EVENTS_AT_ONCE + 2][PAYLOAD_MAX];
 	static struct weir_header headers[EVENTS_AT_ONCE + 2];
+	static uint8_t ids[EVENTS_AT_ONCE + 2][8];
 	static uint32_t turn;
 	uint64_t h = mix(mix(world.seed + source) + k);
 	uint32_t place = turn++ % (EVENTS_AT_ONCE + 2);
@@ -57,6 +58,8 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 	memset(payload, (int)(h >> 48), event->payload_bytes);
 	wr_put_u32(payload, source);
 	wr_put_u32(payload + 4, k);
+	memcpy(ids[place], payload, sizeof ids[place]);
+	world_compaction_event(h, &headers[place], ids[place], event);
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
@@ -212,6 +215,10 @@ static void claim(struct world_producer *p)
 	void *payload;
 
 	world_event(p->source, p->next_k, &event);
+	if (event.payload == NULL) {
+		publish_one(p);
+		return;
+	}
 	size_t extra = world_below(40);
 	if (event.header_count > 0)
 		extra = 0; /* the largest with one just fit */

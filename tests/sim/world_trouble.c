@@ -43,6 +43,27 @@ static void count_medium(void)
 	*lost = (struct wr_sim_lost){0};
 }
 
+/*
+ * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not
+ * trusted. After a failed sync they hold what never reached the medium, and no later sync
+ * would write it.
+ */
+void world_drop_clean_pages(void)
+{
+	for (uint32_t i = 0; i < world.disk->inode_count; i++) {
+		struct wr_sim_inode *inode = &world.disk->inodes[i];
+		if (!inode->used || !inode->differs)
+			continue;
+		oracle.power_went = true;
+		for (uint64_t k = 0; k < inode->bytes / WR_SIM_SECTOR_BYTES; k++)
+			if ((inode->dirty[k / 64] >> k % 64 & 1) == 0)
+				memcpy(inode->cache + k * WR_SIM_SECTOR_BYTES,
+				       inode->durable + k * WR_SIM_SECTOR_BYTES,
+				       WR_SIM_SECTOR_BYTES);
+		inode->differs = false;
+	}
+}
+
 void world_trouble_begin(void)
 {
 	count_medium();
