@@ -55,7 +55,7 @@ int main(void)
 	struct weir_subscription_options readers;
 	struct weir_binding_options binding;
 	struct weir_member *member = NULL;
-	uint32_t subscription, lost, audit;
+	uint32_t subscription, lost, audit = 0;
 
 	weir_options_init(&options);
 	options.dir = "filtered.journal";
