@@ -139,7 +139,7 @@ Test(schema_cli, json_schemas_are_judged, .init = setup, .fini = teardown)
 	fclose(large);
 	RUN("validate", "--format", "json", "int.json", "large");
 	cr_expect_str_eq(c.err, "weir: large: larger than 1 MiB (EFBIG)\n");
-	cr_expect_eq(c.exit_code, cli_exit_of(-EFBIG));
+	cr_expect_eq(c.exit_code, (int)cli_exit_of(-EFBIG));
 }
 
 Test(schema_cli, what_cannot_be_judged_is_said, .init = setup, .fini = teardown)
