@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
 #include <weir/replay.h>
 
 #include "io/kafka/sink.h"
@@ -362,13 +364,23 @@ static rd_kafka_resp_err_t answer_of(rd_kafka_resp_err_t code,
 
 /* Offsets of the group, without joining it: by a consumer, since librdkafka's call for a producer
  * (ListConsumerGroupOffsets) takes the process down when the coordinator moves (its issue 5040).
- * With read_committed they are not told before what an older producer had open is ended. */
+ * With read_committed they are not told before what an older producer had open is ended.
+ * test.mock.num.brokers makes brokers of each client's own: it asks those of the producer. */
 static int make_reader(struct wr_kafka_sink *s, struct weir_bridge *bridge,
 		       struct wr_kafka_client *reader)
 {
-	const char *const own[] = {
-		"group.id", s->group, "isolation.level", "read_committed", "enable.auto.commit",
-		"false",    NULL};
+	const rd_kafka_mock_cluster_t *mock = rd_kafka_handle_mock_cluster(s->client.rk);
+	const char *const own[] = {"group.id",
+				   s->group,
+				   "isolation.level",
+				   "read_committed",
+				   "enable.auto.commit",
+				   "false",
+				   mock != NULL ? "test.mock.num.brokers" : NULL,
+				   "0",
+				   "bootstrap.servers",
+				   mock != NULL ? rd_kafka_mock_cluster_bootstraps(mock) : NULL,
+				   NULL};
 	return wr_kafka_client_make(reader, RD_KAFKA_CONSUMER,
 				    wr_kafka_conf_make(&s->properties, own, reader), bridge);
 }
