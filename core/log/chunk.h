@@ -17,7 +17,8 @@
  *   unpin    P5 store pin = 0 (release) pairs with P4: the reader's last loads of the chunk are
  *            done before the writer writes to it.
  *
- * Published by the gate (visible_seq, G1 in writer.h): bytes, column, batches, first_seq, end_seq.
+ * Published by the gate (visible_seq, G1 in writer.h): bytes, column, batches, first_seq; by C2:
+ * end_seq.
  */
 #ifndef WR_LOG_CHUNK_H
 #define WR_LOG_CHUNK_H

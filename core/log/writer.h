@@ -98,7 +98,7 @@ struct wr_writer {
 	struct wr_append_clock clock;
 	struct wr_writer_tally *tally; /* NULL: nobody counts, and no clock is read for it */
 	uint64_t weight_left;          /* of samples that the journal had no room for */
-	/* Called after the gate moved in a round. */
+	/* At the end of a round that moved the gate, only refused, or shut a lane out. */
 	void (*moved)(void *context);
 	void *moved_context;
 

@@ -141,7 +141,7 @@ static void settle(void)
 
 static bool is_text(const void *text, size_t bytes, const char *wanted)
 {
-	return bytes == strlen(wanted) && memcmp(text, wanted, bytes) == 0;
+	return bytes == strlen(wanted) && (bytes == 0 || memcmp(text, wanted, bytes) == 0);
 }
 
 /* Of the copy of `n` that was made from an event of the topic. */
