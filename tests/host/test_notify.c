@@ -51,14 +51,20 @@ static void listen_abstract(void)
 	listen_at(name);
 }
 
+/* Emulated, or sanitized, a start takes so much CPU time that it asks for more. */
+static bool passes_over_time = true;
+
 /* The next message within a time; "": none came. */
 static const char *hear(uint32_t timeout_ms)
 {
+	static const char time_asked[] = "EXTEND_TIMEOUT_USEC=";
 	struct timeval time = {.tv_sec = timeout_ms / 1000,
 			       .tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000 + 1)};
 	(void)setsockopt(manager, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-	ssize_t bytes = recv(manager, heard, sizeof heard - 1, 0);
-	heard[bytes > 0 ? bytes : 0] = '\0';
+	do {
+		ssize_t bytes = recv(manager, heard, sizeof heard - 1, 0);
+		heard[bytes > 0 ? bytes : 0] = '\0';
+	} while (passes_over_time && strncmp(heard, time_asked, sizeof time_asked - 1) == 0);
 	return heard;
 }
 
@@ -91,6 +97,7 @@ static void end(void)
 	if (address[0] == '/')
 		(void)unlink(address);
 	fixture_end(&f);
+	passes_over_time = true;
 }
 
 TestSuite(notify, .fini = end, .timeout = 60);
@@ -207,6 +214,7 @@ static void burn(uint64_t ns)
 Test(notify, who_works_gets_time_for_it_and_who_stands_still_does_not)
 {
 	struct timespec now;
+	passes_over_time = false;
 	listen_abstract();
 	open_notifier(0);
 	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -234,10 +242,7 @@ Test(notify, a_child_s_notifier_says_nothing)
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_expect_eq(status, 0);
 	cr_expect_eq(weir_notifier_ready(notifier, "parent"), 0);
-	/* On a slow machine more time was asked for before. */
-	while (strcmp(hear(5000), "EXTEND_TIMEOUT_USEC=30000000") == 0)
-		continue;
-	cr_expect_str_eq(heard, "READY=1\nSTATUS=parent");
+	cr_expect_str_eq(hear(5000), "READY=1\nSTATUS=parent");
 }
 
 Test(notify, without_a_manager_nothing_is_sent_and_nothing_fails)
