@@ -398,6 +398,14 @@ void cli_fill_standard_streams(void)
 			(void)!open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
+int cli_which(const char *const *names, int argc, char **argv)
+{
+	for (int i = 0; argc >= 2 && names[i] != NULL; i++)
+		if (strcmp(argv[1], names[i]) == 0)
+			return i;
+	return -1;
+}
+
 int cli_no_such(const struct cli_command *group, const char *const *names, int argc, char **argv)
 {
 	int code = cli_parse(group, argc, argv, NULL);

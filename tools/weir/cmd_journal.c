@@ -428,21 +428,18 @@ int cmd_journal(int argc, char **argv)
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a word that is none of them: complained of below */
 	};
-	int first = 0;
+	int first = 0, i = cli_which(names, argc, argv);
 
-	for (size_t i = 0; argc >= 2 && names[i] != NULL; i++) {
-		if (strcmp(argv[1], names[i]) != 0)
-			continue;
-		if (strcmp(argv[1], "audit") == 0)
-			return cmd_journal_audit(argc - 1, argv + 1);
-		if (i >= WR_ARRAY_COUNT(commands))
-			return cmd_journal_backup(argc - 1, argv + 1);
-		memset(&choices, 0, sizeof choices);
-		int code = cli_parse(&commands[i], argc - 1, argv + 1, &first);
-		if (code != CLI_GO_ON)
-			return code;
-		choices.count_given = cli_given(&commands[i], "count");
-		return runs[i](argv[1 + first]);
-	}
-	return cli_no_such(&group, names, argc, argv);
+	if (i < 0)
+		return cli_no_such(&group, names, argc, argv);
+	if (strcmp(names[i], "audit") == 0)
+		return cmd_journal_audit(argc - 1, argv + 1);
+	if (i >= (int)WR_ARRAY_COUNT(commands))
+		return cmd_journal_backup(argc - 1, argv + 1);
+	memset(&choices, 0, sizeof choices);
+	int code = cli_parse(&commands[i], argc - 1, argv + 1, &first);
+	if (code != CLI_GO_ON)
+		return code;
+	choices.count_given = cli_given(&commands[i], "count");
+	return runs[i](argv[1 + first]);
 }
