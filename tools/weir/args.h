@@ -138,7 +138,7 @@ uint8_t *cli_unhex(const char *text, size_t *ret_bytes);
 int cli_usage(const struct cli_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Which of a group's commands argv[1] names (NULL ends): its place; -1: none, then cli_no_such(). */
+/* Which of `names` (NULL ends) argv[1] is: its place, or -1: then cli_no_such(). */
 int cli_which(const char *const *names, int argc, char **argv);
 /*
  * The end of a command that is a group of others (`names`; NULL ends): argv[1] is none of them. Its
