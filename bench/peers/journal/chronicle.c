@@ -47,9 +47,7 @@ static int take_answer(const struct chronicle *c, char expected)
 	while (n < 0 && errno == EINTR);
 	if (n == 1 && said == expected)
 		return 0;
-	int code = n < 0 ? -errno : n == 0 ? -EPIPE : -EPROTO;
-	(void)snprintf(c->place->why, sizeof c->place->why, "java: %.100s", strerror(-code));
-	return code;
+	return peer_said(c->place, "java", n < 0 ? -errno : n == 0 ? -EPIPE : -EPROTO);
 }
 
 static void chronicle_close(void *handle)
@@ -122,8 +120,7 @@ static int chronicle_append(void *handle, const uint8_t *events, uint32_t count)
 		code = peer_server_send(c->socket, events, count * c->payload_bytes);
 	if (code == 0)
 		return take_answer(c, 'a');
-	(void)snprintf(c->place->why, sizeof c->place->why, "java: %.100s", strerror(-code));
-	return code;
+	return peer_said(c->place, "java", code);
 }
 
 extern const struct journal_peer journal_peer_chronicle;

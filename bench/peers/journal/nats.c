@@ -40,12 +40,6 @@ struct nats {
 	struct journal_peer_place *place;
 };
 
-static int said(struct nats *n, const char *what, int code)
-{
-	(void)snprintf(n->place->why, sizeof n->place->why, "%s: %.100s", what, strerror(-code));
-	return code;
-}
-
 static bool nats_version(char *to, size_t to_bytes)
 {
 	return peer_server_version("nats-server --version 2>/dev/null", ": v", to, to_bytes);
@@ -105,14 +99,14 @@ static int connect_it(struct nats *n)
 
 	while ((to.sin_port = htons(port_of(n))) == 0) {
 		if (peer_server_ended(&n->server))
-			return said(n, "nats-server ended", -ECHILD);
+			return peer_said(n->place, "nats-server ended", -ECHILD);
 		if (bench_now_ns() > end_ns)
-			return said(n, "nats-server does not start", -ETIMEDOUT);
+			return peer_said(n->place, "nats-server does not start", -ETIMEDOUT);
 		bench_sleep_ns(10000000);
 	}
 	n->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (n->socket < 0 || connect(n->socket, (const struct sockaddr *)&to, sizeof to) != 0)
-		return said(n, "connecting to nats-server", -errno);
+		return peer_said(n->place, "connecting to nats-server", -errno);
 	return 0;
 }
 
@@ -123,13 +117,14 @@ static int receive(struct nats *n)
 	n->end -= n->begin;
 	n->begin = 0;
 	if (n->end == BUFFER_BYTES)
-		return said(n, "a line of nats-server", -EMSGSIZE);
+		return peer_said(n->place, "a line of nats-server", -EMSGSIZE);
 	for (;;) {
 		ssize_t got = recv(n->socket, n->buffer + n->end, BUFFER_BYTES - n->end, 0);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return said(n, "answers of nats-server", got < 0 ? -errno : -EPIPE);
+			return peer_said(n->place, "answers of nats-server",
+					 got < 0 ? -errno : -EPIPE);
 		n->end += (size_t)got;
 		return 0;
 	}
@@ -179,7 +174,7 @@ static int take_one(struct nats *n)
 	}
 	if (bytes >= 4 && memcmp(line, "PING", 4) == 0) {
 		int code = peer_server_send(n->socket, "PONG\r\n", 6);
-		return code != 0 ? said(n, "sending to nats-server", code) : 1;
+		return code != 0 ? peer_said(n->place, "sending to nats-server", code) : 1;
 	}
 	if (bytes >= 4 && memcmp(line, "-ERR", 4) == 0) {
 		(void)snprintf(n->place->why, sizeof n->place->why, "nats-server: %.*s",
@@ -216,7 +211,7 @@ static int make_stream(struct nats *n)
 			     sizeof stream - 1, stream);
 	int code = peer_server_send(n->socket, text, (size_t)bytes);
 	if (code != 0)
-		return said(n, "sending to nats-server", code);
+		return peer_said(n->place, "sending to nats-server", code);
 	n->awaited = 1;
 	return await(n, 0);
 }
@@ -238,7 +233,7 @@ static int start(struct nats *n)
 	static const char *const command[] = {"nats-server", "-c", "nats.conf", NULL};
 	int code = write_config(n);
 	if (code != 0)
-		return said(n, "the configuration of nats-server", code);
+		return peer_said(n->place, "the configuration of nats-server", code);
 	n->server = peer_server_start(n->place->dir, command, NULL);
 	if (n->server < 0)
 		return n->server;
@@ -280,7 +275,7 @@ static int send_events(struct nats *n, const uint8_t *events, uint32_t count)
 	}
 	n->awaited += count;
 	int code = peer_server_send(n->socket, n->commands, (size_t)(at - n->commands));
-	return code != 0 ? said(n, "sending to nats-server", code) : 0;
+	return code != 0 ? peer_said(n->place, "sending to nats-server", code) : 0;
 }
 
 static int nats_append(void *handle, const uint8_t *events, uint32_t count)

@@ -34,12 +34,6 @@ struct redis {
 	struct journal_peer_place *place;
 };
 
-static int said(struct redis *r, const char *what, int code)
-{
-	(void)snprintf(r->place->why, sizeof r->place->why, "%s: %.100s", what, strerror(-code));
-	return code;
-}
-
 static bool redis_version(char *to, size_t to_bytes)
 {
 	return peer_server_version("redis-server --version 2>/dev/null", "v=", to, to_bytes);
@@ -88,9 +82,9 @@ static int connect_all(struct redis *r)
 			continue;
 		}
 		if (peer_server_ended(&r->server))
-			return said(r, "redis-server ended", -ECHILD);
+			return peer_said(r->place, "redis-server ended", -ECHILD);
 		if (bench_now_ns() > end_ns)
-			return said(r, "redis-server does not answer", fd);
+			return peer_said(r->place, "redis-server does not answer", fd);
 		bench_sleep_ns(10000000);
 	}
 	return 0;
@@ -151,7 +145,7 @@ static int send_events(struct redis *r, int fd, const uint8_t *events, uint32_t 
 		at += 2;
 	}
 	int code = peer_server_send(fd, r->commands, (size_t)(at - r->commands));
-	return code != 0 ? said(r, "sending to redis-server", code) : 0;
+	return code != 0 ? peer_said(r->place, "sending to redis-server", code) : 0;
 }
 
 /* An answer is two lines, "$15" and the id of the entry; an error is one that begins with '-'. */
@@ -165,7 +159,8 @@ static int take_answers(struct redis *r, int fd, uint32_t count)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return said(r, "answers of redis-server", n < 0 ? -errno : -EPIPE);
+			return peer_said(r->place, "answers of redis-server",
+					 n < 0 ? -errno : -EPIPE);
 		for (ssize_t i = 0; i < n; i++) {
 			if (at_start && buffer[i] == '-') {
 				(void)snprintf(r->place->why, sizeof r->place->why, "%.*s",

@@ -79,6 +79,12 @@ void peer_server_kill(pid_t server)
 	(void)waitpid(server, NULL, 0);
 }
 
+int peer_said(struct journal_peer_place *place, const char *doing, int code)
+{
+	(void)snprintf(place->why, sizeof place->why, "%s: %.100s", doing, strerror(-code));
+	return code;
+}
+
 int peer_server_send(int socket, const void *bytes, size_t count)
 {
 	const char *at = bytes;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bench/journal_peer.h"
+
 #define PEER_SERVER_START_NS 20000000000ull
 
 /*
@@ -32,6 +34,9 @@ pid_t peer_server_start(const char *dir, const char *const *argv, int *ret_socke
 bool peer_server_ended(pid_t *server);
 
 void peer_server_kill(pid_t server);
+
+/* `code`, and as the place's reason what was being done when it came. */
+int peer_said(struct journal_peer_place *place, const char *doing, int code);
 
 /* All of it, over short writes, to a socket; without a signal. 0 or -errno. */
 int peer_server_send(int socket, const void *bytes, size_t count);
