@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -127,6 +128,13 @@ static bool is_as_wanted(const struct seen *t, const struct wanted *w)
 	return false;
 }
 
+static const char *own_name(void)
+{
+	static char name[16];
+	(void)prctl(PR_GET_NAME, name);
+	return name;
+}
+
 /* One look at all threads. False with a line of why. */
 static bool all_as_wanted(const struct wanted *table, size_t table_count, bool say_missing,
 			  bool *ret_complete)
@@ -141,6 +149,13 @@ static bool all_as_wanted(const struct wanted *table, size_t table_count, bool s
 			continue;
 		while (w < table_count && !is_of(&now[i], &table[w]))
 			w++;
+		/* One that has begun a moment ago still has the name of who began it. */
+		if (w == table_count && strcmp(now[i].name, own_name()) == 0) {
+			*ret_complete = false;
+			if (say_missing)
+				printf("# a thread without a name of its own\n");
+			continue;
+		}
 		if (w == table_count) {
 			printf("# a thread named \"%s\", which is none of weir's\n", now[i].name);
 			return false;
