@@ -12,7 +12,6 @@
  * needs a privilege is tried and skipped with a line where it is refused; the refusals are made in
  * a child that gave its privileges up. Plain main(), TAP.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -29,8 +28,8 @@
 
 #include "core/base/atomic.h"
 #include "tests/support/pipeline_fixture.h"
+#include "tests/support/seen_threads.h"
 
-#define THREADS_MAX 128u
 #define EVENTS 200u
 #define MEMBERS 2u
 #define STACK_BYTES (192u * 1024)
@@ -52,45 +51,7 @@ static void skip(const char *what, const char *why)
 
 /* ---- what is there ---- */
 
-struct seen {
-	pid_t id;
-	char name[32];
-	cpu_set_t cpus;
-	int policy;
-	int priority;
-};
-
-static uint32_t read_threads(struct seen *threads)
-{
-	uint32_t count = 0;
-	DIR *tasks = opendir("/proc/self/task");
-	fixture_need(tasks != NULL, "/proc/self/task");
-	for (struct dirent *e = readdir(tasks); e != NULL; e = readdir(tasks)) {
-		struct seen *t = &threads[count];
-		struct sched_param param;
-		char path[64];
-		t->id = (pid_t)strtol(e->d_name, NULL, 10);
-		if (t->id <= 0)
-			continue;
-		(void)snprintf(path, sizeof path, "/proc/self/task/%d/comm", (int)t->id);
-		FILE *comm = fopen(path, "re");
-		bool whole = comm != NULL && fgets(t->name, sizeof t->name, comm) != NULL;
-		if (comm != NULL)
-			fclose(comm);
-		t->policy = sched_getscheduler(t->id) & ~SCHED_RESET_ON_FORK;
-		whole = whole && sched_getaffinity(t->id, sizeof t->cpus, &t->cpus) == 0 &&
-			sched_getparam(t->id, &param) == 0;
-		if (!whole)
-			continue; // ended meanwhile
-		t->name[strcspn(t->name, "\n")] = '\0';
-		t->priority = param.sched_priority;
-		fixture_need(++count < THREADS_MAX, "fewer threads than that");
-	}
-	closedir(tasks);
-	return count;
-}
-
-static struct seen before[THREADS_MAX];
+static struct seen_thread before[SEEN_THREADS_MAX];
 static uint32_t before_count;
 
 static bool was_there(pid_t id)
@@ -112,13 +73,13 @@ struct wanted {
 	uint32_t least, most; /* threads of it */
 };
 
-static bool is_of(const struct seen *t, const struct wanted *w)
+static bool is_of(const struct seen_thread *t, const struct wanted *w)
 {
 	return w->is_prefix ? strncmp(t->name, w->name, strlen(w->name)) == 0
 			    : strcmp(t->name, w->name) == 0;
 }
 
-static bool is_as_wanted(const struct seen *t, const struct wanted *w)
+static bool is_as_wanted(const struct seen_thread *t, const struct wanted *w)
 {
 	if (CPU_EQUAL(&t->cpus, w->cpus) && t->policy == w->policy && t->priority == w->priority)
 		return true;
@@ -139,9 +100,9 @@ static const char *own_name(void)
 static bool all_as_wanted(const struct wanted *table, size_t table_count, bool say_missing,
 			  bool *ret_complete)
 {
-	static struct seen now[THREADS_MAX];
+	static struct seen_thread now[SEEN_THREADS_MAX];
 	uint32_t found[16] = {0};
-	uint32_t count = read_threads(now);
+	uint32_t count = seen_threads(now);
 	*ret_complete = true;
 	for (uint32_t i = 0; i < count; i++) {
 		size_t w = 0;
@@ -245,7 +206,7 @@ static bool may_be_real_time(void)
 
 static void begin(enum weir_io io)
 {
-	before_count = read_threads(before);
+	before_count = seen_threads(before);
 	fixture_init(&f, FIXTURE_DURABLE);
 	f.options.io = io;
 	f.options.name = "places";
@@ -283,9 +244,9 @@ static bool work_and_look(const struct wanted *table, size_t table_count)
 static bool info_agrees(void)
 {
 	static const int policies[] = {SCHED_OTHER, SCHED_BATCH, SCHED_FIFO, SCHED_RR};
-	static struct seen now[THREADS_MAX];
+	static struct seen_thread now[SEEN_THREADS_MAX];
 	struct weir_info info;
-	uint32_t count = read_threads(now);
+	uint32_t count = seen_threads(now);
 	fixture_info(&f, &info);
 	for (uint32_t i = 0; i < info.thread_count; i++) {
 		uint32_t k = 0;
@@ -521,8 +482,8 @@ static enum weir_handled idle(void *context, struct weir_member *member,
 /* True: two handlers' threads, one on each of the two CPUs. */
 static bool handlers_are_apart(void)
 {
-	static struct seen now[THREADS_MAX];
-	uint32_t count = read_threads(now), on_first = 0, on_second = 0, handlers = 0;
+	static struct seen_thread now[SEEN_THREADS_MAX];
+	uint32_t count = seen_threads(now), on_first = 0, on_second = 0, handlers = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		if (strncmp(now[i].name, "spins-h", 7) != 0)
 			continue;
