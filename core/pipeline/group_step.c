@@ -164,6 +164,20 @@ static int serve_seek(struct wr_subscription_live *live)
 	return 1;
 }
 
+/* What they hold producers back for is published: who joined may rely on it. */
+static void tell_joined(struct weir_pipeline *p)
+{
+	uint64_t told = wr_load_relaxed(&p->members_held); /* own */
+	if (told == p->members_joined)
+		return;
+	wr_store_release(&p->members_held, p->members_joined); /* M3 */
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		uint32_t state = wr_load_acquire(&p->members[i].state); /* M1 */
+		if (state == WR_MEMBER_JOINED && p->members[i].joined_number > told)
+			wr_park_wake(&p->members[i].lane->parker);
+	}
+}
+
 static int group_step(void *self, uint32_t budget)
 {
 	struct weir_pipeline *p = self;
@@ -204,6 +218,7 @@ static int group_step(void *self, uint32_t budget)
 	}
 	work += wr_group_serve_catchup(p);
 	bool holds = wr_group_publish_holds(p, count);
+	tell_joined(p);
 	work += wr_lag_step(p);
 	p->group_idle_ns = holds                  ? IDLE_WITH_HOLDS_NS
 			   : members || count > 0 ? IDLE_WITH_MEMBERS_NS

@@ -250,6 +250,13 @@ static bool is_short_text(const char *text)
 	       (text[0] != '\0' && strlen(text) < sizeof((struct weir_member *)0)->name);
 }
 
+static bool is_held_for(void *context)
+{
+	struct weir_member *m = context;
+	return wr_load_acquire(&m->state) != WR_MEMBER_JOINING &&               /* M1 */
+	       wr_load_acquire(&m->pipeline->members_held) >= m->joined_number; /* M3 */
+}
+
 int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 		     const struct weir_member_options *o, struct weir_member **ret_member,
 		     struct weir_problem *reterr_problem)
@@ -305,6 +312,13 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_JOINING); /* M1 */
 	wr_park_wake(&p->group_parker);
 	*ret_member = m;
+	/*
+	 * What is published from here on waits for this member, where producers wait for members:
+	 * not from the group's next step on, before which a pool can be overrun. Where the wait is
+	 * refused the log goes on no more, or the caller is a step of it.
+	 */
+	if (!p->options.manual)
+		(void)wr_pipeline_wait(p, &m->lane->parker, is_held_for, m, WEIR_FOREVER);
 	if (m->handler == NULL)
 		return 0;
 	rc = p->host.handler_start(p->host.context, m);

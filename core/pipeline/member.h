@@ -142,7 +142,7 @@ struct weir_member {
 	struct wr_parker *gate_parker; /* where it sleeps */
 
 	/* The group's. */
-	uint64_t joined_number; /* which of all that have joined */
+	uint64_t joined_number; /* which of all that have joined; M1 */
 	bool expired;
 	uint64_t requests_told;
 

@@ -282,6 +282,7 @@ struct weir_pipeline {
 	wr_spinlock registry;                       /* slots of producers and members */
 	uint64_t producers_opened;                  /* under it */
 	uint64_t members_joined;                    /* the group step's */
+	wr_atomic_u64 members_held;                 /* M3: up to which one holds are published */
 	struct wr_pipeline_metrics *metrics;        /* NULL: none (metrics.h) */
 	struct wr_tallies *tallies;                 /* NULL: none */
 

@@ -9,9 +9,11 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/atomic.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define PAYLOAD_BYTES 1000u
@@ -252,4 +254,103 @@ Test(slow, gap_tells_what_is_missing_in_memory)
 Test(slow, catching_up_without_a_disk_is_a_gap)
 {
 	gap_says(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_CATCH_UP);
+}
+
+/* ---- who joins while the group's thread does something else ---- */
+
+static struct {
+	wr_atomic_u32 stands, may_go_on, all_sent;
+	wr_atomic_u64 joined; /* the member */
+} stall;
+
+/* In the group's thread, which goes no further meanwhile. */
+static void stand_still(void *context, const struct weir_alert *alert)
+{
+	(void)context;
+	(void)alert;
+	wr_store_release(&stall.stands, 1u);
+	while (wr_load_acquire(&stall.may_go_on) == 0)
+		fixture_sleep_ns(1000000u);
+}
+
+static void *join_and_publish(void *order)
+{
+	static const char *const topics[] = {"work"};
+	static uint8_t payload[PAYLOAD_BYTES];
+	struct weir_event event = {
+		.topic = topic, .payload = payload, .payload_bytes = sizeof payload};
+	struct weir_subscription_options s;
+	weir_subscription_options_init(&s);
+	s.name = "reader";
+	s.topics = topics;
+	s.topic_count = 1;
+	s.order = *(const enum weir_order *)order;
+	s.when_slow = WEIR_SLOW_BLOCK;
+	fixture_need(weir_subscription_create(f.pipeline, &s, &id, NULL) == 0, "a subscription");
+	struct weir_member *joined = fixture_member(&f, id, NULL);
+	wr_store_release(&stall.joined, (uint64_t)(uintptr_t)joined);
+	for (uint64_t i = 0; i < FAR; i++) {
+		memcpy(payload, &i, sizeof i);
+		fixture_need(weir_publish(producer, &event, NULL) == 0, "an event");
+	}
+	wr_store_release(&stall.all_sent, 1u);
+	return NULL;
+}
+
+/* Waits for as long as that takes, but `most_ms`. */
+static uint64_t await(wr_atomic_u64 *wide, wr_atomic_u32 *flag, uint32_t most_ms)
+{
+	uint64_t value = 0;
+	for (uint32_t i = 0; i < most_ms && value == 0; i++) {
+		value = wide != NULL ? wr_load_acquire(wide) : wr_load_acquire(flag);
+		if (value == 0)
+			fixture_sleep_ns(1000000u);
+	}
+	return value;
+}
+
+/* Nothing of what is published behind the join is lost, whenever the group comes to see it. */
+static void joined_is_held_for(enum weir_order order)
+{
+	static const struct weir_alert_rule rule = {.name = "stall",
+						    .kind = WEIR_ALERT_LAG_EVENTS,
+						    .subscription = "watch",
+						    .raise_at = 1};
+	pthread_t thread;
+	uint64_t number = 0;
+	memset(&stall, 0, sizeof stall);
+	fixture_init(&f, FIXTURE_MEMORY);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_fn = stand_still;
+	fixture_open(&f);
+	topic = fixture_topic(&f, "work", 1);
+	uint32_t other = fixture_topic(&f, "other", 1);
+	(void)fixture_subscription(&f, "watch", "other");
+	producer = fixture_producer(&f, NULL);
+	(void)fixture_publish(producer, other, number, number + 1);
+	cr_assert_neq(await(NULL, &stall.stands, 30000), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, join_and_publish, &order), 0);
+	/* A join that came back by itself lets the thread publish far more than the pool. */
+	(void)await(NULL, &stall.all_sent, 50);
+	wr_store_release(&stall.may_go_on, 1u);
+	member = (struct weir_member *)(uintptr_t)await(&stall.joined, NULL, 30000);
+	cr_assert_not_null(member);
+	for (; number < FAR; number++) {
+		struct weir_item item;
+		cr_assert_eq(fixture_poll(member, &item, 1, 1, true), 1);
+		cr_assert_eq(item.kind, WEIR_ITEM_EVENT);
+		cr_assert_eq(fixture_number(&item), number);
+	}
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+}
+
+Test(slow, block_holds_for_who_has_joined)
+{
+	joined_is_held_for(WEIR_ORDER_PARTITION);
+}
+
+Test(slow, a_queue_in_memory_holds_for_who_has_joined)
+{
+	joined_is_held_for(WEIR_ORDER_NONE);
 }
