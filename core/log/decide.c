@@ -327,7 +327,7 @@ static int decide_schema(struct wr_tables *t, const struct wr_record_view *view,
 {
 	int rc = wr_schemas_decide(&t->schemas, view, wr_catalog_topic_count(&t->catalog),
 				   &d->schema);
-	d->features = WR_BATCH_SCHEMAS;
+	d->features = WR_BATCH_SCHEMAS | (d->schema.is_json ? WR_BATCH_JSON_SCHEMAS : 0);
 	d->id = d->schema.entry;
 	d->same = d->schema.same;
 	return rc;

@@ -157,13 +157,14 @@ uint32_t wr_schemas_add_subject(struct wr_schemas *s, const void *name, uint32_t
 	return i;
 }
 
-uint32_t wr_schemas_add_type(struct wr_schemas *s, uint32_t id, const uint8_t *tail,
-			     uint32_t reference_bytes, uint32_t text_bytes)
+uint32_t wr_schemas_add_type(struct wr_schemas *s, uint32_t id, uint32_t format,
+			     const uint8_t *tail, uint32_t reference_bytes, uint32_t text_bytes)
 {
 	uint32_t number = wr_load_relaxed(&s->type_count) + 1; /* own */
 	struct wr_schema_type *type = &s->types[number];
 	uint32_t bytes = reference_bytes + text_bytes;
 	type->id = id;
+	type->format = format;
 	type->at = s->used_bytes;
 	type->reference_bytes = reference_bytes;
 	type->text_bytes = text_bytes;
@@ -221,7 +222,8 @@ static uint32_t find_content(struct wr_schemas *s, const uint8_t *tail,
 	uint32_t crc = wr_crc32c(0, tail, bytes);
 	for (uint32_t i = wr_schemas_type_count(s); i > 0; i--) {
 		const struct wr_schema_type *type = &s->types[i];
-		if (type->crc == crc && type->reference_bytes == r->reference_bytes &&
+		if (type->crc == crc && type->format == r->format &&
+		    type->reference_bytes == r->reference_bytes &&
 		    type->text_bytes == r->text_bytes &&
 		    memcmp(s->arena + type->at, tail, bytes) == 0)
 			return i;
@@ -239,6 +241,18 @@ static uint32_t live_entry(struct wr_schemas *s, uint32_t subject, uint32_t type
 		next = e->older_of_type;
 	}
 	return UINT32_MAX;
+}
+
+bool wr_schemas_references_of_format(struct wr_schemas *s, uint32_t format,
+				     const uint8_t *references, uint32_t reference_bytes)
+{
+	struct wr_schema_reference reference;
+	uint32_t at = 0;
+	while (wr_schema_reference_next(references, reference_bytes, &at, &reference))
+		if (reference.entry >= wr_schemas_entry_count(s) ||
+		    s->types[s->entries[reference.entry].type].format != format)
+			return false;
+	return at == reference_bytes;
 }
 
 static bool references_live(struct wr_schemas *s, const uint8_t *tail, uint32_t reference_bytes)
@@ -290,13 +304,16 @@ static int decide_register(struct wr_schemas *s, const struct wr_record_view *vi
 		return WEIR_E_CONFLICT;
 	if (!references_live(s, tail, r->reference_bytes))
 		return WEIR_E_UNKNOWN_NAME;
+	if (!wr_schemas_references_of_format(s, r->format, tail, r->reference_bytes))
+		return -EINVAL;
 	int rc = give(s, r, subject, type, g);
 	if (rc != 0)
 		return rc;
 	if (subject == UINT32_MAX)
 		subject = wr_schemas_add_subject(s, view->key, view->head->key_bytes);
 	if (type == 0)
-		type = wr_schemas_add_type(s, g->id, tail, r->reference_bytes, r->text_bytes);
+		type = wr_schemas_add_type(s, g->id, r->format, tail, r->reference_bytes,
+					   r->text_bytes);
 	g->type = type;
 	g->entry = wr_schemas_add_entry(s, subject, g->version, type);
 	revise(s, subject);
@@ -413,6 +430,7 @@ int wr_schemas_decide(struct wr_schemas *s, const struct wr_record_view *view, u
 		return WEIR_E_FULL;
 	switch (r.op) {
 	case WR_SCHEMA_REGISTER:
+		ret_given->is_json = r.format == WR_SCHEMA_FORMAT_JSON;
 		return decide_register(s, view, &r, ret_given);
 	case WR_SCHEMA_DELETE:
 		return decide_delete(s, view, &r);

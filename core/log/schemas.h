@@ -4,7 +4,7 @@
  * subjects, and which subject a topic's events have to follow. All of it comes from records of kind
  * TYPE, in order (L15, L18). The writer adds; every thread may read.
  *
- *   type     a schema: text, references, id. Number 1 and up: what an event's head says
+ *   type     a schema: format, text, references, id. Number 1 and up: what an event's head says
  *   subject  a name with a level and a row of versions
  *   entry    a version of a subject: {subject, version, type, state}, numbered from 0
  *
@@ -27,7 +27,8 @@
 
 struct wr_schema_type {
 	uint32_t id;
-	uint32_t at; /* of its references in the arena; the text stands behind them */
+	uint32_t format; /* WR_SCHEMA_FORMAT_ */
+	uint32_t at;     /* of its references in the arena; the text stands behind them */
 	uint32_t reference_bytes;
 	uint32_t text_bytes;
 	uint32_t crc;        /* of both */
@@ -92,7 +93,8 @@ struct wr_schemas_given {
 	uint32_t type;
 	uint32_t id;
 	uint32_t version;
-	bool same; /* with WEIR_E_EXISTS: it is there, as asked for */
+	bool same;    /* with WEIR_E_EXISTS: it is there, as asked for */
+	bool is_json; /* a registration of a JSON Schema */
 };
 
 /*
@@ -154,8 +156,11 @@ int wr_schemas_load(struct wr_schemas *s, uint32_t version, uint32_t topic_count
 		    const uint8_t *bytes, uint32_t length_bytes);
 /* Appends, for decide and load; the limits were checked. */
 uint32_t wr_schemas_add_subject(struct wr_schemas *s, const void *name, uint32_t name_bytes);
-uint32_t wr_schemas_add_type(struct wr_schemas *s, uint32_t id, const uint8_t *tail,
-			     uint32_t reference_bytes, uint32_t text_bytes);
+uint32_t wr_schemas_add_type(struct wr_schemas *s, uint32_t id, uint32_t format,
+			     const uint8_t *tail, uint32_t reference_bytes, uint32_t text_bytes);
+/* Whether references fill their bytes and lead to schemas of this format. */
+bool wr_schemas_references_of_format(struct wr_schemas *s, uint32_t format,
+				     const uint8_t *references, uint32_t reference_bytes);
 uint32_t wr_schemas_add_entry(struct wr_schemas *s, uint32_t subject, uint32_t version,
 			      uint32_t type);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The registry in a checkpoint. A log that has none writes no section: what was before there were
- * schemas stays readable for a weir that does not know them.
+ * schemas stays readable for a weir that does not know them; so is one with Avro's alone for a weir
+ * that knows no others.
  */
 #include "core/log/schemas.h"
 
@@ -10,13 +11,14 @@
 #include "core/record/section.h"
 
 #define SCHEMAS_VERSION 1u
+#define SCHEMAS_VERSION_FORMATS 2u /* each type says its format */
 #define LEVEL_AT_FIRST 1u
 
 size_t wr_schemas_save_bytes_max(const struct wr_schemas_limits *l)
 {
 	if (l->schemas_max == 0)
 		return 0;
-	return 64 + l->schemas_max * (size_t)(12 + 16 + WR_NAME_BYTES_MAX + 16) + l->bytes_max +
+	return 64 + l->schemas_max * (size_t)(16 + 16 + WR_NAME_BYTES_MAX + 16) + l->bytes_max +
 	       l->topics_max * (size_t)8;
 }
 
@@ -28,6 +30,14 @@ static uint32_t topics_said(struct wr_schemas *s)
 	return count;
 }
 
+static bool has_json(struct wr_schemas *s)
+{
+	for (uint32_t i = wr_schemas_type_count(s); i > 0; i--)
+		if (s->types[i].format != WR_SCHEMA_FORMAT_AVRO)
+			return true;
+	return false;
+}
+
 void wr_schemas_save(struct wr_schemas *s, struct wr_sink *sink)
 {
 	if (s->limits.schemas_max == 0)
@@ -37,7 +47,9 @@ void wr_schemas_save(struct wr_schemas *s, struct wr_sink *sink)
 	uint32_t level = wr_load_relaxed(&s->level); /* own */
 	if (types + entries + subjects + topics == 0 && level == LEVEL_AT_FIRST)
 		return;
-	size_t place = wr_section_begin(sink, WR_SECTION_SCHEMAS, SCHEMAS_VERSION, 0);
+	bool formats = has_json(s);
+	size_t place = wr_section_begin(sink, WR_SECTION_SCHEMAS,
+					formats ? SCHEMAS_VERSION_FORMATS : SCHEMAS_VERSION, 0);
 	wr_sink_u32(sink, types);
 	wr_sink_u32(sink, subjects);
 	wr_sink_u32(sink, entries);
@@ -47,6 +59,8 @@ void wr_schemas_save(struct wr_schemas *s, struct wr_sink *sink)
 	for (uint32_t i = 1; i <= types; i++) {
 		const struct wr_schema_type *t = &s->types[i];
 		wr_sink_u32(sink, t->id);
+		if (formats)
+			wr_sink_u32(sink, t->format);
 		wr_sink_u32(sink, t->reference_bytes);
 		wr_sink_u32(sink, t->text_bytes);
 		wr_sink_bytes(sink, s->arena + t->at, (size_t)t->reference_bytes + t->text_bytes);
@@ -76,19 +90,22 @@ void wr_schemas_save(struct wr_schemas *s, struct wr_sink *sink)
 	wr_section_end(sink, place);
 }
 
-static int load_type(struct wr_schemas *s, struct wr_cursor *in)
+static int load_type(struct wr_schemas *s, struct wr_cursor *in, bool formats)
 {
 	uint32_t id = wr_take_u32(in);
+	uint32_t format = formats ? wr_take_u32(in) : WR_SCHEMA_FORMAT_AVRO;
 	uint32_t reference_bytes = wr_take_u32(in);
 	uint32_t text_bytes = wr_take_u32(in);
 	uint64_t bytes = (uint64_t)reference_bytes + text_bytes;
 	const uint8_t *tail = wr_take(in, bytes);
 	if (tail == NULL || id == 0 || id > WR_SCHEMA_ID_MAX || wr_schemas_type_of_id(s, id) != 0)
 		return WEIR_E_CORRUPT;
+	if (!wr_schema_format_is_known(format))
+		return WEIR_E_FORMAT;
 	if (wr_schemas_type_count(s) == s->limits.schemas_max ||
 	    bytes > s->limits.bytes_max - s->used_bytes)
 		return WEIR_E_FULL;
-	wr_schemas_add_type(s, id, tail, reference_bytes, text_bytes);
+	wr_schemas_add_type(s, id, format, tail, reference_bytes, text_bytes);
 	return 0;
 }
 
@@ -151,15 +168,15 @@ static bool references_lead_back(struct wr_schemas *s, uint32_t type)
 	while (wr_schema_reference_next(s->arena + t->at, t->reference_bytes, &at, &r))
 		if (r.entry >= wr_schemas_entry_count(s) || s->entries[r.entry].type >= type)
 			return false;
-	return at == t->reference_bytes;
+	return wr_schemas_references_of_format(s, t->format, s->arena + t->at, t->reference_bytes);
 }
 
 static int load_parts(struct wr_schemas *s, struct wr_cursor *in, const uint32_t counts[4],
-		      uint32_t topic_count)
+		      bool formats, uint32_t topic_count)
 {
 	int rc = 0;
 	for (uint32_t i = 0; rc == 0 && i < counts[0]; i++)
-		rc = load_type(s, in);
+		rc = load_type(s, in, formats);
 	for (uint32_t i = 0; rc == 0 && i < counts[1]; i++)
 		rc = load_subject(s, in);
 	for (uint32_t i = 0; rc == 0 && i < counts[2]; i++)
@@ -176,7 +193,7 @@ int wr_schemas_load(struct wr_schemas *s, uint32_t version, uint32_t topic_count
 {
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	uint32_t counts[4];
-	if (version != SCHEMAS_VERSION)
+	if (version != SCHEMAS_VERSION && version != SCHEMAS_VERSION_FORMATS)
 		return WEIR_E_FORMAT;
 	for (uint32_t i = 0; i < 4; i++)
 		counts[i] = wr_take_u32(&in);
@@ -189,7 +206,7 @@ int wr_schemas_load(struct wr_schemas *s, uint32_t version, uint32_t topic_count
 			       ? WEIR_E_FULL
 			       : WEIR_E_CORRUPT;
 	wr_store_relaxed(&s->level, level);
-	int rc = load_parts(s, &in, counts, topic_count);
+	int rc = load_parts(s, &in, counts, version == SCHEMAS_VERSION_FORMATS, topic_count);
 	if (rc != 0)
 		return rc;
 	return in.failed || in.left_bytes != 0 ? WEIR_E_CORRUPT : 0;

@@ -16,7 +16,8 @@
 
 struct wr_known_schema {
 	struct weir_schema *schema;
-	struct weir_resolver *check; /* from itself to itself: NULL if it cannot be made */
+	struct weir_resolver
+		*check; /* from itself to itself: NULL if it cannot be made, or is JSON */
 };
 
 /* Reads what recovery found. What cannot be read is said, and not known. */
@@ -33,12 +34,12 @@ static inline const struct wr_known_schema *wr_registry_known(struct weir_pipeli
 }
 
 /*
- * A schema from its text and what that refers to: `tail` as in the record. A block that
+ * A schema from its text and what that refers to: format and `tail` as in the record. A block that
  * wr_registry_forget() frees.
  */
-int wr_registry_read(struct weir_pipeline *p, const uint8_t *tail, uint32_t reference_bytes,
-		     uint32_t text_bytes, struct wr_known_schema **ret_known,
-		     struct weir_problem *reterr_problem);
+int wr_registry_read(struct weir_pipeline *p, uint32_t format, const uint8_t *tail,
+		     uint32_t reference_bytes, uint32_t text_bytes,
+		     struct wr_known_schema **ret_known, struct weir_problem *reterr_problem);
 void wr_registry_forget(struct weir_pipeline *p, struct wr_known_schema *known);
 /* Under the control lock: known from now on, if it is not already; it is taken in any case. */
 void wr_registry_keep(struct weir_pipeline *p, uint32_t type, struct wr_known_schema *known);

@@ -36,6 +36,12 @@ struct change {
 	struct wr_known_schema *known;
 };
 
+static uint32_t format_of(const struct weir_registration *asked)
+{
+	return asked->format == WEIR_SCHEMA_FORMAT_JSON ? WR_SCHEMA_FORMAT_JSON
+							: WR_SCHEMA_FORMAT_AVRO;
+}
+
 static int problem_of(struct weir_problem *problem, int code, const char *field)
 {
 	return wr_problem_set(problem, code, field, weir_strerror(code));
@@ -89,6 +95,10 @@ static int put_references(struct change *c, struct weir_problem *problem)
 		if (entry == UINT32_MAX ||
 		    wr_load_relaxed(&s->entries[entry].state) != WR_SCHEMA_LIVE)
 			return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "references", text);
+		if (s->types[s->entries[entry].type].format != format_of(c->asked))
+			return wr_problem_set(problem, -EINVAL, "references",
+					      "an Avro schema refers to Avro schemas, a JSON "
+					      "Schema to JSON Schemas");
 		c->reference_bytes += wr_schema_reference_put(c->tail + c->reference_bytes, entry,
 							      r->name, (uint16_t)bytes);
 	}
@@ -114,6 +124,8 @@ static int check_asked(struct weir_pipeline *p, const struct weir_registration *
 		return wr_problem_set(problem, -EINVAL, "subject",
 				      "a subject's name is 1 to 200 of letters, digits, '.', '_' "
 				      "and '-', and does not begin with '.'");
+	if (weir_schema_format_name(asked->format)[0] == '\0')
+		return wr_problem_set(problem, -EINVAL, "format", "there is no such format");
 	if (asked->text == NULL || asked->text_bytes == 0)
 		return wr_problem_set(problem, -EINVAL, "text", "there is no schema");
 	if (asked->reference_count > WEIR_SCHEMA_REFERENCES_MAX || asked->id > WR_SCHEMA_ID_MAX)
@@ -185,15 +197,18 @@ static int change_make(struct change *c, struct weir_problem *problem)
 	/* Read as it was written, so that a place in it is a place in the caller's text. */
 	if (c->reference_bytes == 0) {
 		struct weir_schema *schema;
-		rc = weir_schema_parse(asked->text, asked->text_bytes, 0, &p->options.allocator,
-				       &schema, problem);
+		rc = weir_schema_parse(asked->text, asked->text_bytes,
+				       asked->format == WEIR_SCHEMA_FORMAT_JSON ? WEIR_SCHEMA_JSON
+										: 0,
+				       &p->options.allocator, &schema, problem);
 		if (rc != 0)
 			return rc;
 		weir_schema_free(schema);
 	} else if ((rc = check_is_one_value(asked, problem)) != 0) {
 		return rc;
 	}
-	return wr_registry_read(p, c->tail, c->reference_bytes, c->text_bytes, &c->known, problem);
+	return wr_registry_read(p, format_of(asked), c->tail, c->reference_bytes, c->text_bytes,
+				&c->known, problem);
 }
 
 /* --- may it follow? --------------------------------------------------------------------------- */
@@ -273,7 +288,8 @@ static uint32_t find_same(struct change *c, bool deleted_too)
 		uint32_t state = wr_load_relaxed(&s->entries[i].state);
 		if (s->entries[i].subject == subject &&
 		    (state == WR_SCHEMA_LIVE || (deleted_too && state == WR_SCHEMA_DELETED)) &&
-		    t->reference_bytes == c->reference_bytes && t->text_bytes == c->text_bytes &&
+		    t->format == format_of(c->asked) && t->reference_bytes == c->reference_bytes &&
+		    t->text_bytes == c->text_bytes &&
 		    memcmp(s->arena + t->at, c->tail, c->reference_bytes + c->text_bytes) == 0)
 			found = i;
 	}
@@ -428,7 +444,7 @@ int weir_registry_register(struct weir_pipeline *p, const struct weir_registrati
 	if (rc != 0)
 		return problem_of(reterr_problem, rc, "");
 	struct wr_schema_record head = {.op = WR_SCHEMA_REGISTER,
-					.format = WR_SCHEMA_FORMAT_AVRO,
+					.format = (uint8_t)format_of(registration),
 					.version = registration->version,
 					.id = registration->id};
 	rc = change_make(&change, reterr_problem);

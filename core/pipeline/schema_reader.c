@@ -14,6 +14,7 @@
 
 struct of_type {
 	struct weir_resolver *resolver;
+	bool as_it_is; /* JSON, which needs none */
 	bool looked;
 };
 
@@ -25,6 +26,22 @@ struct weir_schema_reader {
 	struct of_type types[]; /* [type_max + 1] */
 };
 
+/* JSON is lent, if the reader takes whatever the writer's schema does. */
+static int look_at_json(struct weir_schema_reader *r, const struct weir_schema *writer,
+			struct of_type *of, struct weir_problem *problem)
+{
+	int rc = weir_schema_can_read(r->schema, writer, NULL, NULL);
+	if (rc == -ENOMEM)
+		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+	of->looked = true;
+	of->as_it_is = rc == 1;
+	return rc == 1 ? 0
+		       : wr_problem_set(problem, WEIR_E_INCOMPATIBLE, "",
+					rc == 0 ? "the reader's JSON Schema does not take all that "
+						  "the event's does"
+						: "there is more to compare than the limits allow");
+}
+
 static int look(struct weir_schema_reader *r, uint32_t type, struct weir_problem *problem)
 {
 	const struct wr_known_schema *known = wr_registry_known(r->pipeline, type);
@@ -33,6 +50,8 @@ static int look(struct weir_schema_reader *r, uint32_t type, struct weir_problem
 		return wr_problem_set(problem, WEIR_E_UNKNOWN_SCHEMA, "",
 				      "the schema that the event was written with is not there, "
 				      "or cannot be read here");
+	if (known->schema->json != NULL && r->schema->json != NULL)
+		return look_at_json(r, known->schema, of, problem);
 	int rc = weir_resolver_create(known->schema, r->schema, &of->resolver, problem);
 	if (rc == -ENOMEM)
 		return rc;
@@ -127,7 +146,7 @@ static int begin(struct weir_schema_reader *r, const struct weir_item *item,
 	}
 	if (!r->types[item->type].looked)
 		return look(r, item->type, problem);
-	return r->types[item->type].resolver != NULL
+	return r->types[item->type].resolver != NULL || r->types[item->type].as_it_is
 		       ? 0
 		       : wr_problem_set(problem, WEIR_E_INCOMPATIBLE, "",
 					"no event of that schema can be read as this reader's");
@@ -148,7 +167,7 @@ int weir_schema_reader_read(struct weir_schema_reader *reader, const struct weir
 	if (rc != 0)
 		return rc;
 	const struct weir_resolver *resolver = reader->types[item->type].resolver;
-	if (weir_resolver_is_identity(resolver)) {
+	if (resolver == NULL || weir_resolver_is_identity(resolver)) {
 		*ret_data = data;
 		*ret_bytes = data_bytes;
 		return 0;

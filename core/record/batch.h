@@ -50,6 +50,8 @@
 #define WR_BATCH_MAPS 8u
 /* In features_must: a filter of a binding (filter_record.h). */
 #define WR_BATCH_BINDINGS 16u
+/* In features_must: a JSON Schema of the registry (schema_record.h). */
+#define WR_BATCH_JSON_SCHEMAS 32u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

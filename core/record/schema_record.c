@@ -43,8 +43,8 @@ static bool register_is_valid(const struct wr_record_view *view, const struct wr
 {
 	uint64_t tail = (uint64_t)r->reference_bytes + r->text_bytes;
 	return tail == view->payload_bytes - WR_SCHEMA_HEAD_BYTES && r->text_bytes > 0 &&
-	       r->format == WR_SCHEMA_FORMAT_AVRO && r->level < WR_SCHEMA_LEVELS && r->flags == 0 &&
-	       r->id <= WR_SCHEMA_ID_MAX && view->head->key_bytes > 0 &&
+	       wr_schema_format_is_known(r->format) && r->level < WR_SCHEMA_LEVELS &&
+	       r->flags == 0 && r->id <= WR_SCHEMA_ID_MAX && view->head->key_bytes > 0 &&
 	       references_fill(view->payload + WR_SCHEMA_HEAD_BYTES, r->reference_bytes);
 }
 

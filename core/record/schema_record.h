@@ -5,7 +5,7 @@
  *
  *    0  1  what it does        enum wr_schema_op
  *    1  1  level               REGISTER: in force when it was checked; LEVEL: the new one
- *    2  1  format              REGISTER: WR_SCHEMA_FORMAT_AVRO
+ *    2  1  format              REGISTER: WR_SCHEMA_FORMAT_AVRO, _JSON
  *    3  1  flags               DELETE: WR_SCHEMA_FOR_GOOD; TOPIC: WR_SCHEMA_PREFIX, _VALIDATED
  *    4  4  version             REGISTER: 0 or the one that it must get, filled in by the writer;
  *                              DELETE: which, 0: all
@@ -16,7 +16,8 @@
  *   24     references, text
  *
  * A reference is {u32 entry, u16 name_bytes, u16 zero, name}: the entry is the number of a version
- * of a subject, counted from 0 in the order in which they were registered. Of REGISTER the topic
+ * of a subject, counted from 0 in the order in which they were registered; its schema is of the
+ * same format. Of REGISTER the topic
  * field holds the number of the schema in the type table, filled in by the writer: that of TOPIC
  * holds the topic.
  */
@@ -33,6 +34,7 @@ enum wr_schema_op {
 };
 
 #define WR_SCHEMA_FORMAT_AVRO 1u
+#define WR_SCHEMA_FORMAT_JSON 2u
 #define WR_SCHEMA_FOR_GOOD 1u  /* DELETE: what was deleted before is not listed any more */
 #define WR_SCHEMA_PREFIX 1u    /* TOPIC: payloads begin with 0 and the id */
 #define WR_SCHEMA_VALIDATED 2u /* TOPIC: payloads are read before they are taken */
@@ -62,6 +64,12 @@ struct wr_schema_reference {
 	uint16_t zero;
 	const uint8_t *name;
 };
+
+/* Of one of the two formats. */
+static inline bool wr_schema_format_is_known(uint32_t format)
+{
+	return format == WR_SCHEMA_FORMAT_AVRO || format == WR_SCHEMA_FORMAT_JSON;
+}
 
 /* The payload, checked: lengths, limits, references that fill their bytes. False: malformed. */
 bool wr_schema_record_read(const struct wr_record_view *view, struct wr_schema_record *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Levels: which versions are compared with which, and who reads. */
+/* Levels: which versions are compared with which, and who reads; names. */
 #include <errno.h>
 #include <string.h>
 
@@ -22,6 +22,11 @@ static const struct {
 	[WEIR_SCHEMA_FULL] = {"FULL", true, true, false},
 	[WEIR_SCHEMA_FULL_TRANSITIVE] = {"FULL_TRANSITIVE", true, true, true},
 	[WEIR_SCHEMA_STRICT] = {"STRICT", true, true, true},
+};
+
+static const char *const formats[] = {
+	[WEIR_SCHEMA_FORMAT_AVRO] = "AVRO",
+	[WEIR_SCHEMA_FORMAT_JSON] = "JSON",
 };
 
 static const char *const kinds[] = {[WEIR_SCHEMA_NAME_MISMATCH] = "NAME_MISMATCH",
@@ -64,6 +69,19 @@ int weir_schema_level_parse(const char *name)
 {
 	for (size_t i = 0; i < WR_ARRAY_COUNT(levels); i++)
 		if (same_word(name, levels[i].name))
+			return (int)i;
+	return -EINVAL;
+}
+
+const char *weir_schema_format_name(enum weir_schema_format format)
+{
+	return (size_t)format < WR_ARRAY_COUNT(formats) ? formats[format] : "";
+}
+
+int weir_schema_format_parse(const char *name)
+{
+	for (size_t i = 0; i < WR_ARRAY_COUNT(formats); i++)
+		if (same_word(name, formats[i]))
 			return (int)i;
 	return -EINVAL;
 }

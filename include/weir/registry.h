@@ -15,6 +15,11 @@
  * BACKWARD until another one is set. Other than there: a version that was deleted for good is not
  * given again, and its text stays for those who read events that were written with it.
  *
+ * A schema is Avro or JSON Schema (schema.h). The format is part of what it is: one text in both is
+ * two schemas. Payloads of a JSON Schema are JSON, behind the same prefix if the topic has it. A
+ * version of another format than the ones before it reads nothing that they wrote: only the level
+ * NONE lets it follow.
+ *
  * A schema's text and its references have to fit into a record: with weir's own numbers 256 KiB, a
  * quarter of the smallest of a chunk, a lane, and a member's lane. Blanks between the tokens of the
  * JSON are taken away before it is kept and compared.
@@ -33,10 +38,13 @@ WEIR_DECLS_BEGIN
 
 struct weir_pipeline;
 
-/** A schema that another one uses types of: by the name that it uses (for people and exports), and
- *  where it is. */
+/** A schema that another one uses types of: by the name that it uses, and where it is. Of Avro the
+ *  name is for people and exports, since types have names of their own; in a JSON Schema it is what
+ *  $ref says, up to the '#' if there is one: character by character, no URI is resolved. Both are
+ *  of one format. */
 struct weir_schema_reference {
-	const char *name; /**< 1 .. 200 bytes; Avro: the full name of the type */
+	const char *name; /**< 1 .. 200 bytes; Avro: the full name of the type; JSON: as $ref
+	                      has it */
 	const char *subject;
 	uint32_t version;
 };
@@ -49,7 +57,7 @@ struct weir_registration {
 	size_t struct_bytes; /**< set by weir_registration_init */
 
 	const char *subject; /**< 1 .. 200 of letters, digits, '.', '_', '-' */
-	const void *text;    /**< Avro, as JSON */
+	const void *text;    /**< Avro as JSON, or JSON Schema: `format` */
 	size_t text_bytes;
 	const struct weir_schema_reference *references; /**< NULL: none */
 	uint32_t reference_count;
@@ -57,6 +65,7 @@ struct weir_registration {
 	uint32_t id;      /**< the id that it has to get, 1 .. 2^31 - 1 */
 	uint32_t version; /**< its version, higher than the subject's last one; .. 2^31 - 1 */
 	bool unchecked;   /**< whatever the level says: what was accepted elsewhere */
+	enum weir_schema_format format; /**< AVRO, if nothing is said */
 };
 
 /**
@@ -84,6 +93,7 @@ struct weir_schema_version {
 	size_t text_bytes;
 	uint32_t reference_count;
 	uint32_t place; /**< for weir_registry_at() */
+	enum weir_schema_format format;
 };
 
 /**
@@ -98,7 +108,8 @@ struct weir_schema_version {
  * @param on_issue        gets each thing that stands in the way; version_index counts the live
  *                        versions of the subject from the oldest on. Or NULL
  * @param reterr_problem  may be NULL
- * @return 0; -EINVAL: no schema, or no name; WEIR_E_INCOMPATIBLE: on_issue was told why;
+ * @return 0; -EINVAL: no schema, no name, no such format, a reference of another format, or two
+ *         schemas that are referred to by one name; WEIR_E_INCOMPATIBLE: on_issue was told why;
  *         WEIR_E_UNKNOWN_NAME: a reference leads nowhere; WEIR_E_EXISTS: the id or version asked
  *         for is taken; WEIR_E_TOO_BIG; WEIR_E_FULL: schemas_max, schema_bytes_max; WEIR_E_AGAIN:
  *         inside a step; -ENOMEM; WEIR_E_CLOSED, WEIR_E_FAILED
@@ -256,8 +267,9 @@ struct weir_topic_schema {
 	                          write it, and the type follows from that. false: the payload is
 	                          the datum, the publisher sets weir_event.type. Once it is said of
 	                          a topic it stays, since events are read by it */
-	bool validate; /**< each payload is read before it is taken: what is no datum of its
-	                          schema is refused with WEIR_E_NOT_A_DATUM */
+	bool validate; /**< each payload is read before it is taken, which allocates nothing: what
+	                          is no datum of its schema, or takes too much work (schema.h), is
+	                          refused with WEIR_E_NOT_A_DATUM */
 };
 
 /**
@@ -296,7 +308,9 @@ struct weir_schema_reader;
 
 /**
  * A reader with a schema of its own. How each version of the subject is read as it is found out
- * here; of one that is registered later, at its first event.
+ * here; of one that is registered later, at its first event. Payloads of JSON are not rewritten:
+ * with a JSON Schema as its own, those of versions that it can read (weir_schema_can_read()) are
+ * lent where they lie.
  *
  * Thread: any. Blocks: never. Allocates: yes, from the pipeline's allocator.
  * @param schema   how events are to come; borrowed until the reader is freed. It need not be in

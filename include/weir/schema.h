@@ -39,8 +39,9 @@
  * Whatever else stands in a schema might limit what is valid, and is refused with its place and
  * the reason: pattern and patternProperties (regular expressions), propertyNames, contains, if,
  * dependencies, unevaluatedProperties, $anchor, $dynamicRef and what no draft knows. $ref leads to
- * a schema in the same document: #/$defs/NAME. An object has at most 1024 properties; allOf, anyOf
- * and oneOf have at most 64 branches.
+ * a schema in the same document, #/$defs/NAME, or, in a registry (registry.h), to another one by
+ * the name of a reference: NAME, or NAME#/$defs/OTHER. An object has at most 1024 properties;
+ * allOf, anyOf and oneOf have at most 64 branches.
  */
 #ifndef WEIR_SCHEMA_H
 #define WEIR_SCHEMA_H
@@ -75,6 +76,12 @@ enum weir_schema_type {
 
 /** Made by weir_schema_parse(). It never changes. */
 struct weir_schema;
+
+/** What a registry calls the type of a schema. */
+enum weir_schema_format {
+	WEIR_SCHEMA_FORMAT_AVRO = 0, /**< "AVRO": payloads are Avro binary */
+	WEIR_SCHEMA_FORMAT_JSON = 1, /**< "JSON": JSON Schema; payloads are JSON */
+};
 
 /** For weir_schema_parse(): defaults that do not fit their type are no reason to refuse. Such a
  *  schema has a canonical form and a fingerprint; events are not to be read with it. */
@@ -320,6 +327,22 @@ WEIR_API const char *weir_schema_level_name(enum weir_schema_level level);
  * @return a level (0 or more), or -EINVAL
  */
 WEIR_API int weir_schema_level_parse(const char *name);
+
+/**
+ * "AVRO" or "JSON", as registries write it.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return a static string, "" for a number that is no format
+ */
+WEIR_API const char *weir_schema_format_name(enum weir_schema_format format);
+
+/**
+ * The format that a name stands for, in capitals or not.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @return a format (0 or more), or -EINVAL
+ */
+WEIR_API int weir_schema_format_parse(const char *name);
 
 /**
  * "READER_FIELD_MISSING_DEFAULT_VALUE".

@@ -119,12 +119,20 @@ void wr_http_references_write(struct weir_pipeline *p, struct wr_http_text *to,
 	wr_http_text_say(to, "]");
 }
 
+void wr_http_format_write(struct wr_http_text *to, const struct weir_schema_version *v)
+{
+	if (v->format != WEIR_SCHEMA_FORMAT_AVRO)
+		wr_http_text_format(to, ",\"schemaType\":\"%s\"",
+				    weir_schema_format_name(v->format));
+}
+
 void wr_http_version_write(struct weir_pipeline *p, struct wr_http_text *to,
 			   const struct weir_schema_version *v)
 {
 	wr_http_text_say(to, "{\"subject\":");
 	wr_http_text_json(to, v->subject, strlen(v->subject));
 	wr_http_text_format(to, ",\"version\":%u,\"id\":%u", v->version, v->id);
+	wr_http_format_write(to, v);
 	wr_http_references_write(p, to, v);
 	wr_http_text_say(to, ",\"schema\":");
 	wr_http_text_json(to, v->text, v->text_bytes);

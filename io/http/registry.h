@@ -40,11 +40,13 @@ bool wr_http_version_read(struct wr_http_request *r, const char *text, uint32_t 
 bool wr_http_version_find(struct weir_pipeline *p, struct wr_http_request *r,
 			  struct weir_schema_version *ret_version);
 
-/* {"subject":...,"version":...,"id":...,"schema":...}, with references if there are some. */
+/* {"subject":...,"version":...,"id":...,"schema":...}, with references if there are some, and, as
+ * registries do it, the schemaType where it is not Avro. */
 void wr_http_version_write(struct weir_pipeline *p, struct wr_http_text *to,
 			   const struct weir_schema_version *v);
 void wr_http_references_write(struct weir_pipeline *p, struct wr_http_text *to,
 			      const struct weir_schema_version *v);
+void wr_http_format_write(struct wr_http_text *to, const struct weir_schema_version *v);
 
 /* Answers with the names of subjects, sorted, each once; id: of those that have it, 0: of all. */
 void wr_http_subjects_write(struct weir_pipeline *p, struct wr_http_request *r, uint32_t id);

@@ -3,8 +3,8 @@
  * Bodies of requests: a schema to be registered, looked up or checked, and objects of one string.
  *
  * All of a body is read before anything of it is believed. What a registry of Confluent's may be
- * asked for and this one cannot do (other types than Avro, rules, metadata, an id of one's own) is
- * refused, and not left out.
+ * asked for and this one cannot do (other types than Avro and JSON, rules, metadata, an id of one's
+ * own) is refused, and not left out.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -104,9 +104,24 @@ static bool read_references(struct reading *g)
 
 static bool read_type(struct reading *g)
 {
-	if (g->j.token == WR_JSON_NULL || wr_json_equals(&g->j, "AVRO", 4))
+	size_t bytes;
+	if (g->j.token == WR_JSON_NULL)
 		return true;
-	return wrong(g, "the schemaType is AVRO: weir has no others");
+	const char *name = take_text(g, &bytes);
+	for (int i = 0;
+	     name != NULL && weir_schema_format_name((enum weir_schema_format)i)[0] != '\0'; i++) {
+		enum weir_schema_format format = (enum weir_schema_format)i;
+		if (strcmp(name, weir_schema_format_name(format)) != 0)
+			continue;
+		g->to->registration.format = format;
+		return true;
+	}
+	wr_http_fail(
+		g->r, 42201,
+		"Invalid schema type %.64s: this registry keeps AVRO (also if nothing is said) "
+		"and JSON",
+		name != NULL ? name : "(no string)");
+	return false;
 }
 
 /* -1, 0 and null mean that there is none. */

@@ -46,7 +46,7 @@ void wr_http_schemas(const struct wr_http_site *site, struct wr_http_request *r)
 void wr_http_schema_types(const struct wr_http_site *site, struct wr_http_request *r)
 {
 	(void)site;
-	wr_http_text_say(&r->reply, "[\"AVRO\"]");
+	wr_http_text_say(&r->reply, "[\"JSON\",\"AVRO\"]");
 	wr_http_done(r);
 }
 
@@ -75,6 +75,7 @@ void wr_http_schema_id(const struct wr_http_site *site, struct wr_http_request *
 		return;
 	wr_http_text_say(&r->reply, "{\"schema\":");
 	wr_http_text_json(&r->reply, v.text, v.text_bytes);
+	wr_http_format_write(&r->reply, &v);
 	wr_http_references_write(site->pipeline, &r->reply, &v);
 	if (wr_http_flag(r, "fetchMaxId")) {
 		for (uint32_t i = 0; weir_registry_at(site->pipeline, i, &other) == 0; i++)

@@ -29,6 +29,7 @@ SCHEMAS = 2
 UNROUTED = 4
 BINDINGS = 16
 MAPS = 8
+JSON_SCHEMAS = 32
 
 
 class Damaged(Exception):
@@ -223,7 +224,8 @@ class Batch:
          self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
-        if fmt != 1 or must & ~(FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS) != 0:
+        known = FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS
+        if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes
 

@@ -65,7 +65,7 @@ TABLE = [
     ('GET', '/health', None, 200, {'status': 'ok', 'token': True}),
     ('GET', '/ready', None, 200, {'status': 'ready'}),
     ('GET', '/subjects', None, 200, []),
-    ('GET', '/schemas/types', None, 200, ['AVRO']),
+    ('GET', '/schemas/types', None, 200, ['JSON', 'AVRO']),
     ('GET', '/contexts', None, 200, ['.']),
     ('GET', '/mode', None, 200, {'mode': 'READWRITE'}),
     ('GET', '/config', None, 200, {'compatibilityLevel': 'BACKWARD'}),
@@ -172,7 +172,10 @@ TABLE = [
     ('POST', '/subjects/x/versions', {}, 422, error(42201)),
     ('POST', '/subjects/x/versions', schema(17), 422, error(42201)),
     ('POST', '/subjects/x/versions', schema('{"type":"recrd"}'), 422, error(42201)),
-    ('POST', '/subjects/x/versions', schema(V1, schemaType='PROTOBUF'), 422, error(42201)),
+    ('POST', '/subjects/x/versions', schema(V1, schemaType='PROTOBUF'), 422,
+     error(42201, 'Invalid schema type PROTOBUF')),
+    ('POST', '/subjects/x/versions', schema(V1, schemaType='json'), 422, error(42201)),
+    ('POST', '/subjects/x/versions', schema(V1, schemaType=7), 422, error(42201)),
     ('POST', '/subjects/x/versions', schema(V1, id=7), 422, error(42205)),
     ('POST', '/subjects/x/versions', schema(V1, id=-1, version=None), 200, {'id': 1}),
     ('POST', '/subjects/x/versions', schema(V1, ruleSet={'domainRules': []}), 422, error(42210)),
@@ -190,8 +193,64 @@ TABLE = [
     ('DELETE', '/subjects', None, 405, error(405)),
 ]
 
+# JSON Schemas, behind all of that: ids go on.
+J1 = json.dumps({'type': 'object', 'properties': {'id': {'type': 'integer'}},
+                 'additionalProperties': False}, separators=(',', ':'))
+J2 = json.dumps({'type': 'object', 'properties': {'id': {'type': 'number'}, 'n': {}},
+                 'additionalProperties': False}, separators=(',', ':'))
+J_BAD = json.dumps({'type': 'object', 'properties': {'id': {'type': 'string'}},
+                    'additionalProperties': False}, separators=(',', ':'))
+J_REF = json.dumps({'type': 'array', 'items': {'$ref': 'one.json#/properties/id'}},
+                   separators=(',', ':'))
+ONE = [{'name': 'one.json', 'subject': 'j', 'version': 1}]
+
+
+def as_json(text, **more):
+    return schema(text, schemaType='JSON', **more)
+
+
+def json_version(subject, number, schema_id, text, **more):
+    return version(subject, number, schema_id, text, schemaType='JSON', **more)
+
+
+def json_incompatible(body):
+    error(409, 'Schema being registered is incompatible with an earlier schema for subject "j", '
+               'details: TYPE_CHANGED /properties/id')(body)
+
+
+JSON = [
+    ('POST', '/subjects/j/versions', as_json(J1), 200, {'id': 4}),
+    ('POST', '/subjects/j/versions', as_json(json.dumps(json.loads(J1), indent=1)), 200, {'id': 4}),
+    ('GET', '/subjects/j/versions/1', None, 200, json_version('j', 1, 4, J1)),
+    ('GET', '/schemas/ids/4', None, 200, {'schema': J1, 'schemaType': 'JSON'}),
+    ('GET', '/schemas/ids/4/schema', None, 200, json.loads(J1)),
+    ('POST', '/subjects/j', as_json(J1), 200, json_version('j', 1, 4, J1)),
+    ('POST', '/subjects/j', as_json(J2), 404, error(40403)),
+    ('POST', '/compatibility/subjects/j/versions/latest', as_json(J2), 200,
+     {'is_compatible': True}),
+    ('POST', '/compatibility/subjects/j/versions/latest', as_json(J_BAD), 200,
+     {'is_compatible': False}),
+    ('POST', '/compatibility/subjects/j/versions', schema(V1), 200, {'is_compatible': False}),
+    ('POST', '/subjects/j/versions', as_json(J_BAD), 409, json_incompatible),
+    ('POST', '/subjects/j/versions', as_json(J2), 200, {'id': 5}),
+    ('POST', '/subjects/j-refs/versions', as_json(J_REF), 422, error(42201)),
+    ('POST', '/subjects/j-refs/versions', as_json(J_REF, references=ONE), 200, {'id': 6}),
+    ('GET', '/subjects/j-refs/versions/1', None, 200,
+     json_version('j-refs', 1, 6, J_REF, references=ONE)),
+    ('GET', '/subjects/j/versions/1/referencedby', None, 200, [6]),
+    ('DELETE', '/subjects/j', None, 422, error(42206)),
+    ('POST', '/subjects/j-refs/versions', as_json(J_REF, references=REF), 422, error(42201)),
+    ('POST', '/subjects/j-pattern/versions', as_json('{"pattern":"^a"}'), 422, error(42201)),
+    # One text, two formats: two schemas.
+    ('POST', '/subjects/both/versions', schema('{"type":"string"}'), 200, {'id': 7}),
+    ('POST', '/subjects/both-j/versions', as_json('{"type":"string"}'), 200, {'id': 8}),
+    ('POST', '/subjects/both', as_json('{"type":"string"}'), 404, error(40403)),
+]
+
 AGAIN = [
-    ('GET', '/subjects', None, 200, ['lines', 'orders', 'x']),
+    ('GET', '/subjects', None, 200, ['both', 'both-j', 'j', 'j-refs', 'lines', 'orders', 'x']),
+    ('GET', '/subjects/j-refs/versions/latest', None, 200,
+     json_version('j-refs', 1, 6, J_REF, references=ONE)),
     ('GET', '/subjects/orders/versions', None, 200, [1]),
     ('GET', '/schemas/ids/2', None, 200, {'schema': V2}),
     ('GET', '/mode', None, 200, {'mode': 'READONLY'}),
@@ -224,6 +283,7 @@ def registry(folder):
     """the registry's addresses answer as Confluent's do"""
     server = Server(weir, '--journal', folder + '/j', '--create', '--writable')
     ask_all(server, TABLE)
+    ask_all(server, JSON)
     status, headers, _ = server.ask('GET', '/subjects', headers={'Accept': 'application/json'})
     same((status, headers['content-type']), (200, 'application/json'))
     same(server.stop(), (0, ''))

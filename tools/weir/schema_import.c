@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What another registry lists of its schemas, registered here with the same ids and versions:
- * [{"subject": ..., "version": ..., "id": ..., "schemaType": "AVRO", "schema": "...",
+ * [{"subject": ..., "version": ..., "id": ..., "schemaType": "AVRO" or "JSON", "schema": "...",
  *   "references": [{"name": ..., "subject": ..., "version": ...}]}, ...]
  * Members that are not known are passed over. Versions of a subject stand in their order; what is
  * referred to may stand behind who refers to it, as registries list by the names of subjects.
@@ -156,8 +156,8 @@ static int check(const struct listed *l)
 		      stderr);
 		return CLI_EXIT_USAGE;
 	}
-	if (l->type != NULL && strcmp(l->type, "AVRO") != 0) {
-		fprintf(stderr, "weir: %s version %u is %s: only Avro can be imported\n",
+	if (l->type != NULL && weir_schema_format_parse(l->type) < 0) {
+		fprintf(stderr, "weir: %s version %u is %s: only AVRO and JSON can be imported\n",
 			l->subject, (unsigned)l->version, l->type);
 		return CLI_EXIT_USAGE;
 	}
@@ -178,6 +178,8 @@ static int take(struct weir_pipeline *p, const struct listed *l)
 	asks.id = (uint32_t)l->id;
 	asks.version = (uint32_t)l->version;
 	asks.unchecked = true;
+	if (l->type != NULL)
+		asks.format = (enum weir_schema_format)weir_schema_format_parse(l->type);
 	int rc = weir_registry_register(p, &asks, &version, NULL, NULL, &problem);
 	if (rc != 0) {
 		fprintf(stderr, "weir: %s version %u:\n", l->subject, (unsigned)l->version);

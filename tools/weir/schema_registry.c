@@ -7,6 +7,7 @@
  */
 #include "tools/weir/schema_registry.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,9 @@
 static struct {
 	uint64_t version;
 	const char *set;
+	unsigned format;
+	unsigned listed;
+	struct cli_strings references;
 	bool deleted;
 	bool for_good;
 	bool dry_run;
@@ -30,7 +34,20 @@ static struct {
 	struct owned_limits limits;
 } choices;
 
+static const char *const listed_formats[] = {"all", "avro", "json", NULL};
+
 static const struct cli_option register_options[] = {
+	{.name = "format",
+	 .type = CLI_ENUM,
+	 .target = &choices.format,
+	 .choices = schema_file_formats,
+	 .fallback = "avro",
+	 .help = "of the schema: json is JSON Schema"},
+	{.name = "reference",
+	 .type = CLI_STRINGS,
+	 .target = &choices.references,
+	 .value_name = "N=S:V",
+	 .help = "what the schema calls N is version V of subject S; several times"},
 	{.name = "dry-run",
 	 .type = CLI_FLAG,
 	 .target = &choices.dry_run,
@@ -43,6 +60,12 @@ static const struct cli_option ls_options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.deleted,
 	 .help = "what is deleted, too"},
+	{.name = "format",
+	 .type = CLI_ENUM,
+	 .target = &choices.listed,
+	 .choices = listed_formats,
+	 .fallback = "all",
+	 .help = "only schemas of this format"},
 	OWNED_OPTIONS(choices.limits),
 	CLI_OPTION_JSON(&choices.json),
 };
@@ -151,33 +174,89 @@ static void tell(void *context, const struct weir_schema_issue *issue)
 	printf("    fix: %s\n", issue->fix);
 }
 
-static int run_register(struct weir_pipeline *p, int count, char **arguments)
+_Static_assert(CLI_STRINGS_MAX <= WEIR_SCHEMA_REFERENCES_MAX, "read_references()");
+
+/* NAME=SUBJECT:VERSION. Each is cut off where it ends; the name may have both signs in it. */
+static bool reference_of(char *text, struct weir_schema_reference *ret)
+{
+	char *sign = strrchr(text, '='), *colon = sign != NULL ? strrchr(sign, ':') : NULL, *end;
+	if (sign == NULL || sign == text || colon == NULL || colon == sign + 1 || colon[1] < '1' ||
+	    colon[1] > '9')
+		return false;
+	unsigned long version = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || version > UINT32_MAX)
+		return false;
+	*sign = *colon = '\0';
+	*ret = (struct weir_schema_reference){
+		.name = text, .subject = sign + 1, .version = (uint32_t)version};
+	return true;
+}
+
+/* Into `to`, which has room for WEIR_SCHEMA_REFERENCES_MAX. The texts are in *ret_block. */
+static int read_references(struct weir_schema_reference *to, char **ret_block)
+{
+	const struct cli_strings *given = &choices.references;
+	size_t bytes = 1, at = 0;
+	for (uint32_t i = 0; i < given->count; i++)
+		bytes += strlen(given->items[i]) + 1;
+	char *block = *ret_block = malloc(bytes);
+	if (block == NULL)
+		return cli_fail("--reference", -ENOMEM, NULL);
+	for (uint32_t i = 0; i < given->count; i++) {
+		size_t one = strlen(given->items[i]) + 1;
+		memcpy(block + at, given->items[i], one);
+		if (!reference_of(block + at, &to[i]))
+			return cli_usage(&commands[REGISTER],
+					 "--reference %s: NAME=SUBJECT:VERSION was expected",
+					 given->items[i]);
+		at += one;
+	}
+	return CLI_EXIT_OK;
+}
+
+static int register_text(struct weir_pipeline *p, const struct weir_registration *asks,
+			 const char *path)
 {
 	struct weir_problem problem = {0};
 	struct weir_schema_version version = {0};
+	int rc = choices.dry_run ? weir_registry_check(p, asks, tell, NULL, &problem)
+				 : weir_registry_register(p, asks, &version, tell, NULL, &problem);
+	if (rc == WEIR_E_INCOMPATIBLE || (choices.dry_run && rc == 0)) {
+		printf("NOT compatible: %s by the level of %s\n", path, asks->subject);
+		return CLI_EXIT_SCHEMA;
+	}
+	if (rc < 0)
+		return failed(path, rc, &problem);
+	if (choices.dry_run)
+		printf("compatible: %s by the level of %s\n", path, asks->subject);
+	else
+		printf("%s version %u id %u\n", version.subject, version.version, version.id);
+	return CLI_EXIT_OK;
+}
+
+static int run_register(struct weir_pipeline *p, int count, char **arguments)
+{
+	struct weir_schema_reference references[WEIR_SCHEMA_REFERENCES_MAX];
 	struct weir_registration asks;
+	char *block = NULL, *text = NULL;
+	int code = read_references(references, &block);
 	size_t bytes;
-	int code = CLI_EXIT_OK;
-	char *text = schema_file_text(arguments[2], &bytes, &code);
 	(void)count;
-	if (text == NULL)
+	if (code == CLI_EXIT_OK)
+		text = schema_file_text(arguments[2], &bytes, &code);
+	if (text == NULL) {
+		free(block);
 		return code;
+	}
 	weir_registration_init(&asks);
 	asks.subject = arguments[1];
 	asks.text = text;
 	asks.text_bytes = bytes;
-	int rc = choices.dry_run ? weir_registry_check(p, &asks, tell, NULL, &problem)
-				 : weir_registry_register(p, &asks, &version, tell, NULL, &problem);
-	if (rc == WEIR_E_INCOMPATIBLE || (choices.dry_run && rc == 0)) {
-		printf("NOT compatible: %s by the level of %s\n", arguments[2], arguments[1]);
-		code = CLI_EXIT_SCHEMA;
-	} else if (rc < 0) {
-		code = failed(arguments[2], rc, &problem);
-	} else if (choices.dry_run) {
-		printf("compatible: %s by the level of %s\n", arguments[2], arguments[1]);
-	} else {
-		printf("%s version %u id %u\n", version.subject, version.version, version.id);
-	}
+	asks.format = choices.format == 1 ? WEIR_SCHEMA_FORMAT_JSON : WEIR_SCHEMA_FORMAT_AVRO;
+	asks.references = references;
+	asks.reference_count = (uint32_t)choices.references.count;
+	code = register_text(p, &asks, arguments[2]);
+	free(block);
 	free(text);
 	return code;
 }
@@ -191,7 +270,7 @@ static void json_version(struct weir_pipeline *p, struct json_out *j,
 	json_text(j, "subject", v->subject);
 	json_u64(j, "version", v->version);
 	json_u64(j, "id", v->id);
-	json_text(j, "schemaType", "AVRO");
+	json_text(j, "schemaType", weir_schema_format_name(v->format));
 	json_array(j, "references");
 	for (uint32_t i = 0; weir_registry_reference(p, v, i, &reference, &bytes) == 0; i++) {
 		json_object(j, NULL);
@@ -218,13 +297,15 @@ static int run_ls(struct weir_pipeline *p, int count, char **arguments)
 	}
 	for (uint32_t i = 0; weir_registry_at(p, i, &v) == 0; i++) {
 		if ((count > 1 && strcmp(arguments[1], v.subject) != 0) ||
-		    (v.state != WEIR_SCHEMA_LIVE && !choices.deleted))
+		    (v.state != WEIR_SCHEMA_LIVE && !choices.deleted) ||
+		    (choices.listed != 0 && choices.listed != 1u + (unsigned)v.format))
 			continue;
 		if (choices.json)
 			json_version(p, &j, &v);
 		else
-			printf("%s version %u id %u, %zu bytes%s\n", v.subject, v.version, v.id,
-			       v.text_bytes, states[v.state]);
+			printf("%s version %u id %u, %zu bytes%s%s\n", v.subject, v.version, v.id,
+			       v.text_bytes, v.format == WEIR_SCHEMA_FORMAT_JSON ? ", JSON" : "",
+			       states[v.state]);
 	}
 	if (!choices.json)
 		return CLI_EXIT_OK;

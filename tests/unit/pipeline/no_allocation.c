@@ -19,6 +19,8 @@
 
 #include "core/base/atomic.h"
 #include "core/base/sanitizer.h"
+#include <weir/registry.h>
+
 #include "tests/support/pipeline_fixture.h"
 
 #if WR_UNDER_ASAN || WR_UNDER_TSAN
@@ -153,7 +155,7 @@ static void arm(bool on)
 
 struct work {
 	struct fixture f;
-	uint32_t topic, fast, slow, handled_by_weir;
+	uint32_t topic, validated, fast, slow, handled_by_weir;
 	struct weir_producer *plain, *named;
 	struct weir_member *quick, *late, *handler;
 	struct weir_replay *again;
@@ -190,6 +192,25 @@ static void open_replay(void)
 	fixture_need(weir_replay_open(w.f.pipeline, &options, &w.again, NULL) == 0, "a replay");
 }
 
+/* A topic whose payloads are JSON, and read before they are taken. */
+static void make_validated(void)
+{
+	static const char schema[] = "{\"type\":\"object\",\"properties\":{\"id\":{\"type\":"
+				     "\"integer\",\"minimum\":0}},\"required\":[\"id\"]}";
+	struct weir_topic_schema follows = {.subject = "ids", .validate = true};
+	struct weir_registration asks;
+	struct weir_schema_version version;
+	weir_registration_init(&asks);
+	asks.subject = "ids";
+	asks.text = schema;
+	asks.text_bytes = strlen(schema);
+	asks.format = WEIR_SCHEMA_FORMAT_JSON;
+	w.validated = fixture_topic(&w.f, "validated", 1);
+	fixture_need(weir_registry_register(w.f.pipeline, &asks, &version, NULL, NULL, NULL) == 0 &&
+			     weir_topic_schema_set(w.f.pipeline, w.validated, &follows, NULL) == 0,
+		     "a schema");
+}
+
 static void begin(int kind, enum weir_io io)
 {
 	fixture_init(&w.f, kind);
@@ -198,8 +219,11 @@ static void begin(int kind, enum weir_io io)
 	w.f.options.checkpoint_bytes = 1u << 20;
 	/* Every table is part of a checkpoint, and that bounds how often there is one. */
 	w.f.options.named_producers_max = 2;
+	w.f.options.schemas_max = 1;
+	w.f.options.schema_bytes_max = 4096;
 	fixture_open(&w.f);
 	w.topic = fixture_topic(&w.f, "work", PARTITIONS);
+	make_validated();
 	w.fast = fixture_subscription(&w.f, "fast", "work");
 	w.slow = fixture_subscription(&w.f, "slow", "work");
 	w.handled_by_weir = fixture_subscription(&w.f, "handled", "work");
@@ -251,6 +275,15 @@ static uint64_t publish_each_way(void)
 	return ticket;
 }
 
+static void publish_validated(void)
+{
+	struct weir_event event = {.topic = w.validated, .type = 1, .payload_bytes = 10};
+	event.payload = "{\"id\": 17}";
+	must(weir_publish(w.plain, &event, NULL));
+	event.payload = "{\"id\": -7}";
+	fixture_need(weir_publish(w.plain, &event, NULL) == WEIR_E_NOT_A_DATUM, "a refusal");
+}
+
 static void poll_quick(uint64_t until)
 {
 	struct weir_item items[64];
@@ -300,6 +333,7 @@ static void read_again(void)
 static void take_turn(uint32_t turn)
 {
 	uint64_t ticket = 0;
+	publish_validated();
 	for (uint32_t k = 0; k < 10; k++)
 		ticket = publish_each_way();
 	(void)weir_producer_poll_acks(w.plain);

@@ -47,6 +47,13 @@ static inline struct weir_registration bed_asks(const char *subject, const char 
 	return r;
 }
 
+static inline struct weir_registration bed_asks_json(const char *subject, const char *text)
+{
+	struct weir_registration r = bed_asks(subject, text);
+	r.format = WEIR_SCHEMA_FORMAT_JSON;
+	return r;
+}
+
 static inline int bed_try(const char *subject, const char *text, struct weir_schema_version *ret)
 {
 	struct weir_registration r = bed_asks(subject, text);

@@ -257,6 +257,54 @@ Test(schema_cli, a_registry_is_changed_listed_and_imported, .init = setup, .fini
 	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
 }
 
+Test(schema_cli, json_schemas_have_references_and_are_imported, .init = setup, .fini = teardown)
+{
+	static const char *const bad[] = {"x=money", "x=:1", "x=money:1a"};
+	make_journal("j");
+	write_file("money", "{\"$defs\": {\"amount\": {\"type\": \"integer\"}}}");
+	write_file("order", "{\"properties\": {\"price\": {\"$ref\": \"urn:a=b#/$defs/amount\"}}, "
+			    "\"additionalProperties\": false}");
+	write_file("less", "{\"additionalProperties\": false}");
+	RUN("register", "j", "money", "money", "--format", "json");
+	cr_expect_str_eq(c.out, "money version 1 id 1\n", "%s", c.err);
+	RUN("register", "j", "orders", "order", "--format", "json");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect_not_null(strstr(c.err, "/properties/price/$ref"), "%s", c.err);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		RUN("register", "j", "orders", "order", "--format", "json", "--reference", bad[i]);
+		cr_expect_eq(c.exit_code, CLI_EXIT_USAGE, "%s", bad[i]);
+		cr_expect_not_null(strstr(c.err, "NAME=SUBJECT:VERSION"), "%s: %s", bad[i], c.err);
+	}
+	RUN("register", "j", "orders", "order", "--format", "json", "--reference",
+	    "urn:a=b=money:1");
+	cr_expect_str_eq(c.out, "orders version 1 id 2\n", "%s", c.err);
+	RUN("register", "j", "orders", "less", "--format", "json", "--dry-run");
+	cr_expect_eq(c.exit_code, CLI_EXIT_SCHEMA);
+	cr_expect_not_null(strstr(c.out, "PROPERTY_REMOVED_FROM_CLOSED"), "%s", c.out);
+	RUN("register", "j", "avro", "v1");
+	RUN("ls", "j");
+	cr_expect_not_null(strstr(c.out, "orders version 1 id 2, 86 bytes, JSON\n"), "%s", c.out);
+	RUN("ls", "j", "--format", "avro");
+	cr_expect_null(strstr(c.out, "money"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "avro version 1"), "%s", c.out);
+	RUN("ls", "--json", "j");
+	cr_expect_not_null(strstr(c.out, "\"schemaType\": \"JSON\""), "%s", c.out);
+	write_file("listed", c.out);
+	static char before[sizeof c.out];
+	memcpy(before, c.out, sizeof before);
+	make_journal("k");
+	RUN("import", "k", "listed");
+	cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s", c.err);
+	RUN("ls", "--json", "k");
+	cr_expect_str_eq(c.out, before);
+	write_file("proto",
+		   "[{\"subject\":\"p\",\"version\":1,\"id\":9,\"schemaType\":\"PROTOBUF\","
+		   "\"schema\":\"syntax\"}]");
+	RUN("import", "k", "proto");
+	cr_expect_eq(c.exit_code, CLI_EXIT_USAGE);
+	cr_expect_not_null(strstr(c.err, "PROTOBUF"), "%s", c.err);
+}
+
 /* As a registry lists it by the names of subjects: who refers stands before what it refers to. */
 Test(schema_cli, an_import_is_whole_in_whatever_order_or_says_why, .init = setup, .fini = teardown)
 {
