@@ -20,7 +20,8 @@
  *
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, replay.h
  * (reading again), trace.h (what an event carries on), journal.h (reading a journal from outside),
- * backup.h, metrics.h (what is counted), alerts.h, error.h. ring.h and ring_fan.h stand alone:
+ * backup.h, spans.h (traces of events, for OpenTelemetry), metrics.h (what is counted), alerts.h,
+ * error.h. ring.h and ring_fan.h stand alone:
  * queues between threads.
  */
 #ifndef WEIR_H
@@ -52,6 +53,7 @@
 #include <weir/schema.h>
 #include <weir/sharing.h>
 #include <weir/snapshot.h>
+#include <weir/spans.h>
 #include <weir/subscription.h>
 #include <weir/trace.h>
 #include <weir/transaction.h>

@@ -402,6 +402,13 @@ int wr_inspect_read(struct wr_inspect *in, uint32_t file, void *buffer, uint32_t
 int wr_inspect_open(struct wr_inspect *in, const char *dir,
 		    const struct weir_journal_visitor *visitor, struct weir_problem *reterr_problem)
 {
+	return wr_inspect_open_with(in, dir, visitor, false, reterr_problem);
+}
+
+int wr_inspect_open_with(struct wr_inspect *in, const char *dir,
+			 const struct weir_journal_visitor *visitor, bool subscriptions,
+			 struct weir_problem *reterr_problem)
+{
 	char reason[160] = "";
 	struct wr_storage_options options = {.dir = dir,
 					     .read_only = true,
@@ -409,7 +416,7 @@ int wr_inspect_open(struct wr_inspect *in, const char *dir,
 					     .ret_reason = reason,
 					     .reason_bytes = sizeof reason};
 
-	*in = (struct wr_inspect){0};
+	*in = (struct wr_inspect){.with_subscriptions = subscriptions};
 	weir_journal_visitor_init(&in->visitor);
 	if (dir == NULL || (visitor != NULL && visitor->struct_bytes != sizeof *visitor))
 		return problem(reterr_problem, -EINVAL,
@@ -440,6 +447,7 @@ void wr_inspect_close(struct wr_inspect *in)
 		in->storage->ops->fini(in->storage);
 	in->storage = NULL;
 	free(in->topics);
+	free(in->subscriptions);
 	wr_inspect_forget_producers(in);
 }
 

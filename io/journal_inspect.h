@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the two walks of <weir/journal.h> share: an opened directory, the names of topics and
- * producers, and how a verified batch becomes events. Private to io/journal_inspect.c,
- * io/journal_topics.c, io/journal_producers.c and io/journal_follow.c.
+ * What the walks of <weir/journal.h> and <weir/spans.h> share: an opened directory, the names of
+ * topics, producers and subscriptions, and how a verified batch becomes events. Private to the
+ * io/journal_*.c.
  *
  * Thread: one at a time for each struct.
  */
@@ -19,8 +19,16 @@
 struct wr_inspect_topic {
 	char name[WR_NAME_BYTES_MAX + 1]; /* "": not known */
 	uint32_t partitions;              /* that it was made with */
+	uint32_t partitions_max;          /* rows that a subscription has of it */
 	uint32_t map_count;
 	struct wr_topic_map maps[WR_TOPIC_MAPS_MAX];
+};
+
+struct wr_inspect_subscription {
+	char name[WR_NAME_BYTES_MAX + 1]; /* "": not known */
+	uint32_t topic_count;             /* 0: not known */
+	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
+	bool is_filtered; /* it has a filter, or had one */
 };
 
 struct wr_inspect {
@@ -31,6 +39,9 @@ struct wr_inspect {
 	uint32_t topic_count;
 	char **producers; /* names by id; NULL: not known */
 	uint32_t producer_count;
+	struct wr_inspect_subscription *subscriptions; /* by id; NULL: nobody asked for them */
+	uint32_t subscription_count;
+	bool with_subscriptions;
 	char detail[160];
 };
 
@@ -38,6 +49,10 @@ struct wr_inspect {
 int wr_inspect_open(struct wr_inspect *in, const char *dir,
 		    const struct weir_journal_visitor *visitor,
 		    struct weir_problem *reterr_problem);
+/* The same, and what there is of subscriptions. */
+int wr_inspect_open_with(struct wr_inspect *in, const char *dir,
+			 const struct weir_journal_visitor *visitor, bool subscriptions,
+			 struct weir_problem *reterr_problem);
 void wr_inspect_close(struct wr_inspect *in);
 
 /* Shows the records of a verified data batch: 0, or what the visitor returned. */
@@ -52,6 +67,15 @@ void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, 
 /* The partition of an event at seq. */
 uint32_t wr_inspect_partition(const struct wr_inspect_topic *topic, const struct wr_record *head,
 			      uint64_t seq);
+
+/* journal_subscriptions.c: where wr_inspect_open_with() asked for them. Of a checkpoint's catalog,
+ * behind its topics, and of its filters; and of a record, SUBSCRIPTION or FILTER. */
+void wr_inspect_subscriptions_section(struct wr_inspect *in, struct wr_cursor *c, uint32_t count);
+void wr_inspect_filters_section(struct wr_inspect *in, const uint8_t *bytes, uint32_t length_bytes);
+void wr_inspect_take_subscription(struct wr_inspect *in, const struct wr_record_view *view);
+/* Which partition a row of a subscription that follows partitions is; false: not known. */
+bool wr_inspect_row(const struct wr_inspect *in, uint32_t subscription, uint32_t row,
+		    uint32_t *ret_topic, uint32_t *ret_partition);
 
 /* journal_producers.c: names of a checkpoint's section, and of a record of that kind. */
 void wr_inspect_producers_section(struct wr_inspect *in, uint32_t version, const uint8_t *bytes,

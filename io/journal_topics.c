@@ -21,7 +21,7 @@
 
 /* Out of memory only costs a name. */
 static void add_topic(struct wr_inspect *in, uint32_t id, const void *name, size_t name_bytes,
-		      uint32_t partitions)
+		      uint32_t partitions, uint32_t partitions_max)
 {
 	if (id >= TOPICS_MAX || partitions == 0 || !wr_name_valid(name, name_bytes))
 		return;
@@ -38,6 +38,7 @@ static void add_topic(struct wr_inspect *in, uint32_t id, const void *name, size
 	memcpy(topic->name, name, name_bytes);
 	topic->name[name_bytes] = '\0';
 	topic->partitions = partitions;
+	topic->partitions_max = partitions_max;
 }
 
 /* A growth, of a checkpoint or a record: each is taken once, in order. */
@@ -82,21 +83,23 @@ static void read_catalog(struct wr_inspect *in, uint32_t version, const uint8_t 
 	struct wr_cursor c = wr_cursor_over(bytes, length_bytes);
 	uint32_t topic_count = wr_take_u32(&c);
 
-	wr_take_u32(&c); /* subscriptions */
+	uint32_t subscription_count = wr_take_u32(&c);
 	wr_take_u64(&c); /* next tag */
 	for (uint32_t id = 0; id < topic_count && !c.failed; id++) {
 		uint32_t name_bytes = wr_take_u32(&c);
-		uint32_t partitions = wr_take_u32(&c);
+		uint32_t partitions = wr_take_u32(&c), partitions_max = partitions;
 		wr_take_u32(&c); /* tag */
 		const uint8_t *name = wr_take(&c, name_bytes);
 		wr_take(&c, (size_t)partitions * 16);
 		if (version == CATALOG_VERSION_MAPS)
 			partitions = wr_take_u32(&c); /* that it was made with */
 		if (!c.failed)
-			add_topic(in, id, name, name_bytes, partitions);
+			add_topic(in, id, name, name_bytes, partitions, partitions_max);
 		if (version == CATALOG_VERSION_MAPS)
 			read_maps(in, id, &c);
 	}
+	if (in->with_subscriptions)
+		wr_inspect_subscriptions_section(in, &c, subscription_count);
 }
 
 static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t body_bytes)
@@ -111,6 +114,8 @@ static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t b
 			read_catalog(in, header.version, bytes, header.bytes);
 		else if (header.module == WR_SECTION_PRODUCERS)
 			wr_inspect_producers_section(in, header.version, bytes, header.bytes);
+		else if (header.module == WR_SECTION_FILTERS && in->with_subscriptions)
+			wr_inspect_filters_section(in, bytes, header.bytes);
 }
 
 /* Both files are read: ids are never given again, so the older one adds nothing wrong. */
@@ -150,10 +155,14 @@ void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, 
 
 	if (head->kind == WR_KIND_TOPIC && wr_record_view(head, head->bytes, &view) &&
 	    wr_control_topic_read(&view, &topic))
-		add_topic(in, head->topic, view.key, head->key_bytes, topic.partitions);
+		add_topic(in, head->topic, view.key, head->key_bytes, topic.partitions,
+			  topic.partitions_max != 0 ? topic.partitions_max : topic.partitions);
 	else if (head->kind == WR_KIND_PARTITION_MAP && wr_record_view(head, head->bytes, &view) &&
 		 wr_control_map_read(&view, &partitions))
 		add_map(in, head->topic, seq, partitions);
 	else if (head->kind == WR_KIND_PRODUCER)
 		wr_inspect_take_producer(in, head);
+	else if ((head->kind == WR_KIND_SUBSCRIPTION || head->kind == WR_KIND_FILTER) &&
+		 in->with_subscriptions && wr_record_view(head, head->bytes, &view))
+		wr_inspect_take_subscription(in, &view);
 }
