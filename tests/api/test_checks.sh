@@ -196,6 +196,8 @@ cp "$tree/include/weir/a.h" "$tree/include/weir/b.h"
 catches sources 'include/weir/b.h: not listed' 'a public header that is never installed'
 cp "$tree/core/log/a.c" "$tree/core/log/b.c"
 catches sources 'core/log/b.c: not listed' 'a source that is never built'
+echo 'Its files are `b*.c`.' >"$tree/core/log/README.md"
+catches sources 'core/log/a.c: core/log/README.md does not' 'a file that its folder does not speak of'
 echo dumped >"$tree/some.dump"
 catches sources 'some.dump: stands in the root' 'a file that came into the root by chance'
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Is every source built? Sources are listed one a line in the meson.build of their top folder, so a
 # file that nobody listed would never be compiled and its tests never run; a header that nobody
-# listed would not be installed. usage: sources.sh [ROOT]
+# listed would not be installed. And is it told where it stands? usage: sources.sh [ROOT]
 set -eu
 root=${1:-$(dirname "$0")/../..}
 cd "$root"
@@ -30,6 +30,23 @@ for file in $(find docs/examples -name '*.c' 2>/dev/null | LC_ALL=C sort); do
 		bad=$((bad + 1))
 	fi
 done
+# A folder whose README.md says what is where says it of each file: x.c or x.h, or a name with a *.
+for readme in $(find core io -name README.md 2>/dev/null | LC_ALL=C sort); do
+	folder=${readme%/README.md}
+	told=$(grep -o '`[A-Za-z0-9_*/]*\.[ch]`' "$readme" | tr -d '`' |
+		sed 's/\.[ch]$//; s/.*\///' | LC_ALL=C sort -u)
+	for file in "$folder"/*.[ch]; do
+		[ -f "$file" ] || continue
+		stem=${file##*/}
+		stem=${stem%.?}
+		for name in $told; do
+			# shellcheck disable=SC2254 # a * in the table stands for any letters
+			case $stem in $name) continue 2 ;; esac
+		done
+		echo "$file: $readme does not say what it does"
+		bad=$((bad + 1))
+	done
+done
 # And what has no place: the root is for these, and for what .gitignore names.
 for file in *; do
 	[ -f "$file" ] || continue
@@ -42,4 +59,4 @@ for file in *; do
 		;;
 	esac
 done
-[ "$bad" -eq 0 ] || { echo "sources: $bad file(s) are never built, or out of place"; exit 1; }
+[ "$bad" -eq 0 ] || { echo "sources: $bad file(s) are never built, told nowhere, or out of place"; exit 1; }
