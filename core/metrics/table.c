@@ -6,6 +6,9 @@
 #define NAME_BYTES 208u  /* of topics, subscriptions, producers: 200 at most */
 #define MEMBER_BYTES 64u /* 63 */
 #define NUMBER_BYTES 16u
+#define KIND_BYTES 24u    /* of alerts: "bridge_dead_letters" */
+#define BRIDGE_BYTES 104u /* 100 */
+#define ERROR_BYTES 256u
 
 const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 	[WR_SCOPE_PIPELINE] = {.name = "pipeline"},
@@ -24,8 +27,16 @@ const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 				     {"partition", NUMBER_BYTES}}},
 	[WR_SCOPE_ALERT] = {.name = "alert",
 			    .labels = {{"rule", MEMBER_BYTES},
-				       {"kind", NUMBER_BYTES},
-				       {"subscription", NAME_BYTES}}},
+				       {"kind", KIND_BYTES},
+				       {"subscription", NAME_BYTES},
+				       {"bridge", BRIDGE_BYTES}}},
+	[WR_SCOPE_BRIDGE] = {.name = "bridge",
+			     .labels = {{"bridge", BRIDGE_BYTES},
+					{"system", NUMBER_BYTES},
+					{"direction", NUMBER_BYTES},
+					{"subscription", NAME_BYTES}}},
+	[WR_SCOPE_BRIDGE_ERROR] = {.name = "bridge_error",
+				   .labels = {{"bridge", BRIDGE_BYTES}, {"text", ERROR_BYTES}}},
 	[WR_SCOPE_MEMBER] = {.name = "member",
 			     .labels = {{"subscription", NAME_BYTES}, {"member", MEMBER_BYTES}}},
 };

@@ -24,6 +24,8 @@ enum wr_metrics_scope_id {
 	WR_SCOPE_ROW, /* a partition of a subscription */
 	WR_SCOPE_MEMBER,
 	WR_SCOPE_ALERT,
+	WR_SCOPE_BRIDGE,
+	WR_SCOPE_BRIDGE_ERROR, /* the last one of a bridge, by its text */
 	WR_SCOPES,
 };
 
@@ -253,6 +255,45 @@ struct wr_metric_info {
 	M(ALERT, ALERT_AGE, GAUGE, WR_NS, "weir_alert_changed_seconds", "seconds",                 \
 	  "Since it was raised, or was over; 0: it never was.")
 
+#define WR_METRICS_BRIDGE(M)                                                                       \
+	M(BRIDGE, BRIDGE_STATE, GAUGE, 1, "weir_bridge_state", "",                                 \
+	  "1 connecting, 2 running, 3 paused, 4 retrying, 5 failed, 6 stopped.")                   \
+	M(BRIDGE, BRIDGE_STATE_AGE, GAUGE, WR_NS, "weir_bridge_state_seconds", "seconds",          \
+	  "Since it came into this state.")                                                        \
+	M(BRIDGE, BRIDGE_DOWN, GAUGE, WR_NS, "weir_bridge_down_seconds", "seconds",                \
+	  "Since it ran last, or was started; 0: it runs, or is paused or stopped.")               \
+	M(BRIDGE, BRIDGE_IDLE, GAUGE, WR_NS, "weir_bridge_idle_seconds", "seconds",                \
+	  "Since events moved last, or since it was started.")                                     \
+	M(BRIDGE, BRIDGE_EVENTS, COUNTER, 1, "weir_bridge_events", "events",                       \
+	  "Events that the other side has confirmed, or that are in the log, since its start.")    \
+	M(BRIDGE, BRIDGE_BYTES, COUNTER, 1, "weir_bridge_moved_bytes", "bytes",                    \
+	  "Bytes of these events: keys and payloads.")                                             \
+	M(BRIDGE, BRIDGE_REPEATS, COUNTER, 1, "weir_bridge_repeats", "events",                     \
+	  "Events that were there already, and were passed over.")                                 \
+	M(BRIDGE, BRIDGE_DEAD, COUNTER, 1, "weir_bridge_dead_letters", "events",                   \
+	  "Events and messages given up: put to the dead letters, rejected, or passed over.")      \
+	M(BRIDGE, BRIDGE_CONNECTIONS, COUNTER, 1, "weir_bridge_connections", "connections",        \
+	  "Times that it came to run.")                                                            \
+	M(BRIDGE, BRIDGE_RETRIES, COUNTER, 1, "weir_bridge_retries", "retries",                    \
+	  "Times that the other side was lost, or not reached, so that it is tried again.")        \
+	M(BRIDGE, BRIDGE_FAILURES, COUNTER, 1, "weir_bridge_failures", "failures",                 \
+	  "Times that it stopped until a person has looked.")                                      \
+	M(BRIDGE, BRIDGE_ATTEMPTS, GAUGE, 1, "weir_bridge_attempts", "attempts",                   \
+	  "Attempts that failed since it ran last.")                                               \
+	M(BRIDGE, BRIDGE_LAG_EVENTS, GAUGE, 1, "weir_bridge_lag_events", "events",                 \
+	  "A sink: its subscription's lag; a source: what waits on the other side, if known.")     \
+	M(BRIDGE, BRIDGE_LAG_AGE, GAUGE, WR_NS, "weir_bridge_lag_seconds", "seconds",              \
+	  "A sink: age of the oldest event of its subscription's lag.")
+
+#define WR_METRICS_BRIDGE_ERROR(M)                                                                 \
+	M(BRIDGE_ERROR, BRIDGE_ERROR_TIMES, GAUGE, 1, "weir_bridge_error_times", "times",          \
+	  "How often the bridge's last error came, one after the other.")                          \
+	M(BRIDGE_ERROR, BRIDGE_ERROR_FIRST, GAUGE, WR_NS,                                          \
+	  "weir_bridge_error_first_timestamp_seconds", "seconds",                                  \
+	  "When it came first of these times, since 1970.")                                        \
+	M(BRIDGE_ERROR, BRIDGE_ERROR_LAST, GAUGE, WR_NS,                                           \
+	  "weir_bridge_error_last_timestamp_seconds", "seconds", "When it came last, since 1970.")
+
 #define WR_METRICS(M)                                                                              \
 	WR_METRICS_PIPELINE(M)                                                                     \
 	WR_METRICS_ACK(M)                                                                          \
@@ -263,7 +304,9 @@ struct wr_metric_info {
 	WR_METRICS_SUBSCRIPTION(M)                                                                 \
 	WR_METRICS_ROW(M)                                                                          \
 	WR_METRICS_MEMBER(M)                                                                       \
-	WR_METRICS_ALERT(M)
+	WR_METRICS_ALERT(M)                                                                        \
+	WR_METRICS_BRIDGE(M)                                                                       \
+	WR_METRICS_BRIDGE_ERROR(M)
 
 #define WR_METRIC_ENUM(scope, id, kind, per_unit, name, unit, help) WR_METRIC_##id,
 enum wr_metric_id { WR_METRICS(WR_METRIC_ENUM) WR_METRIC_COUNT };

@@ -30,6 +30,14 @@ void wr_alert_skip(struct wr_alert_state *s)
 	s->pending = false;
 }
 
+void wr_alert_end(struct wr_alert_state *s, uint64_t now_ns)
+{
+	s->pending = false;
+	s->raised = false;
+	s->value = 0;
+	s->since_ns = now_ns;
+}
+
 uint64_t wr_alert_last_minute(struct wr_alert_window *w, uint64_t counter, uint64_t now_ns)
 {
 	uint64_t piece = now_ns / WR_ALERT_PIECE_NS;

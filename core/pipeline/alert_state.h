@@ -33,6 +33,8 @@ enum wr_alert_change wr_alert_look(struct wr_alert_state *s, const struct wr_ale
 				   uint64_t value, uint64_t now_ns);
 /* It is not known: what was about to change begins anew. */
 void wr_alert_skip(struct wr_alert_state *s);
+/* What it was raised for is gone: it is over, and its number is 0. */
+void wr_alert_end(struct wr_alert_state *s, uint64_t now_ns);
 
 /* How much a counter rose within the last minute, or since the first look. */
 struct wr_alert_window {

@@ -14,10 +14,16 @@
 #define EVENT_BYTES 1024u
 
 static const char *const kind_names[] = {
-	[WEIR_ALERT_LAG_EVENTS] = "lag_events",     [WEIR_ALERT_LAG_BYTES] = "lag_bytes",
-	[WEIR_ALERT_LAG_AGE] = "lag_age",           [WEIR_ALERT_PARKED] = "parked",
-	[WEIR_ALERT_DEAD_LETTERS] = "dead_letters", [WEIR_ALERT_LEASE_AGE] = "lease_age",
-	[WEIR_ALERT_FREE_BYTES] = "free_bytes",     [WEIR_ALERT_STUCK_AGE] = "stuck_age",
+	[WEIR_ALERT_LAG_EVENTS] = "lag_events",
+	[WEIR_ALERT_LAG_BYTES] = "lag_bytes",
+	[WEIR_ALERT_LAG_AGE] = "lag_age",
+	[WEIR_ALERT_PARKED] = "parked",
+	[WEIR_ALERT_DEAD_LETTERS] = "dead_letters",
+	[WEIR_ALERT_LEASE_AGE] = "lease_age",
+	[WEIR_ALERT_FREE_BYTES] = "free_bytes",
+	[WEIR_ALERT_STUCK_AGE] = "stuck_age",
+	[WEIR_ALERT_BRIDGE_DOWN] = "bridge_down",
+	[WEIR_ALERT_BRIDGE_DEAD_LETTERS] = "bridge_dead_letters",
 };
 
 static bool is_of_pipeline(enum weir_alert_kind kind)
@@ -25,19 +31,43 @@ static bool is_of_pipeline(enum weir_alert_kind kind)
 	return kind == WEIR_ALERT_FREE_BYTES || kind == WEIR_ALERT_STUCK_AGE;
 }
 
+static bool is_of_bridge(enum weir_alert_kind kind)
+{
+	return kind == WEIR_ALERT_BRIDGE_DOWN || kind == WEIR_ALERT_BRIDGE_DEAD_LETTERS;
+}
+
 /* ---- the rules ---- */
+
+/* NULL: whose number it looks at can be. */
+static const char *fault_of_whose(const struct weir_alert_rule *r)
+{
+	bool of_pipeline = is_of_pipeline(r->kind), of_bridge = is_of_bridge(r->kind);
+
+	if (r->subscription != NULL && of_pipeline)
+		return "its kind is of the pipeline, and not of a subscription";
+	if (r->subscription != NULL && of_bridge)
+		return "its kind is of a bridge, and not of a subscription";
+	if (r->bridge != NULL && !of_bridge)
+		return "its kind is not of a bridge";
+	if (r->subscription != NULL && !wr_name_valid(r->subscription, strlen(r->subscription)))
+		return "its subscription is no name";
+	if (r->bridge != NULL && (!wr_name_valid(r->bridge, strlen(r->bridge)) ||
+				  strlen(r->bridge) >= WR_BRIDGE_NAME_ROOM))
+		return "its bridge is no name";
+	return NULL;
+}
 
 static const char *fault_of(const struct weir_options *o, const struct weir_alert_rule *r)
 {
 	if (r->name == NULL || !wr_name_valid(r->name, strlen(r->name)) ||
 	    strlen(r->name) >= WEIR_ALERT_NAME_BYTES)
 		return "a name is 1 to 63 of letters, digits, '.', '_' and '-'";
-	if ((unsigned)r->kind < WEIR_ALERT_LAG_EVENTS || (unsigned)r->kind > WEIR_ALERT_STUCK_AGE)
+	if ((unsigned)r->kind < WEIR_ALERT_LAG_EVENTS ||
+	    (unsigned)r->kind > WEIR_ALERT_BRIDGE_DEAD_LETTERS)
 		return "not a kind of alert";
-	if (r->subscription != NULL && is_of_pipeline(r->kind))
-		return "its kind is of the pipeline, and not of a subscription";
-	if (r->subscription != NULL && !wr_name_valid(r->subscription, strlen(r->subscription)))
-		return "its subscription is no name";
+	const char *fault = fault_of_whose(r);
+	if (fault != NULL)
+		return fault;
 	if (r->kind == WEIR_ALERT_FREE_BYTES && o->dir == NULL)
 		return "free space is a journal's, and this pipeline has none";
 	if (r->kind == WEIR_ALERT_FREE_BYTES ? r->clear_at <= r->raise_at
@@ -77,6 +107,8 @@ int wr_alerts_check(const struct weir_options *o, struct weir_problem *problem)
 
 static uint32_t instances_of(const struct weir_options *o, const struct weir_alert_rule *r)
 {
+	if (is_of_bridge(r->kind))
+		return r->bridge != NULL ? 1 : WR_BRIDGE_PLACES;
 	return r->subscription != NULL || is_of_pipeline(r->kind) ? 1 : o->subscriptions_max;
 }
 
@@ -112,6 +144,8 @@ void wr_alerts_init(struct wr_alerts *a, const struct weir_options *o, uint8_t *
 		(void)snprintf(r->name, sizeof r->name, "%s", from->name);
 		(void)snprintf(r->subscription, sizeof r->subscription, "%s",
 			       from->subscription != NULL ? from->subscription : "");
+		(void)snprintf(r->bridge, sizeof r->bridge, "%s",
+			       from->bridge != NULL ? from->bridge : "");
 		r->first = first;
 		r->count = instances_of(o, from);
 		first += r->count;
@@ -187,36 +221,64 @@ static bool number_of(struct weir_pipeline *p, struct wr_alert *alert, enum weir
 	case WEIR_ALERT_STUCK_AGE:
 		*ret_value = p->metrics->stuck_ns;
 		return true;
+	case WEIR_ALERT_BRIDGE_DOWN:
+	case WEIR_ALERT_BRIDGE_DEAD_LETTERS:
+		break; /* number_of_bridge() */
 	}
 	return false;
 }
 
+static uint64_t number_of_bridge(struct wr_alert *alert, enum weir_alert_kind kind,
+				 const struct wr_bridge_told *told, uint64_t now_ns)
+{
+	if (kind == WEIR_ALERT_BRIDGE_DEAD_LETTERS)
+		return wr_alert_last_minute(&alert->window, told->dead_letters, now_ns);
+	return told->down_ns != 0 && now_ns > told->down_ns ? now_ns - told->down_ns : 0;
+}
+
 /* ---- telling ---- */
+
+/* Whose number it was: names, "" where it is of none. */
+struct whose {
+	const char *subscription;
+	const char *bridge;
+};
+
+/* A name in quotes, or null: it needs no escapes. */
+static const char *json_name(char to[WR_NAME_BYTES_MAX + 3], const char *name)
+{
+	if (name[0] == '\0')
+		return "null";
+	(void)snprintf(to, WR_NAME_BYTES_MAX + 3, "\"%s\"", name);
+	return to;
+}
 
 /* As an event of its topic, by a buffer of the shared lane: this step waits for nobody. */
 static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		    const struct wr_alert_told *told, const char *subscription)
+		    const struct wr_alert_told *told, const struct whose *whose)
 {
 	const char *topic = p->metrics->alert_topic;
 	char key[WEIR_ALERT_NAME_BYTES + WR_NAME_BYTES_MAX + 2], payload[EVENT_BYTES];
+	char subscription[WR_NAME_BYTES_MAX + 3], bridge[WR_NAME_BYTES_MAX + 3];
+	const char *name = whose->bridge[0] != '\0' ? whose->bridge : whose->subscription;
 	struct weir_event event = {.key = key, .payload = payload};
 	const struct wr_measure by = {.bytes_max = p->shared.buffer_bytes, .no_cause = true};
 	const struct weir_event *of = &event;
 	struct wr_encoding encoding;
 	struct wr_caused caused;
-	const char *quote = subscription[0] != '\0' ? "\"" : "";
 
 	event.key_bytes = (size_t)snprintf(key, sizeof key, "%s%s%s", rule->name,
-					   subscription[0] != '\0' ? "/" : "", subscription);
+					   name[0] != '\0' ? "/" : "", name);
 	event.payload_bytes = (size_t)snprintf(
 		payload, sizeof payload,
-		"{\"alert\":\"%s\",\"kind\":\"%s\",\"subscription\":%s%s%s,\"state\":\"%s\","
-		"\"value\":%llu,\"raise_at\":%llu,\"clear_at\":%llu,\"time_ns\":%llu}",
-		rule->name, kind_names[rule->marks.kind], quote,
-		subscription[0] != '\0' ? subscription : "null", quote,
-		told->raised ? "raised" : "cleared", (unsigned long long)told->value,
-		(unsigned long long)rule->marks.raise_at, (unsigned long long)rule->marks.clear_at,
-		(unsigned long long)told->wall_ns);
+		"{\"alert\":\"%s\",\"kind\":\"%s\",\"subscription\":%s,\"state\":\"%s\","
+		"\"value\":%llu,\"raise_at\":%llu,\"clear_at\":%llu,\"time_ns\":%llu,"
+		"\"bridge\":%s}",
+		rule->name, kind_names[rule->marks.kind],
+		json_name(subscription, whose->subscription), told->raised ? "raised" : "cleared",
+		(unsigned long long)told->value, (unsigned long long)rule->marks.raise_at,
+		(unsigned long long)rule->marks.clear_at, (unsigned long long)told->wall_ns,
+		json_name(bridge, whose->bridge));
 	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic)) {
 		if (!p->metrics->alerts.told_no_topic)
 			wr_metrics_say(p, WEIR_E_UNKNOWN_NAME,
@@ -241,13 +303,14 @@ static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 }
 
 static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		 const struct wr_alert *alert, const char *subscription)
+		 const struct wr_alert *alert, const struct whose *whose)
 {
 	const struct weir_options *o = &p->options;
 	const struct weir_alert told = {
 		.rule = rule->name,
 		.kind = rule->marks.kind,
-		.subscription = subscription[0] != '\0' ? subscription : NULL,
+		.subscription = whose->subscription[0] != '\0' ? whose->subscription : NULL,
+		.bridge = whose->bridge[0] != '\0' ? whose->bridge : NULL,
 		.raised = alert->state.raised,
 		.value = alert->state.value,
 		.raise_at = rule->marks.raise_at,
@@ -258,10 +321,11 @@ static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 }
 
 static void put_metrics(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t index,
-			const struct wr_alert *alert, const char *subscription, uint64_t now_ns)
+			const struct wr_alert *alert, const struct whose *whose, uint64_t now_ns)
 {
 	struct wr_metrics *m = &p->metrics->cells;
-	const char *labels[] = {rule->name, kind_names[rule->marks.kind], subscription};
+	const char *labels[] = {rule->name, kind_names[rule->marks.kind], whose->subscription,
+				whose->bridge};
 	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_ALERT, index, labels, false);
 
 	if (slot == NULL)
@@ -297,11 +361,11 @@ static void put_off(struct weir_pipeline *p, struct wr_alert *alert)
 }
 
 static void publish_untold(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-			   struct wr_alert *alert, const char *subscription)
+			   struct wr_alert *alert, const struct whose *whose)
 {
 	uint32_t done = 0;
 
-	while (done < alert->untold_count && publish(p, rule, &alert->untold[done], subscription))
+	while (done < alert->untold_count && publish(p, rule, &alert->untold[done], whose))
 		done++;
 	alert->untold_count -= done;
 	if (done > 0)
@@ -309,22 +373,74 @@ static void publish_untold(struct weir_pipeline *p, const struct wr_alert_rule *
 			alert->untold_count * sizeof alert->untold[0]);
 }
 
+/* It was raised, or is over: who wants to know is told. */
+static void change(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+		   struct wr_alert *alert, const struct whose *whose)
+{
+	tell(p, rule, alert, whose);
+	if (p->metrics->alert_topic[0] != '\0')
+		put_off(p, alert);
+}
+
 static void look(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t instance,
 		 uint32_t id, const char *subscription, uint64_t now_ns)
 {
 	uint32_t index = rule->first + instance;
 	struct wr_alert *alert = &p->metrics->alerts.alerts[index];
+	const struct whose whose = {.subscription = subscription, .bridge = ""};
 	uint64_t value = 0;
 
-	if (!number_of(p, alert, rule->marks.kind, id, now_ns, &value)) {
+	if (!number_of(p, alert, rule->marks.kind, id, now_ns, &value))
 		wr_alert_skip(&alert->state);
-	} else if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING) {
-		tell(p, rule, alert, subscription);
-		if (p->metrics->alert_topic[0] != '\0')
-			put_off(p, alert);
+	else if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING)
+		change(p, rule, alert, &whose);
+	publish_untold(p, rule, alert, &whose);
+	put_metrics(p, rule, index, alert, &whose, now_ns);
+}
+
+/*
+ * A bridge's: an instance is of the bridge that has its place, by name. When that one is gone, or
+ * another has taken its place, what was raised is over, and is told before the next one begins.
+ */
+static void look_at_bridge(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+			   uint32_t instance, const struct wr_bridge_told *told, uint64_t now_ns)
+{
+	uint32_t index = rule->first + instance;
+	struct wr_alert *alert = &p->metrics->alerts.alerts[index];
+	bool is_new = alert->bridge[0] == '\0';
+	bool is_there = told != NULL && (is_new || strcmp(alert->bridge, told->name) == 0);
+	const struct whose whose = {.subscription = "", .bridge = alert->bridge};
+
+	if (!is_there && is_new)
+		return;
+	if (is_there && told->number != alert->bridge_number) {
+		memcpy(alert->bridge, told->name, sizeof alert->bridge);
+		alert->bridge_number = told->number;
+		alert->window = (struct wr_alert_window){.begun = false};
 	}
-	publish_untold(p, rule, alert, subscription);
-	put_metrics(p, rule, index, alert, subscription, now_ns);
+	if (is_there) {
+		uint64_t value = number_of_bridge(alert, rule->marks.kind, told, now_ns);
+		if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING)
+			change(p, rule, alert, &whose);
+	} else if (alert->state.raised) {
+		wr_alert_end(&alert->state, now_ns);
+		change(p, rule, alert, &whose);
+	}
+	publish_untold(p, rule, alert, &whose);
+	put_metrics(p, rule, index, alert, &whose, now_ns);
+	if (!is_there && alert->untold_count == 0) {
+		memset(alert, 0, sizeof *alert);
+		wr_metrics_drop(&p->metrics->cells, WR_SCOPE_ALERT, index);
+	}
+}
+
+static void look_at_bridges(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+			    uint64_t now_ns)
+{
+	if (rule->bridge[0] != '\0')
+		look_at_bridge(p, rule, 0, wr_bridges_find(p, rule->bridge), now_ns);
+	for (uint32_t i = 0; rule->bridge[0] == '\0' && i < WR_BRIDGE_PLACES; i++)
+		look_at_bridge(p, rule, i, wr_bridges_at(p, i), now_ns);
 }
 
 void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
@@ -336,6 +452,10 @@ void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
 	p->metrics->stuck_ns = stuck_age(p, now_ns);
 	for (uint32_t i = 0; i < a->rule_count; i++) {
 		const struct wr_alert_rule *rule = &a->rules[i];
+		if (is_of_bridge(rule->marks.kind)) {
+			look_at_bridges(p, rule, now_ns);
+			continue;
+		}
 		if (is_of_pipeline(rule->marks.kind)) {
 			look(p, rule, 0, 0, "", now_ns);
 			continue;

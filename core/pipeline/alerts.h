@@ -7,6 +7,7 @@
 #define WR_PIPELINE_ALERTS_H
 
 #include "core/pipeline/alert_state.h"
+#include "core/pipeline/bridge_cells.h"
 #include "core/pipeline/pipeline.h"
 
 /* A rule, copied from the options. */
@@ -14,6 +15,7 @@ struct wr_alert_rule {
 	struct wr_alert_marks marks;
 	char name[WEIR_ALERT_NAME_BYTES];
 	char subscription[WR_NAME_BYTES_MAX + 1]; /* "": of each */
+	char bridge[WR_BRIDGE_NAME_ROOM];         /* the same */
 	uint32_t first;                           /* of its instances */
 	uint32_t count;
 };
@@ -28,10 +30,12 @@ struct wr_alert_told {
 /* As many wait for room; behind them raised and over cancel out: the state of the end is told. */
 #define WR_ALERT_UNTOLD 16u
 
-/* A rule for one subscription, or of the pipeline. */
+/* A rule for one subscription, one bridge, or of the pipeline. */
 struct wr_alert {
 	struct wr_alert_state state;
 	struct wr_alert_window window;
+	char bridge[WR_BRIDGE_NAME_ROOM]; /* "": none yet, or not of one */
+	uint64_t bridge_number;           /* of the one that was looked at last */
 	/* Its changes that are still to be published, the oldest first. */
 	struct wr_alert_told untold[WR_ALERT_UNTOLD];
 	uint32_t untold_count;

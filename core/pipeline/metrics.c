@@ -24,12 +24,14 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 			[WR_SCOPE_ROW] = (uint64_t)o->subscriptions_max * o->partitions_max,
 			[WR_SCOPE_MEMBER] = o->members_max,
 			[WR_SCOPE_ALERT] = wr_alerts_count(o),
+			[WR_SCOPE_BRIDGE] = WR_BRIDGE_PLACES,
+			[WR_SCOPE_BRIDGE_ERROR] = WR_BRIDGE_PLACES,
 		}};
 	wr_metrics_lay_out(&limits, ret_layout);
 }
 
 struct layout {
-	size_t info, times, producers, members, alerts, total;
+	size_t info, times, producers, members, alerts, bridges, total;
 };
 
 static struct layout layout_of(const struct weir_options *o)
@@ -40,6 +42,7 @@ static struct layout layout_of(const struct weir_options *o)
 	l.producers = wr_add_part(&l.total, o->producers_max * sizeof(uint64_t));
 	l.members = wr_add_part(&l.total, o->members_max * sizeof(uint64_t));
 	l.alerts = wr_add_part(&l.total, wr_alerts_bytes(o));
+	l.bridges = wr_add_part(&l.total, sizeof(struct wr_bridge_places));
 	return l;
 }
 
@@ -411,6 +414,7 @@ static void put_all(struct weir_pipeline *p, uint64_t now_ns)
 		put_times(p, &pm->times[i]);
 		put_member(p, i, now_ns);
 	}
+	wr_bridges_put(p, now_ns);
 	/* Who counts begins anew with what is timed: sampler.h. */
 	wr_store_relaxed(&p->round, (uint32_t)(pm->cells.rounds + 1));
 	if (!pm->closed)
@@ -460,6 +464,7 @@ int wr_metrics_open(struct weir_pipeline *p)
 	p->metrics->times = (void *)(at + l.times);
 	p->metrics->producers = (void *)(at + l.producers);
 	p->metrics->members = (void *)(at + l.members);
+	p->metrics->bridges = (void *)(at + l.bridges);
 	for (uint32_t i = 0; i < o->members_max; i++) {
 		wr_spsc_init(&p->metrics->times[i].ring, WR_TIME_SAMPLES);
 		p->members[i].times = &p->metrics->times[i];

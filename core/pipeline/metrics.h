@@ -13,6 +13,7 @@
 #include "core/base/pause.h"
 #include "core/metrics/cells.h"
 #include "core/pipeline/alerts.h"
+#include "core/pipeline/bridge_cells.h"
 #include "core/pipeline/pipeline.h"
 
 #define WR_METRICS_INTERVAL_NS 100000000u
@@ -25,6 +26,7 @@ struct wr_pipeline_metrics {
 	bool free_is_known;
 	uint64_t stuck_ns; /* for how long nothing moves that should */
 	struct wr_alerts alerts;
+	struct wr_bridge_places *bridges;
 	char alert_topic[WR_NAME_BYTES_MAX + 1]; /* "": none */
 	wr_spinlock lock;                        /* of the errors, and of the round beside them */
 	bool closed;

@@ -12,14 +12,16 @@
  * metrics (weir_alert_firing and its kin, of objects "alert"); and by `weir status`, which shows
  * those.
  *
- * The event: its key is RULE or RULE/SUBSCRIPTION, its payload a JSON object with the fields
- * "alert", "kind", "subscription" (null: it is of none), "state" ("raised" or "cleared"), "value",
- * "raise_at", "clear_at" and "time_ns" (wall clock, when it changed). Each change is handed over
- * once, in order; while there is no room up to 16 of a rule wait for it, and where more come, the
- * oldest raise and its end go, which the table of errors says. Where no topic of the name exists,
- * or the event cannot be one of it, the table of errors says so. What the log's writer refuses (a
- * full disk, a schema of the topic) is told nowhere: the callback and the metrics are, all the
- * same.
+ * The event: its key is RULE, RULE/SUBSCRIPTION or RULE/BRIDGE, its payload a JSON object with the
+ * fields "alert", "kind", "subscription" (null: it is of none), "state" ("raised" or "cleared"),
+ * "value", "raise_at", "clear_at", "time_ns" (wall clock, when it changed) and "bridge" (null: of
+ * none). Each change is handed over once, in order; while there is no room up to 16 of a rule wait
+ * for it, and where more come, the oldest raise and its end go, which the table of errors says.
+ * Where no topic of the name exists, or the event cannot be one of it, the table of errors says so.
+ * What the log's writer refuses (a full disk, a schema of the topic) is told nowhere: the callback
+ * and the metrics are, all the same.
+ *
+ * A bridge that is stopped has no trouble any more: what was raised of it is over at once.
  *
  * Rules are looked at every 100 ms, by the group step, on the clock that never jumps.
  */
@@ -49,23 +51,31 @@ enum weir_alert_kind {
 	WEIR_ALERT_STUCK_AGE = 8,  /**< ns for which the writer took nothing though lanes held
 	                                something and it was not held back, or nothing became
 	                                durable though something waited for that */
+	/* of a bridge (bridge.h) */
+	WEIR_ALERT_BRIDGE_DOWN = 9,          /**< ns since it ran last, or was started; none while
+	                                          it runs, is paused or stopped */
+	WEIR_ALERT_BRIDGE_DEAD_LETTERS = 10, /**< events and messages that it gave up in the last
+	                                          minute */
 };
 
 struct weir_alert_rule {
 	const char *name; /**< 1..63 of [A-Za-z0-9._-], unlike any other rule's */
 	enum weir_alert_kind kind;
 	const char *subscription; /**< of this one, which may be made later; NULL: of each. Of the
-	                               pipeline's kinds NULL */
-	uint64_t raise_at;        /**< a number of events, bytes or ns */
-	uint64_t clear_at;        /**< less than raise_at; with FREE_BYTES more */
-	uint64_t hold_ns;         /**< 0 .. an hour */
+	                               other kinds NULL */
+	const char *bridge; /**< of this one, which may be started later; NULL: of each. Of the
+	                               other kinds NULL */
+	uint64_t raise_at;  /**< a number of events, bytes or ns */
+	uint64_t clear_at;  /**< less than raise_at; with FREE_BYTES more */
+	uint64_t hold_ns;   /**< 0 .. an hour */
 };
 
 /** A rule was raised, or it is over. */
 struct weir_alert {
 	const char *rule;
 	enum weir_alert_kind kind;
-	const char *subscription; /**< NULL: of the pipeline */
+	const char *subscription; /**< NULL: of the pipeline, or of a bridge */
+	const char *bridge;       /**< NULL: of the pipeline, or of a subscription */
 	bool raised;              /**< false: it is over */
 	uint64_t value;
 	uint64_t raise_at;

@@ -175,16 +175,19 @@ int weir_bridge_start(struct weir_pipeline *pipeline, const struct weir_bridge_o
 	rc = wr_bridge_positions_init(b, reterr_problem);
 	if (rc < 0)
 		goto fail_positions;
+	wr_bridge_told_begin(b);
 	wr_bridge_files_look(b, true);
 	if (!options->manual)
 		rc = start_thread(b);
 	if (rc < 0) {
 		(void)refuse(reterr_problem, rc, "thread", "no thread can be made for it");
-		goto fail_positions;
+		goto fail_thread;
 	}
 	*ret_bridge = b;
 	return 0;
 
+fail_thread:
+	wr_bridge_told_end(b);
 fail_positions:
 	wr_bridge_positions_fini(b);
 	wr_bridge_files_give(b);
@@ -220,6 +223,7 @@ int weir_bridge_stop(struct weir_bridge *bridge)
 	if (bridge->ops.destroy != NULL)
 		bridge->ops.destroy(bridge->options.self);
 	wr_bridge_positions_fini(bridge);
+	wr_bridge_told_end(bridge);
 	wr_bridge_files_look(bridge, true);
 	wr_bridge_files_give(bridge);
 	(void)pthread_mutex_destroy(&bridge->lock);
@@ -323,7 +327,7 @@ static void say_why(struct weir_bridge *bridge, const char *format, va_list list
 {
 	(void)pthread_mutex_lock(&bridge->lock);
 	(void)vsnprintf(bridge->shown.why, sizeof bridge->shown.why, format, list);
-	bridge->shown_changed = true;
+	wr_bridge_shown_changed(bridge);
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
@@ -349,7 +353,7 @@ void weir_bridge_note(struct weir_bridge *bridge, const char *text)
 {
 	(void)pthread_mutex_lock(&bridge->lock);
 	(void)snprintf(bridge->shown.why, sizeof bridge->shown.why, "%s", text);
-	bridge->shown_changed = true;
+	wr_bridge_shown_changed(bridge);
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
@@ -360,14 +364,16 @@ void weir_bridge_count(struct weir_bridge *bridge, uint64_t events, uint64_t byt
 	bridge->shown.events += events;
 	bridge->shown.bytes += bytes;
 	bridge->shown.repeats += repeats;
-	bridge->shown_changed = true;
+	wr_bridge_shown_changed(bridge);
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
 void weir_bridge_lag(struct weir_bridge *bridge, uint64_t events)
 {
 	(void)pthread_mutex_lock(&bridge->lock);
-	bridge->shown_changed |= bridge->shown.lag_events != events;
+	bool is_new = bridge->shown.lag_events != events;
 	bridge->shown.lag_events = events;
+	if (is_new)
+		wr_bridge_shown_changed(bridge);
 	(void)pthread_mutex_unlock(&bridge->lock);
 }

@@ -4,8 +4,9 @@
  * state_files.c shows it to others, position.c has the runs of a source, dead.c the dead letters.
  *
  * `lock` guards what others look at and what they ask for: all of `shown`, `asked`. Everything else
- * is the thread's that runs the driver. No atomics: nothing here is on the path of an event but
- * weir_bridge_count(), once for many of them.
+ * is the thread's that runs the driver. What it shows it also tells the metrics, by cells of its
+ * own that the group step copies (core/pipeline/bridge_cells.h): told.c. No atomics but those:
+ * nothing here is on the path of an event but weir_bridge_count(), once for many of them.
  */
 #ifndef WR_IO_BRIDGE_BRIDGE_H
 #define WR_IO_BRIDGE_BRIDGE_H
@@ -16,6 +17,8 @@
 
 #include <weir/bridge.h>
 #include <weir/producer.h>
+
+#include "core/pipeline/bridge_cells.h"
 
 #define WR_BRIDGE_NAME_BYTES 101u
 #define WR_BRIDGE_KEYS_MAX 65536u
@@ -79,6 +82,8 @@ struct weir_bridge {
 	} asked;
 	struct weir_bridge_status shown;
 	bool shown_changed;
+	struct wr_bridge_place *place; /* NULL: it has none */
+	struct wr_bridge_told told;    /* what the place has, or is about to */
 };
 
 uint64_t wr_bridge_now_ns(void);
@@ -88,6 +93,16 @@ int wr_bridge_life_step(struct weir_bridge *b, uint64_t timeout_ns);
 /* Drains and leaves both sides. */
 void wr_bridge_life_end(struct weir_bridge *b);
 bool wr_bridge_is_asked_to_rest(struct weir_bridge *b);
+
+/* told.c: what the metrics know of it. Nothing happens without a place. */
+void wr_bridge_told_begin(struct weir_bridge *b);
+void wr_bridge_told_end(struct weir_bridge *b);
+/* `shown` has changed: files and metrics follow. The lock is held. */
+void wr_bridge_shown_changed(struct weir_bridge *b);
+/* It runs. */
+void wr_bridge_told_connected(struct weir_bridge *b);
+/* It has an error, with the text that is shown: it is lost, or (is_final) has failed. */
+void wr_bridge_told_error(struct weir_bridge *b, bool is_final);
 
 /* state_files.c. Nothing happens without a state_dir. */
 int wr_bridge_files_take(struct weir_bridge *b, struct weir_problem *problem);

@@ -37,7 +37,7 @@ void weir_bridge_count_dead(struct weir_bridge *bridge, uint64_t events)
 {
 	(void)pthread_mutex_lock(&bridge->lock);
 	bridge->shown.dead_letters += events;
-	bridge->shown_changed = true;
+	wr_bridge_shown_changed(bridge);
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 

@@ -45,7 +45,7 @@ static void enter(struct weir_bridge *b, enum weir_bridge_state state)
 	if (is_new) {
 		b->shown.state = state;
 		b->shown.since_us = wall_us();
-		b->shown_changed = true;
+		wr_bridge_shown_changed(b);
 	}
 	memcpy(why, b->shown.why, sizeof why);
 	(void)pthread_mutex_unlock(&b->lock);
@@ -132,6 +132,9 @@ static void take_fault(struct weir_bridge *b, int rc)
 {
 	uint64_t now = wr_bridge_now_ns();
 	leave(b);
+	(void)pthread_mutex_lock(&b->lock);
+	wr_bridge_told_error(b, rc == WEIR_BRIDGE_GIVE_UP);
+	(void)pthread_mutex_unlock(&b->lock);
 	if (rc == WEIR_BRIDGE_GIVE_UP) {
 		enter(b, WEIR_BRIDGE_FAILED);
 		return;
@@ -165,6 +168,7 @@ static void connect_both(struct weir_bridge *b)
 	(void)pthread_mutex_lock(&b->lock);
 	b->shown.attempts = 0;
 	b->shown.why[0] = '\0';
+	wr_bridge_told_connected(b);
 	(void)pthread_mutex_unlock(&b->lock);
 	enter(b, WEIR_BRIDGE_RUNNING);
 }

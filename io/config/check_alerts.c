@@ -6,6 +6,21 @@
 
 #include "io/config/check.h"
 
+/* A program may start bridges of its own: one that the file does not have is told, not refused. */
+static void check_bridge(struct wr_config_findings *findings, const struct wr_config_values *values,
+			 const struct wr_config_alert *a, const struct wr_config_node *item)
+{
+	const struct wr_config_bridge *all = values->bridges.items;
+
+	for (uint32_t i = 0; i < values->bridges.count; i++)
+		if (all[i].name != NULL && strcmp(all[i].name, a->bridge) == 0)
+			return;
+	(void)wr_config_warning(findings, wr_config_item_place(findings, item, "bridge"),
+				"the file has no bridge \"%s\": this rule waits for one that a "
+				"program starts",
+				a->bridge);
+}
+
 static void check_alert(struct wr_config_findings *findings, const struct wr_config_node *root,
 			const struct wr_config_values *values, const struct wr_config_alert *a,
 			const struct wr_config_node *item)
@@ -24,10 +39,17 @@ static void check_alert(struct wr_config_findings *findings, const struct wr_con
 			       "two marks, so that a number that swings around one "
 			       "of them does not raise it again and again");
 	}
+	bool is_of_bridge = a->kind >= WEIR_ALERT_BRIDGE_DOWN;
 	if (a->subscription != NULL && a->kind >= WEIR_ALERT_FREE_BYTES)
-		(void)wr_config_error(findings,
-				      wr_config_item_place(findings, item, "subscription"),
-				      "this number is of the pipeline, and not of a subscription");
+		(void)wr_config_error(
+			findings, wr_config_item_place(findings, item, "subscription"),
+			is_of_bridge ? "this number is of a bridge, and not of a subscription"
+				     : "this number is of the pipeline, and not of a subscription");
+	if (a->bridge != NULL && !is_of_bridge)
+		(void)wr_config_error(findings, wr_config_item_place(findings, item, "bridge"),
+				      "this number is not of a bridge");
+	else if (a->bridge != NULL)
+		check_bridge(findings, values, a, item);
 	if (is_free && values->options.dir == NULL && wr_config_child(root, "journal") == NULL)
 		(void)wr_config_error(findings, wr_config_item_place(findings, item, "when"),
 				      "free space is a journal's, and there is none");

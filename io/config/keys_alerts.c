@@ -67,9 +67,16 @@ static const struct wr_config_key kind_keys[] = {
 	{.name = "stuck_age",
 	 SAME_STRUCT(age_marks),
 	 .doc = "For how long the writer or the journal has not moved though it should"},
+	{.name = "bridge_down",
+	 SAME_STRUCT(age_marks),
+	 .doc = "Since a bridge ran last, or was started, while it is neither paused nor stopped"},
+	{.name = "bridge_dead_letters",
+	 SAME_STRUCT(count_marks),
+	 .doc = "Events and messages that a bridge gave up in the last minute"},
 	{0},
 };
-_Static_assert(sizeof kind_keys / sizeof *kind_keys == WEIR_ALERT_STUCK_AGE + 1, "a key a kind");
+_Static_assert(sizeof kind_keys / sizeof *kind_keys == WEIR_ALERT_BRIDGE_DEAD_LETTERS + 1,
+	       "a key a kind");
 static const struct wr_config_section kind_section = {.keys = kind_keys};
 
 static const struct wr_config_key alert_keys[] = {
@@ -91,6 +98,12 @@ static const struct wr_config_key alert_keys[] = {
 	 .max = 200,
 	 .absent = "each",
 	 .doc = "Of which subscription"},
+	{.name = "bridge",
+	 ALERT(bridge),
+	 .type = WR_CONFIG_NAME,
+	 .max = 100,
+	 .absent = "each",
+	 .doc = "Of which bridge"},
 	{.name = "hold",
 	 ALERT(hold_ns),
 	 .type = WR_CONFIG_DURATION,

@@ -115,6 +115,7 @@ static bool make_alerts(struct weir_config *config)
 			.name = from[i].name,
 			.kind = (enum weir_alert_kind)from[i].kind,
 			.subscription = from[i].subscription,
+			.bridge = from[i].bridge,
 			.raise_at = from[i].raise_at,
 			.clear_at = from[i].clear_at,
 			.hold_ns = from[i].hold_ns,

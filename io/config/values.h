@@ -225,6 +225,7 @@ struct wr_config_binding {
 struct wr_config_alert {
 	const char *name;
 	const char *subscription; /* NULL: each */
+	const char *bridge;       /* the same */
 	unsigned kind;            /* enum weir_alert_kind */
 	uint64_t raise_at, clear_at;
 	uint64_t hold_ns;

@@ -7,6 +7,8 @@
  * metrics comes with each file, so that what a newer pipeline counts is shown, too; where two files
  * disagree about a metric, the first one is believed. Of a pipeline that is gone only that is told.
  *
+ * A label "text" is left out: texts have numbers in them, and would make a series each.
+ *
  * Buckets of a histogram are sixteen to each power of two in the file, and one here.
  */
 #include <errno.h>
@@ -69,6 +71,8 @@ static void labels(const struct exposition *x, const struct wr_http_pipeline *on
 	wr_http_text_say(x->to, "{pipeline=\"");
 	escape(x->to, one->label, true);
 	for (uint32_t i = 0; i < object->label_count; i++) {
+		if (strcmp(object->label_names[i], "text") == 0)
+			continue;
 		wr_http_text_format(x->to, "\",%s=\"", object->label_names[i]);
 		escape(x->to, object->label_values[i], true);
 	}

@@ -25,7 +25,8 @@ static void number(struct wr_http_text *to, uint64_t n, uint64_t per_unit)
 	if (per_unit <= 1)
 		wr_http_text_format(to, "%" PRIu64, n);
 	else
-		wr_http_text_format(to, "%.9g", (double)n / (double)per_unit);
+		/* Of a time since 1970 down to ten milliseconds. */
+		wr_http_text_format(to, "%.12g", (double)n / (double)per_unit);
 }
 
 static void write_histogram(struct wr_http_text *to, const struct weir_metrics *metrics,

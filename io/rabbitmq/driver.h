@@ -65,6 +65,7 @@ struct wr_rabbit_pending {
 	uint64_t ticket;
 	uint64_t tag;
 	uint32_t bytes;
+	bool is_dead; /* a dead letter */
 };
 
 struct wr_rabbit_source {
@@ -76,11 +77,11 @@ struct wr_rabbit_source {
 	uint32_t first;
 	uint32_t count;
 	uint64_t ack_tag; /* everything up to it is durable, and to be acknowledged; 0: none */
-	uint64_t events, bytes, repeats; /* since they were counted */
-	uint32_t careful;                /* deliveries that are taken one at a time */
-	bool handed_over;                /* careful: the message in hand is on its way */
-	int refused;                     /* code of the first refusal since open; 0: none */
-	uint64_t asked_ns;               /* when the queue's length was asked for last */
+	uint64_t events, bytes, repeats, dead; /* since they were counted */
+	uint32_t careful;                      /* deliveries that are taken one at a time */
+	bool handed_over;                      /* careful: the message in hand is on its way */
+	int refused;                           /* code of the first refusal since open; 0: none */
+	uint64_t asked_ns;                     /* when the queue's length was asked for last */
 };
 
 struct weir_rabbitmq {

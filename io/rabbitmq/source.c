@@ -28,7 +28,9 @@ static void answered(void *context, const struct weir_ack_range *range)
 			s->refused = range->code;
 			return;
 		}
-		if (range->code == WEIR_E_DUPLICATE) {
+		if (p->is_dead) {
+			s->dead++;
+		} else if (range->code == WEIR_E_DUPLICATE) {
 			s->repeats++;
 		} else {
 			s->events++;
@@ -54,7 +56,9 @@ static int acknowledge(struct weir_rabbitmq *r, struct weir_bridge *bridge)
 	if (rc > 0) {
 		s->ack_tag = 0;
 		weir_bridge_count(bridge, s->events, s->bytes, s->repeats);
-		s->events = s->bytes = s->repeats = 0;
+		if (s->dead > 0)
+			weir_bridge_count_dead(bridge, s->dead);
+		s->events = s->bytes = s->repeats = s->dead = 0;
 	}
 	if (rc < 0 || s->refused == 0 || s->handed_over || s->ack_tag != 0)
 		return rc;

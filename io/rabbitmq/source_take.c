@@ -14,11 +14,12 @@ static bool is_for_later(int code)
 	       code == WEIR_E_NO_ROOM;
 }
 
-static void remember(struct wr_rabbit_source *s, uint64_t ticket, uint64_t tag, uint64_t bytes)
+static void remember(struct wr_rabbit_source *s, uint64_t ticket, uint64_t tag, uint64_t bytes,
+		     bool is_dead)
 {
 	uint32_t at = (uint32_t)(((uint64_t)s->first + s->count) % s->options.prefetch);
-	s->pending[at] =
-		(struct wr_rabbit_pending){.ticket = ticket, .tag = tag, .bytes = (uint32_t)bytes};
+	s->pending[at] = (struct wr_rabbit_pending){
+		.ticket = ticket, .tag = tag, .bytes = (uint32_t)bytes, .is_dead = is_dead};
 	s->count++;
 }
 
@@ -31,7 +32,8 @@ static int hand_over(struct weir_rabbitmq *r, struct weir_bridge *bridge,
 	int rc = weir_publish(s->producer, event, &ticket);
 	*ret_refused = 0;
 	if (rc == 0) {
-		remember(s, ticket, r->link.message.tag, event->key_bytes + event->payload_bytes);
+		remember(s, ticket, r->link.message.tag, event->key_bytes + event->payload_bytes,
+			 event->topic != s->options.topic);
 		return 1;
 	}
 	if (is_for_later(rc))
@@ -97,7 +99,10 @@ int wr_rabbit_source_refuse(struct weir_rabbitmq *r, struct weir_bridge *bridge,
 	}
 	if (s->options.when_refused == WEIR_RABBITMQ_REFUSED_REJECT) {
 		amqp_basic_reject_t reject = {.delivery_tag = r->link.message.tag, .requeue = 0};
-		return wr_rabbit_link_send(&r->link, AMQP_BASIC_REJECT_METHOD, &reject, 0);
+		int rc = wr_rabbit_link_send(&r->link, AMQP_BASIC_REJECT_METHOD, &reject, 0);
+		if (rc > 0)
+			weir_bridge_count_dead(bridge, 1);
+		return rc;
 	}
 	return weir_bridge_failed(bridge,
 				  "a message of queue %s is no event: %s. It stays there; set "

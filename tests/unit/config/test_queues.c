@@ -99,9 +99,12 @@ Test(queues, rules_of_alerts_become_options)
 		       "alerts:\n"
 		       "  - {name: far, when: {lag_age: {raise_at: 30s, clear_at: 5s}},\n"
 		       "     subscription: q, hold: 2s}\n"
-		       "  - {name: much, when: {lag_bytes: {raise_at: 2MiB, clear_at: 0}}}\n");
+		       "  - {name: much, when: {lag_bytes: {raise_at: 2MiB, clear_at: 0}}}\n"
+		       "  - {name: lost, when: {bridge_down: {raise_at: 1m, clear_at: 0s}}}\n"
+		       "  - {name: dead, when: {bridge_dead_letters: {raise_at: 5, clear_at: 0}},\n"
+		       "     bridge: out}\n");
 	const struct weir_options *o = weir_config_options(config);
-	cr_assert_eq(o->alert_count, 2);
+	cr_assert_eq(o->alert_count, 4);
 	cr_expect_str_eq(o->metrics_dir, "none");
 	cr_expect_str_eq(o->alert_topic, "dead");
 	cr_expect_str_eq(o->alerts[0].name, "far");
@@ -114,7 +117,18 @@ Test(queues, rules_of_alerts_become_options)
 	cr_expect_eq(o->alerts[1].raise_at, 2u << 20);
 	cr_expect_null(o->alerts[1].subscription);
 	cr_expect_eq(o->alerts[1].hold_ns, 10000000000u);
+	cr_expect_eq(o->alerts[2].kind, WEIR_ALERT_BRIDGE_DOWN);
+	cr_expect_eq(o->alerts[2].raise_at, 60000000000u);
+	cr_expect_null(o->alerts[2].bridge);
+	cr_expect_eq(o->alerts[3].kind, WEIR_ALERT_BRIDGE_DEAD_LETTERS);
+	cr_expect_str_eq(o->alerts[3].bridge, "out");
 	weir_config_destroy(config);
+	expect(RULE("when: {parked: {raise_at: 5, clear_at: 0}}, bridge: out"),
+	       "this number is not of a bridge");
+	expect(RULE("when: {bridge_down: {raise_at: 5s, clear_at: 0s}}, subscription: q"),
+	       "this number is of a bridge, and not of a subscription");
+	expect(RULE("when: {bridge_down: {raise_at: 5s, clear_at: 0s}}, bridge: out"),
+	       "the file has no bridge \"out\": this rule waits for one that a program starts");
 	expect(RULE("when: {parked: {raise_at: 5, clear_at: 5}}"), "clear_at has to be less");
 	expect(RULE("when: {free_bytes: {raise_at: 5, clear_at: 9}}"), "there is none");
 	expect(RULE("when: {stuck_age: {raise_at: 5s, clear_at: 1s}}, subscription: q"),

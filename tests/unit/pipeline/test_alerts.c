@@ -13,6 +13,8 @@
 
 #include "core/base/bits.h"
 #include "core/pipeline/alert_state.h"
+#include "core/pipeline/bridge_cells.h"
+#include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
@@ -125,7 +127,7 @@ static struct fixture f;
 
 struct heard {
 	uint32_t raised, cleared;
-	char rule[64], subscription[64];
+	char rule[64], subscription[64], bridge[64];
 	uint64_t value;
 };
 
@@ -140,6 +142,8 @@ static void hear(void *context, const struct weir_alert *alert)
 	(void)snprintf(h->rule, sizeof h->rule, "%s", alert->rule);
 	(void)snprintf(h->subscription, sizeof h->subscription, "%s",
 		       alert->subscription != NULL ? alert->subscription : "");
+	(void)snprintf(h->bridge, sizeof h->bridge, "%s",
+		       alert->bridge != NULL ? alert->bridge : "");
 }
 
 /* Until the callback came so often, or for long. */
@@ -149,6 +153,14 @@ static bool await(const uint32_t *count, uint32_t wanted)
 	while (*count < wanted && fixture_now_ns() < until)
 		cr_assert_geq(weir_step(f.pipeline, MS), 0);
 	return *count == wanted;
+}
+
+/* So many rounds of metrics. */
+static void rounds(uint64_t count)
+{
+	uint64_t wanted = f.pipeline->metrics->cells.rounds + count;
+	while (f.pipeline->metrics->cells.rounds < wanted)
+		cr_assert_geq(weir_step(f.pipeline, MS), 0);
 }
 
 static uint64_t firing(void)
@@ -303,21 +315,25 @@ Test(alerts, rules_that_cannot_be_are_refused)
 		struct weir_alert_rule rule;
 		const char *why;
 	} cases[] = {
-		{{"", WEIR_ALERT_PARKED, NULL, 1, 0, 0}, "a name is"},
-		{{"a b", WEIR_ALERT_PARKED, NULL, 1, 0, 0}, "a name is"},
-		{{"x", 0, NULL, 1, 0, 0}, "not a kind"},
-		{{"x", 9, NULL, 1, 0, 0}, "not a kind"},
-		{{"x", WEIR_ALERT_STUCK_AGE, "billing", 1, 0, 0}, "of the pipeline"},
-		{{"x", WEIR_ALERT_PARKED, "a/b", 1, 0, 0}, "no name"},
-		{{"x", WEIR_ALERT_PARKED, NULL, 1, 1, 0}, "less than"},
-		{{"x", WEIR_ALERT_FREE_BYTES, NULL, 1, 2, 0}, "has none"},
-		{{"x", WEIR_ALERT_PARKED, NULL, 1, 0, 3601 * S}, "an hour"},
-		{{"first", WEIR_ALERT_PARKED, NULL, 1, 0, 0}, "another rule"},
+		{{"", WEIR_ALERT_PARKED, NULL, NULL, 1, 0, 0}, "a name is"},
+		{{"a b", WEIR_ALERT_PARKED, NULL, NULL, 1, 0, 0}, "a name is"},
+		{{"x", 0, NULL, NULL, 1, 0, 0}, "not a kind"},
+		{{"x", 11, NULL, NULL, 1, 0, 0}, "not a kind"},
+		{{"x", WEIR_ALERT_STUCK_AGE, "billing", NULL, 1, 0, 0}, "of the pipeline"},
+		{{"x", WEIR_ALERT_BRIDGE_DOWN, "billing", NULL, 1, 0, 0}, "of a bridge"},
+		{{"x", WEIR_ALERT_PARKED, NULL, "out", 1, 0, 0}, "not of a bridge"},
+		{{"x", WEIR_ALERT_FREE_BYTES, NULL, "out", 1, 2, 0}, "not of a bridge"},
+		{{"x", WEIR_ALERT_BRIDGE_DOWN, NULL, "o/ut", 1, 0, 0}, "no name"},
+		{{"x", WEIR_ALERT_PARKED, "a/b", NULL, 1, 0, 0}, "no name"},
+		{{"x", WEIR_ALERT_PARKED, NULL, NULL, 1, 1, 0}, "less than"},
+		{{"x", WEIR_ALERT_FREE_BYTES, NULL, NULL, 1, 2, 0}, "has none"},
+		{{"x", WEIR_ALERT_PARKED, NULL, NULL, 1, 0, 3601 * S}, "an hour"},
+		{{"first", WEIR_ALERT_PARKED, NULL, NULL, 1, 0, 0}, "another rule"},
 	};
 	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
 	for (size_t i = 0; i < WR_ARRAY_COUNT(cases); i++) {
 		const struct weir_alert_rule rules[] = {
-			{"first", WEIR_ALERT_LAG_BYTES, NULL, 2, 1, 0}, cases[i].rule};
+			{"first", WEIR_ALERT_LAG_BYTES, NULL, NULL, 2, 1, 0}, cases[i].rule};
 		struct weir_memory_plan plan;
 		struct weir_problem problem = {0};
 		f.options.alerts = rules;
@@ -328,5 +344,120 @@ Test(alerts, rules_that_cannot_be_are_refused)
 	}
 	f.options.alert_count = 0;
 	f.options.alerts = NULL;
+	fixture_end(&f);
+}
+
+/* ---- of bridges ---- */
+
+static void tell_bridge(struct wr_bridge_place *place, const char *name, uint64_t down_ns,
+			uint64_t dead_letters)
+{
+	struct wr_bridge_told told = {
+		.subscription = UINT64_MAX, .down_ns = down_ns, .dead_letters = dead_letters};
+	(void)snprintf(told.name, sizeof told.name, "%s", name);
+	wr_bridge_place_tell(place, &told);
+}
+
+static uint32_t alert_objects(void)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_metrics_object o;
+	uint32_t count = 0;
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	for (uint32_t at = 0; weir_metrics_next(m, "alert", &at, &o);)
+		count++;
+	weir_metrics_close(m);
+	return count;
+}
+
+/* Of each bridge by its name, though one comes to the place that another had. */
+Test(alerts, a_bridge_that_does_not_run_is_told_and_one_that_is_gone_has_no_trouble)
+{
+	static const struct weir_alert_rule rule = {.name = "down",
+						    .kind = WEIR_ALERT_BRIDGE_DOWN,
+						    .raise_at = MS,
+						    .clear_at = 0,
+						    .hold_ns = 20 * MS};
+	struct weir_item item;
+
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_topic = "alerts";
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	f.options.metrics_dir = "none";
+	fixture_open(&f);
+	(void)fixture_topic(&f, "alerts", 1);
+	struct weir_member *watcher =
+		fixture_member(&f, fixture_subscription(&f, "watch", "alerts"), NULL);
+	struct wr_bridge_place *place = wr_bridge_place_take(f.pipeline, "out");
+	uint64_t long_ago = fixture_now_ns();
+
+	tell_bridge(place, "out", long_ago, 0);
+	cr_assert(await(&heard.raised, 1));
+	cr_expect_str_eq(heard.bridge, "out");
+	cr_expect_str_eq(heard.subscription, "");
+	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
+	cr_expect(item.key_bytes == 8 && memcmp(item.key, "down/out", 8) == 0);
+	tell_bridge(place, "out", 0, 0);
+	cr_assert(await(&heard.cleared, 1));
+	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
+
+	tell_bridge(place, "out", long_ago, 0);
+	cr_assert(await(&heard.raised, 2));
+	wr_bridge_place_give(f.pipeline, place);
+	place = wr_bridge_place_take(f.pipeline, "other");
+	tell_bridge(place, "other", long_ago, 0);
+	cr_assert(await(&heard.cleared, 2));
+	cr_expect_str_eq(heard.bridge, "out");
+	cr_assert(await(&heard.raised, 3));
+	cr_expect_str_eq(heard.bridge, "other");
+	cr_expect_eq(alert_objects(), 1);
+	wr_bridge_place_give(f.pipeline, place);
+	cr_assert(await(&heard.cleared, 3));
+	cr_assert_eq(fixture_poll(watcher, &item, 1, 4, true), 4);
+	cr_expect(item.key_bytes == 10 && memcmp(item.key, "down/other", 10) == 0);
+	cr_expect_not_null(strstr((const char *)item.payload, ",\"bridge\":\"other\"}"));
+	fixture_end(&f);
+}
+
+Test(alerts, dead_letters_of_a_bridge_are_counted_anew_when_it_is_started_again)
+{
+	static const struct weir_alert_rule rule = {.name = "dead",
+						    .kind = WEIR_ALERT_BRIDGE_DEAD_LETTERS,
+						    .bridge = "out",
+						    .raise_at = 5,
+						    .clear_at = 0};
+
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	fixture_open(&f);
+	struct wr_bridge_place *first = wr_bridge_place_take(f.pipeline, "in");
+	struct wr_bridge_place *place = wr_bridge_place_take(f.pipeline, "out");
+	tell_bridge(first, "in", 0, 0);
+	tell_bridge(place, "out", 0, 1000);
+	rounds(2);
+	cr_expect_eq(heard.raised, 0, "what was there before the first look");
+	tell_bridge(first, "in", 0, 1000);
+	rounds(2);
+	cr_expect_eq(heard.raised, 0, "that is another one");
+	tell_bridge(place, "out", 0, 1004);
+	rounds(2);
+	cr_expect_eq(heard.raised, 0);
+	wr_bridge_place_give(f.pipeline, place);
+	place = wr_bridge_place_take(f.pipeline, "out");
+	tell_bridge(place, "out", 0, 0);
+	rounds(2);
+	cr_expect_eq(heard.raised, 0, "less than before is not a huge number");
+	tell_bridge(place, "out", 0, 5);
+	cr_assert(await(&heard.raised, 1));
+	cr_expect_eq(heard.value, 5);
+	wr_bridge_place_give(f.pipeline, place);
+	wr_bridge_place_give(f.pipeline, first);
+	cr_assert(await(&heard.cleared, 1));
 	fixture_end(&f);
 }

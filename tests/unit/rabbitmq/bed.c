@@ -122,11 +122,12 @@ bool bed_step_until(struct bed *b, uint64_t events)
 {
 	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
 	struct weir_bridge_status status = bed_status(b);
-	while (status.events + status.repeats < events && fixture_now_ns() < end_ns) {
+	while (status.events + status.repeats + status.dead_letters < events &&
+	       fixture_now_ns() < end_ns) {
 		(void)weir_bridge_step(b->bridge, MILLISECOND_NS);
 		status = bed_status(b);
 	}
-	return status.events + status.repeats >= events;
+	return status.events + status.repeats + status.dead_letters >= events;
 }
 
 bool bed_step_until_why(struct bed *b, const char *part)

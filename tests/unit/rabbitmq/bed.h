@@ -36,7 +36,7 @@ void bed_publish(struct bed *b, const char *key);
 struct weir_bridge_status bed_status(struct bed *b);
 /* Step until the state is there. False: it is not in FIXTURE_LONG_NS. */
 bool bed_step_to(struct bed *b, enum weir_bridge_state state);
-/* Step until so many events were counted, in and out, repeats included. */
+/* Step until so many events were counted, in and out, repeats and dead letters included. */
 bool bed_step_until(struct bed *b, uint64_t events);
 /* Step until its trouble says this. */
 bool bed_step_until_why(struct bed *b, const char *part);

@@ -126,7 +126,7 @@ Test(rabbitmq_sink, makes_a_dead_letter_of_what_no_queue_wants)
 	bed_publish(&b, long_key);
 	bed_publish(&b, "good");
 	bed_start(&b);
-	cr_assert(bed_step_until(&b, 1), "%s", bed_status(&b).why);
+	cr_assert(bed_step_until(&b, 3), "%s", bed_status(&b).why);
 	cr_expect_eq(bed_status(&b).dead_letters, 2);
 	cr_expect_eq(bed_stop(&b), 0);
 	cr_expect_eq(b.peer.message_count, 2, "the one whose routing key is too long never went");

@@ -182,6 +182,8 @@ Test(rabbitmq_source, makes_dead_letters_of_what_is_no_event)
 	uint32_t letters = fixture_subscription(&b.f, "letters", "dead");
 	bed_start(&b);
 	cr_assert(bed_step_until(&b, 4), "%s", bed_status(&b).why);
+	cr_expect_eq(bed_status(&b).events, 2);
+	cr_expect_eq(bed_status(&b).dead_letters, 2);
 	cr_expect_eq(bed_stop(&b), 0);
 	for (int i = 0; i < 4; i++)
 		cr_expect(b.peer.acked[i], "%d", i);
@@ -204,7 +206,8 @@ Test(rabbitmq_source, rejects_what_is_no_event_where_it_is_told_to)
 	begin_with_poison(&b);
 	b.source.when_refused = WEIR_RABBITMQ_REFUSED_REJECT;
 	bed_start(&b);
-	cr_assert(bed_step_until(&b, 2), "%s", bed_status(&b).why);
+	cr_assert(bed_step_until(&b, 4), "%s", bed_status(&b).why);
+	cr_expect_eq(bed_status(&b).dead_letters, 2);
 	cr_expect_eq(bed_stop(&b), 0);
 	cr_expect(b.peer.acked[0] && b.peer.rejected[1] && b.peer.rejected[2] && b.peer.acked[3]);
 	bed_end(&b);

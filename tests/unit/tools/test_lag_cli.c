@@ -15,6 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <weir/bridge.h>
+
+#include "core/pipeline/bridge_cells.h"
 #include "tests/support/capture.h"
 #include "tests/support/pipeline_fixture.h"
 
@@ -47,6 +50,27 @@ static void teardown(void)
 
 TestSuite(lag_cli, .init = setup, .fini = teardown, .timeout = 60);
 
+/* One that was lost twice, and has moved seven events. */
+static void tell_bridge(void)
+{
+	struct wr_bridge_place *place = wr_bridge_place_take(f.pipeline, "out");
+	struct wr_bridge_told told = {.subscription = 0,
+				      .state = WEIR_BRIDGE_RUNNING,
+				      .state_ns = fixture_now_ns(),
+				      .events = 7,
+				      .bytes = 700,
+				      .dead_letters = 3,
+				      .connections = 2,
+				      .retries = 2,
+				      .error_times = 2,
+				      .error_first_ns = 1000000000,
+				      .error_last_ns = 2000000000};
+	(void)snprintf(told.name, sizeof told.name, "out");
+	(void)snprintf(told.system, sizeof told.system, "kafka");
+	(void)snprintf(told.error, sizeof told.error, "nobody answers");
+	wr_bridge_place_tell(place, &told);
+}
+
 /* A pipeline with 25 events that nobody has read, once its file says so. */
 static void begin(void)
 {
@@ -61,10 +85,12 @@ static void begin(void)
 	(void)fixture_subscription(&f, "audit", "trades");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	fixture_wait(producer, fixture_publish(producer, topic, 0, EVENTS));
+	tell_bridge();
 	for (uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS; fixture_now_ns() < end_ns;) {
 		cr_assert_eq(find_open(&found, folder, "orders"), CLI_GO_ON);
 		row = look_find(found.looks[0], LOOK_SUBSCRIPTION, "audit");
-		bool is_told = row != NULL && row->values[SUBSCRIPTION_EVENTS] == EVENTS;
+		bool is_told = row != NULL && row->values[SUBSCRIPTION_EVENTS] == EVENTS &&
+			       look_find(found.looks[0], LOOK_BRIDGE, "out") != NULL;
 		find_close(&found);
 		if (is_told)
 			return;
@@ -147,8 +173,18 @@ Test(lag_cli, status_is_one_screen)
 	cr_expect(capture_has(c.out, f.dir), "%s", c.out);
 	cr_expect(capture_has(c.out, "  topic    trades: 25 events, "), "%s", c.out);
 	cr_expect(capture_has(c.out, "audit                   25  "), "%s", c.out);
+	cr_expect(capture_has(c.out, "  bridge   out: to kafka, running for 00:0"), "%s", c.out);
+	cr_expect(capture_has(c.out, "; 7 events, 700 B, "), "%s", c.out);
+	cr_expect(capture_has(c.out, "lag 25 events of audit, the oldest since "), "%s", c.out);
+	cr_expect(capture_has(c.out, "; connected 2 times, lost 2, failed 0; 3 DEAD LETTERS\n"),
+		  "%s", c.out);
+	cr_expect(capture_has(c.out, ": nobody answers\n"), "%s", c.out);
 	STATUS("--json");
 	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
+	cr_expect(capture_has(c.out, "\"system\": \"kafka\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"subscription\": \"audit\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"first_ns\": 1000000000"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"text\": \"nobody answers\""), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"state\": \"running\""), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"name\": \"trades\""), "%s", c.out);
 	STATUS("nothing");

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/base/bits.h"
 #include "tests/support/capture.h"
 #include "tests/support/pipeline_fixture.h"
 
@@ -169,6 +170,49 @@ Test(top, what_is_bad_stands_out)
 		.code = -5, .count = 2, .last_ns = 1000000000, .text = "the disk is gone"};
 	(void)row_of(79, 0);
 	cr_expect_not_null(strstr(screen.rows[screen.count - 1].text, "the disk is gone"));
+}
+
+static struct look_row *bridge(const char *name, uint64_t state)
+{
+	struct look_row *row = look_add(&look.tables[LOOK_BRIDGE]);
+
+	cr_assert_not_null(row);
+	(void)snprintf(row->name, sizeof row->name, "%s", name);
+	row->values[BRIDGE_STATE] = state;
+	row->values[BRIDGE_LAG_EVENTS] = 1500;
+	row->values[BRIDGE_RETRIES] = 3;
+	row->values[BRIDGE_DEAD_LETTERS] = 12;
+	row->rate = 2500;
+	row->byte_rate = 2 << 20;
+	return row;
+}
+
+Test(top, bridges_are_shown_with_their_last_error)
+{
+	(void)bridge("out", 2);
+	bridge("in", 4)->values[BRIDGE_DOWN_NS] = 1;
+	struct look_row *error = look_add(&look.tables[LOOK_BRIDGE_ERROR]);
+	cr_assert_not_null(error);
+	(void)snprintf(error->name, sizeof error->name, "in");
+	(void)snprintf(error->of, sizeof error->of, "nobody answers");
+	error->values[BRIDGE_ERROR_TIMES] = 3;
+	error->values[BRIDGE_ERROR_LAST_NS] = 1000000000;
+	static const char *const wanted[] = {
+		"",
+		"BRIDGE                      STATE   EVENTS/s    BYTES/s        LAG  LOST DEAD",
+		"out                       running      2.5 K    2.0 MiB      1 500    3   12",
+		"in                       retrying      2.5 K    2.0 MiB      1 500    3   12",
+	};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(wanted); i++)
+		cr_expect_str_eq(row_of(100, 8 + i), wanted[i]);
+	cr_expect_eq(screen.rows[10].style, SCREEN_PLAIN);
+	cr_expect_eq(screen.rows[11].style, SCREEN_BAD);
+	cr_expect_eq(strncmp(row_of(100, 12), "       3  1970-01-01", 20), 0, "%s",
+		     row_of(100, 12));
+	cr_expect_not_null(strstr(row_of(100, 12), "  nobody answers"), "%s", row_of(100, 12));
+	look.about.state = WEIR_METRICS_DEAD;
+	cr_expect_not_null(strstr(row_of(100, 10), " dead "), "nobody is there who would say");
+	cr_expect_eq(screen.rows[10].style, SCREEN_BAD);
 }
 
 /* --- on a terminal ---------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@
 static const struct kind {
 	const char *object;
 	const char *name_label;
-	const char *of_label;
+	const char *of_label, *also_label, *more_label;
 	const char *metrics[LOOK_VALUES];
 	int rate_of, byte_rate_of; /* -1: none */
 } kinds[LOOK_KINDS] = {
@@ -62,6 +62,37 @@ static const struct kind {
 				     [THREAD_LAST_CPU] = "weir_thread_last_cpu"},
 			 .rate_of = THREAD_CPU_NS,
 			 .byte_rate_of = THREAD_PARKS},
+	[LOOK_BRIDGE] = {.object = "bridge",
+			 .name_label = "bridge",
+			 .of_label = "subscription",
+			 .also_label = "direction",
+			 .more_label = "system",
+			 .metrics = {[BRIDGE_STATE] = "weir_bridge_state",
+				     [BRIDGE_STATE_NS] = "weir_bridge_state_seconds",
+				     [BRIDGE_DOWN_NS] = "weir_bridge_down_seconds",
+				     [BRIDGE_IDLE_NS] = "weir_bridge_idle_seconds",
+				     [BRIDGE_EVENTS] = "weir_bridge_events",
+				     [BRIDGE_BYTES] = "weir_bridge_moved_bytes",
+				     [BRIDGE_REPEATS] = "weir_bridge_repeats",
+				     [BRIDGE_DEAD_LETTERS] = "weir_bridge_dead_letters",
+				     [BRIDGE_CONNECTIONS] = "weir_bridge_connections",
+				     [BRIDGE_RETRIES] = "weir_bridge_retries",
+				     [BRIDGE_FAILURES] = "weir_bridge_failures",
+				     [BRIDGE_ATTEMPTS] = "weir_bridge_attempts",
+				     [BRIDGE_LAG_EVENTS] = "weir_bridge_lag_events",
+				     [BRIDGE_LAG_NS] = "weir_bridge_lag_seconds"},
+			 .rate_of = BRIDGE_EVENTS,
+			 .byte_rate_of = BRIDGE_BYTES},
+	[LOOK_BRIDGE_ERROR] = {.object = "bridge_error",
+			       .name_label = "bridge",
+			       .of_label = "text",
+			       .metrics = {[BRIDGE_ERROR_TIMES] = "weir_bridge_error_times",
+					   [BRIDGE_ERROR_FIRST_NS] =
+						   "weir_bridge_error_first_timestamp_seconds",
+					   [BRIDGE_ERROR_LAST_NS] =
+						   "weir_bridge_error_last_timestamp_seconds"},
+			       .rate_of = -1,
+			       .byte_rate_of = -1},
 	[LOOK_ALERT] = {.object = "alert",
 			.name_label = "rule",
 			.of_label = "subscription",
@@ -136,6 +167,24 @@ const char *look_state(const struct look *l)
 		break;
 	}
 	return "dead";
+}
+
+const char *look_bridge_state(const struct look *l, const struct look_row *bridge)
+{
+	static const char *const names[] = {"connecting", "running", "paused",
+					    "retrying",   "failed",  "stopped"};
+	uint64_t state = bridge->values[BRIDGE_STATE];
+
+	if (!look_is_alive(l) && l->about.state != WEIR_METRICS_CLOSED)
+		return "dead";
+	return state >= 1 && state <= WR_ARRAY_COUNT(names) ? names[state - 1] : "unknown";
+}
+
+bool look_bridge_is_bad(const struct look *l, const struct look_row *bridge)
+{
+	return (!look_is_alive(l) && l->about.state != WEIR_METRICS_CLOSED) ||
+	       (bridge->values[BRIDGE_DOWN_NS] > 0 &&
+		strcmp(look_bridge_state(l, bridge), "connecting") != 0);
 }
 
 const struct look_row *look_find(const struct look *l, enum look_kind kind, const char *name)
@@ -235,6 +284,11 @@ static void take_rows(struct look *l, enum look_kind kind, double seconds)
 		}
 		(void)snprintf(row->name, sizeof row->name, "%s", label(&o, k->name_label));
 		(void)snprintf(row->of, sizeof row->of, "%s", label(&o, k->of_label));
+		(void)snprintf(row->also, sizeof row->also, "%.15s", label(&o, k->also_label));
+		(void)snprintf(row->more, sizeof row->more, "%.15s", label(&o, k->more_label));
+		row->is_of_bridge = kind == LOOK_ALERT && label(&o, "bridge")[0] != '\0';
+		if (row->is_of_bridge)
+			(void)snprintf(row->of, sizeof row->of, "%s", label(&o, "bridge"));
 		row->index = o.index;
 		row->generation = o.generation;
 		for (uint32_t v = 0; v < LOOK_VALUES; v++)

@@ -18,6 +18,7 @@
 #include <weir/metrics.h>
 
 #define LOOK_NAME_BYTES 208u
+#define LOOK_OF_BYTES 256u
 #define LOOK_HISTORY 30u
 #define LOOK_LATENCIES_MAX 64u
 #define LOOK_ERRORS_MAX 32u
@@ -29,6 +30,8 @@ enum look_kind {
 	LOOK_MEMBER,
 	LOOK_THREAD,
 	LOOK_ALERT,
+	LOOK_BRIDGE,
+	LOOK_BRIDGE_ERROR,
 	LOOK_KINDS
 };
 
@@ -67,12 +70,34 @@ enum {
 	ALERT_RAISE_AT,
 	ALERT_CHANGED_NS,
 
-	LOOK_VALUES = 9
+	BRIDGE_STATE = 0, /* look_bridge_state() */
+	BRIDGE_STATE_NS,
+	BRIDGE_DOWN_NS,
+	BRIDGE_IDLE_NS,
+	BRIDGE_EVENTS, /* its rate is `rate` */
+	BRIDGE_BYTES,  /* `byte_rate` */
+	BRIDGE_REPEATS,
+	BRIDGE_DEAD_LETTERS,
+	BRIDGE_CONNECTIONS,
+	BRIDGE_RETRIES,
+	BRIDGE_FAILURES,
+	BRIDGE_ATTEMPTS,
+	BRIDGE_LAG_EVENTS,
+	BRIDGE_LAG_NS,
+
+	BRIDGE_ERROR_TIMES = 0, /* its text is `of` */
+	BRIDGE_ERROR_FIRST_NS,
+	BRIDGE_ERROR_LAST_NS,
+
+	LOOK_VALUES = 14
 };
 
 struct look_row {
 	char name[LOOK_NAME_BYTES];
-	char of[LOOK_NAME_BYTES]; /* of a member: its subscription; of a producer: its name */
+	char of[LOOK_OF_BYTES]; /* of a member: its subscription; of a producer: its name */
+	char also[16];          /* of a bridge: sink or source */
+	char more[16];          /* of a bridge: the other side's system */
+	bool is_of_bridge;      /* of an alert: `of` is a bridge */
 	uint32_t index;
 	uint64_t generation;
 	uint64_t values[LOOK_VALUES];
@@ -149,6 +174,10 @@ bool look_is_alive(const struct look *l);
 uint64_t look_lag_ns(const struct look *l, const struct look_row *subscription);
 /* "running", "silent", "closed", "dead", "failed". */
 const char *look_state(const struct look *l);
+/* "running" ...; "dead" where nobody is there any more who would say. */
+const char *look_bridge_state(const struct look *l, const struct look_row *bridge);
+/* Neither runs nor rests because somebody wants it to. */
+bool look_bridge_is_bad(const struct look *l, const struct look_row *bridge);
 /* A row by its name, or NULL. */
 const struct look_row *look_find(const struct look *l, enum look_kind kind, const char *name);
 /* Makes room for one more row at the end, of zeros; NULL: no memory. */

@@ -128,6 +128,34 @@ static void print_alerts(const struct look *l, FILE *to)
 	}
 }
 
+static void print_bridge(const struct look *l, const struct look_row *r, FILE *to)
+{
+	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES], d[CLI_TEXT_BYTES];
+	char f[CLI_TEXT_BYTES];
+	const uint64_t *v = r->values;
+	bool is_sink = strcmp(r->also, "sink") == 0;
+
+	fprintf(to, "  bridge   %s: %s %s, %s for %s; %s events, %s, %s events/s\n", r->name,
+		is_sink ? "to" : "from", r->more, look_bridge_state(l, r),
+		print_span(a, v[BRIDGE_STATE_NS]), cli_text_count(b, v[BRIDGE_EVENTS]),
+		cli_text_bytes(c, v[BRIDGE_BYTES]), cli_text_rate(d, r->rate));
+	fprintf(to, "           lag %s events%s%s%s%s; connected %s times, lost %s, failed %s",
+		cli_text_count(a, v[BRIDGE_LAG_EVENTS]), is_sink ? " of " : "",
+		is_sink ? r->of : "", v[BRIDGE_LAG_NS] > 0 ? ", the oldest since " : "",
+		v[BRIDGE_LAG_NS] > 0 ? cli_text_ns(b, v[BRIDGE_LAG_NS]) : "",
+		cli_text_count(c, v[BRIDGE_CONNECTIONS]), cli_text_count(d, v[BRIDGE_RETRIES]),
+		cli_text_count(f, v[BRIDGE_FAILURES]));
+	if (v[BRIDGE_DEAD_LETTERS] > 0)
+		fprintf(to, "; %s DEAD LETTERS", cli_text_count(a, v[BRIDGE_DEAD_LETTERS]));
+	fputc('\n', to);
+	const struct look_row *e = look_find(l, LOOK_BRIDGE_ERROR, r->name);
+	if (e != NULL)
+		fprintf(to, "           %s times, first %s, last %s: %s\n",
+			cli_text_count(a, e->values[BRIDGE_ERROR_TIMES]),
+			cli_text_time(b, e->values[BRIDGE_ERROR_FIRST_NS] / 1000),
+			cli_text_time(c, e->values[BRIDGE_ERROR_LAST_NS] / 1000), e->of);
+}
+
 static void print_topics(const struct look *l, FILE *to)
 {
 	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES];
@@ -159,6 +187,8 @@ void print_status(const struct look *l, FILE *to)
 	print_log(l, to);
 	print_latencies(l, to);
 	print_topics(l, to);
+	for (uint32_t i = 0; i < l->tables[LOOK_BRIDGE].count; i++)
+		print_bridge(l, &l->tables[LOOK_BRIDGE].rows[i], to);
 	if (l->tables[LOOK_SUBSCRIPTION].count > 0) {
 		fputc('\n', to);
 		print_lag_begin_one(&lag, l, to);

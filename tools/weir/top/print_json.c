@@ -125,12 +125,70 @@ static void json_thread(struct json_out *j, const struct look_row *t)
 static void json_alert(struct json_out *j, const struct look_row *a)
 {
 	json_text(j, "rule", a->name);
-	json_text(j, "subscription", a->of);
+	json_text(j, "subscription", a->is_of_bridge ? "" : a->of);
+	json_text(j, "bridge", a->is_of_bridge ? a->of : "");
 	json_bool(j, "firing", a->values[ALERT_FIRING] != 0);
 	json_u64(j, "raised", a->values[ALERT_RAISED]);
 	json_u64(j, "value", a->values[ALERT_VALUE]);
 	json_u64(j, "raise_at", a->values[ALERT_RAISE_AT]);
 	json_u64(j, "changed_ns", a->values[ALERT_CHANGED_NS]);
+}
+
+static void json_bridge(struct json_out *j, const struct look *l, const struct look_row *b)
+{
+	static const struct {
+		int value;
+		const char *name;
+	} fields[] = {
+		{BRIDGE_STATE_NS, "state_ns"},
+		{BRIDGE_DOWN_NS, "down_ns"},
+		{BRIDGE_IDLE_NS, "idle_ns"},
+		{BRIDGE_EVENTS, "events"},
+		{BRIDGE_BYTES, "bytes"},
+		{BRIDGE_REPEATS, "repeats"},
+		{BRIDGE_DEAD_LETTERS, "dead_letters"},
+		{BRIDGE_CONNECTIONS, "connections"},
+		{BRIDGE_RETRIES, "retries"},
+		{BRIDGE_FAILURES, "failures"},
+		{BRIDGE_ATTEMPTS, "attempts"},
+		{BRIDGE_LAG_EVENTS, "lag_events"},
+		{BRIDGE_LAG_NS, "lag_time_ns"},
+	};
+	const struct look_row *e = look_find(l, LOOK_BRIDGE_ERROR, b->name);
+
+	json_text(j, "name", b->name);
+	json_text(j, "system", b->more);
+	json_text(j, "direction", b->also);
+	if (b->of[0] != '\0')
+		json_text(j, "subscription", b->of);
+	else
+		json_null(j, "subscription");
+	json_text(j, "state", look_bridge_state(l, b));
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		json_u64(j, fields[i].name, b->values[fields[i].value]);
+	json_f64(j, "events_per_s", b->rate, 1);
+	json_f64(j, "bytes_per_s", b->byte_rate, 1);
+	if (e == NULL) {
+		json_null(j, "error");
+		return;
+	}
+	json_object(j, "error");
+	json_u64(j, "times", e->values[BRIDGE_ERROR_TIMES]);
+	json_u64(j, "first_ns", e->values[BRIDGE_ERROR_FIRST_NS]);
+	json_u64(j, "last_ns", e->values[BRIDGE_ERROR_LAST_NS]);
+	json_text(j, "text", e->of);
+	json_close(j);
+}
+
+static void json_bridges(struct json_out *j, const struct look *l)
+{
+	json_array(j, "bridges");
+	for (uint32_t i = 0; i < l->tables[LOOK_BRIDGE].count; i++) {
+		json_object(j, NULL);
+		json_bridge(j, l, &l->tables[LOOK_BRIDGE].rows[i]);
+		json_close(j);
+	}
+	json_close(j);
 }
 
 static void json_subscriptions(struct json_out *j, const struct look *l)
@@ -164,6 +222,7 @@ void print_json_pipeline(struct json_out *j, const struct look *l)
 	json_numbers(j, l);
 	json_latencies(j, l);
 	json_subscriptions(j, l);
+	json_bridges(j, l);
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
 		const struct look_table *t = &l->tables[tables[i].kind];
 		json_array(j, tables[i].name);

@@ -235,6 +235,41 @@ static void alert(struct screen *s, const struct look_row *r)
 	screen_printf(s, row, " of %s", cli_text_count(a, r->values[ALERT_RAISE_AT]));
 }
 
+/* With its last error, until it has run for longer than what anybody looks at. */
+static void bridges(struct screen *s, const struct look *l, const struct view *v)
+{
+	const struct look_table *t = &l->tables[LOOK_BRIDGE];
+	static const char title[] =
+		"BRIDGE                      STATE   EVENTS/s    BYTES/s        LAG  LOST DEAD";
+	char a[CLI_TEXT_BYTES];
+	bool begun = false;
+
+	for (uint32_t i = 0; i < t->count; i++) {
+		const struct look_row *r = &t->rows[i];
+		bool bad = look_bridge_is_bad(l, r);
+		if (!is_shown(v, r))
+			continue;
+		if (!begun)
+			heading(s, title);
+		begun = true;
+		struct screen_row *row = screen_add(s, bad ? SCREEN_BAD : SCREEN_PLAIN);
+		screen_left(s, row, NAME_COLUMNS, r->name);
+		screen_right(s, row, 11, look_bridge_state(l, r));
+		screen_right(s, row, 11, cli_text_rate(a, r->rate));
+		screen_right(s, row, 11, cli_text_bytes(a, (uint64_t)r->byte_rate));
+		screen_right(s, row, 11, cli_text_count(a, r->values[BRIDGE_LAG_EVENTS]));
+		screen_right(s, row, 5, cli_text_count(a, r->values[BRIDGE_RETRIES]));
+		screen_right(s, row, 5, cli_text_count(a, r->values[BRIDGE_DEAD_LETTERS]));
+		const struct look_row *e = look_find(l, LOOK_BRIDGE_ERROR, r->name);
+		if (e == NULL)
+			continue;
+		row = screen_add(s, bad ? SCREEN_BAD : SCREEN_PLAIN);
+		screen_printf(s, row, "%8llu  %s  %s",
+			      (unsigned long long)e->values[BRIDGE_ERROR_TIMES],
+			      cli_text_time(a, e->values[BRIDGE_ERROR_LAST_NS] / 1000), e->of);
+	}
+}
+
 static void producer(struct screen *s, const struct look_row *r)
 {
 	char a[CLI_TEXT_BYTES];
@@ -313,9 +348,10 @@ bool screen_build(struct screen *s, const struct find *f, const struct view *v, 
 		return s->rows != NULL;
 	const struct look *l = f->looks[v->pipeline];
 	section(s, &l->tables[LOOK_ALERT], v,
-		"ALERT                  SUBSCRIPTION      STATE     SINCE        VALUE RAISED AT",
+		"ALERT                  OF                STATE     SINCE        VALUE RAISED AT",
 		alert);
 	bool whole = subscriptions(s, l, v);
+	bridges(s, l, v);
 	section(s, &l->tables[LOOK_TOPIC], v,
 		"TOPIC                           EVENTS      BYTES  EVENTS/s    BYTES/s", topic);
 	section(s, &l->tables[LOOK_MEMBER], v,
