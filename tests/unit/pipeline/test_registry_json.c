@@ -117,8 +117,9 @@ Test(registry_json, a_level_judges_by_confluents_rules)
 	struct weir_problem why;
 	put_json("orders", CLOSED(""));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		cr_assert_eq(weir_registry_level_set(bed.pipeline, "orders", rows[i].level, NULL),
-			     0);
+		cr_assert_eq(
+			weir_registry_level_set(bed.pipeline, "orders", (int)rows[i].level, NULL),
+			0);
 		if (i == 1) // what is there already is taken again whatever its level
 			cr_assert_eq(weir_registry_delete(bed.pipeline, "orders", 1, false, NULL),
 				     0);
