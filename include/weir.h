@@ -57,6 +57,7 @@
 #include <weir/subscription.h>
 #include <weir/trace.h>
 #include <weir/transaction.h>
+#include <weir/transform.h>
 #include <weir/upcast.h>
 
 #endif

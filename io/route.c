@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Filters: what core/route/ makes, with the C library's memory where the caller names no allocator.
+ * Filters and transformers: what core/route/ makes, with the C library's memory where the caller
+ * names no allocator.
  *
  * Thread: any.
  */
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "core/route/matcher.h"
+#include "core/route/transform.h"
 
 static void *from_c(void *context, size_t bytes, size_t align)
 {
@@ -81,4 +83,14 @@ int weir_match_create(const struct weir_matcher *matcher, size_t payload_bytes_m
 	if (allocator == NULL)
 		return half_an_allocator(problem);
 	return wr_match_create(matcher, payload_bytes_max, allocator, ret_match, problem);
+}
+
+int weir_transform_create(const void *text, size_t text_bytes,
+			  const struct weir_allocator *allocator,
+			  struct weir_transform **ret_transform, struct weir_problem *problem)
+{
+	allocator = allocator_or_c(allocator);
+	if (allocator == NULL)
+		return half_an_allocator(problem);
+	return wr_transform_create(text, text_bytes, allocator, ret_transform, problem);
 }

@@ -44,6 +44,11 @@ static uint64_t lowest_position(struct wr_tables *t, const struct wr_subscriptio
 	return lowest;
 }
 
+static bool is_target(struct wr_tables *t, uint32_t topic)
+{
+	return topic == WR_TARGET_NONE || topic < wr_catalog_topic_count(&t->catalog);
+}
+
 int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
 			const struct wr_filter_view *filter, struct wr_decision *d)
 {
@@ -53,8 +58,10 @@ int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
 	d->features |= filter->binds ? WR_BATCH_BINDINGS : WR_BATCH_UNROUTED;
 	if (s->topic_count != 1 || s->order != WR_ORDER_PARTITION || filter->target == s->topics[0])
 		return -EINVAL;
-	return filter->target == WR_TARGET_NONE ||
-			       filter->target < wr_catalog_topic_count(&t->catalog)
+	d->features |= filter->transform.text != NULL ? WR_BATCH_TRANSFORMS : 0;
+	if (filter->transform.dead_letters == s->topics[0])
+		return -EINVAL;
+	return is_target(t, filter->target) && is_target(t, filter->transform.dead_letters)
 		       ? 0
 		       : WEIR_E_UNKNOWN_NAME;
 }

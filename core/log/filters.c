@@ -10,7 +10,8 @@
 #include "core/base/bug.h"
 
 #define FILTERS_VERSION 1u
-#define FILTERS_VERSION_BINDINGS 2u /* where one of them is of a binding */
+#define FILTERS_VERSION_BINDINGS 2u   /* where one of them is of a binding */
+#define FILTERS_VERSION_TRANSFORMS 3u /* where one of them transforms */
 
 static size_t lists_bytes(const struct wr_filters_limits *l)
 {
@@ -58,6 +59,7 @@ void wr_filters_reset(struct wr_filters *f)
 	f->given = 0;
 	f->copying = 0;
 	f->binding = 0;
+	f->transforming = 0;
 }
 
 const struct wr_filter_version *wr_filters_version(const struct wr_filters *f, uint32_t id,
@@ -95,11 +97,21 @@ uint32_t wr_filters_target(const struct wr_filters *f, uint32_t id)
 	return copies && newest_of(f, id, &view) ? view.target : WR_TARGET_NONE;
 }
 
+bool wr_filters_transform(const struct wr_filters *f, uint32_t id, struct wr_filter_transform *ret)
+{
+	struct wr_filter_view view;
+	if (f->transforming == 0 || !newest_of(f, id, &view) || view.transform.text == NULL)
+		return false;
+	*ret = view.transform;
+	return true;
+}
+
 static void add_to_counts(struct wr_filters *f, const struct wr_filter_view *filter)
 {
 	f->given++;
 	f->copying += filter->join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	f->binding += filter->binds ? 1 : 0;
+	f->transforming += filter->transform.text != NULL ? 1 : 0;
 }
 
 /* The oldest that is kept of a list that has one: its number. */
@@ -223,7 +235,9 @@ void wr_filters_save(const struct wr_filters *f, struct wr_sink *sink)
 {
 	if (f->given == 0 || WR_BUG(FILTER_NOT_SAVED))
 		return;
-	uint16_t version = f->binding > 0 ? FILTERS_VERSION_BINDINGS : FILTERS_VERSION;
+	uint16_t version = f->transforming > 0 ? FILTERS_VERSION_TRANSFORMS
+			   : f->binding > 0    ? FILTERS_VERSION_BINDINGS
+					       : FILTERS_VERSION;
 	size_t place = wr_section_begin(sink, WR_SECTION_FILTERS, version, 0);
 	for (uint32_t id = 0; id < f->limits.subscriptions_max; id++) {
 		const struct wr_filter_list *list = &f->lists[id];
@@ -279,7 +293,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 int wr_filters_load(struct wr_filters *f, uint32_t subscription_count, uint32_t version,
 		    const uint8_t *bytes, uint32_t length_bytes)
 {
-	if (version != FILTERS_VERSION && version != FILTERS_VERSION_BINDINGS)
+	if (version < FILTERS_VERSION || version > FILTERS_VERSION_TRANSFORMS)
 		return WEIR_E_FORMAT;
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	while (in.left_bytes > 0 && !in.failed) {

@@ -44,6 +44,7 @@ struct wr_filters {
 	uint64_t given;        /* of all subscriptions: whether there are any */
 	uint64_t copying;      /* of them, of JOIN_NOBODY */
 	uint64_t binding;      /* of them, of bindings */
+	uint64_t transforming; /* of them, of bindings that transform */
 	wr_atomic_u64 changed; /* FT1: counts changes */
 };
 
@@ -76,6 +77,9 @@ bool wr_filters_copy(const struct wr_filters *f, uint32_t id);
 bool wr_filters_bind(const struct wr_filters *f, uint32_t id);
 /* Where its newest filter has copies go; WR_TARGET_NONE: nowhere, or it copies nothing. */
 uint32_t wr_filters_target(const struct wr_filters *f, uint32_t id);
+/* How its newest filter has copies transformed; the text is lent. False: not at all. */
+bool wr_filters_transform(const struct wr_filters *f, uint32_t id,
+			  struct wr_filter_transform *ret_transform);
 /* How many it was given: the number of the newest; 0: it has none. */
 static inline uint64_t wr_filters_count(const struct wr_filters *f, uint32_t id)
 {

@@ -4,6 +4,7 @@
  * where to (copier.h). Thread: the caller's, under the control lock.
  */
 #include <weir/binding.h>
+#include <weir/transform.h>
 
 #include <errno.h>
 
@@ -11,12 +12,15 @@
 #include "core/pipeline/subscription_filter.h"
 #include "core/pipeline/topic_ways.h"
 
+_Static_assert((unsigned)WEIR_TRANSFORM_DEAD_LETTER == WR_TRANSFORM_DEAD_LETTER, "one number");
+
 void weir_binding_options_init(struct weir_binding_options *options)
 {
 	*options = (struct weir_binding_options){
 		.struct_bytes = sizeof *options,
 		.source = WEIR_BINDING_NONE,
 		.target = WEIR_BINDING_NONE,
+		.dead_letters = WEIR_BINDING_NONE,
 		.start = WEIR_START_NEWEST,
 	};
 }
@@ -47,12 +51,56 @@ static int check(struct weir_pipeline *p, const struct weir_binding_options *o,
 	return 0;
 }
 
+/* The options alone. */
+static int check_transform(const struct weir_binding_options *o, struct wr_filter_view *view,
+			   struct weir_problem *problem)
+{
+	bool dies = o->on_failure == WEIR_TRANSFORM_DEAD_LETTER;
+	if (o->transform != NULL && o->transform_bytes == 0)
+		return wr_problem_set(problem, -EINVAL, "transform_bytes", "it has no text");
+	if (o->transform_bytes > WEIR_TRANSFORM_BYTES_MAX)
+		return wr_problem_set(problem, WEIR_E_TOO_BIG, "transform_bytes",
+				      "a transformer has at most 48 KiB");
+	if ((unsigned)o->on_failure > WEIR_TRANSFORM_DEAD_LETTER)
+		return wr_problem_set(problem, -EINVAL, "on_failure", "not one of its values");
+	if (o->transform == NULL && (o->transform_bytes > 0 || o->on_failure != 0))
+		return wr_problem_set(problem, -EINVAL, "transform", "there is none");
+	if (dies != (o->dead_letters != WEIR_BINDING_NONE))
+		return wr_problem_set(problem, -EINVAL, "dead_letters",
+				      dies ? "a topic for what cannot be transformed"
+					   : "only with WEIR_TRANSFORM_DEAD_LETTER");
+	view->transform = (struct wr_filter_transform){
+		.text = o->transform,
+		.text_bytes = (uint32_t)o->transform_bytes,
+		.on_failure = (enum wr_transform_failure)o->on_failure,
+		.dead_letters = o->dead_letters,
+	};
+	return 0;
+}
+
+static int check_dead_letters(struct weir_pipeline *p, const struct weir_binding_options *o,
+			      struct weir_problem *problem)
+{
+	if (o->on_failure != WEIR_TRANSFORM_DEAD_LETTER)
+		return 0;
+	if (o->dead_letters >= wr_catalog_topic_count(&p->tables.catalog))
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "dead_letters",
+				      "there is no topic of this id");
+	if (wr_ways_lead(p, o->dead_letters, &o->source, 1))
+		return wr_problem_set(problem, -EINVAL, "dead_letters",
+				      "its events come back to the source: by bindings, as what "
+				      "nobody wants, or as dead letters");
+	return 0;
+}
+
 static int bind(struct weir_pipeline *p, const struct weir_binding_options *o,
 		struct wr_filter_view *view, uint32_t *ret_id, struct weir_problem *problem)
 {
 	struct weir_subscription_options s;
 	struct wr_filter_call call;
 	int rc = check(p, o, problem);
+	if (rc == 0)
+		rc = check_dead_letters(p, o, problem);
 	if (rc != 0)
 		return rc;
 	view->binds = true;
@@ -88,6 +136,8 @@ int weir_binding_create(struct weir_pipeline *p, const struct weir_binding_optio
 		rc = wr_problem_set(reterr_problem, -EINVAL, "start", "not one of its values");
 	if (rc == 0)
 		rc = wr_filter_view_of(o->filter, &view, reterr_problem);
+	if (rc == 0)
+		rc = check_transform(o, &view, reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused_call(p);
@@ -141,12 +191,34 @@ int weir_binding_info(struct weir_pipeline *p, uint32_t subscription, struct wei
 	bool there = is_there(p, subscription);
 	bool binds = there && wr_filters_bind(f, subscription);
 	bool copies = binds || (there && wr_filters_copy(f, subscription));
+	struct wr_filter_transform transform = {.dead_letters = WEIR_BINDING_NONE};
+	(void)(binds && wr_filters_transform(f, subscription, &transform));
 	if (copies)
 		*ret = (struct weir_binding){
 			.source = p->tables.catalog.subscriptions[subscription].topics[0],
 			.target = wr_filters_target(f, subscription),
 			.unrouted = !binds,
+			.transform_bytes = transform.text_bytes,
+			.on_failure = (enum weir_transform_failure)transform.on_failure,
+			.dead_letters = transform.dead_letters,
 		};
 	wr_control_unlock(p);
 	return copies ? 0 : WEIR_E_UNKNOWN_NAME;
+}
+
+int weir_binding_transform(struct weir_pipeline *p, uint32_t subscription, void *to,
+			   size_t to_bytes)
+{
+	const struct wr_filters *f = &p->tables.filters;
+	struct wr_filter_transform transform = {0};
+	int rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return rc;
+	wr_control_lock(p);
+	bool binds = is_there(p, subscription) && wr_filters_bind(f, subscription);
+	if (binds && wr_filters_transform(f, subscription, &transform) && to != NULL &&
+	    transform.text_bytes <= to_bytes)
+		memcpy(to, transform.text, transform.text_bytes);
+	wr_control_unlock(p);
+	return binds ? (int)transform.text_bytes : WEIR_E_UNKNOWN_NAME;
 }

@@ -17,6 +17,9 @@
 #define RUNS_A_STEP 8u
 #define RUNS_ON_WAY_MAX 32u
 
+/* Of why an event could not be transformed that its copy has. */
+#define UNTRANSFORMED_TEXT_BYTES_MAX 96u
+
 #define ROOM_RETRY_NS 1000000u   /* the lane is full */
 #define FULL_RETRY_NS 100000000u /* the disk is, or what is to be read is damaged */
 
@@ -77,11 +80,13 @@ void wr_copier_free(struct weir_pipeline *p, struct wr_subscription_live *live)
 /* ---- a run ---- */
 
 struct copy {
-	struct wr_record_view view; /* its chunk is pinned */
+	struct wr_record_view view; /* its chunk is pinned; a transformed payload is the rules' */
 	struct wr_event_copy copy;
 	struct wr_origin origin;
 	struct wr_copy_cause cause;
 	uint32_t target;
+	/* Where it could not be transformed: the origin, and why. */
+	uint8_t origin_text[sizeof(struct wr_origin) + UNTRANSFORMED_TEXT_BYTES_MAX];
 };
 
 /* A row that moves with it. */
@@ -95,6 +100,8 @@ struct run {
 	uint32_t bytes; /* of all their records */
 	struct copy copies[RUN_COPIES_MAX];
 	struct move moves[RUN_COPIES_MAX + 1]; /* and the first row */
+	struct wr_copier_transform transform;  /* of the event in hand */
+	bool waits;                            /* for one that cannot be transformed */
 };
 
 static struct move *move_of(struct wr_copier *copier, struct run *run, uint32_t row)
@@ -137,19 +144,27 @@ static struct move *move_to(struct wr_copier *copier, struct run *run, uint32_t 
 	return move;
 }
 
-/* One more event into the run. False: it is full. */
-static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chunk, uint64_t seq,
-		const struct wr_record *r, uint32_t row)
+/* Why it is as it is behind its origin, where people look for that. */
+static void tell_untransformed(struct copy *c, const char *why)
+{
+	size_t bytes = wr_min_u64(strlen(why), UNTRANSFORMED_TEXT_BYTES_MAX);
+	if (bytes == 0)
+		return;
+	memcpy(c->origin_text, &c->origin, sizeof c->origin);
+	memcpy(c->origin_text + sizeof c->origin, why, bytes);
+	c->copy.origin = c->origin_text;
+	c->copy.origin_bytes = (uint16_t)(sizeof c->origin + bytes);
+}
+
+/* What is copied, and where to. */
+static enum wr_copier_made make_copy(struct wr_copier *copier, struct run *run,
+				     struct wr_chunk *chunk, uint64_t seq,
+				     const struct wr_record *r)
 {
 	struct weir_pipeline *p = copier->live->pipeline;
 	struct copy *c = &run->copies[run->copy_count];
 	const struct wr_batch_header *batch = wr_portion_batch(chunk, seq);
-	uint64_t most = wr_min_u64(RUN_BYTES_MAX, p->writer.options.run_bytes_max);
-	uint32_t moves = is_chained(copier) ? 2 : 1; /* more than there are, at most */
-	if (run->copy_count == RUN_COPIES_MAX ||
-	    run->copy_count + run->move_count + 1 + moves > p->writer.options.run_records_max ||
-	    !wr_record_view(r, r->bytes, &c->view))
-		return false;
+	const struct wr_program *program = wr_rules_program(p->router.rules, copier->live->id, seq);
 	c->origin = (struct wr_origin){
 		.seq = seq,
 		.epoch = batch->epoch,
@@ -159,7 +174,6 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 		.subscription = copier->live->id,
 		.flags = copier->binds ? WR_ORIGIN_BOUND : WR_ORIGIN_UNROUTED,
 	};
-	c->target = wr_rules_target(p->router.rules, copier->live->id, seq);
 	c->copy = (struct wr_event_copy){
 		.view = &c->view, .origin = &c->origin, .origin_bytes = sizeof c->origin};
 	if (copier->binds) {
@@ -168,6 +182,35 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 		wr_copy_cause_of(&c->view, &pos, &c->cause);
 		c->copy.cause = &c->cause;
 	}
+	c->target = program != NULL ? program->target : WR_TARGET_NONE;
+	if (program == NULL || program->transform == NULL)
+		return WR_COPIER_AS_IT_IS;
+	struct wr_copier_transform *t = &run->transform;
+	*t = (struct wr_copier_transform){.origin = &c->origin, .target = c->target};
+	enum wr_copier_made made = wr_copier_transform(p, program, &c->view,
+						       batch->time_base_us + r->time_delta_us, t);
+	c->target = t->target;
+	c->copy.is_transformed = made == WR_COPIER_TRANSFORMED;
+	tell_untransformed(c, t->why);
+	return made;
+}
+
+/* One more event into the run. False: it is full, or has to be: the event waits. */
+static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chunk, uint64_t seq,
+		const struct wr_record *r, uint32_t row)
+{
+	struct weir_pipeline *p = copier->live->pipeline;
+	struct copy *c = &run->copies[run->copy_count];
+	uint64_t most = wr_min_u64(RUN_BYTES_MAX, p->writer.options.run_bytes_max);
+	uint32_t moves = is_chained(copier) ? 2 : 1; /* more than there are, at most */
+	if (run->copy_count == RUN_COPIES_MAX ||
+	    run->copy_count + run->move_count + 1 + moves > p->writer.options.run_records_max ||
+	    !wr_record_view(r, r->bytes, &c->view))
+		return false;
+	enum wr_copier_made made = make_copy(copier, run, chunk, seq, r);
+	run->waits = made == WR_COPIER_WAITS;
+	if (made == WR_COPIER_WAITS || made == WR_COPIER_NEXT_RUN)
+		return false;
 	wr_event_copy_measure(&c->copy);
 	if (run->copy_count > 0 && run->bytes + c->copy.stride + moves * PROGRESS_STRIDE > most)
 		return false;
@@ -335,7 +378,11 @@ static int copy_some(struct wr_copier *copier, uint64_t visible, uint64_t now_ns
 	if (!wr_portion_find_for(p, copier->live, pin, from, visible, &portion))
 		return is_stuck(copier, &portion, now_ns) ? 1 : 0;
 	run.copy_count = run.move_count = run.bytes = 0;
+	run.waits = false;
+	p->router.rules->transformed_bytes = 0;
 	gather(copier, &portion, &run);
+	if (run.waits && run.copy_count == 0)
+		wait_for(copier, now_ns, run.transform.why);
 	bool sent = run.copy_count == 0 || send(copier, &run);
 	wr_chunks_unpin(pin);
 	if (!sent) {

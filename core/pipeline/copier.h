@@ -13,12 +13,14 @@
  * where the log stands.
  *
  *   copier.c          the group step's part
+ *   copier_transform.c  payloads that a binding transforms
  *   topic_unrouted.c  the control call that says where copies go of what nobody wants
  *   binding.c         bindings: the control calls, and which are refused
  */
 #ifndef WR_PIPELINE_COPIER_H
 #define WR_PIPELINE_COPIER_H
 
+#include "core/pipeline/origin.h"
 #include "core/pipeline/pipeline.h"
 
 struct wr_copier {
@@ -39,6 +41,28 @@ struct wr_copier {
 /* Makes it, if the subscription is one that copies. */
 int wr_copier_start(struct weir_pipeline *p, struct wr_subscription_live *live);
 void wr_copier_free(struct weir_pipeline *p, struct wr_subscription_live *live);
+
+/* ---- payloads ---- */
+
+struct wr_program;
+
+enum wr_copier_made {
+	WR_COPIER_AS_IT_IS,    /* the payload is the event's */
+	WR_COPIER_TRANSFORMED, /* the view has another one */
+	WR_COPIER_NEXT_RUN,    /* this run has no room for it */
+	WR_COPIER_WAITS,       /* it cannot be transformed, and is not copied: `why` */
+};
+
+/* An event that is to be transformed; changed where it cannot be. */
+struct wr_copier_transform {
+	struct wr_origin *origin;
+	uint32_t target;
+	char why[320]; /* it is not as it should be; "": it is */
+};
+
+enum wr_copier_made wr_copier_transform(struct weir_pipeline *p, const struct wr_program *program,
+					struct wr_record_view *view, uint64_t append_time_us,
+					struct wr_copier_transform *t);
 
 /* ---- the group step's ---- */
 

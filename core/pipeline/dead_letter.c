@@ -263,6 +263,7 @@ bool weir_item_origin(const struct weir_item *item, struct weir_origin *ret)
 		.parked = (origin.flags & WR_ORIGIN_PARKED) != 0,
 		.unrouted = (origin.flags & WR_ORIGIN_UNROUTED) != 0,
 		.bound = (origin.flags & WR_ORIGIN_BOUND) != 0,
+		.untransformed = (origin.flags & WR_ORIGIN_UNTRANSFORMED) != 0,
 		.first_failed_us = origin.first_failed_us,
 		.last_failed_us = origin.last_failed_us,
 		.text = (const char *)option.value + sizeof origin,

@@ -76,6 +76,7 @@ void wr_event_copy_write(const struct wr_event_copy *copy, uint32_t topic, uint8
 	struct wr_option option;
 	*head = *view->head;
 	head->topic = topic;
+	head->type = copy->is_transformed ? 0 : head->type;
 	head->flags &= (uint8_t) ~(WR_RECORD_DECIDE | WR_RECORD_WANTS_REPLY);
 	head->option_bytes = (uint16_t)copy->option_area;
 	head->bytes =

@@ -25,6 +25,7 @@ struct wr_event_copy {
 	uint16_t origin_bytes;
 	/* Its causation id, and its correlation id if it has none; NULL: as they were. */
 	const struct wr_copy_cause *cause;
+	bool is_transformed; /* the view's payload is not the event's: its type is not either */
 	/* Set by wr_event_copy_measure(). */
 	uint32_t given_bytes; /* of its options */
 	uint32_t option_area; /* beyond UINT16_MAX it cannot be written */

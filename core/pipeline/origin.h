@@ -26,5 +26,6 @@ _Static_assert(sizeof(struct wr_origin) == 56, "packed");
 #define WR_ORIGIN_OVERFLOWED 8u
 #define WR_ORIGIN_UNROUTED 16u
 #define WR_ORIGIN_BOUND 32u
+#define WR_ORIGIN_UNTRANSFORMED 64u
 
 #endif

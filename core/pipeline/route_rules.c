@@ -102,6 +102,7 @@ static int count_one(void *context, const struct source *source)
 	rules->program_count++;
 	rules->rule_count += view.term_count;
 	rules->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
+	rules->transforming += view.transform.text != NULL ? 1 : 0;
 	return 0;
 }
 
@@ -147,6 +148,17 @@ static void add_topics(struct builder *b, const struct source *source)
 	}
 }
 
+static int add_transform(struct builder *b, const struct wr_filter_transform *from,
+			 struct wr_program *program)
+{
+	program->on_failure = from->on_failure;
+	program->dead_letters = from->dead_letters;
+	if (from->text == NULL)
+		return 0;
+	return wr_transform_create(from->text, from->text_bytes, &b->rules->allocator,
+				   &program->transform, b->problem);
+}
+
 static int build_one(void *context, const struct source *source)
 {
 	struct builder *b = context;
@@ -163,6 +175,9 @@ static int build_one(void *context, const struct source *source)
 		.binds = view.binds,
 		.target = view.target,
 	};
+	int failed = add_transform(b, &view.transform, program);
+	if (failed != 0)
+		return failed;
 	for (uint32_t i = 0; i < view.term_count; i++) {
 		const struct wr_filter_term *term = &view.terms[i];
 		int rc = wr_filter_create((enum weir_filter_kind)term->kind, term->pattern,
@@ -208,6 +223,9 @@ void wr_rules_destroy(struct wr_rules *rules)
 {
 	if (rules == NULL)
 		return;
+	for (uint32_t i = 0; rules->programs != NULL && i < rules->program_count; i++)
+		weir_transform_destroy(rules->programs[i].transform);
+	give_array(rules, rules->transformed, rules->transformed_max, 1);
 	weir_match_destroy(rules->match);
 	weir_matcher_destroy(rules->matcher);
 	give_array(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
@@ -231,7 +249,10 @@ static bool take_arrays(struct wr_rules *rules)
 	rules->tags = take_array(rules, rules->tag_words, sizeof *rules->tags);
 	rules->copied_by = take_array(rules, rules->topics_max, sizeof *rules->copied_by);
 	rules->plain_from = take_array(rules, rules->topics_max, sizeof *rules->plain_from);
-	return rules->programs != NULL && rules->program_of != NULL && rules->hits != NULL &&
+	if (rules->transforming > 0)
+		rules->transformed = take_array(rules, rules->transformed_max, 1);
+	return (rules->transforming == 0 || rules->transformed != NULL) &&
+	       rules->programs != NULL && rules->program_of != NULL && rules->hits != NULL &&
 	       rules->held != NULL && rules->asked != NULL && rules->tags != NULL &&
 	       rules->copied_by != NULL && rules->plain_from != NULL;
 }
@@ -262,6 +283,7 @@ int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pend
 	rules->allocator =
 		(struct weir_allocator){.alloc = from_memory, .free = to_memory, .context = memory};
 	rules->topics_max = p->options.topics_max;
+	rules->transformed_max = wr_run_bytes_max(&p->options);
 	rules->tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
 	struct builder b = {.pipeline = p, .rules = rules, .problem = problem};
 	int rc = for_each(p, pending, count_one, rules);
@@ -376,13 +398,28 @@ void wr_rules_look_for_plain(struct wr_rules *rules, struct weir_pipeline *p)
 	}
 }
 
-uint32_t wr_rules_target(const struct wr_rules *rules, uint32_t subscription, uint64_t seq)
+const struct wr_program *wr_rules_program(const struct wr_rules *rules, uint32_t subscription,
+					  uint64_t seq)
 {
 	for (uint32_t i = 0; i < rules->program_count; i++)
 		if (rules->programs[i].subscription == subscription &&
 		    counts_at(&rules->programs[i], seq))
-			return rules->programs[i].target;
-	return WR_TARGET_NONE;
+			return &rules->programs[i];
+	return NULL;
+}
+
+const struct wr_program *wr_rules_newest_transform(const struct wr_rules *rules,
+						   uint32_t subscription)
+{
+	const struct wr_program *newest = NULL;
+	for (uint32_t i = 0; i < rules->program_count; i++) {
+		const struct wr_program *program = &rules->programs[i];
+		/* One that is not in the log yet counts nowhere. */
+		if (program->subscription == subscription && program->transform != NULL &&
+		    program->from_seq < program->end_seq)
+			newest = program; /* they are in order */
+	}
+	return newest;
 }
 
 void wr_rules_take_unrouted(const struct wr_rules *rules, uint32_t topic, uint64_t seq,

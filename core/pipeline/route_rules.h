@@ -13,6 +13,7 @@
 #include "core/log/filters.h"
 #include "core/pipeline/pipeline.h"
 #include "core/route/matcher.h"
+#include "core/route/transform.h"
 
 /* Headers of an event that are looked at; of one that has more all filters over headers hold. */
 #define WR_ROUTE_HEADERS_MAX 256u
@@ -26,6 +27,10 @@ struct wr_program {
 	enum wr_filter_join join;
 	bool binds;      /* of a binding */
 	uint32_t target; /* of JOIN_NOBODY and of a binding: where what it wants is copied to */
+	/* Of a binding that transforms what it copies; else NULL. */
+	struct weir_transform *transform;
+	enum wr_transform_failure on_failure;
+	uint32_t dead_letters;
 	bool alone;      /* each rule that holds makes it hold; else it is asked for each event */
 	uint64_t number; /* of its version (core/log/filters.h) */
 	uint64_t from_seq, end_seq; /* where it counts; equal: nowhere */
@@ -47,13 +52,18 @@ struct wr_rules {
 	uint64_t event;      /* counts those that were looked at */
 	bool reads_payloads; /* any of them */
 	bool reads_headers;
-	uint32_t copying; /* programs of JOIN_NOBODY */
+	uint32_t copying;      /* programs of JOIN_NOBODY */
+	uint32_t transforming; /* programs that transform what they copy */
 	uint32_t topics_max;
 	uint32_t *copied_by;  /* [topics_max] the first of these of the topic, from 1; 0: none */
 	uint64_t *plain_from; /* [topics_max] a subscription without a filter wants all from here */
 	uint32_t plain_count; /* subscriptions that were looked at for that */
 	uint64_t *tags;       /* bitmap of the tags of all topics of filtered subscriptions */
 	uint32_t tag_words;
+	/* Where payloads of a run of copies are transformed; NULL: nobody does. */
+	uint8_t *transformed;
+	uint32_t transformed_max; /* bytes that there are */
+	uint32_t transformed_bytes;
 	struct weir_typed_header headers[WR_ROUTE_HEADERS_MAX]; /* scratch */
 };
 
@@ -76,8 +86,12 @@ void wr_rules_destroy(struct wr_rules *rules);
 
 /* Of topics whose events may be wanted by nobody: since when somebody wants all of them. */
 void wr_rules_look_for_plain(struct wr_rules *rules, struct weir_pipeline *p);
-/* Where what it wants at `seq` is copied to by a subscription; WR_TARGET_NONE: nowhere. */
-uint32_t wr_rules_target(const struct wr_rules *rules, uint32_t subscription, uint64_t seq);
+/* By which a subscription copies what it wants at `seq`; NULL: it does not. */
+const struct wr_program *wr_rules_program(const struct wr_rules *rules, uint32_t subscription,
+					  uint64_t seq);
+/* The newest of a subscription that transforms; NULL: none does. */
+const struct wr_program *wr_rules_newest_transform(const struct wr_rules *rules,
+						   uint32_t subscription);
 /* Calls `take` for the program that copies what nobody wants of a topic at `seq`, if one does. */
 void wr_rules_take_unrouted(const struct wr_rules *rules, uint32_t topic, uint64_t seq,
 			    void (*take)(void *context, const struct wr_program *program),

@@ -28,18 +28,40 @@ static uint32_t dead_letters_of(struct weir_pipeline *p, uint32_t id)
 	return wr_load_relaxed(&live->sharing->dead_letters); /* UINT32_MAX: none */
 }
 
+/* Where a binding puts what it cannot transform; WR_TARGET_NONE: nowhere. */
+static uint32_t untransformed_of(struct weir_pipeline *p, uint32_t id)
+{
+	struct wr_filter_transform transform;
+	return wr_filters_transform(&p->tables.filters, id, &transform) ? transform.dead_letters
+									: WR_TARGET_NONE;
+}
+
+static bool reads_any(struct weir_pipeline *p, uint32_t id, const struct wr_topic_set *reached)
+{
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+	for (uint32_t i = 0; i < s->topic_count; i++)
+		if (wr_topic_set_has(reached, s->topics[i]))
+			return true;
+	return false;
+}
+
 /* The topic that it adds to what is reached, if one of its own is; WR_TARGET_NONE: none. */
 static uint32_t leads_to(struct weir_pipeline *p, uint32_t id, const struct wr_topic_set *reached,
 			 bool bindings_only)
 {
-	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
-	bool reads = false;
-	for (uint32_t i = 0; i < s->topic_count && !reads; i++)
-		reads = wr_topic_set_has(reached, s->topics[i]);
-	if (!reads || (bindings_only && !wr_filters_bind(&p->tables.filters, id)))
+	if (!reads_any(p, id, reached) ||
+	    (bindings_only && !wr_filters_bind(&p->tables.filters, id)))
 		return WR_TARGET_NONE;
 	uint32_t target = wr_filters_target(&p->tables.filters, id);
 	return target != WR_TARGET_NONE || bindings_only ? target : dead_letters_of(p, id);
+}
+
+static bool reach(struct wr_topic_set *reached, uint32_t topic)
+{
+	if (topic >= WR_TOPICS_MAX || wr_topic_set_has(reached, topic))
+		return false;
+	wr_topic_set_add(reached, topic);
+	return true;
 }
 
 /* All that is reached from what is. */
@@ -51,10 +73,11 @@ static void follow(struct weir_pipeline *p, struct wr_topic_set *reached, bool b
 		for (uint32_t id = 0; id < subscriptions(p); id++) {
 			uint32_t to = id != except ? leads_to(p, id, reached, bindings_only)
 						   : WR_TARGET_NONE;
-			if (to >= WR_TOPICS_MAX || wr_topic_set_has(reached, to))
-				continue;
-			wr_topic_set_add(reached, to);
-			more = true;
+			more = reach(reached, to) || more;
+			/* An event goes there or to the target: it is no second way. */
+			to = !bindings_only && reads_any(p, id, reached) ? untransformed_of(p, id)
+									 : WR_TARGET_NONE;
+			more = reach(reached, to) || more;
 		}
 	}
 }
@@ -70,11 +93,8 @@ static void follow_back(struct weir_pipeline *p, struct wr_topic_set *reached, u
 			if (id == except || !wr_filters_bind(f, id))
 				continue;
 			uint32_t target = wr_filters_target(f, id);
-			if (target >= WR_TOPICS_MAX || !wr_topic_set_has(reached, target) ||
-			    wr_topic_set_has(reached, source))
-				continue;
-			wr_topic_set_add(reached, source);
-			more = true;
+			if (target < WR_TOPICS_MAX && wr_topic_set_has(reached, target))
+				more = reach(reached, source) || more;
 		}
 	}
 }

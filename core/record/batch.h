@@ -52,6 +52,8 @@
 #define WR_BATCH_BINDINGS 16u
 /* In features_must: a JSON Schema of the registry (schema_record.h). */
 #define WR_BATCH_JSON_SCHEMAS 32u
+/* In features_must: a binding that transforms what it copies (filter_record.h). */
+#define WR_BATCH_TRANSFORMS 64u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

@@ -5,6 +5,10 @@
 
 #define FLAG_NEGATED 1u /* of a term */
 #define FLAG_BINDS 1u   /* of a filter */
+#define FLAG_TRANSFORMS 2u
+
+/* topic, how it fails, zero, bytes */
+#define TRANSFORM_HEAD_BYTES 12u
 
 static bool read_term(struct wr_cursor *in, struct wr_filter_term *term)
 {
@@ -19,6 +23,30 @@ static bool read_term(struct wr_cursor *in, struct wr_filter_term *term)
 	return term->pattern != NULL;
 }
 
+static bool read_transform(struct wr_cursor *in, struct wr_filter_transform *ret)
+{
+	const uint8_t *head = wr_take(in, TRANSFORM_HEAD_BYTES);
+	if (head == NULL || head[4] > WR_TRANSFORM_DEAD_LETTER || head[5] != 0 || head[6] != 0 ||
+	    head[7] != 0)
+		return false;
+	ret->dead_letters = wr_get_u32(head);
+	ret->on_failure = (enum wr_transform_failure)head[4];
+	ret->text_bytes = wr_get_u32(head + 8);
+	ret->text = wr_take(in, ret->text_bytes);
+	return ret->text != NULL && ret->text_bytes > 0 &&
+	       (ret->dead_letters == WR_TARGET_NONE) ==
+		       (ret->on_failure != WR_TRANSFORM_DEAD_LETTER);
+}
+
+static void write_transform(const struct wr_filter_transform *transform, uint8_t *at)
+{
+	memset(at, 0, TRANSFORM_HEAD_BYTES);
+	wr_put_u32(at, transform->dead_letters);
+	at[4] = (uint8_t)transform->on_failure;
+	wr_put_u32(at + 8, transform->text_bytes);
+	memcpy(at + TRANSFORM_HEAD_BYTES, transform->text, transform->text_bytes);
+}
+
 static bool has_target(const struct wr_filter_view *filter)
 {
 	return filter->binds || filter->join == WR_FILTER_JOIN_NOBODY;
@@ -29,13 +57,15 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	const uint8_t *head = wr_take(&in, WR_FILTER_HEAD_BYTES);
 	if (head == NULL || length_bytes > WR_FILTER_BYTES_MAX || head[0] > WR_FILTER_JOIN_NOBODY ||
-	    (head[1] & ~FLAG_BINDS) != 0)
+	    (head[1] & ~(FLAG_BINDS | FLAG_TRANSFORMS)) != 0 || head[1] == FLAG_TRANSFORMS)
 		return false;
 	ret->join = (enum wr_filter_join)head[0];
 	ret->binds = (head[1] & FLAG_BINDS) != 0;
 	ret->term_count = wr_get_u16(head + 2);
 	ret->target = has_target(ret) ? wr_take_u32(&in) : WR_TARGET_NONE;
-	if (in.failed)
+	ret->transform = (struct wr_filter_transform){.dead_letters = WR_TARGET_NONE};
+	if (in.failed ||
+	    ((head[1] & FLAG_TRANSFORMS) != 0 && !read_transform(&in, &ret->transform)))
 		return false;
 	if (ret->join == WR_FILTER_JOIN_NOBODY)
 		return ret->term_count == 0 && !ret->binds && in.left_bytes == 0;
@@ -50,6 +80,8 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter)
 {
 	uint64_t bytes = WR_FILTER_HEAD_BYTES + (has_target(filter) ? sizeof(uint32_t) : 0);
+	if (filter->transform.text != NULL)
+		bytes += TRANSFORM_HEAD_BYTES + (uint64_t)filter->transform.text_bytes;
 	for (uint32_t i = 0; i < filter->term_count; i++)
 		bytes += WR_FILTER_TERM_BYTES + (uint64_t)filter->terms[i].pattern_bytes;
 	return bytes;
@@ -64,6 +96,11 @@ uint32_t wr_filter_write(const struct wr_filter_view *filter, uint8_t *to)
 	if (has_target(filter)) {
 		wr_put_u32(at, filter->target);
 		at += sizeof filter->target;
+	}
+	if (filter->transform.text != NULL) {
+		to[1] |= FLAG_TRANSFORMS;
+		write_transform(&filter->transform, at);
+		at += TRANSFORM_HEAD_BYTES + filter->transform.text_bytes;
 	}
 	for (uint32_t i = 0; i < filter->term_count; i++) {
 		const struct wr_filter_term *term = &filter->terms[i];

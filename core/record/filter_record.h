@@ -6,16 +6,19 @@
  *   offset  bytes
  *        0      1  join         0: all terms must hold, 1: one of them, 2: what nobody else wants
  *        1      1  flags        1: of a binding: copies of what it wants go to another topic
+ *                               2: and are transformed
  *        2      2  term_count   0: every event is wanted
  *        4         of a binding: u32 topic, where copies go; UINT32_MAX: nowhere, from here on
+ *                 of one that transforms: u32 topic for what cannot be transformed, UINT32_MAX:
+ *                  none, u8 enum wr_transform_failure, u8[3] zero, u32 bytes, the transformer
  *                 then terms, each:
  *                  u8 kind (enum weir_filter_kind), u8 flags (1: negated), u16 zero,
  *                  u32 pattern_bytes, the pattern
  *                                of join 2, which has no terms: u32 topic, where copies of that go;
  *                                UINT32_MAX: nowhere
  *
- * What a pattern means is nothing that is looked at here: it is compiled before it gets into the
- * log, and when the log is opened.
+ * What a pattern or transformer means is nothing that is looked at here: it is compiled before it
+ * gets into the log, and when the log is opened.
  */
 #ifndef WR_RECORD_FILTER_RECORD_H
 #define WR_RECORD_FILTER_RECORD_H
@@ -39,6 +42,21 @@ enum wr_filter_join {
 		2, /* of a subscription that is weir's own (core/pipeline/copier.h) */
 };
 
+/* What becomes of an event that cannot be transformed; as enum weir_transform_failure. */
+enum wr_transform_failure {
+	WR_TRANSFORM_WAIT = 0,        /* it waits, and all behind it */
+	WR_TRANSFORM_PASS = 1,        /* it is copied as it is */
+	WR_TRANSFORM_DEAD_LETTER = 2, /* it is copied as it is, to another topic */
+};
+
+/* What is made of an event before it is copied. */
+struct wr_filter_transform {
+	const uint8_t *text; /* in the bytes that were read; NULL: nothing is transformed */
+	uint32_t text_bytes;
+	enum wr_transform_failure on_failure;
+	uint32_t dead_letters; /* topic; WR_TARGET_NONE unless DEAD_LETTER */
+};
+
 /* Of JOIN_NOBODY and of a binding: no topic. */
 #define WR_TARGET_NONE UINT32_MAX
 
@@ -53,6 +71,7 @@ struct wr_filter_view {
 	enum wr_filter_join join;
 	bool binds;      /* of a binding (core/pipeline/copier.h); join is ALL or ANY */
 	uint32_t target; /* of JOIN_NOBODY, and of a binding */
+	struct wr_filter_transform transform; /* of a binding */
 	uint32_t term_count;
 	struct wr_filter_term terms[WR_FILTER_TERMS_MAX];
 };

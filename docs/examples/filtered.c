@@ -23,6 +23,22 @@ static bool publish(const char *order)
 	       weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, WEIR_FOREVER) == 0;
 }
 
+static bool bind(uint32_t audit, const struct weir_subscription_filter *wanted)
+{
+	static const char receipt[] =
+		"{\"InputPathsMap\": {\"sum\": \"$.total\"},"
+		" \"InputTemplate\": \"{\\\"text\\\": \\\"paid: <sum>\\\"}\"}";
+	struct weir_binding_options binding;
+	weir_binding_options_init(&binding);
+	binding.name = "large-orders-to-audit";
+	binding.source = topic;
+	binding.target = audit;
+	binding.filter = wanted;
+	binding.transform = receipt;
+	binding.transform_bytes = strlen(receipt);
+	return weir_binding_create(pipeline, &binding, NULL, &why) == 0;
+}
+
 static bool print(struct weir_member *member, int events)
 {
 	while (events > 0) {
@@ -53,7 +69,6 @@ int main(void)
 	struct weir_options options;
 	struct weir_topic_options topic_options, lost_options, audit_options;
 	struct weir_subscription_options readers;
-	struct weir_binding_options binding;
 	struct weir_member *member = NULL;
 	uint32_t subscription, lost, audit = 0;
 
@@ -77,12 +92,7 @@ int main(void)
 		    weir_topic_create(pipeline, &topic_options, &topic, &why) == 0 &&
 		    weir_topic_set_unrouted(pipeline, topic, lost, NULL, &why) == 0 &&
 		    weir_subscription_create(pipeline, &readers, &subscription, &why) == 0;
-	weir_binding_options_init(&binding);
-	binding.name = "large-orders-to-audit";
-	binding.source = topic;
-	binding.target = audit;
-	binding.filter = &both;
-	good = good && weir_binding_create(pipeline, &binding, NULL, &why) == 0 &&
+	good = good && bind(audit, &both) &&
 	       weir_producer_open(pipeline, NULL, &producer, &why) == 0 &&
 	       publish("{\"total\": 250}") && publish("{\"total\": 20}") &&
 	       weir_subscription_set_filter(pipeline, subscription, &orders, NULL, &why) == 0 &&
@@ -103,7 +113,7 @@ int main(void)
 	readers.topics = &audit_options.name;
 	good = good && weir_subscription_create(pipeline, &readers, &subscription, &why) == 0 &&
 	       weir_member_join(pipeline, subscription, NULL, &member, &why) == 0 &&
-	       print(member, 1); // the copy of 250
+	       print(member, 1); // what was made of 250: {"text":"paid: 250"}
 	if (!good)
 		fprintf(stderr, "%s %s\n", why.field, why.text);
 	weir_member_leave(member, WEIR_FOREVER);

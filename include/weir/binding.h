@@ -24,6 +24,13 @@
  * are copied (options.log_fn is told of each range), and members of `block` subscriptions get a gap
  * item. There the pool has to be larger than all that comes at once, and its copies.
  *
+ * A binding may have a transformer (weir/transform.h), as a target of EventBridge's rules: then a
+ * copy's payload is what that makes of the event's. Its type is 0: it is another payload. A
+ * tombstone (no payload) stays one. What cannot be transformed (a payload that is not JSON, nothing
+ * at its InputPath, more bytes than an event of this pipeline may have) is never lost: as
+ * `on_failure` says, it waits, with all behind it, or it is copied as it is, to the target or to
+ * another topic, and then its origin says that it is `untransformed`, and why.
+ *
  * An event comes to a topic by one way at most, so that it is there once, as RabbitMQ delivers a
  * message to a queue once. RabbitMQ lets bindings make circles, and finds out of each message
  * where it has been; here each copy is an event of its own, and so it is said beforehand: a binding
@@ -46,12 +53,25 @@ WEIR_DECLS_BEGIN
 /** No topic: a binding that is removed. */
 #define WEIR_BINDING_NONE UINT32_MAX
 
+/** What becomes of an event that a binding cannot transform. */
+enum weir_transform_failure {
+	/** It waits, and all behind it of that binding; options.log_fn is told why. The rule of the
+	 *  binding's newest transformer counts, for older events too: another one lets it go. */
+	WEIR_TRANSFORM_WAIT = 0,
+	WEIR_TRANSFORM_PASS = 1,        /**< it is copied as it is */
+	WEIR_TRANSFORM_DEAD_LETTER = 2, /**< it is copied as it is, to `dead_letters` */
+};
+
 struct weir_binding_options {
 	size_t struct_bytes; /**< set by weir_binding_options_init() */
 	const char *name;    /**< of its subscription: as for weir_subscription_create() */
 	uint32_t source;     /**< topic whose events are copied; fixed when it is made */
 	uint32_t target;     /**< topic that gets the copies */
 	const struct weir_subscription_filter *filter; /**< which; NULL (default): all of them */
+	const void *transform; /**< JSON, as for weir_transform_create(); NULL (default): none */
+	size_t transform_bytes;
+	enum weir_transform_failure on_failure; /**< default WEIR_TRANSFORM_WAIT */
+	uint32_t dead_letters; /**< topic; WEIR_BINDING_NONE but with WEIR_TRANSFORM_DEAD_LETTER */
 	enum weir_start start; /**< when it is made, not when it is found; default NEWEST */
 	uint64_t start_at;
 };
@@ -59,8 +79,11 @@ struct weir_binding_options {
 /** What a subscription of weir's own copies, and where to. */
 struct weir_binding {
 	uint32_t source;
-	uint32_t target; /**< WEIR_BINDING_NONE: nowhere, from its last change on */
-	bool unrouted;   /**< no binding: what nobody wants (weir_topic_set_unrouted()) */
+	uint32_t target;          /**< WEIR_BINDING_NONE: nowhere, from its last change on */
+	bool unrouted;            /**< no binding: what nobody wants (weir_topic_set_unrouted()) */
+	uint32_t transform_bytes; /**< of its transformer; 0: it has none */
+	enum weir_transform_failure on_failure;
+	uint32_t dead_letters; /**< for what it cannot transform; WEIR_BINDING_NONE: no topic */
 };
 
 /**
@@ -71,15 +94,16 @@ struct weir_binding {
 WEIR_API void weir_binding_options_init(struct weir_binding_options *options);
 
 /**
- * Make a binding, or find the one of this name and give it this filter and target: that is a record
- * in the log, and counts from there on, as weir_subscription_set_filter() does.
+ * Make a binding, or find the one of this name and give it this filter, transformer and target:
+ * that is a record in the log, and counts from there on, as weir_subscription_set_filter() does.
  *
  * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for one or two commits. Allocates: as
  *            weir_subscription_set_filter().
  * @param ret_subscription  may be NULL. The id of its subscription
- * @return 0; -EINVAL (an option, the filter, a circle or a second way: `field` says which, or is
- *         the place in the pattern); WEIR_E_UNKNOWN_NAME (a topic); WEIR_E_EXISTS: the name is a
- *         subscription's, or that of a binding of another source; WEIR_E_TRUNCATED (start_at);
+ * @return 0; -EINVAL (an option, the filter, the transformer, a circle or a second way: `field`
+ *         says which, or is the place in the pattern or transformer); WEIR_E_UNKNOWN_NAME (a
+ *         topic); WEIR_E_EXISTS: the name is a subscription's, or that of a binding of another
+ *         source; WEIR_E_TRUNCATED (start_at);
  *         WEIR_E_TOO_BIG, WEIR_E_FULL (as weir_subscription_set_filter(), or subscriptions_max is
  *         reached), -ENOMEM, WEIR_E_CLOSED, WEIR_E_FAILED
  */
@@ -101,7 +125,8 @@ WEIR_API WEIR_MUST_CHECK int weir_binding_remove(struct weir_pipeline *pipeline,
 						 struct weir_problem *reterr_problem);
 
 /**
- * What a subscription copies. weir_subscription_filter() tells its filter.
+ * What a subscription copies. weir_subscription_filter() tells its filter,
+ * weir_binding_transform() its transformer.
  *
  * Thread: any but weir's own (WEIR_E_AGAIN there). Blocks: for a control call under way. Allocates:
  *         never.
@@ -111,6 +136,19 @@ WEIR_API WEIR_MUST_CHECK int weir_binding_remove(struct weir_pipeline *pipeline,
 WEIR_API WEIR_MUST_CHECK int weir_binding_info(struct weir_pipeline *pipeline,
 					       uint32_t subscription,
 					       struct weir_binding *ret_binding);
+
+/**
+ * The transformer that a binding has now.
+ *
+ * Thread: any but weir's own (WEIR_E_AGAIN there). Blocks: for a control call under way. Allocates:
+ *         never.
+ * @param to  where its text goes; NULL with 0 bytes: to ask how many it has
+ * @return bytes that it has, also where that is more than to_bytes, and nothing is written; 0: it
+ *         has none; WEIR_E_UNKNOWN_NAME: no binding has this id; WEIR_E_AGAIN, WEIR_E_CLOSED,
+ *         WEIR_E_FAILED
+ */
+WEIR_API int weir_binding_transform(struct weir_pipeline *pipeline, uint32_t subscription, void *to,
+				    size_t to_bytes);
 
 WEIR_DECLS_END
 #endif

@@ -149,6 +149,7 @@ struct weir_origin {
 	bool parked;              /**< when it died, its key was parked behind it */
 	bool unrouted;            /**< no dead letter: nobody wanted it (filtering.h) */
 	bool bound;               /**< no dead letter: a binding copied it (binding.h) */
+	bool untransformed;       /**< and could not transform it: `text` says why */
 	uint64_t first_failed_us; /**< append time (event.h) */
 	uint64_t last_failed_us;
 	const char *text; /**< of the last rejection, not terminated; "" after a restart */

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bindings: their topics are in the file, their names are nobody else's, their filters compile.
+ * Bindings: their topics are in the file, their names are nobody else's, their filters and
+ * transformers compile.
  * Circles and second ways are refused when they are made: the log may have bindings that the file
  * does not name (weir_binding_create()).
  */
+#include <errno.h>
 #include <string.h>
 
+#include <weir/transform.h>
+
+#include "core/base/bits.h"
 #include "io/config/check.h"
 
 static bool is_same(const char *a, const char *b)
@@ -47,6 +52,34 @@ static void check_topic(struct wr_config_findings *findings, const struct wr_con
 		wr_config_check_topic(findings, values, node, name);
 }
 
+/* It compiles, and its other keys mean something. */
+static void check_transform(struct wr_config_findings *findings,
+			    const struct wr_config_binding *binding,
+			    const struct wr_config_node *item)
+{
+	static const char *const others[] = {"on_failure", "dead_letters"};
+	const struct wr_config_node *node = wr_config_child(item, "transform");
+	struct weir_transform *transform = NULL;
+	struct weir_problem problem = {0};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(others) && node == NULL; i++)
+		if (wr_config_child(item, others[i]) != NULL)
+			wr_config_error(findings, wr_config_item_place(findings, item, others[i]),
+					"there is no transform that could fail");
+	if (wr_config_child(item, "on_failure") != NULL && binding->dead_letters != NULL)
+		wr_config_error(findings, wr_config_item_place(findings, item, "on_failure"),
+				"dead_letters says what becomes of it");
+	if (node == NULL || node->refused || binding->transform == NULL)
+		return;
+	int rc = weir_transform_create(binding->transform, strlen(binding->transform), NULL,
+				       &transform, &problem);
+	weir_transform_destroy(transform);
+	if (rc == -ENOMEM)
+		findings->out_of_memory = true;
+	else if (rc != 0)
+		wr_config_error(findings, wr_config_node_place(findings, node), "%s%s%s",
+				problem.field, problem.field[0] != '\0' ? ": " : "", problem.text);
+}
+
 void wr_config_check_bindings(struct wr_config_findings *findings,
 			      const struct wr_config_node *root,
 			      const struct wr_config_values *values)
@@ -58,7 +91,9 @@ void wr_config_check_bindings(struct wr_config_findings *findings,
 		check_name(findings, root, values, i, item);
 		check_topic(findings, values, item, "source", bindings[i].source);
 		check_topic(findings, values, item, "target", bindings[i].target);
+		check_topic(findings, values, item, "dead_letters", bindings[i].dead_letters);
 		wr_config_check_filter(findings, &bindings[i].filter, item);
+		check_transform(findings, &bindings[i], item);
 		if (is_same(bindings[i].source, bindings[i].target))
 			wr_config_error(findings, wr_config_item_place(findings, item, "target"),
 					"the source itself");

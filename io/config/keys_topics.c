@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table: topics, subscriptions and bindings. */
+#include <weir/binding.h>
+
 #include "io/config/keys_inner.h"
 
 /* ---- topics ---- */
@@ -407,6 +409,12 @@ static const struct wr_config_key binding_filter_keys[] = {
 
 static const struct wr_config_section binding_filter_section = {.keys = binding_filter_keys};
 
+static const struct wr_config_choice on_failure_choices[] = {
+	{"wait", WEIR_TRANSFORM_WAIT, "it waits, and all behind it, and `log_fn` is told"},
+	{"pass", WEIR_TRANSFORM_PASS, "it is copied as it is"},
+	{0},
+};
+
 static const struct wr_config_key binding_keys[] = {
 	{.name = "name",
 	 BINDING(name),
@@ -432,6 +440,24 @@ static const struct wr_config_key binding_keys[] = {
 	 .section = &binding_filter_section,
 	 .absent = "every event",
 	 .doc = "Which of them; another one, or another target, is a change from now on"},
+	{.name = "transform",
+	 BINDING(transform),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "copies are as their events",
+	 .doc = "What is made of their payloads: EventBridge's Input, InputPath, or InputTemplate "
+		"with InputPathsMap, in a JSON object"},
+	{.name = "on_failure",
+	 BINDING(on_failure),
+	 .type = WR_CONFIG_CHOICE,
+	 .choices = on_failure_choices,
+	 .fallback = "wait",
+	 .doc = "What becomes of an event that cannot be transformed"},
+	{.name = "dead_letters",
+	 BINDING(dead_letters),
+	 .type = WR_CONFIG_NAME,
+	 .max = 200,
+	 .absent = "on_failure counts",
+	 .doc = "It is copied as it is to this topic instead: a name from the file's topics"},
 	{.name = "start",
 	 BINDING(start),
 	 .type = WR_CONFIG_POINT,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filters of subscriptions, bindings, and the subjects that topics follow, as weir.h has them. */
+#include <string.h>
+
 #include <weir/binding.h>
 #include <weir/registry.h>
 
@@ -56,6 +58,11 @@ bool wr_config_make_bindings(struct weir_config *config)
 		weir_binding_options_init(to);
 		to->name = from[i].name;
 		to->filter = wr_config_make_filter(config, &from[i].filter);
+		to->transform = from[i].transform;
+		to->transform_bytes = from[i].transform != NULL ? strlen(from[i].transform) : 0;
+		to->on_failure = from[i].dead_letters != NULL
+					 ? WEIR_TRANSFORM_DEAD_LETTER
+					 : (enum weir_transform_failure)from[i].on_failure;
 		to->start = from[i].start.start;
 		to->start_at = from[i].start.at;
 	}

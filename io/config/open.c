@@ -96,6 +96,8 @@ static int make_bindings(const struct weir_config *config, struct weir_pipeline 
 		int rc = weir_topic_find(pipeline, from[i].source, &o.source);
 		if (rc == 0)
 			rc = weir_topic_find(pipeline, from[i].target, &o.target);
+		if (rc == 0 && from[i].dead_letters != NULL)
+			rc = weir_topic_find(pipeline, from[i].dead_letters, &o.dead_letters);
 		if (rc == 0)
 			rc = weir_binding_create(pipeline, &o, NULL, problem);
 		if (rc == 0)

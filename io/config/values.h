@@ -219,6 +219,9 @@ struct wr_config_binding {
 	const char *source;
 	const char *target;
 	struct wr_config_filter filter;
+	const char *transform; /* NULL: none */
+	unsigned on_failure;   /* enum weir_transform_failure; not DEAD_LETTER */
+	const char *dead_letters;
 	struct wr_config_point start;
 };
 

@@ -142,6 +142,48 @@ static const char *target_name(struct weir_pipeline *p, const struct weir_bindin
 	return binding->target == WEIR_BINDING_NONE ? "nowhere" : topic_name(p, binding->target);
 }
 
+/* To be freed; NULL: it has none, or there is no memory. */
+static char *transform_text(struct weir_pipeline *p, uint32_t id,
+			    const struct weir_binding *binding)
+{
+	char *text = binding->transform_bytes > 0 ? malloc(binding->transform_bytes + 1) : NULL;
+	int bytes =
+		text != NULL ? weir_binding_transform(p, id, text, binding->transform_bytes) : 0;
+	if (text != NULL)
+		text[bytes > 0 ? bytes : 0] = '\0';
+	return text;
+}
+
+static const char *const failure_names[] = {"wait", "pass", "dead_letter"};
+
+static void json_transform(struct weir_pipeline *p, struct json_out *j, uint32_t id,
+			   const struct weir_binding *binding)
+{
+	char *text = transform_text(p, id, binding);
+	if (text == NULL)
+		return;
+	json_text(j, "transform", text);
+	json_text(j, "on_failure", failure_names[binding->on_failure]);
+	if (binding->dead_letters != WEIR_BINDING_NONE)
+		json_text(j, "dead_letters", topic_name(p, binding->dead_letters));
+	free(text);
+}
+
+/* Below its subscription. */
+static void print_transform(struct weir_pipeline *p, uint32_t id)
+{
+	struct weir_binding binding;
+	char *text =
+		weir_binding_info(p, id, &binding) == 0 ? transform_text(p, id, &binding) : NULL;
+	if (text == NULL)
+		return;
+	bool dies = binding.dead_letters != WEIR_BINDING_NONE;
+	printf("  transform  %s\n  on failure %s%s\n", text,
+	       dies ? "to " : failure_names[binding.on_failure],
+	       dies ? topic_name(p, binding.dead_letters) : "");
+	free(text);
+}
+
 static void json_binding(struct weir_pipeline *p, struct json_out *j, const char *name)
 {
 	struct weir_binding binding;
@@ -152,6 +194,7 @@ static void json_binding(struct weir_pipeline *p, struct json_out *j, const char
 	json_text(j, "what", binding.unrouted ? "unrouted" : "binding");
 	if (binding.target != WEIR_BINDING_NONE)
 		json_text(j, "target", topic_name(p, binding.target));
+	json_transform(p, j, id, &binding);
 	json_close(j);
 }
 
@@ -160,8 +203,8 @@ static void print_binding(struct weir_pipeline *p, const char *name)
 	struct weir_binding binding;
 	uint32_t id;
 	if (weir_subscription_find(p, name, &id) == 0 && weir_binding_info(p, id, &binding) == 0)
-		printf(", %s %s", binding.unrouted ? "unrouted to" : "copied to",
-		       target_name(p, &binding));
+		printf(", %s %s%s", binding.unrouted ? "unrouted to" : "copied to",
+		       target_name(p, &binding), binding.transform_bytes > 0 ? " transformed" : "");
 }
 
 static void json_info(struct weir_pipeline *p, struct json_out *j,
@@ -346,6 +389,8 @@ static int run_describe(struct weir_pipeline *p, uint32_t id)
 	if (info.order != WEIR_ORDER_PARTITION)
 		print_counts(p, id, to);
 	print_filter(p, id, to);
+	if (to == NULL)
+		print_transform(p, id);
 	if (to != NULL)
 		json_array(&j, "of");
 	for (uint32_t i = 0; weir_subscription_partition(p, id, i, &of) == 0; i++)

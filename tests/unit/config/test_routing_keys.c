@@ -142,6 +142,18 @@ Test(routing_keys, what_is_wrong_is_told_at_its_place, .timeout = 60)
 		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
 		 "filter: {all: [{eventbridge: '{\"k\": 1}'}]}}]\n",
 		 "eventbridge: \"k\": "},
+		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+		 "transform: '{\"InputTemplate\": \"<x>\"}'}]\n",
+		 "x:2:55: error: InputTemplate: at character 1: <x> is no variable"},
+		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+		 "on_failure: pass}]\n",
+		 "x:2:56: error: there is no transform"},
+		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+		 "transform: '{\"Input\": \"1\"}', on_failure: pass, dead_letters: b}]\n",
+		 "dead_letters says what becomes of it"},
+		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+		 "transform: '{\"Input\": \"1\"}', dead_letters: c}]\n",
+		 "error: there is no topic"},
 		{"topics: [{name: a, unrouted: a}]\n",
 		 "x:1:30: error: what nobody wants would come back to \"a\""},
 		{"topics:\n  - {name: a, unrouted: b}\n  - {name: b, unrouted: c}\n"
@@ -181,15 +193,18 @@ static void open_and_expect(const char *rest, const char *pattern)
 	struct weir_problem why;
 	_Alignas(16) char room[256];
 	uint32_t id = 0, target = 0;
-	(void)snprintf(yaml, sizeof yaml,
-		       "journal: {dir: \"%s\", segment: 1MiB}\n"
-		       "memory: {chunk: 64KiB, pool: 1MiB, undurable: 512KiB, lane: 64KiB, "
-		       "member_lane: 64KiB}\nlimits: {schemas: 4}\n"
-		       "topics: [{name: a, schema: a-value, unrouted: b}, {name: b}, {name: c}]\n"
-		       "bindings:\n  - name: way\n    source: a\n    target: c\n"
-		       "    filter: {all: [{topic: x.#}]}\n"
-		       "subscriptions:\n  - {name: s, topics: [a]%s}\n",
-		       f.dir, rest);
+	(void)snprintf(
+		yaml, sizeof yaml,
+		"journal: {dir: \"%s\", segment: 1MiB}\n"
+		"memory: {chunk: 64KiB, pool: 1MiB, undurable: 512KiB, lane: 64KiB, "
+		"member_lane: 64KiB}\nlimits: {schemas: 4}\n"
+		"topics: [{name: a, schema: a-value, unrouted: b}, {name: b}, {name: c}, {name: "
+		"d}]\n"
+		"bindings:\n  - name: way\n    source: a\n    target: c\n"
+		"    filter: {all: [{topic: x.#}]}\n"
+		"    transform: '{\"Input\": \"1\"}'\n    dead_letters: d\n"
+		"subscriptions:\n  - {name: s, topics: [a]%s}\n",
+		f.dir, rest);
 	struct weir_config *config = config_good(yaml);
 	cr_assert_eq(weir_config_open(config, NULL, &p, &why), 0, "%s", why.text);
 	weir_config_destroy(config);
@@ -199,6 +214,8 @@ static void open_and_expect(const char *rest, const char *pattern)
 	cr_expect_eq(target, 1);
 	cr_assert_eq(weir_subscription_find(p, "way", &id), 0);
 	cr_assert_eq(weir_binding_info(p, id, &binding), 0);
+	cr_expect(binding.transform_bytes == 14 && binding.dead_letters == 3 &&
+		  binding.on_failure == WEIR_TRANSFORM_DEAD_LETTER);
 	cr_expect(binding.source == 0 && binding.target == 2 && !binding.unrouted);
 	cr_assert_geq(weir_subscription_filter(p, id, room, sizeof room, &filter), 0);
 	cr_assert_eq(filter.term_count, 1);

@@ -169,3 +169,29 @@ Test(route_cli, a_bench_says_how_many_events_a_second)
 	ROUTE("bench");
 	cr_assert_eq(c.exit_code, 2);
 }
+
+Test(route_cli, a_transformer_prints_what_it_makes)
+{
+	static const char t[] = "{\"InputPathsMap\":{\"a\":\"$.a\"},\"InputTemplate\":\"[ <a> ]\"}";
+	ROUTE("test", "--transform", t, "--event", "{\"a\":{\"b\": 1}}");
+	cr_assert_eq(c.exit_code, 0);
+	cr_assert_str_eq(c.out, "[{\"b\":1}]\n");
+	ROUTE("test", "{\"a\":[\"x\"]}", "--transform", t, "--event", "{\"a\":\"x\"}", "--json");
+	cr_assert_str_eq(c.out, "{\"match\":true,\"output\":\"[\\\"x\\\"]\"}\n");
+	ROUTE("test", "{\"a\":[\"x\"]}", "--transform", t, "--event", "{\"a\":\"y\"}", "--json");
+	cr_assert_str_eq(c.out, "{\"match\":false}\n");
+	ROUTE("test", "--transform", t, "--event", "no JSON");
+	cr_assert_eq(c.exit_code, 2);
+	ROUTE("test", "--transform", "{\"InputTemplate\":\"<a>\"}", "--event", "{}", "--json");
+	cr_assert_eq(c.exit_code, 2);
+	cr_assert_not_null(strstr(c.out, "\"path\":\"InputTemplate\""));
+	ROUTE("test", "--kind", "topic", "a.#", "--transform", "{\"InputTemplate\":\"<weir.key>\"}",
+	      "--event", "a.b");
+	cr_assert_str_eq(c.out, "\"a.b\"\n");
+	feed("{\"a\":\"x\"}\n{\"a\":\"y\"}\nno JSON\n");
+	ROUTE("test", "--transform", t);
+	cr_assert_eq(c.exit_code, 1);
+	cr_assert_str_eq(c.out, "[\"x\"]\n[\"y\"]\n");
+	ROUTE("test");
+	cr_assert_eq(c.exit_code, 2);
+}
