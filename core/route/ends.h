@@ -2,12 +2,14 @@
 /*
  * Which of many texts does a text begin with? (For ends of texts everything is read backwards.)
  *
- * Texts are found by hash, once for each length that one of them has. A filter of bits stands in
- * front (window.h), so that each length costs two loads and a multiplication, whatever the other
- * lengths say. Only where the filter lets pass is the whole beginning hashed, going on from the
- * length before, and compared: and of that only what is longer than the text found last, which must
- * be the longest other one that it begins with. So a look-up costs no more than its text has bytes,
- * however many texts there are and however they begin with one another.
+ * Texts are found by hash, once for each length that may be one. Which may is asked of the front:
+ * eight bytes of the text at a fixed place say which lengths the texts have that have those bytes
+ * there. Then a filter of bits (window.h) is asked for each such length, for a load and a
+ * multiplication, whatever the other lengths say. Only where the filter lets pass is the whole
+ * beginning hashed, going on from the length before, and compared: and of that only what is longer
+ * than the text found last, which must be the longest other one that it begins with. So a look-up
+ * costs no more than its text has bytes, however many texts there are and however they begin with
+ * one another.
  *
  * The trunk is a beginning that many of the texts share (a scheme and a host). As far as a text
  * goes along with it, it is known which texts are found, and no length is asked.
@@ -33,6 +35,20 @@ struct wr_end {
 	uint32_t inner; /* the longest other one that it begins with, + 1; 0: none */
 };
 
+/*
+ * Which lengths texts have, by the window that ends at a place. Of a set of lengths each one is a
+ * bit, by its number; the last bit is that of all from there on. Texts that end before the place
+ * are in all sets.
+ */
+struct wr_ends_front {
+	size_t place;     /* 0: all texts are in one set */
+	uint64_t shorter; /* the set of who ends before it */
+	uint64_t *sets;
+	uint64_t mask; /* of numbers of sets */
+};
+
+#define WR_ENDS_SET_LAST 63u /* the bit of all lengths from this number on */
+
 struct wr_ends {
 	struct wr_ends_text *texts; /* while they are gathered */
 	size_t count, room;
@@ -42,12 +58,13 @@ struct wr_ends {
 	struct wr_window_filter filter;
 	uint32_t *lengths; /* of texts, each once, in order; without 0 */
 	size_t length_count;
-	size_t short_count;   /* of lengths that are less than a window */
+	size_t longest;
+	uint32_t *lengths_to; /* for each number of bytes: how many lengths are not above it */
+	struct wr_ends_front front;
 	uint32_t empty;       /* list of the text without bytes; 0: there is none */
 	const uint8_t *trunk; /* what many of the texts begin with */
 	size_t trunk_bytes;
-	uint32_t trunk_last;    /* the longest text that the trunk begins with, + 1; 0: none */
-	uint32_t *first_behind; /* for each number of bytes of the trunk: the first length above */
+	uint32_t trunk_last; /* the longest text that the trunk begins with, + 1; 0: none */
 };
 
 /* Memory is the building one's. */

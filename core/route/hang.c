@@ -56,6 +56,8 @@ static bool add_key(struct weir_matcher *m, struct wr_path *path, const struct w
 	uint16_t mask = (uint16_t)(d->bytes[0] + (d->count > 5 ? 256 : 0));
 	if (d->kind == WR_DOOR_TEXT)
 		path->text_count += entry->list == 0;
+	if (d->kind == WR_DOOR_NUMBER)
+		path->number_count += entry->list == 0;
 	if (d->kind == WR_DOOR_EQUALS_CASE)
 		path->case_lengths |= 1ull << d->count % 64;
 	if (is_end(d->kind))
@@ -208,18 +210,29 @@ static bool settle_lists(struct weir_matcher *m, const struct wr_member *of_bran
 	return true;
 }
 
-/* The filters in front of texts. */
-static bool filter_texts(struct weir_matcher *m)
+/* The filters in front of texts and numbers. */
+static bool make_windows(struct weir_matcher *m)
 {
-	for (size_t i = 0; i < m->path_count; i++)
-		if (m->paths[i].text_count > 0 &&
-		    !wr_window_make(&m->paths[i].texts, &m->arena, m->paths[i].text_count))
+	for (size_t i = 0; i < m->path_count; i++) {
+		struct wr_path *path = &m->paths[i];
+		if ((path->text_count > 0 &&
+		     !wr_window_make(&path->texts, &m->arena, path->text_count)) ||
+		    (path->number_count > 0 &&
+		     !wr_window_make(&path->numbers, &m->arena, path->number_count)))
 			return false;
+	}
 	for (size_t i = 0; i < m->table.entry_count; i++) {
 		const struct wr_entry *e = &m->table.entries[i];
-		if (e->kind == WR_DOOR_TEXT && e->list != 0)
+		double number;
+		if (e->list == 0)
+			continue;
+		if (e->kind == WR_DOOR_TEXT)
 			wr_window_add(&m->paths[e->owner].texts,
 				      wr_window_hash(wr_window_last(e->bytes, e->count), e->count));
+		if (e->kind != WR_DOOR_NUMBER)
+			continue;
+		memcpy(&number, e->bytes, sizeof number);
+		wr_window_add(&m->paths[e->owner].numbers, wr_number_hash(wr_number_order(number)));
 	}
 	return true;
 }
@@ -274,7 +287,7 @@ int wr_matcher_finish(struct weir_matcher *m)
 	good = good && settle_lists(m, members);
 	for (size_t i = 0; i < m->path_count && good; i++)
 		good = finish_path(m, &m->paths[i]);
-	return good && filter_texts(m) && list_children(m) && !m->arena.failed &&
+	return good && make_windows(m) && list_children(m) && !m->arena.failed &&
 			       wr_table_settle(&m->table, &m->arena)
 		       ? 0
 		       : -ENOMEM;

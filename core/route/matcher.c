@@ -5,11 +5,9 @@
 #include "core/route/matcher.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/route/case_fold.h"
 
 #define HITS_MAX (1u << 14)
 #define SETS_MAX (1u << 14)
@@ -314,138 +312,6 @@ static int decide(struct weir_match *m, const struct wr_branch *b)
 	return 1;
 }
 
-/* What is behind it is looked at when all of the event has been read: decide_list(). */
-static void open_list(struct weir_match *m, uint32_t list)
-{
-	if (list == 0 || m->list_stamps[list - 1] == m->event)
-		return;
-	m->list_stamps[list - 1] = m->event;
-	m->open[m->open_count++] = list - 1;
-	__builtin_prefetch(&m->matcher->members[list - 1]);
-}
-
-/* ---- doors ---- */
-
-static void open_entry(struct weir_match *m, uint32_t path, uint32_t kind, const void *bytes,
-		       size_t count)
-{
-	const struct wr_entry *e = wr_table_find(&m->matcher->table, path, kind, bytes, count);
-	if (e != NULL)
-		open_list(m, e->list);
-}
-
-static void open_address(struct weir_match *m, uint32_t number, const struct wr_value *v)
-{
-	const struct wr_path *path = &m->matcher->paths[number];
-	struct wr_address address;
-	if (!wr_address_parse((const char *)v->text, v->text_bytes, &address))
-		return;
-	if ((path->doors & 1u << WR_DOOR_ADDRESS) != 0)
-		open_entry(m, number, WR_DOOR_ADDRESS, address.bytes, address.length_bytes);
-	for (uint32_t i = 0; i < path->mask_count; i++) {
-		uint16_t step = path->masks[i];
-		struct wr_address first = address;
-		uint8_t key[17];
-		if ((step >= 256) != (address.length_bytes == 16))
-			continue;
-		key[0] = (uint8_t)step;
-		wr_address_mask(&first, key[0]);
-		memcpy(key + 1, first.bytes, first.length_bytes);
-		open_entry(m, number, WR_DOOR_BLOCK, key, 1u + first.length_bytes);
-	}
-}
-
-static void take_list(void *context, uint32_t list)
-{
-	open_list(context, list);
-}
-
-/* Of the path's texts of this kind those that the text begins, or ends, with. */
-static void open_ends(struct weir_match *m, uint32_t number, enum wr_door kind, const uint8_t *text,
-		      size_t bytes)
-{
-	const struct wr_ends *ends = m->matcher->paths[number].ends[kind];
-	if (ends == NULL)
-		return;
-	if (kind == WR_DOOR_PREFIX || kind == WR_DOOR_PREFIX_CASE)
-		wr_ends_first(ends, text, bytes, take_list, m);
-	else
-		wr_ends_last(ends, text, bytes, take_list, m);
-}
-
-/* ASCII only: a letter beyond stands for itself and is in no key. */
-static void open_case(struct weir_match *m, uint32_t number, const struct wr_value *v)
-{
-	const struct wr_path *path = &m->matcher->paths[number];
-	uint8_t *lower = m->texts + m->texts_bytes;
-	if (v->text_bytes > 2 * m->payload_bytes_max - m->texts_bytes) {
-		m->failed = true; /* an attribute that is longer than payloads may be */
-		return;
-	}
-	for (size_t i = 0; i < v->text_bytes; i++)
-		lower[i] = wr_case_lower_ascii(v->text[i]);
-	if ((path->case_lengths >> (v->text_bytes % 64) & 1) != 0)
-		open_entry(m, number, WR_DOOR_EQUALS_CASE, lower, v->text_bytes);
-	open_ends(m, number, WR_DOOR_PREFIX_CASE, lower, v->text_bytes);
-	open_ends(m, number, WR_DOOR_SUFFIX_CASE, lower, v->text_bytes);
-}
-
-static void open_text(struct weir_match *m, uint32_t number, const struct wr_value *v)
-{
-	const struct wr_path *path = &m->matcher->paths[number];
-	uint32_t doors = path->doors;
-	if (path->texts.words != NULL &&
-	    wr_window_has(&path->texts,
-			  wr_window_hash(wr_window_last(v->text, v->text_bytes), v->text_bytes)))
-		open_entry(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
-	open_ends(m, number, WR_DOOR_PREFIX, v->text, v->text_bytes);
-	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
-	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
-		      1u << WR_DOOR_SUFFIX_CASE)) != 0)
-		open_case(m, number, v);
-	if ((doors & (1u << WR_DOOR_ADDRESS | 1u << WR_DOOR_BLOCK)) != 0)
-		open_address(m, number, v);
-}
-
-void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value *value,
-		   uint32_t context)
-{
-	const struct wr_path *path = &m->matcher->paths[number];
-	if (m->value_count == wr_match_value_max(m)) {
-		m->failed = true; /* attributes with more values than a payload could have */
-		return;
-	}
-	struct wr_match_value *v = &m->values[m->value_count++];
-	struct wr_path_state *state = &m->paths[number];
-	bool is_first = state->event != m->event;
-	if (is_first)
-		*state = (struct wr_path_state){.event = m->event};
-	*v = (struct wr_match_value){*value, context, state->first};
-	state->first = m->value_count;
-	if (is_first)
-		open_list(m, path->any);
-	if (value->kind == WR_VALUE_TEXT) {
-		state->seen |= wr_seen_text(value->text, value->text_bytes);
-		open_text(m, number, value);
-	} else if (value->kind != WR_VALUE_NUMBER) {
-		uint8_t literal = (uint8_t)value->kind;
-		state->seen |= wr_seen_literal(value->kind);
-		if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
-			open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
-	} else if (isfinite(value->number)) {
-		double plus = value->number + 0.0;
-		state->seen |= wr_seen_number(plus);
-		if ((path->doors & 1u << WR_DOOR_NUMBER) != 0)
-			open_entry(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
-		if (path->ranges.count > 0)
-			for (uint32_t node = wr_ranges_find(&path->ranges, wr_number_order(plus));
-			     node != 0; node = path->ranges.nodes[node].up)
-				open_list(m, path->ranges.nodes[node].list);
-	} else {
-		state->seen = UINT64_MAX; /* it is compared by its digits */
-	}
-}
-
 /* ---- the run ---- */
 
 static void open_absent(struct weir_match *m)
@@ -454,7 +320,7 @@ static void open_absent(struct weir_match *m)
 	for (uint32_t l = r->absent_paths; l != 0; l = r->table.links[l - 1].next) {
 		uint32_t path = r->table.links[l - 1].number;
 		if (may_be_absent(m, path))
-			open_list(m, r->paths[path].absent);
+			wr_match_open_list(m, r->paths[path].absent);
 	}
 }
 
@@ -499,7 +365,7 @@ int weir_match_run(struct weir_match *match, const struct weir_routed *event, ui
 	if (r->nodes[WR_NODE_ATTRIBUTES].has_children)
 		wr_match_read_attributes(match, event);
 	open_absent(match);
-	open_list(match, r->always);
+	wr_match_open_list(match, r->always);
 	if (match->failed)
 		return WEIR_E_TOO_BIG;
 	for (uint32_t i = 0; i < match->open_count; i++) {

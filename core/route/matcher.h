@@ -71,11 +71,12 @@ struct wr_node {
 enum { WR_NODE_PAYLOAD = 0, WR_NODE_ATTRIBUTES = 1, WR_NODE_ROOTS = 2 };
 
 struct wr_path {
-	uint32_t doors;                /* bits: which kinds of entries it has */
-	struct wr_window_filter texts; /* of TEXT */
-	uint64_t case_lengths;         /* of EQUALS_CASE, modulo 64 */
-	uint32_t text_count;           /* while they are gathered */
-	const uint16_t *masks;         /* of blocks: the bits, and from 256 on of IPv6 */
+	uint32_t doors;                    /* bits: which kinds of entries it has */
+	struct wr_window_filter texts;     /* of TEXT */
+	struct wr_window_filter numbers;   /* of NUMBER */
+	uint64_t case_lengths;             /* of EQUALS_CASE, modulo 64 */
+	uint32_t text_count, number_count; /* while they are gathered */
+	const uint16_t *masks;             /* of blocks: the bits, and from 256 on of IPv6 */
 	uint32_t mask_count;
 	uint32_t any;    /* lists of alternatives: whatever the value, */
 	uint32_t absent; /* or if there is none */
@@ -266,9 +267,11 @@ static inline uint32_t wr_match_value_max(const struct weir_match *m)
 	return (uint32_t)(m->payload_bytes_max / 2) + 520u;
 }
 
-/* A value of the path was found: record it and open its doors. */
+/* A value of the path was found: keep it and open its doors. */
 void wr_match_take(struct weir_match *m, uint32_t path, const struct wr_value *value,
 		   uint32_t context);
+/* What is behind it is looked at when all of the event has been read. */
+void wr_match_open_list(struct weir_match *m, uint32_t list);
 
 /* false: the payload is no JSON object. */
 bool wr_match_read_payload(struct weir_match *m, const uint8_t *text, size_t bytes);
@@ -288,15 +291,25 @@ static inline uint64_t wr_number_order(double number)
 	return (bits >> 63) != 0 ? ~bits : bits | 1ull << 63;
 }
 
+static inline uint64_t wr_number_hash(uint64_t order)
+{
+	return order * 0x9e3779b97f4a7c15u;
+}
+
 /* One bit for a value: equal ones have the same. */
+static inline uint64_t wr_seen_hash(uint64_t hash)
+{
+	return 1ull << (hash >> 58);
+}
+
 static inline uint64_t wr_seen_text(const uint8_t *text, size_t bytes)
 {
-	return 1ull << (wr_window_hash(wr_window_last(text, bytes), bytes) >> 58);
+	return wr_seen_hash(wr_window_hash(wr_window_last(text, bytes), bytes));
 }
 
 static inline uint64_t wr_seen_number(double number)
 {
-	return 1ull << (wr_number_order(number) * 0x9e3779b97f4a7c15u >> 58);
+	return wr_seen_hash(wr_number_hash(wr_number_order(number)));
 }
 
 static inline uint64_t wr_seen_literal(enum wr_value_kind kind)

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An event's values at the doors of a matcher: each is looked up where it is found. */
+#include <math.h>
+
+#include "core/route/case_fold.h"
+#include "core/route/matcher.h"
+
+void wr_match_open_list(struct weir_match *m, uint32_t list)
+{
+	if (list == 0 || m->list_stamps[list - 1] == m->event)
+		return;
+	m->list_stamps[list - 1] = m->event;
+	m->open[m->open_count++] = list - 1;
+	__builtin_prefetch(&m->matcher->members[list - 1]);
+}
+
+static void open_entry(struct weir_match *m, uint32_t path, uint32_t kind, const void *bytes,
+		       size_t count)
+{
+	const struct wr_entry *e = wr_table_find(&m->matcher->table, path, kind, bytes, count);
+	if (e != NULL)
+		wr_match_open_list(m, e->list);
+}
+
+static void open_address(struct weir_match *m, uint32_t number, const struct wr_value *v)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	struct wr_address address;
+	if (!wr_address_parse((const char *)v->text, v->text_bytes, &address))
+		return;
+	if ((path->doors & 1u << WR_DOOR_ADDRESS) != 0)
+		open_entry(m, number, WR_DOOR_ADDRESS, address.bytes, address.length_bytes);
+	for (uint32_t i = 0; i < path->mask_count; i++) {
+		uint16_t step = path->masks[i];
+		struct wr_address first = address;
+		uint8_t key[17];
+		if ((step >= 256) != (address.length_bytes == 16))
+			continue;
+		key[0] = (uint8_t)step;
+		wr_address_mask(&first, key[0]);
+		memcpy(key + 1, first.bytes, first.length_bytes);
+		open_entry(m, number, WR_DOOR_BLOCK, key, 1u + first.length_bytes);
+	}
+}
+
+static void take_list(void *context, uint32_t list)
+{
+	wr_match_open_list(context, list);
+}
+
+/* Of the path's texts of this kind those that the text begins, or ends, with. */
+static void open_ends(struct weir_match *m, uint32_t number, enum wr_door kind, const uint8_t *text,
+		      size_t bytes)
+{
+	const struct wr_ends *ends = m->matcher->paths[number].ends[kind];
+	if (ends == NULL)
+		return;
+	if (kind == WR_DOOR_PREFIX || kind == WR_DOOR_PREFIX_CASE)
+		wr_ends_first(ends, text, bytes, take_list, m);
+	else
+		wr_ends_last(ends, text, bytes, take_list, m);
+}
+
+/* ASCII only: a letter beyond stands for itself and is in no key. */
+static void open_case(struct weir_match *m, uint32_t number, const struct wr_value *v)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	uint8_t *lower = m->texts + m->texts_bytes;
+	if (v->text_bytes > 2 * m->payload_bytes_max - m->texts_bytes) {
+		m->failed = true; /* an attribute that is longer than payloads may be */
+		return;
+	}
+	for (size_t i = 0; i < v->text_bytes; i++)
+		lower[i] = wr_case_lower_ascii(v->text[i]);
+	if ((path->case_lengths >> (v->text_bytes % 64) & 1) != 0)
+		open_entry(m, number, WR_DOOR_EQUALS_CASE, lower, v->text_bytes);
+	open_ends(m, number, WR_DOOR_PREFIX_CASE, lower, v->text_bytes);
+	open_ends(m, number, WR_DOOR_SUFFIX_CASE, lower, v->text_bytes);
+}
+
+static void open_text(struct weir_match *m, uint32_t number, const struct wr_value *v,
+		      uint64_t hash)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	uint32_t doors = path->doors;
+	if (path->texts.words != NULL && wr_window_has(&path->texts, hash))
+		open_entry(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
+	open_ends(m, number, WR_DOOR_PREFIX, v->text, v->text_bytes);
+	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
+	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
+		      1u << WR_DOOR_SUFFIX_CASE)) != 0)
+		open_case(m, number, v);
+	if ((doors & (1u << WR_DOOR_ADDRESS | 1u << WR_DOOR_BLOCK)) != 0)
+		open_address(m, number, v);
+}
+
+static void open_number(struct weir_match *m, uint32_t number, uint64_t order, uint64_t hash,
+			double value)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	double plus = value + 0.0; /* -0 becomes 0 */
+	if (path->numbers.words != NULL && wr_window_has(&path->numbers, hash))
+		open_entry(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
+	if (path->ranges.count > 0)
+		for (uint32_t node = wr_ranges_find(&path->ranges, order); node != 0;
+		     node = path->ranges.nodes[node].up)
+			wr_match_open_list(m, path->ranges.nodes[node].list);
+}
+
+void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value *value,
+		   uint32_t context)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	if (m->value_count == wr_match_value_max(m)) {
+		m->failed = true; /* attributes with more values than a payload could have */
+		return;
+	}
+	struct wr_match_value *v = &m->values[m->value_count++];
+	struct wr_path_state *state = &m->paths[number];
+	bool is_first = state->event != m->event;
+	if (is_first)
+		*state = (struct wr_path_state){.event = m->event};
+	*v = (struct wr_match_value){*value, context, state->first};
+	state->first = m->value_count;
+	if (is_first)
+		wr_match_open_list(m, path->any);
+	if (value->kind == WR_VALUE_TEXT) {
+		uint64_t window = wr_window_last(value->text, value->text_bytes);
+		uint64_t hash = wr_window_hash(window, value->text_bytes);
+		state->seen |= wr_seen_hash(hash);
+		open_text(m, number, value, hash);
+	} else if (value->kind != WR_VALUE_NUMBER) {
+		uint8_t literal = (uint8_t)value->kind;
+		state->seen |= wr_seen_literal(value->kind);
+		if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
+			open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
+	} else if (isfinite(value->number)) {
+		uint64_t order = wr_number_order(value->number), hash = wr_number_hash(order);
+		state->seen |= wr_seen_hash(hash);
+		open_number(m, number, order, hash, value->number);
+	} else {
+		state->seen = UINT64_MAX; /* it is compared by its digits */
+	}
+}
