@@ -2,7 +2,8 @@
 /*
  * `weir bench all`: every benchmark, one after the other, and one report of them.
  *
- *     ring ─► stall ─► memory ─► pipeline ─► journal ─► replay ─► one page, one JSON object
+ *     ring ─► stall ─► memory ─► pipeline ─► journal ─► replay ─► everything
+ *                                                         ─► one page, one JSON object
  *
  * Each is the command that a user would call, in a child process: what one leaves behind (pinned
  * threads, a heap, CPU time) is not the next one's, and one that fails ends nothing. Its page and
@@ -92,6 +93,14 @@ static struct part parts[] = {
 	 .words = {"replay"},
 	 .quick_words = {"--quick"},
 	 .has_dir = true},
+#ifndef WR_NO_METRICS
+	{.name = "everything",
+	 .what = "what an event costs with everything on",
+	 .run = cmd_bench_everything,
+	 .words = {"everything"},
+	 .quick_words = {"--quick"},
+	 .has_dir = true},
+#endif
 };
 
 #define PART_COUNT WR_ARRAY_COUNT(parts)
@@ -106,7 +115,7 @@ static const struct cli_option options[] = {
 	 .type = CLI_STRINGS,
 	 .target = &choices.only,
 	 .value_name = "PART",
-	 .help = "ring, stall, memory, pipeline, journal or replay (several)"},
+	 .help = "ring, stall, memory, pipeline, journal, replay or everything (several)"},
 	{.name = "quick",
 	 .type = CLI_FLAG,
 	 .target = &choices.quick,
@@ -132,8 +141,9 @@ static const struct cli_command command = {
 	.summary = "Every benchmark, one after the other, and one report of them.",
 	.description =
 		"Rings, a stopped thread, a pipeline in memory and one with a journal, durable\n"
-		"acknowledgements, reading again: each as its own command runs by default, in a\n"
-		"process of its own. One that fails does not keep the others from running.",
+		"acknowledgements, reading again, everything on: each as its own command runs by\n"
+		"default, in a process of its own. One that fails does not keep the others from\n"
+		"running.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 };

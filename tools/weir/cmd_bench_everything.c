@@ -18,6 +18,7 @@
 #include "tools/weir/args.h"
 #include "tools/weir/bench_interrupt.h"
 #include "tools/weir/bench_machine_json.h"
+#include "tools/weir/html_page.h"
 
 #define QUICK_EVENTS 100000u
 #define BESIDE_BYTES 512u /* of an event: what its groups and outputs write beside its payload */
@@ -28,6 +29,7 @@ static struct {
 	uint64_t events, payload_bytes, window, rounds;
 	unsigned wait;
 	bool quick, json;
+	const char *html;
 } choices;
 
 static const char *const wait_names[] = {"adaptive", "park", "yield", "spin", NULL};
@@ -79,6 +81,11 @@ static const struct cli_option options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.quick,
 	 .help = "three rounds of a hundred thousand events"},
+	{.name = "html",
+	 .type = CLI_STRING,
+	 .target = &choices.html,
+	 .value_name = "FILE",
+	 .help = "write a page with the figures of all rounds, too"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -129,10 +136,11 @@ static struct spread spread_figure(const struct report *r, enum figure figure)
 	return spread_of(values, r->round_count);
 }
 
+static const char *const figure_words[FIGURES] = {"events a second of CPU", "events a second",
+						  "CPU of an event, ns"};
+
 static void report_text(const struct report *r)
 {
-	static const char *const words[FIGURES] = {"events a second of CPU", "events a second",
-						   "CPU of an event, ns"};
 	const struct everything_round *last = &r->rounds[r->round_count - 1];
 
 	printf("cpu         %s, %u of %u CPUs%s\nkernel      %s\nfile system %s\n", r->machine.cpu,
@@ -151,8 +159,60 @@ static void report_text(const struct report *r)
 	       r->round_count);
 	for (unsigned f = 0; f < FIGURES; f++) {
 		struct spread s = spread_figure(r, (enum figure)f);
-		printf("%-24s %10.0f  (%.0f .. %.0f)\n", words[f], s.median, s.least, s.most);
+		printf("%-24s %10.0f  (%.0f .. %.0f)\n", figure_words[f], s.median, s.least,
+		       s.most);
 	}
+}
+
+/* What one round had on, and what it cost. */
+static void page_rounds(const struct report *r, FILE *to)
+{
+	fputs("<table><thead><tr><th>round</th>", to);
+	for (unsigned f = 0; f < FIGURES; f++)
+		html_element(to, "th", figure_words[f]);
+	fputs("<th>duplicates</th><th>failures</th><th>transactions</th><th>batches</th></tr>"
+	      "</thead><tbody>\n",
+	      to);
+	for (uint32_t i = 0; i < r->round_count; i++) {
+		const struct everything_round *round = &r->rounds[i];
+		fprintf(to, "<tr><th>%u</th>", i + 1);
+		for (unsigned f = 0; f < FIGURES; f++)
+			fprintf(to, "<td>%.0f</td>", figure_of(round, (enum figure)f));
+		fprintf(to, "<td>%llu</td><td>%llu</td><td>%llu</td><td>%llu</td></tr>\n",
+			(unsigned long long)round->duplicates, (unsigned long long)round->failures,
+			(unsigned long long)round->transactions,
+			(unsigned long long)round->batches);
+	}
+	fputs("</tbody></table>\n", to);
+}
+
+static void report_page(const struct report *r, FILE *to)
+{
+	char text[160], number[CLI_TEXT_BYTES];
+
+	html_begin(to, "weir bench everything");
+	fputs("<div class=\"tiles\">\n", to);
+	for (unsigned f = 0; f < FIGURES; f++) {
+		struct spread s = spread_figure(r, (enum figure)f);
+		(void)snprintf(text, sizeof text, "%s (%.0f to %.0f)", figure_words[f], s.least,
+			       s.most);
+		(void)snprintf(number, sizeof number, "%.0f", s.median);
+		html_tile(to, number, text);
+	}
+	fputs("</div>\n<table class=\"facts\"><tbody>\n", to);
+	(void)snprintf(text, sizeof text,
+		       "%llu events of %llu bytes, durable, schema checked; %u filters, %u groups",
+		       (unsigned long long)choices.events,
+		       (unsigned long long)choices.payload_bytes, EVERYTHING_FILTERS,
+		       EVERYTHING_GROUPS);
+	html_fact(to, "a round", text);
+	html_fact(to, "cpu", r->machine.cpu);
+	html_fact(to, "kernel", r->machine.kernel);
+	html_fact(to, "file system", r->machine.file_system);
+	html_fact(to, "weir", weir_version());
+	fputs("</tbody></table>\n", to);
+	page_rounds(r, to);
+	html_end(to);
 }
 
 static int report_json(const struct report *r)
@@ -201,12 +261,18 @@ static int report_json(const struct report *r)
 	return json_end(&j);
 }
 
-static int tell(const struct report *r)
+static int tell(const struct report *r, struct html_file *page)
 {
 	if (!choices.json)
 		report_text(r);
 	else if (report_json(r) < 0)
 		return cli_fail("writing the report", -EIO, NULL);
+	if (choices.html != NULL) {
+		report_page(r, page->to);
+		int code = html_close(page, true);
+		if (code < 0)
+			return cli_fail(choices.html, code, NULL);
+	}
 	return r->interrupted ? BENCH_INTERRUPTED_EXIT : CLI_EXIT_OK;
 }
 
@@ -231,7 +297,7 @@ static int one_round(struct report *r, const char *dir, struct weir_problem *pro
 	return code != 0 ? code : removed;
 }
 
-static int run_in(struct report *r, const char *dir)
+static int run_in(struct report *r, const char *dir, struct html_file *page)
 {
 	struct weir_problem problem = {.code = 0};
 	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES];
@@ -254,7 +320,7 @@ static int run_in(struct report *r, const char *dir)
 		fprintf(stderr, "\r%30s\r", "");
 	r->interrupted = code == -EINTR;
 	if (code == 0 || (r->interrupted && r->round_count > 0))
-		return tell(r);
+		return tell(r, page);
 	if (r->interrupted)
 		return BENCH_INTERRUPTED_EXIT;
 	if (code == -EPROTO) {
@@ -267,6 +333,7 @@ static int run_in(struct report *r, const char *dir)
 int cmd_bench_everything(int argc, char **argv)
 {
 	static struct report report; /* one command line a process; tests run several */
+	struct html_file page = {.to = NULL};
 	char dir[BENCH_PATH_BYTES];
 
 	memset(&choices, 0, sizeof choices);
@@ -279,10 +346,16 @@ int cmd_bench_everything(int argc, char **argv)
 	if (choices.quick && !cli_given(&command, "events"))
 		choices.events = QUICK_EVENTS;
 	bench_interrupt_catch();
-	int code = bench_dir_make(choices.dir, dir);
+	int code = choices.html != NULL ? html_open(&page, choices.html) : 0;
 	if (code < 0)
+		return cli_fail(choices.html, code, NULL);
+	code = bench_dir_make(choices.dir, dir);
+	if (code < 0) {
+		(void)html_close(&page, false);
 		return cli_fail(choices.dir, code, NULL);
-	exit_code = run_in(&report, dir);
+	}
+	exit_code = run_in(&report, dir, &page);
+	(void)html_close(&page, false);
 	code = bench_tree_remove(dir);
 	if (code < 0 && exit_code == CLI_EXIT_OK)
 		exit_code = cli_fail(dir, code, NULL);

@@ -45,6 +45,9 @@ Test(bench_all, it_has_one_report_of_its_parts, .timeout = 180)
 	cr_expect(capture_has(c.out, "\"benchmark\": \"all\""), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"memory\": {\n  \"benchmark\": \"pipeline\""), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"ring\": null"), "%s", c.out);
+#if !defined(WR_NO_METRICS)
+	cr_expect(capture_has(c.out, "\"everything\": null"), "%s", c.out);
+#endif
 	read_page(path);
 	cr_expect(capture_has(page, "<h1>weir bench all</h1>"));
 	cr_expect(capture_has(page, "<section id=\"memory\">\n<h1>weir bench pipeline</h1>"));

@@ -42,7 +42,9 @@ Test(bench_everything, a_run_has_all_of_it_and_its_sums_are_right)
 	char dir[BENCH_PATH_BYTES];
 
 	make_dir(dir);
-	RUN("--dir", dir, "--events", "2000", "--rounds", "1", "--json");
+	char path[BENCH_PATH_BYTES + 8], page[1u << 16];
+	(void)snprintf(path, sizeof path, "%s.html", dir);
+	RUN("--dir", dir, "--events", "2000", "--rounds", "1", "--json", "--html", path);
 	if (!has_metrics()) {
 		cr_assert_eq(c.exit_code, CLI_EXIT_FAILED);
 		cr_assert_not_null(strstr(c.err, "metrics"));
@@ -66,6 +68,14 @@ Test(bench_everything, a_run_has_all_of_it_and_its_sums_are_right)
 				    "\"interrupted\": false"};
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++)
 		cr_assert_not_null(strstr(c.out, told[i]), "%s is missing in %s", told[i], c.out);
+	FILE *f = fopen(path, "re");
+	cr_assert_not_null(f);
+	page[fread(page, 1, sizeof page - 1, f)] = '\0';
+	(void)fclose(f);
+	cr_expect_eq(unlink(path), 0);
+	cr_expect_not_null(strstr(page, "<h1>weir bench everything</h1>"));
+	cr_expect_not_null(strstr(page, "events a second of CPU ("));
+	cr_expect_not_null(strstr(page, "2000 events of 1024 bytes"));
 	cr_assert_eq(rmdir(dir), 0, "it leaves something behind");
 }
 
@@ -73,6 +83,8 @@ Test(bench_everything, wrong_command_lines_are_refused)
 {
 	RUN("--events", "10");
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+	RUN("--html", "/nowhere/page.html");
+	cr_assert_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
 	RUN("--wait", "soon");
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
 	RUN("--dir", "/nowhere/at/all", "--events", "1000");
