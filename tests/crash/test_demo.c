@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/support/pipeline_fixture.h"
 #include "tests/support/real_data.h"
 #include "tools/weir/args.h"
 #include "tools/weir/demo/text.h"
@@ -117,10 +118,36 @@ static const char few_lines[] =
 	"\"order_type\":0}\n"
 	"{\"no key\":true}\n";
 
+/* What somebody saw who looked while it ran: as weir top, and as the page does. */
+static void check_live(void)
+{
+	struct demo_text report = {.at = output, .bytes = output_bytes}, live, url;
+	bool is_told =
+		demo_json_member(report, "live", &live) && demo_json_member(live, "url", &url);
+#ifdef WR_NO_METRICS
+	tap_check(is_told, "generator: without metrics nobody looks");
+#else
+	if (fixture_emulated()) { /* other processes have other start times there */
+		tap_check(is_told, "generator: the look does not harm the demo");
+		return;
+	}
+	struct demo_text top;
+	tap_check(is_told && demo_json_member(live, "top", &top) && demo_text_is(top, "true"),
+		  "generator: weir top shows the pipeline while it runs");
+#ifdef WR_HAVE_SERVE
+	tap_check(is_told && demo_text_is(demo_json_scalar(url), "null") == false &&
+			  part(live, "page_bytes") > 10000 && part(live, "events") > 1000 &&
+			  part(live, "events") <= 20000 && part(live, "subscriptions") == 3,
+		  "generator: its page is there, and is told of events and groups");
+#endif
+#endif
+}
+
 static void run_generator(void)
 {
 	int exit_code = DEMO(NULL, "--seconds", "1", "--rate", "20000", "--json");
 	check_report(exit_code, "generator");
+	check_live();
 	tap_check(figure("events") == 20000 && figure("acked") <= 20000 &&
 			  figure("acked") + figure("in_doubt_found") >= 20000,
 		  "generator: as many events as rate times seconds, all confirmed");
@@ -138,7 +165,7 @@ static void run_generator(void)
 			  demo_json_member(report, "threads", &value),
 		  "generator: the report has all the figures that it promises");
 	exit_code = DEMO(NULL, "--seconds", "0.5", "--rate", "max", "--partitions", "3", "--seed",
-			 "7", "--json");
+			 "7", "--json", "--listen", "none");
 	check_report(exit_code, "as fast as it goes");
 }
 
@@ -159,7 +186,7 @@ static void run_inputs(const char *dir)
 	tap_check(figure("events") == 4, "four lines: four events");
 	tap_check(DEMO(NULL, "--dir", journal) == CLI_EXIT_USAGE,
 		  "the journal was kept, and a directory that is not empty is refused");
-	exit_code = DEMO(few, "--input", "-", "--json");
+	exit_code = DEMO(few, "--input", "-", "--json", "--listen", "none");
 	check_report(exit_code, "from stdin");
 	tap_check(DEMO(NULL, "--input", one) == CLI_EXIT_USAGE,
 		  "an input too short to be killed in is refused");
@@ -167,7 +194,7 @@ static void run_inputs(const char *dir)
 		tap_skip("no real JSON lines to run on");
 		return;
 	}
-	exit_code = DEMO(NULL, "--input", path, "--rate", "5000", "--json");
+	exit_code = DEMO(NULL, "--input", path, "--rate", "5000", "--json", "--listen", "none");
 	check_report(exit_code, "real JSON lines of up to 30 KB");
 	tap_check(figure("events") == 1000, "real JSON lines: 1,000 events");
 }

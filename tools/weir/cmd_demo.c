@@ -11,6 +11,7 @@
  *   demo/shared                    what outlives it
  *   demo/audit, book, snapshot     the verdict
  *   demo/repair                    the last act: a consumer that fails, and the redrive
+ *   demo/live, page_look           weir top and the live page, while it runs
  *   demo/report                    what is printed
  */
 #include <dirent.h>
@@ -114,6 +115,7 @@ struct demo_settings {
 	const char *input;
 	const char *dir;
 	const char *config;
+	const char *listen;
 	bool io_given;
 	bool partitions_given;
 	unsigned io;
@@ -250,6 +252,20 @@ static int make_plan(struct demo *demo)
 	return CLI_EXIT_OK;
 }
 
+/* The pipeline is seen by its file of metrics: without one nobody can look. */
+static void begin_live(struct demo *demo)
+{
+	const char *metrics_dir = demo->plan.options.metrics_dir;
+	bool elsewhere = metrics_dir != NULL; /* "none", or where weir serve does not look */
+
+	demo_live_begin(&demo->live, elsewhere ? "none" : settings.listen);
+#ifndef WR_NO_METRICS
+	demo->look = !elsewhere && strcmp(settings.listen, "none") != 0;
+#endif
+	if (!demo->json && demo->look)
+		demo_live_tell(&demo->live, demo->plan.options.name);
+}
+
 static int prepare(struct demo *demo)
 {
 	int exit_code = make_plan(demo);
@@ -267,12 +283,14 @@ static int prepare(struct demo *demo)
 	if (!demo->json)
 		printf("journal in %s%s\n", demo->dir,
 		       demo->own_dir ? " (removed at the end; --dir keeps it)" : "");
+	begin_live(demo);
 	return CLI_EXIT_OK;
 }
 
 static void release(struct demo *demo)
 {
 	demo_progress_end(&demo->progress);
+	demo_live_end(&demo->live);
 	if (demo->audit.source != NULL)
 		demo_audit_fini(&demo->audit);
 	demo_input_close(&demo->input);
@@ -336,6 +354,12 @@ static const struct cli_option options[] = {
 	 .target = &settings.seed,
 	 .fallback = "1",
 	 .help = "of the generator: one seed, one stream"},
+	{.name = "listen",
+	 .type = CLI_STRING,
+	 .target = &settings.listen,
+	 .fallback = "127.0.0.1:0",
+	 .value_name = "ADDRESS",
+	 .help = "where the live page is served; port 0: any that is free; none: nobody looks"},
 	CLI_OPTION_JSON(&want_json),
 };
 
@@ -348,6 +372,10 @@ static const struct cli_command command = {
 		"it is killed with SIGKILL, started again on the same journal, and goes on.\n"
 		"Then the journal is read and compared, event by event, with what was\n"
 		"acknowledged. Exit code 0 only if nothing is lost, out of order or wrong.\n"
+		"\n"
+		"Watch it while it runs: it prints the address of a live page for a browser, and\n"
+		"weir top demo shows the same in another terminal (--seconds 60 gives you a\n"
+		"minute). In the second life it looks at both itself, and shows what they say.\n"
 		"\n"
 		"Events of the generator are keyed by instrument, so that a book is whole in\n"
 		"its partition. Input lines: {\"key\": K, \"type\": T, \"payload\": {...}}, or\n"

@@ -29,6 +29,7 @@
 #define ANSWER_LIMIT_NS (30 * SECOND_NS)
 #define CATCH_UP_LIMIT_NS (120 * SECOND_NS)
 #define CLOSE_LIMIT_NS (30 * SECOND_NS)
+#define LOOK_LIMIT_NS (30 * SECOND_NS)
 
 struct child {
 	const struct demo_plan *plan;
@@ -325,9 +326,20 @@ static int await_groups(struct child *child)
 	}
 }
 
+/* Until who looks at this life has seen it. */
+static void await_look(struct demo_shared *shared)
+{
+	uint64_t limit_ns = demo_now_ns() + LOOK_LIMIT_NS;
+
+	while (wr_load_relaxed(&shared->look) == DEMO_LOOK_WANTED && demo_now_ns() < limit_ns)
+		demo_sleep_ns(SECOND_NS / 1000);
+}
+
 static int end_all(struct child *child)
 {
 	struct demo_shared *shared = child->shared;
+
+	await_look(shared);
 
 	/* While all threads are still there, to see where they ran. */
 	int error = weir_pipeline_info(child->pipeline, &shared->info);

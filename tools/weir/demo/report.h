@@ -29,6 +29,7 @@ struct demo_result {
 	uint64_t source_ns;   /* and until the source had found its place again */
 	uint64_t active_ns;   /* first publish to last acknowledgement, over both lives */
 	struct demo_repair repair;
+	const char *url; /* of the page; NULL: there was none */
 	bool good;
 };
 

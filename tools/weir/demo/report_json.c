@@ -57,6 +57,21 @@ static void put_journal(struct json_out *j, const struct demo_audit *audit)
 	json_close(j);
 }
 
+/* What somebody saw who looked while it ran. */
+static void put_live(struct json_out *j, const struct demo_result *result)
+{
+	const struct demo_seen *seen = &result->shared->seen;
+
+	json_object(j, "live");
+	json_text(j, "url", result->url);
+	json_bool(j, "top", seen->top);
+	json_u64(j, "page_bytes", seen->page_bytes);
+	json_u64(j, "events", seen->events[1]);
+	json_f64(j, "events_per_s", seen->events_per_s, 1);
+	json_u64(j, "subscriptions", seen->subscriptions);
+	json_close(j);
+}
+
 int demo_report_json(const struct demo_result *result)
 {
 	const struct demo_plan *plan = result->plan;
@@ -90,6 +105,7 @@ int demo_report_json(const struct demo_result *result)
 	json_text(&j, "backend_reason", info->backend_reason);
 	json_text(&j, "engine", info->engine);
 	json_text(&j, "thread_note", info->thread_note);
+	put_live(&j, result);
 	put_threads(&j, info);
 	put_journal(&j, result->audit);
 	json_object(&j, "settings");

@@ -75,6 +75,39 @@ static const char *phase_text(const struct demo *demo, unsigned life)
 	}
 }
 
+/* A third of its time, two seconds at most: then its figures have settled. */
+static bool look_is_due(const struct demo *demo)
+{
+	struct demo_shared *shared = demo->shared;
+	uint64_t first = wr_load_relaxed(&shared->lives[1].first_ack_ns);
+	uint64_t after = demo->plan.life_ns / 3;
+
+	if (after > 2 * SECOND_NS)
+		after = 2 * SECOND_NS;
+	return (first != 0 && demo_now_ns() - first >= after) ||
+	       wr_load_relaxed(&shared->phase) == DEMO_CATCHING_UP;
+}
+
+/* Somebody looks at the last life, once; the child waits for that before it ends. */
+static void turn_look(struct demo *demo, pid_t pid)
+{
+	if (wr_load_relaxed(&demo->shared->look) != DEMO_LOOK_WANTED)
+		return;
+	if (demo->live.started_ns == 0) {
+		if (!look_is_due(demo))
+			return;
+		demo_live_start(&demo->live, demo->shared, pid);
+	}
+	if (demo->live.looker != 0 && !demo_live_is_over(&demo->live))
+		return;
+	wr_store_relaxed(&demo->shared->look, DEMO_LOOK_NONE);
+	if (demo->json)
+		return;
+	demo_progress_end(&demo->progress);
+	printf("\n%s\n", demo->live.text);
+	(void)fflush(stdout);
+}
+
 /* Waits for the child, or kills it when the time has come. 0, or an exit code. */
 static int watch(struct demo *demo, pid_t pid, unsigned life)
 {
@@ -101,6 +134,7 @@ static int watch(struct demo *demo, pid_t pid, unsigned life)
 		}
 		bool stalled = demo_now_ns() - seen_ns > STALL_NS;
 		demo_progress_show(&demo->progress, phase_text(demo, life), acked);
+		turn_look(demo, pid);
 		if (stalled || wr_load_relaxed(&demo_interrupted_by) != 0 ||
 		    (life == 0 && kill_is_due(demo))) {
 			kill(pid, SIGKILL);
@@ -147,6 +181,8 @@ static int run_lives(struct demo *demo)
 		shared->acked_index_at_kill = acked;
 		result->in_doubt_count = handed - acked;
 		result->event_count = handed;
+		if (demo->look)
+			wr_store_relaxed(&shared->look, DEMO_LOOK_WANTED);
 	}
 	return CLI_EXIT_OK;
 }
@@ -170,6 +206,7 @@ static void fill_result(struct demo *demo)
 	result->plan = &demo->plan;
 	result->shared = shared;
 	result->audit = audit;
+	result->url = demo->live.url[0] != '\0' ? demo->live.url : NULL;
 	if (handed > result->event_count)
 		result->event_count = handed;
 	result->acked_count = wr_load_relaxed(&shared->acked_count);

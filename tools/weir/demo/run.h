@@ -8,6 +8,7 @@
 #ifndef WEIR_TOOLS_DEMO_RUN_H
 #define WEIR_TOOLS_DEMO_RUN_H
 
+#include "tools/weir/demo/live.h"
 #include "tools/weir/demo/report.h"
 
 #define DEMO_PATH_BYTES 512
@@ -22,10 +23,12 @@ struct demo {
 	struct demo_audit audit;
 	struct demo_result result;
 	struct demo_progress progress;
+	struct demo_live live;
 	uint64_t kill_after_ns; /* from the first publish; 0: by events only */
 	uint64_t start_ns[DEMO_LIVES];
 	bool own_dir; /* made here, removed here */
 	bool json;
+	bool look; /* at the second life, while it runs */
 	char dir[DEMO_PATH_BYTES];
 };
 

@@ -58,7 +58,22 @@ struct demo_life {
 	struct weir_recovery_info recovery;
 };
 
+/* Whether somebody looks at the last life, which ends only when he has. */
+enum demo_look { DEMO_LOOK_NONE = 0, DEMO_LOOK_WANTED };
+
+/* What he saw. Written by the process that looks (live.h). */
+struct demo_seen {
+	bool top;            /* weir top found the pipeline */
+	uint64_t page_bytes; /* 0: the page was not to be had */
+	uint64_t events[2];  /* in the log, at the first and the second look */
+	double events_per_s; /* between them */
+	uint32_t subscriptions;
+};
+
 struct demo_shared {
+	/* by the parent */
+	wr_atomic_u32 look; /* enum demo_look */
+
 	/* by the producer's thread */
 	wr_atomic_u32 phase;
 	wr_atomic_u64 handed_index; /* highest index that may have been handed to weir */
@@ -80,6 +95,8 @@ struct demo_shared {
 	struct demo_digest digests[DEMO_INSTRUMENTS_MAX];
 	struct weir_info info;
 	struct weir_close_report close_report;
+
+	struct demo_seen seen;
 
 	/* by the parent, between the lives */
 	uint64_t acked_index_at_kill;
