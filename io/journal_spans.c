@@ -20,15 +20,11 @@
 #include <string.h>
 
 #include <weir/sharing.h>
-#include <weir/spans.h>
 
 #include "core/otlp/spans.h"
+#include "core/pipeline/spans.h"
 #include "core/record/share.h"
 #include "io/journal_inspect.h"
-
-#define EVENTS_DEFAULT 16384u
-#define EVENTS_MIN 16u
-#define EVENTS_MAX 1048576u
 
 struct walk {
 	struct wr_inspect in;
@@ -37,14 +33,6 @@ struct walk {
 	const struct weir_journal_visitor *range; /* NULL: everything */
 	uint64_t events;
 };
-
-void weir_span_options_init(struct weir_span_options *options)
-{
-	*options = (struct weir_span_options){.struct_bytes = sizeof *options,
-					      .service = "weir",
-					      .ratio = 1,
-					      .events_max = EVENTS_DEFAULT};
-}
 
 static int problem_of(struct weir_problem *problem, int code, const char *field, const char *text)
 {
@@ -260,19 +248,10 @@ static int on_damage(void *context, const struct wr_damage *damage)
 static int check(const struct weir_span_options *o, const struct weir_journal_visitor *range,
 		 struct weir_problem *problem)
 {
-	if (o == NULL || o->struct_bytes != sizeof *o)
-		return problem_of(problem, -EINVAL, "options",
-				  "options from weir_span_options_init()");
 	if (range != NULL && range->struct_bytes != sizeof *range)
 		return problem_of(problem, -EINVAL, "range",
 				  "a visitor from weir_journal_visitor_init()");
-	if (o->line_fn == NULL)
-		return problem_of(problem, -EINVAL, "line_fn", "somebody has to get the lines");
-	if (!(o->ratio >= 0 && o->ratio <= 1))
-		return problem_of(problem, -EINVAL, "ratio", "0 to 1");
-	if (o->events_max < EVENTS_MIN || o->events_max > EVENTS_MAX)
-		return problem_of(problem, -EINVAL, "events_max", "16 to 1048576");
-	return 0;
+	return wr_span_options_check(o, problem);
 }
 
 static int run(struct walk *w, struct weir_problem *problem)

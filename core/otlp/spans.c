@@ -194,6 +194,7 @@ struct wr_traced *wr_spans_event(struct wr_spans *s, const struct weir_item *ite
 	put_send(s, e, item, &ids, durable_ns);
 	if (durable_ns != 0)
 		put_durable(s, e, durable_ns);
+	e->ready_ns = durable_ns;
 	return e;
 }
 

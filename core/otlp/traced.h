@@ -44,7 +44,8 @@ struct wr_traced {
 	struct wr_trace trace;
 	uint64_t sequence;
 	uint64_t append_us;
-	uint64_t send_id; /* of the span in which it was published */
+	uint64_t ready_ns; /* since when readers could have it; 0: not known */
+	uint64_t send_id;  /* of the span in which it was published */
 	uint32_t log, epoch, topic, partition;
 	uint32_t next_of_sequence, next_of_id; /* in the table */
 	uint32_t id_bucket;                    /* WR_TRACED_NONE: without an event id */

@@ -13,6 +13,7 @@
 #include "core/base/probe.h"
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 void wr_member_mark_dirty(struct weir_member *m, uint32_t row)
@@ -162,8 +163,10 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 	if (item->from_sequence > row->acked && !WR_BUG(ACK_OVER_A_HOLE)) {
 		rc = wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index,
 				   item->from_sequence, &own);
-		if (rc == 0)
+		if (rc == 0) {
 			wr_member_settled(m, own.events, item->append_time_us);
+			wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
+		}
 		return rc;
 	}
 	row->acked = own.to;
@@ -173,6 +176,7 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 		wr_member_join_pieces(m, row_index);
 	wr_member_mark_dirty(m, row_index);
 	wr_member_settled(m, own.events, item->append_time_us);
+	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
 	return 0;
 }
 
@@ -196,6 +200,7 @@ int weir_ack_all(struct weir_member *m)
 		wr_member_mark_dirty(m, i);
 	}
 	m->piece_count = 0;
+	wr_span_all_ended(m);
 	return 0;
 }
 

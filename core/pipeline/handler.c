@@ -21,6 +21,7 @@
 #include "core/pipeline/cause.h"
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 #define STUCK_RETRY_NS 1000000000u
@@ -162,11 +163,12 @@ static enum weir_handled give_back(struct weir_member *m, const struct weir_item
 }
 
 /* False: it said stop. */
-static bool handle(struct weir_member *m, const struct weir_item *item)
+static bool handle(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
 {
 	/* What it publishes is caused by this item; a handler may step another pipeline. */
 	const struct weir_item *outer = wr_item_in_hand;
 	wr_item_in_hand = item;
+	wr_span_begun(m, item->sequence, now_ns);
 	enum weir_handled said = m->handler(m->handler_context, m, item);
 	wr_item_in_hand = outer;
 	int rc = 0;
@@ -215,7 +217,7 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 		if (!begin_run(m))
 			break;
 		if (is_still_owned(m, item, now_ns)) {
-			if (!handle(m, item)) {
+			if (!handle(m, item, now_ns)) {
 				m->item_count = m->item_next;
 				return done + 1;
 			}
@@ -323,6 +325,7 @@ static int handler_step(void *self, uint32_t budget)
 	m->item_next = 0;
 	m->item_count = (uint32_t)count;
 	wr_member_delivered(m, m->items, m->item_count);
+	wr_span_delivered(m, m->items, m->item_count);
 	return handle_items(m, budget);
 }
 

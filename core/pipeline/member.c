@@ -5,6 +5,7 @@
 
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 #define ITEMS_MAX_DEFAULT 1024u
@@ -120,6 +121,8 @@ static bool has_slot(void *context)
 	w->member = take_slot(p);
 	if (w->member != NULL && !w->without_lane)
 		wr_lane_open(w->member->lane, WR_LANE_SETTLE, true);
+	if (w->member != NULL)
+		wr_span_slot_begin(w->member);
 	wr_spinlock_unlock(&p->registry);
 	return w->member != NULL;
 }

@@ -72,6 +72,7 @@ struct wr_event_fd {
 struct wr_member_sharing;
 struct wr_member_times;
 struct wr_route;
+struct wr_span_slot;
 struct wr_transactions;
 
 /* Between a group and a member. */
@@ -176,6 +177,7 @@ struct weir_member {
 	uint64_t delivered, handled, settled;
 	uint64_t picked_us; /* append time of an event of the last poll; 0: of a gap */
 	struct wr_sampler delivering, handling, settling;
+	struct wr_span_slot *span_slot; /* NULL: nobody makes spans (span_notes.h) */
 	struct wr_member_sharing
 		*sharing; /* of a shared subscription; NULL: it follows partitions */
 	struct wr_transactions *transactions;

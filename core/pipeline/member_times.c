@@ -46,8 +46,7 @@ static uint64_t since_append_ns(struct weir_member *m, uint64_t append_time_us)
 	return (now_us - wr_min_u64(append_time_us, now_us)) * 1000;
 }
 
-/* When the item's batch was on the medium; 0: it comes from there, or nobody waited for that. */
-static uint64_t durable_ns_of(struct weir_member *m, const struct weir_item *item)
+uint64_t wr_member_durable_ns(struct weir_member *m, const struct weir_item *item)
 {
 	struct wr_chunk *chunk = m->chunk;
 
@@ -72,7 +71,7 @@ void wr_member_tell_delivered(struct weir_member *m, const struct weir_item *ite
 
 	if (item->kind != WEIR_ITEM_EVENT)
 		return; /* the next poll's stands for it */
-	uint64_t durable_ns = durable_ns_of(m, item);
+	uint64_t durable_ns = wr_member_durable_ns(m, item);
 	uint64_t now_ns = durable_ns != 0 ? wr_clock_mono_ns(m->pipeline->host.clock) : 0;
 	uint64_t ns = durable_ns != 0 ? now_ns - wr_min_u64(durable_ns, now_ns)
 				      : since_append_ns(m, item->append_time_us);

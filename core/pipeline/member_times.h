@@ -33,6 +33,12 @@ void wr_member_times_begin(struct weir_member *m);
 /* The oldest that was told; false: there is none. Once the member's thread is gone, too. */
 bool wr_member_times_take(struct wr_member_times *t, struct wr_time_sample *ret_sample);
 
+/*
+ * When the batch of an item, which it stands at, was on the medium, by the monotonic clock; 0: it
+ * comes from there, or nobody waited for that.
+ */
+uint64_t wr_member_durable_ns(struct weir_member *m, const struct weir_item *item);
+
 void wr_member_tell_delivered(struct weir_member *m, const struct weir_item *items, uint32_t count);
 void wr_member_tell_settled(struct weir_member *m, uint64_t append_time_us);
 void wr_member_tell_handled(struct weir_member *m, uint64_t ns);

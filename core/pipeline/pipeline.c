@@ -4,6 +4,7 @@
  * order; and taking it apart in the other. Everything that will ever be used is allocated here.
  */
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/span_notes.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -395,6 +396,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	if (p->journal != NULL)
 		wr_journal_destroy(p->journal, m);
 	free_array(m, p->tallies, sizeof *p->tallies);
+	free_array(m, p->span_notes, wr_span_notes_bytes(o->members_max));
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
 	wr_segment_table_fini(&p->segments, m);

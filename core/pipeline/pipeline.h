@@ -285,6 +285,8 @@ struct weir_pipeline {
 	wr_atomic_u64 members_held;                 /* M3: up to which one holds are published */
 	struct wr_pipeline_metrics *metrics;        /* NULL: none (metrics.h) */
 	struct wr_tallies *tallies;                 /* NULL: none */
+	struct wr_span_notes *span_notes;           /* NULL: none yet; set under the registry */
+	bool spans_open;                            /* under it: there is an exporter */
 
 	/* One control call at a time; who comes second sleeps. */
 	wr_atomic_u32 control_held; /* O1 */

@@ -13,6 +13,7 @@
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 static struct wr_subscription_live *subscription_of(struct weir_member *m)
@@ -528,8 +529,10 @@ int weir_poll(struct weir_member *member, struct weir_item *items, size_t items_
 	if (!wr_member_begin_call(member))
 		return WEIR_E_CLOSED;
 	int rc = poll_inside(p, member, items, (uint32_t)items_max, timeout_ns);
-	if (rc > 0)
+	if (rc > 0) {
 		wr_member_delivered(member, items, (uint32_t)rc);
+		wr_span_delivered(member, items, (uint32_t)rc);
+	}
 	/*
 	 * A gap lends nothing that keeps the memory until the next poll: whom a close finds waiting
 	 * is told of the close, and finds the gap again after the next open.

@@ -4,6 +4,7 @@
  * disk and verified, by this thread. What is in neither was taken by retention, or overrun: a gap.
  */
 #include "core/pipeline/replay.h"
+#include "core/pipeline/span_notes.h"
 
 #include <errno.h>
 
@@ -253,7 +254,10 @@ int weir_replay_next(struct weir_replay *r, struct weir_item *items, size_t item
 		return WEIR_E_AGAIN;
 	if (!wr_member_begin_call(m))
 		return WEIR_E_CLOSED;
+	wr_span_all_ended(m); /* what it had is lent no more */
 	int rc = next_inside(r, items, (uint32_t)items_max, timeout_ns);
+	if (rc > 0)
+		wr_span_delivered(m, items, (uint32_t)rc);
 	wr_member_end_call(m);
 	return rc;
 }

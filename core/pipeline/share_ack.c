@@ -7,6 +7,7 @@
 
 #include "core/base/probe.h"
 #include "core/pipeline/member_times.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 /* The event that an item names, if the member still has it. */
@@ -60,6 +61,7 @@ int wr_sharing_ack(struct weir_member *m, const struct weir_item *item)
 		return WEIR_E_FULL;
 	settle(m->sharing, held);
 	wr_member_settled(m, 1, item->append_time_us);
+	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
 	return 0;
 }
 
@@ -72,6 +74,8 @@ int wr_sharing_ack_all(struct weir_member *m)
 		while (s->held[i].seq != 0 && !s->held[i].in_transaction && may_settle(m))
 			settle(s, &s->held[i]);
 	wr_member_settled(m, before - s->held_count, m->picked_us);
+	if (s->held_count == 0)
+		wr_span_all_ended(m);
 	return 0;
 }
 
@@ -273,6 +277,11 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 	(void)wr_lane_append(m->lane, bytes);
 	wr_lane_publish(m->lane);
 	wr_hand_remove(m->sharing, held);
+	wr_span_ended(m, reject.seq,
+		      reject.verdict == WR_VERDICT_DEAD       ? WR_SPAN_DEAD
+		      : reject.verdict == WR_VERDICT_RELEASED ? WR_SPAN_RELEASED
+							      : WR_SPAN_FAILED,
+		      reject.reason);
 	return 0;
 }
 

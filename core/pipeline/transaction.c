@@ -6,6 +6,7 @@
 #include "core/base/probe.h"
 #include "core/pipeline/measure.h"
 #include "core/pipeline/member_times.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 #define PROGRESS_BYTES (WR_RECORD_HEAD_BYTES + (uint32_t)sizeof(struct wr_control_progress))
@@ -219,6 +220,7 @@ static int ack_event(struct weir_member *m, const struct weir_item *item)
 	t->settled[t->part_count++] = (struct wr_settled){
 		.seq = held->seq, .from = held->from, .generation = held->generation};
 	wr_member_settled(m, 1, item->append_time_us);
+	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
 	return 0;
 }
 
@@ -247,6 +249,7 @@ int weir_transaction_ack(struct weir_member *m, const struct weir_item *item)
 	struct wr_acked own = wr_pieces_count(m, m->pieces, m->piece_count, row_index, item);
 	if (own.events > 0)
 		own = wr_pieces_count(m, t->pieces, t->piece_count, row_index, item);
+	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
 	if (item->from_sequence > part->acked.to)
 		return wr_pieces_add(t->pieces, &t->piece_count, WR_TRANSACTION_PIECES, row_index,
 				     item->from_sequence, &own);

@@ -18,9 +18,10 @@
  * there is none, so nothing is carried from one event to what follows the next. A cause that is no
  * event (all zero, or a gap) is none: that is how one event of a handler is published without.
  *
- * weir takes no part in tracing: it makes no spans, so it leaves the parent's id as it is, as the
- * standard asks of who only passes on. Who makes spans sets traceparent himself, and with it
- * tracestate: the two are one, and of a cause both are taken or neither.
+ * weir leaves the parent's id as it is, as the standard asks of who only passes on; the spans that
+ * it makes of events (spans.h) are made beside the log, where causation ids tell the chain. Who
+ * makes spans himself sets traceparent, and with it tracestate: the two are one, and of a cause
+ * both are taken or neither.
  *
  * What an event says of its trace is never a reason to refuse it: traceparent and tracestate are
  * stored as they are given. A traceparent that is not valid ends with its event: it is not carried
