@@ -21,8 +21,7 @@
  * Read on in this order: options.h, pipeline.h, event.h, producer.h, subscription.h, replay.h
  * (reading again), trace.h (what an event carries on), journal.h (reading a journal from outside),
  * backup.h, spans.h (traces of events, for OpenTelemetry), metrics.h (what is counted), alerts.h,
- * error.h. ring.h and ring_fan.h stand alone:
- * queues between threads.
+ * log.h (lines for a person), error.h. ring.h and ring_fan.h stand alone: queues between threads.
  */
 #ifndef WEIR_H
 #define WEIR_H
@@ -37,6 +36,7 @@
 #include <weir/event.h>
 #include <weir/filtering.h>
 #include <weir/journal.h>
+#include <weir/log.h>
 #include <weir/metrics.h>
 #include <weir/notify.h>
 #include <weir/options.h>

@@ -99,6 +99,7 @@ static int close_pipeline(struct weir_pipeline *pipeline, enum weir_close_mode m
 	if (ret_report != NULL)
 		*ret_report = report;
 	wr_metrics_close(pipeline);
+	wr_pipeline_end_lines(pipeline);
 	if (h->storage != NULL)
 		h->storage->ops->fini(h->storage);
 	h->storage = NULL;

@@ -307,47 +307,45 @@ int weir_memory_plan(const struct weir_options *options, struct weir_memory_plan
 	return rc;
 }
 
+static void say_note(struct weir_pipeline *p, enum wr_event event, const char *note)
+{
+	if (note[0] != '\0')
+		wr_pipeline_say_at_open(p, event, WR_NO_FIELDS, "%s", note);
+}
+
 /* options.log_fn: what was not as asked, and what recovery took away. */
 static void say_what_is_notable(const struct wr_io_host *h)
 {
-	const struct weir_options *o = &h->options;
-	const struct weir_pipeline *p = h->pipeline;
+	struct weir_pipeline *p = h->pipeline;
 	const struct wr_recovery_report *r = &p->recovery;
 	struct wr_storage_report storage = {.copies_on_write = false};
-	char text[320];
-	if (o->log_fn == NULL)
-		return;
-	if (o->io == WEIR_IO_AUTO && h->fallback_reason[0] != '\0') {
-		(void)snprintf(text, sizeof text, "the posix backend, not io_uring: %s",
-			       h->fallback_reason);
-		o->log_fn(o->log_context, text);
-	}
+	if (h->options.io == WEIR_IO_AUTO && h->fallback_reason[0] != '\0')
+		wr_pipeline_say_at_open(p, WR_EVENT_STORAGE_FALLBACK,
+					WR_FIELDS(wr_field_text("reason", h->fallback_reason)),
+					"the posix backend, not io_uring: %s", h->fallback_reason);
 	if (p->journal != NULL)
 		p->host.storage->ops->report(p->host.storage, &storage);
-	if (storage.copies_on_write) {
-		(void)snprintf(text, sizeof text,
-			       "%s copies on write: room that was made ahead does not count "
-			       "there, and a full disk ends in FAILED instead of waiting; keep "
-			       "room free, or use ext4 or XFS",
-			       storage.file_system);
-		o->log_fn(o->log_context, text);
-	}
-	if (h->thread_note[0] != '\0')
-		o->log_fn(o->log_context, h->thread_note);
-	if (h->memory.huge_note[0] != '\0')
-		o->log_fn(o->log_context, h->memory.huge_note);
-	if (h->memory.numa_note[0] != '\0')
-		o->log_fn(o->log_context, h->memory.numa_note);
-	if (h->metrics_file.note[0] != '\0')
-		o->log_fn(o->log_context, h->metrics_file.note);
-	if (r->trimmed_bytes > 0) {
-		(void)snprintf(text, sizeof text,
-			       "recovery trimmed a tail that was never acknowledged: %llu "
-			       "bytes, from sequence %llu on",
-			       (unsigned long long)r->trimmed_bytes,
-			       (unsigned long long)r->trimmed_from_seq);
-		o->log_fn(o->log_context, text);
-	}
+	if (storage.copies_on_write)
+		wr_pipeline_say_at_open(
+			p, WR_EVENT_STORAGE_COPIES_ON_WRITE,
+			WR_FIELDS(wr_field_text("file_system", storage.file_system)),
+			"%s copies on write: room that was made ahead does not count "
+			"there, and a full disk ends in FAILED instead of waiting; keep "
+			"room free, or use ext4 or XFS",
+			storage.file_system);
+	say_note(p, WR_EVENT_THREADS_DEGRADED, h->thread_note);
+	say_note(p, WR_EVENT_MEMORY_HUGE_PAGES, h->memory.huge_note);
+	say_note(p, WR_EVENT_MEMORY_NUMA, h->memory.numa_note);
+	say_note(p, WR_EVENT_METRICS_NO_FILE, h->metrics_file.note);
+	if (r->trimmed_bytes > 0)
+		wr_pipeline_say_at_open(
+			p, WR_EVENT_RECOVERY_TRIMMED,
+			WR_FIELDS(wr_field_u64("bytes", r->trimmed_bytes),
+				  wr_field_u64("from_sequence", r->trimmed_from_seq)),
+			"recovery trimmed a tail that was never acknowledged: %llu "
+			"bytes, from sequence %llu on",
+			(unsigned long long)r->trimmed_bytes,
+			(unsigned long long)r->trimmed_from_seq);
 }
 
 static int open_pipeline(const struct weir_options *options, struct weir_pipeline **ret_pipeline,

@@ -281,15 +281,17 @@ static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 		json_name(bridge, whose->bridge));
 	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic)) {
 		if (!p->metrics->alerts.told_no_topic)
-			wr_metrics_say(p, WEIR_E_UNKNOWN_NAME,
-				       "there is no topic for alerts of the name that alert_topic "
-				       "has: make it");
+			wr_pipeline_say_error(
+				p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_UNKNOWN_NAME,
+				"there is no topic for alerts of the name that alert_topic "
+				"has: make it");
 		p->metrics->alerts.told_no_topic = true;
 		return true;
 	}
 	int rc = wr_measure(p, &by, &of, &caused, &encoding);
 	if (rc != 0) {
-		wr_metrics_say(p, rc, "an alert cannot be published: alert_topic refuses it");
+		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, rc,
+				      "an alert cannot be published: alert_topic refuses it");
 		return true;
 	}
 	struct wr_shared_buffer *buffer = wr_shared_take(&p->shared);
@@ -350,9 +352,10 @@ static void put_off(struct weir_pipeline *p, struct wr_alert *alert)
 		alert->untold_count -= 2;
 		memmove(alert->untold, alert->untold + 2,
 			alert->untold_count * sizeof alert->untold[0]);
-		wr_metrics_say(p, WEIR_E_FULL,
-			       "an alert was raised and over without an event: its topic's log "
-			       "had no room for long");
+		wr_pipeline_say_error(
+			p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_FULL,
+			"an alert was raised and over without an event: its topic's log "
+			"had no room for long");
 	}
 	alert->untold[alert->untold_count++] =
 		(struct wr_alert_told){.raised = alert->state.raised,

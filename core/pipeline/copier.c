@@ -342,8 +342,10 @@ static void wait_for(struct wr_copier *copier, uint64_t now_ns, const char *why)
 	struct weir_pipeline *p = copier->live->pipeline;
 	copier->after_ns = now_ns + FULL_RETRY_NS;
 	if (!copier->told)
-		wr_pipeline_say(p, "%s: events cannot be copied by '%s' (%s): they wait", p->name,
-				name_of(copier), why);
+		wr_pipeline_say(
+			p, WR_EVENT_COPY_WAITS,
+			WR_FIELDS(wr_field_text("by", name_of(copier)), wr_field_text("why", why)),
+			"events cannot be copied by '%s' (%s): they wait", name_of(copier), why);
 	copier->told = true;
 }
 
@@ -358,10 +360,13 @@ static bool is_stuck(struct wr_copier *copier, const struct wr_portion *portion,
 	}
 	if (oldest == UINT64_MAX || copier->at_seq >= oldest)
 		return false;
-	wr_pipeline_say(p,
-			"%s: events from %llu to %llu have left before '%s' copied what of them is "
+	wr_pipeline_say(p, WR_EVENT_COPY_OVERTAKEN,
+			WR_FIELDS(wr_field_text("by", name_of(copier)),
+				  wr_field_u64("first_sequence", copier->at_seq),
+				  wr_field_u64("end_sequence", oldest)),
+			"events from %llu to %llu have left before '%s' copied what of them is "
 			"to be copied",
-			p->name, (unsigned long long)copier->at_seq, (unsigned long long)oldest - 1,
+			(unsigned long long)copier->at_seq, (unsigned long long)oldest - 1,
 			name_of(copier));
 	copier->at_seq = oldest;
 	return true;

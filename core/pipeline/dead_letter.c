@@ -160,9 +160,10 @@ static int settle_overtaken(struct wr_sharing *sharing, const struct wr_share_ev
 	struct weir_pipeline *p = sharing->live->pipeline;
 	int rc = settle_alone(sharing, event);
 	if (rc == 0)
-		wr_pipeline_say(p,
-				"%s: event %llu was overtaken before its dead letter was written",
-				p->name, (unsigned long long)event->seq);
+		wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_OVERTAKEN,
+				WR_FIELDS(wr_field_u64("sequence", event->seq)),
+				"event %llu was overtaken before its dead letter was written",
+				(unsigned long long)event->seq);
 	return rc;
 }
 
@@ -232,10 +233,11 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	if (rc == 0 || rc == -EAGAIN)
 		return rc;
 	sharing->bury_after_ns = now_ns + WR_BURY_RETRY_NS;
-	wr_pipeline_say(p,
-			"%s: event %llu cannot be put to the dead letters (%s): it is kept, and "
+	wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_REFUSED,
+			WR_FIELDS(wr_field_u64("sequence", event->seq), wr_field_code(rc)),
+			"event %llu cannot be put to the dead letters (%s): it is kept, and "
 			"tried again",
-			p->name, (unsigned long long)event->seq, weir_strerror(rc));
+			(unsigned long long)event->seq, weir_strerror(rc));
 	return rc;
 }
 

@@ -224,6 +224,7 @@ static int group_step(void *self, uint32_t budget)
 			   : members || count > 0 ? IDLE_WITH_MEMBERS_NS
 						  : UINT64_MAX;
 	p->group_idle_ns = wr_min_u64(p->group_idle_ns, wr_metrics_step(p, now));
+	p->group_idle_ns = wr_min_u64(p->group_idle_ns, wr_pipeline_tell_held_back(p, now));
 	if (due_ns != UINT64_MAX)
 		p->group_idle_ns =
 			wr_min_u64(p->group_idle_ns, due_ns > now ? due_ns - now : OVERDUE_NS);

@@ -93,8 +93,10 @@ static int commit_run(struct weir_member *m, const struct weir_item *item)
 
 static void say_refused(struct weir_member *m, int code)
 {
-	wr_pipeline_say(m->pipeline, "%s: what a handler published was refused (%s): it ends",
-			m->name, weir_strerror(code));
+	wr_pipeline_say(m->pipeline, WR_EVENT_HANDLER_REFUSED,
+			WR_FIELDS(wr_field_text("member", m->name), wr_field_code(code)),
+			"%s: what a handler published was refused (%s): it ends", m->name,
+			weir_strerror(code));
 }
 
 /* A queue's events of the run that is told next: another attempt. */
@@ -254,12 +256,15 @@ static uint64_t handler_idle_ns(void *self)
 /* Nobody polls, so nobody is returned a code: who listens is told, once for each place. */
 static void handler_is_stuck(struct weir_member *m, uint64_t mail)
 {
-	const struct weir_options *o = &m->pipeline->options;
 	m->stuck = true;
 	m->stuck_mail = mail;
 	m->stuck_ns = wr_clock_mono_ns(m->pipeline->host.clock);
-	if (o->log_fn != NULL && m->stuck_seq != m->scan_seq)
-		o->log_fn(o->log_context, m->problem.text);
+	if (m->stuck_seq != m->scan_seq)
+		wr_pipeline_say(m->pipeline, WR_EVENT_HANDLER_STUCK,
+				WR_FIELDS(wr_field_text("member", m->name),
+					  wr_field_u64("sequence", m->scan_seq),
+					  wr_field_code(m->problem.code)),
+				"%s", m->problem.text);
 	m->stuck_seq = m->scan_seq;
 }
 

@@ -28,20 +28,22 @@ static bool refuses(const struct weir_pipeline *p)
 static void say_no_room(struct weir_pipeline *p, int code)
 {
 	const char *who = refuses(p) ? "events are refused" : "producers wait";
+	const struct weir_log_field fields[] = {wr_field_code(code),
+						wr_field_bool("refuses", refuses(p))};
 
 	if (code == WEIR_E_FULL)
-		wr_pipeline_say(p,
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, 2,
 				"no further segment: the journal has as many as segments_max "
 				"allows (%u): %s, acknowledgements go on; open it "
 				"with more, or let subscriptions move so that retention can",
 				p->options.segments_max, who);
 	else if (code == -EMFILE || code == -ENFILE)
-		wr_pipeline_say(p,
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, 2,
 				"no descriptor for another segment (%s): %s, "
 				"acknowledgements go on; close some, or raise ulimit -n",
 				weir_strerror(code), who);
 	else
-		wr_pipeline_say(p,
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_NO_ROOM, fields, 2,
 				"no room for another segment (%s): %s, "
 				"acknowledgements go on; make room on the disk, or let "
 				"subscriptions move so that retention can",
@@ -50,6 +52,7 @@ static void say_no_room(struct weir_pipeline *p, int code)
 
 static void say_low_space(struct weir_pipeline *p, const struct wr_journal_stats *stats)
 {
+	const struct weir_log_field free_bytes = wr_field_u64("free_bytes", stats->free_bytes);
 	const char *what = "producers wait when the segments that are ready are used up";
 
 	if (p->options.when_no_room == WEIR_NO_ROOM_DROP_OLDEST)
@@ -60,15 +63,19 @@ static void say_low_space(struct weir_pipeline *p, const struct wr_journal_stats
 
 	p->said_low_space = stats->low_space;
 	if (!stats->low_space)
-		wr_pipeline_say(p, "the file system of the journal has room for segments again");
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_SPACE_BACK, &free_bytes, 1,
+				"the file system of the journal has room for segments again");
 	else if (p->options.low_space_bytes != 0)
-		wr_pipeline_say(p,
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_SPACE_LOW,
+				WR_FIELDS(free_bytes, wr_field_u64("low_space_bytes",
+								   p->options.low_space_bytes)),
 				"room runs low: %llu bytes are free, and another segment would "
 				"leave less than low_space_bytes (%llu): %s",
 				(unsigned long long)stats->free_bytes,
 				(unsigned long long)p->options.low_space_bytes, what);
 	else
-		wr_pipeline_say(p, "the disk is full, no further segment can be made: %s", what);
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_SPACE_LOW, &free_bytes, 1,
+				"the disk is full, no further segment can be made: %s", what);
 }
 
 /* Once when it begins, once when its end has lasted; why may have changed in between. */
@@ -88,7 +95,8 @@ static void say_room(struct weir_pipeline *p)
 	if (p->said_no_room)
 		say_no_room(p, stats.no_room_told);
 	else
-		wr_pipeline_say(p, "there is room for another segment: producers go on");
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_ROOM_BACK, WR_NO_FIELDS,
+				"there is room for another segment: producers go on");
 }
 
 void wr_pipeline_durable_moved(void *context)
@@ -99,7 +107,8 @@ void wr_pipeline_durable_moved(void *context)
 	if (wr_load_acquire(&p->link.failed) != 0 && wr_load_relaxed(&p->refuse) == 0) { /* D1 */
 		p->problem = *wr_journal_problem(p->journal);
 		wr_pipeline_refuse(p, WEIR_E_FAILED);
-		wr_pipeline_say(p, "%s", p->problem.text);
+		wr_pipeline_say(p, WR_EVENT_JOURNAL_FAILED,
+				WR_FIELDS(wr_field_code(p->problem.code)), "%s", p->problem.text);
 		return;
 	}
 	wr_park_notify(&p->durable_parker);

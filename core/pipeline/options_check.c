@@ -41,6 +41,9 @@ void weir_options_init(struct weir_options *options)
 		.segments_max = 65536,
 		.batches_in_flight_max = 4,
 		.evidence_delay_ns = 50000000u,
+		.log_limits = {.level = WEIR_LOG_INFO,
+			       .burst = WEIR_LOG_BURST_DEFAULT,
+			       .rate_per_s = WEIR_LOG_RATE_DEFAULT},
 	};
 }
 
@@ -402,6 +405,8 @@ int wr_pipeline_check(const struct weir_options *options, struct weir_options *r
 		rc = check_memory(&o, reterr_problem);
 	if (rc == 0)
 		rc = check_threads(&o, reterr_problem);
+	if (rc == 0)
+		rc = wr_log_limits_check(&o.log_limits, "log_limits", reterr_problem);
 	if (rc == 0)
 		rc = wr_alerts_check(&o, reterr_problem);
 	if (rc == 0)

@@ -320,6 +320,8 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	p->host = *host;
 	(void)snprintf(p->name, sizeof p->name, "%s", checked->name);
 	p->options.name = p->name;
+	wr_speaker_init(&p->speaker, p->options.log_fn, p->options.log_context, p->name,
+			&p->options.log_limits);
 	p->pass_every = WR_PASS_EVERY;
 	init_parkers(p);
 	int rc = make_parts(p, &problem);

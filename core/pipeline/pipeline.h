@@ -12,6 +12,7 @@
 #include "core/group/group.h"
 #include "core/journal/journal.h"
 #include "core/journal/reader.h"
+#include "core/lines/lines.h"
 #include "core/log/writer.h"
 #include "core/pipeline/member.h"
 #include "core/pipeline/step.h"
@@ -319,6 +320,8 @@ struct weir_pipeline {
 	bool said_low_space;         /* the same, of room on the file system */
 	uint64_t poisoned_told;      /* the log step's: descriptors were told of so many lanes */
 	bool said_no_room;           /* the journal step's: options.log_fn was told */
+	struct wr_speaker speaker;   /* options.log_fn */
+	uint64_t held_back_ns;       /* the group step's: when it tells of lines held back */
 };
 
 /* ---- life, for io ---- */
@@ -538,9 +541,25 @@ void wr_control_lock(struct weir_pipeline *p);
 int wr_control_lock_for(struct weir_pipeline *p, uint64_t timeout_ns);
 void wr_control_unlock(struct weir_pipeline *p);
 
-/* Tells options.log_fn, if there is one: for what is rare and worth a line. */
-void wr_pipeline_say(struct weir_pipeline *p, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/* Tells options.log_fn, if there is one, and notes it in the metrics: for what is rare and worth a
+ * line. The fields are WR_FIELDS(...) or WR_NO_FIELDS. */
+void wr_pipeline_say(struct weir_pipeline *p, enum wr_event event,
+		     const struct weir_log_field *fields, uint32_t field_count, const char *format,
+		     ...) __attribute__((format(printf, 5, 6)));
+/* The same of an error that has a code; a text of at most 207 bytes. */
+void wr_pipeline_say_error(struct weir_pipeline *p, enum wr_event event, int code,
+			   const char *text);
+/* The same as wr_pipeline_say(), of what weir_info says and the metrics need not. */
+void wr_pipeline_say_at_open(struct weir_pipeline *p, enum wr_event event,
+			     const struct weir_log_field *fields, uint32_t field_count,
+			     const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* 0; -EINVAL, and which field of `name` cannot be. */
+int wr_log_limits_check(const struct weir_log_limits *limits, const char *name,
+			struct weir_problem *problem);
+/* The group step's share: lines that were held back are told of. Its next time, in ns from now. */
+uint64_t wr_pipeline_tell_held_back(struct weir_pipeline *p, uint64_t now_ns);
+/* The same of all, at the end. */
+void wr_pipeline_end_lines(struct weir_pipeline *p);
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text);
 /* An options struct whose weir_..._init() was never called, or another library's: -EINVAL. */
 int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,

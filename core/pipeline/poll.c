@@ -73,9 +73,12 @@ void wr_member_want_nothing(struct weir_member *m)
 /* What the reader may not have any more: the member goes on after it, its rows are told. */
 static void skip_gap(struct weir_member *m, uint64_t end_seq)
 {
-	wr_pipeline_say(m->pipeline, "%s: %s was overtaken, and goes on at %llu instead of %llu",
-			m->pipeline->name, m->name, (unsigned long long)end_seq,
-			(unsigned long long)m->scan_seq);
+	wr_pipeline_say(m->pipeline, WR_EVENT_MEMBER_OVERTAKEN,
+			WR_FIELDS(wr_field_text("member", m->name),
+				  wr_field_u64("from_sequence", m->scan_seq),
+				  wr_field_u64("to_sequence", end_seq)),
+			"%s was overtaken, and goes on at %llu instead of %llu", m->name,
+			(unsigned long long)end_seq, (unsigned long long)m->scan_seq);
 	m->gap_end = end_seq;
 	m->gap_row = 0;
 	m->scan_seq = end_seq;

@@ -215,7 +215,9 @@ int wr_registry_open(struct weir_pipeline *p)
 		if (rc == 0)
 			wr_registry_keep(p, type, known);
 		else
-			wr_pipeline_say(p, "schema %u cannot be read: %s %s", t->id, problem.field,
+			wr_pipeline_say(p, WR_EVENT_SCHEMA_UNREADABLE,
+					WR_FIELDS(wr_field_u64("schema_id", t->id)),
+					"schema %u cannot be read: %s %s", t->id, problem.field,
 					problem.text);
 	}
 	return 0;

@@ -185,10 +185,12 @@ static void tell_unknown(struct weir_pipeline *p, uint64_t seq)
 	uint64_t count = wr_load_relaxed(&p->router.unknown) + 1;
 	wr_store_relaxed(&p->router.unknown, count); /* own */
 	if (wr_is_power_of_two(count))
-		wr_pipeline_say(p,
-				"%s: the event at %llu is too large, or has too many headers or "
-				"array elements, for filters: filtered subscriptions get it",
-				p->name, (unsigned long long)seq);
+		wr_pipeline_say(
+			p, WR_EVENT_FILTER_EVENT_TOO_LARGE,
+			WR_FIELDS(wr_field_u64("sequence", seq), wr_field_u64("count", count)),
+			"the event at %llu is too large, or has too many headers or "
+			"array elements, for filters: filtered subscriptions get it",
+			(unsigned long long)seq);
 }
 
 /* Bits of [from, end) of a chunk, for all routes that have it in hand. */

@@ -177,8 +177,9 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_store_relaxed(&sharing->buried, wr_load_relaxed(&sharing->buried) + 1);
 	if (!done && !fenced) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
-		wr_pipeline_say(p, "%s: an event could not be put to the dead letters (%s)",
-				p->name,
+		wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_REFUSED,
+				WR_FIELDS(wr_field_code(reply->code)),
+				"an event could not be put to the dead letters (%s)",
 				reply->code == WEIR_E_FULL ? "the disk has no room for it: it waits"
 							   : weir_strerror(reply->code));
 	}

@@ -339,11 +339,12 @@ static void tell_parked(struct weir_pipeline *p, struct wr_sharing *sharing)
 		    wr_share_room(share) == 0;
 	wr_store_relaxed(&sharing->parked, share->parked_count);
 	if (full && !sharing->told_full)
-		wr_pipeline_say(p,
-				"%s: %u events of a shared subscription are parked, as many as it "
+		wr_pipeline_say(p, WR_EVENT_QUEUE_PARKED_FULL,
+				WR_FIELDS(wr_field_u64("parked", share->parked_count)),
+				"%u events of a shared subscription are parked, as many as it "
 				"may have outstanding: it waits until some are redriven or given "
 				"up",
-				p->name, share->parked_count);
+				share->parked_count);
 	sharing->told_full = full;
 }
 
@@ -354,10 +355,10 @@ static void report(struct wr_sharing *sharing, uint64_t now_ns)
 	uint64_t dropped = wr_load_relaxed(&sharing->dropped); /* own */
 	if (dropped == sharing->told_dropped || now_ns < sharing->told_dropped_ns + TELL_EVERY_NS)
 		return;
-	wr_pipeline_say(sharing->live->pipeline,
-			"%s: %llu events of a queue outlived their time to live or were too many, "
+	wr_pipeline_say(sharing->live->pipeline, WR_EVENT_QUEUE_DROPPED,
+			WR_FIELDS(wr_field_u64("events", dropped - sharing->told_dropped)),
+			"%llu events of a queue outlived their time to live or were too many, "
 			"and were dropped: it has no dead letters",
-			sharing->live->pipeline->name,
 			(unsigned long long)(dropped - sharing->told_dropped));
 	sharing->told_dropped = dropped;
 	sharing->told_dropped_ns = now_ns;

@@ -133,10 +133,12 @@ static void tell_damage(struct weir_pipeline *p, struct wr_sharing *sharing, int
 	wr_store_release(&sharing->damage, (uint32_t)code); /* DM1 */
 	if (!is_new)
 		return;
-	wr_pipeline_say(p,
-			"%s: what follows sequence %llu cannot be read (%s): a shared "
-			"subscription waits there, and tries again each second",
-			p->name, (unsigned long long)sharing->take_seq, weir_strerror(-code));
+	wr_pipeline_say(
+		p, WR_EVENT_SUBSCRIPTION_UNREADABLE,
+		WR_FIELDS(wr_field_u64("sequence", sharing->take_seq), wr_field_code(-code)),
+		"what follows sequence %llu cannot be read (%s): a shared "
+		"subscription waits there, and tries again each second",
+		(unsigned long long)sharing->take_seq, weir_strerror(-code));
 	for (uint32_t i = 0; i < p->options.members_max; i++)
 		if (sharing->share.members[i].present)
 			wr_member_tell(p, &p->members[i]);
@@ -159,10 +161,12 @@ static void cannot_take(struct weir_pipeline *p, struct wr_sharing *sharing,
 	uint64_t oldest = wr_portion_oldest_seq(p, wr_group_pin(p));
 	if (oldest == UINT64_MAX || oldest <= sharing->take_seq)
 		return;
-	wr_pipeline_say(p,
-			"%s: a shared subscription was overtaken, and goes on at %llu instead "
+	wr_pipeline_say(p, WR_EVENT_SUBSCRIPTION_OVERTAKEN,
+			WR_FIELDS(wr_field_u64("from_sequence", sharing->take_seq),
+				  wr_field_u64("to_sequence", oldest)),
+			"a shared subscription was overtaken, and goes on at %llu instead "
 			"of %llu",
-			p->name, (unsigned long long)oldest, (unsigned long long)sharing->take_seq);
+			(unsigned long long)oldest, (unsigned long long)sharing->take_seq);
 	sharing->take_seq = oldest;
 }
 

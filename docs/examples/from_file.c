@@ -4,10 +4,10 @@
 #include <weir.h>
 #include <weir/config.h>
 
-static void say(void *context, const char *text)
+static void say(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	fprintf(stderr, "weir: %s\n", text);
+	fprintf(stderr, "weir: %s\n", line->message);
 }
 
 static struct weir_pipeline *open_from(const char *path)

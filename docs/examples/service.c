@@ -51,6 +51,21 @@ static int work(struct weir_producer *producer, struct weir_event *event, const 
 	return 0;
 }
 
+/* Lines for programs, on standard error; the pipeline's threads wait for nobody who reads them. */
+static struct weir_log_writer *open_lines(struct weir_options *options)
+{
+	struct weir_log_writer_options to;
+	struct weir_log_writer *writer = NULL;
+	struct weir_problem why = {.text = ""};
+	weir_log_writer_options_init(&to);
+	to.format = WEIR_LOG_AS_JSON;
+	if (weir_log_writer_open(&to, &writer, &why) == 0) {
+		options->log_fn = weir_log_writer_take;
+		options->log_context = writer;
+	}
+	return writer;
+}
+
 int main(int argc, char **argv)
 {
 	struct weir_options options;
@@ -72,6 +87,7 @@ int main(int argc, char **argv)
 	weir_options_init(&options);
 	options.dir = argc > 1 ? argv[1] : "service.journal";
 	options.segment_bytes = 4 << 20;
+	struct weir_log_writer *lines = open_lines(&options);
 	weir_topic_options_init(&topic);
 	topic.name = "ticks";
 	int rc = weir_open(&options, &pipeline, &why);
@@ -90,6 +106,7 @@ int main(int argc, char **argv)
 	weir_notifier_stopping(notifier, 30 * NS_PER_S, "closing");
 	weir_notifier_unwatch_pipeline(notifier, pipeline);
 	weir_close(pipeline, WEIR_CLOSE_DRAIN, 30 * NS_PER_S, NULL);
+	weir_log_writer_close(lines, NS_PER_S);
 	weir_notifier_close(notifier);
 	return rc == 0 ? 0 : 1;
 }

@@ -241,6 +241,7 @@ struct weir_config_sink {
 struct weir_config_run {
 	uint64_t drain_timeout_ns;
 	bool stay; /**< go on when all is done */
+	enum weir_log_format log_format;
 };
 
 /** The other side of a bridge. */

@@ -11,6 +11,7 @@
 
 #include <weir/base.h>
 #include <weir/error.h>
+#include <weir/log.h>
 
 WEIR_DECLS_BEGIN
 
@@ -283,16 +284,21 @@ struct weir_options {
 
 	struct weir_allocator allocator; /**< all NULL: the C library's */
 
-	/** Says what an operator should know: what was not to be had of backend, wait strategy,
-	 *  scheduling class, huge pages and NUMA, a tail that recovery trimmed (all inside
-	 *  weir_open()), the failure of the journal, that room for segments is short on the file
-	 *  system and that it is there again, that the journal has no room for another segment (at
-	 *  once) and that it has again (when that has lasted for a second; for twice as long each
+	/** Gets lines (log.h): what an operator should know, such as what was not to be had of
+	 *  backend, wait strategy, scheduling class, huge pages and NUMA, a tail that recovery
+	 *  trimmed (all inside weir_open()), the failure of the journal, that room for segments is
+	 *  short on the file system and that it is there again, that the journal has no room for
+	 *  another segment (at once) and that it has again (when that has lasted for a second; for twice as long each
 	 *  time that the room went again, up to 15 minutes, until there was none lacking for an
 	 *  hour), damage that stops a member with a handler (all inside a step), a member that was
-	 *  overtaken (inside its poll). Must not call weir. NULL: nothing is said. */
-	void (*log_fn)(void *context, const char *text);
+	 *  overtaken (inside its poll). The threads of the log and of groups among them: it must
+	 *  return soon, and must not call weir; weir_log_writer_take() is one. NULL: nothing is
+	 *  said. */
+	weir_log_fn log_fn;
 	void *log_context;
+	/** Which lines: default WEIR_LOG_INFO and worse, of each event 20 at once and one a second;
+	 *  weir_pipeline_log_set() changes it. */
+	struct weir_log_limits log_limits;
 
 	/**
 	 * Where the file is made in which other processes read the pipeline's metrics (metrics.h):

@@ -413,6 +413,18 @@ struct weir_info {
 };
 
 /**
+ * Which lines options.log_fn gets from now on (log.h).
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param limits          it is copied
+ * @param reterr_problem  may be NULL
+ * @return 0, or -EINVAL: a level or number that cannot be
+ */
+WEIR_API int weir_pipeline_log_set(struct weir_pipeline *pipeline,
+				   const struct weir_log_limits *limits,
+				   struct weir_problem *reterr_problem);
+
+/**
  * What the pipeline is, what it chose and what it did so far.
  *
  * Thread: any. Blocks: never. Allocates: never.

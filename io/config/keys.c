@@ -304,6 +304,7 @@ static const struct wr_config_key file_keys[] = {
 	{.name = "metrics",
 	 SAME_STRUCT(wr_config_metrics),
 	 .doc = "What is counted, and who is told"},
+	{.name = "log", SAME_STRUCT(wr_config_log), .doc = "Lines for whoever runs it"},
 	{.name = "machine", SAME_STRUCT(wr_config_machine), .doc = "What threads may be placed on"},
 	{.name = "threads",
 	 SAME_STRUCT(wr_config_threads),

@@ -41,6 +41,7 @@ extern const struct wr_config_section wr_config_kafka_source;    /* the same */
 extern const struct wr_config_section wr_config_rabbitmq_sink;   /* keys_rabbitmq.c */
 extern const struct wr_config_section wr_config_rabbitmq_source; /* the same */
 
+extern const struct wr_config_section wr_config_log;     /* keys_log.c */
 extern const struct wr_config_section wr_config_metrics; /* keys_alerts.c */
 extern const struct wr_config_section wr_config_alerts;  /* the same */
 extern const struct wr_config_section wr_config_stages;  /* keys_stages.c */

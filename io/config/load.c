@@ -341,8 +341,10 @@ const struct weir_config_bridge *weir_config_bridges(const struct weir_config *c
 
 void weir_config_run(const struct weir_config *config, struct weir_config_run *ret_run)
 {
-	*ret_run = (struct weir_config_run){.drain_timeout_ns = config->values.drain_timeout_ns,
-					    .stay = config->values.stay};
+	*ret_run = (struct weir_config_run){
+		.drain_timeout_ns = config->values.drain_timeout_ns,
+		.stay = config->values.stay,
+		.log_format = (enum weir_log_format)config->values.log_format};
 }
 
 void weir_config_on_lag(struct weir_config *config,

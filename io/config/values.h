@@ -313,6 +313,7 @@ struct wr_config_values {
 	struct wr_config_list bridges;       /* struct wr_config_bridge */
 	uint64_t drain_timeout_ns;
 	bool stay;
+	unsigned log_format;          /* enum weir_log_format */
 	struct wr_config_list stages; /* struct wr_config_stage */
 	struct wr_config_list rings;  /* struct wr_config_ring */
 	struct wr_config_bench bench;

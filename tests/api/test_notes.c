@@ -31,12 +31,12 @@ struct notes {
 	char text[512];
 };
 
-static void note(void *context, const char *text)
+static void note(void *context, const struct weir_log_line *line)
 {
 	struct notes *notes = context;
-	snprintf(notes->text, sizeof notes->text, "%s", text);
+	snprintf(notes->text, sizeof notes->text, "%s", line->message);
 	notes->count++;
-	printf("# note: %s\n", text);
+	printf("# note: %s\n", line->message);
 }
 
 static void positions_are_ordered(void)

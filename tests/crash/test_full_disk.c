@@ -56,12 +56,12 @@ static struct weir_problem problem;
 static wr_atomic_u32 lines_full, lines_room;
 
 /* What weir says in words: that there is no room, and that there is again. */
-static void on_line(void *context, const char *text)
+static void on_line(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	if (strstr(text, "no room for another segment") != NULL)
+	if (strstr(line->message, "no room for another segment") != NULL)
 		(void)wr_add_relaxed(&lines_full, 1u);
-	if (strstr(text, "there is room for another segment") != NULL)
+	if (strstr(line->message, "there is room for another segment") != NULL)
 		(void)wr_add_relaxed(&lines_room, 1u);
 }
 

@@ -35,10 +35,10 @@ static wr_atomic_u32 said_count;
 static char said[256];
 
 /* On the log thread. */
-static void hear(void *context, const char *text)
+static void hear(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	(void)snprintf(said, sizeof said, "%s", text);
+	(void)snprintf(said, sizeof said, "%s", line->message);
 	wr_store_release(&said_count, wr_load_relaxed(&said_count) + 1); /* was_said_once() */
 }
 

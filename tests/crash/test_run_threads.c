@@ -142,11 +142,11 @@ static void test_all_threads(void)
 	const int a = (int)first_cpu;
 	const int b = (int)last_cpu;
 	struct expected table[] = {
-		{"main", -1, SCHED_OTHER, 0},     {"life-log", a, SCHED_OTHER, 0},
-		{"life-jrnl", b, SCHED_OTHER, 0}, {"life-group", a, SCHED_BATCH, 0},
-		{"in", b, SCHED_BATCH, 0},        {"out0", a, SCHED_BATCH, 0},
-		{"out1", a, SCHED_BATCH, 0},      {"life-prep", b, SCHED_OTHER, 0},
-		{"life-io*", b, SCHED_OTHER, 0},
+		{"main", -1, SCHED_OTHER, 0},      {"weir-lines", -1, SCHED_OTHER, 0},
+		{"life-log", a, SCHED_OTHER, 0},   {"life-jrnl", b, SCHED_OTHER, 0},
+		{"life-group", a, SCHED_BATCH, 0}, {"in", b, SCHED_BATCH, 0},
+		{"out0", a, SCHED_BATCH, 0},       {"out1", a, SCHED_BATCH, 0},
+		{"life-prep", b, SCHED_OTHER, 0},  {"life-io*", b, SCHED_OTHER, 0},
 	};
 	run_bed_fresh();
 	run_bed_put(

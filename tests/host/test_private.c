@@ -126,10 +126,10 @@ static void look_at(const char *text)
 	cr_expect_null(strstr(text, "Secret"), "a text tells of it: %s", text);
 }
 
-static void on_log(void *context, const char *text)
+static void on_log(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	look_at(text);
+	look_at(line->message);
 }
 
 static void look_at_problem(const struct weir_problem *problem)

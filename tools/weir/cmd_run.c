@@ -12,11 +12,13 @@
 #include "io/config/config.h"
 #include "tools/weir/args.h"
 #include "tools/weir/bridge_check.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
 
 static bool want_json;
 static bool want_quiet;
 static uint64_t drain_timeout_ns;
+static struct lines_choices line_choices;
 
 static const struct cli_option options[] = {
 	{.name = "quiet",
@@ -30,6 +32,7 @@ static const struct cli_option options[] = {
 	 .min = 1000000,
 	 .max = 86400000000000,
 	 .help = "instead of run.drain_timeout"},
+	LINES_OPTIONS(line_choices),
 	CLI_OPTION_JSON(&want_json),
 };
 
@@ -44,8 +47,8 @@ static const struct cli_command command = {
 		"published is delivered, for run.drain_timeout at most; a second signal leaves it\n"
 		"in the log. A restart goes on where it stopped. SIGHUP, while its terminal is\n"
 		"there or it never had one, reads the config again: rates of sources,\n"
-		"drain_timeout and stay change, the rest is told. weir bridge shows and steers\n"
-		"the bridges.\n"
+		"drain_timeout, stay and log change, the rest is told. weir bridge shows\n"
+		"and steers the bridges.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
 		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source,\n"
@@ -81,7 +84,9 @@ static int check_content(const struct run *run, const char *path)
 			return CLI_GO_ON;
 	if (run->source_count > 0 || run->config->values.bridges.count > 0)
 		return CLI_GO_ON;
-	run_say("%s: it has neither sources nor bridges nor a subscription with a sink: nothing to "
+	lines_say(
+		WR_EVENT_RUN_NOTHING, WR_FIELDS(wr_field_text("config", path)),
+		"%s: it has neither sources nor bridges nor a subscription with a sink: nothing to "
 		"run%s",
 		path, has_stages ? " (stages are run by a program that has their functions)" : "");
 	return CLI_EXIT_CONFIG;
@@ -95,6 +100,7 @@ int cmd_run(int argc, char **argv)
 	int first = 0;
 	want_json = want_quiet = false;
 	drain_timeout_ns = 0;
+	line_choices = (struct lines_choices){0};
 	int exit_code = cli_parse(&command, argc, argv, &first);
 	if (exit_code != CLI_GO_ON)
 		return exit_code;
@@ -120,6 +126,8 @@ int cmd_run(int argc, char **argv)
 	run.drain_timeout_ns = drain_timeout_ns;
 	if (drain_timeout_ns != 0)
 		run.settings.drain_timeout_ns = drain_timeout_ns;
+	run.lines = line_choices;
+	lines_choose(&run.lines, &run.options.log_limits, &run.settings.log_format);
 	run.json = want_json;
 	run.show_progress = !want_quiet && isatty(STDERR_FILENO) == 1;
 	exit_code = check_content(&run, argv[first]);

@@ -159,10 +159,10 @@ Test(config_table, ranges_are_those_of_the_core)
 /* ---- options ---- */
 
 /* What a file cannot say, or says as CPUs and maps. */
-static const char *const not_keys[] = {"struct_bytes", "manual",       "log",       "journal",
-				       "group",        "handler",      "allocator", "log_fn",
-				       "log_context",  "housekeeping", "alerts",    "alert_count",
-				       "alert_fn",     "alert_context"};
+static const char *const not_keys[] = {"struct_bytes", "manual",     "log",          "journal",
+				       "group",        "handler",    "allocator",    "log_fn",
+				       "log_context",  "log_limits", "housekeeping", "alerts",
+				       "alert_count",  "alert_fn",   "alert_context"};
 
 static bool is_not_a_key(const char *option)
 {

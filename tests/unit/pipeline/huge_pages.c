@@ -203,11 +203,11 @@ static void a_pipeline_in_huge_pages(void)
 
 static char said[512];
 
-static void say(void *context, const char *text)
+static void say(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	if (strstr(text, "huge pages") != NULL)
-		(void)snprintf(said, sizeof said, "%s", text);
+	if (strstr(line->message, "huge pages") != NULL)
+		(void)snprintf(said, sizeof said, "%s", line->message);
 }
 
 /* With none set aside. */

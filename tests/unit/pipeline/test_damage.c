@@ -27,12 +27,12 @@ static char damaged_file[64];
 static wr_atomic_u32 told_count;
 static char told_text[256];
 
-static void on_log(void *context, const char *text)
+static void on_log(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	if (strstr(text, "damaged") == NULL)
+	if (strstr(line->message, "damaged") == NULL)
 		return;
-	(void)snprintf(told_text, sizeof told_text, "%s", text);
+	(void)snprintf(told_text, sizeof told_text, "%s", line->message);
 	(void)wr_add_acq_rel(&told_count, 1u);
 }
 

@@ -31,10 +31,10 @@ static struct {
 	char said[256]; /* to log_fn */
 } is;
 
-static void log_line(void *context, const char *line)
+static void log_line(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	(void)snprintf(is.said, sizeof is.said, "%s", line);
+	(void)snprintf(is.said, sizeof is.said, "%s", line->message);
 }
 
 static void setup(void)

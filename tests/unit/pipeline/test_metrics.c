@@ -338,11 +338,11 @@ Test(metrics, a_process_that_stands_still_is_silent)
 
 static char said[512];
 
-static void hear(void *context, const char *text)
+static void hear(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	if (strstr(text, "metrics") != NULL)
-		(void)snprintf(said, sizeof said, "%s", text);
+	if (strstr(line->message, "metrics") != NULL)
+		(void)snprintf(said, sizeof said, "%s", line->message);
 }
 
 Test(metrics, without_a_place_it_opens_and_says_why)

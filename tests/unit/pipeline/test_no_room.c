@@ -24,13 +24,13 @@ static struct weir_member *member;
 static unsigned low_lines, starved_lines, lines;
 static unsigned low_at, starved_at; /* the number of the first such line */
 
-static void on_line(void *context, const char *text)
+static void on_line(void *context, const struct weir_log_line *line)
 {
 	(void)context;
 	lines++;
-	if (strstr(text, "room runs low") != NULL && low_lines++ == 0)
+	if (strstr(line->message, "room runs low") != NULL && low_lines++ == 0)
 		low_at = lines;
-	if (strstr(text, "no room for another segment") != NULL && starved_lines++ == 0)
+	if (strstr(line->message, "no room for another segment") != NULL && starved_lines++ == 0)
 		starved_at = lines;
 }
 

@@ -19,10 +19,10 @@
 
 static char told[256];
 
-static void on_log(void *context, const char *text)
+static void on_log(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	(void)snprintf(told, sizeof told, "%s", text);
+	(void)snprintf(told, sizeof told, "%s", line->message);
 }
 
 static void open_again(void)

@@ -27,11 +27,11 @@ static char said[256];
 static uint32_t payload_bytes;
 static uint64_t events_max;
 
-static void hear(void *context, const char *text)
+static void hear(void *context, const struct weir_log_line *line)
 {
 	(void)context;
 	if (said[0] == '\0')
-		(void)snprintf(said, sizeof said, "%s", text);
+		(void)snprintf(said, sizeof said, "%s", line->message);
 }
 
 static void begin(int kind, enum weir_when_slow when_slow)

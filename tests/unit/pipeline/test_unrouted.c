@@ -30,10 +30,10 @@ static struct weir_problem problem;
 static uint64_t sequences[OLD]; /* of each number */
 static int told;
 
-static void say(void *context, const char *text)
+static void say(void *context, const struct weir_log_line *line)
 {
 	(void)context;
-	if (strstr(text, "cannot be copied") != NULL)
+	if (strstr(line->message, "cannot be copied") != NULL)
 		told++;
 }
 

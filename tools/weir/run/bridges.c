@@ -15,6 +15,7 @@
 #include "tools/weir/bridge_check.h"
 #include "tools/weir/bridge_driver.h"
 #include "tools/weir/bridge_state.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/life.h"
 
 #define WHY_BYTES sizeof((struct weir_bridge_status *)NULL)->why
@@ -31,6 +32,22 @@ bool run_bridges_reserve(struct run_bridges *bridges, const struct weir_config *
 
 /* ---- starting -------------------------------------------------------------------------------- */
 
+static enum wr_event event_of(enum weir_bridge_state state)
+{
+	switch (state) {
+	case WEIR_BRIDGE_FAILED:
+		return WR_EVENT_BRIDGE_FAILED;
+	case WEIR_BRIDGE_PAUSED:
+		return WR_EVENT_BRIDGE_PAUSED;
+	case WEIR_BRIDGE_STOPPED:
+		return WR_EVENT_BRIDGE_STOPPED;
+	case WEIR_BRIDGE_RETRYING:
+		return WR_EVENT_BRIDGE_RETRYING;
+	default:
+		return WR_EVENT_BRIDGE_RUNNING;
+	}
+}
+
 /* From the bridge's thread. An attempt after the other, of which all end the same, is told once. */
 static void say_state(void *context, const char *name, enum weir_bridge_state state,
 		      const char *why)
@@ -43,9 +60,13 @@ static void say_state(void *context, const char *name, enum weir_bridge_state st
 		return;
 	b->told_state = state;
 	memcpy(b->told_why, clean, sizeof clean);
-	run_say("bridge %s: %s%s%s%s", name, weir_bridge_state_name(state),
-		clean[0] != '\0' ? ": " : "", clean,
-		state == WEIR_BRIDGE_FAILED ? "; weir bridge resume has it try again" : "");
+	lines_say(event_of(state),
+		  WR_FIELDS(wr_field_text("bridge", name),
+			    wr_field_text("state", weir_bridge_state_name(state)),
+			    wr_field_text("why", clean)),
+		  "bridge %s: %s%s%s%s", name, weir_bridge_state_name(state),
+		  clean[0] != '\0' ? ": " : "", clean,
+		  state == WEIR_BRIDGE_FAILED ? "; weir bridge resume has it try again" : "");
 }
 
 /* weir_config_open() has made all of them. */
@@ -105,12 +126,16 @@ static int start(struct run_bridge *b, uint32_t index, const struct weir_config 
 		rc = weir_config_thread(config, WEIR_CONFIG_THREAD_OF_BRIDGE, index,
 					&options.thread);
 	if (rc < 0)
-		return cli_fail(from->name, rc, NULL);
+		return lines_fail(WR_EVENT_BRIDGE_CANNOT_START, from->name, rc, NULL);
 	rc = bridge_driver_make(&of, &options, &fault);
 	if (rc < 0) {
 		bridge_place(config, index, &fault, place);
-		run_say("%s: bridge %s: %s%s%s", place, from->name, fault.field,
-			fault.field[0] != '\0' ? ": " : "", fault.text);
+		lines_say(WR_EVENT_BRIDGE_CANNOT_START,
+			  WR_FIELDS(wr_field_text("bridge", from->name),
+				    wr_field_text("place", place),
+				    wr_field_text("field", fault.field)),
+			  "%s: bridge %s: %s%s%s", place, from->name, fault.field,
+			  fault.field[0] != '\0' ? ": " : "", fault.text);
 		return rc == -ENOMEM ? (int)cli_exit_of(rc) : CLI_EXIT_CONFIG;
 	}
 	rc = weir_bridge_start(pipeline, &options, &b->bridge, &problem);
@@ -119,11 +144,14 @@ static int start(struct run_bridge *b, uint32_t index, const struct weir_config 
 	bridge_driver_destroy(&options);
 	(void)snprintf(fault.field, sizeof fault.field, "%s", problem.field);
 	bridge_place(config, index, &fault, place);
-	run_say("%s: bridge %s: %s%s%s%s%s", place, from->name, problem.field,
-		problem.field[0] != '\0' ? ": " : "",
-		problem.text[0] != '\0' ? problem.text : weir_strerror(rc),
-		strcmp(problem.field, "state_dir") == 0 ? ": " : "",
-		strcmp(problem.field, "state_dir") == 0 ? from->state_dir : "");
+	lines_say(WR_EVENT_BRIDGE_CANNOT_START,
+		  WR_FIELDS(wr_field_text("bridge", from->name), wr_field_text("place", place),
+			    wr_field_text("field", problem.field), wr_field_code(rc)),
+		  "%s: bridge %s: %s%s%s%s%s", place, from->name, problem.field,
+		  problem.field[0] != '\0' ? ": " : "",
+		  problem.text[0] != '\0' ? problem.text : weir_strerror(rc),
+		  strcmp(problem.field, "state_dir") == 0 ? ": " : "",
+		  strcmp(problem.field, "state_dir") == 0 ? from->state_dir : "");
 	return (int)cli_exit_of(rc);
 }
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
@@ -61,36 +60,6 @@ bool run_signal_wait(const struct run_signal *signal, uint64_t timeout_ns)
 		return true;
 	(void)ppoll(&poll_of, 1, &time, NULL);
 	return run_signal_is_raised(signal);
-}
-
-/* ---- lines ----------------------------------------------------------------------------------- */
-
-static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool line_is_open; /* under line_lock */
-
-void run_say(const char *format, ...)
-{
-	char text[768];
-	va_list list;
-	va_start(list, format);
-	(void)vsnprintf(text, sizeof text, format, list);
-	va_end(list);
-	pthread_mutex_lock(&line_lock);
-	fprintf(stderr, "%sweir: %s\n", line_is_open ? "\r\033[K" : "", text);
-	line_is_open = false;
-	pthread_mutex_unlock(&line_lock);
-}
-
-void run_show(const char *text)
-{
-	pthread_mutex_lock(&line_lock);
-	if (text != NULL)
-		fprintf(stderr, "\r%s\033[K", text);
-	else if (line_is_open)
-		fprintf(stderr, "\r\033[K");
-	line_is_open = text != NULL;
-	fflush(stderr);
-	pthread_mutex_unlock(&line_lock);
 }
 
 void run_fault_set(struct run_fault *fault, int code, const char *format, ...)

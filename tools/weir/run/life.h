@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the threads of a run are told to end, and what all of them have in common: a way to wait that
- * can be cut short, and lines for the person at the terminal.
+ * can be cut short, and what went wrong with them.
  *
  * A signal is raised once and stays so: a descriptor that becomes readable, for poll(), and a flag
  * beside it for loops. `stop` ends sources; `finish` ends members, when everything is delivered;
@@ -41,12 +41,6 @@ bool run_signal_wait(const struct run_signal *signal, uint64_t timeout_ns);
 
 #define RUN_SECOND_NS UINT64_C(1000000000)
 #define RUN_MILLISECOND_NS UINT64_C(1000000)
-
-/* "weir: TEXT" on a line of its own of standard error, above the progress line. */
-void run_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* The progress line, rewritten; NULL takes it away. On a terminal only: the caller has looked. */
-void run_show(const char *text);
 
 /* What went wrong with a source or sink, for the report: the first one stays. */
 struct run_fault {

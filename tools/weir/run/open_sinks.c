@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
 
 #define PATH_BYTES 4096
@@ -96,7 +97,10 @@ int run_open_sinks(struct run *run)
 			rc = run_sink_open(&d->of, &d->sink, &d->fault);
 		if (rc == 0)
 			continue;
-		run_say("subscription %s: %s", d->of.subscription->name, d->fault.text);
+		lines_say(WR_EVENT_SUBSCRIPTION_FAILED,
+			  WR_FIELDS(wr_field_text("subscription", d->of.subscription->name),
+				    wr_field_code(rc)),
+			  "subscription %s: %s", d->of.subscription->name, d->fault.text);
 		return rc == -EINVAL ? CLI_EXIT_CONFIG : (int)cli_exit_of(rc);
 	}
 	return CLI_GO_ON;

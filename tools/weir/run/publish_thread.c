@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bench/harness.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/event_of_line.h"
 #include "tools/weir/run/last_event.h"
 #include "tools/weir/run/source.h"
@@ -82,9 +83,11 @@ static int open_producer(struct publishing *p)
 		rc = run_event_look(own->options->dir, p->in_log_sequence, look_at_place, place,
 				    own->life, &own->fault);
 	if (rc == 0 && p->in_log > 0 && place[0] == '\0')
-		run_say("source %s: where it was read to is no longer in the log: read from the "
-			"start of %s",
-			own->source->name, own->source->files[0]);
+		lines_say(WR_EVENT_SOURCE_LOST,
+			  WR_FIELDS(wr_field_text("source", own->source->name)),
+			  "source %s: where it was read to is no longer in the log: read from the "
+			  "start of %s",
+			  own->source->name, own->source->files[0]);
 	return rc < 0 ? rc
 		      : run_follow_open(own->source, own->life, line_bytes_max, place, &p->reader,
 					&own->fault);
@@ -104,9 +107,14 @@ static int take_line(struct publishing *p, const struct run_line *line)
 	wr_store_relaxed(&own->bad_lines, bad);
 	if (own->source->skip_bad_lines) {
 		if (bad <= BAD_LINES_TOLD)
-			run_say("source %s: %s:%" PRIu64 ": %s: skipped%s", own->source->name,
-				p->reader->name, line->number, p->maker.why,
-				bad == BAD_LINES_TOLD ? "; more of them are only counted" : "");
+			lines_say(WR_EVENT_SOURCE_LINE_SKIPPED,
+				  WR_FIELDS(wr_field_text("source", own->source->name),
+					    wr_field_text("file", p->reader->name),
+					    wr_field_u64("line", line->number),
+					    wr_field_text("why", p->maker.why)),
+				  "source %s: %s:%" PRIu64 ": %s: skipped%s", own->source->name,
+				  p->reader->name, line->number, p->maker.why,
+				  bad == BAD_LINES_TOLD ? "; more of them are only counted" : "");
 		return 0;
 	}
 	run_fault_set(&own->fault, -EBADMSG, "%s:%" PRIu64 ": %s", p->reader->name, line->number,

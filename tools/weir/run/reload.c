@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
 
 /* What a SIGHUP means: who has a terminal is told of its end by it, a service of a new config. */
@@ -45,8 +46,12 @@ static void take(void *context, const struct weir_config_change *c)
 	if (!c->at_reload)
 		return;
 	r->taken++;
-	run_say("reload: %s is %s now, it was %s", c->key, c->after != NULL ? c->after : "not set",
-		c->before != NULL ? c->before : "not set");
+	lines_say(WR_EVENT_RELOAD_TAKEN,
+		  WR_FIELDS(wr_field_text("key", c->key), wr_field_text("before", c->before),
+			    wr_field_text("after", c->after)),
+		  "reload: %s is %s now, it was %s", c->key,
+		  c->after != NULL ? c->after : "not set",
+		  c->before != NULL ? c->before : "not set");
 }
 
 static void leave(void *context, const struct weir_config_change *c)
@@ -55,9 +60,12 @@ static void leave(void *context, const struct weir_config_change *c)
 	if (c->at_reload)
 		return;
 	r->left++;
-	run_say("reload: %s stays %s, not %s, until a restart: %s", c->key,
-		c->before != NULL ? c->before : "not set", c->after != NULL ? c->after : "not set",
-		c->why);
+	lines_say(WR_EVENT_RELOAD_LEFT,
+		  WR_FIELDS(wr_field_text("key", c->key), wr_field_text("before", c->before),
+			    wr_field_text("after", c->after), wr_field_text("why", c->why)),
+		  "reload: %s stays %s, not %s, until a restart: %s", c->key,
+		  c->before != NULL ? c->before : "not set",
+		  c->after != NULL ? c->after : "not set", c->why);
 }
 
 /* All that is live: those that did not change are as they are. */
@@ -74,6 +82,10 @@ static void apply(struct reload *r)
 			if (strcmp(run->sources[i].name, sources[k].name) == 0)
 				wr_store_relaxed(&run->publishers[i].rate_per_s,
 						 sources[k].rate_per_s);
+	struct weir_log_limits limits = weir_config_options(r->config)->log_limits;
+	lines_choose(&run->lines, &limits, &run->settings.log_format);
+	lines_set(&limits, run->settings.log_format);
+	(void)weir_pipeline_log_set(run->pipeline, &limits, NULL);
 }
 
 static void say_report(const struct weir_config *config)
@@ -85,7 +97,7 @@ static void say_report(const struct weir_config *config)
 	(void)weir_config_report(config, text, bytes + 1);
 	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';
-		run_say("%s", line);
+		lines_say(WR_EVENT_RELOAD_REFUSED, WR_NO_FIELDS, "%s", line);
 	}
 	free(text);
 }
@@ -98,12 +110,15 @@ static void take_over(struct run *run, struct weir_config *config)
 	if (rc >= 0)
 		rc = weir_config_diff(run->config, config, leave, &r);
 	if (rc < 0) {
-		run_say("reload: %s; everything stays as it was", weir_strerror(rc));
+		lines_say(WR_EVENT_RELOAD_REFUSED, WR_FIELDS(wr_field_code(rc)),
+			  "reload: %s; everything stays as it was", weir_strerror(rc));
 		weir_config_destroy(config);
 		return;
 	}
 	apply(&r);
-	run_say("reload: %u taken over, %u left until a restart", r.taken, r.left);
+	lines_say(WR_EVENT_RELOAD_DONE,
+		  WR_FIELDS(wr_field_u64("taken", r.taken), wr_field_u64("left", r.left)),
+		  "reload: %u taken over, %u left until a restart", r.taken, r.left);
 	weir_config_destroy(run->reloaded);
 	run->reloaded = config;
 }
@@ -117,15 +132,22 @@ void run_reload(struct run *run)
 	bool is_file = stat(run->config_path, &about) != 0 || S_ISREG(about.st_mode);
 	int errors = is_file ? weir_config_load(run->config_path, 0, &config, &problem) : 0;
 	if (!is_file) {
-		run_say("reload: %s is no file, it cannot be read again", run->config_path);
+		lines_say(WR_EVENT_RELOAD_REFUSED,
+			  WR_FIELDS(wr_field_text("config", run->config_path)),
+			  "reload: %s is no file, it cannot be read again", run->config_path);
 	} else if (errors == 0) {
 		take_over(run, config);
 	} else if (errors < 0) {
-		run_say("reload: %s; everything stays as it was", problem.text);
+		lines_say(
+			WR_EVENT_RELOAD_REFUSED,
+			WR_FIELDS(wr_field_text("config", run->config_path), wr_field_code(errors)),
+			"reload: %s; everything stays as it was", problem.text);
 	} else {
 		say_report(config);
-		run_say("reload: %d error%s; everything stays as it was", errors,
-			errors == 1 ? "" : "s");
+		lines_say(WR_EVENT_RELOAD_REFUSED,
+			  WR_FIELDS(wr_field_u64("errors", (uint64_t)errors)),
+			  "reload: %d error%s; everything stays as it was", errors,
+			  errors == 1 ? "" : "s");
 		weir_config_destroy(config);
 	}
 	(void)weir_notifier_ready(run->notifier, NULL);

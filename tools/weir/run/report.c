@@ -4,11 +4,13 @@
  * output, or, where events go there, to standard error, too.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/harness.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
 
 static const char *end_name(enum run_end end)
@@ -144,11 +146,10 @@ static void print_threads(const struct run *run, FILE *to)
 	fprintf(to, " all seen last\n");
 }
 
-static void report_text(const struct run *run)
+static void report_text(const struct run *run, FILE *to)
 {
 	char rate[CLI_TEXT_BYTES];
 	char sequence[CLI_TEXT_BYTES];
-	FILE *to = stderr;
 	bool has_journal = run->options.dir != NULL;
 	fprintf(to, "%s: %s after %.1f s, %s events/s\n", run->options.name, end_name(run->end),
 		(double)run->elapsed_ns / 1e9,
@@ -283,15 +284,51 @@ static void report_json(const struct run *run, int exit_code, FILE *to)
 	(void)json_end(&j);
 }
 
+/* In the place of a report, where lines are for programs. */
+static void report_line(const struct run *run, int exit_code)
+{
+	uint64_t delivered = 0, left = 0;
+	for (uint32_t i = 0; i < run->subscription_count; i++) {
+		delivered += run_delivered_of(run, i).delivered;
+		left += run->lags[i];
+	}
+	lines_say(WR_EVENT_RUN_ENDED,
+		  WR_FIELDS(wr_field_text("end", end_name(run->end)),
+			    wr_field_u64("exit_code", (uint64_t)exit_code),
+			    wr_field_u64("published", published_by_all(run)),
+			    wr_field_u64("delivered", delivered), wr_field_u64("left", left),
+			    wr_field_u64("elapsed_ns", run->elapsed_ns)),
+		  "%s after %.1f s", end_name(run->end), (double)run->elapsed_ns / 1e9);
+}
+
+/* To standard error by the way of lines: behind those that wait there, and held up by nobody. */
+static void report_among_lines(const struct run *run, int exit_code)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *to = open_memstream(&text, &bytes);
+	if (to == NULL)
+		return;
+	if (run->json)
+		report_json(run, exit_code, to);
+	else
+		report_text(run, to);
+	if (fclose(to) == 0)
+		lines_put(text, bytes);
+	free(text);
+}
+
 void run_report(const struct run *run, int exit_code)
 {
 	bool events_to_stdout = false;
 	for (uint32_t i = 0; i < run->subscription_count; i++)
 		events_to_stdout |= run->sinks[i].to == WEIR_CONFIG_TO_STDOUT;
-	if (run->json)
-		report_json(run, exit_code, events_to_stdout ? stderr : stdout);
-	else
-		report_text(run);
+	if (lines_format() == WEIR_LOG_AS_JSON)
+		report_line(run, exit_code);
+	if (run->json && !events_to_stdout)
+		report_json(run, exit_code, stdout);
+	else if (run->json || lines_format() == WEIR_LOG_AS_TEXT)
+		report_among_lines(run, exit_code);
 }
 
 /* ---- meanwhile ------------------------------------------------------------------------------- */
@@ -336,5 +373,5 @@ void run_progress_line(const struct run *run)
 		       (double)(bench_now_ns() - run->begun_ns) / 1e9,
 		       cli_text_count(published, published_by_all(run)),
 		       cli_text_count(delivered, sum), cli_text_count(left, lag_sum), bridges);
-	run_show(line);
+	lines_show(line);
 }

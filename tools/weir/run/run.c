@@ -21,6 +21,7 @@
 #include "bench/harness.h"
 #include "io/posix/thread_posix.h"
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 
 #define LOOK_NS (20 * RUN_MILLISECOND_NS)
 #define PROGRESS_LOOKS 10u
@@ -28,12 +29,6 @@
 #define CLOSE_NS (30 * RUN_SECOND_NS)
 
 /* ---- starting -------------------------------------------------------------------------------- */
-
-static void say_line(void *context, const char *text)
-{
-	(void)context;
-	run_say("%s", text);
-}
 
 static uint32_t id_of(const struct run *run, uint32_t subscription)
 {
@@ -48,19 +43,23 @@ static void say_lag(void *context, uint32_t subscription, const struct weir_lag 
 	for (uint32_t i = 0; i < run->subscription_count; i++)
 		if (wr_load_relaxed(&run->subscription_ids[i]) == subscription)
 			name = run->subscriptions[i].name;
-	run_say("subscription %s %s: %llu events, the oldest %.1f s old", name,
-		above ? "is behind" : "has caught up", (unsigned long long)lag->events,
-		(double)lag->time_ns / 1e9);
+	lines_say(above ? WR_EVENT_SUBSCRIPTION_BEHIND : WR_EVENT_SUBSCRIPTION_CAUGHT_UP,
+		  WR_FIELDS(wr_field_text("subscription", name),
+			    wr_field_u64("events", lag->events),
+			    wr_field_u64("age_ns", lag->time_ns)),
+		  "subscription %s %s: %llu events, the oldest %.1f s old", name,
+		  above ? "is behind" : "has caught up", (unsigned long long)lag->events,
+		  (double)lag->time_ns / 1e9);
 }
 
 static int open_pipeline(struct run *run)
 {
 	struct weir_problem problem = {0};
-	run->options.log_fn = say_line;
+	run->options.log_fn = lines_take;
 	weir_config_on_lag(run->config, say_lag, run);
 	int rc = weir_config_open(run->config, &run->options, &run->pipeline, &problem);
 	if (rc < 0) {
-		int exit_code = cli_fail("run", rc, &problem);
+		int exit_code = lines_fail(WR_EVENT_RUN_CANNOT_START, "run", rc, &problem);
 		return rc == -EINVAL ? CLI_EXIT_CONFIG : exit_code;
 	}
 	for (uint32_t i = 0; i < run->subscription_count; i++) {
@@ -69,7 +68,8 @@ static int open_pipeline(struct run *run)
 		rc = weir_subscription_create(run->pipeline, &run->subscriptions[i], &id, &problem);
 		wr_store_relaxed(&run->subscription_ids[i], id);
 		if (rc < 0)
-			return cli_fail(run->subscriptions[i].name, rc, &problem);
+			return lines_fail(WR_EVENT_RUN_CANNOT_START, run->subscriptions[i].name, rc,
+					  &problem);
 	}
 	return CLI_GO_ON;
 }
@@ -85,7 +85,10 @@ static int check_class(struct run *run, const char *key, struct run_thread *thre
 	int rc = wr_thread_try_class(asked->scheduler, asked->priority);
 	if (rc == 0)
 		return CLI_GO_ON;
-	run_say("threads.%s: its scheduling class is refused (%s): ulimit -r %u, or CAP_SYS_NICE%s",
+	lines_say(
+		WR_EVENT_THREADS_DEGRADED,
+		WR_FIELDS(wr_field_text("thread", key), wr_field_code(rc)),
+		"threads.%s: its scheduling class is refused (%s): ulimit -r %u, or CAP_SYS_NICE%s",
 		key, weir_strerror(rc), asked->priority,
 		run->options.strict_threads ? "" : "; it runs as any thread");
 	if (run->options.strict_threads)
@@ -100,7 +103,7 @@ static int check_classes(struct run *run)
 	uint32_t most = run->source_count + run->deliverer_count;
 	struct run_thread **threads = calloc(most + 1, sizeof(struct run_thread *));
 	if (threads == NULL)
-		return cli_fail("run", -ENOMEM, NULL);
+		return lines_fail(WR_EVENT_RUN_CANNOT_START, "run", -ENOMEM, NULL);
 	for (uint32_t i = 0; i < run->source_count; i++)
 		threads[i] = &run->publishers[i].thread;
 	for (uint32_t i = 0; i < run->deliverer_count; i++)
@@ -199,26 +202,29 @@ static bool take_signal(struct run *run, const sigset_t *signals)
 		return false;
 	}
 	if (run->signal_number != 0) {
-		run_say("a second signal: what is not delivered stays in the log");
+		lines_say(WR_EVENT_RUN_ABORTED, WR_NO_FIELDS,
+			  "a second signal: what is not delivered stays in the log");
 		run->end = RUN_END_ABORTED;
 		return true;
 	}
 	run->signal_number = number;
-	run_say("%s: sources stop, what they have published is delivered; once more to leave it",
-		number == SIGINT   ? "interrupted"
-		: number == SIGHUP ? "the terminal is gone"
-				   : "terminated");
+	lines_say(WR_EVENT_RUN_DRAINING, WR_FIELDS(wr_field_u64("signal", (uint64_t)number)),
+		  "%s: sources stop, what they have published is delivered; once more to leave it",
+		  number == SIGINT   ? "interrupted"
+		  : number == SIGHUP ? "the terminal is gone"
+				     : "terminated");
 	begin_drain(run);
 	return false;
 }
 
 /* Says what failed, once. True: there is something. */
-static bool tell(const char *what, const char *name, struct run_fault *fault)
+static bool tell(enum wr_event event, const char *what, const char *name, struct run_fault *fault)
 {
 	if (fault->code == 0)
 		return false;
 	if (!fault->told)
-		run_say("%s %s: %s", what, name, fault->text);
+		lines_say(event, WR_FIELDS(wr_field_text(what, name), wr_field_code(fault->code)),
+			  "%s %s: %s", what, name, fault->text);
 	fault->told = true;
 	return true;
 }
@@ -230,15 +236,17 @@ static bool look_at_faults(struct run *run)
 	for (uint32_t i = 0; i < run->source_count; i++) {
 		struct run_publisher *p = &run->publishers[i];
 		if (run_publisher_has_ended(p))
-			any |= tell("source", p->source->name, &p->fault);
+			any |= tell(WR_EVENT_SOURCE_FAILED, "source", p->source->name, &p->fault);
 	}
 	for (uint32_t i = 0; i < run->deliverer_count; i++) {
 		struct run_deliverer *d = &run->deliverers[i];
 		if (run_deliverer_has_ended(d))
-			any |= tell("subscription", d->of.subscription->name, &d->fault);
+			any |= tell(WR_EVENT_SUBSCRIPTION_FAILED, "subscription",
+				    d->of.subscription->name, &d->fault);
 	}
 	if (any && run->drain_begun_ns == 0)
-		run_say("so sources stop, and what can be delivered is");
+		lines_say(WR_EVENT_RUN_DRAINING, WR_NO_FIELDS,
+			  "so sources stop, and what can be delivered is");
 	return any;
 }
 
@@ -269,6 +277,7 @@ static void watch(struct run *run, const sigset_t *signals)
 {
 	for (uint32_t looks = 0;; looks++) {
 		run_service_look(run);
+		lines_tell_suppressed();
 		if (take_signal(run, signals))
 			break;
 		if (look_at_faults(run)) {
@@ -288,7 +297,8 @@ static void watch(struct run *run, const sigset_t *signals)
 		if (run->drain_begun_ns != 0 &&
 		    bench_now_ns() - run->drain_begun_ns >= run->settings.drain_timeout_ns) {
 			run->end = RUN_END_TIMEOUT;
-			run_say("drain_timeout is over: what is not delivered stays in the log");
+			lines_say(WR_EVENT_RUN_DRAIN_TIMEOUT, WR_NO_FIELDS,
+				  "drain_timeout is over: what is not delivered stays in the log");
 			break;
 		}
 	}
@@ -386,8 +396,11 @@ static int judge(struct run *run)
 		uint64_t missed = run_delivered_of(run, i).missed;
 		if (missed == 0 || run->subscriptions[i].when_slow == WEIR_SLOW_GAP)
 			continue;
-		run_say("subscription %s: %llu events were gone before they were read",
-			run->subscriptions[i].name, (unsigned long long)missed);
+		lines_say(WR_EVENT_SUBSCRIPTION_MISSED,
+			  WR_FIELDS(wr_field_text("subscription", run->subscriptions[i].name),
+				    wr_field_u64("events", missed)),
+			  "subscription %s: %llu events were gone before they were read",
+			  run->subscriptions[i].name, (unsigned long long)missed);
 		exit_code = exit_code == CLI_EXIT_OK ? CLI_EXIT_FAILED : exit_code;
 	}
 	if (exit_code == CLI_EXIT_OK && run_bridges_have_failed(&run->bridges))
@@ -424,12 +437,14 @@ static void close_pipeline(struct run *run)
 		run->lags[i] = run_lag_events(run, i);
 	}
 	if (weir_pipeline_problem(run->pipeline, &problem) < 0)
-		run_say("journal: %s", problem.text);
+		lines_say(WR_EVENT_RUN_CLOSE_FAILED, WR_FIELDS(wr_field_code(problem.code)),
+			  "journal: %s", problem.text);
 	enum weir_close_mode mode =
 		run->end == RUN_END_ABORTED ? WEIR_CLOSE_ABORT : WEIR_CLOSE_DRAIN;
 	int rc = weir_close(run->pipeline, mode, CLOSE_NS, &run->close_report);
 	if (rc < 0 && run->end != RUN_END_ABORTED)
-		run_say("closing: %s", weir_strerror(rc));
+		lines_say(WR_EVENT_RUN_CLOSE_FAILED, WR_FIELDS(wr_field_code(rc)), "closing: %s",
+			  weir_strerror(rc));
 	run->pipeline = NULL;
 }
 
@@ -481,11 +496,16 @@ int run_it(struct run *run)
 	if (rc < 0)
 		return cli_fail("run", rc, NULL);
 	take_signals(&signals);
+	rc = lines_open(run->options.name, &run->options.log_limits, run->settings.log_format);
+	if (rc < 0)
+		return cli_fail("run", rc, NULL);
 	run->has_terminal = run_has_terminal();
 	run->begun_ns = bench_now_ns();
 	int exit_code = run_service_begin(run);
 	if (exit_code == CLI_GO_ON)
-		exit_code = reserve(run) ? open_pipeline(run) : cli_fail("run", -ENOMEM, NULL);
+		exit_code = reserve(run)
+				    ? open_pipeline(run)
+				    : lines_fail(WR_EVENT_RUN_CANNOT_START, "run", -ENOMEM, NULL);
 	if (exit_code == CLI_GO_ON) {
 		run_service_opened(run);
 		lay_out(run);
@@ -505,8 +525,9 @@ int run_it(struct run *run)
 		}
 		run_service_ending(run);
 		join_all(run);
-		run_show(NULL);
-		exit_code = rc == 0 ? judge(run) : cli_fail("threads", rc, NULL);
+		lines_show(NULL);
+		exit_code = rc == 0 ? judge(run)
+				    : lines_fail(WR_EVENT_RUN_CANNOT_START, "threads", rc, NULL);
 		run->elapsed_ns = bench_now_ns() - run->begun_ns;
 		close_pipeline(run);
 		run_report(run, exit_code);
@@ -516,5 +537,6 @@ int run_it(struct run *run)
 		(void)weir_close(run->pipeline, WEIR_CLOSE_DRAIN, CLOSE_NS, NULL);
 	}
 	release(run);
+	lines_close();
 	return exit_code;
 }

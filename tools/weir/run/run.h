@@ -11,7 +11,7 @@
  *   service.c          what the service manager is told
  *   reload.c           SIGHUP: the config is read again
  *   report.c           what it did, and the line that says it meanwhile
- *   life.c             signals between threads, lines for people
+ *   life.c             signals between threads
  *
  * Thread: main.
  */
@@ -22,6 +22,7 @@
 #include <weir/config.h>
 #include <weir/notify.h>
 
+#include "tools/weir/lines.h"
 #include "tools/weir/run/bridges.h"
 #include "tools/weir/run/deliver_thread.h"
 #include "tools/weir/run/publish_thread.h"
@@ -39,6 +40,7 @@ struct run {
 	const char *config_path;
 	struct weir_config *reloaded; /* what a reload read last; NULL: none did */
 	uint64_t drain_timeout_ns;    /* of --drain-timeout, which a reload leaves; 0: none */
+	struct lines_choices lines;   /* of --log-level and --log-format: the same */
 	bool has_terminal;            /* it had one when it began */
 	struct weir_options options;
 	struct weir_pipeline *pipeline;

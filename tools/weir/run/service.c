@@ -10,6 +10,7 @@
 
 #include "bench/harness.h"
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
 
 #define STATUS_EVERY_NS (5 * RUN_SECOND_NS)
@@ -33,7 +34,8 @@ int run_service_begin(struct run *run)
 static void must(int rc)
 {
 	if (rc != 0)
-		run_say("the watchdog does not see all: %s", weir_strerror(rc));
+		lines_say(WR_EVENT_SERVICE_NOT_TOLD, WR_FIELDS(wr_field_code(rc)),
+			  "the watchdog does not see all: %s", weir_strerror(rc));
 }
 
 void run_service_opened(struct run *run)
@@ -63,8 +65,9 @@ void run_service_ready(struct run *run)
 	put_status(run, status, sizeof status);
 	int rc = weir_notifier_ready(run->notifier, status);
 	if (rc != 0)
-		run_say("the service manager could not be told that this is ready: %s",
-			weir_strerror(rc));
+		lines_say(WR_EVENT_SERVICE_NOT_TOLD, WR_FIELDS(wr_field_code(rc)),
+			  "the service manager could not be told that this is ready: %s",
+			  weir_strerror(rc));
 	run->status_ns = bench_now_ns();
 }
 

@@ -26,6 +26,7 @@
 #include "io/machine/machine.h"
 #include "tools/weir/args.h"
 #include "tools/weir/json_out.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/sink.h"
 #include "tools/weir/run/thread.h"
 
@@ -313,7 +314,12 @@ static int command_write(struct run_sink *sink, const struct weir_item *item,
 	if (config->skip_failures) {
 		s->base.failed_count++;
 		if (s->told_count++ < 3)
-			run_say("%s: event %llu: %s %s, %u times: passed over",
+			lines_say(
+				WR_EVENT_SINK_EVENT_SKIPPED,
+				WR_FIELDS(wr_field_text("subscription", s->of->subscription->name),
+					  wr_field_u64("sequence", item->sequence),
+					  wr_field_text("why", why)),
+				"%s: event %llu: %s %s, %u times: passed over",
 				s->of->subscription->name, (unsigned long long)item->sequence,
 				s->arguments[0], why, config->attempts_max);
 		return 0;

@@ -26,6 +26,7 @@
 
 #include <weir/journal.h>
 
+#include "tools/weir/lines.h"
 #include "tools/weir/run/side_file.h"
 #include "tools/weir/run/sink.h"
 
@@ -68,7 +69,9 @@ static int flush(struct file_sink *s, struct run_fault *fault)
 		ssize_t n = write(s->file, s->output.bytes + done, s->output.used - done);
 		if (n > 0) {
 			if (s->said_full)
-				run_say("%s: there is room again", s->path);
+				lines_say(WR_EVENT_SINK_GOES_ON,
+					  WR_FIELDS(wr_field_text("file", s->path)),
+					  "%s: there is room again", s->path);
 			s->said_full = false;
 			done += (size_t)n;
 			s->end += (uint64_t)n;
@@ -81,7 +84,9 @@ static int flush(struct file_sink *s, struct run_fault *fault)
 		if (!is_full(code))
 			continue;
 		if (!s->said_full)
-			run_say("%s: %s: waiting for room", s->path, weir_strerror(code));
+			lines_say(WR_EVENT_SINK_WAITS,
+				  WR_FIELDS(wr_field_text("file", s->path), wr_field_code(code)),
+				  "%s: %s: waiting for room", s->path, weir_strerror(code));
 		s->said_full = true;
 		code = run_signal_wait(&s->life->abort, FULL_WAIT_NS) ? -EINTR : 0;
 	}
@@ -243,7 +248,8 @@ static int end_last_line(struct file_sink *s, struct run_fault *fault)
 		return fail(s, errno != 0 ? -errno : -EIO, fault);
 	if (last == '\n')
 		return 0;
-	run_say("%s: its last line has no end: it gets one", s->path);
+	lines_say(WR_EVENT_SINK_APPENDS, WR_FIELDS(wr_field_text("file", s->path)),
+		  "%s: its last line has no end: it gets one", s->path);
 	if (write(s->file, "\n", 1) != 1)
 		return fail(s, -errno, fault);
 	s->end++;
@@ -253,8 +259,10 @@ static int end_last_line(struct file_sink *s, struct run_fault *fault)
 static int go_on_behind(struct file_sink *s, struct run_fault *fault)
 {
 	if (s->end > 0 && s->together)
-		run_say("%s: it has %llu bytes already: events go behind them", s->path,
-			(unsigned long long)s->end);
+		lines_say(WR_EVENT_SINK_APPENDS,
+			  WR_FIELDS(wr_field_text("file", s->path), wr_field_u64("bytes", s->end)),
+			  "%s: it has %llu bytes already: events go behind them", s->path,
+			  (unsigned long long)s->end);
 	return end_last_line(s, fault);
 }
 
@@ -274,8 +282,11 @@ static int reconcile(struct file_sink *s, bool exists, struct run_fault *fault)
 	}
 	if (s->end == committed)
 		return 0;
-	run_say("%s: %llu bytes that were not committed are cut off; their events come again",
-		s->path, (unsigned long long)(s->end - committed));
+	lines_say(WR_EVENT_SINK_CUT,
+		  WR_FIELDS(wr_field_text("file", s->path),
+			    wr_field_u64("bytes", s->end - committed)),
+		  "%s: %llu bytes that were not committed are cut off; their events come again",
+		  s->path, (unsigned long long)(s->end - committed));
 	if (ftruncate(s->file, (off_t)committed) < 0 || fsync(s->file) < 0)
 		return fail(s, -errno, fault);
 	s->end = committed;

@@ -31,6 +31,7 @@
 
 #include "bench/harness.h"
 #include "core/base/crc32c.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/run/rotation.h"
 #include "tools/weir/run/source.h"
 
@@ -87,8 +88,10 @@ static bool open_path(struct follow *f)
 	if (file >= 0)
 		close(file);
 	if (!f->said_missing)
-		run_say("%s: %s: waiting for it", f->path,
-			code < 0 ? weir_strerror(code) : "no regular file");
+		lines_say(WR_EVENT_SOURCE_WAITS,
+			  WR_FIELDS(wr_field_text("file", f->path), wr_field_code(code)),
+			  "%s: %s: waiting for it", f->path,
+			  code < 0 ? weir_strerror(code) : "no regular file");
 	f->said_missing = true;
 	return false;
 }
@@ -108,7 +111,9 @@ static void open_next(struct follow *f)
 		return;
 	}
 	begin(f, file, &status, 0);
-	run_say("%s: rotated again meanwhile: %s is read first", f->path, path);
+	lines_say(WR_EVENT_SOURCE_MOVED,
+		  WR_FIELDS(wr_field_text("file", f->path), wr_field_text("next", path)),
+		  "%s: rotated again meanwhile: %s is read first", f->path, path);
 }
 
 /* ---- after a restart ------------------------------------------------------------------------- */
@@ -165,7 +170,8 @@ static bool try_place(struct follow *f, const char *path, const struct place *pl
 		return false;
 	}
 	if ((uint64_t)status.st_size < place->offset) {
-		run_say("%s: shorter than it was: truncated; read from its start", path);
+		lines_say(WR_EVENT_SOURCE_MOVED, WR_FIELDS(wr_field_text("file", path)),
+			  "%s: shorter than it was: truncated; read from its start", path);
 		begin(f, file, &status, 0);
 	} else if (!has_mark(file, place)) {
 		close(file);
@@ -198,7 +204,9 @@ static bool find_rotated(struct follow *f, const struct place *place)
 	}
 	closedir(dir);
 	if (found)
-		run_say("%s: going on in %s, which it was rotated to", f->path, path);
+		lines_say(WR_EVENT_SOURCE_MOVED,
+			  WR_FIELDS(wr_field_text("file", f->path), wr_field_text("next", path)),
+			  "%s: going on in %s, which it was rotated to", f->path, path);
 	return found;
 }
 
@@ -211,8 +219,9 @@ static void go_back_to(struct follow *f, const char *text)
 			   &mark[0], &mark[1], &mark[2]);
 	/* Three: an earlier weir wrote it. */
 	if (count != 3 && count != 6) {
-		run_say("%s: the log does not say how far it was read: read from its start",
-			f->path);
+		lines_say(WR_EVENT_SOURCE_LOST, WR_FIELDS(wr_field_text("file", f->path)),
+			  "%s: the log does not say how far it was read: read from its start",
+			  f->path);
 		return;
 	}
 	place = (struct place){.device = parts[0],
@@ -223,9 +232,10 @@ static void go_back_to(struct follow *f, const char *text)
 			       .mark_crc = mark[2]};
 	if (try_place(f, f->path, &place) || find_rotated(f, &place))
 		return;
-	run_say("%s: the file that was read last is gone: what it still had is lost; the present "
-		"one is read from its start",
-		f->path);
+	lines_say(WR_EVENT_SOURCE_LOST, WR_FIELDS(wr_field_text("file", f->path)),
+		  "%s: the file that was read last is gone: what it still had is lost; the present "
+		  "one is read from its start",
+		  f->path);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -238,7 +248,8 @@ static bool look(struct follow *f)
 	    (status.st_ino != f->inode || status.st_dev != f->device))
 		return true;
 	if (fstat(f->file, &status) == 0 && (uint64_t)status.st_size < f->offset) {
-		run_say("%s: truncated: read from its start", f->path);
+		lines_say(WR_EVENT_SOURCE_MOVED, WR_FIELDS(wr_field_text("file", f->path)),
+			  "%s: truncated: read from its start", f->path);
 		f->offset = 0;
 		(void)lseek(f->file, 0, SEEK_SET);
 		run_line_restart(&f->buffer, 0);

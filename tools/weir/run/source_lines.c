@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/weir/lines.h"
 #include "tools/weir/run/source.h"
 
 struct lines {
@@ -68,8 +69,11 @@ static void say_what_is_left(const struct lines *l)
 {
 	size_t bytes = l->buffer.end - l->buffer.from + l->buffer.dropped;
 	if (!l->base.can_reread && bytes > 0)
-		run_say("%s: a last line without its line feed, %zu bytes, is not published",
-			l->base.name, bytes);
+		lines_say(WR_EVENT_SOURCE_UNENDED_LINE,
+			  WR_FIELDS(wr_field_text("source", l->base.name),
+				    wr_field_u64("bytes", bytes)),
+			  "%s: a last line without its line feed, %zu bytes, is not published",
+			  l->base.name, bytes);
 }
 
 /* More bytes. RUN_SOURCE_LINE when there is something to look at. */
@@ -103,7 +107,8 @@ static int fill(struct lines *l, struct run_fault *fault)
 	return code;
 }
 
-static int lines_next(struct run_reader *reader, struct run_line *ret_line, struct run_fault *fault)
+static int reader_next(struct run_reader *reader, struct run_line *ret_line,
+		       struct run_fault *fault)
 {
 	struct lines *l = (struct lines *)reader;
 	for (;;) {
@@ -126,7 +131,7 @@ static int lines_next(struct run_reader *reader, struct run_line *ret_line, stru
 	}
 }
 
-static void lines_close(struct run_reader *reader)
+static void reader_close(struct run_reader *reader)
 {
 	struct lines *l = (struct lines *)reader;
 	close_file(l);
@@ -137,7 +142,7 @@ static void lines_close(struct run_reader *reader)
 int run_lines_open(const struct weir_config_source *source, const struct run_life *life,
 		   size_t line_bytes_max, struct run_reader **ret_reader, struct run_fault *fault)
 {
-	static const struct run_reader_ops ops = {.next = lines_next, .close = lines_close};
+	static const struct run_reader_ops ops = {.next = reader_next, .close = reader_close};
 	bool is_stdin = source->from == WEIR_CONFIG_FROM_STDIN;
 	struct lines *l = calloc(1, sizeof *l);
 	if (l == NULL || run_line_init(&l->buffer, line_bytes_max) < 0) {
