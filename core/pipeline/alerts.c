@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/bits.h"
 #include "core/pipeline/measure.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/sharing.h"
@@ -78,31 +79,37 @@ static const char *fault_of(const struct weir_options *o, const struct weir_aler
 	return r->hold_ns > HOLD_NS_MAX ? "hold_ns is an hour at most" : NULL;
 }
 
-int wr_alerts_check(const struct weir_options *o, struct weir_problem *problem)
+int wr_alerts_check_rules(const struct weir_options *o, const struct weir_alert_rule *rules,
+			  uint32_t count, struct weir_problem *problem)
 {
 	char text[sizeof problem->text];
 
-	if (o->alert_count > WEIR_ALERTS_MAX || (o->alert_count > 0 && o->alerts == NULL))
+	if (count > WEIR_ALERTS_MAX || (count > 0 && rules == NULL))
 		return wr_problem_set(problem, -EINVAL, "alert_count", "64 rules at most");
 #ifdef WR_NO_METRICS
-	if (o->alert_count > 0)
+	if (count > 0)
 		return wr_problem_set(problem, -EINVAL, "alerts",
 				      "this weir is built without metrics, which alerts look at");
 #endif
-	if (o->alert_topic != NULL && !wr_name_valid(o->alert_topic, strlen(o->alert_topic)))
-		return wr_problem_set(problem, -EINVAL, "alert_topic", "not a topic's name");
-	for (uint32_t i = 0; i < o->alert_count; i++) {
-		const char *fault = fault_of(o, &o->alerts[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		const char *fault = fault_of(o, &rules[i]);
 		for (uint32_t k = 0; fault == NULL && k < i; k++)
-			if (strcmp(o->alerts[k].name, o->alerts[i].name) == 0)
+			if (strcmp(rules[k].name, rules[i].name) == 0)
 				fault = "another rule has this name";
 		if (fault == NULL)
 			continue;
 		(void)snprintf(text, sizeof text, "rule %u (%.63s): %.100s", i,
-			       o->alerts[i].name != NULL ? o->alerts[i].name : "", fault);
+			       rules[i].name != NULL ? rules[i].name : "", fault);
 		return wr_problem_set(problem, -EINVAL, "alerts", text);
 	}
 	return 0;
+}
+
+int wr_alerts_check(const struct weir_options *o, struct weir_problem *problem)
+{
+	if (o->alert_topic != NULL && !wr_name_valid(o->alert_topic, strlen(o->alert_topic)))
+		return wr_problem_set(problem, -EINVAL, "alert_topic", "not a topic's name");
+	return wr_alerts_check_rules(o, o->alerts, o->alert_count, problem);
 }
 
 static uint32_t instances_of(const struct weir_options *o, const struct weir_alert_rule *r)
@@ -112,31 +119,35 @@ static uint32_t instances_of(const struct weir_options *o, const struct weir_ale
 	return r->subscription != NULL || is_of_pipeline(r->kind) ? 1 : o->subscriptions_max;
 }
 
+uint64_t wr_alerts_needed(const struct weir_options *o, const struct weir_alert_rule *rules,
+			  uint32_t count)
+{
+	uint64_t needed = 0;
+	for (uint32_t i = 0; i < count; i++)
+		needed += instances_of(o, &rules[i]);
+	return needed;
+}
+
 uint64_t wr_alerts_count(const struct weir_options *o)
 {
-	uint64_t count = 0;
-	for (uint32_t i = 0; i < o->alert_count; i++)
-		count += instances_of(o, &o->alerts[i]);
-	return count;
+	return wr_max_u64(wr_alerts_needed(o, o->alerts, o->alert_count), o->alert_instances_max);
 }
+
+#define RULES_BYTES (WEIR_ALERTS_MAX * sizeof(struct wr_alert_rule))
 
 uint64_t wr_alerts_bytes(const struct weir_options *o)
 {
-	return o->alert_count * sizeof(struct wr_alert_rule) +
-	       wr_alerts_count(o) * sizeof(struct wr_alert);
+	return 2 * wr_alerts_count(o) * sizeof(struct wr_alert) + 3 * RULES_BYTES;
 }
 
-void wr_alerts_init(struct wr_alerts *a, const struct weir_options *o, uint8_t *block)
+uint32_t wr_alerts_copy(const struct weir_options *o, const struct weir_alert_rule *rules,
+			uint32_t count, struct wr_alert_rule *to)
 {
-	*a = (struct wr_alerts){
-		.alerts = (void *)block,
-		.alert_count = (uint32_t)wr_alerts_count(o),
-		.rule_count = o->alert_count,
-	};
-	a->rules = (void *)(block + a->alert_count * sizeof *a->alerts);
-	for (uint32_t i = 0, first = 0; i < o->alert_count; i++) {
-		const struct weir_alert_rule *from = &o->alerts[i];
-		struct wr_alert_rule *r = &a->rules[i];
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct weir_alert_rule *from = &rules[i];
+		struct wr_alert_rule *r = &to[i];
 		r->marks = (struct wr_alert_marks){.kind = from->kind,
 						   .raise_at = from->raise_at,
 						   .clear_at = from->clear_at,
@@ -150,6 +161,23 @@ void wr_alerts_init(struct wr_alerts *a, const struct weir_options *o, uint8_t *
 		r->count = instances_of(o, from);
 		first += r->count;
 	}
+	return first;
+}
+
+void wr_alerts_init(struct wr_alerts *a, const struct weir_options *o, uint8_t *block)
+{
+	uint64_t instances = wr_alerts_count(o);
+	struct wr_alert *alerts = (void *)block;
+	struct wr_alert_rule *rules = (void *)(block + 2 * instances * sizeof *alerts);
+
+	*a = (struct wr_alerts){
+		.now = {.rules = rules, .alerts = alerts},
+		.other = {.rules = rules + WEIR_ALERTS_MAX, .alerts = alerts + instances},
+		.next = rules + 2 * WEIR_ALERTS_MAX,
+		.instances_max = (uint32_t)instances,
+	};
+	a->now.rule_count = o->alert_count;
+	a->now.alert_count = wr_alerts_copy(o, o->alerts, o->alert_count, rules);
 }
 
 /* ---- the numbers ---- */
@@ -320,6 +348,18 @@ static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 	};
 	if (o->alert_fn != NULL)
 		o->alert_fn(o->alert_context, &told);
+	const char *of = whose->bridge[0] != '\0' ? whose->bridge : whose->subscription;
+	wr_pipeline_say_at_open(p, told.raised ? WR_EVENT_ALERT_RAISED : WR_EVENT_ALERT_CLEARED,
+				WR_FIELDS(wr_field_text("rule", told.rule),
+					  wr_field_text("kind", kind_names[told.kind]),
+					  wr_field_text("subscription", told.subscription),
+					  wr_field_text("bridge", told.bridge),
+					  wr_field_u64("value", told.value),
+					  wr_field_u64("raise_at", told.raise_at),
+					  wr_field_u64("clear_at", told.clear_at)),
+				"alert %s%s%s is %s: %s is %llu", told.rule,
+				of[0] != '\0' ? " of " : "", of, told.raised ? "raised" : "over",
+				kind_names[told.kind], (unsigned long long)told.value);
 }
 
 static void put_metrics(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t index,
@@ -385,11 +425,27 @@ static void change(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 		put_off(p, alert);
 }
 
+void wr_alerts_end_one(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+		       struct wr_alert *alert, const char *subscription, uint64_t now_ns)
+{
+	const struct whose whose = {.subscription = subscription, .bridge = alert->bridge};
+
+	if (alert->state.raised) {
+		wr_alert_end(&alert->state, now_ns);
+		change(p, rule, alert, &whose);
+	}
+	publish_untold(p, rule, alert, &whose);
+	if (alert->untold_count > 0)
+		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_FULL,
+				      "the end of an alert whose rule is gone has no event: its "
+				      "topic's log had no room");
+}
+
 static void look(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t instance,
 		 uint32_t id, const char *subscription, uint64_t now_ns)
 {
 	uint32_t index = rule->first + instance;
-	struct wr_alert *alert = &p->metrics->alerts.alerts[index];
+	struct wr_alert *alert = &p->metrics->alerts.now.alerts[index];
 	const struct whose whose = {.subscription = subscription, .bridge = ""};
 	uint64_t value = 0;
 
@@ -409,7 +465,7 @@ static void look_at_bridge(struct weir_pipeline *p, const struct wr_alert_rule *
 			   uint32_t instance, const struct wr_bridge_told *told, uint64_t now_ns)
 {
 	uint32_t index = rule->first + instance;
-	struct wr_alert *alert = &p->metrics->alerts.alerts[index];
+	struct wr_alert *alert = &p->metrics->alerts.now.alerts[index];
 	bool is_new = alert->bridge[0] == '\0';
 	bool is_there = told != NULL && (is_new || strcmp(alert->bridge, told->name) == 0);
 	const struct whose whose = {.subscription = "", .bridge = alert->bridge};
@@ -453,8 +509,9 @@ void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
 	uint32_t count = wr_catalog_subscription_count(catalog);
 
 	p->metrics->stuck_ns = stuck_age(p, now_ns);
-	for (uint32_t i = 0; i < a->rule_count; i++) {
-		const struct wr_alert_rule *rule = &a->rules[i];
+	wr_alerts_take_next(p, now_ns);
+	for (uint32_t i = 0; i < a->now.rule_count; i++) {
+		const struct wr_alert_rule *rule = &a->now.rules[i];
 		if (is_of_bridge(rule->marks.kind)) {
 			look_at_bridges(p, rule, now_ns);
 			continue;

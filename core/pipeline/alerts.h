@@ -41,11 +41,22 @@ struct wr_alert {
 	uint32_t untold_count;
 };
 
-struct wr_alerts {
-	struct wr_alert_rule *rules; /* [rule_count] */
+/* Rules, and what became of each of their numbers. */
+struct wr_alert_set {
+	struct wr_alert_rule *rules; /* room for WEIR_ALERTS_MAX */
 	uint32_t rule_count;
-	struct wr_alert *alerts; /* [alert_count] */
-	uint32_t alert_count;
+	struct wr_alert *alerts; /* room for instances_max */
+	uint32_t alert_count;    /* of all rules */
+};
+
+struct wr_alerts {
+	struct wr_alert_set now;
+	struct wr_alert_set other; /* empty: the next ones are made there */
+	/* Under the lock of the metrics: those that weir_pipeline_alerts_set() brought. */
+	struct wr_alert_rule *next; /* room for WEIR_ALERTS_MAX */
+	uint32_t next_count;
+	bool has_next;
+	uint32_t instances_max;
 	/* When what should move has moved last. */
 	uint64_t taken_rounds, taken_ns;
 	uint64_t durable_seq, durable_ns;
@@ -53,14 +64,29 @@ struct wr_alerts {
 	bool told_no_topic;
 };
 
-/* Whether the rules can be: -EINVAL, and which one cannot. */
+/* Whether the options' rules can be: -EINVAL, and which one cannot. */
 int wr_alerts_check(const struct weir_options *options, struct weir_problem *problem);
-/* Instances of all rules; bytes of everything. */
+/* Instances that there is room for; bytes of everything. */
 uint64_t wr_alerts_count(const struct weir_options *options);
 uint64_t wr_alerts_bytes(const struct weir_options *options);
 /* `block` has wr_alerts_bytes(), zeroed. */
 void wr_alerts_init(struct wr_alerts *a, const struct weir_options *options, uint8_t *block);
 /* Every round of metrics. */
 void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns);
+
+/* alerts_change.c: the rules that weir_pipeline_alerts_set() brought, if there are. The group
+ * step's. */
+void wr_alerts_take_next(struct weir_pipeline *p, uint64_t now_ns);
+/* What alerts_change.c has of alerts.c. */
+int wr_alerts_check_rules(const struct weir_options *options, const struct weir_alert_rule *rules,
+			  uint32_t count, struct weir_problem *problem);
+uint64_t wr_alerts_needed(const struct weir_options *options, const struct weir_alert_rule *rules,
+			  uint32_t count);
+/* Copies them to `to`, with places for their instances. How many of these there are. */
+uint32_t wr_alerts_copy(const struct weir_options *options, const struct weir_alert_rule *rules,
+			uint32_t count, struct wr_alert_rule *to);
+/* A number's rule is gone: what was raised is over, and who wants to know is told. */
+void wr_alerts_end_one(struct weir_pipeline *p, const struct wr_alert_rule *rule,
+		       struct wr_alert *alert, const char *subscription, uint64_t now_ns);
 
 #endif

@@ -8,9 +8,9 @@
  * finds (lag that nobody had a chance to work off) raises nothing before `hold_ns` have passed.
  * While lag is not exact (weir_lag) its rules wait.
  *
- * What happens is told four times: to options.alert_fn; as an event of options.alert_topic; in the
- * metrics (weir_alert_firing and its kin, of objects "alert"); and by `weir status`, which shows
- * those.
+ * What happens is told five times: to options.alert_fn; to options.log_fn; as an event of
+ * options.alert_topic; in the metrics (weir_alert_firing and its kin, of objects "alert"); and by
+ * `weir status`, which shows those.
  *
  * The event: its key is RULE, RULE/SUBSCRIPTION or RULE/BRIDGE, its payload a JSON object with the
  * fields "alert", "kind", "subscription" (null: it is of none), "state" ("raised" or "cleared"),
@@ -29,8 +29,11 @@
 #define WEIR_ALERTS_H
 
 #include <weir/base.h>
+#include <weir/error.h>
 
 WEIR_DECLS_BEGIN
+
+struct weir_pipeline;
 
 #define WEIR_ALERTS_MAX 64
 /** With the 0 at the end. */
@@ -81,6 +84,27 @@ struct weir_alert {
 	uint64_t raise_at;
 	uint64_t clear_at;
 };
+
+/**
+ * Other rules in the place of those that are there: all of them, also those that stay. One that has
+ * the same name, kind and subscription stays what it is, raised or not, and has the new marks and
+ * hold time from now on. One that is gone, or is now of another kind or subscription, and was
+ * raised, is told to be over, with the number that it had last.
+ *
+ * They are in force at the next look, within 100 ms while the pipeline's steps run; until then the
+ * rules of a later call replace those of an earlier one.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param rules           copied; may be NULL if `count` is 0
+ * @param reterr_problem  may be NULL
+ * @return 0; -EINVAL: a rule cannot be, and the problem says which; WEIR_E_FULL: they look at more
+ *         numbers than options.alert_instances_max; -ENOTSUP: the pipeline has no metrics
+ *         (options.metrics_dir), which alerts look at. Nothing has changed then
+ */
+WEIR_API WEIR_MUST_CHECK int weir_pipeline_alerts_set(struct weir_pipeline *pipeline,
+						      const struct weir_alert_rule *rules,
+						      uint32_t count,
+						      struct weir_problem *reterr_problem);
 
 WEIR_DECLS_END
 #endif

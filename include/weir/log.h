@@ -10,8 +10,8 @@
  *
  * An event is one kind of thing that happened, with one name and one level for all times:
  * "journal.space_low". weir_log_event_at() gives the table, with what a person should do about
- * each; docs/reference/events.md is made from it. Names and fields are stable, messages are not: programs
- * look at names and fields, people at messages. The message says what the fields say.
+ * each; docs/reference/events.md is made from it. Names and fields are stable, messages are not:
+ * programs look at names and fields, people at messages. The message says what the fields say.
  *
  * Rates: of each event `burst` lines go out at once and `rate_per_s` a second after that (struct
  * weir_log_limits). What is held back is counted, and told with the next line of that event that

@@ -286,14 +286,14 @@ struct weir_options {
 
 	/** Gets lines (log.h): what an operator should know, such as what was not to be had of
 	 *  backend, wait strategy, scheduling class, huge pages and NUMA, a tail that recovery
-	 *  trimmed (all inside weir_open()), the failure of the journal, that room for segments is
-	 *  short on the file system and that it is there again, that the journal has no room for
-	 *  another segment (at once) and that it has again (when that has lasted for a second; for twice as long each
-	 *  time that the room went again, up to 15 minutes, until there was none lacking for an
-	 *  hour), damage that stops a member with a handler (all inside a step), a member that was
-	 *  overtaken (inside its poll). The threads of the log and of groups among them: it must
-	 *  return soon, and must not call weir; weir_log_writer_take() is one. NULL: nothing is
-	 *  said. */
+	 *  trimmed (all inside weir_open()), the failure of the journal, that room for segments
+	 *  is short on the file system and that it is there again, that the journal has no room
+	 *  for another segment (at once) and that it has again (when that has lasted for a
+	 *  second; for twice as long each time that the room went again, up to 15 minutes, until
+	 *  there was none lacking for an hour), damage that stops a member with a handler (all
+	 *  inside a step), a member that was overtaken (inside its poll). The threads of the log
+	 *  and of groups among them: it must return soon, and must not call weir;
+	 *  weir_log_writer_take() is one. NULL: nothing is said. */
 	weir_log_fn log_fn;
 	void *log_context;
 	/** Which lines: default WEIR_LOG_INFO and worse, of each event 20 at once and one a second;
@@ -312,9 +312,14 @@ struct weir_options {
 	const char *metrics_dir;
 
 	/** Rules that say when somebody is to be told (alerts.h), and how many: 64 at most. They
-	 *  are copied. NULL and 0 (default): none. */
+	 *  are copied, and weir_pipeline_alerts_set() has others in their place. NULL and 0
+	 *  (default): none. */
 	const struct weir_alert_rule *alerts;
 	uint32_t alert_count;
+	/** 0 .. 65536, default 64: numbers that rules look at, for which memory is reserved: 1
+	 *  for a rule of the pipeline or of one subscription, subscriptions_max for one of each.
+	 *  It is what `alerts` need, if that is more. */
+	uint32_t alert_instances_max;
 	/** A topic, made by the program or the configuration file, to which an event is published
 	 *  when a rule is raised, and when it is over; NULL (default): none. */
 	const char *alert_topic;

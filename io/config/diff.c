@@ -40,7 +40,6 @@ static const struct {
 	{"memory", "memory is reserved at the open"},
 	{"limits", "memory is reserved at the open"},
 	{"journal", "the journal is opened with it"},
-	{"alerts", "rules are given to the pipeline at the open"},
 	{"metrics", "the file of metrics is made at the open"},
 };
 
@@ -196,6 +195,14 @@ static const char *shown(const struct entry *e)
 	return is_secret ? "(not shown)" : e->value;
 }
 
+/* May the items of the list that a path begins with come and go while it runs? */
+static bool items_are_live(const char *path)
+{
+	const struct wr_config_key *key =
+		wr_config_key_find(&wr_config_file, path, strcspn(path, "[."));
+	return key != NULL && key->type == WR_CONFIG_LIST && key->live;
+}
+
 /* A thing that comes or goes is told once, by its name. */
 static bool put_change(const struct listing *a, const struct listing *b, const struct entry *before,
 		       const struct entry *after, struct weir_config_change *ret_change,
@@ -206,7 +213,7 @@ static bool put_change(const struct listing *a, const struct listing *b, const s
 	bool is_whole = name[0] != '\0' && has(a, name) != has(b, name);
 	if (is_whole && strcmp(name, any->path) != 0)
 		return false;
-	bool live = any->key->live && !is_whole;
+	bool live = is_whole ? items_are_live(any->path) : any->key->live;
 	*ret_change = (struct weir_config_change){
 		.key = any->path,
 		.before = shown(before),

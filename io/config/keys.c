@@ -340,7 +340,9 @@ static const struct wr_config_key file_keys[] = {
 	 .section = &wr_config_alerts,
 	 .max = 64,
 	 .absent = "none",
-	 .doc = "Rules that say when somebody is to be told, and when it is over"},
+	 .live = true,
+	 .doc = "Rules that say when somebody is to be told, and when it is over; a reload changes "
+		"them"},
 	{.name = "sources",
 	 VALUE(sources),
 	 .type = WR_CONFIG_LIST,

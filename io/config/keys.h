@@ -62,7 +62,7 @@ struct wr_config_key {
 	const char *absent;   /* what it means to leave out a key that has no default */
 	bool required;
 	bool power_of_two;
-	bool live;    /* a reload of `weir run` takes it (diff.c) */
+	bool live;    /* a reload of `weir run` takes it (diff.c); a LIST: items come and go */
 	uint64_t min; /* of numbers; of a LIST's items */
 	uint64_t max; /* 0: no end */
 	const struct wr_config_choice *choices;

@@ -19,6 +19,13 @@ static const struct wr_config_key metrics_keys[] = {
 	 .absent = "no events",
 	 .doc = "A topic of the file's that gets an event when an alert is raised, and when it is "
 		"over"},
+	{.name = "alert_instances",
+	 OPTION(alert_instances_max),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 65536,
+	 .fallback = "64",
+	 .doc = "Numbers that rules of a reload may look at: 1 for a rule of the pipeline or of "
+		"one subscription, limits.subscriptions for one of each"},
 	{0},
 };
 
@@ -32,9 +39,10 @@ const struct wr_config_section wr_config_metrics = {.keys = metrics_keys};
 	 ALERT(raise_at),                                                                          \
 	 .type = (of),                                                                             \
 	 .required = true,                                                                         \
+	 .live = true,                                                                             \
 	 .doc = "It is raised where the number is that far"},                                      \
 	{                                                                                          \
-		.name = "clear_at", ALERT(clear_at), .type = (of), .required = true,               \
+		.name = "clear_at", ALERT(clear_at), .type = (of), .required = true, .live = true, \
 		.doc = "It is over where the number is back there"                                 \
 	}
 
@@ -85,6 +93,7 @@ static const struct wr_config_key alert_keys[] = {
 	 .type = WR_CONFIG_NAME,
 	 .max = WEIR_ALERT_NAME_BYTES - 1,
 	 .required = true,
+	 .live = true,
 	 .doc = "Its name, unlike any other's"},
 	{.name = "when",
 	 ALERT(kind),
@@ -97,18 +106,21 @@ static const struct wr_config_key alert_keys[] = {
 	 .type = WR_CONFIG_NAME,
 	 .max = 200,
 	 .absent = "each",
+	 .live = true,
 	 .doc = "Of which subscription"},
 	{.name = "bridge",
 	 ALERT(bridge),
 	 .type = WR_CONFIG_NAME,
 	 .max = 100,
 	 .absent = "each",
+	 .live = true,
 	 .doc = "Of which bridge"},
 	{.name = "hold",
 	 ALERT(hold_ns),
 	 .type = WR_CONFIG_DURATION,
 	 .max = 3600000000000u,
 	 .fallback = "10s",
+	 .live = true,
 	 .doc = "The number has to be there for so long, both ways"},
 	{0},
 };

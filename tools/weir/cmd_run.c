@@ -47,7 +47,7 @@ static const struct cli_command command = {
 		"published is delivered, for run.drain_timeout at most; a second signal leaves it\n"
 		"in the log. A restart goes on where it stopped. SIGHUP, while its terminal is\n"
 		"there or it never had one, reads the config again: rates of sources,\n"
-		"drain_timeout, stay and log change, the rest is told. weir bridge shows\n"
+		"drain_timeout, stay, log and alerts change, the rest is told. weir bridge shows\n"
 		"and steers the bridges.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"

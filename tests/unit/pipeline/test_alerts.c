@@ -309,6 +309,130 @@ Test(alerts, what_an_open_finds_is_not_told_at_once)
 	fixture_end(&f);
 }
 
+/* ---- other rules while it runs ---- */
+
+/* How many alerts the metrics tell of, and the mark of the first. */
+static uint32_t alerts_shown(uint64_t *ret_raise_at)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_metrics_object o;
+	uint32_t at = 0, count = 0;
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	int metric = weir_metrics_find(m, "weir_alert_raise_at");
+	for (; weir_metrics_next(m, "alert", &at, &o); count++)
+		if (count == 0)
+			*ret_raise_at = weir_metrics_value(m, &o, (uint32_t)metric);
+	weir_metrics_close(m);
+	return count;
+}
+
+static void run_for(uint64_t ns)
+{
+	uint64_t until = fixture_now_ns() + ns;
+	while (fixture_now_ns() < until)
+		cr_assert_geq(weir_step(f.pipeline, MS), 0);
+}
+
+static void set_rules(const struct weir_alert_rule *rules, uint32_t count)
+{
+	cr_assert_eq(weir_pipeline_alerts_set(f.pipeline, rules, count, NULL), 0);
+}
+
+Test(alerts, rules_change_while_it_runs)
+{
+	struct weir_alert_rule rules[2] = {
+		{"behind", WEIR_ALERT_LAG_EVENTS, NULL, NULL, 100, 10, 0},
+		{"heavy", WEIR_ALERT_LAG_EVENTS, "billing", NULL, 150, 10, 0},
+	};
+	uint64_t mark = 0;
+
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.alert_topic = "alerts";
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	f.options.metrics_dir = "none";
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	(void)fixture_topic(&f, "alerts", 1);
+	(void)fixture_subscription(&f, "billing", "orders");
+	struct weir_member *watcher =
+		fixture_member(&f, fixture_subscription(&f, "watch", "alerts"), NULL);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 200));
+	run_for(150 * MS);
+	cr_expect_eq(heard.raised, 0, "without rules nothing is raised");
+	/* Added. */
+	set_rules(rules, 1);
+	cr_assert(await(&heard.raised, 1));
+	cr_expect_str_eq(heard.subscription, "billing");
+	expect_told(watcher, "\"alert\":\"behind\",\"kind\":\"lag_events\"");
+	/* Other marks, and one more: the raised one is not raised again. */
+	rules[0].raise_at = 190;
+	set_rules(rules, 2);
+	cr_assert(await(&heard.raised, 2));
+	cr_expect_str_eq(heard.rule, "heavy");
+	expect_told(watcher, "\"alert\":\"heavy\"");
+	(void)alerts_shown(&mark);
+	cr_expect_eq(mark, 190, "%lu", (unsigned long)mark);
+	/* Its new mark is in force: below it, it is over. */
+	rules[0].raise_at = 1000;
+	rules[0].clear_at = 500;
+	set_rules(rules, 2);
+	cr_assert(await(&heard.cleared, 1));
+	cr_expect_str_eq(heard.rule, "behind");
+	expect_told(watcher, "\"state\":\"cleared\"");
+	/* Of the same name, of another kind: another one; what was raised is over. */
+	rules[1].kind = WEIR_ALERT_LAG_AGE;
+	rules[1].raise_at = UINT64_MAX;
+	set_rules(rules, 2);
+	cr_assert(await(&heard.cleared, 2));
+	cr_expect_str_eq(heard.rule, "heavy");
+	expect_told(watcher, "\"alert\":\"heavy\"");
+	/* Gone while raised: told to be over, with the number that it had. */
+	rules[0].raise_at = 100;
+	rules[0].clear_at = 10;
+	set_rules(rules, 1);
+	cr_assert(await(&heard.raised, 3));
+	set_rules(NULL, 0);
+	cr_assert(await(&heard.cleared, 3));
+	cr_expect(heard.value == 200 && strcmp(heard.rule, "behind") == 0);
+	expect_told(watcher, "\"state\":\"raised\"");
+	expect_told(watcher, "\"state\":\"cleared\",\"value\":200,");
+	cr_expect_eq(alerts_shown(&mark), 0);
+	fixture_end(&f);
+}
+
+Test(alerts, rules_that_cannot_be_change_nothing)
+{
+	const struct weir_alert_rule good = {
+		"behind", WEIR_ALERT_LAG_EVENTS, "billing", NULL, 100, 10, 0};
+	const struct weir_alert_rule bad = {"behind", WEIR_ALERT_LAG_EVENTS, NULL, NULL, 1, 1, 0};
+	const struct weir_alert_rule each = {"each", WEIR_ALERT_LAG_BYTES, NULL, NULL, 1, 0, 0};
+	struct weir_problem problem = {0};
+
+	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
+	f.options.alerts = &good;
+	f.options.alert_count = 1;
+	f.options.alert_instances_max = f.options.subscriptions_max - 1;
+	f.options.alert_fn = hear;
+	f.options.alert_context = &heard;
+	fixture_open(&f);
+	cr_expect_eq(weir_pipeline_alerts_set(f.pipeline, &bad, 1, &problem), -EINVAL);
+	cr_expect_not_null(strstr(problem.text, "rule 0 (behind)"));
+	cr_expect_eq(weir_pipeline_alerts_set(f.pipeline, NULL, 1, &problem), -EINVAL);
+	cr_expect_eq(weir_pipeline_alerts_set(f.pipeline, &each, WEIR_ALERTS_MAX + 1, &problem),
+		     -EINVAL);
+	cr_expect_eq(weir_pipeline_alerts_set(f.pipeline, &each, 1, &problem), WEIR_E_FULL);
+	cr_expect_str_eq(problem.field, "alert_instances_max");
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	(void)fixture_subscription(&f, "billing", "orders");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	(void)fixture_publish(producer, topic, 0, 200);
+	cr_assert(await(&heard.raised, 1), "the rules of the open are in force");
+	cr_expect_str_eq(heard.rule, "behind");
+	fixture_end(&f);
+}
+
 Test(alerts, rules_that_cannot_be_are_refused)
 {
 	static const struct {

@@ -102,14 +102,32 @@ static void say_report(const struct weir_config *config)
 	free(text);
 }
 
+/* What of it cannot be is found out before anything is taken over. */
+static int set_alerts(struct run *run, const struct weir_config *config,
+		      struct weir_problem *problem)
+{
+	const struct weir_options *o = weir_config_options(config);
+	return weir_pipeline_alerts_set(run->pipeline, o->alerts, o->alert_count, problem);
+}
+
 static void take_over(struct run *run, struct weir_config *config)
 {
 	const struct weir_config *last = run->reloaded != NULL ? run->reloaded : run->config;
 	struct reload r = {.run = run, .config = config};
-	int rc = weir_config_diff(last, config, take, &r);
+	struct weir_problem problem = {0};
+	int rc = set_alerts(run, config, &problem);
+	if (rc < 0) {
+		lines_say(WR_EVENT_RELOAD_REFUSED,
+			  WR_FIELDS(wr_field_text("key", "alerts"), wr_field_code(rc)),
+			  "reload: alerts: %s; everything stays as it was", problem.text);
+		weir_config_destroy(config);
+		return;
+	}
+	rc = weir_config_diff(last, config, take, &r);
 	if (rc >= 0)
 		rc = weir_config_diff(run->config, config, leave, &r);
 	if (rc < 0) {
+		(void)set_alerts(run, last, NULL);
 		lines_say(WR_EVENT_RELOAD_REFUSED, WR_FIELDS(wr_field_code(rc)),
 			  "reload: %s; everything stays as it was", weir_strerror(rc));
 		weir_config_destroy(config);

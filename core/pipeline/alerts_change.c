@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Other rules of alerts while the pipeline runs. Who brings them copies them to a place of their
+ * own, under the lock; the group step, whose the rules are, takes them from there at its next look:
+ * into the second of two sets, with what is known of those that stay, and then the sets change
+ * places. All memory is there since the open.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/pipeline/alerts.h"
+#include "core/pipeline/metrics.h"
+
+int weir_pipeline_alerts_set(struct weir_pipeline *p, const struct weir_alert_rule *rules,
+			     uint32_t count, struct weir_problem *reterr_problem)
+{
+	char text[sizeof reterr_problem->text];
+	int rc = wr_alerts_check_rules(&p->options, rules, count, reterr_problem);
+
+	if (rc != 0)
+		return rc;
+	if (p->metrics == NULL)
+		return wr_problem_set(reterr_problem, -ENOTSUP, "alerts",
+				      "the pipeline has no metrics, which alerts look at");
+	struct wr_alerts *a = &p->metrics->alerts;
+	uint64_t needed = wr_alerts_needed(&p->options, rules, count);
+	if (needed > a->instances_max) {
+		(void)snprintf(text, sizeof text,
+			       "these rules look at %llu numbers, and there is memory for %u: open "
+			       "it with a larger alert_instances_max, or name subscriptions",
+			       (unsigned long long)needed, a->instances_max);
+		return wr_problem_set(reterr_problem, WEIR_E_FULL, "alert_instances_max", text);
+	}
+	wr_spinlock_lock(&p->metrics->lock);
+	(void)wr_alerts_copy(&p->options, rules, count, a->next);
+	a->next_count = count;
+	a->has_next = true;
+	wr_spinlock_unlock(&p->metrics->lock);
+	return 0;
+}
+
+static bool is_same(const struct wr_alert_rule *a, const struct wr_alert_rule *b)
+{
+	return a->marks.kind == b->marks.kind && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->subscription, b->subscription) == 0 && strcmp(a->bridge, b->bridge) == 0;
+}
+
+static const struct wr_alert_rule *find(const struct wr_alert_set *set,
+					const struct wr_alert_rule *rule)
+{
+	for (uint32_t i = 0; i < set->rule_count; i++)
+		if (is_same(&set->rules[i], rule))
+			return &set->rules[i];
+	return NULL;
+}
+
+/* The numbers of a rule that is gone. */
+static void end_rule(struct weir_pipeline *p, const struct wr_alert_set *set,
+		     const struct wr_alert_rule *rule, uint64_t now_ns)
+{
+	const struct wr_catalog *catalog = &p->tables.catalog;
+	bool is_each = rule->subscription[0] == '\0' && rule->marks.kind < WEIR_ALERT_FREE_BYTES;
+
+	for (uint32_t i = 0; i < rule->count; i++) {
+		struct wr_alert *alert = &set->alerts[rule->first + i];
+		const char *subscription =
+			is_each ? catalog->subscriptions[i].name : rule->subscription;
+		if (alert->state.raised || alert->untold_count > 0)
+			wr_alerts_end_one(p, rule, alert, subscription, now_ns);
+	}
+}
+
+/* False: nobody has brought any. */
+static bool fetch_next(struct weir_pipeline *p, struct wr_alert_set *to)
+{
+	struct wr_alerts *a = &p->metrics->alerts;
+
+	wr_spinlock_lock(&p->metrics->lock);
+	bool has_next = a->has_next;
+	if (has_next) {
+		memcpy(to->rules, a->next, a->next_count * sizeof *to->rules);
+		to->rule_count = a->next_count;
+	}
+	a->has_next = false;
+	wr_spinlock_unlock(&p->metrics->lock);
+	return has_next;
+}
+
+void wr_alerts_take_next(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_alerts *a = &p->metrics->alerts;
+	struct wr_alert_set before = a->now, after = a->other;
+
+	if (!fetch_next(p, &after))
+		return;
+	after.alert_count = 0;
+	for (uint32_t i = 0; i < after.rule_count; i++) {
+		struct wr_alert_rule *rule = &after.rules[i];
+		const struct wr_alert_rule *was = find(&before, rule);
+		struct wr_alert *to = &after.alerts[rule->first];
+		if (was != NULL)
+			memcpy(to, &before.alerts[was->first], rule->count * sizeof *to);
+		else
+			memset(to, 0, rule->count * sizeof *to);
+		after.alert_count += rule->count;
+	}
+	for (uint32_t i = 0; i < before.rule_count; i++)
+		if (find(&after, &before.rules[i]) == NULL)
+			end_rule(p, &before, &before.rules[i], now_ns);
+	/* Places have other rules' numbers now: each look fills its own anew. */
+	for (uint32_t i = 0; i < before.alert_count; i++)
+		wr_metrics_drop(&p->metrics->cells, WR_SCOPE_ALERT, i);
+	a->now = after;
+	a->other = before;
+}
