@@ -47,13 +47,20 @@ bool wr_speaker_hears(const struct wr_speaker *s, enum wr_event event)
 	return s->fn != NULL && (uint32_t)wr_events[event].level <= wr_load_relaxed(&s->level);
 }
 
+/* Somebody asked, and gets all of it: a list of keys is no flood. */
+static bool is_answer(enum wr_event event)
+{
+	return event == WR_EVENT_RELOAD_DONE || event == WR_EVENT_RELOAD_LEFT ||
+	       event == WR_EVENT_RELOAD_REFUSED || event == WR_EVENT_RELOAD_TAKEN;
+}
+
 /* Under the lock. */
 static bool has_room(const struct wr_speaker *s, enum wr_event event, uint64_t now_ns)
 {
 	uint64_t full_ns = s->events[event].free_at_ns;
 	uint64_t owed_ns = full_ns > now_ns ? full_ns - now_ns : 0;
 
-	return s->interval_ns == 0 || owed_ns + s->interval_ns <= s->burst_ns;
+	return s->interval_ns == 0 || is_answer(event) || owed_ns + s->interval_ns <= s->burst_ns;
 }
 
 /* Under the lock: one line goes out. How many were held back before it. */

@@ -429,9 +429,11 @@ void wr_alerts_end_one(struct weir_pipeline *p, const struct wr_alert_rule *rule
 		       struct wr_alert *alert, const char *subscription, uint64_t now_ns)
 {
 	const struct whose whose = {.subscription = subscription, .bridge = alert->bridge};
+	uint64_t value = alert->state.value;
 
 	if (alert->state.raised) {
 		wr_alert_end(&alert->state, now_ns);
+		alert->state.value = value; /* as it is: nobody says that it came back */
 		change(p, rule, alert, &whose);
 	}
 	publish_untold(p, rule, alert, &whose);

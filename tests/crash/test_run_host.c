@@ -143,6 +143,48 @@ static void test_hangup(void)
 		  "under nohup it stays until SIGTERM (%d)", code);
 }
 
+static int lines_end = -1; /* of a pipe that nobody reads, for standard error */
+
+static void into_the_pipe(void)
+{
+	(void)setsid(); // no terminal
+	(void)dup2(lines_end, STDERR_FILENO);
+}
+
+/* More lines than the pipe has room for, from the thread that watches and from weir's. */
+static void test_a_pipe_that_nobody_reads(void)
+{
+	int ends[2];
+	char text[16];
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL NEVER_ENDS
+		    "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n");
+	run_bed_must(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+	run_bed_must(fcntl(ends[1], F_SETPIPE_SZ, 4096) > 0, "the pipe's size");
+	lines_end = ends[1];
+	run_bed_before = into_the_pipe;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
+	run_bed_wait_for_bytes("out", 1);
+	FILE *file = fopen("c.yaml", "w");
+	run_bed_must(file != NULL, "a config");
+	fputs(RUN_BED_SMALL "topics: [{name: t, partitions: 2}", file);
+	for (int i = 0; i < 60; i++)
+		fprintf(file, ", {name: and-one-more-topic-%d}", i);
+	fputs("]\n" NEVER_ENDS "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n",
+	      file);
+	run_bed_must(fclose(file) == 0, "a config");
+	kill(child, SIGHUP);
+	/* It goes on, and takes a signal, which main does behind the reload. */
+	run_bed_wait_for_bytes("out", run_bed_bytes("out") + 1000);
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	tap_check(code == 0 && read(ends[0], text, 4) == 4 && memcmp(text, "20", 2) == 0,
+		  "a pipe that nobody reads holds up neither the run nor its end (%d)", code);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void test_followed_pipe(void)
 {
 	run_bed_fresh();
@@ -245,6 +287,7 @@ int main(void)
 	test_closed_streams();
 	test_ignored_children();
 	test_hangup();
+	test_a_pipe_that_nobody_reads();
 	test_followed_pipe();
 	test_circles();
 	test_variables();

@@ -149,6 +149,53 @@ static void test_reload(void)
 		  "what changes is told by name, what cannot with the cause (%d)", code);
 }
 
+/* Every line from the first object on is one, and the last one says how it ended. */
+static bool is_json_to_the_end(void)
+{
+	const char *line = strstr(run_bed_said, "{\"time\":\"");
+	bool good = line != NULL;
+	for (const char *end; good && (end = strchr(line, '\n')) != NULL; line = end + 1)
+		good = strncmp(line, "{\"time\":\"", 9) == 0 && end[-1] == '}' && end[-2] == '}';
+	return good && *line == '\0' &&
+	       run_bed_says("\"event\":\"run.ended\",\"pipeline\":\"life\",\"message\":"
+			    "\"drained after a signal after ");
+}
+
+#define FREE_BYTES                                                                                 \
+	"{name: disk, when: {free_bytes: {raise_at: 1000TiB, clear_at: 2000TiB}}, hold: 1ms}"
+
+static void test_reload_of_lines_and_alerts(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RELOADED("1000/s", "log: {level: warning}\n"));
+	run_bed_before = alone;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
+	run_bed_wait_for_bytes("out", 1);
+	run_bed_put("c.yaml",
+		    RELOADED("1000/s", "log: {format: json}\nalerts: [" FREE_BYTES "]\n"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("\"event\":\"alert.raised\"");
+	tap_check(strstr(run_bed_get("said"), "reload.taken") == NULL,
+		  "what is less than the level is not said");
+	run_bed_put("c.yaml", RELOADED("1000/s", "log: {format: json}\n"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("\"event\":\"alert.cleared\"");
+	run_bed_put("c.yaml",
+		    RELOADED("1000/s", "log: {format: json}\nmetrics: {alert_instances: 1}\n"
+				       "alerts: [{name: far, when: {lag_events: "
+				       "{raise_at: 9, clear_at: 1}}}]\n"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("\"event\":\"reload.left\"");
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	tap_check(code == 0 && is_json_to_the_end() &&
+			  run_bed_says("reload: alerts[disk] is not set now, it was disk") &&
+			  run_bed_says("reload: alerts[far] is far now, it was not set") &&
+			  run_bed_says("\"key\":\"metrics.alert_instances\",\"before\":\"64\","),
+		  "a reload takes the format, the level and rules of alerts (%d)", code);
+}
+
 static void test_who_is_told(void)
 {
 	run_bed_fresh();
@@ -191,6 +238,7 @@ int main(void)
 	listen_abstract();
 	test_life();
 	test_reload();
+	test_reload_of_lines_and_alerts();
 	test_who_is_told();
 	test_wrong_address();
 	run_bed_end_all();

@@ -17,7 +17,7 @@
 
 struct capture {
 	int exit_code; /* 128 + N: a signal ended it */
-	char out[131072];
+	char out[262144];
 	char err[16384];
 };
 

@@ -292,6 +292,14 @@ Test(lines, levels_and_rates_change_while_it_speaks)
 	wr_speaker_limit(&s, &limits);
 	wr_speaker_say(&s, at_ms(0), WR_EVENT_JOURNAL_FAILED, WR_NO_FIELDS, "m");
 	cr_expect_eq(heard.count, 101);
+	/* What somebody asked for is never held back. */
+	limits = (struct weir_log_limits){.level = WEIR_LOG_INFO, .burst = 1, .rate_per_s = 1};
+	wr_speaker_limit(&s, &limits);
+	heard.count = 0;
+	for (unsigned i = 0; i < 100; i++)
+		wr_speaker_say(&s, at_ms(0), WR_EVENT_RELOAD_TAKEN, WR_NO_FIELDS, "m");
+	cr_expect_eq(heard.count, 100);
+	heard.count = 101;
 	/* From a rate that let little out to one that lets more: it is in force at once. */
 	limits = (struct weir_log_limits){.level = WEIR_LOG_INFO, .burst = 1, .rate_per_s = 1};
 	wr_speaker_limit(&s, &limits);
