@@ -196,6 +196,8 @@
 	  "a subscription that was made later wants an event that nobody wanted")                  \
 	X(UNROUTED_FORGETS_FILTERS, "core/log/decide_filter.c",                                    \
 	  "a filter goes that what nobody wanted is still to be found out by")                     \
+	X(RING_FORGETS_MEMBERS, "core/log/decide_filter.c",                                        \
+	  "a filter goes by which another member of its ring has still to find out its share")     \
 	X(COPY_WITHOUT_PROGRESS, "core/pipeline/copier.c",                                         \
 	  "what nobody wanted is copied, and its progress is not in the same run")                 \
 	X(READS_UNROUTED, "core/pipeline/poll.c",                                                  \

@@ -189,7 +189,9 @@ static int decide_subscription(struct wr_tables *t, struct wr_undo *undo,
 		return rc;
 	if (filter != NULL) {
 		wr_decide_filter_given(t, &wants);
-		rc = wr_filters_give(&t->filters, d->id, filter, filter_bytes, 0, 0);
+		/* Who gets a share is a member of the ring from here on, wherever it starts. */
+		rc = wr_filters_give(&t->filters, d->id, filter, filter_bytes,
+				     wr_filter_shares(&wants) ? seq : 0, 0);
 		WR_ASSERT(rc == 0); /* it fits */
 		wr_filters_tell(&t->filters);
 	}

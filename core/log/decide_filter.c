@@ -28,6 +28,25 @@ static bool reads(const struct wr_subscription *s, uint32_t topic)
 	return false;
 }
 
+static bool meets(const struct wr_subscription *a, const struct wr_subscription *b)
+{
+	for (uint32_t i = 0; i < b->topic_count; i++)
+		if (reads(a, b->topics[i]))
+			return true;
+	return false;
+}
+
+/* What members of rings have still to read was shared with those who were members then. */
+static uint64_t lowest_of_rings(struct wr_tables *t, const struct wr_subscription *s)
+{
+	uint64_t lowest = UINT64_MAX;
+	uint32_t count = t->filters.sharing > 0 ? wr_catalog_subscription_count(&t->catalog) : 0;
+	for (uint32_t id = 0; id < count && !WR_BUG(RING_FORGETS_MEMBERS); id++)
+		if (wr_filters_share(&t->filters, id) && meets(s, &t->catalog.subscriptions[id]))
+			lowest = wr_min_u64(lowest, lowest_of(t, &t->catalog.subscriptions[id]));
+	return lowest;
+}
+
 /*
  * Below it nobody asks for its filters: nothing is unsettled of its own, and of what nobody wants
  * of its topics all is found out.
@@ -41,7 +60,7 @@ static uint64_t lowest_position(struct wr_tables *t, const struct wr_subscriptio
 		if (wr_filters_copy(&t->filters, id) && reads(s, copying->topics[0]))
 			lowest = wr_min_u64(lowest, lowest_of(t, copying));
 	}
-	return lowest;
+	return wr_min_u64(lowest, lowest_of_rings(t, s));
 }
 
 static bool is_target(struct wr_tables *t, uint32_t topic)
@@ -52,7 +71,7 @@ static bool is_target(struct wr_tables *t, uint32_t topic)
 int wr_decide_filter_of(struct wr_tables *t, const struct wr_subscription *s,
 			const struct wr_filter_view *filter, struct wr_decision *d)
 {
-	d->features = WR_BATCH_FILTERS;
+	d->features = WR_BATCH_FILTERS | (wr_filter_shares(filter) ? WR_BATCH_RINGS : 0);
 	if (filter->join != WR_FILTER_JOIN_NOBODY && !filter->binds)
 		return 0;
 	d->features |= filter->binds ? WR_BATCH_BINDINGS : WR_BATCH_UNROUTED;

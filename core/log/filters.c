@@ -12,6 +12,7 @@
 #define FILTERS_VERSION 1u
 #define FILTERS_VERSION_BINDINGS 2u   /* where one of them is of a binding */
 #define FILTERS_VERSION_TRANSFORMS 3u /* where one of them transforms */
+#define FILTERS_VERSION_RINGS 4u      /* where one of them has a share of a ring */
 
 static size_t lists_bytes(const struct wr_filters_limits *l)
 {
@@ -60,6 +61,7 @@ void wr_filters_reset(struct wr_filters *f)
 	f->copying = 0;
 	f->binding = 0;
 	f->transforming = 0;
+	f->sharing = 0;
 }
 
 const struct wr_filter_version *wr_filters_version(const struct wr_filters *f, uint32_t id,
@@ -106,12 +108,27 @@ bool wr_filters_transform(const struct wr_filters *f, uint32_t id, struct wr_fil
 	return true;
 }
 
+bool wr_filters_share(const struct wr_filters *f, uint32_t id)
+{
+	struct wr_filter_view view;
+	uint64_t count = wr_filters_count(f, id);
+	for (uint64_t n = count; f->sharing > 0; n--) {
+		const struct wr_filter_version *v = wr_filters_version(f, id, n);
+		if (v == NULL)
+			return false;
+		if (wr_filter_read(f->text + v->place, v->bytes, &view) && wr_filter_shares(&view))
+			return true;
+	}
+	return false;
+}
+
 static void add_to_counts(struct wr_filters *f, const struct wr_filter_view *filter)
 {
 	f->given++;
 	f->copying += filter->join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	f->binding += filter->binds ? 1 : 0;
 	f->transforming += filter->transform.text != NULL ? 1 : 0;
+	f->sharing += wr_filter_shares(filter) ? 1 : 0;
 }
 
 /* The oldest that is kept of a list that has one: its number. */
@@ -235,9 +252,10 @@ void wr_filters_save(const struct wr_filters *f, struct wr_sink *sink)
 {
 	if (f->given == 0 || WR_BUG(FILTER_NOT_SAVED))
 		return;
-	uint16_t version = f->transforming > 0 ? FILTERS_VERSION_TRANSFORMS
-			   : f->binding > 0    ? FILTERS_VERSION_BINDINGS
-					       : FILTERS_VERSION;
+	uint16_t version = f->sharing > 0        ? FILTERS_VERSION_RINGS
+			   : f->transforming > 0 ? FILTERS_VERSION_TRANSFORMS
+			   : f->binding > 0      ? FILTERS_VERSION_BINDINGS
+						 : FILTERS_VERSION;
 	size_t place = wr_section_begin(sink, WR_SECTION_FILTERS, version, 0);
 	for (uint32_t id = 0; id < f->limits.subscriptions_max; id++) {
 		const struct wr_filter_list *list = &f->lists[id];
@@ -275,7 +293,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 		const uint8_t *text = wr_take(in, bytes);
 		bool first = n == count - kept + 1;
 		if (text == NULL || !wr_filter_read(text, bytes, &view) ||
-		    (first ? from_seq != 0 : from_seq <= before))
+		    (first ? from_seq != 0 && !wr_filter_shares(&view) : from_seq <= before))
 			return WEIR_E_CORRUPT;
 		if (bytes > f->limits.bytes_max - f->used_bytes)
 			return WEIR_E_FULL;
@@ -293,7 +311,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 int wr_filters_load(struct wr_filters *f, uint32_t subscription_count, uint32_t version,
 		    const uint8_t *bytes, uint32_t length_bytes)
 {
-	if (version < FILTERS_VERSION || version > FILTERS_VERSION_TRANSFORMS)
+	if (version < FILTERS_VERSION || version > FILTERS_VERSION_RINGS)
 		return WEIR_E_FORMAT;
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	while (in.left_bytes > 0 && !in.failed) {

@@ -45,6 +45,7 @@ struct wr_filters {
 	uint64_t copying;      /* of them, of JOIN_NOBODY */
 	uint64_t binding;      /* of them, of bindings */
 	uint64_t transforming; /* of them, of bindings that transform */
+	uint64_t sharing;      /* of them, with a share of a ring */
 	wr_atomic_u64 changed; /* FT1: counts changes */
 };
 
@@ -80,6 +81,8 @@ uint32_t wr_filters_target(const struct wr_filters *f, uint32_t id);
 /* How its newest filter has copies transformed; the text is lent. False: not at all. */
 bool wr_filters_transform(const struct wr_filters *f, uint32_t id,
 			  struct wr_filter_transform *ret_transform);
+/* Whether one of its filters that are kept has a share of a ring. */
+bool wr_filters_share(const struct wr_filters *f, uint32_t id);
 /* How many it was given: the number of the newest; 0: it has none. */
 static inline uint64_t wr_filters_count(const struct wr_filters *f, uint32_t id)
 {

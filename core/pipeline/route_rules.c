@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/route_rings.h"
 #include "core/pipeline/router.h"
 
 /* ---- making them ---- */
@@ -103,6 +104,8 @@ static int count_one(void *context, const struct source *source)
 	rules->rule_count += view.term_count;
 	rules->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	rules->transforming += view.transform.text != NULL ? 1 : 0;
+	for (uint32_t i = 0; i < view.term_count; i++)
+		rules->shares += view.terms[i].kind == WEIR_FILTER_HASH ? source->topic_count : 0;
 	return 0;
 }
 
@@ -159,6 +162,54 @@ static int add_transform(struct builder *b, const struct wr_filter_transform *fr
 				   &program->transform, b->problem);
 }
 
+/* Another thing is hashed by who is a member now: the one that comes would get what others do. */
+static int check_ring(struct builder *b, const struct source *source,
+		      const struct wr_hash_term *term, uint32_t topic)
+{
+	const struct wr_filters *f = &b->pipeline->tables.filters;
+	const struct wr_ring *other = wr_rings_other(b->rules->rings, topic, term);
+	for (uint32_t m = other != NULL ? other->first : 0; m != 0;
+	     m = b->rules->rings->members[m - 1].next) {
+		const struct wr_program *program =
+			&b->rules->programs[b->rules->rings->members[m - 1].program];
+		if (program->subscription != source->subscription &&
+		    program->number == wr_filters_count(f, program->subscription))
+			return wr_route_refuse(
+				b->problem, -EINVAL, "ring", 4,
+				"the members of '%.*s' hash something else: a ring has one "
+				"hash-header or hash-property, or the key",
+				(int)term->ring_bytes, term->ring);
+	}
+	return 0;
+}
+
+static int add_share(struct builder *b, const struct source *source,
+		     const struct wr_filter_term *from)
+{
+	struct wr_hash_term term;
+	int rc = wr_hash_term_read(from->pattern, from->pattern_bytes, &term, b->problem);
+	bool is_pending = source->number >
+			  wr_filters_count(&b->pipeline->tables.filters, source->subscription);
+	for (uint32_t t = 0; t < source->topic_count && rc == 0; t++) {
+		rc = is_pending ? check_ring(b, source, &term, source->topics[t]) : 0;
+		if (rc == 0)
+			wr_rings_add(b->rules->rings, source->topics[t], &term,
+				     source->subscription, b->program_count, b->rule_count);
+	}
+	return rc;
+}
+
+/* A rule of the matcher, or a share of a ring. */
+static int add_term(struct builder *b, const struct source *source,
+		    const struct wr_filter_term *term)
+{
+	if (term->kind == WEIR_FILTER_HASH)
+		return add_share(b, source, term);
+	return wr_filter_create((enum weir_filter_kind)term->kind, term->pattern,
+				term->pattern_bytes, &b->rules->allocator,
+				&b->filters[b->rule_count], b->problem);
+}
+
 static int build_one(void *context, const struct source *source)
 {
 	struct builder *b = context;
@@ -180,9 +231,7 @@ static int build_one(void *context, const struct source *source)
 		return failed;
 	for (uint32_t i = 0; i < view.term_count; i++) {
 		const struct wr_filter_term *term = &view.terms[i];
-		int rc = wr_filter_create((enum weir_filter_kind)term->kind, term->pattern,
-					  term->pattern_bytes, &rules->allocator,
-					  &b->filters[b->rule_count], b->problem);
+		int rc = add_term(b, source, term);
 		if (rc != 0) {
 			name_term(b, source, i);
 			return rc;
@@ -226,6 +275,7 @@ void wr_rules_destroy(struct wr_rules *rules)
 	for (uint32_t i = 0; rules->programs != NULL && i < rules->program_count; i++)
 		weir_transform_destroy(rules->programs[i].transform);
 	give_array(rules, rules->transformed, rules->transformed_max, 1);
+	wr_rings_destroy(rules->memory, rules->rings);
 	weir_match_destroy(rules->match);
 	weir_matcher_destroy(rules->matcher);
 	give_array(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
@@ -249,12 +299,14 @@ static bool take_arrays(struct wr_rules *rules)
 	rules->tags = take_array(rules, rules->tag_words, sizeof *rules->tags);
 	rules->copied_by = take_array(rules, rules->topics_max, sizeof *rules->copied_by);
 	rules->plain_from = take_array(rules, rules->topics_max, sizeof *rules->plain_from);
+	rules->rings = wr_rings_create(rules->memory, rules->shares, rules->topics_max);
 	if (rules->transforming > 0)
 		rules->transformed = take_array(rules, rules->transformed_max, 1);
 	return (rules->transforming == 0 || rules->transformed != NULL) &&
-	       rules->programs != NULL && rules->program_of != NULL && rules->hits != NULL &&
-	       rules->held != NULL && rules->asked != NULL && rules->tags != NULL &&
-	       rules->copied_by != NULL && rules->plain_from != NULL;
+	       (rules->shares == 0 || rules->rings != NULL) && rules->programs != NULL &&
+	       rules->program_of != NULL && rules->hits != NULL && rules->held != NULL &&
+	       rules->asked != NULL && rules->tags != NULL && rules->copied_by != NULL &&
+	       rules->plain_from != NULL;
 }
 
 static int make_matcher(struct builder *b)
@@ -364,11 +416,6 @@ static bool holds(const struct wr_rules *rules, const struct wr_program *program
 	return !any;
 }
 
-static bool counts_at(const struct wr_program *program, uint64_t seq)
-{
-	return seq >= program->from_seq && seq < program->end_seq;
-}
-
 /* ---- what nobody wants ---- */
 
 static bool has_program(const struct wr_rules *rules, uint32_t subscription)
@@ -403,7 +450,7 @@ const struct wr_program *wr_rules_program(const struct wr_rules *rules, uint32_t
 {
 	for (uint32_t i = 0; i < rules->program_count; i++)
 		if (rules->programs[i].subscription == subscription &&
-		    counts_at(&rules->programs[i], seq))
+		    wr_program_counts_at(&rules->programs[i], seq))
 			return &rules->programs[i];
 	return NULL;
 }
@@ -434,7 +481,7 @@ void wr_rules_take_unrouted(const struct wr_rules *rules, uint32_t topic, uint64
 		const struct wr_program *program = &rules->programs[i];
 		if (program->subscription != subscription)
 			return;
-		if (counts_at(program, seq) && program->target != WR_TARGET_NONE)
+		if (wr_program_counts_at(program, seq) && program->target != WR_TARGET_NONE)
 			take(context, program);
 	}
 }
@@ -445,9 +492,24 @@ static void take_unknown(struct wr_rules *rules, uint64_t seq,
 			 void *context)
 {
 	for (uint32_t i = 0; i < rules->program_count; i++)
-		if (counts_at(&rules->programs[i], seq) &&
+		if (wr_program_counts_at(&rules->programs[i], seq) &&
 		    rules->programs[i].join != WR_FILTER_JOIN_NOBODY)
 			take(context, &rules->programs[i]);
+}
+
+struct owned {
+	struct wr_rules *rules;
+	void (*take)(void *context, const struct wr_program *program);
+	void *context;
+};
+
+static void own(void *context, const struct wr_ring_member *member)
+{
+	const struct owned *o = context;
+	const struct wr_program *program = &o->rules->programs[member->program];
+	o->rules->held[member->rule] = o->rules->event;
+	if (program->alone)
+		o->take(o->context, program);
 }
 
 bool wr_rules_run(struct wr_rules *rules, const struct wr_record *record, uint64_t seq,
@@ -480,12 +542,15 @@ bool wr_rules_run(struct wr_rules *rules, const struct wr_record *record, uint64
 		uint32_t rule = rules->hits[i];
 		const struct wr_program *program = &rules->programs[rules->program_of[rule]];
 		rules->held[rule] = rules->event;
-		if (program->alone && counts_at(program, seq))
+		if (program->alone && wr_program_counts_at(program, seq))
 			take(context, program);
 	}
+	if (rules->rings != NULL)
+		wr_rings_run(rules, &view, seq, own,
+			     &(struct owned){.rules = rules, .take = take, .context = context});
 	for (uint32_t i = 0; i < rules->asked_count; i++) {
 		const struct wr_program *program = &rules->programs[rules->asked[i]];
-		if (counts_at(program, seq) && holds(rules, program))
+		if (wr_program_counts_at(program, seq) && holds(rules, program))
 			take(context, program);
 	}
 	return true;

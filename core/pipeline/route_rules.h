@@ -36,6 +36,8 @@ struct wr_program {
 	uint64_t from_seq, end_seq; /* where it counts; equal: nowhere */
 };
 
+struct wr_rings;
+
 struct wr_rules {
 	struct wr_memory *memory;
 	struct weir_allocator allocator;
@@ -52,8 +54,10 @@ struct wr_rules {
 	uint64_t event;      /* counts those that were looked at */
 	bool reads_payloads; /* any of them */
 	bool reads_headers;
-	uint32_t copying;      /* programs of JOIN_NOBODY */
-	uint32_t transforming; /* programs that transform what they copy */
+	uint32_t copying;       /* programs of JOIN_NOBODY */
+	uint32_t transforming;  /* programs that transform what they copy */
+	uint32_t shares;        /* hash terms, one for each topic of their subscriptions */
+	struct wr_rings *rings; /* NULL: there are none (route_rings.h) */
 	uint32_t topics_max;
 	uint32_t *copied_by;  /* [topics_max] the first of these of the topic, from 1; 0: none */
 	uint64_t *plain_from; /* [topics_max] a subscription without a filter wants all from here */
@@ -86,6 +90,11 @@ void wr_rules_destroy(struct wr_rules *rules);
 
 /* Of topics whose events may be wanted by nobody: since when somebody wants all of them. */
 void wr_rules_look_for_plain(struct wr_rules *rules, struct weir_pipeline *p);
+static inline bool wr_program_counts_at(const struct wr_program *program, uint64_t seq)
+{
+	return seq >= program->from_seq && seq < program->end_seq;
+}
+
 /* By which a subscription copies what it wants at `seq`; NULL: it does not. */
 const struct wr_program *wr_rules_program(const struct wr_rules *rules, uint32_t subscription,
 					  uint64_t seq);

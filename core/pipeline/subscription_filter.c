@@ -12,7 +12,7 @@
 #include "core/pipeline/route_rules.h"
 
 _Static_assert((uint32_t)WEIR_FILTER_TERMS_MAX == WR_FILTER_TERMS_MAX, "one number");
-_Static_assert((uint32_t)WEIR_FILTER_SNS_BODY == WR_FILTER_KIND_MAX, "kinds of the format");
+_Static_assert((uint32_t)WEIR_FILTER_HASH == WR_FILTER_KIND_MAX, "kinds of the format");
 
 static int refuse(struct weir_problem *problem, int code, const char *text)
 {
@@ -22,6 +22,7 @@ static int refuse(struct weir_problem *problem, int code, const char *text)
 int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,
 		      struct weir_problem *problem)
 {
+	uint32_t shares = 0;
 	*ret = (struct wr_filter_view){0};
 	if (filter == NULL)
 		return 0;
@@ -36,11 +37,14 @@ int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_f
 		const struct weir_filter_term *from = &filter->terms[i];
 		struct wr_filter_term *to = &ret->terms[i];
 		if ((unsigned)from->kind - WEIR_FILTER_FANOUT >
-		    WEIR_FILTER_SNS_BODY - WEIR_FILTER_FANOUT)
+		    WEIR_FILTER_HASH - WEIR_FILTER_FANOUT)
 			return refuse(problem, -EINVAL,
 				      "the kind of a term is none of enum weir_filter_kind");
 		to->kind = (uint32_t)from->kind;
 		to->negated = from->negated;
+		shares += from->kind == WEIR_FILTER_HASH ? 1 : 0;
+		if (shares > 1)
+			return refuse(problem, -EINVAL, "a filter has one hash term at most");
 		if (from->kind == WEIR_FILTER_FANOUT)
 			continue;
 		if (from->pattern == NULL && from->pattern_bytes != 0)

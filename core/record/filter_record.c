@@ -77,6 +77,14 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 	return in.left_bytes == 0;
 }
 
+bool wr_filter_shares(const struct wr_filter_view *filter)
+{
+	for (uint32_t i = 0; i < filter->term_count; i++)
+		if (filter->terms[i].kind == WR_FILTER_KIND_HASH)
+			return true;
+	return false;
+}
+
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter)
 {
 	uint64_t bytes = WR_FILTER_HEAD_BYTES + (has_target(filter) ? sizeof(uint32_t) : 0);

@@ -28,12 +28,15 @@
 
 #include "core/base/bytes.h"
 
+/* A share of a ring (core/route/hash_term.h). */
+#define WR_FILTER_KIND_HASH 8u
+
 #define WR_FILTER_HEAD_BYTES 4u
 #define WR_FILTER_TERM_BYTES 8u
 #define WR_FILTER_TERMS_MAX 16u
 /* The largest filter, in a pipeline whose records may be so large. */
 #define WR_FILTER_BYTES_MAX (64u << 10)
-#define WR_FILTER_KIND_MAX 7u
+#define WR_FILTER_KIND_MAX 8u
 
 enum wr_filter_join {
 	WR_FILTER_JOIN_ALL = 0,
@@ -78,6 +81,8 @@ struct wr_filter_view {
 
 /* False: malformed, to the last byte. */
 bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_view *ret);
+/* Whether one of its terms is a share of a ring. */
+bool wr_filter_shares(const struct wr_filter_view *filter);
 /* How many bytes it takes. */
 uint64_t wr_filter_bytes(const struct wr_filter_view *filter);
 /* Writes them at `to`; how many. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/route/hash_term.h"
 #include "core/route/topic_key.h"
 
 static struct weir_filter *filter_new(enum weir_filter_kind kind,
@@ -53,6 +54,14 @@ int wr_filter_create(enum weir_filter_kind kind, const void *pattern, size_t pat
 		     const struct weir_allocator *allocator, struct weir_filter **ret_filter,
 		     struct weir_problem *problem)
 {
+	struct wr_hash_term term;
+	if (kind == WEIR_FILTER_HASH) {
+		int bad = wr_hash_term_read(pattern, pattern_bytes, &term, problem);
+		/* Alone in its ring it has all of it. */
+		return bad != 0 ? bad
+				: wr_filter_create(WEIR_FILTER_FANOUT, NULL, 0, allocator,
+						   ret_filter, problem);
+	}
 	if (kind < WEIR_FILTER_FANOUT || kind > WEIR_FILTER_SNS_BODY)
 		return wr_route_refuse(problem, -EINVAL, "kind", 4,
 				       "%d is none of enum weir_filter_kind", (int)kind);

@@ -13,6 +13,22 @@
  * memory; members touch only what is wanted. Progress goes over what is not, so that a
  * subscription that wants little holds nothing up, and its lag counts what it wants.
  *
+ * A term of kind WEIR_FILTER_HASH is a share of a ring: of all subscriptions and bindings with such
+ * a term of one ring's name that read a topic, each event of the topic goes to one, and events of
+ * one key to the same one, as RabbitMQ's consistent-hash exchange does it. Its pattern is a JSON
+ * object:
+ *
+ *   {"ring": "workers", "weight": 2, "hash-header": "tenant"}
+ *
+ * `ring` is 1 to 200 bytes. `weight`, 1 (default) to 1000: its share is that of all weights. Hashed
+ * is the event's key, or the value of the header `hash-header`, or "hash-property": "message_id"
+ * (the event id) or "correlation_id"; what is not there is hashed as if it were empty, and so all
+ * of that goes to one. All of a ring hash the same. When one joins or leaves, or its weight
+ * changes, only its own share moves, from that record on: who is a member at an event is said by
+ * the filters in force there, however late it is looked at. One that is made later has no share of
+ * what was before, wherever it starts. Other terms beside it choose among its share: what it does
+ * not want goes to no other.
+ *
  * What cannot be looked at (more than 256 different headers, a payload of which more array
  * elements matter than weir keeps apart: weir_match_run()) is wanted by every filter: nothing is
  * lost because of that. options.log_fn is told.
@@ -55,9 +71,10 @@ struct weir_subscription_filter {
  * record is durable.
  *
  * The last four filters are kept, or more exactly those that something unsettled needs: a fifth is
- * refused as long as events from before the second are not settled. After a seek back to before the
- * oldest that is kept, that one counts for what is read from disk, and lag is not exact until the
- * next seek or open.
+ * refused as long as events from before the second are not settled (by this subscription; where
+ * there are rings, by others with a share of one over its topics, too). After a seek back to before
+ * the oldest that is kept, that one counts for what is read from disk, and lag is not exact until
+ * the next seek or open.
  *
  * The same filter again is no change. A subscription that ever had a filter costs what one with a
  * filter costs, until all that is left is settled and the log is opened again.

@@ -12,6 +12,9 @@
  *   EVENTBRIDGE     AWS EventBridge's event patterns over a JSON payload
  *   SNS_ATTRIBUTES  AWS SNS's filter policies over message attributes
  *   SNS_BODY        the same over a JSON payload
+ *   HASH            in filters of subscriptions: a share of the keys, as RabbitMQ's
+ *                   consistent-hash exchange gives it (weir/filtering.h). By itself, alone in its
+ *                   ring, it gets every event; weir_filter_kind_of() then says FANOUT
  *
  * A pattern that such a system refuses is refused, with the place in the pattern, what is wrong and
  * what would be right. docs/guide/routing.md has the languages, docs/reference/semantics.md what
@@ -39,6 +42,7 @@ enum weir_filter_kind {
 	WEIR_FILTER_EVENTBRIDGE,
 	WEIR_FILTER_SNS_ATTRIBUTES,
 	WEIR_FILTER_SNS_BODY,
+	WEIR_FILTER_HASH,
 };
 
 /** Bytes of a pattern. */
@@ -103,7 +107,8 @@ struct weir_filter;
  * Thread: any. Blocks: never. Allocates: yes, from `allocator`.
  * @param kind        one of enum weir_filter_kind
  * @param pattern     DIRECT: the key; TOPIC: the binding key (at most 255 bytes); HEADERS: a JSON
- *                    object of arguments; the others: the JSON text as AWS has it. FANOUT: not
+ *                    object of arguments; HASH: a JSON object, as weir/filtering.h has it; the
+ *                    others: the JSON text as AWS has it. FANOUT: not
  *                    looked at. Copied
  * @param allocator   NULL: the C library's. Must outlive the filter
  * @param ret_filter  set on success only

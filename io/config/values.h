@@ -114,6 +114,7 @@ struct wr_config_pattern {
 	const char *eventbridge;
 	const char *sns_attributes;
 	const char *sns_body;
+	const char *hash;
 };
 
 struct wr_config_term {

@@ -156,6 +156,7 @@
 	X(PASSED_OVER_WANTED, unit_filtering, "pass::but_not_over_what_is_wanted")                 \
 	X(UNROUTED_MADE_LATER, unit_filtering, "unrouted::who_comes_later_does_not_count")         \
 	X(UNROUTED_FORGETS_FILTERS, unit_filtering, "unrouted::filters_count_as_they_were")        \
+	X(RING_FORGETS_MEMBERS, unit_filtering, "rings::members_count_as_they_were")               \
 	X(COPY_WITHOUT_PROGRESS, unit_filtering, "unrouted::each_once_over_opens")                 \
 	X(READS_UNROUTED, sim_pipeline, "a subscription never gets its last events")               \
 	X(CATCHUP_UNROUTED, sim_pipeline,                                                          \

@@ -94,77 +94,75 @@ Test(routing_keys, a_subject_becomes_an_option, .timeout = 60)
 	weir_config_destroy(config);
 }
 
+static const char *const wrong_keys[][2] = {
+	{FILTERED("      any:\n        - {topic: a, direct: b}\n"),
+	 "x:7:11: error: subscriptions[0].filter.any[0] needs one of direct, topic"},
+	{FILTERED("      any:\n        - {}\n"), "x:7:11: error: subscriptions[0].filter.any"},
+	{FILTERED("      any:\n        - text\n"), "x:7:11: error: subscriptions[0].filter"},
+	{FILTERED("      any:\n        - not: {}\n"),
+	 "x:7:11: error: subscriptions[0].filter.any[0].not needs one of"},
+	{FILTERED("      any:\n        - {not: {not: {topic: a}}}\n"), "unknown key \"not\""},
+	{FILTERED("      any:\n        - topik: a\n"), "did you mean \"topic\"?"},
+	{FILTERED("      any: []\n"), "x:6:12: error: subscriptions[0].filter.any is empty"},
+	{FILTERED("      {}\n"), "x:5:5: error: subscriptions[0].filter needs one of all, any"},
+	{FILTERED("      {all: [{topic: a}], any: [{topic: b}]}\n"), "needs one of all, any"},
+	{FILTERED("      all:\n        - eventbridge: '{\"t\": [\"x\"], \"n\": "
+		  "[{\"numerik\": 1}]}'\n"),
+	 "x:7:38: error: eventbridge: \"n[0]\": there is no operator \"numerik\""},
+	/* A name that stands there twice is not chosen from. */
+	{FILTERED("      all:\n        - eventbridge: "
+		  "'{\"a\": {\"n\": 1}, \"n\": [\"x\"]}'\n"),
+	 "x:7:24: error: eventbridge: \"a.n\""},
+	{FILTERED("      all:\n        - not: {sns_body: '{\"a\": [{\"wildcard\": "
+		  "\"x\"}]}'}\n"),
+	 "x:7:29: error: sns_body: \"a[0]\""},
+	{FILTERED("      all:\n        - headers: '{\"x-match\": \"some\"}'\n"),
+	 "x:7:22: error: headers: "},
+	{FILTERED("      all:\n        - eventbridge: '{\"a\": '\n"), "is no JSON"},
+	{"topics: [{name: a, schema: {prefix: yes}}]\n", "subject"},
+	{"topics: [{name: a, unrouted: b}]\n", "x:1:30: error: there is no topic"},
+	{"topics: [{name: a}]\nbindings: [{name: w, source: a, target: b}]\n",
+	 "x:2:41: error: there is no topic"},
+	{"topics: [{name: a}]\nbindings: [{name: w, source: a, target: a}]\n",
+	 "x:2:41: error: the source itself"},
+	{"topics: [{name: a}, {name: b}]\nsubscriptions: [{name: w, topics: [a]}]\n"
+	 "bindings: [{name: w, source: a, target: b}]\n",
+	 "x:3:19: error: a second subscription \"w\""},
+	{"topics: [{name: a}, {name: b}]\nlimits: {subscriptions: 1}\nbindings:\n"
+	 "  - {name: v, source: a, target: b}\n  - {name: v, source: b, target: a}\n",
+	 "x:5:12: error: a second binding \"v\""},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "filter: {all: [{eventbridge: '{\"k\": 1}'}]}}]\n",
+	 "eventbridge: \"k\": "},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "transform: '{\"InputTemplate\": \"<x>\"}'}]\n",
+	 "x:2:55: error: InputTemplate: at character 1: <x> is no variable"},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "filter: {all: [{hash: '{\"ring\": \"r\", \"weight\": 0}'}]}}]\n",
+	 "error: hash: \"weight\": a number from 1 to 1000"},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "on_failure: pass}]\n",
+	 "x:2:56: error: there is no transform"},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "transform: '{\"Input\": \"1\"}', on_failure: pass, dead_letters: b}]\n",
+	 "dead_letters says what becomes of it"},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "transform: '{\"Input\": \"1\"}', dead_letters: c}]\n",
+	 "error: there is no topic"},
+	{"topics: [{name: a, unrouted: a}]\n",
+	 "x:1:30: error: what nobody wants would come back to \"a\""},
+	{"topics:\n  - {name: a, unrouted: b}\n  - {name: b, unrouted: c}\n"
+	 "  - {name: c, unrouted: b}\n",
+	 "x:3:25: error: what nobody wants would come back to \"b\""},
+	{"topics: [{name: a, schema: a b}]\n", "is not a name"},
+};
+
 Test(routing_keys, what_is_wrong_is_told_at_its_place, .timeout = 60)
 {
-	static const char *const cases[][2] = {
-		{FILTERED("      any:\n        - {topic: a, direct: b}\n"),
-		 "x:7:11: error: subscriptions[0].filter.any[0] needs one of direct, topic"},
-		{FILTERED("      any:\n        - {}\n"),
-		 "x:7:11: error: subscriptions[0].filter.any"},
-		{FILTERED("      any:\n        - text\n"),
-		 "x:7:11: error: subscriptions[0].filter"},
-		{FILTERED("      any:\n        - not: {}\n"),
-		 "x:7:11: error: subscriptions[0].filter.any[0].not needs one of"},
-		{FILTERED("      any:\n        - {not: {not: {topic: a}}}\n"),
-		 "unknown key \"not\""},
-		{FILTERED("      any:\n        - topik: a\n"), "did you mean \"topic\"?"},
-		{FILTERED("      any: []\n"),
-		 "x:6:12: error: subscriptions[0].filter.any is empty"},
-		{FILTERED("      {}\n"),
-		 "x:5:5: error: subscriptions[0].filter needs one of all, any"},
-		{FILTERED("      {all: [{topic: a}], any: [{topic: b}]}\n"),
-		 "needs one of all, any"},
-		{FILTERED("      all:\n        - eventbridge: '{\"t\": [\"x\"], \"n\": "
-			  "[{\"numerik\": 1}]}'\n"),
-		 "x:7:38: error: eventbridge: \"n[0]\": there is no operator \"numerik\""},
-		/* A name that stands there twice is not chosen from. */
-		{FILTERED("      all:\n        - eventbridge: "
-			  "'{\"a\": {\"n\": 1}, \"n\": [\"x\"]}'\n"),
-		 "x:7:24: error: eventbridge: \"a.n\""},
-		{FILTERED("      all:\n        - not: {sns_body: '{\"a\": [{\"wildcard\": "
-			  "\"x\"}]}'}\n"),
-		 "x:7:29: error: sns_body: \"a[0]\""},
-		{FILTERED("      all:\n        - headers: '{\"x-match\": \"some\"}'\n"),
-		 "x:7:22: error: headers: "},
-		{FILTERED("      all:\n        - eventbridge: '{\"a\": '\n"), "is no JSON"},
-		{"topics: [{name: a, schema: {prefix: yes}}]\n", "subject"},
-		{"topics: [{name: a, unrouted: b}]\n", "x:1:30: error: there is no topic"},
-		{"topics: [{name: a}]\nbindings: [{name: w, source: a, target: b}]\n",
-		 "x:2:41: error: there is no topic"},
-		{"topics: [{name: a}]\nbindings: [{name: w, source: a, target: a}]\n",
-		 "x:2:41: error: the source itself"},
-		{"topics: [{name: a}, {name: b}]\nsubscriptions: [{name: w, topics: [a]}]\n"
-		 "bindings: [{name: w, source: a, target: b}]\n",
-		 "x:3:19: error: a second subscription \"w\""},
-		{"topics: [{name: a}, {name: b}]\nlimits: {subscriptions: 1}\nbindings:\n"
-		 "  - {name: v, source: a, target: b}\n  - {name: v, source: b, target: a}\n",
-		 "x:5:12: error: a second binding \"v\""},
-		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
-		 "filter: {all: [{eventbridge: '{\"k\": 1}'}]}}]\n",
-		 "eventbridge: \"k\": "},
-		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
-		 "transform: '{\"InputTemplate\": \"<x>\"}'}]\n",
-		 "x:2:55: error: InputTemplate: at character 1: <x> is no variable"},
-		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
-		 "on_failure: pass}]\n",
-		 "x:2:56: error: there is no transform"},
-		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
-		 "transform: '{\"Input\": \"1\"}', on_failure: pass, dead_letters: b}]\n",
-		 "dead_letters says what becomes of it"},
-		{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
-		 "transform: '{\"Input\": \"1\"}', dead_letters: c}]\n",
-		 "error: there is no topic"},
-		{"topics: [{name: a, unrouted: a}]\n",
-		 "x:1:30: error: what nobody wants would come back to \"a\""},
-		{"topics:\n  - {name: a, unrouted: b}\n  - {name: b, unrouted: c}\n"
-		 "  - {name: c, unrouted: b}\n",
-		 "x:3:25: error: what nobody wants would come back to \"b\""},
-		{"topics: [{name: a, schema: a b}]\n", "is not a name"},
-	};
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		const char *report = config_report(cases[i][0]);
-		cr_expect_not_null(strstr(report, cases[i][1]), "%s\nlacks: %s\nis: %s",
-				   cases[i][0], cases[i][1], report);
+	for (size_t i = 0; i < sizeof wrong_keys / sizeof wrong_keys[0]; i++) {
+		const char *report = config_report(wrong_keys[i][0]);
+		cr_expect_not_null(strstr(report, wrong_keys[i][1]), "%s\nlacks: %s\nis: %s",
+				   wrong_keys[i][0], wrong_keys[i][1], report);
 	}
 }
 
