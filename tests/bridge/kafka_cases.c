@@ -2,11 +2,11 @@
 /*
  * Goal:   what only a real broker shows of the bridges to Kafka, beside kills
  *         (tools/bridge-test): zombies, rebalances, new partitions, a restart within a transaction,
- *         what the broker refuses, passwords. Nothing is lost, nothing comes twice.
+ *         what the broker refuses, passwords, certificates. Nothing is lost, nothing comes twice.
  * Method: events are numbers. Each case has logs and a topic of its own; at the end the topic is
  *         read with read_committed, or the log, and each number has to be there once. By hand:
- *             tools/with-kafka --sasl build/tests/bridge_kafka_cases [CASE]
- *         The broker is where KAFKA_SERVERS says; KAFKA_SASL_SERVERS has user and secret.
+ *             tools/with-kafka --sasl --tls build/tests/bridge_kafka_cases [CASE]
+ *         The broker is where KAFKA_SERVERS says; tools/with-kafka has the other variables.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +229,49 @@ static void passwords(void)
 	log_close(&l);
 }
 
+/* Nothing goes to a broker whose certificate is a stranger's, and all of it when it is known. */
+static void certificates_of(const char *name, const char *servers, const char *user,
+			    const char *secret)
+{
+	static struct log l;
+	log_open(&l, name, 2);
+	cases_topic(name, 2, NULL);
+	log_publish(&l, 100);
+	cases_tls(servers, getenv("KAFKA_OTHER_CA_FILE"), user, secret);
+	struct weir_bridge *bridges[2] = {log_sink(&l, "out", name, l.subscription, name, 50),
+					  log_source(&l, "in", name, name, false)};
+	for (int i = 0; i < 2; i++) {
+		bool told = cases_wait_why(bridges[i], "certificate verify failed");
+		struct weir_bridge_status status = cases_look(bridges[i]);
+		cases_check(told && status.events == 0, status.why);
+		(void)weir_bridge_stop(bridges[i]);
+	}
+	cases_tls(servers, getenv("KAFKA_CA_FILE"), user, secret);
+	bridges[0] = log_sink(&l, "out", name, l.subscription, name, 50);
+	bridges[1] = log_source(&l, "in", name, name, false);
+	cases_check(log_wait_came(&l, 100), "with the right authority all goes out and comes back");
+	(void)weir_bridge_stop(bridges[0]);
+	(void)weir_bridge_stop(bridges[1]);
+	log_check_came(&l, 100, name);
+	cases_login(NULL, NULL, NULL);
+	log_close(&l);
+}
+
+static void certificates(void)
+{
+	const char *servers = getenv("KAFKA_TLS_SERVERS");
+	const char *login = getenv("KAFKA_SASL_TLS_SERVERS");
+	if (servers == NULL)
+		cases_skip("certificates: tools/with-kafka --tls");
+	else
+		certificates_of("tls", servers, NULL, NULL);
+	if (login == NULL)
+		cases_skip("certificates and passwords: tools/with-kafka --sasl --tls");
+	else
+		certificates_of("tls-login", login, getenv("KAFKA_SASL_USER"),
+				getenv("KAFKA_SASL_SECRET"));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -243,10 +286,12 @@ int main(int argc, char **argv)
 		{"sizes", too_large_for_the_broker},
 		{"starts", where_a_source_starts},
 		{"passwords", passwords},
+		{"certificates", certificates},
 	};
 	bool found = false;
 	if (getenv("KAFKA_SERVERS") == NULL || getenv("KAFKA_CONTROL") == NULL) {
-		(void)fprintf(stderr, "usage: tools/with-kafka [--sasl] %s [CASE]\n", argv[0]);
+		(void)fprintf(stderr, "usage: tools/with-kafka [--sasl] [--tls] %s [CASE]\n",
+			      argv[0]);
 		return 2;
 	}
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {

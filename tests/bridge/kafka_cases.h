@@ -57,12 +57,16 @@ void log_publish(struct log *l, uint32_t count);
 void log_publish_bytes(struct log *l, const char *bytes, size_t size);
 /* From here on bridges log in; NULL: no more. */
 void cases_login(const char *servers, const char *user, const char *secret);
+/* From here on they want a certificate that this authority has signed; with a user, they log in. */
+void cases_tls(const char *servers, const char *ca_file, const char *user, const char *secret);
 struct weir_bridge *log_sink(struct log *l, const char *name, const char *group,
 			     uint32_t subscription, const char *topic, uint32_t transaction_ms);
 struct weir_bridge *log_source(struct log *l, const char *name, const char *group,
 			       const char *topic, bool newest);
 struct weir_bridge_status cases_look(struct weir_bridge *bridge);
 bool cases_wait_state(struct weir_bridge *bridge, enum weir_bridge_state state);
+/* Until its trouble says this. */
+bool cases_wait_why(struct weir_bridge *bridge, const char *part);
 /* Until the subscription has no lag. */
 bool log_wait_sent(struct log *l, uint32_t subscription);
 /* Until so many events have come. */

@@ -12,7 +12,7 @@
 /* Those without a key are in order by the partition of Kafka's, up to six: number modulo 60. */
 #define CLASSES 60u
 
-static struct weir_kafka_property properties[6];
+static struct weir_kafka_property properties[8];
 static uint32_t property_count;
 
 static void need(int rc, const char *what, const struct weir_problem *why)
@@ -22,21 +22,31 @@ static void need(int rc, const char *what, const struct weir_problem *why)
 	cases_need(rc >= 0, what);
 }
 
+static void property(const char *name, const char *value)
+{
+	cases_need(property_count < sizeof properties / sizeof *properties, "room for a property");
+	properties[property_count++] = (struct weir_kafka_property){name, value};
+}
+
 void cases_login(const char *servers, const char *user, const char *secret)
 {
 	const char *plain = getenv("KAFKA_SERVERS");
 	property_count = 0;
-	properties[property_count++] = (struct weir_kafka_property){
-		"bootstrap.servers", servers != NULL ? servers : plain};
-	properties[property_count++] =
-		(struct weir_kafka_property){"topic.metadata.refresh.interval.ms", "500"};
-	if (servers == NULL)
+	property("bootstrap.servers", servers != NULL ? servers : plain);
+	property("topic.metadata.refresh.interval.ms", "500");
+	if (user == NULL)
 		return;
-	properties[property_count++] =
-		(struct weir_kafka_property){"security.protocol", "SASL_PLAINTEXT"};
-	properties[property_count++] = (struct weir_kafka_property){"sasl.mechanisms", "PLAIN"};
-	properties[property_count++] = (struct weir_kafka_property){"sasl.username", user};
-	properties[property_count++] = (struct weir_kafka_property){"sasl.password", secret};
+	property("security.protocol", "SASL_PLAINTEXT");
+	property("sasl.mechanisms", "PLAIN");
+	property("sasl.username", user);
+	property("sasl.password", secret);
+}
+
+void cases_tls(const char *servers, const char *ca_file, const char *user, const char *secret)
+{
+	cases_login(servers, user, secret);
+	property("security.protocol", user != NULL ? "SASL_SSL" : "SSL"); // the last one counts
+	property("ssl.ca.location", ca_file);
 }
 
 /* ---- logs ------------------------------------------------------------------------------------ */
@@ -192,6 +202,16 @@ bool cases_wait_state(struct weir_bridge *bridge, enum weir_bridge_state state)
 	for (uint32_t ms = 0; ms < CASES_WAIT_MS && cases_look(bridge).state != state; ms += 20)
 		cases_nap_ms(20);
 	return cases_look(bridge).state == state;
+}
+
+bool cases_wait_why(struct weir_bridge *bridge, const char *part)
+{
+	struct weir_bridge_status status = cases_look(bridge);
+	for (uint32_t ms = 0; ms < CASES_WAIT_MS && strstr(status.why, part) == NULL; ms += 20) {
+		cases_nap_ms(20);
+		status = cases_look(bridge);
+	}
+	return strstr(status.why, part) != NULL;
 }
 
 static uint64_t lag_of(struct log *l, uint32_t subscription)
