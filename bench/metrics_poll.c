@@ -15,12 +15,18 @@
 static struct weir_metrics *readers[READERS_MAX];
 static uint32_t reader_count;
 
+/* Files of pipelines that have died stay for a while: nobody is disturbed by a reader of those. */
 static int open_one(void *context, const char *path)
 {
+	struct weir_metrics_about about;
+	struct weir_metrics *reader;
 	(void)context;
-	if (reader_count < READERS_MAX &&
-	    weir_metrics_open(path, &readers[reader_count], NULL) == 0)
-		reader_count++;
+	if (reader_count == READERS_MAX || weir_metrics_open(path, &reader, NULL) != 0)
+		return 0;
+	if (weir_metrics_about(reader, &about) == 0 && about.state == WEIR_METRICS_RUNNING)
+		readers[reader_count++] = reader;
+	else
+		weir_metrics_close(reader);
 	return 0;
 }
 

@@ -1,43 +1,128 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What metrics cost at saturation: a build without them, one with them, and one with them while a
-# reader polls 1,000 times a second, in turn; medians, and ratios to the first. Alone on the machine.
-# usage: tools/measure/metrics.sh WITHOUT WITH [ROUNDS [SECONDS [OPTIONS OF weir bench pipeline]]]
+# What metrics cost at saturation: a build without them (A), one with them (B), and that one while a
+# reader polls 1,000 times a second (C). Alone on the machine.
+# usage: tools/measure/metrics.sh WITHOUT WITH [BLOCKS [SECONDS [OPTIONS OF weir bench pipeline]]]
 #   of those, --memory measures a log in memory only
 #   WITHOUT, WITH   release builds, with -Dmetrics=false and with -Dmetrics=true; of the second also
 #                   bench/bench_metrics_poll
+#   BLOCKS, SECONDS 30 of six runs each, of 0.5 s: some five minutes
+#
+# A block is A B C C B A: what drifts evenly meanwhile (a clock, a cache, a neighbour that comes) is in
+# each of the three alike, and a block's ratios are of runs that are seconds apart. Of the blocks'
+# ratios the median is told, with an interval in which 95 % of medians lie when blocks are drawn again
+# (bootstrap), and the odds that a coin falls as one-sidedly (sign test). "A to A" is the second A of
+# each block to its first: what the machine does to one and the same program.
+#
+# CPU time of an event is steadier than throughput: it counts no moment in which somebody else ran.
+# Both builds have their code in other places, which may be worth a percent either way, however
+# often they run; links of the same objects in another order would show it.
+#
+# Exit code: 0: metrics cost less than 1 % of throughput and CPU time, by the whole interval; 1: more;
+# 3: the interval has 1 % in it, or others had more than 2 % of the CPUs: more blocks, a quieter machine.
 set -euo pipefail
-[ $# -ge 2 ] || { sed -n '5,8s/^# //p' "$0" >&2; exit 2; }
-without=$1 with=$2 rounds=${3:-7} seconds=${4:-2}
-shift $(($# < 4 ? $# : 4))
-results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+case ${1:-} in
+-h | --help) set -- ;;
+esac
+[ $# -ge 2 ] || { sed -n '5,9s/^# //p' "$0" >&2; exit 2; }
+exec python3 - "$@" <<'PY'
+import json, math, os, random, statistics, subprocess, sys, time
 
-run() { # ARM BUILD OPTIONS...
-	local arm=$1 build=$2
-	shift 2
-	"$build/tools/weir" bench pipeline --seconds "${seconds}s" --warmup 0.3s --json "$@" >"$results/json"
-	awk -F'[:,]' '/"events_per_s"/ { print $2 + 0 }' "$results/json" >>"$results/$arm.rate"
-	awk -F'[:,]' '/"ack_us"/ { inside = 1 } inside && /"p99"/ { print $2 + 0; exit }' \
-		"$results/json" >>"$results/$arm.p99"
-}
+without, with_, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+blocks = int(arguments[0]) if arguments else 30
+seconds = float(arguments[1]) if len(arguments) > 1 else 0.5
+options = arguments[2:]
+LIMIT = math.log(1.01)
+MEASURES = [('events_per_s', 'throughput', +1), ('cpu_ns_per_event', 'CPU time of an event', -1),
+            ('p99', 'p99 of the acknowledgement', 0)]
 
-median() {
-	sort -g "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
 
-for _ in $(seq "$rounds"); do
-	run without "$without" "$@"
-	run with "$with" "$@"
-	"$with/bench/bench_metrics_poll" 1000 "$(awk "BEGIN { print $seconds + 0.2 }")" >/dev/null &
-	reader=$!
-	run read "$with" "$@"
-	wait "$reader"
-done
-base_rate=$(median "$results/without.rate") base_p99=$(median "$results/without.p99")
-for arm in without with read; do
-	awk -v arm="$arm" -v r="$(median "$results/$arm.rate")" -v p="$(median "$results/$arm.p99")" \
-		-v br="$base_rate" -v bp="$base_p99" 'BEGIN {
-		printf "%-8s %12.0f events/s (%.3f)   p99 of the acknowledgement %10.1f us (%.3f)\n",
-			arm, r, r / br, p, p / bp }'
-done
+def busy():
+    """CPU time of all processes, and what a hypervisor took, in seconds."""
+    with open('/proc/stat') as f:
+        n = [int(word) for word in f.readline().split()[1:9]]
+    tick = os.sysconf('SC_CLK_TCK')
+    return (n[0] + n[1] + n[2] + n[5] + n[6]) / tick, n[7] / tick
+
+
+def own():
+    t = os.times()
+    return t.user + t.system + t.children_user + t.children_system
+
+
+def run(build, reader):
+    command = [build + '/tools/weir', 'bench', 'pipeline', '--seconds', f'{seconds}s', '--warmup', '0.2s',
+               '--json', *options]
+    poll = None
+    if reader:
+        # Beside the run from before its beginning to behind its end.
+        poll = subprocess.Popen([with_ + '/bench/bench_metrics_poll', '1000', str(seconds + 30)],
+                                stdout=subprocess.DEVNULL)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+    finally:
+        if poll is not None:
+            poll.terminate()
+            poll.wait()
+    if done.returncode != 0:
+        sys.exit(f'{" ".join(command)}: exit code {done.returncode}')
+    told = json.loads(done.stdout)
+    return {'events_per_s': told['events_per_s'], 'cpu_ns_per_event': told['cpu_ns_per_event'],
+            'p99': told['ack_us']['p99']}
+
+
+def interval(values):
+    draw = random.Random(1)
+    medians = sorted(statistics.median(draw.choices(values, k=len(values))) for _ in range(4000))
+    return medians[int(0.025 * len(medians))], medians[int(0.975 * len(medians)) - 1]
+
+
+def sign_test(values):
+    n = sum(v != 0 for v in values)
+    k = max(sum(v > 0 for v in values), sum(v < 0 for v in values))
+    return min(1.0, 2 * sum(math.comb(n, i) for i in range(k, n + 1)) / 2 ** n) if n else 1.0
+
+
+runs = {arm: [] for arm in 'ABC'}
+begun, (busy_before, stolen_before), own_before = time.time(), busy(), own()
+for block in range(blocks):
+    for arm in 'ABCCBA':
+        runs[arm].append(run(without if arm == 'A' else with_, arm == 'C'))
+    if sys.stderr.isatty():
+        print(f'\rblock {block + 1} of {blocks} ', end='', file=sys.stderr, flush=True)
+if sys.stderr.isatty():
+    print('\r' + ' ' * 30 + '\r', end='', file=sys.stderr)
+elapsed, (busy_after, stolen_after) = time.time() - begun, busy()
+capacity = elapsed * os.cpu_count()
+others = max(0.0, busy_after - busy_before - (own() - own_before)) / capacity
+stolen = (stolen_after - stolen_before) / capacity
+
+is_quiet = others <= 0.02 and stolen <= 0.01
+print(f'{blocks} blocks of A B C C B A, {seconds} s each, options: {" ".join(options) or "none"}')
+print(f'other processes had {100 * others:.1f} % of the CPUs, a hypervisor took {100 * stolen:.1f} %'
+      + ('' if is_quiet else ': these figures say little, and decide nothing')
+      + ('' if blocks >= 10 else '; ten blocks at least decide'))
+verdict = 0 if is_quiet and blocks >= 10 else 1
+for name, title, good in MEASURES:
+    logs = {arm: [math.log(r[name]) for r in runs[arm]] for arm in runs}
+    pairs = {arm: [(logs[arm][2 * i] + logs[arm][2 * i + 1]) / 2 for i in range(blocks)] for arm in runs}
+    print(f'\n{title}: A {math.exp(statistics.median(logs["A"])):,.1f}, '
+          f'B {math.exp(statistics.median(logs["B"])):,.1f}, C {math.exp(statistics.median(logs["C"])):,.1f}'
+          ' (medians)')
+    rows = [('A to A', [logs['A'][2 * i + 1] - logs['A'][2 * i] for i in range(blocks)]),
+            ('B to A', [b - a for a, b in zip(pairs['A'], pairs['B'])]),
+            ('C to B', [c - b for b, c in zip(pairs['B'], pairs['C'])])]
+    for row, values in rows:
+        low, high = interval(values)
+        print(f'  {row}  {math.exp(statistics.median(values)):.4f}  ({math.exp(low):.4f} to {math.exp(high):.4f})'
+              f'  sign test {sign_test(values):.3f}')
+        if row != 'B to A' or good == 0:
+            continue
+        # What is lost: less throughput, or more CPU time.
+        worst, best = (-low, -high) if good > 0 else (high, low)
+        told = 'less than 1 % lost' if worst < LIMIT else 'MORE THAN 1 % LOST' if best > LIMIT else 'not decided'
+        if is_quiet:
+            verdict = max(verdict, 0 if worst < LIMIT else 2 if best > LIMIT else 1)
+        print(f'          {told}')
+sys.exit({0: 0, 1: 3, 2: 1}[verdict])
+PY
