@@ -148,10 +148,11 @@ struct wr_router {
 	struct wr_rules *rules; /* the group step's; NULL: no subscription has a filter */
 	struct wr_rules *next;  /* the control call's, as the next one */
 	struct wr_rules *old;
-	wr_atomic_u64 asked;   /* RT3: counts rules that were handed over */
-	wr_atomic_u64 taken;   /* RT3: those that the router has */
-	wr_atomic_u64 seen;    /* RT3: changes of filters that it has seen */
-	wr_atomic_u64 unknown; /* events that could not be looked at */
+	struct wr_rules *newest; /* the control call's: those that the next ones follow */
+	wr_atomic_u64 asked;     /* RT3: counts rules that were handed over */
+	wr_atomic_u64 taken;     /* RT3: those that the router has */
+	wr_atomic_u64 seen;      /* RT3: changes of filters that it has seen */
+	wr_atomic_u64 unknown;   /* events that could not be looked at */
 };
 
 struct wr_subscription_live {

@@ -133,6 +133,7 @@ static void look_for_changes(struct weir_pipeline *p)
 	if (takes) {
 		router->old = router->rules;
 		router->rules = router->next;
+		wr_rules_follow(router->rules, router->old);
 	}
 	if (router->rules != NULL)
 		wr_rules_look_for_plain(router->rules, p);
@@ -419,8 +420,9 @@ int wr_router_open(struct weir_pipeline *p, struct weir_problem *problem)
 {
 	if (p->tables.filters.given == 0)
 		return 0;
-	int rc = wr_rules_create(p, NULL, &p->router.rules, problem);
+	int rc = wr_rules_create(p, NULL, NULL, &p->router.rules, problem);
 	if (rc == 0) {
+		p->router.newest = p->router.rules;
 		set_ranges(p, p->router.rules);
 		wr_rules_look_for_plain(p->router.rules, p);
 		wr_store_relaxed(&p->router.seen, wr_load_relaxed(&p->tables.filters.changed));
@@ -452,6 +454,7 @@ int wr_router_use(struct weir_pipeline *p, struct wr_rules *rules)
 	if (wait.number == 1)
 		(void)wr_add_seq(&p->sharing_count, 1u); /* X2: from now on it looks */
 	router->next = rules;
+	router->newest = NULL;
 	wr_publish_u64(&router->asked, wait.number); /* RT3 */
 	wr_park_notify(&p->group_parker);
 	int rc = wr_pipeline_wait(p, &p->lanes[WR_CONTROL_LANE].parker, has_taken, &wait,
@@ -459,6 +462,7 @@ int wr_router_use(struct weir_pipeline *p, struct wr_rules *rules)
 	if (rc != 0)
 		return rc;
 	router->next = NULL;
+	router->newest = rules;
 	wr_rules_destroy(router->old);
 	router->old = NULL;
 	return 0;

@@ -6,7 +6,7 @@
  * else of what is not wanted; lag counts them.
  *
  *   router.c            the group step's: bits of live chunks, and of chunks from disk
- *   route_rules.c       all filters, compiled
+ *   route_rules.h       all filters, compiled
  *   subscription_filter.c  the control calls that give a subscription a filter
  *
  * Live chunks are looked at in log order, up to what is visible, from where the subscription is; a

@@ -117,7 +117,7 @@ int wr_filter_call_compile(struct weir_pipeline *p, const struct wr_filter_call 
 	struct wr_rules *rules;
 	if (id >= p->options.subscriptions_max)
 		return 0; /* that is refused by the writer */
-	int rc = wr_rules_create(p, &pending, &rules, problem);
+	int rc = wr_rules_create(p, &pending, p->router.newest, &rules, problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_router_use(p, rules);

@@ -86,24 +86,24 @@ size_t weir_matcher_bytes(const struct weir_matcher *matcher)
 /* Parts of one block: first with NULL to add up, then to hand out. */
 static size_t lay_out(struct weir_match *m, uint8_t *memory)
 {
-	const struct weir_matcher *r = m->matcher;
+	const struct wr_match_rooms *r = &m->rooms;
 	size_t half = wr_match_value_max(m), at = 0;
 	size_t blocks = wr_scan_block_count(m->payload_bytes_max);
 	struct {
 		void **to;
 		size_t bytes;
 	} parts[] = {
-		{(void **)&m->branch_stamps, r->branch_count * sizeof(uint32_t)},
-		{(void **)&m->list_stamps, r->member_count * sizeof(uint32_t)},
-		{(void **)&m->open, r->member_count * sizeof(uint32_t)},
-		{(void **)&m->rule_stamps, r->rule_count * sizeof(uint32_t)},
-		{(void **)&m->paths, r->path_count * sizeof(struct wr_path_state)},
-		{(void **)&m->leaf_stamps, r->leaf_count * sizeof(uint32_t)},
-		{(void **)&m->leaf_holds, r->leaf_count},
-		{(void **)&m->word_stamps, r->word_count * sizeof(uint64_t)},
-		{(void **)&m->word_lists[0], r->word_count * sizeof(uint32_t)},
-		{(void **)&m->word_lists[1], r->word_count * sizeof(uint32_t)},
-		{(void **)&m->header_stamps, r->header_count * sizeof(uint32_t)},
+		{(void **)&m->branch_stamps, r->branches * sizeof(uint32_t)},
+		{(void **)&m->list_stamps, r->members * sizeof(uint32_t)},
+		{(void **)&m->open, r->members * sizeof(uint32_t)},
+		{(void **)&m->rule_stamps, r->rules * sizeof(uint32_t)},
+		{(void **)&m->paths, r->paths * sizeof(struct wr_path_state)},
+		{(void **)&m->leaf_stamps, r->leaves * sizeof(uint32_t)},
+		{(void **)&m->leaf_holds, r->leaves},
+		{(void **)&m->word_stamps, r->words * sizeof(uint64_t)},
+		{(void **)&m->word_lists[0], r->words * sizeof(uint32_t)},
+		{(void **)&m->word_lists[1], r->words * sizeof(uint32_t)},
+		{(void **)&m->header_stamps, r->headers * sizeof(uint32_t)},
 		{(void **)&m->blocks, blocks * sizeof(struct wr_scan_block)},
 		{(void **)&m->values, half * sizeof(struct wr_match_value)},
 		{(void **)&m->contexts, half * sizeof(struct wr_context)},
@@ -121,9 +121,30 @@ static size_t lay_out(struct weir_match *m, uint8_t *memory)
 	return at;
 }
 
-int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
-		    const struct weir_allocator *allocator, struct weir_match **ret_match,
-		    struct weir_problem *problem)
+void wr_match_rooms_for(struct wr_match_rooms *rooms, const struct weir_matcher *matcher)
+{
+	rooms->branches = wr_max_u64(rooms->branches, matcher->branch_count);
+	rooms->members = wr_max_u64(rooms->members, matcher->member_count);
+	rooms->rules = wr_max_u64(rooms->rules, matcher->rule_count);
+	rooms->paths = wr_max_u64(rooms->paths, matcher->path_count);
+	rooms->leaves = wr_max_u64(rooms->leaves, matcher->leaf_count);
+	rooms->words = wr_max_u64(rooms->words, matcher->word_count);
+	rooms->headers = wr_max_u64(rooms->headers, matcher->header_count);
+}
+
+bool wr_match_has_rooms(const struct weir_match *match, const struct wr_match_rooms *rooms,
+			size_t payload_bytes_max)
+{
+	const struct wr_match_rooms *has = &match->rooms;
+	return match->payload_bytes_max >= payload_bytes_max && has->branches >= rooms->branches &&
+	       has->members >= rooms->members && has->rules >= rooms->rules &&
+	       has->paths >= rooms->paths && has->leaves >= rooms->leaves &&
+	       has->words >= rooms->words && has->headers >= rooms->headers;
+}
+
+int wr_match_create_rooms(const struct wr_match_rooms *rooms, size_t payload_bytes_max,
+			  const struct weir_allocator *allocator, struct weir_match **ret_match,
+			  struct weir_problem *problem)
 {
 	if (payload_bytes_max == 0)
 		payload_bytes_max = PAYLOAD_BYTES_DEFAULT;
@@ -135,9 +156,8 @@ int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max
 		allocator->alloc(allocator->context, sizeof *m, _Alignof(max_align_t));
 	if (m == NULL)
 		return wr_route_refuse(problem, -ENOMEM, "", 0, "there is no memory");
-	*m = (struct weir_match){.matcher = matcher,
-				 .allocator = *allocator,
-				 .payload_bytes_max = payload_bytes_max};
+	*m = (struct weir_match){
+		.rooms = *rooms, .allocator = *allocator, .payload_bytes_max = payload_bytes_max};
 	m->memory_bytes = lay_out(m, NULL);
 	m->memory = allocator->alloc(allocator->context, m->memory_bytes, WR_LINE_BYTES);
 	if (m->memory == NULL) {
@@ -147,6 +167,18 @@ int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max
 	(void)lay_out(m, m->memory);
 	*ret_match = m;
 	return 0;
+}
+
+int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
+		    const struct weir_allocator *allocator, struct weir_match **ret_match,
+		    struct weir_problem *problem)
+{
+	struct wr_match_rooms rooms = {0};
+	wr_match_rooms_for(&rooms, matcher);
+	int rc = wr_match_create_rooms(&rooms, payload_bytes_max, allocator, ret_match, problem);
+	if (rc == 0)
+		(*ret_match)->matcher = matcher;
+	return rc;
 }
 
 void weir_match_destroy(struct weir_match *match)
@@ -163,7 +195,7 @@ void weir_match_destroy(struct weir_match *match)
 
 static void next_event(struct weir_match *m)
 {
-	const struct weir_matcher *r = m->matcher;
+	const struct wr_match_rooms *r = &m->rooms;
 	m->open_count = m->value_count = m->array_count = 0;
 	m->context_count = 1;
 	m->texts_bytes = 0;
@@ -172,23 +204,29 @@ static void next_event(struct weir_match *m)
 	if (++m->event != 0)
 		return;
 	/* Four thousand million events on: stamps of old must not look like new ones. */
-	memset(m->branch_stamps, 0, r->branch_count * sizeof(uint32_t));
-	memset(m->rule_stamps, 0, r->rule_count * sizeof(uint32_t));
-	memset(m->list_stamps, 0, r->member_count * sizeof(uint32_t));
-	memset(m->paths, 0, r->path_count * sizeof(struct wr_path_state));
-	memset(m->leaf_stamps, 0, r->leaf_count * sizeof(uint32_t));
-	memset(m->header_stamps, 0, r->header_count * sizeof(uint32_t));
+	memset(m->branch_stamps, 0, r->branches * sizeof(uint32_t));
+	memset(m->rule_stamps, 0, r->rules * sizeof(uint32_t));
+	memset(m->list_stamps, 0, r->members * sizeof(uint32_t));
+	memset(m->paths, 0, r->paths * sizeof(struct wr_path_state));
+	memset(m->leaf_stamps, 0, r->leaves * sizeof(uint32_t));
+	memset(m->header_stamps, 0, r->headers * sizeof(uint32_t));
 	m->event = 1;
 }
 
-void wr_match_rule(struct weir_match *m, uint32_t rule)
+/* A rule with an alternative that is unknown stays so, whatever another one says. */
+static void take_rule(struct weir_match *m, uint32_t rule, bool is_unknown)
 {
 	if (m->rule_stamps[rule] == m->event)
 		return;
 	m->rule_stamps[rule] = m->event;
 	if (m->rule_count < m->rules_max)
-		m->rules[m->rule_count] = rule;
+		m->rules[m->rule_count] = is_unknown ? rule | WR_MATCH_UNKNOWN : rule;
 	m->rule_count++;
+}
+
+void wr_match_rule(struct weir_match *m, uint32_t rule)
+{
+	take_rule(m, rule, false);
 }
 
 static bool value_holds(const struct wr_rule_leaf *leaf, const struct wr_value *value)
@@ -337,10 +375,10 @@ static int decide_list(struct weir_match *m, const struct wr_member *member, boo
 			const struct wr_branch *b = &m->matcher->branches[number];
 			m->branch_stamps[number] = m->event;
 			int rc = !b->of_payload || has_payload ? decide(m, b) : 0;
-			if (rc < 0)
+			if (rc < 0 && !m->tells_each)
 				return rc;
-			if (rc > 0)
-				wr_match_rule(m, b->rule);
+			if (rc != 0)
+				take_rule(m, b->rule, rc < 0);
 		}
 		if (number != member->branch)
 			return 0;
@@ -374,4 +412,12 @@ int weir_match_run(struct weir_match *match, const struct weir_routed *event, ui
 			return rc;
 	}
 	return (int)match->rule_count;
+}
+
+int wr_match_run_each(struct weir_match *match, const struct weir_matcher *matcher,
+		      const struct weir_routed *event, uint32_t *ret_rules, size_t rules_max)
+{
+	match->matcher = matcher;
+	match->tells_each = true;
+	return weir_match_run(match, event, ret_rules, rules_max);
 }

@@ -221,8 +221,14 @@ enum wr_leaf_holds {
 	WR_LEAF_CONTESTED, /* its field may be absent, if elements without it are chosen */
 };
 
+/* What a matcher has of what an event's match keeps a stamp of. */
+struct wr_match_rooms {
+	size_t branches, members, rules, paths, leaves, words, headers;
+};
+
 struct weir_match {
 	const struct weir_matcher *matcher;
+	struct wr_match_rooms rooms;
 	struct weir_allocator allocator;
 	void *memory;
 	size_t memory_bytes;
@@ -253,7 +259,8 @@ struct weir_match {
 	struct wr_hit *hits;
 	struct wr_join join;
 
-	bool failed; /* the event is larger than what there is room for */
+	bool failed;     /* the event is larger than what there is room for */
+	bool tells_each; /* wr_match_run_each() */
 
 	uint32_t *rules; /* the caller's */
 	size_t rules_max;
@@ -320,5 +327,26 @@ static inline uint64_t wr_seen_literal(enum wr_value_kind kind)
 int wr_match_create(const struct weir_matcher *matcher, size_t payload_bytes_max,
 		    const struct weir_allocator *allocator, struct weir_match **ret_match,
 		    struct weir_problem *problem);
+
+/*
+ * One match for several matchers, by turns: stamps of another one's event are those of an event
+ * before. `rooms`: the most of each that one of them has.
+ */
+void wr_match_rooms_for(struct wr_match_rooms *rooms, const struct weir_matcher *matcher);
+bool wr_match_has_rooms(const struct weir_match *match, const struct wr_match_rooms *rooms,
+			size_t payload_bytes_max);
+int wr_match_create_rooms(const struct wr_match_rooms *rooms, size_t payload_bytes_max,
+			  const struct weir_allocator *allocator, struct weir_match **ret_match,
+			  struct weir_problem *problem);
+
+/*
+ * As weir_match_run(), by this matcher; but what can be told of one rule does not hang on the
+ * others: a rule that cannot be told, since more array elements matter for it than are kept apart,
+ * is among the rules with the bit WR_MATCH_UNKNOWN.
+ */
+int wr_match_run_each(struct weir_match *match, const struct weir_matcher *matcher,
+		      const struct weir_routed *event, uint32_t *ret_rules, size_t rules_max);
+
+#define WR_MATCH_UNKNOWN (1u << 31)
 
 #endif

@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules made of what the log has, and of what a control call is about to give it. */
+#include "core/pipeline/route_rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/base/bug.h"
+#include "core/pipeline/route_rings.h"
+#include "core/pipeline/router.h"
+
+static void *from_memory(void *context, size_t bytes, size_t align)
+{
+	struct wr_memory *memory = context;
+	return memory->ops->alloc(memory, bytes, align);
+}
+
+static void to_memory(void *context, void *p, size_t bytes)
+{
+	struct wr_memory *memory = context;
+	memory->ops->free(memory, p, bytes);
+}
+
+static int no_memory(struct weir_problem *problem)
+{
+	return wr_problem_set(problem, -ENOMEM, "filter", weir_strerror(-ENOMEM));
+}
+
+/* What goes into the rules, in the order of its programs. */
+struct source {
+	uint32_t subscription;
+	uint64_t number;
+	const uint8_t *bytes;
+	uint32_t length_bytes;
+	const uint32_t *topics;
+	uint32_t topic_count;
+};
+
+static const uint8_t everything[WR_FILTER_HEAD_BYTES];
+
+/*
+ * Whether it is looked at for, and has no filter: its first one was refused by the writer. It wants
+ * everything, and that has to be said.
+ */
+static bool wants_everything(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+			     uint32_t id)
+{
+	return wr_filters_count(&p->tables.filters, id) == 0 && !WR_BUG(REFUSED_WANTS_NOTHING) &&
+	       wr_route_of(&p->subscriptions[id]) != NULL &&
+	       (pending == NULL || pending->subscription != id);
+}
+
+/* Calls `take` for each filter. The one before a first filter is there from the beginning. */
+static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+		    int (*take)(void *context, const struct source *source), void *context)
+{
+	const struct wr_filters *f = &p->tables.filters;
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	int rc = 0;
+	for (uint32_t id = 0; id < count; id++) {
+		const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+		struct source source = {
+			.subscription = id, .topics = s->topics, .topic_count = s->topic_count};
+		uint64_t newest = wr_filters_count(f, id);
+		uint64_t oldest = newest < WR_FILTER_VERSIONS ? 1 : newest - WR_FILTER_VERSIONS + 1;
+		for (uint64_t n = oldest; rc == 0 && n <= newest; n++) {
+			const struct wr_filter_version *v = wr_filters_version(f, id, n);
+			if (v == NULL)
+				continue;
+			source.number = n;
+			source.bytes = f->text + v->place;
+			source.length_bytes = v->bytes;
+			rc = take(context, &source);
+		}
+		if (rc == 0 && wants_everything(p, pending, id)) {
+			source.number = 1;
+			source.bytes = everything;
+			source.length_bytes = sizeof everything;
+			rc = take(context, &source);
+		}
+	}
+	if (pending == NULL || rc != 0)
+		return rc;
+	struct source source = {
+		.subscription = pending->subscription,
+		.topics = pending->topics,
+		.topic_count = pending->topic_count,
+		.number = wr_filters_count(f, pending->subscription) + 1,
+		.bytes = everything,
+		.length_bytes = sizeof everything,
+	};
+	if (pending->subscription < count && source.number == 1) {
+		rc = take(context, &source);
+		source.number = 2;
+	}
+	source.bytes = pending->bytes;
+	source.length_bytes = pending->length_bytes;
+	return rc == 0 ? take(context, &source) : rc;
+}
+
+static int count_one(void *context, const struct source *source)
+{
+	struct wr_rules *rules = context;
+	struct wr_filter_view view;
+	if (!wr_filter_read(source->bytes, source->length_bytes, &view))
+		return WEIR_E_CORRUPT;
+	rules->program_count++;
+	rules->rule_count += view.term_count;
+	rules->topic_program_count += source->topic_count;
+	rules->topic_rule_count += source->topic_count * view.term_count;
+	rules->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
+	rules->transforming += view.transform.text != NULL ? 1 : 0;
+	for (uint32_t i = 0; i < view.term_count; i++)
+		rules->shares += view.terms[i].kind == WEIR_FILTER_HASH ? source->topic_count : 0;
+	return 0;
+}
+
+struct builder {
+	struct weir_pipeline *pipeline;
+	struct wr_rules *rules;
+	struct wr_rules *before;
+	struct source *sources;        /* [program_count] */
+	struct weir_filter **filters;  /* [rule_count] compiled so far */
+	struct weir_filter **of_topic; /* [rule_count] those of the topic in hand */
+	uint32_t rule_count;           /* so far, as the one below */
+	uint32_t program_count;
+	struct weir_problem *problem;
+};
+
+/* Which filter it is, in front of what is wrong with it; the end is cut off where that is long. */
+static void name_term(struct builder *b, const struct source *source, uint32_t term)
+{
+	const struct wr_subscription *s =
+		&b->pipeline->tables.catalog.subscriptions[source->subscription];
+	struct weir_problem *problem = b->problem;
+	char prefix[128];
+	if (problem == NULL)
+		return;
+	if (source->topics == s->topics)
+		(void)snprintf(prefix, sizeof prefix, "subscription '%.60s', term %u: ", s->name,
+			       term);
+	else
+		(void)snprintf(prefix, sizeof prefix, "term %u: ", term);
+	size_t bytes = strlen(prefix);
+	memmove(problem->text + bytes, problem->text, sizeof problem->text - bytes);
+	memcpy(problem->text, prefix, bytes);
+	problem->text[sizeof problem->text - 1] = '\0';
+}
+
+static void add_topics(struct builder *b, const struct source *source)
+{
+	const struct weir_pipeline *p = b->pipeline;
+	uint32_t mask = wr_chunks_tag_mask(&p->chunks);
+	for (uint32_t t = 0; t < source->topic_count; t++) {
+		const struct wr_topic *topic = &p->tables.catalog.topics[source->topics[t]];
+		for (uint32_t i = 0; i < topic->partitions; i++) {
+			uint32_t tag = (topic->tag_base + i) & mask;
+			b->rules->tags[tag / 64] |= 1ull << (tag % 64);
+		}
+	}
+}
+
+static int add_transform(struct builder *b, const struct wr_filter_transform *from,
+			 struct wr_program *program)
+{
+	program->on_failure = from->on_failure;
+	program->dead_letters = from->dead_letters;
+	if (from->text == NULL)
+		return 0;
+	return wr_transform_create(from->text, from->text_bytes, &b->rules->allocator,
+				   &program->transform, b->problem);
+}
+
+/* Another thing is hashed by who is a member now: the one that comes would get what others do. */
+static int check_ring(struct builder *b, const struct source *source,
+		      const struct wr_hash_term *term, uint32_t topic)
+{
+	const struct wr_filters *f = &b->pipeline->tables.filters;
+	const struct wr_ring *other = wr_rings_other(b->rules->rings, topic, term);
+	for (uint32_t m = other != NULL ? other->first : 0; m != 0;
+	     m = b->rules->rings->members[m - 1].next) {
+		const struct wr_program *program =
+			&b->rules->programs[b->rules->rings->members[m - 1].program];
+		if (program->subscription != source->subscription &&
+		    program->number == wr_filters_count(f, program->subscription))
+			return wr_route_refuse(
+				b->problem, -EINVAL, "ring", 4,
+				"the members of '%.*s' hash something else: a ring has one "
+				"hash-header or hash-property, or the key",
+				(int)term->ring_bytes, term->ring);
+	}
+	return 0;
+}
+
+static int add_share(struct builder *b, const struct source *source,
+		     const struct wr_filter_term *from)
+{
+	struct wr_hash_term term;
+	int rc = wr_hash_term_read(from->pattern, from->pattern_bytes, &term, b->problem);
+	bool is_pending = source->number >
+			  wr_filters_count(&b->pipeline->tables.filters, source->subscription);
+	for (uint32_t t = 0; t < source->topic_count && rc == 0; t++) {
+		rc = is_pending ? check_ring(b, source, &term, source->topics[t]) : 0;
+		if (rc == 0)
+			wr_rings_add(b->rules->rings, source->topics[t], &term,
+				     source->subscription, b->program_count, b->rule_count);
+	}
+	return rc;
+}
+
+/* What is copied, if nobody else wants it, and by whom it is asked for each event. */
+static void settle_program(struct builder *b, const struct source *source,
+			   struct wr_program *program)
+{
+	struct wr_rules *rules = b->rules;
+	uint32_t topic = source->topics[0];
+	program->alone = program->term_count > 0 && program->negated == 0 &&
+			 (program->term_count == 1 || program->join == WR_FILTER_JOIN_ANY);
+	if (program->join == WR_FILTER_JOIN_NOBODY && rules->copied_by[topic] == 0)
+		rules->copied_by[topic] = b->program_count + 1; /* its others come behind it */
+	for (uint32_t i = 0; i < source->topic_count; i++) {
+		rules->topics[source->topics[i]].program_count++;
+		rules->topics[source->topics[i]].rule_count += program->term_count;
+	}
+}
+
+static int build_one(void *context, const struct source *source)
+{
+	struct builder *b = context;
+	struct wr_rules *rules = b->rules;
+	struct wr_filter_view view;
+	(void)wr_filter_read(source->bytes, source->length_bytes, &view);
+	struct wr_program *program = &rules->programs[b->program_count];
+	*program = (struct wr_program){
+		.subscription = source->subscription,
+		.number = source->number,
+		.first_rule = b->rule_count,
+		.term_count = view.term_count,
+		.join = view.join,
+		.binds = view.binds,
+		.target = view.target,
+	};
+	int failed = add_transform(b, &view.transform, program);
+	if (failed != 0)
+		return failed;
+	for (uint32_t i = 0; i < view.term_count; i++) {
+		const struct wr_filter_term *term = &view.terms[i];
+		int rc = term->kind == WEIR_FILTER_HASH ? add_share(b, source, term) : 0;
+		if (rc != 0) {
+			name_term(b, source, i);
+			return rc;
+		}
+		program->negated |= term->negated ? 1u << i : 0;
+		rules->asks_headers[b->rule_count] = term->kind == WEIR_FILTER_HEADERS ||
+						     term->kind == WEIR_FILTER_SNS_ATTRIBUTES;
+		rules->program_of[b->rule_count++] = b->program_count;
+	}
+	settle_program(b, source, program);
+	b->sources[b->program_count++] = *source;
+	add_topics(b, source);
+	return 0;
+}
+
+/* The lists of topics, one after the other, in the order of programs. */
+static void list_by_topic(struct builder *b)
+{
+	struct wr_rules *rules = b->rules;
+	uint32_t rule = 0, place = 0;
+	for (uint32_t t = 0; t < rules->topics_max; t++) {
+		struct wr_rules_topic *topic = &rules->topics[t];
+		topic->first_rule = rule;
+		topic->first_program = place;
+		rule += topic->rule_count;
+		place += topic->program_count;
+		topic->rule_count = topic->program_count = 0;
+	}
+	for (uint32_t i = 0; i < rules->program_count; i++) {
+		const struct wr_program *program = &rules->programs[i];
+		for (uint32_t k = 0; k < b->sources[i].topic_count; k++) {
+			struct wr_rules_topic *topic = &rules->topics[b->sources[i].topics[k]];
+			rules->programs_of[topic->first_program + topic->program_count++] = i;
+			if (!program->alone && program->join != WR_FILTER_JOIN_NOBODY)
+				rules->asked_of[topic->first_program + topic->asked_count++] = i;
+			for (uint32_t term = 0; term < program->term_count; term++)
+				rules->rules_of[topic->first_rule + topic->rule_count++] =
+					program->first_rule + term;
+		}
+	}
+}
+
+static void *take_array(struct wr_rules *rules, size_t count, size_t each)
+{
+	return rules->memory->ops->alloc(rules->memory, (count + 1) * each, 64);
+}
+
+static void give_array(struct wr_rules *rules, void *array, size_t count, size_t each)
+{
+	if (array != NULL)
+		rules->memory->ops->free(rules->memory, array, (count + 1) * each);
+}
+
+/* ---- of one topic ---- */
+
+static void matcher_unuse(struct wr_rules *rules, struct wr_topic_matcher *m)
+{
+	if (m == NULL || --m->users > 0)
+		return;
+	weir_matcher_destroy(m->matcher);
+	give_array(rules, m->made_of, m->made_of_bytes, 1);
+	rules->memory->ops->free(rules->memory, m, sizeof *m);
+}
+
+/* Whose filters they are, which of theirs, and what they say. */
+static size_t write_made_of(const struct builder *b, const struct wr_rules_topic *topic,
+			    uint8_t *to)
+{
+	size_t bytes = 0;
+	for (uint32_t i = 0; i < topic->program_count; i++) {
+		uint32_t number = b->rules->programs_of[topic->first_program + i];
+		const struct source *s = &b->sources[number];
+		const uint64_t head[3] = {s->subscription, s->number, s->length_bytes};
+		if (b->rules->programs[number].term_count == 0)
+			continue;
+		if (to != NULL) {
+			memcpy(to + bytes, head, sizeof head);
+			memcpy(to + bytes + sizeof head, s->bytes, s->length_bytes);
+		}
+		bytes += sizeof head + s->length_bytes;
+	}
+	return bytes;
+}
+
+/* Terms of a program that no other topic has had compiled. */
+static int compile_program(struct builder *b, uint32_t number, struct wr_topic_matcher *m)
+{
+	const struct wr_program *program = &b->rules->programs[number];
+	const struct source *source = &b->sources[number];
+	struct wr_filter_view view;
+	(void)wr_filter_read(source->bytes, source->length_bytes, &view);
+	for (uint32_t i = 0; i < program->term_count; i++) {
+		const struct wr_filter_term *term = &view.terms[i];
+		struct weir_filter **filter = &b->filters[program->first_rule + i];
+		m->reads_payloads |=
+			term->kind == WEIR_FILTER_EVENTBRIDGE || term->kind == WEIR_FILTER_SNS_BODY;
+		m->reads_headers |= b->rules->asks_headers[program->first_rule + i] != 0;
+		if (*filter != NULL || term->kind == WEIR_FILTER_HASH)
+			continue; /* a share of a ring is no rule of the matcher */
+		int rc = wr_filter_create((enum weir_filter_kind)term->kind, term->pattern,
+					  term->pattern_bytes, &b->rules->allocator, filter,
+					  b->problem);
+		if (rc != 0) {
+			name_term(b, source, i);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+static int compile_topic(struct builder *b, const struct wr_rules_topic *topic,
+			 struct wr_topic_matcher *m)
+{
+	int rc = 0;
+	for (uint32_t i = 0; i < topic->program_count && rc == 0; i++)
+		rc = compile_program(b, b->rules->programs_of[topic->first_program + i], m);
+	for (uint32_t i = 0; i < topic->rule_count && rc == 0; i++)
+		b->of_topic[i] = b->filters[b->rules->rules_of[topic->first_rule + i]];
+	return rc == 0 ? wr_matcher_create((const struct weir_filter *const *)b->of_topic,
+					   topic->rule_count, &b->rules->allocator, &m->matcher,
+					   b->problem)
+		       : rc;
+}
+
+/* The matcher of the rules before, if it was made of the same; else a new one. */
+static int make_topic(struct builder *b, uint32_t number)
+{
+	struct wr_rules *rules = b->rules;
+	struct wr_rules_topic *topic = &rules->topics[number];
+	struct wr_topic_matcher *before =
+		b->before != NULL ? b->before->topics[number].matcher : NULL;
+	size_t bytes = write_made_of(b, topic, NULL);
+	uint8_t *made_of = take_array(rules, bytes, 1);
+	if (made_of == NULL)
+		return no_memory(b->problem);
+	(void)write_made_of(b, topic, made_of);
+	if (before != NULL && before->made_of_bytes == bytes &&
+	    memcmp(before->made_of, made_of, bytes) == 0) {
+		give_array(rules, made_of, bytes, 1);
+		before->users++;
+		topic->matcher = before;
+		return 0;
+	}
+	struct wr_topic_matcher *m = rules->memory->ops->alloc(rules->memory, sizeof *m, 64);
+	if (m == NULL) {
+		give_array(rules, made_of, bytes, 1);
+		return no_memory(b->problem);
+	}
+	*m = (struct wr_topic_matcher){.users = 1, .made_of = made_of, .made_of_bytes = bytes};
+	topic->matcher = m;
+	return compile_topic(b, topic, m);
+}
+
+/* ---- all ---- */
+
+void wr_rules_destroy(struct wr_rules *rules)
+{
+	if (rules == NULL)
+		return;
+	for (uint32_t i = 0; rules->programs != NULL && i < rules->program_count; i++)
+		weir_transform_destroy(rules->programs[i].transform);
+	for (uint32_t t = 0; rules->topics != NULL && t < rules->topics_max; t++)
+		matcher_unuse(rules, rules->topics[t].matcher);
+	wr_rings_destroy(rules->memory, rules->rings);
+	weir_match_destroy(rules->match);
+	give_array(rules, rules->transformed, rules->transformed_max, 1);
+	give_array(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
+	give_array(rules, rules->copied_by, rules->topics_max, sizeof *rules->copied_by);
+	give_array(rules, rules->tags, rules->tag_words, sizeof *rules->tags);
+	give_array(rules, rules->asked_of, rules->topic_program_count, sizeof *rules->asked_of);
+	give_array(rules, rules->programs_of, rules->topic_program_count,
+		   sizeof *rules->programs_of);
+	give_array(rules, rules->rules_of, rules->topic_rule_count, sizeof *rules->rules_of);
+	give_array(rules, rules->unknown, rules->rule_count, sizeof *rules->unknown);
+	give_array(rules, rules->held, rules->rule_count, sizeof *rules->held);
+	give_array(rules, rules->hits, rules->rule_count, sizeof *rules->hits);
+	give_array(rules, rules->asks_headers, rules->rule_count, 1);
+	give_array(rules, rules->program_of, rules->rule_count, sizeof *rules->program_of);
+	give_array(rules, rules->programs, rules->program_count, sizeof *rules->programs);
+	give_array(rules, rules->topics, rules->topics_max, sizeof *rules->topics);
+	rules->memory->ops->free(rules->memory, rules, sizeof *rules);
+}
+
+static bool take_arrays(struct wr_rules *rules)
+{
+	rules->topics = take_array(rules, rules->topics_max, sizeof *rules->topics);
+	rules->programs = take_array(rules, rules->program_count, sizeof *rules->programs);
+	rules->program_of = take_array(rules, rules->rule_count, sizeof *rules->program_of);
+	rules->asks_headers = take_array(rules, rules->rule_count, 1);
+	rules->hits = take_array(rules, rules->rule_count, sizeof *rules->hits);
+	rules->held = take_array(rules, rules->rule_count, sizeof *rules->held);
+	rules->unknown = take_array(rules, rules->rule_count, sizeof *rules->unknown);
+	rules->rules_of = take_array(rules, rules->topic_rule_count, sizeof *rules->rules_of);
+	rules->programs_of =
+		take_array(rules, rules->topic_program_count, sizeof *rules->programs_of);
+	rules->asked_of = take_array(rules, rules->topic_program_count, sizeof *rules->asked_of);
+	rules->tags = take_array(rules, rules->tag_words, sizeof *rules->tags);
+	rules->copied_by = take_array(rules, rules->topics_max, sizeof *rules->copied_by);
+	rules->plain_from = take_array(rules, rules->topics_max, sizeof *rules->plain_from);
+	rules->rings = wr_rings_create(rules->memory, rules->shares, rules->topics_max);
+	if (rules->transforming > 0)
+		rules->transformed = take_array(rules, rules->transformed_max, 1);
+	return (rules->transforming == 0 || rules->transformed != NULL) &&
+	       (rules->shares == 0 || rules->rings != NULL) && rules->topics != NULL &&
+	       rules->programs != NULL && rules->program_of != NULL &&
+	       rules->asks_headers != NULL && rules->hits != NULL && rules->held != NULL &&
+	       rules->unknown != NULL && rules->rules_of != NULL && rules->programs_of != NULL &&
+	       rules->asked_of != NULL && rules->tags != NULL && rules->copied_by != NULL &&
+	       rules->plain_from != NULL;
+}
+
+/*
+ * What an event is matched in, for the largest matcher and the largest event there may be (who
+ * reads only keys needs next to nothing). If that of the rules before will do, these get it when
+ * they follow them. A new one has room for twice as much.
+ */
+static int make_match(struct builder *b)
+{
+	struct wr_rules *rules = b->rules;
+	const struct weir_match *before = b->before != NULL ? b->before->match : NULL;
+	struct wr_match_rooms rooms = {0};
+	size_t payload_bytes_max = 64;
+	bool is_needed = false;
+	for (uint32_t t = 0; t < rules->topics_max; t++) {
+		const struct wr_topic_matcher *m = rules->topics[t].matcher;
+		if (m == NULL)
+			continue;
+		is_needed = true;
+		wr_match_rooms_for(&rooms, m->matcher);
+		if (m->reads_payloads || m->reads_headers)
+			payload_bytes_max = wr_run_bytes_max(&b->pipeline->options);
+	}
+	if (!is_needed || (before != NULL && wr_match_has_rooms(before, &rooms, payload_bytes_max)))
+		return 0;
+	size_t *counts[] = {&rooms.branches, &rooms.members, &rooms.rules,  &rooms.paths,
+			    &rooms.leaves,   &rooms.words,   &rooms.headers};
+	for (size_t i = 0; i < WR_ARRAY_COUNT(counts); i++)
+		*counts[i] *= 2;
+	return wr_match_create_rooms(&rooms, payload_bytes_max, &rules->allocator, &rules->match,
+				     b->problem);
+}
+
+void wr_rules_follow(struct wr_rules *rules, struct wr_rules *before)
+{
+	if (rules == NULL || rules->match != NULL || before == NULL)
+		return;
+	rules->match = before->match;
+	before->match = NULL;
+}
+
+static int build(struct builder *b, const struct wr_rules_pending *pending)
+{
+	struct wr_rules *rules = b->rules;
+	int rc = for_each(b->pipeline, pending, build_one, b);
+	if (rc != 0)
+		return rc;
+	list_by_topic(b);
+	for (uint32_t t = 0; t < rules->topics_max && rc == 0; t++)
+		if (rules->topics[t].rule_count > 0)
+			rc = make_topic(b, t);
+	return rc == 0 ? make_match(b) : rc;
+}
+
+static bool builder_begin(struct builder *b)
+{
+	struct wr_rules *rules = b->rules;
+	b->sources = take_array(rules, rules->program_count, sizeof *b->sources);
+	b->filters = take_array(rules, rules->rule_count, sizeof *b->filters);
+	b->of_topic = take_array(rules, rules->rule_count, sizeof *b->of_topic);
+	return b->sources != NULL && b->filters != NULL && b->of_topic != NULL;
+}
+
+static void builder_end(struct builder *b)
+{
+	struct wr_rules *rules = b->rules;
+	for (uint32_t i = 0; b->filters != NULL && i < rules->rule_count; i++)
+		weir_filter_destroy(b->filters[i]);
+	give_array(rules, b->of_topic, rules->rule_count, sizeof *b->of_topic);
+	give_array(rules, b->filters, rules->rule_count, sizeof *b->filters);
+	give_array(rules, b->sources, rules->program_count, sizeof *b->sources);
+}
+
+int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+		    struct wr_rules *before, struct wr_rules **ret_rules,
+		    struct weir_problem *problem)
+{
+	struct wr_memory *memory = p->host.memory;
+	struct wr_rules *rules = memory->ops->alloc(memory, sizeof *rules, 64);
+	if (rules == NULL)
+		return no_memory(problem);
+	rules->memory = memory;
+	rules->allocator =
+		(struct weir_allocator){.alloc = from_memory, .free = to_memory, .context = memory};
+	rules->topics_max = p->options.topics_max;
+	rules->transformed_max = wr_run_bytes_max(&p->options);
+	rules->tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
+	struct builder b = {.pipeline = p, .rules = rules, .before = before, .problem = problem};
+	int rc = for_each(p, pending, count_one, rules);
+	if (rc == 0 && !(take_arrays(rules) && builder_begin(&b)))
+		rc = -ENOMEM;
+	if (rc != 0)
+		(void)wr_problem_set(problem, rc, "filter", weir_strerror(rc));
+	else
+		rc = build(&b, pending);
+	builder_end(&b);
+	if (rc != 0) {
+		wr_rules_destroy(rules);
+		return rc;
+	}
+	*ret_rules = rules;
+	return 0;
+}
