@@ -211,6 +211,12 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	EVENT(THREADS_DEGRADED, "threads.degraded", WARNING,
 	      "A thread did not get its wait strategy, CPUs or scheduling class.",
 	      "`weir topology` and `weir doctor` say what may be had here."),
+	EVENT(TRACES_ENDED, "traces.ended", ERROR,
+	      "No more spans are made of what becomes of events; the rest of the run goes on.",
+	      "Look at the cause in the line: mostly damage in the journal."),
+	EVENT(TRACES_UNWRITTEN, "traces.unwritten", WARNING,
+	      "Spans could not be written to `traces.file`, and are lost; said of the first line.",
+	      "Make room, or give it another file. What was lost is counted in the report."),
 };
 
 int weir_log_event_at(uint32_t index, struct weir_log_event *ret_event)

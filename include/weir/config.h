@@ -238,10 +238,19 @@ struct weir_config_sink {
 	bool skip_failures; /**< else the run stops */
 };
 
+/** Spans that are made of what becomes of events (spans.h). */
+struct weir_config_traces {
+	const char *file; /**< lines of OTLP; NULL: none are made */
+	const char *service;
+	double ratio; /**< of traces without a traceparent, 0 .. 1 */
+	uint32_t events_max;
+};
+
 struct weir_config_run {
 	uint64_t drain_timeout_ns;
 	bool stay; /**< go on when all is done */
 	enum weir_log_format log_format;
+	struct weir_config_traces traces;
 };
 
 /** The other side of a bridge. */

@@ -453,6 +453,7 @@ static void check_limits(struct wr_config_findings *findings, const struct wr_co
 		producers += all[i].from != 0;
 		subscription_count += all[i].from == WEIR_CONFIG_SYSTEM_KAFKA;
 	}
+	members += values->traces_file != NULL; /* the exporter of spans */
 	check_limit(findings, root, "members", "members", members, values->options.members_max);
 	check_limit(findings, root, "producers", "producers", producers,
 		    values->options.producers_max);

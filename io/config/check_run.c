@@ -268,9 +268,29 @@ static void check_sinks(struct wr_config_findings *findings, const struct wr_con
 			      values->options.members_max);
 }
 
+static void check_traces(struct wr_config_findings *findings, const struct wr_config_node *root,
+			 const struct wr_config_values *values)
+{
+	const struct wr_config_node *node = wr_config_child(root, "traces");
+	const struct wr_config_subscription *all = values->subscriptions.items;
+	const char *file = values->traces_file, *dir = values->options.dir;
+	if (node == NULL || node->refused)
+		return;
+	if (file != NULL && dir != NULL && strncmp(file, dir, strlen(dir)) == 0 &&
+	    file[strlen(dir)] == '/')
+		refuse_at(findings, node, "file",
+			  "in the journal's directory are the journal's own files only",
+			  "a file in another folder than journal.dir");
+	for (uint32_t i = 0; file != NULL && i < values->subscriptions.count; i++)
+		if (all[i].sink.file != NULL && strcmp(all[i].sink.file, file) == 0)
+			refuse_at(findings, node, "file", "a sink writes to this file",
+				  "another name for one of them");
+}
+
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values)
 {
 	check_sources(findings, root, values);
 	check_sinks(findings, root, values);
+	check_traces(findings, root, values);
 }

@@ -341,3 +341,36 @@ static const struct wr_config_key run_keys[] = {
 };
 
 const struct wr_config_section wr_config_run = {.keys = run_keys};
+
+/* ---- spans ---- */
+
+static const struct wr_config_key traces_keys[] = {
+	{.name = "file",
+	 VALUE(traces_file),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "no spans are made",
+	 .doc = "Lines of OTLP in JSON are appended to it; when it is renamed, a new one is made"},
+	{.name = "service",
+	 VALUE(traces_service),
+	 .type = WR_CONFIG_NAME,
+	 .max = 128,
+	 .fallback = "weir",
+	 .doc = "Their service.name"},
+	{.name = "per_million",
+	 VALUE(traces_per_million),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 1000000,
+	 .fallback = "1M",
+	 .doc = "How many of a million traces without a traceparent; with one its sampled flag "
+		"decides"},
+	{.name = "events",
+	 VALUE(traces_events),
+	 .type = WR_CONFIG_COUNT,
+	 .min = 16,
+	 .max = 1048576,
+	 .fallback = "16384",
+	 .doc = "How many are remembered, at 250 bytes each, to tell what becomes of them"},
+	{0},
+};
+
+const struct wr_config_section wr_config_traces = {.keys = traces_keys};

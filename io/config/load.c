@@ -344,7 +344,15 @@ void weir_config_run(const struct weir_config *config, struct weir_config_run *r
 	*ret_run = (struct weir_config_run){
 		.drain_timeout_ns = config->values.drain_timeout_ns,
 		.stay = config->values.stay,
-		.log_format = (enum weir_log_format)config->values.log_format};
+		.log_format = (enum weir_log_format)config->values.log_format,
+		.traces =
+			{
+				.file = config->values.traces_file,
+				.service = config->values.traces_service,
+				.ratio = config->values.traces_per_million / 1e6,
+				.events_max = config->values.traces_events,
+			},
+	};
 }
 
 void weir_config_on_lag(struct weir_config *config,

@@ -314,7 +314,11 @@ struct wr_config_values {
 	struct wr_config_list bridges;       /* struct wr_config_bridge */
 	uint64_t drain_timeout_ns;
 	bool stay;
-	unsigned log_format;          /* enum weir_log_format */
+	unsigned log_format;     /* enum weir_log_format */
+	const char *traces_file; /* NULL: no spans are made */
+	const char *traces_service;
+	uint32_t traces_per_million;
+	uint32_t traces_events;
 	struct wr_config_list stages; /* struct wr_config_stage */
 	struct wr_config_list rings;  /* struct wr_config_ring */
 	struct wr_config_bench bench;

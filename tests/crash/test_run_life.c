@@ -256,6 +256,57 @@ static void test_followed_file(void)
 		"a followed file comes through kills, a rotation and a truncation, each line once");
 }
 
+static uint32_t count_of(const char *text, const char *what)
+{
+	uint32_t count = 0;
+	for (; (text = strstr(text, what)) != NULL; text += strlen(what))
+		count++;
+	return count;
+}
+
+/* Each event's spans are in one of the files, whole, and the run does not end for a full disk. */
+static void test_traces(void)
+{
+	static const char config[] =
+		"sources: [{name: s, topic: t, from: {generate: {}}, rate: 2/s}]\n"
+		"subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n";
+	uint32_t published = 0, processed = 0;
+	run_bed_fresh();
+	run_bed_put("c.yaml",
+		    RUN_BED_JOURNAL "%straces: {file: spans, service: shop, events: 1k}\n", config);
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("spans", 1);
+	run_bed_must(rename("spans", "spans.1") == 0, "rename");
+	run_bed_wait_for_bytes("spans", 1);
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	bool whole = true;
+	for (int i = 0; i < 2; i++) {
+		const char *text = run_bed_get(i == 0 ? "spans.1" : "spans");
+		size_t bytes = strlen(text);
+		whole = whole && bytes > 0 && text[bytes - 1] == '\n' &&
+			strncmp(text, "{\"resourceSpans\":", 17) == 0;
+		published += count_of(text, "\"name\":\"publish t\"");
+		processed += count_of(text, "\"name\":\"process t\"");
+	}
+	tap_check(code == 0 && whole && published > 0 && published == processed &&
+			  run_bed_says("traces spans: ") && run_bed_says(" 0 left out"),
+		  "spans of a run go on into a new file when theirs is renamed");
+
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: u, topic: t, from: {generate: {events: 5}}}]\n"
+		    "traces: {file: /dev/full}\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && run_bed_says("traces: /dev/full: ") &&
+			  run_bed_says("lines not written"),
+		  "what cannot be written is told, and counted");
+
+	run_bed_put("c.yaml", RUN_BED_JOURNAL "%straces: {file: nowhere/spans}\n", config);
+	code = run_bed_run("c.yaml");
+	tap_check(code == CLI_EXIT_NOT_FOUND && run_bed_says("traces.file: nowhere/spans"),
+		  "a folder that is not there is refused");
+}
+
 static void test_configs(void)
 {
 	run_bed_fresh();
@@ -336,6 +387,7 @@ int main(void)
 	test_long_line();
 	test_changed_input();
 	test_followed_file();
+	test_traces();
 	test_lost_events();
 	test_real_data();
 	run_bed_end_all();

@@ -51,7 +51,8 @@ static const char *const whole =
 		"      retry: {attempts: 7, backoff: 1ms, backoff_max: 2s}\n"
 		"      on_failure: skip\n"
 		"  - {name: s6, topics: [a]}\n"
-		"run: {drain_timeout: 3m, stay: yes}\n";
+		"run: {drain_timeout: 3m, stay: yes}\n"
+		"traces: {file: spans, service: shop, per_million: 250k, events: 1k}\n";
 
 Test(run_keys, sources_are_read_as_they_are_meant)
 {
@@ -121,6 +122,10 @@ Test(run_keys, sinks_are_read_as_they_are_meant)
 	cr_assert_eq(s[6].to, WEIR_CONFIG_TO_NONE);
 	weir_config_run(config, &run);
 	cr_assert(run.stay && run.drain_timeout_ns == 180000000000);
+	cr_assert_str_eq(run.traces.file, "spans");
+	cr_assert_str_eq(run.traces.service, "shop");
+	cr_assert(run.traces.ratio > 0.2499 && run.traces.ratio < 0.2501);
+	cr_assert_eq(run.traces.events_max, 1000);
 	weir_config_destroy(config);
 }
 
@@ -144,6 +149,7 @@ Test(run_keys, a_file_without_them_has_none)
 	cr_assert_eq(count, 0);
 	weir_config_run(config, &run);
 	cr_assert(!run.stay && run.drain_timeout_ns == 10000000000);
+	cr_assert_null(run.traces.file);
 	weir_config_destroy(config);
 }
 

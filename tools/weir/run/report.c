@@ -121,6 +121,26 @@ static void print_bridges(const struct run *run, FILE *to)
 	}
 }
 
+static uint64_t lost_spans(const struct weir_span_report *r)
+{
+	return r->missed + r->lost + r->forgotten + r->too_large;
+}
+
+static void print_traces(const struct run *run, FILE *to)
+{
+	char texts[4][CLI_TEXT_BYTES];
+	const struct weir_span_report *r = &run->traces.report;
+	if (run->traces.path == NULL)
+		return;
+	fprintf(to, "  traces %s: %s spans of %s events, %s left out", run->traces.path,
+		cli_text_count(texts[0], r->spans), cli_text_count(texts[1], r->events),
+		cli_text_count(texts[2], lost_spans(r)));
+	if (run->traces.unwritten > 0)
+		fprintf(to, ", %s lines not written",
+			cli_text_count(texts[3], run->traces.unwritten));
+	fprintf(to, "\n");
+}
+
 static int seen_on(const struct run_thread *thread)
 {
 	return (int)wr_load_relaxed(&thread->last_cpu) - 1;
@@ -157,6 +177,7 @@ static void report_text(const struct run *run, FILE *to)
 	print_sources(run, to);
 	print_subscriptions(run, to);
 	print_bridges(run, to);
+	print_traces(run, to);
 	fprintf(to, "  log: sequence %s%s, %s\n",
 		cli_text_count(sequence, has_journal ? run->info.durable_sequence
 						     : run->info.visible_sequence),
@@ -205,6 +226,23 @@ static void put_subscriptions(struct json_out *j, const struct run *run)
 		json_u64(j, "lag", run->lags[i]);
 		json_close(j);
 	}
+	json_close(j);
+}
+
+static void put_traces(struct json_out *j, const struct run *run)
+{
+	const struct weir_span_report *r = &run->traces.report;
+	if (run->traces.path == NULL)
+		return;
+	json_object(j, "traces");
+	json_text(j, "file", run->traces.path);
+	json_u64(j, "events", r->events);
+	json_u64(j, "spans", r->spans);
+	json_u64(j, "missed", r->missed);
+	json_u64(j, "lost", r->lost);
+	json_u64(j, "forgotten", r->forgotten);
+	json_u64(j, "too_large", r->too_large);
+	json_u64(j, "unwritten_lines", run->traces.unwritten);
 	json_close(j);
 }
 
@@ -272,6 +310,7 @@ static void report_json(const struct run *run, int exit_code, FILE *to)
 	put_sources(&j, run);
 	put_subscriptions(&j, run);
 	put_bridges(&j, run);
+	put_traces(&j, run);
 	json_u64(&j, "durable_sequence", run->info.durable_sequence);
 	json_u64(&j, "visible_sequence", run->info.visible_sequence);
 	json_text(&j, "backend", run->info.backend);

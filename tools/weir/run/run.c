@@ -424,6 +424,7 @@ static void join_all(struct run *run)
 	for (uint32_t i = 0; i < run->deliverer_count; i++)
 		run_deliverer_join(&run->deliverers[i]);
 	run_bridges_end(&run->bridges);
+	run_traces_end(&run->traces);
 }
 
 static void close_pipeline(struct run *run)
@@ -511,6 +512,10 @@ int run_it(struct run *run)
 		lay_out(run);
 		exit_code = check_classes(run);
 	}
+	if (exit_code == CLI_GO_ON) {
+		rc = run_traces_start(&run->traces, &run->settings.traces, run->pipeline);
+		exit_code = rc < 0 ? (int)cli_exit_of(rc) : CLI_GO_ON;
+	}
 	if (exit_code == CLI_GO_ON)
 		exit_code = run_open_sinks(run);
 	if (exit_code == CLI_GO_ON)
@@ -533,6 +538,7 @@ int run_it(struct run *run)
 		run_report(run, exit_code);
 	} else if (run->pipeline != NULL) {
 		run_bridges_end(&run->bridges);
+		run_traces_end(&run->traces);
 		run_service_closing(run);
 		(void)weir_close(run->pipeline, WEIR_CLOSE_DRAIN, CLOSE_NS, NULL);
 	}

@@ -8,6 +8,7 @@
  *   publish_thread.c   a source: source_*.c ─► event_of_*.c ─► producer
  *   deliver_thread.c   a member: poll ─► sink_*.c ─► acknowledge
  *   bridges.c          bridges to other systems, with threads of their own
+ *   traces.c           spans of what becomes of events
  *   service.c          what the service manager is told
  *   reload.c           SIGHUP: the config is read again
  *   report.c           what it did, and the line that says it meanwhile
@@ -26,6 +27,7 @@
 #include "tools/weir/run/bridges.h"
 #include "tools/weir/run/deliver_thread.h"
 #include "tools/weir/run/publish_thread.h"
+#include "tools/weir/run/traces.h"
 
 enum run_end {
 	RUN_END_DONE,    /* the sources have ended, and everything is delivered */
@@ -61,6 +63,7 @@ struct run {
 	uint32_t deliverer_count;
 
 	struct run_bridges bridges;
+	struct run_traces traces;
 
 	uint64_t begun_ns;
 	uint64_t drain_begun_ns; /* 0: it has not */
