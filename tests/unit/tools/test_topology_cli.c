@@ -8,6 +8,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "core/base/bits.h"
 #include "tests/support/capture.h"
@@ -247,4 +251,49 @@ Test(topology_cli, what_is_no_machine_is_said_with_its_file)
 	cr_assert(capture_has(c.err, "is not hwloc's XML"), "%s", c.err);
 	RUN("more");
 	cr_assert_eq(c.exit_code, CLI_EXIT_USAGE);
+}
+
+/* What the command says of a config; "" where it says no more than of the machine. */
+static const char *ways_of(const char *yaml, bool json)
+{
+	char path[] = "/tmp/weir-ways-XXXXXX";
+	int file = mkstemp(path);
+	cr_assert(file >= 0);
+	cr_assert_eq(write(file, yaml, strlen(yaml)), (ssize_t)strlen(yaml));
+	close(file);
+	RUN("--config", path, json ? "--json" : "--no-color");
+	unlink(path);
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	const char *ways = strstr(c.out, json ? "  \"ways\"" : "ways of events\n");
+	return ways != NULL ? ways : "";
+}
+
+Test(topology_cli, ways_of_events_stand_below)
+{
+	static const char yaml[] =
+		"topics:\n"
+		"  - {name: orders, unrouted: lost}\n  - {name: audit}\n  - {name: lost}\n"
+		"  - {name: copies}\n  - {name: alone}\n"
+		"bindings:\n"
+		"  - name: to-audit\n    source: orders\n    target: audit\n"
+		"    filter: {all: [{topic: 'a.#'}]}\n    transform: '{\"Input\": \"1\"}'\n"
+		"    dead_letters: lost\n"
+		"  - {name: on, source: audit, target: copies}\n";
+	cr_assert_eq(setenv("LC_ALL", "C", 1), 0);
+	cr_expect_str_eq(ways_of(yaml, false), "ways of events\n"
+					       "  orders\n"
+					       "  |- to-audit, filtered, transformed -> audit\n"
+					       "  |  `- on -> copies\n"
+					       "  |- to-audit, not transformed -> lost\n"
+					       "  `- unrouted -> lost\n");
+	cr_assert_eq(setenv("LC_ALL", "C.UTF-8", 1), 0);
+	cr_expect_not_null(strstr(ways_of(yaml, false), "\n  │  └─ on → copies\n"));
+	cr_expect_str_eq(ways_of("topics: [{name: a}]\n", false), "");
+	const char *json = ways_of(yaml, true);
+	cr_expect_not_null(strstr(json, "\"what\": \"not transformed\",\n"
+					"      \"name\": \"to-audit\",\n"
+					"      \"from\": \"orders\",\n"
+					"      \"to\": \"lost\",\n"),
+			   "%s", json);
+	cr_expect_not_null(strstr(ways_of("topics: [{name: a}]\n", true), "\"ways\": []"));
 }
