@@ -315,6 +315,12 @@
 	  "of two packed files of one segment nobody knows which was packed last")                 \
 	X(PROGRESS_TAKES_THE_RESERVE, "core/log/writer_append.c",                                  \
 	  "without a journal acknowledgements use up what is kept back, and then what is held")    \
+	X(NO_ROOM_FOR_COPIES, "core/log/writer_room.c",                                            \
+	  "producers take the room that copies of what is there will need")                        \
+	X(NO_ROOM_FOR_MEMBERS, "core/log/writer_room.c",                                           \
+	  "producers leave no room for what members publish with what they settle")                \
+	X(COPIES_OVERRUN_HOLDS, "core/log/writer_append.c",                                        \
+	  "without a journal copies use up what is kept back, and then what is held")              \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

@@ -24,7 +24,7 @@ static size_t assigned_count(const struct wr_journal_options *options)
 {
 	/* Those kept ready, and those that the writer is under way through. */
 	return (size_t)wr_power_of_two_above((uint64_t)options->segments_ahead + 1 +
-					     WR_JOURNAL_COMMITS_MAX);
+					     WR_JOURNAL_KEPT_MAX + WR_JOURNAL_COMMITS_MAX);
 }
 
 static size_t lanes_bytes(const struct wr_journal_options *options)
@@ -116,6 +116,9 @@ static int link_alloc(struct wr_journal_link *link, const struct wr_journal_opti
 	wr_store_relaxed(&link->needed_seq, UINT64_MAX);
 	wr_store_relaxed(&link->leaving_seq, 0u);
 	wr_store_relaxed(&link->asking, 0u);
+	wr_store_relaxed(&link->room_end, 0u);
+	wr_store_relaxed(&link->kept_extents, 0u);
+	wr_store_relaxed(&link->held, 0u);
 	return 0;
 }
 
@@ -400,6 +403,7 @@ uint64_t wr_journal_idle_ns(void *journal)
 	uint64_t idle_ns = wr_min_u64(wr_journal_age_idle_ns(j), wr_journal_removal_idle_ns(j));
 	idle_ns = wr_min_u64(idle_ns, wr_journal_packing_idle_ns(j));
 	idle_ns = wr_min_u64(idle_ns, wr_journal_packed_idle_ns(j));
+	idle_ns = wr_min_u64(idle_ns, wr_journal_ahead_idle_ns(j));
 	if (j->files.retry_at_ns == 0 && !j->room.has_room)
 		return idle_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);

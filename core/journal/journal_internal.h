@@ -38,6 +38,8 @@
 #define WR_JOURNAL_COMMITS_MAX 64u
 #define WR_JOURNAL_EXTENTS_AHEAD 8u
 #define WR_JOURNAL_RETRY_NS 100000000ull
+/* Segments that are made ready at most, beyond segments_ahead and the reserve, for copies. */
+#define WR_JOURNAL_KEPT_MAX 16u
 #define WR_JOURNAL_NONE UINT32_MAX
 /* A segment's header, a checkpoint's, zeros; all zeros to fill files with before the first step. */
 #define WR_JOURNAL_BLOCKS_BYTES (16u * WR_BLOCK_BYTES)
@@ -117,6 +119,15 @@ struct wr_journal_removal {
 	uint32_t window_before; /* and in the one before it */
 };
 
+/* journal_ahead.c */
+struct wr_journal_ahead {
+	bool looked;         /* what follows is known, as of this: */
+	uint32_t file_count; /* files there were */
+	int prepare_code;    /* of the last attempt to make one */
+	uint64_t makeable;   /* files that could still be made */
+	uint64_t look_at_ns; /* looked again, if the writer waits for it */
+};
+
 struct wr_journal_files {
 	/* [table->capacity]: the id under which a spare left the log, or one of the above. */
 	uint64_t *retired_id;
@@ -157,6 +168,7 @@ struct wr_journal_files {
 	uint32_t header_index;    /* of the segment that is getting ready */
 	uint64_t header_id;
 	struct wr_journal_removal removal;
+	struct wr_journal_ahead ahead;
 	struct wr_journal_task prepare;
 	char prepare_name[WR_STORAGE_NAME_MAX + 1];
 };
@@ -406,6 +418,15 @@ bool wr_journal_was_in_log(const struct wr_journal *j, uint32_t index);
 void wr_journal_count_segments(struct wr_journal *j);
 /* S11, for a segment's file. */
 int wr_journal_file_keep(struct wr_journal *j, struct wr_segment *segment, bool keep);
+
+/* journal_ahead.c. D5 */
+void wr_journal_ahead_publish(struct wr_journal *j);
+/* Why the writer holds data back, and nothing is on its way that would end it; 0: it is not so. */
+int wr_journal_ahead_code(struct wr_journal *j);
+/* Segments to be ready for what copies need, beyond those that are in any case. */
+uint64_t wr_journal_ahead_wanted(struct wr_journal *j);
+/* Until when the medium has to be looked at again. */
+uint64_t wr_journal_ahead_idle_ns(struct wr_journal *j);
 
 /* journal_packed.c */
 /* The oldest segment was packed, and has just left the log. */

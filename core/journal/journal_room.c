@@ -70,12 +70,17 @@ void wr_journal_room_note(struct wr_journal *j)
 	uint32_t told = wr_load_relaxed(&j->cells.no_room_told);
 	bool one_is_coming = f->header_phase != WR_JOURNAL_READY_NONE ||
 			     (wr_journal_pickable(j) > 0 && !f->spare_refused);
+	int held_code = one_is_coming ? 0 : wr_journal_ahead_code(j);
 	uint32_t code = before;
 
-	if (!f->starved)
+	if (held_code < 0) {
+		code = (uint32_t)-held_code;
+		wr_journal_drop_if_wanted(j, held_code);
+	} else if (!f->starved) {
 		code = 0;
-	else if (f->prepare_code < 0 && !one_is_coming)
+	} else if (f->prepare_code < 0 && !one_is_coming) {
 		code = (uint32_t)-f->prepare_code;
+	}
 	if (code != before) {
 		wr_store_relaxed(&j->cells.no_room_code, code);
 		wr_store_release(&j->link->full, code != 0 ? 1u : 0u); /* D2 */

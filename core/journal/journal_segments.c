@@ -308,7 +308,7 @@ void wr_journal_ready_advance(struct wr_journal *j, int result)
 static uint64_t wanted_ready(struct wr_journal *j)
 {
 	if (!j->closing)
-		return (uint64_t)j->options.segments_ahead + 1;
+		return (uint64_t)j->options.segments_ahead + 1 + wr_journal_ahead_wanted(j);
 	return wr_spsc_room_for(&j->link->extents_ring, WR_JOURNAL_EXTENTS_AHEAD) <
 				       WR_JOURNAL_EXTENTS_AHEAD ||
 			       current_has_extents(j)
@@ -538,6 +538,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 	}
 	work += wr_journal_removal_step(j, wanted);
 	work += wr_journal_extents_offer(j);
+	wr_journal_ahead_publish(j);
 	wr_journal_room_note(j);
 	return work;
 }

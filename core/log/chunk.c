@@ -197,6 +197,22 @@ bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limi
 	return true;
 }
 
+uint64_t wr_chunks_to_be_had(struct wr_chunks *c, const struct wr_chunk_limits *limits,
+			     uint64_t most)
+{
+	uint64_t count = c->free_count, pinned = 0;
+	uint64_t head = wr_load_relaxed(&c->head);                     /* own */
+	for (uint64_t o = wr_load_relaxed(&c->floor); o < head; o++) { /* own */
+		if (count >= most || !may_go(wr_chunks_by_ordinal(c, o), limits))
+			break;
+		count++;
+	}
+	/* Each pin may be on one of them. */
+	for (uint32_t i = 0; i < c->pin_count; i++)
+		pinned += wr_load_relaxed(&c->pins[i].value) != 0 ? 1 : 0;
+	return count > pinned ? count - pinned : 0;
+}
+
 struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limits *limits,
 				uint64_t first_seq, uint32_t keep_free)
 {

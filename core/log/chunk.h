@@ -130,6 +130,9 @@ struct wr_chunk *wr_chunks_open(struct wr_chunks *c, const struct wr_chunk_limit
 				uint64_t first_seq, uint32_t keep_free);
 /* Whether `count` are free, or can be made so. */
 bool wr_chunks_keep_free(struct wr_chunks *c, const struct wr_chunk_limits *limits, uint32_t count);
+/* How many could be had by raising the floor, at least; counted up to `most`. */
+uint64_t wr_chunks_to_be_had(struct wr_chunks *c, const struct wr_chunk_limits *limits,
+			     uint64_t most);
 /* Chunks that could be opened without raising the floor. */
 uint32_t wr_chunks_free(const struct wr_chunks *c);
 static inline struct wr_chunk *wr_chunks_by_ordinal(struct wr_chunks *c, uint64_t ordinal);

@@ -15,7 +15,7 @@
  *       in the reply ring.
  *
  * A run is one record, or a WR_KIND_RUN head (24 bytes: `topic` = records, `key_hash` = bytes of
- * all of them with strides, `type` = WR_RUN_IS_DATA or 0) and its records. Each run is one ticket,
+ * all of them with strides, `type` = flags below, or 0) and its records. Each run is one ticket,
  * from 1.
  *
  * Replies carry refusals, and sequences for those who ask. The owner keeps credit for one reply a
@@ -33,6 +33,8 @@
 
 /* Of a run's head in a lane that settles: it has outputs, and takes none of what is reserved. */
 #define WR_RUN_IS_DATA 1u
+/* It has copies of what is in the log, for which room was kept (core/log/writer_room.c). */
+#define WR_RUN_COPIES 2u
 
 /* A run whose hand-over was timed, for metrics; in the order of tickets. */
 struct wr_lane_sample {

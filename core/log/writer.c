@@ -31,12 +31,14 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		.captured_needed_seq = wr_settle_needed_seq(&tables->settle),
 		.moved_needed_seq = UINT64_MAX,
 		.first_record_done = options->first_record_bytes == 0,
+		.filters_seen = UINT64_MAX,
 	};
+	wr_room_init(&w->room);
 	w->undo.capacity = options->run_records_max * WR_UNDO_CELLS;
 	w->undo.entries =
 		memory->ops->alloc(memory, w->undo.capacity * sizeof *w->undo.entries, 64);
 	w->taken = memory->ops->alloc(memory, lane_count * sizeof *w->taken, 64);
-	if (w->undo.entries == NULL || w->taken == NULL) {
+	if (w->undo.entries == NULL || w->taken == NULL || wr_writer_copiers_init(w, memory) != 0) {
 		wr_writer_fini(w, memory);
 		return -ENOMEM;
 	}
@@ -57,6 +59,7 @@ void wr_writer_fini(struct wr_writer *w, struct wr_memory *memory)
 	if (w->taken != NULL)
 		memory->ops->free(memory, w->taken, w->lane_count * sizeof *w->taken);
 	w->taken = NULL;
+	wr_writer_copiers_fini(w, memory);
 }
 
 /*
@@ -183,13 +186,15 @@ static uint64_t serve_settles(struct wr_writer *w)
 
 static uint64_t serve_data(struct wr_writer *w, uint64_t bytes_max)
 {
-	uint64_t taken = 0;
+	uint64_t taken = 0, may = wr_writer_data_bytes(w);
 	w->turn++;
+	bytes_max = wr_min_u64(bytes_max, wr_max_u64(may, 1));
 	for (uint32_t k = 0; k < w->taken_count && taken < bytes_max; k++) {
 		struct wr_lane *lane = &w->lanes[w->taken[(w->turn + k) % w->taken_count]];
 		if (lane->kind != WR_LANE_DATA || lane->head_own == lane->tail_round)
 			continue;
-		if (!serve(w, lane, DATA_QUANTUM_BYTES, &taken)) {
+		uint64_t quantum = wr_min_u64(DATA_QUANTUM_BYTES, may - taken);
+		if (may == 0 || !serve(w, lane, (uint32_t)quantum, &taken)) {
 			wr_store_relaxed(&w->stats.held_rounds,
 					 wr_load_relaxed(&w->stats.held_rounds) + 1); /* own */
 			break;

@@ -8,6 +8,7 @@
  *   writer_append.c  one run: copy, decide, column, checksum
  *   writer_batch.c   batches: open, seal, fill up, evidence, checkpoint, the end
  *   writer_chunk.c   another chunk, and what holds data back
+ *   writer_room.c    room that is not data's: for copies, and for what members publish
  *
  *   G1  visible_seq (seq_cst, in wr_publish_round_u64) pairs with the acquire of every reader:
  *       bytes, columns and batch marks of all records up to it are complete.
@@ -24,6 +25,7 @@
 #include "core/log/chunk.h"
 #include "core/log/decide.h"
 #include "core/log/lane.h"
+#include "core/log/room.h"
 #include "core/log/shared.h"
 #include "core/record/batch.h"
 
@@ -37,10 +39,24 @@
  *   H2  count_seq  nothing at or above it may leave the log: its lag is still to be counted from
  *                  there, also where it is settled by now. Stored before a member is told of the
  *                  position that it belongs to, and so before anything moves that position on.
+ *   H5  copied_seq  of one that copies: nothing below is to be copied any more, and what was handed
+ *                  over of it is answered; 0: nobody has looked yet
  */
 struct wr_hold {
 	WR_LINE_ALIGNED wr_atomic_u64 seq;
 	wr_atomic_u64 count_seq;
+	wr_atomic_u64 copied_seq;
+};
+
+/* Who copies from one topic to another, and to how many topics what it copies comes. */
+struct wr_copy_weight {
+	uint32_t subscription;
+	uint32_t source;
+	uint32_t target;
+	uint32_t aside; /* where it puts what cannot be transformed */
+	uint32_t weight;
+	uint32_t times;      /* a copy is at most so many times its event, */
+	uint32_t more_bytes; /* and so much more */
 };
 
 struct wr_writer_options {
@@ -57,7 +73,8 @@ struct wr_writer_options {
 	uint64_t evidence_delay_ns;
 	uint64_t checkpoint_bytes; /* log bytes between checkpoints */
 	uint64_t checkpoint_bytes_ago;
-	bool retires; /* the journal recycles segments: checkpoints make that possible */
+	uint32_t segment_chunks; /* 0: no room is kept for copies and members */
+	bool retires;            /* the journal recycles segments: checkpoints make that possible */
 	bool seal_before_ack;
 	/* The record that opens this epoch, appended first; 0 bytes: none. */
 	const void *first_record;
@@ -135,6 +152,26 @@ struct wr_writer {
 	uint64_t last_offset;
 	uint64_t last_end_offset;
 
+	/* writer_room.c */
+	/*
+	 * By the group: below unsettled_seq members have nothing to settle, whatever the positions
+	 * say that stand there; looked at while data is held back. 1: a close has begun, and
+	 * nothing is kept any more.
+	 */
+	wr_atomic_u64 unsettled_seq; /* H5 */
+	wr_atomic_u64 room_is_free;  /* H5 */
+	struct wr_room room;
+	struct wr_copy_weight *copiers; /* [subscriptions_max] */
+	uint32_t copier_count;
+	uint32_t subscriptions_seen; /* of what copiers were looked for in */
+	uint64_t filters_seen;
+	uint64_t copies_max;          /* of one event, at most, with the copies of copies */
+	uint64_t times_max, more_max; /* of a copy */
+	uint64_t room_told;           /* counts what the journal was told by D6 */
+	bool settles_seen;            /* members have settled something since the open */
+	bool outputs_seen;            /* and published something with it */
+	bool is_held;                 /* data waits, because the room is not its own */
+
 	uint32_t turn;    /* the lane that begins the next round, of those taken */
 	bool has_decided; /* tickets, or shut a lane out, in this round */
 	bool first_record_done;
@@ -198,6 +235,19 @@ bool wr_writer_open_chunk_to_attest(struct wr_writer *w);
 bool wr_writer_data_may_go(struct wr_writer *w);
 /* Whether what lacks room is held up by readers or a full disk: by what acknowledgements end. */
 bool wr_writer_data_is_refused(struct wr_writer *w);
+/* Chunks that could be opened without taking what subscriptions hold; counted up to `most`. */
+uint64_t wr_writer_chunks_to_be_had(struct wr_writer *w, uint64_t most);
+/* The lowest sequence that a subscription keeps in memory; UINT64_MAX: none does. */
+uint64_t wr_writer_held_seq(const struct wr_writer *w);
+/* What subscriptions have not settled, or have still to count. */
+uint64_t wr_writer_needed_seq(const struct wr_writer *w);
+/* writer_room.c: memory for who copies. */
+int wr_writer_copiers_init(struct wr_writer *w, struct wr_memory *memory);
+void wr_writer_copiers_fini(struct wr_writer *w, struct wr_memory *memory);
+/* Bytes that data may take now, about; 0: it waits, because the room there is is not its own. */
+uint64_t wr_writer_data_bytes(struct wr_writer *w);
+/* Whether a member's run with events leaves enough room to what is still to be copied. */
+bool wr_writer_members_may_go(struct wr_writer *w, uint32_t bytes, uint32_t records);
 /* Whether a block without records has a place that is not the reserve segment's first. */
 bool wr_writer_block_may_go(struct wr_writer *w);
 /* Bytes that may be appended to the open batch. */

@@ -151,7 +151,8 @@ static uint32_t take_events(struct wr_writer *w, struct wr_lane *lane, uint32_t 
 	while (taken < bytes_max) {
 		uint64_t waiting = lane->tail_round - lane->head_own;
 		uint32_t piece =
-			(uint32_t)wr_min_u64(wr_min_u64(waiting, PIECE_BYTES), wr_writer_room(w));
+			(uint32_t)wr_min_u64(wr_min_u64(waiting, PIECE_BYTES),
+					     wr_min_u64(bytes_max - taken, wr_writer_room(w)));
 		uint8_t *to = w->chunk->writable + w->chunk->used_bytes;
 		memcpy(to, wr_lane_at(lane, lane->head_own), piece);
 		struct walk found = walk_events(w, to, piece);
@@ -175,6 +176,7 @@ struct run {
 	uint32_t head_bytes;
 	uint32_t refused; /* which record was, once it is decided */
 	bool is_data;
+	bool has_copies;
 	bool is_left_out; /* decided, and not appended */
 };
 
@@ -192,6 +194,7 @@ static bool read_run(const struct wr_writer *w, const struct wr_lane *lane, stru
 			.record_count = head.topic,
 			.head_bytes = sizeof head,
 			.is_data = (head.type & WR_RUN_IS_DATA) != 0,
+			.has_copies = (head.type & WR_RUN_COPIES) != 0,
 		};
 	} else {
 		if (head.bytes > w->options.run_bytes_max)
@@ -371,16 +374,19 @@ static void pass_over(struct wr_writer *w, uint8_t *records, const struct run *r
 
 /*
  * What has an event in it (a dead letter, what is redriven) is data: it takes none of what a full
- * disk leaves to those that end it. It is refused, since what stands behind it must not wait (L11).
- * A question of what a key has takes no room, though it looks like an event.
+ * disk leaves to those that end it, and, where it is no copy, none of what is kept for copies. It
+ * is refused, since what stands behind it must not wait (L11). A question of what a key has takes
+ * no room, though it looks like an event.
  */
-static bool lacks_room(struct wr_writer *w, const uint8_t *records, const struct run *run)
+static bool lacks_room(struct wr_writer *w, const struct wr_lane *lane, const uint8_t *records,
+		       const struct run *run)
 {
 	bool has_event = false;
 	uint32_t at = 0;
-	if (!w->chunk_is_kept || w->link == NULL)
-		return false;
-	if (wr_load_acquire(&w->link->starved) == 0) /* D2 */
+	bool is_short = w->chunk_is_kept && w->link != NULL &&
+			wr_load_acquire(&w->link->starved) != 0; /* D2 */
+	bool leaves_room = lane->kind == WR_LANE_SETTLE && !run->has_copies && w->copier_count > 0;
+	if (!is_short && !leaves_room)
 		return false;
 	for (uint32_t i = 0; i < run->record_count; i++) {
 		struct wr_record_view view;
@@ -390,7 +396,10 @@ static bool lacks_room(struct wr_writer *w, const uint8_t *records, const struct
 			has_event || (view.head->kind == WR_KIND_EVENT && !wr_version_asks(&view));
 		at += wr_record_stride(view.head->bytes);
 	}
-	return has_event && !wr_writer_data_may_go(w);
+	if (!has_event)
+		return false;
+	return (is_short && !wr_writer_data_may_go(w)) ||
+	       (leaves_room && !wr_writer_members_may_go(w, run->record_bytes, run->record_count));
 }
 
 /*
@@ -428,6 +437,18 @@ static bool is_left_out(struct wr_writer *w, const uint8_t *records, const struc
 	return !wr_writer_data_may_go(w);
 }
 
+/* A member's acknowledgement alone: it publishes nothing with it. */
+static bool is_settle(const uint8_t *records, const struct run *run)
+{
+	struct wr_record_view view;
+	struct wr_control_progress progress;
+	if (run->head_bytes != 0 || !wr_record_view(records, run->record_bytes, &view))
+		return false;
+	return view.head->kind == WR_KIND_SETTLE ||
+	       (view.head->kind == WR_KIND_PROGRESS && wr_control_progress_read(&view, &progress) &&
+		progress.events > 0);
+}
+
 /* One run of any kind. Bytes taken; 0: no room now (*ret_blocked), or the lane was poisoned. */
 static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control, bool *ret_blocked)
 {
@@ -436,8 +457,10 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 		wr_writer_poison(w, lane);
 		return 0;
 	}
-	if (!wr_writer_make_room(w, run.record_bytes, control && !run.is_data)) {
-		if (!run.is_data || !control || !wr_writer_data_is_refused(w)) {
+	/* Without a journal what is kept back is all that `block` subscriptions have: L24. */
+	bool overruns = run.has_copies && w->link == NULL && !WR_BUG(COPIES_OVERRUN_HOLDS);
+	if (!wr_writer_make_room(w, run.record_bytes, control && !run.is_data && !overruns)) {
+		if (!overruns && (!run.is_data || !control || !wr_writer_data_is_refused(w))) {
 			*ret_blocked = true;
 			return 0;
 		}
@@ -457,7 +480,7 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 	run.refused = UINT32_MAX;
 	run.is_left_out = is_left_out(w, records, &run);
 	uint32_t first_record = w->chunk->record_count;
-	if (!lacks_room(w, records, &run))
+	if (!lacks_room(w, lane, records, &run))
 		rc = decide_run(w, records, &run, &decision);
 	if (rc == WEIR_E_AGAIN) {
 		*ret_blocked = true; /* a checkpoint is in the way: it moves on by itself */
@@ -474,6 +497,8 @@ static uint32_t take_run(struct wr_writer *w, struct wr_lane *lane, bool control
 			decision.features;
 		advance(w, run.record_bytes, run.record_count);
 	}
+	w->outputs_seen = w->outputs_seen || run.is_data;
+	w->settles_seen = w->settles_seen || (rc == 0 && is_settle(records, &run));
 	lane->head_own += run.lane_bytes;
 	lane->ordered_own += WR_BUG(RUN_COUNTS_RECORDS) ? run.record_count : 1;
 	answer(w, lane, rc, wanted, &decision, before_seq, &run);
@@ -512,14 +537,14 @@ static void look_ahead(struct wr_writer *w, struct wr_lane *lane)
 	lane->ahead = wr_max_u64(at, lane->head_own + WR_RECORD_ALIGN);
 }
 
-/* A member's run with outputs is next. As look_ahead(): the bytes are looked at again. */
+/* A member's run with outputs is next, or one of copies. As look_ahead(): bytes are read again. */
 static bool next_is_data(const struct wr_lane *lane)
 {
 	struct wr_record head;
 	if (lane->kind != WR_LANE_SETTLE || lane->tail_round - lane->head_own < sizeof head)
 		return false;
 	memcpy(&head, wr_lane_at(lane, lane->head_own), sizeof head);
-	return head.kind == WR_KIND_RUN && (head.type & WR_RUN_IS_DATA) != 0;
+	return head.kind == WR_KIND_RUN && (head.type & (WR_RUN_IS_DATA | WR_RUN_COPIES)) != 0;
 }
 
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,
@@ -532,7 +557,7 @@ uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t byte
 		/* The next run's first word: how much room it needs at least. */
 		uint32_t first = wr_get_u32(wr_lane_at(lane, lane->head_own));
 		uint32_t need = first <= w->options.run_bytes_max ? wr_record_stride(first) : 0;
-		/* Of a run with outputs take_run() asks, for all of it. */
+		/* Of a run with outputs or copies take_run() asks, for all of it. */
 		bool is_data = next_is_data(lane);
 		if (!is_data && !wr_writer_make_room(w, need, control)) {
 			*ret_blocked = true;

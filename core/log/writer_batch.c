@@ -113,8 +113,7 @@ static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_byt
 	wr_store_relaxed(&w->stats.commits, w->commits_pushed);
 }
 
-/* What subscriptions have not settled, or have still to count. */
-static uint64_t needed_seq(const struct wr_writer *w)
+uint64_t wr_writer_needed_seq(const struct wr_writer *w)
 {
 	uint64_t needed = wr_min_u64(wr_settle_needed_seq(&w->tables->settle), w->next_seq);
 	for (uint32_t i = 0; i < w->hold_count; i++)
@@ -130,21 +129,22 @@ static uint64_t needed_seq(const struct wr_writer *w)
  */
 static uint64_t durably_needed_seq(const struct wr_writer *w)
 {
-	return wr_min_u64(wr_min_u64(w->captured_needed_seq, w->moved_needed_seq), needed_seq(w));
+	return wr_min_u64(wr_min_u64(w->captured_needed_seq, w->moved_needed_seq),
+			  wr_writer_needed_seq(w));
 }
 
 /*
- * On a full disk nothing is appended that would make the next checkpoint due, and retention never
- * passes the older of two: so every step forward of what is needed is worth one, and then one more,
- * or else acknowledgements would free nothing (L31).
+ * On a full disk, and where data waits for room, nothing is appended that would make the next
+ * checkpoint due, and retention never passes the older of two: so every step forward of what is
+ * needed is worth one, and then one more, or else acknowledgements would free nothing (L31).
  */
 static bool checkpoint_frees(const struct wr_writer *w)
 {
 	uint64_t kept =
 		wr_min_u64(w->checkpoint_gates[1], wr_load_relaxed(&w->link->needed_seq)); /* own */
 	return w->options.retires && w->options.checkpoint_bytes != 0 &&
-	       wr_load_acquire(&w->link->starved) != 0 && /* D2 */
-	       kept < wr_min_u64(needed_seq(w), w->next_seq - 1);
+	       (w->is_held || wr_load_acquire(&w->link->starved) != 0) && /* D2 */
+	       kept < wr_min_u64(wr_writer_needed_seq(w), w->next_seq - 1);
 }
 
 /* What the journal writes out is not needed any more: the rings of keys may go on (K2). */
@@ -181,7 +181,7 @@ static bool capture_checkpoint(struct wr_writer *w)
 	job->last_seq = w->next_seq - 1;
 	job->segment_id = w->last_segment_id;
 	job->segment_offset = w->last_offset;
-	job->needed_seq = needed_seq(w);
+	job->needed_seq = wr_writer_needed_seq(w);
 	wr_store_release(&w->link->needed_seq, durably_needed_seq(w)); /* D3 */
 	w->captured_needed_seq = job->needed_seq;
 	w->moved_needed_seq = UINT64_MAX;

@@ -36,8 +36,7 @@ static uint64_t undurable_chunks(struct wr_writer *w)
 	return head - w->durable_ordinal;
 }
 
-/* The lowest sequence that a subscription keeps in memory. */
-static uint64_t held_seq(const struct wr_writer *w)
+uint64_t wr_writer_held_seq(const struct wr_writer *w)
 {
 	uint64_t held = UINT64_MAX;
 	for (uint32_t i = 0; i < w->hold_count; i++)
@@ -84,8 +83,14 @@ static struct wr_chunk_limits limits_of(const struct wr_writer *w, bool without_
 		limits.commits_done = w->commits_done;
 	}
 	if (!without_holds)
-		limits.reusable_seq = wr_min_u64(limits.reusable_seq, held_seq(w));
+		limits.reusable_seq = wr_min_u64(limits.reusable_seq, wr_writer_held_seq(w));
 	return limits;
+}
+
+uint64_t wr_writer_chunks_to_be_had(struct wr_writer *w, uint64_t most)
+{
+	struct wr_chunk_limits limits = limits_of(w, false);
+	return wr_chunks_to_be_had(w->chunks, &limits, most);
 }
 
 bool wr_writer_data_may_go(struct wr_writer *w)
@@ -113,7 +118,7 @@ bool wr_writer_data_is_refused(struct wr_writer *w)
 	struct wr_chunk_limits limits = limits_of(w, false);
 	if (wr_chunks_keep_free(w->chunks, &limits, WR_CONTROL_CHUNKS + 1))
 		return false;
-	return held_seq(w) < limits_of(w, true).reusable_seq;
+	return wr_writer_held_seq(w) < limits_of(w, true).reusable_seq;
 }
 
 static struct wr_chunk *open_for_control(struct wr_writer *w)
@@ -164,6 +169,7 @@ static bool open_chunk(struct wr_writer *w, bool control, uint32_t more)
 	chunk->extent = extent;
 	chunk->used_bytes = extent.used_bytes;
 	w->chunk = chunk;
+	wr_room_opened(&w->room, w->next_seq, 1);
 	return true;
 }
 

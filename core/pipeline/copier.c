@@ -49,6 +49,8 @@ static void begin_again(struct wr_copier *copier)
 		copier->positions[r] = wr_load_relaxed(&rows[r].position); /* A3: answered */
 		copier->at_seq = wr_min_u64(copier->at_seq, copier->positions[r]);
 	}
+	/* Partitions in which nothing was to be copied have positions that are far behind. */
+	copier->at_seq = wr_max_u64(copier->at_seq, copier->safe_seq);
 	copier->safe_seq = copier->passed_seq = copier->at_seq;
 	copier->refused = false;
 }
@@ -269,6 +271,7 @@ static bool send(struct wr_copier *copier, const struct run *run)
 		.topic = run->copy_count + run->move_count,
 		.key_hash = run->bytes,
 		.kind = WR_KIND_RUN,
+		.type = WR_RUN_COPIES,
 	};
 	if (to == NULL)
 		return false;
@@ -438,6 +441,8 @@ void wr_copier_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	struct wr_copier *copier = p->subscriptions[raise->subscription].copier;
 	copier->on_way--;
 	if (reply->code == 0) {
+		if (!copier->refused)
+			copier->safe_seq = wr_max_u64(copier->safe_seq, raise->seq);
 		copier->told = copier->told && copier->refused;
 		return;
 	}

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `block` subscriptions keep in memory, so that producers are held back. */
+/* What `block` subscriptions keep in memory, and what members and copies need room for. */
 #include "core/pipeline/copier.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/sharing.h"
+
+#define SHORT_NS 1000000000u /* what is short of room now may be again soon */
 
 /* Whether a member has not yet taken what it was told: its reading_seq knows nothing of it. */
 static bool is_behind_its_mail(struct weir_member *m)
@@ -55,6 +57,49 @@ static uint64_t held_by_group(struct wr_subscription_live *live)
 	return held;
 }
 
+/* The writer keeps room for what is still to be copied. */
+static void publish_copied(struct weir_pipeline *p, uint32_t id, uint64_t seq)
+{
+	if (wr_load_relaxed(&p->holds[id].copied_seq) == seq) /* own */
+		return;
+	wr_publish_u64(&p->holds[id].copied_seq, seq); /* H5 */
+	wr_park_notify(&p->log_parker);
+}
+
+/*
+ * Where the first is of what members have still to settle: positions may stand far before it, where
+ * nothing is that anybody wants. Rows are walked, and so only while the writer is short of room.
+ */
+static void publish_unsettled(struct weir_pipeline *p, uint32_t subscription_count)
+{
+	bool held = p->journal != NULL && wr_load_acquire(&p->link.held) != 0; /* D6 */
+	uint64_t now_ns = held || p->short_until_ns != 0 ? wr_clock_mono_ns(p->host.clock) : 0;
+	uint64_t visible = wr_writer_visible_seq(&p->writer), unsettled = visible + 1;
+	p->short_until_ns = held ? now_ns + SHORT_NS : p->short_until_ns;
+	if (p->short_until_ns <= now_ns) {
+		p->short_until_ns = 0;
+		return;
+	}
+	for (uint32_t id = 0; id < subscription_count; id++) {
+		struct wr_subscription_live *live = &p->subscriptions[id];
+		const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+		bool started = wr_load_acquire(&live->started) != 0; /* X1 */
+		if (started && live->copier != NULL)
+			continue;
+		for (uint32_t r = 0; r < s->row_count; r++) {
+			struct wr_settle_row *row = wr_position_row(p, s, r);
+			uint64_t position = wr_load_relaxed(&row->position);
+			if (position < unsettled &&
+			    (!started || !wr_lag_row_is_settled(p, live, r, visible)))
+				unsettled = position;
+		}
+	}
+	if (wr_load_relaxed(&p->writer.unsettled_seq) == unsettled) /* own */
+		return;
+	wr_publish_u64(&p->writer.unsettled_seq, unsettled); /* H5 */
+	wr_park_notify(&p->log_parker);
+}
+
 /* What `block` subscriptions keep in memory. */
 bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count)
 {
@@ -65,6 +110,10 @@ bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count
 	 * end.
 	 */
 	bool closing = wr_pipeline_refused(p) == WEIR_E_CLOSED;
+	if (closing && wr_load_relaxed(&p->writer.room_is_free) == 0) { /* own */
+		wr_publish_u64(&p->writer.room_is_free, 1u);            /* H5 */
+		wr_park_notify(&p->log_parker);
+	}
 	for (uint32_t id = 0; id < subscription_count; id++) {
 		struct wr_subscription_live *live = &p->subscriptions[id];
 		uint64_t held = UINT64_MAX;
@@ -83,6 +132,9 @@ bool wr_group_publish_holds(struct weir_pipeline *p, uint32_t subscription_count
 			wr_publish_u64(&p->holds[id].seq, held);  /* H1 */
 			wr_park_notify(&p->log_parker);
 		}
+		if (started && live->copier != NULL)
+			publish_copied(p, id, live->copier->safe_seq);
 	}
+	publish_unsettled(p, subscription_count);
 	return any;
 }

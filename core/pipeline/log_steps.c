@@ -134,14 +134,14 @@ void wr_pipeline_durable_moved(void *context)
 static int writer_step(void *self, uint32_t budget)
 {
 	struct weir_pipeline *p = self;
-	uint64_t commits = p->writer.commits_pushed;
+	uint64_t commits = p->writer.commits_pushed, told = p->writer.room_told;
 
 	if (wr_pipeline_has_journal_thread(p))
 		(void)wr_park_look_u64(&p->moved_bell); /* J2 */
 	int work = wr_writer_step(&p->writer, budget);
 	/* Not by the work alone: a round that is held up may have sealed a batch to make room. */
 	if (wr_pipeline_has_journal_thread(p) &&
-	    (work > 0 || p->writer.commits_pushed != commits)) {
+	    (work > 0 || p->writer.commits_pushed != commits || p->writer.room_told != told)) {
 		wr_publish_round_u64(&p->commits_bell,
 				     wr_load_relaxed(&p->commits_bell) + 1); /* J1 */
 		wr_park_notify(&p->journal_parker);

@@ -327,7 +327,9 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 		wr_shared_bytes(WR_SHARED_BUFFERS, wr_shared_event_bytes(o)) +
 		o->run_records_max * (uint64_t)WR_UNDO_CELLS * sizeof(struct wr_undo_entry) +
 		o->members_max * sizeof(struct weir_member) +
-		o->subscriptions_max * sizeof(struct wr_subscription_live) + MIB;
+		o->subscriptions_max *
+			(sizeof(struct wr_subscription_live) + sizeof(struct wr_copy_weight)) +
+		MIB;
 	if (o->schemas_max > 0)
 		plan->tables_bytes += (o->schemas_max + 1) * sizeof(wr_atomic_ptr);
 	/* Members' own arrays, when all have joined: rows, messages, items. */

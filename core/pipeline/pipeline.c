@@ -74,6 +74,7 @@ static int make_slots(struct weir_pipeline *p)
 	for (uint32_t i = 0; i < o->subscriptions_max; i++) {
 		wr_store_relaxed(&p->holds[i].seq, UINT64_MAX);
 		wr_store_relaxed(&p->holds[i].count_seq, UINT64_MAX);
+		wr_store_relaxed(&p->holds[i].copied_seq, 0u);
 	}
 	return 0;
 }
@@ -184,6 +185,19 @@ static uint32_t epoch_record(struct weir_pipeline *p, uint8_t *to)
 	return wr_control_bytes(0, sizeof payload);
 }
 
+/* What the log has already, for who measures what is still to be copied and settled. */
+static void note_segments(struct weir_pipeline *p, uint32_t segment_chunks)
+{
+	uint32_t count = p->journal != NULL ? wr_segment_live_count(&p->segments) : 0;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct wr_segment *segment = wr_segment_live(&p->segments, i);
+		bool goes_on =
+			wr_load_relaxed(&segment->segment_id) == p->recovered.resume_segment_id;
+		wr_room_opened(&p->writer.room, wr_load_relaxed(&segment->first_seq),
+			       goes_on ? p->recovered.resume_extent : segment_chunks);
+	}
+}
+
 static int make_writer(struct weir_pipeline *p)
 {
 	const struct weir_options *o = &p->options;
@@ -216,12 +230,15 @@ static int make_writer(struct weir_pipeline *p)
 		options.retires = o->retention_bytes != 0 || o->retention_time_ns != 0 ||
 				  o->compaction_keys != 0 ||
 				  o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
+		options.segment_chunks =
+			(uint32_t)wr_extent_count(p->segments.segment_bytes, o->chunk_bytes);
 		options.first_record = p->epoch_record;
 		options.first_record_bytes = epoch_record(p, p->epoch_record);
 	}
 	int rc = wr_writer_init(&p->writer, p->host.memory, &p->chunks, &p->tables, p->lanes,
 				p->lane_count, p->journal != NULL ? &p->link : NULL, p->host.clock,
 				&options);
+	note_segments(p, options.segment_chunks);
 	p->writer.tally = p->tallies != NULL ? &p->tallies->writer : NULL;
 	p->writer.shared = &p->shared;
 	p->writer.holds = p->holds;
@@ -306,6 +323,16 @@ static void say_lack(const struct weir_pipeline *p, int code, struct weir_proble
 	(void)wr_problem_set(problem, code, "", text);
 }
 
+/*
+ * What nobody has in a partition keeps its segment until that is passed over: in a log that may not
+ * become large that comes earlier, or its end would come before.
+ */
+static uint64_t pass_every(const struct weir_options *o)
+{
+	uint64_t part = (uint64_t)o->segments_max * o->segment_bytes / 1024;
+	return wr_min_u64(WR_PASS_EVERY, wr_max_u64(part, 4ull * o->partitions_max));
+}
+
 int wr_pipeline_create(const struct weir_options *checked, const struct weir_memory_plan *plan,
 		       const struct wr_host *host, struct weir_pipeline **ret_pipeline,
 		       struct weir_problem *reterr_problem)
@@ -325,6 +352,8 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	p->pass_every = WR_PASS_EVERY;
 	init_parkers(p);
 	int rc = make_parts(p, &problem);
+	if (p->journal != NULL)
+		p->pass_every = pass_every(checked);
 	if (rc == 0)
 		rc = wr_metrics_open(p);
 	if (rc != 0) {

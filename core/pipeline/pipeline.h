@@ -276,6 +276,7 @@ struct weir_pipeline {
 	uint64_t group_seen_seq; /* the group step's: growths up to it are known to groups */
 	uint64_t group_idle_ns;  /* until when the group step may be left alone */
 	uint32_t run_bytes_max;  /* of users' runs */
+	uint64_t short_until_ns; /* the group's: rows are looked at for the writer; 0: no */
 	uint64_t pass_every;     /* WR_PASS_EVERY; fewer in simulation */
 	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
 	struct weir_producer *producers;            /* [producers_max] */

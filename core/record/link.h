@@ -133,6 +133,18 @@ struct wr_journal_link {
 	wr_atomic_u64 needed_seq;
 	wr_atomic_u64 leaving_seq;
 	wr_atomic_u32 asking;
+	/*
+	 * How much room there is before the reserve, and what of it is not data's
+	 * (core/log/writer_room.c):
+	 *
+	 *   D5  room_end      by the journal: that many extents, from the first that was offered
+	 *                     on, are there or can be made, the reserve left out
+	 *   D6  kept_extents  by the writer: of those, how many it wants made ready for copies
+	 *   D6  held          by the writer: 1: data waits, because the room is not its own
+	 */
+	wr_atomic_u64 room_end;
+	wr_atomic_u32 kept_extents;
+	wr_atomic_u32 held;
 
 	struct wr_lane_durable *lanes; /* [lane_count] */
 	uint32_t lane_count;

@@ -19,10 +19,11 @@
  * wait, with all behind them of that binding; options.log_fn is told, and the events stay in the
  * log until then.
  *
- * In a memory-only log that holds only while the pool is not full. Producers wait for what is to
- * be copied, but copies take the room that is left, and then what is held: events leave before they
- * are copied (options.log_fn is told of each range), and members of `block` subscriptions get a gap
- * item. There the pool has to be larger than all that comes at once, and its copies.
+ * Producers leave room for copies: they wait (or are refused, by their policy) while what is still
+ * to be copied may need the room that there is, on a disk as in a memory-only log, where copies
+ * take nothing of what `block` subscriptions hold. There acknowledgements of queues, and seeks, may
+ * still take that room, and then events leave before they are copied (options.log_fn is told of
+ * each range).
  *
  * A binding may have a transformer (weir/transform.h), as a target of EventBridge's rules: then a
  * copy's payload is what that makes of the event's. Its type is 0: it is another payload. A

@@ -36,9 +36,9 @@ enum weir_when_slow {
 	                             of them has partitions (weir_member_assignments()). In
 	                             memory, who may miss nothing waits for that before it
 	                             publishes. There acknowledgements of partitions take no
-	                             room from what is held; hundreds of seeks, what queues
-	                             settle meanwhile, or copies of bindings, and of what nobody
-	                             wants, can: its members then get a gap item */
+	                             room from what is held, nor do copies; hundreds of seeks,
+	                             or what queues settle meanwhile, can: its members then get
+	                             a gap item */
 	WEIR_SLOW_GAP = 2,      /**< they get a gap item, and go on with what is in memory */
 };
 

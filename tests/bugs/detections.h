@@ -255,6 +255,12 @@
 	  "packing::a_switch_that_a_kill_left_unsynced_is_synced_by_the_next_open")                \
 	X(PROGRESS_TAKES_THE_RESERVE, unit_writer_shortage,                                        \
 	  "writer_shortage::a_memory_only_log_keeps_what_is_held_while_it_is_settled")             \
+	X(NO_ROOM_FOR_COPIES, unit_room,                                                           \
+	  "room::a_producer_that_outruns_a_binding_leaves_room_for_copies")                        \
+	X(NO_ROOM_FOR_MEMBERS, unit_room,                                                          \
+	  "room::what_only_transactions_settle_leaves_room_for_what_they_publish")                 \
+	X(COPIES_OVERRUN_HOLDS, unit_writer_shortage,                                              \
+	  "writer_shortage::copies_take_nothing_that_is_held_in_a_memory_only_log")                \
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")                 \
 	X(SERVED_BEFORE_DURABLE, weir_anomaly, "vanished")                                         \
 	X(CLAIM_IS_VISIBLE, weir_anomaly, "phantom")                                               \

@@ -27,7 +27,7 @@
 #define JOURNAL_SEEDS "4000"
 #define PIPELINE_SEEDS "5000"
 #define FAILURES "6" /* the first may be noticed by another check */
-#define HISTORIES_FIRST "1001"
+#define HISTORIES_FIRST "3701"
 #define HISTORIES "1500"
 #define HISTORIES_FAILED "60" /* one may break several rules, and not come to an end */
 #define OUTPUT_BYTES_MAX (1u << 20)

@@ -436,16 +436,16 @@ Test(writer_shortage, a_memory_only_log_keeps_what_is_held_while_it_is_settled)
 	start(&(struct log_bed_options){.memory_only = true});
 	log_bed_hold(&bed, 1, 3);
 	uint64_t taken = fill_with_data(false), settles = 0;
-	while (bed.writer.next_seq - taken < 3000 &&
+	while (bed.writer.next_seq - taken < 6000 &&
 	       settle()) /* into the room that data has left */
 		settles++;
 	cr_assert(bed.writer.chunk_is_kept);
-	cr_expect_lt(settles, 300);
-	settle_position++; /* the last was taken, and left out */
+	cr_expect_lt(settles, 3000); // half of the pool was left to members
+	settle_position++;           /* the last was taken, and left out */
 	uint64_t next_seq = bed.writer.next_seq, ordered = wr_lane_ordered(&bed.lanes[0]);
 	for (uint32_t i = 1; i < 3000; i++) {
 		struct wr_control_progress progress = {.from = settle_position,
-						       .to = settle_position + (i < 30)};
+						       .to = settle_position + (i < 10)};
 		settle_position = progress.to;
 		cr_assert_neq(log_bed_progress(&bed, 0, subscription, 0, &progress), 0);
 		(void)log_bed_step(&bed);
@@ -460,5 +460,39 @@ Test(writer_shortage, a_memory_only_log_keeps_what_is_held_while_it_is_settled)
 	(void)log_bed_step(&bed);
 	cr_expect_eq(wr_lane_ordered(&bed.lanes[1]), bed.lanes[1].handed_over);
 	cr_expect(settle());
+	end();
+}
+
+/* They are refused, and nobody behind them waits. */
+Test(writer_shortage, copies_take_nothing_that_is_held_in_a_memory_only_log)
+{
+	_Alignas(8) uint8_t run[WR_RECORD_HEAD_BYTES + 2048];
+	uint32_t stride = 0;
+	int code = 0;
+	start(&(struct log_bed_options){.memory_only = true});
+	log_bed_hold(&bed, 1, 3);
+	(void)fill_with_data(false);
+	log_bed_write_run_head(run, 1, 0);
+	((struct wr_record *)run)->type = WR_RUN_COPIES;
+	stride = log_bed_write_event(run + WR_RECORD_HEAD_BYTES, topic, 1, 1000);
+	((struct wr_record *)run)->key_hash = stride;
+	for (uint32_t i = 0; i < 1000 && code == 0; i++) {
+		((struct wr_record *)(run + WR_RECORD_HEAD_BYTES))->flags |= WR_RECORD_WANTS_REPLY;
+		cr_assert_neq(log_bed_hand_over(&bed, 0, run, WR_RECORD_HEAD_BYTES + stride), 0);
+		(void)log_bed_step(&bed);
+		code = log_bed_reply(&bed, 0).code;
+	}
+	cr_expect_eq(code, WEIR_E_FULL);
+	cr_expect_eq(wr_load_relaxed(&bed.chunks.floor), 0);
+	cr_expect_eq(log_bed_record(&bed, 3).head->kind, WR_KIND_EVENT);
+	/* What stands behind it goes on, into what is left. */
+	const struct wr_control_progress progress = {.from = 1, .to = 2};
+	uint64_t ticket = log_bed_progress(&bed, 0, subscription, 0, &progress);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(wr_lane_ordered(&bed.lanes[0]), ticket);
+	log_bed_hold(&bed, 1, UINT64_MAX);
+	cr_assert_neq(log_bed_hand_over(&bed, 0, run, WR_RECORD_HEAD_BYTES + stride), 0);
+	(void)log_bed_step(&bed);
+	cr_expect_eq(log_bed_reply(&bed, 0).code, 0);
 	end();
 }
