@@ -143,6 +143,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "A schema in the log cannot be read by this weir.",
 	      "Use the weir that registered it; payloads of that schema are not checked or "
 	      "read."),
+	EVENT(SERVE_NO_TOKEN, "serve.no_token", ERROR,
+	      "The file of the token cannot be read, or has none in it. At a reload the token"
+	      " stays.",
+	      "Mend the file."),
 	EVENT(SERVE_TOKEN_READABLE, "serve.token_readable", WARNING,
 	      "Others may read or change the file with the token.", "chmod 600."),
 	EVENT(SERVICE_NOT_TOLD, "service.not_told", WARNING,

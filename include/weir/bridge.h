@@ -78,7 +78,8 @@ struct weir_bridge_ops {
 	 *  poll for the subscription's session_timeout_ns loses its partitions. */
 	int (*step)(void *self, struct weir_bridge *bridge, uint64_t timeout_ns);
 	/** Before a pause or a stop: have what is under way finished and acknowledged. 0, or
-	 *  negative: it was not, and comes again. NULL: there is nothing to do. */
+	 *  negative: it was not, and comes again. NULL: there is nothing to do. Who waits in it
+	 *  looks at weir_bridge_is_aborting() some times a second. */
 	int (*drain)(void *self, struct weir_bridge *bridge, uint64_t timeout_ns);
 	/** Disconnect, and forget what is under way. Must not wait for the other side. */
 	void (*close)(void *self, struct weir_bridge *bridge);
@@ -158,6 +159,15 @@ WEIR_API int weir_bridge_stop(struct weir_bridge *bridge);
  * Thread: any, not a function of the driver's. Blocks: never. Allocates: never.
  */
 WEIR_API void weir_bridge_stop_begin(struct weir_bridge *bridge);
+
+/**
+ * Ask it to stop at once: as weir_bridge_stop_begin(), and what is under way is left as it is. It
+ * comes again when a bridge of this name is started. A driver that waits in open() or drain() goes
+ * back when it sees weir_bridge_is_aborting().
+ *
+ * Thread: any, not a function of the driver's. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_bridge_abort(struct weir_bridge *bridge);
 
 /**
  * Run a `manual` bridge: one call of its driver at most.
@@ -258,6 +268,14 @@ WEIR_API uint32_t weir_bridge_subscription(const struct weir_bridge *bridge);
  * @return true: it is
  */
 WEIR_API bool weir_bridge_is_stopping(struct weir_bridge *bridge);
+
+/**
+ * Whether it is to stop at once: who waits in drain() goes back.
+ *
+ * Thread: the driver's. Blocks: never. Allocates: never.
+ * @return true: it is
+ */
+WEIR_API bool weir_bridge_is_aborting(struct weir_bridge *bridge);
 
 /**
  * Say that the other side is lost, for a while. The text is kept for the status; without bytes of

@@ -38,6 +38,7 @@
 
 #include <weir/base.h>
 #include <weir/error.h>
+#include <weir/log.h>
 
 WEIR_DECLS_BEGIN
 
@@ -96,6 +97,10 @@ struct weir_notifier_options {
 	const char *socket;   /**< as for weir_notify_send(); NULL or "" (default): nothing is ever
 	                           sent, and every call succeeds. It is copied. */
 	uint64_t watchdog_ns; /**< WATCHDOG_USEC, in ns: 20 ms and more; 0 (default): none */
+	/** Gets a line (log.h) when what is watched stands still; from the notifier's thread, under
+	 *  its lock: it must not call the notifier. NULL (default): nobody does. */
+	weir_log_fn log_fn;
+	void *log_context;
 };
 
 /**

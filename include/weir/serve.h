@@ -97,6 +97,15 @@ WEIR_API WEIR_MUST_CHECK int weir_server_open(const struct weir_server_options *
 WEIR_API const char *weir_server_url(const struct weir_server *server);
 
 /**
+ * Another token from now on: what is asked with the one before is refused.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param token  copied; as weir_server_options.token
+ * @return 0; -EINVAL: it is no token, or the server was opened without one
+ */
+WEIR_API WEIR_MUST_CHECK int weir_server_token_set(struct weir_server *server, const char *token);
+
+/**
  * How often its thread has gone round. It goes round once a second at least, while it moves: for
  * weir_notifier_watch() (notify.h).
  *

@@ -210,6 +210,14 @@ void weir_bridge_stop_begin(struct weir_bridge *bridge)
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
+void weir_bridge_abort(struct weir_bridge *bridge)
+{
+	(void)pthread_mutex_lock(&bridge->lock);
+	bridge->asked.stop = bridge->asked.abort = true;
+	(void)pthread_cond_broadcast(&bridge->wake);
+	(void)pthread_mutex_unlock(&bridge->lock);
+}
+
 int weir_bridge_stop(struct weir_bridge *bridge)
 {
 	if (bridge == NULL)
@@ -321,6 +329,14 @@ bool weir_bridge_is_stopping(struct weir_bridge *bridge)
 {
 	/* The files are looked at from here, too: open() may take long. */
 	return wr_bridge_is_asked_to_rest(bridge);
+}
+
+bool weir_bridge_is_aborting(struct weir_bridge *bridge)
+{
+	(void)pthread_mutex_lock(&bridge->lock);
+	bool aborts = bridge->asked.abort;
+	(void)pthread_mutex_unlock(&bridge->lock);
+	return aborts;
 }
 
 static void say_why(struct weir_bridge *bridge, const char *format, va_list list)

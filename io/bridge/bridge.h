@@ -79,6 +79,7 @@ struct weir_bridge {
 	pthread_cond_t wake;
 	struct {
 		bool stop, pause, resume;
+		bool abort; /* with stop: at once */
 	} asked;
 	struct weir_bridge_status shown;
 	bool shown_changed;

@@ -173,14 +173,27 @@ static void connect_both(struct weir_bridge *b)
 	enter(b, WEIR_BRIDGE_RUNNING);
 }
 
+/* Until what was handed over is in the log, for drain_ns, or until it is told to end at once. */
+static bool wait_for_runs(struct weir_bridge *b)
+{
+	uint64_t end_ns = wr_bridge_now_ns() + b->options.drain_ns;
+	for (;;) {
+		uint64_t now_ns = wr_bridge_now_ns();
+		uint64_t left_ns = now_ns < end_ns ? end_ns - now_ns : 0;
+		int rc = weir_bridge_run_wait(b, wr_min_u64(left_ns, WR_BRIDGE_LOOK_NS));
+		if (rc != 0 || left_ns == 0 || weir_bridge_is_aborting(b))
+			return rc == 1;
+	}
+}
+
 static bool drain(struct weir_bridge *b)
 {
 	int rc = 0;
+	if (weir_bridge_is_aborting(b))
+		return false;
 	if (b->ops.drain != NULL)
 		rc = b->ops.drain(b->options.self, b, b->options.drain_ns);
-	if (rc >= 0 && b->options.direction == WEIR_BRIDGE_SOURCE)
-		rc = weir_bridge_run_wait(b, b->options.drain_ns) == 1 ? 0 : -1;
-	return rc >= 0;
+	return rc >= 0 && (b->options.direction == WEIR_BRIDGE_SINK || wait_for_runs(b));
 }
 
 /* ---- one step -------------------------------------------------------------------------------- */

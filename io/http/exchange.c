@@ -120,12 +120,12 @@ static int check_asker(struct weir_server *server, struct exchange *e)
 	const char *host = header(e->connection, "Host");
 	bool is_port = server->address.name.any.sa_family != AF_UNIX;
 	if (!wr_http_origin_good(header(e->connection, "Origin"), host) ||
-	    (is_port && server->token == NULL && !wr_http_host_is_local(host))) {
+	    (is_port && !server->wants_token && !wr_http_host_is_local(host))) {
 		wr_http_fail(r, 40301, "a page of another origin may not ask");
 		return -EACCES;
 	}
-	if (server->token == NULL || (e->route != NULL && (e->route->flags & WR_HTTP_OPEN) != 0) ||
-	    wr_http_token_good(header(e->connection, "Authorization"), server->token))
+	if (!server->wants_token || (e->route != NULL && (e->route->flags & WR_HTTP_OPEN) != 0) ||
+	    wr_http_is_let_in(server, header(e->connection, "Authorization")))
 		return 0;
 	wr_http_fail(r, 40101, "a token is needed: \"Authorization: Bearer TOKEN\"");
 	r->extra_name = "WWW-Authenticate";

@@ -273,7 +273,6 @@ static void free_all(struct weir_server *server)
 	(void)pthread_mutex_destroy(&server->lock);
 	wr_http_pipelines_fini(&server->pipelines);
 	free(server->metrics_dir);
-	free(server->token);
 	free(server);
 }
 
@@ -291,9 +290,9 @@ static int init(struct weir_server *server, const struct weir_server_options *op
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&server->ended_cond, &attributes);
 	(void)pthread_condattr_destroy(&attributes);
-	server->token = options->token != NULL ? strdup(options->token) : NULL;
-	if (options->token != NULL && server->token == NULL)
-		return -ENOMEM;
+	server->wants_token = options->token != NULL;
+	if (server->wants_token)
+		memcpy(server->token, options->token, strlen(options->token) + 1);
 	if (options->metrics_dir != NULL) {
 		server->metrics_dir = strdup(options->metrics_dir);
 		if (server->metrics_dir == NULL)
@@ -306,6 +305,24 @@ static int init(struct weir_server *server, const struct weir_server_options *op
 	server->options.listen = NULL;
 	server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return server->wake_fd >= 0 ? 0 : -errno;
+}
+
+bool wr_http_is_let_in(struct weir_server *server, const char *authorization)
+{
+	(void)pthread_mutex_lock(&server->lock);
+	bool good = wr_http_token_good(authorization, server->token);
+	(void)pthread_mutex_unlock(&server->lock);
+	return good;
+}
+
+int weir_server_token_set(struct weir_server *server, const char *token)
+{
+	if (!server->wants_token || !wr_http_token_valid(token))
+		return -EINVAL;
+	(void)pthread_mutex_lock(&server->lock);
+	memcpy(server->token, token, strlen(token) + 1);
+	(void)pthread_mutex_unlock(&server->lock);
+	return 0;
 }
 
 int weir_server_open(const struct weir_server_options *options, struct weir_server **ret_server,

@@ -46,7 +46,7 @@ struct weir_server {
 	struct wr_http_pipelines pipelines;
 	char *metrics_dir;
 	struct wr_http_address address;
-	char *token;
+	bool wants_token;
 	struct MHD_Daemon *daemon;
 	int epoll_fd; /* the daemon's */
 	int wake_fd;
@@ -62,6 +62,7 @@ struct weir_server {
 	uint64_t turns;
 	bool given_up; /* the close did not come to its end in time */
 	bool ended;
+	char token[WEIR_SERVER_TOKEN_BYTES_MAX + 1];
 };
 
 /* exchange.c: what libmicrohttpd calls. */
@@ -75,6 +76,8 @@ void wr_http_exchange_resume(struct weir_server *server, struct wr_http_job *job
 
 /* server.c */
 struct wr_http_connection *wr_http_connection_of(struct MHD_Connection *connection);
+/* Whether the header Authorization has the token. */
+bool wr_http_is_let_in(struct weir_server *server, const char *authorization);
 void wr_http_deadline_set(struct weir_server *server, struct wr_http_connection *c);
 
 #endif

@@ -399,10 +399,15 @@ static int sink_step(void *self, struct weir_bridge *bridge, uint64_t timeout_ns
 
 static int sink_drain(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
 {
+	uint64_t end_ns = wr_kafka_now_ns() + timeout_ns;
 	int rc = commit(self, bridge);
-	return rc < 0 ? rc
-		      : weir_member_commit(weir_bridge_member(bridge), WEIR_LEVEL_DEFAULT,
-					   timeout_ns);
+	if (rc < 0)
+		return rc;
+	do
+		rc = weir_member_commit(weir_bridge_member(bridge), WEIR_LEVEL_DEFAULT,
+					WR_KAFKA_SLICE_MS * 1000000ull);
+	while (rc == -ETIMEDOUT && wr_kafka_now_ns() < end_ns && !weir_bridge_is_aborting(bridge));
+	return rc;
 }
 
 /* ---- start ----------------------------------------------------------------------------------- */

@@ -366,12 +366,15 @@ int wr_rabbit_sink_drain(struct weir_rabbitmq *r, struct weir_bridge *bridge, ui
 	uint64_t end_ns = wr_rabbit_now_ns() + timeout_ns;
 	while (r->sink.count > 0) {
 		int rc = go_on(r, bridge, WR_RABBIT_SLICE_NS);
-		if (rc < 0 || (r->sink.count > 0 && wr_rabbit_now_ns() > end_ns))
+		if (rc < 0 || (r->sink.count > 0 &&
+			       (wr_rabbit_now_ns() > end_ns || weir_bridge_is_aborting(bridge))))
 			return -1;
 	}
-	uint64_t now_ns = wr_rabbit_now_ns();
-	int rc = weir_member_commit(weir_bridge_member(bridge), WEIR_LEVEL_DEFAULT,
-				    now_ns < end_ns ? end_ns - now_ns : 0);
+	int rc;
+	do
+		rc = weir_member_commit(weir_bridge_member(bridge), WEIR_LEVEL_DEFAULT,
+					WR_RABBIT_SLICE_NS);
+	while (rc == -ETIMEDOUT && wr_rabbit_now_ns() < end_ns && !weir_bridge_is_aborting(bridge));
 	wr_rabbit_link_goodbye(&r->link, GOODBYE_NS);
 	return rc;
 }

@@ -259,7 +259,7 @@ int wr_rabbit_source_drain(struct weir_rabbitmq *r, struct weir_bridge *bridge, 
 			return -1;
 		if (s->count == 0 && s->ack_tag == 0)
 			break;
-		if (wr_rabbit_now_ns() > end_ns)
+		if (wr_rabbit_now_ns() > end_ns || weir_bridge_is_aborting(bridge))
 			return -1;
 		wait_for_work(r, 10000000u);
 	}

@@ -17,6 +17,7 @@
 #include <weir/notify.h>
 
 #include "core/base/bits.h"
+#include "core/lines/lines.h"
 #include "io/posix/cancel.h"
 #include "io/posix/thread_posix.h"
 #include "io/service/notify_socket.h"
@@ -54,6 +55,7 @@ struct weir_notifier {
 	uint64_t stop_ends_ns;
 	uint64_t work_ns; /* CPU time of the process but this thread's, at the last look */
 	bool told_stuck;
+	struct wr_speaker speaker;
 	char status[STATUS_BYTES]; /* told last */
 	struct watched watched[WEIR_NOTIFIER_WATCHED_MAX];
 	uint32_t watched_count;
@@ -137,6 +139,11 @@ static void feed_watchdog(struct weir_notifier *n)
 		(void)snprintf(message + strlen(message), sizeof "\nWATCHDOG=1", "\nWATCHDOG=1");
 	if (moved || !n->told_stuck)
 		(void)wr_notify_socket_send(n->fd, &n->address, message, false);
+	if (!moved && !n->told_stuck)
+		wr_speaker_say(&n->speaker,
+			       (struct wr_line_time){.mono_ns = clock_ns(CLOCK_MONOTONIC),
+						     .wall_ns = clock_ns(CLOCK_REALTIME)},
+			       WR_EVENT_SERVICE_STUCK, WR_NO_FIELDS, stuck);
 	n->told_stuck = !moved;
 }
 
@@ -244,6 +251,10 @@ int weir_notifier_open(const struct weir_notifier_options *options,
 		return fail(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
 	n->address = address;
 	n->watchdog_ns = options->watchdog_ns;
+	const struct weir_log_limits limits = {.level = WEIR_LOG_INFO,
+					       .burst = WEIR_LOG_BURST_DEFAULT,
+					       .rate_per_s = WEIR_LOG_RATE_DEFAULT};
+	wr_speaker_init(&n->speaker, options->log_fn, options->log_context, NULL, &limits);
 	n->pid = getpid();
 	n->fd = -1;
 	(void)pthread_mutex_init(&n->lock, NULL);

@@ -77,11 +77,23 @@ static bool hear_with(const char *words, uint32_t messages)
 	return false;
 }
 
+static wr_atomic_u32 is_moving, lines_heard;
+
+/* From the notifier's thread. */
+static void hear_line(void *context, const struct weir_log_line *line)
+{
+	(void)context;
+	if (strcmp(line->event, "service.stuck") == 0 &&
+	    strcmp(line->message, "the press does not move: the watchdog waits") == 0)
+		wr_store_release(&lines_heard, wr_load_relaxed(&lines_heard) + 1);
+}
+
 static void open_notifier(uint64_t watchdog_ns)
 {
 	struct weir_problem problem = {0};
 	struct weir_notifier_options options;
 	weir_notifier_options_init(&options);
+	options.log_fn = hear_line;
 	options.socket = address;
 	options.watchdog_ns = watchdog_ns;
 	cr_assert_eq(weir_notifier_open(&options, &notifier, &problem), 0, "%s", problem.text);
@@ -170,8 +182,6 @@ Test(notify, a_service_says_that_it_is_ready_reloads_and_stops)
 		     "cut between two characters, not in one");
 }
 
-static wr_atomic_u32 is_moving;
-
 static bool moves(void *context, char *stuck, size_t stuck_bytes)
 {
 	(void)context;
@@ -194,6 +204,7 @@ Test(notify, the_watchdog_is_fed_while_everything_moves_and_is_told_what_does_no
 	wr_store_relaxed(&is_moving, 0);
 	cr_expect(hear_with("STATUS=the press does not move", 1000), "%s", heard);
 	cr_expect_str_eq(hear(60), "", "it was told once, and feeds nothing");
+	cr_expect_eq(wr_load_acquire(&lines_heard), 1, "and said as a line");
 	wr_store_relaxed(&is_moving, 1);
 	cr_expect_str_eq(hear(5000), "STATUS=at work\nWATCHDOG=1", "it goes on");
 	cr_expect_eq(weir_notifier_stopping(notifier, 1000 * (uint64_t)MS, NULL), 0);

@@ -195,6 +195,21 @@ def refusals(folder):
     server = Server(weir, *j, '--token-file', token)
     server.token = '0123456789abcdef'
     same(server.ask('GET', '/subjects')[0], 200)
+    # SIGHUP: another token; one that is none leaves it, and nothing ends.
+    with open(token, 'w') as f:
+        f.write('fedcba9876543210\n')
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + TIMEOUT_S
+    while server.ask('GET', '/subjects')[0] != 401 and time.monotonic() < end:
+        time.sleep(0.01)
+    server.token = 'fedcba9876543210'
+    same(server.ask('GET', '/subjects')[0], 200)
+    with open(token, 'w') as f:
+        f.write('short\n')
+    server.process.send_signal(signal.SIGHUP)
+    line = server.process.stderr.readline()
+    same('error reload.refused reload: ' in line and 'a token is 16 to 512' in line, True)
+    same(server.ask('GET', '/subjects')[0], 200)
     done = subprocess.run([weir, 'serve', *j], capture_output=True, text=True, timeout=TIMEOUT_S)
     same(done.returncode, 5)  # another process owns the journal
     same(server.stop(), (0, ''))

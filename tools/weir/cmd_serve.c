@@ -3,8 +3,9 @@
  * `weir serve`: an HTTP server (weir/serve.h) as a process of its own. With --journal it opens that
  * journal as its owner, and serves its schema registry.
  *
- * It ends by SIGTERM or SIGINT. The signals are blocked before any thread is started, and main
- * waits for them: nothing is done in a handler.
+ * It ends by SIGTERM or SIGINT, and by the end of its terminal; SIGHUP otherwise has it read its
+ * token anew. The signals are blocked before any thread is started, and main waits for them:
+ * nothing is done in a handler.
  *
  * Thread: main.
  */
@@ -21,6 +22,7 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 #include "tools/weir/owned.h"
 #include "tools/weir/serve_print.h"
 #include "tools/weir/service.h"
@@ -40,6 +42,7 @@ static struct {
 	uint64_t connections;
 	uint64_t body_bytes;
 	uint64_t request_ns;
+	struct lines_choices lines;
 	struct owned_limits limits;
 } choices;
 
@@ -107,6 +110,7 @@ static const struct cli_option options[] = {
 	 .choices = prints,
 	 .fallback = "nothing",
 	 .help = "serve nothing: print a dashboard for Grafana, or alert rules for Prometheus"},
+	LINES_OPTIONS(choices.lines),
 	OWNED_OPTIONS(choices.limits),
 };
 
@@ -119,6 +123,9 @@ static const struct cli_command command = {
 		"work. A token goes with each request, as \"Authorization: Bearer TOKEN\" or as\n"
 		"the password of Basic; without one only on a socket file, whose mode is 0600, or\n"
 		"with --no-token. There is no TLS. Nothing is changed without --writable.\n"
+		"\n"
+		"SIGHUP, while its terminal is there or it never had one, has it read the token\n"
+		"file again.\n"
 		"\n"
 		"Exit codes: 0 ended by a signal, 2 usage, 4 no such journal or file, 5 the\n"
 		"journal or the address is in use.",
@@ -135,13 +142,15 @@ static int read_token(const char *path, char to[TOKEN_ROOM])
 	struct stat about;
 	FILE *file = fopen(path, "re");
 	if (file == NULL)
-		return cli_fail(path, -errno, NULL);
+		return lines_fail(WR_EVENT_SERVE_NO_TOKEN, path, -errno, NULL);
 	if (fstat(fileno(file), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		fprintf(stderr, "weir: %s: others may read or change the token: chmod 600\n", path);
+		lines_say(WR_EVENT_SERVE_TOKEN_READABLE, WR_FIELDS(wr_field_text("file", path)),
+			  "%s: others may read or change the token: chmod 600", path);
 	bool good = fgets(to, TOKEN_ROOM, file) != NULL;
 	(void)fclose(file);
 	if (!good) {
-		fprintf(stderr, "weir: %s: there is no token in it\n", path);
+		lines_say(WR_EVENT_SERVE_NO_TOKEN, WR_FIELDS(wr_field_text("file", path)),
+			  "%s: there is no token in it", path);
 		return CLI_EXIT_USAGE;
 	}
 	to[strcspn(to, "\r\n")] = '\0';
@@ -179,7 +188,8 @@ static void block_signals(sigset_t *ret_set)
 	(void)sigemptyset(ret_set);
 	(void)sigaddset(ret_set, SIGTERM);
 	(void)sigaddset(ret_set, SIGINT);
-	(void)sigaddset(ret_set, SIGHUP);
+	if (!service_is_ignored(SIGHUP))
+		(void)sigaddset(ret_set, SIGHUP);
 	(void)sigprocmask(SIG_BLOCK, ret_set, NULL);
 }
 
@@ -212,8 +222,8 @@ static void tell_ready(struct watch *w, struct weir_server *server, struct weir_
 	if (rc == 0)
 		rc = weir_notifier_ready(w->notifier, status);
 	if (rc != 0)
-		fprintf(stderr, "weir: the service manager could not be told: %s\n",
-			weir_strerror(rc));
+		lines_say(WR_EVENT_SERVICE_NOT_TOLD, WR_FIELDS(wr_field_code(rc)),
+			  "the service manager could not be told: %s", weir_strerror(rc));
 }
 
 static void tell_stopping(struct watch *w, struct weir_pipeline *pipeline)
@@ -224,6 +234,42 @@ static void tell_stopping(struct watch *w, struct weir_pipeline *pipeline)
 		weir_notifier_unwatch_pipeline(w->notifier, pipeline);
 }
 
+/* The token file again; what is wrong with it is told, and the token stays. */
+static void reload(struct watch *w)
+{
+	char token[TOKEN_ROOM] = "";
+	(void)weir_notifier_reloading(w->notifier, "reading the token again");
+	bool has_file = choices.token_file != NULL;
+	if (!has_file || read_token(choices.token_file, token) == CLI_GO_ON) {
+		int rc = has_file ? weir_server_token_set(w->server, token) : 0;
+		if (rc == 0)
+			lines_say(WR_EVENT_RELOAD_DONE, WR_FIELDS(wr_field_bool("token", has_file)),
+				  "reload: %s",
+				  has_file ? "the token of the file is in force"
+					   : "there is no token file to read");
+		else
+			lines_say(WR_EVENT_RELOAD_REFUSED,
+				  WR_FIELDS(wr_field_text("file", choices.token_file)),
+				  "reload: %s: a token is 16 to 512 printable characters without "
+				  "blanks; the one before stays",
+				  choices.token_file);
+	}
+	(void)weir_notifier_ready(w->notifier, NULL);
+}
+
+/* Until one that ends it. */
+static void wait_for_end(struct watch *w, const sigset_t *signals)
+{
+	const bool has_terminal = service_has_terminal();
+	int number = 0;
+	while (sigwait(signals, &number) != 0 || number == SIGHUP) {
+		if (has_terminal && !service_has_terminal())
+			return;
+		reload(w);
+		lines_tell_suppressed();
+	}
+}
+
 /* o->pipeline is NULL afterwards if it had to be closed here. */
 static int serve(struct weir_server_options *o, const sigset_t *signals,
 		 struct weir_notifier *notifier)
@@ -231,7 +277,6 @@ static int serve(struct weir_server_options *o, const sigset_t *signals,
 	struct watch watch = {.notifier = notifier};
 	struct weir_problem problem = {0};
 	struct weir_server *server;
-	int signal_number;
 	int rc = weir_server_open(o, &server, &problem);
 	if (rc == -EADDRINUSE) {
 		fprintf(stderr, "weir: %s: somebody listens there already\n", choices.listen);
@@ -245,7 +290,7 @@ static int serve(struct weir_server_options *o, const sigset_t *signals,
 		       o->token);
 	(void)fflush(stdout);
 	tell_ready(&watch, server, o->pipeline);
-	(void)sigwait(signals, &signal_number);
+	wait_for_end(&watch, signals);
 	tell_stopping(&watch, o->pipeline);
 	rc = weir_server_close(server, CLOSE_NS);
 	if (rc == -ETIMEDOUT && o->pipeline != NULL) {
@@ -258,12 +303,35 @@ static int serve(struct weir_server_options *o, const sigset_t *signals,
 	return CLI_EXIT_OK;
 }
 
-int cmd_serve(int argc, char **argv)
+/* With lines and signals as they are to be. */
+static int run_it(struct weir_server_options *o, struct weir_notifier **notifier)
 {
-	struct weir_server_options o;
-	struct weir_notifier *notifier = NULL;
 	sigset_t signals;
 	char token[TOKEN_ROOM] = "";
+	int code = choose_token(o, token);
+	if (code != CLI_GO_ON)
+		return code;
+	block_signals(&signals);
+	code = service_open(notifier);
+	if (code == CLI_GO_ON && choices.journal != NULL)
+		code = owned_open_running(choices.journal, &choices.limits, choices.create,
+					  choices.metrics, &o->pipeline);
+	if (code == CLI_GO_ON)
+		code = serve(o, &signals, *notifier);
+	if (o->pipeline != NULL)
+		code = owned_close(o->pipeline, choices.journal, code);
+	weir_notifier_close(*notifier);
+	return code;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+	struct weir_log_limits limits = {.level = WEIR_LOG_INFO,
+					 .burst = WEIR_LOG_BURST_DEFAULT,
+					 .rate_per_s = WEIR_LOG_RATE_DEFAULT};
+	enum weir_log_format format = WEIR_LOG_AS_TEXT;
+	struct weir_server_options o;
+	struct weir_notifier *notifier = NULL;
 	int first = 0;
 	memset(&choices, 0, sizeof choices);
 	int code = cli_parse(&command, argc, argv, &first);
@@ -278,19 +346,12 @@ int cmd_serve(int argc, char **argv)
 	o.connections_max = (uint32_t)choices.connections;
 	o.body_bytes_max = (uint32_t)choices.body_bytes;
 	o.request_ns = choices.request_ns;
-	code = choose_token(&o, token);
-	if (code != CLI_GO_ON)
-		return code;
 	o.metrics_dir = choices.metrics != NULL ? choices.metrics : "";
-	block_signals(&signals);
-	code = service_open(&notifier);
-	if (code == CLI_GO_ON && choices.journal != NULL)
-		code = owned_open_running(choices.journal, &choices.limits, choices.create,
-					  choices.metrics, &o.pipeline);
-	if (code == CLI_GO_ON)
-		code = serve(&o, &signals, notifier);
-	if (o.pipeline != NULL)
-		code = owned_close(o.pipeline, choices.journal, code);
-	weir_notifier_close(notifier);
+	lines_choose(&choices.lines, &limits, &format);
+	int rc = lines_open(NULL, &limits, format);
+	if (rc < 0)
+		return cli_fail("serve", rc, NULL);
+	code = run_it(&o, &notifier);
+	lines_close();
 	return code;
 }

@@ -7,6 +7,7 @@
 #include <weir/journal.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 
 #define STOP 1
 #define NEW_SEGMENT_BYTES (8u << 20)
@@ -52,6 +53,8 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 		options.dir = dir;
 		options.manual = manual;
 		options.metrics_dir = metrics_dir;
+		if (!manual)
+			options.log_fn = lines_take;
 		if (is_new)
 			options.segment_bytes = NEW_SEGMENT_BYTES;
 		options.chunk_bytes = chunk_bytes != 0 ? chunk_bytes : options.chunk_bytes;

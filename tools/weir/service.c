@@ -3,11 +3,14 @@
 #include "tools/weir/service.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/lines.h"
 
 #define NS_PER_US 1000u
 
@@ -39,21 +42,37 @@ int service_open(struct weir_notifier **ret_notifier)
 	weir_notifier_options_init(&options);
 	options.socket = getenv("NOTIFY_SOCKET");
 	options.watchdog_ns = watchdog_ns();
+	options.log_fn = lines_take;
 	int rc = weir_notifier_open(&options, ret_notifier, &problem);
 	if (rc == -EINVAL || rc == -EAFNOSUPPORT) {
 		bool is_socket = problem.field[0] == 's';
-		fprintf(stderr, "weir: %s is not as sd_notify has it, so %s: %s\n",
-			is_socket ? "NOTIFY_SOCKET" : "WATCHDOG_USEC",
-			is_socket ? "nobody is told" : "there is no watchdog", problem.text);
+		lines_say(WR_EVENT_SERVICE_NOT_TOLD, WR_FIELDS(wr_field_code(rc)),
+			  "%s is not as sd_notify has it, so %s: %s",
+			  is_socket ? "NOTIFY_SOCKET" : "WATCHDOG_USEC",
+			  is_socket ? "nobody is told" : "there is no watchdog", problem.text);
 		if (is_socket)
 			options.socket = NULL;
 		options.watchdog_ns = 0;
 		rc = weir_notifier_open(&options, ret_notifier, &problem);
 	}
 	if (rc != 0)
-		return cli_fail("NOTIFY_SOCKET", rc, &problem);
+		return lines_fail(WR_EVENT_SERVICE_NOT_TOLD, "NOTIFY_SOCKET", rc, &problem);
 	(void)unsetenv("NOTIFY_SOCKET");
 	(void)unsetenv("WATCHDOG_USEC");
 	(void)unsetenv("WATCHDOG_PID");
 	return CLI_GO_ON;
+}
+
+bool service_has_terminal(void)
+{
+	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+bool service_is_ignored(int number)
+{
+	struct sigaction present;
+	return sigaction(number, NULL, &present) == 0 && present.sa_handler == SIG_IGN;
 }

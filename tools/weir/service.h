@@ -8,6 +8,8 @@
 #ifndef WEIR_TOOLS_SERVICE_H
 #define WEIR_TOOLS_SERVICE_H
 
+#include <stdbool.h>
+
 #include <weir/notify.h>
 
 /*
@@ -16,5 +18,12 @@
  * exit code.
  */
 int service_open(struct weir_notifier **ret_notifier);
+
+/* What a SIGHUP means: who has a terminal is told of its end by it, a service of a new config. */
+bool service_has_terminal(void);
+
+/* A terminal that goes away ends a command as SIGTERM does, without one SIGHUP is a reload; unless
+ * somebody (nohup) wants it to stay. */
+bool service_is_ignored(int number);
 
 #endif

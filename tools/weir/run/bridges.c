@@ -258,6 +258,16 @@ void run_bridges_stop_begin(struct run_bridges *bridges, enum weir_bridge_direct
 			stop_begin(&bridges->items[i]);
 }
 
+void run_bridges_abort(struct run_bridges *bridges)
+{
+	for (uint32_t i = 0; i < bridges->count; i++) {
+		struct run_bridge *b = &bridges->items[i];
+		stop_begin(b);
+		if (b->bridge != NULL)
+			weir_bridge_abort(b->bridge);
+	}
+}
+
 void run_bridges_end(struct run_bridges *bridges)
 {
 	const struct timespec moment = {.tv_nsec = (long)STOP_LOOK_NS};

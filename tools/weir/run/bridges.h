@@ -63,6 +63,8 @@ bool run_bridges_have_caught_up(struct run_bridges *bridges, bool is_draining);
 bool run_bridges_have_failed(const struct run_bridges *bridges);
 
 /* Stops what still runs and waits for it: before the pipeline is closed. */
+/* A second signal: what is under way is left as it is. run_bridges_end() follows. */
+void run_bridges_abort(struct run_bridges *bridges);
 void run_bridges_end(struct run_bridges *bridges);
 void run_bridges_free(struct run_bridges *bridges);
 

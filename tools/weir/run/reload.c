@@ -9,29 +9,19 @@
  *
  * Thread: main.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "tools/weir/args.h"
 #include "tools/weir/lines.h"
 #include "tools/weir/run/run.h"
-
-/* What a SIGHUP means: who has a terminal is told of its end by it, a service of a new config. */
-bool run_has_terminal(void)
-{
-	int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
+#include "tools/weir/service.h"
 
 /* The kernel takes a terminal that hung up away from its processes before it tells them. */
 bool run_terminal_is_gone(const struct run *run)
 {
-	return run->has_terminal && !run_has_terminal();
+	return run->has_terminal && !service_has_terminal();
 }
 
 struct reload {

@@ -22,6 +22,7 @@
 #include "io/posix/thread_posix.h"
 #include "tools/weir/args.h"
 #include "tools/weir/lines.h"
+#include "tools/weir/service.h"
 
 #define LOOK_NS (20 * RUN_MILLISECOND_NS)
 #define PROGRESS_LOOKS 10u
@@ -188,6 +189,8 @@ static void abort_run(struct run *run)
 	begin_drain(run);
 	run_signal_raise(&run->life.abort);
 	run_signal_raise(&run->life.finish);
+	if (run->end == RUN_END_ABORTED)
+		run_bridges_abort(&run->bridges);
 }
 
 /* A signal, or nothing for a moment. True: the second one, or what ends a drain. */
@@ -464,14 +467,6 @@ static void release(struct run *run)
 	free(run->lags);
 }
 
-/* A terminal that goes away ends it as SIGTERM does, without one SIGHUP is a reload; unless
- * somebody (nohup) wants it to stay. */
-static bool is_ignored(int number)
-{
-	struct sigaction present;
-	return sigaction(number, NULL, &present) == 0 && present.sa_handler == SIG_IGN;
-}
-
 /* Every thread inherits this. A write to a pipe that nobody reads, or beyond ulimit -f, is an error
  * and not the end; and how a command ended is to be had even where whoever started this process
  * did not care for its children. */
@@ -482,7 +477,7 @@ static void take_signals(sigset_t *signals)
 	sigemptyset(signals);
 	sigaddset(signals, SIGINT);
 	sigaddset(signals, SIGTERM);
-	if (!is_ignored(SIGHUP))
+	if (!service_is_ignored(SIGHUP))
 		sigaddset(signals, SIGHUP);
 	(void)pthread_sigmask(SIG_BLOCK, signals, NULL);
 	(void)sigaction(SIGPIPE, &ignore, NULL);
@@ -500,7 +495,7 @@ int run_it(struct run *run)
 	rc = lines_open(run->options.name, &run->options.log_limits, run->settings.log_format);
 	if (rc < 0)
 		return cli_fail("run", rc, NULL);
-	run->has_terminal = run_has_terminal();
+	run->has_terminal = service_has_terminal();
 	run->begun_ns = bench_now_ns();
 	int exit_code = run_service_begin(run);
 	if (exit_code == CLI_GO_ON)

@@ -115,7 +115,6 @@ void run_service_end(struct run *run);
 
 /* reload.c. What can change takes effect, the rest is told; a file with errors changes nothing. */
 void run_reload(struct run *run);
-bool run_has_terminal(void);
 bool run_terminal_is_gone(const struct run *run);
 
 /* report.c */
