@@ -113,8 +113,10 @@ void kafka_bed_write(struct kafka_bed *bed, const char *topic, int partitions, i
 			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 			RD_KAFKA_V_VALUE(text, (size_t)bytes),
 			RD_KAFKA_V_HEADER("weir-event-id", text, bytes),
-			RD_KAFKA_V_HEADER("colour", "red", 3), RD_KAFKA_V_TIMESTAMP(1000 + number),
-			RD_KAFKA_V_END);
+			RD_KAFKA_V_HEADER("colour", "red", 3),
+			RD_KAFKA_V_HEADER("traceparent", KAFKA_BED_PARENT, -1),
+			RD_KAFKA_V_HEADER("tracestate", "vendor=7", -1),
+			RD_KAFKA_V_TIMESTAMP(1000 + number), RD_KAFKA_V_END);
 		fixture_need(code == RD_KAFKA_RESP_ERR_NO_ERROR, "a message to Kafka");
 	}
 	fixture_need(rd_kafka_flush(rk, 30000) == RD_KAFKA_RESP_ERR_NO_ERROR, "messages in Kafka");

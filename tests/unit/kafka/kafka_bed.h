@@ -18,6 +18,8 @@
 #include <weir/kafka.h>
 
 #define KAFKA_BED_MESSAGES 512
+/* Of what kafka_bed_write() writes; their tracestate is "vendor=7". */
+#define KAFKA_BED_PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 struct kafka_message {
 	int32_t partition;

@@ -18,6 +18,8 @@
 #include "tests/support/pipeline_fixture.h"
 #include "tests/unit/kafka/kafka_bed.h"
 
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 #define MILLISECOND_NS 1000000ull
 
 struct options {
@@ -151,7 +153,12 @@ Test(kafka_sink, sends_an_event_as_it_is_and_goes_on_where_kafka_stands)
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	const struct weir_header header = {
 		.name = "colour", .name_bytes = 6, .value = "red", .value_bytes = 3};
-	const struct weir_ids ids = {.event_id = "e1", .event_id_bytes = 2};
+	const struct weir_ids ids = {.event_id = "e1",
+				     .event_id_bytes = 2,
+				     .traceparent = PARENT,
+				     .traceparent_bytes = sizeof PARENT - 1,
+				     .tracestate = "vendor=7",
+				     .tracestate_bytes = 8};
 	const struct weir_event whole = {.topic = topic,
 					 .key = "key",
 					 .key_bytes = 3,
@@ -182,7 +189,8 @@ Test(kafka_sink, sends_an_event_as_it_is_and_goes_on_where_kafka_stands)
 	cr_expect_eq(memcmp(first->payload, "\0\0\0\0\7body", 9), 0, "its schema id, too");
 	cr_expect_str_eq(first->key, "key");
 	cr_expect_eq(first->time_ms, 1234);
-	cr_expect_str_eq(first->headers, "colour=red weir-event-id=e1 ");
+	cr_expect_str_eq(first->headers,
+			 "colour=red weir-event-id=e1 traceparent=" PARENT " tracestate=vendor=7 ");
 	cr_expect_eq(second->partition, 3);
 	cr_expect_not(second->has_payload, "a tombstone is one");
 

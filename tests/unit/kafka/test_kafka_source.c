@@ -134,6 +134,11 @@ Test(kafka_source, makes_an_event_of_a_message_and_goes_on_where_the_log_is)
 			cr_expect(has_header(&items[i], "colour", "red"));
 			weir_item_ids(&items[i], &ids);
 			cr_expect_eq(ids.event_id_bytes, 1);
+			cr_expect(ids.traceparent_bytes == strlen(KAFKA_BED_PARENT) &&
+				  memcmp(ids.traceparent, KAFKA_BED_PARENT,
+					 ids.traceparent_bytes) == 0);
+			cr_expect(ids.tracestate_bytes == 8 &&
+				  memcmp(ids.tracestate, "vendor=7", 8) == 0);
 		}
 		cr_expect_eq(weir_ack_all(member), 0);
 	}

@@ -94,7 +94,12 @@ void bed_publish(struct bed *b, const char *key)
 {
 	uint64_t ticket;
 	b->published++;
+	const struct weir_ids ids = {.traceparent = BED_PARENT,
+				     .traceparent_bytes = sizeof BED_PARENT - 1,
+				     .tracestate = "vendor=7",
+				     .tracestate_bytes = 8};
 	const struct weir_event event = {.topic = b->topic,
+					 .ids = &ids,
 					 .key = key,
 					 .key_bytes = strlen(key),
 					 .payload = &b->published,

@@ -31,7 +31,9 @@ void bed_start(struct bed *b);
 int bed_stop(struct bed *b);
 void bed_end(struct bed *b);
 
-/* Publish one event with a key; its payload is its number, from 1. */
+/* Publish one event with a key; its payload is its number, from 1. It is of a trace: this parent,
+ * and the state "vendor=7". */
+#define BED_PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 void bed_publish(struct bed *b, const char *key);
 struct weir_bridge_status bed_status(struct bed *b);
 /* Step until the state is there. False: it is not in FIXTURE_LONG_NS. */

@@ -203,6 +203,18 @@ static void copy(char *to, size_t room, amqp_bytes_t from)
 	to[bytes] = 0;
 }
 
+/* A header that is text. */
+static void copy_header(char *to, size_t room, const amqp_table_t *headers, const char *name)
+{
+	for (int i = 0; i < headers->num_entries; i++) {
+		const amqp_table_entry_t *e = &headers->entries[i];
+		if (e->key.len == strlen(name) && memcmp(e->key.bytes, name, e->key.len) == 0 &&
+		    (e->value.kind == AMQP_FIELD_KIND_UTF8 ||
+		     e->value.kind == AMQP_FIELD_KIND_BYTES))
+			copy(to, room, e->value.value.bytes);
+	}
+}
+
 static bool take_publish(struct peer *p, const amqp_basic_publish_t *publish, struct frame *f,
 			 amqp_pool_t *pool)
 {
@@ -222,6 +234,10 @@ static bool take_publish(struct peer *p, const amqp_basic_publish_t *publish, st
 	/* They point into the frame, which the body overwrites. */
 	copy(m.id, sizeof m.id, properties->message_id);
 	m.mode = properties->delivery_mode;
+	if ((properties->_flags & AMQP_BASIC_HEADERS_FLAG) != 0) {
+		copy_header(m.parent, sizeof m.parent, &properties->headers, "traceparent");
+		copy_header(m.state, sizeof m.state, &properties->headers, "tracestate");
+	}
 	for (uint64_t got = 0; got < body_bytes; got += f->bytes) {
 		if (!read_frame(p, f) || f->type != AMQP_FRAME_BODY)
 			return false;

@@ -54,6 +54,8 @@ struct peer_message {
 	char id[96];
 	char routing_key[260];
 	char body[64];
+	char parent[64]; /* the header traceparent; "": it has none */
+	char state[64];  /* and tracestate */
 	uint8_t mode;
 	bool mandatory;
 };

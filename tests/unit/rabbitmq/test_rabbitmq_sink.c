@@ -33,6 +33,8 @@ Test(rabbitmq_sink, publishes_persistent_and_mandatory_and_acknowledges_what_is_
 		const struct peer_message *m = &b.peer.messages[i];
 		cr_expect(m->mandatory && m->mode == 2, "persistent, and mandatory");
 		cr_expect_eq(strncmp(m->id, "weir:", 5), 0, "%s", m->id);
+		cr_expect_str_eq(m->parent, BED_PARENT);
+		cr_expect_str_eq(m->state, "vendor=7");
 		for (uint32_t k = 0; k < i; k++)
 			cr_expect_str_neq(m->id, b.peer.messages[k].id);
 	}

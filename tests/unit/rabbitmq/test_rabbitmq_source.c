@@ -63,11 +63,12 @@ Test(rabbitmq_source, makes_events_of_messages_with_all_that_they_have)
 	death_of_one.value.value.i64 = 2;
 	amqp_field_value_t death = {.kind = AMQP_FIELD_KIND_TABLE};
 	death.value.table = (amqp_table_t){.num_entries = 1, .entries = &death_of_one};
-	amqp_table_entry_t entries[5] = {{.key = amqp_cstring_bytes("colour")},
+	amqp_table_entry_t entries[6] = {{.key = amqp_cstring_bytes("colour")},
 					 {.key = amqp_cstring_bytes("size")},
 					 {.key = amqp_cstring_bytes("x-death")},
 					 {.key = amqp_cstring_bytes("traceparent")},
-					 {.key = amqp_cstring_bytes("weir-event-time-us")}};
+					 {.key = amqp_cstring_bytes("weir-event-time-us")},
+					 {.key = amqp_cstring_bytes("tracestate")}};
 	entries[0].value.kind = AMQP_FIELD_KIND_UTF8;
 	entries[0].value.value.bytes = amqp_cstring_bytes("blue");
 	entries[1].value.kind = AMQP_FIELD_KIND_I32;
@@ -76,6 +77,8 @@ Test(rabbitmq_source, makes_events_of_messages_with_all_that_they_have)
 	entries[2].value.value.array = (amqp_array_t){.num_entries = 1, .entries = &death};
 	entries[3].value.kind = AMQP_FIELD_KIND_UTF8;
 	entries[3].value.value.bytes = amqp_cstring_bytes("00-trace");
+	entries[5].value.kind = AMQP_FIELD_KIND_UTF8;
+	entries[5].value.value.bytes = amqp_cstring_bytes("vendor=7");
 	entries[4].value.kind = AMQP_FIELD_KIND_I64;
 	entries[4].value.value.i64 = 1700000000123456;
 	bed_begin_source(&b);
@@ -85,7 +88,7 @@ Test(rabbitmq_source, makes_events_of_messages_with_all_that_they_have)
 		     AMQP_BASIC_PRIORITY_FLAG | AMQP_BASIC_CORRELATION_ID_FLAG |
 		     AMQP_BASIC_EXPIRATION_FLAG | AMQP_BASIC_TIMESTAMP_FLAG | AMQP_BASIC_TYPE_FLAG;
 	p->content_type = amqp_cstring_bytes("text/plain");
-	p->headers = (amqp_table_t){.num_entries = 5, .entries = entries};
+	p->headers = (amqp_table_t){.num_entries = 6, .entries = entries};
 	p->priority = 200;
 	p->correlation_id = amqp_cstring_bytes("flow");
 	p->expiration = amqp_cstring_bytes("60000");
@@ -107,6 +110,7 @@ Test(rabbitmq_source, makes_events_of_messages_with_all_that_they_have)
 	cr_expect(ids.event_id_bytes == 3 && memcmp(ids.event_id, "m-1", 3) == 0);
 	cr_expect(ids.correlation_id_bytes == 4 && memcmp(ids.correlation_id, "flow", 4) == 0);
 	cr_expect(ids.traceparent_bytes == 8 && memcmp(ids.traceparent, "00-trace", 8) == 0);
+	cr_expect(ids.tracestate_bytes == 8 && memcmp(ids.tracestate, "vendor=7", 8) == 0);
 	cr_expect_eq(delivery.priority, WEIR_PRIORITY_MAX);
 	cr_expect_eq(delivery.time_to_live_ns, 60000000000u);
 	cr_expect_eq(weir_item_event_time_us(&item), 1700000000123456u);
