@@ -5,6 +5,7 @@
  *
  *   route_rules.c       an event looked at
  *   route_rules_make.c  made from what the log has
+ *   route_rules_topic.c the part of one topic
  *
  * Made by a control call (or at open), under the control lock; handed to the group step, which
  * alone matches with it, and gives it back when it has the next one (router.h). Which filter counts

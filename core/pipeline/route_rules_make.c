@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules made of what the log has, and of what a control call is about to give it. */
-#include "core/pipeline/route_rules.h"
+#include "core/pipeline/rules_builder.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "core/base/bug.h"
 #include "core/pipeline/route_rings.h"
@@ -21,21 +20,6 @@ static void to_memory(void *context, void *p, size_t bytes)
 	memory->ops->free(memory, p, bytes);
 }
 
-static int no_memory(struct weir_problem *problem)
-{
-	return wr_problem_set(problem, -ENOMEM, "filter", weir_strerror(-ENOMEM));
-}
-
-/* What goes into the rules, in the order of its programs. */
-struct source {
-	uint32_t subscription;
-	uint64_t number;
-	const uint8_t *bytes;
-	uint32_t length_bytes;
-	const uint32_t *topics;
-	uint32_t topic_count;
-};
-
 static const uint8_t everything[WR_FILTER_HEAD_BYTES];
 
 /*
@@ -52,14 +36,14 @@ static bool wants_everything(struct weir_pipeline *p, const struct wr_rules_pend
 
 /* Calls `take` for each filter. The one before a first filter is there from the beginning. */
 static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pending,
-		    int (*take)(void *context, const struct source *source), void *context)
+		    int (*take)(void *context, const struct wr_rule_source *source), void *context)
 {
 	const struct wr_filters *f = &p->tables.filters;
 	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
 	int rc = 0;
 	for (uint32_t id = 0; id < count; id++) {
 		const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
-		struct source source = {
+		struct wr_rule_source source = {
 			.subscription = id, .topics = s->topics, .topic_count = s->topic_count};
 		uint64_t newest = wr_filters_count(f, id);
 		uint64_t oldest = newest < WR_FILTER_VERSIONS ? 1 : newest - WR_FILTER_VERSIONS + 1;
@@ -81,7 +65,7 @@ static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pend
 	}
 	if (pending == NULL || rc != 0)
 		return rc;
-	struct source source = {
+	struct wr_rule_source source = {
 		.subscription = pending->subscription,
 		.topics = pending->topics,
 		.topic_count = pending->topic_count,
@@ -98,7 +82,7 @@ static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pend
 	return rc == 0 ? take(context, &source) : rc;
 }
 
-static int count_one(void *context, const struct source *source)
+static int count_one(void *context, const struct wr_rule_source *source)
 {
 	struct wr_rules *rules = context;
 	struct wr_filter_view view;
@@ -115,39 +99,7 @@ static int count_one(void *context, const struct source *source)
 	return 0;
 }
 
-struct builder {
-	struct weir_pipeline *pipeline;
-	struct wr_rules *rules;
-	struct wr_rules *before;
-	struct source *sources;        /* [program_count] */
-	struct weir_filter **filters;  /* [rule_count] compiled so far */
-	struct weir_filter **of_topic; /* [rule_count] those of the topic in hand */
-	uint32_t rule_count;           /* so far, as the one below */
-	uint32_t program_count;
-	struct weir_problem *problem;
-};
-
-/* Which filter it is, in front of what is wrong with it; the end is cut off where that is long. */
-static void name_term(struct builder *b, const struct source *source, uint32_t term)
-{
-	const struct wr_subscription *s =
-		&b->pipeline->tables.catalog.subscriptions[source->subscription];
-	struct weir_problem *problem = b->problem;
-	char prefix[128];
-	if (problem == NULL)
-		return;
-	if (source->topics == s->topics)
-		(void)snprintf(prefix, sizeof prefix, "subscription '%.60s', term %u: ", s->name,
-			       term);
-	else
-		(void)snprintf(prefix, sizeof prefix, "term %u: ", term);
-	size_t bytes = strlen(prefix);
-	memmove(problem->text + bytes, problem->text, sizeof problem->text - bytes);
-	memcpy(problem->text, prefix, bytes);
-	problem->text[sizeof problem->text - 1] = '\0';
-}
-
-static void add_topics(struct builder *b, const struct source *source)
+static void add_topics(struct wr_rules_builder *b, const struct wr_rule_source *source)
 {
 	const struct weir_pipeline *p = b->pipeline;
 	uint32_t mask = wr_chunks_tag_mask(&p->chunks);
@@ -160,7 +112,7 @@ static void add_topics(struct builder *b, const struct source *source)
 	}
 }
 
-static int add_transform(struct builder *b, const struct wr_filter_transform *from,
+static int add_transform(struct wr_rules_builder *b, const struct wr_filter_transform *from,
 			 struct wr_program *program)
 {
 	program->on_failure = from->on_failure;
@@ -172,7 +124,7 @@ static int add_transform(struct builder *b, const struct wr_filter_transform *fr
 }
 
 /* Another thing is hashed by who is a member now: the one that comes would get what others do. */
-static int check_ring(struct builder *b, const struct source *source,
+static int check_ring(struct wr_rules_builder *b, const struct wr_rule_source *source,
 		      const struct wr_hash_term *term, uint32_t topic)
 {
 	const struct wr_filters *f = &b->pipeline->tables.filters;
@@ -192,7 +144,7 @@ static int check_ring(struct builder *b, const struct source *source,
 	return 0;
 }
 
-static int add_share(struct builder *b, const struct source *source,
+static int add_share(struct wr_rules_builder *b, const struct wr_rule_source *source,
 		     const struct wr_filter_term *from)
 {
 	struct wr_hash_term term;
@@ -209,7 +161,7 @@ static int add_share(struct builder *b, const struct source *source,
 }
 
 /* What is copied, if nobody else wants it, and by whom it is asked for each event. */
-static void settle_program(struct builder *b, const struct source *source,
+static void settle_program(struct wr_rules_builder *b, const struct wr_rule_source *source,
 			   struct wr_program *program)
 {
 	struct wr_rules *rules = b->rules;
@@ -224,9 +176,9 @@ static void settle_program(struct builder *b, const struct source *source,
 	}
 }
 
-static int build_one(void *context, const struct source *source)
+static int build_one(void *context, const struct wr_rule_source *source)
 {
-	struct builder *b = context;
+	struct wr_rules_builder *b = context;
 	struct wr_rules *rules = b->rules;
 	struct wr_filter_view view;
 	(void)wr_filter_read(source->bytes, source->length_bytes, &view);
@@ -247,7 +199,7 @@ static int build_one(void *context, const struct source *source)
 		const struct wr_filter_term *term = &view.terms[i];
 		int rc = term->kind == WEIR_FILTER_HASH ? add_share(b, source, term) : 0;
 		if (rc != 0) {
-			name_term(b, source, i);
+			wr_rules_name_term(b, source, i);
 			return rc;
 		}
 		program->negated |= term->negated ? 1u << i : 0;
@@ -262,7 +214,7 @@ static int build_one(void *context, const struct source *source)
 }
 
 /* The lists of topics, one after the other, in the order of programs. */
-static void list_by_topic(struct builder *b)
+static void list_by_topic(struct wr_rules_builder *b)
 {
 	struct wr_rules *rules = b->rules;
 	uint32_t rule = 0, place = 0;
@@ -288,119 +240,6 @@ static void list_by_topic(struct builder *b)
 	}
 }
 
-static void *take_array(struct wr_rules *rules, size_t count, size_t each)
-{
-	return rules->memory->ops->alloc(rules->memory, (count + 1) * each, 64);
-}
-
-static void give_array(struct wr_rules *rules, void *array, size_t count, size_t each)
-{
-	if (array != NULL)
-		rules->memory->ops->free(rules->memory, array, (count + 1) * each);
-}
-
-/* ---- of one topic ---- */
-
-static void matcher_unuse(struct wr_rules *rules, struct wr_topic_matcher *m)
-{
-	if (m == NULL || --m->users > 0)
-		return;
-	weir_matcher_destroy(m->matcher);
-	give_array(rules, m->made_of, m->made_of_bytes, 1);
-	rules->memory->ops->free(rules->memory, m, sizeof *m);
-}
-
-/* Whose filters they are, which of theirs, and what they say. */
-static size_t write_made_of(const struct builder *b, const struct wr_rules_topic *topic,
-			    uint8_t *to)
-{
-	size_t bytes = 0;
-	for (uint32_t i = 0; i < topic->program_count; i++) {
-		uint32_t number = b->rules->programs_of[topic->first_program + i];
-		const struct source *s = &b->sources[number];
-		const uint64_t head[3] = {s->subscription, s->number, s->length_bytes};
-		if (b->rules->programs[number].term_count == 0)
-			continue;
-		if (to != NULL) {
-			memcpy(to + bytes, head, sizeof head);
-			memcpy(to + bytes + sizeof head, s->bytes, s->length_bytes);
-		}
-		bytes += sizeof head + s->length_bytes;
-	}
-	return bytes;
-}
-
-/* Terms of a program that no other topic has had compiled. */
-static int compile_program(struct builder *b, uint32_t number, struct wr_topic_matcher *m)
-{
-	const struct wr_program *program = &b->rules->programs[number];
-	const struct source *source = &b->sources[number];
-	struct wr_filter_view view;
-	(void)wr_filter_read(source->bytes, source->length_bytes, &view);
-	for (uint32_t i = 0; i < program->term_count; i++) {
-		const struct wr_filter_term *term = &view.terms[i];
-		struct weir_filter **filter = &b->filters[program->first_rule + i];
-		m->reads_payloads |=
-			term->kind == WEIR_FILTER_EVENTBRIDGE || term->kind == WEIR_FILTER_SNS_BODY;
-		m->reads_headers |= b->rules->asks_headers[program->first_rule + i] != 0;
-		if (*filter != NULL || term->kind == WEIR_FILTER_HASH)
-			continue; /* a share of a ring is no rule of the matcher */
-		int rc = wr_filter_create((enum weir_filter_kind)term->kind, term->pattern,
-					  term->pattern_bytes, &b->rules->allocator, filter,
-					  b->problem);
-		if (rc != 0) {
-			name_term(b, source, i);
-			return rc;
-		}
-	}
-	return 0;
-}
-
-static int compile_topic(struct builder *b, const struct wr_rules_topic *topic,
-			 struct wr_topic_matcher *m)
-{
-	int rc = 0;
-	for (uint32_t i = 0; i < topic->program_count && rc == 0; i++)
-		rc = compile_program(b, b->rules->programs_of[topic->first_program + i], m);
-	for (uint32_t i = 0; i < topic->rule_count && rc == 0; i++)
-		b->of_topic[i] = b->filters[b->rules->rules_of[topic->first_rule + i]];
-	return rc == 0 ? wr_matcher_create((const struct weir_filter *const *)b->of_topic,
-					   topic->rule_count, &b->rules->allocator, &m->matcher,
-					   b->problem)
-		       : rc;
-}
-
-/* The matcher of the rules before, if it was made of the same; else a new one. */
-static int make_topic(struct builder *b, uint32_t number)
-{
-	struct wr_rules *rules = b->rules;
-	struct wr_rules_topic *topic = &rules->topics[number];
-	struct wr_topic_matcher *before =
-		b->before != NULL ? b->before->topics[number].matcher : NULL;
-	size_t bytes = write_made_of(b, topic, NULL);
-	uint8_t *made_of = take_array(rules, bytes, 1);
-	if (made_of == NULL)
-		return no_memory(b->problem);
-	(void)write_made_of(b, topic, made_of);
-	if (before != NULL && before->made_of_bytes == bytes &&
-	    memcmp(before->made_of, made_of, bytes) == 0) {
-		give_array(rules, made_of, bytes, 1);
-		before->users++;
-		topic->matcher = before;
-		return 0;
-	}
-	struct wr_topic_matcher *m = rules->memory->ops->alloc(rules->memory, sizeof *m, 64);
-	if (m == NULL) {
-		give_array(rules, made_of, bytes, 1);
-		return no_memory(b->problem);
-	}
-	*m = (struct wr_topic_matcher){.users = 1, .made_of = made_of, .made_of_bytes = bytes};
-	topic->matcher = m;
-	return compile_topic(b, topic, m);
-}
-
-/* ---- all ---- */
-
 void wr_rules_destroy(struct wr_rules *rules)
 {
 	if (rules == NULL)
@@ -408,46 +247,49 @@ void wr_rules_destroy(struct wr_rules *rules)
 	for (uint32_t i = 0; rules->programs != NULL && i < rules->program_count; i++)
 		weir_transform_destroy(rules->programs[i].transform);
 	for (uint32_t t = 0; rules->topics != NULL && t < rules->topics_max; t++)
-		matcher_unuse(rules, rules->topics[t].matcher);
+		wr_rules_topic_free(rules, rules->topics[t].matcher);
 	wr_rings_destroy(rules->memory, rules->rings);
 	weir_match_destroy(rules->match);
-	give_array(rules, rules->transformed, rules->transformed_max, 1);
-	give_array(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
-	give_array(rules, rules->copied_by, rules->topics_max, sizeof *rules->copied_by);
-	give_array(rules, rules->tags, rules->tag_words, sizeof *rules->tags);
-	give_array(rules, rules->asked_of, rules->topic_program_count, sizeof *rules->asked_of);
-	give_array(rules, rules->programs_of, rules->topic_program_count,
-		   sizeof *rules->programs_of);
-	give_array(rules, rules->rules_of, rules->topic_rule_count, sizeof *rules->rules_of);
-	give_array(rules, rules->unknown, rules->rule_count, sizeof *rules->unknown);
-	give_array(rules, rules->held, rules->rule_count, sizeof *rules->held);
-	give_array(rules, rules->hits, rules->rule_count, sizeof *rules->hits);
-	give_array(rules, rules->asks_headers, rules->rule_count, 1);
-	give_array(rules, rules->program_of, rules->rule_count, sizeof *rules->program_of);
-	give_array(rules, rules->programs, rules->program_count, sizeof *rules->programs);
-	give_array(rules, rules->topics, rules->topics_max, sizeof *rules->topics);
+	wr_rules_array_free(rules, rules->transformed, rules->transformed_max, 1);
+	wr_rules_array_free(rules, rules->plain_from, rules->topics_max, sizeof *rules->plain_from);
+	wr_rules_array_free(rules, rules->copied_by, rules->topics_max, sizeof *rules->copied_by);
+	wr_rules_array_free(rules, rules->tags, rules->tag_words, sizeof *rules->tags);
+	wr_rules_array_free(rules, rules->asked_of, rules->topic_program_count,
+			    sizeof *rules->asked_of);
+	wr_rules_array_free(rules, rules->programs_of, rules->topic_program_count,
+			    sizeof *rules->programs_of);
+	wr_rules_array_free(rules, rules->rules_of, rules->topic_rule_count,
+			    sizeof *rules->rules_of);
+	wr_rules_array_free(rules, rules->unknown, rules->rule_count, sizeof *rules->unknown);
+	wr_rules_array_free(rules, rules->held, rules->rule_count, sizeof *rules->held);
+	wr_rules_array_free(rules, rules->hits, rules->rule_count, sizeof *rules->hits);
+	wr_rules_array_free(rules, rules->asks_headers, rules->rule_count, 1);
+	wr_rules_array_free(rules, rules->program_of, rules->rule_count, sizeof *rules->program_of);
+	wr_rules_array_free(rules, rules->programs, rules->program_count, sizeof *rules->programs);
+	wr_rules_array_free(rules, rules->topics, rules->topics_max, sizeof *rules->topics);
 	rules->memory->ops->free(rules->memory, rules, sizeof *rules);
 }
 
 static bool take_arrays(struct wr_rules *rules)
 {
-	rules->topics = take_array(rules, rules->topics_max, sizeof *rules->topics);
-	rules->programs = take_array(rules, rules->program_count, sizeof *rules->programs);
-	rules->program_of = take_array(rules, rules->rule_count, sizeof *rules->program_of);
-	rules->asks_headers = take_array(rules, rules->rule_count, 1);
-	rules->hits = take_array(rules, rules->rule_count, sizeof *rules->hits);
-	rules->held = take_array(rules, rules->rule_count, sizeof *rules->held);
-	rules->unknown = take_array(rules, rules->rule_count, sizeof *rules->unknown);
-	rules->rules_of = take_array(rules, rules->topic_rule_count, sizeof *rules->rules_of);
+	rules->topics = wr_rules_array(rules, rules->topics_max, sizeof *rules->topics);
+	rules->programs = wr_rules_array(rules, rules->program_count, sizeof *rules->programs);
+	rules->program_of = wr_rules_array(rules, rules->rule_count, sizeof *rules->program_of);
+	rules->asks_headers = wr_rules_array(rules, rules->rule_count, 1);
+	rules->hits = wr_rules_array(rules, rules->rule_count, sizeof *rules->hits);
+	rules->held = wr_rules_array(rules, rules->rule_count, sizeof *rules->held);
+	rules->unknown = wr_rules_array(rules, rules->rule_count, sizeof *rules->unknown);
+	rules->rules_of = wr_rules_array(rules, rules->topic_rule_count, sizeof *rules->rules_of);
 	rules->programs_of =
-		take_array(rules, rules->topic_program_count, sizeof *rules->programs_of);
-	rules->asked_of = take_array(rules, rules->topic_program_count, sizeof *rules->asked_of);
-	rules->tags = take_array(rules, rules->tag_words, sizeof *rules->tags);
-	rules->copied_by = take_array(rules, rules->topics_max, sizeof *rules->copied_by);
-	rules->plain_from = take_array(rules, rules->topics_max, sizeof *rules->plain_from);
+		wr_rules_array(rules, rules->topic_program_count, sizeof *rules->programs_of);
+	rules->asked_of =
+		wr_rules_array(rules, rules->topic_program_count, sizeof *rules->asked_of);
+	rules->tags = wr_rules_array(rules, rules->tag_words, sizeof *rules->tags);
+	rules->copied_by = wr_rules_array(rules, rules->topics_max, sizeof *rules->copied_by);
+	rules->plain_from = wr_rules_array(rules, rules->topics_max, sizeof *rules->plain_from);
 	rules->rings = wr_rings_create(rules->memory, rules->shares, rules->topics_max);
 	if (rules->transforming > 0)
-		rules->transformed = take_array(rules, rules->transformed_max, 1);
+		rules->transformed = wr_rules_array(rules, rules->transformed_max, 1);
 	return (rules->transforming == 0 || rules->transformed != NULL) &&
 	       (rules->shares == 0 || rules->rings != NULL) && rules->topics != NULL &&
 	       rules->programs != NULL && rules->program_of != NULL &&
@@ -462,7 +304,7 @@ static bool take_arrays(struct wr_rules *rules)
  * reads only keys needs next to nothing). If that of the rules before will do, these get it when
  * they follow them. A new one has room for twice as much.
  */
-static int make_match(struct builder *b)
+static int make_match(struct wr_rules_builder *b)
 {
 	struct wr_rules *rules = b->rules;
 	const struct weir_match *before = b->before != NULL ? b->before->match : NULL;
@@ -496,7 +338,7 @@ void wr_rules_follow(struct wr_rules *rules, struct wr_rules *before)
 	before->match = NULL;
 }
 
-static int build(struct builder *b, const struct wr_rules_pending *pending)
+static int build(struct wr_rules_builder *b, const struct wr_rules_pending *pending)
 {
 	struct wr_rules *rules = b->rules;
 	int rc = for_each(b->pipeline, pending, build_one, b);
@@ -505,27 +347,27 @@ static int build(struct builder *b, const struct wr_rules_pending *pending)
 	list_by_topic(b);
 	for (uint32_t t = 0; t < rules->topics_max && rc == 0; t++)
 		if (rules->topics[t].rule_count > 0)
-			rc = make_topic(b, t);
+			rc = wr_rules_make_topic(b, t);
 	return rc == 0 ? make_match(b) : rc;
 }
 
-static bool builder_begin(struct builder *b)
+static bool builder_begin(struct wr_rules_builder *b)
 {
 	struct wr_rules *rules = b->rules;
-	b->sources = take_array(rules, rules->program_count, sizeof *b->sources);
-	b->filters = take_array(rules, rules->rule_count, sizeof *b->filters);
-	b->of_topic = take_array(rules, rules->rule_count, sizeof *b->of_topic);
+	b->sources = wr_rules_array(rules, rules->program_count, sizeof *b->sources);
+	b->filters = wr_rules_array(rules, rules->rule_count, sizeof *b->filters);
+	b->of_topic = wr_rules_array(rules, rules->rule_count, sizeof *b->of_topic);
 	return b->sources != NULL && b->filters != NULL && b->of_topic != NULL;
 }
 
-static void builder_end(struct builder *b)
+static void builder_end(struct wr_rules_builder *b)
 {
 	struct wr_rules *rules = b->rules;
 	for (uint32_t i = 0; b->filters != NULL && i < rules->rule_count; i++)
 		weir_filter_destroy(b->filters[i]);
-	give_array(rules, b->of_topic, rules->rule_count, sizeof *b->of_topic);
-	give_array(rules, b->filters, rules->rule_count, sizeof *b->filters);
-	give_array(rules, b->sources, rules->program_count, sizeof *b->sources);
+	wr_rules_array_free(rules, b->of_topic, rules->rule_count, sizeof *b->of_topic);
+	wr_rules_array_free(rules, b->filters, rules->rule_count, sizeof *b->filters);
+	wr_rules_array_free(rules, b->sources, rules->program_count, sizeof *b->sources);
 }
 
 int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pending,
@@ -535,14 +377,15 @@ int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pend
 	struct wr_memory *memory = p->host.memory;
 	struct wr_rules *rules = memory->ops->alloc(memory, sizeof *rules, 64);
 	if (rules == NULL)
-		return no_memory(problem);
+		return wr_rules_no_memory(problem);
 	rules->memory = memory;
 	rules->allocator =
 		(struct weir_allocator){.alloc = from_memory, .free = to_memory, .context = memory};
 	rules->topics_max = p->options.topics_max;
 	rules->transformed_max = wr_run_bytes_max(&p->options);
 	rules->tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
-	struct builder b = {.pipeline = p, .rules = rules, .before = before, .problem = problem};
+	struct wr_rules_builder b = {
+		.pipeline = p, .rules = rules, .before = before, .problem = problem};
 	int rc = for_each(p, pending, count_one, rules);
 	if (rc == 0 && !(take_arrays(rules) && builder_begin(&b)))
 		rc = -ENOMEM;
