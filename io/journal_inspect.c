@@ -232,6 +232,8 @@ static void fill_event(struct wr_inspect *in, const struct wr_record *head, uint
 	/* Only what a named producer published is decided on for it. */
 	if (WR_UNLIKELY(head->flags & WR_RECORD_DECIDE) || event->producer_name != NULL)
 		wr_inspect_fill_producer(in, head, event);
+	if (WR_UNLIKELY(in->schemas != NULL))
+		wr_inspect_fill_schema(in, event);
 	if (WR_LIKELY(!control))
 		return;
 	struct wr_record_view view;
@@ -436,6 +438,8 @@ int wr_inspect_open_with(struct wr_inspect *in, const char *dir,
 		code = wr_read_ahead_open(in->storage, &in->memory.memory, &in->storage);
 	if (code < 0)
 		return problem(reterr_problem, code, reason);
+	if (in->visitor.schemas && (code = wr_inspect_schemas_open(in)) != 0)
+		return problem(reterr_problem, code, "");
 	for (uint32_t copy = 0; copy < WR_CHECKPOINT_COPIES; copy++)
 		wr_inspect_checkpoint(in, copy);
 	return 0;
@@ -449,6 +453,7 @@ void wr_inspect_close(struct wr_inspect *in)
 	free(in->topics);
 	free(in->subscriptions);
 	wr_inspect_forget_producers(in);
+	wr_inspect_schemas_close(in);
 }
 
 static void fill_report(const struct wr_verify_report *from, struct weir_journal_report *to)

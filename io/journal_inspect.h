@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the walks of <weir/journal.h> and <weir/spans.h> share: an opened directory, the names of
- * topics, producers and subscriptions, and how a verified batch becomes events. Private to the
- * io/journal_*.c.
+ * topics, producers and subscriptions, schemas, and how a verified batch becomes events. Private to
+ * the io/journal_*.c.
  *
  * Thread: one at a time for each struct.
  */
@@ -31,6 +31,8 @@ struct wr_inspect_subscription {
 	bool is_filtered; /* it has a filter, or had one */
 };
 
+struct wr_inspect_schemas;
+
 struct wr_inspect {
 	struct weir_journal_visitor visitor; /* a copy: what is shown moves on while following */
 	struct wr_storage *storage;
@@ -42,6 +44,7 @@ struct wr_inspect {
 	struct wr_inspect_subscription *subscriptions; /* by id; NULL: nobody asked for them */
 	uint32_t subscription_count;
 	bool with_subscriptions;
+	struct wr_inspect_schemas *schemas; /* NULL: not asked for */
 	char detail[160];
 };
 
@@ -85,6 +88,19 @@ void wr_inspect_take_producer(struct wr_inspect *in, const struct wr_record *hea
 void wr_inspect_fill_producer(const struct wr_inspect *in, const struct wr_record *head,
 			      struct weir_journal_event *event);
 void wr_inspect_forget_producers(struct wr_inspect *in);
+
+/*
+ * journal_schemas.c: the registry, where the visitor asks for it. 0 or -ENOMEM; a checkpoint that
+ * holds all up to a sequence begins it anew, unless a newer one did (false), with its section, if
+ * it has one; a record of it; the fields of the public struct.
+ */
+int wr_inspect_schemas_open(struct wr_inspect *in);
+void wr_inspect_schemas_close(struct wr_inspect *in);
+bool wr_inspect_schemas_begin(struct wr_inspect *in, uint64_t checkpoint_seq);
+void wr_inspect_schemas_section(struct wr_inspect *in, uint32_t version, const uint8_t *bytes,
+				uint32_t length_bytes);
+void wr_inspect_take_schema(struct wr_inspect *in, const struct wr_record *head, uint64_t seq);
+void wr_inspect_fill_schema(struct wr_inspect *in, struct weir_journal_event *event);
 
 /* Damage in public terms; and tells the visitor of it. */
 void wr_inspect_fill_damage(const struct wr_damage *damage, struct weir_journal_damage *ret_damage);

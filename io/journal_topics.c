@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of topics, and where they grew, for who walks a journal: from its checkpoints, and from the
- * records that pass.
+ * records that pass; what else those hold goes on from here.
  *
  * Read-only. Thread: the caller's.
  */
@@ -102,7 +102,8 @@ static void read_catalog(struct wr_inspect *in, uint32_t version, const uint8_t 
 		wr_inspect_subscriptions_section(in, &c, subscription_count);
 }
 
-static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t body_bytes)
+static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t body_bytes,
+			  bool has_schemas)
 {
 	struct wr_section_header header;
 	const uint8_t *bytes;
@@ -116,6 +117,8 @@ static void read_sections(struct wr_inspect *in, const uint8_t *body, uint32_t b
 			wr_inspect_producers_section(in, header.version, bytes, header.bytes);
 		else if (header.module == WR_SECTION_FILTERS && in->with_subscriptions)
 			wr_inspect_filters_section(in, bytes, header.bytes);
+		else if (header.module == WR_SECTION_SCHEMAS && has_schemas)
+			wr_inspect_schemas_section(in, header.version, bytes, header.bytes);
 }
 
 /* Both files are read: ids are never given again, so the older one adds nothing wrong. */
@@ -138,7 +141,8 @@ void wr_inspect_checkpoint(struct wr_inspect *in, uint32_t copy)
 		if (body != NULL &&
 		    wr_inspect_read(in, file, body, read_bytes, WR_BLOCK_BYTES) == 0 &&
 		    wr_crc32c(CRC_SEED, body, header.body_bytes) == header.body_crc)
-			read_sections(in, body, header.body_bytes);
+			read_sections(in, body, header.body_bytes,
+				      wr_inspect_schemas_begin(in, header.last_seq));
 		if (body != NULL)
 			memory->ops->free(memory, body, read_bytes);
 	}
@@ -165,4 +169,6 @@ void wr_inspect_take_names(struct wr_inspect *in, const struct wr_record *head, 
 	else if ((head->kind == WR_KIND_SUBSCRIPTION || head->kind == WR_KIND_FILTER) &&
 		 in->with_subscriptions && wr_record_view(head, head->bytes, &view))
 		wr_inspect_take_subscription(in, &view);
+	else if (head->kind == WR_KIND_TYPE && in->schemas != NULL)
+		wr_inspect_take_schema(in, head, seq);
 }

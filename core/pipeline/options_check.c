@@ -95,6 +95,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"outstanding_max", o->outstanding_max, 1, 1u << 22, false},
 		{"schemas_max", o->schemas_max, 0, 65535, false},
 		{"schema_bytes_max", o->schema_bytes_max, 4 * KIB, 64 * MIB, false},
+		{"validate_work_max", o->validate_work_max, 0, 1u << 31, false},
 		{"compaction_keys", o->compaction_keys, 0, WR_COMPACT_KEYS_MAX, false},
 		{"filter_bytes_max", o->filter_bytes_max, 0, 64 * MIB, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},

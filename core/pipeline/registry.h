@@ -13,6 +13,7 @@
 #include <weir/registry.h>
 
 #include "core/pipeline/pipeline.h"
+#include "core/pipeline/registry_text.h"
 
 struct wr_known_schema {
 	struct weir_schema *schema;
@@ -34,11 +35,9 @@ static inline const struct wr_known_schema *wr_registry_known(struct weir_pipeli
 }
 
 /*
- * A schema from its text and what that refers to: format and `tail` as in the record. A block that
- * wr_registry_forget() frees.
+ * A schema from its text and what that refers to. A block that wr_registry_forget() frees.
  */
-int wr_registry_read(struct weir_pipeline *p, uint32_t format, const uint8_t *tail,
-		     uint32_t reference_bytes, uint32_t text_bytes,
+int wr_registry_read(struct weir_pipeline *p, const struct wr_schema_text *text,
 		     struct wr_known_schema **ret_known, struct weir_problem *reterr_problem);
 void wr_registry_forget(struct weir_pipeline *p, struct wr_known_schema *known);
 /* Under the control lock: known from now on, if it is not already; it is taken in any case. */

@@ -207,8 +207,11 @@ static int change_make(struct change *c, struct weir_problem *problem)
 	} else if ((rc = check_is_one_value(asked, problem)) != 0) {
 		return rc;
 	}
-	return wr_registry_read(p, format_of(asked), c->tail, c->reference_bytes, c->text_bytes,
-				&c->known, problem);
+	struct wr_schema_text whole = {.format = format_of(asked),
+				       .tail = c->tail,
+				       .reference_bytes = c->reference_bytes,
+				       .text_bytes = c->text_bytes};
+	return wr_registry_read(p, &whole, &c->known, problem);
 }
 
 /* --- may it follow? --------------------------------------------------------------------------- */

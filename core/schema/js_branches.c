@@ -197,6 +197,53 @@ static uint32_t pairs_of(const uint64_t *may, uint32_t old_count, uint32_t new_c
 	return found;
 }
 
+/* --- below a `not` ---------------------------------------------------------------------------- */
+
+/* Null, a boolean, a number and so on: WR_JS_ANY where it may be one of several. */
+static uint8_t type_of(const struct wr_json_schema *s, uint32_t node)
+{
+	const struct wr_js_node *n = &s->nodes[wr_js_behind(s, node)];
+	return n->kind >= WR_JS_NULL && n->kind <= WR_JS_ARRAY && (n->flags & WR_JS_TYPED) != 0
+		       ? n->kind
+		       : WR_JS_ANY;
+}
+
+/* No value is taken by two branches, as far as their types say: then oneOf is anyOf. */
+static bool are_disjoint(const struct wr_json_schema *s, const struct wr_js_node *n)
+{
+	uint32_t seen = 0;
+	for (uint32_t i = 0; i < n->count; i++) {
+		uint8_t type = type_of(s, s->lists[n->first + i]);
+		if (type == WR_JS_ANY || (seen >> type & 1) != 0)
+			return false;
+		seen |= UINT32_C(1) << type;
+	}
+	return true;
+}
+
+static bool is_exact(const struct wr_js_sides *s)
+{
+	return s->n->kind != WR_JS_ONE_OF || s->n->count == 1 || (s->marks & WR_JS_STRICT) == 0 ||
+	       are_disjoint(s->new_schema, s->n);
+}
+
+/* Each branch of one oneOf is one of the other's, neither more nor less: so exactly one takes a
+ * value here where exactly one takes it there. */
+static bool are_the_same(struct wr_js_compare *c, const struct wr_js_sides *s)
+{
+	uint64_t may[WR_JS_BRANCHES_MAX] = {0};
+	if (s->o->kind != WR_JS_ONE_OF || s->o->count != s->n->count)
+		return false;
+	for (uint32_t i = 0; i < s->o->count; i++)
+		for (uint32_t k = 0; k < s->n->count; k++) {
+			uint32_t was = s->old_schema->lists[s->o->first + i];
+			uint32_t now = s->new_schema->lists[s->n->first + k];
+			if (wr_js_good(c, s, was, now, false) && wr_js_good(c, s, was, now, true))
+				may[i] |= UINT64_C(1) << k;
+		}
+	return pairs_of(may, s->o->count, s->n->count) == s->o->count;
+}
+
 static bool may_become(const struct wr_js_node *o, const struct wr_js_node *n)
 {
 	if (o->kind == n->kind || n->kind == WR_JS_ANY_OF)
@@ -212,6 +259,12 @@ static void compare_both(struct wr_js_compare *c, const struct wr_js_sides *s)
 	if (!may_become(s->o, s->n)) {
 		wr_js_bad(c, step, WEIR_SCHEMA_COMBINED_TYPE_CHANGED, "%s, was %s",
 			  wr_js_kind_word(s->n), wr_js_kind_word(s->o));
+		return;
+	}
+	if (!is_exact(s)) {
+		if (!are_the_same(c, s))
+			wr_js_bad(c, step, WEIR_SCHEMA_COMBINED_TYPE_SUBSCHEMAS_CHANGED,
+				  "two branches of oneOf may take one value");
 		return;
 	}
 	uint32_t old_count = take_branches(c, s->old_schema, s->o, old_nodes);
@@ -245,7 +298,7 @@ bool wr_js_compare_branches(struct wr_js_compare *c, const struct wr_js_sides *s
 		if (wr_js_good(c, s, s->old_schema->lists[s->o->first + i], s->new_node, false))
 			return true;
 	}
-	if (!is || (s->n->count > 1 && s->n->kind == WR_JS_ALL_OF))
+	if (!is || (s->n->count > 1 && s->n->kind == WR_JS_ALL_OF) || !is_exact(s))
 		return false;
 	for (uint32_t i = 0; i < s->n->count; i++)
 		if (wr_js_good(c, s, s->old_node, s->new_schema->lists[s->n->first + i], false))

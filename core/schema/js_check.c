@@ -7,7 +7,8 @@
  * Recursive schemas: as in check.h a pair is good unless something says that it is not, and all
  * pairs are looked at again until nothing changes, the last found first. `not` turns a pair round:
  * the old schema's is then the new one (TURNED). That keeps the largest fixed point: no verdict
- * ever becomes good because another one became bad.
+ * ever becomes good because another one became bad. Below a `not` a loose rule would take for an
+ * obstacle's absence what is none, so those are off (STRICT).
  *
  * One function, compare(), decides and tells: deciding it asks for the verdicts of parts, telling
  * it goes on into those that are bad.
@@ -23,11 +24,11 @@ static struct wr_js_sides sides_of(const struct wr_js_compare *c, uint32_t r, ui
 {
 	bool is_turned = (r & WR_JS_TURNED) != 0;
 	const struct wr_json_schema *reader = c->pairs.r->json, *writer = c->pairs.w->json;
-	struct wr_js_sides s = {.is_turned = is_turned};
+	struct wr_js_sides s = {.marks = r & WR_JS_MARKS};
 	s.new_schema = is_turned ? writer : reader;
 	s.old_schema = is_turned ? reader : writer;
-	s.new_node = wr_js_behind(s.new_schema, r & ~WR_JS_TURNED);
-	s.old_node = wr_js_behind(s.old_schema, w & ~WR_JS_TURNED);
+	s.new_node = wr_js_behind(s.new_schema, r & ~WR_JS_MARKS);
+	s.old_node = wr_js_behind(s.old_schema, w & ~WR_JS_MARKS);
 	s.n = &s.new_schema->nodes[s.new_node];
 	s.o = &s.old_schema->nodes[s.old_node];
 	return s;
@@ -36,7 +37,7 @@ static struct wr_js_sides sides_of(const struct wr_js_compare *c, uint32_t r, ui
 bool wr_js_good(struct wr_js_compare *c, const struct wr_js_sides *s, uint32_t old_node,
 		uint32_t new_node, bool turns)
 {
-	uint32_t turned = s->is_turned != turns ? WR_JS_TURNED : 0, index;
+	uint32_t marks = turns ? (s->marks ^ WR_JS_TURNED) | WR_JS_STRICT : s->marks, index;
 	int code;
 	/* Turned round, the old schema's part is the new one of the pair. */
 	uint32_t r =
@@ -45,7 +46,7 @@ bool wr_js_good(struct wr_js_compare *c, const struct wr_js_sides *s, uint32_t o
 		wr_js_behind(turns ? s->new_schema : s->old_schema, turns ? new_node : old_node);
 	if (c->code != 0)
 		return true;
-	code = wr_pairs_add(&c->pairs, r | turned, w | turned, &index);
+	code = wr_pairs_add(&c->pairs, r | marks, w | marks, &index);
 	if (code != 0) {
 		c->code = code;
 		return true;
@@ -62,10 +63,9 @@ static void part(struct wr_js_compare *c, const struct wr_js_sides *s, uint32_t 
 	c->is_bad = true;
 	if (!c->is_telling)
 		return;
-	uint32_t turned = s->is_turned ? WR_JS_TURNED : 0;
 	place.parent = c->place;
-	place.r = new_node | turned;
-	place.w = old_node | turned;
+	place.r = new_node | s->marks;
+	place.w = old_node | s->marks;
 	uint32_t at = wr_trail_add(&c->trail, &place);
 	if (at != WR_SCHEMA_NONE)
 		wr_trail_push(&c->trail, at);
@@ -183,9 +183,11 @@ static bool is_open(const struct wr_js_node *n)
 	return (n->flags & WR_JS_CLOSED) == 0 && n->target == WR_SCHEMA_NONE;
 }
 
-static bool has_default(const struct wr_json_schema *s, const struct wr_js_property *p)
+/* No validator fills a default in: that it does is one of the loose rules. */
+static bool has_default(const struct wr_js_sides *s, const struct wr_js_property *p)
 {
-	return is_described(p) && (s->nodes[p->node].flags & WR_JS_DEFAULT) != 0;
+	return (s->marks & WR_JS_STRICT) == 0 && is_described(p) &&
+	       (s->new_schema->nodes[p->node].flags & WR_JS_DEFAULT) != 0;
 }
 
 #define REMOVED_NOT_COVERED WEIR_SCHEMA_PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL
@@ -225,7 +227,7 @@ static void compare_added(struct wr_js_compare *c, const struct wr_js_sides *s,
 		wr_js_bad(c, place,
 			  WEIR_SCHEMA_PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL,
 			  "it was not listed, and additionalProperties is another schema");
-	if (now->is_required && !has_default(s->new_schema, now))
+	if (now->is_required && !has_default(s, now))
 		wr_js_bad(c, place, WEIR_SCHEMA_REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL,
 			  "it is required, and was not listed");
 }
@@ -236,7 +238,7 @@ static void compare_required(struct wr_js_compare *c, const struct wr_js_sides *
 {
 	bool is_new_there = is_described(now) && !is_described(was) && !is_open(s->o);
 	if (now->is_required && (was == NULL || !was->is_required) && !is_new_there &&
-	    !has_default(s->new_schema, now))
+	    !has_default(s, now))
 		wr_js_bad(c, at_property(s, "required", now, true),
 			  WEIR_SCHEMA_REQUIRED_ATTRIBUTE_ADDED, "required, was optional");
 }
@@ -441,8 +443,8 @@ static int tell(struct wr_js_compare *c, uint32_t r, uint32_t w)
 	while ((at = wr_trail_pop(&c->trail)) != WR_SCHEMA_NONE) {
 		struct wr_trail_place place = c->trail.places[at];
 		struct wr_js_sides s = sides_of(c, place.r, place.w);
-		uint32_t turned = place.r & WR_JS_TURNED;
-		uint32_t index = wr_pairs_find(&c->pairs, s.new_node | turned, s.old_node | turned);
+		uint32_t index =
+			wr_pairs_find(&c->pairs, s.new_node | s.marks, s.old_node | s.marks);
 		if (index == WR_SCHEMA_NONE || c->pairs.pairs[index].is_told)
 			continue;
 		c->pairs.pairs[index].is_told = true;

@@ -9,6 +9,10 @@
 
 /* Of both nodes of a pair: the reader's node is one of the writer's schema, and the other way. */
 #define WR_JS_TURNED 0x80000000u
+/* The same, of a pair below a `not`: what is said to be good has to be. Where the rules are looser
+ * at the top, they are those of Confluent's registry, and say "compatible" of what is not. */
+#define WR_JS_STRICT 0x40000000u
+#define WR_JS_MARKS (WR_JS_TURNED | WR_JS_STRICT)
 #define WR_JS_COMPARE_WORK_MAX (UINT64_C(1) << 25)
 
 struct wr_js_compare {
@@ -29,7 +33,7 @@ struct wr_js_sides {
 	const struct wr_js_node *n;
 	uint32_t old_node;
 	uint32_t new_node;
-	bool is_turned;
+	uint32_t marks; /* WR_JS_ */
 };
 
 /* The verdict of parts of the two, as far as it is known: good until it is found bad. */

@@ -118,9 +118,9 @@ void wr_json_schema_free(struct weir_schema *schema);
 /* Sorted and without annotations: 0 or -ENOMEM. s->json->canonical. */
 int wr_json_schema_canonical_make(struct weir_schema *s);
 
-/* weir_schema_validate(). */
+/* weir_schema_validate_within(). */
 int wr_json_schema_validate(const struct weir_schema *schema, const void *data, size_t data_bytes,
-			    struct weir_problem *reterr_problem);
+			    uint64_t work_max, struct weir_problem *reterr_problem);
 
 /* weir_schema_can_read(), with what its issues have in common: 1, 0 or a negative code. */
 int wr_json_schema_reads(const struct weir_schema *reader, const struct weir_schema *writer,

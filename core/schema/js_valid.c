@@ -18,11 +18,11 @@
 
 /* Schemas inside one another, on the way to a value. */
 #define LEVELS_MAX 256u
-#define WORK_MAX (UINT64_C(1) << 24)
 
 struct look {
 	const struct wr_json_schema *s;
-	uint64_t work;
+	uint64_t work; /* what is left of work_max */
+	uint64_t work_max;
 	uint32_t levels;
 	int code;  /* 0: nothing is wrong with the payload as such */
 	size_t at; /* the last reason: where, of which schema, and in words */
@@ -52,6 +52,15 @@ static bool stop(struct look *l, int code, uint32_t node, size_t at, const char 
 {
 	(void)no(l, node, at, "%s", why);
 	l->code = l->code == 0 ? code : l->code;
+	return false;
+}
+
+/* Over the limit. */
+static bool give_up(struct look *l, uint32_t node, size_t at)
+{
+	(void)no(l, node, at, "it takes too much work: more than %llu steps",
+		 (unsigned long long)l->work_max);
+	l->code = l->code == 0 ? WEIR_E_TOO_BIG : l->code;
 	return false;
 }
 
@@ -155,7 +164,7 @@ static bool look_at_values(struct look *l, uint32_t node, struct wr_json *j)
 		if (!found && n->kind == WR_JS_ENUM)
 			(void)wr_js_pass(&all, &l->work);
 		if (l->work == 0)
-			return stop(l, WEIR_E_TOO_BIG, node, at, "it takes too much work");
+			return give_up(l, node, at);
 		if (found || n->kind == WR_JS_CONST)
 			break;
 		(void)wr_json_next(&all);
@@ -237,7 +246,7 @@ static bool look_at_array(struct look *l, uint32_t node, struct wr_json *j)
 		if ((n->flags & WR_JS_UNIQUE) != 0 && was_before(l, &array, j))
 			return no(l, node, j->start, "this item was there before");
 		if (l->work == 0)
-			return stop(l, WEIR_E_TOO_BIG, node, array.start, "it takes too much work");
+			return give_up(l, node, array.start);
 		if (child == WR_SCHEMA_NONE ? !pass(l, node, j) : !look_at(l, child, j))
 			return false;
 	}
@@ -324,10 +333,11 @@ static bool look_at(struct look *l, uint32_t node, struct wr_json *j)
 	node = wr_js_behind(l->s, node);
 	if (j->token == WR_JSON_BAD)
 		return stop(l, -EINVAL, node, j->error_at, "it is no JSON");
-	if (l->work <= 1 || l->levels == LEVELS_MAX)
+	if (l->work <= 1)
+		return give_up(l, node, j->start);
+	if (l->levels == LEVELS_MAX)
 		return stop(l, WEIR_E_TOO_BIG, node, j->start,
-			    l->work <= 1 ? "it takes too much work"
-					 : "schemas lie too deep inside one another");
+			    "schemas lie too deep inside one another");
 	l->work--;
 	l->levels++;
 	bool good = look_at_kind(l, node, j);
@@ -352,9 +362,11 @@ static int tell(const struct look *l, const void *data, size_t data_bytes,
 
 /* The whole is JSON, before anything is said of it. */
 int wr_json_schema_validate(const struct weir_schema *schema, const void *data, size_t data_bytes,
-			    struct weir_problem *reterr_problem)
+			    uint64_t work_max, struct weir_problem *reterr_problem)
 {
-	struct look l = {.s = schema->json, .work = WORK_MAX + data_bytes};
+	if (work_max == 0)
+		work_max = WEIR_SCHEMA_VALIDATE_WORK + data_bytes;
+	struct look l = {.s = schema->json, .work = work_max, .work_max = work_max};
 	struct wr_json j;
 	char why[160];
 	wr_json_init(&j, data, data_bytes, WEIR_SCHEMA_DATA_DEPTH_MAX);
@@ -375,14 +387,21 @@ int wr_json_schema_validate(const struct weir_schema *schema, const void *data, 
 	return look_at(&l, schema->root, &j) ? 0 : tell(&l, data, data_bytes, reterr_problem);
 }
 
-int weir_schema_validate(const struct weir_schema *schema, const void *data, size_t data_bytes,
-			 struct weir_problem *reterr_problem)
+int weir_schema_validate_within(const struct weir_schema *schema, const void *data,
+				size_t data_bytes, uint64_t work_max,
+				struct weir_problem *reterr_problem)
 {
 	struct wr_data d;
 	if (schema->json != NULL)
-		return wr_json_schema_validate(schema, data, data_bytes, reterr_problem);
+		return wr_json_schema_validate(schema, data, data_bytes, work_max, reterr_problem);
 	wr_data_begin(&d, data, data_bytes);
 	if (wr_data_pass(&d, schema, schema->root) && d.at != d.end)
 		(void)wr_data_wrong(&d, -EINVAL, "there are more bytes than the datum has");
 	return wr_data_tell(&d, reterr_problem);
+}
+
+int weir_schema_validate(const struct weir_schema *schema, const void *data, size_t data_bytes,
+			 struct weir_problem *reterr_problem)
+{
+	return weir_schema_validate_within(schema, data, data_bytes, 0, reterr_problem);
 }

@@ -12,6 +12,7 @@
 
 #include <weir/error.h>
 #include <weir/event.h>
+#include <weir/schema.h>
 
 WEIR_DECLS_BEGIN
 
@@ -70,6 +71,13 @@ struct weir_journal_event {
 	const char *producer_name;  /**< of a named producer; "": not known; NULL: without a name */
 	uint32_t producer_epoch;    /**< its opening of the name, from 1; 0: without a name */
 	uint64_t producer_sequence; /**< of the name's events, from 1, over all its epochs */
+	/* With `schemas` of the visitor. */
+	const struct weir_schema *schema; /**< of the payload, for weir_schema_to_json() and the
+	                                     like; good until the walk ends. NULL: it names none,
+	                                     or `schema_problem` */
+	const char *schema_problem;       /**< why the schema that it names is not known; or NULL */
+	uint32_t schema_id;               /**< in the registry; 0: it names none */
+	uint32_t schema_prefix_bytes;     /**< before the datum, in the payload */
 };
 
 /**
@@ -99,6 +107,12 @@ struct weir_journal_visitor {
 	 * the oldest: the time it takes is that of one segment. Topics that were made before it
 	 * are not known then: their events have no topic_name. */
 	bool begin_near;
+	/** Say of each event what its schema is, by the registry in the same journal: from its
+	 * newest checkpoint, and the records behind that as they pass. An event names one by the
+	 * prefix of its payload or by its type, as its topic has it (registry.h); in a topic that
+	 * follows no subject, by a prefix, if it begins as such. With `begin_near` schemas that
+	 * were registered after the checkpoint and before the place are not known. */
+	bool schemas;
 	int (*segment)(void *context, const struct weir_journal_segment *segment);
 	int (*damage)(void *context, const struct weir_journal_damage *damage);
 	int (*event)(void *context, const struct weir_journal_event *event);
@@ -143,11 +157,11 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  *
  * Beside a running owner the end is where the log ended at some moment of the walk.
  *
- * Thread:    any. Blocks: for reading all of it. Allocates: two chunks and a few tables, and,
- *            without `cached`, 8 MiB to read ahead with; freed before it returns. Without
- *            `cached` it starts eight threads that read ahead, where there is more than a little
- *            to read. With `threads` the same memory for each, and 8 / threads such threads, two
- *            at least.
+ * Thread:    any. Blocks: for reading all of it. Allocates: two chunks and a few tables (with
+ *            `schemas` the registry, and what was read of it), and, without `cached`, 8 MiB to
+ *            read ahead with; freed before it returns. Without `cached` it starts eight
+ *            threads that read ahead, where there is more than a little to read. With
+ *            `threads` the same memory for each, and 8 / threads such threads, two at least.
  * @param dir             the journal's directory
  * @param visitor         may be NULL: just the report
  * @param ret_report      may be NULL; as far as the walk came

@@ -221,6 +221,11 @@ struct weir_options {
 	uint32_t schema_bytes_max;     /**< of the texts of all schemas and their references
 	                                   together, 4 KiB .. 64 MiB, default 1 MiB: reserved with
 	                                   schemas_max, and as much for the checkpoint */
+	uint32_t validate_work_max;    /**< steps that a payload of a JSON Schema may cost where it
+	                                   is read before it is taken (registry.h): over them it
+	                                   is refused. 0 (default): 16,777,216 and one for each
+	                                   byte, up to a second; else up to 2^31. See
+	                                   weir_schema_validate_within() */
 	uint32_t filter_bytes_max;     /**< of all filters of subscriptions together (filtering.h),
 	                                   0 .. 64 MiB, default 64 KiB: so much in a checkpoint */
 	uint32_t run_records_max;      /**< events in one run, default 4096 */

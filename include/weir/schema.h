@@ -156,6 +156,27 @@ WEIR_API WEIR_MUST_CHECK int weir_schema_validate(const struct weir_schema *sche
 						  const void *data, size_t data_bytes,
 						  struct weir_problem *reterr_problem);
 
+/** What weir_schema_validate() lets a payload cost, and one step more for each of its bytes. */
+#define WEIR_SCHEMA_VALIDATE_WORK (UINT64_C(1) << 24)
+
+/**
+ * weir_schema_validate() with a limit of one's own, for payloads of strangers: that many steps take
+ * up to a second. A step is a schema that a value is held against, a name or a value that is
+ * compared, or 16 bytes that are passed over. Avro's data cost what they have bytes, whatever the
+ * limit is.
+ *
+ * Thread: any, also several at once. Blocks: never. Allocates: never.
+ * Stack: up to 200 KB, where 256 schemas lie inside one another on the way to a value, at which it
+ * ends with WEIR_E_TOO_BIG.
+ * @param work_max        steps; 0: as weir_schema_validate()
+ * @param reterr_problem  may be NULL
+ * @return as weir_schema_validate(); WEIR_E_TOO_BIG: also over the limit, and the text names it
+ */
+WEIR_API WEIR_MUST_CHECK int weir_schema_validate_within(const struct weir_schema *schema,
+							 const void *data, size_t data_bytes,
+							 uint64_t work_max,
+							 struct weir_problem *reterr_problem);
+
 /** What must stay readable when a schema changes. TRANSITIVE: all earlier versions count, not just
  *  the last one. */
 enum weir_schema_level {

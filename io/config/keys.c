@@ -264,6 +264,13 @@ static const struct wr_config_key limits_keys[] = {
 	 .max = 64u << 20,
 	 .fallback = "1MiB",
 	 .doc = "Texts of all schemas together"},
+	{.name = "validate_work",
+	 OPTION(validate_work_max),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 1u << 31,
+	 .fallback = "0",
+	 .doc = "Steps that a payload of a JSON Schema may cost where it is read before it is "
+		"taken; 0: weir's own limit, up to a second"},
 	LIMIT("run_records", run_records_max, 1u << 20, "4096", "Events in one run"),
 	{.name = "segments",
 	 OPTION(segments_max),

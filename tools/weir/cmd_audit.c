@@ -19,6 +19,7 @@
 
 static const char *topic;
 static bool want_hex;
+static bool to_json;
 static bool want_json;
 
 static const struct cli_option options[] = {
@@ -31,6 +32,7 @@ static const struct cli_option options[] = {
 	 .type = CLI_FLAG,
 	 .target = &want_hex,
 	 .help = "KEY and payloads in hexadecimal"},
+	OPTION_TO_JSON(&to_json),
 	{.name = "json", .type = CLI_FLAG, .target = &want_json, .help = "one JSON object a line"},
 };
 
@@ -96,12 +98,13 @@ static void print_text(struct audit *audit, const struct weir_journal_event *eve
 	putchar(' ');
 	if (item->payload == NULL)
 		printf("(no payload)");
-	else
+	else if (!payload_json_print(stdout, &audit->print.json))
 		journal_print_bytes(stdout, item->payload, item->payload_bytes, want_hex);
+	payload_json_print_why(stdout, &audit->print.json);
 	putchar('\n');
 }
 
-static void print_json(const struct weir_journal_event *event)
+static void print_json(struct audit *audit, const struct weir_journal_event *event)
 {
 	const struct weir_item *item = &event->item;
 	uint64_t event_time_us = weir_item_event_time_us(item);
@@ -129,8 +132,9 @@ static void print_json(const struct weir_journal_event *event)
 		journal_json_time(&j, "event_time", event_time_us);
 	journal_json_ids(&j, item);
 	journal_json_bytes(&j, "key", "key_hex", item->key, item->key_bytes, want_hex);
-	journal_json_bytes(&j, "payload", "payload_hex", item->payload, item->payload_bytes,
-			   want_hex);
+	if (!payload_json_member(&j, &audit->print.json))
+		journal_json_bytes(&j, "payload", "payload_hex", item->payload, item->payload_bytes,
+				   want_hex);
 	json_end(&j);
 }
 
@@ -148,8 +152,9 @@ static int see_event(void *context, const struct weir_journal_event *event)
 		return 0;
 	audit->found++;
 	scan_progress_clear(&audit->progress);
+	payload_json_make(&audit->print.json, event);
 	if (want_json)
-		print_json(event);
+		print_json(audit, event);
 	else
 		print_text(audit, event);
 	/* Nobody reads on: main() says so. */
@@ -182,12 +187,14 @@ static int run(const char *dir, struct audit *audit)
 
 	weir_journal_visitor_init(&visitor);
 	visitor.event = see_event;
+	visitor.schemas = audit->print.json.is_asked = to_json;
 	visitor.segment = see_segment;
 	visitor.damage = see_damage;
 	visitor.context = audit;
 	scan_progress_begin(&audit->progress, dir);
 	int code = weir_journal_inspect(dir, &visitor, NULL, &problem);
 	scan_progress_clear(&audit->progress);
+	payload_json_fini(&audit->print.json);
 	if (code < 0)
 		return cli_fail(dir, code, problem.text[0] != '\0' ? &problem : NULL);
 	if (audit->corrupt_count > 0)
@@ -207,7 +214,7 @@ int cmd_journal_audit(int argc, char **argv)
 	int first = 0;
 
 	topic = NULL;
-	want_hex = want_json = false;
+	want_hex = want_json = to_json = false;
 	int code = cli_parse(&command, argc, argv, &first);
 	if (code != CLI_GO_ON)
 		return code;

@@ -28,7 +28,7 @@
 
 /* One command line a process: the tables point here. */
 static struct {
-	bool json, hex, all, dry_run;
+	bool json, hex, to_json, all, dry_run;
 	uint64_t reason, first, last, count, rate;
 	const char *subscription, *key, *into;
 	struct owned_limits limits;
@@ -92,6 +92,7 @@ static const struct cli_option show_options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.hex,
 	 .help = "keys and payloads in hexadecimal"},
+	OPTION_TO_JSON(&choices.to_json),
 	OWNED_OPTIONS(choices.limits),
 	CLI_OPTION_JSON(&choices.json),
 };
@@ -252,6 +253,7 @@ static int see_event(void *context, const struct weir_journal_event *event)
 	if (!waits && !(choices.all && d->prints))
 		return 0;
 	d->found++;
+	payload_json_make(&d->print.state.json, event);
 	if (d->prints)
 		print_letter(d, item, &origin);
 	return choices.count != 0 && d->found >= choices.count ? STOP : 0;
@@ -266,6 +268,7 @@ static int look(struct dlq *d)
 	visitor.cached = true;
 	visitor.from_sequence = d->filter.first_sequence;
 	visitor.event = see_event;
+	visitor.schemas = d->print.state.json.is_asked;
 	visitor.damage = see_damage;
 	visitor.segment = see_segment;
 	visitor.context = d;
@@ -375,7 +378,7 @@ static int run(const struct cli_command *command, int which, char **arguments)
 			   .reason = choices.reason,
 			   .first_sequence = choices.first,
 			   .last_sequence = choices.last},
-		.print = {.hex = choices.hex},
+		.print = {.hex = choices.hex, .state.json.is_asked = choices.to_json},
 	};
 	int code = set_key(&d, command);
 	if (code == CLI_GO_ON && which == PURGE && !any_is_named())
@@ -401,6 +404,7 @@ static int run(const struct cli_command *command, int which, char **arguments)
 		code = owned_close(d.pipeline, d.dir, code);
 	}
 	free(d.key);
+	payload_json_fini(&d.print.state.json);
 	return code;
 }
 

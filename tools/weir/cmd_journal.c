@@ -32,6 +32,7 @@
 static struct {
 	bool json;
 	bool hex;
+	bool to_json;
 	bool control;
 	bool follow;
 	bool count_given;
@@ -71,6 +72,7 @@ static const struct cli_option verify_options[] = {
 		 .type = CLI_FLAG,                                                                 \
 		 .target = &choices.hex,                                                           \
 		 .help = "keys and payloads in hexadecimal"},                                      \
+		OPTION_TO_JSON(&choices.to_json),                                                  \
 	{                                                                                          \
 		.name = "json", .type = CLI_FLAG, .target = &choices.json,                         \
 		.help = "one JSON object a line"                                                   \
@@ -303,7 +305,7 @@ static int show_event(void *context, const struct weir_journal_event *event)
 		return STOP;
 	walk->shown++;
 	if (choices.json)
-		journal_json_event(stdout, event, choices.hex);
+		journal_json_event(&walk->print, stdout, event, choices.hex);
 	else
 		journal_print_event(&walk->print, stdout, event, choices.hex);
 	/* Nobody reads on: a pipe that closed, a disk that is full. main() says so. */
@@ -323,17 +325,19 @@ static int show_damage(void *context, const struct weir_journal_damage *damage)
 
 static int run_dump(const char *dir)
 {
-	struct walk walk = {0};
+	struct walk walk = {.print.json.is_asked = choices.to_json};
 	struct weir_journal_visitor visitor;
 	struct weir_problem problem = {0};
 
 	weir_journal_visitor_init(&visitor);
+	visitor.schemas = choices.to_json;
 	range_set(&visitor, &choices.from, &choices.to);
 	visitor.control = choices.control;
 	visitor.event = show_event;
 	visitor.damage = show_damage;
 	visitor.context = &walk;
 	int code = weir_journal_inspect(dir, &visitor, NULL, &problem);
+	payload_json_fini(&walk.print.json);
 	if (code < 0)
 		return failed(dir, code, &problem);
 	return walk.corrupt_count > 0 ? CLI_EXIT_DAMAGE : CLI_EXIT_OK;
@@ -386,7 +390,7 @@ static int find_tail(const char *dir, struct walk *walk, struct weir_journal_vis
 
 static int run_tail(const char *dir)
 {
-	struct walk walk = {0};
+	struct walk walk = {.print.json.is_asked = choices.to_json};
 	struct weir_journal_visitor visitor;
 	struct weir_problem problem = {0};
 	uint64_t end_sequence = 0;
@@ -399,6 +403,7 @@ static int run_tail(const char *dir)
 	if (code < 0)
 		return failed(dir, code, &problem);
 	visitor.event = show_event;
+	visitor.schemas = choices.to_json;
 	visitor.damage = show_damage;
 	visitor.idle = tail_idle;
 	if (choices.follow) {
@@ -408,6 +413,7 @@ static int run_tail(const char *dir)
 		visitor.end_sequence = end_sequence;
 		code = weir_journal_inspect(dir, &visitor, NULL, &problem);
 	}
+	payload_json_fini(&walk.print.json);
 	if (code < 0)
 		return failed(dir, code, &problem);
 	return walk.corrupt_count > 0 ? CLI_EXIT_DAMAGE : CLI_EXIT_OK;

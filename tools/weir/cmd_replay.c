@@ -31,7 +31,7 @@ static const enum weir_filter_kind kind_of[] = {WEIR_FILTER_EVENTBRIDGE, WEIR_FI
 
 /* One command line a process: the table points here. */
 static struct {
-	bool json, hex, follow, count_given;
+	bool json, hex, to_json, follow, count_given;
 	uint64_t count, rate, pace;
 	unsigned kind;
 	const char *topic, *key, *filter;
@@ -101,6 +101,7 @@ static const struct cli_option options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.hex,
 	 .help = "KEY, keys and payloads in hexadecimal"},
+	OPTION_TO_JSON(&choices.to_json),
 	{.name = "json",
 	 .type = CLI_FLAG,
 	 .target = &choices.json,
@@ -212,7 +213,7 @@ static int see_event(void *context, const struct weir_journal_event *event)
 	wait_until(due_ns(r, event->item.append_time_us));
 	r->shown++;
 	if (choices.json)
-		journal_json_event(stdout, event, choices.hex);
+		journal_json_event(&r->print, stdout, event, choices.hex);
 	else
 		journal_print_event(&r->print, stdout, event, choices.hex);
 	/* Nobody reads on: main() says so. */
@@ -255,6 +256,7 @@ static int run(const char *dir, struct replay *r)
 	weir_journal_visitor_init(&visitor);
 	set_range(r, &visitor);
 	visitor.event = see_event;
+	visitor.schemas = r->print.json.is_asked = choices.to_json;
 	visitor.damage = see_damage;
 	visitor.idle = see_idle;
 	visitor.context = r;
@@ -322,6 +324,7 @@ int cmd_replay(int argc, char **argv)
 	if (code == CLI_GO_ON)
 		code = run(argv[first], &r);
 	weir_filter_destroy(r.filter);
+	payload_json_fini(&r.print.json);
 	free(bytes);
 	return code;
 }

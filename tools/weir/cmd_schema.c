@@ -38,6 +38,7 @@ static struct {
 	bool prefix;
 	bool avro_json;
 	uint64_t seconds_ns;
+	uint64_t work_max;
 } choices;
 
 #define OPTION_FORMAT                                                                              \
@@ -92,6 +93,11 @@ static const struct cli_option validate_options[] = {
 	 .type = CLI_FLAG,
 	 .target = &choices.prefix,
 	 .help = "the data begin with a byte 0 and an id of 4 bytes"},
+	{.name = "work-max",
+	 .type = CLI_NUMBER,
+	 .target = &choices.work_max,
+	 .value_name = "N",
+	 .help = "steps that one of JSON may cost [16777216, and one for each byte]"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -444,7 +450,8 @@ static bool validate_one(const struct weir_schema *schema, const char *path, str
 		snprintf(problem.text, sizeof problem.text,
 			 "it does not begin with a byte 0 and an id");
 	else
-		code = weir_schema_validate(schema, data + before, bytes - before, &problem);
+		code = weir_schema_validate_within(schema, data + before, bytes - before,
+						   choices.work_max, &problem);
 	free(data);
 	if (choices.json) {
 		json_object(j, NULL);

@@ -49,8 +49,9 @@ static void print_rest(const struct dlq_print *print, FILE *to, const struct wei
 	fputs("  payload ", to);
 	if (letter->payload == NULL)
 		fputs("none", to);
-	else
+	else if (!payload_json_print(to, &print->state.json))
 		journal_print_bytes(to, letter->payload, letter->payload_bytes, print->hex);
+	payload_json_print_why(to, &print->state.json);
 	fputc('\n', to);
 }
 
@@ -90,7 +91,7 @@ static void json_rest(const struct dlq_print *print, struct json_out *j,
 		json_close(j);
 	}
 	json_close(j);
-	if (letter->payload != NULL)
+	if (letter->payload != NULL && !payload_json_member(j, &print->state.json))
 		journal_json_bytes(j, "payload", "payload_hex", letter->payload,
 				   letter->payload_bytes, print->hex);
 }

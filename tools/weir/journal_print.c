@@ -252,10 +252,12 @@ void journal_print_event(struct journal_print *state, FILE *to,
 		journal_print_bytes(to, item->key, item->key_bytes, hex);
 	}
 	fputc(' ', to);
+	payload_json_make(&state->json, event);
 	if (item->payload == NULL)
 		fputs("(no payload)", to);
-	else
+	else if (!payload_json_print(to, &state->json))
 		journal_print_bytes(to, item->payload, item->payload_bytes, hex);
+	payload_json_print_why(to, &state->json);
 	print_headers(to, event);
 	fputc('\n', to);
 }
@@ -378,7 +380,8 @@ static void json_headers(struct json_out *j, const struct weir_item *item)
 	json_close(j);
 }
 
-void journal_json_event(FILE *to, const struct weir_journal_event *event, bool hex)
+void journal_json_event(struct journal_print *state, FILE *to,
+			const struct weir_journal_event *event, bool hex)
 {
 	const struct weir_item *item = &event->item;
 	uint64_t event_time_us = event->control ? 0 : weir_item_event_time_us(item);
@@ -403,8 +406,10 @@ void journal_json_event(FILE *to, const struct weir_journal_event *event, bool h
 		if (item->type != 0)
 			json_u64(&j, "type", item->type);
 		journal_json_bytes(&j, "key", "key_hex", item->key, item->key_bytes, hex);
-		journal_json_bytes(&j, "payload", "payload_hex", item->payload, item->payload_bytes,
-				   hex);
+		payload_json_make(&state->json, event);
+		if (!payload_json_member(&j, &state->json))
+			journal_json_bytes(&j, "payload", "payload_hex", item->payload,
+					   item->payload_bytes, hex);
 		if (event_time_us != 0)
 			journal_json_time(&j, "event_time", event_time_us);
 		journal_json_ids(&j, item);

@@ -14,11 +14,14 @@
 #include <weir/journal.h>
 
 #include "tools/weir/json_out.h"
+#include "tools/weir/payload_json.h"
 
-/* Kept from event to event: the second that was formatted last. */
+/* Kept from event to event: the second that was formatted last, and the payload as JSON, if that is
+ * asked for. */
 struct journal_print {
 	uint64_t second;
 	char date[32];
+	struct payload_json json;
 };
 
 void journal_print_segment(FILE *to, const struct weir_journal_segment *segment, bool heading);
@@ -33,7 +36,8 @@ void journal_json_damage(struct json_out *j, const struct weir_journal_damage *d
 /* The fields of an open object. */
 void journal_json_report(struct json_out *j, const struct weir_journal_report *report);
 /* One line. */
-void journal_json_event(FILE *to, const struct weir_journal_event *event, bool hex);
+void journal_json_event(struct journal_print *state, FILE *to,
+			const struct weir_journal_event *event, bool hex);
 
 /* Parts of an event, for other reports. A time, with a blank before it. */
 void journal_print_time(struct journal_print *state, FILE *to, uint64_t time_us);

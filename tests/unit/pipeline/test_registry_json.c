@@ -336,6 +336,31 @@ Test(registry_json, a_payload_with_a_prefix_is_validated_where_it_is_published)
 	cr_expect_eq(bed_publish(topic, 0, payload, event.payload_bytes), WEIR_E_UNKNOWN_SCHEMA);
 }
 
+Test(registry_json, a_payload_that_takes_more_work_than_it_may_is_refused)
+{
+	static const char json[] =
+		"[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,"
+		"26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,"
+		"49,50,51,52,53,54,55,56,57,58,59,60,61,62,63,64,65]";
+	struct weir_problem why = {0};
+	bed_end();
+	fixture_init(&bed, FIXTURE_MEMORY);
+	bed.options.schemas_max = 4;
+	bed.options.validate_work_max = UINT32_MAX;
+	cr_assert_eq(weir_open(&bed.options, &bed.pipeline, &why), -EINVAL);
+	cr_expect_str_eq(why.field, "validate_work_max");
+	bed.options.validate_work_max = 64;
+	fixture_open(&bed);
+	struct weir_schema_version v = put_json("list", "{\"items\": {\"type\": \"integer\"}}");
+	uint32_t topic = bed_topic("list", "list", false, true);
+	cr_expect_eq(bed_publish(topic, v.type, "[1, 2, 3]", 9), 0);
+	struct weir_event event = {.topic = topic, .type = v.type, .payload = json};
+	event.payload_bytes = strlen(json);
+	cr_expect_eq(bed_publish(topic, v.type, json, strlen(json)), WEIR_E_NOT_A_DATUM);
+	cr_expect_eq(weir_event_schema_check(bed.pipeline, &event, &why), WEIR_E_NOT_A_DATUM);
+	cr_expect_not_null(strstr(why.text, "more than 64 steps"), "%s", why.text);
+}
+
 static struct weir_schema *parse(const char *text, uint32_t flags)
 {
 	struct weir_schema *schema = NULL;

@@ -236,6 +236,21 @@ static void expect_too_much(const char *schema_text, char *data)
 }
 
 /* What is passed over, and never compared, costs as well: each of these took minutes. */
+Test(json_schema, a_limit_of_work_of_ones_own_is_told)
+{
+	struct weir_schema *schema = json_schema_of("{\"items\":{\"type\":\"integer\"}}");
+	struct weir_problem why = {0};
+	const char *data = "[1,2,3,4,5,6,7,8,9]";
+	cr_expect_eq(weir_schema_validate_within(schema, data, strlen(data), 12, &why), 0, "%s",
+		     why.text);
+	cr_expect_eq(weir_schema_validate_within(schema, data, strlen(data), 6, &why),
+		     WEIR_E_TOO_BIG);
+	cr_expect_not_null(strstr(why.text, "more than 6 steps"), "%s", why.text);
+	cr_expect_eq(weir_schema_validate_within(schema, data, strlen(data), 0, &why), 0);
+	cr_expect_eq(weir_schema_validate_within(schema, "[1", 2, 6, &why), -EINVAL);
+	weir_schema_free(schema);
+}
+
 Test(json_schema, what_is_only_passed_over_is_work_too)
 {
 	char numbers[12000] = "", *at = numbers;
