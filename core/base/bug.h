@@ -73,6 +73,8 @@
 	  "what expires while it waits for a member is handed out")                                \
 	X(TERMS_NOT_KEPT, "core/log/outstanding.c",                                                \
 	  "what an event may wait for and until when is not known after a crash")                  \
+	X(DELETED_SCHEMA_LIVES, "core/log/schemas_save.c",                                         \
+	  "a version of a schema that was deleted is live again after a checkpoint")               \
 	X(DEAD_HANDED_OUT, "core/group/share.c",                                                   \
 	  "what was dead before an open is handed out again")                                      \
 	X(SETTLE_NOT_UNDONE, "core/log/outstanding.c",                                             \

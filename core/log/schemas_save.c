@@ -8,6 +8,7 @@
 
 #include <weir/error.h>
 
+#include "core/base/bug.h"
 #include "core/record/section.h"
 
 #define SCHEMAS_VERSION 1u
@@ -78,7 +79,8 @@ void wr_schemas_save(struct wr_schemas *s, struct wr_sink *sink)
 		wr_sink_u32(sink, e->subject);
 		wr_sink_u32(sink, e->version);
 		wr_sink_u32(sink, e->type);
-		wr_sink_u32(sink, wr_load_relaxed(&e->state));
+		uint32_t state = wr_load_relaxed(&e->state);
+		wr_sink_u32(sink, WR_BUG(DELETED_SCHEMA_LIVES) ? WR_SCHEMA_LIVE : state);
 	}
 	for (uint32_t i = 0; i < s->limits.topics_max; i++) {
 		uint32_t word = wr_load_relaxed(&s->of_topic[i]);

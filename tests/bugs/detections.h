@@ -62,6 +62,7 @@
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
 	X(EXPIRED_HANDED_OUT, unit_share, "share::everything_is_had_by_one_and_settled_once")      \
 	X(TERMS_NOT_KEPT, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")  \
+	X(DELETED_SCHEMA_LIVES, sim_pipeline, "a recovery finds another registry")                 \
 	X(DEAD_HANDED_OUT, sim_pipeline, "handed out, and given up")                               \
 	X(DEAD_HANDED_OUT, unit_sharing,                                                           \
 	  "sharing::what_was_dead_before_an_open_is_not_handed_out")                               \

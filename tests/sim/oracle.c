@@ -36,6 +36,8 @@ void oracle_reset(void)
 		most.partitions_max = WORLD_TOPICS_MAX * ORACLE_PARTITIONS_MAX;
 		most.outstanding_max = WORLD_OUTSTANDING;
 		most.filter_bytes_max = world_filter_bytes_max();
+		most.schemas_max = WORLD_SCHEMAS;
+		most.schema_bytes_max = WORLD_SCHEMA_BYTES;
 		wr_tables_limits_of(&most, &limits);
 		world_check(wr_tables_init(&shadow, &shadow_memory.base, &limits) == 0,
 			    "no memory for the oracle", 0, 0);

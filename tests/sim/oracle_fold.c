@@ -392,6 +392,7 @@ void oracle_fold(uint64_t seq, bool checked)
 		fold_growth(seq, &view);
 		break;
 	case WR_KIND_TOPIC:
+	case WR_KIND_TYPE: // world_schemas.c
 	case WR_KIND_PRODUCER:
 	case WR_KIND_EPOCH_START:
 		break;

@@ -127,6 +127,7 @@ static void set_options(void)
 	o->run_records_max = 16;
 	o->segments_max = world.grows ? 1024 : 256; // more rows, more records
 	world_filters_options(o);
+	world_schemas_options(o);
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
 	o->checkpoint_bytes = 1;
 }
@@ -222,6 +223,7 @@ static void opened(bool must_be_clean)
 	world_check(!must_be_clean || (report->clean && report->trimmed_bytes == 0),
 		    "a clean close was not found clean", report->clean, report->trimmed_bytes);
 	oracle_recovered();
+	world_schemas_recovered();
 	world_check(
 		world_memory()->alloc_bytes + world_memory()->map_bytes <= world.plan.total_bytes,
 		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
@@ -377,6 +379,7 @@ static void act(void)
 		act_seldom();
 	world_growth_act();
 	world_compaction_act();
+	world_schemas_act();
 }
 
 static void forget_users(void)
@@ -567,6 +570,7 @@ void world_run_seed(void)
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	world_queues_begin();
 	world_growth_begin();
+	world_schemas_begin();
 	world_compaction_begin();
 	world_transactions_begin();
 	world_filters_begin();

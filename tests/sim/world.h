@@ -15,6 +15,7 @@
  *   world_filters.c  what subscriptions want, and how that changes
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
  *   world_growth.c   topics that grow
+ *   world_schemas.c  the registry of schemas, and what it has to say
  *   world_compaction.c  topics that are compacted, and what may leave them
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
@@ -53,6 +54,8 @@
 #define WORLD_TXNS 6u /* of a member, on their way */
 #define WORLD_TXN_SOURCES 40u
 #define WORLD_FILTER_TERMS 3u
+#define WORLD_SCHEMAS 12u
+#define WORLD_SCHEMA_BYTES 4096u
 #define DRAIN_ROUNDS_MAX 20000u
 
 /* Situations that a run of many seeds must have been in. */
@@ -148,12 +151,16 @@
 	X(SIZE_LOST, "power cuts that took sizes with them")                                       \
 	X(TORN, "power cuts that tore sectors")
 
-/* Not asked for: seeds with filters are few. */
+/* Not asked for: seeds with filters, and with schemas, are few. */
 #define SOMETIMES_FILTERS_MAP(X)                                                                   \
 	X(FILTER_CHANGED, "filters that were changed")                                             \
 	X(FILTER_FULL, "filters that were refused because four are needed")                        \
 	X(FILTER_FORGOTTEN, "filters that nothing needs any more")                                 \
-	X(FILTERED, "events that a filter left out")
+	X(FILTERED, "events that a filter left out")                                               \
+	X(SCHEMA_REGISTERED, "schemas that were registered")                                       \
+	X(SCHEMA_REFUSED, "schemas that a level refused")                                          \
+	X(SCHEMA_KEPT, "changes of the registry that were under way in a crash, and came back")    \
+	X(SCHEMA_LOST, "changes of the registry that a crash took")
 
 enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,
@@ -273,6 +280,8 @@ struct world {
 	struct wr_prng keys_prng;
 	bool grows; /* topics do, in this seed */
 	struct wr_prng growth_prng;
+	bool has_schemas; /* this seed */
+	struct wr_prng schemas_prng;
 	bool compacts; /* this seed */
 	bool compacted[WORLD_TOPICS_MAX];
 	uint64_t compact_lag_s, tombstone_s;
@@ -448,6 +457,12 @@ void world_growth_define(uint32_t topic, struct weir_topic_options *o);
 uint32_t world_growth_pass_every(void);
 /* One grows, perhaps. */
 void world_growth_act(void);
+
+/* world_schemas.c: of a seed that has a registry; what a recovery has to find. */
+void world_schemas_begin(void);
+void world_schemas_options(struct weir_options *options);
+void world_schemas_act(void);
+void world_schemas_recovered(void);
 
 /* world_compaction.c */
 void world_compaction_begin(void);
