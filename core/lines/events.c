@@ -137,8 +137,6 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "Look at `end` and `exit_code` where they are not as they should be."),
 	EVENT(RUN_NOTHING, "run.nothing", ERROR, "The config has nothing to run.",
 	      "Give it sources, bridges, or a subscription with a sink."),
-	EVENT(RUN_READY, "run.ready", INFO, "Everything is open, and sources are read.",
-	      "Nothing."),
 	EVENT(SCHEMA_UNREADABLE, "schema.unreadable", ERROR,
 	      "A schema in the log cannot be read by this weir.",
 	      "Use the weir that registered it; payloads of that schema are not checked or "
