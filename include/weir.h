@@ -32,6 +32,7 @@
 #include <weir/binding.h>
 #include <weir/bridge.h>
 #include <weir/dead_letters.h>
+#include <weir/erase.h>
 #include <weir/error.h>
 #include <weir/event.h>
 #include <weir/filtering.h>

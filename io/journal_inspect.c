@@ -10,6 +10,7 @@
  * Read-only throughout: no lock, no write, no file is made. Thread: the caller's.
  */
 #include "io/journal_inspect.h"
+#include "core/record/erase.h"
 #include "core/record/share.h"
 
 #include <errno.h>
@@ -67,6 +68,7 @@ static const char *kind_name(uint8_t kind)
 		[WR_KIND_REJECT] = "reject",
 		[WR_KIND_LEFT_OUT] = "left_out",
 		[WR_KIND_FILTER] = "filter",
+		[WR_KIND_ERASE] = "erase",
 	};
 	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
 		return names[kind];
@@ -149,6 +151,17 @@ static void describe_left_out(const struct wr_record *head, char *to, size_t to_
 		 reasons[head->flags & 3]);
 }
 
+static void describe_erase(const struct wr_record *head, const struct wr_erase *erase, char *to,
+			   size_t to_bytes)
+{
+	if (erase->is_mark)
+		snprintf(to, to_bytes, "a segment was begun early, to erase what stands before");
+	else if (head->topic == WR_ERASE_ALL_TOPICS)
+		snprintf(to, to_bytes, "a key was erased in all topics");
+	else
+		snprintf(to, to_bytes, "a key was erased in topic %u", head->topic);
+}
+
 /* What a control record says, in words. */
 static const char *describe(struct wr_inspect *in, const struct wr_record_view *view)
 {
@@ -159,6 +172,7 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 	struct wr_control_progress progress;
 	struct wr_control_generation generation;
 	struct wr_control_skip skip;
+	struct wr_erase erase;
 	uint32_t partitions;
 	int key_bytes = head->key_bytes <= WR_NAME_BYTES_MAX ? head->key_bytes : 0;
 	const char *key = (const char *)view->key;
@@ -193,6 +207,8 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 		if (generation.position != WR_POSITION_KEEP)
 			snprintf(to + n, to_bytes - (size_t)n, ", moved to %llu",
 				 (unsigned long long)generation.position);
+	} else if (head->kind == WR_KIND_ERASE && wr_erase_read(view, &erase)) {
+		describe_erase(head, &erase, to, to_bytes);
 	} else if (head->kind == WR_KIND_LEFT_OUT) {
 		describe_left_out(head, to, to_bytes);
 	} else {

@@ -323,6 +323,9 @@
 	  "producers leave no room for what members publish with what they settle")                \
 	X(COPIES_OVERRUN_HOLDS, "core/log/writer_append.c",                                        \
 	  "without a journal copies use up what is kept back, and then what is held")              \
+	X(ERASED_HANDED_OUT, "core/pipeline/erase.c", "a poll hands out an event that was erased") \
+	X(ERASED_STILL_THERE, "core/journal/journal_spares.c",                                     \
+	  "files that held what was erased are kept when they have left the log")                  \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \
 	  "the durable gate shows what is only visible")
 

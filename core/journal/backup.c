@@ -420,6 +420,7 @@ static int write_superblock(struct backup *b)
 	s.oldest_seq = b->report->first_seq;
 	s.newest_segment_id = last->segment_id;
 	s.durable_seq = b->report->last_seq;
+	s.erased_seq = 0; /* who opens the copy looks again */
 	if (last->epoch > s.epoch)
 		s.epoch = last->epoch; /* its owner was opened again meanwhile */
 	int r = open_new(b, WR_SUPERBLOCK_NAME, &file);

@@ -68,7 +68,7 @@ static bool range_is_sound(const struct wr_superblock *s)
 {
 	return s->oldest_segment_id <= s->newest_segment_id && s->newest_segment_id <= COUNT_MAX &&
 	       s->oldest_seq <= COUNT_MAX && s->durable_seq <= COUNT_MAX &&
-	       s->given_segment_id <= COUNT_MAX;
+	       s->given_segment_id <= COUNT_MAX && s->erased_seq <= COUNT_MAX;
 }
 
 _Static_assert(offsetof(struct wr_superblock, format) == 8, "check_block()");

@@ -60,7 +60,8 @@ struct wr_superblock {
 	uint64_t durable_seq;       /* when this was written: evidence like that of any header */
 	uint64_t retention_us;      /* where retention's clock stood, µs since 1970; 0: nowhere */
 	uint64_t given_segment_id;  /* no id up to it is ever given again; 0: not recorded */
-	uint8_t zero[356];
+	uint64_t erased_seq; /* of erased keys up to this sequence nothing is left on the medium */
+	uint8_t zero[348];
 	uint32_t crc; /* CRC32C of all before, seed 1 */
 };
 _Static_assert(sizeof(struct wr_superblock) == 512, "one sector");

@@ -119,6 +119,9 @@ static int link_alloc(struct wr_journal_link *link, const struct wr_journal_opti
 	wr_store_relaxed(&link->room_end, 0u);
 	wr_store_relaxed(&link->kept_extents, 0u);
 	wr_store_relaxed(&link->held, 0u);
+	wr_store_relaxed(&link->erased_seq, 0u);
+	wr_store_relaxed(&link->roll_past_id, 0u);
+	wr_store_relaxed(&link->gate_seq, 0u);
 	return 0;
 }
 
@@ -171,13 +174,14 @@ static int packer_make(struct wr_journal *j, struct wr_memory *memory)
 	j->packing.wanted = true;
 	j->packing.failed_at = WR_JOURNAL_NONE_FAILED;
 	return wr_packer_init(j->packer, j->storage, memory, j->clock, j->table,
-			      &j->options.compact);
+			      &j->options.compact, &j->options.erase);
 }
 
-uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys)
+uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys,
+			       bool erases)
 {
 	return sizeof(struct wr_packer) +
-	       wr_pack_bytes(chunk_bytes, segment_bytes, compact_keys != 0) +
+	       wr_pack_bytes(chunk_bytes, segment_bytes, compact_keys != 0 || erases) +
 	       (compact_keys != 0 ? wr_compact_bytes(compact_keys, chunk_bytes, segment_bytes) : 0);
 }
 
@@ -241,6 +245,7 @@ int wr_journal_create(struct wr_storage *storage, struct wr_memory *memory, stru
 		wr_journal_destroy(j, memory);
 		return r;
 	}
+	wr_store_relaxed(&link->erased_seq, j->superblock.erased_seq);
 	wr_journal_count_segments(j);
 	*ret_journal = j;
 	return 0;
@@ -471,6 +476,9 @@ void wr_journal_stats(const struct wr_journal *journal, struct wr_journal_stats 
 		.pack_failures = wr_load_relaxed(&c->pack_failures),
 		.compactions = wr_load_relaxed(&c->compactions),
 		.left_out = wr_load_relaxed(&c->left_out),
+		.erased_seq = wr_load_relaxed(&journal->link->erased_seq),
+		.erasing_seq = wr_load_relaxed(&c->erasing_seq),
+		.erase_waits_for = wr_load_relaxed(&c->erase_waits_for),
 		.packed_live = wr_load_relaxed(&c->packed_live),
 		.packed_bytes = wr_load_relaxed(&c->packed_bytes),
 		.log_bytes = wr_load_relaxed(&c->log_bytes),

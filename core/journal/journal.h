@@ -25,6 +25,7 @@
 
 #include "core/base/tally.h"
 #include "core/journal/compact.h"
+#include "core/journal/packer.h"
 #include "core/journal/recovery.h"
 #include "core/journal/segment.h"
 
@@ -52,6 +53,7 @@ struct wr_journal_options {
 	uint64_t low_space_bytes;          /* no file is made that leaves less free; 0: none asks */
 	bool pack;                         /* sealed segments, by wr_journal_pack_step() */
 	struct wr_compact_options compact; /* by the packer: needs `pack` */
+	struct wr_erase_options erase;     /* likewise; then no file is used again */
 	bool drop_oldest;                  /* where no file can be made, whatever retention says */
 	uint32_t batches_in_flight_max;    /* 1..16 */
 	bool seal_before_ack;
@@ -74,7 +76,10 @@ struct wr_journal_stats {
 	uint64_t segments_packed; /* by this owner */
 	uint64_t pack_failures;   /* damaged ones, no room, none smaller */
 	uint64_t compactions;     /* passes, by this owner, that came to their end */
-	uint64_t left_out;        /* events, by them */
+	uint64_t left_out;        /* events, by them and by erasures */
+	uint64_t erased_seq;      /* of what was erased by records up to it nothing is left */
+	uint64_t erasing_seq;     /* where the pass is that erases; 0: none is under way */
+	uint32_t erase_waits_for; /* enum wr_journal_waits */
 	uint64_t packed_live;     /* of segments_live */
 	uint64_t packed_bytes;    /* of log_bytes */
 	uint64_t log_bytes;       /* of the files of the log */
@@ -82,6 +87,15 @@ struct wr_journal_stats {
 	bool low_space;           /* a file was wanted, and there was no room for it */
 	int no_room_code; /* data waits, since no segment could be prepared, and why; or 0 */
 	int no_room_told; /* what to say of it in words: its end only when that has lasted */
+};
+
+/* What keeps the pass that erases where it is. */
+enum wr_journal_waits {
+	WR_JOURNAL_WAITS_NOT = 0,
+	WR_JOURNAL_WAITS_READERS, /* a subscription has still to read what comes next, or read it */
+	WR_JOURNAL_WAITS_LOG,     /* the log has to go on: further segments, further checkpoints */
+	WR_JOURNAL_WAITS_ROOM,    /* for another file */
+	WR_JOURNAL_WAITS_FAILED,  /* something could not be erased: it is tried again in a while */
 };
 
 struct wr_journal;
@@ -123,7 +137,8 @@ uint64_t wr_journal_pack_idle_ns(void *journal);
 /* After the packer's last step, while the storage is there: what it has begun is removed. */
 void wr_journal_pack_end(struct wr_journal *journal);
 /* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */
-uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys);
+uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys,
+			       bool erases);
 /* Completed and in-order or not, is anything still under way? */
 bool wr_journal_is_idle(const struct wr_journal *journal);
 

@@ -211,6 +211,8 @@ struct wr_journal_cells {
 	wr_atomic_u64 pack_failures;
 	wr_atomic_u64 compactions;
 	wr_atomic_u64 left_out;
+	wr_atomic_u64 erasing_seq;
+	wr_atomic_u32 erase_waits_for;
 	wr_atomic_u64 packed_live;
 	wr_atomic_u64 packed_bytes;
 	wr_atomic_u64 log_bytes;
@@ -254,6 +256,23 @@ struct wr_journal_compaction {
 	uint32_t index;  /* of the one that was asked for, in the table */
 	bool is_cut;     /* the table became full: there is more to do at once */
 	bool has_failed; /* a segment of any pass: tombstones stay */
+};
+
+/* journal_erase.c */
+struct wr_journal_erasing {
+	enum {
+		WR_JOURNAL_ERASES_NOT = 0,
+		WR_JOURNAL_ERASES,        /* segment after segment */
+		WR_JOURNAL_ERASES_BESIDE, /* what lies beside the log */
+		WR_JOURNAL_ERASES_FILES,  /* until those that left the log are gone */
+		WR_JOURNAL_ERASES_RECORD, /* until the superblock says that it is done */
+	} phase;
+	uint64_t end_seq; /* what was erased by records up to it is this pass's */
+	uint64_t at;      /* position in the log (segment.h) of the next segment */
+	uint32_t index;   /* of the one that was asked for, in the table */
+	uint64_t look_at_ns;
+	bool has_failed; /* something of this pass */
+	bool is_stuck;   /* a file that left the log could not be removed: until the next open */
 };
 
 /* journal_room.c. The end of a want of room that is not told yet. */
@@ -315,6 +334,7 @@ struct wr_journal {
 	struct wr_journal_packing packing;
 	struct wr_packer *packer; /* NULL: nothing is packed */
 	struct wr_journal_compaction compaction;
+	struct wr_journal_erasing erasing;
 	struct wr_journal_checkpoint checkpoint;
 	struct wr_journal_cells cells;
 };
@@ -412,6 +432,8 @@ void wr_journal_spare_put_back(struct wr_journal *j, uint32_t index);
 int wr_journal_spare_open(struct wr_journal *j, uint32_t index);
 /* Spares that may be picked. */
 uint64_t wr_journal_pickable(const struct wr_journal *j);
+/* Spares that may not be, and are removed: where keys are erased. */
+uint64_t wr_journal_stale(const struct wr_journal *j);
 /* A spare that left the log in this life. */
 bool wr_journal_was_in_log(const struct wr_journal *j, uint32_t index);
 /* Counts spares and live segments for wr_journal_stats. */
@@ -472,6 +494,18 @@ void wr_journal_compaction_answer(struct wr_journal *j);
 /* Whether somebody has still to read below `end_seq`, by now. */
 bool wr_journal_compaction_is_held(const struct wr_journal *j, uint64_t end_seq);
 uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns);
+/* journal_erase.c. While the packer has nothing to do; and its answers. */
+int wr_journal_erase_step(struct wr_journal *j, uint64_t now_ns);
+void wr_journal_erase_answer(struct wr_journal *j);
+/* Whether the superblock is to say that a pass is done; and that it does, by now. */
+bool wr_journal_erase_waits(const struct wr_journal *j);
+void wr_journal_erase_recorded(struct wr_journal *j);
+uint64_t wr_journal_erase_idle_ns(struct wr_journal *j, uint64_t now_ns);
+/* Files that were part of the log, or may have been, are removed, and never used again. */
+static inline bool wr_journal_erases(const struct wr_journal *j)
+{
+	return j->options.erase.end_seq != NULL;
+}
 /* What retention may not pass, nor compaction: the first sequence that has to stay as it is. */
 uint64_t wr_journal_gate(const struct wr_journal *j);
 /* journal_range.c */

@@ -64,7 +64,7 @@ bool wr_journal_packed_waits(const struct wr_journal *j)
 	const struct wr_journal_files *f = &j->files;
 
 	/* Those that were packed anew wait for nothing, and may stand anywhere among the others. */
-	return j->packing.announce != 0 ||
+	return j->packing.announce != 0 || wr_journal_erase_waits(j) ||
 	       (f->going.count > 0 && (wr_journal_range_has(j, f->retired_id[f->going.first]) ||
 				       wr_journal_range_has(j, f->retired_id[f->going.last])));
 }
@@ -133,6 +133,7 @@ static void came_back(struct wr_journal *j)
 	struct wr_journal_files *f = &j->files;
 
 	f->going_task.done = false;
+	j->erasing.is_stuck |= f->going_task.io.result < 0;
 	if (f->going_task.io.file != WR_STORAGE_NO_FILE)
 		(void)j->storage->ops->file_close(j->storage, f->going_task.io.file);
 	wr_segment_remove(j->table, f->going_index);

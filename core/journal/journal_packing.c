@@ -187,10 +187,13 @@ int wr_journal_packing_step(struct wr_journal *j)
 		return 0;
 	switch (wr_load_acquire(&j->packer->state)) { /* PA1 */
 	case WR_PACKER_DONE:
-		if (j->packer->task == WR_PACKER_COMPACT && j->packer->result == 0 &&
+		if (j->packer->task != WR_PACKER_PACK && j->packer->task != WR_PACKER_BESIDE &&
+		    j->packer->task != WR_PACKER_TABLE && j->packer->result == 0 &&
 		    wr_journal_compaction_is_held(j, j->packer->job.end_seq))
 			return 0;
-		if (j->packer->task != WR_PACKER_PACK)
+		if (j->packer->task == WR_PACKER_ERASE || j->packer->task == WR_PACKER_BESIDE)
+			wr_journal_erase_answer(j);
+		else if (j->packer->task != WR_PACKER_PACK)
 			wr_journal_compaction_answer(j);
 		else
 			take_answer(j);
@@ -202,6 +205,8 @@ int wr_journal_packing_step(struct wr_journal *j)
 	}
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
 	bool soon;
+	if (wr_journal_erase_step(j, now_ns) > 0)
+		return 1;
 	/* By turns: where there is always something to be packed, too. */
 	bool gave_way = j->packing.gives_way;
 	j->packing.gives_way = false;
@@ -243,7 +248,8 @@ uint64_t wr_journal_packing_idle_ns(struct wr_journal *j)
 	const struct wr_journal_packing *p = &j->packing;
 	uint64_t at_ns = p->retry_at_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
-	uint64_t compaction_ns = wr_journal_compaction_idle_ns(j, now_ns);
+	uint64_t compaction_ns = wr_min_u64(wr_journal_compaction_idle_ns(j, now_ns),
+					    wr_journal_erase_idle_ns(j, now_ns));
 	if (j->closing || (!p->wanted && p->failed_at == WR_JOURNAL_NONE_FAILED))
 		return compaction_ns;
 	if (!p->wanted)

@@ -49,6 +49,8 @@ void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id)
 	wr_journal_range_fill(j, next);
 	next->newest_segment_id = newest_id;
 	next->features_must |= j->packing.announce;
+	if (wr_journal_erase_waits(j))
+		next->erased_seq = j->erasing.end_seq;
 	/* Of a log without a batch the first segment that gets ready is the oldest. */
 	if (next->oldest_segment_id == 0) {
 		next->oldest_segment_id = newest_id;
@@ -79,5 +81,6 @@ bool wr_journal_range_advance(struct wr_journal *j)
 		return false;
 	j->superblock = j->next_superblock;
 	j->packing.announce &= ~j->superblock.features_must;
+	wr_journal_erase_recorded(j);
 	return true;
 }

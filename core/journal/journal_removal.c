@@ -26,6 +26,7 @@
 #include "core/base/bug.h"
 
 #define WINDOW_NS 10000000000ull
+#define STALE_LOOK_NS 1000000ull
 
 /* --- what is used ----------------------------------------------------------------------------- */
 
@@ -70,7 +71,7 @@ static void came_back(struct wr_journal *j)
 	r->task.done = false;
 	r->index = WR_JOURNAL_NONE;
 	if (code < 0)
-		r->stopped = true;
+		r->stopped = j->erasing.is_stuck = true;
 	if (r->task.io.file != WR_STORAGE_NO_FILE) {
 		wr_journal_spare_put_back(j, index);
 		wr_journal_count_segments(j);
@@ -88,6 +89,8 @@ static bool is_one_too_many(const struct wr_journal *j, uint64_t wanted_ready)
 {
 	const struct wr_journal_files *f = &j->files;
 
+	if (f->header_phase == WR_JOURNAL_READY_NONE && wr_journal_stale(j) > 0)
+		return true;
 	return f->header_phase == WR_JOURNAL_READY_NONE && f->ready - f->entered >= wanted_ready &&
 	       wr_journal_pickable(j) > used_in_a_while(&f->removal);
 }
@@ -123,7 +126,8 @@ int wr_journal_removal_step(struct wr_journal *j, uint64_t wanted_ready)
 		came_back(j);
 		work++;
 	}
-	if (r->stopped || j->closing || j->failure.code != 0 || wr_journal_pickable(j) == 0)
+	if (r->stopped || j->closing || j->failure.code != 0 ||
+	    wr_journal_pickable(j) + wr_journal_stale(j) == 0)
 		return work;
 	roll_window(r, wr_clock_mono_ns(j->clock));
 	if (!is_one_too_many(j, wanted_ready))
@@ -146,6 +150,8 @@ uint64_t wr_journal_removal_idle_ns(const struct wr_journal *j)
 	const struct wr_journal_removal *r = &j->files.removal;
 	uint64_t now_ns;
 
+	if (!r->stopped && !j->closing && r->index == WR_JOURNAL_NONE && wr_journal_stale(j) > 0)
+		return STALE_LOOK_NS;
 	if (r->stopped || j->closing || r->index != WR_JOURNAL_NONE || wr_journal_pickable(j) == 0)
 		return UINT64_MAX;
 	now_ns = wr_clock_mono_ns(j->clock);

@@ -9,6 +9,7 @@
 #include "core/journal/journal_internal.h"
 
 #include "core/base/assert.h"
+#include "core/base/bug.h"
 
 static enum wr_journal_spare_kind kind_of(const struct wr_journal *j, uint32_t index)
 {
@@ -65,6 +66,7 @@ uint32_t wr_journal_spare_pick(const struct wr_journal *j)
 
 	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
 		if (f->spares[kind].count > 0 &&
+		    (kind == WR_JOURNAL_SPARE_NEW || !wr_journal_erases(j)) &&
 		    !(kind == WR_JOURNAL_SPARE_RETIRED &&
 		      (f->recycle_stopped || wr_journal_removal_holds(j))))
 			return f->spares[kind].first;
@@ -112,10 +114,22 @@ int wr_journal_spare_open(struct wr_journal *j, uint32_t index)
 uint64_t wr_journal_pickable(const struct wr_journal *j)
 {
 	const struct wr_journal_files *f = &j->files;
-	uint64_t count = f->spares[WR_JOURNAL_SPARE_FOUND].count +
-			 (uint64_t)f->spares[WR_JOURNAL_SPARE_NEW].count;
+	uint64_t count = f->spares[WR_JOURNAL_SPARE_NEW].count;
 
+	if (wr_journal_erases(j))
+		return count;
+	count += f->spares[WR_JOURNAL_SPARE_FOUND].count;
 	return f->recycle_stopped ? count : count + f->spares[WR_JOURNAL_SPARE_RETIRED].count;
+}
+
+uint64_t wr_journal_stale(const struct wr_journal *j)
+{
+	const struct wr_journal_files *f = &j->files;
+
+	return !wr_journal_erases(j) || WR_BUG(ERASED_STILL_THERE)
+		       ? 0
+		       : f->spares[WR_JOURNAL_SPARE_FOUND].count +
+				 (uint64_t)f->spares[WR_JOURNAL_SPARE_RETIRED].count;
 }
 
 void wr_journal_count_segments(struct wr_journal *j)

@@ -74,7 +74,9 @@ static int sort_out_spares(struct wr_journal *j)
 			continue;
 		if (segment->is_rest || wr_segment_is_packed(segment)) {
 			segment->state = WR_SEGMENT_NONE;
-			removed = (segment->is_rest && remove_file(j, segment)) || removed;
+			bool is_gone = segment->is_rest && remove_file(j, segment);
+			j->erasing.is_stuck |= !is_gone;
+			removed = is_gone || removed;
 			continue;
 		}
 		int r = ops->file_bytes(j->storage, file, &bytes);
@@ -83,6 +85,12 @@ static int sort_out_spares(struct wr_journal *j)
 			r = ops->sync_file(j->storage, file);
 		if (wr_journal_is_no_descriptor(r))
 			return r;
+		/* Whatever stood in it: a key may have been erased since then (journal_erase.c). */
+		if (r == 0 && is_whole && wr_journal_erases(j) && remove_file(j, segment)) {
+			wr_segment_remove(j->table, i);
+			removed = true;
+			continue;
+		}
 		if (r == 0 && is_whole) {
 			j->files.retired_id[i] =
 				segment->cleared ? WR_JOURNAL_BLANK : WR_JOURNAL_FOUND;

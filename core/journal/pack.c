@@ -168,7 +168,7 @@ int wr_pack_begin(struct wr_pack *p, const struct wr_pack_job *job)
 	p->header.end_seq = job->end_seq;
 	p->header.packed_us = job->now_us;
 	rewind_to_start(p);
-	p->is_looking = job->rule != NULL;
+	p->is_looking = job->rule != NULL && !job->is_certain;
 	return p->is_looking ? 0 : make_draft(p);
 }
 
@@ -329,7 +329,7 @@ static int write_rest(struct wr_pack *p)
 
 	p->header.index_crc = wr_crc32c(CRC_SEED, p->index, index_bytes(p));
 	p->header.file_bytes = end + WR_BLOCK_BYTES;
-	if (p->header.file_bytes >= p->segment_bytes)
+	if (p->header.file_bytes >= p->segment_bytes && !p->job.is_packed && !p->job.is_certain)
 		return WEIR_E_FULL;
 	int r = write_at(p, p->index, index_bytes(p), p->at);
 	if (r == 0)

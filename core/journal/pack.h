@@ -32,6 +32,7 @@ struct wr_pack_job {
 	uint32_t file;
 	bool is_packed;                  /* with a rule: the file is a packed one */
 	const struct wr_pack_rule *rule; /* NULL: nothing but the padding is left out */
+	bool is_certain; /* with a rule: it is made whether something leaves or not, at any size */
 	uint64_t segment_id;
 	uint64_t first_seq;
 	uint64_t end_seq;     /* the first sequence of the segment behind it */

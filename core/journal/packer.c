@@ -10,9 +10,18 @@
 /* Nobody wakes it: a segment that was sealed can wait so long. */
 #define LOOK_NS 200000000ull
 
+static enum wr_left_out why_erased(void *context, uint64_t seq, uint64_t time_us,
+				   const struct wr_record_view *event)
+{
+	const struct wr_packer *p = context;
+
+	(void)time_us;
+	return p->erase.has(p->erase.context, seq, event) ? WR_LEFT_OUT_ERASED : WR_LEFT_OUT_NOT;
+}
+
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, struct wr_segment_table *table,
-		   const struct wr_compact_options *compact)
+		   const struct wr_compact_options *compact, const struct wr_erase_options *erase)
 {
 	bool compacts = compact->keys_max != 0;
 
@@ -21,8 +30,11 @@ int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_me
 	p->has_begun = false;
 	p->rest_until_ns = 0;
 	p->compact.memory = NULL;
+	p->erase = *erase;
+	p->erase_rule = (struct wr_pack_rule){.why = why_erased, .context = p};
 	int r = wr_pack_init(&p->pack, storage, memory, table->uuid, table->log_id,
-			     table->chunk_bytes, table->segment_bytes, compacts);
+			     table->chunk_bytes, table->segment_bytes,
+			     compacts || erase->end_seq != NULL);
 	if (r < 0 || !compacts)
 		return r;
 	r = wr_compact_init(&p->compact, table, storage, memory, compact);
@@ -31,17 +43,29 @@ int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_me
 	return r;
 }
 
+/* Whether events are left out: then the file is one that the packer opened itself. */
+static bool is_by_rule(const struct wr_packer *p)
+{
+	return p->task == WR_PACKER_COMPACT || p->task == WR_PACKER_ERASE;
+}
+
+/* Whether it is about a segment. */
+static bool is_job(const struct wr_packer *p)
+{
+	return p->task == WR_PACKER_PACK || is_by_rule(p);
+}
+
 static void close_source(struct wr_packer *p)
 {
 	struct wr_storage *storage = p->pack.storage;
 
-	if (p->task == WR_PACKER_COMPACT)
+	if (is_by_rule(p))
 		(void)storage->ops->file_close(storage, p->job.file);
 }
 
 void wr_packer_end(struct wr_packer *p)
 {
-	if (p->has_begun && p->task != WR_PACKER_TABLE) {
+	if (p->has_begun && is_job(p)) {
 		wr_pack_abort(&p->pack);
 		close_source(p);
 	}
@@ -78,8 +102,11 @@ static int begin(struct wr_packer *p)
 	if (p->task == WR_PACKER_COMPACT) {
 		p->compact.keeps_tombstones = p->keeps_tombstones;
 		p->job.rule = &p->compact.rule;
-		r = open_source(p);
 	}
+	if (p->task == WR_PACKER_ERASE)
+		p->job.rule = &p->erase_rule;
+	if (is_by_rule(p))
+		r = open_source(p);
 	if (r < 0)
 		return r;
 	r = wr_pack_begin(&p->pack, &p->job);
@@ -91,6 +118,8 @@ static int begin(struct wr_packer *p)
 /* The next piece of the work: 1, 0 when the file is the segment, or why it is not. */
 static int work_on(struct wr_packer *p)
 {
+	if (p->task == WR_PACKER_BESIDE)
+		return p->erase.beside(p->erase.context);
 	if (!p->has_begun) {
 		int begun = begin(p);
 		p->has_begun = begun == 0;
@@ -99,8 +128,7 @@ static int work_on(struct wr_packer *p)
 	if (p->task == WR_PACKER_TABLE)
 		return wr_compact_step(&p->compact);
 	int r = wr_pack_step(&p->pack);
-	bool is_held = p->task == WR_PACKER_COMPACT &&
-		       p->job.end_seq > wr_load_acquire(p->needed_seq); /* D3 */
+	bool is_held = is_by_rule(p) && p->job.end_seq > wr_load_acquire(p->needed_seq); /* D3 */
 	if (r == 0 && is_held && !WR_BUG(LEAVES_OUT_COUNTED))
 		return WEIR_E_AGAIN;
 	return r == 0 ? wr_pack_switch(&p->pack) : r;
@@ -111,7 +139,7 @@ static void answer(struct wr_packer *p, int result)
 	p->result = result;
 	if (p->task == WR_PACKER_TABLE) {
 		p->pass_end_seq = p->compact.at_seq;
-	} else {
+	} else if (is_job(p)) {
 		p->file = p->pack.file;
 		p->file_bytes = p->pack.header.file_bytes;
 		p->left_out_count = p->pack.left_count;

@@ -29,6 +29,19 @@ enum wr_packer_task {
 	WR_PACKER_PACK = 0, /* `job`: its padding goes */
 	WR_PACKER_TABLE,    /* `pass`: the first half of it */
 	WR_PACKER_COMPACT,  /* `job`, by the rule of the pass */
+	WR_PACKER_ERASE,    /* `job`, without what was erased */
+	WR_PACKER_BESIDE,   /* what was erased and is in no segment */
+};
+
+/* What a journal is told of keys that are erased (journal_erase.c). */
+struct wr_erase_options {
+	/* One beyond what was erased last (ER1); NULL: no key can be. It outlives the journal. */
+	wr_atomic_u64 *end_seq;
+	/* Whether the key of an event was erased behind it. */
+	bool (*has)(void *context, uint64_t seq, const struct wr_record_view *event);
+	/* Removes what lies beside the log. 0, or why something is left. Blocks. */
+	int (*beside)(void *context);
+	void *context;
 };
 
 struct wr_packer {
@@ -38,17 +51,20 @@ struct wr_packer {
 	struct wr_compact_pass pass;
 	uint64_t pass_end_seq; /* answered: the table knows everything up to here */
 	struct wr_pack_job job;
-	uint32_t source_number; /* COMPACT: of the segment's file, which is opened by its name */
+	uint32_t source_number; /* COMPACT, ERASE: of the segment's file: opened by name */
 	bool keeps_tombstones;  /* COMPACT */
-	const wr_atomic_u64 *needed_seq; /* COMPACT: D3. WEIR_E_AGAIN where it has gone below */
-	int result;                      /* 0: the file is the segment, by its last durable write */
+	const wr_atomic_u64
+		*needed_seq; /* COMPACT, ERASE: D3. WEIR_E_AGAIN where it has gone below */
+	int result;          /* 0: the file is the segment, by its last durable write */
 	uint32_t file;
 	uint64_t file_bytes;
-	uint64_t left_out_count; /* COMPACT: events that left now */
+	uint64_t left_out_count; /* COMPACT, ERASE: events that left now */
 	/* The packer's own. */
 	struct wr_clock *clock;
 	struct wr_pack pack;
 	struct wr_compact compact; /* memory NULL: nothing is compacted */
+	struct wr_erase_options erase;
+	struct wr_pack_rule erase_rule;
 	bool has_begun;
 	uint64_t rest_until_ns;
 };
@@ -56,7 +72,7 @@ struct wr_packer {
 /* All memory that it will ever use. 0 or -ENOMEM. */
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, struct wr_segment_table *table,
-		   const struct wr_compact_options *compact);
+		   const struct wr_compact_options *compact, const struct wr_erase_options *erase);
 /* What it has begun is removed; while the storage is there. Nobody steps it any more. */
 void wr_packer_end(struct wr_packer *p);
 void wr_packer_fini(struct wr_packer *p);

@@ -405,6 +405,11 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	case WR_KIND_PRODUCER_SKIP:
 		rc = wr_producers_skip(&t->producers, undo, view);
 		break;
+	case WR_KIND_ERASE:
+		ret_decision->features = WR_BATCH_ERASURES;
+		rc = wr_erasures_decide(&t->erasures, view, seq,
+					wr_catalog_topic_count(&t->catalog));
+		break;
 	case WR_KIND_EPOCH_START:
 		/* Written by the writer itself. */
 		wr_keys_epoch(&t->keys, t->now_us);

@@ -11,6 +11,7 @@
 
 #include "core/base/bug.h"
 #include "core/log/catalog.h"
+#include "core/log/erasures.h"
 #include "core/log/filters.h"
 #include "core/log/keys.h"
 #include "core/log/outstanding.h"
@@ -30,6 +31,7 @@ struct wr_tables {
 	struct wr_outstanding outstanding;
 	struct wr_schemas schemas;
 	struct wr_filters filters;
+	struct wr_erasures erasures;
 	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
 	/* Events may have been left out: what there is from the beginning has to be counted. */
 	bool may_lack_events;
@@ -45,6 +47,7 @@ struct wr_tables_limits {
 	uint32_t schemas_max;
 	uint32_t schema_bytes_max;
 	uint32_t filter_bytes_max;
+	uint32_t erasures_max;
 };
 
 /* What the writer fills into a record that it accepts, and answers. */

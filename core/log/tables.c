@@ -82,8 +82,13 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_filters_init(&t->filters, memory, &filters);
 	if (rc != 0)
 		goto fail_schemas;
+	rc = wr_erasures_init(&t->erasures, memory, limits->erasures_max);
+	if (rc != 0)
+		goto fail_filters;
 	return 0;
 
+fail_filters:
+	wr_filters_fini(&t->filters, memory);
 fail_schemas:
 	wr_schemas_fini(&t->schemas, memory);
 fail_outstanding:
@@ -107,6 +112,7 @@ void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 	wr_versions_fini(&t->versions, memory);
 	wr_schemas_fini(&t->schemas, memory);
 	wr_filters_fini(&t->filters, memory);
+	wr_erasures_fini(&t->erasures, memory);
 	wr_outstanding_fini(&t->outstanding, memory);
 	wr_settle_fini(&t->settle, memory);
 	wr_producers_fini(&t->producers, memory);
@@ -123,6 +129,7 @@ void wr_tables_reset(struct wr_tables *t)
 	wr_outstanding_reset(&t->outstanding);
 	wr_schemas_reset(&t->schemas);
 	wr_filters_reset(&t->filters);
+	wr_erasures_reset(&t->erasures);
 }
 
 size_t wr_tables_bytes(const struct wr_tables_limits *limits)
@@ -133,8 +140,9 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 	struct wr_schemas_limits schemas = schemas_of(limits);
 	struct wr_filters_limits filters = filters_of(limits);
 	return wr_schemas_bytes(&schemas) + wr_filters_table_bytes(&filters) +
-	       wr_keys_bytes(&keys) + wr_versions_bytes(&versions) +
-	       wr_outstanding_bytes(&outstanding) + wr_catalog_bytes(&limits->catalog) +
+	       wr_erasures_bytes(limits->erasures_max) + wr_keys_bytes(&keys) +
+	       wr_versions_bytes(&versions) + wr_outstanding_bytes(&outstanding) +
+	       wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +
 	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
 }
@@ -169,7 +177,8 @@ size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 	struct wr_schemas_limits schemas = schemas_of(limits);
 	struct wr_filters_limits filters = filters_of(limits);
 	return wr_schemas_save_bytes_max(&schemas) + wr_filters_save_bytes_max(&filters) +
-	       WR_KEYS_CLOCK_BYTES + wr_catalog_save_bytes_max(&limits->catalog) +
+	       wr_erasures_save_bytes_max(limits->erasures_max) + WR_KEYS_CLOCK_BYTES +
+	       wr_catalog_save_bytes_max(&limits->catalog) +
 	       wr_outstanding_save_bytes_max(&outstanding) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
 	       wr_settle_save_bytes_max(limits->catalog.rows_max);
@@ -191,6 +200,7 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
 	wr_schemas_save(&t->schemas, sink);
 	wr_filters_save(&t->filters, sink);
+	wr_erasures_save(&t->erasures, sink);
 	if (t->filters.copying > 0)
 		wr_catalog_save_made(&t->catalog, sink);
 }
@@ -220,6 +230,9 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 	case WR_SECTION_FILTERS:
 		return wr_filters_load(&t->filters, wr_catalog_subscription_count(&t->catalog),
 				       version, bytes, length_bytes);
+	case WR_SECTION_ERASURES:
+		return wr_erasures_load(&t->erasures, version, wr_catalog_topic_count(&t->catalog),
+					bytes, length_bytes);
 	case WR_SECTION_MADE:
 		return wr_catalog_load_made(&t->catalog, version, bytes, length_bytes);
 	case WR_SECTION_OUTSTANDING:

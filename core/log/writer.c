@@ -260,7 +260,12 @@ int wr_writer_step(void *writer, uint32_t budget)
 	}
 	if (w->shared != NULL)
 		(void)wr_shared_answer(w->shared);
-	int work = wr_writer_seal_if_due(w);
+	int work = 0;
+	if (w->link != NULL && wr_writer_roll(w) > 0) {
+		publish_visible(w);
+		work++;
+	}
+	work += wr_writer_seal_if_due(w);
 	if (w->next_seq != first_seq) {
 		w->active_ns = w->clock.boot_seen_ns;
 		wr_store_relaxed(&w->stats.records, w->next_seq - w->options.next_seq);

@@ -266,6 +266,12 @@ void wr_writer_append_own(struct wr_writer *w, const void *record, uint32_t byte
 void wr_writer_checkpoint_seen(struct wr_writer *w);
 /* The record that opens the epoch, before anything else of it; false: no room yet. */
 bool wr_writer_open_epoch(struct wr_writer *w);
+/*
+ * One step out of the segments that the journal wants to have behind the log (ER2): the rest of the
+ * chunk is closed, or the next one opened; the first record of a new segment is a mark. 0: there is
+ * nothing to be done, or no room for it now. There is a link.
+ */
+int wr_writer_roll(struct wr_writer *w);
 /* Seals, attests or checkpoints, if it is time. Batches sealed. */
 int wr_writer_seal_if_due(struct wr_writer *w);
 

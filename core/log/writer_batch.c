@@ -147,6 +147,21 @@ static bool checkpoint_frees(const struct wr_writer *w)
 	       kept < wr_min_u64(wr_writer_needed_seq(w), w->next_seq - 1);
 }
 
+/* What is to be erased leaves the medium below two checkpoints only (journal_erase.c). */
+static bool checkpoint_erases(const struct wr_writer *w)
+{
+	uint64_t wanted = wr_load_acquire(&w->link->gate_seq); /* ER2 */
+	uint64_t kept =
+		wr_min_u64(w->checkpoint_gates[1], wr_load_relaxed(&w->link->needed_seq)); /* own */
+	return wanted > kept && w->options.checkpoint_bytes != 0 &&
+	       wanted <= wr_min_u64(wr_writer_needed_seq(w), w->next_seq - 1);
+}
+
+static bool checkpoint_is_wanted(const struct wr_writer *w)
+{
+	return checkpoint_frees(w) || checkpoint_erases(w);
+}
+
 /* What the journal writes out is not needed any more: the rings of keys may go on (K2). */
 void wr_writer_checkpoint_seen(struct wr_writer *w)
 {
@@ -166,7 +181,7 @@ static bool capture_checkpoint(struct wr_writer *w)
 	if (w->options.checkpoint_bytes == 0 ||
 	    (w->checkpoint_bytes_since <
 		     wr_max_u64(w->options.checkpoint_bytes, 4 * w->checkpoint_keys_bytes) &&
-	     !checkpoint_frees(w)))
+	     !checkpoint_is_wanted(w)))
 		return false;
 	if (wr_load_acquire(&job->state) != WR_CHECKPOINT_IDLE) /* K1 */
 		return false;
@@ -336,7 +351,7 @@ int wr_writer_seal_if_due(struct wr_writer *w)
 		return 0;
 	if (!wr_writer_has_records(w) && mark_refusals(w) > 0)
 		return 1;
-	if (!wr_writer_has_records(w) && w->commits_pushed > 0 && checkpoint_frees(w) &&
+	if (!wr_writer_has_records(w) && w->commits_pushed > 0 && checkpoint_is_wanted(w) &&
 	    capture_checkpoint(w))
 		return 1;
 	uint64_t in_flight = w->commits_pushed - w->commits_done;
@@ -355,6 +370,41 @@ int wr_writer_seal_if_due(struct wr_writer *w)
 		return 0;
 	seal_data(w);
 	return 1;
+}
+
+/* First in its segment, so that each has a record. */
+static bool append_mark(struct wr_writer *w)
+{
+	_Alignas(8) uint8_t record[WR_RECORD_HEAD_BYTES + WR_ERASE_BYTES];
+	uint8_t payload[WR_ERASE_BYTES];
+	wr_erase_put(&(struct wr_erase){.is_mark = true}, payload);
+	wr_control_write(record, WR_KIND_ERASE, WR_ERASE_ALL_TOPICS, 0, NULL, 0, payload,
+			 sizeof payload);
+	if (!wr_writer_make_room(w, sizeof record, false))
+		return false;
+	((struct wr_batch_header *)(w->chunk->writable + w->batch_place))->features_must |=
+		WR_BATCH_ERASURES;
+	wr_writer_append_own(w, record, sizeof record);
+	return true;
+}
+
+int wr_writer_roll(struct wr_writer *w)
+{
+	uint64_t past = wr_load_acquire(&w->link->roll_past_id); /* ER2 */
+	if (past == 0 || w->last_segment_id == 0 || w->last_segment_id > past)
+		return 0;
+	if (w->chunk == NULL)
+		return wr_writer_open_chunk(w, false) ? 1 : 0;
+	if (w->chunk->extent.segment_id > past)
+		return !wr_writer_has_records(w) && append_mark(w) ? 1 : 0;
+	if (wr_writer_has_records(w)) {
+		if (w->commits_pushed - w->commits_done >= w->options.batches_in_flight_max ||
+		    !can_commit(w))
+			return 0;
+		seal_data(w);
+	}
+	drop_empty_batch(w);
+	return close_chunk(w) ? 1 : 0;
 }
 
 uint64_t wr_writer_idle_ns(void *writer)

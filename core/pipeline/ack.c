@@ -55,7 +55,8 @@ struct wr_acked wr_pieces_count(const struct weir_member *m, const struct wr_ack
 				uint32_t count, uint32_t row, const struct weir_item *item)
 {
 	struct wr_acked own = {.to = item->end_sequence};
-	if (item->kind == WEIR_ITEM_EVENT && own.to > m->rows[row].gap_end &&
+	if ((item->kind == WEIR_ITEM_EVENT || (item->flags & WEIR_ITEM_ERASED) != 0) &&
+	    own.to > m->rows[row].gap_end &&
 	    !wr_pieces_have(pieces, count, row, own.to - 1, own.to)) {
 		own.events = 1;
 		own.bytes = item->record_bytes;
@@ -271,7 +272,7 @@ static void pass_idle_rows(struct weir_member *m)
 	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
 		return; /* they will be passed when all were told */
 	for (uint32_t i = 0; i < m->row_count; i++)
-		if (m->scan_seq - m->rows[i].flushed >= m->pipeline->pass_every)
+		if (wr_pass_is_due(m->pipeline, m->rows[i].flushed, m->scan_seq))
 			wr_member_pass_row(m, i);
 	m->passed_seq = m->scan_seq;
 }
@@ -280,7 +281,7 @@ uint32_t wr_member_flush(struct weir_member *m)
 {
 	if (m->sharing != NULL)
 		return wr_sharing_flush(m);
-	if (m->scan_seq > m->passed_seq && m->scan_seq - m->passed_seq >= m->pipeline->pass_every)
+	if (wr_pass_is_due(m->pipeline, m->passed_seq, m->scan_seq))
 		pass_idle_rows(m);
 	if (m->dirty_count == 0 || m->in_transaction)
 		return m->dirty_count;

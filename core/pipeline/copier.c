@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/origin.h"
@@ -99,7 +100,8 @@ struct move {
 
 struct run {
 	uint32_t copy_count, move_count;
-	uint32_t bytes; /* of all their records */
+	uint32_t erased_count; /* events that are settled without a copy */
+	uint32_t bytes;        /* of all their records */
 	struct copy copies[RUN_COPIES_MAX];
 	struct move moves[RUN_COPIES_MAX + 1]; /* and the first row */
 	struct wr_copier_transform transform;  /* of the event in hand */
@@ -214,7 +216,8 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 	if (made == WR_COPIER_WAITS || made == WR_COPIER_NEXT_RUN)
 		return false;
 	wr_event_copy_measure(&c->copy);
-	if (run->copy_count > 0 && run->bytes + c->copy.stride + moves * PROGRESS_STRIDE > most)
+	if (run->copy_count + run->erased_count > 0 &&
+	    run->bytes + c->copy.stride + moves * PROGRESS_STRIDE > most)
 		return false;
 	if (is_chained(copier))
 		(void)move_to(copier, run, 0, seq + 1);
@@ -226,17 +229,39 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 	return true;
 }
 
+/* One whose key was erased: settled, and not copied. False: the run is full. */
+static bool leave(struct wr_copier *copier, struct run *run, uint64_t seq,
+		  const struct wr_record *r, uint32_t row)
+{
+	uint32_t moves = is_chained(copier) ? 2 : 1;
+	const struct wr_writer_options *o = &copier->live->pipeline->writer.options;
+	if (run->copy_count + run->move_count + moves > o->run_records_max ||
+	    run->move_count + moves > WR_ARRAY_COUNT(run->moves) ||
+	    run->bytes + moves * PROGRESS_STRIDE > wr_min_u64(RUN_BYTES_MAX, o->run_bytes_max))
+		return false;
+	if (is_chained(copier))
+		(void)move_to(copier, run, 0, seq + 1);
+	struct move *move = move_to(copier, run, row, seq + 1);
+	move->progress.events++;
+	move->progress.bytes += r->bytes;
+	run->erased_count++;
+	return true;
+}
+
 /* Events of a portion, from where it is. */
 static void gather(struct wr_copier *copier, const struct wr_portion *portion, struct run *run)
 {
 	struct weir_pipeline *p = copier->live->pipeline;
 	uint64_t seq = wr_portion_next(portion, copier->at_seq);
+	uint64_t erased_end = wr_erased_end(p);
 	for (; seq < portion->end_seq; seq = wr_portion_next(portion, seq + 1)) {
 		const struct wr_record *r = wr_portion_record(p, portion->chunk, seq);
 		uint32_t row = wr_portion_row(p, copier->live, r, seq);
 		if (row == UINT32_MAX || seq < copier->positions[row])
 			continue;
-		if (!add(copier, run, portion->chunk, seq, r, row))
+		bool is_erased = seq < erased_end && wr_is_erased(p, r, seq);
+		if (is_erased ? !leave(copier, run, seq, r, row)
+			      : !add(copier, run, portion->chunk, seq, r, row))
 			break;
 	}
 	copier->at_seq = wr_min_u64(seq, portion->end_seq);
@@ -303,7 +328,7 @@ static int pass(struct wr_copier *copier)
 	struct weir_pipeline *p = copier->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
 	int work = 0;
-	if (copier->at_seq - copier->passed_seq < p->pass_every)
+	if (!wr_pass_is_due(p, copier->passed_seq, copier->at_seq))
 		return 0;
 	for (uint32_t r = 0; r < copier->rows; r++) {
 		struct wr_control_progress progress = {
@@ -311,7 +336,7 @@ static int pass(struct wr_copier *copier)
 			.from = copier->positions[r],
 			.to = copier->at_seq,
 		};
-		if (progress.to < progress.from || progress.to - progress.from < p->pass_every)
+		if (!wr_pass_is_due(p, progress.from, progress.to))
 			continue;
 		uint8_t *to = copier->on_way < RUNS_ON_WAY_MAX
 				      ? wr_lane_claim(lane, PROGRESS_STRIDE)
@@ -385,13 +410,13 @@ static int copy_some(struct wr_copier *copier, uint64_t visible, uint64_t now_ns
 	uint64_t from = copier->at_seq;
 	if (!wr_portion_find_for(p, copier->live, pin, from, visible, &portion))
 		return is_stuck(copier, &portion, now_ns) ? 1 : 0;
-	run.copy_count = run.move_count = run.bytes = 0;
+	run.copy_count = run.move_count = run.bytes = run.erased_count = 0;
 	run.waits = false;
 	p->router.rules->transformed_bytes = 0;
 	gather(copier, &portion, &run);
-	if (run.waits && run.copy_count == 0)
+	if (run.waits && run.copy_count + run.erased_count == 0)
 		wait_for(copier, now_ns, run.transform.why);
-	bool sent = run.copy_count == 0 || send(copier, &run);
+	bool sent = run.copy_count + run.erased_count == 0 || send(copier, &run);
 	wr_chunks_unpin(pin);
 	if (!sent) {
 		copier->at_seq = from;

@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/origin.h"
@@ -196,7 +197,9 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
 	const struct wr_batch_header *batch = wr_portion_batch(portion.chunk, event->seq);
 	int rc = WEIR_E_CORRUPT;
-	if (WR_BUG(LETTER_NOT_WRITTEN)) {
+	bool is_erased = event->seq < wr_erased_end(p) && r->kind == WR_KIND_EVENT &&
+			 wr_is_erased(p, r, event->seq);
+	if (is_erased || WR_BUG(LETTER_NOT_WRITTEN)) {
 		rc = settle_alone(sharing, event);
 	} else if (wr_record_view(r, r->bytes, &letter.view) && r->kind == WR_KIND_EVENT) {
 		origin.epoch = batch->epoch;

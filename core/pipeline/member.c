@@ -178,7 +178,7 @@ static void reset(struct weir_member *m)
 	m->gap_row = m->batch_index = m->item_next = m->item_count = 0;
 	m->fenced = false;
 	m->transactions = NULL;
-	m->in_transaction = m->rewinds = false;
+	m->in_transaction = m->rewinds = m->keeps_erased = false;
 	m->place = WR_PLACE_NONE;
 	m->chunk = NULL;
 	m->route = NULL;

@@ -183,6 +183,8 @@ struct weir_member {
 	struct wr_transactions *transactions;
 	bool in_transaction; /* one is open: what it has in the lane is no run yet */
 	bool rewinds;        /* some row does */
+	uint64_t erased_end; /* as of this poll: what stands below may have been erased (erase.h) */
+	bool keeps_erased;   /* a job over dead letters: it gets those as they are, and ends them */
 
 	/* A handler. */
 	enum weir_handled (*handler)(void *context, struct weir_member *member,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/pipeline/catchup.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/sharing.h"
 
@@ -97,6 +98,7 @@ static int check_ranges(const struct weir_options *o, struct weir_problem *probl
 		{"schema_bytes_max", o->schema_bytes_max, 4 * KIB, 64 * MIB, false},
 		{"validate_work_max", o->validate_work_max, 0, 1u << 31, false},
 		{"compaction_keys", o->compaction_keys, 0, WR_COMPACT_KEYS_MAX, false},
+		{"erasures_max", o->erasures_max, 0, WR_ERASURES_MAX, false},
 		{"filter_bytes_max", o->filter_bytes_max, 0, 64 * MIB, false},
 		{"run_records_max", o->run_records_max, 1, 1u << 20, false},
 		{"segment_bytes", o->segment_bytes, o->chunk_bytes, 1ull << 36, false},
@@ -192,6 +194,9 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 	if (o->compaction_keys != 0 && o->pack == WEIR_PACK_NO)
 		return reject(problem, "compaction_keys",
 			      "what is compacted is packed: it needs pack");
+	if (o->erasures_max != 0 && o->pack == WEIR_PACK_NO)
+		return reject(problem, "erasures_max",
+			      "what is erased leaves by packing: it needs pack");
 	return 0;
 }
 
@@ -223,6 +228,9 @@ void wr_tables_limits_of(const struct weir_options *o, struct wr_tables_limits *
 		.schemas_max = o->schemas_max,
 		.schema_bytes_max = o->schema_bytes_max,
 		.filter_bytes_max = o->filter_bytes_max,
+		.erasures_max = o->dir == NULL
+					? 0
+					: (uint32_t)wr_max_u64(o->erasures_max, WR_ERASURES_LEAST),
 	};
 }
 
@@ -360,7 +368,8 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 						    o->segment_bytes + WR_BLOCK_BYTES) +
 				wr_journal_pack_bytes(o->chunk_bytes,
 						      o->segment_bytes + WR_BLOCK_BYTES,
-						      o->compaction_keys);
+						      o->compaction_keys, o->erasures_max != 0);
+		plan->tables_bytes += wr_erase_bytes(o);
 		if (o->compaction_keys != 0)
 			plan->tables_bytes += 2 * wr_pipeline_policies_bytes(o); /* and a copy */
 	}

@@ -62,11 +62,11 @@ static bool pass_rows(struct weir_pipeline *p, struct wr_subscription_live *live
 		uint64_t position =
 			wr_load_relaxed(&p->tables.settle.rows[s->row_first + r].position);
 		bool exact;
-		if (!is_free(&live->group.rows[r]) || visible + 1 - position < p->pass_every ||
-		    position > visible)
+		if (!is_free(&live->group.rows[r]) || position > visible ||
+		    !wr_pass_is_due(p, position, visible + 1))
 			continue;
 		uint64_t to = settled_to(p, live, r, position, visible, &exact);
-		if (to >= position + p->pass_every)
+		if (wr_pass_is_due(p, position, to))
 			exact = move(p, live, r, position, to);
 		all = all && exact;
 	}
@@ -82,7 +82,7 @@ static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing, uin
 	if (sharing->moves || sharing->mark_refused || sharing->marks_on_way != 0 ||
 	    sharing->take_seq != sharing->marked_seq)
 		return false; /* what is on its way may end far below the gate */
-	if (gate + 1 < sharing->take_seq + p->pass_every)
+	if (!wr_pass_is_due(p, sharing->take_seq, gate + 1))
 		return true;
 	if (weir_lag(p, sharing->live->id, &lag) != 0 || !lag.exact)
 		return false;
@@ -94,6 +94,20 @@ static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing, uin
 	return true;
 }
 
+#define LOOK_NS 10000000u
+
+/* Files are to be written anew: who stands in front of their end is looked for again and again. */
+static bool is_waited_for(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	if (wr_load_acquire(&p->link.gate_seq) == 0) /* ER2 */
+		return false;
+	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
+	if (now_ns - live->passed_ns < LOOK_NS)
+		return false;
+	live->passed_ns = now_ns;
+	return true;
+}
+
 void wr_pass_idle(struct weir_pipeline *p, struct wr_subscription_live *live, uint64_t visible)
 {
 	/* What is visible may reach a queue's gate when nothing follows any more. */
@@ -101,7 +115,8 @@ void wr_pass_idle(struct weir_pipeline *p, struct wr_subscription_live *live, ui
 		live->sharing != NULL
 			? wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate))
 			: visible;
-	if (live->copier != NULL || end < live->passed_seq + p->pass_every)
+	if (live->copier != NULL ||
+	    (end < live->passed_seq + p->pass_every && !is_waited_for(p, live)))
 		return;
 	/* Until lag is known, at the next look. */
 	if (live->sharing != NULL ? pass_shared(p, live->sharing, end) : pass_rows(p, live, end))

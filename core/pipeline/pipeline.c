@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "core/pipeline/copier.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
@@ -110,6 +111,11 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		if (p->policies == NULL)
 			return -ENOMEM;
 	}
+	if (o->erasures_max != 0) {
+		p->erase_room = wr_memory_alloc_payload(memory, wr_erase_bytes(o));
+		if (p->erase_room == NULL)
+			return -ENOMEM;
+	}
 	job->more_bytes_max = wr_tables_keys_bytes_max(&limits);
 	job->more = wr_tables_copy;
 	job->more_context = &p->tables;
@@ -136,6 +142,7 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		options.syncs_apart = !report.written_equals_durable;
 		options.append_minus_boot_us = &p->writer.append_minus_boot_us;
 	}
+	wr_erase_options_of(p, &options.erase);
 	memcpy(options.compact.secret, p->host.secret, sizeof options.compact.secret);
 	int rc = wr_journal_create(p->host.storage, memory, p->host.clock, &options, &p->segments,
 				   &p->recovered, &p->link, &p->journal);
@@ -228,7 +235,7 @@ static int make_writer(struct weir_pipeline *p)
 			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
 		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;
 		options.retires = o->retention_bytes != 0 || o->retention_time_ns != 0 ||
-				  o->compaction_keys != 0 ||
+				  o->compaction_keys != 0 || o->erasures_max != 0 ||
 				  o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
 		options.segment_chunks =
 			(uint32_t)wr_extent_count(p->segments.segment_bytes, o->chunk_bytes);
@@ -283,7 +290,7 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	struct wr_tables_limits limits;
 	wr_tables_limits_of(o, &limits);
 	int rc = wr_tables_init(&p->tables, p->host.memory, &limits);
-	p->tables.may_lack_events = o->compaction_keys != 0;
+	p->tables.may_lack_events = o->compaction_keys != 0 || o->erasures_max != 0;
 	p->host.memory->writer = WR_WRITTEN_BY_LOG;
 	if (rc == 0)
 		rc = wr_chunks_init(&p->chunks, p->host.memory, o->chunk_bytes, p->plan.chunk_count,
@@ -430,6 +437,8 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	free_array(m, p->span_notes, wr_span_notes_bytes(o->members_max));
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
+	if (p->erase_room != NULL)
+		wr_memory_free_payload(m, p->erase_room, wr_erase_bytes(o));
 	wr_segment_table_fini(&p->segments, m);
 	for (uint32_t i = 0; p->events != NULL && i < o->producers_max + o->members_max; i++)
 		if (p->events[i].fd >= 0)

@@ -194,6 +194,7 @@ struct wr_subscription_live {
 	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
 	struct wr_copier *copier;    /* NULL: it is not one of weir's own that copies */
 	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
+	uint64_t passed_ns;          /* when it was looked for because that is waited for (ER2) */
 	uint64_t passed_seq;         /* the end when what nobody needs was passed over last */
 	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
 	uint64_t oldest_us;
@@ -260,6 +261,8 @@ struct weir_pipeline {
 	struct wr_journal *journal;
 	/* [topics_max], options.compaction_keys: what topics ask for (compact.h). Relaxed. */
 	wr_atomic_u64 *policies;
+	uint8_t *erase_room;     /* wr_erase_bytes(), options.erasures_max: the packer's */
+	wr_atomic_u32 beside;    /* ER3 */
 	struct wr_reader reader; /* of the group step */
 	struct wr_catchup *catchup;
 	struct wr_reader control_reader; /* of control calls, under the control lock */
@@ -388,6 +391,16 @@ void wr_pipeline_destroy(struct weir_pipeline *p);
 /* The steps, in the order in which one thread runs them. */
 void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step);
+/*
+ * Whether a position is to be moved over what is nobody's there, by a record: enough of it came, or
+ * what stands in front of it is to leave the log (ER2).
+ */
+static inline bool wr_pass_is_due(struct weir_pipeline *p, uint64_t from, uint64_t to)
+{
+	return to > from &&
+	       (to - from >= p->pass_every || from < wr_load_acquire(&p->link.gate_seq)); /* ER2 */
+}
+
 /* Of the policies of topics. */
 static inline size_t wr_pipeline_policies_bytes(const struct weir_options *o)
 {

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "core/pipeline/catchup.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/hand_out.h"
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/router.h"
@@ -223,7 +224,7 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 		row->handed_events++;
 		row->handed_bytes += r->bytes;
 	}
-	return true;
+	return WR_LIKELY(seq >= m->erased_end) || !wr_member_leave_erased(m, r, item);
 }
 
 /*
@@ -403,6 +404,7 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	 * as a repeat.
 	 */
 	uint64_t gate_seq = wr_pipeline_gate_seq(p, m->gate);
+	m->erased_end = wr_erased_end(p);
 	see_route(m);
 	wr_member_take_replies(m);
 	wr_member_take_messages(m);
@@ -438,6 +440,13 @@ struct poll_wait {
 	int result;
 };
 
+/* What it has passed over holds files that are to be written anew: its next flush says so. */
+static bool has_to_pass(struct weir_member *m)
+{
+	return m->passed_seq < wr_load_acquire(&m->pipeline->link.gate_seq) && /* ER2 */
+	       wr_pass_is_due(m->pipeline, m->passed_seq, m->scan_seq);
+}
+
 /*
  * What it read since it last told what it keeps. Producers that are held back by that alone append
  * nothing, and the gate does not move: who looked at the gate only would never tell.
@@ -460,7 +469,7 @@ static bool poll_once(void *context)
 						     m->owned_count > 0 && m->dirty_count == 0 &&
 						     wr_pipeline_gate_seq(m->pipeline, m->gate) <
 							     m->scan_seq &&
-						     !has_to_tell(m)))
+						     !has_to_tell(m) && !has_to_pass(m)))
 		return false;
 	m->mail_seen = mail;
 	w->result = wr_member_poll(w->member, w->items, w->items_max);

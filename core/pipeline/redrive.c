@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/pipeline/erase.h"
+
 #define LEFT_MAX_DEFAULT 1024u
 #define NAME_PREFIX "dlq."
 #define LOOK_NS 1000000u
@@ -104,6 +106,8 @@ static int join(struct weir_redrive *r, uint32_t subscription, struct weir_probl
 	int rc = weir_member_join(p, subscription, &member, &r->member, problem);
 	if (rc != 0)
 		wr_store_release(&r->sharing->redriven, 0u); /* RD2 */
+	else
+		r->member->keeps_erased = true;
 	return rc;
 }
 
@@ -285,17 +289,25 @@ static int look_at(struct weir_redrive *r, uint32_t index)
 		r->progress.done = true; /* what follows is younger still */
 		return 0;
 	}
-	bool matches = item->kind == WEIR_ITEM_EVENT && weir_item_origin(item, &origin) &&
-		       !origin.bound && /* no letter: it would be copied again */
-		       is_for(r, item, &origin);
-	if (matches && r->options.action != WEIR_REDRIVE_LOOK) {
+	bool is_letter = item->kind == WEIR_ITEM_EVENT && weir_item_origin(item, &origin) &&
+			 !origin.bound; /* that would be copied again */
+	/* Its key was erased: it is purged, whatever the job is for, and nobody sees it. */
+	bool is_erased = is_letter && item->sequence < wr_erased_end(r->pipeline) &&
+			 wr_is_erased(r->pipeline, item->record, item->sequence);
+	bool matches = is_letter && !is_erased && is_for(r, item, &origin);
+	if (is_erased) {
+		int rc = wr_redrive_send(
+			r, index, origin.parked ? WR_REDRIVE_PURGE_PARKED : WR_REDRIVE_SETTLE);
+		if (rc != 0)
+			return rc;
+	} else if (matches && r->options.action != WEIR_REDRIVE_LOOK) {
 		int rc = wr_redrive_send(r, index, wr_redrive_way(r, &origin));
 		if (rc != 0)
 			return rc;
 	} else {
 		r->left++;
 	}
-	r->progress.looked++;
+	r->progress.looked += is_erased ? 0 : 1;
 	r->progress.matched += matches ? 1 : 0;
 	r->paced += matches ? 1 : 0;
 	r->progress.sequence = item->sequence;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/hash_murmur2.h"
+#include "core/pipeline/erase.h"
 #include "core/pipeline/hand_out.h"
 
 /* ---- tags ---- */
@@ -132,11 +133,14 @@ int wr_replay_wants(struct weir_replay *r, uint32_t index, struct weir_item *ite
 	    record->topic >= wr_catalog_topic_count(&p->tables.catalog) ||
 	    !is_of_topic(r, record->topic) || (o->key != NULL && !is_of_key(r, record)))
 		return 0;
-	uint32_t partition = wr_topic_partition(&p->tables.catalog.topics[record->topic], record,
-						m->chunk->first_seq + index);
+	uint64_t seq = m->chunk->first_seq + index;
+	if (seq < wr_erased_end(p) && wr_is_erased(p, record, seq))
+		return 0;
+	uint32_t partition =
+		wr_topic_partition(&p->tables.catalog.topics[record->topic], record, seq);
 	if (o->partition != UINT32_MAX && partition != o->partition)
 		return 0;
-	wr_member_fill_item(m, index, m->chunk->first_seq + index, record, partition, item);
+	wr_member_fill_item(m, index, seq, record, partition, item);
 	if (item->append_time_us >= o->end_time_us)
 		return WR_REPLAY_BEHIND;
 	if (item->append_time_us < o->from_time_us ||

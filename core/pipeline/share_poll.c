@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "core/pipeline/erase.h"
 #include "core/pipeline/hand_out.h"
 #include "core/pipeline/sharing.h"
 
@@ -214,6 +215,7 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 	uint64_t now_ns = wr_clock_mono_ns(m->pipeline->host.clock);
 	if (wr_load_relaxed(&m->polled_ns) != WR_POLLED_NOW) /* own */
 		wr_store_relaxed(&m->polled_ns, now_ns);
+	m->erased_end = wr_erased_end(m->pipeline);
 	wr_member_take_replies(m);
 	(void)wr_sharing_flush(m);
 	if (s->held_count > s->held_mask / 2 && wr_hand_sweep(s, now_ns))
@@ -233,15 +235,19 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 			if (m->place == WR_PLACE_NONE && m->gap_end == 0)
 				return 0; /* it was asked for */
 		}
+		struct weir_item *item = &items[count++];
 		if (m->gap_end != 0)
-			fill_gap(m, grant, &items[count++]);
+			fill_gap(m, grant, item);
 		else
-			fill(m, grant, &items[count++]);
+			fill(m, grant, item);
 		wr_hand_add(s, grant);
 		/* HO1: before the place is popped. */
 		wr_store_release(&s->handed_out[wr_spsc_pop_index(&s->grants_ring, 0)],
 				 (uint32_t)s->grants_ring.head_own + 1);
 		wr_spsc_pop(&s->grants_ring, 1);
+		if (item->kind == WEIR_ITEM_EVENT && item->sequence < m->erased_end &&
+		    wr_member_leave_erased(m, item->record, item))
+			count--;
 	}
 	if (count > 0)
 		return (int)count;

@@ -396,6 +396,7 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	work += wr_sharing_take(sharing, now_ns);
 	if (!sharing->moves)
 		work += grant(p, sharing, now_ns);
+	work += wr_sharing_end_erased(sharing);
 	tell_parked(p, sharing);
 	tell_idle(sharing);
 	report(sharing, now_ns);

@@ -225,8 +225,13 @@ int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)
 	if (now_ns >= sharing->live_until_ns)
 		sharing->live_until_ns = 0;
 	uint64_t gate = wr_pipeline_gate_seq(p, (enum weir_level)wr_load_relaxed(&live->gate));
-	if (sharing->moves || sharing->mark_refused || sharing->wait_until_ns != 0 ||
-	    sharing->take_seq > gate || !look_for(p, sharing, &look))
+	if (sharing->moves || sharing->mark_refused || sharing->wait_until_ns != 0)
+		return 0;
+	/* What was looked through and held nothing is passed over (L20), also for nobody. */
+	if ((sharing->take_seq > gate || sharing->wanted == 0) && sharing->marks_on_way == 0 &&
+	    wr_pass_is_due(p, sharing->marked_seq, sharing->take_seq))
+		return wr_sharing_send_mark(sharing, 0, sharing->take_seq) ? 1 : 0;
+	if (sharing->take_seq > gate || !look_for(p, sharing, &look))
 		return 0;
 	int work = 0;
 	for (uint32_t i = 0; i < PORTIONS_A_STEP && look.count < look.most &&
@@ -246,7 +251,7 @@ int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)
 	}
 	look_later(sharing, &look, now_ns);
 	/* Foreign records alone are passed over in the log now and then (L20). */
-	if (look.count == 0 && sharing->take_seq - sharing->marked_seq < p->pass_every)
+	if (look.count == 0 && !wr_pass_is_due(p, sharing->marked_seq, sharing->take_seq))
 		return work;
 	uint64_t from = sharing->marked_seq;
 	if (!wr_sharing_send_mark(sharing, look.count, sharing->take_seq)) {

@@ -87,8 +87,10 @@ struct wr_sharing {
 	uint64_t reopened_us;  /* append time that it says */
 	uint64_t in_hand;      /* what was handed out alone before; 0: nothing */
 	uint32_t in_hand_generation;
-	uint32_t wanted; /* events that its members would have at once */
-	bool told_full;  /* all that it may have outstanding is parked */
+	uint64_t erased_seen; /* those that are parked were looked at for this (erase_parked.c) */
+	uint32_t erased_at;   /* and, for the next one, so many of them */
+	uint32_t wanted;      /* events that its members would have at once */
+	bool told_full;       /* all that it may have outstanding is parked */
 	/* DM1: what cannot be read, for members that find nothing else: code, negated. */
 	wr_atomic_u64 damage_seq;
 	wr_atomic_u32 damage;
@@ -251,5 +253,7 @@ void wr_hand_remove(struct wr_member_sharing *s, struct wr_in_hand *held);
 void wr_hand_look(struct weir_member *m);
 /* Those whose lease is over are not held any more. Whether there were any. */
 bool wr_hand_sweep(struct wr_member_sharing *s, uint64_t now_ns);
+/* erase_parked.c: parked events whose key was erased are given up. How many. */
+int wr_sharing_end_erased(struct wr_sharing *sharing);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/crc32c.h"
+#include "core/pipeline/erase.h"
 
 #define KEEP_DEFAULT 2u
 #define KEEP_MAX 1000u
@@ -184,6 +185,9 @@ static int put(struct weir_pipeline *p, const struct weir_snapshot_options *o,
 	struct weir_problem why = {0};
 	if (o->sequence > wr_load_acquire(&p->link.durable_seq)) /* D1 */
 		return wr_problem_set(problem, WEIR_E_AGAIN, "sequence", "not durable yet");
+	if (wr_is_erased_key(p, id->key, id->key_bytes, o->sequence))
+		return wr_problem_set(problem, WEIR_E_TRUNCATED, "key",
+				      "it was erased behind this sequence");
 	int rc = wr_snapshot_find_record(p, o->sequence, &record, &why);
 	if (rc != 0)
 		return wr_problem_set(problem, rc, "sequence",
@@ -218,7 +222,9 @@ int weir_snapshot_put(struct weir_pipeline *p, const struct weir_snapshot_option
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
 	wr_pipeline_stay(p);
+	wr_beside_enter(p);
 	rc = put(p, o, &id, reterr_problem);
+	wr_beside_leave(p);
 	wr_pipeline_go(p);
 	return rc;
 }

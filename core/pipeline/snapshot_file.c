@@ -159,3 +159,12 @@ bool wr_snapshot_file_is_of(const char *name, const struct wr_snapshot_id *id, b
 	return strlen(rest) == 20 && parse_hex(rest, ret_sequence) &&
 	       strcmp(rest + 16, ".wsn") == 0;
 }
+
+bool wr_snapshot_file_is_one(const char *name)
+{
+	uint64_t part;
+	if (strncmp(name, "snap-", 5) != 0 || strlen(name) != 5 + 3 * 17 + 3)
+		return false;
+	return parse_hex(name + 5, &part) && name[21] == '-' && parse_hex(name + 22, &part) &&
+	       name[38] == '-' && parse_hex(name + 39, &part) && strcmp(name + 55, ".wsn") == 0;
+}

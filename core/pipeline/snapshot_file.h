@@ -83,6 +83,8 @@ static inline uint64_t wr_snapshot_body_bytes(uint64_t key_bytes, uint64_t state
 
 void wr_snapshot_file_name(char to[WR_STORAGE_NAME_MAX + 1], const struct wr_snapshot_id *id,
 			   uint64_t sequence);
+/* Whether a file is, by its name, a snapshot. */
+bool wr_snapshot_file_is_one(const char *name);
 /* Whether a file is, by its name, a snapshot of this id; with any_key of any key of its name. */
 bool wr_snapshot_file_is_of(const char *name, const struct wr_snapshot_id *id, bool any_key,
 			    uint64_t *ret_sequence);

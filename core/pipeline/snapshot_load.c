@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/base/crc32c.h"
+#include "core/pipeline/erase.h"
 
 void weir_snapshot_query_init(struct weir_snapshot_query *query)
 {
@@ -187,6 +188,8 @@ int wr_snapshot_read(struct weir_pipeline *p, const struct wr_snapshot_id *id, u
 	const uint8_t *body = (const uint8_t *)s->block + WR_SNAPSHOT_HEADER_BYTES;
 	if (rc == 0 && (h->sequence != sequence || !is_of(h, id, body)))
 		rc = passed_over(s, name, "it is of another name");
+	if (rc == 0 && wr_is_erased_key(p, id->key, id->key_bytes, sequence))
+		rc = passed_over(s, name, "its key was erased");
 	const char *foreign = rc == 0 ? why_foreign(p, h) : NULL;
 	if (foreign != NULL)
 		rc = passed_over(s, name, foreign);

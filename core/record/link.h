@@ -145,6 +145,17 @@ struct wr_journal_link {
 	wr_atomic_u64 room_end;
 	wr_atomic_u32 kept_extents;
 	wr_atomic_u32 held;
+	/*
+	 * ER2: what the journal says of erasures (journal_erase.c), by release:
+	 *
+	 *   erased_seq    of what was erased by records up to this one nothing is left
+	 *   roll_past_id  the log is to leave the segments up to this one, so that they can be
+	 *                 written anew; 0: none
+	 *   gate_seq      two checkpoints are wanted behind this sequence; 0: none
+	 */
+	wr_atomic_u64 erased_seq;
+	wr_atomic_u64 roll_past_id;
+	wr_atomic_u64 gate_seq;
 
 	struct wr_lane_durable *lanes; /* [lane_count] */
 	uint32_t lane_count;

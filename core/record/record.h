@@ -53,6 +53,7 @@ enum wr_kind {
 	WR_KIND_REJECT = 19,   /* of a shared subscription: share.h, like SETTLE and HANDOUT_MARK */
 	WR_KIND_LEFT_OUT = 20, /* never appended: stands where an event did (left_out.h) */
 	WR_KIND_FILTER = 21,   /* of a subscription: filter_record.h */
+	WR_KIND_ERASE = 22,    /* a key is to be erased: erase.h */
 	/* In lanes only, never appended: the head of a run of several records (L7). */
 	WR_KIND_RUN = 255,
 };

@@ -20,6 +20,7 @@ enum wr_section_module {
 	WR_SECTION_FILTERS = 8,
 	WR_SECTION_SCHEMAS = 9,
 	WR_SECTION_MADE = 10,
+	WR_SECTION_ERASURES = 11,
 };
 
 struct wr_section_header {

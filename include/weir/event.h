@@ -143,6 +143,7 @@ enum weir_item_kind {
 
 #define WEIR_ITEM_REPLAY 1u      /**< handed out by a replay (replay.h): it happened before */
 #define WEIR_ITEM_REDELIVERED 2u /**< may have been handed out before */
+#define WEIR_ITEM_ERASED 4u      /**< of a gap: an event whose key was erased (erase.h) */
 
 /** What a poll hands out. */
 struct weir_item {

@@ -258,13 +258,18 @@ struct weir_options {
 	enum weir_when_no_room when_no_room;
 	enum weir_pack pack; /**< default WEIR_PACK_NO: from the first packed segment on, a weir
 	                          that cannot read them refuses the journal (WEIR_E_FORMAT) */
-	uint32_t compaction_keys;  /**< keys that a pass of compaction has in its table at most, for
+	uint32_t compaction_keys; /**< keys that a pass of compaction has in its table at most, for
 	                              topics that ask for it (weir_topic_options.compact): at
 	                              least 36 bytes of memory each; with more keys it takes
 	                              several passes. 0 (default): nothing is compacted; else 1024
 	                              .. 100,000,000, with `pack`. From the first event on that is
 	                              left out, a weir that does not know of that refuses the
 	                              journal (WEIR_E_FORMAT) */
+	uint32_t erasures_max;    /**< keys that may be erased (weir_erase_key()) between two opens,
+	                              with those that an earlier owner left to be done: 40 bytes of
+	                              memory each. 0 (default): none can be; else up to 1,000,000,
+	                              with `pack`. With it no segment file is used again: each is
+	                              made anew, and removed when it has left the log */
 	uint64_t checkpoint_bytes; /**< log bytes between checkpoints; 0: 64 MiB, or four times the
 	                                size of a checkpoint if that is more */
 	uint32_t batches_in_flight_max; /**< writes under way at once, default 4 (1..16) */

@@ -100,6 +100,13 @@ static const struct wr_config_key journal_keys[] = {
 	 .fallback = "0",
 	 .doc = "Keys that a pass of compaction notes at most, 36 bytes of memory each or more; "
 		"0: nothing is compacted"},
+	{.name = "erasures_max",
+	 OPTION(erasures_max),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 1000000u,
+	 .fallback = "0",
+	 .doc = "Keys that can be erased between two opens, 40 bytes of memory each; needs pack; "
+		"0: none can be"},
 	{.name = "checkpoint",
 	 OPTION(checkpoint_bytes),
 	 .type = WR_CONFIG_SIZE,

@@ -245,6 +245,10 @@
 	X(GENERATION_STAYS, sim_pipeline, "the retained log has a hole")                           \
 	X(LEAVES_OUT_COUNTED, sim_pipeline, "progress that counts other events")                   \
 	X(CATCHUP_OF_BEFORE, sim_pipeline, "progress that counts other events")                    \
+	X(ERASED_HANDED_OUT, unit_erase,                                                           \
+	  "erase::a_subscription_that_lags_passes_it_over_and_is_waited_for")                      \
+	X(ERASED_STILL_THERE, unit_erase,                                                          \
+	  "erase::nobody_sees_it_from_the_answer_on_and_its_bytes_go")                             \
 	X(LEAVES_OUT_UNTOLD, unit_compaction,                                                      \
 	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
 	X(GENERATION_IGNORED, unit_left_out,                                                       \

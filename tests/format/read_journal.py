@@ -20,7 +20,7 @@ import sys
 BLOCK = 4096
 KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subscription",
          8: "partition_map", 9: "generation", 10: "handout_mark", 11: "producer_skip",
-         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter"}
+         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter", 22: "erase"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED, LEFT_OUT = 1, 2
 WHOLE, SPARSE = 0, 3

@@ -175,6 +175,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_group(int argc, char **argv);
 int cmd_journal(int argc, char **argv);
 int cmd_journal_audit(int argc, char **argv);  /* of cmd_journal() */
+int cmd_journal_erase(int argc, char **argv);  /* likewise */
 int cmd_journal_backup(int argc, char **argv); /* the same: backup and restore */
 int cmd_bench(int argc, char **argv);
 int cmd_bench_all(int argc, char **argv); /* of cmd_bench(), as those below */

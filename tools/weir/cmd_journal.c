@@ -424,12 +424,13 @@ static int run_tail(const char *dir)
 int cmd_journal(int argc, char **argv)
 {
 	static int (*const runs[])(const char *dir) = {run_ls, run_dump, run_verify, run_tail};
-	static const char *const names[] = {"ls",    "dump",   "verify",  "tail",
-					    "audit", "backup", "restore", NULL};
+	static const char *const names[] = {"ls",     "dump",    "verify", "tail", "audit",
+					    "backup", "restore", "erase",  NULL};
 	static const struct cli_command group = {
 		.name = "journal",
-		.arguments = "ls|dump|verify|tail|audit|backup|restore DIR",
-		.summary = "Look at a journal or copy it, read-only, also while its owner runs.",
+		.arguments = "ls|dump|verify|tail|audit|backup|restore|erase DIR",
+		.summary = "Look at a journal or copy it, read-only, also while its owner runs; or "
+			   "erase a key.",
 		.description = "weir journal ls --help and so on say more.",
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a word that is none of them: complained of below */
@@ -440,6 +441,8 @@ int cmd_journal(int argc, char **argv)
 		return cli_no_such(&group, names, argc, argv);
 	if (strcmp(names[i], "audit") == 0)
 		return cmd_journal_audit(argc - 1, argv + 1);
+	if (strcmp(names[i], "erase") == 0)
+		return cmd_journal_erase(argc - 1, argv + 1);
 	if (i >= (int)WR_ARRAY_COUNT(commands))
 		return cmd_journal_backup(argc - 1, argv + 1);
 	memset(&choices, 0, sizeof choices);

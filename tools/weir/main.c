@@ -22,7 +22,7 @@ struct command {
 static const struct command commands[] = {
 	{"demo", cmd_demo, "an exchange that is killed half-way and loses nothing"},
 	{"journal", cmd_journal,
-	 "look at a journal or copy it: ls, dump, verify, tail, audit, backup, restore"},
+	 "look at a journal, copy it: ls, dump, verify, tail, audit, backup, restore, erase"},
 	{"topic", cmd_topic, "topics of a journal, and more partitions for them: ls, grow"},
 	{"group", cmd_group, "subscriptions of a journal: ls, describe, lag, reset"},
 	{"status", cmd_status, "what the pipelines on this machine do"},

@@ -76,6 +76,9 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 		options.idempotency_keys_max = (uint32_t)limits->idempotency_keys_max;
 		options.versioned_keys_max = (uint32_t)limits->versioned_keys_max;
 		options.filter_bytes_max = (uint32_t)limits->filter_bytes_max;
+		options.erasures_max = limits->erasures_max;
+		if (limits->erasures_max != 0)
+			options.pack = WEIR_PACK_PADDING;
 		rc = weir_open(&options, ret_pipeline, &problem);
 	}
 	if (rc == 0)

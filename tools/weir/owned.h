@@ -20,6 +20,7 @@ struct owned_limits {
 	uint64_t idempotency_keys_max;
 	uint64_t versioned_keys_max;
 	uint64_t filter_bytes_max;
+	uint32_t erasures_max; /* 0: it erases nothing */
 };
 
 /* Beyond what most journals have; what is still too small is told with its option. */

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Parked events whose key was erased: they are given up, or what is published under the key from
+ * now on would wait behind them for ever. Looked for once after each erasure, some in a step. Their
+ * dead letters are erased events like any other.
+ * Thread: the group step's.
+ */
+#include "core/pipeline/erase.h"
+#include "core/pipeline/group_step.h"
+#include "core/pipeline/portion.h"
+#include "core/pipeline/sharing.h"
+
+#define EVENTS_A_STEP 256u
+
+/* 1: it was; 0: it was not, or cannot be read; -1: not known now. */
+static int look_at(struct weir_pipeline *p, uint64_t seq)
+{
+	struct wr_portion portion;
+	if (!wr_portion_find(p, wr_group_pin(p), seq, seq, &portion))
+		return portion.unreadable ? 0 : -1;
+	const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
+	bool is_erased = r->kind == WR_KIND_EVENT && wr_is_erased(p, r, seq);
+	wr_chunks_unpin(wr_group_pin(p));
+	return is_erased ? 1 : 0;
+}
+
+static bool give_up(struct weir_pipeline *p, uint32_t subscription, uint64_t seq)
+{
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	const struct wr_reject reject = {.seq = seq, .verdict = WR_VERDICT_GIVEN_UP};
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof reject));
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return false;
+	wr_control_write(to, WR_KIND_REJECT, subscription, 0, NULL, 0, &reject, sizeof reject);
+	wr_group_remember(p, wr_lane_append(lane, bytes),
+			  &(struct wr_raise){.kind = WR_RAISE_PASS, .subscription = subscription});
+	wr_lane_publish(lane);
+	return true;
+}
+
+int wr_sharing_end_erased(struct wr_sharing *sharing)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct wr_share *share = &sharing->share;
+	uint64_t end = wr_erased_end(p);
+	int work = 0;
+	if (end == sharing->erased_seen)
+		return 0;
+	uint32_t at = share->in_state[WR_SHARE_PARKED] > 0 ? sharing->erased_at
+							   : share->options.events_max;
+	for (uint32_t i = 0; i < EVENTS_A_STEP && at < share->options.events_max; i++, at++) {
+		const struct wr_share_event *e = &share->events[at];
+		if (e->state != WR_SHARE_PARKED || e->seq >= end)
+			continue;
+		int found = look_at(p, e->seq);
+		if (found < 0 || (found > 0 && !give_up(p, sharing->live->id, e->seq)))
+			break; /* again with the next step */
+		work += found;
+	}
+	sharing->erased_at = at;
+	if (at == share->options.events_max) {
+		sharing->erased_at = 0;
+		sharing->erased_seen = end;
+	}
+	return work;
+}
