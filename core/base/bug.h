@@ -209,7 +209,7 @@
 	X(FILTER_LOST_EARLY, "core/log/filters.c", "a filter goes that something unsettled needs") \
 	X(COUNTS_FORGOTTEN, "core/pipeline/router.c",                                              \
 	  "lag is exact though it was counted by another filter than events were handed out by")   \
-	X(REFUSED_WANTS_NOTHING, "core/pipeline/route_rules.c",                                    \
+	X(REFUSED_WANTS_NOTHING, "core/pipeline/route_rules_make.c",                               \
 	  "a subscription whose first filter was refused gets nothing when others get theirs")     \
 	X(FILTER_AT_ONCE, "core/pipeline/router.c",                                                \
 	  "a new filter counts for what was appended before it, too")                              \
