@@ -216,6 +216,36 @@ void format_live_compacted(const char *unused)
 	fixture_close(&format_fixture, NULL);
 }
 
+void format_live_erased(const char *unused)
+{
+	struct weir_erase_status status = {.erased_sequence = 0};
+	uint64_t number = 0, ticket = 0, sequence = 0;
+	const uint64_t erased = 3;
+
+	(void)unused;
+	format_fixture.options.pack = WEIR_PACK_PADDING;
+	format_fixture.options.erasures_max = 10;
+	format_fixture.options.pool_bytes = 4 * format_fixture.options.chunk_bytes;
+	fixture_open(&format_fixture);
+	uint32_t topic = fixture_topic(&format_fixture, "first", 3);
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	for (uint64_t key = 1; number < 300; key = key % 10 + 1, number++) {
+		struct weir_event event = fixture_event(topic, &key, &number);
+		fixture_need(weir_publish(producer, &event, &ticket) == 0, "an event");
+		if (key == 10)
+			fixture_wait(producer, ticket);
+	}
+	fixture_need(weir_erase_key(format_fixture.pipeline, topic, &erased, sizeof erased,
+				    &sequence, NULL) == 0,
+		     "a key that is erased");
+	for (uint32_t i = 0; i < 3000 && status.erased_sequence < sequence; i++) {
+		fixture_sleep_ns(10000000);
+		fixture_need(weir_erase_status(format_fixture.pipeline, &status) == 0, "a status");
+	}
+	fixture_need(status.erased_sequence >= sequence, "nothing that is left of it");
+	fixture_close(&format_fixture, NULL);
+}
+
 void format_live_long(const char *unused)
 {
 	(void)unused;

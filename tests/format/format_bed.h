@@ -26,6 +26,8 @@ void format_live_packed(const char *segments);
 void format_live_grown(const char *how);
 /* The same, until events of a topic that is compacted have left; the first time in a journal. */
 void format_live_compacted(const char *unused);
+/* A key is erased, and nothing of it is left. */
+void format_live_erased(const char *unused);
 /* Until four segments were retired and used again; by the fixture's options. */
 void format_live_long(const char *unused);
 

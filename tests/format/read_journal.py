@@ -30,6 +30,9 @@ UNROUTED = 4
 BINDINGS = 16
 MAPS = 8
 JSON_SCHEMAS = 32
+TRANSFORMS = 64
+ERASURES = 128
+RINGS = 256
 
 
 class Damaged(Exception):
@@ -224,7 +227,8 @@ class Batch:
          self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
-        known = FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS
+        known = (FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS | TRANSFORMS
+                 | ERASURES | RINGS)
         if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes

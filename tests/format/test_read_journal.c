@@ -116,5 +116,11 @@ int main(void)
 	fixture_need(format_in_child(format_live_compacted, NULL) == 0, "a life that compacts");
 	tap_check(format_both_read_the_same(), "segments that events were left out of");
 	fixture_end(&format_fixture);
+	fixture_init(&format_fixture, FIXTURE_DURABLE);
+	format_fixture.options.chunk_bytes = 32u << 10;
+	format_fixture.options.segment_bytes = 64u << 10;
+	fixture_need(format_in_child(format_live_erased, NULL) == 0, "a life that erases a key");
+	tap_check(format_both_read_the_same(), "a key that was erased");
+	fixture_end(&format_fixture);
 	return tap_end();
 }
