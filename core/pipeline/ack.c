@@ -164,18 +164,16 @@ int weir_ack(struct weir_member *m, const struct weir_item *item)
 	if (item->from_sequence > row->acked && !WR_BUG(ACK_OVER_A_HOLE)) {
 		rc = wr_pieces_add(m->pieces, &m->piece_count, m->piece_max, row_index,
 				   item->from_sequence, &own);
-		if (rc == 0) {
-			wr_member_settled(m, own.events, item->append_time_us);
-			wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
-		}
-		return rc;
+		if (rc != 0)
+			return rc;
+	} else {
+		row->acked = own.to;
+		row->acked_events += own.events;
+		row->acked_bytes += own.bytes;
+		if (WR_UNLIKELY(m->piece_count > 0))
+			wr_member_join_pieces(m, row_index);
+		wr_member_mark_dirty(m, row_index);
 	}
-	row->acked = own.to;
-	row->acked_events += own.events;
-	row->acked_bytes += own.bytes;
-	if (WR_UNLIKELY(m->piece_count > 0))
-		wr_member_join_pieces(m, row_index);
-	wr_member_mark_dirty(m, row_index);
 	wr_member_settled(m, own.events, item->append_time_us);
 	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
 	return 0;
