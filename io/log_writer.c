@@ -46,7 +46,7 @@ struct weir_log_writer {
 	uint64_t head, tail; /* bytes written, bytes taken */
 	uint64_t lost, lost_told;
 	bool refused; /* what was written last */
-	bool closing;
+	bool closing, ended;
 };
 
 void weir_log_writer_options_init(struct weir_log_writer_options *options)
@@ -222,6 +222,8 @@ static void *run(void *argument)
 		w->refused = lost != 0;
 		(void)pthread_cond_broadcast(&w->written);
 	}
+	w->ended = true;
+	(void)pthread_cond_broadcast(&w->written);
 	(void)pthread_mutex_unlock(&w->lock);
 	return NULL;
 }
@@ -320,13 +322,19 @@ void weir_log_writer_close(struct weir_log_writer *w, uint64_t timeout_ns)
 {
 	if (w == NULL)
 		return;
+	struct timespec deadline = deadline_in(timeout_ns);
 	int cancel = wr_cancel_defer();
+	int rc = 0;
 	(void)pthread_mutex_lock(&w->lock);
 	w->closing = true;
 	tell_lost(w, 0);
 	(void)pthread_cond_signal(&w->taken);
+	/* Its end, and not that of the ring: behind that it may still tell of what was lost. */
+	while (!w->ended && rc == 0)
+		rc = pthread_cond_timedwait(&w->written, &w->lock, &deadline);
+	bool ended = w->ended;
 	(void)pthread_mutex_unlock(&w->lock);
-	if (weir_log_writer_flush(w, timeout_ns) != 0)
+	if (!ended)
 		(void)pthread_cancel(w->thread);
 	(void)pthread_join(w->thread, NULL);
 	give_back(w);

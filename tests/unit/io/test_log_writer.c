@@ -239,6 +239,47 @@ static void nobody_reads(void)
 	close(ends[1]);
 }
 
+struct late {
+	int from;
+	size_t bytes;
+	char *to;
+};
+
+static void *read_late(void *argument)
+{
+	const struct late *l = argument;
+	usleep(50000); /* behind the close's beginning; before it, there is nothing to see */
+	if (read(l->from, l->to, l->bytes) < 0)
+		abort();
+	return NULL;
+}
+
+/* A pipe that takes what was left, and not the line about what was lost. */
+static void nobody_reads_on(void)
+{
+	int ends[2];
+	pthread_t reader;
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		abort();
+	size_t bytes = (size_t)fcntl(ends[1], F_GETPIPE_SZ);
+	struct weir_log_writer *writer = open_writer(ends[1], WEIR_LOG_AS_TEXT, (uint32_t)bytes);
+	char *portion = calloc(2, bytes);
+	struct late late = {.from = ends[0], .bytes = bytes, .to = portion + bytes};
+	/* One in the pipe, one that waits, one that is lost. */
+	bool good = weir_log_writer_put(writer, portion, bytes) == 0 &&
+		    weir_log_writer_flush(writer, LONG) == 0 &&
+		    weir_log_writer_put(writer, portion, bytes) == 0 &&
+		    weir_log_writer_put(writer, portion, bytes) == WEIR_E_FULL;
+	if (pthread_create(&reader, NULL, read_late, &late) != 0)
+		abort();
+	weir_log_writer_close(writer, S / 4);
+	pthread_join(reader, NULL);
+	check(good, "a close ends though nobody reads what was lost");
+	free(portion);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void nobody_is_there(void)
 {
 	int ends[2];
@@ -291,6 +332,7 @@ int main(void)
 	all_of_several_threads();
 	a_format_is_changed();
 	nobody_reads();
+	nobody_reads_on();
 	nobody_is_there();
 	a_descriptor_without_room_is_waited_for();
 	printf("1..%d\n", case_count);
