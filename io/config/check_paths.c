@@ -162,8 +162,7 @@ static bool is_in(const char *file, const char *folder)
 static struct written written_by(struct wr_config_findings *findings, bool has_journal,
 				 const struct wr_config_subscription *of)
 {
-	bool together = of->sink.commit == WEIR_CONFIG_COMMIT_TOGETHER ||
-			(of->sink.commit == WEIR_CONFIG_COMMIT_AUTO && has_journal);
+	bool together = wr_config_is_together(of, has_journal);
 	return (struct written){
 		.file = short_of(findings, of->sink.file, ""),
 		.side = together ? short_of(findings, of->sink.file, ".weir") : NULL,

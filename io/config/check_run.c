@@ -188,12 +188,16 @@ static void check_file(struct wr_config_findings *findings, const struct wr_conf
 {
 	const struct wr_config_node *node = wr_config_child(item, "sink");
 	const char *mark = strstr(of->sink.file, "%m");
-	bool together = of->sink.commit == WEIR_CONFIG_COMMIT_TOGETHER ||
-			(of->sink.commit == WEIR_CONFIG_COMMIT_AUTO && has_journal(root, values));
+	bool together = wr_config_is_together(of, has_journal(root, values));
 	if (together && !has_journal(root, values))
 		refuse_at(findings, node, "commit",
 			  "without a journal there is no progress to go together with",
 			  "journal: {dir: ...}, or commit: after");
+	if (together && of->order != WEIR_ORDER_PARTITION)
+		refuse_at(findings, node, "commit",
+			  "a queue's events are in no one order: there is no progress to go "
+			  "together with",
+			  "commit: after, or order: partition for the subscription");
 	if (together && of->gate == WEIR_LEVEL_MEMORY)
 		refuse_at(findings, item, "gate",
 			  "an event that a power cut could take back cannot be committed",

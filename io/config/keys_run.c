@@ -230,7 +230,8 @@ static const struct wr_config_choice write_choices[] = {
 };
 
 static const struct wr_config_choice commit_choices[] = {
-	{"auto", WEIR_CONFIG_COMMIT_AUTO, "together with a journal, after without"},
+	{"auto", WEIR_CONFIG_COMMIT_AUTO,
+	 "together with a journal, after without, and after for a queue"},
 	{"together", WEIR_CONFIG_COMMIT_TOGETHER,
 	 "output and progress as one: after a crash nothing is missing, nothing there twice"},
 	{"after", WEIR_CONFIG_COMMIT_AFTER,

@@ -76,9 +76,9 @@ static void make_sink(const struct weir_config *config, const struct wr_config_s
 		.backoff_max_ns = from->backoff_max_ns,
 		.skip_failures = from->skip_failures != 0,
 	};
-	if (to->commit == WEIR_CONFIG_COMMIT_AUTO)
-		to->commit = config->values.options.dir != NULL ? WEIR_CONFIG_COMMIT_TOGETHER
-								: WEIR_CONFIG_COMMIT_AFTER;
+	to->commit = wr_config_is_together(of, config->values.options.dir != NULL)
+			     ? WEIR_CONFIG_COMMIT_TOGETHER
+			     : WEIR_CONFIG_COMMIT_AFTER;
 }
 
 bool wr_config_make_run(struct weir_config *config)

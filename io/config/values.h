@@ -7,6 +7,7 @@
 #ifndef WR_CONFIG_VALUES_H
 #define WR_CONFIG_VALUES_H
 
+#include <weir/config.h>
 #include <weir/filtering.h>
 #include <weir/kafka.h>
 #include <weir/options.h>
@@ -157,6 +158,17 @@ struct wr_config_subscription {
 	uint32_t members;
 	struct wr_config_output sink;
 };
+
+/*
+ * Whether a file's output and progress are committed as one. Progress is a sequence for each
+ * partition, which says nothing of a queue: there a later event may come before an earlier one.
+ */
+static inline bool wr_config_is_together(const struct wr_config_subscription *of, bool has_journal)
+{
+	return of->sink.commit == WEIR_CONFIG_COMMIT_TOGETHER ||
+	       (of->sink.commit == WEIR_CONFIG_COMMIT_AUTO && has_journal &&
+		of->order == WEIR_ORDER_PARTITION);
+}
 
 /*
  * A bridge. What a driver has an option for is read into the driver's own struct; ids of topics,

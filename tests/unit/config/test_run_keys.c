@@ -263,6 +263,8 @@ Test(run_keys, a_sink_that_cannot_be_is_told_at_its_place)
 	       "subscriptions: 17 of them, and limits.members is 16");
 	expect(TOPICS "subscriptions: [{name: s, topics: [a], sink: {file: o, commit: together}}]",
 	       "commit: without a journal there is no progress to go together with");
+	expect(SINK("order: key, sink: {file: o, commit: together}"),
+	       "commit: a queue's events are in no one order: there is no progress");
 	expect(SINK("sink: {file: o}}\n  - {name: t, topics: [a], sink: {file: o}"),
 	       "x:5:41: error: a second sink to the file \"o\"");
 	expect(SINK("sink: {file: o}") "sources: [{name: i, topic: a, from: {files: [p, o]}}]\n",

@@ -128,6 +128,9 @@ static void *run(void *context)
 	if (rc < 0)
 		run_fault_set(&own->fault, rc, "%s",
 			      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
+	/* Members of a queue are never given partitions. */
+	else if (own->of.subscription->order != WEIR_ORDER_PARTITION)
+		wr_store_relaxed(&own->has_joined, 1u);
 	while (rc == 0 && !run_signal_is_raised(&own->of.life->finish))
 		rc = turn(&d);
 	if (rc == 0 && !run_signal_is_raised(&own->of.life->abort))

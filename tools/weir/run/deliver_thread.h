@@ -25,7 +25,7 @@ struct run_deliverer {
 	wr_atomic_u64 delivered_events;
 	wr_atomic_u64 redelivered_events; /* of them marked: may have been handed out before */
 	wr_atomic_u64 missed_events;      /* in gaps */
-	wr_atomic_u32 has_joined;         /* it was given partitions, once */
+	wr_atomic_u32 has_joined;         /* it was given partitions, once, or has none */
 	wr_atomic_u32 has_ended;          /* release: the fault is as it stays */
 
 	/* Its own until has_ended. */
