@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <weir.h>
@@ -248,7 +249,8 @@ struct late {
 static void *read_late(void *argument)
 {
 	const struct late *l = argument;
-	usleep(50000); /* behind the close's beginning; before it, there is nothing to see */
+	/* Behind the close's beginning; before it, there is nothing to see. */
+	(void)nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
 	if (read(l->from, l->to, l->bytes) < 0)
 		abort();
 	return NULL;
