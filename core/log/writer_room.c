@@ -48,9 +48,10 @@ int wr_writer_copiers_init(struct wr_writer *w, struct wr_memory *memory)
 
 void wr_writer_copiers_fini(struct wr_writer *w, struct wr_memory *memory)
 {
+	if (w->copiers == NULL)
+		return; /* nor may there be tables: the open has failed before */
 	uint32_t most = w->tables->catalog.limits.subscriptions_max;
-	if (w->copiers != NULL)
-		memory->ops->free(memory, w->copiers, most * sizeof *w->copiers);
+	memory->ops->free(memory, w->copiers, most * sizeof *w->copiers);
 	w->copiers = NULL;
 }
 

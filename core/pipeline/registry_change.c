@@ -256,6 +256,16 @@ static int gather(struct weir_pipeline *p, uint32_t subject, struct versions *re
 	return 0;
 }
 
+/* What a comparison said, and why it said nothing. */
+static int judged(struct weir_problem *problem, int code)
+{
+	if (code == WEIR_E_TOO_BIG)
+		return wr_problem_set(problem, code, "text",
+				      "there is more to compare with earlier versions than the "
+				      "limits allow: fewer values and branches, or the level NONE");
+	return code < 0 ? problem_of(problem, code, "") : code;
+}
+
 /* 1, 0 or negative. The record's head says what it was held against. */
 static int may_follow(struct change *c, struct wr_schema_record *head,
 		      weir_schema_issue_fn *on_issue, void *context, struct weir_problem *problem)
@@ -273,8 +283,10 @@ static int may_follow(struct change *c, struct wr_schema_record *head,
 		return 1;
 	int rc = gather(p, subject, &old, problem);
 	if (rc == 0)
-		rc = weir_schema_may_follow(c->known->schema, old.schemas, old.count,
-					    (enum weir_schema_level)head->level, on_issue, context);
+		rc = judged(problem,
+			    weir_schema_may_follow(c->known->schema, old.schemas, old.count,
+						   (enum weir_schema_level)head->level, on_issue,
+						   context));
 	if (old.schemas != NULL)
 		wr_schema_free(&p->options.allocator, (void *)old.schemas, old.block_bytes);
 	return rc;
@@ -339,9 +351,10 @@ static int may_follow_one(struct change *c, uint32_t version, weir_schema_issue_
 		return wr_problem_set(problem, WEIR_E_INCOMPATIBLE, "version",
 				      "that version cannot be read here, so that nothing can be "
 				      "compared with it");
-	return weir_schema_may_follow(c->known->schema, &old, 1,
-				      (enum weir_schema_level)wr_schemas_level(s, subject),
-				      on_issue, context);
+	return judged(problem,
+		      weir_schema_may_follow(c->known->schema, &old, 1,
+					     (enum weir_schema_level)wr_schemas_level(s, subject),
+					     on_issue, context));
 }
 
 int weir_registry_check_version(struct weir_pipeline *p,
@@ -463,7 +476,7 @@ int weir_registry_register(struct weir_pipeline *p, const struct weir_registrati
 						    "the versions of the subject");
 		}
 		if (may < 0)
-			rc = problem_of(reterr_problem, may, "");
+			rc = may;
 		if (rc != 0)
 			break;
 		write_head(&change, &head);

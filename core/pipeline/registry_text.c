@@ -18,6 +18,7 @@ struct parts {
 	uint32_t types[PARTS_MAX];
 	struct wr_schema_reference names[PARTS_MAX]; /* by which it is referred to: JSON */
 	uint32_t count;
+	uint32_t depth; /* of those that are not among them yet: what they refer to is looked at */
 	uint32_t format;
 	size_t text_bytes;
 };
@@ -63,11 +64,17 @@ static int add_part(struct parts *parts, uint32_t type, const struct wr_schema_r
 	int found = find_part(parts, type, name);
 	if (found != 0)
 		return found == 1 ? 0 : found;
+	/* Each of those becomes a part, too: so that this is as deep as there may be parts. */
+	if (parts->count + parts->depth == PARTS_MAX)
+		return WEIR_E_TOO_BIG;
+	parts->depth++;
 	int rc = add_references(parts, parts->schemas->arena + t->at, t->reference_bytes);
+	parts->depth--;
+	/* What it refers to may have its name. */
+	if (rc == 0 && find_part(parts, type, name) != 0)
+		rc = WEIR_E_EXISTS;
 	if (rc != 0)
 		return rc;
-	if (parts->count == PARTS_MAX)
-		return WEIR_E_TOO_BIG;
 	parts->names[parts->count] = *name;
 	parts->types[parts->count++] = type;
 	parts->text_bytes += t->text_bytes + 1;

@@ -64,9 +64,10 @@ void wr_rings_add(struct wr_rings *r, uint32_t topic, const struct wr_hash_term 
 }
 
 const struct wr_ring *wr_rings_other(const struct wr_rings *r, uint32_t topic,
-				     const struct wr_hash_term *term)
+				     const struct wr_hash_term *term, const struct wr_ring *before)
 {
-	for (uint32_t i = r->of_topic[topic]; i != 0; i = r->rings[i - 1].next) {
+	uint32_t first = before != NULL ? before->next : r->of_topic[topic];
+	for (uint32_t i = first; i != 0; i = r->rings[i - 1].next) {
 		const struct wr_ring *ring = &r->rings[i - 1];
 		if (wr_hash_term_same_ring(&ring->term, term) &&
 		    !wr_hash_term_same_by(&ring->term, term))

@@ -46,9 +46,12 @@ void wr_rings_destroy(struct wr_memory *memory, struct wr_rings *rings);
 /* A member of the ring of that topic. */
 void wr_rings_add(struct wr_rings *rings, uint32_t topic, const struct wr_hash_term *term,
 		  uint32_t subscription, uint32_t program, uint32_t rule);
-/* The ring of that name on a topic that is hashed by something else; NULL: there is none. */
+/*
+ * Rings of that name on a topic that are hashed by something else, one after the other: `before`
+ * NULL is the first one. NULL: there are no more. Filters that are kept may have left several.
+ */
 const struct wr_ring *wr_rings_other(const struct wr_rings *rings, uint32_t topic,
-				     const struct wr_hash_term *term);
+				     const struct wr_hash_term *term, const struct wr_ring *before);
 
 /* Calls `own` for the member that owns an event, of each ring of its topic. */
 void wr_rings_run(const struct wr_rules *rules, const struct wr_record_view *view, uint64_t seq,

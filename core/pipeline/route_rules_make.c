@@ -123,24 +123,34 @@ static int add_transform(struct wr_rules_builder *b, const struct wr_filter_tran
 				   &program->transform, b->problem);
 }
 
+/* Whether somebody else is a member of the ring now: by its newest filter. */
+static bool is_somebodys(const struct wr_rules_builder *b, const struct wr_ring *ring,
+			 uint32_t subscription)
+{
+	const struct wr_filters *f = &b->pipeline->tables.filters;
+	for (uint32_t m = ring->first; m != 0; m = b->rules->rings->members[m - 1].next) {
+		const struct wr_program *program =
+			&b->rules->programs[b->rules->rings->members[m - 1].program];
+		if (program->subscription != subscription &&
+		    program->number == wr_filters_count(f, program->subscription))
+			return true;
+	}
+	return false;
+}
+
 /* Another thing is hashed by who is a member now: the one that comes would get what others do. */
 static int check_ring(struct wr_rules_builder *b, const struct wr_rule_source *source,
 		      const struct wr_hash_term *term, uint32_t topic)
 {
-	const struct wr_filters *f = &b->pipeline->tables.filters;
-	const struct wr_ring *other = wr_rings_other(b->rules->rings, topic, term);
-	for (uint32_t m = other != NULL ? other->first : 0; m != 0;
-	     m = b->rules->rings->members[m - 1].next) {
-		const struct wr_program *program =
-			&b->rules->programs[b->rules->rings->members[m - 1].program];
-		if (program->subscription != source->subscription &&
-		    program->number == wr_filters_count(f, program->subscription))
+	const struct wr_rings *rings = b->rules->rings;
+	const struct wr_ring *other = wr_rings_other(rings, topic, term, NULL);
+	for (; other != NULL; other = wr_rings_other(rings, topic, term, other))
+		if (is_somebodys(b, other, source->subscription))
 			return wr_route_refuse(
 				b->problem, -EINVAL, "ring", 4,
 				"the members of '%.*s' hash something else: a ring has one "
 				"hash-header or hash-property, or the key",
 				(int)term->ring_bytes, term->ring);
-	}
 	return 0;
 }
 

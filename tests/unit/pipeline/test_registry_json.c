@@ -129,6 +129,31 @@ Test(registry_json, a_level_judges_by_confluents_rules)
 	}
 }
 
+/* That there is too much to compare is not said as of a record that is too large. */
+Test(registry_json, what_is_too_much_to_compare_is_said_as_that)
+{
+	char text[2][90000] = {"{\"enum\":[1", "{\"enum\":[\"\""};
+	static const char *const more[] = {",1", ",\"\""};
+	struct weir_problem why;
+	for (int i = 0; i < 2; i++) {
+		char *at = text[i] + strlen(text[i]);
+		for (int n = 0; n < 20000; n++)
+			at = stpcpy(at, more[i]);
+		memcpy(at, ",1]}", 5);
+	}
+	bed_end();
+	fixture_init(&bed, FIXTURE_MEMORY);
+	bed.options.chunk_bytes = bed.options.lane_bytes = 512u << 10;
+	bed.options.member_lane_bytes = 512u << 10;
+	bed.options.schemas_max = 2;
+	bed.options.schema_bytes_max = 1u << 20;
+	fixture_open(&bed);
+	put_json("large", text[0]);
+	cr_expect_eq(refused("large", text[1], WEIR_SCHEMA_FORMAT_JSON, NULL, 0, &why),
+		     WEIR_E_TOO_BIG);
+	cr_expect_not_null(strstr(why.text, "more to compare"), "%s", why.text);
+}
+
 /* --- references ------------------------------------------------------------------------------- */
 
 static const struct weir_schema_reference to_money = {"money.json", "money", 1};
@@ -186,6 +211,11 @@ Test(registry_json, a_reference_that_leads_nowhere_or_elsewhere_is_refused_and_s
 	cr_expect_str_eq(why.field, "references");
 	/* "money.json" is one thing here, and another in what is referred to. */
 	cr_expect_eq(refused("p", BASKET, WEIR_SCHEMA_FORMAT_JSON, two, 2, &why), -EINVAL);
+	cr_expect_not_null(strstr(why.text, "one name"), "%s", why.text);
+	/* Nor if what it stands for here is what leads to the other one. */
+	cr_expect_eq(refused("p", "{\"$ref\": \"money.json\"}", WEIR_SCHEMA_FORMAT_JSON, two + 1, 1,
+			     &why),
+		     -EINVAL);
 	cr_expect_not_null(strstr(why.text, "one name"), "%s", why.text);
 	cr_expect_eq(refused("p", "{\"$ref\": \"money.json#/$defs/none\"}", WEIR_SCHEMA_FORMAT_JSON,
 			     &to_money, 1, &why),

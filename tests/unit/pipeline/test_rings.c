@@ -383,6 +383,10 @@ Test(rings, a_ring_hashes_one_thing)
 		     0, "%s", problem.text);
 	cr_expect_eq(subscribe("b", "{\"ring\":\"r\",\"hash-property\":\"message_id\"}", NULL, &id),
 		     -EINVAL);
+	/* What b hashed before, and is kept of it, does not hide what it hashes now. */
+	cr_expect_eq(subscribe("c", "{\"ring\":\"s\"}", NULL, &id), -EINVAL);
+	cr_expect_eq(subscribe("c", "{\"ring\":\"s\",\"hash-header\":\"h\"}", NULL, &id), -EINVAL);
+	cr_expect_str_eq(problem.field, "ring");
 	const struct weir_filter_term two[] = {
 		{.kind = WEIR_FILTER_HASH, .pattern = "{\"ring\":\"q\"}", .pattern_bytes = 12},
 		{.kind = WEIR_FILTER_HASH, .pattern = "{\"ring\":\"t\"}", .pattern_bytes = 12}};
