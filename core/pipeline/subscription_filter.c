@@ -45,6 +45,12 @@ int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_f
 		shares += from->kind == WEIR_FILTER_HASH ? 1 : 0;
 		if (shares > 1)
 			return refuse(problem, -EINVAL, "a filter has one hash term at most");
+		if (from->kind == WEIR_FILTER_HASH &&
+		    (from->negated || (filter->join == WEIR_FILTER_ANY && filter->term_count > 1)))
+			return refuse(
+				problem, -EINVAL,
+				"a hash term is not negated, and other terms choose among its "
+				"share (ALL): what is not its own is another member's");
 		if (from->kind == WEIR_FILTER_FANOUT)
 			continue;
 		if (from->pattern == NULL && from->pattern_bytes != 0)

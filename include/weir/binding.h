@@ -114,7 +114,9 @@ WEIR_API WEIR_MUST_CHECK int weir_binding_create(struct weir_pipeline *pipeline,
 						 struct weir_problem *reterr_problem);
 
 /**
- * From here on a binding copies nothing; what was appended before is still copied.
+ * From here on a binding copies nothing; what was appended before is still copied. Where it waits
+ * for an event that it cannot transform it goes on waiting, until weir_binding_create() gives it
+ * another rule for failures.
  * weir_binding_create() with its name binds anew, from that call on.
  *
  * Thread: as weir_binding_create().

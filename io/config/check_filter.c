@@ -103,8 +103,21 @@ static void compile(struct wr_config_findings *findings, const char *key,
 			      named ? ": " : "", problem.text);
 }
 
+/* What the log refuses of a share of a ring (core/pipeline/subscription_filter.c). */
+static void check_share(struct wr_config_findings *findings, bool negated, bool is_one_of_any,
+			const struct wr_config_node *node)
+{
+	if (negated)
+		(void)wr_config_error(findings, wr_config_node_place(findings, node),
+				      "hash: not in a `not`: what is not its own is another "
+				      "member's");
+	else if (is_one_of_any)
+		(void)wr_config_error(findings, wr_config_node_place(findings, node),
+				      "hash: in `all` only: other terms choose among its share");
+}
+
 static void check_term(struct wr_config_findings *findings, const struct wr_config_term *of,
-		       const struct wr_config_node *item)
+		       bool is_one_of_any, const struct wr_config_node *item)
 {
 	struct weir_filter_term term;
 	if (!wr_config_term(of, &term))
@@ -112,8 +125,11 @@ static void check_term(struct wr_config_findings *findings, const struct wr_conf
 	const char *key = names[(term.negated ? &of->is_not : &of->is)->which - 1];
 	const struct wr_config_node *map = term.negated ? wr_config_child(item, "not") : item;
 	const struct wr_config_node *node = wr_config_child(map, key);
-	if (node != NULL && !node->refused)
-		compile(findings, key, &term, node);
+	if (node == NULL || node->refused)
+		return;
+	compile(findings, key, &term, node);
+	if (term.kind == WEIR_FILTER_HASH)
+		check_share(findings, term.negated, is_one_of_any, node);
 }
 
 /* The topic of that name; NULL: the file has none. */
@@ -163,5 +179,5 @@ void wr_config_check_filter(struct wr_config_findings *findings,
 	const struct wr_config_node *node = wr_config_child(map, all ? "all" : "any");
 	node = node != NULL ? node->first : NULL;
 	for (uint32_t i = 0; i < list->count && node != NULL; i++, node = node->next)
-		check_term(findings, &terms[i], node);
+		check_term(findings, &terms[i], !all && list->count > 1, node);
 }

@@ -141,6 +141,12 @@ static const char *const wrong_keys[][2] = {
 	 "filter: {all: [{hash: '{\"ring\": \"r\", \"weight\": 0}'}]}}]\n",
 	 "error: hash: \"weight\": a number from 1 to 1000"},
 	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "filter: {all: [{not: {hash: '{\"ring\": \"r\"}'}}]}}]\n",
+	 "error: hash: not in a `not`"},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
+	 "filter: {any: [{hash: '{\"ring\": \"r\"}'}, {direct: k}]}}]\n",
+	 "error: hash: in `all` only"},
+	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
 	 "on_failure: pass}]\n",
 	 "x:2:56: error: there is no transform"},
 	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "

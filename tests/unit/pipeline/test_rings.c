@@ -394,6 +394,17 @@ Test(rings, a_ring_hashes_one_thing)
 	cr_expect_eq(weir_subscription_set_filter(f.pipeline, id, &filter, NULL, &problem),
 		     -EINVAL);
 	cr_expect_str_eq(problem.field, "filter");
+	/* What is not its own is another's. */
+	struct weir_filter_term others[] = {
+		{.kind = WEIR_FILTER_HASH, .pattern = "{\"ring\":\"q\"}", .pattern_bytes = 12},
+		{.kind = WEIR_FILTER_DIRECT, .pattern = "a", .pattern_bytes = 1}};
+	const struct weir_subscription_filter any = {
+		.join = WEIR_FILTER_ANY, .term_count = 2, .terms = others};
+	const struct weir_subscription_filter alone = {.term_count = 1, .terms = others};
+	cr_expect_eq(weir_subscription_set_filter(f.pipeline, id, &any, NULL, &problem), -EINVAL);
+	others[0].negated = true;
+	cr_expect_eq(weir_subscription_set_filter(f.pipeline, id, &alone, NULL, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "filter");
 }
 
 /* Both members of a ring have all of it, and none has a tenant of the other's. */
