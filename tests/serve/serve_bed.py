@@ -13,6 +13,9 @@ import tempfile
 
 TIMEOUT_S = 60  # ends what hangs: it measures nothing
 
+# Who runs the tests by nohup has servers, too, that take no SIGHUP; these ask for it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
 
 # What weir has to say of this machine is not what these tests look at.
 LINES = ('--log-level', 'error')

@@ -408,7 +408,7 @@ Test(recovery_whole, r10_also_in_a_batch)
 	uint64_t bytes;
 	memcpy(block, wr_sim_disk_peek(disk, "0-00000000.seg", &bytes) + last->offset,
 	       WR_BLOCK_BYTES);
-	wr_put_u32(block + 8, 0x80); /* a feature that one must know */
+	wr_put_u32(block + 8, 1u << 31); /* a feature that one must know */
 	wr_put_u32(block + 124,
 		   wr_crc32c(wr_batch_seed(b.superblock.uuid, last->segment_id), block, 124));
 	put(0, last->offset, block, WR_BLOCK_BYTES);
