@@ -275,11 +275,29 @@ static void pass_idle_rows(struct weir_member *m)
 	m->passed_seq = m->scan_seq;
 }
 
+/*
+ * Files are to be written anew (ER2), and a row of which nothing is in hand stands in front of
+ * their end. Each is looked at: what was passed over last was for an end that has moved since, or
+ * something was in hand then.
+ */
+bool wr_member_has_to_pass(const struct weir_member *m)
+{
+	uint64_t gate_seq = wr_load_acquire(&m->pipeline->link.gate_seq); /* ER2 */
+	for (uint32_t r = 0; gate_seq != 0 && m->gap_end == 0 && r < m->row_count; r++) {
+		const struct wr_member_row *row = &m->rows[r];
+		if (row->generation != 0 && !row->revoked && !row->dirty &&
+		    row->acked == row->next_from && row->flushed < gate_seq &&
+		    row->flushed < m->scan_seq)
+			return true;
+	}
+	return false;
+}
+
 uint32_t wr_member_flush(struct weir_member *m)
 {
 	if (m->sharing != NULL)
 		return wr_sharing_flush(m);
-	if (wr_pass_is_due(m->pipeline, m->passed_seq, m->scan_seq))
+	if (wr_pass_is_due(m->pipeline, m->passed_seq, m->scan_seq) || wr_member_has_to_pass(m))
 		pass_idle_rows(m);
 	if (m->dirty_count == 0 || m->in_transaction)
 		return m->dirty_count;

@@ -327,6 +327,7 @@ static int pass(struct wr_copier *copier)
 {
 	struct weir_pipeline *p = copier->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	uint64_t lowest = copier->at_seq;
 	int work = 0;
 	if (!wr_pass_is_due(p, copier->passed_seq, copier->at_seq))
 		return 0;
@@ -336,8 +337,10 @@ static int pass(struct wr_copier *copier)
 			.from = copier->positions[r],
 			.to = copier->at_seq,
 		};
-		if (!wr_pass_is_due(p, progress.from, progress.to))
+		if (!wr_pass_is_due(p, progress.from, progress.to)) {
+			lowest = wr_min_u64(lowest, progress.from);
 			continue;
+		}
 		uint8_t *to = copier->on_way < RUNS_ON_WAY_MAX
 				      ? wr_lane_claim(lane, PROGRESS_STRIDE)
 				      : NULL;
@@ -350,7 +353,7 @@ static int pass(struct wr_copier *copier)
 		copier->positions[r] = copier->at_seq;
 		work++;
 	}
-	copier->passed_seq = copier->at_seq;
+	copier->passed_seq = lowest; /* what was not due may be, when files wait for it */
 	return work;
 }
 

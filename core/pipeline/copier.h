@@ -26,7 +26,7 @@
 struct wr_copier {
 	struct wr_subscription_live *live;
 	uint64_t at_seq;     /* looked through up to here */
-	uint64_t passed_seq; /* rows without copies were moved on when it was here */
+	uint64_t passed_seq; /* no row stands below it */
 	uint64_t safe_seq;   /* nothing on its way, and nothing to come, is of an event below */
 	uint64_t after_ns;   /* not before */
 	uint32_t on_way;     /* runs that are not answered */

@@ -240,6 +240,8 @@ void wr_member_step_over(struct weir_member *m, struct wr_member_row *row);
 void wr_member_pass_row(struct weir_member *m, uint32_t row);
 /* All of them: the last acks of a member that goes. */
 void wr_member_pass_rows(struct weir_member *m);
+/* Whether its next flush has rows to move on, since files are waiting for that. */
+bool wr_member_has_to_pass(const struct weir_member *m);
 /* Answers of the writer (fenced rows). */
 void wr_member_take_replies(struct weir_member *m);
 /* What the group took back without asking, and its messages; answers revokes. */

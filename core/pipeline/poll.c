@@ -440,13 +440,6 @@ struct poll_wait {
 	int result;
 };
 
-/* What it has passed over holds files that are to be written anew: its next flush says so. */
-static bool has_to_pass(struct weir_member *m)
-{
-	return m->passed_seq < wr_load_acquire(&m->pipeline->link.gate_seq) && /* ER2 */
-	       wr_pass_is_due(m->pipeline, m->passed_seq, m->scan_seq);
-}
-
 /*
  * What it read since it last told what it keeps. Producers that are held back by that alone append
  * nothing, and the gate does not move: who looked at the gate only would never tell.
@@ -469,7 +462,7 @@ static bool poll_once(void *context)
 						     m->owned_count > 0 && m->dirty_count == 0 &&
 						     wr_pipeline_gate_seq(m->pipeline, m->gate) <
 							     m->scan_seq &&
-						     !has_to_tell(m) && !has_to_pass(m)))
+						     !has_to_tell(m) && !wr_member_has_to_pass(m)))
 		return false;
 	m->mail_seen = mail;
 	w->result = wr_member_poll(w->member, w->items, w->items_max);

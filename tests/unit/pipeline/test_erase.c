@@ -282,6 +282,62 @@ Test(erase, a_subscription_that_lags_passes_it_over_and_is_waited_for)
 	cr_expect_eq(files_with(SECRET), 0u);
 }
 
+static void poll_and_ack(struct weir_member *member, uint64_t timeout_ns)
+{
+	struct weir_item items[16];
+	int n = weir_poll(member, items, 16, timeout_ns);
+
+	cr_assert_geq(n, 0);
+	for (int i = 0; i < n; i++)
+		cr_assert_eq(weir_ack(member, &items[i]), 0);
+}
+
+/* A segment of what no subscription reads, and an event that one does. */
+static void publish_far_from(uint32_t noise, uint32_t topic, const char *key)
+{
+	static char text[4096];
+
+	memset(text, 'n', sizeof text - 1);
+	for (uint32_t i = 0; i < f.options.segment_bytes / sizeof text; i++)
+		(void)publish(noise, "noise", text);
+	fixture_wait(producer, publish(topic, key, "payload"));
+}
+
+/* Its rows stand in segments of their own, one of which comes after the other. */
+Test(erase, members_that_stay_let_go_what_they_have_read)
+{
+	const char *const names[] = {"places", "people"};
+	struct weir_subscription_options o;
+	struct weir_lag lag = {.events = 1};
+	uint32_t id;
+
+	begin();
+	uint32_t noise = fixture_topic(&f, "noise", 1);
+	weir_subscription_options_init(&o);
+	o.name = "stays";
+	o.topics = names;
+	o.topic_count = 2;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	struct weir_member *member = fixture_member(&f, id, "stays");
+	publish_far_from(noise, places, "key of " SECRET);
+	publish_far_from(noise, people, "other 0");
+	publish_far_from(noise, people, "other 1");
+	publish_far_from(noise, people, "other 2");
+	publish_far_from(noise, noise, "noise");
+	while (lag.events > 0 || !lag.exact) {
+		poll_and_ack(member, 10000000);
+		cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
+	}
+	uint64_t sequence = erase(WEIR_ALL_TOPICS);
+	uint64_t end_ns = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
+	while (status().erased_sequence < sequence && fixture_now_ns() < end_ns)
+		poll_and_ack(member, 10000000);
+	cr_expect_geq(status().erased_sequence, sequence, "waits for %d at %lu", status().waits_for,
+		      status().at_sequence);
+	cr_expect_eq(files_with(SECRET), 0u);
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+}
+
 Test(erase, of_one_topic_another_keeps_its_events)
 {
 	begin();
