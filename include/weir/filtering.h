@@ -26,8 +26,8 @@
  * of that goes to one. All of a ring hash the same. When one joins or leaves, or its weight
  * changes, only its own share moves, from that record on: who is a member at an event is said by
  * the filters in force there, however late it is looked at. One that is made later has no share of
- * what was before, wherever it starts. Other terms beside it choose among its share (WEIR_FILTER_ALL
- * alone): what it does not want goes to no other. It cannot be negated.
+ * what was before, wherever it starts. Other terms beside it choose among its share (with
+ * WEIR_FILTER_ALL alone): what it does not want goes to no other. It cannot be negated.
  *
  * What cannot be looked at (more than 256 different headers, a payload of which more array
  * elements matter than weir keeps apart: weir_match_run()) is wanted by every filter: nothing is

@@ -305,6 +305,13 @@ static void test_traces(void)
 	code = run_bed_run("c.yaml");
 	tap_check(code == CLI_EXIT_NOT_FOUND && run_bed_says("traces.file: nowhere/spans"),
 		  "a folder that is not there is refused");
+
+	int made = mkfifo("pipe", 0600);
+	run_bed_put("c.yaml", RUN_BED_JOURNAL "%straces: {file: pipe}\n", config);
+	code = run_bed_run("c.yaml");
+	tap_check(made == 0 && code != 0 &&
+			  run_bed_says("traces.file: pipe: a pipe, which nobody may read"),
+		  "a pipe is refused: nobody may read it");
 }
 
 static void test_configs(void)

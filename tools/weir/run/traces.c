@@ -15,14 +15,25 @@
 #define STEP_NS (100 * RUN_MILLISECOND_NS)
 #define LOOK_NS RUN_SECOND_NS
 
+/* Whose last line was cut by the end of its process. */
+static bool is_cut(int file, const struct stat *status)
+{
+	char last;
+	return S_ISREG(status->st_mode) && status->st_size > 0 &&
+	       pread(file, &last, 1, status->st_size - 1) == 1 && last != '\n';
+}
+
+/* No pipe: one that nobody reads would hold up the run's end. */
 static int open_file(struct run_traces *t)
 {
 	struct stat status;
-	int file = open(t->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	int file = open(t->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0666);
 	if (file < 0)
 		return -errno;
-	if (fstat(file, &status) < 0) {
-		int code = -errno;
+	int code = fstat(file, &status) < 0                               ? -errno
+		   : S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ? -ESPIPE
+									  : 0;
+	if (code < 0) {
 		(void)close(file);
 		return code;
 	}
@@ -31,7 +42,7 @@ static int open_file(struct run_traces *t)
 	t->file = file;
 	t->device = status.st_dev;
 	t->inode = status.st_ino;
-	t->is_torn = false;
+	t->is_torn = is_cut(file, &status);
 	return 0;
 }
 
@@ -103,7 +114,9 @@ static int cannot_start(const char *key, const char *what, int rc)
 {
 	lines_say(WR_EVENT_RUN_CANNOT_START,
 		  WR_FIELDS(wr_field_text("key", key), wr_field_code(rc)), "%s: %s: %s", key, what,
-		  weir_strerror(rc));
+		  rc == -ESPIPE
+			  ? "a pipe, which nobody may read: it would hold up the end of the run"
+			  : weir_strerror(rc));
 	return rc;
 }
 
