@@ -23,6 +23,7 @@
 #include <weir/log.h>
 
 #include "core/base/bits.h"
+#include "core/base/sanitizer.h"
 #include "core/lines/lines.h"
 #include "io/posix/cancel.h"
 #include "io/posix/thread_posix.h"
@@ -162,7 +163,7 @@ uint64_t weir_log_writer_lost_count(struct weir_log_writer *w)
 /* ---- writing --------------------------------------------------------------------------------- */
 
 /* One write; where there is no room at once, when there is. Bytes, or -errno. */
-static ssize_t write_some(int descriptor, const char *bytes, size_t count)
+WR_FRAME_MAY_BE_LEFT static ssize_t write_some(int descriptor, const char *bytes, size_t count)
 {
 	struct pollfd room = {.fd = descriptor, .events = POLLOUT};
 	int before, ignored;
@@ -179,7 +180,7 @@ static ssize_t write_some(int descriptor, const char *bytes, size_t count)
 }
 
 /* How many lines could not be written. */
-static uint64_t write_all(int descriptor, const char *bytes, size_t count)
+WR_FRAME_MAY_BE_LEFT static uint64_t write_all(int descriptor, const char *bytes, size_t count)
 {
 	uint64_t lines = 0;
 	ssize_t n = 0;
@@ -196,7 +197,7 @@ static uint64_t write_all(int descriptor, const char *bytes, size_t count)
 	return count > 0 ? wr_max_u64(lines, 1) : 0;
 }
 
-static void *run(void *argument)
+WR_FRAME_MAY_BE_LEFT static void *run(void *argument)
 {
 	struct weir_log_writer *w = argument;
 	int before;

@@ -24,4 +24,11 @@
 #define WR_UNDER_ASAN 0
 #endif
 
+/*
+ * For functions in which a thread may be cancelled: their frames are left as they are, and where
+ * AddressSanitizer has put edges around variables it would find those when the thread's end uses
+ * the stack again.
+ */
+#define WR_FRAME_MAY_BE_LEFT __attribute__((no_sanitize_address))
+
 #endif

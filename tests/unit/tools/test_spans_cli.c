@@ -338,7 +338,7 @@ Test(spans_cli, no_text_is_too_long_for_a_line)
 			    .tracestate = state,
 			    .tracestate_bytes = sizeof state,
 			    .kind = WR_SPAN_PRODUCER};
-	memset(text, '\x01', sizeof text);
+	memset(text, '\x01', sizeof text - 1);
 	memset(state, '"', sizeof state);
 	cr_assert_eq(wr_otlp_init(&o, buffer, "s", journal, keep_line, NULL), 0);
 	for (uint32_t n = 0; n < 40; n++) {
