@@ -30,7 +30,7 @@
 	X(REPLIES_NOT_COUNTED, unit_lane, "lane::a_ring_full_of_answers_is_full_and_no_more")      \
 	X(LANE_FREED_TOO_EARLY, sim_pipeline, "a run that must be refused was taken")              \
 	X(RUN_COUNTS_RECORDS, sim_pipeline, "a run that must be refused was taken")                \
-	X(REFUSED_RUN_HALF_KEPT, sim_pipeline, "the tables are not the fold of the log")           \
+	X(REFUSED_RUN_HALF_KEPT, sim_pipeline, "an event has another version of its key")          \
 	X(REFUSALS_UNMARKED, sim_pipeline,                                                         \
 	  "a refusal is never answered while nothing else happens")                                \
 	X(REFUSAL_TOLD_EARLY, sim_pipeline, "a refusal before what it rests on is durable")        \

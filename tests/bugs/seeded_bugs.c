@@ -26,7 +26,7 @@
 #define SECONDS_MAX 60.0 /* on a machine that has other things to do */
 #define JOURNAL_SEEDS "4000"
 #define PIPELINE_SEEDS "5000"
-#define FAILURES "6" /* the first may be noticed by another check */
+#define FAILURES "8" /* the first may be noticed by another check */
 #define HISTORIES_FIRST "3701"
 #define HISTORIES "1500"
 #define HISTORIES_FAILED "60" /* one may break several rules, and not come to an end */
