@@ -256,6 +256,7 @@ Test(slow, catching_up_without_a_disk_is_a_gap)
 	gap_says(FIXTURE_MEMORY | FIXTURE_MANUAL, WEIR_SLOW_CATCH_UP);
 }
 
+#if !defined(WR_NO_METRICS) /* by an alert its thread can be held up */
 /* ---- who joins while the group's thread does something else ---- */
 
 static struct {
@@ -354,3 +355,4 @@ Test(slow, a_queue_in_memory_holds_for_who_has_joined)
 {
 	joined_is_held_for(WEIR_ORDER_NONE);
 }
+#endif
