@@ -67,12 +67,6 @@ static void look(struct wr_journal *j, struct waiting *ret)
 	}
 }
 
-static void ask(struct wr_journal *j, enum wr_packer_task task)
-{
-	j->packer->task = task;
-	wr_store_release(&j->packer->state, (uint32_t)WR_PACKER_ASKED); /* PA1 */
-}
-
 static int begin(struct wr_journal *j, uint64_t now_ns)
 {
 	struct wr_journal_compaction *c = &j->compaction;
@@ -97,7 +91,7 @@ static int begin(struct wr_journal *j, uint64_t now_ns)
 		.now_us = wr_clock_wall_ns(j->clock) / 1000,
 	};
 	c->phase = WR_JOURNAL_COMPACTS_TABLE;
-	ask(j, WR_PACKER_TABLE);
+	wr_journal_packer_ask(j, WR_PACKER_TABLE);
 	return 1;
 }
 
@@ -154,18 +148,9 @@ static int go_on(struct wr_journal *j, uint64_t now_ns)
 		return 0;
 	}
 	c->index = (uint32_t)(s - j->table->segments);
-	j->packer->job = (struct wr_pack_job){
-		.is_packed = wr_segment_is_packed(s),
-		.segment_id = wr_load_relaxed(&s->segment_id),
-		.first_seq = wr_load_relaxed(&s->first_seq),
-		.end_seq = end_seq,
-		.file_number = j->files.next_file_number++,
-		.now_us = wr_clock_wall_ns(j->clock) / 1000,
-	};
-	j->packer->source_number = s->file_number;
+	wr_journal_packing_anew(j, s, end_seq);
 	j->packer->keeps_tombstones = c->has_failed;
-	j->packer->needed_seq = &j->link->needed_seq;
-	ask(j, WR_PACKER_COMPACT);
+	wr_journal_packer_ask(j, WR_PACKER_COMPACT);
 	return 1;
 }
 

@@ -169,26 +169,15 @@ static int next_segment(struct wr_journal *j, uint64_t now_ns)
 	if (may <= 0)
 		return -may;
 	e->index = (uint32_t)(s - j->table->segments);
-	j->packer->job = (struct wr_pack_job){
-		.is_packed = wr_segment_is_packed(s),
-		.is_certain = !wr_segment_is_packed(s),
-		.segment_id = wr_load_relaxed(&s->segment_id),
-		.first_seq = wr_load_relaxed(&s->first_seq),
-		.end_seq = end_seq,
-		.file_number = j->files.next_file_number++,
-		.now_us = wr_clock_wall_ns(j->clock) / 1000,
-	};
-	j->packer->source_number = s->file_number;
-	j->packer->needed_seq = &j->link->needed_seq;
-	j->packer->task = WR_PACKER_ERASE;
-	wr_store_release(&j->packer->state, (uint32_t)WR_PACKER_ASKED); /* PA1 */
+	wr_journal_packing_anew(j, s, end_seq);
+	j->packer->job.is_certain = !wr_segment_is_packed(s);
+	wr_journal_packer_ask(j, WR_PACKER_ERASE);
 	return goes_on(j);
 }
 
 static int ask_beside(struct wr_journal *j)
 {
-	j->packer->task = WR_PACKER_BESIDE;
-	wr_store_release(&j->packer->state, (uint32_t)WR_PACKER_ASKED); /* PA1 */
+	wr_journal_packer_ask(j, WR_PACKER_BESIDE);
 	return goes_on(j);
 }
 

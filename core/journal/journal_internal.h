@@ -487,6 +487,10 @@ uint64_t wr_journal_packing_idle_ns(struct wr_journal *j);
 void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index);
 /* Whether another packed file may be made. */
 bool wr_journal_packing_has_room(struct wr_journal *j);
+/* The packer is free. What it is to do: the job stands there. */
+void wr_journal_packer_ask(struct wr_journal *j, enum wr_packer_task task);
+/* The job of writing a segment anew, which ends at end_seq, from the file that it is in now. */
+void wr_journal_packing_anew(struct wr_journal *j, struct wr_segment *s, uint64_t end_seq);
 
 /* journal_compaction.c. While the packer has nothing to do; and its answers. */
 int wr_journal_compaction_step(struct wr_journal *j, uint64_t now_ns);

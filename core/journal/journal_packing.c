@@ -87,7 +87,6 @@ static void ask(struct wr_journal *j)
 	struct wr_segment *next = wr_segment_live(j->table, n + 1);
 
 	j->packing.index = (uint32_t)(s - j->table->segments);
-	j->packer->task = WR_PACKER_PACK;
 	j->packer->job = (struct wr_pack_job){
 		.file = wr_segment_file(s),
 		.segment_id = wr_load_relaxed(&s->segment_id),
@@ -96,7 +95,27 @@ static void ask(struct wr_journal *j)
 		.file_number = j->files.next_file_number++,
 		.now_us = wr_clock_wall_ns(j->clock) / 1000,
 	};
+	wr_journal_packer_ask(j, WR_PACKER_PACK);
+}
+
+void wr_journal_packer_ask(struct wr_journal *j, enum wr_packer_task task)
+{
+	j->packer->task = task;
 	wr_store_release(&j->packer->state, (uint32_t)WR_PACKER_ASKED); /* PA1 */
+}
+
+void wr_journal_packing_anew(struct wr_journal *j, struct wr_segment *s, uint64_t end_seq)
+{
+	j->packer->job = (struct wr_pack_job){
+		.is_packed = wr_segment_is_packed(s),
+		.segment_id = wr_load_relaxed(&s->segment_id),
+		.first_seq = wr_load_relaxed(&s->first_seq),
+		.end_seq = end_seq,
+		.file_number = j->files.next_file_number++,
+		.now_us = wr_clock_wall_ns(j->clock) / 1000,
+	};
+	j->packer->source_number = s->file_number;
+	j->packer->needed_seq = &j->link->needed_seq;
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */

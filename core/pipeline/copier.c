@@ -199,6 +199,17 @@ static enum wr_copier_made make_copy(struct wr_copier *copier, struct run *run,
 	return made;
 }
 
+/* Its rows go on behind an event. */
+static void settle(struct wr_copier *copier, struct run *run, uint64_t seq,
+		   const struct wr_record *r, uint32_t row)
+{
+	if (is_chained(copier))
+		(void)move_to(copier, run, 0, seq + 1);
+	struct move *move = move_to(copier, run, row, seq + 1);
+	move->progress.events++;
+	move->progress.bytes += r->bytes;
+}
+
 /* One more event into the run. False: it is full, or has to be: the event waits. */
 static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chunk, uint64_t seq,
 		const struct wr_record *r, uint32_t row)
@@ -219,11 +230,7 @@ static bool add(struct wr_copier *copier, struct run *run, struct wr_chunk *chun
 	if (run->copy_count + run->erased_count > 0 &&
 	    run->bytes + c->copy.stride + moves * PROGRESS_STRIDE > most)
 		return false;
-	if (is_chained(copier))
-		(void)move_to(copier, run, 0, seq + 1);
-	struct move *move = move_to(copier, run, row, seq + 1);
-	move->progress.events++;
-	move->progress.bytes += r->bytes;
+	settle(copier, run, seq, r, row);
 	run->bytes += c->copy.stride;
 	run->copy_count++;
 	return true;
@@ -239,11 +246,7 @@ static bool leave(struct wr_copier *copier, struct run *run, uint64_t seq,
 	    run->move_count + moves > WR_ARRAY_COUNT(run->moves) ||
 	    run->bytes + moves * PROGRESS_STRIDE > wr_min_u64(RUN_BYTES_MAX, o->run_bytes_max))
 		return false;
-	if (is_chained(copier))
-		(void)move_to(copier, run, 0, seq + 1);
-	struct move *move = move_to(copier, run, row, seq + 1);
-	move->progress.events++;
-	move->progress.bytes += r->bytes;
+	settle(copier, run, seq, r, row);
 	run->erased_count++;
 	return true;
 }

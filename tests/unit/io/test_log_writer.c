@@ -332,7 +332,8 @@ static void a_descriptor_without_room_is_waited_for(void)
 
 int main(void)
 {
-	if (fixture_emulated()) { /* cancelling needs libgcc_s, which no cross compiler brings along */
+	/* Cancelling needs libgcc_s, which no cross compiler brings along. */
+	if (fixture_emulated()) {
 		(void)puts("1..0 # SKIP an emulator has no libgcc_s to cancel threads with");
 		return 0;
 	}
