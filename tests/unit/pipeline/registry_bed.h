@@ -84,6 +84,23 @@ static inline uint32_t bed_topic(const char *name, const char *subject, bool pre
 	return topic;
 }
 
+/* A queue of the topic "orders", with dead letters. */
+static inline uint32_t bed_queue(void)
+{
+	static const char *const topics[] = {"orders"};
+	struct weir_subscription_options o;
+	uint32_t queue = 99;
+	(void)fixture_topic(&bed, "dead", 1);
+	weir_subscription_options_init(&o);
+	o.name = "queue";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.order = WEIR_ORDER_NONE;
+	o.dead_letters = "dead";
+	cr_assert_eq(weir_subscription_create(bed.pipeline, &o, &queue, NULL), 0);
+	return queue;
+}
+
 /* An order's datum: id < 64, an item and, from version 2 on, a note (NULL: null). Its bytes. */
 static inline size_t bed_order(uint8_t *to, uint32_t id, const char *item, bool noted,
 			       const char *note)

@@ -142,18 +142,8 @@ Test(schema_evolution, a_dead_letter_with_a_prefix_is_read_as_what_it_was)
 	struct weir_schema_version v = bed_register("orders", ORDER_1);
 	struct weir_schema *two = parse(ORDER_2);
 	struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
-	struct weir_subscription_options o;
 	struct weir_schema_reader *reader;
-	const char *topics[] = {"orders"};
-	uint32_t topic = bed_topic("orders", "orders", true, true), queue;
-	(void)fixture_topic(&bed, "dead", 1);
-	weir_subscription_options_init(&o);
-	o.name = "queue";
-	o.topics = topics;
-	o.topic_count = 1;
-	o.order = WEIR_ORDER_NONE;
-	o.dead_letters = "dead";
-	cr_assert_eq(weir_subscription_create(bed.pipeline, &o, &queue, NULL), 0);
+	uint32_t topic = bed_topic("orders", "orders", true, true), queue = bed_queue();
 	uint8_t payload[64];
 	weir_schema_prefix_put(payload, v.id);
 	size_t bytes = WEIR_SCHEMA_PREFIX_BYTES +

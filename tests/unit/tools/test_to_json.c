@@ -39,22 +39,6 @@ static void kill_one(uint32_t queue)
 	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 }
 
-static uint32_t make_queue(void)
-{
-	const char *topics[] = {"orders"};
-	struct weir_subscription_options o;
-	uint32_t queue;
-	(void)fixture_topic(&bed, "dead", 1);
-	weir_subscription_options_init(&o);
-	o.name = "queue";
-	o.topics = topics;
-	o.topic_count = 1;
-	o.order = WEIR_ORDER_NONE;
-	o.dead_letters = "dead";
-	cr_assert_eq(weir_subscription_create(bed.pipeline, &o, &queue, NULL), 0);
-	return queue;
-}
-
 static void publish(uint32_t topic, uint16_t type, const void *payload, size_t bytes)
 {
 	cr_assert_eq(bed_publish(topic, type, payload, bytes), 0);
@@ -69,7 +53,7 @@ static void fill(bool with_checkpoint)
 	cr_assert_eq(weir_registry_register(bed.pipeline, &asks, &facts, NULL, NULL, NULL), 0);
 	uint32_t orders = bed_topic("orders", "orders", true, false);
 	uint32_t fact_topic = bed_topic("facts", "facts", false, false);
-	uint32_t plain = fixture_topic(&bed, "plain", 1), queue = make_queue();
+	uint32_t plain = fixture_topic(&bed, "plain", 1), queue = bed_queue();
 	if (with_checkpoint) {
 		uint32_t filler;
 		cr_assert_eq(weir_topic_find(bed.pipeline, "dead", &filler), 0);
