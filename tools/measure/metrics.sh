@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What metrics cost at saturation: a build without them (A), one with them (B), and that one while a
 # reader polls 1,000 times a second (C). Alone on the machine.
-# usage: tools/measure/metrics.sh WITHOUT WITH [BLOCKS [SECONDS [OPTIONS OF weir bench pipeline]]]
+# usage: tools/measure/metrics.sh [--cpu N] WITHOUT WITH [BLOCKS [SECONDS [OPTIONS OF weir bench pipeline]]]
 #   of those, --memory measures a log in memory only
+#   --cpu N         all of weir's threads on this CPU, the reader and all else on the others: what then
+#                   differs from run to run is a tenth of what two CPUs and their wake-ups make of it
 #   WITHOUT, WITH   release builds, with -Dmetrics=false and with -Dmetrics=true; of the second also
 #                   bench/bench_metrics_poll
 #   BLOCKS, SECONDS 30 of six runs each, of 0.5 s: some five minutes
@@ -24,11 +26,20 @@ set -euo pipefail
 case ${1:-} in
 -h | --help) set -- ;;
 esac
-[ $# -ge 2 ] || { sed -n '5,9s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '5,11s/^# //p' "$0" >&2; exit 2; }
 exec python3 - "$@" <<'PY'
 import json, math, os, random, statistics, subprocess, sys, time
 
-without, with_, arguments = sys.argv[1], sys.argv[2], sys.argv[3:]
+arguments = sys.argv[1:]
+cpu = None
+if arguments[0] == '--cpu':
+    cpu = int(arguments[1])
+    arguments = arguments[2:]
+    others = os.sched_getaffinity(0) - {cpu}
+    if cpu not in os.sched_getaffinity(0) or not others or len(arguments) < 2:
+        sys.exit(f'--cpu {cpu}: not a CPU that this process may use, or there is no other, or builds are missing')
+    os.sched_setaffinity(0, others)
+without, with_, arguments = arguments[0], arguments[1], arguments[2:]
 blocks = int(arguments[0]) if arguments else 30
 seconds = float(arguments[1]) if len(arguments) > 1 else 0.5
 options = arguments[2:]
@@ -38,16 +49,18 @@ MEASURES = [('events_per_s', 'throughput', +1), ('cpu_ns_per_event', 'CPU time o
 
 
 def busy():
-    """CPU time of all processes, and what a hypervisor took, in seconds."""
+    """CPU time of all processes on the CPUs of the runs, and what a hypervisor took, in seconds."""
     with open('/proc/stat') as f:
-        n = [int(word) for word in f.readline().split()[1:9]]
+        line = next(line for line in f if line.startswith('cpu ' if cpu is None else f'cpu{cpu} '))
+    n = [int(word) for word in line.split()[1:9]]
     tick = os.sysconf('SC_CLK_TCK')
     return (n[0] + n[1] + n[2] + n[5] + n[6]) / tick, n[7] / tick
 
 
 def own():
+    """CPU time of the runs and readers that have ended."""
     t = os.times()
-    return t.user + t.system + t.children_user + t.children_system
+    return t.children_user + t.children_system
 
 
 def run(build, reader):
@@ -59,11 +72,17 @@ def run(build, reader):
         poll = subprocess.Popen([with_ + '/bench/bench_metrics_poll', '1000', str(seconds + 30)],
                                 stdout=subprocess.DEVNULL)
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        before = own()
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False,
+                              preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}))
+        used[0] += own() - before
     finally:
         if poll is not None:
             poll.terminate()
+            before = own()
             poll.wait()
+            if cpu is None:
+                used[0] += own() - before
     if done.returncode != 0:
         sys.exit(f'{" ".join(command)}: exit code {done.returncode}')
     told = json.loads(done.stdout)
@@ -84,7 +103,8 @@ def sign_test(values):
 
 
 runs = {arm: [] for arm in 'ABC'}
-begun, (busy_before, stolen_before), own_before = time.time(), busy(), own()
+used = [0.0]
+begun, (busy_before, stolen_before) = time.time(), busy()
 for block in range(blocks):
     for arm in 'ABCCBA':
         runs[arm].append(run(without if arm == 'A' else with_, arm == 'C'))
@@ -93,12 +113,14 @@ for block in range(blocks):
 if sys.stderr.isatty():
     print('\r' + ' ' * 30 + '\r', end='', file=sys.stderr)
 elapsed, (busy_after, stolen_after) = time.time() - begun, busy()
-capacity = elapsed * os.cpu_count()
-others = max(0.0, busy_after - busy_before - (own() - own_before)) / capacity
+capacity = elapsed * (os.cpu_count() if cpu is None else 1)
+if cpu is None:
+    used[0] += sum(os.times()[:2])
+others = max(0.0, busy_after - busy_before - used[0]) / capacity
 stolen = (stolen_after - stolen_before) / capacity
 
 is_quiet = others <= 0.02 and stolen <= 0.01
-print(f'{blocks} blocks of A B C C B A, {seconds} s each, options: {" ".join(options) or "none"}')
+print(f'{blocks} blocks of A B C C B A, {seconds} s each{"" if cpu is None else f" on CPU {cpu}"}, options: {" ".join(options) or "none"}')
 print(f'other processes had {100 * others:.1f} % of the CPUs, a hypervisor took {100 * stolen:.1f} %'
       + ('' if is_quiet else ': these figures say little, and decide nothing')
       + ('' if blocks >= 10 else '; ten blocks at least decide'))
