@@ -40,7 +40,8 @@ struct wr_io_host {
 	struct wr_runner pack; /* with options.pack */
 	bool log_running, journal_running, group_running, pack_running;
 	struct wr_handler_thread *handlers; /* [members_max] */
-	wr_spinlock handlers_lock;          /* of their `running` and `cpu_place` */
+	wr_spinlock handlers_lock;          /* of their `running` and `cpu_place`, and of */
+	bool handlers_over;                 /* a close has stopped them: none is started */
 
 	struct wr_io_host *next; /* of all open hosts, for fork */
 };
@@ -50,6 +51,7 @@ int wr_host_plan_threads(struct wr_io_host *h, struct weir_problem *problem);
 int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem);
 /* Every thread but the handlers': stopped and joined; the storage is left. */
 void wr_host_stop_threads(struct wr_io_host *h);
+/* And none is started from then on: a join that comes to it now gets WEIR_E_CLOSED. */
 void wr_host_stop_handlers(struct wr_io_host *h);
 bool wr_host_inside_step(void *context);
 uintptr_t wr_host_thread(void *context);

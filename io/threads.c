@@ -226,6 +226,9 @@ static bool take_handler(struct wr_io_host *h, struct wr_handler_thread *t)
 
 void wr_host_stop_handlers(struct wr_io_host *h)
 {
+	wr_spinlock_lock(&h->handlers_lock);
+	h->handlers_over = true;
+	wr_spinlock_unlock(&h->handlers_lock);
 	for (uint32_t i = 0; i < h->options.members_max; i++) {
 		bool running = take_handler(h, &h->handlers[i]);
 		stop_runner(&h->handlers[i].runner, &running);
@@ -307,10 +310,15 @@ int wr_host_handler_start(void *context, struct weir_member *member)
 		rc = wr_runner_add_step(&t->runner, &step);
 	if (rc == 0)
 		rc = wr_runner_start(&t->runner);
-	/* From here on weir_pipeline_info looks at the runner. */
+	/* From here on weir_pipeline_info looks at the runner, and a close stops it. */
+	bool is_started = rc == 0;
 	wr_spinlock_lock(&h->handlers_lock);
-	t->running = rc == 0;
+	t->running = is_started && !h->handlers_over;
+	if (is_started && h->handlers_over)
+		rc = WEIR_E_CLOSED;
 	wr_spinlock_unlock(&h->handlers_lock);
+	if (rc == WEIR_E_CLOSED)
+		stop_runner(&t->runner, &is_started);
 	if (rc != 0)
 		give_cpu_back(h, t);
 	return rc;

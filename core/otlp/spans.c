@@ -20,6 +20,11 @@ static void put_cstring(struct wr_otlp *o, const char *key, const char *text)
 	wr_otlp_text(o, key, text, strlen(text));
 }
 
+static struct weir_pos pos_of(const struct wr_traced *e)
+{
+	return (struct weir_pos){.sequence = e->sequence, .epoch = e->epoch, .log = e->log};
+}
+
 /* What all spans say of their event. */
 static void put_event(struct wr_spans *s, const struct wr_traced *e, const char *operation,
 		      const char *type)
@@ -41,7 +46,7 @@ static void put_event(struct wr_spans *s, const struct wr_traced *e, const char 
 		wr_otlp_text(o, "messaging.destination.partition.id", digits + at,
 			     sizeof digits - at);
 	}
-	struct weir_pos pos = {.sequence = e->sequence, .epoch = e->epoch, .log = e->log};
+	struct weir_pos pos = pos_of(e);
 	uint32_t text_bytes = weir_pos_text(&pos, text);
 	if (e->id_bytes > 0)
 		wr_otlp_text(o, "messaging.message.id", e->id, e->id_bytes);
@@ -86,16 +91,25 @@ static uint64_t begin_ns(const struct weir_item *item)
 	return (is_near ? said_us : append_us) * 1000;
 }
 
-/* The span that it is a child of, and whether that came with it. */
-static uint64_t parent_of(const struct wr_traced *e, const struct wr_traced *cause,
-			  bool *ret_remote)
+struct parent {
+	uint64_t id;
+	bool is_remote;  /* it came with the event */
+	bool is_handler; /* it is a handling of the cause */
+};
+
+static struct parent parent_of(struct wr_spans *s, const struct wr_traced *e,
+			       const struct wr_traced *cause)
 {
-	bool is_passed_on =
-		cause != NULL &&
-		(e->trace.parent_id == 0 || e->trace.parent_id == cause->trace.parent_id) &&
-		memcmp(e->trace.trace_id, cause->trace.trace_id, WR_TRACE_ID_BYTES) == 0;
-	*ret_remote = !is_passed_on && e->trace.parent_id != 0;
-	return is_passed_on ? cause->send_id : e->trace.parent_id;
+	struct parent parent = {.id = e->trace.parent_id, .is_remote = e->trace.parent_id != 0};
+	if (cause == NULL ||
+	    memcmp(e->trace.trace_id, cause->trace.trace_id, WR_TRACE_ID_BYTES) != 0)
+		return parent;
+	struct weir_pos pos = pos_of(cause);
+	if (parent.id == 0 || parent.id == cause->trace.parent_id)
+		parent = (struct parent){.id = cause->send_id};
+	else if (wr_span_is_process_of(s->table.journal, &pos, parent.id))
+		parent = (struct parent){.id = parent.id, .is_handler = true};
+	return parent;
 }
 
 static void put_durable(struct wr_spans *s, const struct wr_traced *e, uint64_t durable_ns)
@@ -118,7 +132,7 @@ static void put_durable(struct wr_spans *s, const struct wr_traced *e, uint64_t 
 }
 
 static void put_links(struct wr_spans *s, const struct wr_traced *e, const struct wr_traced *cause,
-		      uint64_t parent_id, const struct weir_origin *from, bool is_copy)
+		      const struct parent *parent, const struct weir_origin *from, bool is_copy)
 {
 	if (is_copy) {
 		const struct wr_traced *origin = wr_traced_find(&s->table, from->sequence);
@@ -133,7 +147,7 @@ static void put_links(struct wr_spans *s, const struct wr_traced *e, const struc
 			wr_otlp_link(&s->out, trace_id, origin->failed_id);
 		return;
 	}
-	if (cause != NULL && cause->send_id != parent_id)
+	if (cause != NULL && cause->send_id != parent->id && !parent->is_handler)
 		wr_otlp_link(&s->out, cause->trace.trace_id, cause->send_id);
 }
 
@@ -142,19 +156,19 @@ static void put_send(struct wr_spans *s, const struct wr_traced *e, const struct
 {
 	struct wr_otlp *o = &s->out;
 	struct weir_origin from;
-	bool is_copy = weir_item_origin(item, &from), is_remote;
+	bool is_copy = weir_item_origin(item, &from);
 	const struct wr_traced *cause =
 		is_copy ? wr_traced_find(&s->table, from.sequence)
 			: wr_traced_cause(&s->table, ids->causation_id, ids->causation_id_bytes);
 	if (cause == e) /* it names itself */
 		cause = NULL;
-	uint64_t parent_id = parent_of(e, cause, &is_remote);
+	const struct parent parent = parent_of(s, e, cause);
 	bool has_state = e->trace.parent_id != 0 && ids->tracestate_bytes > 0 &&
 			 weir_tracestate_check(ids->tracestate, ids->tracestate_bytes) > 0;
 	const struct wr_span span = {
 		.trace_id = e->trace.trace_id,
 		.span_id = e->send_id,
-		.parent_id = parent_id,
+		.parent_id = parent.id,
 		.start_ns = is_copy ? item->append_time_us * 1000 : begin_ns(item),
 		.end_ns = durable_ns != 0 ? durable_ns : item->append_time_us * 1000,
 		.operation = is_copy ? "copy" : "publish",
@@ -163,7 +177,7 @@ static void put_send(struct wr_spans *s, const struct wr_traced *e, const struct
 		.tracestate_bytes = has_state ? ids->tracestate_bytes : 0,
 		.kind = WR_SPAN_PRODUCER,
 		.flags = e->trace.flags,
-		.parent_is_remote = is_remote,
+		.parent_is_remote = parent.is_remote,
 	};
 	wr_otlp_span(o, &span);
 	put_event(s, e, span.operation, "send");
@@ -175,7 +189,7 @@ static void put_send(struct wr_spans *s, const struct wr_traced *e, const struct
 		wr_otlp_text(o, "weir.causation_id", ids->causation_id, ids->causation_id_bytes);
 	if (is_copy)
 		put_origin(s, item, &from);
-	put_links(s, e, cause, parent_id, &from, is_copy);
+	put_links(s, e, cause, &parent, &from, is_copy);
 	wr_otlp_span_end(o, NULL);
 }
 
@@ -200,13 +214,6 @@ struct wr_traced *wr_spans_event(struct wr_spans *s, const struct weir_item *ite
 
 /* ---- handed out ---- */
 
-static uint64_t handling_id(struct wr_spans *s, const struct wr_traced *e,
-			    const struct wr_handling *h, enum wr_span_what what)
-{
-	return wr_span_id(s->table.journal, what, e->log, e->epoch, e->sequence, h->subscription,
-			  h->generation);
-}
-
 static void put_group(struct wr_spans *s, const struct wr_handling *h)
 {
 	const char *group = s->group(s->context, h->subscription);
@@ -225,7 +232,8 @@ static void put_deliver(struct wr_spans *s, const struct wr_traced *e, const str
 {
 	const struct wr_span span = {
 		.trace_id = e->trace.trace_id,
-		.span_id = handling_id(s, e, h, WR_SPAN_DELIVER),
+		.span_id = wr_span_id(s->table.journal, WR_SPAN_DELIVER, e->log, e->epoch,
+				      e->sequence, h->subscription, h->generation),
 		.parent_id = e->send_id,
 		.start_ns = h->ready_ns,
 		.end_ns = h->delivered_ns,
@@ -247,9 +255,11 @@ void wr_spans_handled(struct wr_spans *s, struct wr_traced *e, const struct wr_h
 	uint64_t begun_ns = h->begun_ns != 0 ? h->begun_ns : h->delivered_ns;
 	bool is_timed = begun_ns != 0;
 	const char *operation = h->replay ? "replay" : is_timed ? "process" : "settle";
+	struct weir_pos pos = pos_of(e);
 	const struct wr_span span = {
 		.trace_id = e->trace.trace_id,
-		.span_id = handling_id(s, e, h, WR_SPAN_PROCESS),
+		.span_id = wr_span_process_id(s->table.journal, &pos, h->subscription,
+					      h->generation, h->turn),
 		.parent_id = e->send_id,
 		.start_ns = is_timed ? begun_ns : h->ended_ns,
 		.end_ns = h->ended_ns,

@@ -6,7 +6,9 @@
  *
  * Whose child a published event's span is: of the parent in its traceparent; but where that is
  * what its cause has, too, or it has none, of its cause's span. Where both are known and differ, it
- * is the traceparent's child, with a link to the cause.
+ * is the traceparent's child, with a link to the cause; but where that parent is a handling of the
+ * cause (a handler's member has set it), it is of this journal, and the way to the cause is through
+ * it.
  *
  * Thread: one at a time.
  */
@@ -31,9 +33,10 @@ struct wr_spans {
 /* A time that an event was handed out, as far as it is known. */
 struct wr_handling {
 	uint32_t subscription;
-	uint32_t attempt;      /* from 1; 0: not counted */
-	uint32_t generation;   /* with the subscription it tells this time from others */
-	uint64_t ready_ns;     /* since when it could be had; 0: not known */
+	uint32_t attempt;    /* from 1; 0: not counted */
+	uint32_t generation; /* with the subscription it tells this time from others */
+	uint32_t turn;       /* not 0: it was in vain, and another one of the generation follows */
+	uint64_t ready_ns;   /* since when it could be had; 0: not known */
 	uint64_t delivered_ns; /* 0: not known */
 	uint64_t begun_ns;     /* 0: not known */
 	uint64_t ended_ns;

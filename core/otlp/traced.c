@@ -76,7 +76,7 @@ bool wr_trace_sampled(const struct wr_trace *trace, uint64_t ratio)
 }
 
 uint64_t wr_span_id(const uint8_t *journal, enum wr_span_what what, uint32_t log, uint32_t epoch,
-		    uint64_t sequence, uint32_t subscription, uint32_t attempt)
+		    uint64_t sequence, uint32_t subscription, uint64_t attempt)
 {
 	const struct {
 		uint32_t what, log, epoch, subscription;
@@ -85,6 +85,29 @@ uint64_t wr_span_id(const uint8_t *journal, enum wr_span_what what, uint32_t log
 	uint64_t hash[2];
 	wr_siphash128(journal, &of, sizeof of, hash);
 	return hash[0] != 0 ? hash[0] : 1;
+}
+
+#define UPPER_HALF 0xffffffff00000000u
+
+static uint64_t process_ids(const uint8_t *journal, const struct weir_pos *pos)
+{
+	return wr_span_id(journal, WR_SPAN_PROCESS, pos->log, pos->epoch, pos->sequence, UINT32_MAX,
+			  UINT64_MAX) &
+	       UPPER_HALF;
+}
+
+uint64_t wr_span_process_id(const uint8_t *journal, const struct weir_pos *pos,
+			    uint32_t subscription, uint32_t generation, uint32_t turn)
+{
+	uint64_t id = wr_span_id(journal, WR_SPAN_PROCESS, pos->log, pos->epoch, pos->sequence,
+				 subscription, (uint64_t)turn << 32 | generation);
+	id = process_ids(journal, pos) | (id & ~UPPER_HALF);
+	return id != 0 ? id : 1;
+}
+
+bool wr_span_is_process_of(const uint8_t *journal, const struct weir_pos *pos, uint64_t span_id)
+{
+	return ((span_id ^ process_ids(journal, pos)) & UPPER_HALF) == 0;
 }
 
 /* ---- the table ---- */

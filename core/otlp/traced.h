@@ -80,7 +80,15 @@ bool wr_trace_sampled(const struct wr_trace *trace, uint64_t ratio);
 /* Of an event that was published (subscription UINT32_MAX), or handed out; never 0. */
 enum wr_span_what { WR_SPAN_SEND = 0, WR_SPAN_DURABLE, WR_SPAN_DELIVER, WR_SPAN_PROCESS };
 uint64_t wr_span_id(const uint8_t *journal, enum wr_span_what what, uint32_t log, uint32_t epoch,
-		    uint64_t sequence, uint32_t subscription, uint32_t attempt);
+		    uint64_t sequence, uint32_t subscription, uint64_t attempt);
+/*
+ * That of a handling. Its upper half is of the event alone, so that who finds it as a parent knows
+ * whose handling that was without knowing of which subscription. `turn`: 0, or which of those that
+ * were in vain within one generation: what was published by the one that counts is the child of 0.
+ */
+uint64_t wr_span_process_id(const uint8_t *journal, const struct weir_pos *pos,
+			    uint32_t subscription, uint32_t generation, uint32_t turn);
+bool wr_span_is_process_of(const uint8_t *journal, const struct weir_pos *pos, uint64_t span_id);
 
 /* What a table of so many events takes, at `memory`, aligned to 8. */
 size_t wr_traced_bytes(uint32_t room);

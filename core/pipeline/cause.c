@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/pipeline/cause.h"
 
+#include "core/pipeline/span_notes.h"
+
 _Thread_local const struct weir_item *wr_item_in_hand WR_THREAD_NEAR;
+_Thread_local const struct weir_member *wr_member_in_hand WR_THREAD_NEAR;
 
 /* Longer ids are not carried: the place stands for them. */
 #define CARRIED_BYTES_MAX 1024u
@@ -21,11 +24,21 @@ static void carry_trace(const struct weir_ids *from, struct weir_ids *to)
 	to->tracestate_bytes = from->tracestate_bytes;
 }
 
+/* In its handler: the span of its handling is the parent, where there will be one. */
+static void carry_handling(const struct weir_item *item, struct weir_cause *ret)
+{
+	const struct weir_member *m = item == wr_item_in_hand ? wr_member_in_hand : NULL;
+	if (m == NULL || m->span_slot == NULL || !wr_span_tell_parent(m, item, ret->traceparent))
+		return;
+	ret->ids.traceparent = ret->traceparent;
+	ret->ids.traceparent_bytes = WEIR_TRACEPARENT_BYTES - 1;
+}
+
 void weir_cause_ids(const struct weir_item *item, struct weir_cause *ret)
 {
 	struct weir_ids ids;
 	ret->ids = (struct weir_ids){0};
-	ret->place[0] = '\0';
+	ret->place[0] = ret->traceparent[0] = '\0';
 	if (item->kind != WEIR_ITEM_EVENT)
 		return;
 	weir_item_ids(item, &ids);
@@ -46,6 +59,7 @@ void weir_cause_ids(const struct weir_item *item, struct weir_cause *ret)
 	ret->ids.correlation_id_bytes =
 		has_flow ? ids.correlation_id_bytes : ret->ids.causation_id_bytes;
 	carry_trace(&ids, &ret->ids);
+	carry_handling(item, ret);
 }
 
 const struct weir_event *wr_caused_fill(const struct weir_event *event,

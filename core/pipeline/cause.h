@@ -6,6 +6,10 @@
  * pointer from a producer to a member, or back, would outlive one of them. It is set around each
  * call of a handler and nowhere else. An event without a cause costs two loads; the ids of one with
  * a cause are put together beside it, before it is measured.
+ *
+ * Where somebody makes spans, what a handler brings about is the child of the span in which it ran:
+ * the member knows that span's id beforehand (core/otlp/traced.h), and it goes into the
+ * traceparent, in the log, so that whoever makes spans of the journal later has the same parent.
  */
 #ifndef WR_PIPELINE_CAUSE_H
 #define WR_PIPELINE_CAUSE_H
@@ -28,6 +32,8 @@
 
 /* What this thread's handler was called with; NULL: it is in none. */
 extern _Thread_local const struct weir_item *wr_item_in_hand WR_THREAD_NEAR;
+/* And whose handler that is. */
+extern _Thread_local const struct weir_member *wr_member_in_hand WR_THREAD_NEAR;
 
 /* An event that carries ids of its cause. */
 struct wr_caused {

@@ -19,7 +19,7 @@ static bool handlers_ended(struct weir_pipeline *p)
 {
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		struct weir_member *m = &p->members[i];
-		if (m->handler != NULL && wr_load_acquire(&m->state) == WR_MEMBER_JOINED && /* M1 */
+		if (wr_load_acquire(&m->state) == WR_MEMBER_JOINED && m->handler != NULL && /* M1 */
 		    wr_load_acquire(&m->handler_end) != 2)                                  /* M2 */
 			return false;
 	}

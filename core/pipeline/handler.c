@@ -169,10 +169,13 @@ static bool handle(struct weir_member *m, const struct weir_item *item, uint64_t
 {
 	/* What it publishes is caused by this item; a handler may step another pipeline. */
 	const struct weir_item *outer = wr_item_in_hand;
+	const struct weir_member *outer_member = wr_member_in_hand;
 	wr_item_in_hand = item;
+	wr_member_in_hand = m;
 	wr_span_begun(m, item->sequence, now_ns);
 	enum weir_handled said = m->handler(m->handler_context, m, item);
 	wr_item_in_hand = outer;
+	wr_member_in_hand = outer_member;
 	int rc = 0;
 	bool has_run = m->in_transaction && said == WEIR_HANDLED_OK &&
 		       (m->transactions->output_count > 0 || m->transactions->part_count > 0);

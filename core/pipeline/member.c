@@ -5,7 +5,6 @@
 
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/sharing.h"
-#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 #define ITEMS_MAX_DEFAULT 1024u
@@ -121,8 +120,6 @@ static bool has_slot(void *context)
 	w->member = take_slot(p);
 	if (w->member != NULL && !w->without_lane)
 		wr_lane_open(w->member->lane, WR_LANE_SETTLE, true);
-	if (w->member != NULL)
-		wr_span_slot_begin(w->member);
 	wr_spinlock_unlock(&p->registry);
 	return w->member != NULL;
 }
@@ -184,6 +181,8 @@ static void reset(struct weir_member *m)
 	m->route = NULL;
 	m->sharing = NULL;
 	m->replay = NULL;
+	m->span_slot = NULL;
+	m->tells_no_spans = false;
 	m->released_own = 0;
 	m->poller = 0;
 	wr_member_times_begin(m);
@@ -260,6 +259,94 @@ static bool is_held_for(void *context)
 	       wr_load_acquire(&m->pipeline->members_held) >= m->joined_number; /* M3 */
 }
 
+/* The options alone: 0, or what is wrong with them. */
+static int check_options(const struct weir_pipeline *p, const struct weir_member_options *o,
+			 struct weir_problem *problem)
+{
+	if (!is_short_text(o->name))
+		return wr_problem_set(problem, -EINVAL, "name", "a member's name is 1 to 63 bytes");
+	if (!is_short_text(o->instance_id))
+		return wr_problem_set(problem, -EINVAL, "instance_id",
+				      "an instance id is 1 to 63 bytes");
+	if (o->in_flight_max > 65536)
+		return wr_problem_set(problem, -EINVAL, "in_flight_max",
+				      "a member has 1 to 65536 events in flight");
+	if (o->transactions_max > 65536)
+		return wr_problem_set(problem, -EINVAL, "transactions_max",
+				      "a member has 1 to 65536 transactions on their way");
+	if (o->transaction_bytes_max >
+	    wr_min_u64(p->run_bytes_max, p->options.member_lane_bytes / 4))
+		return wr_problem_set(problem, -EINVAL, "transaction_bytes_max",
+				      "a run is a quarter of the least of member_lane_bytes, "
+				      "lane_bytes and chunk_bytes at most");
+	return 0;
+}
+
+static int check_subscription(struct weir_pipeline *p, uint32_t subscription,
+			      struct weir_problem *problem)
+{
+	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
+	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "subscription",
+				      "no subscription has this id");
+	if (p->subscriptions[subscription].copier != NULL)
+		return wr_problem_set(problem, -EINVAL, "subscription",
+				      "it copies events to another topic, and has no members");
+	return 0;
+}
+
+/* It goes again without a handler that runs, which a drain is not to wait for. */
+static int take_back(struct weir_member *m, int rc, const char *field, const char *text,
+		     struct weir_problem *problem)
+{
+	wr_store_release(&m->handler_end, 2u); /* M2 */
+	(void)weir_member_leave(m, WEIR_FOREVER);
+	return wr_problem_set(problem, rc, field, text);
+}
+
+/*
+ * What is published from here on waits for this member, where producers wait for members: not from
+ * the group's next step on, before which a pool can be overrun. Then its handler starts. Where a
+ * close has come meanwhile, or the log has failed, nobody is started, and the member goes again.
+ */
+static int begin_member(struct weir_member *m, struct weir_problem *problem)
+{
+	struct weir_pipeline *p = m->pipeline;
+	int rc = p->options.manual
+			 ? 0
+			 : wr_pipeline_wait(p, &m->lane->parker, is_held_for, m, WEIR_FOREVER);
+	if (rc != 0 && rc != WEIR_E_AGAIN) /* else the caller is a step: the group's comes behind */
+		return take_back(m, rc, "", weir_strerror(rc), problem);
+	rc = m->handler != NULL ? p->host.handler_start(p->host.context, m) : 0;
+	if (rc == WEIR_E_CLOSED)
+		return take_back(m, rc, "", weir_strerror(rc), problem);
+	if (rc != 0)
+		return take_back(m, rc, "handler", "its thread could not be started", problem);
+	return 0;
+}
+
+/* A close waits for it from before its slot is taken: it touches the member behind its wait. */
+static int join(struct weir_pipeline *p, uint32_t subscription, const struct weir_member_options *o,
+		struct weir_member **ret_member, struct weir_problem *problem)
+{
+	struct weir_member *m = wait_for_slot(p, false);
+	if (m == NULL)
+		return wr_problem_set(problem, WEIR_E_FULL, "members_max",
+				      "members_max of the pipeline have joined already");
+	int rc = set_up(m, subscription, o);
+	if (rc != 0) {
+		wr_lane_close(m->lane);
+		free_slot(m);
+		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+	}
+	wr_store_release(&m->state, (uint32_t)WR_MEMBER_JOINING); /* M1 */
+	wr_park_wake(&p->group_parker);
+	rc = begin_member(m, problem);
+	if (rc == 0)
+		*ret_member = m;
+	return rc;
+}
+
 int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 		     const struct weir_member_options *o, struct weir_member **ret_member,
 		     struct weir_problem *reterr_problem)
@@ -278,58 +365,15 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
 		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	if (!is_short_text(o->name))
-		return wr_problem_set(reterr_problem, -EINVAL, "name",
-				      "a member's name is 1 to 63 bytes");
-	if (!is_short_text(o->instance_id))
-		return wr_problem_set(reterr_problem, -EINVAL, "instance_id",
-				      "an instance id is 1 to 63 bytes");
-	if (o->in_flight_max > 65536)
-		return wr_problem_set(reterr_problem, -EINVAL, "in_flight_max",
-				      "a member has 1 to 65536 events in flight");
-	if (o->transactions_max > 65536)
-		return wr_problem_set(reterr_problem, -EINVAL, "transactions_max",
-				      "a member has 1 to 65536 transactions on their way");
-	if (o->transaction_bytes_max >
-	    wr_min_u64(p->run_bytes_max, p->options.member_lane_bytes / 4))
-		return wr_problem_set(reterr_problem, -EINVAL, "transaction_bytes_max",
-				      "a run is a quarter of the least of member_lane_bytes, "
-				      "lane_bytes and chunk_bytes at most");
-	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog) ||
-	    wr_load_acquire(&p->subscriptions[subscription].started) == 0) /* X1 */
-		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "subscription",
-				      "no subscription has this id");
-	if (p->subscriptions[subscription].copier != NULL)
-		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
-				      "it copies events to another topic, and has no members");
-	struct weir_member *m = wait_for_slot(p, false);
-	if (m == NULL)
-		return wr_problem_set(reterr_problem, WEIR_E_FULL, "members_max",
-				      "members_max of the pipeline have joined already");
-	rc = set_up(m, subscription, o);
-	if (rc != 0) {
-		wr_lane_close(m->lane);
-		free_slot(m);
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	}
-	wr_store_release(&m->state, (uint32_t)WR_MEMBER_JOINING); /* M1 */
-	wr_park_wake(&p->group_parker);
-	*ret_member = m;
-	/*
-	 * What is published from here on waits for this member, where producers wait for members:
-	 * not from the group's next step on, before which a pool can be overrun. Where the wait is
-	 * refused the log goes on no more, or the caller is a step of it.
-	 */
-	if (!p->options.manual)
-		(void)wr_pipeline_wait(p, &m->lane->parker, is_held_for, m, WEIR_FOREVER);
-	if (m->handler == NULL)
-		return 0;
-	rc = p->host.handler_start(p->host.context, m);
+	rc = check_options(p, o, reterr_problem);
 	if (rc == 0)
-		return 0;
-	m->handler = NULL;
-	(void)weir_member_leave(m, WEIR_FOREVER);
-	return wr_problem_set(reterr_problem, rc, "handler", "its thread could not be started");
+		rc = check_subscription(p, subscription, reterr_problem);
+	if (rc != 0)
+		return rc;
+	wr_pipeline_stay(p);
+	rc = join(p, subscription, o, ret_member, reterr_problem);
+	wr_pipeline_go(p);
+	return rc;
 }
 
 /* ---- leaving ---- */

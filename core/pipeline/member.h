@@ -177,7 +177,8 @@ struct weir_member {
 	uint64_t delivered, handled, settled;
 	uint64_t picked_us; /* append time of an event of the last poll; 0: of a gap */
 	struct wr_sampler delivering, handling, settling;
-	struct wr_span_slot *span_slot; /* NULL: nobody makes spans (span_notes.h) */
+	struct wr_span_slot *span_slot; /* NULL: it has told nothing for spans (span_notes.h) */
+	bool tells_no_spans;            /* the exporter's own reading */
 	struct wr_member_sharing
 		*sharing; /* of a shared subscription; NULL: it follows partitions */
 	struct wr_transactions *transactions;

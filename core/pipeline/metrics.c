@@ -333,25 +333,55 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	put_rows(p, id);
 }
 
+/* Who is in a member's slot; 0: nobody. Only the group step lets go of one that has joined: its
+ * name stays until then. */
+static uint64_t occupant_of(struct weir_pipeline *p, uint32_t index)
+{
+	struct weir_member *member = &p->members[index];
+	uint32_t state = wr_load_acquire(&member->state); /* M1 */
+	bool is_there = state == WR_MEMBER_JOINED || state == WR_MEMBER_LEAVING ||
+			state == WR_MEMBER_ABANDONED;
+	return is_there ? member->joined_number : 0;
+}
+
+/* Whether another member of the subscription is told of by its name. */
+static bool has_twin(struct weir_pipeline *p, uint32_t index)
+{
+	const struct weir_member *member = &p->members[index];
+	for (uint32_t i = 0; i < p->options.members_max; i++) {
+		uint64_t told = p->metrics->members[i];
+		const struct weir_member *other = &p->members[i];
+		if (i != index && told != 0 && told % 2 == 0 && occupant_of(p, i) == told / 2 &&
+		    other->subscription == member->subscription &&
+		    strcmp(other->name, member->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void put_member(struct weir_pipeline *p, uint32_t index, uint64_t now_ns)
 {
 	struct wr_pipeline_metrics *pm = p->metrics;
 	struct wr_metrics *m = &pm->cells;
 	struct weir_member *member = &p->members[index];
-	uint32_t state = wr_load_acquire(&member->state); /* M1 */
-	/* Only the group step lets go of one that has joined: its name stays until then. */
-	bool is_there = state == WR_MEMBER_JOINED || state == WR_MEMBER_LEAVING ||
-			state == WR_MEMBER_ABANDONED;
-	uint64_t occupant = is_there ? member->joined_number : 0;
-	bool fresh = occupant != pm->members[index];
+	uint64_t occupant = occupant_of(p, index);
+	bool fresh = occupant != pm->members[index] / 2;
+	char name[sizeof member->name];
 
-	pm->members[index] = occupant;
 	if (occupant == 0) {
+		pm->members[index] = 0;
 		wr_metrics_drop(m, WR_SCOPE_MEMBER, index);
 		return;
 	}
-	const char *labels[] = {p->tables.catalog.subscriptions[member->subscription].name,
-				member->name};
+	if (fresh)
+		pm->members[index] = occupant * 2 + has_twin(p, index);
+	/* Two of one name would be two series with the same labels, which no scraper takes. */
+	if (pm->members[index] % 2 != 0)
+		(void)snprintf(name, sizeof name, "%.*s#%u", (int)sizeof name - 12, member->name,
+			       index);
+	else
+		(void)snprintf(name, sizeof name, "%s", member->name);
+	const char *labels[] = {p->tables.catalog.subscriptions[member->subscription].name, name};
 	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_MEMBER, index, labels, fresh);
 	if (slot == NULL)
 		return;

@@ -33,7 +33,7 @@ struct wr_pipeline_metrics {
 	wr_atomic_u32 threads_there; /* MT1: the host has started them */
 	/* Who was in which slot: a number of the occupant's, 0: nobody. */
 	uint64_t *producers;           /* [producers_max] */
-	uint64_t *members;             /* [members_max] */
+	uint64_t *members;             /* [members_max]; twice, and 1 where its name has a number */
 	struct weir_info *info;        /* scratch */
 	struct wr_member_times *times; /* [members_max] */
 };

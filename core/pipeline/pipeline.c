@@ -434,7 +434,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	if (p->journal != NULL)
 		wr_journal_destroy(p->journal, m);
 	free_array(m, p->tallies, sizeof *p->tallies);
-	free_array(m, p->span_notes, wr_span_notes_bytes(o->members_max));
+	free_array(m, wr_span_notes_of(p), wr_span_notes_bytes(o->members_max));
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
 	if (p->erase_room != NULL)

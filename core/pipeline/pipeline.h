@@ -9,6 +9,7 @@
 #include <weir.h>
 
 #include "core/base/bug.h"
+#include "core/base/seen.h"
 #include "core/group/group.h"
 #include "core/journal/journal.h"
 #include "core/journal/reader.h"
@@ -153,6 +154,7 @@ struct wr_router {
 	wr_atomic_u64 taken;     /* RT3: those that the router has */
 	wr_atomic_u64 seen;      /* RT3: changes of filters that it has seen */
 	wr_atomic_u64 unknown;   /* events that could not be looked at */
+	struct wr_seen looked;   /* the group step's: what was looked at since the open */
 };
 
 struct wr_subscription_live {
@@ -291,7 +293,7 @@ struct weir_pipeline {
 	wr_atomic_u64 members_held;                 /* M3: up to which one holds are published */
 	struct wr_pipeline_metrics *metrics;        /* NULL: none (metrics.h) */
 	struct wr_tallies *tallies;                 /* NULL: none */
-	struct wr_span_notes *span_notes;           /* NULL: none yet; set under the registry */
+	wr_atomic_ptr span_notes;                   /* SN1: struct wr_span_notes; NULL: none yet */
 	bool spans_open;                            /* under it: there is an exporter */
 
 	/* One control call at a time; who comes second sleeps. */

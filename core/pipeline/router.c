@@ -181,8 +181,11 @@ static void take(void *context, const struct wr_program *program)
 	route->now_found = true;
 }
 
+/* Once, from however many places it is looked at. */
 static void tell_unknown(struct weir_pipeline *p, uint64_t seq)
 {
+	if (wr_seen_has(&p->router.looked, seq))
+		return;
 	uint64_t count = wr_load_relaxed(&p->router.unknown) + 1;
 	wr_store_relaxed(&p->router.unknown, count); /* own */
 	if (wr_is_power_of_two(count))
@@ -222,6 +225,7 @@ static void look_at(struct weir_pipeline *p, const struct wr_chunk *chunk, uint6
 		if (look.may_be_unrouted && !look.wanted)
 			wr_rules_take_unrouted(rules, r->topic, seq, take, &look);
 	}
+	wr_seen_add(&p->router.looked, from, end);
 }
 
 /* The routes of subscriptions that are started, one after the other; NULL: no more. */

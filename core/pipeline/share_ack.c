@@ -71,11 +71,11 @@ int wr_sharing_ack_all(struct weir_member *m)
 	wr_hand_look(m);
 	uint32_t before = s->held_count;
 	for (uint32_t i = 0; i <= s->held_mask && s->held_count > 0; i++)
-		while (s->held[i].seq != 0 && !s->held[i].in_transaction && may_settle(m))
+		while (s->held[i].seq != 0 && !s->held[i].in_transaction && may_settle(m)) {
+			wr_span_ended(m, s->held[i].seq, WR_SPAN_HANDLED, 0);
 			settle(s, &s->held[i]);
+		}
 	wr_member_settled(m, before - s->held_count, m->picked_us);
-	if (s->held_count == 0)
-		wr_span_all_ended(m);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/span_notes.h"
 
 #define PORTIONS_A_STEP 4u
 #define GRANTS_AT_ONCE 64u
@@ -138,6 +139,27 @@ void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live)
 
 /* ---- following the log ---- */
 
+/* A lease that ran out, for spans: nobody else knows of it. */
+static void tell_expired(struct wr_sharing *sharing, const struct wr_reject *reject)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	const struct wr_share_event *e = wr_share_find(&sharing->share, reject->seq);
+	if (wr_span_notes_of(p) == NULL || e == NULL || e->generation != reject->generation)
+		return;
+	const struct wr_span_note note = {
+		.sequence = reject->seq,
+		.delivered_ns = e->granted_ns,
+		.ended_ns = wr_clock_mono_ns(p->host.clock),
+		.subscription = sharing->live->id,
+		.generation = reject->generation,
+		.attempts = e->attempts + 1,
+		.row = UINT32_MAX,
+		.outcome = WR_SPAN_EXPIRED,
+		.redelivered = e->redelivered,
+	};
+	wr_span_tell_expired(p, &note);
+}
+
 static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct wr_record *r)
 {
 	struct wr_record_view view;
@@ -165,6 +187,8 @@ static void follow_record(struct wr_sharing *sharing, uint64_t seq, const struct
 			.redriven = reject.verdict == WR_VERDICT_REDRIVEN,
 			.given_up = reject.verdict == WR_VERDICT_GIVEN_UP,
 		};
+		if (reject.verdict == WR_VERDICT_EXPIRED)
+			tell_expired(sharing, &reject);
 		wr_share_rejected(&sharing->share, &rejection);
 	}
 }

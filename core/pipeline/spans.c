@@ -102,11 +102,12 @@ static int take_notes(struct weir_spans *s, uint64_t ratio)
 	bool is_open = p->spans_open;
 	if (!is_open) {
 		p->spans_open = true;
-		if (p->span_notes == NULL) {
-			p->span_notes = made;
+		s->notes = wr_span_notes_of(p);
+		if (s->notes == NULL) {
+			s->notes = made;
 			made = NULL;
+			wr_store_release(&p->span_notes, s->notes); /* SN1 */
 		}
-		s->notes = p->span_notes;
 		wr_store_relaxed(&s->notes->ratio, ratio);
 		wr_store_relaxed(&s->notes->on, 1u);
 	}
@@ -128,7 +129,7 @@ static void leave_notes(struct weir_spans *s)
 static uint64_t lost_by_members(const struct weir_spans *s)
 {
 	uint64_t lost = 0;
-	for (uint32_t i = 0; i < s->pipeline->options.members_max; i++)
+	for (uint32_t i = 0; i <= s->pipeline->options.members_max; i++)
 		lost += wr_load_relaxed(&s->notes->slots[i].lost);
 	return lost;
 }
@@ -149,7 +150,7 @@ static int open_replay(struct weir_spans *s, const struct weir_span_options *o,
 		return rc;
 	size_t tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
 	memset(s->replay->tags, 0xff, tag_words * sizeof *s->replay->tags);
-	s->replay->slot->span_slot = NULL; /* its own reading is not told */
+	s->replay->slot->tells_no_spans = true;
 	return 0;
 }
 
@@ -170,7 +171,7 @@ static int set_up(struct weir_spans *s, const struct weir_span_options *o,
 		return wr_problem_set(problem, rc, "",
 				      rc == -EBUSY ? "the pipeline has an exporter of spans already"
 						   : weir_strerror(rc));
-	for (uint32_t i = 0; i < s->pipeline->options.members_max; i++)
+	for (uint32_t i = 0; i <= s->pipeline->options.members_max; i++)
 		while (wr_span_note_peek(&s->notes->slots[i]) != NULL)
 			wr_span_note_take(&s->notes->slots[i]); /* for the one before */
 	s->lost_before = lost_by_members(s);
@@ -244,6 +245,24 @@ static void see_item(struct weir_spans *s, const struct weir_item *item)
 		s->events++;
 }
 
+static const char *error_of(enum wr_span_outcome outcome)
+{
+	switch (outcome) {
+	case WR_SPAN_FAILED:
+		return "failed";
+	case WR_SPAN_DEAD:
+		return "dead";
+	case WR_SPAN_REFUSED:
+		return "refused";
+	case WR_SPAN_EXPIRED:
+		return "lease over";
+	case WR_SPAN_HANDLED:
+	case WR_SPAN_RELEASED:
+		break;
+	}
+	return NULL;
+}
+
 static void see_note(struct weir_spans *s, struct wr_traced *e, const struct wr_span_note *note)
 {
 	struct weir_pipeline *p = s->pipeline;
@@ -258,9 +277,8 @@ static void see_note(struct weir_spans *s, struct wr_traced *e, const struct wr_
 		.delivered_ns = told_ns(s, note->delivered_ns),
 		.begun_ns = told_ns(s, note->begun_ns),
 		.ended_ns = told_ns(s, note->ended_ns),
-		.error = note->outcome == WR_SPAN_FAILED ? "failed"
-			 : note->outcome == WR_SPAN_DEAD ? "dead"
-							 : NULL,
+		.turn = note->turn,
+		.error = error_of(note->outcome),
 		.reason = note->reason,
 		.redelivered = note->redelivered || is_again,
 		.replay = is_replay,
@@ -276,14 +294,17 @@ static int see_notes(struct weir_spans *s)
 {
 	uint64_t next_seq = s->replay->slot->scan_seq;
 	int count = 0;
-	for (uint32_t i = 0; i < s->pipeline->options.members_max; i++) {
+	uint32_t of_group = s->pipeline->options.members_max;
+	/* The group's first: what it tells of is handed out again behind that. */
+	for (uint32_t n = 0; n <= of_group; n++) {
+		uint32_t i = n == 0 ? of_group : n - 1;
 		struct wr_span_slot *slot = &s->notes->slots[i];
 		const struct wr_span_note *note;
 		while ((note = wr_span_note_peek(slot)) != NULL && note->sequence < next_seq) {
 			struct wr_traced *e = wr_traced_find(&s->out.table, note->sequence);
 			if (e != NULL)
 				see_note(s, e, note);
-			else
+			else if (i != of_group) /* which does not know what is sampled */
 				s->forgotten++;
 			wr_span_note_take(slot);
 			count++;

@@ -220,7 +220,7 @@ static int ack_event(struct weir_member *m, const struct weir_item *item)
 	t->settled[t->part_count++] = (struct wr_settled){
 		.seq = held->seq, .from = held->from, .generation = held->generation};
 	wr_member_settled(m, 1, item->append_time_us);
-	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
+	wr_span_ended_in(m, item->sequence, t->sent_end);
 	return 0;
 }
 
@@ -249,7 +249,7 @@ int weir_transaction_ack(struct weir_member *m, const struct weir_item *item)
 	struct wr_acked own = wr_pieces_count(m, m->pieces, m->piece_count, row_index, item);
 	if (own.events > 0)
 		own = wr_pieces_count(m, t->pieces, t->piece_count, row_index, item);
-	wr_span_ended(m, item->sequence, WR_SPAN_HANDLED, 0);
+	wr_span_ended_in(m, item->sequence, t->sent_end);
 	if (item->from_sequence > part->acked.to)
 		return wr_pieces_add(t->pieces, &t->piece_count, WR_TRANSACTION_PIECES, row_index,
 				     item->from_sequence, &own);
@@ -429,6 +429,7 @@ void wr_transaction_abort(struct weir_member *m)
 			held->in_transaction = false;
 	}
 	m->in_transaction = false;
+	wr_span_decided(m, t->sent_end, WR_SPAN_RELEASED);
 }
 
 int weir_transaction_abort(struct weir_member *m)

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
 /* ---- decisions ---- */
@@ -169,6 +170,10 @@ static void decide(struct weir_member *m, const struct wr_reply *reply)
 			lose_row(m, sent, reply->sequence);
 		refuse_rows(m);
 	}
+	wr_span_decided(m, t->sent_undecided,
+			taken                ? WR_SPAN_HANDLED
+			: m->sharing != NULL ? WR_SPAN_RELEASED
+					     : WR_SPAN_REFUSED);
 	t->part_undecided += sent->part_count;
 	t->sent_undecided++;
 }

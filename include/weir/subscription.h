@@ -316,10 +316,11 @@ WEIR_API void weir_member_options_init(struct weir_member_options *options);
  * log in memory) they do so for what is published after this call; in a manual pipeline from the
  * next step on.
  *
- * Thread:    any but weir's own. Blocks: until the group's thread has seen the member, in its next
- *            step; when the last slot was given back a moment ago, until that is free, at most a
- *            second. Allocates: the member's arrays (beyond the memory plan: they follow from its
- *            own options), and a thread with a handler.
+ * Thread:    any but weir's own; a close that comes meanwhile waits for it, and no handler is
+ *            started then. Blocks: until the group's thread has seen the member, in its next step;
+ *            when the last slot was given back a moment ago, until that is free, at most a second.
+ *            Allocates: the member's arrays (beyond the memory plan: they follow from its own
+ *            options), and a thread with a handler.
  * @param options     from weir_member_options_init(); NULL: the defaults
  * @param ret_member  set on success only
  * @return 0, -EINVAL, WEIR_E_UNKNOWN_NAME, WEIR_E_FULL (members_max), -ENOMEM, -EAGAIN (no thread

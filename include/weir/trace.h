@@ -108,6 +108,7 @@ WEIR_API WEIR_MUST_CHECK int weir_pos_parse(const char *text, size_t text_bytes,
 struct weir_cause {
 	struct weir_ids ids; /**< what is brought about carries these; its event id is not set */
 	char place[WEIR_POS_TEXT_BYTES];
+	char traceparent[WEIR_TRACEPARENT_BYTES]; /**< where it is the handler's own */
 };
 
 /**
@@ -116,7 +117,7 @@ struct weir_cause {
  *
  * Thread: any that may look at the item. Blocks: never. Allocates: never.
  * @param item       an event, still lent. Of anything else nothing is carried
- * @param ret_cause  overwritten; its pointers are the item's, lent, or lead into ret_cause->place
+ * @param ret_cause  overwritten; its pointers are the item's, lent, or lead into ret_cause
  */
 WEIR_API void weir_cause_ids(const struct weir_item *item, struct weir_cause *ret_cause);
 

@@ -9,9 +9,12 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/atomic.h"
+#include "core/base/bits.h"
+#include "core/pipeline/route_rules.h"
 #include "tests/support/pipeline_fixture.h"
 
 static struct fixture f;
@@ -211,6 +214,111 @@ Test(close, who_waits_in_a_poll_or_for_room_is_woken)
 }
 
 /* ---- what is borrowed ---- */
+
+/* ---- a join ---- */
+
+static wr_atomic_u32 group_is_held, group_may_go, handled_late;
+static int join_code, group_close_code;
+static struct weir_member *joined;
+
+/* The group's thread tells of an event that filters cannot look at: here it stays. */
+static void hold_group(void *unused, const struct weir_log_line *line)
+{
+	(void)unused;
+	if (strcmp(line->event, "filter.event_too_large") != 0)
+		return;
+	wr_store_seq(&group_is_held, 1u);
+	while (wr_load_seq(&group_may_go) == 0)
+		fixture_sleep_ns(1000000u);
+}
+
+static enum weir_handled count_late(void *context, struct weir_member *member,
+				    const struct weir_item *item)
+{
+	(void)context;
+	(void)member;
+	(void)item;
+	(void)wr_add_seq(&handled_late, 1u);
+	return WEIR_HANDLED_OK;
+}
+
+static void *join_with_a_handler(void *unused)
+{
+	struct weir_member_options o;
+	(void)unused;
+	weir_member_options_init(&o);
+	o.handler = count_late;
+	join_code = weir_member_join(f.pipeline, id, &o, &joined, NULL);
+	return NULL;
+}
+
+static void *close_without_a_drain(void *unused)
+{
+	(void)unused;
+	group_close_code = weir_close(f.pipeline, WEIR_CLOSE_ABORT, 0, NULL);
+	return NULL;
+}
+
+static void publish_what_filters_cannot_look_at(void)
+{
+	static struct weir_header headers[WR_ROUTE_HEADERS_MAX + 1];
+	static char names[WR_ARRAY_COUNT(headers)][8];
+	static const uint64_t number = 1;
+	struct weir_event event = fixture_event(topic, NULL, &number);
+	uint64_t ticket;
+	for (size_t i = 0; i < WR_ARRAY_COUNT(headers); i++) {
+		int bytes = snprintf(names[i], sizeof names[i], "h%zu", i);
+		headers[i] = (struct weir_header){.name = names[i],
+						  .name_bytes = (uint16_t)bytes,
+						  .value = "red",
+						  .value_bytes = 3};
+	}
+	headers[WR_ARRAY_COUNT(headers) - 1].name = "color";
+	headers[WR_ARRAY_COUNT(headers) - 1].name_bytes = 5;
+	event.headers = headers;
+	event.header_count = WR_ARRAY_COUNT(headers);
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	fixture_wait(producer, ticket);
+}
+
+/* Its wait ends with the close, and what it touches behind that is there until it has gone. */
+Test(close, a_join_that_waits_for_the_group_is_refused_and_starts_no_handler)
+{
+	const char *topics[] = {"work"};
+	const struct weir_filter_term term = {
+		.kind = WEIR_FILTER_HEADERS, .pattern = "{\"color\":\"red\"}", .pattern_bytes = 15};
+	const struct weir_subscription_filter filter = {.terms = &term, .term_count = 1};
+	struct weir_subscription_options o;
+	pthread_t threads[2];
+	uint32_t filtered;
+	fixture_init(&f, FIXTURE_MEMORY);
+	f.options.log_fn = hold_group;
+	fixture_open(&f);
+	topic = fixture_topic(&f, "work", 1);
+	id = fixture_subscription(&f, "reader", "work");
+	producer = fixture_producer(&f, NULL);
+	weir_subscription_options_init(&o);
+	o.name = "reds";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.filter = &filter;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &filtered, NULL), 0);
+	publish_what_filters_cannot_look_at();
+	while (wr_load_seq(&group_is_held) == 0)
+		fixture_sleep_ns(1000000u);
+	cr_assert_eq(pthread_create(&threads[0], NULL, join_with_a_handler, NULL), 0);
+	while (wr_load_seq(&f.pipeline->callers) == 0)
+		fixture_sleep_ns(1000000u);
+	cr_assert_eq(pthread_create(&threads[1], NULL, close_without_a_drain, NULL), 0);
+	cr_assert_eq(pthread_join(threads[0], NULL), 0);
+	cr_expect_eq(join_code, WEIR_E_CLOSED, "%d", join_code);
+	cr_expect_null(joined);
+	cr_expect_eq(wr_load_seq(&handled_late), 0);
+	wr_store_seq(&group_may_go, 1u);
+	cr_assert_eq(pthread_join(threads[1], NULL), 0);
+	cr_expect_eq(group_close_code, 0);
+	f.pipeline = NULL;
+}
 
 static struct weir_item in_hand[8];
 static int in_hand_count;

@@ -162,6 +162,50 @@ Test(metrics, rare_hand_overs_are_timed_each)
 	weir_member_leave(member, WEIR_FOREVER);
 }
 
+/* How members of the subscription are called, in the order of their slots. */
+static void await_members(struct weir_metrics *m, const char *wanted)
+{
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	struct weir_metrics_object o;
+	char names[512];
+	do {
+		uint32_t at = 0;
+		names[0] = '\0';
+		cr_assert_eq(weir_metrics_update(m), 0);
+		while (weir_metrics_next(m, "member", &at, &o))
+			(void)snprintf(names + strlen(names), sizeof names - strlen(names), " %s",
+				       o.label_values[1]);
+		if (strcmp(names, wanted) != 0)
+			fixture_sleep_ns(5000000);
+	} while (strcmp(names, wanted) != 0 && fixture_now_ns() < until);
+	cr_expect_str_eq(names, wanted);
+}
+
+/* Series with the same labels are taken by no scraper. */
+Test(metrics, members_of_one_name_are_told_apart)
+{
+	struct weir_metrics *m = NULL;
+	fixture_open(&f);
+	(void)fixture_topic(&f, "orders", 2);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	uint32_t other = fixture_subscription(&f, "audit", "orders");
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	struct weir_member *first = fixture_member(&f, id, "one");
+	struct weir_member *second = fixture_member(&f, id, "one");
+	struct weir_member *third = fixture_member(&f, other, "one");
+	struct weir_member *fourth = fixture_member(&f, id, "one");
+	await_members(m, " one one#1 one one#3");
+	weir_member_leave(first, WEIR_FOREVER);
+	await_members(m, " one#1 one one#3");
+	first = fixture_member(&f, id, "one");
+	await_members(m, " one one#1 one one#3");
+	weir_metrics_close(m);
+	weir_member_leave(first, WEIR_FOREVER);
+	weir_member_leave(second, WEIR_FOREVER);
+	weir_member_leave(third, WEIR_FOREVER);
+	weir_member_leave(fourth, WEIR_FOREVER);
+}
+
 static enum weir_handled accept_item(void *context, struct weir_member *member,
 				     const struct weir_item *item)
 {

@@ -60,13 +60,18 @@ static void open_spans(struct weir_pipeline *p, double ratio)
 	cr_assert_eq(weir_spans_open(p, &o, &spans, &problem), 0, "%s", problem.text);
 }
 
-static void begin_of(int kind, double ratio)
+static void begin_open(double ratio)
 {
-	fixture_begin(&f, kind);
 	orders = fixture_topic(&f, "orders", 1);
 	producer = fixture_producer(&f, NULL);
 	open_spans(f.pipeline, ratio);
 	member = fixture_member(&f, fixture_subscription(&f, "billing", "orders"), "one");
+}
+
+static void begin_of(int kind, double ratio)
+{
+	fixture_begin(&f, kind);
+	begin_open(ratio);
 }
 
 static void teardown(void)
@@ -328,4 +333,161 @@ Test(spans, a_queues_attempts_are_linked, .fini = queue_end)
 	otlp_id(other, "spanId", id);
 	otlp_span(lines, "copy dead", "dead letter", span, sizeof span);
 	cr_expect_not_null(strstr(span, id), "%s", span);
+}
+
+/* A span with this id, or "". */
+static const char *span_of(const char *text, const char *span_id, char *to, size_t to_bytes)
+{
+	char quoted[48]; /* a link ends behind it */
+	snprintf(quoted, sizeof quoted, "\"spanId\":\"%s\",", span_id);
+	return otlp_span(text, "traceId", quoted, to, to_bytes);
+}
+
+Test(spans, who_was_there_before_the_exporter_tells_from_the_next_poll_on, .fini = teardown)
+{
+	begin_of(FIXTURE_DURABLE | FIXTURE_MANUAL, 1);
+	weir_spans_close(spans);
+	struct weir_member *early =
+		fixture_member(&f, fixture_subscription(&f, "early", "orders"), "two");
+	fixture_wait(producer, fixture_publish(producer, orders, 0, 1));
+	cr_assert_eq(fixture_poll(early, NULL, 0, 1, true), 1);
+	open_spans(f.pipeline, 1);
+	fixture_wait(producer, fixture_publish(producer, orders, 1, 3));
+	cr_assert_eq(fixture_poll(early, NULL, 0, 2, true), 2);
+	struct weir_span_report report = step_all();
+	cr_expect_eq(report.spans, 2 * 4);
+	cr_expect_eq(otlp_count(lines, "\"early\""), 2 * 2, "delivered and processed");
+	cr_expect(otlp_is_good(lines, 2 * 4), "%s", lines);
+}
+
+/* What the exporter says, and who asks the journal later, have the same parent. */
+Test(spans, what_a_handler_publishes_is_the_child_of_its_handling, .fini = teardown)
+{
+	static char later[1 << 16];
+	struct weir_member_options o;
+	struct weir_span_options so;
+	struct weir_member *worker;
+	begin_of(FIXTURE_DURABLE | FIXTURE_MANUAL, 1);
+	weir_member_options_init(&o);
+	o.handler = handle;
+	o.handler_context = fixture_producer(&f, NULL);
+	uint32_t subscription = fixture_subscription(&f, "workers", "orders");
+	cr_assert_eq(weir_member_join(f.pipeline, subscription, &o, &worker, NULL), 0);
+	fixture_wait(producer, publish("order-1", "", ""));
+	fixture_wait(producer, publish("order-2", "", SAMPLED));
+	struct weir_lag lag = {.events = 1};
+	while (lag.events > 0 || !lag.exact) {
+		(void)weir_step(f.pipeline, 0);
+		cr_assert_eq(weir_lag(f.pipeline, subscription, &lag), 0);
+	}
+	(void)step_all();
+	static const char *const causes[] = {"order-1", "order-2"};
+	for (uint32_t i = 0; i < 2; i++) {
+		char by_cause[80];
+		snprintf(by_cause, sizeof by_cause,
+			 "\"weir.causation_id\",\"value\":{\"stringValue\":\"%s\"", causes[i]);
+		otlp_span(lines, "publish orders", by_cause, span, sizeof span);
+		cr_expect_null(strstr(span, "\"links\""), "its way to the cause is its parent");
+		otlp_id(span, "parentSpanId", id);
+		span_of(lines, id, other, sizeof other);
+		cr_expect(strstr(other, "process orders") != NULL &&
+				  strstr(other, causes[i]) != NULL &&
+				  strstr(other, "\"workers\"") != NULL,
+			  "%s: %s", id, other);
+	}
+	cr_assert_eq(weir_member_leave(worker, FIXTURE_LONG_NS), 0);
+	weir_spans_close(spans);
+	spans = NULL;
+	fixture_close(&f, NULL);
+	line_bytes_all = 0;
+	so = options_of(1);
+	cr_assert_eq(weir_journal_spans(f.dir, &so, NULL, NULL, NULL), 0);
+	memcpy(later, lines, line_bytes_all + 1);
+	cr_expect_null(strstr(later, "process"));
+	otlp_span(later, "publish orders",
+		  "\"weir.causation_id\",\"value\":{\"stringValue\":\"order-2", span, sizeof span);
+	cr_expect_str_eq(otlp_id(span, "parentSpanId", id2), id);
+	span_of(later, id, other, sizeof other);
+	cr_expect(strstr(other, "settle orders") != NULL && strstr(other, "\"workers\"") != NULL,
+		  "%s", other);
+}
+
+Test(spans, one_whose_transaction_was_refused_was_handled_in_vain, .fini = teardown)
+{
+	static const uint64_t key = 3, number = 1;
+	struct weir_topic_options o;
+	struct weir_item item;
+	uint32_t out;
+	uint64_t ticket;
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.versioned_keys_max = 64;
+	fixture_open(&f);
+	begin_open(1);
+	weir_topic_options_init(&o);
+	o.name = "out";
+	o.versioned_keys = 64;
+	cr_assert_eq(weir_topic_create(f.pipeline, &o, &out, NULL), 0);
+	fixture_wait(producer, publish("order-1", "", SAMPLED));
+	struct weir_event event = fixture_event(out, &key, &number);
+	event.expected_version = 1; /* it has none */
+	for (int turn = 0; turn < 3; turn++) {
+		cr_assert_eq(fixture_poll(member, &item, 1, 1, false), 1);
+		cr_assert_eq(weir_transaction_begin(member, 0, FIXTURE_LONG_NS), 0);
+		cr_assert_eq(weir_transaction_ack(member, &item), 0);
+		if (turn == 0) { /* given up: it is in hand as before */
+			cr_assert_eq(weir_transaction_abort(member), 0);
+			cr_assert_eq(step_all().spans, 2, "published and durable: %s", lines);
+			cr_assert_eq(weir_transaction_begin(member, 0, FIXTURE_LONG_NS), 0);
+			cr_assert_eq(weir_transaction_ack(member, &item), 0);
+		}
+		if (turn < 2)
+			cr_assert_eq(weir_transaction_publish(member, &event), 0);
+		cr_assert_eq(weir_transaction_commit(member, &ticket), 0);
+		cr_expect_eq(weir_transaction_wait(member, ticket, WEIR_LEVEL_DURABLE,
+						   FIXTURE_LONG_NS, NULL),
+			     turn < 2 ? WEIR_E_CONFLICT : 0);
+	}
+	cr_expect_eq(step_all().spans, 2 + 4, "delivered once, and handled three times");
+	cr_expect(otlp_is_good(lines, 2 + 4), "%s", lines);
+	cr_expect_eq(otlp_count(lines, "\"error.type\",\"value\":{\"stringValue\":\"refused\""), 2);
+	otlp_span(lines, "process orders", "\"refused\"", span, sizeof span);
+	otlp_id(span, "spanId", id);
+	otlp_span(lines, "process orders", "\"links\"", other, sizeof other);
+	cr_expect_not_null(strstr(strstr(other, "\"links\""), id), "%s", other);
+	/* Each has an id of its own. */
+	for (const char *at = lines; (at = strstr(at, "\",\"spanId\":\"")) != NULL; at++) {
+		char one[32];
+		snprintf(one, sizeof one, "%.28s\",", at); /* not of a link */
+		cr_expect_leq(otlp_count(lines, one), 1, "%s", one);
+	}
+}
+
+Test(spans, a_lease_that_ran_out_is_told_though_its_member_says_nothing, .fini = queue_end)
+{
+	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+	queue_bed.options.lease_ns = 20 * MS;
+	open_spans(queue_bed.f.pipeline, 1);
+	uint32_t queue = queue_make();
+	struct weir_member *worker = queue_join(queue, 4);
+	queue_publish(7, 8);
+	struct weir_item item = queue_next(worker);
+	uint32_t generation = item.generation;
+	fixture_sleep_ns(30 * MS);
+	item = queue_next(worker);
+	cr_assert_neq(item.generation, generation);
+	cr_assert_eq(weir_ack(worker, &item), 0);
+	queue_commit(worker);
+	struct weir_span_report report = step_all();
+	weir_spans_close(spans);
+	spans = NULL;
+	/* Published, durable, delivered; its lease ran out; processed. */
+	cr_expect_eq(report.spans, 5, "%s", lines);
+	cr_expect(otlp_is_good(lines, 5), "%s", lines);
+	otlp_span(lines, "process", "\"lease over\"", span, sizeof span);
+	cr_expect_neq(span[0], '\0', "%s", lines);
+	cr_expect_geq(time_of(span, "endTimeUnixNano") - time_of(span, "startTimeUnixNano"),
+		      20 * MS);
+	otlp_id(span, "spanId", id);
+	otlp_span(lines, "process", "\"links\"", other, sizeof other);
+	cr_expect_not_null(strstr(other, id), "the attempt before: %s", other);
 }
