@@ -61,13 +61,18 @@ static bool kill_is_due(const struct demo *demo)
 
 static const char *phase_text(const struct demo *demo, unsigned life)
 {
+	/* Nothing was started anew: what was seen meanwhile stands above this line. */
+	bool was_shown = demo->live.started_ns != 0 &&
+			 wr_load_relaxed(&demo->shared->look) == DEMO_LOOK_NONE;
 	switch (wr_load_relaxed(&demo->shared->phase)) {
 	case DEMO_STARTING:
 		return life == 0 ? "opening" : "recovering";
 	case DEMO_OPENED:
 		return life == 0 ? "starting" : "finding the place in the source";
 	case DEMO_PUBLISHING:
-		return life == 0 ? "publishing" : "publishing again";
+		return life == 0   ? "publishing"
+		       : was_shown ? "still publishing"
+				   : "publishing again";
 	case DEMO_CATCHING_UP:
 		return "groups catch up";
 	default:
