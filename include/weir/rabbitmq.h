@@ -70,6 +70,9 @@ struct weir_rabbitmq_server {
 	const char *vhost;    /**< default "/" */
 	const char *user;     /**< default "guest", who RabbitMQ lets in from its own host only */
 	const char *password; /**< default "guest"; sent as PLAIN */
+	bool external;        /**< with tls and cert_file: who the certificate names logs in
+	                           (EXTERNAL); user and password are not sent. The broker needs its
+	                           plugin rabbitmq_auth_mechanism_ssl, and a user of that name */
 	bool tls;
 	const char *ca_file;   /**< PEM: who may have signed the broker's certificate; needed with
 	                            tls, but without verification */

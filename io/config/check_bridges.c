@@ -326,6 +326,9 @@ static void check_server(const struct bridge_check *c, const struct wr_config_ra
 		refuse_at(c, node, s->cert_file != NULL ? "cert_file" : "key_file",
 			  "a certificate and its key go together",
 			  s->cert_file != NULL ? "key_file: its path" : "cert_file: its path");
+	if (s->external && (!s->tls || s->cert_file == NULL))
+		refuse_at(c, node, "external", "nobody says which certificate it is",
+			  "tls: yes, with cert_file and key_file");
 	if (s->heartbeat_ns % 1000000000u != 0)
 		refuse_at(c, node, "heartbeat", "AMQP has whole seconds", "heartbeat: 10s");
 }

@@ -17,6 +17,8 @@
 #include "io/http/server.h"
 
 #define BODY_ROOM_FIRST 2048u
+/* However little memory is left: what says so. */
+#define ANSWER_BYTES_MIN 2048u
 
 enum stage { READING, WORKING, ANSWERED };
 
@@ -55,10 +57,14 @@ static enum MHD_Result give_answer(struct weir_server *server, struct exchange *
 {
 	struct wr_http_request *r = &e->request;
 	if (r->reply.failed) {
+		bool is_too_large = r->reply.is_too_large;
 		wr_http_text_free(&r->reply);
-		r->fixed = "{\"error_code\":50001,\"message\":\"no memory\"}";
+		r->fixed = is_too_large ? "{\"error_code\":503,\"message\":\"the answer is larger "
+					  "than what is left of memory_bytes_max\"}"
+					: "{\"error_code\":50001,\"message\":\"no memory\"}";
 		r->fixed_bytes = strlen(r->fixed);
-		r->status = 500;
+		r->status = is_too_large ? 503 : 500;
+		r->content_type = NULL;
 	}
 	e->stage = ANSWERED;
 	e->counted_bytes += r->reply.room;
@@ -278,6 +284,8 @@ static enum MHD_Result answer(struct weir_server *server, struct exchange *e)
 	e->request.body = e->body != NULL ? e->body : "";
 	if (e->body_refused)
 		return give_answer(server, e);
+	size_t used = server->used_bytes, max = server->options.memory_bytes_max;
+	e->request.reply.room_max = used + ANSWER_BYTES_MIN < max ? max - used : ANSWER_BYTES_MIN;
 	if ((e->route->flags & WR_HTTP_SLOW) == 0) {
 		e->route->answer(&server->site, &e->request);
 		return give_answer(server, e);

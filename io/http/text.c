@@ -21,6 +21,12 @@ static bool make_room(struct wr_http_text *t, size_t bytes)
 	}
 	while (room < t->bytes + bytes)
 		room *= 2;
+	if (t->room_max != 0 && room > t->room_max)
+		room = t->room_max;
+	if (room < t->bytes + bytes) {
+		t->failed = t->is_too_large = true;
+		return false;
+	}
 	if (room == t->room)
 		return true;
 	char *data = realloc(t->data, room);

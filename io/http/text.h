@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text of an answer, as it grows. Once memory is not to be had everything that is put is left
- * out, and `failed` says so: who answers looks once, at the end.
+ * The text of an answer, as it grows. Once memory is not to be had, or is more than the answer may
+ * take, everything that is put is left out, and `failed` says so: who answers looks once, at the
+ * end.
  *
  * Thread: one at a time.
  */
@@ -16,7 +17,9 @@ struct wr_http_text {
 	char *data; /* from malloc(); not terminated */
 	size_t bytes;
 	size_t room;
+	size_t room_max; /* 0: any */
 	bool failed;
+	bool is_too_large; /* with failed: for room_max */
 };
 
 void wr_http_text_put(struct wr_http_text *t, const void *data, size_t bytes);

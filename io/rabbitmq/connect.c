@@ -161,15 +161,26 @@ static amqp_table_entry_t true_entry(const char *name)
 	return entry;
 }
 
-static int start_ok(struct wr_rabbit_link *link)
+#define PLAIN_BYTES_MAX 600u
+
+/* What is said of who logs in; with EXTERNAL the certificate has said it. Its bytes. */
+static size_t response_of(const struct weir_rabbitmq_server *server, char plain[PLAIN_BYTES_MAX])
 {
-	char plain[600];
-	const struct weir_rabbitmq_server *server = link->server;
 	size_t user_bytes = strlen(server->user), password_bytes = strlen(server->password);
+	if (server->external)
+		return 0;
 	plain[0] = 0;
 	memcpy(plain + 1, server->user, user_bytes);
 	plain[1 + user_bytes] = 0;
 	memcpy(plain + 2 + user_bytes, server->password, password_bytes);
+	return 2 + user_bytes + password_bytes;
+}
+
+static int start_ok(struct wr_rabbit_link *link)
+{
+	char plain[PLAIN_BYTES_MAX];
+	size_t plain_bytes = response_of(link->server, plain);
+	bool is_external = link->server->external;
 	amqp_table_entry_t can[] = {
 		true_entry("publisher_confirms"),           true_entry("basic.nack"),
 		true_entry("consumer_cancel_notify"),       true_entry("connection.blocked"),
@@ -184,12 +195,13 @@ static int start_ok(struct wr_rabbit_link *link)
 	is[3].value.value.table = (amqp_table_t){.num_entries = 5, .entries = can};
 	amqp_connection_start_ok_t arguments = {
 		.client_properties = {.num_entries = 4, .entries = is},
-		.mechanism = amqp_cstring_bytes("PLAIN"),
-		.response = {.len = 2 + user_bytes + password_bytes, .bytes = plain},
+		.mechanism = amqp_cstring_bytes(is_external ? "EXTERNAL" : "PLAIN"),
+		.response = {.len = plain_bytes, .bytes = plain},
 		.locale = amqp_cstring_bytes("en_US"),
 	};
 	return wr_rabbit_link_request(link, AMQP_CONNECTION_START_OK_METHOD, &arguments,
-				      AMQP_CONNECTION_TUNE_METHOD, "the user and password");
+				      AMQP_CONNECTION_TUNE_METHOD,
+				      is_external ? "the certificate" : "the user and password");
 }
 
 static int tune(struct wr_rabbit_link *link)

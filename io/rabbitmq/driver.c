@@ -110,6 +110,9 @@ static int check_server(const struct weir_rabbitmq_server *s, struct weir_proble
 		return wrong(problem, "server.port", "is %u, and ports end at 65535", s->port);
 	if (!s->tls && (s->ca_file != NULL || s->cert_file != NULL))
 		return wrong(problem, "server.tls", "is off, and there are files for it");
+	if (s->external && (!s->tls || s->cert_file == NULL))
+		return wrong(problem, "server.external",
+			     "needs tls, and a cert_file that it names");
 	if (s->timeout_ns < TIMEOUT_NS_MIN || s->timeout_ns > TIMEOUT_NS_MAX)
 		return wrong(problem, "server.timeout_ns", "is not within 100 ms .. 10 min");
 	if (s->heartbeat_ns > HEARTBEAT_NS_MAX ||

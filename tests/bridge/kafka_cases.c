@@ -272,6 +272,42 @@ static void certificates(void)
 				getenv("KAFKA_SASL_SECRET"));
 }
 
+/* Nothing goes to a broker that wants to know who comes, and is not told, or knows nobody of it. */
+static void certificates_of_ours(void)
+{
+	static struct log l;
+	const char *servers = getenv("KAFKA_MUTUAL_SERVERS"), *ca_file = getenv("KAFKA_CA_FILE");
+	if (servers == NULL) {
+		cases_skip("certificates of ours: tools/with-kafka --tls");
+		return;
+	}
+	log_open(&l, "mutual", 2);
+	cases_topic("mutual", 2, NULL);
+	log_publish(&l, 100);
+	for (int i = 0; i < 2; i++) {
+		cases_tls(servers, ca_file, NULL, NULL);
+		if (i > 0)
+			cases_certificate(getenv("KAFKA_OTHER_CERT_FILE"),
+					  getenv("KAFKA_OTHER_KEY_FILE"));
+		struct weir_bridge *out =
+			log_sink(&l, "out", "mutual", l.subscription, "mutual", 50);
+		bool told = cases_wait_why(out, i == 0 ? "certificate required" : "certificate");
+		struct weir_bridge_status status = cases_look(out);
+		cases_check(told && status.events == 0, status.why);
+		(void)weir_bridge_stop(out);
+	}
+	cases_tls(servers, ca_file, NULL, NULL);
+	cases_certificate(getenv("KAFKA_CERT_FILE"), getenv("KAFKA_KEY_FILE"));
+	struct weir_bridge *out = log_sink(&l, "out", "mutual", l.subscription, "mutual", 50);
+	struct weir_bridge *in = log_source(&l, "in", "mutual", "mutual", false);
+	cases_check(log_wait_came(&l, 100), "with a certificate all goes out and comes back");
+	(void)weir_bridge_stop(out);
+	(void)weir_bridge_stop(in);
+	log_check_came(&l, 100, "mutual");
+	cases_login(NULL, NULL, NULL);
+	log_close(&l);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -287,6 +323,7 @@ int main(int argc, char **argv)
 		{"starts", where_a_source_starts},
 		{"passwords", passwords},
 		{"certificates", certificates},
+		{"certificates-of-ours", certificates_of_ours},
 	};
 	bool found = false;
 	if (getenv("KAFKA_SERVERS") == NULL || getenv("KAFKA_CONTROL") == NULL) {

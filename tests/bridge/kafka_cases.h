@@ -59,6 +59,8 @@ void log_publish_bytes(struct log *l, const char *bytes, size_t size);
 void cases_login(const char *servers, const char *user, const char *secret);
 /* From here on they want a certificate that this authority has signed; with a user, they log in. */
 void cases_tls(const char *servers, const char *ca_file, const char *user, const char *secret);
+/* And, behind that, they show this certificate. */
+void cases_certificate(const char *cert_file, const char *key_file);
 struct weir_bridge *log_sink(struct log *l, const char *name, const char *group,
 			     uint32_t subscription, const char *topic, uint32_t transaction_ms);
 struct weir_bridge *log_source(struct log *l, const char *name, const char *group,

@@ -49,6 +49,12 @@ void cases_tls(const char *servers, const char *ca_file, const char *user, const
 	property("ssl.ca.location", ca_file);
 }
 
+void cases_certificate(const char *cert_file, const char *key_file)
+{
+	property("ssl.certificate.location", cert_file);
+	property("ssl.key.location", key_file);
+}
+
 /* ---- logs ------------------------------------------------------------------------------------ */
 
 static uint32_t topic_of(struct log *l, const char *name, uint32_t partitions, uint32_t versions)

@@ -51,7 +51,8 @@ static const char *const whole =
 	     "    to:\n"
 	     "      rabbitmq:\n"
 	     "        server: {host: h, port: 7, vhost: v, user: u, password_env: PW, tls: yes,\n"
-	     "          ca_file: ca, cert_file: c, key_file: k, timeout: 3s, heartbeat: 4s}\n"
+	     "          ca_file: ca, cert_file: c, key_file: k, external: yes, timeout: 3s,\n"
+	     "          heartbeat: 4s}\n"
 	     "        exchange: e\n"
 	     "        routing_key: \"x.{key}\"\n"
 	     "        declare: fanout\n"
@@ -123,7 +124,7 @@ Test(bridge_keys, rabbitmq_is_read_as_it_is_meant)
 	cr_assert_eq(server->port, 7);
 	cr_assert_str_eq(server->vhost, "v");
 	cr_assert_str_eq(server->user, "u");
-	cr_assert(server->tls && !server->no_verify);
+	cr_assert(server->tls && !server->no_verify && server->external);
 	cr_assert_str_eq(server->ca_file, "ca");
 	cr_assert_str_eq(server->cert_file, "c");
 	cr_assert_str_eq(server->key_file, "k");

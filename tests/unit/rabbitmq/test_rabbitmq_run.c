@@ -96,7 +96,7 @@ static void expect_same_server(const struct weir_rabbitmq_server *a,
 	cr_expect_str_eq(a->vhost, b->vhost);
 	cr_expect_str_eq(a->user, b->user);
 	cr_expect_str_eq(a->password, b->password);
-	cr_expect(a->tls == b->tls && a->no_verify == b->no_verify);
+	cr_expect(a->tls == b->tls && a->no_verify == b->no_verify && a->external == b->external);
 	cr_expect(a->ca_file == b->ca_file && a->cert_file == b->cert_file &&
 		  a->key_file == b->key_file);
 	cr_expect_eq(a->timeout_ns, b->timeout_ns);

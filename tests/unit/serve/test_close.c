@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   a server can be closed while a call of the registry does not end: it says so, has ended
- *         its connections, goes on answering nobody, and is closed by a second call.
+ *         its connections, goes on answering nobody, and is closed by a second call. An answer for
+ *         which there is not enough memory is refused, and others are given.
  * Method: the registry's call is a wrapper here, which waits until the test lets it go.
  */
 #include <criterion/criterion.h>
@@ -58,6 +59,40 @@ static int connect_to(struct weir_server *server)
 static void say(int fd, const char *text)
 {
 	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void expect_status(struct weir_server *server, const char *path, const char *status)
+{
+	char request[128], answer[16] = "";
+	int fd = connect_to(server);
+	(void)snprintf(request, sizeof request,
+		       "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+	say(fd, request);
+	cr_assert(read(fd, answer, 12) == 12);
+	cr_expect_str_eq(answer, status, "%s", path);
+	close(fd);
+}
+
+Test(serve_close, an_answer_that_is_larger_than_memory_is_refused)
+{
+	struct weir_options options;
+	struct weir_server_options serve;
+	struct weir_pipeline *pipeline;
+	struct weir_server *server;
+	weir_options_init(&options);
+	options.metrics_dir = "";
+	cr_assert_eq(weir_open(&options, &pipeline, NULL), 0);
+	weir_server_options_init(&serve);
+	serve.pipeline = pipeline;
+	serve.listen = "127.0.0.1:0";
+	serve.body_bytes_max = serve.memory_bytes_max = 4096;
+	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		expect_status(server, "/metrics", "HTTP/1.1 503");
+		expect_status(server, "/health", "HTTP/1.1 200");
+	}
+	cr_assert_eq(weir_server_close(server, WEIR_FOREVER), 0);
+	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL), 0);
 }
 
 static const char put[] = "PUT /config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n"

@@ -231,6 +231,23 @@ bool run_bridges_have_caught_up(struct run_bridges *bridges, bool is_draining)
 	return true;
 }
 
+void run_bridges_say_who_waits(struct run_bridges *bridges)
+{
+	for (uint32_t i = 0; i < bridges->count; i++) {
+		struct run_bridge *b = &bridges->items[i];
+		bool waits = b->status.state == WEIR_BRIDGE_PAUSED && !has_caught_up(b, false);
+		if (waits && !b->is_said_to_wait)
+			lines_say(WR_EVENT_BRIDGE_PAUSED,
+				  WR_FIELDS(wr_field_text("bridge", b->config->name),
+					    wr_field_text("state", "paused"),
+					    wr_field_text("why", "the run waits for it")),
+				  "bridge %s: paused, and all sources have ended: the run waits "
+				  "for it. weir bridge resume has it go on, a signal ends the run",
+				  b->config->name);
+		b->is_said_to_wait = waits;
+	}
+}
+
 bool run_bridges_have_failed(const struct run_bridges *bridges)
 {
 	for (uint32_t i = 0; i < bridges->count; i++)

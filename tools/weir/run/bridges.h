@@ -7,7 +7,8 @@
  *   start ─► (connecting ⇄ retrying ─► running, paused, failed) ─► stop_begin ─► stopped ─► end
  *
  * A bridge that fails or is paused does not end a run: `weir bridge resume` has it go on. A run
- * that has nothing else to do than to wait for one that failed ends.
+ * that has nothing else to do than to wait for one that failed ends. For one that is paused it
+ * waits, and says so: who paused it wants the rest to go out later, and not to be left.
  *
  * Thread: main, but for what the bridges tell.
  */
@@ -24,6 +25,7 @@ struct run_bridge {
 	struct weir_bridge *bridge;       /* NULL: not started, or ended */
 	bool is_asked;                    /* to stop */
 	bool was_failed;                  /* when it was asked */
+	bool is_said_to_wait;             /* the run is, for this one, which is paused */
 	bool left_some;                   /* what was under way is not finished: it comes again */
 	struct weir_bridge_status status; /* as main has seen it last */
 
@@ -55,6 +57,9 @@ void run_bridges_stop_begin(struct run_bridges *bridges, enum weir_bridge_direct
 
 /* Sources: have all of them stopped? While none was asked to, one that is there never has. */
 bool run_bridges_sources_have_ended(struct run_bridges *bridges);
+
+/* Says once of each sink that is paused and has events to send that the run waits for it. */
+void run_bridges_say_who_waits(struct run_bridges *bridges);
 
 /* Sinks: is everything out that still can be? `is_draining`: what is paused is not waited for. */
 bool run_bridges_have_caught_up(struct run_bridges *bridges, bool is_draining);

@@ -292,11 +292,14 @@ static void watch(struct run *run, const sigset_t *signals)
 			run_progress_line(run);
 		}
 		bool is_ending = run->drain_begun_ns != 0 || !run->settings.stay;
-		if (is_ending && sources_have_ended(run) && has_caught_up(run)) {
+		bool has_ended = is_ending && sources_have_ended(run);
+		if (has_ended && has_caught_up(run)) {
 			run_service_stopping(run, CLOSE_NS, "all is delivered");
 			run_signal_raise(&run->life.finish);
 			return;
 		}
+		if (has_ended && run->drain_begun_ns == 0)
+			run_bridges_say_who_waits(&run->bridges);
 		if (run->drain_begun_ns != 0 &&
 		    bench_now_ns() - run->drain_begun_ns >= run->settings.drain_timeout_ns) {
 			run->end = RUN_END_TIMEOUT;
