@@ -154,15 +154,20 @@ int ring_run(struct ring_run *run);
 #define RING_RTT_POINTS 24u
 extern const uint32_t ring_rtt_ppm[RING_RTT_POINTS]; /* ascending; the last is the greatest */
 
-struct ring_rtt {
-	uint64_t weir_p50, weir_p99, weir_p999;
-	uint64_t floor_p50, floor_p99, floor_p999;
-	uint64_t weir_curve[RING_RTT_POINTS];
-	uint64_t floor_curve[RING_RTT_POINTS];
+struct ring_trip_times {
+	uint64_t p50, p99, p999; /* ns */
+	uint64_t curve[RING_RTT_POINTS];
 };
 
-/* Round trips of 8 bytes: one cache line between two threads, and two rings of one producer and one
- * consumer. Each pinned to a CPU of its own, spinning. 0 or a negative code. */
+struct ring_rtt {
+	struct ring_trip_times weir;
+	struct ring_trip_times line; /* the floor */
+	struct ring_trip_times pair; /* the floor of whatever has a line for each way */
+};
+
+/* Round trips of 8 bytes: one cache line between two threads, two lines, one for each way, and two
+ * rings of one producer and one consumer; in turns. Each thread pinned to a CPU of its own,
+ * spinning. 0 or a negative code. */
 int ring_rtt_run(uint32_t round_count, bool fifo, struct ring_rtt *ret_rtt);
 
 /*

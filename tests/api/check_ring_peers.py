@@ -95,7 +95,8 @@ def completeness(weir, absent):
         f"{ran.returncode}: {ran.stderr}")
     say(all(name in ran.stderr for name in absent), "and is named", ran.stderr)
     rtt = json.loads(ran.stdout)["rtt_ns"]
-    say(rtt["weir_p50"] > 0 and rtt["floor_p50"] > 0, "round trips stand beside those of one line")
+    say(min(rtt["weir_p50"], rtt["floor_p50"], rtt["pair_p50"]) > 0,
+        "round trips stand beside those of one line, and of two")
 
 
 def text(weir, built):

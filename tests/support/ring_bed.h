@@ -66,7 +66,9 @@ static inline void ring_bed_init(struct ring_bed *bed)
 		.length_ns = 20000000,
 		.pinned = true,
 		.has_rtt = true,
-		.rtt = {.weir_p50 = 230, .weir_p99 = 300, .weir_p999 = 900, .floor_p50 = 200},
+		.rtt = {.weir = {.p50 = 230, .p99 = 300, .p999 = 900},
+			.line = {.p50 = 200},
+			.pair = {.p50 = 240}},
 		.machine = {.cpu = "a CPU",
 			    .kernel = "6.1 x86_64",
 			    .governor = "performance",
@@ -76,8 +78,9 @@ static inline void ring_bed_init(struct ring_bed *bed)
 		.when_us = 1769860800000000ull,
 	};
 	for (unsigned i = 0; i < RING_RTT_POINTS; i++) {
-		bed->report.rtt.weir_curve[i] = 220 + i * i;
-		bed->report.rtt.floor_curve[i] = 190 + i;
+		bed->report.rtt.weir.curve[i] = 220 + i * i;
+		bed->report.rtt.line.curve[i] = 190 + i;
+		bed->report.rtt.pair.curve[i] = 210 + i;
 	}
 }
 

@@ -3,7 +3,7 @@
 # What metrics cost at saturation: a build without them (A), one with them (B), and that one while a
 # reader polls 1,000 times a second (C). Alone on the machine.
 # usage: tools/measure/metrics.sh [--cpu N] WITHOUT WITH [BLOCKS [SECONDS [OPTIONS OF weir bench pipeline]]]
-#   of those, --memory measures a log in memory only
+#   of those, --memory measures a log in memory only, and --wait park has threads sleep that wait
 #   --cpu N         all of weir's threads on this CPU, the reader and all else on the others: what then
 #                   differs from run to run is a tenth of what two CPUs and their wake-ups make of it
 #   WITHOUT, WITH   release builds, with -Dmetrics=false and with -Dmetrics=true; of the second also

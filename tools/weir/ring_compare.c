@@ -154,7 +154,7 @@ void ring_compare(const struct ring_report *now, const struct ring_old *old,
 	}
 	c->gone = old->cell_count - matched;
 	if (old->has_rtt && now->has_rtt && old->rtt_p50 > 0)
-		c->rtt_ratio = (double)now->rtt.weir_p50 / (double)old->rtt_p50;
+		c->rtt_ratio = (double)now->rtt.weir.p50 / (double)old->rtt_p50;
 }
 
 #ifndef WR_HAVE_JANSSON

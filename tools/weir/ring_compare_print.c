@@ -44,7 +44,7 @@ void ring_compare_text(const struct ring_report *now, const struct ring_comparis
 		c->counts[RING_NEW], c->gone);
 	if (c->rtt_ratio > 0)
 		fprintf(to, "round trip  p50 %llu ns then, %llu now: x%.3f\n",
-			(unsigned long long)c->old->rtt_p50, (unsigned long long)now->rtt.weir_p50,
+			(unsigned long long)c->old->rtt_p50, (unsigned long long)now->rtt.weir.p50,
 			c->rtt_ratio);
 }
 

@@ -43,12 +43,14 @@ static void summary(const struct ring_report *r, FILE *to)
 	peer_tiles(r, to);
 	if (r->has_rtt) {
 		(void)snprintf(number, sizeof number, "%llu ns",
-			       (unsigned long long)r->rtt.weir_p50);
+			       (unsigned long long)r->rtt.weir.p50);
 		(void)snprintf(text, sizeof text,
-			       "round trip, p50; one cache line alone: %llu ns (×%.2f)",
-			       (unsigned long long)r->rtt.floor_p50,
-			       (double)r->rtt.weir_p50 /
-				       (double)(r->rtt.floor_p50 > 0 ? r->rtt.floor_p50 : 1));
+			       "round trip, p50; one cache line alone: %llu ns (×%.2f), a "
+			       "line each way: %llu ns",
+			       (unsigned long long)r->rtt.line.p50,
+			       (double)r->rtt.weir.p50 /
+				       (double)(r->rtt.line.p50 > 0 ? r->rtt.line.p50 : 1),
+			       (unsigned long long)r->rtt.pair.p50);
 		html_tile(to, number, text);
 	}
 	if (r->comparison != NULL) {
@@ -119,6 +121,13 @@ static void numbers_of_fan(const struct ring_cell *c, const struct ring_summary 
 		c->producers, c->consumers, s->fan_median, s->fan_least, s->fan_most);
 }
 
+static void trip_row(const char *name, const struct ring_trip_times *t, FILE *to)
+{
+	fprintf(to, "<tr><th>%s</th><td>%llu</td><td>%llu</td><td>%llu</td><td>%llu</td></tr>\n",
+		name, (unsigned long long)t->p50, (unsigned long long)t->p99,
+		(unsigned long long)t->p999, (unsigned long long)t->curve[RING_RTT_POINTS - 1]);
+}
+
 static void numbers(const struct ring_report *r, FILE *to)
 {
 	fputs("<section id=\"numbers\"><h2>All numbers</h2>\n<div class=\"wide\"><table><caption>"
@@ -144,18 +153,10 @@ static void numbers(const struct ring_report *r, FILE *to)
 		fputs("<table class=\"facts\"><caption>Round trip, ns</caption><thead><tr><th></th>"
 		      "<th>p50</th><th>p99</th><th>p99.9</th><th>max</th></tr></thead><tbody>\n",
 		      to);
-		fprintf(to,
-			"<tr><th>weir, two rings</th><td>%llu</td><td>%llu</td><td>%llu</td>"
-			"<td>%llu</td></tr>\n",
-			(unsigned long long)r->rtt.weir_p50, (unsigned long long)r->rtt.weir_p99,
-			(unsigned long long)r->rtt.weir_p999,
-			(unsigned long long)r->rtt.weir_curve[RING_RTT_POINTS - 1]);
-		fprintf(to,
-			"<tr><th>one cache line</th><td>%llu</td><td>%llu</td><td>%llu</td>"
-			"<td>%llu</td></tr></tbody></table>\n",
-			(unsigned long long)r->rtt.floor_p50, (unsigned long long)r->rtt.floor_p99,
-			(unsigned long long)r->rtt.floor_p999,
-			(unsigned long long)r->rtt.floor_curve[RING_RTT_POINTS - 1]);
+		trip_row("weir, two rings", &r->rtt.weir, to);
+		trip_row("one cache line", &r->rtt.line, to);
+		trip_row("a line each way", &r->rtt.pair, to);
+		fputs("</tbody></table>\n", to);
 	}
 	fputs("</section>\n", to);
 }

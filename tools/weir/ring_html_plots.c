@@ -14,21 +14,27 @@ void ring_html_rtt(const struct ring_report *r, FILE *to)
 		 .css_class = 'a',
 		 .count = RING_RTT_POINTS,
 		 .ppm = ring_rtt_ppm,
-		 .ns = r->rtt.weir_curve},
+		 .ns = r->rtt.weir.curve},
 		{.name = "one cache line alone",
 		 .css_class = 'b',
 		 .count = RING_RTT_POINTS,
 		 .ppm = ring_rtt_ppm,
-		 .ns = r->rtt.floor_curve},
+		 .ns = r->rtt.line.curve},
+		{.name = "a cache line each way",
+		 .css_class = 'c',
+		 .count = RING_RTT_POINTS,
+		 .ppm = ring_rtt_ppm,
+		 .ns = r->rtt.pair.curve},
 	};
 
 	if (!r->has_rtt)
 		return;
 	fputs("<section id=\"rtt\"><h2>Round trip</h2>\n<p>One item of 8 bytes there and back "
-	      "through two rings of one producer and one consumer, and one cache line that two "
-	      "threads hand to and fro: the floor. Every trip is timed.</p>\n<figure>\n",
+	      "through two rings of one producer and one consumer; one cache line that two threads "
+	      "hand to and fro: the floor; and two lines, one for each way, the floor of any two "
+	      "queues. In turns; every trip is timed.</p>\n<figure>\n",
 	      to);
-	svg_percentiles(to, "Round trip time by percentile", curves, 2);
+	svg_percentiles(to, "Round trip time by percentile", curves, 3);
 	fputs("<figcaption>Percentiles in nines, so that the tail has room; time is logarithmic."
 	      "</figcaption></figure></section>\n",
 	      to);

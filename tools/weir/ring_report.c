@@ -146,6 +146,12 @@ static void line_out(const struct ring_report *r, const struct ring_cell_result 
 	fputc('\n', to);
 }
 
+static void trip_out(const char *name, const struct ring_trip_times *t, FILE *to)
+{
+	fprintf(to, "%-17s p50 %llu ns, p99 %llu, p99.9 %llu\n", name, (unsigned long long)t->p50,
+		(unsigned long long)t->p99, (unsigned long long)t->p999);
+}
+
 void ring_report_text(const struct ring_report *r, FILE *to)
 {
 	char warnings[512];
@@ -169,14 +175,12 @@ void ring_report_text(const struct ring_report *r, FILE *to)
 	if (mean > 0)
 		fprintf(to, "\nweir to the best peer, geometric mean: x%.2f; cells lost: %u\n",
 			mean, lost);
-	if (r->has_rtt)
-		fprintf(to,
-			"\nround trip  p50 %llu ns, p99 %llu, p99.9 %llu; one line alone: p50 %llu "
-			"ns, p99 %llu, p99.9 %llu\n",
-			(unsigned long long)r->rtt.weir_p50, (unsigned long long)r->rtt.weir_p99,
-			(unsigned long long)r->rtt.weir_p999, (unsigned long long)r->rtt.floor_p50,
-			(unsigned long long)r->rtt.floor_p99,
-			(unsigned long long)r->rtt.floor_p999);
+	if (r->has_rtt) {
+		fputc('\n', to);
+		trip_out("round trip", &r->rtt.weir, to);
+		trip_out("  one line alone", &r->rtt.line, to);
+		trip_out("  a line each way", &r->rtt.pair, to);
+	}
 	if (r->comparison != NULL)
 		ring_compare_text(r, r->comparison, to);
 	ring_threshold_text(r->thresholds, r->threshold_count, to);
@@ -249,12 +253,15 @@ int ring_report_json(const struct ring_report *r, FILE *to)
 		json_null(&j, "geomean_ratio");
 	if (r->has_rtt) {
 		json_object(&j, "rtt_ns");
-		json_u64(&j, "weir_p50", r->rtt.weir_p50);
-		json_u64(&j, "weir_p99", r->rtt.weir_p99);
-		json_u64(&j, "weir_p999", r->rtt.weir_p999);
-		json_u64(&j, "floor_p50", r->rtt.floor_p50);
-		json_u64(&j, "floor_p99", r->rtt.floor_p99);
-		json_u64(&j, "floor_p999", r->rtt.floor_p999);
+		json_u64(&j, "weir_p50", r->rtt.weir.p50);
+		json_u64(&j, "weir_p99", r->rtt.weir.p99);
+		json_u64(&j, "weir_p999", r->rtt.weir.p999);
+		json_u64(&j, "floor_p50", r->rtt.line.p50);
+		json_u64(&j, "floor_p99", r->rtt.line.p99);
+		json_u64(&j, "floor_p999", r->rtt.line.p999);
+		json_u64(&j, "pair_p50", r->rtt.pair.p50);
+		json_u64(&j, "pair_p99", r->rtt.pair.p99);
+		json_u64(&j, "pair_p999", r->rtt.pair.p999);
 		json_close(&j);
 	} else {
 		json_null(&j, "rtt_ns");

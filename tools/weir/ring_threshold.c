@@ -49,16 +49,25 @@ static double read_ratio(const struct ring_report *report)
 	return least;
 }
 
+static double rtt_to(const struct ring_report *report, const struct ring_trip_times *floor)
+{
+	return report->has_rtt && floor->p50 > 0 ? (double)report->rtt.weir.p50 / (double)floor->p50
+						 : NAN;
+}
+
 static double read_rtt(const struct ring_report *report)
 {
-	return report->has_rtt && report->rtt.floor_p50 > 0
-		       ? (double)report->rtt.weir_p50 / (double)report->rtt.floor_p50
-		       : NAN;
+	return rtt_to(report, &report->rtt.line);
+}
+
+static double read_rtt_pair(const struct ring_report *report)
+{
+	return rtt_to(report, &report->rtt.pair);
 }
 
 static double read_rtt_ns(const struct ring_report *report)
 {
-	return report->has_rtt ? (double)report->rtt.weir_p50 : NAN;
+	return report->has_rtt ? (double)report->rtt.weir.p50 : NAN;
 }
 
 /* None of the cells was there before: nothing was compared. */
@@ -97,6 +106,7 @@ static const struct ring_gauge gauges[] = {
 	{"geomean", NEED_PEERS, false, read_geomean},
 	{"ratio", NEED_PEERS, false, read_ratio},
 	{"rtt", NEED_RTT, false, read_rtt},
+	{"rtt_pair", NEED_RTT, false, read_rtt_pair},
 	{"rtt_ns", NEED_RTT, false, read_rtt_ns},
 	{"slower", NEED_COMPARE, true, read_slower},
 	{"cells_worse", NEED_COMPARE, true, read_worse},

@@ -43,15 +43,17 @@ Test(bench_ring, round_trips_are_measured_beside_one_line, .timeout = 120)
 {
 	struct ring_rtt rtt = {0};
 	cr_assert_eq(ring_rtt_run(200, false, &rtt), 0);
-	cr_assert_gt(rtt.floor_p50, 0);
-	cr_assert_gt(rtt.weir_p50, 0);
-	cr_assert_leq(rtt.weir_p50, rtt.weir_p999);
+	cr_assert_gt(rtt.line.p50, 0);
+	cr_assert_gt(rtt.pair.p50, 0);
+	cr_assert_gt(rtt.weir.p50, 0);
+	cr_assert_leq(rtt.weir.p50, rtt.weir.p999);
 	for (unsigned i = 1; i < RING_RTT_POINTS; i++) {
 		cr_assert_lt(ring_rtt_ppm[i - 1], ring_rtt_ppm[i]);
-		cr_assert_leq(rtt.weir_curve[i - 1], rtt.weir_curve[i]);
-		cr_assert_leq(rtt.floor_curve[i - 1], rtt.floor_curve[i]);
+		cr_assert_leq(rtt.weir.curve[i - 1], rtt.weir.curve[i]);
+		cr_assert_leq(rtt.line.curve[i - 1], rtt.line.curve[i]);
+		cr_assert_leq(rtt.pair.curve[i - 1], rtt.pair.curve[i]);
 	}
-	cr_assert_leq(rtt.weir_p999, rtt.weir_curve[RING_RTT_POINTS - 1]);
+	cr_assert_leq(rtt.weir.p999, rtt.weir.curve[RING_RTT_POINTS - 1]);
 }
 
 Test(bench_ring, a_wrong_command_line_is_refused)

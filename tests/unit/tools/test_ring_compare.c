@@ -156,7 +156,7 @@ Test(ring_old, cells_that_changed_came_or_went_are_counted_and_printed)
 	for (unsigned r = 0; r < RING_BED_ROUNDS; r++)
 		bed.cells[0].mops[0][r] *= 0.7;
 	bed.cells[1].cell.batch = 256;
-	bed.report.rtt.weir_p50 = 253;
+	bed.report.rtt.weir.p50 = 253;
 	ring_compare(&bed.report, &old, &comparison);
 	cr_assert_eq(comparison.counts[RING_WORSE], 1);
 	cr_assert_eq(comparison.counts[RING_NEW], 1);
@@ -312,6 +312,8 @@ Test(ring_threshold, expressions_mean_what_they_say)
 	check_threshold("rtt>1.15", 1.15, false);
 	check_threshold("rtt>=1.15", 1.15, true);
 	check_threshold("rtt>1.1", 1.15, true);
+	check_threshold("rtt_pair>1", 230.0 / 240, false);
+	check_threshold("rtt_pair>0.95", 230.0 / 240, true);
 	check_threshold("rtt_ns>230", 230, false);
 	/* Nothing was compared: not passed. */
 	check_threshold("slower>5%", NAN, true);
