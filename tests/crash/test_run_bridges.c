@@ -103,6 +103,25 @@ static void test_pause(void)
 	tap_check(code == 0 && run_bed_says(", 0 left"), "resumed, the next one sends all of it");
 }
 
+static void test_waiting_for_a_pause(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {file: in}}]\n" SUBSCRIPTION
+		    "bridges: [{name: out, subscription: o, to: " MOCK "}]\n");
+	run_bed_put("in", "one\n");
+	tap_check(run_bed_run("c.yaml") == 0, "a file is sent");
+	BRIDGE("pause", "j", "out");
+	run_bed_put("in", "one\ntwo\n");
+	pid_t child = start();
+	run_bed_wait_for_word("all sources have ended: the run waits for it");
+	BRIDGE("resume", "j", "out");
+	int code = run_bed_end(child);
+	tap_check(code == 0 && run_bed_says("bridge out: kafka sink, 1 events") &&
+			  run_bed_says(", 0 left"),
+		  "a run waits for a bridge that is paused, and says so");
+}
+
 static void test_secrets(void)
 {
 	run_bed_fresh();
@@ -198,6 +217,7 @@ int main(void)
 	}
 	test_a_batch();
 	test_pause();
+	test_waiting_for_a_pause();
 	test_secrets();
 	test_nobody_there();
 	test_both_ways();
