@@ -9,6 +9,7 @@
 #define KIND_BYTES 24u    /* of alerts: "bridge_dead_letters" */
 #define BRIDGE_BYTES 104u /* 100 */
 #define ERROR_BYTES 256u
+#define DIR_BYTES 512u
 
 const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 	[WR_SCOPE_PIPELINE] = {.name = "pipeline"},
@@ -37,6 +38,8 @@ const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 					{"subscription", NAME_BYTES}}},
 	[WR_SCOPE_BRIDGE_ERROR] = {.name = "bridge_error",
 				   .labels = {{"bridge", BRIDGE_BYTES}, {"text", ERROR_BYTES}}},
+	[WR_SCOPE_BRIDGE_FILES] = {.name = "bridge_files",
+				   .labels = {{"bridge", BRIDGE_BYTES}, {"state_dir", DIR_BYTES}}},
 	[WR_SCOPE_MEMBER] = {.name = "member",
 			     .labels = {{"subscription", NAME_BYTES}, {"member", MEMBER_BYTES}}},
 };

@@ -26,6 +26,7 @@ enum wr_metrics_scope_id {
 	WR_SCOPE_ALERT,
 	WR_SCOPE_BRIDGE,
 	WR_SCOPE_BRIDGE_ERROR, /* the last one of a bridge, by its text */
+	WR_SCOPE_BRIDGE_FILES, /* of a bridge that is seen and steered by files: where */
 	WR_SCOPES,
 };
 
@@ -294,6 +295,10 @@ struct wr_metric_info {
 	M(BRIDGE_ERROR, BRIDGE_ERROR_LAST, GAUGE, WR_NS,                                           \
 	  "weir_bridge_error_last_timestamp_seconds", "seconds", "When it came last, since 1970.")
 
+#define WR_METRICS_BRIDGE_FILES(M)                                                                 \
+	M(BRIDGE_FILES, BRIDGE_FILES, GAUGE, 1, "weir_bridge_files", "",                           \
+	  "1: the bridge is seen and steered by files in this folder.")
+
 #define WR_METRICS(M)                                                                              \
 	WR_METRICS_PIPELINE(M)                                                                     \
 	WR_METRICS_ACK(M)                                                                          \
@@ -306,7 +311,8 @@ struct wr_metric_info {
 	WR_METRICS_MEMBER(M)                                                                       \
 	WR_METRICS_ALERT(M)                                                                        \
 	WR_METRICS_BRIDGE(M)                                                                       \
-	WR_METRICS_BRIDGE_ERROR(M)
+	WR_METRICS_BRIDGE_ERROR(M)                                                                 \
+	WR_METRICS_BRIDGE_FILES(M)
 
 #define WR_METRIC_ENUM(scope, id, kind, per_unit, name, unit, help) WR_METRIC_##id,
 enum wr_metric_id { WR_METRICS(WR_METRIC_ENUM) WR_METRIC_COUNT };

@@ -153,6 +153,21 @@ static void put_error(struct weir_pipeline *p, uint32_t index, bool fresh)
 	wr_metrics_end(slot);
 }
 
+static void put_files(struct weir_pipeline *p, uint32_t index, bool fresh)
+{
+	struct wr_metrics *m = &p->metrics->cells;
+	const struct wr_bridge_told *t = &p->metrics->bridges->told[index];
+	const char *labels[] = {t->name, t->state_dir};
+
+	if (t->state_dir[0] == '\0') {
+		wr_metrics_drop(m, WR_SCOPE_BRIDGE_FILES, index);
+		return;
+	}
+	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_BRIDGE_FILES, index, labels, fresh);
+	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_FILES, 1);
+	wr_metrics_end(slot);
+}
+
 void wr_bridges_put(struct weir_pipeline *p, uint64_t now_ns)
 {
 	struct wr_bridge_places *all = p->metrics->bridges;
@@ -164,9 +179,11 @@ void wr_bridges_put(struct weir_pipeline *p, uint64_t now_ns)
 		if (number != 0) {
 			put_one(p, i, number != all->shown[i], now_ns);
 			put_error(p, i, number != all->shown[i]);
+			put_files(p, i, number != all->shown[i]);
 		} else if (all->shown[i] != 0) {
 			wr_metrics_drop(&p->metrics->cells, WR_SCOPE_BRIDGE, i);
 			wr_metrics_drop(&p->metrics->cells, WR_SCOPE_BRIDGE_ERROR, i);
+			wr_metrics_drop(&p->metrics->cells, WR_SCOPE_BRIDGE_FILES, i);
 		}
 		all->shown[i] = number;
 	}

@@ -24,6 +24,7 @@
 /* Bridges that have a place. */
 #define WR_BRIDGE_PLACES 64u
 #define WR_BRIDGE_NAME_ROOM 104u /* 100, as io/bridge/ allows them */
+#define WR_BRIDGE_DIR_ROOM 512u
 
 /* Times are the mono clock's, in ns, but where they say wall clock. Unused bytes of text are 0. */
 struct wr_bridge_told {
@@ -41,6 +42,7 @@ struct wr_bridge_told {
 	char name[WR_BRIDGE_NAME_ROOM];
 	char system[16];
 	char error[256];
+	char state_dir[WR_BRIDGE_DIR_ROOM]; /* a whole path; "": it has none, or a longer one */
 };
 
 #define WR_BRIDGE_TOLD_WORDS (sizeof(struct wr_bridge_told) / 8u)

@@ -26,6 +26,7 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 			[WR_SCOPE_ALERT] = wr_alerts_count(o),
 			[WR_SCOPE_BRIDGE] = WR_BRIDGE_PLACES,
 			[WR_SCOPE_BRIDGE_ERROR] = WR_BRIDGE_PLACES,
+			[WR_SCOPE_BRIDGE_FILES] = WR_BRIDGE_PLACES,
 		}};
 	wr_metrics_lay_out(&limits, ret_layout);
 }

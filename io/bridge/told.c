@@ -6,6 +6,8 @@
  *
  * Thread: the driver's; at the start and the end whoever calls those.
  */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/port/clock.h"
@@ -22,6 +24,16 @@ static void put_text(char *to, size_t room, const char *text)
 	size_t bytes = strnlen(text, room - 1);
 	memset(to, 0, room);
 	memcpy(to, text, bytes);
+}
+
+/* The folder is there by now. Who looks stands elsewhere, so that it is told as a whole path; half
+ * of one would be another folder. */
+static void put_state_dir(struct weir_bridge *b)
+{
+	char whole[PATH_MAX];
+	if (b->state_dir != NULL && realpath(b->state_dir, whole) != NULL &&
+	    strlen(whole) < sizeof b->told.state_dir)
+		put_text(b->told.state_dir, sizeof b->told.state_dir, whole);
 }
 
 /* Is it to move events, and does not? */
@@ -41,6 +53,7 @@ void wr_bridge_told_begin(struct weir_bridge *b)
 	};
 	put_text(b->told.name, sizeof b->told.name, b->name);
 	put_text(b->told.system, sizeof b->told.system, b->ops.system);
+	put_state_dir(b);
 	(void)pthread_mutex_lock(&b->lock);
 	wr_bridge_shown_changed(b);
 	(void)pthread_mutex_unlock(&b->lock);

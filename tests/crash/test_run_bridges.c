@@ -183,6 +183,29 @@ static void test_nobody_there(void)
 	tap_check(strstr(c.out, "out: stopped") != NULL, "its files say that it has stopped");
 }
 
+/* Of a pipeline that is named its process says where that is. */
+static void test_files_elsewhere(void)
+{
+	char process[24];
+	run_bed_fresh();
+	run_bed_put(
+		"c.yaml", RUN_BED_JOURNAL
+		"sources: [{name: s, topic: t, from: {generate: {}}, rate: 500/s}]\n" SUBSCRIPTION
+		"bridges: [{name: out, subscription: o, state_dir: away, to: " MOCK "}]\n");
+	pid_t child = start();
+	run_bed_wait_for_word("bridge out: running");
+	(void)snprintf(process, sizeof process, "%d", (int)child);
+	do { /* metrics are told ten times a second */
+		BRIDGE("ls", process);
+	} while (c.exit_code == CLI_EXIT_NOT_FOUND);
+	tap_check(c.exit_code == 0 && strstr(c.out, "out") != NULL,
+		  "a bridge whose files are elsewhere is found by its process");
+	BRIDGE("pause", process, "out", "--wait", "60s");
+	tap_check(c.exit_code == 0 && access("away/out.pause", F_OK) == 0, "and steered");
+	kill(child, SIGTERM);
+	tap_check(run_bed_end(child) == 0, "that process ends");
+}
+
 /* A source goes on until it is told not to. */
 static void test_both_ways(void)
 {
@@ -221,6 +244,7 @@ int main(void)
 	test_secrets();
 	test_nobody_there();
 	test_both_ways();
+	test_files_elsewhere();
 	run_bed_end_all();
 	return tap_end();
 }

@@ -127,6 +127,19 @@ static int read_config(struct bridge_where *where, const char *which)
 
 #endif
 
+/* Where its bridges say that their files are. */
+static int add_told(struct bridge_where *where, const struct look *look)
+{
+	struct weir_metrics_object object;
+	int rc = 0;
+	for (uint32_t at = 0;
+	     rc == 0 && weir_metrics_next(look->metrics, "bridge_files", &at, &object);) {
+		rc = object.label_count > 1 ? add(where, object.label_values[1]) : 0;
+		rc = rc == -ENOENT ? 0 : rc;
+	}
+	return rc;
+}
+
 static int read_pipelines(struct bridge_where *where, const char *metrics_dir, const char *which)
 {
 	static struct find found;
@@ -134,14 +147,17 @@ static int read_pipelines(struct bridge_where *where, const char *metrics_dir, c
 	for (uint32_t i = 0; exit_code == CLI_GO_ON && i < found.count; i++) {
 		const char *journal = found.looks[i]->about.dir;
 		int rc = journal[0] != '\0' ? add_beside(where, journal) : 0;
-		if (rc < 0 && rc != -ENOENT)
+		if (rc == 0 || rc == -ENOENT)
+			rc = add_told(where, found.looks[i]);
+		if (rc < 0)
 			exit_code = refuse(journal, rc);
 	}
 	find_close(&found);
 	if (exit_code != CLI_GO_ON || count_of(where) > 0)
 		return exit_code;
 	return none(which != NULL ? which : "bridges",
-		    "no pipeline has any beside its journal; name their state_dir, or the config");
+		    "no pipeline has any beside its journal, or tells of any; name their "
+		    "state_dir, or the config");
 }
 
 int bridge_where_read(struct bridge_where *where, const char *metrics_dir, const char *which)
