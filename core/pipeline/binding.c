@@ -114,9 +114,25 @@ static int bind(struct weir_pipeline *p, const struct weir_binding_options *o,
 	s.start_at = o->start_at;
 	rc = wr_filter_call_of(p, view, &call, problem);
 	if (rc == 0)
-		rc = wr_subscription_create_filtered(p, &s, &call, ret_id, problem);
+		rc = wr_subscription_make(p, &s, &call, true, ret_id, problem);
 	wr_filter_call_end(p, &call);
 	return rc;
+}
+
+/* What the options say of themselves, and as the record has it; the target is still to be set. */
+static int read_options(const struct weir_binding_options *o, struct wr_filter_view *ret_view,
+			struct weir_problem *problem)
+{
+	int rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_binding_options_init", problem);
+	if (rc == 0 && (o->name == NULL || !wr_name_valid(o->name, strlen(o->name))))
+		rc = wr_problem_set(problem, -EINVAL, "name",
+				    "a name is 1 to 200 of letters, digits, '.', '_' and '-', "
+				    "and does not begin with '.'");
+	if (rc == 0 && (unsigned)o->start > WEIR_START_TIME)
+		rc = wr_problem_set(problem, -EINVAL, "start", "not one of its values");
+	if (rc == 0)
+		rc = wr_filter_view_of(o->filter, ret_view, problem);
+	return rc == 0 ? check_transform(o, ret_view, problem) : rc;
 }
 
 int weir_binding_create(struct weir_pipeline *p, const struct weir_binding_options *o,
@@ -126,18 +142,7 @@ int weir_binding_create(struct weir_pipeline *p, const struct weir_binding_optio
 	uint32_t id = UINT32_MAX;
 	int rc = wr_null_check(o, &id, reterr_problem);
 	if (rc == 0)
-		rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_binding_options_init",
-				   reterr_problem);
-	if (rc == 0 && (o->name == NULL || !wr_name_valid(o->name, strlen(o->name))))
-		rc = wr_problem_set(reterr_problem, -EINVAL, "name",
-				    "a name is 1 to 200 of letters, digits, '.', '_' and '-', "
-				    "and does not begin with '.'");
-	if (rc == 0 && (unsigned)o->start > WEIR_START_TIME)
-		rc = wr_problem_set(reterr_problem, -EINVAL, "start", "not one of its values");
-	if (rc == 0)
-		rc = wr_filter_view_of(o->filter, &view, reterr_problem);
-	if (rc == 0)
-		rc = check_transform(o, &view, reterr_problem);
+		rc = read_options(o, &view, reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused_call(p);
@@ -148,6 +153,72 @@ int weir_binding_create(struct weir_pipeline *p, const struct weir_binding_optio
 	wr_control_unlock(p);
 	if (rc == 0 && ret_subscription != NULL)
 		*ret_subscription = id;
+	return rc;
+}
+
+/* What can be said of it before it is made. A topic that is not there it says itself. */
+static int wish(struct weir_pipeline *p, const struct weir_binding_options *o,
+		struct wr_filter_wish *w, struct weir_problem *problem)
+{
+	struct wr_filter_view view;
+	int rc = read_options(o, &view, problem);
+	if (rc != 0)
+		return rc;
+	view.binds = true;
+	view.target = o->target;
+	rc = wr_filter_call_of(p, &view, &w->call, problem);
+	if (rc == 0 && o->source < wr_catalog_topic_count(&p->tables.catalog)) {
+		w->name = o->name;
+		w->has_filter = true;
+		w->topic_count = 1;
+		w->topics[0] = o->source;
+	}
+	return rc;
+}
+
+static int bind_all(struct weir_pipeline *p, const struct weir_binding_options *list,
+		    struct wr_filter_wishes *wishes, uint32_t *ret_ids, uint32_t *ret_index,
+		    struct weir_problem *problem)
+{
+	struct wr_filter_view view;
+	uint32_t i = 0, id;
+	wr_control_lock(p);
+	int rc = wr_filter_wishes_compile(p, wishes, problem);
+	for (; rc == 0 && i < wishes->count; i += rc == 0 ? 1 : 0) {
+		rc = read_options(&list[i], &view, problem);
+		if (rc == 0)
+			rc = bind(p, &list[i], &view, &id, problem);
+		if (rc == 0 && ret_ids != NULL)
+			ret_ids[i] = id;
+	}
+	wr_filter_wishes_settle(p, rc == 0);
+	wr_control_unlock(p);
+	*ret_index = i;
+	return rc;
+}
+
+int weir_bindings_create(struct weir_pipeline *p, const struct weir_binding_options *list,
+			 uint32_t count, uint32_t *ret_ids, uint32_t *ret_index,
+			 struct weir_problem *reterr_problem)
+{
+	struct wr_filter_wishes wishes;
+	uint32_t i = 0;
+	if (count == 0)
+		return 0;
+	int rc = wr_null_check(list, &i, reterr_problem);
+	if (rc != 0)
+		return rc;
+	rc = wr_pipeline_refused_call(p);
+	if (rc != 0)
+		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	rc = wr_filter_wishes_begin(p, &wishes, count, reterr_problem);
+	for (; rc == 0 && i < count; i += rc == 0 ? 1 : 0)
+		rc = wish(p, &list[i], &wishes.list[i], reterr_problem);
+	if (rc == 0)
+		rc = bind_all(p, list, &wishes, ret_ids, &i, reterr_problem);
+	wr_filter_wishes_end(p, &wishes);
+	if (ret_index != NULL)
+		*ret_index = i;
 	return rc;
 }
 

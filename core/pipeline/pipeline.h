@@ -145,11 +145,13 @@ struct wr_copier;
 
 /* The router (router.h): its rules, and the control call that gives it others. */
 struct wr_rules;
+struct wr_rules_pendings;
 struct wr_router {
 	struct wr_rules *rules; /* the group step's; NULL: no subscription has a filter */
 	struct wr_rules *next;  /* the control call's, as the next one */
 	struct wr_rules *old;
 	struct wr_rules *newest; /* the control call's: those that the next ones follow */
+	const struct wr_rules_pendings *ahead; /* whose records are to come, though it has them */
 	wr_atomic_u64 asked;     /* RT3: counts rules that were handed over */
 	wr_atomic_u64 taken;     /* RT3: those that the router has */
 	wr_atomic_u64 seen;      /* RT3: changes of filters that it has seen */

@@ -99,7 +99,7 @@ struct wr_rules {
 	struct weir_typed_header headers[WR_ROUTE_HEADERS_MAX]; /* scratch */
 };
 
-/* A filter that is not in the tables yet. */
+/* A filter that is not in the tables yet: of a subscription that is there, or of one that will be. */
 struct wr_rules_pending {
 	uint32_t subscription;
 	const uint8_t *bytes;
@@ -108,12 +108,18 @@ struct wr_rules_pending {
 	uint32_t topic_count;
 };
 
+/* At most one of each subscription; those that will be made stand in the order of their ids. */
+struct wr_rules_pendings {
+	const struct wr_rules_pending *list;
+	uint32_t count;
+};
+
 /*
- * All that the tables have, and `pending` (NULL: nothing). `before`: the rules that these are to
+ * All that the tables have, and what is pending. `before`: the rules that these are to
  * follow; NULL: there are none. 0; what wr_filter_create() says of one that is refused, the problem
  * then names it; -ENOMEM.
  */
-int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pendings *pendings,
 		    struct wr_rules *before, struct wr_rules **ret_rules,
 		    struct weir_problem *problem);
 void wr_rules_destroy(struct wr_rules *rules);

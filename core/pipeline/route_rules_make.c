@@ -22,64 +22,90 @@ static void to_memory(void *context, void *p, size_t bytes)
 
 static const uint8_t everything[WR_FILTER_HEAD_BYTES];
 
+/* What is about to be given to it; NULL: nothing. */
+static const struct wr_rules_pending *pending_of(const struct wr_rules_pendings *pendings,
+						 uint32_t id)
+{
+	for (uint32_t i = 0; i < pendings->count; i++)
+		if (pendings->list[i].subscription == id)
+			return &pendings->list[i];
+	return NULL;
+}
+
 /*
  * Whether it is looked at for, and has no filter: its first one was refused by the writer. It wants
- * everything, and that has to be said.
+ * everything, and that has to be said. So it does until a first one that it is about to get counts.
  */
 static bool wants_everything(struct weir_pipeline *p, const struct wr_rules_pending *pending,
 			     uint32_t id)
 {
-	return wr_filters_count(&p->tables.filters, id) == 0 && !WR_BUG(REFUSED_WANTS_NOTHING) &&
-	       wr_route_of(&p->subscriptions[id]) != NULL &&
-	       (pending == NULL || pending->subscription != id);
+	if (wr_filters_count(&p->tables.filters, id) > 0)
+		return false;
+	return pending != NULL ||
+	       (!WR_BUG(REFUSED_WANTS_NOTHING) && wr_route_of(&p->subscriptions[id]) != NULL);
 }
 
-/* Calls `take` for each filter. The one before a first filter is there from the beginning. */
-static int for_each(struct weir_pipeline *p, const struct wr_rules_pending *pending,
-		    int (*take)(void *context, const struct wr_rule_source *source), void *context)
+typedef int take_fn(void *context, const struct wr_rule_source *source);
+
+/* Of one that the log has: its filters that are kept, and behind them what it is about to get. */
+static int for_each_of(struct weir_pipeline *p, uint32_t id, const struct wr_rules_pending *pending,
+		       take_fn *take, void *context)
 {
 	const struct wr_filters *f = &p->tables.filters;
-	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
+	struct wr_rule_source source = {
+		.subscription = id, .topics = s->topics, .topic_count = s->topic_count};
+	uint64_t newest = wr_filters_count(f, id);
+	uint64_t oldest = newest < WR_FILTER_VERSIONS ? 1 : newest - WR_FILTER_VERSIONS + 1;
 	int rc = 0;
-	for (uint32_t id = 0; id < count; id++) {
-		const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
-		struct wr_rule_source source = {
-			.subscription = id, .topics = s->topics, .topic_count = s->topic_count};
-		uint64_t newest = wr_filters_count(f, id);
-		uint64_t oldest = newest < WR_FILTER_VERSIONS ? 1 : newest - WR_FILTER_VERSIONS + 1;
-		for (uint64_t n = oldest; rc == 0 && n <= newest; n++) {
-			const struct wr_filter_version *v = wr_filters_version(f, id, n);
-			if (v == NULL)
-				continue;
-			source.number = n;
-			source.bytes = f->text + v->place;
-			source.length_bytes = v->bytes;
-			rc = take(context, &source);
-		}
-		if (rc == 0 && wants_everything(p, pending, id)) {
-			source.number = 1;
-			source.bytes = everything;
-			source.length_bytes = sizeof everything;
-			rc = take(context, &source);
-		}
+	for (uint64_t n = oldest; rc == 0 && n <= newest; n++) {
+		const struct wr_filter_version *v = wr_filters_version(f, id, n);
+		if (v == NULL)
+			continue;
+		source.number = n;
+		source.bytes = f->text + v->place;
+		source.length_bytes = v->bytes;
+		rc = take(context, &source);
+	}
+	if (rc == 0 && wants_everything(p, pending, id)) {
+		newest = source.number = 1;
+		source.bytes = everything;
+		source.length_bytes = sizeof everything;
+		rc = take(context, &source);
 	}
 	if (pending == NULL || rc != 0)
 		return rc;
-	struct wr_rule_source source = {
-		.subscription = pending->subscription,
-		.topics = pending->topics,
-		.topic_count = pending->topic_count,
-		.number = wr_filters_count(f, pending->subscription) + 1,
-		.bytes = everything,
-		.length_bytes = sizeof everything,
-	};
-	if (pending->subscription < count && source.number == 1) {
-		rc = take(context, &source);
-		source.number = 2;
-	}
+	source.number = newest + 1;
 	source.bytes = pending->bytes;
 	source.length_bytes = pending->length_bytes;
-	return rc == 0 ? take(context, &source) : rc;
+	return take(context, &source);
+}
+
+/*
+ * Calls `take` for each filter: those of one subscription side by side, in the order in which they
+ * were given. The one before a first filter is there from the beginning.
+ */
+static int for_each(struct weir_pipeline *p, const struct wr_rules_pendings *pendings,
+		    take_fn *take, void *context)
+{
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog);
+	int rc = 0;
+	for (uint32_t id = 0; rc == 0 && id < count; id++)
+		rc = for_each_of(p, id, pending_of(pendings, id), take, context);
+	for (uint32_t i = 0; rc == 0 && i < pendings->count; i++) {
+		const struct wr_rules_pending *pending = &pendings->list[i];
+		const struct wr_rule_source source = {
+			.subscription = pending->subscription,
+			.topics = pending->topics,
+			.topic_count = pending->topic_count,
+			.number = 1,
+			.bytes = pending->bytes,
+			.length_bytes = pending->length_bytes,
+		};
+		if (pending->subscription >= count)
+			rc = take(context, &source);
+	}
+	return rc;
 }
 
 static int count_one(void *context, const struct wr_rule_source *source)
@@ -123,7 +149,8 @@ static int add_transform(struct wr_rules_builder *b, const struct wr_filter_tran
 				   &program->transform, b->problem);
 }
 
-/* Whether somebody else is a member of the ring now: by its newest filter. */
+/* Whether somebody else is a member of the ring: by its newest filter, or by one that it is about
+ * to get. */
 static bool is_somebodys(const struct wr_rules_builder *b, const struct wr_ring *ring,
 			 uint32_t subscription)
 {
@@ -132,7 +159,7 @@ static bool is_somebodys(const struct wr_rules_builder *b, const struct wr_ring 
 		const struct wr_program *program =
 			&b->rules->programs[b->rules->rings->members[m - 1].program];
 		if (program->subscription != subscription &&
-		    program->number == wr_filters_count(f, program->subscription))
+		    program->number >= wr_filters_count(f, program->subscription))
 			return true;
 	}
 	return false;
@@ -348,10 +375,10 @@ void wr_rules_follow(struct wr_rules *rules, struct wr_rules *before)
 	before->match = NULL;
 }
 
-static int build(struct wr_rules_builder *b, const struct wr_rules_pending *pending)
+static int build(struct wr_rules_builder *b, const struct wr_rules_pendings *pendings)
 {
 	struct wr_rules *rules = b->rules;
-	int rc = for_each(b->pipeline, pending, build_one, b);
+	int rc = for_each(b->pipeline, pendings, build_one, b);
 	if (rc != 0)
 		return rc;
 	list_by_topic(b);
@@ -380,7 +407,7 @@ static void builder_end(struct wr_rules_builder *b)
 	wr_rules_array_free(rules, b->sources, rules->program_count, sizeof *b->sources);
 }
 
-int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pending,
+int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pendings *pendings,
 		    struct wr_rules *before, struct wr_rules **ret_rules,
 		    struct weir_problem *problem)
 {
@@ -396,13 +423,13 @@ int wr_rules_create(struct weir_pipeline *p, const struct wr_rules_pending *pend
 	rules->tag_words = (wr_chunks_tag_mask(&p->chunks) + 64) / 64;
 	struct wr_rules_builder b = {
 		.pipeline = p, .rules = rules, .before = before, .problem = problem};
-	int rc = for_each(p, pending, count_one, rules);
+	int rc = for_each(p, pendings, count_one, rules);
 	if (rc == 0 && !(take_arrays(rules) && builder_begin(&b)))
 		rc = -ENOMEM;
 	if (rc != 0)
 		(void)wr_problem_set(problem, rc, "filter", weir_strerror(rc));
 	else
-		rc = build(&b, pending);
+		rc = build(&b, pendings);
 	builder_end(&b);
 	if (rc != 0) {
 		wr_rules_destroy(rules);

@@ -424,7 +424,8 @@ int wr_router_open(struct weir_pipeline *p, struct weir_problem *problem)
 {
 	if (p->tables.filters.given == 0)
 		return 0;
-	int rc = wr_rules_create(p, NULL, NULL, &p->router.rules, problem);
+	const struct wr_rules_pendings nothing = {0};
+	int rc = wr_rules_create(p, &nothing, NULL, &p->router.rules, problem);
 	if (rc == 0) {
 		p->router.newest = p->router.rules;
 		set_ranges(p, p->router.rules);

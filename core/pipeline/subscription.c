@@ -187,8 +187,8 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	return 0;
 }
 
-static int check_options(struct weir_pipeline *p, const struct weir_subscription_options *o,
-			 struct weir_problem *problem)
+int wr_subscription_check(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			  struct weir_problem *problem)
 {
 	if (wr_init_check(o->struct_bytes, sizeof *o, "weir_subscription_options_init", problem) !=
 	    0)
@@ -410,12 +410,22 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	return 0;
 }
 
+int wr_subscription_make(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			 const struct wr_filter_call *call, bool wants, uint32_t *ret_id,
+			 struct weir_problem *problem)
+{
+	hold_places(p);
+	int rc = create(p, o, call, wants, ret_id, problem);
+	release_places(p);
+	return rc;
+}
+
 int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscription_options *o,
 			     uint32_t *ret_subscription, struct weir_problem *reterr_problem)
 {
 	int rc = wr_null_check(o, ret_subscription, reterr_problem);
 	if (rc == 0)
-		rc = check_options(p, o, reterr_problem);
+		rc = wr_subscription_check(p, o, reterr_problem);
 	if (rc != 0)
 		return rc;
 	rc = wr_pipeline_refused_call(p);
@@ -426,22 +436,9 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 	if (rc != 0)
 		return rc;
 	wr_control_lock(p);
-	hold_places(p);
-	rc = create(p, o, &call, o->filter != NULL, ret_subscription, reterr_problem);
-	release_places(p);
+	rc = wr_subscription_make(p, o, &call, o->filter != NULL, ret_subscription, reterr_problem);
 	wr_filter_call_end(p, &call);
 	wr_control_unlock(p);
-	return rc;
-}
-
-int wr_subscription_create_filtered(struct weir_pipeline *p,
-				    const struct weir_subscription_options *o,
-				    const struct wr_filter_call *call, uint32_t *ret_id,
-				    struct weir_problem *problem)
-{
-	hold_places(p);
-	int rc = create(p, o, call, true, ret_id, problem);
-	release_places(p);
 	return rc;
 }
 

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/pipeline/route_rules.h"
-
 _Static_assert((uint32_t)WEIR_FILTER_TERMS_MAX == WR_FILTER_TERMS_MAX, "one number");
 _Static_assert((uint32_t)WEIR_FILTER_HASH == WR_FILTER_KIND_MAX, "kinds of the format");
 
@@ -109,6 +107,34 @@ void wr_filter_call_end(struct weir_pipeline *p, struct wr_filter_call *call)
 	call->record = NULL;
 }
 
+/* Whether the router's newest rules have it already, with others that were compiled with it. */
+static bool is_ahead(const struct weir_pipeline *p, const struct wr_rules_pending *wanted)
+{
+	const struct wr_rules_pendings *ahead = p->router.ahead;
+	for (uint32_t i = 0; ahead != NULL && i < ahead->count; i++) {
+		const struct wr_rules_pending *a = &ahead->list[i];
+		if (a->subscription == wanted->subscription)
+			return a->length_bytes == wanted->length_bytes &&
+			       a->topic_count == wanted->topic_count &&
+			       memcmp(a->bytes, wanted->bytes, a->length_bytes) == 0 &&
+			       memcmp(a->topics, wanted->topics,
+				      a->topic_count * sizeof *a->topics) == 0;
+	}
+	return false;
+}
+
+int wr_filters_compile(struct weir_pipeline *p, const struct wr_rules_pendings *pendings,
+		       struct weir_problem *problem)
+{
+	struct wr_rules *rules;
+	int rc = wr_rules_create(p, pendings, p->router.newest, &rules, problem);
+	if (rc != 0)
+		return rc;
+	p->router.ahead = NULL;
+	rc = wr_router_use(p, rules);
+	return rc == 0 ? 0 : refuse(problem, rc, weir_strerror(rc));
+}
+
 int wr_filter_call_compile(struct weir_pipeline *p, const struct wr_filter_call *call, uint32_t id,
 			   const uint32_t *topics, uint32_t topic_count,
 			   struct weir_problem *problem)
@@ -120,19 +146,14 @@ int wr_filter_call_compile(struct weir_pipeline *p, const struct wr_filter_call 
 		.topics = topics,
 		.topic_count = topic_count,
 	};
-	struct wr_rules *rules;
+	const struct wr_rules_pendings one = {.list = &pending, .count = 1};
 	if (id >= p->options.subscriptions_max)
 		return 0; /* that is refused by the writer */
-	int rc = wr_rules_create(p, &pending, p->router.newest, &rules, problem);
-	if (rc != 0)
-		return rc;
-	rc = wr_router_use(p, rules);
-	return rc == 0 ? 0 : refuse(problem, rc, weir_strerror(rc));
+	return is_ahead(p, &pending) ? 0 : wr_filters_compile(p, &one, problem);
 }
 
-/* Whether it is the one in force. To want everything is what a subscription without one does. */
-static bool is_the_same(const struct weir_pipeline *p, const struct wr_filter_call *call,
-			uint32_t id)
+bool wr_filter_call_is_the_same(const struct weir_pipeline *p, const struct wr_filter_call *call,
+				uint32_t id)
 {
 	const struct wr_filters *f = &p->tables.filters;
 	const struct wr_filter_version *v = wr_filters_version(f, id, wr_filters_count(f, id));
@@ -148,7 +169,7 @@ int wr_filter_call_change(struct weir_pipeline *p, const struct wr_filter_call *
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
 	struct wr_reply reply = {0};
 	*ret_sequence = 0;
-	if (is_the_same(p, call, id))
+	if (wr_filter_call_is_the_same(p, call, id))
 		return 0;
 	int rc = wr_filter_call_compile(p, call, id, s->topics, s->topic_count, problem);
 	if (rc != 0)

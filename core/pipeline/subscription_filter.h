@@ -5,6 +5,7 @@
 
 #include <weir/filtering.h>
 
+#include "core/pipeline/route_rules.h"
 #include "core/pipeline/router.h"
 #include "core/record/filter_record.h"
 
@@ -37,18 +38,61 @@ int wr_filter_call_compile(struct weir_pipeline *p, const struct wr_filter_call 
 			   const uint32_t *topics, uint32_t topic_count,
 			   struct weir_problem *problem);
 
+/* Whether it is the one in force. To want everything is what a subscription without one does. */
+bool wr_filter_call_is_the_same(const struct weir_pipeline *p, const struct wr_filter_call *call,
+				uint32_t id);
+/* Compiles all that the log has with these, and has the router take that. */
+int wr_filters_compile(struct weir_pipeline *p, const struct wr_rules_pendings *pendings,
+		       struct weir_problem *problem);
+
+/* ---- several, one after the other (subscription_many.c) ---- */
+
+struct wr_filter_wish {
+	struct wr_filter_call call;
+	const char *name; /* of its subscription */
+	bool has_filter;
+	uint32_t topic_count; /* of one that is not there yet */
+	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
+};
+
+struct wr_filter_wishes {
+	struct wr_filter_wish *list;
+	uint32_t count;
+	struct wr_rules_pending *pending; /* [count] */
+	struct wr_rules_pendings pendings;
+};
+
+/* Room for `count` of them, without a name. 0 or -ENOMEM; to be ended in any case. */
+int wr_filter_wishes_begin(struct weir_pipeline *p, struct wr_filter_wishes *wishes, uint32_t count,
+			   struct weir_problem *problem);
+/*
+ * Compiles those that are no filter of their subscription yet, all at once, so that
+ * wr_filter_call_compile() of each finds it done: nothing but these, in this order, is made until
+ * the end, under the control lock. Where one is refused nothing is compiled: it will say for itself
+ * what is wrong with it. 0, or why the pipeline refuses everything.
+ */
+int wr_filter_wishes_compile(struct weir_pipeline *p, struct wr_filter_wishes *wishes,
+			     struct weir_problem *problem);
+/* `all`: each was given. Else the router forgets the others. Under the control lock. */
+void wr_filter_wishes_settle(struct weir_pipeline *p, bool all);
+void wr_filter_wishes_end(struct weir_pipeline *p, struct wr_filter_wishes *wishes);
+
+/* ---- one ---- */
+
 /* Of a subscription that is there: the whole change, if it is one. Under the control lock. */
 int wr_filter_call_change(struct weir_pipeline *p, const struct wr_filter_call *call, uint32_t id,
 			  uint64_t *ret_sequence, struct weir_problem *problem);
 
+/* 0, or what is wrong with options that need no look at what there is (subscription.c). */
+int wr_subscription_check(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			  struct weir_problem *problem);
 /*
- * Makes a subscription with the filter of the call, or finds it and changes that; under the control
- * lock (subscription.c).
+ * Makes a subscription, or finds it; under the control lock (subscription.c). `wants`: with the
+ * filter of the call; else without one, or with the one that it has.
  */
-int wr_subscription_create_filtered(struct weir_pipeline *p,
-				    const struct weir_subscription_options *o,
-				    const struct wr_filter_call *call, uint32_t *ret_id,
-				    struct weir_problem *problem);
+int wr_subscription_make(struct weir_pipeline *p, const struct weir_subscription_options *o,
+			 const struct wr_filter_call *call, bool wants, uint32_t *ret_id,
+			 struct weir_problem *problem);
 
 /* The public struct as the record has it; NULL: everything. 0, -EINVAL, WEIR_E_TOO_BIG. */
 int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,

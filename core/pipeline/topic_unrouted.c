@@ -73,7 +73,7 @@ static int set(struct weir_pipeline *p, uint32_t topic, uint32_t target, uint32_
 	o.start = WEIR_START_NEWEST;
 	rc = wr_filter_call_of(p, &view, &call, problem);
 	if (rc == 0)
-		rc = wr_subscription_create_filtered(p, &o, &call, ret_subscription, problem);
+		rc = wr_subscription_make(p, &o, &call, true, ret_subscription, problem);
 	wr_filter_call_end(p, &call);
 	return rc;
 }

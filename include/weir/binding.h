@@ -114,6 +114,25 @@ WEIR_API WEIR_MUST_CHECK int weir_binding_create(struct weir_pipeline *pipeline,
 						 struct weir_problem *reterr_problem);
 
 /**
+ * Make or find several bindings, in this order, each as weir_binding_create() does it; their
+ * filters are compiled at once (weir_subscriptions_create() says why).
+ *
+ * Thread:    as weir_binding_create(). Blocks: for one or two commits of each. Allocates: as that,
+ *            and a copy of each filter meanwhile.
+ * @param list       `count` of them, each by weir_binding_options_init()
+ * @param ret_ids    may be NULL. [count] the ids of their subscriptions, in this order
+ * @param ret_index  may be NULL. After an error which of them it is about. One whose options are
+ *                   wrong by themselves is found before any is made; else those in front of it
+ *                   are made
+ * @return as weir_binding_create(); with 0 of them 0
+ */
+WEIR_API WEIR_MUST_CHECK int weir_bindings_create(struct weir_pipeline *pipeline,
+						  const struct weir_binding_options *list,
+						  uint32_t count, uint32_t *ret_ids,
+						  uint32_t *ret_index,
+						  struct weir_problem *reterr_problem);
+
+/**
  * From here on a binding copies nothing; what was appended before is still copied. Where it waits
  * for an event that it cannot transform it goes on waiting, until weir_binding_create() gives it
  * another rule for failures.

@@ -182,6 +182,29 @@ weir_subscription_create(struct weir_pipeline *pipeline,
 			 const struct weir_subscription_options *options,
 			 uint32_t *ret_subscription, struct weir_problem *reterr_problem);
 
+/**
+ * Make or find several subscriptions, in this order, each as weir_subscription_create() does it.
+ * All their filters are compiled at once: made one after the other each would have those of its
+ * topics that are there already compiled anew. A start with hundreds of filters should use this;
+ * weir_config_open() does.
+ *
+ * Other calls that make, change or seek something wait until it is done.
+ *
+ * Thread:    any but weir's own (WEIR_E_AGAIN there). Blocks: for a commit of each, and as
+ *            weir_subscription_create(). Allocates: as that, and a copy of each filter meanwhile.
+ * @param list       `count` of them, each by weir_subscription_options_init()
+ * @param ret_ids    [count] their ids, in this order; of those that were not made undefined
+ * @param ret_index  may be NULL. After an error which of them it is about. One whose options are
+ *                   wrong by themselves is found before any is made; else those in front of it
+ *                   are made
+ * @return as weir_subscription_create(); with 0 of them 0
+ */
+WEIR_API WEIR_MUST_CHECK int weir_subscriptions_create(struct weir_pipeline *pipeline,
+						       const struct weir_subscription_options *list,
+						       uint32_t count, uint32_t *ret_ids,
+						       uint32_t *ret_index,
+						       struct weir_problem *reterr_problem);
+
 /** Find a subscription that the log has.
  *
  * Thread: any. Blocks: never. Allocates: never.

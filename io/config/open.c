@@ -86,26 +86,49 @@ static int set_unrouted(const struct weir_config *config, struct weir_pipeline *
 	return 0;
 }
 
+static int find_topics(const struct wr_config_binding *from, struct weir_pipeline *pipeline,
+		       struct weir_binding_options *to)
+{
+	int rc = weir_topic_find(pipeline, from->source, &to->source);
+	if (rc == 0)
+		rc = weir_topic_find(pipeline, from->target, &to->target);
+	if (rc == 0 && from->dead_letters != NULL)
+		rc = weir_topic_find(pipeline, from->dead_letters, &to->dead_letters);
+	return rc;
+}
+
 /* Likewise. */
 static int make_bindings(const struct weir_config *config, struct weir_pipeline *pipeline,
 			 struct weir_problem *problem)
 {
 	const struct wr_config_binding *from = config->values.bindings.items;
-	for (uint32_t i = 0; i < config->values.bindings.count; i++) {
-		struct weir_binding_options o = config->bindings[i];
-		int rc = weir_topic_find(pipeline, from[i].source, &o.source);
-		if (rc == 0)
-			rc = weir_topic_find(pipeline, from[i].target, &o.target);
-		if (rc == 0 && from[i].dead_letters != NULL)
-			rc = weir_topic_find(pipeline, from[i].dead_letters, &o.dead_letters);
-		if (rc == 0)
-			rc = weir_binding_create(pipeline, &o, NULL, problem);
-		if (rc == 0)
-			continue;
-		prepend_place(config, item_place(config, "bindings", i), problem);
-		return rc;
+	uint32_t count = config->values.bindings.count, index = 0;
+	struct weir_binding_options *list = calloc(count + 1u, sizeof *list);
+	int rc = list != NULL ? 0 : -ENOMEM;
+	for (; rc == 0 && index < count; index += rc == 0 ? 1 : 0) {
+		list[index] = config->bindings[index];
+		rc = find_topics(&from[index], pipeline, &list[index]);
 	}
-	return 0;
+	if (rc == 0)
+		rc = weir_bindings_create(pipeline, list, count, NULL, &index, problem);
+	free(list);
+	if (rc != 0)
+		prepend_place(config, item_place(config, "bindings", index), problem);
+	return rc;
+}
+
+static int make_subscriptions(const struct weir_config *config, struct weir_pipeline *pipeline,
+			      struct weir_problem *problem)
+{
+	uint32_t count = config->values.subscriptions.count, index = 0;
+	uint32_t *ids = calloc(count + 1u, sizeof *ids);
+	int rc = ids != NULL ? weir_subscriptions_create(pipeline, config->subscriptions, count,
+							 ids, &index, problem)
+			     : -ENOMEM;
+	free(ids);
+	if (rc != 0)
+		prepend_place(config, item_place(config, "subscriptions", index), problem);
+	return rc;
 }
 
 /*
@@ -128,7 +151,6 @@ static int create_topic(struct weir_pipeline *pipeline, const struct weir_topic_
 static int create(const struct weir_config *config, struct weir_pipeline *pipeline,
 		  struct weir_problem *problem)
 {
-	uint32_t id;
 	for (uint32_t i = 0; i < config->values.topics.count; i++) {
 		int rc = create_topic(pipeline, &config->topics[i], problem);
 		if (rc == 0)
@@ -136,16 +158,10 @@ static int create(const struct weir_config *config, struct weir_pipeline *pipeli
 		prepend_place(config, item_place(config, "topics", i), problem);
 		return rc;
 	}
-	for (uint32_t i = 0; i < config->values.subscriptions.count; i++) {
-		int rc =
-			weir_subscription_create(pipeline, &config->subscriptions[i], &id, problem);
-		if (rc == 0)
-			continue;
-		prepend_place(config, item_place(config, "subscriptions", i), problem);
-		return rc;
-	}
+	int rc = make_subscriptions(config, pipeline, problem);
 	/* Behind them: they want what they want from here on. */
-	int rc = make_bindings(config, pipeline, problem);
+	if (rc == 0)
+		rc = make_bindings(config, pipeline, problem);
 	return rc != 0 ? rc : set_unrouted(config, pipeline, problem);
 }
 

@@ -154,6 +154,16 @@ static void check_copy(const struct weir_item *item, uint64_t n)
 	sequences[n] = origin.sequence;
 }
 
+static uint64_t events_of(uint32_t id)
+{
+	const struct wr_topic *t = &f.pipeline->tables.catalog.topics[id];
+	uint64_t events = 0;
+	for (uint32_t i = 0; i < t->partitions; i++)
+		events += wr_load_relaxed(
+			&f.pipeline->tables.catalog.cells[t->first_cell + i].events);
+	return events;
+}
+
 /* All copies that there are, from the beginning: of these numbers, each once, keys in order. */
 static void expect(uint64_t count, bool (*is_lost)(uint64_t number))
 {
@@ -164,12 +174,7 @@ static void expect(uint64_t count, bool (*is_lost)(uint64_t number))
 	settle();
 	for (uint64_t n = 0; n < count; n++)
 		wanted += is_lost(n) ? 1 : 0;
-	const struct wr_topic *to = &f.pipeline->tables.catalog.topics[lost];
-	uint64_t copies = 0;
-	for (uint32_t i = 0; i < to->partitions; i++)
-		copies += wr_load_relaxed(
-			&f.pipeline->tables.catalog.cells[to->first_cell + i].events);
-	cr_assert_eq(copies, wanted);
+	cr_assert_eq(events_of(lost), wanted);
 	uint32_t reader = make("reader", NULL, "lost");
 	cr_assert_eq(weir_subscription_seek(f.pipeline, reader, WEIR_SEEK_OLDEST, 0,
 					    FIXTURE_LONG_NS, &problem),
@@ -218,6 +223,29 @@ Test(unrouted, the_same_of_a_log_in_memory)
 	make("two", "c2", "work");
 	publish(0, OLD / 10);
 	expect(OLD / 10, but_c1_and_c2);
+}
+
+/* Filters of others stand behind its first one. */
+Test(unrouted, another_target_counts_from_its_record_on)
+{
+	begin(FIXTURE_DURABLE);
+	uint32_t third = fixture_topic(&f, "third", 1);
+	make("one", "c1", "work");
+	make("two", "c2", "work");
+	publish(0, 100);
+	cr_assert_eq(weir_topic_set_unrouted(f.pipeline, work, third, NULL, &problem), 0);
+	publish(100, 300);
+	settle();
+	cr_expect_eq(events_of(lost), 80);
+	cr_expect_eq(events_of(third), 160);
+	cr_assert_eq(weir_topic_set_unrouted(f.pipeline, work, WEIR_UNROUTED_NONE, NULL, &problem),
+		     0);
+	publish(300, 400);
+	cr_assert_eq(weir_topic_set_unrouted(f.pipeline, work, lost, NULL, &problem), 0);
+	publish(400, 500);
+	settle();
+	cr_expect_eq(events_of(lost), 160);
+	cr_expect_eq(events_of(third), 160);
 }
 
 /* ---- late, and not in one life ---- */
