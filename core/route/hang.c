@@ -172,7 +172,10 @@ static bool hang_branch(struct weir_matcher *m, uint32_t number, struct wr_membe
 		if (!hang(m, leaf, &leaf->conditions[i], number, &proves))
 			return false;
 	b->known = proves ? door : b->leaf_count;
-	choose_guard(m, b, door, member);
+	if (b->leaf_count == 1)
+		member->rule = proves && b->of_payload ? b->rule + 1 : 0;
+	else
+		choose_guard(m, b, door, member);
 	return true;
 }
 

@@ -362,16 +362,42 @@ static void open_absent(struct weir_match *m)
 	}
 }
 
+static bool holds_by_its_door(const struct wr_member *member)
+{
+	return member->guard_bits == 0 && member->rule != 0;
+}
+
+static bool may_hold(const struct weir_match *m, const struct wr_member *member)
+{
+	if (member->guard_bits == 0)
+		return true;
+	const struct wr_path_state *guard = &m->paths[member->guard_path];
+	return guard->event == m->event && (guard->seen & member->guard_bits) != 0;
+}
+
+/* What the first alternative behind each door needs is sent for, of all of them at a time. */
+static void fetch(const struct weir_match *m)
+{
+	for (uint32_t i = 0; i < m->open_count; i++) {
+		const struct wr_member *member = &m->matcher->members[m->open[i]];
+		uint32_t number = member->branch & ~WR_MEMBER_LAST;
+		if (holds_by_its_door(member)) {
+			__builtin_prefetch(&m->rule_stamps[member->rule - 1]);
+		} else if (may_hold(m, member)) {
+			__builtin_prefetch(&m->branch_stamps[number]);
+			__builtin_prefetch(&m->matcher->branches[number]);
+		}
+	}
+}
+
 /* All that is behind a door. */
 static int decide_list(struct weir_match *m, const struct wr_member *member, bool has_payload)
 {
 	for (;; member++) {
-		const struct wr_path_state *guard = &m->paths[member->guard_path];
 		uint32_t number = member->branch & ~WR_MEMBER_LAST;
-		bool may_hold =
-			member->guard_bits == 0 ||
-			(guard->event == m->event && (guard->seen & member->guard_bits) != 0);
-		if (may_hold && m->branch_stamps[number] != m->event) {
+		if (holds_by_its_door(member) && has_payload) {
+			take_rule(m, member->rule - 1, false);
+		} else if (may_hold(m, member) && m->branch_stamps[number] != m->event) {
 			const struct wr_branch *b = &m->matcher->branches[number];
 			m->branch_stamps[number] = m->event;
 			int rc = !b->of_payload || has_payload ? decide(m, b) : 0;
@@ -406,6 +432,7 @@ int weir_match_run(struct weir_match *match, const struct weir_routed *event, ui
 	wr_match_open_list(match, r->always);
 	if (match->failed)
 		return WEIR_E_TOO_BIG;
+	fetch(match);
 	for (uint32_t i = 0; i < match->open_count; i++) {
 		int rc = decide_list(match, &r->members[match->open[i]], has_payload);
 		if (rc < 0)

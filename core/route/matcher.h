@@ -101,11 +101,15 @@ struct wr_branch {
 
 /*
  * An alternative behind a door. Its guard is another of its leaves: it cannot hold if none of the
- * bits is set that values of that path have in this event (wr_seen_text() and the others).
+ * bits is set that values of that path have in this event (wr_seen_text() and the others). One that
+ * has no other leaf holds when its door is open, and then its rule is all that is to be known.
  */
 struct wr_member {
 	uint64_t guard_bits; /* 0: no guard */
-	uint32_t guard_path;
+	union {
+		uint32_t guard_path;
+		uint32_t rule; /* without a guard: + 1, if the door is all it asks for; else 0 */
+	};
 	uint32_t branch; /* with WR_MEMBER_LAST, if it is the last of its list */
 };
 
