@@ -13,6 +13,7 @@
 #define FILTERS_VERSION_BINDINGS 2u   /* where one of them is of a binding */
 #define FILTERS_VERSION_TRANSFORMS 3u /* where one of them transforms */
 #define FILTERS_VERSION_RINGS 4u      /* where one of them has a share of a ring */
+#define FILTERS_VERSION_MEMBERS 5u    /* where members transform by one of them */
 
 static size_t lists_bytes(const struct wr_filters_limits *l)
 {
@@ -62,6 +63,7 @@ void wr_filters_reset(struct wr_filters *f)
 	f->binding = 0;
 	f->transforming = 0;
 	f->sharing = 0;
+	f->telling = 0;
 }
 
 const struct wr_filter_version *wr_filters_version(const struct wr_filters *f, uint32_t id,
@@ -127,7 +129,8 @@ static void add_to_counts(struct wr_filters *f, const struct wr_filter_view *fil
 	f->given++;
 	f->copying += filter->join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
 	f->binding += filter->binds ? 1 : 0;
-	f->transforming += filter->transform.text != NULL ? 1 : 0;
+	f->transforming += filter->binds && filter->transform.text != NULL ? 1 : 0;
+	f->telling += wr_filter_transforms_for_members(filter) ? 1 : 0;
 	f->sharing += wr_filter_shares(filter) ? 1 : 0;
 }
 
@@ -252,7 +255,8 @@ void wr_filters_save(const struct wr_filters *f, struct wr_sink *sink)
 {
 	if (f->given == 0 || WR_BUG(FILTER_NOT_SAVED))
 		return;
-	uint16_t version = f->sharing > 0        ? FILTERS_VERSION_RINGS
+	uint16_t version = f->telling > 0        ? FILTERS_VERSION_MEMBERS
+			   : f->sharing > 0      ? FILTERS_VERSION_RINGS
 			   : f->transforming > 0 ? FILTERS_VERSION_TRANSFORMS
 			   : f->binding > 0      ? FILTERS_VERSION_BINDINGS
 						 : FILTERS_VERSION;
@@ -311,7 +315,7 @@ static int load_list(struct wr_filters *f, struct wr_cursor *in, uint32_t subscr
 int wr_filters_load(struct wr_filters *f, uint32_t subscription_count, uint32_t version,
 		    const uint8_t *bytes, uint32_t length_bytes)
 {
-	if (version < FILTERS_VERSION || version > FILTERS_VERSION_RINGS)
+	if (version < FILTERS_VERSION || version > FILTERS_VERSION_MEMBERS)
 		return WEIR_E_FORMAT;
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	while (in.left_bytes > 0 && !in.failed) {

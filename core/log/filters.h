@@ -46,6 +46,7 @@ struct wr_filters {
 	uint64_t binding;      /* of them, of bindings */
 	uint64_t transforming; /* of them, of bindings that transform */
 	uint64_t sharing;      /* of them, with a share of a ring */
+	uint64_t telling;      /* of them, of subscriptions whose members transform */
 	wr_atomic_u64 changed; /* FT1: counts changes */
 };
 

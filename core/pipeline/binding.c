@@ -56,6 +56,10 @@ static int check_transform(const struct weir_binding_options *o, struct wr_filte
 			   struct weir_problem *problem)
 {
 	bool dies = o->on_failure == WEIR_TRANSFORM_DEAD_LETTER;
+	if (view->transform.text != NULL)
+		return wr_problem_set(problem, -EINVAL, "filter",
+				      "its transform is for members: a binding's own is the option "
+				      "`transform`");
 	if (o->transform != NULL && o->transform_bytes == 0)
 		return wr_problem_set(problem, -EINVAL, "transform_bytes", "it has no text");
 	if (o->transform_bytes > WEIR_TRANSFORM_BYTES_MAX)

@@ -11,6 +11,7 @@
 
 #include "core/pipeline/copier.h"
 #include "core/pipeline/erase.h"
+#include "core/pipeline/member_transform.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
@@ -390,6 +391,7 @@ static void free_subscriptions(struct weir_pipeline *p)
 		if (live->anew != NULL)
 			m->ops->free(m, live->anew, live->anew_bytes);
 		wr_route_free(p, live);
+		wr_member_transforms_free(p, live);
 		wr_copier_free(p, live);
 		wr_group_fini(&live->group, m);
 		wr_sharing_free(p, live);

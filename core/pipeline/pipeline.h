@@ -152,11 +152,11 @@ struct wr_router {
 	struct wr_rules *old;
 	struct wr_rules *newest; /* the control call's: those that the next ones follow */
 	const struct wr_rules_pendings *ahead; /* whose records are to come, though it has them */
-	wr_atomic_u64 asked;     /* RT3: counts rules that were handed over */
-	wr_atomic_u64 taken;     /* RT3: those that the router has */
-	wr_atomic_u64 seen;      /* RT3: changes of filters that it has seen */
-	wr_atomic_u64 unknown;   /* events that could not be looked at */
-	struct wr_seen looked;   /* the group step's: what was looked at since the open */
+	wr_atomic_u64 asked;                   /* RT3: counts rules that were handed over */
+	wr_atomic_u64 taken;                   /* RT3: those that the router has */
+	wr_atomic_u64 seen;                    /* RT3: changes of filters that it has seen */
+	wr_atomic_u64 unknown;                 /* events that could not be looked at */
+	struct wr_seen looked; /* the group step's: what was looked at since the open */
 };
 
 struct wr_subscription_live {
@@ -198,6 +198,7 @@ struct wr_subscription_live {
 	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
 	struct wr_copier *copier;    /* NULL: it is not one of weir's own that copies */
 	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
+	wr_atomic_ptr transforms;    /* MT1: struct wr_member_transform, the newest; NULL: none */
 	uint64_t passed_ns;          /* when it was looked for because that is waited for (ER2) */
 	uint64_t passed_seq;         /* the end when what nobody needs was passed over last */
 	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */

@@ -19,6 +19,7 @@
 #define WR_PIPELINE_ROUTE_RULES_H
 
 #include "core/log/filters.h"
+#include "core/pipeline/member_transform.h"
 #include "core/pipeline/pipeline.h"
 #include "core/route/matcher.h"
 #include "core/route/transform.h"
@@ -39,6 +40,8 @@ struct wr_program {
 	struct weir_transform *transform;
 	enum wr_transform_failure on_failure;
 	uint32_t dead_letters;
+	/* Of one whose members transform, or did; NULL when it was handed on. */
+	struct wr_member_transform *for_members;
 	bool alone;      /* each rule that holds makes it hold; else it is asked for each event */
 	uint64_t number; /* of its version (core/log/filters.h) */
 	uint64_t from_seq, end_seq; /* where it counts; equal: nowhere */
@@ -99,7 +102,7 @@ struct wr_rules {
 	struct weir_typed_header headers[WR_ROUTE_HEADERS_MAX]; /* scratch */
 };
 
-/* A filter that is not in the tables yet: of a subscription that is there, or of one that will be. */
+/* A filter that is not in the tables yet, of a subscription that is there or will be. */
 struct wr_rules_pending {
 	uint32_t subscription;
 	const uint8_t *bytes;

@@ -119,7 +119,7 @@ static int count_one(void *context, const struct wr_rule_source *source)
 	rules->topic_program_count += source->topic_count;
 	rules->topic_rule_count += source->topic_count * view.term_count;
 	rules->copying += view.join == WR_FILTER_JOIN_NOBODY ? 1 : 0;
-	rules->transforming += view.transform.text != NULL ? 1 : 0;
+	rules->transforming += view.binds && view.transform.text != NULL ? 1 : 0;
 	for (uint32_t i = 0; i < view.term_count; i++)
 		rules->shares += view.terms[i].kind == WEIR_FILTER_HASH ? source->topic_count : 0;
 	return 0;
@@ -138,11 +138,27 @@ static void add_topics(struct wr_rules_builder *b, const struct wr_rule_source *
 	}
 }
 
-static int add_transform(struct wr_rules_builder *b, const struct wr_filter_transform *from,
-			 struct wr_program *program)
+/* Of one whose members transform; and, when they did, of one whose members do not. */
+static int add_for_members(struct wr_rules_builder *b, const struct wr_rule_source *source,
+			   const struct wr_filter_transform *from, struct wr_program *program)
 {
+	const struct wr_subscription_live *live = &b->pipeline->subscriptions[source->subscription];
+	if (from->text == NULL && b->made_for != source->subscription + 1 &&
+	    wr_load_acquire(&live->transforms) == NULL) /* MT1 */
+		return 0;
+	b->made_for = source->subscription + 1;
+	return wr_member_transform_create(&b->rules->allocator, live, source->number, from,
+					  &program->for_members, b->problem);
+}
+
+static int add_transform(struct wr_rules_builder *b, const struct wr_rule_source *source,
+			 const struct wr_filter_view *view, struct wr_program *program)
+{
+	const struct wr_filter_transform *from = &view->transform;
 	program->on_failure = from->on_failure;
 	program->dead_letters = from->dead_letters;
+	if (!view->binds && view->join != WR_FILTER_JOIN_NOBODY)
+		return add_for_members(b, source, from, program);
 	if (from->text == NULL)
 		return 0;
 	return wr_transform_create(from->text, from->text_bytes, &b->rules->allocator,
@@ -229,7 +245,7 @@ static int build_one(void *context, const struct wr_rule_source *source)
 		.binds = view.binds,
 		.target = view.target,
 	};
-	int failed = add_transform(b, &view.transform, program);
+	int failed = add_transform(b, source, &view, program);
 	if (failed != 0)
 		return failed;
 	for (uint32_t i = 0; i < view.term_count; i++) {
@@ -281,8 +297,10 @@ void wr_rules_destroy(struct wr_rules *rules)
 {
 	if (rules == NULL)
 		return;
-	for (uint32_t i = 0; rules->programs != NULL && i < rules->program_count; i++)
+	for (uint32_t i = 0; rules->programs != NULL && i < rules->program_count; i++) {
 		weir_transform_destroy(rules->programs[i].transform);
+		wr_member_transform_free(rules->memory, rules->programs[i].for_members);
+	}
 	for (uint32_t t = 0; rules->topics != NULL && t < rules->topics_max; t++)
 		wr_rules_topic_free(rules, rules->topics[t].matcher);
 	wr_rings_destroy(rules->memory, rules->rings);

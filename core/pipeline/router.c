@@ -111,6 +111,7 @@ static void set_ranges(struct weir_pipeline *p, struct wr_rules *rules)
 		}
 		if (v->from_seq < program->from_seq && !WR_BUG(COUNTS_FORGOTTEN))
 			note_forgotten(p, rules, id, program->from_seq);
+		wr_member_transform_use(&p->subscriptions[id], &program->for_members, v->from_seq);
 		program->from_seq = v->from_seq;
 		program->end_seq = next != NULL ? next->from_seq : UINT64_MAX;
 		if (program->binds && program->target == WR_TARGET_NONE)

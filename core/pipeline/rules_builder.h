@@ -27,6 +27,7 @@ struct wr_rules_builder {
 	struct weir_filter **of_topic;  /* [rule_count] those of the topic in hand */
 	uint32_t rule_count;            /* so far, as the one below */
 	uint32_t program_count;
+	uint32_t made_for; /* the last subscription, + 1, that got a struct wr_member_transform */
 	struct weir_problem *problem;
 };
 

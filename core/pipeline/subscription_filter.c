@@ -6,6 +6,8 @@
  */
 #include "core/pipeline/subscription_filter.h"
 
+#include <weir/transform.h>
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -17,6 +19,23 @@ static int refuse(struct weir_problem *problem, int code, const char *text)
 	return wr_problem_set(problem, code, "filter", text);
 }
 
+static int take_transform(const struct weir_subscription_filter *filter,
+			  struct wr_filter_transform *ret, struct weir_problem *problem)
+{
+	if ((filter->transform == NULL) != (filter->transform_bytes == 0))
+		return wr_problem_set(problem, -EINVAL, "transform",
+				      "a text and its bytes, or neither");
+	if (filter->transform_bytes > WEIR_TRANSFORM_BYTES_MAX)
+		return wr_problem_set(problem, WEIR_E_TOO_BIG, "transform",
+				      "a transformer has at most 48 KiB");
+	*ret = (struct wr_filter_transform){
+		.text = filter->transform,
+		.text_bytes = (uint32_t)filter->transform_bytes,
+		.dead_letters = WR_TARGET_NONE,
+	};
+	return 0;
+}
+
 int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_filter_view *ret,
 		      struct weir_problem *problem)
 {
@@ -24,12 +43,15 @@ int wr_filter_view_of(const struct weir_subscription_filter *filter, struct wr_f
 	*ret = (struct wr_filter_view){0};
 	if (filter == NULL)
 		return 0;
-	if (filter->term_count == 0 || filter->term_count > WEIR_FILTER_TERMS_MAX ||
-	    filter->terms == NULL)
+	int rc = take_transform(filter, &ret->transform, problem);
+	if (rc != 0)
+		return rc;
+	if (filter->term_count > WEIR_FILTER_TERMS_MAX ||
+	    (filter->term_count == 0 ? filter->transform == NULL : filter->terms == NULL))
 		return refuse(problem, -EINVAL, "a filter has 1 to 16 terms");
 	if ((unsigned)filter->join > WEIR_FILTER_ANY)
 		return refuse(problem, -EINVAL, "its join is not ALL or ANY");
-	ret->join = (enum wr_filter_join)filter->join;
+	ret->join = filter->term_count > 0 ? (enum wr_filter_join)filter->join : WR_FILTER_JOIN_ALL;
 	ret->term_count = filter->term_count;
 	for (uint32_t i = 0; i < filter->term_count; i++) {
 		const struct weir_filter_term *from = &filter->terms[i];
@@ -235,12 +257,14 @@ int weir_subscription_set_filter(struct weir_pipeline *p, uint32_t subscription,
 	return rc;
 }
 
-/* Bytes for the terms and patterns of a filter. */
+/* Bytes for the terms and patterns of a filter, and for what members transform by. */
 static size_t copy_bytes(const struct wr_filter_view *view)
 {
 	size_t bytes = view->term_count * sizeof(struct weir_filter_term);
 	for (uint32_t i = 0; i < view->term_count; i++)
 		bytes += view->terms[i].pattern_bytes;
+	if (wr_filter_transforms_for_members(view))
+		bytes += view->transform.text_bytes;
 	return bytes;
 }
 
@@ -265,6 +289,11 @@ static void copy_terms(const struct wr_filter_view *view, void *to,
 		.term_count = view->term_count,
 		.terms = terms,
 	};
+	if (!wr_filter_transforms_for_members(view))
+		return;
+	memcpy(at, view->transform.text, view->transform.text_bytes);
+	ret->transform = at;
+	ret->transform_bytes = view->transform.text_bytes;
 }
 
 int weir_subscription_filter(struct weir_pipeline *p, uint32_t subscription, void *to,

@@ -56,6 +56,8 @@
 #define WR_BATCH_TRANSFORMS 64u
 /* In features_must: a filter with a share of a ring (filter_record.h). */
 #define WR_BATCH_RINGS 256u
+/* In features_must: a filter whose subscription's members transform (filter_record.h). */
+#define WR_BATCH_MEMBERS_TRANSFORM 2048u
 /* In features_must: a key that is to be erased (erase.h). */
 #define WR_BATCH_ERASURES 128u
 

@@ -178,7 +178,8 @@ bool wr_control_subscription_read(const struct wr_record_view *view,
 	return (shared || ret->order == WR_ORDER_PARTITION) &&
 	       wr_filter_read(view->payload + bytes + 8, view->payload_bytes - bytes - 8,
 			      &filter) &&
-	       (filter.term_count > 0 || filter.binds || filter.join == WR_FILTER_JOIN_NOBODY);
+	       (filter.term_count > 0 || filter.binds || filter.transform.text != NULL ||
+		filter.join == WR_FILTER_JOIN_NOBODY);
 }
 
 const uint8_t *wr_control_subscription_filter(const struct wr_record_view *view,

@@ -57,7 +57,7 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
 	const uint8_t *head = wr_take(&in, WR_FILTER_HEAD_BYTES);
 	if (head == NULL || length_bytes > WR_FILTER_BYTES_MAX || head[0] > WR_FILTER_JOIN_NOBODY ||
-	    (head[1] & ~(FLAG_BINDS | FLAG_TRANSFORMS)) != 0 || head[1] == FLAG_TRANSFORMS)
+	    (head[1] & ~(FLAG_BINDS | FLAG_TRANSFORMS)) != 0)
 		return false;
 	ret->join = (enum wr_filter_join)head[0];
 	ret->binds = (head[1] & FLAG_BINDS) != 0;
@@ -68,7 +68,10 @@ bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_v
 	    ((head[1] & FLAG_TRANSFORMS) != 0 && !read_transform(&in, &ret->transform)))
 		return false;
 	if (ret->join == WR_FILTER_JOIN_NOBODY)
-		return ret->term_count == 0 && !ret->binds && in.left_bytes == 0;
+		return ret->term_count == 0 && head[1] == 0 && in.left_bytes == 0;
+	/* Members are told what cannot be transformed, and say themselves what becomes of it. */
+	if (wr_filter_transforms_for_members(ret) && ret->transform.on_failure != WR_TRANSFORM_WAIT)
+		return false;
 	if (ret->term_count > WR_FILTER_TERMS_MAX || (ret->term_count == 0 && head[0] != 0))
 		return false;
 	for (uint32_t i = 0; i < ret->term_count; i++)

@@ -6,11 +6,13 @@
  *   offset  bytes
  *        0      1  join         0: all terms must hold, 1: one of them, 2: what nobody else wants
  *        1      1  flags        1: of a binding: copies of what it wants go to another topic
- *                               2: and are transformed
+ *                               2: and are transformed; without 1: what members make of
+ *                               events
  *        2      2  term_count   0: every event is wanted
  *        4         of a binding: u32 topic, where copies go; UINT32_MAX: nowhere, from here on
- *                 of one that transforms: u32 topic for what cannot be transformed, UINT32_MAX:
- *                  none, u8 enum wr_transform_failure, u8[3] zero, u32 bytes, the transformer
+ *                 of flag 2: u32 topic for what cannot be transformed, UINT32_MAX:
+ *                  none, u8 enum wr_transform_failure, u8[3] zero, u32 bytes, the transformer;
+ *                  of no binding: no topic, and 0
  *                 then terms, each:
  *                  u8 kind (enum weir_filter_kind), u8 flags (1: negated), u16 zero,
  *                  u32 pattern_bytes, the pattern
@@ -74,13 +76,18 @@ struct wr_filter_view {
 	enum wr_filter_join join;
 	bool binds;      /* of a binding (core/pipeline/copier.h); join is ALL or ANY */
 	uint32_t target; /* of JOIN_NOBODY, and of a binding */
-	struct wr_filter_transform transform; /* of a binding */
+	struct wr_filter_transform transform; /* of a binding; or what its members make */
 	uint32_t term_count;
 	struct wr_filter_term terms[WR_FILTER_TERMS_MAX];
 };
 
 /* False: malformed, to the last byte. */
 bool wr_filter_read(const void *bytes, uint32_t length_bytes, struct wr_filter_view *ret);
+/* Whether it is a subscription's that its members transform the events of. */
+static inline bool wr_filter_transforms_for_members(const struct wr_filter_view *filter)
+{
+	return filter->transform.text != NULL && !filter->binds;
+}
 /* Whether one of its terms is a share of a ring. */
 bool wr_filter_shares(const struct wr_filter_view *filter);
 /* How many bytes it takes. */

@@ -29,6 +29,12 @@
  * what was before, wherever it starts. Other terms beside it choose among its share (with
  * WEIR_FILTER_ALL alone): what it does not want goes to no other. It cannot be negated.
  *
+ * A subscription may have a transformer, too (weir/transform.h), as a target of EventBridge's rules
+ * has one: what its members make of an event that they were handed (weir_member_transform()). It
+ * stands in the filter, counts as that does from a sequence on, and is refused as that is. Events
+ * themselves stay as they are. A member is told what cannot be transformed; what becomes of it is
+ * its own to say: a retry, a dead letter, or the event as it is.
+ *
  * What cannot be looked at (more than 256 different headers, a payload of which more array
  * elements matter than weir keeps apart: weir_match_run()) is wanted by every filter: nothing is
  * lost because of that. options.log_fn is told.
@@ -57,11 +63,15 @@ enum weir_filter_join {
 	WEIR_FILTER_ANY = 1, /**< one of them */
 };
 
-/** What a subscription wants. */
+/** What a subscription wants, and what is made of that. */
 struct weir_subscription_filter {
 	enum weir_filter_join join;
-	uint32_t term_count; /**< 1..WEIR_FILTER_TERMS_MAX */
+	uint32_t term_count; /**< 1..WEIR_FILTER_TERMS_MAX; with a transformer 0, too: everything */
 	const struct weir_filter_term *terms;
+	/** What members make of its events, by weir_member_transform(): JSON, as for
+	 *  weir_transform_create(). NULL: nothing. Not in a binding, which has one of its own. */
+	const void *transform;
+	size_t transform_bytes;
 };
 
 /**

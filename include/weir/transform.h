@@ -2,7 +2,8 @@
 /**
  * Transformers: a payload of another form, made of an event by a template, as EventBridge's input
  * transformation makes it for a rule's target. A binding may have one (weir/binding.h): its copies
- * are transformed. A program may ask one itself, for what it polled.
+ * are transformed. A subscription may have one (weir/filtering.h): its members make of an event
+ * what it says, by weir_member_transform(). And a program may ask one itself, for what it polled.
  *
  * A transformer is a JSON object as AWS's targets have it, with one of
  *
@@ -39,6 +40,7 @@ WEIR_DECLS_BEGIN
 /** Bytes of a variable's name, and of its path, as AWS has it. */
 #define WEIR_TRANSFORM_NAME_BYTES_MAX 256u
 
+struct weir_member;
 struct weir_transform;
 
 /**
@@ -94,6 +96,25 @@ struct weir_transform_event {
  */
 WEIR_API void weir_item_to_transform(const struct weir_item *item,
 				     struct weir_transform_event *ret_event);
+
+/**
+ * What the subscription of a member makes of an event: by the transformer that counts for it, that
+ * of the filter that was in force at its sequence (weir/filtering.h). Where it has none, or the
+ * event has no payload (a tombstone), the payload as it is.
+ *
+ * Thread: the member's, or its handler's. Blocks: never. Allocates: never.
+ * @param item         an event that this member was handed, still lent
+ * @param to           gets the payload, if one is made; what is in there after an error is
+ *                     undefined
+ * @param ret_payload  `to`, or the item's own payload; NULL where that has none
+ * @param reterr_problem  may be NULL
+ * @return its bytes; -EINVAL: the item is no event, the payload is not JSON, or a key or id that is
+ *         asked for is not UTF-8; -ENOENT: there is nothing at its InputPath; WEIR_E_TOO_BIG: it
+ *         has more than `to_bytes` bytes
+ */
+WEIR_API int64_t weir_member_transform(struct weir_member *member, const struct weir_item *item,
+				       void *to, size_t to_bytes, const void **ret_payload,
+				       struct weir_problem *reterr_problem);
 
 /**
  * Transform an event: one pass over its payload, if any of it is asked for, and then the output is

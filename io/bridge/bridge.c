@@ -54,6 +54,20 @@ static bool is_name(const char *name)
 	       strspn(name, allowed) == bytes;
 }
 
+/* Drivers send payloads as they are: what its members are to make of them would not go out. */
+static bool transforms(struct weir_pipeline *pipeline, uint32_t subscription)
+{
+	struct weir_subscription_filter filter = {0};
+	int bytes = weir_subscription_filter(pipeline, subscription, NULL, 0, &filter);
+	void *to = bytes > 0 ? malloc((size_t)bytes) : NULL;
+	bool has = to != NULL &&
+		   weir_subscription_filter(pipeline, subscription, to, (size_t)bytes, &filter) ==
+			   bytes &&
+		   filter.transform != NULL;
+	free(to);
+	return has || (bytes > 0 && to == NULL);
+}
+
 static int check(struct weir_pipeline *pipeline, const struct weir_bridge_options *o,
 		 struct weir_problem *problem)
 {
@@ -75,6 +89,10 @@ static int check(struct weir_pipeline *pipeline, const struct weir_bridge_option
 	    weir_subscription_info(pipeline, o->subscription, &info) < 0)
 		return refuse(problem, WEIR_E_UNKNOWN_NAME, "subscription",
 			      "no subscription has this id");
+	if (o->direction == WEIR_BRIDGE_SINK && transforms(pipeline, o->subscription))
+		return refuse(problem, -EINVAL, "subscription",
+			      "it has a transformer, which a bridge does not apply: transform by a "
+			      "binding, and bridge its target");
 	if (o->dead_letters != UINT32_MAX &&
 	    weir_topic_info(pipeline, o->dead_letters, NULL, NULL) < 0)
 		return refuse(problem, WEIR_E_UNKNOWN_NAME, "dead_letters", "no topic has this id");

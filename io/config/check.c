@@ -410,6 +410,7 @@ static void check_subscriptions(struct wr_config_findings *findings,
 		check_topics_of(findings, values, &subscriptions[i], item);
 		wr_config_check_queue(findings, values, &subscriptions[i], item);
 		wr_config_check_filter(findings, &subscriptions[i].filter, item);
+		wr_config_check_transform(findings, subscriptions[i].transform, item);
 		for (uint32_t j = 0; j < i; j++, other = other->next) {
 			if (subscriptions[i].name == NULL || subscriptions[j].name == NULL ||
 			    strcmp(subscriptions[i].name, subscriptions[j].name) != 0)

@@ -92,6 +92,9 @@ void wr_config_check_bindings(struct wr_config_findings *findings,
 			      const struct wr_config_node *root,
 			      const struct wr_config_values *values);
 
+/* A transformer of a subscription, or of a binding, compiles (check_bindings.c). */
+void wr_config_check_transform(struct wr_config_findings *findings, const char *text,
+			       const struct wr_config_node *item);
 /* The filter of a subscription: its terms have one pattern each, and that compiles
  * (check_filter.c). */
 void wr_config_check_filter(struct wr_config_findings *findings,

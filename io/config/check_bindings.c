@@ -52,6 +52,23 @@ static void check_topic(struct wr_config_findings *findings, const struct wr_con
 		wr_config_check_topic(findings, values, node, name);
 }
 
+void wr_config_check_transform(struct wr_config_findings *findings, const char *text,
+			       const struct wr_config_node *item)
+{
+	const struct wr_config_node *node = wr_config_child(item, "transform");
+	struct weir_transform *transform = NULL;
+	struct weir_problem problem = {0};
+	if (node == NULL || node->refused || text == NULL)
+		return;
+	int rc = weir_transform_create(text, strlen(text), NULL, &transform, &problem);
+	weir_transform_destroy(transform);
+	if (rc == -ENOMEM)
+		findings->out_of_memory = true;
+	else if (rc != 0)
+		wr_config_error(findings, wr_config_node_place(findings, node), "%s%s%s",
+				problem.field, problem.field[0] != '\0' ? ": " : "", problem.text);
+}
+
 /* It compiles, and its other keys mean something. */
 static void check_transform(struct wr_config_findings *findings,
 			    const struct wr_config_binding *binding,
@@ -59,8 +76,6 @@ static void check_transform(struct wr_config_findings *findings,
 {
 	static const char *const others[] = {"on_failure", "dead_letters"};
 	const struct wr_config_node *node = wr_config_child(item, "transform");
-	struct weir_transform *transform = NULL;
-	struct weir_problem problem = {0};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(others) && node == NULL; i++)
 		if (wr_config_child(item, others[i]) != NULL)
 			wr_config_error(findings, wr_config_item_place(findings, item, others[i]),
@@ -68,16 +83,7 @@ static void check_transform(struct wr_config_findings *findings,
 	if (wr_config_child(item, "on_failure") != NULL && binding->dead_letters != NULL)
 		wr_config_error(findings, wr_config_item_place(findings, item, "on_failure"),
 				"dead_letters says what becomes of it");
-	if (node == NULL || node->refused || binding->transform == NULL)
-		return;
-	int rc = weir_transform_create(binding->transform, strlen(binding->transform), NULL,
-				       &transform, &problem);
-	weir_transform_destroy(transform);
-	if (rc == -ENOMEM)
-		findings->out_of_memory = true;
-	else if (rc != 0)
-		wr_config_error(findings, wr_config_node_place(findings, node), "%s%s%s",
-				problem.field, problem.field[0] != '\0' ? ": " : "", problem.text);
+	wr_config_check_transform(findings, binding->transform, item);
 }
 
 void wr_config_check_bindings(struct wr_config_findings *findings,

@@ -32,8 +32,10 @@ struct weir_config {
 /* NULL: there is none, or no memory (then the findings say so). */
 const struct weir_topic_schema *wr_config_make_schema(struct weir_config *config,
 						      const struct wr_config_follows *from);
+/* `transform`: what members make of events; NULL: as they are. */
 const struct weir_subscription_filter *wr_config_make_filter(struct weir_config *config,
-							     const struct wr_config_filter *from);
+							     const struct wr_config_filter *from,
+							     const char *transform);
 
 /* `bindings` of the values. False: no memory. */
 bool wr_config_make_bindings(struct weir_config *config);

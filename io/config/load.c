@@ -137,7 +137,7 @@ static bool make_subscriptions(struct weir_config *config)
 		to->name = from[i].name;
 		to->topics = from[i].topics.items;
 		to->topic_count = from[i].topics.count;
-		to->filter = wr_config_make_filter(config, &from[i].filter);
+		to->filter = wr_config_make_filter(config, &from[i].filter, from[i].transform);
 		to->start = from[i].start.start;
 		to->start_at = from[i].start.at;
 		to->gate = (enum weir_level)from[i].gate;

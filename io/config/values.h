@@ -134,6 +134,7 @@ struct wr_config_subscription {
 	const char *name;
 	struct wr_config_list topics; /* const char * */
 	struct wr_config_filter filter;
+	const char *transform; /* NULL: none */
 	struct wr_config_point start;
 	unsigned gate;      /* enum weir_level */
 	unsigned when_slow; /* enum weir_when_slow */

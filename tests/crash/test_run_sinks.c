@@ -165,6 +165,45 @@ static void test_commands(void)
 		  "one that takes too long is killed; after the last attempt the run ends");
 }
 
+/* The same lines to a file by partitions, and to one from a queue; the second is no JSON. */
+static void test_transformed(void)
+{
+	static const char way[] = "transform: '{\"InputPathsMap\": {\"n\": \"$.n\"}, "
+				  "\"InputTemplate\": \"[<n>]\"}', sink: {file: out}";
+	char yaml[512];
+	run_bed_fresh();
+	(void)snprintf(yaml, sizeof yaml,
+		       RUN_BED_JOURNAL "sources: [{name: s, topic: t, from: {file: in}}]\n"
+				       "subscriptions: [{name: o, topics: [t], %s}]\n",
+		       way);
+	run_bed_put("c.yaml", yaml);
+	run_bed_put("in", "{\"n\": 1}\n{\"n\": \"two\"}\n");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 && strcmp(run_bed_get("out"), "[1]\n[\"two\"]\n") == 0,
+		  "a sink gets what its subscription's transformer makes");
+	run_bed_put("in", "{\"n\": 1}\n{\"n\": \"two\"}\nno JSON\n{\"n\": 3}\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code != 0 && run_bed_says("cannot be transformed: ") &&
+			  strcmp(run_bed_get("out"), "[1]\n[\"two\"]\n") == 0,
+		  "what cannot be transformed ends the run, and nothing behind it is delivered");
+	run_bed_fresh();
+	(void)snprintf(yaml, sizeof yaml,
+		       RUN_BED_SMALL
+		       "topics: [{name: t}, {name: dead}]\n"
+		       "sources: [{name: s, topic: t, from: {file: in}}]\n"
+		       "subscriptions: [{name: o, topics: [t], order: key, dead_letters: dead, %s},"
+		       "{name: d, topics: [dead], sink: {file: lost}}]\n",
+		       way);
+	run_bed_put("c.yaml", yaml);
+	run_bed_put("in", "{\"n\": 1}\nno JSON\n{\"n\": 3}\n");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && strcmp(run_bed_get("out"), "[1]\n[3]\n") == 0,
+		  "a queue goes on without it");
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && strcmp(run_bed_get("lost"), "no JSON\n") == 0,
+		  "and has it among its dead letters, as it is");
+}
+
 /* How many lines of `name` there are of so many numbered ones; -1: one is there twice. */
 static int numbers_in(const char *name, int most)
 {
@@ -264,6 +303,7 @@ int main(void)
 	test_output_while_it_runs();
 	test_two_at_once();
 	test_commands();
+	test_transformed();
 	test_queues();
 	test_full_disk();
 	run_bed_end_all();

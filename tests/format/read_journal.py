@@ -33,6 +33,7 @@ JSON_SCHEMAS = 32
 TRANSFORMS = 64
 ERASURES = 128
 RINGS = 256
+MEMBERS_TRANSFORM = 2048
 
 
 class Damaged(Exception):
@@ -228,7 +229,7 @@ class Batch:
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
         known = (FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS | TRANSFORMS
-                 | ERASURES | RINGS)
+                 | ERASURES | RINGS | MEMBERS_TRANSFORM)
         if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes

@@ -340,6 +340,11 @@ static void print_filter(struct weir_pipeline *p, uint32_t id, struct json_out *
 		return;
 	}
 	const char *join = filter.join == WEIR_FILTER_ANY ? "any" : "all";
+	if (j == NULL && filter.transform != NULL)
+		printf("  transform  %.*s\n", (int)filter.transform_bytes,
+		       (const char *)filter.transform);
+	if (j != NULL && filter.transform != NULL)
+		json_text_n(j, "transform", filter.transform, filter.transform_bytes);
 	if (j != NULL) {
 		json_object(j, "filter");
 		json_text(j, "join", join);

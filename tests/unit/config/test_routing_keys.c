@@ -137,6 +137,9 @@ static const char *const wrong_keys[][2] = {
 	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
 	 "transform: '{\"InputTemplate\": \"<x>\"}'}]\n",
 	 "x:2:55: error: InputTemplate: at character 1: <x> is no variable"},
+	{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], "
+	 "transform: '{\"InputTemplate\": \"<x>\"}'}]\n",
+	 "x:2:51: error: InputTemplate: at character 1: <x> is no variable"},
 	{"topics: [{name: a}, {name: b}]\nbindings: [{name: v, source: a, target: b, "
 	 "filter: {all: [{hash: '{\"ring\": \"r\", \"weight\": 0}'}]}}]\n",
 	 "error: hash: \"weight\": a number from 1 to 1000"},
@@ -228,6 +231,7 @@ static void open_and_expect(const char *rest, const char *pattern)
 	cr_assert_geq(weir_subscription_filter(p, id, room, sizeof room, &filter), 0);
 	cr_assert_eq(filter.term_count, 1);
 	expect_term(&filter.terms[0], WEIR_FILTER_TOPIC, false, pattern);
+	cr_expect_eq(filter.transform_bytes, strstr(rest, "transform") != NULL ? 14 : 0);
 	cr_assert_eq(weir_close(p, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
 }
 
@@ -237,4 +241,5 @@ Test(routing_keys, another_filter_in_a_file_is_a_change, .init = begin, .fini = 
 	open_and_expect(", filter: {any: [{topic: b.*}]}", "b.*");
 	/* Without one it stays as it is. */
 	open_and_expect("", "b.*");
+	open_and_expect(", filter: {any: [{topic: b.*}]}, transform: '{\"Input\": \"1\"}'", "b.*");
 }

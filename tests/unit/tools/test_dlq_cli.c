@@ -239,6 +239,30 @@ Test(dlq_cli, what_is_copied_where_is_told)
 	cr_expect_null(strstr(c.out, "(way)"), "%s", c.out);
 }
 
+Test(dlq_cli, what_members_make_is_told)
+{
+	static const char *const topics[] = {"work"};
+	static const char text[] = "{\"InputPath\":\"$.a\"}";
+	const struct weir_subscription_filter filter = {.transform = text,
+							.transform_bytes = sizeof text - 1};
+	struct weir_subscription_options o;
+	uint32_t id;
+	weir_subscription_options_init(&o);
+	o.name = "makers";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.filter = &filter;
+	fixture_open(&queue_bed.f);
+	cr_assert_eq(weir_subscription_create(queue_bed.f.pipeline, &o, &id, NULL), 0);
+	fixture_close(&queue_bed.f, NULL);
+	GROUP("describe", "makers");
+	cr_expect_not_null(strstr(c.out, "  transform  {\"InputPath\":\"$.a\"}\n"), "%s", c.out);
+	cr_expect_null(strstr(c.out, "filter"), "%s", c.out);
+	GROUP("describe", "makers", "--json");
+	cr_expect_not_null(strstr(c.out, "\"transform\": \"{\\\"InputPath\\\":\\\"$.a\\\"}\""),
+			   "%s", c.out);
+}
+
 Test(dlq_cli, mistakes_are_told)
 {
 	DLQ("lss", "dead");

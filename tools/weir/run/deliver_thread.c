@@ -15,11 +15,15 @@
 #define COMMIT_NS (20 * RUN_MILLISECOND_NS)
 #define COMMIT_BYTES (1u << 20)
 #define LEAVE_NS (5 * RUN_SECOND_NS)
+#define MADE_BYTES_FIRST 4096u
+#define MADE_BYTES_MAX (64u << 20)
 
 struct delivering {
 	struct run_deliverer *own;
 	struct weir_member *member;
 	struct weir_item *items; /* ITEMS_MAX: too many for a small stack */
+	uint8_t *made;           /* of the item in hand, by its subscription's transformer */
+	size_t made_bytes;
 	bool has_uncommitted;
 	uint64_t uncommitted_since_ns;
 	/* Of what is not committed: until then it is not delivered. */
@@ -32,6 +36,67 @@ static void add(wr_atomic_u64 *counter, uint64_t n)
 	wr_store_relaxed(counter, wr_load_relaxed(counter) + n);
 }
 
+/* By its subscription's transformer, or as it is; the buffer grows to what is needed. */
+static int64_t make_payload(struct delivering *d, const struct weir_item *item,
+			    const void **ret_payload, struct weir_problem *problem)
+{
+	for (;;) {
+		int64_t bytes = weir_member_transform(d->member, item, d->made, d->made_bytes,
+						      ret_payload, problem);
+		if (bytes != WEIR_E_TOO_BIG || d->made_bytes >= MADE_BYTES_MAX)
+			return bytes;
+		size_t more = d->made_bytes == 0 ? MADE_BYTES_FIRST : d->made_bytes * 2;
+		void *larger = realloc(d->made, more);
+		if (larger == NULL)
+			return -ENOMEM;
+		d->made = larger;
+		d->made_bytes = more;
+	}
+}
+
+/* A queue is told, and goes by what it has for that. */
+static int reject(struct delivering *d, const struct weir_item *item,
+		  const struct weir_problem *problem)
+{
+	char text[WEIR_REASON_TEXT_MAX];
+	struct weir_rejection rejection = {
+		.delay_ns = WEIR_DELAY_DEFAULT, .verdict = WEIR_VERDICT_DEAD, .text = text};
+	(void)snprintf(text, sizeof text, "it cannot be transformed: %.120s", problem->text);
+	int rc = weir_reject(d->member, item, &rejection);
+	rejection.verdict = WEIR_VERDICT_RETRY;
+	if (rc == -EINVAL) /* there are no dead letters */
+		rc = weir_reject(d->member, item, &rejection);
+	return rc == WEIR_E_FENCED ? 0 : rc;
+}
+
+/*
+ * The item with the payload that its subscription makes of it. -ENODATA: there is none, and the
+ * queue goes on without it. Of partitions nothing behind it can be delivered either: the run ends.
+ */
+static int transform(struct delivering *d, const struct weir_item *item, struct weir_item *ret_item)
+{
+	struct weir_problem problem = {0};
+	const void *payload = NULL;
+	int64_t bytes = make_payload(d, item, &payload, &problem);
+	*ret_item = *item;
+	if (bytes >= 0) {
+		ret_item->type = payload == item->payload ? item->type : 0;
+		ret_item->payload = payload;
+		ret_item->payload_bytes = (uint32_t)bytes;
+		return 0;
+	}
+	int rc = (int)bytes;
+	if (d->own->of.subscription->order != WEIR_ORDER_PARTITION && rc != -ENOMEM) {
+		rc = reject(d, item, &problem);
+		if (rc == 0)
+			return -ENODATA;
+	}
+	run_fault_set(&d->own->fault, rc, "the event at %" PRIu64 " cannot be transformed: %s%s%s",
+		      item->sequence, problem.field, problem.field[0] != '\0' ? ": " : "",
+		      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
+	return rc;
+}
+
 /* To the sink, which has it when it has committed. */
 static int deliver(struct delivering *d, const struct weir_item *item)
 {
@@ -42,7 +107,12 @@ static int deliver(struct delivering *d, const struct weir_item *item)
 	}
 	uint64_t skipped = own->sink->skipped_count;
 	uint64_t failed = own->sink->failed_count;
-	int rc = own->sink->ops->write(own->sink, item, &own->fault);
+	struct weir_item made;
+	int rc = transform(d, item, &made);
+	if (rc == -ENODATA)
+		return 0;
+	if (rc == 0)
+		rc = own->sink->ops->write(own->sink, &made, &own->fault);
 	if (rc < 0)
 		return rc;
 	if (own->sink->skipped_count != skipped || own->sink->failed_count != failed)
@@ -140,6 +210,7 @@ static void *run(void *context)
 	/* After CLOSED there is no member to leave. */
 	if (rc != WEIR_E_CLOSED)
 		(void)weir_member_leave(d.member, LEAVE_NS);
+	free(d.made);
 	free(d.items);
 	run_thread_note_cpu(&own->thread);
 	/* Release: main reads the fault without having joined (run_deliverer_has_ended). */
