@@ -47,6 +47,7 @@
 #include <weir/rabbitmq.h>
 #include <weir/registry.h>
 #include <weir/replay.h>
+#include <weir/replay_to.h>
 #include <weir/resolver.h>
 #include <weir/ring.h>
 #include <weir/ring_fan.h>

@@ -11,6 +11,7 @@
  */
 #include "io/journal_inspect.h"
 #include "core/record/erase.h"
+#include "core/record/recipients.h"
 #include "core/record/share.h"
 
 #include <errno.h>
@@ -69,6 +70,7 @@ static const char *kind_name(uint8_t kind)
 		[WR_KIND_LEFT_OUT] = "left_out",
 		[WR_KIND_FILTER] = "filter",
 		[WR_KIND_ERASE] = "erase",
+		[WR_KIND_ADDRESSED] = "addressed",
 	};
 	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
 		return names[kind];
@@ -162,6 +164,21 @@ static void describe_erase(const struct wr_record *head, const struct wr_erase *
 		snprintf(to, to_bytes, "a key was erased in topic %u", head->topic);
 }
 
+static void describe_addressed(const struct wr_record_view *view, char *to, size_t to_bytes)
+{
+	struct wr_recipients address;
+	struct wr_replay_mark mark;
+	size_t used = 0;
+
+	if (!wr_recipients_read(view, &address) || !wr_replay_mark_read(view, &mark))
+		return;
+	used = (size_t)snprintf(to, to_bytes, "topic %u, of %llu, replay \"%.*s\", to",
+				view->head->topic, (unsigned long long)mark.seq,
+				(int)mark.name_bytes, mark.name);
+	for (uint32_t i = 0; i < address.count && used < to_bytes; i++)
+		used += (size_t)snprintf(to + used, to_bytes - used, " %u", address.ids[i]);
+}
+
 /* What a control record says, in words. */
 static const char *describe(struct wr_inspect *in, const struct wr_record_view *view)
 {
@@ -209,6 +226,8 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 				 (unsigned long long)generation.position);
 	} else if (head->kind == WR_KIND_ERASE && wr_erase_read(view, &erase)) {
 		describe_erase(head, &erase, to, to_bytes);
+	} else if (head->kind == WR_KIND_ADDRESSED) {
+		describe_addressed(view, to, to_bytes);
 	} else if (head->kind == WR_KIND_LEFT_OUT) {
 		describe_left_out(head, to, to_bytes);
 	} else {

@@ -15,7 +15,7 @@
 #include "core/base/bug.h"
 #include "core/base/crc32c.h"
 #include "core/journal/sparse.h"
-#include "core/record/record.h"
+#include "core/record/recipients.h"
 
 #define CRC_SEED 1u
 #define READ_BYTES_MAX (1u << 20)
@@ -241,7 +241,7 @@ static void leave_out(struct wr_pack *p, uint8_t *batch)
 	for (uint32_t at = 0; at < h->body_bytes; seq++) {
 		struct wr_record *r = (void *)(body + at);
 		at += wr_record_stride(r->bytes);
-		if (r->kind != WR_KIND_EVENT || !wr_record_view(r, r->bytes, &view))
+		if (!wr_record_has_event(r) || !wr_record_view(r, r->bytes, &view))
 			continue;
 		enum wr_left_out why =
 			rule->why(rule->context, seq, h->time_base_us + r->time_delta_us, &view);

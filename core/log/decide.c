@@ -7,6 +7,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/bug.h"
+#include "core/log/addressed.h"
 #include "core/record/batch.h"
 
 static int check_key(struct wr_tables *t, const struct wr_record_view *view, bool replay,
@@ -37,7 +38,8 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 {
 	if (view->head->topic >= wr_catalog_topic_count(&t->catalog))
 		return WEIR_E_UNKNOWN_NAME;
-	if (!wr_options_valid(view))
+	struct wr_option address;
+	if (!wr_options_valid(view) || wr_option_find(view, WR_OPTION_ADDRESS, &address))
 		return -EINVAL;
 	if (t->schemas.follows && !has_its_schema(t, view))
 		return WEIR_E_UNKNOWN_SCHEMA;
@@ -96,8 +98,10 @@ void wr_tables_count_from(struct wr_tables *t, struct wr_undo *undo,
 	struct wr_settle_row *r = &t->settle.rows[s->row_first + row];
 	struct wr_partition_cells *cell = cells_of(t, s, row);
 	bool all = position <= 1 && !t->may_lack_events;
-	wr_cell_set(undo, &r->events, all ? 0 : wr_load_relaxed(&cell->events)); /* own */
-	wr_cell_set(undo, &r->bytes, all ? 0 : wr_load_relaxed(&cell->bytes));
+	uint64_t events = wr_load_relaxed(&cell->events) + wr_load_relaxed(&r->to_events);
+	uint64_t bytes = wr_load_relaxed(&cell->bytes) + wr_load_relaxed(&r->to_bytes);
+	wr_cell_set(undo, &r->events, all ? 0 : events); /* own */
+	wr_cell_set(undo, &r->bytes, all ? 0 : bytes);
 	wr_cell_set(undo, &r->moved, all || position == seq ? 0 : seq);
 	wr_cell_set(undo, &r->base_events, wr_load_relaxed(&r->events));
 	wr_cell_set(undo, &r->base_bytes, wr_load_relaxed(&r->bytes));
@@ -374,6 +378,9 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 	switch (view->head->kind) {
 	case WR_KIND_EVENT:
 		rc = decide_event(t, undo, view, seq, replay, ret_decision);
+		break;
+	case WR_KIND_ADDRESSED:
+		rc = wr_decide_addressed(t, undo, view, ret_decision);
 		break;
 	case WR_KIND_PROGRESS:
 	case WR_KIND_GENERATION:

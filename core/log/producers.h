@@ -37,6 +37,12 @@ int wr_producers_init(struct wr_producers *p, struct wr_memory *memory, uint32_t
 void wr_producers_fini(struct wr_producers *p, struct wr_memory *memory);
 void wr_producers_reset(struct wr_producers *p);
 
+/* Any thread: rows below it have names that do not change, and cells. */
+static inline uint64_t wr_producers_count(struct wr_producers *p)
+{
+	return wr_load_acquire(&p->count); /* B1 */
+}
+
 /* A PRODUCER record: finds or adds the name, raises its epoch. 0, WEIR_E_FULL, -EINVAL. */
 int wr_producers_open(struct wr_producers *p, struct wr_undo *undo,
 		      const struct wr_record_view *view, uint32_t *ret_id, uint32_t *ret_epoch);

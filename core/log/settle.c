@@ -50,6 +50,8 @@ void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count
 		wr_store_relaxed(&row->later, 0u);
 		wr_store_relaxed(&row->base_events, 0u);
 		wr_store_relaxed(&row->base_bytes, 0u);
+		wr_store_relaxed(&row->to_events, 0u);
+		wr_store_relaxed(&row->to_bytes, 0u);
 	}
 	if (row_first + row_count > s->rows_used)
 		s->rows_used = row_first + row_count;
@@ -182,6 +184,8 @@ int wr_settle_load(struct wr_settle *s, uint32_t version, const uint8_t *bytes,
 		wr_store_relaxed(&s->rows[i].later, 0u);
 		wr_store_relaxed(&s->rows[i].base_events, 0u);
 		wr_store_relaxed(&s->rows[i].base_bytes, 0u);
+		wr_store_relaxed(&s->rows[i].to_events, 0u);
+		wr_store_relaxed(&s->rows[i].to_bytes, 0u);
 	}
 	s->rows_used = rows;
 	return in.failed ? WEIR_E_CORRUPT : 0;

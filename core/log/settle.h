@@ -41,6 +41,9 @@ struct wr_settle_row {
 	/* As events and bytes were then: a filtered subscription's are counted from there. */
 	wr_atomic_u64 base_events;
 	wr_atomic_u64 base_bytes;
+	/* Addressed to it so far, beside what was appended to its partition (addressed.h). */
+	wr_atomic_u64 to_events;
+	wr_atomic_u64 to_bytes;
 };
 
 struct wr_settle {

@@ -3,7 +3,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
-#include "core/log/decide.h"
+#include "core/log/addressed.h"
 
 /* One window a topic at most. */
 static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
@@ -181,7 +181,8 @@ size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 	       wr_catalog_save_bytes_max(&limits->catalog) +
 	       wr_outstanding_save_bytes_max(&outstanding) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
-	       wr_settle_save_bytes_max(limits->catalog.rows_max);
+	       wr_settle_save_bytes_max(limits->catalog.rows_max) +
+	       wr_addressed_save_bytes_max(limits->catalog.rows_max);
 }
 
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink)
@@ -196,6 +197,7 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_catalog_save(&t->catalog, sink);
 	wr_producers_save(&t->producers, sink);
 	wr_settle_save(&t->settle, sink);
+	wr_addressed_save(&t->settle, sink);
 	wr_keys_clock_save(&t->keys, sink);
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
 	wr_schemas_save(&t->schemas, sink);
@@ -216,6 +218,8 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 		return wr_producers_load(&t->producers, version, bytes, length_bytes);
 	case WR_SECTION_SETTLE:
 		return wr_settle_load(&t->settle, version, bytes, length_bytes);
+	case WR_SECTION_ADDRESSED:
+		return wr_addressed_load(&t->settle, version, bytes, length_bytes);
 	case WR_SECTION_APPEND_CLOCK:
 		return wr_keys_clock_load(&t->keys, version, bytes, length_bytes);
 	case WR_SECTION_KEYS:

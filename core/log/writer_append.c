@@ -18,6 +18,7 @@
 
 #include "core/base/bug.h"
 #include "core/base/crc32c.h"
+#include "core/record/recipients.h"
 #include "core/record/version.h"
 
 #define PIECE_BYTES 16384u
@@ -261,8 +262,8 @@ static void lower_needed(struct wr_writer *w, uint64_t moved_to)
 /* Definitions stand alone: other threads see them at once, so that they cannot be taken back. */
 static bool may_be_in_run(const struct wr_record *r, bool last)
 {
-	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_PROGRESS ||
-	       r->kind == WR_KIND_SETTLE ||
+	return wr_record_has_event(r) || r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_SETTLE ||
+	       r->kind == WR_KIND_PRODUCER_SKIP ||
 	       /* It cannot be taken back: nothing may be refused behind it. */
 	       (r->kind == WR_KIND_REJECT && last);
 }
@@ -393,7 +394,7 @@ static bool lacks_room(struct wr_writer *w, const struct wr_lane *lane, const ui
 		if (!wr_record_view(records + at, run->record_bytes - at, &view))
 			return false; /* decided: it is refused */
 		has_event =
-			has_event || (view.head->kind == WR_KIND_EVENT && !wr_version_asks(&view));
+			has_event || (wr_record_has_event(view.head) && !wr_version_asks(&view));
 		at += wr_record_stride(view.head->bytes);
 	}
 	if (!has_event)

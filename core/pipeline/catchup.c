@@ -5,6 +5,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bug.h"
+#include "core/record/recipients.h"
 
 struct layout {
 	size_t slots, columns, batches, scratch, total;
@@ -165,10 +166,10 @@ static void index_batch(const struct wr_catchup *c, struct wr_catalog *catalog,
 	for (uint32_t i = 0; i < batch->record_count; i++) {
 		const struct wr_record *r = (const struct wr_record *)(chunk->readable + at);
 		uint32_t tag = WR_TAG_CONTROL;
-		if (r->kind == WR_KIND_EVENT && r->topic < topic_count) {
+		if (wr_record_has_event(r) && r->topic < topic_count) {
 			const struct wr_topic *topic = &catalog->topics[r->topic];
 			tag = topic->tag_base + wr_topic_partition(topic, r, batch->first_seq + i);
-		} else if (r->kind != WR_KIND_EVENT && r->topic < subscription_count &&
+		} else if (!wr_record_has_event(r) && r->topic < subscription_count &&
 			   (r->kind == WR_KIND_PROGRESS || r->kind == WR_KIND_GENERATION ||
 			    r->kind == WR_KIND_SETTLE || r->kind == WR_KIND_REJECT ||
 			    r->kind == WR_KIND_HANDOUT_MARK)) {

@@ -19,6 +19,7 @@
 #include "core/pipeline/origin.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
+#include "core/record/recipients.h"
 
 #define ROOM_RETRY_NS 1000000u
 #define SETTLE_BYTES_MAX                                                                           \
@@ -197,11 +198,11 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
 	const struct wr_batch_header *batch = wr_portion_batch(portion.chunk, event->seq);
 	int rc = WEIR_E_CORRUPT;
-	bool is_erased = event->seq < wr_erased_end(p) && r->kind == WR_KIND_EVENT &&
+	bool is_erased = event->seq < wr_erased_end(p) && wr_record_has_event(r) &&
 			 wr_is_erased(p, r, event->seq);
 	if (is_erased || WR_BUG(LETTER_NOT_WRITTEN)) {
 		rc = settle_alone(sharing, event);
-	} else if (wr_record_view(r, r->bytes, &letter.view) && r->kind == WR_KIND_EVENT) {
+	} else if (wr_record_view(r, r->bytes, &letter.view) && wr_record_has_event(r)) {
 		origin.epoch = batch->epoch;
 		origin.log = batch->log_id;
 		origin.topic = r->topic;

@@ -9,6 +9,7 @@
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
+#include "core/record/recipients.h"
 
 #define EVENTS_A_STEP 256u
 
@@ -19,7 +20,7 @@ static int look_at(struct weir_pipeline *p, uint64_t seq)
 	if (!wr_portion_find(p, wr_group_pin(p), seq, seq, &portion))
 		return portion.unreadable ? 0 : -1;
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
-	bool is_erased = r->kind == WR_KIND_EVENT && wr_is_erased(p, r, seq);
+	bool is_erased = wr_record_has_event(r) && wr_is_erased(p, r, seq);
 	wr_chunks_unpin(wr_group_pin(p));
 	return is_erased ? 1 : 0;
 }

@@ -7,7 +7,9 @@ static bool is_copied(const struct wr_event_copy *copy, const struct wr_option *
 {
 	switch (option->tag) {
 	case WR_OPTION_ORIGIN:
-		return copy->origin == NULL;
+		return copy->origin == NULL && !copy->leaves_origin;
+	case WR_OPTION_REPLAY:
+		return copy->mark == NULL;
 	case WR_OPTION_CAUSATION:
 		return copy->cause == NULL;
 	case WR_OPTION_DELAY:
@@ -54,12 +56,39 @@ static uint8_t *put_cause(uint8_t *at, const struct wr_copy_cause *cause)
 	return at;
 }
 
+/* Who it is for, and by which replay. */
+static uint32_t reader_bytes(const struct wr_event_copy *copy)
+{
+	uint32_t bytes = 0;
+	if (copy->address != NULL)
+		bytes += wr_option_size((uint16_t)wr_recipients_bytes(copy->address->count));
+	if (copy->mark != NULL)
+		bytes += wr_option_size((uint16_t)(WR_REPLAY_MARK_BYTES + copy->mark->name_bytes));
+	return bytes;
+}
+
+static uint8_t *put_readers(uint8_t *at, const struct wr_event_copy *copy)
+{
+	uint8_t value[WR_REPLAY_MARK_BYTES + WR_REPLAY_NAME_MAX];
+	if (copy->address != NULL) {
+		wr_recipients_put(copy->address, value);
+		at += wr_option_put(at, WR_OPTION_ADDRESS, value,
+				    (uint16_t)wr_recipients_bytes(copy->address->count));
+	}
+	if (copy->mark != NULL) {
+		wr_replay_mark_put(copy->mark, value);
+		at += wr_option_put(at, WR_OPTION_REPLAY, value,
+				    (uint16_t)(WR_REPLAY_MARK_BYTES + copy->mark->name_bytes));
+	}
+	return at;
+}
+
 void wr_event_copy_measure(struct wr_event_copy *copy)
 {
 	const struct wr_record *head = copy->view->head;
 	struct wr_option option;
 	uint32_t given = copy->origin != NULL ? wr_option_size(copy->origin_bytes) : 0;
-	given += cause_bytes(copy->cause);
+	given += cause_bytes(copy->cause) + reader_bytes(copy);
 	for (uint32_t at = 0; (at = wr_option_next(copy->view, at, &option)) != 0;)
 		if (is_copied(copy, &option))
 			given += wr_option_size(option.value_bytes);
@@ -76,12 +105,13 @@ void wr_event_copy_write(const struct wr_event_copy *copy, uint32_t topic, uint8
 	struct wr_option option;
 	*head = *view->head;
 	head->topic = topic;
+	head->kind = copy->address != NULL ? WR_KIND_ADDRESSED : WR_KIND_EVENT;
 	head->type = copy->is_transformed ? 0 : head->type;
 	head->flags &= (uint8_t) ~(WR_RECORD_DECIDE | WR_RECORD_WANTS_REPLY);
 	head->option_bytes = (uint16_t)copy->option_area;
 	head->bytes =
 		WR_RECORD_HEAD_BYTES + copy->option_area + head->key_bytes + view->payload_bytes;
-	uint8_t *at = to + WR_RECORD_HEAD_BYTES;
+	uint8_t *at = put_readers(to + WR_RECORD_HEAD_BYTES, copy);
 	if (copy->origin != NULL)
 		at += wr_option_put(at, WR_OPTION_ORIGIN, copy->origin, copy->origin_bytes);
 	at = put_cause(at, copy->cause);

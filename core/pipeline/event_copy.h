@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A copy of an event for another topic of the log: key, headers, ids and payload as they were. What
- * only the writer may accept once is left out (a producer's stamp, an idempotency key, an expected
- * version), and so are a delay and a time to live, which are over.
+ * A copy of an event, for another topic of the log or for some subscriptions only: key, headers,
+ * ids and payload as they were. What only the writer may accept once is left out (a producer's
+ * stamp, an idempotency key, an expected version), and so are a delay and a time to live, which are
+ * over.
  */
 #ifndef WR_PIPELINE_EVENT_COPY_H
 #define WR_PIPELINE_EVENT_COPY_H
 
 #include <weir/trace.h>
 
-#include "core/record/record.h"
+#include "core/record/recipients.h"
 
 /* The event that is copied, as the cause of its copy: its place, and what its flow is called. */
 struct wr_copy_cause {
@@ -25,6 +26,13 @@ struct wr_event_copy {
 	uint16_t origin_bytes;
 	/* Its causation id, and its correlation id if it has none; NULL: as they were. */
 	const struct wr_copy_cause *cause;
+	/*
+	 * Who gets it: it is an addressed event then; NULL: it is an event. And what it is a copy
+	 * of, by which replay; NULL: as it was.
+	 */
+	const struct wr_recipients *address;
+	const struct wr_replay_mark *mark;
+	bool leaves_origin;  /* without an origin, whatever the event has */
 	bool is_transformed; /* the view's payload is not the event's: its type is not either */
 	/* Set by wr_event_copy_measure(). */
 	uint32_t given_bytes; /* of its options */

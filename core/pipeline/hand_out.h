@@ -5,6 +5,7 @@
 
 #include "core/base/probe.h"
 #include "core/pipeline/pipeline.h"
+#include "core/record/recipients.h"
 
 static inline const struct wr_batch_header *wr_member_batch_of(struct weir_member *m,
 							       uint32_t index)
@@ -19,6 +20,12 @@ static inline const struct wr_batch_header *wr_member_batch_of(struct weir_membe
 		m->batch_index++;
 	return (const struct wr_batch_header *)(chunk->readable +
 						chunk->batches[m->batch_index].place_bytes);
+}
+
+/* What was addressed to the subscription has happened before. */
+static inline uint32_t wr_member_replay_flag(const struct wr_record *r)
+{
+	return WR_UNLIKELY(r->kind == WR_KIND_ADDRESSED) ? WEIR_ITEM_REPLAY : 0;
 }
 
 /* All but flags, attempts, generation and from_sequence. */

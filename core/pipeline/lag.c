@@ -118,9 +118,11 @@ int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live
 	uint64_t bytes = wr_load_acquire(&anew->told_bytes);   /* H4 */
 	/* What a filtered one counts is what it wants, from where `base` was taken. */
 	uint64_t appended =
-		routed ? wr_load_relaxed(&settle->base_events) : wr_load_relaxed(&cell->events);
+		routed ? wr_load_relaxed(&settle->base_events)
+		       : wr_load_relaxed(&cell->events) + wr_load_relaxed(&settle->to_events);
 	uint64_t appended_bytes =
-		routed ? wr_load_relaxed(&settle->base_bytes) : wr_load_relaxed(&cell->bytes);
+		routed ? wr_load_relaxed(&settle->base_bytes)
+		       : wr_load_relaxed(&cell->bytes) + wr_load_relaxed(&settle->to_bytes);
 	complete = complete && (!routed || counted);
 	*ret_bytes = (int64_t)(appended_bytes - settled_bytes + bytes);
 	complete = complete && wr_load_acquire(&anew->complete_for) == anew_seq; /* H4: not lost */

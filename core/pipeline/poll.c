@@ -194,7 +194,7 @@ static struct wr_member_row *row_of(struct weir_member *m, const struct wr_recor
 				    uint32_t *ret_partition)
 {
 	struct weir_pipeline *p = m->pipeline;
-	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max)
+	if (!wr_record_is_for(r, m->subscription) || r->topic >= p->options.topics_max)
 		return NULL;
 	uint32_t first = subscription_of(m)->row_of_topic[r->topic];
 	if (first == UINT32_MAX)
@@ -215,7 +215,8 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 	if (row == NULL)
 		return false;
 	wr_member_fill_item(m, index, seq, r, partition, item);
-	item->flags = seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0;
+	item->flags = (seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0) |
+		      wr_member_replay_flag(r);
 	item->attempts = 0;
 	item->generation = row->generation;
 	item->from_sequence = row->next_from;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "core/pipeline/catchup.h"
+#include "core/record/recipients.h"
 
 bool wr_portion_find(struct weir_pipeline *p, struct wr_pin *pin, uint64_t seq, uint64_t visible,
 		     struct wr_portion *ret)
@@ -104,7 +105,7 @@ uint64_t wr_portion_oldest_seq(struct weir_pipeline *p, struct wr_pin *pin)
 uint32_t wr_portion_row(struct weir_pipeline *p, const struct wr_subscription_live *live,
 			const struct wr_record *r, uint64_t seq)
 {
-	if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max ||
+	if (!wr_record_is_for(r, live->id) || r->topic >= p->options.topics_max ||
 	    live->row_of_topic[r->topic] == UINT32_MAX)
 		return UINT32_MAX;
 	return live->row_of_topic[r->topic] +

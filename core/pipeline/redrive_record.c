@@ -83,6 +83,11 @@ int wr_redrive_send(struct weir_redrive *r, uint32_t index, enum wr_redrive_way 
 	    !wr_record_view(item->record, item->record_bytes, &view))
 		return WEIR_E_CORRUPT;
 	struct wr_event_copy copy = {.view = &view};
+	struct wr_recipients address = {.count = 1, .ids = {origin.subscription}};
+	struct wr_replay_mark mark;
+	/* What a replay had brought is for whom it was brought to. */
+	if (r->options.to_topic == UINT32_MAX && wr_replay_mark_read(&view, &mark))
+		copy.address = &address;
 	wr_event_copy_measure(&copy);
 	uint32_t most = (uint32_t)SETTLE_BYTES_MAX + (has_copy(way) ? copy.stride : 0) +
 			(uint32_t)END_BYTES;

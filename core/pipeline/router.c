@@ -6,6 +6,7 @@
 #include "core/base/bug.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/route_rules.h"
+#include "core/record/recipients.h"
 
 /* Records looked at in a step: so long the groups wait. */
 #define RECORDS_A_STEP 1024u
@@ -154,7 +155,8 @@ struct look {
 	uint32_t topic;
 	uint32_t index; /* in the chunk */
 	uint64_t seq;
-	bool may_be_unrouted; /* its topic has a subscription for what nobody wants */
+	const struct wr_record *addressed; /* for those that it names only; NULL: for all */
+	bool may_be_unrouted;              /* its topic has a subscription for what nobody wants */
 	bool wanted;
 };
 
@@ -173,6 +175,8 @@ static void take(void *context, const struct wr_program *program)
 	struct look *look = context;
 	struct wr_subscription_live *live = &look->pipeline->subscriptions[program->subscription];
 	struct wr_route *route = wr_route_of(live);
+	if (look->addressed != NULL && !wr_recipients_names(look->addressed, program->subscription))
+		return;
 	if (look->may_be_unrouted && !look->wanted)
 		look->wanted = was_there(look, program->subscription);
 	if (route == NULL || route->now_bits == NULL ||
@@ -214,13 +218,14 @@ static void look_at(struct weir_pipeline *p, const struct wr_chunk *chunk, uint6
 			(const struct wr_record *)(chunk->readable +
 						   wr_column_place(&p->chunks,
 								   chunk->column[index]));
-		if (r->kind != WR_KIND_EVENT || r->topic >= p->options.topics_max)
+		if (!wr_record_has_event(r) || r->topic >= p->options.topics_max)
 			continue;
+		look.addressed = r->kind == WR_KIND_ADDRESSED ? r : NULL;
 		look.topic = r->topic;
 		look.index = index;
 		look.seq = seq;
 		look.wanted = false;
-		look.may_be_unrouted = rules->copied_by[r->topic] != 0;
+		look.may_be_unrouted = rules->copied_by[r->topic] != 0 && look.addressed == NULL;
 		if (!wr_rules_run(rules, r, seq, take, &look))
 			tell_unknown(p, seq);
 		if (look.may_be_unrouted && !look.wanted)

@@ -161,7 +161,7 @@ static void fill(struct weir_member *m, const struct wr_grant *grant, struct wei
 	const struct wr_topic *topic = &m->pipeline->tables.catalog.topics[r->topic];
 	wr_member_fill_item(m, index, grant->seq, r, wr_topic_partition(topic, r, grant->seq),
 			    item);
-	item->flags = grant->redelivered ? WEIR_ITEM_REDELIVERED : 0;
+	item->flags = (grant->redelivered ? WEIR_ITEM_REDELIVERED : 0) | wr_member_replay_flag(r);
 	item->attempts = grant->attempts;
 	item->generation = grant->generation;
 	item->from_sequence = grant->seq;

@@ -60,6 +60,8 @@
 #define WR_BATCH_MEMBERS_TRANSFORM 2048u
 /* In features_must: a key that is to be erased (erase.h). */
 #define WR_BATCH_ERASURES 128u
+/* In features_must: an event for some subscriptions only (recipients.h). */
+#define WR_BATCH_ADDRESSED 512u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

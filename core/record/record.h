@@ -54,6 +54,7 @@ enum wr_kind {
 	WR_KIND_LEFT_OUT = 20, /* never appended: stands where an event did (left_out.h) */
 	WR_KIND_FILTER = 21,   /* of a subscription: filter_record.h */
 	WR_KIND_ERASE = 22,    /* a key is to be erased: erase.h */
+	WR_KIND_ADDRESSED = 23, /* an event for some subscriptions only: recipients.h */
 	/* In lanes only, never appended: the head of a run of several records (L7). */
 	WR_KIND_RUN = 255,
 };
@@ -97,9 +98,11 @@ enum wr_option_tag {
 	WR_OPTION_TIME_TO_LIVE = 9,    /* u64 µs: queues do not hand it out later than that */
 	WR_OPTION_TRACESTATE = 13,     /* text, W3C */
 	WR_OPTION_PRIORITY = 14,       /* u8: queues prefer the higher, 0 .. 31 */
+	WR_OPTION_REPLAY = 15,         /* a copy made by a replay, of what: recipients.h */
 	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
 	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128,  /* bytes */
 	WR_OPTION_EXPECTED_VERSION = 12 | 128, /* version.h */
+	WR_OPTION_ADDRESS = 16 | 128,          /* who gets it; of ADDRESSED only: recipients.h */
 };
 #define WR_OPTION_CRITICAL 128u
 #define WR_OPTION_HEAD_BYTES 4u

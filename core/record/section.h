@@ -21,6 +21,7 @@ enum wr_section_module {
 	WR_SECTION_SCHEMAS = 9,
 	WR_SECTION_MADE = 10,
 	WR_SECTION_ERASURES = 11,
+	WR_SECTION_ADDRESSED = 12,
 };
 
 struct wr_section_header {

@@ -9,7 +9,8 @@
  *             the subscription that it died in, first of its key, with attempts from 1, and those
  *             parked behind it follow. Other subscriptions of its topic notice nothing.
  *             Else as a copy: published once more to the topic that it came from, at the log's end,
- *             for all of that topic's subscriptions; or to `to_topic`, and what is parked is given
+ *             for all of that topic's subscriptions (what a replay had brought: for the one that it
+ *             died in, replay_to.h); or to `to_topic`, and what is parked is given
  *             up then.
  *   purged    it is gone; what is parked behind it is given up
  *

@@ -216,6 +216,29 @@ void format_live_compacted(const char *unused)
 	fixture_close(&format_fixture, NULL);
 }
 
+/* Events once more for one subscription. */
+static void replay_some(uint32_t topic)
+{
+	uint32_t id = fixture_subscription(&format_fixture, "chosen", "first");
+	struct weir_replay_to_options o;
+	struct weir_replay_to_progress progress = {.events = 0};
+	struct weir_replay_to *job = NULL;
+
+	weir_replay_to_options_init(&o);
+	o.name = "again";
+	o.subscriptions = &id;
+	o.subscription_count = 1;
+	o.from.topics = &topic;
+	o.from.topic_count = 1;
+	fixture_need(weir_replay_to_open(format_fixture.pipeline, &o, &job, NULL) == 0, "a replay");
+	while (progress.state == WEIR_REPLAY_RUNNING) {
+		fixture_need(weir_replay_to_step(job, FIXTURE_LONG_NS) >= 0, "a step");
+		weir_replay_to_progress(job, &progress);
+	}
+	fixture_need(progress.events > 0, "events that were replayed");
+	fixture_need(weir_replay_to_close(job, FIXTURE_LONG_NS) == 0, "its end");
+}
+
 void format_live_erased(const char *unused)
 {
 	struct weir_erase_status status = {.erased_sequence = 0};
@@ -243,6 +266,7 @@ void format_live_erased(const char *unused)
 		fixture_need(weir_erase_status(format_fixture.pipeline, &status) == 0, "a status");
 	}
 	fixture_need(status.erased_sequence >= sequence, "nothing that is left of it");
+	replay_some(topic);
 	fixture_close(&format_fixture, NULL);
 }
 

@@ -20,7 +20,8 @@ import sys
 BLOCK = 4096
 KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subscription",
          8: "partition_map", 9: "generation", 10: "handout_mark", 11: "producer_skip",
-         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter", 22: "erase"}
+         16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter", 22: "erase",
+         23: "addressed"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED, LEFT_OUT = 1, 2
 WHOLE, SPARSE = 0, 3
@@ -33,6 +34,7 @@ JSON_SCHEMAS = 32
 TRANSFORMS = 64
 ERASURES = 128
 RINGS = 256
+ADDRESSED = 512
 MEMBERS_TRANSFORM = 2048
 
 
@@ -229,7 +231,7 @@ class Batch:
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
         known = (FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS | TRANSFORMS
-                 | ERASURES | RINGS | MEMBERS_TRANSFORM)
+                 | ERASURES | RINGS | ADDRESSED | MEMBERS_TRANSFORM)
         if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes

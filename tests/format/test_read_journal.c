@@ -120,7 +120,8 @@ int main(void)
 	format_fixture.options.chunk_bytes = 32u << 10;
 	format_fixture.options.segment_bytes = 64u << 10;
 	fixture_need(format_in_child(format_live_erased, NULL) == 0, "a life that erases a key");
-	tap_check(format_both_read_the_same(), "a key that was erased");
+	tap_check(format_both_read_the_same(),
+		  "a key that was erased, and a replay to a subscription");
 	fixture_end(&format_fixture);
 	return tap_end();
 }

@@ -170,6 +170,7 @@ char *cli_text_time(char to[CLI_TEXT_BYTES], uint64_t time_us);
 /* The commands. argv[0] is the command's word. They return an exit code. */
 int cmd_bridge(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
+int cmd_archive(int argc, char **argv);
 int cmd_dlq(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_group(int argc, char **argv);

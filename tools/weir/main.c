@@ -30,6 +30,7 @@ static const struct command commands[] = {
 	{"lag", cmd_lag, "what their subscriptions have still to process, with limits for scripts"},
 	{"bridge", cmd_bridge, "bridges to other systems: ls, status, pause, resume"},
 	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
+	{"archive", cmd_archive, "archives, and replays to subscriptions: create, ls, rm, replay"},
 	{"replay", cmd_replay, "a range of a journal again, at its own pace or any other"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"route", cmd_route, "try patterns on events, and measure them: test, bench"},

@@ -260,6 +260,39 @@ Test(erase, nobody_sees_it_from_the_answer_on_and_its_bytes_go)
 	cr_expect_eq(report.left_out_count, 2 * ROUNDS, "%lu", report.left_out_count);
 }
 
+Test(erase, copies_that_a_replay_addressed_go_too)
+{
+	struct weir_replay_to_options o;
+	struct weir_replay_to_progress progress = {0};
+	struct weir_replay_to *job = NULL;
+	uint32_t id;
+
+	begin();
+	id = queue("chosen", NULL, false);
+	publish_rounds();
+	weir_replay_to_options_init(&o);
+	o.name = "again";
+	o.subscriptions = &id;
+	o.subscription_count = 1;
+	cr_assert_eq(weir_replay_to_open(f.pipeline, &o, &job, NULL), 0);
+	while (progress.state == WEIR_REPLAY_RUNNING) {
+		cr_assert_geq(weir_replay_to_step(job, FIXTURE_LONG_NS), 0);
+		weir_replay_to_progress(job, &progress);
+	}
+	cr_expect_eq(progress.events, ROUNDS * (OTHERS + 1));
+	cr_assert_eq(weir_replay_to_close(job, FIXTURE_LONG_NS), 0);
+	uint64_t sequence = erase(WEIR_ALL_TOPICS);
+	struct seen seen = poll_all(id);
+	cr_expect(seen.erased == 0 && seen.others == 2 * ROUNDS * OTHERS, "%u", seen.others);
+	wait_until_erased(sequence);
+	cr_expect_eq(files_with(SECRET), 0u);
+	struct weir_journal_report report;
+	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
+	f.pipeline = NULL;
+	cr_assert_eq(weir_journal_inspect(f.dir, NULL, &report, NULL), 0);
+	cr_expect_eq(report.left_out_count, 3 * ROUNDS, "%lu", report.left_out_count);
+}
+
 Test(erase, a_subscription_that_lags_passes_it_over_and_is_waited_for)
 {
 	begin();
