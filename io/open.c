@@ -71,18 +71,16 @@ static void storage_wake(struct wr_parker *parker)
 	wr_cancel_restore(cancel);
 }
 
-static struct wr_park_ops storage_park_ops;
-
-static const struct wr_park_ops *use_storage_park_ops(void)
+static void storage_barrier(void)
 {
-	/* The same three words each time: a race of two opens writes what is there. */
-	storage_park_ops = (struct wr_park_ops){
-		.barrier = wr_park_futex_ops()->barrier,
-		.sleep = storage_sleep,
-		.wake = storage_wake,
-	};
-	return &storage_park_ops;
+	wr_park_futex_ops()->barrier();
 }
+
+static const struct wr_park_ops storage_park_ops = {
+	.barrier = storage_barrier,
+	.sleep = storage_sleep,
+	.wake = storage_wake,
+};
 
 /* ---- storage ---- */
 
@@ -182,7 +180,7 @@ static struct wr_host host_of(struct wr_io_host *h)
 		.clock = wr_clock_posix(),
 		.park_ops = wr_park_futex_ops(),
 		.looks_before_sleep = wr_affinity_usable_cpus(&h->affinity) > 2 ? 64 : 0,
-		.storage_park_ops = use_storage_park_ops(),
+		.storage_park_ops = &storage_park_ops,
 		.context = h,
 		.inside_step = wr_host_inside_step,
 		.thread = wr_host_thread,
