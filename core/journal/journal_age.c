@@ -29,6 +29,10 @@
 /* Who asks for a place is done with it after some reads (D4), and wakes nobody. */
 #define ASKED_IDLE_NS 100000000u
 
+/* Where it cannot stand, in the seventies, while the log is of the year 2001 or later. */
+#define NEVER_STOOD_US 350000000000000ull
+#define NOW_STANDS_US 1000000000000000ull
+
 static uint64_t limit_us(const struct wr_journal *j)
 {
 	uint64_t ns = j->options.retention_time_ns;
@@ -51,6 +55,8 @@ static void go_on(struct wr_journal *j)
 	uint64_t elapsed_ns = boot_ns - a->boot_seen_ns + a->rest_ns;
 	uint64_t elapsed_us = elapsed_ns / 1000;
 	a->boot_seen_ns = boot_ns;
+	if (a->now_us == 0)
+		return; /* it begins with the first batch */
 	a->rest_ns = elapsed_ns % 1000;
 	a->append_us += elapsed_us;
 	a->now_us += elapsed_us;
@@ -65,6 +71,9 @@ void wr_journal_age_start(struct wr_journal *j, const struct wr_recovered *recov
 	struct wr_journal_age *a = &j->age;
 	uint64_t stood_us = recovered->superblock.retention_us;
 
+	/* In a log that was new it once began to run before it stood at the time of a batch. */
+	if (stood_us < NEVER_STOOD_US && recovered->last_time_us >= NOW_STANDS_US)
+		stood_us = 0;
 	a->boot_seen_ns = wr_clock_boot_ns(j->clock);
 	a->now_us = stood_us != 0 ? stood_us : recovered->last_time_us;
 	a->append_us = wr_max_u64(a->now_us, recovered->last_time_us);
