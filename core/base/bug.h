@@ -307,6 +307,9 @@
 	X(COMPACTS_THE_YOUNG, "core/journal/compact.c",                                            \
 	  "compaction does not ask for the topic's compact_lag_ns")                                \
 	X(KEYS_OF_TOPICS_MEET, "core/journal/compact.c", "one key in two topics is taken for one") \
+	X(TOPIC_TAKES_OTHERS, "core/journal/journal_retire.c",                                     \
+	  "where a topic's events leave a segment those of all topics do")                         \
+	X(TOPIC_KEEPS_LESS, "core/journal/retire.c", "a topic keeps half of its bytes")            \
 	X(GENERATION_STAYS, "core/journal/pack.c",                                                 \
 	  "what is packed anew says that it is as old as what it is packed from")                  \
 	X(LEAVES_OUT_COUNTED, "core/journal/journal_compaction.c",                                 \

@@ -54,6 +54,7 @@ struct wr_journal_options {
 	bool pack;                         /* sealed segments, by wr_journal_pack_step() */
 	struct wr_compact_options compact; /* by the packer: needs `pack` */
 	struct wr_erase_options erase;     /* likewise; then no file is used again */
+	struct wr_retire_options retire;   /* likewise: retention by topic */
 	bool drop_oldest;                  /* where no file can be made, whatever retention says */
 	uint32_t batches_in_flight_max;    /* 1..16 */
 	bool seal_before_ack;
@@ -76,7 +77,7 @@ struct wr_journal_stats {
 	uint64_t segments_packed; /* by this owner */
 	uint64_t pack_failures;   /* damaged ones, no room, none smaller */
 	uint64_t compactions;     /* passes, by this owner, that came to their end */
-	uint64_t left_out;        /* events, by them and by erasures */
+	uint64_t left_out;        /* events, by them, by erasures and by retention of topics */
 	uint64_t erased_seq;      /* of what was erased by records up to it nothing is left */
 	uint64_t erasing_seq;     /* where the pass is that erases; 0: none is under way */
 	uint32_t erase_waits_for; /* enum wr_journal_waits */
@@ -138,7 +139,7 @@ uint64_t wr_journal_pack_idle_ns(void *journal);
 void wr_journal_pack_end(struct wr_journal *journal);
 /* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */
 uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys,
-			       bool erases);
+			       bool erases, uint32_t retiring_topics);
 /* Completed and in-order or not, is anything still under way? */
 bool wr_journal_is_idle(const struct wr_journal *journal);
 

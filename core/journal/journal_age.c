@@ -39,9 +39,10 @@ static uint64_t limit_us(const struct wr_journal *j)
 	return ns / 1000 + (ns % 1000 != 0 ? 1 : 0);
 }
 
+/* Topics may ask for it at any time, where they can. */
 static bool is_wanted(const struct wr_journal *j)
 {
-	return j->options.retention_time_ns != 0;
+	return j->options.retention_time_ns != 0 || j->options.retire.topics != NULL;
 }
 
 /* Up to now. */
@@ -95,7 +96,7 @@ void wr_journal_age_batch(struct wr_journal *j, uint64_t time_us)
 /* When the oldest segment is too old; UINT64_MAX: never, or there is none that may go. */
 static uint64_t due_us(const struct wr_journal *j)
 {
-	if (!is_wanted(j) || wr_segment_live_count(j->table) < 2)
+	if (j->options.retention_time_ns == 0 || wr_segment_live_count(j->table) < 2)
 		return UINT64_MAX;
 	uint64_t first_us =
 		wr_segment_live(j->table, WR_BUG(RETENTION_BY_FIRST) ? 0 : 1)->first_time_us;
@@ -129,10 +130,13 @@ uint64_t wr_journal_age_idle_ns(struct wr_journal *j)
 	return left_us > UINT64_MAX / 1000 ? UINT64_MAX : left_us * 1000;
 }
 
-uint64_t wr_journal_age_recorded_us(struct wr_journal *j)
+uint64_t wr_journal_age_now_us(struct wr_journal *j)
 {
-	if (!is_wanted(j))
-		return 0;
 	go_on(j);
 	return j->age.now_us;
+}
+
+uint64_t wr_journal_age_recorded_us(struct wr_journal *j)
+{
+	return is_wanted(j) ? wr_journal_age_now_us(j) : 0;
 }

@@ -42,28 +42,33 @@ struct waiting {
 	uint64_t end_seq;
 };
 
+bool wr_journal_may_write_anew(const struct wr_journal *j, uint32_t n, uint64_t gate)
+{
+	uint64_t extents = j->files.extent_count;
+	uint64_t in_memory = (j->options.compact.chunks_in_memory + extents - 1) / extents;
+
+	if (n + 1 + in_memory >= wr_segment_live_count(j->table))
+		return false;
+	uint64_t end_seq = wr_load_relaxed(&wr_segment_live(j->table, n + 1)->first_seq); /* own */
+	return end_seq <= gate && end_seq <= j->durable_seq;
+}
+
 static void look(struct wr_journal *j, struct waiting *ret)
 {
 	const struct wr_journal_compaction *c = &j->compaction;
 	uint64_t gate = WR_BUG(COMPACTS_UNGATED) ? UINT64_MAX : wr_journal_gate(j);
-	uint32_t live = wr_segment_live_count(j->table);
-	uint64_t extents = j->files.extent_count;
-	uint64_t in_memory = (j->options.compact.chunks_in_memory + extents - 1) / extents;
 
 	*ret = (struct waiting){.from_seq = c->clean_end_seq};
-	for (uint32_t n = 0; n + 1 + in_memory < live; n++) {
+	for (uint32_t n = 0; wr_journal_may_write_anew(j, n, gate); n++) {
 		struct wr_segment *s = wr_segment_live(j->table, n);
 		uint64_t first_seq = wr_load_relaxed(&s->first_seq); /* own, both */
-		uint64_t end_seq = wr_load_relaxed(&wr_segment_live(j->table, n + 1)->first_seq);
-		if (end_seq > gate || end_seq > j->durable_seq)
-			break;
 		if (n == 0)
 			ret->from_seq = wr_max_u64(ret->from_seq, first_seq);
 		if (first_seq < c->clean_end_seq)
 			ret->clean_bytes += s->bytes;
 		else
 			ret->dirty_bytes += s->bytes;
-		ret->end_seq = end_seq;
+		ret->end_seq = wr_load_relaxed(&wr_segment_live(j->table, n + 1)->first_seq);
 	}
 }
 

@@ -216,15 +216,6 @@ int wr_journal_erase_step(struct wr_journal *j, uint64_t now_ns)
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
-/* Retention took it meanwhile: its file goes as others do. */
-static bool has_left(struct wr_journal *j)
-{
-	struct wr_segment *s = &j->table->segments[j->erasing.index];
-
-	return s->state != WR_SEGMENT_LIVE ||
-	       wr_load_relaxed(&s->segment_id) != j->packer->job.segment_id; /* own */
-}
-
 static void segment_answer(struct wr_journal *j)
 {
 	struct wr_journal_erasing *e = &j->erasing;
@@ -240,7 +231,8 @@ static void segment_answer(struct wr_journal *j)
 		wr_journal_packing_switch(j, e->index);
 		uint64_t left_outs = wr_load_relaxed(&j->table->left_outs); /* own */
 		wr_store_release(&j->table->left_outs, left_outs + 1);      /* T4 */
-	} else if ((p->result != WEIR_E_FULL || p->left_out_count > 0) && !has_left(j)) {
+	} else if ((p->result != WEIR_E_FULL || p->left_out_count > 0) &&
+		   !wr_journal_job_has_left(j, e->index)) { /* else its file goes as others do */
 		e->has_failed = true;
 		wr_journal_cell_add(&j->cells.pack_failures, 1);
 	}

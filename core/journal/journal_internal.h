@@ -234,6 +234,7 @@ struct wr_journal_age {
 struct wr_journal_packing {
 	bool wanted;          /* there may be a segment to be packed */
 	bool gives_way;       /* a segment was packed: compaction has a turn */
+	bool retires_first;   /* retention by topic has one, before compaction */
 	uint32_t announce;    /* features that the superblock is to say, and does not yet */
 	uint32_t index;       /* of the one that was asked for */
 	uint64_t at;          /* positions in the log (segment.h): all before it were looked at */
@@ -273,6 +274,16 @@ struct wr_journal_erasing {
 	uint64_t look_at_ns;
 	bool has_failed; /* something of this pass */
 	bool is_stuck;   /* a file that left the log could not be removed: until the next open */
+};
+
+/* journal_retire.c */
+struct wr_journal_retiring {
+	uint64_t look_at_ns;  /* nothing is looked at before */
+	uint64_t retry_at_ns; /* nothing leaves before: something failed */
+	uint64_t all_at;      /* position in the log (segment.h): below, all topics are past it */
+	uint64_t at;          /* of the segment that was asked for */
+	uint32_t index;       /* the same, in the table */
+	bool is_certain;      /* it became no smaller, and is written anew in any case */
 };
 
 /* journal_room.c. The end of a want of room that is not told yet. */
@@ -335,6 +346,7 @@ struct wr_journal {
 	struct wr_packer *packer; /* NULL: nothing is packed */
 	struct wr_journal_compaction compaction;
 	struct wr_journal_erasing erasing;
+	struct wr_journal_retiring retiring;
 	struct wr_journal_checkpoint checkpoint;
 	struct wr_journal_cells cells;
 };
@@ -375,6 +387,8 @@ void wr_journal_age_batch(struct wr_journal *j, uint64_t time_us);
 bool wr_journal_age_is_due(struct wr_journal *j);
 /* Until when it need not be looked at again. */
 uint64_t wr_journal_age_idle_ns(struct wr_journal *j);
+/* Where the clock stands; 0: nothing is known yet. */
+uint64_t wr_journal_age_now_us(struct wr_journal *j);
 /* For the superblock. */
 uint64_t wr_journal_age_recorded_us(struct wr_journal *j);
 
@@ -489,15 +503,28 @@ void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index);
 bool wr_journal_packing_has_room(struct wr_journal *j);
 /* The packer is free. What it is to do: the job stands there. */
 void wr_journal_packer_ask(struct wr_journal *j, enum wr_packer_task task);
+/* Whether the segment of the job, at `index` in the table, has left the log meanwhile. */
+bool wr_journal_job_has_left(const struct wr_journal *j, uint32_t index);
 /* The job of writing a segment anew, which ends at end_seq, from the file that it is in now. */
 void wr_journal_packing_anew(struct wr_journal *j, struct wr_segment *s, uint64_t end_seq);
 
 /* journal_compaction.c. While the packer has nothing to do; and its answers. */
 int wr_journal_compaction_step(struct wr_journal *j, uint64_t now_ns);
 void wr_journal_compaction_answer(struct wr_journal *j);
+/*
+ * Whether events may leave the n-th segment of the log: it is sealed and durable, below `gate`, and
+ * nothing of it can be in a chunk in memory.
+ */
+bool wr_journal_may_write_anew(const struct wr_journal *j, uint32_t n, uint64_t gate);
 /* Whether somebody has still to read below `end_seq`, by now. */
 bool wr_journal_compaction_is_held(const struct wr_journal *j, uint64_t end_seq);
 uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns);
+/* journal_retire.c. While the packer has nothing to do; and its answers. */
+int wr_journal_retire_step(struct wr_journal *j, uint64_t now_ns);
+void wr_journal_retire_answer(struct wr_journal *j);
+uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns);
+/* Whether every topic is past the oldest segment. */
+bool wr_journal_retire_lets_go(const struct wr_journal *j);
 /* journal_erase.c. While the packer has nothing to do; and its answers. */
 int wr_journal_erase_step(struct wr_journal *j, uint64_t now_ns);
 void wr_journal_erase_answer(struct wr_journal *j);

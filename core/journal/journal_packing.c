@@ -120,6 +120,14 @@ void wr_journal_packing_anew(struct wr_journal *j, struct wr_segment *s, uint64_
 
 /* --- the answer ------------------------------------------------------------------------------- */
 
+bool wr_journal_job_has_left(const struct wr_journal *j, uint32_t index)
+{
+	const struct wr_segment *s = &j->table->segments[index];
+
+	return s->state != WR_SEGMENT_LIVE ||
+	       wr_load_relaxed(&s->segment_id) != j->packer->job.segment_id; /* own */
+}
+
 void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index)
 {
 	const struct wr_packer *p = j->packer;
@@ -128,7 +136,7 @@ void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index)
 	uint32_t index = wr_segment_add(j->table, p->file, number);
 	struct wr_segment *other = &j->table->segments[index];
 
-	if (s->state != WR_SEGMENT_LIVE || wr_load_relaxed(&s->segment_id) != p->job.segment_id) {
+	if (wr_journal_job_has_left(j, live_index)) {
 		wr_store_relaxed(&other->file, p->file | WR_SEGMENT_PACKED);
 		(void)wr_journal_file_keep(j, other, false);
 		wr_journal_packed_retired(j, index, p->job.segment_id);
@@ -198,7 +206,39 @@ static void take_answer(struct wr_journal *j)
 	wr_store_relaxed(&p->state, (uint32_t)WR_PACKER_IDLE); /* own */
 }
 
+/* Passes that leave out events, by turns: how much they did. */
+static int leave_out_step(struct wr_journal *j, uint64_t now_ns)
+{
+	bool retires = j->packing.retires_first;
+
+	j->packing.retires_first = !retires;
+	if (retires && wr_journal_retire_step(j, now_ns) > 0)
+		return 1;
+	if (wr_journal_compaction_step(j, now_ns) > 0)
+		return 1;
+	return retires ? 0 : wr_journal_retire_step(j, now_ns);
+}
+
 /* --- the step's share ------------------------------------------------------------------------- */
+
+static void give_answer(struct wr_journal *j)
+{
+	switch (j->packer->task) {
+	case WR_PACKER_PACK:
+		take_answer(j);
+		break;
+	case WR_PACKER_TABLE:
+	case WR_PACKER_COMPACT:
+		wr_journal_compaction_answer(j);
+		break;
+	case WR_PACKER_ERASE:
+	case WR_PACKER_BESIDE:
+		wr_journal_erase_answer(j);
+		break;
+	default:
+		wr_journal_retire_answer(j);
+	}
+}
 
 int wr_journal_packing_step(struct wr_journal *j)
 {
@@ -206,16 +246,10 @@ int wr_journal_packing_step(struct wr_journal *j)
 		return 0;
 	switch (wr_load_acquire(&j->packer->state)) { /* PA1 */
 	case WR_PACKER_DONE:
-		if (j->packer->task != WR_PACKER_PACK && j->packer->task != WR_PACKER_BESIDE &&
-		    j->packer->task != WR_PACKER_TABLE && j->packer->result == 0 &&
+		if (wr_packer_leaves_out(j->packer) && j->packer->result == 0 &&
 		    wr_journal_compaction_is_held(j, j->packer->job.end_seq))
 			return 0;
-		if (j->packer->task == WR_PACKER_ERASE || j->packer->task == WR_PACKER_BESIDE)
-			wr_journal_erase_answer(j);
-		else if (j->packer->task != WR_PACKER_PACK)
-			wr_journal_compaction_answer(j);
-		else
-			take_answer(j);
+		give_answer(j);
 		return 1;
 	case WR_PACKER_IDLE:
 		break;
@@ -229,10 +263,10 @@ int wr_journal_packing_step(struct wr_journal *j)
 	/* By turns: where there is always something to be packed, too. */
 	bool gave_way = j->packing.gives_way;
 	j->packing.gives_way = false;
-	if (gave_way && wr_journal_compaction_step(j, now_ns) > 0)
+	if (gave_way && leave_out_step(j, now_ns) > 0)
 		return 1;
 	if (!may_ask(j, now_ns))
-		return wr_journal_compaction_step(j, now_ns);
+		return leave_out_step(j, now_ns);
 	/* Behind a failure what comes next has its turn first. */
 	bool is_due = is_round_due(j, now_ns);
 	bool is_next = find_next(j, &soon);
@@ -242,12 +276,12 @@ int wr_journal_packing_step(struct wr_journal *j)
 	}
 	if (!is_next) {
 		j->packing.wanted = soon; /* else when another segment goes live */
-		return wr_journal_compaction_step(j, now_ns);
+		return leave_out_step(j, now_ns);
 	}
 	/* A packed file is less than a segment, and comes before that one's is given back. */
 	if (!wr_journal_packing_has_room(j)) {
 		j->packing.retry_at_ns = now_ns + RETRY_NS;
-		return 0;
+		return leave_out_step(j, now_ns); /* what all topics are past needs none */
 	}
 	if ((j->superblock.features_must & WR_SUPERBLOCK_PACKED) == 0 && !WR_BUG(PACKS_UNTOLD)) {
 		j->packing.announce |=
@@ -267,11 +301,12 @@ uint64_t wr_journal_packing_idle_ns(struct wr_journal *j)
 	const struct wr_journal_packing *p = &j->packing;
 	uint64_t at_ns = p->retry_at_ns;
 	uint64_t now_ns = wr_clock_mono_ns(j->clock);
-	uint64_t compaction_ns = wr_min_u64(wr_journal_compaction_idle_ns(j, now_ns),
-					    wr_journal_erase_idle_ns(j, now_ns));
+	uint64_t others_ns = wr_min_u64(wr_journal_compaction_idle_ns(j, now_ns),
+					wr_journal_erase_idle_ns(j, now_ns));
+	others_ns = wr_min_u64(others_ns, wr_journal_retire_idle_ns(j, now_ns));
 	if (j->closing || (!p->wanted && p->failed_at == WR_JOURNAL_NONE_FAILED))
-		return compaction_ns;
+		return others_ns;
 	if (!p->wanted)
 		at_ns = wr_max_u64(at_ns, p->round_at_ns);
-	return wr_min_u64(at_ns > now_ns ? at_ns - now_ns : LOOK_NS, compaction_ns);
+	return wr_min_u64(at_ns > now_ns ? at_ns - now_ns : LOOK_NS, others_ns);
 }

@@ -128,7 +128,7 @@ static bool is_beyond_retention(struct wr_journal *j)
 {
 	return (j->options.retention_bytes != 0 &&
 		j->table->live_bytes > j->options.retention_bytes) ||
-	       wr_journal_age_is_due(j);
+	       wr_journal_age_is_due(j) || wr_journal_retire_lets_go(j);
 }
 
 int wr_journal_segments_retire(struct wr_journal *j)

@@ -21,32 +21,34 @@ static enum wr_left_out why_erased(void *context, uint64_t seq, uint64_t time_us
 
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, struct wr_segment_table *table,
-		   const struct wr_compact_options *compact, const struct wr_erase_options *erase)
+		   const struct wr_compact_options *compact, const struct wr_erase_options *erase,
+		   const struct wr_retire_options *retire)
 {
-	bool compacts = compact->keys_max != 0;
+	bool compacts = compact->keys_max != 0, retires = retire->topics != NULL;
 
 	wr_store_relaxed(&p->state, (uint32_t)WR_PACKER_IDLE);
 	p->clock = clock;
 	p->has_begun = false;
 	p->rest_until_ns = 0;
-	p->compact.memory = NULL;
+	p->compact.memory = p->retire.memory = NULL;
 	p->erase = *erase;
 	p->erase_rule = (struct wr_pack_rule){.why = why_erased, .context = p};
 	int r = wr_pack_init(&p->pack, storage, memory, table->uuid, table->log_id,
 			     table->chunk_bytes, table->segment_bytes,
-			     compacts || erase->end_seq != NULL);
-	if (r < 0 || !compacts)
-		return r;
-	r = wr_compact_init(&p->compact, table, storage, memory, compact);
+			     compacts || retires || erase->end_seq != NULL);
+	if (r == 0 && compacts)
+		r = wr_compact_init(&p->compact, table, storage, memory, compact);
+	if (r == 0 && retires)
+		r = wr_retire_init(&p->retire, memory, retire);
 	if (r < 0)
-		wr_pack_fini(&p->pack);
+		wr_packer_fini(p);
 	return r;
 }
 
-/* Whether events are left out: then the file is one that the packer opened itself. */
+/* Whether a rule looks at each event: then the file is one that the packer opened itself. */
 static bool is_by_rule(const struct wr_packer *p)
 {
-	return p->task == WR_PACKER_COMPACT || p->task == WR_PACKER_ERASE;
+	return wr_packer_leaves_out(p) || p->task == WR_PACKER_COUNT;
 }
 
 /* Whether it is about a segment. */
@@ -76,6 +78,7 @@ void wr_packer_fini(struct wr_packer *p)
 {
 	wr_pack_fini(&p->pack);
 	wr_compact_fini(&p->compact);
+	wr_retire_fini(&p->retire);
 }
 
 /*
@@ -105,6 +108,10 @@ static int begin(struct wr_packer *p)
 	}
 	if (p->task == WR_PACKER_ERASE)
 		p->job.rule = &p->erase_rule;
+	if (p->task == WR_PACKER_RETIRE)
+		p->job.rule = &p->retire.rule;
+	if (p->task == WR_PACKER_COUNT)
+		p->job.rule = &p->retire.count_rule;
 	if (is_by_rule(p))
 		r = open_source(p);
 	if (r < 0)

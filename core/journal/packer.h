@@ -17,6 +17,7 @@
 #include "core/base/atomic.h"
 #include "core/journal/compact.h"
 #include "core/journal/pack.h"
+#include "core/journal/retire.h"
 #include "core/port/clock.h"
 
 enum wr_packer_state {
@@ -31,6 +32,8 @@ enum wr_packer_task {
 	WR_PACKER_COMPACT,  /* `job`, by the rule of the pass */
 	WR_PACKER_ERASE,    /* `job`, without what was erased */
 	WR_PACKER_BESIDE,   /* what was erased and is in no segment */
+	WR_PACKER_RETIRE,   /* `job`, without what its topic's retention has passed */
+	WR_PACKER_COUNT,    /* `job`: what there is of each topic; it stays as it is */
 };
 
 /* What a journal is told of keys that are erased (journal_erase.c). */
@@ -51,18 +54,18 @@ struct wr_packer {
 	struct wr_compact_pass pass;
 	uint64_t pass_end_seq; /* answered: the table knows everything up to here */
 	struct wr_pack_job job;
-	uint32_t source_number; /* COMPACT, ERASE: of the segment's file: opened by name */
+	uint32_t source_number; /* by a rule: of the segment's file, which is opened by name */
 	bool keeps_tombstones;  /* COMPACT */
-	const wr_atomic_u64
-		*needed_seq; /* COMPACT, ERASE: D3. WEIR_E_AGAIN where it has gone below */
-	int result;          /* 0: the file is the segment, by its last durable write */
+	const wr_atomic_u64 *needed_seq; /* by a rule: D3. WEIR_E_AGAIN where it has gone below */
+	int result;                      /* 0: the file is the segment, by its last durable write */
 	uint32_t file;
 	uint64_t file_bytes;
-	uint64_t left_out_count; /* COMPACT, ERASE: events that left now */
+	uint64_t left_out_count; /* by a rule: events that left now */
 	/* The packer's own. */
 	struct wr_clock *clock;
 	struct wr_pack pack;
 	struct wr_compact compact; /* memory NULL: nothing is compacted */
+	struct wr_retire retire;   /* likewise: no topic has a retention of its own */
 	struct wr_erase_options erase;
 	struct wr_pack_rule erase_rule;
 	bool has_begun;
@@ -72,10 +75,18 @@ struct wr_packer {
 /* All memory that it will ever use. 0 or -ENOMEM. */
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, struct wr_segment_table *table,
-		   const struct wr_compact_options *compact, const struct wr_erase_options *erase);
+		   const struct wr_compact_options *compact, const struct wr_erase_options *erase,
+		   const struct wr_retire_options *retire);
 /* What it has begun is removed; while the storage is there. Nobody steps it any more. */
 void wr_packer_end(struct wr_packer *p);
 void wr_packer_fini(struct wr_packer *p);
+
+/* Of what it was asked: whether events leave the segment by it. */
+static inline bool wr_packer_leaves_out(const struct wr_packer *p)
+{
+	return p->task == WR_PACKER_COMPACT || p->task == WR_PACKER_ERASE ||
+	       p->task == WR_PACKER_RETIRE;
+}
 
 /* The step: one extent at most. Blocks on the medium. */
 int wr_packer_step(struct wr_packer *p);

@@ -102,7 +102,7 @@ struct wr_metric_info {
 	M(PIPELINE, COMPACTIONS, COUNTER, 1, "weir_compactions", "passes",                         \
 	  "Passes of compaction that came to their end.")                                          \
 	M(PIPELINE, LEFT_OUT, COUNTER, 1, "weir_compacted_events", "events",                       \
-	  "Events that left the journal by compaction.")                                           \
+	  "Events that left the journal by compaction, by erasing, by retention of topics.")       \
 	M(PIPELINE, STARVED, GAUGE, 1, "weir_no_room", "",                                         \
 	  "1: the log has no room for another segment, and producers are held back.")              \
 	M(PIPELINE, LOW_SPACE, GAUGE, 1, "weir_low_space", "",                                     \

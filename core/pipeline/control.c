@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "core/pipeline/pipeline.h"
+#include "core/pipeline/topic_retention.h"
 
 #define NS_PER_S 1000000000ull
 /* What a duration of a topic's may be: 60 years. */
@@ -281,6 +282,9 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	uint64_t policy;
 	rc = policy_of(p, options, &policy, reterr_problem);
 	if (rc == 0)
+		rc = wr_topic_retention_check(p, options->retention_time_ns,
+					      options->retention_bytes, reterr_problem);
+	if (rc == 0)
 		rc = window_of(p, options, &window, reterr_problem);
 	if (rc == 0)
 		rc = versions_of(p, options, &versions, reterr_problem);
@@ -306,6 +310,9 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	*ret_topic = reply.detail;
 	if (policy != 0)
 		wr_store_relaxed(&p->policies[reply.detail], policy);
+	if (options->retention_time_ns != 0 || options->retention_bytes != 0)
+		wr_topic_retention_put(p, reply.detail, options->retention_time_ns,
+				       options->retention_bytes);
 	return follow(p, reply.detail, options->schema, reterr_problem);
 }
 

@@ -11,6 +11,7 @@
 #include "core/pipeline/erase.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/sharing.h"
+#include "core/pipeline/topic_retention.h"
 
 #define KIB 1024u
 #define MIB (1024u * 1024u)
@@ -197,6 +198,9 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 	if (o->erasures_max != 0 && o->pack == WEIR_PACK_NO)
 		return reject(problem, "erasures_max",
 			      "what is erased leaves by packing: it needs pack");
+	if (o->topic_retention && o->pack == WEIR_PACK_NO)
+		return reject(problem, "topic_retention",
+			      "what a topic does not keep leaves by packing: it needs pack");
 	return 0;
 }
 
@@ -368,8 +372,9 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 						    o->segment_bytes + WR_BLOCK_BYTES) +
 				wr_journal_pack_bytes(o->chunk_bytes,
 						      o->segment_bytes + WR_BLOCK_BYTES,
-						      o->compaction_keys, o->erasures_max != 0);
-		plan->tables_bytes += wr_erase_bytes(o);
+						      o->compaction_keys, o->erasures_max != 0,
+						      o->topic_retention ? o->topics_max : 0);
+		plan->tables_bytes += wr_erase_bytes(o) + wr_topic_retention_bytes(o);
 		if (o->compaction_keys != 0)
 			plan->tables_bytes += 2 * wr_pipeline_policies_bytes(o); /* and a copy */
 	}

@@ -16,6 +16,7 @@
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
 #include "core/pipeline/router.h"
+#include "core/pipeline/topic_retention.h"
 #include "core/record/epoch.h"
 
 /* ---- parts ---- */
@@ -144,6 +145,8 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		options.append_minus_boot_us = &p->writer.append_minus_boot_us;
 	}
 	wr_erase_options_of(p, &options.erase);
+	if (wr_topic_retention_make(p, &options.retire) != 0)
+		return -ENOMEM;
 	memcpy(options.compact.secret, p->host.secret, sizeof options.compact.secret);
 	int rc = wr_journal_create(p->host.storage, memory, p->host.clock, &options, &p->segments,
 				   &p->recovered, &p->link, &p->journal);
@@ -237,7 +240,7 @@ static int make_writer(struct weir_pipeline *p)
 		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;
 		options.retires = o->retention_bytes != 0 || o->retention_time_ns != 0 ||
 				  o->compaction_keys != 0 || o->erasures_max != 0 ||
-				  o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
+				  o->topic_retention || o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST;
 		options.segment_chunks =
 			(uint32_t)wr_extent_count(p->segments.segment_bytes, o->chunk_bytes);
 		options.first_record = p->epoch_record;
@@ -291,7 +294,8 @@ static int make_parts(struct weir_pipeline *p, struct weir_problem *problem)
 	struct wr_tables_limits limits;
 	wr_tables_limits_of(o, &limits);
 	int rc = wr_tables_init(&p->tables, p->host.memory, &limits);
-	p->tables.may_lack_events = o->compaction_keys != 0 || o->erasures_max != 0;
+	p->tables.may_lack_events =
+		o->compaction_keys != 0 || o->erasures_max != 0 || o->topic_retention;
 	p->host.memory->writer = WR_WRITTEN_BY_LOG;
 	if (rc == 0)
 		rc = wr_chunks_init(&p->chunks, p->host.memory, o->chunk_bytes, p->plan.chunk_count,
@@ -439,6 +443,7 @@ void wr_pipeline_destroy(struct weir_pipeline *p)
 	free_array(m, wr_span_notes_of(p), wr_span_notes_bytes(o->members_max));
 	free_array(m, p->link.checkpoint.buffer, p->link.checkpoint.buffer_bytes);
 	free_array(m, p->policies, wr_pipeline_policies_bytes(o));
+	free_array(m, p->retention, wr_topic_retention_bytes(o));
 	if (p->erase_room != NULL)
 		wr_memory_free_payload(m, p->erase_room, wr_erase_bytes(o));
 	wr_segment_table_fini(&p->segments, m);

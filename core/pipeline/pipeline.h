@@ -264,8 +264,8 @@ struct weir_pipeline {
 	struct wr_recovered recovered;
 	struct wr_journal_link link;
 	struct wr_journal *journal;
-	/* [topics_max], options.compaction_keys: what topics ask for (compact.h). Relaxed. */
-	wr_atomic_u64 *policies;
+	wr_atomic_u64 *policies; /* [topics_max], compaction_keys: what topics ask for. Relaxed */
+	struct wr_retire_topic *retention; /* [topics_max], options.topic_retention: the same */
 	uint8_t *erase_room;     /* wr_erase_bytes(), options.erasures_max: the packer's */
 	wr_atomic_u32 beside;    /* ER3 */
 	struct wr_reader reader; /* of the group step */

@@ -270,6 +270,12 @@ struct weir_options {
 	                              memory each. 0 (default): none can be; else up to 1,000,000,
 	                              with `pack`. With it no segment file is used again: each is
 	                              made anew, and removed when it has left the log */
+	bool topic_retention;     /**< topics may have a retention of their own
+	                               (weir_topic_options.retention_time_ns, retention_bytes): some
+	                               420 bytes of memory for each of topics_max, and a chunk.
+	                               false (default): none may; needs `pack`. From the first event
+	                               on that leaves, a weir that does not know of that refuses the
+	                               journal (WEIR_E_FORMAT) */
 	uint64_t checkpoint_bytes; /**< log bytes between checkpoints; 0: 64 MiB, or four times the
 	                                size of a checkpoint if that is more */
 	uint32_t batches_in_flight_max; /**< writes under way at once, default 4 (1..16) */

@@ -185,6 +185,30 @@ struct weir_topic_options {
 	/** With compact: how long a tombstone stays, by its append time; default 24 h; in seconds,
 	 * rounded up, 60 years at most. */
 	uint64_t tombstone_ns;
+	/**
+	 * How long the topic's events stay in the journal, and how many bytes of them (heads of 24
+	 * bytes, options, keys and payloads, as the log has them): what is beyond either of them
+	 * leaves, though the log keeps other events that stand beside it. 0 and 0 (default):
+	 * whatever the log keeps; or, of a topic that is there, what it has by now
+	 * (weir_topic_retention_set() changes it). With either of them, both are set.
+	 *
+	 * Both are "at least", as in Kafka: what goes are all events of the topic in a segment,
+	 * once the next segment is too old as well, or that many bytes stand behind it, and a
+	 * sixteenth more; nothing that a subscription has still to read, and nothing of the newest
+	 * segments, of which options.pool_bytes may be in memory. Time is that of
+	 * options.retention_time_ns: by a clock that never jumps. Who reads an old part of the log
+	 * passes over what has left, without a gap item; sequences stay as they are. Once every
+	 * topic of the log is past a segment, that leaves as a whole.
+	 *
+	 * A topic cannot keep more than the log does: beyond options.retention_time_ns or
+	 * retention_bytes, where those are set, is -EINVAL. To keep one topic longer than others,
+	 * give each topic its own and the log none.
+	 *
+	 * Like the log's retention it is what this process does to its files, and no property of
+	 * the topic: it holds until the pipeline is closed. It needs options.topic_retention.
+	 */
+	uint64_t retention_time_ns;
+	uint64_t retention_bytes;
 };
 
 /**
@@ -256,6 +280,48 @@ WEIR_API WEIR_MUST_CHECK int weir_topic_partitions(struct weir_pipeline *pipelin
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_find(struct weir_pipeline *pipeline, const char *name,
 					     uint32_t *ret_topic);
+
+/** What a topic keeps, and how far that is. */
+struct weir_topic_retention {
+	uint64_t time_ns; /**< rounded up to microseconds; 0: whatever their age */
+	uint64_t bytes;   /**< 0: however many there are */
+	/**
+	 * Of its events, those below passed_sequence are beyond that, and of those below
+	 * left_sequence none is in the journal any more, but for what stands in a segment that is
+	 * damaged. A left_sequence that stays behind: a subscription has still to read there, or
+	 * there is no room to write a segment anew (weir_info.pack_failures, low_space). 0: not
+	 * looked at yet.
+	 */
+	uint64_t passed_sequence;
+	uint64_t left_sequence;
+};
+
+/**
+ * What a topic keeps; all zero without options.topic_retention.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param ret_retention  set on success only; a moment old: it is looked at once a second
+ * @return 0 or WEIR_E_UNKNOWN_NAME
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_retention(struct weir_pipeline *pipeline, uint32_t topic,
+						  struct weir_topic_retention *ret_retention);
+
+/**
+ * Have a topic keep other events from now on (weir_topic_options.retention_time_ns): fewer ones,
+ * and the others leave; or more, and what has not left yet stays. 0 and 0: what the log keeps.
+ * Nothing is written: it holds until the pipeline is closed, or the next call.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ * @param time_ns         rounded up to microseconds; 0: whatever their age
+ * @param bytes           0: however many there are
+ * @param reterr_problem  may be NULL
+ * @return 0; -EINVAL (no options.topic_retention, or more than the log keeps);
+ *         WEIR_E_UNKNOWN_NAME; WEIR_E_CLOSED; WEIR_E_FAILED
+ */
+WEIR_API WEIR_MUST_CHECK int weir_topic_retention_set(struct weir_pipeline *pipeline,
+						      uint32_t topic, uint64_t time_ns,
+						      uint64_t bytes,
+						      struct weir_problem *reterr_problem);
 
 /** What a topic remembers of idempotency keys. */
 struct weir_topic_keys {
@@ -381,7 +447,8 @@ struct weir_info {
 	uint64_t pack_failures; /**< since the open: segments that stay as they are, and tries that
 	                               are made again; of compaction, too */
 	uint64_t compactions;   /**< since the open: passes that came to their end */
-	uint64_t left_out_events; /**< since the open: how many events left the journal by them */
+	uint64_t left_out_events; /**< since the open: how many events left the journal by them, by
+	                               erasing and by retention of topics */
 	/**
 	 * Room for segments is short: the last one that was wanted could not be made for a full
 	 * disk, or would have left less than low_space_bytes free. Until one can be made.

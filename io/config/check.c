@@ -309,6 +309,31 @@ static void check_compact(struct wr_config_findings *findings,
 	wr_config_help(findings, d, "journal: {pack: padding, compaction_keys: 100_000}");
 }
 
+static void check_retention(struct wr_config_findings *findings,
+			    const struct wr_config_values *values,
+			    const struct wr_config_node *item, const struct wr_config_topic *topic)
+{
+	const struct weir_options *o = &values->options;
+	bool has_time = topic->retention_time_ns != 0;
+	if (!has_time && topic->retention_bytes == 0)
+		return;
+	if (!o->topic_retention) {
+		struct weir_config_diagnostic *d = wr_config_error(
+			findings,
+			wr_config_item_place(findings, item,
+					     has_time ? "retention_time" : "retention"),
+			"no topic has a retention of its own without journal.topic_retention");
+		wr_config_help(findings, d, "journal: {pack: padding, topic_retention: yes}");
+		return;
+	}
+	if (o->retention_time_ns != 0 && topic->retention_time_ns > o->retention_time_ns)
+		wr_config_error(findings, wr_config_item_place(findings, item, "retention_time"),
+				"the journal keeps nothing that long (journal.retention_time)");
+	if (o->retention_bytes != 0 && topic->retention_bytes > o->retention_bytes)
+		wr_config_error(findings, wr_config_item_place(findings, item, "retention"),
+				"the journal does not keep that much (journal.retention)");
+}
+
 static void check_topics(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values)
 {
@@ -318,6 +343,7 @@ static void check_topics(struct wr_config_findings *findings, const struct wr_co
 		check_window(findings, item, &topics[i]);
 		check_growth(findings, item, &topics[i]);
 		check_compact(findings, values, item, &topics[i]);
+		check_retention(findings, values, item, &topics[i]);
 		wr_config_check_unrouted(findings, values, &topics[i], item);
 		const struct wr_config_node *other = wr_config_node_at(root, "topics")->first;
 		for (uint32_t j = 0; j < i; j++, other = other->next) {

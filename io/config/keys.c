@@ -107,6 +107,11 @@ static const struct wr_config_key journal_keys[] = {
 	 .fallback = "0",
 	 .doc = "Keys that can be erased between two opens, 40 bytes of memory each; needs pack; "
 		"0: none can be"},
+	{.name = "topic_retention",
+	 OPTION(topic_retention),
+	 .type = WR_CONFIG_BOOL,
+	 .fallback = "no",
+	 .doc = "Topics may have a retention of their own; needs pack"},
 	{.name = "checkpoint",
 	 OPTION(checkpoint_bytes),
 	 .type = WR_CONFIG_SIZE,

@@ -108,6 +108,22 @@ static const struct wr_config_key topic_keys[] = {
 	 .max = 60ull * 365 * 24 * 3600 * 1000000000,
 	 .fallback = "24h",
 	 .doc = "With compact: so long an event without a payload stays; in seconds"},
+	{.name = "retention",
+	 TOPIC(retention_bytes),
+	 .type = WR_CONFIG_SIZE,
+	 .min = 1,
+	 .absent = "what the log keeps",
+	 .live = true,
+	 .doc = "So much of its events stays at least, the rest leaves; needs topic_retention; a "
+		"reload changes it"},
+	{.name = "retention_time",
+	 TOPIC(retention_time_ns),
+	 .type = WR_CONFIG_DURATION,
+	 .min = 1,
+	 .absent = "what the log keeps",
+	 .live = true,
+	 .doc = "Its events stay so long at least, and then leave; needs topic_retention; a reload "
+		"changes it"},
 	{0},
 };
 

@@ -96,6 +96,8 @@ static bool make_topics(struct weir_config *config)
 		config->topics[i].compact = from[i].compact;
 		config->topics[i].compact_lag_ns = from[i].compact_lag_ns;
 		config->topics[i].tombstone_ns = from[i].tombstone_ns;
+		config->topics[i].retention_bytes = from[i].retention_bytes;
+		config->topics[i].retention_time_ns = from[i].retention_time_ns;
 	}
 	return config->topics != NULL;
 }

@@ -104,6 +104,8 @@ struct wr_config_topic {
 	bool compact;
 	uint64_t compact_lag_ns;
 	uint64_t tombstone_ns;
+	uint64_t retention_bytes; /* 0: it has none of its own, of either sort */
+	uint64_t retention_time_ns;
 };
 
 /* A pattern by its kind: one of them is there. */

@@ -196,6 +196,37 @@ static void test_reload_of_lines_and_alerts(void)
 		  "a reload takes the format, the level and rules of alerts (%d)", code);
 }
 
+#define KEEPS(journal, topic)                                                                      \
+	"journal: {dir: j, segment: 1MiB" journal "}\nmemory: {chunk: 64KiB, pool: 2MiB, "         \
+	"undurable: 512KiB}\ntopics: [{name: t" topic "}]\n" NEVER_ENDS                            \
+	"subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n"
+
+static void test_reload_of_retention(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", KEEPS(", pack: padding, topic_retention: yes, retention_time: 2h",
+				    ", retention_time: 1h"));
+	run_bed_before = alone;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
+	run_bed_wait_for_bytes("out", 1);
+	/* The file would have the log keep more, which it does after a restart. */
+	run_bed_put("c.yaml",
+		    KEEPS(", pack: padding, topic_retention: yes", ", retention_time: 3h"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: topics: the log keeps no more than 7200000000000 ns");
+	run_bed_put("c.yaml", KEEPS(", pack: padding, topic_retention: yes, retention_time: 2h",
+				    ", retention: 1GiB"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 2 taken over, 0 left until a restart");
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	tap_check(
+		code == 0 && run_bed_says("reload: topics[t].retention is 1GiB now") &&
+			run_bed_says("reload: topics[t].retention_time is not set now, it was 1h"),
+		"a reload takes what a topic keeps, and no more than the log does (%d)", code);
+}
+
 static void test_who_is_told(void)
 {
 	run_bed_fresh();
@@ -239,6 +270,7 @@ int main(void)
 	test_life();
 	test_reload();
 	test_reload_of_lines_and_alerts();
+	test_reload_of_retention();
 	test_who_is_told();
 	test_wrong_address();
 	run_bed_end_all();

@@ -86,7 +86,7 @@ Test(config_errors, unknown_keys_are_told_with_what_was_meant)
 		 "x:2:9: error: unknown key \"waits\" in threads.log; did you mean \"wait\"?",
 		 NULL},
 		{"busy: yes\n", "x:1:1: error: unknown key \"busy\"", "known here: version, name"},
-		{"retention: 5GiB\n", "x:1:1: error: unknown key \"retention\"",
+		{"low_space: 5GiB\n", "x:1:1: error: unknown key \"low_space\"",
 		 "= help: journal has such a key"},
 		/* Many have one: that tells nobody anything. */
 		{"stages: [{name: a, source: yes}, {name: b}]\n"
@@ -216,6 +216,28 @@ Test(config_errors, what_does_not_go_together_is_told)
 		 NULL},
 		{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], gate: durable}]\n",
 		 "x:2:46: error: without a journal nothing becomes durable", NULL},
+	};
+	check_mistakes(mistakes, WR_ARRAY_COUNT(mistakes));
+}
+
+Test(config_errors, what_a_topic_cannot_keep_is_told)
+{
+	static const struct mistake mistakes[] = {
+		{"journal: {dir: a, pack: padding}\ntopics: [{name: a, retention_time: 1d}]\n",
+		 "x:2:36: error: no topic has a retention of its own without "
+		 "journal.topic_retention",
+		 "journal: {pack: padding, topic_retention: yes}"},
+		{"journal: {dir: a, pack: padding, topic_retention: yes, retention_time: 1h}\n"
+		 "topics: [{name: a, retention_time: 1d}]\n",
+		 "x:2:36: error: the journal keeps nothing that long (journal.retention_time)",
+		 NULL},
+		{"journal: {dir: a, pack: padding, topic_retention: yes, retention: 1GiB}\n"
+		 "topics: [{name: a, retention: 2GiB}]\n",
+		 "x:2:31: error: the journal does not keep that much (journal.retention)", NULL},
+		{"journal: {dir: a, topic_retention: yes}\n",
+		 "x:1:36: error: journal.topic_retention: what a topic does not keep leaves by "
+		 "packing: it needs journal.pack",
+		 NULL},
 	};
 	check_mistakes(mistakes, WR_ARRAY_COUNT(mistakes));
 }

@@ -4,9 +4,11 @@
  *         a log that nothing is published to, and never one that is needed, nor the newest. No
  *         event goes before the log has run for half of that since it was appended, whatever the
  *         wall clock does, at an open or in between; and it does go soon after it may.
+ *         The same of the events of a topic that has a limit of its own, in a log that has none.
  * Method: a simulated disk and clock, the mini writer stamped by the log's own append clock.
  */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "core/journal/journal_internal.h"
 #include "io/sim/storage_sim.h"
@@ -51,7 +53,7 @@ static void idle_for(uint64_t ns)
 	uint64_t until_ns = disk->clock->mono_ns + ns;
 
 	while (disk->clock->mono_ns < until_ns) {
-		if (journal_rig_step(&rig) != 0)
+		if (journal_rig_step(&rig) + wr_journal_pack_step(rig.journal, 0) != 0)
 			continue;
 		uint64_t idle_ns = wr_min_u64(wr_journal_idle_ns(rig.journal),
 					      until_ns - disk->clock->mono_ns);
@@ -279,6 +281,93 @@ Test(retention_time, where_the_clock_was_set_back_no_event_is_born_old)
 	cr_expect_leq(oldest_live_seq(), first + 3, "younger than the limit");
 	idle_seconds(4);
 	cr_expect_gt(oldest_live_seq(), first + 3);
+}
+
+/* --- of a topic ------------------------------------------------------------------------------- */
+
+/* The mini writer's events are of topic 1; nobody publishes to topic 0, which keeps everything. */
+static struct wr_retire_topic asks[2];
+static wr_atomic_u64 defined;
+
+static void ask(uint64_t limit_s)
+{
+	memset(asks, 0, sizeof asks);
+	wr_store_relaxed(&defined, 2u);
+	wr_store_relaxed(&asks[1].time_us, limit_s * 1000000);
+	options.journal.retention_time_ns = 0;
+	options.journal.pack = true;
+	options.journal.retire = (struct wr_retire_options){
+		.topics = asks,
+		.topic_count = 2,
+		.defined = &defined,
+	};
+}
+
+static uint64_t left_seq(void)
+{
+	return wr_load_relaxed(&asks[1].left_seq);
+}
+
+static uint64_t left_out(void)
+{
+	return wr_load_relaxed(&rig.journal->cells.left_out);
+}
+
+Test(retention_time, of_a_topic_a_segment_is_past_when_its_newest_event_is)
+{
+	ask(LIMIT_S);
+	open_rig();
+	fill_extents(3);
+	idle_seconds(60);
+	fill_extents(6);
+	cr_assert_eq(live_count(), 3);
+	checkpoints(rig.writer.next_seq);
+	idle_seconds(LIMIT_S - 60 + 20);
+	cr_expect_leq(left_seq(), 1u);
+	cr_expect_eq(left_out(), 0u);
+	idle_seconds(60);
+	cr_expect_gt(left_seq(), 1u);
+	cr_expect_gt(left_out(), 0u);
+	cr_expect_eq(oldest_live_seq(), 1u, "the records of others stay");
+	/* Nobody else: all of it goes. */
+	wr_store_relaxed(&asks[0].time_us, 1u);
+	idle_seconds(2);
+	cr_expect_gt(oldest_live_seq(), 1u);
+}
+
+Test(retention_time, of_a_topic_nothing_is_past_at_once_where_the_clock_is_ahead)
+{
+	ask(LIMIT_S);
+	open_rig();
+	fill_extents(13);
+	checkpoints(rig.writer.next_seq);
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	wr_clock_sim_jump_wall(disk->clock, (int64_t)YEAR_NS);
+	open_rig();
+	checkpoints(rig.writer.next_seq);
+	idle_seconds(LIMIT_S / 2 - 2);
+	cr_expect_eq(left_out(), 0u, "not before it has run for half of the limit");
+	reopen();
+	idle_seconds(1);
+	cr_expect_eq(left_out(), 0u);
+	idle_seconds(6);
+	cr_expect_gt(left_out(), 0u, "and no later than that");
+}
+
+Test(retention_time, of_a_topic_what_is_needed_stays_however_old)
+{
+	ask(LIMIT_S);
+	open_rig();
+	fill_extents(13);
+	checkpoints(2);
+	idle_seconds(10 * LIMIT_S);
+	cr_expect_gt(wr_load_relaxed(&asks[1].passed_seq), 1u);
+	cr_expect_eq(left_out(), 0u);
+	checkpoints(rig.writer.next_seq);
+	idle_seconds(10);
+	cr_expect_gt(left_out(), 0u);
+	cr_expect_gt(left_seq(), 1u);
+	cr_expect_leq(left_seq(), wr_load_relaxed(&asks[1].passed_seq));
 }
 
 Test(retention_time, the_largest_limit_does_not_wrap)

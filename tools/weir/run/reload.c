@@ -100,16 +100,45 @@ static int set_alerts(struct run *run, const struct weir_config *config,
 	return weir_pipeline_alerts_set(run->pipeline, o->alerts, o->alert_count, problem);
 }
 
+/* The same; a topic that is not there is made at a restart. */
+static int set_retention(struct run *run, const struct weir_config *config,
+			 struct weir_problem *problem)
+{
+	uint32_t count = 0, topic;
+	const struct weir_topic_options *topics = weir_config_topics(config, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (weir_topic_find(run->pipeline, topics[i].name, &topic) != 0)
+			continue;
+		int rc = weir_topic_retention_set(run->pipeline, topic, topics[i].retention_time_ns,
+						  topics[i].retention_bytes, problem);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static void set_again(struct run *run, const struct weir_config *last)
+{
+	(void)set_alerts(run, last, NULL);
+	(void)set_retention(run, last, NULL);
+}
+
 static void take_over(struct run *run, struct weir_config *config)
 {
 	const struct weir_config *last = run->reloaded != NULL ? run->reloaded : run->config;
 	struct reload r = {.run = run, .config = config};
 	struct weir_problem problem = {0};
+	const char *key = "alerts";
 	int rc = set_alerts(run, config, &problem);
+	if (rc == 0) {
+		key = "topics";
+		rc = set_retention(run, config, &problem);
+	}
 	if (rc < 0) {
+		set_again(run, last);
 		lines_say(WR_EVENT_RELOAD_REFUSED,
-			  WR_FIELDS(wr_field_text("key", "alerts"), wr_field_code(rc)),
-			  "reload: alerts: %s; everything stays as it was", problem.text);
+			  WR_FIELDS(wr_field_text("key", key), wr_field_code(rc)),
+			  "reload: %s: %s; everything stays as it was", key, problem.text);
 		weir_config_destroy(config);
 		return;
 	}
@@ -117,7 +146,7 @@ static void take_over(struct run *run, struct weir_config *config)
 	if (rc >= 0)
 		rc = weir_config_diff(run->config, config, leave, &r);
 	if (rc < 0) {
-		(void)set_alerts(run, last, NULL);
+		set_again(run, last);
 		lines_say(WR_EVENT_RELOAD_REFUSED, WR_FIELDS(wr_field_code(rc)),
 			  "reload: %s; everything stays as it was", weir_strerror(rc));
 		weir_config_destroy(config);
