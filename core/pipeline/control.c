@@ -64,6 +64,9 @@ static bool handed_over(void *context)
 {
 	struct call *c = context;
 	struct wr_lane *lane = &c->pipeline->lanes[WR_CONTROL_LANE];
+	/* Answers that callers before did not wait for would keep their places. */
+	while (wr_lane_reply_peek(lane) != NULL)
+		wr_lane_reply_take(lane);
 	void *to = wr_lane_claim(lane, wr_record_stride(c->bytes));
 	if (to == NULL)
 		return false;
@@ -98,8 +101,22 @@ static bool may_be_told(void *context)
 	       wr_park_look_u64(&c->pipeline->link.durable_seq) >= needs; /* D1 */
 }
 
+static uint64_t left_ns(struct weir_pipeline *p, uint64_t deadline)
+{
+	if (deadline == UINT64_MAX)
+		return WEIR_FOREVER;
+	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
+	return now_ns < deadline ? deadline - now_ns : 1; /* with a look */
+}
+
 int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 		    struct wr_reply *ret_reply)
+{
+	return wr_control_call_for(p, record, bytes, WEIR_FOREVER, ret_reply);
+}
+
+int wr_control_call_for(struct weir_pipeline *p, const void *record, uint32_t bytes,
+			uint64_t timeout_ns, struct wr_reply *ret_reply)
 {
 	struct call call = {.pipeline = p, .record = record, .bytes = bytes};
 	struct wr_parker *parker = &p->lanes[WR_CONTROL_LANE].parker;
@@ -108,18 +125,19 @@ int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
 		return rc;
 	if (p->host.inside_step(p->host.context))
 		return WEIR_E_AGAIN;
+	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
+	uint64_t deadline = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
 	if (!handed_over(&call)) {
-		rc = wr_pipeline_wait(p, parker, handed_over, &call, WEIR_FOREVER);
+		rc = wr_pipeline_wait(p, parker, handed_over, &call, left_ns(p, deadline));
 		if (rc != 0)
 			return rc;
 	}
-	rc = wr_pipeline_wait(p, parker, answered, &call, WEIR_FOREVER);
-	if (rc == 0)
-		rc = wr_pipeline_wait(p, parker, may_be_told, &call, WEIR_FOREVER);
-	if (rc != 0)
-		return rc;
-	*ret_reply = call.reply;
-	return call.reply.code;
+	rc = wr_pipeline_wait(p, parker, answered, &call, left_ns(p, deadline));
+	if (rc == 0) {
+		*ret_reply = call.reply;
+		rc = wr_pipeline_wait(p, parker, may_be_told, &call, left_ns(p, deadline));
+	}
+	return rc != 0 ? rc : call.reply.code;
 }
 
 /* ---- topics ---- */

@@ -15,6 +15,7 @@
 #include "core/journal/reader.h"
 #include "core/lines/lines.h"
 #include "core/log/writer.h"
+#include "core/pipeline/control.h"
 #include "core/pipeline/member.h"
 #include "core/pipeline/step.h"
 #include "core/record/encode.h"
@@ -509,13 +510,6 @@ static inline void wr_pipeline_go(struct weir_pipeline *p)
 int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
 		     void *context, uint64_t timeout_ns);
 
-/*
- * Hands one control record to the writer and waits for the answer, and until that answer may be
- * told (ordered, and durable with a journal): the reply's code. `record` is a lane record.
- */
-int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
-		    struct wr_reply *ret_reply);
-
 /* At open, with a journal: recovery, and what it finds into the tables. */
 int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem);
 /* The writer's and the journal's calls (`context`: the pipeline): wake who waits for it. */
@@ -555,11 +549,6 @@ void wr_pipeline_wait_for_slot(struct weir_pipeline *p, uint32_t first_lane, uin
 			       bool (*done)(void *context), void *context);
 /* Whether weir_producer_poll_acks() would take an answer out of the ring now. */
 bool wr_producer_has_answers(struct weir_producer *producer);
-
-void wr_control_lock(struct weir_pipeline *p);
-/* The same within a time: 0, -ETIMEDOUT, or why the pipeline refuses. */
-int wr_control_lock_for(struct weir_pipeline *p, uint64_t timeout_ns);
-void wr_control_unlock(struct weir_pipeline *p);
 
 /* Tells options.log_fn, if there is one, and notes it in the metrics: for what is rare and worth a
  * line. The fields are WR_FIELDS(...) or WR_NO_FIELDS. */

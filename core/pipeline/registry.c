@@ -47,6 +47,16 @@ void wr_registry_keep(struct weir_pipeline *p, uint32_t type, struct wr_known_sc
 		wr_store_release(&p->known[type], known); /* SC4 */
 }
 
+void wr_registry_know(struct weir_pipeline *p, uint32_t type)
+{
+	struct wr_known_schema *known;
+	if (wr_registry_known(p, type) != NULL)
+		return;
+	struct wr_schema_text text = wr_schema_text_at(&p->tables.schemas, type);
+	if (wr_registry_read(p, &text, &known, NULL) == 0)
+		wr_registry_keep(p, type, known);
+}
+
 static size_t known_bytes(struct weir_pipeline *p)
 {
 	return (p->options.schemas_max + 1) * sizeof *p->known;
@@ -86,6 +96,29 @@ void wr_registry_close(struct weir_pipeline *p)
 		wr_registry_forget(p, wr_load_relaxed(&p->known[type])); // nobody else is left
 	p->host.memory->ops->free(p->host.memory, p->known, known_bytes(p));
 	p->known = NULL;
+}
+
+/* --- how long it waits ------------------------------------------------------------------------ */
+
+static _Thread_local uint64_t patience_ns; /* 0: for ever */
+
+void weir_registry_timeout_set(uint64_t timeout_ns)
+{
+	patience_ns = timeout_ns;
+}
+
+int wr_registry_lock(struct weir_pipeline *p)
+{
+	if (patience_ns != 0)
+		return wr_control_lock_for(p, patience_ns);
+	wr_control_lock(p);
+	return 0;
+}
+
+int wr_registry_call(struct weir_pipeline *p, const void *record, struct wr_reply *ret_reply)
+{
+	return wr_control_call_for(p, record, ((const struct wr_record *)record)->bytes,
+				   patience_ns != 0 ? patience_ns : WEIR_FOREVER, ret_reply);
 }
 
 /* --- who asks --------------------------------------------------------------------------------- */

@@ -43,6 +43,14 @@ void wr_registry_forget(struct weir_pipeline *p, struct wr_known_schema *known);
 /* Under the control lock: known from now on, if it is not already; it is taken in any case. */
 void wr_registry_keep(struct weir_pipeline *p, uint32_t type, struct wr_known_schema *known);
 
+/* Under the control lock: knows it from the log's table, where whoever registered it did not wait
+ * for the answer. */
+void wr_registry_know(struct weir_pipeline *p, uint32_t type);
+
+/* wr_control_lock() and wr_control_call() for as long as weir_registry_timeout_set() says. */
+int wr_registry_lock(struct weir_pipeline *p);
+int wr_registry_call(struct weir_pipeline *p, const void *record, struct wr_reply *ret_reply);
+
 /* A version, for who asks. */
 void wr_registry_tell(struct weir_pipeline *p, uint32_t entry,
 		      struct weir_schema_version *ret_version);

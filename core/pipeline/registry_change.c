@@ -223,11 +223,12 @@ struct versions {
 	size_t block_bytes;
 };
 
-/* A version whose caller is just about to say what it has read is waited for. */
+/* A version whose caller is just about to say what it has read is waited for; one whose caller has
+ * given up is read here. */
 static const struct weir_schema *schema_of(struct weir_pipeline *p, uint32_t type)
 {
-	if (wr_registry_known(p, type) == NULL) {
-		wr_control_lock(p);
+	if (wr_registry_known(p, type) == NULL && wr_registry_lock(p) == 0) {
+		wr_registry_know(p, type);
 		wr_control_unlock(p);
 	}
 	return weir_registry_schema(p, (uint16_t)type);
@@ -412,9 +413,11 @@ static int hand_over(struct change *c, struct weir_schema_version *ret_version)
 {
 	struct weir_pipeline *p = c->pipeline;
 	struct wr_reply reply = {0};
-	wr_control_lock(p);
-	int rc = wr_control_call(p, c->record, ((struct wr_record *)c->record)->bytes, &reply);
-	if (rc == 0) {
+	int rc = wr_registry_lock(p);
+	if (rc != 0)
+		return rc;
+	rc = wr_registry_call(p, c->record, &reply);
+	if (reply.ticket != 0 && reply.code == 0) { /* it has its place, durable yet or not */
 		wr_registry_keep(p, p->tables.schemas.entries[reply.detail].type, c->known);
 		c->known = NULL;
 	}
@@ -510,10 +513,12 @@ static int change_head(struct weir_pipeline *p, const char *subject, uint32_t to
 		return problem_of(problem, rc, "");
 	wr_control_write(record, WR_KIND_TYPE, topic, 0, subject, (uint32_t)name_bytes, head,
 			 sizeof *head);
-	wr_control_lock(p);
-	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
-	wr_control_unlock(p);
-	return rc;
+	rc = wr_registry_lock(p);
+	if (rc == 0) {
+		rc = wr_registry_call(p, record, &reply);
+		wr_control_unlock(p);
+	}
+	return rc == -ETIMEDOUT ? problem_of(problem, rc, "") : rc;
 }
 
 int weir_registry_level_set(struct weir_pipeline *p, const char *subject, int level,

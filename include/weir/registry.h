@@ -75,6 +75,18 @@ struct weir_registration {
  */
 WEIR_API void weir_registration_init(struct weir_registration *registration);
 
+/**
+ * How long calls of this thread that change the registry wait: weir_registry_register(),
+ * weir_registry_level_set(), weir_registry_delete() and weir_topic_schema_set(). Beyond that they
+ * return -ETIMEDOUT: the log has not answered, or what it answered is not durable yet. What was
+ * asked for may still be done; who asks again gets the same answer as if it had not.
+ *
+ * Thread: any; it counts for the thread. Blocks: never. Allocates: never.
+ * @param timeout_ns  0 (as every thread begins): for ever. They wait for each other for as long, so
+ *                    that a call may take twice of it
+ */
+WEIR_API void weir_registry_timeout_set(uint64_t timeout_ns);
+
 enum weir_schema_state {
 	WEIR_SCHEMA_LIVE = 0,
 	WEIR_SCHEMA_DELETED =
@@ -112,7 +124,8 @@ struct weir_schema_version {
  *         schemas that are referred to by one name; WEIR_E_INCOMPATIBLE: on_issue was told why;
  *         WEIR_E_UNKNOWN_NAME: a reference leads nowhere; WEIR_E_EXISTS: the id or version asked
  *         for is taken; WEIR_E_TOO_BIG; WEIR_E_FULL: schemas_max, schema_bytes_max; WEIR_E_AGAIN:
- *         inside a step; -ENOMEM; WEIR_E_CLOSED, WEIR_E_FAILED
+ *         inside a step; -ETIMEDOUT (weir_registry_timeout_set()); -ENOMEM; WEIR_E_CLOSED,
+ *         WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_registry_register(struct weir_pipeline *pipeline,
 						    const struct weir_registration *registration,
@@ -239,7 +252,8 @@ WEIR_API WEIR_MUST_CHECK int weir_registry_level(struct weir_pipeline *pipeline,
  * Thread: any but inside a step. Blocks: until it is durable. Allocates: never.
  * @param subject  NULL: of all
  * @param level    enum weir_schema_level, or WEIR_SCHEMA_LEVEL_OF_ALL
- * @return 0; -EINVAL; WEIR_E_FULL; WEIR_E_AGAIN: inside a step; WEIR_E_CLOSED, WEIR_E_FAILED
+ * @return 0; -EINVAL; WEIR_E_FULL; WEIR_E_AGAIN: inside a step; -ETIMEDOUT; WEIR_E_CLOSED,
+ *         WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_registry_level_set(struct weir_pipeline *pipeline,
 						     const char *subject, int level,
@@ -252,7 +266,7 @@ WEIR_API WEIR_MUST_CHECK int weir_registry_level_set(struct weir_pipeline *pipel
  * @param version   0: all of them
  * @param for_good  of what has the mark
  * @return 0; WEIR_E_UNKNOWN_NAME: nothing to delete; -EBUSY: a live version refers to it, or it
- *         has to be marked first; -EINVAL; WEIR_E_AGAIN: inside a step; WEIR_E_CLOSED,
+ *         has to be marked first; -EINVAL; WEIR_E_AGAIN: inside a step; -ETIMEDOUT; WEIR_E_CLOSED,
  *         WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_registry_delete(struct weir_pipeline *pipeline,
@@ -278,7 +292,8 @@ struct weir_topic_schema {
  *
  * Thread: any but inside a step. Blocks: until it is durable. Allocates: never.
  * @return 0; WEIR_E_UNKNOWN_NAME: no such topic; WEIR_E_EXISTS: another `prefix` was said of it;
- *         WEIR_E_FULL; -EINVAL; WEIR_E_AGAIN: inside a step; WEIR_E_CLOSED, WEIR_E_FAILED
+ *         WEIR_E_FULL; -EINVAL; WEIR_E_AGAIN: inside a step; -ETIMEDOUT; WEIR_E_CLOSED,
+ *         WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_topic_schema_set(struct weir_pipeline *pipeline, uint32_t topic,
 						   const struct weir_topic_schema *schema,

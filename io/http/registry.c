@@ -196,6 +196,11 @@ void wr_http_fail_call(struct wr_http_request *r, const char *subject, int code,
 	case WEIR_E_CLOSED:
 		wr_http_fail(r, 503, "%s", text);
 		break;
+	case -ETIMEDOUT:
+		wr_http_fail(r, 50302,
+			     "the log does not answer, and it may still be done: ask again (%s)",
+			     text);
+		break;
 	default:
 		wr_http_fail(r, 50001, "%s (%s)", text, weir_error_name(code));
 	}

@@ -283,6 +283,7 @@ static int init(struct weir_server *server, const struct weir_server_options *op
 	server->wake_fd = -1;
 	server->site = (struct wr_http_site){.pipeline = options->pipeline,
 					     .writable = options->writable,
+					     .call_ns = options->request_ns,
 					     .wants_token = options->token != NULL,
 					     .pipelines = &server->pipelines};
 	(void)pthread_mutex_init(&server->lock, NULL);

@@ -22,6 +22,7 @@ struct wr_http_site {
 	struct weir_pipeline *pipeline; /* may be NULL */
 	bool writable;
 	bool wants_token;
+	uint64_t call_ns;                    /* so long a call of the registry waits for the log */
 	struct wr_http_pipelines *pipelines; /* the server's thread alone */
 };
 

@@ -8,6 +8,8 @@
 
 #include <sys/eventfd.h>
 
+#include <weir/registry.h>
+
 #include "io/http/thread.h"
 
 struct list {
@@ -71,6 +73,7 @@ static void *run(void *context)
 {
 	struct wr_http_worker *w = context;
 	struct wr_http_job *job;
+	weir_registry_timeout_set(w->site.call_ns);
 	(void)pthread_mutex_lock(&w->lock);
 	while (!w->stopping) {
 		job = take_first(&w->waiting);

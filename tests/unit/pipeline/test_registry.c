@@ -505,6 +505,67 @@ Test(registry, references_of_a_checkpoint_lead_back_or_it_is_damaged)
 	cr_expect_eq(load_reference_to(2), WEIR_E_CORRUPT, "beyond");
 }
 
+/* ---- who does not wait for ever ---- */
+
+static wr_atomic_u32 is_stuck, may_go;
+
+static enum weir_handled stick(void *context, struct weir_member *member,
+			       const struct weir_item *item)
+{
+	(void)context;
+	(void)member;
+	(void)item;
+	wr_store_seq(&is_stuck, 1u);
+	while (wr_load_seq(&may_go) == 0)
+		fixture_sleep_ns(1000000);
+	return WEIR_HANDLED_OK;
+}
+
+static void *step_until_stuck(void *unused)
+{
+	(void)unused;
+	while (wr_load_seq(&may_go) == 0)
+		(void)weir_step(bed.pipeline, 1000000);
+	return NULL;
+}
+
+/* One thread steps all of it, the writer too, and sits in a handler. */
+Test(registry, a_call_that_the_log_does_not_answer_ends_in_time_and_may_still_be_done)
+{
+	struct weir_member_options o;
+	struct weir_member *member;
+	struct weir_schema_version v;
+	pthread_t thread;
+	bed_end();
+	bed_begin(FIXTURE_DURABLE | FIXTURE_MANUAL, 1u << 30);
+	bed_register("orders", ORDER_1);
+	uint32_t topic = fixture_topic(&bed, "work", 1);
+	weir_member_options_init(&o);
+	o.handler = stick;
+	cr_assert_eq(weir_member_join(bed.pipeline, fixture_subscription(&bed, "hands", "work"), &o,
+				      &member, NULL),
+		     0);
+	(void)fixture_publish(fixture_producer(&bed, NULL), topic, 0, 1);
+	cr_assert_eq(pthread_create(&thread, NULL, step_until_stuck, NULL), 0);
+	while (wr_load_seq(&is_stuck) == 0)
+		fixture_sleep_ns(1000000);
+	weir_registry_timeout_set(20000000);
+	for (int i = 0; i < 20; i++) /* more than have room for their answers */
+		cr_assert_eq(bed_try("orders", ORDER_2, &v), -ETIMEDOUT, "%d", i);
+	cr_expect_eq(weir_registry_level_set(bed.pipeline, "orders", WEIR_SCHEMA_FULL, NULL),
+		     -ETIMEDOUT);
+	cr_expect_eq(weir_registry_delete(bed.pipeline, "orders", 9, false, NULL), -ETIMEDOUT);
+	wr_store_seq(&may_go, 1u);
+	cr_assert_eq(pthread_join(thread, NULL), 0);
+	/* All of it was done meanwhile; the schema is one that nobody has kept. */
+	weir_registry_timeout_set(0);
+	cr_assert_eq(bed_try("orders", ORDER_3, &v), 0);
+	cr_expect_eq(v.version, 3);
+	cr_assert_eq(weir_registry_version(bed.pipeline, "orders", 2, &v), 0);
+	cr_expect_not_null(weir_registry_schema(bed.pipeline, v.type));
+	cr_expect_eq(weir_registry_level(bed.pipeline, "orders", NULL), WEIR_SCHEMA_FULL);
+}
+
 Test(registry, a_checkpoint_with_more_versions_than_there_may_be_is_said_to_be_that)
 {
 	struct weir_problem why = {0};
