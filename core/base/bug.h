@@ -59,6 +59,12 @@
 	X(OLD_LEASE_SETTLES, "core/log/outstanding.c",                                             \
 	  "a settle counts whatever generation it names: a lease that is over ends the next one")  \
 	X(ATTEMPT_NOT_COUNTED, "core/log/outstanding.c", "an attempt that failed is not counted")  \
+	X(TRY_NOT_COUNTED, "core/log/attempts.c",                                                  \
+	  "a failed attempt at an event of a partition is not counted")                            \
+	X(TRIED_TOGETHER, "core/log/attempts.c",                                                   \
+	  "after two crashes at one place the events of a partition are handed out as ever")       \
+	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
+	  "an event of a partition that has failed does not wait for its time")                    \
 	X(POSITION_IS_FRONTIER, "core/log/outstanding.c",                                          \
 	  "a shared subscription's position is how far it was taken, settled or not")              \
 	X(KEYS_NOT_ORDERED, "core/group/share.c",                                                  \

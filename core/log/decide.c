@@ -282,11 +282,49 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 	if (generation.position != WR_POSITION_KEEP && generation.position > seq)
 		return WEIR_E_TRUNCATED;
 	int rc = wr_settle_generation(&t->settle, undo, row, &generation);
+	if (rc == 0)
+		wr_attempts_raised(&t->attempts, undo, row,
+				   generation.position != WR_POSITION_KEEP);
 	if (rc == 0 && generation.position != WR_POSITION_KEEP) {
 		wr_tables_count_from(t, undo, s, view->head->key_hash, generation.position, seq);
 		d->moved_to = generation.position;
 	}
 	return rc;
+}
+
+struct idle_row {
+	struct wr_tables *t;
+	const struct wr_subscription *s;
+};
+
+/* Everything of it that was ever appended is settled: known but where that is counted anew. */
+static bool row_is_idle(void *context, uint32_t row)
+{
+	const struct idle_row *idle = context;
+	struct wr_settle_row *r = &idle->t->settle.rows[idle->s->row_first + row];
+	uint64_t appended = wr_load_relaxed(&cells_of(idle->t, idle->s, row)->events) +
+			    wr_load_relaxed(&r->to_events);
+	return wr_load_relaxed(&r->moved) == 0 && wr_load_relaxed(&r->events) == appended; /* own */
+}
+
+/* A REJECT of a subscription with order PARTITION. */
+static int decide_attempt(struct wr_tables *t, struct wr_undo *undo,
+			  const struct wr_record_view *view, const struct wr_subscription *s,
+			  uint64_t seq, struct wr_decision *d)
+{
+	struct wr_reject reject;
+	const char *text;
+	d->id = view->head->key_hash; /* the row */
+	d->features = WR_BATCH_ATTEMPTS;
+	if (!wr_reject_read(view, &reject, &text))
+		return -EINVAL;
+	if (reject.verdict != WR_VERDICT_CRASHED)
+		return wr_attempts_decide(&t->attempts, &t->settle, undo, s, d->id, &reject, seq);
+	if (undo->entries != NULL)
+		return -EINVAL;
+	wr_attempts_crashed(&t->attempts, &t->settle, s, &reject, seq, row_is_idle,
+			    &(struct idle_row){.t = t, .s = s});
+	return 0;
 }
 
 /* A record of a shared subscription. `undo`: a SETTLE in a run can be taken back. */
@@ -302,9 +340,10 @@ static int decide_shared(struct wr_tables *t, struct wr_undo *undo,
 	int rc;
 	if (s == NULL)
 		return WEIR_E_UNKNOWN_NAME;
-	if (s->order == WR_ORDER_PARTITION)
-		return -EINVAL;
 	d->tag = s->tag;
+	if (s->order == WR_ORDER_PARTITION)
+		return view->head->kind == WR_KIND_REJECT ? decide_attempt(t, undo, view, s, seq, d)
+							  : -EINVAL;
 	switch (view->head->kind) {
 	case WR_KIND_HANDOUT_MARK:
 		if (!wr_mark_read(view, &mark) || mark.head.to > seq)

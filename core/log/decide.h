@@ -10,6 +10,7 @@
 #define WR_LOG_DECIDE_H
 
 #include "core/base/bug.h"
+#include "core/log/attempts.h"
 #include "core/log/catalog.h"
 #include "core/log/erasures.h"
 #include "core/log/filters.h"
@@ -24,6 +25,7 @@ struct wr_tables {
 	struct wr_catalog catalog;
 	struct wr_producers producers;
 	struct wr_settle settle;
+	struct wr_attempts attempts;
 	struct wr_keys keys;
 	struct wr_versions versions;
 	/* Append time of what is decided next: whoever decides sets it before. */

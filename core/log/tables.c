@@ -62,10 +62,13 @@ int wr_tables_init(struct wr_tables *t, struct wr_memory *memory,
 	rc = wr_settle_init(&t->settle, memory, limits->catalog.rows_max);
 	if (rc != 0)
 		goto fail_producers;
+	rc = wr_attempts_init(&t->attempts, memory, limits->catalog.rows_max);
+	if (rc != 0)
+		goto fail_settle;
 	struct wr_keys_limits keys = keys_limits(limits);
 	rc = wr_keys_init(&t->keys, memory, &keys);
 	if (rc != 0)
-		goto fail_settle;
+		goto fail_attempts;
 	struct wr_versions_limits versions = versions_of(limits);
 	rc = wr_versions_init(&t->versions, memory, &versions);
 	if (rc != 0)
@@ -97,6 +100,8 @@ fail_versions:
 	wr_versions_fini(&t->versions, memory);
 fail_keys:
 	wr_keys_fini(&t->keys, memory);
+fail_attempts:
+	wr_attempts_fini(&t->attempts, memory);
 fail_settle:
 	wr_settle_fini(&t->settle, memory);
 fail_producers:
@@ -114,6 +119,7 @@ void wr_tables_fini(struct wr_tables *t, struct wr_memory *memory)
 	wr_filters_fini(&t->filters, memory);
 	wr_erasures_fini(&t->erasures, memory);
 	wr_outstanding_fini(&t->outstanding, memory);
+	wr_attempts_fini(&t->attempts, memory);
 	wr_settle_fini(&t->settle, memory);
 	wr_producers_fini(&t->producers, memory);
 	wr_catalog_fini(&t->catalog, memory);
@@ -124,6 +130,7 @@ void wr_tables_reset(struct wr_tables *t)
 	wr_catalog_reset(&t->catalog);
 	wr_producers_reset(&t->producers);
 	wr_settle_reset(&t->settle);
+	wr_attempts_reset(&t->attempts);
 	wr_keys_reset(&t->keys);
 	wr_versions_reset(&t->versions);
 	wr_outstanding_reset(&t->outstanding);
@@ -144,6 +151,7 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits)
 	       wr_versions_bytes(&versions) + wr_outstanding_bytes(&outstanding) +
 	       wr_catalog_bytes(&limits->catalog) +
 	       limits->named_producers_max * sizeof(struct wr_producer_row) +
+	       wr_attempts_bytes(limits->catalog.rows_max) +
 	       limits->catalog.rows_max * sizeof(struct wr_settle_row);
 }
 
@@ -181,6 +189,7 @@ size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 	       wr_catalog_save_bytes_max(&limits->catalog) +
 	       wr_outstanding_save_bytes_max(&outstanding) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
+	       wr_attempts_save_bytes_max(limits->catalog.rows_max) +
 	       wr_settle_save_bytes_max(limits->catalog.rows_max) +
 	       wr_addressed_save_bytes_max(limits->catalog.rows_max);
 }
@@ -198,6 +207,7 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_producers_save(&t->producers, sink);
 	wr_settle_save(&t->settle, sink);
 	wr_addressed_save(&t->settle, sink);
+	wr_attempts_save(&t->attempts, t->settle.rows_used, sink);
 	wr_keys_clock_save(&t->keys, sink);
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
 	wr_schemas_save(&t->schemas, sink);
@@ -220,6 +230,9 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 		return wr_settle_load(&t->settle, version, bytes, length_bytes);
 	case WR_SECTION_ADDRESSED:
 		return wr_addressed_load(&t->settle, version, bytes, length_bytes);
+	case WR_SECTION_ATTEMPTS:
+		return wr_attempts_load(&t->attempts, version, t->settle.rows_used, bytes,
+					length_bytes);
 	case WR_SECTION_APPEND_CLOCK:
 		return wr_keys_clock_load(&t->keys, version, bytes, length_bytes);
 	case WR_SECTION_KEYS:

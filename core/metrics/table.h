@@ -202,9 +202,9 @@ struct wr_metric_info {
 	M(SUBSCRIPTION, PARKED, GAUGE, 1, "weir_subscription_parked_events", "events",             \
 	  "Queues: of these, of keys that wait behind a dead one.")                                \
 	M(SUBSCRIPTION, DEAD_LETTERS, COUNTER, 1, "weir_subscription_dead_letters", "events",      \
-	  "Queues: events put to the dead letters.")                                               \
+	  "Events put to the dead letters.")                                                       \
 	M(SUBSCRIPTION, REDELIVERIES, COUNTER, 1, "weir_subscription_redeliveries", "events",      \
-	  "Queues: events given to a member that one was given before.")                           \
+	  "Events given to a member once more: of partitions, after a failure.")                   \
 	M(SUBSCRIPTION, LEASE_AGE, GAUGE, WR_NS, "weir_subscription_lease_seconds", "seconds",     \
 	  "Queues: since the event that a member has had for longest was given to it.")            \
 	M(SUBSCRIPTION, EXPIRED, COUNTER, 1, "weir_subscription_expired_events", "events",         \

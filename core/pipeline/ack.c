@@ -132,8 +132,8 @@ int wr_member_row_of(struct weir_member *m, const struct weir_item *item, uint32
 	*ret_row = first + item->partition;
 	if (row->generation != item->generation)
 		return WEIR_E_FENCED;
-	if (item->end_sequence > row->next_from)
-		return -EINVAL; /* never handed out */
+	if (item->end_sequence > row->next_from) /* never handed out, or it comes again */
+		return item->end_sequence <= row->redelivered_below ? WEIR_E_FENCED : -EINVAL;
 	return item->end_sequence <= row->acked ? 1 : 0;
 }
 
@@ -220,7 +220,7 @@ uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row_index,
 	return wr_record_stride(wr_control_bytes(0, sizeof progress));
 }
 
-static bool flush_row(struct weir_member *m, uint32_t row_index)
+bool wr_member_flush_row(struct weir_member *m, uint32_t row_index)
 {
 	struct wr_member_row *row = &m->rows[row_index];
 	const struct wr_acked acked = {row->acked, row->acked_events, row->acked_bytes};
@@ -244,8 +244,8 @@ void wr_member_step_over(struct weir_member *m, struct wr_member_row *row)
 	/* scan_seq lies behind a gap that not every row was told of. */
 	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
 		return;
-	if (row->generation != 0 && !row->revoked && row->acked == row->next_from &&
-	    m->scan_seq > row->next_out)
+	if (row->generation != 0 && !row->revoked && !row->blocked &&
+	    row->acked == row->next_from && m->scan_seq > row->next_out)
 		row->acked = row->next_from = row->next_out = m->scan_seq;
 }
 
@@ -285,7 +285,7 @@ bool wr_member_has_to_pass(const struct weir_member *m)
 	uint64_t gate_seq = wr_load_acquire(&m->pipeline->link.gate_seq); /* ER2 */
 	for (uint32_t r = 0; gate_seq != 0 && m->gap_end == 0 && r < m->row_count; r++) {
 		const struct wr_member_row *row = &m->rows[r];
-		if (row->generation != 0 && !row->revoked && !row->dirty &&
+		if (row->generation != 0 && !row->revoked && !row->blocked && !row->dirty &&
 		    row->acked == row->next_from && row->flushed < gate_seq &&
 		    row->flushed < m->scan_seq)
 			return true;
@@ -308,7 +308,8 @@ uint32_t wr_member_flush(struct weir_member *m)
 		struct wr_member_row *row = &m->rows[row_index];
 		if (row->generation != 0 && row->acked > row->flushed) {
 			/* What builds on a transaction waits until that is decided. */
-			has_room = has_room && (row->held_ticket != 0 || flush_row(m, row_index));
+			has_room = has_room &&
+				   (row->held_ticket != 0 || wr_member_flush_row(m, row_index));
 			if (row->held_ticket != 0 || !has_room) {
 				m->dirty[left++] = row_index;
 				continue;
@@ -346,6 +347,8 @@ void wr_member_drop_row(struct weir_member *m, uint32_t row_index)
 		m->fenced = true;
 	row->generation = 0;
 	m->owned_count--;
+	if (row->tried)
+		wr_member_forget_tried(m, row_index);
 	m->fenced |= wr_member_drop_pieces(m, row_index);
 }
 
@@ -360,6 +363,8 @@ void wr_member_take_replies(struct weir_member *m)
 		 */
 		if (wr_transactions_answer(m, reply)) {
 			/* It was told of there. */
+		} else if (m->tried_count > 0 && wr_member_tried_answered(m, reply)) {
+			/* And so it was of this. */
 		} else if (m->sharing != NULL) {
 			/* All or some of what it names was not this member's any more. */
 			m->fenced = true;

@@ -210,9 +210,12 @@ static uint64_t stuck_age(struct weir_pipeline *p, uint64_t now_ns)
 }
 
 /* What it gave up of its events, whatever became of them. */
-static uint64_t given_up(const struct wr_sharing *sharing)
+static uint64_t given_up(struct wr_subscription_live *live)
 {
-	return wr_load_relaxed(&sharing->buried) + wr_load_relaxed(&sharing->dropped);
+	const struct wr_sharing *sharing = live->sharing;
+	return sharing == NULL
+		       ? wr_load_relaxed(&live->failures.buried)
+		       : wr_load_relaxed(&sharing->buried) + wr_load_relaxed(&sharing->dropped);
 }
 
 /* False: it is not known now, or there is no such number. */
@@ -235,10 +238,9 @@ static bool number_of(struct weir_pipeline *p, struct wr_alert *alert, enum weir
 							    : lag.parked;
 		return true;
 	case WEIR_ALERT_DEAD_LETTERS:
-		if (sharing != NULL)
-			*ret_value =
-				wr_alert_last_minute(&alert->window, given_up(sharing), now_ns);
-		return sharing != NULL;
+		*ret_value = wr_alert_last_minute(&alert->window, given_up(&p->subscriptions[id]),
+						  now_ns);
+		return true;
 	case WEIR_ALERT_LEASE_AGE:
 		if (sharing != NULL)
 			*ret_value = wr_share_lease_age_ns(&sharing->share, now_ns);

@@ -4,7 +4,8 @@
  * dead-letter topic, and the settle of the event itself, in one run of the group's lane. So it
  * stands in one of the two places whatever happens, and never in both. Where keys are parked, the
  * record that says so takes the place of the settle: nobody gets the event until its letter is
- * redriven (docs/design/parked-in-place.md).
+ * redriven (docs/design/parked-in-place.md). Of a partition it is progress over the event, under
+ * its owner's generation.
  *
  * The copy has the event's key, headers, ids and payload. What only the writer may accept once is
  * left out: a producer's stamp, an idempotency key, an expected version. So are its delay and its
@@ -18,6 +19,7 @@
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/origin.h"
 #include "core/pipeline/portion.h"
+#include "core/pipeline/retry.h"
 #include "core/pipeline/sharing.h"
 #include "core/record/recipients.h"
 
@@ -95,26 +97,32 @@ static uint32_t fate_of(struct wr_sharing *sharing, const struct wr_share_event 
 	       (dropped ? WR_FATE_DROPPED : 0);
 }
 
-/* What was written into the group's lane; its answer is known by the ticket. */
-static void hand_over(struct wr_sharing *sharing, const struct wr_share_event *event,
-		      uint32_t bytes)
+/* Behind the copy: the event is done with. */
+static uint32_t write_end(const struct wr_burial *b, uint32_t event_bytes, uint8_t *to)
 {
-	struct weir_pipeline *p = sharing->live->pipeline;
+	if (b->progress == NULL)
+		return (b->event->parks ? write_park : write_settle)(b->event, b->live->id, to);
+	struct wr_control_progress progress = *b->progress;
+	progress.bytes = event_bytes;
+	wr_control_write(to, WR_KIND_PROGRESS, b->live->id, b->raise.row, NULL, 0, &progress,
+			 sizeof progress);
+	return wr_record_stride(wr_control_bytes(0, sizeof progress));
+}
+
+/* What was written into the group's lane; its answer is known by the ticket. */
+static void hand_over(const struct wr_burial *b, uint32_t bytes)
+{
+	struct weir_pipeline *p = b->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
 	uint64_t ticket = wr_lane_append(lane, bytes);
-	wr_group_remember(p, ticket,
-			  &(struct wr_raise){.kind = WR_RAISE_BURY,
-					     .subscription = sharing->live->id,
-					     .row = fate_of(sharing, event),
-					     .seq = event->seq});
+	wr_group_remember(p, ticket, &b->raise);
 	wr_lane_publish(lane);
 }
 
 /* 0; -EAGAIN: no room in the lane; WEIR_E_TOO_BIG: no run has room for it. */
-static int write_run(struct wr_sharing *sharing, const struct wr_share_event *event,
-		     struct letter *letter, uint32_t topic)
+static int write_run(const struct wr_burial *b, struct letter *letter, uint32_t topic)
 {
-	struct weir_pipeline *p = sharing->live->pipeline;
+	struct weir_pipeline *p = b->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
 	uint32_t most_bytes = letter->copy.stride + (uint32_t)SETTLE_BYTES_MAX;
 	if (most_bytes > p->writer.options.run_bytes_max || letter->copy.option_area > UINT16_MAX)
@@ -125,9 +133,8 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 	uint8_t *copy = to + WR_RECORD_HEAD_BYTES;
 	wr_event_copy_write(&letter->copy, topic, copy);
 	((struct wr_record *)copy)->flags |= WR_RECORD_WANTS_REPLY; /* of the run */
-	uint32_t record_bytes =
-		letter->copy.stride + (event->parks ? write_park : write_settle)(
-					      event, sharing->live->id, copy + letter->copy.stride);
+	uint32_t record_bytes = letter->copy.stride +
+				write_end(b, letter->view.head->bytes, copy + letter->copy.stride);
 	if (WR_BUG(LETTER_WITHOUT_SETTLE))
 		record_bytes = letter->copy.stride;
 	struct wr_record run = {
@@ -137,47 +144,48 @@ static int write_run(struct wr_sharing *sharing, const struct wr_share_event *ev
 		.kind = WR_KIND_RUN,
 	};
 	memcpy(to, &run, sizeof run);
-	hand_over(sharing, event, WR_RECORD_HEAD_BYTES + record_bytes);
+	hand_over(b, WR_RECORD_HEAD_BYTES + record_bytes);
 	return 0;
 }
 
 /* Without a copy: it has expired or was one too many and there are no dead letters, or there is
  * nothing to copy. */
-static int settle_alone(struct wr_sharing *sharing, const struct wr_share_event *event)
+static int settle_alone(const struct wr_burial *b, uint32_t event_bytes)
 {
-	struct weir_pipeline *p = sharing->live->pipeline;
+	struct weir_pipeline *p = b->live->pipeline;
 	uint8_t *to = wr_lane_claim(&p->lanes[WR_GROUP_LANE],
 				    wr_record_stride((uint32_t)SETTLE_BYTES_MAX));
 	if (to == NULL)
 		return -EAGAIN;
-	uint32_t bytes = write_settle(event, sharing->live->id, to);
+	uint32_t bytes = b->progress != NULL ? write_end(b, event_bytes, to)
+					     : write_settle(b->event, b->live->id, to);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
-	hand_over(sharing, event, bytes);
+	hand_over(b, bytes);
 	return 0;
 }
 
 /* In a memory-only log it was overtaken (weir/sharing.h). */
-static int settle_overtaken(struct wr_sharing *sharing, const struct wr_share_event *event)
+static int settle_overtaken(const struct wr_burial *b)
 {
-	struct weir_pipeline *p = sharing->live->pipeline;
-	int rc = settle_alone(sharing, event);
+	int rc = settle_alone(b, 0);
 	if (rc == 0)
-		wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_OVERTAKEN,
-				WR_FIELDS(wr_field_u64("sequence", event->seq)),
+		wr_pipeline_say(b->live->pipeline, WR_EVENT_DEAD_LETTER_OVERTAKEN,
+				WR_FIELDS(wr_field_u64("sequence", b->event->seq)),
 				"event %llu was overtaken before its dead letter was written",
-				(unsigned long long)event->seq);
+				(unsigned long long)b->event->seq);
 	return rc;
 }
 
 /* Reads the event where it lies and writes the run. */
-static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, uint32_t topic)
+static int bury(const struct wr_burial *b, uint32_t topic)
 {
-	struct weir_pipeline *p = sharing->live->pipeline;
+	struct weir_pipeline *p = b->live->pipeline;
+	const struct wr_share_event *event = b->event;
 	struct wr_portion portion;
 	struct letter letter;
 	struct wr_origin origin = {
 		.seq = event->seq,
-		.subscription = sharing->live->id,
+		.subscription = b->live->id,
 		.attempts = event->attempts,
 		.reason = event->reason,
 		.flags = (event->expired      ? WR_ORIGIN_EXPIRED
@@ -192,7 +200,7 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
 	if (!wr_portion_find(p, wr_group_pin(p), event->seq, event->seq, &portion)) {
 		if (p->journal == NULL && wr_portion_oldest_seq(p, wr_group_pin(p)) > event->seq)
-			return settle_overtaken(sharing, event);
+			return settle_overtaken(b);
 		return portion.unreadable ? portion.code : -EAGAIN;
 	}
 	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
@@ -201,7 +209,7 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 	bool is_erased = event->seq < wr_erased_end(p) && wr_record_has_event(r) &&
 			 wr_is_erased(p, r, event->seq);
 	if (is_erased || WR_BUG(LETTER_NOT_WRITTEN)) {
-		rc = settle_alone(sharing, event);
+		rc = settle_alone(b, r->bytes);
 	} else if (wr_record_view(r, r->bytes, &letter.view) && wr_record_has_event(r)) {
 		origin.epoch = batch->epoch;
 		origin.log = batch->log_id;
@@ -215,10 +223,31 @@ static int bury(struct wr_sharing *sharing, const struct wr_share_event *event, 
 			.origin_bytes = (uint16_t)(sizeof origin + text_bytes),
 		};
 		wr_event_copy_measure(&letter.copy);
-		rc = write_run(sharing, event, &letter, topic);
+		rc = write_run(b, &letter, topic);
 	}
 	wr_chunks_unpin(wr_group_pin(p));
 	return rc;
+}
+
+int wr_burial_write(const struct wr_burial *b, uint32_t topic)
+{
+	int rc = topic != UINT32_MAX ? bury(b, topic) : settle_alone(b, 0);
+	if (rc != 0 && rc != -EAGAIN)
+		wr_pipeline_say(
+			b->live->pipeline, WR_EVENT_DEAD_LETTER_REFUSED,
+			WR_FIELDS(wr_field_u64("sequence", b->event->seq), wr_field_code(rc)),
+			"event %llu cannot be put to the dead letters (%s): it is kept, "
+			"and tried again",
+			(unsigned long long)b->event->seq, weir_strerror(rc));
+	return rc;
+}
+
+void wr_burial_say_refused(struct weir_pipeline *p, int code)
+{
+	wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_REFUSED, WR_FIELDS(wr_field_code(code)),
+			"an event could not be put to the dead letters (%s)",
+			code == WEIR_E_FULL ? "the disk has no room for it: it waits"
+					    : weir_strerror(code));
 }
 
 int wr_sharing_bury(void *context, const struct wr_share_event *event)
@@ -231,17 +260,18 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	if (!is_set || now_ns < sharing->bury_after_ns ||
 	    (topic == UINT32_MAX && !event->expired && !event->overflowed))
 		return -EAGAIN;
-	int rc = topic != UINT32_MAX ? bury(sharing, event, topic) : settle_alone(sharing, event);
-	if (rc == -EAGAIN)
-		sharing->bury_after_ns = now_ns + ROOM_RETRY_NS;
-	if (rc == 0 || rc == -EAGAIN)
-		return rc;
-	sharing->bury_after_ns = now_ns + WR_BURY_RETRY_NS;
-	wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_REFUSED,
-			WR_FIELDS(wr_field_u64("sequence", event->seq), wr_field_code(rc)),
-			"event %llu cannot be put to the dead letters (%s): it is kept, and "
-			"tried again",
-			(unsigned long long)event->seq, weir_strerror(rc));
+	const struct wr_burial burial = {
+		.live = sharing->live,
+		.event = event,
+		.raise = {.kind = WR_RAISE_BURY,
+			  .subscription = sharing->live->id,
+			  .row = fate_of(sharing, event),
+			  .seq = event->seq},
+	};
+	int rc = wr_burial_write(&burial, topic);
+	if (rc != 0)
+		sharing->bury_after_ns =
+			now_ns + (rc == -EAGAIN ? ROOM_RETRY_NS : WR_BURY_RETRY_NS);
 	return rc;
 }
 

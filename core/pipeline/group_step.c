@@ -5,6 +5,7 @@
  *
  *   group_ports.c     what a group asks of the log and of members
  *   share_step.c      the same of a shared subscription: sharing.h
+ *   row_letters.c     dead letters of partitions: retry.h
  *   copier.c          copies of what nobody wants: copier.h
  *   group_catchup.c   chunks from disk
  *   group_holds.c     what `block` subscriptions keep in memory
@@ -14,6 +15,7 @@
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/copier.h"
 #include "core/pipeline/metrics.h"
+#include "core/pipeline/retry.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 
@@ -35,6 +37,13 @@ static int take_answers(struct weir_pipeline *p)
 		if (raise->kind == WR_RAISE_COPIES || raise->kind == WR_RAISE_PASS) {
 			if (raise->kind == WR_RAISE_COPIES)
 				wr_copier_answered(p, raise, reply);
+			wr_lane_reply_take(lane);
+			work++;
+			continue;
+		}
+		if (raise->kind == WR_RAISE_RETRY) {
+			struct wr_raise what = *raise;
+			wr_row_letters_answered(p, &what, reply);
 			wr_lane_reply_take(lane);
 			work++;
 			continue;
@@ -67,8 +76,12 @@ static int take_released(struct wr_subscription_live *live, struct weir_member *
 	while (wr_spsc_ready(&m->to_group_ring) > 0) {
 		const struct wr_message *message =
 			&m->to_group[wr_spsc_pop_index(&m->to_group_ring, 0)];
-		wr_group_released(&live->group, m->slot, message->row, message->generation,
-				  message->lane_place);
+		if (message->kind == WR_MESSAGE_DEAD)
+			wr_row_letter_asked(live, message->row, message->generation,
+					    message->position, m->slot);
+		else
+			wr_group_released(&live->group, m->slot, message->row, message->generation,
+					  message->lane_place);
 		wr_spsc_pop(&m->to_group_ring, 1);
 		work++;
 	}
@@ -96,6 +109,16 @@ static uint64_t end_of_session(struct wr_subscription_live *live, uint64_t now)
 	return timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX; /* never */
 }
 
+/* A retry is due, and who waits in a poll, or for a descriptor, has no clock. */
+static void tell_due(struct weir_pipeline *p, struct weir_member *m, uint64_t now)
+{
+	uint64_t due_ns = wr_load_relaxed(&m->due_ns);
+	if (due_ns > now || due_ns == m->due_told_ns)
+		return;
+	m->due_told_ns = due_ns;
+	wr_member_tell(p, m);
+}
+
 static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t now)
 {
 	uint32_t state = wr_load_acquire(&m->state); /* M1 */
@@ -117,6 +140,7 @@ static int serve_member(struct weir_pipeline *p, struct weir_member *m, uint64_t
 	}
 	if (state != WR_MEMBER_LEAVING && state != WR_MEMBER_ABANDONED) {
 		watch_session(live, m, now);
+		tell_due(p, m, now);
 		return work;
 	}
 	if (sharing != NULL) {
@@ -178,6 +202,13 @@ static void tell_joined(struct weir_pipeline *p)
 	}
 }
 
+/* When it is to be told of a retry; UINT64_MAX: it is not, or was. */
+static uint64_t due_of(struct weir_member *m, uint32_t state)
+{
+	uint64_t due_ns = state == WR_MEMBER_JOINED ? wr_load_relaxed(&m->due_ns) : UINT64_MAX;
+	return due_ns != m->due_told_ns ? due_ns : UINT64_MAX;
+}
+
 static int group_step(void *self, uint32_t budget)
 {
 	struct weir_pipeline *p = self;
@@ -194,6 +225,7 @@ static int group_step(void *self, uint32_t budget)
 	for (uint32_t i = 0; i < p->options.members_max; i++) {
 		uint32_t state = wr_load_acquire(&p->members[i].state); /* M1 */
 		members |= state != WR_MEMBER_FREE && state != WR_MEMBER_GONE;
+		due_ns = wr_min_u64(due_ns, due_of(&p->members[i], state));
 		work += serve_member(p, &p->members[i], now);
 	}
 	for (uint32_t id = 0; id < count; id++) {
@@ -214,7 +246,11 @@ static int group_step(void *self, uint32_t budget)
 		work += serve_seek(live);
 		wr_group_use(&live->group, (enum wr_assignor)wr_load_relaxed(&live->assignor));
 		work += wr_group_keep(&live->group, now);
+		if (!wr_row_letters_may_go(live, &work))
+			continue;
 		work += wr_group_step(&live->group);
+		work += wr_row_letters_step(live, now);
+		due_ns = wr_min_u64(due_ns, wr_row_letters_due_ns(live));
 	}
 	work += wr_group_serve_catchup(p);
 	bool holds = wr_group_publish_holds(p, count);

@@ -53,7 +53,9 @@ static bool is_still_owned(struct weir_member *m, const struct weir_item *item, 
 	const struct wr_subscription_live *live = &m->pipeline->subscriptions[m->subscription];
 	const struct wr_member_row *row =
 		&m->rows[live->row_of_topic[item->topic] + item->partition];
-	return row->generation == item->generation && !row->revoked;
+	/* Where the row went back to an event that has failed, what is behind it comes again. */
+	return row->generation == item->generation && !row->revoked &&
+	       item->end_sequence <= row->next_from;
 }
 
 /* ---- its transaction ---- */
@@ -147,13 +149,15 @@ static bool take_outcomes(struct weir_member *m)
 
 /* ---- items ---- */
 
-/* It could not be processed. Without room to say so its lease runs out, which says the same. */
+/*
+ * It could not be processed. Without room to say so the lease of a queue's runs out, which says the
+ * same; of a partition's it is said later, and nothing else is handled before that.
+ */
 static enum weir_handled give_back(struct weir_member *m, const struct weir_item *item,
 				   enum weir_handled said)
 {
 	struct weir_rejection rejection = {.delay_ns = WEIR_DELAY_DEFAULT};
-	if (m->sharing == NULL)
-		return WEIR_HANDLED_STOP;
+	m->giving_back = WEIR_HANDLED_OK;
 	rejection.verdict = said == WEIR_HANDLED_DEAD ? WEIR_VERDICT_DEAD : WEIR_VERDICT_RETRY;
 	int rc = weir_reject(m, item, &rejection);
 	rejection.verdict = WEIR_VERDICT_RETRY;
@@ -161,7 +165,28 @@ static enum weir_handled give_back(struct weir_member *m, const struct weir_item
 		rc = weir_reject(m, item, &rejection);
 	if (rc == WEIR_E_FENCED)
 		m->fenced = true;
-	return WEIR_HANDLED_LATER;
+	if (m->sharing == NULL && rc == WEIR_E_AGAIN)
+		m->giving_back = said;
+	/* What it has left for later lies before it. */
+	return m->sharing == NULL && rc == WEIR_E_OUT_OF_SEQUENCE ? WEIR_HANDLED_STOP
+								  : WEIR_HANDLED_LATER;
+}
+
+/* What was said of the item before could not be told: false: nor can it be now. */
+static bool has_given_back(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
+{
+	if (m->giving_back == WEIR_HANDLED_OK)
+		return true;
+	if (!is_still_owned(m, item, now_ns))
+		m->giving_back = WEIR_HANDLED_OK;
+	else
+		(void)give_back(m, item, m->giving_back);
+	if (m->giving_back == WEIR_HANDLED_OK) {
+		m->item_next++;
+		return true;
+	}
+	m->transactions->retry_at_ns = now_ns + SOON_RETRY_NS;
+	return false;
 }
 
 /* False: it said stop. */
@@ -216,8 +241,16 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 		if (wr_transactions_undecided(m))
 			wr_member_take_replies(m);
 		if (m->rewinds) {
+			m->giving_back = WEIR_HANDLED_OK;
 			drop_items(m);
 			break;
+		}
+		bool gives_back = m->giving_back != WEIR_HANDLED_OK;
+		if (!has_given_back(m, item, now_ns))
+			break;
+		if (gives_back) {
+			done++;
+			continue;
 		}
 		if (!begin_run(m))
 			break;
@@ -229,6 +262,8 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 			uint64_t begun_ns = now_ns;
 			now_ns = wr_clock_mono_ns(clock);
 			wr_member_handled(m, now_ns - begun_ns);
+			if (m->giving_back != WEIR_HANDLED_OK)
+				break;
 		} else if (m->in_transaction) {
 			wr_transaction_abort(m);
 		}

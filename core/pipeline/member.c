@@ -26,8 +26,8 @@ void weir_member_options_init(struct weir_member_options *options)
 /* ---- joining ---- */
 
 struct layout {
-	size_t rows, tags, lost, dirty, pieces, to_member, to_group, items, transactions, sent,
-		sharing, shared, total;
+	size_t rows, tried, tags, lost, dirty, pieces, to_member, to_group, items, transactions,
+		sent, sharing, shared, total;
 };
 
 /* Events that a member of a shared subscription can have, those that it lost and does not know
@@ -43,6 +43,7 @@ static struct layout layout_of(const struct weir_member *m, uint32_t transaction
 {
 	struct layout l = {0};
 	l.rows = wr_add_part(&l.total, m->row_count * sizeof *m->rows);
+	l.tried = wr_add_part(&l.total, m->row_count * sizeof *m->tried);
 	l.tags = wr_add_part(&l.total, m->tag_words * sizeof *m->tags);
 	l.lost = wr_add_part(&l.total, m->row_count * sizeof *m->lost);
 	l.dirty = wr_add_part(&l.total, m->row_count * sizeof *m->dirty);
@@ -72,6 +73,7 @@ static int allocate(struct weir_member *m, uint32_t transactions_max, uint32_t i
 	m->rows = (struct wr_member_row *)(block + l.rows);
 	m->tags = (uint64_t *)(block + l.tags);
 	m->lost = (wr_atomic_u32 *)(block + l.lost);
+	m->tried = (struct wr_tried *)(block + l.tried);
 	m->dirty = (uint32_t *)(block + l.dirty);
 	m->pieces = (struct wr_ack_piece *)(block + l.pieces);
 	m->to_member = (struct wr_message *)(block + l.to_member);
@@ -169,7 +171,10 @@ static int set_up(struct weir_member *m, uint32_t subscription, const struct wei
 static void reset(struct weir_member *m)
 {
 	m->expired = false;
-	m->owned_count = m->dirty_count = m->piece_count = 0;
+	m->owned_count = m->dirty_count = m->piece_count = m->tried_count = 0;
+	m->return_seq = m->due_told_ns = 0;
+	m->giving_back = WEIR_HANDLED_OK;
+	wr_store_relaxed(&m->due_ns, UINT64_MAX);
 	m->mail_seen = m->losses_seen = 0;
 	m->passed_seq = m->scan_seq = m->gap_end = 0;
 	m->gap_row = m->batch_index = m->item_next = m->item_count = 0;

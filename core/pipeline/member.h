@@ -6,6 +6,7 @@
  *   poll.c          where it stands in the log, and what it hands out
  *   ack.c           what was acknowledged, and the progress that goes to the log
  *   member_rows.c   what it owns, by messages from and to the group
+ *   member_tries.c  events of its partitions that have failed: retries in place
  *   member.c        joining and leaving
  *   handler.c       the step of one with a handler
  */
@@ -48,6 +49,26 @@ struct wr_member_row {
 	bool rewinds;          /* at the next poll: what is not acknowledged comes again */
 	bool goes_back;        /* while a refused transaction is looked at: it is one of its */
 	bool revoked;          /* asked to let go: nothing is handed out, released once flushed */
+	bool tried;            /* something stands in its wr_tried */
+	bool blocked;          /* nothing more of it is handed out for now: see wr_tried */
+	bool behind;           /* the member went back for it: it needs what lies in between */
+};
+
+/*
+ * The event of a row that has failed, or that is handed out alone after crashes: its own copy of
+ * what the writer's table says (core/log/attempts.h). The row is blocked until the event is settled
+ * or may be tried again.
+ */
+struct wr_tried {
+	uint64_t seq;    /* 0: none yet: the next of the row is, and it is handed out alone */
+	uint64_t due_ns; /* monotonic */
+	uint64_t ticket; /* of what was last said of it: durable before it is handed out again */
+	uint32_t attempts;
+	uint32_t alone_left; /* so many more are handed out alone; 0: the row is as any other */
+	bool dead;           /* it is not to be tried again, whatever attempts_max says */
+	bool handed;         /* it is in hand */
+	bool marked;         /* the log was told that it is handed out alone */
+	bool told;           /* the group was asked for its dead letter */
 };
 
 /* A piece of a row that was acknowledged out of order. */
@@ -59,7 +80,12 @@ struct wr_ack_piece {
 	uint64_t bytes;
 };
 
-enum wr_message_kind { WR_MESSAGE_ASSIGN = 1, WR_MESSAGE_REVOKE, WR_MESSAGE_RELEASED };
+enum wr_message_kind {
+	WR_MESSAGE_ASSIGN = 1,
+	WR_MESSAGE_REVOKE,
+	WR_MESSAGE_RELEASED,
+	WR_MESSAGE_DEAD, /* by the owner: the row's event at `position` is to be a dead letter */
+};
 
 /* A descriptor that is signalled when something happened, once, until it is armed again. */
 struct wr_event_fd {
@@ -69,6 +95,7 @@ struct wr_event_fd {
 	bool wanted; /* the present owner's: it asked for one */
 };
 
+struct weir_rejection;
 struct wr_member_sharing;
 struct wr_member_times;
 struct wr_route;
@@ -80,7 +107,7 @@ struct wr_message {
 	enum wr_message_kind kind;
 	uint32_t row;
 	uint32_t generation;
-	uint64_t position;   /* ASSIGN */
+	uint64_t position;   /* ASSIGN, DEAD */
 	uint64_t skip_to;    /* ASSIGN: nothing unsettled lies below */
 	uint64_t skip_below; /* ASSIGN: with `redelivered`: what was handed out lies below */
 	uint64_t lane_place; /* RELEASED: where its lane ends, the last ack included: in bytes */
@@ -129,12 +156,14 @@ struct weir_member {
 	wr_atomic_u64 requests;        /* U1: counts those that the group answers */
 	wr_atomic_u32 catchup_failure; /* U1: code, negated; with the two below */
 	struct weir_problem problem;
-	uint64_t failure_seq;          /* where it asked for */
-	wr_atomic_u64 reading_seq;     /* what it reads next: for `block` */
-	wr_atomic_u64 mail;            /* N1: counts messages to the member: what it sleeps on */
-	wr_atomic_u32 fenced_out;      /* another one has its instance id: by mail, N1 */
-	wr_atomic_u64 losses;          /* N3: counts changes of `lost` */
-	wr_atomic_u32 *lost;           /* [row_count] N3: no generation up to it is the member's */
+	uint64_t failure_seq;      /* where it asked for */
+	wr_atomic_u64 reading_seq; /* what it reads next: for `block` */
+	wr_atomic_u64 mail;        /* N1: counts messages to the member: what it sleeps on */
+	wr_atomic_u32 fenced_out;  /* another one has its instance id: by mail, N1 */
+	wr_atomic_u64 losses;      /* N3: counts changes of `lost` */
+	wr_atomic_u32 *lost;       /* [row_count] N3: no generation up to it is the member's */
+	wr_atomic_u64
+		due_ns; /* relaxed: when it wants to be told that a retry is due; UINT64_MAX */
 	struct wr_spsc to_member_ring; /* group → member */
 	struct wr_message *to_member;
 	struct wr_spsc to_group_ring; /* member → group */
@@ -146,10 +175,14 @@ struct weir_member {
 	uint64_t joined_number; /* which of all that have joined; M1 */
 	bool expired;
 	uint64_t requests_told;
+	uint64_t due_told_ns; /* of due_ns */
 
 	/* The poller's. */
 	struct wr_member_row *rows;
 	uint32_t row_count;
+	struct wr_tried *tried; /* [row_count] */
+	uint32_t tried_count;   /* rows that are `tried` */
+	uint64_t return_seq;    /* where it was before it went back for rows; 0: it did not */
 	uint32_t owned_count;
 	uint64_t *tags; /* bitmap of the tags of owned rows */
 	uint32_t tag_words;
@@ -194,6 +227,8 @@ struct weir_member {
 	struct weir_item *items;
 	uint32_t items_max;
 	uint32_t item_next, item_count; /* polled and not yet handled */
+	/* Not OK: what was said of items[item_next], which the log could not be told yet. */
+	enum weir_handled giving_back;
 	bool moved;                /* meanwhile: the pin is not of the place that it reads next */
 	wr_atomic_u32 handler_end; /* M2: 1: it said stop; 2: it has ended */
 	bool handler_ended;
@@ -231,6 +266,30 @@ bool wr_member_drop_pieces(struct weir_member *m, uint32_t row);
 /* The record that tells of a row; its bytes. */
 uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row, const struct wr_acked *acked,
 				  void *to);
+/* ---- member_tries.c ---- */
+
+/* weir_reject() of a partition's event: 0, or why not (weir/sharing.h). */
+int wr_member_reject(struct weir_member *m, const struct weir_item *item,
+		     const struct weir_rejection *rejection);
+/* A row was given: what the log says of its first event. */
+void wr_member_take_tried(struct weir_member *m, uint32_t row);
+/* Nothing of that counts any more. */
+void wr_member_forget_tried(struct weir_member *m, uint32_t row);
+/* Whether the event of a `tried` row may be handed out now; */
+bool wr_member_may_try(struct weir_member *m, uint32_t row, uint64_t seq);
+/* and it is: which attempt that is. */
+uint32_t wr_member_begin_try(struct weir_member *m, uint32_t row, uint64_t seq);
+/* A poll begins: what was settled meanwhile, is due, or has to be told. */
+void wr_member_tend_tried(struct weir_member *m);
+/* The answer to what was said of an event; false: it is none. */
+bool wr_member_tried_answered(struct weir_member *m, const struct wr_reply *reply);
+/* Goes on where it was, if none of the rows that it went back for needs what lies in between. */
+void wr_member_come_back(struct weir_member *m);
+/* What is handed out and not acknowledged of a row comes again, from `acked` on. */
+void wr_member_set_back(struct weir_member *m, uint32_t row);
+/* The row's progress, into the lane; false: no room. */
+bool wr_member_flush_row(struct weir_member *m, uint32_t row);
+
 /* What is not acknowledged comes again. */
 void wr_member_rewind_rows(struct weir_member *m);
 /* Flushes acks into the lane as far as there is room: rows that are still dirty after it. */

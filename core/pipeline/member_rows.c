@@ -56,8 +56,11 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 	};
 	m->owned_count++;
 	set_tag(m, message->row, true);
-	if (first || row->next_out < m->scan_seq)
+	wr_member_take_tried(m, message->row);
+	if (first || row->next_out < m->scan_seq) {
+		m->return_seq = 0; /* the row needs all from here on */
 		wr_member_move_to(m, row->next_out);
+	}
 	/* Before the message is taken (Q2): from then on the group goes by what is read here. */
 	if (m->scan_seq < wr_load_relaxed(&m->reading_seq)) /* own */
 		wr_store_relaxed(&m->reading_seq, m->scan_seq);
@@ -154,6 +157,19 @@ void wr_member_take_messages(struct weir_member *m)
 		move_on(m);
 }
 
+void wr_member_set_back(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_member_row *row = &m->rows[row_index];
+	row->redelivered_below = wr_max_u64(row->redelivered_below, row->next_from);
+	/* Else they would move it on over what is to be handed out again. */
+	if (!WR_BUG(REWOUND_KEEPS_PIECES))
+		(void)wr_member_drop_pieces(m, row_index);
+	row->next_out = row->next_from = row->acked;
+	row->handed_events = row->acked_events;
+	row->handed_bytes = row->acked_bytes;
+	m->tried[row_index].handed = false;
+}
+
 void wr_member_rewind_rows(struct weir_member *m)
 {
 	uint64_t least = m->scan_seq;
@@ -167,17 +183,13 @@ void wr_member_rewind_rows(struct weir_member *m)
 		if (!rewinds || row->generation == 0 || row->revoked ||
 		    row->acked == row->next_from)
 			continue;
-		row->redelivered_below = wr_max_u64(row->redelivered_below, row->next_from);
-		/* Else they would move it on over what is to be handed out again. */
-		if (!WR_BUG(REWOUND_KEEPS_PIECES))
-			(void)wr_member_drop_pieces(m, r);
-		row->next_out = row->next_from = row->acked;
-		row->handed_events = row->acked_events;
-		row->handed_bytes = row->acked_bytes;
+		wr_member_set_back(m, r);
 		least = wr_min_u64(least, row->acked);
 	}
-	if (least < m->scan_seq)
+	if (least < m->scan_seq) {
+		m->return_seq = 0;
 		wr_member_move_to(m, least);
+	}
 	/* As in take_row(). */
 	if (m->scan_seq < wr_load_relaxed(&m->reading_seq)) /* own */
 		wr_store_relaxed(&m->reading_seq, m->scan_seq);

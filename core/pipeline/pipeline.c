@@ -15,6 +15,7 @@
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
+#include "core/pipeline/retry.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/topic_retention.h"
 #include "core/record/epoch.h"
@@ -392,6 +393,7 @@ static void free_subscriptions(struct weir_pipeline *p)
 			m->ops->free(m, live->told_from,
 				     live->anew_bytes / sizeof *live->anew *
 					     sizeof *live->told_from);
+		wr_row_letters_free(p, live);
 		if (live->anew != NULL)
 			m->ops->free(m, live->anew, live->anew_bytes);
 		wr_route_free(p, live);

@@ -16,7 +16,9 @@
 #include "core/lines/lines.h"
 #include "core/log/writer.h"
 #include "core/pipeline/control.h"
+#include "core/pipeline/failures.h"
 #include "core/pipeline/member.h"
+#include "core/pipeline/raise.h"
 #include "core/pipeline/step.h"
 #include "core/record/encode.h"
 
@@ -121,26 +123,6 @@ struct wr_lag_scan {
 	uint32_t row;     /* of what was found at next_seq: end_seq is 0 then */
 };
 
-/* What the group has handed to the log, by the ticket that it got. */
-enum wr_raise_kind {
-	WR_RAISE_GENERATION = 0,
-	WR_RAISE_MARK,    /* the rest: of shared subscriptions (sharing.h) */
-	WR_RAISE_EXPIRE,  /* a lease ran out */
-	WR_RAISE_BURY,    /* to the dead letters */
-	WR_RAISE_IN_HAND, /* a suspect is handed out alone */
-	WR_RAISE_CRASHED, /* the process had died */
-	WR_RAISE_MOVE,    /* a seek */
-	WR_RAISE_COPIES,  /* of what nobody wanted (copier.h) */
-	WR_RAISE_PASS, /* a row that is nobody's moves on: whether it does is seen in the tables */
-};
-
-struct wr_raise {
-	enum wr_raise_kind kind;
-	uint32_t subscription;
-	uint32_t row; /* GENERATION; MARK: events in it; BURY: the event's generation */
-	uint64_t seq; /* MARK: where it begins; EXPIRE, BURY: the event */
-};
-
 struct wr_sharing;
 struct wr_copier;
 
@@ -183,6 +165,7 @@ struct wr_subscription_live {
 	wr_atomic_u64 session_timeout_ns;
 	wr_atomic_u64 lag_events_max;
 	wr_atomic_u64 lag_time_max_ns;
+	struct wr_failures failures; /* of order PARTITION */
 	/* Under the registry lock. */
 	void (*lag_fn)(void *context, uint32_t subscription, const struct weir_lag *lag,
 		       bool above);

@@ -201,7 +201,7 @@ static struct wr_member_row *row_of(struct weir_member *m, const struct wr_recor
 		return NULL;
 	*ret_partition = wr_topic_partition(&p->tables.catalog.topics[r->topic], r, seq);
 	struct wr_member_row *row = &m->rows[first + *ret_partition];
-	if (row->generation == 0 || row->revoked || seq < row->next_out)
+	if (row->generation == 0 || row->revoked || row->blocked || seq < row->next_out)
 		return NULL;
 	return row;
 }
@@ -212,12 +212,13 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 	const struct wr_record *r = (const struct wr_record *)(m->chunk->readable + place);
 	uint32_t partition;
 	struct wr_member_row *row = row_of(m, r, seq, &partition);
-	if (row == NULL)
+	if (row == NULL ||
+	    (WR_UNLIKELY(row->tried) && !wr_member_may_try(m, (uint32_t)(row - m->rows), seq)))
 		return false;
 	wr_member_fill_item(m, index, seq, r, partition, item);
 	item->flags = (seq < row->redelivered_below ? WEIR_ITEM_REDELIVERED : 0) |
 		      wr_member_replay_flag(r);
-	item->attempts = 0;
+	item->attempts = 1;
 	item->generation = row->generation;
 	item->from_sequence = row->next_from;
 	row->next_from = row->next_out = seq + 1;
@@ -225,6 +226,8 @@ static bool hand_out(struct weir_member *m, uint32_t index, uint64_t seq, struct
 		row->handed_events++;
 		row->handed_bytes += r->bytes;
 	}
+	if (WR_UNLIKELY(row->tried))
+		item->attempts = wr_member_begin_try(m, (uint32_t)(row - m->rows), seq);
 	return WR_LIKELY(seq >= m->erased_end) || !wr_member_leave_erased(m, r, item);
 }
 
@@ -333,6 +336,8 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 			.from_sequence = row->next_from,
 		};
 		row->next_from = row->next_out = m->gap_end;
+		if (row->tried) /* it is in the gap */
+			wr_member_forget_tried(m, m->gap_row);
 		wr_member_begin_gap(m, m->gap_row, m->gap_end);
 	}
 	if (m->gap_row == m->row_count)
@@ -351,7 +356,7 @@ static void tell_reading(struct weir_member *m)
 		struct wr_member_row *row = &m->rows[r];
 		/* What it is left with does not begin below what is kept for it. */
 		wr_member_step_over(m, row);
-		if (row->generation != 0 && row->acked != row->next_from)
+		if (row->generation != 0 && (row->acked != row->next_from || row->blocked))
 			seq = wr_min_u64(seq, row->acked);
 	}
 	wr_store_relaxed(&m->reading_seq, seq);
@@ -410,6 +415,10 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 	wr_member_take_replies(m);
 	wr_member_take_messages(m);
 	wr_member_rewind_rows(m);
+	if (WR_UNLIKELY(m->tried_count > 0))
+		wr_member_tend_tried(m);
+	if (WR_UNLIKELY(m->return_seq != 0))
+		wr_member_come_back(m);
 	(void)wr_member_flush(m);
 	if (m->owned_count == 0) {
 		wr_member_unpin(m);
@@ -457,7 +466,7 @@ static bool poll_once(void *context)
 	struct weir_member *m = w->member;
 	/* Most looks find nothing: no message since, and the gate not past what was read. */
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
-	bool is_new = m->rewinds || wr_transactions_undecided(m);
+	bool is_new = m->rewinds || m->tried_count > 0 || wr_transactions_undecided(m);
 	if (!is_new && (m->sharing != NULL ? mail == m->mail_seen && !wr_sharing_has_news(m)
 					   : mail == m->mail_seen && m->gap_end == 0 &&
 						     m->owned_count > 0 && m->dirty_count == 0 &&

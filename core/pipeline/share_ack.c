@@ -7,6 +7,7 @@
 
 #include "core/base/probe.h"
 #include "core/pipeline/member_times.h"
+#include "core/pipeline/retry.h"
 #include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
@@ -192,31 +193,11 @@ uint32_t wr_sharing_flush(struct weir_member *m)
 
 /* ---- failures ---- */
 
-/* Half of it for sure, the other half by chance: the same chance for the same attempt. */
 static uint64_t default_delay_ns(struct wr_sharing *sharing, const struct wr_in_hand *held)
 {
-	uint64_t least = wr_load_relaxed(&sharing->retry_delay_min_ns);
-	uint64_t most = wr_load_relaxed(&sharing->retry_delay_max_ns);
-	uint64_t delay = least;
-	for (uint32_t i = 1; i < held->attempts && delay > 0 && delay < most; i++)
-		delay *= 2;
-	delay = wr_min_u64(delay, most);
-	uint64_t chance =
-		(held->seq * 0x9e3779b97f4a7c15u ^ held->attempts) * 0xbf58476d1ce4e5b9u >> 32;
-	return delay - (delay / 2 >> 16) * (chance >> 16);
-}
-
-static int check(struct weir_member *m, const struct weir_rejection *r)
-{
-	const struct wr_sharing *sharing = m->pipeline->subscriptions[m->subscription].sharing;
-	if ((unsigned)r->verdict > WEIR_VERDICT_DEAD ||
-	    (r->delay_ns > WR_LEASE_NS_MAX && r->delay_ns != WEIR_DELAY_DEFAULT) ||
-	    (r->text != NULL && strlen(r->text) > WEIR_REASON_TEXT_MAX))
-		return -EINVAL;
-	if (r->verdict == WEIR_VERDICT_DEAD &&
-	    wr_load_relaxed((wr_atomic_u32 *)(uintptr_t)&sharing->dead_letters) == UINT32_MAX)
-		return -EINVAL;
-	return 0;
+	return wr_retry_delay_ns(wr_load_relaxed(&sharing->retry_delay_min_ns),
+				 wr_load_relaxed(&sharing->retry_delay_max_ns), held->seq,
+				 held->attempts);
 }
 
 static uint32_t verdict_of(const struct weir_rejection *r)
@@ -232,13 +213,14 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 	static const struct weir_rejection standard = {.delay_ns = WEIR_DELAY_DEFAULT};
 	const struct weir_rejection *r = rejection != NULL ? rejection : &standard;
 	struct weir_pipeline *p = m->pipeline;
-	if (m->sharing == NULL || !is_item(item))
+	if (m->sharing == NULL)
+		return wr_member_reject(m, item, r);
+	struct wr_sharing *sharing = p->subscriptions[m->subscription].sharing;
+	if (!is_item(item) ||
+	    wr_rejection_check(r, wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX) != 0)
 		return -EINVAL;
 	if (wr_pipeline_is_copy(p))
 		return WEIR_E_CLOSED;
-	int rc = check(m, r);
-	if (rc != 0)
-		return rc;
 	struct wr_in_hand *held = held_of(m, item);
 	if (held == NULL)
 		return WEIR_E_FENCED;
@@ -251,9 +233,7 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 	WR_PROBE4(rejected, (uintptr_t)m, held->seq, r->verdict, held->attempts);
 	uint64_t now_us = wr_writer_append_now_us(&p->writer);
 	uint64_t delay_ns =
-		r->delay_ns != WEIR_DELAY_DEFAULT
-			? r->delay_ns
-			: default_delay_ns(p->subscriptions[m->subscription].sharing, held);
+		r->delay_ns != WEIR_DELAY_DEFAULT ? r->delay_ns : default_delay_ns(sharing, held);
 	bool again_later = r->verdict == WEIR_VERDICT_RETRY && delay_ns > 0;
 	struct wr_reject reject = {
 		.seq = held->seq,
@@ -264,18 +244,8 @@ int weir_reject(struct weir_member *m, const struct weir_item *item,
 		.reason = r->reason,
 		.text_bytes = r->text != NULL ? (uint32_t)strlen(r->text) : 0,
 	};
-	uint8_t payload[sizeof reject + WR_REASON_TEXT_BYTES_MAX];
-	memcpy(payload, &reject, sizeof reject);
-	if (reject.text_bytes > 0)
-		memcpy(payload + sizeof reject, r->text, reject.text_bytes);
-	uint32_t payload_bytes = (uint32_t)sizeof reject + reject.text_bytes;
-	uint32_t bytes = wr_record_stride(wr_control_bytes(0, payload_bytes));
-	uint8_t *to = wr_lane_claim(m->lane, bytes);
-	if (to == NULL)
+	if (wr_rejection_write(m, 0, &reject, r->text) == 0)
 		return WEIR_E_AGAIN;
-	wr_control_write(to, WR_KIND_REJECT, m->subscription, 0, NULL, 0, payload, payload_bytes);
-	(void)wr_lane_append(m->lane, bytes);
-	wr_lane_publish(m->lane);
 	wr_hand_remove(m->sharing, held);
 	wr_span_ended(m, reject.seq,
 		      reject.verdict == WR_VERDICT_DEAD       ? WR_SPAN_DEAD

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/retry.h"
 #include "core/pipeline/sharing.h"
 
 #define FULL_RETRY_NS 10000000u
@@ -177,10 +178,6 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_store_relaxed(&sharing->buried, wr_load_relaxed(&sharing->buried) + 1);
 	if (!done && !fenced) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
-		wr_pipeline_say(p, WR_EVENT_DEAD_LETTER_REFUSED,
-				WR_FIELDS(wr_field_code(reply->code)),
-				"an event could not be put to the dead letters (%s)",
-				reply->code == WEIR_E_FULL ? "the disk has no room for it: it waits"
-							   : weir_strerror(reply->code));
+		wr_burial_say_refused(p, reply->code);
 	}
 }

@@ -136,20 +136,38 @@ static int find_place(struct weir_pipeline *p, enum weir_seek_to to, uint64_t at
 
 /* ---- making ---- */
 
+/* What becomes of an event that fails. */
+static int check_failures(const struct weir_subscription_options *o, struct weir_problem *problem)
+{
+	if (o->retry_delay_min_ns > o->retry_delay_max_ns ||
+	    o->retry_delay_max_ns > WR_LEASE_NS_MAX ||
+	    (o->retry_delay_min_ns == 0 && o->retry_delay_max_ns != 0))
+		return wr_problem_set(problem, -EINVAL, "retry_delay_min_ns",
+				      "at most retry_delay_max_ns, which is at most 12 h; 0 for "
+				      "both: at once");
+	if (o->attempts_max != 0 && o->dead_letters == NULL)
+		return wr_problem_set(problem, -EINVAL, "attempts_max",
+				      "needs dead_letters: nothing is given up in silence");
+	if (o->time_to_live_ns > WEIR_TIME_TO_LIVE_NS_MAX)
+		return wr_problem_set(problem, -EINVAL, "time_to_live_ns", "ten years at most");
+	return 0;
+}
+
 static int check_not_shared(const struct weir_subscription_options *o, struct weir_problem *problem)
 {
-	if (o->dead_letters != NULL || o->attempts_max != 0 || o->single_active ||
-	    o->when_dead != WEIR_DEAD_PASS)
+	if (o->single_active || o->when_dead != WEIR_DEAD_PASS)
 		return wr_problem_set(problem, -EINVAL, "order",
-				      "dead_letters, attempts_max, single_active and when_dead are "
-				      "for order KEY or NONE");
-	if (o->delay_ns != 0 || o->time_to_live_ns != 0 || o->priorities || o->length_max != 0 ||
-	    o->length_bytes_max != 0)
+				      "single_active and when_dead are for order KEY or NONE");
+	if (o->delay_ns != 0 || o->priorities || o->length_max != 0 || o->length_bytes_max != 0)
 		return wr_problem_set(problem, -EINVAL, "order",
-				      "delay_ns, time_to_live_ns, length_max and "
-				      "length_bytes_max are for order KEY or NONE, priorities "
-				      "for NONE");
-	return 0;
+				      "delay_ns, length_max and length_bytes_max are for order KEY "
+				      "or NONE, priorities for NONE");
+	if (o->time_to_live_ns != 0 && o->dead_letters == NULL)
+		return wr_problem_set(
+			problem, -EINVAL, "time_to_live_ns",
+			"with order PARTITION it needs dead_letters: nothing is given "
+			"up in silence");
+	return check_failures(o, problem);
 }
 
 static int check_shared(struct weir_pipeline *p, const struct weir_subscription_options *o,
@@ -160,23 +178,15 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 				      "up to the pipeline's own outstanding_max");
 	if (o->lease_ns < 1000000 || o->lease_ns > WR_LEASE_NS_MAX)
 		return wr_problem_set(problem, -EINVAL, "lease_ns", "1 ms to 12 h");
-	if (o->retry_delay_min_ns > o->retry_delay_max_ns ||
-	    o->retry_delay_max_ns > WR_LEASE_NS_MAX ||
-	    (o->retry_delay_min_ns == 0 && o->retry_delay_max_ns != 0))
-		return wr_problem_set(problem, -EINVAL, "retry_delay_min_ns",
-				      "at most retry_delay_max_ns, which is at most 12 h; 0 for "
-				      "both: at once");
-	if (o->attempts_max != 0 && o->dead_letters == NULL)
-		return wr_problem_set(problem, -EINVAL, "attempts_max",
-				      "needs dead_letters: nothing is given up in silence");
+	int rc = check_failures(o, problem);
+	if (rc != 0)
+		return rc;
 	if (o->when_dead == WEIR_DEAD_PARK &&
 	    (o->order != WEIR_ORDER_KEY || o->dead_letters == NULL || p->journal == NULL))
 		return wr_problem_set(problem, -EINVAL, "when_dead",
 				      "PARK needs order KEY, dead_letters and a journal");
 	if (o->delay_ns > WEIR_DELAY_NS_MAX)
 		return wr_problem_set(problem, -EINVAL, "delay_ns", "ten years at most");
-	if (o->time_to_live_ns > WEIR_TIME_TO_LIVE_NS_MAX)
-		return wr_problem_set(problem, -EINVAL, "time_to_live_ns", "ten years at most");
 	if (o->priorities && o->order != WEIR_ORDER_NONE)
 		return wr_problem_set(problem, -EINVAL, "priorities",
 				      "order NONE only: a key's events are in order");
@@ -279,6 +289,16 @@ static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscrip
 	wr_store_relaxed(&sharing->length_max, o->length_max);
 	wr_store_relaxed(&sharing->length_bytes_max, o->length_bytes_max);
 	wr_store_relaxed(&sharing->priorities, o->priorities ? 1u : 0u);
+}
+
+static void apply_failures(struct wr_subscription_live *live,
+			   const struct weir_subscription_options *o, uint32_t dead_letters)
+{
+	wr_store_relaxed(&live->failures.attempts_max, o->attempts_max);
+	wr_store_relaxed(&live->failures.retry_delay_min_ns, o->retry_delay_min_ns);
+	wr_store_relaxed(&live->failures.retry_delay_max_ns, o->retry_delay_max_ns);
+	wr_store_relaxed(&live->failures.retry_age_max_ns, o->time_to_live_ns);
+	wr_store_relaxed(&live->failures.dead_letters, dead_letters);
 }
 
 static void apply_options(struct weir_pipeline *p, uint32_t id,
@@ -399,6 +419,8 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 	apply_options(p, reply.detail, o);
 	if (p->subscriptions[reply.detail].sharing != NULL)
 		apply_sharing(p->subscriptions[reply.detail].sharing, o, dead_letters);
+	else
+		apply_failures(&p->subscriptions[reply.detail], o, dead_letters);
 	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
 	wr_park_wake(&p->group_parker);
 	uint64_t changed_seq;

@@ -4,6 +4,7 @@
 
 #include "core/pipeline/copier.h"
 #include "core/pipeline/group_step.h"
+#include "core/pipeline/retry.h"
 #include "core/pipeline/router.h"
 #include "core/pipeline/sharing.h"
 
@@ -125,6 +126,8 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
+	if (rc == 0)
+		rc = wr_row_letters_start(live, made);
 	if (rc == 0 && s->order != WR_ORDER_PARTITION && live->sharing == NULL)
 		rc = wr_sharing_start(p, live, made);
 	if (rc == 0 && filtered)

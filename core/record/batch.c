@@ -12,7 +12,7 @@
 #define FEATURES_MUST_KNOWN                                                                        \
 	(WR_BATCH_FILTERS | WR_BATCH_SCHEMAS | WR_BATCH_UNROUTED | WR_BATCH_MAPS |                 \
 	 WR_BATCH_BINDINGS | WR_BATCH_JSON_SCHEMAS | WR_BATCH_TRANSFORMS | WR_BATCH_RINGS |        \
-	 WR_BATCH_ERASURES | WR_BATCH_MEMBERS_TRANSFORM | WR_BATCH_ADDRESSED)
+	 WR_BATCH_ERASURES | WR_BATCH_MEMBERS_TRANSFORM | WR_BATCH_ADDRESSED | WR_BATCH_ATTEMPTS)
 
 uint32_t wr_batch_seed(const uint8_t uuid[WR_UUID_BYTES], uint64_t segment_id)
 {

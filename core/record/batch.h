@@ -62,6 +62,8 @@
 #define WR_BATCH_ERASURES 128u
 /* In features_must: an event for some subscriptions only (recipients.h). */
 #define WR_BATCH_ADDRESSED 512u
+/* In features_must: an attempt at an event of a partition (share.h). */
+#define WR_BATCH_ATTEMPTS 1024u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

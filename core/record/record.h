@@ -50,7 +50,7 @@ enum wr_kind {
 	WR_KIND_EPOCH_START = 16,
 	WR_KIND_FILLER = 17,
 	WR_KIND_PRODUCER = 18, /* a producer's name gets its id */
-	WR_KIND_REJECT = 19,   /* of a shared subscription: share.h, like SETTLE and HANDOUT_MARK */
+	WR_KIND_REJECT = 19,   /* an event was tried: share.h, like SETTLE and HANDOUT_MARK */
 	WR_KIND_LEFT_OUT = 20, /* never appended: stands where an event did (left_out.h) */
 	WR_KIND_FILTER = 21,   /* of a subscription: filter_record.h */
 	WR_KIND_ERASE = 22,    /* a key is to be erased: erase.h */

@@ -22,6 +22,7 @@ enum wr_section_module {
 	WR_SECTION_MADE = 10,
 	WR_SECTION_ERASURES = 11,
 	WR_SECTION_ADDRESSED = 12,
+	WR_SECTION_ATTEMPTS = 13,
 };
 
 struct wr_section_header {

@@ -27,7 +27,9 @@
  *                     varint  events in it, less one
  *                     varint  generation
  *   REJECT        by a member that could not process an event, by the group when a lease ran out or
- *                 its event is parked, or by who ends a parked one (whatever the generation)
+ *                 its event is parked, or by who ends a parked one (whatever the generation). Also
+ *                 of a subscription with order PARTITION (core/log/attempts.h): head.key_hash is
+ *                 the row then, the generation is the row's, and its batch says WR_BATCH_ATTEMPTS
  *                   0 u64 sequence
  *                   8 u32 generation
  *                  12 u32 verdict           enum wr_verdict
@@ -51,7 +53,8 @@
 
 enum wr_verdict {
 	WR_VERDICT_RETRY = 1,    /* it failed: again, and it counts as an attempt */
-	WR_VERDICT_EXPIRED = 2,  /* the lease ran out: likewise */
+	WR_VERDICT_EXPIRED = 2,  /* the lease ran out: likewise; of a partition: it failed, and is
+	                            too old to be tried again */
 	WR_VERDICT_RELEASED = 3, /* given back untried: not counted */
 	WR_VERDICT_DEAD = 4,     /* no use trying again: to the dead letters */
 	/* It stays, and keeps its key: its dead letter stands before this record, in its run. */

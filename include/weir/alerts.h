@@ -45,7 +45,7 @@ enum weir_alert_kind {
 	WEIR_ALERT_LAG_BYTES = 2,    /**< weir_lag.bytes */
 	WEIR_ALERT_LAG_AGE = 3,      /**< weir_lag.time_ns */
 	WEIR_ALERT_PARKED = 4,       /**< weir_lag.parked: events of parked keys (a queue's) */
-	WEIR_ALERT_DEAD_LETTERS = 5, /**< events that it gave up in the last minute (a queue's) */
+	WEIR_ALERT_DEAD_LETTERS = 5, /**< events that it gave up in the last minute */
 	WEIR_ALERT_LEASE_AGE = 6,    /**< ns since the event that a member has had for longest was
 	                                  given to it, extended leases included (a queue's) */
 	/* of the pipeline */

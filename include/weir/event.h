@@ -149,7 +149,8 @@ enum weir_item_kind {
 struct weir_item {
 	enum weir_item_kind kind;
 	uint32_t flags;    /**< WEIR_ITEM_* */
-	uint32_t attempts; /**< 0: not counted by this version; WEIR_ITEM_REDELIVERED says it */
+	uint32_t attempts; /**< which one this is, from 1: those that failed before are counted in
+	                        the log; 0: of a gap, or in a replay */
 	uint32_t topic;
 	uint32_t partition;
 	uint32_t log;

@@ -127,8 +127,8 @@ struct weir_topic_options {
 	 * The most that it can ever grow to (weir_topic_grow()): partitions .. partitions_max of
 	 * the pipeline; 0 (default): it does not grow, or, of a topic that is there, whatever it
 	 * was made with. It counts against that as a whole from the beginning, and
-	 * each subscription and each member has room for it: about 100 bytes a partition for a
-	 * subscription, 250 for a member. Fixed when the topic is made.
+	 * each subscription and each member has room for it: about 200 bytes a partition for a
+	 * subscription, 300 for a member. Fixed when the topic is made.
 	 */
 	uint32_t partitions_max;
 	/**

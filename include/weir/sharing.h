@@ -106,16 +106,18 @@ struct weir_rejection {
 
 /**
  * Say that an event could not be processed. It is handed to the log at once, and the member has it
- * no more.
+ * no more; of a partition, nor what lies behind it there (weir/subscription.h).
  *
  * Thread:    the one that polls; in a handler, which then returns WEIR_HANDLED_LATER.
  * Blocks:    never. Allocates: never.
  * @param item       a copy is good enough; its pointers are not used
  * @param rejection  NULL: RETRY with the default delay
- * @return 0, WEIR_E_FENCED (it is not this member's any more: settled, rejected, or its lease is
- *         over and somebody else may have it), WEIR_E_AGAIN (no room in the member's lane: nothing
- *         happened), -EINVAL (no such verdict or delay, the text is too long, DEAD without a
- *         dead-letter topic, or the subscription is not shared)
+ * @return 0, WEIR_E_FENCED (it is not this member's any more: settled, rejected, or its lease or
+ *         partition is over and somebody else may have it), WEIR_E_AGAIN (no room in the member's
+ *         lane, or a transaction of its partition is not decided: nothing happened),
+ *         WEIR_E_OUT_OF_SEQUENCE (of a partition, and an event before it is not acknowledged),
+ *         -EBUSY (the member has a transaction open, or the event is in one), -EINVAL (no such
+ *         verdict or delay, the text is too long, or DEAD without a dead-letter topic)
  */
 WEIR_API WEIR_MUST_CHECK int weir_reject(struct weir_member *member, const struct weir_item *item,
 					 const struct weir_rejection *rejection);

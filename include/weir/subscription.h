@@ -8,6 +8,25 @@
  * once. Progress is recorded when events are acknowledged; it is durable when the log is.
  *
  * With order KEY or NONE its events are shared instead, one by one: a queue (weir/sharing.h).
+ *
+ * An event that a member cannot process is rejected (weir_reject() of weir/sharing.h, or what a
+ * handler says). Of a partition it is retried in place: nothing of the partition is handed out
+ * before it is settled, the other partitions go on. It is the partition's first event that is not
+ * acknowledged; those behind it that are in hand are not the member's any more, and come again, in
+ * order. Attempts are in the log, durable before the next one, and go on with the partition's next
+ * owner and after an open; a seek forgets them. After attempts_max of them, or rejected as DEAD,
+ * the event is put to the dead letters, with its origin: its copy there and progress over it are
+ * one run of the log, under the owner's generation, so that it is in one of the two places, and
+ * who has lost the partition puts nothing there. Then the partition goes on. So do blocking retries
+ * with a recoverer in Spring for Apache Kafka, but that those count in memory.
+ *
+ * An event that kills its process gets there, too, where there are dead letters and a journal. A
+ * crash alone counts nothing: who did it is not known. A partition that has something to do, and
+ * stands at one place at two crashes, has its next 1024 events handed out one at a time, each
+ * behind a durable record that says which, and one at a time in all of the subscription: a crash
+ * then is an attempt of the one in hand. The first crash after an event that is there to kill
+ * counts for nobody, the second does not either, from the third on each does. What dies with it in
+ * other partitions is not counted.
  */
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H
@@ -109,7 +128,8 @@ struct weir_subscription_options {
 		       bool above);
 	void *lag_context;
 
-	/* Who gets what. What follows is for order KEY and NONE only: see weir/sharing.h. */
+	/* Who gets what. What follows is for order KEY and NONE only (see weir/sharing.h), but for
+	 * attempts_max, retry_delay_*, dead_letters and time_to_live_ns. */
 	enum weir_order order;
 	uint32_t outstanding_max; /**< events that may be taken and not settled, those that wait
 	                               for a retry included: beyond it nothing more is handed
@@ -122,7 +142,7 @@ struct weir_subscription_options {
 	                               it: default 30 s (SQS's visibility timeout), 1 ms .. 12 h */
 	/** Attempts after which an event is dead; 0 (default): it is tried for ever. Needs
 	 *  dead_letters. An attempt is one that failed: rejected for a retry, or its lease ran
-	 *  out. */
+	 *  out; of a partition: or its process died of it. */
 	uint32_t attempts_max;
 	/** Between a failure and the next attempt, where a rejection does not say: doubled with
 	 *  each attempt from the first to the second, with a jitter of up to a half down. Default
@@ -134,7 +154,10 @@ struct weir_subscription_options {
 	 *  a queue, without its end at 900 s): 0 (default) .. WEIR_DELAY_NS_MAX. */
 	uint64_t delay_ns;
 	/** And not later than so long after: WEIR_TIME_TO_LIVE_NS_MAX at most; 0 (default): however
-	 *  old. It is that of when an event is taken: what is outstanding keeps its own. */
+	 *  old. It is that of when an event is taken: what is outstanding keeps its own. With order
+	 *  PARTITION it is the age limit of retries (EventBridge's MaximumEventAgeInSeconds): an
+	 *  event that has failed, and would be tried again later than that, is dead; one that never
+	 *  failed is handed out however old. It needs dead_letters then. */
 	uint64_t time_to_live_ns;
 	/** Events, and bytes of their records, that may wait: with more the oldest of them go, and
 	 *  are dead letters, or dropped (sharing.h). 0 (default): however many. */
@@ -265,9 +288,10 @@ enum weir_handled {
 	WEIR_HANDLED_LATER = 1, /**< not yet: a later call of this handler calls weir_ack() for it,
 	                             with a copy of the item (a member belongs to its thread) */
 	WEIR_HANDLED_STOP = 2,  /**< not acknowledged; this member leaves, its partitions move on */
-	/* Of a shared subscription only; elsewhere as STOP. */
-	WEIR_HANDLED_RETRY = 3, /**< it failed: weir_reject() with the defaults */
-	WEIR_HANDLED_DEAD = 4,  /**< it will never work: to the dead letters; without any: RETRY */
+	WEIR_HANDLED_RETRY =
+		3,             /**< it failed: weir_reject() with the defaults. Of a partition, with
+	                             events before it that are left for LATER: as STOP */
+	WEIR_HANDLED_DEAD = 4, /**< it will never work: to the dead letters; without any: RETRY */
 };
 
 struct weir_member_options {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the keys of a shared subscription have to do with each other: as weir_subscription_create()
- * would refuse them, at their place. */
+/* What the keys of a subscription about failures, and of a queue, have to do with each other: as
+ * weir_subscription_create() would refuse them, at their place. */
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -24,13 +24,10 @@ static void check_not_shared(struct wr_config_findings *findings,
 		bool is_asked;
 	} keys[] = {{"outstanding", of->outstanding_max != 0},
 		    {"single_active", of->single_active},
-		    {"retry", of->attempts_max != 0},
 		    {"delay", of->delay_ns != 0},
-		    {"time_to_live", of->time_to_live_ns != 0},
 		    {"length", of->length_max != 0},
 		    {"length_bytes", of->length_bytes_max != 0},
 		    {"priorities", of->priorities},
-		    {"dead_letters", of->dead_letters != NULL},
 		    {"when_dead", of->when_dead != WEIR_DEAD_PASS}};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(keys); i++)
 		if (keys[i].is_asked)
@@ -73,28 +70,43 @@ static void check_parks(struct wr_config_findings *findings, const struct wr_con
 		       "journal: {dir: ...}");
 }
 
-void wr_config_check_queue(struct wr_config_findings *findings,
+/* What becomes of an event that fails. */
+static void check_failures(struct wr_config_findings *findings,
 			   const struct wr_config_values *values,
 			   const struct wr_config_subscription *of,
 			   const struct wr_config_node *item)
 {
-	if (of->order == WEIR_ORDER_PARTITION) {
-		check_not_shared(findings, of, item);
-		return;
-	}
 	check_dead_letters(findings, values, of, item);
 	if (of->attempts_max != 0 && of->dead_letters == NULL)
 		refuse(findings, item, "retry",
 		       "after so many attempts an event has nowhere to go: nothing is given up in "
 		       "silence",
 		       "dead_letters: a topic");
-	check_parks(findings, values, of, item);
+	if (of->time_to_live_ns != 0 && of->dead_letters == NULL &&
+	    of->order == WEIR_ORDER_PARTITION)
+		refuse(findings, item, "time_to_live",
+		       "an event that has failed and is too old has nowhere to go: nothing is "
+		       "given up in silence",
+		       "dead_letters: a topic");
 	if (of->retry_delay_min_ns > of->retry_delay_max_ns)
 		refuse(findings, item, "retry", "delay is longer than delay_max",
 		       "a longer delay_max");
 	if (of->retry_delay_min_ns == 0 && of->retry_delay_max_ns != 0)
 		refuse(findings, item, "retry", "a delay of 0 does not grow up to delay_max",
 		       "delay_max: 0s, or a delay");
+}
+
+void wr_config_check_queue(struct wr_config_findings *findings,
+			   const struct wr_config_values *values,
+			   const struct wr_config_subscription *of,
+			   const struct wr_config_node *item)
+{
+	check_failures(findings, values, of, item);
+	if (of->order == WEIR_ORDER_PARTITION) {
+		check_not_shared(findings, of, item);
+		return;
+	}
+	check_parks(findings, values, of, item);
 	if (of->priorities && of->order != WEIR_ORDER_NONE)
 		refuse(findings, item, "priorities",
 		       "a key's events are in order, whatever their priority", "order: none");

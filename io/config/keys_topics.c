@@ -366,7 +366,8 @@ static const struct wr_config_key subscription_keys[] = {
 	 .min = 1000,
 	 .max = WEIR_TIME_TO_LIVE_NS_MAX,
 	 .absent = "however old",
-	 .doc = "Of a queue: and not later than so long after; then it is dead, or dropped"},
+	 .doc = "Of a queue: and not later than so long after; then it is dead, or dropped. By "
+		"partition: what has failed is not tried again later than that"},
 	{.name = "length",
 	 SUBSCRIPTION(length_max),
 	 .type = WR_CONFIG_COUNT,
@@ -389,7 +390,7 @@ static const struct wr_config_key subscription_keys[] = {
 	 .type = WR_CONFIG_NAME,
 	 .max = 200,
 	 .absent = "nothing is given up",
-	 .doc = "Of a queue: the topic, from the file's topics, for events that are dead"},
+	 .doc = "The topic, from the file's topics, for events that are dead"},
 	{.name = "when_dead",
 	 SUBSCRIPTION(when_dead),
 	 .type = WR_CONFIG_CHOICE,

@@ -49,6 +49,13 @@
 	  "sharing::a_lease_that_ends_is_anothers_and_fences_the_first")                           \
 	X(ATTEMPT_NOT_COUNTED, sim_pipeline, "what is outstanding is not what the log says")       \
 	X(ATTEMPT_NOT_COUNTED, unit_sharing, "sharing::attempts_and_delays_survive_an_open")       \
+	X(TRY_NOT_COUNTED, unit_partition_retry, "partition_retry::attempts_go_on_after_an_open")  \
+	X(TRIED_TOGETHER, unit_partition_retry,                                                    \
+	  "partition_retry::"                                                                      \
+	  "an_event_that_kills_its_process_ends_in_the_dead_letters_and_no_other_does")            \
+	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
+	  "partition_retry::"                                                                      \
+	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
 	X(POSITION_IS_FRONTIER, sim_pipeline, "a position is not what the log says")               \
 	X(POSITION_IS_FRONTIER, unit_outstanding,                                                  \
 	  "outstanding::an_event_that_stays_holds_the_position_and_no_other")                      \

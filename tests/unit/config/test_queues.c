@@ -65,8 +65,8 @@ Test(queues, contradictions_are_told_at_their_places)
 {
 	expect(QUEUE("outstanding: 3"), "x:3:41: error: only a queue has this");
 	expect(QUEUE("single_active: yes"), "only a queue has this");
-	expect(QUEUE("retry: {attempts: 3}"), "only a queue has this");
-	expect(QUEUE("dead_letters: dead"), "only a queue has this");
+	expect(QUEUE("retry: {attempts: 3}"), "nothing is given up in silence");
+	expect(QUEUE("retry: {delay: 2m}"), "delay is longer than delay_max");
 	expect(QUEUE("when_dead: park"), "only a queue has this");
 	expect(QUEUE("order: none, dead_letters: dead, when_dead: park"),
 	       "without an order by key there is none to park");
@@ -74,7 +74,7 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("order: key, dead_letters: dead, when_dead: park"),
 	       "in memory alone producers would be held back");
 	expect(QUEUE("delay: 1s"), "only a queue has this");
-	expect(QUEUE("time_to_live: 1s"), "only a queue has this");
+	expect(QUEUE("time_to_live: 1s"), "nothing is given up in silence");
 	expect(QUEUE("priorities: yes"), "only a queue has this");
 	expect(QUEUE("length: 3"), "only a queue has this");
 	expect(QUEUE("length_bytes: 3KiB"), "only a queue has this");

@@ -426,10 +426,12 @@ Test(sharing, options_that_contradict_each_other_are_refused)
 	cr_expect_str_eq(queue_bed.problem.field, "outstanding_max");
 	queue_bed.options.outstanding_max = 10;
 	queue_bed.options.order = WEIR_ORDER_PARTITION;
+	queue_bed.options.single_active = true;
 	cr_expect_eq(weir_subscription_create(queue_bed.f.pipeline, &queue_bed.options, &id,
 					      &queue_bed.problem),
 		     -EINVAL);
 	cr_expect_str_eq(queue_bed.problem.field, "order");
+	queue_bed.options.single_active = false;
 	queue_bed.options.order = WEIR_ORDER_KEY;
 	id = queue_make();
 	queue_bed.options.order = WEIR_ORDER_NONE;

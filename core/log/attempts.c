@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log/attempts.h"
+
+#include <errno.h>
+
+#include <weir/error.h>
+
+#include "core/base/bits.h"
+#include "core/base/bug.h"
+
+#define ATTEMPTS_VERSION 1u
+#define CELLS 8u
+#define ENTRY_BYTES (8u + CELLS * 8u)
+#define CRASHES_SHIFT 32
+
+_Static_assert(sizeof(struct wr_attempts_row) == CELLS * 8, "all of them are saved");
+
+static wr_atomic_u64 *cell_of(struct wr_attempts_row *r, uint32_t index)
+{
+	return (wr_atomic_u64 *)r + index;
+}
+
+int wr_attempts_init(struct wr_attempts *a, struct wr_memory *memory, uint32_t rows_max)
+{
+	a->rows_max = rows_max;
+	a->rows = memory->ops->alloc(memory, rows_max * sizeof *a->rows, 64);
+	if (a->rows == NULL)
+		return -ENOMEM;
+	wr_attempts_reset(a);
+	return 0;
+}
+
+void wr_attempts_fini(struct wr_attempts *a, struct wr_memory *memory)
+{
+	if (a->rows != NULL)
+		memory->ops->free(memory, a->rows, a->rows_max * sizeof *a->rows);
+	a->rows = NULL;
+}
+
+void wr_attempts_reset(struct wr_attempts *a)
+{
+	for (uint32_t r = 0; r < a->rows_max; r++)
+		for (uint32_t i = 0; i < CELLS; i++)
+			wr_store_relaxed(cell_of(&a->rows[r], i), 0u);
+}
+
+static uint64_t position_of(struct wr_settle *settle, uint32_t row)
+{
+	return wr_load_relaxed(&settle->rows[row].position);
+}
+
+static bool is_live(struct wr_attempts_row *r, uint64_t position)
+{
+	uint64_t seq = wr_load_relaxed(&r->seq);
+	return seq != 0 && seq >= position;
+}
+
+static uint32_t crashes_of(struct wr_attempts_row *r)
+{
+	return (uint32_t)(wr_load_relaxed(&r->flags) >> CRASHES_SHIFT);
+}
+
+void wr_attempts_read(struct wr_attempts *a, struct wr_settle *settle, uint32_t row,
+		      struct wr_attempts_entry *ret)
+{
+	struct wr_attempts_row *r = &a->rows[row];
+	uint64_t position = position_of(settle, row);
+	uint64_t counts = wr_load_relaxed(&r->counts), flags = wr_load_relaxed(&r->flags);
+	*ret = (struct wr_attempts_entry){0};
+	ret->alone = crashes_of(r) >= WR_CRASHES_ALONE &&
+		     wr_load_relaxed(&r->crash_from) == position && !WR_BUG(TRIED_TOGETHER);
+	if (!is_live(r, position))
+		return;
+	ret->seq = wr_load_relaxed(&r->seq);
+	ret->first_failed_us = wr_load_relaxed(&r->first_failed_us);
+	ret->last_failed_us = wr_load_relaxed(&r->last_failed_us);
+	ret->not_before_us = wr_load_relaxed(&r->not_before_us);
+	ret->said_seq = wr_load_relaxed(&r->said_seq);
+	ret->attempts = (uint32_t)counts;
+	ret->reason = (uint32_t)(counts >> 32);
+	ret->dead = (flags & WR_ATTEMPTS_DEAD) != 0;
+	ret->expired = (flags & WR_ATTEMPTS_EXPIRED) != 0;
+	ret->in_hand = (flags & WR_ATTEMPTS_IN_HAND) != 0;
+}
+
+/* ---- deciding ---- */
+
+/* The row's entry is of that event from here on, of which nothing is known yet. */
+static void begin(struct wr_attempts_row *r, struct wr_undo *undo, uint64_t event_seq)
+{
+	uint64_t crashes = wr_load_relaxed(&r->flags) >> CRASHES_SHIFT << CRASHES_SHIFT;
+	wr_cell_set(undo, &r->seq, event_seq);
+	wr_cell_set(undo, &r->first_failed_us, 0);
+	wr_cell_set(undo, &r->last_failed_us, 0);
+	wr_cell_set(undo, &r->not_before_us, 0);
+	wr_cell_set(undo, &r->said_seq, 0);
+	wr_cell_set(undo, &r->counts, 0);
+	wr_cell_set(undo, &r->flags, crashes);
+}
+
+static void set_flags(struct wr_attempts_row *r, struct wr_undo *undo, uint64_t flags)
+{
+	uint64_t crashes = wr_load_relaxed(&r->flags) >> CRASHES_SHIFT << CRASHES_SHIFT;
+	wr_cell_set(undo, &r->flags, crashes | flags);
+}
+
+static void failed(struct wr_attempts_row *r, const struct wr_reject *reject, uint64_t seq,
+		   uint64_t flags)
+{
+	struct wr_undo none = {0};
+	uint32_t attempts = (uint32_t)wr_load_relaxed(&r->counts);
+	if (attempts < UINT32_MAX && !WR_BUG(TRY_NOT_COUNTED))
+		attempts++;
+	wr_store_relaxed(&r->counts, (uint64_t)reject->reason << 32 | attempts);
+	if (wr_load_relaxed(&r->first_failed_us) == 0)
+		wr_store_relaxed(&r->first_failed_us, reject->failed_us);
+	wr_store_relaxed(&r->last_failed_us, reject->failed_us);
+	wr_store_relaxed(&r->not_before_us, reject->not_before_us);
+	wr_store_relaxed(&r->said_seq, seq);
+	set_flags(r, &none, flags);
+}
+
+static bool any_in_hand(struct wr_attempts *a, struct wr_settle *settle,
+			const struct wr_subscription *s, uint32_t but)
+{
+	for (uint32_t row = s->row_first; row < s->row_first + s->row_count; row++) {
+		struct wr_attempts_row *r = &a->rows[row];
+		if (row != but && is_live(r, position_of(settle, row)) &&
+		    (wr_load_relaxed(&r->flags) & WR_ATTEMPTS_IN_HAND) != 0)
+			return true;
+	}
+	return false;
+}
+
+static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
+			   const struct wr_subscription *s, uint32_t row,
+			   const struct wr_reject *reject, uint64_t seq)
+{
+	struct wr_undo none = {0};
+	struct wr_attempts_row *r = &a->rows[row];
+	uint64_t position = position_of(settle, row);
+	bool fails = reject->verdict == WR_VERDICT_RETRY || reject->verdict == WR_VERDICT_DEAD ||
+		     reject->verdict == WR_VERDICT_EXPIRED;
+	if (reject->generation != wr_load_relaxed(&settle->rows[row].generation)) /* own */
+		return WEIR_E_FENCED;
+	if (reject->seq < position)
+		return WEIR_E_FENCED;
+	bool live = is_live(r, position);
+	if (live && wr_load_relaxed(&r->seq) != reject->seq)
+		return WEIR_E_OUT_OF_SEQUENCE;
+	if (reject->verdict == WR_VERDICT_IN_HAND && any_in_hand(a, settle, s, row))
+		return WEIR_E_FULL;
+	if (!live)
+		begin(r, &none, reject->seq);
+	if (fails)
+		failed(r, reject, seq,
+		       reject->verdict == WR_VERDICT_DEAD      ? WR_ATTEMPTS_DEAD
+		       : reject->verdict == WR_VERDICT_EXPIRED ? WR_ATTEMPTS_EXPIRED
+							       : 0);
+	else
+		set_flags(r, &none,
+			  reject->verdict == WR_VERDICT_IN_HAND ? WR_ATTEMPTS_IN_HAND : 0);
+	return 0;
+}
+
+int wr_attempts_decide(struct wr_attempts *a, struct wr_settle *settle, struct wr_undo *undo,
+		       const struct wr_subscription *s, uint32_t row,
+		       const struct wr_reject *reject, uint64_t seq)
+{
+	/* Alone, never in a run: it is not taken back. */
+	if (undo->entries != NULL || row >= s->row_count)
+		return -EINVAL;
+	switch (reject->verdict) {
+	case WR_VERDICT_RETRY:
+	case WR_VERDICT_DEAD:
+	case WR_VERDICT_EXPIRED:
+	case WR_VERDICT_RELEASED:
+	case WR_VERDICT_IN_HAND:
+		if (reject->seq == 0 || reject->seq >= seq)
+			return -EINVAL;
+		return decide_of_event(a, settle, s, s->row_first + row, reject, seq);
+	case WR_VERDICT_OUT_OF_HAND:
+		for (uint32_t i = 0; i < s->row_count; i++)
+			set_flags(&a->rows[s->row_first + i], undo,
+				  wr_load_relaxed(&a->rows[s->row_first + i].flags) &
+					  (WR_ATTEMPTS_DEAD | WR_ATTEMPTS_EXPIRED));
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/*
+ * A row that was doing something when the process died: one more, at the same place. Of what was in
+ * hand alone enough is known: it stays alone.
+ */
+static void met_crash(struct wr_attempts_row *r, uint64_t position, bool in_hand)
+{
+	uint64_t flags = wr_load_relaxed(&r->flags) & UINT32_MAX;
+	uint64_t crashes = wr_load_relaxed(&r->crash_from) == position ? crashes_of(r) + 1u : 1;
+	crashes = in_hand ? wr_max_u64(crashes, WR_CRASHES_ALONE) : crashes;
+	wr_store_relaxed(&r->crash_from, position);
+	wr_store_relaxed(&r->flags, wr_min_u64(crashes, UINT32_MAX) << CRASHES_SHIFT | flags);
+}
+
+void wr_attempts_crashed(struct wr_attempts *a, struct wr_settle *settle,
+			 const struct wr_subscription *s, const struct wr_reject *reject,
+			 uint64_t seq, bool (*is_idle)(void *context, uint32_t row), void *context)
+{
+	for (uint32_t i = 0; i < s->row_count; i++) {
+		struct wr_attempts_row *r = &a->rows[s->row_first + i];
+		uint64_t position = position_of(settle, s->row_first + i);
+		bool in_hand = is_live(r, position) &&
+			       (wr_load_relaxed(&r->flags) & WR_ATTEMPTS_IN_HAND) != 0;
+		if (position == WR_POSITION_NONE)
+			continue;
+		if (in_hand)
+			failed(r, reject, seq, 0);
+		if (in_hand || !is_idle(context, i))
+			met_crash(r, position, in_hand);
+	}
+}
+
+void wr_attempts_raised(struct wr_attempts *a, struct wr_undo *undo, uint32_t row, bool moved)
+{
+	struct wr_attempts_row *r = &a->rows[row];
+	uint64_t flags = wr_load_relaxed(&r->flags);
+	if (moved && wr_load_relaxed(&r->seq) != 0)
+		wr_cell_set(undo, &r->seq, 0);
+	else if ((flags & WR_ATTEMPTS_IN_HAND) != 0)
+		wr_cell_set(undo, &r->flags, flags & ~(uint64_t)WR_ATTEMPTS_IN_HAND);
+}
+
+/* ---- checkpoints ---- */
+
+size_t wr_attempts_save_bytes_max(uint32_t rows_max)
+{
+	return 64 + (size_t)rows_max * ENTRY_BYTES;
+}
+
+static bool is_blank(struct wr_attempts_row *r)
+{
+	uint64_t any = 0;
+	for (uint32_t i = 0; i < CELLS; i++)
+		any |= wr_load_relaxed(cell_of(r, i)); /* own */
+	return any == 0;
+}
+
+void wr_attempts_save(struct wr_attempts *a, uint32_t rows_used, struct wr_sink *sink)
+{
+	uint32_t count = 0;
+	for (uint32_t row = 0; row < rows_used; row++)
+		count += !is_blank(&a->rows[row]);
+	if (count == 0)
+		return; /* a log in which nothing failed is as before there was this */
+	size_t place = wr_section_begin(sink, WR_SECTION_ATTEMPTS, ATTEMPTS_VERSION, 0);
+	wr_sink_u32(sink, count);
+	wr_sink_u32(sink, 0);
+	for (uint32_t row = 0; row < rows_used; row++) {
+		if (is_blank(&a->rows[row]))
+			continue;
+		wr_sink_u32(sink, row);
+		wr_sink_u32(sink, 0);
+		for (uint32_t i = 0; i < CELLS; i++)
+			wr_sink_u64(sink, wr_load_relaxed(cell_of(&a->rows[row], i))); /* own */
+	}
+	wr_section_end(sink, place);
+}
+
+int wr_attempts_load(struct wr_attempts *a, uint32_t version, uint32_t rows_used,
+		     const uint8_t *bytes, uint32_t length_bytes)
+{
+	if (version != ATTEMPTS_VERSION)
+		return WEIR_E_FORMAT;
+	struct wr_cursor in = wr_cursor_over(bytes, length_bytes);
+	uint32_t count = wr_take_u32(&in), least = 0;
+	if (wr_take_u32(&in) != 0 || in.left_bytes != (size_t)count * ENTRY_BYTES)
+		return WEIR_E_CORRUPT;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t row = wr_take_u32(&in);
+		if (wr_take_u32(&in) != 0 || row < least || row >= rows_used)
+			return WEIR_E_CORRUPT;
+		for (uint32_t k = 0; k < CELLS; k++)
+			wr_store_relaxed(cell_of(&a->rows[row], k), wr_take_u64(&in));
+		if ((wr_load_relaxed(&a->rows[row].flags) & UINT32_MAX) >
+		    (WR_ATTEMPTS_DEAD | WR_ATTEMPTS_EXPIRED | WR_ATTEMPTS_IN_HAND))
+			return WEIR_E_CORRUPT;
+		least = row + 1;
+	}
+	return in.failed ? WEIR_E_CORRUPT : 0;
+}

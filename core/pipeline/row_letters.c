@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dead letters of partitions, by the group step: the letter and the progress over its event, under
+ * its owner's generation, are one run of the group's lane, which has room for the largest event. So
+ * who has lost the partition meanwhile buries nothing.
+ *
+ * And what an open after a crash says before anything is handed out (core/log/attempts.h): or who
+ * dies each time at once would die for the first time, each time.
+ */
+#include <errno.h>
+
+#include "core/base/bug.h"
+#include "core/pipeline/group_step.h"
+#include "core/pipeline/retry.h"
+#include "core/pipeline/sharing.h"
+
+#define ROOM_RETRY_NS 1000000u
+
+/* ---- letters ---- */
+
+static uint32_t row_in_tables(const struct wr_subscription_live *live, uint32_t row)
+{
+	return live->pipeline->tables.catalog.subscriptions[live->id].row_first + row;
+}
+
+static void forget(struct wr_subscription_live *live, struct wr_row_letter *letter)
+{
+	live->failures.letter_count--;
+	letter->state = WR_ROW_LETTER_NONE;
+}
+
+void wr_row_letter_asked(struct wr_subscription_live *live, uint32_t row, uint32_t generation,
+			 uint64_t seq, uint32_t slot)
+{
+	struct wr_row_letter *letter = &live->failures.letters[row];
+	if (letter->state == WR_ROW_LETTER_ON_WAY) {
+		/* Of an owner before: it is fenced, or the event is not there to be buried. */
+		letter->again = true;
+	} else if (letter->state == WR_ROW_LETTER_NONE) {
+		live->failures.letter_count++;
+		letter->state = WR_ROW_LETTER_WANTED;
+	}
+	letter->seq = seq;
+	letter->generation = generation;
+	letter->slot = slot;
+}
+
+/* False: nothing more can be handed over now. */
+static bool write_letter(struct wr_subscription_live *live, uint32_t row, uint64_t now_ns)
+{
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_row_letter *letter = &live->failures.letters[row];
+	struct wr_settle_row *settle = &p->tables.settle.rows[row_in_tables(live, row)];
+	struct wr_attempts_entry e;
+	uint64_t position = wr_load_relaxed(&settle->position);
+	wr_attempts_read(&p->tables.attempts, &p->tables.settle, row_in_tables(live, row), &e);
+	if (wr_load_relaxed(&settle->generation) != letter->generation || position > letter->seq) {
+		forget(live, letter);
+		return true;
+	}
+	if (e.seq != letter->seq)
+		return true; /* what the member said of it is not decided yet */
+	const struct wr_share_event event = {
+		.seq = e.seq,
+		.reject_seq = e.said_seq,
+		.first_failed_us = e.first_failed_us,
+		.last_failed_us = e.last_failed_us,
+		.attempts = e.attempts,
+		.reason = e.reason,
+		.dead = e.dead,
+		.expired = e.expired,
+	};
+	const struct wr_control_progress progress = {
+		.generation = letter->generation,
+		.from = position,
+		.to = e.seq + 1,
+		.events = 1,
+	};
+	const struct wr_burial burial = {
+		.live = live,
+		.event = &event,
+		.progress = &progress,
+		.raise = {.kind = WR_RAISE_RETRY,
+			  .subscription = live->id,
+			  .row = row,
+			  .seq = e.seq},
+	};
+	int rc = wr_burial_write(&burial, wr_load_relaxed(&live->failures.dead_letters));
+	if (rc == 0)
+		letter->state = WR_ROW_LETTER_ON_WAY;
+	else
+		live->failures.letters_after_ns =
+			now_ns + (rc == -EAGAIN ? ROOM_RETRY_NS : WR_BURY_RETRY_NS);
+	return rc == 0;
+}
+
+int wr_row_letters_step(struct wr_subscription_live *live, uint64_t now_ns)
+{
+	int work = 0;
+	if (live->failures.letter_count == 0 || now_ns < live->failures.letters_after_ns ||
+	    wr_load_relaxed(&live->failures.dead_letters) == UINT32_MAX)
+		return 0;
+	for (uint32_t row = 0; row < live->group.row_count; row++) {
+		struct wr_row_letter *letter = &live->failures.letters[row];
+		if (letter->state != WR_ROW_LETTER_WANTED)
+			continue;
+		if (!write_letter(live, row, now_ns))
+			break;
+		work += letter->state == WR_ROW_LETTER_ON_WAY;
+	}
+	return work;
+}
+
+uint64_t wr_row_letters_due_ns(const struct wr_subscription_live *live)
+{
+	return live->failures.letter_count > 0 ? live->failures.letters_after_ns : UINT64_MAX;
+}
+
+static void letter_answered(struct weir_pipeline *p, struct wr_subscription_live *live,
+			    const struct wr_raise *raise, const struct wr_reply *reply)
+{
+	struct wr_row_letter *letter = &live->failures.letters[raise->row];
+	bool over = reply->code == 0 || reply->code == WEIR_E_FENCED ||
+		    reply->code == WEIR_E_OUT_OF_SEQUENCE;
+	if (reply->code == 0)
+		(void)wr_add_relaxed(&live->failures.buried, 1u);
+	letter->state = WR_ROW_LETTER_WANTED;
+	if (over && !letter->again)
+		forget(live, letter);
+	letter->again = false;
+	wr_member_tell(p, &p->members[letter->slot]);
+	if (over)
+		return;
+	live->failures.letters_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
+	wr_burial_say_refused(p, reply->code);
+}
+
+/* ---- at open ---- */
+
+static bool write_died(struct wr_subscription_live *live)
+{
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	const struct wr_reject record = {
+		.verdict = p->recovery.clean ? WR_VERDICT_OUT_OF_HAND : WR_VERDICT_CRASHED,
+		.failed_us = wr_writer_append_now_us(&p->writer),
+	};
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof record));
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return false;
+	wr_control_write(to, WR_KIND_REJECT, live->id, 0, NULL, 0, &record, sizeof record);
+	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	wr_group_remember(p, wr_lane_append(lane, bytes),
+			  &(struct wr_raise){.kind = WR_RAISE_RETRY, .subscription = live->id});
+	wr_lane_publish(lane);
+	return true;
+}
+
+static bool has_members(const struct wr_subscription_live *live)
+{
+	for (uint32_t i = 0; i < live->group.member_count; i++)
+		if (live->group.members[i].present)
+			return true;
+	return false;
+}
+
+bool wr_row_letters_may_go(struct wr_subscription_live *live, int *ret_work)
+{
+	struct weir_pipeline *p = live->pipeline;
+	/* Who joins has set the options before: without dead letters nothing is counted. */
+	if (live->failures.reopening == WR_REOPENED || !has_members(live))
+		return true;
+	if (live->failures.reopening == WR_REOPEN_WANTED) {
+		bool counts = wr_load_relaxed(&live->failures.dead_letters) != UINT32_MAX;
+		if (!counts)
+			live->failures.reopening = WR_REOPENED;
+		else if (write_died(live))
+			live->failures.reopening = WR_REOPEN_ASKED;
+		*ret_work += live->failures.reopening == WR_REOPEN_ASKED;
+	} else if (live->failures.reopening == WR_REOPEN_WAITS &&
+		   live->failures.reopened_seq <= wr_load_acquire(&p->link.durable_seq)) { /* D1 */
+		live->failures.reopening = WR_REOPENED;
+		*ret_work += 1;
+	}
+	return live->failures.reopening == WR_REOPENED;
+}
+
+void wr_row_letters_answered(struct weir_pipeline *p, const struct wr_raise *raise,
+			     const struct wr_reply *reply)
+{
+	struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
+	if (raise->seq != 0) {
+		letter_answered(p, live, raise, reply);
+		return;
+	}
+	live->failures.reopening = reply->code == 0 ? WR_REOPEN_WAITS : WR_REOPEN_WANTED;
+	live->failures.reopened_seq = reply->sequence;
+}
+
+static bool any_in_hand(struct wr_subscription_live *live)
+{
+	struct wr_tables *t = &live->pipeline->tables;
+	const struct wr_subscription *s = &t->catalog.subscriptions[live->id];
+	struct wr_attempts_entry e;
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		wr_attempts_read(&t->attempts, &t->settle, s->row_first + row, &e);
+		if (e.in_hand)
+			return true;
+	}
+	return false;
+}
+
+int wr_row_letters_start(struct wr_subscription_live *live, bool made)
+{
+	struct weir_pipeline *p = live->pipeline;
+	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
+	wr_store_relaxed(&live->failures.dead_letters, UINT32_MAX);
+	wr_store_relaxed(&live->failures.retry_delay_min_ns, 1000000000u);
+	wr_store_relaxed(&live->failures.retry_delay_max_ns, 60000000000u);
+	if (s->order != WR_ORDER_PARTITION)
+		return 0;
+	live->failures.letters = p->host.memory->ops->alloc(
+		p->host.memory, s->row_count * sizeof *live->failures.letters, 8);
+	if (live->failures.letters == NULL)
+		return -ENOMEM;
+	if (!made && p->journal != NULL && (!p->recovery.clean || any_in_hand(live)))
+		live->failures.reopening = WR_REOPEN_WANTED;
+	return 0;
+}
+
+void wr_row_letters_free(struct weir_pipeline *p, struct wr_subscription_live *live)
+{
+	if (live->failures.letters != NULL)
+		p->host.memory->ops->free(p->host.memory, live->failures.letters,
+					  live->anew_bytes / sizeof *live->anew *
+						  sizeof *live->failures.letters);
+	live->failures.letters = NULL;
+}

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: an event of a partition that fails is retried in place: nothing of its partition is handed
+ * out before it is settled, the others go on; its attempts are counted in the log, go on with the
+ * next owner and after an open, and after the last one, or where that was said, it is a dead letter
+ * with its origin, once, and the partition goes on behind it. An event that kills its process gets
+ * there, too, and its neighbours do not. Who has lost the partition counts nothing and buries
+ * nothing.
+ *
+ * Method: manual pipelines with a journal and in memory; events are numbers, in partitions by key.
+ * Processes of their own die in one event.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/support/queue_bed.h"
+
+#define NUMBERS 40u
+
+static struct {
+	uint32_t id;
+	struct weir_member *member, *undertaker;
+	uint32_t partition[NUMBERS]; /* of a number */
+	uint32_t come[NUMBERS];
+} bed;
+
+static void begin(int kind)
+{
+	memset(&bed, 0, sizeof bed);
+	queue_begin(kind);
+	queue_bed.options.order = WEIR_ORDER_PARTITION;
+	queue_bed.options.dead_letters = "dead";
+	queue_bed.options.attempts_max = 3;
+}
+
+static void setup(void)
+{
+	begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+}
+
+TestSuite(partition_retry, .init = setup, .fini = queue_end, .timeout = 120);
+
+/* The subscription, a member of it and one of the dead letters' reader. */
+static void join(void)
+{
+	bed.id = queue_make();
+	bed.undertaker = fixture_member(
+		&queue_bed.f, fixture_subscription(&queue_bed.f, "undertaker", "dead"), NULL);
+	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
+}
+
+/* Numbers, keyed by themselves modulo 8: in four partitions. */
+static void publish(uint64_t first, uint64_t end)
+{
+	for (uint64_t i = first; i < end; i++)
+		queue_publish_keyed(i % 8, i);
+}
+
+static uint32_t number_of(const struct weir_item *item)
+{
+	return (uint32_t)fixture_number(item);
+}
+
+/*
+ * Polls and acknowledges until `count` numbers were, or nothing comes; `fails` is rejected instead,
+ * each time. How many came before `fails` did for the last time.
+ */
+static uint32_t run(uint32_t count, uint32_t fails, const struct weir_rejection *how)
+{
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint32_t done = 0, last = 0;
+	while (done < count && fixture_now_ns() < until) {
+		struct weir_item items[8];
+		int polled = weir_poll(bed.member, items, 8, MS);
+		cr_assert_geq(polled, 0);
+		for (int i = 0; i < polled; i++) {
+			uint32_t number = number_of(&items[i]);
+			bed.partition[number] = items[i].partition;
+			if (number == fails) {
+				cr_assert_eq(weir_reject(bed.member, &items[i], how), 0);
+				bed.come[number]++;
+				last = done;
+				continue;
+			}
+			int rc = weir_ack(bed.member, &items[i]);
+			if (rc == WEIR_E_FENCED)
+				continue; /* behind the one that failed: it comes again */
+			cr_assert_eq(rc, 0);
+			bed.come[number]++;
+			done++;
+		}
+	}
+	cr_expect_eq(done, count);
+	return last;
+}
+
+static struct weir_origin expect_letter(uint32_t number)
+{
+	struct weir_origin origin = {0};
+	struct weir_item letter = queue_next(bed.undertaker);
+	cr_expect_eq(number_of(&letter), number);
+	cr_assert(weir_item_origin(&letter, &origin));
+	cr_expect_eq(origin.topic, queue_bed.topic);
+	cr_expect_eq(origin.partition, bed.partition[number]);
+	cr_expect_eq(origin.subscription, bed.id);
+	cr_expect_leq(origin.first_failed_us, origin.last_failed_us);
+	cr_assert_eq(weir_ack(bed.undertaker, &letter), 0);
+	return origin;
+}
+
+/* Acknowledges what is left, of which `not` is none. */
+static void drain(uint32_t not )
+{
+	for (uint32_t quiet = 0; quiet < 30; quiet++) {
+		struct weir_item item;
+		if (weir_poll(bed.member, &item, 1, MS) != 1)
+			continue;
+		cr_expect_neq(number_of(&item), not );
+		cr_assert_eq(weir_ack(bed.member, &item), 0);
+		quiet = 0;
+	}
+}
+
+static void expect_rest(void)
+{
+	cr_expect_eq(fixture_poll_rest(bed.undertaker), 0);
+	cr_expect_eq(fixture_poll_rest(bed.member), 0);
+	queue_commit(bed.member);
+	cr_expect_eq(queue_lag(bed.id), 0);
+}
+
+Test(partition_retry, a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on)
+{
+	struct weir_rejection later = {.delay_ns = 150 * MS};
+	uint32_t order[NUMBERS], count = 0;
+	join();
+	publish(0, NUMBERS);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS, failed_ns = 0;
+	uint32_t before = 0, of_it = 0;
+	while (count < NUMBERS && fixture_now_ns() < until) {
+		struct weir_item item;
+		if (weir_poll(bed.member, &item, 1, MS) != 1)
+			continue;
+		uint32_t number = number_of(&item);
+		bed.partition[number] = item.partition;
+		if (number == 8 && failed_ns == 0) {
+			cr_expect_eq(item.attempts, 1);
+			failed_ns = fixture_now_ns();
+			before = count;
+			cr_assert_eq(weir_reject(bed.member, &item, &later), 0);
+			continue;
+		}
+		if (number == 8) {
+			cr_expect_eq(item.attempts, 2);
+			cr_expect_neq(item.flags & WEIR_ITEM_REDELIVERED, 0);
+			cr_expect_geq(fixture_now_ns() - failed_ns, 150 * MS);
+			of_it = count;
+		}
+		order[count++] = number;
+		cr_assert_eq(weir_ack(bed.member, &item), 0);
+	}
+	cr_assert_eq(count, NUMBERS);
+	cr_expect_gt(of_it, before, "the others went on");
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t k = i + 1; k < count; k++)
+			cr_expect(bed.partition[order[i]] != bed.partition[order[k]] ||
+					  order[i] < order[k],
+				  "%u before %u", order[i], order[k]);
+	expect_rest();
+}
+
+Test(partition_retry, an_event_that_fails_too_often_is_a_dead_letter_and_its_partition_goes_on)
+{
+	const struct weir_rejection why = {
+		.delay_ns = MS, .reason = 42, .text = "no such customer"};
+	join();
+	publish(0, NUMBERS);
+	run(NUMBERS - 1, 9, &why);
+	for (uint32_t i = 0; i < NUMBERS; i++)
+		cr_expect_eq(bed.come[i], i == 9 ? 3u : 1u, "%u came %u times", i, bed.come[i]);
+	struct weir_origin origin = expect_letter(9);
+	cr_expect_eq(origin.attempts, 3);
+	cr_expect_eq(origin.reason, 42);
+	cr_expect_not(origin.by_verdict);
+	cr_expect_not(origin.expired);
+	cr_expect_eq(origin.text_bytes, strlen(why.text));
+	cr_expect_eq(memcmp(origin.text, why.text, origin.text_bytes), 0);
+	expect_rest();
+}
+
+Test(partition_retry, what_is_rejected_as_dead_goes_at_once)
+{
+	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD, .reason = 7};
+	join();
+	publish(0, NUMBERS);
+	run(NUMBERS - 1, 3, &dead);
+	cr_expect_eq(bed.come[3], 1);
+	struct weir_origin origin = expect_letter(3);
+	cr_expect_eq(origin.attempts, 1);
+	cr_expect_eq(origin.reason, 7);
+	cr_expect(origin.by_verdict);
+	expect_rest();
+}
+
+Test(partition_retry, what_is_too_old_to_be_tried_again_is_a_dead_letter)
+{
+	const struct weir_rejection later = {.delay_ns = 2000 * MS};
+	queue_bed.options.time_to_live_ns = 1000 * MS;
+	join();
+	publish(0, NUMBERS);
+	run(NUMBERS - 1, 5, &later);
+	cr_expect_eq(bed.come[5], 1);
+	struct weir_origin origin = expect_letter(5);
+	cr_expect(origin.expired);
+	cr_expect_eq(origin.attempts, 1);
+	expect_rest();
+}
+
+Test(partition_retry, without_dead_letters_it_is_tried_for_ever)
+{
+	const struct weir_rejection again = {0};
+	queue_bed.options.dead_letters = NULL;
+	queue_bed.options.attempts_max = 0;
+	join();
+	publish(0, 8);
+	for (uint32_t i = 0; i < 20; i++) {
+		struct weir_item item = queue_next(bed.member);
+		while (number_of(&item) != 4) {
+			cr_assert_eq(weir_ack(bed.member, &item), 0);
+			item = queue_next(bed.member);
+		}
+		cr_expect_eq(item.attempts, i + 1);
+		cr_assert_eq(weir_reject(bed.member, &item, &again), 0);
+	}
+}
+
+/* How a process and an owner come and go between the attempts. */
+static void next_owner(uint32_t how)
+{
+	if (how == 0) {
+		queue_commit(bed.member);
+		queue_reopen();
+		join();
+	} else if (how == 1) {
+		cr_assert_eq(weir_member_leave(bed.member, FIXTURE_LONG_NS), 0);
+		bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
+	}
+}
+
+static void expect_attempts_go_on(uint32_t how)
+{
+	const struct weir_rejection again = {.delay_ns = MS, .reason = 5};
+	join();
+	publish(0, 16);
+	for (uint32_t i = 0; i < 3; i++) {
+		struct weir_item item = queue_next(bed.member);
+		while (number_of(&item) != 2) {
+			cr_assert_eq(weir_ack(bed.member, &item), 0);
+			item = queue_next(bed.member);
+		}
+		bed.partition[2] = item.partition;
+		cr_assert_eq(item.attempts, i + 1, "%u: attempt %u", how, item.attempts);
+		cr_assert_eq(weir_reject(bed.member, &item, &again), 0);
+		next_owner(how);
+	}
+	drain(2);
+	struct weir_origin origin = expect_letter(2);
+	cr_expect_eq(origin.attempts, 3);
+	cr_expect_eq(origin.reason, 5);
+	expect_rest();
+}
+
+Test(partition_retry, attempts_go_on_after_an_open)
+{
+	expect_attempts_go_on(0);
+}
+
+Test(partition_retry, attempts_go_on_with_the_next_owner)
+{
+	expect_attempts_go_on(1);
+}
+
+Test(partition_retry, a_seek_forgets_attempts)
+{
+	const struct weir_rejection again = {0};
+	join();
+	publish(0, 1);
+	struct weir_item item = queue_next(bed.member);
+	cr_assert_eq(weir_reject(bed.member, &item, &again), 0);
+	item = queue_next(bed.member);
+	cr_expect_eq(item.attempts, 2);
+	cr_assert_eq(weir_reject(bed.member, &item, &again), 0);
+	cr_assert_eq(weir_subscription_seek(queue_bed.f.pipeline, bed.id, WEIR_SEEK_OLDEST, 0,
+					    FIXTURE_LONG_NS, &queue_bed.problem),
+		     0);
+	item = queue_next(bed.member);
+	cr_expect_eq(item.attempts, 1);
+	cr_assert_eq(weir_ack(bed.member, &item), 0);
+	expect_rest();
+}
+
+Test(partition_retry, what_cannot_be_rejected_is_refused)
+{
+	struct weir_rejection r = {.delay_ns = 0};
+	struct weir_item items[3], nothing = {0};
+	join();
+	for (uint64_t i = 0; i < 3; i++)
+		queue_publish_keyed(1, i);
+	for (uint32_t i = 0; i < 3; i++)
+		items[i] = queue_next(bed.member);
+	cr_expect_eq(weir_reject(bed.member, &nothing, &r), -EINVAL);
+	cr_expect_eq(weir_reject(bed.member, &items[1], &r), WEIR_E_OUT_OF_SEQUENCE,
+		     "one before it is not done");
+	r.verdict = (enum weir_verdict)9;
+	cr_expect_eq(weir_reject(bed.member, &items[0], &r), -EINVAL);
+	r.verdict = WEIR_VERDICT_RETRY;
+	cr_assert_eq(weir_ack(bed.member, &items[0]), 0);
+	cr_expect_eq(weir_reject(bed.member, &items[0], &r), WEIR_E_FENCED, "it is done");
+	cr_assert_eq(weir_transaction_begin(bed.member, 1024, 0), 0);
+	cr_expect_eq(weir_reject(bed.member, &items[1], &r), -EBUSY);
+	cr_assert_eq(weir_transaction_abort(bed.member), 0);
+	cr_assert_eq(weir_reject(bed.member, &items[1], &r), 0);
+	cr_expect_eq(weir_reject(bed.member, &items[1], &r), WEIR_E_FENCED, "it was");
+	cr_expect_eq(weir_ack(bed.member, &items[2]), WEIR_E_FENCED, "it comes again");
+	items[1] = queue_next(bed.member);
+	cr_expect_eq(items[1].attempts, 2);
+	r.verdict = WEIR_VERDICT_RELEASE;
+	cr_assert_eq(weir_reject(bed.member, &items[1], &r), 0);
+	items[1] = queue_next(bed.member);
+	cr_expect_eq(items[1].attempts, 2, "that was none");
+	cr_assert_eq(weir_ack_all(bed.member), 0);
+	items[2] = queue_next(bed.member);
+	cr_expect_eq(number_of(&items[2]), 2);
+	cr_expect_eq(items[2].attempts, 1);
+	cr_assert_eq(weir_ack(bed.member, &items[2]), 0);
+	expect_rest();
+}
+
+Test(partition_retry, options_that_give_up_in_silence_are_refused)
+{
+	uint32_t id;
+	queue_bed.options.dead_letters = NULL;
+	cr_expect_eq(weir_subscription_create(queue_bed.f.pipeline, &queue_bed.options, &id,
+					      &queue_bed.problem),
+		     -EINVAL);
+	cr_expect_str_eq(queue_bed.problem.field, "attempts_max");
+	queue_bed.options.attempts_max = 0;
+	queue_bed.options.time_to_live_ns = MS;
+	cr_expect_eq(weir_subscription_create(queue_bed.f.pipeline, &queue_bed.options, &id,
+					      &queue_bed.problem),
+		     -EINVAL);
+	cr_expect_str_eq(queue_bed.problem.field, "time_to_live_ns");
+	queue_bed.options.time_to_live_ns = 0;
+	queue_bed.options.dead_letters = "work";
+	cr_expect_eq(weir_subscription_create(queue_bed.f.pipeline, &queue_bed.options, &id,
+					      &queue_bed.problem),
+		     -EINVAL, "it would come back");
+}
+
+/* A member that does not poll for a session has lost its partitions: what it says is of no use. */
+Test(partition_retry, who_has_lost_the_partition_counts_nothing)
+{
+	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
+	queue_bed.options.session_timeout_ns = 50 * MS;
+	join();
+	publish(0, 1);
+	struct weir_item item = queue_next(bed.member), again;
+	struct weir_member *zombie = bed.member;
+	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
+	again = queue_next(bed.member);
+	cr_expect_eq(weir_reject(zombie, &item, &dead), 0, "it is decided by the log");
+	cr_expect_eq(weir_member_commit(zombie, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS),
+		     WEIR_E_FENCED);
+	cr_expect_eq(again.attempts, 1);
+	cr_assert_eq(weir_ack(bed.member, &again), 0);
+	expect_rest();
+}
+
+Test(partition_retry, in_memory_alone_it_is_the_same)
+{
+	const struct weir_rejection why = {.delay_ns = MS};
+	queue_end();
+	begin(FIXTURE_MEMORY | FIXTURE_MANUAL);
+	join();
+	publish(0, NUMBERS);
+	run(NUMBERS - 1, 9, &why);
+	cr_expect_eq(bed.come[9], 3);
+	cr_expect_eq(expect_letter(9).attempts, 3);
+	cr_expect_eq(fixture_poll_rest(bed.member), 0);
+}
+
+/* ---- handlers ---- */
+
+static struct {
+	enum weir_handled says;
+	uint32_t fails, order[3 * NUMBERS], count;
+	bool publishes;
+} is;
+
+static enum weir_handled handle(void *context, struct weir_member *member,
+				const struct weir_item *item)
+{
+	(void)context;
+	uint32_t number = number_of(item);
+	bed.partition[number] = item->partition;
+	if (is.publishes) {
+		struct weir_event event =
+			fixture_event(queue_bed.dead_topic, NULL, &(uint64_t){number + 1000});
+		cr_assert_eq(weir_transaction_publish(member, &event), 0);
+	}
+	if (number == is.fails) {
+		bed.come[number]++;
+		return is.says;
+	}
+	is.order[is.count++] = number;
+	return WEIR_HANDLED_OK;
+}
+
+static void expect_handled(enum weir_handled says, uint32_t times, bool publishes)
+{
+	struct weir_member_options o;
+	uint32_t letters = 0;
+	memset(&is, 0, sizeof is);
+	is.says = says;
+	is.fails = 17;
+	is.publishes = publishes;
+	bed.id = queue_make();
+	bed.undertaker = fixture_member(
+		&queue_bed.f, fixture_subscription(&queue_bed.f, "undertaker", "dead"), NULL);
+	weir_member_options_init(&o);
+	o.handler = handle;
+	o.transaction_bytes_max = publishes ? 512 : 0;
+	cr_assert_eq(weir_member_join(queue_bed.f.pipeline, bed.id, &o, &bed.member, NULL), 0);
+	publish(0, NUMBERS);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (letters < (publishes ? NUMBERS : 1) && fixture_now_ns() < until) {
+		struct weir_item letter;
+		struct weir_origin origin;
+		if (weir_poll(bed.undertaker, &letter, 1, MS) != 1)
+			continue;
+		letters++;
+		bool is_letter = weir_item_origin(&letter, &origin);
+		cr_expect_eq(is_letter, number_of(&letter) == 17 && number_of(&letter) < 1000);
+		if (is_letter) {
+			cr_expect_eq(origin.attempts, times);
+			cr_expect_eq(origin.by_verdict, says == WEIR_HANDLED_DEAD);
+		} else {
+			cr_expect_neq(number_of(&letter), 1017, "its run was given up");
+		}
+		cr_assert_eq(weir_ack(bed.undertaker, &letter), 0);
+	}
+	while (is.count < NUMBERS - 1 && fixture_now_ns() < until)
+		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
+	cr_expect_eq(bed.come[17], times);
+	cr_expect_eq(is.count, NUMBERS - 1);
+	for (uint32_t i = 0; i < is.count; i++)
+		for (uint32_t k = i + 1; k < is.count; k++)
+			cr_expect(bed.partition[is.order[i]] != bed.partition[is.order[k]] ||
+				  is.order[i] < is.order[k]);
+	cr_expect_eq(fixture_poll_rest(bed.undertaker), 0);
+	cr_expect_eq(queue_lag(bed.id), 0);
+}
+
+Test(partition_retry, a_handler_that_says_retry_is_called_again)
+{
+	expect_handled(WEIR_HANDLED_RETRY, 3, false);
+}
+
+Test(partition_retry, a_handler_that_says_dead_is_not)
+{
+	expect_handled(WEIR_HANDLED_DEAD, 1, false);
+}
+
+Test(partition_retry, a_handler_with_transactions_gives_up_those_that_fail)
+{
+	expect_handled(WEIR_HANDLED_RETRY, 3, true);
+}
+
+/* ---- crashes ---- */
+
+/* Handles all that there is, and dies in one event: 0: it came to the end. */
+static void child(uint32_t poison, const char *counts_path)
+{
+	fixture_open(&queue_bed.f);
+	bed.id = queue_make();
+	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
+	FILE *counts = fopen(counts_path, "a");
+	struct weir_lag lag = {.events = 1};
+	while (lag.events > 0 || !lag.exact) {
+		struct weir_item items[16];
+		int polled = weir_poll(bed.member, items, 16, MS);
+		for (int i = 0; i < polled; i++) {
+			uint32_t number = number_of(&items[i]);
+			(void)fprintf(counts, "%u %u\n", number, items[i].attempts);
+			(void)fflush(counts);
+			if (number == poison)
+				(void)raise(SIGKILL);
+			if (weir_ack(bed.member, &items[i]) != 0)
+				_exit(2);
+		}
+		if (weir_lag(queue_bed.f.pipeline, bed.id, &lag) != 0)
+			_exit(4);
+	}
+	if (weir_member_commit(bed.member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS) != 0)
+		_exit(3);
+	fixture_close(&queue_bed.f, NULL);
+	_exit(0);
+}
+
+Test(partition_retry, an_event_that_kills_its_process_ends_in_the_dead_letters_and_no_other_does)
+{
+	const uint32_t poison = 19;
+	char path[1024];
+	uint32_t killed = 0;
+	(void)snprintf(path, sizeof path, "%s.counts", queue_bed.f.dir);
+	bed.id = queue_make();
+	uint32_t undertaker = fixture_subscription(&queue_bed.f, "undertaker", "dead");
+	publish(0, NUMBERS);
+	fixture_close(&queue_bed.f, NULL);
+	for (uint32_t i = 0; i < 20; i++) {
+		pid_t pid = fork();
+		int status = 0;
+		cr_assert_geq(pid, 0);
+		if (pid == 0)
+			child(poison, path);
+		cr_assert_eq(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status)) {
+			cr_assert_eq(WEXITSTATUS(status), 0, "%d of %u", WEXITSTATUS(status), i);
+			break;
+		}
+		killed++;
+	}
+	/* Two say nothing of it, then each counts. */
+	cr_assert_eq(killed, 5, "%u", killed);
+	fixture_open(&queue_bed.f);
+	bed.id = queue_make();
+	bed.undertaker = fixture_member(&queue_bed.f, undertaker, NULL);
+	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
+	struct weir_item letter = queue_next(bed.undertaker);
+	struct weir_origin origin;
+	cr_expect_eq(number_of(&letter), poison);
+	cr_assert(weir_item_origin(&letter, &origin));
+	cr_expect_eq(origin.attempts, 3);
+	cr_assert_eq(weir_ack(bed.undertaker, &letter), 0);
+	expect_rest();
+	FILE *counts = fopen(path, "r");
+	unsigned number, attempts;
+	cr_assert_not_null(counts);
+	while (fscanf(counts, "%u %u", &number, &attempts) == 2) {
+		bed.come[number]++;
+		cr_expect(number == poison || attempts == 1, "%u: attempt %u", number, attempts);
+	}
+	(void)fclose(counts);
+	(void)unlink(path);
+	cr_expect_eq(bed.come[poison], killed);
+	for (uint32_t i = 0; i < NUMBERS; i++)
+		cr_expect_geq(bed.come[i], 1, "%u never came", i);
+}
