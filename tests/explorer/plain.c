@@ -27,6 +27,7 @@ struct shadow {
 	uintptr_t key;
 	uint64_t run;
 	uint16_t when[ACCESS_KINDS][THREADS_MAX][8]; /* events before it + 1; 0: none */
+	uint16_t last[ACCESS_KINDS][THREADS_MAX];    /* the largest of the eight */
 	const void *from[ACCESS_KINDS][THREADS_MAX];
 };
 
@@ -51,6 +52,7 @@ static struct shadow *shadow_of(uintptr_t key)
 			s->run = run.number;
 			s->key = key;
 			memset(s->when, 0, sizeof s->when);
+			memset(s->last, 0, sizeof s->last);
 			return s;
 		}
 		if (s->key == key)
@@ -82,7 +84,7 @@ static void look(struct shadow *s, unsigned first, unsigned end, enum access now
 		if (t == run.current)
 			continue;
 		for (unsigned kind = 0; kind < ACCESS_KINDS; kind++) {
-			if (!conflicts(kind, now))
+			if (s->last[kind][t] <= me->hb[t] || !conflicts(kind, now))
 				continue;
 			for (unsigned b = first; b < end; b++)
 				if (s->when[kind][t][b] > me->hb[t])
@@ -91,6 +93,7 @@ static void look(struct shadow *s, unsigned first, unsigned end, enum access now
 	}
 	for (unsigned b = first; b < end; b++)
 		s->when[now][run.current][b] = (uint16_t)(me->played + 1u);
+	s->last[now][run.current] = (uint16_t)(me->played + 1u);
 	s->from[now][run.current] = from;
 }
 

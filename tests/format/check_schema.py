@@ -4,7 +4,7 @@
 # Method: a validator of the part of JSON Schema that is used (and python3-jsonschema beside it,
 #         where it is installed). Every key of the schema gets values of every kind, good and bad, in
 #         a file of JSON, which is YAML; the library judges the same files, all of them in one
-#         process (judge_configs.c), and `weir config check` the last of each key: it says the same.
+#         process (judge_configs.c), and `weir config check` one of each key: it says the same.
 #         Prints TAP. usage: check_schema.py WEIR JUDGE
 import json
 import re
@@ -246,7 +246,8 @@ for (path, value, document), texts in zip(cases, verdicts):
     if by_schema != by_weir and not (by_schema and
                                      all(beyond_schema(value, path, t) for t in texts)):
         found.append('%r: the schema says %s, weir %s %s' % (value, by_schema, by_weir, texts))
-    if value is VALUES[-1] or value == 'durable':
+    # One that is wrong nearly everywhere, and one that is not, by turns.
+    if value == (VALUES[-1] if len(wrong) % 2 else 'durable'):
         report = judged_by_command(document)
         said = [d['text'] for d in report['diagnostics'] if d['severity'] == 'error']
         if said != texts or report['ok'] != by_weir:

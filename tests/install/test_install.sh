@@ -3,11 +3,11 @@
 # Goal:   what `meson install` puts into a prefix is enough to build and run programs, by Meson,
 #         CMake and make, shared and static, C11 and C++17; it is the files of
 #         installed_files.txt and no others; and weir can be a Meson subproject.
-# Method: twice installed: this build by DESTDIR, and one of its own configured for a prefix, whose
-#         build folder is removed before anything is built against it. The projects are copied away;
-#         no command that compiles or links them names a folder of the source tree or of this build,
-#         and no program looks for its libraries there. The subproject is a copy without tests.
-#         Prints TAP.
+# Method: twice installed: this build by DESTDIR, and one of its own for a prefix, whose build folder
+#         is removed before anything is built against it. That one is a user's project with weir as
+#         its subproject, a copy without tests: built once, it shows both. The other projects are
+#         copied away; no command that compiles or links them names a folder of the source tree or
+#         of this build, and no program looks for its libraries there. Prints TAP.
 # usage: test_install.sh ROOT BUILD VERSION
 set -eu
 root=$(cd "$1" && pwd)
@@ -162,16 +162,18 @@ by_meson() { # by_meson NAME MESON_OPTION...
 	apart "$work/$name.log" && all_run "$work/$name/b" $((4 + more_programs))
 }
 
-# What a subproject needs, and no more: no tests, no tools of the tree.
+# What a subproject needs, and no more: no tests, no tools of the tree. It brings the command, too,
+# which a user's project leaves out: all of it is installed below.
 subproject() {
 	mkdir -p "$work/sub/subprojects/weir/tools"
 	for part in meson.build meson_options.txt include core io bench; do
 		cp -R "$root/$part" "$work/sub/subprojects/weir/"
 	done
 	cp "$root/tools/meson.build" "$work/sub/subprojects/weir/tools/"
-	cp -R "$root/tools/weir" "$work/sub/subprojects/weir/tools/"
+	cp -R "$root/tools/weir" "$root/tools/systemd" "$work/sub/subprojects/weir/tools/"
 	library_path=
-	by_meson sub -Dsubproject=true -Dbuildtype=plain || return 1
+	by_meson sub -Dsubproject=true -Dweir:cli=true -Dbuildtype=plain --prefix="$prefix" \
+		--libdir="$libdir" || return 1
 	# Its tests are not the program's.
 	meson introspect --tests "$work/sub/b" | grep . | grep -vx '\[\]' && return 1
 	! grep -rn 'add_global' "$root/meson.build" "$root"/*/meson.build
@@ -210,18 +212,18 @@ if have cmake "a CMake project against DESTDIR"; then
 fi
 rm -rf "$staged"
 
-# --- into a prefix ------------------------------------------------------------------------------
+# --- as a subproject, and into a prefix -----------------------------------------------------------
 
 prefix=$work/prefix
-if ! { meson setup "$work/build" "$root" --prefix="$prefix" --libdir="$libdir" -Dtests=false \
-	-Dbenchmarks=false -Dbuildtype=plain && ninja -C "$work/build" &&
-	meson install -C "$work/build" --no-rebuild; } >"$work/out" 2>&1; then
+project meson sub
+step "a Meson project with weir as its subproject" subproject
+if ! meson install -C "$work/sub/b" --no-rebuild >"$work/out" 2>&1; then
 	say "not ok" "meson install into a prefix"
 	tail -n 40 "$work/out" | sed 's/^/# /'
 	echo "1..$number"
 	exit 1
 fi
-rm -rf "$work/build"
+rm -rf "$work/sub"
 say ok "meson install into a prefix"
 find_more "$prefix"
 library_path=$prefix/$libdir
@@ -242,13 +244,6 @@ if have cmake "a CMake project"; then
 fi
 project meson meson
 step "a Meson project: C11 and C++17, shared and static" by_meson meson
-
-# --- as a subproject ----------------------------------------------------------------------------
-
-unset PKG_CONFIG_PATH
-rm -rf "$prefix"
-project meson sub
-step "a Meson project with weir as its subproject" subproject
 
 echo "1..$number"
 [ "$failed" -eq 0 ]
