@@ -136,8 +136,8 @@ static int read_segment(struct follow *f, uint32_t file, uint64_t segment_id, bo
 	if (!packed)
 		return wr_inspect_read(&f->in, file, f->buffer, length_bytes, offset);
 	if (f->unpack.memory == NULL) {
-		int code = wr_unpack_init(&f->unpack, &f->in.memory.memory, s->uuid, 0,
-					  s->chunk_bytes, s->segment_bytes, true);
+		int code = wr_unpack_init(&f->unpack, f->in.storage, &f->in.memory.memory, s->uuid,
+					  0, s->chunk_bytes, s->segment_bytes, true);
 		if (code < 0)
 			return code;
 	}

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "core/pipeline/metrics.h"
+#include "core/pipeline/packing.h"
+#include "io/codec/codecs.h"
 #include "io/host.h"
 #include "io/posix/cancel.h"
 #include "io/posix/clock_posix.h"
@@ -103,6 +105,17 @@ static bool uring_is_refused(int code)
 }
 #endif
 
+static int check_codec(const struct weir_options *o, struct weir_problem *problem)
+{
+	uint32_t codec = wr_pack_codec(o->pack);
+
+	if (codec == WR_CODEC_NONE || wr_codecs()[codec] != NULL)
+		return 0;
+	return wr_problem_set(problem, -ENOTSUP, "pack",
+			      codec == WR_CODEC_LZ4 ? "this weir was built without liblz4"
+						    : "this weir was built without libzstd");
+}
+
 static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 {
 	const struct weir_options *o = &h->options;
@@ -117,7 +130,10 @@ static int open_storage(struct wr_io_host *h, struct weir_problem *problem)
 		.ret_reason = reason,
 		.reason_bytes = sizeof reason,
 	};
-	int rc = -ENOSYS;
+	int rc = check_codec(o, problem);
+	if (rc != 0)
+		return rc;
+	rc = -ENOSYS;
 #ifdef WR_HAVE_URING
 	if (o->io != WEIR_IO_POSIX) {
 		so.depth_max = o->batches_in_flight_max + 4; /* headers and checkpoints beside */

@@ -14,6 +14,8 @@ package_present() { # package_present DEBIAN_PACKAGE
 	libclang-rt-14-dev) compiles clang -fsanitize=thread ;;
 	liburing-dev) pkg-config --atleast-version=2.3 liburing ;;
 	libck-dev) pkg-config --exists ck ;;
+	liblz4-dev) pkg-config --atleast-version=1.9.0 liblz4 ;;
+	libzstd-dev) pkg-config --atleast-version=1.4.0 libzstd ;;
 	libjemalloc-dev) pkg-config --exists jemalloc ;;
 	libfyaml-dev) pkg-config --atleast-version=0.7.12 libfyaml ;;
 	libhwloc-dev) pkg-config --atleast-version=2.4 hwloc ;;

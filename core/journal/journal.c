@@ -174,15 +174,17 @@ static int packer_make(struct wr_journal *j, struct wr_memory *memory)
 	j->packing.wanted = true;
 	j->packing.failed_at = WR_JOURNAL_NONE_FAILED;
 	return wr_packer_init(j->packer, j->storage, memory, j->clock, j->table,
-			      &j->options.compact, &j->options.erase, &j->options.retire);
+			      &j->options.compress, &j->options.compact, &j->options.erase,
+			      &j->options.retire);
 }
 
 uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys,
-			       bool erases, uint32_t retiring_topics)
+			       bool erases, uint32_t retiring_topics, uint32_t compression)
 {
 	bool rules = compact_keys != 0 || erases || retiring_topics != 0;
 
-	return sizeof(struct wr_packer) + wr_pack_bytes(chunk_bytes, segment_bytes, rules) +
+	return sizeof(struct wr_packer) +
+	       wr_pack_bytes(chunk_bytes, segment_bytes, rules, compression) +
 	       wr_retire_bytes(retiring_topics) +
 	       (compact_keys != 0 ? wr_compact_bytes(compact_keys, chunk_bytes, segment_bytes) : 0);
 }

@@ -47,16 +47,17 @@ struct wr_journal_options {
 	bool syncs_apart;                          /* with it: a sync is a call of its own */
 	const wr_atomic_u64 *append_minus_boot_us; /* with it: the writer's clock (relaxed) */
 	uint32_t log_id;
-	uint32_t segments_ahead;           /* spare segments to keep, beside the reserve */
-	uint64_t retention_bytes;          /* 0: keep everything */
-	uint64_t retention_time_ns;        /* the same, by retention's clock (journal_age.c) */
-	uint64_t low_space_bytes;          /* no file is made that leaves less free; 0: none asks */
-	bool pack;                         /* sealed segments, by wr_journal_pack_step() */
-	struct wr_compact_options compact; /* by the packer: needs `pack` */
-	struct wr_erase_options erase;     /* likewise; then no file is used again */
-	struct wr_retire_options retire;   /* likewise: retention by topic */
-	bool drop_oldest;                  /* where no file can be made, whatever retention says */
-	uint32_t batches_in_flight_max;    /* 1..16 */
+	uint32_t segments_ahead;    /* spare segments to keep, beside the reserve */
+	uint64_t retention_bytes;   /* 0: keep everything */
+	uint64_t retention_time_ns; /* the same, by retention's clock (journal_age.c) */
+	uint64_t low_space_bytes;   /* no file is made that leaves less free; 0: none asks */
+	bool pack;                  /* sealed segments, by wr_journal_pack_step() */
+	struct wr_compress_options compress; /* of what is packed */
+	struct wr_compact_options compact;   /* by the packer: needs `pack` */
+	struct wr_erase_options erase;       /* likewise; then no file is used again */
+	struct wr_retire_options retire;     /* likewise: retention by topic */
+	bool drop_oldest;               /* where no file can be made, whatever retention says */
+	uint32_t batches_in_flight_max; /* 1..16 */
 	bool seal_before_ack;
 	uint32_t lanes_max;
 };
@@ -139,7 +140,7 @@ uint64_t wr_journal_pack_idle_ns(void *journal);
 void wr_journal_pack_end(struct wr_journal *journal);
 /* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */
 uint64_t wr_journal_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, uint64_t compact_keys,
-			       bool erases, uint32_t retiring_topics);
+			       bool erases, uint32_t retiring_topics, uint32_t compression);
 /* Completed and in-order or not, is anything still under way? */
 bool wr_journal_is_idle(const struct wr_journal *journal);
 

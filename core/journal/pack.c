@@ -25,10 +25,11 @@ static uint32_t index_bytes(const struct wr_pack *p)
 	return wr_packed_index_bytes(p->segment_bytes, p->chunk_bytes);
 }
 
-uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, bool rules)
+uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, bool rules,
+		       uint32_t compression)
 {
 	return WR_BLOCK_BYTES + wr_packed_index_bytes(segment_bytes, chunk_bytes) +
-	       2 * (uint64_t)chunk_bytes +
+	       (compression != WR_CODEC_NONE ? 3 : 2) * (uint64_t)chunk_bytes +
 	       (rules ? wr_unpack_bytes(chunk_bytes, segment_bytes) : 0);
 }
 
@@ -50,24 +51,49 @@ int wr_pack_init(struct wr_pack *p, struct wr_storage *storage, struct wr_memory
 	p->frame = wr_memory_alloc_payload(memory, chunk_bytes);
 	bool good = p->block != NULL && p->index != NULL && p->plain != NULL && p->frame != NULL;
 	if (good && rules)
-		good = wr_unpack_init(&p->unpack, memory, uuid, log_id, chunk_bytes, segment_bytes,
-				      false) == 0;
+		good = wr_unpack_init(&p->unpack, storage, memory, uuid, log_id, chunk_bytes,
+				      segment_bytes, false) == 0;
 	if (good)
 		return 0;
 	wr_pack_fini(p);
 	return -ENOMEM;
 }
 
+int wr_pack_compress(struct wr_pack *p, uint32_t compression, uint32_t level)
+{
+	if (compression == WR_CODEC_NONE)
+		return 0;
+	const struct wr_codec *codec = wr_codec_of(p->storage, compression);
+	if (codec == NULL)
+		return -ENOTSUP;
+	p->stored = wr_memory_alloc_payload(p->memory, p->chunk_bytes);
+	if (p->stored == NULL)
+		return -ENOMEM;
+	int r = codec->encoder_create(level, p->chunk_bytes, &p->encoder);
+	if (r < 0) {
+		wr_memory_free_payload(p->memory, p->stored, p->chunk_bytes);
+		p->stored = NULL;
+		return r;
+	}
+	p->codec = codec;
+	p->compression = compression;
+	return 0;
+}
+
 void wr_pack_fini(struct wr_pack *p)
 {
 	if (p->memory == NULL)
 		return;
+	if (p->codec != NULL)
+		p->codec->encoder_destroy(p->encoder);
+	p->codec = NULL;
 	wr_memory_free_payload(p->memory, p->block, WR_BLOCK_BYTES);
 	wr_memory_free_payload(p->memory, p->index, index_bytes(p));
 	wr_memory_free_payload(p->memory, p->plain, p->chunk_bytes);
 	wr_memory_free_payload(p->memory, p->frame, p->chunk_bytes);
+	wr_memory_free_payload(p->memory, p->stored, p->chunk_bytes);
 	wr_unpack_fini(&p->unpack);
-	p->block = p->index = p->plain = p->frame = NULL;
+	p->block = p->index = p->plain = p->frame = p->stored = NULL;
 	p->memory = NULL;
 }
 
@@ -283,6 +309,22 @@ static uint32_t fold(struct wr_pack *p, struct wr_packed_entry *e)
 	return bytes;
 }
 
+/* The frame as it is stored: compressed, if that saves a block. */
+static uint8_t *compress(struct wr_pack *p, struct wr_packed_entry *e)
+{
+	uint32_t blocks = (uint32_t)wr_round_up(e->frame_bytes, WR_BLOCK_BYTES) / WR_BLOCK_BYTES;
+
+	if (p->compression == WR_CODEC_NONE || blocks < 2)
+		return p->frame;
+	uint32_t room = (blocks - 1) * WR_BLOCK_BYTES;
+	uint32_t bytes = p->codec->encode(p->encoder, p->frame, e->frame_bytes, p->stored, room);
+	if (bytes == 0)
+		return p->frame;
+	e->codec += p->compression;
+	e->stored_bytes = bytes;
+	return p->stored;
+}
+
 static int pack_extent(struct wr_pack *p)
 {
 	struct wr_packed_entry e = {.codec = WR_PACKED_WHOLE};
@@ -292,15 +334,15 @@ static int pack_extent(struct wr_pack *p)
 		return r;
 	e.frame_bytes = e.stored_bytes = fold(p, &e);
 	e.offset = p->at;
-	e.crc = wr_crc32c(CRC_SEED, p->frame, e.stored_bytes);
+	uint8_t *stored = p->is_looking ? p->frame : compress(p, &e);
+	e.crc = wr_crc32c(CRC_SEED, stored, e.stored_bytes);
 	uint32_t written = (uint32_t)wr_round_up(e.stored_bytes, WR_BLOCK_BYTES);
-	memset(p->frame + e.stored_bytes, 0, written - e.stored_bytes);
-	r = written > 0 && !p->is_looking ? write_at(p, p->frame, written, p->at) : 0;
+	memset(stored + e.stored_bytes, 0, written - e.stored_bytes);
+	r = written > 0 && !p->is_looking ? write_at(p, stored, written, p->at) : 0;
 	if (r < 0)
 		return r;
 	memcpy(p->index + p->extent * sizeof e, &e, sizeof e);
-	if (e.codec == WR_PACKED_SPARSE)
-		p->header.features_must = 1u << WR_PACKED_SPARSE;
+	p->header.features_must |= wr_packed_features(e.codec);
 	p->at += written;
 	p->extent++;
 	/* Behind the last batch nothing of the log stands in this segment. */

@@ -7,9 +7,11 @@
  * With a rule it leaves out events, of a segment that may be packed already: it looks first whether
  * there is one to be left out, and writes nothing if not.
  *
+ * Where it is asked to, it compresses each frame, and keeps that where it takes a block less.
+ *
  * It is driven in steps of one extent, by whoever has a thread for it; all memory is taken by
- * wr_pack_init(). Blocks on the medium. Thread: one. What a crash leaves is a draft, which the next
- * open removes.
+ * wr_pack_init() and wr_pack_compress(). Blocks on the medium. Thread: one. What a crash leaves is
+ * a draft, which the next open removes.
  */
 #ifndef WR_JOURNAL_PACK_H
 #define WR_JOURNAL_PACK_H
@@ -52,6 +54,10 @@ struct wr_pack {
 	uint8_t *index;
 	uint8_t *plain; /* an extent as it was read */
 	uint8_t *frame;
+	uint32_t compression;         /* enum wr_codec_number; NONE: what follows is not there */
+	const struct wr_codec *codec; /* of the storage's */
+	void *encoder;
+	uint8_t *stored; /* a frame that was compressed, in chunk_bytes */
 
 	struct wr_pack_job job;
 	bool is_open;        /* `file` was made */
@@ -72,8 +78,15 @@ struct wr_pack {
 int wr_pack_init(struct wr_pack *p, struct wr_storage *storage, struct wr_memory *memory,
 		 const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes, uint64_t segment_bytes,
 		 bool rules);
+/*
+ * From now on frames are compressed (enum wr_codec_number, which may be NONE); once, behind init.
+ * -ENOMEM, or -ENOTSUP: the storage has no such codec. The packer is as good as before then.
+ */
+int wr_pack_compress(struct wr_pack *p, uint32_t compression, uint32_t level);
 void wr_pack_fini(struct wr_pack *p);
-uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, bool rules);
+/* Without what an encoder takes of its library. */
+uint64_t wr_pack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes, bool rules,
+		       uint32_t compression);
 
 /*
  * 0: the draft is there, or will be; WEIR_E_CORRUPT: this is not the segment, or its header is

@@ -13,7 +13,7 @@
 
 #define CRC_SEED 1u
 #define STRUCT_BYTES 512u
-#define FEATURES_MUST_KNOWN (1u << WR_PACKED_SPARSE)
+#define FEATURES_MUST_KNOWN (1u << WR_PACKED_SPARSE | 1u << WR_PACKED_LZ4 | 1u << WR_PACKED_ZSTD)
 #define COUNT_MAX (UINT64_MAX >> 1)
 
 static const char packed_magic[9] = "WEIRPACK";
@@ -55,7 +55,7 @@ static bool is_sound(const struct wr_packed_header *h)
 		2ull * (WR_BLOCK_BYTES + wr_packed_index_bytes(h->segment_bytes, h->chunk_bytes));
 	return h->frame_count <= extent_count && h->first_seq > 0 && h->end_seq >= h->first_seq &&
 	       h->end_seq <= COUNT_MAX && h->left_out_count <= h->end_seq - h->first_seq &&
-	       (h->left_out_count == 0) == (h->features_must == 0) &&
+	       (h->left_out_count == 0) == ((h->features_must & 1u << WR_PACKED_SPARSE) == 0) &&
 	       h->file_bytes % WR_BLOCK_BYTES == 0 && h->file_bytes >= beside_bytes &&
 	       h->file_bytes <= COUNT_MAX;
 }
@@ -81,6 +81,25 @@ enum wr_block_verdict wr_packed_header_decode(const void *block,
 	return WR_BLOCK_VALID;
 }
 
+uint32_t wr_packed_lacks(const struct wr_packed_header *header, const struct wr_storage *storage)
+{
+	for (uint32_t number = 1; number < WR_CODEC_COUNT; number++)
+		if ((header->features_must & 1u << number) != 0 &&
+		    wr_codec_of(storage, number) == NULL)
+			return number;
+	return WR_CODEC_NONE;
+}
+
+/* What is compressed is smaller: else it would stand there as it is. */
+static bool sizes_are_sound(const struct wr_packed_entry *e, uint32_t chunk_bytes)
+{
+	if (e->frame_bytes > chunk_bytes)
+		return false;
+	if (wr_packed_compression(e->codec) == WR_CODEC_NONE)
+		return e->stored_bytes == e->frame_bytes;
+	return e->stored_bytes > 0 && e->stored_bytes < e->frame_bytes;
+}
+
 bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8_t *index)
 {
 	uint32_t index_bytes = wr_packed_index_bytes(header->segment_bytes, header->chunk_bytes);
@@ -93,10 +112,9 @@ bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8
 		struct wr_packed_entry e;
 		memcpy(&e, index + i * sizeof e, sizeof e);
 		if (e.offset % WR_BLOCK_BYTES != 0 || e.offset < from || e.offset > end ||
-		    e.stored_bytes > end - e.offset || e.stored_bytes != e.frame_bytes ||
-		    e.frame_bytes > header->chunk_bytes ||
-		    (e.codec != WR_PACKED_WHOLE &&
-		     (e.codec > 31 || (header->features_must & 1u << e.codec) == 0)))
+		    e.stored_bytes > end - e.offset || e.codec >= WR_PACKED_CODECS ||
+		    (wr_packed_features(e.codec) & ~header->features_must) != 0 ||
+		    !sizes_are_sound(&e, header->chunk_bytes))
 			return false;
 	}
 	return true;
@@ -123,7 +141,7 @@ static uint32_t unfold_body(const struct unfolding *u, const struct wr_batch_hea
 	uint32_t rest = u->frame_bytes - at, bytes = wr_packed_batch_bytes(h);
 	uint8_t *body = to + WR_BATCH_HEADER_BYTES;
 
-	if (u->codec == WR_PACKED_SPARSE) {
+	if (wr_packed_is_sparse(u->codec)) {
 		bytes = wr_sparse_unfold(h, u->frame + at, rest, body);
 		return bytes != 0 || h->body_bytes == 0 ? bytes : UINT32_MAX;
 	}

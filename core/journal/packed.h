@@ -10,7 +10,8 @@
  *                  the batch that begins it, so that a search reads no frame
  *   frames         one for each extent that holds batches, each beginning on a block: batch after
  *                  batch, header and records, each padded to 8 bytes; whole, or sparse: without the
- *                  room of events that were left out (sparse.h)
+ *                  room of events that were left out (sparse.h); and either as it is, or compressed
+ *                  (core/port/codec.h) where that saves a block
  *   index, header  once more: a bad sector costs an extent, never a segment
  *
  * The file is a draft until its header says that it is whole: that one durable write of a sector
@@ -25,20 +26,45 @@
 
 #include "core/base/bits.h"
 #include "core/journal/format.h"
+#include "core/port/codec.h"
 
+/* How a frame is stored. */
 enum wr_packed_codec {
 	WR_PACKED_WHOLE = 0,
-	WR_PACKED_LZ4 = 1,
+	WR_PACKED_LZ4 = 1, /* of a whole one, and so on */
 	WR_PACKED_ZSTD = 2,
 	WR_PACKED_SPARSE = 3,
+	WR_PACKED_SPARSE_LZ4 = 4,
+	WR_PACKED_SPARSE_ZSTD = 5,
+	WR_PACKED_CODECS, /* how many there are */
 };
+
+static inline bool wr_packed_is_sparse(uint32_t codec)
+{
+	return codec >= WR_PACKED_SPARSE;
+}
+
+/* enum wr_codec_number */
+static inline uint32_t wr_packed_compression(uint32_t codec)
+{
+	return wr_packed_is_sparse(codec) ? codec - WR_PACKED_SPARSE : codec;
+}
+
+/* In features_must: the bits of a frame that is stored so. */
+static inline uint32_t wr_packed_features(uint32_t codec)
+{
+	uint32_t sparse = wr_packed_is_sparse(codec) ? 1u << WR_PACKED_SPARSE : 0;
+	uint32_t compression = wr_packed_compression(codec);
+
+	return sparse | (compression != WR_CODEC_NONE ? 1u << compression : 0);
+}
 enum wr_packed_state { WR_PACKED_DRAFT = 0, WR_PACKED_SEGMENT = 1 };
 
 struct wr_packed_header {
 	uint8_t magic[8]; /* "WEIRPACK" */
 	uint16_t format;
 	uint16_t state;         /* enum wr_packed_state */
-	uint32_t features_must; /* 1 << codec of every codec that a frame needs, WHOLE excepted */
+	uint32_t features_must; /* wr_packed_features() of all frames */
 	/* As in the header of the segment that it was. */
 	uint8_t uuid[WR_UUID_BYTES];
 	uint64_t segment_id;
@@ -90,17 +116,20 @@ static inline uint32_t wr_packed_batch_bytes(const struct wr_batch_header *h)
 }
 
 void wr_packed_header_encode(const struct wr_packed_header *header, void *block);
-/* UNKNOWN: of a newer format, or compressed in a way that this build cannot undo. */
+/* UNKNOWN: of a newer format. */
 enum wr_block_verdict wr_packed_header_decode(const void *block,
 					      struct wr_packed_header *ret_header);
 /* Whether this block is one: for who wants to know before it is known whether it is good. */
 bool wr_packed_is_header(const void *block);
 
+/* The library that this storage lacks for some frame of it: enum wr_codec_number; 0: none. */
+uint32_t wr_packed_lacks(const struct wr_packed_header *header, const struct wr_storage *storage);
+
 /* The same with its place and checksum: false is a damaged index. */
 bool wr_packed_index_is_sound(const struct wr_packed_header *header, const uint8_t *index);
 
 /*
- * The extent at `place` as it was, from its frame, which is WHOLE or SPARSE: `to` has chunk_bytes.
+ * The extent at `place` as it was, from its frame, no more compressed: `to` has chunk_bytes.
  * False: the frame is not all there (the caller knows: is_all), or not good. Then every batch that
  * is good stands at its place all the same, and where none stands are bytes that nothing validates
  * (WR_PACKED_DAMAGE).

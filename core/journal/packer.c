@@ -21,6 +21,7 @@ static enum wr_left_out why_erased(void *context, uint64_t seq, uint64_t time_us
 
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, struct wr_segment_table *table,
+		   const struct wr_compress_options *compress,
 		   const struct wr_compact_options *compact, const struct wr_erase_options *erase,
 		   const struct wr_retire_options *retire)
 {
@@ -36,6 +37,8 @@ int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_me
 	int r = wr_pack_init(&p->pack, storage, memory, table->uuid, table->log_id,
 			     table->chunk_bytes, table->segment_bytes,
 			     compacts || retires || erase->end_seq != NULL);
+	if (r == 0)
+		r = wr_pack_compress(&p->pack, compress->codec, compress->level);
 	if (r == 0 && compacts)
 		r = wr_compact_init(&p->compact, table, storage, memory, compact);
 	if (r == 0 && retires)

@@ -72,9 +72,16 @@ struct wr_packer {
 	uint64_t rest_until_ns;
 };
 
-/* All memory that it will ever use. 0 or -ENOMEM. */
+/* What a journal is told of how packed frames are kept. */
+struct wr_compress_options {
+	uint32_t codec; /* enum wr_codec_number */
+	uint32_t level; /* 0: the library's own */
+};
+
+/* All memory that it will ever use. 0, -ENOMEM, or -ENOTSUP: the storage has no such codec. */
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
 		   struct wr_clock *clock, struct wr_segment_table *table,
+		   const struct wr_compress_options *compress,
 		   const struct wr_compact_options *compact, const struct wr_erase_options *erase,
 		   const struct wr_retire_options *retire);
 /* What it has begun is removed; while the storage is there. Nobody steps it any more. */

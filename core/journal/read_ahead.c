@@ -398,7 +398,9 @@ int wr_read_ahead_open(struct wr_storage *inner, struct wr_memory *memory,
 	if (a == NULL)
 		return -ENOMEM;
 	*a = (struct read_ahead){
-		.base = {.ops = &ahead_ops, .file_bytes_max = inner->file_bytes_max},
+		.base = {.ops = &ahead_ops,
+			 .codecs = inner->codecs,
+			 .file_bytes_max = inner->file_bytes_max},
 		.inner = inner,
 		.memory = memory,
 		.depth = (uint32_t)wr_min_u64(inner->depth_max, WR_READ_AHEAD_DEPTH),

@@ -42,8 +42,8 @@ int wr_reader_init(struct wr_reader *r, struct wr_segment_table *table, struct w
 		return -ENOMEM;
 	if (!table->has_packed)
 		return 0;
-	return wr_unpack_init(&r->unpack, memory, table->uuid, table->log_id, table->chunk_bytes,
-			      table->segment_bytes, false);
+	return wr_unpack_init(&r->unpack, storage, memory, table->uuid, table->log_id,
+			      table->chunk_bytes, table->segment_bytes, false);
 }
 
 void wr_reader_fini(struct wr_reader *r, struct wr_memory *memory)

@@ -18,8 +18,8 @@ static int use_unpack(struct wr_scan *scan)
 {
 	if (scan->unpack.memory != NULL)
 		return 0;
-	return wr_unpack_init(&scan->unpack, scan->memory, scan->superblock->uuid, scan->log_id,
-			      scan->chunk_bytes, scan->segment_bytes, false);
+	return wr_unpack_init(&scan->unpack, scan->storage, scan->memory, scan->superblock->uuid,
+			      scan->log_id, scan->chunk_bytes, scan->segment_bytes, false);
 }
 
 /*
@@ -72,6 +72,9 @@ int wr_scan_judge_packed(struct wr_scan *scan, struct wr_scan_segment *s, bool *
 	if (s->foreign || s->draft || h.chunk_bytes != scan->chunk_bytes ||
 	    h.segment_bytes != scan->segment_bytes)
 		return 0;
+	scan->lacks = wr_packed_lacks(&h, scan->storage);
+	if (scan->lacks != WR_CODEC_NONE)
+		return WEIR_E_FORMAT;
 	s->packed = s->header_valid = true;
 	s->segment_id = h.segment_id;
 	s->previous_id = h.previous_segment_id;

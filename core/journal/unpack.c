@@ -8,6 +8,9 @@
 #include <weir/error.h>
 
 #include "core/base/bug.h"
+#include "core/base/crc32c.h"
+
+#define CRC_SEED 1u
 
 static uint32_t index_bytes(const struct wr_unpack *u)
 {
@@ -22,11 +25,23 @@ static size_t index_room(const struct wr_unpack *u)
 uint64_t wr_unpack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes)
 {
 	return WR_BLOCK_BYTES + wr_packed_index_bytes(segment_bytes, chunk_bytes) +
-	       (uint64_t)chunk_bytes;
+	       2 * (uint64_t)chunk_bytes;
 }
 
-int wr_unpack_init(struct wr_unpack *u, struct wr_memory *memory, const uint8_t *uuid,
-		   uint32_t log_id, uint32_t chunk_bytes, uint64_t segment_bytes, bool places)
+static bool make_decoders(struct wr_unpack *u, const struct wr_storage *storage)
+{
+	for (uint32_t number = 1; number < WR_CODEC_COUNT; number++) {
+		u->codecs[number] = wr_codec_of(storage, number);
+		if (u->codecs[number] != NULL &&
+		    u->codecs[number]->decoder_create(&u->decoders[number]) < 0)
+			return false;
+	}
+	return true;
+}
+
+int wr_unpack_init(struct wr_unpack *u, const struct wr_storage *storage, struct wr_memory *memory,
+		   const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes,
+		   uint64_t segment_bytes, bool places)
 {
 	*u = (struct wr_unpack){
 		.memory = memory,
@@ -38,9 +53,11 @@ int wr_unpack_init(struct wr_unpack *u, struct wr_memory *memory, const uint8_t 
 	};
 	u->index = wr_memory_alloc_payload(memory, index_room(u));
 	u->stored = wr_memory_alloc_payload(memory, chunk_bytes);
+	u->frame = wr_memory_alloc_payload(memory, chunk_bytes);
 	if (places)
 		u->plain = wr_memory_alloc_payload(memory, chunk_bytes);
-	if (u->index != NULL && u->stored != NULL && (u->plain != NULL || !places))
+	if (u->index != NULL && u->stored != NULL && u->frame != NULL &&
+	    (u->plain != NULL || !places) && make_decoders(u, storage))
 		return 0;
 	wr_unpack_fini(u);
 	return -ENOMEM;
@@ -52,9 +69,12 @@ void wr_unpack_fini(struct wr_unpack *u)
 		return;
 	wr_memory_free_payload(u->memory, u->index, index_room(u));
 	wr_memory_free_payload(u->memory, u->stored, u->chunk_bytes);
+	wr_memory_free_payload(u->memory, u->frame, u->chunk_bytes);
 	wr_memory_free_payload(u->memory, u->plain, u->chunk_bytes);
-	u->index = u->stored = u->plain = NULL;
-	u->memory = NULL;
+	for (uint32_t number = 1; number < WR_CODEC_COUNT; number++)
+		if (u->decoders[number] != NULL)
+			u->codecs[number]->decoder_destroy(u->decoders[number]);
+	*u = (struct wr_unpack){.memory = NULL};
 }
 
 void wr_unpack_forget(struct wr_unpack *u)
@@ -133,6 +153,8 @@ static int load(struct wr_unpack *u, const struct wr_unpack_source *from)
 		if (r == 1 && !WR_BUG(PACKED_COPY_UNUSED))
 			r = read_index(u, u->header.file_bytes - WR_BLOCK_BYTES - index_bytes(u));
 	}
+	if (r >= 0 && u->index_good && wr_packed_lacks(&u->header, storage) != WR_CODEC_NONE)
+		r = WEIR_E_FORMAT;
 	/* L36: what is bad now may have been read while it was written, and is read again. */
 	if (r < 0 || !u->index_good)
 		wr_unpack_forget(u);
@@ -159,7 +181,7 @@ int wr_unpack_header(struct wr_unpack *u, const struct wr_unpack_source *from,
 
 /* --- what was in it --------------------------------------------------------------------------- */
 
-/* The frame, uncompressed, into `stored`. *ret_bytes: how much of it there is. */
+/* The frame as it is stored, into `stored`. *ret_bytes: how much of it there is. */
 static int read_frame(struct wr_unpack *u, const struct wr_packed_entry *e, uint32_t *ret_bytes)
 {
 	struct wr_storage *storage = u->now.storage;
@@ -170,6 +192,17 @@ static int read_frame(struct wr_unpack *u, const struct wr_packed_entry *e, uint
 		return (int)n;
 	*ret_bytes = (uint32_t)wr_min_u64((uint64_t)n, e->stored_bytes);
 	return 0;
+}
+
+/* What was compressed, of which so much is there, into `frame`. */
+static bool decompress(struct wr_unpack *u, const struct wr_packed_entry *e, uint32_t stored_bytes)
+{
+	uint32_t number = wr_packed_compression(e->codec);
+
+	return stored_bytes == e->stored_bytes &&
+	       wr_crc32c(CRC_SEED, u->stored, stored_bytes) == e->crc &&
+	       u->codecs[number]->decode(u->decoders[number], u->stored, stored_bytes, u->frame,
+					 e->frame_bytes);
 }
 
 int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, uint64_t index,
@@ -195,7 +228,13 @@ int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, u
 	r = read_frame(u, &e, &frame_bytes);
 	if (r < 0)
 		return r;
-	(void)wr_packed_unfold(u->stored, frame_bytes, frame_bytes == e.frame_bytes, e.codec,
+	const uint8_t *frame = u->stored;
+	if (wr_packed_compression(e.codec) != WR_CODEC_NONE) {
+		bool good = decompress(u, &e, frame_bytes);
+		frame_bytes = good ? e.frame_bytes : 0;
+		frame = u->frame;
+	}
+	(void)wr_packed_unfold(frame, frame_bytes, frame_bytes == e.frame_bytes, e.codec,
 			       u->chunk_bytes, &place, to);
 	return 0;
 }

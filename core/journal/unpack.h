@@ -4,7 +4,11 @@
  * place, as if the file had never been packed. What is damaged comes back as bytes that nothing
  * validates (packed.h), so that whoever reads judges it as he would in a plain file.
  *
- * Memory: an index, a chunk, and one chunk more for places. Thread: one. Blocks on the medium.
+ * A frame that is compressed is believed by the checksum of what is stored, and comes back whole or
+ * as damage: what it has to become is known before, and a decoder gets room for no more.
+ *
+ * Memory: an index, two chunks, one chunk more for places; and what the decoders that this storage
+ * has take of their libraries. Thread: one. Blocks on the medium.
  */
 #ifndef WR_JOURNAL_UNPACK_H
 #define WR_JOURNAL_UNPACK_H
@@ -26,8 +30,11 @@ struct wr_unpack {
 	uint32_t log_id;
 	uint32_t chunk_bytes;
 	uint64_t segment_bytes;
-	uint8_t *index;              /* block, index */
-	uint8_t *stored;             /* a frame as it is in the file */
+	uint8_t *index;                                /* block, index */
+	uint8_t *stored;                               /* a frame as it is in the file */
+	uint8_t *frame;                                /* what was compressed */
+	const struct wr_codec *codecs[WR_CODEC_COUNT]; /* those that the storage has */
+	void *decoders[WR_CODEC_COUNT];
 	uint8_t *plain;              /* the extent at plain_index; for wr_unpack_read() alone */
 	struct wr_unpack_source now; /* whose index that is; segment_id 0: nobody's */
 	bool index_good;
@@ -36,8 +43,9 @@ struct wr_unpack {
 };
 
 /* `places`: wr_unpack_read() is wanted, too. -ENOMEM: nothing was left. */
-int wr_unpack_init(struct wr_unpack *u, struct wr_memory *memory, const uint8_t *uuid,
-		   uint32_t log_id, uint32_t chunk_bytes, uint64_t segment_bytes, bool places);
+int wr_unpack_init(struct wr_unpack *u, const struct wr_storage *storage, struct wr_memory *memory,
+		   const uint8_t *uuid, uint32_t log_id, uint32_t chunk_bytes,
+		   uint64_t segment_bytes, bool places);
 void wr_unpack_fini(struct wr_unpack *u);
 uint64_t wr_unpack_bytes(uint32_t chunk_bytes, uint64_t segment_bytes);
 /* What is in a file may be something else by now. */
@@ -55,7 +63,10 @@ int wr_unpack_look(struct wr_storage *storage, uint32_t file, uint64_t file_byte
 /* The header of the file; WEIR_E_CORRUPT: it is not this segment, or its index is damaged. */
 int wr_unpack_header(struct wr_unpack *u, const struct wr_unpack_source *from,
 		     struct wr_packed_header *ret_header);
-/* Each 0, or what the storage said. `to` has chunk_bytes. */
+/*
+ * Each 0, or what the storage said; WEIR_E_FORMAT: some frame of the file needs a library that this
+ * build lacks. `to` has chunk_bytes.
+ */
 int wr_unpack_extent(struct wr_unpack *u, const struct wr_unpack_source *from, uint64_t index,
 		     uint8_t *to);
 /* The header of the batch that begins an extent, and zeros up to a block. */

@@ -10,6 +10,7 @@
 #include "core/pipeline/catchup.h"
 #include "core/pipeline/erase.h"
 #include "core/pipeline/metrics.h"
+#include "core/pipeline/packing.h"
 #include "core/pipeline/sharing.h"
 #include "core/pipeline/topic_retention.h"
 
@@ -175,6 +176,11 @@ static int check_threads(const struct weir_options *o, struct weir_problem *prob
 	return 0;
 }
 
+static uint32_t pack_level_max(enum weir_pack pack)
+{
+	return pack == WEIR_PACK_LZ4 ? 12 : pack == WEIR_PACK_ZSTD ? 19 : 0;
+}
+
 static int check_memory(const struct weir_options *o, struct weir_problem *problem)
 {
 	if ((unsigned)o->journal_thread > WEIR_JOURNAL_THREAD_NO)
@@ -188,8 +194,11 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 		return reject(problem, "numa", "not a way to place memory");
 	if ((unsigned)o->when_no_room > WEIR_NO_ROOM_REFUSE)
 		return reject(problem, "when_no_room", "not WAIT, DROP_OLDEST or REFUSE");
-	if ((unsigned)o->pack > WEIR_PACK_PADDING)
-		return reject(problem, "pack", "not NO or PADDING");
+	if ((unsigned)o->pack > WEIR_PACK_ZSTD)
+		return reject(problem, "pack", "not NO, PADDING, LZ4 or ZSTD");
+	if (o->pack_level > pack_level_max(o->pack))
+		return reject(problem, "pack_level",
+			      "LZ4 has levels up to 12, ZSTD up to 19, the others none");
 	if (o->compaction_keys != 0 && o->compaction_keys < WR_COMPACT_KEYS_MIN)
 		return reject(problem, "compaction_keys", "0, or 1024 keys at least");
 	if (o->compaction_keys != 0 && o->pack == WEIR_PACK_NO)
@@ -373,7 +382,8 @@ static int plan_memory(const struct weir_options *o, struct weir_memory_plan *pl
 				wr_journal_pack_bytes(o->chunk_bytes,
 						      o->segment_bytes + WR_BLOCK_BYTES,
 						      o->compaction_keys, o->erasures_max != 0,
-						      o->topic_retention ? o->topics_max : 0);
+						      o->topic_retention ? o->topics_max : 0,
+						      wr_pack_codec(o->pack));
 		plan->tables_bytes += wr_erase_bytes(o) + wr_topic_retention_bytes(o);
 		if (o->compaction_keys != 0)
 			plan->tables_bytes += 2 * wr_pipeline_policies_bytes(o); /* and a copy */

@@ -13,6 +13,7 @@
 #include "core/pipeline/erase.h"
 #include "core/pipeline/member_transform.h"
 #include "core/pipeline/metrics.h"
+#include "core/pipeline/packing.h"
 #include "core/pipeline/registry.h"
 #include "core/pipeline/replay.h"
 #include "core/pipeline/retry.h"
@@ -129,6 +130,7 @@ static int make_journal(struct weir_pipeline *p, struct weir_problem *problem)
 		.low_space_bytes = o->low_space_bytes,
 		.drop_oldest = o->when_no_room == WEIR_NO_ROOM_DROP_OLDEST,
 		.pack = o->pack != WEIR_PACK_NO,
+		.compress = {.codec = wr_pack_codec(o->pack), .level = o->pack_level},
 		.compact = {.keys_max = o->compaction_keys,
 			    .topics = p->policies,
 			    .topic_count = o->topics_max,

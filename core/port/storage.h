@@ -161,9 +161,13 @@ struct wr_storage_ops {
 #define WR_FILE_READ_ONLY 4u
 #define WR_FILE_KEEP 8u /* as with file_keep() */
 
+struct wr_codec;
+
 /* Backends embed this as their first member. */
 struct wr_storage {
 	const struct wr_storage_ops *ops;
+	/* By number (codec.h), with NULL for what this build lacks; or NULL: none. */
+	const struct wr_codec *const *codecs;
 	uint32_t depth_max; /* requests in flight at most; PREPARE and REMOVE are not counted */
 	/*
 	 * Larger files this process may not write (RLIMIT_FSIZE, as it was when the storage was

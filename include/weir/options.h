@@ -121,6 +121,13 @@ enum weir_pack {
 	 *  place of the segment's, by a thread of its own that leaves most of its time to others
 	 *  (in a manual pipeline weir_step() does it). Sequences stay, readers notice nothing. */
 	WEIR_PACK_PADDING = 1,
+	/** The same, and what is left is compressed, an extent (chunk_bytes) at a time, where that
+	 *  saves a block: with LZ4 or with Zstandard, at `pack_level`. Who reads such a segment
+	 *  needs a weir that was built with the library: another one refuses the journal
+	 *  (WEIR_E_FORMAT) and says which. Opening with a library that this build lacks:
+	 *  -ENOTSUP. Segments that were packed before stay as they are. */
+	WEIR_PACK_LZ4 = 2,
+	WEIR_PACK_ZSTD = 3,
 };
 
 #define WEIR_CPUS_MAX 64
@@ -258,6 +265,8 @@ struct weir_options {
 	enum weir_when_no_room when_no_room;
 	enum weir_pack pack; /**< default WEIR_PACK_NO: from the first packed segment on, a weir
 	                          that cannot read them refuses the journal (WEIR_E_FORMAT) */
+	uint32_t pack_level; /**< how hard LZ4 (1..12; 1 is its fast mode) or ZSTD (1..19) tries; 0
+	                          (default): 1 and 3. Must be 0 with another `pack` */
 	uint32_t compaction_keys; /**< keys that a pass of compaction has in its table at most, for
 	                              topics that ask for it (weir_topic_options.compact): at
 	                              least 36 bytes of memory each; with more keys it takes

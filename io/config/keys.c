@@ -32,6 +32,8 @@ static const struct wr_config_choice pack_choices[] = {
 	{"padding", WEIR_PACK_PADDING,
 	 "the zeros that pad batches to 4 KiB are left out; a weir that cannot read that refuses "
 	 "the journal"},
+	{"lz4", WEIR_PACK_LZ4, "as padding, and what is left is compressed with LZ4"},
+	{"zstd", WEIR_PACK_ZSTD, "as padding, and what is left is compressed with Zstandard"},
 	{0},
 };
 
@@ -93,6 +95,12 @@ static const struct wr_config_key journal_keys[] = {
 	 .choices = pack_choices,
 	 .fallback = "no",
 	 .doc = "What becomes of files that are full, in the background"},
+	{.name = "pack_level",
+	 OPTION(pack_level),
+	 .type = WR_CONFIG_COUNT,
+	 .max = 19,
+	 .fallback = "0",
+	 .doc = "How hard lz4 (up to 12) or zstd (up to 19) tries; 0: 1 and 3"},
 	{.name = "compaction_keys",
 	 OPTION(compaction_keys),
 	 .type = WR_CONFIG_COUNT,

@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "io/codec/codecs.h"
 #include "io/posix/file_limit.h"
 #include "io/posix/request.h"
 
@@ -138,6 +139,7 @@ int wr_dir_init(struct wr_dir *dir, const struct wr_storage_options *options)
 	(void)snprintf(dir->helper_name, sizeof dir->helper_name, "%.10s",
 		       options->name != NULL ? options->name : "weir");
 	wr_dir_files_init(dir);
+	dir->base.codecs = wr_codecs();
 	dir->base.file_bytes_max = wr_file_limit_bytes();
 	/* What an open writes to see what the file system can do, and LOCK. */
 	if (!options->read_only && dir->base.file_bytes_max != 0 &&

@@ -16,6 +16,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "io/codec/codecs.h"
 #include "io/posix/request.h"
 
 #define HANDLES_FIRST 16u
@@ -444,6 +445,7 @@ int wr_storage_sim_open(const struct wr_storage_options *options, struct wr_stor
 	if (s == NULL)
 		return -ENOMEM;
 	s->base.ops = &sim_ops;
+	s->base.codecs = wr_codecs();
 	s->base.depth_max = (uint32_t)wr_min_u64(depth, WR_STORAGE_DEPTH_MAX);
 	s->disk = options->sim_disk;
 	s->files_max = (uint32_t)wr_max_u64(options->files_max,

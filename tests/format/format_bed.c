@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "io/codec/codecs.h"
 #include "tools/weir/args.h"
 
 struct fixture format_fixture;
@@ -138,6 +139,26 @@ void format_live_packed(const char *segments)
 		fixture_wait(producer, fixture_publish(producer, topic, i, i + 1));
 	for (uint32_t i = 0; i < 6000 && packed_count() < wanted; i++)
 		fixture_sleep_ns(10000000);
+	fixture_need(packed_count() >= wanted, "segments that were packed");
+	fixture_close(&format_fixture, NULL);
+}
+
+bool format_has_codec(char how)
+{
+	return wr_codecs()[how == 'l' ? WR_CODEC_LZ4 : WR_CODEC_ZSTD] != NULL;
+}
+
+void format_live_compressed(const char *how)
+{
+	uint32_t wanted = packed_count() + 2;
+	format_fixture.options.pack = how[0] == 'l' ? WEIR_PACK_LZ4 : WEIR_PACK_ZSTD;
+	fixture_open(&format_fixture);
+	uint32_t topic = fixture_topic(&format_fixture, "second", 1);
+	struct weir_producer *producer = fixture_producer(&format_fixture, NULL);
+	for (uint32_t i = 0; i < 600 && packed_count() < wanted; i++) {
+		fixture_wait(producer, fixture_publish(producer, topic, i * 200, i * 200 + 200));
+		fixture_sleep_ns(50000000);
+	}
 	fixture_need(packed_count() >= wanted, "segments that were packed");
 	fixture_close(&format_fixture, NULL);
 }
@@ -332,6 +353,10 @@ bool format_both_read_the_same(void)
 	format_path(path, "dump.json");
 	int dumped = format_in_child(format_dump, path);
 	int compared = format_in_child(format_run_script, path);
+	if (compared == FORMAT_NOT_READ_HERE) {
+		tap_note("Zstandard is not here for Python: the script read nothing");
+		compared = 0;
+	}
 	if (dumped != 0 || compared != 0)
 		tap_note("dump ended with %d, the script with %d", dumped, compared);
 	return dumped == 0 && compared == 0;

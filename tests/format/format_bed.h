@@ -22,6 +22,12 @@ void format_path(char to[TEST_PATH_BYTES], const char *name);
 void format_live(const char *how);
 /* The same, closed, until `segments` (decimal) more are packed; by the fixture's options. */
 void format_live_packed(const char *segments);
+/*
+ * The same; of segments whose events stand many in a batch, compressed with LZ4 (l) or Zstandard
+ * (z), which the build has.
+ */
+void format_live_compressed(const char *how);
+bool format_has_codec(char how);
 /* The same, and the topic grows to twice its partitions in between. */
 void format_live_grown(const char *how);
 /* The same, until events of a topic that is compacted have left; the first time in a journal. */
@@ -34,7 +40,8 @@ void format_live_long(const char *unused);
 /* Both end the process. The dump goes to a file; the script compares with it, or is silent. */
 void format_dump(const char *to);
 void format_run_script(const char *dump_path);
-/* Of the fixture's directory; dump.json is made in it. */
+#define FORMAT_NOT_READ_HERE 77 /* the script's status, where Python lacks what it needs */
+/* Of the fixture's directory; dump.json is made in it. The script may lack Zstandard: a note. */
 bool format_both_read_the_same(void);
 
 #endif

@@ -6,6 +6,9 @@ Goal:   the page says enough for a reader that knows no line of weir's code.
 Method: written from that page alone, one function a chapter. It is small and slow, and it does not
         repair anything.
 
+Of Zstandard it knows nothing: the module of Python 3.14 does it, or the program zstd; without either
+it says so and ends with 77.
+
 usage: read_journal.py DIR                 one JSON object a record
        read_journal.py DIR --compare FILE  against the output of
                                            weir journal dump DIR --json --control --hex
@@ -14,7 +17,9 @@ usage: read_journal.py DIR                 one JSON object a record
 import json
 import os
 import re
+import shutil
 import struct
+import subprocess
 import sys
 
 BLOCK = 4096
@@ -24,7 +29,8 @@ KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subs
          23: "addressed"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED, LEFT_OUT = 1, 2
-WHOLE, SPARSE = 0, 3
+LZ4, ZSTD, SPARSE = 1, 2, 3  # and SPARSE + one of the two
+NOT_READ_HERE = 77
 FILTERS = 1
 SCHEMAS = 2
 UNROUTED = 4
@@ -114,9 +120,53 @@ class Superblock:
 def packed_head(data):
     """The good one of the two headers of a packed file, or None."""
     for head in (data[:BLOCK], data[-BLOCK:]):
-        if good_block(head, b"WEIRPACK", 1 << SPARSE):
+        if good_block(head, b"WEIRPACK", 1 << SPARSE | 1 << LZ4 | 1 << ZSTD):
             return head
     return None
+
+
+def lz4_block(block):
+    """A block of LZ4: literals, then so many bytes from so far behind, by turns."""
+    out, at = bytearray(), 0
+
+    def length(nibble, at):
+        total = nibble
+        while nibble == 15:
+            total += block[at]
+            at += 1
+            if block[at - 1] != 255:
+                break
+        return total, at
+
+    while at < len(block):
+        token = block[at]
+        count, at = length(token >> 4, at + 1)
+        out += block[at:at + count]
+        at += count
+        if at >= len(block):
+            break
+        behind = block[at] | block[at + 1] << 8
+        count, at = length(token & 15, at + 2)
+        for _ in range(count + 4):
+            out.append(out[-behind])
+    return bytes(out)
+
+
+def decompressed(frame, how):
+    if how == LZ4:
+        return lz4_block(frame)
+    if how == ZSTD:
+        try:
+            from compression import zstd
+            return zstd.decompress(frame)
+        except ImportError:
+            pass
+        if shutil.which("zstd") is None:
+            print("compressed with Zstandard, which is not read here", file=sys.stderr)
+            sys.exit(NOT_READ_HERE)
+        return subprocess.run(["zstd", "-dcq"], input=frame, stdout=subprocess.PIPE,
+                              check=True).stdout
+    return frame
 
 
 def unfolded(frame, at, body_bytes):
@@ -162,16 +212,19 @@ def unpacked(head, data):
     for extent in range(frames):
         offset, stored, whole, how, stored_crc = struct.unpack_from("<QIIII", index, extent * 160)
         frame = data[offset:offset + stored]
-        if how not in (WHOLE, SPARSE) or stored != whole:
+        if how > SPARSE + ZSTD:
             raise SystemExit("a newer format")
         if crc(1, frame) != stored_crc:
+            continue
+        frame = decompressed(frame, how % SPARSE)
+        if len(frame) != whole:
             continue
         at = 0
         while at < len(frame):
             body, batch_bytes = struct.unpack_from("<II", frame, at + 64)
             place, = struct.unpack_from("<Q", frame, at + 96)
             records, end = (frame[at + 128:at + 128 + body], at + 128 + (body + 7) // 8 * 8)
-            if how == SPARSE:
+            if how >= SPARSE:
                 records, end = unfolded(frame, at + 128, body)
             plain[place:place + batch_bytes] = (frame[at:at + 128] + records
                                                 + bytes(batch_bytes - 128 - body))

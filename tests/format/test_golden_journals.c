@@ -7,7 +7,8 @@
  *         was retired, with two checkpoints and segments that were used again) and `killed` (two
  *         lives that died); format-1-packed.tar.xz one, `packed`, with packed segments;
  *         format-1-grown.tar.xz one, `grown`, with a topic that grew in each of two lives;
- *         format-1-compacted.tar.xz one, `compacted`, with segments that events have left.
+ *         format-1-compacted.tar.xz one, `compacted`, with segments that events have left;
+ *         format-1-compressed.tar.xz one, `compressed`, with frames of LZ4 and of Zstandard.
  *         What is in them is kept too: counts and sequences below, and the digest
  *         of what read_journal.py says, which knows the format's page and no line of weir. Then a
  *         pipeline opens each. For a newer format one is changed to say that it is.
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/crc32c.h"
@@ -47,6 +49,7 @@ struct golden {
 	uint64_t left_sum;       /* and the sum of all */
 	uint64_t named_sequence; /* of the producer "named" */
 	uint32_t partitions;     /* of the topic "first" */
+	bool compressed;         /* with both libraries */
 	const char *digest;      /* sha256 of the records, by read_journal.py */
 };
 
@@ -117,6 +120,20 @@ static const struct golden goldens[] = {
 	 .named_sequence = 132,
 	 .partitions = 3,
 	 .digest = "5226c19882e2b3cc592b952c56f8a1461d8491fb78de9ce4ea7c690b3c725a2b"},
+	{.name = "compressed",
+	 .clean = true,
+	 .epoch = 4,
+	 .oldest_sequence = 1,
+	 .last_sequence = 3647,
+	 .events = 3628,
+	 .segments = 6,
+	 .left_events = 324,
+	 .left_first = 42,
+	 .left_sum = 651897,
+	 .named_sequence = 264,
+	 .partitions = 3,
+	 .compressed = true,
+	 .digest = "f06c2950bfb7fcffe1553f6763917718b27854fa8f1ca1eef3610b7d657bcdf4"},
 };
 
 static char base[TEST_PATH_BYTES];
@@ -182,6 +199,14 @@ static int make(const char *to)
 		     "lives of which one compacts");
 	fixture_need(shell("cp -r '%s' '%s/compacted'", format_fixture.dir, to) == 0, "a copy");
 	fixture_end(&format_fixture);
+	small_options();
+	fixture_need(format_in_child(format_live, "1c") == 0 &&
+			     format_in_child(format_live_compressed, "l") == 0 &&
+			     format_in_child(format_live_compressed, "z") == 0 &&
+			     format_in_child(format_live, "2c") == 0,
+		     "lives of which two compress");
+	fixture_need(shell("cp -r '%s' '%s/compressed'", format_fixture.dir, to) == 0, "a copy");
+	fixture_end(&format_fixture);
 	return shell("rm -f '%s'/*/LOCK", to);
 }
 
@@ -222,9 +247,16 @@ static bool independent_reader_says_as_kept(const struct golden *g)
 {
 	const char *source = getenv("WEIR_TEST_SOURCE");
 
-	return shell("python3 '%s/tests/format/read_journal.py' '%s' | sha256sum | "
-		     "grep -q '^%s '",
-		     source != NULL ? source : ".", format_fixture.dir, g->digest) == 0;
+	int status =
+		shell("python3 '%s/tests/format/read_journal.py' '%s' >'%s/said' 2>/dev/null; "
+		      "status=$?; [ $status = 77 ] && exit 77; "
+		      "sha256sum <'%s/said' | grep -q '^%s '",
+		      source != NULL ? source : ".", format_fixture.dir, base, base, g->digest);
+	if (WEXITSTATUS(status) == FORMAT_NOT_READ_HERE) {
+		tap_note("%s: Zstandard is not here for Python", g->name);
+		return true;
+	}
+	return status == 0;
 }
 
 /* Everything that a pipeline finds in it, and a life that goes on. */
@@ -375,6 +407,10 @@ int main(int argc, char **argv)
 				"2>/dev/null") == 0;
 	for (size_t i = 0; i < sizeof goldens / sizeof goldens[0]; i++) {
 		const struct golden *g = &goldens[i];
+		if (g->compressed && !(format_has_codec('l') && format_has_codec('z'))) {
+			tap_skip("this build lacks a library that compresses");
+			continue;
+		}
 		take(g);
 		tap_check(inspected_as_kept(g), "%s: weir finds what was written", g->name);
 		if (has_python) {

@@ -71,6 +71,20 @@ static bool newest_is_missed(void)
 	return dumped == 6 && read == 1;
 }
 
+static void check_compressed(const char *how)
+{
+	if (!format_has_codec(how[0])) {
+		tap_skip("this build lacks the library");
+		return;
+	}
+	fixture_init(&format_fixture, FIXTURE_DURABLE);
+	format_fixture.options.chunk_bytes = 32u << 10;
+	format_fixture.options.segment_bytes = 64u << 10;
+	fixture_need(format_in_child(format_live_compressed, how) == 0, "a life that compresses");
+	tap_check(format_both_read_the_same(), "segments that were compressed, %s", how);
+	fixture_end(&format_fixture);
+}
+
 int main(void)
 {
 	if (system("python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null") !=
@@ -110,6 +124,8 @@ int main(void)
 		     "a life that packs more, and one that is killed");
 	tap_check(format_both_read_the_same(), "more of them, behind a life that was killed");
 	fixture_end(&format_fixture);
+	check_compressed("l");
+	check_compressed("z");
 	fixture_init(&format_fixture, FIXTURE_DURABLE);
 	format_fixture.options.chunk_bytes = 32u << 10;
 	format_fixture.options.segment_bytes = 64u << 10;

@@ -3,13 +3,31 @@
  * Goal:   whatever stands in packed segments, opening, reading and verifying the journal end, stay
  *         within their buffers, and give the same answer twice.
  * Method: structure-aware: edits (journal_edits.h) of a journal whose sealed segments are packed,
- *         with a draft beside them, and with a plain file that a packed one stands for. Replayed as
- *         a test by replay.c.
+ *         with a draft beside them, with a plain file that a packed one stands for, and with
+ *         frames that are compressed, by each codec that this build has. Replayed as a test by
+ *         replay.c.
  */
 #include "tests/fuzz/journal_edits.h"
 #include "tests/support/pack_bed.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length_bytes);
+
+/* Two segments more, of which the first is packed and compressed. */
+static void add_compressed(struct log_builder *b, struct wr_storage *storage)
+{
+	for (uint32_t codec = 1; codec < WR_CODEC_COUNT; codec++) {
+		if (wr_codec_of(storage, codec) == NULL)
+			continue;
+		log_builder_epoch(b);
+		for (uint32_t i = 0; i < 6; i++)
+			log_builder_batch(b, 3, 1200);
+		log_builder_epoch(b);
+		log_builder_batch(b, 1, 60);
+		pack_bed_codec = codec;
+		WR_ASSERT(pack_bed_all(whole, storage, true) >= 0);
+	}
+	pack_bed_codec = WR_CODEC_NONE;
+}
 
 static void build(void)
 {
@@ -29,6 +47,7 @@ static void build(void)
 	WR_ASSERT(pack_bed_all(whole, storage, true) > 1);
 	/* The superblock goes on from what the builder knows. */
 	b.superblock.features_must |= WR_SUPERBLOCK_PACKED;
+	add_compressed(&b, storage);
 	for (uint32_t i = 0; i < 16; i++)
 		log_builder_batch(&b, 1 + i % 3, 30 + 40 * (i % 4));
 	log_builder_checkpoint(&b, 0, 4, 100);

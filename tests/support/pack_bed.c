@@ -5,6 +5,8 @@
 #include "core/base/assert.h"
 #include "core/journal/scan.h"
 
+uint32_t pack_bed_codec = WR_CODEC_NONE;
+
 static int run(struct wr_pack *pack, const struct wr_pack_job *job, bool to_the_end)
 {
 	int r = wr_pack_begin(pack, job);
@@ -45,7 +47,8 @@ int pack_bed_rule(struct log_probe *p, struct wr_storage *storage, uint32_t n,
 	if (r < 0)
 		return r;
 	WR_ASSERT(wr_pack_init(&pack, storage, &p->memory.base, p->table.uuid, 0,
-			       p->table.chunk_bytes, p->table.segment_bytes, rule != NULL) == 0);
+			       p->table.chunk_bytes, p->table.segment_bytes, rule != NULL) == 0 &&
+		  wr_pack_compress(&pack, pack_bed_codec, 0) == 0);
 	r = run(&pack, &job, to_the_end);
 	(void)storage->ops->file_close(storage, job.file);
 	wr_pack_fini(&pack);

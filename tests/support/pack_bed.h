@@ -11,6 +11,9 @@
 /* The first file number that is nobody's; packed files are numbered from here. */
 #define PACK_BED_FILES 500u
 
+/* How frames are compressed from now on: enum wr_codec_number, which this build has. */
+extern uint32_t pack_bed_codec;
+
 /*
  * Packs the n-th live segment of `p`, which is open, from and to `storage`: up to, and with
  * `to_the_end` through, the switch. 0, or what wr_pack_*() said.

@@ -61,7 +61,7 @@ Test(packed, every_block_that_a_batch_covers_comes_back_as_it_was)
 	pack(true);
 	cr_assert_eq(log_probe_open(&p, disk, &b, true), 0, "%s", p.problem.text);
 	cr_assert(p.table.has_packed);
-	cr_assert_eq(wr_unpack_init(&u, &p.memory.base, p.table.uuid, 0, CHUNK_BYTES,
+	cr_assert_eq(wr_unpack_init(&u, p.storage, &p.memory.base, p.table.uuid, 0, CHUNK_BYTES,
 				    p.table.segment_bytes, true),
 		     0);
 	uint32_t compared = 0;
@@ -345,7 +345,7 @@ Test(packed, a_bad_index_is_read_again)
 	cr_assert_not_null(wr_sim_disk_peek(disk, name, &size));
 	uint64_t copy_at =
 		size - WR_BLOCK_BYTES - wr_packed_index_bytes(p.table.segment_bytes, CHUNK_BYTES);
-	cr_assert_eq(wr_unpack_init(&u, &p.memory.base, p.table.uuid, 0, CHUNK_BYTES,
+	cr_assert_eq(wr_unpack_init(&u, p.storage, &p.memory.base, p.table.uuid, 0, CHUNK_BYTES,
 				    p.table.segment_bytes, true),
 		     0);
 	const struct wr_unpack_source from = {p.storage, found.file, found.segment_id};

@@ -137,8 +137,9 @@ Test(packed_bytes, a_file_of_somebody_else_is_damage)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct wr_unpack u;
 		struct wr_unpack_source from = {storage, 0, cases[i].segment_id};
-		cr_assert_eq(wr_unpack_init(&u, &p.memory.base, cases[i].uuid, cases[i].log_id,
-					    cases[i].chunk_bytes, cases[i].segment_bytes, true),
+		cr_assert_eq(wr_unpack_init(&u, storage, &p.memory.base, cases[i].uuid,
+					    cases[i].log_id, cases[i].chunk_bytes,
+					    cases[i].segment_bytes, true),
 			     0);
 		cr_assert_eq(storage->ops->file_open(storage, packed_name, 0, &from.file), 0);
 		cr_assert_eq(wr_unpack_extent(&u, &from, 0, to), 0);
@@ -176,11 +177,12 @@ Test(packed_bytes, without_memory_there_is_neither_packer_nor_reader)
 		while (r == -ENOMEM) {
 			wr_memory_sim_init(&p.memory, NULL);
 			wr_memory_sim_fail(&p.memory, ++k, false);
-			r = kind < 2 ? wr_unpack_init(&u, &p.memory.base, b.superblock.uuid, 0,
-						      CHUNK_BYTES, b.segment_bytes, kind == 1)
-				     : wr_pack_init(&pack, storage, &p.memory.base,
-						    b.superblock.uuid, 0, CHUNK_BYTES,
-						    b.segment_bytes, kind == 3);
+			r = kind < 2
+				    ? wr_unpack_init(&u, storage, &p.memory.base, b.superblock.uuid,
+						     0, CHUNK_BYTES, b.segment_bytes, kind == 1)
+				    : wr_pack_init(&pack, storage, &p.memory.base,
+						   b.superblock.uuid, 0, CHUNK_BYTES,
+						   b.segment_bytes, kind == 3);
 			cr_expect(r == 0 || p.memory.live_count == 0, "%u: %lu", kind, k);
 		}
 		cr_expect_eq(r, 0);
