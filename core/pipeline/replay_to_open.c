@@ -57,26 +57,32 @@ bool wr_replay_to_row(struct weir_pipeline *p, uint32_t row, struct weir_replay_
 	return true;
 }
 
-bool weir_replay_to_each(struct weir_pipeline *p, uint32_t *place,
-			 struct weir_replay_to_status *ret)
-{
-	uint64_t count = wr_producers_count(&p->tables.producers);
-	while (*place < count)
-		if (wr_replay_to_row(p, (*place)++, ret))
-			return true;
-	return false;
-}
-
 /* The first of the name counts. */
 static bool find(struct weir_pipeline *p, const char *name, struct weir_replay_to_status *ret,
 		 uint32_t *ret_row)
 {
-	uint32_t place = 0;
-	while (weir_replay_to_each(p, &place, ret)) {
-		if (strcmp(ret->name, name) == 0) {
-			*ret_row = place - 1;
+	uint64_t count = wr_producers_count(&p->tables.producers);
+	for (uint32_t row = 0; row < count; row++) {
+		if (wr_replay_to_row(p, row, ret) && strcmp(ret->name, name) == 0) {
+			*ret_row = row;
 			return true;
 		}
+	}
+	return false;
+}
+
+bool weir_replay_to_each(struct weir_pipeline *p, uint32_t *place,
+			 struct weir_replay_to_status *ret)
+{
+	uint64_t count = wr_producers_count(&p->tables.producers);
+	struct weir_replay_to_status first;
+	uint32_t first_row = 0;
+	for (; *place < count; ++*place) {
+		if (!wr_replay_to_row(p, *place, ret) || !find(p, ret->name, &first, &first_row) ||
+		    first_row != *place)
+			continue;
+		++*place;
+		return true;
 	}
 	return false;
 }

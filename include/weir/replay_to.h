@@ -19,9 +19,10 @@
  * topic where it came from: they get it under that topic.
  *
  * Once: copies and how far the job is are one run of the log. A job whose process died is opened
- * again by its name, and goes on behind its last copy; what it ends at was fixed when it was opened
- * first. A name is for one replay, as in EventBridge: it takes one of named_producers_max for good
- * ("replay.", the sequence of its end, "." and the name).
+ * again by its name, and goes on behind its last copy; the sequence that it ends at at the latest
+ * was fixed when it was opened first. Place and end are in the log, the rest is not: who goes on
+ * gives the same options again. A name is for one replay, as in EventBridge: it takes one of
+ * named_producers_max for good ("replay.", the sequence of its end, "." and the name).
  *
  * It holds nothing back from retention: what left before it was read is counted as a gap. An event
  * whose key was erased is left out. docs/guide/archives.md.

@@ -217,7 +217,167 @@ Test(replay_to_memory, it_works_without_a_journal)
 	cr_expect(count == 2 * FEW && marked == FEW);
 }
 
+/* ---- beside what goes on ---- */
+
+static void setup_running(void)
+{
+	queue_begin(FIXTURE_DURABLE);
+	queue_bed.f.options.pool_bytes = 1;
+	queue_bed.f.options.members_max = 12;
+	queue_reopen();
+	weir_replay_to_options_init(&options);
+}
+
+TestSuite(replay_to_beside, .init = setup_running, .fini = queue_end, .timeout = 120);
+
+static uint32_t counted[2][2][8 * EVENTS]; /* by reader, replayed or not, number */
+
+static uint32_t poll_some(struct weir_member *member, uint32_t reader_index)
+{
+	struct weir_item items[64];
+	int n = weir_poll(member, items, 64, MS);
+	cr_assert_geq(n, 0);
+	for (int i = 0; i < n; i++) {
+		bool again = (items[i].flags & WEIR_ITEM_REPLAY) != 0;
+		counted[reader_index][again ? 1 : 0][fixture_number(&items[i])]++;
+		cr_assert_eq(weir_ack(member, &items[i]), 0);
+	}
+	return (uint32_t)n;
+}
+
+/* weir's own threads; one of the readers lags, so that some of it is read from disk. */
+Test(replay_to_beside, live_events_and_copies_come_once_each)
+{
+	uint32_t ids[] = {reader("p", "work", WEIR_ORDER_PARTITION),
+			  reader("k", "work", WEIR_ORDER_KEY)};
+	struct weir_member *members[] = {join(ids[0]), join(ids[1])};
+	struct weir_replay_to_progress progress = {0};
+	uint64_t published = 4 * EVENTS, until = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint32_t got[2] = {0};
+	queue_publish(0, published);
+	options.name = "again";
+	options.subscriptions = ids;
+	options.subscription_count = 2;
+	struct weir_replay_to *job = open_job();
+	while (progress.state == WEIR_REPLAY_RUNNING || published < 8 * EVENTS) {
+		if (published < 8 * EVENTS)
+			(void)fixture_publish(queue_bed.producer, queue_bed.topic, published,
+					      published + EVENTS / 10);
+		published += published < 8 * EVENTS ? EVENTS / 10 : 0;
+		cr_assert_geq(weir_replay_to_step(job, MS), 0);
+		weir_replay_to_progress(job, &progress);
+		got[0] += poll_some(members[0], 0);
+		(void)weir_producer_poll_acks(queue_bed.producer);
+		cr_assert(fixture_now_ns() < until);
+	}
+	cr_expect_eq(progress.events, 4 * EVENTS);
+	cr_assert_eq(weir_replay_to_close(job, FIXTURE_LONG_NS), 0);
+	for (uint32_t r = 0; r < 2; r++) {
+		while (got[r] < 12 * EVENTS && fixture_now_ns() < until)
+			got[r] += poll_some(members[r], r);
+		for (uint32_t n = 0; n < 8 * EVENTS; n++)
+			cr_expect(counted[r][0][n] == 1 &&
+					  counted[r][1][n] == (n < 4 * EVENTS ? 1u : 0u),
+				  "%u: %u, %u and %u", r, n, counted[r][0][n], counted[r][1][n]);
+		queue_commit(members[r]);
+	}
+}
+
+/* ---- an archive that outlives what it is of ---- */
+
+static void setup_archive(void)
+{
+	struct weir_options *o = &queue_bed.f.options;
+	queue_begin(FIXTURE_DURABLE);
+	o->pack = WEIR_PACK_PADDING;
+	o->topic_retention = true;
+	o->segment_bytes = 2 * FIXTURE_CHUNK_BYTES;
+	o->pool_bytes = 4 * FIXTURE_CHUNK_BYTES;
+	o->undurable_bytes = 2 * FIXTURE_CHUNK_BYTES;
+	o->checkpoint_bytes = FIXTURE_CHUNK_BYTES;
+	queue_reopen();
+	weir_replay_to_options_init(&options);
+}
+
+#define MORE 16u
+
+TestSuite(replay_to_archive, .init = setup_archive, .fini = queue_end, .timeout = 150);
+
+/* So much that what comes before is in no chunk in memory, and below both checkpoints. */
+static void publish_filler(uint32_t topic, uint32_t count)
+{
+	static const uint8_t filler[4000];
+	struct weir_event event = {.topic = topic, .payload = filler, .payload_bytes = 4000};
+	uint64_t ticket = 0;
+	for (uint32_t i = 0; i < count; i++)
+		cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+	fixture_wait(queue_bed.producer, ticket);
+}
+
+Test(replay_to_archive, what_left_its_topic_comes_back_from_the_archive)
+{
+	uint32_t archive = fixture_topic(&queue_bed.f, "archive", 1), filler;
+	uint32_t id = reader("p", "work", WEIR_ORDER_PARTITION);
+	struct weir_binding_options binding;
+	struct weir_topic_retention kept = {0};
+	uint64_t until = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
+	struct weir_info info;
+	weir_binding_options_init(&binding);
+	binding.name = "archived";
+	binding.source = queue_bed.topic;
+	binding.target = archive;
+	cr_assert_eq(weir_binding_create(queue_bed.f.pipeline, &binding, NULL, &problem), 0);
+	queue_publish(0, EVENTS);
+	struct weir_member *member = join(id);
+	expect_taken(member, EVENTS, 0);
+	fixture_info(&queue_bed.f, &info);
+	filler = fixture_topic(&queue_bed.f, "filler", 1);
+	cr_assert_eq(
+		weir_topic_retention_set(queue_bed.f.pipeline, queue_bed.topic, 1, 0, &problem), 0);
+	publish_filler(filler, 300);
+	/* Its readers read on, in another segment, and two checkpoints say so. */
+	queue_publish(0, MORE);
+	expect_taken(member, MORE, 0);
+	publish_filler(filler, 300);
+	while (kept.left_sequence < info.durable_sequence && fixture_now_ns() < until) {
+		publish_filler(filler, 4);
+		expect_taken(member, 0, 0);
+		cr_assert_eq(weir_topic_retention(queue_bed.f.pipeline, queue_bed.topic, &kept), 0);
+	}
+	cr_assert_geq(kept.left_sequence, info.durable_sequence);
+	options.name = "of-the-log";
+	options.subscriptions = &id;
+	options.subscription_count = 1;
+	options.from.topics = &queue_bed.topic;
+	options.from.topic_count = 1;
+	uint64_t left = run_job().events;
+	cr_expect_leq(left, MORE, "the others have left");
+	expect_taken(member, (uint32_t)left, (uint32_t)left);
+	options.name = "of-the-archive";
+	options.from.topics = &archive;
+	cr_expect_eq(run_job().events, EVENTS + MORE);
+	expect_taken(member, EVENTS + MORE, EVENTS + MORE);
+	expect_each_once(MORE, EVENTS);
+}
+
 /* ---- what is refused ---- */
+
+Test(replay_to_ends, a_table_of_names_that_is_full_is_told)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
+	struct weir_replay_to *job = NULL;
+	queue_bed.f.options.named_producers_max = 1;
+	queue_reopen();
+	cr_assert_eq(reader("n", "work", WEIR_ORDER_NONE), id);
+	options.subscriptions = &id;
+	(void)run_job();
+	options.name = "two";
+	int rc = weir_replay_to_open(queue_bed.f.pipeline, &options, &job, &problem);
+	cr_expect(rc == WEIR_E_FULL && strcmp(problem.field, "named_producers_max") == 0, "%s",
+		  problem.field);
+	options.name = "again"; /* the places of the one that was refused are free */
+	(void)run_job();
+}
 
 Test(replay_to_ends, what_cannot_be_is_refused_with_its_field)
 {
