@@ -83,7 +83,7 @@ static inline uint32_t reader(const char *name, const char *topic, enum weir_ord
 	o.order = order;
 	o.start = WEIR_START_OLDEST;
 	o.retry_delay_min_ns = o.retry_delay_max_ns = 0;
-	if (order != WEIR_ORDER_PARTITION) {
+	if (order != WEIR_ORDER_PARTITION || strcmp(name, "dies") == 0) {
 		o.dead_letters = "dead";
 		o.attempts_max = 1;
 	}

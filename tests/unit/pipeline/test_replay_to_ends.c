@@ -17,10 +17,9 @@ TestSuite(replay_to_ends, .init = setup, .fini = queue_end, .timeout = 120);
 
 /* ---- what dies, and what was erased ---- */
 
-Test(replay_to_ends, a_dead_copy_keeps_its_mark_and_comes_back_to_who_it_was_for)
+static void expect_dead_copy_comes_back(enum weir_order order)
 {
-	uint32_t ids[] = {reader("n", "work", WEIR_ORDER_NONE),
-			  reader("other", "work", WEIR_ORDER_NONE)};
+	uint32_t ids[] = {reader("dies", "work", order), reader("other", "work", WEIR_ORDER_NONE)};
 	struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD, .reason = 9};
 	struct weir_member *letters, *member, *other;
 	struct weir_redrive_options redrive;
@@ -58,6 +57,16 @@ Test(replay_to_ends, a_dead_copy_keeps_its_mark_and_comes_back_to_who_it_was_for
 	expect_taken(member, 1, 1);
 	cr_expect_eq(seen[5], 1);
 	expect_taken(other, 0, 0);
+}
+
+Test(replay_to_ends, a_dead_copy_keeps_its_mark_and_comes_back_to_who_it_was_for)
+{
+	expect_dead_copy_comes_back(WEIR_ORDER_NONE);
+}
+
+Test(replay_to_ends, a_dead_copy_of_a_partition_does_so_too)
+{
+	expect_dead_copy_comes_back(WEIR_ORDER_PARTITION);
 }
 
 Test(replay_to_ends, what_was_erased_is_left_out_and_its_copies_are_gone)
