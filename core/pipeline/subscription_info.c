@@ -96,6 +96,12 @@ int weir_subscription_partition(struct weir_pipeline *p, uint32_t id, uint32_t i
 	struct wr_settle_row *row = wr_position_row(p, s, row_index);
 	of.position = wr_load_relaxed(&row->position);
 	of.generation = wr_load_relaxed(&row->generation);
+	struct wr_attempts_entry tried = {0};
+	if (s->order == WR_ORDER_PARTITION)
+		wr_attempts_read(&p->tables.attempts, &p->tables.settle, s->row_first + row_index,
+				 &tried);
+	of.failed_sequence = tried.attempts > 0 ? tried.seq : 0;
+	of.attempts = tried.attempts;
 	of.lag_events = events > 0 ? (uint64_t)events : 0;
 	of.lag_bytes = events > 0 && bytes > 0 ? (uint64_t)bytes : 0;
 	*ret_partition = of;

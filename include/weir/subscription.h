@@ -269,7 +269,11 @@ struct weir_subscription_partition {
 	uint64_t generation; /**< of its owner, over all opens; 0: it never had one, or is shared */
 	uint64_t lag_events;
 	uint64_t lag_bytes;
-	bool exact; /**< as in weir_lag */
+	bool exact;               /**< as in weir_lag */
+	uint64_t failed_sequence; /**< of its first event, if that has failed: it waits for the next
+	                               attempt, or for its dead letter; 0: it has not. As of the
+	                               moment, like the one below */
+	uint32_t attempts;        /**< of that event, that failed */
 };
 
 /**

@@ -302,10 +302,14 @@ static void print_partition(struct weir_pipeline *p, const struct weir_subscript
 {
 	char bytes[CLI_TEXT_BYTES];
 	if (j == NULL) {
-		printf("  %s[%u] next %llu, generation %llu, lag %s%llu events, %s\n",
+		printf("  %s[%u] next %llu, generation %llu, lag %s%llu events, %s",
 		       topic_name(p, of->topic), of->partition, (unsigned long long)of->position,
 		       (unsigned long long)of->generation, of->exact ? "" : "about ",
 		       (unsigned long long)of->lag_events, cli_text_bytes(bytes, of->lag_bytes));
+		if (of->failed_sequence != 0)
+			printf(", %llu failed %u times", (unsigned long long)of->failed_sequence,
+			       of->attempts);
+		putchar('\n');
 		return;
 	}
 	json_object(j, NULL);
@@ -316,6 +320,10 @@ static void print_partition(struct weir_pipeline *p, const struct weir_subscript
 	json_u64(j, "lag_events", of->lag_events);
 	json_u64(j, "lag_bytes", of->lag_bytes);
 	json_bool(j, "exact", of->exact);
+	if (of->failed_sequence != 0) {
+		json_u64(j, "failed_sequence", of->failed_sequence);
+		json_u64(j, "attempts", of->attempts);
+	}
 	json_close(j);
 }
 

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <weir/dead_letters.h>
+
 #include "tests/support/queue_bed.h"
 
 #define NUMBERS 40u
@@ -208,6 +210,38 @@ Test(partition_retry, what_is_rejected_as_dead_goes_at_once)
 	expect_rest();
 }
 
+/* A copy at the log's end, in the partition of its key, like any event. */
+Test(partition_retry, a_letter_that_is_redriven_comes_again_and_is_gone)
+{
+	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
+	struct weir_redrive_options o;
+	struct weir_redrive_progress progress = {0};
+	struct weir_redrive *job;
+	struct weir_origin origin;
+	join();
+	publish(0, NUMBERS);
+	run(NUMBERS - 1, 3, &dead);
+	uint32_t partition = bed.partition[3];
+	expect_letter(3);
+	weir_redrive_options_init(&o);
+	o.dead_letters = queue_bed.dead_topic;
+	o.subscription = bed.id;
+	cr_assert_eq(weir_redrive_open(queue_bed.f.pipeline, &o, &job, &queue_bed.problem), 0);
+	while (!progress.done) {
+		cr_assert_geq(weir_redrive_step(job, FIXTURE_LONG_NS), 0);
+		weir_redrive_progress(job, &progress);
+	}
+	cr_assert_eq(weir_redrive_close(job, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(progress.copied, 1);
+	struct weir_item item = queue_next(bed.member);
+	cr_expect_eq(number_of(&item), 3);
+	cr_expect_eq(item.partition, partition);
+	cr_expect_eq(item.attempts, 1);
+	cr_expect(weir_item_origin(&item, &origin));
+	cr_assert_eq(weir_ack(bed.member, &item), 0);
+	expect_rest();
+}
+
 Test(partition_retry, what_is_too_old_to_be_tried_again_is_a_dead_letter)
 {
 	const struct weir_rejection later = {.delay_ns = 2000 * MS};
@@ -253,6 +287,23 @@ static void next_owner(uint32_t how)
 	}
 }
 
+static void expect_told(uint64_t seq, uint32_t attempts)
+{
+	struct weir_subscription_partition of;
+	uint32_t told = 0;
+	for (uint32_t i = 0; i < 4; i++) {
+		cr_assert_eq(weir_subscription_partition(queue_bed.f.pipeline, bed.id, i, &of), 0);
+		if (of.failed_sequence == 0)
+			continue;
+		told++;
+		cr_expect_eq(of.partition, bed.partition[2]);
+		cr_expect_eq(of.failed_sequence, seq);
+		cr_expect_eq(of.attempts, attempts);
+	}
+	/* The third one may be on its way to the dead letters, or there. */
+	cr_expect(told == 1 || (attempts == 3 && told == 0), "%u of %u", told, attempts);
+}
+
 static void expect_attempts_go_on(uint32_t how)
 {
 	const struct weir_rejection again = {.delay_ns = MS, .reason = 5};
@@ -268,6 +319,7 @@ static void expect_attempts_go_on(uint32_t how)
 		cr_assert_eq(item.attempts, i + 1, "%u: attempt %u", how, item.attempts);
 		cr_assert_eq(weir_reject(bed.member, &item, &again), 0);
 		next_owner(how);
+		expect_told(item.sequence, i + 1);
 	}
 	drain(2);
 	struct weir_origin origin = expect_letter(2);
