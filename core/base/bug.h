@@ -333,6 +333,20 @@
 	X(COPIES_OVERRUN_HOLDS, "core/log/writer_append.c",                                        \
 	  "without a journal copies use up what is kept back, and then what is held")              \
 	X(ERASED_HANDED_OUT, "core/pipeline/erase.c", "a poll hands out an event that was erased") \
+	X(ERASES_PLAIN_ONLY, "core/journal/journal_erase.c",                                       \
+	  "what was erased stays in segments that are packed already")                             \
+	X(NEIGHBOUR_LEFT_OUT, "core/journal/pack.c",                                               \
+	  "what stands behind an event that is to be left out leaves in its place")                \
+	X(ERASED_SAID_EARLY, "core/journal/journal_range.c",                                       \
+	  "the superblock says that all is erased while it is not: the next owner begins nothing") \
+	X(ERASED_AS_ASKED, "core/journal/journal_range.c",                                         \
+	  "what was asked for while a pass was under way is taken for erased with it")             \
+	X(ERASES_UNKEPT, "core/journal/packer.c",                                                  \
+	  "events leave by a record that is not durable, and a crash takes that")                  \
+	X(COPY_OF_ERASED_TAKEN, "core/log/decide.c",                                               \
+	  "the writer takes a copy of what was erased when that had been read already")            \
+	X(ERASED_FILES_WAIT, "core/journal/journal_removal.c",                                     \
+	  "files that held what was erased stay while segments are wanted as fast as they come")   \
 	X(ERASED_STILL_THERE, "core/journal/journal_spares.c",                                     \
 	  "files that held what was erased are kept when they have left the log")                  \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \

@@ -168,6 +168,10 @@ static int next_segment(struct wr_journal *j, uint64_t now_ns)
 	int may = may_go(j, n, end_seq, now_ns);
 	if (may <= 0)
 		return -may;
+	if (WR_BUG(ERASES_PLAIN_ONLY) && wr_segment_is_packed(s)) {
+		e->at++;
+		return goes_on(j);
+	}
 	e->index = (uint32_t)(s - j->table->segments);
 	wr_journal_packing_anew(j, s, end_seq);
 	j->packer->job.is_certain = !wr_segment_is_packed(s);
@@ -236,6 +240,13 @@ static void segment_answer(struct wr_journal *j)
 		e->has_failed = true;
 		wr_journal_cell_add(&j->cells.pack_failures, 1);
 	}
+}
+
+void wr_journal_erase_held(struct wr_journal *j)
+{
+	/* Somebody went back while it was written anew; he may have nothing to read there. */
+	wr_store_relaxed(&j->cells.erase_waits_for, (uint32_t)WR_JOURNAL_WAITS_READERS);
+	(void)ask_log(j, 0, j->packer->job.end_seq);
 }
 
 void wr_journal_erase_answer(struct wr_journal *j)

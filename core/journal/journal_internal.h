@@ -527,6 +527,8 @@ uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns);
 bool wr_journal_retire_lets_go(const struct wr_journal *j);
 /* journal_erase.c. While the packer has nothing to do; and its answers. */
 int wr_journal_erase_step(struct wr_journal *j, uint64_t now_ns);
+/* What it has made is waited for: the log is asked to get on who holds it. */
+void wr_journal_erase_held(struct wr_journal *j);
 void wr_journal_erase_answer(struct wr_journal *j);
 /* Whether the superblock is to say that a pass is done; and that it does, by now. */
 bool wr_journal_erase_waits(const struct wr_journal *j);

@@ -116,6 +116,7 @@ void wr_journal_packing_anew(struct wr_journal *j, struct wr_segment *s, uint64_
 	};
 	j->packer->source_number = s->file_number;
 	j->packer->needed_seq = &j->link->needed_seq;
+	j->packer->durable_seq = &j->link->durable_seq;
 }
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -247,8 +248,11 @@ int wr_journal_packing_step(struct wr_journal *j)
 	switch (wr_load_acquire(&j->packer->state)) { /* PA1 */
 	case WR_PACKER_DONE:
 		if (wr_packer_leaves_out(j->packer) && j->packer->result == 0 &&
-		    wr_journal_compaction_is_held(j, j->packer->job.end_seq))
+		    wr_journal_compaction_is_held(j, j->packer->job.end_seq)) {
+			if (j->packer->task == WR_PACKER_ERASE)
+				wr_journal_erase_held(j);
 			return 0;
+		}
 		give_answer(j);
 		return 1;
 	case WR_PACKER_IDLE:

@@ -49,8 +49,11 @@ void wr_journal_range_begin(struct wr_journal *j, uint64_t newest_id)
 	wr_journal_range_fill(j, next);
 	next->newest_segment_id = newest_id;
 	next->features_must |= j->packing.announce;
-	if (wr_journal_erase_waits(j))
-		next->erased_seq = j->erasing.end_seq;
+	if (wr_journal_erase_waits(j) ||
+	    (WR_BUG(ERASED_SAID_EARLY) && j->erasing.phase == WR_JOURNAL_ERASES))
+		next->erased_seq = WR_BUG(ERASED_AS_ASKED)
+					   ? wr_load_acquire(j->options.erase.end_seq) /* ER1 */
+					   : j->erasing.end_seq;
 	/* Of a log without a batch the first segment that gets ready is the oldest. */
 	if (next->oldest_segment_id == 0) {
 		next->oldest_segment_id = newest_id;

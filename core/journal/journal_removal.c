@@ -89,8 +89,9 @@ static bool is_one_too_many(const struct wr_journal *j, uint64_t wanted_ready)
 {
 	const struct wr_journal_files *f = &j->files;
 
-	if (f->header_phase == WR_JOURNAL_READY_NONE && wr_journal_stale(j) > 0)
-		return true;
+	/* None of these is used again: nothing that gets ready is in its way, nor is waited for. */
+	if (wr_journal_stale(j) > 0)
+		return !WR_BUG(ERASED_FILES_WAIT) || f->header_phase == WR_JOURNAL_READY_NONE;
 	return f->header_phase == WR_JOURNAL_READY_NONE && f->ready - f->entered >= wanted_ready &&
 	       wr_journal_pickable(j) > used_in_a_while(&f->removal);
 }
@@ -111,7 +112,7 @@ static void begin(struct wr_journal *j, uint32_t index)
 		r->index = index;
 		wr_journal_count_segments(j);
 	} else if (code != -EAGAIN) {
-		r->stopped = true;
+		r->stopped = j->erasing.is_stuck = true;
 	}
 }
 
@@ -133,9 +134,13 @@ int wr_journal_removal_step(struct wr_journal *j, uint64_t wanted_ready)
 	if (!is_one_too_many(j, wanted_ready))
 		return work;
 	uint32_t index = wr_journal_spare_pick_to_remove(j);
+	if (index == WR_JOURNAL_NONE)
+		return work;
 	if (wr_journal_was_in_log(j, index) &&
 	    wr_journal_range_has(j, j->files.retired_id[index]) &&
 	    !WR_BUG(REMOVED_STILL_RECORDED)) {
+		if (j->files.header_phase != WR_JOURNAL_READY_NONE)
+			return work; /* the write that is under way may say it, too */
 		j->files.header_phase =
 			WR_JOURNAL_READY_RELEASE; /* and then it is looked at again */
 		wr_journal_range_begin(j, j->superblock.newest_segment_id);

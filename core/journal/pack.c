@@ -273,6 +273,8 @@ static void leave_out(struct wr_pack *p, uint8_t *batch)
 			rule->why(rule->context, seq, h->time_base_us + r->time_delta_us, &view);
 		if (why == WR_LEFT_OUT_NOT)
 			continue;
+		if (WR_BUG(NEIGHBOUR_LEFT_OUT) && at < h->body_bytes)
+			r = (void *)(body + at);
 		wr_left_out_put(r, why);
 		count++;
 	}

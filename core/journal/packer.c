@@ -9,14 +9,18 @@
 #define RESTS 3u
 /* Nobody wakes it: a segment that was sealed can wait so long. */
 #define LOOK_NS 200000000ull
+/* A write that is under way. */
+#define WAIT_NS 200000ull
 
 static enum wr_left_out why_erased(void *context, uint64_t seq, uint64_t time_us,
 				   const struct wr_record_view *event)
 {
-	const struct wr_packer *p = context;
+	struct wr_packer *p = context;
+	uint64_t by_seq = p->erase.by(p->erase.context, seq, event);
 
 	(void)time_us;
-	return p->erase.has(p->erase.context, seq, event) ? WR_LEFT_OUT_ERASED : WR_LEFT_OUT_NOT;
+	p->erased_by_seq = wr_max_u64(p->erased_by_seq, by_seq);
+	return by_seq != 0 ? WR_LEFT_OUT_ERASED : WR_LEFT_OUT_NOT;
 }
 
 int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_memory *memory,
@@ -101,6 +105,8 @@ static int begin(struct wr_packer *p)
 {
 	int r = 0;
 
+	p->is_made = false;
+	p->erased_by_seq = 0;
 	if (p->task == WR_PACKER_TABLE) {
 		wr_compact_begin(&p->compact, &p->pass);
 		return 0;
@@ -125,6 +131,13 @@ static int begin(struct wr_packer *p)
 	return r;
 }
 
+/* The file is made, and something was left out of it by a record that a crash may still take. */
+static bool waits_for_log(const struct wr_packer *p)
+{
+	return p->is_made && p->task == WR_PACKER_ERASE && !WR_BUG(ERASES_UNKEPT) &&
+	       p->erased_by_seq > wr_load_acquire(p->durable_seq); /* D1 */
+}
+
 /* The next piece of the work: 1, 0 when the file is the segment, or why it is not. */
 static int work_on(struct wr_packer *p)
 {
@@ -137,11 +150,14 @@ static int work_on(struct wr_packer *p)
 	}
 	if (p->task == WR_PACKER_TABLE)
 		return wr_compact_step(&p->compact);
-	int r = wr_pack_step(&p->pack);
+	int r = p->is_made ? 0 : wr_pack_step(&p->pack);
 	bool is_held = is_by_rule(p) && p->job.end_seq > wr_load_acquire(p->needed_seq); /* D3 */
 	if (r == 0 && is_held && !WR_BUG(LEAVES_OUT_COUNTED))
 		return WEIR_E_AGAIN;
-	return r == 0 ? wr_pack_switch(&p->pack) : r;
+	p->is_made = r == 0;
+	if (r != 0)
+		return r;
+	return waits_for_log(p) ? 1 : wr_pack_switch(&p->pack);
 }
 
 static void answer(struct wr_packer *p, int result)
@@ -176,6 +192,8 @@ int wr_packer_step(struct wr_packer *p)
 	p->rest_until_ns = end_ns + RESTS * (end_ns - begin_ns);
 	if (r <= 0)
 		answer(p, r);
+	else if (waits_for_log(p))
+		p->rest_until_ns = end_ns + WAIT_NS;
 	return 1;
 }
 

@@ -40,8 +40,8 @@ enum wr_packer_task {
 struct wr_erase_options {
 	/* One beyond what was erased last (ER1); NULL: no key can be. It outlives the journal. */
 	wr_atomic_u64 *end_seq;
-	/* Whether the key of an event was erased behind it. */
-	bool (*has)(void *context, uint64_t seq, const struct wr_record_view *event);
+	/* The record behind an event that erased its key; 0: there is none. */
+	uint64_t (*by)(void *context, uint64_t seq, const struct wr_record_view *event);
 	/* Removes what lies beside the log. 0, or why something is left. Blocks. */
 	int (*beside)(void *context);
 	void *context;
@@ -56,8 +56,9 @@ struct wr_packer {
 	struct wr_pack_job job;
 	uint32_t source_number; /* by a rule: of the segment's file, which is opened by name */
 	bool keeps_tombstones;  /* COMPACT */
-	const wr_atomic_u64 *needed_seq; /* by a rule: D3. WEIR_E_AGAIN where it has gone below */
-	int result;                      /* 0: the file is the segment, by its last durable write */
+	const wr_atomic_u64 *needed_seq;  /* by a rule: D3. WEIR_E_AGAIN where it has gone below */
+	const wr_atomic_u64 *durable_seq; /* ERASE: of the log */
+	int result; /* 0: the file is the segment, by its last durable write */
 	uint32_t file;
 	uint64_t file_bytes;
 	uint64_t left_out_count; /* by a rule: events that left now */
@@ -68,6 +69,8 @@ struct wr_packer {
 	struct wr_retire retire;   /* likewise: no topic has a retention of its own */
 	struct wr_erase_options erase;
 	struct wr_pack_rule erase_rule;
+	uint64_t erased_by_seq; /* the highest record that something was left out by */
+	bool is_made;           /* all of the file but what makes it the segment */
 	bool has_begun;
 	uint64_t rest_until_ns;
 };

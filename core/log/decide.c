@@ -41,6 +41,9 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 	struct wr_option address;
 	if (!wr_options_valid(view) || wr_option_find(view, WR_OPTION_ADDRESS, &address))
 		return -EINVAL;
+	/* Read before that was erased: who made it looks again. What stands in the log stands. */
+	if (!replay && wr_erasures_has_copied(&t->erasures, view) && !WR_BUG(COPY_OF_ERASED_TAKEN))
+		return -ENOENT;
 	if (t->schemas.follows && !has_its_schema(t, view))
 		return WEIR_E_UNKNOWN_SCHEMA;
 	const struct wr_topic *topic = &t->catalog.topics[view->head->topic];

@@ -115,22 +115,38 @@ int wr_erasures_decide(struct wr_erasures *e, const struct wr_record_view *view,
 	return 0;
 }
 
-static bool is_there(struct wr_erasures *e, const uint64_t hash[2], uint32_t topic, uint64_t seq)
+/* The last record that erases the key in the topic, if it stands behind `seq`; else 0. */
+static uint64_t last_behind(struct wr_erasures *e, const uint64_t hash[2], uint32_t topic,
+			    uint64_t seq)
 {
 	uint32_t at = wr_load_acquire(slot_of(e, hash, topic)); /* ER1 */
 
-	return at != 0 && seq < e->entries[at - 1].seq;
+	return at != 0 && seq < e->entries[at - 1].seq ? e->entries[at - 1].seq : 0;
 }
 
-bool wr_erasures_has(struct wr_erasures *e, const void *key, uint32_t key_bytes, uint32_t topic,
-		     uint64_t seq)
+uint64_t wr_erasures_by(struct wr_erasures *e, const void *key, uint32_t key_bytes, uint32_t topic,
+			uint64_t seq)
 {
 	uint64_t hash[2];
 
 	if (key_bytes == 0 || seq >= wr_erasures_end_seq(e))
-		return false;
+		return 0;
 	wr_siphash128(e->secret, key, key_bytes, hash);
-	return is_there(e, hash, WR_ERASE_ALL_TOPICS, seq) || is_there(e, hash, topic, seq);
+	uint64_t by_seq = last_behind(e, hash, WR_ERASE_ALL_TOPICS, seq);
+	return by_seq != 0 ? by_seq : last_behind(e, hash, topic, seq);
+}
+
+bool wr_erasures_has_copied(struct wr_erasures *e, const struct wr_record_view *copy)
+{
+	struct wr_option origin;
+
+	if (wr_erasures_end_seq(e) == 0 || (copy->head->flags & WR_RECORD_KEYLESS) != 0 ||
+	    !wr_option_find(copy, WR_OPTION_ORIGIN, &origin) ||
+	    origin.value_bytes < WR_ORIGIN_TOPIC_AT + sizeof(uint32_t))
+		return false;
+	return wr_erasures_has(e, copy->key, copy->head->key_bytes,
+			       wr_get_u32(origin.value + WR_ORIGIN_TOPIC_AT),
+			       wr_get_u64(origin.value + WR_ORIGIN_SEQ_AT));
 }
 
 /* --- in a checkpoint -------------------------------------------------------------------------- */

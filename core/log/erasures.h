@@ -24,6 +24,10 @@
 #define WR_ERASURES_LEAST 1024u
 #define WR_ERASURES_MAX 1000000u
 
+/* Where the value of WR_OPTION_ORIGIN has the sequence and the topic of what was copied. */
+#define WR_ORIGIN_SEQ_AT 0u
+#define WR_ORIGIN_TOPIC_AT 16u
+
 struct wr_erasure {
 	uint64_t hash[2];
 	uint64_t seq;
@@ -59,11 +63,23 @@ static inline uint64_t wr_erasures_end_seq(struct wr_erasures *e)
 }
 
 /*
- * Any thread, of an event below that: whether its key was erased in `topic`, or in all. Hashes the
- * key, and looks once or twice.
+ * Any thread, of an event below that: a record behind it that erased its key in `topic`, or in all;
+ * 0: none did. It may be one that a crash still takes. Hashes the key, and looks once or twice.
  */
-bool wr_erasures_has(struct wr_erasures *e, const void *key, uint32_t key_bytes, uint32_t topic,
-		     uint64_t seq);
+uint64_t wr_erasures_by(struct wr_erasures *e, const void *key, uint32_t key_bytes, uint32_t topic,
+			uint64_t seq);
+
+static inline bool wr_erasures_has(struct wr_erasures *e, const void *key, uint32_t key_bytes,
+				   uint32_t topic, uint64_t seq)
+{
+	return wr_erasures_by(e, key, key_bytes, topic, seq) != 0;
+}
+
+/*
+ * Of a copy that weir made (WR_OPTION_ORIGIN): whether what it is a copy of was erased, perhaps
+ * after it was read for that. A record of another kind is none.
+ */
+bool wr_erasures_has_copied(struct wr_erasures *e, const struct wr_record_view *copy);
 
 /* The section of a checkpoint: none, where nothing was ever erased. */
 size_t wr_erasures_save_bytes_max(uint32_t max);

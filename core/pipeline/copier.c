@@ -477,7 +477,8 @@ void wr_copier_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		copier->told = copier->told && copier->refused;
 		return;
 	}
-	if (!copier->refused)
+	/* One of them was erased since it was read: looked at again, it is left out. */
+	if (!copier->refused && reply->code != -ENOENT)
 		wait_for(copier, wr_clock_mono_ns(p->host.clock),
 			 reply->code == WEIR_E_FULL ? "there is no room for them"
 						    : weir_strerror(reply->code));

@@ -16,6 +16,10 @@
 #include "core/pipeline/origin.h"
 #include "core/pipeline/snapshot.h"
 
+_Static_assert(offsetof(struct wr_origin, seq) == WR_ORIGIN_SEQ_AT &&
+		       offsetof(struct wr_origin, topic) == WR_ORIGIN_TOPIC_AT,
+	       "the writer reads both");
+
 #define WAIT_NS 1000000ull
 #define NAMES_AT_ONCE 64u
 /* A header, and the longest key. */
@@ -23,7 +27,7 @@
 
 /* ---- the question ---- */
 
-bool wr_is_erased(struct weir_pipeline *p, const struct wr_record *r, uint64_t seq)
+static uint64_t erased_by(struct weir_pipeline *p, const struct wr_record *r, uint64_t seq)
 {
 	struct wr_erasures *e = &p->tables.erasures;
 	const uint8_t *key = (const uint8_t *)r + WR_RECORD_HEAD_BYTES + r->option_bytes;
@@ -31,15 +35,21 @@ bool wr_is_erased(struct weir_pipeline *p, const struct wr_record *r, uint64_t s
 	struct wr_option option;
 
 	if ((r->flags & WR_RECORD_KEYLESS) != 0 || r->key_bytes == 0)
-		return false;
-	if (wr_erasures_has(e, key, r->key_bytes, r->topic, seq))
-		return true;
+		return 0;
+	uint64_t by_seq = wr_erasures_by(e, key, r->key_bytes, r->topic, seq);
+	if (by_seq != 0)
+		return by_seq;
 	if (r->option_bytes == 0 || !wr_record_view(r, r->bytes, &view) ||
 	    !wr_option_find(&view, WR_OPTION_ORIGIN, &option) ||
 	    option.value_bytes < sizeof(struct wr_origin))
-		return false;
+		return 0;
 	uint32_t from = wr_get_u32(option.value + offsetof(struct wr_origin, topic));
-	return wr_erasures_has(e, key, r->key_bytes, from, seq);
+	return wr_erasures_by(e, key, r->key_bytes, from, seq);
+}
+
+bool wr_is_erased(struct weir_pipeline *p, const struct wr_record *r, uint64_t seq)
+{
+	return erased_by(p, r, seq) != 0;
 }
 
 bool wr_is_erased_key(struct weir_pipeline *p, const void *key, uint32_t key_bytes, uint64_t seq)
@@ -57,9 +67,9 @@ bool wr_is_erased_key(struct weir_pipeline *p, const void *key, uint32_t key_byt
 	return false;
 }
 
-static bool has(void *context, uint64_t seq, const struct wr_record_view *event)
+static uint64_t by(void *context, uint64_t seq, const struct wr_record_view *event)
 {
-	return wr_is_erased(context, event->head, seq);
+	return erased_by(context, event->head, seq);
 }
 
 /* ---- what a poll does ---- */
@@ -77,6 +87,7 @@ bool wr_member_leave_erased(struct weir_member *m, const struct wr_record *r,
 	item->key = item->payload = NULL;
 	item->key_bytes = 0;
 	item->payload_bytes = 0;
+	item->record_bytes = 0;
 	item->record = NULL;
 	return false;
 }
@@ -220,7 +231,7 @@ void wr_erase_options_of(struct weir_pipeline *p, struct wr_erase_options *ret)
 		return;
 	*ret = (struct wr_erase_options){
 		.end_seq = &p->tables.erasures.end_seq,
-		.has = has,
+		.by = by,
 		.beside = remove_beside,
 		.context = p,
 	};

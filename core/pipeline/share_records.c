@@ -176,7 +176,8 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_store_relaxed(&sharing->dropped, wr_load_relaxed(&sharing->dropped) + 1);
 	if (done && (raise->row & WR_FATE_DROPPED) == 0)
 		wr_store_relaxed(&sharing->buried, wr_load_relaxed(&sharing->buried) + 1);
-	if (!done && !fenced) {
+	/* Erased since it was read: looked at again, it is settled alone. */
+	if (!done && !fenced && reply->code != -ENOENT) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 		wr_burial_say_refused(p, reply->code);
 	}

@@ -260,6 +260,16 @@
 	  "erase::a_subscription_that_lags_passes_it_over_and_is_waited_for")                      \
 	X(ERASED_STILL_THERE, unit_erase,                                                          \
 	  "erase::nobody_sees_it_from_the_answer_on_and_its_bytes_go")                             \
+	X(ERASED_HANDED_OUT, sim_pipeline, "handed out, and erased")                               \
+	X(ERASED_FILES_WAIT, sim_journal, "what is to be erased never goes")                       \
+	X(ERASED_STILL_THERE, sim_pipeline, "what was erased is on the medium")                    \
+	X(ERASES_PLAIN_ONLY, sim_pipeline, "what was erased is on the medium")                     \
+	X(NEIGHBOUR_LEFT_OUT, sim_pipeline, "an event left that has to stay")                      \
+	X(ERASED_SAID_EARLY, sim_pipeline, "what was erased is on the medium")                     \
+	X(ERASED_AS_ASKED, sim_pipeline, "what was erased is on the medium")                       \
+	X(ERASES_UNKEPT, sim_pipeline, "an event left that has to stay")                           \
+	X(COPY_OF_ERASED_TAKEN, unit_decide,                                                       \
+	  "decide::a_copy_of_what_was_erased_is_refused_and_stands_where_it_stands")               \
 	X(LEAVES_OUT_UNTOLD, unit_compaction,                                                      \
 	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
 	X(GENERATION_IGNORED, unit_left_out,                                                       \

@@ -3,6 +3,7 @@
 #include "tests/sim/journal_loss.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <weir/error.h>
 
@@ -99,4 +100,23 @@ enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prn
 	wr_sim_disk_destroy(less_disk);
 	wr_sim_disk_destroy(whole_disk);
 	return loss;
+}
+
+bool journal_loss_of_clean_pages(struct wr_sim_disk *disk)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < disk->inode_count; i++) {
+		struct wr_sim_inode *inode = &disk->inodes[i];
+		if (!inode->used || !inode->differs)
+			continue;
+		any = true;
+		for (uint64_t k = 0; k < inode->bytes / WR_SIM_SECTOR_BYTES; k++)
+			if ((inode->dirty[k / 64] >> k % 64 & 1) == 0)
+				memcpy(inode->cache + k * WR_SIM_SECTOR_BYTES,
+				       inode->durable + k * WR_SIM_SECTOR_BYTES,
+				       WR_SIM_SECTOR_BYTES);
+		inode->differs = false;
+	}
+	return any;
 }

@@ -24,4 +24,11 @@ enum journal_loss {
 enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng,
 				   uint64_t kept_seq);
 
+/*
+ * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not
+ * trusted. After a failed sync they hold what never reached the medium, and no later sync
+ * would write it. Whether there were any.
+ */
+bool journal_loss_of_clean_pages(struct wr_sim_disk *disk);
+
 #endif

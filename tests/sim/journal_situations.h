@@ -3,6 +3,11 @@
 #ifndef WR_SIM_JOURNAL_SITUATIONS_H
 #define WR_SIM_JOURNAL_SITUATIONS_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/journal/journal.h"
+
 /* Situations that a run must have been in; one that never came is a hole in the simulation. */
 #define SOMETIMES_MAP(X)                                                                           \
 	X(POWER_CUT, "power cuts in a life")                                                       \
@@ -21,6 +26,10 @@
 	X(PACKED, "segments that were packed")                                                     \
 	X(PACKED_FOUND, "packed segments found by an open")                                        \
 	X(PACK_FAILED, "segments that could not be packed")                                        \
+	X(COMPACTED, "events that compaction left out")                                            \
+	X(ERASED, "events that were erased, and left")                                             \
+	X(ERASURES_DONE, "looks at media that have nothing more of what was erased")               \
+	X(LEAVING_CUT, "lives that ended while events were leaving")                               \
 	X(DROPPED, "segments that went because no file could be made")                             \
 	X(RESUMED, "segments gone on in after a clean close")                                      \
 	X(STARVED, "writers without an extent")                                                    \
@@ -44,5 +53,14 @@ enum sometimes {
 #undef SOMETIMES_ENUM
 		SOMETIMES_COUNT
 };
+
+/* What the owner of a life has done. */
+void journal_situations_of_life(uint64_t sometimes[SOMETIMES_COUNT], struct wr_journal *journal);
+/* The number behind `name` in a command line. */
+uint64_t journal_situations_argument(int argc, char **argv, const char *name, uint64_t otherwise);
+/* The report. `whole`: of all seeds, so that each situation has to have been there. False: it
+ * tells of a failure. */
+bool journal_situations_say(const uint64_t sometimes[SOMETIMES_COUNT], uint64_t failures,
+			    bool whole);
 
 #endif

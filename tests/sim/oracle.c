@@ -44,7 +44,7 @@ void oracle_reset(void)
 		shadow_ready = true;
 	}
 	wr_tables_reset(&shadow);
-	shadow.may_lack_events = world.compacts;
+	shadow.may_lack_events = world.compacts || world.erases;
 }
 
 uint32_t oracle_source_new(bool named)
@@ -56,6 +56,7 @@ uint32_t oracle_source_new(bool named)
 	s->last_k = s->durable_k = s->written_k = 0;
 	s->has_runs = false;
 	memset(s->seq_of, 0, sizeof s->seq_of);
+	memset(s->made_at, 0, sizeof s->made_at);
 	return oracle.source_count++;
 }
 

@@ -20,6 +20,7 @@
 #define ORACLE_GENERATIONS_MAX 1024u
 #define ORACLE_FILTERS_MAX 64u
 #define ORACLE_FILTERS_KEPT 4u
+#define ORACLE_ERASURES_MAX 64u
 
 #define ORACLE_DELIVERED 1u
 #define ORACLE_ACKED 2u
@@ -46,6 +47,7 @@ struct oracle_source {
 	uint32_t durable_k; /* acknowledged at that level */
 	uint32_t written_k;
 	uint32_t seq_of[ORACLE_KS_MAX];
+	uint32_t made_at[ORACLE_KS_MAX]; /* where the log ended when it was handed over last */
 	/* Of a member's transactions: of each number its run, and some are in no log. */
 	bool has_runs;
 	uint16_t run_first[ORACLE_KS_MAX], run_last[ORACLE_KS_MAX];
@@ -131,6 +133,13 @@ struct oracle_growth {
 	uint32_t partitions;
 };
 
+/* A record that erases a key. */
+struct oracle_erasure {
+	uint64_t seq;
+	uint32_t topic; /* WORLD_TOPICS_MAX: all */
+	uint32_t key;
+};
+
 struct oracle {
 	uint64_t end_seq;    /* last record tapped */
 	uint64_t kept_seq;   /* durable, as seen, or found by a recovery */
@@ -145,6 +154,10 @@ struct oracle {
 	struct oracle_growth growths[WORLD_TOPICS_MAX][ORACLE_GROWTHS_MAX];
 	uint64_t letter_seq; /* a dead letter whose event is to be settled by the next record */
 	uint64_t letter_of_seq;
+	uint32_t erasure_count;
+	struct oracle_erasure erasures[ORACLE_ERASURES_MAX];
+	/* What stands below is erased. */
+	uint64_t erased_below[WORLD_TOPICS_MAX + 1][WORLD_EVENT_KEYS];
 	uint32_t run_left; /* outputs that must follow at once */
 	bool power_went;   /* between the last life and this: what was only written is void */
 	struct oracle_record records[ORACLE_RECORDS_MAX];
@@ -193,6 +206,15 @@ void oracle_check_event(const struct oracle_subscription *sub, const struct weir
 void oracle_left_out(uint64_t seq, const struct wr_record *r);
 /* Nothing but what has left lies between the two. */
 bool oracle_same_place(uint64_t a_seq, uint64_t b_seq);
+/* world_erasure.c: what was erased. */
+void oracle_erasures_reset(void);
+void oracle_erasure_fold(uint64_t seq, const struct wr_record_view *view);
+/* By a record of the log: nobody is handed it any more. */
+bool oracle_is_erased(uint64_t seq);
+/* The item stands for one, and says so. No member that polls is handed one. */
+bool oracle_erased_item(const struct world_member *m, const struct weir_item *item);
+/* And that is durable: it may leave. */
+bool oracle_may_be_erased(uint64_t seq);
 /* Who handed an event over, and its number there. False: it does not say. */
 bool oracle_identity(const struct wr_record_view *view, uint32_t *ret_source, uint32_t *ret_k);
 /* oracle_filters.c: what subscriptions want */

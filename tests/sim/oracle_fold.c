@@ -14,6 +14,7 @@
 void oracle_fold_reset(void)
 {
 	oracle_filters_reset();
+	oracle_erasures_reset();
 	oracle.run_left = 0;
 	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
@@ -57,7 +58,7 @@ static void check_contents(uint64_t seq, const struct wr_record_view *view, uint
 {
 	struct weir_event event;
 
-	world_event(source, k, &event);
+	world_event_of(source, k, &event);
 	bool is_null = (view->head->flags & WR_RECORD_NULL_PAYLOAD) != 0;
 	world_check(
 		view->head->topic == event.topic && view->payload_bytes == event.payload_bytes &&
@@ -291,7 +292,9 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 		uint8_t flags = sub->flags[list->seqs[i]];
 		if (oracle.records[list->seqs[i]].left)
 			continue;
-		world_check((flags & (ORACLE_ACKED | ORACLE_MISSED)) != 0,
+		/* Its member acknowledged what was erased without being handed it. */
+		world_check((flags & (ORACLE_ACKED | ORACLE_MISSED)) != 0 ||
+				    oracle_is_erased(list->seqs[i]),
 			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
 		events += (flags & ORACLE_MISSED) == 0;
 	}
@@ -390,6 +393,9 @@ void oracle_fold(uint64_t seq, bool checked)
 		break;
 	case WR_KIND_PARTITION_MAP:
 		fold_growth(seq, &view);
+		break;
+	case WR_KIND_ERASE:
+		oracle_erasure_fold(seq, &view);
 		break;
 	case WR_KIND_TOPIC:
 	case WR_KIND_TYPE: // world_schemas.c

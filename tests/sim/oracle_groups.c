@@ -19,6 +19,12 @@ static struct oracle_row *row_for(const struct oracle_subscription *sub,
 		   item->partition);
 }
 
+/* Of events that nobody knows any more; not one that is told to be erased. */
+static bool is_gap(const struct weir_item *item)
+{
+	return item->kind == WEIR_ITEM_GAP && (item->flags & WEIR_ITEM_ERASED) == 0;
+}
+
 void oracle_check_event(const struct oracle_subscription *sub, const struct weir_item *item)
 {
 	const struct oracle_record *o = &oracle.records[item->sequence];
@@ -51,14 +57,28 @@ static void check_generation(struct oracle_row *row, const struct weir_item *ite
 	}
 }
 
+/* Nobody is handed it: not wanted, or it has left, or was erased. */
+static bool is_passed_over(uint32_t s, uint64_t seq)
+{
+	if (oracle.records[seq].left)
+		world_sometimes(SOMETIMES_LEFT_READ);
+	else if (oracle_is_erased(seq))
+		world_sometimes(SOMETIMES_ERASED_READ);
+	else
+		return !oracle_wants(s, seq);
+	return true;
+}
+
 static void check_order(const struct oracle_subscription *sub, struct oracle_row *row,
 			const struct weir_item *item)
 {
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
 	uint32_t s = (uint32_t)(sub - oracle.subscriptions);
 
-	if (item->kind == WEIR_ITEM_GAP) {
-		row->next_index = oracle_wanted_from(s, list, row->next_index);
+	while (row->next_index < list->count && list->seqs[row->next_index] < item->sequence &&
+	       is_passed_over(s, list->seqs[row->next_index]))
+		row->next_index++;
+	if (is_gap(item)) {
 		world_check(row->next_index == list->count ||
 				    list->seqs[row->next_index] >= item->sequence,
 			    "a gap that begins too late", item->sequence,
@@ -67,13 +87,6 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 		world_sometimes(SOMETIMES_GAPS);
 		return;
 	}
-	/* What has left is passed over. */
-	for (; row->next_index < list->count && list->seqs[row->next_index] < item->sequence &&
-	       (oracle.records[list->seqs[row->next_index]].left ||
-		!oracle_wants(s, list->seqs[row->next_index]));
-	     row->next_index++)
-		if (oracle.records[list->seqs[row->next_index]].left)
-			world_sometimes(SOMETIMES_LEFT_READ);
 	world_check(row->next_index < list->count && list->seqs[row->next_index] == item->sequence,
 		    "events of a partition left out, doubled or out of order (seq, next)",
 		    item->sequence,
@@ -87,16 +100,16 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 bool oracle_went_back(const struct world_member *m, const struct weir_item *item)
 {
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
-	bool is_gap = item->kind == WEIR_ITEM_GAP;
-	if (world_is_queue(m->subscription) || (item->kind != WEIR_ITEM_EVENT && !is_gap) ||
+	bool gap = is_gap(item);
+	if (world_is_queue(m->subscription) || item->kind == WEIR_ITEM_LOSS ||
 	    !world_member_may_go_back(m))
 		return false;
 	struct oracle_row *row = row_for(sub, item);
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
-	uint32_t index = oracle_first_index(list, is_gap ? item->end_sequence : item->sequence);
+	uint32_t index = oracle_first_index(list, gap ? item->end_sequence : item->sequence);
 	if (item->generation != row->delivered_generation || index >= row->next_index)
 		return false;
-	if (is_gap) /* what is behind it comes again */
+	if (gap) /* what is behind it comes again */
 		return true;
 	/* What lies below was acknowledged without it; nothing that the log has as settled comes.
 	 * Where the partition is another's already the log has nothing of it any more. */
@@ -106,6 +119,7 @@ bool oracle_went_back(const struct world_member *m, const struct weir_item *item
 	for (uint32_t i = oracle_first_index(list, row->position); is_owned && i < index; i++)
 		world_check(!oracle_wants(m->subscription, list->seqs[i]) ||
 				    oracle.records[list->seqs[i]].left ||
+				    oracle_is_erased(list->seqs[i]) ||
 				    (sub->flags[list->seqs[i]] & (ORACLE_ACKED | ORACLE_MISSED)) !=
 					    0,
 			    "less comes again than was not acknowledged", item->sequence,
@@ -125,8 +139,9 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 	struct oracle_row *row = row_for(sub, item);
 
 	/* Who was to let go already may find retired what it stood before. */
+	bool is_erased = oracle_erased_item(m, item);
 	if (item->kind == WEIR_ITEM_GAP)
-		world_check(sub->may_gap || item->generation < row->generation,
+		world_check(is_erased || sub->may_gap || item->generation < row->generation,
 			    "a gap that nobody asked for", item->sequence, item->end_sequence);
 	else
 		oracle_check_event(sub, item);
@@ -172,7 +187,7 @@ void oracle_acked(struct world_member *m, const struct weir_item *item)
 	/* Of an owner whose partition has moved on it counts nothing. */
 	if (item->generation != row->generation)
 		return;
-	if (item->kind == WEIR_ITEM_EVENT) {
+	if (!is_gap(item)) {
 		sub->flags[item->sequence] |= ORACLE_ACKED;
 		return;
 	}

@@ -22,13 +22,19 @@ static bool is_of(uint32_t s, uint64_t seq)
 	const struct oracle_subscription *sub = &oracle.subscriptions[s];
 	const struct oracle_record *o = &oracle.records[seq];
 
-	if (o->kind != WR_KIND_EVENT ||
-	    (o->left && oracle.queues[s].events[seq].state == ORACLE_UNTAKEN))
+	if (o->kind != WR_KIND_EVENT)
 		return false;
 	for (uint32_t r = 0; r < sub->row_count; r++)
 		if (sub->rows[r].topic == o->topic)
 			return oracle_wants(s, seq);
 	return false;
+}
+
+/* What has left may have been taken before, or never. */
+static void check_passed(uint32_t s, uint64_t mark_seq, uint64_t seq)
+{
+	world_check(oracle.records[seq].left || !is_of(s, seq), "a mark passes over an event",
+		    mark_seq, seq);
 }
 
 static uint64_t key_of(uint64_t seq)
@@ -91,7 +97,7 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 	uint64_t next = mark.head.from, to = mark.head.to;
 	while (wr_mark_next(&mark, &event)) {
 		for (; next < event.seq; next++)
-			world_check(!is_of(s, next), "a mark passes over an event", seq, next);
+			check_passed(s, seq, next);
 		world_check(is_of(s, event.seq),
 			    "a mark of an event that is not the subscription's", seq, event.seq);
 		if (checked)
@@ -102,7 +108,7 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 		next = event.seq + 1;
 	}
 	for (; next < to; next++)
-		world_check(!is_of(s, next), "a mark passes over an event", seq, next);
+		check_passed(s, seq, next);
 	q->frontier = to;
 	move_position(s, checked);
 }
@@ -154,7 +160,8 @@ static void check_settle(uint32_t s, uint64_t seq, uint64_t event_seq)
 {
 	const struct oracle_shared *e = &oracle.queues[s].events[event_seq];
 
-	if (e->acked_generation == e->generation)
+	/* Who was to be handed what was erased settled it unseen; and nothing is copied of it. */
+	if (e->acked_generation == e->generation || oracle_is_erased(event_seq))
 		return;
 	/* So it is dead, and this should have been its letter. */
 	world_say_dead(s, event_seq, seq);
@@ -271,6 +278,8 @@ void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool c
 	uint32_t s = origin.subscription;
 	if (s >= WORLD_SUBSCRIPTIONS || !world.queues[s].has_dead_letters)
 		world_fail("a dead letter of a queue that has none", seq, s);
+	world_check(!checked || !oracle_is_erased(origin.sequence),
+		    "a dead letter of an event that was erased", seq, origin.sequence);
 	const struct oracle_record *of = &oracle.records[origin.sequence];
 	const struct oracle_shared *e = &oracle.queues[s].events[origin.sequence];
 	world_check(origin.sequence < oracle.queues[s].frontier && e->state == ORACLE_OUTSTANDING,
@@ -421,9 +430,11 @@ void oracle_queue_delivered(struct world_member *m, const struct weir_item *item
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
 	struct oracle_shared *e = shared_of(m, item);
 
-	world_check(item->kind == WEIR_ITEM_EVENT, "a gap that nobody asked for", item->sequence,
-		    item->end_sequence);
-	oracle_check_event(sub, item);
+	if (!oracle_erased_item(m, item)) {
+		world_check(item->kind == WEIR_ITEM_EVENT, "a gap that nobody asked for",
+			    item->sequence, item->end_sequence);
+		oracle_check_event(sub, item);
+	}
 	check_turn(m, item);
 	const struct wr_in_hand *held = wr_hand_find(m->handle->sharing, item->sequence);
 	world_check(held != NULL, "handed out, and not in hand", item->sequence, 0);

@@ -13,10 +13,10 @@
  *
  *   nothing acknowledged is lost, nor what an earlier recovery served; after the death of the
  *   process alone, nothing written is lost either; what is there is what was appended, in order,
- *   without a hole, packed (seed % 4 == 3) or not; checkpoint + tail = fold of the whole log
- *   (L30); nothing that a checkpoint says is needed was retired (L31); there is no false alarm:
- *   WEIR_E_CORRUPT never comes. With retention by time, no event goes before its log has run for
- *   half of that, whatever the wall clock does (L17).
+ *   without a hole, packed (seed % 4 == 3) or not, compacted, or without what was erased
+ *   (journal_leaves.h); checkpoint + tail = fold of the whole log (L30); nothing that a checkpoint
+ *   says is needed was retired (L31); there is no false alarm: WEIR_E_CORRUPT never comes. By time
+ *   no event goes before its log has run for half of that, whatever the wall clock does (L17).
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -29,6 +29,7 @@
 #include "io/sim/storage_sim.h"
 #include "tests/sim/journal_age.h"
 #include "tests/sim/journal_beyond.h"
+#include "tests/sim/journal_leaves.h"
 #include "tests/sim/journal_loss.h"
 #include "tests/sim/journal_situations.h"
 #include "tests/support/journal_rig.h"
@@ -38,6 +39,8 @@
 #define LIVES_MAX 8u
 #define SEQ_MAX JOURNAL_AGE_SEQ_MAX
 #define SECTION_BYTES 16u
+#define FINISH_ACTS 20000u
+#define SOON_NS 50000u
 
 static uint64_t sometimes[SOMETIMES_COUNT];
 
@@ -63,6 +66,7 @@ static uint64_t seed;
 static bool tracing;
 static bool failed_check;
 static struct journal_age age;
+static struct journal_leaves leaves;
 static bool packs; /* of the seed; what it draws for that is of its own, as for the age */
 static struct wr_prng pack_prng;
 static bool quiet; /* this life has no faults but its end */
@@ -104,6 +108,7 @@ static void note_appended(uint32_t kind, uint64_t first)
 	uint64_t seq = ++oracle.appended_seq;
 	oracle.fold[seq] = mix(oracle.fold[seq - 1], kind, first);
 	journal_age_appended(&age, disk, seq);
+	journal_leaves_appended(&leaves, &rig, seq, kind == WR_KIND_EVENT);
 }
 
 /* --- what recovery feeds ---------------------------------------------------------------------- */
@@ -190,6 +195,7 @@ static void draw_life(struct journal_rig_options *o)
 		o->journal.retention_bytes = 0;
 	o->journal.retention_time_ns = age.limit_ns;
 	o->journal.pack = packs;
+	journal_leaves_options(&leaves, &o->journal);
 	disk->plan.sync_apart = wr_prng_chance(&prng, 500000);
 	disk->plan.latency_max_ns = wr_prng_chance(&prng, 300000) ? 3000000 : 300000;
 	wr_fault_plan_heal(&disk->plan);
@@ -229,6 +235,7 @@ static void check_recovered(void)
 	oracle.appended_seq = last_seq;
 	oracle.kept_seq = last_seq;
 	oracle.cached_seq = 0;
+	journal_leaves_recovered(&leaves, &rig, last_seq);
 }
 
 static int trace_damage(void *context, const struct wr_damage *d)
@@ -243,7 +250,8 @@ static int trace_damage(void *context, const struct wr_damage *d)
 /* All that is retained, also below the checkpoint where recovery does not look. */
 static void verify_whole_log(void)
 {
-	static const struct wr_verify_visitor visitor = {.damage = trace_damage};
+	static const struct wr_verify_visitor visitor = {
+		.batch = journal_leaves_batch, .damage = trace_damage, .context = &leaves};
 	const struct wr_storage_options options = {.sim_disk = disk, .read_only = true};
 	struct wr_storage *storage = NULL;
 	struct wr_verify_report report;
@@ -298,8 +306,9 @@ static void append_some(void)
 	uint64_t count = wr_prng_between(&prng, 1, 12);
 
 	for (uint64_t i = 0; i < count && oracle.appended_seq < SEQ_MAX - 2; i++) {
-		uint64_t id = wr_prng_next(&prng);
-		uint32_t bytes = 32 + (uint32_t)wr_prng_below(&prng, 400);
+		uint64_t id = journal_leaves_id(&leaves, &rig, wr_prng_next(&prng));
+		uint32_t bytes =
+			(rig.writer.key != 0 ? 40 : 32) + (uint32_t)wr_prng_below(&prng, 400);
 		enum mini_writer_result r = mini_writer_append(&rig.writer, 0, id, bytes);
 		if (r == MINI_WRITER_DONE)
 			note_appended(WR_KIND_EVENT, id);
@@ -324,6 +333,7 @@ static void look_at_positions(void)
 static void act(void)
 {
 	uint64_t what = wr_prng_below(&prng, 100);
+	enum journal_wish wish = journal_leaves_wish(&leaves, &rig);
 
 	if (what < 30)
 		append_some();
@@ -341,7 +351,13 @@ static void act(void)
 		(void)rig.storage->ops->poll(rig.storage, wr_prng_below(&prng, 500000));
 	while (packs && wr_prng_chance(&pack_prng, 500000))
 		(void)wr_journal_pack_step(rig.journal, 0);
+	if (wish == JOURNAL_WISHES_A_SEGMENT)
+		(void)mini_writer_close_extent(&rig.writer);
+	else if (wish == JOURNAL_WISHES_A_CHECKPOINT)
+		capture_checkpoint();
 	look_at_positions();
+	journal_leaves_pass(&leaves, &rig);
+	check(leaves.wrong == NULL, leaves.wrong);
 	check(journal_age_pass(&age, &rig), "an event went before its time");
 }
 
@@ -349,14 +365,10 @@ static void end_life(uint64_t cuts_before)
 {
 	bool is_dark = disk->power_cut_count > cuts_before;
 	uint64_t how = wr_prng_below(&prng, 10);
-	struct wr_journal_stats stats;
 
-	wr_journal_stats(rig.journal, &stats);
-	sometimes[SOMETIMES_MERGED] += stats.writes < stats.batches;
-	sometimes[SOMETIMES_DROPPED] += stats.segments_dropped;
-	sometimes[SOMETIMES_REMOVED] += stats.segments_removed;
-	sometimes[SOMETIMES_PACKED] += stats.segments_packed;
-	sometimes[SOMETIMES_PACK_FAILED] += stats.pack_failures;
+	journal_situations_of_life(sometimes, rig.journal);
+	journal_leaves_end(&leaves, &rig);
+	check(leaves.wrong == NULL, leaves.wrong);
 	disk->plan.capacity_bytes = 0;
 	wr_sim_disk_trip_at(disk, 0, 0);
 	for (uint32_t fault = 0; fault < WR_FAULT_COUNT; fault++)
@@ -389,26 +401,11 @@ static void end_life(uint64_t cuts_before)
 	journal_rig_close(&rig);
 }
 
-/*
- * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not
- * trusted. After a failed sync they hold what never reached the medium, and no later sync
- * would write it.
- */
+/* What a failed sync left behind is gone, and so is the promise for what was written. */
 static void drop_clean_pages(void)
 {
-	/* What a failed sync left behind is gone, and so is the promise for what was written. */
-	for (uint32_t i = 0; i < disk->inode_count; i++) {
-		struct wr_sim_inode *inode = &disk->inodes[i];
-		if (!inode->used || !inode->differs)
-			continue;
+	if (journal_loss_of_clean_pages(disk))
 		oracle.cached_seq = 0;
-		for (uint64_t k = 0; k < inode->bytes / WR_SIM_SECTOR_BYTES; k++)
-			if ((inode->dirty[k / 64] >> k % 64 & 1) == 0)
-				memcpy(inode->cache + k * WR_SIM_SECTOR_BYTES,
-				       inode->durable + k * WR_SIM_SECTOR_BYTES,
-				       WR_SIM_SECTOR_BYTES);
-		inode->differs = false;
-	}
 }
 
 /* On a copy: a segment file goes too. Nobody may open that and find less of what was kept. */
@@ -473,6 +470,37 @@ static bool open_life(struct journal_rig_options *o)
 	return false;
 }
 
+/* A life in which nothing goes wrong but what was under way at its open. */
+static bool live_well(struct journal_rig_options *o)
+{
+	if (failed_check || !open_life(o))
+		return false;
+	wr_fault_plan_heal(&disk->plan);
+	disk->plan.latency_max_ns = SOON_NS;
+	wr_sim_disk_trip_at(disk, 0, 0);
+	return true;
+}
+
+/* What is to be erased goes in the end, and all else is there. */
+static void finish(struct journal_rig_options *o)
+{
+	bool waits = leaves.erases;
+
+	for (uint32_t tries = 0; tries < 3 && waits && live_well(o); tries++) {
+		for (uint32_t i = 0; i < FINISH_ACTS && !journal_rig_failed(&rig) &&
+				     journal_leaves_waits(&leaves, &rig);
+		     i++)
+			act();
+		waits = journal_leaves_waits(&leaves, &rig);
+		check(!waits || journal_rig_failed(&rig), "what is to be erased never goes");
+		end_life(disk->power_cut_count);
+	}
+	if (!leaves.erases || !live_well(o))
+		return;
+	verify_whole_log();
+	end_life(disk->power_cut_count);
+}
+
 /* One fault beyond the promise, in a last life: noticed, or no harm done. */
 static void live_beyond(struct journal_rig_options *o)
 {
@@ -516,6 +544,7 @@ static void run_seed(void)
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&prng, seed);
 	journal_age_init(&age, seed);
+	journal_leaves_init(&leaves, seed);
 	packs = seed % 4 == 3;
 	wr_prng_init(&pack_prng, seed ^ 0x9ac);
 	disk = wr_sim_disk_create(seed ^ 0x5eed, &plan);
@@ -536,6 +565,7 @@ static void run_seed(void)
 		if (!failed_check && wr_prng_chance(&prng, 200000))
 			lose_a_segment();
 	}
+	finish(&o);
 	live_beyond(&o);
 	/* Everything comes to an end when nothing goes wrong any more. */
 	wr_sim_disk_trip_at(disk, 0, 0);
@@ -544,45 +574,16 @@ static void run_seed(void)
 	check(rig.memory.live_count == 0, "memory was not given back");
 	sometimes[SOMETIMES_AGED] += age.gone_count;
 	sometimes[SOMETIMES_CLOCK_SET] += age.set_count;
-}
-
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t otherwise)
-{
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return strtoull(argv[i + 1], NULL, 0);
-	return otherwise;
-}
-
-static void report(uint64_t failures, bool whole)
-{
-	static const char *const text[] = {
-#define SOMETIMES_TEXT(name, text) text,
-		SOMETIMES_MAP(SOMETIMES_TEXT)
-#undef SOMETIMES_TEXT
-	};
-	bool all = true;
-
-	for (uint32_t i = 0; i < SOMETIMES_COUNT; i++) {
-		printf("# %8" PRIu64 " %s\n", sometimes[i], text[i]);
-		all = all && sometimes[i] > 0;
-	}
-	printf("%s 1 - nothing acknowledged is lost and nothing else is found\n",
-	       failures == 0 ? "ok" : "not ok");
-	if (whole)
-		printf("%s 2 - every situation was there\n", all ? "ok" : "not ok");
-	else
-		printf("ok 2 - every situation was there # SKIP only some seeds\n");
-	if (failures > 0 || (whole && !all))
-		exit(1);
+	journal_leaves_count(&leaves, sometimes);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t first = argument(argc, argv, "--seed", 1);
-	bool whole = argument(argc, argv, "--seed", 0) == 0;
-	uint64_t count = argument(argc, argv, "--count", whole ? SEEDS_DEFAULT : 1);
-	uint64_t failures_max = argument(argc, argv, "--failures", FAILURES_MAX);
+	uint64_t first = journal_situations_argument(argc, argv, "--seed", 1);
+	bool whole = journal_situations_argument(argc, argv, "--seed", 0) == 0;
+	uint64_t count =
+		journal_situations_argument(argc, argv, "--count", whole ? SEEDS_DEFAULT : 1);
+	uint64_t failures_max = journal_situations_argument(argc, argv, "--failures", FAILURES_MAX);
 	uint64_t failures = 0;
 
 	tracing = !whole && count == 1;
@@ -595,6 +596,5 @@ int main(int argc, char **argv)
 			failures++;
 		}
 	}
-	report(failures, whole);
-	return 0;
+	return journal_situations_say(sometimes, failures, whole) ? 0 : 1;
 }

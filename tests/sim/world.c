@@ -51,6 +51,7 @@ static void look_at_journal(void)
 		world_sometimes(SOMETIMES_PACKED);
 	world.recycled = recycled;
 	world_compaction_look();
+	world_erasure_look();
 }
 
 static int one_step(void)
@@ -59,6 +60,7 @@ static int one_step(void)
 		world.memory_only ? 2 * (uint32_t)world_below(2) : (uint32_t)world_below(3);
 	struct wr_step *step = &world.steps[which];
 
+	world_erasure_nudge();
 	if (which == 1)
 		world_compaction_nudge();
 	world.inside_step = true;
@@ -145,6 +147,7 @@ static void draw_options(void)
 	o->retention_bytes = world_below(3) * o->segment_bytes;
 	o->pack = world.seed % 3 == 1 ? WEIR_PACK_PADDING : WEIR_PACK_NO;
 	world_compaction_options(o);
+	world_erasure_options(o);
 	/* From the seed alone: what other seeds do stays as it was. */
 	o->when_no_room =
 		(world.seed + world.life) % 8 == 5 ? WEIR_NO_ROOM_DROP_OLDEST : WEIR_NO_ROOM_WAIT;
@@ -224,11 +227,12 @@ static void opened(bool must_be_clean)
 		    "a clean close was not found clean", report->clean, report->trimmed_bytes);
 	oracle_recovered();
 	world_schemas_recovered();
+	world_erasure_opened();
 	world_check(
 		world_memory()->alloc_bytes + world_memory()->map_bytes <= world.plan.total_bytes,
 		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
 		world.plan.total_bytes);
-	if (world_one_in(world.swarm.is_on ? 8 : 3) || world.compacts) {
+	if (world_one_in(world.swarm.is_on ? 8 : 3) || world.compacts || world.erases) {
 		oracle_verify_medium(false);
 		world.requests = world_memory_requests();
 	}
@@ -379,6 +383,7 @@ static void act(void)
 		act_seldom();
 	world_growth_act();
 	world_compaction_act();
+	world_erasure_act();
 	world_schemas_act();
 }
 
@@ -461,6 +466,7 @@ static bool end_life(void)
 	uint64_t how = draw_end();
 
 	world_compaction_end();
+	world_erasure_end();
 	world_trouble_end();
 	wr_sim_disk_trip_at(world.disk, 0, 0);
 	if (!world_is_dead() && world_has_failed())
@@ -572,6 +578,7 @@ void world_run_seed(void)
 	world_growth_begin();
 	world_schemas_begin();
 	world_compaction_begin();
+	world_erasure_begin();
 	world_transactions_begin();
 	world_filters_begin();
 	forget_users();

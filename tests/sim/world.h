@@ -17,6 +17,7 @@
  *   world_growth.c   topics that grow
  *   world_schemas.c  the registry of schemas, and what it has to say
  *   world_compaction.c  topics that are compacted, and what may leave them
+ *   world_erasure.c  keys that are erased, and what is left of them
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
  *   oracle*.c        what must hold, told by the world of everything that happens
@@ -96,6 +97,11 @@
 	X(TOMBSTONE_LEFT, "tombstones that left")                                                  \
 	X(COMPACTION_CUT, "lives that ended in a pass of compaction")                              \
 	X(LEFT_READ, "reads over events that had left")                                            \
+	X(ERASED, "keys that were erased")                                                         \
+	X(ERASED_LEFT, "events that left because they were erased")                                \
+	X(ERASED_READ, "reads over events that were erased")                                       \
+	X(ERASURES_DONE, "looks at media that have nothing more of what was erased")               \
+	X(ERASURE_CUT, "lives that ended in a pass of erasing")                                    \
 	X(PASSED, "idle partitions that were passed on")                                           \
 	X(VERIFIED_LIVE, "logs that were read while their owner was at work")                      \
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
@@ -157,6 +163,7 @@
 	X(FILTER_FULL, "filters that were refused because four are needed")                        \
 	X(FILTER_FORGOTTEN, "filters that nothing needs any more")                                 \
 	X(FILTERED, "events that a filter left out")                                               \
+	X(ERASED_GAP, "gaps that were told to be erased events")                                   \
 	X(SCHEMA_REGISTERED, "schemas that were registered")                                       \
 	X(SCHEMA_REFUSED, "schemas that a level refused")                                          \
 	X(SCHEMA_KEPT, "changes of the registry that were under way in a crash, and came back")    \
@@ -287,6 +294,9 @@ struct world {
 	uint64_t compact_lag_s, tombstone_s;
 	bool pass_seen;         /* the one that is under way */
 	uint64_t left_out_seen; /* by this owner */
+	bool erases;            /* this seed */
+	struct wr_prng erase_prng;
+	uint64_t erased_seen; /* up to here the medium was looked at, in this life */
 	bool has_transactions;
 	uint32_t txn_sources; /* of this seed */
 	struct wr_prng txn_prng;
@@ -357,7 +367,10 @@ bool world_has_failed(void);
 void world_run_seed(void);
 
 /* world_publish.c */
+/* An event as its publisher has it, and is about to hand it over; the same, to be looked at. */
 void world_event(uint32_t source, uint32_t k, struct weir_event *event);
+void world_event_of(uint32_t source, uint32_t k, struct weir_event *event);
+const char *world_key_text(uint32_t number);
 /* Which of the events' keys that is; WORLD_EVENT_KEYS: none. */
 uint32_t world_key_number(const void *key, uint32_t key_bytes);
 void world_producer_act(struct world_producer *p, bool may_block);
@@ -478,6 +491,20 @@ void world_compaction_nudge(void);
 void world_compaction_act(void);
 void world_compaction_look(void);
 void world_compaction_end(void);
+
+/* world_erasure.c */
+void world_erasure_begin(void);
+void world_erasure_options(struct weir_options *o);
+/* Fills an event's payload with whose it is. */
+void world_erasure_payload(uint32_t source, uint32_t k, uint8_t *payload, size_t *bytes);
+/* What a recovery found; something is about to step; a key is erased, perhaps; the journal has
+ * stepped; a life ends; all that was asked for comes to its end. */
+void world_erasure_opened(void);
+void world_erasure_nudge(void);
+void world_erasure_act(void);
+void world_erasure_look(void);
+void world_erasure_end(void);
+void world_erasure_drain(void);
 
 /* world_handlers.c */
 void world_handlers_begin(void);

@@ -174,17 +174,33 @@ static void check_hidden(uint64_t seq)
 			    "a tombstone left before what it hides", seq, i);
 }
 
+/* Nothing of the event. */
+static void check_rest(uint64_t seq, const struct wr_record *r)
+{
+	const uint8_t *bytes = (const uint8_t *)r;
+
+	for (uint32_t i = WR_RECORD_HEAD_BYTES; i < r->bytes; i++)
+		world_check(bytes[i] == 0, "bytes of an event that left are still there", seq, i);
+}
+
 void oracle_left_out(uint64_t seq, const struct wr_record *r)
 {
 	struct oracle_record *o = &oracle.records[seq];
 
-	world_check(wr_left_out_is_sound(r) && r->flags == WR_LEFT_OUT_COMPACTED &&
-			    r->topic == o->topic,
+	bool is_erased = r->flags == WR_LEFT_OUT_ERASED;
+	world_check(wr_left_out_is_sound(r) && r->topic == o->topic &&
+			    (is_erased || r->flags == WR_LEFT_OUT_COMPACTED),
 		    "a record says something else of an event that left", seq, r->topic);
+	check_rest(seq, r);
 	if (o->left)
 		return;
-	world_check(o->may_leave, "an event left that has to stay", seq, o->key);
+	world_check(is_erased ? oracle_may_be_erased(seq) : o->may_leave,
+		    "an event left that has to stay", seq, o->key);
 	o->left = true;
+	if (is_erased) {
+		world_sometimes(SOMETIMES_ERASED_LEFT);
+		return;
+	}
 	if (is_tombstone(o)) {
 		check_hidden(seq);
 		world_sometimes(SOMETIMES_TOMBSTONE_LEFT);
@@ -222,7 +238,9 @@ void world_compaction_nudge(void)
  */
 void world_compaction_act(void)
 {
-	if (!world.compacts || world.healing || oracle.end_seq > ORACLE_RECORDS_MAX / 4 ||
+	bool keeps_up = world.compacts || (world.erases && world.seed / 48 % 2 == 0);
+
+	if (!keeps_up || world.healing || oracle.end_seq > ORACLE_RECORDS_MAX / 4 ||
 	    wr_prng_below(&world.pack_prng, KEEP_UP_ONE_IN) != 0)
 		return;
 	for (uint32_t i = 0; i < KEEP_UP_ROUNDS && !world_is_dead() && !world_has_failed(); i++) {
@@ -247,7 +265,7 @@ void world_compaction_look(void)
 {
 	struct wr_journal *j = world.pipeline->journal;
 
-	if (!world.compacts || world_is_dead())
+	if ((!world.compacts && !world.erases) || world_is_dead())
 		return;
 	bool is_under_way = j->compaction.phase != WR_JOURNAL_COMPACTS_NOT;
 	if (is_under_way && !world.pass_seen)

@@ -115,7 +115,7 @@ void world_drain(void)
 		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
 	join_all();
 	/* Of a key a queue hands out one at a time. */
-	uint32_t rounds_max = (world.has_queues ? 4 : 1) * DRAIN_ROUNDS_MAX;
+	uint32_t rounds_max = (world.has_queues || world.erases ? 4 : 1) * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {
 		(void)world_round();
 		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);
@@ -130,6 +130,7 @@ void world_drain(void)
 		oracle_check_lag(s);
 	}
 	oracle_check_retention();
+	world_erasure_drain();
 	come_to_rest();
 	check_refusals_at_rest();
 	world_sometimes(SOMETIMES_DRAINED);

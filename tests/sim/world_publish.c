@@ -34,7 +34,12 @@ uint32_t world_key_number(const void *key, uint32_t key_bytes)
 	return i;
 }
 
-void world_event(uint32_t source, uint32_t k, struct weir_event *event)
+const char *world_key_text(uint32_t number)
+{
+	return keys[number];
+}
+
+void world_event_of(uint32_t source, uint32_t k, struct weir_event *event)
 {
 	static uint8_t payloads[EVENTS_AT_ONCE + 2][PAYLOAD_MAX];
 	static struct weir_header headers[EVENTS_AT_ONCE + 2];
@@ -56,10 +61,17 @@ void world_event(uint32_t source, uint32_t k, struct weir_event *event)
 	}
 	world_filters_event(h, &headers[place], event);
 	memset(payload, (int)(h >> 48), event->payload_bytes);
+	world_erasure_payload(source, k, payload, &event->payload_bytes);
 	wr_put_u32(payload, source);
 	wr_put_u32(payload + 4, k);
 	memcpy(ids[place], payload, sizeof ids[place]);
 	world_compaction_event(h, &headers[place], ids[place], event);
+}
+
+void world_event(uint32_t source, uint32_t k, struct weir_event *event)
+{
+	world_event_of(source, k, event);
+	oracle.sources[source].made_at[k] = (uint32_t)oracle.end_seq;
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */

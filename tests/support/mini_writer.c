@@ -202,10 +202,13 @@ static enum mini_writer_result put(struct mini_writer *w, uint8_t kind, const vo
 	if (r != MINI_WRITER_DONE)
 		return r;
 	uint8_t *to = chunk_bytes(w) + w->used_bytes;
-	const struct wr_record head = {.bytes = record_bytes, .topic = 1, .kind = kind};
+	struct wr_record head = {.bytes = record_bytes, .topic = 1, .kind = kind};
+	head.key_bytes = kind == WR_KIND_EVENT && w->key != 0 ? 1 : 0;
 	memset(to, (int)(w->next_seq & 0xff), stride);
 	memcpy(to, &head, sizeof head);
-	memcpy(to + sizeof head, payload, payload_bytes);
+	if (head.key_bytes > 0)
+		to[sizeof head] = w->key;
+	memcpy(to + sizeof head + head.key_bytes, payload, payload_bytes);
 	memset(to + record_bytes, 0, stride - record_bytes);
 	w->used_bytes += stride;
 	w->record_count++;

@@ -58,6 +58,7 @@ struct mini_writer {
 	uint64_t last_offset;
 	uint64_t end_offset; /* where the next one would stand */
 	uint32_t last_header_crc;
+	uint8_t key; /* of the events that are appended, one byte of it; 0: they have none */
 };
 
 enum mini_writer_result {

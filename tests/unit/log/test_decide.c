@@ -14,6 +14,7 @@
 #include <weir/error.h>
 
 #include "core/base/hash_murmur2.h"
+#include "core/base/siphash.h"
 #include "core/log/decide.h"
 #include "io/sim/memory_sim.h"
 #include "tests/support/case.h"
@@ -24,6 +25,7 @@ static const struct wr_tables_limits limits = {
 	.catalog = {.topics_max = 4, .partitions_max = 8, .subscriptions_max = 4, .rows_max = 16},
 	.named_producers_max = 2,
 	.outstanding_max = 8,
+	.erasures_max = 4,
 };
 
 static struct wr_memory_sim memory;
@@ -411,6 +413,49 @@ CASE(decide, a_checkpoint_and_the_rest_are_the_same_as_the_whole)
 	free(middle);
 	free(end);
 	free(again);
+}
+
+static int erase(uint32_t topic_id)
+{
+	struct wr_erase erase = {.secret = "of this log"};
+	uint8_t payload[WR_ERASE_BYTES];
+	wr_siphash128(erase.secret, "who", 3, erase.hash);
+	wr_erase_put(&erase, payload);
+	wr_control_write(record, WR_KIND_ERASE, topic_id, 0, NULL, 0, payload, sizeof payload);
+	return decide();
+}
+
+/* Of weir's own, of an event with the key. */
+static int copy_of(uint64_t seq, uint32_t topic_id)
+{
+	uint8_t origin[56] = {0};
+	memset(record, 0, 128);
+	wr_put_u64(origin + WR_ORIGIN_SEQ_AT, seq);
+	wr_put_u32(origin + WR_ORIGIN_TOPIC_AT, topic_id);
+	uint32_t options = wr_option_put(record + 24, WR_OPTION_ORIGIN, origin, sizeof origin);
+	*head() = (struct wr_record){.bytes = 24 + options + 3,
+				     .option_bytes = (uint16_t)options,
+				     .key_bytes = 3,
+				     .kind = WR_KIND_EVENT,
+				     .flags = WR_RECORD_DECIDE};
+	memcpy(record + 24 + options, "who", 3);
+	return decide();
+}
+
+CASE(decide, a_copy_of_what_was_erased_is_refused_and_stands_where_it_stands)
+{
+	cr_assert_eq(topic("people", 1), 0);
+	cr_assert_eq(topic("places", 1), 0);
+	cr_expect_eq(copy_of(2, 0), 0);
+	uint64_t erased_at = next_seq;
+	cr_assert_eq(erase(0), 0);
+	cr_expect_eq(copy_of(2, 0), -ENOENT);
+	cr_expect_eq(decide_in(&replayed, true, &decision), 0, "an older weir had taken it");
+	cr_expect_eq(copy_of(erased_at + 1, 0), 0);
+	cr_expect_eq(copy_of(2, 1), 0);
+	cr_assert_eq(erase(WR_ERASE_ALL_TOPICS), 0);
+	cr_expect_eq(copy_of(2, 1), -ENOENT);
+	cr_expect_eq(copy_of(next_seq, 1), 0);
 }
 
 CASE(decide, sections_of_unknown_modules_are_refused)
