@@ -283,6 +283,22 @@ Test(retention_time, where_the_clock_was_set_back_no_event_is_born_old)
 	cr_expect_gt(oldest_live_seq(), first + 3);
 }
 
+/* An owner once let it run before the first batch, and the superblock has that. */
+Test(retention_time, a_clock_that_began_before_the_log_begins_anew)
+{
+	wr_clock_sim_jump_wall(disk->clock, 50 * (int64_t)YEAR_NS);
+	open_rig();
+	cr_expect_gt(rig.journal->age.now_us, 40 * YEAR_NS / 1000, "as its first batch");
+	fill_extents(13);
+	checkpoints(rig.writer.next_seq);
+	rig.journal->age.now_us = 5 * SECOND_NS / 1000;
+	reopen();
+	checkpoints(rig.writer.next_seq);
+	cr_expect_eq(oldest_live_seq(), 1);
+	idle_seconds(LIMIT_S + 2);
+	cr_expect_gt(oldest_live_seq(), 1);
+}
+
 /* --- of a topic ------------------------------------------------------------------------------- */
 
 /* The mini writer's events are of topic 1; nobody publishes to topic 0, which keeps everything. */
