@@ -14,6 +14,7 @@
 
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/packing.h"
+#include "io/chain_key.h"
 #include "io/codec/codecs.h"
 #include "io/host.h"
 #include "io/posix/cancel.h"
@@ -291,8 +292,16 @@ static int open_parts(struct wr_io_host *h, const struct weir_memory_plan *plan,
 	if (getrandom(host.new_uuid, sizeof host.new_uuid, 0) != sizeof host.new_uuid ||
 	    getrandom(host.secret, sizeof host.secret, 0) != sizeof host.secret)
 		return wr_problem_set(problem, -EIO, "", "no random bytes for a new journal's id");
+	struct wr_chain_secret secret;
+	if (h->options.chain_key_file != NULL) {
+		rc = wr_chain_secret_read(h->options.chain_key_file, &secret, problem);
+		if (rc != 0)
+			return rc;
+		host.chain_secret = &secret;
+	}
 	open_metrics(h, plan->metrics_bytes, &host, journal);
 	rc = wr_pipeline_create(&h->options, plan, &host, &h->pipeline, problem);
+	wr_chain_secret_forget(&secret);
 	/* The memory knows more of why than its code says. */
 	if (rc < 0 && h->memory.refusal.code < 0) {
 		rc = h->memory.refusal.code;

@@ -93,7 +93,8 @@ enum wr_block_verdict wr_superblock_decode(const void *block, uint32_t copy,
 					   struct wr_superblock *ret_superblock)
 {
 	enum wr_block_verdict verdict =
-		check_block(block, superblock_magic, WR_SUPERBLOCK_PACKED | WR_SUPERBLOCK_LEFT_OUT);
+		check_block(block, superblock_magic,
+			    WR_SUPERBLOCK_PACKED | WR_SUPERBLOCK_LEFT_OUT | WR_SUPERBLOCK_CHAINED);
 	struct wr_superblock content;
 
 	if (verdict != WR_BLOCK_VALID)

@@ -32,6 +32,8 @@
 #define WR_SUPERBLOCK_PACKED 1u
 /* Of some, events may have been left out, which records say (core/record/left_out.h). */
 #define WR_SUPERBLOCK_LEFT_OUT 2u
+/* Batches carry a chain under a key (core/record/chain.h): who has none may not append. */
+#define WR_SUPERBLOCK_CHAINED 4u
 
 /* JOURNAL. The copy with the highest version wins; copies 0-1 are synced before 2-3 are written. */
 struct wr_superblock {
@@ -61,7 +63,8 @@ struct wr_superblock {
 	uint64_t retention_us;      /* where retention's clock stood, µs since 1970; 0: nowhere */
 	uint64_t given_segment_id;  /* no id up to it is ever given again; 0: not recorded */
 	uint64_t erased_seq; /* of erased keys up to this sequence nothing is left on the medium */
-	uint8_t zero[348];
+	uint8_t chain_check[16]; /* with CHAINED: tells the key of the chain from others */
+	uint8_t zero[332];
 	uint32_t crc; /* CRC32C of all before, seed 1 */
 };
 _Static_assert(sizeof(struct wr_superblock) == 512, "one sector");

@@ -578,6 +578,7 @@ int wr_recovery_run(struct wr_storage *storage, struct wr_memory *memory, struct
 		rec->superblock_file = file;
 		fill_report(&run);
 		fill_recovered(&run, rec);
+		r = wr_recovery_chain(&run, rec);
 	}
 	if (r == 0)
 		r = fill_table(&run, table, rec);

@@ -36,6 +36,7 @@
 #include "core/journal/format.h"
 #include "core/journal/segment.h"
 #include "core/port/clock.h"
+#include "core/record/chain.h"
 #include "core/record/link.h"
 #include "core/record/record.h"
 
@@ -49,7 +50,8 @@ struct wr_recovery_options {
 	uint32_t segments_max;  /* files of the log at most; 0: 4096, for who has no options: a
 	                           pipeline always says its own (65,536 by default) */
 	bool read_only;         /* look, decide, report; write nothing, need no lock */
-	uint8_t new_uuid[WR_UUID_BYTES]; /* for a journal that is created */
+	uint8_t new_uuid[WR_UUID_BYTES];            /* for a journal that is created */
+	const struct wr_chain_secret *chain_secret; /* batches are to be linked; NULL: not */
 };
 
 /* What recovery feeds. Both are called in log order, checkpoint first. */
@@ -96,6 +98,11 @@ struct wr_recovered {
 	uint64_t next_seq;
 	uint64_t last_time_us; /* append time of the last record; 0: none */
 	uint32_t chain;        /* header_crc of the last valid batch; 0: none */
+	/* With a chain_secret: this journal's key, and the link of that batch, if it has one. */
+	bool is_chained;
+	bool has_link;
+	uint8_t link[WR_CHAIN_LINK_BYTES];
+	struct wr_chain_key chain_key;
 	/* The end of the predecessor, for the epoch-start record (L27, core/record/epoch.h). */
 	uint64_t end_segment_id;
 	uint64_t end_offset;
@@ -116,9 +123,10 @@ struct wr_recovered {
 };
 
 /*
- * The whole of it. The caller holds the lock of the storage (unless read_only). On WEIR_E_CORRUPT
- * and WEIR_E_FORMAT the problem says segment, offset and range, the report is filled in, and the
- * medium is as it was. On any failure no file stays open and `table` holds nothing.
+ * The whole of it. -ENOKEY: the journal has a chain, and there is no chain_secret; -EKEYREJECTED:
+ * that is not the one. The caller holds the lock of the storage (unless read_only). On
+ * WEIR_E_CORRUPT and WEIR_E_FORMAT the problem says segment, offset and range, the report is filled
+ * in, and the medium is as it was. On any failure no file stays open and `table` holds nothing.
  *
  * `table` is initialised in here (only now are chunk and segment size known); its uuid points into
  * *ret_recovered, which has to stay as long as the table. A read_only open takes no epoch: the one

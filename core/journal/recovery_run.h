@@ -30,6 +30,12 @@ struct wr_recovery_run {
  */
 int wr_recovery_choose_start(struct wr_recovery_run *run);
 
+/*
+ * recovery_chain.c. Whether the key of the chain is the one; what the superblock says of it, and
+ * where it goes on. 0, -ENOKEY or -EKEYREJECTED.
+ */
+int wr_recovery_chain(struct wr_recovery_run *run, struct wr_recovered *rec);
+
 /* recovery_resume.c. Whether the log can go on in its last segment, and where. */
 void wr_recovery_find_place(const struct wr_recovery_run *run, struct wr_recovered *rec);
 /*

@@ -234,6 +234,8 @@ static int walk_to(struct wr_recovery_run *run, uint32_t from_index, uint64_t se
 	scan->offset = behind.offset;
 	scan->seq = behind.seq;
 	scan->chain = behind.chain;
+	scan->has_link = behind.has_link;
+	memcpy(scan->link, behind.link, sizeof scan->link);
 	scan->epoch = behind.epoch;
 	scan->any_chain = behind.any_chain;
 	return 0;

@@ -181,6 +181,7 @@ void wr_scan_from_segment(struct wr_scan *scan, uint32_t index)
 	scan->offset = WR_BLOCK_BYTES;
 	scan->seq = segment->first.first_seq;
 	scan->chain = segment->first.chain;
+	scan->has_link = false;
 	scan->epoch = segment->first.epoch;
 	scan->any_chain = false;
 }
@@ -191,6 +192,8 @@ void wr_scan_behind(struct wr_scan *scan, uint32_t index, const struct wr_batch_
 	scan->offset = header->segment_offset + header->batch_bytes + header->skip_bytes;
 	scan->seq = header->first_seq + header->record_count;
 	scan->chain = header->header_crc;
+	scan->has_link = (header->features_may & WR_BATCH_LINKED) != 0;
+	memcpy(scan->link, header->link, sizeof scan->link);
 	scan->epoch = header->epoch;
 	scan->any_chain = false;
 }
@@ -206,6 +209,7 @@ bool wr_scan_skip(struct wr_scan *scan)
 	scan->seq = stop->follower.first_seq;
 	scan->epoch = stop->follower.epoch;
 	scan->any_chain = true;
+	scan->has_link = false;
 	return true;
 }
 

@@ -107,6 +107,8 @@ struct wr_scan {
 	uint64_t offset;
 	uint64_t seq;
 	uint32_t chain;
+	uint8_t link[WR_CHAIN_LINK_BYTES]; /* of the batch before; with has_link */
+	bool has_link;
 	uint32_t epoch;
 	bool any_chain; /* what stood before was not seen: take the next chain field as it is */
 	uint32_t jump_index; /* where to look next, just once; WR_SCAN_NONE: where the state says */

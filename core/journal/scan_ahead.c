@@ -526,6 +526,7 @@ static int judge_by_end(struct wr_scan *scan, struct ahead *a)
 		scan->at = index;
 		scan->offset = end->end_offset;
 		scan->chain = end->header_crc;
+		scan->has_link = false;
 		scan->any_chain = false;
 		return 1;
 	}

@@ -2,6 +2,7 @@
 #include "core/log/writer.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/base/bug.h"
 #include "core/base/probe.h"
@@ -33,6 +34,9 @@ int wr_writer_init(struct wr_writer *w, struct wr_memory *memory, struct wr_chun
 		.first_record_done = options->first_record_bytes == 0,
 		.filters_seen = UINT64_MAX,
 	};
+	if (options->chain_link != NULL)
+		memcpy(w->chain_link, options->chain_link, sizeof w->chain_link);
+	w->has_chain_link = options->chain_link != NULL;
 	wr_room_init(&w->room);
 	w->undo.capacity = options->run_records_max * WR_UNDO_CELLS;
 	w->undo.entries =

@@ -65,6 +65,8 @@ struct wr_writer_options {
 	uint32_t epoch;
 	uint64_t next_seq;
 	uint32_t chain;
+	const struct wr_chain_key *chain_key; /* of the host's; NULL: batches have no links */
+	const uint8_t *chain_link;            /* copied; NULL: it begins */
 	uint64_t last_time_us;
 	uint32_t run_bytes_max;
 	uint32_t run_records_max;
@@ -122,6 +124,8 @@ struct wr_writer {
 	/* The log's end. */
 	uint64_t next_seq;
 	uint32_t chain;
+	bool has_chain_link;
+	uint8_t chain_link[WR_CHAIN_LINK_BYTES]; /* of the batch before */
 	uint64_t now_us;
 	struct wr_chunk *chunk;
 	bool chunk_is_kept; /* opened by control out of a reserve: no data until that is over */

@@ -9,6 +9,8 @@
  */
 #include "core/log/writer.h"
 
+#include <string.h>
+
 #include "core/base/bug.h"
 #include "core/base/crc32c.h"
 
@@ -81,10 +83,16 @@ static void commit(struct wr_writer *w, uint32_t chunk_offset, uint32_t skip_byt
 		.body_crc_part = data ? w->batch_crc : w->seed,
 		.durable_seq = WR_BUG(ATTESTS_UNWRITTEN) ? w->next_seq - 1 : medium_seq(w),
 		.chain = w->chain,
+		.chain_key = w->options.chain_key,
+		.link_before = w->has_chain_link ? w->chain_link : NULL,
 	};
 	uint32_t batch_bytes = wr_batch_seal(bytes, &seal, &w->chain);
 	if (WR_BUG(FILLER_NOT_CHAINED) && header->batch_kind == WR_BATCH_FILLER)
 		w->chain = seal.chain;
+	if (seal.chain_key != NULL) {
+		memcpy(w->chain_link, header->link, sizeof w->chain_link);
+		w->has_chain_link = true;
+	}
 	w->attested_seq = seal.durable_seq;
 	w->last_segment_id = place.segment_id;
 	w->last_offset = place.segment_offset;

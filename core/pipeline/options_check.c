@@ -199,6 +199,8 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 	if (o->pack_level > pack_level_max(o->pack))
 		return reject(problem, "pack_level",
 			      "LZ4 has levels up to 12, ZSTD up to 19, the others none");
+	if (o->chain_key_file != NULL && o->dir == NULL)
+		return reject(problem, "chain_key_file", "a log in memory has no chain");
 	if (o->compaction_keys != 0 && o->compaction_keys < WR_COMPACT_KEYS_MIN)
 		return reject(problem, "compaction_keys", "0, or 1024 keys at least");
 	if (o->compaction_keys != 0 && o->pack == WEIR_PACK_NO)

@@ -229,6 +229,8 @@ static int make_writer(struct weir_pipeline *p)
 		options.epoch = p->recovered.epoch;
 		options.next_seq = p->recovered.next_seq;
 		options.chain = p->recovered.chain;
+		options.chain_key = p->recovered.is_chained ? &p->recovered.chain_key : NULL;
+		options.chain_link = p->recovered.has_link ? p->recovered.link : NULL;
 		options.last_time_us = p->recovery.last_time_us;
 		options.undurable_chunks_max =
 			(uint32_t)((o->undurable_bytes + o->chunk_bytes - 1) / o->chunk_bytes);

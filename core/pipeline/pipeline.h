@@ -46,10 +46,8 @@ struct wr_host {
 	/* Runs a member's handler step on a thread of its own until handler_stop. */
 	int (*handler_start)(void *context, struct weir_member *member);
 	void (*handler_stop)(void *context, struct weir_member *member);
-	/*
-	 * Where the metrics go (core/metrics/): so many bytes as their layout says, all 0, until
-	 * the pipeline is destroyed. NULL: nowhere. And what is said there of the process.
-	 */
+	/* Where the metrics go: so many bytes as their layout says, all 0, until the pipeline is
+	 * destroyed. NULL: nowhere. And what is said there of the process. */
 	void *metrics;
 	const char *metrics_journal; /* the journal's directory, as far as it is known; "" */
 	uint64_t pid, pid_start, pid_space;
@@ -58,7 +56,8 @@ struct wr_host {
 	/* Frees the whole pipeline, after a close that found something borrowed. */
 	void (*release)(void *context);
 	uint8_t new_uuid[WR_UUID_BYTES];
-	uint8_t secret[WR_UUID_BYTES]; /* of this open: it is told to nobody */
+	uint8_t secret[WR_UUID_BYTES];              /* of this open: it is told to nobody */
+	const struct wr_chain_secret *chain_secret; /* while it opens; NULL: none */
 };
 
 struct weir_producer {

@@ -128,6 +128,7 @@ int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem)
 		.chunk_bytes = o->chunk_bytes,
 		.segment_bytes = o->segment_bytes,
 		.segments_max = o->segments_max,
+		.chain_secret = p->host.chain_secret,
 	};
 	struct feed feed = {.pipeline = p};
 	struct wr_recovery_sink sink = {

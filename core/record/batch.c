@@ -7,6 +7,7 @@
 #include "core/base/bits.h"
 #include "core/base/bug.h"
 #include "core/base/crc32c.h"
+#include "core/record/chain.h"
 #include "core/record/record.h"
 
 #define FEATURES_MUST_KNOWN                                                                        \
@@ -54,6 +55,8 @@ uint32_t wr_batch_seal(void *batch, const struct wr_batch_seal *seal, uint32_t *
 	h->segment_offset = seal->place->segment_offset;
 	h->chain = seal->chain;
 	h->body_crc = wr_crc32c(seal->body_crc_part, bytes + used, batch_bytes - used);
+	if (seal->chain_key != NULL)
+		wr_chain_seal(seal->chain_key, seal->link_before, batch);
 	h->header_crc = wr_crc32c(seal->seed, h, offsetof(struct wr_batch_header, header_crc));
 	*ret_header_crc = h->header_crc;
 	return batch_bytes;

@@ -8,12 +8,12 @@
  *     4 u16 format               20 u32 epoch                        68 u32 batch_bytes
  *     6 u16 batch_kind           24 u64 first_seq                    72 u32 record_count
  *     8 u32 features_must        32 u64 time_base_us                 76 u32 skip_bytes
- *    12 u32 features_may         40 24 zero bytes                    80 u64 durable_seq
+ *    12 u32 features_may         40 16 bytes link                    80 u64 durable_seq
  *                                                                    88 u64 segment_id
  *                                                                    96 u64 segment_offset
  *                                                                   104 u32 chain
  *                                                                   108 u32 body_crc
- *                                                                   112 12 zero bytes
+ *                                                                   112 12 bytes tag
  *                                                                   124 u32 header_crc
  *
  *   header_crc  CRC32C of bytes 0..123, seeded with wr_batch_seed(journal uuid, segment id)
@@ -21,6 +21,7 @@
  *   chain       header_crc of the batch before, 0 for the first of a log
  *   batch_bytes header + body + zero padding, a multiple of 4096: the write
  *   skip_bytes  filler: what follows it in the chunk is not used, written or read
+ *   link, tag   of a chain under a key (chain.h); zeros without one
  *   durable_seq the highest sequence known durable when this was sealed: evidence (L29)
  *
  * Kinds: DATA holds records. FILLER (one block, no records) closes a chunk. EVIDENCE (one block,
@@ -39,6 +40,13 @@
 #define WR_BATCH_HEADER_BYTES 128u
 #define WR_BLOCK_BYTES 4096u
 #define WR_UUID_BYTES 16u
+#define WR_CHAIN_LINK_BYTES 16u
+#define WR_CHAIN_TAG_BYTES 12u
+
+/* In features_may: link and tag are there. */
+#define WR_BATCH_LINKED 1u
+/* In features_may: the chain begins, since no link before this one is known. */
+#define WR_BATCH_LINK_BEGINS 2u
 
 /* In features_must: it holds filters of subscriptions (filter_record.h). */
 #define WR_BATCH_FILTERS 1u
@@ -77,7 +85,8 @@ struct wr_batch_header {
 	uint32_t epoch;
 	uint64_t first_seq;
 	uint64_t time_base_us;
-	uint8_t zero_1[24];
+	uint8_t link[WR_CHAIN_LINK_BYTES];
+	uint8_t zero_1[8];
 	uint32_t body_bytes;
 	uint32_t batch_bytes;
 	uint32_t record_count;
@@ -87,7 +96,7 @@ struct wr_batch_header {
 	uint64_t segment_offset;
 	uint32_t chain;
 	uint32_t body_crc;
-	uint8_t zero_2[12];
+	uint8_t tag[WR_CHAIN_TAG_BYTES];
 	uint32_t header_crc;
 };
 _Static_assert(sizeof(struct wr_batch_header) == WR_BATCH_HEADER_BYTES, "L1");
@@ -119,6 +128,8 @@ uint32_t wr_batch_seed(const uint8_t uuid[WR_UUID_BYTES], uint64_t segment_id);
 void wr_batch_open(void *to, enum wr_batch_kind kind, uint32_t log_id, uint32_t epoch,
 		   uint64_t first_seq, uint64_t time_base_us);
 
+struct wr_chain_key;
+
 /* What the writer knows at seal. */
 struct wr_batch_seal {
 	const struct wr_batch_place *place;
@@ -129,6 +140,8 @@ struct wr_batch_seal {
 	uint32_t body_crc_part; /* of the records, seeded; the padding's share is added here */
 	uint64_t durable_seq;
 	uint32_t chain;
+	const struct wr_chain_key *chain_key; /* NULL: no link, no tag */
+	const uint8_t *link_before;           /* with it; NULL: the chain begins */
 };
 
 /*

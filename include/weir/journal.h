@@ -192,5 +192,69 @@ WEIR_API WEIR_MUST_CHECK int weir_journal_follow(const char *dir,
 						 const struct weir_journal_visitor *visitor,
 						 struct weir_problem *reterr_problem);
 
+/** What became of the head that was noted. */
+enum weir_chain_head {
+	WEIR_CHAIN_HEAD_NOT_ASKED = 0,
+	WEIR_CHAIN_HEAD_FOUND,   /**< it is in the chain: nothing up to it was cut off */
+	WEIR_CHAIN_HEAD_MISSING, /**< it is not: the end was cut off, or there is another history */
+	WEIR_CHAIN_HEAD_RETIRED, /**< it has left the journal with its segment: nobody can say */
+};
+
+/** What to prove a chain with. */
+struct weir_chain_check {
+	size_t struct_bytes;
+	const char *key_file; /**< that of weir_options.chain_key_file */
+	bool expect;          /**< ask for a head that was noted: */
+	uint64_t expect_sequence;
+	uint8_t expect_link[16];
+};
+
+/** What the chain over the batches of a journal proves. */
+struct weir_chain_report {
+	size_t struct_bytes;
+	uint64_t oldest_sequence; /**< of the journal */
+	uint64_t last_sequence;
+	uint64_t corrupt_count; /**< damages, which weir_journal_inspect() tells of */
+	uint64_t batches;
+	uint64_t linked_batches;
+	uint64_t altered_batches; /**< that events have left since: their headers are proven only */
+	uint64_t proven_records;  /**< of batches whose content is proven */
+	uint64_t begins_sequence; /**< of the first batch that has a link; 0: none has */
+	bool is_cut_at_front;     /**< it links to one that has left the journal, or was taken */
+	uint64_t beginnings;      /**< batches that begin a chain: one, and one behind each damage
+	                             that an open had to pass */
+	uint64_t head_sequence;   /**< the last sequence at the last link, */
+	uint8_t head_link[16];    /**< and that link: what is to be noted */
+	enum weir_chain_head expected;
+	bool broken; /**< somebody who has not the key was there. The first batch that shows it: */
+	uint64_t broken_sequence;
+	uint64_t broken_segment_id;
+	uint64_t broken_offset; /**< in the plain file */
+	char text[200];         /**< what is wrong with it */
+};
+
+/**
+ * Fill with defaults: no head is asked for. The key's file is still to be named.
+ *
+ * Thread: any. Blocks: never. Allocates: never.
+ */
+WEIR_API void weir_chain_check_init(struct weir_chain_check *check);
+
+/**
+ * Prove the chain that a journal's batches carry (weir_options.chain_key_file), from the oldest
+ * batch to the end: read-only, also while its owner runs. 0 says that it was looked at, not that it
+ * is whole: that is in the report.
+ *
+ * Thread: any. Blocks: reads the whole journal. Allocates: as weir_journal_inspect().
+ * @param ret_report set only on success
+ * @return 0; -EINVAL: an argument, or a key that is too short or too long; -ENOENT and what else
+ *         the key's file says; WEIR_E_AGAIN: the owner gave up segments faster than they were read,
+ *         several times; else as weir_journal_inspect()
+ */
+WEIR_API WEIR_MUST_CHECK int weir_chain_verify(const char *dir,
+					       const struct weir_chain_check *check,
+					       struct weir_chain_report *ret_report,
+					       struct weir_problem *reterr_problem);
+
 WEIR_DECLS_END
 #endif

@@ -290,6 +290,12 @@ struct weir_options {
 	uint32_t batches_in_flight_max; /**< writes under way at once, default 4 (1..16) */
 	uint64_t evidence_delay_ns;     /**< idle time after which the last batches are attested as
 	                                     durable on the medium, default 50 ms */
+	/** A file with 32 to 64 bytes, read at the open: each batch then carries a tag of its
+	 * content and a link of a chain under that key, which `weir journal verify --chain` proves
+	 * (docs/guide/tamper-evidence.md). For good: a journal that has a chain opens with that
+	 * key only, else -ENOKEY or -EKEYREJECTED, and a weir that knows of none refuses it
+	 * (WEIR_E_FORMAT). NULL (default): none */
+	const char *chain_key_file;
 	bool seal_before_ack; /**< attest each batch before its acknowledgement: closes the
 	                           window of a double fault (power cut and damage), for a
 	                           second write */

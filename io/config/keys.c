@@ -120,6 +120,12 @@ static const struct wr_config_key journal_keys[] = {
 	 .type = WR_CONFIG_BOOL,
 	 .fallback = "no",
 	 .doc = "Topics may have a retention of their own; needs pack"},
+	{.name = "chain_key_file",
+	 OPTION(chain_key_file),
+	 .type = WR_CONFIG_TEXT,
+	 .absent = "no chain",
+	 .doc = "File with the 32 to 64 bytes of a key: batches carry a chain that proves what was "
+		"written. For good: a journal that has one opens with its key only"},
 	{.name = "checkpoint",
 	 OPTION(checkpoint_bytes),
 	 .type = WR_CONFIG_SIZE,

@@ -12,8 +12,10 @@ it says so and ends with 77.
 usage: read_journal.py DIR                 one JSON object a record
        read_journal.py DIR --compare FILE  against the output of
                                            weir journal dump DIR --json --control --hex
+       read_journal.py DIR --chain KEY     the head of the chain under the key in this file
 """
 
+import hashlib
 import json
 import os
 import re
@@ -28,7 +30,8 @@ KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subs
          16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter", 22: "erase",
          23: "addressed"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
-PACKED, LEFT_OUT = 1, 2
+PACKED, LEFT_OUT, CHAINED = 1, 2, 4
+LINKED, BEGINS = 1, 2
 LZ4, ZSTD, SPARSE = 1, 2, 3  # and SPARSE + one of the two
 NOT_READ_HERE = 77
 FILTERS = 1
@@ -98,7 +101,7 @@ class Superblock:
         with open(os.path.join(folder, "JOURNAL"), "rb") as file:
             for copy in range(4):
                 block = file.read(BLOCK)
-                if not good_block(block, b"WEIRJRNL", PACKED | LEFT_OUT):
+                if not good_block(block, b"WEIRJRNL", PACKED | LEFT_OUT | CHAINED):
                     continue
                 if struct.unpack_from("<H", block, 10)[0] != copy:
                     continue
@@ -277,7 +280,7 @@ class Segment:
 class Batch:
     def __init__(self, segment, offset, head):
         self.segment = segment
-        (_, fmt, self.kind, must, _, self.log, self.epoch, self.first_seq,
+        (_, fmt, self.kind, must, self.may, self.log, self.epoch, self.first_seq,
          self.time_base) = struct.unpack_from("<IHHIIIIQQ", head, 0)
         (self.body_bytes, self.batch_bytes, self.count, self.skip_bytes, self.durable_seq,
          self.segment_id, self.offset, self.chain, self.body_crc) = struct.unpack_from(
@@ -473,6 +476,43 @@ def read(folder):
     check_record(superblock, files, segments, walk.at.id, walk.offset)
 
 
+# --- the chain -----------------------------------------------------------------------------------
+
+
+def prove(folder, key_file):
+    """The head of the chain, as weir prints it; or the first batch that breaks it."""
+    with open(key_file, "rb") as file:
+        secret = file.read()
+    superblock = Superblock(folder)
+    segments = find_segments(superblock, open_files(superblock, folder))
+    key = hashlib.blake2b(superblock.uuid + bytes(4), digest_size=32, key=secret,
+                          person=b"weir chain key").digest()
+    link, head = None, ""
+    for number, batch in enumerate(Walk(segments, superblock).batches()):
+        data, at = batch.segment.data, batch.offset
+        header, body = data[at:at + 128], data[at + 128:at + 128 + batch.body_bytes]
+        if batch.may & LINKED == 0:
+            if link is not None:
+                raise Damaged(f"sequence {batch.first_seq}: no link")
+            continue
+        begins = batch.may & BEGINS != 0
+        if link is None and not begins and number > 0:
+            raise Damaged(f"sequence {batch.first_seq}: a link to nothing")
+        before = bytes(16) if begins else link
+        if before is not None and header[40:56] != hashlib.blake2b(
+                before + header[:40] + header[56:124], digest_size=16, key=key,
+                person=b"weir link").digest():
+            raise Damaged(f"sequence {batch.first_seq}: another link")
+        left_out = batch.kind == DATA and any(r.kind == 20 for r in batch.records())
+        if not left_out and header[112:124] != hashlib.blake2b(
+                header[:40] + header[56:112] + body, digest_size=12, key=key,
+                person=b"weir tag").digest():
+            raise Damaged(f"sequence {batch.first_seq}: another tag")
+        link = header[40:56]
+        head = f"{batch.first_seq + batch.count - 1}-{link.hex()}"
+    return head
+
+
 # --- the comparison ------------------------------------------------------------------------------
 
 
@@ -506,6 +546,8 @@ def compare(folder, dump):
 def main():
     if len(sys.argv) == 4 and sys.argv[2] == "--compare":
         compare(sys.argv[1], sys.argv[3])
+    elif len(sys.argv) == 4 and sys.argv[2] == "--chain":
+        print(prove(sys.argv[1], sys.argv[3]))
     elif len(sys.argv) == 2:
         for entry in read(sys.argv[1]):
             print(json.dumps(entry))

@@ -20,6 +20,7 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
+#include "tools/weir/journal_chain.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/range.h"
@@ -38,6 +39,9 @@ static struct {
 	bool count_given;
 	uint64_t count;
 	uint64_t threads;
+	bool chain;
+	const char *key_file;
+	const char *head;
 	const char *topic;
 	struct cli_point from;
 	struct cli_point to;
@@ -55,6 +59,20 @@ static const struct cli_option verify_options[] = {
 	 .min = 1,
 	 .max = 64,
 	 .help = "each verifies a range of segments"},
+	{.name = "chain",
+	 .type = CLI_FLAG,
+	 .target = &choices.chain,
+	 .help = "prove the chain that the batches carry under a key"},
+	{.name = "key-file",
+	 .type = CLI_STRING,
+	 .target = &choices.key_file,
+	 .value_name = "FILE",
+	 .help = "with --chain: the key's 32 to 64 bytes"},
+	{.name = "expect",
+	 .type = CLI_STRING,
+	 .target = &choices.head,
+	 .value_name = "HEAD",
+	 .help = "with --chain: a head that was noted has to be there"},
 	CLI_OPTION_JSON(&choices.json),
 };
 
@@ -257,6 +275,9 @@ static int verify_damage(void *context, const struct weir_journal_damage *damage
 
 static int run_verify(const char *dir)
 {
+	if (choices.chain || choices.key_file != NULL || choices.head != NULL)
+		return journal_chain_run(&commands[2], dir, choices.key_file, choices.head,
+					 choices.json);
 	struct walk walk = {0};
 	struct weir_journal_visitor visitor;
 	struct weir_journal_report report = {0};
