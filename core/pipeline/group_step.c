@@ -205,7 +205,9 @@ static void tell_joined(struct weir_pipeline *p)
 /* When it is to be told of a retry; UINT64_MAX: it is not, or was. */
 static uint64_t due_of(struct weir_member *m, uint32_t state)
 {
-	uint64_t due_ns = state == WR_MEMBER_JOINED ? wr_load_relaxed(&m->due_ns) : UINT64_MAX;
+	if (state != WR_MEMBER_JOINED) /* who joins may be writing to it */
+		return UINT64_MAX;
+	uint64_t due_ns = wr_load_relaxed(&m->due_ns);
 	return due_ns != m->due_told_ns ? due_ns : UINT64_MAX;
 }
 
