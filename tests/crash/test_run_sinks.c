@@ -176,7 +176,7 @@ static void test_transformed(void)
 		       RUN_BED_JOURNAL "sources: [{name: s, topic: t, from: {file: in}}]\n"
 				       "subscriptions: [{name: o, topics: [t], %s}]\n",
 		       way);
-	run_bed_put("c.yaml", yaml);
+	run_bed_put("c.yaml", "%s", yaml);
 	run_bed_put("in", "{\"n\": 1}\n{\"n\": \"two\"}\n");
 	int code = run_bed_run("c.yaml");
 	tap_check(code == 0 && strcmp(run_bed_get("out"), "[1]\n[\"two\"]\n") == 0,
@@ -194,7 +194,7 @@ static void test_transformed(void)
 		       "subscriptions: [{name: o, topics: [t], order: key, dead_letters: dead, %s},"
 		       "{name: d, topics: [dead], sink: {file: lost}}]\n",
 		       way);
-	run_bed_put("c.yaml", yaml);
+	run_bed_put("c.yaml", "%s", yaml);
 	run_bed_put("in", "{\"n\": 1}\nno JSON\n{\"n\": 3}\n");
 	code = run_bed_run("c.yaml");
 	tap_check(code == 0 && strcmp(run_bed_get("out"), "[1]\n[3]\n") == 0,
