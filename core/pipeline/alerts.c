@@ -334,10 +334,25 @@ static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 	return true;
 }
 
+/* For a person: a time is one. */
+static const char *number_text(char to[32], enum weir_alert_kind kind, uint64_t number)
+{
+	bool is_time = kind == WEIR_ALERT_LAG_AGE || kind == WEIR_ALERT_LEASE_AGE ||
+		       kind == WEIR_ALERT_STUCK_AGE || kind == WEIR_ALERT_BRIDGE_DOWN;
+
+	if (is_time)
+		(void)snprintf(to, 32, "%llu.%03llu s", (unsigned long long)(number / 1000000000),
+			       (unsigned long long)(number / 1000000 % 1000));
+	else
+		(void)snprintf(to, 32, "%llu", (unsigned long long)number);
+	return to;
+}
+
 static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 		 const struct wr_alert *alert, const struct whose *whose)
 {
 	const struct weir_options *o = &p->options;
+	char number[32];
 	const struct weir_alert told = {
 		.rule = rule->name,
 		.kind = rule->marks.kind,
@@ -359,9 +374,9 @@ static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
 					  wr_field_u64("value", told.value),
 					  wr_field_u64("raise_at", told.raise_at),
 					  wr_field_u64("clear_at", told.clear_at)),
-				"alert %s%s%s is %s: %s is %llu", told.rule,
+				"alert %s%s%s is %s: %s is %s", told.rule,
 				of[0] != '\0' ? " of " : "", of, told.raised ? "raised" : "over",
-				kind_names[told.kind], (unsigned long long)told.value);
+				kind_names[told.kind], number_text(number, told.kind, told.value));
 }
 
 static void put_metrics(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t index,

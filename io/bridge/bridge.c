@@ -21,6 +21,13 @@ uint64_t wr_bridge_now_ns(void)
 	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+uint64_t wr_bridge_wall_us(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 void weir_bridge_options_init(struct weir_bridge_options *options)
 {
 	*options = (struct weir_bridge_options){
@@ -160,7 +167,8 @@ static int copy_options(struct weir_bridge *b, const struct weir_bridge_options 
 	b->random = wr_bridge_now_ns() | 1;
 	b->shown = (struct weir_bridge_status){.struct_bytes = sizeof b->shown,
 					       .direction = o->direction,
-					       .state = WEIR_BRIDGE_CONNECTING};
+					       .state = WEIR_BRIDGE_CONNECTING,
+					       .since_us = wr_bridge_wall_us()};
 	(void)snprintf(b->shown.name, sizeof b->shown.name, "%s", b->name);
 	(void)snprintf(b->shown.system, sizeof b->shown.system, "%.15s", o->ops->system);
 	if (o->state_dir == NULL)

@@ -88,6 +88,7 @@ struct weir_bridge {
 };
 
 uint64_t wr_bridge_now_ns(void);
+uint64_t wr_bridge_wall_us(void);
 
 /* life.c: one step; wait: at most so long. */
 int wr_bridge_life_step(struct weir_bridge *b, uint64_t timeout_ns);

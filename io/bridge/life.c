@@ -22,13 +22,6 @@
 
 #define LEAVE_NS 2000000000ull
 
-static uint64_t wall_us(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static enum weir_bridge_state state_of(struct weir_bridge *b)
 {
 	(void)pthread_mutex_lock(&b->lock);
@@ -44,7 +37,7 @@ static void enter(struct weir_bridge *b, enum weir_bridge_state state)
 	bool is_new = b->shown.state != state;
 	if (is_new) {
 		b->shown.state = state;
-		b->shown.since_us = wall_us();
+		b->shown.since_us = wr_bridge_wall_us();
 		wr_bridge_shown_changed(b);
 	}
 	memcpy(why, b->shown.why, sizeof why);
@@ -159,6 +152,11 @@ static void connect_both(struct weir_bridge *b)
 	if (rc == 0) {
 		b->is_open = true;
 		rc = b->ops.open(b->options.self, b);
+	}
+	/* Who goes back since a rest was asked for has lost nothing: the next step rests. */
+	if (rc == WEIR_BRIDGE_LOST && wr_bridge_is_asked_to_rest(b)) {
+		leave(b);
+		return;
 	}
 	if (rc < 0) {
 		take_fault(b, rc);

@@ -42,12 +42,11 @@ static bool is_same_file(const struct wr_http_pipeline *one)
 	       (lstat(one->path, &st) == 0 && st.st_dev == one->device && st.st_ino == one->inode);
 }
 
-/* NULL: it cannot be read, or there are too many. */
-static struct wr_http_pipeline *add(struct wr_http_pipelines *p, const char *path)
+static struct wr_http_pipeline *open_one(const struct wr_http_pipelines *p, const char *path)
 {
 	struct wr_http_pipeline *one = NULL;
 	struct stat st;
-	if (p->count < WR_HTTP_PIPELINES_MAX && strlen(path) < sizeof one->path)
+	if (strlen(path) < sizeof one->path)
 		one = calloc(1, sizeof *one);
 	if (one == NULL)
 		return NULL;
@@ -60,6 +59,49 @@ static struct wr_http_pipeline *add(struct wr_http_pipelines *p, const char *pat
 	int rc = path[0] == '\0' ? weir_metrics_open_own(p->own, &one->metrics, NULL)
 				 : weir_metrics_open(path, &one->metrics, NULL);
 	if (rc != 0) {
+		free(one);
+		return NULL;
+	}
+	(void)weir_metrics_about(one->metrics, &one->about);
+	return one;
+}
+
+/*
+ * The place of what has told nothing for longest, of all that do not run: processes that died leave
+ * their files for a day. The server's own pipeline has a place in any case.
+ */
+static bool make_room(struct wr_http_pipelines *p, const struct wr_http_pipeline *for_one)
+{
+	bool is_own = for_one->path[0] == '\0';
+	uint32_t at = UINT32_MAX;
+	uint64_t age_ns = 0;
+	if (p->count < WR_HTTP_PIPELINES_MAX)
+		return true;
+	if (for_one->about.state != WEIR_METRICS_RUNNING && !is_own)
+		return false;
+	for (uint32_t i = 0; i < p->count; i++) {
+		const struct weir_metrics_about *about = &p->list[i]->about;
+		bool may_go = about->state != WEIR_METRICS_RUNNING || is_own;
+		if (may_go && (at == UINT32_MAX || about->age_ns > age_ns)) {
+			at = i;
+			age_ns = about->age_ns;
+		}
+	}
+	if (at == UINT32_MAX)
+		return false;
+	p->left_out += p->list[at]->is_there; // else it is counted when the list comes to it
+	forget(p, at);
+	return true;
+}
+
+/* NULL: it cannot be read, or there are too many. */
+static struct wr_http_pipeline *add(struct wr_http_pipelines *p, const char *path)
+{
+	struct wr_http_pipeline *one = open_one(p, path);
+	if (one == NULL)
+		return NULL;
+	if (!make_room(p, one)) {
+		weir_metrics_close(one->metrics);
 		free(one);
 		return NULL;
 	}

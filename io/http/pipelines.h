@@ -15,7 +15,7 @@
 
 struct weir_pipeline;
 
-/* Files beyond this many are not opened. */
+/* Of more files than this those of pipelines that run come before others. */
 #define WR_HTTP_PIPELINES_MAX 64u
 
 struct wr_http_pipeline {

@@ -126,6 +126,7 @@ static void take_error(rd_kafka_t *rk, int code, const char *reason, void *opaqu
 		return;
 	client->last_code = (rd_kafka_resp_err_t)code;
 	client->is_refused |= person;
+	client->is_news = true;
 	(void)snprintf(client->last_error, sizeof client->last_error, "%s", reason);
 }
 
@@ -163,7 +164,7 @@ int wr_kafka_client_make(struct wr_kafka_client *client, rd_kafka_type_t type,
 	char text[WR_KAFKA_ERROR_BYTES] = "";
 	client->last_code = RD_KAFKA_RESP_ERR_NO_ERROR;
 	client->last_error[0] = '\0';
-	client->is_refused = false;
+	client->is_refused = client->is_news = false;
 	if (conf == NULL)
 		return weir_bridge_failed(bridge, "librdkafka refuses a property that goes with "
 						  "exactly once: it is too old (2.0 is needed)");
@@ -220,6 +221,13 @@ int wr_kafka_no_answer(struct weir_bridge *bridge, const struct wr_kafka_client 
 				  : weir_bridge_lost(bridge, "%s: %s", doing, why);
 }
 
+void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client)
+{
+	if (client->is_news)
+		weir_bridge_note(bridge, client->last_error);
+	client->is_news = false;
+}
+
 static bool is_no_answer(rd_kafka_resp_err_t code)
 {
 	return code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT;
@@ -241,6 +249,7 @@ int wr_kafka_partitions(struct weir_bridge *bridge, struct wr_kafka_client *clie
 	     i++) {
 		code = rd_kafka_metadata(client->rk, 0, handle, &metadata, WR_KAFKA_SLICE_MS);
 		(void)rd_kafka_poll(client->rk, 0);
+		wr_kafka_note(bridge, client);
 	}
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1)
 		code = metadata->topics[0].err;

@@ -33,6 +33,7 @@ struct wr_kafka_client {
 	rd_kafka_resp_err_t last_code;
 	char last_error[WR_KAFKA_ERROR_BYTES]; /* "": none since it was made */
 	bool is_refused; /* the last error is one that only a person can mend */
+	bool is_news;    /* it was not noted yet */
 };
 
 /* -EINVAL, and what of the options is wrong; `problem` may be NULL. */
@@ -67,6 +68,9 @@ int wr_kafka_fault_code(struct weir_bridge *bridge, const struct wr_kafka_client
 /* Nobody has answered in time: the last error says why, if there was one. */
 int wr_kafka_no_answer(struct weir_bridge *bridge, const struct wr_kafka_client *client,
 		       const char *doing);
+
+/* Nobody has answered yet: what was told since the last look is noted for who looks meanwhile. */
+void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client);
 
 /* How many partitions a topic has, now. 0, or what the driver is to return. */
 int wr_kafka_partitions(struct weir_bridge *bridge, struct wr_kafka_client *client,

@@ -102,9 +102,9 @@ static int make_client(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 
 static int init_transactions(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
-	for (uint32_t i = 0; i < ANSWER_SLICES && !s->client.is_refused; i++) {
-		if (i > 0 && weir_bridge_is_stopping(bridge))
-			return weir_bridge_lost(bridge, "it is to stop");
+	for (uint32_t i = 0; i < ANSWER_SLICES && !s->client.is_refused &&
+			     (i == 0 || !weir_bridge_is_stopping(bridge));
+	     i++) {
 		rd_kafka_error_t *error =
 			rd_kafka_init_transactions(s->client.rk, WR_KAFKA_SLICE_MS);
 		(void)rd_kafka_poll(s->client.rk, 0);
@@ -113,6 +113,7 @@ static int init_transactions(struct wr_kafka_sink *s, struct weir_bridge *bridge
 		if (!rd_kafka_error_is_retriable(error))
 			return fault(s, bridge, "the start of transactions", error);
 		rd_kafka_error_destroy(error);
+		wr_kafka_note(bridge, &s->client);
 	}
 	return wr_kafka_no_answer(bridge, &s->client, "the start of transactions");
 }

@@ -400,6 +400,7 @@ int wr_kafka_position_read(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 	     i++) {
 		code = answer_of(rd_kafka_committed(reader.rk, list, WR_KAFKA_SLICE_MS), list);
 		(void)rd_kafka_poll(reader.rk, is_not_yet(code) ? WR_KAFKA_SLICE_MS / 10 : 0);
+		wr_kafka_note(bridge, &reader);
 	}
 	if (reader.is_refused || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
 		rc = wr_kafka_no_answer(bridge, &reader, "its position");

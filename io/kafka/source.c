@@ -75,6 +75,7 @@ static int reach(struct wr_kafka_source *s)
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(s->client.rk, 0);
 		if (message != NULL)
 			rd_kafka_message_destroy(message);
+		wr_kafka_note(s->bridge, &s->client);
 	}
 	return wr_kafka_no_answer(s->bridge, &s->client, "the connection");
 }

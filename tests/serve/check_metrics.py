@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Goal:   /metrics keeps to OpenMetrics and to Prometheus' older format, /live is JSON that the page
 #         can draw, the page asks nobody else, what cannot be read is left out, a dead pipeline is
-#         told; and the dashboard and the alert rules of docs/ are what the tables say.
+#         told, and takes no place from one that runs; and the dashboard and the alert rules of docs/
+#         are what the tables say.
 # Method: a server with a pipeline of its own; its answers are read by a strict reader of the format.
 #         Then files of metrics that are damaged, and the process killed.
 #         usage: check_metrics.py WEIR --plain|--sanitized
@@ -163,6 +164,27 @@ def damaged(folder):
     same(server.stop(), (0, ''))
 
 
+def crowded(folder):
+    """what processes left that died takes no place from a pipeline that runs"""
+    dead = Server(weir, '--journal', folder + '/dead', '--create', '--metrics', folder + '/left')
+    dead.process.send_signal(signal.SIGKILL)
+    dead.process.communicate(timeout=TIMEOUT_S)
+    source, = os.listdir(folder + '/left')
+    for number in range(70):  # more than are shown, and before the one that runs by their names
+        os.link(f'{folder}/left/{source}', f'{folder}/left/weir.0-{number}')
+    server = Server(weir, '--metrics', folder + '/left')
+    values = read_exposition(metrics(server)[1], False)
+    shown = {labels for name, labels in values if name == 'weir_pipeline_state'}
+    assert not any('state="running"' in s and values['weir_pipeline_state', s] for s in shown)
+    Server(weir, '--journal', folder + '/lives', '--create', '--metrics', folder + '/left')
+    lives, = set(os.listdir(folder + '/left')) - {source} - {f'weir.0-{n}' for n in range(70)}
+    label = f'pipeline="weir ({lives[5:]})",state="running"'
+    values = read_exposition(metrics(server)[1], False)
+    same(values.get(('weir_pipeline_state', label)), 1)
+    same(server.ask('GET', '/live')[2]['left_out'], 8)
+    same(server.stop(), (0, ''))
+
+
 def generated(_):
     """docs/grafana and docs/prometheus are what weir prints, and speak of metrics that there are"""
     with open(f'{root}/docs/reference/metrics.md') as f:
@@ -191,6 +213,6 @@ def generated(_):
 
 with Folder() as path:
     tap = Tap()
-    for case in (exposition, page, damaged, generated):
+    for case in (exposition, page, damaged, crowded, generated):
         tap.run(case, path)
     tap.end()

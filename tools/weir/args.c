@@ -55,42 +55,48 @@ int cli_columns(FILE *to)
 	return 100;
 }
 
+/* What it was built with. */
+static const char features[] = ""
+#ifdef WR_HAVE_URING
+			       " io_uring"
+#endif
+#ifdef WR_HAVE_LZ4
+			       " lz4"
+#endif
+#ifdef WR_HAVE_ZSTD
+			       " zstd"
+#endif
+#ifdef WR_HAVE_CK
+			       " concurrencykit"
+#endif
+#ifdef WR_HAVE_JEMALLOC
+			       " jemalloc"
+#endif
+#ifdef WR_HAVE_CONFIG
+			       " config"
+#endif
+#ifdef WR_HAVE_SERVE
+			       " serve"
+#endif
+#ifdef WR_HAVE_KAFKA
+			       " kafka"
+#endif
+#ifdef WR_HAVE_RABBITMQ
+			       " rabbitmq"
+#endif
+#ifdef WR_HAVE_NCURSES
+			       " ncurses"
+#endif
+#ifdef WR_HAVE_JANSSON
+			       " jansson"
+#endif
+	;
+
 void cli_print_version(FILE *to)
 {
 	wr_cpu_crc_use();
 	fprintf(to, "weir %s\n", weir_version());
-	fprintf(to, "features:%s%s%s%s%s%s crc32c=%s\n",
-#ifdef WR_HAVE_URING
-		" io_uring",
-#else
-		"",
-#endif
-#ifdef WR_HAVE_CK
-		" concurrencykit",
-#else
-		"",
-#endif
-#ifdef WR_HAVE_JEMALLOC
-		" jemalloc",
-#else
-		"",
-#endif
-#ifdef WR_HAVE_CONFIG
-		" config",
-#else
-		"",
-#endif
-#ifdef WR_HAVE_SERVE
-		" serve",
-#else
-		"",
-#endif
-#ifdef WR_HAVE_JANSSON
-		" jansson",
-#else
-		"",
-#endif
-		wr_crc32c_engine());
+	fprintf(to, "features:%s crc32c=%s\n", features, wr_crc32c_engine());
 #if defined(__clang__)
 	fprintf(to, "built by clang %d.%d", __clang_major__, __clang_minor__);
 #else

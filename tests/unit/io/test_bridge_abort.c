@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal:   a bridge that drains, with an hour to do it in, ends at once when it is told to, and says
- *         that something was left; one that is told before it ran ends, too.
- * Method: a driver that drains until weir_bridge_is_aborting(); a bridge with a thread.
+ *         that something was left; one that is told before it ran ends, too. One that is paused or
+ *         stopped while nobody answers it has lost nothing by that, and says what it waits for.
+ * Method: a driver that drains until weir_bridge_is_aborting(), one that opens until it is to rest;
+ *         a bridge with a thread.
  */
 #include <criterion/criterion.h>
 #include <sched.h>
+#include <string.h>
 
 #include <weir.h>
 
@@ -53,6 +56,68 @@ static enum weir_bridge_state state_of(struct weir_bridge *bridge)
 	struct weir_bridge_status status = {.struct_bytes = sizeof status};
 	cr_assert_eq(weir_bridge_status(bridge, &status), 0);
 	return status.state;
+}
+
+/* Nobody answers, until it is to rest. */
+static int open_in_vain(void *self, struct weir_bridge *bridge)
+{
+	(void)self;
+	weir_bridge_note(bridge, "refused so far");
+	while (!weir_bridge_is_stopping(bridge))
+		(void)sched_yield();
+	return weir_bridge_lost(bridge, "the start: refused");
+}
+
+static struct weir_bridge_status status_of(struct weir_bridge *bridge)
+{
+	struct weir_bridge_status status = {.struct_bytes = sizeof status};
+	cr_assert_eq(weir_bridge_status(bridge, &status), 0);
+	return status;
+}
+
+static void note_state(void *context, const char *name, enum weir_bridge_state state,
+		       const char *why)
+{
+	uint32_t *states = context;
+	(void)name;
+	(void)why;
+	*states |= 1u << state;
+}
+
+Test(bridge_abort, a_rest_while_it_connects_is_no_loss)
+{
+	struct fixture f;
+	struct weir_bridge_options o;
+	struct weir_bridge_ops vain = ops;
+	struct weir_bridge *bridge = NULL;
+	uint32_t states = 0, drains = 0;
+	fixture_begin(&f, FIXTURE_MEMORY);
+	weir_bridge_options_init(&o);
+	vain.open = open_in_vain;
+	o.name = "b";
+	o.direction = WEIR_BRIDGE_SOURCE;
+	o.ops = &vain;
+	o.self = &drains;
+	o.state_fn = note_state;
+	o.state_context = &states;
+	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, NULL), 0);
+	cr_expect_gt(status_of(bridge).since_us, 0, "it is connecting since it was started");
+	while (strcmp(status_of(bridge).why, "refused so far") != 0)
+		(void)sched_yield();
+	cr_expect_eq(state_of(bridge), WEIR_BRIDGE_CONNECTING);
+	cr_assert_eq(weir_bridge_pause(bridge), 0);
+	while (state_of(bridge) != WEIR_BRIDGE_PAUSED)
+		(void)sched_yield();
+	cr_expect_eq(status_of(bridge).attempts, 0, "nothing was lost");
+	cr_expect_str_eq(status_of(bridge).why, "the start: refused");
+	cr_assert_eq(weir_bridge_resume(bridge), 0);
+	while (state_of(bridge) != WEIR_BRIDGE_CONNECTING)
+		(void)sched_yield();
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	cr_expect_eq(states & 1u << WEIR_BRIDGE_RETRYING, 0, "nobody was told of a loss");
+	cr_expect_neq(states & 1u << WEIR_BRIDGE_STOPPED, 0);
+	cr_expect_eq(drains, 0, "there was nothing to drain");
+	fixture_end(&f);
 }
 
 Test(bridge_abort, ends_a_drain_at_once)

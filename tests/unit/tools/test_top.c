@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,6 +166,18 @@ Test(top, what_is_bad_stands_out)
 	cr_expect_str_eq(row_of(79, 5), "far behind             audit             FIRES    2.00 s"
 					"       91 204 of 5 000");
 	cr_expect_eq(screen.rows[5].style, SCREEN_BAD);
+	static const struct {
+		const char *kind, *shown;
+	} numbers[] = {
+		{"lag_events", "91 204 of 5 000"},          {"lag_age", "91.2 us of 5.0 us"},
+		{"bridge_down", "91.2 us of 5.0 us"},       {"free_bytes", "89.1 KiB of 4.9 KiB"},
+		{"bridge_dead_letters", "91 204 of 5 000"},
+	};
+	for (uint32_t i = 0; i < WR_ARRAY_COUNT(numbers); i++) {
+		(void)snprintf(alert->also, sizeof alert->also, "%s", numbers[i].kind);
+		cr_expect_not_null(strstr(row_of(100, 5), numbers[i].shown), "%s: %s",
+				   numbers[i].kind, row_of(100, 5));
+	}
 	look.error_count = 1;
 	look.errors[0] = (struct weir_metrics_error){
 		.code = -5, .count = 2, .last_ns = 1000000000, .text = "the disk is gone"};
@@ -257,6 +270,34 @@ static void end_pipeline(pid_t child)
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	(void)snprintf(command, sizeof command, "rm -rf %s", folder);
 	cr_expect_eq(system(command), 0);
+}
+
+/* A service has a user of its own; who looks as another one is told where. */
+Test(top, pipelines_of_another_user_are_told_of)
+{
+	static struct capture c;
+	char own[64], wanted[160];
+	struct stat st;
+
+	(void)weir_metrics_default_dir(own, sizeof own);
+	(void)snprintf(folder, sizeof folder, "/dev/shm/weir-4%09d", (int)getpid());
+	if (stat("/dev/shm", &st) != 0 || mkdir(folder, 0700) != 0)
+		return; /* nobody has any there, then */
+	fixture_init(&f, FIXTURE_MEMORY);
+	f.options.name = "service";
+	f.options.metrics_dir = folder;
+	fixture_open(&f);
+	CAPTURE(&c, cmd_top, "top", "--once", "no such pipeline of anybody's");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	(void)snprintf(wanted, sizeof wanted, "--metrics-dir %s\n", folder);
+	cr_expect(capture_has(c.err, wanted), "%s", c.err);
+	(void)snprintf(wanted, sizeof wanted, "--metrics-dir %s\n", own);
+	cr_expect(!capture_has(c.err, wanted), "its own is no other's: %s", c.err);
+	CAPTURE(&c, cmd_top, "top", "--once", "--metrics-dir", folder, "no such pipeline");
+	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
+	cr_expect(!capture_has(c.err, "user"), "who says where is not told where: %s", c.err);
+	fixture_end(&f);
+	(void)rmdir(folder);
 }
 
 #ifdef WR_HAVE_NCURSES

@@ -2,6 +2,7 @@
 /* See find.h. */
 #include "tools/weir/top/find.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +57,12 @@ static void take_file(struct search *s, const char *path)
 	struct stat st;
 	uint64_t inode = stat(path, &st) == 0 ? (uint64_t)st.st_ino : 0;
 
-	if (f->count == FIND_MAX || is_open(f, path, inode))
+	if (is_open(f, path, inode))
 		return;
+	if (f->count == FIND_MAX) {
+		f->beyond++;
+		return;
+	}
 	struct look *l = malloc(sizeof *l);
 	char *copy = strdup(path);
 	int r = l == NULL || copy == NULL ? -ENOMEM : look_open(l, path, &problem);
@@ -94,12 +99,48 @@ static int search(struct find *f, const char *dir, const char *which)
 	struct search s = {.find = f, .which = which};
 	char *whole = which == NULL ? NULL : realpath(which, NULL);
 
-	f->more = 0;
+	f->more = f->beyond = 0;
 	if (whole != NULL)
 		(void)snprintf(s.directory, sizeof s.directory, "%s", whole);
 	free(whole);
 	int r = weir_metrics_list(dir, on_file, &s);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* ---- where else there are some ---- */
+
+#define ALL_USERS "/dev/shm"
+
+static int any_file(void *context, const char *path)
+{
+	(void)context;
+	(void)path;
+	return 1;
+}
+
+/*
+ * What a service has is in the folder of its own user, which is not who looks: under systemd that
+ * is one without a name. Who may read it is told where it is.
+ */
+static void tell_of_others(const char *own)
+{
+	char path[sizeof ALL_USERS + 256];
+	const struct dirent *entry;
+	DIR *all = opendir(ALL_USERS);
+
+	while (all != NULL && (entry = readdir(all)) != NULL) {
+		const char *user = entry->d_name + 5;
+		if (strncmp(entry->d_name, "weir-", 5) != 0 || user[0] == '\0' ||
+		    user[strspn(user, "0123456789")] != '\0')
+			continue;
+		(void)snprintf(path, sizeof path, ALL_USERS "/%s", entry->d_name);
+		if (strcmp(path, own) != 0 && weir_metrics_list(path, any_file, NULL) > 0)
+			fprintf(stderr,
+				"weir: user %s has pipelines here, or had: --metrics-dir %s\n",
+				user, path);
+	}
+	if (all != NULL)
+		(void)closedir(all);
 }
 
 /* A file of metrics by its path. */
@@ -134,6 +175,8 @@ int find_open(struct find *f, const char *dir, const char *which)
 	int r = search(f, dir, which);
 	if (r < 0)
 		return cli_fail(where, r, NULL);
+	if (f->count == 0 && dir == NULL)
+		tell_of_others(where);
 	if (f->count > 0 || which == NULL)
 		return CLI_GO_ON;
 	find_warn(f);
@@ -161,6 +204,9 @@ void find_warn(const struct find *f)
 	if (f->more > 0)
 		fprintf(stderr, "weir: %u file%s could not be read: %s\n", f->more,
 			f->more == 1 ? "" : "s", f->why);
+	if (f->beyond > 0)
+		fprintf(stderr, "weir: %u more file%s not looked at: name the pipeline\n",
+			f->beyond, f->beyond == 1 ? " was" : "s were");
 }
 
 void find_close(struct find *f)

@@ -21,9 +21,10 @@ struct find {
 	char *paths[FIND_MAX];
 	uint64_t inodes[FIND_MAX]; /* of the files: another one may come to a path */
 	uint32_t count;
-	uint32_t more; /* files that could not be opened */
-	int code;      /* of the last of these */
-	char why[512]; /* and what it is */
+	uint32_t beyond; /* files that were not opened, since there are too many */
+	uint32_t more;   /* files that could not be opened */
+	int code;        /* of the last of these */
+	char why[512];   /* and what it is */
 };
 
 #define FIND_OPTION_DIR(to)                                                                        \
@@ -44,7 +45,7 @@ int find_open(struct find *f, const char *dir, const char *which);
 void find_more(struct find *f, const char *dir, const char *which);
 /* Looks at all of them again. */
 void find_look(struct find *f);
-/* Warns on stderr of files that could not be read. */
+/* Warns on stderr of files that could not be read, or are too many. */
 void find_warn(const struct find *f);
 void find_close(struct find *f);
 

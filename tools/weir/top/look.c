@@ -96,10 +96,12 @@ static const struct kind {
 	[LOOK_ALERT] = {.object = "alert",
 			.name_label = "rule",
 			.of_label = "subscription",
+			.also_label = "kind",
 			.metrics = {[ALERT_FIRING] = "weir_alert_firing",
 				    [ALERT_RAISED] = "weir_alert_raised",
 				    [ALERT_VALUE] = "weir_alert_value",
 				    [ALERT_RAISE_AT] = "weir_alert_raise_at",
+				    [ALERT_CLEAR_AT] = "weir_alert_clear_at",
 				    [ALERT_CHANGED_NS] = "weir_alert_changed_seconds"},
 			.rate_of = -1,
 			.byte_rate_of = -1},
@@ -284,7 +286,7 @@ static void take_rows(struct look *l, enum look_kind kind, double seconds)
 		}
 		(void)snprintf(row->name, sizeof row->name, "%s", label(&o, k->name_label));
 		(void)snprintf(row->of, sizeof row->of, "%s", label(&o, k->of_label));
-		(void)snprintf(row->also, sizeof row->also, "%.15s", label(&o, k->also_label));
+		(void)snprintf(row->also, sizeof row->also, "%.23s", label(&o, k->also_label));
 		(void)snprintf(row->more, sizeof row->more, "%.15s", label(&o, k->more_label));
 		row->is_of_bridge = kind == LOOK_ALERT && label(&o, "bridge")[0] != '\0';
 		if (row->is_of_bridge)

@@ -68,6 +68,7 @@ enum {
 	ALERT_RAISED, /* how often */
 	ALERT_VALUE,
 	ALERT_RAISE_AT,
+	ALERT_CLEAR_AT,
 	ALERT_CHANGED_NS,
 
 	BRIDGE_STATE = 0, /* look_bridge_state() */
@@ -95,7 +96,7 @@ enum {
 struct look_row {
 	char name[LOOK_NAME_BYTES];
 	char of[LOOK_OF_BYTES]; /* of a member: its subscription; of a producer: its name */
-	char also[16];          /* of a bridge: sink or source */
+	char also[24];          /* of a bridge: sink or source; of an alert: its kind */
 	char more[16];          /* of a bridge: the other side's system */
 	bool is_of_bridge;      /* of an alert: `of` is a bridge */
 	uint32_t index;

@@ -114,6 +114,22 @@ static void print_latencies(const struct look *l, FILE *to)
 	}
 }
 
+static bool ends_in(const char *text, const char *end)
+{
+	size_t bytes = strlen(text), end_bytes = strlen(end);
+
+	return bytes >= end_bytes && strcmp(text + bytes - end_bytes, end) == 0;
+}
+
+char *print_alert_number(char to[CLI_TEXT_BYTES], const struct look_row *alert, uint64_t number)
+{
+	if (ends_in(alert->also, "_age") || strcmp(alert->also, "bridge_down") == 0)
+		return cli_text_ns(to, number);
+	if (ends_in(alert->also, "_bytes"))
+		return cli_text_bytes(to, number);
+	return cli_text_count(to, number);
+}
+
 static void print_alerts(const struct look *l, FILE *to)
 {
 	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES];
@@ -122,8 +138,8 @@ static void print_alerts(const struct look *l, FILE *to)
 		const struct look_row *r = &l->tables[LOOK_ALERT].rows[i];
 		if (r->values[ALERT_FIRING] != 0)
 			fprintf(to, "  ALERT    %s %s: %s, raised at %s, for %s\n", r->name, r->of,
-				cli_text_count(a, r->values[ALERT_VALUE]),
-				cli_text_count(b, r->values[ALERT_RAISE_AT]),
+				print_alert_number(a, r, r->values[ALERT_VALUE]),
+				print_alert_number(b, r, r->values[ALERT_RAISE_AT]),
 				cli_text_ns(c, r->values[ALERT_CHANGED_NS]));
 	}
 }

@@ -28,6 +28,8 @@ void print_lag_row(const struct print_lag *p, const struct look *l, const struct
 
 /* "2 d 03:04:05", "03:04:05" */
 char *print_span(char to[CLI_TEXT_BYTES], uint64_t ns);
+/* A number of a rule's as what it is: a time, bytes, or a count. */
+char *print_alert_number(char to[CLI_TEXT_BYTES], const struct look_row *alert, uint64_t number);
 /* All of a pipeline on some lines. */
 void print_status(const struct look *l, FILE *to);
 

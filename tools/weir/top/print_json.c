@@ -125,12 +125,14 @@ static void json_thread(struct json_out *j, const struct look_row *t)
 static void json_alert(struct json_out *j, const struct look_row *a)
 {
 	json_text(j, "rule", a->name);
+	json_text(j, "kind", a->also);
 	json_text(j, "subscription", a->is_of_bridge ? "" : a->of);
 	json_text(j, "bridge", a->is_of_bridge ? a->of : "");
 	json_bool(j, "firing", a->values[ALERT_FIRING] != 0);
 	json_u64(j, "raised", a->values[ALERT_RAISED]);
 	json_u64(j, "value", a->values[ALERT_VALUE]);
 	json_u64(j, "raise_at", a->values[ALERT_RAISE_AT]);
+	json_u64(j, "clear_at", a->values[ALERT_CLEAR_AT]);
 	json_u64(j, "changed_ns", a->values[ALERT_CHANGED_NS]);
 }
 

@@ -231,8 +231,8 @@ static void alert(struct screen *s, const struct look_row *r)
 		     r->values[ALERT_CHANGED_NS] == 0
 			     ? "-"
 			     : cli_text_ns(a, r->values[ALERT_CHANGED_NS]));
-	screen_right(s, row, 13, cli_text_count(a, r->values[ALERT_VALUE]));
-	screen_printf(s, row, " of %s", cli_text_count(a, r->values[ALERT_RAISE_AT]));
+	screen_right(s, row, 13, print_alert_number(a, r, r->values[ALERT_VALUE]));
+	screen_printf(s, row, " of %s", print_alert_number(a, r, r->values[ALERT_RAISE_AT]));
 }
 
 /* With its last error, until it has run for longer than what anybody looks at. */
