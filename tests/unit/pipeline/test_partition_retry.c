@@ -3,21 +3,14 @@
  * Goal: an event of a partition that fails is retried in place: nothing of its partition is handed
  * out before it is settled, the others go on; its attempts are counted in the log, go on with the
  * next owner and after an open, and after the last one, or where that was said, it is a dead letter
- * with its origin, once, and the partition goes on behind it. An event that kills its process gets
- * there, too, and its neighbours do not. Who has lost the partition counts nothing and buries
- * nothing.
+ * with its origin, once, and the partition goes on behind it. Who has lost the partition counts
+ * nothing and buries nothing. (An event that kills its process: test_partition_retry_crash.c.)
  *
  * Method: manual pipelines with a journal and in memory; events are numbers, in partitions by key.
- * Processes of their own die in one event.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <weir/dead_letters.h>
 
@@ -532,85 +525,4 @@ Test(partition_retry, a_handler_that_says_dead_is_not)
 Test(partition_retry, a_handler_with_transactions_gives_up_those_that_fail)
 {
 	expect_handled(WEIR_HANDLED_RETRY, 3, true);
-}
-
-/* ---- crashes ---- */
-
-/* Handles all that there is, and dies in one event: 0: it came to the end. */
-static void child(uint32_t poison, const char *counts_path)
-{
-	fixture_open(&queue_bed.f);
-	bed.id = queue_make();
-	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
-	FILE *counts = fopen(counts_path, "a");
-	struct weir_lag lag = {.events = 1};
-	while (lag.events > 0 || !lag.exact) {
-		struct weir_item items[16];
-		int polled = weir_poll(bed.member, items, 16, MS);
-		for (int i = 0; i < polled; i++) {
-			uint32_t number = number_of(&items[i]);
-			(void)fprintf(counts, "%u %u\n", number, items[i].attempts);
-			(void)fflush(counts);
-			if (number == poison)
-				(void)raise(SIGKILL);
-			if (weir_ack(bed.member, &items[i]) != 0)
-				_exit(2);
-		}
-		if (weir_lag(queue_bed.f.pipeline, bed.id, &lag) != 0)
-			_exit(4);
-	}
-	if (weir_member_commit(bed.member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS) != 0)
-		_exit(3);
-	fixture_close(&queue_bed.f, NULL);
-	_exit(0);
-}
-
-Test(partition_retry, an_event_that_kills_its_process_ends_in_the_dead_letters_and_no_other_does)
-{
-	const uint32_t poison = 19;
-	char path[1024];
-	uint32_t killed = 0;
-	(void)snprintf(path, sizeof path, "%s.counts", queue_bed.f.dir);
-	bed.id = queue_make();
-	uint32_t undertaker = fixture_subscription(&queue_bed.f, "undertaker", "dead");
-	publish(0, NUMBERS);
-	fixture_close(&queue_bed.f, NULL);
-	for (uint32_t i = 0; i < 20; i++) {
-		pid_t pid = fork();
-		int status = 0;
-		cr_assert_geq(pid, 0);
-		if (pid == 0)
-			child(poison, path);
-		cr_assert_eq(waitpid(pid, &status, 0), pid);
-		if (WIFEXITED(status)) {
-			cr_assert_eq(WEXITSTATUS(status), 0, "%d of %u", WEXITSTATUS(status), i);
-			break;
-		}
-		killed++;
-	}
-	/* Two say nothing of it, then each counts. */
-	cr_assert_eq(killed, 5, "%u", killed);
-	fixture_open(&queue_bed.f);
-	bed.id = queue_make();
-	bed.undertaker = fixture_member(&queue_bed.f, undertaker, NULL);
-	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
-	struct weir_item letter = queue_next(bed.undertaker);
-	struct weir_origin origin;
-	cr_expect_eq(number_of(&letter), poison);
-	cr_assert(weir_item_origin(&letter, &origin));
-	cr_expect_eq(origin.attempts, 3);
-	cr_assert_eq(weir_ack(bed.undertaker, &letter), 0);
-	expect_rest();
-	FILE *counts = fopen(path, "r");
-	unsigned number, attempts;
-	cr_assert_not_null(counts);
-	while (fscanf(counts, "%u %u", &number, &attempts) == 2) {
-		bed.come[number]++;
-		cr_expect(number == poison || attempts == 1, "%u: attempt %u", number, attempts);
-	}
-	(void)fclose(counts);
-	(void)unlink(path);
-	cr_expect_eq(bed.come[poison], killed);
-	for (uint32_t i = 0; i < NUMBERS; i++)
-		cr_expect_geq(bed.come[i], 1, "%u never came", i);
 }
