@@ -8,13 +8,28 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/route/matcher.h"
 #include "core/route/transform.h"
 
+#define HUGE_PAGE_BYTES (2u << 20)
+
+/* A matcher is read at places that nobody foresees: in huge pages, if there are any. */
+static void *from_c_large(size_t bytes)
+{
+	void *p;
+	if (posix_memalign(&p, HUGE_PAGE_BYTES, bytes) != 0)
+		return NULL;
+	(void)madvise(p, bytes, MADV_HUGEPAGE);
+	return memset(p, 0, bytes);
+}
+
 static void *from_c(void *context, size_t bytes, size_t align)
 {
 	(void)context;
+	if (bytes >= HUGE_PAGE_BYTES && align <= HUGE_PAGE_BYTES)
+		return from_c_large(bytes);
 	if (align < sizeof(max_align_t))
 		align = sizeof(max_align_t);
 	if (bytes > SIZE_MAX - align)

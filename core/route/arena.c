@@ -6,6 +6,9 @@
 /* The first block of an arena is small, so that a small pattern is. */
 #define BLOCK_BYTES_FIRST 448u
 #define BLOCK_BYTES 4032u
+/* Of an arena that is large anyway: what an allocator can make huge pages of. */
+#define BLOCK_BYTES_LARGE (2u << 20)
+#define LARGE_FROM (4u << 20)
 #define ALIGN 16u
 
 struct wr_arena_block {
@@ -35,6 +38,8 @@ static struct wr_arena_block *block_add(struct wr_arena *arena, size_t bytes)
 	size_t whole = arena->last == NULL ? BLOCK_BYTES_FIRST : BLOCK_BYTES;
 	if (arena->taken_bytes < BLOCK_BYTES && arena->taken_bytes > 0)
 		whole = arena->taken_bytes;
+	if (arena->taken_bytes >= LARGE_FROM)
+		whole = BLOCK_BYTES_LARGE - sizeof(struct wr_arena_block);
 	size_t room = bytes > whole / 4 ? bytes : whole;
 	struct wr_arena_block *block = arena->allocator.alloc(
 		arena->allocator.context, sizeof *block + room, _Alignof(max_align_t));

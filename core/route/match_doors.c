@@ -22,6 +22,17 @@ static void open_entry(struct weir_match *m, uint32_t path, uint32_t kind, const
 		wr_match_open_list(m, e->list);
 }
 
+/* The path's own filter says that it may be there: the table's need not be asked, too. */
+static void open_likely(struct weir_match *m, uint32_t path, uint32_t kind, const void *bytes,
+			size_t count)
+{
+	uint64_t hash = wr_table_hash(path, kind, bytes, count);
+	const struct wr_entry *e =
+		wr_table_find_hashed(&m->matcher->table, hash, path, kind, bytes, count);
+	if (e != NULL)
+		wr_match_open_list(m, e->list);
+}
+
 static void open_address(struct weir_match *m, uint32_t number, const struct wr_value *v)
 {
 	const struct wr_path *path = &m->matcher->paths[number];
@@ -84,7 +95,7 @@ static void open_text(struct weir_match *m, uint32_t number, const struct wr_val
 	const struct wr_path *path = &m->matcher->paths[number];
 	uint32_t doors = path->doors;
 	if (path->texts.words != NULL && wr_window_has(&path->texts, hash))
-		open_entry(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
+		open_likely(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
 	open_ends(m, number, WR_DOOR_PREFIX, v->text, v->text_bytes);
 	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
 	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
@@ -100,7 +111,7 @@ static void open_number(struct weir_match *m, uint32_t number, uint64_t order, u
 	const struct wr_path *path = &m->matcher->paths[number];
 	double plus = value + 0.0; /* -0 becomes 0 */
 	if (path->numbers.words != NULL && wr_window_has(&path->numbers, hash))
-		open_entry(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
+		open_likely(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
 	if (path->ranges.count > 0)
 		for (uint32_t node = wr_ranges_find(&path->ranges, order); node != 0;
 		     node = path->ranges.nodes[node].up)

@@ -3,6 +3,8 @@
 
 #include "core/base/bits.h"
 
+#define STRETCHES_A_CUT 16u
+
 bool wr_ranges_add(struct wr_ranges *ranges, struct wr_arena *building,
 		   const struct wr_range *range)
 {
@@ -76,6 +78,32 @@ static bool make_shelves(struct wr_ranges *ranges, struct wr_arena *arena)
 	return true;
 }
 
+/* What is found for a number of that piece; 0: no range has it. */
+static uint32_t node_of(const struct wr_ranges *ranges, size_t piece)
+{
+	uint32_t node = (uint32_t)(piece + ranges->width);
+	return ranges->nodes[node].list != 0 ? node : ranges->nodes[node].up;
+}
+
+/* The last piece, which has no end, is not among them. */
+static bool make_touched(struct wr_ranges *ranges, struct wr_arena *arena)
+{
+	uint64_t first = ranges->cuts[0], whole = ranges->cuts[ranges->cut_count - 1] - first;
+	while ((whole >> ranges->touched_shift) >= ranges->width * STRETCHES_A_CUT)
+		ranges->touched_shift++;
+	size_t count = (size_t)(whole >> ranges->touched_shift) + 1;
+	ranges->touched = wr_arena_take(arena, count / 64 + 1, sizeof *ranges->touched);
+	if (ranges->touched == NULL)
+		return false;
+	for (size_t piece = 0; piece + 1 < ranges->cut_count; piece++) {
+		uint64_t at = (ranges->cuts[piece] - first) >> ranges->touched_shift;
+		uint64_t last = (ranges->cuts[piece + 1] - 1 - first) >> ranges->touched_shift;
+		for (; node_of(ranges, piece) != 0 && at <= last; at++)
+			ranges->touched[at / 64] |= 1ull << at % 64;
+	}
+	return true;
+}
+
 /* Nodes without a list are passed by; of leaves only the one itself may be without. */
 static void point_up(struct wr_ranges *ranges)
 {
@@ -123,14 +151,17 @@ bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct w
 	}
 	point_up(ranges);
 	ranges->list = NULL;
-	return true;
+	return make_touched(ranges, arena);
 }
 
 uint32_t wr_ranges_find(const struct wr_ranges *ranges, uint64_t number)
 {
-	size_t piece = piece_of(ranges, number);
-	if (piece == ranges->cut_count)
+	if (number < ranges->cuts[0])
 		return 0;
-	uint32_t node = (uint32_t)(piece + ranges->width);
-	return ranges->nodes[node].list != 0 ? node : ranges->nodes[node].up;
+	if (number < ranges->cuts[ranges->cut_count - 1]) {
+		uint64_t at = (number - ranges->cuts[0]) >> ranges->touched_shift;
+		if ((ranges->touched[at / 64] >> at % 64 & 1) == 0)
+			return 0;
+	}
+	return node_of(ranges, piece_of(ranges, number));
 }

@@ -2,9 +2,10 @@
 /*
  * Which of many ranges of numbers is a number in? The ends of all ranges cut the numbers into
  * pieces; a tree lies over the pieces, and a range stands in the few of its nodes that together are
- * the range. A number is found on its shelf (numbers from the first cut to the last, cut into
- * stretches of equal length) and there in its piece by halving; the ranges that it is in are those
- * of the nodes above.
+ * the range. A bit says of a short stretch of numbers whether any range touches it: most numbers
+ * are in none, and cost no more than that. Another one is found on its shelf (numbers from the
+ * first cut to the last, cut into stretches of equal length) and there in its piece by halving; the
+ * ranges that it is in are those of the nodes above.
  *
  * Numbers are the order of doubles as integers (wr_number_order()); both ends are in the range.
  * Thread: any, once it is made.
@@ -32,6 +33,8 @@ struct wr_ranges {
 	size_t cut_count;
 	uint32_t *shelves; /* of each stretch of numbers of equal length: the first cut in it */
 	unsigned shelf_shift;
+	uint64_t *touched; /* a bit of each shorter stretch: some range has numbers in it */
+	unsigned touched_shift;
 	struct wr_ranges_node *nodes; /* of a tree with `width` leaves from node `width` on */
 	size_t width;
 };
