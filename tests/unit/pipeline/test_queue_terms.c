@@ -430,7 +430,7 @@ Test(queue_terms, bad_terms_are_refused)
 		bool priorities;
 	} bad[] = {
 		{"order", WEIR_ORDER_PARTITION, 1, 0, false},
-		{"order", WEIR_ORDER_PARTITION, 0, 1, false},
+		{"time_to_live_ns", WEIR_ORDER_PARTITION, 0, 1, false},
 		{"order", WEIR_ORDER_PARTITION, 0, 0, true},
 		{"delay_ns", WEIR_ORDER_NONE, WEIR_DELAY_NS_MAX + 1, 0, false},
 		{"time_to_live_ns", WEIR_ORDER_KEY, 0, WEIR_TIME_TO_LIVE_NS_MAX + 1, false},

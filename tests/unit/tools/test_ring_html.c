@@ -75,7 +75,7 @@ static unsigned count_of(const char *text, const char *part)
 	return count;
 }
 
-/* "section rtt", "svg Round trip time by percentile: 2 lines, 48 marks", one a line. */
+/* "section rtt", "svg Round trip time by percentile: 3 lines, 72 marks", one a line. */
 static void skeleton(char *to, size_t to_bytes)
 {
 	size_t at = 0;
@@ -127,7 +127,7 @@ Test(ring_html, a_page_has_every_section_picture_and_mark)
 	cr_assert_str_eq(text,
 			 "section thresholds\n"
 			 "section rtt\n"
-			 "svg Round trip time by percentile: 2 lines, 48 marks\n"
+			 "svg Round trip time by percentile: 3 lines, 72 marks\n"
 			 "section compare\n"
 			 "svg Throughput now to then, by cell: 0 lines, 1 marks\n"
 			 "section throughput\n"
