@@ -34,6 +34,7 @@ struct wr_tables {
 	struct wr_schemas schemas;
 	struct wr_filters filters;
 	struct wr_erasures erasures;
+	uint64_t saved_rare_bytes;    /* in the last checkpoint */
 	uint64_t captured_keys_bytes; /* of the windows: what comes behind are versions */
 	/* Events may have been left out: what there is from the beginning has to be counted. */
 	bool may_lack_events;
@@ -141,6 +142,10 @@ static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct w
  * has seen the end of that (wr_tables_release()).
  */
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits);
+
+/* Of these what most logs have nothing of: attempts of partitions, addressed events. How far
+ * checkpoints are from one another follows from what there is of it (tables.saved_rare_bytes). */
+size_t wr_tables_save_rare_bytes_max(const struct wr_tables_limits *limits);
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink);
 void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink);
 /* What windows and versions take at most, and now. */

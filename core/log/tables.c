@@ -179,19 +179,24 @@ void wr_tables_copy(void *context, uint64_t at, uint8_t *to, uint32_t bytes)
 		wr_versions_copy(&t->versions, at + piece - keys_end, to + piece, bytes - piece);
 }
 
+size_t wr_tables_save_rare_bytes_max(const struct wr_tables_limits *limits)
+{
+	return wr_attempts_save_bytes_max(limits->catalog.rows_max) +
+	       wr_addressed_save_bytes_max(limits->catalog.rows_max);
+}
+
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
 {
+	struct wr_filters_limits filters = filters_of(limits);
 	struct wr_outstanding_limits outstanding = outstanding_of(limits);
 	struct wr_schemas_limits schemas = schemas_of(limits);
-	struct wr_filters_limits filters = filters_of(limits);
 	return wr_schemas_save_bytes_max(&schemas) + wr_filters_save_bytes_max(&filters) +
+	       wr_tables_save_rare_bytes_max(limits) +
 	       wr_erasures_save_bytes_max(limits->erasures_max) + WR_KEYS_CLOCK_BYTES +
 	       wr_catalog_save_bytes_max(&limits->catalog) +
 	       wr_outstanding_save_bytes_max(&outstanding) +
 	       wr_producers_save_bytes_max(limits->named_producers_max) +
-	       wr_attempts_save_bytes_max(limits->catalog.rows_max) +
-	       wr_settle_save_bytes_max(limits->catalog.rows_max) +
-	       wr_addressed_save_bytes_max(limits->catalog.rows_max);
+	       wr_settle_save_bytes_max(limits->catalog.rows_max);
 }
 
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink)
@@ -206,8 +211,10 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	wr_catalog_save(&t->catalog, sink);
 	wr_producers_save(&t->producers, sink);
 	wr_settle_save(&t->settle, sink);
+	size_t before = sink->used_bytes;
 	wr_addressed_save(&t->settle, sink);
 	wr_attempts_save(&t->attempts, t->settle.rows_used, sink);
+	t->saved_rare_bytes = sink->used_bytes - before;
 	wr_keys_clock_save(&t->keys, sink);
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
 	wr_schemas_save(&t->schemas, sink);

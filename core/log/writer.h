@@ -146,7 +146,7 @@ struct wr_writer {
 	uint64_t nap_commit;   /* for the completion of which it napped last, and how often */
 	uint32_t nap_count;
 	uint64_t checkpoint_bytes_since;
-	uint64_t checkpoint_keys_bytes; /* what the windows of keys took of the last one */
+	uint64_t checkpoint_keys_bytes; /* of the last one: windows of keys and what is rare */
 	uint64_t checkpoint_gates[2];   /* retention may go so far by the last two, newest first */
 	uint64_t captured_needed_seq;   /* as the last one took it: durable when the slot is back */
 	uint64_t moved_needed_seq;      /* since then: the lowest that a position was moved to */

@@ -199,7 +199,8 @@ static bool capture_checkpoint(struct wr_writer *w)
 	job->bytes = (uint32_t)sink.used_bytes;
 	/* Read by the journal while we go on. */
 	job->more_bytes = wr_tables_capture(w->tables);
-	w->checkpoint_keys_bytes = job->more_bytes + w->tables->filters.used_bytes;
+	w->checkpoint_keys_bytes =
+		job->more_bytes + w->tables->saved_rare_bytes + w->tables->filters.used_bytes;
 	job->header_crc = w->chain;
 	job->last_seq = w->next_seq - 1;
 	job->segment_id = w->last_segment_id;

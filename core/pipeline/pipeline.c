@@ -238,8 +238,9 @@ static int make_writer(struct weir_pipeline *p)
 			(uint32_t)wr_min_u64(o->batches_in_flight_max, p->host.storage->depth_max);
 		options.evidence_delay_ns = o->evidence_delay_ns;
 		options.seal_before_ack = o->seal_before_ack;
-		limits.filter_bytes_max = 0; /* they count as what they are */
-		uint64_t least = wr_tables_save_bytes_max(&limits) * 4;
+		limits.filter_bytes_max = 0; /* they count as what they are, as the rare do */
+		uint64_t least = 4 * (wr_tables_save_bytes_max(&limits) -
+				      wr_tables_save_rare_bytes_max(&limits));
 		options.checkpoint_bytes = wr_max_u64(
 			o->checkpoint_bytes != 0 ? o->checkpoint_bytes : 64ull << 20, least);
 		options.checkpoint_bytes_ago = p->recovered.checkpoint_bytes_ago;

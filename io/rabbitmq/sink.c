@@ -223,18 +223,27 @@ static int give_up(struct wr_rabbit_sink *s, struct weir_bridge *bridge, uint32_
 	return weir_bridge_dead_letter(bridge, &s->items[i], why);
 }
 
-/* Of a queue it is given back by itself: 1. Of a partition the position cannot pass it: 0. */
+/*
+ * Of a queue it is given back by itself: 1. Of a partition the position cannot pass it, and it comes
+ * again with what is behind it, whenever the connection does: 0. It has not failed there: the
+ * broker has.
+ */
 static int refuse(struct wr_rabbit_sink *s, struct weir_bridge *bridge, uint32_t i)
 {
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
 	const struct weir_rejection later = {.verdict = WEIR_VERDICT_RETRY,
 					     .delay_ns = WEIR_DELAY_DEFAULT,
 					     .text = "the broker refused it (basic.nack)"};
-	int rc = weir_reject(weir_bridge_member(bridge), &s->items[i], &later);
+	int rc = weir_subscription_info(weir_bridge_pipeline(bridge),
+					weir_bridge_subscription(bridge), &info);
+	if (rc == 0 && info.order == WEIR_ORDER_PARTITION)
+		return 0;
+	if (rc == 0)
+		rc = weir_reject(weir_bridge_member(bridge), &s->items[i], &later);
 	if (rc == 0 || rc == WEIR_E_FENCED)
 		return 1;
-	return rc == -EINVAL ? 0
-			     : weir_bridge_lost(bridge, "giving back what the broker refused: %s",
-						weir_strerror(rc));
+	return weir_bridge_lost(bridge, "giving back what the broker refused: %s",
+				weir_strerror(rc));
 }
 
 static int acknowledge(struct weir_bridge *bridge, const struct weir_item *item)

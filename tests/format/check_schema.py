@@ -125,7 +125,7 @@ def beyond_schema(value, path, text):
         return True
     if 'there is no stage' in text or 'nothing feeds' in text or 'a ring into' in text:
         return True
-    if 'a transformer is a JSON object' in text or 'a hash term is a JSON object' in text:
+    if 'has levels up to' in text or 'a transformer is a JSON object' in text or 'a hash term is a JSON object' in text:
         return True
     if 'leaves by packing' in text or 'another member' in text or 'a way round' in text or 'the ring is refused' in text:
         return True

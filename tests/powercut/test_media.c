@@ -230,7 +230,7 @@ static void a_full_disk(const struct mounts_kind *kind, enum weir_io io, const c
 	struct run run;
 
 	mounts_path(disk, "ballast", ballast);
-	put_ballast(ballast, UINT64_C(3) << 20);
+	put_ballast(ballast, UINT64_C(6) << 20);
 	int rc = start(&run, io);
 	if (!tap_check(rc == 0, "%s, %s: opened (%s: %s)", kind->name, name, weir_error_name(rc),
 		       problem.text))

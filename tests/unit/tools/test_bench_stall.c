@@ -29,6 +29,13 @@ static uint64_t recovery(uint64_t to_windows)
 	return stall_recovery_ns(worst, WR_ARRAY_COUNT(worst), to_windows * STALL_WINDOW_NS, 100);
 }
 
+/* Beyond the end of the stop; as many as there is room for where the machine took that long. */
+static void expect_windows(const struct stall_result *result)
+{
+	cr_assert(result->window_count > result->to_ns / STALL_WINDOW_NS ||
+		  result->window_count == STALL_WINDOWS);
+}
+
 Test(bench_stall, recovery_is_the_end_of_the_last_bad_window_before_a_good_millisecond)
 {
 	all_good();
@@ -76,7 +83,7 @@ static void run_each(uint32_t shape)
 		cr_assert_eq(stall_run(&settings, &result), 0, "%s, %s", stall_shape_name(shape),
 			     stall_who_names[who]);
 		cr_assert_geq(result.to_ns - result.from_ns, settings.stop_ns);
-		cr_assert_gt(result.window_count, result.to_ns / STALL_WINDOW_NS);
+		expect_windows(&result);
 		/* A stopped consumer does not watch itself, and no items are its. */
 		if (who != STALL_PRODUCER)
 			cr_assert_eq(result.seen[STALL_POP_OF_STOPPED].count, 0);
