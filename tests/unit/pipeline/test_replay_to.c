@@ -186,7 +186,7 @@ Test(replay_to, nothing_that_copies_or_reads_again_sees_a_copy)
 	all.topic_count = 1;
 	cr_assert_eq(weir_replay_open(queue_bed.f.pipeline, &all, &replay, &problem), 0);
 	uint32_t count = 0;
-	for (int n; (n = weir_replay_next(replay, items, 64, MS)) > 0;)
+	for (int n; (n = weir_replay_next(replay, items, 64, FIXTURE_LONG_NS)) > 0;)
 		count += (uint32_t)n;
 	weir_replay_close(replay);
 	cr_expect_eq(count, FEW);
