@@ -87,8 +87,7 @@ bool wr_member_leave_erased(struct weir_member *m, const struct wr_record *r,
 	item->key = item->payload = NULL;
 	item->key_bytes = 0;
 	item->payload_bytes = 0;
-	item->record_bytes = 0;
-	item->record = NULL;
+	item->record = NULL; /* its bytes stay: who acknowledges it takes them off the lag */
 	return false;
 }
 

@@ -165,7 +165,8 @@ struct weir_item {
 	uint32_t payload_bytes;
 	uint32_t generation;    /**< of the partition's owner; for weir_ack() */
 	uint64_t from_sequence; /**< for weir_ack(): what must be settled before this */
-	uint32_t record_bytes;  /**< of the whole record; 0 for a gap or loss */
+	uint32_t record_bytes;  /**< of the whole record, for weir_ack() also of an event that was
+	                             erased (WEIR_ITEM_ERASED); 0 for any other gap or loss */
 	const void *record;     /**< for weir_item_ids() and the like; NULL for a gap or loss */
 };
 

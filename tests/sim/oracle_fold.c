@@ -277,7 +277,7 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 {
 	const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
 	const struct oracle_subscription *sub = &oracle.subscriptions[subscription];
-	uint64_t events = 0;
+	uint64_t events = 0, bytes = 0;
 
 	world_check(p->generation == row->generation, "progress under another generation", seq,
 		    p->generation);
@@ -297,12 +297,15 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 				    oracle_is_erased(list->seqs[i]),
 			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
 		events += (flags & ORACLE_MISSED) == 0;
+		bytes += (flags & ORACLE_MISSED) == 0 ? oracle.records[list->seqs[i]].bytes : 0;
 	}
 	if (events == 0)
 		world_sometimes(SOMETIMES_PASSED);
 	/* Near a gap all behind it is counted anew, so it may say anything. */
 	world_check(events == p->events || p->missed != 0, "progress that counts other events",
 		    events, p->events);
+	world_check(bytes == p->bytes || p->missed != 0, "progress that counts other bytes", bytes,
+		    p->bytes);
 }
 
 static void fold_progress(uint64_t seq, const struct wr_record_view *view, bool checked)

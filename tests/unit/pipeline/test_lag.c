@@ -9,6 +9,9 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 
+#include <weir/erase.h>
+#include <weir/transaction.h>
+
 #include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
 
@@ -369,4 +372,97 @@ Test(lag, a_wall_clock_that_is_set_forwards_makes_nothing_old)
 Test(lag, nor_young_when_it_is_set_back)
 {
 	set_the_wall_clock(-HOUR_NS);
+}
+
+/* --- what was erased -------------------------------------------------------------------------- */
+
+#define EVENT_BYTES 40u /* a head of 24 bytes, a key and a payload of 8 */
+
+static void setup_erasing(void)
+{
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.pack = WEIR_PACK_PADDING;
+	f.options.erasures_max = 4;
+	fixture_open(&f);
+	topic = fixture_topic(&f, "one", 1);
+	id = fixture_subscription(&f, "reader", "one");
+	producer = fixture_producer(&f, NULL);
+}
+
+TestSuite(lag_erased, .init = setup_erasing, .fini = teardown, .timeout = 60);
+
+/* Of six events every second one is erased; the member has room for a single piece. */
+static void poll_over_erased(struct weir_item items[5])
+{
+	const uint64_t keys[] = {1, 2};
+	struct weir_member_options o;
+	uint64_t ticket = 0;
+
+	for (uint64_t i = 0; i < 6; i++) {
+		struct weir_event event = fixture_event(topic, &keys[i % 2], &i);
+		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	}
+	fixture_wait(producer, ticket);
+	cr_assert_eq(weir_erase_key(f.pipeline, topic, &keys[1], sizeof keys[1], NULL, NULL), 0);
+	weir_member_options_init(&o);
+	o.unacked_ranges_max = 1;
+	cr_assert_eq(weir_member_join(f.pipeline, id, &o, &member, NULL), 0);
+	/* The first one that was erased is that piece. The others come, and are said to be. */
+	cr_assert_eq(fixture_poll(member, items, 5, 5, false), 5);
+	for (uint32_t i = 0; i < 5; i++)
+		cr_expect_eq((items[i].flags & WEIR_ITEM_ERASED) != 0, i == 2 || i == 4, "%u", i);
+	cr_expect(items[2].key == NULL && items[2].payload == NULL && items[2].record == NULL);
+	while (!lag_of(id).exact)
+		cr_assert_geq(weir_step(f.pipeline, 1000000u), 0);
+}
+
+static void expect_lag(uint64_t events)
+{
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_MEMORY, FIXTURE_LONG_NS), 0);
+	struct weir_lag lag = lag_of(id);
+	cr_expect(lag.exact && lag.events == events && lag.bytes == events * EVENT_BYTES,
+		  "%lu events, %lu bytes", lag.events, lag.bytes);
+}
+
+Test(lag_erased, an_erased_event_that_a_member_acknowledges_takes_its_bytes_along)
+{
+	static const uint64_t left[] = {4, 3, 2, 1, 0};
+	struct weir_item items[5];
+
+	poll_over_erased(items);
+	expect_lag(6);
+	for (uint32_t i = 0; i < 5; i++) {
+		cr_expect_eq(weir_ack(member, &items[i]), 0);
+		expect_lag(left[i]);
+	}
+}
+
+Test(lag_erased, also_out_of_order)
+{
+	struct weir_item items[5];
+
+	poll_over_erased(items);
+	cr_expect_eq(weir_ack(member, &items[2]), WEIR_E_FULL);
+	cr_expect_eq(weir_ack(member, &items[1]), 0, "it joins the piece");
+	cr_expect_eq(weir_ack(member, &items[2]), 0);
+	expect_lag(6);
+	cr_expect_eq(weir_ack(member, &items[0]), 0);
+	expect_lag(2);
+}
+
+Test(lag_erased, also_in_a_transaction)
+{
+	struct weir_transaction_outcome outcome;
+	struct weir_item items[5];
+	uint64_t ticket;
+
+	poll_over_erased(items);
+	cr_assert_eq(weir_transaction_begin(member, 0, FIXTURE_LONG_NS), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		cr_expect_eq(weir_transaction_ack(member, &items[i]), 0);
+	cr_assert_eq(weir_transaction_commit(member, &ticket), 0);
+	cr_assert_eq(
+		weir_transaction_wait(member, ticket, WEIR_LEVEL_MEMORY, FIXTURE_LONG_NS, &outcome),
+		0);
+	expect_lag(2);
 }
