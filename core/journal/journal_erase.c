@@ -229,6 +229,8 @@ static void segment_answer(struct wr_journal *j)
 		wait_for(j, WR_JOURNAL_WAITS_READERS, wr_clock_mono_ns(j->clock));
 		return;
 	}
+	if (p->result == 0 && p->left_out_count > 0)
+		wr_journal_retire_left_out(j, e->at);
 	e->at++;
 	if (p->result == 0) {
 		wr_journal_cell_add(&j->cells.left_out, p->left_out_count);

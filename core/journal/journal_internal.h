@@ -523,6 +523,8 @@ uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns);
 int wr_journal_retire_step(struct wr_journal *j, uint64_t now_ns);
 void wr_journal_retire_answer(struct wr_journal *j);
 uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns);
+/* Something else left the segment at this position, which may have been counted. */
+void wr_journal_retire_left_out(struct wr_journal *j, uint64_t at);
 /* Whether every topic is past the oldest segment. */
 bool wr_journal_retire_lets_go(const struct wr_journal *j);
 /* journal_erase.c. While the packer has nothing to do; and its answers. */

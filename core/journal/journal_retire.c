@@ -268,6 +268,15 @@ static void retire_answer(struct wr_journal *j)
 		r->look_at_ns = 0;
 }
 
+void wr_journal_retire_left_out(struct wr_journal *j, uint64_t at)
+{
+	struct wr_retire *r = &j->packer->retire;
+
+	for (uint32_t topic = 0; is_on(j) && topic < r->options.topic_count; topic++)
+		if (r->states[topic].counts)
+			wr_retire_count_again(&r->states[topic], at, oldest_at(j));
+}
+
 static void count_answer(struct wr_journal *j)
 {
 	const struct wr_journal_retiring *r = &j->retiring;

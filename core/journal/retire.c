@@ -132,6 +132,21 @@ void wr_retire_count(struct wr_retire_state *s, uint64_t at, uint64_t bytes, uin
 	s->counted_at = at + 1;
 }
 
+void wr_retire_count_again(struct wr_retire_state *s, uint64_t at, uint64_t oldest_at)
+{
+	if (s->counted_at <= at)
+		return;
+	while (s->mark_count > 0 && mark_of(s, s->mark_count - 1)->at > at)
+		s->mark_count--;
+	if (s->mark_count == 0) {
+		wr_retire_count_anew(s, oldest_at);
+		return;
+	}
+	const struct wr_retire_mark *last = mark_of(s, s->mark_count - 1);
+	s->counted_at = last->at;
+	s->counted_bytes = last->count_bytes;
+}
+
 uint64_t wr_retire_bytes_floor(const struct wr_retire_state *s, uint64_t keeps_bytes)
 {
 	if (WR_BUG(TOPIC_KEEPS_LESS))

@@ -10,7 +10,8 @@
  *           sums are noted at the beginning of segments, by a sixteenth of what the topic keeps
  *           (marks). What stands behind a mark is the sum by now less the sum there; what leaves
  *           before it changes nothing of that. So nobody has to know what the log's own retention
- *           took
+ *           took. What compaction or an erasure takes from behind a mark is counted again, from the
+ *           last mark before it on
  *
  * Times are held against retention's clock (journal_age.c), which never jumps.
  *
@@ -85,6 +86,8 @@ bool wr_retire_is_wanted(const struct wr_retire_options *options);
 void wr_retire_count_anew(struct wr_retire_state *s, uint64_t from_at);
 /* The segment at `at`, which is next, has so many bytes of it; it keeps `keeps_bytes`. */
 void wr_retire_count(struct wr_retire_state *s, uint64_t at, uint64_t bytes, uint64_t keeps_bytes);
+/* The segment at `at` has less of it now: what stands there and behind is to be counted again. */
+void wr_retire_count_again(struct wr_retire_state *s, uint64_t at, uint64_t oldest_at);
 /* The highest position that is known to have so many bytes of it behind; 0: there is none. */
 uint64_t wr_retire_bytes_floor(const struct wr_retire_state *s, uint64_t keeps_bytes);
 

@@ -50,6 +50,8 @@ struct weir_replay {
  */
 enum { WR_REPLAY_BEHIND = 2 };
 int wr_replay_wants(struct weir_replay *r, uint32_t index, struct weir_item *item);
+/* Whether a topic is in its range. */
+bool wr_replay_reads(const struct weir_replay *r, uint32_t topic);
 /* The columns' tags of topics, partition and key, into r->tags. 0 or a refusal. */
 int wr_replay_set_tags(struct weir_replay *r, struct weir_problem *problem);
 

@@ -74,7 +74,7 @@ int wr_replay_set_tags(struct weir_replay *r, struct weir_problem *problem)
 /* ---- records ---- */
 
 /* Tags are few, and shared by many: the topic itself. */
-static bool is_of_topic(const struct weir_replay *r, uint32_t topic)
+bool wr_replay_reads(const struct weir_replay *r, uint32_t topic)
 {
 	for (uint32_t i = 0; i < r->options.topic_count; i++)
 		if (r->options.topics[i] == topic)
@@ -131,7 +131,7 @@ int wr_replay_wants(struct weir_replay *r, uint32_t index, struct weir_item *ite
 	/* B1: a topic that is not known yet was made after the open. */
 	if (record->kind != WR_KIND_EVENT ||
 	    record->topic >= wr_catalog_topic_count(&p->tables.catalog) ||
-	    !is_of_topic(r, record->topic) || (o->key != NULL && !is_of_key(r, record)))
+	    !wr_replay_reads(r, record->topic) || (o->key != NULL && !is_of_key(r, record)))
 		return 0;
 	uint64_t seq = m->chunk->first_seq + index;
 	if (seq < wr_erased_end(p) && wr_is_erased(p, record, seq))

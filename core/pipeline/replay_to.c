@@ -81,6 +81,8 @@ static int read_more(struct weir_replay_to *job, uint64_t timeout_ns)
 	weir_replay_progress(job->replay, &at);
 	job->progress.next_sequence = at.next_sequence;
 	job->item_count = rc > 0 ? (uint32_t)rc : 0;
+	job->has_begun = job->has_begun || rc == WEIR_E_TOO_BIG ||
+			 (rc > 0 && job->items[0].kind == WEIR_ITEM_EVENT);
 	return rc < 0 ? rc : 0;
 }
 

@@ -50,6 +50,7 @@ struct weir_replay_to {
 	struct weir_item items[WR_REPLAY_TO_AT_ONCE]; /* lent, from item_next on */
 	uint32_t item_count, item_next;
 	uint32_t singly_end; /* one at a time up to here: one of them is refused */
+	bool has_begun;      /* the place is not before from_time_us */
 	/* On its way. */
 	uint64_t ticket;      /* 0: nothing is */
 	uint64_t end_ticket;  /* of its end; 0: it has not come to it */

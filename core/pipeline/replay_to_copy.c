@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "core/pipeline/replay.h"
+
 #define RUN_BYTES_MAX (256u << 10)
 #define SKIP_STRIDE wr_record_stride(wr_control_bytes(0, (uint32_t)sizeof(struct wr_control_skip)))
 
@@ -56,9 +58,10 @@ static uint32_t make_copies(struct weir_replay_to *job, const struct weir_item *
 		return 0;
 	if (here.count > 0)
 		at[count++] = made;
-	if (!weir_item_origin(item, &origin) || !origin.bound || here.count == job->to.count)
+	if (!weir_item_origin(item, &origin) || !origin.bound || here.count == job->to.count ||
+	    wr_replay_reads(job->replay, origin.topic))
 		return count;
-	/* It came from there by a binding: as what it was there. */
+	/* It came from there by a binding, and is not met there, too: as what it was there. */
 	struct wr_recipients rest = without(&job->to, &here);
 	made.address = readers_of(job->pipeline, &rest, origin.topic);
 	made.topic = origin.topic;

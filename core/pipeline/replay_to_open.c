@@ -154,9 +154,9 @@ static int check(struct weir_pipeline *p, const struct weir_replay_to_options *o
 	if (o->from.follow)
 		return refuse(problem, -EINVAL, "follow",
 			      "a replay to subscriptions has an end: they read what comes anyway");
-	if (p->options.run_records_max < 2)
+	if (p->options.run_records_max < WR_REPLAY_TO_COPIES + 1)
 		return refuse(problem, -EINVAL, "run_records_max",
-			      "a copy and its place are two records");
+			      "up to two copies of an event and its place are three records");
 	return 0;
 }
 
@@ -190,7 +190,12 @@ static int go_on(struct weir_replay_to *job, const struct weir_replay_options *f
 	job->progress.end_sequence = status.end_sequence;
 	if (status.state != WEIR_REPLAY_RUNNING)
 		return 0;
-	rest.from_sequence = wr_max_u64(from->from_sequence, status.next_sequence);
+	if (status.next_sequence != 0) {
+		/* Where it began counts no more: what was an hour ago is another time by now. */
+		rest.from_sequence = status.next_sequence;
+		rest.from_time_us = 0;
+		job->has_begun = true;
+	}
 	rest.end_sequence = status.end_sequence;
 	return open_replay(job, &rest, problem);
 }
@@ -250,6 +255,7 @@ int weir_replay_to_open(struct weir_pipeline *p, const struct weir_replay_to_opt
 	memset(job, 0, sizeof *job);
 	job->pipeline = p;
 	job->to = to;
+	job->has_begun = o->from.from_time_us == 0;
 	memcpy(job->name, o->name, strlen(o->name) + 1);
 	rc = open_in(job, o, reterr_problem);
 	if (rc != 0) {
@@ -281,7 +287,7 @@ int weir_replay_to_close(struct weir_replay_to *job, uint64_t timeout_ns)
 	if (job == NULL)
 		return 0;
 	/* What was sent last says itself how far it is. */
-	if (job->progress.state == WEIR_REPLAY_RUNNING && job->ticket == 0 &&
+	if (job->progress.state == WEIR_REPLAY_RUNNING && job->has_begun && job->ticket == 0 &&
 	    job->end_ticket == 0 && !job->producer->fenced)
 		rc = put_state(job->producer, wr_replay_to_place(job), timeout_ns);
 	destroy(job, timeout_ns);

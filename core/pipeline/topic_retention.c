@@ -103,8 +103,9 @@ int weir_topic_retention(struct weir_pipeline *p, uint32_t topic, struct weir_to
 	if (p->retention == NULL)
 		return 0;
 	const struct wr_retire_topic *of = &p->retention[topic];
+	uint64_t time_us = wr_load_relaxed(&of->time_us);
 	*ret = (struct weir_topic_retention){
-		.time_ns = wr_load_relaxed(&of->time_us) * NS_PER_US,
+		.time_ns = time_us > UINT64_MAX / NS_PER_US ? UINT64_MAX : time_us * NS_PER_US,
 		.bytes = wr_load_relaxed(&of->bytes),
 		.passed_sequence = wr_load_relaxed(&of->passed_seq),
 		.left_sequence = wr_load_relaxed(&of->left_seq),

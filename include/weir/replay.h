@@ -12,8 +12,9 @@
  *
  * It holds nothing back. The writer goes on, as it does with every reader; retention goes on too,
  * and what it takes before it was read comes as one WEIR_ITEM_GAP, without topic or partition
- * (UINT32_MAX): `sequence` .. `end_sequence` - 1 are gone, of whatever topics they were. A
- * subscription that stands in front of the range keeps it.
+ * (UINT32_MAX): `sequence` .. `end_sequence` - 1 are gone, of whatever topics they were. What left
+ * a segment that stays, by a topic's own retention, compaction or erasing, is passed over without
+ * one. A subscription that stands in front of the range keeps it.
  *
  * Two times: append time is weir's own (event.h), never goes backwards, and finds its place in the
  * log at once: from_time_us and end_time_us are of it. Event time is the source's, in any order:

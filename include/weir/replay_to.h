@@ -16,16 +16,19 @@
  *
  * Who gets it: those of the subscriptions that read the event's topic. Of an event that a binding
  * copied to its topic (binding.h), which is what an archive is made of, also those that read the
- * topic where it came from: they get it under that topic.
+ * topic where it came from: they get it under that topic, unless the range has that topic, too, so
+ * that they get the event itself. Of two topics with copies of one event each is one.
  *
  * Once: copies and how far the job is are one run of the log. A job whose process died is opened
  * again by its name, and goes on behind its last copy; the sequence that it ends at at the latest
  * was fixed when it was opened first. Place and end are in the log, the rest is not: who goes on
- * gives the same options again. A name is for one replay, as in EventBridge: it takes one of
+ * gives the same options again, of which from_sequence and from_time_us count no more once
+ * something was copied. A name is for one replay, as in EventBridge: it takes one of
  * named_producers_max for good ("replay.", the sequence of its end, "." and the name).
  *
- * It holds nothing back from retention: what left before it was read is counted as a gap. An event
- * whose key was erased is left out. docs/guide/archives.md.
+ * It holds nothing back from retention: what left with its segment before it was read is counted as
+ * a gap. What left a segment that stays (a topic's own retention, compaction) is not met, nor
+ * counted; an event whose key was erased is left out. docs/guide/archives.md.
  */
 #ifndef WEIR_REPLAY_TO_H
 #define WEIR_REPLAY_TO_H
@@ -53,7 +56,7 @@ struct weir_replay_to_options {
 	const uint32_t *subscriptions; /**< ids; copied */
 	uint32_t subscription_count;   /**< 1..WEIR_REPLAY_TO_MAX, none twice */
 	/** The range, as for weir_replay_open(); without `follow`. Of a replay that goes on, the
-	 *  end counts that it was opened with first. */
+	 *  end counts that it was opened with first, and end_time_us as it is given now. */
 	struct weir_replay_options from;
 };
 
@@ -64,7 +67,7 @@ struct weir_replay_to_progress {
 	uint64_t end_sequence;  /**< exclusive */
 	/* Of this job, since it was opened. */
 	uint64_t events;   /**< copied, each for all that get it */
-	uint64_t gaps;     /**< places where something had left before it was read */
+	uint64_t gaps;     /**< places where segments had left before they were read */
 	uint64_t left_out; /**< in the range, of topics that none of the subscriptions reads; or
 	                        erased meanwhile */
 };

@@ -150,8 +150,8 @@ static const struct cli_command commands[] = {
 		    .description =
 			    "REPLAY is a name, for this replay alone. Copies come behind what the\n"
 			    "subscriptions have, marked, and nobody else sees them. One that was\n"
-			    "interrupted, or whose process died, goes on by its name, to the end\n"
-			    "that it had.",
+			    "interrupted, or whose process died, goes on by its name from where\n"
+			    "it was to the end that it had.",
 		    .options = replay_options,
 		    .option_count = WR_ARRAY_COUNT(replay_options),
 		    .arguments_min = 2,

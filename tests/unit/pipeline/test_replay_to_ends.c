@@ -169,6 +169,59 @@ Test(replay_to_ends, an_archive_is_replayed_as_what_it_is_of)
 	/* Replays are not archived: there is nothing more in it. */
 	options.name = "once-more";
 	cr_expect_eq(run_job().events, FEW);
+	expect_taken(members[0], FEW, FEW);
+	expect_taken(members[1], FEW, FEW);
+	/* Who reads the topic has its events from there, where the range is of both. */
+	options.name = "of-both";
+	options.from.topic_count = 0;
+	cr_expect_eq(run_job().events, 2 * FEW);
+	expect_taken(members[0], FEW, FEW);
+	expect_each_once(0, FEW);
+	expect_taken(members[1], FEW, FEW);
+	expect_each_once(0, FEW);
+}
+
+/* "Since a day ago" is another time when it goes on: it has its place. */
+Test(replay_to_ends, where_it_began_counts_no_more_when_it_goes_on)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
+	struct weir_member *member = join(id);
+	uint64_t copied = 0;
+	queue_publish(0, EVENTS);
+	expect_taken(member, EVENTS, 0);
+	options.subscriptions = &id;
+	options.from.from_time_us = 1;
+	for (uint32_t lives = 0; lives < 3; lives++) {
+		struct weir_replay_to *job = open_job();
+		copied += step_job(job, 1).events;
+		cr_assert_eq(weir_replay_to_close(job, FIXTURE_LONG_NS), 0);
+		options.from.from_time_us = UINT64_MAX - 1;
+	}
+	cr_expect(copied > 0 && copied < EVENTS, "%llu", (unsigned long long)copied);
+	copied += run_job().events;
+	cr_expect_eq(copied, EVENTS);
+	expect_taken(member, EVENTS, EVENTS);
+	expect_each_once(0, EVENTS);
+}
+
+/* A search by time ends in front of its event: closed there, it has no place yet. */
+Test(replay_to_ends, what_is_before_its_time_stays_away_over_a_close)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
+	struct weir_member *member = join(id);
+	queue_publish(0, FEW);
+	expect_taken(member, FEW, 0);
+	fixture_sleep_ns(2 * MS);
+	queue_publish(FEW, 2 * FEW);
+	struct weir_item first = queue_next(member);
+	cr_assert_eq(weir_ack(member, &first), 0);
+	expect_taken(member, FEW - 1, 0);
+	options.subscriptions = &id;
+	options.from.from_time_us = first.append_time_us;
+	cr_assert_eq(weir_replay_to_close(open_job(), FIXTURE_LONG_NS), 0);
+	cr_expect_eq(run_job().events, FEW);
+	expect_taken(member, FEW, FEW);
+	expect_each_once(FEW, 2 * FEW);
 }
 
 /* ---- far behind, and in memory ---- */
