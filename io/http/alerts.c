@@ -25,8 +25,9 @@ const struct wr_http_alert wr_http_alerts[] = {
 	 .state = "silent",
 	 .hold_s = 15,
 	 .severity = "warning",
-	 .summary = "The process lives and has not told anything for a while",
-	 .advice = "It is stopped, has no CPU, or nobody calls weir_step()."},
+	 .summary = "A pipeline has told nothing for a while",
+	 .advice = "Its process is stopped, has no CPU, or nobody calls weir_step(); or it is in "
+		   "another container, where nobody sees from here whether it lives."},
 	{.name = "WeirNoRoom",
 	 ABOVE,
 	 .metric = "weir_no_room",
