@@ -238,6 +238,10 @@ struct wr_metric_info {
 #define WR_METRICS_MEMBER(M)                                                                       \
 	M(MEMBER, MEMBER_IDLE, GAUGE, WR_NS, "weir_member_idle_seconds", "seconds",                \
 	  "Since its last poll, or the last item of its handler; 0: it waits in a poll.")          \
+	M(MEMBER, MEMBER_DELIVERED, COUNTER, 1, "weir_member_delivered_events", "events",          \
+	  "Events that its polls handed out since it joined, repeats and gaps among them.")        \
+	M(MEMBER, MEMBER_SETTLED, COUNTER, 1, "weir_member_settled_events", "events",              \
+	  "Events that it has acknowledged since it joined, as of its last poll or commit.")       \
 	M(MEMBER, MEMBER_EXPIRED, GAUGE, 1, "weir_member_session_over", "",                        \
 	  "1: it has not polled for its session's time, and its partitions are taken.")            \
 	M(MEMBER, MEMBER_BEHIND, GAUGE, 1, "weir_member_reads_disk", "",                           \

@@ -297,6 +297,7 @@ uint32_t wr_member_flush(struct weir_member *m)
 {
 	if (m->sharing != NULL)
 		return wr_sharing_flush(m);
+	wr_member_tell_count(m);
 	if (wr_pass_is_due(m->pipeline, m->passed_seq, m->scan_seq) || wr_member_has_to_pass(m))
 		pass_idle_rows(m);
 	if (m->dirty_count == 0 || m->in_transaction)

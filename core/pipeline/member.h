@@ -150,7 +150,9 @@ struct weir_member {
 	wr_atomic_u32 lent;      /* Z1: enum wr_lent; who comes second takes it off the count */
 	uintptr_t poller;        /* the thread of the last poll; under Y2 */
 	wr_atomic_u64 polled_ns; /* heartbeat: mono time of the last poll */
-	wr_atomic_u64 released;  /* N2: counts rows let go: what the group step looks at */
+	/* For metrics, relaxed: `delivered` and `settled`, as of the last poll or flush. */
+	wr_atomic_u64 delivered_told, settled_told;
+	wr_atomic_u64 released; /* N2: counts rows let go: what the group step looks at */
 	uint64_t released_own;
 	wr_atomic_u64 wanted_seq;      /* U1: != 0: behind, needs this sequence from disk */
 	wr_atomic_u64 requests;        /* U1: counts those that the group answers */

@@ -4,6 +4,8 @@
 void wr_member_times_begin(struct weir_member *m)
 {
 	m->delivered = m->handled = m->settled = m->picked_us = 0;
+	wr_store_relaxed(&m->delivered_told, 0u);
+	wr_store_relaxed(&m->settled_told, 0u);
 	wr_sampler_init(&m->delivering);
 	wr_sampler_init(&m->handling);
 	wr_sampler_init(&m->settling);

@@ -50,12 +50,19 @@ static inline void wr_member_delivered(struct weir_member *m, const struct weir_
 	uint32_t round = wr_load_relaxed(&m->pipeline->round);
 
 	m->delivered += count;
+	wr_store_relaxed(&m->delivered_told, m->delivered);
 	m->picked_us = items[count / 2].append_time_us;
 	/* So that an acknowledgement need not look at the round. */
 	wr_sampler_see(&m->settling, m->settled, round);
 	wr_sampler_see(&m->handling, m->handled, round);
 	if (WR_UNLIKELY(wr_sampler_is_due(&m->delivering, m->delivered, round)))
 		wr_member_tell_delivered(m, items, count);
+}
+
+/* At each flush: what was settled since is on its way to the log, or waits for room in the lane. */
+static inline void wr_member_tell_count(struct weir_member *m)
+{
+	wr_store_relaxed(&m->settled_told, m->settled);
 }
 
 /* Events acknowledged, by the append time of one of them. */

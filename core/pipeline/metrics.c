@@ -394,6 +394,9 @@ static void put_member(struct weir_pipeline *p, uint32_t index, uint64_t now_ns)
 		return;
 	uint64_t polled_ns = wr_load_relaxed(&member->polled_ns);
 	wr_metrics_put(m, slot, WR_METRIC_MEMBER_IDLE, now_ns > polled_ns ? now_ns - polled_ns : 0);
+	wr_metrics_put(m, slot, WR_METRIC_MEMBER_DELIVERED,
+		       wr_load_relaxed(&member->delivered_told));
+	wr_metrics_put(m, slot, WR_METRIC_MEMBER_SETTLED, wr_load_relaxed(&member->settled_told));
 	wr_metrics_put(m, slot, WR_METRIC_MEMBER_EXPIRED, member->expired);
 	wr_metrics_put(m, slot, WR_METRIC_MEMBER_BEHIND, wr_load_relaxed(&member->wanted_seq) != 0);
 	wr_metrics_put(m, slot, WR_METRIC_MEMBER_PINNED,

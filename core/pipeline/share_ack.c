@@ -174,6 +174,7 @@ uint32_t wr_sharing_flush(struct weir_member *m)
 {
 	struct wr_member_sharing *s = m->sharing;
 	bool any = false;
+	wr_member_tell_count(m);
 	if (m->in_transaction)
 		return s->settled_count;
 	wr_hand_look(m);

@@ -224,8 +224,8 @@ static int give_up(struct wr_rabbit_sink *s, struct weir_bridge *bridge, uint32_
 }
 
 /*
- * Of a queue it is given back by itself: 1. Of a partition the position cannot pass it, and it comes
- * again with what is behind it, whenever the connection does: 0. It has not failed there: the
+ * Of a queue it is given back by itself: 1. Of a partition the position cannot pass it, and it
+ * comes again with what is behind it, whenever the connection does: 0. It has not failed there: the
  * broker has.
  */
 static int refuse(struct wr_rabbit_sink *s, struct weir_bridge *bridge, uint32_t i)

@@ -256,6 +256,8 @@ Test(metrics, another_reads_what_it_does)
 	cr_assert_eq(await(m, "topic", "weir_topic_events", 100), 100);
 	cr_assert_eq(await(m, "subscription", "weir_subscription_lag_events", 60), 60);
 	cr_assert_eq(await(m, "subscription", "weir_subscription_members", 1), 1);
+	cr_assert_eq(await(m, "member", "weir_member_settled_events", 40), 40);
+	cr_assert_eq(await(m, "member", "weir_member_delivered_events", 40), 40);
 	cr_assert_eq(await(m, "producer", "weir_producer_durable", 100), 100);
 	cr_assert_gt(value_of(m, "subscription", "weir_subscription_lag_seconds"), 0);
 	cr_assert_gt(value_of(m, "pipeline", "weir_durable_sequence"), 100);

@@ -106,6 +106,9 @@ static void json_member(struct json_out *j, const struct look_row *m)
 {
 	json_text(j, "name", m->name);
 	json_text(j, "subscription", m->of);
+	json_u64(j, "delivered", m->values[MEMBER_DELIVERED]);
+	json_u64(j, "settled", m->values[MEMBER_SETTLED]);
+	json_f64(j, "settled_per_s", m->rate, 1);
 	json_u64(j, "idle_ns", m->values[MEMBER_IDLE_NS]);
 	json_bool(j, "session_over", m->values[MEMBER_SESSION_OVER] != 0);
 	json_bool(j, "reads_disk", m->values[MEMBER_READS_DISK] != 0);

@@ -210,6 +210,7 @@ static void member(struct screen *s, const struct look_row *r)
 	screen_left(s, row, NAME_COLUMNS, r->name);
 	screen_put(s, row, " ");
 	screen_left(s, row, NAME_COLUMNS, r->of);
+	screen_right(s, row, 10, cli_text_rate(a, r->rate));
 	screen_right(s, row, 11,
 		     r->values[MEMBER_IDLE_NS] == 0 ? "waits"
 						    : cli_text_ns(a, r->values[MEMBER_IDLE_NS]));
@@ -355,7 +356,7 @@ bool screen_build(struct screen *s, const struct find *f, const struct view *v, 
 	section(s, &l->tables[LOOK_TOPIC], v,
 		"TOPIC                           EVENTS      BYTES  EVENTS/s    BYTES/s", topic);
 	section(s, &l->tables[LOOK_MEMBER], v,
-		"MEMBER                 SUBSCRIPTION                  IDLE", member);
+		"MEMBER                 SUBSCRIPTION              DONE/s       IDLE", member);
 	section(s, &l->tables[LOOK_PRODUCER], v,
 		"PRODUCER                     ORDERED/s    BYTES/s    WAITING    REFUSED",
 		producer);
