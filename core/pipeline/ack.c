@@ -269,9 +269,16 @@ static void pass_idle_rows(struct weir_member *m)
 {
 	if (m->gap_end != 0 && !WR_BUG(GAP_PASSED_OVER))
 		return; /* they will be passed when all were told */
-	for (uint32_t i = 0; i < m->row_count; i++)
-		if (wr_pass_is_due(m->pipeline, m->rows[i].flushed, m->scan_seq))
-			wr_member_pass_row(m, i);
+	for (uint32_t i = 0; i < m->row_count; i++) {
+		struct wr_member_row *row = &m->rows[i];
+		if (!wr_pass_is_due(m->pipeline, row->flushed, m->scan_seq))
+			continue;
+		/* A row that began just here: below where it hands out from, all is settled. */
+		if (row->generation != 0 && !row->revoked && !row->blocked &&
+		    row->acked == row->next_from && m->scan_seq == row->next_out)
+			row->acked = row->next_from = row->next_out;
+		wr_member_pass_row(m, i);
+	}
 	m->passed_seq = m->scan_seq;
 }
 
@@ -287,7 +294,7 @@ bool wr_member_has_to_pass(const struct weir_member *m)
 		const struct wr_member_row *row = &m->rows[r];
 		if (row->generation != 0 && !row->revoked && !row->blocked && !row->dirty &&
 		    row->acked == row->next_from && row->flushed < gate_seq &&
-		    row->flushed < m->scan_seq)
+		    row->flushed < m->scan_seq && row->next_out <= m->scan_seq)
 			return true;
 	}
 	return false;

@@ -2,7 +2,8 @@
 /*
  * Goal: a subscription without members is moved on over what it does not want, and over what is of
  *       other topics, up to the first event that is still to be handled, and not over that; so that
- *       it holds no files that nobody needs. Whoever joins later, or seeks back, loses nothing.
+ *       it holds no files that nobody needs. Whoever joins later, or seeks back, loses nothing, and
+ *       is moved on as well, also where he began behind all that there is.
  *
  * Method: a manual pipeline that moves such subscriptions on every hundred records; positions are
  *         asked for, and members join in the end.
@@ -170,4 +171,26 @@ Test(pass, a_seek_back_is_not_passed_over)
 	cr_expect_leq(settled_position(id), 20);
 	m = fixture_member(&f, id, NULL);
 	cr_expect_eq(fixture_poll(m, NULL, 0, EVENTS + 1, true), EVENTS + 1);
+}
+
+/* Whose rows begin behind all that was appended, in a log to which nothing comes. */
+Test(pass, a_member_that_begins_at_the_end_is_moved_on_too)
+{
+	struct weir_item item;
+	uint32_t id = make("all", "other", WEIR_ORDER_PARTITION, NULL);
+	f.pipeline->pass_every = UINT32_MAX; /* not before it has a member */
+	publish(work, 0, 500);
+	cr_expect_leq(settled_position(id), 20);
+	struct weir_member *m = fixture_member(&f, id, NULL);
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(weir_poll(m, &item, 1, MS), 0);
+	cr_expect_leq(position_of(id), 20);
+	/* As the journal does that has files to write anew. */
+	wr_store_release(&f.pipeline->link.gate_seq, 500u);
+	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (position_of(id) <= 500 && fixture_now_ns() < deadline)
+		cr_assert_eq(weir_poll(m, &item, 1, MS), 0);
+	cr_expect_gt(position_of(id), 500);
+	publish(other, 0, 5);
+	cr_expect_eq(fixture_poll(m, NULL, 0, 5, true), 5);
 }
