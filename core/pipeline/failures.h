@@ -17,6 +17,7 @@ struct wr_failures {
 	/* The group step's. */
 	struct wr_row_letter *letters; /* [row_count] */
 	uint32_t letter_count;         /* that are asked for */
+	uint32_t letter_next;          /* the row that is looked at first */
 	uint32_t reopening;            /* enum wr_reopening, after a crash (row_letters.c) */
 	uint64_t letters_after_ns;     /* not before that */
 	uint64_t reopened_seq;

@@ -151,13 +151,16 @@ static bool take_outcomes(struct weir_member *m)
 
 /*
  * It could not be processed. Without room to say so the lease of a queue's runs out, which says the
- * same; of a partition's it is said later, and nothing else is handled before that.
+ * same; of a partition's it is said later, and nothing else is handled before that. A gap of one
+ * cannot be tried again: left for later nobody would ever acknowledge it.
  */
 static enum weir_handled give_back(struct weir_member *m, const struct weir_item *item,
 				   enum weir_handled said)
 {
 	struct weir_rejection rejection = {.delay_ns = WEIR_DELAY_DEFAULT};
 	m->giving_back = WEIR_HANDLED_OK;
+	if (m->sharing == NULL && item->kind != WEIR_ITEM_EVENT)
+		return WEIR_HANDLED_STOP;
 	rejection.verdict = said == WEIR_HANDLED_DEAD ? WEIR_VERDICT_DEAD : WEIR_VERDICT_RETRY;
 	int rc = weir_reject(m, item, &rejection);
 	rejection.verdict = WEIR_VERDICT_RETRY;

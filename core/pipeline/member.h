@@ -60,9 +60,10 @@ struct wr_member_row {
  * or may be tried again.
  */
 struct wr_tried {
-	uint64_t seq;    /* 0: none yet: the next of the row is, and it is handed out alone */
-	uint64_t due_ns; /* monotonic */
-	uint64_t ticket; /* of what was last said of it: durable before it is handed out again */
+	uint64_t seq;      /* 0: none yet: the next of the row is, and it is handed out alone */
+	uint64_t due_ns;   /* monotonic */
+	uint64_t ticket;   /* of what was last said of it: durable before it is handed out again */
+	uint64_t said_seq; /* ticket 0: that stands here, by an owner before */
 	uint32_t attempts;
 	uint32_t alone_left; /* so many more are handed out alone; 0: the row is as any other */
 	bool dead;           /* it is not to be tried again, whatever attempts_max says */

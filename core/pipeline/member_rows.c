@@ -61,6 +61,7 @@ static void take_row(struct weir_member *m, const struct wr_message *message)
 		m->return_seq = 0; /* the row needs all from here on */
 		wr_member_move_to(m, row->next_out);
 	}
+	row->behind = row->next_out < m->return_seq; /* it was not read when that was passed */
 	/* Before the message is taken (Q2): from then on the group goes by what is read here. */
 	if (m->scan_seq < wr_load_relaxed(&m->reading_seq)) /* own */
 		wr_store_relaxed(&m->reading_seq, m->scan_seq);
@@ -184,6 +185,7 @@ void wr_member_rewind_rows(struct weir_member *m)
 		    row->acked == row->next_from)
 			continue;
 		wr_member_set_back(m, r);
+		row->behind = row->acked < m->return_seq;
 		least = wr_min_u64(least, row->acked);
 	}
 	if (least < m->scan_seq) {

@@ -244,6 +244,7 @@ void wr_member_take_tried(struct weir_member *m, uint32_t row_index)
 	struct wr_attempts_entry e;
 	wr_attempts_read(&p->tables.attempts, &p->tables.settle, row_in_tables(m, row_index), &e);
 	*t = (struct wr_tried){.seq = e.seq,
+			       .said_seq = e.said_seq,
 			       .attempts = e.attempts,
 			       .dead = e.dead || e.expired,
 			       .alone_left = e.alone ? ALONE_EVENTS : 0};
@@ -331,6 +332,8 @@ static bool is_durable(struct weir_member *m, const struct wr_tried *t)
 	struct weir_pipeline *p = m->pipeline;
 	if (p->journal == NULL)
 		return wr_park_look_u64(&m->lane->ordered) >= t->ticket; /* A3 */
+	if (t->ticket == 0)
+		return wr_park_look_u64(&p->link.durable_seq) >= t->said_seq; /* D1 */
 	return wr_park_look_u64(&p->link.lanes[m->lane->index].durable_ticket) >=
 	       t->ticket; /* D1 */
 }

@@ -225,13 +225,18 @@ struct versions {
 
 /* A version whose caller is just about to say what it has read is waited for; one whose caller has
  * given up is read here. */
-static const struct weir_schema *schema_of(struct weir_pipeline *p, uint32_t type)
+static int schema_of(struct weir_pipeline *p, uint32_t type, const struct weir_schema **ret)
 {
-	if (wr_registry_known(p, type) == NULL && wr_registry_lock(p) == 0) {
+	*ret = NULL;
+	if (wr_registry_known(p, type) == NULL) {
+		int rc = wr_registry_lock(p);
+		if (rc != 0)
+			return rc;
 		wr_registry_know(p, type);
 		wr_control_unlock(p);
 	}
-	return weir_registry_schema(p, (uint16_t)type);
+	*ret = weir_registry_schema(p, (uint16_t)type);
+	return 0;
 }
 
 static int gather(struct weir_pipeline *p, uint32_t subject, struct versions *ret,
@@ -247,7 +252,10 @@ static int gather(struct weir_pipeline *p, uint32_t subject, struct versions *re
 		if (s->entries[i].subject != subject ||
 		    wr_load_relaxed(&s->entries[i].state) != WR_SCHEMA_LIVE)
 			continue;
-		const struct weir_schema *schema = schema_of(p, s->entries[i].type);
+		const struct weir_schema *schema;
+		int rc = schema_of(p, s->entries[i].type, &schema);
+		if (rc != 0)
+			return problem_of(problem, rc, "");
 		if (schema == NULL)
 			return wr_problem_set(problem, WEIR_E_INCOMPATIBLE, "",
 					      "a version of the subject cannot be read here, so "
@@ -347,7 +355,10 @@ static int may_follow_one(struct change *c, uint32_t version, weir_schema_issue_
 		subject != UINT32_MAX ? wr_schemas_version(s, subject, version) : UINT32_MAX;
 	if (entry == UINT32_MAX || wr_load_relaxed(&s->entries[entry].state) != WR_SCHEMA_LIVE)
 		return version == 0 ? 1 : problem_of(problem, WEIR_E_UNKNOWN_NAME, "version");
-	const struct weir_schema *old = schema_of(p, s->entries[entry].type);
+	const struct weir_schema *old;
+	int rc = schema_of(p, s->entries[entry].type, &old);
+	if (rc != 0)
+		return problem_of(problem, rc, "version");
 	if (old == NULL)
 		return wr_problem_set(problem, WEIR_E_INCOMPATIBLE, "version",
 				      "that version cannot be read here, so that nothing can be "

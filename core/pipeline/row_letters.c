@@ -100,12 +100,17 @@ int wr_row_letters_step(struct wr_subscription_live *live, uint64_t now_ns)
 	if (live->failures.letter_count == 0 || now_ns < live->failures.letters_after_ns ||
 	    wr_load_relaxed(&live->failures.dead_letters) == UINT32_MAX)
 		return 0;
-	for (uint32_t row = 0; row < live->group.row_count; row++) {
+	uint32_t rows = live->group.row_count, first = live->failures.letter_next;
+	for (uint32_t i = 0; i < rows; i++) {
+		uint32_t row = (first + i) % rows;
 		struct wr_row_letter *letter = &live->failures.letters[row];
 		if (letter->state != WR_ROW_LETTER_WANTED)
 			continue;
-		if (!write_letter(live, row, now_ns))
+		if (!write_letter(live, row, now_ns)) {
+			/* Perhaps its event cannot be read: the others come first the next time. */
+			live->failures.letter_next = (row + 1) % rows;
 			break;
+		}
 		work += letter->state == WR_ROW_LETTER_ON_WAY;
 	}
 	return work;

@@ -77,9 +77,10 @@ WEIR_API void weir_registration_init(struct weir_registration *registration);
 
 /**
  * How long calls of this thread that change the registry wait: weir_registry_register(),
- * weir_registry_level_set(), weir_registry_delete() and weir_topic_schema_set(). Beyond that they
- * return -ETIMEDOUT: the log has not answered, or what it answered is not durable yet. What was
- * asked for may still be done; who asks again gets the same answer as if it had not.
+ * weir_registry_level_set(), weir_registry_delete() and weir_topic_schema_set(), and those that
+ * compare with a version which another thread is just registering. Beyond that they return
+ * -ETIMEDOUT: the log has not answered, or what it answered is not durable yet. What was asked for
+ * may still be done; who asks again gets the same answer as if it had not.
  *
  * Thread: any; it counts for the thread. Blocks: never. Allocates: never.
  * @param timeout_ns  0 (as every thread begins): for ever. They wait for each other for as long, so

@@ -294,7 +294,8 @@ enum weir_handled {
 	WEIR_HANDLED_STOP = 2,  /**< not acknowledged; this member leaves, its partitions move on */
 	WEIR_HANDLED_RETRY =
 		3,             /**< it failed: weir_reject() with the defaults. Of a partition, with
-	                             events before it that are left for LATER: as STOP */
+	                             events before it that are left for LATER, or of a gap: as
+	                             STOP */
 	WEIR_HANDLED_DEAD = 4, /**< it will never work: to the dead letters; without any: RETRY */
 };
 

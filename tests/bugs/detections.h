@@ -51,8 +51,7 @@
 	X(ATTEMPT_NOT_COUNTED, unit_sharing, "sharing::attempts_and_delays_survive_an_open")       \
 	X(TRY_NOT_COUNTED, unit_partition_retry, "partition_retry::attempts_go_on_after_an_open")  \
 	X(TRIED_TOGETHER, unit_partition_retry,                                                    \
-	  "partition_retry::"                                                                      \
-	  "an_event_that_kills_its_process_ends_in_the_dead_letters_and_no_other_does")            \
+	  "partition_retry_crash::what_kills_its_process_ends_in_the_dead_letters_alone")          \
 	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
 	  "partition_retry::"                                                                      \
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
