@@ -17,8 +17,11 @@ static void count_at_open(struct weir_pipeline *p, struct wr_lag_count *anew,
 {
 	anew->from_seq = wr_load_relaxed(&row->position);
 	anew->end_seq = wr_max_u64(anew->from_seq, p->writer.next_seq);
-	anew->events = -(int64_t)(wr_load_relaxed(&cell->events) - wr_load_relaxed(&row->events));
-	anew->bytes = -(int64_t)(wr_load_relaxed(&cell->bytes) - wr_load_relaxed(&row->bytes));
+	/* All that came to it, as wr_lag_of_row() has it: what was addressed to it, too. */
+	uint64_t events = wr_load_relaxed(&cell->events) + wr_load_relaxed(&row->to_events);
+	uint64_t bytes = wr_load_relaxed(&cell->bytes) + wr_load_relaxed(&row->to_bytes);
+	anew->events = -(int64_t)(events - wr_load_relaxed(&row->events));
+	anew->bytes = -(int64_t)(bytes - wr_load_relaxed(&row->bytes));
 	wr_store_relaxed(&anew->complete_for, UINT64_MAX); /* of none */
 	wr_lag_tell(anew, wr_load_relaxed(&row->seen_seq));
 }

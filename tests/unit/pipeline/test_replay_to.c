@@ -296,4 +296,11 @@ Test(replay_to, lag_is_right_over_checkpoints_opens_and_seeks)
 		expect_taken(member, (uint32_t)lag, EVENTS);
 		cr_expect_eq(queue_lag(ids[i]), 0);
 	}
+	/* What was moved to is counted anew at an open. */
+	queue_reopen();
+	cr_assert_eq(reader("p", "work", WEIR_ORDER_PARTITION), ids[0]);
+	cr_assert_eq(reader("n", "work", WEIR_ORDER_NONE), ids[1]);
+	for (uint32_t i = 0; i < 2; i++)
+		cr_expect_eq(queue_lag(ids[i]), 0, "%u: %llu", i,
+			     (unsigned long long)queue_lag(ids[i]));
 }
