@@ -407,12 +407,14 @@ Test(topic_retention, a_new_log_is_as_old_as_its_events)
 static void be_killed(int acknowledged)
 {
 	open_topics(1000000, 0);
-	for (uint32_t i = 0;; i += 4) {
+	for (uint32_t i = 0; i + 4 < 2 * EVENTS; i += 4) {
 		publish_both(i, 4);
 		publish_more(16);
 		if (write(acknowledged, &(uint32_t){i + 4}, sizeof i) != (ssize_t)sizeof i)
 			_exit(1);
 	}
+	for (;;)
+		fixture_sleep_ns(1000000000); /* it is killed */
 }
 
 Test(topic_retention, kills_while_it_goes_on_lose_nothing_else)
@@ -432,7 +434,7 @@ Test(topic_retention, kills_while_it_goes_on_lose_nothing_else)
 		}
 		(void)close(ends[1]);
 		uint64_t end_ns = fixture_now_ns() + 1100000000 + life * 57000000;
-		while (fixture_now_ns() < end_ns && count + 4 < 2 * EVENTS &&
+		while (fixture_now_ns() < end_ns && count + 8 < 2 * EVENTS &&
 		       read(ends[0], &one, sizeof one) == (ssize_t)sizeof one)
 			count = one;
 		cr_assert_eq(kill(child, SIGKILL), 0);
