@@ -100,7 +100,7 @@ static void ask_for_letter(struct weir_member *m, uint32_t row_index)
 {
 	struct weir_pipeline *p = m->pipeline;
 	/* What is let go of always finds room. */
-	if (wr_spsc_room(&m->to_group_ring) <= m->row_count)
+	if (wr_spsc_room_for(&m->to_group_ring, m->row_count + 1u) <= m->row_count)
 		return;
 	m->to_group[wr_spsc_push_index(&m->to_group_ring, 0)] = (struct wr_message){
 		.kind = WR_MESSAGE_DEAD,

@@ -146,7 +146,8 @@ static void forget(struct wr_span_slot *s, struct wr_span_note *note)
 
 static void end(struct wr_span_slot *s, struct wr_span_note *note)
 {
-	if (wr_load_relaxed(&s->all->on) != 0 && wr_spsc_room(&s->ring) > s->held_count) {
+	if (wr_load_relaxed(&s->all->on) != 0 &&
+	    wr_spsc_room_for(&s->ring, s->held_count + 1u) > s->held_count) {
 		*note_at(s, s->held_count++) = *note;
 		hand_over(s);
 	} else {

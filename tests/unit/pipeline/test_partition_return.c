@@ -243,6 +243,31 @@ Test(partition_return, a_letter_that_cannot_be_written_holds_no_other_up)
 	cr_expect_eq(queue_lag(bed.id), 0);
 }
 
+/* Far more than its way to the group has room for at once. */
+Test(partition_return, a_member_has_as_many_dead_letters_as_there_are)
+{
+	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
+	struct weir_item item;
+	queue_bed.options.dead_letters = "dead";
+	bed.id = queue_make();
+	struct weir_member *member = fixture_member(&queue_bed.f, bed.id, NULL);
+	struct weir_member *undertaker = fixture_member(
+		&queue_bed.f, fixture_subscription(&queue_bed.f, "undertaker", "dead"), NULL);
+	for (uint64_t i = 0; i < NUMBERS; i++)
+		queue_publish_keyed(i % 8, i);
+	for (uint32_t i = 0; i < NUMBERS; i++) {
+		item = queue_next(member);
+		cr_assert_eq(weir_reject(member, &item, &dead), 0);
+		item = queue_next(undertaker);
+		cr_assert_eq(weir_ack(undertaker, &item), 0);
+		bed.handled[number_of(&item)]++;
+	}
+	for (uint32_t i = 0; i < NUMBERS; i++)
+		cr_expect_eq(bed.handled[i], 1, "%u has %u letters", i, bed.handled[i]);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	cr_expect_eq(queue_lag(bed.id), 0);
+}
+
 static enum weir_handled fail(void *context, struct weir_member *member,
 			      const struct weir_item *item)
 {
