@@ -11,6 +11,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include <weir/dead_letters.h>
+
 #include "core/pipeline/pipeline.h"
 #include "tests/support/queue_bed.h"
 
@@ -266,6 +268,37 @@ Test(partition_return, a_member_has_as_many_dead_letters_as_there_are)
 		cr_expect_eq(bed.handled[i], 1, "%u has %u letters", i, bed.handled[i]);
 	cr_expect_eq(fixture_poll_rest(member), 0);
 	cr_expect_eq(queue_lag(bed.id), 0);
+}
+
+/* With threads: the group asks the writer's table while the last attempt is on its way to it. */
+Test(partition_return, a_letter_waits_for_its_last_attempt)
+{
+	const struct weir_rejection again = {.delay_ns = 0};
+	struct weir_origin origin;
+	struct weir_item item;
+	uint32_t letters = 0;
+	queue_end();
+	queue_begin(FIXTURE_DURABLE);
+	queue_bed.options.order = WEIR_ORDER_PARTITION;
+	queue_bed.options.dead_letters = "dead";
+	queue_bed.options.attempts_max = 3;
+	bed.id = queue_make();
+	struct weir_member *member = fixture_member(&queue_bed.f, bed.id, NULL);
+	struct weir_member *undertaker = fixture_member(
+		&queue_bed.f, fixture_subscription(&queue_bed.f, "undertaker", "dead"), NULL);
+	queue_publish(0, NUMBERS);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (letters < NUMBERS && fixture_now_ns() < until) {
+		if (weir_poll(member, &item, 1, MS) == 1)
+			cr_assert_eq(weir_reject(member, &item, &again), 0);
+		if (weir_poll(undertaker, &item, 1, 0) != 1)
+			continue;
+		cr_assert(weir_item_origin(&item, &origin));
+		cr_expect_eq(origin.attempts, 3);
+		cr_assert_eq(weir_ack(undertaker, &item), 0);
+		letters++;
+	}
+	cr_expect_eq(letters, NUMBERS);
 }
 
 static enum weir_handled fail(void *context, struct weir_member *member,
