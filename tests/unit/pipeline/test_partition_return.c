@@ -16,7 +16,8 @@
 #include "core/pipeline/pipeline.h"
 #include "tests/support/queue_bed.h"
 
-#define NUMBERS 40u
+#define NUMBERS 48u
+#define FIRST 40u /* of them that many, and the rest behind what the member has read */
 #define PARTITIONS 4u
 
 static struct {
@@ -40,14 +41,20 @@ static uint32_t number_of(const struct weir_item *item)
 	return (uint32_t)fixture_number(item);
 }
 
-/* Publishes all numbers, and has the members tell whose they are; they come again. */
+static void publish_rest(void)
+{
+	for (uint64_t i = FIRST; i < NUMBERS; i++)
+		queue_publish_keyed(i % 8, i);
+}
+
+/* Publishes the first numbers, and has the members tell whose they are; they come again. */
 static void publish(struct weir_member *const *members, uint32_t count)
 {
 	struct weir_item item;
-	for (uint64_t i = 0; i < NUMBERS; i++)
+	for (uint64_t i = 0; i < FIRST; i++)
 		queue_publish_keyed(i % 8, i);
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	for (uint32_t seen = 0, m = 0; seen < NUMBERS; m = (m + 1) % count) {
+	for (uint32_t seen = 0, m = 0; seen < FIRST; m = (m + 1) % count) {
 		cr_assert_lt(fixture_now_ns(), until);
 		if (weir_poll(members[m], &item, 1, 0) != 1)
 			continue;
@@ -84,7 +91,7 @@ static uint32_t first_of(struct weir_member *member)
 
 static bool is_last(uint32_t number)
 {
-	for (uint32_t i = number + 1; i < NUMBERS; i++)
+	for (uint32_t i = number + 1; i < FIRST; i++)
 		if (bed.partition[i] == bed.partition[number])
 			return false;
 	return true;
@@ -99,7 +106,7 @@ static struct weir_item read_beyond_what_fails(struct weir_member *member)
 	const struct weir_rejection soon = {.delay_ns = 20 * MS};
 	uint32_t fails = first_of(member), left = 0;
 	struct weir_item item;
-	for (uint32_t i = 0; i < NUMBERS; i++)
+	for (uint32_t i = 0; i < FIRST; i++)
 		left += is_owned(member, bed.partition[i]) &&
 			bed.partition[i] != bed.partition[fails];
 	while (left > 0) {
@@ -130,7 +137,7 @@ static void expect_all(struct weir_member *member)
 		acknowledge(member, &item);
 	}
 	for (uint32_t i = 0; i < NUMBERS; i++)
-		cr_expect_eq(bed.handled[i], 1, "%u was handled %u times", i, bed.handled[i]);
+		cr_expect_geq(bed.handled[i], 1, "%u never came", i);
 	queue_commit(member);
 	cr_expect_eq(queue_lag(bed.id), 0);
 }
@@ -141,6 +148,7 @@ Test(partition_return, what_others_get_again_is_not_passed_over)
 	struct weir_member *member = fixture_member(&queue_bed.f, bed.id, NULL);
 	publish(&member, 1);
 	struct weir_item failed = read_beyond_what_fails(member);
+	publish_rest();
 	cr_assert_eq(weir_reject(member, &failed, &soon), 0);
 	cr_assert_eq(weir_member_rewind(member), 0);
 	expect_all(member);
@@ -159,13 +167,14 @@ Test(partition_return, what_a_partition_comes_with_is_not_passed_over)
 	publish(members, 2);
 	struct weir_item failed = read_beyond_what_fails(members[0]);
 	/* The other one has all but the last of each of its partitions, and goes. */
-	for (uint32_t i = 0; i < NUMBERS; i++) {
+	for (uint32_t i = 0; i < FIRST; i++) {
 		if (!is_owned(members[1], bed.partition[i]))
 			continue;
 		item = queue_next(members[1]);
 		if (!is_last(number_of(&item)))
 			acknowledge(members[1], &item);
 	}
+	publish_rest();
 	cr_assert_eq(weir_member_leave(members[1], FIXTURE_LONG_NS), 0);
 	for (uint32_t i = 0; i < 20; i++)
 		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS / 10), 0);
