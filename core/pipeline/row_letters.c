@@ -60,7 +60,7 @@ static bool write_letter(struct wr_subscription_live *live, uint32_t row, uint64
 	}
 	uint32_t attempts_max = wr_load_relaxed(&live->failures.attempts_max);
 	bool dead = e.dead || e.expired || (attempts_max != 0 && e.attempts >= attempts_max);
-	/* Else what the member said of it last is not decided yet: that would be refused behind it. */
+	/* Else what the member said last is not decided yet, and would be refused behind it. */
 	if (e.seq != letter->seq || !dead)
 		return true;
 	const struct wr_share_event event = {
