@@ -224,7 +224,7 @@ Test(replay_to_ends, what_is_before_its_time_stays_away_over_a_close)
 	expect_each_once(FEW, 2 * FEW);
 }
 
-/* ---- far behind, and in memory ---- */
+/* ---- far behind ---- */
 
 Test(replay_to_ends, copies_that_have_left_memory_are_read_from_disk)
 {
@@ -253,6 +253,83 @@ Test(replay_to_ends, copies_that_have_left_memory_are_read_from_disk)
 			cr_expect_eq(seen[n], 2);
 	}
 }
+
+/* ---- what is refused ---- */
+
+Test(replay_to_ends, a_table_of_names_that_is_full_is_told)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
+	struct weir_replay_to *job = NULL;
+	queue_bed.f.options.named_producers_max = 1;
+	queue_reopen();
+	cr_assert_eq(reader("n", "work", WEIR_ORDER_NONE), id);
+	options.subscriptions = &id;
+	(void)run_job();
+	options.name = "two";
+	int rc = weir_replay_to_open(queue_bed.f.pipeline, &options, &job, &problem);
+	cr_expect(rc == WEIR_E_FULL && strcmp(problem.field, "named_producers_max") == 0, "%s",
+		  problem.field);
+	options.name = "again"; /* the places of the one that was refused are free */
+	(void)run_job();
+}
+
+Test(replay_to_ends, what_cannot_be_is_refused_with_its_field)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE), binding_id;
+	struct weir_binding_options binding;
+	weir_binding_options_init(&binding);
+	binding.name = "binds";
+	binding.source = queue_bed.topic;
+	binding.target = fixture_topic(&queue_bed.f, "bound", 1);
+	cr_assert_eq(weir_binding_create(queue_bed.f.pipeline, &binding, &binding_id, &problem), 0);
+	const uint32_t none[] = {id, 77}, twice[] = {id, id}, six[] = {id, id, id, id, id, id};
+	char too_long[WEIR_REPLAY_NAME_BYTES_MAX + 2];
+	memset(too_long, 'x', sizeof too_long - 1);
+	too_long[sizeof too_long - 1] = '\0';
+	const struct {
+		const char *name;
+		const uint32_t *ids;
+		uint32_t count;
+		bool follow;
+		uint64_t from;
+		int code;
+		const char *field;
+	} cases[] = {
+		{NULL, &id, 1, false, 0, -EINVAL, "name"},
+		{"", &id, 1, false, 0, -EINVAL, "name"},
+		{".x", &id, 1, false, 0, -EINVAL, "name"},
+		{"a/b", &id, 1, false, 0, -EINVAL, "name"},
+		{too_long, &id, 1, false, 0, -EINVAL, "name"},
+		{"r", NULL, 1, false, 0, -EINVAL, "subscriptions"},
+		{"r", &id, 0, false, 0, -EINVAL, "subscriptions"},
+		{"r", six, 6, false, 0, -EINVAL, "subscriptions"},
+		{"r", twice, 2, false, 0, -EINVAL, "subscriptions"},
+		{"r", none, 2, false, 0, WEIR_E_UNKNOWN_NAME, "subscriptions"},
+		{"r", &binding_id, 1, false, 0, -EINVAL, "subscriptions"},
+		{"r", &id, 1, true, 0, -EINVAL, "follow"},
+		{"r", &id, 1, false, 1000000, WEIR_E_TRUNCATED, "from_sequence"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct weir_replay_to *job = NULL;
+		weir_replay_to_options_init(&options);
+		options.name = cases[i].name;
+		options.subscriptions = cases[i].ids;
+		options.subscription_count = cases[i].count;
+		options.from.follow = cases[i].follow;
+		options.from.from_sequence = cases[i].from;
+		problem = (struct weir_problem){0};
+		int rc = weir_replay_to_open(queue_bed.f.pipeline, &options, &job, &problem);
+		cr_expect_eq(rc, cases[i].code, "%zu: %s", i, weir_error_name(rc));
+		cr_expect_str_eq(problem.field, cases[i].field, "%zu", i);
+		cr_expect_null(job);
+	}
+	uint32_t place = 0;
+	cr_expect_not(weir_replay_to_each(queue_bed.f.pipeline, &place,
+					  &(struct weir_replay_to_status){0}),
+		      "what was refused took no name");
+}
+
+/* ---- in memory ---- */
 
 static void setup_memory(void)
 {
@@ -420,79 +497,4 @@ Test(replay_to_archive, what_left_its_topic_comes_back_from_the_archive)
 	cr_expect_eq(run_job().events, EVENTS + MORE);
 	expect_taken(member, EVENTS + MORE, EVENTS + MORE);
 	expect_each_once(MORE, EVENTS);
-}
-
-/* ---- what is refused ---- */
-
-Test(replay_to_ends, a_table_of_names_that_is_full_is_told)
-{
-	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
-	struct weir_replay_to *job = NULL;
-	queue_bed.f.options.named_producers_max = 1;
-	queue_reopen();
-	cr_assert_eq(reader("n", "work", WEIR_ORDER_NONE), id);
-	options.subscriptions = &id;
-	(void)run_job();
-	options.name = "two";
-	int rc = weir_replay_to_open(queue_bed.f.pipeline, &options, &job, &problem);
-	cr_expect(rc == WEIR_E_FULL && strcmp(problem.field, "named_producers_max") == 0, "%s",
-		  problem.field);
-	options.name = "again"; /* the places of the one that was refused are free */
-	(void)run_job();
-}
-
-Test(replay_to_ends, what_cannot_be_is_refused_with_its_field)
-{
-	uint32_t id = reader("n", "work", WEIR_ORDER_NONE), binding_id;
-	struct weir_binding_options binding;
-	weir_binding_options_init(&binding);
-	binding.name = "binds";
-	binding.source = queue_bed.topic;
-	binding.target = fixture_topic(&queue_bed.f, "bound", 1);
-	cr_assert_eq(weir_binding_create(queue_bed.f.pipeline, &binding, &binding_id, &problem), 0);
-	const uint32_t none[] = {id, 77}, twice[] = {id, id}, six[] = {id, id, id, id, id, id};
-	char too_long[WEIR_REPLAY_NAME_BYTES_MAX + 2];
-	memset(too_long, 'x', sizeof too_long - 1);
-	too_long[sizeof too_long - 1] = '\0';
-	const struct {
-		const char *name;
-		const uint32_t *ids;
-		uint32_t count;
-		bool follow;
-		uint64_t from;
-		int code;
-		const char *field;
-	} cases[] = {
-		{NULL, &id, 1, false, 0, -EINVAL, "name"},
-		{"", &id, 1, false, 0, -EINVAL, "name"},
-		{".x", &id, 1, false, 0, -EINVAL, "name"},
-		{"a/b", &id, 1, false, 0, -EINVAL, "name"},
-		{too_long, &id, 1, false, 0, -EINVAL, "name"},
-		{"r", NULL, 1, false, 0, -EINVAL, "subscriptions"},
-		{"r", &id, 0, false, 0, -EINVAL, "subscriptions"},
-		{"r", six, 6, false, 0, -EINVAL, "subscriptions"},
-		{"r", twice, 2, false, 0, -EINVAL, "subscriptions"},
-		{"r", none, 2, false, 0, WEIR_E_UNKNOWN_NAME, "subscriptions"},
-		{"r", &binding_id, 1, false, 0, -EINVAL, "subscriptions"},
-		{"r", &id, 1, true, 0, -EINVAL, "follow"},
-		{"r", &id, 1, false, 1000000, WEIR_E_TRUNCATED, "from_sequence"},
-	};
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct weir_replay_to *job = NULL;
-		weir_replay_to_options_init(&options);
-		options.name = cases[i].name;
-		options.subscriptions = cases[i].ids;
-		options.subscription_count = cases[i].count;
-		options.from.follow = cases[i].follow;
-		options.from.from_sequence = cases[i].from;
-		problem = (struct weir_problem){0};
-		int rc = weir_replay_to_open(queue_bed.f.pipeline, &options, &job, &problem);
-		cr_expect_eq(rc, cases[i].code, "%zu: %s", i, weir_error_name(rc));
-		cr_expect_str_eq(problem.field, cases[i].field, "%zu", i);
-		cr_expect_null(job);
-	}
-	uint32_t place = 0;
-	cr_expect_not(weir_replay_to_each(queue_bed.f.pipeline, &place,
-					  &(struct weir_replay_to_status){0}),
-		      "what was refused took no name");
 }
