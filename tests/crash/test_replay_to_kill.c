@@ -9,16 +9,12 @@
  *
  * Plain main(), TAP: it forks.
  */
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/base/atomic.h"
+#include "tests/crash/killed_life.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define MS 1000000ull
@@ -68,7 +64,6 @@ static int live(uint32_t number, bool to_the_end)
 	struct weir_replay_to_progress progress;
 	struct weir_replay_to *job;
 	struct weir_problem problem;
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	open_all();
 	publish(RANGE + number * MORE, RANGE + (number + 1) * MORE);
 	weir_replay_to_options_init(&options);
@@ -85,28 +80,6 @@ static int live(uint32_t number, bool to_the_end)
 	fixture_need(weir_replay_to_close(job, FIXTURE_LONG_NS) == 0, "a close");
 	fixture_close(&f, NULL);
 	return 0;
-}
-
-static bool run_life(uint32_t number, bool to_the_end, uint64_t nap_ns)
-{
-	int status = 0;
-	wr_store_relaxed(working, 0u);
-	(void)fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0)
-		_exit(live(number, to_the_end));
-	if (pid < 0)
-		return false;
-	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	while (!to_the_end && wr_load_acquire(working) == 0 && fixture_now_ns() < until &&
-	       waitpid(pid, &status, WNOHANG) == 0)
-		fixture_sleep_ns(MS / 4);
-	if (!to_the_end) {
-		fixture_sleep_ns(nap_ns);
-		(void)kill(pid, SIGKILL);
-	}
-	(void)waitpid(pid, &status, 0); /* it may have come to its end before */
-	return !to_the_end || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /* ---- what became of it ---- */
@@ -176,7 +149,7 @@ int main(void)
 	bool good = true;
 	for (uint32_t i = 0; i <= LIVES && good; i++) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-		good = run_life(i, i == LIVES, (seed >> 33) % 6 * MS);
+		good = killed_life(live, i, i == LIVES, working, (seed >> 33) % 6 * MS);
 	}
 	tap_check(good, "%u lives were killed, and the last one came to its end", LIVES);
 	open_all();

@@ -422,3 +422,16 @@ int cli_no_such(const struct cli_command *group, const char *const *names, int a
 		return cli_usage(group, "there is no \"%s\"; did you mean %s?", argv[1], nearest);
 	return cli_usage(group, "there is no \"%s\"", argv[1]);
 }
+
+int cli_parse_group(const struct cli_command *group, const char *const *names,
+		    const struct cli_command *commands, int argc, char **argv, int *ret_which,
+		    int *ret_first)
+{
+	int first = 0, which = cli_which(names, argc, argv);
+	if (which < 0)
+		return cli_no_such(group, names, argc, argv);
+	int code = cli_parse(&commands[which], argc - 1, argv + 1, &first);
+	*ret_which = which;
+	*ret_first = first + 1;
+	return code;
+}

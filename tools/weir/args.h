@@ -146,6 +146,15 @@ int cli_which(const char *const *names, int argc, char **argv);
  */
 int cli_no_such(const struct cli_command *group, const char *const *names, int argc, char **argv);
 
+/*
+ * Reads the command line of a group: which of `commands` (in the order of `names`) argv[1] is, and
+ * its options. CLI_GO_ON: *ret_which is its place and argv[*ret_first] its first argument; else the
+ * exit code.
+ */
+int cli_parse_group(const struct cli_command *group, const char *const *names,
+		    const struct cli_command *commands, int argc, char **argv, int *ret_which,
+		    int *ret_first);
+
 /* "weir: what: why (CODE)" to stderr; the exit code of a weir code. problem may be NULL. */
 int cli_fail(const char *what, int code, const struct weir_problem *problem);
 enum cli_exit cli_exit_of(int code);

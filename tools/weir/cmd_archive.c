@@ -17,6 +17,7 @@
 #include "core/base/bits.h"
 #include "tools/weir/archive_replay.h"
 #include "tools/weir/args.h"
+#include "tools/weir/filter_option.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/owned.h"
 #include "tools/weir/range.h"
@@ -25,33 +26,16 @@
 #define PREFIX "archive."
 #define NAME_BYTES_MAX 192u
 
-static const char *const kinds[] = {"eventbridge", "topic", "direct", "headers", "sns", NULL};
-static const enum weir_filter_kind kind_of[] = {WEIR_FILTER_EVENTBRIDGE, WEIR_FILTER_TOPIC,
-						WEIR_FILTER_DIRECT, WEIR_FILTER_HEADERS,
-						WEIR_FILTER_SNS_ATTRIBUTES};
-
 /* One command line a process: the tables point here. */
 static struct {
 	bool json, hex, from_oldest;
 	uint64_t rate, pace;
-	unsigned kind;
-	const char *topic, *archive, *filter, *key;
+	const char *topic, *archive, *key;
+	struct filter_option filter;
 	struct cli_strings subscriptions;
 	struct cli_point from, to;
 	struct owned_limits limits;
 } choices;
-
-#define FILTER(what)                                                                               \
-	{.name = "filter",                                                                         \
-	 .type = CLI_STRING,                                                                       \
-	 .target = &choices.filter,                                                                \
-	 .value_name = "PATTERN",                                                                  \
-	 .help = what},                                                                            \
-	{                                                                                          \
-		.name = "filter-kind", .type = CLI_ENUM, .target = &choices.kind,                  \
-		.choices = kinds, .fallback = "eventbridge", .value_name = "KIND",                 \
-		.help = "eventbridge, topic, direct, headers or sns (attributes)"                  \
-	}
 
 static const struct cli_option create_options[] = {
 	{.name = "topic",
@@ -59,7 +43,7 @@ static const struct cli_option create_options[] = {
 	 .target = &choices.topic,
 	 .value_name = "TOPIC",
 	 .help = "whose events are kept"},
-	FILTER("only events that match, as in weir route test"),
+	FILTER_OPTIONS(choices.filter),
 	{.name = "from-oldest",
 	 .type = CLI_FLAG,
 	 .target = &choices.from_oldest,
@@ -102,7 +86,7 @@ static const struct cli_option replay_options[] = {
 	 .target = &choices.key,
 	 .value_name = "KEY",
 	 .help = "only events of this key (with --hex in hexadecimal)"},
-	FILTER("only events that match, as in weir route test"),
+	FILTER_OPTIONS(choices.filter),
 	{.name = "rate",
 	 .type = CLI_RATE,
 	 .target = &choices.rate,
@@ -231,9 +215,10 @@ static int run_create(struct weir_pipeline *p, const char *name)
 	struct weir_binding_options binding;
 	struct weir_problem problem = {0};
 	const struct weir_filter_term term = {
-		.kind = kind_of[choices.kind],
-		.pattern = choices.filter,
-		.pattern_bytes = choices.filter != NULL ? strlen(choices.filter) : 0};
+		.kind = filter_option_kind(&choices.filter),
+		.pattern = choices.filter.pattern,
+		.pattern_bytes =
+			choices.filter.pattern != NULL ? strlen(choices.filter.pattern) : 0};
 	const struct weir_subscription_filter filter = {.term_count = 1, .terms = &term};
 	weir_topic_options_init(&topic);
 	weir_binding_options_init(&binding);
@@ -245,7 +230,7 @@ static int run_create(struct weir_pipeline *p, const char *name)
 	}
 	topic.name = full;
 	binding.name = full;
-	binding.filter = choices.filter != NULL ? &filter : NULL;
+	binding.filter = choices.filter.pattern != NULL ? &filter : NULL;
 	binding.start = choices.from_oldest ? WEIR_START_OLDEST : WEIR_START_NEWEST;
 	int rc = weir_topic_create(p, &topic, &binding.target, &problem);
 	if (rc == 0)
@@ -417,18 +402,14 @@ static int run(const struct cli_command *command, int which, char **arguments)
 {
 	struct weir_pipeline *p;
 	struct weir_filter *filter = NULL;
-	struct weir_problem why = {0};
 	size_t key_bytes = choices.key != NULL ? strlen(choices.key) : 0;
 	uint8_t *bytes = NULL;
 	int code = check(command, which);
 	if (code == CLI_GO_ON && choices.key != NULL && choices.hex &&
 	    (bytes = cli_unhex(choices.key, &key_bytes)) == NULL)
 		code = cli_usage(command, "\"%s\" is not hexadecimal", choices.key);
-	if (code == CLI_GO_ON && choices.filter != NULL &&
-	    weir_filter_create(kind_of[choices.kind], choices.filter, strlen(choices.filter), NULL,
-			       &filter, &why) != 0)
-		code = cli_usage(command, "--filter: %s%s%s", why.field,
-				 why.field[0] != '\0' ? ": " : "", why.text);
+	if (code == CLI_GO_ON)
+		code = filter_option_make(command, &choices.filter, &filter);
 	if (code == CLI_GO_ON)
 		code = owned_open(arguments[0], &choices.limits, &p);
 	if (code == CLI_GO_ON) {
@@ -459,11 +440,9 @@ int cmd_archive(int argc, char **argv)
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a word that is none of them: complained of below */
 	};
-	int first = 0, i = cli_which(names, argc, argv);
+	int first = 0, i = 0;
 
-	if (i < 0)
-		return cli_no_such(&group, names, argc, argv);
 	memset(&choices, 0, sizeof choices);
-	int code = cli_parse(&commands[i], argc - 1, argv + 1, &first);
-	return code != CLI_GO_ON ? code : run(&commands[i], i, argv + 1 + first);
+	int code = cli_parse_group(&group, names, commands, argc, argv, &i, &first);
+	return code != CLI_GO_ON ? code : run(&commands[i], i, argv + first);
 }

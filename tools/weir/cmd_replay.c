@@ -15,6 +15,7 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
+#include "tools/weir/filter_option.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/range.h"
 
@@ -24,17 +25,12 @@
 #define YEAR_US (366ull * 24 * 3600 * 1000000)
 #define HEADERS_MAX 1024u
 
-static const char *const kinds[] = {"eventbridge", "topic", "direct", "headers", "sns", NULL};
-static const enum weir_filter_kind kind_of[] = {WEIR_FILTER_EVENTBRIDGE, WEIR_FILTER_TOPIC,
-						WEIR_FILTER_DIRECT, WEIR_FILTER_HEADERS,
-						WEIR_FILTER_SNS_ATTRIBUTES};
-
 /* One command line a process: the table points here. */
 static struct {
 	bool json, hex, to_json, follow, count_given;
 	uint64_t count, rate, pace;
-	unsigned kind;
-	const char *topic, *key, *filter;
+	const char *topic, *key;
+	struct filter_option filter;
 	struct cli_point from, to, event_from, event_to;
 } choices;
 
@@ -65,18 +61,7 @@ static const struct cli_option options[] = {
 	 .target = &choices.key,
 	 .value_name = "KEY",
 	 .help = "only events of this key (with --hex in hexadecimal)"},
-	{.name = "filter",
-	 .type = CLI_STRING,
-	 .target = &choices.filter,
-	 .value_name = "PATTERN",
-	 .help = "only events that match, as in weir route test"},
-	{.name = "filter-kind",
-	 .type = CLI_ENUM,
-	 .target = &choices.kind,
-	 .choices = kinds,
-	 .fallback = "eventbridge",
-	 .value_name = "KIND",
-	 .help = "eventbridge, topic, direct, headers or sns (attributes)"},
+	FILTER_OPTIONS(choices.filter),
 	{.name = "rate",
 	 .type = CLI_RATE,
 	 .target = &choices.rate,
@@ -284,19 +269,6 @@ static int check(void)
 	return CLI_GO_ON;
 }
 
-static int make_filter(struct replay *r)
-{
-	struct weir_problem why = {0};
-	if (choices.filter == NULL)
-		return CLI_GO_ON;
-	int rc = weir_filter_create(kind_of[choices.kind], choices.filter, strlen(choices.filter),
-				    NULL, &r->filter, &why);
-	if (rc == 0)
-		return CLI_GO_ON;
-	return cli_usage(&command, "--filter: %s%s%s", why.field, why.field[0] != '\0' ? ": " : "",
-			 why.text);
-}
-
 int cmd_replay(int argc, char **argv)
 {
 	static struct replay r;
@@ -320,7 +292,7 @@ int cmd_replay(int argc, char **argv)
 		}
 		r.key = bytes;
 	}
-	code = make_filter(&r);
+	code = filter_option_make(&command, &choices.filter, &r.filter);
 	if (code == CLI_GO_ON)
 		code = run(argv[first], &r);
 	weir_filter_destroy(r.filter);

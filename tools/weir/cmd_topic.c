@@ -161,11 +161,9 @@ int cmd_topic(int argc, char **argv)
 		.arguments_min = 1,
 		.arguments_max = 100, /* of a word that is none of them: complained of below */
 	};
-	int first = 0, i = cli_which(names, argc, argv);
+	int first = 0, i = 0;
 
-	if (i < 0)
-		return cli_no_such(&group, names, argc, argv);
 	memset(&choices, 0, sizeof choices);
-	int code = cli_parse(&commands[i], argc - 1, argv + 1, &first);
-	return code != CLI_GO_ON ? code : run(&commands[i], i, argv + 1 + first);
+	int code = cli_parse_group(&group, names, commands, argc, argv, &i, &first);
+	return code != CLI_GO_ON ? code : run(&commands[i], i, argv + first);
 }

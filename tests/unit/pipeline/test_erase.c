@@ -9,7 +9,6 @@
  * text that is in nothing else; all files of the directory are searched for it.
  */
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "tests/support/pipeline_fixture.h"
+#include "tests/support/raw_files.h"
 
 #define SECRET "private-to-nobody-else"
 #define ROUNDS 16u
@@ -123,31 +123,12 @@ static void wait_until_erased(uint64_t sequence)
 	cr_expect_not(status().bytes_left);
 }
 
-/* In how many files of the journal's directory the text is found. */
+/* Of the journal's directory. */
 static uint32_t files_with(const char *text)
 {
-	DIR *dir = opendir(f.dir);
-	struct dirent *entry;
-	uint32_t count = 0;
+	uint32_t count = raw_files_with(f.dir, text);
 
-	cr_assert_not_null(dir);
-	while ((entry = readdir(dir)) != NULL) {
-		char path[TEST_PATH_BYTES + 300];
-		(void)snprintf(path, sizeof path, "%s/%s", f.dir, entry->d_name);
-		FILE *file = entry->d_name[0] != '.' ? fopen(path, "rb") : NULL;
-		if (file == NULL)
-			continue;
-		(void)fseek(file, 0, SEEK_END);
-		size_t bytes = (size_t)ftell(file);
-		char *all = malloc(bytes + 1);
-		cr_assert_not_null(all);
-		rewind(file);
-		bytes = fread(all, 1, bytes, file);
-		count += memmem(all, bytes, text, strlen(text)) != NULL;
-		free(all);
-		(void)fclose(file);
-	}
-	(void)closedir(dir);
+	cr_assert_neq(count, UINT32_MAX);
 	return count;
 }
 

@@ -9,36 +9,20 @@
 #include <stdlib.h>
 
 #include "core/route/ranges.h"
+#include "tests/unit/route/route_bed.h"
 
 static uint64_t seed = 815;
 
 static uint32_t draw(uint32_t below)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)((seed >> 11) % below);
-}
-
-static void *c_alloc(void *context, size_t bytes, size_t align)
-{
-	(void)context;
-	(void)align;
-	return calloc(1, bytes);
-}
-
-static void c_free(void *context, void *p, size_t bytes)
-{
-	(void)context;
-	(void)bytes;
-	free(p);
+	return route_bed_draw(&seed, below);
 }
 
 static struct wr_arena arena;
 
 static void begin(void)
 {
-	wr_arena_init(&arena, &(struct weir_allocator){.alloc = c_alloc, .free = c_free});
+	route_bed_begin(&arena);
 }
 
 static void end(void)
