@@ -86,28 +86,27 @@ void wr_attempts_read(struct wr_attempts *a, struct wr_settle *settle, uint32_t 
 /* ---- deciding ---- */
 
 /* The row's entry is of that event from here on, of which nothing is known yet. */
-static void begin(struct wr_attempts_row *r, struct wr_undo *undo, uint64_t event_seq)
+static void begin(struct wr_attempts_row *r, uint64_t event_seq)
 {
 	uint64_t crashes = wr_load_relaxed(&r->flags) >> CRASHES_SHIFT << CRASHES_SHIFT;
-	wr_cell_set(undo, &r->seq, event_seq);
-	wr_cell_set(undo, &r->first_failed_us, 0);
-	wr_cell_set(undo, &r->last_failed_us, 0);
-	wr_cell_set(undo, &r->not_before_us, 0);
-	wr_cell_set(undo, &r->said_seq, 0);
-	wr_cell_set(undo, &r->counts, 0);
-	wr_cell_set(undo, &r->flags, crashes);
+	wr_store_relaxed(&r->seq, event_seq);
+	wr_store_relaxed(&r->first_failed_us, 0u);
+	wr_store_relaxed(&r->last_failed_us, 0u);
+	wr_store_relaxed(&r->not_before_us, 0u);
+	wr_store_relaxed(&r->said_seq, 0u);
+	wr_store_relaxed(&r->counts, 0u);
+	wr_store_relaxed(&r->flags, crashes);
 }
 
-static void set_flags(struct wr_attempts_row *r, struct wr_undo *undo, uint64_t flags)
+static void set_flags(struct wr_attempts_row *r, uint64_t flags)
 {
 	uint64_t crashes = wr_load_relaxed(&r->flags) >> CRASHES_SHIFT << CRASHES_SHIFT;
-	wr_cell_set(undo, &r->flags, crashes | flags);
+	wr_store_relaxed(&r->flags, crashes | flags);
 }
 
 static void failed(struct wr_attempts_row *r, const struct wr_reject *reject, uint64_t seq,
 		   uint64_t flags)
 {
-	struct wr_undo none = {0};
 	uint32_t attempts = (uint32_t)wr_load_relaxed(&r->counts);
 	if (attempts < UINT32_MAX && !WR_BUG(TRY_NOT_COUNTED))
 		attempts++;
@@ -117,7 +116,7 @@ static void failed(struct wr_attempts_row *r, const struct wr_reject *reject, ui
 	wr_store_relaxed(&r->last_failed_us, reject->failed_us);
 	wr_store_relaxed(&r->not_before_us, reject->not_before_us);
 	wr_store_relaxed(&r->said_seq, seq);
-	set_flags(r, &none, flags);
+	set_flags(r, flags);
 }
 
 static bool any_in_hand(struct wr_attempts *a, struct wr_settle *settle,
@@ -136,7 +135,6 @@ static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 			   const struct wr_subscription *s, uint32_t row,
 			   const struct wr_reject *reject, uint64_t seq)
 {
-	struct wr_undo none = {0};
 	struct wr_attempts_row *r = &a->rows[row];
 	uint64_t position = position_of(settle, row);
 	bool fails = reject->verdict == WR_VERDICT_RETRY || reject->verdict == WR_VERDICT_DEAD ||
@@ -151,15 +149,14 @@ static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 	if (reject->verdict == WR_VERDICT_IN_HAND && any_in_hand(a, settle, s, row))
 		return WEIR_E_FULL;
 	if (!live)
-		begin(r, &none, reject->seq);
+		begin(r, reject->seq);
 	if (fails)
 		failed(r, reject, seq,
 		       reject->verdict == WR_VERDICT_DEAD      ? WR_ATTEMPTS_DEAD
 		       : reject->verdict == WR_VERDICT_EXPIRED ? WR_ATTEMPTS_EXPIRED
 							       : 0);
 	else
-		set_flags(r, &none,
-			  reject->verdict == WR_VERDICT_IN_HAND ? WR_ATTEMPTS_IN_HAND : 0);
+		set_flags(r, reject->verdict == WR_VERDICT_IN_HAND ? WR_ATTEMPTS_IN_HAND : 0);
 	return 0;
 }
 
@@ -181,7 +178,7 @@ int wr_attempts_decide(struct wr_attempts *a, struct wr_settle *settle, struct w
 		return decide_of_event(a, settle, s, s->row_first + row, reject, seq);
 	case WR_VERDICT_OUT_OF_HAND:
 		for (uint32_t i = 0; i < s->row_count; i++)
-			set_flags(&a->rows[s->row_first + i], undo,
+			set_flags(&a->rows[s->row_first + i],
 				  wr_load_relaxed(&a->rows[s->row_first + i].flags) &
 					  (WR_ATTEMPTS_DEAD | WR_ATTEMPTS_EXPIRED));
 		return 0;

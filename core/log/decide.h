@@ -87,8 +87,9 @@ size_t wr_tables_bytes(const struct wr_tables_limits *limits);
  * Decides one record that would get `seq`, and takes it in if it is accepted. `replay`: the record
  * stands in the log; ids and epochs in it must come out the same.
  * 0, or why it is refused: -EINVAL, WEIR_E_UNKNOWN_NAME, _EXISTS, _FULL, _FENCED, _OUT_OF_SEQUENCE,
- * _DUPLICATE, _CONFLICT. Never on replay: -ENOENT, what it is a copy of was erased; WEIR_E_AGAIN,
- * not now, a checkpoint needs what it would overwrite.
+ * _DUPLICATE, _CONFLICT. Never on replay: -ENOENT and -ESTALE, what it is a copy of was erased;
+ * WEIR_E_AGAIN, not now, a checkpoint needs what it would overwrite. -ESTALE is for a copy that is
+ * addressed (addressed.h): who made it passes it over, and does not look again.
  */
 int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 	      uint64_t seq, bool replay, struct wr_decision *ret_decision);
