@@ -92,7 +92,8 @@ static int fail_any(struct wr_recovery_run *run, int code)
 	if (code == WEIR_E_CORRUPT)
 		return fail_corrupt(run);
 	if (code == WEIR_E_FORMAT && run->scan.lacks != WR_CODEC_NONE)
-		return wr_recovery_fail(run, code, "journal", wr_codec_lack(run->scan.lacks));
+		return wr_recovery_fail(run, code, "journal",
+					wr_codec_lack(run->scan.lacks, run->options->read_only));
 	if (code == WEIR_E_FORMAT)
 		return wr_recovery_fail(run, code, "journal",
 					"written by a newer weir, or with a feature that this one "

@@ -588,7 +588,7 @@ int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t
 	}
 	if (r == WEIR_E_FORMAT)
 		return fail(reterr_problem, r, "segments",
-			    v.scan.lacks != WR_CODEC_NONE ? wr_codec_lack(v.scan.lacks)
+			    v.scan.lacks != WR_CODEC_NONE ? wr_codec_lack(v.scan.lacks, true)
 							  : newer_text);
 	if (r < 0 && r != WEIR_E_CORRUPT && r != WEIR_E_AGAIN)
 		return fail(reterr_problem, r, "journal", "the directory cannot be read");

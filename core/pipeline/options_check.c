@@ -176,11 +176,6 @@ static int check_threads(const struct weir_options *o, struct weir_problem *prob
 	return 0;
 }
 
-static uint32_t pack_level_max(enum weir_pack pack)
-{
-	return pack == WEIR_PACK_LZ4 ? 12 : pack == WEIR_PACK_ZSTD ? 19 : 0;
-}
-
 static int check_memory(const struct weir_options *o, struct weir_problem *problem)
 {
 	if ((unsigned)o->journal_thread > WEIR_JOURNAL_THREAD_NO)
@@ -196,7 +191,7 @@ static int check_memory(const struct weir_options *o, struct weir_problem *probl
 		return reject(problem, "when_no_room", "not WAIT, DROP_OLDEST or REFUSE");
 	if ((unsigned)o->pack > WEIR_PACK_ZSTD)
 		return reject(problem, "pack", "not NO, PADDING, LZ4 or ZSTD");
-	if (o->pack_level > pack_level_max(o->pack))
+	if (o->pack_level > wr_codec_level_max(wr_pack_codec(o->pack)))
 		return reject(problem, "pack_level",
 			      "LZ4 has levels up to 12, ZSTD up to 19, the others none");
 	if (o->chain_key_file != NULL && o->dir == NULL)

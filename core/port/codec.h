@@ -22,9 +22,19 @@
 enum wr_codec_number { WR_CODEC_NONE = 0, WR_CODEC_LZ4 = 1, WR_CODEC_ZSTD = 2 };
 #define WR_CODEC_COUNT 3u
 
+/* Levels are 1 to this, and 0 is the library's own. Those of Zstandard above it take much memory,
+ * and give little for pieces of a chunk. */
+#define WR_CODEC_LZ4_LEVEL_MAX 12u
+#define WR_CODEC_ZSTD_LEVEL_MAX 19u
+
+static inline uint32_t wr_codec_level_max(uint32_t number)
+{
+	return number == WR_CODEC_LZ4    ? WR_CODEC_LZ4_LEVEL_MAX
+	       : number == WR_CODEC_ZSTD ? WR_CODEC_ZSTD_LEVEL_MAX
+					 : 0;
+}
+
 struct wr_codec {
-	const char *name;
-	uint32_t level_max; /* levels are 1 … level_max; 0: the library's own */
 	/* For pieces of so many bytes at most. 0 or -ENOMEM. Destroyers take NULL. */
 	int (*encoder_create)(uint32_t level, uint32_t bytes_max, void **ret_encoder);
 	void (*encoder_destroy)(void *encoder);
@@ -44,14 +54,17 @@ static inline const struct wr_codec *wr_codec_of(const struct wr_storage *s, uin
 	return s->codecs != NULL && number < WR_CODEC_COUNT ? s->codecs[number] : NULL;
 }
 
+#define WR_CODEC_LACK(name, library)                                                               \
+	"packed segments are compressed with " name ", and this weir was built without " library
+
 /* What to say where a build lacks it. */
-static inline const char *wr_codec_lack(uint32_t number)
+static inline const char *wr_codec_lack(uint32_t number, bool read_only)
 {
-	return number == WR_CODEC_LZ4
-		       ? "packed segments are compressed with LZ4, and this weir was built "
-			 "without liblz4: nothing was changed"
-		       : "packed segments are compressed with Zstandard, and this weir was built "
-			 "without libzstd: nothing was changed";
+	if (number == WR_CODEC_LZ4)
+		return read_only ? WR_CODEC_LACK("LZ4", "liblz4")
+				 : WR_CODEC_LACK("LZ4", "liblz4") ": nothing was changed";
+	return read_only ? WR_CODEC_LACK("Zstandard", "libzstd")
+			 : WR_CODEC_LACK("Zstandard", "libzstd") ": nothing was changed";
 }
 
 #endif

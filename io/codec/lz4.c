@@ -13,6 +13,8 @@
 
 #define LEVEL_HIGH 2u /* from here on LZ4HC */
 
+_Static_assert(WR_CODEC_LZ4_LEVEL_MAX <= LZ4HC_CLEVEL_MAX, "the library has them");
+
 struct encoder {
 	uint32_t level;
 	uint64_t state[]; /* the library's; it has to be aligned as that */
@@ -68,8 +70,6 @@ static bool decode(void *decoder, const void *from, uint32_t from_bytes, void *t
 }
 
 const struct wr_codec wr_codec_lz4 = {
-	.name = "lz4",
-	.level_max = LZ4HC_CLEVEL_MAX,
 	.encoder_create = encoder_create,
 	.encoder_destroy = free,
 	.encode = encode,

@@ -10,9 +10,6 @@
 
 #include "io/codec/codecs.h"
 
-/* Those above take much memory, and give little for pieces of a chunk. */
-#define LEVEL_MAX 19u
-
 /*
  * The library takes what it works in with the first piece, and keeps it: so the first one is here,
  * of the largest size, and what is packed later wants no memory.
@@ -75,8 +72,6 @@ static bool decode(void *decoder, const void *from, uint32_t from_bytes, void *t
 }
 
 const struct wr_codec wr_codec_zstd = {
-	.name = "zstd",
-	.level_max = LEVEL_MAX,
 	.encoder_create = encoder_create,
 	.encoder_destroy = encoder_destroy,
 	.encode = encode,
