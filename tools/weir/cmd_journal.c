@@ -273,11 +273,21 @@ static int verify_damage(void *context, const struct weir_journal_damage *damage
 	return 0;
 }
 
+static int verify_chain(const char *dir)
+{
+	if (cli_given(&commands[2], "threads"))
+		return cli_usage(&commands[2],
+				 "--threads does not go with --chain: one thread follows it");
+	return journal_chain_run(&commands[2], dir, choices.key_file, choices.head, choices.json);
+}
+
 static int run_verify(const char *dir)
 {
-	if (choices.chain || choices.key_file != NULL || choices.head != NULL)
-		return journal_chain_run(&commands[2], dir, choices.key_file, choices.head,
-					 choices.json);
+	if (choices.chain)
+		return verify_chain(dir);
+	if (choices.key_file != NULL || choices.head != NULL)
+		return cli_usage(&commands[2], "--%s goes with --chain",
+				 choices.key_file != NULL ? "key-file" : "expect");
 	struct walk walk = {0};
 	struct weir_journal_visitor visitor;
 	struct weir_journal_report report = {0};

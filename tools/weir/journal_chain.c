@@ -15,13 +15,6 @@
 #define LINK_BYTES sizeof((struct weir_chain_report *)0)->head_link
 #define HEAD_CHARS (2 * LINK_BYTES)
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* SEQUENCE-LINK, as it was printed. */
 static bool read_head(const char *text, struct weir_chain_check *check)
 {
@@ -33,14 +26,13 @@ static bool read_head(const char *text, struct weir_chain_check *check)
 	check->expect_sequence = strtoull(text, &end, 10);
 	if (errno != 0 || *end++ != '-' || strlen(end) != HEAD_CHARS)
 		return false;
-	for (size_t i = 0; i < LINK_BYTES; i++) {
-		int high = digit_of(end[2 * i]), low = digit_of(end[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		check->expect_link[i] = (uint8_t)(high << 4 | low);
-	}
-	check->expect = true;
-	return true;
+	size_t count = 0;
+	uint8_t *link = cli_unhex(end, &count);
+	check->expect = link != NULL && count == LINK_BYTES;
+	if (check->expect)
+		memcpy(check->expect_link, link, LINK_BYTES);
+	free(link);
+	return check->expect;
 }
 
 static void write_head(const struct weir_chain_report *r, char to[32 + HEAD_CHARS])

@@ -454,6 +454,43 @@ Test(chain, packing_and_a_backup_break_nothing)
 	test_dir_remove(aside);
 }
 
+/* Of what retention took there is the link to it, and nobody can say any more whether it was so. */
+Test(chain, retention_takes_the_front_and_breaks_nothing)
+{
+	struct weir_info info = {.segments_recycled = 0};
+
+	f.options.segment_bytes = FIXTURE_CHUNK_BYTES;
+	f.options.checkpoint_bytes = 1;
+	live(3);
+	struct weir_chain_report first = verify();
+	cr_expect_eq(verify_with(key_file, &first).expected, WEIR_CHAIN_HEAD_FOUND);
+	f.options.retention_bytes = 1;
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "t", 2);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	for (uint32_t i = 0; i < 4000 && info.segments_recycled < 3; i++) {
+		fixture_wait(producer, fixture_publish(producer, topic, 0, 500));
+		fixture_info(&f, &info);
+	}
+	cr_assert_geq(info.segments_recycled, 3u);
+	fixture_close(&f, NULL);
+	struct weir_chain_report r = verify();
+	cr_expect_not(r.broken, "%s", r.text);
+	cr_expect_eq(r.corrupt_count, 0u);
+	cr_expect(r.is_cut_at_front);
+	cr_expect_eq(r.beginnings, 0u, "the one that began it has left");
+	cr_expect_gt(r.oldest_sequence, first.head_sequence);
+	cr_expect_eq(r.begins_sequence, r.oldest_sequence);
+	cr_expect_eq(r.linked_batches, r.batches);
+	cr_expect_eq(r.proven_records, r.last_sequence - r.oldest_sequence + 1);
+	cr_expect_eq(verify_with(key_file, &first).expected, WEIR_CHAIN_HEAD_RETIRED);
+	cr_expect_eq(verify_with(key_file, &r).expected, WEIR_CHAIN_HEAD_FOUND);
+	/* One of another history is told where its sequence is still there, and only there. */
+	first.head_sequence = r.oldest_sequence;
+	cr_expect_eq(verify_with(key_file, &first).expected, WEIR_CHAIN_HEAD_MISSING);
+	cr_assert(!has_python() || script_says(&r) == 0, "the independent reader");
+}
+
 /* The links go through batches that events have left; what is in those is not proven any more. */
 Test(chain, what_was_erased_breaks_no_link)
 {
