@@ -9,21 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench/harness.h"
+#include "core/base/bits.h"
 #include "core/record/chain.h"
 
 #define ROUNDS 5
 
 static uint8_t batch[WR_BATCH_HEADER_BYTES + (1u << 19)];
-
-static double cpu_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
 
 static double ns_a_batch(const struct wr_chain_key *key, uint32_t body_bytes, uint64_t bytes)
 {
@@ -34,12 +27,12 @@ static double ns_a_batch(const struct wr_chain_key *key, uint32_t body_bytes, ui
 
 	h->body_bytes = body_bytes;
 	for (int round = 0; round < ROUNDS; round++) {
-		double begin_ns = cpu_ns();
+		uint64_t begin_ns = bench_thread_cpu_ns();
 		for (uint64_t i = 0; i < count; i++) {
 			wr_chain_seal(key, link, batch);
 			memcpy(link, h->link, sizeof link);
 		}
-		double ns = (cpu_ns() - begin_ns) / (double)count;
+		double ns = (double)(bench_thread_cpu_ns() - begin_ns) / (double)count;
 		best = round == 0 || ns < best ? ns : best;
 	}
 	return best;
@@ -51,15 +44,16 @@ int main(int argc, char **argv)
 	const struct wr_chain_secret secret = {.count = WR_CHAIN_SECRET_MIN};
 	const uint8_t uuid[WR_UUID_BYTES] = {1};
 	uint64_t bytes = argc > 1 ? strtoull(argv[1], NULL, 10) : 100000000;
-	double ns[5];
+	double ns[WR_ARRAY_COUNT(sizes)];
 	struct wr_chain_key key;
 
 	wr_chain_key_make(&key, &secret, uuid, 0);
-	for (int i = 0; i < 5; i++) {
+	for (size_t i = 0; i < WR_ARRAY_COUNT(sizes); i++) {
 		ns[i] = ns_a_batch(&key, sizes[i], bytes);
 		printf("%7" PRIu32 " bytes of records: %10.0f ns a batch, %.2f ns a byte\n",
 		       sizes[i], ns[i], sizes[i] > 0 ? (ns[i] - ns[0]) / sizes[i] : 0);
 	}
-	printf("{\"batch_ns\": %.0f, \"byte_ns\": %.2f}\n", ns[0], (ns[4] - ns[0]) / sizes[4]);
+	printf("{\"batch_ns\": %.0f, \"byte_ns\": %.2f}\n", ns[0],
+	       (ns[WR_ARRAY_COUNT(sizes) - 1] - ns[0]) / sizes[WR_ARRAY_COUNT(sizes) - 1]);
 	return wr_chain_tag_is_good(&key, batch) ? 0 : 1;
 }

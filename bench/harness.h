@@ -26,6 +26,15 @@ static inline uint64_t bench_now_ns(void)
 /* User and system time of the whole process, all threads, those that have ended included. */
 uint64_t bench_cpu_ns(void);
 
+/* The same of the calling thread. */
+static inline uint64_t bench_thread_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 /* Sleeps; comes back late by the kernel's timer slack at least. */
 void bench_sleep_ns(uint64_t ns);
 

@@ -196,9 +196,7 @@ void *journal_producer_main(void *producer)
 	collect_answers(p);
 	if (p->code != 0)
 		wr_store_relaxed(&p->bench->stop, 1u);
-	struct timespec t;
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	wr_store_relaxed(&p->cpu_ns, (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec);
+	wr_store_relaxed(&p->cpu_ns, bench_thread_cpu_ns());
 	return NULL;
 }
 

@@ -4,9 +4,9 @@
  * that packs and that reads.
  *
  * The lines of a file are published as events, so many to a batch at most, into a journal in a
- * directory of its own within DIR, which is removed. Then each sealed segment is packed by the
- * packer itself, in each way that this build has, and each extent of it is read back and
- * checked, batch by batch. Times are the CPU's, of one thread; rates count the bytes of batches
+ * directory of its own within DIR, which is removed when all went well. Then each sealed segment is
+ * packed by the packer itself, in each way that this build has, and each extent of it is read back
+ * and checked, batch by batch. Times are the CPU's, of one thread; rates count the bytes of batches
  * without their padding. It ends with a line of JSON.
  *
  *   bench_packing DIR FILE [EVENTS_A_BATCH] [CHUNK_KIB] [LEVEL]      1000 1024 0 without
@@ -18,14 +18,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <weir.h>
 
+#include "bench/harness.h"
 #include "core/base/bits.h"
 #include "core/journal/pack.h"
 #include "io/posix/clock_posix.h"
 #include "io/posix/memory_posix.h"
+#include "io/posix/request.h"
 #include "io/posix/storage_options.h"
 #include "io/posix/storage_posix.h"
 
@@ -59,14 +60,6 @@ static void need(bool good, const char *what, const char *why)
 		return;
 	fprintf(stderr, "bench_packing: %s: %s\n", what, why);
 	exit(2);
-}
-
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 /* --- the journal ------------------------------------------------------------------------------ */
@@ -190,7 +183,7 @@ static void read_back(struct result *r, struct wr_unpack *u, uint32_t file, uint
 	uint64_t extents = wr_extent_count(superblock.segment_bytes, chunk_bytes);
 
 	for (uint64_t i = 0; i < extents; i++) {
-		uint64_t begin_ns = cpu_ns();
+		uint64_t begin_ns = bench_thread_cpu_ns();
 		need(wr_unpack_extent(u, &from, i, to) == 0, "a frame", "cannot be read");
 		for (uint32_t at = 0; at < chunk_bytes;) {
 			const struct wr_batch_place place = {superblock.uuid, 0, id,
@@ -203,7 +196,7 @@ static void read_back(struct result *r, struct wr_unpack *u, uint32_t file, uint
 			r->frame_bytes += wr_packed_batch_bytes(h);
 			at += h->batch_bytes + h->skip_bytes;
 		}
-		r->read_ns += cpu_ns() - begin_ns;
+		r->read_ns += bench_thread_cpu_ns() - begin_ns;
 	}
 }
 
@@ -221,13 +214,13 @@ static void pack_one(struct result *r, struct wr_pack *p, struct wr_unpack *u, u
 	wr_segment_name(name, 0, segments[n].number);
 	need(storage->ops->file_open(storage, name, WR_FILE_READ_ONLY, &job.file) == 0, name,
 	     "open");
-	uint64_t begin_ns = cpu_ns();
+	uint64_t begin_ns = bench_thread_cpu_ns();
 	int rc = wr_pack_begin(p, &job);
 	while (rc == 0 && (rc = wr_pack_step(p)) == 1)
 		rc = 0;
 	if (rc == 0 && p->extent == wr_extent_count(superblock.segment_bytes, chunk_bytes))
 		rc = wr_pack_switch(p);
-	r->pack_ns += cpu_ns() - begin_ns;
+	r->pack_ns += bench_thread_cpu_ns() - begin_ns;
 	(void)storage->ops->file_close(storage, job.file);
 	need(rc == 0 || rc == WEIR_E_FULL, name, "cannot be packed");
 	r->plain_bytes += superblock.segment_bytes;
@@ -325,7 +318,9 @@ int main(int argc, char **argv)
 	report(all, count, bytes);
 	(void)storage->ops->file_each(storage, remove_one, NULL);
 	storage->ops->fini(storage);
-	(void)rmdir(dir);
+	char lock[sizeof dir + 8];
+	(void)snprintf(lock, sizeof lock, "%s/" WR_STORAGE_LOCK_NAME, dir);
+	need(unlink(lock) == 0 && rmdir(dir) == 0, dir, strerror(errno));
 	free(lines);
 	return 0;
 }

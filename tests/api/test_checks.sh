@@ -200,6 +200,8 @@ echo 'Its files are `b*.c`.' >"$tree/core/log/README.md"
 catches sources 'core/log/a.c: core/log/README.md does not' 'a file that its folder does not speak of'
 echo dumped >"$tree/some.dump"
 catches sources 'some.dump: stands in the root' 'a file that came into the root by chance'
+mkdir "$tree/left.X1"
+catches sources 'left.X1/: stands in the root' 'a folder that came into the root by chance'
 
 # --- documents, labels, reference pages: on a tree that has some ----------------------------------
 document_tree() {

@@ -18,8 +18,9 @@
 #define KILLED_LIFE_LOOK_NS 250000u
 
 /*
- * Runs live(argument, to_the_end) in a child, which is killed nap_ns after it began to work; or
- * comes to its end, which has to be 0 then. False: it could not be had, or had another end.
+ * Runs live(argument, to_the_end) in a child, which is killed nap_ns after it began to work, if it
+ * has not come to its end by then; or else comes to its end. False: it could not be had, failed, or
+ * never began to work.
  */
 static inline bool killed_life(int (*live)(uint32_t argument, bool to_the_end), uint32_t argument,
 			       bool to_the_end, wr_atomic_u32 *working, uint64_t nap_ns)
@@ -35,15 +36,20 @@ static inline bool killed_life(int (*live)(uint32_t argument, bool to_the_end), 
 	if (pid < 0)
 		return false;
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	pid_t ended = 0;
 	while (!to_the_end && wr_load_acquire(working) == 0 && fixture_now_ns() < until &&
-	       waitpid(pid, &status, WNOHANG) == 0)
+	       (ended = waitpid(pid, &status, WNOHANG)) == 0)
 		fixture_sleep_ns(KILLED_LIFE_LOOK_NS);
-	if (!to_the_end) {
+	bool has_worked = wr_load_acquire(working) != 0;
+	if (!to_the_end && ended == 0) {
 		fixture_sleep_ns(nap_ns);
 		(void)kill(pid, SIGKILL);
 	}
-	(void)waitpid(pid, &status, 0); /* it may have come to its end before */
-	return !to_the_end || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (ended == 0)
+		(void)waitpid(pid, &status, 0);
+	if (!to_the_end && has_worked && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return true;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 #endif

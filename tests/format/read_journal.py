@@ -44,6 +44,7 @@ TRANSFORMS = 64
 ERASURES = 128
 RINGS = 256
 ADDRESSED = 512
+ATTEMPTS = 1024
 MEMBERS_TRANSFORM = 2048
 
 
@@ -287,7 +288,7 @@ class Batch:
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
         known = (FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS | TRANSFORMS
-                 | ERASURES | RINGS | ADDRESSED | MEMBERS_TRANSFORM)
+                 | ERASURES | RINGS | ADDRESSED | ATTEMPTS | MEMBERS_TRANSFORM)
         if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes

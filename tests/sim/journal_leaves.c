@@ -7,6 +7,7 @@
 #include "core/journal/journal_internal.h"
 #include "core/record/left_out.h"
 #include "tests/sim/journal_situations.h"
+#include "tests/sim/medium_tags.h"
 
 #define SEEDS 16u
 #define KEYS_MAX 1024u
@@ -14,11 +15,6 @@
 #define ERASE_ONE_IN 60u
 #define LOOK_PPM 100000u
 #define WISH_PPM 400000u
-/* What is searched for on the medium: these, the key, and the order. */
-#define FIRST 0xe7u
-#define SECOND 0x1au
-#define THIRD 0x5eu
-#define ID_BYTES 8
 
 void journal_leaves_init(struct journal_leaves *l, uint64_t seed)
 {
@@ -109,8 +105,8 @@ uint64_t journal_leaves_id(struct journal_leaves *l, struct journal_rig *rig, ui
 	if (!is_on(l))
 		return id;
 	rig->writer.key = (uint8_t)(1 + wr_prng_below(&l->prng, JOURNAL_LEAVES_KEYS));
-	return (uint64_t)FIRST | SECOND << 8 | THIRD << 16 | (uint64_t)rig->writer.key << 24 |
-	       l->order << 32;
+	return (uint64_t)MEDIUM_TAG_FIRST | MEDIUM_TAG_SECOND << 8 | MEDIUM_TAG_THIRD << 16 |
+	       (uint64_t)rig->writer.key << 24 | l->order << 32;
 }
 
 void journal_leaves_appended(struct journal_leaves *l, const struct journal_rig *rig, uint64_t seq,
@@ -134,37 +130,27 @@ void journal_leaves_appended(struct journal_leaves *l, const struct journal_rig 
 
 /* --- the medium ------------------------------------------------------------------------------- */
 
-static bool has_erased(const struct journal_leaves *l, const uint8_t *image, uint64_t bytes,
-		       uint64_t done_seq)
-{
-	const uint8_t *at = image, *end = image + bytes;
+struct looking {
+	struct journal_leaves *leaves;
+	uint64_t done_seq;
+};
 
-	while (image != NULL && end - at >= ID_BYTES &&
-	       (at = memchr(at, FIRST, (size_t)(end - at) - ID_BYTES + 1)) != NULL) {
-		if (at[1] == SECOND && at[2] == THIRD && at[3] <= JOURNAL_LEAVES_KEYS &&
-		    is_erased(l, at[3], wr_get_u32(at + 4), done_seq))
-			return true;
-		at++;
-	}
-	return false;
+static void look_at(void *context, const uint8_t *tag)
+{
+	struct looking *looking = context;
+
+	if (tag[3] <= JOURNAL_LEAVES_KEYS &&
+	    is_erased(looking->leaves, tag[3], wr_get_u32(tag + 4), looking->done_seq))
+		looking->leaves->wrong = "what was erased is on the medium";
 }
 
-/* Of all files that there are, or that a power cut would bring back. */
 static void look(struct journal_leaves *l, const struct wr_sim_disk *disk, uint64_t done_seq)
 {
+	struct looking looking = {.leaves = l, .done_seq = done_seq};
+
 	l->seen_seq = done_seq;
 	l->done_count++;
-	for (uint32_t i = 0; i < disk->entry_count; i++) {
-		const int32_t of[] = {disk->entries[i].now, disk->entries[i].durable};
-		for (uint32_t k = 0; k < 2; k++) {
-			if (of[k] == WR_SIM_NONE || (k == 1 && of[1] == of[0]))
-				continue;
-			const struct wr_sim_inode *inode = &disk->inodes[of[k]];
-			if (has_erased(l, inode->cache, inode->bytes, done_seq) ||
-			    has_erased(l, inode->durable, inode->durable_bytes, done_seq))
-				l->wrong = "what was erased is on the medium";
-		}
-	}
+	medium_tags_each(disk, look_at, &looking);
 }
 
 int journal_leaves_batch(void *context, const struct wr_batch_header *batch)

@@ -4,8 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 void journal_situations_of_life(uint64_t sometimes[SOMETIMES_COUNT], struct wr_journal *journal)
 {
@@ -40,12 +38,4 @@ bool journal_situations_say(const uint64_t sometimes[SOMETIMES_COUNT], uint64_t 
 	else
 		printf("ok 2 - every situation was there # SKIP only some seeds\n");
 	return failures == 0 && (!whole || all);
-}
-
-uint64_t journal_situations_argument(int argc, char **argv, const char *name, uint64_t otherwise)
-{
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return strtoull(argv[i + 1], NULL, 0);
-	return otherwise;
 }

@@ -56,8 +56,6 @@ enum sometimes {
 
 /* What the owner of a life has done. */
 void journal_situations_of_life(uint64_t sometimes[SOMETIMES_COUNT], struct wr_journal *journal);
-/* The number behind `name` in a command line. */
-uint64_t journal_situations_argument(int argc, char **argv, const char *name, uint64_t otherwise);
 /* The report. `whole`: of all seeds, so that each situation has to have been there. False: it
  * tells of a failure. */
 bool journal_situations_say(const uint64_t sometimes[SOMETIMES_COUNT], uint64_t failures,

@@ -27,6 +27,7 @@
 #include "core/journal/verify.h"
 #include "core/record/section.h"
 #include "io/sim/storage_sim.h"
+#include "tests/sim/arguments.h"
 #include "tests/sim/journal_age.h"
 #include "tests/sim/journal_beyond.h"
 #include "tests/sim/journal_leaves.h"
@@ -579,11 +580,10 @@ static void run_seed(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t first = journal_situations_argument(argc, argv, "--seed", 1);
-	bool whole = journal_situations_argument(argc, argv, "--seed", 0) == 0;
-	uint64_t count =
-		journal_situations_argument(argc, argv, "--count", whole ? SEEDS_DEFAULT : 1);
-	uint64_t failures_max = journal_situations_argument(argc, argv, "--failures", FAILURES_MAX);
+	uint64_t first = sim_argument(argc, argv, "--seed", 1);
+	bool whole = sim_argument(argc, argv, "--seed", 0) == 0;
+	uint64_t count = sim_argument(argc, argv, "--count", whole ? SEEDS_DEFAULT : 1);
+	uint64_t failures_max = sim_argument(argc, argv, "--failures", FAILURES_MAX);
 	uint64_t failures = 0;
 
 	tracing = !whole && count == 1;

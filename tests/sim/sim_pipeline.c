@@ -19,6 +19,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "tests/sim/arguments.h"
 #include "tests/sim/sim_seeds.h"
 
 #define FIXED_SEEDS 4000u
@@ -31,14 +32,6 @@ static const char *program;
 static void replay(uint64_t seed, char *text, size_t text_bytes)
 {
 	(void)snprintf(text, text_bytes, "%s --seeds 1 --first %" PRIu64 " --trace", program, seed);
-}
-
-static uint64_t argument(int argc, char **argv, const char *name, uint64_t otherwise)
-{
-	for (int i = 1; i + 1 < argc; i++)
-		if (strcmp(argv[i], name) == 0)
-			return strtoull(argv[i + 1], NULL, 0);
-	return otherwise;
 }
 
 static bool has_argument(int argc, char **argv, const char *name)
@@ -60,10 +53,11 @@ int main(int argc, char **argv)
 {
 	bool emulated = getenv("WEIR_TEST_EMULATED") != NULL;
 	bool only = has_argument(argc, argv, "--seeds") || emulated;
-	uint64_t count = argument(argc, argv, "--seeds", emulated ? EMULATED_SEEDS : FIXED_SEEDS);
-	uint64_t first = argument(argc, argv, "--first", 1);
-	uint64_t seconds = argument(argc, argv, "--seconds", only ? 0 : FRESH_SECONDS);
-	uint64_t failures_max = argument(argc, argv, "--failures", FAILURES_MAX);
+	uint64_t count =
+		sim_argument(argc, argv, "--seeds", emulated ? EMULATED_SEEDS : FIXED_SEEDS);
+	uint64_t first = sim_argument(argc, argv, "--first", 1);
+	uint64_t seconds = sim_argument(argc, argv, "--seconds", only ? 0 : FRESH_SECONDS);
+	uint64_t failures_max = sim_argument(argc, argv, "--failures", FAILURES_MAX);
 	uint64_t failures = 0, seeds = 0;
 	double began = now_s();
 

@@ -15,6 +15,7 @@
 #include "core/base/siphash.h"
 #include "core/pipeline/origin.h"
 #include "core/record/left_out.h"
+#include "tests/sim/medium_tags.h"
 #include "tests/sim/oracle.h"
 
 #include <weir/erase.h>
@@ -25,14 +26,8 @@
 #define RETENTION_TIMES 24u
 #define SEGMENTS_MAX 2048u
 #define DRAIN_ROUNDS (8 * DRAIN_ROUNDS_MAX)
-#define NONE UINT8_MAX
 #define ALL WORLD_TOPICS_MAX /* in the place of a topic */
 
-/* What a payload of this seed is full of: three bytes by which it is found, then whose it is. */
-#define TAG_BYTES 8u
-#define TAG_FIRST 0xe7
-#define TAG_SECOND 0x1a
-#define TAG_THIRD 0x5e
 #define PAYLOAD_LEAST 16u
 
 /* --- what is drawn ---------------------------------------------------------------------------- */
@@ -68,16 +63,16 @@ static uint16_t sum_of(uint32_t source, uint32_t k)
 void world_erasure_payload(uint32_t source, uint32_t k, uint8_t *payload, size_t *bytes)
 {
 	uint16_t sum = sum_of(source, k);
-	const uint8_t tag[TAG_BYTES] = {
-		TAG_FIRST,  TAG_SECOND,        TAG_THIRD,    (uint8_t)source,
-		(uint8_t)k, (uint8_t)(k >> 8), (uint8_t)sum, (uint8_t)(sum >> 8),
+	const uint8_t tag[MEDIUM_TAG_BYTES] = {
+		MEDIUM_TAG_FIRST, MEDIUM_TAG_SECOND, MEDIUM_TAG_THIRD, (uint8_t)source,
+		(uint8_t)k,       (uint8_t)(k >> 8), (uint8_t)sum,     (uint8_t)(sum >> 8),
 	};
 
 	if (!world.erases)
 		return;
 	*bytes = *bytes < PAYLOAD_LEAST ? PAYLOAD_LEAST : *bytes;
-	for (size_t at = TAG_BYTES; at + TAG_BYTES <= *bytes; at += TAG_BYTES)
-		memcpy(payload + at, tag, TAG_BYTES);
+	for (size_t at = MEDIUM_TAG_BYTES; at + MEDIUM_TAG_BYTES <= *bytes; at += MEDIUM_TAG_BYTES)
+		memcpy(payload + at, tag, MEDIUM_TAG_BYTES);
 }
 
 /* --- which are erased ------------------------------------------------------------------------- */
@@ -189,8 +184,9 @@ static bool is_of_lost(uint32_t source, uint32_t k, uint64_t done_seq)
 			    oracle.sources[source].made_at[k], done_seq);
 }
 
-static void check_tag(const uint8_t *tag, uint64_t done_seq)
+static void check_tag(void *context, const uint8_t *tag)
 {
+	const uint64_t done_seq = *(const uint64_t *)context;
 	uint32_t source = tag[3], k = wr_get_u16(tag + 4);
 
 	if (k == 0 || k >= ORACLE_KS_MAX || source >= oracle.source_count ||
@@ -208,34 +204,9 @@ static void check_tag(const uint8_t *tag, uint64_t done_seq)
 			    "what was erased is on the medium", seq, done_seq);
 }
 
-static void check_image(const uint8_t *image, uint64_t bytes, uint64_t done_seq)
-{
-	const uint8_t *end = image + bytes, *at = image;
-
-	while (image != NULL && end - at >= (ptrdiff_t)TAG_BYTES &&
-	       (at = memchr(at, TAG_FIRST, (size_t)(end - at) - TAG_BYTES + 1)) != NULL) {
-		if (at[1] == TAG_SECOND && at[2] == TAG_THIRD)
-			check_tag(at, done_seq);
-		at++;
-	}
-}
-
-/* Sector for sector, of all files that there are or that a power cut would bring back. */
 static void check_medium(uint64_t done_seq)
 {
-	const struct wr_sim_disk *disk = world.disk;
-
-	for (uint32_t i = 0; i < disk->entry_count; i++) {
-		const struct wr_sim_entry *entry = &disk->entries[i];
-		const int32_t of[] = {entry->now, entry->durable};
-		for (uint32_t k = 0; k < 2; k++) {
-			if (of[k] == WR_SIM_NONE || (k == 1 && of[1] == of[0]))
-				continue;
-			const struct wr_sim_inode *inode = &disk->inodes[of[k]];
-			check_image(inode->cache, inode->bytes, done_seq);
-			check_image(inode->durable, inode->durable_bytes, done_seq);
-		}
-	}
+	medium_tags_each(world.disk, check_tag, &done_seq);
 	world.erased_seen = done_seq;
 	world_sometimes(SOMETIMES_ERASURES_DONE);
 }

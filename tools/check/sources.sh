@@ -59,4 +59,14 @@ for file in *; do
 		;;
 	esac
 done
+for folder in */; do
+	case $folder in
+	bench/ | core/ | docs/ | include/ | io/ | tests/ | tools/) ;;
+	build*/ | shared/ | '*/') ;;
+	*)
+		echo "$folder: stands in the root, where no folder of its kind belongs"
+		bad=$((bad + 1))
+		;;
+	esac
+done
 [ "$bad" -eq 0 ] || { echo "sources: $bad file(s) are never built, told nowhere, or out of place"; exit 1; }

@@ -72,7 +72,8 @@ static inline struct weir_replay_to_progress run_job(void)
 
 /* ---- readers ---- */
 
-static inline uint32_t reader(const char *name, const char *topic, enum weir_order order)
+static inline uint32_t reader_with(const char *name, const char *topic, enum weir_order order,
+				   bool has_letters)
 {
 	struct weir_subscription_options o;
 	uint32_t id;
@@ -83,13 +84,18 @@ static inline uint32_t reader(const char *name, const char *topic, enum weir_ord
 	o.order = order;
 	o.start = WEIR_START_OLDEST;
 	o.retry_delay_min_ns = o.retry_delay_max_ns = 0;
-	if (order != WEIR_ORDER_PARTITION || strcmp(name, "dies") == 0) {
+	if (has_letters) {
 		o.dead_letters = "dead";
 		o.attempts_max = 1;
 	}
 	cr_assert_eq(weir_subscription_create(queue_bed.f.pipeline, &o, &id, &problem), 0, "%s %s",
 		     problem.field, problem.text);
 	return id;
+}
+
+static inline uint32_t reader(const char *name, const char *topic, enum weir_order order)
+{
+	return reader_with(name, topic, order, order != WEIR_ORDER_PARTITION);
 }
 
 static inline struct weir_member *join(uint32_t id)

@@ -289,11 +289,20 @@ static bool has_python(void)
 		      "2>/dev/null") == 0;
 }
 
+Test(chain, the_independent_reader_proves_it_too)
+{
+	if (!has_python())
+		cr_skip_test("Python 3.8 is not here");
+	live(20);
+	struct weir_chain_report whole = verify();
+	cr_assert_not(whole.broken, "%s", whole.text);
+	cr_expect_eq(script_says(&whole), 0);
+}
+
 Test(chain, each_attack_is_found_and_said_where)
 {
 	live(20);
 	struct weir_chain_report whole = verify();
-	cr_assert(!has_python() || script_says(&whole) == 0, "the independent reader");
 	cr_assert_not(whole.broken, "%s", whole.text);
 	cr_assert_eq(whole.linked_batches, whole.batches);
 	cr_assert_eq(whole.begins_sequence, 1u);
@@ -526,5 +535,6 @@ Test(chain, what_was_erased_breaks_no_link)
 	cr_expect_eq(r.linked_batches, r.batches);
 	cr_expect_geq(r.altered_batches, 1u);
 	cr_expect_lt(r.proven_records, r.last_sequence);
-	cr_assert(!has_python() || script_says(&r) == 0, "the independent reader");
+	if (has_python())
+		cr_assert_eq(script_says(&r), 0, "the independent reader");
 }

@@ -213,8 +213,6 @@ Test(close, who_waits_in_a_poll_or_for_room_is_woken)
 	cr_expect_eq(publish_code, WEIR_E_CLOSED, "%s", weir_error_name(publish_code));
 }
 
-/* ---- what is borrowed ---- */
-
 /* ---- a join ---- */
 
 static wr_atomic_u32 group_is_held, group_may_go, handled_late;
@@ -319,6 +317,8 @@ Test(close, a_join_that_waits_for_the_group_is_refused_and_starts_no_handler)
 	cr_expect_eq(group_close_code, 0);
 	f.pipeline = NULL;
 }
+
+/* ---- what is borrowed ---- */
 
 static struct weir_item in_hand[8];
 static int in_hand_count;

@@ -64,12 +64,12 @@ static uint32_t number_of(const struct weir_item *item)
 
 /*
  * Polls and acknowledges until `count` numbers were, or nothing comes; `fails` is rejected instead,
- * each time. How many came before `fails` did for the last time.
+ * each time.
  */
-static uint32_t run(uint32_t count, uint32_t fails, const struct weir_rejection *how)
+static void run(uint32_t count, uint32_t fails, const struct weir_rejection *how)
 {
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	uint32_t done = 0, last = 0;
+	uint32_t done = 0;
 	while (done < count && fixture_now_ns() < until) {
 		struct weir_item items[8];
 		int polled = weir_poll(bed.member, items, 8, MS);
@@ -80,7 +80,6 @@ static uint32_t run(uint32_t count, uint32_t fails, const struct weir_rejection 
 			if (number == fails) {
 				cr_assert_eq(weir_reject(bed.member, &items[i], how), 0);
 				bed.come[number]++;
-				last = done;
 				continue;
 			}
 			int rc = weir_ack(bed.member, &items[i]);
@@ -92,7 +91,6 @@ static uint32_t run(uint32_t count, uint32_t fails, const struct weir_rejection 
 		}
 	}
 	cr_expect_eq(done, count);
-	return last;
 }
 
 static struct weir_origin expect_letter(uint32_t number)
@@ -109,14 +107,14 @@ static struct weir_origin expect_letter(uint32_t number)
 	return origin;
 }
 
-/* Acknowledges what is left, of which `not` is none. */
-static void drain(uint32_t not )
+/* Acknowledges what is left, of which `none` is none. */
+static void drain(uint32_t none)
 {
 	for (uint32_t quiet = 0; quiet < 30; quiet++) {
 		struct weir_item item;
 		if (weir_poll(bed.member, &item, 1, MS) != 1)
 			continue;
-		cr_expect_neq(number_of(&item), not );
+		cr_expect_neq(number_of(&item), none);
 		cr_assert_eq(weir_ack(bed.member, &item), 0);
 		quiet = 0;
 	}
@@ -475,7 +473,7 @@ static void expect_handled(enum weir_handled says, uint32_t times, bool publishe
 			continue;
 		letters++;
 		bool is_letter = weir_item_origin(&letter, &origin);
-		cr_expect_eq(is_letter, number_of(&letter) == 17 && number_of(&letter) < 1000);
+		cr_expect_eq(is_letter, number_of(&letter) == 17);
 		if (is_letter) {
 			cr_expect_eq(origin.attempts, times);
 			cr_expect_eq(origin.by_verdict, says == WEIR_HANDLED_DEAD);

@@ -19,7 +19,8 @@ TestSuite(replay_to_ends, .init = setup, .fini = queue_end, .timeout = 120);
 
 static void expect_dead_copy_comes_back(enum weir_order order)
 {
-	uint32_t ids[] = {reader("dies", "work", order), reader("other", "work", WEIR_ORDER_NONE)};
+	uint32_t ids[] = {reader_with("dies", "work", order, true),
+			  reader("other", "work", WEIR_ORDER_NONE)};
 	struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD, .reason = 9};
 	struct weir_member *letters, *member, *other;
 	struct weir_redrive_options redrive;
