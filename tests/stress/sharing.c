@@ -305,9 +305,14 @@ static void *bury(void *member)
 		if (count <= 0)
 			continue;
 		const struct body *body = item.payload;
+		if (item.kind != WEIR_ITEM_EVENT && !s.durable) {
+			/* What went by of other topics before the group had looked at it. */
+			count_one(&s.gaps);
+			continue;
+		}
 		if (item.kind != WEIR_ITEM_EVENT || item.payload_bytes != sizeof *body ||
 		    body->number >= NUMBERS) {
-			fault("a dead letter that nobody published", item.sequence, 0);
+			fault("a dead letter that nobody published", item.sequence, item.kind);
 			continue;
 		}
 		if (!weir_item_origin(&item, &origin) || origin.subscription != s.queue ||
