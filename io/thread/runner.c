@@ -102,15 +102,17 @@ static void end_drive(struct wr_runner *r)
 }
 
 /*
- * Waits for one round by hand at most, and wakes it if it sleeps; the thread, which holds it for
- * long, is not running.
+ * Under `control`. Waits for one round by hand of each caller at most, and wakes it if it sleeps:
+ * no new one begins meanwhile. The thread, which holds it for long, is not running.
  */
 static void drive(struct wr_runner *r)
 {
+	wr_store_relaxed(&r->call_waits, 1u);
 	while (!try_drive(r)) {
 		wr_park_wake(r->parker);
 		sched_yield();
 	}
+	wr_store_relaxed(&r->call_waits, 0u);
 }
 
 /* The sleep is part of the round: what it sleeps in (a storage's poll) is the driver's alone. */
@@ -129,7 +131,8 @@ static int wait_by_hand(struct wr_runner *r, uint64_t wait_ns)
 
 int wr_runner_run_or_wait(struct wr_runner *runner, uint64_t wait_ns)
 {
-	if (!try_drive(runner))
+	/* Who drives again and again would be inside whenever a control call looks. */
+	if (wr_load_relaxed(&runner->call_waits) != 0 || !try_drive(runner))
 		return WEIR_E_AGAIN;
 	struct wr_runner *outer = current_runner;
 	current_runner = runner;

@@ -101,6 +101,7 @@ struct wr_runner {
 
 	/* Who drives: 0 nobody, 1 the thread or one caller. */
 	WR_LINE_ALIGNED wr_atomic_u32 is_driven;
+	wr_atomic_u32 call_waits; /* a control call wants to drive; a hint, relaxed */
 	struct wr_parker answers; /* callers of control calls sleep here */
 };
 
@@ -159,7 +160,8 @@ int wr_runner_remove_step(struct wr_runner *runner, const struct wr_step *step);
  *
  * Thread: any, one at a time.
  * @return the sum of what the steps did; WEIR_E_AGAIN when the thread or another caller is driving
- *         (also from inside one of the steps); or the code of an enter() that failed: no step ran
+ *         (also from inside one of the steps), or a control call waits to; or the code of an
+ *         enter() that failed: no step ran
  */
 int wr_runner_run_once(struct wr_runner *runner);
 
