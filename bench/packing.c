@@ -315,8 +315,10 @@ int main(int argc, char **argv)
 	find_segments(dir);
 	need(segment_count > 1, "FILE", "too little for a second segment: choose a smaller chunk");
 	for (uint32_t number = 1; number < WR_CODEC_COUNT; number++)
-		if (wr_codec_of(storage, number) != NULL)
-			all[count++] = (struct result){.name = codec_names[number], .codec = number};
+		if (wr_codec_of(storage, number) != NULL) {
+			all[count].name = codec_names[number];
+			all[count++].codec = number;
+		}
 	for (uint32_t i = 0; i < count; i++)
 		measure(&all[i]);
 	report(all, count, bytes);
