@@ -69,7 +69,7 @@ static bool is_torn_tail(const struct log_probe *less, uint64_t kept_seq)
 }
 
 enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng,
-				   uint64_t kept_seq)
+				   uint64_t kept_seq, bool read_only)
 {
 	static struct log_probe whole, less;
 	struct wr_sim_disk *whole_disk = copy_of(disk), *less_disk = copy_of(disk);
@@ -78,8 +78,8 @@ enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prn
 
 	if (name != NULL) {
 		lose(less_disk, name, prng);
-		int r = log_probe_open(&whole, whole_disk, NULL, false);
-		int with_less = log_probe_open(&less, less_disk, NULL, false);
+		int r = log_probe_open(&whole, whole_disk, NULL, read_only);
+		int with_less = log_probe_open(&less, less_disk, NULL, read_only);
 		if (r != 0 || (with_less != 0 && with_less != WEIR_E_CORRUPT))
 			loss = JOURNAL_LOSS_OTHER;
 		else if (with_less != 0)

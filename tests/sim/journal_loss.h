@@ -19,10 +19,11 @@ enum journal_loss {
 
 /*
  * The medium is left alone: it happens to copies of it. `kept_seq` was acknowledged, or served
- * after a recovery: a file cut behind it looks as a power cut may have left it (R2, R3).
+ * after a recovery: a file cut behind it looks as a power cut may have left it (R2, R3). read_only:
+ * by who has not the key of its chain.
  */
 enum journal_loss journal_loss_try(const struct wr_sim_disk *disk, struct wr_prng *prng,
-				   uint64_t kept_seq);
+				   uint64_t kept_seq, bool read_only);
 
 /*
  * What every backend does at open (direct I/O, or POSIX_FADV_DONTNEED): clean pages are not

@@ -30,6 +30,8 @@
 	X(ERASED, "events that were erased, and left")                                             \
 	X(ERASURES_DONE, "looks at media that have nothing more of what was erased")               \
 	X(LEAVING_CUT, "lives that ended while events were leaving")                               \
+	X(CHAINED, "batches whose link and tag are proven")                                        \
+	X(CHAINED_LATE, "walks through a log in which a chain begins")                             \
 	X(DROPPED, "segments that went because no file could be made")                             \
 	X(RESUMED, "segments gone on in after a clean close")                                      \
 	X(STARVED, "writers without an extent")                                                    \

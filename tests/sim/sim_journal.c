@@ -14,7 +14,7 @@
  *   nothing acknowledged is lost, nor what an earlier recovery served; after the death of the
  *   process alone, nothing written is lost either; what is there is what was appended, in order,
  *   without a hole, packed (seed % 4 == 3) or not, compacted, or without what was erased
- *   (journal_leaves.h); checkpoint + tail = fold of the whole log (L30); nothing that a checkpoint
+ *   (journal_leaves.h); of a seed with a chain that is one (journal_chain.h); checkpoint + tail = fold of the whole log (L30); nothing that a checkpoint
  *   says is needed was retired (L31); there is no false alarm: WEIR_E_CORRUPT never comes. By time
  *   no event goes before its log has run for half of that, whatever the wall clock does (L17).
  */
@@ -30,8 +30,10 @@
 #include "tests/sim/arguments.h"
 #include "tests/sim/journal_age.h"
 #include "tests/sim/journal_beyond.h"
+#include "tests/sim/journal_chain.h"
 #include "tests/sim/journal_leaves.h"
 #include "tests/sim/journal_loss.h"
+#include "tests/sim/journal_oracle.h"
 #include "tests/sim/journal_situations.h"
 #include "tests/support/journal_rig.h"
 
@@ -39,27 +41,13 @@
 #define FAILURES_MAX 5u
 #define LIVES_MAX 8u
 #define SEQ_MAX JOURNAL_AGE_SEQ_MAX
-#define SECTION_BYTES 16u
 #define FINISH_ACTS 20000u
 #define SOON_NS 50000u
 
 static uint64_t sometimes[SOMETIMES_COUNT];
 
-struct oracle {
-	uint64_t fold[SEQ_MAX + 1]; /* of all records up to a sequence */
-	uint64_t appended_seq;      /* by the last life, or found by the last recovery */
-	uint64_t kept_seq;          /* acknowledged, or served after a recovery */
-	uint64_t cached_seq;        /* written when the process died, while the power stays on */
-	uint64_t needed_seq;        /* the highest that any captured checkpoint named */
-	/* What recovery feeds. */
-	uint64_t fed_seq;
-	uint64_t fed_fold;
-	uint64_t fed_first_seq; /* where no checkpoint was fed before it; 0: there was one */
-	bool fed_any;
-	bool fed_checkpoint;
-};
-
-static struct oracle oracle;
+static struct journal_oracle oracle;
+static struct wr_recovery_sink sink; /* the oracle's */
 static struct wr_prng prng;
 static struct wr_sim_disk *disk;
 static struct journal_rig rig;
@@ -68,6 +56,7 @@ static bool tracing;
 static bool failed_check;
 static struct journal_age age;
 static struct journal_leaves leaves;
+static struct journal_chain chain;
 static bool packs; /* of the seed; what it draws for that is of its own, as for the age */
 static struct wr_prng pack_prng;
 static bool quiet; /* this life has no faults but its end */
@@ -98,72 +87,13 @@ static void check(bool good, const char *what)
 	       seed, what, oracle.kept_seq, oracle.appended_seq, oracle.fed_seq);
 }
 
-static uint64_t mix(uint64_t fold, uint32_t kind, uint64_t first)
-{
-	uint64_t x = (fold ^ (first + kind)) * 0x9e3779b97f4a7c15u;
-	return x ^ (x >> 29);
-}
-
 static void note_appended(uint32_t kind, uint64_t first)
 {
-	uint64_t seq = ++oracle.appended_seq;
-	oracle.fold[seq] = mix(oracle.fold[seq - 1], kind, first);
+	uint64_t seq = journal_oracle_appended(&oracle, kind, first);
+
 	journal_age_appended(&age, disk, seq);
 	journal_leaves_appended(&leaves, &rig, seq, kind == WR_KIND_EVENT);
 }
-
-/* --- what recovery feeds ---------------------------------------------------------------------- */
-
-static int fed_section(void *context, uint32_t module, uint32_t version, uint32_t part,
-		       const uint8_t *bytes, uint32_t length_bytes)
-{
-	(void)context, (void)part;
-	check(module == WR_SECTION_CATALOG && version == 1 && length_bytes >= SECTION_BYTES,
-	      "a section that nobody wrote");
-	if (failed_check)
-		return 0;
-	oracle.fed_seq = wr_get_u64(bytes);
-	oracle.fed_fold = wr_get_u64(bytes + 8);
-	oracle.fed_any = true;
-	oracle.fed_checkpoint = true;
-	check(oracle.fed_seq <= oracle.appended_seq &&
-		      oracle.fed_fold == oracle.fold[oracle.fed_seq],
-	      "a checkpoint is not the fold of its log");
-	return 0;
-}
-
-static void fed_reset(void *context)
-{
-	(void)context;
-	oracle.fed_seq = 0;
-	oracle.fed_fold = 0;
-	oracle.fed_any = false;
-	oracle.fed_first_seq = 0;
-	oracle.fed_checkpoint = false;
-}
-
-static int fed_record(void *context, uint64_t seq, uint32_t epoch, uint64_t time_us,
-		      const struct wr_record_view *view)
-{
-	(void)context, (void)epoch, (void)time_us;
-	if (!oracle.fed_any && seq >= 1 && seq <= oracle.appended_seq) {
-		oracle.fed_first_seq = seq;
-		oracle.fed_seq = seq - 1;
-		oracle.fed_fold = oracle.fold[seq - 1];
-	}
-	check(seq == oracle.fed_seq + 1, "a hole, or a record again");
-	check(seq <= oracle.appended_seq, "a record that nobody appended");
-	check(view->payload_bytes >= 8, "a record without its payload");
-	if (failed_check)
-		return 0;
-	oracle.fed_seq = seq;
-	oracle.fed_fold = mix(oracle.fed_fold, view->head->kind, wr_get_u64(view->payload));
-	oracle.fed_any = true;
-	check(oracle.fed_fold == oracle.fold[seq], "a record is not what was appended there");
-	return 0;
-}
-
-static const struct wr_recovery_sink sink = {fed_section, fed_reset, fed_record, NULL};
 
 /* --- a life ----------------------------------------------------------------------------------- */
 
@@ -197,6 +127,7 @@ static void draw_life(struct journal_rig_options *o)
 	o->journal.retention_time_ns = age.limit_ns;
 	o->journal.pack = packs;
 	journal_leaves_options(&leaves, &o->journal);
+	journal_chain_options(&chain, o);
 	disk->plan.sync_apart = wr_prng_chance(&prng, 500000);
 	disk->plan.latency_max_ns = wr_prng_chance(&prng, 300000) ? 3000000 : 300000;
 	wr_fault_plan_heal(&disk->plan);
@@ -248,11 +179,24 @@ static int trace_damage(void *context, const struct wr_damage *d)
 	return 0;
 }
 
+static int visit_events(void *context, const struct wr_batch_header *batch)
+{
+	(void)context;
+	return journal_leaves_batch(&leaves, batch);
+}
+
+static int visit_any(void *context, const struct wr_batch_header *batch)
+{
+	(void)context;
+	journal_chain_batch(&chain, batch);
+	return 0;
+}
+
 /* All that is retained, also below the checkpoint where recovery does not look. */
 static void verify_whole_log(void)
 {
 	static const struct wr_verify_visitor visitor = {
-		.batch = journal_leaves_batch, .damage = trace_damage, .context = &leaves};
+		.batch = visit_events, .any_batch = visit_any, .damage = trace_damage};
 	const struct wr_storage_options options = {.sim_disk = disk, .read_only = true};
 	struct wr_storage *storage = NULL;
 	struct wr_verify_report report;
@@ -260,10 +204,12 @@ static void verify_whole_log(void)
 
 	if (wr_storage_sim_open(&options, &storage) != 0)
 		return;
+	journal_chain_begin(&chain, &rig);
 	int r = wr_verify_run(storage, &rig.memory.base, 0, UINT64_MAX, &visitor, &report,
 			      &problem);
 	storage->ops->fini(storage);
 	check(r == 0, "the log cannot be verified");
+	check(chain.wrong == NULL, chain.wrong);
 	check(r != 0 || report.corrupt_count == 0, "the retained log has a hole");
 	check(r != 0 || report.last_seq == rig.report.last_seq, "verify ends elsewhere");
 	trace("verified from %" PRIu64 ": %" PRIu64 " records", report.oldest_seq,
@@ -413,7 +359,8 @@ static void drop_clean_pages(void)
 static void lose_a_segment(void)
 {
 	drop_clean_pages();
-	enum journal_loss loss = journal_loss_try(disk, &prng, oracle.kept_seq);
+	enum journal_loss loss =
+		journal_loss_try(disk, &prng, oracle.kept_seq, journal_chain_is_there(&chain));
 
 	check(loss != JOURNAL_LOSS_UNNOTICED, "a segment file is lost and nobody says so");
 	check(loss != JOURNAL_LOSS_OTHER, "a lost segment file is taken for something else");
@@ -431,10 +378,11 @@ static bool open_life(struct journal_rig_options *o)
 		wr_sim_disk_trip_at(disk, 0, 0);
 		if (tries < 4 && wr_prng_chance(&prng, 300000))
 			wr_sim_disk_trip_at(disk, wr_prng_between(&prng, 1, 80), WEIR_E_FAILED);
-		fed_reset(NULL);
+		journal_oracle_reset(&oracle);
 		drop_clean_pages();
 		uint64_t cuts = disk->power_cut_count;
 		int r = journal_rig_open(&rig, o);
+		check(oracle.wrong == NULL, oracle.wrong);
 		trace("open: %d %s, next %" PRIu64 ", epoch %u, oldest %" PRIu64, r,
 		      rig.problem.text, rig.recovered.next_seq, rig.recovered.epoch,
 		      rig.report.oldest_seq);
@@ -445,6 +393,7 @@ static bool open_life(struct journal_rig_options *o)
 			      rig.report.trimmed_offset, rig.report.trimmed_bytes,
 			      rig.report.valid_batch_followed ? ", a hole" : "");
 		if (r == 0) {
+			chain.life++;
 			check_recovered();
 			if (quiet && wr_prng_chance(&prng, 300000)) {
 				wr_sim_disk_trip_at(disk, 0, 0);
@@ -522,8 +471,9 @@ static void live_beyond(struct journal_rig_options *o)
 		return;
 	sometimes[SOMETIMES_BEYOND + which]++;
 	uint64_t attested = journal_beyond_attested(disk, (const uint8_t *)kept_uuid, 0);
-	fed_reset(NULL);
+	journal_oracle_reset(&oracle);
 	int r = journal_rig_open(&rig, o);
+	check(oracle.wrong == NULL, oracle.wrong);
 	check(r == 0 || r == WEIR_E_CORRUPT, "damage is taken for something else");
 	sometimes[SOMETIMES_BEYOND_REFUSED] += r != 0;
 	if (r != 0)
@@ -542,10 +492,12 @@ static void run_seed(void)
 	struct wr_fault_plan plan;
 
 	memset(&oracle, 0, sizeof oracle);
+	sink = journal_oracle_sink(&oracle);
 	wr_fault_plan_init(&plan);
 	wr_prng_init(&prng, seed);
 	journal_age_init(&age, seed);
 	journal_leaves_init(&leaves, seed);
+	journal_chain_init(&chain, seed);
 	packs = seed % 4 == 3;
 	wr_prng_init(&pack_prng, seed ^ 0x9ac);
 	disk = wr_sim_disk_create(seed ^ 0x5eed, &plan);
@@ -576,6 +528,8 @@ static void run_seed(void)
 	sometimes[SOMETIMES_AGED] += age.gone_count;
 	sometimes[SOMETIMES_CLOCK_SET] += age.set_count;
 	journal_leaves_count(&leaves, sometimes);
+	sometimes[SOMETIMES_CHAINED] += chain.proven_count;
+	sometimes[SOMETIMES_CHAINED_LATE] += chain.begun_late_count;
 }
 
 int main(int argc, char **argv)

@@ -54,6 +54,7 @@ static int recover(struct journal_rig *rig)
 		.chunk_bytes = rig->o.chunk_bytes,
 		.segment_bytes = (uint64_t)rig->o.chunk_bytes * rig->o.extents,
 		.segments_max = rig->o.segments_max,
+		.chain_secret = rig->o.chain_secret,
 	};
 	memset(options.new_uuid, 0x5a, sizeof options.new_uuid);
 	return wr_recovery_run(rig->storage, &rig->memory.base, &rig->o.disk->clock->base, &options,
@@ -77,6 +78,8 @@ static int begin_epoch(struct journal_rig *rig)
 		.chunk_bytes = rig->table.chunk_bytes,
 		.next_seq = rig->recovered.next_seq,
 		.chain = rig->recovered.chain,
+		.chain_key = rig->recovered.is_chained ? &rig->recovered.chain_key : NULL,
+		.chain_link = rig->recovered.has_link ? rig->recovered.link : NULL,
 	};
 	const struct wr_epoch_start predecessor = {
 		.end_segment_id = rig->recovered.end_segment_id,

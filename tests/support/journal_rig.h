@@ -23,7 +23,8 @@ struct journal_rig_options {
 	uint32_t segments_max;     /* 0: recovery's default */
 	bool stamped; /* by the log's append clock, each time that journal_rig_stamp() is called */
 	struct wr_journal_options journal;
-	const struct wr_recovery_sink *sink; /* NULL: what is recovered is not looked at */
+	const struct wr_recovery_sink *sink;        /* NULL: what is recovered is not looked at */
+	const struct wr_chain_secret *chain_secret; /* NULL: batches have no links */
 };
 
 struct journal_rig {

@@ -22,6 +22,9 @@ void mini_writer_init(struct mini_writer *w, const struct mini_writer_options *o
 	w->o = *options;
 	w->next_seq = options->next_seq;
 	w->chain = options->chain;
+	w->has_link = options->chain_link != NULL;
+	if (w->has_link)
+		memcpy(w->link, options->chain_link, sizeof w->link);
 	w->time_us = 1000000 * options->next_seq;
 	w->chunks =
 		aligned_alloc(WR_BLOCK_BYTES, (size_t)options->chunk_bytes * MINI_WRITER_CHUNKS);
@@ -86,6 +89,8 @@ static void seal_at(struct mini_writer *w, uint32_t body_bytes, uint32_t skip_by
 		.body_crc_part = wr_crc32c(seed, batch + WR_BATCH_HEADER_BYTES, body_bytes),
 		.durable_seq = wr_load_acquire(&link->medium_seq),
 		.chain = w->chain,
+		.chain_key = w->o.chain_key,
+		.link_before = w->has_link ? w->link : NULL,
 	};
 	uint32_t bytes = wr_batch_seal(batch, &seal, &w->chain);
 	uint32_t marks = push_marks(w);
@@ -110,6 +115,8 @@ static void seal_at(struct mini_writer *w, uint32_t body_bytes, uint32_t skip_by
 	w->last_offset = place.segment_offset;
 	w->end_offset = place.segment_offset + bytes + skip_bytes;
 	w->last_header_crc = w->chain;
+	w->has_link = w->o.chain_key != NULL;
+	memcpy(w->link, ((const struct wr_batch_header *)batch)->link, sizeof w->link);
 	w->is_open = false;
 	if (w->sealed != NULL)
 		w->sealed(w->sealed_context, w->first_seq, end_seq);

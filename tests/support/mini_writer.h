@@ -29,6 +29,8 @@ struct mini_writer_options {
 	uint32_t chunk_bytes;
 	uint64_t next_seq;
 	uint32_t chain;
+	const struct wr_chain_key *chain_key; /* outlives the writer; NULL: batches have no links */
+	const uint8_t *chain_link;            /* of the batch before; NULL: the chain begins */
 };
 
 struct mini_writer {
@@ -36,6 +38,8 @@ struct mini_writer {
 	uint64_t next_seq;
 	uint64_t time_us;
 	uint32_t chain;
+	bool has_link;
+	uint8_t link[WR_CHAIN_LINK_BYTES]; /* of the batch before */
 	uint8_t *chunks;
 	uint64_t chunk_free_at[MINI_WRITER_CHUNKS]; /* when so many commits are done */
 	struct wr_extent extent;
