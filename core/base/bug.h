@@ -287,6 +287,21 @@
 	  "a backup goes on behind a segment that was used again before it was copied")            \
 	X(BACKUP_NAMES_UNSYNCED, "core/journal/backup.c",                                          \
 	  "a backup says what is in it before the names of its files are durable")                 \
+	X(BACKUP_FEATURES_OF_BEFORE, "core/journal/backup.c",                                      \
+	  "a backup says of its batches what was so when it began")                                \
+	X(TAG_OF_HEADER, "core/record/chain.c", "the tag of a batch says nothing of its records")  \
+	X(LINK_TO_NOTHING, "core/record/chain.c", "a link says nothing of the batch before")       \
+	X(CHAIN_OF_ANY_KEY, "core/journal/recovery_chain.c",                                       \
+	  "an open goes on with a chain that was made with another key")                           \
+	X(CHAIN_UNTOLD, "core/journal/recovery_chain.c",                                           \
+	  "the superblock does not say that batches have links")                                   \
+	X(CHAIN_BEGINS_ANEW, "core/journal/recovery_chain.c",                                      \
+	  "an open does not go on from the link that it found")                                    \
+	X(FRAMES_UNTOLD, "core/journal/pack.c",                                                    \
+	  "a packed file does not say in which ways its frames are stored")                        \
+	X(STORED_UNCHECKED, "core/journal/unpack.c",                                               \
+	  "what is compressed is decoded before its checksum is looked at")                        \
+	X(SHORT_FRAME_TAKEN, "io/codec/lz4.c", "what is decoded may be less than it has to be")    \
 	X(PACKED_WITH_A_HOLE, "core/journal/pack.c",                                               \
 	  "a damaged segment is packed without what is damaged")                                   \
 	X(PACKED_COPY_UNUSED, "core/journal/unpack.c",                                             \

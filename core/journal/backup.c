@@ -8,7 +8,8 @@
  * where the log ends, has all of them. Then the files are listed, then the checkpoints are read:
  * retention never passes the older of them, so the oldest segment listed lies below what they say
  * is needed. Then the log is copied, oldest first; groups only move on meanwhile, so what they need
- * at the cut is there.
+ * at the cut is there. Last, the superblock once more: what its features say of batches it said
+ * before those were written.
  *
  * The owner does not wait. When it uses a segment again before that was copied, all that was copied
  * has left the log as well, and the copy begins anew with what is there now. An owner that writes
@@ -403,14 +404,37 @@ static int choose_checkpoints(struct backup *b)
 		    "no checkpoint is whole, and the log without its first events needs one");
 }
 
+/*
+ * What a reader must know. The superblock says so before the first batch needs it; one that was
+ * read when this began may not yet: so it is read once more, behind the last batch that is copied.
+ */
+static int add_features(struct backup *b, struct wr_superblock *s)
+{
+	struct wr_superblock now;
+	int r = wr_verify_superblock(b->from, b->memory, &now, b->problem);
+
+	if (r < 0)
+		return r;
+	if (memcmp(now.uuid, s->uuid, WR_UUID_BYTES) != 0)
+		return fail(b, -ESTALE, WR_SUPERBLOCK_NAME, "another journal has taken its place");
+	if (!WR_BUG(BACKUP_FEATURES_OF_BEFORE)) {
+		s->features_must |= now.features_must;
+		memcpy(s->chain_check, now.chain_check, sizeof s->chain_check);
+	}
+	s->features_must &= ~WR_SUPERBLOCK_PACKED; /* the copy is plain */
+	return 0;
+}
+
 /* The journal as if its owner had closed it at the cut. */
 static int write_superblock(struct backup *b)
 {
 	struct wr_superblock s = b->source.superblock;
 	const struct wr_batch_header *last = &b->last;
 	uint32_t file;
+	int r = add_features(b, &s);
 
-	s.features_must &= ~WR_SUPERBLOCK_PACKED; /* the copy is plain */
+	if (r < 0)
+		return r;
 	s.clean = b->has_last ? 1 : 0;
 	s.clean_segment_id = last->segment_id;
 	s.clean_offset = last->segment_offset + last->batch_bytes + last->skip_bytes;
@@ -423,7 +447,7 @@ static int write_superblock(struct backup *b)
 	s.erased_seq = 0; /* who opens the copy looks again */
 	if (last->epoch > s.epoch)
 		s.epoch = last->epoch; /* its owner was opened again meanwhile */
-	int r = open_new(b, WR_SUPERBLOCK_NAME, &file);
+	r = open_new(b, WR_SUPERBLOCK_NAME, &file);
 	if (r < 0)
 		return fail_write(b, r);
 	r = wr_superblock_write(b->to, b->memory, file, 0, &s);

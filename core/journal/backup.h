@@ -52,7 +52,8 @@ struct wr_backup_report {
  *
  * 0; what `progress` returned; as wr_verify_run(); WEIR_E_CORRUPT: the source is damaged, the
  * problem says where; WEIR_E_AGAIN: its owner used segments again faster than they were copied, in
- * every try; -ENOSPC, -EFBIG; what either storage said.
+ * every try; -ESTALE: another journal has taken its place; -ENOSPC, -EFBIG; what either storage
+ * said.
  */
 int wr_backup_run(struct wr_storage *from, struct wr_storage *to, struct wr_memory *memory,
 		  const struct wr_backup_options *options, struct wr_backup_report *ret_report,

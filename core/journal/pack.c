@@ -344,7 +344,7 @@ static int pack_extent(struct wr_pack *p)
 	if (r < 0)
 		return r;
 	memcpy(p->index + p->extent * sizeof e, &e, sizeof e);
-	p->header.features_must |= wr_packed_features(e.codec);
+	p->header.features_must |= wr_packed_features(WR_BUG(FRAMES_UNTOLD) ? 0 : e.codec);
 	p->at += written;
 	p->extent++;
 	/* Behind the last batch nothing of the log stands in this segment. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/bug.h"
 #include "core/journal/recovery_run.h"
 
 int wr_recovery_chain(struct wr_recovery_run *run, struct wr_recovered *rec)
@@ -23,14 +24,16 @@ int wr_recovery_chain(struct wr_recovery_run *run, struct wr_recovered *rec)
 					"only: nothing was changed");
 	}
 	wr_chain_key_make(&rec->chain_key, secret, s->uuid, run->options->log_id);
-	if (has_chain && memcmp(s->chain_check, rec->chain_key.check, sizeof s->chain_check) != 0)
+	if (has_chain && !WR_BUG(CHAIN_OF_ANY_KEY) &&
+	    memcmp(s->chain_check, rec->chain_key.check, sizeof s->chain_check) != 0)
 		return wr_recovery_fail(run, -EKEYREJECTED, "chain_key_file",
 					"the chain of this journal was made with another key: "
 					"nothing was changed");
-	s->features_must |= WR_SUPERBLOCK_CHAINED;
+	if (!WR_BUG(CHAIN_UNTOLD))
+		s->features_must |= WR_SUPERBLOCK_CHAINED;
 	memcpy(s->chain_check, rec->chain_key.check, sizeof s->chain_check);
 	rec->is_chained = true;
-	rec->has_link = run->scan.has_link;
+	rec->has_link = run->scan.has_link && !WR_BUG(CHAIN_BEGINS_ANEW);
 	memcpy(rec->link, run->scan.link, sizeof rec->link);
 	return 0;
 }

@@ -176,7 +176,8 @@ int wr_scan_open(struct wr_scan *scan, struct wr_storage *storage, struct wr_mem
 void wr_scan_close(struct wr_scan *scan, bool keep_files);
 /* Reads the first blocks again. WEIR_E_AGAIN when the segment that the walk is in was recycled. */
 int wr_scan_refresh(struct wr_scan *scan);
-/* Whether this code of a read says that a live journal has removed the file: it counts as empty. */
+/* Whether this code of an open or a read says that a live journal has removed the file (-ENOENT;
+ * -ESTALE: the name went to another file): it counts as empty. */
 bool wr_scan_is_gone(const struct wr_scan *scan, int code);
 /* Index of the oldest segment of the log, or WR_SCAN_NONE. */
 uint32_t wr_scan_oldest(const struct wr_scan *scan);

@@ -112,8 +112,10 @@ struct wr_verify_report {
 
 /*
  * from_seq/to_seq: batches outside are verified but not shown to `batch`; 0 and UINT64_MAX for all.
- * 0 also when damage was found (the report counts it); negative when the directory cannot be read
- * or is no journal, or has lost its superblock (as wr_verify_superblock()).
+ * 0 also when damage was found (the report counts it); what the visitor returned; as
+ * wr_verify_superblock(), also where it is read again beside an owner; -ESTALE: another journal has
+ * taken its place meanwhile; WEIR_E_AGAIN: the owner used segments again faster than they were
+ * read, or, is_dense, one that the walk was in; or what the storage said.
  */
 int wr_verify_run(struct wr_storage *storage, struct wr_memory *memory, uint64_t from_seq,
 		  uint64_t to_seq, const struct wr_verify_visitor *visitor,

@@ -40,7 +40,8 @@ struct wr_verify_live {
  * behind what is to be seen, and the walk is over. */
 int wr_verify_live_batch(struct wr_verify_live *live, const struct wr_scan_batch *batch);
 
-/* WEIR_E_CORRUPT: 1: it is so; 0: the scan was begun anew, look again; or a negative code. */
+/* WEIR_E_CORRUPT: 1: it is so; 0: the scan was begun anew, look again; or a negative code, as of
+ * wr_verify_run(). */
 int wr_verify_live_damage(struct wr_verify_live *live, struct wr_scan *scan,
 			  struct wr_superblock *superblock);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/base/bug.h"
 #include "core/base/bytes.h"
 
 #define LINK_AT offsetof(struct wr_batch_header, link)
@@ -37,7 +38,8 @@ static void tag_of(const struct wr_chain_key *key, const struct wr_batch_header 
 
 	wr_blake2b_feed(&b, bytes, LINK_AT);
 	wr_blake2b_feed(&b, bytes + LINK_END, TAG_AT - LINK_END);
-	wr_blake2b_feed(&b, bytes + WR_BATCH_HEADER_BYTES, h->body_bytes);
+	wr_blake2b_feed(&b, bytes + WR_BATCH_HEADER_BYTES,
+			WR_BUG(TAG_OF_HEADER) ? 0 : h->body_bytes);
 	wr_blake2b_end(&b, to);
 }
 
@@ -48,7 +50,8 @@ static void link_of(const struct wr_chain_key *key, const uint8_t *before,
 	const uint8_t *bytes = (const void *)h;
 	struct wr_blake2b b = key->link;
 
-	wr_blake2b_feed(&b, before != NULL ? before : none, WR_CHAIN_LINK_BYTES);
+	wr_blake2b_feed(&b, before != NULL && !WR_BUG(LINK_TO_NOTHING) ? before : none,
+			WR_CHAIN_LINK_BYTES);
 	wr_blake2b_feed(&b, bytes, LINK_AT);
 	wr_blake2b_feed(&b, bytes + LINK_END, CRC_AT - LINK_END);
 	wr_blake2b_end(&b, to);

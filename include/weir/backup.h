@@ -100,6 +100,7 @@ WEIR_API void weir_backup_options_init(struct weir_backup_options *options);
  *         dest.weir-partial that no interrupted call left); WEIR_E_LOCKED (another call is at work
  *         there); -ENOSPC, -EDQUOT, -EFBIG (dest); -ENOENT (no such directory, or no journal in it,
  *         or none yet), -EACCES, -EIO, -ENOMEM; WEIR_E_FORMAT (written by a newer format);
+ *         -ESTALE (another journal has taken the place of the source meanwhile);
  *         WEIR_E_CORRUPT (the source is damaged, and a second look found the same: the problem
  *         says where, and which sequences);
  *         WEIR_E_AGAIN (64 tries, and retention was faster each time); -EINVAL. On failure nothing

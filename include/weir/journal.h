@@ -170,7 +170,7 @@ WEIR_API void weir_journal_visitor_init(struct weir_journal_visitor *visitor);
  *         (no such directory, or no journal in it, or none yet: who began to make it died),
  *         -EACCES, -EIO, -ENOMEM, WEIR_E_FORMAT (written by a newer format), WEIR_E_CORRUPT (no
  *         copy of the superblock is good, and segments or checkpoints say that there was one; the
- *         problem names them), -EINVAL
+ *         problem names them), -ESTALE (another journal has taken its place meanwhile), -EINVAL
  */
 WEIR_API WEIR_MUST_CHECK int weir_journal_inspect(const char *dir,
 						  const struct weir_journal_visitor *visitor,

@@ -9,6 +9,7 @@
 #include <lz4hc.h>
 #include <stdlib.h>
 
+#include "core/base/bug.h"
 #include "io/codec/codecs.h"
 
 #define LEVEL_HIGH 2u /* from here on LZ4HC */
@@ -65,8 +66,10 @@ static bool decode(void *decoder, const void *from, uint32_t from_bytes, void *t
 		   uint32_t to_bytes)
 {
 	(void)decoder;
-	return from_bytes <= INT_MAX && to_bytes <= INT_MAX &&
-	       LZ4_decompress_safe(from, to, (int)from_bytes, (int)to_bytes) == (int)to_bytes;
+	if (from_bytes > INT_MAX || to_bytes > INT_MAX)
+		return false;
+	int n = LZ4_decompress_safe(from, to, (int)from_bytes, (int)to_bytes);
+	return n == (int)to_bytes || (n > 0 && WR_BUG(SHORT_FRAME_TAKEN));
 }
 
 const struct wr_codec wr_codec_lz4 = {

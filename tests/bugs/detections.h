@@ -235,6 +235,19 @@
 	  "backup::what_is_used_again_before_it_was_copied_begins_it_anew")                        \
 	X(BACKUP_NAMES_UNSYNCED, unit_backup,                                                      \
 	  "backup::after_a_power_cut_anywhere_the_copy_is_whole_or_none")                          \
+	X(BACKUP_FEATURES_OF_BEFORE, unit_backup,                                                  \
+	  "backup::what_the_owner_said_while_it_was_copied_is_said_by_the_copy")                   \
+	X(TAG_OF_HEADER, unit_links, "links::they_are_what_the_page_on_the_format_says")           \
+	X(LINK_TO_NOTHING, unit_links, "links::no_bit_of_what_they_are_of_can_change")             \
+	X(CHAIN_OF_ANY_KEY, unit_chain, "chain::another_key_opens_nothing_and_proves_nothing")     \
+	X(CHAIN_UNTOLD, unit_chain, "chain::another_key_opens_nothing_and_proves_nothing")         \
+	X(CHAIN_BEGINS_ANEW, sim_journal, "the chain begins once more")                            \
+	X(FRAMES_UNTOLD, unit_packed,                                                              \
+	  "packed_compressed::each_codec_gives_the_log_back_in_fewer_bytes")                       \
+	X(STORED_UNCHECKED, unit_packed,                                                           \
+	  "packed_compressed::a_flipped_bit_costs_the_extent_that_it_is_in")                       \
+	X(SHORT_FRAME_TAKEN, unit_packed,                                                          \
+	  "packed_compressed::what_a_codec_gives_back_is_what_it_took")                            \
 	X(PACKED_WITH_A_HOLE, unit_packed, "packed::a_damaged_segment_stays_as_it_is")             \
 	X(PACKED_COPY_UNUSED, unit_packed, "packed::every_flipped_bit_is_harmless_or_told")        \
 	X(PACKS_UNTOLD, unit_packing, "packing::the_superblock_says_so_before")                    \

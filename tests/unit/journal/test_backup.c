@@ -353,6 +353,47 @@ Test(backup, who_watches_may_stop_it_and_nothing_is_left)
 	cr_expect_eq(files_of_copy(), 0);
 }
 
+static uint32_t said_features;
+static uint8_t said_uuid; /* xor */
+
+/* All is copied but the superblock. Meanwhile an owner began what that says from now on. */
+static int say_more(void *context, const struct wr_backup_progress *progress)
+{
+	(void)context;
+	if (progress->segments == 0 || progress_count++ > 0)
+		return 0;
+	b.superblock.features_must |= said_features;
+	memset(b.superblock.chain_check, 0xc4, sizeof b.superblock.chain_check);
+	b.superblock.uuid[0] ^= said_uuid;
+	log_builder_write_superblock(&b);
+	return 0;
+}
+
+Test(backup, what_the_owner_said_while_it_was_copied_is_said_by_the_copy)
+{
+	const uint32_t kept = WR_SUPERBLOCK_CHAINED | WR_SUPERBLOCK_LEFT_OUT;
+	struct wr_superblock s;
+
+	build(6);
+	said_features = kept | WR_SUPERBLOCK_PACKED;
+	said_uuid = 0;
+	options.progress = say_more;
+	cr_assert_eq(copy(), 0, "%s", problem.text);
+	cr_assert_eq(progress_count, 1u);
+	cr_assert_eq(wr_verify_superblock(to, &p.memory.base, &s, &problem), 0);
+	cr_expect_eq(s.features_must, kept, "%u", s.features_must);
+	cr_expect_eq(memcmp(s.chain_check, b.superblock.chain_check, sizeof s.chain_check), 0);
+}
+
+Test(backup, another_journal_in_its_place_ends_it)
+{
+	build(6);
+	said_features = 0;
+	said_uuid = 1;
+	options.progress = say_more;
+	expect_failed(copy(), -ESTALE);
+}
+
 /* --- failures --------------------------------------------------------------------------------- */
 
 Test(backup, too_little_room_is_seen_before_anything_is_written)
