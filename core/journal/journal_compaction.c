@@ -32,6 +32,8 @@
 #include "core/base/bug.h"
 
 #define LOOK_NS 1000000000ull
+/* What a look that is due waits for (the packer, a file that is being made) wakes nobody. */
+#define SOON_NS 20000000ull
 #define AFTER_FAILURE_NS (60 * LOOK_NS)
 
 /* Bytes of segments that a pass may be about: those that had one, and those that wait. */
@@ -228,5 +230,5 @@ uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns)
 
 	if (j->closing || !wr_compact_is_wanted(&j->options.compact))
 		return UINT64_MAX;
-	return at_ns > now_ns ? at_ns - now_ns : LOOK_NS / 50;
+	return at_ns > now_ns ? at_ns - now_ns : SOON_NS;
 }

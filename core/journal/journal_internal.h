@@ -516,12 +516,17 @@ void wr_journal_compaction_answer(struct wr_journal *j);
  * nothing of it can be in a chunk in memory.
  */
 bool wr_journal_may_write_anew(const struct wr_journal *j, uint32_t n, uint64_t gate);
-/* Whether somebody has still to read below `end_seq`, by now. */
+/*
+ * Whether somebody has still to read below `end_seq`, by now. The gate is asked when a segment is
+ * chosen; this, of who went back since, by the packer before the medium says so, and by the step
+ * before readers are told.
+ */
 bool wr_journal_compaction_is_held(const struct wr_journal *j, uint64_t end_seq);
 uint64_t wr_journal_compaction_idle_ns(struct wr_journal *j, uint64_t now_ns);
 /* journal_retire.c. While the packer has nothing to do; and its answers. */
 int wr_journal_retire_step(struct wr_journal *j, uint64_t now_ns);
 void wr_journal_retire_answer(struct wr_journal *j);
+/* Until when the step of this need not be called again; UINT64_MAX: not by itself. */
 uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns);
 /* Something else left the segment at this position, which may have been counted. */
 void wr_journal_retire_left_out(struct wr_journal *j, uint64_t at);

@@ -32,6 +32,8 @@
 #include "core/base/bug.h"
 
 #define LOOK_NS 1000000000ull
+/* What a look that is due waits for (the packer, a file that is being made) wakes nobody. */
+#define SOON_NS 20000000ull
 #define AFTER_FAILURE_NS (60 * LOOK_NS)
 
 static bool is_on(const struct wr_journal *j)
@@ -308,5 +310,5 @@ uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns)
 
 	if (!is_on(j) || j->closing || !wr_retire_is_wanted(&j->options.retire))
 		return UINT64_MAX;
-	return at_ns > now_ns ? at_ns - now_ns : LOOK_NS / 50;
+	return at_ns > now_ns ? at_ns - now_ns : SOON_NS;
 }
