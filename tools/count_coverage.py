@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts branches that tests took, from what a build with -Db_coverage=true has left.
 
-usage: count_coverage.py BUILD EXCLUDED [--missed] FOLDER...
+usage: count_coverage.py BUILD EXCLUDED [--missed] [--fail-under PERCENT] FOLDER...
 
 Prints a line for each file of the folders, "TAKEN of BRANCHES FILE", and the sum. --missed prints
 each line that has a branch which nothing took. A branch is one way out of one condition: `a && b`
 has four. Not counted: assertions, whose second way ends the process, and the lines that EXCLUDED
-names, each with its reason. A line of EXCLUDED that excludes nothing is an error.
+names, each with its reason. A line of EXCLUDED that excludes nothing is an error, and so are fewer
+branches than --fail-under says.
 """
 
+import argparse
 import gzip
 import json
 import pathlib
@@ -77,12 +79,16 @@ def add(lines, more):
 
 
 def main():
-    arguments = [a for a in sys.argv[1:] if a != "--missed"]
-    if len(arguments) < 3:
-        sys.exit(__doc__)
-    build, folders = pathlib.Path(arguments[0]).resolve(), arguments[2:]
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("build")
+    parser.add_argument("excluded")
+    parser.add_argument("--missed", action="store_true")
+    parser.add_argument("--fail-under", type=float, default=0)
+    parser.add_argument("folders", nargs="+")
+    arguments = parser.parse_args()
+    build, folders = pathlib.Path(arguments.build).resolve(), arguments.folders
     root = pathlib.Path(__file__).resolve().parent.parent
-    excluded = read_excluded(arguments[1])
+    excluded = read_excluded(arguments.excluded)
     used, sums, missed = set(), [0, 0], []
     for name, lines in sorted(branches_of(build, root, folders).items()):
         text = (root / name).read_text().splitlines()
@@ -101,15 +107,15 @@ def main():
                 missed.append(f"{name}:{number}: {branches.count(0)} of {len(branches)}: {key[1]}")
         sums = [a + b for a, b in zip(sums, counts)]
         print(f"{counts[0]:5} of {counts[1]:5}  {name}")
-    if "--missed" in sys.argv:
+    if arguments.missed:
         print("\n".join(missed))
-    print(f"{sums[0]} of {sums[1]} branches taken, {100 * sums[0] / max(sums[1], 1):.2f} %; "
-          f"{len(used)} lines excluded")
+    percent = 100 * sums[0] / max(sums[1], 1)
+    print(f"{sums[0]} of {sums[1]} branches taken, {percent:.2f} %; {len(used)} lines excluded")
     idle = [f"{name}: {text}" for name, text in excluded if (name, text) not in used
             and any(name.startswith(folder) for folder in folders)]
     if idle:
         print("excluded and not needed:\n" + "\n".join(idle))
-    return 1 if idle or sums[0] < sums[1] else 0
+    return 1 if idle or percent < arguments.fail_under else 0
 
 
 if __name__ == "__main__":
