@@ -497,6 +497,7 @@ static void fill_report(const struct wr_verify_report *from, struct weir_journal
 		.format = from->superblock.format,
 		.epoch = from->superblock.epoch,
 		.clean = from->superblock.clean != 0,
+		.chained = (from->superblock.features_must & WR_SUPERBLOCK_CHAINED) != 0,
 		.chunk_bytes = from->superblock.chunk_bytes,
 		.segment_bytes = from->superblock.segment_bytes,
 		.created_us = from->superblock.created_us,

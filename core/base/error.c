@@ -88,6 +88,8 @@ static const struct error_entry system_errors[] = {
 	{-EUCLEAN, "EUCLEAN", "the file system is damaged"},
 	{-EDQUOT, "EDQUOT", "disk quota exceeded"},
 	{-ECANCELED, "ECANCELED", "cancelled"},
+	{-ENOKEY, "ENOKEY", "a key is needed"},
+	{-EKEYREJECTED, "EKEYREJECTED", "it is not this key"},
 	{-EOWNERDEAD, "EOWNERDEAD", "the owner died"},
 };
 

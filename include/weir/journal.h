@@ -126,6 +126,7 @@ struct weir_journal_report {
 	uint32_t format;
 	uint32_t epoch; /**< of the newest open */
 	bool clean;     /**< closed in order, and not open now */
+	bool chained;   /**< its batches carry a chain: it opens with that key only */
 	uint32_t chunk_bytes;
 	uint64_t segment_bytes; /**< of a file */
 	uint64_t created_us;

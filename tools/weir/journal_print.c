@@ -70,10 +70,11 @@ void journal_print_totals(FILE *to, const struct weir_journal_report *r)
 	char c[CLI_TEXT_BYTES];
 	char d[CLI_TEXT_BYTES];
 
-	fprintf(to, "%llu segments, %llu spare, of %s each; epoch %u, %s\n",
+	fprintf(to, "%llu segments, %llu spare, of %s each; epoch %u, %s%s\n",
 		(unsigned long long)r->segment_count, (unsigned long long)r->spare_count,
 		cli_text_bytes(a, r->segment_bytes), r->epoch,
-		r->clean ? "closed" : "open, or not closed in order");
+		r->clean ? "closed" : "open, or not closed in order",
+		r->chained ? "; it has a chain" : "");
 	if (r->last_sequence == 0 || r->last_sequence < r->oldest_sequence)
 		fprintf(to, "no records\n");
 	else
@@ -314,6 +315,7 @@ void journal_json_report(struct json_out *j, const struct weir_journal_report *r
 	json_u64(j, "format", r->format);
 	json_u64(j, "epoch", r->epoch);
 	json_bool(j, "clean", r->clean);
+	json_bool(j, "chained", r->chained);
 	journal_json_time(j, "created", r->created_us);
 	json_u64(j, "oldest_sequence", r->oldest_sequence);
 	json_u64(j, "last_sequence", r->last_sequence);

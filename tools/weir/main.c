@@ -30,7 +30,8 @@ static const struct command commands[] = {
 	{"lag", cmd_lag, "what their subscriptions have still to process, with limits for scripts"},
 	{"bridge", cmd_bridge, "bridges to other systems: ls, status, pause, resume"},
 	{"dlq", cmd_dlq, "dead letters of a journal: ls, show, redrive, purge"},
-	{"archive", cmd_archive, "archives, and replays to subscriptions: create, ls, rm, replay"},
+	{"archive", cmd_archive,
+	 "archives, and replays to subscriptions: create, ls, rm, replay, replays, cancel"},
 	{"replay", cmd_replay, "a range of a journal again, at its own pace or any other"},
 	{"trace", cmd_trace, "what brought an event about, and what it brought about"},
 	{"route", cmd_route, "try patterns on events, and measure them: test, bench"},
@@ -66,7 +67,7 @@ static void print_usage(FILE *to)
 	      "Exit codes: 0 ok, 1 failed, 2 usage, 3 configuration, 4 not found, 5 in use,\n"
 	      "6 damaged journal, 7 input/output or durability, 8 schemas are not compatible,\n"
 	      "9 a threshold was crossed, 10 the machine costs time, 11 a newer format,\n"
-	      "130 interrupted.\n",
+	      "12 not all was delivered in time, 130 interrupted.\n",
 	      to);
 }
 

@@ -26,16 +26,32 @@ static int stop(void *context, const struct weir_journal_segment *segment)
 	return STOP;
 }
 
-/* There is a journal, and its chunks have this size. 0, or negative. */
-static int look(const char *dir, uint32_t *ret_chunk_bytes, struct weir_problem *problem)
+/* There is a journal, and it is like this. 0, or negative. */
+static int look(const char *dir, struct weir_journal_report *ret_report,
+		struct weir_problem *problem)
 {
 	struct weir_journal_visitor visitor;
-	struct weir_journal_report report = {.chunk_bytes = 0};
 	weir_journal_visitor_init(&visitor);
 	visitor.segment = stop;
-	int rc = weir_journal_inspect(dir, &visitor, &report, problem);
-	*ret_chunk_bytes = report.chunk_bytes;
+	int rc = weir_journal_inspect(dir, &visitor, ret_report, problem);
 	return rc == STOP ? 0 : rc;
+}
+
+/* A chain is for good: where there is none, a command would lock its program out. */
+static int refuse_key(struct weir_problem *problem)
+{
+	*problem = (struct weir_problem){.code = -EINVAL, .field = "--key-file"};
+	(void)snprintf(problem->text, sizeof problem->text,
+		       "this journal has no chain, and its program begins one, not a command");
+	return -EINVAL;
+}
+
+static void help(int code)
+{
+	if (code == WEIR_E_LOCKED)
+		fputs("weir: a process has it open: ask it, or stop it first\n", stderr);
+	if (code == -ENOKEY)
+		fputs("weir: --key-file takes what its program has as chain_key_file\n", stderr);
 }
 
 static int open_it(const char *dir, const struct owned_limits *limits, bool manual, bool create,
@@ -43,11 +59,13 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 {
 	struct weir_options options;
 	struct weir_problem problem = {0};
-	uint32_t chunk_bytes = 0;
-	int rc = look(dir, &chunk_bytes, &problem);
+	struct weir_journal_report report = {.chunk_bytes = 0};
+	int rc = look(dir, &report, &problem);
 	bool is_new = rc == -ENOENT && create;
 	if (is_new)
 		rc = 0;
+	else if (rc == 0 && limits->key_file != NULL && !report.chained)
+		rc = refuse_key(&problem);
 	if (rc == 0) {
 		weir_options_init(&options);
 		options.dir = dir;
@@ -57,7 +75,9 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 			options.log_fn = lines_take;
 		if (is_new)
 			options.segment_bytes = NEW_SEGMENT_BYTES;
-		options.chunk_bytes = chunk_bytes != 0 ? chunk_bytes : options.chunk_bytes;
+		if (report.chunk_bytes != 0)
+			options.chunk_bytes = report.chunk_bytes;
+		options.chain_key_file = limits->key_file;
 		/* A run may be as large as the program's may; there is one thread to hold it. */
 		options.lane_bytes = options.member_lane_bytes =
 			options.chunk_bytes > options.lane_bytes ? options.chunk_bytes
@@ -84,8 +104,7 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 	if (rc == 0)
 		return CLI_GO_ON;
 	int code = cli_fail(dir, rc, problem.text[0] != '\0' ? &problem : NULL);
-	if (rc == WEIR_E_LOCKED)
-		fputs("weir: a process has it open: ask it, or stop it first\n", stderr);
+	help(rc);
 	return code;
 }
 

@@ -21,17 +21,23 @@ struct owned_limits {
 	uint64_t versioned_keys_max;
 	uint64_t filter_bytes_max;
 	uint32_t erasures_max; /* 0: it erases nothing */
+	const char *key_file;  /* of the journal's chain; NULL: it has none */
 };
 
 /* Beyond what most journals have; what is still too small is told with its option. */
 #define OWNED_OPTIONS(limits)                                                                      \
-	{.name = "outstanding-max",                                                                \
-	 .type = CLI_NUMBER,                                                                       \
-	 .target = &(limits).outstanding_max,                                                      \
-	 .fallback = "16384",                                                                      \
-	 .min = 1,                                                                                 \
-	 .max = 1u << 22,                                                                          \
-	 .help = "the program's own outstanding_max"},                                             \
+	{.name = "key-file",                                                                       \
+	 .type = CLI_STRING,                                                                       \
+	 .target = &(limits).key_file,                                                             \
+	 .value_name = "FILE",                                                                     \
+	 .help = "the key of the journal's chain, which opens with it only"},                      \
+		{.name = "outstanding-max",                                                        \
+		 .type = CLI_NUMBER,                                                               \
+		 .target = &(limits).outstanding_max,                                              \
+		 .fallback = "16384",                                                              \
+		 .min = 1,                                                                         \
+		 .max = 1u << 22,                                                                  \
+		 .help = "the program's own outstanding_max"},                                     \
 		{.name = "keys-max",                                                               \
 		 .type = CLI_NUMBER,                                                               \
 		 .target = &(limits).idempotency_keys_max,                                         \

@@ -2,7 +2,8 @@
 /*
  * Goal:   `weir journal verify --chain` says of a chain what there is to say, as text and as JSON,
  *         takes the head that it has printed, says the right thing to the shell, and refuses what
- *         does not go together.
+ *         does not go together. Commands that open a journal as its owner do so with its key, and
+ *         begin no chain where there is none.
  * Method: a journal with a key, made through the public API, whole, damaged, under another key, and
  *         one without; the command in a child process.
  */
@@ -15,6 +16,7 @@
 #include <weir/journal.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/owned.h"
 
 static struct fixture f;
 static struct capture c;
@@ -230,4 +232,74 @@ Test(chain_cli, a_key_that_cannot_be_had_is_told)
 	CAPTURE(&c, cmd_journal, "journal", "verify", "/nowhere/at/all", "--chain", "--key-file",
 		key_file);
 	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND, "%d: %s", c.exit_code, c.err);
+}
+
+/* One of each command that opens a journal as its owner. */
+static const struct owner {
+	int (*run)(int argc, char **argv);
+	const char *name, *word, *more;
+} owners[] = {
+	{cmd_topic, "topic", "ls", NULL},     {cmd_group, "group", "ls", NULL},
+	{cmd_archive, "archive", "ls", NULL}, {cmd_dlq, "dlq", "ls", "t"},
+	{cmd_schema, "schema", "ls", NULL},   {cmd_journal, "journal", "erase", NULL},
+};
+
+#define OWNERS (sizeof owners / sizeof owners[0])
+
+static void run_owner(const struct owner *o, const char *dir, const char *key)
+{
+	const char *words[6] = {o->word, dir};
+	size_t count = 2;
+
+	if (o->more != NULL)
+		words[count++] = o->more;
+	if (key != NULL) {
+		words[count++] = "--key-file";
+		words[count++] = key;
+	}
+	capture_run(&c, o->run, o->name, words);
+}
+
+Test(chain_cli, an_owner_needs_the_key)
+{
+	for (size_t i = 0; i < OWNERS; i++) {
+		run_owner(&owners[i], f.dir, NULL);
+		cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%s: %d", owners[i].name, c.exit_code);
+		cr_expect(capture_has(c.err, "this journal has a chain"), "%s", c.err);
+		cr_expect(capture_has(c.err, "--key-file takes what its program has"), "%s", c.err);
+		run_owner(&owners[i], f.dir, other_file);
+		cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%s: %d", owners[i].name, c.exit_code);
+		cr_expect(capture_has(c.err, "with another key"), "%s", c.err);
+		run_owner(&owners[i], f.dir, key_file);
+		cr_expect_eq(c.exit_code, CLI_EXIT_OK, "%s: %s", owners[i].name, c.err);
+	}
+	CHAIN("--expect", head);
+	expect_out(CLI_EXIT_OK, "expected  found");
+}
+
+Test(chain_cli, a_command_begins_no_chain_but_with_the_journal)
+{
+	struct owned_limits limits = {.outstanding_max = 16, .key_file = key_file};
+	struct weir_pipeline *pipeline = NULL;
+	struct fixture plain;
+
+	fixture_begin(&plain, FIXTURE_DURABLE);
+	fixture_close(&plain, NULL);
+	for (size_t i = 0; i < OWNERS; i++) {
+		run_owner(&owners[i], plain.dir, key_file);
+		cr_expect_eq(c.exit_code, CLI_EXIT_USAGE, "%s: %d", owners[i].name, c.exit_code);
+		cr_expect(capture_has(c.err, "--key-file: this journal has no chain"), "%s", c.err);
+	}
+	fixture_open(&plain);
+	fixture_end(&plain);
+	fixture_init(&plain, FIXTURE_DURABLE);
+	cr_assert_eq(owned_open_running(plain.dir, &limits, true, "", &pipeline), CLI_GO_ON);
+	cr_assert_eq(owned_close(pipeline, plain.dir, CLI_EXIT_OK), CLI_EXIT_OK);
+	run_owner(&owners[0], plain.dir, NULL);
+	cr_expect(capture_has(c.err, "this journal has a chain"), "%s", c.err);
+	CAPTURE(&c, cmd_journal, "journal", "ls", plain.dir);
+	expect_out(CLI_EXIT_OK, "; it has a chain");
+	CAPTURE(&c, cmd_journal, "journal", "ls", plain.dir, "--json");
+	expect_out(CLI_EXIT_OK, "\"chained\": true");
+	fixture_end(&plain);
 }
