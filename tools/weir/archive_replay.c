@@ -2,22 +2,13 @@
 #include "tools/weir/archive_replay.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "core/base/atomic.h"
+#include "tools/weir/interrupt.h"
 
 #define STEP_NS 100000000u
 #define CLOSE_NS 30000000000u
-
-static wr_atomic_u32 interrupted;
-
-static void interrupt(int signal_number)
-{
-	(void)signal_number;
-	wr_store_relaxed(&interrupted, 1);
-}
 
 static int go_on(struct weir_replay_to *job, struct weir_replay_to_progress *progress,
 		 struct weir_problem *problem)
@@ -25,8 +16,7 @@ static int go_on(struct weir_replay_to *job, struct weir_replay_to_progress *pro
 	bool terminal = isatty(STDERR_FILENO) == 1, drawn = false;
 	int rc = 0;
 	weir_replay_to_progress(job, progress);
-	while (rc >= 0 && progress->state == WEIR_REPLAY_RUNNING &&
-	       wr_load_relaxed(&interrupted) == 0) {
+	while (rc >= 0 && progress->state == WEIR_REPLAY_RUNNING && interrupt_came() == 0) {
 		rc = weir_replay_to_step(job, STEP_NS);
 		weir_replay_to_progress(job, progress);
 		if (terminal)
@@ -44,17 +34,12 @@ int archive_replay_run(struct weir_pipeline *p, const struct weir_replay_to_opti
 		       struct weir_replay_to_progress *ret_progress, struct weir_problem *problem)
 {
 	struct weir_replay_to *job;
-	const struct sigaction catch = {.sa_handler = interrupt};
-	struct sigaction int_before, term_before;
 	int rc = weir_replay_to_open(p, options, &job, problem);
 	if (rc != 0)
 		return rc;
-	wr_store_relaxed(&interrupted, 0);
-	(void)sigaction(SIGINT, &catch, &int_before);
-	(void)sigaction(SIGTERM, &catch, &term_before);
+	interrupt_catch(INTERRUPT_NOTES);
 	rc = go_on(job, ret_progress, problem);
 	int closed = weir_replay_to_close(job, CLOSE_NS);
-	(void)sigaction(SIGINT, &int_before, NULL);
-	(void)sigaction(SIGTERM, &term_before, NULL);
+	interrupt_leave();
 	return rc != 0 ? rc : closed;
 }

@@ -18,11 +18,11 @@
 #include "tools/weir/archive_replay.h"
 #include "tools/weir/args.h"
 #include "tools/weir/filter_option.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/owned.h"
 #include "tools/weir/range.h"
 
-#define EXIT_INTERRUPTED 130
 #define PREFIX "archive."
 #define NAME_BYTES_MAX 192u
 
@@ -335,15 +335,9 @@ static int find_names(struct weir_pipeline *p, uint32_t *ids, struct weir_replay
 
 static void set_range(struct weir_replay_options *from)
 {
-	if (choices.from.kind == CLI_POINT_SEQUENCE)
-		from->from_sequence = choices.from.value;
-	else if (choices.from.kind != CLI_POINT_NONE)
-		from->from_time_us = range_time_us(&choices.from);
-	if (choices.to.kind == CLI_POINT_SEQUENCE)
-		from->end_sequence =
-			choices.to.value == UINT64_MAX ? UINT64_MAX : choices.to.value + 1;
-	else if (choices.to.kind != CLI_POINT_NONE)
-		from->end_time_us = range_time_us(&choices.to) + 1;
+	const struct range_place place = {&from->from_sequence, &from->end_sequence,
+					  &from->from_time_us, &from->end_time_us};
+	range_put(&place, &choices.from, &choices.to);
 	from->per_second = choices.rate < UINT32_MAX ? (uint32_t)choices.rate : 0;
 	from->pace_percent = (uint32_t)choices.pace;
 }
@@ -368,7 +362,7 @@ static int run_replay(struct weir_pipeline *p, const char *name, const struct we
 	if (rc != 0 && rc != -EINTR)
 		return cli_fail(name, rc, problem.text[0] != '\0' ? &problem : NULL);
 	report(name, &progress);
-	return rc == -EINTR ? EXIT_INTERRUPTED : CLI_EXIT_OK;
+	return rc == -EINTR ? INTERRUPT_EXIT : CLI_EXIT_OK;
 }
 
 static int run_cancel(struct weir_pipeline *p, const char *name)

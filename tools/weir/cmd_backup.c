@@ -7,28 +7,24 @@
  *
  * Thread: main.
  */
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <weir/backup.h>
 
-#include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/journal_print.h"
 #include "tools/weir/json_out.h"
 
-#define EXIT_INTERRUPTED 130
 #define STOP 1
 
 static struct {
 	bool json;
 	bool damaged;
 } choices;
-
-static wr_atomic_u32 interrupted;
 
 #define OPTIONS                                                                                    \
 	{.name = "damaged",                                                                        \
@@ -70,22 +66,6 @@ struct copying {
 	const char *to;
 };
 
-static void interrupt(int signal_number)
-{
-	(void)signal_number;
-	wr_store_relaxed(&interrupted, 1);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = interrupt};
-
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
-
 static void clear_line(const struct copying *c)
 {
 	if (c->terminal)
@@ -104,7 +84,7 @@ static int on_progress(void *context, const struct weir_backup_progress *progres
 						       progress->segments),
 			cli_text_bytes(bytes, progress->written_bytes),
 			(unsigned long long)progress->last_sequence);
-	return wr_load_relaxed(&interrupted) != 0 ? STOP : 0;
+	return interrupt_came() != 0 ? STOP : 0;
 }
 
 static void on_damage(void *context, const struct weir_journal_damage *damage)
@@ -186,7 +166,7 @@ static int run(struct copying *c)
 	options.damage = on_damage;
 	options.progress = on_progress;
 	options.context = c;
-	catch_signals();
+	interrupt_catch(INTERRUPT_NOTES);
 	if (choices.json) {
 		json_begin(&c->json, stdout, JSON_PRETTY);
 		json_object(&c->json, NULL);
@@ -205,7 +185,7 @@ static int run(struct copying *c)
 	}
 	if (code == STOP) {
 		fprintf(stderr, "weir: interrupted: nothing was copied\n");
-		return EXIT_INTERRUPTED;
+		return INTERRUPT_EXIT;
 	}
 	if (code < 0)
 		return cli_fail(strcmp(problem.field, "destination") == 0 ? c->to : c->from, code,

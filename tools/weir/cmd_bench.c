@@ -18,10 +18,10 @@
 #include "tools/weir/bench_config.h"
 #include "tools/weir/bench_cpus.h"
 #include "tools/weir/bench_input.h"
-#include "tools/weir/bench_interrupt.h"
 #include "tools/weir/bench_options.h"
 #include "tools/weir/bench_report.h"
 #include "tools/weir/html_page.h"
+#include "tools/weir/interrupt.h"
 
 #define BARE_TIME_NS 2000000000ull
 
@@ -158,8 +158,7 @@ static void tick(void *context, uint64_t published, uint64_t handled)
 static int bare(const struct bench_report *report, const struct bench_choices *c,
 		struct bare_sync *to)
 {
-	if (report->dir == NULL || c->bare_syncs == 0 ||
-	    wr_load_relaxed(bench_interrupt_flag()) != 0)
+	if (report->dir == NULL || c->bare_syncs == 0 || interrupt_came() != 0)
 		return 0;
 	to->latency = histogram_create();
 	if (to->latency == NULL)
@@ -183,7 +182,7 @@ static int report_out(const struct bench_report *report, const struct bench_choi
 			return cli_fail(c->html, code, NULL);
 	}
 	if (report->interrupted)
-		return BENCH_INTERRUPTED_EXIT;
+		return INTERRUPT_EXIT;
 	return pipeline_has_faults(&report->result->faults) ? CLI_EXIT_FAILED : CLI_EXIT_OK;
 }
 
@@ -225,7 +224,7 @@ static int run_in(struct pipeline_settings *s, const struct bench_choices *c, co
 	if (code == 0 || (report.interrupted && result.events > 0))
 		exit_code = report_out(&report, c);
 	else if (report.interrupted)
-		exit_code = BENCH_INTERRUPTED_EXIT;
+		exit_code = INTERRUPT_EXIT;
 	else
 		exit_code = cli_fail(what, code, &result.problem);
 	pipeline_result_fini(&result);
@@ -243,7 +242,7 @@ static int make_settings(struct pipeline_settings *s, struct bench_choices *c,
 
 	s->ack = (enum pipeline_ack)c->ack;
 	s->stall_ns = 15000000000ull;
-	s->interrupted = bench_interrupt_flag();
+	s->interrupted = interrupt_flag();
 	if (c->config == NULL) {
 		settle(s, c);
 		return place(s, c);
@@ -297,7 +296,7 @@ int cmd_bench_pipeline(int argc, char **argv)
 	if (code == CLI_GO_ON) {
 		if (!choices.json && isatty(STDERR_FILENO) == 1)
 			settings.tick = tick;
-		bench_interrupt_catch();
+		interrupt_catch(INTERRUPT_KILLS);
 		code = run_somewhere(&settings, &choices);
 	}
 	(void)html_close(&page, false);

@@ -24,8 +24,8 @@
 #include "bench/harness.h"
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
-#include "tools/weir/bench_interrupt.h"
 #include "tools/weir/html_page.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/json_out.h"
 
 #define WORDS_MAX 16
@@ -188,8 +188,7 @@ static void be_part(const struct part *part, const char *dir)
 	char html[BENCH_PATH_BYTES], json[BENCH_PATH_BYTES];
 	const char *words[WORDS_MAX] = {NULL};
 
-	(void)signal(SIGINT, SIG_DFL);
-	(void)signal(SIGTERM, SIG_DFL);
+	interrupt_forget();
 	path_of(part, dir, "html", html);
 	path_of(part, dir, "json", json);
 	int argc = words_of(part, html, words);
@@ -210,7 +209,7 @@ static int await_part(pid_t child)
 	while (waitpid(child, &status, 0) != child) {
 		if (errno != EINTR)
 			return cli_fail("waiting for a benchmark", -errno, NULL);
-		if (!told && wr_load_relaxed(bench_interrupt_flag()) != 0) {
+		if (!told && interrupt_came() != 0) {
 			told = true;
 			(void)kill(child, SIGTERM);
 		}
@@ -247,8 +246,8 @@ static int run_parts(const char *dir)
 		run_part(&parts[i], dir);
 		if (exit_code == CLI_EXIT_OK)
 			exit_code = parts[i].exit_code;
-		if (wr_load_relaxed(bench_interrupt_flag()) != 0)
-			return BENCH_INTERRUPTED_EXIT;
+		if (interrupt_came() != 0)
+			return INTERRUPT_EXIT;
 	}
 	return exit_code;
 }
@@ -418,7 +417,7 @@ int cmd_bench_all(int argc, char **argv)
 		return cli_fail(choices.html, code, NULL);
 	code = bench_dir_make(choices.dir, dir);
 	if (code == 0) {
-		bench_interrupt_catch();
+		interrupt_catch(INTERRUPT_KILLS);
 		exit_code = tell(dir, &page, run_parts(dir));
 		code = bench_dir_remove(dir);
 	}

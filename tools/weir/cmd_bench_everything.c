@@ -16,9 +16,9 @@
 #include "bench/rounds.h"
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
-#include "tools/weir/bench_interrupt.h"
 #include "tools/weir/bench_machine_json.h"
 #include "tools/weir/html_page.h"
+#include "tools/weir/interrupt.h"
 
 #define QUICK_EVENTS 100000u
 #define BESIDE_BYTES 512u /* of an event: what its groups and outputs write beside its payload */
@@ -273,7 +273,7 @@ static int tell(const struct report *r, struct html_file *page)
 		if (code < 0)
 			return cli_fail(choices.html, code, NULL);
 	}
-	return r->interrupted ? BENCH_INTERRUPTED_EXIT : CLI_EXIT_OK;
+	return r->interrupted ? INTERRUPT_EXIT : CLI_EXIT_OK;
 }
 
 static int one_round(struct report *r, const char *dir, struct weir_problem *problem)
@@ -285,7 +285,7 @@ static int one_round(struct report *r, const char *dir, struct weir_problem *pro
 		.payload_bytes = (uint32_t)choices.payload_bytes,
 		.window = (uint32_t)choices.window,
 		.wait = waits[choices.wait],
-		.interrupted = bench_interrupt_flag(),
+		.interrupted = interrupt_flag(),
 	};
 
 	(void)snprintf(journal, sizeof journal, "%s/journal", dir);
@@ -322,7 +322,7 @@ static int run_in(struct report *r, const char *dir, struct html_file *page)
 	if (code == 0 || (r->interrupted && r->round_count > 0))
 		return tell(r, page);
 	if (r->interrupted)
-		return BENCH_INTERRUPTED_EXIT;
+		return INTERRUPT_EXIT;
 	if (code == -EPROTO) {
 		fprintf(stderr, "weir: %s: %s\n", problem.field, problem.text);
 		return CLI_EXIT_FAILED;
@@ -345,7 +345,7 @@ int cmd_bench_everything(int argc, char **argv)
 		choices.rounds = 3;
 	if (choices.quick && !cli_given(&command, "events"))
 		choices.events = QUICK_EVENTS;
-	bench_interrupt_catch();
+	interrupt_catch(INTERRUPT_KILLS);
 	int code = choices.html != NULL ? html_open(&page, choices.html) : 0;
 	if (code < 0)
 		return cli_fail(choices.html, code, NULL);

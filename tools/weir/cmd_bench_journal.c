@@ -12,8 +12,8 @@
 #include <time.h>
 
 #include "tools/weir/args.h"
-#include "tools/weir/bench_interrupt.h"
 #include "tools/weir/html_page.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/journal_bench_html.h"
 #include "tools/weir/journal_bench_peers.h"
 #include "tools/weir/journal_bench_run.h"
@@ -34,7 +34,7 @@ static int tell(const struct journal_report *r)
 			return cli_fail(r->choices.html, code, NULL);
 	}
 	if (r->interrupted)
-		return BENCH_INTERRUPTED_EXIT;
+		return INTERRUPT_EXIT;
 	bool failed = journal_late_count(r) > 0 || journal_check_failed(r) || !peers_are_whole;
 	return failed ? CLI_EXIT_FAILED : CLI_EXIT_OK;
 }
@@ -67,7 +67,7 @@ static int run_in(struct journal_report *report, const char *dir)
 	if (code == 0 || (report->interrupted && report->rounds > 0))
 		return tell(report);
 	if (report->interrupted)
-		return BENCH_INTERRUPTED_EXIT;
+		return INTERRUPT_EXIT;
 	return cli_fail("measuring the journal", code, problem.code != 0 ? &problem : NULL);
 }
 
@@ -76,7 +76,7 @@ static int run_somewhere(struct journal_report *report)
 {
 	char dir[BENCH_PATH_BYTES];
 
-	bench_interrupt_catch();
+	interrupt_catch(INTERRUPT_KILLS);
 	int code = bench_dir_make(report->choices.dir, dir);
 	if (code < 0)
 		return cli_fail(report->choices.dir, code, NULL);

@@ -15,8 +15,8 @@
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
-#include "tools/weir/bench_interrupt.h"
 #include "tools/weir/html_page.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/replay_report.h"
 
 #define RECORD_BYTES 32u /* beside the payload, at most */
@@ -92,7 +92,7 @@ static const struct cli_command command = {
 
 static bool interrupted(void)
 {
-	return wr_load_relaxed(bench_interrupt_flag()) != 0;
+	return interrupt_came() != 0;
 }
 
 static void progress(const struct replay_report *r, const char *what)
@@ -170,7 +170,7 @@ static int measure(struct replay_report *r, const char *dir, struct weir_problem
 		.payload_bytes = r->choices.payload_bytes,
 		.events = r->choices.events,
 		.segment_bytes = r->choices.segment_bytes,
-		.interrupted = bench_interrupt_flag(),
+		.interrupted = interrupt_flag(),
 	};
 
 	(void)snprintf(journal, sizeof journal, "%s/journal", dir);
@@ -200,7 +200,7 @@ static int tell(const struct replay_report *r)
 		if (code < 0)
 			return cli_fail(r->choices.html, code, NULL);
 	}
-	return r->interrupted ? BENCH_INTERRUPTED_EXIT : CLI_EXIT_OK;
+	return r->interrupted ? INTERRUPT_EXIT : CLI_EXIT_OK;
 }
 
 /* Before anything is written: is there room for all of it? */
@@ -232,7 +232,7 @@ static int run_in(struct replay_report *r, const char *dir)
 	if (code == 0 || (r->interrupted && r->rounds > 0))
 		return tell(r);
 	if (r->interrupted)
-		return BENCH_INTERRUPTED_EXIT;
+		return INTERRUPT_EXIT;
 	if (code == -EPROTO) {
 		fprintf(stderr, "weir: what was read is not what was written\n");
 		return CLI_EXIT_FAILED;
@@ -244,7 +244,7 @@ static int run_somewhere(struct replay_report *r)
 {
 	char dir[BENCH_PATH_BYTES];
 
-	bench_interrupt_catch();
+	interrupt_catch(INTERRUPT_KILLS);
 	int code = bench_dir_make(r->choices.dir, dir);
 	if (code < 0)
 		return cli_fail(r->choices.dir, code, NULL);

@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,22 +28,9 @@
 #include "tools/weir/args.h"
 #include "tools/weir/config_report.h"
 #include "tools/weir/demo/run.h"
+#include "tools/weir/interrupt.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-
-static void interrupt(int signal_number)
-{
-	wr_store_relaxed(&demo_interrupted_by, (uint32_t)signal_number);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = interrupt};
-	sigemptyset(&action.sa_mask);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-}
 
 /* --- the directory ------------------------------------------------------------------------- */
 
@@ -396,7 +382,7 @@ int cmd_demo(int argc, char **argv)
 	settings.seconds_given = cli_given(&command, "seconds");
 	settings.io_given = cli_given(&command, "io");
 	settings.partitions_given = cli_given(&command, "partitions");
-	catch_signals();
+	interrupt_catch(INTERRUPT_NOTES);
 	exit_code = prepare(&demo);
 	if (exit_code == CLI_EXIT_OK)
 		exit_code = demo_run(&demo);

@@ -19,11 +19,11 @@
 #include "tools/weir/args.h"
 #include "tools/weir/dlq_job.h"
 #include "tools/weir/dlq_letters.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/json_out.h"
 #include "tools/weir/owned.h"
 #include "tools/weir/scan_progress.h"
 
-#define EXIT_INTERRUPTED 130
 #define STOP 1
 
 /* One command line a process: the tables point here. */
@@ -356,7 +356,7 @@ static int run_job(struct dlq *d, enum weir_redrive_action action)
 	int rc = dlq_job_run(d->pipeline, &options, &progress, &problem);
 	report(&progress);
 	if (rc == -EINTR)
-		return EXIT_INTERRUPTED;
+		return INTERRUPT_EXIT;
 	return rc == 0 ? CLI_EXIT_OK
 		       : cli_fail(d->dir, rc, problem.text[0] != '\0' ? &problem : NULL);
 }

@@ -8,15 +8,14 @@
  * Thread: main.
  */
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/harness.h"
-#include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "io/machine/machine.h"
 #include "tools/weir/args.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/torture/torture.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -24,8 +23,6 @@
 #define ROOM_BYTES (64u << 20)
 
 struct torture_hooks torture_hooks;
-
-static wr_atomic_u32 interrupted_by;
 
 /* One command line a process: the table points here. */
 static struct {
@@ -85,24 +82,11 @@ static const struct cli_command command = {
 	.arguments_max = 1,
 };
 
-static void on_signal(int number)
-{
-	wr_store_relaxed(&interrupted_by, (uint32_t)number);
-}
-
-static void catch_signals(void)
-{
-	struct sigaction action = {.sa_handler = on_signal};
-	const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	for (size_t i = 0; i < WR_ARRAY_COUNT(numbers); i++)
-		(void)sigaction(numbers[i], &action, NULL);
-}
-
 static bool is_stopped(void *context)
 {
 	struct torture *t = context;
 	torture_progress(t);
-	t->is_interrupted = wr_load_relaxed(&interrupted_by) != 0;
+	t->is_interrupted = interrupt_came() != 0;
 	return t->is_interrupted;
 }
 
@@ -154,7 +138,7 @@ static int print(const struct torture *t)
 		return cli_fail("standard output", rc, NULL);
 	if (t->fault != NULL)
 		return CLI_EXIT_FAILED;
-	return t->is_interrupted ? 128 + (int)wr_load_relaxed(&interrupted_by) : CLI_EXIT_OK;
+	return t->is_interrupted ? 128 + (int)interrupt_came() : CLI_EXIT_OK;
 }
 
 static int run(struct torture *t)
@@ -167,7 +151,7 @@ static int run(struct torture *t)
 		(void)snprintf(problem.text, sizeof problem.text, "64 MiB are needed there");
 		return cli_fail(t->parent, -ENOSPC, &problem);
 	}
-	catch_signals(); /* before there is anything that has to go again */
+	interrupt_catch(INTERRUPT_NOTES); /* before there is anything that has to go again */
 	int rc = room_make(t->parent, &t->room);
 	if (rc < 0)
 		return cli_fail(t->parent, rc, NULL);

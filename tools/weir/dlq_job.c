@@ -2,24 +2,15 @@
 #include "tools/weir/dlq_job.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "bench/harness.h"
-#include "core/base/atomic.h"
+#include "tools/weir/interrupt.h"
 
 #define STEP_NS 100000000u
 #define STALL_NS 10000000000u
 #define CLOSE_NS 30000000000u
-
-static wr_atomic_u32 interrupted;
-
-static void interrupt(int signal_number)
-{
-	(void)signal_number;
-	wr_store_relaxed(&interrupted, 1);
-}
 
 static void show(const struct weir_redrive_progress *progress)
 {
@@ -47,7 +38,7 @@ static int go_on(struct weir_redrive *job, const struct weir_redrive_options *op
 	for (;;) {
 		rc = weir_redrive_step(job, STEP_NS);
 		weir_redrive_progress(job, progress);
-		if (rc < 0 || progress->done || wr_load_relaxed(&interrupted) != 0)
+		if (rc < 0 || progress->done || interrupt_came() != 0)
 			break;
 		uint64_t now_ns = bench_now_ns();
 		if (progress->looked != seen || options->per_second != 0)
@@ -74,18 +65,13 @@ int dlq_job_run(struct weir_pipeline *p, const struct weir_redrive_options *opti
 		struct weir_redrive_progress *ret_progress, struct weir_problem *problem)
 {
 	struct weir_redrive *job;
-	const struct sigaction catch = {.sa_handler = interrupt};
-	struct sigaction int_before, term_before;
 	*ret_progress = (struct weir_redrive_progress){.looked = 0};
 	int rc = weir_redrive_open(p, options, &job, problem);
 	if (rc != 0)
 		return rc;
-	wr_store_relaxed(&interrupted, 0);
-	(void)sigaction(SIGINT, &catch, &int_before);
-	(void)sigaction(SIGTERM, &catch, &term_before);
+	interrupt_catch(INTERRUPT_NOTES);
 	rc = go_on(job, options, ret_progress, problem);
 	int closed = weir_redrive_close(job, CLOSE_NS);
-	(void)sigaction(SIGINT, &int_before, NULL);
-	(void)sigaction(SIGTERM, &term_before, NULL);
+	interrupt_leave();
 	return rc != 0 ? rc : closed;
 }

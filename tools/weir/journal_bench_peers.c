@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "tools/weir/bench_interrupt.h"
+#include "tools/weir/interrupt.h"
 
 /* The fastest of them, with what it has beside its events. */
 #define PEER_BYTES_PER_S 1500000000ull
@@ -51,7 +51,7 @@ static int one_load(struct journal_report *report, struct journal_peer_report *p
 
 	histogram_reset(latency);
 	*ret_round = (struct journal_peer_round){.ack = latency};
-	int code = journal_peer_run(p->peer, dir, c->payload_bytes, &load, bench_interrupt_flag(),
+	int code = journal_peer_run(p->peer, dir, c->payload_bytes, &load, interrupt_flag(),
 				    ret_round, why, sizeof why);
 	if (code < 0 && code != -EINTR) {
 		*problem = (struct weir_problem){.code = code};

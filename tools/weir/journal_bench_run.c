@@ -8,7 +8,7 @@
 
 #include "bench/bare_sync.h"
 #include "bench/filled_file.h"
-#include "tools/weir/bench_interrupt.h"
+#include "tools/weir/interrupt.h"
 #include "tools/weir/journal_bench_peers.h"
 
 #define FILL_NS 20000000000ull
@@ -40,7 +40,7 @@ uint64_t journal_run_bytes(const struct journal_choices *c)
 
 static bool interrupted(void)
 {
-	return wr_load_relaxed(bench_interrupt_flag()) != 0;
+	return interrupt_came() != 0;
 }
 
 static void progress(const struct run *run, const char *what)
@@ -96,7 +96,7 @@ static int open_journal(struct run *run)
 		.lane_bytes = c->lane_bytes,
 		.batches_in_flight = c->batches_in_flight,
 		.wait = (enum weir_wait)c->wait,
-		.interrupted = bench_interrupt_flag(),
+		.interrupted = interrupt_flag(),
 	};
 
 	(void)snprintf(dir, sizeof dir, "%s/journal", run->dir);
@@ -120,7 +120,7 @@ static int check(struct run *run)
 		.payload_bytes = c->payload_bytes,
 		.events = CHECK_EVENTS,
 		.time_max_ns = wr_min_u64(c->length_ns, CHECK_NS),
-		.interrupted = bench_interrupt_flag(),
+		.interrupted = interrupt_flag(),
 	};
 
 	(void)snprintf(dir, sizeof dir, "%s/check", run->dir);

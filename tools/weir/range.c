@@ -20,15 +20,24 @@ uint64_t range_time_us(const struct cli_point *point)
 	return point->value / 1000 < now ? now - point->value / 1000 : 0;
 }
 
-void range_set(struct weir_journal_visitor *visitor, const struct cli_point *from,
+void range_put(const struct range_place *place, const struct cli_point *from,
 	       const struct cli_point *to)
 {
 	if (from->kind == CLI_POINT_SEQUENCE)
-		visitor->from_sequence = from->value;
+		*place->from_sequence = from->value;
 	else if (from->kind != CLI_POINT_NONE)
-		visitor->from_time_us = range_time_us(from);
+		*place->from_time_us = range_time_us(from);
 	if (to->kind == CLI_POINT_SEQUENCE)
-		visitor->end_sequence = to->value == UINT64_MAX ? UINT64_MAX : to->value + 1;
+		*place->end_sequence = to->value == UINT64_MAX ? UINT64_MAX : to->value + 1;
 	else if (to->kind != CLI_POINT_NONE)
-		visitor->end_time_us = range_time_us(to) + 1;
+		*place->end_time_us = range_time_us(to) + 1;
+}
+
+void range_set(struct weir_journal_visitor *visitor, const struct cli_point *from,
+	       const struct cli_point *to)
+{
+	const struct range_place place = {&visitor->from_sequence, &visitor->end_sequence,
+					  &visitor->from_time_us, &visitor->end_time_us};
+
+	range_put(&place, from, to);
 }

@@ -13,7 +13,16 @@
 
 /* A time, or an age, as µs since 1970. */
 uint64_t range_time_us(const struct cli_point *point);
-/* What of the two was given, into what the visitor is to be shown: exclusive inside. */
+
+/* Where somebody has a range, exclusive. */
+struct range_place {
+	uint64_t *from_sequence, *end_sequence, *from_time_us, *end_time_us;
+};
+
+/* What of the two was given; the rest stays as it is. */
+void range_put(const struct range_place *place, const struct cli_point *from,
+	       const struct cli_point *to);
+/* The same, into what the visitor is to be shown. */
 void range_set(struct weir_journal_visitor *visitor, const struct cli_point *from,
 	       const struct cli_point *to);
 

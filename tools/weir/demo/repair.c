@@ -14,6 +14,7 @@
 #include "tools/weir/args.h"
 #include "tools/weir/demo/repair_shared.h"
 #include "tools/weir/demo/run.h"
+#include "tools/weir/interrupt.h"
 
 #define LOOK_NS 1000000u
 
@@ -81,7 +82,7 @@ static int see_through(struct repair_work *work, int (*run)(struct repair_work *
 			(void)waitpid(pid, &status, 0);
 			return 0;
 		}
-		if (wr_load_relaxed(&demo_interrupted_by) != 0) {
+		if (interrupt_came() != 0) {
 			kill(pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);
 			return -EINTR;

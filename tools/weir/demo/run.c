@@ -15,12 +15,11 @@
 #include <unistd.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/interrupt.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 #define WATCH_NS 200000u           /* how often the parent looks at its child */
 #define STALL_NS (150 * SECOND_NS) /* a child that does nothing for so long is given up */
-
-wr_atomic_u32 demo_interrupted_by;
 
 /* --- the child's two lives ----------------------------------------------------------------- */
 
@@ -140,16 +139,15 @@ static int watch(struct demo *demo, pid_t pid, unsigned life)
 		bool stalled = demo_now_ns() - seen_ns > STALL_NS;
 		demo_progress_show(&demo->progress, phase_text(demo, life), acked);
 		turn_look(demo, pid);
-		if (stalled || wr_load_relaxed(&demo_interrupted_by) != 0 ||
-		    (life == 0 && kill_is_due(demo))) {
+		if (stalled || interrupt_came() != 0 || (life == 0 && kill_is_due(demo))) {
 			kill(pid, SIGKILL);
 			killed = true;
 		}
 		if (!killed)
 			demo_sleep_ns(WATCH_NS);
 	}
-	if (wr_load_relaxed(&demo_interrupted_by) != 0)
-		return 128 + (int)wr_load_relaxed(&demo_interrupted_by);
+	if (interrupt_came() != 0)
+		return 128 + (int)interrupt_came();
 	if (shared->failure < 0)
 		return cli_fail(shared->failure_what, shared->failure, &shared->problem);
 	bool as_planned = life == 0 ? killed && kill_is_due(demo)
@@ -258,8 +256,8 @@ static int judge(struct demo *demo)
 	demo_progress_show(&demo->progress, "a consumer fails, and is repaired", 0);
 	error = demo_repair_run(&demo->plan, &demo->result.repair, &what, &problem);
 	demo_progress_end(&demo->progress);
-	if (wr_load_relaxed(&demo_interrupted_by) != 0)
-		return 128 + (int)wr_load_relaxed(&demo_interrupted_by);
+	if (interrupt_came() != 0)
+		return 128 + (int)interrupt_came();
 	if (error < 0)
 		return cli_fail(what, error, problem.text[0] != '\0' ? &problem : NULL);
 	fill_result(demo);

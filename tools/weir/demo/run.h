@@ -32,10 +32,6 @@ struct demo {
 	char dir[DEMO_PATH_BYTES];
 };
 
-/* The signal that asks the demo to stop; 0: none has come. A lock-free atomic: the
- * handler may store to it. */
-extern wr_atomic_u32 demo_interrupted_by;
-
 /* The exit code; the report has been printed. */
 int demo_run(struct demo *demo);
 

@@ -4,7 +4,6 @@
 
 #include <langinfo.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,9 +12,9 @@
 #include <ncurses.h>
 
 #include "tools/weir/args.h"
+#include "tools/weir/interrupt.h"
 
 #define KEY_ESCAPE 27
-#define EXIT_INTERRUPTED 130
 
 static struct {
 	struct screen screen;
@@ -23,14 +22,6 @@ static struct {
 	bool typing;  /* a filter */
 	bool colors;
 } ui;
-
-static sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
 
 static int attribute(enum screen_style style)
 {
@@ -205,7 +196,7 @@ static void loop(struct find *f, const char *dir, const char *which, struct view
 {
 	uint64_t look_at_ns = now_ns() + interval_ns;
 
-	for (bool on = true; on && !interrupted;) {
+	for (bool on = true; on && interrupt_came() == 0;) {
 		show(f, v);
 		uint64_t at_ns = now_ns();
 		uint64_t wait_ns = look_at_ns > at_ns ? look_at_ns - at_ns : 0;
@@ -224,8 +215,6 @@ static void loop(struct find *f, const char *dir, const char *which, struct view
 int terminal_run(struct find *f, const char *dir, const char *which, struct view *v,
 		 uint64_t interval_ns)
 {
-	const struct sigaction action = {.sa_handler = on_signal};
-
 	if (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
 		return cli_usage(NULL, "standard input or output is no terminal: weir top --once "
 				       "and --json need none");
@@ -236,9 +225,7 @@ int terminal_run(struct find *f, const char *dir, const char *which, struct view
 		return cli_usage(NULL, "this terminal is not known, or cannot move its cursor "
 				       "(TERM): weir top --once and --json need none");
 	/* Behind newterm(), which sets its own. */
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
+	interrupt_catch(INTERRUPT_NOTES);
 	(void)cbreak();
 	(void)noecho();
 	(void)keypad(stdscr, TRUE);
@@ -253,5 +240,5 @@ int terminal_run(struct find *f, const char *dir, const char *which, struct view
 	(void)endwin();
 	delscreen(terminal);
 	screen_fini(&ui.screen);
-	return interrupted ? EXIT_INTERRUPTED : CLI_EXIT_OK;
+	return interrupt_came() != 0 ? INTERRUPT_EXIT : CLI_EXIT_OK;
 }
