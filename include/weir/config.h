@@ -223,6 +223,13 @@ enum weir_config_commit {
 	WEIR_CONFIG_COMMIT_AFTER = 2,
 };
 
+/** What becomes of an event that a command does not take. */
+enum weir_config_failure {
+	WEIR_CONFIG_FAILURE_STOP = 0,   /**< the run ends */
+	WEIR_CONFIG_FAILURE_SKIP = 1,   /**< it is passed over */
+	WEIR_CONFIG_FAILURE_REJECT = 2, /**< its subscription tries it again: weir_reject() */
+};
+
 struct weir_config_sink {
 	enum weir_config_to to;
 	uint32_t members;           /**< of the group */
@@ -235,7 +242,7 @@ struct weir_config_sink {
 	uint32_t attempts_max;
 	uint64_t backoff_ns;
 	uint64_t backoff_max_ns;
-	bool skip_failures; /**< else the run stops */
+	enum weir_config_failure on_failure; /**< of a command, after its last attempt */
 };
 
 /** Spans that are made of what becomes of events (spans.h). */

@@ -80,7 +80,7 @@ static void check_failures(struct wr_config_findings *findings,
 	if (of->attempts_max != 0 && of->dead_letters == NULL)
 		refuse(findings, item, "retry",
 		       "after so many attempts an event has nowhere to go: nothing is given up in "
-		       "silence",
+		       "silence, and without attempts it is tried for ever",
 		       "dead_letters: a topic");
 	if (of->time_to_live_ns != 0 && of->dead_letters == NULL &&
 	    of->order == WEIR_ORDER_PARTITION)

@@ -178,7 +178,7 @@ static void check_idle(struct wr_config_findings *findings, const struct wr_conf
 	    sink->backoff_ns != standard.backoff_ns ||
 	    sink->backoff_max_ns != standard.backoff_max_ns)
 		refuse_at(findings, node, "retry", "this is of commands only", "leave it out");
-	if (sink->skip_failures != standard.skip_failures)
+	if (sink->on_failure != standard.on_failure)
 		refuse_at(findings, node, "on_failure", "this is of commands only", "leave it out");
 }
 

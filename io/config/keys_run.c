@@ -240,8 +240,11 @@ static const struct wr_config_choice commit_choices[] = {
 };
 
 static const struct wr_config_choice failure_choices[] = {
-	{"stop", false, "the run ends; the event is handed out again by the next one"},
-	{"skip", true, "it is counted, told and passed over"},
+	{"stop", WEIR_CONFIG_FAILURE_STOP,
+	 "the run ends; the event is handed out again by the next one"},
+	{"skip", WEIR_CONFIG_FAILURE_SKIP, "it is counted, told and passed over"},
+	{"reject", WEIR_CONFIG_FAILURE_REJECT,
+	 "the subscription's retry and dead_letters say: it has failed once more"},
 	{0},
 };
 
@@ -311,7 +314,7 @@ static const struct wr_config_key sink_keys[] = {
 	 SAME_STRUCT(retry_section),
 	 .doc = "Of a command: what happens when it ends with anything but 0"},
 	{.name = "on_failure",
-	 SINK(skip_failures),
+	 SINK(on_failure),
 	 .type = WR_CONFIG_CHOICE,
 	 .choices = failure_choices,
 	 .fallback = "stop",

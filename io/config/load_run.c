@@ -74,7 +74,7 @@ static void make_sink(const struct weir_config *config, const struct wr_config_s
 		.attempts_max = from->attempts_max,
 		.backoff_ns = from->backoff_ns,
 		.backoff_max_ns = from->backoff_max_ns,
-		.skip_failures = from->skip_failures != 0,
+		.on_failure = (enum weir_config_failure)from->on_failure,
 	};
 	to->commit = wr_config_is_together(of, config->values.options.dir != NULL)
 			     ? WEIR_CONFIG_COMMIT_TOGETHER

@@ -82,7 +82,7 @@ struct wr_config_output {
 	uint32_t attempts_max;
 	uint64_t backoff_ns;
 	uint64_t backoff_max_ns;
-	unsigned skip_failures;
+	unsigned on_failure; /* enum weir_config_failure */
 };
 
 /* The subject of the schema registry that a topic follows. */

@@ -227,6 +227,32 @@ static void test_reload_of_retention(void)
 		"a reload takes what a topic keeps, and no more than the log does (%d)", code);
 }
 
+#define KEEPS_TWO(topic) KEEPS(", pack: padding, topic_retention: yes", "}, {name: " topic)
+
+/* One that leaves the file and comes back, and one that was never made. */
+static void test_reload_of_topics(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", KEEPS_TWO("u, retention_time: 3h"));
+	run_bed_before = alone;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_before = NULL;
+	run_bed_wait_for_bytes("out", 1);
+	run_bed_put("c.yaml", KEEPS_TWO("v, retention_time: 1h"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 0 taken over, 2 left until a restart");
+	run_bed_put("c.yaml", KEEPS_TWO("u, retention_time: 2h"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 1 taken over, 0 left until a restart");
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	tap_check(code == 0 &&
+			  run_bed_says("topics[u] stays u, though it is in the file no more, ") &&
+			  run_bed_says("reload: topics[v] stays not set, not v, until") &&
+			  run_bed_says("reload: topics[u] is in the file again: it keeps what"),
+		  "topics that leave the file are told, and those that come back to it (%d)", code);
+}
+
 static void test_who_is_told(void)
 {
 	run_bed_fresh();
@@ -271,6 +297,7 @@ int main(void)
 	test_reload();
 	test_reload_of_lines_and_alerts();
 	test_reload_of_retention();
+	test_reload_of_topics();
 	test_who_is_told();
 	test_wrong_address();
 	run_bed_end_all();

@@ -204,6 +204,89 @@ static void test_transformed(void)
 		  "and has it among its dead letters, as it is");
 }
 
+#define FAULTY_EVERY 7
+
+/* Lines of keys 0 to 4, numbered; each seventh has no number. */
+static void put_faulty_lines(int lines)
+{
+	FILE *file = fopen("in", "w");
+	run_bed_must(file != NULL, "in");
+	for (int i = 0; i < lines; i++)
+		fprintf(file,
+			i % FAULTY_EVERY == 3 ? "{\"k\":%d,\"bad\":%d}\n" : "{\"k\":%d,\"n\":%d}\n",
+			i % 5, i);
+	run_bed_must(fclose(file) == 0, "in");
+}
+
+/* Each number that is faulty, or each that is not, is in `name` once, and of a key in order. */
+static bool is_all_there(const char *name, const char *form, int lines, bool faulty)
+{
+	FILE *file = fopen(name, "r");
+	char line[64];
+	int number, last[5] = {-1, -1, -1, -1, -1}, wanted = 0, count = 0;
+	for (int i = 0; i < lines; i++)
+		wanted += (i % FAULTY_EVERY == 3) == faulty;
+	run_bed_must(file != NULL, name);
+	while (fgets(line, sizeof line, file) != NULL) {
+		if (sscanf(line, form, &number) != 1 || number < 0 || number <= last[number % 5] ||
+		    (number % FAULTY_EVERY == 3) != faulty)
+			break;
+		last[number % 5] = number;
+		count++;
+	}
+	bool good = feof(file) && count == wanted;
+	(void)fclose(file);
+	return good;
+}
+
+/* By partitions, too: what cannot be transformed is in the dead letters, the rest is in order. */
+static void test_rejected_in_place(void)
+{
+	const int lines = 300;
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_SMALL
+		    "topics: [{name: t, partitions: 3}, {name: dead}]\n"
+		    "sources: [{name: s, topic: t, from: {file: in}, format: json, key: k}]\n"
+		    "subscriptions: [{name: o, topics: [t], dead_letters: dead, sink: {file: out},"
+		    " transform: '{\"InputPath\": \"$.n\"}'}]\n");
+	put_faulty_lines(lines);
+	run_bed_put("d.yaml", "%s%s", RUN_BED_SMALL,
+		    "topics: [{name: t, partitions: 3}, {name: dead}]\n"
+		    "subscriptions: [{name: d, topics: [dead], sink: {file: lost}}]\n");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 && is_all_there("out", "%d", lines, false),
+		  "a partition goes on without what cannot be transformed, in order (%d)", code);
+	code = run_bed_run("d.yaml");
+	tap_check(code == 0 && is_all_there("lost", "{\"k\":%*d,\"bad\":%d}", lines, true),
+		  "and has it among its dead letters, once (%d)", code);
+}
+
+/* A program that fails at its second event, twice: it is tried again in its place. */
+static void test_rejected_by_a_command(void)
+{
+	run_bed_fresh();
+	run_bed_put(
+		"prog",
+		"#!/bin/sh\nread -r line\necho \"$line\" >>ran\n"
+		"case $line in never) exit 3;; later) [ -e seen ] || { >seen; exit 4; };; esac\n");
+	run_bed_must(chmod("prog", 0700) == 0, "chmod");
+	run_bed_put("c.yaml",
+		    RUN_BED_SMALL "topics: [{name: t}, {name: dead}]\n"
+				  "sources: [{name: s, topic: t, from: {file: in}}]\n"
+				  "subscriptions: [{name: o, topics: [t], dead_letters: dead,"
+				  "  retry: {attempts: 2, delay: 1ms}, sink: {command: [./prog],"
+				  "  retry: {attempts: 1}, on_failure: reject}},"
+				  " {name: d, topics: [dead], sink: {file: lost}}]\n");
+	run_bed_put("in", "1\nlater\nnever\n2\n");
+	int code = run_bed_run("c.yaml");
+	tap_check(code == 0 &&
+			  strcmp(run_bed_get("ran"), "1\nlater\nlater\nnever\nnever\n2\n") == 0,
+		  "what a command refuses is tried again in its place, and then passed (%d)", code);
+	code = run_bed_run("c.yaml");
+	tap_check(code == 0 && strcmp(run_bed_get("lost"), "never\n") == 0,
+		  "it is a dead letter then (%d)", code);
+}
+
 /* How many lines of `name` there are of so many numbered ones; -1: one is there twice. */
 static int numbers_in(const char *name, int most)
 {
@@ -304,6 +387,8 @@ int main(void)
 	test_two_at_once();
 	test_commands();
 	test_transformed();
+	test_rejected_in_place();
+	test_rejected_by_a_command();
 	test_queues();
 	test_full_disk();
 	run_bed_end_all();

@@ -118,7 +118,8 @@ Test(run_keys, sinks_are_read_as_they_are_meant)
 	cr_assert_eq(s[5].attempts_max, 7);
 	cr_assert_eq(s[5].backoff_ns, 1000000);
 	cr_assert_eq(s[5].backoff_max_ns, 2000000000);
-	cr_assert(s[5].skip_failures && !s[0].skip_failures);
+	cr_assert(s[5].on_failure == WEIR_CONFIG_FAILURE_SKIP &&
+		  s[0].on_failure == WEIR_CONFIG_FAILURE_STOP);
 	cr_assert_eq(s[6].to, WEIR_CONFIG_TO_NONE);
 	weir_config_run(config, &run);
 	cr_assert(run.stay && run.drain_timeout_ns == 180000000000);

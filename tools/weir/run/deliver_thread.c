@@ -17,6 +17,9 @@
 #define LEAVE_NS (5 * RUN_SECOND_NS)
 #define MADE_BYTES_FIRST 4096u
 #define MADE_BYTES_MAX (64u << 20)
+#define HELD_MAX (8 * ITEMS_MAX)
+#define REJECTED 1          /* of deliver(): the item is not this member's any more */
+#define NO_TOPIC UINT32_MAX /* of an item that was polled, and comes again */
 
 struct delivering {
 	struct run_deliverer *own;
@@ -24,6 +27,9 @@ struct delivering {
 	struct weir_item *items; /* ITEMS_MAX: too many for a small stack */
 	uint8_t *made;           /* of the item in hand, by its subscription's transformer */
 	size_t made_bytes;
+	/* Where an event of a partition may be rejected: what is not committed; else NULL. */
+	struct weir_item *held;
+	uint32_t held_count;
 	bool has_uncommitted;
 	uint64_t uncommitted_since_ns;
 	/* Of what is not committed: until then it is not delivered. */
@@ -54,28 +60,103 @@ static int64_t make_payload(struct delivering *d, const struct weir_item *item,
 	}
 }
 
-/* A queue is told, and goes by what it has for that. */
-static int reject(struct delivering *d, const struct weir_item *item,
-		  const struct weir_problem *problem)
+/* ---- into the sink, and back ---- */
+
+/* What was written is in the sink for good. The log is still to be told. */
+static int make_good(struct delivering *d)
 {
-	char text[WEIR_REASON_TEXT_MAX];
-	struct weir_rejection rejection = {
-		.delay_ns = WEIR_DELAY_DEFAULT, .verdict = WEIR_VERDICT_DEAD, .text = text};
-	(void)snprintf(text, sizeof text, "it cannot be transformed: %.120s", problem->text);
-	int rc = weir_reject(d->member, item, &rejection);
-	rejection.verdict = WEIR_VERDICT_RETRY;
-	if (rc == -EINVAL) /* there are no dead letters */
-		rc = weir_reject(d->member, item, &rejection);
-	return rc == WEIR_E_FENCED ? 0 : rc;
+	int rc = d->own->sink->ops->commit(d->own->sink, &d->own->fault);
+	if (rc < 0)
+		return rc;
+	d->has_uncommitted = false;
+	add(&d->own->delivered_events, d->taken_events);
+	add(&d->own->redelivered_events, d->taken_again_events);
+	d->taken_events = d->taken_again_events = 0;
+	return 0;
+}
+
+/* All that was polled: acknowledged, and the log is told with the next poll. */
+static int commit(struct delivering *d)
+{
+	if (!d->has_uncommitted)
+		return 0;
+	int rc = make_good(d);
+	if (rc < 0)
+		return rc;
+	d->held_count = 0;
+	return weir_ack_all(d->member);
+}
+
+/* The same of what the sink was given, and nothing of what was polled with it. */
+static int commit_held(struct delivering *d)
+{
+	int rc = make_good(d);
+	for (uint32_t i = 0; i < d->held_count && rc == 0; i++) {
+		rc = weir_ack(d->member, &d->held[i]);
+		rc = rc == WEIR_E_FENCED ? 0 : rc;
+	}
+	if (rc == 0)
+		d->held_count = 0;
+	return rc;
+}
+
+/* The member's lane is full: the log takes what is in it. */
+static int make_room(struct delivering *d)
+{
+	if (run_signal_is_raised(&d->own->of.life->abort))
+		return -EINTR;
+	int rc = weir_member_commit(d->member, WEIR_LEVEL_MEMORY, POLL_NS);
+	return rc == -ETIMEDOUT || rc == WEIR_E_AGAIN || rc == WEIR_E_FENCED ? 0 : rc;
+}
+
+static int tell(struct delivering *d, const struct weir_item *item,
+		const struct weir_rejection *rejection)
+{
+	int rc, room = 0;
+	do
+		rc = weir_reject(d->member, item, rejection);
+	while (rc == WEIR_E_AGAIN && (room = make_room(d)) == 0);
+	return room != 0 ? room : rc == WEIR_E_FENCED ? 0 : rc;
+}
+
+static bool is_by_partition(const struct delivering *d)
+{
+	return d->own->of.subscription->order == WEIR_ORDER_PARTITION;
 }
 
 /*
- * The item with the payload that its subscription makes of it. -ENODATA: there is none, and the
- * queue goes on without it. Of partitions nothing behind it can be delivered either: the run ends.
+ * The item at `index` of `count` cannot be delivered. A partition's is rejected behind all that
+ * lies before it; what lies behind it there comes again. Without dead letters what is dead is
+ * tried again.
  */
-static int transform(struct delivering *d, const struct weir_item *item, struct weir_item *ret_item)
+static int reject(struct delivering *d, int index, int count, enum weir_verdict verdict,
+		  const char *text)
 {
+	struct weir_item *item = &d->items[index];
+	struct weir_rejection rejection = {
+		.delay_ns = WEIR_DELAY_DEFAULT, .verdict = verdict, .text = text};
+	int rc = is_by_partition(d) ? commit_held(d) : 0;
+	if (rc == 0)
+		rc = tell(d, item, &rejection);
+	if (rc == -EINVAL && verdict == WEIR_VERDICT_DEAD) {
+		rejection.verdict = WEIR_VERDICT_RETRY;
+		rc = tell(d, item, &rejection);
+	}
+	for (int i = index + 1; is_by_partition(d) && i < count; i++)
+		if (d->items[i].topic == item->topic && d->items[i].partition == item->partition)
+			d->items[i].topic = NO_TOPIC;
+	return rc < 0 ? rc : REJECTED;
+}
+
+/*
+ * The item with the payload that its subscription makes of it; REJECTED where there is none. By
+ * partition and without dead letters the run ends: it would stand at that event for ever.
+ */
+static int transform(struct delivering *d, int index, int count, struct weir_item *ret_item)
+{
+	char text[WEIR_REASON_TEXT_MAX];
 	struct weir_problem problem = {0};
+	const struct weir_item *item = &d->items[index];
 	const void *payload = NULL;
 	int64_t bytes = make_payload(d, item, &payload, &problem);
 	*ret_item = *item;
@@ -86,21 +167,24 @@ static int transform(struct delivering *d, const struct weir_item *item, struct 
 		return 0;
 	}
 	int rc = (int)bytes;
-	if (d->own->of.subscription->order != WEIR_ORDER_PARTITION && rc != -ENOMEM) {
-		rc = reject(d, item, &problem);
-		if (rc == 0)
-			return -ENODATA;
+	if (rc != -ENOMEM &&
+	    (!is_by_partition(d) || d->own->of.subscription->dead_letters != NULL)) {
+		(void)snprintf(text, sizeof text, "it cannot be transformed: %.120s", problem.text);
+		rc = reject(d, index, count, WEIR_VERDICT_DEAD, text);
 	}
-	run_fault_set(&d->own->fault, rc, "the event at %" PRIu64 " cannot be transformed: %s%s%s",
-		      item->sequence, problem.field, problem.field[0] != '\0' ? ": " : "",
-		      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
+	if (rc < 0 && rc != -EINTR)
+		run_fault_set(&d->own->fault, rc,
+			      "the event at %" PRIu64 " cannot be transformed: %s%s%s",
+			      item->sequence, problem.field, problem.field[0] != '\0' ? ": " : "",
+			      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
 	return rc;
 }
 
 /* To the sink, which has it when it has committed. */
-static int deliver(struct delivering *d, const struct weir_item *item)
+static int deliver(struct delivering *d, int index, int count)
 {
 	struct run_deliverer *own = d->own;
+	const struct weir_item *item = &d->items[index];
 	if (item->kind != WEIR_ITEM_EVENT) {
 		add(&own->missed_events, item->end_sequence - item->sequence);
 		return 0;
@@ -108,11 +192,13 @@ static int deliver(struct delivering *d, const struct weir_item *item)
 	uint64_t skipped = own->sink->skipped_count;
 	uint64_t failed = own->sink->failed_count;
 	struct weir_item made;
-	int rc = transform(d, item, &made);
-	if (rc == -ENODATA)
-		return 0;
+	int rc = transform(d, index, count, &made);
 	if (rc == 0)
 		rc = own->sink->ops->write(own->sink, &made, &own->fault);
+	else if (rc == REJECTED)
+		return rc;
+	if (rc == RUN_SINK_REFUSES)
+		return reject(d, index, count, WEIR_VERDICT_RETRY, own->sink->why);
 	if (rc < 0)
 		return rc;
 	if (own->sink->skipped_count != skipped || own->sink->failed_count != failed)
@@ -122,25 +208,10 @@ static int deliver(struct delivering *d, const struct weir_item *item)
 	return 0;
 }
 
-/* In the sink for good, then acknowledged; the log is told with the next poll. */
-static int commit(struct delivering *d)
-{
-	if (!d->has_uncommitted)
-		return 0;
-	int rc = d->own->sink->ops->commit(d->own->sink, &d->own->fault);
-	if (rc < 0)
-		return rc;
-	d->has_uncommitted = false;
-	add(&d->own->delivered_events, d->taken_events);
-	add(&d->own->redelivered_events, d->taken_again_events);
-	d->taken_events = d->taken_again_events = 0;
-	return weir_ack_all(d->member);
-}
-
 static bool is_due(const struct delivering *d, int item_count)
 {
 	const struct run_sink *sink = d->own->sink;
-	return item_count == 0 || sink->one_by_one ||
+	return item_count == 0 || sink->one_by_one || d->held_count > HELD_MAX - ITEMS_MAX ||
 	       sink->ops->pending_bytes(sink) >= COMMIT_BYTES ||
 	       bench_now_ns() - d->uncommitted_since_ns >= COMMIT_NS;
 }
@@ -170,15 +241,25 @@ static int turn(struct delivering *d)
 	for (int i = 0; i < n; i++) {
 		if (run_signal_is_raised(&own->of.life->abort))
 			return -EINTR;
-		int rc = deliver(d, &d->items[i]);
+		int rc = d->items[i].topic != NO_TOPIC ? deliver(d, i, n) : REJECTED;
 		if (rc < 0)
 			return rc;
+		if (rc == 0 && d->held != NULL)
+			d->held[d->held_count++] = d->items[i];
 	}
 	if (n > 0 && !d->has_uncommitted) {
 		d->has_uncommitted = true;
 		d->uncommitted_since_ns = bench_now_ns();
 	}
 	return is_due(d, n) ? commit(d) : 0;
+}
+
+static bool may_reject_of_partition(const struct run_deliverer *own)
+{
+	const struct weir_subscription_options *o = own->of.subscription;
+	return o->order == WEIR_ORDER_PARTITION &&
+	       (o->dead_letters != NULL ||
+		own->of.config->on_failure == WEIR_CONFIG_FAILURE_REJECT);
 }
 
 static void *run(void *context)
@@ -192,9 +273,14 @@ static void *run(void *context)
 	weir_member_options_init(&options);
 	options.name = member_name;
 	d.items = calloc(ITEMS_MAX, sizeof *d.items);
-	int rc = d.items == NULL ? -ENOMEM
-				 : weir_member_join(own->of.pipeline, own->of.subscription_id,
-						    &options, &d.member, &problem);
+	bool has_memory = d.items != NULL;
+	if (may_reject_of_partition(own)) {
+		d.held = malloc(HELD_MAX * sizeof *d.held);
+		has_memory = has_memory && d.held != NULL;
+	}
+	int rc = !has_memory ? -ENOMEM
+			     : weir_member_join(own->of.pipeline, own->of.subscription_id, &options,
+						&d.member, &problem);
 	if (rc < 0)
 		run_fault_set(&own->fault, rc, "%s",
 			      problem.text[0] != '\0' ? problem.text : weir_strerror(rc));
@@ -211,6 +297,7 @@ static void *run(void *context)
 	if (rc != WEIR_E_CLOSED)
 		(void)weir_member_leave(d.member, LEAVE_NS);
 	free(d.made);
+	free(d.held);
 	free(d.items);
 	run_thread_note_cpu(&own->thread);
 	/* Release: main reads the fault without having joined (run_deliverer_has_ended). */

@@ -53,9 +53,10 @@ static void leave(void *context, const struct weir_config_change *c)
 	lines_say(WR_EVENT_RELOAD_LEFT,
 		  WR_FIELDS(wr_field_text("key", c->key), wr_field_text("before", c->before),
 			    wr_field_text("after", c->after), wr_field_text("why", c->why)),
-		  "reload: %s stays %s, not %s, until a restart: %s", c->key,
+		  "reload: %s stays %s, %s%s, until a restart: %s", c->key,
 		  c->before != NULL ? c->before : "not set",
-		  c->after != NULL ? c->after : "not set", c->why);
+		  c->after != NULL ? "not " : "though it is in the file no more",
+		  c->after != NULL ? c->after : "", c->why);
 }
 
 /* All that is live: those that did not change are as they are. */
@@ -100,14 +101,28 @@ static int set_alerts(struct run *run, const struct weir_config *config,
 	return weir_pipeline_alerts_set(run->pipeline, o->alerts, o->alert_count, problem);
 }
 
-/* The same; a topic that is not there is made at a restart. */
+static bool has_topic(const struct weir_config *config, const char *name)
+{
+	uint32_t count = 0;
+	const struct weir_topic_options *topics = weir_config_topics(config, &count);
+	for (uint32_t i = 0; i < count; i++)
+		if (strcmp(topics[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The same. A topic that the run did not begin with is left alone until a restart, also one that
+ * the log has; what one keeps that is in the file no more stays.
+ */
 static int set_retention(struct run *run, const struct weir_config *config,
 			 struct weir_problem *problem)
 {
 	uint32_t count = 0, topic;
 	const struct weir_topic_options *topics = weir_config_topics(config, &count);
 	for (uint32_t i = 0; i < count; i++) {
-		if (weir_topic_find(run->pipeline, topics[i].name, &topic) != 0)
+		if (!has_topic(run->config, topics[i].name) ||
+		    weir_topic_find(run->pipeline, topics[i].name, &topic) != 0)
 			continue;
 		int rc = weir_topic_retention_set(run->pipeline, topic, topics[i].retention_time_ns,
 						  topics[i].retention_bytes, problem);
@@ -115,6 +130,21 @@ static int set_retention(struct run *run, const struct weir_config *config,
 			return rc;
 	}
 	return 0;
+}
+
+/* Of a topic that was not in the file that was read last there is nothing to compare with. */
+static void tell_returned(struct reload *r, const struct weir_config *last)
+{
+	uint32_t count = 0;
+	const struct weir_topic_options *topics = weir_config_topics(r->config, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!has_topic(r->run->config, topics[i].name) || has_topic(last, topics[i].name))
+			continue;
+		r->taken++;
+		lines_say(WR_EVENT_RELOAD_TAKEN, WR_FIELDS(wr_field_text("topic", topics[i].name)),
+			  "reload: topics[%s] is in the file again: it keeps what that says",
+			  topics[i].name);
+	}
 }
 
 static void set_again(struct run *run, const struct weir_config *last)
@@ -152,6 +182,7 @@ static void take_over(struct run *run, struct weir_config *config)
 		weir_config_destroy(config);
 		return;
 	}
+	tell_returned(&r, last);
 	apply(&r);
 	lines_say(WR_EVENT_RELOAD_DONE,
 		  WR_FIELDS(wr_field_u64("taken", r.taken), wr_field_u64("left", r.left)),

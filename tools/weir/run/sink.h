@@ -18,15 +18,19 @@
 #include "tools/weir/run/life.h"
 #include "tools/weir/run/output.h"
 
+#define RUN_SINK_REFUSES 1
+
 struct run_sink {
 	const struct run_sink_ops *ops;
 	uint64_t skipped_count; /* handed out again, and there already */
 	uint64_t failed_count;  /* given up, and passed over */
 	bool one_by_one;        /* commits, and is polled for, one event at a time */
+	char why[200];          /* it refused the last one */
 };
 
 struct run_sink_ops {
-	/* 0, or -code with the fault: the sink is of no more use. */
+	/* 0; RUN_SINK_REFUSES, and why: it is to be rejected, and others may be written; or -code
+	 * with the fault: the sink is of no more use. */
 	int (*write)(struct run_sink *sink, const struct weir_item *item, struct run_fault *fault);
 	/* 0: everything written is where the sink promises. -EINTR: `abort` was raised first. */
 	int (*commit)(struct run_sink *sink, struct run_fault *fault);

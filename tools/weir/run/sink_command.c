@@ -311,7 +311,12 @@ static int command_write(struct run_sink *sink, const struct weir_item *item,
 			return -EINTR;
 		backoff_ns = backoff_ns <= UINT64_MAX / 2 ? backoff_ns * 2 : backoff_ns;
 	}
-	if (config->skip_failures) {
+	if (config->on_failure == WEIR_CONFIG_FAILURE_REJECT) {
+		(void)snprintf(s->base.why, sizeof s->base.why, "%.80s %s, %u times",
+			       s->arguments[0], why, config->attempts_max);
+		return RUN_SINK_REFUSES;
+	}
+	if (config->on_failure == WEIR_CONFIG_FAILURE_SKIP) {
 		s->base.failed_count++;
 		if (s->told_count++ < 3)
 			lines_say(
