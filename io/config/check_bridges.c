@@ -95,6 +95,10 @@ static void check_readers(const struct bridge_check *c, const struct wr_config_s
 	if (has_sink)
 		refuse_at(c, c->item, "subscription", "it has a sink of its own",
 			  "a subscription for each: both get every event");
+	if (of->transform != NULL)
+		refuse_at(c, c->item, "subscription",
+			  "it has a transformer, which a bridge does not apply",
+			  "transform by a binding, and bridge a subscription of its target");
 	for (uint32_t i = 0; i < index; i++) {
 		if (!is_same(all[i].subscription, c->bridge->subscription))
 			continue;

@@ -217,6 +217,9 @@ static const struct {
 	 "x:6:29: error: subscription: Kafka's positions are of partitions"},
 	{HEAD "bridges:\n  - {name: o, subscription: w, to: {rabbitmq: {}}}\n",
 	 "subscription: it has a sink of its own"},
+	{"topics: [{name: a}]\nsubscriptions: [{name: s, topics: [a], transform: '{\"Input\": "
+	 "\"1\"}'}]\nbridges:\n  - {name: o, subscription: s, to: {rabbitmq: {}}}\n",
+	 "x:4:29: error: subscription: it has a transformer, which a bridge does not apply"},
 	{HEAD "bridges:\n  - {name: o, to: {rabbitmq: {}}}\n",
 	 "x:6:5: error: a bridge with to has a subscription, whose events go out"},
 	{HEAD "bridges:\n  - {name: o, topic: a}\n",

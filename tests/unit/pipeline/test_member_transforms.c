@@ -296,3 +296,51 @@ Test(member_transforms, there_is_a_bound_for_changes)
 		i++;
 	cr_expect_eq(i, WR_MEMBER_TRANSFORMS_MAX);
 }
+
+static int nothing(void *self, struct weir_bridge *bridge)
+{
+	(void)self;
+	(void)bridge;
+	return 0;
+}
+
+static int no_step(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
+{
+	(void)self;
+	(void)bridge;
+	(void)timeout_ns;
+	return 0;
+}
+
+static void no_close(void *self, struct weir_bridge *bridge)
+{
+	(void)self;
+	(void)bridge;
+}
+
+/* Payloads would go out as they are, and nobody would know. */
+Test(member_transforms, a_bridge_refuses_them)
+{
+	const struct weir_bridge_ops ops = {.struct_bytes = sizeof ops,
+					    .system = "nothing",
+					    .open = nothing,
+					    .step = no_step,
+					    .close = no_close};
+	struct weir_bridge_options o;
+	struct weir_bridge *bridge = NULL;
+	begin(FIXTURE_MEMORY);
+	weir_bridge_options_init(&o);
+	o.name = "out";
+	o.direction = WEIR_BRIDGE_SINK;
+	o.ops = &ops;
+	o.manual = true;
+	o.subscription = make_with("one", WEIR_ORDER_PARTITION, NULL, FIRST);
+	problem = (struct weir_problem){0};
+	cr_expect_eq(weir_bridge_start(f.pipeline, &o, &bridge, &problem), -EINVAL);
+	cr_expect_str_eq(problem.field, "subscription");
+	cr_expect_str_eq(problem.text, "it has a transformer, which a bridge does not apply: "
+				       "transform by a binding, and bridge its target");
+	o.subscription = fixture_subscription(&f, "two", "work");
+	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, &problem), 0, "%s", problem.text);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+}

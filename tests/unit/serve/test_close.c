@@ -2,8 +2,10 @@
 /*
  * Goal:   a server can be closed while a call of the registry does not end: it says so, has ended
  *         its connections, goes on answering nobody, and is closed by a second call. An answer for
- *         which there is not enough memory is refused, and others are given.
- * Method: the registry's call is a wrapper here, which waits until the test lets it go.
+ *         which there is not enough memory is refused, and others are given. A log that does not
+ *         answer within the time of a request is told, as something that may still be done.
+ * Method: the registry's call is a wrapper here, which waits until the test lets it go; a log does
+ *         not answer while the test has the lock of its control calls.
  */
 #include <criterion/criterion.h>
 
@@ -21,6 +23,8 @@
 #include <weir/pipeline.h>
 #include <weir/registry.h>
 #include <weir/serve.h>
+
+#include "core/pipeline/control.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -143,4 +147,53 @@ Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_cl
 	close(first);
 	close(second);
 	close(third);
+}
+
+/* All of the answer, whose connection ends with it. */
+static void ask(struct weir_server *server, const char *head, const char *body, char answer[1024])
+{
+	char request[512];
+	size_t bytes = 0;
+	ssize_t n;
+	int fd = connect_to(server);
+	(void)snprintf(request, sizeof request,
+		       "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+		       "Content-Length: %zu\r\n\r\n%s",
+		       head, strlen(body), body);
+	say(fd, request);
+	while (bytes < 1023 && (n = read(fd, answer + bytes, 1023 - bytes)) > 0)
+		bytes += (size_t)n;
+	answer[bytes] = '\0';
+	close(fd);
+}
+
+Test(serve_close, a_log_that_does_not_answer_in_time_is_told)
+{
+	static const char head[] = "POST /subjects/s/versions";
+	static const char body[] = "{\"schema\":\"\\\"int\\\"\"}";
+	struct weir_options options;
+	struct weir_server_options serve;
+	struct weir_pipeline *pipeline;
+	struct weir_server *server;
+	char answer[1024];
+	weir_options_init(&options);
+	options.schemas_max = 4;
+	options.metrics_dir = "";
+	cr_assert_eq(weir_open(&options, &pipeline, NULL), 0);
+	weir_server_options_init(&serve);
+	serve.pipeline = pipeline;
+	serve.listen = "127.0.0.1:0";
+	serve.writable = true;
+	serve.request_ns = 500000000;
+	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
+	wr_control_lock(pipeline);
+	ask(server, head, body, answer);
+	wr_control_unlock(pipeline);
+	cr_expect_eq(strncmp(answer, "HTTP/1.1 503", 12), 0, "%s", answer);
+	cr_expect_not_null(strstr(answer, "\"error_code\":50302"), "%s", answer);
+	cr_expect_not_null(strstr(answer, "it may still be done: ask again"), "%s", answer);
+	ask(server, head, body, answer);
+	cr_expect_eq(strncmp(answer, "HTTP/1.1 200", 12), 0, "%s", answer);
+	cr_assert_eq(weir_server_close(server, WEIR_FOREVER), 0);
+	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL), 0);
 }

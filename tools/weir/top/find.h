@@ -36,12 +36,14 @@ struct find {
 /*
  * Opens all that `which` names, sorted by name and process: a pipeline's name, its journal's
  * directory, the number of its process, or a file of metrics; NULL: all. What is gone from the
- * directory stays until find_close().
+ * directory stays until find_close(). Where there is none at all, and no `dir` was named, other
+ * users' are told on stderr.
  *
- * @return CLI_GO_ON, or an exit code after a complaint: CLI_EXIT_NOT_FOUND, there is none
+ * @return CLI_GO_ON, for all also if there is none (count is 0 then); or an exit code after a
+ *         complaint: CLI_EXIT_NOT_FOUND: none is what `which` names
  */
 int find_open(struct find *f, const char *dir, const char *which);
-/* Pipelines that have come since, quietly. */
+/* Pipelines that have come since, quietly; what could not be read or opened is counted anew. */
 void find_more(struct find *f, const char *dir, const char *which);
 /* Looks at all of them again. */
 void find_look(struct find *f);
