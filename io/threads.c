@@ -22,7 +22,7 @@ static bool packs(const struct wr_io_host *h)
 }
 
 /* A helper: it sleeps most of the time, where the helpers are. */
-static struct weir_thread_options pack_options(const struct wr_io_host *h)
+static struct weir_thread_options helper_options(const struct wr_io_host *h)
 {
 	const struct weir_cpu_list *cpus = &h->options.housekeeping;
 	struct weir_thread_options thread = {.wait = WEIR_WAIT_PARK, .cpu_count = cpus->cpu_count};
@@ -149,9 +149,25 @@ static int init_runners(struct wr_io_host *h)
 		rc = init_runner(h, &h->journal, &o->journal, "jrnl", &p->journal_parker, 0);
 	if (rc == 0 && !o->manual)
 		rc = init_runner(h, &h->group, &o->group, "group", &p->group_parker, 0);
-	const struct weir_thread_options pack = pack_options(h);
+	const struct weir_thread_options helper = helper_options(h);
 	if (rc == 0 && packs(h) && !o->manual)
-		rc = init_runner(h, &h->pack, &pack, "pack", &p->pack_parker, 0);
+		rc = init_runner(h, &h->pack, &helper, "pack", &p->pack_parker, 0);
+	return rc;
+}
+
+/* Alerts of steps that stand still: first of all, so that the group step leaves them alone. */
+static int start_watch(struct wr_io_host *h)
+{
+	const struct weir_thread_options helper = helper_options(h);
+	struct wr_step step;
+	if (h->options.manual || !wr_pipeline_watch_step(h->pipeline, &step))
+		return 0;
+	int rc = init_runner(h, &h->watch, &helper, "watch", &h->pipeline->watch_parker, 0);
+	if (rc == 0)
+		rc = wr_runner_add_step(&h->watch, &step);
+	if (rc == 0)
+		rc = wr_runner_start(&h->watch);
+	h->watch_running = rc == 0;
 	return rc;
 }
 
@@ -174,6 +190,9 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 		h->log_running = true; /* by hand, from the first step on */
 		return 0;
 	}
+	rc = start_watch(h);
+	if (rc != 0)
+		return wr_problem_set(problem, rc, "watch", weir_strerror(rc));
 	if (has_journal_thread(h)) {
 		rc = wr_runner_start(&h->journal);
 		if (rc != 0)
@@ -206,6 +225,7 @@ static void stop_runner(struct wr_runner *runner, bool *running)
 
 void wr_host_stop_threads(struct wr_io_host *h)
 {
+	stop_runner(&h->watch, &h->watch_running);
 	stop_runner(&h->pack, &h->pack_running);
 	stop_runner(&h->group, &h->group_running);
 	stop_runner(&h->log, &h->log_running);
@@ -371,6 +391,8 @@ void wr_host_thread_infos(struct wr_io_host *h, struct weir_info *info)
 		tell_thread(info, &h->group);
 	if (h->pack_running)
 		tell_thread(info, &h->pack);
+	if (h->watch_running)
+		tell_thread(info, &h->watch);
 	wr_spinlock_lock(&h->handlers_lock);
 	for (uint32_t i = 0; i < h->options.members_max; i++)
 		if (h->handlers[i].running)

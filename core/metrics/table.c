@@ -11,6 +11,12 @@
 #define ERROR_BYTES 256u
 #define DIR_BYTES 512u
 
+#define ALERT_LABELS                                                                               \
+	{"rule", MEMBER_BYTES}, {"kind", KIND_BYTES}, {"subscription", NAME_BYTES},                \
+	{                                                                                          \
+		"bridge", BRIDGE_BYTES                                                             \
+	}
+
 const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 	[WR_SCOPE_PIPELINE] = {.name = "pipeline"},
 	[WR_SCOPE_ACK] = {.name = "ack", .labels = {{"level", NUMBER_BYTES}}},
@@ -26,11 +32,10 @@ const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 			  .labels = {{"subscription", NAME_BYTES},
 				     {"topic", NAME_BYTES},
 				     {"partition", NUMBER_BYTES}}},
-	[WR_SCOPE_ALERT] = {.name = "alert",
-			    .labels = {{"rule", MEMBER_BYTES},
-				       {"kind", KIND_BYTES},
-				       {"subscription", NAME_BYTES},
-				       {"bridge", BRIDGE_BYTES}}},
+	[WR_SCOPE_ALERT] = {.name = "alert", .labels = {ALERT_LABELS}},
+	[WR_SCOPE_ALERT_EVENTS] = {.name = "alert_events", .labels = {ALERT_LABELS}},
+	[WR_SCOPE_ALERT_BYTES] = {.name = "alert_bytes", .labels = {ALERT_LABELS}},
+	[WR_SCOPE_ALERT_AGE] = {.name = "alert_age", .labels = {ALERT_LABELS}},
 	[WR_SCOPE_BRIDGE] = {.name = "bridge",
 			     .labels = {{"bridge", BRIDGE_BYTES},
 					{"system", NUMBER_BYTES},

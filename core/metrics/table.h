@@ -24,6 +24,9 @@ enum wr_metrics_scope_id {
 	WR_SCOPE_ROW, /* a partition of a subscription */
 	WR_SCOPE_MEMBER,
 	WR_SCOPE_ALERT,
+	WR_SCOPE_ALERT_EVENTS, /* the number of an alert, by its unit: each has one of these */
+	WR_SCOPE_ALERT_BYTES,
+	WR_SCOPE_ALERT_AGE,
 	WR_SCOPE_BRIDGE,
 	WR_SCOPE_BRIDGE_ERROR, /* the last one of a bridge, by its text */
 	WR_SCOPE_BRIDGE_FILES, /* of a bridge that is seen and steered by files: where */
@@ -253,12 +256,33 @@ struct wr_metric_info {
 	M(ALERT, ALERT_FIRING, GAUGE, 1, "weir_alert_firing", "", "1: the rule is raised.")        \
 	M(ALERT, ALERT_RAISED, COUNTER, 1, "weir_alert_raised", "times",                           \
 	  "Times that it was raised.")                                                             \
-	M(ALERT, ALERT_VALUE, GAUGE, 1, "weir_alert_value", "",                                    \
-	  "The number that it looks at: events, bytes, or nanoseconds.")                           \
-	M(ALERT, ALERT_RAISE_AT, GAUGE, 1, "weir_alert_raise_at", "", "Where it is raised.")       \
-	M(ALERT, ALERT_CLEAR_AT, GAUGE, 1, "weir_alert_clear_at", "", "Where it is over.")         \
-	M(ALERT, ALERT_AGE, GAUGE, WR_NS, "weir_alert_changed_seconds", "seconds",                 \
+	M(ALERT, ALERT_CHANGED, GAUGE, WR_NS, "weir_alert_changed_seconds", "seconds",             \
 	  "Since it was raised, or was over; 0: it never was.")
+
+/* An alert's number has one unit in all of a metric: Prometheus adds up, and compares, by name. */
+#define WR_METRICS_ALERT_EVENTS(M)                                                                 \
+	M(ALERT_EVENTS, ALERT_EVENTS_VALUE, GAUGE, 1, "weir_alert_value_events", "events",         \
+	  "The number that the rule looks at, of rules that look at events.")                      \
+	M(ALERT_EVENTS, ALERT_EVENTS_RAISE_AT, GAUGE, 1, "weir_alert_raise_at_events", "events",   \
+	  "Where it is raised.")                                                                   \
+	M(ALERT_EVENTS, ALERT_EVENTS_CLEAR_AT, GAUGE, 1, "weir_alert_clear_at_events", "events",   \
+	  "Where it is over.")
+
+#define WR_METRICS_ALERT_BYTES(M)                                                                  \
+	M(ALERT_BYTES, ALERT_BYTES_VALUE, GAUGE, 1, "weir_alert_value_bytes", "bytes",             \
+	  "The number that the rule looks at, of rules that look at bytes.")                       \
+	M(ALERT_BYTES, ALERT_BYTES_RAISE_AT, GAUGE, 1, "weir_alert_raise_at_bytes", "bytes",       \
+	  "Where it is raised.")                                                                   \
+	M(ALERT_BYTES, ALERT_BYTES_CLEAR_AT, GAUGE, 1, "weir_alert_clear_at_bytes", "bytes",       \
+	  "Where it is over.")
+
+#define WR_METRICS_ALERT_AGE(M)                                                                    \
+	M(ALERT_AGE, ALERT_AGE_VALUE, GAUGE, WR_NS, "weir_alert_value_seconds", "seconds",         \
+	  "The number that the rule looks at, of rules that look at seconds.")                     \
+	M(ALERT_AGE, ALERT_AGE_RAISE_AT, GAUGE, WR_NS, "weir_alert_raise_at_seconds", "seconds",   \
+	  "Where it is raised.")                                                                   \
+	M(ALERT_AGE, ALERT_AGE_CLEAR_AT, GAUGE, WR_NS, "weir_alert_clear_at_seconds", "seconds",   \
+	  "Where it is over.")
 
 #define WR_METRICS_BRIDGE(M)                                                                       \
 	M(BRIDGE, BRIDGE_STATE, GAUGE, 1, "weir_bridge_state", "",                                 \
@@ -269,6 +293,8 @@ struct wr_metric_info {
 	  "Since it ran last, or was started; 0: it runs, or is paused or stopped.")               \
 	M(BRIDGE, BRIDGE_IDLE, GAUGE, WR_NS, "weir_bridge_idle_seconds", "seconds",                \
 	  "Since events moved last, or since it was started.")                                     \
+	M(BRIDGE, BRIDGE_STUCK, GAUGE, WR_NS, "weir_bridge_stuck_seconds", "seconds",              \
+	  "Since its driver was called last: a call that does not come back is this old.")         \
 	M(BRIDGE, BRIDGE_EVENTS, COUNTER, 1, "weir_bridge_events", "events",                       \
 	  "Events that the other side has confirmed, or that are in the log, since its start.")    \
 	M(BRIDGE, BRIDGE_BYTES, COUNTER, 1, "weir_bridge_moved_bytes", "bytes",                    \
@@ -314,6 +340,9 @@ struct wr_metric_info {
 	WR_METRICS_ROW(M)                                                                          \
 	WR_METRICS_MEMBER(M)                                                                       \
 	WR_METRICS_ALERT(M)                                                                        \
+	WR_METRICS_ALERT_EVENTS(M)                                                                 \
+	WR_METRICS_ALERT_BYTES(M)                                                                  \
+	WR_METRICS_ALERT_AGE(M)                                                                    \
 	WR_METRICS_BRIDGE(M)                                                                       \
 	WR_METRICS_BRIDGE_ERROR(M)                                                                 \
 	WR_METRICS_BRIDGE_FILES(M)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The rules, whose they are, and each look at them. */
 #include "core/pipeline/alerts.h"
 
 #include <errno.h>
@@ -6,26 +7,9 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/pipeline/measure.h"
 #include "core/pipeline/metrics.h"
-#include "core/pipeline/sharing.h"
 
 #define HOLD_NS_MAX (3600ull * 1000000000u)
-/* JSON of names that need no escapes and of seven numbers. */
-#define EVENT_BYTES 1024u
-
-static const char *const kind_names[] = {
-	[WEIR_ALERT_LAG_EVENTS] = "lag_events",
-	[WEIR_ALERT_LAG_BYTES] = "lag_bytes",
-	[WEIR_ALERT_LAG_AGE] = "lag_age",
-	[WEIR_ALERT_PARKED] = "parked",
-	[WEIR_ALERT_DEAD_LETTERS] = "dead_letters",
-	[WEIR_ALERT_LEASE_AGE] = "lease_age",
-	[WEIR_ALERT_FREE_BYTES] = "free_bytes",
-	[WEIR_ALERT_STUCK_AGE] = "stuck_age",
-	[WEIR_ALERT_BRIDGE_DOWN] = "bridge_down",
-	[WEIR_ALERT_BRIDGE_DEAD_LETTERS] = "bridge_dead_letters",
-};
 
 static bool is_of_pipeline(enum weir_alert_kind kind)
 {
@@ -34,7 +18,19 @@ static bool is_of_pipeline(enum weir_alert_kind kind)
 
 static bool is_of_bridge(enum weir_alert_kind kind)
 {
-	return kind == WEIR_ALERT_BRIDGE_DOWN || kind == WEIR_ALERT_BRIDGE_DEAD_LETTERS;
+	return kind == WEIR_ALERT_BRIDGE_DOWN || kind == WEIR_ALERT_BRIDGE_DEAD_LETTERS ||
+	       kind == WEIR_ALERT_BRIDGE_STUCK_AGE;
+}
+
+bool wr_alert_is_of_subscription(enum weir_alert_kind kind)
+{
+	return !is_of_pipeline(kind) && !is_of_bridge(kind);
+}
+
+/* Such a rule is judged where the others' judge may be what stands still. */
+static bool is_watched(enum weir_alert_kind kind)
+{
+	return kind == WEIR_ALERT_STUCK_AGE;
 }
 
 /* ---- the rules ---- */
@@ -64,7 +60,7 @@ static const char *fault_of(const struct weir_options *o, const struct weir_aler
 	    strlen(r->name) >= WEIR_ALERT_NAME_BYTES)
 		return "a name is 1 to 63 of letters, digits, '.', '_' and '-'";
 	if ((unsigned)r->kind < WEIR_ALERT_LAG_EVENTS ||
-	    (unsigned)r->kind > WEIR_ALERT_BRIDGE_DEAD_LETTERS)
+	    (unsigned)r->kind > WEIR_ALERT_BRIDGE_STUCK_AGE)
 		return "not a kind of alert";
 	const char *fault = fault_of_whose(r);
 	if (fault != NULL)
@@ -83,6 +79,7 @@ int wr_alerts_check_rules(const struct weir_options *o, const struct weir_alert_
 			  uint32_t count, struct weir_problem *problem)
 {
 	char text[sizeof problem->text];
+	uint32_t watched = 0;
 
 	if (count > WEIR_ALERTS_MAX || (count > 0 && rules == NULL))
 		return wr_problem_set(problem, -EINVAL, "alert_count", "64 rules at most");
@@ -93,6 +90,9 @@ int wr_alerts_check_rules(const struct weir_options *o, const struct weir_alert_
 #endif
 	for (uint32_t i = 0; i < count; i++) {
 		const char *fault = fault_of(o, &rules[i]);
+		watched += fault == NULL && is_watched(rules[i].kind);
+		if (watched > WR_WATCHED_RULES_MAX)
+			fault = "8 rules of stuck_age at most: they all look at one number";
 		for (uint32_t k = 0; fault == NULL && k < i; k++)
 			if (strcmp(rules[k].name, rules[i].name) == 0)
 				fault = "another rule has this name";
@@ -128,26 +128,36 @@ uint64_t wr_alerts_needed(const struct weir_options *o, const struct weir_alert_
 	return needed;
 }
 
-uint64_t wr_alerts_count(const struct weir_options *o)
+static uint64_t instances_max(const struct weir_options *o)
 {
 	return wr_max_u64(wr_alerts_needed(o, o->alerts, o->alert_count), o->alert_instances_max);
 }
 
+uint64_t wr_alerts_count(const struct weir_options *o)
+{
+	uint64_t instances = instances_max(o);
+	return instances != 0 ? WR_WATCHED_RULES_MAX + instances : 0;
+}
+
 #define RULES_BYTES (WEIR_ALERTS_MAX * sizeof(struct wr_alert_rule))
 
+/* Of each judge: two sets, and the rules that are to come. */
 uint64_t wr_alerts_bytes(const struct weir_options *o)
 {
-	return 2 * wr_alerts_count(o) * sizeof(struct wr_alert) + 3 * RULES_BYTES;
+	return 2 * (instances_max(o) + WR_WATCHED_RULES_MAX) * sizeof(struct wr_alert) +
+	       2 * 3 * RULES_BYTES;
 }
 
 uint32_t wr_alerts_copy(const struct weir_options *o, const struct weir_alert_rule *rules,
-			uint32_t count, struct wr_alert_rule *to)
+			uint32_t count, bool watched, struct wr_alert_rule *to)
 {
-	uint32_t first = 0;
+	uint32_t first = 0, used = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
 		const struct weir_alert_rule *from = &rules[i];
-		struct wr_alert_rule *r = &to[i];
+		if (is_watched(from->kind) != watched)
+			continue;
+		struct wr_alert_rule *r = &to[used++];
 		r->marks = (struct wr_alert_marks){.kind = from->kind,
 						   .raise_at = from->raise_at,
 						   .clear_at = from->clear_at,
@@ -161,333 +171,82 @@ uint32_t wr_alerts_copy(const struct weir_options *o, const struct weir_alert_ru
 		r->count = instances_of(o, from);
 		first += r->count;
 	}
-	return first;
+	return used;
 }
 
-void wr_alerts_init(struct wr_alerts *a, const struct weir_options *o, uint8_t *block)
+/* Takes its part of the block; where the next one begins. */
+static uint8_t *init_judge(struct wr_alert_judge *j, const struct weir_options *o,
+			   uint64_t instances, uint8_t *block)
 {
-	uint64_t instances = wr_alerts_count(o);
 	struct wr_alert *alerts = (void *)block;
-	struct wr_alert_rule *rules = (void *)(block + 2 * instances * sizeof *alerts);
+	struct wr_alert_rule *rules = (void *)(alerts + 2 * instances);
+
+	j->now = (struct wr_alert_set){.rules = rules, .alerts = alerts};
+	j->other = (struct wr_alert_set){.rules = rules + WEIR_ALERTS_MAX,
+					 .alerts = alerts + instances};
+	j->next = rules + 2 * WEIR_ALERTS_MAX;
+	j->now.rule_count = wr_alerts_copy(o, o->alerts, o->alert_count, j->is_watch, rules);
+	for (uint32_t i = 0; i < j->now.rule_count; i++)
+		j->now.alert_count += rules[i].count;
+	return (uint8_t *)(rules + 3 * WEIR_ALERTS_MAX);
+}
+
+void wr_alerts_init(struct wr_alerts *a, struct wr_metrics *cells, const struct weir_options *o,
+		    uint8_t *block)
+{
+	uint64_t instances = instances_max(o);
 
 	*a = (struct wr_alerts){
-		.now = {.rules = rules, .alerts = alerts},
-		.other = {.rules = rules + WEIR_ALERTS_MAX, .alerts = alerts + instances},
-		.next = rules + 2 * WEIR_ALERTS_MAX,
+		.group = {.cells = cells, .first_slot = WR_WATCHED_RULES_MAX},
+		.watch = {.cells = &a->watch_cells, .is_watch = true},
 		.instances_max = (uint32_t)instances,
 	};
-	a->now.rule_count = o->alert_count;
-	a->now.alert_count = wr_alerts_copy(o, o->alerts, o->alert_count, rules);
+	block = init_judge(&a->group, o, instances, block);
+	(void)init_judge(&a->watch, o, WR_WATCHED_RULES_MAX, block);
+	wr_alerts_share_places(a, cells);
 }
 
-/* ---- the numbers ---- */
-
-static uint64_t stuck_age(struct weir_pipeline *p, uint64_t now_ns)
+bool wr_alerts_want_watch(const struct weir_options *o)
 {
-	struct wr_alerts *a = &p->metrics->alerts;
-	struct wr_writer_stats *stats = &p->writer.stats;
-	/* A round that is held back is one: producers wait then, and the writer does not. */
-	uint64_t rounds = wr_load_relaxed(&stats->rounds);
-	uint64_t durable = p->journal != NULL ? wr_load_acquire(&p->link.durable_seq) /* D1 */
-					      : UINT64_MAX;
-	uint64_t visible = wr_writer_visible_seq(&p->writer);
-	bool waits = false;
-
-	for (uint32_t i = 0; i < p->lane_count && !waits; i++) {
-		struct wr_lane *lane = &p->lanes[i];
-		uint64_t head = wr_load_acquire(&lane->head);            /* A2 */
-		waits = wr_load_acquire(&lane->state) == WR_LANE_OPEN && /* S1 */
-			wr_load_acquire(&lane->tail) != head;            /* A1 */
-	}
-	if (!a->looked || !waits || rounds != a->taken_rounds)
-		a->taken_ns = now_ns;
-	if (!a->looked || durable >= visible || durable != a->durable_seq)
-		a->durable_ns = now_ns;
-	a->looked = true;
-	a->taken_rounds = rounds;
-	a->durable_seq = durable;
-	return wr_max_u64(now_ns - a->taken_ns, now_ns - a->durable_ns);
+	bool wanted = false;
+	for (uint32_t i = 0; i < o->alert_count; i++)
+		wanted = wanted || is_watched(o->alerts[i].kind);
+	return wanted;
 }
 
-/* What it gave up of its events, whatever became of them. */
-static uint64_t given_up(struct wr_subscription_live *live)
-{
-	const struct wr_sharing *sharing = live->sharing;
-	return sharing == NULL
-		       ? wr_load_relaxed(&live->failures.buried)
-		       : wr_load_relaxed(&sharing->buried) + wr_load_relaxed(&sharing->dropped);
-}
+/* ---- a look ---- */
 
-/* False: it is not known now, or there is no such number. */
-static bool number_of(struct weir_pipeline *p, struct wr_alert *alert, enum weir_alert_kind kind,
-		      uint32_t id, uint64_t now_ns, uint64_t *ret_value)
-{
-	struct wr_sharing *sharing = p->subscriptions[id].sharing;
-	struct weir_lag lag;
-
-	switch (kind) {
-	case WEIR_ALERT_LAG_EVENTS:
-	case WEIR_ALERT_LAG_BYTES:
-	case WEIR_ALERT_LAG_AGE:
-	case WEIR_ALERT_PARKED:
-		if (weir_lag(p, id, &lag) != 0 || (!lag.exact && kind != WEIR_ALERT_PARKED))
-			return false;
-		*ret_value = kind == WEIR_ALERT_LAG_EVENTS  ? lag.events
-			     : kind == WEIR_ALERT_LAG_BYTES ? lag.bytes
-			     : kind == WEIR_ALERT_LAG_AGE   ? lag.time_ns
-							    : lag.parked;
-		return true;
-	case WEIR_ALERT_DEAD_LETTERS:
-		*ret_value = wr_alert_last_minute(&alert->window, given_up(&p->subscriptions[id]),
-						  now_ns);
-		return true;
-	case WEIR_ALERT_LEASE_AGE:
-		if (sharing != NULL)
-			*ret_value = wr_share_lease_age_ns(&sharing->share, now_ns);
-		return sharing != NULL;
-	case WEIR_ALERT_FREE_BYTES:
-		*ret_value = p->metrics->free_bytes;
-		return p->metrics->free_bytes != 0 || p->metrics->free_is_known;
-	case WEIR_ALERT_STUCK_AGE:
-		*ret_value = p->metrics->stuck_ns;
-		return true;
-	case WEIR_ALERT_BRIDGE_DOWN:
-	case WEIR_ALERT_BRIDGE_DEAD_LETTERS:
-		break; /* number_of_bridge() */
-	}
-	return false;
-}
-
-static uint64_t number_of_bridge(struct wr_alert *alert, enum weir_alert_kind kind,
-				 const struct wr_bridge_told *told, uint64_t now_ns)
-{
-	if (kind == WEIR_ALERT_BRIDGE_DEAD_LETTERS)
-		return wr_alert_last_minute(&alert->window, told->dead_letters, now_ns);
-	return told->down_ns != 0 && now_ns > told->down_ns ? now_ns - told->down_ns : 0;
-}
-
-/* ---- telling ---- */
-
-/* Whose number it was: names, "" where it is of none. */
-struct whose {
-	const char *subscription;
-	const char *bridge;
-};
-
-/* A name in quotes, or null: it needs no escapes. */
-static const char *json_name(char to[WR_NAME_BYTES_MAX + 3], const char *name)
-{
-	if (name[0] == '\0')
-		return "null";
-	(void)snprintf(to, WR_NAME_BYTES_MAX + 3, "\"%s\"", name);
-	return to;
-}
-
-/* As an event of its topic, by a buffer of the shared lane: this step waits for nobody. */
-static bool publish(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		    const struct wr_alert_told *told, const struct whose *whose)
-{
-	const char *topic = p->metrics->alert_topic;
-	char key[WEIR_ALERT_NAME_BYTES + WR_NAME_BYTES_MAX + 2], payload[EVENT_BYTES];
-	char subscription[WR_NAME_BYTES_MAX + 3], bridge[WR_NAME_BYTES_MAX + 3];
-	const char *name = whose->bridge[0] != '\0' ? whose->bridge : whose->subscription;
-	struct weir_event event = {.key = key, .payload = payload};
-	const struct wr_measure by = {.bytes_max = p->shared.buffer_bytes, .no_cause = true};
-	const struct weir_event *of = &event;
-	struct wr_encoding encoding;
-	struct wr_caused caused;
-
-	event.key_bytes = (size_t)snprintf(key, sizeof key, "%s%s%s", rule->name,
-					   name[0] != '\0' ? "/" : "", name);
-	event.payload_bytes = (size_t)snprintf(
-		payload, sizeof payload,
-		"{\"alert\":\"%s\",\"kind\":\"%s\",\"subscription\":%s,\"state\":\"%s\","
-		"\"value\":%llu,\"raise_at\":%llu,\"clear_at\":%llu,\"time_ns\":%llu,"
-		"\"bridge\":%s}",
-		rule->name, kind_names[rule->marks.kind],
-		json_name(subscription, whose->subscription), told->raised ? "raised" : "cleared",
-		(unsigned long long)told->value, (unsigned long long)rule->marks.raise_at,
-		(unsigned long long)rule->marks.clear_at, (unsigned long long)told->wall_ns,
-		json_name(bridge, whose->bridge));
-	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic)) {
-		if (!p->metrics->alerts.told_no_topic)
-			wr_pipeline_say_error(
-				p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_UNKNOWN_NAME,
-				"there is no topic for alerts of the name that alert_topic "
-				"has: make it");
-		p->metrics->alerts.told_no_topic = true;
-		return true;
-	}
-	int rc = wr_measure(p, &by, &of, &caused, &encoding);
-	if (rc != 0) {
-		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, rc,
-				      "an alert cannot be published: alert_topic refuses it");
-		return true;
-	}
-	struct wr_shared_buffer *buffer = wr_shared_take(&p->shared);
-	if (buffer == NULL)
-		return false;
-	memcpy(wr_encode_head(of, &encoding, NULL, buffer->bytes), payload, event.payload_bytes);
-	wr_encode_tail(buffer->bytes, encoding.head.bytes);
-	wr_shared_push(&p->shared, buffer, encoding.stride);
-	wr_shared_leave(&p->shared, buffer);
-	return true;
-}
-
-/* For a person: a time is one. */
-static const char *number_text(char to[32], enum weir_alert_kind kind, uint64_t number)
-{
-	bool is_time = kind == WEIR_ALERT_LAG_AGE || kind == WEIR_ALERT_LEASE_AGE ||
-		       kind == WEIR_ALERT_STUCK_AGE || kind == WEIR_ALERT_BRIDGE_DOWN;
-
-	if (is_time)
-		(void)snprintf(to, 32, "%llu.%03llu s", (unsigned long long)(number / 1000000000),
-			       (unsigned long long)(number / 1000000 % 1000));
-	else
-		(void)snprintf(to, 32, "%llu", (unsigned long long)number);
-	return to;
-}
-
-static void tell(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		 const struct wr_alert *alert, const struct whose *whose)
-{
-	const struct weir_options *o = &p->options;
-	char number[32];
-	const struct weir_alert told = {
-		.rule = rule->name,
-		.kind = rule->marks.kind,
-		.subscription = whose->subscription[0] != '\0' ? whose->subscription : NULL,
-		.bridge = whose->bridge[0] != '\0' ? whose->bridge : NULL,
-		.raised = alert->state.raised,
-		.value = alert->state.value,
-		.raise_at = rule->marks.raise_at,
-		.clear_at = rule->marks.clear_at,
-	};
-	if (o->alert_fn != NULL)
-		o->alert_fn(o->alert_context, &told);
-	const char *of = whose->bridge[0] != '\0' ? whose->bridge : whose->subscription;
-	wr_pipeline_say_at_open(p, told.raised ? WR_EVENT_ALERT_RAISED : WR_EVENT_ALERT_CLEARED,
-				WR_FIELDS(wr_field_text("rule", told.rule),
-					  wr_field_text("kind", kind_names[told.kind]),
-					  wr_field_text("subscription", told.subscription),
-					  wr_field_text("bridge", told.bridge),
-					  wr_field_u64("value", told.value),
-					  wr_field_u64("raise_at", told.raise_at),
-					  wr_field_u64("clear_at", told.clear_at)),
-				"alert %s%s%s is %s: %s is %s", told.rule,
-				of[0] != '\0' ? " of " : "", of, told.raised ? "raised" : "over",
-				kind_names[told.kind], number_text(number, told.kind, told.value));
-}
-
-static void put_metrics(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t index,
-			const struct wr_alert *alert, const struct whose *whose, uint64_t now_ns)
-{
-	struct wr_metrics *m = &p->metrics->cells;
-	const char *labels[] = {rule->name, kind_names[rule->marks.kind], whose->subscription,
-				whose->bridge};
-	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_ALERT, index, labels, false);
-
-	if (slot == NULL)
-		return;
-	const struct wr_alert_state *s = &alert->state;
-	wr_metrics_put(m, slot, WR_METRIC_ALERT_FIRING, s->raised);
-	wr_metrics_put(m, slot, WR_METRIC_ALERT_RAISED, s->raised_count);
-	wr_metrics_put(m, slot, WR_METRIC_ALERT_VALUE, s->value);
-	wr_metrics_put(m, slot, WR_METRIC_ALERT_RAISE_AT, rule->marks.raise_at);
-	wr_metrics_put(m, slot, WR_METRIC_ALERT_CLEAR_AT, rule->marks.clear_at);
-	wr_metrics_put(m, slot, WR_METRIC_ALERT_AGE, s->since_ns != 0 ? now_ns - s->since_ns : 0);
-	wr_metrics_end(slot);
-}
-
-/*
- * A change waits behind those before it. Where too many do, the oldest two go: a raise and its end,
- * or an end and the raise behind it, between which the state is the same as without them.
- */
-static void put_off(struct weir_pipeline *p, struct wr_alert *alert)
-{
-	if (alert->untold_count == WR_ALERT_UNTOLD) {
-		alert->untold_count -= 2;
-		memmove(alert->untold, alert->untold + 2,
-			alert->untold_count * sizeof alert->untold[0]);
-		wr_pipeline_say_error(
-			p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_FULL,
-			"an alert was raised and over without an event: its topic's log "
-			"had no room for long");
-	}
-	alert->untold[alert->untold_count++] =
-		(struct wr_alert_told){.raised = alert->state.raised,
-				       .value = alert->state.value,
-				       .wall_ns = wr_clock_wall_ns(p->host.clock)};
-}
-
-static void publish_untold(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-			   struct wr_alert *alert, const struct whose *whose)
-{
-	uint32_t done = 0;
-
-	while (done < alert->untold_count && publish(p, rule, &alert->untold[done], whose))
-		done++;
-	alert->untold_count -= done;
-	if (done > 0)
-		memmove(alert->untold, alert->untold + done,
-			alert->untold_count * sizeof alert->untold[0]);
-}
-
-/* It was raised, or is over: who wants to know is told. */
-static void change(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		   struct wr_alert *alert, const struct whose *whose)
-{
-	tell(p, rule, alert, whose);
-	if (p->metrics->alert_topic[0] != '\0')
-		put_off(p, alert);
-}
-
-void wr_alerts_end_one(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-		       struct wr_alert *alert, const char *subscription, uint64_t now_ns)
-{
-	const struct whose whose = {.subscription = subscription, .bridge = alert->bridge};
-	uint64_t value = alert->state.value;
-
-	if (alert->state.raised) {
-		wr_alert_end(&alert->state, now_ns);
-		alert->state.value = value; /* as it is: nobody says that it came back */
-		change(p, rule, alert, &whose);
-	}
-	publish_untold(p, rule, alert, &whose);
-	if (alert->untold_count > 0)
-		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_FULL,
-				      "the end of an alert whose rule is gone has no event: its "
-				      "topic's log had no room");
-}
-
-static void look(struct weir_pipeline *p, const struct wr_alert_rule *rule, uint32_t instance,
-		 uint32_t id, const char *subscription, uint64_t now_ns)
+static void look(struct weir_pipeline *p, struct wr_alert_judge *j,
+		 const struct wr_alert_rule *rule, uint32_t instance, uint32_t id,
+		 const char *subscription, uint64_t now_ns)
 {
 	uint32_t index = rule->first + instance;
-	struct wr_alert *alert = &p->metrics->alerts.now.alerts[index];
-	const struct whose whose = {.subscription = subscription, .bridge = ""};
+	struct wr_alert *alert = &j->now.alerts[index];
+	const struct wr_alert_whose whose = {.subscription = subscription, .bridge = ""};
 	uint64_t value = 0;
+	bool changed = false;
 
-	if (!number_of(p, alert, rule->marks.kind, id, now_ns, &value))
+	if (!wr_alert_number(p, alert, rule->marks.kind, id, now_ns, &value))
 		wr_alert_skip(&alert->state);
-	else if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING)
-		change(p, rule, alert, &whose);
-	publish_untold(p, rule, alert, &whose);
-	put_metrics(p, rule, index, alert, &whose, now_ns);
+	else
+		changed = wr_alert_look(&alert->state, &rule->marks, value, now_ns) !=
+			  WR_ALERT_NOTHING;
+	wr_alert_tell(p, j, rule, index, &whose, changed, now_ns);
 }
 
 /*
  * A bridge's: an instance is of the bridge that has its place, by name. When that one is gone, or
  * another has taken its place, what was raised is over, and is told before the next one begins.
  */
-static void look_at_bridge(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-			   uint32_t instance, const struct wr_bridge_told *told, uint64_t now_ns)
+static void look_at_bridge(struct weir_pipeline *p, struct wr_alert_judge *j,
+			   const struct wr_alert_rule *rule, uint32_t instance,
+			   const struct wr_bridge_told *told, uint64_t now_ns)
 {
 	uint32_t index = rule->first + instance;
-	struct wr_alert *alert = &p->metrics->alerts.now.alerts[index];
+	struct wr_alert *alert = &j->now.alerts[index];
 	bool is_new = alert->bridge[0] == '\0';
 	bool is_there = told != NULL && (is_new || strcmp(alert->bridge, told->name) == 0);
-	const struct whose whose = {.subscription = "", .bridge = alert->bridge};
+	const struct wr_alert_whose whose = {.subscription = "", .bridge = alert->bridge};
 
 	if (!is_there && is_new)
 		return;
@@ -496,47 +255,46 @@ static void look_at_bridge(struct weir_pipeline *p, const struct wr_alert_rule *
 		alert->bridge_number = told->number;
 		alert->window = (struct wr_alert_window){.begun = false};
 	}
+	bool changed = false;
 	if (is_there) {
-		uint64_t value = number_of_bridge(alert, rule->marks.kind, told, now_ns);
-		if (wr_alert_look(&alert->state, &rule->marks, value, now_ns) != WR_ALERT_NOTHING)
-			change(p, rule, alert, &whose);
+		uint64_t value = wr_alert_bridge_number(alert, rule->marks.kind, told, now_ns);
+		changed = wr_alert_look(&alert->state, &rule->marks, value, now_ns) !=
+			  WR_ALERT_NOTHING;
 	} else if (alert->state.raised) {
 		wr_alert_end(&alert->state, now_ns);
-		change(p, rule, alert, &whose);
+		changed = true;
 	}
-	publish_untold(p, rule, alert, &whose);
-	put_metrics(p, rule, index, alert, &whose, now_ns);
-	if (!is_there && alert->untold_count == 0) {
+	wr_alert_tell(p, j, rule, index, &whose, changed, now_ns);
+	if (!is_there && alert->untold_count == 0 && !alert->called_raised) {
 		memset(alert, 0, sizeof *alert);
-		wr_metrics_drop(&p->metrics->cells, WR_SCOPE_ALERT, index);
+		wr_alert_hide(j, index);
 	}
 }
 
-static void look_at_bridges(struct weir_pipeline *p, const struct wr_alert_rule *rule,
-			    uint64_t now_ns)
+static void look_at_bridges(struct weir_pipeline *p, struct wr_alert_judge *j,
+			    const struct wr_alert_rule *rule, uint64_t now_ns)
 {
 	if (rule->bridge[0] != '\0')
-		look_at_bridge(p, rule, 0, wr_bridges_find(p, rule->bridge), now_ns);
+		look_at_bridge(p, j, rule, 0, wr_bridges_find(p, rule->bridge), now_ns);
 	for (uint32_t i = 0; rule->bridge[0] == '\0' && i < WR_BRIDGE_PLACES; i++)
-		look_at_bridge(p, rule, i, wr_bridges_at(p, i), now_ns);
+		look_at_bridge(p, j, rule, i, wr_bridges_at(p, i), now_ns);
 }
 
 void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
 {
-	struct wr_alerts *a = &p->metrics->alerts;
+	struct wr_alert_judge *j = &p->metrics->alerts.group;
 	struct wr_catalog *catalog = &p->tables.catalog;
 	uint32_t count = wr_catalog_subscription_count(catalog);
 
-	p->metrics->stuck_ns = stuck_age(p, now_ns);
-	wr_alerts_take_next(p, now_ns);
-	for (uint32_t i = 0; i < a->now.rule_count; i++) {
-		const struct wr_alert_rule *rule = &a->now.rules[i];
+	wr_alerts_take_next(p, j, now_ns);
+	for (uint32_t i = 0; i < j->now.rule_count; i++) {
+		const struct wr_alert_rule *rule = &j->now.rules[i];
 		if (is_of_bridge(rule->marks.kind)) {
-			look_at_bridges(p, rule, now_ns);
+			look_at_bridges(p, j, rule, now_ns);
 			continue;
 		}
 		if (is_of_pipeline(rule->marks.kind)) {
-			look(p, rule, 0, 0, "", now_ns);
+			look(p, j, rule, 0, 0, "", now_ns);
 			continue;
 		}
 		for (uint32_t id = 0; id < count; id++) {
@@ -545,7 +303,52 @@ void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
 			if ((!is_each && strcmp(rule->subscription, name) != 0) ||
 			    wr_load_acquire(&p->subscriptions[id].started) == 0) /* X1 */
 				continue;
-			look(p, rule, is_each ? id : 0, id, name, now_ns);
+			look(p, j, rule, is_each ? id : 0, id, name, now_ns);
 		}
 	}
+	if (!p->metrics->alerts.has_watch_thread)
+		wr_alerts_watch(p, now_ns);
+}
+
+void wr_alerts_watch(struct weir_pipeline *p, uint64_t now_ns)
+{
+	struct wr_alert_judge *j = &p->metrics->alerts.watch;
+
+	wr_alerts_take_next(p, j, now_ns);
+	wr_alerts_look_at_steps(p, now_ns);
+	for (uint32_t i = 0; i < j->now.rule_count; i++)
+		look(p, j, &j->now.rules[i], 0, 0, "", now_ns);
+}
+
+/* ---- the step of the thread that watches ---- */
+
+static int watch_step(void *self, uint32_t budget)
+{
+	struct weir_pipeline *p = self;
+	struct wr_alerts *a = &p->metrics->alerts;
+	uint64_t now = wr_clock_mono_ns(p->host.clock);
+
+	(void)budget;
+	if (now >= a->watch_due_ns) {
+		wr_alerts_watch(p, now);
+		a->watch_due_ns = now + WR_METRICS_INTERVAL_NS;
+	}
+	return 0; /* its clock alone wakes it */
+}
+
+static uint64_t watch_idle_ns(void *self)
+{
+	struct weir_pipeline *p = self;
+	uint64_t now = wr_clock_mono_ns(p->host.clock), due = p->metrics->alerts.watch_due_ns;
+	return due > now ? due - now : 0;
+}
+
+bool wr_pipeline_watch_step(struct weir_pipeline *p, struct wr_step *ret_step)
+{
+	if (p->metrics == NULL || !wr_alerts_want_watch(&p->options))
+		return false;
+	p->metrics->alerts.has_watch_thread = true;
+	*ret_step = (struct wr_step){
+		.name = "watch", .run = watch_step, .idle_ns = watch_idle_ns, .self = p};
+	return true;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Other rules of alerts while the pipeline runs. Who brings them copies them to a place of their
- * own, under the lock; the group step, whose the rules are, takes them from there at its next look:
- * into the second of two sets, with what is known of those that stay, and then the sets change
+ * own, under the lock; each judge takes its own from there at its next look: into the second of two
+ * sets, with what is known of those that stay, and then the sets change
  * places. All memory is there since the open.
  */
 #include <errno.h>
@@ -33,9 +33,11 @@ int weir_pipeline_alerts_set(struct weir_pipeline *p, const struct weir_alert_ru
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "alert_instances_max", text);
 	}
 	wr_spinlock_lock(&p->metrics->lock);
-	(void)wr_alerts_copy(&p->options, rules, count, a->next);
-	a->next_count = count;
-	a->has_next = true;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct wr_alert_judge *j = i == 0 ? &a->group : &a->watch;
+		j->next_count = wr_alerts_copy(&p->options, rules, count, j->is_watch, j->next);
+		j->has_next = true;
+	}
 	wr_spinlock_unlock(&p->metrics->lock);
 	return 0;
 }
@@ -56,43 +58,42 @@ static const struct wr_alert_rule *find(const struct wr_alert_set *set,
 }
 
 /* The numbers of a rule that is gone. */
-static void end_rule(struct weir_pipeline *p, const struct wr_alert_set *set,
-		     const struct wr_alert_rule *rule, uint64_t now_ns)
+static void end_rule(struct weir_pipeline *p, struct wr_alert_judge *j,
+		     const struct wr_alert_set *set, const struct wr_alert_rule *rule,
+		     uint64_t now_ns)
 {
 	const struct wr_catalog *catalog = &p->tables.catalog;
-	bool is_each = rule->subscription[0] == '\0' && rule->marks.kind < WEIR_ALERT_FREE_BYTES;
+	bool is_each =
+		rule->subscription[0] == '\0' && wr_alert_is_of_subscription(rule->marks.kind);
 
 	for (uint32_t i = 0; i < rule->count; i++) {
 		struct wr_alert *alert = &set->alerts[rule->first + i];
 		const char *subscription =
 			is_each ? catalog->subscriptions[i].name : rule->subscription;
-		if (alert->state.raised || alert->untold_count > 0)
-			wr_alerts_end_one(p, rule, alert, subscription, now_ns);
+		if (alert->state.raised || alert->called_raised || alert->untold_count > 0)
+			wr_alerts_end_one(p, j, rule, alert, subscription, now_ns);
 	}
 }
 
 /* False: nobody has brought any. */
-static bool fetch_next(struct weir_pipeline *p, struct wr_alert_set *to)
+static bool fetch_next(struct weir_pipeline *p, struct wr_alert_judge *j, struct wr_alert_set *to)
 {
-	struct wr_alerts *a = &p->metrics->alerts;
-
 	wr_spinlock_lock(&p->metrics->lock);
-	bool has_next = a->has_next;
+	bool has_next = j->has_next;
 	if (has_next) {
-		memcpy(to->rules, a->next, a->next_count * sizeof *to->rules);
-		to->rule_count = a->next_count;
+		memcpy(to->rules, j->next, j->next_count * sizeof *to->rules);
+		to->rule_count = j->next_count;
 	}
-	a->has_next = false;
+	j->has_next = false;
 	wr_spinlock_unlock(&p->metrics->lock);
 	return has_next;
 }
 
-void wr_alerts_take_next(struct weir_pipeline *p, uint64_t now_ns)
+static void change_rules(struct weir_pipeline *p, struct wr_alert_judge *j, uint64_t now_ns)
 {
-	struct wr_alerts *a = &p->metrics->alerts;
-	struct wr_alert_set before = a->now, after = a->other;
+	struct wr_alert_set before = j->now, after = j->other;
 
-	if (!fetch_next(p, &after))
+	if (!fetch_next(p, j, &after))
 		return;
 	after.alert_count = 0;
 	for (uint32_t i = 0; i < after.rule_count; i++) {
@@ -107,10 +108,21 @@ void wr_alerts_take_next(struct weir_pipeline *p, uint64_t now_ns)
 	}
 	for (uint32_t i = 0; i < before.rule_count; i++)
 		if (find(&after, &before.rules[i]) == NULL)
-			end_rule(p, &before, &before.rules[i], now_ns);
+			end_rule(p, j, &before, &before.rules[i], now_ns);
 	/* Places have other rules' numbers now: each look fills its own anew. */
 	for (uint32_t i = 0; i < before.alert_count; i++)
-		wr_metrics_drop(&p->metrics->cells, WR_SCOPE_ALERT, i);
-	a->now = after;
-	a->other = before;
+		wr_alert_hide(j, i);
+	j->now = after;
+	j->other = before;
+}
+
+void wr_alerts_take_next(struct weir_pipeline *p, struct wr_alert_judge *j, uint64_t now_ns)
+{
+	struct wr_alerts *a = &p->metrics->alerts;
+
+	/* Rules that are gone are told to be over: where the callback is busy, at the next look. */
+	if (!wr_alerts_begin_change(a))
+		return;
+	change_rules(p, j, now_ns);
+	wr_alerts_end_change(a);
 }

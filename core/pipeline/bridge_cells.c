@@ -72,6 +72,12 @@ void wr_bridge_place_tell(struct wr_bridge_place *place, const struct wr_bridge_
 		tell(place, told, place->number);
 }
 
+void wr_bridge_place_step(struct wr_bridge_place *place, uint64_t now_ns)
+{
+	if (place != NULL)
+		wr_store_relaxed(&place->step_ns, now_ns);
+}
+
 void wr_bridge_place_give(struct weir_pipeline *p, struct wr_bridge_place *place)
 {
 	const struct wr_bridge_told nobody = {.number = 0};
@@ -97,6 +103,7 @@ static bool copy(struct wr_bridge_place *place, struct wr_bridge_told *ret_told)
 		if (!wr_stamp_is_whole(once, again, sizeof once))
 			continue;
 		memcpy(ret_told, once + 8, sizeof *ret_told);
+		ret_told->step_ns = wr_load_relaxed(&place->step_ns);
 		return true;
 	}
 	return false;
@@ -123,6 +130,7 @@ static void put_one(struct weir_pipeline *p, uint32_t index, bool fresh, uint64_
 	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_STATE_AGE, since(t->state_ns, now_ns));
 	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_DOWN, since(t->down_ns, now_ns));
 	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_IDLE, since(t->moved_ns, now_ns));
+	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_STUCK, since(t->step_ns, now_ns));
 	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_EVENTS, t->events);
 	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_BYTES, t->bytes);
 	wr_metrics_put(m, slot, WR_METRIC_BRIDGE_REPEATS, t->repeats);

@@ -34,6 +34,7 @@ struct wr_bridge_told {
 	uint64_t state_ns;     /* since then */
 	uint64_t down_ns;      /* it is to run, and has not since then; 0: all is well */
 	uint64_t moved_ns;     /* events moved then, or it was started */
+	uint64_t step_ns; /* a step of it began then: not told, wr_bridge_place_step() says it */
 	uint64_t events, bytes, repeats, dead_letters;
 	uint64_t connections, retries, failures, attempts;
 	uint64_t lag_events; /* a source's */
@@ -52,6 +53,7 @@ struct wr_bridge_place {
 	uint64_t number;                              /* the owner's */
 	char name[WR_BRIDGE_NAME_ROOM];               /* the same, to tell another one by */
 	wr_atomic_u64 slot[1 + WR_BRIDGE_TOLD_WORDS]; /* a stamp, then what is told */
+	wr_atomic_u64 step_ns;                        /* relaxed: it goes with nothing else */
 };
 
 struct wr_bridge_places {
@@ -67,6 +69,8 @@ struct wr_bridge_place *wr_bridge_place_take(struct weir_pipeline *p, const char
 void wr_bridge_place_give(struct weir_pipeline *p, struct wr_bridge_place *place);
 /* `told->number` is not looked at: it is the place's. */
 void wr_bridge_place_tell(struct wr_bridge_place *place, const struct wr_bridge_told *told);
+/* A step of it begins: each of them, and where nothing changes, too. */
+void wr_bridge_place_step(struct wr_bridge_place *place, uint64_t now_ns);
 
 /* Copies all of them, and puts them into the file. */
 void wr_bridges_put(struct weir_pipeline *p, uint64_t now_ns);

@@ -24,6 +24,9 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 			[WR_SCOPE_ROW] = (uint64_t)o->subscriptions_max * o->partitions_max,
 			[WR_SCOPE_MEMBER] = o->members_max,
 			[WR_SCOPE_ALERT] = wr_alerts_count(o),
+			[WR_SCOPE_ALERT_EVENTS] = wr_alerts_count(o),
+			[WR_SCOPE_ALERT_BYTES] = wr_alerts_count(o),
+			[WR_SCOPE_ALERT_AGE] = wr_alerts_count(o),
 			[WR_SCOPE_BRIDGE] = WR_BRIDGE_PLACES,
 			[WR_SCOPE_BRIDGE_ERROR] = WR_BRIDGE_PLACES,
 			[WR_SCOPE_BRIDGE_FILES] = WR_BRIDGE_PLACES,
@@ -509,7 +512,6 @@ int wr_metrics_open(struct weir_pipeline *p)
 		wr_spsc_init(&p->metrics->times[i].ring, WR_TIME_SAMPLES);
 		p->members[i].times = &p->metrics->times[i];
 	}
-	wr_alerts_init(&p->metrics->alerts, o, at + l.alerts);
 	(void)snprintf(p->metrics->alert_topic, sizeof p->metrics->alert_topic, "%s",
 		       o->alert_topic != NULL ? o->alert_topic : "");
 	wr_spinlock_init(&p->metrics->lock);
@@ -524,6 +526,7 @@ int wr_metrics_open(struct weir_pipeline *p)
 		.interval_ns = WR_METRICS_INTERVAL_NS,
 	};
 	wr_metrics_init(&p->metrics->cells, p->host.metrics, &layout, &identity);
+	wr_alerts_init(&p->metrics->alerts, &p->metrics->cells, o, at + l.alerts);
 	(void)wr_metrics_step(p, wr_clock_mono_ns(p->host.clock));
 	return 0;
 }

@@ -24,7 +24,6 @@ struct wr_pipeline_metrics {
 	uint64_t free_bytes;   /* as of the last look at the file system */
 	uint64_t free_look_ns; /* when the next one is due */
 	bool free_is_known;
-	uint64_t stuck_ns; /* for how long nothing moves that should */
 	struct wr_alerts alerts;
 	struct wr_bridge_places *bridges;
 	char alert_topic[WR_NAME_BYTES_MAX + 1]; /* "": none */

@@ -288,6 +288,7 @@ static void init_parkers(struct weir_pipeline *p)
 	wr_parker_init_symmetric(&p->journal_parker, storage_ops, p->host.storage);
 	wr_parker_init(&p->group_parker, ops, NULL);
 	wr_parker_init(&p->pack_parker, ops, NULL);
+	wr_parker_init(&p->watch_parker, ops, NULL);
 	wr_parker_init_symmetric(&p->visible_parker, ops, NULL);
 	wr_parker_init_symmetric(&p->durable_parker, ops, NULL);
 	wr_parker_init_symmetric(&p->control_parker, ops, NULL);

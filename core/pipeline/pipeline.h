@@ -289,7 +289,8 @@ struct weir_pipeline {
 	struct wr_parker log_parker;     /* writer and, without a thread of its own, journal */
 	struct wr_parker journal_parker; /* journal with a thread of its own */
 	struct wr_parker group_parker;
-	struct wr_parker pack_parker; /* options.pack: nobody wakes it but its own clock */
+	struct wr_parker pack_parker;  /* options.pack: nobody wakes it but its own clock */
+	struct wr_parker watch_parker; /* of alerts.h: the same */
 	/* With a journal thread: counted up after the link's rings were given something. */
 	wr_atomic_u64 commits_bell; /* J1: writer → journal */
 	wr_atomic_u64 moved_bell;   /* J2: journal → writer */
@@ -398,6 +399,8 @@ static inline size_t wr_pipeline_policies_bytes(const struct weir_options *o)
 /* With options.pack; blocks on the medium, beside the others or between them. */
 void wr_pipeline_pack_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_group_step(struct weir_pipeline *p, struct wr_step *ret_step);
+/* For a thread that nothing else has, before there are threads. False: no alert wants one. */
+bool wr_pipeline_watch_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_member_handler_step(struct weir_member *member, struct wr_step *ret_step);
 
 /* Refuse with this code from now on, and wake every waiter. The first code stays. */

@@ -23,7 +23,10 @@
  *
  * A bridge that is stopped has no trouble any more: what was raised of it is over at once.
  *
- * Rules are looked at every 100 ms, by the group step, on the clock that never jumps.
+ * Rules are looked at every 100 ms, by the group step, on the clock that never jumps. Those of
+ * WEIR_ALERT_STUCK_AGE, which tell of the group step, too, have a thread of their own (NAME-watch)
+ * where the pipeline is opened with one and is not `manual`; it goes on where the others stand. In
+ * a pipeline that was opened without one, and got it later, the group step looks at it.
  */
 #ifndef WEIR_ALERTS_H
 #define WEIR_ALERTS_H
@@ -53,12 +56,20 @@ enum weir_alert_kind {
 	                                raise_at is below clear_at */
 	WEIR_ALERT_STUCK_AGE = 8,  /**< ns for which the writer took nothing though lanes held
 	                                something and it was not held back, or nothing became
-	                                durable though something waited for that */
+	                                durable though something waited for that, or the group's
+	                                step did not go round. 8 rules at most */
 	/* of a bridge (bridge.h) */
 	WEIR_ALERT_BRIDGE_DOWN = 9,          /**< ns since it ran last, or was started; none while
 	                                          it runs, is paused or stopped */
 	WEIR_ALERT_BRIDGE_DEAD_LETTERS = 10, /**< events and messages that it gave up in the last
 	                                          minute */
+	/* of a subscription */
+	WEIR_ALERT_IDLE_AGE = 11, /**< ns since that of its members which has been away for longest
+	                               polled last, or its handler took an item: a handler that does
+	                               not come back. Not of one that waits in a poll */
+	/* of a bridge */
+	WEIR_ALERT_BRIDGE_STUCK_AGE = 12, /**< ns since its driver was called last: a call that does
+	                                       not come back, or nobody calls weir_bridge_step() */
 };
 
 struct weir_alert_rule {

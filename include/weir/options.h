@@ -354,8 +354,9 @@ struct weir_options {
 	/** A topic, made by the program or the configuration file, to which an event is published
 	 *  when a rule is raised, and when it is over; NULL (default): none. */
 	const char *alert_topic;
-	/** Is told of the same, by weir's group thread; must not call weir. NULL (default): nobody
-	 *  is. */
+	/** Is told of the same, by weir's group thread or, of what stands still, by a thread beside
+	 *  it, one at a time; must not call weir. Who does not come back from it holds up what that
+	 *  thread does. NULL (default): nobody is. */
 	void (*alert_fn)(void *context, const struct weir_alert *alert);
 	void *alert_context;
 };

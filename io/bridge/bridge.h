@@ -99,6 +99,8 @@ bool wr_bridge_is_asked_to_rest(struct weir_bridge *b);
 /* told.c: what the metrics know of it. Nothing happens without a place. */
 void wr_bridge_told_begin(struct weir_bridge *b);
 void wr_bridge_told_end(struct weir_bridge *b);
+/* A step of it begins. */
+void wr_bridge_told_step(struct weir_bridge *b);
 /* `shown` has changed: files and metrics follow. The lock is held. */
 void wr_bridge_shown_changed(struct weir_bridge *b);
 /* It runs. */

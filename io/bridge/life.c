@@ -219,6 +219,7 @@ static int pause_it(struct weir_bridge *b)
 int wr_bridge_life_step(struct weir_bridge *b, uint64_t timeout_ns)
 {
 	enum weir_bridge_state state = state_of(b);
+	wr_bridge_told_step(b);
 	(void)wr_bridge_is_asked_to_rest(b);
 	(void)pthread_mutex_lock(&b->lock);
 	bool stop = b->asked.stop, pause = b->asked.pause;

@@ -54,9 +54,15 @@ void wr_bridge_told_begin(struct weir_bridge *b)
 	put_text(b->told.name, sizeof b->told.name, b->name);
 	put_text(b->told.system, sizeof b->told.system, b->ops.system);
 	put_state_dir(b);
+	wr_bridge_told_step(b);
 	(void)pthread_mutex_lock(&b->lock);
 	wr_bridge_shown_changed(b);
 	(void)pthread_mutex_unlock(&b->lock);
+}
+
+void wr_bridge_told_step(struct weir_bridge *b)
+{
+	wr_bridge_place_step(b->place, now_ns(b));
 }
 
 void wr_bridge_told_end(struct weir_bridge *b)

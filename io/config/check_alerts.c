@@ -21,6 +21,17 @@ static void check_bridge(struct wr_config_findings *findings, const struct wr_co
 				a->bridge);
 }
 
+static bool is_of_bridge(int kind)
+{
+	return kind == WEIR_ALERT_BRIDGE_DOWN || kind == WEIR_ALERT_BRIDGE_DEAD_LETTERS ||
+	       kind == WEIR_ALERT_BRIDGE_STUCK_AGE;
+}
+
+static bool is_of_pipeline(int kind)
+{
+	return kind == WEIR_ALERT_FREE_BYTES || kind == WEIR_ALERT_STUCK_AGE;
+}
+
 static void check_alert(struct wr_config_findings *findings, const struct wr_config_node *root,
 			const struct wr_config_values *values, const struct wr_config_alert *a,
 			const struct wr_config_node *item)
@@ -39,13 +50,13 @@ static void check_alert(struct wr_config_findings *findings, const struct wr_con
 			       "two marks, so that a number that swings around one "
 			       "of them does not raise it again and again");
 	}
-	bool is_of_bridge = a->kind >= WEIR_ALERT_BRIDGE_DOWN;
-	if (a->subscription != NULL && a->kind >= WEIR_ALERT_FREE_BYTES)
+	bool of_bridge = is_of_bridge((int)a->kind);
+	if (a->subscription != NULL && (of_bridge || is_of_pipeline((int)a->kind)))
 		(void)wr_config_error(
 			findings, wr_config_item_place(findings, item, "subscription"),
-			is_of_bridge ? "this number is of a bridge, and not of a subscription"
-				     : "this number is of the pipeline, and not of a subscription");
-	if (a->bridge != NULL && !is_of_bridge)
+			of_bridge ? "this number is of a bridge, and not of a subscription"
+				  : "this number is of the pipeline, and not of a subscription");
+	if (a->bridge != NULL && !of_bridge)
 		(void)wr_config_error(findings, wr_config_item_place(findings, item, "bridge"),
 				      "this number is not of a bridge");
 	else if (a->bridge != NULL)

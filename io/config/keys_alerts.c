@@ -74,16 +74,24 @@ static const struct wr_config_key kind_keys[] = {
 	 .doc = "Free on the journal's file system: raise_at is below clear_at"},
 	{.name = "stuck_age",
 	 SAME_STRUCT(age_marks),
-	 .doc = "For how long the writer or the journal has not moved though it should"},
+	 .doc = "For how long the writer, the journal or the group has not moved though it "
+		"should"},
 	{.name = "bridge_down",
 	 SAME_STRUCT(age_marks),
 	 .doc = "Since a bridge ran last, or was started, while it is neither paused nor stopped"},
 	{.name = "bridge_dead_letters",
 	 SAME_STRUCT(count_marks),
 	 .doc = "Events and messages that a bridge gave up in the last minute"},
+	{.name = "idle_age",
+	 SAME_STRUCT(age_marks),
+	 .doc = "Since a member, or its handler, came back last: of all the one that is away for "
+		"longest"},
+	{.name = "bridge_stuck_age",
+	 SAME_STRUCT(age_marks),
+	 .doc = "Since a bridge's driver was called last: a call that does not come back"},
 	{0},
 };
-_Static_assert(sizeof kind_keys / sizeof *kind_keys == WEIR_ALERT_BRIDGE_DEAD_LETTERS + 1,
+_Static_assert(sizeof kind_keys / sizeof *kind_keys == WEIR_ALERT_BRIDGE_STUCK_AGE + 1,
 	       "a key a kind");
 static const struct wr_config_section kind_section = {.keys = kind_keys};
 

@@ -196,6 +196,9 @@ Test(bridge_metrics, tell_what_it_does_and_what_ails_it)
 	cr_assert_eq(weir_bridge_pause(bridge), 0);
 	await(bridge, "bridge", "weir_bridge_state", WEIR_BRIDGE_PAUSED);
 	cr_expect_eq(value("bridge", "weir_bridge_down_seconds"), 0, "it rests");
+	/* Nobody steps it; then somebody does. */
+	await_range(NULL, "bridge", "weir_bridge_stuck_seconds", 500 * MS, UINT64_MAX - 1);
+	await_range(bridge, "bridge", "weir_bridge_stuck_seconds", 0, 300 * MS);
 
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	await(NULL, "bridge", "weir_bridge_state", UINT64_MAX);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: an alert is raised once its number has been at its mark for the hold time, and is over once
- * it has been back for as long; it does not flap in between, nor fire at a start; it is told to the
- * callback, on its topic and in the metrics; rules that cannot be are refused with what is wrong.
+ * it has been back for as long; it is told to the callback, on its topic and in the metrics; rules
+ * that cannot be are refused with what is wrong.
  *
- * Method: the rule's state on a clock that is a number; then pipelines of the test's, by hand.
+ * Method: pipelines of the test's, by hand.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/pipeline/alert_state.h"
 #include "core/pipeline/bridge_cells.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
@@ -20,106 +19,6 @@
 
 #define MS 1000000ull
 #define S (1000 * MS)
-
-/* ---- the state, on a simulated clock ---- */
-
-struct step {
-	uint64_t at_ms;
-	uint64_t value; /* UNKNOWN: it is not known */
-	enum wr_alert_change change;
-};
-
-#define UNKNOWN UINT64_MAX
-
-static void play(const struct wr_alert_marks *marks, const struct step *steps, size_t count)
-{
-	struct wr_alert_state state = {.raised = false};
-	for (size_t i = 0; i < count; i++) {
-		enum wr_alert_change change = WR_ALERT_NOTHING;
-		if (steps[i].value == UNKNOWN)
-			wr_alert_skip(&state);
-		else
-			change = wr_alert_look(&state, marks, steps[i].value, steps[i].at_ms * MS);
-		cr_expect_eq(change, steps[i].change, "step %zu", i);
-	}
-}
-
-Test(alerts, it_is_raised_after_the_hold_time_and_over_after_as_long)
-{
-	static const struct wr_alert_marks marks = {WEIR_ALERT_LAG_EVENTS, 100, 50, 2 * S};
-	static const struct step steps[] = {
-		{0, 100, WR_ALERT_NOTHING},    {1999, 100, WR_ALERT_NOTHING},
-		{2000, 100, WR_ALERT_RAISED},  {3000, 500, WR_ALERT_NOTHING},
-		{4000, 51, WR_ALERT_NOTHING},  {9000, 51, WR_ALERT_NOTHING},
-		{9100, 50, WR_ALERT_NOTHING},  {11099, 0, WR_ALERT_NOTHING},
-		{11100, 0, WR_ALERT_CLEARED},  {12000, 99, WR_ALERT_NOTHING},
-		{20000, 99, WR_ALERT_NOTHING},
-	};
-	play(&marks, steps, WR_ARRAY_COUNT(steps));
-}
-
-Test(alerts, a_number_that_swings_changes_nothing)
-{
-	static const struct wr_alert_marks marks = {WEIR_ALERT_LAG_EVENTS, 100, 50, S};
-	struct wr_alert_state state = {.raised = false};
-	uint64_t at = 0;
-
-	/* Never for a second at a time; then it stays, and swings around the other mark. */
-	for (; at < 60000; at += 100)
-		cr_assert_eq(wr_alert_look(&state, &marks, at % 900 == 0 ? 99 : 1000, at * MS),
-			     WR_ALERT_NOTHING);
-	for (; at < 62000; at += 100)
-		(void)wr_alert_look(&state, &marks, 1000, at * MS);
-	cr_assert(state.raised && state.raised_count == 1);
-	for (; at < 120000; at += 100)
-		cr_assert_eq(wr_alert_look(&state, &marks, at % 900 == 0 ? 51 : 0, at * MS),
-			     WR_ALERT_NOTHING);
-	cr_assert(state.raised && state.raised_count == 1);
-}
-
-Test(alerts, what_is_not_known_raises_nothing)
-{
-	static const struct wr_alert_marks marks = {WEIR_ALERT_LAG_AGE, 100, 50, 2 * S};
-	static const struct step steps[] = {
-		{0, UNKNOWN, WR_ALERT_NOTHING},    {5000, 200, WR_ALERT_NOTHING},
-		{6000, UNKNOWN, WR_ALERT_NOTHING}, {7000, 200, WR_ALERT_NOTHING},
-		{8900, 200, WR_ALERT_NOTHING},     {9000, 200, WR_ALERT_RAISED},
-		{9500, 0, WR_ALERT_NOTHING},       {11000, UNKNOWN, WR_ALERT_NOTHING},
-		{11600, 0, WR_ALERT_NOTHING},      {13600, 0, WR_ALERT_CLEARED},
-	};
-	play(&marks, steps, WR_ARRAY_COUNT(steps));
-}
-
-Test(alerts, free_space_is_raised_where_it_falls)
-{
-	static const struct wr_alert_marks marks = {WEIR_ALERT_FREE_BYTES, 100, 200, 0};
-	static const struct step steps[] = {
-		{0, 101, WR_ALERT_NOTHING},    {1000, 100, WR_ALERT_RAISED},
-		{2000, 199, WR_ALERT_NOTHING}, {3000, 200, WR_ALERT_CLEARED},
-		{4000, 0, WR_ALERT_RAISED},
-	};
-	play(&marks, steps, WR_ARRAY_COUNT(steps));
-}
-
-Test(alerts, the_last_minute_is_a_minute)
-{
-	struct wr_alert_window w = {.begun = false};
-
-	/* What was there before the first look is nobody's news. */
-	cr_assert_eq(wr_alert_last_minute(&w, 1000, 0), 0);
-	cr_assert_eq(wr_alert_last_minute(&w, 1007, 3 * S), 7);
-	cr_assert_eq(wr_alert_last_minute(&w, 1007, 54 * S), 7);
-	cr_assert_eq(wr_alert_last_minute(&w, 1007, 60 * S), 0);
-	/* One a second: never more than sixty. */
-	for (uint64_t i = 61; i < 400; i++) {
-		uint64_t last = wr_alert_last_minute(&w, 1007 + i - 60, i * S);
-		cr_assert_leq(last, 60, "at %lu: %lu", (unsigned long)i, (unsigned long)last);
-		cr_assert(i < 130 || last >= 55);
-	}
-	/* Long after: what came meanwhile came just now, once. */
-	cr_assert_eq(wr_alert_last_minute(&w, 5000, 4000 * S), 5000 - (1007 + 399 - 60));
-	cr_assert_eq(wr_alert_last_minute(&w, 5000, 4100 * S), 0);
-}
 
 /* ---- in a pipeline ---- */
 
@@ -309,19 +208,38 @@ Test(alerts, what_an_open_finds_is_not_told_at_once)
 
 /* ---- other rules while it runs ---- */
 
-/* How many alerts the metrics tell of, and the mark of the first. */
+/* How many alerts the metrics tell of, and the mark of the first, which counts events. */
 static uint32_t alerts_shown(uint64_t *ret_raise_at)
 {
 	struct weir_metrics *m = NULL;
 	struct weir_metrics_object o;
 	uint32_t at = 0, count = 0;
 	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
-	int metric = weir_metrics_find(m, "weir_alert_raise_at");
-	for (; weir_metrics_next(m, "alert", &at, &o); count++)
-		if (count == 0)
-			*ret_raise_at = weir_metrics_value(m, &o, (uint32_t)metric);
+	int metric = weir_metrics_find(m, "weir_alert_raise_at_events");
+	if (weir_metrics_next(m, "alert_events", &at, &o))
+		*ret_raise_at = weir_metrics_value(m, &o, (uint32_t)metric);
+	for (at = 0; weir_metrics_next(m, "alert", &at, &o);)
+		count++;
 	weir_metrics_close(m);
 	return count;
+}
+
+/* What the metrics say of the number of a kind: an object of the unit; -1: it has none there. */
+static double number_shown(const char *kind, const char *object, const char *name)
+{
+	struct weir_metrics *m = NULL;
+	struct weir_metrics_object o;
+	struct weir_metric about;
+	double number = -1;
+	cr_assert_eq(weir_metrics_open_own(f.pipeline, &m, NULL), 0);
+	int metric = weir_metrics_find(m, name);
+	cr_assert(metric >= 0 && weir_metrics_metric(m, (uint32_t)metric, &about) == 0, "%s", name);
+	for (uint32_t at = 0; weir_metrics_next(m, object, &at, &o);)
+		if (strcmp(o.label_values[1], kind) == 0)
+			number = (double)weir_metrics_value(m, &o, (uint32_t)metric) /
+				 (double)about.per_unit;
+	weir_metrics_close(m);
+	return number;
 }
 
 static void run_for(uint64_t ns)
@@ -400,6 +318,36 @@ Test(alerts, rules_change_while_it_runs)
 	fixture_end(&f);
 }
 
+/* Each number is told in one unit, and in no other, also when its place was another kind's. */
+Test(alerts, a_number_has_a_unit)
+{
+	struct weir_alert_rule rules[] = {
+		{"old", WEIR_ALERT_LAG_AGE, NULL, NULL, 90 * S, 30 * S, 0},
+		{"heavy", WEIR_ALERT_LAG_BYTES, NULL, NULL, 1 << 20, 1 << 10, 0},
+		{"many", WEIR_ALERT_LAG_EVENTS, NULL, NULL, 1000, 10, 0},
+	};
+
+	open_with(FIXTURE_MEMORY | FIXTURE_MANUAL, &rules[0]);
+	(void)fixture_topic(&f, "orders", 1);
+	(void)fixture_subscription(&f, "billing", "orders");
+	set_rules(rules, 3);
+	rounds(2);
+	cr_expect_eq(number_shown("lag_age", "alert_age", "weir_alert_raise_at_seconds"), 90);
+	cr_expect_eq(number_shown("lag_age", "alert_age", "weir_alert_clear_at_seconds"), 30);
+	cr_expect_eq(number_shown("lag_bytes", "alert_bytes", "weir_alert_raise_at_bytes"),
+		     1 << 20);
+	cr_expect_eq(number_shown("lag_events", "alert_events", "weir_alert_value_events"), 0);
+	cr_expect_eq(number_shown("lag_age", "alert_events", "weir_alert_value_events"), -1);
+	cr_expect_eq(number_shown("lag_bytes", "alert_age", "weir_alert_value_seconds"), -1);
+	rules[0] = rules[2]; /* in the place of the age */
+	set_rules(rules, 1);
+	rounds(2);
+	cr_expect_eq(number_shown("lag_events", "alert_events", "weir_alert_raise_at_events"),
+		     1000);
+	cr_expect_eq(number_shown("lag_age", "alert_age", "weir_alert_raise_at_seconds"), -1);
+	fixture_end(&f);
+}
+
 Test(alerts, rules_that_cannot_be_change_nothing)
 {
 	const struct weir_alert_rule good = {
@@ -440,12 +388,14 @@ Test(alerts, rules_that_cannot_be_are_refused)
 		{{"", WEIR_ALERT_PARKED, NULL, NULL, 1, 0, 0}, "a name is"},
 		{{"a b", WEIR_ALERT_PARKED, NULL, NULL, 1, 0, 0}, "a name is"},
 		{{"x", 0, NULL, NULL, 1, 0, 0}, "not a kind"},
-		{{"x", 11, NULL, NULL, 1, 0, 0}, "not a kind"},
+		{{"x", 13, NULL, NULL, 1, 0, 0}, "not a kind"},
 		{{"x", WEIR_ALERT_STUCK_AGE, "billing", NULL, 1, 0, 0}, "of the pipeline"},
 		{{"x", WEIR_ALERT_BRIDGE_DOWN, "billing", NULL, 1, 0, 0}, "of a bridge"},
 		{{"x", WEIR_ALERT_PARKED, NULL, "out", 1, 0, 0}, "not of a bridge"},
 		{{"x", WEIR_ALERT_FREE_BYTES, NULL, "out", 1, 2, 0}, "not of a bridge"},
 		{{"x", WEIR_ALERT_BRIDGE_DOWN, NULL, "o/ut", 1, 0, 0}, "no name"},
+		{{"x", WEIR_ALERT_IDLE_AGE, NULL, "out", 1, 0, 0}, "not of a bridge"},
+		{{"x", WEIR_ALERT_BRIDGE_STUCK_AGE, "billing", NULL, 1, 0, 0}, "of a bridge"},
 		{{"x", WEIR_ALERT_PARKED, "a/b", NULL, 1, 0, 0}, "no name"},
 		{{"x", WEIR_ALERT_PARKED, NULL, NULL, 1, 1, 0}, "less than"},
 		{{"x", WEIR_ALERT_FREE_BYTES, NULL, NULL, 1, 2, 0}, "has none"},

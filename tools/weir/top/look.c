@@ -101,9 +101,6 @@ static const struct kind {
 			.also_label = "kind",
 			.metrics = {[ALERT_FIRING] = "weir_alert_firing",
 				    [ALERT_RAISED] = "weir_alert_raised",
-				    [ALERT_VALUE] = "weir_alert_value",
-				    [ALERT_RAISE_AT] = "weir_alert_raise_at",
-				    [ALERT_CLEAR_AT] = "weir_alert_clear_at",
 				    [ALERT_CHANGED_NS] = "weir_alert_changed_seconds"},
 			.rate_of = -1,
 			.byte_rate_of = -1},
@@ -271,6 +268,30 @@ static void follow_row(struct look *l, enum look_kind kind, struct look_row *row
 	row->history[row->history_count - 1] = row->values[SUBSCRIPTION_EVENTS];
 }
 
+/* An alert's number is an object of its own, in the unit that it has, at the same place. */
+static void take_alert_numbers(const struct look *l, struct look_row *row)
+{
+	static const struct {
+		const char *object;
+		const char *metrics[3];
+	} units[] = {{"alert_events",
+		      {"weir_alert_value_events", "weir_alert_raise_at_events",
+		       "weir_alert_clear_at_events"}},
+		     {"alert_bytes",
+		      {"weir_alert_value_bytes", "weir_alert_raise_at_bytes",
+		       "weir_alert_clear_at_bytes"}},
+		     {"alert_age",
+		      {"weir_alert_value_seconds", "weir_alert_raise_at_seconds",
+		       "weir_alert_clear_at_seconds"}}};
+	static const int values[] = {ALERT_VALUE, ALERT_RAISE_AT, ALERT_CLEAR_AT};
+	struct weir_metrics_object o;
+
+	for (uint32_t u = 0; u < WR_ARRAY_COUNT(units); u++)
+		for (uint32_t at = 0; weir_metrics_next(l->metrics, units[u].object, &at, &o);)
+			for (uint32_t v = 0; o.index == row->index && v < 3; v++)
+				row->values[values[v]] = value_of(l, &o, units[u].metrics[v]);
+}
+
 static void take_rows(struct look *l, enum look_kind kind, double seconds)
 {
 	const struct kind *k = &kinds[kind];
@@ -297,6 +318,8 @@ static void take_rows(struct look *l, enum look_kind kind, double seconds)
 		row->generation = o.generation;
 		for (uint32_t v = 0; v < LOOK_VALUES; v++)
 			row->values[v] = value_of(l, &o, k->metrics[v]);
+		if (kind == LOOK_ALERT)
+			take_alert_numbers(l, row);
 		follow_row(l, kind, row, seconds);
 	}
 }
