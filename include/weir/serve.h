@@ -61,7 +61,8 @@ struct weir_server_options {
 	uint32_t connections_max;  /**< 1 .. 1024; more wait to be accepted */
 	uint32_t body_bytes_max;   /**< 1024 .. 16 MiB; of a request */
 	uint32_t memory_bytes_max; /**< of bodies and answers together; beyond it: 503, for an
-	                                answer that alone is larger, too */
+	                                answer that alone is larger, too. /metrics goes out in
+	                                pieces, and counts as 128 KiB */
 	uint64_t request_ns;       /**< a request has to be there within this, and its answer read
 	                                within this, or the connection ends; 100 ms .. 1 h */
 };

@@ -17,6 +17,9 @@
 #include "io/http/server.h"
 
 #define BODY_ROOM_FIRST 2048u
+/* Of an answer in pieces: libmicrohttpd's, and what is made and not yet handed over. */
+#define PIECE_BYTES (32u << 10)
+#define PIECES_BYTES (4u * PIECE_BYTES)
 /* However little memory is left: what says so. */
 #define ANSWER_BYTES_MIN 2048u
 
@@ -53,6 +56,33 @@ static bool add_headers(struct MHD_Response *response, const struct wr_http_requ
 	return good;
 }
 
+static ssize_t read_piece(void *context, uint64_t position, char *to, size_t room)
+{
+	const struct wr_http_pieces *pieces = context;
+	(void)position;
+	ptrdiff_t bytes = pieces->read(pieces->context, to, room);
+	return bytes > 0    ? bytes
+	       : bytes == 0 ? (ssize_t)MHD_CONTENT_READER_END_OF_STREAM
+			    : (ssize_t)MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* The pieces are in the exchange: it lives until they were read. */
+static struct MHD_Response *respond(struct weir_server *server, struct exchange *e)
+{
+	struct wr_http_request *r = &e->request;
+	if (r->pieces.read != NULL) {
+		e->counted_bytes += PIECES_BYTES;
+		server->used_bytes += PIECES_BYTES;
+		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PIECE_BYTES, read_piece,
+							 &r->pieces, NULL);
+	}
+	/* Both live until wr_http_exchange_end(). */
+	const char *data = r->fixed != NULL ? r->fixed : r->reply.data;
+	size_t bytes = r->fixed != NULL ? r->fixed_bytes : r->reply.bytes;
+	return MHD_create_response_from_buffer(bytes, (void *)(uintptr_t)data,
+					       MHD_RESPMEM_PERSISTENT);
+}
+
 static enum MHD_Result give_answer(struct weir_server *server, struct exchange *e)
 {
 	struct wr_http_request *r = &e->request;
@@ -71,11 +101,7 @@ static enum MHD_Result give_answer(struct weir_server *server, struct exchange *
 	server->used_bytes += r->reply.room;
 	if (r->content_type == NULL)
 		r->content_type = wr_http_json;
-	/* Both live until wr_http_exchange_end(). */
-	const char *data = r->fixed != NULL ? r->fixed : r->reply.data;
-	size_t bytes = r->fixed != NULL ? r->fixed_bytes : r->reply.bytes;
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		bytes, (void *)(uintptr_t)data, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = respond(server, e);
 	if (response == NULL)
 		return MHD_NO;
 	enum MHD_Result result = MHD_NO;
@@ -288,6 +314,10 @@ static enum MHD_Result answer(struct weir_server *server, struct exchange *e)
 	e->request.reply.room_max = used + ANSWER_BYTES_MIN < max ? max - used : ANSWER_BYTES_MIN;
 	if ((e->route->flags & WR_HTTP_SLOW) == 0) {
 		e->route->answer(&server->site, &e->request);
+		if (e->request.pieces.read != NULL && used + PIECES_BYTES > max) {
+			e->request.pieces.read = NULL;
+			wr_http_fail(&e->request, 503, "too much is under way: try again");
+		}
 		return give_answer(server, e);
 	}
 	e->stage = WORKING;
@@ -341,6 +371,8 @@ void wr_http_exchange_end(void *context, struct MHD_Connection *connection, void
 	server->used_bytes -= e->counted_bytes;
 	wr_http_deadline_set(server, wr_http_connection_of(connection)); // for its next request
 	wr_http_text_free(&e->request.reply);
+	if (e->request.pieces.end != NULL)
+		e->request.pieces.end(e->request.pieces.context);
 	free(e->body);
 	free(e);
 	*exchange = NULL;

@@ -7,6 +7,11 @@
  * metrics comes with each file, so that what a newer pipeline counts is shown, too; where two files
  * disagree about a metric, the first one is believed. Of a pipeline that is gone only that is told.
  *
+ * It is made object by object, as it goes out: however many series there are, what is made and not
+ * yet read is those of one object. So that those of one moment stand in it, the copies of the files
+ * stay as they are meanwhile, for a second; who reads more slowly than that gets later ones in what
+ * is left, each object whole. A pipeline that goes away meanwhile is told to the end.
+ *
  * A label "text" is left out: texts have numbers in them, and would make a series each.
  *
  * Buckets of a histogram are sixteen to each power of two in the file, and one here.
@@ -14,6 +19,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/json/utf8.h"
@@ -25,7 +31,6 @@ static const char prometheus[] = "text/plain; version=0.0.4; charset=utf-8";
 
 struct exposition {
 	struct wr_http_text *to;
-	const struct wr_http_pipelines *pipelines;
 	bool is_open; /* OpenMetrics */
 };
 
@@ -130,45 +135,6 @@ static bool is_alive(const struct wr_http_pipeline *one)
 	return one->about.state == WEIR_METRICS_RUNNING || one->about.state == WEIR_METRICS_SILENT;
 }
 
-static void family(const struct exposition *x, const struct weir_metric *m)
-{
-	static const char *const types[] = {[WEIR_METRIC_COUNTER] = "counter",
-					    [WEIR_METRIC_GAUGE] = "gauge",
-					    [WEIR_METRIC_HISTOGRAM] = "histogram"};
-	struct weir_metrics_object object;
-	struct weir_metric theirs;
-	head(x, m->name, types[m->kind], m->unit, m->help);
-	for (uint32_t i = 0; i < x->pipelines->count; i++) {
-		const struct wr_http_pipeline *one = x->pipelines->list[i];
-		int index = weir_metrics_find(one->metrics, m->name);
-		if (!is_alive(one) || index < 0 ||
-		    weir_metrics_metric(one->metrics, (uint32_t)index, &theirs) != 0 ||
-		    theirs.kind != m->kind)
-			continue;
-		for (uint32_t at = 0;
-		     weir_metrics_next(one->metrics, theirs.object, &at, &object);) {
-			if (m->kind == WEIR_METRIC_HISTOGRAM) {
-				histogram(x, one, &object, (uint32_t)index, &theirs);
-				continue;
-			}
-			wr_http_text_format(x->to, "%s%s", m->name,
-					    m->kind == WEIR_METRIC_COUNTER ? "_total" : "");
-			labels(x, one, &object, NULL);
-			number(x->to, weir_metrics_value(one->metrics, &object, (uint32_t)index),
-			       theirs.per_unit);
-		}
-	}
-}
-
-/* Has a pipeline before this one told of the metric? */
-static bool is_told(const struct wr_http_pipelines *p, uint32_t before, const char *name)
-{
-	for (uint32_t i = 0; i < before; i++)
-		if (weir_metrics_find(p->list[i]->metrics, name) >= 0)
-			return true;
-	return false;
-}
-
 /* --- of the pipelines themselves -------------------------------------------------------------- */
 
 const char *wr_http_state_name(enum weir_metrics_state state)
@@ -188,94 +154,239 @@ const char *wr_http_state_name(enum weir_metrics_state state)
 
 static const struct weir_metrics_object none; /* without labels of its own */
 
-static void states(const struct exposition *x)
+/* Of one pipeline; the heads stand before those of the first. */
+
+static void state(const struct exposition *x, const struct wr_http_pipeline *one, bool is_first)
 {
-	head(x, "weir_pipeline_state", "gauge", "", "1 for the state that the pipeline is in.");
-	for (uint32_t i = 0; i < x->pipelines->count; i++)
-		for (int state = WEIR_METRICS_RUNNING; state <= WEIR_METRICS_DEAD; state++) {
-			const struct wr_http_pipeline *one = x->pipelines->list[i];
-			struct weir_metrics_object object = none;
-			object.label_count = 1;
-			object.label_names[0] = "state";
-			object.label_values[0] = wr_http_state_name((enum weir_metrics_state)state);
-			wr_http_text_say(x->to, "weir_pipeline_state");
-			labels(x, one, &object, NULL);
-			number(x->to, (int)one->about.state == state, 1);
-		}
+	if (is_first)
+		head(x, "weir_pipeline_state", "gauge", "",
+		     "1 for the state that the pipeline is in.");
+	for (int state = WEIR_METRICS_RUNNING; state <= WEIR_METRICS_DEAD; state++) {
+		struct weir_metrics_object object = none;
+		object.label_count = 1;
+		object.label_names[0] = "state";
+		object.label_values[0] = wr_http_state_name((enum weir_metrics_state)state);
+		wr_http_text_say(x->to, "weir_pipeline_state");
+		labels(x, one, &object, NULL);
+		number(x->to, (int)one->about.state == state, 1);
+	}
 }
 
-static void about(const struct exposition *x)
+static void info(const struct exposition *x, const struct wr_http_pipeline *one, bool is_first)
 {
+	struct weir_metrics_object object = none;
 	char pid[24];
-	head(x, "weir_pipeline_info", "gauge", "", "1: whose metrics these are.");
-	for (uint32_t i = 0; i < x->pipelines->count; i++) {
-		const struct wr_http_pipeline *one = x->pipelines->list[i];
-		struct weir_metrics_object object = none;
-		(void)snprintf(pid, sizeof pid, "%" PRIu64, one->about.pid);
-		object.label_count = 3;
-		object.label_names[0] = "journal";
-		object.label_values[0] = one->about.dir;
-		object.label_names[1] = "version";
-		object.label_values[1] = one->about.version;
-		object.label_names[2] = "pid";
-		object.label_values[2] = pid;
-		wr_http_text_say(x->to, "weir_pipeline_info");
-		labels(x, one, &object, NULL);
-		number(x->to, 1, 1);
-	}
-	head(x, "weir_pipeline_told_age_seconds", "gauge", "seconds",
-	     "Since the pipeline wrote its metrics last.");
-	for (uint32_t i = 0; i < x->pipelines->count; i++) {
-		wr_http_text_say(x->to, "weir_pipeline_told_age_seconds");
-		labels(x, x->pipelines->list[i], &none, NULL);
-		number(x->to, x->pipelines->list[i]->about.age_ns, 1000000000u);
-	}
+	if (is_first)
+		head(x, "weir_pipeline_info", "gauge", "", "1: whose metrics these are.");
+	(void)snprintf(pid, sizeof pid, "%" PRIu64, one->about.pid);
+	object.label_count = 3;
+	object.label_names[0] = "journal";
+	object.label_values[0] = one->about.dir;
+	object.label_names[1] = "version";
+	object.label_values[1] = one->about.version;
+	object.label_names[2] = "pid";
+	object.label_values[2] = pid;
+	wr_http_text_say(x->to, "weir_pipeline_info");
+	labels(x, one, &object, NULL);
+	number(x->to, 1, 1);
+}
+
+static void age(const struct exposition *x, const struct wr_http_pipeline *one, bool is_first)
+{
+	if (is_first)
+		head(x, "weir_pipeline_told_age_seconds", "gauge", "seconds",
+		     "Since the pipeline wrote its metrics last.");
+	wr_http_text_say(x->to, "weir_pipeline_told_age_seconds");
+	labels(x, one, &none, NULL);
+	number(x->to, one->about.age_ns, 1000000000u);
 }
 
 /* By their codes: texts have numbers in them, and would make a series each. */
-static void errors(const struct exposition *x)
+static void errors(const struct exposition *x, const struct wr_http_pipeline *one, bool is_first)
 {
 	struct weir_metrics_error e, other;
-	head(x, "weir_errors", "counter", "", "Errors that occurred, by their code.");
-	for (uint32_t i = 0; i < x->pipelines->count; i++) {
-		const struct wr_http_pipeline *one = x->pipelines->list[i];
-		for (uint32_t k = 0; weir_metrics_error(one->metrics, k, &e) == 0; k++) {
-			struct weir_metrics_object object = none;
-			uint64_t count = 0;
-			bool told = e.code == 0; // a note
-			for (uint32_t n = 0;
-			     !told && weir_metrics_error(one->metrics, n, &other) == 0; n++) {
-				told = n < k && other.code == e.code;
-				count += other.code == e.code ? other.count : 0;
-			}
-			if (told)
+	if (is_first)
+		head(x, "weir_errors", "counter", "", "Errors that occurred, by their code.");
+	for (uint32_t k = 0; weir_metrics_error(one->metrics, k, &e) == 0; k++) {
+		struct weir_metrics_object object = none;
+		uint64_t count = 0;
+		bool told = e.code == 0; // a note
+		for (uint32_t n = 0; !told && weir_metrics_error(one->metrics, n, &other) == 0;
+		     n++) {
+			told = n < k && other.code == e.code;
+			count += other.code == e.code ? other.count : 0;
+		}
+		if (told)
+			continue;
+		object.label_count = 1;
+		object.label_names[0] = "code";
+		object.label_values[0] = weir_error_name(e.code);
+		wr_http_text_say(x->to, "weir_errors_total");
+		labels(x, one, &object, NULL);
+		number(x->to, count, 1);
+	}
+}
+
+static void (*const sections[])(const struct exposition *x, const struct wr_http_pipeline *one,
+				bool is_first) = {state, info, age, errors};
+#define SECTIONS (sizeof sections / sizeof sections[0])
+
+/* --- the walk --------------------------------------------------------------------------------- */
+
+/* An answer under way: its pipelines, and what comes next. */
+struct walk {
+	struct wr_http_pipelines *all;
+	struct wr_http_pipeline *list[WR_HTTP_PIPELINES_MAX]; /* used by it */
+	uint32_t count;
+	bool is_open;
+	struct wr_http_text text; /* a piece */
+	size_t sent;              /* of it */
+
+	uint32_t section, section_at; /* of the pipelines themselves; at: which one's */
+	/* Then the metrics: those of the first one's table, then of the second one's, ... */
+	uint32_t table, metric;
+	bool is_in_family; /* its head has been told */
+	uint32_t of;       /* whose objects of it come */
+	uint32_t at;       /* and where among them */
+	bool has_ended;
+};
+
+/* Has a pipeline before this one told of the metric? */
+static bool is_told(const struct walk *w, uint32_t before, const char *name)
+{
+	for (uint32_t i = 0; i < before; i++)
+		if (weir_metrics_find(w->list[i]->metrics, name) >= 0)
+			return true;
+	return false;
+}
+
+/* The next metric that nobody has told of yet, and its head. False: there is none. */
+static bool begin_family(struct walk *w, const struct exposition *x)
+{
+	static const char *const types[] = {[WEIR_METRIC_COUNTER] = "counter",
+					    [WEIR_METRIC_GAUGE] = "gauge",
+					    [WEIR_METRIC_HISTOGRAM] = "histogram"};
+	struct weir_metric m;
+	for (; w->table < w->count; w->table++, w->metric = 0)
+		for (; weir_metrics_metric(w->list[w->table]->metrics, w->metric, &m) == 0;
+		     w->metric++) {
+			if (is_told(w, w->table, m.name))
 				continue;
-			object.label_count = 1;
-			object.label_names[0] = "code";
-			object.label_values[0] = weir_error_name(e.code);
-			wr_http_text_say(x->to, "weir_errors_total");
-			labels(x, one, &object, NULL);
-			number(x->to, count, 1);
+			head(x, m.name, types[m.kind], m.unit, m.help);
+			w->is_in_family = true;
+			w->of = w->at = 0;
+			return true;
+		}
+	return false;
+}
+
+static void sample(const struct exposition *x, const struct wr_http_pipeline *one,
+		   const struct weir_metrics_object *object, uint32_t index,
+		   const struct weir_metric *m)
+{
+	if (m->kind == WEIR_METRIC_HISTOGRAM) {
+		histogram(x, one, object, index, m);
+		return;
+	}
+	wr_http_text_format(x->to, "%s%s", m->name, m->kind == WEIR_METRIC_COUNTER ? "_total" : "");
+	labels(x, one, object, NULL);
+	number(x->to, weir_metrics_value(one->metrics, object, index), m->per_unit);
+}
+
+/* The series of one more object of the family. False: they are all told. */
+static bool next_object(struct walk *w, const struct exposition *x)
+{
+	struct weir_metrics_object object;
+	struct weir_metric m, theirs;
+	if (weir_metrics_metric(w->list[w->table]->metrics, w->metric, &m) != 0)
+		return false;
+	for (; w->of < w->count; w->of++, w->at = 0) {
+		const struct wr_http_pipeline *one = w->list[w->of];
+		int index = weir_metrics_find(one->metrics, m.name);
+		if (!is_alive(one) || index < 0 ||
+		    weir_metrics_metric(one->metrics, (uint32_t)index, &theirs) != 0 ||
+		    theirs.kind != m.kind)
+			continue;
+		if (weir_metrics_next(one->metrics, theirs.object, &w->at, &object)) {
+			sample(x, one, &object, (uint32_t)index, &theirs);
+			return true;
 		}
 	}
+	return false;
+}
+
+/* What comes next, in w->text. False: that was all. */
+static bool make_piece(struct walk *w)
+{
+	const struct exposition x = {.to = &w->text, .is_open = w->is_open};
+	w->text.bytes = w->sent = 0;
+	if (w->section < SECTIONS && w->count > 0) {
+		sections[w->section](&x, w->list[w->section_at], w->section_at == 0);
+		if (++w->section_at == w->count) {
+			w->section_at = 0;
+			w->section++;
+		}
+		return true;
+	}
+	if (w->is_in_family && next_object(w, &x))
+		return true;
+	if (w->is_in_family)
+		w->metric++;
+	w->is_in_family = false;
+	if (begin_family(w, &x))
+		return true;
+	if (!w->has_ended && w->is_open)
+		wr_http_text_say(&w->text, "# EOF\n");
+	w->has_ended = true;
+	return w->text.bytes > 0;
+}
+
+static ptrdiff_t read_pieces(void *context, char *to, size_t room)
+{
+	struct walk *w = context;
+	size_t done = 0;
+	while (done < room) {
+		if (w->sent == w->text.bytes && !make_piece(w))
+			break;
+		if (w->text.failed)
+			return -ENOMEM;
+		size_t bytes = w->text.bytes - w->sent;
+		bytes = bytes < room - done ? bytes : room - done;
+		if (bytes > 0)
+			memcpy(to + done, w->text.data + w->sent, bytes);
+		w->sent += bytes;
+		done += bytes;
+	}
+	return (ptrdiff_t)done;
+}
+
+static void end_pieces(void *context)
+{
+	struct walk *w = context;
+	for (uint32_t i = 0; i < w->count; i++)
+		wr_http_pipeline_leave(w->list[i]);
+	w->all->answers--;
+	wr_http_text_free(&w->text);
+	free(w);
 }
 
 void wr_http_metrics(const struct wr_http_site *site, struct wr_http_request *r)
 {
-	struct exposition x = {
-		.to = &r->reply, .pipelines = site->pipelines, .is_open = r->wants_openmetrics};
-	struct weir_metric m;
-	wr_http_pipelines_look(site->pipelines);
-	r->content_type = x.is_open ? openmetrics : prometheus;
-	states(&x);
-	about(&x);
-	errors(&x);
-	for (uint32_t i = 0; i < site->pipelines->count; i++)
-		for (uint32_t k = 0;
-		     weir_metrics_metric(site->pipelines->list[i]->metrics, k, &m) == 0; k++)
-			if (!is_told(site->pipelines, i, m.name))
-				family(&x, &m);
-	if (x.is_open)
-		wr_http_text_say(&r->reply, "# EOF\n");
+	struct wr_http_pipelines *all = site->pipelines;
+	struct walk *w = calloc(1, sizeof *w);
+	if (w == NULL) {
+		r->reply.failed = true;
+		return;
+	}
+	wr_http_pipelines_look(all);
+	all->answers++;
+	w->all = all;
+	w->is_open = r->wants_openmetrics;
+	w->count = all->count;
+	memcpy(w->list, all->list, all->count * sizeof w->list[0]);
+	for (uint32_t i = 0; i < w->count; i++)
+		wr_http_pipeline_use(w->list[i]);
+	r->content_type = w->is_open ? openmetrics : prometheus;
+	r->pieces = (struct wr_http_pieces){.read = read_pieces, .end = end_pieces, .context = w};
 	wr_http_done(r);
 }

@@ -14,11 +14,24 @@
 #include "io/http/thread.h"
 
 #define LOOK_NS 100000000u
+#define LOOK_BESIDE_ANSWERS_NS 1000000000u
+
+void wr_http_pipeline_use(struct wr_http_pipeline *one)
+{
+	one->uses++;
+}
+
+void wr_http_pipeline_leave(struct wr_http_pipeline *one)
+{
+	if (--one->uses > 0)
+		return;
+	weir_metrics_close(one->metrics);
+	free(one);
+}
 
 static void forget(struct wr_http_pipelines *p, uint32_t i)
 {
-	weir_metrics_close(p->list[i]->metrics);
-	free(p->list[i]);
+	wr_http_pipeline_leave(p->list[i]);
 	p->list[i] = p->list[--p->count];
 }
 
@@ -50,6 +63,7 @@ static struct wr_http_pipeline *open_one(const struct wr_http_pipelines *p, cons
 		one = calloc(1, sizeof *one);
 	if (one == NULL)
 		return NULL;
+	one->uses = 1;
 	memcpy(one->path, path, strlen(path) + 1);
 	/* Before the open: what comes in between is opened once more, and not missed. */
 	if (lstat(path, &st) == 0) {
@@ -101,8 +115,7 @@ static struct wr_http_pipeline *add(struct wr_http_pipelines *p, const char *pat
 	if (one == NULL)
 		return NULL;
 	if (!make_room(p, one)) {
-		weir_metrics_close(one->metrics);
-		free(one);
+		wr_http_pipeline_leave(one);
 		return NULL;
 	}
 	p->list[p->count++] = one;
@@ -178,7 +191,8 @@ static void write_labels(struct wr_http_pipelines *p)
 void wr_http_pipelines_look(struct wr_http_pipelines *p)
 {
 	uint64_t now = wr_http_now_ns();
-	if (p->looked_ns != 0 && now - p->looked_ns < LOOK_NS)
+	if (p->looked_ns != 0 &&
+	    now - p->looked_ns < (p->answers > 0 ? LOOK_BESIDE_ANSWERS_NS : LOOK_NS))
 		return;
 	p->looked_ns = now;
 	p->left_out = 0;

@@ -25,6 +25,7 @@ struct wr_http_pipeline {
 	char label[64];         /* its name; with its process, if another one has that name, too */
 	uint64_t device, inode; /* of the file: another one may come to its path */
 	bool is_there;          /* in the last list */
+	uint32_t uses;          /* the list, and answers that are under way */
 };
 
 struct wr_http_pipelines {
@@ -34,12 +35,17 @@ struct wr_http_pipelines {
 	struct wr_http_pipeline *list[WR_HTTP_PIPELINES_MAX];
 	uint32_t count;
 	uint32_t left_out; /* files that could not be read, or were too many */
+	uint32_t answers;  /* that go out in pieces: while there are, a look is good for a second */
 };
 
 /* Is it the server's own one? */
 bool wr_http_is_own(const struct wr_http_pipelines *p, const struct wr_http_pipeline *one);
 
 const char *wr_http_state_name(enum weir_metrics_state state);
+
+/* It stays, in the list or not, until as many leave. */
+void wr_http_pipeline_use(struct wr_http_pipeline *one);
+void wr_http_pipeline_leave(struct wr_http_pipeline *one);
 
 /* All copies as of now. */
 void wr_http_pipelines_look(struct wr_http_pipelines *p);

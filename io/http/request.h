@@ -43,6 +43,14 @@ struct wr_http_parameters {
 	char text[WR_HTTP_QUERY_BYTES_MAX];
 };
 
+/* An answer that is made as it goes out. */
+struct wr_http_pieces {
+	/* How many bytes it put there; 0: that was all; -ENOMEM: there is no end to it. */
+	ptrdiff_t (*read)(void *context, char *to, size_t room);
+	void (*end)(void *context); /* once, however far it came */
+	void *context;
+};
+
 struct wr_http_request {
 	enum wr_http_method method;
 	struct wr_http_path path;
@@ -60,6 +68,7 @@ struct wr_http_request {
 	struct wr_http_text reply;
 	const char *fixed; /* instead of `reply`: a text that lives for ever */
 	size_t fixed_bytes;
+	struct wr_http_pieces pieces; /* instead of both, where `read` is set */
 };
 
 /*

@@ -82,12 +82,28 @@ def read_all(s):
     return data
 
 
+def whole(chunks):
+    """The body that comes in chunks; one that is cut short is no answer."""
+    body = b''
+    while True:
+        size, end, rest = chunks.partition(b'\r\n')
+        bytes_in = int(size, 16) if end else -1
+        if bytes_in < 0 or rest[bytes_in:bytes_in + 2] != b'\r\n':
+            raise AssertionError(f'a chunk is cut short, behind {len(body)} bytes')
+        if bytes_in == 0:
+            return body
+        body += rest[:bytes_in]
+        chunks = rest[bytes_in + 2:]
+
+
 def parse(data):
     head, _, body = data.partition(b'\r\n\r\n')
     lines = head.decode('latin-1').split('\r\n')
     if not lines[0].startswith('HTTP/1.'):
         return 0, {}, data
     headers = {k.lower(): v for k, v in (line.split(': ', 1) for line in lines[1:])}
+    if headers.get('transfer-encoding') == 'chunked' and body:
+        body = whole(body)
     if 'json' in headers.get('content-type', ''):
         body = json.loads(body) if body else None
     return int(lines[0].split()[1]), headers, body

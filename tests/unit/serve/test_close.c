@@ -92,6 +92,7 @@ Test(serve_close, an_answer_that_is_larger_than_memory_is_refused)
 	serve.body_bytes_max = serve.memory_bytes_max = 4096;
 	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
 	for (int i = 0; i < 3; i++) {
+		expect_status(server, "/live", "HTTP/1.1 503");
 		expect_status(server, "/metrics", "HTTP/1.1 503");
 		expect_status(server, "/health", "HTTP/1.1 200");
 	}
