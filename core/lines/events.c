@@ -141,6 +141,8 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "A schema in the log cannot be read by this weir.",
 	      "Use the weir that registered it; payloads of that schema are not checked or "
 	      "read."),
+	EVENT(SERVE_LISTENS, "serve.listens", INFO,
+	      "The server beside a run answers at this address (`serve.listen`).", "Nothing."),
 	EVENT(SERVE_NO_TOKEN, "serve.no_token", ERROR,
 	      "The file of the token cannot be read, or has none in it. At a reload the token"
 	      " stays.",

@@ -253,11 +253,22 @@ struct weir_config_traces {
 	uint32_t events_max;
 };
 
+/** A server beside the pipeline (serve.h), which shows this one. */
+struct weir_config_serve {
+	const char *listen;     /**< NULL: there is none */
+	const char *token_file; /**< its first line is the token; NULL: none is asked for */
+	bool writable;
+	uint32_t connections_max;
+	uint32_t body_bytes_max;
+	uint64_t request_ns;
+};
+
 struct weir_config_run {
 	uint64_t drain_timeout_ns;
 	bool stay; /**< go on when all is done */
 	enum weir_log_format log_format;
 	struct weir_config_traces traces;
+	struct weir_config_serve serve;
 };
 
 /** The other side of a bridge. */

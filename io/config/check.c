@@ -483,6 +483,7 @@ void wr_config_check(struct wr_config_findings *findings, const struct wr_config
 	wr_config_check_bindings(findings, root, values);
 	wr_config_check_alerts(findings, root, values);
 	wr_config_check_run(findings, root, values);
+	wr_config_check_serve(findings, root, values);
 	wr_config_check_bridges(findings, root, values);
 	wr_config_check_stages(findings, root, values);
 	wr_config_check_bench(findings, root, values);

@@ -101,6 +101,10 @@ void wr_config_check_filter(struct wr_config_findings *findings,
 			    const struct wr_config_filter *filter,
 			    const struct wr_config_node *item);
 
+/* The server beside a run (keys_serve.c). */
+void wr_config_check_serve(struct wr_config_findings *findings, const struct wr_config_node *root,
+			   const struct wr_config_values *values);
+
 /* Sources, sinks and `run` (check_run.c). */
 void wr_config_check_run(struct wr_config_findings *findings, const struct wr_config_node *root,
 			 const struct wr_config_values *values);

@@ -35,6 +35,7 @@ extern const struct wr_config_section wr_config_sources;         /* keys_run.c *
 extern const struct wr_config_section wr_config_sink;            /* the same */
 extern const struct wr_config_section wr_config_run;             /* the same */
 extern const struct wr_config_section wr_config_traces;          /* the same */
+extern const struct wr_config_section wr_config_serve;           /* keys_serve.c */
 extern const struct wr_config_section wr_config_bench;           /* keys_bench.c */
 extern const struct wr_config_section wr_config_bridges;         /* keys_bridges.c */
 extern const struct wr_config_section wr_config_kafka_sink;      /* keys_kafka.c */

@@ -354,6 +354,15 @@ void weir_config_run(const struct weir_config *config, struct weir_config_run *r
 				.ratio = config->values.traces_per_million / 1e6,
 				.events_max = config->values.traces_events,
 			},
+		.serve =
+			{
+				.listen = config->values.serve_listen,
+				.token_file = config->values.serve_token_file,
+				.writable = config->values.serve_writable,
+				.connections_max = config->values.serve_connections,
+				.body_bytes_max = config->values.serve_body_bytes,
+				.request_ns = config->values.serve_request_ns,
+			},
 	};
 }
 

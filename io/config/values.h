@@ -334,6 +334,13 @@ struct wr_config_values {
 	const char *traces_service;
 	uint32_t traces_per_million;
 	uint32_t traces_events;
+	const char *serve_listen; /* NULL: nothing is served */
+	const char *serve_token_file;
+	bool serve_no_token;
+	bool serve_writable;
+	uint32_t serve_connections;
+	uint32_t serve_body_bytes;
+	uint64_t serve_request_ns;
 	struct wr_config_list stages; /* struct wr_config_stage */
 	struct wr_config_list rings;  /* struct wr_config_ring */
 	struct wr_config_bench bench;

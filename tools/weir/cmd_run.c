@@ -48,7 +48,8 @@ static const struct cli_command command = {
 		"in the log. A restart goes on where it stopped. SIGHUP, while its terminal is\n"
 		"there or it never had one, reads the config again: rates of sources,\n"
 		"drain_timeout, stay, log and alerts change, the rest is told. weir bridge shows\n"
-		"and steers the bridges.\n"
+		"and steers the bridges; with serve: in the config metrics, a live page and the\n"
+		"schema registry are there over HTTP.\n"
 		"\n"
 		"The report goes to standard error; with --json to standard output, unless events\n"
 		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source,\n"
@@ -82,7 +83,8 @@ static int check_content(const struct run *run, const char *path)
 	for (uint32_t i = 0; i < run->subscription_count; i++)
 		if (run->sinks[i].to != WEIR_CONFIG_TO_NONE)
 			return CLI_GO_ON;
-	if (run->source_count > 0 || run->config->values.bridges.count > 0)
+	if (run->source_count > 0 || run->config->values.bridges.count > 0 ||
+	    (run->settings.serve.listen != NULL && run->settings.stay))
 		return CLI_GO_ON;
 	lines_say(
 		WR_EVENT_RUN_NOTHING, WR_FIELDS(wr_field_text("config", path)),

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include <weir/notify.h>
 #include <weir/serve.h>
@@ -25,6 +24,7 @@
 #include "tools/weir/lines.h"
 #include "tools/weir/owned.h"
 #include "tools/weir/serve_print.h"
+#include "tools/weir/serve_token.h"
 #include "tools/weir/service.h"
 
 /* For the last answers, and the call that is under way. */
@@ -133,31 +133,9 @@ static const struct cli_command command = {
 	.option_count = WR_ARRAY_COUNT(options),
 };
 
-#define TOKEN_ROOM (WEIR_SERVER_TOKEN_BYTES_MAX + 2)
 #define RANDOM_BYTES 16
 
-/* The first line of the file. An exit code. */
-static int read_token(const char *path, char to[TOKEN_ROOM])
-{
-	struct stat about;
-	FILE *file = fopen(path, "re");
-	if (file == NULL)
-		return lines_fail(WR_EVENT_SERVE_NO_TOKEN, path, -errno, NULL);
-	if (fstat(fileno(file), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-		lines_say(WR_EVENT_SERVE_TOKEN_READABLE, WR_FIELDS(wr_field_text("file", path)),
-			  "%s: others may read or change the token: chmod 600", path);
-	bool good = fgets(to, TOKEN_ROOM, file) != NULL;
-	(void)fclose(file);
-	if (!good) {
-		lines_say(WR_EVENT_SERVE_NO_TOKEN, WR_FIELDS(wr_field_text("file", path)),
-			  "%s: there is no token in it", path);
-		return CLI_EXIT_USAGE;
-	}
-	to[strcspn(to, "\r\n")] = '\0';
-	return CLI_GO_ON;
-}
-
-static int make_token(char to[TOKEN_ROOM])
+static int make_token(char to[SERVE_TOKEN_ROOM])
 {
 	unsigned char bytes[RANDOM_BYTES];
 	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
@@ -168,13 +146,13 @@ static int make_token(char to[TOKEN_ROOM])
 }
 
 /* Which token: that of the file, one that is made up, or none. */
-static int choose_token(struct weir_server_options *o, char to[TOKEN_ROOM])
+static int choose_token(struct weir_server_options *o, char to[SERVE_TOKEN_ROOM])
 {
 	int code = CLI_GO_ON;
 	if (choices.no_token && choices.token_file != NULL)
 		return cli_usage(&command, "--no-token and --token-file exclude each other");
 	if (choices.token_file != NULL)
-		code = read_token(choices.token_file, to);
+		code = serve_token_read(choices.token_file, to);
 	else if (choices.no_token || strncmp(choices.listen, "unix:", 5) == 0)
 		return CLI_GO_ON;
 	else
@@ -237,10 +215,10 @@ static void tell_stopping(struct watch *w, struct weir_pipeline *pipeline)
 /* The token file again; what is wrong with it is told, and the token stays. */
 static void reload(struct watch *w)
 {
-	char token[TOKEN_ROOM] = "";
+	char token[SERVE_TOKEN_ROOM] = "";
 	(void)weir_notifier_reloading(w->notifier, "reading the token again");
 	bool has_file = choices.token_file != NULL;
-	if (!has_file || read_token(choices.token_file, token) == CLI_GO_ON) {
+	if (!has_file || serve_token_read(choices.token_file, token) == CLI_GO_ON) {
 		int rc = has_file ? weir_server_token_set(w->server, token) : 0;
 		if (rc == 0)
 			lines_say(WR_EVENT_RELOAD_DONE, WR_FIELDS(wr_field_bool("token", has_file)),
@@ -307,7 +285,7 @@ static int serve(struct weir_server_options *o, const sigset_t *signals,
 static int run_it(struct weir_server_options *o, struct weir_notifier **notifier)
 {
 	sigset_t signals;
-	char token[TOKEN_ROOM] = "";
+	char token[SERVE_TOKEN_ROOM] = "";
 	int code = choose_token(o, token);
 	if (code != CLI_GO_ON)
 		return code;

@@ -52,7 +52,10 @@ static const char *const whole =
 		"      on_failure: skip\n"
 		"  - {name: s6, topics: [a]}\n"
 		"run: {drain_timeout: 3m, stay: yes}\n"
-		"traces: {file: spans, service: shop, per_million: 250k, events: 1k}\n";
+		"traces: {file: spans, service: shop, per_million: 250k, events: 1k}\n"
+		"limits: {schemas: 9}\n"
+		"serve: {listen: 127.0.0.1:0, token_file: t, writable: yes, connections: 9,\n"
+		"  body_max: 2MiB, request_time: 3s}\n";
 
 Test(run_keys, sources_are_read_as_they_are_meant)
 {
@@ -127,6 +130,11 @@ Test(run_keys, sinks_are_read_as_they_are_meant)
 	cr_assert_str_eq(run.traces.service, "shop");
 	cr_assert(run.traces.ratio > 0.2499 && run.traces.ratio < 0.2501);
 	cr_assert_eq(run.traces.events_max, 1000);
+	cr_assert_str_eq(run.serve.listen, "127.0.0.1:0");
+	cr_assert_str_eq(run.serve.token_file, "t");
+	cr_assert(run.serve.writable && run.serve.connections_max == 9);
+	cr_assert_eq(run.serve.body_bytes_max, 2 << 20);
+	cr_assert_eq(run.serve.request_ns, 3000000000);
 	weir_config_destroy(config);
 }
 
@@ -151,6 +159,7 @@ Test(run_keys, a_file_without_them_has_none)
 	weir_config_run(config, &run);
 	cr_assert(!run.stay && run.drain_timeout_ns == 10000000000);
 	cr_assert_null(run.traces.file);
+	cr_assert_null(run.serve.listen);
 	weir_config_destroy(config);
 }
 
@@ -189,6 +198,22 @@ static void expect(const char *yaml, const char *line)
 
 #define SOURCE(text) TOPICS "sources:\n  - {name: in, topic: a, " text "}\n"
 #define SINK(text) JOURNAL "subscriptions:\n  - {name: s, topics: [a], " text "}\n"
+
+Test(run_keys, a_server_that_lets_everybody_in_is_told_at_its_place)
+{
+	expect(TOPICS "serve: {listen: 0.0.0.0:9464}\n",
+	       "x:2:17: error: whoever reaches this address could ask: it needs a "
+	       "token");
+	expect(TOPICS "serve: {listen: 'unix:/run/w', writable: yes}\n",
+	       "error: the pipeline has no registry");
+	expect(TOPICS "serve: {writable: yes}\n", "error: it does not say where to listen");
+	expect(TOPICS "serve: {listen: 127.0.0.1:1, no_token: yes, token_file: t}\n",
+	       "no_token and token_file exclude each other");
+	expect(TOPICS "serve: {listen: 127.0.0.1:1, no_token: yes, connections: 0}\n",
+	       "serve.connections");
+	weir_config_destroy(config_good(TOPICS "serve: {listen: 'unix:/run/w'}\n"));
+	weir_config_destroy(config_good(TOPICS "serve: {listen: '[::1]:1', no_token: yes}\n"));
+}
 
 Test(run_keys, a_source_that_cannot_be_is_told_at_its_place)
 {

@@ -197,6 +197,7 @@ void run_reload(struct run *run)
 	struct weir_problem problem = {0};
 	struct stat about;
 	(void)weir_notifier_reloading(run->notifier, "reading the config again");
+	run_serve_reload(&run->serve);
 	bool is_file = stat(run->config_path, &about) != 0 || S_ISREG(about.st_mode);
 	int errors = is_file ? weir_config_load(run->config_path, 0, &config, &problem) : 0;
 	if (!is_file) {

@@ -436,6 +436,7 @@ static void join_all(struct run *run)
 static void close_pipeline(struct run *run)
 {
 	struct weir_problem problem;
+	run_serve_end(&run->serve);
 	run_service_closing(run);
 	run->info.struct_bytes = sizeof run->info;
 	if (weir_pipeline_info(run->pipeline, &run->info) < 0)
@@ -453,6 +454,7 @@ static void close_pipeline(struct run *run)
 		lines_say(WR_EVENT_RUN_CLOSE_FAILED, WR_FIELDS(wr_field_code(rc)), "closing: %s",
 			  weir_strerror(rc));
 	run->pipeline = NULL;
+	run_serve_end_late(&run->serve);
 }
 
 static void release(struct run *run)
@@ -515,6 +517,9 @@ int run_it(struct run *run)
 		exit_code = rc < 0 ? (int)cli_exit_of(rc) : CLI_GO_ON;
 	}
 	if (exit_code == CLI_GO_ON)
+		exit_code = run_serve_begin(&run->serve, &run->settings.serve, run->pipeline,
+					    run->notifier);
+	if (exit_code == CLI_GO_ON)
 		exit_code = run_open_sinks(run);
 	if (exit_code == CLI_GO_ON)
 		exit_code = run_bridges_start(&run->bridges, run->config, run->pipeline);
@@ -537,8 +542,10 @@ int run_it(struct run *run)
 	} else if (run->pipeline != NULL) {
 		run_bridges_end(&run->bridges);
 		run_traces_end(&run->traces);
+		run_serve_end(&run->serve);
 		run_service_closing(run);
 		(void)weir_close(run->pipeline, WEIR_CLOSE_DRAIN, CLOSE_NS, NULL);
+		run_serve_end_late(&run->serve);
 	}
 	release(run);
 	lines_close();

@@ -9,6 +9,7 @@
  *   deliver_thread.c   a member: poll ─► sink_*.c ─► acknowledge
  *   bridges.c          bridges to other systems, with threads of their own
  *   traces.c           spans of what becomes of events
+ *   serve.c            its metrics, page and registry over HTTP
  *   service.c          what the service manager is told
  *   reload.c           SIGHUP: the config is read again
  *   report.c           what it did, and the line that says it meanwhile
@@ -27,6 +28,7 @@
 #include "tools/weir/run/bridges.h"
 #include "tools/weir/run/deliver_thread.h"
 #include "tools/weir/run/publish_thread.h"
+#include "tools/weir/run/serve.h"
 #include "tools/weir/run/traces.h"
 
 enum run_end {
@@ -64,6 +66,7 @@ struct run {
 
 	struct run_bridges bridges;
 	struct run_traces traces;
+	struct run_serve serve;
 
 	uint64_t begun_ns;
 	uint64_t drain_begun_ns; /* 0: it has not */
