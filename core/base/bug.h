@@ -63,6 +63,8 @@
 	  "a failed attempt at an event of a partition is not counted")                            \
 	X(TRIED_TOGETHER, "core/log/attempts.c",                                                   \
 	  "after two crashes at one place the events of a partition are handed out as ever")       \
+	X(DIED_OF_ANOTHER, "core/log/attempts.c",                                                  \
+	  "what is in hand has failed at a crash, whoever else had events that did not go alone")  \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
 	X(POSITION_IS_FRONTIER, "core/log/outstanding.c",                                          \
@@ -362,6 +364,8 @@
 	  "the writer takes a copy of what was erased when that had been read already")            \
 	X(ERASED_FILES_WAIT, "core/journal/journal_removal.c",                                     \
 	  "files that held what was erased stay while segments are wanted as fast as they come")   \
+	X(STALE_FORGOTTEN, "core/journal/journal_start.c",                                         \
+	  "where keys are erased, a file that an open could not remove is not remembered")         \
 	X(ERASED_STILL_THERE, "core/journal/journal_spares.c",                                     \
 	  "files that held what was erased are kept when they have left the log")                  \
 	X(SERVED_BEFORE_DURABLE, "core/pipeline/pipeline.h",                                       \

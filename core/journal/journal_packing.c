@@ -224,6 +224,8 @@ static int leave_out_step(struct wr_journal *j, uint64_t now_ns)
 
 static void give_answer(struct wr_journal *j)
 {
+	/* A draft has what its segment had when it was made. */
+	j->erasing.is_stuck |= j->packer->pack.has_left_one;
 	switch (j->packer->task) {
 	case WR_PACKER_PACK:
 		take_answer(j);

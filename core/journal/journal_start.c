@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/bug.h"
+
 #define FILL_BYTES_MAX (1u << 20)
 #define NAMES_TRIED_MAX 64u
 
@@ -53,6 +55,25 @@ static bool remove_file(struct wr_journal *j, struct wr_segment *segment)
 }
 
 /*
+ * Where keys are erased, a file that is no part of the log: whatever stood in it, one may have been
+ * erased since then (journal_erase.c). Nothing is asked of it that may fail, such as a sync. What
+ * stays is of no more use, and is remembered until the next open.
+ */
+static bool remove_stale(struct wr_journal *j, uint32_t index)
+{
+	struct wr_segment *segment = &j->table->segments[index];
+
+	segment->state = WR_SEGMENT_NONE;
+	if (!remove_file(j, segment)) {
+		j->erasing.is_stuck |= !WR_BUG(STALE_FORGOTTEN);
+		j->files.recycle_stopped |= segment->trimmed; /* I4 */
+		return false;
+	}
+	wr_segment_remove(j->table, index);
+	return true;
+}
+
+/*
  * A spare of another size is never used: who knows whose it is. Only what is provably the rest of
  * a PREPARE is removed, since its room may be what a full disk lacks.
  *
@@ -81,16 +102,14 @@ static int sort_out_spares(struct wr_journal *j)
 		}
 		int r = ops->file_bytes(j->storage, file, &bytes);
 		bool is_whole = r == 0 && bytes == j->table->segment_bytes;
+		if (is_whole && wr_journal_erases(j)) {
+			removed = remove_stale(j, i) || removed;
+			continue;
+		}
 		if (is_whole)
 			r = ops->sync_file(j->storage, file);
 		if (wr_journal_is_no_descriptor(r))
 			return r;
-		/* Whatever stood in it: a key may have been erased since then (journal_erase.c). */
-		if (r == 0 && is_whole && wr_journal_erases(j) && remove_file(j, segment)) {
-			wr_segment_remove(j->table, i);
-			removed = true;
-			continue;
-		}
 		if (r == 0 && is_whole) {
 			j->files.retired_id[i] =
 				segment->cleared ? WR_JOURNAL_BLANK : WR_JOURNAL_FOUND;
@@ -98,6 +117,7 @@ static int sort_out_spares(struct wr_journal *j)
 			continue;
 		}
 		segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
+		j->erasing.is_stuck |= r < 0;
 		if (r < 0 || is_whole) {
 			j->files.recycle_stopped |= segment->trimmed; /* I4 */
 			continue;

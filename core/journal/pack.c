@@ -204,7 +204,8 @@ void wr_pack_abort(struct wr_pack *p)
 		return;
 	p->is_open = false;
 	(void)p->storage->ops->file_close(p->storage, p->file);
-	(void)p->storage->ops->file_remove(p->storage, p->name);
+	int r = p->storage->ops->file_remove(p->storage, p->name);
+	p->has_left_one |= r < 0 && r != -ENOENT;
 }
 
 /* --- an extent -------------------------------------------------------------------------------- */

@@ -61,6 +61,7 @@ struct wr_pack {
 
 	struct wr_pack_job job;
 	bool is_open;        /* `file` was made */
+	bool has_left_one;   /* a draft could not be removed: it is there until the next open */
 	bool is_looking;     /* whether there is something to be left out: nothing is written yet */
 	uint64_t left_count; /* events that were left out now, of what was gone through so far */
 	uint32_t file;
@@ -103,7 +104,7 @@ int wr_pack_begin(struct wr_pack *p, const struct wr_pack_job *job);
 int wr_pack_step(struct wr_pack *p);
 /* The one write that makes it the segment. 0, or what the storage said: then nobody knows. */
 int wr_pack_switch(struct wr_pack *p);
-/* Removes the draft. */
+/* Removes the draft; if it cannot, that is remembered. */
 void wr_pack_abort(struct wr_pack *p);
 
 #endif

@@ -12,6 +12,8 @@
 #define CELLS 8u
 #define ENTRY_BYTES (8u + CELLS * 8u)
 #define CRASHES_SHIFT 32
+/* Crashes with an event in hand, at one place, that another row is believed to have done. */
+#define DOUBTS_MAX 2u
 
 _Static_assert(sizeof(struct wr_attempts_row) == CELLS * 8, "all of them are saved");
 
@@ -160,6 +162,23 @@ static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 	return 0;
 }
 
+/* Crashes at a place that the row has left say nothing of it any more. */
+static void forget_old_crashes(struct wr_attempts_row *r, uint64_t position)
+{
+	if (wr_load_relaxed(&r->crash_from) != position)
+		wr_store_relaxed(&r->flags, wr_load_relaxed(&r->flags) & UINT32_MAX);
+}
+
+static void out_of_hand(struct wr_attempts *a, struct wr_settle *settle,
+			const struct wr_subscription *s)
+{
+	for (uint32_t row = s->row_first; row < s->row_first + s->row_count; row++) {
+		struct wr_attempts_row *r = &a->rows[row];
+		set_flags(r, wr_load_relaxed(&r->flags) & (WR_ATTEMPTS_DEAD | WR_ATTEMPTS_EXPIRED));
+		forget_old_crashes(r, position_of(settle, row));
+	}
+}
+
 int wr_attempts_decide(struct wr_attempts *a, struct wr_settle *settle, struct wr_undo *undo,
 		       const struct wr_subscription *s, uint32_t row,
 		       const struct wr_reject *reject, uint64_t seq)
@@ -177,44 +196,90 @@ int wr_attempts_decide(struct wr_attempts *a, struct wr_settle *settle, struct w
 			return -EINVAL;
 		return decide_of_event(a, settle, s, s->row_first + row, reject, seq);
 	case WR_VERDICT_OUT_OF_HAND:
-		for (uint32_t i = 0; i < s->row_count; i++)
-			set_flags(&a->rows[s->row_first + i],
-				  wr_load_relaxed(&a->rows[s->row_first + i].flags) &
-					  (WR_ATTEMPTS_DEAD | WR_ATTEMPTS_EXPIRED));
+		out_of_hand(a, settle, s);
 		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-/*
- * A row that was doing something when the process died: one more, at the same place. Of what was in
- * hand alone enough is known: it stays alone.
- */
-static void met_crash(struct wr_attempts_row *r, uint64_t position, bool in_hand)
+/* A row that was doing something when the process died: one more, at the same place. */
+static void met_crash(struct wr_attempts_row *r, uint64_t position, uint32_t least)
 {
 	uint64_t flags = wr_load_relaxed(&r->flags) & UINT32_MAX;
 	uint64_t crashes = wr_load_relaxed(&r->crash_from) == position ? crashes_of(r) + 1u : 1;
-	crashes = in_hand ? wr_max_u64(crashes, WR_CRASHES_ALONE) : crashes;
+	crashes = wr_max_u64(crashes, least);
 	wr_store_relaxed(&r->crash_from, position);
 	wr_store_relaxed(&r->flags, wr_min_u64(crashes, UINT32_MAX) << CRASHES_SHIFT | flags);
 }
 
+/* A crash, as the rows of a subscription see it. */
+struct crash {
+	struct wr_attempts *a;
+	struct wr_settle *settle;
+	const struct wr_subscription *s;
+	bool (*is_idle)(void *context, uint32_t row);
+	void *context;
+};
+
+/* Whether the row is there, and had something to do. */
+static bool was_busy(const struct crash *c, uint32_t i)
+{
+	return position_of(c->settle, c->s->row_first + i) != WR_POSITION_NONE &&
+	       !c->is_idle(c->context, i);
+}
+
+/* The row whose event was in hand: there is one at most. s->row_count: there is none. */
+static uint32_t row_in_hand(const struct crash *c)
+{
+	uint32_t i = 0;
+	for (; i < c->s->row_count; i++) {
+		struct wr_attempts_row *r = &c->a->rows[c->s->row_first + i];
+		uint64_t position = position_of(c->settle, c->s->row_first + i);
+		if (position != WR_POSITION_NONE && is_live(r, position) &&
+		    (wr_load_relaxed(&r->flags) & WR_ATTEMPTS_IN_HAND) != 0)
+			break;
+	}
+	return i;
+}
+
+/*
+ * Whether another row, whose events did not go alone, may have done it. That ends: all that were
+ * busy go alone from here on, and it is believed so often only at one place.
+ */
+static bool is_in_doubt(const struct crash *c, uint32_t in_hand)
+{
+	if (in_hand == c->s->row_count || WR_BUG(DIED_OF_ANOTHER) ||
+	    crashes_of(&c->a->rows[c->s->row_first + in_hand]) >= WR_CRASHES_ALONE + DOUBTS_MAX)
+		return false;
+	for (uint32_t i = 0; i < c->s->row_count; i++)
+		if (i != in_hand && was_busy(c, i) &&
+		    crashes_of(&c->a->rows[c->s->row_first + i]) < WR_CRASHES_ALONE)
+			return true;
+	return false;
+}
+
+/* Of what was in hand enough is known, and of who may have died beside it: they go alone. */
 void wr_attempts_crashed(struct wr_attempts *a, struct wr_settle *settle,
 			 const struct wr_subscription *s, const struct wr_reject *reject,
 			 uint64_t seq, bool (*is_idle)(void *context, uint32_t row), void *context)
 {
+	const struct crash c = {a, settle, s, is_idle, context};
+	uint32_t in_hand = row_in_hand(&c);
+	uint32_t least = in_hand < s->row_count ? WR_CRASHES_ALONE : 1;
+	bool in_doubt = is_in_doubt(&c, in_hand);
+
 	for (uint32_t i = 0; i < s->row_count; i++) {
 		struct wr_attempts_row *r = &a->rows[s->row_first + i];
 		uint64_t position = position_of(settle, s->row_first + i);
-		bool in_hand = is_live(r, position) &&
-			       (wr_load_relaxed(&r->flags) & WR_ATTEMPTS_IN_HAND) != 0;
-		if (position == WR_POSITION_NONE)
-			continue;
-		if (in_hand)
+		if (i == in_hand && in_doubt)
+			set_flags(r, 0);
+		else if (i == in_hand)
 			failed(r, reject, seq, 0);
-		if (in_hand || !is_idle(context, i))
-			met_crash(r, position, in_hand);
+		if (i == in_hand || was_busy(&c, i))
+			met_crash(r, position, least);
+		else
+			forget_old_crashes(r, position);
 	}
 }
 

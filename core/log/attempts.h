@@ -14,8 +14,10 @@
  * then is an attempt of that.
  *
  *   CRASHED      of the subscription (row 0, no event): the process had died. What is in hand has
- *                failed; a row with nothing in hand, and something to do, has met one more crash,
- *                or its first one at this place
+ *                failed, unless a row with something to do whose events did not go alone may have
+ *                done it, and was not suspected before at this place, twice; with one in hand all
+ *                rows with something to do go alone from here on. With none, such a row has met one
+ *                more crash, or its first one at this place
  *   IN_HAND      this event is handed out alone; one at a time in all of the subscription
  *   OUT_OF_HAND  of the subscription: nothing is in hand, and no harm was done
  *   RELEASED     given back untried

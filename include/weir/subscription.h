@@ -25,8 +25,9 @@
  * stands at one place at two crashes, has its next 1024 events handed out one at a time, each
  * behind a durable record that says which, and one at a time in all of the subscription: a crash
  * then is an attempt of the one in hand. The first crash after an event that is there to kill
- * counts for nobody, the second does not either, from the third on each does. What dies with it in
- * other partitions is not counted.
+ * counts for nobody, the second does not either, from the third on each does: but for one, or two
+ * at one place, where another partition has gone on meanwhile and may have done it, which goes one
+ * at a time from then on, too. What dies with it in other partitions is not counted.
  */
 #ifndef WEIR_SUBSCRIPTION_H
 #define WEIR_SUBSCRIPTION_H

@@ -52,6 +52,8 @@
 	X(TRY_NOT_COUNTED, unit_partition_retry, "partition_retry::attempts_go_on_after_an_open")  \
 	X(TRIED_TOGETHER, unit_partition_retry,                                                    \
 	  "partition_retry_crash::what_kills_its_process_ends_in_the_dead_letters_alone")          \
+	X(DIED_OF_ANOTHER, unit_partition_retry,                                                   \
+	  "partition_retry_crash::what_another_partition_dies_of_is_no_attempt")                   \
 	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
 	  "partition_retry::"                                                                      \
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
@@ -270,6 +272,7 @@
 	X(CATCHUP_OF_BEFORE, sim_pipeline, "progress that counts other events")                    \
 	X(ERASED_HANDED_OUT, unit_erase,                                                           \
 	  "erase::a_subscription_that_lags_passes_it_over_and_is_waited_for")                      \
+	X(STALE_FORGOTTEN, unit_erasing, "erasing::what_fails_is_not_taken_for_gone")              \
 	X(ERASED_STILL_THERE, unit_erase,                                                          \
 	  "erase::nobody_sees_it_from_the_answer_on_and_its_bytes_go")                             \
 	X(ERASED_HANDED_OUT, sim_pipeline, "handed out, and erased")                               \

@@ -96,6 +96,10 @@ static const struct step {
 	{PROGRESS, 2, 1, 11, 0, 0, 0, 0, false, false},
 	{SAY, 0, 3, 12, WR_VERDICT_IN_HAND, 0, 12, 0, true, false},
 	{SAY, 1, 1, 14, WR_VERDICT_IN_HAND, WEIR_E_FULL, 14, 1, true, false},
+	/* Row 3 has gone on, and may have done it: now it goes alone, too. */
+	{DIE, 0, 0, 1u << 2, 0, 0, 12, 0, true, false},
+	{PROGRESS, 3, 1, 11, 0, 0, 0, 0, true, false},
+	{SAY, 0, 3, 12, WR_VERDICT_IN_HAND, 0, 12, 0, true, false},
 	{DIE, 0, 0, 1u << 2, 0, 0, 12, 1, true, false},
 	{SAY, 1, 1, 14, WR_VERDICT_IN_HAND, 0, 14, 1, true, false},
 	{SAY, 0, 3, 12, WR_VERDICT_IN_HAND, WEIR_E_FULL, 12, 1, true, false},
@@ -161,6 +165,47 @@ Test(attempts, a_row_has_those_of_its_first_event)
 	}
 	for (uint32_t i = 0; i < 2 * sizeof cells[0]; i++)
 		cr_assert_eq(((const uint8_t *)cells)[i], 0, "another subscription's rows");
+}
+
+/* Row 0 is alone, row 1 is not, and the others have nothing to do. */
+static void die_beside(uint32_t idle, uint32_t attempts_then)
+{
+	const struct step in_hand = {SAY, 0, 1, 12, WR_VERDICT_IN_HAND, 0, 0, 0, true, false};
+	struct step die = {DIE, 0, 0, idle, 0, 0, 0, 0, true, false};
+	struct wr_attempts_entry e;
+
+	cr_assert_eq(take(&in_hand), 0);
+	cr_assert_eq(take(&die), 0);
+	wr_attempts_read(&attempts, &settle_rows, of.row_first, &e);
+	cr_expect_eq(e.attempts, attempts_then, "%u", e.attempts);
+	cr_expect(e.alone && !e.in_hand && e.seq == 12);
+}
+
+Test(attempts, what_another_row_may_have_done_is_not_counted_but_for_ever)
+{
+	const struct step on = {PROGRESS, 1, 1, 11, 0, 0, 0, 0, false, false};
+	const struct step die = {DIE, 0, 0, 0xc, 0, 0, 0, 0, false, false};
+	const struct step clean = {SAY, 0, 1, 0, WR_VERDICT_OUT_OF_HAND, 0, 0, 0, false, false};
+
+	begin();
+	(void)take(&die);
+	(void)take(&on);
+	(void)take(&die);
+	die_beside(0xc, 0); /* row 1 was at two places */
+	die_beside(0xc, 1); /* by now it goes alone */
+	die_beside(0x0, 2); /* twice is enough, whoever is new */
+	/* Of a row that has gone on since, and was closed as it should, nothing is known. */
+	begin();
+	(void)take(&die);
+	(void)take(&die);
+	(void)take(&on);
+	(void)take(&clean);
+	die_beside(0xc, 0);
+	/* Who has nothing to do is not suspected. */
+	begin();
+	(void)take(&die);
+	(void)take(&die);
+	die_beside(0xe, 1);
 }
 
 Test(attempts, bytes_that_are_none_are_refused)

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   whatever fails, and whatever a crash left: when the journal says that what was erased is
+ *         gone, no file has a byte of it; and an open where nothing fails comes to say so.
+ * Method: a pass over a simulated disk, cut off by a crash or a kill after so many steps; then an
+ *         open and a pass in which one operation fails, each of them in turn.
+ */
+#include "tests/sim/medium_tags.h"
+#include "tests/unit/journal/packing_bed.h"
+
+#define ERASED 60u
+#define OTHERS 120u
+#define KEY 1u
+#define CUTS 12u
+#define CUT_STEPS 12u
+
+static wr_atomic_u64 end_seq;
+static uint32_t tags;
+
+TestSuite(erasing, .init = setup, .fini = teardown, .timeout = 120);
+
+static uint64_t by(void *context, uint64_t seq, const struct wr_record_view *event)
+{
+	uint64_t end = wr_load_relaxed(&end_seq);
+
+	(void)context;
+	return event->head->key_bytes == 1 && *event->key == KEY && seq < end ? end : 0;
+}
+
+static int beside(void *context)
+{
+	(void)context;
+	return rig.storage->ops->sync_dir(rig.storage);
+}
+
+static void count(void *context, const uint8_t *tag)
+{
+	(void)context, (void)tag;
+	tags++;
+}
+
+static uint32_t tags_on_medium(void)
+{
+	tags = 0;
+	medium_tags_each(disk, count, NULL);
+	return tags;
+}
+
+static void append_one(uint64_t id, uint8_t key)
+{
+	rig.writer.key = key;
+	while (mini_writer_append(&rig.writer, 0, id, 60) != MINI_WRITER_DONE)
+		cr_assert_geq(journal_rig_step(&rig), 0);
+	cr_assert_eq(mini_writer_seal(&rig.writer), MINI_WRITER_DONE);
+	cr_assert(journal_rig_drain(&rig));
+}
+
+/* Segments with events that are to be erased, and others behind them. */
+static void build(void)
+{
+	const uint64_t tag =
+		MEDIUM_TAG_FIRST | MEDIUM_TAG_SECOND << 8 | (uint64_t)MEDIUM_TAG_THIRD << 16;
+
+	o.journal.erase = (struct wr_erase_options){
+		.end_seq = &end_seq,
+		.by = by,
+		.beside = beside,
+	};
+	wr_store_relaxed(&end_seq, 0u);
+	open_rig();
+	for (uint32_t i = 0; i < ERASED; i++) {
+		append_one(tag, KEY);
+		append_one(0, KEY + 1);
+	}
+	uint64_t end = journal_rig_durable(&rig);
+	for (uint32_t i = 0; i < OTHERS; i++)
+		append_one(0, KEY + 1);
+	for (uint32_t i = 0; i < 2; i++) {
+		cr_assert(mini_writer_whole_checkpoint(&rig.writer, 64, rig.writer.next_seq - 1));
+		cr_assert(journal_rig_settle(&rig));
+	}
+	cr_assert_eq(journal_rig_close_clean(&rig), 0);
+	wr_store_relaxed(&end_seq, end);
+	cr_assert_gt(tags_on_medium(), 0u);
+}
+
+static bool is_told(void)
+{
+	return wr_load_acquire(&rig.link.erased_seq) >= wr_load_relaxed(&end_seq);
+}
+
+static int open_again(void)
+{
+	int r = journal_rig_open(&rig, &o);
+
+	if (r == 0)
+		wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+	return r;
+}
+
+/* A life that is over after so many steps of a pass. */
+static void live(uint32_t steps, bool power_goes)
+{
+	cr_assert_eq(open_again(), 0, "%s", rig.problem.text);
+	for (uint32_t i = 0; i < steps && !is_told(); i++) {
+		(void)wr_journal_pack_step(rig.journal, 0);
+		if (journal_rig_step(&rig) == 0)
+			(void)rig.storage->ops->poll(rig.storage, 1000000);
+		wr_clock_sim_advance(disk->clock, 10000000);
+	}
+	if (power_goes)
+		journal_rig_crash(&rig);
+	else
+		wr_storage_sim_kill(rig.storage);
+	journal_rig_close(&rig);
+}
+
+/* An open and a pass; whether it came to say that all is gone. */
+static bool erase(const char *what, uint32_t cut, uint64_t n)
+{
+	bool told = false;
+
+	if (open_again() == 0) {
+		(void)journal_rig_pack(&rig);
+		told = is_told();
+		cr_expect(!told || tags_on_medium() == 0, "cut %u, %s %lu: %u are there", cut, what,
+			  n, tags);
+		journal_rig_close(&rig);
+	}
+	return told;
+}
+
+Test(erasing, what_fails_is_not_taken_for_gone)
+{
+	uint32_t told = 0, failed = 0;
+
+	build();
+	struct wr_sim_disk *built = disk;
+	for (uint32_t cut = 0; cut < CUTS; cut++) {
+		disk = o.disk = wr_sim_disk_clone(built);
+		live(cut * CUT_STEPS, cut % 2 != 0);
+		struct wr_sim_disk *left = disk;
+		for (uint64_t n = 1;; n++) {
+			disk = o.disk = wr_sim_disk_clone(left);
+			uint64_t from = disk->op_count;
+			wr_sim_disk_trip_at(disk, n, -EIO);
+			bool is_good = erase("operation", cut, n);
+			bool is_over = disk->op_count < from + n;
+			told += is_good;
+			failed += !is_good;
+			/* The next one finds what this one left. */
+			wr_sim_disk_trip_at(disk, 0, 0);
+			cr_expect(erase("the open behind", cut, n), "cut %u, %lu", cut, n);
+			wr_sim_disk_destroy(disk);
+			if (is_over)
+				break;
+		}
+		wr_sim_disk_destroy(left);
+	}
+	disk = built;
+	/* Some failures are in nothing that matters, and some do. */
+	cr_expect_gt(told, CUTS);
+	cr_expect_gt(failed, CUTS);
+}
+
+static const struct wr_storage_ops *sound_ops;
+static struct wr_storage_ops failing_ops;
+static uint32_t failed_removals;
+
+static int fail_remove(struct wr_storage *storage, const char *name)
+{
+	(void)storage, (void)name;
+	failed_removals++;
+	return -EIO;
+}
+
+/* Somebody goes back below the segment while it is written anew. */
+Test(erasing, a_draft_that_cannot_be_removed_is_not_taken_for_gone)
+{
+	build();
+	cr_assert_eq(open_again(), 0);
+	sound_ops = rig.storage->ops;
+	failing_ops = *sound_ops;
+	failing_ops.file_remove = fail_remove;
+	while (rig.journal->packer->task != WR_PACKER_ERASE || !rig.journal->packer->pack.is_open) {
+		(void)wr_journal_pack_step(rig.journal, 0);
+		cr_assert(journal_rig_settle(&rig));
+		wr_clock_sim_advance(disk->clock, 10000000);
+	}
+	wr_store_release(&rig.link.needed_seq, 1u);
+	rig.storage->ops = &failing_ops;
+	while (rig.journal->packer->pack.is_open) {
+		(void)wr_journal_pack_step(rig.journal, 0);
+		wr_clock_sim_advance(disk->clock, 10000000);
+	}
+	rig.storage->ops = sound_ops;
+	cr_assert_eq(failed_removals, 1u);
+	wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+	cr_assert(journal_rig_pack(&rig));
+	cr_expect_not(is_told());
+	journal_rig_close(&rig);
+	cr_expect(erase("the open behind", 0, 0));
+}
