@@ -166,7 +166,7 @@ static void put_threads(struct weir_pipeline *p)
 	struct wr_metrics *m = &pm->cells;
 	struct weir_info *info = pm->info;
 
-	if (p->host.threads == NULL || wr_load_acquire(&pm->threads_there) == 0) /* MT1 */
+	if (p->host.threads == NULL || wr_load_acquire(&pm->threads_there) == 0) /* ME2 */
 		return;
 	info->thread_count = 0;
 	p->host.threads(p->host.context, info);
@@ -487,7 +487,7 @@ uint64_t wr_metrics_step(struct weir_pipeline *p, uint64_t now_ns)
 void wr_metrics_threads_there(struct weir_pipeline *p)
 {
 	if (p->metrics != NULL)
-		wr_store_release(&p->metrics->threads_there, 1u); /* MT1 */
+		wr_store_release(&p->metrics->threads_there, 1u); /* ME2 */
 }
 
 int wr_metrics_open(struct weir_pipeline *p)

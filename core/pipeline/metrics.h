@@ -29,7 +29,7 @@ struct wr_pipeline_metrics {
 	char alert_topic[WR_NAME_BYTES_MAX + 1]; /* "": none */
 	wr_spinlock lock;                        /* of the errors, and of the round beside them */
 	bool closed;
-	wr_atomic_u32 threads_there; /* MT1: the host has started them */
+	wr_atomic_u32 threads_there; /* ME2: the host has started them */
 	/* Who was in which slot: a number of the occupant's, 0: nobody. */
 	uint64_t *producers;           /* [producers_max] */
 	uint64_t *members;             /* [members_max]; twice, and 1 where its name has a number */

@@ -323,6 +323,8 @@ plant core/journal/a.c '	wr_store_release(&x, 1); /* A1 */'
 wrong labels 'label A1 has no row for core/journal' 'a label in a folder where it is not explained'
 plant docs/internals/memory-model.md '| B7 | core/log | x | y |'
 wrong labels 'label B7 is not used' 'an explained label that nothing uses'
+plant docs/internals/memory-model.md '| A1 | core/journal, core/log | another | thing |'
+wrong labels 'label A1 of core/log has a row already, in line 3' 'a label with two meanings in one folder'
 rm "$tree/docs/internals/memory-model.md"
 wrong labels 'is missing' 'a memory model that is missing'
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Is every label of an atomic explained, and is every explained one in use? A label is explained by a
 # row of a table in docs/internals/memory-model.md: | LABEL | folders | ... |, and belongs to the
-# folders that the row names, for instance "core/log, core/pipeline". In the sources a label stands in
-# a comment on the line of an acquire, release, seq_cst or read-modify-write, or above it.
+# folders that the row names, for instance "core/log, core/pipeline": in a folder it has one meaning,
+# and one row. In the sources a label stands in a comment on the line of an acquire, release, seq_cst
+# or read-modify-write, or above it.
 # usage: labels.sh [ROOT]
 set -eu
 root=${1:-$(dirname "$0")/../..}
@@ -52,6 +53,10 @@ BEGIN {
 		split(line, cell, /[ ]*\|[ ]*/)
 		n = split(cell[3], folder, /,[ ]*/)
 		for (i = 1; i <= n; i++) {
+			if ((cell[2], folder[i]) in explained)
+				problem(document, number, "label " cell[2] " of " folder[i] \
+					" has a row already, in line " \
+					explained[cell[2], folder[i]])
 			explained[cell[2], folder[i]] = number
 			rows++
 		}
