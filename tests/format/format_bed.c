@@ -241,23 +241,9 @@ void format_live_compacted(const char *unused)
 static void replay_some(uint32_t topic)
 {
 	uint32_t id = fixture_subscription(&format_fixture, "chosen", "first");
-	struct weir_replay_to_options o;
-	struct weir_replay_to_progress progress = {.events = 0};
-	struct weir_replay_to *job = NULL;
 
-	weir_replay_to_options_init(&o);
-	o.name = "again";
-	o.subscriptions = &id;
-	o.subscription_count = 1;
-	o.from.topics = &topic;
-	o.from.topic_count = 1;
-	fixture_need(weir_replay_to_open(format_fixture.pipeline, &o, &job, NULL) == 0, "a replay");
-	while (progress.state == WEIR_REPLAY_RUNNING) {
-		fixture_need(weir_replay_to_step(job, FIXTURE_LONG_NS) >= 0, "a step");
-		weir_replay_to_progress(job, &progress);
-	}
-	fixture_need(progress.events > 0, "events that were replayed");
-	fixture_need(weir_replay_to_close(job, FIXTURE_LONG_NS) == 0, "its end");
+	fixture_need(fixture_replay_to(&format_fixture, "again", id, topic) > 0,
+		     "events that were replayed");
 }
 
 /* An event of a partition fails, and that is on record. */

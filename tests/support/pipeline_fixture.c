@@ -249,6 +249,66 @@ bool fixture_owns(struct weir_member *member, int partitions)
 	return true;
 }
 
+void fixture_small_segments(struct fixture *f)
+{
+	f->options.pack = WEIR_PACK_PADDING;
+	f->options.segment_bytes = 2 * FIXTURE_CHUNK_BYTES;
+	f->options.pool_bytes = 4 * FIXTURE_CHUNK_BYTES;
+	f->options.undurable_bytes = 2 * FIXTURE_CHUNK_BYTES;
+	f->options.checkpoint_bytes = FIXTURE_CHUNK_BYTES;
+}
+
+void fixture_fill(struct weir_producer *producer, uint32_t topic, uint32_t count)
+{
+	static const uint8_t filler[4000];
+	struct weir_event event = {
+		.topic = topic, .payload = filler, .payload_bytes = sizeof filler};
+	uint64_t ticket = 0;
+	for (uint32_t i = 0; i < count; i++)
+		fixture_need(weir_publish(producer, &event, &ticket) == 0, "publish filler");
+	fixture_wait(producer, ticket);
+}
+
+void fixture_replay(struct fixture *f, void (*take)(void *context, const struct weir_item *item),
+		    void *context)
+{
+	struct weir_replay_options o;
+	struct weir_replay_progress progress = {.done = false};
+	struct weir_replay *replay = NULL;
+	struct weir_item items[64];
+	weir_replay_options_init(&o);
+	fixture_need(weir_replay_open(f->pipeline, &o, &replay, NULL) == 0, "a replay");
+	while (!progress.done) {
+		int count = weir_replay_next(replay, items, 64, FIXTURE_LONG_NS);
+		fixture_need(count >= 0, "the next of a replay");
+		for (int i = 0; i < count; i++)
+			take(context, &items[i]);
+		weir_replay_progress(replay, &progress);
+	}
+	weir_replay_close(replay);
+}
+
+uint64_t fixture_replay_to(struct fixture *f, const char *name, uint32_t subscription,
+			   uint32_t topic)
+{
+	struct weir_replay_to_options o;
+	struct weir_replay_to_progress progress = {.state = WEIR_REPLAY_RUNNING};
+	struct weir_replay_to *job = NULL;
+	weir_replay_to_options_init(&o);
+	o.name = name;
+	o.subscriptions = &subscription;
+	o.subscription_count = 1;
+	o.from.topics = &topic;
+	o.from.topic_count = topic != UINT32_MAX ? 1 : 0;
+	fixture_need(weir_replay_to_open(f->pipeline, &o, &job, NULL) == 0, "a replay");
+	while (progress.state == WEIR_REPLAY_RUNNING) {
+		fixture_need(weir_replay_to_step(job, FIXTURE_LONG_NS) >= 0, "a step");
+		weir_replay_to_progress(job, &progress);
+	}
+	fixture_need(weir_replay_to_close(job, FIXTURE_LONG_NS) == 0, "its end");
+	return progress.events;
+}
+
 void fixture_info(struct fixture *f, struct weir_info *ret_info)
 {
 	ret_info->struct_bytes = sizeof *ret_info;

@@ -78,6 +78,23 @@ uint32_t fixture_poll_rest(struct weir_member *member);
 /* Polls until the member owns so many partitions. False: it does not come to it. */
 bool fixture_owns(struct weir_member *member, int partitions);
 
+/* ---- a log of small segments, which are written anew ---- */
+
+/* Before the open: two chunks each, of which two are in memory; a checkpoint for each chunk. */
+void fixture_small_segments(struct fixture *f);
+/* Events of 4000 bytes without a key, durable: 300 of them and nothing of before is in memory, in
+ * the newest segments, or above a checkpoint. */
+void fixture_fill(struct weir_producer *producer, uint32_t topic, uint32_t count);
+
+/* ---- replays ---- */
+
+/* All that there is, item by item. */
+void fixture_replay(struct fixture *f, void (*take)(void *context, const struct weir_item *item),
+		    void *context);
+/* A replay to one subscription, of a topic or UINT32_MAX, to its end; how many were copied. */
+uint64_t fixture_replay_to(struct fixture *f, const char *name, uint32_t subscription,
+			   uint32_t topic);
+
 void fixture_info(struct fixture *f, struct weir_info *ret_info);
 
 /* Ends the process when `good` is false: the test could not be set up. */

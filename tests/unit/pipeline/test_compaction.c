@@ -50,11 +50,8 @@ static void open_topics(uint64_t lag_ns, uint64_t tombstone_ns)
 static void begin(uint64_t lag_ns, uint64_t tombstone_ns)
 {
 	fixture_init(&f, FIXTURE_DURABLE);
-	f.options.pack = WEIR_PACK_PADDING;
+	fixture_small_segments(&f);
 	f.options.compaction_keys = 1024;
-	f.options.segment_bytes = 2 * FIXTURE_CHUNK_BYTES;
-	f.options.pool_bytes = 8 * FIXTURE_CHUNK_BYTES;
-	f.options.checkpoint_bytes = FIXTURE_CHUNK_BYTES;
 	published = 0;
 	open_topics(lag_ns, tombstone_ns);
 }
@@ -93,18 +90,6 @@ static void publish_rounds(uint32_t rounds, uint64_t count)
 		(void)publish(others, 100000 + i % 3, false);
 		ticket = publish(states, 0, false);
 	}
-	fixture_wait(producer, ticket);
-}
-
-/* So much that what comes before is in no chunk in memory, and below both checkpoints. */
-static void publish_more(void)
-{
-	static const uint8_t filler[4000];
-	struct weir_event event = {.topic = fillers, .payload = filler, .payload_bytes = 4000};
-	uint64_t ticket = 0;
-
-	for (uint32_t i = 0; i < 1000; i++)
-		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
 	fixture_wait(producer, ticket);
 }
 
@@ -249,7 +234,7 @@ Test(compaction, the_newest_of_each_key_stays_and_all_else_too)
 	begin(0, 3600ull * 1000000000);
 	publish_rounds(50, 40);
 	cr_expect_eq(put_snapshot(), 0);
-	publish_more();
+	fixture_fill(producer, fillers, 1000);
 	cr_expect_geq(wait_for_left_out(49 * 40), 49u * 40u);
 	for (uint32_t life = 0; life < 2; life++) {
 		read_all(life == 0 ? "first" : "second");
@@ -278,7 +263,7 @@ Test(compaction, nothing_goes_that_a_subscription_has_still_to_read)
 	begin(0, 3600ull * 1000000000);
 	uint32_t slow = fixture_subscription(&f, "slow", "states");
 	publish_rounds(50, 40);
-	publish_more();
+	fixture_fill(producer, fillers, 1000);
 	/* As long as it takes where nobody has still to read, and more. */
 	cr_expect_eq(wait_for(1, 5000000000), 0u);
 	/* It reads on, into another segment, and two checkpoints say so. */
@@ -288,7 +273,7 @@ Test(compaction, nothing_goes_that_a_subscription_has_still_to_read)
 	cr_assert_eq(fixture_poll(member, NULL, 0, 41, true), 41u);
 	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 	for (uint32_t i = 0; i < 3; i++)
-		publish_more();
+		fixture_fill(producer, fillers, 1000);
 	/* The last round may stand in the segment that it reads. */
 	cr_expect_geq(wait_for_left_out(49 * 40), 49u * 40u);
 }
@@ -302,7 +287,7 @@ Test(compaction, tombstones_go_and_what_they_hide_before_them)
 	for (uint64_t key = 1; key <= 20; key++)
 		ticket = publish(states, key, true);
 	fixture_wait(producer, ticket);
-	publish_more();
+	fixture_fill(producer, fillers, 1000);
 	/* All of 1 .. 20, and their tombstones; of the others all but one each. */
 	uint64_t wanted = 10 * 20 + 20 + 9 * 20;
 	cr_expect_eq(wait_for_left_out(wanted), wanted);
@@ -320,7 +305,7 @@ Test(compaction, a_topic_that_joins_late_loses_what_a_tombstone_hides_before_it)
 	(void)publish(others, 7, false);
 	(void)publish(others, 7, true);
 	publish_rounds(10, 40);
-	publish_more();
+	fixture_fill(producer, fillers, 1000);
 	cr_expect_eq(wait_for_left_out(9 * 40), 9u * 40u);
 	for (uint32_t i = 0; i < 500 && info().compactions == 0; i++)
 		fixture_sleep_ns(20000000);
@@ -341,7 +326,7 @@ Test(compaction, more_keys_than_a_table_holds_take_more_passes)
 		return;
 	begin(0, 3600ull * 1000000000);
 	publish_rounds(3, 2500);
-	publish_more();
+	fixture_fill(producer, fillers, 1000);
 	cr_expect_eq(wait_for_left_out(2 * 2500), 2u * 2500u);
 	cr_expect_gt(info().compactions, 2u);
 	read_all("reader");
@@ -354,7 +339,7 @@ Test(compaction, what_is_younger_than_the_lag_stays)
 {
 	begin(3600ull * 1000000000, 0);
 	publish_rounds(50, 40);
-	publish_more();
+	fixture_fill(producer, fillers, 1000);
 	fixture_sleep_ns(1500000000);
 	cr_expect_eq(info().left_out_events, 0u);
 }

@@ -39,13 +39,9 @@ static void open_topics(void)
 static void prepare(void)
 {
 	fixture_init(&f, FIXTURE_DURABLE);
-	f.options.pack = WEIR_PACK_PADDING;
+	fixture_small_segments(&f);
 	f.options.erasures_max = 1000;
-	f.options.segment_bytes = 2 * FIXTURE_CHUNK_BYTES;
-	f.options.pool_bytes = 4 * FIXTURE_CHUNK_BYTES;
-	f.options.undurable_bytes = 2 * FIXTURE_CHUNK_BYTES;
 	f.options.members_max = 4;
-	f.options.checkpoint_bytes = FIXTURE_CHUNK_BYTES;
 }
 
 static void begin(void)
@@ -147,24 +143,17 @@ static void look_at(const struct weir_item *items, int n, struct seen *seen)
 	}
 }
 
+static void look_at_one(void *context, const struct weir_item *item)
+{
+	look_at(item, 1, context);
+}
+
 /* What a replay of all that there is sees. */
 static struct seen replay_all(void)
 {
-	struct weir_replay_options o;
-	struct weir_replay_progress progress = {0};
-	struct weir_replay *replay = NULL;
-	struct weir_item items[64];
 	struct seen seen = {0};
 
-	weir_replay_options_init(&o);
-	cr_assert_eq(weir_replay_open(f.pipeline, &o, &replay, NULL), 0);
-	while (!progress.done) {
-		int n = weir_replay_next(replay, items, 64, FIXTURE_LONG_NS);
-		cr_assert_geq(n, 0);
-		look_at(items, n, &seen);
-		weir_replay_progress(replay, &progress);
-	}
-	weir_replay_close(replay);
+	fixture_replay(&f, look_at_one, &seen);
 	return seen;
 }
 
@@ -243,25 +232,12 @@ Test(erase, nobody_sees_it_from_the_answer_on_and_its_bytes_go)
 
 Test(erase, copies_that_a_replay_addressed_go_too)
 {
-	struct weir_replay_to_options o;
-	struct weir_replay_to_progress progress = {0};
-	struct weir_replay_to *job = NULL;
 	uint32_t id;
 
 	begin();
 	id = queue("chosen", NULL, false);
 	publish_rounds();
-	weir_replay_to_options_init(&o);
-	o.name = "again";
-	o.subscriptions = &id;
-	o.subscription_count = 1;
-	cr_assert_eq(weir_replay_to_open(f.pipeline, &o, &job, NULL), 0);
-	while (progress.state == WEIR_REPLAY_RUNNING) {
-		cr_assert_geq(weir_replay_to_step(job, FIXTURE_LONG_NS), 0);
-		weir_replay_to_progress(job, &progress);
-	}
-	cr_expect_eq(progress.events, ROUNDS * (OTHERS + 1));
-	cr_assert_eq(weir_replay_to_close(job, FIXTURE_LONG_NS), 0);
+	cr_expect_eq(fixture_replay_to(&f, "again", id, UINT32_MAX), ROUNDS * (OTHERS + 1));
 	uint64_t sequence = erase(WEIR_ALL_TOPICS);
 	struct seen seen = poll_all(id);
 	cr_expect(seen.erased == 0 && seen.others == 2 * ROUNDS * OTHERS, "%u", seen.others);

@@ -204,18 +204,10 @@ Test(redrive, cancelled_or_cut_off_it_is_gone_on_with)
 /* Letters 0 to 3 lie on disk, each in another chunk, and an earlier job has left them. */
 static void leave_letters_on_disk(void)
 {
-	static const char filler[1000];
 	uint32_t other = fixture_topic(&queue_bed.f, "other", 1);
-	const struct weir_event event = {.topic = other,
-					 .payload = filler,
-					 .payload_bytes = sizeof filler,
-					 .partition = WEIR_PARTITION_BY_KEY};
 	for (uint64_t i = 0; i < 4; i++) {
-		uint64_t ticket = 0;
 		make_letters(1, i, i + 1);
-		for (uint32_t k = 0; k < 2 * FIXTURE_CHUNK_BYTES / sizeof filler; k++)
-			cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
-		fixture_wait(queue_bed.producer, ticket);
+		fixture_fill(queue_bed.producer, other, 2 * FIXTURE_CHUNK_BYTES / 4000 + 1);
 	}
 	options.action = WEIR_REDRIVE_LOOK;
 	cr_expect_eq(run_job().looked, 4);

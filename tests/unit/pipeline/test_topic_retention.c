@@ -61,12 +61,8 @@ static void open_topics(uint64_t short_ns, uint64_t short_bytes)
 static void prepare(void)
 {
 	fixture_init(&f, FIXTURE_DURABLE);
-	f.options.pack = WEIR_PACK_PADDING;
+	fixture_small_segments(&f);
 	f.options.topic_retention = true;
-	f.options.segment_bytes = 2 * FIXTURE_CHUNK_BYTES;
-	f.options.pool_bytes = 4 * FIXTURE_CHUNK_BYTES;
-	f.options.undurable_bytes = 2 * FIXTURE_CHUNK_BYTES;
-	f.options.checkpoint_bytes = FIXTURE_CHUNK_BYTES;
 }
 
 static void teardown(void)
@@ -106,18 +102,6 @@ static void publish_both(uint32_t from, uint32_t count)
 	last_of_rounds = info.durable_sequence;
 }
 
-/* So much that what comes before is in no chunk in memory, and below both checkpoints. */
-static void publish_more(uint32_t count)
-{
-	static const uint8_t filler[4000];
-	struct weir_event event = {.topic = fillers, .payload = filler, .payload_bytes = 4000};
-	uint64_t ticket = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
-	fixture_wait(producer, ticket);
-}
-
 /* --- what there is ---------------------------------------------------------------------------- */
 
 struct found {
@@ -128,8 +112,9 @@ struct found {
 };
 static struct found found, before;
 
-static void take(const struct weir_item *item)
+static void take(void *context, const struct weir_item *item)
 {
+	(void)context;
 	if (item->kind != WEIR_ITEM_EVENT) {
 		found.gaps++;
 		return;
@@ -150,22 +135,8 @@ static void take(const struct weir_item *item)
 
 static void replay_all(void)
 {
-	struct weir_replay_options o;
-	struct weir_replay_progress progress = {0};
-	struct weir_replay *replay = NULL;
-	struct weir_item items[64];
-
 	memset(&found, 0, sizeof found);
-	weir_replay_options_init(&o);
-	cr_assert_eq(weir_replay_open(f.pipeline, &o, &replay, NULL), 0);
-	while (!progress.done) {
-		int n = weir_replay_next(replay, items, 64, FIXTURE_LONG_NS);
-		cr_assert_geq(n, 0);
-		for (int i = 0; i < n; i++)
-			take(&items[i]);
-		weir_replay_progress(replay, &progress);
-	}
-	weir_replay_close(replay);
+	fixture_replay(&f, take, NULL);
 }
 
 /* What a member gets until the lag is exact, and 0. */
@@ -180,7 +151,7 @@ static void poll_all(uint32_t subscription)
 		int n = weir_poll(member, items, 64, 10000000);
 		cr_assert_geq(n, 0);
 		for (int i = 0; i < n; i++)
-			take(&items[i]);
+			take(NULL, &items[i]);
 		cr_assert_eq(weir_ack_all(member), 0);
 		cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 		cr_assert_eq(weir_lag(f.pipeline, subscription, &lag), 0);
@@ -246,7 +217,7 @@ Test(topic_retention, what_is_too_old_leaves_and_no_byte_of_it_stays)
 	before = found;
 	cr_assert_eq(before.shorts, EVENTS);
 	cr_assert_gt(files_with(SHORTS "0"), 0u);
-	publish_more(400);
+	fixture_fill(producer, fillers, 400);
 	wait_until_left(shorts, last_of_rounds);
 	for (uint32_t life = 0; life < 2; life++) {
 		replay_all();
@@ -277,7 +248,7 @@ Test(topic_retention, of_its_bytes_the_newest_stay)
 		publish_both(life * EVENTS, EVENTS);
 		replay_all();
 		before = found;
-		publish_more(400);
+		fixture_fill(producer, fillers, 400);
 		uint64_t first = found.sequence[1][life * EVENTS + 20];
 		wait_until_left(shorts, first);
 		replay_all();
@@ -301,7 +272,7 @@ Test(topic_retention, nothing_leaves_that_a_subscription_has_still_to_read)
 	uint32_t slow = fixture_subscription(&f, "slow", "longs");
 	uint32_t both = fixture_subscription(&f, "both", "shorts");
 	publish_both(0, EVENTS);
-	publish_more(400);
+	fixture_fill(producer, fillers, 400);
 	replay_all();
 	before = found;
 	/* It is seen that they are past, and they stay. */
@@ -323,7 +294,7 @@ Test(topic_retention, nothing_leaves_that_a_subscription_has_still_to_read)
 	publish_both(EVENTS, 16);
 	poll_all(slow);
 	poll_all(both);
-	publish_more(400);
+	fixture_fill(producer, fillers, 400);
 	wait_until_left(shorts, sequence);
 	replay_all();
 	cr_expect_leq(found.shorts, 16u);
@@ -346,7 +317,7 @@ Test(topic_retention, a_segment_that_all_topics_are_past_leaves_as_a_whole)
 	prepare();
 	open_topics(1000000, 0);
 	publish_both(0, EVENTS);
-	publish_more(400);
+	fixture_fill(producer, fillers, 400);
 	wait_until_left(shorts, last_of_rounds);
 	fixture_info(&f, &info);
 	cr_expect_eq(info.segments_recycled, 0u);
@@ -375,7 +346,7 @@ Test(topic_retention, a_new_log_is_as_old_as_its_events)
 	f.options.retention_time_ns = 1000000;
 	open_topics(0, 0);
 	publish_both(0, EVENTS);
-	publish_more(400);
+	fixture_fill(producer, fillers, 400);
 	uint64_t end_ns = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
 	do {
 		fixture_sleep_ns(20000000);
@@ -399,7 +370,7 @@ static void be_killed(int to)
 	for (;;) {
 		if (told.count + 4 < 2 * EVENTS) {
 			publish_both(told.count, 4);
-			publish_more(16);
+			fixture_fill(producer, fillers, 16);
 			told.count += 4;
 			first_sequence = first_sequence == 0 ? last_of_rounds : first_sequence;
 		}
