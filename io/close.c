@@ -79,8 +79,7 @@ static int close_pipeline(struct weir_pipeline *pipeline, enum weir_close_mode m
 {
 	struct weir_close_report report = {0};
 	struct wr_io_host *h = pipeline->host.context;
-	uint64_t now = now_ns(pipeline);
-	uint64_t deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+	uint64_t deadline = wr_pipeline_deadline_ns(pipeline, timeout_ns);
 	bool failed = wr_pipeline_refused(pipeline) == WEIR_E_FAILED;
 	uint64_t before = wr_writer_visible_seq(&pipeline->writer);
 

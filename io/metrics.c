@@ -90,7 +90,7 @@ int weir_metrics_open(const char *path, struct weir_metrics **ret_metrics,
 {
 	struct metrics_with_source *m = calloc(1, sizeof *m);
 	if (m == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	int cancel = wr_cancel_defer();
 	m->source.fd = wr_metrics_file_look(AT_FDCWD, path, &m->source.bytes);
 	int rc = m->source.fd;
@@ -113,7 +113,7 @@ int weir_metrics_open_own(struct weir_pipeline *pipeline, struct weir_metrics **
 				      "this weir is built without metrics");
 	struct metrics_with_source *m = calloc(1, sizeof *m);
 	if (m == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	m->source = (struct source){.fd = -1,
 				    .base = pipeline->metrics->cells.base,
 				    .bytes = pipeline->metrics->cells.layout.bytes};

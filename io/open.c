@@ -385,14 +385,14 @@ static int open_pipeline(const struct weir_options *options, struct weir_pipelin
 	(void)wr_park_choose_mode();
 	struct wr_io_host *h = calloc(1, sizeof *h);
 	if (h == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	h->options = checked;
 	h->handlers = calloc(checked.members_max, sizeof *h->handlers);
 	rc = h->handlers != NULL ? wr_memory_posix_init(&h->memory, &checked.allocator) : -ENOMEM;
 	if (rc == 0)
 		rc = open_parts(h, &plan, reterr_problem);
 	else
-		(void)wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		(void)wr_problem_in_words(reterr_problem, rc);
 	if (rc != 0) {
 		wr_host_stop_threads(h);
 		wr_host_destroy(h);

@@ -185,7 +185,7 @@ int wr_host_start_threads(struct wr_io_host *h, struct weir_problem *problem)
 	if (rc == 0 && packs(h))
 		rc = wr_runner_add_step(o->manual ? &h->log : &h->pack, &step);
 	if (rc != 0)
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(problem, rc);
 	if (o->manual) {
 		h->log_running = true; /* by hand, from the first step on */
 		return 0;

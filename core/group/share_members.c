@@ -4,6 +4,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/bug.h"
+#include "core/base/deadline.h"
 
 void wr_share_join(struct wr_share *s, uint32_t member, uint32_t out_max)
 {
@@ -109,8 +110,7 @@ const struct wr_share_event *wr_share_grant(struct wr_share *s, uint32_t member,
 	e->granted_ns = now_ns;
 	s->members[member].out++;
 	wr_share_enter_state(s, e, WR_SHARE_LEASED, false);
-	uint64_t due_ns = s->lease_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + s->lease_ns;
-	wr_share_heap_put(s, wr_share_index(s, e), due_ns);
+	wr_share_heap_put(s, wr_share_index(s, e), wr_deadline_ns(now_ns, s->lease_ns));
 	return e;
 }
 

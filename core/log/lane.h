@@ -14,9 +14,7 @@
  *   A3  ordered (writer, seq_cst) pairs with the owner's acquire: replies for tickets up to it are
  *       in the reply ring.
  *
- * A run is one record, or a WR_KIND_RUN head (24 bytes: `topic` = records, `key_hash` = bytes of
- * all of them with strides, `type` = flags below, or 0) and its records. Each run is one ticket,
- * from 1.
+ * A run is one record, or a head (run_head.h) and its records. Each run is one ticket, from 1.
  *
  * Replies carry refusals, and sequences for those who ask. The owner keeps credit for one reply a
  * ticket that is not decided yet, so that the writer never waits to answer (L8).
@@ -27,14 +25,9 @@
 #include "core/base/atomic.h"
 #include "core/base/sampler.h"
 #include "core/base/spsc.h"
+#include "core/log/run_head.h"
 #include "core/port/memory.h"
 #include "core/port/park.h"
-#include "core/record/record.h"
-
-/* Of a run's head in a lane that settles: it has outputs, and takes none of what is reserved. */
-#define WR_RUN_IS_DATA 1u
-/* It has copies of what is in the log, for which room was kept (core/log/writer_room.c). */
-#define WR_RUN_COPIES 2u
 
 /* A run whose hand-over was timed, for metrics; in the order of tickets. */
 struct wr_lane_sample {

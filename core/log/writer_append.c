@@ -189,13 +189,14 @@ static bool read_run(const struct wr_writer *w, const struct wr_lane *lane, stru
 	if (waiting < sizeof head)
 		return false;
 	memcpy(&head, wr_lane_at(lane, lane->head_own), sizeof head);
-	if (head.kind == WR_KIND_RUN) {
+	struct wr_run_head several;
+	if (wr_run_head_read(&head, &several)) {
 		*ret = (struct run){
-			.record_bytes = head.key_hash,
-			.record_count = head.topic,
+			.record_bytes = several.record_bytes,
+			.record_count = several.record_count,
 			.head_bytes = sizeof head,
-			.is_data = (head.type & WR_RUN_IS_DATA) != 0,
-			.has_copies = (head.type & WR_RUN_COPIES) != 0,
+			.is_data = (several.flags & WR_RUN_IS_DATA) != 0,
+			.has_copies = (several.flags & WR_RUN_COPIES) != 0,
 		};
 	} else {
 		if (head.bytes > w->options.run_bytes_max)
@@ -545,7 +546,8 @@ static bool next_is_data(const struct wr_lane *lane)
 	if (lane->kind != WR_LANE_SETTLE || lane->tail_round - lane->head_own < sizeof head)
 		return false;
 	memcpy(&head, wr_lane_at(lane, lane->head_own), sizeof head);
-	return head.kind == WR_KIND_RUN && (head.type & (WR_RUN_IS_DATA | WR_RUN_COPIES)) != 0;
+	struct wr_run_head run;
+	return wr_run_head_read(&head, &run) && (run.flags & (WR_RUN_IS_DATA | WR_RUN_COPIES)) != 0;
 }
 
 uint32_t wr_writer_take(struct wr_writer *w, struct wr_lane *lane, uint32_t bytes_max,

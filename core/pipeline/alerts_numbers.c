@@ -52,9 +52,8 @@ void wr_alerts_look_at_steps(struct weir_pipeline *p, uint64_t now_ns)
 static uint64_t given_up(struct wr_subscription_live *live)
 {
 	const struct wr_sharing *sharing = live->sharing;
-	return sharing == NULL
-		       ? wr_load_relaxed(&live->failures.buried)
-		       : wr_load_relaxed(&sharing->buried) + wr_load_relaxed(&sharing->dropped);
+	return wr_load_relaxed(&live->failures.buried) +
+	       (sharing != NULL ? wr_load_relaxed(&sharing->dropped) : 0);
 }
 
 /* Of its members the one that has not come back for longest, from a handler or to a poll. */

@@ -97,18 +97,16 @@ static int check_dead_letters(struct weir_pipeline *p, const struct weir_binding
 	return 0;
 }
 
+/* With the call that read_options() has made. Under the control lock. */
 static int bind(struct weir_pipeline *p, const struct weir_binding_options *o,
-		struct wr_filter_view *view, uint32_t *ret_id, struct weir_problem *problem)
+		const struct wr_filter_call *call, uint32_t *ret_id, struct weir_problem *problem)
 {
 	struct weir_subscription_options s;
-	struct wr_filter_call call;
 	int rc = check(p, o, problem);
 	if (rc == 0)
 		rc = check_dead_letters(p, o, problem);
 	if (rc != 0)
 		return rc;
-	view->binds = true;
-	view->target = o->target;
 	const char *source = p->tables.catalog.topics[o->source].name;
 	weir_subscription_options_init(&s);
 	s.name = o->name;
@@ -116,17 +114,15 @@ static int bind(struct weir_pipeline *p, const struct weir_binding_options *o,
 	s.topic_count = 1;
 	s.start = o->start;
 	s.start_at = o->start_at;
-	rc = wr_filter_call_of(p, view, &call, problem);
-	if (rc == 0)
-		rc = wr_subscription_make(p, &s, &call, true, ret_id, problem);
-	wr_filter_call_end(p, &call);
-	return rc;
+	return wr_subscription_make(p, &s, call, true, ret_id, problem);
 }
 
-/* What the options say of themselves, and as the record has it; the target is still to be set. */
-static int read_options(const struct weir_binding_options *o, struct wr_filter_view *ret_view,
-			struct weir_problem *problem)
+/* What the options say of themselves, and as a record. The call is to be ended in any case. */
+static int read_options(struct weir_pipeline *p, const struct weir_binding_options *o,
+			struct wr_filter_call *ret_call, struct weir_problem *problem)
 {
+	struct wr_filter_view view;
+	*ret_call = (struct wr_filter_call){0};
 	int rc = wr_init_check(o->struct_bytes, sizeof *o, "weir_binding_options_init", problem);
 	if (rc == 0 && (o->name == NULL || !wr_name_valid(o->name, strlen(o->name))))
 		rc = wr_problem_set(problem, -EINVAL, "name",
@@ -135,69 +131,71 @@ static int read_options(const struct weir_binding_options *o, struct wr_filter_v
 	if (rc == 0 && (unsigned)o->start > WEIR_START_TIME)
 		rc = wr_problem_set(problem, -EINVAL, "start", "not one of its values");
 	if (rc == 0)
-		rc = wr_filter_view_of(o->filter, ret_view, problem);
-	return rc == 0 ? check_transform(o, ret_view, problem) : rc;
+		rc = wr_filter_view_of(o->filter, &view, problem);
+	if (rc == 0)
+		rc = check_transform(o, &view, problem);
+	if (rc != 0)
+		return rc;
+	view.binds = true;
+	view.target = o->target;
+	return wr_filter_call_of(p, &view, ret_call, problem);
 }
 
 int weir_binding_create(struct weir_pipeline *p, const struct weir_binding_options *o,
 			uint32_t *ret_subscription, struct weir_problem *reterr_problem)
 {
-	struct wr_filter_view view;
+	struct wr_filter_call call = {0};
 	uint32_t id = UINT32_MAX;
 	int rc = wr_null_check(o, &id, reterr_problem);
 	if (rc == 0)
-		rc = read_options(o, &view, reterr_problem);
-	if (rc != 0)
-		return rc;
-	rc = wr_pipeline_refused_call(p);
-	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	wr_control_lock(p);
-	rc = bind(p, o, &view, &id, reterr_problem);
-	wr_control_unlock(p);
+		rc = wr_problem_in_words(reterr_problem, wr_pipeline_refused_call(p));
+	if (rc == 0)
+		rc = read_options(p, o, &call, reterr_problem);
+	if (rc == 0) {
+		wr_control_lock(p);
+		rc = bind(p, o, &call, &id, reterr_problem);
+		wr_control_unlock(p);
+	}
+	wr_filter_call_end(p, &call);
 	if (rc == 0 && ret_subscription != NULL)
 		*ret_subscription = id;
 	return rc;
 }
 
-/* What can be said of it before it is made. A topic that is not there it says itself. */
-static int wish(struct weir_pipeline *p, const struct weir_binding_options *o,
-		struct wr_filter_wish *w, struct weir_problem *problem)
+/* ---- several ---- */
+
+struct several {
+	const struct weir_binding_options *list;
+	uint32_t *ret_ids; /* may be NULL */
+};
+
+static int read_one(struct weir_pipeline *p, void *context, uint32_t index,
+		    struct wr_filter_wish *w, struct weir_problem *problem)
 {
-	struct wr_filter_view view;
-	int rc = read_options(o, &view, problem);
-	if (rc != 0)
-		return rc;
-	view.binds = true;
-	view.target = o->target;
-	rc = wr_filter_call_of(p, &view, &w->call, problem);
-	if (rc == 0 && o->source < wr_catalog_topic_count(&p->tables.catalog)) {
-		w->name = o->name;
-		w->has_filter = true;
-		w->topic_count = 1;
-		w->topics[0] = o->source;
-	}
-	return rc;
+	const struct several *s = context;
+	return read_options(p, &s->list[index], &w->call, problem);
 }
 
-static int bind_all(struct weir_pipeline *p, const struct weir_binding_options *list,
-		    struct wr_filter_wishes *wishes, uint32_t *ret_ids, uint32_t *ret_index,
-		    struct weir_problem *problem)
+static void wish_one(struct weir_pipeline *p, void *context, uint32_t index,
+		     struct wr_filter_wish *w)
 {
-	struct wr_filter_view view;
-	uint32_t i = 0, id;
-	wr_control_lock(p);
-	int rc = wr_filter_wishes_compile(p, wishes, problem);
-	for (; rc == 0 && i < wishes->count; i += rc == 0 ? 1 : 0) {
-		rc = read_options(&list[i], &view, problem);
-		if (rc == 0)
-			rc = bind(p, &list[i], &view, &id, problem);
-		if (rc == 0 && ret_ids != NULL)
-			ret_ids[i] = id;
-	}
-	wr_filter_wishes_settle(p, rc == 0);
-	wr_control_unlock(p);
-	*ret_index = i;
+	const struct weir_binding_options *o = &((const struct several *)context)->list[index];
+	if (o->source >= wr_catalog_topic_count(&p->tables.catalog))
+		return;
+	w->name = o->name;
+	w->has_filter = true;
+	w->topic_count = 1;
+	w->topics[0] = o->source;
+}
+
+static int bind_one(struct weir_pipeline *p, void *context, uint32_t index,
+		    const struct wr_filter_wish *w, struct weir_problem *problem)
+{
+	const struct several *s = context;
+	uint32_t id;
+	int rc = bind(p, &s->list[index], &w->call, &id, problem);
+	if (rc == 0 && s->ret_ids != NULL)
+		s->ret_ids[index] = id;
 	return rc;
 }
 
@@ -205,24 +203,15 @@ int weir_bindings_create(struct weir_pipeline *p, const struct weir_binding_opti
 			 uint32_t count, uint32_t *ret_ids, uint32_t *ret_index,
 			 struct weir_problem *reterr_problem)
 {
-	struct wr_filter_wishes wishes;
-	uint32_t i = 0;
-	if (count == 0)
-		return 0;
-	int rc = wr_null_check(list, &i, reterr_problem);
-	if (rc != 0)
-		return rc;
-	rc = wr_pipeline_refused_call(p);
-	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	rc = wr_filter_wishes_begin(p, &wishes, count, reterr_problem);
-	for (; rc == 0 && i < count; i += rc == 0 ? 1 : 0)
-		rc = wish(p, &list[i], &wishes.list[i], reterr_problem);
+	struct several s = {.list = list, .ret_ids = ret_ids};
+	const struct wr_filter_many many = {
+		.read = read_one, .wish = wish_one, .make = bind_one, .context = &s};
+	uint32_t index = 0;
+	int rc = count > 0 ? wr_null_check(list, &s, reterr_problem) : 0;
 	if (rc == 0)
-		rc = bind_all(p, list, &wishes, ret_ids, &i, reterr_problem);
-	wr_filter_wishes_end(p, &wishes);
+		rc = wr_filters_make_many(p, &many, count, &index, reterr_problem);
 	if (ret_index != NULL)
-		*ret_index = i;
+		*ret_index = index;
 	return rc;
 }
 
@@ -240,7 +229,7 @@ int weir_binding_remove(struct weir_pipeline *p, uint32_t subscription,
 	uint64_t sequence;
 	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	wr_control_lock(p);
 	if (is_there(p, subscription) && wr_filters_bind(&p->tables.filters, subscription)) {
 		rc = wr_filter_call_of(p, &nothing, &call, reterr_problem);

@@ -56,15 +56,13 @@ static uint64_t count_left(struct wr_lane *lane)
 	while (end - at >= WR_RECORD_HEAD_BYTES) {
 		struct wr_record r;
 		memcpy(&r, wr_lane_at(lane, at), sizeof r);
-		uint64_t bytes = wr_round_up(r.bytes, WR_RECORD_ALIGN);
-		if (r.kind == WR_KIND_RUN)
-			bytes = WR_RECORD_HEAD_BYTES + (uint64_t)r.key_hash;
+		struct wr_run_head run;
+		bool is_run = wr_run_head_read(&r, &run);
+		uint64_t bytes = is_run ? WR_RECORD_HEAD_BYTES + (uint64_t)run.record_bytes
+					: wr_round_up(r.bytes, WR_RECORD_ALIGN);
 		if (bytes < WR_RECORD_HEAD_BYTES || bytes > end - at)
 			break;
-		if (r.kind == WR_KIND_RUN)
-			count += r.topic;
-		else
-			count += r.kind == WR_KIND_EVENT ? 1 : 0;
+		count += is_run ? run.record_count : r.kind == WR_KIND_EVENT ? 1 : 0;
 		at += bytes;
 	}
 	return count;

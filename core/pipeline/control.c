@@ -101,12 +101,10 @@ static bool may_be_told(void *context)
 	       wr_park_look_u64(&c->pipeline->link.durable_seq) >= needs; /* D1 */
 }
 
-static uint64_t left_ns(struct weir_pipeline *p, uint64_t deadline)
+/* What of the time is left, and a look in any case. */
+static uint64_t left_ns(struct weir_pipeline *p, uint64_t deadline_ns)
 {
-	if (deadline == UINT64_MAX)
-		return WEIR_FOREVER;
-	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
-	return now_ns < deadline ? deadline - now_ns : 1; /* with a look */
+	return wr_max_u64(wr_pipeline_left_ns(p, deadline_ns), 1);
 }
 
 int wr_control_call(struct weir_pipeline *p, const void *record, uint32_t bytes,
@@ -125,8 +123,7 @@ int wr_control_call_for(struct weir_pipeline *p, const void *record, uint32_t by
 		return rc;
 	if (p->host.inside_step(p->host.context))
 		return WEIR_E_AGAIN;
-	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
-	uint64_t deadline = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+	uint64_t deadline = wr_pipeline_deadline_ns(p, timeout_ns);
 	if (!handed_over(&call)) {
 		rc = wr_pipeline_wait(p, parker, handed_over, &call, left_ns(p, deadline));
 		if (rc != 0)
@@ -286,7 +283,7 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 		return name_problem(reterr_problem, -EINVAL);
 	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	if (options->partitions == 0 || options->partitions > p->options.partitions_max)
 		return wr_problem_set(reterr_problem, -EINVAL, "partitions",
 				      "a topic has 1 to partitions_max partitions");

@@ -7,10 +7,10 @@
 #include "core/pipeline/erase.h"
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
-#include "core/pipeline/origin.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/route_rules.h"
 #include "core/pipeline/router.h"
+#include "core/record/origin.h"
 
 /* Of one run, of one step, and on their way. */
 #define RUN_COPIES_MAX 64u
@@ -294,12 +294,10 @@ static bool send(struct wr_copier *copier, const struct run *run)
 {
 	struct wr_lane *lane = &copier->live->pipeline->lanes[WR_GROUP_LANE];
 	uint8_t *to = wr_lane_claim(lane, WR_RECORD_HEAD_BYTES + run->bytes);
-	struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = run->copy_count + run->move_count,
-		.key_hash = run->bytes,
-		.kind = WR_KIND_RUN,
-		.type = WR_RUN_COPIES,
+	struct wr_run_head head = {
+		.record_count = run->copy_count + run->move_count,
+		.record_bytes = run->bytes,
+		.flags = WR_RUN_COPIES,
 	};
 	if (to == NULL)
 		return false;
@@ -307,14 +305,13 @@ static bool send(struct wr_copier *copier, const struct run *run)
 	for (uint32_t i = 0; i < run->copy_count; at += run->copies[i++].copy.stride)
 		wr_event_copy_write(&run->copies[i].copy, run->copies[i].target, at);
 	if (WR_BUG(COPY_WITHOUT_PROGRESS)) {
-		head.topic = run->copy_count;
-		head.key_hash = (uint32_t)(at - to) - WR_RECORD_HEAD_BYTES;
+		head.record_count = run->copy_count;
+		head.record_bytes = (uint32_t)(at - to) - WR_RECORD_HEAD_BYTES;
 	} else {
 		write_moves(copier, run, at);
 	}
 	((struct wr_record *)(to + WR_RECORD_HEAD_BYTES))->flags |= WR_RECORD_WANTS_REPLY;
-	memcpy(to, &head, sizeof head);
-	hand_over(copier, WR_RECORD_HEAD_BYTES + head.key_hash);
+	hand_over(copier, (uint32_t)wr_run_head_write(to, head));
 	for (uint32_t i = 0; i < run->move_count; i++)
 		copier->positions[run->moves[i].row] = run->moves[i].progress.to;
 	return true;

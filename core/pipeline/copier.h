@@ -20,8 +20,8 @@
 #ifndef WR_PIPELINE_COPIER_H
 #define WR_PIPELINE_COPIER_H
 
-#include "core/pipeline/origin.h"
 #include "core/pipeline/pipeline.h"
+#include "core/record/origin.h"
 
 struct wr_copier {
 	struct wr_subscription_live *live;

@@ -10,9 +10,9 @@
 #include <stdio.h>
 
 #include "core/pipeline/copier.h"
-#include "core/pipeline/origin.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/route_rules.h"
+#include "core/record/origin.h"
 
 /* Of a payload that may be, whatever else the event has. */
 static uint32_t room_of(const struct weir_pipeline *p, const struct wr_record_view *view)

@@ -17,16 +17,13 @@
 #include "core/pipeline/erase.h"
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
-#include "core/pipeline/origin.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/retry.h"
 #include "core/pipeline/sharing.h"
+#include "core/record/origin.h"
 #include "core/record/recipients.h"
 
 #define ROOM_RETRY_NS 1000000u
-#define SETTLE_BYTES_MAX                                                                           \
-	(WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX + 8)
-
 #define ORIGIN_BYTES_MAX (sizeof(struct wr_origin) + WR_REASON_TEXT_BYTES_MAX)
 
 struct letter {
@@ -60,19 +57,8 @@ static void read_reason(struct weir_pipeline *p, const struct wr_share_event *ev
 
 static uint32_t write_settle(const struct wr_share_event *event, uint32_t subscription, uint8_t *to)
 {
-	uint8_t payload[sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX];
-	struct wr_settle_head head = {.base = event->seq, .count = 1};
-	struct wr_settle_run run = {
-		.first = event->seq,
-		.last = event->seq,
-		.count = 1,
-		.generation = event->generation,
-	};
-	memcpy(payload, &head, sizeof head);
-	uint32_t bytes =
-		(uint32_t)sizeof head + wr_settle_put(payload + sizeof head, head.base, &run);
-	wr_control_write(to, WR_KIND_SETTLE, subscription, 0, NULL, 0, payload, bytes);
-	return wr_record_stride(wr_control_bytes(0, bytes));
+	const struct wr_settled settled = {.seq = event->seq, .generation = event->generation};
+	return wr_record_stride(wr_settled_write(&settled, 1, subscription, to));
 }
 
 /* It stays, and its key with it. */
@@ -88,11 +74,11 @@ static uint32_t write_park(const struct wr_share_event *event, uint32_t subscrip
 }
 
 /* What is counted when it is answered. */
-static uint32_t fate_of(struct wr_sharing *sharing, const struct wr_share_event *event)
+static uint32_t fate_of(struct wr_subscription_live *live, const struct wr_share_event *event)
 {
 	if (!event->expired && !event->overflowed)
 		return 0;
-	bool dropped = wr_load_relaxed(&sharing->dead_letters) == UINT32_MAX;
+	bool dropped = wr_load_relaxed(&live->failures.dead_letters) == UINT32_MAX;
 	return (event->expired ? WR_FATE_EXPIRED : WR_FATE_OVERFLOWED) |
 	       (dropped ? WR_FATE_DROPPED : 0);
 }
@@ -124,7 +110,7 @@ static int write_run(const struct wr_burial *b, struct letter *letter, uint32_t 
 {
 	struct weir_pipeline *p = b->live->pipeline;
 	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
-	uint32_t most_bytes = letter->copy.stride + (uint32_t)SETTLE_BYTES_MAX;
+	uint32_t most_bytes = letter->copy.stride + WR_SETTLE_ONE_BYTES_MAX;
 	if (most_bytes > p->writer.options.run_bytes_max || letter->copy.option_area > UINT16_MAX)
 		return WEIR_E_TOO_BIG;
 	uint8_t *to = wr_lane_claim(lane, WR_RECORD_HEAD_BYTES + most_bytes);
@@ -137,14 +123,11 @@ static int write_run(const struct wr_burial *b, struct letter *letter, uint32_t 
 				write_end(b, letter->view.head->bytes, copy + letter->copy.stride);
 	if (WR_BUG(LETTER_WITHOUT_SETTLE))
 		record_bytes = letter->copy.stride;
-	struct wr_record run = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = WR_BUG(LETTER_WITHOUT_SETTLE) ? 1 : 2,
-		.key_hash = record_bytes,
-		.kind = WR_KIND_RUN,
+	const struct wr_run_head run = {
+		.record_count = WR_BUG(LETTER_WITHOUT_SETTLE) ? 1 : 2,
+		.record_bytes = record_bytes,
 	};
-	memcpy(to, &run, sizeof run);
-	hand_over(b, WR_RECORD_HEAD_BYTES + record_bytes);
+	hand_over(b, (uint32_t)wr_run_head_write(to, run));
 	return 0;
 }
 
@@ -153,8 +136,8 @@ static int write_run(const struct wr_burial *b, struct letter *letter, uint32_t 
 static int settle_alone(const struct wr_burial *b, uint32_t event_bytes)
 {
 	struct weir_pipeline *p = b->live->pipeline;
-	uint8_t *to = wr_lane_claim(&p->lanes[WR_GROUP_LANE],
-				    wr_record_stride((uint32_t)SETTLE_BYTES_MAX));
+	uint8_t *to =
+		wr_lane_claim(&p->lanes[WR_GROUP_LANE], wr_record_stride(WR_SETTLE_ONE_BYTES_MAX));
 	if (to == NULL)
 		return -EAGAIN;
 	uint32_t bytes = b->progress != NULL ? write_end(b, event_bytes, to)
@@ -256,7 +239,7 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 	struct weir_pipeline *p = sharing->live->pipeline;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
 	bool is_set = wr_load_acquire(&sharing->is_set) != 0; /* DL1: whether there are any */
-	uint32_t topic = wr_load_relaxed(&sharing->dead_letters);
+	uint32_t topic = wr_load_relaxed(&sharing->live->failures.dead_letters);
 	if (!is_set || now_ns < sharing->bury_after_ns ||
 	    (topic == UINT32_MAX && !event->expired && !event->overflowed))
 		return -EAGAIN;
@@ -265,7 +248,7 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 		.event = event,
 		.raise = {.kind = WR_RAISE_BURY,
 			  .subscription = sharing->live->id,
-			  .row = fate_of(sharing, event),
+			  .row = fate_of(sharing->live, event),
 			  .seq = event->seq},
 	};
 	int rc = wr_burial_write(&burial, topic);

@@ -13,8 +13,8 @@
 #include <weir/erase.h>
 
 #include "core/base/bug.h"
-#include "core/pipeline/origin.h"
 #include "core/pipeline/snapshot.h"
+#include "core/record/origin.h"
 
 _Static_assert(offsetof(struct wr_origin, seq) == WR_ORIGIN_SEQ_AT &&
 		       offsetof(struct wr_origin, topic) == WR_ORIGIN_TOPIC_AT,
@@ -285,7 +285,7 @@ int weir_erase_key(struct weir_pipeline *p, uint32_t topic, const void *key, siz
 			       p->options.erasures_max);
 		return wr_problem_set(reterr_problem, rc, "erasures_max", text);
 	}
-	return rc == 0 ? 0 : wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	return wr_problem_in_words(reterr_problem, rc);
 }
 
 int weir_erase_status(struct weir_pipeline *p, struct weir_erase_status *ret)

@@ -16,6 +16,25 @@ void wr_group_remember(struct weir_pipeline *p, uint64_t ticket, const struct wr
 	p->raises[ticket & (p->lanes[WR_GROUP_LANE].reply_capacity - 1)] = *what;
 }
 
+bool wr_group_reject(struct wr_subscription_live *live, const struct wr_reject *record,
+		     const struct wr_raise *raise)
+{
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof *record));
+	uint8_t *to = wr_lane_claim(lane, bytes);
+	if (to == NULL)
+		return false;
+	wr_control_write(to, WR_KIND_REJECT, live->id, 0, NULL, 0, record, sizeof *record);
+	if (raise != NULL)
+		((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
+	uint64_t ticket = wr_lane_append(lane, bytes);
+	if (raise != NULL)
+		wr_group_remember(p, ticket, raise);
+	wr_lane_publish(lane);
+	return true;
+}
+
 static int port_raise(void *context, uint32_t row, uint32_t generation, uint32_t owner,
 		      uint64_t position)
 {

@@ -13,6 +13,7 @@
  *   pass.c            what subscriptions without members need no more
  */
 #include "core/pipeline/group_step.h"
+#include "core/base/deadline.h"
 #include "core/pipeline/copier.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/retry.h"
@@ -23,38 +24,13 @@
 #define OVERDUE_NS 1000000u            /* what was due waits for the writer, or for room */
 #define IDLE_WITH_HOLDS_NS 1000000u    /* a `block` subscription: producers may be waiting */
 
-/* Answers to generation records, in the order of their tickets. */
-static int take_answers(struct weir_pipeline *p)
+/* What became of a record of the group's. */
+static void answered(struct weir_pipeline *p, const struct wr_raise *raise,
+		     const struct wr_reply *reply)
 {
-	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
-	int work = 0;
-	(void)wr_park_look_u64(&lane->ordered); /* A3: the replies up to it are there */
-	const struct wr_reply *reply;
-	while ((reply = wr_lane_reply_peek(lane)) != NULL) {
-		const struct wr_raise *raise =
-			&p->raises[reply->ticket & (lane->reply_capacity - 1)];
-		struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
-		if (raise->kind == WR_RAISE_COPIES || raise->kind == WR_RAISE_PASS) {
-			if (raise->kind == WR_RAISE_COPIES)
-				wr_copier_answered(p, raise, reply);
-			wr_lane_reply_take(lane);
-			work++;
-			continue;
-		}
-		if (raise->kind == WR_RAISE_RETRY) {
-			struct wr_raise what = *raise;
-			wr_row_letters_answered(p, &what, reply);
-			wr_lane_reply_take(lane);
-			work++;
-			continue;
-		}
-		if (raise->kind != WR_RAISE_GENERATION) {
-			struct wr_raise what = *raise;
-			wr_sharing_answered(p, &what, reply);
-			wr_lane_reply_take(lane);
-			work++;
-			continue;
-		}
+	struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
+	switch (raise->kind) {
+	case WR_RAISE_GENERATION:
 		/* A seek was ordered: what lies between its target and its record is counted. A3 */
 		if (reply->code == 0 &&
 		    live->group.rows[raise->row].raising_position != WR_SEEK_NONE) {
@@ -63,6 +39,41 @@ static int take_answers(struct weir_pipeline *p)
 			wr_lag_begin(p, live); /* before a member hears of the position */
 		}
 		wr_group_raised(&live->group, raise->row, reply->code);
+		return;
+	case WR_RAISE_LETTER:
+		wr_row_letter_answered(live, raise->row, reply);
+		return;
+	case WR_RAISE_PASS:
+		return;
+	case WR_RAISE_COPIES:
+		wr_copier_answered(p, raise, reply);
+		return;
+	case WR_RAISE_CRASHED:
+		wr_reopening_answered(live, reply);
+		if (live->sharing != NULL)
+			wr_sharing_reopened(live->sharing, reply);
+		return;
+	case WR_RAISE_MARK:
+	case WR_RAISE_EXPIRE:
+	case WR_RAISE_BURY:
+	case WR_RAISE_IN_HAND:
+	case WR_RAISE_MOVE:
+		wr_sharing_answered(p, raise, reply);
+		return;
+	}
+}
+
+/* In the order of their tickets. */
+static int take_answers(struct weir_pipeline *p)
+{
+	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
+	int work = 0;
+	(void)wr_park_look_u64(&lane->ordered); /* A3: the replies up to it are there */
+	const struct wr_reply *reply;
+	while ((reply = wr_lane_reply_peek(lane)) != NULL) {
+		/* Its place is another record's as soon as something is handed over again. */
+		const struct wr_raise raise = p->raises[reply->ticket & (lane->reply_capacity - 1)];
+		answered(p, &raise, reply);
 		wr_lane_reply_take(lane);
 		work++;
 	}
@@ -105,8 +116,7 @@ static void watch_session(struct wr_subscription_live *live, struct weir_member 
 
 static uint64_t end_of_session(struct wr_subscription_live *live, uint64_t now)
 {
-	uint64_t timeout_ns = wr_load_relaxed(&live->session_timeout_ns);
-	return timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX; /* never */
+	return wr_deadline_ns(now, wr_load_relaxed(&live->session_timeout_ns));
 }
 
 /* A retry is due, and who waits in a poll, or for a descriptor, has no clock. */

@@ -4,6 +4,7 @@
 #define WR_PIPELINE_GROUP_STEP_H
 
 #include "core/pipeline/pipeline.h"
+#include "core/record/share.h"
 
 /* Connects a subscription's group with the log and the members; when its group is made. */
 void wr_group_ports_init(struct wr_subscription_live *live);
@@ -11,6 +12,12 @@ void wr_group_ports_init(struct wr_subscription_live *live);
 void wr_member_tell(struct weir_pipeline *p, struct weir_member *m);
 /* What was handed to the log as this ticket is known again by its answer. */
 void wr_group_remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what);
+/*
+ * A REJECT of the group's own, of no row. `raise` NULL: no answer is wanted. False: no room in the
+ * lane now.
+ */
+bool wr_group_reject(struct wr_subscription_live *live, const struct wr_reject *record,
+		     const struct wr_raise *raise);
 /* Whether everything that a member sent up to a place in its lane is decided. */
 bool wr_group_lane_decided(struct weir_member *m, uint64_t place);
 /* Its group knows how many partitions are in force: when it is made, and when that changed. */

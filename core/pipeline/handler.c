@@ -158,7 +158,7 @@ static enum weir_handled give_back(struct weir_member *m, const struct weir_item
 				   enum weir_handled said)
 {
 	struct weir_rejection rejection = {.delay_ns = WEIR_DELAY_DEFAULT};
-	m->giving_back = WEIR_HANDLED_OK;
+	m->untold = WEIR_HANDLED_OK;
 	if (m->sharing == NULL && item->kind != WEIR_ITEM_EVENT)
 		return WEIR_HANDLED_STOP;
 	rejection.verdict = said == WEIR_HANDLED_DEAD ? WEIR_VERDICT_DEAD : WEIR_VERDICT_RETRY;
@@ -169,27 +169,25 @@ static enum weir_handled give_back(struct weir_member *m, const struct weir_item
 	if (rc == WEIR_E_FENCED)
 		m->fenced = true;
 	if (m->sharing == NULL && rc == WEIR_E_AGAIN)
-		m->giving_back = said;
+		m->untold = said;
 	/* What it has left for later lies before it. */
 	return m->sharing == NULL && rc == WEIR_E_OUT_OF_SEQUENCE ? WEIR_HANDLED_STOP
 								  : WEIR_HANDLED_LATER;
 }
 
-/* What was said of the item before could not be told: false: nor can it be now. */
-static bool has_given_back(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
+/*
+ * The handler has said of the item that it failed, and the log could not be told. True: it was by
+ * now, or the item is not the member's any more. False: it rests, and tries that again.
+ */
+static bool tell_untold(struct weir_member *m, const struct weir_item *item, uint64_t now_ns)
 {
-	if (m->giving_back == WEIR_HANDLED_OK)
-		return true;
-	if (!is_still_owned(m, item, now_ns))
-		m->giving_back = WEIR_HANDLED_OK;
+	if (is_still_owned(m, item, now_ns))
+		(void)give_back(m, item, m->untold);
 	else
-		(void)give_back(m, item, m->giving_back);
-	if (m->giving_back == WEIR_HANDLED_OK) {
-		m->item_next++;
-		return true;
-	}
-	m->transactions->retry_at_ns = now_ns + SOON_RETRY_NS;
-	return false;
+		m->untold = WEIR_HANDLED_OK;
+	if (m->untold != WEIR_HANDLED_OK)
+		m->transactions->retry_at_ns = now_ns + SOON_RETRY_NS;
+	return m->untold == WEIR_HANDLED_OK;
 }
 
 /* False: it said stop. */
@@ -244,14 +242,14 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 		if (wr_transactions_undecided(m))
 			wr_member_take_replies(m);
 		if (m->rewinds) {
-			m->giving_back = WEIR_HANDLED_OK;
+			m->untold = WEIR_HANDLED_OK;
 			drop_items(m);
 			break;
 		}
-		bool gives_back = m->giving_back != WEIR_HANDLED_OK;
-		if (!has_given_back(m, item, now_ns))
-			break;
-		if (gives_back) {
+		if (m->untold != WEIR_HANDLED_OK) {
+			if (!tell_untold(m, item, now_ns))
+				break;
+			m->item_next++;
 			done++;
 			continue;
 		}
@@ -265,7 +263,7 @@ static int handle_items(struct weir_member *m, uint32_t budget)
 			uint64_t begun_ns = now_ns;
 			now_ns = wr_clock_mono_ns(clock);
 			wr_member_handled(m, now_ns - begun_ns);
-			if (m->giving_back != WEIR_HANDLED_OK)
+			if (m->untold != WEIR_HANDLED_OK)
 				break;
 		} else if (m->in_transaction) {
 			wr_transaction_abort(m);

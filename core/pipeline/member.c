@@ -173,7 +173,7 @@ static void reset(struct weir_member *m)
 	m->expired = false;
 	m->owned_count = m->dirty_count = m->piece_count = m->tried_count = 0;
 	m->return_seq = m->due_told_ns = 0;
-	m->giving_back = WEIR_HANDLED_OK;
+	m->untold = WEIR_HANDLED_OK;
 	wr_store_relaxed(&m->due_ns, UINT64_MAX);
 	m->mail_seen = m->losses_seen = 0;
 	m->passed_seq = m->scan_seq = m->gap_end = 0;
@@ -342,7 +342,7 @@ static int join(struct weir_pipeline *p, uint32_t subscription, const struct wei
 	if (rc != 0) {
 		wr_lane_close(m->lane);
 		free_slot(m);
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(problem, rc);
 	}
 	wr_store_release(&m->state, (uint32_t)WR_MEMBER_JOINING); /* M1 */
 	wr_park_wake(&p->group_parker);
@@ -369,7 +369,7 @@ int weir_member_join(struct weir_pipeline *p, uint32_t subscription,
 		return rc;
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	rc = check_options(p, o, reterr_problem);
 	if (rc == 0)
 		rc = check_subscription(p, subscription, reterr_problem);
@@ -396,14 +396,6 @@ static bool has_left(void *context)
 {
 	struct weir_member *m = context;
 	return wr_load_acquire(&m->state) == WR_MEMBER_LEFT; /* M1 */
-}
-
-static uint64_t left_of(struct weir_pipeline *p, uint64_t deadline)
-{
-	if (deadline == UINT64_MAX)
-		return WEIR_FOREVER;
-	uint64_t now = wr_clock_mono_ns(p->host.clock);
-	return now < deadline ? deadline - now : 0;
 }
 
 /*
@@ -438,8 +430,7 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 		wr_transaction_abort(m);
 	wr_member_unpin(m);
 	wr_member_want_nothing(m);
-	uint64_t now = wr_clock_mono_ns(p->host.clock);
-	uint64_t deadline = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+	uint64_t deadline = wr_pipeline_deadline_ns(p, timeout_ns);
 	wr_member_pass_rows(m);
 	int rc = has_flushed(m) ? 0
 				: wr_pipeline_wait(p, &m->lane->parker, has_flushed, m, timeout_ns);
@@ -447,7 +438,8 @@ int weir_member_leave(struct weir_member *m, uint64_t timeout_ns)
 	wr_park_wake(&p->group_parker);
 	/* The group answers soon: it waits for the writer only, which a full disk may hold up. */
 	if (!has_left(m))
-		(void)wr_pipeline_wait(p, &m->lane->parker, has_left, m, left_of(p, deadline));
+		(void)wr_pipeline_wait(p, &m->lane->parker, has_left, m,
+				       wr_pipeline_left_ns(p, deadline));
 	wr_event_fd_drop(m->event);
 	if (!abandon(m)) {
 		wr_lane_close(m->lane);

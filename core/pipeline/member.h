@@ -96,7 +96,6 @@ struct wr_event_fd {
 	bool wanted; /* the present owner's: it asked for one */
 };
 
-struct weir_rejection;
 struct wr_member_sharing;
 struct wr_member_times;
 struct wr_route;
@@ -230,8 +229,9 @@ struct weir_member {
 	struct weir_item *items;
 	uint32_t items_max;
 	uint32_t item_next, item_count; /* polled and not yet handled */
-	/* Not OK: what was said of items[item_next], which the log could not be told yet. */
-	enum weir_handled giving_back;
+	/* RETRY or DEAD: the handler said so of items[item_next], and the log could not be told:
+	 * its lane had no room, or a transaction before it is not decided. Else OK. */
+	enum weir_handled untold;
 	bool moved;                /* meanwhile: the pin is not of the place that it reads next */
 	wr_atomic_u32 handler_end; /* M2: 1: it said stop; 2: it has ended */
 	bool handler_ended;
@@ -271,9 +271,6 @@ uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row, const str
 				  void *to);
 /* ---- member_tries.c ---- */
 
-/* weir_reject() of a partition's event: 0, or why not (weir/sharing.h). */
-int wr_member_reject(struct weir_member *m, const struct weir_item *item,
-		     const struct weir_rejection *rejection);
 /* A row was given: what the log says of its first event. */
 void wr_member_take_tried(struct weir_member *m, uint32_t row);
 /* Nothing of that counts any more. */

@@ -13,10 +13,8 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
-#include "core/base/probe.h"
+#include "core/pipeline/rejection.h"
 #include "core/pipeline/retry.h"
-#include "core/pipeline/span_notes.h"
-#include "core/pipeline/transaction.h"
 
 /* What is handed out alone after crashes, of a row: what a member may have polled at once. */
 #define ALONE_EVENTS 1024u
@@ -34,44 +32,6 @@ static uint32_t row_in_tables(struct weir_member *m, uint32_t row)
 }
 
 /* ---- what the log is told ---- */
-
-uint64_t wr_retry_delay_ns(uint64_t least_ns, uint64_t most_ns, uint64_t seq, uint32_t attempts)
-{
-	uint64_t delay = least_ns;
-	for (uint32_t i = 1; i < attempts && delay > 0 && delay < most_ns; i++)
-		delay *= 2;
-	delay = wr_min_u64(delay, most_ns);
-	uint64_t chance = (seq * 0x9e3779b97f4a7c15u ^ attempts) * 0xbf58476d1ce4e5b9u >> 32;
-	return delay - (delay / 2 >> 16) * (chance >> 16);
-}
-
-int wr_rejection_check(const struct weir_rejection *r, bool has_dead_letters)
-{
-	if ((unsigned)r->verdict > WEIR_VERDICT_DEAD ||
-	    (r->delay_ns > WR_LEASE_NS_MAX && r->delay_ns != WEIR_DELAY_DEFAULT) ||
-	    (r->text != NULL && strlen(r->text) > WEIR_REASON_TEXT_MAX) ||
-	    (r->verdict == WEIR_VERDICT_DEAD && !has_dead_letters))
-		return -EINVAL;
-	return 0;
-}
-
-uint64_t wr_rejection_write(struct weir_member *m, uint32_t row, const struct wr_reject *reject,
-			    const char *text)
-{
-	uint8_t payload[sizeof *reject + WR_REASON_TEXT_BYTES_MAX];
-	uint32_t bytes = (uint32_t)sizeof *reject + reject->text_bytes;
-	memcpy(payload, reject, sizeof *reject);
-	if (reject->text_bytes > 0)
-		memcpy(payload + sizeof *reject, text, reject->text_bytes);
-	uint32_t stride = wr_record_stride(wr_control_bytes(0, bytes));
-	uint8_t *to = wr_lane_claim(m->lane, stride);
-	if (to == NULL)
-		return 0;
-	wr_control_write(to, WR_KIND_REJECT, m->subscription, row, NULL, 0, payload, bytes);
-	uint64_t ticket = wr_lane_append(m->lane, stride);
-	wr_lane_publish(m->lane);
-	return ticket;
-}
 
 /* Behind the row's progress: the event is the first that is not settled. 0: no room. */
 static uint64_t say(struct weir_member *m, uint32_t row_index, const struct wr_reject *reject,
@@ -116,37 +76,19 @@ static void ask_for_letter(struct weir_member *m, uint32_t row_index)
 
 /* ---- rejecting ---- */
 
-/* It has failed once more, or is given back untried. */
+/* It has failed once more, or is given back untried. Not again, if it is too old by then. */
 static struct wr_reject reject_of(struct weir_member *m, const struct weir_item *item,
 				  const struct weir_rejection *r, uint32_t attempts,
 				  uint64_t *ret_delay_ns)
 {
-	struct wr_subscription_live *live = live_of(m);
-	uint64_t now_us = wr_writer_append_now_us(&m->pipeline->writer);
-	uint64_t age_max_us = wr_load_relaxed(&live->failures.retry_age_max_ns) / 1000;
-	uint64_t delay_ns =
-		r->delay_ns != WEIR_DELAY_DEFAULT
-			? r->delay_ns
-			: wr_retry_delay_ns(wr_load_relaxed(&live->failures.retry_delay_min_ns),
-					    wr_load_relaxed(&live->failures.retry_delay_max_ns),
-					    item->sequence, attempts);
-	struct wr_reject reject = {
-		.seq = item->sequence,
-		.generation = item->generation,
-		.verdict = r->verdict == WEIR_VERDICT_DEAD      ? WR_VERDICT_DEAD
-			   : r->verdict == WEIR_VERDICT_RELEASE ? WR_VERDICT_RELEASED
-								: WR_VERDICT_RETRY,
-		.failed_us = now_us,
-		.reason = r->reason,
-		.text_bytes = r->text != NULL ? (uint32_t)strlen(r->text) : 0,
-	};
-	*ret_delay_ns = r->verdict == WEIR_VERDICT_RETRY ? delay_ns : 0;
-	uint64_t again_us = now_us + (*ret_delay_ns + 999) / 1000;
-	if (r->verdict == WEIR_VERDICT_RETRY && age_max_us != 0 &&
-	    again_us - wr_min_u64(again_us, item->append_time_us) >= age_max_us)
+	uint64_t age_max_us = wr_load_relaxed(&live_of(m)->failures.retry_age_max_ns) / 1000;
+	struct wr_reject reject = wr_rejection_of(m, item, r, attempts, ret_delay_ns);
+	uint64_t again_us = wr_max_u64(reject.failed_us, reject.not_before_us);
+	if (reject.verdict == WR_VERDICT_RETRY && age_max_us != 0 &&
+	    again_us - wr_min_u64(again_us, item->append_time_us) >= age_max_us) {
 		reject.verdict = WR_VERDICT_EXPIRED;
-	else if (r->verdict == WEIR_VERDICT_RETRY && delay_ns > 0)
-		reject.not_before_us = again_us;
+		reject.not_before_us = 0;
+	}
 	return reject;
 }
 
@@ -177,11 +119,7 @@ static int may_reject(struct weir_member *m, const struct weir_item *item, uint3
 	if (rc != 0)
 		return rc > 0 ? WEIR_E_FENCED : rc;
 	struct wr_member_row *row = &m->rows[*ret_row];
-	/* A handler's that has published nothing is not needed. */
-	if (m->in_transaction && m->handler != NULL && m->transactions->output_count == 0 &&
-	    m->transactions->part_count == 0)
-		wr_transaction_abort(m);
-	if (m->in_transaction)
+	if (wr_rejection_is_held_up(m))
 		return -EBUSY;
 	if (item->from_sequence > row->acked)
 		return WEIR_E_OUT_OF_SEQUENCE;
@@ -196,13 +134,7 @@ static int may_reject(struct weir_member *m, const struct weir_item *item, uint3
 int wr_member_reject(struct weir_member *m, const struct weir_item *item,
 		     const struct weir_rejection *r)
 {
-	struct wr_subscription_live *live = live_of(m);
 	uint32_t row_index;
-	if (item->kind != WEIR_ITEM_EVENT ||
-	    wr_rejection_check(r, wr_load_relaxed(&live->failures.dead_letters) != UINT32_MAX) != 0)
-		return -EINVAL;
-	if (wr_pipeline_is_copy(m->pipeline))
-		return WEIR_E_CLOSED;
 	int rc = may_reject(m, item, &row_index);
 	if (rc != 0)
 		return rc;
@@ -217,7 +149,6 @@ int wr_member_reject(struct weir_member *m, const struct weir_item *item,
 		if (ticket == 0)
 			return WEIR_E_AGAIN;
 	}
-	WR_PROBE4(rejected, (uintptr_t)m, item->sequence, r->verdict, attempts);
 	if (reject.verdict != WR_VERDICT_RELEASED || row->tried) {
 		wr_member_set_back(m, row_index);
 		block(m, row_index, &reject, delay_ns, ticket != 0 ? ticket : t->ticket);
@@ -226,11 +157,7 @@ int wr_member_reject(struct weir_member *m, const struct weir_item *item,
 	} else {
 		row->rewinds = m->rewinds = true;
 	}
-	wr_span_ended(m, item->sequence,
-		      r->verdict == WEIR_VERDICT_DEAD      ? WR_SPAN_DEAD
-		      : r->verdict == WEIR_VERDICT_RELEASE ? WR_SPAN_RELEASED
-							   : WR_SPAN_FAILED,
-		      reject.reason);
+	wr_rejection_done(m, item, r, attempts);
 	return 0;
 }
 
@@ -421,7 +348,7 @@ uint32_t wr_member_begin_try(struct weir_member *m, uint32_t row_index, uint64_t
 	t->handed = true;
 	m->rows[row_index].blocked = true;
 	if (t->attempts > 0)
-		(void)wr_add_relaxed(&live_of(m)->failures.retried, 1u);
+		(void)wr_add_relaxed(&live_of(m)->failures.redelivered, 1u);
 	return t->attempts + 1;
 }
 

@@ -322,20 +322,13 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	wr_metrics_put(m, slot, WR_METRIC_LEASED, counts.leased);
 	wr_metrics_put(m, slot, WR_METRIC_DELAYED, counts.delayed);
 	wr_metrics_put(m, slot, WR_METRIC_PARKED, lag.parked);
-	struct wr_sharing *sharing = p->subscriptions[id].sharing;
-	if (sharing != NULL) {
-		wr_metrics_put(m, slot, WR_METRIC_DEAD_LETTERS, wr_load_relaxed(&sharing->buried));
-		wr_metrics_put(m, slot, WR_METRIC_REDELIVERIES,
-			       wr_load_relaxed(&sharing->redelivered));
+	struct wr_subscription_live *live = &p->subscriptions[id];
+	wr_metrics_put(m, slot, WR_METRIC_DEAD_LETTERS, wr_load_relaxed(&live->failures.buried));
+	wr_metrics_put(m, slot, WR_METRIC_REDELIVERIES,
+		       wr_load_relaxed(&live->failures.redelivered));
+	if (live->sharing != NULL)
 		wr_metrics_put(m, slot, WR_METRIC_LEASE_AGE,
-			       wr_share_lease_age_ns(&sharing->share, now_ns));
-	} else {
-		struct wr_subscription_live *live = &p->subscriptions[id];
-		wr_metrics_put(m, slot, WR_METRIC_DEAD_LETTERS,
-			       wr_load_relaxed(&live->failures.buried));
-		wr_metrics_put(m, slot, WR_METRIC_REDELIVERIES,
-			       wr_load_relaxed(&live->failures.retried));
-	}
+			       wr_share_lease_age_ns(&live->sharing->share, now_ns));
 	wr_metrics_put(m, slot, WR_METRIC_EXPIRED, counts.expired);
 	wr_metrics_put(m, slot, WR_METRIC_OVERFLOWED, counts.overflowed);
 	wr_metrics_put(m, slot, WR_METRIC_DROPPED, counts.dropped);

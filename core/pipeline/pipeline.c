@@ -359,7 +359,7 @@ int wr_pipeline_create(const struct weir_options *checked, const struct weir_mem
 	struct wr_memory *memory = host->memory;
 	struct weir_pipeline *p = memory->ops->alloc(memory, sizeof *p, WR_LINE_BYTES);
 	if (p == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	struct weir_problem problem = {0};
 	p->options = *checked;
 	p->plan = *plan;

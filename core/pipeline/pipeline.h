@@ -10,120 +10,18 @@
 
 #include "core/base/bug.h"
 #include "core/base/seen.h"
-#include "core/group/group.h"
 #include "core/journal/journal.h"
 #include "core/journal/reader.h"
 #include "core/lines/lines.h"
 #include "core/log/writer.h"
 #include "core/pipeline/control.h"
-#include "core/pipeline/failures.h"
+#include "core/pipeline/host.h"
 #include "core/pipeline/member.h"
+#include "core/pipeline/producer.h"
 #include "core/pipeline/raise.h"
 #include "core/pipeline/step.h"
+#include "core/pipeline/subscription_live.h"
 #include "core/record/encode.h"
-
-/* What io gives to the core. */
-struct wr_host {
-	struct wr_storage *storage; /* NULL: memory only */
-	struct wr_memory *memory;
-	struct wr_clock *clock;
-	const struct wr_park_ops *park_ops;
-	/* Looks before a caller sleeps: an answer is often near. 0: a spinner is in the way. */
-	uint32_t looks_before_sleep;
-	/* Sleeps in the storage's poll; the parker's context is the storage. NULL: as park_ops. */
-	const struct wr_park_ops *storage_park_ops;
-	void *context;
-	/* Whether the calling thread is inside a step of this pipeline (L13). */
-	bool (*inside_step)(void *context);
-	/* The calling thread; no two that live have the same, none is 0. */
-	uintptr_t (*thread)(void *context);
-	/* Manual pipelines: runs every step once; waits up to wait_ns when there was nothing. */
-	int (*run_steps)(void *context, uint64_t wait_ns);
-	/* Makes a descriptor readable, and makes one. */
-	void (*event_signal)(void *context, int fd);
-	int (*event_open)(void *context);
-	void (*event_close)(void *context, int fd);
-	/* Runs a member's handler step on a thread of its own until handler_stop. */
-	int (*handler_start)(void *context, struct weir_member *member);
-	void (*handler_stop)(void *context, struct weir_member *member);
-	/* Where the metrics go: so many bytes as their layout says, all 0, until the pipeline is
-	 * destroyed. NULL: nowhere. And what is said there of the process. */
-	void *metrics;
-	const char *metrics_journal; /* the journal's directory, as far as it is known; "" */
-	uint64_t pid, pid_start, pid_space;
-	/* Fills in info->threads; from the group step. NULL: there are none to tell of. */
-	void (*threads)(void *context, struct weir_info *info);
-	/* Frees the whole pipeline, after a close that found something borrowed. */
-	void (*release)(void *context);
-	uint8_t new_uuid[WR_UUID_BYTES];
-	uint8_t secret[WR_UUID_BYTES];              /* of this open: it is told to nobody */
-	const struct wr_chain_secret *chain_secret; /* while it opens; NULL: none */
-};
-
-struct weir_producer {
-	struct weir_pipeline *pipeline;
-	struct wr_lane *lane;
-	bool in_use;
-	enum weir_level level;
-	enum weir_when_full when_full;
-	uint64_t block_timeout_ns;
-	bool want_sequences;
-	bool no_cause;
-	void (*ack_fn)(void *context, const struct weir_ack_range *range);
-	void *ack_context;
-	uint64_t acked;   /* tickets answered */
-	bool telling;     /* inside ack_fn */
-	uint32_t keyless; /* counter of keyless events: partitions in turn */
-	/* A named producer. */
-	bool named;
-	bool fenced; /* and told so: it will not come back */
-	/* Refusals that the callback was told: the first ticket and its code, the last ticket. */
-	uint64_t refused_first, refused_last;
-	int refused_code;
-	struct wr_producer_stamp stamp; /* of the event handed over last */
-	struct weir_producer_last last;
-	/* An open claim or run. */
-	enum { WR_OPEN_NOTHING = 0, WR_OPEN_CLAIM, WR_OPEN_RUN } open;
-	uint8_t *claim;       /* where it begins in the lane */
-	uint64_t claim_bytes; /* room */
-	uint64_t claim_used;  /* CLAIM: bytes before the payload; RUN: bytes written */
-	uint32_t run_records;
-	uint64_t run_stamp; /* producer sequence before it: abort goes back there */
-	struct wr_event_fd *event;
-	int first_refusal_told;
-	/* Under the registry lock, for metrics: the how-manieth that was opened; 1 + its name's
-	 * row. */
-	uint64_t number;
-	uint32_t told_row;
-};
-
-/* What a subscription is while the pipeline is open; the log holds the rest. */
-struct wr_lag_count {
-	uint64_t from_seq, end_seq; /* what is still to be counted; from == end: nothing */
-	int64_t events, bytes;      /* counted so far, less what is settled of it already */
-	/* H4: 1: of a filtered subscription: end_seq is UINT64_MAX, and counting goes on. */
-	wr_atomic_u32 routed;
-	wr_atomic_u64 told_seq; /* H4: of such a one: counted up to here */
-	bool lost; /* some of it left the log uncounted: lag is not exact until it begins anew */
-	/*
-	 * H4, for any thread: events and bytes as above (two's complement), and the row's anew_seq
-	 * that they are complete for.
-	 */
-	wr_atomic_u64 told_events, told_bytes;
-	wr_atomic_u64 complete_for;
-	uint64_t
-		settled_to; /* nothing unsettled lies below, where a topic can grow; as of a look */
-};
-
-/* A walk over the log in small portions: live chunks, or disk where they are gone. */
-struct wr_lag_scan {
-	uint64_t next_seq;
-	uint64_t end_seq; /* exclusive; next == end: nothing under way */
-	uint32_t row;     /* of what was found at next_seq: end_seq is 0 then */
-};
-
-struct wr_sharing;
-struct wr_copier;
 
 /* The router (router.h): its rules, and the control call that gives it others. */
 struct wr_rules;
@@ -139,53 +37,6 @@ struct wr_router {
 	wr_atomic_u64 seen;                    /* RT3: changes of filters that it has seen */
 	wr_atomic_u64 unknown;                 /* events that could not be looked at */
 	struct wr_seen looked; /* the group step's: what was looked at since the open */
-};
-
-struct wr_subscription_live {
-	wr_atomic_u32 started; /* X1: its group exists */
-	struct wr_group group;
-	struct wr_group_ports ports;
-	struct weir_pipeline *pipeline;
-	uint32_t id;
-	uint64_t recovered_end; /* events below may have been handed out by an earlier run */
-	uint32_t topic_partitions[WR_SUBSCRIPTION_TOPICS_MAX]; /* laid out */
-	uint32_t topic_in_force[WR_SUBSCRIPTION_TOPICS_MAX];   /* as its group knows */
-	uint32_t topic_made_with[WR_SUBSCRIPTION_TOPICS_MAX];
-	bool can_grow;          /* some topic of it */
-	uint64_t growths_seen;  /* of the catalog's, by its group */
-	uint32_t *row_of_topic; /* [topics_max] first row of a topic, UINT32_MAX: not read */
-	uint64_t *told_from;    /* [row_count] nothing below is unsettled; its owner began there */
-	size_t anew_bytes;
-	struct wr_lag_count *anew; /* [row_count] counted from a seek's target to its record */
-	/* Options of this run: set by weir_subscription_create, read by steps and members. */
-	wr_atomic_u32 gate;      /* enum weir_level */
-	wr_atomic_u32 when_slow; /* enum weir_when_slow */
-	wr_atomic_u32 assignor;  /* enum weir_assignor, which is enum wr_assignor */
-	wr_atomic_u64 session_timeout_ns;
-	wr_atomic_u64 lag_events_max;
-	wr_atomic_u64 lag_time_max_ns;
-	struct wr_failures failures; /* of order PARTITION */
-	/* Under the registry lock. */
-	void (*lag_fn)(void *context, uint32_t subscription, const struct weir_lag *lag,
-		       bool above);
-	void *lag_context;
-	bool lag_above;
-	/* Requests to the group step, made under the control lock; the last one counts. */
-	wr_atomic_u64 seek_asked;    /* W1: counts requests; seek_position is set before */
-	wr_atomic_u64 seek_done;     /* W1: requests up to this one are ordered, or were replaced */
-	uint64_t seek_taken;         /* the group's: the request that it is at */
-	wr_atomic_u64 seek_position; /* may be a later request's already: that is taken next */
-	/* Lag, published by the group step. */
-	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
-	struct wr_lag_scan scan;     /* what the group step looks for or counts now */
-	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
-	struct wr_copier *copier;    /* NULL: it is not one of weir's own that copies */
-	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
-	wr_atomic_ptr transforms;    /* MT1: struct wr_member_transform, the newest; NULL: none */
-	uint64_t passed_ns;          /* when it was looked for because that is waited for (ER2) */
-	uint64_t passed_seq;         /* the end when what nobody needs was passed over last */
-	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
-	uint64_t oldest_us;
 };
 
 /* As many runs that were timed may wait for the journal. */
@@ -494,6 +345,9 @@ static inline void wr_pipeline_go(struct weir_pipeline *p)
  */
 int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*done)(void *context),
 		     void *context, uint64_t timeout_ns);
+/* For several waits in one call: when all of them end, and what is left of that, 0: nothing. */
+uint64_t wr_pipeline_deadline_ns(struct weir_pipeline *p, uint64_t timeout_ns);
+uint64_t wr_pipeline_left_ns(struct weir_pipeline *p, uint64_t deadline_ns);
 
 /* At open, with a journal: recovery, and what it finds into the tables. */
 int wr_pipeline_recover(struct weir_pipeline *p, struct weir_problem *problem);
@@ -555,6 +409,8 @@ uint64_t wr_pipeline_tell_held_back(struct weir_pipeline *p, uint64_t now_ns);
 /* The same of all, at the end. */
 void wr_pipeline_end_lines(struct weir_pipeline *p);
 int wr_problem_set(struct weir_problem *problem, int code, const char *field, const char *text);
+/* Of no field, in the words of the code; 0 stays 0, and says nothing. */
+int wr_problem_in_words(struct weir_problem *problem, int code);
 /* An options struct whose weir_..._init() was never called, or another library's: -EINVAL. */
 int wr_init_check(size_t struct_bytes, size_t expected_bytes, const char *init,
 		  struct weir_problem *problem);

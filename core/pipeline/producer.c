@@ -133,7 +133,7 @@ int weir_producer_open(struct weir_pipeline *p, const struct weir_producer_optio
 		return rc;
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	struct slot_wait wait = {.pipeline = p, .replies_wanted = !o->no_acks};
 	wr_pipeline_wait_for_slot(p, WR_LANES_RESERVED, p->options.producers_max, has_slot, &wait);
 	struct weir_producer *pr = wait.producer;

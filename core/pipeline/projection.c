@@ -218,7 +218,7 @@ int weir_projection_open(struct weir_pipeline *p, const struct weir_projection_o
 	struct wr_memory *memory = p->host.memory;
 	struct weir_projection *j = memory->ops->alloc(memory, sizeof *j, 64);
 	if (j == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	j->pipeline = p;
 	j->options = *o;
 	(void)snprintf(j->name, sizeof j->name, "%s", o->name);

@@ -343,13 +343,11 @@ int weir_run_commit(struct weir_producer *pr, uint64_t *ret_ticket)
 	int rc = wr_pipeline_refused(pr->pipeline);
 	if (rc != 0)
 		return rc;
-	struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = pr->run_records,
-		.key_hash = (uint32_t)(pr->claim_used - WR_RECORD_HEAD_BYTES),
-		.kind = WR_KIND_RUN,
+	const struct wr_run_head head = {
+		.record_count = pr->run_records,
+		.record_bytes = (uint32_t)(pr->claim_used - WR_RECORD_HEAD_BYTES),
 	};
-	memcpy(pr->claim, &head, sizeof head);
+	(void)wr_run_head_write(pr->claim, head);
 	pr->open = WR_OPEN_NOTHING;
 	uint64_t ticket = wr_lane_append(pr->lane, pr->claim_used);
 	WR_PROBE3(publish, (uintptr_t)pr->lane, ticket, pr->claim_used);

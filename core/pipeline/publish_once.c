@@ -15,14 +15,6 @@ struct once {
 	int code;             /* there will be no buffer, for this reason */
 };
 
-static uint64_t left_ns(const struct once *o)
-{
-	if (o->deadline_ns == UINT64_MAX)
-		return WEIR_FOREVER;
-	uint64_t now = wr_clock_mono_ns(o->pipeline->host.clock);
-	return now < o->deadline_ns ? o->deadline_ns - now : 0;
-}
-
 static bool has_buffer(void *context)
 {
 	struct once *o = context;
@@ -83,9 +75,10 @@ static int publish(struct once *o, const struct weir_event *event,
 		memcpy(payload, event->payload, encoding->payload_bytes);
 	wr_encode_tail(to, encoding->head.bytes);
 	wr_shared_push(&p->shared, o->buffer, encoding->stride);
-	int rc = wr_pipeline_wait(p, parker, is_decided, o, left_ns(o));
+	int rc = wr_pipeline_wait(p, parker, is_decided, o, wr_pipeline_left_ns(p, o->deadline_ns));
 	if (rc == 0 && !may_be_told(o))
-		rc = wr_pipeline_wait(p, parker, may_be_told, o, left_ns(o));
+		rc = wr_pipeline_wait(p, parker, may_be_told, o,
+				      wr_pipeline_left_ns(p, o->deadline_ns));
 	if (rc == 0)
 		rc = o->buffer->reply.code;
 	/* Of a duplicate: where the first stands; of a conflict: the last; in whatever epoch. */
@@ -117,12 +110,11 @@ int weir_publish_once(struct weir_pipeline *p, const struct weir_event *event,
 	rc = encode(p, event, &encoding);
 	if (rc != 0)
 		return rc;
-	uint64_t now = wr_clock_mono_ns(p->host.clock);
-	once.deadline_ns = timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+	once.deadline_ns = wr_pipeline_deadline_ns(p, timeout_ns);
 	wr_pipeline_stay(p);
 	if (!has_buffer(&once)) {
 		rc = wr_pipeline_wait(p, &p->lanes[WR_SHARED_LANE].parker, has_buffer, &once,
-				      left_ns(&once));
+				      wr_pipeline_left_ns(p, once.deadline_ns));
 		rc = rc == -ETIMEDOUT ? WEIR_E_AGAIN : rc; /* surely not in the log */
 	}
 	if (rc == 0)

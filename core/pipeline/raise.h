@@ -5,25 +5,29 @@
 
 #include <stdint.h>
 
-/* What the group has handed to the log, by the ticket that it got. */
 enum wr_raise_kind {
-	WR_RAISE_GENERATION = 0,
-	WR_RAISE_MARK,    /* the rest: of shared subscriptions (sharing.h) */
+	/* Of subscriptions by partition. */
+	WR_RAISE_GENERATION = 0, /* a row goes to another owner, or to another place */
+	WR_RAISE_LETTER,         /* its event is put to the dead letters (retry.h) */
+	WR_RAISE_PASS, /* a row that is nobody's moves on: whether it does is seen in the tables */
+	/* Of shared ones (sharing.h). */
+	WR_RAISE_MARK,    /* events are taken */
 	WR_RAISE_EXPIRE,  /* a lease ran out */
-	WR_RAISE_BURY,    /* to the dead letters */
+	WR_RAISE_BURY,    /* to the dead letters, or settled without */
 	WR_RAISE_IN_HAND, /* a suspect is handed out alone */
-	WR_RAISE_CRASHED, /* the process had died */
 	WR_RAISE_MOVE,    /* a seek */
-	WR_RAISE_COPIES,  /* of what nobody wanted (copier.h) */
-	WR_RAISE_PASS,  /* a row that is nobody's moves on: whether it does is seen in the tables */
-	WR_RAISE_RETRY, /* of partitions: retry.h */
+	/* Of both. */
+	WR_RAISE_CRASHED, /* the process had died, or had ended well (reopening.h) */
+	/* Of those that copy (copier.h). */
+	WR_RAISE_COPIES,
 };
 
 struct wr_raise {
 	enum wr_raise_kind kind;
 	uint32_t subscription;
-	uint32_t row; /* GENERATION, RETRY; MARK: events in it; BURY: the event's generation */
-	uint64_t seq; /* MARK: where it begins; EXPIRE, BURY: the event */
+	uint32_t row; /* GENERATION, LETTER; MARK: how many events; BURY: WR_FATE_* */
+	uint64_t seq; /* LETTER, EXPIRE, BURY, IN_HAND: the event; MARK: where it begins;
+		       * COPIES: all below is copied with it */
 };
 
 #endif

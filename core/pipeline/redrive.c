@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/base/deadline.h"
 #include "core/pipeline/erase.h"
 
 #define LEFT_MAX_DEFAULT 1024u
@@ -157,7 +158,7 @@ int weir_redrive_open(struct weir_pipeline *p, const struct weir_redrive_options
 		return rc;
 	struct weir_redrive *r = make(p, o);
 	if (r == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	rc = join(r, subscription, reterr_problem);
 	if (rc != 0) {
 		destroy(r);
@@ -371,9 +372,9 @@ int weir_redrive_step(struct weir_redrive *r, uint64_t timeout_ns)
 {
 	struct weir_pipeline *p = r->pipeline;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
-	uint64_t until_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+	uint64_t until_ns = wr_deadline_ns(now_ns, timeout_ns);
 	while (!r->progress.done) {
-		uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+		uint64_t left_ns = wr_left_ns(until_ns, now_ns);
 		uint64_t pace = pace_ns(r);
 		int rc = 0;
 		if (r->item_next == r->item_count)

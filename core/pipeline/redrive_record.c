@@ -8,8 +8,6 @@
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/redrive.h"
 
-#define SETTLE_BYTES_MAX                                                                           \
-	(WR_RECORD_HEAD_BYTES + sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX + 8)
 #define END_BYTES (WR_RECORD_HEAD_BYTES + sizeof(struct wr_reject))
 
 enum wr_redrive_way wr_redrive_way(const struct weir_redrive *r, const struct weir_origin *origin)
@@ -34,20 +32,10 @@ static bool has_copy(enum wr_redrive_way way)
 static uint32_t write_settle(const struct weir_redrive *r, const struct weir_item *item,
 			     uint8_t *to)
 {
-	uint8_t payload[sizeof(struct wr_settle_head) + WR_SETTLE_RUN_BYTES_MAX];
-	struct wr_settle_head head = {.base = item->sequence, .count = 1};
-	struct wr_settle_run run = {
-		.first = item->sequence,
-		.last = item->sequence,
-		.count = 1,
-		.generation = item->generation,
-	};
-	memcpy(payload, &head, sizeof head);
-	uint32_t bytes =
-		(uint32_t)sizeof head + wr_settle_put(payload + sizeof head, head.base, &run);
-	wr_control_write(to, WR_KIND_SETTLE, r->member->subscription, 0, NULL, 0, payload, bytes);
+	const struct wr_settled settled = {.seq = item->sequence, .generation = item->generation};
+	uint32_t bytes = wr_settled_write(&settled, 1, r->member->subscription, to);
 	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY; /* of the run */
-	return wr_record_stride(wr_control_bytes(0, bytes));
+	return wr_record_stride(bytes);
 }
 
 /* Of the event that the letter is of: it begins anew, or is given up. */
@@ -89,8 +77,8 @@ int wr_redrive_send(struct weir_redrive *r, uint32_t index, enum wr_redrive_way 
 	if (r->options.to_topic == UINT32_MAX && wr_replay_mark_read(&view, &mark))
 		copy.address = &address;
 	wr_event_copy_measure(&copy);
-	uint32_t most = (uint32_t)SETTLE_BYTES_MAX + (has_copy(way) ? copy.stride : 0) +
-			(uint32_t)END_BYTES;
+	uint32_t most =
+		WR_SETTLE_ONE_BYTES_MAX + (has_copy(way) ? copy.stride : 0) + (uint32_t)END_BYTES;
 	if (most > r->pipeline->writer.options.run_bytes_max ||
 	    WR_RECORD_HEAD_BYTES + most + WR_RECORD_ALIGN > lane->capacity_bytes ||
 	    copy.option_area > UINT16_MAX)
@@ -98,7 +86,7 @@ int wr_redrive_send(struct weir_redrive *r, uint32_t index, enum wr_redrive_way 
 	uint8_t *to = wr_lane_claim(lane, wr_record_stride(WR_RECORD_HEAD_BYTES + most));
 	if (to == NULL)
 		return -EAGAIN;
-	struct wr_record run = {.bytes = WR_RECORD_HEAD_BYTES, .topic = 1, .kind = WR_KIND_RUN};
+	struct wr_run_head run = {.record_count = 1};
 	uint8_t *records = to + WR_RECORD_HEAD_BYTES;
 	uint32_t bytes = write_settle(r, item, records);
 	if (has_copy(way)) {
@@ -107,14 +95,13 @@ int wr_redrive_send(struct weir_redrive *r, uint32_t index, enum wr_redrive_way 
 								      : origin.topic,
 				    records + bytes);
 		bytes += copy.stride;
-		run.topic++;
+		run.record_count++;
 	}
 	if (way != WR_REDRIVE_COPY && way != WR_REDRIVE_SETTLE) {
 		bytes += write_end(&origin, way, records + bytes);
-		run.topic++;
+		run.record_count++;
 	}
-	run.key_hash = bytes;
-	memcpy(to, &run, sizeof run);
-	hand_over(r, index, way, WR_RECORD_HEAD_BYTES + bytes);
+	run.record_bytes = bytes;
+	hand_over(r, index, way, (uint32_t)wr_run_head_write(to, run));
 	return 0;
 }

@@ -12,10 +12,9 @@ int wr_registry_read(struct weir_pipeline *p, const struct wr_schema_text *text,
 {
 	const struct weir_allocator *allocator = &p->options.allocator;
 	struct wr_known_schema *known = wr_schema_alloc(allocator, sizeof *known);
-	int rc = known != NULL
-			 ? wr_registry_text_read(&p->tables.schemas, text, allocator,
-						 &known->schema, reterr_problem)
-			 : wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+	int rc = known != NULL ? wr_registry_text_read(&p->tables.schemas, text, allocator,
+						       &known->schema, reterr_problem)
+			       : wr_problem_in_words(reterr_problem, -ENOMEM);
 	if (rc != 0) {
 		wr_registry_forget(p, known);
 		return rc;

@@ -4,9 +4,11 @@
  * disk and verified, by this thread. What is in neither was taken by retention, or overrun: a gap.
  */
 #include "core/pipeline/replay.h"
-#include "core/pipeline/span_notes.h"
 
 #include <errno.h>
+
+#include "core/base/deadline.h"
+#include "core/pipeline/span_notes.h"
 
 #define SECOND_NS 1000000000u
 #define LOOK_AGAIN_NS 1000000u
@@ -62,11 +64,6 @@ static int find_chunk(struct weir_replay *r)
 
 /* ---- how fast ---- */
 
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 /* When this item may go, the first one at once. */
 static uint64_t due_ns(struct weir_replay *r, const struct weir_item *item)
 {
@@ -78,14 +75,14 @@ static uint64_t due_ns(struct weir_replay *r, const struct weir_item *item)
 		return 0;
 	}
 	if (rate != 0)
-		due = add(r->began_ns,
-			  events / rate * SECOND_NS + events % rate * SECOND_NS / rate);
+		due = wr_deadline_ns(r->began_ns,
+				     events / rate * SECOND_NS + events % rate * SECOND_NS / rate);
 	if (pace != 0) {
 		/* In µs first: centuries at one per cent fit. */
 		uint64_t after_us = item->append_time_us - r->first_time_us;
 		uint64_t paced_us = after_us / pace * 100 + after_us % pace * 100 / pace;
 		uint64_t paced_ns = paced_us > UINT64_MAX / 1000 ? UINT64_MAX : paced_us * 1000;
-		due = wr_max_u64(due, add(r->began_ns, paced_ns));
+		due = wr_max_u64(due, wr_deadline_ns(r->began_ns, paced_ns));
 	}
 	return due;
 }
@@ -218,7 +215,7 @@ static int next_inside(struct weir_replay *r, struct weir_item *items, uint32_t 
 	struct weir_member *m = r->slot;
 	struct weir_pipeline *p = m->pipeline;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
-	uint64_t until_ns = add(now_ns, timeout_ns);
+	uint64_t until_ns = wr_deadline_ns(now_ns, timeout_ns);
 	m->poller = p->host.thread(p->host.context);
 	for (;;) {
 		int rc = 0;

@@ -55,6 +55,13 @@ bool wr_replay_reads(const struct weir_replay *r, uint32_t topic);
 /* The columns' tags of topics, partition and key, into r->tags. 0 or a refusal. */
 int wr_replay_set_tags(struct weir_replay *r, struct weir_problem *problem);
 
+/*
+ * Just opened: an end that is a time becomes the sequence that has that time now; and with gate
+ * MEMORY, or in a log in memory, it is met by reading. 0 and where the range ends, or why what is
+ * on disk cannot be searched.
+ */
+int wr_replay_fix_end(struct weir_replay *r, uint64_t *ret_end_seq, struct weir_problem *problem);
+
 /* Gives back what it allocated, but the slot's block. Nobody is inside it. */
 void wr_replay_fini(struct weir_replay *r);
 

@@ -135,26 +135,47 @@ static uint64_t oldest_of(struct weir_replay *r)
 	return wr_max_u64(oldest, 1);
 }
 
-/* Not before from_time_us. What cannot be searched, because it is in memory, is looked through. */
-static int skip_to_time(struct weir_replay *r, struct weir_problem *problem)
+/* The first event on disk that was appended then or later; behind all of them: none was. */
+static int find_time(struct weir_replay *r, uint64_t time_us, const char *field, uint64_t *ret_seq,
+		     struct weir_problem *problem)
 {
 	struct weir_pipeline *p = r->slot->pipeline;
 	struct wr_extent_view view = {
 		.batches = r->catchup.batches,
 		.batches_max = r->catchup.batches_max,
 	};
-	uint64_t seq;
-	if (r->options.from_time_us == 0 || p->journal == NULL)
-		return 0;
-	int rc = wr_reader_find_time(&r->reader, r->options.from_time_us,
+	int rc = wr_reader_find_time(&r->reader, time_us,
 				     wr_load_acquire(&p->link.durable_seq), /* D1 */
-				     r->catchup.mapping.writable, &view, &seq, problem);
+				     r->catchup.mapping.writable, &view, ret_seq, problem);
+	if (rc != 0 && problem != NULL && problem->code == 0)
+		(void)wr_problem_set(problem, rc, field, weir_strerror(rc));
+	return rc;
+}
+
+/* Not before from_time_us. What cannot be searched, because it is in memory, is looked through. */
+static int skip_to_time(struct weir_replay *r, struct weir_problem *problem)
+{
+	uint64_t seq;
+	if (r->options.from_time_us == 0 || r->slot->pipeline->journal == NULL)
+		return 0;
+	int rc = find_time(r, r->options.from_time_us, "from_time_us", &seq, problem);
 	if (rc == WEIR_E_TRUNCATED) /* retired meanwhile: it is found by reading */
 		return 0;
 	if (rc == 0)
 		r->slot->scan_seq = wr_max_u64(r->slot->scan_seq, seq);
-	else if (problem != NULL && problem->code == 0)
-		(void)wr_problem_set(problem, rc, "from_time_us", weir_strerror(rc));
+	return rc;
+}
+
+int wr_replay_fix_end(struct weir_replay *r, uint64_t *ret_end_seq, struct weir_problem *problem)
+{
+	uint64_t seq;
+	int rc = 0;
+	if (r->options.end_time_us != UINT64_MAX && r->options.gate == WEIR_LEVEL_DURABLE) {
+		rc = find_time(r, r->options.end_time_us, "end_time_us", &seq, problem);
+		if (rc == 0)
+			r->end_seq = wr_min_u64(r->end_seq, seq);
+	}
+	*ret_end_seq = r->end_seq;
 	return rc;
 }
 
@@ -209,7 +230,7 @@ static int open_in(struct weir_member *m, const struct weir_replay_options *o,
 		rc = make_readers(r);
 	}
 	if (rc != 0)
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(problem, rc);
 	rc = wr_replay_set_tags(r, problem);
 	if (rc == 0)
 		rc = set_range(r, problem);
@@ -241,7 +262,7 @@ int weir_replay_open(struct weir_pipeline *p, const struct weir_replay_options *
 		return rc;
 	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	struct weir_member *m = wr_member_take_slot(p);
 	if (m == NULL)
 		return wr_problem_set(reterr_problem, WEIR_E_FULL, "members_max",

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/base/deadline.h"
+
 #define ROOM_RETRY_NS 1000000u
 
 static bool never(void *context)
@@ -143,14 +145,14 @@ int weir_replay_to_step(struct weir_replay_to *job, uint64_t timeout_ns)
 {
 	struct weir_pipeline *p = job->pipeline;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
-	uint64_t until_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+	uint64_t until_ns = wr_deadline_ns(now_ns, timeout_ns);
 	int copied = 0, rc = 0;
 	if (job->producer->fenced)
 		return is_fenced(job);
 	if (job->replay == NULL && job->progress.state == WEIR_REPLAY_RUNNING)
 		return WEIR_E_CLOSED;
 	while (job->progress.state == WEIR_REPLAY_RUNNING && rc == 0) {
-		uint64_t left_ns = until_ns > now_ns ? until_ns - now_ns : 0;
+		uint64_t left_ns = wr_left_ns(until_ns, now_ns);
 		if (job->ticket != 0) {
 			rc = finish(job, left_ns);
 			copied += rc > 0 ? rc : 0;

@@ -114,18 +114,15 @@ static void hand_over(struct weir_replay_to *job, const struct run *run, uint8_t
 	struct weir_producer *pr = job->producer;
 	const struct wr_control_skip skip = {
 		.epoch = pr->stamp.epoch, .sequence = job->items[job->sent_end - 1].end_sequence};
-	const struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = run->copies + 1,
-		.key_hash = run->bytes + SKIP_STRIDE,
-		.kind = WR_KIND_RUN,
+	const struct wr_run_head head = {
+		.record_count = run->copies + 1,
+		.record_bytes = run->bytes + SKIP_STRIDE,
 	};
 	uint8_t *at = to + WR_RECORD_HEAD_BYTES;
 	for (uint32_t i = 0; i < run->copies; at += job->copies[i++].copy.stride)
 		wr_event_copy_write(&job->copies[i].copy, job->copies[i].topic, at);
 	wr_control_write(at, WR_KIND_PRODUCER_SKIP, pr->stamp.id, 0, NULL, 0, &skip, sizeof skip);
-	memcpy(to, &head, sizeof head);
-	job->ticket = wr_lane_append(pr->lane, head.bytes + head.key_hash);
+	job->ticket = wr_lane_append(pr->lane, wr_run_head_write(to, head));
 	wr_lane_publish(pr->lane);
 }
 

@@ -100,21 +100,17 @@ static int open_producer(struct weir_pipeline *p, uint64_t end, const char *name
 
 /* ---- options ---- */
 
-static int refuse(struct weir_problem *problem, int code, const char *field, const char *text)
-{
-	return wr_problem_set(problem, code, field, text);
-}
-
 static int check_subscription(struct weir_pipeline *p, uint32_t id, struct weir_problem *problem)
 {
 	if (id >= wr_catalog_subscription_count(&p->tables.catalog) ||
 	    wr_load_acquire(&p->subscriptions[id].started) == 0) /* X1 */
-		return refuse(problem, WEIR_E_UNKNOWN_NAME, "subscriptions",
-			      "no subscription has this id");
+		return wr_problem_set(problem, WEIR_E_UNKNOWN_NAME, "subscriptions",
+				      "no subscription has this id");
 	if (p->subscriptions[id].copier != NULL)
-		return refuse(problem, -EINVAL, "subscriptions",
-			      "a binding, or what copies events that nobody wants: a replay is for "
-			      "who reads");
+		return wr_problem_set(
+			problem, -EINVAL, "subscriptions",
+			"a binding, or what copies events that nobody wants: a replay is for "
+			"who reads");
 	return 0;
 }
 
@@ -125,7 +121,7 @@ static int take_subscriptions(struct weir_pipeline *p, const struct weir_replay_
 	*to = (struct wr_recipients){0};
 	if (o->subscription_count == 0 || o->subscription_count > WEIR_REPLAY_TO_MAX ||
 	    o->subscriptions == NULL)
-		return refuse(problem, -EINVAL, "subscriptions", "1 to 5 ids");
+		return wr_problem_set(problem, -EINVAL, "subscriptions", "1 to 5 ids");
 	for (uint32_t i = 0; i < o->subscription_count; i++) {
 		uint32_t id = o->subscriptions[i], at = to->count;
 		int rc = check_subscription(p, id, problem);
@@ -133,8 +129,8 @@ static int take_subscriptions(struct weir_pipeline *p, const struct weir_replay_
 			return rc;
 		for (; at > 0 && to->ids[at - 1] >= id; at--) {
 			if (to->ids[at - 1] == id)
-				return refuse(problem, -EINVAL, "subscriptions",
-					      "one of them is there twice");
+				return wr_problem_set(problem, -EINVAL, "subscriptions",
+						      "one of them is there twice");
 			to->ids[at] = to->ids[at - 1];
 		}
 		to->ids[at] = id;
@@ -148,15 +144,18 @@ static int check(struct weir_pipeline *p, const struct weir_replay_to_options *o
 {
 	size_t bytes = o->name != NULL ? strlen(o->name) : 0;
 	if (bytes > WEIR_REPLAY_NAME_BYTES_MAX || !wr_name_valid(o->name, bytes))
-		return refuse(problem, -EINVAL, "name",
-			      "a name is 1 to 100 of letters, digits, '.', '_' and '-', and does "
-			      "not begin with '.'");
+		return wr_problem_set(
+			problem, -EINVAL, "name",
+			"a name is 1 to 100 of letters, digits, '.', '_' and '-', and does "
+			"not begin with '.'");
 	if (o->from.follow)
-		return refuse(problem, -EINVAL, "follow",
-			      "a replay to subscriptions has an end: they read what comes anyway");
+		return wr_problem_set(
+			problem, -EINVAL, "follow",
+			"a replay to subscriptions has an end: they read what comes anyway");
 	if (p->options.run_records_max < WR_REPLAY_TO_COPIES + 1)
-		return refuse(problem, -EINVAL, "run_records_max",
-			      "up to two copies of an event and its place are three records");
+		return wr_problem_set(
+			problem, -EINVAL, "run_records_max",
+			"up to two copies of an event and its place are three records");
 	return 0;
 }
 
@@ -173,6 +172,16 @@ static int open_replay(struct weir_replay_to *job, const struct weir_replay_opti
 	job->progress.next_sequence = at.next_sequence;
 	job->progress.end_sequence = at.end_sequence;
 	return 0;
+}
+
+/* Where it ends is fixed: until an hour ago is another time an hour later. */
+static int open_first(struct weir_replay_to *job, const struct weir_replay_options *from,
+		      struct weir_problem *problem)
+{
+	int rc = open_replay(job, from, problem);
+	if (rc == 0)
+		rc = wr_replay_fix_end(job->replay, &job->progress.end_sequence, problem);
+	return rc;
 }
 
 /* Goes on where the log says that it is. */
@@ -207,7 +216,7 @@ static int open_in(struct weir_replay_to *job, const struct weir_replay_to_optio
 	struct weir_replay_to_status status;
 	uint32_t row;
 	bool found = find(p, o->name, &status, &row);
-	int rc = found ? 0 : open_replay(job, &o->from, problem);
+	int rc = found ? 0 : open_first(job, &o->from, problem);
 	if (rc != 0)
 		return rc;
 	uint64_t end = found ? status.end_sequence : wr_max_u64(job->progress.end_sequence, 1);
@@ -216,8 +225,8 @@ static int open_in(struct weir_replay_to *job, const struct weir_replay_to_optio
 	if (rc != 0)
 		return rc;
 	if (!find(p, o->name, &status, &row) || row != job->producer->stamp.id)
-		return refuse(problem, -EBUSY, "name",
-			      "another replay was opened by this name at this moment");
+		return wr_problem_set(problem, -EBUSY, "name",
+				      "another replay was opened by this name at this moment");
 	return found || job->producer->stamp.sequence != 0 ? go_on(job, &o->from, problem) : 0;
 }
 
@@ -248,10 +257,10 @@ int weir_replay_to_open(struct weir_pipeline *p, const struct weir_replay_to_opt
 		return rc;
 	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	struct weir_replay_to *job = memory->ops->alloc(memory, sizeof *job, WR_LINE_BYTES);
 	if (job == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	memset(job, 0, sizeof *job);
 	job->pipeline = p;
 	job->to = to;
@@ -299,7 +308,7 @@ int weir_replay_to_cancel(struct weir_pipeline *p, const char *name)
 	struct weir_replay_to_status status;
 	struct weir_producer *pr;
 	uint32_t row;
-	int rc = wr_pipeline_refused_call(p);
+	int rc = name != NULL ? wr_pipeline_refused_call(p) : -EINVAL;
 	if (rc != 0)
 		return rc;
 	if (!find(p, name, &status, &row))

@@ -4,6 +4,7 @@
  * or put to the dead letters (weir/subscription.h).
  *
  *   member_tries.c  the owner of a partition: what it says of an event, when that comes again
+ *   rejection.h     what queues say of theirs in the same way
  *   row_letters.c   the group step: the dead letter and the progress over its event, one run of its
  *                   lane; and what an open after a crash has to say
  *
@@ -12,18 +13,10 @@
 #ifndef WR_PIPELINE_RETRY_H
 #define WR_PIPELINE_RETRY_H
 
-#include <weir/sharing.h>
-
 #include "core/pipeline/pipeline.h"
 
-/* The delay before the next attempt: half of it for sure, the other half by a chance that is the
- * same for the same attempt. */
-uint64_t wr_retry_delay_ns(uint64_t least_ns, uint64_t most_ns, uint64_t seq, uint32_t attempts);
-/* What may be said of any event: 0 or -EINVAL. */
-int wr_rejection_check(const struct weir_rejection *r, bool has_dead_letters);
-/* A REJECT in the member's lane, handed over; its ticket, 0: there is no room. */
-uint64_t wr_rejection_write(struct weir_member *m, uint32_t row, const struct wr_reject *reject,
-			    const char *text);
+/* What every subscription begins with, before its options are said. */
+void wr_failures_init(struct wr_failures *failures);
 
 /* ---- the group step ---- */
 
@@ -67,10 +60,10 @@ bool wr_row_letters_may_go(struct wr_subscription_live *live, int *ret_work);
 void wr_row_letter_asked(struct wr_subscription_live *live, uint32_t row, uint32_t generation,
 			 uint64_t seq, uint32_t slot);
 int wr_row_letters_step(struct wr_subscription_live *live, uint64_t now_ns);
-/* When it has something to do; UINT64_MAX: when it is told. */
-uint64_t wr_row_letters_due_ns(const struct wr_subscription_live *live);
-/* The answers to WR_RAISE_RETRY: with a sequence of a letter, else of what an open says. */
-void wr_row_letters_answered(struct weir_pipeline *p, const struct wr_raise *raise,
-			     const struct wr_reply *reply);
+/* When it has something to do; UINT64_MAX: when it is told, or has an answer. */
+uint64_t wr_row_letters_due_ns(struct wr_subscription_live *live);
+/* The answer to a letter (WR_RAISE_LETTER). */
+void wr_row_letter_answered(struct wr_subscription_live *live, uint32_t row,
+			    const struct wr_reply *reply);
 
 #endif

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 
-#include "core/base/bug.h"
 #include "core/pipeline/group_step.h"
 #include "core/pipeline/retry.h"
 #include "core/pipeline/sharing.h"
@@ -23,10 +22,12 @@ static uint32_t row_in_tables(const struct wr_subscription_live *live, uint32_t 
 	return live->pipeline->tables.catalog.subscriptions[live->id].row_first + row;
 }
 
-static void forget(struct wr_subscription_live *live, struct wr_row_letter *letter)
+static void set_state(struct wr_subscription_live *live, struct wr_row_letter *letter,
+		      enum wr_row_letter_state state)
 {
-	live->failures.letter_count--;
-	letter->state = WR_ROW_LETTER_NONE;
+	live->failures.wanted_count += state == WR_ROW_LETTER_WANTED ? 1 : 0;
+	live->failures.wanted_count -= letter->state == WR_ROW_LETTER_WANTED ? 1 : 0;
+	letter->state = state;
 }
 
 void wr_row_letter_asked(struct wr_subscription_live *live, uint32_t row, uint32_t generation,
@@ -36,9 +37,8 @@ void wr_row_letter_asked(struct wr_subscription_live *live, uint32_t row, uint32
 	if (letter->state == WR_ROW_LETTER_ON_WAY) {
 		/* Of an owner before: it is fenced, or the event is not there to be buried. */
 		letter->again = true;
-	} else if (letter->state == WR_ROW_LETTER_NONE) {
-		live->failures.letter_count++;
-		letter->state = WR_ROW_LETTER_WANTED;
+	} else {
+		set_state(live, letter, WR_ROW_LETTER_WANTED);
 	}
 	letter->seq = seq;
 	letter->generation = generation;
@@ -55,7 +55,7 @@ static bool write_letter(struct wr_subscription_live *live, uint32_t row, uint64
 	uint64_t position = wr_load_relaxed(&settle->position);
 	wr_attempts_read(&p->tables.attempts, &p->tables.settle, row_in_tables(live, row), &e);
 	if (wr_load_relaxed(&settle->generation) != letter->generation || position > letter->seq) {
-		forget(live, letter);
+		set_state(live, letter, WR_ROW_LETTER_NONE);
 		return true;
 	}
 	uint32_t attempts_max = wr_load_relaxed(&live->failures.attempts_max);
@@ -83,25 +83,31 @@ static bool write_letter(struct wr_subscription_live *live, uint32_t row, uint64
 		.live = live,
 		.event = &event,
 		.progress = &progress,
-		.raise = {.kind = WR_RAISE_RETRY,
+		.raise = {.kind = WR_RAISE_LETTER,
 			  .subscription = live->id,
 			  .row = row,
 			  .seq = e.seq},
 	};
 	int rc = wr_burial_write(&burial, wr_load_relaxed(&live->failures.dead_letters));
 	if (rc == 0)
-		letter->state = WR_ROW_LETTER_ON_WAY;
+		set_state(live, letter, WR_ROW_LETTER_ON_WAY);
 	else
 		live->failures.letters_after_ns =
 			now_ns + (rc == -EAGAIN ? ROOM_RETRY_NS : WR_BURY_RETRY_NS);
 	return rc == 0;
 }
 
+/* While there are no dead letters none is written: its event is tried again, and settled. */
+static bool may_write(struct wr_subscription_live *live)
+{
+	return live->failures.wanted_count > 0 &&
+	       wr_load_relaxed(&live->failures.dead_letters) != UINT32_MAX;
+}
+
 int wr_row_letters_step(struct wr_subscription_live *live, uint64_t now_ns)
 {
 	int work = 0;
-	if (live->failures.letter_count == 0 || now_ns < live->failures.letters_after_ns ||
-	    wr_load_relaxed(&live->failures.dead_letters) == UINT32_MAX)
+	if (!may_write(live) || now_ns < live->failures.letters_after_ns)
 		return 0;
 	uint32_t rows = live->group.row_count, first = live->failures.letter_next;
 	for (uint32_t i = 0; i < rows; i++) {
@@ -119,51 +125,36 @@ int wr_row_letters_step(struct wr_subscription_live *live, uint64_t now_ns)
 	return work;
 }
 
-uint64_t wr_row_letters_due_ns(const struct wr_subscription_live *live)
+uint64_t wr_row_letters_due_ns(struct wr_subscription_live *live)
 {
-	return live->failures.letter_count > 0 ? live->failures.letters_after_ns : UINT64_MAX;
+	return may_write(live) ? live->failures.letters_after_ns : UINT64_MAX;
 }
 
-static void letter_answered(struct weir_pipeline *p, struct wr_subscription_live *live,
-			    const struct wr_raise *raise, const struct wr_reply *reply)
+void wr_row_letter_answered(struct wr_subscription_live *live, uint32_t row,
+			    const struct wr_reply *reply)
 {
-	struct wr_row_letter *letter = &live->failures.letters[raise->row];
-	bool over = reply->code == 0 || reply->code == WEIR_E_FENCED ||
-		    reply->code == WEIR_E_OUT_OF_SEQUENCE;
+	struct weir_pipeline *p = live->pipeline;
+	struct wr_row_letter *letter = &live->failures.letters[row];
+	bool is_over = reply->code == 0 || reply->code == WEIR_E_FENCED ||
+		       reply->code == WEIR_E_OUT_OF_SEQUENCE;
 	if (reply->code == 0)
 		(void)wr_add_relaxed(&live->failures.buried, 1u);
-	letter->state = WR_ROW_LETTER_WANTED;
-	if (over && !letter->again)
-		forget(live, letter);
+	set_state(live, letter,
+		  is_over && !letter->again ? WR_ROW_LETTER_NONE : WR_ROW_LETTER_WANTED);
 	letter->again = false;
-	wr_member_tell(p, &p->members[letter->slot]);
-	if (over)
+	if (is_over) {
+		/* The row may go on. Of a refusal nobody hears: the owner waits for the letter. */
+		wr_member_tell(p, &p->members[letter->slot]);
+		return;
+	}
+	/* Erased since it was read: looked at again, at once, it is settled without a letter. */
+	if (reply->code == -ENOENT)
 		return;
 	live->failures.letters_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;
 	wr_burial_say_refused(p, reply->code);
 }
 
 /* ---- at open ---- */
-
-static bool write_died(struct wr_subscription_live *live)
-{
-	struct weir_pipeline *p = live->pipeline;
-	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
-	const struct wr_reject record = {
-		.verdict = p->recovery.clean ? WR_VERDICT_OUT_OF_HAND : WR_VERDICT_CRASHED,
-		.failed_us = wr_writer_append_now_us(&p->writer),
-	};
-	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof record));
-	uint8_t *to = wr_lane_claim(lane, bytes);
-	if (to == NULL)
-		return false;
-	wr_control_write(to, WR_KIND_REJECT, live->id, 0, NULL, 0, &record, sizeof record);
-	((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
-	wr_group_remember(p, wr_lane_append(lane, bytes),
-			  &(struct wr_raise){.kind = WR_RAISE_RETRY, .subscription = live->id});
-	wr_lane_publish(lane);
-	return true;
-}
 
 static bool has_members(const struct wr_subscription_live *live)
 {
@@ -175,35 +166,17 @@ static bool has_members(const struct wr_subscription_live *live)
 
 bool wr_row_letters_may_go(struct wr_subscription_live *live, int *ret_work)
 {
-	struct weir_pipeline *p = live->pipeline;
+	struct wr_reopening *reopening = &live->failures.reopening;
+	int work;
 	/* Who joins has set the options before: without dead letters nothing is counted. */
-	if (live->failures.reopening == WR_REOPENED || !has_members(live))
+	if (reopening->state == WR_REOPENED || !has_members(live))
 		return true;
-	if (live->failures.reopening == WR_REOPEN_WANTED) {
-		bool counts = wr_load_relaxed(&live->failures.dead_letters) != UINT32_MAX;
-		if (!counts)
-			live->failures.reopening = WR_REOPENED;
-		else if (write_died(live))
-			live->failures.reopening = WR_REOPEN_ASKED;
-		*ret_work += live->failures.reopening == WR_REOPEN_ASKED;
-	} else if (live->failures.reopening == WR_REOPEN_WAITS &&
-		   live->failures.reopened_seq <= wr_load_acquire(&p->link.durable_seq)) { /* D1 */
-		live->failures.reopening = WR_REOPENED;
-		*ret_work += 1;
-	}
-	return live->failures.reopening == WR_REOPENED;
-}
-
-void wr_row_letters_answered(struct weir_pipeline *p, const struct wr_raise *raise,
-			     const struct wr_reply *reply)
-{
-	struct wr_subscription_live *live = &p->subscriptions[raise->subscription];
-	if (raise->seq != 0) {
-		letter_answered(p, live, raise, reply);
-		return;
-	}
-	live->failures.reopening = reply->code == 0 ? WR_REOPEN_WAITS : WR_REOPEN_WANTED;
-	live->failures.reopened_seq = reply->sequence;
+	if (reopening->state == WR_REOPEN_WANTED &&
+	    wr_load_relaxed(&live->failures.dead_letters) == UINT32_MAX)
+		reopening->state = WR_REOPENED;
+	bool waits = wr_reopening_step(live, &work);
+	*ret_work += work;
+	return !waits;
 }
 
 static bool any_in_hand(struct wr_subscription_live *live)
@@ -219,13 +192,17 @@ static bool any_in_hand(struct wr_subscription_live *live)
 	return false;
 }
 
+void wr_failures_init(struct wr_failures *failures)
+{
+	wr_store_relaxed(&failures->dead_letters, UINT32_MAX);
+	wr_store_relaxed(&failures->retry_delay_min_ns, 1000000000u);
+	wr_store_relaxed(&failures->retry_delay_max_ns, 60000000000u);
+}
+
 int wr_row_letters_start(struct wr_subscription_live *live, bool made)
 {
 	struct weir_pipeline *p = live->pipeline;
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
-	wr_store_relaxed(&live->failures.dead_letters, UINT32_MAX);
-	wr_store_relaxed(&live->failures.retry_delay_min_ns, 1000000000u);
-	wr_store_relaxed(&live->failures.retry_delay_max_ns, 60000000000u);
 	if (s->order != WR_ORDER_PARTITION)
 		return 0;
 	live->failures.letters = p->host.memory->ops->alloc(
@@ -233,7 +210,7 @@ int wr_row_letters_start(struct wr_subscription_live *live, bool made)
 	if (live->failures.letters == NULL)
 		return -ENOMEM;
 	if (!made && p->journal != NULL && (!p->recovery.clean || any_in_hand(live)))
-		live->failures.reopening = WR_REOPEN_WANTED;
+		live->failures.reopening.state = WR_REOPEN_WANTED;
 	return 0;
 }
 

@@ -104,3 +104,8 @@ int wr_problem_set(struct weir_problem *problem, int code, const char *field, co
 	problem->text[i] = '\0';
 	return code;
 }
+
+int wr_problem_in_words(struct weir_problem *problem, int code)
+{
+	return code == 0 ? 0 : wr_problem_set(problem, code, "", weir_strerror(code));
+}

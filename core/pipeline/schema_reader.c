@@ -32,7 +32,7 @@ static int look_at_json(struct weir_schema_reader *r, const struct weir_schema *
 {
 	int rc = weir_schema_can_read(r->schema, writer, NULL, NULL);
 	if (rc == -ENOMEM)
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(problem, rc);
 	of->looked = true;
 	of->as_it_is = rc == 1;
 	return rc == 1 ? 0
@@ -92,7 +92,7 @@ int weir_schema_reader_create(struct weir_pipeline *p, const struct weir_schema 
 		       (p->options.schemas_max + 1) * sizeof(struct of_type);
 	struct weir_schema_reader *r = wr_schema_alloc(&p->options.allocator, bytes);
 	if (r == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	r->pipeline = p;
 	r->schema = schema;
 	r->block_bytes = bytes;
@@ -100,7 +100,7 @@ int weir_schema_reader_create(struct weir_pipeline *p, const struct weir_schema 
 	rc = make_ready(r, number);
 	if (rc != 0) {
 		weir_schema_reader_free(r);
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	}
 	*ret_reader = r;
 	return 0;

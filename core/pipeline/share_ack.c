@@ -5,9 +5,9 @@
  */
 #include <errno.h>
 
-#include "core/base/probe.h"
 #include "core/pipeline/member_times.h"
-#include "core/pipeline/retry.h"
+#include "core/pipeline/rejection.h"
+#include "core/pipeline/sharing.h"
 #include "core/pipeline/span_notes.h"
 #include "core/pipeline/transaction.h"
 
@@ -19,7 +19,7 @@ static struct wr_in_hand *held_of(struct weir_member *m, const struct weir_item 
 	return held != NULL && held->generation == item->generation ? held : NULL;
 }
 
-static bool is_item(const struct weir_item *item)
+bool wr_sharing_is_item(const struct weir_item *item)
 {
 	return item->generation != 0 && item->sequence != 0 &&
 	       (item->kind == WEIR_ITEM_EVENT || item->kind == WEIR_ITEM_GAP);
@@ -28,7 +28,7 @@ static bool is_item(const struct weir_item *item)
 int wr_sharing_held(struct weir_member *m, const struct weir_item *item,
 		    struct wr_in_hand **ret_held)
 {
-	if (!is_item(item))
+	if (!wr_sharing_is_item(item))
 		return -EINVAL;
 	*ret_held = held_of(m, item);
 	return *ret_held != NULL ? 0 : WEIR_E_FENCED;
@@ -194,72 +194,28 @@ uint32_t wr_sharing_flush(struct weir_member *m)
 
 /* ---- failures ---- */
 
-static uint64_t default_delay_ns(struct wr_sharing *sharing, const struct wr_in_hand *held)
+int wr_sharing_reject(struct weir_member *m, const struct weir_item *item,
+		      const struct weir_rejection *r)
 {
-	return wr_retry_delay_ns(wr_load_relaxed(&sharing->retry_delay_min_ns),
-				 wr_load_relaxed(&sharing->retry_delay_max_ns), held->seq,
-				 held->attempts);
-}
-
-static uint32_t verdict_of(const struct weir_rejection *r)
-{
-	return r->verdict == WEIR_VERDICT_RELEASE ? WR_VERDICT_RELEASED
-	       : r->verdict == WEIR_VERDICT_DEAD  ? WR_VERDICT_DEAD
-						  : WR_VERDICT_RETRY;
-}
-
-int weir_reject(struct weir_member *m, const struct weir_item *item,
-		const struct weir_rejection *rejection)
-{
-	static const struct weir_rejection standard = {.delay_ns = WEIR_DELAY_DEFAULT};
-	const struct weir_rejection *r = rejection != NULL ? rejection : &standard;
-	struct weir_pipeline *p = m->pipeline;
-	if (m->sharing == NULL)
-		return wr_member_reject(m, item, r);
-	struct wr_sharing *sharing = p->subscriptions[m->subscription].sharing;
-	if (!is_item(item) ||
-	    wr_rejection_check(r, wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX) != 0)
-		return -EINVAL;
-	if (wr_pipeline_is_copy(p))
-		return WEIR_E_CLOSED;
 	struct wr_in_hand *held = held_of(m, item);
 	if (held == NULL)
 		return WEIR_E_FENCED;
-	/* A handler's that has published nothing is not needed. */
-	if (m->in_transaction && m->handler != NULL && m->transactions->output_count == 0 &&
-	    m->transactions->part_count == 0)
-		wr_transaction_abort(m);
-	if (held->in_transaction || m->in_transaction)
+	if (wr_rejection_is_held_up(m) || held->in_transaction)
 		return -EBUSY;
-	WR_PROBE4(rejected, (uintptr_t)m, held->seq, r->verdict, held->attempts);
-	uint64_t now_us = wr_writer_append_now_us(&p->writer);
-	uint64_t delay_ns =
-		r->delay_ns != WEIR_DELAY_DEFAULT ? r->delay_ns : default_delay_ns(sharing, held);
-	bool again_later = r->verdict == WEIR_VERDICT_RETRY && delay_ns > 0;
-	struct wr_reject reject = {
-		.seq = held->seq,
-		.generation = held->generation,
-		.verdict = verdict_of(r),
-		.failed_us = now_us,
-		.not_before_us = again_later ? now_us + (delay_ns + 999) / 1000 : 0,
-		.reason = r->reason,
-		.text_bytes = r->text != NULL ? (uint32_t)strlen(r->text) : 0,
-	};
+	uint64_t delay_ns; /* the group has it from the record */
+	uint32_t attempts = held->attempts;
+	struct wr_reject reject = wr_rejection_of(m, item, r, attempts, &delay_ns);
 	if (wr_rejection_write(m, 0, &reject, r->text) == 0)
 		return WEIR_E_AGAIN;
 	wr_hand_remove(m->sharing, held);
-	wr_span_ended(m, reject.seq,
-		      reject.verdict == WR_VERDICT_DEAD       ? WR_SPAN_DEAD
-		      : reject.verdict == WR_VERDICT_RELEASED ? WR_SPAN_RELEASED
-							      : WR_SPAN_FAILED,
-		      reject.reason);
+	wr_rejection_done(m, item, r, attempts);
 	return 0;
 }
 
 int weir_extend(struct weir_member *m, const struct weir_item *item, uint64_t lease_ns)
 {
 	struct wr_member_sharing *s = m->sharing;
-	if (s == NULL || !is_item(item) || lease_ns > WR_LEASE_NS_MAX)
+	if (s == NULL || !wr_sharing_is_item(item) || lease_ns > WR_LEASE_NS_MAX)
 		return -EINVAL;
 	if (wr_pipeline_is_copy(m->pipeline))
 		return WEIR_E_CLOSED;

@@ -153,12 +153,12 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		mark_answered(p, sharing, raise, reply->code);
 		return;
 	}
-	if (raise->kind == WR_RAISE_IN_HAND || raise->kind == WR_RAISE_CRASHED) {
-		wr_sharing_suspects_answered(sharing, raise, reply);
-		return;
-	}
 	struct wr_share *share = &sharing->share;
 	bool done = reply->code == 0, fenced = reply->code == WEIR_E_FENCED;
+	if (raise->kind == WR_RAISE_IN_HAND) {
+		wr_share_in_hand(share, raise->seq, done, reply->sequence);
+		return;
+	}
 	if (raise->kind == WR_RAISE_EXPIRE) {
 		wr_share_expired(share, raise->seq, done || fenced ? reply->detail : 0,
 				 done ? reply->sequence : reply->after_seq, done);
@@ -175,7 +175,7 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	if (done && (raise->row & WR_FATE_DROPPED) != 0)
 		wr_store_relaxed(&sharing->dropped, wr_load_relaxed(&sharing->dropped) + 1);
 	if (done && (raise->row & WR_FATE_DROPPED) == 0)
-		wr_store_relaxed(&sharing->buried, wr_load_relaxed(&sharing->buried) + 1);
+		(void)wr_add_relaxed(&sharing->live->failures.buried, 1u);
 	/* Erased since it was read: looked at again, it is settled alone. */
 	if (!done && !fenced && reply->code != -ENOENT) {
 		sharing->bury_after_ns = wr_clock_mono_ns(p->host.clock) + WR_BURY_RETRY_NS;

@@ -94,9 +94,6 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 	if (rc != 0)
 		return rc;
 	wr_store_relaxed(&sharing->lease_ns, 30000000000u);
-	wr_store_relaxed(&sharing->retry_delay_min_ns, 1000000000u);
-	wr_store_relaxed(&sharing->retry_delay_max_ns, 60000000000u);
-	wr_store_relaxed(&sharing->dead_letters, UINT32_MAX);
 	/* Made just now, nothing of it was taken before its start. */
 	sharing->marked_seq = made ? s->start_seq : p->tables.outstanding.lists[live->id].frontier;
 	sharing->take_seq = sharing->marked_seq;
@@ -110,7 +107,7 @@ static int make(struct weir_pipeline *p, struct wr_subscription_live *live, bool
 		wr_sharing_suspect(sharing);
 		restore(p, sharing);
 		/* Now, while nothing runs: a close before the first step has it drained. */
-		(void)wr_sharing_reopens(sharing, 0, &work);
+		(void)wr_reopening_step(live, &work);
 	}
 	return 0;
 }
@@ -275,8 +272,7 @@ static int grant(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t n
 					   m->sharing->grants_ring.tail_own, now_ns)) != NULL) {
 			push_grant(m, &sharing->share, e);
 			if (e->redelivered)
-				wr_store_relaxed(&sharing->redelivered,
-						 wr_load_relaxed(&sharing->redelivered) + 1);
+				(void)wr_add_relaxed(&sharing->live->failures.redelivered, 1u);
 			waits_no_more(sharing, e->bytes);
 			count++;
 		}
@@ -339,8 +335,9 @@ static void take_options(struct wr_sharing *sharing)
 {
 	struct wr_share *share = &sharing->share;
 	share->lease_ns = wr_load_relaxed(&sharing->lease_ns);
-	wr_share_give_up(share, wr_load_relaxed(&sharing->attempts_max),
-			 wr_load_relaxed(&sharing->dead_letters) != UINT32_MAX);
+	struct wr_failures *failures = &sharing->live->failures;
+	wr_share_give_up(share, wr_load_relaxed(&failures->attempts_max),
+			 wr_load_relaxed(&failures->dead_letters) != UINT32_MAX);
 	share->options.single_active = wr_load_relaxed(&sharing->single_active) != 0;
 	share->parks = wr_load_relaxed(&sharing->parks) != 0;
 	/* A job holds letters as it looks at them: one at a time, it would never see the next. */
@@ -409,8 +406,8 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	int work = follow(p, sharing);
 	uint64_t durable = p->journal != NULL ? wr_park_look_u64(&p->link.durable_seq) /* D1 */
 					      : UINT64_MAX;
-	int reopening = 0;
-	bool waits = wr_sharing_reopens(sharing, durable, &reopening);
+	int reopening;
+	bool waits = wr_reopening_step(sharing->live, &reopening);
 	work += reopening;
 	if (waits)
 		return work; /* nothing is handed out, and nothing is dead yet */

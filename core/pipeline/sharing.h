@@ -37,6 +37,11 @@
 #define WR_FATE_DROPPED 2u
 #define WR_FATE_OVERFLOWED 4u
 
+/* The record that settles one event, at most. */
+#define WR_SETTLE_ONE_BYTES_MAX                                                                    \
+	(WR_RECORD_HEAD_BYTES + (uint32_t)sizeof(struct wr_settle_head) +                          \
+	 WR_SETTLE_RUN_BYTES_MAX + WR_RECORD_ALIGN)
+
 /* Until a dead letter that could not be written is tried again. */
 #define WR_BURY_RETRY_NS 1000000000u
 
@@ -45,14 +50,6 @@ static inline uint64_t wr_append_ns(uint64_t append_us)
 {
 	return append_us > UINT64_MAX / 1000 ? UINT64_MAX : append_us * 1000;
 }
-
-/* How far an open after a death of the process has come. */
-enum wr_reopening {
-	WR_REOPENED = 0,
-	WR_REOPEN_WANTED, /* the record that says so is to be written */
-	WR_REOPEN_ASKED,  /* it is on its way */
-	WR_REOPEN_WAITS,  /* it is not durable */
-};
 
 /* The group's side of one. Made when the subscription is started. */
 struct wr_sharing {
@@ -82,10 +79,7 @@ struct wr_sharing {
 	wr_atomic_u32 first_generation; /* MV1: grants and leases of lower ones are over */
 	uint64_t *tags;                 /* bitmap of the tags of its topics */
 	uint32_t tag_words;
-	enum wr_reopening reopening;
-	uint64_t reopened_seq; /* the record */
-	uint64_t reopened_us;  /* append time that it says */
-	uint64_t in_hand;      /* what was handed out alone before; 0: nothing */
+	uint64_t in_hand; /* what was handed out alone before this open; 0: nothing */
 	uint32_t in_hand_generation;
 	uint64_t erased_seen; /* those that are parked were looked at for this (erase_parked.c) */
 	uint32_t erased_at;   /* and, for the next one, so many of them */
@@ -97,18 +91,17 @@ struct wr_sharing {
 	struct wr_mark_event mark[WR_MARK_EVENTS_MAX]; /* scratch, and as it goes to the log */
 	uint8_t encoded[WR_MARK_EVENTS_MAX * WR_MARK_EVENT_BYTES_MAX];
 
-	/* Options of this run: set by weir_subscription_create, read by the step and by members. */
+	/*
+	 * Options of this run: set by weir_subscription_create, read by the step and by members.
+	 * What becomes of events that fail: live->failures.
+	 */
 	wr_atomic_u64 lease_ns;
-	wr_atomic_u64 retry_delay_min_ns;
-	wr_atomic_u64 retry_delay_max_ns;
-	wr_atomic_u32 attempts_max;
 	wr_atomic_u32 single_active;
-	wr_atomic_u32 dead_letters; /* topic; UINT32_MAX: none */
-	wr_atomic_u32 is_set;       /* DL1: 1: these are said; before, nothing is given up */
-	wr_atomic_u32 parks;        /* WEIR_DEAD_PARK */
-	wr_atomic_u32 parked;       /* by the step: events of parked keys, for lag */
-	wr_atomic_u64 idle_seq;     /* RD1: all below is handed out; 0: something waits */
-	wr_atomic_u32 redriven;     /* RD2: 1: a job goes through it (redrive.h) */
+	wr_atomic_u32 is_set;   /* DL1: 1: these are said; before, nothing is given up */
+	wr_atomic_u32 parks;    /* WEIR_DEAD_PARK */
+	wr_atomic_u32 parked;   /* by the step: events of parked keys, for lag */
+	wr_atomic_u64 idle_seq; /* RD1: all below is handed out; 0: something waits */
+	wr_atomic_u32 redriven; /* RD2: 1: a job goes through it (redrive.h) */
 	wr_atomic_u64 delay_ns;
 	wr_atomic_u64 time_to_live_ns; /* 0: none */
 	wr_atomic_u32 priorities;
@@ -117,11 +110,9 @@ struct wr_sharing {
 	wr_atomic_u64 in_state[WR_SHARE_STATES];
 	wr_atomic_u64 length_max; /* options: 0: none */
 	wr_atomic_u64 length_bytes_max;
-	wr_atomic_u64 overflowed;  /* as the two below */
-	wr_atomic_u64 expired;     /* put to the dead letters, or settled without */
-	wr_atomic_u64 dropped;     /* of these: settled without, there being no dead letters */
-	wr_atomic_u64 buried;      /* put to the dead letters, whatever for */
-	wr_atomic_u64 redelivered; /* given to a member again */
+	wr_atomic_u64 overflowed; /* as the two below */
+	wr_atomic_u64 expired;    /* put to the dead letters, or settled without */
+	wr_atomic_u64 dropped;    /* of these: settled without, there being no dead letters */
 	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
 };
 
@@ -211,11 +202,8 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 			 const struct wr_reply *reply);
 /* At open: what was outstanding when the process died is suspect. Before it is restored. */
 void wr_sharing_suspect(struct wr_sharing *sharing);
-/* Whether nothing is to be handed out yet: that the process had died is not durable. In *ret_work
- * what was done. */
-bool wr_sharing_reopens(struct wr_sharing *sharing, uint64_t durable_seq, int *ret_work);
-void wr_sharing_suspects_answered(struct wr_sharing *sharing, const struct wr_raise *raise,
-				  const struct wr_reply *reply);
+/* The answer to what an open says (reopening.h). */
+void wr_sharing_reopened(struct wr_sharing *sharing, const struct wr_reply *reply);
 /* The port: a suspect is in hand. */
 int wr_sharing_in_hand(void *sharing, const struct wr_share_event *event);
 /* The port: an event's way to the dead letters. */
@@ -233,6 +221,8 @@ bool wr_sharing_has_news(struct weir_member *m);
 uint32_t wr_sharing_flush(struct weir_member *m);
 int wr_sharing_ack(struct weir_member *m, const struct weir_item *item);
 int wr_sharing_ack_all(struct weir_member *m);
+/* Whether it can be one of a queue's. */
+bool wr_sharing_is_item(const struct weir_item *item);
 /* The event that an item names, which the member still has: 0, -EINVAL, WEIR_E_FENCED. */
 int wr_sharing_held(struct weir_member *m, const struct weir_item *item,
 		    struct wr_in_hand **ret_held);

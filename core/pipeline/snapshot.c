@@ -199,7 +199,7 @@ static int put(struct weir_pipeline *p, const struct weir_snapshot_options *o,
 			rc = write_new(p, o, id, &record);
 	}
 	if (rc != 0)
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(problem, rc);
 	remove_old(p, id, o->sequence, o->keep);
 	return 0;
 }
@@ -220,7 +220,7 @@ int weir_snapshot_put(struct weir_pipeline *p, const struct weir_snapshot_option
 		return rc;
 	rc = wr_pipeline_refused(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	wr_pipeline_stay(p);
 	wr_beside_enter(p);
 	rc = put(p, o, &id, reterr_problem);
@@ -274,5 +274,5 @@ int weir_snapshot_remove(struct weir_pipeline *p, const char *name, uint32_t sch
 	wr_pipeline_go(p);
 	if (ret_count != NULL)
 		*ret_count = count;
-	return rc == 0 ? 0 : wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+	return wr_problem_in_words(reterr_problem, rc);
 }

@@ -29,7 +29,7 @@ int wr_snapshot_may(struct weir_pipeline *p, struct weir_problem *problem)
 	if (rc == 0 && p->host.inside_step(p->host.context))
 		rc = WEIR_E_AGAIN;
 	if (rc != 0)
-		return wr_problem_set(problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(problem, rc);
 	if (p->journal == NULL)
 		return wr_problem_set(problem, -EINVAL, "pipeline",
 				      "snapshots lie in the journal's directory, and it has none");

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+#include "core/base/deadline.h"
 #include "core/otlp/spans.h"
 #include "core/pipeline/member_times.h"
 #include "core/pipeline/replay.h"
@@ -192,12 +193,12 @@ int weir_spans_open(struct weir_pipeline *p, const struct weir_span_options *o,
 		return rc;
 	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	memory = p->host.memory;
 	size_t bytes = sizeof(struct weir_spans) + wr_traced_bytes(o->events_max);
 	struct weir_spans *s = memory->ops->alloc(memory, bytes, WR_LINE_BYTES);
 	if (s == NULL)
-		return wr_problem_set(reterr_problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(reterr_problem, -ENOMEM);
 	s->pipeline = p;
 	s->block_bytes = bytes;
 	rc = set_up(s, o, reterr_problem);
@@ -338,7 +339,7 @@ int weir_spans_step(struct weir_spans *s, uint64_t timeout_ns)
 {
 	struct wr_clock *clock = s->pipeline->host.clock;
 	uint64_t now_ns = wr_clock_mono_ns(clock);
-	uint64_t until_ns = timeout_ns > UINT64_MAX - now_ns ? UINT64_MAX : now_ns + timeout_ns;
+	uint64_t until_ns = wr_deadline_ns(now_ns, timeout_ns);
 	int rc = s->out.out.code != 0 ? s->out.out.code : look(s, 0);
 	/* Between two chunks there is nothing, and there may be more. */
 	for (int looks = 0; rc == 0 && looks < LOOKS && is_behind(s); looks++)

@@ -273,15 +273,21 @@ static int resolve_topics(struct weir_pipeline *p, const struct weir_subscriptio
 	return 0;
 }
 
-static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscription_options *o,
-			  uint32_t dead_letters)
+static void apply_failures(struct wr_failures *failures, const struct weir_subscription_options *o,
+			   uint32_t dead_letters)
+{
+	wr_store_relaxed(&failures->attempts_max, o->attempts_max);
+	wr_store_relaxed(&failures->retry_delay_min_ns, o->retry_delay_min_ns);
+	wr_store_relaxed(&failures->retry_delay_max_ns, o->retry_delay_max_ns);
+	wr_store_relaxed(&failures->retry_age_max_ns, o->time_to_live_ns);
+	wr_store_relaxed(&failures->dead_letters, dead_letters);
+}
+
+/* Behind what becomes of its events that fail (DL1). */
+static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscription_options *o)
 {
 	wr_store_relaxed(&sharing->lease_ns, o->lease_ns);
-	wr_store_relaxed(&sharing->attempts_max, o->attempts_max);
-	wr_store_relaxed(&sharing->retry_delay_min_ns, o->retry_delay_min_ns);
-	wr_store_relaxed(&sharing->retry_delay_max_ns, o->retry_delay_max_ns);
 	wr_store_relaxed(&sharing->single_active, o->single_active ? 1u : 0u);
-	wr_store_relaxed(&sharing->dead_letters, dead_letters);
 	wr_store_relaxed(&sharing->parks, o->when_dead == WEIR_DEAD_PARK ? 1u : 0u);
 	wr_store_release(&sharing->is_set, 1u); /* DL1 */
 	wr_store_relaxed(&sharing->delay_ns, o->delay_ns);
@@ -289,16 +295,6 @@ static void apply_sharing(struct wr_sharing *sharing, const struct weir_subscrip
 	wr_store_relaxed(&sharing->length_max, o->length_max);
 	wr_store_relaxed(&sharing->length_bytes_max, o->length_bytes_max);
 	wr_store_relaxed(&sharing->priorities, o->priorities ? 1u : 0u);
-}
-
-static void apply_failures(struct wr_subscription_live *live,
-			   const struct weir_subscription_options *o, uint32_t dead_letters)
-{
-	wr_store_relaxed(&live->failures.attempts_max, o->attempts_max);
-	wr_store_relaxed(&live->failures.retry_delay_min_ns, o->retry_delay_min_ns);
-	wr_store_relaxed(&live->failures.retry_delay_max_ns, o->retry_delay_max_ns);
-	wr_store_relaxed(&live->failures.retry_age_max_ns, o->time_to_live_ns);
-	wr_store_relaxed(&live->failures.dead_letters, dead_letters);
 }
 
 static void apply_options(struct weir_pipeline *p, uint32_t id,
@@ -342,7 +338,7 @@ static int refusal(struct weir_problem *problem, int rc)
 		return wr_problem_set(problem, rc, "subscriptions_max",
 				      "subscriptions_max of the pipeline is reached, or with a "
 				      "filter its filter_bytes_max");
-	return wr_problem_set(problem, rc, "", weir_strerror(rc));
+	return wr_problem_in_words(problem, rc);
 }
 
 /* The definition's record, with the filter if it is new, and the answer to it. */
@@ -416,11 +412,11 @@ static int create(struct weir_pipeline *p, const struct weir_subscription_option
 		rc = wr_subscription_start(p, reply.detail, true);
 	if (rc != 0)
 		return refusal(problem, rc);
+	struct wr_subscription_live *live = &p->subscriptions[reply.detail];
 	apply_options(p, reply.detail, o);
-	if (p->subscriptions[reply.detail].sharing != NULL)
-		apply_sharing(p->subscriptions[reply.detail].sharing, o, dead_letters);
-	else
-		apply_failures(&p->subscriptions[reply.detail], o, dead_letters);
+	apply_failures(&live->failures, o, dead_letters);
+	if (live->sharing != NULL)
+		apply_sharing(live->sharing, o);
 	/* The first one finds the group's thread asleep for good: from now on it looks at lag. */
 	wr_park_wake(&p->group_parker);
 	uint64_t changed_seq;
@@ -452,7 +448,7 @@ int weir_subscription_create(struct weir_pipeline *p, const struct weir_subscrip
 		return rc;
 	rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	struct wr_filter_call call;
 	rc = wr_filter_call_begin(p, o->filter, &call, reterr_problem);
 	if (rc != 0)
@@ -524,7 +520,7 @@ static int seek_started(struct weir_pipeline *p, struct wr_subscription_live *li
 					     "asked for, and not yet ordered: a member has not "
 					     "polled since the seeks before");
 		else if (rc != 0)
-			(void)wr_problem_set(problem, rc, "", weir_strerror(rc));
+			(void)wr_problem_in_words(problem, rc);
 	}
 	wr_pipeline_go(p);
 	return rc;
@@ -540,7 +536,7 @@ int weir_subscription_seek(struct weir_pipeline *p, uint32_t subscription, enum 
 				      "there is no subscription of this id");
 	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	if (p->subscriptions[subscription].copier != NULL)
 		return wr_problem_set(reterr_problem, -EINVAL, "subscription",
 				      "it copies events to another topic, each once");

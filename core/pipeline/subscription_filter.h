@@ -47,35 +47,34 @@ int wr_filters_compile(struct weir_pipeline *p, const struct wr_rules_pendings *
 
 /* ---- several, one after the other (subscription_many.c) ---- */
 
+/* What can be said of a subscription before it is made. */
 struct wr_filter_wish {
 	struct wr_filter_call call;
-	const char *name; /* of its subscription */
+	const char *name; /* NULL: a topic of it is not there */
 	bool has_filter;
 	uint32_t topic_count; /* of one that is not there yet */
 	uint32_t topics[WR_SUBSCRIPTION_TOPICS_MAX];
 };
 
-struct wr_filter_wishes {
-	struct wr_filter_wish *list;
-	uint32_t count;
-	struct wr_rules_pending *pending; /* [count] */
-	struct wr_rules_pendings pendings;
+/* How each of a list is made: by its index. */
+struct wr_filter_many {
+	/* What the options say of themselves, into `call`, which is ended for it. */
+	int (*read)(struct weir_pipeline *p, void *context, uint32_t index,
+		    struct wr_filter_wish *wish, struct weir_problem *problem);
+	/* The rest of the wish; under the control lock, as the next one. */
+	void (*wish)(struct weir_pipeline *p, void *context, uint32_t index,
+		     struct wr_filter_wish *wish);
+	int (*make)(struct weir_pipeline *p, void *context, uint32_t index,
+		    const struct wr_filter_wish *wish, struct weir_problem *problem);
+	void *context;
 };
 
-/* Room for `count` of them, without a name. 0 or -ENOMEM; to be ended in any case. */
-int wr_filter_wishes_begin(struct weir_pipeline *p, struct wr_filter_wishes *wishes, uint32_t count,
-			   struct weir_problem *problem);
 /*
- * Compiles those that are no filter of their subscription yet, all at once, so that
- * wr_filter_call_compile() of each finds it done: nothing but these, in this order, is made until
- * the end, under the control lock. Where one is refused nothing is compiled: it will say for itself
- * what is wrong with it. 0, or why the pipeline refuses everything.
+ * All of them, in their order, with their filters compiled at once. 0, or what is wrong with the
+ * one at *ret_index, before which all are made; or with all of them, before any is.
  */
-int wr_filter_wishes_compile(struct weir_pipeline *p, struct wr_filter_wishes *wishes,
-			     struct weir_problem *problem);
-/* `all`: each was given. Else the router forgets the others. Under the control lock. */
-void wr_filter_wishes_settle(struct weir_pipeline *p, bool all);
-void wr_filter_wishes_end(struct weir_pipeline *p, struct wr_filter_wishes *wishes);
+int wr_filters_make_many(struct weir_pipeline *p, const struct wr_filter_many *many, uint32_t count,
+			 uint32_t *ret_index, struct weir_problem *problem);
 
 /* ---- one ---- */
 

@@ -13,19 +13,27 @@
 
 #include "core/pipeline/subscription_filter.h"
 
-int wr_filter_wishes_begin(struct weir_pipeline *p, struct wr_filter_wishes *wishes, uint32_t count,
-			   struct weir_problem *problem)
+struct wishes {
+	struct wr_filter_wish *list;
+	uint32_t count;
+	struct wr_rules_pending *pending; /* [count] */
+	struct wr_rules_pendings pendings;
+};
+
+/* Room for `count` of them, without a name. 0 or -ENOMEM; to be ended in any case. */
+static int begin(struct weir_pipeline *p, struct wishes *wishes, uint32_t count,
+		 struct weir_problem *problem)
 {
 	struct wr_memory *memory = p->host.memory;
-	*wishes = (struct wr_filter_wishes){.count = count};
+	*wishes = (struct wishes){.count = count};
 	wishes->list = memory->ops->alloc(memory, (count + 1) * sizeof *wishes->list, 64);
 	wishes->pending = memory->ops->alloc(memory, (count + 1) * sizeof *wishes->pending, 64);
 	if (wishes->list == NULL || wishes->pending == NULL)
-		return wr_problem_set(problem, -ENOMEM, "", weir_strerror(-ENOMEM));
+		return wr_problem_in_words(problem, -ENOMEM);
 	return 0;
 }
 
-void wr_filter_wishes_end(struct weir_pipeline *p, struct wr_filter_wishes *wishes)
+static void end(struct weir_pipeline *p, struct wishes *wishes)
 {
 	struct wr_memory *memory = p->host.memory;
 	size_t count = wishes->count + 1;
@@ -38,7 +46,7 @@ void wr_filter_wishes_end(struct weir_pipeline *p, struct wr_filter_wishes *wish
 }
 
 /* Without a name or with one twice: which ids those behind it get is not known beforehand. */
-static bool are_told_apart(const struct wr_filter_wishes *wishes)
+static bool are_told_apart(const struct wishes *wishes)
 {
 	for (uint32_t i = 0; i < wishes->count; i++) {
 		if (wishes->list[i].name == NULL)
@@ -50,7 +58,7 @@ static bool are_told_apart(const struct wr_filter_wishes *wishes)
 	return true;
 }
 
-static void list_pendings(struct weir_pipeline *p, struct wr_filter_wishes *wishes)
+static void list_pendings(struct weir_pipeline *p, struct wishes *wishes)
 {
 	struct wr_catalog *catalog = &p->tables.catalog;
 	struct wr_rules_pendings *to = &wishes->pendings;
@@ -76,8 +84,13 @@ static void list_pendings(struct weir_pipeline *p, struct wr_filter_wishes *wish
 	}
 }
 
-int wr_filter_wishes_compile(struct weir_pipeline *p, struct wr_filter_wishes *wishes,
-			     struct weir_problem *problem)
+/*
+ * Those that are no filter of their subscription yet, all at once, so that wr_filter_call_compile()
+ * of each finds it done: nothing but these, in this order, is made until settle(). Where one is
+ * refused nothing is compiled: it will say for itself what is wrong with it. 0, or why the pipeline
+ * refuses everything.
+ */
+static int compile(struct weir_pipeline *p, struct wishes *wishes, struct weir_problem *problem)
 {
 	if (!are_told_apart(wishes))
 		return 0;
@@ -86,11 +99,11 @@ int wr_filter_wishes_compile(struct weir_pipeline *p, struct wr_filter_wishes *w
 		return 0;
 	if (wr_filters_compile(p, &wishes->pendings, NULL) == 0)
 		p->router.ahead = &wishes->pendings;
-	int rc = wr_pipeline_refused(p);
-	return rc == 0 ? 0 : wr_problem_set(problem, rc, "", weir_strerror(rc));
+	return wr_problem_in_words(problem, wr_pipeline_refused(p));
 }
 
-void wr_filter_wishes_settle(struct weir_pipeline *p, bool all)
+/* `all`: each was made. Else the router forgets the others. */
+static void settle(struct weir_pipeline *p, bool all)
 {
 	const struct wr_rules_pendings nothing = {0};
 	bool has = p->router.ahead != NULL;
@@ -100,12 +113,63 @@ void wr_filter_wishes_settle(struct weir_pipeline *p, bool all)
 		(void)wr_filters_compile(p, &nothing, NULL);
 }
 
+/* Under one stay of the control lock. */
+static int make_all(struct weir_pipeline *p, const struct wr_filter_many *many,
+		    struct wishes *wishes, uint32_t *ret_index, struct weir_problem *problem)
+{
+	uint32_t i;
+	wr_control_lock(p);
+	for (i = 0; i < wishes->count; i++)
+		many->wish(p, many->context, i, &wishes->list[i]);
+	int rc = compile(p, wishes, problem);
+	for (i = 0; rc == 0 && i < wishes->count; i += rc == 0 ? 1 : 0)
+		rc = many->make(p, many->context, i, &wishes->list[i], problem);
+	settle(p, rc == 0);
+	wr_control_unlock(p);
+	*ret_index = i;
+	return rc;
+}
+
+int wr_filters_make_many(struct weir_pipeline *p, const struct wr_filter_many *many, uint32_t count,
+			 uint32_t *ret_index, struct weir_problem *problem)
+{
+	struct wishes wishes;
+	uint32_t i = 0;
+	if (count == 0)
+		return 0;
+	int rc = wr_problem_in_words(problem, wr_pipeline_refused_call(p));
+	if (rc != 0)
+		return rc;
+	rc = begin(p, &wishes, count, problem);
+	for (; rc == 0 && i < count; i += rc == 0 ? 1 : 0)
+		rc = many->read(p, many->context, i, &wishes.list[i], problem);
+	if (rc == 0)
+		rc = make_all(p, many, &wishes, &i, problem);
+	end(p, &wishes);
+	*ret_index = i;
+	return rc;
+}
+
 /* ---- subscriptions ---- */
 
-/* What can be said of it before it is made. A topic that is not there it says itself. */
-static void wish(struct weir_pipeline *p, const struct weir_subscription_options *o,
-		 struct wr_filter_wish *w)
+struct several {
+	const struct weir_subscription_options *list;
+	uint32_t *ret_ids;
+};
+
+static int read_one(struct weir_pipeline *p, void *context, uint32_t index,
+		    struct wr_filter_wish *w, struct weir_problem *problem)
 {
+	const struct weir_subscription_options *o = &((const struct several *)context)->list[index];
+	int rc = wr_subscription_check(p, o, problem);
+	return rc == 0 ? wr_filter_call_begin(p, o->filter, &w->call, problem) : rc;
+}
+
+/* A topic that is not there it says itself. */
+static void wish_one(struct weir_pipeline *p, void *context, uint32_t index,
+		     struct wr_filter_wish *w)
+{
+	const struct weir_subscription_options *o = &((const struct several *)context)->list[index];
 	w->has_filter = o->filter != NULL;
 	w->topic_count = o->topic_count;
 	for (uint32_t i = 0; i < o->topic_count; i++)
@@ -114,49 +178,26 @@ static void wish(struct weir_pipeline *p, const struct weir_subscription_options
 	w->name = o->name;
 }
 
-static int make_all(struct weir_pipeline *p, const struct weir_subscription_options *list,
-		    struct wr_filter_wishes *wishes, uint32_t *ret_ids, uint32_t *ret_index,
-		    struct weir_problem *problem)
+static int make_one(struct weir_pipeline *p, void *context, uint32_t index,
+		    const struct wr_filter_wish *w, struct weir_problem *problem)
 {
-	uint32_t i;
-	wr_control_lock(p);
-	for (i = 0; i < wishes->count; i++)
-		wish(p, &list[i], &wishes->list[i]);
-	int rc = wr_filter_wishes_compile(p, wishes, problem);
-	for (i = 0; rc == 0 && i < wishes->count; i += rc == 0 ? 1 : 0)
-		rc = wr_subscription_make(p, &list[i], &wishes->list[i].call,
-					  list[i].filter != NULL, &ret_ids[i], problem);
-	wr_filter_wishes_settle(p, rc == 0);
-	wr_control_unlock(p);
-	*ret_index = i;
-	return rc;
+	const struct several *s = context;
+	return wr_subscription_make(p, &s->list[index], &w->call, w->has_filter, &s->ret_ids[index],
+				    problem);
 }
 
 int weir_subscriptions_create(struct weir_pipeline *p, const struct weir_subscription_options *list,
 			      uint32_t count, uint32_t *ret_ids, uint32_t *ret_index,
 			      struct weir_problem *reterr_problem)
 {
-	struct wr_filter_wishes wishes;
-	uint32_t i = 0;
-	if (count == 0)
-		return 0;
-	int rc = wr_null_check(list, ret_ids, reterr_problem);
-	if (rc != 0)
-		return rc;
-	rc = wr_pipeline_refused_call(p);
-	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
-	rc = wr_filter_wishes_begin(p, &wishes, count, reterr_problem);
-	for (; rc == 0 && i < count; i += rc == 0 ? 1 : 0) {
-		rc = wr_subscription_check(p, &list[i], reterr_problem);
-		if (rc == 0)
-			rc = wr_filter_call_begin(p, list[i].filter, &wishes.list[i].call,
-						  reterr_problem);
-	}
+	struct several s = {.list = list, .ret_ids = ret_ids};
+	const struct wr_filter_many many = {
+		.read = read_one, .wish = wish_one, .make = make_one, .context = &s};
+	uint32_t index = 0;
+	int rc = count > 0 ? wr_null_check(list, ret_ids, reterr_problem) : 0;
 	if (rc == 0)
-		rc = make_all(p, list, &wishes, ret_ids, &i, reterr_problem);
-	wr_filter_wishes_end(p, &wishes);
+		rc = wr_filters_make_many(p, &many, count, &index, reterr_problem);
 	if (ret_index != NULL)
-		*ret_index = i;
+		*ret_index = index;
 	return rc;
 }

@@ -129,6 +129,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
+	wr_failures_init(&live->failures);
 	if (rc == 0)
 		rc = wr_row_letters_start(live, made);
 	if (rc == 0 && s->order != WR_ORDER_PARTITION && live->sharing == NULL)

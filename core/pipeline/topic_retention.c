@@ -85,7 +85,7 @@ int weir_topic_retention_set(struct weir_pipeline *p, uint32_t topic, uint64_t t
 	int rc = wr_pipeline_refused_call(p);
 
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	if (topic >= wr_catalog_topic_count(&p->tables.catalog))
 		return wr_problem_set(reterr_problem, WEIR_E_UNKNOWN_NAME, "topic",
 				      "no topic has this id");

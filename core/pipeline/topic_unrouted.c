@@ -84,7 +84,7 @@ int weir_topic_set_unrouted(struct weir_pipeline *p, uint32_t topic, uint32_t ta
 	uint32_t subscription;
 	int rc = wr_pipeline_refused_call(p);
 	if (rc != 0)
-		return wr_problem_set(reterr_problem, rc, "", weir_strerror(rc));
+		return wr_problem_in_words(reterr_problem, rc);
 	wr_control_lock(p);
 	rc = set(p, topic, target, &subscription, reterr_problem);
 	wr_control_unlock(p);

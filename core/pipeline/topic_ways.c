@@ -25,9 +25,7 @@ static uint32_t dead_letters_of(struct weir_pipeline *p, uint32_t id)
 	struct wr_subscription_live *live = &p->subscriptions[id];
 	if (wr_load_acquire(&live->started) == 0) /* X1 */
 		return WR_TARGET_NONE;
-	return wr_load_relaxed(live->sharing != NULL
-				       ? &live->sharing->dead_letters
-				       : &live->failures.dead_letters); /* UINT32_MAX: none */
+	return wr_load_relaxed(&live->failures.dead_letters); /* UINT32_MAX: none */
 }
 
 /* Where a binding puts what it cannot transform; WR_TARGET_NONE: nowhere. */

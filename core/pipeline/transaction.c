@@ -380,16 +380,13 @@ int wr_transaction_commit(struct weir_member *m, uint64_t *ret_ticket)
 	if (settle < 0)
 		return (int)settle;
 	uint32_t settle_count = m->sharing == NULL ? t->part_count : t->part_count > 0 ? 1 : 0;
-	const struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = t->output_count + settle_count,
-		.key_hash = (uint32_t)(t->used + (uint64_t)settle),
-		.kind = WR_KIND_RUN,
-		.type = t->output_count > 0 ? WR_RUN_IS_DATA : 0,
+	const struct wr_run_head head = {
+		.record_count = t->output_count + settle_count,
+		.record_bytes = (uint32_t)(t->used + (uint64_t)settle),
+		.flags = t->output_count > 0 ? WR_RUN_IS_DATA : 0,
 	};
-	memcpy(t->to, &head, sizeof head);
+	uint64_t bytes = wr_run_head_write(t->to, head);
 	((struct wr_record *)(t->to + WR_RECORD_HEAD_BYTES))->flags |= WR_RECORD_WANTS_REPLY;
-	uint64_t bytes = WR_RECORD_HEAD_BYTES + t->used + (uint64_t)settle;
 	uint64_t ticket = wr_lane_append(m->lane, bytes);
 	WR_PROBE3(publish, (uintptr_t)m->lane, ticket, bytes);
 	wr_lane_publish(m->lane);

@@ -2,25 +2,23 @@
 /* Waiting, and what ends it early: what every blocking door of the pipeline shares. */
 #include <errno.h>
 
+#include "core/base/deadline.h"
 #include "core/pipeline/pipeline.h"
 
 #define BY_HAND_LOOK_NS 1000000u
 
-static uint64_t deadline_of(struct weir_pipeline *p, uint64_t timeout_ns)
+uint64_t wr_pipeline_deadline_ns(struct weir_pipeline *p, uint64_t timeout_ns)
 {
 	if (timeout_ns == WEIR_FOREVER)
 		return UINT64_MAX;
-	uint64_t now = wr_clock_mono_ns(p->host.clock);
-	return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+	return wr_deadline_ns(wr_clock_mono_ns(p->host.clock), timeout_ns);
 }
 
-/* Nanoseconds left; 0: the deadline is past. */
-static uint64_t left_ns(struct weir_pipeline *p, uint64_t deadline)
+uint64_t wr_pipeline_left_ns(struct weir_pipeline *p, uint64_t deadline_ns)
 {
-	if (deadline == UINT64_MAX)
-		return UINT64_MAX;
-	uint64_t now = wr_clock_mono_ns(p->host.clock);
-	return now < deadline ? deadline - now : 0;
+	if (deadline_ns == UINT64_MAX)
+		return WEIR_FOREVER;
+	return wr_left_ns(deadline_ns, wr_clock_mono_ns(p->host.clock));
 }
 
 /* Another thread steps: that will do. Looks again before long, in case it does not go on. */
@@ -40,7 +38,7 @@ static int wait_by_hand(struct weir_pipeline *p, struct wr_parker *parker,
 			return 0;
 		if (refused != 0)
 			return refused;
-		uint64_t left = left_ns(p, deadline);
+		uint64_t left = wr_pipeline_left_ns(p, deadline);
 		if (left == 0)
 			return -ETIMEDOUT;
 		int rc = p->host.run_steps(p->host.context, wr_min_u64(left, BY_HAND_LOOK_NS));
@@ -69,7 +67,7 @@ static int wait_asleep(struct weir_pipeline *p, struct wr_parker *parker,
 		bool is_done = done(context);
 		if (is_done)
 			refused = 0;
-		uint64_t left = is_done || refused != 0 ? 0 : left_ns(p, deadline);
+		uint64_t left = is_done || refused != 0 ? 0 : wr_pipeline_left_ns(p, deadline);
 		if (left == 0) {
 			wr_park_cancel(parker);
 			return is_done ? 0 : refused != 0 ? refused : -ETIMEDOUT;
@@ -85,7 +83,7 @@ int wr_pipeline_wait(struct weir_pipeline *p, struct wr_parker *parker, bool (*d
 		return -ETIMEDOUT;
 	if (p->host.inside_step(p->host.context))
 		return WEIR_E_AGAIN; /* L13 */
-	uint64_t deadline = deadline_of(p, timeout_ns);
+	uint64_t deadline = wr_pipeline_deadline_ns(p, timeout_ns);
 	wr_pipeline_stay(p);
 	int rc = p->options.manual ? wait_by_hand(p, parker, done, context, deadline)
 				   : wait_asleep(p, parker, done, context, deadline);

@@ -56,7 +56,8 @@ struct weir_replay_to_options {
 	const uint32_t *subscriptions; /**< ids; copied */
 	uint32_t subscription_count;   /**< 1..WEIR_REPLAY_TO_MAX, none twice */
 	/** The range, as for weir_replay_open(); without `follow`. Of a replay that goes on, the
-	 *  end counts that it was opened with first, and end_time_us as it is given now. */
+	 *  end counts that it was opened with first, though its end_time_us were a later one by
+	 *  now; an earlier one ends it there. With gate MEMORY it is end_time_us as given now. */
 	struct weir_replay_options from;
 };
 
@@ -165,7 +166,8 @@ WEIR_API int weir_replay_to_close(struct weir_replay_to *job, uint64_t timeout_n
  *
  * Thread: any but weir's own. Blocks: for a commit. Allocates: never.
  * @return 0: durably so; WEIR_E_UNKNOWN_NAME (no replay has this name), -EALREADY (it is at its
- *         end, or was cancelled), WEIR_E_FULL (producers_max), WEIR_E_CLOSED, WEIR_E_FAILED
+ *         end, or was cancelled), -EINVAL (no name), WEIR_E_FULL (producers_max), WEIR_E_CLOSED,
+ *         WEIR_E_FAILED
  */
 WEIR_API WEIR_MUST_CHECK int weir_replay_to_cancel(struct weir_pipeline *pipeline,
 						   const char *name);

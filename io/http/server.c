@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/base/deadline.h"
 #include "io/http/access.h"
 #include "io/http/thread.h"
 
@@ -378,8 +379,7 @@ uint64_t weir_server_turns(struct weir_server *server)
 
 static bool wait_for_end(struct weir_server *server, uint64_t timeout_ns)
 {
-	uint64_t now = wr_http_now_ns();
-	uint64_t end_ns = timeout_ns < UINT64_MAX - now ? now + timeout_ns : UINT64_MAX;
+	uint64_t end_ns = wr_deadline_ns(wr_http_now_ns(), timeout_ns);
 	struct timespec end = {.tv_sec = (time_t)(end_ns / NS_PER_S),
 			       .tv_nsec = (long)(end_ns % NS_PER_S)};
 	int rc = 0;

@@ -17,6 +17,7 @@
 #include <weir/notify.h>
 
 #include "core/base/bits.h"
+#include "core/base/deadline.h"
 #include "core/lines/lines.h"
 #include "io/posix/cancel.h"
 #include "io/posix/thread_posix.h"
@@ -410,9 +411,7 @@ int weir_notifier_stopping(struct weir_notifier *notifier, uint64_t timeout_ns, 
 	char message[80];
 	if (is_copy(notifier))
 		return WEIR_E_CLOSED;
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-	uint64_t ends_ns = timeout_ns < UINT64_MAX - now_ns ? now_ns + timeout_ns : UINT64_MAX;
-	enter(notifier, PHASE_STOPPING, ends_ns);
+	enter(notifier, PHASE_STOPPING, wr_deadline_ns(clock_ns(CLOCK_MONOTONIC), timeout_ns));
 	(void)snprintf(message, sizeof message, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%llu\n",
 		       (unsigned long long)(wr_min_u64(timeout_ns, EXTENSION_NS) / NS_PER_US));
 	return say(notifier, message, status, true);

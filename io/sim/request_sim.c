@@ -18,6 +18,7 @@
 #include <weir/error.h>
 
 #include "core/base/bits.h"
+#include "core/base/deadline.h"
 #include "io/posix/read_whole.h"
 #include "io/posix/request.h"
 
@@ -488,8 +489,7 @@ static int complete(struct wr_storage_sim *s, struct wr_sim_slot *slot)
 	}
 	const bool told = slot->written;
 	*slot = s->slots[--s->slot_count];
-	struct wr_sim_handle *handle =
-		!wr_io_is_for_helper(io) ? wr_sim_handle(s, io->file) : NULL;
+	struct wr_sim_handle *handle = !wr_io_is_for_helper(io) ? wr_sim_handle(s, io->file) : NULL;
 	if (!wr_io_is_for_helper(io))
 		s->in_flight--;
 	if (handle != NULL && handle->users > 0)
@@ -541,8 +541,7 @@ int wr_sim_poll(struct wr_storage *base, uint64_t wait_ns)
 	bool progress = false;
 	int done_count = 0;
 	wr_clock_sim_advance(s->disk->clock, s->disk->plan.poll_ns);
-	const uint64_t start_ns = s->disk->clock->mono_ns;
-	const uint64_t until_ns = wait_ns > UINT64_MAX - start_ns ? UINT64_MAX : start_ns + wait_ns;
+	const uint64_t until_ns = wr_deadline_ns(s->disk->clock->mono_ns, wait_ns);
 
 	for (;;) {
 		struct wr_sim_slot *slot = next_slot(s, serial_end);

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "core/base/siphash.h"
-#include "core/pipeline/origin.h"
 #include "core/record/left_out.h"
+#include "core/record/origin.h"
 #include "tests/sim/medium_tags.h"
 #include "tests/sim/oracle.h"
 

@@ -157,13 +157,9 @@ static void publish_run(struct producer *p, bool bad)
 		body.run_index = i;
 		at += put_record(to + at, i == bad_index ? NO_TOPIC : 0, 0, &body);
 	}
-	const struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = records,
-		.key_hash = at - WR_RECORD_HEAD_BYTES,
-		.kind = WR_KIND_RUN,
-	};
-	memcpy(to, &head, sizeof head);
+	(void)wr_run_head_write(to,
+				(struct wr_run_head){.record_count = records,
+						     .record_bytes = at - WR_RECORD_HEAD_BYTES});
 	uint64_t ticket = wr_lane_append(p->lane, at);
 	if (bad) {
 		expect(p, ticket, WEIR_E_UNKNOWN_NAME, NEVER);

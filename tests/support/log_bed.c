@@ -190,13 +190,8 @@ uint32_t log_bed_write_event(void *to, uint32_t topic, uint32_t hash, uint32_t p
 
 void log_bed_write_run_head(void *to, uint32_t records, uint32_t bytes)
 {
-	struct wr_record head = {
-		.bytes = WR_RECORD_HEAD_BYTES,
-		.topic = records,
-		.key_hash = bytes,
-		.kind = WR_KIND_RUN,
-	};
-	memcpy(to, &head, sizeof head);
+	(void)wr_run_head_write(
+		to, (struct wr_run_head){.record_count = records, .record_bytes = bytes});
 }
 
 uint64_t log_bed_event(struct log_bed *bed, uint32_t lane, uint32_t topic, uint32_t hash,

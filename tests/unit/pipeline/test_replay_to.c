@@ -238,6 +238,7 @@ Test(replay_to, it_is_taken_over_and_cancelled_by_its_name)
 	queue_publish(0, EVENTS);
 	options.subscriptions = &id;
 	cr_expect_eq(weir_replay_to_cancel(p, "again"), WEIR_E_UNKNOWN_NAME);
+	cr_expect_eq(weir_replay_to_cancel(p, NULL), -EINVAL);
 	struct weir_replay_to *job = open_job();
 	uint64_t copied = step_job(job, 1).events;
 	struct weir_replay_to *newer = open_job();

@@ -205,6 +205,31 @@ Test(replay_to_ends, where_it_began_counts_no_more_when_it_goes_on)
 	expect_each_once(0, EVENTS);
 }
 
+/* Nor is "until an hour ago" the time that it was: it ends where it ended first. */
+Test(replay_to_ends, where_it_ends_is_fixed_when_it_is_opened_first)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
+	struct weir_member *member = join(id);
+	struct weir_replay_to_progress progress;
+	queue_publish(0, FEW);
+	expect_taken(member, FEW, 0);
+	fixture_sleep_ns(2 * MS);
+	queue_publish(FEW, 2 * FEW);
+	struct weir_item first = queue_next(member);
+	cr_assert_eq(weir_ack(member, &first), 0);
+	expect_taken(member, FEW - 1, 0);
+	options.subscriptions = &id;
+	options.from.end_time_us = first.append_time_us;
+	struct weir_replay_to *job = open_job();
+	weir_replay_to_progress(job, &progress);
+	cr_expect_eq(progress.end_sequence, first.sequence);
+	cr_assert_eq(weir_replay_to_close(job, FIXTURE_LONG_NS), 0);
+	options.from.end_time_us = UINT64_MAX - 1;
+	cr_expect_eq(run_job().events, FEW);
+	expect_taken(member, FEW, FEW);
+	expect_each_once(0, FEW);
+}
+
 /* A search by time ends in front of its event: closed there, it has no place yet. */
 Test(replay_to_ends, what_is_before_its_time_stays_away_over_a_close)
 {
@@ -427,14 +452,9 @@ Test(replay_to_beside, live_events_and_copies_come_once_each)
 
 static void setup_archive(void)
 {
-	struct weir_options *o = &queue_bed.f.options;
 	queue_begin(FIXTURE_DURABLE);
-	o->pack = WEIR_PACK_PADDING;
-	o->topic_retention = true;
-	o->segment_bytes = 2 * FIXTURE_CHUNK_BYTES;
-	o->pool_bytes = 4 * FIXTURE_CHUNK_BYTES;
-	o->undurable_bytes = 2 * FIXTURE_CHUNK_BYTES;
-	o->checkpoint_bytes = FIXTURE_CHUNK_BYTES;
+	fixture_small_segments(&queue_bed.f);
+	queue_bed.f.options.topic_retention = true;
 	queue_reopen();
 	weir_replay_to_options_init(&options);
 }
@@ -442,17 +462,6 @@ static void setup_archive(void)
 #define MORE 16u
 
 TestSuite(replay_to_archive, .init = setup_archive, .fini = queue_end, .timeout = 150);
-
-/* So much that what comes before is in no chunk in memory, and below both checkpoints. */
-static void publish_filler(uint32_t topic, uint32_t count)
-{
-	static const uint8_t filler[4000];
-	struct weir_event event = {.topic = topic, .payload = filler, .payload_bytes = 4000};
-	uint64_t ticket = 0;
-	for (uint32_t i = 0; i < count; i++)
-		cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
-	fixture_wait(queue_bed.producer, ticket);
-}
 
 Test(replay_to_archive, what_left_its_topic_comes_back_from_the_archive)
 {
@@ -474,13 +483,13 @@ Test(replay_to_archive, what_left_its_topic_comes_back_from_the_archive)
 	filler = fixture_topic(&queue_bed.f, "filler", 1);
 	cr_assert_eq(
 		weir_topic_retention_set(queue_bed.f.pipeline, queue_bed.topic, 1, 0, &problem), 0);
-	publish_filler(filler, 300);
+	fixture_fill(queue_bed.producer, filler, 300);
 	/* Its readers read on, in another segment, and two checkpoints say so. */
 	queue_publish(0, MORE);
 	expect_taken(member, MORE, 0);
-	publish_filler(filler, 300);
+	fixture_fill(queue_bed.producer, filler, 300);
 	while (kept.left_sequence < info.durable_sequence && fixture_now_ns() < until) {
-		publish_filler(filler, 4);
+		fixture_fill(queue_bed.producer, filler, 4);
 		expect_taken(member, 0, 0);
 		cr_assert_eq(weir_topic_retention(queue_bed.f.pipeline, queue_bed.topic, &kept), 0);
 	}

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a copy of weir's own comes from: the value of its option ORIGIN, before the text. */
-#ifndef WR_PIPELINE_ORIGIN_H
-#define WR_PIPELINE_ORIGIN_H
+/*
+ * Where a copy of weir's own comes from: the value of its option ORIGIN (record.h), and behind it
+ * the text of a rejection, if there is one.
+ */
+#ifndef WR_RECORD_ORIGIN_H
+#define WR_RECORD_ORIGIN_H
 
 #include <stdint.h>
 
