@@ -128,7 +128,7 @@ struct weir_topic_options {
 	 * the pipeline; 0 (default): it does not grow, or, of a topic that is there, whatever it
 	 * was made with. It counts against that as a whole from the beginning, and
 	 * each subscription and each member has room for it: about 200 bytes a partition for a
-	 * subscription, 300 for a member. Fixed when the topic is made.
+	 * subscription, 450 to 700 for a member. Fixed when the topic is made.
 	 */
 	uint32_t partitions_max;
 	/**
