@@ -10,6 +10,7 @@
  * Read-only throughout: no lock, no write, no file is made. Thread: the caller's.
  */
 #include "io/journal_inspect.h"
+#include "core/record/carried.h"
 #include "core/record/erase.h"
 #include "core/record/recipients.h"
 #include "core/record/share.h"
@@ -71,6 +72,7 @@ static const char *kind_name(uint8_t kind)
 		[WR_KIND_FILTER] = "filter",
 		[WR_KIND_ERASE] = "erase",
 		[WR_KIND_ADDRESSED] = "addressed",
+		[WR_KIND_CARRIED] = "carried",
 	};
 	if (kind < WR_ARRAY_COUNT(names) && names[kind] != NULL)
 		return names[kind];
@@ -179,6 +181,15 @@ static void describe_addressed(const struct wr_record_view *view, char *to, size
 		used += (size_t)snprintf(to + used, to_bytes - used, " %u", address.ids[i]);
 }
 
+static void describe_carried(const struct wr_record_view *view, char *to, size_t to_bytes)
+{
+	struct wr_carried carried;
+
+	if (wr_carried_read(view, &carried))
+		snprintf(to, to_bytes, "topic %u, %llu of subscription %u lies here",
+			 view->head->topic, (unsigned long long)carried.seq, carried.subscription);
+}
+
 /* What a control record says, in words. */
 static const char *describe(struct wr_inspect *in, const struct wr_record_view *view)
 {
@@ -228,6 +239,8 @@ static const char *describe(struct wr_inspect *in, const struct wr_record_view *
 		describe_erase(head, &erase, to, to_bytes);
 	} else if (head->kind == WR_KIND_ADDRESSED) {
 		describe_addressed(view, to, to_bytes);
+	} else if (head->kind == WR_KIND_CARRIED) {
+		describe_carried(view, to, to_bytes);
 	} else if (head->kind == WR_KIND_LEFT_OUT) {
 		describe_left_out(head, to, to_bytes);
 	} else {

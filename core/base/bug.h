@@ -67,6 +67,18 @@
 	  "what is in hand has failed at a crash, whoever else had events that did not go alone")  \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
+	X(CARRIED_NOT_HELD, "core/log/carried.c",                                                  \
+	  "what was copied further on does not hold retention where its copy stands")              \
+	X(CARRIED_NOT_SAVED, "core/log/carried.c",                                                 \
+	  "a checkpoint does not say where what was copied further on lies")                       \
+	X(CARRIED_THOUGH_ERASED, "core/log/carried.c",                                             \
+	  "an event whose key was erased is copied further on")                                    \
+	X(CARRIED_HANDED_OUT, "core/group/share.c",                                                \
+	  "an event is handed out where it lies while its copy further on is on its way")          \
+	X(CARRIED_IN_HAND, "core/group/share_carry.c",                                             \
+	  "an event that somebody has is copied further on")                                       \
+	X(CARRIES_ROUND_AND_ROUND, "core/pipeline/carry.c",                                        \
+	  "what is outstanding is copied further on however little that frees")                    \
 	X(POSITION_IS_FRONTIER, "core/log/outstanding.c",                                          \
 	  "a shared subscription's position is how far it was taken, settled or not")              \
 	X(KEYS_NOT_ORDERED, "core/group/share.c",                                                  \

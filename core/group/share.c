@@ -172,7 +172,9 @@ static enum wr_share_state state_of(const struct wr_share *s, struct wr_share_ev
 		return WR_SHARE_BEHIND;
 	if (is_given_up(s, e))
 		return WR_SHARE_DEAD;
-	return wr_share_is_delayed(s, e) ? WR_SHARE_DELAYED : WR_SHARE_READY;
+	if (wr_share_is_delayed(s, e))
+		return WR_SHARE_DELAYED;
+	return e->carries && !WR_BUG(CARRIED_HANDED_OUT) ? WR_SHARE_CARRIED : WR_SHARE_READY;
 }
 
 void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front)

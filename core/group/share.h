@@ -18,6 +18,7 @@
  *   DEAD      to the dead letters, as soon as that can be written
  *   PARKED    order KEY, where `parks` is set: it is with the dead letters and stays here, too, so
  *             that those behind it wait: until it is redriven or given up
+ *   CARRIED   it would be READY, but a copy of it further on is on its way
  *
  * One that nobody has and whose time is over (expires_ns), or that is one too many, is DEAD,
  * wherever it stands in its key, and goes also where there are no dead letters. Append time is told
@@ -34,6 +35,7 @@
  *   share_overflow.c the oldest go where there are too many
  *   share_terms.c    delays, times to live, priorities
  *   share_suspects.c what was outstanding when the process died
+ *   share_carry.c    where events lie, copies further on
  *   share_keys.c     one list for each key
  *   share_time.c     a heap of what is due
  */
@@ -60,11 +62,13 @@ enum wr_share_state {
 	WR_SHARE_DELAYED,
 	WR_SHARE_DEAD,
 	WR_SHARE_PARKED,
+	WR_SHARE_CARRIED,
 	WR_SHARE_STATES,
 };
 
 struct wr_share_event {
 	uint64_t seq;
+	uint64_t place;         /* of its copy further on; 0: it lies where it was */
 	uint64_t from;          /* nothing of the subscription lies between this and seq */
 	uint64_t key;           /* 0: none, it is in no order */
 	uint64_t due_ns;        /* of what is next to happen to it, in the heap */
@@ -91,6 +95,8 @@ struct wr_share_event {
 	bool overflowed;  /* there were too many: it was one of the oldest */
 	bool told_counts; /* ANSWERED: as an attempt */
 	bool parks;       /* its dead letter says that it stays: PARKED is next */
+	bool carries;     /* a copy further on is on its way */
+	bool stays;       /* it cannot be copied */
 	uint8_t priority;
 	uint32_t prev, next;          /* of the list of its state */
 	uint32_t chain;               /* of its bucket, by sequence; or of those free */
@@ -284,6 +290,35 @@ bool wr_share_isolates(const struct wr_share *s);
 void wr_share_trust(struct wr_share *s);
 /* What became of the record that one is in hand. */
 void wr_share_in_hand(struct wr_share *s, uint64_t seq, bool done, uint64_t record_seq);
+
+/* ---- where events lie ---- */
+
+static inline uint64_t wr_share_place(const struct wr_share_event *e)
+{
+	return e->place != 0 ? e->place : e->seq;
+}
+
+/* What of it lies below a sequence: how much, and whether some of that cannot be copied now. */
+struct wr_share_below {
+	uint64_t events, bytes;
+	bool has_fixed;
+};
+void wr_share_below(const struct wr_share *s, uint64_t end_seq, struct wr_share_below *ret_below);
+
+/* The next one that lies below `end_seq`, by sequence; NULL: there is none. Zeros: the first. */
+struct wr_share_cursor {
+	uint64_t seq;
+	uint32_t at;
+};
+struct wr_share_event *wr_share_next_below(struct wr_share *s, struct wr_share_cursor *cursor,
+					   uint64_t end_seq);
+
+/* Whether a copy of it may be made now: nobody has it, and nothing about it is on its way. */
+bool wr_share_may_carry(const struct wr_share *s, const struct wr_share_event *e);
+/* Its copy is on its way; and what became of it: its place, 0: there is none, and `again` says
+ * whether that may be tried once more. */
+void wr_share_carry(struct wr_share *s, struct wr_share_event *e);
+void wr_share_carried(struct wr_share *s, uint64_t seq, uint64_t place, bool again);
 
 /* ---- the step ---- */
 

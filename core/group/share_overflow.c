@@ -13,6 +13,7 @@ static bool is_waiting(struct wr_share *s, uint32_t at)
 	switch (e->state) {
 	case WR_SHARE_READY:
 	case WR_SHARE_DELAYED:
+	case WR_SHARE_CARRIED:
 		return true;
 	case WR_SHARE_BEHIND:
 		return s->events[wr_share_key_first(s, at)].state != WR_SHARE_PARKED;

@@ -122,6 +122,7 @@ static int link_alloc(struct wr_journal_link *link, const struct wr_journal_opti
 	wr_store_relaxed(&link->erased_seq, 0u);
 	wr_store_relaxed(&link->roll_past_id, 0u);
 	wr_store_relaxed(&link->gate_seq, 0u);
+	wr_store_relaxed(&link->wanted_seq, 0u);
 	return 0;
 }
 

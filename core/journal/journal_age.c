@@ -113,6 +113,14 @@ bool wr_journal_age_is_due(struct wr_journal *j)
 	return j->age.now_us >= due;
 }
 
+bool wr_journal_age_is_past(struct wr_journal *j, uint32_t n)
+{
+	uint64_t now_us = wr_journal_age_now_us(j);
+	uint64_t next_us = wr_segment_live(j->table, n + 1)->first_time_us;
+	return j->options.retention_time_ns != 0 && next_us <= now_us &&
+	       now_us - next_us >= limit_us(j);
+}
+
 uint64_t wr_journal_age_idle_ns(struct wr_journal *j)
 {
 	uint64_t due = due_us(j);

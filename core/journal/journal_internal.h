@@ -385,6 +385,8 @@ void wr_journal_age_start(struct wr_journal *j, const struct wr_recovered *recov
 void wr_journal_age_batch(struct wr_journal *j, uint64_t time_us);
 /* Whether the oldest segment is older than it has to be, and there is a newer one. */
 bool wr_journal_age_is_due(struct wr_journal *j);
+/* Whether the n-th of the log is too old; it is not the newest. */
+bool wr_journal_age_is_past(struct wr_journal *j, uint32_t n);
 /* Until when it need not be looked at again. */
 uint64_t wr_journal_age_idle_ns(struct wr_journal *j);
 /* Where the clock stands; 0: nothing is known yet. */
@@ -410,6 +412,8 @@ int wr_journal_segments_step(struct wr_journal *j);
 void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *first);
 /* Retires what retention lets go; how many. */
 int wr_journal_segments_retire(struct wr_journal *j);
+/* How far it would go on if nobody needed anything (journal_wanted.c). */
+void wr_journal_tell_wanted(struct wr_journal *j);
 /* No file can be made, for this reason: retention may let the oldest go, if that was asked for. */
 void wr_journal_drop_if_wanted(struct wr_journal *j, int code);
 /* Fills the extents ring. */
@@ -532,6 +536,8 @@ uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns);
 void wr_journal_retire_left_out(struct wr_journal *j, uint64_t at);
 /* Whether every topic is past the oldest segment. */
 bool wr_journal_retire_lets_go(const struct wr_journal *j);
+/* The same of the n-th of the log. */
+bool wr_journal_retire_is_past(const struct wr_journal *j, uint32_t n);
 /* journal_erase.c. While the packer has nothing to do; and its answers. */
 int wr_journal_erase_step(struct wr_journal *j, uint64_t now_ns);
 /* What it has made is waited for: the log is asked to get on who holds it. */

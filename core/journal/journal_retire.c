@@ -122,9 +122,14 @@ static void look(struct wr_journal *j)
 		j->files.retention_changed = true;
 }
 
+bool wr_journal_retire_is_past(const struct wr_journal *j, uint32_t n)
+{
+	return is_on(j) && oldest_at(j) + n < j->retiring.all_at;
+}
+
 bool wr_journal_retire_lets_go(const struct wr_journal *j)
 {
-	return is_on(j) && oldest_at(j) < j->retiring.all_at;
+	return wr_journal_retire_is_past(j, 0);
 }
 
 /* --- what is next ----------------------------------------------------------------------------- */

@@ -137,6 +137,7 @@ int wr_journal_segments_retire(struct wr_journal *j)
 	int count = 0;
 
 	f->retention_changed = false;
+	wr_store_relaxed(&j->link->wanted_seq, 0u); /* own */
 	if (f->recycle_stopped || j->checkpoint.file_bytes == 0)
 		return 0;
 	for (;;) {
@@ -164,6 +165,7 @@ int wr_journal_segments_retire(struct wr_journal *j)
 	}
 	if (count > 0)
 		wr_journal_count_segments(j);
+	wr_journal_tell_wanted(j);
 	return count;
 }
 

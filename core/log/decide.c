@@ -8,6 +8,7 @@
 #include "core/base/bits.h"
 #include "core/base/bug.h"
 #include "core/log/addressed.h"
+#include "core/log/carried.h"
 #include "core/record/batch.h"
 
 static int check_key(struct wr_tables *t, const struct wr_record_view *view, bool replay,
@@ -38,8 +39,9 @@ static int decide_event(struct wr_tables *t, struct wr_undo *undo,
 {
 	if (view->head->topic >= wr_catalog_topic_count(&t->catalog))
 		return WEIR_E_UNKNOWN_NAME;
-	struct wr_option address;
-	if (!wr_options_valid(view) || wr_option_find(view, WR_OPTION_ADDRESS, &address))
+	struct wr_option other;
+	if (!wr_options_valid(view) || wr_option_find(view, WR_OPTION_ADDRESS, &other) ||
+	    wr_option_find(view, WR_OPTION_CARRIED, &other))
 		return -EINVAL;
 	/* Read before that was erased: who made it looks again. What stands in the log stands. */
 	if (!replay && wr_erasures_has_copied(&t->erasures, view) && !WR_BUG(COPY_OF_ERASED_TAKEN))
@@ -423,6 +425,9 @@ int wr_decide(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_
 		break;
 	case WR_KIND_ADDRESSED:
 		rc = wr_decide_addressed(t, undo, view, ret_decision);
+		break;
+	case WR_KIND_CARRIED:
+		rc = wr_decide_carried(t, undo, view, seq, ret_decision);
 		break;
 	case WR_KIND_PROGRESS:
 	case WR_KIND_GENERATION:

@@ -144,8 +144,8 @@ static inline uint32_t wr_tables_count_event(struct wr_tables *t, const struct w
  */
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits);
 
-/* Of these what most logs have nothing of: attempts of partitions, addressed events. How far
- * checkpoints are from one another follows from what there is of it (tables.saved_rare_bytes). */
+/* Of these what most logs have nothing of: attempts of partitions, addressed events, carried ones.
+ * How far checkpoints are from one another follows from it (tables.saved_rare_bytes). */
 size_t wr_tables_save_rare_bytes_max(const struct wr_tables_limits *limits);
 void wr_tables_save(struct wr_tables *t, struct wr_sink *sink);
 void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink);

@@ -7,6 +7,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/bug.h"
+#include "core/log/carried.h"
 #include "core/log/suspects.h"
 
 /* 1: without expires_us and a list's generations, and with a priority of 0; 2: without suspects. */
@@ -58,6 +59,7 @@ static void clear_list(struct wr_outstanding_list *list)
 {
 	list->frontier = 0;
 	list->first = list->last = WR_NO_ENTRY;
+	list->first_here = list->carried_first = list->carried_last = WR_NO_ENTRY;
 	list->first_generation = list->top_generation = 1;
 	list->suspects_end = list->in_hand = 0;
 	list->crashes = list->progress = 0;
@@ -125,6 +127,7 @@ static void link_entry(struct wr_outstanding *o, uint32_t at)
 	struct wr_outstanding_list *list = &o->lists[e->subscription];
 	*(e->prev != WR_NO_ENTRY ? &o->entries[e->prev].next : &list->first) = at;
 	*(e->next != WR_NO_ENTRY ? &o->entries[e->next].prev : &list->last) = at;
+	wr_carried_linked(o, at);
 	count_entry(list, 1);
 }
 
@@ -132,6 +135,7 @@ static void unlink_entry(struct wr_outstanding *o, uint32_t at)
 {
 	struct wr_outstanding_entry *e = &o->entries[at];
 	struct wr_outstanding_list *list = &o->lists[e->subscription];
+	wr_carried_unlinking(o, at);
 	*(e->prev != WR_NO_ENTRY ? &o->entries[e->prev].next : &list->first) = e->next;
 	*(e->next != WR_NO_ENTRY ? &o->entries[e->next].prev : &list->last) = e->prev;
 	count_entry(list, -1);
@@ -153,13 +157,13 @@ static void give_back(struct wr_outstanding *o, uint32_t at)
 }
 
 /* The position of the subscription's first row stands for all of them. */
-static void set_position(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
-			 const struct wr_subscription *s)
+void wr_outstanding_set_position(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+				 const struct wr_subscription *s)
 {
 	const struct wr_outstanding_list *list = &o->lists[id];
-	uint64_t position = list->first != WR_NO_ENTRY && !WR_BUG(POSITION_IS_FRONTIER)
-				    ? o->entries[list->first].seq
-				    : list->frontier;
+	uint64_t position = wr_min_u64(list->frontier, wr_carried_lowest(o, list));
+	if (WR_BUG(POSITION_IS_FRONTIER))
+		position = list->frontier;
 	wr_store_relaxed(&settle->rows[s->row_first].position, position);
 }
 
@@ -168,7 +172,7 @@ void wr_outstanding_start(struct wr_outstanding *o, struct wr_settle *settle, ui
 {
 	clear_list(&o->lists[id]);
 	o->lists[id].frontier = s->start_seq;
-	set_position(o, settle, id, s);
+	wr_outstanding_set_position(o, settle, id, s);
 	for (uint32_t row = 1; row < s->row_count; row++)
 		wr_store_relaxed(&settle->rows[s->row_first + row].position, UINT64_MAX);
 }
@@ -210,7 +214,7 @@ int wr_outstanding_mark(struct wr_outstanding *o, struct wr_settle *settle, uint
 		index_entry(o, at);
 	}
 	list->frontier = head->to;
-	set_position(o, settle, id, s);
+	wr_outstanding_set_position(o, settle, id, s);
 	return 0;
 }
 
@@ -290,7 +294,7 @@ int wr_outstanding_settle(struct wr_outstanding *o, struct wr_settle *settle, ui
 	*ret_ignored = named > settled && !WR_BUG(RUN_SETTLES_ITS_FIRST) ? named - settled : 0;
 	if (settled == 0)
 		return WEIR_E_FENCED;
-	set_position(o, settle, id, s);
+	wr_outstanding_set_position(o, settle, id, s);
 	return 0;
 }
 
@@ -306,7 +310,7 @@ static int end_parked(struct wr_outstanding *o, struct wr_settle *settle, uint32
 	if (reject->verdict == WR_VERDICT_GIVEN_UP) {
 		*ret_generation = 0;
 		settle_entry(o, settle, s, at, keep);
-		set_position(o, settle, id, s);
+		wr_outstanding_set_position(o, settle, id, s);
 		return 0;
 	}
 	*ret_generation = raise_generation(o, e);
@@ -361,7 +365,7 @@ void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uin
 	list->crashes = list->progress = 0;
 	if (!WR_BUG(OLD_LEASE_AFTER_MOVE))
 		list->first_generation = ++list->top_generation;
-	set_position(o, settle, id, s);
+	wr_outstanding_set_position(o, settle, id, s);
 }
 
 /* ---- runs ---- */
@@ -380,7 +384,7 @@ void wr_outstanding_undo(struct wr_outstanding *o, struct wr_settle *settle,
 		link_entry(o, at);
 		index_entry(o, at);
 		count_settled(settle, s, e, -1);
-		set_position(o, settle, e->subscription, s);
+		wr_outstanding_set_position(o, settle, e->subscription, s);
 	}
 }
 

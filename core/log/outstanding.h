@@ -2,7 +2,7 @@
 /*
  * What is outstanding of shared subscriptions (order KEY or NONE): events that their group has
  * taken charge of and nobody has settled. Up to the frontier every event of a subscription is
- * settled but for these; so the lowest of them, or the frontier, is its position (L19).
+ * settled but for these; so the lowest place of them, or the frontier, is its position (L19).
  *
  * An event that stays long costs an entry, however much is settled behind it; a bitmap above the
  * position would grow with that instead (docs/design/outstanding-events.md).
@@ -30,6 +30,7 @@ struct wr_outstanding_entry {
 	uint64_t last_failed_us;
 	uint64_t not_before_us; /* of its delay, or of the last reject */
 	uint64_t expires_us;    /* 0: never */
+	uint64_t place;         /* where its copy lies (carried.h); 0: it lies where it was */
 	uint32_t subscription;
 	uint32_t row;
 	uint32_t bytes;
@@ -38,13 +39,16 @@ struct wr_outstanding_entry {
 	uint32_t reason;
 	uint16_t dead; /* WR_ENTRY_DEAD, WR_ENTRY_PARKED */
 	uint16_t priority;
-	uint32_t prev, next; /* of its subscription, by sequence */
-	uint32_t chain;      /* of its bucket; when it is none: of those free, or pending */
+	uint32_t prev, next;             /* of its subscription, by sequence */
+	uint32_t place_prev, place_next; /* of those that were carried, by place */
+	uint32_t chain; /* of its bucket; when it is none: of those free, or pending */
 };
 
 struct wr_outstanding_list {
 	uint64_t frontier;
 	uint32_t first, last;
+	uint32_t first_here; /* the lowest that lies where it was */
+	uint32_t carried_first, carried_last;
 	/*
 	 * What is taken begins in first_generation, and none is above top_generation. A move raises
 	 * both: what was said of an event before it says nothing of the same event taken again.
@@ -107,6 +111,10 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 /* All that is outstanding is so no more, and the frontier is there (a seek). Not in a run. */
 void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
 			 const struct wr_subscription *s, uint64_t position);
+
+/* For carried.c: as it follows from where the entries lie. */
+void wr_outstanding_set_position(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
+				 const struct wr_subscription *s);
 
 /* What a run has settled is outstanding again, or for good gone. */
 void wr_outstanding_undo(struct wr_outstanding *o, struct wr_settle *settle,

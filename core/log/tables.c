@@ -4,6 +4,7 @@
 
 #include "core/base/bits.h"
 #include "core/log/addressed.h"
+#include "core/log/carried.h"
 
 /* One window a topic at most. */
 static struct wr_keys_limits keys_limits(const struct wr_tables_limits *l)
@@ -181,8 +182,10 @@ void wr_tables_copy(void *context, uint64_t at, uint8_t *to, uint32_t bytes)
 
 size_t wr_tables_save_rare_bytes_max(const struct wr_tables_limits *limits)
 {
+	struct wr_outstanding_limits outstanding = outstanding_of(limits);
 	return wr_attempts_save_bytes_max(limits->catalog.rows_max) +
-	       wr_addressed_save_bytes_max(limits->catalog.rows_max);
+	       wr_addressed_save_bytes_max(limits->catalog.rows_max) +
+	       wr_carried_save_bytes_max(&outstanding);
 }
 
 size_t wr_tables_save_bytes_max(const struct wr_tables_limits *limits)
@@ -217,6 +220,9 @@ void wr_tables_save_small(struct wr_tables *t, struct wr_sink *sink)
 	t->saved_rare_bytes = sink->used_bytes - before;
 	wr_keys_clock_save(&t->keys, sink);
 	wr_outstanding_save(&t->outstanding, &t->catalog, sink);
+	before = sink->used_bytes;
+	wr_carried_save(&t->outstanding, &t->catalog, sink);
+	t->saved_rare_bytes += sink->used_bytes - before;
 	wr_schemas_save(&t->schemas, sink);
 	wr_filters_save(&t->filters, sink);
 	wr_erasures_save(&t->erasures, sink);
@@ -262,6 +268,8 @@ int wr_tables_load(struct wr_tables *t, uint32_t module, uint32_t version, uint3
 	case WR_SECTION_OUTSTANDING:
 		return wr_outstanding_load(&t->outstanding, &t->catalog, version, bytes,
 					   length_bytes);
+	case WR_SECTION_CARRIED:
+		return wr_carried_load(&t->outstanding, &t->catalog, version, bytes, length_bytes);
 	default:
 		return WEIR_E_FORMAT;
 	}

@@ -166,7 +166,9 @@ static void index_batch(const struct wr_catchup *c, struct wr_catalog *catalog,
 	for (uint32_t i = 0; i < batch->record_count; i++) {
 		const struct wr_record *r = (const struct wr_record *)(chunk->readable + at);
 		uint32_t tag = WR_TAG_CONTROL;
-		if (wr_record_has_event(r) && r->topic < topic_count) {
+		if (r->kind == WR_KIND_CARRIED) {
+			/* Who wants it knows where it is (core/log/carried.h). */
+		} else if (wr_record_has_event(r) && r->topic < topic_count) {
 			const struct wr_topic *topic = &catalog->topics[r->topic];
 			tag = topic->tag_base + wr_topic_partition(topic, r, batch->first_seq + i);
 		} else if (!wr_record_has_event(r) && r->topic < subscription_count &&

@@ -7,13 +7,14 @@
  * redriven (docs/design/parked-in-place.md). Of a partition it is progress over the event, under
  * its owner's generation.
  *
- * The copy has the event's key, headers, ids and payload. What only the writer may accept once is
- * left out: a producer's stamp, an idempotency key, an expected version. So are its delay and its
- * time to live, which are over.
+ * The copy has the event's key, headers, ids and payload, wherever that lies by now (carry.h). What
+ * only the writer may accept once is left out: a producer's stamp, an idempotency key, an expected
+ * version. So are its delay and its time to live, which are over.
  */
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/carry.h"
 #include "core/pipeline/erase.h"
 #include "core/pipeline/event_copy.h"
 #include "core/pipeline/group_step.h"
@@ -181,21 +182,22 @@ static int bury(const struct wr_burial *b, uint32_t topic)
 	};
 	uint16_t text_bytes;
 	read_reason(p, event, &origin, (char *)letter.origin + sizeof origin, &text_bytes);
-	if (!wr_portion_find(p, wr_group_pin(p), event->seq, event->seq, &portion)) {
+	uint64_t place = wr_share_place(event);
+	if (!wr_portion_find(p, wr_group_pin(p), place, place, &portion)) {
 		if (p->journal == NULL && wr_portion_oldest_seq(p, wr_group_pin(p)) > event->seq)
 			return settle_overtaken(b);
 		return portion.unreadable ? portion.code : -EAGAIN;
 	}
-	const struct wr_record *r = wr_portion_record(p, portion.chunk, event->seq);
-	const struct wr_batch_header *batch = wr_portion_batch(portion.chunk, event->seq);
+	const struct wr_record *r = wr_portion_record(p, portion.chunk, place);
+	struct wr_carried from = wr_carried_from(&portion, r, event->seq, b->live->id);
 	int rc = WEIR_E_CORRUPT;
 	bool is_erased = event->seq < wr_erased_end(p) && wr_record_has_event(r) &&
 			 wr_is_erased(p, r, event->seq);
 	if (is_erased || WR_BUG(LETTER_NOT_WRITTEN)) {
 		rc = settle_alone(b, r->bytes);
 	} else if (wr_record_view(r, r->bytes, &letter.view) && wr_record_has_event(r)) {
-		origin.epoch = batch->epoch;
-		origin.log = batch->log_id;
+		origin.epoch = from.epoch;
+		origin.log = from.log;
 		origin.topic = r->topic;
 		origin.partition =
 			wr_topic_partition(&p->tables.catalog.topics[r->topic], r, event->seq);

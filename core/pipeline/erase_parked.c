@@ -14,13 +14,14 @@
 #define EVENTS_A_STEP 256u
 
 /* 1: it was; 0: it was not, or cannot be read; -1: not known now. */
-static int look_at(struct weir_pipeline *p, uint64_t seq)
+static int look_at(struct weir_pipeline *p, const struct wr_share_event *e)
 {
 	struct wr_portion portion;
-	if (!wr_portion_find(p, wr_group_pin(p), seq, seq, &portion))
+	uint64_t place = wr_share_place(e);
+	if (!wr_portion_find(p, wr_group_pin(p), place, place, &portion))
 		return portion.unreadable ? 0 : -1;
-	const struct wr_record *r = wr_portion_record(p, portion.chunk, seq);
-	bool is_erased = wr_record_has_event(r) && wr_is_erased(p, r, seq);
+	const struct wr_record *r = wr_portion_record(p, portion.chunk, place);
+	bool is_erased = wr_record_has_event(r) && wr_is_erased(p, r, e->seq);
 	wr_chunks_unpin(wr_group_pin(p));
 	return is_erased ? 1 : 0;
 }
@@ -54,7 +55,7 @@ int wr_sharing_end_erased(struct wr_sharing *sharing)
 		const struct wr_share_event *e = &share->events[at];
 		if (e->state != WR_SHARE_PARKED || e->seq >= end)
 			continue;
-		int found = look_at(p, e->seq);
+		int found = look_at(p, e);
 		if (found < 0 || (found > 0 && !give_up(p, sharing->live->id, e->seq)))
 			break; /* again with the next step */
 		work += found;

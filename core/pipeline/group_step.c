@@ -7,6 +7,7 @@
  *   share_step.c      the same of a shared subscription: sharing.h
  *   row_letters.c     dead letters of partitions: retry.h
  *   copier.c          copies of what nobody wants: copier.h
+ *   carry.c           copies of what is outstanding further on: carry.h
  *   group_catchup.c   chunks from disk
  *   group_holds.c     what `block` subscriptions keep in memory
  *   lag.c             what is still to be processed
@@ -58,6 +59,7 @@ static void answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	case WR_RAISE_BURY:
 	case WR_RAISE_IN_HAND:
 	case WR_RAISE_MOVE:
+	case WR_RAISE_CARRY:
 		wr_sharing_answered(p, raise, reply);
 		return;
 	}
@@ -264,6 +266,7 @@ static int group_step(void *self, uint32_t budget)
 		work += wr_row_letters_step(live, now);
 		due_ns = wr_min_u64(due_ns, wr_row_letters_due_ns(live));
 	}
+	work += wr_carry_step(p, now);
 	work += wr_group_serve_catchup(p);
 	bool holds = wr_group_publish_holds(p, count);
 	tell_joined(p);

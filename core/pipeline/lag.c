@@ -208,6 +208,17 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 
 /* ---- the oldest ---- */
 
+/* Whether a record is an event of the subscription that was carried there, and of when it is. */
+static bool is_carried(const struct wr_record *r, uint32_t id, uint64_t *ret_us)
+{
+	struct wr_carried carried;
+	if (WR_LIKELY(r->kind != WR_KIND_CARRIED) || !wr_carried_of(r, &carried) ||
+	    carried.subscription != id)
+		return false;
+	*ret_us = carried.append_us;
+	return true;
+}
+
 /* Walks a portion for the oldest unsettled event, from the lowest position that has some left. */
 static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *live,
 		       struct wr_pin *pin, uint64_t from, uint64_t visible)
@@ -228,6 +239,13 @@ static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *liv
 	struct wr_portion portion;
 	if (!wr_portion_find_for(p, live, pin, scan->next_seq, visible, &portion))
 		return 0;
+	const struct wr_record *there = wr_portion_record(p, portion.chunk, scan->next_seq);
+	if (scan->next_seq == from && is_carried(there, live->id, &live->oldest_us)) {
+		scan->row = 0;
+		scan->end_seq = 0;
+		wr_chunks_unpin(pin);
+		return 1;
+	}
 	for (scan->next_seq = wr_portion_next(&portion, scan->next_seq);
 	     scan->next_seq < portion.end_seq;
 	     scan->next_seq = wr_portion_next(&portion, scan->next_seq + 1)) {
@@ -311,6 +329,16 @@ static uint64_t age_ns(struct weir_pipeline *p, uint64_t since_us)
 	return since_us != 0 && now_us > since_us ? (now_us - since_us) * 1000 : 0;
 }
 
+/* A queue's lowest sequence is its oldest event, wherever that lies by now. */
+static uint64_t oldest_place(const struct wr_subscription_live *live, uint64_t from)
+{
+	const struct wr_share *share = live->sharing != NULL ? &live->sharing->share : NULL;
+	if (share == NULL || share->oldest == WR_SHARE_NONE)
+		return from;
+	uint64_t place = share->events[share->oldest].place;
+	return place != 0 ? place : from;
+}
+
 static uint64_t parked_of(struct wr_subscription_live *live)
 {
 	return live->sharing != NULL ? wr_load_relaxed(&live->sharing->parked) : 0;
@@ -331,7 +359,7 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 	if (sums.from == UINT64_MAX)
 		live->oldest_us = 0;
 	else
-		work += find_oldest(p, live, pin, sums.from, visible);
+		work += find_oldest(p, live, pin, oldest_place(live, sums.from), visible);
 	wr_store_relaxed(&live->lag_oldest_us, live->oldest_us);
 	struct weir_lag lag = {
 		.events = (uint64_t)sums.events,

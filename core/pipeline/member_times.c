@@ -52,7 +52,9 @@ uint64_t wr_member_durable_ns(struct weir_member *m, const struct weir_item *ite
 {
 	struct wr_chunk *chunk = m->chunk;
 
-	if (m->gate != WEIR_LEVEL_DURABLE || m->place != WR_PLACE_LIVE)
+	/* Of a carried one only its copy stands there. */
+	if (m->gate != WEIR_LEVEL_DURABLE || m->place != WR_PLACE_LIVE ||
+	    item->sequence < chunk->first_seq)
 		return 0;
 	uint32_t index = (uint32_t)(item->sequence - chunk->first_seq);
 	uint32_t low = 0, high = wr_load_acquire(&chunk->batch_count); /* C3 */

@@ -14,6 +14,7 @@
 #include "core/journal/reader.h"
 #include "core/lines/lines.h"
 #include "core/log/writer.h"
+#include "core/pipeline/carry.h"
 #include "core/pipeline/control.h"
 #include "core/pipeline/host.h"
 #include "core/pipeline/member.h"
@@ -115,11 +116,12 @@ struct weir_pipeline {
 	/* Records of the group under way, in the order of its lane's tickets. */
 	struct wr_raise *raises; /* ring, as large as the lane's replies */
 	uint64_t lag_checked_ns;
-	uint64_t group_seen_seq; /* the group step's: growths up to it are known to groups */
-	uint64_t group_idle_ns;  /* until when the group step may be left alone */
-	uint32_t run_bytes_max;  /* of users' runs */
-	uint64_t short_until_ns; /* the group's: rows are looked at for the writer; 0: no */
-	uint64_t pass_every;     /* WR_PASS_EVERY; fewer in simulation */
+	struct wr_carrying carrying; /* the group step's */
+	uint64_t group_seen_seq;     /* the group step's: growths up to it are known to groups */
+	uint64_t group_idle_ns;      /* until when the group step may be left alone */
+	uint32_t run_bytes_max;      /* of users' runs */
+	uint64_t short_until_ns;     /* the group's: rows are looked at for the writer; 0: no */
+	uint64_t pass_every;         /* WR_PASS_EVERY; fewer in simulation */
 	struct wr_subscription_live *subscriptions; /* [subscriptions_max] */
 	struct weir_producer *producers;            /* [producers_max] */
 	struct weir_member *members;                /* [members_max] */

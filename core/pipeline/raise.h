@@ -20,13 +20,15 @@ enum wr_raise_kind {
 	WR_RAISE_CRASHED, /* the process had died, or had ended well (reopening.h) */
 	/* Of those that copy (copier.h). */
 	WR_RAISE_COPIES,
+	/* Of queues: an event's copy further on (carry.h). */
+	WR_RAISE_CARRY,
 };
 
 struct wr_raise {
 	enum wr_raise_kind kind;
 	uint32_t subscription;
 	uint32_t row; /* GENERATION, LETTER; MARK: how many events; BURY: WR_FATE_* */
-	uint64_t seq; /* LETTER, EXPIRE, BURY, IN_HAND: the event; MARK: where it begins;
+	uint64_t seq; /* LETTER, EXPIRE, BURY, IN_HAND, CARRY: the event; MARK: where it begins;
 		       * COPIES: all below is copied with it */
 };
 

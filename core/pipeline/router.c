@@ -218,7 +218,9 @@ static void look_at(struct weir_pipeline *p, const struct wr_chunk *chunk, uint6
 			(const struct wr_record *)(chunk->readable +
 						   wr_column_place(&p->chunks,
 								   chunk->column[index]));
-		if (!wr_record_has_event(r) || r->topic >= p->options.topics_max)
+		/* What is carried was taken long before. */
+		if (!wr_record_has_event(r) || r->kind == WR_KIND_CARRIED ||
+		    r->topic >= p->options.topics_max)
 			continue;
 		look.addressed = r->kind == WR_KIND_ADDRESSED ? r : NULL;
 		look.topic = r->topic;

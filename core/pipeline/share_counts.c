@@ -24,7 +24,7 @@ int weir_queue_counts(struct weir_pipeline *p, uint32_t subscription, struct wei
 		.dying = in[WR_SHARE_DEAD],
 		.parked = in[WR_SHARE_PARKED],
 		.moving = in[WR_SHARE_MARKED] + in[WR_SHARE_ASKED] + in[WR_SHARE_ANSWERED] +
-			  in[WR_SHARE_UNDURABLE],
+			  in[WR_SHARE_UNDURABLE] + in[WR_SHARE_CARRIED],
 		.overflowed = wr_load_relaxed(&sharing->overflowed),
 		.expired = wr_load_relaxed(&sharing->expired),
 		.dropped = wr_load_relaxed(&sharing->dropped),

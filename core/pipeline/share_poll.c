@@ -9,6 +9,7 @@
 #include "core/pipeline/erase.h"
 #include "core/pipeline/hand_out.h"
 #include "core/pipeline/sharing.h"
+#include "core/record/carried.h"
 
 /* ---- what is held ---- */
 
@@ -153,9 +154,23 @@ static bool stands_at(const struct weir_member *m, uint64_t seq)
 	return end == 0 || seq < end;
 }
 
+/* Where and when it was appended, of what lies further on by now (carry.h). */
+static void fill_carried(const struct wr_record *r, struct weir_item *item)
+{
+	struct wr_record_view view;
+	struct wr_carried carried;
+	struct wr_option option;
+	if (!wr_record_view(r, r->bytes, &view) || !wr_carried_read(&view, &carried))
+		return; /* the writer has decided it: it has all of that */
+	item->epoch = carried.epoch;
+	item->log = carried.log;
+	item->append_time_us = carried.append_us;
+	item->flags |= wr_option_find(&view, WR_OPTION_ADDRESS, &option) ? WEIR_ITEM_REPLAY : 0;
+}
+
 static void fill(struct weir_member *m, const struct wr_grant *grant, struct weir_item *item)
 {
-	uint32_t index = (uint32_t)(grant->seq - m->chunk->first_seq);
+	uint32_t index = (uint32_t)(grant->place - m->chunk->first_seq);
 	uint32_t place = wr_column_place(&m->pipeline->chunks, m->chunk->column[index]);
 	const struct wr_record *r = (const struct wr_record *)(m->chunk->readable + place);
 	const struct wr_topic *topic = &m->pipeline->tables.catalog.topics[r->topic];
@@ -165,6 +180,8 @@ static void fill(struct weir_member *m, const struct wr_grant *grant, struct wei
 	item->attempts = grant->attempts;
 	item->generation = grant->generation;
 	item->from_sequence = grant->seq;
+	if (WR_UNLIKELY(r->kind == WR_KIND_CARRIED))
+		fill_carried(r, item);
 }
 
 /* What was overtaken before it could be read: in a memory-only log that was not held back. */
@@ -224,11 +241,11 @@ int wr_sharing_poll(struct weir_member *m, struct weir_item *items, uint32_t ite
 	const struct wr_grant *grant = NULL;
 	while (count < items_max && s->held_count <= s->held_mask / 2 &&
 	       (grant = next_grant(s, now_ns)) != NULL) {
-		if (!stands_at(m, grant->seq)) {
+		if (!stands_at(m, grant->place)) {
 			if (count > 0)
 				break;
 			wr_member_unpin(m);
-			m->scan_seq = grant->seq;
+			m->scan_seq = grant->place;
 			int rc = wr_member_find_chunk(m);
 			if (rc != 0)
 				return rc;

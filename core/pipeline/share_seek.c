@@ -62,6 +62,7 @@ void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
 		return; /* the next step asks again */
 	sharing->redelivered_below = wr_max_u64(sharing->redelivered_below, sharing->marked_seq);
 	wr_share_moved(&sharing->share, reply->detail);
+	wr_carry_anew(p);
 	sharing->marked_seq = sharing->take_seq = sharing->move_seq;
 	sharing->mark_refused = false;
 	sharing->excess = (struct wr_share_excess){0};

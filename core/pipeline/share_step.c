@@ -48,6 +48,7 @@ static void restore(struct weir_pipeline *p, struct wr_sharing *sharing)
 		const struct wr_outstanding_entry *e = &o->entries[at];
 		struct wr_share_event event = {
 			.seq = e->seq,
+			.place = e->place,
 			.from = e->seq,
 			.key = e->key,
 			.bytes = e->bytes,
@@ -239,6 +240,7 @@ static void push_grant(struct weir_member *m, const struct wr_share *share,
 	WR_ASSERT(wr_spsc_room(&to->grants_ring) > 0);
 	to->grants[wr_spsc_push_index(&to->grants_ring, 0)] = (struct wr_grant){
 		.seq = e->seq,
+		.place = wr_share_place(e),
 		.from = e->from,
 		.due_ns = e->due_ns,
 		.polled_until_ns = polled_until_ns(share, e),
@@ -392,7 +394,7 @@ static void tell_idle(struct wr_sharing *sharing)
 	const uint32_t *in = share->in_state;
 	bool waits = sharing->marks_on_way > 0 || in[WR_SHARE_MARKED] > 0 ||
 		     in[WR_SHARE_READY] > 0 || in[WR_SHARE_UNDURABLE] > 0 ||
-		     in[WR_SHARE_ANSWERED] > 0;
+		     in[WR_SHARE_ANSWERED] > 0 || in[WR_SHARE_CARRIED] > 0;
 	uint64_t idle_seq = waits ? 0 : sharing->take_seq;
 	if (wr_load_relaxed(&sharing->idle_seq) != idle_seq)    /* own */
 		wr_store_release(&sharing->idle_seq, idle_seq); /* RD1 */

@@ -119,7 +119,8 @@ struct wr_sharing {
 /* An event that a member may have. */
 struct wr_grant {
 	uint64_t seq;
-	uint64_t from; /* nothing of the subscription lies between this and seq */
+	uint64_t place; /* where it lies */
+	uint64_t from;  /* nothing of the subscription lies between this and seq */
 	uint64_t due_ns;
 	uint64_t polled_until_ns; /* not handed out from then on: the lease is over, or its time */
 	uint32_t generation;

@@ -72,6 +72,8 @@
 #define WR_BATCH_ADDRESSED 512u
 /* In features_must: an attempt at an event of a partition (share.h). */
 #define WR_BATCH_ATTEMPTS 1024u
+/* In features_must: an event that is outstanding, further on (carried.h). */
+#define WR_BATCH_CARRIED 4096u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

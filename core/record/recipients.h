@@ -62,10 +62,11 @@ static inline bool wr_record_is_for(const struct wr_record *r, uint32_t subscrip
 	       (WR_UNLIKELY(r->kind == WR_KIND_ADDRESSED) && wr_recipients_names(r, subscription));
 }
 
-/* Whether it has an event's key and payload, whoever it is for. */
+/* Whether it has an event's key and payload, whoever it is for, and if it is only carried. */
 static inline bool wr_record_has_event(const struct wr_record *r)
 {
-	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_ADDRESSED;
+	return r->kind == WR_KIND_EVENT || r->kind == WR_KIND_ADDRESSED ||
+	       r->kind == WR_KIND_CARRIED;
 }
 
 #endif

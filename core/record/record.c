@@ -88,6 +88,7 @@ static bool option_is_good(const struct wr_option *option)
 		return option->value_bytes == WR_OPTION_VERSION_BYTES;
 	case WR_OPTION_IDEMPOTENCY_KEY:
 	case WR_OPTION_ADDRESS: /* wr_recipients_read() */
+	case WR_OPTION_CARRIED: /* wr_carried_read() */
 		return true;
 	default:
 		return (option->tag & WR_OPTION_CRITICAL) == 0;

@@ -49,12 +49,13 @@ enum wr_kind {
 	WR_KIND_CHECKPOINT = 15,
 	WR_KIND_EPOCH_START = 16,
 	WR_KIND_FILLER = 17,
-	WR_KIND_PRODUCER = 18, /* a producer's name gets its id */
-	WR_KIND_REJECT = 19,   /* an event was tried: share.h, like SETTLE and HANDOUT_MARK */
-	WR_KIND_LEFT_OUT = 20, /* never appended: stands where an event did (left_out.h) */
-	WR_KIND_FILTER = 21,   /* of a subscription: filter_record.h */
-	WR_KIND_ERASE = 22,    /* a key is to be erased: erase.h */
+	WR_KIND_PRODUCER = 18,  /* a producer's name gets its id */
+	WR_KIND_REJECT = 19,    /* an event was tried: share.h, like SETTLE and HANDOUT_MARK */
+	WR_KIND_LEFT_OUT = 20,  /* never appended: stands where an event did (left_out.h) */
+	WR_KIND_FILTER = 21,    /* of a subscription: filter_record.h */
+	WR_KIND_ERASE = 22,     /* a key is to be erased: erase.h */
 	WR_KIND_ADDRESSED = 23, /* an event for some subscriptions only: recipients.h */
+	WR_KIND_CARRIED = 24,   /* an event that is outstanding, further on: carried.h */
 	/* In lanes only, never appended: the head of a run of several records (L7). */
 	WR_KIND_RUN = 255,
 };
@@ -102,7 +103,8 @@ enum wr_option_tag {
 	WR_OPTION_PRODUCER = 10 | 128, /* u32 id, u32 epoch, u64 sequence */
 	WR_OPTION_IDEMPOTENCY_KEY = 11 | 128,  /* bytes */
 	WR_OPTION_EXPECTED_VERSION = 12 | 128, /* version.h */
-	WR_OPTION_ADDRESS = 16 | 128,          /* who gets it; of ADDRESSED only: recipients.h */
+	WR_OPTION_ADDRESS = 16 | 128,          /* who gets it: recipients.h */
+	WR_OPTION_CARRIED = 17 | 128, /* what it is a copy of; of CARRIED only: carried.h */
 };
 #define WR_OPTION_CRITICAL 128u
 #define WR_OPTION_HEAD_BYTES 4u

@@ -23,6 +23,7 @@ enum wr_section_module {
 	WR_SECTION_ERASURES = 11,
 	WR_SECTION_ADDRESSED = 12,
 	WR_SECTION_ATTEMPTS = 13,
+	WR_SECTION_CARRIED = 14,
 };
 
 struct wr_section_header {

@@ -167,8 +167,8 @@ struct weir_queue_counts {
 	uint64_t dying;   /**< for its way to the dead letters */
 	uint64_t parked;  /**< for a redrive: keys that wait behind a dead event; the others of them
 	                       are `behind` */
-	uint64_t moving;  /**< for the log: taken, failed, or dead a moment ago */
-	uint64_t expired; /**< since the open: events whose time to live was over */
+	uint64_t moving; /**< for the log: taken, failed, dead, or copied further on a moment ago */
+	uint64_t expired;    /**< since the open: events whose time to live was over */
 	uint64_t overflowed; /**< likewise: there were too many */
 	uint64_t dropped;    /**< of these two, those that no dead-letter topic took */
 };

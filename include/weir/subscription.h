@@ -248,7 +248,8 @@ struct weir_subscription_info {
 	uint32_t member_count;   /**< that have joined in this process */
 	uint32_t outstanding_max; /**< order KEY and NONE, as the one below */
 	uint64_t outstanding;     /**< taken and not settled */
-	uint64_t position;        /**< lowest next sequence: below, everything is settled */
+	uint64_t position;        /**< lowest next sequence: below, everything is settled, or lies
+	                               further on by now (order KEY and NONE) */
 };
 
 /**

@@ -57,6 +57,19 @@
 	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
 	  "partition_retry::"                                                                      \
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
+	X(CARRIED_NOT_HELD, unit_outstanding,                                                      \
+	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(CARRIED_NOT_HELD, sim_pipeline, "a position is not what the log says")                   \
+	X(CARRIED_NOT_SAVED, unit_outstanding,                                                     \
+	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
+	X(CARRIED_THOUGH_ERASED, unit_decide,                                                      \
+	  "carried::what_was_erased_is_refused_and_what_came_after_is_not")                        \
+	X(CARRIED_HANDED_OUT, unit_share_carry,                                                    \
+	  "share_carry::it_is_not_handed_out_before_it_is_known_where_its_copy_stands")            \
+	X(CARRIED_IN_HAND, unit_share_carry,                                                       \
+	  "share_carry::what_waits_may_be_copied_and_what_somebody_has_may_not")                   \
+	X(CARRIES_ROUND_AND_ROUND, unit_carry,                                                     \
+	  "carry::a_segment_of_which_most_is_outstanding_stays")                                   \
 	X(POSITION_IS_FRONTIER, sim_pipeline, "a position is not what the log says")               \
 	X(POSITION_IS_FRONTIER, unit_outstanding,                                                  \
 	  "outstanding::an_event_that_stays_holds_the_position_and_no_other")                      \

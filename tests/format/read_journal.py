@@ -28,7 +28,7 @@ BLOCK = 4096
 KINDS = {1: "event", 2: "settle", 3: "progress", 5: "topic", 6: "type", 7: "subscription",
          8: "partition_map", 9: "generation", 10: "handout_mark", 11: "producer_skip",
          16: "epoch_start", 18: "producer", 19: "reject", 20: "left_out", 21: "filter", 22: "erase",
-         23: "addressed"}
+         23: "addressed", 24: "carried"}
 DATA, FILLER, EVIDENCE = 1, 2, 3
 PACKED, LEFT_OUT, CHAINED = 1, 2, 4
 LINKED, BEGINS = 1, 2
@@ -46,6 +46,7 @@ RINGS = 256
 ADDRESSED = 512
 ATTEMPTS = 1024
 MEMBERS_TRANSFORM = 2048
+CARRIED = 4096
 
 
 class Damaged(Exception):
@@ -288,7 +289,7 @@ class Batch:
              "<IIIIQQQII", head, 64)
         self.crc = struct.unpack_from("<I", head, 124)[0]
         known = (FILTERS | SCHEMAS | UNROUTED | MAPS | BINDINGS | JSON_SCHEMAS | TRANSFORMS
-                 | ERASURES | RINGS | ADDRESSED | ATTEMPTS | MEMBERS_TRANSFORM)
+                 | ERASURES | RINGS | ADDRESSED | ATTEMPTS | MEMBERS_TRANSFORM | CARRIED)
         if fmt != 1 or must & ~known != 0:
             raise SystemExit("a newer format")
         self.end = offset + self.batch_bytes + self.skip_bytes

@@ -105,6 +105,7 @@ struct oracle_shared {
 	uint32_t generation;
 	uint32_t attempts;
 	uint64_t counted_seq; /* the record that counted the last attempt */
+	uint64_t place;       /* of its copy further on; 0: it lies where it was */
 	/* In this life: by whom it was handed out last, until when, and what he said of it. */
 	uint32_t holder; /* 0: nobody has it */
 	uint64_t leased_until_ns;
@@ -118,8 +119,9 @@ struct oracle_shared {
 };
 
 struct oracle_queue {
-	uint64_t frontier, position;
-	uint64_t touched_end; /* of its events */
+	uint64_t frontier, position; /* the lowest that is outstanding, wherever it lies */
+	bool has_carried;            /* some may lie elsewhere */
+	uint64_t touched_end;        /* of its events */
 	/* What was outstanding when the process died, as the log says. */
 	uint64_t suspects_end, in_hand, in_hand_record;
 	uint32_t crashes;
@@ -229,6 +231,11 @@ bool oracle_wants(uint32_t subscription, uint64_t seq);
 uint32_t oracle_wanted_from(uint32_t subscription, const struct oracle_list *list, uint32_t index);
 /* oracle_queues.c: what the log says of queues, */
 void oracle_queue_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
+void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool checked);
+/* Whether an event lies there by now that somebody has still to settle. */
+bool oracle_queues_need(uint64_t place);
+/* Where an event of a queue lies. */
+uint64_t oracle_queue_place(uint32_t subscription, uint64_t seq);
 void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked);
 void oracle_queue_start(uint32_t subscription, uint64_t start_seq);
 /* All is folded anew from the first record on; what lies above last_seq never was. */

@@ -382,6 +382,9 @@ void oracle_fold(uint64_t seq, bool checked)
 	case WR_KIND_EVENT:
 		fold_event(seq, &view, checked);
 		break;
+	case WR_KIND_CARRIED:
+		oracle_queue_carried(seq, &view, checked);
+		break;
 	case WR_KIND_SUBSCRIPTION:
 		fold_subscription(seq, &view, checked);
 		break;

@@ -25,9 +25,17 @@ static bool is_gap(const struct weir_item *item)
 	return item->kind == WEIR_ITEM_GAP && (item->flags & WEIR_ITEM_ERASED) == 0;
 }
 
+/* Where an event lies that a subscription has. */
+static uint64_t place_of(const struct oracle_subscription *sub, uint64_t seq)
+{
+	uint32_t s = (uint32_t)(sub - oracle.subscriptions);
+	return world_is_queue(s) ? oracle_queue_place(s, seq) : seq;
+}
+
 void oracle_check_event(const struct oracle_subscription *sub, const struct weir_item *item)
 {
 	const struct oracle_record *o = &oracle.records[item->sequence];
+	const struct oracle_record *at = &oracle.records[place_of(sub, item->sequence)];
 	uint64_t durable = wr_load_acquire(&world.pipeline->link.durable_seq);
 
 	world_check(item->sequence >= 1 && item->sequence <= oracle.end_seq,
@@ -35,9 +43,11 @@ void oracle_check_event(const struct oracle_subscription *sub, const struct weir
 	world_check(o->kind == WR_KIND_EVENT && o->topic == item->topic &&
 			    o->partition == item->partition,
 		    "an item of another partition", item->sequence, item->partition);
-	world_check(item->record_bytes == o->bytes &&
-			    memcmp(item->record, oracle.bytes + o->at, o->bytes) == 0,
+	world_check(item->record_bytes == at->bytes &&
+			    memcmp(item->record, oracle.bytes + at->at, at->bytes) == 0,
 		    "an item with other bytes than the log", item->sequence, 0);
+	world_check(item->append_time_us == o->time_us, "an item of another time", item->sequence,
+		    item->append_time_us);
 	world_check(item->epoch == o->epoch, "an item with another epoch", item->epoch, o->epoch);
 	world_check(sub->gate == WEIR_LEVEL_MEMORY || item->sequence <= durable,
 		    "handed out before it was durable", item->sequence, durable);
@@ -168,9 +178,16 @@ void oracle_check_lent(const struct world_member *m)
 {
 	for (uint32_t i = 0; i < m->lent_count; i++) {
 		const struct weir_item *item = &m->lent[i];
-		const struct oracle_record *o = &oracle.records[item->sequence];
-		world_check(item->kind != WEIR_ITEM_EVENT ||
-				    memcmp(item->record, oracle.bytes + o->at, o->bytes) == 0,
+		if (item->kind != WEIR_ITEM_EVENT)
+			continue;
+		bool carried = ((const struct wr_record *)item->record)->kind == WR_KIND_CARRIED;
+		/* That it is carried once more since then changes no more than the head. */
+		uint32_t from = carried ? WR_RECORD_HEAD_BYTES : 0;
+		uint64_t seq = carried ? oracle_queue_place(m->subscription, item->sequence)
+				       : item->sequence;
+		const struct oracle_record *o = &oracle.records[seq];
+		world_check(memcmp((const uint8_t *)item->record + from,
+				   oracle.bytes + o->at + from, o->bytes - from) == 0,
 			    "lent bytes changed before the next poll", item->sequence, i);
 	}
 }
@@ -227,8 +244,8 @@ void oracle_check_lag(uint32_t subscription)
 	for (uint32_t r = 0; r < sub->row_count; r++) {
 		const struct oracle_row *row = &sub->rows[r];
 		const struct oracle_list *list = &oracle.lists[row->topic][row->partition];
-		uint64_t from =
-			world_is_queue(subscription) ? sub->rows[0].position : row->position;
+		uint64_t from = world_is_queue(subscription) ? oracle.queues[subscription].position
+							     : row->position;
 		for (uint32_t i = oracle_first_index(list, from); i < list->count; i++) {
 			if (world_is_queue(subscription) &&
 			    oracle_queue_is_settled(subscription, list->seqs[i]))
@@ -236,8 +253,13 @@ void oracle_check_lag(uint32_t subscription)
 			if (!oracle_wants(subscription, list->seqs[i]))
 				continue;
 			const struct oracle_record *o = &oracle.records[list->seqs[i]];
-			events += !o->left;
-			bytes += o->left ? 0 : o->bytes;
+			/* What lies further on is there, whatever left the place where it was. */
+			bool is_there =
+				!o->left ||
+				(world_is_queue(subscription) &&
+				 oracle_queue_place(subscription, list->seqs[i]) != list->seqs[i]);
+			events += is_there;
+			bytes += is_there ? o->bytes : 0;
 		}
 	}
 	world_check(lag.events == events, "lag is not what a recount gives", lag.events, events);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/pipeline/sharing.h"
+#include "core/record/carried.h"
 #include "tests/sim/oracle.h"
 
 static uint64_t mono_ns(void)
@@ -49,17 +50,48 @@ bool oracle_queue_is_settled(uint32_t subscription, uint64_t seq)
 
 /* ---- the log --------------------------------------------------------------------------------- */
 
+uint64_t oracle_queue_place(uint32_t s, uint64_t seq)
+{
+	const struct oracle_shared *e = &oracle.queues[s].events[seq];
+	return e->place != 0 ? e->place : seq;
+}
+
+bool oracle_queues_need(uint64_t place)
+{
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++) {
+		const struct oracle_queue *q = &oracle.queues[s];
+		for (uint64_t seq = q->position; q->has_carried && seq < q->frontier; seq++)
+			if (q->events[seq].state == ORACLE_OUTSTANDING &&
+			    q->events[seq].place == place)
+				return true;
+	}
+	return false;
+}
+
+/* Nothing that lies below is needed for its sake. */
+static uint64_t lowest_place(uint32_t s)
+{
+	const struct oracle_queue *q = &oracle.queues[s];
+	uint64_t lowest = q->has_carried ? q->frontier : q->position;
+
+	for (uint64_t seq = q->position; q->has_carried && seq < q->frontier; seq++)
+		if (q->events[seq].state == ORACLE_OUTSTANDING)
+			lowest = wr_min_u64(lowest, oracle_queue_place(s, seq));
+	return lowest;
+}
+
 static void move_position(uint32_t s, bool checked)
 {
 	struct oracle_queue *q = &oracle.queues[s];
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
+	uint64_t before = q->position;
 
 	while (q->position < q->frontier && q->events[q->position].state != ORACLE_OUTSTANDING)
 		q->position++;
-	if (checked && q->position != sub->rows[0].position)
+	if (checked && q->position != before)
 		for (uint32_t r = 0; r < sub->row_count; r++)
 			world_say_row(s, HISTORY_PROGRESS, &sub->rows[r], 0, q->position);
-	sub->rows[0].position = q->position;
+	sub->rows[0].position = lowest_place(s);
 }
 
 void oracle_queue_start(uint32_t s, uint64_t start_seq)
@@ -268,6 +300,35 @@ static bool is_copy(const struct oracle_record *of, const struct wr_record_view 
 	       memcmp(view.payload, letter->payload, view.payload_bytes) == 0;
 }
 
+/* Of an event that is outstanding, and that nobody has: all of it, with what it was. */
+void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool checked)
+{
+	struct wr_carried carried = {.subscription = UINT32_MAX};
+
+	(void)wr_carried_read(view, &carried);
+	uint32_t s = carried.subscription;
+	if (s >= WORLD_SUBSCRIPTIONS || !oracle.subscriptions[s].exists || !world_is_queue(s))
+		world_fail("an event is carried for a queue that is none", seq, s);
+	struct oracle_queue *q = &oracle.queues[s];
+	world_check(carried.seq < q->frontier && q->events[carried.seq].state == ORACLE_OUTSTANDING,
+		    "an event is carried that is not outstanding", seq, carried.seq);
+	struct oracle_shared *e = &q->events[carried.seq];
+	const struct oracle_record *of = &oracle.records[carried.seq];
+	world_check(!checked || e->holder == 0 || e->leased_until_ns <= mono_ns(),
+		    "an event is carried that somebody has", seq, carried.seq);
+	world_check(!checked || !oracle_is_erased(carried.seq),
+		    "an event is carried that was erased", seq, carried.seq);
+	world_check(of->kind == WR_KIND_EVENT && of->topic == view->head->topic &&
+			    of->epoch == carried.epoch && of->time_us == carried.append_us &&
+			    is_copy(of, view),
+		    "what is carried is not the event", seq, carried.seq);
+	e->place = seq;
+	q->has_carried = true;
+	move_position(s, checked);
+	if (checked)
+		world_sometimes(SOMETIMES_CARRIED);
+}
+
 /* Of an event that is outstanding, and given up: so none has two, and none is of two events. */
 void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool checked)
 {
@@ -311,6 +372,7 @@ void oracle_queues_fold_anew(uint64_t last_seq)
 			};
 		}
 		q->frontier = q->position = 0;
+		q->has_carried = false;
 		q->suspects_end = q->in_hand = q->crashes = 0;
 		q->progress = false;
 		q->touched_end = world_is_queue(s) ? last_seq + 1 : 0;
@@ -341,6 +403,7 @@ void oracle_queues_compare(void)
 			const struct wr_outstanding_entry *entry = &o->entries[at];
 			world_check(entry->seq == seq && entry->generation == e->generation &&
 					    entry->attempts == e->attempts &&
+					    entry->place == e->place &&
 					    (entry->dead != 0) == e->dead,
 				    "what is outstanding is not what the log says", s, seq);
 			at = entry->next;

@@ -130,6 +130,7 @@
 	X(LEASE_EXTENDED, "leases that were extended")                                             \
 	X(LATE_ACK, "commits of members of queues that were told of leases that were over")        \
 	X(DEAD_LETTER, "dead letters")                                                             \
+	X(CARRIED, "events that were outstanding and copied further on")                           \
 	X(ALONE, "suspects that were handed out alone")                                            \
 	X(TXN, "transactions that were taken")                                                     \
 	X(TXN_REFUSED, "transactions that were refused for an output")                             \

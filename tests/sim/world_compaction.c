@@ -186,14 +186,20 @@ static void check_rest(uint64_t seq, const struct wr_record *r)
 void oracle_left_out(uint64_t seq, const struct wr_record *r)
 {
 	struct oracle_record *o = &oracle.records[seq];
+	const struct wr_record *was = (const struct wr_record *)(oracle.bytes + o->at);
 
 	bool is_erased = r->flags == WR_LEFT_OUT_ERASED;
-	world_check(wr_left_out_is_sound(r) && r->topic == o->topic &&
+	world_check(wr_left_out_is_sound(r) && r->topic == was->topic &&
 			    (is_erased || r->flags == WR_LEFT_OUT_COMPACTED),
 		    "a record says something else of an event that left", seq, r->topic);
 	check_rest(seq, r);
 	if (o->left)
 		return;
+	if (o->kind == WR_KIND_CARRIED) {
+		world_check(!oracle_queues_need(seq), "what lies further on left", seq, r->topic);
+		o->left = true;
+		return;
+	}
 	world_check(is_erased ? oracle_may_be_erased(seq) : o->may_leave,
 		    "an event left that has to stay", seq, o->key);
 	o->left = true;

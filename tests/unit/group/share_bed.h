@@ -185,14 +185,35 @@ static bool end_parked(uint64_t seq, bool redrives)
 	return true;
 }
 
+/* A copy further on: of what is outstanding, and of nothing that somebody reads where it was. */
+static void decide_carry(struct said *said)
+{
+	struct truth *t = &w.truth[said->seq];
+	bool refused = !w.stops && below(4) == 0;
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		for (uint32_t k = 0; w.members[i].joined && k < w.members[i].hand_count; k++)
+			CHECK(w.overruns || w.members[i].hand[k].seq != said->seq ||
+			      w.members[i].hand[k].generation < t->generation);
+	if (t->out && !refused) {
+		append(said);
+		said->to = t->place = SEQS + w.log_end;
+		w.carried++;
+	}
+	answer(said, t->out && !refused ? 0 : -1, 0);
+}
+
 /* One more of a lane is decided; the lane of nobody is the group's. */
 static void decide(struct lane *lane)
 {
 	if (lane->decided == lane->sent)
 		return;
-	const struct said *said = &lane->said[lane->decided++ % LANE_MAX];
+	struct said *said = &lane->said[lane->decided++ % LANE_MAX];
 	if (said->what == MARK) {
 		decide_mark(said);
+		return;
+	}
+	if (said->what == CARRY) {
+		decide_carry(said);
 		return;
 	}
 	struct truth *t = &w.truth[said->seq];

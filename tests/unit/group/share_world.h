@@ -18,7 +18,7 @@
 #define LEASE_NS 1000u
 #define ATTEMPTS 3u
 
-enum what { SETTLE, REJECT, MARK, EXPIRE, BURY, PARK, REDRIVE, GIVE_UP };
+enum what { SETTLE, REJECT, MARK, EXPIRE, BURY, PARK, REDRIVE, GIVE_UP, CARRY };
 
 struct said {
 	enum what what;
@@ -48,6 +48,7 @@ struct truth {
 	uint32_t generation, attempts;
 	uint64_t not_before_ns, failed_at; /* place in the log */
 	bool redriven;                     /* it has no terms any more */
+	uint64_t place;                    /* of its copy further on; 0: where it was */
 };
 
 struct hand {
@@ -80,7 +81,7 @@ struct world {
 	bool mark_refused, by_key, single, overruns, dead_letters, parks, stops;
 	uint64_t joins;
 	uint64_t granted, settled, buried, late, missed, parked, expired, overflowed, delayed,
-		urgent;
+		urgent, carried;
 };
 
 #endif

@@ -41,7 +41,7 @@ static void follow_one(void)
 	}
 	if (said->what == SETTLE || said->what == BURY)
 		wr_share_settled(&share, said->seq, said->seq, said->generation);
-	else if (said->what != MARK)
+	else if (said->what != MARK && said->what != CARRY)
 		reject_in(said);
 }
 
@@ -52,6 +52,8 @@ static void take_answer(void)
 	const struct answer *a = &w.answers[w.answers_taken++ % LANE_MAX];
 	if (a->to.what == EXPIRE) {
 		wr_share_expired(&share, a->to.seq, a->generation, a->told_by, a->code == 0);
+	} else if (a->to.what == CARRY) {
+		wr_share_carried(&share, a->to.seq, a->code == 0 ? a->to.to : 0, true);
 	} else if (a->to.what == BURY || a->to.what == PARK) {
 		if (a->code != 0 && a->generation == 0)
 			wr_share_gone(&share, a->to.seq);
@@ -120,6 +122,7 @@ static void check_grant(const struct wr_share_event *e, uint32_t slot)
 	if (w.overruns)
 		return;
 	CHECK(t->out && !t->settled && !t->parked);
+	CHECK(wr_share_place(e) == (t->place != 0 ? t->place : e->seq));
 	CHECK(t->generation == e->generation && t->attempts == e->attempts);
 	CHECK(t->failed_at <= w.durable);
 	CHECK(t->not_before_ns <= share.append_ns);
@@ -231,7 +234,8 @@ static void check_shape(void)
 		parked += w.by_key && e->key != 0 &&
 			  share.events[wr_share_key_first(&share, at)].state == WR_SHARE_PARKED;
 		bool watched = e->expires_ns != 0 &&
-			       (e->state == WR_SHARE_BEHIND || e->state == WR_SHARE_READY);
+			       (e->state == WR_SHARE_BEHIND || e->state == WR_SHARE_READY ||
+				e->state == WR_SHARE_CARRIED);
 		CHECK((e->state == WR_SHARE_LEASED || e->state == WR_SHARE_DELAYED || watched) ==
 		      (e->heap != WR_SHARE_NONE));
 		CHECK(e->state != WR_SHARE_LEASED || e->member != WR_SHARE_NONE);
@@ -280,6 +284,7 @@ static void open_again(void)
 		const struct truth *t = &w.truth[seq];
 		struct wr_share_event e = terms_of(seq);
 		e.from = seq;
+		e.place = t->place;
 		e.not_before_ns = t->not_before_ns;
 		e.generation = t->generation;
 		e.attempts = t->attempts;
@@ -316,13 +321,27 @@ static void drop_some(void)
 	bool rest = excess.events > 0 || excess.bytes > 0;
 	for (uint32_t at = share.oldest; at != WR_SHARE_NONE; at = share.events[at].after)
 		waiting += share.events[at].state == WR_SHARE_READY ||
+			   share.events[at].state == WR_SHARE_CARRIED ||
 			   share.events[at].state == WR_SHARE_DELAYED;
 	CHECK(!rest || waiting == 0);
 }
 
+/* Some event is to be copied further on. */
+static void carry_one(void)
+{
+	uint32_t at = share.oldest;
+	for (uint32_t n = below(8); n > 0 && at != WR_SHARE_NONE; n--)
+		at = share.events[at].after;
+	if (at == WR_SHARE_NONE || !has_room(&w.group) ||
+	    !wr_share_may_carry(&share, &share.events[at]))
+		return;
+	say(&w.group, (struct said){.what = CARRY, .seq = share.events[at].seq});
+	wr_share_carry(&share, &share.events[at]);
+}
+
 static void something_happens(void)
 {
-	uint32_t slot = below(MEMBERS), what = below(1000);
+	uint32_t slot = below(MEMBERS), what = below(1040);
 	if (what < 150)
 		step();
 	else if (what < 250)
@@ -354,6 +373,8 @@ static void something_happens(void)
 		drop_some();
 	else if (what < 998)
 		pass_time(below(300));
+	else if (what >= 1000)
+		carry_one();
 	else {
 		wr_share_fini(&share, &memory.base);
 		open_again();
@@ -427,7 +448,7 @@ static void live(uint64_t seed)
 Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 {
 	uint64_t granted = 0, settled = 0, buried = 0, late = 0, missed = 0, parked = 0;
-	uint64_t overflowed = 0, expired = 0, delayed = 0, urgent = 0;
+	uint64_t overflowed = 0, expired = 0, delayed = 0, urgent = 0, carried = 0;
 	for (uint64_t seed = 1; seed <= 24; seed++) {
 		live(seed);
 		granted += w.granted;
@@ -440,6 +461,7 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 		overflowed += w.overflowed;
 		delayed += w.delayed;
 		urgent += w.urgent;
+		carried += w.carried;
 	}
 	/* The worlds were worth it. */
 	cr_expect_gt(granted, 20000);
@@ -451,6 +473,7 @@ Test(share, everything_is_had_by_one_and_settled_once, .timeout = 120)
 	cr_expect_gt(overflowed, 100);
 	cr_expect_gt(delayed, 200);
 	cr_expect_gt(urgent, 2000);
+	cr_expect_gt(carried, 2000);
 	cr_expect_gt(parked, 40, "%llu", (unsigned long long)parked);
 }
 

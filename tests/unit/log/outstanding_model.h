@@ -15,6 +15,7 @@ struct model_event {
 	bool out;
 	uint32_t row, bytes, generation, attempts, reason, dead;
 	uint32_t priority;
+	uint64_t place; /* 0: where it was */
 	uint64_t key, first_failed_us, last_failed_us, not_before_us, expires_us;
 };
 
@@ -28,7 +29,8 @@ struct model {
 };
 
 struct model_counts {
-	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept, parked, ended, moved;
+	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept, parked, ended, moved,
+		carried;
 };
 
 static inline struct model model_of_none(void)

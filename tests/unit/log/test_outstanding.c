@@ -2,12 +2,15 @@
 /*
  * Goal:   what is outstanding of shared subscriptions is what was marked and not settled, each
  *         under its generation; what a refused run did is undone to the last count; and a
- *         checkpoint brings all of it back. Rules: L7, L15, L19, L20, L30.
+ *         checkpoint brings all of it back, also where it lies by now. Rules: L7, L15, L19, L20,
+ *         L30, L32.
  * Method: drawn records, good and bad, through wr_decide() against a model that knows each
  *         sequence by itself; after each the table is walked and compared. Sections are saved,
  *         loaded, cut off and flipped.
  */
 #include "tests/unit/log/outstanding_bed.h"
+#include "tests/unit/log/outstanding_carry.h"
+#include "tests/unit/log/outstanding_saved.h"
 
 static struct model_counts counts;
 
@@ -25,7 +28,7 @@ static void compare_queue(uint32_t queue)
 		const struct model_event *e = &m->events[seq];
 		if (!e->out)
 			continue;
-		lowest = wr_min_u64(lowest, seq);
+		lowest = wr_min_u64(lowest, e->place != 0 ? e->place : seq);
 		CHECK(at != WR_NO_ENTRY);
 		const struct wr_outstanding_entry *entry = &o->entries[at];
 		CHECK(entry->seq == seq && entry->subscription == queue && entry->prev == before);
@@ -36,6 +39,7 @@ static void compare_queue(uint32_t queue)
 		CHECK(entry->last_failed_us == e->last_failed_us);
 		CHECK(entry->not_before_us == e->not_before_us);
 		CHECK(entry->expires_us == e->expires_us && entry->priority == e->priority);
+		CHECK(entry->place == e->place);
 		CHECK(wr_outstanding_find(o, queue, seq) == entry);
 		before = at;
 		at = entry->next;
@@ -310,15 +314,6 @@ static int move(uint32_t queue, struct wr_undo *undo)
 
 /* ---- runs ---- */
 
-static size_t save_all(uint8_t *bytes)
-{
-	struct wr_sink sink = {.bytes = bytes, .capacity_bytes = BODY_MAX};
-	wr_tables_save(&tables, &sink);
-	CHECK(!sink.failed);
-	CHECK(sink.used_bytes <= wr_tables_save_bytes_max(&limits));
-	return sink.used_bytes;
-}
-
 /* Events and settles of both, and in the end one that is refused: then nothing of it happened. */
 static void run(bool refused)
 {
@@ -352,33 +347,6 @@ static void run(bool refused)
 	}
 }
 
-/* ---- checkpoints ---- */
-
-static int load_all(const uint8_t *bytes, size_t length)
-{
-	struct wr_section_header header;
-	const uint8_t *body;
-	uint32_t at = 0;
-	int rc;
-	wr_tables_reset(&tables);
-	while ((rc = wr_section_next(bytes, (uint32_t)length, &at, &header, &body)) == 1) {
-		rc = wr_tables_load(&tables, header.module, header.version, header.part, body,
-				    header.bytes);
-		if (rc != 0)
-			return rc;
-	}
-	return rc;
-}
-
-static void through_a_checkpoint(void)
-{
-	static uint8_t before[BODY_MAX], after[BODY_MAX];
-	size_t bytes = save_all(before);
-	CHECK(load_all(before, bytes) == 0);
-	CHECK(save_all(after) == bytes);
-	CHECK(memcmp(before, after, bytes) == 0);
-}
-
 /* ---- cases ---- */
 
 static void live(uint64_t of_seed)
@@ -389,6 +357,7 @@ static void live(uint64_t of_seed)
 		models[i] = model_of_none();
 	wr_prng_init(&prng, seed);
 	define_all();
+	carried_at = SEQS; /* behind all events */
 	for (uint32_t i = 0; i < 600; i++) {
 		struct wr_undo none = {0};
 		uint32_t queue = below(QUEUES), what = below(100);
@@ -396,8 +365,10 @@ static void live(uint64_t of_seed)
 			mark(queue);
 		else if (what < 50)
 			(void)settle(queue, &none);
-		else if (what < 75)
+		else if (what < 70)
 			reject(queue);
+		else if (what < 78)
+			counts.carried += carry(queue);
 		else if (what < 97)
 			run(below(2) == 0);
 		else if (what < 98)
@@ -424,6 +395,7 @@ CASE(outstanding, it_is_what_was_marked_and_not_settled)
 	cr_expect_gt(counts.kept, 500);
 	cr_expect_gt(counts.parked, 100);
 	cr_expect_gt(counts.moved, 60);
+	cr_expect_gt(counts.carried, 500);
 	cr_expect_gt(counts.ended, 20, "%llu", (unsigned long long)counts.ended);
 }
 

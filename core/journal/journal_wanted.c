@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What retention would take if nobody needed it: told to who may copy what is needed there further
+ * on (core/pipeline/carry.h). Looked at whenever segments may leave, after those that may have. Two
+ * numbers for a decision that is made anew each time; relaxed, and an old one does no harm.
+ *
+ * Thread: the step's.
+ */
+#include "core/journal/journal_internal.h"
+
+#include "core/base/bits.h"
+
+/* Of more than that who copies has enough to do. */
+#define SEGMENTS_AHEAD 64u
+
+/* Of the n-th of the log; those before it have so many bytes. */
+static bool is_beyond_retention(struct wr_journal *j, uint32_t n, uint64_t before_bytes)
+{
+	uint64_t bytes = j->table->live_bytes - before_bytes;
+
+	return (j->options.retention_bytes != 0 && bytes > j->options.retention_bytes) ||
+	       (n == 0 && j->files.drop_wanted) || wr_journal_age_is_past(j, n) ||
+	       wr_journal_retire_is_past(j, n);
+}
+
+void wr_journal_tell_wanted(struct wr_journal *j)
+{
+	uint32_t live_count = wr_segment_live_count(j->table), n = 0;
+	uint64_t before_bytes = 0, least_bytes = UINT64_MAX, seq = 0;
+
+	/* The newest stays in any case. */
+	while (n + 1 < live_count && n < SEGMENTS_AHEAD &&
+	       is_beyond_retention(j, n, before_bytes)) {
+		uint64_t bytes = wr_segment_live(j->table, n)->bytes;
+		before_bytes += bytes;
+		least_bytes = wr_min_u64(least_bytes, bytes);
+		n++;
+	}
+	if (n > 0)
+		seq = wr_load_relaxed(&wr_segment_live(j->table, n)->first_seq); /* own */
+	wr_store_relaxed(&j->link->wanted_bytes, n > 0 ? least_bytes : 0);
+	wr_store_relaxed(&j->link->wanted_seq, seq);
+}

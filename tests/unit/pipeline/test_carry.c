@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   what is outstanding for long lets its segment go: it is copied further on, and is the
+ *         event that it was for who gets it, for lag, for its dead letter and over opens; what
+ *         somebody has is not copied, nor what is too much of its segment, nor anything where
+ *         retention wants nothing. Rule: L32.
+ * Method: the queue bed, one thread, with a retention of a few segments, which events of another
+ *         topic fill; where the log begins says what has left.
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "core/pipeline/pipeline.h"
+#include "tests/support/queue_bed.h"
+
+#define SEGMENT_BYTES (512u << 10)
+#define FILLING_BYTES 2000u
+#define AT_ONCE 16u
+/* More than anything here needs. */
+#define FILLING_MAX 2000u
+
+static void begin(uint64_t retention_bytes)
+{
+	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+	queue_bed.f.options.retention_bytes = retention_bytes;
+	queue_bed.f.options.checkpoint_bytes = 1;
+	queue_reopen();
+	queue_bed.options.order = WEIR_ORDER_KEY;
+	queue_bed.options.dead_letters = "dead";
+	queue_bed.options.attempts_max = 1;
+	queue_bed.options.when_dead = WEIR_DEAD_PARK;
+}
+
+static void setup(void)
+{
+	begin(2 * SEGMENT_BYTES);
+}
+
+TestSuite(carry, .init = setup, .fini = queue_end, .timeout = 120);
+
+static uint64_t oldest(void)
+{
+	return wr_segment_oldest_seq(&queue_bed.f.pipeline->segments);
+}
+
+static uint64_t carried(void)
+{
+	return wr_load_relaxed(&queue_bed.f.pipeline->carrying.events);
+}
+
+/* Events of the other topic, which nobody reads. */
+static void fill_some(void)
+{
+	static char text[FILLING_BYTES];
+	uint64_t ticket = 0;
+	/* The queue gets past them sooner than it would. */
+	queue_bed.f.pipeline->pass_every = AT_ONCE;
+	struct weir_event event = {
+		.topic = queue_bed.dead_topic, .payload = text, .payload_bytes = sizeof text};
+	for (uint32_t i = 0; i < AT_ONCE; i++)
+		cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+	fixture_wait(queue_bed.producer, ticket);
+	cr_assert_geq(weir_step(queue_bed.f.pipeline, 1000000u), 0);
+}
+
+static void fill(uint32_t segments)
+{
+	for (uint32_t i = 0; i < segments * (SEGMENT_BYTES / FILLING_BYTES / AT_ONCE + 1); i++)
+		fill_some();
+}
+
+/* Until all that there is now has left. */
+static void fill_until_left(void)
+{
+	struct weir_info info = {.struct_bytes = sizeof info};
+	cr_assert_eq(weir_pipeline_info(queue_bed.f.pipeline, &info), 0);
+	uint64_t seq = info.visible_sequence;
+	for (uint32_t i = 0; oldest() <= seq && i < FILLING_MAX; i++)
+		fill_some();
+	cr_assert_gt(oldest(), seq, "it still holds its segment");
+}
+
+static struct weir_lag lag_of(uint32_t id)
+{
+	struct weir_lag lag;
+	(void)queue_lag(id);
+	cr_assert_eq(weir_lag(queue_bed.f.pipeline, id, &lag), 0);
+	return lag;
+}
+
+/* The next one fails for good, and its letter is written. As it was. */
+static struct weir_item fail_next(struct weir_member *member, uint32_t id, uint64_t number)
+{
+	struct weir_item item = queue_next(member);
+	struct weir_rejection r = {.verdict = WEIR_VERDICT_DEAD, .reason = 5};
+	cr_assert_eq(fixture_number(&item), number);
+	cr_assert_eq(weir_reject(member, &item, &r), 0);
+	uint64_t parked = lag_of(id).parked, until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (lag_of(id).parked <= parked && fixture_now_ns() < until)
+		;
+	return item;
+}
+
+static uint64_t position_of(uint32_t id)
+{
+	struct weir_subscription_info info = {.struct_bytes = sizeof info};
+	cr_assert_eq(weir_subscription_info(queue_bed.f.pipeline, id, &info), 0);
+	return info.position;
+}
+
+Test(carry, a_parked_key_lets_its_segments_go_and_comes_as_it_was)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	struct weir_item dead = fail_next(member, id, 10);
+	for (uint64_t number = 11; number < 14; number++)
+		queue_publish_keyed(1, number);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	struct weir_lag before = lag_of(id);
+	fill_until_left();
+	cr_expect_eq(carried(), 4);
+	cr_expect_geq(position_of(id), oldest());
+	struct weir_lag lag = lag_of(id);
+	cr_expect(lag.events == 4 && lag.bytes == before.bytes && lag.parked == 4);
+	cr_expect_geq(lag.time_ns, before.time_ns, "it is no younger");
+	/* From the log, and from a checkpoint. */
+	for (uint32_t i = 0; i < 2; i++) {
+		queue_reopen();
+		cr_assert_eq(queue_make(), id);
+		cr_expect_eq(lag_of(id).parked, 4);
+		if (i == 0)
+			fill(1);
+	}
+	member = queue_join(id, 8);
+	cr_assert_eq(weir_parked_give_up(queue_bed.f.pipeline, id, dead.sequence), 0);
+	uint64_t last = dead.sequence;
+	for (uint64_t number = 11; number < 14; number++) {
+		struct weir_item item = queue_next(member);
+		cr_expect_eq(fixture_number(&item), number);
+		cr_expect(item.sequence > last && item.sequence < oldest());
+		last = item.sequence;
+		cr_expect_eq(item.partition, dead.partition);
+		cr_expect_eq(item.epoch, dead.epoch);
+		cr_expect_geq(item.append_time_us, dead.append_time_us);
+		cr_expect_eq(item.attempts, 1);
+		cr_expect_eq(item.flags & WEIR_ITEM_REPLAY, 0);
+		cr_assert_eq(weir_ack(member, &item), 0);
+	}
+	queue_commit(member);
+	lag = lag_of(id);
+	cr_expect(lag.events == 0 && lag.bytes == 0 && lag.parked == 0);
+}
+
+/* They are copied each time that retention comes round, and each time of the copy before. */
+Test(carry, a_copy_is_copied_again_and_dies_as_the_event)
+{
+	uint32_t id = queue_make(), letters = fixture_subscription(&queue_bed.f, "letters", "dead");
+	struct weir_member *member = queue_join(id, 8);
+	struct weir_origin origin;
+	queue_publish_keyed(1, 10);
+	struct weir_item dead = fail_next(member, id, 10);
+	queue_publish_keyed(1, 11);
+	/* Nobody reads them yet: the other subscription would hold all of that. */
+	struct weir_member *reader = fixture_member(&queue_bed.f, letters, NULL);
+	for (uint32_t round = 1; round <= 3; round++) {
+		for (uint32_t i = 0; carried() < 2 * round && i < FILLING_MAX; i++) {
+			struct weir_item item;
+			fill_some();
+			while (weir_poll(reader, &item, 1, 0) == 1)
+				cr_assert_eq(weir_ack(reader, &item), 0);
+		}
+		cr_expect_eq(carried(), 2 * round);
+	}
+	cr_assert_eq(weir_parked_give_up(queue_bed.f.pipeline, id, dead.sequence), 0);
+	struct weir_item item = queue_next(member), letter = {0};
+	uint64_t seq = item.sequence;
+	struct weir_rejection r = {.verdict = WEIR_VERDICT_DEAD, .reason = 6, .text = "no"};
+	cr_assert_eq(fixture_number(&item), 11);
+	cr_assert_eq(weir_reject(member, &item, &r), 0);
+	do
+		letter = queue_next(reader);
+	while (letter.payload_bytes != sizeof(uint64_t));
+	cr_assert(weir_item_origin(&letter, &origin));
+	cr_expect_eq(fixture_number(&letter), 11);
+	cr_expect(origin.sequence == seq && origin.epoch == item.epoch &&
+		  origin.topic == queue_bed.topic && origin.partition == item.partition);
+	cr_expect(origin.attempts == 1 && origin.reason == 6);
+}
+
+Test(carry, what_somebody_has_stays_where_it_is_until_he_gives_it_back)
+{
+	queue_bed.options.attempts_max = 3;
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	struct weir_item item = queue_next(member);
+	cr_assert_eq(weir_extend(member, &item, 3600 * 1000000000ull), 0);
+	fill(5);
+	cr_expect_leq(oldest(), item.sequence);
+	cr_expect_eq(carried(), 0);
+	struct weir_rejection later = {.delay_ns = 3600 * 1000000000ull, .reason = 8};
+	cr_assert_eq(weir_reject(member, &item, &later), 0);
+	fill_until_left();
+	cr_expect_eq(carried(), 1);
+	queue_reopen();
+	cr_assert_eq(queue_make(), id);
+	const struct wr_outstanding_entry *e =
+		wr_outstanding_find(&queue_bed.f.pipeline->tables.outstanding, id, item.sequence);
+	cr_assert_not_null(e);
+	cr_expect(e->attempts == 1 && e->reason == 8 && e->not_before_us != 0);
+	cr_expect_geq(e->place, oldest());
+	cr_expect_eq(queue_counts(id).delayed, 1);
+	cr_expect_eq(lag_of(id).events, 1);
+}
+
+/* Copying it would free less than it takes: the log would be filled by copies of copies. */
+Test(carry, a_segment_of_which_most_is_outstanding_stays)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	static char text[FILLING_BYTES];
+	const uint64_t key = 1;
+	queue_publish_keyed(key, 10);
+	struct weir_item dead = fail_next(member, id, 10);
+	struct weir_event event = {.topic = queue_bed.topic,
+				   .key = &key,
+				   .key_bytes = sizeof key,
+				   .payload = text,
+				   .payload_bytes = sizeof text};
+	for (uint32_t i = 0; i < 200; i++) {
+		uint64_t ticket;
+		cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+		if (i % AT_ONCE == 0)
+			fixture_wait(queue_bed.producer, ticket);
+	}
+	fill(5);
+	cr_expect_eq(carried(), 0);
+	cr_expect_leq(oldest(), dead.sequence);
+	cr_expect_eq(lag_of(id).parked, 201);
+}
+
+static void setup_all(void)
+{
+	begin(0);
+}
+
+TestSuite(carry_nothing, .init = setup_all, .fini = queue_end, .timeout = 120);
+
+Test(carry_nothing, where_retention_wants_nothing_nothing_is_copied)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	(void)fail_next(member, id, 10);
+	fill(5);
+	cr_expect_eq(carried(), 0);
+	cr_expect_eq(oldest(), 1);
+}
