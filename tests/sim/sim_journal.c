@@ -14,9 +14,10 @@
  *   nothing acknowledged is lost, nor what an earlier recovery served; after the death of the
  *   process alone, nothing written is lost either; what is there is what was appended, in order,
  *   without a hole, packed (seed % 4 == 3) or not, compacted, or without what was erased
- *   (journal_leaves.h); of a seed with a chain that is one (journal_chain.h); checkpoint + tail = fold of the whole log (L30); nothing that a checkpoint
- *   says is needed was retired (L31); there is no false alarm: WEIR_E_CORRUPT never comes. By time
- *   no event goes before its log has run for half of that, whatever the wall clock does (L17).
+ *   (journal_leaves.h); of a seed with a chain that is one (journal_chain.h); checkpoint + tail =
+ *   fold of the whole log (L30); nothing that a checkpoint says is needed was retired (L31); there
+ *   is no false alarm: WEIR_E_CORRUPT never comes. By time no event goes before its log has run for
+ *   half of that, whatever the wall clock does (L17).
  */
 #include <inttypes.h>
 #include <stdarg.h>
