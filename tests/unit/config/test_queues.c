@@ -102,9 +102,13 @@ Test(queues, rules_of_alerts_become_options)
 		       "  - {name: much, when: {lag_bytes: {raise_at: 2MiB, clear_at: 0}}}\n"
 		       "  - {name: lost, when: {bridge_down: {raise_at: 1m, clear_at: 0s}}}\n"
 		       "  - {name: dead, when: {bridge_dead_letters: {raise_at: 5, clear_at: 0}},\n"
+		       "     bridge: out}\n"
+		       "  - {name: idle, when: {idle_age: {raise_at: 1m, clear_at: 0s}},\n"
+		       "     subscription: q}\n"
+		       "  - {name: held, when: {bridge_stuck_age: {raise_at: 1m, clear_at: 0s}},\n"
 		       "     bridge: out}\n");
 	const struct weir_options *o = weir_config_options(config);
-	cr_assert_eq(o->alert_count, 4);
+	cr_assert_eq(o->alert_count, 6);
 	cr_expect_str_eq(o->metrics_dir, "none");
 	cr_expect_str_eq(o->alert_topic, "dead");
 	cr_expect_str_eq(o->alerts[0].name, "far");
@@ -122,9 +126,15 @@ Test(queues, rules_of_alerts_become_options)
 	cr_expect_null(o->alerts[2].bridge);
 	cr_expect_eq(o->alerts[3].kind, WEIR_ALERT_BRIDGE_DEAD_LETTERS);
 	cr_expect_str_eq(o->alerts[3].bridge, "out");
+	cr_expect_eq(o->alerts[4].kind, WEIR_ALERT_IDLE_AGE);
+	cr_expect_eq(o->alerts[5].kind, WEIR_ALERT_BRIDGE_STUCK_AGE);
 	weir_config_destroy(config);
 	expect(RULE("when: {parked: {raise_at: 5, clear_at: 0}}, bridge: out"),
 	       "this number is not of a bridge");
+	expect(RULE("when: {idle_age: {raise_at: 5s, clear_at: 0s}}, bridge: out"),
+	       "this number is not of a bridge");
+	expect(RULE("when: {bridge_stuck_age: {raise_at: 5s, clear_at: 0s}}, subscription: q"),
+	       "this number is of a bridge, and not of a subscription");
 	expect(RULE("when: {bridge_down: {raise_at: 5s, clear_at: 0s}}, subscription: q"),
 	       "this number is of a bridge, and not of a subscription");
 	expect(RULE("when: {bridge_down: {raise_at: 5s, clear_at: 0s}}, bridge: out"),

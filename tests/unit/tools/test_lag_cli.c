@@ -71,15 +71,21 @@ static void tell_bridge(void)
 	wr_bridge_place_tell(place, &told);
 }
 
-/* A pipeline with 25 events that nobody has read, once its file says so. */
+/* A pipeline with 25 events that nobody has read, and alerts of that, once its file says so. */
 static void begin(void)
 {
+	static const struct weir_alert_rule rules[] = {
+		{"far", WEIR_ALERT_LAG_EVENTS, NULL, NULL, 10, 5, 0},
+		{"late", WEIR_ALERT_LAG_AGE, "audit", NULL, 1000000, 0, 0},
+	};
 	struct find found;
 	const struct look_row *row = NULL;
 
 	fixture_init(&f, FIXTURE_DURABLE);
 	f.options.name = "orders";
 	f.options.metrics_dir = folder;
+	f.options.alerts = rules;
+	f.options.alert_count = 2;
 	fixture_open(&f);
 	uint32_t topic = fixture_topic(&f, "trades", 1);
 	(void)fixture_subscription(&f, "audit", "trades");
@@ -91,6 +97,10 @@ static void begin(void)
 		row = look_find(found.looks[0], LOOK_SUBSCRIPTION, "audit");
 		bool is_told = row != NULL && row->values[SUBSCRIPTION_EVENTS] == EVENTS &&
 			       look_find(found.looks[0], LOOK_BRIDGE, "out") != NULL;
+		for (uint32_t i = 0; i < 2 && is_told; i++) {
+			row = look_find(found.looks[0], LOOK_ALERT, rules[i].name);
+			is_told = row != NULL && row->values[ALERT_FIRING] != 0;
+		}
 		find_close(&found);
 		if (is_told)
 			return;
@@ -179,6 +189,9 @@ Test(lag_cli, status_is_one_screen)
 	cr_expect(capture_has(c.out, "; connected 2 times, lost 2, failed 0; 3 DEAD LETTERS\n"),
 		  "%s", c.out);
 	cr_expect(capture_has(c.out, ": nobody answers\n"), "%s", c.out);
+	cr_expect(capture_has(c.out, "  ALERT    far audit: 25, raised at 10, for "), "%s", c.out);
+	cr_expect(capture_has(c.out, "  ALERT    late audit: "), "%s", c.out);
+	cr_expect(capture_has(c.out, ", raised at 1.0 ms, for "), "%s", c.out);
 	STATUS("--json");
 	cr_expect_eq(c.exit_code, CLI_EXIT_OK);
 	cr_expect(capture_has(c.out, "\"system\": \"kafka\""), "%s", c.out);
