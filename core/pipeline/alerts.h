@@ -93,6 +93,7 @@ struct wr_alerts {
 	uint64_t taken_rounds, taken_ns;
 	uint64_t durable_seq, durable_ns;
 	uint64_t group_round, group_ns;
+	uint64_t looked_ns;
 	uint64_t stuck_ns; /* for how long nothing moves that should */
 	uint64_t watch_due_ns;
 	bool looked;           /* before that nothing stands still */

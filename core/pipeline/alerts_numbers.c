@@ -36,10 +36,16 @@ void wr_alerts_look_at_steps(struct weir_pipeline *p, uint64_t now_ns)
 		a->taken_ns = now_ns;
 	if (!a->looked || durable >= visible || durable != a->durable_seq)
 		a->durable_ns = now_ns;
-	/* It goes round whatever there is to do: it writes the metrics. */
+	/*
+	 * It goes round whatever there is to do: it writes the metrics. What this thread has not
+	 * seen, in a process that was stopped, or for want of a CPU, does not count.
+	 */
 	if (!a->looked || group_round != a->group_round)
 		a->group_ns = now_ns;
+	else if (now_ns - a->looked_ns > WR_METRICS_INTERVAL_NS)
+		a->group_ns += now_ns - a->looked_ns - WR_METRICS_INTERVAL_NS;
 	a->looked = true;
+	a->looked_ns = now_ns;
 	a->taken_rounds = rounds;
 	a->durable_seq = durable;
 	a->group_round = group_round;

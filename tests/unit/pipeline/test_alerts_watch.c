@@ -121,7 +121,13 @@ Test(alerts_watch, a_group_step_that_does_not_go_round_is_told_after_the_hold_ti
 		wr_alerts_watch(f.pipeline, at);
 	}
 	cr_expect(!is_raised());
-	uint64_t stood = at - S;
+	/* Nor when the whole process stood, the watch included. */
+	wr_alerts_watch(f.pipeline, at += 60 * S);
+	wr_alerts_watch(f.pipeline, at += 2 * S);
+	wr_alerts_watch(f.pipeline, at += 2 * S);
+	cr_expect(!is_raised());
+	wr_store_relaxed(&f.pipeline->round, 99u);
+	uint64_t stood = at;
 	for (; at < stood + 7 * S; at += 100 * MS) {
 		wr_alerts_watch(f.pipeline, at);
 		cr_assert(!is_raised(), "after %lu ms", (unsigned long)((at - stood) / MS));
