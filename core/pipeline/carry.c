@@ -14,9 +14,8 @@
 /* So many under way leave most of the group's lane, and of its answers, to what is due. */
 #define ON_WAY_MAX 64u
 #define BYTES_A_STEP (256u << 10)
-/* What holds the segment up may have gone by then; and what finds no room may find some. */
-#define LOOK_AGAIN_NS 100000000ull
-#define FAILED_NS 1000000000ull
+/* What was in the way takes some looks at numbers to see; or a look at all that is outstanding. */
+#define LOOKS_A_WAIT 10u
 /* Of a segment's bytes: more than that is not copied, or it would free too little. */
 #define PART 2u
 
@@ -89,13 +88,13 @@ static void begin(struct weir_pipeline *p, uint64_t now_ns)
 	if (end_seq == 0)
 		return;
 	if (needed_by_others(p) < end_seq) {
-		c->wait_until_ns = now_ns + LOOK_AGAIN_NS;
+		c->wait_until_ns = now_ns + c->wait_ns / LOOKS_A_WAIT;
 		return;
 	}
 	struct wr_share_below below = below_of(p, end_seq);
 	uint64_t most = wr_load_relaxed(&p->link.wanted_bytes) / PART;
 	if (below.has_fixed || (below.bytes > most && !WR_BUG(CARRIES_ROUND_AND_ROUND))) {
-		c->wait_until_ns = now_ns + LOOK_AGAIN_NS;
+		c->wait_until_ns = now_ns + c->wait_ns;
 	} else if (below.events == 0) {
 		c->done_seq = end_seq;
 	} else {
@@ -227,7 +226,7 @@ int wr_carry_step(struct weir_pipeline *p, uint64_t now_ns)
 	if (c->on_way > 0)
 		return work;
 	if (c->failed)
-		c->wait_until_ns = now_ns + FAILED_NS;
+		c->wait_until_ns = now_ns + c->wait_ns;
 	else
 		c->done_seq = c->end_seq;
 	c->end_seq = 0;

@@ -18,11 +18,15 @@ struct wr_portion;
 struct wr_raise;
 struct wr_reply;
 
+/* Until what was in the way is looked for again. */
+#define WR_CARRY_WAIT_NS 1000000000ull
+
 /* The step's, in the pipeline. */
 struct wr_carrying {
 	uint64_t end_seq;  /* of the segment that is gone through; 0: none is */
 	uint64_t done_seq; /* nothing that lies below it is to be copied */
 	uint64_t wait_until_ns;
+	uint64_t wait_ns;      /* WR_CARRY_WAIT_NS; less in simulation */
 	uint32_t subscription; /* it is at this one, */
 	struct wr_share_cursor at;
 	uint32_t on_way;      /* copies, not answered */

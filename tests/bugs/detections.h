@@ -59,7 +59,6 @@
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \
 	X(CARRIED_NOT_HELD, unit_outstanding,                                                      \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
-	X(CARRIED_NOT_HELD, sim_pipeline, "a position is not what the log says")                   \
 	X(CARRIED_NOT_SAVED, unit_outstanding,                                                     \
 	  "outstanding::it_is_what_was_marked_and_not_settled")                                    \
 	X(CARRIED_THOUGH_ERASED, unit_decide,                                                      \

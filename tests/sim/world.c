@@ -194,6 +194,7 @@ static int open_once(void)
 		world.requests = world_memory_requests();
 		world.recycled = 0;
 		world_compaction_opened();
+		world.pipeline->carrying.wait_ns = 1000000;
 		world.pipeline->pass_every = world_growth_pass_every() + (world.seed % 5) * 64;
 		return 0;
 	}

@@ -7,7 +7,8 @@
 #include "core/record/carried.h"
 #include "tests/unit/log/outstanding_bed.h"
 
-static uint64_t carried_at; /* the last one */
+/* The last one of each: sometimes below what the frontier comes to. */
+static uint64_t carried_at[QUEUES];
 
 /* Whether it was taken. */
 static bool carry(uint32_t queue)
@@ -20,18 +21,19 @@ static bool carry(uint32_t queue)
 		.bytes = WR_RECORD_HEAD_BYTES, .kind = WR_KIND_EVENT, .flags = WR_RECORD_KEYLESS};
 	const struct wr_record_view event_view = {.head = &event};
 	const struct wr_carried carried = {.seq = seq, .subscription = queue};
+	uint64_t place = wr_max_u64(carried_at[queue] + 1, m->frontier + below(4));
 	struct wr_record_view view;
 	struct wr_undo none = {0};
 	struct wr_decision d;
 	wr_carried_write(&event_view, &carried, record);
 	CHECK(wr_record_view(record, sizeof record, &view));
-	int rc = wr_decide(&tables, &none, &view, ++carried_at, false, &d);
+	int rc = wr_decide(&tables, &none, &view, place, false, &d);
 	if (!m->events[seq].out) {
 		CHECK(rc == WEIR_E_FENCED);
 		return false;
 	}
 	CHECK(rc == 0 && d.tag == WR_TAG_CONTROL && d.features == WR_BATCH_CARRIED);
-	m->events[seq].place = carried_at;
+	m->events[seq].place = carried_at[queue] = place;
 	return true;
 }
 
