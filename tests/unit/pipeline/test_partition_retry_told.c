@@ -2,7 +2,8 @@
 /*
  * Goal: what is told of events of partitions that fail: attempts and dead letters in the metrics,
  * dead letters by an alert; and of one that is erased on its way to the dead letters nothing: it is
- * settled at once, without a letter.
+ * settled at once, without a letter. While a subscription has no dead letters the group step is
+ * not woken for one that was asked for before: the event comes again.
  *
  * Method: manual pipelines with a journal; a look into the group's state for the moment in which a
  * letter is on its way.
@@ -170,4 +171,37 @@ Test(partition_retry_told, what_is_erased_on_its_way_is_settled_without_a_letter
 	cr_expect_eq(queue_lag(id), 0);
 	cr_expect_eq(fixture_poll_rest(undertaker), 0);
 	cr_expect_eq(refused_lines, 0, "it is no trouble");
+}
+
+Test(partition_retry_told, while_there_are_no_dead_letters_nobody_is_woken_for_one)
+{
+	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
+	uint32_t id = queue_make();
+	struct wr_subscription_live *live = &queue_bed.f.pipeline->subscriptions[id];
+	struct weir_member *member = fixture_member(&queue_bed.f, id, NULL);
+	queue_publish_keyed(1, 1);
+	struct weir_item item = queue_next(member);
+	cr_assert_eq(weir_reject(member, &item, &dead), 0);
+	/* As if its event could not be read, just now. */
+	uint64_t later_ns = fixture_now_ns() + 1000 * FIXTURE_LONG_NS;
+	live->failures.letters_after_ns = later_ns;
+	for (uint32_t i = 0; i < 1000 && live->failures.wanted_count == 0; i++)
+		cr_assert_geq(weir_step(queue_bed.f.pipeline, 0), 0);
+	cr_expect_eq(wr_row_letters_due_ns(live), later_ns);
+	queue_bed.options.dead_letters = NULL;
+	queue_bed.options.attempts_max = 0;
+	cr_assert_eq(queue_make(), id);
+	cr_expect_eq(wr_row_letters_due_ns(live), UINT64_MAX);
+	item = queue_next(member);
+	cr_expect(fixture_number(&item) == 1 && item.attempts == 2);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	queue_commit(member);
+	/* With dead letters again, it is found that there is nothing to bury. */
+	queue_bed.options.dead_letters = "dead";
+	cr_assert_eq(queue_make(), id);
+	live->failures.letters_after_ns = 0;
+	rounds(1);
+	cr_expect_eq(live->failures.wanted_count, 0);
+	cr_expect_eq(wr_row_letters_due_ns(live), UINT64_MAX);
+	cr_expect_eq(told("weir_subscription_dead_letters"), 0);
 }
