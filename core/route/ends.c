@@ -51,29 +51,6 @@ static __attribute__((noinline)) void confirm_last(struct walk *w, size_t count)
 	confirm(w, true, count);
 }
 
-/* How far the text goes along with the trunk. */
-static inline __attribute__((always_inline)) size_t
-along_trunk(const struct wr_ends *e, const uint8_t *text, size_t bytes, bool backwards)
-{
-	size_t most = e->trunk_bytes < bytes ? e->trunk_bytes : bytes, at = 0;
-	uint64_t differs;
-	if (most < WR_WINDOW_BYTES) {
-		differs = wr_window_part(wr_window_head(text, bytes, backwards) ^
-						 wr_window_head(e->trunk, e->trunk_bytes, false),
-					 most);
-		return differs != 0 ? (size_t)__builtin_ctzll(differs) / 8 : most;
-	}
-	for (;; at = at + 2 * WR_WINDOW_BYTES <= most ? at + WR_WINDOW_BYTES
-						      : most - WR_WINDOW_BYTES) {
-		differs = wr_window_at(text, bytes, backwards, at) ^
-			  wr_window_at(e->trunk, e->trunk_bytes, false, at);
-		if (differs != 0)
-			return at + (size_t)__builtin_ctzll(differs) / 8;
-		if (at + WR_WINDOW_BYTES == most)
-			return most;
-	}
-}
-
 /* Texts that are found on the way along the trunk, by so many bytes. */
 static inline void take_trunk(struct walk *w, size_t bytes)
 {
@@ -85,46 +62,86 @@ static inline void take_trunk(struct walk *w, size_t bytes)
 		w->take(w->context, e->ends[found - 1].list);
 }
 
-/* Which of the lengths [from, to) may be those of texts that this one begins with. */
-static inline __attribute__((always_inline)) uint64_t may_be(const struct wr_ends *e,
-							     const struct walk *w, bool backwards,
-							     uint64_t head, size_t from, size_t to)
+/* Lengths beyond those that have bits of their own. */
+static __attribute__((noinline)) void look_at_rest(struct walk *w, bool backwards, size_t i,
+						   size_t to)
 {
-	uint64_t set = ~0ull << (from < WR_ENDS_SET_LAST ? from : WR_ENDS_SET_LAST);
-	if (to <= WR_ENDS_SET_LAST)
-		set &= ~(~0ull << to);
-	return set & (w->bytes < e->front.place
-			      ? e->front.shorter
-			      : *wr_ends_set(&e->front, w->text, w->bytes, backwards, head));
+	const struct wr_ends *e = w->ends;
+	uint64_t head = wr_window_head(w->text, w->bytes, backwards);
+	for (; i < to; i++) {
+		uint64_t window = wr_ends_window(w->text, w->bytes, backwards, head, e->lengths[i]);
+		uint64_t hash = wr_window_hash(window, e->lengths[i]);
+		if (wr_window_has(&e->filter, hash) != 0)
+			confirm(w, backwards, e->lengths[i]);
+	}
+}
+
+/* Which lengths may be those of texts that it begins with, but for its cell. */
+struct part {
+	size_t from;
+	size_t to;
+};
+
+/* What is known without a cell. */
+static inline __attribute__((always_inline)) struct part begin(struct walk *w, size_t along)
+{
+	const struct wr_ends *e = w->ends;
+	if (WR_UNLIKELY(e->empty != 0))
+		w->take(w->context, e->empty);
+	if (WR_UNLIKELY(e->trunk_last != 0))
+		take_trunk(w, along);
+	return (struct part){e->lengths_to[along],
+			     e->lengths_to[w->bytes < e->longest ? w->bytes : e->longest]};
+}
+
+/* Those of the set that have such numbers. */
+static inline uint64_t part_of(uint64_t set, struct part part)
+{
+	set &= ~0ull << (part.from < WR_ENDS_SET_LAST ? part.from : WR_ENDS_SET_LAST);
+	return part.to <= WR_ENDS_SET_LAST ? set & ~(~0ull << part.to) : set;
 }
 
 static inline __attribute__((always_inline)) void
-look_up(struct walk *w, bool backwards, void (*found)(struct walk *w, size_t count))
+look_up(struct walk *w, bool backwards, const struct wr_ends_cell *cell, struct part part,
+	void (*found)(struct walk *w, size_t count))
 {
 	const struct wr_ends *e = w->ends;
-	const uint8_t *text = w->text;
-	const size_t bytes = w->bytes;
-	if (e->empty != 0)
-		w->take(w->context, e->empty);
-	size_t along = along_trunk(e, text, bytes, backwards);
-	size_t from = e->lengths_to[along];
-	size_t to = e->lengths_to[bytes < e->longest ? bytes : e->longest];
-	take_trunk(w, along);
-	if (from >= to)
+	uint64_t set = part_of(cell->lengths, part);
+	if (set == 0)
 		return;
-	uint64_t head = wr_window_head(text, bytes, backwards);
-	uint64_t set = may_be(e, w, backwards, head, from, to);
+	uint64_t head = wr_window_head(w->text, w->bytes, backwards);
 	for (; set != 0; set &= set - 1) {
 		size_t i = (size_t)__builtin_ctzll(set);
-		size_t end = i < WR_ENDS_SET_LAST ? i + 1 : to;
-		for (i = i < from ? from : i; i < end; i++) {
-			uint64_t window =
-				wr_ends_window(text, bytes, backwards, head, e->lengths[i]);
-			uint64_t hash = wr_window_hash(window, e->lengths[i]);
-			if (WR_UNLIKELY(wr_window_has(&e->filter, hash) != 0))
-				found(w, e->lengths[i]);
+		if (WR_UNLIKELY(i == WR_ENDS_SET_LAST)) {
+			look_at_rest(w, backwards, i < part.from ? part.from : i, part.to);
+			return;
 		}
+		uint64_t window = wr_ends_window(w->text, w->bytes, backwards, head, e->lengths[i]);
+		uint64_t hash = wr_window_hash(window, e->lengths[i]);
+		if (WR_UNLIKELY(wr_window_bits(cell->windows, hash) != 0) &&
+		    wr_window_has(&e->filter, hash) != 0)
+			found(w, e->lengths[i]);
 	}
+}
+
+void wr_ends_first_in(const struct wr_ends *ends, const struct wr_ends_cell *cell, size_t along,
+		      const uint8_t *text, size_t bytes, void (*take)(void *context, uint32_t list),
+		      void *context)
+{
+	struct walk w = {
+		.ends = ends, .text = text, .bytes = bytes, .take = take, .context = context};
+	look_up(&w, false, cell, begin(&w, along), confirm_first);
+}
+
+/* A text that leaves the trunk where no text goes on needs no cell. */
+static inline __attribute__((always_inline)) void
+look_up_whole(struct walk *w, bool backwards, void (*found)(struct walk *w, size_t count))
+{
+	size_t along = wr_ends_along(w->ends, w->text, w->bytes, backwards);
+	struct part part = begin(w, along);
+	if (part.from < part.to)
+		look_up(w, backwards, wr_ends_cell_at(w->ends, w->text, w->bytes, backwards, along),
+			part, found);
 }
 
 void wr_ends_first(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
@@ -132,7 +149,7 @@ void wr_ends_first(const struct wr_ends *ends, const uint8_t *text, size_t bytes
 {
 	struct walk w = {
 		.ends = ends, .text = text, .bytes = bytes, .take = take, .context = context};
-	look_up(&w, false, confirm_first);
+	look_up_whole(&w, false, confirm_first);
 }
 
 void wr_ends_last(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
@@ -140,5 +157,5 @@ void wr_ends_last(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
 {
 	struct walk w = {
 		.ends = ends, .text = text, .bytes = bytes, .take = take, .context = context};
-	look_up(&w, true, confirm_last);
+	look_up_whole(&w, true, confirm_last);
 }

@@ -2,17 +2,21 @@
 /*
  * Which of many texts does a text begin with? (For ends of texts everything is read backwards.)
  *
- * Texts are found by hash, once for each length that may be one. Which may is asked of the front:
- * eight bytes of the text at a fixed place say which lengths the texts have that have those bytes
- * there. Then a filter of bits (window.h) is asked for each such length, for a load and a
- * multiplication, whatever the other lengths say. Only where the filter lets pass is the whole
- * beginning hashed, going on from the length before, and compared: and of that only what is longer
- * than the text found last, which must be the longest other one that it begins with. So a look-up
- * costs no more than its text has bytes, however many texts there are and however they begin with
- * one another.
- *
  * The trunk is a beginning that many of the texts share (a scheme and a host). As far as a text
- * goes along with it, it is known which texts are found, and no length is asked.
+ * goes along with it, it is known which texts are found. All others that it may begin with leave
+ * the trunk where it does.
+ *
+ * Those stand in cells, by eight bytes that end a few bytes behind that place. A cell says which
+ * lengths its texts have, and has bits of the last eight bytes of each (as window.h has them): so a
+ * text that begins with none of them is nearly always known by one line of memory. Who looks whole
+ * texts up elsewhere may note them here, and is told by the same line.
+ *
+ * What the cell lets pass is found by hash, once for each length that it has: a filter of bits is
+ * asked first, for a load and a multiplication, whatever the other lengths say. Only where that
+ * lets pass, too, is the whole beginning hashed, going on from the length before, and compared: and
+ * of that only what is longer than the text found last, which must be the longest other one that it
+ * begins with. So a look-up costs no more than its text has bytes, however many texts there are and
+ * however they begin with one another, also where all are in one cell.
  *
  * Thread: any, once it is made.
  */
@@ -35,19 +39,24 @@ struct wr_end {
 	uint32_t inner; /* the longest other one that it begins with, + 1; 0: none */
 };
 
-/*
- * Which lengths texts have, by the window that ends at a place. Of a set of lengths each one is a
- * bit, by its number; the last bit is that of all from there on. Texts that end before the place
- * are in all sets.
- */
-struct wr_ends_front {
-	size_t place;     /* 0: all texts are in one set */
-	uint64_t shorter; /* the set of who ends before it */
-	uint64_t *sets;
-	uint64_t mask; /* of numbers of sets */
+/* Of a set of lengths each is a bit, by its number; the last bit is that of all from there on. */
+#define WR_ENDS_SET_LAST 63u
+
+struct wr_ends_cell {
+	uint64_t lengths;  /* that its texts have */
+	uint64_t windows;  /* bits of their last eight bytes */
+	uint64_t whole[2]; /* bits of what wr_ends_note() was told */
 };
 
-#define WR_ENDS_SET_LAST 63u /* the bit of all lengths from this number on */
+/*
+ * A text's place is so far behind where it leaves the trunk, or its end, if that is before. Those
+ * that end there are in all cells.
+ */
+struct wr_ends_front {
+	size_t behind;
+	struct wr_ends_cell *cells;
+	uint64_t mask; /* of numbers of cells */
+};
 
 struct wr_ends {
 	struct wr_ends_text *texts; /* while they are gathered */
@@ -77,10 +86,21 @@ bool wr_ends_add(struct wr_ends *ends, struct wr_arena *building, const struct w
 bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_arena *building,
 		    struct wr_table *table, bool backwards);
 
+/* Afterwards: a text that wr_ends_first_or_whole() is to let pass. `hash`: of its last window. */
+void wr_ends_note(struct wr_ends *ends, const uint8_t *text, size_t bytes, uint64_t hash);
+
 /* Calls `take` with the list of each text that the given one begins (ends) with. */
 void wr_ends_first(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
 		   void (*take)(void *context, uint32_t list), void *context);
 void wr_ends_last(const struct wr_ends *ends, const uint8_t *text, size_t bytes,
 		  void (*take)(void *context, uint32_t list), void *context);
+
+/*
+ * The same in two steps, between which the cell's line may come: where a text leaves the trunk and
+ * what its cell is, by wr_ends_ask() of ends_hash.h; then what it begins with.
+ */
+void wr_ends_first_in(const struct wr_ends *ends, const struct wr_ends_cell *cell, size_t along,
+		      const uint8_t *text, size_t bytes, void (*take)(void *context, uint32_t list),
+		      void *context);
 
 #endif

@@ -5,9 +5,10 @@
 
 #define TRUNK_PART 8u /* many: one in so many */
 #define TRUNK_BYTES_MAX 256u
-#define SAMPLE_TEXTS 512u /* at most: that places are tried with */
-#define PLACES_BEFORE 16u /* the end of the trunk */
-#define PLACES_BEHIND 32u
+#define SAMPLE_TEXTS 512u /* about: that places are tried with */
+#define SAMPLE_RUN 32u
+#define PLACES 32u
+#define SHORTER_MAX 4u /* texts that end before their place */
 
 bool wr_ends_add(struct wr_ends *ends, struct wr_arena *building, const struct wr_ends_text *text)
 {
@@ -157,88 +158,111 @@ static bool gather_lengths(struct wr_ends *e, struct wr_arena *arena, struct wr_
 
 /* ---- the front ---- */
 
-/* The text as a set: of its own length only. */
+/* What is looked at while the front is made. */
+struct making {
+	struct wr_ends *ends;
+	uint32_t *alongs;  /* of each text: how far it goes along with the trunk */
+	uint32_t *numbers; /* of texts: all */
+	size_t count;      /* of them */
+	uint32_t *sample;  /* of texts: some */
+	size_t sample_count;
+};
+
+/* A set of its own length only. */
 static uint64_t set_of(const struct wr_ends *e, const struct wr_end *end)
 {
 	uint32_t number = e->lengths_to[end->count] - 1;
 	return 1ull << (number < WR_ENDS_SET_LAST ? number : WR_ENDS_SET_LAST);
 }
 
-static uint64_t *set_at(const struct wr_ends_front *front, const struct wr_end *end)
+/* Of one that does not end before its place. */
+static struct wr_ends_cell *cell_of(const struct wr_ends_front *front, const struct wr_end *end,
+				    size_t along)
 {
+	size_t place = along + front->behind;
 	uint64_t head = wr_window_head(end->bytes, end->count, false);
-	return wr_ends_set(front, end->bytes, end->count, false, head);
+	return wr_ends_cell_of(front, wr_ends_window(end->bytes, end->count, false, head, place),
+			       place);
 }
 
-/* Every `step`th text, into sets that are there. */
-static void fill(const struct wr_ends *e, struct wr_ends_front *front, size_t count, size_t step)
+/* Those that end in the trunk are in none. */
+static void fill(const struct making *m, struct wr_ends_front *front, const uint32_t *numbers,
+		 size_t count)
 {
-	front->shorter = 0;
-	for (size_t i = 0; i < count; i += step)
-		if (e->ends[i].count < front->place)
-			front->shorter |= set_of(e, &e->ends[i]);
-	for (size_t i = 0; i <= front->mask; i++)
-		front->sets[i] = front->shorter;
-	for (size_t i = 0; i < count; i += step)
-		if (e->ends[i].count >= front->place)
-			*set_at(front, &e->ends[i]) |= set_of(e, &e->ends[i]);
+	struct wr_ends_cell all = {0};
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < count; i++) {
+			const struct wr_end *end = &m->ends->ends[numbers[i]];
+			size_t along = m->alongs[numbers[i]];
+			bool is_short = end->count < along + front->behind;
+			if (end->count == along || is_short != (pass == 0))
+				continue;
+			struct wr_ends_cell *cell = is_short ? &all : cell_of(front, end, along);
+			uint64_t window = wr_window_last(end->bytes, end->count);
+			cell->lengths |= set_of(m->ends, end);
+			cell->windows |= wr_window_bits_of(wr_window_hash(window, end->count));
+		}
+		for (size_t i = 0; pass == 0 && i <= front->mask; i++)
+			front->cells[i] = all;
+	}
 }
 
-/* Lengths that would be asked of, for the texts of a sample. */
-static uint64_t cost_of(const struct wr_ends *e, const struct wr_ends_front *front,
-			const uint64_t *sets, size_t count, size_t step)
+/* Lengths that would be asked of, for the texts of the sample. */
+static uint64_t cost_of(const struct making *m, const struct wr_ends_front *front)
 {
 	uint64_t cost = 0;
-	for (size_t i = 0; i < count; i += step) {
-		const struct wr_end *end = &e->ends[i];
-		uint64_t set = sets[i / step];
-		set &= end->count < front->place ? front->shorter : *set_at(front, end);
-		cost += (uint64_t)__builtin_popcountll(set);
+	for (size_t i = 0; i < m->sample_count; i++) {
+		const struct wr_end *end = &m->ends->ends[m->sample[i]];
+		size_t along = m->alongs[m->sample[i]];
+		if (end->count >= along + front->behind)
+			cost += (uint64_t)__builtin_popcountll(cell_of(front, end, along)->lengths);
 	}
 	return cost;
 }
 
-/* What each text of the sample may be asked of, without a front: what the trunk leaves. */
-static uint64_t *sets_without(const struct wr_ends *e, struct wr_arena *building, size_t count,
-			      size_t step)
+/* Texts that lie side by side begin alike: runs of them. */
+static bool gather(struct making *m, struct wr_arena *building)
 {
-	uint64_t *sets = wr_arena_take(building, count / step + 1, sizeof *sets);
-	for (size_t i = 0; sets != NULL && i < count; i += step) {
+	const struct wr_ends *e = m->ends;
+	size_t step = m->count > SAMPLE_TEXTS ? m->count / (SAMPLE_TEXTS / SAMPLE_RUN) : SAMPLE_RUN;
+	m->alongs = wr_arena_take(building, m->count, sizeof *m->alongs);
+	m->numbers = wr_arena_take(building, m->count, sizeof *m->numbers);
+	m->sample = wr_arena_take(building, m->count, sizeof *m->sample);
+	if (m->alongs == NULL || m->numbers == NULL || m->sample == NULL)
+		return false;
+	for (size_t i = 0; i < m->count; i++) {
 		const struct wr_end *end = &e->ends[i];
-		size_t along = 0, most = end->count < e->trunk_bytes ? end->count : e->trunk_bytes;
-		while (along < most && end->bytes[along] == e->trunk[along])
-			along++;
-		uint32_t from = e->lengths_to[along];
-		sets[i / step] = ~0ull << (from < WR_ENDS_SET_LAST ? from : WR_ENDS_SET_LAST);
+		m->alongs[i] = (uint32_t)wr_ends_along(e, end->bytes, end->count, false);
+		m->numbers[i] = (uint32_t)i;
+		if (i % step < SAMPLE_RUN && end->count > m->alongs[i])
+			m->sample[m->sample_count++] = (uint32_t)i;
 	}
-	return sets;
+	return true;
 }
 
 /*
- * The place that leaves the fewest lengths to ask of, near the end of the trunk; 0, where none
- * leaves much fewer than there are.
+ * The place that leaves the fewest lengths to ask of, so near to the trunk that hardly a text ends
+ * before it.
  */
-static bool choose_place(const struct wr_ends *e, struct wr_arena *building, size_t count,
-			 size_t *ret_place)
+static bool choose_place(const struct making *m, struct wr_arena *building, size_t *ret_behind)
 {
-	size_t step = count / SAMPLE_TEXTS + 1;
-	uint64_t *sets = sets_without(e, building, count, step);
-	struct wr_ends_front front = {.mask = wr_power_of_two_above(count / step * 2 + 1) - 1};
-	size_t first = e->trunk_bytes > PLACES_BEFORE ? e->trunk_bytes - PLACES_BEFORE : 1;
-	size_t last = e->trunk_bytes + PLACES_BEHIND;
-	front.sets = wr_arena_take(building, front.mask + 1, sizeof *front.sets);
-	if (sets == NULL || front.sets == NULL)
+	struct wr_ends_front front = {.mask = wr_power_of_two_above(m->sample_count / 2 + 1) - 1};
+	size_t ends_at[PLACES] = {0}, shorter = 0;
+	uint64_t least = UINT64_MAX;
+	front.cells = wr_arena_take(building, front.mask + 1, sizeof *front.cells);
+	if (front.cells == NULL)
 		return false;
-	fill(e, &front, count, step);
-	uint64_t least = cost_of(e, &front, sets, count, step) * 3 / 4;
-	*ret_place = 0;
-	for (front.place = first; front.place <= last && front.place <= e->longest; front.place++) {
-		fill(e, &front, count, step);
-		uint64_t cost = cost_of(e, &front, sets, count, step);
+	for (size_t i = 0; i < m->count; i++)
+		if (m->ends->ends[i].count - m->alongs[i] < PLACES)
+			ends_at[m->ends->ends[i].count - m->alongs[i]]++;
+	for (front.behind = 1; front.behind < PLACES && shorter <= SHORTER_MAX; front.behind++) {
+		fill(m, &front, m->sample, m->sample_count);
+		uint64_t cost = cost_of(m, &front);
+		shorter += ends_at[front.behind];
 		if (cost >= least)
 			continue;
 		least = cost;
-		*ret_place = front.place;
+		*ret_behind = front.behind;
 	}
 	return true;
 }
@@ -247,16 +271,18 @@ static bool make_front(struct wr_ends *e, struct wr_arena *arena, struct wr_aren
 		       size_t count)
 {
 	struct wr_ends_front *front = &e->front;
-	size_t set_count = 1;
-	if (!choose_place(e, building, count, &front->place))
+	struct making m = {.ends = e, .count = count};
+	size_t cell_count = (size_t)wr_power_of_two_above(count / 2 + 1);
+	if (!gather(&m, building) || !choose_place(&m, building, &front->behind))
 		return false;
-	if (front->place > 0)
-		set_count = (size_t)wr_power_of_two_above(count / 2 + 1);
-	front->sets = wr_arena_take(arena, set_count, sizeof *front->sets);
-	front->mask = set_count - 1;
-	if (front->sets == NULL)
+	/* Aligned, so that each is in one line. */
+	uint8_t *cells = wr_arena_take(arena, (cell_count + 1) * sizeof *front->cells, 1);
+	if (cells == NULL)
 		return false;
-	fill(e, front, count, 1);
+	cells += (0 - (uintptr_t)cells) % sizeof *front->cells;
+	front->cells = (struct wr_ends_cell *)(void *)cells;
+	front->mask = cell_count - 1;
+	fill(&m, front, m.numbers, count);
 	return true;
 }
 
@@ -291,4 +317,11 @@ bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_aren
 	find_trunk(ends, kept);
 	return gather_lengths(ends, arena, building, kept) &&
 	       make_front(ends, arena, building, kept);
+}
+
+void wr_ends_note(struct wr_ends *ends, const uint8_t *text, size_t bytes, uint64_t hash)
+{
+	size_t along;
+	struct wr_ends_cell *cell = wr_ends_ask(ends, text, bytes, false, &along);
+	cell->whole[hash >> 27 & 1] |= wr_window_bits_of(hash);
 }

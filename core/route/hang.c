@@ -12,6 +12,7 @@
 
 #define COST_RANGE 2u
 #define COST_ANY (1u << 20)
+#define LARGE_BYTES (1u << 20)
 
 /* ---- which door ---- */
 
@@ -56,8 +57,12 @@ static bool add_key(struct weir_matcher *m, struct wr_path *path, const struct w
 	uint16_t mask = (uint16_t)(d->bytes[0] + (d->count > 5 ? 256 : 0));
 	if (d->kind == WR_DOOR_TEXT)
 		path->text_count += entry->list == 0;
-	if (d->kind == WR_DOOR_NUMBER)
+	if (d->kind == WR_DOOR_NUMBER) {
+		double number;
+		memcpy(&number, d->bytes, sizeof number);
 		path->number_count += entry->list == 0;
+		wr_ranges_widen(&path->ranges, wr_number_order(number));
+	}
 	if (d->kind == WR_DOOR_EQUALS_CASE)
 		path->case_lengths |= 1ull << d->count % 64;
 	if (is_end(d->kind))
@@ -213,6 +218,14 @@ static bool settle_lists(struct weir_matcher *m, const struct wr_member *of_bran
 	return true;
 }
 
+static void note_text(struct wr_path *path, const struct wr_entry *e)
+{
+	uint64_t hash = wr_window_hash(wr_window_last(e->bytes, e->count), e->count);
+	wr_window_add(&path->texts, hash);
+	if (path->ends[WR_DOOR_PREFIX] != NULL)
+		wr_ends_note(path->ends[WR_DOOR_PREFIX], e->bytes, e->count, hash);
+}
+
 /* The filters in front of texts and numbers. */
 static bool make_windows(struct weir_matcher *m)
 {
@@ -230,12 +243,13 @@ static bool make_windows(struct weir_matcher *m)
 		if (e->list == 0)
 			continue;
 		if (e->kind == WR_DOOR_TEXT)
-			wr_window_add(&m->paths[e->owner].texts,
-				      wr_window_hash(wr_window_last(e->bytes, e->count), e->count));
+			note_text(&m->paths[e->owner], e);
 		if (e->kind != WR_DOOR_NUMBER)
 			continue;
 		memcpy(&number, e->bytes, sizeof number);
-		wr_window_add(&m->paths[e->owner].numbers, wr_number_hash(wr_number_order(number)));
+		uint64_t order = wr_number_order(number);
+		wr_window_add(&m->paths[e->owner].numbers, wr_number_hash(order));
+		wr_ranges_note(&m->paths[e->owner].ranges, order);
 	}
 	return true;
 }
@@ -290,6 +304,7 @@ int wr_matcher_finish(struct weir_matcher *m)
 	good = good && settle_lists(m, members);
 	for (size_t i = 0; i < m->path_count && good; i++)
 		good = finish_path(m, &m->paths[i]);
+	m->is_large = m->arena.taken_bytes > LARGE_BYTES;
 	return good && make_windows(m) && list_children(m) && !m->arena.failed &&
 			       wr_table_settle(&m->table, &m->arena)
 		       ? 0

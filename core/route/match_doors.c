@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/route/case_fold.h"
+#include "core/route/ends_hash.h"
 #include "core/route/matcher.h"
 
 void wr_match_open_list(struct weir_match *m, uint32_t list)
@@ -89,14 +90,15 @@ static void open_case(struct weir_match *m, uint32_t number, const struct wr_val
 	open_ends(m, number, WR_DOOR_SUFFIX_CASE, lower, v->text_bytes);
 }
 
-static void open_text(struct weir_match *m, uint32_t number, const struct wr_value *v,
-		      uint64_t hash)
+/* But those of prefixes. `is_likely`: the text itself may be one of the path's. */
+static inline __attribute__((always_inline)) void open_text(struct weir_match *m, uint32_t number,
+							    const struct wr_value *v, uint64_t hash,
+							    bool is_likely)
 {
 	const struct wr_path *path = &m->matcher->paths[number];
 	uint32_t doors = path->doors;
-	if (path->texts.words != NULL && wr_window_has(&path->texts, hash))
+	if (path->texts.words != NULL && is_likely && wr_window_has(&path->texts, hash))
 		open_likely(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
-	open_ends(m, number, WR_DOOR_PREFIX, v->text, v->text_bytes);
 	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
 	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
 		      1u << WR_DOOR_SUFFIX_CASE)) != 0)
@@ -105,17 +107,86 @@ static void open_text(struct weir_match *m, uint32_t number, const struct wr_val
 		open_address(m, number, v);
 }
 
-static void open_number(struct weir_match *m, uint32_t number, uint64_t order, uint64_t hash,
-			double value)
+static void open_asked_text(struct weir_match *m, const struct wr_match_asked *asked,
+			    const struct wr_value *v)
+{
+	const struct wr_ends *beginnings = m->matcher->paths[asked->path].ends[WR_DOOR_PREFIX];
+	bool is_likely = true;
+	if (beginnings != NULL) {
+		wr_ends_first_in(beginnings, asked->cell, asked->along, v->text, v->text_bytes,
+				 take_list, m);
+		is_likely = wr_ends_may_be_noted(asked->cell, asked->key) != 0;
+	}
+	open_text(m, asked->path, v, asked->key, is_likely);
+}
+
+static inline __attribute__((always_inline)) void open_number(struct weir_match *m, uint32_t number,
+							      uint64_t order, double value)
 {
 	const struct wr_path *path = &m->matcher->paths[number];
 	double plus = value + 0.0; /* -0 becomes 0 */
-	if (path->numbers.words != NULL && wr_window_has(&path->numbers, hash))
+	uint64_t may =
+		path->ranges.count > 0 ? wr_ranges_ask(&path->ranges, order) : WR_RANGES_HAS_NUMBER;
+	if (WR_LIKELY(may == 0))
+		return;
+	if ((may & WR_RANGES_HAS_NUMBER) != 0 && path->numbers.words != NULL &&
+	    wr_window_has(&path->numbers, wr_number_hash(order)))
 		open_likely(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
-	if (path->ranges.count > 0)
+	if ((may & WR_RANGES_HAS_RANGE) != 0)
 		for (uint32_t node = wr_ranges_find(&path->ranges, order); node != 0;
 		     node = path->ranges.nodes[node].up)
 			wr_match_open_list(m, path->ranges.nodes[node].list);
+}
+
+void wr_match_open_doors(struct weir_match *m)
+{
+	for (uint32_t i = 0; i < m->asked_count; i++) {
+		const struct wr_match_asked *asked = &m->asked[i];
+		const struct wr_value *v = &m->values[asked->value].value;
+		if (v->kind == WR_VALUE_TEXT)
+			open_asked_text(m, asked, v);
+		else
+			open_number(m, asked->path, asked->key, v->number);
+	}
+	m->asked_count = 0;
+}
+
+/*
+ * The doors of the last value that was taken are opened when more are found, or all are read, and
+ * until then the line comes.
+ */
+static inline void ask_later(struct weir_match *m, const struct wr_match_asked *asked)
+{
+	m->asked[m->asked_count++] = *asked;
+	if (m->asked_count == WR_MATCH_ASKED_MAX)
+		wr_match_open_doors(m);
+}
+
+static __attribute__((noinline)) void ask_text(struct weir_match *m, uint32_t number,
+					       const struct wr_value *v, uint64_t hash)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	const struct wr_ends *beginnings = path->ends[WR_DOOR_PREFIX];
+	struct wr_match_asked asked = {.key = hash, .value = m->value_count - 1, .path = number};
+	size_t along;
+	if (beginnings != NULL) {
+		asked.cell = wr_ends_ask(beginnings, v->text, v->text_bytes, false, &along);
+		asked.along = (uint32_t)along;
+		__builtin_prefetch(asked.cell);
+	} else if (path->texts.words != NULL) {
+		__builtin_prefetch(&path->texts.words[hash >> 40 & path->texts.mask]);
+	}
+	ask_later(m, &asked);
+}
+
+static __attribute__((noinline)) void ask_number(struct weir_match *m, uint32_t number,
+						 uint64_t order)
+{
+	const struct wr_path *path = &m->matcher->paths[number];
+	struct wr_match_asked asked = {.key = order, .value = m->value_count - 1, .path = number};
+	if (path->ranges.count > 0)
+		__builtin_prefetch(wr_ranges_line(&path->ranges, order));
+	ask_later(m, &asked);
 }
 
 void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value *value,
@@ -139,16 +210,26 @@ void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value 
 		uint64_t window = wr_window_last(value->text, value->text_bytes);
 		uint64_t hash = wr_window_hash(window, value->text_bytes);
 		state->seen |= wr_seen_hash(hash);
-		open_text(m, number, value, hash);
+		if (m->matcher->is_large) {
+			ask_text(m, number, value, hash);
+			return;
+		}
+		if (path->ends[WR_DOOR_PREFIX] != NULL)
+			wr_ends_first(path->ends[WR_DOOR_PREFIX], value->text, value->text_bytes,
+				      take_list, m);
+		open_text(m, number, value, hash, true);
 	} else if (value->kind != WR_VALUE_NUMBER) {
 		uint8_t literal = (uint8_t)value->kind;
 		state->seen |= wr_seen_literal(value->kind);
 		if ((path->doors & 1u << WR_DOOR_LITERAL) != 0)
 			open_entry(m, number, WR_DOOR_LITERAL, &literal, 1);
 	} else if (isfinite(value->number)) {
-		uint64_t order = wr_number_order(value->number), hash = wr_number_hash(order);
-		state->seen |= wr_seen_hash(hash);
-		open_number(m, number, order, hash, value->number);
+		uint64_t order = wr_number_order(value->number);
+		state->seen |= wr_seen_hash(wr_number_hash(order));
+		if (m->matcher->is_large)
+			ask_number(m, number, order);
+		else
+			open_number(m, number, order, value->number);
 	} else {
 		state->seen = UINT64_MAX; /* it is compared by its digits */
 	}

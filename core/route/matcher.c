@@ -196,7 +196,7 @@ void weir_match_destroy(struct weir_match *match)
 static void next_event(struct weir_match *m)
 {
 	const struct wr_match_rooms *r = &m->rooms;
-	m->open_count = m->value_count = m->array_count = 0;
+	m->open_count = m->value_count = m->asked_count = m->array_count = 0;
 	m->context_count = 1;
 	m->texts_bytes = 0;
 	m->rule_count = 0;
@@ -428,6 +428,7 @@ int weir_match_run(struct weir_match *match, const struct weir_routed *event, ui
 		has_payload = wr_match_read_payload(match, event->payload, event->payload_bytes);
 	if (r->nodes[WR_NODE_ATTRIBUTES].has_children)
 		wr_match_read_attributes(match, event);
+	wr_match_open_doors(match);
 	open_absent(match);
 	wr_match_open_list(match, r->always);
 	if (match->failed)

@@ -85,21 +85,29 @@ static uint32_t node_of(const struct wr_ranges *ranges, size_t piece)
 	return ranges->nodes[node].list != 0 ? node : ranges->nodes[node].up;
 }
 
-/* The last piece, which has no end, is not among them. */
 static bool make_touched(struct wr_ranges *ranges, struct wr_arena *arena)
 {
-	uint64_t first = ranges->cuts[0], whole = ranges->cuts[ranges->cut_count - 1] - first;
+	wr_ranges_widen(ranges, ranges->cuts[0]);
+	wr_ranges_widen(ranges, ranges->cuts[ranges->cut_count - 1]);
+	uint64_t first = ranges->first, whole = ranges->last - first;
 	while ((whole >> ranges->touched_shift) >= ranges->width * STRETCHES_A_CUT)
 		ranges->touched_shift++;
 	size_t count = (size_t)(whole >> ranges->touched_shift) + 1;
-	ranges->touched = wr_arena_take(arena, count / 64 + 1, sizeof *ranges->touched);
+	ranges->touched =
+		wr_arena_take(arena, count / WR_RANGES_STRETCHES + 1, sizeof *ranges->touched);
 	if (ranges->touched == NULL)
 		return false;
-	for (size_t piece = 0; piece + 1 < ranges->cut_count; piece++) {
+	for (size_t piece = 0; piece < ranges->cut_count; piece++) {
+		bool is_last = piece + 1 == ranges->cut_count;
+		uint64_t end = is_last ? ranges->last : ranges->cuts[piece + 1] - 1;
 		uint64_t at = (ranges->cuts[piece] - first) >> ranges->touched_shift;
-		uint64_t last = (ranges->cuts[piece + 1] - 1 - first) >> ranges->touched_shift;
-		for (; node_of(ranges, piece) != 0 && at <= last; at++)
-			ranges->touched[at / 64] |= 1ull << at % 64;
+		uint64_t last = (end - first) >> ranges->touched_shift;
+		if (node_of(ranges, piece) == 0)
+			continue;
+		for (; at <= last; at++)
+			ranges->touched[at / WR_RANGES_STRETCHES] |=
+				(uint64_t)WR_RANGES_HAS_RANGE << at % WR_RANGES_STRETCHES * 2;
+		ranges->beyond = is_last ? WR_RANGES_HAS_RANGE : 0;
 	}
 	return true;
 }
@@ -156,12 +164,7 @@ bool wr_ranges_finish(struct wr_ranges *ranges, struct wr_arena *arena, struct w
 
 uint32_t wr_ranges_find(const struct wr_ranges *ranges, uint64_t number)
 {
-	if (number < ranges->cuts[0])
+	if (number < ranges->cuts[0] || (wr_ranges_ask(ranges, number) & WR_RANGES_HAS_RANGE) == 0)
 		return 0;
-	if (number < ranges->cuts[ranges->cut_count - 1]) {
-		uint64_t at = (number - ranges->cuts[0]) >> ranges->touched_shift;
-		if ((ranges->touched[at / 64] >> at % 64 & 1) == 0)
-			return 0;
-	}
 	return node_of(ranges, piece_of(ranges, number));
 }

@@ -60,17 +60,27 @@ static inline uint64_t wr_window_hash(uint64_t window, size_t count)
 	return ((window << 32 | window >> 32) ^ count * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
 }
 
+/* The two bits of a hash in a word. */
+static inline uint64_t wr_window_bits_of(uint64_t hash)
+{
+	return 1ull << (hash >> 28 & 63) | 1ull << (hash >> 34 & 63);
+}
+
+/* 1: the word has both; 0: it has not. */
+static inline uint64_t wr_window_bits(uint64_t word, uint64_t hash)
+{
+	return word >> (hash >> 28 & 63) & word >> (hash >> 34 & 63) & 1;
+}
+
 /* 1: it may be there; 0: it is not. */
 static inline uint64_t wr_window_has(const struct wr_window_filter *filter, uint64_t hash)
 {
-	uint64_t word = filter->words[hash >> 40 & filter->mask];
-	return word >> (hash >> 28 & 63) & word >> (hash >> 34 & 63) & 1;
+	return wr_window_bits(filter->words[hash >> 40 & filter->mask], hash);
 }
 
 static inline void wr_window_add(struct wr_window_filter *filter, uint64_t hash)
 {
-	filter->words[hash >> 40 & filter->mask] |=
-		1ull << (hash >> 28 & 63) | 1ull << (hash >> 34 & 63);
+	filter->words[hash >> 40 & filter->mask] |= wr_window_bits_of(hash);
 }
 
 /* For so many texts: 16 bits each, or more. */

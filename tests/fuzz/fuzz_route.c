@@ -3,9 +3,10 @@
  * Goal:   hostile patterns and events never crash, hang or read out of bounds; and a matcher says
  *         of an event what the filter by itself says.
  * Method: the first byte is the kind; then the pattern, up to a byte 0, and the event. Each in a
- *         block of its own length. Where the filter takes the event for JSON, its answer and the
- *         matcher's have to be one; where it does not, the matcher must not want it, or be right
- *         that the damage is under a name that nobody asked for. Replayed by replay.c.
+ *         block of its own length. The matcher is asked as it is, and as a large one is. Where the
+ *         filter takes the event for JSON, its answer and the matcher's have to be one; where it
+ *         does not, the matcher must not want it, or be right that the damage is under a name that
+ *         nobody asked for. Replayed by replay.c.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <weir/route.h>
 
 #include "core/base/assert.h"
+#include "core/route/matcher.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length_bytes);
 
@@ -63,6 +65,8 @@ static void match(const struct weir_filter *filter, const struct weir_routed *ev
 		abort();
 	int together = weir_match_run(one, event, rules, 2);
 	WR_ASSERT(together <= 1 && (together <= 0 || rules[0] == 1));
+	matcher->is_large = true; /* looks values up later */
+	WR_ASSERT(weir_match_run(one, event, rules, 2) == together);
 	if (alone >= 0 && together >= 0 && weir_filter_kind_of(filter) != WEIR_FILTER_SNS_BODY)
 		WR_ASSERT(alone == together);
 	weir_match_destroy(one);

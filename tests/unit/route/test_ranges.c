@@ -11,6 +11,8 @@
 #include "core/route/ranges.h"
 #include "tests/unit/route/route_bed.h"
 
+#define NOTED 12u
+
 static uint64_t seed = 815;
 
 static uint32_t draw(uint32_t below)
@@ -55,9 +57,22 @@ static void expect_ranges(const struct wr_ranges *ranges, const struct wr_table 
 	cr_assert_eq(found, wanted, "%llu: %u of %u", (unsigned long long)number, found, wanted);
 }
 
+/* Numbers beside and beyond all ranges: each that was noted may be there, and ranges are found. */
+static void try_noted(struct wr_ranges *ranges, const struct wr_table *table,
+		      const struct wr_range *list, uint32_t count, const uint64_t *noted)
+{
+	for (uint32_t i = 0; i < NOTED; i++)
+		wr_ranges_note(ranges, noted[i]);
+	for (uint32_t i = 0; i < NOTED; i++) {
+		cr_assert_neq(wr_ranges_ask(ranges, noted[i]) & WR_RANGES_HAS_NUMBER, 0);
+		expect_ranges(ranges, table, list, count, noted[i]);
+	}
+}
+
 Test(ranges, are_those_that_have_the_number, .init = begin, .fini = end)
 {
 	static struct wr_range list[300];
+	uint64_t noted[NOTED];
 	for (uint32_t round = 0; round < 60; round++) {
 		struct wr_ranges ranges = {0};
 		struct wr_table table;
@@ -68,7 +83,14 @@ Test(ranges, are_those_that_have_the_number, .init = begin, .fini = end)
 			list[i] = drawn_range(i, middle);
 			cr_assert(wr_ranges_add(&ranges, &arena, &list[i]));
 		}
+		for (uint32_t i = 0; i < NOTED && round % 2 == 0; i++) {
+			noted[i] = draw(8) == 0 ? (uint64_t)draw(1u << 31) << draw(34)
+						: middle + draw(1u << 23);
+			wr_ranges_widen(&ranges, noted[i]);
+		}
 		cr_assert(wr_ranges_finish(&ranges, &arena, &table));
+		if (round % 2 == 0)
+			try_noted(&ranges, &table, list, count, noted);
 		for (uint32_t i = 0; i < count; i++)
 			for (uint64_t by = 0; by < 3; by++) {
 				expect_ranges(&ranges, &table, list, count, list[i].first + by - 1);

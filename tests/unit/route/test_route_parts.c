@@ -17,6 +17,7 @@
 
 #include "core/base/bits.h"
 #include "core/route/case_fold.h"
+#include "core/route/ends_hash.h"
 #include "core/route/join.h"
 #include "core/route/matcher.h"
 #include "core/route/topic_key.h"
@@ -479,6 +480,9 @@ Test(route_parts, a_text_with_the_hash_of_another_is_not_that_one, .init = begin
 
 #define TEXTS_MAX 160u
 #define TEXT_BYTES 120u
+#define WHOLE_MAX 20u
+
+static uint32_t passed, tried; /* texts that nobody noted */
 
 /* Goes along with `from` for a drawn stretch, and then on with few letters. */
 static uint32_t draw_text(uint8_t *to, const uint8_t *from, uint32_t from_bytes, uint32_t more)
@@ -506,6 +510,32 @@ static bool has_end(const uint8_t *text, uint32_t bytes, const uint8_t *end, uin
 {
 	return end_bytes <= bytes &&
 	       memcmp(end, backwards ? text + bytes - end_bytes : text, end_bytes) == 0;
+}
+
+static uint64_t hash_of(const uint8_t *text, uint32_t bytes)
+{
+	return wr_window_hash(wr_window_last(text, bytes), bytes);
+}
+
+/* Texts beside those that are looked for, and one another: each that was noted is let pass. */
+static void try_whole(struct wr_ends *ends, const uint8_t *trunk, uint32_t trunk_bytes)
+{
+	static uint8_t noted[WHOLE_MAX][TEXT_BYTES], other[TEXT_BYTES];
+	uint32_t counts[WHOLE_MAX];
+	for (uint32_t i = 0; i < WHOLE_MAX; i++) {
+		counts[i] = draw_text(noted[i], trunk, trunk_bytes, TEXT_BYTES);
+		wr_ends_note(ends, noted[i], counts[i], hash_of(noted[i], counts[i]));
+	}
+	for (uint32_t i = 0; i < WHOLE_MAX; i++) {
+		size_t along;
+		const struct wr_ends_cell *cell =
+			wr_ends_ask(ends, noted[i], counts[i], false, &along);
+		cr_assert(wr_ends_may_be_noted(cell, hash_of(noted[i], counts[i])) != 0);
+		uint32_t bytes = draw_text(other, noted[i], counts[i], TEXT_BYTES);
+		cell = wr_ends_ask(ends, other, bytes, false, &along);
+		passed += wr_ends_may_be_noted(cell, hash_of(other, bytes)) != 0;
+		tried++;
+	}
 }
 
 /* Texts that share a trunk, and beginnings of one another; more lengths than a set has bits. */
@@ -547,12 +577,17 @@ static void try_ends(bool backwards, uint32_t text_count)
 			     (int)bytes, (const char *)asked, backwards ? " (ends)" : "", found,
 			     expected);
 	}
+	if (!backwards)
+		try_whole(&ends, drawn[0], trunk_bytes);
 }
 
 Test(route_parts, beginnings_and_ends_are_found_as_trying_each_does, .init = begin, .fini = end)
 {
+	passed = tried = 0;
 	for (uint32_t i = 0; i < 60; i++) {
 		try_ends(false, 1 + draw(i % 4 == 0 ? 4 : TEXTS_MAX));
 		try_ends(true, 1 + draw(i % 4 == 0 ? 4 : TEXTS_MAX));
 	}
+	/* That it turns most others away is what it is for. */
+	cr_expect_lt(passed * 2, tried, "%u of %u", passed, tried);
 }
