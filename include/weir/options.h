@@ -281,7 +281,7 @@ struct weir_options {
 	                              made anew, and removed when it has left the log */
 	bool topic_retention;     /**< topics may have a retention of their own
 	                               (weir_topic_options.retention_time_ns, retention_bytes): some
-	                               420 bytes of memory for each of topics_max, and a chunk.
+	                               420 bytes of memory for each of topics_max, and two chunks.
 	                               false (default): none may; needs `pack`. From the first event
 	                               on that leaves, a weir that does not know of that refuses the
 	                               journal (WEIR_E_FORMAT) */
