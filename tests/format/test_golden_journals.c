@@ -8,7 +8,8 @@
  *         lives that died); format-1-packed.tar.xz one, `packed`, with packed segments;
  *         format-1-grown.tar.xz one, `grown`, with a topic that grew in each of two lives;
  *         format-1-compacted.tar.xz one, `compacted`, with segments that events have left;
- *         format-1-compressed.tar.xz one, `compressed`, with frames of LZ4 and of Zstandard.
+ *         format-1-compressed.tar.xz one, `compressed`, with frames of LZ4 and of Zstandard;
+ *         format-1-chained.tar.xz one, `chained`, whose second life began a chain, with its key.
  *         What is in them is kept too: counts and sequences below, and the digest
  *         of what read_journal.py says, which knows the format's page and no line of weir. Then a
  *         pipeline opens each. For a newer format one is changed to say that it is.
@@ -31,6 +32,7 @@
 #include "tests/format/format_bed.h"
 #include "tools/weir/args.h"
 
+#define KEY_NAME "chain.key" /* in the journal's directory, where no key belongs */
 #define BLOCK_BYTES 4096
 #define CRC_AT 508
 #define NEW_EVENTS 50u
@@ -50,6 +52,8 @@ struct golden {
 	uint64_t named_sequence; /* of the producer "named" */
 	uint32_t partitions;     /* of the topic "first" */
 	bool compressed;         /* with both libraries */
+	uint64_t linked;         /* batches that have a link; 0: there is no chain */
+	const char *head;        /* of the chain */
 	const char *digest;      /* sha256 of the records, by read_journal.py */
 };
 
@@ -134,6 +138,21 @@ static const struct golden goldens[] = {
 	 .partitions = 3,
 	 .compressed = true,
 	 .digest = "f06c2950bfb7fcffe1553f6763917718b27854fa8f1ca1eef3610b7d657bcdf4"},
+	{.name = "chained",
+	 .clean = true,
+	 .epoch = 4,
+	 .oldest_sequence = 1,
+	 .last_sequence = 1334,
+	 .events = 1306,
+	 .segments = 11,
+	 .left_events = 718,
+	 .left_first = 66,
+	 .left_sum = 519397,
+	 .named_sequence = 528,
+	 .partitions = 3,
+	 .linked = 125,
+	 .head = "1334-94c4dede9d36f039711a0afcea417fde",
+	 .digest = "c49c0cc784083805cffe9a25ad655c5f31ec642ca40d4b901f6e7b6d6006eff5"},
 };
 
 static char base[TEST_PATH_BYTES];
@@ -160,6 +179,30 @@ static void small_options(void)
 	format_fixture.options.segment_bytes = 64u << 10;
 	format_fixture.options.segments_ahead = 1;
 	format_fixture.options.checkpoint_bytes = 32u << 10;
+}
+
+static char key_path[TEST_PATH_BYTES];
+
+/* From now on lives of the fixture's directory have the key that lies in it. */
+static void use_key(void)
+{
+	format_path(key_path, KEY_NAME);
+	format_fixture.options.chain_key_file = key_path;
+}
+
+static void make_chained(const char *to)
+{
+	small_options();
+	fixture_need(format_in_child(format_live, "1k") == 128 + SIGKILL, "a life without a key");
+	use_key();
+	fixture_need(shell("printf %%s 'a key that is kept beside its journal' >'%s'", key_path) ==
+				     0 &&
+			     format_in_child(format_live, "2k") == 128 + SIGKILL &&
+			     format_in_child(format_live_packed, "2") == 0 &&
+			     format_in_child(format_live, "4c") == 0,
+		     "lives with a chain");
+	fixture_need(shell("cp -r '%s' '%s/chained'", format_fixture.dir, to) == 0, "a copy");
+	fixture_end(&format_fixture);
 }
 
 static int make(const char *to)
@@ -207,6 +250,7 @@ static int make(const char *to)
 		     "lives of which two compress");
 	fixture_need(shell("cp -r '%s' '%s/compressed'", format_fixture.dir, to) == 0, "a copy");
 	fixture_end(&format_fixture);
+	make_chained(to);
 	return shell("rm -f '%s'/*/LOCK", to);
 }
 
@@ -218,6 +262,8 @@ static void take(const struct golden *g)
 	small_options();
 	fixture_need(shell("cp -r '%s/%s/.' '%s'", base, g->name, format_fixture.dir) == 0,
 		     "a copy");
+	if (g->linked != 0)
+		use_key();
 }
 
 static bool is(const struct golden *g, const char *what, uint64_t value, uint64_t kept)
@@ -259,6 +305,65 @@ static void check_independent_reader(const struct golden *g)
 			  g->name);
 }
 
+/* --- a chain ---------------------------------------------------------------------------------- */
+
+static bool is_whole(struct weir_chain_report *ret_report, const struct weir_chain_report *noted)
+{
+	struct weir_chain_check check;
+	struct weir_problem problem = {0};
+
+	weir_chain_check_init(&check);
+	check.key_file = key_path;
+	if (noted != NULL) {
+		check.expect = true;
+		check.expect_sequence = noted->head_sequence;
+		memcpy(check.expect_link, noted->head_link, sizeof check.expect_link);
+	}
+	*ret_report = (struct weir_chain_report){.struct_bytes = sizeof *ret_report};
+	int rc = weir_chain_verify(format_fixture.dir, &check, ret_report, &problem);
+	if (rc != 0 || ret_report->broken)
+		tap_note("the chain: %d %s%s", rc, problem.text, ret_report->text);
+	return rc == 0 && !ret_report->broken;
+}
+
+static bool proven_as_kept(const struct golden *g, struct weir_chain_report *ret_noted)
+{
+	char head[64];
+	int n;
+
+	if (!is_whole(ret_noted, NULL))
+		return false;
+	n = snprintf(head, sizeof head, "%llu-", (unsigned long long)ret_noted->head_sequence);
+	for (size_t i = 0; i < sizeof ret_noted->head_link; i++)
+		n += snprintf(head + n, sizeof head - (size_t)n, "%02x", ret_noted->head_link[i]);
+	if (strcmp(head, g->head) != 0)
+		tap_note("%s: the head is %s", g->name, head);
+	return strcmp(head, g->head) == 0 && is(g, "beginnings", ret_noted->beginnings, 1) &&
+	       is(g, "linked_batches", ret_noted->linked_batches, g->linked);
+}
+
+/* By hashlib's BLAKE2b, and no line of weir. */
+static bool proven_by_the_script(const struct golden *g)
+{
+	const char *source = getenv("WEIR_TEST_SOURCE");
+
+	return shell("python3 '%s/tests/format/read_journal.py' '%s' --chain '%s' 2>/dev/null | "
+		     "grep -qx '%s'",
+		     source != NULL ? source : ".", format_fixture.dir, key_path, g->head) == 0;
+}
+
+static bool refused_without_its_key(void)
+{
+	struct weir_options options = format_fixture.options;
+	struct weir_pipeline *pipeline = NULL;
+
+	options.dir = format_fixture.dir;
+	options.chain_key_file = NULL;
+	return weir_open(&options, &pipeline, NULL) == -ENOKEY;
+}
+
+/* --- a life in it ----------------------------------------------------------------------------- */
+
 /* Everything that a pipeline finds in it, and a life that goes on. */
 static bool goes_on(const struct golden *g)
 {
@@ -299,6 +404,24 @@ static bool goes_on(const struct golden *g)
 	fixture_close(&format_fixture, NULL);
 	return good && weir_journal_inspect(format_fixture.dir, NULL, &r, NULL) == 0 &&
 	       is(g, "corrupt_count", r.corrupt_count, 0);
+}
+
+static void check_life(const struct golden *g, bool has_python)
+{
+	struct weir_chain_report noted, later;
+
+	if (g->linked != 0) {
+		tap_check(proven_as_kept(g, &noted), "%s: its chain is the one", g->name);
+		if (has_python)
+			tap_check(proven_by_the_script(g),
+				  "%s: its chain is the one, to the independent reader", g->name);
+		tap_check(refused_without_its_key(), "%s: no other goes on in it", g->name);
+	}
+	tap_check(goes_on(g), "%s: a pipeline goes on in it", g->name);
+	if (g->linked != 0)
+		tap_check(is_whole(&later, &noted) && later.beginnings == 1 &&
+				  later.expected == WEIR_CHAIN_HEAD_FOUND,
+			  "%s: and in its chain", g->name);
 }
 
 /* --- a newer one ------------------------------------------------------------------------------ */
@@ -372,7 +495,8 @@ static void check_newer(const struct golden *g)
 			  g->name, changes[i].text);
 		fixture_end(&format_fixture);
 		take(g);
-		change_block("0-00000003.seg", 0, changes[i].at, changes[i].value);
+		change_block(g->linked == 0 ? "0-00000003.seg" : "0-00000004.seg", 0, changes[i].at,
+			     changes[i].value);
 		tap_check(refused_by_name(g), "%s: %s in a segment is refused by name", g->name,
 			  changes[i].text);
 		fixture_end(&format_fixture);
@@ -417,7 +541,7 @@ int main(int argc, char **argv)
 			check_independent_reader(g);
 			format_check_both(g->name);
 		}
-		tap_check(goes_on(g), "%s: a pipeline goes on in it", g->name);
+		check_life(g, has_python);
 		fixture_end(&format_fixture);
 		check_newer(g);
 	}
