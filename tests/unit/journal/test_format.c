@@ -165,6 +165,7 @@ Test(format, counts_that_weir_never_writes_are_bad_behind_a_good_checksum)
 		{.log_count = 1, .oldest_seq = UINT64_MAX},
 		{.log_count = 1, .durable_seq = UINT64_MAX},
 		{.log_count = 1, .given_segment_id = UINT64_MAX},
+		{.log_count = 1, .erased_seq = UINT64_MAX},
 	};
 	struct wr_superblock back;
 

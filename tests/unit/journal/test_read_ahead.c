@@ -26,6 +26,8 @@ static struct {
 	int enter_code;
 	uint64_t broken_offset; /* a read that covers it fails with broken_code */
 	int broken_code;
+	int bytes_code, poll_code; /* of all calls */
+	uint32_t submits_left;     /* until they are refused; 0: they are not */
 	bool entered, ended;
 	struct wr_io *queue[WR_READ_AHEAD_DEPTH];
 	uint32_t flying, flying_most;
@@ -57,7 +59,7 @@ static int medium_bytes(struct wr_storage *s, uint32_t file, uint64_t *ret_bytes
 {
 	(void)s, (void)file;
 	*ret_bytes = FILE_BYTES;
-	return 0;
+	return medium.bytes_code;
 }
 
 static int64_t medium_read(struct wr_storage *s, uint32_t file, void *to, uint32_t length,
@@ -89,6 +91,9 @@ static int medium_submit(struct wr_storage *s, struct wr_io *io)
 {
 	(void)s;
 	cr_assert(medium.entered);
+	if (medium.submits_left == 1)
+		return -EAGAIN;
+	medium.submits_left -= medium.submits_left > 0 ? 1 : 0;
 	cr_assert_lt(medium.flying, WR_READ_AHEAD_DEPTH);
 	cr_assert_eq(io->offset_bytes % 4096 + io->length_bytes % 4096, 0);
 	cr_assert_leq(io->offset_bytes + io->length_bytes, FILE_BYTES);
@@ -104,6 +109,10 @@ static int medium_submit(struct wr_storage *s, struct wr_io *io)
 static int medium_poll(struct wr_storage *s, uint64_t wait_ns)
 {
 	(void)s, (void)wait_ns;
+	if (medium.poll_code < 0) {
+		medium.flying = 0; /* nobody has the buffers any more */
+		return medium.poll_code;
+	}
 	cr_assert_gt(medium.flying, 0, "nothing would ever come");
 	struct wr_io *io = medium.queue[--medium.flying];
 	io->done(io);
@@ -292,4 +301,87 @@ Test(read_ahead, a_file_that_was_to_follow_may_go_or_not_come)
 	read_both();
 	storage->ops->follows(storage, 0, 1, 0); /* of a file that is not read now */
 	expect_read(1, MIB, 6 * MIB);
+}
+
+/* --- what else may fail ----------------------------------------------------------------------- */
+
+Test(read_ahead, without_memory_there_is_none_or_it_only_reads)
+{
+	struct wr_storage *another;
+
+	wr_memory_sim_fail(&memory, 1, false);
+	cr_expect_eq(wr_read_ahead_open(&medium.base, &memory.base, &another), -ENOMEM);
+	wr_memory_sim_fail(&memory, 1, false);
+	for (uint64_t at = 0; at < 6 * MIB; at += MIB)
+		expect_read(0, MIB, at);
+	cr_expect_eq(medium.requests, 0);
+	cr_expect_not(medium.entered);
+}
+
+Test(read_ahead, a_file_whose_size_is_not_known_is_only_read)
+{
+	medium.bytes_code = -EIO;
+	for (uint64_t at = 0; at < 6 * MIB; at += MIB)
+		expect_read(0, MIB, at);
+	cr_expect_eq(medium.requests, 0);
+	/* Nor is one that follows read ahead then. */
+	medium.bytes_code = 0;
+	expect_read(0, MIB, 6 * MIB);
+	cr_assert_gt(medium.requests, 0);
+	storage->ops->follows(storage, 0, 1, 4096);
+	medium.bytes_code = -EIO;
+	uint64_t at = 7 * MIB;
+	while (expect_read(0, MIB, at) > 0)
+		at += MIB;
+	cr_expect_eq(medium.flying, 0);
+}
+
+Test(read_ahead, what_the_storage_takes_no_more_of_is_read_as_it_comes)
+{
+	medium.submits_left = 4;
+	for (uint64_t at = 0; at < 12 * MIB; at += MIB)
+		expect_read(0, MIB, at);
+	cr_expect_eq(medium.requests, 3);
+	cr_expect_eq(medium.flying, 0);
+	medium.submits_left = 0;
+	expect_read(0, MIB, 12 * MIB);
+	cr_expect_gt(medium.requests, 3, "and again when it takes some");
+}
+
+Test(read_ahead, an_engine_that_broke_is_not_waited_for)
+{
+	for (uint64_t at = 0; at < 4 * MIB; at += MIB)
+		expect_read(0, MIB, at);
+	cr_assert_gt(medium.flying, 0);
+	medium.poll_code = -EIO;
+	medium.submits_left = 1;
+	for (uint64_t at = 4 * MIB; at < 20 * MIB; at += MIB)
+		expect_read(0, MIB, at);
+	cr_expect_eq(medium.flying, 0);
+}
+
+Test(read_ahead, what_is_no_step_of_the_run_ends_it)
+{
+	expect_read(0, 100, 0);
+	expect_read(0, 100, 100); /* next, and not at a block: no run begins there */
+	cr_expect_eq(medium.requests, 0);
+	read_both();
+	cr_assert_gt(medium.flying, 0);
+	storage->ops->follows(storage, 1, 0, 4096);
+	cr_expect_eq(storage->ops->file_close(storage, 0), 0, "which was to follow");
+	expect_read(1, MIB, 4 * MIB);
+	/* Another file, of which nothing was read ahead. */
+	expect_read(0, MIB, 20 * MIB);
+	cr_expect_eq(medium.flying, 0);
+	/* The one that follows, beyond what of it was read ahead. */
+	for (uint64_t at = 4096; at < 23 * MIB; at += MIB) {
+		expect_read(0, MIB, at);
+		if (at == 4096)
+			storage->ops->follows(storage, 0, 1, 4096);
+	}
+	cr_assert_gt(medium.flying, 0);
+	/* It is in the file behind by now: of the one that is read nothing follows any more. */
+	storage->ops->follows(storage, 0, 0, 0);
+	expect_read(1, MIB, 20 * MIB);
+	cr_expect_eq(medium.flying, 0);
 }
