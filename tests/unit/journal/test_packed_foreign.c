@@ -147,7 +147,7 @@ static enum wr_left_out keep(void *context, uint64_t seq, uint64_t time_us,
 	return seq == 3 ? WR_LEFT_OUT_COMPACTED : WR_LEFT_OUT_NOT;
 }
 
-/* One that was packed anew beside the older one, a draft, and the plain files: spares, all whole. */
+/* One that was packed anew beside the older one, a draft, and the plain files: whole spares. */
 Test(packed_foreign, what_was_replaced_or_never_finished_is_a_spare_without_damage)
 {
 	const struct wr_pack_rule rule = {.why = keep};

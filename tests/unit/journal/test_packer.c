@@ -349,7 +349,7 @@ Test(packer, rules_leave_alone_what_they_know_nothing_of)
 		cr_expect_eq(packer.retire.counts[0], heads[i].topic == 0 ? 48u : 0u);
 		cr_expect_eq(packer.retire.counts[1], 0u);
 	}
-	/* A tombstone that is from the future is not old enough; nor is one that hides something. */
+	/* A tombstone that is from the future is not old enough; nor is one that hides some. */
 	const struct wr_record tombstone = {.bytes = 32,
 					    .key_bytes = 4,
 					    .kind = WR_KIND_EVENT,

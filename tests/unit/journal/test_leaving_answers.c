@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal:   what the journal step makes of each answer that a packer can give when events were to
+ *         leave a segment: what failed is counted and tried again, what cannot be done stays as it
+ *         is, and of a segment that has left the log meanwhile nothing is made at all.
+ * Method: a journal with segments, whose packer is never stepped; its answers are put into its
+ *         place by hand.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <string.h>
+
+#include "core/journal/journal_internal.h"
+#include "tests/support/journal_rig.h"
+
+#define TOPICS 2u
+
+static struct wr_sim_disk *disk;
+static struct journal_rig rig;
+static struct wr_journal *j;
+static wr_atomic_u64 policies[TOPICS], defined, erase_end_seq;
+static struct wr_retire_topic retires[TOPICS];
+
+static uint64_t erased_by_none(void *context, uint64_t seq, const struct wr_record_view *event)
+{
+	(void)context, (void)seq, (void)event;
+	return 0;
+}
+
+static int nothing_beside(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static void setup(void)
+{
+	struct wr_fault_plan plan;
+
+	wr_fault_plan_init(&plan);
+	disk = wr_sim_disk_create(1, &plan);
+	cr_assert_not_null(disk);
+	struct journal_rig_options o = journal_rig_defaults(disk);
+	o.journal.pack = true;
+	o.journal.compact = (struct wr_compact_options){
+		.keys_max = WR_COMPACT_KEYS_MIN, .topics = policies, .topic_count = TOPICS};
+	o.journal.erase = (struct wr_erase_options){
+		.end_seq = &erase_end_seq, .by = erased_by_none, .beside = nothing_beside};
+	o.journal.retire = (struct wr_retire_options){
+		.topics = retires, .topic_count = TOPICS, .defined = &defined};
+	wr_store_relaxed(&defined, (uint64_t)TOPICS);
+	cr_assert_eq(journal_rig_open(&rig, &o), 0, "%s", rig.problem.text);
+	cr_assert(journal_rig_append(&rig, 60));
+	j = rig.journal;
+	cr_assert_geq(wr_segment_live_count(&rig.table), 3u);
+}
+
+static void teardown(void)
+{
+	/* As it was before it was asked. */
+	wr_store_relaxed(&j->packer->state, (uint32_t)WR_PACKER_IDLE);
+	journal_rig_close(&rig);
+	wr_sim_disk_destroy(disk);
+}
+
+TestSuite(leaving_answers, .init = setup, .fini = teardown);
+
+static uint64_t failures(void)
+{
+	struct wr_journal_stats s;
+
+	wr_journal_stats(j, &s);
+	return s.pack_failures;
+}
+
+/* Of the oldest segment; `has_left`: it is not in the log any more. How many failures it was. */
+static uint64_t answer(enum wr_packer_task task, int result, uint64_t left_out_count, bool has_left)
+{
+	struct wr_packer *packer = j->packer;
+	struct wr_segment *s = wr_segment_live(&rig.table, 0);
+	uint64_t before = failures();
+
+	packer->task = task;
+	packer->result = result;
+	packer->left_out_count = left_out_count;
+	packer->job.segment_id = wr_load_relaxed(&s->segment_id) + (has_left ? 100 : 0);
+	packer->job.end_seq = wr_load_relaxed(&wr_segment_live(&rig.table, 1)->first_seq);
+	j->retiring.index = j->erasing.index = j->compaction.index =
+		(uint32_t)(s - rig.table.segments);
+	j->retiring.at = j->erasing.at = j->compaction.at = wr_load_relaxed(&rig.table.oldest);
+	wr_store_release(&packer->state, (uint32_t)WR_PACKER_DONE);
+	cr_assert_eq(wr_journal_packing_step(j), 1);
+	cr_expect_eq(wr_load_relaxed(&packer->state), (uint32_t)WR_PACKER_IDLE);
+	return failures() - before;
+}
+
+Test(leaving_answers, of_a_topics_retention)
+{
+	struct wr_retire_state *states = j->packer->retire.states;
+	struct wr_journal_retiring *r = &j->retiring;
+
+	j->packer->retire.passed[0] = 1;
+	j->packer->retire.passed[1] = 0;
+	states[0].done_at = states[1].done_at = 0;
+	/* It would become no smaller: it is asked for once more, in any case, and then failed. */
+	cr_expect_eq(answer(WR_PACKER_RETIRE, WEIR_E_FULL, 5, false), 0u);
+	cr_expect(r->is_certain);
+	cr_expect_eq(answer(WR_PACKER_RETIRE, WEIR_E_FULL, 5, false), 1u);
+	cr_expect_gt(r->retry_at_ns, wr_clock_mono_ns(j->clock));
+	cr_expect_eq(states[0].done_at, 0u);
+	/* Somebody went back: later, and it is no failure. */
+	r->look_at_ns = 7;
+	cr_expect_eq(answer(WR_PACKER_RETIRE, WEIR_E_AGAIN, 5, false), 0u);
+	cr_expect_eq(r->look_at_ns, 7u);
+	cr_expect_eq(answer(WR_PACKER_RETIRE, -EIO, 0, true), 0u, "its segment has left");
+	cr_expect_eq(r->look_at_ns, 0u);
+	cr_expect_eq(answer(WR_PACKER_RETIRE, -EIO, 0, false), 1u);
+	/* Damaged, or nothing of it was there: done with. */
+	cr_expect_eq(answer(WR_PACKER_RETIRE, WEIR_E_CORRUPT, 0, false), 1u);
+	cr_expect_not(r->is_certain);
+	cr_expect_eq(states[0].done_at, r->at + 1);
+	cr_expect_eq(states[1].done_at, 0u, "of another topic");
+	states[0].done_at = 0;
+	cr_expect_eq(answer(WR_PACKER_RETIRE, WEIR_E_FULL, 0, false), 0u);
+	cr_expect_eq(states[0].done_at, r->at + 1);
+	states[0].done_at = r->at + 9;
+	cr_expect_eq(answer(WR_PACKER_RETIRE, WEIR_E_FULL, 0, false), 0u);
+	cr_expect_eq(states[0].done_at, r->at + 9, "it was further already");
+}
+
+Test(leaving_answers, of_what_was_counted)
+{
+	struct wr_retire *retire = &j->packer->retire;
+	uint64_t at = wr_load_relaxed(&rig.table.oldest);
+
+	for (uint32_t topic = 0; topic < TOPICS; topic++) {
+		wr_store_relaxed(&retires[topic].bytes, (uint64_t)1 << 30);
+		wr_retire_count_anew(&retire->states[topic], at);
+		retire->counts[topic] = 100;
+	}
+	retire->states[1].counted_at = at + 1; /* it has this one */
+	(void)answer(WR_PACKER_COUNT, WEIR_E_FULL, 0, false);
+	cr_expect_eq(retire->states[0].counted_bytes, 100u);
+	cr_expect_eq(retire->states[0].counted_at, at + 1);
+	cr_expect_eq(retire->states[1].counted_bytes, 0u);
+	/* What is damaged counts for nothing. */
+	wr_retire_count_anew(&retire->states[0], at);
+	retire->states[1].counts = false;
+	(void)answer(WR_PACKER_COUNT, WEIR_E_CORRUPT, 0, false);
+	cr_expect_eq(retire->states[0].counted_bytes, 0u);
+	cr_expect_eq(retire->states[0].counted_at, at + 1);
+	/* What something else takes is counted again, of topics that count. */
+	wr_journal_retire_left_out(j, at);
+	cr_expect_eq(retire->states[0].counted_at, at);
+	cr_expect_eq(retire->states[1].counted_at, at + 1);
+	for (uint32_t topic = 0; topic < TOPICS; topic++)
+		wr_store_relaxed(&retires[topic].bytes, (uint64_t)0);
+}
+
+Test(leaving_answers, of_compaction)
+{
+	struct wr_journal_compaction *c = &j->compaction;
+
+	c->phase = WR_JOURNAL_COMPACTS_TABLE;
+	cr_expect_eq(answer(WR_PACKER_TABLE, -EIO, 0, false), 1u);
+	cr_expect_eq((int)c->phase, (int)WR_JOURNAL_COMPACTS_NOT);
+	j->packer->pass_end_seq = j->packer->pass.from_seq = 3;
+	cr_expect_eq(answer(WR_PACKER_TABLE, 0, 0, false), 0u);
+	cr_expect_eq((int)c->phase, (int)WR_JOURNAL_COMPACTS_NOT, "all of it is too young");
+	j->packer->pass_end_seq = 9;
+	cr_expect_eq(answer(WR_PACKER_TABLE, 0, 0, false), 0u);
+	cr_expect_eq((int)c->phase, (int)WR_JOURNAL_COMPACTS);
+	cr_expect_eq(answer(WR_PACKER_COMPACT, WEIR_E_FULL, 0, false), 0u);
+	cr_expect_not(c->has_failed, "nothing was to leave");
+	cr_expect_eq(answer(WR_PACKER_COMPACT, WEIR_E_FULL, 4, false), 1u);
+	cr_expect(c->has_failed, "what should have left is there");
+	c->has_failed = false;
+	cr_expect_eq(answer(WR_PACKER_COMPACT, -EIO, 0, false), 1u);
+	cr_expect(c->has_failed);
+	cr_expect_eq((int)c->phase, (int)WR_JOURNAL_COMPACTS);
+	cr_expect_eq(answer(WR_PACKER_COMPACT, WEIR_E_AGAIN, 0, false), 0u);
+	cr_expect_eq((int)c->phase, (int)WR_JOURNAL_COMPACTS_NOT, "somebody went back");
+}
+
+Test(leaving_answers, of_erasing)
+{
+	struct wr_journal_erasing *e = &j->erasing;
+
+	e->phase = WR_JOURNAL_ERASES;
+	cr_expect_eq(answer(WR_PACKER_ERASE, WEIR_E_FULL, 0, false), 0u);
+	cr_expect_not(e->has_failed);
+	cr_expect_eq(answer(WR_PACKER_ERASE, -EIO, 0, true), 0u);
+	cr_expect_not(e->has_failed, "its file goes as others do");
+	cr_expect_eq(answer(WR_PACKER_ERASE, WEIR_E_FULL, 4, false), 1u);
+	cr_expect(e->has_failed);
+	e->has_failed = false;
+	cr_expect_eq(answer(WR_PACKER_ERASE, -EIO, 0, false), 1u);
+	cr_expect(e->has_failed);
+	e->has_failed = false;
+	uint64_t at = wr_load_relaxed(&rig.table.oldest);
+	cr_expect_eq(answer(WR_PACKER_ERASE, WEIR_E_AGAIN, 0, false), 0u);
+	cr_expect_eq(e->at, at, "it is asked for again");
+	cr_expect_gt(e->look_at_ns, 0u);
+	/* What lies beside the log. */
+	e->phase = WR_JOURNAL_ERASES_BESIDE;
+	cr_expect_eq(answer(WR_PACKER_BESIDE, WEIR_E_AGAIN, 0, false), 0u);
+	cr_expect_eq((int)e->phase, (int)WR_JOURNAL_ERASES_BESIDE);
+	cr_expect_not(e->has_failed);
+	(void)answer(WR_PACKER_BESIDE, -EIO, 0, false);
+	cr_expect_eq((int)e->phase, (int)WR_JOURNAL_ERASES_FILES);
+	cr_expect(e->has_failed);
+	e->phase = WR_JOURNAL_ERASES_NOT;
+}
