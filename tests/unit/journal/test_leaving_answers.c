@@ -212,3 +212,72 @@ Test(leaving_answers, of_erasing)
 	cr_expect(e->has_failed);
 	e->phase = WR_JOURNAL_ERASES_NOT;
 }
+
+/* --- when it is asked for --------------------------------------------------------------------- */
+
+static int retire_step(void)
+{
+	wr_store_relaxed(&j->packer->state, (uint32_t)WR_PACKER_IDLE);
+	j->retiring.look_at_ns = 0;
+	return wr_journal_retire_step(j, wr_clock_mono_ns(j->clock));
+}
+
+Test(leaving_answers, a_topics_retention_waits_for_what_it_needs)
+{
+	struct wr_journal_retiring *r = &j->retiring;
+	uint32_t files_max = j->files.files_max;
+	uint64_t seq = wr_load_relaxed(&wr_segment_live(&rig.table, 1)->first_seq);
+
+	cr_expect_eq(retire_step(), 0, "no topic asks");
+	r->all_at = 1;
+	cr_expect_eq(retire_step(), 0, "none asks any more");
+	cr_expect_eq(r->all_at, 0u);
+	wr_store_relaxed(&retires[0].bytes, (uint64_t)1);
+	wr_store_relaxed(&defined, (uint64_t)0);
+	cr_expect_eq(retire_step(), 0, "the one that asks is not there yet");
+	r->all_at = 1;
+	cr_expect_eq(retire_step(), 0);
+	cr_expect_eq(r->all_at, 0u);
+	wr_store_relaxed(&defined, (uint64_t)TOPICS);
+	j->files.prepare.busy = true;
+	cr_expect_eq(retire_step(), 0, "a file is being made");
+	j->files.prepare.busy = false;
+	j->files.prepare.done = true;
+	cr_expect_eq(retire_step(), 0, "or was, just now");
+	j->files.prepare.done = false;
+	j->closing = true;
+	cr_expect_eq(retire_step(), 0);
+	j->closing = false;
+	/* As if a checkpoint were at the end of the log. */
+	for (uint32_t i = 0; i < WR_CHECKPOINT_COPIES; i++)
+		j->checkpoint.needed_seq[i] = j->checkpoint.last_seq[i] = UINT64_MAX;
+	/* First all that is sealed is counted; each segment has more than it keeps. */
+	uint32_t counted = 0;
+	while (retire_step() == 1 && j->packer->task == WR_PACKER_COUNT && counted < 100) {
+		uint64_t at = r->at;
+		j->packer->retire.counts[0] = 4000;
+		j->packer->result = WEIR_E_FULL;
+		wr_journal_retire_answer(j);
+		cr_expect_eq(j->packer->retire.states[0].counted_at, at + 1);
+		counted++;
+	}
+	cr_expect_geq(counted, 2u);
+	cr_expect_lt(counted, 100u);
+	/* Then it leaves, once the superblock says that something may. */
+	cr_expect_neq(j->packing.announce & WR_SUPERBLOCK_LEFT_OUT, 0u);
+	j->superblock.features_must |= WR_SUPERBLOCK_PACKED | WR_SUPERBLOCK_LEFT_OUT;
+	j->files.files_max = wr_segment_file_count(&rig.table);
+	cr_expect_eq(retire_step(), 0, "no file can be made");
+	j->files.files_max = files_max;
+	r->retry_at_ns = UINT64_MAX;
+	cr_expect_eq(retire_step(), 0, "it has failed just now");
+	r->retry_at_ns = 0;
+	wr_store_release(&rig.link.needed_seq, seq - 1);
+	cr_expect_eq(retire_step(), 0, "somebody has still to read it");
+	wr_store_release(&rig.link.needed_seq, UINT64_MAX);
+	cr_expect_eq(retire_step(), 1);
+	cr_expect_eq((int)j->packer->task, (int)WR_PACKER_RETIRE);
+	cr_expect_eq(j->packer->retire.passed[0], 1);
+	cr_expect_eq(j->packer->retire.passed[1], 0);
+	wr_store_relaxed(&retires[0].bytes, (uint64_t)0);
+}
