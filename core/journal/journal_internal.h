@@ -452,6 +452,8 @@ int wr_journal_spare_open(struct wr_journal *j, uint32_t index);
 uint64_t wr_journal_pickable(const struct wr_journal *j);
 /* Spares that may not be, and are removed: where keys are erased. */
 uint64_t wr_journal_stale(const struct wr_journal *j);
+/* Of these, the ones that may be removed now (I4). */
+uint64_t wr_journal_stale_to_go(const struct wr_journal *j);
 /* A spare that left the log in this life. */
 bool wr_journal_was_in_log(const struct wr_journal *j, uint32_t index);
 /* Counts spares and live segments for wr_journal_stats. */

@@ -90,7 +90,7 @@ static bool is_one_too_many(const struct wr_journal *j, uint64_t wanted_ready)
 	const struct wr_journal_files *f = &j->files;
 
 	/* None of these is used again: nothing that gets ready is in its way, nor is waited for. */
-	if (wr_journal_stale(j) > 0)
+	if (wr_journal_stale_to_go(j) > 0)
 		return !WR_BUG(ERASED_FILES_WAIT) || f->header_phase == WR_JOURNAL_READY_NONE;
 	return f->header_phase == WR_JOURNAL_READY_NONE && f->ready - f->entered >= wanted_ready &&
 	       wr_journal_pickable(j) > used_in_a_while(&f->removal);
@@ -128,7 +128,7 @@ int wr_journal_removal_step(struct wr_journal *j, uint64_t wanted_ready)
 		work++;
 	}
 	if (r->stopped || j->closing || j->failure.code != 0 ||
-	    wr_journal_pickable(j) + wr_journal_stale(j) == 0)
+	    wr_journal_pickable(j) + wr_journal_stale_to_go(j) == 0)
 		return work;
 	roll_window(r, wr_clock_mono_ns(j->clock));
 	if (!is_one_too_many(j, wanted_ready))
@@ -155,7 +155,8 @@ uint64_t wr_journal_removal_idle_ns(const struct wr_journal *j)
 	const struct wr_journal_removal *r = &j->files.removal;
 	uint64_t now_ns;
 
-	if (!r->stopped && !j->closing && r->index == WR_JOURNAL_NONE && wr_journal_stale(j) > 0)
+	if (!r->stopped && !j->closing && r->index == WR_JOURNAL_NONE &&
+	    wr_journal_stale_to_go(j) > 0)
 		return STALE_LOOK_NS;
 	if (r->stopped || j->closing || r->index != WR_JOURNAL_NONE || wr_journal_pickable(j) == 0)
 		return UINT64_MAX;

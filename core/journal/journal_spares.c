@@ -132,6 +132,15 @@ uint64_t wr_journal_stale(const struct wr_journal *j)
 				 (uint64_t)f->spares[WR_JOURNAL_SPARE_RETIRED].count;
 }
 
+uint64_t wr_journal_stale_to_go(const struct wr_journal *j)
+{
+	uint64_t stale = wr_journal_stale(j);
+
+	if (j->files.recycle_stopped && stale > 0)
+		stale = j->files.spares[WR_JOURNAL_SPARE_FOUND].count;
+	return stale;
+}
+
 void wr_journal_count_segments(struct wr_journal *j)
 {
 	const struct wr_journal_files *f = &j->files;

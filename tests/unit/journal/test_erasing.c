@@ -201,3 +201,23 @@ Test(erasing, a_draft_that_cannot_be_removed_is_not_taken_for_gone)
 	journal_rig_close(&rig);
 	cr_expect(erase("the open behind", 0, 0));
 }
+
+/* Where what was retired has to stay (I4), that is no reason to remove what is new. */
+Test(erasing, new_files_stay_where_old_ones_may_not_go)
+{
+	build();
+	cr_assert_eq(open_again(), 0);
+	rig.journal->files.recycle_stopped = true;
+	for (uint32_t i = 0; i < 4; i++) {
+		cr_assert(journal_rig_pack(&rig));
+		for (uint32_t k = 0; k < OTHERS; k++)
+			append_one(0, KEY + 1);
+		wr_store_release(&rig.link.needed_seq, journal_rig_durable(&rig));
+	}
+	cr_expect_not(is_told());
+	cr_expect_eq(stats().segments_removed, 0u, "%lu", stats().segments_removed);
+	/* Nor is it looked after all the time. */
+	cr_expect_gt(wr_journal_removal_idle_ns(rig.journal), 1000000u);
+	journal_rig_close(&rig);
+	cr_expect(erase("the open behind", 0, 0));
+}
