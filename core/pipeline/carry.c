@@ -242,7 +242,8 @@ void wr_carry_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	c->on_way--;
 	c->failed = c->failed || !done;
 	if (done)
-		wr_store_relaxed(&c->events, wr_load_relaxed(&c->events) + 1); /* own */
+		wr_store_relaxed(&sharing->carried,
+				 wr_load_relaxed(&sharing->carried) + 1); /* own */
 	/* What was erased is not copied later, either. */
 	wr_share_carried(&sharing->share, raise->seq, done ? reply->sequence : 0,
 			 reply->code != -ESTALE);

@@ -9,7 +9,6 @@
 #ifndef WR_PIPELINE_CARRY_H
 #define WR_PIPELINE_CARRY_H
 
-#include "core/base/atomic.h"
 #include "core/group/share.h"
 #include "core/record/carried.h"
 
@@ -29,9 +28,8 @@ struct wr_carrying {
 	uint64_t wait_ns;      /* WR_CARRY_WAIT_NS; less in simulation */
 	uint32_t subscription; /* it is at this one, */
 	struct wr_share_cursor at;
-	uint32_t on_way;      /* copies, not answered */
-	bool failed;          /* not all of the segment could be copied */
-	wr_atomic_u64 events; /* copied in this run, for who asks; relaxed */
+	uint32_t on_way; /* copies, not answered */
+	bool failed;     /* not all of the segment could be copied */
 };
 
 /* Work done. */

@@ -326,9 +326,12 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	wr_metrics_put(m, slot, WR_METRIC_DEAD_LETTERS, wr_load_relaxed(&live->failures.buried));
 	wr_metrics_put(m, slot, WR_METRIC_REDELIVERIES,
 		       wr_load_relaxed(&live->failures.redelivered));
-	if (live->sharing != NULL)
+	if (live->sharing != NULL) {
 		wr_metrics_put(m, slot, WR_METRIC_LEASE_AGE,
 			       wr_share_lease_age_ns(&live->sharing->share, now_ns));
+		wr_metrics_put(m, slot, WR_METRIC_CARRIED,
+			       wr_load_relaxed(&live->sharing->carried));
+	}
 	wr_metrics_put(m, slot, WR_METRIC_EXPIRED, counts.expired);
 	wr_metrics_put(m, slot, WR_METRIC_OVERFLOWED, counts.overflowed);
 	wr_metrics_put(m, slot, WR_METRIC_DROPPED, counts.dropped);

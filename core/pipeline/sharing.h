@@ -112,6 +112,7 @@ struct wr_sharing {
 	wr_atomic_u64 length_bytes_max;
 	wr_atomic_u64 overflowed; /* as the two below */
 	wr_atomic_u64 expired;    /* put to the dead letters, or settled without */
+	wr_atomic_u64 carried;    /* copied further on (carry.h), each time */
 	wr_atomic_u64 dropped;    /* of these: settled without, there being no dead letters */
 	uint64_t told_dropped, told_dropped_ns; /* what log_fn was told last */
 };

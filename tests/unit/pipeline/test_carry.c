@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/pipeline/pipeline.h"
+#include "core/pipeline/sharing.h"
 #include "tests/support/queue_bed.h"
 
 #define SEGMENT_BYTES (512u << 10)
@@ -46,7 +46,8 @@ static uint64_t oldest(void)
 
 static uint64_t carried(void)
 {
-	return wr_load_relaxed(&queue_bed.f.pipeline->carrying.events);
+	struct weir_pipeline *p = queue_bed.f.pipeline;
+	return wr_load_relaxed(&p->subscriptions[0].sharing->carried);
 }
 
 /* Events of the other topic, which nobody reads. */
