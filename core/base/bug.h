@@ -79,6 +79,12 @@
 	  "an event that somebody has is copied further on")                                       \
 	X(CARRIES_ROUND_AND_ROUND, "core/pipeline/carry.c",                                        \
 	  "what is outstanding is copied further on however little that frees")                    \
+	X(TRY_NOT_DURABLE, "core/pipeline/member_tries.c",                                         \
+	  "an event of a partition is handed out again before the attempt that failed is durable") \
+	X(TRIES_NOT_SAVED, "core/log/attempts.c",                                                  \
+	  "a checkpoint leaves out how often events of partitions have failed")                    \
+	X(DEATH_NOT_TOLD, "core/pipeline/row_letters.c",                                           \
+	  "members of partitions go on before the log knows that their process had died")          \
 	X(POSITION_IS_FRONTIER, "core/log/outstanding.c",                                          \
 	  "a shared subscription's position is how far it was taken, settled or not")              \
 	X(KEYS_NOT_ORDERED, "core/group/share.c",                                                  \

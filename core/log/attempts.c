@@ -313,7 +313,7 @@ void wr_attempts_save(struct wr_attempts *a, uint32_t rows_used, struct wr_sink 
 	uint32_t count = 0;
 	for (uint32_t row = 0; row < rows_used; row++)
 		count += !is_blank(&a->rows[row]);
-	if (count == 0)
+	if (count == 0 || WR_BUG(TRIES_NOT_SAVED))
 		return; /* a log in which nothing failed is as before there was this */
 	size_t place = wr_section_begin(sink, WR_SECTION_ATTEMPTS, ATTEMPTS_VERSION, 0);
 	wr_sink_u32(sink, count);

@@ -138,7 +138,6 @@ int wr_member_reject(struct weir_member *m, const struct weir_item *item,
 	int rc = may_reject(m, item, &row_index);
 	if (rc != 0)
 		return rc;
-	struct wr_member_row *row = &m->rows[row_index];
 	struct wr_tried *t = &m->tried[row_index];
 	uint32_t attempts = (t->seq == item->sequence ? t->attempts : 0) + 1;
 	uint64_t delay_ns, ticket = 0;
@@ -149,14 +148,11 @@ int wr_member_reject(struct weir_member *m, const struct weir_item *item,
 		if (ticket == 0)
 			return WEIR_E_AGAIN;
 	}
-	if (reject.verdict != WR_VERDICT_RELEASED || row->tried) {
-		wr_member_set_back(m, row_index);
-		block(m, row_index, &reject, delay_ns, ticket != 0 ? ticket : t->ticket);
-		if (is_dead(m, t))
-			ask_for_letter(m, row_index);
-	} else {
-		row->rewinds = m->rewinds = true;
-	}
+	/* At once: until the next poll it would be acknowledged, too, and what lies behind it. */
+	wr_member_set_back(m, row_index);
+	block(m, row_index, &reject, delay_ns, ticket != 0 ? ticket : t->ticket);
+	if (is_dead(m, t))
+		ask_for_letter(m, row_index);
 	wr_rejection_done(m, item, r, attempts);
 	return 0;
 }
@@ -192,6 +188,21 @@ void wr_member_forget_tried(struct weir_member *m, uint32_t row_index)
 		m->tried_count--;
 	row->tried = row->blocked = false; /* what it went back for it still needs */
 	m->tried[row_index] = (struct wr_tried){0};
+}
+
+/* What is in front of the event says nothing of it. */
+void wr_member_gap_tried(struct weir_member *m, uint32_t row_index, uint64_t gap_end)
+{
+	struct wr_tried *t = &m->tried[row_index];
+	uint32_t alone_left = t->alone_left;
+	if (t->seq == 0 || t->seq >= gap_end)
+		return;
+	wr_member_forget_tried(m, row_index);
+	if (alone_left == 0)
+		return;
+	t->alone_left = alone_left;
+	m->rows[row_index].tried = true;
+	m->tried_count++;
 }
 
 /* ---- going back, and on ---- */
@@ -257,7 +268,7 @@ static bool is_buried(struct weir_member *m, uint32_t row_index)
 static bool is_durable(struct weir_member *m, const struct wr_tried *t)
 {
 	struct weir_pipeline *p = m->pipeline;
-	if (p->journal == NULL)
+	if (p->journal == NULL || WR_BUG(TRY_NOT_DURABLE))
 		return wr_park_look_u64(&m->lane->ordered) >= t->ticket; /* A3 */
 	if (t->ticket == 0)
 		return wr_park_look_u64(&p->link.durable_seq) >= t->said_seq; /* D1 */
@@ -309,6 +320,8 @@ static uint64_t tend(struct weir_member *m, uint32_t row_index, uint64_t now_ns)
 	if (look_ns != 0)
 		return look_ns;
 	row->blocked = false;
+	/* All before it is settled, and may be there no longer. */
+	row->next_out = wr_max_u64(row->next_out, t->seq);
 	go_back(m, row);
 	return UINT64_MAX;
 }

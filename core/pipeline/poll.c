@@ -336,8 +336,8 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 			.from_sequence = row->next_from,
 		};
 		row->next_from = row->next_out = m->gap_end;
-		if (row->tried) /* it is in the gap */
-			wr_member_forget_tried(m, m->gap_row);
+		if (row->tried)
+			wr_member_gap_tried(m, m->gap_row, m->gap_end);
 		wr_member_begin_gap(m, m->gap_row, m->gap_end);
 	}
 	if (m->gap_row == m->row_count)

@@ -169,7 +169,7 @@ bool wr_row_letters_may_go(struct wr_subscription_live *live, int *ret_work)
 	struct wr_reopening *reopening = &live->failures.reopening;
 	int work;
 	/* Who joins has set the options before: without dead letters nothing is counted. */
-	if (reopening->state == WR_REOPENED || !has_members(live))
+	if (reopening->state == WR_REOPENED || !has_members(live) || WR_BUG(DEATH_NOT_TOLD))
 		return true;
 	if (reopening->state == WR_REOPEN_WANTED &&
 	    wr_load_relaxed(&live->failures.dead_letters) == UINT32_MAX)

@@ -96,6 +96,10 @@ const struct case_of_rule cases[] = {
 			"1") "9 2 ok seek group=1 offset=13\n"
 			     "9 2 ok assign topic=1 offset=13 group=1 generation=2\n" POLLED(
 				     "2", "3", "13", "2", "2")},
+	{RULE_POLL_SKIP, false, "it is a dead letter of the group",
+	 GROUP THREE SCANNED("2", "12")
+		 POLLED("2", "1", "11", "1", "1") "9 2 ok dead value=2 topic=2 group=1\n" POLLED(
+			 "2", "3", "13", "1", "2")},
 	{RULE_POLL_SKIP, true, "it begins behind its place",
 	 GROUP THREE SCANNED("1", "11")
 		 SCANNED("2", "12") "9 2 ok assign topic=1 offset=11 group=1 "

@@ -35,8 +35,12 @@ static struct cursor *cursor_of(struct checker *c, const struct history_op *op, 
 	return cursor;
 }
 
-/* Something that somebody read stands at `offset` or above it, and below the entry. */
-static bool passes_over(const struct checker *c, const struct entry *e, uint64_t offset)
+/*
+ * Something that somebody read stands at `offset` or above it, and below the entry, and is none of
+ * the group's dead letters.
+ */
+static bool passes_over(const struct checker *c, uint32_t group, const struct entry *e,
+			uint64_t offset)
 {
 	const struct place *p = list_get(&c->places, e->place);
 
@@ -44,7 +48,8 @@ static bool passes_over(const struct checker *c, const struct entry *e, uint64_t
 		const struct entry *x = checker_ranked(c, rank);
 		if (x->offset < offset)
 			return false;
-		if (x->read && x->offset < e->offset && checker_together(x, e))
+		if (x->read && x->offset < e->offset && checker_together(x, e) &&
+		    !checker_died(checker_find(&c->value_at, &c->values, x->value, 0), group))
 			return true;
 	}
 	return false;
@@ -62,7 +67,7 @@ static void check_first(struct checker *c, const struct cursor *cursor, const st
 		return;
 	if (e->offset < *start)
 		checker_found(c, RULE_NONMONOTONIC_POLL, line, TABLE_NONE);
-	else if (passes_over(c, e, *start))
+	else if (passes_over(c, cursor->group, e, *start))
 		checker_found(c, RULE_POLL_SKIP, line, TABLE_NONE);
 }
 
@@ -82,7 +87,7 @@ static void check_poll(struct checker *c, uint32_t line, uint32_t life)
 	else if (e->offset <= cursor->offset && !cursor->rewinds)
 		checker_found(c, is_same ? RULE_INT_NONMONOTONIC_POLL : RULE_NONMONOTONIC_POLL,
 			      line, cursor->line);
-	else if (e->offset > cursor->offset && passes_over(c, e, cursor->offset + 1))
+	else if (e->offset > cursor->offset && passes_over(c, op->group, e, cursor->offset + 1))
 		checker_found(c, is_same ? RULE_INT_POLL_SKIP : RULE_POLL_SKIP, line, cursor->line);
 	cursor->generation = op->generation;
 	cursor->rewinds = false;

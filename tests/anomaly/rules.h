@@ -40,8 +40,8 @@
 	  "lost-write where nobody at all read it")                                                \
 	X(POLL_SKIP, "poll-skip", false,                                                           \
 	  "between two calls, or at its start, a member's reading passed over an event that "      \
-	  "somebody else read there. Not over a gap, not with leases; another generation "         \
-	  "begins where `assign` says")                                                            \
+	  "somebody else read there. Not over a gap, a dead letter of the group, not with "        \
+	  "leases; another generation begins where `assign` says")                                 \
 	X(NONMONOTONIC_POLL, "nonmonotonic-poll", false,                                           \
 	  "between two calls, or at its start, a member's reading went back. Not with "            \
 	  "leases, not where it has another generation: after a seek, a move, a restart; "         \

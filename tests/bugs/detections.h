@@ -50,10 +50,19 @@
 	X(ATTEMPT_NOT_COUNTED, sim_pipeline, "what is outstanding is not what the log says")       \
 	X(ATTEMPT_NOT_COUNTED, unit_sharing, "sharing::attempts_and_delays_survive_an_open")       \
 	X(TRY_NOT_COUNTED, unit_partition_retry, "partition_retry::attempts_go_on_after_an_open")  \
+	X(TRY_NOT_COUNTED, sim_pipeline, "attempts are not what the log says")                     \
+	X(TRIED_TOGETHER, sim_pipeline, "two crashes at one place, and nothing is alone there")    \
 	X(TRIED_TOGETHER, unit_partition_retry,                                                    \
 	  "partition_retry_crash::what_kills_its_process_ends_in_the_dead_letters_alone")          \
 	X(DIED_OF_ANOTHER, unit_partition_retry,                                                   \
 	  "partition_retry_crash::what_another_partition_dies_of_is_no_attempt")                   \
+	X(TRIED_TOO_EARLY, sim_pipeline,                                                           \
+	  "a partition's event is handed out before its delay is over")                            \
+	X(TRY_NOT_DURABLE, sim_pipeline,                                                           \
+	  "a partition's event is handed out before its attempt was durable")                      \
+	X(TRIES_NOT_SAVED, sim_pipeline, "another event is tried than the log says")               \
+	X(DEATH_NOT_TOLD, sim_pipeline,                                                            \
+	  "handed out before it is durable that the process had died")                             \
 	X(TRIED_TOO_EARLY, unit_partition_retry,                                                   \
 	  "partition_retry::"                                                                      \
 	  "a_failed_event_comes_again_first_of_its_partition_and_the_others_go_on")                \

@@ -213,6 +213,7 @@ void oracle_compare_tables(void)
 		    "the tables are not the fold of the log", oracle.end_seq, a.used_bytes);
 	compare_positions();
 	oracle_queues_compare();
+	oracle_tries_compare();
 }
 
 /* --- after a recovery ------------------------------------------------------------------------- */

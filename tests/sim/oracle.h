@@ -25,6 +25,7 @@
 #define ORACLE_DELIVERED 1u
 #define ORACLE_ACKED 2u
 #define ORACLE_MISSED 4u /* in a gap that was acknowledged */
+#define ORACLE_BURIED 8u /* its dead letter settled it, while it lies below the position */
 
 struct oracle_record {
 	uint32_t at, bytes; /* in oracle.bytes */
@@ -129,6 +130,34 @@ struct oracle_queue {
 	struct oracle_shared events[ORACLE_RECORDS_MAX];
 };
 
+/* The event of a partition that is tried. */
+struct oracle_tried {
+	/* As the log says. */
+	uint64_t seq; /* 0: none; below the row's position: none any more */
+	uint32_t attempts, reason;
+	uint64_t counted_seq; /* the record that counted the last attempt */
+	uint32_t doubts;      /* crashes with it in hand that may have counted, too */
+	bool dead, expired, in_hand;
+	uint64_t in_hand_record;
+	uint64_t crash_from; /* where the row was at the last crash that found something to do */
+	uint32_t crashes;
+	uint32_t alone_generation; /* who is to be handed its events one at a time */
+	uint32_t alone_left;
+	/* In this life: what its owner said, and when it may come again. */
+	uint64_t said_seq;
+	uint32_t said_generation, said_reason;
+	enum weir_verdict said_verdict;
+	uint64_t retry_from_ns;
+	uint64_t gap_end; /* that an owner was told of */
+};
+
+struct oracle_tries {
+	uint32_t made_epoch; /* of the subscription */
+	uint32_t crashes;    /* that the log was told of */
+	uint64_t opened_seq; /* where it was told last how the life before had ended */
+	struct oracle_tried rows[ORACLE_ROWS_MAX];
+};
+
 /* From that record on a topic has so many partitions. */
 struct oracle_growth {
 	uint64_t seq;
@@ -156,6 +185,7 @@ struct oracle {
 	struct oracle_growth growths[WORLD_TOPICS_MAX][ORACLE_GROWTHS_MAX];
 	uint64_t letter_seq; /* a dead letter whose event is to be settled by the next record */
 	uint64_t letter_of_seq;
+	const struct oracle_row *letter_row; /* of a partition's */
 	uint32_t erasure_count;
 	struct oracle_erasure erasures[ORACLE_ERASURES_MAX];
 	/* What stands below is erased. */
@@ -167,6 +197,7 @@ struct oracle {
 	struct oracle_list lists[WORLD_TOPICS_MAX][ORACLE_PARTITIONS_MAX];
 	struct oracle_subscription subscriptions[WORLD_SUBSCRIPTIONS];
 	struct oracle_queue queues[WORLD_SUBSCRIPTIONS];
+	struct oracle_tries tries[WORLD_SUBSCRIPTIONS];
 	uint8_t bytes[ORACLE_BYTES_MAX];
 };
 
@@ -243,6 +274,7 @@ void oracle_queues_fold_anew(uint64_t last_seq);
 void oracle_queues_compare(void);
 void oracle_queues_check_kept(void);
 bool oracle_queue_is_settled(uint32_t subscription, uint64_t seq);
+bool oracle_is_copy(const struct oracle_record *of, const struct wr_record_view *letter);
 /* and what its members see. */
 void oracle_queue_delivered(struct world_member *m, const struct weir_item *item);
 void oracle_queue_acked(struct world_member *m, const struct weir_item *item);
@@ -253,5 +285,22 @@ void oracle_queue_committed(struct world_member *m, int rc, enum weir_level leve
 /* The library still knows of it, whether its lease is over or not. */
 bool oracle_queue_is_held(const struct world_member *m, const struct weir_item *item);
 void oracle_queue_left(struct world_member *m);
+/* oracle_tries.c: what the log says of events of partitions that failed, */
+void oracle_try_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
+void oracle_try_letter(uint64_t seq, const struct wr_record_view *view, bool checked);
+/* Progress: of the letter before it, if there is one. */
+void oracle_try_buried(uint64_t seq, uint32_t subscription, const struct oracle_row *row,
+		       const struct wr_control_progress *progress);
+void oracle_tries_made(uint64_t seq, uint32_t subscription);
+/* A row has another generation, and perhaps another position. */
+void oracle_try_raised(uint32_t subscription, uint32_t row, bool is_moved);
+void oracle_tries_fold_anew(void);
+void oracle_tries_compare(void);
+/* and what members see. */
+void oracle_try_delivered(const struct world_member *m, const struct weir_item *item);
+/* Nothing before it, in its partition, is left to be acknowledged. */
+bool oracle_try_is_first(const struct world_member *m, const struct weir_item *item);
+void oracle_try_rejected(struct world_member *m, const struct weir_item *item,
+			 const struct weir_rejection *rejection);
 
 #endif

@@ -15,6 +15,7 @@ void oracle_fold_reset(void)
 {
 	oracle_filters_reset();
 	oracle_erasures_reset();
+	oracle_tries_fold_anew();
 	oracle.run_left = 0;
 	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
@@ -126,7 +127,7 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	world_check(oracle_identity(view, &o->source, &o->k), "an event without its payload", seq,
 		    0);
 	o->topic = (uint8_t)view->head->topic;
-	bool is_letter = world.has_queues && o->topic == WORLD_DEAD;
+	bool is_letter = world_has_letters() && o->topic == WORLD_DEAD;
 	world_check(o->source < oracle.source_count && (o->topic < WORLD_TOPICS || is_letter),
 		    "an event that nobody handed over", seq, o->source);
 	o->partition = (uint8_t)wr_record_partition(view->head, oracle.partitions[o->topic]);
@@ -135,7 +136,7 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	list->seqs[list->count++] = (uint32_t)seq;
 	world_filters_traits(view, &o->key, &o->value);
 	if (is_letter) {
-		oracle_queue_letter(seq, view, checked);
+		(world.has_queues ? oracle_queue_letter : oracle_try_letter)(seq, view, checked);
 		return;
 	}
 	fold_version(seq, view);
@@ -180,6 +181,7 @@ static void fold_subscription(uint64_t seq, const struct wr_record_view *view, b
 		    "a subscription of another order", id, control.order);
 	if (world_is_queue(id))
 		oracle_queue_start(id, control.start_seq);
+	oracle_tries_made(seq, id);
 	uint32_t filter_bytes;
 	const uint8_t *filter = wr_control_subscription_filter(view, &filter_bytes);
 	if (filter != NULL)
@@ -294,6 +296,7 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 			continue;
 		/* Its member acknowledged what was erased without being handed it. */
 		world_check((flags & (ORACLE_ACKED | ORACLE_MISSED)) != 0 ||
+				    list->seqs[i] == oracle.letter_of_seq ||
 				    oracle_is_erased(list->seqs[i]),
 			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
 		events += (flags & ORACLE_MISSED) == 0;
@@ -319,6 +322,7 @@ static void fold_progress(uint64_t seq, const struct wr_record_view *view, bool 
 			      progress.to);
 		check_progress(seq, view->head->topic, row, &progress);
 	}
+	oracle_try_buried(seq, view->head->topic, row, &progress);
 	row->position = progress.to;
 }
 
@@ -336,8 +340,12 @@ static void moved_by_seek(uint64_t seq, uint32_t subscription, struct oracle_row
 		    "a position moved without a seek", seq, position);
 	row->durable_position = 0;
 	sub->loose = true;
-	for (uint32_t i = oracle_first_index(list, position); i < list->count; i++)
-		sub->flags[list->seqs[i]] &= (uint8_t) ~(ORACLE_ACKED | ORACLE_MISSED);
+	for (uint32_t i = oracle_first_index(list, position); i < list->count; i++) {
+		uint8_t *flags = &sub->flags[list->seqs[i]];
+		if ((*flags & ORACLE_BURIED) != 0)
+			world_say_redriven(list->seqs[i]);
+		*flags &= (uint8_t) ~(ORACLE_ACKED | ORACLE_MISSED | ORACLE_BURIED);
+	}
 }
 
 static void fold_generation(uint64_t seq, const struct wr_record_view *view, bool checked)
@@ -355,6 +363,8 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 	if (control.position != WR_POSITION_KEEP)
 		moved_by_seek(seq, view->head->topic, row, control.position, checked);
 	row->start_of[control.generation] = row->position;
+	oracle_try_raised(view->head->topic, view->head->key_hash,
+			  control.position != WR_POSITION_KEEP);
 	if (checked)
 		check_drained_up_to(seq, view->head->topic, row, control.owner);
 	if (checked)
@@ -369,15 +379,18 @@ void oracle_fold(uint64_t seq, bool checked)
 
 	world_check(wr_record_view(oracle.bytes + o->at, o->bytes, &view),
 		    "a record in the log is malformed", seq, 0);
-	world_check(oracle.letter_seq == 0 || o->kind == WR_KIND_SETTLE,
+	world_check(oracle.letter_seq == 0 ||
+			    o->kind == (world.has_queues ? WR_KIND_SETTLE : WR_KIND_PROGRESS),
 		    "a dead letter without the settle of its event", seq, oracle.letter_seq);
 	world_check(oracle.run_left == 0 || o->kind == WR_KIND_EVENT,
 		    "something stands inside a transaction", seq, o->kind);
 	switch (o->kind) {
 	case WR_KIND_HANDOUT_MARK:
 	case WR_KIND_SETTLE:
-	case WR_KIND_REJECT:
 		oracle_queue_fold(seq, &view, checked);
+		break;
+	case WR_KIND_REJECT:
+		(world.has_queues ? oracle_queue_fold : oracle_try_fold)(seq, &view, checked);
 		break;
 	case WR_KIND_EVENT:
 		fold_event(seq, &view, checked);

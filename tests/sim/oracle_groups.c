@@ -67,9 +67,11 @@ static void check_generation(struct oracle_row *row, const struct weir_item *ite
 	}
 }
 
-/* Nobody is handed it: not wanted, or it has left, or was erased. */
-static bool is_passed_over(uint32_t s, uint64_t seq)
+/* Nobody is handed it: not wanted, or it has left, or was erased, or is a dead letter. */
+static bool is_passed_over(uint32_t s, const struct oracle_row *row, uint64_t seq)
 {
+	if (seq < row->position && (oracle.subscriptions[s].flags[seq] & ORACLE_BURIED) != 0)
+		return true;
 	if (oracle.records[seq].left)
 		world_sometimes(SOMETIMES_LEFT_READ);
 	else if (oracle_is_erased(seq))
@@ -86,7 +88,7 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 	uint32_t s = (uint32_t)(sub - oracle.subscriptions);
 
 	while (row->next_index < list->count && list->seqs[row->next_index] < item->sequence &&
-	       is_passed_over(s, list->seqs[row->next_index]))
+	       is_passed_over(s, row, list->seqs[row->next_index]))
 		row->next_index++;
 	if (is_gap(item)) {
 		world_check(row->next_index == list->count ||
@@ -94,6 +96,7 @@ static void check_order(const struct oracle_subscription *sub, struct oracle_row
 			    "a gap that begins too late", item->sequence,
 			    list->seqs[row->next_index]);
 		row->next_index = oracle_first_index(list, item->end_sequence);
+		oracle.tries[s].rows[row - sub->rows].gap_end = item->end_sequence;
 		world_sometimes(SOMETIMES_GAPS);
 		return;
 	}
@@ -164,6 +167,7 @@ void oracle_delivered(struct world_member *m, const struct weir_item *item)
 	world_check(sub->loose || before == 0,
 		    "an event behind a growth, before its key's of before are settled",
 		    item->sequence, before);
+	oracle_try_delivered(m, item);
 	sub->flags[item->sequence] &= (uint8_t)~ORACLE_MISSED;
 	if ((sub->flags[item->sequence] & ORACLE_DELIVERED) != 0) {
 		world_sometimes(SOMETIMES_REDELIVERED);

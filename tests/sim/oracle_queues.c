@@ -289,7 +289,7 @@ void oracle_queue_fold(uint64_t seq, const struct wr_record_view *view, bool che
 		fold_reject(seq, s, view, checked);
 }
 
-static bool is_copy(const struct oracle_record *of, const struct wr_record_view *letter)
+bool oracle_is_copy(const struct oracle_record *of, const struct wr_record_view *letter)
 {
 	struct wr_record_view view;
 
@@ -320,7 +320,7 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 		    "an event is carried that was erased", seq, carried.seq);
 	world_check(of->kind == WR_KIND_EVENT && of->topic == view->head->topic &&
 			    of->epoch == carried.epoch && of->time_us == carried.append_us &&
-			    is_copy(of, view),
+			    oracle_is_copy(of, view),
 		    "what is carried is not the event", seq, carried.seq);
 	e->place = seq;
 	q->has_carried = true;
@@ -350,7 +350,7 @@ void oracle_queue_letter(uint64_t seq, const struct wr_record_view *view, bool c
 		    "a dead letter of an event that is not given up", seq, origin.sequence);
 	world_check(origin.attempts == e->attempts && origin.topic == of->topic &&
 			    origin.partition == of->partition && origin.epoch == of->epoch &&
-			    is_copy(of, view),
+			    oracle_is_copy(of, view),
 		    "a dead letter that is not its event's", seq, origin.sequence);
 	oracle.letter_seq = seq;
 	oracle.letter_of_seq = origin.sequence;

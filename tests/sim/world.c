@@ -119,7 +119,7 @@ static void set_options(void)
 	o->member_lane_bytes = 4096;
 	o->producers_max = WORLD_PRODUCERS + 2;
 	o->members_max = WORLD_MEMBERS;
-	o->topics_max = world.has_queues ? WORLD_TOPICS_MAX : WORLD_TOPICS;
+	o->topics_max = world_has_letters() ? WORLD_TOPICS_MAX : WORLD_TOPICS;
 	o->idempotency_keys_max = WORLD_TOPICS * WORLD_KEYS;
 	o->versioned_keys_max = WORLD_EVENT_KEYS;
 	o->partitions_max = world.grows ? 16 : 8;
@@ -127,7 +127,7 @@ static void set_options(void)
 	o->named_producers_max = WORLD_NAMES;
 	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
-	o->segments_max = world.grows ? 1024 : 256; // more rows, more records
+	o->segments_max = world.has_tries ? 2048 : world.grows ? 1024 : 256; // by their records
 	world_filters_options(o);
 	world_schemas_options(o);
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
@@ -576,6 +576,7 @@ void world_run_seed(void)
 		swarm_draw(&world.swarm, world.seed);
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	world_queues_begin();
+	world_tries_begin();
 	world_growth_begin();
 	world_schemas_begin();
 	world_compaction_begin();

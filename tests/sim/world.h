@@ -11,6 +11,7 @@
  *   world_members.c  what members do
  *   world_handlers.c members that weir polls for
  *   world_queues.c   subscriptions that are shared, and what their members do
+ *   world_tries.c    events of partitions that fail, and what their members say of them
  *   world_transactions.c  what members publish and acknowledge in one run
  *   world_filters.c  what subscriptions want, and how that changes
  *   world_trouble.c  what the swarm adds: freezes, full disks, clocks that jump, and what must hold
@@ -36,7 +37,7 @@
 #include "tests/sim/swarm.h"
 
 #define WORLD_TOPICS 2u     /* that somebody publishes to */
-#define WORLD_DEAD 2u       /* the topic of dead letters, where there are queues */
+#define WORLD_DEAD 2u       /* the topic of dead letters, where there are some */
 #define WORLD_TOPICS_MAX 3u /* with it */
 #define WORLD_SUBSCRIPTIONS 3u
 #define WORLD_LATE 2u /* the subscription that is made some time, anywhere */
@@ -57,6 +58,7 @@
 #define WORLD_FILTER_TERMS 3u
 #define WORLD_SCHEMAS 12u
 #define WORLD_SCHEMA_BYTES 4096u
+#define WORLD_TRIES_DELAY_MAX_NS 6000000u /* that a member asks for */
 #define DRAIN_ROUNDS_MAX 20000u
 
 /* Situations that a run of many seeds must have been in. */
@@ -132,6 +134,10 @@
 	X(DEAD_LETTER, "dead letters")                                                             \
 	X(CARRIED, "events that were outstanding and copied further on")                           \
 	X(ALONE, "suspects that were handed out alone")                                            \
+	X(TRIED, "events of partitions that were tried again")                                     \
+	X(TRIED_CRASHED, "deaths with an event of a partition in hand alone")                      \
+	X(TRIED_ALONE, "events of partitions that were handed out alone")                          \
+	X(TRIED_LETTER, "dead letters of partitions")                                              \
 	X(TXN, "transactions that were taken")                                                     \
 	X(TXN_REFUSED, "transactions that were refused for an output")                             \
 	X(TXN_BEHIND, "transactions that were refused behind another")                             \
@@ -255,6 +261,15 @@ struct world_queue {
 	uint64_t retry_delay_max_ns;
 };
 
+/* What a seed has, where events of partitions fail. */
+struct world_tries {
+	bool has_dead_letters;
+	uint32_t attempts_max;
+	uint64_t retry_delay_min_ns;
+	uint64_t retry_delay_max_ns;
+	uint64_t age_max_ns; /* 0: none is too old */
+};
+
 /* What a subscription wants: numbers of terms in world_filters.c. */
 struct world_filter {
 	bool any;
@@ -316,6 +331,9 @@ struct world {
 	bool has_queues;
 	struct world_queue queues[WORLD_SUBSCRIPTIONS];
 	bool queue_is_set[WORLD_SUBSCRIPTIONS]; /* in this life */
+	bool has_tries;
+	struct world_tries tries[WORLD_SUBSCRIPTIONS];
+	struct wr_prng tries_prng;
 	struct world_producer producers[WORLD_PRODUCERS];
 	struct world_member members[WORLD_MEMBERS];
 	struct world_handlers handlers;
@@ -454,6 +472,7 @@ void world_say_lease(const struct world_member *m, const struct weir_item *item,
 void world_say_left(const struct world_member *m);
 void world_say_settled(const struct world_member *m, uint64_t sequence, enum weir_level level);
 void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_seq);
+void world_say_redriven(uint64_t sequence);
 void world_say_commit(const struct world_member *m, enum weir_level level);
 void world_say_seek(uint32_t subscription, enum history_type type, uint64_t target);
 void world_say_subscription(uint32_t subscription, uint32_t topic, uint64_t start_seq);
@@ -531,6 +550,20 @@ uint32_t world_queue_in_flight(void);
 uint32_t world_queues_draw(void);
 /* What a member of one does. */
 void world_queue_act(struct world_member *m, bool may_block);
+
+/* world_tries.c */
+void world_tries_begin(void);
+void world_tries_options(uint32_t subscription, struct weir_subscription_options *o);
+/* Which subscription somebody joins. */
+uint32_t world_tries_draw(void);
+/* What a member of partitions rejects, perhaps; what a handler says of an item. */
+bool world_tries_act(struct world_member *m);
+enum weir_handled world_tries_handled(struct world_member *m, struct weir_member *member,
+				      const struct weir_item *item);
+static inline bool world_has_letters(void)
+{
+	return world.has_queues || world.has_tries;
+}
 
 /* world_members.c */
 void world_member_poll(struct world_member *m);

@@ -114,8 +114,8 @@ void world_drain(void)
 	for (uint32_t i = 0; i < 12; i++)
 		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
 	join_all();
-	/* Of a key a queue hands out one at a time. */
-	uint32_t rounds_max = (world.has_queues || world.erases ? 4 : 1) * DRAIN_ROUNDS_MAX;
+	/* Of a key a queue hands out one at a time, and a partition what may have killed. */
+	uint32_t rounds_max = (world_has_letters() || world.erases ? 4 : 1) * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {
 		(void)world_round();
 		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);

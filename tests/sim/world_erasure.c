@@ -116,7 +116,7 @@ static uint32_t first_topic(const struct oracle_record *o)
 	struct weir_item item = {.record = oracle.bytes + o->at, .record_bytes = o->bytes};
 	struct weir_origin origin;
 
-	if (!world.has_queues || o->topic != WORLD_DEAD || !weir_item_origin(&item, &origin))
+	if (!world_has_letters() || o->topic != WORLD_DEAD || !weir_item_origin(&item, &origin))
 		return o->topic;
 	return origin.topic;
 }

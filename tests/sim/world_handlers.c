@@ -104,6 +104,9 @@ static enum weir_handled handle(void *context, struct weir_member *member,
 		world_sometimes(SOMETIMES_HANDLER_STOPPED);
 		return WEIR_HANDLED_STOP;
 	}
+	enum weir_handled failed = world_tries_handled(m, member, item);
+	if (failed != WEIR_HANDLED_OK)
+		return failed;
 	world_say_ack(m, item, 0);
 	oracle_acked(m, item);
 	if (below(8) != 0)

@@ -271,6 +271,15 @@ void world_say_dead(uint32_t subscription, uint64_t sequence, uint64_t letter_se
 				.group = subscription + 1});
 }
 
+/* For all that a checker can tell it was: by a seek. */
+void world_say_redriven(uint64_t sequence)
+{
+	const struct oracle_record *o = &oracle.records[sequence];
+
+	say((struct history_op){
+		.type = HISTORY_OK, .f = HISTORY_REDRIVE, .value = value_of(o->source, o->k)});
+}
+
 void world_say_recovered(uint64_t last_seq)
 {
 	uint8_t level = world.was_closed    ? 0

@@ -338,7 +338,7 @@ bool world_subscribe(uint32_t s)
 	o.name = names[s];
 	o.topics = topics;
 	o.topic_count = s == 0 ? 1 : 2;
-	if (s == 0 && world.has_queues) { /* and the dead letters */
+	if (s == 0 && world_has_letters()) { /* and the dead letters */
 		o.topics = with_letters;
 		o.topic_count = 2;
 	}
@@ -349,6 +349,7 @@ bool world_subscribe(uint32_t s)
 	o.assignor = assignor_of(s);
 	o.session_timeout_ns = 40000000;
 	world_queue_options(s, &o);
+	world_tries_options(s, &o);
 	o.filter = existed ? NULL : world_filter_of_new(); /* as it is */
 	sub->gate = o.gate;
 	sub->when_slow = o.when_slow;
@@ -396,15 +397,14 @@ void world_member_act(struct world_member *m, bool may_block)
 	}
 	if (m->handle == NULL) {
 		if (what < 30)
-			world_member_join(m, world.has_queues
-						     ? world_queues_draw()
-						     : (uint32_t)world_below(WORLD_SUBSCRIPTIONS));
+			world_member_join(m, world.has_queues ? world_queues_draw()
+							      : world_tries_draw());
 	} else if (world_is_queue(m->subscription)) {
 		world_queue_act(m, may_block);
 	} else if (m->is_handled) {
 		if (what < 3 && may_block)
 			world_member_leave(m);
-	} else if (world_transactions_act(m)) {
+	} else if (world_tries_act(m) || world_transactions_act(m)) {
 		return;
 	} else if (what < 50) {
 		world_member_poll(m);

@@ -370,6 +370,29 @@ Test(partition_retry, what_cannot_be_rejected_is_refused)
 	expect_rest();
 }
 
+/* Its member has it no more, nor what lies behind it: neither is settled before it comes again. */
+Test(partition_retry, what_is_given_back_is_acknowledged_by_nobody)
+{
+	const struct weir_rejection back = {.verdict = WEIR_VERDICT_RELEASE};
+	struct weir_item items[2];
+	join();
+	for (uint64_t i = 0; i < 2; i++)
+		queue_publish_keyed(1, i);
+	for (uint32_t i = 0; i < 2; i++)
+		items[i] = queue_next(bed.member);
+	cr_assert_eq(weir_reject(bed.member, &items[0], &back), 0);
+	for (uint32_t i = 0; i < 2; i++)
+		cr_expect_eq(weir_ack(bed.member, &items[i]), WEIR_E_FENCED);
+	cr_assert_eq(weir_ack_all(bed.member), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		struct weir_item item = queue_next(bed.member);
+		cr_expect_eq(number_of(&item), i);
+		cr_expect_eq(item.attempts, 1);
+		cr_assert_eq(weir_ack(bed.member, &item), 0);
+	}
+	expect_rest();
+}
+
 Test(partition_retry, options_that_give_up_in_silence_are_refused)
 {
 	static const struct {

@@ -310,6 +310,56 @@ Test(partition_return, a_letter_waits_for_its_last_attempt)
 	cr_expect_eq(letters, NUMBERS);
 }
 
+/*
+ * Members of this one do not read from disk. The event that failed is the first of its partition,
+ * and the log's beginning is not in memory any more: of the partition there was nothing before it.
+ */
+Test(partition_return_gap, what_was_before_an_event_that_failed_is_not_missed)
+{
+	const struct weir_rejection again = {.delay_ns = 0};
+	struct weir_subscription_options o;
+	struct weir_item item = {0};
+	struct fixture f;
+	uint32_t id;
+	uint64_t number = 0, ticket;
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.pool_bytes = 1;
+	fixture_open(&f);
+	f.pipeline->pass_every = UINT32_MAX;
+	const char *topics[] = {"work"};
+	uint32_t topic = fixture_topic(&f, topics[0], 2);
+	weir_subscription_options_init(&o);
+	o.name = "readers";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.when_slow = WEIR_SLOW_GAP;
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	for (; number <= 40000; number++) {
+		struct weir_event event = fixture_event(topic, NULL, &number);
+		event.partition_set = true;
+		event.partition = number == 40000;
+		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+		if (number % 64 != 0)
+			continue;
+		fixture_wait(producer, ticket);
+		while (weir_poll(member, &item, 1, 0) == 1 && item.partition == 0)
+			cr_assert_eq(weir_ack(member, &item), 0);
+	}
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (item.partition == 0 && fixture_now_ns() < until)
+		if (weir_poll(member, &item, 1, MS) == 1 && item.partition == 0)
+			cr_assert_eq(weir_ack(member, &item), 0);
+	cr_assert_eq(weir_reject(member, &item, &again), 0);
+	while (weir_poll(member, &item, 1, MS) != 1)
+		cr_assert_lt(fixture_now_ns(), until);
+	cr_assert_eq(item.kind, WEIR_ITEM_EVENT);
+	cr_expect_eq(fixture_number(&item), 40000);
+	cr_expect_eq(item.attempts, 2);
+	fixture_end(&f);
+}
+
 static enum weir_handled fail(void *context, struct weir_member *member,
 			      const struct weir_item *item)
 {
