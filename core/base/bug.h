@@ -380,6 +380,12 @@
 	  "events leave by a record that is not durable, and a crash takes that")                  \
 	X(COPY_OF_ERASED_TAKEN, "core/log/decide.c",                                               \
 	  "the writer takes a copy of what was erased when that had been read already")            \
+	X(COPY_FOR_ALL, "core/record/recipients.c",                                                \
+	  "a copy that is addressed to some is handed to all")                                     \
+	X(REPLAYS_AGAIN, "core/pipeline/replay_to_copy.c",                                         \
+	  "a replay to subscriptions remembers where its last copies began, and not their end")    \
+	X(ADDRESSED_NOT_SAVED, "core/log/addressed.c",                                             \
+	  "a checkpoint leaves out what was addressed to rows")                                    \
 	X(ERASED_FILES_WAIT, "core/journal/journal_removal.c",                                     \
 	  "files that held what was erased stay while segments are wanted as fast as they come")   \
 	X(STALE_FORGOTTEN, "core/journal/journal_start.c",                                         \

@@ -5,6 +5,7 @@
 
 #include <weir/error.h>
 
+#include "core/base/bug.h"
 #include "core/record/batch.h"
 #include "core/record/recipients.h"
 
@@ -81,7 +82,7 @@ void wr_addressed_save(struct wr_settle *s, struct wr_sink *sink)
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < s->rows_used; i++)
 		count += wr_load_relaxed(&s->rows[i].to_events) != 0 ? 1 : 0; /* own */
-	if (count == 0)
+	if (count == 0 || WR_BUG(ADDRESSED_NOT_SAVED))
 		return;
 	size_t place = wr_section_begin(sink, WR_SECTION_ADDRESSED, ADDRESSED_VERSION, 0);
 	wr_sink_u32(sink, count);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "core/base/bug.h"
 #include "core/pipeline/replay.h"
 
 #define RUN_BYTES_MAX (256u << 10)
@@ -113,7 +114,10 @@ static void hand_over(struct weir_replay_to *job, const struct run *run, uint8_t
 {
 	struct weir_producer *pr = job->producer;
 	const struct wr_control_skip skip = {
-		.epoch = pr->stamp.epoch, .sequence = job->items[job->sent_end - 1].end_sequence};
+		.epoch = pr->stamp.epoch,
+		.sequence = WR_BUG(REPLAYS_AGAIN) ? job->items[job->item_next].sequence
+						  : job->items[job->sent_end - 1].end_sequence,
+	};
 	const struct wr_run_head head = {
 		.record_count = run->copies + 1,
 		.record_bytes = run->bytes + SKIP_STRIDE,

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/base/bug.h"
+
 void wr_recipients_put(const struct wr_recipients *address, uint8_t *to)
 {
 	for (uint32_t i = 0; i < address->count; i++)
@@ -61,7 +63,7 @@ bool wr_recipients_names(const struct wr_record *r, uint32_t subscription)
 	if (!wr_record_view(r, r->bytes, &view) || !wr_recipients_read(&view, &address))
 		return false;
 	for (uint32_t i = 0; i < address.count; i++)
-		if (address.ids[i] == subscription)
+		if (address.ids[i] == subscription || WR_BUG(COPY_FOR_ALL))
 			return true;
 	return false;
 }

@@ -306,6 +306,9 @@
 	X(ERASES_UNKEPT, sim_pipeline, "an event left that has to stay")                           \
 	X(COPY_OF_ERASED_TAKEN, unit_decide,                                                       \
 	  "decide::a_copy_of_what_was_erased_is_refused_and_stands_where_it_stands")               \
+	X(COPY_FOR_ALL, sim_pipeline, "progress that counts other events")                         \
+	X(REPLAYS_AGAIN, sim_pipeline, "a replay copied an event twice")                           \
+	X(ADDRESSED_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")             \
 	X(LEAVES_OUT_UNTOLD, unit_compaction,                                                      \
 	  "compaction::the_newest_of_each_key_stays_and_all_else_too")                             \
 	X(GENERATION_IGNORED, unit_left_out,                                                       \

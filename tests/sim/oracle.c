@@ -39,6 +39,7 @@ void oracle_reset(void)
 		most.schemas_max = WORLD_SCHEMAS;
 		most.schema_bytes_max = WORLD_SCHEMA_BYTES;
 		wr_tables_limits_of(&most, &limits);
+		limits.named_producers_max = WORLD_NAMES + WORLD_REPLAYS;
 		limits.erasures_max = ORACLE_ERASURES_MAX; /* also where this one has no journal */
 		world_check(wr_tables_init(&shadow, &shadow_memory.base, &limits) == 0,
 			    "no memory for the oracle", 0, 0);

@@ -37,7 +37,10 @@ struct oracle_record {
 	uint8_t topic;
 	uint8_t partition;
 	uint8_t key, value; /* what filters ask for */
-	bool may_leave;     /* a pass of compaction began that does not need it */
+	uint8_t copied;     /* by which replays, in bits */
+	uint8_t address;    /* of a copy: for whom, in bits */
+	uint32_t copy_of;
+	bool may_leave; /* a pass of compaction began that does not need it */
 	bool left;
 };
 
@@ -198,6 +201,7 @@ struct oracle {
 	struct oracle_subscription subscriptions[WORLD_SUBSCRIPTIONS];
 	struct oracle_queue queues[WORLD_SUBSCRIPTIONS];
 	struct oracle_tries tries[WORLD_SUBSCRIPTIONS];
+	uint64_t replays[WORLD_REPLAYS]; /* the last event that was copied */
 	uint8_t bytes[ORACLE_BYTES_MAX];
 };
 
@@ -219,6 +223,8 @@ uint32_t oracle_source_new(bool named);
 /* oracle_fold.c: records to rows and sources; `checked`: seen for the first time. */
 void oracle_fold(uint64_t seq, bool checked);
 void oracle_fold_reset(void);
+/* An event of a topic gets its place in a partition. */
+void oracle_place_event(uint64_t seq, const struct wr_record_view *view);
 /* The first of its keys' wanted events, before it was there, that is not settled; 0: none. */
 uint64_t oracle_unsettled_before(uint32_t subscription, const struct oracle_row *row);
 /* oracle_groups.c: deliveries, acks, lag */
@@ -250,6 +256,16 @@ bool oracle_erased_item(const struct world_member *m, const struct weir_item *it
 bool oracle_may_be_erased(uint64_t seq);
 /* Who handed an event over, and its number there. False: it does not say. */
 bool oracle_identity(const struct wr_record_view *view, uint32_t *ret_source, uint32_t *ret_k);
+/* oracle_replays.c: copies for chosen subscriptions */
+void oracle_replay_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
+void oracle_replays_fold_anew(void);
+/* It was told to be at its end. */
+void oracle_replay_completed(uint32_t number);
+void oracle_replay_check_item(const struct weir_item *item);
+static inline bool oracle_has_event(const struct oracle_record *o)
+{
+	return o->kind == WR_KIND_EVENT || o->kind == WR_KIND_ADDRESSED;
+}
 /* oracle_filters.c: what subscriptions want */
 void oracle_filters_reset(void);
 /* `is_first`: it was made with it. */

@@ -77,6 +77,8 @@ bool oracle_wants(uint32_t s, uint64_t seq)
 	const struct oracle_record *o = &oracle.records[seq];
 	uint32_t i = sub->filter_count;
 
+	if (o->kind == WR_KIND_ADDRESSED && (o->address >> s & 1u) == 0)
+		return false;
 	if (i == 0)
 		return true;
 	while (i - 1 > 0 && sub->filters[i - 1].from_seq > seq)

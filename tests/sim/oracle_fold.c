@@ -16,6 +16,7 @@ void oracle_fold_reset(void)
 	oracle_filters_reset();
 	oracle_erasures_reset();
 	oracle_tries_fold_anew();
+	oracle_replays_fold_anew();
 	oracle.run_left = 0;
 	memset(oracle.versions, 0, sizeof oracle.versions);
 	for (uint32_t i = 0; i < oracle.source_count; i++)
@@ -120,6 +121,17 @@ static void check_run(uint64_t seq, const struct oracle_source *source, uint32_t
 	oracle.run_left = source->run_last[k] - k;
 }
 
+void oracle_place_event(uint64_t seq, const struct wr_record_view *view)
+{
+	struct oracle_record *o = &oracle.records[seq];
+
+	o->partition = (uint8_t)wr_record_partition(view->head, oracle.partitions[o->topic]);
+	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
+	o->index = list->count;
+	list->seqs[list->count++] = (uint32_t)seq;
+	world_filters_traits(view, &o->key, &o->value);
+}
+
 static void fold_event(uint64_t seq, const struct wr_record_view *view, bool checked)
 {
 	struct oracle_record *o = &oracle.records[seq];
@@ -130,11 +142,8 @@ static void fold_event(uint64_t seq, const struct wr_record_view *view, bool che
 	bool is_letter = world_has_letters() && o->topic == WORLD_DEAD;
 	world_check(o->source < oracle.source_count && (o->topic < WORLD_TOPICS || is_letter),
 		    "an event that nobody handed over", seq, o->source);
-	o->partition = (uint8_t)wr_record_partition(view->head, oracle.partitions[o->topic]);
-	struct oracle_list *list = &oracle.lists[o->topic][o->partition];
-	o->index = list->count;
-	list->seqs[list->count++] = (uint32_t)seq;
-	world_filters_traits(view, &o->key, &o->value);
+	o->copied = 0;
+	oracle_place_event(seq, view);
 	if (is_letter) {
 		(world.has_queues ? oracle_queue_letter : oracle_try_letter)(seq, view, checked);
 		return;
@@ -398,6 +407,9 @@ void oracle_fold(uint64_t seq, bool checked)
 	case WR_KIND_CARRIED:
 		oracle_queue_carried(seq, &view, checked);
 		break;
+	case WR_KIND_ADDRESSED:
+		oracle_replay_fold(seq, &view, checked);
+		break;
 	case WR_KIND_SUBSCRIPTION:
 		fold_subscription(seq, &view, checked);
 		break;
@@ -419,6 +431,7 @@ void oracle_fold(uint64_t seq, bool checked)
 	case WR_KIND_TOPIC:
 	case WR_KIND_TYPE: // world_schemas.c
 	case WR_KIND_PRODUCER:
+	case WR_KIND_PRODUCER_SKIP:
 	case WR_KIND_EPOCH_START:
 		break;
 	default:

@@ -40,7 +40,7 @@ void oracle_check_event(const struct oracle_subscription *sub, const struct weir
 
 	world_check(item->sequence >= 1 && item->sequence <= oracle.end_seq,
 		    "an item from beyond the log", item->sequence, oracle.end_seq);
-	world_check(o->kind == WR_KIND_EVENT && o->topic == item->topic &&
+	world_check(oracle_has_event(o) && o->topic == item->topic &&
 			    o->partition == item->partition,
 		    "an item of another partition", item->sequence, item->partition);
 	world_check(item->record_bytes == at->bytes &&
@@ -48,6 +48,7 @@ void oracle_check_event(const struct oracle_subscription *sub, const struct weir
 		    "an item with other bytes than the log", item->sequence, 0);
 	world_check(item->append_time_us == o->time_us, "an item of another time", item->sequence,
 		    item->append_time_us);
+	oracle_replay_check_item(item);
 	world_check(item->epoch == o->epoch, "an item with another epoch", item->epoch, o->epoch);
 	world_check(sub->gate == WEIR_LEVEL_MEMORY || item->sequence <= durable,
 		    "handed out before it was durable", item->sequence, durable);

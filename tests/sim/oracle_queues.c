@@ -23,7 +23,7 @@ static bool is_of(uint32_t s, uint64_t seq)
 	const struct oracle_subscription *sub = &oracle.subscriptions[s];
 	const struct oracle_record *o = &oracle.records[seq];
 
-	if (o->kind != WR_KIND_EVENT)
+	if (!oracle_has_event(o))
 		return false;
 	for (uint32_t r = 0; r < sub->row_count; r++)
 		if (sub->rows[r].topic == o->topic)

@@ -128,6 +128,7 @@ static void set_options(void)
 	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
 	o->segments_max = world.has_tries ? 2048 : world.grows ? 1024 : 256; // by their records
+	world_replays_options(o);
 	world_filters_options(o);
 	world_schemas_options(o);
 	o->segment_bytes = (1 + world_below(2)) * o->chunk_bytes;
@@ -239,29 +240,6 @@ static void opened(bool must_be_clean)
 	}
 }
 
-/*
- * An open while no file can be made: it has to find room of its own, if the last segment has any
- * (L31). Drawn from the seed alone, so that what other seeds do stays as it was.
- */
-static bool is_on_a_full_disk(uint32_t tries)
-{
-	if (world.memory_only || world.life < 2 || tries > 0 || (world.seed + world.life) % 4 != 2)
-		return false;
-	wr_fault_plan_heal(&world.disk->plan);
-	wr_sim_disk_trip_at(world.disk, 0, 0);
-	world.disk->plan.capacity_bytes = 1;
-	return true;
-}
-
-/* `had_none`: an open on the full disk has just said that there is no room. */
-static void check_room(bool is_full, bool had_none)
-{
-	world_check(!had_none || world.pipeline->recovered.resume_segment_id == 0,
-		    "an open on a full disk did not use the room that the log had", world.life, 0);
-	if (is_full)
-		world_sometimes(SOMETIMES_OPEN_FULL);
-}
-
 /* True: it is open. */
 static bool open_life(bool was_clean)
 {
@@ -276,7 +254,7 @@ static bool open_life(bool was_clean)
 			wr_fault_plan_heal(&world.disk->plan);
 		wr_sim_disk_trip_at(world.disk, 0, 0);
 		draw_cut_in_open(tries);
-		bool is_full = is_on_a_full_disk(tries);
+		bool is_full = world_trouble_full_open(tries);
 		world_drop_clean_pages();
 		world.cuts = world.disk->power_cut_count;
 		int rc = open_once();
@@ -288,7 +266,7 @@ static bool open_life(bool was_clean)
 			wr_sim_disk_trip_at(world.disk, 0, 0);
 			if (tries >= RESTARTS_MANY)
 				world_sometimes(SOMETIMES_RESTARTED);
-			check_room(is_full, had_none);
+			world_trouble_check_room(is_full, had_none);
 			opened(was_clean && tries == 0);
 			return true;
 		}
@@ -386,6 +364,7 @@ static void act(void)
 	world_compaction_act();
 	world_erasure_act();
 	world_schemas_act();
+	world_replays_act();
 }
 
 static void forget_users(void)
@@ -402,6 +381,7 @@ static void bury(void)
 {
 	world_check(world_memory_requests() == world.requests, "memory was taken after the open",
 		    world_memory_requests(), world.requests);
+	world_replays_forget();
 	wr_pipeline_destroy(world.pipeline);
 	world.pipeline = NULL;
 	if (world.storage != NULL)
@@ -415,6 +395,7 @@ static bool close_clean(void)
 {
 	struct weir_pipeline *p = world.pipeline;
 	bool finished = false;
+	world_replays_close(); /* others go on meanwhile */
 	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
 		if (world.members[i].handle != NULL)
 			weir_release(world.members[i].handle);
@@ -577,6 +558,7 @@ void world_run_seed(void)
 	world.memory_only = world_one_in(MEMORY_ONLY_ONE_IN);
 	world_queues_begin();
 	world_tries_begin();
+	world_replays_begin();
 	world_growth_begin();
 	world_schemas_begin();
 	world_compaction_begin();

@@ -114,6 +114,7 @@ void world_drain(void)
 	for (uint32_t i = 0; i < 12; i++)
 		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
 	join_all();
+	world_replays_drain();
 	/* Of a key a queue hands out one at a time, and a partition what may have killed. */
 	uint32_t rounds_max = (world_has_letters() || world.erases ? 4 : 1) * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {

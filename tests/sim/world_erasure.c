@@ -125,7 +125,7 @@ bool oracle_is_erased(uint64_t seq)
 {
 	const struct oracle_record *o = &oracle.records[seq];
 
-	if (oracle.erasure_count == 0 || o->kind != WR_KIND_EVENT || o->key >= WORLD_EVENT_KEYS)
+	if (oracle.erasure_count == 0 || !oracle_has_event(o) || o->key >= WORLD_EVENT_KEYS)
 		return false;
 	return seq < oracle.erased_below[ALL][o->key] ||
 	       seq < oracle.erased_below[o->topic][o->key] ||
@@ -167,7 +167,7 @@ bool oracle_may_be_erased(uint64_t seq)
 {
 	const struct oracle_record *o = &oracle.records[seq];
 
-	return o->kind == WR_KIND_EVENT && o->key < WORLD_EVENT_KEYS &&
+	return oracle_has_event(o) && o->key < WORLD_EVENT_KEYS &&
 	       (is_erased_by(o->topic, o->key, seq, oracle.kept_seq) ||
 		is_erased_by(first_topic(o), o->key, seq, oracle.kept_seq));
 }

@@ -27,7 +27,7 @@ void world_handlers_begin(void)
 
 void world_handlers_forget(void)
 {
-	for (uint32_t i = 0; i < WORLD_MEMBERS; i++)
+	for (uint32_t i = 0; i < WORLD_MEMBER_SLOTS; i++)
 		world.handlers.runs[i] = world.handlers.is_inside[i] = false;
 }
 
@@ -51,7 +51,7 @@ int world_handlers_round(void)
 {
 	if (!world.handlers.present)
 		return 0;
-	uint32_t slot = (uint32_t)below(WORLD_MEMBERS);
+	uint32_t slot = (uint32_t)below(world.has_replays ? WORLD_MEMBER_SLOTS : WORLD_MEMBERS);
 	if (!world.handlers.runs[slot] || world.handlers.is_inside[slot])
 		return 0;
 	struct wr_step *step = &world.handlers.steps[slot];

@@ -21,6 +21,28 @@ static const enum wr_fault counted_faults[] = {
 	WR_FAULT_WRITE_ERROR, WR_FAULT_SYNC_ERROR,  WR_FAULT_READ_ERROR, WR_FAULT_PREPARE_FULL,
 	WR_FAULT_SHORT_READ,  WR_FAULT_SHORT_WRITE, WR_FAULT_SLOW};
 
+/*
+ * An open while no file can be made: it has to find room of its own, if the last segment has any
+ * (L31). Drawn from the seed alone, so that what other seeds do stays as it was.
+ */
+bool world_trouble_full_open(uint32_t tries)
+{
+	if (world.memory_only || world.life < 2 || tries > 0 || (world.seed + world.life) % 4 != 2)
+		return false;
+	wr_fault_plan_heal(&world.disk->plan);
+	wr_sim_disk_trip_at(world.disk, 0, 0);
+	world.disk->plan.capacity_bytes = 1;
+	return true;
+}
+
+void world_trouble_check_room(bool is_full, bool had_none)
+{
+	world_check(!had_none || world.pipeline->recovered.resume_segment_id == 0,
+		    "an open on a full disk did not use the room that the log had", world.life, 0);
+	if (is_full)
+		world_sometimes(SOMETIMES_OPEN_FULL);
+}
+
 /* Of those that may end in FAILED. */
 static uint64_t faults_taken(void)
 {
