@@ -351,6 +351,8 @@
 	X(TOPIC_TAKES_OTHERS, "core/journal/journal_retire.c",                                     \
 	  "where a topic's events leave a segment those of all topics do")                         \
 	X(TOPIC_KEEPS_LESS, "core/journal/retire.c", "a topic keeps half of its bytes")            \
+	X(TOPIC_UNGATED, "core/journal/journal_retire.c",                                          \
+	  "what a topic keeps no more leaves though a subscription has to read it")                \
 	X(GENERATION_STAYS, "core/journal/pack.c",                                                 \
 	  "what is packed anew says that it is as old as what it is packed from")                  \
 	X(LEAVES_OUT_COUNTED, "core/journal/journal_compaction.c",                                 \

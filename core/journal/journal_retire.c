@@ -190,8 +190,10 @@ static bool ask_to_leave(struct wr_journal *j, uint64_t now_ns)
 	struct wr_retire *r = &j->packer->retire;
 	uint64_t at = next_to_leave(j);
 
+	uint64_t gate = WR_BUG(TOPIC_UNGATED) ? UINT64_MAX : wr_journal_gate(j);
+
 	if (now_ns < j->retiring.retry_at_ns || at == UINT64_MAX ||
-	    !wr_journal_may_write_anew(j, (uint32_t)(at - oldest_at(j)), wr_journal_gate(j)))
+	    !wr_journal_may_write_anew(j, (uint32_t)(at - oldest_at(j)), gate))
 		return false;
 	if ((j->superblock.features_must & features) != features) {
 		j->packing.announce |= features; /* the next write of the superblock says it */

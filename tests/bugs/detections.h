@@ -288,6 +288,9 @@
 	  "topic_retention::what_is_too_old_leaves_and_no_byte_of_it_stays")                       \
 	X(TOPIC_KEEPS_LESS, unit_topic_retention,                                                  \
 	  "topic_retention::a_floor_by_bytes_is_neither_too_high_nor_far_too_low")                 \
+	X(TOPIC_TAKES_OTHERS, sim_pipeline, "an event left that has to stay")                      \
+	X(TOPIC_KEEPS_LESS, sim_pipeline, "an event left that has to stay")                        \
+	X(TOPIC_UNGATED, sim_pipeline, "retention of what")                                        \
 	X(GENERATION_STAYS, sim_pipeline, "the retained log has a hole")                           \
 	X(LEAVES_OUT_COUNTED, sim_pipeline, "progress that counts other events")                   \
 	X(CATCHUP_OF_BEFORE, sim_pipeline, "progress that counts other events")                    \

@@ -46,7 +46,7 @@ void oracle_reset(void)
 		shadow_ready = true;
 	}
 	wr_tables_reset(&shadow);
-	shadow.may_lack_events = world.compacts || world.erases;
+	shadow.may_lack_events = world.compacts || world.erases || world.retires;
 }
 
 uint32_t oracle_source_new(bool named)

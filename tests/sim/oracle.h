@@ -40,7 +40,8 @@ struct oracle_record {
 	uint8_t copied;     /* by which replays, in bits */
 	uint8_t address;    /* of a copy: for whom, in bits */
 	uint32_t copy_of;
-	bool may_leave; /* a pass of compaction began that does not need it */
+	bool may_leave;  /* a pass of compaction began that does not need it */
+	bool may_retire; /* its topic kept no more of it */
 	bool left;
 };
 

@@ -318,7 +318,7 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 		    "an event is carried that somebody has", seq, carried.seq);
 	world_check(!checked || !oracle_is_erased(carried.seq),
 		    "an event is carried that was erased", seq, carried.seq);
-	world_check(of->kind == WR_KIND_EVENT && of->topic == view->head->topic &&
+	world_check(oracle_has_event(of) && of->topic == view->head->topic &&
 			    of->epoch == carried.epoch && of->time_us == carried.append_us &&
 			    oracle_is_copy(of, view),
 		    "what is carried is not the event", seq, carried.seq);

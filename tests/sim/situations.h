@@ -116,6 +116,8 @@
 	X(FILTER_FORGOTTEN, "filters that nothing needs any more")                                 \
 	X(FILTERED, "events that a filter left out")                                               \
 	X(ERASED_GAP, "gaps that were told to be erased events")                                   \
+	X(RETIRED_LEFT, "events that left because their topic keeps no more")                      \
+	X(RETIRED_BY_ALL, "segments that left because no topic keeps them")                        \
 	X(REPLAY_OPENED, "replays to subscriptions that were opened, or gone on with")             \
 	X(REPLAYED, "copies for chosen subscriptions")                                             \
 	X(REPLAY_READ, "copies that were handed out")                                              \

@@ -52,6 +52,7 @@ static void look_at_journal(void)
 	world.recycled = recycled;
 	world_compaction_look();
 	world_erasure_look();
+	world_retention_look();
 }
 
 static int one_step(void)
@@ -61,6 +62,7 @@ static int one_step(void)
 	struct wr_step *step = &world.steps[which];
 
 	world_erasure_nudge();
+	world_retention_nudge();
 	if (which == 1)
 		world_compaction_nudge();
 	world.inside_step = true;
@@ -149,6 +151,7 @@ static void draw_options(void)
 	o->pack = world.seed % 3 == 1 ? WEIR_PACK_PADDING : WEIR_PACK_NO;
 	world_compaction_options(o);
 	world_erasure_options(o);
+	world_retention_options(o);
 	/* From the seed alone: what other seeds do stays as it was. */
 	o->when_no_room =
 		(world.seed + world.life) % 8 == 5 ? WEIR_NO_ROOM_DROP_OLDEST : WEIR_NO_ROOM_WAIT;
@@ -230,11 +233,13 @@ static void opened(bool must_be_clean)
 	oracle_recovered();
 	world_schemas_recovered();
 	world_erasure_opened();
+	world_retention_opened();
 	world_check(
 		world_memory()->alloc_bytes + world_memory()->map_bytes <= world.plan.total_bytes,
 		"more memory than planned", world_memory()->alloc_bytes + world_memory()->map_bytes,
 		world.plan.total_bytes);
-	if (world_one_in(world.swarm.is_on ? 8 : 3) || world.compacts || world.erases) {
+	if (world_one_in(world.swarm.is_on ? 8 : 3) || world.compacts || world.erases ||
+	    world.retires) {
 		oracle_verify_medium(false);
 		world.requests = world_memory_requests();
 	}
@@ -293,6 +298,7 @@ static bool define_topics(void)
 		o.name = names[t];
 		world_growth_define(t, &o);
 		world_compaction_define(t, &o);
+		world_retention_define(t, &o);
 		o.idempotency_keys = t == WORLD_DEAD ? 0 : WORLD_KEYS;
 		/* Append time does not jump, whatever the wall clock does. */
 		o.idempotency_span_ns = t != 1 ? 0 : 3600000000000u;
@@ -363,6 +369,7 @@ static void act(void)
 	world_growth_act();
 	world_compaction_act();
 	world_erasure_act();
+	world_retention_act();
 	world_schemas_act();
 	world_replays_act();
 }
@@ -563,6 +570,7 @@ void world_run_seed(void)
 	world_schemas_begin();
 	world_compaction_begin();
 	world_erasure_begin();
+	world_retention_begin();
 	world_transactions_begin();
 	world_filters_begin();
 	forget_users();

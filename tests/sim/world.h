@@ -20,6 +20,7 @@
  *   world_schemas.c  the registry of schemas, and what it has to say
  *   world_compaction.c  topics that are compacted, and what may leave them
  *   world_erasure.c  keys that are erased, and what is left of them
+ *   world_retention.c   what topics keep, and what leaves by that
  *   world_drain.c    the end, when nothing goes wrong any more
  *   world_history.c  writes down what users are told, for the anomaly checker
  *   oracle*.c        what must hold, told by the world of everything that happens
@@ -161,6 +162,12 @@ struct world_replay {
 	bool is_over;               /* completed, or cancelled: durably so */
 };
 
+/* What a topic keeps, in this life; 0: whatever the log does. */
+struct world_kept {
+	uint64_t time_ns;
+	uint64_t bytes;
+};
+
 /* What a subscription wants: numbers of terms in world_filters.c. */
 struct world_filter {
 	bool any;
@@ -204,6 +211,14 @@ struct world {
 	bool erases;            /* this seed */
 	struct wr_prng erase_prng;
 	uint64_t erased_seen; /* up to here the medium was looked at, in this life */
+	bool retires;         /* this seed */
+	struct world_kept kept[WORLD_TOPICS_MAX], kept_before[WORLD_TOPICS_MAX];
+	struct wr_prng retention_prng;
+	uint64_t retiring_seq, retiring_end; /* the segment that was written anew last */
+	bool retiring_seen;                  /* and is still being written */
+	uint64_t retired_seen;               /* by this owner */
+	uint64_t retention_now_us;           /* the latest, in this life */
+	uint64_t oldest_seen;
 	bool has_transactions;
 	uint32_t txn_sources; /* of this seed */
 	struct wr_prng txn_prng;
@@ -424,6 +439,15 @@ void world_erasure_act(void);
 void world_erasure_look(void);
 void world_erasure_end(void);
 void world_erasure_drain(void);
+
+/* world_retention.c; as those above */
+void world_retention_begin(void);
+void world_retention_options(struct weir_options *o);
+void world_retention_define(uint32_t topic, struct weir_topic_options *o);
+void world_retention_opened(void);
+void world_retention_nudge(void);
+void world_retention_act(void);
+void world_retention_look(void);
 
 /* world_handlers.c */
 void world_handlers_begin(void);

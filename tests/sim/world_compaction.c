@@ -101,6 +101,12 @@ static bool is_compacted(const struct oracle_record *o)
 	return o->kind == WR_KIND_EVENT && world.compacted[o->topic] && o->key != NONE;
 }
 
+/* A copy for chosen subscriptions leaves like any event, and is no later one of its key. */
+static bool is_compacted_copy(const struct oracle_record *o)
+{
+	return o->kind == WR_KIND_ADDRESSED && world.compacted[o->topic] && o->key != NONE;
+}
+
 static bool is_tombstone(const struct oracle_record *o)
 {
 	const struct wr_record *r = (const struct wr_record *)(oracle.bytes + o->at);
@@ -145,12 +151,12 @@ static void note_pass(const struct wr_compact_pass *pass)
 		end_seq++;
 	for (uint64_t seq = end_seq; seq-- > 1;) {
 		struct oracle_record *o = &oracle.records[seq];
-		if (!is_compacted(o))
+		if (!is_compacted(o) && !is_compacted_copy(o))
 			continue;
 		bool *has = &has_later[o->topic][o->key];
 		if (*has || (is_tombstone(o) && is_older(o, now_us, world.tombstone_s)))
 			o->may_leave = true;
-		*has = true;
+		*has = *has || is_compacted(o);
 	}
 }
 
@@ -189,8 +195,9 @@ void oracle_left_out(uint64_t seq, const struct wr_record *r)
 	const struct wr_record *was = (const struct wr_record *)(oracle.bytes + o->at);
 
 	bool is_erased = r->flags == WR_LEFT_OUT_ERASED;
+	bool is_retired = r->flags == WR_LEFT_OUT_RETIRED;
 	world_check(wr_left_out_is_sound(r) && r->topic == was->topic &&
-			    (is_erased || r->flags == WR_LEFT_OUT_COMPACTED),
+			    (is_erased || is_retired || r->flags == WR_LEFT_OUT_COMPACTED),
 		    "a record says something else of an event that left", seq, r->topic);
 	check_rest(seq, r);
 	if (o->left)
@@ -200,14 +207,16 @@ void oracle_left_out(uint64_t seq, const struct wr_record *r)
 		o->left = true;
 		return;
 	}
-	world_check(is_erased ? oracle_may_be_erased(seq) : o->may_leave,
+	world_check(is_erased    ? oracle_may_be_erased(seq)
+		    : is_retired ? o->may_retire
+				 : o->may_leave,
 		    "an event left that has to stay", seq, o->key);
 	o->left = true;
-	if (is_erased) {
-		world_sometimes(SOMETIMES_ERASED_LEFT);
+	if (is_erased || is_retired) {
+		world_sometimes(is_erased ? SOMETIMES_ERASED_LEFT : SOMETIMES_RETIRED_LEFT);
 		return;
 	}
-	if (is_tombstone(o)) {
+	if (is_tombstone(o) && is_compacted(o)) {
 		check_hidden(seq);
 		world_sometimes(SOMETIMES_TOMBSTONE_LEFT);
 	}
@@ -244,7 +253,8 @@ void world_compaction_nudge(void)
  */
 void world_compaction_act(void)
 {
-	bool keeps_up = world.compacts || (world.erases && world.seed / 48 % 2 == 0);
+	bool keeps_up =
+		world.compacts || world.retires || (world.erases && world.seed / 48 % 2 == 0);
 
 	if (!keeps_up || world.healing || oracle.end_seq > ORACLE_RECORDS_MAX / 4 ||
 	    wr_prng_below(&world.pack_prng, KEEP_UP_ONE_IN) != 0)
@@ -271,7 +281,7 @@ void world_compaction_look(void)
 {
 	struct wr_journal *j = world.pipeline->journal;
 
-	if ((!world.compacts && !world.erases) || world_is_dead())
+	if ((!world.compacts && !world.erases && !world.retires) || world_is_dead())
 		return;
 	bool is_under_way = j->compaction.phase != WR_JOURNAL_COMPACTS_NOT;
 	if (is_under_way && !world.pass_seen)
