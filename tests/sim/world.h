@@ -156,6 +156,7 @@ struct world_tries {
 struct world_replay {
 	uint32_t subscriptions; /* bits */
 	bool has_topic, is_memory;
+	bool is_drawn; /* from_seq */
 	uint32_t topic;
 	uint64_t from_seq, end_seq; /* end 0: nobody was told that it is open */
 	uint64_t there_seq;         /* when it was opened last, the log had all below */

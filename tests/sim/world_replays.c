@@ -56,7 +56,7 @@ static void name_of(uint32_t number, char name[3])
 }
 
 /* The end is that of the first opening, or of the log, should that have lost its last records. */
-static void note_progress(uint32_t number)
+static void note_progress(uint32_t number, bool opened)
 {
 	struct world_replay *r = &world.replays[number];
 	struct weir_replay_to_progress at;
@@ -67,11 +67,12 @@ static void note_progress(uint32_t number)
 	world_check(at.end_sequence <= r->end_seq &&
 			    at.end_sequence >= wr_min_u64(r->end_seq, r->there_seq),
 		    "a replay ends elsewhere than it was opened to", at.end_sequence, r->end_seq);
-	world_check(!r->is_over || at.state != WEIR_REPLAY_RUNNING, "a replay that was over runs",
-		    number, at.next_sequence);
+	/* Of a job that is open already a cancel is known when it next hands something over. */
+	world_check(!opened || !r->is_over || at.state != WEIR_REPLAY_RUNNING,
+		    "a replay that was over runs", number, at.next_sequence);
 	if (at.state == WEIR_REPLAY_COMPLETED && !r->is_over)
 		oracle_replay_completed(number);
-	r->is_over = at.state != WEIR_REPLAY_RUNNING;
+	r->is_over = r->is_over || at.state != WEIR_REPLAY_RUNNING;
 }
 
 static bool may_fail(int rc)
@@ -106,13 +107,14 @@ static void open_job(uint32_t number)
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		if ((r->subscriptions >> s & 1u) != 0)
 			ids[o.subscription_count++] = s;
-	/* Given again, where it goes on: as it was opened. */
-	if (r->end_seq == 0)
+	/* Given again, where it goes on, also if nobody was told that it was opened. */
+	if (!r->is_drawn)
 		r->from_seq =
 			below(2) == 0
 				? 0
 				: wr_prng_between(&world.replays_prng, world_oldest(),
 						  wr_max_u64(world_oldest(), oracle.kept_seq));
+	r->is_drawn = true;
 	o.from.from_sequence = r->from_seq;
 	topic = world.topics[r->topic];
 	o.from.topics = &topic;
@@ -130,7 +132,7 @@ static void open_job(uint32_t number)
 		return;
 	world.replay_job = job;
 	world.replay_number = number;
-	note_progress(number);
+	note_progress(number, true);
 	world_sometimes(SOMETIMES_REPLAY_OPENED);
 }
 
@@ -152,7 +154,7 @@ static void step(uint64_t timeout_ns)
 			    (rc == WEIR_E_FENCED && world.replays[world.replay_number].is_over),
 		    "replay_to_step", (uint64_t)-rc, world.replay_number);
 	if (rc >= 0)
-		note_progress(world.replay_number);
+		note_progress(world.replay_number, false);
 }
 
 static void cancel(uint32_t number)
