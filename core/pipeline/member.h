@@ -275,8 +275,8 @@ uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row, const str
 void wr_member_take_tried(struct weir_member *m, uint32_t row);
 /* Nothing of that counts any more. */
 void wr_member_forget_tried(struct weir_member *m, uint32_t row);
-/* The row is told of a gap, which ends there. */
-void wr_member_gap_tried(struct weir_member *m, uint32_t row_index, uint64_t gap_end);
+/* The row is to be told of a gap, which ends there. False: not now. */
+bool wr_member_gap_tried(struct weir_member *m, uint32_t row_index, uint64_t gap_end);
 /* Whether the event of a `tried` row may be handed out now; */
 bool wr_member_may_try(struct weir_member *m, uint32_t row, uint64_t seq);
 /* and it is: which attempt that is. */

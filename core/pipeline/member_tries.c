@@ -190,19 +190,26 @@ void wr_member_forget_tried(struct weir_member *m, uint32_t row_index)
 	m->tried[row_index] = (struct wr_tried){0};
 }
 
-/* What is in front of the event says nothing of it. */
-void wr_member_gap_tried(struct weir_member *m, uint32_t row_index, uint64_t gap_end)
+/*
+ * What is in front of the event says nothing of it. While it is on its way to the dead letters the
+ * group moves the row over it, and who acknowledged a gap meanwhile would be refused: the row is
+ * told behind it.
+ */
+bool wr_member_gap_tried(struct weir_member *m, uint32_t row_index, uint64_t gap_end)
 {
 	struct wr_tried *t = &m->tried[row_index];
 	uint32_t alone_left = t->alone_left;
+	if (t->seq != 0 && is_dead(m, t))
+		return false;
 	if (t->seq == 0 || t->seq >= gap_end)
-		return;
+		return true;
 	wr_member_forget_tried(m, row_index);
-	if (alone_left == 0)
-		return;
-	t->alone_left = alone_left;
-	m->rows[row_index].tried = true;
-	m->tried_count++;
+	if (alone_left > 0) {
+		t->alone_left = alone_left;
+		m->rows[row_index].tried = true;
+		m->tried_count++;
+	}
+	return true;
 }
 
 /* ---- going back, and on ---- */

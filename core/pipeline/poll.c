@@ -324,7 +324,8 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 	uint32_t count = 0;
 	for (; m->gap_row < m->row_count && count < items_max; m->gap_row++) {
 		struct wr_member_row *row = &m->rows[m->gap_row];
-		if (row->generation == 0 || row->revoked || row->next_out >= m->gap_end)
+		if (row->generation == 0 || row->revoked || row->next_out >= m->gap_end ||
+		    (row->tried && !wr_member_gap_tried(m, m->gap_row, m->gap_end)))
 			continue;
 		items[count++] = (struct weir_item){
 			.kind = WEIR_ITEM_GAP,
@@ -336,8 +337,6 @@ static uint32_t hand_out_gaps(struct weir_member *m, struct weir_item *items, ui
 			.from_sequence = row->next_from,
 		};
 		row->next_from = row->next_out = m->gap_end;
-		if (row->tried)
-			wr_member_gap_tried(m, m->gap_row, m->gap_end);
 		wr_member_begin_gap(m, m->gap_row, m->gap_end);
 	}
 	if (m->gap_row == m->row_count)

@@ -308,8 +308,10 @@ static void check_progress(uint64_t seq, uint32_t subscription, const struct ora
 				    list->seqs[i] == oracle.letter_of_seq ||
 				    oracle_is_erased(list->seqs[i]),
 			    "progress over an event that nobody acknowledged", seq, list->seqs[i]);
-		events += (flags & ORACLE_MISSED) == 0;
-		bytes += (flags & ORACLE_MISSED) == 0 ? oracle.records[list->seqs[i]].bytes : 0;
+		/* A dead one counts, whatever its owner was told of meanwhile. */
+		bool counts = (flags & ORACLE_MISSED) == 0 || list->seqs[i] == oracle.letter_of_seq;
+		events += counts;
+		bytes += counts ? oracle.records[list->seqs[i]].bytes : 0;
 	}
 	if (events == 0)
 		world_sometimes(SOMETIMES_PASSED);

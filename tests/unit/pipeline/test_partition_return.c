@@ -360,6 +360,49 @@ Test(partition_return_gap, what_was_before_an_event_that_failed_is_not_missed)
 	fixture_end(&f);
 }
 
+/* The letter is held up for a while: nobody is told meanwhile that its event was missed. */
+Test(partition_return_gap, a_gap_waits_for_the_letter_of_an_event_that_is_given_up)
+{
+	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
+	const char *topic_name = "work";
+	struct weir_subscription_options o;
+	struct weir_item item;
+	struct fixture f;
+	uint32_t id;
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.pool_bytes = 1;
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, topic_name, 1);
+	(void)fixture_topic(&f, "dead", 1);
+	weir_subscription_options_init(&o);
+	o.name = "readers";
+	o.topics = &topic_name;
+	o.topic_count = 1;
+	o.when_slow = WEIR_SLOW_GAP;
+	o.dead_letters = "dead";
+	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	struct weir_member *undertaker =
+		fixture_member(&f, fixture_subscription(&f, "undertaker", "dead"), NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 1));
+	item = queue_next(member);
+	wr_atomic_u64 *letters = &f.pipeline->subscriptions[id].failures.buried;
+	f.pipeline->subscriptions[id].failures.letters_after_ns = UINT64_MAX;
+	cr_assert_eq(weir_reject(member, &item, &dead), 0);
+	fixture_wait(producer, fixture_publish(producer, topic, 1, 40000));
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	cr_expect_eq(wr_load_relaxed(letters), 0u);
+	f.pipeline->subscriptions[id].failures.letters_after_ns = 0;
+	item = queue_next(undertaker);
+	cr_expect_eq(fixture_number(&item), 0);
+	item = queue_next(member);
+	cr_expect_eq(item.kind, WEIR_ITEM_GAP);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	cr_expect_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	fixture_end(&f);
+}
+
 static enum weir_handled fail(void *context, struct weir_member *member,
 			      const struct weir_item *item)
 {
