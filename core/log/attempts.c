@@ -133,6 +133,13 @@ static bool any_in_hand(struct wr_attempts *a, struct wr_settle *settle,
 	return false;
 }
 
+/* Crashes at a place that the row has left say nothing of it any more. */
+static void forget_old_crashes(struct wr_attempts_row *r, uint64_t position)
+{
+	if (wr_load_relaxed(&r->crash_from) != position)
+		wr_store_relaxed(&r->flags, wr_load_relaxed(&r->flags) & UINT32_MAX);
+}
+
 static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 			   const struct wr_subscription *s, uint32_t row,
 			   const struct wr_reject *reject, uint64_t seq)
@@ -152,6 +159,9 @@ static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 		return WEIR_E_FULL;
 	if (!live)
 		begin(r, reject->seq);
+	/* What goes alone begins so: the row has gone on by itself since. */
+	if (!live && reject->verdict != WR_VERDICT_IN_HAND)
+		forget_old_crashes(r, position);
 	if (fails)
 		failed(r, reject, seq,
 		       reject->verdict == WR_VERDICT_DEAD      ? WR_ATTEMPTS_DEAD
@@ -160,13 +170,6 @@ static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 	else
 		set_flags(r, reject->verdict == WR_VERDICT_IN_HAND ? WR_ATTEMPTS_IN_HAND : 0);
 	return 0;
-}
-
-/* Crashes at a place that the row has left say nothing of it any more. */
-static void forget_old_crashes(struct wr_attempts_row *r, uint64_t position)
-{
-	if (wr_load_relaxed(&r->crash_from) != position)
-		wr_store_relaxed(&r->flags, wr_load_relaxed(&r->flags) & UINT32_MAX);
 }
 
 static void out_of_hand(struct wr_attempts *a, struct wr_settle *settle,
@@ -244,6 +247,20 @@ static uint32_t row_in_hand(const struct crash *c)
 }
 
 /*
+ * Whether the events of a row go alone: it stands where it was at the crash, at one that was in
+ * hand, or right behind that. Who went on by itself since has left all of these.
+ */
+static bool goes_alone(const struct crash *c, uint32_t i)
+{
+	struct wr_attempts_row *r = &c->a->rows[c->s->row_first + i];
+	uint64_t position = position_of(c->settle, c->s->row_first + i);
+	uint64_t seq = wr_load_relaxed(&r->seq);
+
+	return crashes_of(r) >= WR_CRASHES_ALONE &&
+	       (wr_load_relaxed(&r->crash_from) == position || (seq != 0 && seq + 1 >= position));
+}
+
+/*
  * Whether another row, whose events did not go alone, may have done it. That ends: all that were
  * busy go alone from here on, and it is believed so often only at one place.
  */
@@ -253,8 +270,7 @@ static bool is_in_doubt(const struct crash *c, uint32_t in_hand)
 	    crashes_of(&c->a->rows[c->s->row_first + in_hand]) >= WR_CRASHES_ALONE + DOUBTS_MAX)
 		return false;
 	for (uint32_t i = 0; i < c->s->row_count; i++)
-		if (i != in_hand && was_busy(c, i) &&
-		    crashes_of(&c->a->rows[c->s->row_first + i]) < WR_CRASHES_ALONE)
+		if (i != in_hand && was_busy(c, i) && !goes_alone(c, i))
 			return true;
 	return false;
 }
@@ -283,14 +299,19 @@ void wr_attempts_crashed(struct wr_attempts *a, struct wr_settle *settle,
 	}
 }
 
-void wr_attempts_raised(struct wr_attempts *a, struct wr_undo *undo, uint32_t row, bool moved)
+void wr_attempts_raised(struct wr_attempts *a, struct wr_settle *settle, struct wr_undo *undo,
+			uint32_t row, bool moved)
 {
 	struct wr_attempts_row *r = &a->rows[row];
 	uint64_t flags = wr_load_relaxed(&r->flags);
+	uint64_t then = flags & ~(uint64_t)WR_ATTEMPTS_IN_HAND;
+	/* The next owner has its events go alone only where the row was at the crash. */
+	if (wr_load_relaxed(&r->crash_from) != position_of(settle, row))
+		then &= UINT32_MAX;
 	if (moved && wr_load_relaxed(&r->seq) != 0)
 		wr_cell_set(undo, &r->seq, 0);
-	else if ((flags & WR_ATTEMPTS_IN_HAND) != 0)
-		wr_cell_set(undo, &r->flags, flags & ~(uint64_t)WR_ATTEMPTS_IN_HAND);
+	else if (then != flags)
+		wr_cell_set(undo, &r->flags, then);
 }
 
 /* ---- checkpoints ---- */

@@ -13,11 +13,11 @@
  * its events are handed out one at a time, each behind a durable record that says which: a crash
  * then is an attempt of that.
  *
- *   CRASHED      of the subscription (row 0, no event): the process had died. What is in hand has
- *                failed, unless a row with something to do whose events did not go alone may have
- *                done it, and was not suspected before at this place, twice; with one in hand all
- *                rows with something to do go alone from here on. With none, such a row has met one
- *                more crash, or its first one at this place
+ *   CRASHED      of the subscription (row 0, no event): the process had died. A row with something
+ *                to do has met one more crash, or its first one at this place. What is in hand has
+ *                failed, and all rows with something to do go alone from here on. But where events
+ *                of another one did not go alone, that may have done it, and nothing has failed:
+ *                so at two crashes of the row in hand at one place, and not later
  *   IN_HAND      this event is handed out alone; one at a time in all of the subscription
  *   OUT_OF_HAND  of the subscription: nothing is in hand, and no harm was done
  *   RELEASED     given back untried
@@ -90,7 +90,8 @@ void wr_attempts_crashed(struct wr_attempts *a, struct wr_settle *settle,
 			 const struct wr_subscription *s, const struct wr_reject *reject,
 			 uint64_t seq, bool (*is_idle)(void *context, uint32_t row), void *context);
 /* The row's generation was raised; `moved`: and its position set. */
-void wr_attempts_raised(struct wr_attempts *a, struct wr_undo *undo, uint32_t row, bool moved);
+void wr_attempts_raised(struct wr_attempts *a, struct wr_settle *settle, struct wr_undo *undo,
+			uint32_t row, bool moved);
 
 size_t wr_attempts_save_bytes_max(uint32_t rows_max);
 /* Nothing where nothing has ever failed. */

@@ -288,7 +288,7 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 		return WEIR_E_TRUNCATED;
 	int rc = wr_settle_generation(&t->settle, undo, row, &generation);
 	if (rc == 0)
-		wr_attempts_raised(&t->attempts, undo, row,
+		wr_attempts_raised(&t->attempts, &t->settle, undo, row,
 				   generation.position != WR_POSITION_KEEP);
 	if (rc == 0 && generation.position != WR_POSITION_KEEP) {
 		wr_tables_count_from(t, undo, s, view->head->key_hash, generation.position, seq);

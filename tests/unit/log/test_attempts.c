@@ -136,7 +136,8 @@ static int take(const struct step *step)
 		wr_store_relaxed(&row->generation, wr_load_relaxed(&row->generation) + 1);
 		if (step->what == MOVE)
 			wr_store_relaxed(&row->position, step->seq);
-		wr_attempts_raised(&attempts, &none, of.row_first + step->row, step->what == MOVE);
+		wr_attempts_raised(&attempts, &settle_rows, &none, of.row_first + step->row,
+				   step->what == MOVE);
 		return 0;
 	case DIE:
 		r = (struct wr_reject){.verdict = WR_VERDICT_CRASHED, .failed_us = 8};
@@ -200,6 +201,27 @@ Test(attempts, what_another_row_may_have_done_is_not_counted_but_for_ever)
 	(void)take(&die);
 	(void)take(&on);
 	(void)take(&clean);
+	die_beside(0xc, 0);
+	begin();
+	(void)take(&die);
+	(void)take(&die);
+	(void)take(&on);
+	die_beside(0xc, 0); /* nor as it was killed */
+	/* One that was in hand and is settled: the next one goes alone, too, with this owner. */
+	const struct step hand = {SAY, 1, 1, 10, WR_VERDICT_IN_HAND, 0, 0, 0, true, false};
+	const struct step raise_row = {RAISE, 1, 0, 0, 0, 0, 0, 0, false, false};
+	begin();
+	(void)take(&die);
+	(void)take(&die);
+	(void)take(&hand);
+	(void)take(&on);
+	die_beside(0xc, 1);
+	begin();
+	(void)take(&die);
+	(void)take(&die);
+	(void)take(&hand);
+	(void)take(&on);
+	(void)take(&raise_row);
 	die_beside(0xc, 0);
 	/* Who has nothing to do is not suspected. */
 	begin();
