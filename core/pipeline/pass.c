@@ -73,21 +73,26 @@ static bool pass_rows(struct weir_pipeline *p, struct wr_subscription_live *live
 	return all;
 }
 
-/* Nothing is outstanding, and nothing waits: all up to the gate is nobody's. */
+/*
+ * Nothing of it waits up to the gate but what is outstanding already, which may stay for long: all
+ * of that is nobody's. Where lag counts as much as is outstanding, that is looked for in the log:
+ * the group may not have heard yet that some of it is settled, and something new has come.
+ */
 static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing, uint64_t gate)
 {
 	struct weir_lag lag;
 	if (sharing->wanted != 0)
 		return true; /* it takes: that passes over them, too */
-	if (sharing->moves || sharing->mark_refused || sharing->marks_on_way != 0 ||
-	    sharing->take_seq != sharing->marked_seq)
+	if (sharing->moves || sharing->mark_refused || sharing->marks_on_way != 0)
 		return false; /* what is on its way may end far below the gate */
-	if (!wr_pass_is_due(p, sharing->take_seq, gate + 1))
+	if (!wr_pass_is_due(p, sharing->marked_seq, gate + 1))
 		return true;
 	if (weir_lag(p, sharing->live->id, &lag) != 0 || !lag.exact)
 		return false;
-	if (lag.events != 0)
+	if (lag.events > sharing->share.event_count)
 		return true;
+	if (lag.events != 0)
+		return wr_sharing_pass_foreign(sharing, gate); /* its mark: wr_sharing_take() */
 	if (!wr_sharing_send_mark(sharing, 0, gate + 1))
 		return false;
 	sharing->take_seq = gate + 1;

@@ -27,6 +27,7 @@ struct look {
 	uint64_t newest_us;       /* what was appended later is not taken yet */
 	bool priorities;
 	bool only_expired; /* nobody wants anything */
+	bool only_foreign; /* none is taken: it stops at the first */
 	uint32_t most, count;
 	uint64_t
 		stopped_us; /* where it stopped for newest_us: append time of what is there; or 0 */
@@ -109,7 +110,7 @@ static uint64_t gather(struct weir_pipeline *p, struct wr_sharing *sharing,
 		if (row == UINT32_MAX)
 			continue;
 		uint64_t appended_us = time_us(&times, seq, r);
-		if (appended_us > look->newest_us) {
+		if (look->only_foreign || appended_us > look->newest_us) {
 			look->stopped_us = appended_us;
 			break;
 		}
@@ -210,6 +211,24 @@ static void look_later(struct wr_sharing *sharing, const struct look *look, uint
 		sharing->live_until_ns = until_ns;
 	else
 		sharing->delayed_until_ns = until_ns;
+}
+
+bool wr_sharing_pass_foreign(struct wr_sharing *sharing, uint64_t gate)
+{
+	struct weir_pipeline *p = sharing->live->pipeline;
+	struct look look = {.most = 1, .only_foreign = true};
+	for (uint32_t i = 0; i < PORTIONS_A_STEP && sharing->take_seq <= gate; i++) {
+		struct wr_portion portion;
+		if (!wr_portion_find_for(p, sharing->live, wr_group_pin(p), sharing->take_seq, gate,
+					 &portion))
+			break;
+		sharing->take_seq = gather(p, sharing, &portion, &look);
+		bool stops = sharing->take_seq < portion.end_seq;
+		wr_chunks_unpin(wr_group_pin(p));
+		if (stops)
+			return true;
+	}
+	return sharing->take_seq > gate;
 }
 
 int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns)

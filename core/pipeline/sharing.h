@@ -176,6 +176,11 @@ void wr_sharing_free(struct weir_pipeline *p, struct wr_subscription_live *live)
 void wr_sharing_ports_init(struct wr_sharing *sharing);
 /* Takes charge of events that are of use now, by marks. Work done. */
 int wr_sharing_take(struct wr_sharing *sharing, uint64_t now_ns);
+/*
+ * Nobody wants anything: what is not the subscription's is looked through, up to its first event or
+ * to the gate. False: not as far as that yet.
+ */
+bool wr_sharing_pass_foreign(struct wr_sharing *sharing, uint64_t gate);
 /* When it is to look again; UINT64_MAX: when something comes. */
 uint64_t wr_sharing_take_due_ns(struct wr_sharing *sharing);
 /* Everything of one subscription. Work done. */

@@ -216,6 +216,25 @@ Test(carry, what_somebody_has_stays_where_it_is_until_he_gives_it_back)
 	cr_expect_eq(lag_of(id).events, 1);
 }
 
+/* What is parked is all that the queue has to do with: what comes behind it is nobody's. */
+Test(carry, a_parked_key_lets_segments_go_when_the_queue_has_no_members)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	(void)fail_next(member, id, 10);
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	fill_until_left();
+	cr_expect_gt(carried(), 0);
+	/* What comes then is not passed over. */
+	queue_publish_keyed(2, 11);
+	fill(1);
+	cr_expect_eq(lag_of(id).events, 2);
+	member = queue_join(id, 8);
+	struct weir_item item = queue_next(member);
+	cr_expect_eq(fixture_number(&item), 11);
+}
+
 /* Copying it would free less than it takes: the log would be filled by copies of copies. */
 Test(carry, a_segment_of_which_most_is_outstanding_stays)
 {
