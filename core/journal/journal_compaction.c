@@ -63,13 +63,14 @@ static void look(struct wr_journal *j, struct waiting *ret)
 	*ret = (struct waiting){.from_seq = c->clean_end_seq};
 	for (uint32_t n = 0; wr_journal_may_write_anew(j, n, gate); n++) {
 		struct wr_segment *s = wr_segment_live(j->table, n);
-		uint64_t first_seq = wr_load_relaxed(&s->first_seq); /* own, both */
+		uint64_t first_seq = wr_load_relaxed(&s->first_seq); /* own, all */
+		uint64_t bytes = wr_load_relaxed(&s->bytes);
 		if (n == 0)
 			ret->from_seq = wr_max_u64(ret->from_seq, first_seq);
 		if (first_seq < c->clean_end_seq)
-			ret->clean_bytes += s->bytes;
+			ret->clean_bytes += bytes;
 		else
-			ret->dirty_bytes += s->bytes;
+			ret->dirty_bytes += bytes;
 		ret->end_seq = wr_load_relaxed(&wr_segment_live(j->table, n + 1)->first_seq);
 	}
 }

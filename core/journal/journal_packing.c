@@ -145,9 +145,9 @@ void wr_journal_packing_switch(struct wr_journal *j, uint32_t live_index)
 	}
 	/* The two change places: the entry of the log is the one that readers look up. */
 	bool was_packed = wr_segment_is_packed(s);
-	wr_store_relaxed(&other->file, wr_load_relaxed(&s->file)); /* own, both */
+	wr_store_relaxed(&other->file, wr_load_relaxed(&s->file)); /* own, all */
+	wr_store_relaxed(&other->bytes, wr_load_relaxed(&s->bytes));
 	other->file_number = s->file_number;
-	other->bytes = s->bytes;
 	wr_segment_set_packed(j->table, s, p->file, number, p->file_bytes);
 	(void)wr_journal_file_keep(j, s, false); /* S11: nothing more is written to it */
 	if (was_packed) {

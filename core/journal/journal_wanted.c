@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What retention would take if nobody needed it: told to who may copy what is needed there further
- * on (core/pipeline/carry.h). Looked at whenever segments may leave, after those that may have. Two
- * numbers for a decision that is made anew each time; relaxed, and an old one does no harm.
+ * on (core/pipeline/carry.h). Looked at whenever segments may leave, after those that may have. A
+ * number for a decision that is made anew each time; relaxed, and an old one does no harm.
  *
  * Thread: the step's.
  */
@@ -26,18 +26,15 @@ static bool is_beyond_retention(struct wr_journal *j, uint32_t n, uint64_t befor
 void wr_journal_tell_wanted(struct wr_journal *j)
 {
 	uint32_t live_count = wr_segment_live_count(j->table), n = 0;
-	uint64_t before_bytes = 0, least_bytes = UINT64_MAX, seq = 0;
+	uint64_t before_bytes = 0, seq = 0;
 
 	/* The newest stays in any case. */
 	while (n + 1 < live_count && n < SEGMENTS_AHEAD &&
 	       is_beyond_retention(j, n, before_bytes)) {
-		uint64_t bytes = wr_segment_live(j->table, n)->bytes;
-		before_bytes += bytes;
-		least_bytes = wr_min_u64(least_bytes, bytes);
+		before_bytes += wr_load_relaxed(&wr_segment_live(j->table, n)->bytes); /* own */
 		n++;
 	}
 	if (n > 0)
 		seq = wr_load_relaxed(&wr_segment_live(j->table, n)->first_seq); /* own */
-	wr_store_relaxed(&j->link->wanted_bytes, n > 0 ? least_bytes : 0);
 	wr_store_relaxed(&j->link->wanted_seq, seq);
 }

@@ -432,7 +432,7 @@ static int fill_table(struct wr_recovery_run *run, struct wr_segment_table *tabl
 			table, s->packed ? s->file | WR_SEGMENT_PACKED : s->file, s->file_number);
 		table->has_packed |= s->packed;
 		if (s->packed)
-			table->segments[index].bytes = s->stored_bytes;
+			wr_store_relaxed(&table->segments[index].bytes, s->stored_bytes);
 		any_live |= live;
 		/* They ascend: a packed one below all that are live has left the log. */
 		table->segments[index].is_rest =

@@ -83,7 +83,7 @@ uint32_t wr_segment_add(struct wr_segment_table *t, uint32_t file, uint32_t file
 	wr_store_relaxed(&segment->first_seq, 0u);
 	wr_store_release(&segment->file, file); /* T1: of an entry that was another file's, too */
 	segment->file_number = file_number;
-	segment->bytes = t->segment_bytes;
+	wr_store_relaxed(&segment->bytes, t->segment_bytes);
 	segment->state = WR_SEGMENT_SPARE;
 	segment->trimmed = false;
 	segment->cleared = false;
@@ -115,19 +115,23 @@ uint32_t wr_segment_file_count(const struct wr_segment_table *t)
 /* A segment of the log, in the sums. */
 static void count(struct wr_segment_table *t, struct wr_segment *segment)
 {
-	t->live_bytes += segment->bytes;
+	uint64_t bytes = wr_load_relaxed(&segment->bytes); /* own */
+
+	t->live_bytes += bytes;
 	if (!wr_segment_is_packed(segment))
 		return;
-	t->packed_bytes += segment->bytes;
+	t->packed_bytes += bytes;
 	t->packed_count++;
 }
 
 static void uncount(struct wr_segment_table *t, struct wr_segment *segment)
 {
-	t->live_bytes -= segment->bytes;
+	uint64_t bytes = wr_load_relaxed(&segment->bytes); /* own */
+
+	t->live_bytes -= bytes;
 	if (!wr_segment_is_packed(segment))
 		return;
-	t->packed_bytes -= segment->bytes;
+	t->packed_bytes -= bytes;
 	t->packed_count--;
 }
 
@@ -168,7 +172,7 @@ void wr_segment_set_packed(struct wr_segment_table *t, struct wr_segment *segmen
 {
 	uncount(t, segment);
 	segment->file_number = file_number;
-	segment->bytes = bytes;
+	wr_store_relaxed(&segment->bytes, bytes);
 	wr_store_release(&segment->file, file | WR_SEGMENT_PACKED); /* T1, T3 */
 	count(t, segment);
 }
@@ -196,12 +200,13 @@ static bool read_at(struct wr_segment_table *t, uint64_t position,
 	uint32_t index = wr_load_acquire(&t->order[position & t->order_mask]);
 	struct wr_segment *segment = &t->segments[index];
 
-	ret_found->segment_id = wr_load_acquire(&segment->segment_id); /* T1, and the three below */
+	ret_found->segment_id = wr_load_acquire(&segment->segment_id); /* T1, and the two below */
 	ret_found->first_seq = wr_load_acquire(&segment->first_seq);
 	uint32_t file = wr_load_acquire(&segment->file);
 	ret_found->file = file & ~WR_SEGMENT_PACKED;
 	ret_found->packed = (file & WR_SEGMENT_PACKED) != 0;
-	return wr_load_acquire(&t->oldest) <= position;
+	ret_found->bytes = wr_load_relaxed(&segment->bytes);
+	return wr_load_acquire(&t->oldest) <= position; /* T1 */
 }
 
 /*

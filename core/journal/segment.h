@@ -39,9 +39,9 @@ struct wr_segment {
 	wr_atomic_u64 segment_id; /* of a live one; else 0 */
 	wr_atomic_u64 first_seq;  /* of its first batch; 0 until that is known */
 	wr_atomic_u32 file;       /* storage handle, and WR_SEGMENT_PACKED */
+	wr_atomic_u64 bytes;      /* of the file; relaxed: a packed one's may come before it */
 	uint32_t file_number;   /* of an entry without a file: the next one without, or _NO_ENTRY */
 	uint64_t first_time_us; /* append time of its first batch; the step's */
-	uint64_t bytes;         /* of the file */
 	enum wr_segment_state state;
 	bool trimmed; /* found at open, begins with a batch, and is no part of the log */
 	bool cleared; /* found at open above the log's end: header and first batch are zeros now */
@@ -85,6 +85,7 @@ struct wr_segment_table {
 struct wr_segment_found {
 	uint64_t segment_id;
 	uint64_t first_seq;
+	uint64_t bytes; /* of the file; of an earlier one, while it is packed */
 	uint32_t file;
 	bool packed;
 };

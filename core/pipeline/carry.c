@@ -68,14 +68,14 @@ static struct wr_share_below below_of(struct weir_pipeline *p, uint64_t end_seq)
 	return sum;
 }
 
-/* Where the next segment ends that retention wants; 0: there is none, or not now. */
-static uint64_t next_wanted(struct weir_pipeline *p)
+/* The next segment that retention wants, and where it ends; 0: there is none, or not now. */
+static uint64_t next_wanted(struct weir_pipeline *p, struct wr_segment_found *ret_segment)
 {
-	struct wr_segment_found segment, next;
+	struct wr_segment_found next;
 	uint64_t wanted = wr_load_relaxed(&p->link.wanted_seq);
 	uint64_t from = wr_max_u64(wr_segment_oldest_seq(&p->segments), p->carrying.done_seq);
-	if (from == 0 || from >= wanted || !wr_segment_find(&p->segments, from, &segment) ||
-	    !wr_segment_next(&p->segments, segment.segment_id, &next))
+	if (from == 0 || from >= wanted || !wr_segment_find(&p->segments, from, ret_segment) ||
+	    !wr_segment_next(&p->segments, ret_segment->segment_id, &next))
 		return 0;
 	return next.first_seq <= wanted ? next.first_seq : 0;
 }
@@ -84,7 +84,8 @@ static uint64_t next_wanted(struct weir_pipeline *p)
 static void begin(struct weir_pipeline *p, uint64_t now_ns)
 {
 	struct wr_carrying *c = &p->carrying;
-	uint64_t end_seq = now_ns >= c->wait_until_ns ? next_wanted(p) : 0;
+	struct wr_segment_found segment = {0};
+	uint64_t end_seq = now_ns >= c->wait_until_ns ? next_wanted(p, &segment) : 0;
 	if (end_seq == 0)
 		return;
 	if (needed_by_others(p) < end_seq) {
@@ -92,8 +93,8 @@ static void begin(struct weir_pipeline *p, uint64_t now_ns)
 		return;
 	}
 	struct wr_share_below below = below_of(p, end_seq);
-	uint64_t most = wr_load_relaxed(&p->link.wanted_bytes) / PART;
-	if (below.has_fixed || (below.bytes > most && !WR_BUG(CARRIES_ROUND_AND_ROUND))) {
+	if (below.has_fixed ||
+	    (below.bytes > segment.bytes / PART && !WR_BUG(CARRIES_ROUND_AND_ROUND))) {
 		c->wait_until_ns = now_ns + c->wait_ns;
 	} else if (below.events == 0) {
 		c->done_seq = end_seq;

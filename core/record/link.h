@@ -158,11 +158,9 @@ struct wr_journal_link {
 	wr_atomic_u64 gate_seq;
 	/*
 	 * By the journal, relaxed: what retention would take if nobody needed it lies below
-	 * wanted_seq, in whole segments, the smallest of which has wanted_bytes; 0: nothing is
-	 * held up (core/journal/journal_wanted.c).
+	 * wanted_seq, in whole segments; 0: nothing is held up (core/journal/journal_wanted.c).
 	 */
 	wr_atomic_u64 wanted_seq;
-	wr_atomic_u64 wanted_bytes;
 
 	struct wr_lane_durable *lanes; /* [lane_count] */
 	uint32_t lane_count;

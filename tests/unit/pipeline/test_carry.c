@@ -16,14 +16,16 @@
 
 #define SEGMENT_BYTES (512u << 10)
 #define FILLING_BYTES 2000u
+#define BLOCK_BYTES 4096u
 #define AT_ONCE 16u
 /* More than anything here needs. */
 #define FILLING_MAX 2000u
 
-static void begin(uint64_t retention_bytes)
+static void begin(uint64_t retention_bytes, enum weir_pack pack)
 {
 	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
 	queue_bed.f.options.retention_bytes = retention_bytes;
+	queue_bed.f.options.pack = pack;
 	queue_bed.f.options.checkpoint_bytes = 1;
 	queue_reopen();
 	queue_bed.options.order = WEIR_ORDER_KEY;
@@ -34,7 +36,7 @@ static void begin(uint64_t retention_bytes)
 
 static void setup(void)
 {
-	begin(2 * SEGMENT_BYTES);
+	begin(2 * SEGMENT_BYTES, WEIR_PACK_NO);
 }
 
 TestSuite(carry, .init = setup, .fini = queue_end, .timeout = 120);
@@ -235,26 +237,30 @@ Test(carry, a_parked_key_lets_segments_go_when_the_queue_has_no_members)
 	cr_expect_eq(fixture_number(&item), 11);
 }
 
-/* Copying it would free less than it takes: the log would be filled by copies of copies. */
-Test(carry, a_segment_of_which_most_is_outstanding_stays)
+static void publish_large(uint64_t key, uint32_t count)
 {
-	uint32_t id = queue_make();
-	struct weir_member *member = queue_join(id, 8);
 	static char text[FILLING_BYTES];
-	const uint64_t key = 1;
-	queue_publish_keyed(key, 10);
-	struct weir_item dead = fail_next(member, id, 10);
 	struct weir_event event = {.topic = queue_bed.topic,
 				   .key = &key,
 				   .key_bytes = sizeof key,
 				   .payload = text,
 				   .payload_bytes = sizeof text};
-	for (uint32_t i = 0; i < 200; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		uint64_t ticket;
 		cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
 		if (i % AT_ONCE == 0)
 			fixture_wait(queue_bed.producer, ticket);
 	}
+}
+
+/* Copying it would free less than it takes: the log would be filled by copies of copies. */
+Test(carry, a_segment_of_which_most_is_outstanding_stays)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	struct weir_item dead = fail_next(member, id, 10);
+	publish_large(1, 200);
 	fill(5);
 	cr_expect_eq(carried(), 0);
 	cr_expect_leq(oldest(), dead.sequence);
@@ -263,7 +269,7 @@ Test(carry, a_segment_of_which_most_is_outstanding_stays)
 
 static void setup_all(void)
 {
-	begin(0);
+	begin(0, WEIR_PACK_NO);
 }
 
 TestSuite(carry_nothing, .init = setup_all, .fini = queue_end, .timeout = 120);
@@ -277,4 +283,38 @@ Test(carry_nothing, where_retention_wants_nothing_nothing_is_copied)
 	fill(5);
 	cr_expect_eq(carried(), 0);
 	cr_expect_eq(oldest(), 1);
+}
+
+static void setup_packed(void)
+{
+	begin(2 * SEGMENT_BYTES, WEIR_PACK_PADDING);
+}
+
+TestSuite(carry_packed, .init = setup_packed, .fini = queue_end, .timeout = 120);
+
+/* Most of a segment may be padding: packed, it has next to nothing. */
+Test(carry_packed, a_small_segment_behind_it_does_not_keep_one_from_being_copied)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	(void)fail_next(member, id, 10);
+	publish_large(1, 40);
+	/* Nothing is copied before all of this is there. */
+	queue_publish_keyed(2, 11);
+	struct weir_item item = queue_next(member);
+	cr_assert_eq(weir_extend(member, &item, 3600 * 1000000000ull), 0);
+	fill(1);
+	for (uint64_t i = 0; i < 2 * SEGMENT_BYTES / BLOCK_BYTES; i++) {
+		uint64_t ticket;
+		struct weir_event event = {.topic = queue_bed.dead_topic};
+		cr_assert_eq(weir_publish(queue_bed.producer, &event, &ticket), 0);
+		fixture_wait(queue_bed.producer, ticket);
+	}
+	fill(4);
+	cr_expect_eq(carried(), 0);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	queue_commit(member);
+	fill_until_left();
+	cr_expect_geq(carried(), 41);
 }
