@@ -9,7 +9,10 @@
 #include "core/log/decide.h"
 #include "core/record/batch.h"
 
-/* Below it nothing of the subscription is unsettled. */
+/*
+ * Below it nothing of the subscription is unsettled. What was carried further on is the event still
+ * that was appended there: what it is looked at with is the filter of then.
+ */
 static uint64_t lowest_of(struct wr_tables *t, const struct wr_subscription *s)
 {
 	uint64_t lowest = UINT64_MAX;
@@ -17,7 +20,11 @@ static uint64_t lowest_of(struct wr_tables *t, const struct wr_subscription *s)
 	for (uint32_t row = 0; row < rows; row++)
 		lowest = wr_min_u64(lowest,
 				    wr_load_relaxed(&t->settle.rows[s->row_first + row].position));
-	return lowest;
+	if (s->order == WR_ORDER_PARTITION)
+		return lowest;
+	const struct wr_outstanding *o = &t->outstanding;
+	uint32_t first = o->lists[s - t->catalog.subscriptions].first;
+	return first != WR_NO_ENTRY ? wr_min_u64(lowest, o->entries[first].seq) : lowest;
 }
 
 static bool reads(const struct wr_subscription *s, uint32_t topic)

@@ -58,8 +58,9 @@ void wr_filters_reset(struct wr_filters *f);
 
 /*
  * A filter of a subscription, made with it (from_seq 0) or given later. `position`: nothing of the
- * subscription below it is unsettled; filters that nothing above it needs may go. 0; WEIR_E_FULL:
- * there is no room for it, or as many are still needed as are kept. Nobody else is told of it.
+ * subscription that was appended below it is unsettled; filters that nothing above it needs may go.
+ * 0; WEIR_E_FULL: there is no room for it, or as many are still needed as are kept. Nobody else is
+ * told of it.
  */
 int wr_filters_give(struct wr_filters *f, uint32_t id, const uint8_t *bytes, uint32_t length_bytes,
 		    uint64_t from_seq, uint64_t position);

@@ -23,6 +23,7 @@ static const struct wr_tables_limits limits = {
 	.catalog = {.topics_max = 4, .partitions_max = 8, .subscriptions_max = 4, .rows_max = 16},
 	.named_producers_max = 2,
 	.outstanding_max = 8,
+	.filter_bytes_max = 64,
 	.erasures_max = 4,
 };
 
@@ -236,4 +237,39 @@ Test(carried, what_was_erased_is_refused_and_what_came_after_is_not)
 	event[((struct wr_record *)event)->bytes - 8] = 'l';
 	write_from(event, &good);
 	cr_expect_eq(decide(), 0, "of another key");
+}
+
+/* One that wants everything, which says nothing of what the others want. */
+static int give_filter(void)
+{
+	static const uint8_t everything[WR_FILTER_HEAD_BYTES];
+	wr_control_write(record, WR_KIND_FILTER, 0, 0, NULL, 0, everything, sizeof everything);
+	return decide();
+}
+
+static void settle(uint64_t seq)
+{
+	const struct wr_settle_run run = {.first = seq, .last = seq, .generation = 1, .count = 1};
+	(void)share_write_settle(record, 0, &run, 1);
+	cr_assert_eq(decide(), 0);
+}
+
+Test(carried, the_filters_that_an_event_came_under_are_kept_while_it_lies_further_on)
+{
+	const struct wr_mark_head rest = {.from = 8, .to = 19};
+	struct wr_carried carried = good;
+	for (uint32_t number = 2; number <= WR_FILTER_VERSIONS; number++)
+		cr_assert_eq(give_filter(), 0);
+	for (carried.seq = 5; carried.seq <= 7; carried.seq += 2) {
+		write_from(event, &carried);
+		cr_assert_eq(decide(), 0);
+	}
+	(void)share_write_mark(record, 0, &rest, NULL);
+	cr_assert_eq(decide(), 0);
+	cr_expect_gt(position(), 13);
+	cr_expect_eq(give_filter(), WEIR_E_FULL);
+	settle(5);
+	cr_expect_eq(give_filter(), WEIR_E_FULL);
+	settle(7);
+	cr_expect_eq(give_filter(), 0);
 }
