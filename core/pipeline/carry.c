@@ -194,7 +194,9 @@ static bool go_through(struct wr_carrying *c, struct wr_sharing *sharing, uint32
 		}
 		wr_share_carry(share, e);
 		if (rc != 0) {
-			wr_share_carried(share, e->seq, 0, false);
+			/* What cannot be read may be so later: a member waits for it, too. */
+			bool again = rc != WEIR_E_TOO_BIG && rc != -ESTALE;
+			wr_share_carried(share, e->seq, 0, again);
 			c->failed = true;
 		} else {
 			c->on_way++;

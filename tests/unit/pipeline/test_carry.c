@@ -9,7 +9,11 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/pipeline/sharing.h"
 #include "tests/support/queue_bed.h"
@@ -21,9 +25,8 @@
 /* More than anything here needs. */
 #define FILLING_MAX 2000u
 
-static void begin(uint64_t retention_bytes, enum weir_pack pack)
+static void begin_with(uint64_t retention_bytes, enum weir_pack pack)
 {
-	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
 	queue_bed.f.options.retention_bytes = retention_bytes;
 	queue_bed.f.options.pack = pack;
 	queue_bed.f.options.checkpoint_bytes = 1;
@@ -32,6 +35,12 @@ static void begin(uint64_t retention_bytes, enum weir_pack pack)
 	queue_bed.options.dead_letters = "dead";
 	queue_bed.options.attempts_max = 1;
 	queue_bed.options.when_dead = WEIR_DEAD_PARK;
+}
+
+static void begin(uint64_t retention_bytes, enum weir_pack pack)
+{
+	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+	begin_with(retention_bytes, pack);
 }
 
 static void setup(void)
@@ -317,4 +326,51 @@ Test(carry_packed, a_small_segment_behind_it_does_not_keep_one_from_being_copied
 	queue_commit(member);
 	fill_until_left();
 	cr_expect_geq(carried(), 41);
+}
+
+static void setup_damaged(void)
+{
+	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
+	queue_bed.f.options.pool_bytes = 1; /* what is old is on disk only */
+	begin_with(2 * SEGMENT_BYTES, WEIR_PACK_NO);
+}
+
+TestSuite(carry_damaged, .init = setup_damaged, .fini = queue_end, .timeout = 120);
+
+/* In the first segment, the byte behind this number is another one, or as it was again. */
+static void flip_behind(uint64_t number)
+{
+	char path[TEST_PATH_BYTES + 32];
+	uint8_t *bytes = malloc(SEGMENT_BYTES);
+	cr_assert_not_null(bytes);
+	(void)snprintf(path, sizeof path, "%s/0-00000000.seg", queue_bed.f.dir);
+	int file = open(path, O_RDWR | O_CLOEXEC);
+	cr_assert_geq(file, 0, "%s", path);
+	cr_assert_eq(pread(file, bytes, SEGMENT_BYTES, 0), SEGMENT_BYTES);
+	uint32_t at = 0;
+	while (memcmp(bytes + at, &number, sizeof number) != 0)
+		cr_assert_lt(at += 8, SEGMENT_BYTES - sizeof number);
+	at += (uint32_t)sizeof number;
+	bytes[at] ^= 1;
+	cr_assert_eq(pwrite(file, bytes + at, 1, at), 1);
+	(void)close(file);
+	free(bytes);
+}
+
+Test(carry_damaged, what_cannot_be_read_is_tried_again)
+{
+	const uint64_t number = 0x1122334455667788;
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, number);
+	(void)fail_next(member, id, number);
+	fill(1);
+	flip_behind(number);
+	for (uint32_t i = 0; !queue_bed.f.pipeline->carrying.failed && i < FILLING_MAX; i++)
+		fill_some();
+	cr_assert(queue_bed.f.pipeline->carrying.failed);
+	cr_expect_eq(carried(), 0);
+	flip_behind(number);
+	fill_until_left();
+	cr_expect_gt(carried(), 0);
 }
