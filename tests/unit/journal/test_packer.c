@@ -349,6 +349,11 @@ Test(packer, rules_leave_alone_what_they_know_nothing_of)
 		cr_expect_eq(packer.retire.counts[0], heads[i].topic == 0 ? 48u : 0u);
 		cr_expect_eq(packer.retire.counts[1], 0u);
 	}
+	const struct wr_record copy = {.bytes = 48, .key_bytes = 4, .kind = WR_KIND_CARRIED};
+	const struct wr_record_view copied = {.head = &copy, .key = (const uint8_t *)"abcd"};
+	packer.retire.counts[0] = 0;
+	(void)packer.retire.count_rule.why(&packer.retire, 5, 0, &copied);
+	cr_expect_eq(packer.retire.counts[0], 0u, "a copy of what is outstanding is not counted");
 	/* A tombstone that is from the future is not old enough; nor is one that hides some. */
 	const struct wr_record tombstone = {.bytes = 32,
 					    .key_bytes = 4,
