@@ -298,7 +298,8 @@ static inline uint64_t wr_share_place(const struct wr_share_event *e)
 	return e->place != 0 ? e->place : e->seq;
 }
 
-/* What of it lies below a sequence: how much, and whether some of that cannot be copied now. */
+/* What of it lies below a sequence: how many, the bytes that copies of them take at most, and
+ * whether some of that cannot be copied now. */
 struct wr_share_below {
 	uint64_t events, bytes;
 	bool has_fixed;

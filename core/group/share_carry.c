@@ -11,6 +11,7 @@
  */
 #include "core/base/bug.h"
 #include "core/group/share.h"
+#include "core/record/carried.h"
 
 void wr_share_below(const struct wr_share *s, uint64_t end_seq, struct wr_share_below *ret)
 {
@@ -21,7 +22,7 @@ void wr_share_below(const struct wr_share *s, uint64_t end_seq, struct wr_share_
 		if (wr_share_place(e) >= end_seq)
 			continue;
 		ret->events++;
-		ret->bytes += e->bytes;
+		ret->bytes += wr_record_stride(e->bytes + WR_CARRIED_MORE_BYTES_MAX);
 		ret->has_fixed = ret->has_fixed || !wr_share_may_carry(s, e);
 	}
 }

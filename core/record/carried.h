@@ -18,6 +18,8 @@
 #include "core/record/record.h"
 
 #define WR_CARRIED_BYTES 32u
+/* So much larger than the event is its copy at most: the option, and what aligns the payload. */
+#define WR_CARRIED_MORE_BYTES_MAX (WR_CARRIED_BYTES + WR_RECORD_ALIGN)
 
 struct wr_carried {
 	uint64_t seq;
