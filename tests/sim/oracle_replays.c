@@ -60,8 +60,8 @@ void oracle_replay_fold(uint64_t seq, const struct wr_record_view *view, bool ch
 			    oracle_is_copy(of, view),
 		    "a copy that is not its event's", seq, mark.seq);
 	check_address(seq, replay, of->topic, &address);
-	world_check((of->copied >> number & 1u) == 0, "a replay copied an event twice", seq,
-		    mark.seq);
+	world_check(((uint32_t)of->copied >> number & 1u) == 0, "a replay copied an event twice",
+		    seq, mark.seq);
 	world_check(mark.seq > oracle.replays[number], "a replay went back", seq, mark.seq);
 	world_check(mark.seq >= replay->from_seq &&
 			    (replay->end_seq == 0 || mark.seq < replay->end_seq) &&
@@ -108,8 +108,8 @@ void oracle_replay_completed(uint32_t number)
 		    (replay->has_topic && o->topic != replay->topic) || o->left ||
 		    world.compacted[o->topic] || oracle_is_erased(seq))
 			continue;
-		world_check((o->copied >> number & 1u) != 0, "a replay left out an event", seq,
-			    number);
+		world_check(((uint32_t)o->copied >> number & 1u) != 0, "a replay left out an event",
+			    seq, number);
 	}
 	world_sometimes(SOMETIMES_REPLAY_COMPLETED);
 }

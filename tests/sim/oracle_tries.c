@@ -67,6 +67,13 @@ static uint64_t first_unsettled(uint32_t s, const struct oracle_row *row)
 	return 0;
 }
 
+/* Crashes at a place that the row has left are no more, also where it is moved back there. */
+static void forget_old_crashes(struct oracle_tried *t, const struct oracle_row *row)
+{
+	if (t->crash_from != row->position)
+		t->crashes = 0;
+}
+
 /* ---- the log --------------------------------------------------------------------------------- */
 
 static void count_attempt(struct oracle_tried *t, uint64_t seq, uint32_t reason)
@@ -102,8 +109,8 @@ static void meet_crash(uint64_t seq, uint32_t s, uint32_t r, bool any_in_hand)
 		t->crash_from = row->position;
 		if (any_in_hand && t->crashes < 2)
 			t->crashes = 2;
-	} else if (t->crash_from != row->position) {
-		t->crashes = 0;
+	} else {
+		forget_old_crashes(t, row);
 	}
 }
 
@@ -117,11 +124,14 @@ static void fold_of_all(uint64_t seq, uint32_t s, const struct wr_reject *reject
 	for (uint32_t r = 0; r < sub->row_count; r++)
 		any_in_hand = any_in_hand ||
 			      (tries->rows[r].in_hand && is_live(&tries->rows[r], &sub->rows[r]));
-	for (uint32_t r = 0; r < sub->row_count; r++)
-		if (reject->verdict == WR_VERDICT_CRASHED)
+	for (uint32_t r = 0; r < sub->row_count; r++) {
+		if (reject->verdict == WR_VERDICT_CRASHED) {
 			meet_crash(seq, s, r, any_in_hand);
-		else
-			tries->rows[r].in_hand = false;
+			continue;
+		}
+		tries->rows[r].in_hand = false;
+		forget_old_crashes(&tries->rows[r], &sub->rows[r]);
+	}
 	tries->crashes += reject->verdict == WR_VERDICT_CRASHED;
 }
 
@@ -190,6 +200,8 @@ static void fold_of_event(uint64_t seq, uint32_t s, uint32_t r, const struct wr_
 		t->attempts = t->reason = t->doubts = 0;
 		t->counted_seq = 0;
 		t->dead = t->expired = t->in_hand = false;
+		if (reject->verdict != WR_VERDICT_IN_HAND)
+			forget_old_crashes(t, row);
 	}
 	if (reject->verdict == WR_VERDICT_IN_HAND) {
 		fold_in_hand(seq, s, t);
@@ -248,8 +260,10 @@ void oracle_try_raised(uint32_t s, uint32_t r, bool is_moved)
 	struct oracle_tried *t = &oracle.tries[s].rows[r];
 
 	t->in_hand = false;
-	if (is_moved)
+	if (is_moved && t->seq != 0)
 		t->seq = 0;
+	else
+		forget_old_crashes(t, row);
 	/* So it is read by who gets it. */
 	bool is_alone = t->crashes > 1 && t->crash_from == row->position;
 	t->alone_generation = is_alone ? row->generation : 0;
