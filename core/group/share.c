@@ -151,6 +151,22 @@ void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_
 	s->ready_suspects += wr_share_is_suspect(s, e) ? 1 : 0;
 }
 
+void wr_share_sort_in(struct wr_share *s, struct wr_share_event *e, uint32_t from)
+{
+	struct wr_share_list *list = &s->ready[e->priority];
+	uint32_t at = wr_share_index(s, e), next = from != WR_SHARE_NONE ? from : e->next;
+	while (next != WR_SHARE_NONE && s->events[next].seq < e->seq)
+		next = s->events[next].next;
+	if (next == e->next)
+		return;
+	list_remove(s, list, at);
+	e->next = next;
+	e->prev = next != WR_SHARE_NONE ? s->events[next].prev : list->last;
+	*(e->prev != WR_SHARE_NONE ? &s->events[e->prev].next : &list->first) = at;
+	*(next != WR_SHARE_NONE ? &s->events[next].prev : &list->last) = at;
+	list->count++;
+}
+
 static bool is_ordered(const struct wr_share *s, const struct wr_share_event *e)
 {
 	return s->options.by_key && e->key != 0 && !WR_BUG(KEYS_NOT_ORDERED);

@@ -189,7 +189,8 @@ struct wr_share {
 	struct wr_share_list marked, answered, undurable, dead;
 	struct wr_share_list leased; /* as they were given */
 	struct wr_share_list ready[WR_SHARE_PRIORITIES];
-	uint32_t ready_set; /* bit by priority: which of them have some */
+	uint32_t ready_set;                      /* bit by priority: which of them have some */
+	uint32_t came_back[WR_SHARE_PRIORITIES]; /* READY again behind its copy: the last one */
 	uint32_t in_state[WR_SHARE_STATES];
 };
 
@@ -347,6 +348,9 @@ struct wr_share_event *wr_share_find(struct wr_share *s, uint64_t seq);
 void wr_share_leave_state(struct wr_share *s, struct wr_share_event *e);
 void wr_share_enter_state(struct wr_share *s, struct wr_share_event *e, enum wr_share_state state,
 			  bool in_front);
+/* One that is READY, and the first there, goes behind those in front that the log has before it:
+ * from this one of them on, or WR_SHARE_NONE. */
+void wr_share_sort_in(struct wr_share *s, struct wr_share_event *e, uint32_t from);
 /* It may be handed out, if it is the first of its key; or is to go to the dead letters. */
 void wr_share_make_ready(struct wr_share *s, struct wr_share_event *e, bool in_front);
 /* Chooses the next suspect, when it may be had. What was done. */

@@ -70,6 +70,17 @@ void wr_share_carry(struct wr_share *s, struct wr_share_event *e)
 	wr_share_make_ready(s, e, false);
 }
 
+/* As they were in the log: mostly behind the one that came back before it. */
+static void come_back(struct wr_share *s, struct wr_share_event *e)
+{
+	uint32_t *last = &s->came_back[e->priority];
+	const struct wr_share_event *before = &s->events[*last];
+	bool is_there = before->state == WR_SHARE_READY && before->priority == e->priority &&
+			before->seq < e->seq;
+	wr_share_sort_in(s, e, is_there ? *last : WR_SHARE_NONE);
+	*last = wr_share_index(s, e);
+}
+
 void wr_share_carried(struct wr_share *s, uint64_t seq, uint64_t place, bool again)
 {
 	struct wr_share_event *e = wr_share_find(s, seq);
@@ -83,4 +94,6 @@ void wr_share_carried(struct wr_share *s, uint64_t seq, uint64_t place, bool aga
 		return;
 	wr_share_leave_state(s, e);
 	wr_share_make_ready(s, e, true);
+	if (e->state == WR_SHARE_READY)
+		come_back(s, e);
 }

@@ -119,6 +119,24 @@ Test(share_carry, it_is_not_handed_out_before_it_is_known_where_its_copy_stands)
 	cr_expect_eq(place, 50);
 }
 
+Test(share_carry, what_was_ready_comes_in_the_order_of_the_log)
+{
+	uint64_t place;
+	for (uint64_t seq = 5; seq <= 6; seq++)
+		wr_share_carry(&share, wr_share_find(&share, seq));
+	for (uint64_t seq = 7; seq <= 9; seq++) {
+		const struct wr_share_event later = {.seq = seq, .key = seq, .generation = 1};
+		wr_share_restore(&share, &later);
+	}
+	wr_share_carry(&share, wr_share_find(&share, 8));
+	wr_share_carried(&share, 5, 50, true);
+	wr_share_carried(&share, 6, 51, true);
+	wr_share_carried(&share, 8, 52, true);
+	for (uint64_t seq = 5; seq <= 9; seq++)
+		cr_expect_eq(grant(&place), seq);
+	cr_expect_eq(grant(&place), 0);
+}
+
 Test(share_carry, what_ends_its_waiting_meanwhile_waits_for_its_copy)
 {
 	uint64_t place;
