@@ -60,7 +60,7 @@ struct wr_subscription_live {
 	wr_atomic_u64 session_timeout_ns;
 	wr_atomic_u64 lag_events_max;
 	wr_atomic_u64 lag_time_max_ns;
-	struct wr_failures failures; /* of order PARTITION */
+	struct wr_failures failures; /* what becomes of events that fail, by any order */
 	/* Under the registry lock. */
 	void (*lag_fn)(void *context, uint32_t subscription, const struct weir_lag *lag,
 		       bool above);
