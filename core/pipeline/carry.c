@@ -80,11 +80,23 @@ static uint64_t next_wanted(struct weir_pipeline *p, struct wr_segment_found *re
 	return next.first_seq <= wanted ? next.first_seq : 0;
 }
 
+/* One that was made meanwhile may begin before what is done for the others. */
+static void count_queues(struct weir_pipeline *p)
+{
+	uint32_t count = wr_catalog_subscription_count(&p->tables.catalog), queues = 0;
+	for (uint32_t id = 0; id < count; id++)
+		queues += sharing_of(p, id) != NULL ? 1 : 0;
+	if (queues != p->carrying.queues)
+		wr_carry_anew(p);
+	p->carrying.queues = queues;
+}
+
 /* Looks whether copies let a segment go. */
 static void begin(struct weir_pipeline *p, uint64_t now_ns)
 {
 	struct wr_carrying *c = &p->carrying;
 	struct wr_segment_found segment = {0};
+	count_queues(p);
 	uint64_t end_seq = now_ns >= c->wait_until_ns ? next_wanted(p, &segment) : 0;
 	if (end_seq == 0)
 		return;
@@ -255,4 +267,6 @@ void wr_carry_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 void wr_carry_anew(struct weir_pipeline *p)
 {
 	p->carrying.done_seq = 0;
+	/* What it is at now is not done either. */
+	p->carrying.failed = p->carrying.failed || p->carrying.end_seq != 0;
 }

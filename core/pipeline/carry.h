@@ -30,6 +30,7 @@ struct wr_carrying {
 	struct wr_share_cursor at;
 	uint32_t on_way; /* copies, not answered */
 	bool failed;     /* not all of the segment could be copied */
+	uint32_t queues; /* shared subscriptions that it knows of */
 };
 
 /* Work done. */
@@ -37,7 +38,7 @@ int wr_carry_step(struct weir_pipeline *p, uint64_t now_ns);
 /* The answer to a copy. */
 void wr_carry_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		       const struct wr_reply *reply);
-/* A subscription was moved: what lies below may be outstanding again. */
+/* A subscription was made or moved: what lies below may be outstanding of it. */
 void wr_carry_anew(struct weir_pipeline *p);
 
 /* Of which event a record in a portion is, at its own place or carried. */

@@ -262,6 +262,21 @@ static void publish_large(uint64_t key, uint32_t count)
 	}
 }
 
+/* What is done for the others is not for one that begins before it. */
+Test(carry, a_queue_that_is_made_later_has_what_it_parks_copied_too)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	fill(1);
+	queue_bed.f.pipeline->carrying.done_seq = UINT64_MAX; /* as if all were */
+	queue_bed.options.name = "late";
+	uint32_t late = queue_make();
+	(void)fail_next(member, id, 10);
+	(void)fail_next(queue_join(late, 8), late, 10);
+	fill_until_left();
+}
+
 /* Copying it would free less than it takes: the log would be filled by copies of copies. */
 Test(carry, a_segment_of_which_most_is_outstanding_stays)
 {
