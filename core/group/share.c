@@ -375,10 +375,10 @@ void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uin
 	wr_share_enter_state(s, e, WR_SHARE_ANSWERED, false);
 }
 
-void wr_share_buried(struct wr_share *s, uint64_t seq, bool done)
+void wr_share_buried(struct wr_share *s, uint64_t seq, uint32_t generation, bool done)
 {
 	struct wr_share_event *e = wr_share_find(s, seq);
-	if (e == NULL || e->state != WR_SHARE_ASKED)
+	if (e == NULL || e->state != WR_SHARE_ASKED || e->generation != generation)
 		return;
 	if (done && !e->parks) {
 		wr_share_forget(s, e);

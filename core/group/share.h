@@ -241,10 +241,14 @@ void wr_share_rejected(struct wr_share *s, const struct wr_share_rejection *reje
  */
 void wr_share_expired(struct wr_share *s, uint64_t seq, uint32_t generation, uint64_t told_by,
 		      bool counts);
-/* It was put to the dead letters; false: it is to be tried again. */
-void wr_share_buried(struct wr_share *s, uint64_t seq, bool done);
-/* What was asked of the log came too late: it is settled. */
-void wr_share_gone(struct wr_share *s, uint64_t seq);
+/*
+ * It was put to the dead letters; false: it is to be tried again. `generation`: what it had when
+ * that was asked. The log can be followed before its answer is taken: then it was parked, may have
+ * been redriven since, and something else may have been asked of it.
+ */
+void wr_share_buried(struct wr_share *s, uint64_t seq, uint32_t generation, bool done);
+/* What was asked of the log came too late: it is settled. As above. */
+void wr_share_gone(struct wr_share *s, uint64_t seq, uint32_t generation);
 /* After how many attempts events are dead, from now on: also those that wait. */
 void wr_share_give_up(struct wr_share *s, uint32_t attempts_max, bool has_dead_letters);
 

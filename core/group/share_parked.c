@@ -43,9 +43,9 @@ void wr_share_end_parked(struct wr_share *s, struct wr_share_event *e, bool give
 	wr_share_make_ready(s, e, true);
 }
 
-void wr_share_gone(struct wr_share *s, uint64_t seq)
+void wr_share_gone(struct wr_share *s, uint64_t seq, uint32_t generation)
 {
 	struct wr_share_event *e = wr_share_find(s, seq);
-	if (e != NULL && e->state == WR_SHARE_ASKED)
+	if (e != NULL && e->state == WR_SHARE_ASKED && e->generation == generation)
 		wr_share_forget(s, e);
 }

@@ -251,6 +251,7 @@ int wr_sharing_bury(void *context, const struct wr_share_event *event)
 		.raise = {.kind = WR_RAISE_BURY,
 			  .subscription = sharing->live->id,
 			  .row = fate_of(sharing->live, event),
+			  .generation = event->generation,
 			  .seq = event->seq},
 	};
 	int rc = wr_burial_write(&burial, topic);

@@ -27,7 +27,8 @@ enum wr_raise_kind {
 struct wr_raise {
 	enum wr_raise_kind kind;
 	uint32_t subscription;
-	uint32_t row; /* GENERATION, LETTER; MARK: how many events; BURY: WR_FATE_* */
+	uint32_t row;        /* GENERATION, LETTER; MARK: how many events; BURY: WR_FATE_* */
+	uint32_t generation; /* BURY: the event's */
 	uint64_t seq; /* LETTER, EXPIRE, BURY, IN_HAND, CARRY: the event; MARK: where it begins;
 		       * COPIES: all below is copied with it */
 };

@@ -169,9 +169,9 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		return;
 	}
 	if (fenced)
-		wr_share_gone(share, raise->seq);
+		wr_share_gone(share, raise->seq, raise->generation);
 	else
-		wr_share_buried(share, raise->seq, done);
+		wr_share_buried(share, raise->seq, raise->generation, done);
 	if (done && (raise->row & WR_FATE_EXPIRED) != 0)
 		wr_store_relaxed(&sharing->expired, wr_load_relaxed(&sharing->expired) + 1);
 	if (done && (raise->row & WR_FATE_OVERFLOWED) != 0)
