@@ -115,8 +115,10 @@ void world_drain(void)
 		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
 	join_all();
 	world_replays_drain();
-	/* Of a key a queue hands out one at a time, and a partition what may have killed. */
-	uint32_t rounds_max = (world_has_letters() || world.erases ? 4 : 1) * DRAIN_ROUNDS_MAX;
+	/* Of a key a queue hands out one at a time; a partition what may have killed, which waits for
+	 * the medium each time. */
+	uint32_t slow = world.has_tries ? 16 : world_has_letters() || world.erases ? 4 : 1;
+	uint32_t rounds_max = slow * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {
 		(void)world_round();
 		world_member_drain(&world.members[world_below(WORLD_MEMBERS)]);

@@ -195,6 +195,7 @@ void world_replays_drain(void)
 	for (uint32_t i = 0; world.has_replays && i < WORLD_REPLAYS; i++) {
 		struct world_replay *r = &world.replays[i];
 		for (uint32_t k = 0; r->end_seq != 0 && !r->is_over && k < DRAIN_ROUNDS_MAX; k++) {
+			(void)world_round();
 			if (world.replay_job == NULL)
 				open_job(i);
 			else
