@@ -73,7 +73,8 @@ void wr_carried_write(const struct wr_record_view *event, const struct wr_carrie
 			at += wr_option_put(at, option.tag, option.value, option.value_bytes);
 	memset(at, 0, head.option_bytes - given);
 	at += head.option_bytes - given;
-	memcpy(at, event->key, head.key_bytes);
+	if (head.key_bytes > 0)
+		memcpy(at, event->key, head.key_bytes);
 	if (event->payload_bytes > 0)
 		memcpy(at + head.key_bytes, event->payload, event->payload_bytes);
 	memset(to + head.bytes, 0, wr_record_stride(head.bytes) - head.bytes);
