@@ -21,7 +21,8 @@ static uint64_t lowest_position(uint32_t s)
 
 	for (uint32_t r = 0; r < (world_is_queue(s) ? 1 : sub->row_count); r++)
 		lowest = wr_min_u64(lowest, sub->rows[r].position);
-	return lowest;
+	/* What was carried further on is looked at with the filter of where it was appended. */
+	return world_is_queue(s) ? wr_min_u64(lowest, oracle.queues[s].position) : lowest;
 }
 
 static void push(uint32_t s, uint64_t from_seq, const struct world_filter *filter)

@@ -106,11 +106,20 @@ uint32_t sim_situation_count(bool swarm)
 	return swarm ? SOMETIMES_FILTER_CHANGED : SOMETIMES_FROZEN_SHORT;
 }
 
+bool sim_situation_is_of(uint32_t which, bool swarm)
+{
+	/* world_tries_begin(): a swarm tries no events of partitions. */
+	return which < sim_situation_count(swarm) &&
+	       (!swarm || which < SOMETIMES_TRIED || which > SOMETIMES_TRIED_LETTER);
+}
+
 bool sim_seeds_say_situations(bool swarm)
 {
 	bool all = true;
 
 	for (uint32_t i = 0; i < sim_situation_count(swarm); i++) {
+		if (!sim_situation_is_of(i, swarm))
+			continue;
 		printf("# %8" PRIu64 " %s\n", world.sometimes[i], texts[i]);
 		all = all && world.sometimes[i] > 0;
 	}

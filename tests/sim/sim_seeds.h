@@ -20,7 +20,9 @@ void sim_seeds_end(void);
 /* Prints how often each situation was there. True: each was; with a swarm, its own too. */
 bool sim_seeds_say_situations(bool swarm);
 const char *sim_situation_text(uint32_t which);
-/* How many of them a run is to be in. */
+/* How many of them a run may be in; */
 uint32_t sim_situation_count(bool swarm);
+/* and whether it is to be in this one. */
+bool sim_situation_is_of(uint32_t which, bool swarm);
 
 #endif

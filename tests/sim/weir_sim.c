@@ -152,7 +152,7 @@ static uint32_t count_missing(void)
 	uint32_t missing = 0;
 
 	for (uint32_t i = 0; i < sim_situation_count(true); i++)
-		missing += progress->sometimes[i] == 0;
+		missing += sim_situation_is_of(i, true) && progress->sometimes[i] == 0;
 	return missing;
 }
 

@@ -476,6 +476,8 @@ uint32_t world_queues_draw(void);
 void world_queue_act(struct world_member *m, bool may_block);
 
 /* world_tries.c */
+/* Whether events of partitions fail in it, where there are no queues. */
+bool world_tries_seed(uint64_t seed);
 void world_tries_begin(void);
 void world_tries_options(uint32_t subscription, struct weir_subscription_options *o);
 /* Which subscription somebody joins. */

@@ -27,10 +27,19 @@ static void draw(struct world_tries *t)
 	t->age_max_ns = below(4) == 0 ? (1 + below(20)) * MS_NS : 0;
 }
 
-/* A sequence of its own: the other seeds are what they were without. */
+bool world_tries_seed(uint64_t seed)
+{
+	return seed % SEED_ONE_IN == 3;
+}
+
+/*
+ * A sequence of its own: the other seeds are what they were without. A swarm has none yet: of some
+ * thousand such seeds two are not understood (docs/design/known-gaps.md).
+ */
 void world_tries_begin(void)
 {
-	world.has_tries = world.seed % SEED_ONE_IN == 3 && !world.has_queues && !world.memory_only;
+	world.has_tries = world_tries_seed(world.seed) && !world.has_queues && !world.memory_only &&
+			  !world.swarm.is_on;
 	wr_prng_init(&world.tries_prng, world.seed ^ 0x7e1e5);
 	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS; s++)
 		world.tries[s] = (struct world_tries){0};
