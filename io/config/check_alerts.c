@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Alerts that weir_open() would refuse, told at their place. */
+/* Alerts that weir_open() would refuse, or that nothing raises, told at their place. */
 #include <string.h>
 
 #include <weir/alerts.h>
@@ -19,6 +19,35 @@ static void check_bridge(struct wr_config_findings *findings, const struct wr_co
 				"the file has no bridge \"%s\": this rule waits for one that a "
 				"program starts",
 				a->bridge);
+}
+
+static bool is_of_queues(int kind)
+{
+	return kind == WEIR_ALERT_PARKED || kind == WEIR_ALERT_LEASE_AGE;
+}
+
+/* The same: a program may make subscriptions of its own, and queues. */
+static void check_subscription(struct wr_config_findings *findings,
+			       const struct wr_config_values *values,
+			       const struct wr_config_alert *a, const struct wr_config_node *item)
+{
+	const struct wr_config_subscription *all = values->subscriptions.items;
+
+	for (uint32_t i = 0; i < values->subscriptions.count; i++) {
+		if (all[i].name == NULL || strcmp(all[i].name, a->subscription) != 0)
+			continue;
+		if (is_of_queues((int)a->kind) && all[i].order == WEIR_ORDER_PARTITION)
+			(void)wr_config_warning(
+				findings, wr_config_item_place(findings, item, "subscription"),
+				"\"%s\" is no queue, and this number is of queues alone: "
+				"the rule is never raised",
+				a->subscription);
+		return;
+	}
+	(void)wr_config_warning(findings, wr_config_item_place(findings, item, "subscription"),
+				"the file has no subscription \"%s\": this rule waits for one "
+				"that a program makes",
+				a->subscription);
 }
 
 static bool is_of_bridge(int kind)
@@ -56,6 +85,8 @@ static void check_alert(struct wr_config_findings *findings, const struct wr_con
 			findings, wr_config_item_place(findings, item, "subscription"),
 			of_bridge ? "this number is of a bridge, and not of a subscription"
 				  : "this number is of the pipeline, and not of a subscription");
+	else if (a->subscription != NULL)
+		check_subscription(findings, values, a, item);
 	if (a->bridge != NULL && !of_bridge)
 		(void)wr_config_error(findings, wr_config_item_place(findings, item, "bridge"),
 				      "this number is not of a bridge");

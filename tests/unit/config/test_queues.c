@@ -139,6 +139,19 @@ Test(queues, rules_of_alerts_become_options)
 	       "this number is of a bridge, and not of a subscription");
 	expect(RULE("when: {bridge_down: {raise_at: 5s, clear_at: 0s}}, bridge: out"),
 	       "the file has no bridge \"out\": this rule waits for one that a program starts");
+	expect(RULE("when: {lag_age: {raise_at: 5s, clear_at: 0s}}, subscription: biling"),
+	       "the file has no subscription \"biling\": this rule waits for one that a program "
+	       "makes");
+	expect(QUEUE("order: partition") "alerts: [{name: far, subscription: q, "
+					 "when: {parked: {raise_at: 5, clear_at: 0}}}]\n",
+	       "\"q\" is no queue");
+	expect(QUEUE("order: partition") "alerts: [{name: far, subscription: q, "
+					 "when: {lease_age: {raise_at: 5s, clear_at: 0s}}}]\n",
+	       "\"q\" is no queue");
+	cr_expect_str_eq(
+		config_report(QUEUE("order: key") "alerts: [{name: far, subscription: q, "
+						  "when: {parked: {raise_at: 5, clear_at: 0}}}]\n"),
+		"");
 	expect(RULE("when: {parked: {raise_at: 5, clear_at: 5}}"), "clear_at has to be less");
 	expect(RULE("when: {free_bytes: {raise_at: 5, clear_at: 9}}"), "there is none");
 	expect(RULE("when: {stuck_age: {raise_at: 5s, clear_at: 1s}}, subscription: q"),
