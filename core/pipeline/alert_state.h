@@ -36,7 +36,11 @@ void wr_alert_skip(struct wr_alert_state *s);
 /* What it was raised for is gone: it is over, and its number is 0. */
 void wr_alert_end(struct wr_alert_state *s, uint64_t now_ns);
 
-/* How much a counter rose within the last minute, or since the first look. */
+/*
+ * How much a counter rose within the last minute. `begun` with zeros behind it: the counter began
+ * at 0, and what it has at the first look came just now. Not begun: the first look is where it
+ * begins.
+ */
 struct wr_alert_window {
 	bool begun;
 	uint64_t last;                /* the counter at the last look */

@@ -169,6 +169,7 @@ uint32_t wr_alerts_copy(const struct weir_options *o, const struct weir_alert_ru
 			       from->bridge != NULL ? from->bridge : "");
 		r->first = first;
 		r->count = instances_of(o, from);
+		r->was_there = false;
 		first += r->count;
 	}
 	return used;
@@ -186,8 +187,10 @@ static uint8_t *init_judge(struct wr_alert_judge *j, const struct weir_options *
 					 .alerts = alerts + instances};
 	j->next = rules + 2 * WEIR_ALERTS_MAX;
 	j->now.rule_count = wr_alerts_copy(o, o->alerts, o->alert_count, j->is_watch, rules);
-	for (uint32_t i = 0; i < j->now.rule_count; i++)
+	for (uint32_t i = 0; i < j->now.rule_count; i++) {
 		j->now.alert_count += rules[i].count;
+		rules[i].was_there = true;
+	}
 	return (uint8_t *)(rules + 3 * WEIR_ALERTS_MAX);
 }
 
@@ -226,6 +229,7 @@ static void look(struct weir_pipeline *p, struct wr_alert_judge *j,
 	uint64_t value = 0;
 	bool changed = false;
 
+	alert->window.begun |= rule->was_there;
 	if (!wr_alert_number(p, alert, rule->marks.kind, id, now_ns, &value))
 		wr_alert_skip(&alert->state);
 	else
@@ -253,7 +257,7 @@ static void look_at_bridge(struct weir_pipeline *p, struct wr_alert_judge *j,
 	if (is_there && told->number != alert->bridge_number) {
 		memcpy(alert->bridge, told->name, sizeof alert->bridge);
 		alert->bridge_number = told->number;
-		alert->window = (struct wr_alert_window){.begun = false};
+		alert->window = (struct wr_alert_window){.begun = rule->was_there};
 	}
 	bool changed = false;
 	if (is_there) {
@@ -271,6 +275,22 @@ static void look_at_bridge(struct weir_pipeline *p, struct wr_alert_judge *j,
 	}
 }
 
+static void look_at_subscriptions(struct weir_pipeline *p, struct wr_alert_judge *j,
+				  const struct wr_alert_rule *rule, uint64_t now_ns)
+{
+	struct wr_catalog *catalog = &p->tables.catalog;
+	uint32_t count = wr_catalog_subscription_count(catalog);
+	bool is_each = rule->subscription[0] == '\0';
+
+	for (uint32_t id = 0; id < count; id++) {
+		const char *name = catalog->subscriptions[id].name;
+		if ((!is_each && strcmp(rule->subscription, name) != 0) ||
+		    wr_load_acquire(&p->subscriptions[id].started) == 0) /* X1 */
+			continue;
+		look(p, j, rule, is_each ? id : 0, id, name, now_ns);
+	}
+}
+
 static void look_at_bridges(struct weir_pipeline *p, struct wr_alert_judge *j,
 			    const struct wr_alert_rule *rule, uint64_t now_ns)
 {
@@ -283,28 +303,17 @@ static void look_at_bridges(struct weir_pipeline *p, struct wr_alert_judge *j,
 void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns)
 {
 	struct wr_alert_judge *j = &p->metrics->alerts.group;
-	struct wr_catalog *catalog = &p->tables.catalog;
-	uint32_t count = wr_catalog_subscription_count(catalog);
 
 	wr_alerts_take_next(p, j, now_ns);
 	for (uint32_t i = 0; i < j->now.rule_count; i++) {
-		const struct wr_alert_rule *rule = &j->now.rules[i];
-		if (is_of_bridge(rule->marks.kind)) {
+		struct wr_alert_rule *rule = &j->now.rules[i];
+		if (is_of_bridge(rule->marks.kind))
 			look_at_bridges(p, j, rule, now_ns);
-			continue;
-		}
-		if (is_of_pipeline(rule->marks.kind)) {
+		else if (is_of_pipeline(rule->marks.kind))
 			look(p, j, rule, 0, 0, "", now_ns);
-			continue;
-		}
-		for (uint32_t id = 0; id < count; id++) {
-			const char *name = catalog->subscriptions[id].name;
-			bool is_each = rule->subscription[0] == '\0';
-			if ((!is_each && strcmp(rule->subscription, name) != 0) ||
-			    wr_load_acquire(&p->subscriptions[id].started) == 0) /* X1 */
-				continue;
-			look(p, j, rule, is_each ? id : 0, id, name, now_ns);
-		}
+		else
+			look_at_subscriptions(p, j, rule, now_ns);
+		rule->was_there = true;
 	}
 	if (!p->metrics->alerts.has_watch_thread)
 		wr_alerts_watch(p, now_ns);

@@ -30,6 +30,11 @@ struct wr_alert_rule {
 	char bridge[WR_BRIDGE_NAME_ROOM];         /* the same */
 	uint32_t first;                           /* of its instances */
 	uint32_t count;
+	/*
+	 * Since the open, or it has looked before: a counter that it has not seen yet began at 0
+	 * after that. Else it may have counted for long, which is no news.
+	 */
+	bool was_there;
 };
 
 /* A change, as it was. */

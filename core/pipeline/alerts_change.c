@@ -100,6 +100,7 @@ static void change_rules(struct weir_pipeline *p, struct wr_alert_judge *j, uint
 		struct wr_alert_rule *rule = &after.rules[i];
 		const struct wr_alert_rule *was = find(&before, rule);
 		struct wr_alert *to = &after.alerts[rule->first];
+		rule->was_there = was != NULL && was->was_there;
 		if (was != NULL)
 			memcpy(to, &before.alerts[was->first], rule->count * sizeof *to);
 		else

@@ -48,7 +48,8 @@ enum weir_alert_kind {
 	WEIR_ALERT_LAG_BYTES = 2,    /**< weir_lag.bytes */
 	WEIR_ALERT_LAG_AGE = 3,      /**< weir_lag.time_ns */
 	WEIR_ALERT_PARKED = 4,       /**< weir_lag.parked: events of parked keys (a queue's) */
-	WEIR_ALERT_DEAD_LETTERS = 5, /**< events that it gave up in the last minute */
+	WEIR_ALERT_DEAD_LETTERS = 5, /**< events that it gave up in the last minute: since the open,
+	                                  or since weir_pipeline_alerts_set() brought the rule */
 	WEIR_ALERT_LEASE_AGE = 6,    /**< ns since the event that a member has had for longest was
 	                                  given to it, extended leases included (a queue's) */
 	/* of the pipeline */
@@ -62,7 +63,7 @@ enum weir_alert_kind {
 	WEIR_ALERT_BRIDGE_DOWN = 9,          /**< ns since it ran last, or was started; none while
 	                                          it runs, is paused or stopped */
 	WEIR_ALERT_BRIDGE_DEAD_LETTERS = 10, /**< events and messages that it gave up in the last
-	                                          minute */
+	                                          minute; the same */
 	/* of a subscription */
 	WEIR_ALERT_IDLE_AGE = 11, /**< ns since that of its members which has been away for longest
 	                               polled last, or its handler took an item: a handler that does

@@ -110,3 +110,15 @@ Test(alerts, the_last_minute_is_a_minute)
 	cr_assert_eq(wr_alert_last_minute(&w, 5000, 4000 * S), 5000 - (1007 + 399 - 60));
 	cr_assert_eq(wr_alert_last_minute(&w, 5000, 4100 * S), 0);
 }
+
+Test(alerts, a_counter_that_began_at_0_is_told_from_its_first_event)
+{
+	static const uint64_t at[] = {0, 59 * S, 60 * S, 4000 * S};
+
+	for (size_t i = 0; i < WR_ARRAY_COUNT(at); i++) {
+		struct wr_alert_window w = {.begun = true};
+		cr_assert_eq(wr_alert_last_minute(&w, 3, at[i]), 3, "%zu", i);
+		cr_assert_eq(wr_alert_last_minute(&w, 4, at[i] + 50 * S), 4, "%zu", i);
+		cr_assert_eq(wr_alert_last_minute(&w, 4, at[i] + 200 * S), 0, "%zu", i);
+	}
+}

@@ -496,17 +496,17 @@ Test(alerts, dead_letters_of_a_bridge_are_counted_anew_when_it_is_started_again)
 						    .clear_at = 0};
 
 	fixture_init(&f, FIXTURE_MEMORY | FIXTURE_MANUAL);
-	f.options.alerts = &rule;
-	f.options.alert_count = 1;
 	f.options.alert_fn = hear;
 	f.options.alert_context = &heard;
+	f.options.metrics_dir = "none";
 	fixture_open(&f);
 	struct wr_bridge_place *first = wr_bridge_place_take(f.pipeline, "in");
 	struct wr_bridge_place *place = wr_bridge_place_take(f.pipeline, "out");
 	tell_bridge(first, "in", 0, 0);
 	tell_bridge(place, "out", 0, 1000);
+	set_rules(&rule, 1);
 	rounds(2);
-	cr_expect_eq(heard.raised, 0, "what was there before the first look");
+	cr_expect_eq(heard.raised, 0, "what was there before the rule");
 	tell_bridge(first, "in", 0, 1000);
 	rounds(2);
 	cr_expect_eq(heard.raised, 0, "that is another one");
@@ -515,7 +515,7 @@ Test(alerts, dead_letters_of_a_bridge_are_counted_anew_when_it_is_started_again)
 	cr_expect_eq(heard.raised, 0);
 	wr_bridge_place_give(f.pipeline, place);
 	place = wr_bridge_place_take(f.pipeline, "out");
-	tell_bridge(place, "out", 0, 0);
+	tell_bridge(place, "out", 0, 4);
 	rounds(2);
 	cr_expect_eq(heard.raised, 0, "less than before is not a huge number");
 	tell_bridge(place, "out", 0, 5);
@@ -524,5 +524,31 @@ Test(alerts, dead_letters_of_a_bridge_are_counted_anew_when_it_is_started_again)
 	wr_bridge_place_give(f.pipeline, place);
 	wr_bridge_place_give(f.pipeline, first);
 	cr_assert(await(&heard.cleared, 1));
+	fixture_end(&f);
+}
+
+/* With what is given up before a rule of the open has looked: nobody else has told of it. */
+Test(alerts, what_is_given_up_before_the_first_look_counts)
+{
+	static const struct weir_alert_rule rules[] = {
+		{"bridge", WEIR_ALERT_BRIDGE_DEAD_LETTERS, NULL, NULL, 1, 0, 0},
+		{"queue", WEIR_ALERT_DEAD_LETTERS, NULL, NULL, 60, 0, 0},
+	};
+
+	open_with(FIXTURE_MEMORY | FIXTURE_MANUAL, &rules[0]);
+	struct wr_bridge_place *place = wr_bridge_place_take(f.pipeline, "out");
+	tell_bridge(place, "out", 0, 1);
+	cr_assert(await(&heard.raised, 1));
+	cr_expect_eq(heard.value, 1);
+	set_rules(&rules[1], 1);
+	cr_assert(await(&heard.cleared, 1));
+	/* Also of one that is made when the rule is there. */
+	(void)fixture_topic(&f, "orders", 1);
+	uint32_t id = fixture_subscription(&f, "billing", "orders");
+	(void)wr_add_relaxed(&f.pipeline->subscriptions[id].failures.buried, 60u);
+	cr_assert(await(&heard.raised, 2));
+	cr_expect_eq(heard.value, 60);
+	cr_expect_str_eq(heard.subscription, "billing");
+	wr_bridge_place_give(f.pipeline, place);
 	fixture_end(&f);
 }
