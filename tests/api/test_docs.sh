@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Goal:   what the documents show is what happens.
-# Method: the help texts of docs/reference/cli.md are compared with what the command prints, and no
-#         command is without one; each block marked "sh run" is run, the blocks of one document in
-#         one folder, in order; the program of docs/guide/getting-started.md is built with the line
-#         that stands there, through the .pc file that the build makes for itself. Prints TAP.
+# Method: the packages of getting-started.md are those of tools/lib.sh; the help texts of
+#         docs/reference/cli.md are compared with what the command prints, and no command is without
+#         one; each block marked "sh run" is run, the blocks of one document in one folder, in
+#         order; the program of docs/guide/getting-started.md is built with the line that stands
+#         there, through the .pc file that the build makes for itself. Prints TAP.
 # usage: test_docs.sh ROOT WEIR BUILD
 set -eu
 root=$(cd "$1" && pwd)
@@ -24,6 +25,20 @@ say() { # say STATUS TEXT
 	echo "$1 $number - $2"
 	[ "$1" = ok ] || failed=$((failed + 1))
 }
+
+# --- packages -----------------------------------------------------------------------------------
+
+# What tools/lib.sh asks pkg-config for is what the build can use: all of it can be installed so.
+lacking=
+for package in $(sed -n 's/^\t\(lib[a-z0-9]*-dev\)) pkg-config .*/\1/p' "$root/tools/lib.sh"); do
+	grep -q "^apt-get install .* $package\( \|\$\)" "$root/docs/guide/getting-started.md" ||
+		lacking="$lacking $package"
+done
+if [ -z "$lacking" ]; then
+	say ok "getting-started.md installs all optional libraries"
+else
+	say "not ok" "getting-started.md installs all optional libraries: it lacks$lacking"
+fi
 
 # --- help texts ---------------------------------------------------------------------------------
 
