@@ -51,7 +51,8 @@ bool wr_speaker_hears(const struct wr_speaker *s, enum wr_event event)
 static bool is_answer(enum wr_event event)
 {
 	return event == WR_EVENT_RELOAD_DONE || event == WR_EVENT_RELOAD_LEFT ||
-	       event == WR_EVENT_RELOAD_REFUSED || event == WR_EVENT_RELOAD_TAKEN;
+	       event == WR_EVENT_RELOAD_REFUSED || event == WR_EVENT_RELOAD_TAKEN ||
+	       event == WR_EVENT_RELOAD_WARNING;
 }
 
 /* Under the lock. */

@@ -164,6 +164,18 @@ static bool is_json_to_the_end(void)
 #define FREE_BYTES                                                                                 \
 	"{name: disk, when: {free_bytes: {raise_at: 1000TiB, clear_at: 2000TiB}}, hold: 1ms}"
 
+/* Is there a line of this level and event with this in it? */
+static bool is_said_as(const char *what, const char *text)
+{
+	char *place;
+	(void)run_bed_get("said");
+	for (char *line = strtok_r(run_bed_text, "\n", &place); line != NULL;
+	     line = strtok_r(NULL, "\n", &place))
+		if (strstr(line, what) != NULL && strstr(line, text) != NULL)
+			return true;
+	return false;
+}
+
 static void test_reload_of_lines_and_alerts(void)
 {
 	run_bed_fresh();
@@ -182,6 +194,11 @@ static void test_reload_of_lines_and_alerts(void)
 	kill(child, SIGHUP);
 	run_bed_wait_for_word("\"event\":\"alert.cleared\"");
 	run_bed_put("c.yaml",
+		    RELOADED("wrong", "log: {format: json}\nalerts: [{name: b, bridge: far, "
+				      "when: {bridge_down: {raise_at: 1m, clear_at: 0s}}}]\n"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("reload: 1 error; everything stays as it was");
+	run_bed_put("c.yaml",
 		    RELOADED("1000/s", "log: {format: json}\nmetrics: {alert_instances: 1}\n"
 				       "alerts: [{name: far, when: {lag_events: "
 				       "{raise_at: 9, clear_at: 1}}}]\n"));
@@ -194,6 +211,9 @@ static void test_reload_of_lines_and_alerts(void)
 			  run_bed_says("reload: alerts[far] is far now, it was not set") &&
 			  run_bed_says("\"key\":\"metrics.alert_instances\",\"before\":\"64\","),
 		  "a reload takes the format, the level and rules of alerts (%d)", code);
+	tap_check(is_said_as("warning\",\"event\":\"reload.warning", "has no bridge") &&
+			  is_said_as("error\",\"event\":\"reload.refused", "rate"),
+		  "what is found in the file is said as bad as it is");
 }
 
 #define KEEPS(journal, topic)                                                                      \

@@ -49,6 +49,11 @@ def config(path, folder, serve, more):
                 f'serve: {serve}\n{more}')
 
 
+def put_text(path, text):
+    with open(path, 'w') as f:
+        f.write(text)
+
+
 def put_token(folder, token):
     with open(folder + '/token', 'w') as f:
         f.write(token + '\n')
@@ -82,10 +87,18 @@ def all_of_it(folder):
     same((page[0], b'<title>' in page[2]), (200, True))
     same(run.ask('GET', '/ready', headers={'Authorization': None})[0], 200)
     same(run.ask('POST', '/subjects/s/versions', {'schema': '"int"'})[::2], (200, {'id': 1}))
-    # Another token: from the reload on.
+    # Another token: from a reload on that is taken.
     put_token(folder, TOKENS[1])
+    with open(run.path) as f:
+        good = f.read()
+    put_text(run.path, good + 'cows: 1\n')
     run.process.send_signal(signal.SIGHUP)
-    run.await_line('reload: ')
+    run.await_line('reload: 1 error; everything stays as it was')
+    same(run.ask('GET', '/subjects')[0], 200)
+    put_text(run.path, good)
+    run.process.send_signal(signal.SIGHUP)
+    run.await_line('/token has another token: it is in force')
+    run.await_line('reload: 1 taken over')
     same(run.ask('GET', '/subjects')[0], 401)
     run.token = TOKENS[1]
     same(run.ask('GET', '/subjects')[::2], (200, ['s']))

@@ -2,13 +2,14 @@
 /*
  * SIGHUP: the config is read again. What a run can take while it runs takes effect at once; of the
  * rest each key is told with the cause, and stays as it was. A file that cannot be read, or has
- * errors, changes nothing.
+ * errors, changes nothing, not the server's token either.
  *
  * What needs a restart is compared with the file that the run began with, and so told at each
  * reload; what takes effect with the one that was read last.
  *
  * Thread: main.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -79,16 +80,33 @@ static void apply(struct reload *r)
 	(void)weir_pipeline_log_set(run->pipeline, &limits, NULL);
 }
 
-static void say_report(const struct weir_config *config)
+/* Does the report's part about this finding begin with this line? */
+static bool begins(const char *line, const char *path, const struct weir_config_diagnostic *d)
 {
+	char place[64];
+	size_t bytes = strlen(path);
+	(void)snprintf(place, sizeof place, ":%u:%u: ", d->line, d->column);
+	return strncmp(line, path, bytes) == 0 && strncmp(line + bytes, place, strlen(place)) == 0;
+}
+
+/* Each line of it as bad as the finding that it is about; those behind all of them are about what
+ * refuses the file. */
+static void say_report(const struct run *run, const struct weir_config *config)
+{
+	uint32_t count = 0, next = 0;
+	const struct weir_config_diagnostic *d = weir_config_diagnostics(config, &count);
 	size_t bytes = weir_config_report(config, NULL, 0);
 	char *text = malloc(bytes + 1);
+	enum wr_event event = WR_EVENT_RELOAD_REFUSED;
 	if (text == NULL)
 		return;
 	(void)weir_config_report(config, text, bytes + 1);
 	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		*end = '\0';
-		lines_say(WR_EVENT_RELOAD_REFUSED, WR_NO_FIELDS, "%s", line);
+		if (next < count && begins(line, run->config_path, &d[next]))
+			event = d[next++].severity == WEIR_CONFIG_WARNING ? WR_EVENT_RELOAD_WARNING
+									  : WR_EVENT_RELOAD_REFUSED;
+		lines_say(event, WR_NO_FIELDS, "%s", line);
 	}
 	free(text);
 }
@@ -184,6 +202,7 @@ static void take_over(struct run *run, struct weir_config *config)
 	}
 	tell_returned(&r, last);
 	apply(&r);
+	r.taken += run_serve_reload(&run->serve);
 	lines_say(WR_EVENT_RELOAD_DONE,
 		  WR_FIELDS(wr_field_u64("taken", r.taken), wr_field_u64("left", r.left)),
 		  "reload: %u taken over, %u left until a restart", r.taken, r.left);
@@ -197,7 +216,6 @@ void run_reload(struct run *run)
 	struct weir_problem problem = {0};
 	struct stat about;
 	(void)weir_notifier_reloading(run->notifier, "reading the config again");
-	run_serve_reload(&run->serve);
 	bool is_file = stat(run->config_path, &about) != 0 || S_ISREG(about.st_mode);
 	int errors = is_file ? weir_config_load(run->config_path, 0, &config, &problem) : 0;
 	if (!is_file) {
@@ -205,6 +223,7 @@ void run_reload(struct run *run)
 			  WR_FIELDS(wr_field_text("config", run->config_path)),
 			  "reload: %s is no file, it cannot be read again", run->config_path);
 	} else if (errors == 0) {
+		say_report(run, config);
 		take_over(run, config);
 	} else if (errors < 0) {
 		lines_say(
@@ -212,7 +231,7 @@ void run_reload(struct run *run)
 			WR_FIELDS(wr_field_text("config", run->config_path), wr_field_code(errors)),
 			"reload: %s; everything stays as it was", problem.text);
 	} else {
-		say_report(config);
+		say_report(run, config);
 		lines_say(WR_EVENT_RELOAD_REFUSED,
 			  WR_FIELDS(wr_field_u64("errors", (uint64_t)errors)),
 			  "reload: %d error%s; everything stays as it was", errors,

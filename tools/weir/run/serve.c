@@ -11,8 +11,6 @@
 
 #if defined(WR_HAVE_SERVE)
 
-#include "tools/weir/serve_token.h"
-
 /* For the last answers, and the call of the registry that is under way. */
 #define CLOSE_NS 5000000000u
 
@@ -61,6 +59,7 @@ int run_serve_begin(struct run_serve *s, const struct weir_config_serve *config,
 	if (rc < 0)
 		return cannot_start(config, rc, &problem);
 	s->token_file = config->token_file;
+	memcpy(s->token, token, sizeof token);
 	s->notifier = notifier;
 	s->turns = UINT64_MAX;
 	rc = weir_notifier_watch(notifier, has_moved, s);
@@ -73,18 +72,26 @@ int run_serve_begin(struct run_serve *s, const struct weir_config_serve *config,
 	return CLI_GO_ON;
 }
 
-void run_serve_reload(struct run_serve *s)
+bool run_serve_reload(struct run_serve *s)
 {
 	char token[SERVE_TOKEN_ROOM] = "";
 
 	if (s->server == NULL || s->token_file == NULL ||
-	    serve_token_read(s->token_file, token) != CLI_GO_ON)
-		return;
-	if (weir_server_token_set(s->server, token) < 0)
+	    serve_token_read(s->token_file, token) != CLI_GO_ON || strcmp(token, s->token) == 0)
+		return false;
+	if (weir_server_token_set(s->server, token) < 0) {
 		lines_say(WR_EVENT_RELOAD_REFUSED, WR_FIELDS(wr_field_text("file", s->token_file)),
 			  "reload: %s: a token is 16 to 512 printable characters without blanks; "
 			  "the one before stays",
 			  s->token_file);
+		return false;
+	}
+	memcpy(s->token, token, sizeof token);
+	lines_say(WR_EVENT_RELOAD_TAKEN,
+		  WR_FIELDS(wr_field_text("key", "serve.token_file"),
+			    wr_field_text("file", s->token_file)),
+		  "reload: %s has another token: it is in force", s->token_file);
+	return true;
 }
 
 void run_serve_end(struct run_serve *s)
@@ -118,9 +125,10 @@ int run_serve_begin(struct run_serve *s, const struct weir_config_serve *config,
 	return CLI_EXIT_CONFIG;
 }
 
-void run_serve_reload(struct run_serve *s)
+bool run_serve_reload(struct run_serve *s)
 {
 	(void)s;
+	return false;
 }
 
 void run_serve_end(struct run_serve *s)
