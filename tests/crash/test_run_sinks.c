@@ -6,6 +6,8 @@
  * Method: as test_run_life.c. The full disk is a small tmpfs in a mount namespace of its own.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -163,6 +165,33 @@ static void test_commands(void)
 			  run_bed_says("took longer than its timeout and was killed, 2 times") &&
 			  run_bed_says("1 left"),
 		  "one that takes too long is killed; after the last attempt the run ends");
+}
+
+/* A command that hangs, with a child of its own that holds the write end of a pipe: that ends when
+ * both are gone. */
+static void test_hung_command(void)
+{
+	char byte;
+	run_bed_fresh();
+	run_bed_must(mkfifo("held", 0600) == 0, "mkfifo");
+	int held = open("held", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	run_bed_must(held >= 0, "held");
+	run_bed_put("in", "a\n");
+	run_bed_put("c.yaml", RUN_BED_JOURNAL
+		    "sources: [{name: s, topic: t, from: {file: in}}]\n"
+		    "subscriptions: [{name: o, topics: [t], session_timeout: 1h, sink: {command:"
+		    " [sh, -c, 'exec 3>held; sleep 1000 & echo x >ran; sleep 1000'],"
+		    " timeout: 10m, retry: {attempts: 1}}}]\n"
+		    "run: {drain_timeout: 1ms}\n");
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("ran", 1);
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	struct pollfd end = {.fd = held, .events = POLLIN};
+	tap_check(code == CLI_EXIT_UNDRAINED && run_bed_says("1 left") &&
+			  poll(&end, 1, 60000) == 1 && read(held, &byte, 1) == 0,
+		  "the end of drain_timeout ends a command, and what it has started (%d)", code);
+	(void)close(held);
 }
 
 /* The same lines to a file by partitions, and to one from a queue; the second is no JSON. */
@@ -386,6 +415,7 @@ int main(void)
 	test_output_while_it_runs();
 	test_two_at_once();
 	test_commands();
+	test_hung_command();
 	test_transformed();
 	test_rejected_in_place();
 	test_rejected_by_a_command();

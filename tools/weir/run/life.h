@@ -5,7 +5,8 @@
  *
  * A signal is raised once and stays so: a descriptor that becomes readable, for poll(), and a flag
  * beside it for loops. `stop` ends sources; `finish` ends members, when everything is delivered;
- * `abort` ends whatever waits, and what is in hand is left undone.
+ * `abort` ends whatever waits, and what is in hand is left undone. Commands that run are ended with
+ * it, but where somebody asked twice for the end.
  *
  * Thread: any, but init and fini.
  */
@@ -27,6 +28,7 @@ struct run_life {
 	struct run_signal stop;
 	struct run_signal finish;
 	struct run_signal abort; /* raised with both others */
+	bool spares_commands;    /* set before `abort` is raised: commands that run go on */
 };
 
 /* 0 or -errno. */

@@ -187,6 +187,7 @@ static void begin_drain(struct run *run)
 static void abort_run(struct run *run)
 {
 	begin_drain(run);
+	run->life.spares_commands = run->end == RUN_END_ABORTED;
 	run_signal_raise(&run->life.abort);
 	run_signal_raise(&run->life.finish);
 	if (run->end == RUN_END_ABORTED)

@@ -5,9 +5,11 @@
  * the attempts that doubles and is spread by chance, so that many of them do not come at once.
  *
  * The payload lies in a file in memory, so a program that does not read it holds up nobody. A
- * program that takes too long is killed with all that it has started (its process group). When the
- * run is aborted it is left alone: the event is not acknowledged, and comes again. So does it when
- * the run is killed while a program runs: at least once.
+ * program that takes too long is killed with all that it has started (its process group), and so is
+ * one that still runs when the time for draining is over: else the next run would start another one
+ * for the same event beside it. A second signal leaves it alone. Either way the event is not
+ * acknowledged, and comes again. So does it when the run is killed while a program runs: at least
+ * once.
  */
 #include <errno.h>
 #include <poll.h>
@@ -224,6 +226,13 @@ static void wait_a_little(const struct command_sink *s, int descriptor, uint64_t
 	(void)ppoll(polls, descriptor >= 0 ? 2 : 1, &time, NULL);
 }
 
+static void end_all(pid_t process)
+{
+	int status;
+	(void)kill(-process, SIGKILL);
+	(void)waitpid(process, &status, 0);
+}
+
 /* 0; -EINTR: aborted; else why it failed, in `why`. */
 static int finish(struct command_sink *s, pid_t process, char *why, size_t why_bytes)
 {
@@ -237,12 +246,13 @@ static int finish(struct command_sink *s, pid_t process, char *why, size_t why_b
 		if (waitpid(process, &status, WNOHANG) == process)
 			break;
 		if (run_signal_is_raised(&s->of->life->abort)) {
+			if (!s->of->life->spares_commands)
+				end_all(process);
 			code = -EINTR;
 			break;
 		}
 		if (taken_ns >= timeout_ns) {
-			(void)kill(-process, SIGKILL);
-			(void)waitpid(process, &status, 0);
+			end_all(process);
 			code = -ETIMEDOUT;
 			break;
 		}
