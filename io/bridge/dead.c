@@ -41,6 +41,21 @@ void weir_bridge_count_dead(struct weir_bridge *bridge, uint64_t events)
 	(void)pthread_mutex_unlock(&bridge->lock);
 }
 
+/* Whoever looks at states alone sees a bridge that runs, and gives up each event. */
+static void count_and_tell(struct weir_bridge *b, const struct weir_item *item, const char *reason)
+{
+	weir_bridge_count_dead(b, 1);
+	wr_pipeline_say_at_open(b->pipeline, WR_EVENT_BRIDGE_DEAD_LETTER,
+				WR_FIELDS(wr_field_text("bridge", b->name),
+					  wr_field_text("topic", topic_name(b, item->topic)),
+					  wr_field_u64("partition", item->partition),
+					  wr_field_u64("sequence", item->sequence),
+					  wr_field_text("why", reason)),
+				"bridge %s: event %s/%u/%llu is a dead letter: %s", b->name,
+				topic_name(b, item->topic), item->partition,
+				(unsigned long long)item->sequence, reason);
+}
+
 static int reject(struct weir_bridge *b, const struct weir_item *item, const char *reason)
 {
 	char text[REASON_BYTES + 1];
@@ -48,7 +63,7 @@ static int reject(struct weir_bridge *b, const struct weir_item *item, const cha
 	(void)snprintf(text, sizeof text, "%s", reason);
 	int rc = weir_reject(b->member, item, &rejection);
 	if (rc == 0)
-		weir_bridge_count_dead(b, 1);
+		count_and_tell(b, item, text);
 	if (rc == 0 || rc == WEIR_E_FENCED)
 		return 0;
 	return rc == WEIR_E_AGAIN
@@ -118,7 +133,7 @@ int weir_bridge_dead_letter(struct weir_bridge *bridge, const struct weir_item *
 	if (rc == 0)
 		rc = weir_transaction_wait(b->member, ticket, WEIR_LEVEL_DEFAULT, WAIT_NS, NULL);
 	if (rc == 0) {
-		weir_bridge_count_dead(b, 1);
+		count_and_tell(b, item, reason);
 		return 0;
 	}
 	if (rc == WEIR_E_TOO_BIG || rc == -EINVAL)

@@ -13,6 +13,7 @@ static void begin(struct bed *b)
 	fixture_init(&b->f, FIXTURE_MEMORY);
 	b->f.options.idempotency_keys_max = 4096;
 	b->f.options.versioned_keys_max = 64;
+	b->f.options.log_fn = b->log_fn;
 	fixture_open(&b->f);
 	weir_topic_options_init(&topic);
 	topic.name = "t";

@@ -15,6 +15,7 @@ struct bed {
 	struct weir_rabbitmq_sink_options sink;
 	struct weir_rabbitmq_source_options source;
 	struct weir_bridge_options options;
+	weir_log_fn log_fn; /* before it begins; NULL: lines are not heard */
 	struct weir_bridge *bridge;
 	struct weir_producer *producer;
 	uint32_t topic;

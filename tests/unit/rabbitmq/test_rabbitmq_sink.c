@@ -114,9 +114,23 @@ Test(rabbitmq_sink, tries_again_where_nobody_listens)
 	bed_end(&b);
 }
 
+static uint32_t told_count;
+static bool told_why;
+
+static void hear(void *context, const struct weir_log_line *line)
+{
+	(void)context;
+	if (strcmp(line->event, "bridge.dead_letter") != 0)
+		return;
+	told_count++;
+	if (strstr(line->message, "bridge b: event t/") != NULL)
+		told_why |= strstr(line->message, "no queue is bound") != NULL;
+}
+
 Test(rabbitmq_sink, makes_a_dead_letter_of_what_no_queue_wants)
 {
 	static struct bed b;
+	b.log_fn = hear;
 	char long_key[300];
 	memset(long_key, 'k', sizeof long_key - 1);
 	long_key[sizeof long_key - 1] = 0;
@@ -130,6 +144,7 @@ Test(rabbitmq_sink, makes_a_dead_letter_of_what_no_queue_wants)
 	bed_start(&b);
 	cr_assert(bed_step_until(&b, 3), "%s", bed_status(&b).why);
 	cr_expect_eq(bed_status(&b).dead_letters, 2);
+	cr_expect(told_count == 2 && told_why, "%u lines", told_count);
 	cr_expect_eq(bed_stop(&b), 0);
 	cr_expect_eq(b.peer.message_count, 2, "the one whose routing key is too long never went");
 	cr_expect_eq(bed_lag(&b, b.subscription), 0);
