@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rows of the server beside a run, and what of them does not go together. */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/un.h>
 
 #include "io/config/check.h"
 #include "io/config/keys_inner.h"
@@ -54,6 +59,78 @@ static const struct wr_config_key serve_keys[] = {
 
 const struct wr_config_section wr_config_serve = {.keys = serve_keys};
 
+/* ---- where it listens, as weir_server_open() takes it (io/http/address.c) -------------------- */
+
+#define PORT_MAX 65535
+#define PORT_DIGITS 5u
+
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	while (digits > PORT_DIGITS && *text == '0') {
+		text++;
+		digits--;
+	}
+	return digits > 0 && digits <= PORT_DIGITS && text[digits] == '\0' &&
+	       strtol(text, NULL, 10) <= PORT_MAX;
+}
+
+/* True: an address in numbers; of loopback others do not reach it. */
+static bool read_host(char *host, size_t bytes, bool *ret_is_local)
+{
+	struct in_addr ip4;
+	struct in6_addr ip6;
+	if (host[0] == '[' && host[bytes - 1] == ']') {
+		host[bytes - 1] = '\0';
+		bool is_good = inet_pton(AF_INET6, host + 1, &ip6) == 1;
+		*ret_is_local = is_good && IN6_IS_ADDR_LOOPBACK(&ip6);
+		return is_good;
+	}
+	bool is_good =
+		inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &ip4) == 1;
+	*ret_is_local = is_good && (ntohl(ip4.s_addr) >> 24) == IN_LOOPBACKNET;
+	return is_good;
+}
+
+/* What is wrong with it; NULL: nothing. */
+static const char *address_fault(const char *text, bool *ret_is_local)
+{
+	struct sockaddr_un name;
+	char host[64];
+	*ret_is_local = true;
+	if (strncmp(text, "unix:", 5) == 0) {
+		size_t bytes = strlen(text + 5);
+		return bytes > 0 && bytes < sizeof name.sun_path
+			       ? NULL
+			       : "unix: is followed by a path of 1 to 107 bytes";
+	}
+	const char *colon = strrchr(text, ':');
+	size_t bytes = colon != NULL ? (size_t)(colon - text) : 0;
+	if (bytes == 0 || bytes >= sizeof host)
+		return "this is no address and port";
+	memcpy(host, text, bytes);
+	host[bytes] = '\0';
+	if (!read_host(host, bytes, ret_is_local))
+		return "this is no address in numbers: names are not looked up";
+	return is_port(colon + 1) ? NULL : "the port is a number from 0 to 65535";
+}
+
+static void check_address(struct wr_config_findings *findings, const struct wr_config_node *node,
+			  const struct wr_config_values *values)
+{
+	bool is_local;
+	const char *fault = address_fault(values->serve_listen, &is_local);
+	struct wr_config_place place = wr_config_item_place(findings, node, "listen");
+	if (fault != NULL)
+		wr_config_help(findings, wr_config_error(findings, place, "%s", fault),
+			       "127.0.0.1:9464, [::1]:9464 or unix:/path");
+	else if (!is_local && values->serve_no_token)
+		wr_config_help(findings,
+			       wr_config_error(findings, place,
+					       "others reach this address: it needs a token"),
+			       "token_file: a file of mode 0600 with a token in it; or loopback");
+}
+
 void wr_config_check_serve(struct wr_config_findings *findings, const struct wr_config_node *root,
 			   const struct wr_config_values *values)
 {
@@ -78,6 +155,7 @@ void wr_config_check_serve(struct wr_config_findings *findings, const struct wr_
 				    "the pipeline has no registry");
 		wr_config_help(findings, d, "limits: {schemas: 1000}");
 	}
+	check_address(findings, node, values);
 	bool is_file = strncmp(listen, "unix:", 5) == 0;
 	if (values->serve_token_file != NULL && values->serve_no_token) {
 		(void)wr_config_error(findings, wr_config_item_place(findings, node, "no_token"),

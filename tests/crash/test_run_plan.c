@@ -217,6 +217,27 @@ static void test_paths(void)
 		  "what is of the wrong kind is told, too");
 }
 
+static void test_serve(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml",
+		    RUN_BED_JOURNAL RUN "serve: {listen: 'unix:no/s', token_file: token}\n");
+	plan("c.yaml", false);
+	tap_check(c.exit_code == CLI_EXIT_FAILED &&
+			  plans("  stops  c.yaml:7:17: serve: no: there is no such folder") &&
+			  plans("  stops  c.yaml:7:42: serve: token: no such file"),
+		  "what the server of a run misses is told at its place");
+	run_bed_must(mkdir("no", 0700) == 0, "mkdir");
+	run_bed_put("token", "%s", "");
+	plan("c.yaml", false);
+	tap_check(plans("serve: token: there is no token in it") &&
+			  !capture_has(c.out, "serve: no:"),
+		  "so is a file without a token");
+	run_bed_put("token", "a token of sixteen\n");
+	plan("c.yaml", false);
+	tap_check(!capture_has(c.out, "c.yaml:"), "with both nothing of that is told");
+}
+
 static void test_many_paths(void)
 {
 	char text[8192] = "subscriptions:\n";
@@ -288,6 +309,7 @@ int main(void)
 	test_descriptors();
 	test_address_space();
 	test_paths();
+	test_serve();
 	test_many_paths();
 	test_journal_sizes();
 	run_bed_end_all();

@@ -204,6 +204,15 @@ Test(run_keys, a_server_that_lets_everybody_in_is_told_at_its_place)
 	expect(TOPICS "serve: {listen: 0.0.0.0:9464}\n",
 	       "x:2:17: error: whoever reaches this address could ask: it needs a "
 	       "token");
+	expect(TOPICS "serve: {listen: 0.0.0.0:9464, no_token: yes}\n",
+	       "x:2:17: error: others reach this address: it needs a token");
+	expect(TOPICS "serve: {listen: '[::]:9464', no_token: yes}\n", "others reach this");
+	expect(TOPICS "serve: {listen: 127.0.0.1:99999, no_token: yes}\n",
+	       "x:2:17: error: the port is a number from 0 to 65535");
+	expect(TOPICS "serve: {listen: 'localhost:', no_token: yes}\n", "the port is a number");
+	expect(TOPICS "serve: {listen: 'example.org:80', no_token: yes}\n", "not looked up");
+	expect(TOPICS "serve: {listen: '9464', no_token: yes}\n", "no address and port");
+	expect(TOPICS "serve: {listen: 'unix:'}\n", "a path of 1 to 107 bytes");
 	expect(TOPICS "serve: {listen: 'unix:/run/w', writable: yes}\n",
 	       "error: the pipeline has no registry");
 	expect(TOPICS "serve: {writable: yes}\n", "error: it does not say where to listen");
@@ -213,6 +222,8 @@ Test(run_keys, a_server_that_lets_everybody_in_is_told_at_its_place)
 	       "serve.connections");
 	weir_config_destroy(config_good(TOPICS "serve: {listen: 'unix:/run/w'}\n"));
 	weir_config_destroy(config_good(TOPICS "serve: {listen: '[::1]:1', no_token: yes}\n"));
+	weir_config_destroy(config_good(TOPICS "serve: {listen: localhost:0, no_token: yes}\n"));
+	weir_config_destroy(config_good(TOPICS "serve: {listen: 0.0.0.0:65535, token_file: t}\n"));
 }
 
 Test(run_keys, a_source_that_cannot_be_is_told_at_its_place)
