@@ -115,8 +115,7 @@ void world_drain(void)
 		world_producer_act(&world.producers[world_below(WORLD_PRODUCERS)], true);
 	join_all();
 	world_replays_drain();
-	/* Of a key a queue hands out one at a time; a partition what may have killed, which waits for
-	 * the medium each time. */
+	/* A queue hands out a key's one at a time, a partition what may have killed. */
 	uint32_t slow = world.has_tries ? 16 : world_has_letters() || world.erases ? 4 : 1;
 	uint32_t rounds_max = slow * DRAIN_ROUNDS_MAX;
 	for (uint32_t i = 0; i < rounds_max && !drained; i++) {
