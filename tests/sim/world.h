@@ -442,6 +442,7 @@ void world_erasure_end(void);
 void world_erasure_drain(void);
 
 /* world_retention.c; as those above */
+bool world_retention_seed(uint64_t seed); /* whether topics keep what they are told to */
 void world_retention_begin(void);
 void world_retention_options(struct weir_options *o);
 void world_retention_define(uint32_t topic, struct weir_topic_options *o);

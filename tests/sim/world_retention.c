@@ -18,12 +18,17 @@ static uint64_t below(uint64_t bound)
 	return wr_prng_below(&world.retention_prng, bound);
 }
 
+bool world_retention_seed(uint64_t seed)
+{
+	return seed % SEED_ONE_IN == 4;
+}
+
 /* A sequence of its own: the other seeds are what they were without. A history says nothing of what
  * left. */
 void world_retention_begin(void)
 {
 	world.retires =
-		world.seed % SEED_ONE_IN == 4 && !world.memory_only && world.history == NULL;
+		world_retention_seed(world.seed) && !world.memory_only && world.history == NULL;
 	wr_prng_init(&world.retention_prng, world.seed ^ 0x4e7e1);
 }
 
