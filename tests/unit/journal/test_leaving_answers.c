@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/journal/journal_internal.h"
+#include "tests/support/erase_nothing.h"
 #include "tests/support/journal_rig.h"
 
 #define TOPICS 2u
@@ -21,18 +22,6 @@ static struct journal_rig rig;
 static struct wr_journal *j;
 static wr_atomic_u64 policies[TOPICS], defined, erase_end_seq;
 static struct wr_retire_topic retires[TOPICS];
-
-static uint64_t erased_by_none(void *context, uint64_t seq, const struct wr_record_view *event)
-{
-	(void)context, (void)seq, (void)event;
-	return 0;
-}
-
-static int nothing_beside(void *context)
-{
-	(void)context;
-	return 0;
-}
 
 static void setup(void)
 {

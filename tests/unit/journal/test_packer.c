@@ -9,6 +9,7 @@
  *         hand.
  */
 #include "core/journal/packer.h"
+#include "tests/support/erase_nothing.h"
 #include "tests/support/pack_bed.h"
 #include "tests/unit/journal/recovery_bed.h"
 
@@ -19,12 +20,6 @@ TestSuite(packer, .init = setup, .fini = teardown);
 
 static wr_atomic_u64 policies[TOPICS], defined, erase_end_seq;
 static struct wr_retire_topic retires[TOPICS];
-
-static uint64_t erased_by_none(void *context, uint64_t seq, const struct wr_record_view *event)
-{
-	(void)context, (void)seq, (void)event;
-	return 0;
-}
 
 static int make_packer(struct wr_packer *packer, struct wr_memory *memory, uint32_t codec)
 {

@@ -8,6 +8,7 @@
  *         let go. Each call, and each allocation, refused in turn, on a copy of the medium.
  */
 #include "core/journal/journal.h"
+#include "tests/support/erase_nothing.h"
 #include "tests/support/failing_storage.h"
 #include "tests/support/pack_bed.h"
 #include "tests/unit/journal/recovery_bed.h"
@@ -19,18 +20,6 @@ static const uint8_t zeros[2 * WR_BLOCK_BYTES], others[2 * WR_BLOCK_BYTES] = {7}
 static void moved(void *context)
 {
 	(void)context;
-}
-
-static uint64_t erased_by_none(void *context, uint64_t seq, const struct wr_record_view *event)
-{
-	(void)context, (void)seq, (void)event;
-	return 0;
-}
-
-static int nothing_beside(void *context)
-{
-	(void)context;
-	return 0;
 }
 
 enum owner { KEEPS, DROPS, ERASES, LETS_GO, OWNERS };

@@ -205,12 +205,9 @@ Test(replay_to_ends, where_it_began_counts_no_more_when_it_goes_on)
 	expect_each_once(0, EVENTS);
 }
 
-/* Nor is "until an hour ago" the time that it was: it ends where it ended first. */
-Test(replay_to_ends, where_it_ends_is_fixed_when_it_is_opened_first)
+/* FEW events, and FEW of a later time: the first of those. */
+static struct weir_item take_two_times(struct weir_member *member)
 {
-	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
-	struct weir_member *member = join(id);
-	struct weir_replay_to_progress progress;
 	queue_publish(0, FEW);
 	expect_taken(member, FEW, 0);
 	fixture_sleep_ns(2 * MS);
@@ -218,6 +215,16 @@ Test(replay_to_ends, where_it_ends_is_fixed_when_it_is_opened_first)
 	struct weir_item first = queue_next(member);
 	cr_assert_eq(weir_ack(member, &first), 0);
 	expect_taken(member, FEW - 1, 0);
+	return first;
+}
+
+/* Nor is "until an hour ago" the time that it was: it ends where it ended first. */
+Test(replay_to_ends, where_it_ends_is_fixed_when_it_is_opened_first)
+{
+	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
+	struct weir_member *member = join(id);
+	struct weir_replay_to_progress progress;
+	struct weir_item first = take_two_times(member);
 	options.subscriptions = &id;
 	options.from.end_time_us = first.append_time_us;
 	struct weir_replay_to *job = open_job();
@@ -235,13 +242,7 @@ Test(replay_to_ends, what_is_before_its_time_stays_away_over_a_close)
 {
 	uint32_t id = reader("n", "work", WEIR_ORDER_NONE);
 	struct weir_member *member = join(id);
-	queue_publish(0, FEW);
-	expect_taken(member, FEW, 0);
-	fixture_sleep_ns(2 * MS);
-	queue_publish(FEW, 2 * FEW);
-	struct weir_item first = queue_next(member);
-	cr_assert_eq(weir_ack(member, &first), 0);
-	expect_taken(member, FEW - 1, 0);
+	struct weir_item first = take_two_times(member);
 	options.subscriptions = &id;
 	options.from.from_time_us = first.append_time_us;
 	cr_assert_eq(weir_replay_to_close(open_job(), FIXTURE_LONG_NS), 0);

@@ -103,13 +103,12 @@ Test(serve_close, an_answer_that_is_larger_than_memory_is_refused)
 static const char put[] = "PUT /config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n"
 			  "{\"compatibility\":\"FULL\"} ";
 
-Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_close)
+/* A pipeline with a registry, served to who may write; a request has so long, 0: as by default. */
+static struct weir_pipeline *open_registry(uint64_t request_ns, struct weir_server **ret_server)
 {
 	struct weir_options options;
 	struct weir_server_options serve;
 	struct weir_pipeline *pipeline;
-	struct weir_server *server;
-	char answer[64] = "";
 	weir_options_init(&options);
 	options.schemas_max = 4;
 	options.metrics_dir = "";
@@ -118,7 +117,17 @@ Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_cl
 	serve.pipeline = pipeline;
 	serve.listen = "127.0.0.1:0";
 	serve.writable = true;
-	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
+	if (request_ns != 0)
+		serve.request_ns = request_ns;
+	cr_assert_eq(weir_server_open(&serve, ret_server, NULL), 0);
+	return pipeline;
+}
+
+Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_close)
+{
+	struct weir_server *server;
+	char answer[64] = "";
+	struct weir_pipeline *pipeline = open_registry(0, &server);
 
 	int first = connect_to(server), second = connect_to(server);
 	say(first, put);
@@ -172,21 +181,9 @@ Test(serve_close, a_log_that_does_not_answer_in_time_is_told)
 {
 	static const char head[] = "POST /subjects/s/versions";
 	static const char body[] = "{\"schema\":\"\\\"int\\\"\"}";
-	struct weir_options options;
-	struct weir_server_options serve;
-	struct weir_pipeline *pipeline;
 	struct weir_server *server;
 	char answer[1024];
-	weir_options_init(&options);
-	options.schemas_max = 4;
-	options.metrics_dir = "";
-	cr_assert_eq(weir_open(&options, &pipeline, NULL), 0);
-	weir_server_options_init(&serve);
-	serve.pipeline = pipeline;
-	serve.listen = "127.0.0.1:0";
-	serve.writable = true;
-	serve.request_ns = 500000000;
-	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
+	struct weir_pipeline *pipeline = open_registry(500000000, &server);
 	wr_control_lock(pipeline);
 	ask(server, head, body, answer);
 	wr_control_unlock(pipeline);
