@@ -46,13 +46,16 @@ static inline struct weir_replay_to *open_job(void)
 	return job;
 }
 
-/* Steps until so many are copied, or it ends. */
+/*
+ * Steps until so many are copied, or it ends. No step ends while copies are under way: those would
+ * be in the log, and told to nobody.
+ */
 static inline struct weir_replay_to_progress step_job(struct weir_replay_to *job, uint64_t events)
 {
 	struct weir_replay_to_progress progress;
 	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
 	do {
-		int rc = weir_replay_to_step(job, MS);
+		int rc = weir_replay_to_step(job, FIXTURE_LONG_NS);
 		cr_assert_geq(rc, 0, "%s", weir_error_name(rc));
 		weir_replay_to_progress(job, &progress);
 	} while (progress.state == WEIR_REPLAY_RUNNING && progress.events < events &&
