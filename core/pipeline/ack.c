@@ -371,8 +371,9 @@ void wr_member_take_replies(struct weir_member *m)
 		 */
 		if (wr_transactions_answer(m, reply)) {
 			/* It was told of there. */
-		} else if (m->tried_count > 0 && wr_member_tried_answered(m, reply)) {
-			/* And so it was of this. */
+		} else if (m->sharing == NULL && reply->code == WEIR_E_FULL) {
+			/* Progress is never refused so. */
+			wr_member_not_alone(m, reply);
 		} else if (m->sharing != NULL) {
 			/* All or some of what it names was not this member's any more. */
 			m->fenced = true;

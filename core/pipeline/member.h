@@ -283,8 +283,8 @@ bool wr_member_may_try(struct weir_member *m, uint32_t row, uint64_t seq);
 uint32_t wr_member_begin_try(struct weir_member *m, uint32_t row, uint64_t seq);
 /* A poll begins: what was settled meanwhile, is due, or has to be told. */
 void wr_member_tend_tried(struct weir_member *m);
-/* The answer to what was said of an event; false: it is none. */
-bool wr_member_tried_answered(struct weir_member *m, const struct wr_reply *reply);
+/* The answer that another one of the subscription is handed out alone: it is asked again later. */
+void wr_member_not_alone(struct weir_member *m, const struct wr_reply *reply);
 /* Goes on where it was, if none of the rows that it went back for needs what lies in between. */
 void wr_member_come_back(struct weir_member *m);
 /* What is handed out and not acknowledged of a row comes again, from `acked` on. */

@@ -372,15 +372,11 @@ uint32_t wr_member_begin_try(struct weir_member *m, uint32_t row_index, uint64_t
 	return t->attempts + 1;
 }
 
-bool wr_member_tried_answered(struct weir_member *m, const struct wr_reply *reply)
+void wr_member_not_alone(struct weir_member *m, const struct wr_reply *reply)
 {
-	if (reply->detail >= m->row_count || reply->code != WEIR_E_FULL)
-		return false;
-	struct wr_tried *t = &m->tried[reply->detail];
-	if (t->ticket != reply->ticket)
-		return false;
-	/* Another one of the subscription is handed out alone. */
+	struct wr_tried *t = reply->detail < m->row_count ? &m->tried[reply->detail] : NULL;
+	if (t == NULL || t->ticket != reply->ticket)
+		return; /* it is tried no more: in a gap, or the row has gone on */
 	t->marked = false;
 	t->due_ns = wr_clock_mono_ns(m->pipeline->host.clock) + BUSY_RETRY_NS;
-	return true;
 }
