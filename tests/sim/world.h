@@ -213,7 +213,9 @@ struct world {
 	struct wr_prng erase_prng;
 	uint64_t erased_seen; /* up to here the medium was looked at, in this life */
 	bool retires;         /* this seed */
+	/* Told last; in force at the last look before that, and when the next one was due then. */
 	struct world_kept kept[WORLD_TOPICS_MAX], kept_before[WORLD_TOPICS_MAX];
+	uint64_t kept_until_ns[WORLD_TOPICS_MAX];
 	struct wr_prng retention_prng;
 	uint64_t retiring_seq, retiring_end; /* the segment that was written anew last */
 	bool retiring_seen;                  /* and is still being written */
@@ -442,7 +444,6 @@ void world_erasure_end(void);
 void world_erasure_drain(void);
 
 /* world_retention.c; as those above */
-bool world_retention_seed(uint64_t seed); /* whether topics keep what they are told to */
 void world_retention_begin(void);
 void world_retention_options(struct weir_options *o);
 void world_retention_define(uint32_t topic, struct weir_topic_options *o);

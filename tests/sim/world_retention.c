@@ -18,17 +18,12 @@ static uint64_t below(uint64_t bound)
 	return wr_prng_below(&world.retention_prng, bound);
 }
 
-bool world_retention_seed(uint64_t seed)
-{
-	return seed % SEED_ONE_IN == 4;
-}
-
 /* A sequence of its own: the other seeds are what they were without. A history says nothing of what
  * left. */
 void world_retention_begin(void)
 {
 	world.retires =
-		world_retention_seed(world.seed) && !world.memory_only && world.history == NULL;
+		world.seed % SEED_ONE_IN == 4 && !world.memory_only && world.history == NULL;
 	wr_prng_init(&world.retention_prng, world.seed ^ 0x4e7e1);
 }
 
@@ -73,8 +68,11 @@ void world_retention_act(void)
 	world_check(rc == 0 || world_has_failed(), "retention_set", (uint64_t)-rc, topic);
 	if (rc != 0)
 		return;
-	/* What all topics were past at the last look still goes. */
-	world.kept_before[topic] = world.kept[topic];
+	/* What all topics were past at the last look still goes: by what was in force there. */
+	uint64_t look_at_ns = world.pipeline->journal->retiring.look_at_ns;
+	if (world.kept_until_ns[topic] != look_at_ns)
+		world.kept_before[topic] = world.kept[topic];
+	world.kept_until_ns[topic] = look_at_ns;
 	world.kept[topic] = kept;
 }
 
@@ -85,8 +83,10 @@ void world_retention_opened(void)
 	world.retiring_seen = false;
 	world.retention_now_us = 0;
 	world.oldest_seen = world_oldest();
-	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
+	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++) {
 		world.kept[t] = world.kept_before[t] = (struct world_kept){0};
+		world.kept_until_ns[t] = UINT64_MAX;
+	}
 }
 
 /*
@@ -99,8 +99,13 @@ void world_retention_nudge(void)
 		return;
 	world.retention_now_us =
 		wr_max_u64(world.retention_now_us, wr_journal_age_now_us(world.pipeline->journal));
-	if (below(LOOK_ONE_IN) == 0)
-		world.pipeline->journal->retiring.look_at_ns = 0;
+	uint64_t *look_at_ns = &world.pipeline->journal->retiring.look_at_ns;
+	if (below(LOOK_ONE_IN) != 0)
+		return;
+	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
+		if (world.kept_until_ns[t] == *look_at_ns)
+			world.kept_until_ns[t] = 0;
+	*look_at_ns = 0;
 }
 
 /*
