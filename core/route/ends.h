@@ -86,7 +86,7 @@ bool wr_ends_add(struct wr_ends *ends, struct wr_arena *building, const struct w
 bool wr_ends_finish(struct wr_ends *ends, struct wr_arena *arena, struct wr_arena *building,
 		    struct wr_table *table, bool backwards);
 
-/* Afterwards: a text that wr_ends_first_or_whole() is to let pass. `hash`: of its last window. */
+/* Afterwards: a text that wr_ends_may_be_noted() is to let pass. `hash`: of its last window. */
 void wr_ends_note(struct wr_ends *ends, const uint8_t *text, size_t bytes, uint64_t hash);
 
 /* Calls `take` with the list of each text that the given one begins (ends) with. */

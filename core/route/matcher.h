@@ -293,7 +293,7 @@ static inline uint32_t wr_match_value_max(const struct weir_match *m)
 	return (uint32_t)(m->payload_bytes_max / 2) + 520u;
 }
 
-/* A value of the path was found: keep it, and begin to look for its doors. */
+/* A value of the path was found: opens its doors, in a large matcher with those of others. */
 void wr_match_take(struct weir_match *m, uint32_t path, const struct wr_value *value,
 		   uint32_t context);
 /* Opens the doors of all that were taken. */

@@ -89,8 +89,7 @@ static bool begins(const char *line, const char *path, const struct weir_config_
 	return strncmp(line, path, bytes) == 0 && strncmp(line + bytes, place, strlen(place)) == 0;
 }
 
-/* Each line of it as bad as the finding that it is about; those behind all of them are about what
- * refuses the file. */
+/* Each line of it as bad as the finding that it is about; those of no finding as the one before. */
 static void say_report(const struct run *run, const struct weir_config *config)
 {
 	uint32_t count = 0, next = 0;
