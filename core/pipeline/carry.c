@@ -96,8 +96,10 @@ static void begin(struct weir_pipeline *p, uint64_t now_ns)
 {
 	struct wr_carrying *c = &p->carrying;
 	struct wr_segment_found segment = {0};
+	if (now_ns < c->wait_until_ns)
+		return;
 	count_queues(p);
-	uint64_t end_seq = now_ns >= c->wait_until_ns ? next_wanted(p, &segment) : 0;
+	uint64_t end_seq = next_wanted(p, &segment);
 	if (end_seq == 0)
 		return;
 	if (needed_by_others(p) < end_seq) {

@@ -26,19 +26,10 @@ static int look_at(struct weir_pipeline *p, const struct wr_share_event *e)
 	return is_erased ? 1 : 0;
 }
 
-static bool give_up(struct weir_pipeline *p, uint32_t subscription, uint64_t seq)
+static bool give_up(struct wr_subscription_live *live, uint64_t seq)
 {
-	struct wr_lane *lane = &p->lanes[WR_GROUP_LANE];
 	const struct wr_reject reject = {.seq = seq, .verdict = WR_VERDICT_GIVEN_UP};
-	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof reject));
-	uint8_t *to = wr_lane_claim(lane, bytes);
-	if (to == NULL)
-		return false;
-	wr_control_write(to, WR_KIND_REJECT, subscription, 0, NULL, 0, &reject, sizeof reject);
-	wr_group_remember(p, wr_lane_append(lane, bytes),
-			  &(struct wr_raise){.kind = WR_RAISE_PASS, .subscription = subscription});
-	wr_lane_publish(lane);
-	return true;
+	return wr_group_reject(live, &reject, NULL);
 }
 
 int wr_sharing_end_erased(struct wr_sharing *sharing)
@@ -56,7 +47,7 @@ int wr_sharing_end_erased(struct wr_sharing *sharing)
 		if (e->state != WR_SHARE_PARKED || e->seq >= end)
 			continue;
 		int found = look_at(p, e);
-		if (found < 0 || (found > 0 && !give_up(p, sharing->live->id, e->seq)))
+		if (found < 0 || (found > 0 && !give_up(sharing->live, e->seq)))
 			break; /* again with the next step */
 		work += found;
 	}

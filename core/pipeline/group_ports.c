@@ -28,9 +28,9 @@ bool wr_group_reject(struct wr_subscription_live *live, const struct wr_reject *
 	wr_control_write(to, WR_KIND_REJECT, live->id, 0, NULL, 0, record, sizeof *record);
 	if (raise != NULL)
 		((struct wr_record *)to)->flags |= WR_RECORD_WANTS_REPLY;
-	uint64_t ticket = wr_lane_append(lane, bytes);
-	if (raise != NULL)
-		wr_group_remember(p, ticket, raise);
+	/* A refusal is answered in any case, and is not to be taken for one of what was before. */
+	const struct wr_raise nothing = {.kind = WR_RAISE_NOTHING, .subscription = live->id};
+	wr_group_remember(p, wr_lane_append(lane, bytes), raise != NULL ? raise : &nothing);
 	wr_lane_publish(lane);
 	return true;
 }

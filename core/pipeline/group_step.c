@@ -45,9 +45,13 @@ static void answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_row_letter_answered(live, raise->row, reply);
 		return;
 	case WR_RAISE_PASS:
+	case WR_RAISE_NOTHING:
 		return;
 	case WR_RAISE_COPIES:
 		wr_copier_answered(p, raise, reply);
+		return;
+	case WR_RAISE_CARRY:
+		wr_carry_answered(p, raise, reply);
 		return;
 	case WR_RAISE_CRASHED:
 		wr_reopening_answered(live, reply);
@@ -59,7 +63,6 @@ static void answered(struct weir_pipeline *p, const struct wr_raise *raise,
 	case WR_RAISE_BURY:
 	case WR_RAISE_IN_HAND:
 	case WR_RAISE_MOVE:
-	case WR_RAISE_CARRY:
 		wr_sharing_answered(p, raise, reply);
 		return;
 	}

@@ -13,8 +13,8 @@ void wr_member_tell(struct weir_pipeline *p, struct weir_member *m);
 /* What was handed to the log as this ticket is known again by its answer. */
 void wr_group_remember(struct weir_pipeline *p, uint64_t ticket, const struct wr_raise *what);
 /*
- * A REJECT of the group's own, of no row. `raise` NULL: no answer is wanted. False: no room in the
- * lane now.
+ * A REJECT of the group's own, of no row. `raise` NULL: whatever is answered says nothing. False:
+ * no room in the lane now.
  */
 bool wr_group_reject(struct wr_subscription_live *live, const struct wr_reject *record,
 		     const struct wr_raise *raise);

@@ -22,6 +22,8 @@ enum wr_raise_kind {
 	WR_RAISE_COPIES,
 	/* Of queues: an event's copy further on (carry.h). */
 	WR_RAISE_CARRY,
+	/* Whatever is answered says nothing. */
+	WR_RAISE_NOTHING,
 };
 
 struct wr_raise {

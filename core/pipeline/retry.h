@@ -15,9 +15,6 @@
 
 #include "core/pipeline/pipeline.h"
 
-/* What every subscription begins with, before its options are said. */
-void wr_failures_init(struct wr_failures *failures);
-
 /* ---- the group step ---- */
 
 /* An event's way to the dead letters (dead_letter.c): what stands in one run with its letter. */

@@ -192,13 +192,6 @@ static bool any_in_hand(struct wr_subscription_live *live)
 	return false;
 }
 
-void wr_failures_init(struct wr_failures *failures)
-{
-	wr_store_relaxed(&failures->dead_letters, UINT32_MAX);
-	wr_store_relaxed(&failures->retry_delay_min_ns, 1000000000u);
-	wr_store_relaxed(&failures->retry_delay_max_ns, 60000000000u);
-}
-
 int wr_row_letters_start(struct wr_subscription_live *live, bool made)
 {
 	struct weir_pipeline *p = live->pipeline;

@@ -149,10 +149,6 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 		wr_sharing_moved(p, sharing, reply);
 		return;
 	}
-	if (raise->kind == WR_RAISE_CARRY) {
-		wr_carry_answered(p, raise, reply);
-		return;
-	}
 	if (raise->kind == WR_RAISE_MARK) {
 		mark_answered(p, sharing, raise, reply->code);
 		return;

@@ -103,6 +103,14 @@ static void init_anew(struct weir_pipeline *p, struct wr_subscription_live *live
 	wr_lag_hold(live);
 }
 
+/* Before its options are said. */
+static void init_failures(struct wr_failures *failures)
+{
+	wr_store_relaxed(&failures->dead_letters, UINT32_MAX);
+	wr_store_relaxed(&failures->retry_delay_min_ns, 1000000000u);
+	wr_store_relaxed(&failures->retry_delay_max_ns, 60000000000u);
+}
+
 int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 {
 	struct wr_subscription_live *live = &p->subscriptions[id];
@@ -129,7 +137,7 @@ int wr_subscription_start(struct weir_pipeline *p, uint32_t id, bool made)
 			 ? -ENOMEM
 			 : wr_group_init(&live->group, memory, &live->ports, live->topic_partitions,
 					 s->topic_count, p->options.members_max);
-	wr_failures_init(&live->failures);
+	init_failures(&live->failures);
 	if (rc == 0)
 		rc = wr_row_letters_start(live, made);
 	if (rc == 0 && s->order != WR_ORDER_PARTITION && live->sharing == NULL)
