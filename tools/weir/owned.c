@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <weir/journal.h>
 
@@ -18,6 +19,7 @@
 #define PRODUCERS_MAX 4096u
 #define SCHEMAS_MAX 8192u
 #define SCHEMA_BYTES_MAX (8u << 20)
+#define LIMIT_LEAST 1024u
 
 static int stop(void *context, const struct weir_journal_segment *segment)
 {
@@ -52,6 +54,40 @@ static void help(int code)
 		fputs("weir: a process has it open: ask it, or stop it first\n", stderr);
 	if (code == -ENOKEY)
 		fputs("weir: --key-file takes what its program has as chain_key_file\n", stderr);
+}
+
+/*
+ * An open says what a journal has more of than was allowed, one at a time, and leaves it as it is:
+ * twice as much is tried then, up to what a pipeline may have. So nobody has to know what the
+ * program has. False: it is something else, or there is no more.
+ */
+static bool allow_more(struct weir_options *options, const struct weir_problem *problem)
+{
+	const struct {
+		const char *field;
+		uint32_t *limit;
+		uint32_t max;
+	} all[] = {
+		{"topics_max", &options->topics_max, 65535},
+		{"partitions_max", &options->partitions_max, 1u << 20},
+		{"subscriptions_max", &options->subscriptions_max, 4096},
+		{"named_producers_max", &options->named_producers_max, 1u << 20},
+		{"idempotency_keys_max", &options->idempotency_keys_max, 100000000},
+		{"versioned_keys_max", &options->versioned_keys_max, 50000000},
+		{"outstanding_max", &options->outstanding_max, 1u << 22},
+		{"schemas_max", &options->schemas_max, 65535},
+		{"schema_bytes_max", &options->schema_bytes_max, 64u << 20},
+		{"filter_bytes_max", &options->filter_bytes_max, 64u << 20},
+	};
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		uint32_t *limit = all[i].limit;
+		if (strcmp(problem->field, all[i].field) != 0 || *limit >= all[i].max)
+			continue;
+		uint32_t more = *limit < LIMIT_LEAST ? LIMIT_LEAST : 2 * *limit;
+		*limit = more < all[i].max ? more : all[i].max;
+		return true;
+	}
+	return false;
 }
 
 static int open_it(const char *dir, const struct owned_limits *limits, bool manual, bool create,
@@ -99,7 +135,9 @@ static int open_it(const char *dir, const struct owned_limits *limits, bool manu
 		options.erasures_max = limits->erasures_max;
 		if (limits->erasures_max != 0)
 			options.pack = WEIR_PACK_PADDING;
-		rc = weir_open(&options, ret_pipeline, &problem);
+		do
+			rc = weir_open(&options, ret_pipeline, &problem);
+		while (rc == -EINVAL && allow_more(&options, &problem));
 	}
 	if (rc == 0)
 		return CLI_GO_ON;

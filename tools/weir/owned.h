@@ -24,7 +24,7 @@ struct owned_limits {
 	const char *key_file;  /* of the journal's chain; NULL: it has none */
 };
 
-/* Beyond what most journals have; what is still too small is told with its option. */
+/* To begin with: what a journal has more of is found by opens that are refused, and leave it. */
 #define OWNED_OPTIONS(limits)                                                                      \
 	{.name = "key-file",                                                                       \
 	 .type = CLI_STRING,                                                                       \
