@@ -173,9 +173,18 @@ static const char *exists_text(struct weir_pipeline *p, uint32_t found, char *to
 	return to;
 }
 
-static int topic_problem(struct weir_pipeline *p, struct weir_problem *problem, int code,
-			 uint32_t found)
+/* Of the limits that it may be, the one that this topic alone is beyond; NULL: none is known. */
+static const char *beyond(const struct weir_pipeline *p, const struct weir_topic_options *o)
 {
+	if (o->idempotency_keys > p->options.idempotency_keys_max)
+		return "idempotency_keys";
+	return o->versioned_keys > p->options.versioned_keys_max ? "versioned_keys" : NULL;
+}
+
+static int topic_problem(struct weir_pipeline *p, const struct weir_topic_options *o,
+			 struct weir_problem *problem, int code, uint32_t found)
+{
+	const char *field = code == WEIR_E_FULL ? beyond(p, o) : NULL;
 	char text[sizeof problem->text];
 	switch (code) {
 	case WEIR_E_EXISTS:
@@ -183,14 +192,15 @@ static int topic_problem(struct weir_pipeline *p, struct weir_problem *problem, 
 	case WEIR_E_FULL:
 		(void)snprintf(text, sizeof text,
 			       "topics_max (%u), partitions_max (%u), idempotency_keys_max (%u) or "
-			       "versioned_keys_max (%u) of the pipeline is reached",
+			       "versioned_keys_max (%u) of the pipeline is reached: open it with "
+			       "more",
 			       p->options.topics_max, p->options.partitions_max,
 			       p->options.idempotency_keys_max, p->options.versioned_keys_max);
 		break;
 	default:
 		(void)snprintf(text, sizeof text, "%s", weir_strerror(code));
 	}
-	return wr_problem_set(problem, code, "", text);
+	return wr_problem_set(problem, code, field != NULL ? field : "", text);
 }
 
 /*
@@ -321,7 +331,7 @@ int weir_topic_create(struct weir_pipeline *p, const struct weir_topic_options *
 	rc = wr_control_call(p, record, ((struct wr_record *)record)->bytes, &reply);
 	wr_control_unlock(p);
 	if (rc != 0)
-		return topic_problem(p, reterr_problem, rc, reply.detail);
+		return topic_problem(p, options, reterr_problem, rc, reply.detail);
 	*ret_topic = reply.detail;
 	if (policy != 0)
 		wr_store_relaxed(&p->policies[reply.detail], policy);

@@ -405,6 +405,13 @@ catalogue 's/unit_a::works/unit_a::worked/'
 catches faults 'unit_a::worked: no such function' "a test that is not there"
 catalogue 's/`unit_a`/`unit_b`/'
 catches faults 'unit_b: .* no such program' "a program that is not there"
+catalogue ''
+mkdir -p "$tree/docs/reference"
+echo '| keyed placement | `unit_a::works` |' >"$tree/docs/reference/semantics.md"
+passes faults "passes a page of semantics whose cases are there"
+echo '| keyed placement | `unit_a::worked` |' >"$tree/docs/reference/semantics.md"
+catches faults 'semantics.md: unit_a::worked: no such function' "a row whose case is not there"
+rm "$tree/docs/reference/semantics.md"
 mkdir -p "$tree/tests/sim"
 echo 'X(ROT, "rot")' >"$tree/tests/sim/swarm.h"
 catalogue 's/`unit_a`/`weir-sim: rot`, `unit_a`/'

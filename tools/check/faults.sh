@@ -5,6 +5,7 @@
 #   - a row names a test, or the issue of what does not exist yet
 #   - each test that it names is in tests/meson.build, and the function in one of its sources; each
 #     trouble of weir-sim in tests/sim/swarm.h
+#   - so is each case (`unit_program::case`) that docs/reference/semantics.md names
 # usage: faults.sh [ROOT]
 set -eu
 root=${1:-$(dirname "$0")/../..}
@@ -72,20 +73,29 @@ for number in $(sed -n 's/ -$//p' "$work/rows"); do
 done
 [ "$expected" = $((numbers_max + 1)) ] || say "ends with fault $((expected - 1)) of $numbers_max"
 
+check_named() { # each line of its input is a program, or program::function
+	while read -r test; do
+		program=${test%%::*}
+		files=$(sed -n "s/^$program //p" "$work/programs")
+		if [ -z "$files" ]; then
+			say "$test: $table has no such program"
+			continue
+		fi
+		[ "$test" != "$program" ] || continue
+		grep -qwF -- "${test##*::}" $files || say "$test: no such function in $files"
+	done
+}
 sed -n 's/^[0-9]* \([a-z]*_[a-z0-9_:]*\)$/\1/p' "$work/rows" | sort -u >"$work/named"
-while read -r test; do
-	program=${test%%::*}
-	files=$(sed -n "s/^$program //p" "$work/programs")
-	if [ -z "$files" ]; then
-		say "$test: $table has no such program"
-		continue
-	fi
-	[ "$test" != "$program" ] || continue
-	grep -qwF -- "${test##*::}" $files || say "$test: no such function in $files"
-done <"$work/named"
+check_named <"$work/named"
 
 for trouble in $(sed -n 's/^[0-9]* sim //p' "$work/rows" | sort -u); do
 	grep -qF "\"$trouble\"" tests/sim/swarm.h || say "weir-sim: $trouble is not in tests/sim/swarm.h"
 done
+
+page=docs/reference/semantics.md
+if [ -f "$page" ]; then
+	grep -oE '`[a-z]+_[a-z0-9_]+::[a-z0-9_]+`' "$page" | tr -d '`' | sort -u >"$work/named" || :
+	check_named <"$work/named"
+fi
 
 [ "$bad" = 0 ] || { echo "faults: $bad fault(s)"; exit 1; }

@@ -286,6 +286,10 @@ Test(once_only, windows_are_checked_and_kept_as_they_were_made)
 	o = window("more", KEYS + 1, 0);
 	cr_expect_eq(weir_topic_create(f.pipeline, &o, &id, &problem), WEIR_E_FULL);
 	cr_expect_not_null(strstr(problem.text, "idempotency_keys_max (128)"), "%s", problem.text);
+	cr_expect_str_eq(problem.field, "", "which of them is full is not known");
+	o = window("more", 2 * KEYS + 1, 0);
+	cr_expect_eq(weir_topic_create(f.pipeline, &o, &id, &problem), WEIR_E_FULL);
+	cr_expect_str_eq(problem.field, "idempotency_keys");
 	o = window("more", 0, 1000);
 	cr_expect_eq(weir_topic_create(f.pipeline, &o, &id, &problem), -EINVAL);
 	cr_expect_str_eq(problem.field, "idempotency_keys");
