@@ -93,37 +93,26 @@ void wr_journal_age_batch(struct wr_journal *j, uint64_t time_us)
 		a->now_us = time_us;
 }
 
-/* When the oldest segment is too old; UINT64_MAX: never, or there is none that may go. */
-static uint64_t due_us(const struct wr_journal *j)
+/* When the n-th segment of the log is too old; UINT64_MAX: never, or none is newer. */
+static uint64_t due_us(const struct wr_journal *j, uint32_t n)
 {
-	if (j->options.retention_time_ns == 0 || wr_segment_live_count(j->table) < 2)
+	if (j->options.retention_time_ns == 0 || n + 1 >= wr_segment_live_count(j->table))
 		return UINT64_MAX;
-	uint64_t first_us =
-		wr_segment_live(j->table, WR_BUG(RETENTION_BY_FIRST) ? 0 : 1)->first_time_us;
-	return first_us > UINT64_MAX - limit_us(j) ? UINT64_MAX : first_us + limit_us(j);
-}
-
-bool wr_journal_age_is_due(struct wr_journal *j)
-{
-	uint64_t due = due_us(j);
-
-	if (due == UINT64_MAX)
-		return false;
-	go_on(j);
-	return j->age.now_us >= due;
+	uint64_t next_us =
+		wr_segment_live(j->table, WR_BUG(RETENTION_BY_FIRST) ? n : n + 1)->first_time_us;
+	return next_us > UINT64_MAX - limit_us(j) ? UINT64_MAX : next_us + limit_us(j);
 }
 
 bool wr_journal_age_is_past(struct wr_journal *j, uint32_t n)
 {
-	uint64_t now_us = wr_journal_age_now_us(j);
-	uint64_t next_us = wr_segment_live(j->table, n + 1)->first_time_us;
-	return j->options.retention_time_ns != 0 && next_us <= now_us &&
-	       now_us - next_us >= limit_us(j);
+	uint64_t due = due_us(j, n);
+
+	return due != UINT64_MAX && wr_journal_age_now_us(j) >= due;
 }
 
 uint64_t wr_journal_age_idle_ns(struct wr_journal *j)
 {
-	uint64_t due = due_us(j);
+	uint64_t due = due_us(j, 0);
 
 	if (due == UINT64_MAX)
 		return UINT64_MAX;

@@ -383,9 +383,7 @@ int wr_journal_commits_complete(struct wr_journal *j);
 void wr_journal_age_start(struct wr_journal *j, const struct wr_recovered *recovered);
 /* A batch with this append time is on its way to the medium. */
 void wr_journal_age_batch(struct wr_journal *j, uint64_t time_us);
-/* Whether the oldest segment is older than it has to be, and there is a newer one. */
-bool wr_journal_age_is_due(struct wr_journal *j);
-/* Whether the n-th of the log is too old; it is not the newest. */
+/* Whether the n-th segment of the log is older than it has to be, and there is a newer one. */
 bool wr_journal_age_is_past(struct wr_journal *j, uint32_t n);
 /* Until when it need not be looked at again. */
 uint64_t wr_journal_age_idle_ns(struct wr_journal *j);
@@ -412,7 +410,10 @@ int wr_journal_segments_step(struct wr_journal *j);
 void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *first);
 /* Retires what retention lets go; how many. */
 int wr_journal_segments_retire(struct wr_journal *j);
-/* How far it would go on if nobody needed anything (journal_wanted.c). */
+/* Whether retention would take the n-th segment; those before it have so many bytes, and the next
+ * one is there (journal_wanted.c). */
+bool wr_journal_is_beyond_retention(struct wr_journal *j, uint32_t n, uint64_t before_bytes);
+/* How far it would go on if nobody needed anything. */
 void wr_journal_tell_wanted(struct wr_journal *j);
 /* No file can be made, for this reason: retention may let the oldest go, if that was asked for. */
 void wr_journal_drop_if_wanted(struct wr_journal *j, int code);
@@ -536,9 +537,7 @@ void wr_journal_retire_answer(struct wr_journal *j);
 uint64_t wr_journal_retire_idle_ns(struct wr_journal *j, uint64_t now_ns);
 /* Something else left the segment at this position, which may have been counted. */
 void wr_journal_retire_left_out(struct wr_journal *j, uint64_t at);
-/* Whether every topic is past the oldest segment. */
-bool wr_journal_retire_lets_go(const struct wr_journal *j);
-/* The same of the n-th of the log. */
+/* Whether every topic is past the n-th segment of the log. */
 bool wr_journal_retire_is_past(const struct wr_journal *j, uint32_t n);
 /* journal_erase.c. While the packer has nothing to do; and its answers. */
 int wr_journal_erase_step(struct wr_journal *j, uint64_t now_ns);

@@ -118,18 +118,13 @@ static void look(struct wr_journal *j)
 			tell(j, topic);
 	}
 	r->all_at = defined > 0 ? all_at : 0;
-	if (wr_journal_retire_lets_go(j))
+	if (wr_journal_retire_is_past(j, 0))
 		j->files.retention_changed = true;
 }
 
 bool wr_journal_retire_is_past(const struct wr_journal *j, uint32_t n)
 {
 	return is_on(j) && oldest_at(j) + n < j->retiring.all_at;
-}
-
-bool wr_journal_retire_lets_go(const struct wr_journal *j)
-{
-	return wr_journal_retire_is_past(j, 0);
 }
 
 /* --- what is next ----------------------------------------------------------------------------- */

@@ -124,13 +124,6 @@ static bool may_leave(struct wr_journal *j, uint64_t next_seq)
 	return false;
 }
 
-static bool is_beyond_retention(struct wr_journal *j)
-{
-	return (j->options.retention_bytes != 0 &&
-		j->table->live_bytes > j->options.retention_bytes) ||
-	       wr_journal_age_is_due(j) || wr_journal_retire_lets_go(j);
-}
-
 int wr_journal_segments_retire(struct wr_journal *j)
 {
 	struct wr_journal_files *f = &j->files;
@@ -141,10 +134,11 @@ int wr_journal_segments_retire(struct wr_journal *j)
 	if (f->recycle_stopped || j->checkpoint.file_bytes == 0)
 		return 0;
 	for (;;) {
-		uint32_t live_count = wr_segment_live_count(j->table);
-		bool is_beyond = is_beyond_retention(j);
 		/* The newest has none behind it: what is being written to stays in any case. */
-		if ((!is_beyond && !f->drop_wanted) || live_count < 2 ||
+		if (wr_segment_live_count(j->table) < 2)
+			break;
+		bool is_beyond = wr_journal_is_beyond_retention(j, 0, 0);
+		if ((!is_beyond && !f->drop_wanted) ||
 		    (!may_leave(j, wr_load_relaxed(&wr_segment_live(j->table, 1)->first_seq)) &&
 		     !(f->drop_wanted && WR_BUG(DROPS_THE_NEEDED))))
 			break;
@@ -521,7 +515,7 @@ int wr_journal_segments_step(struct wr_journal *j)
 		prepare_came_back(j);
 		work++;
 	}
-	if (f->retention_changed || wr_journal_age_is_due(j))
+	if (f->retention_changed || wr_journal_age_is_past(j, 0))
 		work += wr_journal_segments_retire(j);
 	work += ready_step(j);
 	work += wr_journal_packed_step(j);

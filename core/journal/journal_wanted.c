@@ -13,14 +13,12 @@
 /* Of more than that who copies has enough to do. */
 #define SEGMENTS_AHEAD 64u
 
-/* Of the n-th of the log; those before it have so many bytes. */
-static bool is_beyond_retention(struct wr_journal *j, uint32_t n, uint64_t before_bytes)
+bool wr_journal_is_beyond_retention(struct wr_journal *j, uint32_t n, uint64_t before_bytes)
 {
 	uint64_t bytes = j->table->live_bytes - before_bytes;
 
 	return (j->options.retention_bytes != 0 && bytes > j->options.retention_bytes) ||
-	       (n == 0 && j->files.drop_wanted) || wr_journal_age_is_past(j, n) ||
-	       wr_journal_retire_is_past(j, n);
+	       wr_journal_age_is_past(j, n) || wr_journal_retire_is_past(j, n);
 }
 
 void wr_journal_tell_wanted(struct wr_journal *j)
@@ -30,7 +28,8 @@ void wr_journal_tell_wanted(struct wr_journal *j)
 
 	/* The newest stays in any case. */
 	while (n + 1 < live_count && n < SEGMENTS_AHEAD &&
-	       is_beyond_retention(j, n, before_bytes)) {
+	       ((n == 0 && j->files.drop_wanted) ||
+		wr_journal_is_beyond_retention(j, n, before_bytes))) {
 		before_bytes += wr_load_relaxed(&wr_segment_live(j->table, n)->bytes); /* own */
 		n++;
 	}

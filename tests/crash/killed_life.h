@@ -19,11 +19,12 @@
 
 /*
  * Runs live(argument, to_the_end) in a child, which is killed nap_ns after it began to work, if it
- * has not come to its end by then; or else comes to its end. False: it could not be had, failed, or
- * never began to work.
+ * has not come to its end by then; or else comes to its end. Counts it when it was killed at work.
+ * False: it could not be had, failed, or never began to work.
  */
 static inline bool killed_life(int (*live)(uint32_t argument, bool to_the_end), uint32_t argument,
-			       bool to_the_end, wr_atomic_u32 *working, uint64_t nap_ns)
+			       bool to_the_end, wr_atomic_u32 *working, uint64_t nap_ns,
+			       uint32_t *killed)
 {
 	int status = 0;
 	wr_store_relaxed(working, 0u);
@@ -47,8 +48,10 @@ static inline bool killed_life(int (*live)(uint32_t argument, bool to_the_end), 
 	}
 	if (ended == 0)
 		(void)waitpid(pid, &status, 0);
-	if (!to_the_end && has_worked && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+	if (!to_the_end && has_worked && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+		(*killed)++;
 		return true;
+	}
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 

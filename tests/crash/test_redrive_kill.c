@@ -173,12 +173,14 @@ int main(void)
 	make_letters("parking", WEIR_DEAD_PARK, 1);
 	fixture_close(&f, NULL);
 	bool good = true;
+	uint32_t killed = 0;
 	for (uint32_t i = 0; i <= LIVES && good; i++) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-		good = killed_life(live, dead, i == LIVES, &shared->working,
-				   (seed >> 33) % 12 * MS);
+		good = killed_life(live, dead, i == LIVES, &shared->working, (seed >> 33) % 12 * MS,
+				   &killed);
 	}
-	tap_check(good, "%u lives were killed, and the last one came to its end", LIVES);
+	tap_check(good, "of %u lives %u were killed at work, the others came to their end",
+		  LIVES + 1, killed);
 	uint64_t last = wr_load_relaxed(&shared->redriven);
 	tap_note("%llu of %u were left to those that came to an end", (unsigned long long)last,
 		 2 * LETTERS);

@@ -147,11 +147,13 @@ int main(void)
 	publish(0, RANGE);
 	fixture_close(&f, NULL);
 	bool good = true;
+	uint32_t killed = 0;
 	for (uint32_t i = 0; i <= LIVES && good; i++) {
 		seed = seed * 6364136223846793005ull + 1442695040888963407ull;
-		good = killed_life(live, i, i == LIVES, working, (seed >> 33) % 6 * MS);
+		good = killed_life(live, i, i == LIVES, working, (seed >> 33) % 6 * MS, &killed);
 	}
-	tap_check(good, "%u lives were killed, and the last one came to its end", LIVES);
+	tap_check(good, "of %u lives %u were killed at work, the others came to their end",
+		  LIVES + 1, killed);
 	open_all();
 	for (uint32_t i = 0; i < READERS; i++) {
 		read_all(ids[i], &got[i]);

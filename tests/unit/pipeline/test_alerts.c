@@ -16,6 +16,7 @@
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
+#include "tests/unit/pipeline/metrics_rounds.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)
@@ -52,14 +53,6 @@ static bool await(const uint32_t *count, uint32_t wanted)
 	while (*count < wanted && fixture_now_ns() < until)
 		cr_assert_geq(weir_step(f.pipeline, MS), 0);
 	return *count == wanted;
-}
-
-/* So many rounds of metrics. */
-static void rounds(uint64_t count)
-{
-	uint64_t wanted = f.pipeline->metrics->cells.rounds + count;
-	while (f.pipeline->metrics->cells.rounds < wanted)
-		cr_assert_geq(weir_step(f.pipeline, MS), 0);
 }
 
 static uint64_t firing(void)
@@ -331,7 +324,7 @@ Test(alerts, a_number_has_a_unit)
 	(void)fixture_topic(&f, "orders", 1);
 	(void)fixture_subscription(&f, "billing", "orders");
 	set_rules(rules, 3);
-	rounds(2);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(number_shown("lag_age", "alert_age", "weir_alert_raise_at_seconds"), 90);
 	cr_expect_eq(number_shown("lag_age", "alert_age", "weir_alert_clear_at_seconds"), 30);
 	cr_expect_eq(number_shown("lag_bytes", "alert_bytes", "weir_alert_raise_at_bytes"),
@@ -341,7 +334,7 @@ Test(alerts, a_number_has_a_unit)
 	cr_expect_eq(number_shown("lag_bytes", "alert_age", "weir_alert_value_seconds"), -1);
 	rules[0] = rules[2]; /* in the place of the age */
 	set_rules(rules, 1);
-	rounds(2);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(number_shown("lag_events", "alert_events", "weir_alert_raise_at_events"),
 		     1000);
 	cr_expect_eq(number_shown("lag_age", "alert_age", "weir_alert_raise_at_seconds"), -1);
@@ -505,18 +498,18 @@ Test(alerts, dead_letters_of_a_bridge_are_counted_anew_when_it_is_started_again)
 	tell_bridge(first, "in", 0, 0);
 	tell_bridge(place, "out", 0, 1000);
 	set_rules(&rule, 1);
-	rounds(2);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(heard.raised, 0, "what was there before the rule");
 	tell_bridge(first, "in", 0, 1000);
-	rounds(2);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(heard.raised, 0, "that is another one");
 	tell_bridge(place, "out", 0, 1004);
-	rounds(2);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(heard.raised, 0);
 	wr_bridge_place_give(f.pipeline, place);
 	place = wr_bridge_place_take(f.pipeline, "out");
 	tell_bridge(place, "out", 0, 4);
-	rounds(2);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(heard.raised, 0, "less than before is not a huge number");
 	tell_bridge(place, "out", 0, 5);
 	cr_assert(await(&heard.raised, 1));

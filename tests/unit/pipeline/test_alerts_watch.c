@@ -15,6 +15,7 @@
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
+#include "tests/unit/pipeline/metrics_rounds.h"
 
 #define MS 1000000ull
 #define S (1000 * MS)
@@ -234,9 +235,7 @@ Test(alerts_watch, a_rule_that_comes_later_is_looked_at_without_a_thread)
 
 	open_with(FIXTURE_MEMORY | FIXTURE_MANUAL, NULL, 0, "stuck");
 	cr_assert_eq(weir_pipeline_alerts_set(f.pipeline, &rule, 1, NULL), 0);
-	uint64_t wanted = f.pipeline->metrics->cells.rounds + 2;
-	while (f.pipeline->metrics->cells.rounds < wanted)
-		cr_assert_geq(weir_step(f.pipeline, MS), 0);
+	metrics_rounds(f.pipeline, 2);
 	cr_expect_eq(f.pipeline->metrics->alerts.watch.now.rule_count, 1);
 	cr_expect(!f.pipeline->metrics->alerts.has_watch_thread && !is_raised());
 	for (uint32_t i = 0; i < WR_WATCHED_RULES_MAX + 1; i++) {

@@ -19,6 +19,7 @@
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/retry.h"
 #include "tests/support/queue_bed.h"
+#include "tests/unit/pipeline/metrics_rounds.h"
 
 #define NUMBERS 12u
 #define ATTEMPTS 3u
@@ -81,14 +82,6 @@ static uint64_t told(const char *name)
 	return value;
 }
 
-static void rounds(uint64_t count)
-{
-	struct weir_pipeline *p = queue_bed.f.pipeline;
-	uint64_t wanted = p->metrics->cells.rounds + count;
-	while (p->metrics->cells.rounds < wanted)
-		cr_assert_geq(weir_step(p, MS), 0);
-}
-
 /* Handles what comes until `count` items have; each attempt at the first `fails` numbers fails. */
 static void handle(struct weir_member *member, uint32_t count, uint64_t fails)
 {
@@ -114,18 +107,18 @@ Test(partition_retry_told, attempts_and_dead_letters_are_counted_and_raise_an_al
 {
 	uint32_t id = queue_make();
 	struct weir_member *member = fixture_member(&queue_bed.f, id, NULL);
-	rounds(2);
+	metrics_rounds(queue_bed.f.pipeline, 2);
 	for (uint64_t i = 0; i < NUMBERS; i++)
 		queue_publish_keyed(i, i);
 	handle(member, NUMBERS + ATTEMPTS - 1, 1);
-	rounds(3);
+	metrics_rounds(queue_bed.f.pipeline, 3);
 	cr_expect_eq(told("weir_subscription_dead_letters"), 1);
 	cr_expect_eq(told("weir_subscription_redeliveries"), ATTEMPTS - 1);
 	cr_expect_eq(heard.raised, 0, "it is raised at two");
 	for (uint64_t i = 0; i < NUMBERS; i++)
 		queue_publish_keyed(i, i);
 	handle(member, NUMBERS + 2 * (ATTEMPTS - 1), 2);
-	rounds(3);
+	metrics_rounds(queue_bed.f.pipeline, 3);
 	cr_expect_eq(told("weir_subscription_dead_letters"), 3);
 	cr_expect_eq(told("weir_subscription_redeliveries"), 3 * (ATTEMPTS - 1));
 	cr_expect(heard.raised == 1 && heard.value == 3, "%u, %lu", heard.raised,
@@ -200,7 +193,7 @@ Test(partition_retry_told, while_there_are_no_dead_letters_nobody_is_woken_for_o
 	queue_bed.options.dead_letters = "dead";
 	cr_assert_eq(queue_make(), id);
 	live->failures.letters_after_ns = 0;
-	rounds(1);
+	metrics_rounds(queue_bed.f.pipeline, 1);
 	cr_expect_eq(live->failures.wanted_count, 0);
 	cr_expect_eq(wr_row_letters_due_ns(live), UINT64_MAX);
 	cr_expect_eq(told("weir_subscription_dead_letters"), 0);

@@ -180,6 +180,7 @@ Test(chain_cli, damage_is_counted_and_no_chain_is_said)
 	expect_out(CLI_EXIT_DAMAGE, "\"head\": \"\"");
 	expect_names(false);
 	memcpy(f.dir, dir, sizeof dir);
+	build_fini(&b);
 	memcpy(b.dir, f.dir, sizeof dir);
 	build_flip(&b, "0-00000000.seg", WR_BLOCK_BYTES + 200);
 	CHAIN("--no-color");
