@@ -411,7 +411,6 @@ echo '| keyed placement | `unit_a::works` |' >"$tree/docs/reference/semantics.md
 passes faults "passes a page of semantics whose cases are there"
 echo '| keyed placement | `unit_a::worked` |' >"$tree/docs/reference/semantics.md"
 catches faults 'semantics.md: unit_a::worked: no such function' "a row whose case is not there"
-rm "$tree/docs/reference/semantics.md"
 mkdir -p "$tree/tests/sim"
 echo 'X(ROT, "rot")' >"$tree/tests/sim/swarm.h"
 catalogue 's/`unit_a`/`weir-sim: rot`, `unit_a`/'
