@@ -6,8 +6,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define ANSWER_SLICES 20u
+#define SECOND_NS 1000000000ull
+/* Longer than a broker needs that begins to listen while others of its names are refused. */
+#define NOBODY_NS (3 * SECOND_NS)
+
+uint64_t wr_kafka_now_ns(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
 
 /* ---- properties ------------------------------------------------------------------------------ */
 
@@ -120,6 +131,7 @@ static void take_error(rd_kafka_t *rk, int code, const char *reason, void *opaqu
 	struct wr_kafka_client *client = opaque;
 	bool person = needs_a_person((rd_kafka_resp_err_t)code);
 	(void)rk;
+	client->are_all_down |= code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
 	/* "All brokers are down" follows a refusal, too, and says less than what came before. */
 	if ((client->is_refused && !person) ||
 	    (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && client->last_error[0] != '\0'))
@@ -164,7 +176,8 @@ int wr_kafka_client_make(struct wr_kafka_client *client, rd_kafka_type_t type,
 	char text[WR_KAFKA_ERROR_BYTES] = "";
 	client->last_code = RD_KAFKA_RESP_ERR_NO_ERROR;
 	client->last_error[0] = '\0';
-	client->is_refused = client->is_news = false;
+	client->is_refused = client->is_news = client->are_all_down = false;
+	client->made_ns = wr_kafka_now_ns();
 	if (conf == NULL)
 		return weir_bridge_failed(bridge, "librdkafka refuses a property that goes with "
 						  "exactly once: it is too old (2.0 is needed)");
@@ -221,11 +234,33 @@ int wr_kafka_no_answer(struct weir_bridge *bridge, const struct wr_kafka_client 
 				  : weir_bridge_lost(bridge, "%s: %s", doing, why);
 }
 
+/* The first answer of a broker says which cluster it is of. */
+static bool has_answered(const struct wr_kafka_client *client)
+{
+	char *cluster = rd_kafka_clusterid(client->rk, 0);
+	if (cluster == NULL)
+		return false;
+	rd_kafka_mem_free(client->rk, cluster);
+	return true;
+}
+
+static bool is_silent(const struct wr_kafka_client *client)
+{
+	return wr_kafka_now_ns() - client->made_ns >= NOBODY_NS && !has_answered(client);
+}
+
 void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client)
 {
 	if (client->is_news)
 		weir_bridge_note(bridge, client->last_error);
+	else if (client->last_error[0] == '\0' && is_silent(client))
+		weir_bridge_note(bridge, "no broker has answered yet");
 	client->is_news = false;
+}
+
+bool wr_kafka_is_nobody_there(const struct wr_kafka_client *client)
+{
+	return client->are_all_down && is_silent(client);
 }
 
 static bool is_no_answer(rd_kafka_resp_err_t code)

@@ -23,6 +23,8 @@
 /* librdkafka is asked again after so long: between two looks at whether the bridge is to stop. */
 #define WR_KAFKA_SLICE_MS 500
 
+uint64_t wr_kafka_now_ns(void); /* monotonic */
+
 struct wr_kafka_properties {
 	struct weir_kafka_property *items; /* with their texts, one allocation */
 	uint32_t count;
@@ -32,8 +34,10 @@ struct wr_kafka_client {
 	rd_kafka_t *rk; /* NULL: not connected */
 	rd_kafka_resp_err_t last_code;
 	char last_error[WR_KAFKA_ERROR_BYTES]; /* "": none since it was made */
-	bool is_refused; /* the last error is one that only a person can mend */
-	bool is_news;    /* it was not noted yet */
+	bool is_refused;   /* the last error is one that only a person can mend */
+	bool is_news;      /* it was not noted yet */
+	bool are_all_down; /* librdkafka has said so of its brokers, once or more */
+	uint64_t made_ns;
 };
 
 /* -EINVAL, and what of the options is wrong; `problem` may be NULL. */
@@ -69,8 +73,14 @@ int wr_kafka_fault_code(struct weir_bridge *bridge, const struct wr_kafka_client
 int wr_kafka_no_answer(struct weir_bridge *bridge, const struct wr_kafka_client *client,
 		       const char *doing);
 
-/* Nobody has answered yet: what was told since the last look is noted for who looks meanwhile. */
+/* Nobody has answered yet: what was told since the last look is noted for who looks meanwhile, and
+ * after a while without an error that nobody has. */
 void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client);
+
+/* No broker has ever answered this client, and for some seconds each was down: who waits on has a
+ * bridge that is shown as connecting, and no failed attempt. One that is slow has answered
+ * something, or its connection stands: that is waited for. */
+bool wr_kafka_is_nobody_there(const struct wr_kafka_client *client);
 
 /* How many partitions a topic has, now. 0, or what the driver is to return. */
 int wr_kafka_partitions(struct weir_bridge *bridge, struct wr_kafka_client *client,

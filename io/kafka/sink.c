@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MILLISECOND_NS 1000000ull
 #define SECOND_NS 1000000000ull
@@ -15,13 +14,6 @@
 #define COMMIT_NS (60 * SECOND_NS)
 #define PARTITIONS_NS (60 * SECOND_NS)
 #define FENCED_NS (60 * SECOND_NS)
-
-uint64_t wr_kafka_now_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- what Kafka says of messages ------------------------------------------------------------- */
 
@@ -102,8 +94,9 @@ static int make_client(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 
 static int init_transactions(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
-	for (uint32_t i = 0; i < ANSWER_SLICES && !s->client.is_refused &&
-			     (i == 0 || !weir_bridge_is_stopping(bridge));
+	for (uint32_t i = 0;
+	     i < ANSWER_SLICES && !s->client.is_refused && !wr_kafka_is_nobody_there(&s->client) &&
+	     (i == 0 || !weir_bridge_is_stopping(bridge));
 	     i++) {
 		rd_kafka_error_t *error =
 			rd_kafka_init_transactions(s->client.rk, WR_KAFKA_SLICE_MS);

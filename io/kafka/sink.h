@@ -77,8 +77,6 @@ struct wr_kafka_sink {
 	uint64_t partitions_at_ns; /* when they are asked for again */
 };
 
-uint64_t wr_kafka_now_ns(void);
-
 /* sink_send.c: 0; RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE (as a positive number): never; else what the
  * driver is to return. */
 int wr_kafka_send(struct wr_kafka_sink *s, struct weir_bridge *bridge,

@@ -7,20 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MILLISECOND_NS 1000000ull
 #define SECOND_NS 1000000000ull
 #define ANSWER_SLICES 40u
 #define RUN_BYTES (256u * 1024)
 #define RUN_RECORDS 4096u
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
@@ -61,8 +53,9 @@ static int make_client(struct wr_kafka_source *s)
 
 static int reach(struct wr_kafka_source *s)
 {
-	for (uint32_t i = 0; i < ANSWER_SLICES && !s->client.is_refused &&
-			     (i == 0 || !weir_bridge_is_stopping(s->bridge));
+	for (uint32_t i = 0;
+	     i < ANSWER_SLICES && !s->client.is_refused && !wr_kafka_is_nobody_there(&s->client) &&
+	     (i == 0 || !weir_bridge_is_stopping(s->bridge));
 	     i++) {
 		const struct rd_kafka_metadata *metadata = NULL;
 		rd_kafka_resp_err_t code =
@@ -304,10 +297,10 @@ static void tell(struct wr_kafka_source *s)
 {
 	rd_kafka_topic_partition_list_t *list = NULL;
 	uint64_t behind = 0;
-	if (now_ns() < s->told_ns ||
+	if (wr_kafka_now_ns() < s->told_ns ||
 	    rd_kafka_assignment(s->client.rk, &list) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return;
-	s->told_ns = now_ns() + SECOND_NS;
+	s->told_ns = wr_kafka_now_ns() + SECOND_NS;
 	for (int i = list->cnt; i-- > 0;) {
 		rd_kafka_topic_partition_t *p = &list->elems[i];
 		int64_t low = -1, high = -1;

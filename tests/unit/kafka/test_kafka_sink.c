@@ -488,6 +488,35 @@ Test(kafka_sink, says_what_is_wrong_and_stops_at_once_without_a_broker)
 	fixture_end(&f);
 }
 
+/* Nobody listens there: not until somebody answers, but some seconds, and then a failed attempt. */
+Test(kafka_sink, is_retrying_with_the_cause_where_no_broker_is)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	const struct weir_kafka_property property = {.name = "bootstrap.servers",
+						     .value = "127.0.0.1:1"};
+	fixture_begin(&f, FIXTURE_DURABLE);
+	(void)fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct options o = options_of(&f, &bed);
+	o.kafka.properties = &property;
+	o.bridge.retry_min_ns = o.bridge.retry_max_ns = FIXTURE_LONG_NS;
+	struct weir_bridge *bridge = start(&f, &o);
+	uint64_t begun_ns = fixture_now_ns();
+	cr_expect_eq(weir_bridge_step(bridge, 0), 1, "one step is one attempt");
+	cr_expect_lt(fixture_now_ns() - begun_ns, 25000 * MILLISECOND_NS,
+		     "and not all that one is given that hears something");
+	struct weir_bridge_status status = look(bridge);
+	cr_expect_eq(status.state, WEIR_BRIDGE_RETRYING, "%s",
+		     weir_bridge_state_name(status.state));
+	cr_expect_eq(status.attempts, 1);
+	cr_expect(strstr(status.why, "127.0.0.1:1") != NULL &&
+			  strstr(status.why, "refused") != NULL,
+		  "%s", status.why);
+	(void)weir_bridge_stop(bridge);
+	fixture_end(&f);
+}
+
 Test(kafka_sink, refuses_a_property_by_its_name_and_never_says_its_value)
 {
 	struct fixture f;
