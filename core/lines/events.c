@@ -115,7 +115,8 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	EVENT(RELOAD_DONE, "reload.done", INFO, "The config was read again.", "Nothing."),
 	EVENT(RELOAD_LEFT, "reload.left", WARNING,
 	      "A key of the config differs, and stays as it was until a restart.",
-	      "Restart when it suits."),
+	      "Restart when it suits. Where the line says that a restart is refused: take the key "
+	      "back, or begin another log."),
 	EVENT(RELOAD_REFUSED, "reload.refused", ERROR,
 	      "The config could not be read again, or has errors: everything stays as it was.",
 	      "Mend what the lines before it say, and reload again."),

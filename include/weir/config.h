@@ -419,6 +419,7 @@ struct weir_config_change {
 	const char *after;  /**< the same */
 	bool at_reload;     /**< `weir run` takes it when it reads its file again */
 	const char *why;    /**< it does not; NULL: it does */
+	bool is_refused;    /**< at a restart, too: the log keeps it as it was made; see `why` */
 };
 
 /**

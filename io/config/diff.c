@@ -20,6 +20,7 @@ struct entry {
 };
 
 struct listing {
+	const struct weir_config *config;
 	struct wr_config_arena *arena;
 	struct entry *entries;
 	uint32_t count;
@@ -50,6 +51,70 @@ static const char *why(const char *path)
 			return reasons[i].why;
 	return "it is read when the pipeline is opened";
 }
+
+/* ---- what a restart does not take either ---- */
+
+/* A log in memory, and one in another folder, is made anew. */
+static bool log_goes_on(const struct weir_config *before, const struct weir_config *after)
+{
+	const char *from = before->values.options.dir, *to = after->values.options.dir;
+	return from != NULL && to != NULL && strcmp(from, to) == 0;
+}
+
+#define TOPICS "topics["
+
+/* Of "topics[NAME].KEY"; NULL: the path is none such, or the file has no such topic. */
+static const struct wr_config_topic *topic_of(const struct weir_config *config, const char *path,
+					      const char **ret_key)
+{
+	const struct wr_config_topic *topics = config->values.topics.items;
+	const char *name = path + sizeof TOPICS - 1;
+	if (strncmp(path, TOPICS, sizeof TOPICS - 1) != 0)
+		return NULL;
+	for (uint32_t i = 0; i < config->values.topics.count; i++) {
+		size_t bytes = strlen(topics[i].name);
+		if (strncmp(name, topics[i].name, bytes) == 0 &&
+		    strncmp(name + bytes, "].", 2) == 0) {
+			*ret_key = name + bytes + 2;
+			return &topics[i];
+		}
+	}
+	return NULL;
+}
+
+static const char *growth_refusal(const struct wr_config_topic *from,
+				  const struct wr_config_topic *to)
+{
+	uint32_t most = from->partitions_max > 0 ? from->partitions_max : from->partitions;
+	if (to->partitions < from->partitions)
+		return "a topic never has fewer than before";
+	if (to->partitions > most)
+		return "it was made with no more as its partitions_max, and that stays";
+	return to->partitions % from->partitions == 0
+		       ? NULL
+		       : "a topic grows to a multiple of what it has";
+}
+
+/* Why the log would not open with it; NULL: it would, as far as two files can say. */
+static const char *refusal(const struct weir_config *before, const struct weir_config *after,
+			   const char *path)
+{
+	static const char *const made[] = {"partitions_max", "idempotency", "versioned_keys"};
+	const char *key = "";
+	const struct wr_config_topic *from = topic_of(before, path, &key);
+	const struct wr_config_topic *to = topic_of(after, path, &key);
+	if (from == NULL || to == NULL || !log_goes_on(before, after))
+		return NULL;
+	if (strcmp(key, "partitions") == 0)
+		return growth_refusal(from, to);
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		if (strcspn(key, ".") == strlen(made[i]) &&
+		    strncmp(key, made[i], strlen(made[i])) == 0)
+			return "a topic keeps it as it was made";
+	return NULL;
+}
+
+/* ---- both as lists ---- */
 
 /* A text of the arena; NULL: there is no memory, and the listing says so. */
 static const char *text_of(struct listing *l, const char *format, ...)
@@ -154,13 +219,13 @@ static int by_path(const void *a, const void *b)
 /* A file has 10,000 keys and values at most, and each item of its lists its defaults. */
 #define ENTRIES_MAX (1u << 20)
 
-static bool list_all(struct listing *l, const struct weir_config *config)
+static bool list_all(struct listing *l)
 {
 	l->room = ENTRIES_MAX;
 	l->entries = calloc(ENTRIES_MAX, sizeof *l->entries);
 	if (l->entries == NULL)
 		return false;
-	list_section(l, &wr_config_file, "", &config->values);
+	list_section(l, &wr_config_file, "", &l->config->values);
 	if (!l->out_of_memory)
 		qsort(l->entries, l->count, sizeof *l->entries, by_path);
 	return !l->out_of_memory;
@@ -214,12 +279,16 @@ static bool put_change(const struct listing *a, const struct listing *b, const s
 	if (is_whole && strcmp(name, any->path) != 0)
 		return false;
 	bool live = is_whole ? items_are_live(any->path) : any->key->live;
+	const char *refused = is_whole ? NULL : refusal(a->config, b->config, any->path);
 	*ret_change = (struct weir_config_change){
 		.key = any->path,
 		.before = shown(before),
 		.after = shown(after),
 		.at_reload = live,
-		.why = live ? NULL : why(any->path),
+		.why = live              ? NULL
+		       : refused != NULL ? refused
+					 : why(any->path),
+		.is_refused = refused != NULL,
 	};
 	if (is_whole) {
 		name[strlen(name) - (sizeof ".name" - 1)] = '\0';
@@ -257,10 +326,11 @@ int weir_config_diff(const struct weir_config *before, const struct weir_config 
 		     void *context)
 {
 	struct wr_config_arena arena = {0};
-	struct listing a = {.arena = &arena}, b = {.arena = &arena};
+	struct listing a = {.config = before, .arena = &arena};
+	struct listing b = {.config = after, .arena = &arena};
 	if (before->findings.error_count > 0 || after->findings.error_count > 0)
 		return -EINVAL;
-	int rc = list_all(&a, before) && list_all(&b, after) ? tell(&a, &b, fn, context) : -ENOMEM;
+	int rc = list_all(&a) && list_all(&b) ? tell(&a, &b, fn, context) : -ENOMEM;
 	free(a.entries);
 	free(b.entries);
 	wr_config_arena_fini(&arena);

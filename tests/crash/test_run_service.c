@@ -216,6 +216,31 @@ static void test_reload_of_lines_and_alerts(void)
 		  "what is found in the file is said as bad as it is");
 }
 
+#define MADE(topic)                                                                                \
+	RUN_BED_SMALL "topics: [{name: t, partitions: 2" topic "}]\n" NEVER_ENDS                   \
+		      "subscriptions: [{name: o, topics: [t], sink: {file: out}}]\n"
+
+/* Of partitions that cannot come a reload says that no restart brings them, and that is so. */
+static void test_reload_of_partitions(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", MADE(""));
+	run_bed_before = alone;
+	pid_t child = run_bed_start("c.yaml");
+	run_bed_wait_for_bytes("out", 1);
+	run_bed_put("c.yaml", MADE(", partitions_max: 4"));
+	kill(child, SIGHUP);
+	run_bed_wait_for_word("topics[t].partitions_max stays not set, not 4, and a restart is "
+			      "refused: a topic keeps it as it was made");
+	kill(child, SIGTERM);
+	int code = run_bed_end(child);
+	run_bed_put("c.yaml", MADE(", partitions_max: 4"));
+	int again = run_bed_run("c.yaml");
+	run_bed_before = NULL;
+	tap_check(code == 0 && again != 0 && run_bed_says("topic"),
+		  "a reload says what a restart refuses, and it does (%d, %d)", code, again);
+}
+
 #define KEEPS(journal, topic)                                                                      \
 	"journal: {dir: j, segment: 1MiB" journal "}\nmemory: {chunk: 64KiB, pool: 2MiB, "         \
 	"undurable: 512KiB}\ntopics: [{name: t" topic "}]\n" NEVER_ENDS                            \
@@ -316,6 +341,7 @@ int main(void)
 	test_life();
 	test_reload();
 	test_reload_of_lines_and_alerts();
+	test_reload_of_partitions();
 	test_reload_of_retention();
 	test_reload_of_topics();
 	test_who_is_told();

@@ -24,8 +24,8 @@ static const struct cli_command command = {
 	.summary = "Show what differs between two config files, and what takes a restart.",
 	.description =
 		"What a reload (SIGHUP) of weir run takes is marked so; of the rest it says\n"
-		"why a restart is needed. Exit codes: 0 nothing needs a restart, 9 something\n"
-		"does, 3 one of the files has errors.",
+		"why a restart is needed, or that the log refuses it then, too. Exit codes:\n"
+		"0 nothing needs a restart, 9 something does, 3 one of the files has errors.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 	.arguments_min = 2,
@@ -44,7 +44,10 @@ static void print_change(void *context, const struct weir_config_change *c)
 	if (!want_json) {
 		printf("%s: %s -> %s (%s%s)\n", c->key, c->before != NULL ? c->before : "-",
 		       c->after != NULL ? c->after : "-",
-		       c->at_reload ? "at a reload" : "at a restart: ", c->at_reload ? "" : c->why);
+		       c->at_reload    ? "at a reload"
+		       : c->is_refused ? "refused at a restart: "
+				       : "at a restart: ",
+		       c->at_reload ? "" : c->why);
 		return;
 	}
 	json_object(&p->json, NULL);
@@ -53,6 +56,7 @@ static void print_change(void *context, const struct weir_config_change *c)
 	json_text(&p->json, "after", c->after);
 	json_bool(&p->json, "at_reload", c->at_reload);
 	json_text(&p->json, "why", c->why);
+	json_bool(&p->json, "is_refused", c->is_refused);
 	json_close(&p->json);
 }
 

@@ -414,7 +414,9 @@ static void tell_change(void *context, const struct weir_config_change *c)
 	cr_expect_eq(c->why == NULL, c->at_reload, "%s", c->key);
 	(void)snprintf(told + used, sizeof told - used, "%s %s > %s%s\n", c->key,
 		       c->before != NULL ? c->before : "-", c->after != NULL ? c->after : "-",
-		       c->at_reload ? " live" : "");
+		       c->at_reload    ? " live"
+		       : c->is_refused ? " refused"
+				       : "");
 }
 
 static struct weir_config *parsed(const char *text)
@@ -467,4 +469,42 @@ Test(run_keys, what_differs_is_told_by_name_and_whether_a_reload_takes_it)
 		cr_expect_eq(count, lines, "case %zu", i);
 	}
 	cr_expect_eq(diff(TOPICS, "topics: [{name: }]\n"), -EINVAL);
+}
+
+#define ONE(what)                                                                                  \
+	"journal: {dir: j}\n"                                                                      \
+	"limits: {versioned_keys: 100, idempotency_keys: 100}\n"                                   \
+	"topics: [{name: a, " what "}]\n"
+
+/* What tests/crash/test_run_service.c finds out of a log, from two files. */
+Test(run_keys, what_the_log_refuses_after_a_restart_is_told)
+{
+	static const struct {
+		const char *before, *after, *told;
+	} cases[] = {
+		{ONE("partitions: 4"), ONE("partitions: 8"),
+		 "topics[a].partitions 4 > 8 refused\n"},
+		{ONE("partitions: 4"), ONE("partitions: 2"),
+		 "topics[a].partitions 4 > 2 refused\n"},
+		{ONE("partitions: 4, partitions_max: 16"), ONE("partitions: 8, partitions_max: 16"),
+		 "topics[a].partitions 4 > 8\n"},
+		{ONE("partitions: 4, partitions_max: 16"), ONE("partitions: 6, partitions_max: 16"),
+		 "topics[a].partitions 4 > 6 refused\n"},
+		{ONE("partitions: 4"), ONE("partitions: 4, partitions_max: 8"),
+		 "topics[a].partitions_max - > 8 refused\n"},
+		{ONE("versioned_keys: 10"), ONE("versioned_keys: 20"),
+		 "topics[a].versioned_keys 10 > 20 refused\n"},
+		{ONE("idempotency: {keys: 10}"), ONE("idempotency: {keys: 20}"),
+		 "topics[a].idempotency.keys 10 > 20 refused\n"},
+		/* A log that begins anew takes all of it. */
+		{"topics: [{name: a, partitions: 4}]\n", "topics: [{name: a, partitions: 2}]\n",
+		 "topics[a].partitions 4 > 2\n"},
+		{"journal: {dir: x}\ntopics: [{name: a, partitions: 4}]\n",
+		 "journal: {dir: y}\ntopics: [{name: a, partitions: 2}]\n",
+		 "journal.dir x > y\ntopics[a].partitions 4 > 2\n"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		(void)diff(cases[i].before, cases[i].after);
+		cr_expect_str_eq(told, cases[i].told, "case %zu: %s", i, told);
+	}
 }

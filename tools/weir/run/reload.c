@@ -54,10 +54,11 @@ static void leave(void *context, const struct weir_config_change *c)
 	lines_say(WR_EVENT_RELOAD_LEFT,
 		  WR_FIELDS(wr_field_text("key", c->key), wr_field_text("before", c->before),
 			    wr_field_text("after", c->after), wr_field_text("why", c->why)),
-		  "reload: %s stays %s, %s%s, until a restart: %s", c->key,
+		  "reload: %s stays %s, %s%s, %s: %s", c->key,
 		  c->before != NULL ? c->before : "not set",
 		  c->after != NULL ? "not " : "though it is in the file no more",
-		  c->after != NULL ? c->after : "", c->why);
+		  c->after != NULL ? c->after : "",
+		  c->is_refused ? "and a restart is refused" : "until a restart", c->why);
 }
 
 /* All that is live: those that did not change are as they are. */
