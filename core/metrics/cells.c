@@ -80,7 +80,6 @@ void wr_metrics_init(struct wr_metrics *m, void *base, const struct wr_metrics_l
 	wr_put_u64(h + WR_MH_PID_SPACE, identity->pid_space);
 	wr_put_u64(h + WR_MH_OPENED, identity->opened_wall_ns);
 	wr_put_u64(h + WR_MH_INTERVAL, identity->interval_ns);
-	wr_put_u64(h + WR_MH_LEFT_OUT, layout->left_out);
 	put_text(h + WR_MH_NAME, identity->name, WR_MH_NAME_BYTES);
 	put_text(h + WR_MH_VERSION, weir_version(), WR_MH_VERSION_BYTES);
 	put_text(h + WR_MH_DIR, identity->dir, WR_MH_DIR_BYTES);
@@ -108,7 +107,9 @@ void wr_metrics_round(struct wr_metrics *m, uint64_t state, uint64_t boot_ns, ui
 	wr_stamp_put(word_at(m, WR_MH_ROUNDS), ++m->rounds);
 	wr_stamp_put(word_at(m, WR_MH_ERRORS_USED), m->errors_used);
 	wr_stamp_put(word_at(m, WR_MH_ERRORS_LEFT), m->errors_left);
+	wr_stamp_put(word_at(m, WR_MH_LEFT_OUT), m->left_out);
 	wr_metrics_end(round);
+	m->left_out = 0;
 }
 
 /* ---- slots ---- */

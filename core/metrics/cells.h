@@ -21,6 +21,7 @@ struct wr_metrics {
 	uint64_t rounds;
 	uint64_t errors_used;
 	uint64_t errors_left;
+	uint64_t left_out; /* objects that are there and have no place; told with the round */
 };
 
 struct wr_metrics_identity {

@@ -37,10 +37,8 @@ void wr_metrics_lay_out(const struct wr_metrics_limits *limits, struct wr_metric
 	l->errors_at = l->metrics_at + (uint64_t)WR_METRIC_COUNT * WR_METRICS_METRIC_BYTES;
 	uint64_t at = l->errors_at + (uint64_t)WR_METRICS_ERRORS * WR_METRICS_ERROR_BYTES;
 	for (uint32_t scope = 0; scope < WR_SCOPES; scope++) {
-		uint64_t wanted = limits->slots[scope];
 		struct wr_metrics_place *place = &l->scopes[scope];
-		place->slots = (uint32_t)wr_min_u64(wanted, WR_METRICS_SLOTS_MAX);
-		l->left_out += wanted - place->slots;
+		place->slots = (uint32_t)wr_min_u64(limits->slots[scope], WR_METRICS_SLOTS_MAX);
 		lay_out_scope(scope, l);
 		place->slots_at = at;
 		at += (uint64_t)place->slots * place->slot_bytes;

@@ -14,9 +14,10 @@
  *      64  8  pid   72  8  its start, in clock ticks after boot (/proc/PID/stat)
  *      80  8  its PID namespace, mixed with the boot's id: another machine's is another
  *      88  8  opened, wall clock, ns
- *      96  8  interval of the rounds, ns    104  8  objects without a place
+ *      96  8  interval of the rounds, ns    104  8  0 (older ones: places that there are not)
  *     112    what changes (ME1): 112 8 stamp; 120 8 state; 128 8 boot clock, 136 8 wall clock of
- *            the last round, ns; 144 8 rounds; 152 8 errors in use; 160 8 errors left out
+ *            the last round, ns; 144 8 rounds; 152 8 errors in use; 160 8 errors left out;
+ *            168 8 objects without a place (0 in older ones)
  *     256 40  name  296 32  version of weir  328 1024  the journal's directory
  *
  * Scope, 256 bytes: 0 32 name; 32 4 labels; 36 4 slots; 40 8 offset of the slots; 48 4 bytes of a
@@ -77,7 +78,6 @@ enum {
 	WR_MH_PID_SPACE = 80,
 	WR_MH_OPENED = 88,
 	WR_MH_INTERVAL = 96,
-	WR_MH_LEFT_OUT = 104,
 	WR_MH_ROUND = 112,
 	WR_MH_STATE = 120,
 	WR_MH_BOOT = 128,
@@ -85,7 +85,8 @@ enum {
 	WR_MH_ROUNDS = 144,
 	WR_MH_ERRORS_USED = 152,
 	WR_MH_ERRORS_LEFT = 160,
-	WR_MH_ROUND_END = 168,
+	WR_MH_LEFT_OUT = 168,
+	WR_MH_ROUND_END = 176,
 	WR_MH_NAME = 256,
 	WR_MH_NAME_BYTES = 40,
 	WR_MH_VERSION = 296,
@@ -147,7 +148,6 @@ struct wr_metrics_layout {
 	uint32_t cell_of[WR_METRIC_COUNT];
 	uint64_t scopes_at, metrics_at, errors_at;
 	uint64_t bytes; /* of the file: whole pages of 4096 */
-	uint64_t left_out;
 };
 
 /* How many objects there may be of each kind. */

@@ -494,7 +494,7 @@ void wr_metrics_tell_about(const struct weir_metrics *m, struct weir_metrics_abo
 		.told_ns = round[(WR_MH_WALL - WR_MH_ROUND) / 8],
 		.interval_ns = wr_get_u64(h + WR_MH_INTERVAL),
 		.rounds = round[(WR_MH_ROUNDS - WR_MH_ROUND) / 8],
-		.left_out = wr_get_u64(h + WR_MH_LEFT_OUT),
+		.left_out = round[(WR_MH_LEFT_OUT - WR_MH_ROUND) / 8],
 		.errors_left = round[(WR_MH_ERRORS_LEFT - WR_MH_ROUND) / 8],
 		.state = WEIR_METRICS_RUNNING,
 	};

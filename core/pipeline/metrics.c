@@ -208,6 +208,7 @@ static void put_producer(struct weir_pipeline *p, uint32_t index)
 	const char *name = row != 0 ? p->tables.producers.rows[row - 1].name : "";
 	const char *labels[] = {number, name};
 	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_PRODUCER, index, labels, fresh);
+	m->left_out += slot == NULL;
 	if (slot == NULL)
 		return;
 	/* What was done of it first: it never exceeds what was handed over. */
@@ -243,6 +244,7 @@ static void put_topic(struct weir_pipeline *p, uint32_t id)
 		const char *labels[] = {topic->name, number};
 		wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_PARTITION, topic->first_cell + i,
 						       labels, false);
+		m->left_out += slot == NULL;
 		if (slot == NULL)
 			continue;
 		wr_metrics_put(m, slot, WR_METRIC_PARTITION_EVENTS, in_events);
@@ -251,6 +253,7 @@ static void put_topic(struct weir_pipeline *p, uint32_t id)
 	}
 	const char *labels[] = {topic->name};
 	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_TOPIC, id, labels, false);
+	m->left_out += slot == NULL;
 	if (slot == NULL)
 		return;
 	if (weir_topic_keys(p, id, &keys) != 0 || weir_topic_versions(p, id, &versions) != 0)
@@ -265,7 +268,7 @@ static void put_topic(struct weir_pipeline *p, uint32_t id)
 	wr_metrics_end(slot);
 }
 
-static void put_rows(struct weir_pipeline *p, uint32_t id)
+static void put_rows(struct weir_pipeline *p, uint32_t id, uint32_t count)
 {
 	struct wr_metrics *m = &p->metrics->cells;
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[id];
@@ -274,8 +277,10 @@ static void put_rows(struct weir_pipeline *p, uint32_t id)
 
 	for (uint32_t i = 0; weir_subscription_partition(p, id, i, &part) == 0; i++) {
 		uint32_t row = wr_catalog_row(&p->tables.catalog, s, part.topic, part.partition);
-		if (s->row_first + (uint64_t)row >= m->layout.scopes[WR_SCOPE_ROW].slots)
+		if (s->row_first + (uint64_t)row >= m->layout.scopes[WR_SCOPE_ROW].slots) {
+			m->left_out += count > i ? count - i : 0; // it may be growing
 			break;
+		}
 		(void)snprintf(number, sizeof number, "%u", part.partition);
 		const char *labels[] = {s->name, p->tables.catalog.topics[part.topic].name, number};
 		wr_atomic_u64 *slot =
@@ -308,7 +313,9 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	if (weir_subscription_info(p, id, &info) != 0 || weir_lag(p, id, &lag) != 0 ||
 	    (info.order != WEIR_ORDER_PARTITION && weir_queue_counts(p, id, &counts) != 0))
 		return; /* it is being made */
+	put_rows(p, id, info.partition_count);
 	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_SUBSCRIPTION, id, labels, false);
+	m->left_out += slot == NULL;
 	if (slot == NULL)
 		return;
 	wr_metrics_put(m, slot, WR_METRIC_LAG_EVENTS, lag.events);
@@ -336,7 +343,6 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	wr_metrics_put(m, slot, WR_METRIC_OVERFLOWED, counts.overflowed);
 	wr_metrics_put(m, slot, WR_METRIC_DROPPED, counts.dropped);
 	wr_metrics_end(slot);
-	put_rows(p, id);
 }
 
 /* Who is in a member's slot; 0: nobody. Only the group step lets go of one that has joined: its
@@ -389,6 +395,7 @@ static void put_member(struct weir_pipeline *p, uint32_t index, uint64_t now_ns)
 		(void)snprintf(name, sizeof name, "%s", member->name);
 	const char *labels[] = {p->tables.catalog.subscriptions[member->subscription].name, name};
 	wr_atomic_u64 *slot = wr_metrics_begin(m, WR_SCOPE_MEMBER, index, labels, fresh);
+	m->left_out += slot == NULL;
 	if (slot == NULL)
 		return;
 	uint64_t polled_ns = wr_load_relaxed(&member->polled_ns);

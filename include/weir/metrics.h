@@ -89,8 +89,9 @@ struct weir_metrics_about {
 	uint64_t age_ns;      /**< how long ago that was; 0 for the calling process's own */
 	uint64_t interval_ns; /**< how often it is written */
 	uint64_t rounds;      /**< how often it was */
-	uint64_t left_out;    /**< objects that have no place in the file: only the first of their
-	                           kind have (partitions of subscriptions, beyond 1024) */
+	uint64_t left_out;    /**< objects that are there now and have no place in the file: only
+	                           the first 1024 of their kind have (partitions of
+	                           subscriptions) */
 	uint64_t errors_left; /**< times that an error or a note had no place: the first 64 texts
 	                           have one */
 };

@@ -334,6 +334,27 @@ static pid_t start_child(void)
 	return child;
 }
 
+/* Of limits that nothing uses nothing is left out. */
+Test(metrics, what_has_no_place_is_counted_when_it_is_there)
+{
+	struct weir_metrics_about about = {0};
+	f.options.partitions_max = 4096;
+	fixture_open(&f);
+	struct weir_metrics *m = open_found();
+	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_expect_eq(about.left_out, 0);
+	(void)fixture_topic(&f, "wide", WR_METRICS_SLOTS_MAX + 100);
+	(void)fixture_subscription(&f, "all", "wide");
+	/* Partitions of the topic, and those of the subscription. */
+	for (uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	     about.left_out != 200 && fixture_now_ns() < end_ns; fixture_sleep_ns(1000000)) {
+		cr_assert_eq(weir_metrics_update(m), 0);
+		cr_assert_eq(weir_metrics_about(m, &about), 0);
+	}
+	cr_expect_eq(about.left_out, 200);
+	weir_metrics_close(m);
+}
+
 Test(metrics, the_dead_can_be_read)
 {
 	if (fixture_emulated()) /* other processes have other start times there */
