@@ -144,6 +144,64 @@ Test(lag_cli, lag_is_told_and_judged)
 	cr_expect_eq(strncmp(second, "\n{\"pipelines\"", 13), 0, "%s", c.out);
 }
 
+/* One event fails as often as it may, the next one once. */
+static void fail_some(struct weir_member *member)
+{
+	const struct weir_rejection again = {.delay_ns = 0};
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint32_t left = 3;
+	while (left > 0 && fixture_now_ns() < end_ns) {
+		struct weir_item item;
+		if (weir_poll(member, &item, 1, 10000000) != 1)
+			continue;
+		cr_assert_eq(weir_reject(member, &item, &again), 0);
+		left--;
+	}
+	cr_assert_eq(left, 0);
+}
+
+Test(lag_cli, what_failed_is_told)
+{
+	struct weir_subscription_options o;
+	struct find found;
+	static const char *const topics[] = {"trades"};
+	uint32_t id = 0;
+	const struct look_row *row = NULL;
+
+	if (fixture_emulated()) /* other processes have other start times there */
+		return;
+	begin();
+	(void)fixture_topic(&f, "dead", 1);
+	weir_subscription_options_init(&o);
+	o.name = "flaky";
+	o.topics = topics;
+	o.topic_count = 1;
+	o.attempts_max = 2;
+	o.dead_letters = "dead";
+	fixture_need(weir_subscription_create(f.pipeline, &o, &id, NULL) == 0, "a subscription");
+	struct weir_member *member = fixture_member(&f, id, "m");
+	fail_some(member);
+	for (uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS; fixture_now_ns() < end_ns;
+	     fixture_sleep_ns(10000000)) {
+		cr_assert_eq(find_open(&found, folder, "orders"), CLI_GO_ON);
+		row = look_find(found.looks[0], LOOK_SUBSCRIPTION, "flaky");
+		bool is_told = row != NULL && row->values[SUBSCRIPTION_DEAD_LETTERS] == 1 &&
+			       row->values[SUBSCRIPTION_REDELIVERIES] > 0;
+		find_close(&found);
+		if (is_told)
+			break;
+	}
+	LAG("orders");
+	cr_expect(capture_has(c.out, "  1 dead letters  "), "%s", c.out);
+	cr_expect(capture_has(c.out, " delivered again"), "%s", c.out);
+	cr_expect(!capture_has(c.out, " parked"), "nothing is: %s", c.out);
+	LAG("orders", "--json");
+	cr_expect(capture_has(c.out, "\"dead_letters\": 1,"), "%s", c.out);
+	STATUS("orders");
+	cr_expect(capture_has(c.out, "  1 dead letters  "), "%s", c.out);
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+}
+
 Test(lag_cli, what_is_not_there_is_said)
 {
 	char path[128];

@@ -120,6 +120,15 @@ Test(top, rows_are_sorted_and_filtered)
 	cr_expect_eq(screen.count, 6u);
 }
 
+Test(top, what_failed_stands_behind_a_subscription)
+{
+	struct look_row *risk = &look.tables[LOOK_SUBSCRIPTION].rows[0];
+	risk->values[SUBSCRIPTION_DEAD_LETTERS] = 3;
+	risk->values[SUBSCRIPTION_REDELIVERIES] = 1200;
+	cr_expect_not_null(strstr(row_of(120, 6), " dead 3 again 1 200"), "%s", row_of(120, 6));
+	cr_expect_null(strstr(row_of(120, 5), "dead"), "of the others nothing failed");
+}
+
 /* No width is too small, and no name does anything to a terminal. */
 Test(top, any_width_and_any_name)
 {

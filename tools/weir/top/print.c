@@ -48,6 +48,13 @@ void print_lag_begin_one(struct print_lag *p, const struct look *l, FILE *to)
 void print_lag_row(const struct print_lag *p, const struct look *l, const struct look_row *s,
 		   const char *limit)
 {
+	/* Of most subscriptions all of these are 0, and then they take no room. */
+	static const struct {
+		int value;
+		const char *name;
+	} trouble[] = {{SUBSCRIPTION_PARKED, "parked"},
+		       {SUBSCRIPTION_DEAD_LETTERS, "dead letters"},
+		       {SUBSCRIPTION_REDELIVERIES, "delivered again"}};
 	char events[CLI_TEXT_BYTES], bytes[CLI_TEXT_BYTES], age[CLI_TEXT_BYTES];
 	uint64_t age_ns = look_lag_ns(l, s);
 
@@ -58,6 +65,10 @@ void print_lag_row(const struct print_lag *p, const struct look *l, const struct
 		cli_text_bytes(bytes, s->values[SUBSCRIPTION_BYTES]),
 		age_ns == 0 ? "-" : cli_text_ns(age, age_ns),
 		(unsigned long long)s->values[SUBSCRIPTION_MEMBERS]);
+	for (size_t i = 0; i < sizeof trouble / sizeof *trouble; i++)
+		if (s->values[trouble[i].value] > 0)
+			fprintf(p->to, "  %s %s", cli_text_count(age, s->values[trouble[i].value]),
+				trouble[i].name);
 	if (s->values[SUBSCRIPTION_EXACT] == 0)
 		fprintf(p->to, "  still counting");
 	if (l->about.state != WEIR_METRICS_RUNNING)

@@ -30,6 +30,8 @@ void print_json_lag(struct json_out *j, const struct look *l, const struct look_
 	json_u64(j, "outstanding", s->values[SUBSCRIPTION_OUTSTANDING]);
 	json_u64(j, "delayed", s->values[SUBSCRIPTION_DELAYED]);
 	json_u64(j, "parked", s->values[SUBSCRIPTION_PARKED]);
+	json_u64(j, "dead_letters", s->values[SUBSCRIPTION_DEAD_LETTERS]);
+	json_u64(j, "redeliveries", s->values[SUBSCRIPTION_REDELIVERIES]);
 }
 
 static void json_numbers(struct json_out *j, const struct look *l)

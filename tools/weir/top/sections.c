@@ -161,6 +161,12 @@ static void subscription(struct screen *s, const struct look *l, const struct lo
 	if (r->values[SUBSCRIPTION_PARKED] > 0)
 		screen_printf(s, row, " parked %s",
 			      cli_text_count(a, r->values[SUBSCRIPTION_PARKED]));
+	if (r->values[SUBSCRIPTION_DEAD_LETTERS] > 0)
+		screen_printf(s, row, " dead %s",
+			      cli_text_count(a, r->values[SUBSCRIPTION_DEAD_LETTERS]));
+	if (r->values[SUBSCRIPTION_REDELIVERIES] > 0)
+		screen_printf(s, row, " again %s",
+			      cli_text_count(a, r->values[SUBSCRIPTION_REDELIVERIES]));
 }
 
 static bool subscriptions(struct screen *s, const struct look *l, const struct view *v)
