@@ -404,6 +404,13 @@ uint64_t wr_journal_pack_idle_ns(void *journal)
 	return j->packer != NULL ? wr_packer_idle_ns(j->packer) : UINT64_MAX;
 }
 
+uint64_t wr_journal_pack_inside_ns(const struct wr_journal *j, uint64_t now_ns)
+{
+	uint64_t since_ns = j->packer != NULL ? wr_load_relaxed(&j->packer->inside_ns) : 0;
+
+	return since_ns != 0 && now_ns > since_ns ? now_ns - since_ns : 0;
+}
+
 uint64_t wr_journal_idle_ns(void *journal)
 {
 	struct wr_journal *j = journal;

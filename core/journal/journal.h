@@ -136,6 +136,8 @@ uint64_t wr_journal_idle_ns(void *journal);
  */
 int wr_journal_pack_step(void *journal, uint32_t budget);
 uint64_t wr_journal_pack_idle_ns(void *journal);
+/* For how long its step has not come back; 0: none is under way. Any thread. */
+uint64_t wr_journal_pack_inside_ns(const struct wr_journal *journal, uint64_t now_ns);
 /* After the packer's last step, while the storage is there: what it has begun is removed. */
 void wr_journal_pack_end(struct wr_journal *journal);
 /* What options.pack takes of memory, beside what readers need (wr_unpack_bytes). */

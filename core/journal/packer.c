@@ -32,6 +32,7 @@ int wr_packer_init(struct wr_packer *p, struct wr_storage *storage, struct wr_me
 	bool compacts = compact->keys_max != 0, retires = retire->topics != NULL;
 
 	wr_store_relaxed(&p->state, (uint32_t)WR_PACKER_IDLE);
+	wr_store_relaxed(&p->inside_ns, 0u);
 	p->clock = clock;
 	p->has_begun = false;
 	p->rest_until_ns = 0;
@@ -187,7 +188,9 @@ int wr_packer_step(struct wr_packer *p)
 	uint64_t begin_ns = wr_clock_mono_ns(p->clock);
 	if (begin_ns < p->rest_until_ns)
 		return 0;
+	wr_store_relaxed(&p->inside_ns, begin_ns);
 	int r = work_on(p);
+	wr_store_relaxed(&p->inside_ns, 0u);
 	uint64_t end_ns = wr_clock_mono_ns(p->clock);
 	p->rest_until_ns = end_ns + RESTS * (end_ns - begin_ns);
 	if (r <= 0)

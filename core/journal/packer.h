@@ -49,6 +49,8 @@ struct wr_erase_options {
 
 struct wr_packer {
 	wr_atomic_u32 state; /* PA1 */
+	/* Since when a step has not come back, by the clock; 0: none is under way. For others. */
+	wr_atomic_u64 inside_ns;
 	/* The slot. */
 	enum wr_packer_task task;
 	struct wr_compact_pass pass;

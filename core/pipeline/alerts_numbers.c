@@ -50,8 +50,9 @@ void wr_alerts_look_at_steps(struct weir_pipeline *p, uint64_t now_ns)
 	a->durable_seq = durable;
 	a->group_round = group_round;
 	uint64_t group_age = now_ns - a->group_ns;
+	uint64_t pack_age = p->journal != NULL ? wr_journal_pack_inside_ns(p->journal, now_ns) : 0;
 	a->stuck_ns = wr_max_u64(wr_max_u64(now_ns - a->taken_ns, now_ns - a->durable_ns),
-				 group_age > GROUP_LATE_NS ? group_age : 0);
+				 wr_max_u64(group_age > GROUP_LATE_NS ? group_age : 0, pack_age));
 }
 
 /* What it gave up of its events, whatever became of them. */

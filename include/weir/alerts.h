@@ -58,7 +58,8 @@ enum weir_alert_kind {
 	WEIR_ALERT_STUCK_AGE = 8,  /**< ns for which the writer took nothing though lanes held
 	                                something and it was not held back, or nothing became
 	                                durable though something waited for that, or the group's
-	                                step did not go round. 8 rules at most */
+	                                step did not go round, or a step of the packing thread did
+	                                not come back. 8 rules at most */
 	/* of a bridge (bridge.h) */
 	WEIR_ALERT_BRIDGE_DOWN = 9,          /**< ns since it ran last, or was started; none while
 	                                          it runs, is paused or stopped */

@@ -74,8 +74,8 @@ static const struct wr_config_key kind_keys[] = {
 	 .doc = "Free on the journal's file system: raise_at is below clear_at"},
 	{.name = "stuck_age",
 	 SAME_STRUCT(age_marks),
-	 .doc = "For how long the writer, the journal or the group has not moved though it "
-		"should"},
+	 .doc = "For how long the writer, the journal, the group or the packing thread has not "
+		"moved though it should"},
 	{.name = "bridge_down",
 	 SAME_STRUCT(age_marks),
 	 .doc = "Since a bridge ran last, or was started, while it is neither paused nor stopped"},

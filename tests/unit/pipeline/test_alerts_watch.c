@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: an alert tells of what stands still: a group step, though that judges the other rules, and
- * sits in a callback; a handler; a bridge. Two judges never call at once.
+ * sits in a callback; a packing thread; a handler; a bridge. Two judges never call at once.
  *
  * Method: the watch by hand on a clock that is a number; then pipelines whose callbacks, handlers
  * and bridges come back when the alert, or the metrics, have told of them, and not before.
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/journal/journal_internal.h"
 #include "core/pipeline/bridge_cells.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
@@ -26,6 +27,7 @@ static struct {
 	wr_atomic_u32 raised, cleared; /* of `rule` */
 	const char *rule;
 	wr_atomic_u32 inside, met;
+	wr_atomic_u32 shown; /* by the metrics, while the callback stood */
 	void (*act)(const struct weir_alert *alert);
 	char subscription[32], bridge[32];
 } heard;
@@ -149,6 +151,43 @@ Test(alerts_watch, a_group_step_that_does_not_go_round_is_told_after_the_hold_ti
 	fixture_end(&f);
 }
 
+/* ---- the packing thread ---- */
+
+/* In a step of the packer's: so it was there for ten seconds, and the watch looks. */
+static int stand_in_packer(void *context)
+{
+	struct wr_packer *packer = f.pipeline->journal->packer;
+	uint64_t inside_ns = wr_load_relaxed(&packer->inside_ns);
+	(void)context;
+	fixture_need(inside_ns != 0, "a packer that says that it is inside");
+	wr_store_relaxed(&packer->inside_ns, inside_ns - 10 * S);
+	wr_alerts_watch(f.pipeline, fixture_now_ns());
+	fixture_need(is_raised() && is_shown(), "an alert, while the packer stands");
+	return 0;
+}
+
+Test(alerts_watch, a_packing_thread_that_does_not_come_back_is_told)
+{
+	static const struct weir_alert_rule rule = {
+		.name = "stuck", .kind = WEIR_ALERT_STUCK_AGE, .raise_at = 5 * S, .clear_at = S};
+	memset(&heard, 0, sizeof heard);
+	heard.rule = "stuck";
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.alerts = &rule;
+	f.options.alert_count = 1;
+	f.options.alert_fn = hear;
+	f.options.metrics_dir = "none";
+	f.options.pack = WEIR_PACK_PADDING;
+	f.options.erasures_max = 10;
+	fixture_open(&f);
+	f.pipeline->journal->packer->erase.beside = stand_in_packer;
+	uint32_t topic = fixture_topic(&f, "orders", 1);
+	cr_assert_eq(weir_erase_key(f.pipeline, topic, "k", 1, NULL, NULL), 0);
+	cr_expect(await(is_raised));
+	cr_expect(await(is_cleared), "it has come back");
+	fixture_end(&f);
+}
+
 static const struct weir_alert_rule stuck_and_behind[] = {
 	{"behind", WEIR_ALERT_LAG_EVENTS, "billing", NULL, 1, 0, 0},
 	{"stuck", WEIR_ALERT_STUCK_AGE, NULL, NULL, 400 * MS, 350 * MS, 0},
@@ -202,8 +241,15 @@ Test(alerts_watch, a_group_step_in_a_callback_is_told_by_the_thread_that_watches
 
 static void stand_in_alert(const struct weir_alert *alert)
 {
-	if (strcmp(alert->rule, "behind") == 0 && alert->raised)
-		fixture_need(await(is_shown), "metrics, while the callback stands");
+	if (strcmp(alert->rule, "behind") != 0 || !alert->raised)
+		return;
+	fixture_need(await(is_shown), "metrics, while the callback stands");
+	wr_store_release(&heard.shown, 1u);
+}
+
+static bool was_shown(void)
+{
+	return wr_load_acquire(&heard.shown) != 0;
 }
 
 static bool is_called_late(void)
@@ -220,7 +266,7 @@ Test(alerts_watch, a_group_step_in_the_callback_of_alerts_is_told_by_the_metrics
 	(void)fixture_subscription(&f, "billing", "orders");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	(void)fixture_publish(producer, topic, 0, 20);
-	cr_expect(await(is_shown));
+	cr_expect(await(was_shown)); /* it may be over by the time that this thread looks */
 	cr_expect(await(is_called_late));
 	cr_expect_eq(wr_load_relaxed(&heard.met), 0, "two were in it at once");
 	fixture_end(&f);
