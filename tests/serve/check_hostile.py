@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from serve_bed import Folder, Server, Tap, read_all, same, TIMEOUT_S
+from serve_bed import Folder, Server, Tap, ask_socket, read_all, same, TIMEOUT_S
 
 weir = sys.argv[1]
 sanitized = '--sanitized' in sys.argv  # it keeps what was freed
@@ -223,10 +223,7 @@ def socket_file(folder):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         same(process.stdout.readline(), f'listening on unix:{path}, read-only\n')
         same(stat.S_IMODE(os.stat(path).st_mode), 0o600)
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(path)
-            s.sendall(b'GET /subjects HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n')
-            same(read_all(s).split(b'\r\n')[0], b'HTTP/1.1 200 OK')
+        same(ask_socket(path, '/subjects')[0], 200)
         other = subprocess.run([weir, 'serve', '--journal', folder + '/k', '--create', '--listen',
                                 'unix:' + path], capture_output=True, text=True, timeout=TIMEOUT_S)
         same(other.returncode, 5)

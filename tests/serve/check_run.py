@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from serve_bed import Folder, Server, Tap, same, TIMEOUT_S
+from serve_bed import Folder, Server, Tap, ask_socket, same, TIMEOUT_S
 
 weir = sys.argv[1]
 TOKENS = ('a-token-of-this-test', 'another-token-of-it')
@@ -127,9 +127,10 @@ def read_only(folder):
                 f'serve: {{listen: "unix:{folder}/s"}}\n')
     alone = subprocess.Popen([weir, 'run', run.path], stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
-    await_true('its socket', lambda: os.path.exists(folder + '/s'))
+    await_true('an answer by its socket', lambda: ask_socket(folder + '/s', '/health')[0] == 200)
     same(os.stat(folder + '/s').st_mode & 0o777, 0o600)
-    await_true('it is ready', lambda: alone.poll() is None)
+    await_true('it is ready', lambda: ask_socket(folder + '/s', '/ready')[0] == 200)
+    same(alone.poll(), None)
     alone.terminate()
     same(alone.wait(TIMEOUT_S), 0)
 

@@ -109,6 +109,18 @@ def parse(data):
     return int(lines[0].split()[1]), headers, body
 
 
+def ask_socket(path, target):
+    """(status, headers, body) of a GET by a socket file; status 0: nobody listens there yet."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(TIMEOUT_S)
+        try:
+            s.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return 0, {}, b''
+        s.sendall(f'GET {target} HTTP/1.1\r\nHost: any\r\nConnection: close\r\n\r\n'.encode())
+        return parse(read_all(s))
+
+
 class Tap:
     """One line for each function that is a case, by its docstring."""
 

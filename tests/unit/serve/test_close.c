@@ -15,9 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <weir/pipeline.h>
@@ -25,6 +22,7 @@
 #include <weir/serve.h>
 
 #include "core/pipeline/control.h"
+#include "tests/support/serve_client.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
@@ -49,29 +47,10 @@ int __wrap_weir_registry_level_set(struct weir_pipeline *pipeline, const char *s
 	return 0;
 }
 
-static int connect_to(struct weir_server *server)
-{
-	struct sockaddr_in to = {.sin_family = AF_INET};
-	const char *port = strrchr(weir_server_url(server), ':');
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	to.sin_port = htons((uint16_t)atoi(port + 1));
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-}
-
 static void expect_status(struct weir_server *server, const char *path, const char *status)
 {
-	char request[128], answer[16] = "";
-	int fd = connect_to(server);
-	(void)snprintf(request, sizeof request,
-		       "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
-	say(fd, request);
+	char answer[16] = "";
+	int fd = serve_client_get(server, path, "", 0);
 	cr_assert(read(fd, answer, 12) == 12);
 	cr_expect_str_eq(answer, status, "%s", path);
 	close(fd);
@@ -129,16 +108,15 @@ Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_cl
 	char answer[64] = "";
 	struct weir_pipeline *pipeline = open_registry(0, &server);
 
-	int first = connect_to(server), second = connect_to(server);
-	say(first, put);
+	int first = serve_client_connect(server, 0), second = serve_client_connect(server, 0);
+	serve_client_say(first, put);
 	pthread_mutex_lock(&lock);
 	while (!called)
 		pthread_cond_wait(&changed, &lock);
 	pthread_mutex_unlock(&lock);
-	say(second, put); // waits for its turn
+	serve_client_say(second, put); // waits for its turn
 	/* Others are answered meanwhile. */
-	int third = connect_to(server);
-	say(third, "GET /config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	int third = serve_client_get(server, "/config", "", 0);
 	cr_assert(read(third, answer, 12) == 12);
 	cr_assert_str_eq(answer, "HTTP/1.1 200");
 
@@ -165,12 +143,12 @@ static void ask(struct weir_server *server, const char *head, const char *body, 
 	char request[512];
 	size_t bytes = 0;
 	ssize_t n;
-	int fd = connect_to(server);
+	int fd = serve_client_connect(server, 0);
 	(void)snprintf(request, sizeof request,
 		       "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 		       "Content-Length: %zu\r\n\r\n%s",
 		       head, strlen(body), body);
-	say(fd, request);
+	serve_client_say(fd, request);
 	while (bytes < 1023 && (n = read(fd, answer + bytes, 1023 - bytes)) > 0)
 		bytes += (size_t)n;
 	answer[bytes] = '\0';

@@ -11,15 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <weir.h>
 #include <weir/serve.h>
 
 #include "tests/support/pipeline_fixture.h"
+#include "tests/support/serve_client.h"
 
 #define PIPELINES 3u
 #define PARTITIONS 1024u
@@ -69,21 +67,8 @@ static void end(void)
 
 static int ask(const char *path, int receive_bytes)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET};
-	const char *port = strrchr(weir_server_url(server), ':');
-	char request[256];
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	to.sin_port = htons((uint16_t)atoi(port + 1));
-	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (receive_bytes > 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-	cr_assert(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-	int bytes = snprintf(request, sizeof request,
-			     "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-			     "Accept: application/openmetrics-text\r\n\r\n",
-			     path);
-	cr_assert_eq(write(fd, request, (size_t)bytes), bytes);
-	return fd;
+	return serve_client_get(server, path, "Accept: application/openmetrics-text\r\n",
+				receive_bytes);
 }
 
 /* To the end of the connection, behind what is there already; a text. */
