@@ -206,13 +206,12 @@ static bool go_through(struct wr_carrying *c, struct wr_sharing *sharing, uint32
 			c->at = before;
 			return false;
 		}
-		wr_share_carry(share, e);
 		if (rc != 0) {
 			/* What cannot be read may be so later: a member waits for it, too. */
-			bool again = rc != WEIR_E_TOO_BIG && rc != -ESTALE;
-			wr_share_carried(share, e->seq, 0, again);
+			e->stays = rc == WEIR_E_TOO_BIG || rc == -ESTALE;
 			c->failed = true;
 		} else {
+			wr_share_carry(share, e);
 			c->on_way++;
 			*bytes += e->bytes;
 			++*work;
