@@ -248,6 +248,21 @@ static int start_problem(struct wr_journal *j, int code, const char *doing,
 	return code;
 }
 
+/* Of a full disk the code says enough; of the limit on files it has to be said that it is one. */
+static int no_room_problem(struct wr_journal *j, int code, struct weir_problem *reterr_problem)
+{
+	if (code != WEIR_E_FULL)
+		return start_problem(j, code, "preparing the first segments", reterr_problem);
+	if (reterr_problem == NULL)
+		return -EINVAL;
+	*reterr_problem = (struct weir_problem){.code = -EINVAL, .field = "segments_max"};
+	(void)snprintf(reterr_problem->text, sizeof reterr_problem->text,
+		       "this journal has %u segments, as many as are allowed: the last one is full "
+		       "and none may go, open it with a larger limit",
+		       wr_segment_file_count(j->table));
+	return -EINVAL;
+}
+
 int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_problem)
 {
 	struct wr_journal *j = journal;
@@ -282,7 +297,7 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 	}
 	/* No full disk: want of memory (L23), or a superblock that cannot be written. Said now. */
 	if (r == -ENOMEM || j->failure.code != 0 || (r < 0 && f->ready == 0 && !resumes))
-		return start_problem(j, r, "preparing the first segments", reterr_problem);
+		return no_room_problem(j, r, reterr_problem);
 	if (r < 0) {
 		wr_journal_cell_add(&j->cells.prepare_failures, 1);
 		f->prepare_code = r;

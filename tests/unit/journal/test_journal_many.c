@@ -292,3 +292,34 @@ Test(journal_many, the_limit_of_segments_is_a_full_disk)
 	cr_assert(take_segments(20));
 	cr_expect_eq(stats().no_room_code, 0);
 }
+
+/* To the end of the reserve. */
+static void settle_to_the_end(void)
+{
+	while (mini_writer_settle(&rig.writer, 1) == MINI_WRITER_DONE) {
+		(void)mini_writer_close_extent(&rig.writer);
+		cr_assert(journal_rig_drain(&rig));
+	}
+}
+
+Test(journal_many, without_a_block_to_go_on_in_an_open_says_which_limit_it_is)
+{
+	uint64_t last_seq = 0;
+	int rc;
+
+	options.segments_max = 64;
+	cr_assert_eq(open_rig(), 0);
+	cr_assert_not(take_segments(1000));
+	do {
+		settle_to_the_end();
+		last_seq = rig.writer.next_seq - 1;
+		journal_rig_crash(&rig);
+		journal_rig_close(&rig);
+	} while ((rc = open_rig()) == 0); // some files are for opens
+	cr_expect_eq(rc, -EINVAL);
+	cr_expect_str_eq(rig.problem.field, "segments_max");
+	journal_rig_close(&rig);
+	options.segments_max = 128;
+	cr_assert_eq(open_rig(), 0, "%s", rig.problem.text);
+	cr_expect_geq(rig.report.last_seq, last_seq);
+}
