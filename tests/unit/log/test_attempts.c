@@ -230,6 +230,29 @@ Test(attempts, what_another_row_may_have_done_is_not_counted_but_for_ever)
 	die_beside(0xe, 1);
 }
 
+/* docs/guide/consuming.md: what kills its process comes to its third attempt so late at most. */
+Test(attempts, the_third_attempt_ends_with_the_fifth_crash_and_the_seventh_at_most)
+{
+	const struct step on = {PROGRESS, 1, 1, 11, 0, 0, 0, 0, false, false};
+	const struct step die = {DIE, 0, 0, 0xc, 0, 0, 0, 0, false, false};
+
+	begin();
+	(void)take(&die);
+	(void)take(&die);
+	for (uint32_t crash = 3; crash <= 5; crash++)
+		die_beside(0xc, crash - 2);
+	/* Another row that may have done it at the third, and one at the fourth. */
+	begin();
+	(void)take(&die);
+	(void)take(&on);
+	(void)take(&die);
+	die_beside(0xc, 0);
+	die_beside(0x8, 0);
+	/* A third one is not believed. */
+	for (uint32_t crash = 5; crash <= 7; crash++)
+		die_beside(0x0, crash - 4);
+}
+
 Test(attempts, bytes_that_are_none_are_refused)
 {
 	struct wr_attempts other = {.rows = loaded, .rows_max = ROWS};
