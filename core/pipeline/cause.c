@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/pipeline/cause.h"
 
+#include <weir/replay_to.h>
+#include <weir/sharing.h>
+
 #include "core/pipeline/span_notes.h"
 
 _Thread_local const struct weir_item *wr_item_in_hand WR_THREAD_NEAR;
@@ -34,6 +37,22 @@ static void carry_handling(const struct weir_item *item, struct weir_cause *ret)
 	ret->ids.traceparent_bytes = WEIR_TRACEPARENT_BYTES - 1;
 }
 
+/*
+ * What an event without an id is known by. A dead letter, and a copy that a redrive or a replay
+ * made, has the ids of its event, and so its place, too: or what comes of it would be of another
+ * flow. Copies for bindings, and of what nobody wanted, are events that theirs brought about.
+ */
+static struct weir_pos place_of(const struct weir_item *item)
+{
+	struct weir_replayed of;
+	struct weir_origin from;
+	if (weir_item_replayed(item, &of))
+		return of.pos;
+	if (weir_item_origin(item, &from) && !from.bound && !from.unrouted)
+		return (struct weir_pos){from.sequence, from.epoch, from.log};
+	return weir_item_pos(item);
+}
+
 void weir_cause_ids(const struct weir_item *item, struct weir_cause *ret)
 {
 	struct weir_ids ids;
@@ -50,7 +69,7 @@ void weir_cause_ids(const struct weir_item *item, struct weir_cause *ret)
 	ret->ids.causation_id = ids.event_id;
 	ret->ids.causation_id_bytes = ids.event_id_bytes;
 	if (ids.event_id_bytes == 0) {
-		struct weir_pos pos = weir_item_pos(item);
+		struct weir_pos pos = place_of(item);
 		ret->ids.causation_id = ret->place;
 		ret->ids.causation_id_bytes = (uint16_t)weir_pos_text(&pos, ret->place);
 	}

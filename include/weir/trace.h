@@ -10,7 +10,8 @@
  *   traceparent, tracestate   as it has them, unchanged
  *
  * each as far as the publisher did not set it himself. A place is the text that weir_pos_text()
- * makes, "weir:LOG:EPOCH:SEQUENCE": it stays the same for as long as there is the event.
+ * makes, "weir:LOG:EPOCH:SEQUENCE": it stays the same for as long as there is the event. That of a
+ * dead letter, and of a copy that a redrive or a replay made, is the event's: it is that event.
  *
  * Which event is the cause: the one that weir_event.cause names; else, inside a handler of weir's
  * (weir_member_options.handler), the item that it was called with, for every producer that it uses

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <weir/journal.h>
+#include <weir/trace.h>
 
 #include "core/base/bits.h"
 #include "tools/weir/args.h"
@@ -73,8 +74,9 @@ static void print_text(struct audit *audit, const struct weir_journal_event *eve
 {
 	const struct weir_item *item = &event->item;
 	uint64_t event_time_us = weir_item_event_time_us(item);
-	char time[CLI_TEXT_BYTES];
+	char time[CLI_TEXT_BYTES], place[WEIR_POS_TEXT_BYTES];
 	struct weir_ids ids;
+	struct weir_pos pos;
 
 	weir_item_ids(item, &ids);
 	printf("%llu", (unsigned long long)item->sequence);
@@ -95,6 +97,8 @@ static void print_text(struct audit *audit, const struct weir_journal_event *eve
 	print_id("flow", ids.correlation_id, ids.correlation_id_bytes);
 	print_id("cause", ids.causation_id, ids.causation_id_bytes);
 	print_id("trace", ids.traceparent, ids.traceparent_bytes);
+	if (journal_copy_of(item, &pos))
+		print_id("copy_of", place, weir_pos_text(&pos, place));
 	putchar(' ');
 	if (item->payload == NULL)
 		printf("(no payload)");
@@ -108,6 +112,8 @@ static void print_json(struct audit *audit, const struct weir_journal_event *eve
 {
 	const struct weir_item *item = &event->item;
 	uint64_t event_time_us = weir_item_event_time_us(item);
+	char place[WEIR_POS_TEXT_BYTES];
+	struct weir_pos pos;
 	struct json_out j;
 
 	json_begin(&j, stdout, JSON_LINE);
@@ -131,6 +137,8 @@ static void print_json(struct audit *audit, const struct weir_journal_event *eve
 	if (event_time_us != 0)
 		journal_json_time(&j, "event_time", event_time_us);
 	journal_json_ids(&j, item);
+	if (journal_copy_of(item, &pos))
+		json_text_n(&j, "copy_of", place, weir_pos_text(&pos, place));
 	journal_json_bytes(&j, "key", "key_hex", item->key, item->key_bytes, want_hex);
 	if (!payload_json_member(&j, &audit->print.json))
 		journal_json_bytes(&j, "payload", "payload_hex", item->payload, item->payload_bytes,

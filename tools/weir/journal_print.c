@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+#include <weir/replay_to.h>
+#include <weir/sharing.h>
+
 #include "tools/weir/args.h"
 
 static const char *damage_name(enum weir_journal_damage_kind kind)
@@ -341,6 +344,19 @@ void journal_json_bytes(struct json_out *j, const char *key, const char *hex_key
 		json_text_n(j, key, bytes, length_bytes);
 	else
 		json_hex(j, hex_key, bytes, length_bytes);
+}
+
+bool journal_copy_of(const struct weir_item *item, struct weir_pos *ret_pos)
+{
+	struct weir_replayed of;
+	struct weir_origin from;
+	if (weir_item_origin(item, &from) && !from.bound && !from.unrouted)
+		*ret_pos = (struct weir_pos){from.sequence, from.epoch, from.log};
+	else if (weir_item_replayed(item, &of))
+		*ret_pos = of.pos;
+	else
+		return false;
+	return true;
 }
 
 void journal_json_ids(struct json_out *j, const struct weir_item *item)

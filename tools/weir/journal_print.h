@@ -48,6 +48,9 @@ void journal_json_time(struct json_out *j, const char *key, uint64_t time_us);
 /* KEY as text where it is UTF-8, else KEY_hex. Never both: a program looks for the one it gets. */
 void journal_json_bytes(struct json_out *j, const char *key, const char *hex_key, const void *bytes,
 			size_t length_bytes, bool hex);
+/* Where that stands which this is in the stead of: a dead letter, what was redriven or replayed.
+ * False: it is none. (Copies for bindings name theirs as their cause.) */
+bool journal_copy_of(const struct weir_item *item, struct weir_pos *ret_pos);
 /* Those that are set. */
 void journal_json_ids(struct json_out *j, const struct weir_item *item);
 

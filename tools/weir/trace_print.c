@@ -85,6 +85,7 @@ static void show_text(FILE *to, const struct trace_search *s, uint32_t index, ui
 	if (e->kind.at == NULL && e->type != 0)
 		fprintf(to, " type=%u", e->type);
 	print_named(to, "id", e->event_id, false);
+	print_named(to, "copy_of", e->copy_of, false);
 	if (e->parent == TRACE_NONE && e->causation_id.at != NULL) {
 		fputs(" caused by ", to);
 		journal_print_bytes(to, e->causation_id.at, e->causation_id.bytes, false);
@@ -148,6 +149,7 @@ static void show_json(FILE *to, const struct trace_search *s, uint32_t index, ui
 	put_bytes(&j, "event_id", "event_id_hex", e->event_id, false);
 	put_bytes(&j, "correlation_id", "correlation_id_hex", e->correlation_id, false);
 	put_bytes(&j, "causation_id", "causation_id_hex", e->causation_id, false);
+	put_bytes(&j, "copy_of", "copy_of_hex", e->copy_of, false);
 	put_bytes(&j, "traceparent", "traceparent_hex", e->traceparent, false);
 	put_bytes(&j, "tracestate", "tracestate_hex", e->tracestate, false);
 	json_end(&j);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/weir/journal_print.h"
+
 #define FIRST_ROOM 64u
 #define STOP 1
 
@@ -22,10 +24,19 @@ static struct text text_of(const void *bytes, uint32_t length_bytes)
 struct passing {
 	const struct weir_journal_event *event;
 	struct weir_ids ids;
-	struct text id, correlation, causation;
+	struct text id, correlation, causation, copy_of;
 	struct text place; /* none unless somebody looks at it */
 	char place_text[WEIR_POS_TEXT_BYTES];
+	char copy_text[WEIR_POS_TEXT_BYTES];
 };
+
+static struct text copied_place(struct passing *p)
+{
+	struct weir_pos pos;
+	if (!journal_copy_of(&p->event->item, &pos))
+		return (struct text){0};
+	return text_of(p->copy_text, weir_pos_text(&pos, p->copy_text));
+}
 
 static struct text place_of(struct passing *p)
 {
@@ -64,7 +75,10 @@ static bool belongs(const struct trace_search *s, struct passing *p)
 {
 	if (text_map_find(&s->found, p->causation, NULL) ||
 	    text_map_find(&s->flows, p->correlation, NULL) ||
-	    text_map_find(&s->flows, p->id, NULL) || text_map_find(&s->wanted, p->id, NULL))
+	    text_map_find(&s->flows, p->id, NULL) || text_map_find(&s->wanted, p->id, NULL) ||
+	    text_map_find(&s->found, p->copy_of, NULL) ||
+	    text_map_find(&s->flows, p->copy_of, NULL) ||
+	    text_map_find(&s->wanted, p->copy_of, NULL))
 		return true;
 	if (!s->looks_at_places)
 		return false;
@@ -98,9 +112,11 @@ static void learn(struct trace_search *s, struct passing *p, bool asked)
 		if (look_for(s, &s->flows, flow) && !is_same(flow, own))
 			s->again = true;
 	}
-	if (p->causation.at != NULL && !text_map_find(&s->found, p->causation, NULL) &&
-	    look_for(s, &s->wanted, p->causation))
-		s->again = true;
+	const struct text before[] = {p->causation, p->copy_of};
+	for (size_t i = 0; i < 2; i++)
+		if (before[i].at != NULL && !text_map_find(&s->found, before[i], NULL) &&
+		    look_for(s, &s->wanted, before[i]))
+			s->again = true;
 }
 
 /* ---- what is kept of it ---- */
@@ -142,6 +158,7 @@ static bool copy_texts(struct trace_search *s, const struct passing *p, struct t
 	       text_pool_copy(&s->pool, p->id, &e->event_id) &&
 	       text_pool_copy(&s->pool, p->correlation, &e->correlation_id) &&
 	       text_pool_copy(&s->pool, p->causation, &e->causation_id) &&
+	       text_pool_copy(&s->pool, p->copy_of, &e->copy_of) &&
 	       text_pool_copy(&s->pool, text_of(p->ids.traceparent, p->ids.traceparent_bytes),
 			      &e->traceparent) &&
 	       text_pool_copy(&s->pool, text_of(p->ids.tracestate, p->ids.tracestate_bytes),
@@ -152,7 +169,8 @@ static void link_to_cause(struct trace_search *s, uint32_t index)
 {
 	struct trace_event *e = &s->events[index];
 	uint32_t parent;
-	if (!text_map_find(&s->found, e->causation_id, &parent))
+	if (!text_map_find(&s->found, e->copy_of, &parent) &&
+	    !text_map_find(&s->found, e->causation_id, &parent))
 		return;
 	struct trace_event *cause = &s->events[parent];
 	e->parent = parent;
@@ -208,6 +226,7 @@ static int see_event(void *context, const struct weir_journal_event *event)
 	p.id = text_of(p.ids.event_id, p.ids.event_id_bytes);
 	p.correlation = text_of(p.ids.correlation_id, p.ids.correlation_id_bytes);
 	p.causation = text_of(p.ids.causation_id, p.ids.causation_id_bytes);
+	p.copy_of = copied_place(&p);
 	bool asked = is_asked(s, &p);
 	if (!asked && !belongs(s, &p))
 		return 0;

@@ -8,6 +8,9 @@
  * more: two do for whoever carries ids as weir does; where a cause is of another flow, one more for
  * each step back, TRACE_WALKS_MAX at most.
  *
+ * A dead letter, and what a redrive or a replay brought back, hangs below what it is a copy of,
+ * with ids or without.
+ *
  * Memory is bounded by `memory_max`: what is kept of an event are its ids, key and names, not its
  * payload. What does not fit is left out, and said (`full`).
  *
@@ -34,7 +37,7 @@ struct trace_event {
 	uint32_t partition; /* UINT32_MAX: not known */
 	uint16_t type;
 	bool asked;      /* it is what was asked for itself, not what hangs together with it */
-	uint32_t parent; /* its cause; TRACE_NONE: none, or not there */
+	uint32_t parent; /* its cause, or what it is a copy of; TRACE_NONE: none, or not there */
 	uint32_t first_child, last_child, next_child;
 	struct text topic; /* none: not known */
 	struct text key;
@@ -44,6 +47,7 @@ struct trace_event {
 	struct text causation_id;
 	struct text traceparent;
 	struct text tracestate;
+	struct text copy_of; /* a place: of a dead letter, of what was redriven or replayed */
 };
 
 struct trace_search {

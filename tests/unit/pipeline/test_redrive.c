@@ -72,6 +72,22 @@ Test(redrive, a_copy_goes_back_with_its_ids_and_once)
 	cr_expect_eq(fixture_poll_rest(worker), 0);
 }
 
+Test(redrive, a_copy_without_ids_is_of_the_flow_that_its_event_began)
+{
+	char place[WEIR_POS_TEXT_BYTES];
+	struct weir_origin from;
+	struct weir_cause cause;
+	make_letters(1, 7, 8);
+	cr_expect_eq(run_job().copied, 1);
+	struct weir_item item = queue_next(worker);
+	cr_assert(weir_item_origin(&item, &from) && from.sequence < item.sequence);
+	uint32_t bytes =
+		weir_pos_text(&(struct weir_pos){from.sequence, from.epoch, from.log}, place);
+	weir_cause_ids(&item, &cause);
+	cr_assert(cause.ids.causation_id_bytes == bytes && cause.ids.correlation_id_bytes == bytes);
+	cr_expect(memcmp(cause.ids.correlation_id, place, bytes) == 0);
+}
+
 Test(redrive, it_is_no_duplicate_of_its_own_original)
 {
 	static const char *const topics[] = {"once"};

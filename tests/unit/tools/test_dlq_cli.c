@@ -17,6 +17,7 @@
 
 static struct capture c;
 static uint32_t queue;
+static uint64_t died_seq; /* of what died last */
 static struct weir_member *worker;
 
 #define DLQ(command, ...) CAPTURE(&c, cmd_dlq, "dlq", command, queue_bed.f.dir, __VA_ARGS__)
@@ -30,6 +31,7 @@ static void kill_next(uint64_t number)
 				   .reason = (uint32_t)number,
 				   .text = "no such product"};
 	cr_assert_eq(fixture_number(&item), number);
+	died_seq = item.sequence;
 	cr_assert_eq(weir_reject(worker, &item, &r), 0);
 	queue_commit(worker);
 }
@@ -183,6 +185,24 @@ Test(dlq_cli, groups_are_listed_described_and_moved)
 	cr_expect_not_null(strstr(c.out, " 0 of 4096 outstanding, lag 0 events"), "%s", c.out);
 	GROUP("reset", "readers", "--to-sequence", "999999");
 	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "%d: %s", c.exit_code, c.err);
+}
+
+Test(dlq_cli, a_letter_and_its_copy_hang_below_their_event_in_a_trace)
+{
+	char number[24];
+	(void)snprintf(number, sizeof number, "%llu", (unsigned long long)died_seq);
+	DLQ("redrive", "dead", "--key", "0300000000000000", "--hex");
+	cr_assert_eq(c.exit_code, 0, "%s", c.err);
+	CAPTURE(&c, cmd_trace, "trace", queue_bed.f.dir, "--sequence", number);
+	cr_expect_eq(c.exit_code, 0, "%s", c.err);
+	cr_expect_not_null(strstr(c.out, "<-\n|- "), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, " copy_of=\"weir:0:1:"), "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "\n`- "), "%s", c.out);
+	cr_expect_eq(lines(c.out), 4, "%s", c.out);
+	CAPTURE(&c, cmd_journal, "journal", "audit", queue_bed.f.dir, "0300000000000000", "--hex",
+		"--json");
+	cr_expect_eq(lines(c.out), 3, "%s", c.out);
+	cr_expect_not_null(strstr(c.out, "\"copy_of\":\"weir:0:1:"), "%s", c.out);
 }
 
 #define SUBSCRIPTIONS 70u /* more than the commands begin with, as are these keys and versions */
