@@ -280,6 +280,14 @@ const struct case_of_rule cases[] = {
 			     "9 2 ok ack topic=1 offset=12 group=1 generation=1\n"
 			     "9 0 ok progress topic=1 offset=13 group=1 generation=1\n"},
 
+	{RULE_UNACKED_PASSED, false, "a dead letter stands where what was cut away stood",
+	 "1 1 invoke send value=1 topic=1\n2 1 ok send value=1 topic=1 level=3\n"
+	 "3 1 ok subscribe topic=9 group=9 level=1\n"
+	 "4 0 ok progress topic=9 offset=14 group=9 generation=1\n"
+	 "5 0 ok progress topic=9 offset=20 group=9 generation=1\n" CUT(
+		 "12") "22 0 ok dead value=1 topic=9 offset=15 group=1\n"
+		       "23 3 ok poll value=1 topic=9 offset=15 group=9 generation=1 call=9\n"},
+
 	{RULE_FENCED_ACK, true, NULL,
 	 GROUP THREE POLLED("2", "1", "11", "1",
 			    "1") "9 2 ok ack topic=1 offset=11 group=1 generation=1\n"

@@ -304,6 +304,12 @@ bool checker_is_committed(const struct checker *c, const struct value *v, const 
 	return checker_is_safe(c, a->level, a->life);
 }
 
+static bool is_in_topic_of(struct checker *c, uint32_t entry, const struct attempt *a)
+{
+	const struct place *p = list_get(&c->places, checker_entry(c, entry)->place);
+	return p->topic == checker_op(c, a->line)->topic;
+}
+
 static void settle_attempts(struct checker *c)
 {
 	for (uint32_t i = 0; i < c->attempts.count; i++) {
@@ -312,14 +318,15 @@ static void settle_attempts(struct checker *c)
 		settle_txn(c, a);
 		if (a->type == HISTORY_INFO && v->read_line != TABLE_NONE)
 			v->committed = true;
-		/* Sent once, it stands there since it was answered. */
-		if (a->type == HISTORY_OK && v->attempt_count == 1 && v->entries != TABLE_NONE) {
-			struct entry *e = checker_entry(c, v->entries);
-			while (e->next_of_value != TABLE_NONE)
-				e = checker_entry(c, e->next_of_value);
-			if (a->life < e->first_life)
-				e->first_life = a->life;
-		}
+		/* Sent once, it stands there since it was answered: in its own topic, not as a dead
+		 * letter, which may be all that was ever seen of it. */
+		uint32_t oldest = TABLE_NONE;
+		for (uint32_t k = v->entries; k != TABLE_NONE;
+		     k = checker_entry(c, k)->next_of_value)
+			oldest = is_in_topic_of(c, k, a) ? k : oldest;
+		if (a->type == HISTORY_OK && v->attempt_count == 1 && oldest != TABLE_NONE &&
+		    a->life < checker_entry(c, oldest)->first_life)
+			checker_entry(c, oldest)->first_life = a->life;
 		if (checker_is_committed(c, v, a))
 			v->committed = true;
 	}
