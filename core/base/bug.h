@@ -65,6 +65,8 @@
 	  "after two crashes at one place the events of a partition are handed out as ever")       \
 	X(DIED_OF_ANOTHER, "core/log/attempts.c",                                                  \
 	  "what is in hand has failed at a crash, whoever else had events that did not go alone")  \
+	X(REFUSED_OWNER_REJECTS, "core/log/attempts.c",                                            \
+	  "who was refused progress over events of a partition still rejects what lies behind")    \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
 	X(CARRIED_NOT_HELD, "core/log/carried.c",                                                  \

@@ -150,6 +150,10 @@ static int decide_of_event(struct wr_attempts *a, struct wr_settle *settle,
 		     reject->verdict == WR_VERDICT_EXPIRED;
 	if (reject->generation != wr_load_relaxed(&settle->rows[row].generation)) /* own */
 		return WEIR_E_FENCED;
+	/* What it takes for settled before its event the log has not: it would never come again. */
+	if (reject->generation != 0 && !WR_BUG(REFUSED_OWNER_REJECTS) &&
+	    reject->generation == wr_load_relaxed(&settle->rows[row].refused_generation)) /* own */
+		return WEIR_E_FENCED;
 	if (reject->seq < position)
 		return WEIR_E_FENCED;
 	bool live = is_live(r, position);

@@ -78,9 +78,9 @@ void wr_attempts_read(struct wr_attempts *a, struct wr_settle *settle, uint32_t 
 		      struct wr_attempts_entry *ret_entry);
 
 /*
- * A REJECT that names a row of the subscription. 0; WEIR_E_FENCED (another generation, or an event
- * that is settled), WEIR_E_OUT_OF_SEQUENCE (another event of the row has failed and is not
- * settled), WEIR_E_FULL (IN_HAND: another one is), -EINVAL.
+ * A REJECT that names a row of the subscription. 0; WEIR_E_FENCED (another generation, one whose
+ * progress was refused, or an event that is settled), WEIR_E_OUT_OF_SEQUENCE (another event of the
+ * row has failed and is not settled), WEIR_E_FULL (IN_HAND: another one is), -EINVAL.
  */
 int wr_attempts_decide(struct wr_attempts *a, struct wr_settle *settle, struct wr_undo *undo,
 		       const struct wr_subscription *s, uint32_t row,

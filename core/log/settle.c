@@ -48,6 +48,7 @@ void wr_settle_start(struct wr_settle *s, uint32_t row_first, uint32_t row_count
 		wr_store_relaxed(&row->anew_seq, 0u);
 		wr_store_relaxed(&row->seen_seq, 0u);
 		wr_store_relaxed(&row->later, 0u);
+		wr_store_relaxed(&row->refused_generation, 0u);
 		wr_store_relaxed(&row->base_events, 0u);
 		wr_store_relaxed(&row->base_bytes, 0u);
 		wr_store_relaxed(&row->to_events, 0u);
@@ -99,8 +100,12 @@ int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 	uint64_t later = wr_load_relaxed(&r->later);                   /* own */
 	uint64_t position = later == 0 ? wr_load_relaxed(&r->position) /* own */
 				       : *wr_cell_later_value(undo, (uint32_t)later - 1);
-	if (progress->from != position)
+	if (progress->from != position) {
+		/* What was in a run may come again, in order. */
+		if (undo->entries == NULL)
+			wr_store_relaxed(&r->refused_generation, progress->generation);
 		return WEIR_E_OUT_OF_SEQUENCE;
+	}
 	if (undo->entries != NULL && progress->missed == 0) {
 		move_later(undo, r, progress);
 		return 0;
@@ -182,6 +187,7 @@ int wr_settle_load(struct wr_settle *s, uint32_t version, const uint8_t *bytes,
 		wr_store_relaxed(&s->rows[i].anew_seq, 0u);
 		wr_store_relaxed(&s->rows[i].seen_seq, 0u);
 		wr_store_relaxed(&s->rows[i].later, 0u);
+		wr_store_relaxed(&s->rows[i].refused_generation, 0u);
 		wr_store_relaxed(&s->rows[i].base_events, 0u);
 		wr_store_relaxed(&s->rows[i].base_bytes, 0u);
 		wr_store_relaxed(&s->rows[i].to_events, 0u);

@@ -38,6 +38,8 @@ struct wr_settle_row {
 	wr_atomic_u64 anew_seq;
 	wr_atomic_u64 seen_seq;
 	wr_atomic_u64 later; /* the writer's, in a run: 1 + where its new position waits (undo.h) */
+	/* Of whose progress some was refused for its place: whoever wrote it has lost the row. */
+	wr_atomic_u64 refused_generation; /* 0: none */
 	/* As events and bytes were then: a filtered subscription's are counted from there. */
 	wr_atomic_u64 base_events;
 	wr_atomic_u64 base_bytes;

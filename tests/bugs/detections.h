@@ -56,6 +56,8 @@
 	  "partition_retry_crash::what_kills_its_process_ends_in_the_dead_letters_alone")          \
 	X(DIED_OF_ANOTHER, unit_partition_retry,                                                   \
 	  "partition_retry_crash::what_another_partition_dies_of_is_no_attempt")                   \
+	X(REFUSED_OWNER_REJECTS, unit_partition_retry,                                             \
+	  "partition_retry::who_was_refused_progress_passes_over_nothing")                         \
 	X(TRIED_TOO_EARLY, sim_pipeline,                                                           \
 	  "a partition's event is handed out before its delay is over")                            \
 	X(TRY_NOT_DURABLE, sim_pipeline,                                                           \

@@ -129,7 +129,7 @@ static void set_options(void)
 	o->named_producers_max = WORLD_NAMES;
 	o->outstanding_max = world.has_queues ? WORLD_OUTSTANDING : 16;
 	o->run_records_max = 16;
-	o->segments_max = world.has_tries ? 2048 : world.grows ? 1024 : 256; // by their records
+	o->segments_max = world.has_tries ? 8192 : world.grows ? 1024 : 256; // by their records
 	world_replays_options(o);
 	world_filters_options(o);
 	world_schemas_options(o);

@@ -284,6 +284,13 @@ static inline void world_sometimes(enum sometimes what)
 	world.sometimes[what]++;
 }
 
+/* By the records of the seed: what is full is the disk, and not the log (known-gaps.md). */
+static inline void world_segments_at_least(struct weir_options *o, uint32_t segments)
+{
+	if (o->segments_max < segments)
+		o->segments_max = segments;
+}
+
 /* world_memory.c */
 struct wr_memory *world_memory(void);
 uint64_t world_memory_requests(void);

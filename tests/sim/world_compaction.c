@@ -49,7 +49,7 @@ void world_compaction_options(struct weir_options *o)
 	o->compaction_keys = KEYS_MAX;
 	/* There has to be something left that is in no chunk in memory any more. */
 	o->retention_bytes *= RETENTION_TIMES;
-	o->segments_max = 2048;
+	world_segments_at_least(o, 2048);
 }
 
 void world_compaction_define(uint32_t topic, struct weir_topic_options *o)

@@ -47,7 +47,7 @@ void world_erasure_options(struct weir_options *o)
 	if (!world.erases)
 		return;
 	o->erasures_max = ERASURES_MAX;
-	o->segments_max = SEGMENTS_MAX;
+	world_segments_at_least(o, SEGMENTS_MAX);
 	/* Else what is erased has mostly been retired. */
 	if (world.seed / 48 % 2 == 0)
 		o->retention_bytes *= RETENTION_TIMES;

@@ -47,7 +47,7 @@ void world_replays_options(struct weir_options *o)
 	o->members_max += 1;
 	o->producers_max += 2; /* and who cancels */
 	o->named_producers_max += WORLD_REPLAYS;
-	o->segments_max = 2048; /* each event may be there four times */
+	world_segments_at_least(o, 2048); /* each event may be there four times */
 }
 
 static void name_of(uint32_t number, char name[3])

@@ -35,7 +35,7 @@ void world_retention_options(struct weir_options *o)
 	o->pack = WEIR_PACK_PADDING;
 	/* There has to be something left that is in no chunk in memory any more. */
 	o->retention_bytes *= RETENTION_TIMES;
-	o->segments_max = 2048;
+	world_segments_at_least(o, 2048);
 }
 
 static void draw(struct world_kept *k)

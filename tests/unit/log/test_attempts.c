@@ -275,3 +275,27 @@ Test(attempts, bytes_that_are_none_are_refused)
 		section[sizeof(struct wr_section_header) + at] ^= 0x41;
 	}
 }
+
+/*
+ * The group has moved the row on meanwhile, since it is nobody's (pass.c): what its last owner
+ * takes for settled is not, and would be passed over by who is told to begin with what failed.
+ */
+Test(attempts, who_was_refused_progress_rejects_nothing_behind_it, .init = begin)
+{
+	static const struct wr_reject rejected = {
+		.seq = 14, .generation = 1, .verdict = WR_VERDICT_RETRY, .failed_us = 7};
+	struct wr_control_progress ahead = {.generation = 1, .from = 11, .to = 12};
+	struct wr_undo_entry entries[WR_UNDO_CELLS];
+	struct wr_undo none = {0}, run = {.entries = entries, .capacity = WR_UNDO_CELLS};
+	struct wr_reject next = rejected;
+	/* A transaction that is refused comes again, all of it. */
+	cr_expect_eq(wr_settle_progress(&settle_rows, &run, 2, &ahead), WEIR_E_OUT_OF_SEQUENCE);
+	cr_expect_eq(wr_attempts_decide(&attempts, &settle_rows, &none, &of, 0, &rejected, 500), 0);
+	ahead.from = 8;
+	cr_expect_eq(wr_settle_progress(&settle_rows, &none, 2, &ahead), WEIR_E_OUT_OF_SEQUENCE);
+	cr_expect_eq(wr_attempts_decide(&attempts, &settle_rows, &none, &of, 0, &rejected, 500),
+		     WEIR_E_FENCED);
+	wr_store_relaxed(&row_cells[2].generation, 2u);
+	next.generation = 2;
+	cr_expect_eq(wr_attempts_decide(&attempts, &settle_rows, &none, &of, 0, &next, 500), 0);
+}

@@ -14,6 +14,7 @@
 
 #include <weir/dead_letters.h>
 
+#include "core/pipeline/pipeline.h"
 #include "tests/support/queue_bed.h"
 
 #define NUMBERS 40u
@@ -430,6 +431,48 @@ Test(partition_retry, who_has_lost_the_partition_counts_nothing)
 		     WEIR_E_FENCED);
 	cr_expect_eq(again.attempts, 1);
 	cr_assert_eq(weir_ack(bed.member, &again), 0);
+	expect_rest();
+}
+
+/*
+ * It is nobody's then, and is moved on to its first event: progress from before that is refused,
+ * and so is what was said behind it, or the next owner would begin there.
+ */
+Test(partition_retry, who_was_refused_progress_passes_over_nothing)
+{
+	struct weir_item items[2];
+	struct weir_pipeline *p = queue_bed.f.pipeline;
+	uint32_t other = fixture_topic(&queue_bed.f, "other", 1);
+	p->pass_every = 50;
+	join();
+	while (weir_member_assignments(bed.member, NULL, 0) < 4)
+		cr_assert_eq(weir_poll(bed.member, items, 1, MS), 0);
+	fixture_wait(queue_bed.producer, fixture_publish(queue_bed.producer, other, 0, 100));
+	queue_publish_keyed(0, 0);
+	queue_publish_keyed(0, 8);
+	cr_assert_eq(fixture_poll(bed.member, items, 2, 2, false), 2);
+	cr_assert_leq(items[0].from_sequence + p->pass_every, items[0].sequence);
+	queue_bed.options.session_timeout_ns = 50 * MS;
+	bed.id = queue_make();
+	struct weir_member *late = bed.member;
+	wr_atomic_u64 *position =
+		&wr_position_row(p, &p->tables.catalog.subscriptions[bed.id], items[0].partition)
+			 ->position;
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (wr_load_relaxed(position) != items[0].sequence && fixture_now_ns() < until)
+		fixture_wait(queue_bed.producer,
+			     fixture_publish(queue_bed.producer, other, 0, p->pass_every));
+	cr_assert_eq(wr_load_relaxed(position), items[0].sequence);
+	cr_assert_eq(weir_ack(late, &items[0]), 0);
+	cr_assert_eq(weir_reject(late, &items[1], NULL), 0, "it is decided by the log");
+	cr_expect_eq(weir_member_commit(late, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), WEIR_E_FENCED);
+	bed.member = fixture_member(&queue_bed.f, bed.id, NULL);
+	for (uint64_t number = 0; number <= 8; number += 8) {
+		items[0] = queue_next(bed.member);
+		cr_assert_eq(number_of(&items[0]), number);
+		cr_expect_eq(items[0].attempts, 1);
+		cr_assert_eq(weir_ack(bed.member, &items[0]), 0);
+	}
 	expect_rest();
 }
 
