@@ -7,10 +7,8 @@
  * metrics comes with each file, so that what a newer pipeline counts is shown, too; where two files
  * disagree about a metric, the first one is believed. Of a pipeline that is gone only that is told.
  *
- * It is made object by object, as it goes out: however many series there are, what is made and not
- * yet read is those of one object. So that those of one moment stand in it, the copies of the files
- * stay as they are meanwhile, for a second; who reads more slowly than that gets later ones in what
- * is left, each object whole. A pipeline that goes away meanwhile is told to the end.
+ * It is made object by object, as it goes out (walk.h): however many series there are, what is made
+ * and not yet read is those of one object.
  *
  * A label "text" is left out: texts have numbers in them, and would make a series each.
  *
@@ -19,12 +17,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/json/utf8.h"
-#include "io/http/pipelines.h"
-#include "io/http/site.h"
+#include "io/http/walk.h"
 
 static const char openmetrics[] = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 static const char prometheus[] = "text/plain; version=0.0.4; charset=utf-8";
@@ -130,11 +126,6 @@ static void histogram(const struct exposition *x, const struct wr_http_pipeline 
 	number(x->to, seen, 1);
 }
 
-static bool is_alive(const struct wr_http_pipeline *one)
-{
-	return one->about.state == WEIR_METRICS_RUNNING || one->about.state == WEIR_METRICS_SILENT;
-}
-
 /* --- of the pipelines themselves -------------------------------------------------------------- */
 
 const char *wr_http_state_name(enum weir_metrics_state state)
@@ -233,26 +224,25 @@ static void (*const sections[])(const struct exposition *x, const struct wr_http
 
 /* --- the walk --------------------------------------------------------------------------------- */
 
-/* An answer under way: its pipelines, and what comes next. */
-struct walk {
-	struct wr_http_pipelines *all;
-	struct wr_http_pipeline *list[WR_HTTP_PIPELINES_MAX]; /* used by it */
-	uint32_t count;
+/* An answer under way: what comes next. */
+struct metrics_walk {
+	struct wr_http_walk walk;
 	bool is_open;
-	struct wr_http_text text; /* a piece */
-	size_t sent;              /* of it */
 
 	uint32_t section, section_at; /* of the pipelines themselves; at: which one's */
 	/* Then the metrics: those of the first one's table, then of the second one's, ... */
 	uint32_t table, metric;
-	bool is_in_family; /* its head has been told */
-	uint32_t of;       /* whose objects of it come */
-	uint32_t at;       /* and where among them */
+	bool is_in_family;    /* its head has been told */
+	struct weir_metric m; /* the family's, by the one that told it first */
+	uint32_t of;          /* whose objects of it come */
+	uint32_t at;          /* and where among them */
+	int index;            /* the metric's in that one's table; negative: it is not shown */
+	struct weir_metric theirs;
 	bool has_ended;
 };
 
 /* Has a pipeline before this one told of the metric? */
-static bool is_told(const struct walk *w, uint32_t before, const char *name)
+static bool is_told(const struct wr_http_walk *w, uint32_t before, const char *name)
 {
 	for (uint32_t i = 0; i < before; i++)
 		if (weir_metrics_find(w->list[i]->metrics, name) >= 0)
@@ -260,21 +250,36 @@ static bool is_told(const struct walk *w, uint32_t before, const char *name)
 	return false;
 }
 
+/* The objects of one pipeline are next: where its table has the metric, once for all of them. */
+static void begin_objects(struct metrics_walk *w, uint32_t of)
+{
+	w->of = of;
+	w->at = 0;
+	w->index = -ENOENT;
+	if (of >= w->walk.count || !w->walk.is_alive[of])
+		return;
+	const struct weir_metrics *metrics = w->walk.list[of]->metrics;
+	int index = weir_metrics_find(metrics, w->m.name);
+	if (index >= 0 && weir_metrics_metric(metrics, (uint32_t)index, &w->theirs) == 0 &&
+	    w->theirs.kind == w->m.kind)
+		w->index = index;
+}
+
 /* The next metric that nobody has told of yet, and its head. False: there is none. */
-static bool begin_family(struct walk *w, const struct exposition *x)
+static bool begin_family(struct metrics_walk *w, const struct exposition *x)
 {
 	static const char *const types[] = {[WEIR_METRIC_COUNTER] = "counter",
 					    [WEIR_METRIC_GAUGE] = "gauge",
 					    [WEIR_METRIC_HISTOGRAM] = "histogram"};
-	struct weir_metric m;
-	for (; w->table < w->count; w->table++, w->metric = 0)
-		for (; weir_metrics_metric(w->list[w->table]->metrics, w->metric, &m) == 0;
+	struct wr_http_pipeline *const *list = w->walk.list;
+	for (; w->table < w->walk.count; w->table++, w->metric = 0)
+		for (; weir_metrics_metric(list[w->table]->metrics, w->metric, &w->m) == 0;
 		     w->metric++) {
-			if (is_told(w, w->table, m.name))
+			if (is_told(&w->walk, w->table, w->m.name))
 				continue;
-			head(x, m.name, types[m.kind], m.unit, m.help);
+			head(x, w->m.name, types[w->m.kind], w->m.unit, w->m.help);
 			w->is_in_family = true;
-			w->of = w->at = 0;
+			begin_objects(w, 0);
 			return true;
 		}
 	return false;
@@ -294,35 +299,27 @@ static void sample(const struct exposition *x, const struct wr_http_pipeline *on
 }
 
 /* The series of one more object of the family. False: they are all told. */
-static bool next_object(struct walk *w, const struct exposition *x)
+static bool next_object(struct metrics_walk *w, const struct exposition *x)
 {
 	struct weir_metrics_object object;
-	struct weir_metric m, theirs;
-	if (weir_metrics_metric(w->list[w->table]->metrics, w->metric, &m) != 0)
-		return false;
-	for (; w->of < w->count; w->of++, w->at = 0) {
-		const struct wr_http_pipeline *one = w->list[w->of];
-		int index = weir_metrics_find(one->metrics, m.name);
-		if (!is_alive(one) || index < 0 ||
-		    weir_metrics_metric(one->metrics, (uint32_t)index, &theirs) != 0 ||
-		    theirs.kind != m.kind)
+	for (; w->of < w->walk.count; begin_objects(w, w->of + 1)) {
+		const struct wr_http_pipeline *one = w->walk.list[w->of];
+		if (w->index < 0 ||
+		    !weir_metrics_next(one->metrics, w->theirs.object, &w->at, &object))
 			continue;
-		if (weir_metrics_next(one->metrics, theirs.object, &w->at, &object)) {
-			sample(x, one, &object, (uint32_t)index, &theirs);
-			return true;
-		}
+		sample(x, one, &object, (uint32_t)w->index, &w->theirs);
+		return true;
 	}
 	return false;
 }
 
-/* What comes next, in w->text. False: that was all. */
-static bool make_piece(struct walk *w)
+static bool make_piece(struct wr_http_walk *walk)
 {
-	const struct exposition x = {.to = &w->text, .is_open = w->is_open};
-	w->text.bytes = w->sent = 0;
-	if (w->section < SECTIONS && w->count > 0) {
-		sections[w->section](&x, w->list[w->section_at], w->section_at == 0);
-		if (++w->section_at == w->count) {
+	struct metrics_walk *w = (void *)walk; /* its first member */
+	const struct exposition x = {.to = &walk->text, .is_open = w->is_open};
+	if (w->section < SECTIONS && walk->count > 0) {
+		sections[w->section](&x, walk->list[w->section_at], w->section_at == 0);
+		if (++w->section_at == walk->count) {
 			w->section_at = 0;
 			w->section++;
 		}
@@ -336,57 +333,16 @@ static bool make_piece(struct walk *w)
 	if (begin_family(w, &x))
 		return true;
 	if (!w->has_ended && w->is_open)
-		wr_http_text_say(&w->text, "# EOF\n");
+		wr_http_text_say(&walk->text, "# EOF\n");
 	w->has_ended = true;
-	return w->text.bytes > 0;
-}
-
-static ptrdiff_t read_pieces(void *context, char *to, size_t room)
-{
-	struct walk *w = context;
-	size_t done = 0;
-	while (done < room) {
-		if (w->sent == w->text.bytes && !make_piece(w))
-			break;
-		if (w->text.failed)
-			return -ENOMEM;
-		size_t bytes = w->text.bytes - w->sent;
-		bytes = bytes < room - done ? bytes : room - done;
-		if (bytes > 0)
-			memcpy(to + done, w->text.data + w->sent, bytes);
-		w->sent += bytes;
-		done += bytes;
-	}
-	return (ptrdiff_t)done;
-}
-
-static void end_pieces(void *context)
-{
-	struct walk *w = context;
-	for (uint32_t i = 0; i < w->count; i++)
-		wr_http_pipeline_leave(w->list[i]);
-	w->all->answers--;
-	wr_http_text_free(&w->text);
-	free(w);
+	return walk->text.bytes > 0;
 }
 
 void wr_http_metrics(const struct wr_http_site *site, struct wr_http_request *r)
 {
-	struct wr_http_pipelines *all = site->pipelines;
-	struct walk *w = calloc(1, sizeof *w);
-	if (w == NULL) {
-		r->reply.failed = true;
+	struct metrics_walk *w = wr_http_walk_begin(site, r, sizeof *w, make_piece);
+	if (w == NULL)
 		return;
-	}
-	wr_http_pipelines_look(all);
-	all->answers++;
-	w->all = all;
 	w->is_open = r->wants_openmetrics;
-	w->count = all->count;
-	memcpy(w->list, all->list, all->count * sizeof w->list[0]);
-	for (uint32_t i = 0; i < w->count; i++)
-		wr_http_pipeline_use(w->list[i]);
 	r->content_type = w->is_open ? openmetrics : prometheus;
-	r->pieces = (struct wr_http_pieces){.read = read_pieces, .end = end_pieces, .context = w};
-	wr_http_done(r);
 }

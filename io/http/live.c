@@ -2,7 +2,8 @@
 /*
  * /live: what the page draws, as JSON: all pipelines with all their objects and values, histograms
  * as buckets that are not empty (bound, count), errors with their texts, and the table of alerts,
- * which the page looks at: it sees what grew, since it has the answer before.
+ * which the page looks at: it sees what grew, since it has the answer before. It goes out object by
+ * object (walk.h).
  *
  * {"pipelines":[{"name":...,"state":...,"objects":[{"kind":"topic","labels":{...},
  *  "values":{"weir_topic_events":7}}]}],"alerts":[...],"left_out":0}
@@ -11,8 +12,7 @@
 #include <string.h>
 
 #include "io/http/alerts.h"
-#include "io/http/pipelines.h"
-#include "io/http/site.h"
+#include "io/http/walk.h"
 
 static void text(struct wr_http_text *to, const char *name, const char *value)
 {
@@ -96,10 +96,8 @@ static bool is_drawn(const char *kind)
 	return strcmp(kind, "partition") != 0 && strcmp(kind, "subscription_partition") != 0;
 }
 
-static void write_pipeline(struct wr_http_text *to, const struct wr_http_pipeline *one)
+static void begin_pipeline(struct wr_http_text *to, const struct wr_http_pipeline *one)
 {
-	struct weir_metrics_object object;
-	const char *comma = "";
 	wr_http_text_say(to, "{");
 	text(to, "name", one->label);
 	wr_http_text_say(to, ",");
@@ -115,13 +113,10 @@ static void write_pipeline(struct wr_http_text *to, const struct wr_http_pipelin
 			    one->about.pid, one->about.failed ? "true" : "false",
 			    one->about.opened_ns / 1000000, one->about.told_ns / 1000000,
 			    one->about.rounds, one->about.left_out);
-	for (uint32_t at = 0; weir_metrics_next(one->metrics, NULL, &at, &object);) {
-		if (!is_drawn(object.kind))
-			continue;
-		wr_http_text_say(to, comma);
-		write_object(to, one->metrics, &object);
-		comma = ",";
-	}
+}
+
+static void end_pipeline(struct wr_http_text *to, const struct wr_http_pipeline *one)
+{
 	wr_http_text_say(to, "],\"errors\":[");
 	write_errors(to, one->metrics);
 	wr_http_text_say(to, "]}");
@@ -152,18 +147,70 @@ static void write_alerts(struct wr_http_text *to)
 	}
 }
 
+/* --- the answer, piece by piece --------------------------------------------------------------- */
+
+struct live {
+	struct wr_http_walk walk;
+	enum { BEGIN, PIPELINE, OBJECTS, END, ENDED } next;
+	uint32_t of;        /* which pipeline's */
+	uint32_t object_at; /* where among its objects */
+	uint32_t told;      /* of them */
+	uint32_t left_out;  /* when it began */
+};
+
+/* False: there is no more that is drawn. */
+static bool write_next_object(struct live *l)
+{
+	const struct weir_metrics *metrics = l->walk.list[l->of]->metrics;
+	struct weir_metrics_object object;
+	while (weir_metrics_next(metrics, NULL, &l->object_at, &object)) {
+		if (!is_drawn(object.kind))
+			continue;
+		wr_http_text_say(&l->walk.text, l->told++ > 0 ? "," : "");
+		write_object(&l->walk.text, metrics, &object);
+		return true;
+	}
+	return false;
+}
+
+static bool make_piece(struct wr_http_walk *walk)
+{
+	struct live *l = (void *)walk; /* its first member */
+	struct wr_http_text *to = &walk->text;
+	switch (l->next) {
+	case BEGIN:
+		wr_http_text_say(to, "{");
+		text(to, "weir", weir_version());
+		wr_http_text_say(to, ",\"pipelines\":[");
+		l->next = walk->count > 0 ? PIPELINE : END;
+		return true;
+	case PIPELINE:
+		wr_http_text_say(to, l->of > 0 ? "," : "");
+		begin_pipeline(to, walk->list[l->of]);
+		l->object_at = l->told = 0;
+		l->next = OBJECTS;
+		return true;
+	case OBJECTS:
+		if (write_next_object(l))
+			return true;
+		end_pipeline(to, walk->list[l->of]);
+		l->next = ++l->of < walk->count ? PIPELINE : END;
+		return true;
+	case END:
+		wr_http_text_say(to, "],\"alerts\":[");
+		write_alerts(to);
+		wr_http_text_format(to, "],\"left_out\":%u}", l->left_out);
+		l->next = ENDED;
+		return true;
+	case ENDED:
+		break;
+	}
+	return false;
+}
+
 void wr_http_live(const struct wr_http_site *site, struct wr_http_request *r)
 {
-	wr_http_pipelines_look(site->pipelines);
-	wr_http_text_say(&r->reply, "{");
-	text(&r->reply, "weir", weir_version());
-	wr_http_text_say(&r->reply, ",\"pipelines\":[");
-	for (uint32_t i = 0; i < site->pipelines->count; i++) {
-		wr_http_text_say(&r->reply, i > 0 ? "," : "");
-		write_pipeline(&r->reply, site->pipelines->list[i]);
-	}
-	wr_http_text_say(&r->reply, "],\"alerts\":[");
-	write_alerts(&r->reply);
-	wr_http_text_format(&r->reply, "],\"left_out\":%u}", site->pipelines->left_out);
-	wr_http_done(r);
+	struct live *l = wr_http_walk_begin(site, r, sizeof *l, make_piece);
+	if (l != NULL)
+		l->left_out = site->pipelines->left_out;
 }

@@ -8,19 +8,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/pipeline_fixture.h"
 
-int serve_client_connect(struct weir_server *server, int receive_bytes)
+static int connect_file(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)snprintf(to.sun_path, sizeof to.sun_path, "%s", path);
+	fixture_need(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0,
+		     "a connection to the server's file");
+	return fd;
+}
+
+int serve_client_connect(struct weir_server *server)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
-	const char *port = strrchr(weir_server_url(server), ':');
+	const char *url = weir_server_url(server), *port = strrchr(url, ':');
+	if (strncmp(url, "unix:", 5) == 0)
+		return connect_file(url + 5);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	to.sin_port = htons((uint16_t)atoi(port + 1));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (receive_bytes > 0)
-		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
 	fixture_need(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0,
 		     "a connection to the server");
 	return fd;
@@ -31,11 +42,10 @@ void serve_client_say(int fd, const char *text)
 	fixture_need(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "a request");
 }
 
-int serve_client_get(struct weir_server *server, const char *path, const char *more,
-		     int receive_bytes)
+int serve_client_get(struct weir_server *server, const char *path, const char *more)
 {
 	char request[512];
-	int fd = serve_client_connect(server, receive_bytes);
+	int fd = serve_client_connect(server);
 	int bytes = snprintf(request, sizeof request,
 			     "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s\r\n",
 			     path, more);

@@ -50,7 +50,7 @@ int __wrap_weir_registry_level_set(struct weir_pipeline *pipeline, const char *s
 static void expect_status(struct weir_server *server, const char *path, const char *status)
 {
 	char answer[16] = "";
-	int fd = serve_client_get(server, path, "", 0);
+	int fd = serve_client_get(server, path, "");
 	cr_assert(read(fd, answer, 12) == 12);
 	cr_expect_str_eq(answer, status, "%s", path);
 	close(fd);
@@ -108,7 +108,7 @@ Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_cl
 	char answer[64] = "";
 	struct weir_pipeline *pipeline = open_registry(0, &server);
 
-	int first = serve_client_connect(server, 0), second = serve_client_connect(server, 0);
+	int first = serve_client_connect(server), second = serve_client_connect(server);
 	serve_client_say(first, put);
 	pthread_mutex_lock(&lock);
 	while (!called)
@@ -116,7 +116,7 @@ Test(serve_close, a_call_that_does_not_end_is_told_and_waited_for_by_a_second_cl
 	pthread_mutex_unlock(&lock);
 	serve_client_say(second, put); // waits for its turn
 	/* Others are answered meanwhile. */
-	int third = serve_client_get(server, "/config", "", 0);
+	int third = serve_client_get(server, "/config", "");
 	cr_assert(read(third, answer, 12) == 12);
 	cr_assert_str_eq(answer, "HTTP/1.1 200");
 
@@ -143,7 +143,7 @@ static void ask(struct weir_server *server, const char *head, const char *body, 
 	char request[512];
 	size_t bytes = 0;
 	ssize_t n;
-	int fd = serve_client_connect(server, 0);
+	int fd = serve_client_connect(server);
 	(void)snprintf(request, sizeof request,
 		       "%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 		       "Content-Length: %zu\r\n\r\n%s",
