@@ -136,9 +136,10 @@ void wr_alert_tell(struct weir_pipeline *p, struct wr_alert_judge *j,
 void wr_alert_hide(struct wr_alert_judge *j, uint32_t index);
 /* Once, at the open: a view for each judge, whose places do not meet. */
 void wr_alerts_share_places(struct wr_alerts *a, struct wr_metrics *cells);
-/* Around wr_alerts_end_one(). False: the callback is the other judge's now. */
-bool wr_alerts_begin_change(struct wr_alerts *a);
-void wr_alerts_end_change(struct wr_alerts *a);
+/* Around a call of options.alert_fn, and so around wr_alerts_end_one(). False: it is the other
+ * judge's now (AL1). */
+bool wr_alerts_take_callback(struct wr_alerts *a);
+void wr_alerts_give_callback(struct wr_alerts *a);
 /* A number's rule is gone: what was raised is over, and who wants to know is told. */
 void wr_alerts_end_one(struct weir_pipeline *p, struct wr_alert_judge *j,
 		       const struct wr_alert_rule *rule, struct wr_alert *alert,

@@ -122,8 +122,8 @@ void wr_alerts_take_next(struct weir_pipeline *p, struct wr_alert_judge *j, uint
 	struct wr_alerts *a = &p->metrics->alerts;
 
 	/* Rules that are gone are told to be over: where the callback is busy, at the next look. */
-	if (!wr_alerts_begin_change(a))
+	if (!wr_alerts_take_callback(a))
 		return;
 	change_rules(p, j, now_ns);
-	wr_alerts_end_change(a);
+	wr_alerts_give_callback(a);
 }

@@ -124,13 +124,13 @@ static const char *number_text(char to[32], enum weir_alert_kind kind, uint64_t 
  * options.alert_fn is one caller's at a time, and may stand still: the other judge goes on
  * meanwhile, and calls when it is free, with what is true by then.
  */
-static bool take_callback(struct wr_alerts *a)
+bool wr_alerts_take_callback(struct wr_alerts *a)
 {
 	uint32_t nobody = 0;
 	return wr_cas_acq_rel(&a->calling, &nobody, 1u); /* AL1 */
 }
 
-static void give_callback(struct wr_alerts *a)
+void wr_alerts_give_callback(struct wr_alerts *a)
 {
 	wr_store_release(&a->calling, 0u); /* AL1 */
 }
@@ -292,20 +292,10 @@ void wr_alert_tell(struct weir_pipeline *p, struct wr_alert_judge *j,
 	publish_untold(p, j, rule, alert, whose);
 	show(j, rule, index, whose, now_ns);
 	/* Last: it may stand still, and the others are told by then. */
-	if (alert->called_raised != alert->state.raised && take_callback(a)) {
+	if (alert->called_raised != alert->state.raised && wr_alerts_take_callback(a)) {
 		call(p, rule, alert, whose);
-		give_callback(a);
+		wr_alerts_give_callback(a);
 	}
-}
-
-bool wr_alerts_begin_change(struct wr_alerts *a)
-{
-	return take_callback(a);
-}
-
-void wr_alerts_end_change(struct wr_alerts *a)
-{
-	give_callback(a);
 }
 
 void wr_alerts_end_one(struct weir_pipeline *p, struct wr_alert_judge *j,
