@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "core/base/bits.h"
+#include "io/config/config.h"
 #include "io/config/plan_inner.h"
 
 /* Of a segment and of the superblock: docs/reference/journal-format.md. */
@@ -25,6 +26,8 @@
 /* Threads that make files ahead, and, without io_uring, that write. */
 #define HELPERS 1u
 #define HELPERS_POSIX 3u
+/* Of the server beside a run: two, of 512 KiB each. */
+#define SERVE_STACKS_BYTES (2 * (512u << 10))
 #define MIB (1ull << 20)
 
 /* 0: no end. */
@@ -77,7 +80,7 @@ static void plan_descriptors(const struct wr_plan_input *input, const struct wr_
 	if (input->config != NULL)
 		wr_plan_run(input->config, &d->run);
 	d->total = d->fixed + d->events + d->run.sources + d->run.sinks + d->run.bridges +
-		   d->run.others;
+		   d->run.serve + d->run.connections + d->run.others;
 	if (!disk->is_needed)
 		return;
 	uint64_t segments = most_segments(o, disk);
@@ -129,6 +132,8 @@ static uint64_t address_bytes(const struct wr_plan_input *input, const struct wr
 			stacks += plan->placement.placed[i].count * (own != 0 ? own : stack);
 	}
 	bool writes = o->io == WEIR_IO_POSIX || (machine != NULL && machine->uring_code != 0);
+	if (input->config != NULL && input->config->values.serve_listen != NULL)
+		stacks += SERVE_STACKS_BYTES;
 	if (o->dir != NULL)
 		stacks += (writes ? HELPERS_POSIX : HELPERS) * stack;
 	/* Views of huge pages begin at one: more is asked for, and given back. */

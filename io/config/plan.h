@@ -53,12 +53,15 @@ struct wr_plan_disk {
 	uint64_t checkpoint_bytes;  /* of log between two checkpoints */
 };
 
-/* Descriptors of `weir run`, of a file that has sources, sinks or bridges; all 0: it has none. */
+/* Descriptors of `weir run`, of a file that has sources, sinks, bridges or a server; all 0: it has
+ * none. */
 struct wr_plan_run {
-	uint32_t sources; /* files that are read, two for one that is followed */
-	uint32_t sinks;   /* outputs, side files, and of a command its input and itself */
-	uint32_t bridges; /* lock, status, sockets; to Kafka as many brokers as are usual */
-	uint32_t others;  /* standard streams, signals of threads, one held for a moment */
+	uint32_t sources;     /* files that are read, two for one that is followed */
+	uint32_t sinks;       /* outputs, side files, and of a command its input and itself */
+	uint32_t bridges;     /* lock, status, sockets; to Kafka as many brokers as are usual */
+	uint32_t serve;       /* the server's own */
+	uint32_t connections; /* of its clients, which come later */
+	uint32_t others;      /* standard streams, signals of threads, one held for a moment */
 };
 
 struct wr_plan_descriptors {

@@ -122,7 +122,7 @@ static void find_descriptors(struct wr_plan_search *l)
 	const struct wr_plan_descriptors *d = &l->plan->descriptors;
 	const struct wr_machine_limit *limit = &l->input->machine->descriptors;
 	uint64_t first = d->fixed + disk->segments_ahead + d->run.sources + d->run.sinks +
-			 d->run.bridges + d->run.others;
+			 d->run.bridges + d->run.serve + d->run.others;
 	unsigned long long total = d->total;
 	if (d->total > limit->soft) {
 		struct wr_plan_lack *to = wr_plan_lack(

@@ -19,6 +19,8 @@
 /* Standard input, output and error; stop, finish and abort; a folder that is synced or looked
  * through. */
 #define OTHERS 7u
+/* The server's socket, what tells it of its clients, what wakes it, and the folder of metrics. */
+#define OF_SERVE 4u
 
 /* ---- descriptors ---- */
 
@@ -64,6 +66,11 @@ void wr_plan_run(const struct weir_config *config, struct wr_plan_run *ret_run)
 	}
 	ret_run->bridges = wr_plan_bridges(config);
 	any = any || config->values.bridges.count > 0;
+	if (config->values.serve_listen != NULL) {
+		ret_run->serve = OF_SERVE;
+		ret_run->connections = config->values.serve_connections;
+		any = true;
+	}
 	ret_run->others = any ? OTHERS : 0;
 }
 

@@ -114,6 +114,31 @@ static void test_descriptors(void)
 		  "with ten less it does not (%d)", code);
 }
 
+/* Its clients have theirs later: beside a server it runs without. */
+static void test_descriptors_of_serve(void)
+{
+	run_bed_fresh();
+	run_bed_put("c.yaml", RUN_BED_JOURNAL RUN
+		    "serve: {listen: '127.0.0.1:0', no_token: yes, connections: 100}\n"
+		    "alerts: [{name: stuck, when: {stuck_age: {raise_at: 5s, clear_at: 1s}}}]\n");
+	plan("c.yaml", true);
+	tap_check(c.exit_code == 0 && planned("connections") == 100 &&
+			  planned("at_most") == planned("fixed") + planned("segments") +
+							planned("events") + planned("serve") + 100 +
+							planned("others"),
+		  "descriptors of the server and of its clients are planned");
+	tap_check(plans("\"name\": \"serve\",\n      \"count\": 2,") &&
+			  plans("\"name\": \"watch\",\n      \"count\": 1,"),
+		  "so are its threads, and the one that watches");
+	uint64_t first = planned("fixed") + planned("segments_ahead") + 1 + planned("serve") +
+			 planned("others");
+	int code = run_with(first);
+	tap_check(code == 0, "with as many as it has to begin with it runs (%d)", code);
+	plan("c.yaml", false);
+	tap_check(plans("  serve x 2 ") && plans("  watch ") && plans(", 104 of serve, 7 others\n"),
+		  "to people, too");
+}
+
 /* ---- address space --------------------------------------------------------------------------- */
 
 static uint64_t address_bytes;
@@ -307,6 +332,7 @@ static void test_journal_sizes(void)
 int main(void)
 {
 	test_descriptors();
+	test_descriptors_of_serve();
 	test_address_space();
 	test_paths();
 	test_serve();

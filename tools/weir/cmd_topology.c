@@ -94,8 +94,9 @@ int cmd_topology(int argc, char **argv)
 		return exit_code;
 	exit_code = config_machine_load(choices.config, choices.from, &m);
 	if (exit_code == CLI_GO_ON) {
-		struct plan_threads threads = {m.topology, &m.affinity, &placement, &m.requests,
-					       &m.options};
+		bool serves = m.config != NULL && m.config->values.serve_listen != NULL;
+		struct plan_threads threads = {m.topology,  &m.affinity, &placement,
+					       &m.requests, &m.options,  serves};
 		int rc = wr_place(m.topology, &m.affinity, &m.requests.policy, m.requests.items,
 				  m.requests.count, &placement);
 		exit_code = rc == 0 ? print(&threads, m.config) : cli_fail("topology", rc, NULL);

@@ -84,8 +84,9 @@ static int plan_machine(const struct config_machine *m)
 	int rc = wr_plan_make(&input, &plan, &problem);
 	if (rc != 0)
 		return cli_fail("config plan", rc, &problem);
-	struct plan_threads threads = {m->topology, &m->affinity, &plan.placement, &m->requests,
-				       &m->options};
+	struct plan_threads threads = {m->topology,     &m->affinity,
+				       &plan.placement, &m->requests,
+				       &m->options,     m->config->values.serve_listen != NULL};
 	rc = print(&threads, &plan, m->config->source.name);
 	if (rc != 0)
 		return cli_fail("standard output", rc, NULL);

@@ -63,6 +63,27 @@ static void json_placed(struct json_out *j, const char *name, const struct wr_pl
 	json_close(j);
 }
 
+/* Threads that nobody asks for by name. */
+static void json_beside(struct json_out *j, const struct plan_threads *threads)
+{
+	static const struct weir_thread_options none;
+	struct wr_placed placed = {.how = WR_PLACED_ANYWHERE, .count = 1, .wait = WEIR_WAIT_PARK};
+	const struct wr_cpu_set *helpers = &threads->placement->housekeeping;
+
+	if (threads->serves) {
+		placed.count = PLAN_SERVE_THREADS;
+		json_placed(j, "serve", &placed, &none);
+		placed.count = 1;
+	}
+	if (!plan_has_watch(threads))
+		return;
+	for (uint32_t cpu = 0; cpu < WR_CPUS_MAX && placed.cpu_count < WEIR_CPUS_MAX; cpu++)
+		if (wr_cpu_set_has(helpers, cpu))
+			placed.cpus[placed.cpu_count++] = (uint16_t)cpu;
+	placed.how = placed.cpu_count > 0 ? WR_PLACED_LIST : WR_PLACED_ANYWHERE;
+	json_placed(j, "watch", &placed, &none);
+}
+
 void plan_json_threads(struct json_out *j, const struct plan_threads *threads)
 {
 	const struct wr_topology *t = threads->topology;
@@ -95,6 +116,7 @@ void plan_json_threads(struct json_out *j, const struct plan_threads *threads)
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		json_placed(j, threads->requests->items[i].name, &p->placed[i],
 			    threads->requests->threads[i]);
+	json_beside(j, threads);
 	json_close(j);
 	json_set(j, "housekeeping", &p->housekeeping);
 }
@@ -141,6 +163,8 @@ static void json_descriptors(struct json_out *j, const struct wr_plan *plan)
 		json_u64(j, "sources", d->run.sources);
 		json_u64(j, "sinks", d->run.sinks);
 		json_u64(j, "bridges", d->run.bridges);
+		json_u64(j, "serve", d->run.serve);
+		json_u64(j, "connections", d->run.connections);
 		json_u64(j, "others", d->run.others);
 		json_close(j);
 	} else {

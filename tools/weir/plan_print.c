@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <weir/alerts.h>
+
 #include "tools/weir/args.h"
 
 static const char *wait_name(enum weir_wait wait)
@@ -144,6 +146,28 @@ static void print_helpers(FILE *to, const struct plan_threads *threads)
 		has_journal ? "park" : "", what);
 }
 
+bool plan_has_watch(const struct plan_threads *threads)
+{
+	const struct weir_options *o = threads->options;
+	for (uint32_t i = 0; i < o->alert_count; i++)
+		if (o->alerts[i].kind == WEIR_ALERT_STUCK_AGE)
+			return true;
+	return false;
+}
+
+/* Those that no key of `threads` is about. */
+static void print_beside(FILE *to, const struct plan_threads *threads)
+{
+	char list[64];
+	wr_cpu_set_format(&threads->placement->housekeeping, list, sizeof list);
+	if (plan_has_watch(threads))
+		fprintf(to, "  %-14s %-18s %-9s %s\n", "watch", list[0] != '\0' ? list : "anywhere",
+			"park", "looks for stuck_age");
+	if (threads->serves)
+		fprintf(to, "  serve x %-6u %-18s %-9s %s\n", PLAN_SERVE_THREADS, "anywhere",
+			"park", "answers, and calls of the registry");
+}
+
 void plan_print_threads(FILE *to, const struct plan_threads *threads)
 {
 	const struct wr_placement *p = threads->placement;
@@ -152,6 +176,7 @@ void plan_print_threads(FILE *to, const struct plan_threads *threads)
 		if (p->placed[i].how != WR_PLACED_NOT)
 			print_thread(to, threads, i);
 	print_helpers(to, threads);
+	print_beside(to, threads);
 	for (uint32_t i = 0; i < p->placed_count; i++)
 		if (p->placed[i].note[0] != '\0')
 			fprintf(to, "  note: %s: %s\n", threads->requests->items[i].name,
@@ -245,12 +270,14 @@ static void print_descriptors(FILE *to, const struct wr_plan *plan)
 	fprintf(to, "%u eventfds if asked for\n", d->events);
 	if (d->run.others > 0)
 		fprintf(to,
-			"  %-14s %11s  of them: %u of sources, %u of sinks, %u of bridges, "
-			"%u others\n",
+			"  %-14s %11s  of them: %u of sources, %u of sinks, %u of bridges, %u of "
+			"serve, %u others\n",
 			"weir run",
 			cli_text_count(text, d->run.sources + d->run.sinks + d->run.bridges +
+						     d->run.serve + d->run.connections +
 						     d->run.others),
-			d->run.sources, d->run.sinks, d->run.bridges, d->run.others);
+			d->run.sources, d->run.sinks, d->run.bridges,
+			d->run.serve + d->run.connections, d->run.others);
 	if (!plan->knows_machine || plan->machine.descriptors.soft == WR_MACHINE_NO_LIMIT)
 		return;
 	fprintf(to, "  %-14s %11s  of the whole process (ulimit -n)\n", "allowed",

@@ -20,7 +20,14 @@ struct plan_threads {
 	const struct wr_placement *placement;
 	const struct wr_config_requests *requests;
 	const struct weir_options *options;
+	bool serves; /* weir run has a server beside it */
 };
+
+/* What answers, and what calls of the registry wait in. */
+#define PLAN_SERVE_THREADS 2u
+
+/* Whether the pipeline has a thread that watches the others. */
+bool plan_has_watch(const struct plan_threads *threads);
 
 const char *plan_scheduler_name(enum weir_scheduler scheduler);
 
