@@ -64,11 +64,11 @@
  * then the others go on without it, and its letter is what is left of it. Events without a key have
  * nothing to park: they pass.
  *
- * What is parked is outstanding: it counts in outstanding_max and in lag (weir_lag.parked), and
- * keeps its segments. Where all that a subscription may have outstanding is parked, it takes no
- * more until something is redriven or given up, which log_fn is told; nothing is left out, and no
- * key gets out of order. A key that is parked stays so when the subscription is created again with
- * PASS: that is for what dies from then on.
+ * What is parked is outstanding: it counts in outstanding_max and in lag (weir_lag.parked). Where
+ * retention wants its segment it is copied further on. Where all that a subscription may have
+ * outstanding is parked, it takes no more until something is redriven or given up, which log_fn is
+ * told; nothing is left out, and no key gets out of order. A key that is parked stays so when the
+ * subscription is created again with PASS: that is for what dies from then on.
  *
  * weir_subscription_seek() moves a queue, as it does other subscriptions: what is outstanding is
  * given up, what members have is fenced, and it begins anew at the place.

@@ -248,6 +248,31 @@ Test(carry, a_parked_key_lets_segments_go_when_the_queue_has_no_members)
 	cr_expect_eq(fixture_number(&item), 11);
 }
 
+/* As weir/subscription.h says: its own place has left, and a seek looks at places. */
+Test(carry, a_seek_does_not_find_what_was_copied)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	struct weir_rejection later = {.delay_ns = 3600 * 1000000000ull};
+	queue_bed.options.attempts_max = 3;
+	cr_assert_eq(queue_make(), id);
+	queue_publish_keyed(1, 10);
+	struct weir_item item = queue_next(member);
+	cr_assert_eq(weir_reject(member, &item, &later), 0);
+	fill_until_left();
+	cr_expect_eq(lag_of(id).events, 1);
+	queue_publish_keyed(1, 11);
+	cr_assert_eq(weir_subscription_seek(queue_bed.f.pipeline, id, WEIR_SEEK_OLDEST, 0,
+					    FIXTURE_LONG_NS, NULL),
+		     0);
+	item = queue_next(member);
+	cr_expect_eq(fixture_number(&item), 11);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	queue_commit(member);
+	cr_expect_eq(lag_of(id).events, 0);
+	cr_expect_gt(position_of(id), item.sequence);
+}
+
 static void publish_large(uint64_t key, uint32_t count)
 {
 	static char text[FILLING_BYTES];
