@@ -85,6 +85,7 @@
 	  "outstanding::an_event_that_stays_holds_the_position_and_no_other")                      \
 	X(KEYS_NOT_ORDERED, sim_pipeline, "a key's next while one of it is not settled")           \
 	X(KEYS_NOT_ORDERED, weir_anomaly, "key-in-flight")                                         \
+	X(KEYS_NOT_ORDERED, weir_anomaly, "key-order")                                             \
 	X(KEYS_NOT_ORDERED, unit_share, "share::everything_is_had_by_one_and_settled_once")        \
 	X(ATTEMPT_NOT_DURABLE, sim_pipeline, "handed out before its attempt was durable")          \
 	X(ATTEMPT_NOT_DURABLE, unit_share, "share::everything_is_had_by_one_and_settled_once")     \
@@ -334,10 +335,15 @@
 	X(SERVED_BEFORE_DURABLE, sim_pipeline, "handed out before it was durable")                 \
 	X(SERVED_BEFORE_DURABLE, weir_anomaly, "vanished")                                         \
 	X(CLAIM_IS_VISIBLE, weir_anomaly, "phantom")                                               \
+	X(CLAIM_IS_VISIBLE, weir_anomaly, "G1a")                                                   \
 	X(SEQUENCE_GAP_ACCEPTED, weir_anomaly, "duplicate")                                        \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "inconsistent-offsets")                                \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "lost-write")                                          \
+	X(RUN_COUNTS_RECORDS, weir_anomaly, "nonmonotonic-send")                                   \
+	X(RUN_COUNTS_RECORDS, weir_anomaly, "key-moved")                                           \
 	X(GAP_PASSED_OVER, weir_anomaly, "unacked-passed")                                         \
+	X(OUTPUTS_WITHOUT_PROGRESS, weir_anomaly, "nonmonotonic-poll")                             \
+	X(OUTCOME_TOLD_EARLY, weir_anomaly, "unseen")                                              \
 	X(OLD_GENERATION_TAKEN, weir_anomaly, "fenced-ack")                                        \
 	X(LOSS_NOT_TOLD, weir_anomaly, "stale-owner")                                              \
 	X(LOSS_NOT_TOLD, weir_anomaly, "unmarked-redelivery")                                      \
