@@ -67,6 +67,8 @@
 	  "what is in hand has failed at a crash, whoever else had events that did not go alone")  \
 	X(REFUSED_OWNER_REJECTS, "core/log/attempts.c",                                            \
 	  "who was refused progress over events of a partition still rejects what lies behind")    \
+	X(NOT_ALONE_IS_FENCED, "core/pipeline/ack.c",                                              \
+	  "who is told that another event is handed out alone takes its partition for lost")       \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
 	X(CARRIED_NOT_HELD, "core/log/carried.c",                                                  \

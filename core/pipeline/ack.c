@@ -371,7 +371,8 @@ void wr_member_take_replies(struct weir_member *m)
 		 */
 		if (wr_transactions_answer(m, reply)) {
 			/* It was told of there. */
-		} else if (m->sharing == NULL && reply->code == WEIR_E_FULL) {
+		} else if (m->sharing == NULL && reply->code == WEIR_E_FULL &&
+			   !WR_BUG(NOT_ALONE_IS_FENCED)) {
 			/* Progress is never refused so. */
 			wr_member_not_alone(m, reply);
 		} else if (m->sharing != NULL) {

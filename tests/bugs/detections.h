@@ -58,6 +58,8 @@
 	  "partition_retry_crash::what_another_partition_dies_of_is_no_attempt")                   \
 	X(REFUSED_OWNER_REJECTS, unit_partition_retry,                                             \
 	  "partition_retry::who_was_refused_progress_passes_over_nothing")                         \
+	X(NOT_ALONE_IS_FENCED, unit_partition_retry,                                               \
+	  "partition_return::an_answer_about_what_is_tried_no_more_costs_no_partition")            \
 	X(TRIED_TOO_EARLY, sim_pipeline,                                                           \
 	  "a partition's event is handed out before its delay is over")                            \
 	X(TRY_NOT_DURABLE, sim_pipeline,                                                           \

@@ -126,8 +126,8 @@ static struct weir_item read_beyond_what_fails(struct weir_member *member)
 	return item;
 }
 
-/* Acknowledges what comes until nothing does any more. */
-static void expect_all(struct weir_member *member)
+/* Acknowledges what comes until nothing does any more: of the first numbers each. */
+static void expect_all_of(struct weir_member *member, uint32_t count)
 {
 	for (uint32_t quiet = 0; quiet < 100; quiet++) {
 		struct weir_item item;
@@ -136,10 +136,32 @@ static void expect_all(struct weir_member *member)
 		quiet = 0;
 		acknowledge(member, &item);
 	}
-	for (uint32_t i = 0; i < NUMBERS; i++)
+	for (uint32_t i = 0; i < count; i++)
 		cr_expect_geq(bed.handled[i], 1, "%u never came", i);
 	queue_commit(member);
 	cr_expect_eq(queue_lag(bed.id), 0);
+}
+
+static void expect_all(struct weir_member *member)
+{
+	expect_all_of(member, NUMBERS);
+}
+
+/*
+ * The log says that another event is handed out alone, of one that the member has forgotten since:
+ * in front of a gap, say. The group has heard of nothing, and would keep the partition to it.
+ */
+Test(partition_return, an_answer_about_what_is_tried_no_more_costs_no_partition)
+{
+	struct weir_member *member = fixture_member(&queue_bed.f, bed.id, NULL);
+	publish(&member, 1);
+	const struct wr_reply not_alone = {.ticket = member->lane->handed_over,
+					   .code = WEIR_E_FULL,
+					   .detail = bed.partition[0]};
+	cr_assert(is_owned(member, bed.partition[0]));
+	wr_lane_answer(member->lane, &not_alone);
+	expect_all_of(member, FIRST);
+	cr_expect(is_owned(member, bed.partition[0]));
 }
 
 Test(partition_return, what_others_get_again_is_not_passed_over)
