@@ -178,6 +178,9 @@ const char *bridge_state_fault(const struct bridge_state *s)
 bool bridge_state_is_well(const struct bridge_state *s)
 {
 	static const char *const good[] = {"connecting", "running", "paused", "stopped"};
+	/* Between two attempts that fail it connects, again and again while a broker is down. */
+	if (strcmp(bridge_state_shown(s), "connecting") == 0 && s->attempts > 0)
+		return false;
 	for (size_t i = 0; i < WR_ARRAY_COUNT(good); i++)
 		if (strcmp(bridge_state_shown(s), good[i]) == 0)
 			return true;

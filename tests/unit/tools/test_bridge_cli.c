@@ -27,7 +27,7 @@ static char dir[TEST_PATH_BYTES];
 #define CHECK(path) CAPTURE(&c, cmd_config, "config", "check", path)
 #define GOOD                                                                                       \
 	"weir-bridge 1\nname x\nsystem kafka\ndirection sink\nstate %s\nsince_us 1700000000000000" \
-	"\nevents 12\nbytes 345\nrepeats 1\ndead_letters 2\nattempts 3\nlag_events 4\n"            \
+	"\nevents 12\nbytes 345\nrepeats 1\ndead_letters 2\nattempts %u\nlag_events 4\n"           \
 	"lag_time_ns 5000000\nprocess 99\nwhy %s\n"
 
 static const char *path_of(const char *name)
@@ -45,14 +45,19 @@ static void put_n(const char *name, const char *text, size_t bytes)
 	cr_assert_eq(fclose(file), 0);
 }
 
-static void put_status(const char *name, const char *state, const char *why)
+static void put_tried(const char *name, const char *state, unsigned attempts, const char *why)
 {
 	char text[2048], file[64];
-	int bytes = snprintf(text, sizeof text, GOOD, state, why);
+	int bytes = snprintf(text, sizeof text, GOOD, state, attempts, why);
 	(void)snprintf(file, sizeof file, "%s.status", name);
 	put_n(file, text, (size_t)bytes);
 	(void)snprintf(file, sizeof file, "%s.lock", name);
 	put_n(file, "", 0);
+}
+
+static void put_status(const char *name, const char *state, const char *why)
+{
+	put_tried(name, state, 0, why);
 }
 
 static bool is_there(const char *name)
@@ -85,19 +90,20 @@ Test(bridge_cli, who_lives_is_shown_as_he_says_and_who_does_not_is_dead)
 {
 	static const struct {
 		const char *state;
+		unsigned attempts;
 		bool is_alive;
 		const char *shown;
 		int exit_code;
 	} cases[] = {
-		{"running", true, "running", 0}, {"connecting", true, "connecting", 0},
-		{"paused", true, "paused", 0},   {"retrying", true, "retrying", 1},
-		{"failed", true, "failed", 1},   {"stopped", false, "stopped", 0},
-		{"running", false, "dead", 1},   {"paused", false, "dead", 1},
-		{"retrying", false, "dead", 1},
+		{"running", 0, true, "running", 0},       {"connecting", 0, true, "connecting", 0},
+		{"connecting", 3, true, "connecting", 1}, {"paused", 3, true, "paused", 0},
+		{"retrying", 3, true, "retrying", 1},     {"failed", 0, true, "failed", 1},
+		{"stopped", 0, false, "stopped", 0},      {"running", 0, false, "dead", 1},
+		{"paused", 0, false, "dead", 1},          {"retrying", 3, false, "dead", 1},
 	};
 	for (size_t i = 0; i < WR_ARRAY_COUNT(cases); i++) {
 		char line[64];
-		put_status("x", cases[i].state, "no broker");
+		put_tried("x", cases[i].state, cases[i].attempts, "no broker");
 		int file = cases[i].is_alive ? lock("x.lock") : -1;
 		RUN("status", dir, "x");
 		cr_expect_eq(c.exit_code, cases[i].exit_code, "%s: %d", cases[i].state,

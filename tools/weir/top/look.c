@@ -187,7 +187,8 @@ bool look_bridge_is_bad(const struct look *l, const struct look_row *bridge)
 {
 	return (!look_is_alive(l) && l->about.state != WEIR_METRICS_CLOSED) ||
 	       (bridge->values[BRIDGE_DOWN_NS] > 0 &&
-		strcmp(look_bridge_state(l, bridge), "connecting") != 0);
+		(bridge->values[BRIDGE_ATTEMPTS] > 0 ||
+		 strcmp(look_bridge_state(l, bridge), "connecting") != 0));
 }
 
 const struct look_row *look_find(const struct look *l, enum look_kind kind, const char *name)
