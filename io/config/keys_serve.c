@@ -59,7 +59,10 @@ static const struct wr_config_key serve_keys[] = {
 
 const struct wr_config_section wr_config_serve = {.keys = serve_keys};
 
-/* ---- where it listens, as weir_server_open() takes it (io/http/address.c) -------------------- */
+/* ---- where it listens ------------------------------------------------------------------------ */
+
+/* As weir_server_open() takes it (io/http/address.c), which is linked without this, and this
+ * without it: tests/unit/config/test_serve_address.c has both read the same. */
 
 #define PORT_MAX 65535
 #define PORT_DIGITS 5u
