@@ -227,19 +227,19 @@ bool wr_scan_start_matches(const struct wr_scan *scan, const struct wr_batch_hea
 	       (scan->any_chain || start->header_crc == scan->chain);
 }
 
-/* The newest epoch that says that the log went on in a segment of its own from here (R6). */
+/*
+ * The newest epoch that says that the log went on in a segment of its own from here (R6): a younger
+ * one stands in a higher segment.
+ */
 static uint32_t find_claim(const struct wr_scan *scan)
 {
-	uint32_t found = WR_SCAN_NONE;
-
-	for (uint32_t i = 0; i < scan->segment_count; i++) {
+	for (uint32_t i = scan->segment_count; i-- > 0;) {
 		const struct wr_scan_segment *s = &scan->segments[i];
 		if (s->has_start && s->segment_id > wr_scan_at_id(scan) &&
-		    wr_scan_start_matches(scan, &s->first, &s->start) &&
-		    (found == WR_SCAN_NONE || s->first.epoch > scan->segments[found].first.epoch))
-			found = i;
+		    wr_scan_start_matches(scan, &s->first, &s->start))
+			return i;
 	}
-	return found;
+	return WR_SCAN_NONE;
 }
 
 /* Where the epoch goes on when a segment is full. */

@@ -125,20 +125,22 @@ static int note_start(struct wr_scan *scan, struct ahead *a, uint32_t index, uin
 	return 0;
 }
 
-/* The end of epoch e, as a later epoch that starts in a segment of its own has recorded it. */
+/*
+ * The end of epoch e, as a later epoch that starts in a segment of its own has recorded it: the
+ * newest of them, which stands in the highest.
+ */
 static void note_end_from_table(const struct wr_scan *scan, struct ahead *a)
 {
-	for (uint32_t i = 0; scan->epoch != 0 && i < scan->segment_count; i++) {
+	for (uint32_t i = scan->segment_count; scan->epoch != 0 && i-- > 0;) {
 		const struct wr_scan_segment *s = &scan->segments[i];
-		if (!s->has_start || s->start.epoch != scan->epoch ||
-		    (a->has_end && s->first.epoch < a->later.header.epoch))
+		if (!s->has_start || s->start.epoch != scan->epoch)
 			continue;
 		a->has_end = a->end_from_table = true;
 		a->end = s->start;
 		a->later = (struct place){i, WR_BLOCK_BYTES, s->first};
-	}
-	if (a->has_end)
 		a->durable_seq = wr_max_u64(a->durable_seq, a->end.last_seq);
+		return;
+	}
 }
 
 static int note_header(struct wr_scan *scan, struct ahead *a, uint32_t index, uint64_t offset,
@@ -271,7 +273,8 @@ static int look_along_extent(struct wr_scan *scan, struct ahead *a, uint32_t ind
 	bool is_good = true;
 	int r = 0;
 
-	while (r == 0 && is_good && !*ret_end && offset < end && !is_decided(scan, a))
+	/* Where the file ends nothing is good. */
+	while (r == 0 && is_good && offset < end && !is_decided(scan, a))
 		r = look_at(scan, a, index, &offset, false, ret_end, &is_good);
 	return r;
 }

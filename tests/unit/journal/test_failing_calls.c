@@ -188,10 +188,45 @@ static void build_cut(void)
 		     0);
 }
 
+/* Chunks that take several reads, and a batch that does. */
+static void build_large_chunks(void)
+{
+	log_builder_fini(&b);
+	log_builder_init(&b, storage, 512 * WR_BLOCK_BYTES, 1);
+	log_builder_epoch(&b);
+	log_builder_batch(&b, 1, 1300000);
+	log_builder_batch(&b, 3, 100);
+}
+
+/* The next epoch starts in the same segment, far beyond what could have been in flight, with a
+ * batch of two blocks. */
+static void build_later_far_behind(void)
+{
+	static uint8_t content[6000];
+	const struct wr_record head = {
+		.bytes = WR_RECORD_HEAD_BYTES + sizeof content,
+		.kind = WR_KIND_EPOCH_START,
+		.flags = WR_RECORD_KEYLESS,
+	};
+
+	log_builder_fini(&b);
+	log_builder_init(&b, storage, CHUNK_BYTES, 24);
+	build(5);
+	const struct wr_epoch_start start = log_builder_end(&b);
+	wr_epoch_start_encode(&start, content);
+	b.offset = wr_extent_offset(CHUNK_BYTES, 20);
+	b.superblock.epoch = ++b.epoch;
+	log_builder_write_superblock(&b);
+	log_builder_record(&b, &head, content);
+	log_builder_batch(&b, 3, 100);
+}
+
 static const struct {
 	const char *name;
 	void (*build)(void);
 } troubles[] = {
+	{"large chunks", build_large_chunks},
+	{"later far behind", build_later_far_behind},
 	{"checkpointed", build_checkpointed},
 	{"damaged", build_damaged},
 	{"torn", build_torn},
@@ -489,6 +524,20 @@ Test(failing_calls, files_that_appear_between_two_looks_are_left_for_the_next)
 	cr_expect_eq(recover(s, &look, &p.problem), WEIR_E_CORRUPT);
 	cr_expect_eq(recover(open_storage(disk, true), &look, &p.problem), 0);
 	cr_expect_eq(p.recovered.next_seq, b.next_seq);
+}
+
+/* An owner has its directory for itself: a name without a file is no file that went meanwhile. */
+Test(failing_calls, a_name_of_which_there_is_no_file_stops_an_owner)
+{
+	const struct wr_recovery_options owner = {.new_uuid = {1}};
+	struct wr_storage *s;
+
+	build(9);
+	s = odd_storage(false);
+	odd_ops.file_each = more_names;
+	odd_count = 1;
+	cr_expect_eq(recover(s, &owner, &p.problem), -ENOENT);
+	cr_expect_neq(p.problem.text[0], '\0');
 }
 
 Test(failing_calls, a_process_that_may_not_write_such_files_is_told_before_anything_is_written)

@@ -6,7 +6,7 @@
  * Method: as in test_verify.c; and the decisions one by one, on a scan that stands where they ask.
  */
 #include "core/journal/verify_live.h"
-#include "tests/unit/journal/verify_bed.h"
+#include "tests/unit/journal/scan_bed.h"
 
 TestSuite(verify_live, .init = setup, .fini = teardown);
 
@@ -54,6 +54,43 @@ Test(verify_live, who_stops_it_at_something_hears_of_nothing_else)
 	wr_segment_name(name, 0, log_builder_spare(&b, 51));
 	change_block(name, 0, offsetof(struct wr_segment_header, uuid), 1, 8);
 	cr_expect_eq(look_with(&at_spares), 7);
+}
+
+/* A block without a record has rotted, and all that comes behind it is there. */
+Test(verify_live, who_stops_it_where_nothing_is_lost_hears_of_no_batch_behind)
+{
+	struct told stopping = {.stop_with = 7};
+	const struct wr_verify_visitor visitor = {.damage = tell_damage, .context = &stopping};
+
+	build(8);
+	log_builder_evidence(&b);
+	for (uint32_t i = 0; i < 3; i++)
+		log_builder_batch(&b, 3, 100);
+	damage(9, 24);
+	cr_expect_eq(look_with(&visitor), 7);
+	cr_expect_eq(stopping.damage_count, 1);
+	cr_expect_not(stopping.damages[0].corrupt);
+	cr_expect_eq(report.last_seq, b.batches[9].header.first_seq - 1);
+}
+
+/* A batch is lost, the tail behind it is torn, and the next epoch went on where that begins. */
+Test(verify_live, behind_damage_an_epoch_may_start_from_where_the_next_batch_is_torn)
+{
+	char name[WR_STORAGE_NAME_MAX + 1];
+
+	build(6);
+	uint64_t torn_offset = b.batches[6].offset;
+	log_builder_rewind(&b, 6);
+	log_builder_resume(&b);
+	log_builder_batch(&b, 3, 100);
+	wr_segment_name(name, 0, 0);
+	cr_assert_eq(wr_sim_disk_corrupt(disk, name, torn_offset + 300, 1), 0);
+	damage(5, 24);
+	cr_assert_eq(verify(0, UINT64_MAX), 0);
+	cr_assert_eq(told.damage_count, 1);
+	cr_expect_eq(told.damages[0].first_seq, seq_of(5));
+	cr_expect_eq(told.damages[0].end_seq, seq_of(5) + 3);
+	cr_expect_eq(report.record_count, b.next_seq - 1 - 3);
 }
 
 Test(verify_live, a_copy_of_the_superblock_that_holds_something_was_written)
@@ -129,23 +166,46 @@ Test(verify_live, a_dense_walk_whose_segment_is_gone_is_to_be_done_again)
 	cr_expect_eq(look_with(&dense), WEIR_E_AGAIN);
 }
 
+static uint32_t retired_count;
+
+/* Each time that the walk enters a segment, the owner lets that one go; and then goes on itself. */
+static int let_go(void *context, const struct wr_batch_header *batch)
+{
+	_Alignas(64) static const uint8_t zeros[CHUNK_BYTES * EXTENTS];
+
+	(void)context;
+	if (batch->segment_offset != WR_BLOCK_BYTES || retired_count == 2)
+		return 0;
+	put((uint32_t)batch->segment_id - 1, 2 * WR_BLOCK_BYTES, zeros,
+	    sizeof zeros - WR_BLOCK_BYTES);
+	b.superblock.oldest_segment_id = batch->segment_id + 1;
+	b.superblock.oldest_seq = seq_of((uint32_t)batch->segment_id * 12);
+	log_builder_write_superblock(&b);
+	while (retired_count == 1 && b.segment_id < 5)
+		log_builder_batch(&b, 3, 100);
+	retired_count++;
+	return 0;
+}
+
+/* What was appended behind the end that it had when it was overtaken is no spare. */
+Test(verify_live, a_walk_that_is_overtaken_twice_tells_nothing_of_what_came_since)
+{
+	const struct wr_verify_visitor visitor = {
+		.any_batch = let_go, .segment = tell_segment, .context = &told};
+
+	build(35);
+	cr_assert_eq(b.segment_id, 3);
+	cr_assert_eq(b.batches[24].segment_id, 3);
+	cr_assert_eq(look_with(&visitor), 0, "%s", problem.text);
+	cr_expect_eq(retired_count, 2);
+	cr_assert_eq(told.segment_count, 3, "what it was overtaken in, twice, and the end");
+	for (uint32_t i = 0; i < 3; i++)
+		cr_expect_eq(told.segments[i].spare, i > 0);
+	cr_expect_eq(told.segments[0].segment_id, 3);
+	cr_expect_eq(report.corrupt_count, 0);
+}
+
 /* --- what decides beside an owner ------------------------------------------------------------- */
-
-static struct wr_scan scan;
-static struct wr_superblock seen;
-
-static void open_scan(void)
-{
-	wr_memory_sim_init(&p.memory, NULL);
-	cr_assert_eq(wr_verify_superblock(storage, &p.memory.base, &seen, &problem), 0);
-	cr_assert_eq(wr_scan_open(&scan, storage, &p.memory.base, &seen, 0, true), 0);
-}
-
-static void close_scan(void)
-{
-	wr_scan_close(&scan, false);
-	cr_expect_eq(p.memory.live_count, 0);
-}
 
 Test(verify_live, damage_is_believed_at_the_second_look_the_ninth_or_when_nothing_moves)
 {
@@ -159,7 +219,7 @@ Test(verify_live, damage_is_believed_at_the_second_look_the_ninth_or_when_nothin
 	struct wr_verify_live live = {.looks = 0};
 
 	build(30);
-	open_scan();
+	open_scan(true);
 	scan.stop = stops[0];
 	cr_expect_eq(wr_verify_live_damage(&live, &scan, &seen), 1, "the owner rests");
 	live = (struct wr_verify_live){.looks = 0};
@@ -190,7 +250,7 @@ Test(verify_live, who_is_overtaken_goes_on_stands_or_gives_up)
 
 	build(30); /* segments 1 to 3 */
 	log_builder_segment(&b);
-	open_scan();
+	open_scan(true);
 	/* Nothing was read yet: with the oldest, as often as it takes, to a point. */
 	for (uint32_t i = 0; i < 64; i++)
 		cr_assert_eq(wr_verify_live_overtaken(&live, &scan, &seen, 0), WR_VERIFY_GOES_ON);
@@ -236,6 +296,21 @@ Test(verify_live, who_is_overtaken_goes_on_stands_or_gives_up)
 	close_scan();
 }
 
+/* A journal of before segments were on record has no oldest one to be behind of. */
+Test(verify_live, who_has_read_nothing_begins_with_the_oldest_there_is)
+{
+	struct wr_verify_live live = {.looks = 0};
+
+	build(30);
+	b.superblock.oldest_segment_id = b.superblock.newest_segment_id = 0;
+	b.superblock.oldest_seq = 0;
+	log_builder_write_superblock(&b);
+	open_scan(true);
+	cr_expect_eq(wr_verify_live_overtaken(&live, &scan, &seen, 0), WR_VERIFY_GOES_ON);
+	cr_expect_eq(wr_scan_at_id(&scan), 1);
+	close_scan();
+}
+
 /* The tail of a trimmed segment, and a copy of that file: the walk does not stand there. */
 Test(verify_live, nobody_stands_in_a_trimmed_segment_or_its_copy)
 {
@@ -252,7 +327,7 @@ Test(verify_live, nobody_stands_in_a_trimmed_segment_or_its_copy)
 	log_builder_epoch(&b);
 	for (uint32_t i = 0; i < 3; i++)
 		log_builder_batch(&b, 3, 100);
-	open_scan();
+	open_scan(true);
 	scan.seq = b.next_seq;
 	cr_expect_eq(wr_verify_live_overtaken(&live, &scan, &seen, 2), WR_VERIFY_LOOKS);
 	close_scan();
