@@ -61,7 +61,7 @@ static int fail_corrupt(struct wr_reader *r, const struct wr_reader_place *p, ui
 	struct wr_segment_found now;
 
 	/* T1: the segment may have been retired meanwhile, and its file be another one by now. */
-	if (!wr_segment_find(r->table, first_seq, &now) || now.segment_id != p->segment.segment_id)
+	if (!wr_segment_find(r->table, first_seq, &now))
 		return WEIR_E_TRUNCATED;
 	if (reterr_problem == NULL)
 		return WEIR_E_CORRUPT;
@@ -356,7 +356,7 @@ static int load(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq, uint8_t *
 			.view = view,
 		};
 		code = walk_extent(&w, seq);
-		if (code >= 0 && view->first_seq <= seq && seq < w.seq)
+		if (code >= 0 && seq < w.seq)
 			code = look_at_end(&w, index, up_to_seq);
 		else if (code >= 0 &&
 			 (w.hole_end_seq != 0 || index + 1 >= wr_reader_extent_count(r)))

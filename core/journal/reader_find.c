@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "core/base/bits.h"
 #include "core/record/record.h"
 
@@ -27,8 +28,9 @@ int wr_reader_locate(struct wr_reader *r, uint64_t seq, uint64_t up_to_seq,
 	ret_place->limit_seq = up_to_seq;
 	if (ret_place->has_next)
 		ret_place->limit_seq = wr_min_u64(up_to_seq, next.first_seq - 1);
-	/* A segment that was entered between the two look-ups begins above `seq`. */
-	return ret_place->limit_seq >= seq ? 0 : WEIR_E_TRUNCATED;
+	/* A segment that was entered between the two look-ups begins above `seq`, too. */
+	WR_DEBUG(ret_place->limit_seq >= seq);
+	return 0;
 }
 
 /* Into the scratch block: the first of an extent, of which a packed file has the header. */
@@ -206,8 +208,6 @@ static int find_time(struct wr_reader *r, uint64_t time_us, uint64_t up_to_seq, 
 			*ret_seq = wr_min_u64(found_seq, up_to_seq + 1);
 			return 0;
 		}
-		if (view->end_seq <= seq)
-			break;
 		seq = view->end_seq;
 	}
 	return 0;

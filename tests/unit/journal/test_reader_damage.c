@@ -206,6 +206,145 @@ Test(reader_damage, a_batch_that_does_not_go_on_from_the_one_before_is_damage)
 	}
 }
 
+/* In the middle of a cold log: what goes back in its sequences is nobody's follower. */
+Test(reader_damage, behind_damage_no_batch_is_taken_that_goes_back)
+{
+	for (uint32_t at_extent = 0; at_extent < 2; at_extent++) {
+		teardown();
+		setup();
+		build(at_extent == 1 ? 14 : 13);
+		uint64_t seq = b.next_seq;
+		uint32_t damaged = b.batch_count;
+		log_builder_batch(&b, 3, 100);
+		b.next_seq = seq - 3;
+		log_builder_batch(&b, 3, 100);
+		cr_assert_eq((b.batches[damaged + 1].offset - WR_BLOCK_BYTES) % CHUNK_BYTES == 0,
+			     at_extent == 1);
+		b.next_seq = seq + 3;
+		for (uint32_t i = 0; i < 10; i++)
+			log_builder_batch(&b, 3, 100);
+		end_cold();
+		damage(damaged, HEADER_AT);
+		expect_damaged(seq, seq + 3, "goes back, at an extent", at_extent);
+	}
+}
+
+/* A filler that is of another place in the log closes nothing. */
+Test(reader_damage, a_filler_of_another_sequence_closes_no_extent)
+{
+	build(4);
+	uint64_t end_seq = b.next_seq;
+	open_reader();
+	b.next_seq += 7;
+	log_builder_filler(&b);
+	cr_assert_eq(wr_reader_load(&reader, end_seq - 1, end_seq - 1, buffer, &view, NULL), 0);
+	cr_expect_eq(view.end_seq, end_seq);
+	cr_expect_not(view.closed);
+	close_reader();
+}
+
+/* Of what begins an extent: a header that attests itself, and one that names another segment. */
+Test(reader_damage, a_header_that_lies_of_itself_begins_no_extent)
+{
+	for (uint32_t way = 0; way < 2; way++) {
+		teardown();
+		setup();
+		build(14);
+		b.hold_durable = true;
+		uint64_t durable_seq = b.durable_seq;
+		log_builder_batch(&b, 3, 100);
+		uint32_t odd = b.batch_count;
+		if (way == 0)
+			b.durable_seq = b.next_seq + 1;
+		log_builder_batch(&b, 3, 100);
+		b.durable_seq = durable_seq;
+		cr_assert_eq((b.batches[odd].offset - WR_BLOCK_BYTES) % CHUNK_BYTES, 0);
+		for (uint32_t i = 0; i < 10; i++)
+			log_builder_batch(&b, 3, 100);
+		end_cold();
+		if (way == 1)
+			damage(odd, offsetof(struct wr_batch_header, segment_id));
+		expect_damaged(seq_of(odd), seq_of(odd) + 3, "way", way);
+	}
+}
+
+static void cut_in_a_batch(void)
+{
+	cr_assert_eq(wr_sim_disk_truncate(disk, "0-00000000.seg",
+					  b.batches[1].offset + 2 * WR_BLOCK_BYTES),
+		     0);
+}
+
+Test(reader_damage, of_a_file_that_is_cut_in_a_batch_that_one_is_not_read)
+{
+	log_builder_epoch(&b);
+	log_builder_batch(&b, 6, 1900);
+	cr_assert_eq(b.batches[1].header.batch_bytes, 3 * WR_BLOCK_BYTES);
+	for (uint32_t i = 0; i < 20; i++)
+		log_builder_batch(&b, 3, 100);
+	end_cold();
+	open_reader();
+	cut_in_a_batch();
+	cr_expect_eq(load(1), 0);
+	cr_expect_eq(load(2), WEIR_E_CORRUPT);
+	close_reader();
+}
+
+/*
+ * By time it is looked at the first batch of segments. One that is damaged counts as early: what
+ * lies behind its extent is found; before that the search may end in the damage, which it says.
+ */
+Test(reader_damage, a_search_by_time_goes_past_a_segment_that_has_lost_its_beginning)
+{
+	uint64_t found;
+
+	build(45);
+	end_cold();
+	open_reader();
+	damage(24, HEADER_AT);
+	cr_assert_eq(b.batches[24].offset, WR_BLOCK_BYTES);
+	for (uint32_t i = 1; i < 40; i++) {
+		if (i == 24)
+			continue;
+		int r = wr_reader_find_time(&reader, b.batches[i].header.time_base_us,
+					    b.next_seq - 1, buffer, &view, &found, NULL);
+		cr_assert(r == 0 || (i <= 28 && r == WEIR_E_CORRUPT), "batch %u: %d", i, r);
+		cr_expect(r != 0 || found == seq_of(i), "batch %u: %lu", i, found);
+	}
+	close_reader();
+}
+
+/* --- what leaves meanwhile -------------------------------------------------------------------- */
+
+static struct wr_storage_ops leaving_ops;
+static const struct wr_storage_ops *staying_ops;
+
+/* The oldest segment leaves while it is read, and its file is somebody else's. */
+static int64_t read_and_leave(struct wr_storage *s, uint32_t file, void *to, uint32_t length_bytes,
+			      uint64_t offset_bytes)
+{
+	(void)s, (void)file, (void)to, (void)length_bytes, (void)offset_bytes;
+	s->ops = staying_ops;
+	(void)wr_segment_retire(&p.table);
+	return -EIO;
+}
+
+Test(reader_damage, what_fails_since_it_has_left_meanwhile_is_retired_and_no_failure)
+{
+	build(40);
+	end_cold();
+	open_reader();
+	staying_ops = p.storage->ops;
+	leaving_ops = *staying_ops;
+	leaving_ops.read = read_and_leave;
+	p.storage->ops = &leaving_ops;
+	cr_expect_eq(load(1), WEIR_E_TRUNCATED);
+	cr_expect_eq(load(seq_of(13)), 0);
+	p.storage->ops = &leaving_ops;
+	cr_expect_eq(load(seq_of(14)), WEIR_E_TRUNCATED, "in the search for its extent");
+	close_reader();
+}
+
 /* --- what fails ------------------------------------------------------------------------------- */
 
 static int find_middle(void)
@@ -256,12 +395,37 @@ Test(reader_damage, each_read_that_fails_is_said)
 		sweep(find_middle, "by time");
 		sweep(load_middle, "by sequence");
 		if (packs == 0) {
-			for (uint32_t i = 17; i < 21; i++)
+			for (uint32_t i = 17; i < 20; i++)
 				damage(i, HEADER_AT);
+			sweep(load_damaged, "behind the end of an extent");
+			damage(20, HEADER_AT);
 			sweep(load_damaged, "behind damage");
 		}
 		close_reader();
 	}
+}
+
+/* The filler that closed an extent is damaged: what comes behind says whether it is closed. */
+static int load_before_filler(void)
+{
+	reader.next_seq = 0;
+	int r = wr_reader_load(&reader, seq_of(1), b.next_seq - 1, buffer, &view, &p.problem);
+	cr_assert(r < 0 || view.closed);
+	return r;
+}
+
+Test(reader_damage, a_read_that_fails_behind_a_damaged_filler_is_said)
+{
+	build(2);
+	log_builder_filler(&b);
+	uint32_t filler = b.batch_count - 1;
+	for (uint32_t i = 0; i < 20; i++)
+		log_builder_batch(&b, 3, 100);
+	end_cold();
+	damage(filler, HEADER_AT);
+	open_reader();
+	sweep(load_before_filler, "behind a filler");
+	close_reader();
 }
 
 Test(reader_damage, without_memory_there_is_no_reader)
