@@ -53,11 +53,11 @@ static struct wr_segment *segment_at(struct wr_journal *j, uint64_t at)
 
 /* --- what is past ----------------------------------------------------------------------------- */
 
-/* The first segment that is not older than so, as a whole; times ascend with the log. */
+/* The first segment that is not older than so, as a whole; times ascend with the log, and there is
+ * one. */
 static uint64_t time_floor(struct wr_journal *j, uint64_t keeps_us, uint64_t now_us)
 {
-	uint32_t live = wr_segment_live_count(j->table);
-	uint32_t low = 0, high = live > 0 ? live - 1 : 0;
+	uint32_t low = 0, high = wr_segment_live_count(j->table) - 1;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;

@@ -118,7 +118,7 @@ static int sort_out_spares(struct wr_journal *j)
 		}
 		segment->state = WR_SEGMENT_NONE; /* S5: of no more use */
 		j->erasing.is_stuck |= r < 0;
-		if (r < 0 || is_whole) {
+		if (r < 0) {
 			j->files.recycle_stopped |= segment->trimmed; /* I4 */
 			continue;
 		}
@@ -267,7 +267,7 @@ int wr_journal_start(struct wr_journal *journal, struct weir_problem *reterr_pro
 {
 	struct wr_journal *j = journal;
 	struct wr_journal_files *f = &j->files;
-	bool resumes = f->current != WR_JOURNAL_NONE && f->current_extent < f->extent_count;
+	bool resumes = f->current != WR_JOURNAL_NONE; /* which has room then */
 	/*
 	 * One to go on in, if there is none, and the reserve. And where the oldest is dropped, one
 	 * more: of two, the one that is full has nothing behind it but the reserve, which data does

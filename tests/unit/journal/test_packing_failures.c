@@ -5,6 +5,7 @@
  *         and the sums that the table keeps are right after all of it.
  * Method: the rig, with storage operations that fail or are counted, and a clock that passes.
  */
+#include "tests/support/refusing_storage.h"
 #include "tests/unit/journal/packing_bed.h"
 
 TestSuite(packing_failures, .init = setup, .fini = teardown);
@@ -67,6 +68,32 @@ Test(packing_failures, what_cannot_be_removed_is_left_to_the_next_open)
 	cr_expect_eq(packed_files(), packed_live());
 	read_all();
 	journal_rig_close(&rig);
+}
+
+/* The same where the storage takes no such request; one whose queue is full takes it later. */
+Test(packing_failures, what_the_storage_does_not_take_is_asked_for_later)
+{
+	static const int codes[] = {-EAGAIN, -EIO};
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		shorten();
+		uint32_t before = packed_files();
+		refusing_put_on(rig.storage, WR_IO_REMOVE, codes[i],
+				codes[i] == -EAGAIN ? 3 : 1000);
+		pack();
+		refusing_take_off(rig.storage);
+		if (codes[i] == -EAGAIN)
+			cr_expect_eq(packed_files(), packed_live());
+		else
+			cr_expect_eq(packed_files(), before);
+		cr_assert_eq(journal_rig_close_clean(&rig), 0);
+		open_rig();
+		cr_expect_eq(packed_files(), packed_live());
+		read_all();
+		journal_rig_close(&rig);
+		teardown();
+		setup();
+	}
 }
 
 /* The sums that the table keeps are those of what is in it. */

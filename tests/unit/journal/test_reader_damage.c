@@ -209,24 +209,20 @@ Test(reader_damage, a_batch_that_does_not_go_on_from_the_one_before_is_damage)
 /* In the middle of a cold log: what goes back in its sequences is nobody's follower. */
 Test(reader_damage, behind_damage_no_batch_is_taken_that_goes_back)
 {
-	for (uint32_t at_extent = 0; at_extent < 2; at_extent++) {
-		teardown();
-		setup();
-		build(at_extent == 1 ? 14 : 13);
-		uint64_t seq = b.next_seq;
-		uint32_t damaged = b.batch_count;
+	build(13);
+	uint64_t seq = b.next_seq;
+	uint32_t damaged = b.batch_count;
+	log_builder_batch(&b, 3, 100);
+	b.hold_durable = true;
+	b.durable_seq = seq - 10; /* it attests nothing of itself */
+	b.next_seq = seq - 3;
+	log_builder_batch(&b, 3, 100);
+	b.next_seq = seq + 3;
+	for (uint32_t i = 0; i < 10; i++)
 		log_builder_batch(&b, 3, 100);
-		b.next_seq = seq - 3;
-		log_builder_batch(&b, 3, 100);
-		cr_assert_eq((b.batches[damaged + 1].offset - WR_BLOCK_BYTES) % CHUNK_BYTES == 0,
-			     at_extent == 1);
-		b.next_seq = seq + 3;
-		for (uint32_t i = 0; i < 10; i++)
-			log_builder_batch(&b, 3, 100);
-		end_cold();
-		damage(damaged, HEADER_AT);
-		expect_damaged(seq, seq + 3, "goes back, at an extent", at_extent);
-	}
+	end_cold();
+	damage(damaged, HEADER_AT);
+	expect_damaged(seq, seq + 3, "goes back", damaged);
 }
 
 /* A filler that is of another place in the log closes nothing. */

@@ -16,6 +16,7 @@
 #include "core/journal/verify.h"
 #include "io/sim/storage_sim.h"
 #include "tests/support/journal_rig.h"
+#include "tests/support/refusing_storage.h"
 
 #define LARGE_SEGMENTS 12u
 #define SECOND_NS 1000000000ull
@@ -280,6 +281,57 @@ Test(removal, one_that_cannot_be_removed_is_used_again)
 	uint64_t last_seq = rig.writer.next_seq - 1;
 	cr_assert_eq(journal_rig_close_clean(&rig), 0);
 	cr_expect_geq(verify(), last_seq);
+}
+
+/* A storage whose queue is full takes it later; one that takes none at all is asked no more. */
+Test(removal, what_the_storage_does_not_take_is_asked_for_later)
+{
+	static const int codes[] = {-EAGAIN, -EIO};
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		make_large();
+		open_rig();
+		refusing_put_on(rig.storage, WR_IO_REMOVE, codes[i], 3);
+		rest();
+		refusing_take_off(rig.storage);
+		cr_expect_eq(refusing.left, codes[i] == -EAGAIN ? 0u : 2u);
+		cr_expect_eq(stats().segments_removed > 0, codes[i] == -EAGAIN);
+		cr_expect_eq(rig.journal->files.removal.stopped, codes[i] != -EAGAIN);
+		if (i == 0) {
+			tear_down();
+			set_up();
+		}
+	}
+}
+
+/* The room for the next segment is asked for until it is taken. */
+Test(removal, a_file_that_the_storage_does_not_take_is_made_later)
+{
+	open_rig();
+	refusing_put_on(rig.storage, WR_IO_PREPARE, -EAGAIN, 3);
+	roll(6);
+	cr_expect_eq(refusing.left, 0);
+	refusing_take_off(rig.storage);
+	cr_expect_geq(live_count(), 6u);
+}
+
+/* Which file goes first, where those that were part of the log have to stay. */
+Test(removal, what_may_not_be_used_again_is_not_removed_either)
+{
+	make_large();
+	open_rig();
+	struct wr_journal_files *f = &rig.journal->files;
+	struct wr_journal_spares before[WR_JOURNAL_SPARE_KINDS];
+	memcpy(before, f->spares, sizeof before);
+	for (uint32_t kind = 0; kind < WR_JOURNAL_SPARE_KINDS; kind++)
+		f->spares[kind] = (struct wr_journal_spares){.count = 1, .first = kind};
+	cr_expect_eq(wr_journal_spare_pick_to_remove(rig.journal), WR_JOURNAL_SPARE_FOUND);
+	f->spares[WR_JOURNAL_SPARE_FOUND].count = 0;
+	cr_expect_eq(wr_journal_spare_pick_to_remove(rig.journal), WR_JOURNAL_SPARE_RETIRED);
+	f->recycle_stopped = true;
+	cr_expect_eq(wr_journal_spare_pick_to_remove(rig.journal), WR_JOURNAL_SPARE_NEW);
+	f->recycle_stopped = false;
+	memcpy(f->spares, before, sizeof before);
 }
 
 Test(removal, where_the_directory_cannot_be_synced_nothing_is_recycled)

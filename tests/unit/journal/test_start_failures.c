@@ -58,6 +58,11 @@ static void build_all(void)
 	cr_assert_eq(wr_sim_disk_put(disk, "0-00000700.seg", zeros, sizeof zeros), 0);
 	cr_assert_eq(wr_sim_disk_put(disk, "0-00000701.seg", others, sizeof others), 0);
 	cr_assert_eq(wr_sim_disk_put(disk, "0-00000702.seg", zeros, 0), 0);
+	uint8_t *larger = calloc(1, b.segment_bytes + WR_BLOCK_BYTES);
+	cr_assert_eq(
+		wr_sim_disk_put(disk, "0-00000703.seg", larger, b.segment_bytes + WR_BLOCK_BYTES),
+		0);
+	free(larger);
 	cr_assert_eq(log_probe_open(&p, disk, NULL, true), 0, "%s", p.problem.text);
 	cr_assert_eq(pack_bed_features(&p, storage, WR_SUPERBLOCK_PACKED), 0);
 	uint32_t live = wr_segment_live_count(&p.table);
@@ -144,6 +149,43 @@ Test(start_failures, without_memory_it_is_said_or_done_without)
 			wr_sim_disk_destroy(on);
 		}
 	}
+}
+
+static const struct wr_storage_ops *sound_ops;
+static struct wr_storage_ops taken_ops;
+static uint32_t tried;
+
+/* Whatever name it tries is somebody's. */
+static int all_names_are_taken(struct wr_storage *s, const char *name, uint32_t flags,
+			       uint32_t *ret_file)
+{
+	tried += (flags & WR_FILE_EXCLUSIVE) != 0;
+	return (flags & WR_FILE_EXCLUSIVE) != 0 ? -EEXIST
+						: sound_ops->file_open(s, name, flags, ret_file);
+}
+
+Test(start_failures, of_names_that_are_taken_not_too_many_are_tried)
+{
+	const struct wr_journal_options options = options_of(KEEPS);
+	struct wr_journal_link link = {.moved = moved};
+	struct wr_journal *journal = NULL;
+	struct weir_problem problem;
+
+	build(12); /* to the end of a segment */
+	cr_assert_eq(log_probe_open(&p, disk, NULL, false), 0, "%s", p.problem.text);
+	cr_assert_eq(wr_journal_create(p.storage, &p.memory.base, &disk->clock->base, &options,
+				       &p.table, &p.recovered, &link, &journal),
+		     0);
+	sound_ops = p.storage->ops;
+	taken_ops = *sound_ops;
+	taken_ops.file_open = all_names_are_taken;
+	p.storage->ops = &taken_ops;
+	int r = wr_journal_start(journal, &problem);
+	p.storage->ops = sound_ops;
+	cr_expect(r == 0 || r == -EEXIST, "%d", r);
+	cr_expect_eq(tried, 64u);
+	wr_journal_destroy(journal, &p.memory.base);
+	log_probe_close(&p);
 }
 
 /* A journal that is new: there is no spare, and two are made. */
