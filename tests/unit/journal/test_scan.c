@@ -332,7 +332,7 @@ Test(scan, a_record_of_what_was_left_out_behind_a_checkpoint_changes_no_table)
 
 	build(5);
 	log_builder_checkpoint(&b, 0, b.next_seq, 100);
-	log_builder_record(&b, &left_out, NULL);
+	log_builder_record(&b, &left_out, "");
 	cr_expect_eq(log_probe_open(&p, disk, NULL, false), 0, "%s", p.problem.text);
 	cr_expect_eq(p.fed_first_seq, b.next_seq - 1);
 	cr_expect_eq(p.recovered.next_seq, b.next_seq);
