@@ -223,6 +223,11 @@ Test(reader_damage, behind_damage_no_batch_is_taken_that_goes_back)
 	end_cold();
 	damage(damaged, HEADER_AT);
 	expect_damaged(seq, seq + 3, "goes back", damaged);
+	open_reader();
+	cr_assert_eq(load(seq - 1), 0);
+	cr_expect_eq(view.end_seq, seq);
+	cr_expect_eq(view.batch_count, 2u, "%u: none twice", view.batch_count);
+	close_reader();
 }
 
 /* A filler that is of another place in the log closes nothing. */
