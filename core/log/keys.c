@@ -2,6 +2,7 @@
 #include "core/log/keys.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include <weir/error.h>
 
@@ -86,6 +87,7 @@ void wr_keys_reset(struct wr_keys *k)
 	k->undo_count = k->captured_windows = 0;
 	k->last_us = k->begin_us = k->clock_us = 0;
 	k->captured = false;
+	k->hashed_begin = k->hashed_end = 0;
 }
 
 /* ---- definitions ---- */
@@ -125,6 +127,7 @@ void wr_keys_undefine(struct wr_keys *k)
 	k->of_topic[w->topic] = 0;
 	k->keys_used -= w->def.keys;
 	k->entries_used -= w->capacity;
+	k->hashed_begin = k->hashed_end; /* its secret goes with it */
 }
 
 /* ---- the clock ---- */
@@ -230,6 +233,25 @@ static void set_live_from(struct wr_keys_window *w, uint64_t live_from)
 	wr_store_relaxed(&w->held, w->next - live_from);
 }
 
+/*
+ * The hash of a key. One that was made ahead counts if topic and bytes are the same. They come in
+ * that order; those that stand before it did not come to be looked up.
+ */
+static void hash_of(struct wr_keys *k, const struct wr_keys_window *w, const void *key,
+		    uint32_t key_bytes, uint64_t ret_hash[2])
+{
+	for (uint32_t i = k->hashed_begin; i != k->hashed_end; i++) {
+		const struct wr_keys_hashed *h = &k->hashed[i % WR_KEYS_HASHED];
+		if (h->key_bytes != key_bytes || h->topic != w->topic ||
+		    memcmp(h->key, key, key_bytes) != 0)
+			continue;
+		memcpy(ret_hash, h->hash, sizeof h->hash);
+		k->hashed_begin = i + 1;
+		return;
+	}
+	wr_siphash128(w->def.secret, key, key_bytes, ret_hash);
+}
+
 int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes,
 		  uint64_t time_us, bool blocks, struct wr_keys_candidate *ret)
 {
@@ -237,7 +259,7 @@ int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t k
 	uint64_t hash[2];
 	if (w == NULL || key_bytes == 0 || key_bytes > WR_IDEMPOTENCY_KEY_BYTES_MAX)
 		return -EINVAL;
-	wr_siphash128(w->def.secret, key, key_bytes, hash);
+	hash_of(k, w, key, key_bytes, hash);
 	ret->window = w;
 	memcpy(ret->hash, hash, sizeof hash);
 	/* Hostile bytes may have times that go backwards; a writer's never do. */
@@ -259,13 +281,25 @@ int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t k
 	return blocks && is_held(k, w) ? WEIR_E_AGAIN : 0;
 }
 
-void wr_keys_ahead(const struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes)
+void wr_keys_ahead(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes)
 {
 	const struct wr_keys_window *w = wr_keys_window(k, topic);
+	struct wr_keys_hashed *h = &k->hashed[k->hashed_end % WR_KEYS_HASHED];
 	uint64_t hash[2];
 	if (w == NULL)
 		return;
+	if (key_bytes <= WR_KEYS_HASHED_BYTES) {
+		/* Bytes of a lane may change: those are hashed that are compared. */
+		key = memcpy(h->key, key, key_bytes);
+		h->topic = topic;
+		h->key_bytes = key_bytes;
+		k->hashed_end++;
+		if (k->hashed_end - k->hashed_begin > WR_KEYS_HASHED)
+			k->hashed_begin = k->hashed_end - WR_KEYS_HASHED;
+	}
 	wr_siphash128(w->def.secret, key, key_bytes, hash);
+	if (key_bytes <= WR_KEYS_HASHED_BYTES)
+		memcpy(h->hash, hash, sizeof hash);
 	__builtin_prefetch(&k->index.slots[wr_key_home(&k->index, (uint32_t)hash[0])]);
 }
 

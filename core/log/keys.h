@@ -81,6 +81,18 @@ struct wr_keys_undo {
 	uint64_t newest_tick;
 };
 
+/* Keys up to this are not hashed twice when they were looked for ahead. */
+#define WR_KEYS_HASHED 32u
+#define WR_KEYS_HASHED_BYTES 56u
+
+/* What a key came to when its slot was fetched: a function of its bytes, as the second time. */
+struct wr_keys_hashed {
+	uint32_t topic;
+	uint32_t key_bytes;
+	uint8_t key[WR_KEYS_HASHED_BYTES];
+	uint64_t hash[2];
+};
+
 struct wr_keys_limits {
 	uint32_t
 		keys_max; /* of all windows together; 0: there are none, and nothing is allocated */
@@ -106,6 +118,8 @@ struct wr_keys {
 	uint64_t begin_us; /* of the epoch's first record; the clock stood at clock_us then */
 	uint64_t clock_us;
 	bool captured; /* a checkpoint is being written out: K2 counts */
+	struct wr_keys_hashed hashed[WR_KEYS_HASHED]; /* a ring, in the order of wr_keys_ahead() */
+	uint32_t hashed_begin, hashed_end;
 };
 
 /* A key that is being decided. */
@@ -146,10 +160,10 @@ static inline struct wr_keys_window *wr_keys_window(const struct wr_keys *k, uin
 int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes,
 		  uint64_t time_us, bool blocks, struct wr_keys_candidate *ret_candidate);
 /*
- * A key that is looked up soon, as it stands now: the memory that that takes is on its way then. A
- * hint, and nothing else follows from it.
+ * A key that is looked up soon, as it stands now: the memory that that takes is on its way then,
+ * and its hash is known where the same bytes come. A hint, and nothing else follows from it.
  */
-void wr_keys_ahead(const struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes);
+void wr_keys_ahead(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes);
 /* Takes it in. `undoable`: wr_keys_undo() may follow. */
 void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *candidate, uint64_t seq,
 		  bool undoable);

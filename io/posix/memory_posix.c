@@ -18,8 +18,11 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "io/posix/huge_pages.h"
 
 #define ALIGN_MAX_BYTES 4096u
+/* From here on the C library maps each piece by itself (glibc: M_MMAP_THRESHOLD at its most). */
+#define OWN_MAPPING_BYTES (32u << 20)
 
 static struct wr_memory_posix *posix_of(struct wr_memory *m)
 {
@@ -65,6 +68,23 @@ static void *obtain(struct wr_memory_posix *own, size_t bytes, size_t align)
 	return p != MAP_FAILED ? p : NULL;
 }
 
+/*
+ * A look-up anywhere in a large table asks for the address's pages first: with small ones that
+ * takes as long as the table's own line. So it has huge pages where chunks are to have them. What
+ * the kernel does not do is not missed. Smaller tables lie among the host's memory: not they.
+ */
+static void make_huge(const struct wr_memory_posix *own, void *p, size_t bytes)
+{
+	if (own->policy.huge_pages != WEIR_HUGE_PAGES_TRANSPARENT || own->allocator.alloc != NULL ||
+	    bytes < OWN_MAPPING_BYTES)
+		return;
+	size_t page = wr_huge_transparent_bytes();
+	uintptr_t first = wr_round_up((uintptr_t)p, page);
+	uintptr_t end = wr_round_down((uintptr_t)p + bytes, page);
+	if (end > first)
+		(void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+}
+
 static void give_back(struct wr_memory_posix *own, void *p, size_t bytes)
 {
 	if (own->allocator.free != NULL)
@@ -101,6 +121,7 @@ static void *posix_alloc(struct wr_memory *m, size_t bytes, size_t align)
 		give_back(own, p, bytes);
 		return NULL;
 	}
+	make_huge(own, p, bytes);
 	/* Also for a user's allocator that zeroes: no page of a table is first touched later. */
 	memset(p, 0, bytes);
 	wr_spinlock_lock(&own->lock);

@@ -317,3 +317,25 @@ Test(memory_policy, transparent_huge_pages_are_what_the_kernel_says_or_told)
 	m->ops->unmap(m, &ring);
 	cr_expect_eq(posix.huge_bytes, 0);
 }
+
+/* What a table is asked of the kernel, in the middle of it. */
+static bool is_asked_huge(enum weir_huge_pages huge_pages, size_t bytes)
+{
+	use((struct wr_memory_policy){.huge_pages = huge_pages});
+	uint8_t *table = m->ops->alloc(m, bytes, 64);
+	cr_assert_not_null(table);
+	struct smaps map = smaps_of(table + bytes / 2);
+	m->ops->free(m, table, bytes);
+	return smaps_has(&map, " hg");
+}
+
+Test(memory_policy, only_large_tables_are_of_huge_pages_and_only_where_chunks_are)
+{
+	if (access("/sys/kernel/mm/transparent_hugepage/enabled", R_OK) != 0)
+		cr_skip_test("this kernel has no transparent huge pages");
+	if (wr_huge_transparent_bytes() > 4 * MIB)
+		cr_skip_test("a transparent huge page is larger than this test would use");
+	cr_expect(!is_asked_huge(WEIR_HUGE_PAGES_OFF, 40 * MIB));
+	cr_expect(is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, 40 * MIB));
+	cr_expect(!is_asked_huge(WEIR_HUGE_PAGES_TRANSPARENT, 4 * MIB), "the host's, too");
+}
