@@ -106,34 +106,29 @@ static inline struct weir_member *join(uint32_t id)
 	return queue_join(id, 256);
 }
 
-/* What comes and is acknowledged; of it how many are marked. */
-static inline uint32_t take_all(struct weir_member *member, uint32_t *ret_marked)
+/* Waits for `count`, and then for what comes beyond them: all of it is acknowledged. */
+static inline void expect_taken(struct weir_member *member, uint32_t count, uint32_t marked)
 {
+	const uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
 	struct weir_item items[64];
 	struct weir_replayed of;
-	uint32_t count = 0;
+	uint32_t got = 0, got_marked = 0;
 	int n;
 	memset(seen, 0, sizeof seen);
-	*ret_marked = 0;
-	while ((n = weir_poll(member, items, 64, 20 * MS)) > 0) {
+	while ((n = weir_poll(member, items, 64, 20 * MS)) > 0 ||
+	       (n == 0 && got < count && fixture_now_ns() < until)) {
 		for (int i = 0; i < n; i++) {
-			bool marked = (items[i].flags & WEIR_ITEM_REPLAY) != 0;
-			cr_expect_eq(weir_item_replayed(&items[i], &of), marked);
-			cr_expect(!marked || of.pos.sequence < items[i].sequence);
-			*ret_marked += marked ? 1 : 0;
+			bool is_marked = (items[i].flags & WEIR_ITEM_REPLAY) != 0;
+			cr_expect_eq(weir_item_replayed(&items[i], &of), is_marked);
+			cr_expect(!is_marked || of.pos.sequence < items[i].sequence);
+			got_marked += is_marked ? 1 : 0;
 			seen[fixture_number(&items[i])]++;
 			cr_assert_eq(weir_ack(member, &items[i]), 0);
 		}
-		count += (uint32_t)n;
+		got += (uint32_t)n;
 	}
 	cr_assert_eq(n, 0);
 	queue_commit(member);
-	return count;
-}
-
-static inline void expect_taken(struct weir_member *member, uint32_t count, uint32_t marked)
-{
-	uint32_t got_marked, got = take_all(member, &got_marked);
 	cr_expect(got == count && got_marked == marked, "%u, %u of them marked", got, got_marked);
 }
 
