@@ -22,8 +22,6 @@
 #define FILLING_BYTES 2000u
 #define BLOCK_BYTES 4096u
 #define AT_ONCE 16u
-/* More than anything here needs. */
-#define FILLING_MAX 2000u
 
 static void begin_with(uint64_t retention_bytes, enum weir_pack pack)
 {
@@ -109,8 +107,8 @@ static struct weir_item fail_next(struct weir_member *member, uint32_t id, uint6
 	struct weir_item item = queue_next(member);
 	struct weir_rejection r = {.verdict = WEIR_VERDICT_DEAD, .reason = 5};
 	cr_assert_eq(fixture_number(&item), number);
-	cr_assert_eq(weir_reject(member, &item, &r), 0);
 	uint64_t parked = lag_of(id).parked, until = fixture_now_ns() + FIXTURE_LONG_NS;
+	cr_assert_eq(weir_reject(member, &item, &r), 0);
 	while (lag_of(id).parked <= parked && fixture_now_ns() < until)
 		;
 	return item;
@@ -179,7 +177,8 @@ Test(carry, a_copy_is_copied_again_and_dies_as_the_event)
 	/* Nobody reads them yet: the other subscription would hold all of that. */
 	struct weir_member *reader = fixture_member(&queue_bed.f, letters, NULL);
 	for (uint32_t round = 1; round <= 3; round++) {
-		for (uint32_t i = 0; carried() < 2 * round && i < FILLING_MAX; i++) {
+		uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+		while (carried() < 2 * round && fixture_now_ns() < until) {
 			struct weir_item item;
 			fill_some();
 			while (weir_poll(reader, &item, 1, 0) == 1)
@@ -408,9 +407,11 @@ Test(carry_damaged, what_cannot_be_read_is_tried_again)
 	(void)fail_next(member, id, number);
 	fill(1);
 	flip_behind(number);
-	for (uint32_t i = 0; !queue_bed.f.pipeline->carrying.failed && i < FILLING_MAX; i++)
+	for (uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	     !queue_bed.f.pipeline->carrying.failed && fixture_now_ns() < until;)
 		fill_some();
-	cr_assert(queue_bed.f.pipeline->carrying.failed);
+	cr_assert(queue_bed.f.pipeline->carrying.failed, "%llu were copied",
+		  (unsigned long long)carried());
 	cr_expect_eq(carried(), 0);
 	flip_behind(number);
 	fill_until_left();
