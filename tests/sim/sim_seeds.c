@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SEED_SECONDS_MAX 20u
+#define SEED_SECONDS_MAX 120u
 #define REPLAY_BYTES_MAX 512u
 
 extern const char *wr_assert_text;

@@ -132,7 +132,7 @@ Test(carry, a_parked_key_lets_its_segments_go_and_comes_as_it_was)
 	cr_expect_eq(fixture_poll_rest(member), 0);
 	struct weir_lag before = lag_of(id);
 	fill_until_left();
-	cr_expect(carried() > 0 && carried() % 4 == 0, "all, each time that retention comes round");
+	cr_expect_geq(carried(), 4, "all; some again, when retention comes round");
 	cr_expect_geq(position_of(id), oldest());
 	struct weir_lag lag = lag_of(id);
 	cr_expect(lag.events == 4 && lag.bytes == before.bytes && lag.parked == 4);
@@ -405,7 +405,7 @@ Test(carry_damaged, what_cannot_be_read_is_tried_again)
 	struct weir_member *member = queue_join(id, 8);
 	queue_publish_keyed(1, number);
 	(void)fail_next(member, id, number);
-	fill(1);
+	/* Before anything reads it from there. */
 	flip_behind(number);
 	for (uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
 	     !queue_bed.f.pipeline->carrying.failed && fixture_now_ns() < until;)

@@ -392,6 +392,12 @@ static struct journal_report *make_report(double limit_bytes_per_s)
 {
 	static struct journal_report r;
 
+	/* Of the last one. */
+	rounds_fini(&r.rates[0].ack);
+	rounds_fini(&r.rates[0].bare);
+	rounds_fini(&r.saturated_ack);
+	rounds_fini(&r.peers[0].at_rate[0]);
+	rounds_fini(&r.peers[0].saturated_ack);
 	r = (struct journal_report){.rounds = 1,
 				    .choices = {.rate_count = 1, .payload_bytes = 64},
 				    .machine = {.cpu = "a <CPU>", .cpus_allowed = 8}};
