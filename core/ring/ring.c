@@ -40,6 +40,9 @@ _Static_assert(sizeof(struct weir_ring_producer) % WEIR_RING_LINE_BYTES == 0, "l
 _Static_assert(sizeof(struct weir_ring_consumer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
 _Static_assert(offsetof(struct weir_ring_producer, claim_first) == 64, "a push touches one line");
 _Static_assert(offsetof(struct weir_ring_consumer, tail) == 64, "a pop touches one line");
+_Static_assert(WEIR_RING_LONG + (WEIR_RING_LONG_MAX - WEIR_RING_LONG_LEAST) / WEIR_RING_LONG_UNIT <
+		       1u << WEIR_RING_PLACE_BITS,
+	       "the longest run's code leaves the position alone");
 
 /* ---- options and layout ---- */
 
@@ -205,6 +208,8 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 		p->stamps = stamps;
 		p->slot_bytes = o->slot_bytes;
 		p->flags = ring->asymmetric ? 0 : WEIR_RING_SEQ;
+		if (stamps != NULL && o->consumers != WEIR_RING_SHARING_CONSUMERS)
+			p->flags |= WEIR_RING_BY_LONG;
 		p->ring = &ring->shared;
 	}
 	for (uint32_t i = 0; i < ring->consumer_count; i++) {

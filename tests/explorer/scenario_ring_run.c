@@ -7,6 +7,7 @@
 #include "tests/explorer/ring_bed.h"
 
 #define TOLD 128u /* the smallest ring whose consumers tell */
+#define LONG 96u  /* the shortest long run */
 
 #define SET_UP(id, producers, consumers, capacity)                                                 \
 	static void set_up_##id(void)                                                              \
@@ -24,6 +25,39 @@ static void set_up_told(void)
 			TOLD);
 	EXPLORER_CHECK(weir_ring_push_many(ring_bed->producers[0], items, TOLD, sizeof items[0]) ==
 		       (int)TOLD);
+}
+
+/* A long run went round: the next lap's announcement is written over its own. */
+static void set_up_long(void)
+{
+	uint64_t items[TOLD] = {0};
+	ring_bed_set_up(WR_PARK_MEMBARRIER, WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, TOLD);
+	EXPLORER_CHECK(weir_ring_push_many(ring_bed->producers[0], items, TOLD, sizeof items[0]) ==
+		       (int)TOLD);
+	EXPLORER_CHECK(weir_ring_pop_many(ring_bed->consumers[0], items, TOLD, sizeof items[0]) ==
+		       (int)TOLD);
+}
+
+static void push_long_and_one(void)
+{
+	uint64_t items[LONG];
+	for (uint64_t i = 0; i < LONG; i++)
+		items[i] = i + 1;
+	EXPLORER_CHECK(weir_ring_push_many(ring_bed->producers[0], items, LONG, sizeof items[0]) ==
+		       (int)LONG);
+	EXPLORER_CHECK(ring_bed_push(0, LONG + 1) == 0);
+}
+
+/* Who finds one item of the run finds all of it. */
+static void pop_long_and_one(void)
+{
+	uint64_t items[LONG];
+	EXPLORER_CHECK(ring_bed_pop(0, &items[0]) == 0 && items[0] == 1);
+	EXPLORER_CHECK(weir_ring_pop_many(ring_bed->consumers[0], items, LONG - 1,
+					  sizeof items[0]) == (int)LONG - 1);
+	for (uint64_t i = 0; i < LONG - 1; i++)
+		EXPLORER_CHECK(items[i] == i + 2);
+	EXPLORER_CHECK(ring_bed_pop(0, &items[0]) == 0 && items[0] == LONG + 1);
 }
 
 static void push_run(void)
@@ -146,6 +180,8 @@ static void sum_is_six(void)
 
 RUN_SCENARIO(ring_run, "many, one, a run and two laps", set_up_one, NULL, push_run_and_two,
 	     pop_four);
+RUN_SCENARIO(ring_run_long, "many, one, a long run over one of an earlier lap", set_up_long, NULL,
+	     push_long_and_one, pop_long_and_one);
 RUN_SCENARIO(ring_run_shared, "many, sharing, each takes a part of a run", set_up_shared,
 	     sum_is_three, push_run, pop_one, pop_one_other);
 RUN_SCENARIO(ring_run_laps, "many, sharing, a run and the next lap", set_up_shared, sum_is_six,

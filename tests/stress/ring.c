@@ -28,7 +28,8 @@
 
 #define THREADS_MAX 4u
 #define STALL_S 60u
-#define BATCH 32u
+#define BATCH 288u
+#define BATCH_SMALL 32u
 
 static unsigned tests_run;
 static unsigned tests_failed;
@@ -68,6 +69,13 @@ struct side {
 };
 
 static uint64_t item_count;
+
+/* Mostly small ones; large ones become long runs where the ring is large enough. */
+static uint32_t draw_batch(struct wr_prng *r)
+{
+	uint64_t most = wr_prng_below(r, 4) == 0 ? BATCH : BATCH_SMALL;
+	return 1 + (uint32_t)wr_prng_below(r, most);
+}
 
 /* How many of `want` were pushed, one way or another; negative: closed. */
 static int push_some(struct side *s, struct weir_ring_producer *p, struct wr_prng *r, uint32_t want)
@@ -114,7 +122,7 @@ static void *produce(void *argument)
 			    : weir_ring_producer_open(s->ring, &p)) != 0)
 		abort();
 	while (s->accepted < s->count) {
-		uint32_t want = 1 + (uint32_t)wr_prng_below(&r, BATCH);
+		uint32_t want = draw_batch(&r);
 		want = (uint32_t)wr_min_u64(want, s->count - s->accepted);
 		int n = push_some(s, p, &r, want);
 		if (n < 0)
@@ -170,7 +178,7 @@ static void out_close(struct out *out)
 
 static int64_t pop_some(struct side *s, struct out *out, struct wr_prng *r)
 {
-	uint32_t want = 1 + (uint32_t)wr_prng_below(r, BATCH);
+	uint32_t want = draw_batch(r);
 	struct item items[BATCH];
 	const void *lent = NULL;
 	size_t bytes = sizeof items[0];
