@@ -40,9 +40,12 @@ _Static_assert(sizeof(struct weir_ring_producer) % WEIR_RING_LINE_BYTES == 0, "l
 _Static_assert(sizeof(struct weir_ring_consumer) % WEIR_RING_LINE_BYTES == 0, "lines of its own");
 _Static_assert(offsetof(struct weir_ring_producer, claim_first) == 64, "a push touches one line");
 _Static_assert(offsetof(struct weir_ring_consumer, tail) == 64, "a pop touches one line");
-_Static_assert(WEIR_RING_LONG + (WEIR_RING_LONG_MAX - WEIR_RING_LONG_LEAST) / WEIR_RING_LONG_UNIT <
-		       1u << WEIR_RING_PLACE_BITS,
-	       "the longest run's code leaves the position alone");
+/* Of a look that ends WEIR_RING_FEW_SHARED items on, in the longest run there is. */
+_Static_assert(WEIR_RING_LONG - 3 + (WEIR_RING_LONG_MAX + WEIR_RING_UNIT) / WEIR_RING_UNIT <=
+		       WEIR_RING_CODE_MAX,
+	       "what is known behind `take` leaves the position alone");
+_Static_assert(WEIR_RING_FEW_SHARED + WEIR_RING_RUN_MAX - 1 < WEIR_RING_LONG,
+	       "what is known of short runs is known to the item");
 
 /* ---- options and layout ---- */
 
@@ -209,7 +212,7 @@ struct wr_ring *wr_ring_make(void *memory, const struct weir_ring_options *o,
 		p->slot_bytes = o->slot_bytes;
 		p->flags = ring->asymmetric ? 0 : WEIR_RING_SEQ;
 		if (stamps != NULL && o->consumers != WEIR_RING_SHARING_CONSUMERS)
-			p->flags |= WEIR_RING_BY_LONG;
+			p->flags |= WEIR_RING_ANYWHERE;
 		p->ring = &ring->shared;
 	}
 	for (uint32_t i = 0; i < ring->consumer_count; i++) {
@@ -289,7 +292,7 @@ static uint64_t least_gate(struct wr_ring *ring, bool closely, uint64_t *ret_tak
 	bool shared = ring->options.consumers == WEIR_RING_SHARING_CONSUMERS;
 	uint64_t least = WEIR_RING_IDLE;
 	if (shared)
-		least = weir_ring_load_seq(&ring->shared.take) >> WEIR_RING_PLACE_BITS; /* RG6 */
+		least = weir_ring_take_position(weir_ring_load_seq(&ring->shared.take)); /* RG6 */
 	*ret_taken = least;
 	for (uint32_t i = 0; i < ring->consumer_count; i++) {
 		struct weir_ring_consumer *c = &ring->consumers[i];

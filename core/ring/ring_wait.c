@@ -66,8 +66,8 @@ bool wr_ring_items_are_there(struct weir_ring_consumer *c, uint32_t state)
 	bool is_known = c->stamps != NULL && at < c->ready;
 	if ((c->flags & WEIR_RING_SHARED) != 0) {
 		uint64_t word = weir_ring_load_seq(&c->ring->take); /* RG6 */
-		at = word >> WEIR_RING_PLACE_BITS;
-		is_known = (word & WEIR_RING_KNOWN_MAX) != 0;
+		at = weir_ring_take_position(word);
+		is_known = (word & WEIR_RING_CODE_MAX) != 0;
 	}
 	wr_ring_ask_for(c, at);
 	if (is_known)

@@ -19,17 +19,11 @@
  * that both sides touch move once for many items: `tail` when the consumer has used up what it
  * knew of, the gates once in 1/32 of the capacity.
  *
- * A stamp announces a run of items from its slot on: it is the run's position + 1, and a code of
- * seven bits for its length:
- *
- *     0 ..  63   1 to 64 items
- *    64 ..  95   1 to 32 slots that were claimed and not used
- *    96 .. 127   96, 128, .. 1088 items; not where consumers share
- *
- * The stamps of the run's other slots stay what they were, so a stamp is looked at only where a run
- * begins. Everybody knows where: a consumer with a place of its own steps from run to run, and
- * consumers that share keep beside `take` how far it is to the next beginning, in seven bits, so
- * theirs are short. No position comes twice, so nothing is ever reset.
+ * A stamp announces a run of up to 1024 items from its slot on (weir/ring_stamp.h). The stamps of
+ * the run's other slots stay what they were, so a stamp is looked at only where a run begins.
+ * Everybody knows where: a consumer with a place of its own steps from run to run, and consumers
+ * that share keep beside `take` how far it is to the next beginning. No position comes twice, so
+ * nothing is ever reset.
  */
 #ifndef WEIR_RING_ENGINE_H
 #define WEIR_RING_ENGINE_H
@@ -40,6 +34,7 @@
 #include <weir/error.h>
 #include <weir/ring_atomic.h>
 #include <weir/ring_copy.h>
+#include <weir/ring_stamp.h>
 
 WEIR_DECLS_BEGIN
 
@@ -51,19 +46,8 @@ WEIR_DECLS_BEGIN
 
 #define WEIR_RING_IDLE UINT64_MAX         /* a gate: holds nothing */
 #define WEIR_RING_CLOSED_BIT (1ull << 63) /* of `tail`, with many producers */
-/* Of a stamp: the codes above, and how many slots they are for. */
-#define WEIR_RING_RUN_MAX 64u
-#define WEIR_RING_VOID 64u
-#define WEIR_RING_VOID_MAX 32u
-#define WEIR_RING_LONG 96u
-#define WEIR_RING_LONG_LEAST 96u
-#define WEIR_RING_LONG_UNIT 32u
-#define WEIR_RING_LONG_MAX 1088u /* one unit more and the code has no room */
-/* Of a stamp and of `take`, below the position, which has 57 bits: years of any rate there is. */
-#define WEIR_RING_PLACE_BITS 7u
-#define WEIR_RING_KNOWN_MAX 127u /* of `take` */
 #define WEIR_RING_FEW 128u       /* items: a look that found fewer moved a line for little */
-#define WEIR_RING_FEW_SHARED 64u /* the same, of many producers: KNOWN_MAX has room for the rest */
+#define WEIR_RING_FEW_SHARED 32u /* the same, of many producers: `take` has room for the rest */
 #define WEIR_RING_STAGE_MAX 64u  /* staged items that are published without being asked */
 #define WEIR_RING_ECHO_WORDS 3u  /* of an item beside `tail` */
 #define WEIR_RING_ECHO_BYTES (8u * WEIR_RING_ECHO_WORDS)
@@ -79,7 +63,7 @@ WEIR_DECLS_BEGIN
 #define WEIR_RING_SEQ 2u   /* publishes by seq_cst: no asymmetric barrier here (core/port/park.h) */
 #define WEIR_RING_ENDED 4u /* consumer: nothing comes any more */
 #define WEIR_RING_ECHO 8u  /* consumer: small items of one producer, see weir_ring_echo_put() */
-#define WEIR_RING_BY_LONG 16u /* many producers: no consumers share, so runs may be long */
+#define WEIR_RING_ANYWHERE 16u /* of many producers: no consumers share (weir_ring_next_run()) */
 
 struct weir_ring {
 	WEIR_RING_LINE_ALIGNED weir_ring_u32 state;
@@ -215,36 +199,6 @@ WEIR_RING_INLINE uint32_t weir_ring_state_behind(weir_ring_u32 *state, uint32_t 
 	return weir_ring_load_seq(state);
 }
 
-/* What announces the slots from `position` on. */
-WEIR_RING_INLINE uint64_t weir_ring_stamp(uint64_t position, uint64_t code)
-{
-	return (position + 1) << WEIR_RING_PLACE_BITS | code;
-}
-
-/* How many items from `position` on this stamp announces: 0, if not they, or not used. */
-WEIR_RING_INLINE uint64_t weir_ring_run(uint64_t stamp, uint64_t position)
-{
-	uint64_t code = stamp - weir_ring_stamp(position, 0);
-	if (code < WEIR_RING_RUN_MAX)
-		return code + 1;
-	code -= WEIR_RING_LONG;
-	return code <= (WEIR_RING_LONG_MAX - WEIR_RING_LONG_LEAST) / WEIR_RING_LONG_UNIT
-		       ? WEIR_RING_LONG_LEAST + code * WEIR_RING_LONG_UNIT
-		       : 0;
-}
-
-/* The same, of slots that were claimed and not used. */
-WEIR_RING_INLINE uint64_t weir_ring_run_void(uint64_t stamp, uint64_t position)
-{
-	uint64_t code = stamp - weir_ring_stamp(position, WEIR_RING_VOID);
-	return code < WEIR_RING_VOID_MAX ? code + 1 : 0;
-}
-
-WEIR_RING_INLINE uint64_t weir_ring_take_word(uint64_t position, uint64_t known)
-{
-	return position << WEIR_RING_PLACE_BITS | known;
-}
-
 /* Of `count` slots from `position` on, those that lie side by side. */
 WEIR_RING_INLINE uint64_t weir_ring_straight(uint64_t mask, uint64_t position, uint64_t count)
 {
@@ -349,22 +303,17 @@ WEIR_RING_INLINE void weir_ring_echo_put(struct weir_ring_producer *p, uint64_t 
 
 /*
  * RG2: the slots of the run are complete; pairs with the acquire in weir_ring_ready(). `code` is 0
- * or WEIR_RING_VOID. What long runs leave over is announced by short ones.
+ * or WEIR_RING_VOID.
  */
 WEIR_RING_INLINE int weir_ring_publish_stamps(struct weir_ring_producer *p, uint64_t first,
 					      uint64_t count, uint32_t code)
 {
-	const bool by_long = code == 0 && (p->flags & WEIR_RING_BY_LONG) != 0;
-	const uint64_t most = code == 0 ? WEIR_RING_RUN_MAX : WEIR_RING_VOID_MAX;
+	const bool anywhere = (p->flags & WEIR_RING_ANYWHERE) != 0;
 	for (uint64_t n; count > 0; first += n, count -= n) {
-		n = count < most ? count : most;
+		n = count < WEIR_RING_VOID_MAX ? count : WEIR_RING_VOID_MAX;
 		uint64_t length = code + n - 1;
-		if (by_long && count >= WEIR_RING_LONG_LEAST) {
-			n = count < WEIR_RING_LONG_MAX ? count : WEIR_RING_LONG_MAX;
-			uint64_t units = (n - WEIR_RING_LONG_LEAST) / WEIR_RING_LONG_UNIT;
-			n = WEIR_RING_LONG_LEAST + units * WEIR_RING_LONG_UNIT;
-			length = WEIR_RING_LONG + units;
-		}
+		if (code == 0)
+			n = weir_ring_next_run(first, count, anywhere, &length);
 		WEIR_RING_PUBLISH(&p->stamps[first & p->mask], weir_ring_stamp(first, length),
 				  p->flags);
 	}
@@ -415,9 +364,8 @@ WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_
 			n = weir_ring_straight(p->mask, first, n);
 		/* RG3: relaxed: it gives slots away, not bytes. That they are free is RG5's. */
 		if (WEIR_RING_LIKELY(weir_ring_cas_relaxed(&p->ring->tail, &first, first + n))) {
-			uint64_t asked = (p->flags & WEIR_RING_BY_LONG) != 0 ? 0 : n;
-			for (uint64_t at = 0; n > 1 && at < asked; at += WEIR_RING_RUN_MAX)
-				weir_ring_ask_to_write(&p->stamps[(first + at) & p->mask]);
+			if (n > 1)
+				weir_ring_ask_to_write(&p->stamps[first & p->mask]);
 			*ret_first = first;
 			return (int)n;
 		}
@@ -452,11 +400,6 @@ WEIR_RING_INLINE void weir_ring_look(struct weir_ring_consumer *c, uint64_t firs
 	bool by_runs = c->stamps != NULL && (c->flags & WEIR_RING_SHARED) != 0;
 	uint64_t few = by_runs ? WEIR_RING_FEW_SHARED : WEIR_RING_FEW;
 	uint64_t end = first + (count < few ? few : count);
-	/* Each stamp says where the next one is: they would come one after the other. Those of long
-	   runs are far apart, and the lines between them are left to the producers. */
-	if (by_runs && count > WEIR_RING_RUN_MAX)
-		for (uint64_t at = from + WEIR_RING_RUN_MAX; at < end; at += WEIR_RING_RUN_MAX)
-			__builtin_prefetch(&c->stamps[at & c->mask]);
 	c->ready = weir_ring_ready(c, from, end);
 	if (c->ready > first && c->ready - first < few)
 		weir_ring_settle(c, first, end);
@@ -528,10 +471,9 @@ WEIR_RING_INLINE int weir_ring_take_shared(struct weir_ring_consumer *c, uint32_
 {
 	for (;;) {
 		uint64_t word = weir_ring_load_relaxed(&c->ring->take);
-		uint64_t first = word >> WEIR_RING_PLACE_BITS;
-		uint64_t known = first + (word & WEIR_RING_KNOWN_MAX);
+		uint64_t first = weir_ring_take_position(word);
 		if (c->stamps != NULL)
-			c->ready = known;
+			c->ready = weir_ring_take_known(word);
 		if (c->ready < first + count)
 			weir_ring_look(c, first, c->ready, count);
 		if (WEIR_RING_UNLIKELY(first >= c->ready || item_bytes != c->slot_bytes)) {

@@ -174,7 +174,7 @@ catches headers 'weir_z: its comment says no @return' 'a function without @retur
 plant include/weir/a.h 'WEIR_API void weir_z(void);'
 catches headers 'weir_z has no' 'a function without a comment'
 with_rings() {
-	for name in base error options ring ring_atomic ring_copy ring_engine; do
+	for name in base error options ring ring_atomic ring_copy ring_engine ring_stamp; do
 		cp "$root/include/weir/$name.h" "$tree/include/weir/"
 	done
 }

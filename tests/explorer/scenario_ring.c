@@ -49,9 +49,9 @@ static bool is_worth_a_try(struct weir_ring_consumer *c)
 {
 	bool shared = (c->flags & WEIR_RING_SHARED) != 0;
 	uint64_t at = weir_ring_load_relaxed(shared ? &c->ring->take : &c->next);
-	bool is_known = shared && (at & WEIR_RING_KNOWN_MAX) != 0;
+	bool is_known = shared && (at & WEIR_RING_CODE_MAX) != 0;
 	if (shared)
-		at >>= WEIR_RING_PLACE_BITS;
+		at >>= WEIR_RING_CODE_BITS;
 	if (c->stamps == NULL)
 		return weir_ring_load_relaxed(c->tail) > at ||
 		       (weir_ring_load_relaxed(&c->ring->state) & WEIR_RING_FENCED) != 0;

@@ -28,13 +28,32 @@ static void set_up_told(void)
 }
 
 /* A long run went round: the next lap's announcement is written over its own. */
-static void set_up_long(void)
+static void set_up_lap(enum weir_ring_consumers consumers)
 {
 	uint64_t items[TOLD] = {0};
-	ring_bed_set_up(WR_PARK_MEMBARRIER, WEIR_RING_MANY_PRODUCERS, WEIR_RING_ONE_CONSUMER, TOLD);
+	ring_bed_set_up(WR_PARK_MEMBARRIER, WEIR_RING_MANY_PRODUCERS, consumers, TOLD);
 	EXPLORER_CHECK(weir_ring_push_many(ring_bed->producers[0], items, TOLD, sizeof items[0]) ==
 		       (int)TOLD);
 	EXPLORER_CHECK(weir_ring_pop_many(ring_bed->consumers[0], items, TOLD, sizeof items[0]) ==
+		       (int)TOLD);
+}
+
+static void set_up_long(void)
+{
+	set_up_lap(WEIR_RING_ONE_CONSUMER);
+}
+
+static void set_up_long_shared(void)
+{
+	set_up_lap(WEIR_RING_SHARING_CONSUMERS);
+}
+
+static void push_longest(void)
+{
+	uint64_t items[TOLD];
+	for (uint64_t i = 0; i < TOLD; i++)
+		items[i] = i + 1;
+	EXPLORER_CHECK(weir_ring_push_many(ring_bed->producers[0], items, TOLD, sizeof items[0]) ==
 		       (int)TOLD);
 }
 
@@ -182,6 +201,8 @@ RUN_SCENARIO(ring_run, "many, one, a run and two laps", set_up_one, NULL, push_r
 	     pop_four);
 RUN_SCENARIO(ring_run_long, "many, one, a long run over one of an earlier lap", set_up_long, NULL,
 	     push_long_and_one, pop_long_and_one);
+RUN_SCENARIO(ring_run_long_shared, "many, sharing, each takes a part of a long run",
+	     set_up_long_shared, sum_is_three, push_longest, pop_one, pop_one_other);
 RUN_SCENARIO(ring_run_shared, "many, sharing, each takes a part of a run", set_up_shared,
 	     sum_is_three, push_run, pop_one, pop_one_other);
 RUN_SCENARIO(ring_run_laps, "many, sharing, a run and the next lap", set_up_shared, sum_is_six,

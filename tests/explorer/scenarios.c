@@ -81,6 +81,7 @@ const struct explorer_case explorer_scenarios[] = {
 	{&ring_consumer_handle, 7, 8, SMALL},
 	{&ring_run, 99, 49, SMALL},
 	{&ring_run_long, 12, 4, SMALL},
+	{&ring_run_long_shared, 474, 88, SMALL},
 	{&ring_run_shared, 48, 7, SMALL},
 	{&ring_run_laps, 6003, 6986, MEDIUM},
 	{&ring_run_part, 6120, 11516, MEDIUM},

@@ -54,8 +54,8 @@ extern const struct explorer_scenario fan_consumer_handle_seq, fan_consumer_hand
 
 extern const struct explorer_scenario ring_echo, ring_echo_wide, ring_echo_commit, ring_echo_stage,
 	ring_echo_every, ring_echo_close, ring_echo_close_seq;
-extern const struct explorer_scenario ring_run, ring_run_long, ring_run_shared, ring_run_laps,
-	ring_run_part, ring_run_none, ring_told, ring_told_late;
+extern const struct explorer_scenario ring_run, ring_run_long, ring_run_long_shared,
+	ring_run_shared, ring_run_laps, ring_run_part, ring_run_none, ring_told, ring_told_late;
 extern const struct explorer_scenario ring_spsc, ring_spsc_batch, ring_spsc_in_place, ring_mpsc,
 	ring_mpsc_void, ring_spmc, ring_spmc_in_place, ring_spmc_goes_on, ring_mpmc_void, ring_mpmc,
 	ring_multicast, ring_multicast_many, ring_multicast_leave, ring_producer_handle,

@@ -106,32 +106,74 @@ static const enum weir_ring_consumers kinds[] = {
 	WEIR_RING_ONE_CONSUMER, WEIR_RING_SHARING_CONSUMERS, WEIR_RING_EVERY_CONSUMER};
 #define FOR_EACH_KIND(kind) for (size_t kind = 0; kind < WR_ARRAY_COUNT(kinds); kind++)
 
-Test(ring_runs, one_stamp_announces_up_to_1088_items_where_no_consumers_share_and_64_where_they_do)
+Test(ring_runs, one_stamp_announces_up_to_1024_items)
 {
 	static const struct {
 		uint32_t count, first_run;
-	} cases[] = {{1, 1},       {2, 2},       {63, 63},     {64, 64},     {65, 64},
-		     {95, 64},     {96, 96},     {127, 96},    {128, 128},   {256, 256},
-		     {1087, 1056}, {1088, 1088}, {1089, 1088}, {1200, 1088}, {2176, 1088}};
+	} cases[] = {{1, 1},      {2, 2},       {63, 63},     {64, 64},     {65, 64},
+		     {95, 64},    {96, 96},     {127, 96},    {128, 128},   {256, 256},
+		     {1023, 992}, {1024, 1024}, {1025, 1024}, {1088, 1024}, {2048, 1024}};
 	FOR_EACH_KIND(k)
 	for (size_t i = 0; i < WR_ARRAY_COUNT(cases); i++) {
-		uint64_t wanted = cases[i].first_run;
-		if (kinds[k] == WEIR_RING_SHARING_CONSUMERS)
-			wanted = wr_min_u64(wanted, 64);
 		make(kinds[k]);
 		push_run(cases[i].count);
-		cr_assert_eq(weir_ring_run(weir_ring_load_relaxed(producer->stamps), 0), wanted,
-			     "%u items, kind %zu", cases[i].count, k);
+		cr_assert_eq(weir_ring_run(weir_ring_load_relaxed(producer->stamps), 0),
+			     cases[i].first_run, "%u items, kind %zu", cases[i].count, k);
 		pop_all(CAPACITY);
 		weir_ring_destroy(ring);
 	}
 }
 
+/* How many stamps announce `count` items from `first` on. */
+static uint32_t stamps_of(uint64_t first, uint64_t count, bool anywhere)
+{
+	uint32_t stamps = 0;
+	for (uint64_t n, code; count > 0; first += n, count -= n) {
+		n = weir_ring_next_run(first, count, anywhere, &code);
+		cr_assert_gt(n, 0);
+		cr_assert_leq(n, count);
+		cr_assert_leq(code, WEIR_RING_CODE_MAX);
+		cr_assert_eq(weir_ring_run(weir_ring_stamp(first, code), first), n);
+		cr_assert_eq(weir_ring_run_void(weir_ring_stamp(first, code), first), 0);
+		cr_assert_eq(weir_ring_run(weir_ring_stamp(first, code), first + 1), 0);
+		if (!anywhere && n > WEIR_RING_RUN_MAX)
+			cr_assert_eq((first + n) % WEIR_RING_UNIT, 0);
+		stamps++;
+	}
+	return stamps;
+}
+
+Test(ring_runs, no_batch_takes_more_stamps_for_its_long_runs)
+{
+	for (uint64_t first = 4096; first < 4096 + 2 * WEIR_RING_UNIT; first++)
+		for (uint64_t count = 1; count < 2300; count++) {
+			uint64_t by_short = (count + 63) / 64;
+			cr_assert_leq(stamps_of(first, count, true), by_short);
+			cr_assert_leq(stamps_of(first, count, false), by_short, "%llu from %llu on",
+				      (unsigned long long)count, (unsigned long long)first);
+		}
+}
+
+Test(ring_runs, the_word_of_consumers_that_share_says_how_much_is_known)
+{
+	for (uint64_t position = 1ull << 56; position < (1ull << 56) + 64; position++)
+		for (uint64_t known = 0; known <= 1056; known++) {
+			uint64_t end = position + known;
+			if (known >= WEIR_RING_LONG && end % WEIR_RING_UNIT != 0)
+				continue;
+			uint64_t word = weir_ring_take_word(position, known);
+			if (end - position / 32 * 32 > 1056)
+				continue;
+			cr_assert_eq(weir_ring_take_position(word), position);
+			cr_assert_eq(weir_ring_take_known(word), end);
+		}
+}
+
 Test(ring_runs, batches_of_any_length_come_out_wherever_they_begin_and_whatever_is_popped_at_once)
 {
 	static const uint32_t counts[] = {1,   63,  64,  65,   95,   96,   97,   127, 128,
-					  160, 255, 256, 1087, 1088, 1089, 1184, 2500};
-	static const uint32_t begins[] = {0, 1, CAPACITY - 1, CAPACITY - 96, CAPACITY - 1088};
+					  160, 255, 256, 1023, 1024, 1025, 1184, 2500};
+	static const uint32_t begins[] = {0, 1, CAPACITY - 1, CAPACITY - 96, CAPACITY - 1024};
 	static const uint32_t batches[] = {1, 7, 64, 65, 256, CAPACITY};
 	FOR_EACH_KIND(k)
 	for (size_t b = 0; b < WR_ARRAY_COUNT(begins); b++) {
@@ -154,8 +196,8 @@ Test(ring_runs, what_was_claimed_and_not_used_is_stepped_over)
 	static const struct {
 		uint32_t claimed, used;
 	} cases[] = {{1, 0},       {32, 0},      {33, 0},    {64, 1},    {96, 0},
-		     {97, 96},     {128, 96},    {200, 96},  {200, 100}, {1088, 0},
-		     {1088, 1087}, {1120, 1088}, {2000, 96}, {2000, 1},  {2000, 1999}};
+		     {97, 96},     {128, 96},    {200, 96},  {200, 100}, {1024, 0},
+		     {1024, 1023}, {1120, 1024}, {2000, 96}, {2000, 1},  {2000, 1999}};
 	FOR_EACH_KIND(k)
 	{
 		uint64_t at = 0;
@@ -193,7 +235,7 @@ static void walk(struct wr_prng *r)
 Test(ring_runs, stamps_of_earlier_laps_inside_of_runs_are_not_taken_for_new_ones)
 {
 	struct wr_prng r;
-	wr_prng_init(&r, 1088);
+	wr_prng_init(&r, 1024);
 	FOR_EACH_KIND(k)
 	{
 		make(kinds[k]);
@@ -212,11 +254,11 @@ Test(ring_runs, a_long_run_is_there_after_the_close_and_so_is_what_comes_of_an_o
 		void *slots = NULL;
 		uint64_t item;
 		make(kinds[k]);
-		push_run(1089);
+		push_run(1025);
 		cr_assert_eq(weir_ring_claim(producer, 300, ITEM_BYTES, &slots), 300);
 		weir_ring_close(ring);
 		cr_assert_eq(weir_ring_drain(consumer[0], 1000, ITEM_BYTES, seen, NULL), 1000);
-		cr_assert_eq(weir_ring_drain(consumer[0], 1000, ITEM_BYTES, seen, NULL), 89);
+		cr_assert_eq(weir_ring_drain(consumer[0], 1000, ITEM_BYTES, seen, NULL), 25);
 		cr_assert_eq(weir_ring_pop(consumer[0], &item, ITEM_BYTES), WEIR_E_AGAIN);
 		number(slots, 128);
 		cr_assert_eq(weir_ring_commit(producer, 128), 0);
