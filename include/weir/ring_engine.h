@@ -364,7 +364,7 @@ WEIR_RING_INLINE int weir_ring_claim_slots(struct weir_ring_producer *p, uint32_
 			n = weir_ring_straight(p->mask, first, n);
 		/* RG3: relaxed: it gives slots away, not bytes. That they are free is RG5's. */
 		if (WEIR_RING_LIKELY(weir_ring_cas_relaxed(&p->ring->tail, &first, first + n))) {
-			if (n > 1)
+			if (n > 1 && (p->flags & WEIR_RING_ANYWHERE) == 0)
 				weir_ring_ask_to_write(&p->stamps[first & p->mask]);
 			*ret_first = first;
 			return (int)n;
