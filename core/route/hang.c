@@ -186,7 +186,10 @@ static bool hang_branch(struct weir_matcher *m, uint32_t number, struct wr_membe
 
 /* ---- what has been hung, for events ---- */
 
-/* The list's links become members, side by side: its number is that of the first, + 1. */
+/*
+ * The list's links become members, side by side: its number is that of the first, + 1. One member
+ * that holds by its door is its rule, and no member.
+ */
 static void settle_list(struct weir_matcher *m, const struct wr_member *of_branches, uint32_t *list)
 {
 	size_t first = m->member_count;
@@ -194,6 +197,12 @@ static void settle_list(struct weir_matcher *m, const struct wr_member *of_branc
 		m->members[m->member_count++] = of_branches[m->hung.links[at - 1].number];
 	if (m->member_count == first)
 		return;
+	const struct wr_member *last = &m->members[m->member_count - 1];
+	if (m->member_count == first + 1 && last->guard_bits == 0 && last->rule != 0) {
+		*list = WR_LIST_IS_RULE | (last->rule - 1);
+		m->member_count--;
+		return;
+	}
 	m->members[m->member_count - 1].branch |= WR_MEMBER_LAST;
 	*list = (uint32_t)first + 1;
 }
@@ -218,38 +227,72 @@ static bool settle_lists(struct weir_matcher *m, const struct wr_member *of_bran
 	return true;
 }
 
-static void note_text(struct wr_path *path, const struct wr_entry *e)
+/* What a path needs for its texts and numbers. */
+static bool make_equals(struct wr_path *path, struct wr_arena *arena)
 {
-	uint64_t hash = wr_window_hash(wr_window_last(e->bytes, e->count), e->count);
-	wr_window_add(&path->texts, hash);
-	if (path->ends[WR_DOOR_PREFIX] != NULL)
-		wr_ends_note(path->ends[WR_DOOR_PREFIX], e->bytes, e->count, hash);
+	return (path->text_count == 0 ||
+		(wr_window_make(&path->texts, arena, path->text_count) &&
+		 wr_equals_make(&path->equal_texts, arena, path->text_count))) &&
+	       (path->number_count == 0 ||
+		(wr_window_make(&path->numbers, arena, path->number_count) &&
+		 wr_equals_make(&path->equal_numbers, arena, path->number_count)));
 }
 
-/* The filters in front of texts and numbers. */
-static bool make_windows(struct weir_matcher *m)
+static uint64_t hash_of(const struct wr_entry *e)
 {
-	for (size_t i = 0; i < m->path_count; i++) {
-		struct wr_path *path = &m->paths[i];
-		if ((path->text_count > 0 &&
-		     !wr_window_make(&path->texts, &m->arena, path->text_count)) ||
-		    (path->number_count > 0 &&
-		     !wr_window_make(&path->numbers, &m->arena, path->number_count)))
-			return false;
+	return wr_window_hash(wr_window_last(e->bytes, e->count), e->count);
+}
+
+static void move_number(struct wr_path *path, const struct wr_entry *e)
+{
+	double number;
+	memcpy(&number, e->bytes, sizeof number);
+	uint64_t order = wr_number_order(number);
+	wr_window_add(&path->numbers, wr_number_hash(order));
+	wr_ranges_note(&path->ranges, order);
+	wr_equals_add_number(&path->equal_numbers, order, wr_number_hash(order), e->list);
+}
+
+/* Those of a path that became deep are added once more. */
+static void move_texts(struct weir_matcher *m)
+{
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < m->table.entry_count; i++) {
+			const struct wr_entry *e = &m->table.entries[i];
+			if (e->kind != WR_DOOR_TEXT || e->list == 0)
+				continue;
+			struct wr_equals *texts = &m->paths[e->owner].equal_texts;
+			if (texts->is_deep == (pass == 1))
+				(void)wr_equals_add_text(texts, e->bytes, e->count, hash_of(e),
+							 e->list);
+		}
 	}
+}
+
+/*
+ * Texts and numbers go from the table to their paths, with filters in front of them; the table has
+ * no list of theirs any more.
+ */
+static bool move_equals(struct weir_matcher *m)
+{
+	for (size_t i = 0; i < m->path_count; i++)
+		if (!make_equals(&m->paths[i], &m->arena))
+			return false;
+	move_texts(m);
 	for (size_t i = 0; i < m->table.entry_count; i++) {
-		const struct wr_entry *e = &m->table.entries[i];
-		double number;
-		if (e->list == 0)
+		struct wr_entry *e = &m->table.entries[i];
+		if ((e->kind != WR_DOOR_TEXT && e->kind != WR_DOOR_NUMBER) || e->list == 0)
 			continue;
-		if (e->kind == WR_DOOR_TEXT)
-			note_text(&m->paths[e->owner], e);
-		if (e->kind != WR_DOOR_NUMBER)
-			continue;
-		memcpy(&number, e->bytes, sizeof number);
-		uint64_t order = wr_number_order(number);
-		wr_window_add(&m->paths[e->owner].numbers, wr_number_hash(order));
-		wr_ranges_note(&m->paths[e->owner].ranges, order);
+		struct wr_path *path = &m->paths[e->owner];
+		if (e->kind == WR_DOOR_NUMBER) {
+			move_number(path, e);
+		} else {
+			wr_window_add(&path->texts, hash_of(e));
+			if (path->ends[WR_DOOR_PREFIX] != NULL)
+				wr_ends_note(path->ends[WR_DOOR_PREFIX], e->bytes, e->count,
+					     hash_of(e));
+		}
+		e->list = 0;
 	}
 	return true;
 }
@@ -305,7 +348,7 @@ int wr_matcher_finish(struct weir_matcher *m)
 	for (size_t i = 0; i < m->path_count && good; i++)
 		good = finish_path(m, &m->paths[i]);
 	m->is_large = m->arena.taken_bytes > LARGE_BYTES;
-	return good && make_windows(m) && list_children(m) && !m->arena.failed &&
+	return good && move_equals(m) && list_children(m) && !m->arena.failed &&
 			       wr_table_settle(&m->table, &m->arena)
 		       ? 0
 		       : -ENOMEM;

@@ -142,7 +142,7 @@ static void take_rules(struct weir_match *m, uint32_t list)
 {
 	const struct wr_link *links = m->matcher->table.links;
 	for (; list != 0; list = links[list - 1].next)
-		wr_match_rule(m, links[list - 1].number);
+		wr_match_take_rule(m, links[list - 1].number, false);
 }
 
 /* The node, and what its '#' leads to without a word; each once for a word. */
@@ -198,7 +198,7 @@ static void match_headers(struct weir_match *m, const struct weir_routed *event,
 			continue;
 		m->header_stamps[number] = m->event;
 		if (wr_route_match_headers(&h->filter, event, NULL, NULL) > 0)
-			wr_match_rule(m, h->rule);
+			wr_match_take_rule(m, h->rule, false);
 	}
 }
 

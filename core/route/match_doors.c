@@ -8,6 +8,10 @@
 
 void wr_match_open_list(struct weir_match *m, uint32_t list)
 {
+	if ((list & WR_LIST_IS_RULE) != 0) {
+		wr_match_take_rule(m, list & ~WR_LIST_IS_RULE, false);
+		return;
+	}
 	if (list == 0 || m->list_stamps[list - 1] == m->event)
 		return;
 	m->list_stamps[list - 1] = m->event;
@@ -23,15 +27,19 @@ static void open_entry(struct weir_match *m, uint32_t path, uint32_t kind, const
 		wr_match_open_list(m, e->list);
 }
 
-/* The path's own filter says that it may be there: the table's need not be asked, too. */
-static void open_likely(struct weir_match *m, uint32_t path, uint32_t kind, const void *bytes,
-			size_t count)
+/* The path's own filter says that it may be there. */
+static __attribute__((noinline)) void open_equal_text(struct weir_match *m, uint32_t number,
+						      const struct wr_value *v, uint64_t hash)
 {
-	uint64_t hash = wr_table_hash(path, kind, bytes, count);
-	const struct wr_entry *e =
-		wr_table_find_hashed(&m->matcher->table, hash, path, kind, bytes, count);
-	if (e != NULL)
-		wr_match_open_list(m, e->list);
+	const struct wr_equals *texts = &m->matcher->paths[number].equal_texts;
+	wr_match_open_list(m, wr_equals_find_text(texts, v->text, v->text_bytes, hash));
+}
+
+static __attribute__((noinline)) void open_equal_number(struct weir_match *m, uint32_t number,
+							uint64_t order, uint64_t hash)
+{
+	const struct wr_equals *numbers = &m->matcher->paths[number].equal_numbers;
+	wr_match_open_list(m, wr_equals_find_number(numbers, order, hash));
 }
 
 static void open_address(struct weir_match *m, uint32_t number, const struct wr_value *v)
@@ -98,7 +106,7 @@ static inline __attribute__((always_inline)) void open_text(struct weir_match *m
 	const struct wr_path *path = &m->matcher->paths[number];
 	uint32_t doors = path->doors;
 	if (path->texts.words != NULL && is_likely && wr_window_has(&path->texts, hash))
-		open_likely(m, number, WR_DOOR_TEXT, v->text, v->text_bytes);
+		open_equal_text(m, number, v, hash);
 	open_ends(m, number, WR_DOOR_SUFFIX, v->text, v->text_bytes);
 	if ((doors & (1u << WR_DOOR_EQUALS_CASE | 1u << WR_DOOR_PREFIX_CASE |
 		      1u << WR_DOOR_SUFFIX_CASE)) != 0)
@@ -121,17 +129,17 @@ static void open_asked_text(struct weir_match *m, const struct wr_match_asked *a
 }
 
 static inline __attribute__((always_inline)) void open_number(struct weir_match *m, uint32_t number,
-							      uint64_t order, double value)
+							      uint64_t order)
 {
 	const struct wr_path *path = &m->matcher->paths[number];
-	double plus = value + 0.0; /* -0 becomes 0 */
+	uint64_t hash = wr_number_hash(order);
 	uint64_t may =
 		path->ranges.count > 0 ? wr_ranges_ask(&path->ranges, order) : WR_RANGES_HAS_NUMBER;
 	if (WR_LIKELY(may == 0))
 		return;
 	if ((may & WR_RANGES_HAS_NUMBER) != 0 && path->numbers.words != NULL &&
-	    wr_window_has(&path->numbers, wr_number_hash(order)))
-		open_likely(m, number, WR_DOOR_NUMBER, &plus, sizeof plus);
+	    wr_window_has(&path->numbers, hash))
+		open_equal_number(m, number, order, hash);
 	if ((may & WR_RANGES_HAS_RANGE) != 0)
 		for (uint32_t node = wr_ranges_find(&path->ranges, order); node != 0;
 		     node = path->ranges.nodes[node].up)
@@ -146,7 +154,7 @@ void wr_match_open_doors(struct weir_match *m)
 		if (v->kind == WR_VALUE_TEXT)
 			open_asked_text(m, asked, v);
 		else
-			open_number(m, asked->path, asked->key, v->number);
+			open_number(m, asked->path, asked->key);
 	}
 	m->asked_count = 0;
 }
@@ -229,7 +237,7 @@ void wr_match_take(struct weir_match *m, uint32_t number, const struct wr_value 
 		if (m->matcher->is_large)
 			ask_number(m, number, order);
 		else
-			open_number(m, number, order, value->number);
+			open_number(m, number, order);
 	} else {
 		state->seen = UINT64_MAX; /* it is compared by its digits */
 	}

@@ -213,22 +213,6 @@ static void next_event(struct weir_match *m)
 	m->event = 1;
 }
 
-/* A rule with an alternative that is unknown stays so, whatever another one says. */
-static void take_rule(struct weir_match *m, uint32_t rule, bool is_unknown)
-{
-	if (m->rule_stamps[rule] == m->event)
-		return;
-	m->rule_stamps[rule] = m->event;
-	if (m->rule_count < m->rules_max)
-		m->rules[m->rule_count] = is_unknown ? rule | WR_MATCH_UNKNOWN : rule;
-	m->rule_count++;
-}
-
-void wr_match_rule(struct weir_match *m, uint32_t rule)
-{
-	take_rule(m, rule, false);
-}
-
 static bool value_holds(const struct wr_rule_leaf *leaf, const struct wr_value *value)
 {
 	for (uint32_t i = 0; i < leaf->condition_count; i++)
@@ -396,7 +380,7 @@ static int decide_list(struct weir_match *m, const struct wr_member *member, boo
 	for (;; member++) {
 		uint32_t number = member->branch & ~WR_MEMBER_LAST;
 		if (holds_by_its_door(member) && has_payload) {
-			take_rule(m, member->rule - 1, false);
+			wr_match_take_rule(m, member->rule - 1, false);
 		} else if (may_hold(m, member) && m->branch_stamps[number] != m->event) {
 			const struct wr_branch *b = &m->matcher->branches[number];
 			m->branch_stamps[number] = m->event;
@@ -404,11 +388,18 @@ static int decide_list(struct weir_match *m, const struct wr_member *member, boo
 			if (rc < 0 && !m->tells_each)
 				return rc;
 			if (rc != 0)
-				take_rule(m, b->rule, rc < 0);
+				wr_match_take_rule(m, b->rule, rc < 0);
 		}
 		if (number != member->branch)
 			return 0;
 	}
+}
+
+/* It is no JSON object, but doors were opened until that was seen: none of that counts. */
+static void forget_payload(struct weir_match *m, size_t rule_count)
+{
+	m->rule_count = rule_count;
+	m->asked_count = m->open_count = 0;
 }
 
 int weir_match_run(struct weir_match *match, const struct weir_routed *event, uint32_t *ret_rules,
@@ -424,8 +415,11 @@ int weir_match_run(struct weir_match *match, const struct weir_routed *event, ui
 	wr_match_keys(match, event);
 	if (r->branch_count == 0)
 		return (int)match->rule_count;
+	size_t rule_count = match->rule_count;
 	if (event->payload_bytes > 0)
 		has_payload = wr_match_read_payload(match, event->payload, event->payload_bytes);
+	if (!has_payload)
+		forget_payload(match, rule_count);
 	if (r->nodes[WR_NODE_ATTRIBUTES].has_children)
 		wr_match_read_attributes(match, event);
 	wr_match_open_doors(match);

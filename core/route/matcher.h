@@ -18,6 +18,7 @@
 #include <weir/route.h>
 
 #include "core/route/ends.h"
+#include "core/route/equals.h"
 #include "core/route/filter.h"
 #include "core/route/join.h"
 #include "core/route/ranges.h"
@@ -71,9 +72,11 @@ struct wr_node {
 enum { WR_NODE_PAYLOAD = 0, WR_NODE_ATTRIBUTES = 1, WR_NODE_ROOTS = 2 };
 
 struct wr_path {
-	uint32_t doors;                    /* bits: which kinds of entries it has */
-	struct wr_window_filter texts;     /* of TEXT */
-	struct wr_window_filter numbers;   /* of NUMBER */
+	uint32_t doors;                  /* bits: which kinds of entries it has */
+	struct wr_window_filter texts;   /* of TEXT */
+	struct wr_window_filter numbers; /* of NUMBER */
+	struct wr_equals equal_texts;    /* those behind the filters */
+	struct wr_equals equal_numbers;
 	uint64_t case_lengths;             /* of EQUALS_CASE, modulo 64 */
 	uint32_t text_count, number_count; /* while they are gathered */
 	const uint16_t *masks;             /* of blocks: the bits, and from 256 on of IPv6 */
@@ -114,6 +117,9 @@ struct wr_member {
 };
 
 #define WR_MEMBER_LAST (1u << 31)
+
+/* In place of a list: the rule of its only alternative, which asks for nothing but its door. */
+#define WR_LIST_IS_RULE (1u << 31)
 
 /* A word of binding keys. */
 struct wr_word_node {
@@ -286,6 +292,8 @@ struct weir_match {
 	struct wr_match_asked asked[WR_MATCH_ASKED_MAX]; /* values whose doors are not open yet */
 };
 
+#define WR_MATCH_UNKNOWN (1u << 31)
+
 /* Values, contexts and arrays that a payload can have: two bytes each, but for those that are open
  * where it ends. */
 static inline uint32_t wr_match_value_max(const struct weir_match *m)
@@ -305,7 +313,17 @@ void wr_match_open_list(struct weir_match *m, uint32_t list);
 bool wr_match_read_payload(struct weir_match *m, const uint8_t *text, size_t bytes);
 void wr_match_read_attributes(struct weir_match *m, const struct weir_routed *event);
 void wr_match_keys(struct weir_match *m, const struct weir_routed *event);
-void wr_match_rule(struct weir_match *m, uint32_t rule);
+
+/* What is told of a rule first stays, whatever another alternative of it says. */
+static inline void wr_match_take_rule(struct weir_match *m, uint32_t rule, bool is_unknown)
+{
+	if (m->rule_stamps[rule] == m->event)
+		return;
+	m->rule_stamps[rule] = m->event;
+	if (m->rule_count < m->rules_max)
+		m->rules[m->rule_count] = is_unknown ? rule | WR_MATCH_UNKNOWN : rule;
+	m->rule_count++;
+}
 
 /* A number as JSON has it; false: it is none. */
 bool wr_match_number(const uint8_t *text, size_t bytes, double *ret_number);
@@ -367,7 +385,5 @@ int wr_match_create_rooms(const struct wr_match_rooms *rooms, size_t payload_byt
  */
 int wr_match_run_each(struct weir_match *match, const struct weir_matcher *matcher,
 		      const struct weir_routed *event, uint32_t *ret_rules, size_t rules_max);
-
-#define WR_MATCH_UNKNOWN (1u << 31)
 
 #endif
