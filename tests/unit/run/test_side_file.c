@@ -75,7 +75,7 @@ static void expect(uint64_t n)
 
 static void damage(off_t at)
 {
-	char byte;
+	char byte = 0;
 	int file = open(path, O_RDWR);
 	cr_assert(file >= 0 && pread(file, &byte, 1, at) == 1);
 	byte = (char)(byte ^ 1);
