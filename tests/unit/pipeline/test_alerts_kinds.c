@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: keys that are parked, a lease that lasts and a disk with little room raise their alerts, and
- * each is over when that is.
+ * Goal: keys that are parked, a lease that lasts and a disk with little room raise their alerts,
+ * and each is over when that is.
  *
  * Method: a queue in a pipeline that is driven by hand, with one rule.
  */
