@@ -16,6 +16,7 @@
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
 #include "tests/support/pipeline_fixture.h"
+#include "tests/unit/pipeline/alerts_heard.h"
 #include "tests/unit/pipeline/metrics_rounds.h"
 
 #define MS 1000000ull
@@ -24,27 +25,6 @@
 /* ---- in a pipeline ---- */
 
 static struct fixture f;
-
-struct heard {
-	uint32_t raised, cleared;
-	char rule[64], subscription[64], bridge[64];
-	uint64_t value;
-};
-
-static struct heard heard;
-
-static void hear(void *context, const struct weir_alert *alert)
-{
-	struct heard *h = context;
-	h->raised += alert->raised;
-	h->cleared += !alert->raised;
-	h->value = alert->value;
-	(void)snprintf(h->rule, sizeof h->rule, "%s", alert->rule);
-	(void)snprintf(h->subscription, sizeof h->subscription, "%s",
-		       alert->subscription != NULL ? alert->subscription : "");
-	(void)snprintf(h->bridge, sizeof h->bridge, "%s",
-		       alert->bridge != NULL ? alert->bridge : "");
-}
 
 /* Until the callback came so often, or for long. */
 static bool await(const uint32_t *count, uint32_t wanted)

@@ -6,28 +6,9 @@
  * Method: a queue in a pipeline that is driven by hand, with one rule.
  */
 #include <criterion/criterion.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "tests/support/queue_bed.h"
-
-struct heard {
-	uint32_t raised, cleared;
-	char subscription[64];
-	uint64_t value;
-};
-
-static struct heard heard;
-
-static void hear(void *context, const struct weir_alert *alert)
-{
-	struct heard *h = context;
-	h->raised += alert->raised;
-	h->cleared += !alert->raised;
-	h->value = alert->value;
-	(void)snprintf(h->subscription, sizeof h->subscription, "%s",
-		       alert->subscription != NULL ? alert->subscription : "");
-}
+#include "tests/unit/pipeline/alerts_heard.h"
 
 /* Until the callback came so often, or for long. */
 static void await(const uint32_t *count, uint32_t wanted)
