@@ -278,7 +278,7 @@ static void put_rows(struct weir_pipeline *p, uint32_t id, uint32_t count)
 	for (uint32_t i = 0; weir_subscription_partition(p, id, i, &part) == 0; i++) {
 		uint32_t row = wr_catalog_row(&p->tables.catalog, s, part.topic, part.partition);
 		if (s->row_first + (uint64_t)row >= m->layout.scopes[WR_SCOPE_ROW].slots) {
-			m->left_out += count > i ? count - i : 0; // it may be growing
+			m->left_out += count > i ? count - i : 0; /* it may be growing */
 			break;
 		}
 		(void)snprintf(number, sizeof number, "%u", part.partition);

@@ -258,9 +258,12 @@ void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client)
 	client->is_news = false;
 }
 
-bool wr_kafka_is_nobody_there(const struct wr_kafka_client *client)
+bool wr_kafka_may_ask(struct weir_bridge *bridge, const struct wr_kafka_client *client,
+		      uint32_t asked)
 {
-	return client->are_all_down && is_silent(client);
+	bool is_nobody_there = client->are_all_down && is_silent(client);
+	return !client->is_refused && !is_nobody_there &&
+	       (asked == 0 || !weir_bridge_is_stopping(bridge));
 }
 
 static bool is_no_answer(rd_kafka_resp_err_t code)
@@ -279,9 +282,8 @@ int wr_kafka_partitions(struct weir_bridge *bridge, struct wr_kafka_client *clie
 		return weir_bridge_failed(bridge, "%s: %s", doing,
 					  rd_kafka_err2str(rd_kafka_last_error()));
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-	for (uint32_t i = 0; i < ANSWER_SLICES && is_no_answer(code) && !client->is_refused &&
-			     (i == 0 || !weir_bridge_is_stopping(bridge));
-	     i++) {
+	for (uint32_t i = 0;
+	     i < ANSWER_SLICES && is_no_answer(code) && wr_kafka_may_ask(bridge, client, i); i++) {
 		code = rd_kafka_metadata(client->rk, 0, handle, &metadata, WR_KAFKA_SLICE_MS);
 		(void)rd_kafka_poll(client->rk, 0);
 		wr_kafka_note(bridge, client);

@@ -77,10 +77,15 @@ int wr_kafka_no_answer(struct weir_bridge *bridge, const struct wr_kafka_client 
  * after a while without an error that nobody has. */
 void wr_kafka_note(struct weir_bridge *bridge, struct wr_kafka_client *client);
 
-/* No broker has ever answered this client, and for some seconds each was down: who waits on has a
- * bridge that is shown as connecting, and no failed attempt. One that is slow has answered
- * something, or its connection stands: that is waited for. */
-bool wr_kafka_is_nobody_there(const struct wr_kafka_client *client);
+/*
+ * Whether it is worth while to ask again what was asked so often and not answered: not where a
+ * person has to mend something, not when the bridge stops (but once), and not when no broker has
+ * ever answered this client and for some seconds each was down: who waits on has a bridge that is
+ * shown as connecting, and no failed attempt. One that is slow has answered something, or its
+ * connection stands: that is waited for.
+ */
+bool wr_kafka_may_ask(struct weir_bridge *bridge, const struct wr_kafka_client *client,
+		      uint32_t asked);
 
 /* How many partitions a topic has, now. 0, or what the driver is to return. */
 int wr_kafka_partitions(struct weir_bridge *bridge, struct wr_kafka_client *client,

@@ -94,10 +94,7 @@ static int make_client(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 
 static int init_transactions(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 {
-	for (uint32_t i = 0;
-	     i < ANSWER_SLICES && !s->client.is_refused && !wr_kafka_is_nobody_there(&s->client) &&
-	     (i == 0 || !weir_bridge_is_stopping(bridge));
-	     i++) {
+	for (uint32_t i = 0; i < ANSWER_SLICES && wr_kafka_may_ask(bridge, &s->client, i); i++) {
 		rd_kafka_error_t *error =
 			rd_kafka_init_transactions(s->client.rk, WR_KAFKA_SLICE_MS);
 		(void)rd_kafka_poll(s->client.rk, 0);

@@ -396,9 +396,7 @@ int wr_kafka_position_read(struct wr_kafka_sink *s, struct weir_bridge *bridge)
 	if (rc < 0)
 		goto fail_reader;
 	for (uint32_t i = 0;
-	     i < ANSWER_SLICES && is_not_yet(code) && !reader.is_refused &&
-	     !wr_kafka_is_nobody_there(&reader) && (i == 0 || !weir_bridge_is_stopping(bridge));
-	     i++) {
+	     i < ANSWER_SLICES && is_not_yet(code) && wr_kafka_may_ask(bridge, &reader, i); i++) {
 		code = answer_of(rd_kafka_committed(reader.rk, list, WR_KAFKA_SLICE_MS), list);
 		(void)rd_kafka_poll(reader.rk, is_not_yet(code) ? WR_KAFKA_SLICE_MS / 10 : 0);
 		wr_kafka_note(bridge, &reader);

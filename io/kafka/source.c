@@ -53,10 +53,7 @@ static int make_client(struct wr_kafka_source *s)
 
 static int reach(struct wr_kafka_source *s)
 {
-	for (uint32_t i = 0;
-	     i < ANSWER_SLICES && !s->client.is_refused && !wr_kafka_is_nobody_there(&s->client) &&
-	     (i == 0 || !weir_bridge_is_stopping(s->bridge));
-	     i++) {
+	for (uint32_t i = 0; i < ANSWER_SLICES && wr_kafka_may_ask(s->bridge, &s->client, i); i++) {
 		const struct rd_kafka_metadata *metadata = NULL;
 		rd_kafka_resp_err_t code =
 			rd_kafka_metadata(s->client.rk, 0, NULL, &metadata, WR_KAFKA_SLICE_MS);
