@@ -45,6 +45,7 @@ const struct wr_scope_info wr_metric_scopes[WR_SCOPES] = {
 				   .labels = {{"bridge", BRIDGE_BYTES}, {"text", ERROR_BYTES}}},
 	[WR_SCOPE_BRIDGE_FILES] = {.name = "bridge_files",
 				   .labels = {{"bridge", BRIDGE_BYTES}, {"state_dir", DIR_BYTES}}},
+	[WR_SCOPE_STAGE] = {.name = "stage", .labels = {{"stage", NAME_BYTES}}},
 	[WR_SCOPE_MEMBER] = {.name = "member",
 			     .labels = {{"subscription", NAME_BYTES}, {"member", MEMBER_BYTES}}},
 };

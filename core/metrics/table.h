@@ -30,6 +30,7 @@ enum wr_metrics_scope_id {
 	WR_SCOPE_BRIDGE,
 	WR_SCOPE_BRIDGE_ERROR, /* the last one of a bridge, by its text */
 	WR_SCOPE_BRIDGE_FILES, /* of a bridge that is seen and steered by files: where */
+	WR_SCOPE_STAGE,        /* of a pipeline of the program's own, as a config draws it */
 	WR_SCOPES,
 };
 
@@ -331,6 +332,21 @@ struct wr_metric_info {
 	M(BRIDGE_FILES, BRIDGE_FILES, GAUGE, 1, "weir_bridge_files", "",                           \
 	  "1: the bridge is seen and steered by files in this folder.")
 
+#define WR_METRICS_STAGE(M)                                                                        \
+	M(STAGE, STAGE_WORKERS, GAUGE, 1, "weir_stage_workers", "workers",                         \
+	  "Its workers, each a thread.")                                                           \
+	M(STAGE, STAGE_ENDED, GAUGE, 1, "weir_stage_ended_workers", "workers",                     \
+	  "Of these: those that have ended.")                                                      \
+	M(STAGE, STAGE_CALLS, COUNTER, 1, "weir_stage_calls", "calls", "Calls of its function.")   \
+	M(STAGE, STAGE_ITEMS, COUNTER, 1, "weir_stage_items", "items",                             \
+	  "Items that it was called with; of a source 0.")                                         \
+	M(STAGE, STAGE_PUSHED, COUNTER, 1, "weir_stage_pushed_items", "items",                     \
+	  "Items that it has handed on with weir_stage_push().")                                   \
+	M(STAGE, STAGE_DROPPED, COUNTER, 1, "weir_stage_dropped_items", "items",                   \
+	  "Items that it lost since the ring behind it was full (full: drop).")                    \
+	M(STAGE, STAGE_REFUSED, COUNTER, 1, "weir_stage_refused_items", "items",                   \
+	  "Items that it could not hand on since the ring behind it was full (full: refuse).")
+
 #define WR_METRICS(M)                                                                              \
 	WR_METRICS_PIPELINE(M)                                                                     \
 	WR_METRICS_ACK(M)                                                                          \
@@ -347,7 +363,8 @@ struct wr_metric_info {
 	WR_METRICS_ALERT_AGE(M)                                                                    \
 	WR_METRICS_BRIDGE(M)                                                                       \
 	WR_METRICS_BRIDGE_ERROR(M)                                                                 \
-	WR_METRICS_BRIDGE_FILES(M)
+	WR_METRICS_BRIDGE_FILES(M)                                                                 \
+	WR_METRICS_STAGE(M)
 
 #define WR_METRIC_ENUM(scope, id, kind, per_unit, name, unit, help) WR_METRIC_##id,
 enum wr_metric_id { WR_METRICS(WR_METRIC_ENUM) WR_METRIC_COUNT };

@@ -30,12 +30,13 @@ void wr_metrics_plan(const struct weir_options *o, struct wr_metrics_layout *ret
 			[WR_SCOPE_BRIDGE] = WR_BRIDGE_PLACES,
 			[WR_SCOPE_BRIDGE_ERROR] = WR_BRIDGE_PLACES,
 			[WR_SCOPE_BRIDGE_FILES] = WR_BRIDGE_PLACES,
+			[WR_SCOPE_STAGE] = WEIR_STAGES_SHOWN_MAX,
 		}};
 	wr_metrics_lay_out(&limits, ret_layout);
 }
 
 struct layout {
-	size_t info, times, producers, members, alerts, bridges, total;
+	size_t info, times, producers, members, alerts, bridges, stages, total;
 };
 
 static struct layout layout_of(const struct weir_options *o)
@@ -47,6 +48,7 @@ static struct layout layout_of(const struct weir_options *o)
 	l.members = wr_add_part(&l.total, o->members_max * sizeof(uint64_t));
 	l.alerts = wr_add_part(&l.total, wr_alerts_bytes(o));
 	l.bridges = wr_add_part(&l.total, sizeof(struct wr_bridge_places));
+	l.stages = wr_add_part(&l.total, sizeof(struct wr_stage_cells));
 	return l;
 }
 
@@ -461,6 +463,7 @@ static void put_all(struct weir_pipeline *p, uint64_t now_ns)
 		put_member(p, i, now_ns);
 	}
 	wr_bridges_put(p, now_ns);
+	wr_stages_put(p);
 	/* Who counts begins anew with what is timed: sampler.h. */
 	wr_store_relaxed(&p->round, (uint32_t)(pm->cells.rounds + 1));
 	if (!pm->closed)
@@ -511,6 +514,8 @@ int wr_metrics_open(struct weir_pipeline *p)
 	p->metrics->producers = (void *)(at + l.producers);
 	p->metrics->members = (void *)(at + l.members);
 	p->metrics->bridges = (void *)(at + l.bridges);
+	p->metrics->stages = (void *)(at + l.stages);
+	wr_spinlock_init(&p->metrics->stages->lock);
 	for (uint32_t i = 0; i < o->members_max; i++) {
 		wr_spsc_init(&p->metrics->times[i].ring, WR_TIME_SAMPLES);
 		p->members[i].times = &p->metrics->times[i];

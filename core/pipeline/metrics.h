@@ -15,6 +15,7 @@
 #include "core/pipeline/alerts.h"
 #include "core/pipeline/bridge_cells.h"
 #include "core/pipeline/pipeline.h"
+#include "core/pipeline/stage_cells.h"
 
 #define WR_METRICS_INTERVAL_NS 100000000u
 
@@ -26,6 +27,7 @@ struct wr_pipeline_metrics {
 	bool free_is_known;
 	struct wr_alerts alerts;
 	struct wr_bridge_places *bridges;
+	struct wr_stage_cells *stages;
 	char alert_topic[WR_NAME_BYTES_MAX + 1]; /* "": none */
 	wr_spinlock lock;                        /* of the errors, and of the round beside them */
 	bool closed;

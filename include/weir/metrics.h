@@ -281,5 +281,48 @@ WEIR_API WEIR_MUST_CHECK int weir_metrics_error(const struct weir_metrics *metri
 WEIR_API WEIR_MUST_CHECK int weir_metric_known(uint32_t index, struct weir_metric *ret_metric,
 					       const char *ret_labels[WEIR_METRICS_LABELS_MAX]);
 
+/* ---- telling of stages --------------------------------------------------------------------- */
+
+/** Stages that a pipeline tells of at most. */
+#define WEIR_STAGES_SHOWN_MAX 32
+
+/** A stage of a pipeline of your own, over all its workers since the start. */
+struct weir_stage_info {
+	const char *name; /**< of weir_stages_info(): lent until the close */
+	uint32_t workers;
+	uint32_t workers_ended;
+	uint64_t calls;                /**< of its function */
+	uint64_t items;                /**< it was called with */
+	uint64_t pushed;               /**< by weir_stage_push() */
+	uint64_t dropped;              /**< by it, with `full: drop` */
+	uint64_t refused;              /**< by it, with `full: refuse` */
+	enum weir_scheduler scheduler; /**< granted */
+};
+
+/**
+ * Says what stages have done. Called by the pipeline's group step, ten times a second: it neither
+ * blocks nor calls weir.
+ *
+ * @param ret_infos  as many as there are stages are filled in, at most `count`; no two of one name,
+ *                   names of 200 bytes at most
+ * @return how many stages there are
+ */
+typedef uint32_t (*weir_stages_look_fn)(void *context, struct weir_stage_info *ret_infos,
+					uint32_t count);
+
+/**
+ * Tell of stages in the pipeline's metrics. For those of a config there is weir_stages_show() of
+ * weir/stages.h; this is for a program that makes its stages itself.
+ *
+ * Thread: any. Blocks: for a look that is being taken. Allocates: never.
+ * @param pipeline  open
+ * @param look      NULL: no longer; when it returns, nobody looks
+ * @param context   handed to `look`; it says whose stages they are
+ * @return 0 (also: the pipeline keeps no metrics, or did not tell of these), -EBUSY (it tells of
+ *         those of another context)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_metrics_stages(struct weir_pipeline *pipeline,
+						 weir_stages_look_fn look, void *context);
+
 WEIR_DECLS_END
 #endif

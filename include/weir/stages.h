@@ -47,6 +47,7 @@
 #define WEIR_STAGES_H
 
 #include <weir/config.h>
+#include <weir/metrics.h>
 #include <weir/pipeline.h>
 #include <weir/ring.h>
 
@@ -191,21 +192,8 @@ WEIR_API int weir_stage_sleep(struct weir_stage_worker *worker, uint64_t timeout
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-/** A stage, over all its workers since the start. */
-struct weir_stage_info {
-	const char *name; /**< lent until the close */
-	uint32_t workers;
-	uint32_t workers_ended;
-	uint64_t calls;                /**< of its function */
-	uint64_t items;                /**< it was called with */
-	uint64_t pushed;               /**< by weir_stage_push() */
-	uint64_t dropped;              /**< by it, with `full: drop` */
-	uint64_t refused;              /**< by it, with `full: refuse` */
-	enum weir_scheduler scheduler; /**< granted */
-};
-
 /**
- * What each stage has done so far, in the order of the file.
+ * What each stage has done so far (weir/metrics.h), in the order of the file.
  *
  * Thread: any. Blocks: never. Allocates: never.
  * @param ret_infos  room for `count`; as many as there are stages are filled in at most
@@ -213,6 +201,21 @@ struct weir_stage_info {
  */
 WEIR_API uint32_t weir_stages_info(struct weir_stages *stages, struct weir_stage_info *ret_infos,
 				   uint32_t count);
+
+/**
+ * Have a pipeline's metrics tell of the stages: each is an object of its own there, seen by
+ * `weir status`, `weir top`, `weir serve` and any other reader. The pipeline looks ten times a
+ * second; workers have no part in it.
+ *
+ * Thread: any but those that close the stages or the pipeline. Blocks: for microseconds.
+ * Allocates: never.
+ * @param pipeline  any that is open; it is closed after the stages, or they are taken off it
+ *                  before. NULL: take them off, as weir_stages_close() does, too
+ * @return 0 (also: the pipeline keeps no metrics); -EBUSY (the pipeline tells of other stages);
+ *         -EALREADY (the stages are told of by another pipeline)
+ */
+WEIR_API WEIR_MUST_CHECK int weir_stages_show(struct weir_stages *stages,
+					      struct weir_pipeline *pipeline);
 
 WEIR_DECLS_END
 #endif

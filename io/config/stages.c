@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/assert.h"
 #include "io/posix/thread_posix.h"
 
 int wr_stages_refuse(struct weir_problem *problem, int code, const char *field, const char *text)
@@ -25,6 +26,8 @@ void wr_stages_add_name(char *text, size_t text_bytes, const char *name)
 	(void)snprintf(text + used, text_bytes - used, "%s%.40s",
 		       used > 0 && text[used - 1] != ' ' ? ", " : "", name);
 }
+
+_Static_assert(WR_CONFIG_STAGES_MAX <= WEIR_STAGES_SHOWN_MAX, "all of a config are told of");
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
@@ -63,7 +66,9 @@ void wr_stages_worker_ended(struct weir_stage_worker *worker)
 	struct wr_stage *stage = worker->stage;
 	struct weir_stages *s = worker->stages;
 	(void)pthread_mutex_lock(&s->lock);
-	bool is_last = ++stage->ended_count == stage->worker_count;
+	uint32_t ended_count = wr_load_relaxed(&stage->ended_count) + 1; /* under the lock */
+	wr_store_relaxed(&stage->ended_count, ended_count);
+	bool is_last = ended_count == stage->worker_count;
 	for (uint32_t i = 0; is_last && i < worker->output_count; i++)
 		if (--worker->outputs[i].ring->feeders_left == 0)
 			weir_ring_close(worker->outputs[i].ring->ring);
@@ -112,7 +117,7 @@ static int tell_timeout(const struct weir_stages *s, struct weir_problem *proble
 {
 	char text[160] = "not yet ended: ";
 	for (uint32_t i = 0; i < s->stage_count; i++)
-		if (s->stages[i].ended_count < s->stages[i].worker_count)
+		if (wr_load_relaxed(&s->stages[i].ended_count) < s->stages[i].worker_count)
 			wr_stages_add_name(text, sizeof text, s->stages[i].name);
 	return wr_stages_refuse(problem, -ETIMEDOUT, "", text);
 }
@@ -167,6 +172,8 @@ int weir_stages_close(struct weir_stages *stages, enum weir_close_mode mode, uin
 		wr_stages_abort(stages, NULL, 0);
 	if (mode == WEIR_CLOSE_ABORT)
 		rc = weir_stages_wait(stages, WEIR_FOREVER, reterr_problem);
+	if (weir_stages_show(stages, NULL) != 0)
+		WR_DEBUG(false); /* taking off is never refused */
 	join_and_free(stages);
 	return rc;
 }
@@ -175,7 +182,7 @@ static void look_at_stage(const struct wr_stage *stage, struct weir_stage_info *
 {
 	*info = (struct weir_stage_info){.name = stage->name,
 					 .workers = stage->worker_count,
-					 .workers_ended = stage->ended_count,
+					 .workers_ended = wr_load_relaxed(&stage->ended_count),
 					 .scheduler = stage->scheduler};
 	for (uint32_t k = 0; k < stage->worker_count; k++) {
 		const struct weir_stage_worker *w = &stage->workers[k];
@@ -190,11 +197,31 @@ static void look_at_stage(const struct wr_stage *stage, struct weir_stage_info *
 uint32_t weir_stages_info(struct weir_stages *stages, struct weir_stage_info *ret_infos,
 			  uint32_t count)
 {
-	(void)pthread_mutex_lock(&stages->lock);
 	for (uint32_t i = 0; i < stages->stage_count && i < count; i++)
 		look_at_stage(&stages->stages[i], &ret_infos[i]);
-	(void)pthread_mutex_unlock(&stages->lock);
 	return stages->stage_count;
+}
+
+/* By a pipeline's group step. */
+static uint32_t look(void *context, struct weir_stage_info *ret_infos, uint32_t count)
+{
+	return weir_stages_info(context, ret_infos, count);
+}
+
+int weir_stages_show(struct weir_stages *stages, struct weir_pipeline *pipeline)
+{
+	int rc = 0;
+	(void)pthread_mutex_lock(&stages->lock);
+	if (pipeline == NULL && stages->shown_by != NULL)
+		rc = weir_metrics_stages(stages->shown_by, NULL, stages);
+	else if (pipeline != NULL && stages->shown_by != NULL && stages->shown_by != pipeline)
+		rc = -EALREADY;
+	else if (pipeline != NULL)
+		rc = weir_metrics_stages(pipeline, look, stages);
+	if (rc == 0)
+		stages->shown_by = pipeline;
+	(void)pthread_mutex_unlock(&stages->lock);
+	return rc;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -69,7 +69,7 @@ struct wr_stage {
 	struct wr_stage_ring *input;
 	uint32_t worker_count;
 	uint32_t started_count;
-	uint32_t ended_count; /* under the lock */
+	wr_atomic_u32 ended_count; /* stored under the lock; relaxed, for anybody to look at */
 	struct weir_stage_worker *workers;
 };
 
@@ -85,6 +85,8 @@ struct weir_stages {
 	uint32_t workers_left;   /* under the lock: that have started and not ended */
 	int failure;             /* under the lock: the first */
 	const char *failed_name; /* under the lock: of that stage */
+	/* Whose metrics tell of them; NULL: nobody's. Under the lock. */
+	struct weir_pipeline *shown_by;
 
 	wr_atomic_u32 is_stopping; /* sources are not called again */
 	wr_atomic_u32 is_aborting; /* nobody is */

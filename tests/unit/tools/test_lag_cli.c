@@ -71,6 +71,23 @@ static void tell_bridge(void)
 	wr_bridge_place_tell(place, &told);
 }
 
+static uint32_t tell_stages(void *context, struct weir_stage_info *ret_infos, uint32_t count)
+{
+	static const struct weir_stage_info told[] = {
+		{.name = "price",
+		 .workers = 2,
+		 .calls = 9,
+		 .items = 40,
+		 .pushed = 33,
+		 .dropped = 7},
+		{.name = "book", .workers = 1, .workers_ended = 1, .refused = 5}};
+
+	(void)context;
+	for (uint32_t i = 0; i < 2 && i < count; i++)
+		ret_infos[i] = told[i];
+	return 2;
+}
+
 /* A pipeline with 25 events that nobody has read, and alerts of that, once its file says so. */
 static void begin(void)
 {
@@ -92,10 +109,12 @@ static void begin(void)
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	fixture_wait(producer, fixture_publish(producer, topic, 0, EVENTS));
 	tell_bridge();
+	cr_assert_eq(weir_metrics_stages(f.pipeline, tell_stages, NULL), 0);
 	for (uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS; fixture_now_ns() < end_ns;) {
 		cr_assert_eq(find_open(&found, folder, "orders"), CLI_GO_ON);
 		row = look_find(found.looks[0], LOOK_SUBSCRIPTION, "audit");
 		bool is_told = row != NULL && row->values[SUBSCRIPTION_EVENTS] == EVENTS &&
+			       look_find(found.looks[0], LOOK_STAGE, "book") != NULL &&
 			       look_find(found.looks[0], LOOK_BRIDGE, "out") != NULL;
 		for (uint32_t i = 0; i < 2 && is_told; i++) {
 			row = look_find(found.looks[0], LOOK_ALERT, rules[i].name);
@@ -247,6 +266,12 @@ Test(lag_cli, status_is_one_screen)
 	cr_expect(capture_has(c.out, "; connected 2 times, lost 2, failed 0; 3 DEAD LETTERS\n"),
 		  "%s", c.out);
 	cr_expect(capture_has(c.out, ": nobody answers\n"), "%s", c.out);
+	cr_expect(capture_has(c.out, "  stage    price: 40 items, 33 handed on, 9 calls; "
+				     "0.0 items/s; workers 2; 7 DROPPED\n"),
+		  "%s", c.out);
+	cr_expect(capture_has(c.out, "  stage    book: 0 items, 0 handed on, 0 calls; "
+				     "0.0 items/s; workers 1, of them ended 1; 5 refused\n"),
+		  "%s", c.out);
 	cr_expect(capture_has(c.out, "  ALERT    far audit: 25, raised at 10, for "), "%s", c.out);
 	cr_expect(capture_has(c.out, "  ALERT    late audit: "), "%s", c.out);
 	cr_expect(capture_has(c.out, ", raised at 1.0 ms, for "), "%s", c.out);
@@ -258,6 +283,8 @@ Test(lag_cli, status_is_one_screen)
 	cr_expect(capture_has(c.out, "\"text\": \"nobody answers\""), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"state\": \"running\""), "%s", c.out);
 	cr_expect(capture_has(c.out, "\"name\": \"trades\""), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"workers_ended\": 1,"), "%s", c.out);
+	cr_expect(capture_has(c.out, "\"dropped\": 7,"), "%s", c.out);
 	STATUS("nothing");
 	cr_expect_eq(c.exit_code, CLI_EXIT_NOT_FOUND);
 }

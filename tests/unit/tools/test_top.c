@@ -129,6 +129,25 @@ Test(top, what_failed_stands_behind_a_subscription)
 	cr_expect_null(strstr(row_of(120, 5), "dead"), "of the others nothing failed");
 }
 
+Test(top, stages_are_shown)
+{
+	struct look_row *stage = look_add(&look.tables[LOOK_STAGE]);
+
+	cr_assert_not_null(stage);
+	(void)snprintf(stage->name, sizeof stage->name, "price");
+	stage->values[STAGE_WORKERS] = 2;
+	stage->values[STAGE_DROPPED] = 71;
+	stage->values[STAGE_REFUSED] = 3;
+	stage->rate = 45600;
+	stage->byte_rate = 120;
+	cr_expect_str_eq(
+		row_of(79, 9),
+		"STAGE                  WORKERS    ITEMS/s   PUSHED/s    DROPPED  REFUSED");
+	cr_expect_str_eq(
+		row_of(79, 10),
+		"price                        2     45.6 K      120.0         71        3");
+}
+
 /* No width is too small, and no name does anything to a terminal. */
 Test(top, any_width_and_any_name)
 {

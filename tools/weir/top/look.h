@@ -32,6 +32,7 @@ enum look_kind {
 	LOOK_ALERT,
 	LOOK_BRIDGE,
 	LOOK_BRIDGE_ERROR,
+	LOOK_STAGE,
 	LOOK_KINDS
 };
 
@@ -93,6 +94,14 @@ enum {
 	BRIDGE_ERROR_TIMES = 0, /* its text is `of` */
 	BRIDGE_ERROR_FIRST_NS,
 	BRIDGE_ERROR_LAST_NS,
+
+	STAGE_WORKERS = 0,
+	STAGE_ENDED, /* of the workers */
+	STAGE_CALLS,
+	STAGE_ITEMS,  /* its rate is `rate` */
+	STAGE_PUSHED, /* `byte_rate`: items a second */
+	STAGE_DROPPED,
+	STAGE_REFUSED,
 
 	LOOK_VALUES = 14
 };

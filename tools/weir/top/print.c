@@ -183,6 +183,28 @@ static void print_bridge(const struct look *l, const struct look_row *r, FILE *t
 			cli_text_time(c, e->values[BRIDGE_ERROR_LAST_NS] / 1000), e->of);
 }
 
+static void print_stages(const struct look *l, FILE *to)
+{
+	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES], d[CLI_TEXT_BYTES];
+
+	for (uint32_t i = 0; i < l->tables[LOOK_STAGE].count; i++) {
+		const struct look_row *r = &l->tables[LOOK_STAGE].rows[i];
+		const uint64_t *v = r->values;
+		fprintf(to,
+			"  stage    %s: %s items, %s handed on, %s calls; %s items/s; workers %llu",
+			r->name, cli_text_count(a, v[STAGE_ITEMS]),
+			cli_text_count(b, v[STAGE_PUSHED]), cli_text_count(c, v[STAGE_CALLS]),
+			cli_text_rate(d, r->rate), (unsigned long long)v[STAGE_WORKERS]);
+		if (v[STAGE_ENDED] > 0)
+			fprintf(to, ", of them ended %llu", (unsigned long long)v[STAGE_ENDED]);
+		if (v[STAGE_DROPPED] > 0)
+			fprintf(to, "; %s DROPPED", cli_text_count(a, v[STAGE_DROPPED]));
+		if (v[STAGE_REFUSED] > 0)
+			fprintf(to, "; %s refused", cli_text_count(a, v[STAGE_REFUSED]));
+		fputc('\n', to);
+	}
+}
+
 static void print_topics(const struct look *l, FILE *to)
 {
 	char a[CLI_TEXT_BYTES], b[CLI_TEXT_BYTES], c[CLI_TEXT_BYTES];
@@ -216,6 +238,7 @@ void print_status(const struct look *l, FILE *to)
 	print_topics(l, to);
 	for (uint32_t i = 0; i < l->tables[LOOK_BRIDGE].count; i++)
 		print_bridge(l, &l->tables[LOOK_BRIDGE].rows[i], to);
+	print_stages(l, to);
 	if (l->tables[LOOK_SUBSCRIPTION].count > 0) {
 		fputc('\n', to);
 		print_lag_begin_one(&lag, l, to);

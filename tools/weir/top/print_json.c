@@ -127,6 +127,20 @@ static void json_thread(struct json_out *j, const struct look_row *t)
 		json_null(j, "last_cpu");
 }
 
+static void json_stage(struct json_out *j, const struct look_row *s)
+{
+	json_text(j, "name", s->name);
+	json_u64(j, "workers", s->values[STAGE_WORKERS]);
+	json_u64(j, "workers_ended", s->values[STAGE_ENDED]);
+	json_u64(j, "calls", s->values[STAGE_CALLS]);
+	json_u64(j, "items", s->values[STAGE_ITEMS]);
+	json_u64(j, "pushed", s->values[STAGE_PUSHED]);
+	json_u64(j, "dropped", s->values[STAGE_DROPPED]);
+	json_u64(j, "refused", s->values[STAGE_REFUSED]);
+	json_f64(j, "items_per_s", s->rate, 1);
+	json_f64(j, "pushed_per_s", s->byte_rate, 1);
+}
+
 static void json_alert(struct json_out *j, const struct look_row *a)
 {
 	json_text(j, "rule", a->name);
@@ -221,7 +235,7 @@ void print_json_pipeline(struct json_out *j, const struct look *l)
 	} tables[] = {
 		{LOOK_TOPIC, "topics", json_topic},    {LOOK_PRODUCER, "producers", json_producer},
 		{LOOK_MEMBER, "members", json_member}, {LOOK_THREAD, "threads", json_thread},
-		{LOOK_ALERT, "alerts", json_alert},
+		{LOOK_STAGE, "stages", json_stage},    {LOOK_ALERT, "alerts", json_alert},
 	};
 
 	json_object(j, NULL);

@@ -277,6 +277,19 @@ static void bridges(struct screen *s, const struct look *l, const struct view *v
 	}
 }
 
+static void stage(struct screen *s, const struct look_row *r)
+{
+	char a[CLI_TEXT_BYTES];
+	struct screen_row *row = screen_add(s, SCREEN_PLAIN);
+
+	screen_left(s, row, NAME_COLUMNS, r->name);
+	screen_right(s, row, 8, cli_text_count(a, r->values[STAGE_WORKERS]));
+	screen_right(s, row, 11, cli_text_rate(a, r->rate));
+	screen_right(s, row, 11, cli_text_rate(a, r->byte_rate));
+	screen_right(s, row, 11, cli_text_count(a, r->values[STAGE_DROPPED]));
+	screen_right(s, row, 9, cli_text_count(a, r->values[STAGE_REFUSED]));
+}
+
 static void producer(struct screen *s, const struct look_row *r)
 {
 	char a[CLI_TEXT_BYTES];
@@ -366,6 +379,8 @@ bool screen_build(struct screen *s, const struct find *f, const struct view *v, 
 	section(s, &l->tables[LOOK_PRODUCER], v,
 		"PRODUCER                     ORDERED/s    BYTES/s    WAITING    REFUSED",
 		producer);
+	section(s, &l->tables[LOOK_STAGE], v,
+		"STAGE                  WORKERS    ITEMS/s   PUSHED/s    DROPPED  REFUSED", stage);
 	section(s, &l->tables[LOOK_THREAD], v,
 		"THREAD                             CPU    PARKS/s        CPU", thread);
 	errors(s, l);
