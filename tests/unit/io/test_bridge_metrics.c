@@ -18,10 +18,12 @@
 
 #define MS 1000000ull
 
-enum act { NOTHING, MOVE, BURY, LOSE, LOSE_OTHERWISE, GIVE_UP };
+enum act { NOTHING, MOVE, BURY, HAND_OVER, CONFIRM, LOSE, LOSE_OTHERWISE, GIVE_UP };
 
 struct driver {
 	enum act act;
+	struct weir_item handed_over; /* as a broker has it that has not confirmed yet */
+	bool is_handed_over;
 };
 
 static int fail_as_told(const struct driver *d, struct weir_bridge *bridge)
@@ -38,11 +40,28 @@ static int driver_open(void *self, struct weir_bridge *bridge)
 	return fail_as_told(self, bridge);
 }
 
+/* One event: the other side takes it at once, and confirms it when it is told to. */
+static int hand_over(struct driver *d, struct weir_bridge *bridge, uint64_t timeout_ns)
+{
+	if (!d->is_handed_over) {
+		int rc = weir_poll(weir_bridge_member(bridge), &d->handed_over, 1, timeout_ns);
+		d->is_handed_over = rc == 1;
+		return rc;
+	}
+	if (d->act == HAND_OVER)
+		return 0;
+	weir_bridge_count(bridge, 1, d->handed_over.payload_bytes, 0);
+	d->is_handed_over = false;
+	return weir_ack(weir_bridge_member(bridge), &d->handed_over) < 0 ? -1 : 1;
+}
+
 static int driver_step(void *self, struct weir_bridge *bridge, uint64_t timeout_ns)
 {
 	struct driver *d = self;
 	struct weir_item item;
 
+	if (d->act == HAND_OVER || d->act == CONFIRM)
+		return hand_over(d, bridge, timeout_ns);
 	if (d->act != MOVE && d->act != BURY)
 		return fail_as_told(d, bridge);
 	int rc = weir_poll(weir_bridge_member(bridge), &item, 1, timeout_ns);
@@ -206,6 +225,42 @@ Test(bridge_metrics, tell_what_it_does_and_what_ails_it)
 	bridge = start(&o);
 	await(bridge, "bridge", "weir_bridge_connections", 1);
 	cr_expect_eq(value("bridge", "weir_bridge_dead_letters"), 0, "it is another one");
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	end();
+}
+
+/* From an event's append to its being confirmed: its subscription's sojourn has that. */
+Test(bridge_metrics, how_long_events_take_is_told_by_their_subscription)
+{
+	static const char sojourn[] = "weir_subscription_sojourn_seconds";
+	const uint64_t kept_ns = 30 * MS;
+	struct driver d = {.act = HAND_OVER};
+	struct weir_bridge_options o = options_of(&d, WEIR_BRIDGE_SINK);
+	struct weir_metrics_object object;
+	struct weir_metrics_histogram histogram;
+	uint32_t at = 0;
+	begin();
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	o.subscription = fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 1));
+	struct weir_bridge *bridge = start(&o);
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (!d.is_handed_over && fixture_now_ns() < end_ns)
+		(void)weir_bridge_step(bridge, MS);
+	cr_assert(d.is_handed_over);
+	fixture_sleep_ns(kept_ns);
+	await(NULL, "subscription", "weir_subscription_lag_events", 1);
+	cr_expect_eq(value("subscription", sojourn), 0, "it is delivered, and not confirmed");
+	d.act = CONFIRM;
+	await(bridge, "subscription", sojourn, 1);
+	cr_assert(weir_metrics_next(metrics, "subscription", &at, &object));
+	cr_assert_eq(weir_metrics_histogram(metrics, &object,
+					    (uint32_t)weir_metrics_find(metrics, sojourn),
+					    &histogram),
+		     0);
+	cr_expect_geq(histogram.sum, kept_ns);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	(void)weir_producer_close(producer, WEIR_FOREVER);
 	end();
