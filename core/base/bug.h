@@ -69,6 +69,8 @@
 	  "who was refused progress over events of a partition still rejects what lies behind")    \
 	X(NOT_ALONE_IS_FENCED, "core/pipeline/ack.c",                                              \
 	  "who is told that another event is handed out alone takes its partition for lost")       \
+	X(MET_STAYS_FIRST, "core/pipeline/member_tries.c",                                         \
+	  "an event that goes alone is said to be in hand when a gap before it comes again")       \
 	X(TRIED_TOO_EARLY, "core/pipeline/member_tries.c",                                         \
 	  "an event of a partition that has failed does not wait for its time")                    \
 	X(CARRIED_NOT_HELD, "core/log/carried.c",                                                  \
@@ -257,6 +259,8 @@
 	  "a transaction that builds on a refused one goes back to where that would have been")    \
 	X(OUTCOME_TOLD_EARLY, "core/pipeline/transaction_answers.c",                               \
 	  "the outcome of a transaction is told as soon as it is decided")                         \
+	X(TOLD_LOST_SETTLES, "core/pipeline/ack.c",                                                \
+	  "who is told that what failed is not its own any more acknowledges it with all")         \
 	X(REWOUND_KEEPS_PIECES, "core/pipeline/member_rows.c",                                     \
 	  "what was acknowledged out of order stays so when all of it comes again")                \
 	X(OLD_GENERATION_TAKEN, "core/log/settle.c",                                               \

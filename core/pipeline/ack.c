@@ -189,8 +189,10 @@ int weir_ack_all(struct weir_member *m)
 		struct wr_member_row *row = &m->rows[i];
 		if (row->generation == 0 || row->acked == row->next_from)
 			continue;
-		/* Who calls knows of no refusal: it comes again, with its outputs not there. */
-		if (row->rewinds && wr_transactions_owe(m, i))
+		/* Who calls knows of no refusal: it comes again, with its outputs not there. Or was
+		 * told of an event that failed that it is not to be acknowledged here. */
+		bool is_lost = row->told_lost && !WR_BUG(TOLD_LOST_SETTLES);
+		if (row->rewinds && (is_lost || wr_transactions_owe(m, i)))
 			continue;
 		row->acked = row->next_from;
 		wr_member_settled(m, row->handed_events - row->acked_events, m->picked_us);

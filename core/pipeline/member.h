@@ -47,6 +47,7 @@ struct wr_member_row {
 	uint32_t open_part;    /* of the open transaction, from 1; 0: it has none of it */
 	bool dirty;            /* in the member's list of rows to flush */
 	bool rewinds;          /* at the next poll: what is not acknowledged comes again */
+	bool told_lost;        /* then, and its user was told that it is this member's no more */
 	bool goes_back;        /* while a refused transaction is looked at: it is one of its */
 	bool revoked;          /* asked to let go: nothing is handed out, released once flushed */
 	bool tried;            /* something stands in its wr_tried */
@@ -275,6 +276,8 @@ uint32_t wr_member_write_progress(struct weir_member *m, uint32_t row, const str
 void wr_member_take_tried(struct weir_member *m, uint32_t row);
 /* Nothing of that counts any more. */
 void wr_member_forget_tried(struct weir_member *m, uint32_t row);
+/* The row has gone back to what is not acknowledged. */
+void wr_member_untry(struct weir_member *m, uint32_t row);
 /* The row is to be told of a gap, which ends there. False: not now. */
 bool wr_member_gap_tried(struct weir_member *m, uint32_t row_index, uint64_t gap_end);
 /* Whether the event of a `tried` row may be handed out now; */

@@ -168,7 +168,7 @@ void wr_member_set_back(struct weir_member *m, uint32_t row_index)
 	row->next_out = row->next_from = row->acked;
 	row->handed_events = row->acked_events;
 	row->handed_bytes = row->acked_bytes;
-	m->tried[row_index].handed = false;
+	wr_member_untry(m, row_index);
 }
 
 void wr_member_rewind_rows(struct weir_member *m)
@@ -180,7 +180,7 @@ void wr_member_rewind_rows(struct weir_member *m)
 	for (uint32_t r = 0; r < m->row_count; r++) {
 		struct wr_member_row *row = &m->rows[r];
 		bool rewinds = row->rewinds;
-		row->rewinds = false;
+		row->rewinds = row->told_lost = false;
 		if (!rewinds || row->generation == 0 || row->revoked ||
 		    row->acked == row->next_from)
 			continue;

@@ -128,6 +128,7 @@ static int may_reject(struct weir_member *m, const struct weir_item *item, uint3
 	wr_member_take_replies(m);
 	if (row->generation != item->generation)
 		return WEIR_E_FENCED;
+	row->told_lost = row->told_lost || (row->held_ticket == 0 && row->rewinds);
 	return row->held_ticket != 0 ? WEIR_E_AGAIN : row->rewinds ? WEIR_E_FENCED : 0;
 }
 
@@ -188,6 +189,21 @@ void wr_member_forget_tried(struct weir_member *m, uint32_t row_index)
 		m->tried_count--;
 	row->tried = row->blocked = false; /* what it went back for it still needs */
 	m->tried[row_index] = (struct wr_tried){0};
+}
+
+/*
+ * One that was only met is not the first any more where its row goes back: a gap in front of it
+ * comes again. What was said of one is said, and nothing comes again in front of that.
+ */
+void wr_member_untry(struct weir_member *m, uint32_t row_index)
+{
+	struct wr_tried *t = &m->tried[row_index];
+	bool is_said = t->attempts > 0 || t->ticket != 0 || t->said_seq != 0;
+	t->handed = false;
+	if (t->alone_left == 0 || is_said || WR_BUG(MET_STAYS_FIRST))
+		return;
+	t->seq = 0;
+	m->rows[row_index].blocked = false;
 }
 
 /*

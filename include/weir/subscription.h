@@ -445,7 +445,8 @@ WEIR_API WEIR_MUST_CHECK int weir_ack(struct weir_member *member, const struct w
 
 /**
  * Acknowledge everything that was handed out so far. Left out are partitions of a transaction that
- * was refused, as long as that is not told (transaction.h): they come again with the next poll.
+ * was refused, as long as that is not told (transaction.h), or where weir_reject() has said that
+ * what failed is this member's no more: they come again with the next poll.
  *
  * Thread: the one that polls. Blocks: never. Allocates: never.
  * @return 0, -EBUSY (a transaction is open)

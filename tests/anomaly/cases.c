@@ -382,6 +382,16 @@ const struct case_of_rule cases[] = {
 	 GROUP THREE POLLED("2", "1", "11", "1",
 			    "1") "9 2 ok dead value=1 topic=9 offset=14 group=1\n"
 				 "9 0 ok redrive value=1\n" AGAIN("2", "1", "11", "2", "2")},
+	{RULE_DEAD_AND_ALIVE, false, "acknowledged by an owner from before, as nobody had told it",
+	 GROUP THREE POLLED("2", "1", "11", "1",
+			    "1") "8 0 ok assign topic=1 offset=11 group=1 generation=2\n"
+				 "9 2 ok dead value=1 topic=9 offset=14 group=1\n"
+				 "9 2 ok ack topic=1 offset=11 group=1 generation=1\n"},
+	{RULE_DEAD_AND_ALIVE, true, "acknowledged by the owner that it has since then",
+	 GROUP THREE POLLED("2", "1", "11", "1",
+			    "1") "9 2 ok dead value=1 topic=9 offset=14 group=1\n"
+				 "9 0 ok assign topic=1 offset=11 group=1 generation=2\n"
+				 "9 2 ok ack topic=1 offset=11 group=1 generation=2\n"},
 	{RULE_DEAD_AND_ALIVE, false, "a recovery took it back",
 	 GROUP THREE POLLED("2", "1", "11", "1",
 			    "1") "9 2 ok dead value=1 topic=9 offset=14 group=1\n" CUT("13")

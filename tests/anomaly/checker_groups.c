@@ -102,6 +102,14 @@ static void take_poll(struct checker *c, uint32_t line, uint32_t life)
 
 /* --- given back ------------------------------------------------------------------------------- */
 
+/* It has not been told yet that the partition is another's: its acknowledgement settles nothing,
+ * and progress by it is `fenced-ack`. */
+static bool is_of_old_owner(struct checker *c, const struct history_op *op, const struct entry *e)
+{
+	return op->generation < checker_row(c, op->group, e->place)->assigned &&
+	       !checker_group(c, op->group)->shared;
+}
+
 static void take_event(struct checker *c, uint32_t line, uint32_t life)
 {
 	const struct history_op *op = checker_op(c, line);
@@ -117,7 +125,7 @@ static void take_event(struct checker *c, uint32_t line, uint32_t life)
 		return;
 	}
 	if (op->f == HISTORY_ACK) {
-		if (op->type == HISTORY_OK)
+		if (op->type == HISTORY_OK && !is_of_old_owner(c, op, e))
 			checker_alive(c, gv, e, line, life);
 		if (op->type == HISTORY_OK && op->level != 0) {
 			gv->settled_line = line;

@@ -106,7 +106,8 @@
 	  "leased")                                                                                \
 	X(DEAD_AND_ALIVE, "dead-and-alive", false,                                                 \
 	  "an event is in the dead letters of a group, and was acknowledged or handed out "        \
-	  "by it afterwards. Not after a redrive")                                                 \
+	  "by it afterwards. Not after a redrive; nor by an owner from before, who is still to "   \
+	  "be told")                                                                               \
 	X(DEAD_AND_GONE, "dead-and-gone", false,                                                   \
 	  "an event was put into the dead letters, whose reader was drained, and is not "          \
 	  "there. Not where a recovery took that back, not in gaps, not below a seek")

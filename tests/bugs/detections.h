@@ -60,6 +60,8 @@
 	  "partition_retry::who_was_refused_progress_passes_over_nothing")                         \
 	X(NOT_ALONE_IS_FENCED, unit_partition_retry,                                               \
 	  "partition_return::an_answer_about_what_is_tried_no_more_costs_no_partition")            \
+	X(MET_STAYS_FIRST, unit_partition_retry,                                                   \
+	  "partition_return_gap::a_gap_comes_again_before_what_goes_alone_behind_it")              \
 	X(TRIED_TOO_EARLY, sim_pipeline,                                                           \
 	  "a partition's event is handed out before its delay is over")                            \
 	X(TRY_NOT_DURABLE, sim_pipeline,                                                           \
@@ -215,6 +217,8 @@
 	X(DOOMED_LEFT_OUT, unit_transactions,                                                      \
 	  "transactions::those_that_build_on_a_refused_one_go_with_it_and_come_again")             \
 	X(OUTCOME_TOLD_EARLY, sim_pipeline, "acknowledged as durable behind the durable sequence") \
+	X(TOLD_LOST_SETTLES, unit_partition_retry,                                                 \
+	  "partition_return_refused::what_is_told_to_be_lost_is_not_acknowledged_with_all")        \
 	X(REWOUND_KEEPS_PIECES, unit_transactions,                                                 \
 	  "transactions::what_comes_again_is_not_acknowledged_by_what_was_out_of_order")           \
 	X(OLD_GENERATION_TAKEN, sim_pipeline, "progress under another generation")                 \

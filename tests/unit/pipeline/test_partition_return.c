@@ -3,12 +3,14 @@
  * Goal: a member that goes back in the log for an event that has failed, and then on where it was,
  * leaves out nothing of what its other partitions need in between: what they get again, or what
  * they come with. What an owner before said of an event is durable before the next one gets it. A
- * gap is not retried.
+ * gap is not retried, and comes again where its row goes back. Who is told that an event is not its
+ * own any more has not acknowledged it with all.
  *
  * Method: manual pipelines; events are numbers, in four partitions by key. The first event fails
  * until the member has read the rest; then it stands at that event, with all others before it.
  */
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <weir/dead_letters.h>
@@ -333,30 +335,38 @@ Test(partition_return, a_letter_waits_for_its_last_attempt)
 	cr_expect_eq(letters, NUMBERS);
 }
 
+/* Members of this one do not read from disk. */
+static uint32_t subscribe_with_gaps(struct fixture *f, const char *dead_letters)
+{
+	const char *topic = "work";
+	struct weir_subscription_options o;
+	uint32_t id;
+	weir_subscription_options_init(&o);
+	o.name = "readers";
+	o.topics = &topic;
+	o.topic_count = 1;
+	o.when_slow = WEIR_SLOW_GAP;
+	o.dead_letters = dead_letters;
+	cr_assert_eq(weir_subscription_create(f->pipeline, &o, &id, NULL), 0);
+	return id;
+}
+
 /*
- * Members of this one do not read from disk. The event that failed is the first of its partition,
- * and the log's beginning is not in memory any more: of the partition there was nothing before it.
+ * The event that failed is the first of its partition, and the log's beginning is not in memory any
+ * more: of the partition there was nothing before it.
  */
 Test(partition_return_gap, what_was_before_an_event_that_failed_is_not_missed)
 {
 	const struct weir_rejection again = {.delay_ns = 0};
-	struct weir_subscription_options o;
 	struct weir_item item = {0};
 	struct fixture f;
-	uint32_t id;
 	uint64_t number = 0, ticket;
 	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
 	f.options.pool_bytes = 1;
 	fixture_open(&f);
 	f.pipeline->pass_every = UINT32_MAX;
-	const char *topics[] = {"work"};
-	uint32_t topic = fixture_topic(&f, topics[0], 2);
-	weir_subscription_options_init(&o);
-	o.name = "readers";
-	o.topics = topics;
-	o.topic_count = 1;
-	o.when_slow = WEIR_SLOW_GAP;
-	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	uint32_t topic = fixture_topic(&f, "work", 2);
+	uint32_t id = subscribe_with_gaps(&f, NULL);
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	struct weir_member *member = fixture_member(&f, id, NULL);
 	for (; number <= 40000; number++) {
@@ -387,23 +397,14 @@ Test(partition_return_gap, what_was_before_an_event_that_failed_is_not_missed)
 Test(partition_return_gap, a_gap_waits_for_the_letter_of_an_event_that_is_given_up)
 {
 	const struct weir_rejection dead = {.verdict = WEIR_VERDICT_DEAD};
-	const char *topic_name = "work";
-	struct weir_subscription_options o;
 	struct weir_item item;
 	struct fixture f;
-	uint32_t id;
 	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
 	f.options.pool_bytes = 1;
 	fixture_open(&f);
-	uint32_t topic = fixture_topic(&f, topic_name, 1);
+	uint32_t topic = fixture_topic(&f, "work", 1);
 	(void)fixture_topic(&f, "dead", 1);
-	weir_subscription_options_init(&o);
-	o.name = "readers";
-	o.topics = &topic_name;
-	o.topic_count = 1;
-	o.when_slow = WEIR_SLOW_GAP;
-	o.dead_letters = "dead";
-	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
+	uint32_t id = subscribe_with_gaps(&f, "dead");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
 	struct weir_member *member = fixture_member(&f, id, NULL);
 	struct weir_member *undertaker =
@@ -423,6 +424,96 @@ Test(partition_return_gap, a_gap_waits_for_the_letter_of_an_event_that_is_given_
 	cr_expect_eq(item.kind, WEIR_ITEM_GAP);
 	cr_assert_eq(weir_ack(member, &item), 0);
 	cr_expect_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
+	fixture_end(&f);
+}
+
+/*
+ * Crashes were met where the row stands: what is behind the gap goes alone, and waits for it. Then
+ * the row goes back in front of it.
+ */
+Test(partition_return_gap, a_gap_comes_again_before_what_goes_alone_behind_it)
+{
+	struct weir_item item, again;
+	struct fixture f;
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.pool_bytes = 1;
+	fixture_open(&f);
+	uint32_t topic = fixture_topic(&f, "work", 1);
+	uint32_t id = subscribe_with_gaps(&f, NULL);
+	struct wr_tables *tables = &f.pipeline->tables;
+	uint32_t row = tables->catalog.subscriptions[id].row_first;
+	wr_store_relaxed(&tables->attempts.rows[row].crash_from,
+			 wr_load_relaxed(&tables->settle.rows[row].position));
+	wr_store_relaxed(&tables->attempts.rows[row].flags, (uint64_t)WR_CRASHES_ALONE << 32);
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	cr_assert(fixture_owns(member, 1));
+	cr_assert(member->rows[0].tried);
+	fixture_wait(producer, fixture_publish(producer, topic, 0, 40000));
+	item = queue_next(member);
+	cr_assert_eq(item.kind, WEIR_ITEM_GAP);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	cr_expect_eq(member->tried[0].seq, item.end_sequence, "it was met, and is not handed out");
+	cr_assert_eq(weir_member_rewind(member), 0);
+	again = queue_next(member);
+	cr_assert_eq(again.kind, WEIR_ITEM_GAP, "%" PRIu64, again.sequence);
+	cr_expect_eq(again.from_sequence, item.from_sequence);
+	cr_expect_not(member->tried[0].marked, "what is behind a gap is said to be in hand");
+	for (item = again; item.kind == WEIR_ITEM_GAP; item = queue_next(member))
+		cr_assert_eq(weir_ack(member, &item), 0);
+	cr_expect_eq(item.kind, WEIR_ITEM_EVENT);
+	cr_expect_eq(item.attempts, 1);
+	fixture_end(&f);
+}
+
+/* An event fails behind a transaction that is refused: its outputs were there before. */
+Test(partition_return_refused, what_is_told_to_be_lost_is_not_acknowledged_with_all)
+{
+	const struct weir_rejection again = {.delay_ns = 0};
+	struct weir_topic_options topic;
+	struct weir_item items[2];
+	struct fixture f;
+	uint64_t number = 7, ticket;
+	uint32_t out;
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	f.options.idempotency_keys_max = 64;
+	fixture_open(&f);
+	uint32_t work = fixture_topic(&f, "work", 1);
+	weir_topic_options_init(&topic);
+	topic.name = "out";
+	topic.idempotency_keys = 64;
+	cr_assert_eq(weir_topic_create(f.pipeline, &topic, &out, NULL), 0);
+	uint32_t id = fixture_subscription(&f, "readers", "work");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	struct weir_member *member = fixture_member(&f, id, NULL);
+	struct weir_ids ids = {.idempotency_key = &number, .idempotency_key_bytes = sizeof number};
+	struct weir_event event = fixture_event(out, NULL, &number);
+	event.ids = &ids;
+	fixture_wait(producer, fixture_publish(producer, work, 0, 2));
+	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
+	fixture_wait(producer, ticket);
+	cr_assert_eq(fixture_poll(member, items, 2, 2, false), 2);
+	cr_assert_eq(weir_transaction_begin(member, 0, FIXTURE_LONG_NS), 0);
+	cr_assert_eq(weir_transaction_publish(member, &event), 0);
+	cr_assert_eq(weir_transaction_ack(member, &items[0]), 0);
+	cr_assert_eq(weir_transaction_commit(member, &ticket), 0);
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	int rc = WEIR_E_AGAIN;
+	while ((rc = weir_reject(member, &items[1], &again)) == WEIR_E_AGAIN) {
+		cr_assert_lt(fixture_now_ns(), until);
+		cr_assert_geq(weir_step(f.pipeline, MS), 0);
+	}
+	cr_assert_eq(rc, WEIR_E_FENCED);
+	cr_assert_eq(
+		weir_transaction_wait(member, ticket, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS, NULL),
+		WEIR_E_DUPLICATE);
+	cr_assert_eq(weir_ack_all(member), 0);
+	for (uint64_t i = 0; i < 2; i++) {
+		items[0] = queue_next(member);
+		cr_assert_eq(fixture_number(&items[0]), i);
+		cr_assert_eq(weir_ack(member, &items[0]), 0);
+	}
+	cr_assert_eq(weir_member_commit(member, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 	fixture_end(&f);
 }
 
