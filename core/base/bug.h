@@ -359,6 +359,10 @@
 	X(TOPIC_TAKES_OTHERS, "core/journal/journal_retire.c",                                     \
 	  "where a topic's events leave a segment those of all topics do")                         \
 	X(TOPIC_KEEPS_LESS, "core/journal/retire.c", "a topic keeps half of its bytes")            \
+	X(TOPIC_KEEPS_AS_BEFORE, "core/journal/retire.c",                                          \
+	  "segments leave by what their topics kept before one was told to keep more")             \
+	X(TOPIC_LEAVES_AS_BEFORE, "core/journal/retire.c",                                         \
+	  "a segment is written anew by what a topic kept before it was told to keep more")        \
 	X(TOPIC_UNGATED, "core/journal/journal_retire.c",                                          \
 	  "what a topic keeps no more leaves though a subscription has to read it")                \
 	X(GENERATION_STAYS, "core/journal/pack.c",                                                 \

@@ -14,6 +14,11 @@
  * What every topic is past leaves the log as a whole, as by the log's own retention
  * (journal_segments.c): that is not written anew first.
  *
+ * What topics are past is found once in a second at most, and goes by what they asked for then. A
+ * topic that asks for something else meanwhile ends that: no segment leaves as a whole before the
+ * next look, and the packer gives up what it has made, up to the last write. So whoever had a topic
+ * keep more has what was there when he was told so.
+ *
  * Where an event leaves nobody decides anything by it: no table knows of it, and what is missing
  * says so itself. An owner begins with the oldest segment, finds what the one before it has done,
  * and does the rest; what topics ask for is known when they have asked.
@@ -82,6 +87,8 @@ static bool look_at_topic(struct wr_journal *j, uint32_t topic, uint64_t now_us)
 	if (keeps_bytes != 0 && !s->counts)
 		wr_retire_count_anew(s, oldest);
 	s->counts = keeps_bytes != 0;
+	s->seen_us = keeps_us;
+	s->seen_bytes = keeps_bytes;
 	s->counted_at = wr_max_u64(s->counted_at, oldest);
 	s->done_at = wr_max_u64(s->done_at, oldest);
 	s->floor_at = keeps_us != 0 ? time_floor(j, keeps_us, now_us) : 0;
@@ -124,7 +131,9 @@ static void look(struct wr_journal *j)
 
 bool wr_journal_retire_is_past(const struct wr_journal *j, uint32_t n)
 {
-	return is_on(j) && oldest_at(j) + n < j->retiring.all_at;
+	/* The oldest one is about to leave. What lies behind it is only told (journal_wanted.c). */
+	return is_on(j) && oldest_at(j) + n < j->retiring.all_at &&
+	       (n > 0 || wr_retire_all_ask_as_seen(&j->packer->retire));
 }
 
 /* --- what is next ----------------------------------------------------------------------------- */

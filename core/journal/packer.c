@@ -155,6 +155,9 @@ static int work_on(struct wr_packer *p)
 	bool is_held = is_by_rule(p) && p->job.end_seq > wr_load_acquire(p->needed_seq); /* D3 */
 	if (r == 0 && is_held && !WR_BUG(LEAVES_OUT_COUNTED))
 		return WEIR_E_AGAIN;
+	/* Somebody may have its topics keep more since. */
+	if (r == 0 && p->task == WR_PACKER_RETIRE && !wr_retire_passed_ask_as_seen(&p->retire))
+		return WEIR_E_AGAIN;
 	p->is_made = r == 0;
 	if (r != 0)
 		return r;

@@ -91,6 +91,36 @@ bool wr_retire_is_wanted(const struct wr_retire_options *options)
 	return false;
 }
 
+/* --- what was seen ---------------------------------------------------------------------------- */
+
+static bool asks_as_seen(const struct wr_retire *r, uint32_t topic)
+{
+	const struct wr_retire_topic *asks = &r->options.topics[topic];
+	const struct wr_retire_state *s = &r->states[topic];
+
+	return wr_load_relaxed(&asks->time_us) == s->seen_us &&
+	       wr_load_relaxed(&asks->bytes) == s->seen_bytes;
+}
+
+bool wr_retire_all_ask_as_seen(const struct wr_retire *r)
+{
+	uint32_t defined = wr_retire_defined(&r->options);
+
+	for (uint32_t topic = 0; topic < defined && !WR_BUG(TOPIC_KEEPS_AS_BEFORE); topic++)
+		if (!asks_as_seen(r, topic))
+			return false;
+	return true;
+}
+
+bool wr_retire_passed_ask_as_seen(const struct wr_retire *r)
+{
+	for (uint32_t topic = 0; topic < r->options.topic_count; topic++)
+		if (r->passed[topic] != 0 && !asks_as_seen(r, topic) &&
+		    !WR_BUG(TOPIC_LEAVES_AS_BEFORE))
+			return false;
+	return true;
+}
+
 /* --- bytes ------------------------------------------------------------------------------------ */
 
 static struct wr_retire_mark *mark_of(struct wr_retire_state *s, uint32_t n)

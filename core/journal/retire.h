@@ -17,6 +17,7 @@
  *
  * Memory: some 400 bytes a topic, taken at init. `passed` and `counts` are the packer's while it is
  * asked (PA1), all else is the journal step's, but for what topics ask for and are told: relaxed.
+ * What was seen of that stays as it is while the packer is asked.
  */
 #ifndef WR_JOURNAL_RETIRE_H
 #define WR_JOURNAL_RETIRE_H
@@ -53,8 +54,10 @@ struct wr_retire_mark {
 /* Of one topic. Positions are those of segments in the log. */
 struct wr_retire_state {
 	uint64_t floor_at; /* all segments below are past what it keeps */
-	uint64_t done_at;  /* and of those below this one its events have left */
-	bool counts;       /* it asks for bytes */
+	uint64_t seen_us;  /* and that is what it asked for when floor_at was found */
+	uint64_t seen_bytes;
+	uint64_t done_at; /* and of those below this one its events have left */
+	bool counts;      /* it asks for bytes */
 	uint64_t counted_at;
 	uint64_t counted_bytes;
 	uint32_t mark_first;
@@ -81,6 +84,14 @@ uint64_t wr_retire_bytes(uint32_t topic_count);
 /* How many topics there are; and whether any of them asks. Any thread. */
 uint32_t wr_retire_defined(const struct wr_retire_options *options);
 bool wr_retire_is_wanted(const struct wr_retire_options *options);
+
+/*
+ * Whether topics still ask for what their floors were found by; where one asks for something else
+ * nothing leaves by its floor any more, so that what had not left when it was told so stays. All of
+ * them, for the step; those that are passed, for the packer, too, while it is asked.
+ */
+bool wr_retire_all_ask_as_seen(const struct wr_retire *r);
+bool wr_retire_passed_ask_as_seen(const struct wr_retire *r);
 
 /* The topic asks for bytes from now on: all of the log is to be counted, from here. */
 void wr_retire_count_anew(struct wr_retire_state *s, uint64_t from_at);

@@ -308,8 +308,9 @@ WEIR_API WEIR_MUST_CHECK int weir_topic_retention(struct weir_pipeline *pipeline
 
 /**
  * Have a topic keep other events from now on (weir_topic_options.retention_time_ns): fewer ones,
- * and the others leave; or more, and what has not left yet stays. 0 and 0: what the log keeps.
- * Nothing is written: it holds until the pipeline is closed, or the next call.
+ * and the others leave; or more, and what has not left yet stays (but for what is just being
+ * written to the disk). 0 and 0: what the log keeps. Nothing is written: it holds until the
+ * pipeline is closed, or the next call.
  *
  * Thread: any. Blocks: never. Allocates: never.
  * @param time_ns         rounded up to microseconds; 0: whatever their age

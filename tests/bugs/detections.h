@@ -297,6 +297,10 @@
 	  "topic_retention::what_is_too_old_leaves_and_no_byte_of_it_stays")                       \
 	X(TOPIC_KEEPS_LESS, unit_topic_retention,                                                  \
 	  "topic_retention::a_floor_by_bytes_is_neither_too_high_nor_far_too_low")                 \
+	X(TOPIC_KEEPS_AS_BEFORE, unit_retention_time,                                              \
+	  "retention_time::of_a_topic_that_is_to_keep_more_no_segment_leaves")                     \
+	X(TOPIC_LEAVES_AS_BEFORE, unit_retention_time,                                             \
+	  "retention_time::of_a_topic_that_is_to_keep_more_no_event_leaves")                       \
 	X(TOPIC_TAKES_OTHERS, sim_pipeline, "an event left that has to stay")                      \
 	X(TOPIC_KEEPS_LESS, sim_pipeline, "an event left that has to stay")                        \
 	X(TOPIC_UNGATED, sim_pipeline, "retention of what")                                        \

@@ -213,9 +213,7 @@ struct world {
 	struct wr_prng erase_prng;
 	uint64_t erased_seen; /* up to here the medium was looked at, in this life */
 	bool retires;         /* this seed */
-	/* Told last; in force at the last look before that, and when the next one was due then. */
-	struct world_kept kept[WORLD_TOPICS_MAX], kept_before[WORLD_TOPICS_MAX];
-	uint64_t kept_until_ns[WORLD_TOPICS_MAX];
+	struct world_kept kept[WORLD_TOPICS_MAX]; /* told last */
 	struct wr_prng retention_prng;
 	uint64_t retiring_seq, retiring_end; /* the segment that was written anew last */
 	bool retiring_seen;                  /* and is still being written */

@@ -68,11 +68,6 @@ void world_retention_act(void)
 	world_check(rc == 0 || world_has_failed(), "retention_set", (uint64_t)-rc, topic);
 	if (rc != 0)
 		return;
-	/* What all topics were past at the last look still goes: by what was in force there. */
-	uint64_t look_at_ns = world.pipeline->journal->retiring.look_at_ns;
-	if (world.kept_until_ns[topic] != look_at_ns)
-		world.kept_before[topic] = world.kept[topic];
-	world.kept_until_ns[topic] = look_at_ns;
 	world.kept[topic] = kept;
 }
 
@@ -83,10 +78,8 @@ void world_retention_opened(void)
 	world.retiring_seen = false;
 	world.retention_now_us = 0;
 	world.oldest_seen = world_oldest();
-	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++) {
-		world.kept[t] = world.kept_before[t] = (struct world_kept){0};
-		world.kept_until_ns[t] = UINT64_MAX;
-	}
+	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
+		world.kept[t] = (struct world_kept){0};
 }
 
 /*
@@ -99,21 +92,17 @@ void world_retention_nudge(void)
 		return;
 	world.retention_now_us =
 		wr_max_u64(world.retention_now_us, wr_journal_age_now_us(world.pipeline->journal));
-	uint64_t *look_at_ns = &world.pipeline->journal->retiring.look_at_ns;
-	if (below(LOOK_ONE_IN) != 0)
-		return;
-	for (uint32_t t = 0; t < WORLD_TOPICS_MAX; t++)
-		if (world.kept_until_ns[t] == *look_at_ns)
-			world.kept_until_ns[t] = 0;
-	*look_at_ns = 0;
+	if (below(LOOK_ONE_IN) == 0)
+		world.pipeline->journal->retiring.look_at_ns = 0;
 }
 
 /*
  * Whether a topic keeps nothing of what stands below a sequence, at which a segment begins. What
  * that one's first batch was begun at, which decides, is no earlier than the last record before.
  */
-static bool is_past(uint32_t topic, const struct world_kept *kept, uint64_t end_seq)
+static bool is_past(uint32_t topic, uint64_t end_seq)
 {
+	const struct world_kept *kept = &world.kept[topic];
 	uint64_t now_us =
 		wr_max_u64(world.retention_now_us, wr_journal_age_now_us(world.pipeline->journal));
 	uint64_t bytes = 0;
@@ -152,7 +141,7 @@ static void note_segment(const struct wr_packer *p)
 
 	check_needed(end_seq);
 	for (uint32_t t = 0; t < world.options.topics_max; t++)
-		passed[t] = is_past(t, &world.kept[t], end_seq);
+		passed[t] = is_past(t, end_seq);
 	for (uint64_t seq = p->job.first_seq; seq < end_seq; seq++) {
 		struct oracle_record *o = &oracle.records[seq];
 		if (oracle_has_event(o) && passed[o->topic])
@@ -160,7 +149,8 @@ static void note_segment(const struct wr_packer *p)
 	}
 }
 
-/* Without a limit of its own the log lets go of what all of its topics are past. */
+/* Without a limit of its own the log lets go of what all of its topics are past, by what they were
+ * told last. */
 static void check_oldest(void)
 {
 	const struct weir_options *o = &world.options;
@@ -170,9 +160,7 @@ static void check_oldest(void)
 	if (oldest <= world.oldest_seen)
 		return;
 	for (uint32_t t = 0; by_topics && t < o->topics_max; t++)
-		world_check(is_past(t, &world.kept[t], oldest) ||
-				    is_past(t, &world.kept_before[t], oldest),
-			    "the log let go of what a topic keeps", oldest, t);
+		world_check(is_past(t, oldest), "the log let go of what a topic keeps", oldest, t);
 	if (by_topics)
 		world_sometimes(SOMETIMES_RETIRED_BY_ALL);
 	world.oldest_seen = oldest;

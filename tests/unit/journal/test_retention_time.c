@@ -386,6 +386,59 @@ Test(retention_time, of_a_topic_what_is_needed_stays_however_old)
 	cr_expect_leq(left_seq(), wr_load_relaxed(&asks[1].passed_seq));
 }
 
+/* All of it is past and only held: then one topic is to keep all, and the next moment it is not
+ * held any more, long before anybody looks again at what topics are past. */
+Test(retention_time, of_a_topic_that_is_to_keep_more_no_segment_leaves)
+{
+	ask(LIMIT_S);
+	wr_store_relaxed(&asks[0].time_us, 1u);
+	open_rig();
+	fill_extents(13);
+	checkpoints(2);
+	idle_seconds(10 * LIMIT_S);
+	cr_assert_gt(wr_load_relaxed(&asks[1].passed_seq), 1u);
+	cr_assert_eq(oldest_live_seq(), 1u);
+	wr_store_relaxed(&asks[1].time_us, 0u);
+	checkpoints(rig.writer.next_seq);
+	cr_expect_eq(oldest_live_seq(), 1u);
+	idle_seconds(10);
+	cr_expect_eq(oldest_live_seq(), 1u);
+	cr_expect_eq(left_out(), 0u);
+	wr_store_relaxed(&asks[1].time_us, 1u);
+	idle_seconds(2);
+	cr_expect_gt(oldest_live_seq(), 1u, "and it could");
+}
+
+/* Until the packer is asked to write a segment anew without events. */
+static void wait_until_one_is_to_leave(void)
+{
+	const struct wr_packer *packer = rig.journal->packer;
+
+	while (packer->task != WR_PACKER_RETIRE ||
+	       wr_load_relaxed(&packer->state) != (uint32_t)WR_PACKER_ASKED) {
+		if (journal_rig_step(&rig) != 0)
+			continue;
+		if (wr_journal_pack_step(rig.journal, 0) == 0)
+			(void)rig.storage->ops->poll(rig.storage, SECOND_NS / 100);
+		cr_assert_eq(left_out(), 0u);
+	}
+}
+
+Test(retention_time, of_a_topic_that_is_to_keep_more_no_event_leaves)
+{
+	ask(LIMIT_S);
+	open_rig();
+	fill_extents(13);
+	checkpoints(rig.writer.next_seq);
+	wait_until_one_is_to_leave();
+	wr_store_relaxed(&asks[1].time_us, 0u);
+	idle_seconds(10 * LIMIT_S);
+	cr_expect_eq(left_out(), 0u);
+	wr_store_relaxed(&asks[1].time_us, LIMIT_S * 1000000);
+	idle_seconds(2);
+	cr_expect_gt(left_out(), 0u, "and it could");
+}
+
 Test(retention_time, the_largest_limit_does_not_wrap)
 {
 	options.journal.retention_time_ns = UINT64_MAX;
