@@ -129,6 +129,7 @@ static int source_open(void *self, struct weir_bridge *bridge)
 	s->touched_count = 0;
 	s->pending = NULL;
 	s->told_ns = 0;
+	s->missed = 0;
 	if (weir_topic_info(weir_bridge_pipeline(bridge), s->topic, NULL, &s->partitions) < 0)
 		return weir_bridge_failed(bridge, "its topic is not in the log");
 	(void)snprintf(s->instance, sizeof s->instance, "weir.%s", weir_bridge_name(bridge));
@@ -330,10 +331,8 @@ static int source_step(void *self, struct weir_bridge *bridge, uint64_t timeout_
 		return wr_kafka_no_answer(bridge, &s->client, "the connection");
 	/* While something is under way it is looked at again soon. */
 	rd_kafka_message_t *message = next_message(s, rc == 1 ? timeout_ns : 2 * MILLISECOND_NS);
-	if (s->misses_topic && message != NULL && message->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-		weir_bridge_note(bridge, "");
-		s->misses_topic = false;
-	}
+	if (s->missed != 0 && message != NULL && message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+		wr_kafka_topic_came(s, rd_kafka_topic_name(message->rkt));
 	if (s->fault < 0) {
 		if (message != NULL)
 			rd_kafka_message_destroy(message);

@@ -66,8 +66,8 @@ struct wr_kafka_source {
 	int fault; /* of a rebalance: for the next step to return */
 	struct wr_kafka_end *ends;
 	uint32_t end_count, end_room;
-	bool misses_topic; /* told as a note, until a message comes */
-	uint64_t told_ns;  /* when lag and offsets are told again */
+	uint64_t missed;  /* a bit for each of `topics` that Kafka does not have: told as a note */
+	uint64_t told_ns; /* when lag and offsets are told again */
 	struct weir_header headers[WR_KAFKA_HEADERS_MAX];
 	struct weir_ids ids;
 };
@@ -82,6 +82,8 @@ int wr_kafka_offset_read(struct wr_kafka_source *s, const char *topic, int32_t p
 			 int64_t *ret_offset);
 void wr_kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 			rd_kafka_topic_partition_list_t *list, void *opaque);
+/* If it was missed: it is no more. */
+void wr_kafka_topic_came(struct wr_kafka_source *s, const char *topic);
 /* A message that is an error. 0: it is taken care of; else what the driver is to return. */
 int wr_kafka_source_error(struct wr_kafka_source *s, const rd_kafka_message_t *message);
 /* NULL: its end was never told. */

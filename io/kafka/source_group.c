@@ -81,6 +81,60 @@ static int watermarks(struct wr_kafka_source *s, const char *topic, int32_t part
 					     code);
 }
 
+/* ---- topics that are not there --------------------------------------------------------------- */
+
+/* 0: one that a pattern stands for, which may come and go. */
+static uint64_t bit_of(const struct wr_kafka_source *s, const char *topic)
+{
+	for (uint32_t i = 0; i < s->topic_count; i++)
+		if (strcmp(s->topics[i], topic) == 0)
+			return 1ull << i;
+	return 0;
+}
+
+/* librdkafka says of each once that it is not there: that stays told, for as long as one is. */
+static void note_missed(struct wr_kafka_source *s)
+{
+	char text[256] = "";
+	for (uint32_t i = s->topic_count; i-- > 0;)
+		if ((s->missed >> i & 1) != 0)
+			(void)snprintf(text, sizeof text, "Kafka has no topic %.200s",
+				       s->topics[i]);
+	weir_bridge_note(s->bridge, text);
+}
+
+void wr_kafka_topic_came(struct wr_kafka_source *s, const char *topic)
+{
+	uint64_t bit = bit_of(s, topic);
+	if ((s->missed & bit) == 0)
+		return;
+	s->missed &= ~bit;
+	note_missed(s);
+}
+
+/* Whatever comes brings a rebalance, and its partitions may all be another member's. Without an
+ * answer a message tells. */
+static void ask_for_missed(struct wr_kafka_source *s)
+{
+	for (uint32_t i = 0; i < s->topic_count; i++) {
+		const struct rd_kafka_metadata *metadata = NULL;
+		if ((s->missed >> i & 1) == 0)
+			continue;
+		rd_kafka_topic_t *handle = rd_kafka_topic_new(s->client.rk, s->topics[i], NULL);
+		if (handle == NULL)
+			return;
+		rd_kafka_resp_err_t code =
+			rd_kafka_metadata(s->client.rk, 0, handle, &metadata, SEEK_MS);
+		rd_kafka_topic_destroy(handle);
+		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+			return;
+		if (metadata->topic_cnt == 1 &&
+		    metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			wr_kafka_topic_came(s, s->topics[i]);
+		rd_kafka_metadata_destroy(metadata);
+	}
+}
+
 /* ---- rebalances ------------------------------------------------------------------------------ */
 
 static int start_offset(struct wr_kafka_source *s, rd_kafka_topic_partition_t *p)
@@ -107,6 +161,8 @@ void wr_kafka_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 	bool is_assign = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
 	rd_kafka_error_t *error = NULL;
 	s->is_rebalanced = true;
+	if (is_assign && s->missed != 0)
+		ask_for_missed(s);
 	for (int i = 0; is_assign && i < list->cnt && s->fault == 0; i++)
 		s->fault = start_offset(s, &list->elems[i]);
 	if (s->fault < 0)
@@ -181,7 +237,6 @@ static void note_end(struct wr_kafka_source *s, const rd_kafka_message_t *messag
 
 int wr_kafka_source_error(struct wr_kafka_source *s, const rd_kafka_message_t *message)
 {
-	char text[256];
 	switch (message->err) {
 	case RD_KAFKA_RESP_ERR__PARTITION_EOF:
 		note_end(s, message);
@@ -190,10 +245,10 @@ int wr_kafka_source_error(struct wr_kafka_source *s, const rd_kafka_message_t *m
 		return message->rkt != NULL ? find_place(s, message) : 0;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 		/* It may come. */
-		(void)snprintf(text, sizeof text, "Kafka has no topic %.200s",
-			       message->rkt != NULL ? rd_kafka_topic_name(message->rkt) : "?");
-		weir_bridge_note(s->bridge, text);
-		s->misses_topic = true;
+		if (message->rkt != NULL)
+			s->missed |= bit_of(s, rd_kafka_topic_name(message->rkt));
+		if (s->missed != 0)
+			note_missed(s);
 		return 0;
 	default:
 		return wr_kafka_fault_code(s->bridge, &s->client, "messages", message->err);

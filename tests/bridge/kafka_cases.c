@@ -127,6 +127,35 @@ static void new_partitions(void)
 	log_close(&l);
 }
 
+/* It asks for them each minute. What it sent before is there first, so that no key is ahead. */
+static void new_partitions_of_a_sink_that_runs(void)
+{
+	static struct log l;
+	log_open(&l, "widening", 4);
+	cases_topic("widening", 2, NULL);
+	struct weir_bridge *out = log_sink(&l, "out", "wide-out", l.subscription, "widening", 50);
+	struct weir_bridge *in = log_source(&l, "in", "wide-in", "widening", false);
+	log_publish(&l, 100);
+	cases_check(log_wait_came(&l, 100), "all comes from two partitions");
+	cases_grow("widening", 6); // of which k0 and k1 go to the last
+	bool come = true;
+	for (int i = 0; i < 360 && come && cases_end_of("widening", 5) == 0; i++) {
+		log_publish(&l, 100);
+		come = log_wait_came(&l, l.published);
+		cases_nap_ms(500);
+	}
+	cases_check(come && cases_end_of("widening", 5) > 0,
+		    "a sink that runs sends to the new ones, too");
+	cases_check(cases_look(out).state == WEIR_BRIDGE_RUNNING && cases_look(out).attempts == 0,
+		    "and was never away");
+	log_publish(&l, 100);
+	cases_check(log_wait_came(&l, l.published), "all comes from six");
+	(void)weir_bridge_stop(out);
+	(void)weir_bridge_stop(in);
+	log_check_came(&l, l.published, "new partitions of a sink that runs");
+	log_close(&l);
+}
+
 static void a_restart_within_a_transaction(void)
 {
 	static struct log l;
@@ -318,6 +347,7 @@ int main(int argc, char **argv)
 		{"other-log", a_sink_of_another_log},
 		{"rebalances", rebalances},
 		{"partitions", new_partitions},
+		{"partitions-later", new_partitions_of_a_sink_that_runs},
 		{"restart", a_restart_within_a_transaction},
 		{"sizes", too_large_for_the_broker},
 		{"starts", where_a_source_starts},

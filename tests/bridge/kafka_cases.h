@@ -37,6 +37,8 @@ void cases_nap_ms(uint32_t ms);
 /* A topic; max_bytes: its max.message.bytes, or NULL. */
 void cases_topic(const char *name, int partitions, const char *max_bytes);
 void cases_grow(const char *name, int partitions);
+/* The offset behind its last message. */
+int64_t cases_end_of(const char *topic, int partition);
 /* Numbers as payloads, one in turn to each partition; `parent`: a header traceparent, or NULL. */
 void cases_write(const char *topic, int partitions, uint64_t first, uint64_t end,
 		 const char *parent);

@@ -113,6 +113,17 @@ void cases_grow(const char *name, int partitions)
 	cases_nap_ms(200);
 }
 
+int64_t cases_end_of(const char *topic, int partition)
+{
+	int64_t low = 0, high = 0;
+	rd_kafka_t *rk = client(RD_KAFKA_CONSUMER);
+	rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(rk, topic, partition, &low,
+								    &high, (int)CASES_WAIT_MS);
+	cases_need(code == RD_KAFKA_RESP_ERR_NO_ERROR, "the end of a partition");
+	rd_kafka_destroy(rk);
+	return high;
+}
+
 void cases_write(const char *topic, int partitions, uint64_t first, uint64_t end,
 		 const char *parent)
 {

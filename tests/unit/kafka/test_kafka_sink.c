@@ -17,88 +17,11 @@
 
 #include "tests/support/pipeline_fixture.h"
 #include "tests/unit/kafka/kafka_bed.h"
+#include "tests/unit/kafka/kafka_sink_fixture.h"
 
 #define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 #define MILLISECOND_NS 1000000ull
-
-struct options {
-	struct weir_kafka_sink_options kafka;
-	struct weir_bridge_options bridge;
-};
-
-static struct options options_of(struct fixture *f, struct kafka_bed *bed)
-{
-	struct options o;
-	weir_bridge_options_init(&o.bridge);
-	weir_kafka_sink_options_init(&o.kafka);
-	o.bridge.name = "out";
-	o.bridge.manual = true;
-	o.bridge.retry_min_ns = o.bridge.retry_max_ns = MILLISECOND_NS;
-	o.kafka.transaction_time_ns = 5 * MILLISECOND_NS;
-	o.kafka.properties = bed->properties;
-	o.kafka.property_count = 1;
-	fixture_need(weir_subscription_find(f->pipeline, "s", &o.bridge.subscription) == 0,
-		     "its subscription");
-	return o;
-}
-
-static struct weir_bridge *start(struct fixture *f, struct options *o)
-{
-	struct weir_bridge *bridge = NULL;
-	struct weir_problem problem = {0};
-	int rc = weir_kafka_sink_create(&o->kafka, &o->bridge, &problem);
-	if (rc == 0)
-		rc = weir_bridge_start(f->pipeline, &o->bridge, &bridge, &problem);
-	fixture_need(rc == 0, problem.text);
-	return bridge;
-}
-
-static struct weir_bridge_status look(struct weir_bridge *bridge)
-{
-	struct weir_bridge_status status = {.struct_bytes = sizeof status};
-	fixture_need(weir_bridge_status(bridge, &status) == 0, "a status");
-	return status;
-}
-
-/* Steps until so many are delivered, known for repeats, or given up. */
-static void step_until(struct weir_bridge *bridge, uint64_t handled)
-{
-	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
-	struct weir_bridge_status s = look(bridge);
-	while (s.events + s.repeats + s.dead_letters < handled && s.state != WEIR_BRIDGE_FAILED &&
-	       fixture_now_ns() < end_ns) {
-		(void)weir_bridge_step(bridge, 5 * MILLISECOND_NS);
-		s = look(bridge);
-	}
-	cr_assert_eq(s.events + s.repeats + s.dead_letters, handled, "%s: %s",
-		     weir_bridge_state_name(s.state), s.why);
-}
-
-static void step_to(struct weir_bridge *bridge, enum weir_bridge_state state)
-{
-	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
-	while (look(bridge).state != state && fixture_now_ns() < end_ns)
-		(void)weir_bridge_step(bridge, MILLISECOND_NS);
-	cr_assert_eq(look(bridge).state, state, "%s: %s",
-		     weir_bridge_state_name(look(bridge).state), look(bridge).why);
-}
-
-/* Keys k1 ..., payloads with their numbers. */
-static void publish(struct fixture *f, struct weir_producer *producer, uint32_t topic, int first,
-		    int end)
-{
-	uint64_t ticket = 0;
-	(void)f;
-	for (int i = first; i < end; i++) {
-		char key[16], payload[16];
-		struct weir_event event = {.topic = topic, .key = key, .payload = payload};
-		event.key_bytes = (size_t)snprintf(key, sizeof key, "k%d", i);
-		event.payload_bytes = (size_t)snprintf(payload, sizeof payload, "%d", i);
-		fixture_need(weir_publish(producer, &event, &ticket) == 0, "a publish");
-	}
-	fixture_wait(producer, ticket);
-}
 
 /* An offset of the group, as a transaction would write it: the mock forgets
  * those. */
@@ -175,9 +98,9 @@ Test(kafka_sink, sends_an_event_as_it_is_and_goes_on_where_kafka_stands)
 	cr_assert_eq(weir_publish(producer, &tombstone, &ticket), 0);
 	fixture_wait(producer, ticket);
 
-	struct options o = options_of(&f, &bed);
-	struct weir_bridge *bridge = start(&f, &o);
-	step_until(bridge, 2);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
+	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_until(bridge, 2);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	cr_assert_eq(kafka_bed_read(&bed, "t", 4), 2);
 	const struct kafka_message *first = &bed.messages[0], *second = &bed.messages[1];
@@ -196,14 +119,14 @@ Test(kafka_sink, sends_an_event_as_it_is_and_goes_on_where_kafka_stands)
 
 	/* Another process, whose log has forgotten that it sent them. */
 	write_position(&f, &bed, "weir.out");
-	publish(&f, producer, topic, 0, 5);
+	kafka_sink_publish(producer, topic, 0, 5);
 	cr_assert_eq(weir_subscription_seek(f.pipeline, subscription, WEIR_SEEK_OLDEST, 0,
 					    FIXTURE_LONG_NS, NULL),
 		     0);
-	bridge = start(&f, &o);
-	step_until(bridge, 7);
-	cr_expect_eq(look(bridge).repeats, 2);
-	cr_expect_eq(look(bridge).events, 5);
+	bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_until(bridge, 7);
+	cr_expect_eq(kafka_sink_look(bridge).repeats, 2);
+	cr_expect_eq(kafka_sink_look(bridge).events, 5);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	cr_expect_eq(kafka_bed_read(&bed, "t", 4), 7);
 	(void)weir_producer_close(producer, WEIR_FOREVER);
@@ -221,8 +144,8 @@ Test(kafka_sink, keeps_the_partition_and_else_goes_by_the_key)
 	uint32_t topic = fixture_topic(&f, "t", 4);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	publish(&f, producer, topic, 0, 40);
-	struct options o = options_of(&f, &bed);
+	kafka_sink_publish(producer, topic, 0, 40);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	/* Of Kafka's own partitioner: murmur2("k0") .. are such that k7 and k9 fall apart. */
 	static const char *const topics[] = {"same", "fewer"};
 	int32_t of_four[40] = {0};
@@ -234,8 +157,8 @@ Test(kafka_sink, keeps_the_partition_and_else_goes_by_the_key)
 							    WEIR_SEEK_OLDEST, 0, FIXTURE_LONG_NS,
 							    NULL),
 				     0);
-		struct weir_bridge *bridge = start(&f, &o);
-		step_until(bridge, 40);
+		struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+		kafka_sink_step_until(bridge, 40);
 		cr_expect_eq(weir_bridge_stop(bridge), 0);
 		cr_assert_eq(kafka_bed_read(&bed, topics[t], t == 0 ? 4 : 2), 40);
 		for (int i = 0; i < 40; i++) {
@@ -264,24 +187,25 @@ Test(kafka_sink, gives_up_what_is_too_large_and_nothing_else)
 	uint32_t dead = fixture_topic(&f, "dead", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	publish(&f, producer, topic, 0, 3);
+	kafka_sink_publish(producer, topic, 0, 3);
 	const struct weir_event event = {.topic = topic, .payload = large, .payload_bytes = 3000};
 	cr_assert_eq(weir_publish(producer, &event, NULL), 0);
-	publish(&f, producer, topic, 3, 6);
-	struct options o = options_of(&f, &bed);
+	kafka_sink_publish(producer, topic, 3, 6);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	bed.properties[1] =
 		(struct weir_kafka_property){.name = "message.max.bytes", .value = "2000"};
 	o.kafka.property_count = 2;
-	struct weir_bridge *bridge = start(&f, &o);
-	step_to(bridge, WEIR_BRIDGE_FAILED);
-	cr_expect(strstr(look(bridge).why, "message.max.bytes") != NULL, "%s", look(bridge).why);
-	cr_expect_eq(look(bridge).events, 3, "what came before it is out");
+	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_to(bridge, WEIR_BRIDGE_FAILED);
+	cr_expect(strstr(kafka_sink_look(bridge).why, "message.max.bytes") != NULL, "%s",
+		  kafka_sink_look(bridge).why);
+	cr_expect_eq(kafka_sink_look(bridge).events, 3, "what came before it is out");
 	(void)weir_bridge_stop(bridge);
 
 	o.bridge.dead_letters = dead;
-	bridge = start(&f, &o);
-	step_until(bridge, 4);
-	cr_expect_eq(look(bridge).dead_letters, 1);
+	bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_until(bridge, 4);
+	cr_expect_eq(kafka_sink_look(bridge).dead_letters, 1);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	cr_expect_eq(kafka_bed_read(&bed, "t", 1), 6);
 	(void)weir_producer_close(producer, WEIR_FOREVER);
@@ -299,16 +223,16 @@ Test(kafka_sink, finds_the_one_of_a_batch_that_kafka_refuses)
 	uint32_t dead = fixture_topic(&f, "dead", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	publish(&f, producer, topic, 0, 4);
-	struct options o = options_of(&f, &bed);
+	kafka_sink_publish(producer, topic, 0, 4);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	o.bridge.dead_letters = dead;
 	/* The batch of four, then the first of them alone; the others are fine. */
 	const rd_kafka_resp_err_t no = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 	rd_kafka_mock_push_request_errors(bed.cluster, 0 /* Produce */, 2, no, no);
-	struct weir_bridge *bridge = start(&f, &o);
-	step_until(bridge, 4);
-	cr_expect_eq(look(bridge).dead_letters, 1);
-	cr_expect_eq(look(bridge).events, 3);
+	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_until(bridge, 4);
+	cr_expect_eq(kafka_sink_look(bridge).dead_letters, 1);
+	cr_expect_eq(kafka_sink_look(bridge).events, 3);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	cr_assert_eq(kafka_bed_read(&bed, "t", 1), 3);
 	for (int i = 0; i < 3; i++)
@@ -327,9 +251,9 @@ Test(kafka_sink, is_made_anew_after_what_no_producer_survives)
 	uint32_t topic = fixture_topic(&f, "t", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	struct options o = options_of(&f, &bed);
-	struct weir_bridge *bridge = start(&f, &o);
-	step_to(bridge, WEIR_BRIDGE_RUNNING);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
+	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_to(bridge, WEIR_BRIDGE_RUNNING);
 	/* TxnOffsetCommit, EndTxn: once each, what ends a producer for good. */
 	static const struct {
 		int16_t request;
@@ -340,10 +264,10 @@ Test(kafka_sink, is_made_anew_after_what_no_producer_survives)
 	for (int i = 0; i < 3; i++) {
 		rd_kafka_mock_push_request_errors(bed.cluster, faults[i].request, 1,
 						  faults[i].code);
-		publish(&f, producer, topic, i, i + 1);
-		step_until(bridge, (uint64_t)i + 1);
+		kafka_sink_publish(producer, topic, i, i + 1);
+		kafka_sink_step_until(bridge, (uint64_t)i + 1);
 	}
-	cr_expect_eq(look(bridge).events, 3);
+	cr_expect_eq(kafka_sink_look(bridge).events, 3);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	struct weir_lag lag;
 	cr_assert_eq(weir_lag(f.pipeline, o.bridge.subscription, &lag), 0);
@@ -363,14 +287,14 @@ Test(kafka_sink, asks_again_for_its_position_when_the_coordinator_moves)
 	uint32_t topic = fixture_topic(&f, "t", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	publish(&f, producer, topic, 0, 3);
-	struct options o = options_of(&f, &bed);
+	kafka_sink_publish(producer, topic, 0, 3);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	rd_kafka_mock_push_request_errors(bed.cluster, 9 /* OffsetFetch */, 2,
 					  RD_KAFKA_RESP_ERR_NOT_COORDINATOR,
 					  RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS);
-	struct weir_bridge *bridge = start(&f, &o);
-	step_until(bridge, 3);
-	cr_expect_eq(look(bridge).events, 3);
+	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+	kafka_sink_step_until(bridge, 3);
+	cr_expect_eq(kafka_sink_look(bridge).events, 3);
 	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	(void)weir_producer_close(producer, WEIR_FOREVER);
 	fixture_end(&f);
@@ -388,7 +312,7 @@ Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
 	uint32_t topic = fixture_topic(&f, "t", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	publish(&f, producer, topic, 0, 3);
+	kafka_sink_publish(producer, topic, 0, 3);
 	fixture_info(&f, &info);
 	size_t used = (size_t)snprintf(ahead, sizeof ahead, "weir1 ");
 	for (int i = 0; i < 16; i++)
@@ -402,15 +326,16 @@ Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
 		{ahead, "older copy"},
 		{"weir2 what comes later", "not a bridge's"},
 	};
-	struct options o = options_of(&f, &bed);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char group[8];
 		(void)snprintf(group, sizeof group, "g%zu", i);
 		o.kafka.group = group;
 		write_offset(&bed, group, 0, cases[i].metadata);
-		struct weir_bridge *bridge = start(&f, &o);
-		step_to(bridge, WEIR_BRIDGE_FAILED);
-		cr_expect(strstr(look(bridge).why, cases[i].says) != NULL, "%s", look(bridge).why);
+		struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+		kafka_sink_step_to(bridge, WEIR_BRIDGE_FAILED);
+		cr_expect(strstr(kafka_sink_look(bridge).why, cases[i].says) != NULL, "%s",
+			  kafka_sink_look(bridge).why);
 		(void)weir_bridge_stop(bridge);
 	}
 	cr_expect_eq(kafka_bed_read(&bed, "t", 1), 0);
@@ -454,7 +379,7 @@ Test(kafka_sink, says_what_is_wrong_and_stops_at_once_without_a_broker)
 	uint32_t topic = fixture_topic(&f, "t", 1);
 	(void)fixture_subscription(&f, "s", "t");
 	struct weir_producer *producer = fixture_producer(&f, NULL);
-	publish(&f, producer, topic, 0, 3);
+	kafka_sink_publish(producer, topic, 0, 3);
 	liar.listener = socket(AF_INET, SOCK_STREAM, 0);
 	fixture_need(bind(liar.listener, (struct sockaddr *)&address, sizeof address) == 0 &&
 			     listen(liar.listener, 8) == 0 &&
@@ -463,16 +388,16 @@ Test(kafka_sink, says_what_is_wrong_and_stops_at_once_without_a_broker)
 	(void)snprintf(server, sizeof server, "127.0.0.1:%d", ntohs(address.sin_port));
 	fixture_need(pthread_create(&liar.thread, NULL, lie, &liar) == 0, "a thread");
 	for (int i = 0; i < 2; i++) {
-		struct options o = options_of(&f, &bed);
+		struct kafka_sink o = kafka_sink_of(&f, &bed);
 		const struct weir_kafka_property property = {
 			.name = "bootstrap.servers", .value = i == 0 ? server : "127.0.0.1:1"};
 		struct weir_bridge *bridge;
 		o.kafka.properties = &property;
 		o.bridge.manual = false;
-		bridge = start(&f, &o);
+		bridge = kafka_sink_start(&f, &o);
 		fixture_sleep_ns(150 * MILLISECOND_NS);
 		uint64_t begun_ns = fixture_now_ns();
-		enum weir_bridge_state state = look(bridge).state;
+		enum weir_bridge_state state = kafka_sink_look(bridge).state;
 		cr_expect(state == WEIR_BRIDGE_CONNECTING || state == WEIR_BRIDGE_RETRYING, "%s",
 			  weir_bridge_state_name(state));
 		(void)weir_bridge_stop(bridge);
@@ -500,15 +425,15 @@ Test(kafka_sink, is_retrying_with_the_cause_where_no_broker_is)
 	fixture_begin(&f, FIXTURE_DURABLE);
 	(void)fixture_topic(&f, "t", 1);
 	(void)fixture_subscription(&f, "s", "t");
-	struct options o = options_of(&f, &bed);
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
 	o.kafka.properties = &property;
 	o.bridge.retry_min_ns = o.bridge.retry_max_ns = FIXTURE_LONG_NS;
-	struct weir_bridge *bridge = start(&f, &o);
+	struct weir_bridge *bridge = kafka_sink_start(&f, &o);
 	uint64_t begun_ns = fixture_now_ns();
 	cr_expect_eq(weir_bridge_step(bridge, 0), 1, "one step is one attempt");
 	cr_expect_lt(fixture_now_ns() - begun_ns, 25000 * MILLISECOND_NS,
 		     "and not all that one is given that hears something");
-	struct weir_bridge_status status = look(bridge);
+	struct weir_bridge_status status = kafka_sink_look(bridge);
 	cr_expect_eq(status.state, WEIR_BRIDGE_RETRYING, "%s",
 		     weir_bridge_state_name(status.state));
 	cr_expect_eq(status.attempts, 1);
@@ -540,7 +465,7 @@ Test(kafka_sink, refuses_a_property_by_its_name_and_never_says_its_value)
 			{.name = "bootstrap.servers", .value = "127.0.0.1:1"},
 			{.name = cases[i].name, .value = cases[i].value}};
 		struct weir_problem problem = {0};
-		struct options o = options_of(&f, &bed);
+		struct kafka_sink o = kafka_sink_of(&f, &bed);
 		o.kafka.properties = i == 4 ? &pair[1] : pair;
 		o.kafka.property_count = i == 4 ? 1 : 2;
 		if (i == 2) /* any value is taken for it before a connection: one that is not */

@@ -21,7 +21,7 @@ struct bench {
 	struct kafka_bed bed;
 	struct weir_kafka_source_options options;
 	struct weir_bridge_options bridge;
-	const char *topics[1];
+	const char *topics[2];
 };
 
 static void begin_with(struct bench *b, int partitions, uint32_t run_records_max)
@@ -90,6 +90,16 @@ static void step_until(struct weir_bridge *bridge, uint64_t events)
 		     weir_bridge_state_name(look(bridge).state), look(bridge).why);
 }
 
+static void step_until_why(struct weir_bridge *bridge, const char *part)
+{
+	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (strstr(look(bridge).why, part) == NULL && look(bridge).state != WEIR_BRIDGE_FAILED &&
+	       fixture_now_ns() < end_ns)
+		(void)weir_bridge_step(bridge, 10 * MILLISECOND_NS);
+	cr_assert(strstr(look(bridge).why, part) != NULL, "%s: %s",
+		  weir_bridge_state_name(look(bridge).state), look(bridge).why);
+}
+
 static bool has_header(const struct weir_item *item, const char *name, const char *value)
 {
 	struct weir_header header;
@@ -143,6 +153,43 @@ Test(kafka_source, makes_an_event_of_a_message_and_goes_on_where_the_log_is)
 		cr_expect_eq(weir_ack_all(member), 0);
 	}
 	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	end(&b);
+}
+
+/* What comes of the one that is there is taken, and the other one is missed all the time. */
+Test(kafka_source, takes_a_topic_that_comes_later)
+{
+	static struct bench b;
+	begin(&b, 1);
+	b.topics[1] = "later";
+	b.options.topic_count = 2;
+	/* Asked for often; where a group changes, the mock waits for no more than ten seconds. */
+	static const struct weir_kafka_property soon[] = {
+		{.name = "topic.metadata.refresh.interval.ms", .value = "500"},
+		{.name = "metadata.max.age.ms", .value = "600000"},
+		{.name = "session.timeout.ms", .value = "10000"}};
+	memcpy(b.bed.properties + 1, soon, sizeof soon);
+	b.options.property_count = 4;
+	fixture_need(rd_kafka_mock_topic_create(b.bed.cluster, "later", 2, 1) ==
+			     RD_KAFKA_RESP_ERR_NO_ERROR,
+		     "a topic of Kafka");
+	rd_kafka_mock_topic_set_error(b.bed.cluster, "later",
+				      RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+	struct weir_bridge *bridge = start(&b);
+	step_until_why(bridge, "Kafka has no topic later");
+	for (int i = 0; i < 3; i++) {
+		kafka_bed_write(&b.bed, "in", 1, i, i + 1);
+		step_until(bridge, (uint64_t)i + 1);
+		cr_expect_eq(look(bridge).state, WEIR_BRIDGE_RUNNING);
+		cr_expect_str_eq(look(bridge).why, "Kafka has no topic later");
+	}
+	rd_kafka_mock_topic_set_error(b.bed.cluster, "later", RD_KAFKA_RESP_ERR_NO_ERROR);
+	kafka_bed_write(&b.bed, "later", 2, 3, 7);
+	step_until(bridge, 7);
+	cr_expect_eq(look(bridge).state, WEIR_BRIDGE_RUNNING);
+	cr_expect_str_eq(look(bridge).why, "");
+	cr_expect_eq(look(bridge).attempts, 0);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	end(&b);
 }
 
