@@ -55,7 +55,8 @@ struct weir_notifier {
 	enum phase phase;
 	uint64_t stop_ends_ns;
 	uint64_t work_ns; /* CPU time of the process but this thread's, at the last look */
-	bool told_stuck;
+	bool is_stuck;    /* at the last look */
+	bool told_stuck;  /* the manager was told so */
 	struct wr_speaker speaker;
 	char status[STATUS_BYTES]; /* told last */
 	struct watched watched[WEIR_NOTIFIER_WATCHED_MAX];
@@ -124,12 +125,14 @@ static bool all_have_moved(struct weir_notifier *n, char stuck[STATUS_BYTES])
 	return all;
 }
 
+/* What a manager whose queue is full was not told, it is told at the next look. */
 static void feed_watchdog(struct weir_notifier *n)
 {
 	char stuck[STATUS_BYTES], message[STATUS_BYTES + 32];
 	if (n->watched_count == 0)
 		return;
-	bool moved = all_have_moved(n, stuck);
+	bool moved = all_have_moved(n, stuck), was_stuck = n->is_stuck;
+	n->is_stuck = !moved;
 	if (moved && !n->told_stuck) {
 		(void)wr_notify_socket_send(n->fd, &n->address, "WATCHDOG=1", false);
 		return;
@@ -138,14 +141,14 @@ static void feed_watchdog(struct weir_notifier *n)
 	memcpy(message, "STATUS=", sizeof "STATUS=" - 1);
 	if (moved)
 		(void)snprintf(message + strlen(message), sizeof "\nWATCHDOG=1", "\nWATCHDOG=1");
-	if (moved || !n->told_stuck)
-		(void)wr_notify_socket_send(n->fd, &n->address, message, false);
-	if (!moved && !n->told_stuck)
+	if (moved == n->told_stuck &&
+	    wr_notify_socket_send(n->fd, &n->address, message, false) != -EAGAIN)
+		n->told_stuck = !moved;
+	if (!moved && !was_stuck)
 		wr_speaker_say(&n->speaker,
 			       (struct wr_line_time){.mono_ns = clock_ns(CLOCK_MONOTONIC),
 						     .wall_ns = clock_ns(CLOCK_REALTIME)},
 			       WR_EVENT_SERVICE_STUCK, WR_NO_FIELDS, stuck);
-	n->told_stuck = !moved;
 }
 
 /* What works gets more time. Nobody knows of a recovery how far it is, but whether it computes. */

@@ -243,6 +243,7 @@ static uint64_t publish_until_it_waits(struct weir_producer *producer, uint64_t 
 	}
 }
 
+/* For publish_until_it_waits() alone: what has to get through waits as long as it takes. */
 static struct weir_producer *impatient_producer(void)
 {
 	struct weir_producer_options options;
@@ -283,10 +284,10 @@ static void segments_max_is_a_full_disk(void)
 	}
 	f.options.segments_max = 128;
 	fixture_open(&f);
-	producer = impatient_producer();
+	producer = fixture_producer(&f, NULL);
 	fixture_wait(producer, fixture_publish(producer, topic, 1, 1000));
 	tap_check(info().starved_code == 0, "%s: with a larger limit it goes on", io_name);
-	(void)publish_until_it_waits(producer, 1000);
+	(void)publish_until_it_waits(impatient_producer(), 1000);
 	(void)weir_close(f.pipeline, WEIR_CLOSE_ABORT, 0, NULL); /* what waits has no room */
 	f.options.segments_max = 64;
 	int rc = weir_open(&f.options, &f.pipeline, &problem);
@@ -304,9 +305,11 @@ static void no_descriptor_is_a_full_disk(void)
 	fixture_open(&f);
 	topic = fixture_topic(&f, "t", 1);
 	uint32_t subscription = fixture_subscription(&f, "s", "t");
-	struct weir_producer *producer = impatient_producer();
+	struct weir_producer *producer = fixture_producer(&f, NULL);
 	uint64_t last = 40 * EVENTS_AT_ONCE;
 	fixture_wait(producer, fixture_publish(producer, topic, 1, last + 1));
+	fixture_need(weir_producer_close(producer, WEIR_FOREVER) == 0, "a producer's end");
+	producer = impatient_producer();
 	allow_no_descriptor_more();
 	uint64_t published = publish_until_it_waits(producer, last + 1);
 	struct weir_info now = info();

@@ -23,6 +23,7 @@
 #include "tests/support/pipeline_fixture.h"
 
 #define MS 1000000u
+#define PATIENCE_MS 30000 /* for what has to come */
 
 static struct fixture f;
 static int manager = -1;
@@ -72,12 +73,12 @@ static const char *hear(uint32_t timeout_ms)
 static bool hear_with(const char *words, uint32_t messages)
 {
 	while (messages-- > 0)
-		if (strstr(hear(5000), words) != NULL)
+		if (strstr(hear(PATIENCE_MS), words) != NULL)
 			return true;
 	return false;
 }
 
-static wr_atomic_u32 is_moving, lines_heard;
+static wr_atomic_u32 is_moving, lines_heard, looks;
 
 /* From the notifier's thread. */
 static void hear_line(void *context, const struct weir_log_line *line)
@@ -143,7 +144,7 @@ Test(notify, an_address_is_a_path_or_an_abstract_name_and_nothing_else)
 	(void)snprintf(path, sizeof path, "/tmp/weir-notify-%d", (int)getpid());
 	listen_at(path);
 	cr_expect_eq(weir_notify_send(path, "READY=1\nSTATUS=by a path"), 0);
-	cr_expect_str_eq(hear(5000), "READY=1\nSTATUS=by a path");
+	cr_expect_str_eq(hear(PATIENCE_MS), "READY=1\nSTATUS=by a path");
 	cr_expect_eq(weir_notify_send(path, ""), -EINVAL);
 	char *large = calloc(1, WEIR_NOTIFY_BYTES_MAX + 2);
 	memset(large, 'y', WEIR_NOTIFY_BYTES_MAX + 1);
@@ -158,34 +159,51 @@ Test(notify, a_service_says_that_it_is_ready_reloads_and_stops)
 	listen_abstract();
 	open_notifier(0);
 	cr_expect_eq(weir_notifier_ready(notifier, "one\nREADY=0\ttwo"), 0);
-	cr_expect_str_eq(hear(5000), "READY=1\nSTATUS=one READY=0 two",
+	cr_expect_str_eq(hear(PATIENCE_MS), "READY=1\nSTATUS=one READY=0 two",
 			 "a status is one line: it cannot say anything else");
 	cr_expect_eq(weir_notifier_status(notifier, NULL), 0, "nothing to say");
 	cr_expect_eq(weir_notifier_status(notifier, "10 published"), 0);
-	cr_expect_str_eq(hear(5000), "STATUS=10 published");
+	cr_expect_str_eq(hear(PATIENCE_MS), "STATUS=10 published");
 	cr_expect_eq(weir_notifier_reloading(notifier, "reading"), 0);
-	cr_expect_eq(
-		sscanf(hear(5000), "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reading", &first_us),
-		1, "%s", heard);
+	cr_expect_eq(sscanf(hear(PATIENCE_MS), "RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reading",
+			    &first_us),
+		     1, "%s", heard);
 	cr_expect_eq(weir_notifier_reloading(notifier, NULL), 0);
-	cr_expect_eq(sscanf(hear(5000), "RELOADING=1\nMONOTONIC_USEC=%llu", &second_us), 1);
+	cr_expect_eq(sscanf(hear(PATIENCE_MS), "RELOADING=1\nMONOTONIC_USEC=%llu", &second_us), 1);
 	cr_expect(first_us > 0 && second_us >= first_us);
 	cr_expect_eq(weir_notifier_ready(notifier, NULL), 0);
-	cr_expect_str_eq(hear(5000), "READY=1\n");
+	cr_expect_str_eq(hear(PATIENCE_MS), "READY=1\n");
 	cr_expect_eq(weir_notifier_stopping(notifier, 7000 * (uint64_t)MS, "draining"), 0);
-	cr_expect_str_eq(hear(5000), "STOPPING=1\nEXTEND_TIMEOUT_USEC=7000000\nSTATUS=draining");
+	cr_expect_str_eq(hear(PATIENCE_MS),
+			 "STOPPING=1\nEXTEND_TIMEOUT_USEC=7000000\nSTATUS=draining");
 	for (size_t i = 0; i + 1 < sizeof long_status; i += 2)
 		memcpy(long_status + i, "\xc3\xa4", 2); // "ä"
 	long_status[sizeof long_status - 2] = '\0';
 	cr_expect_eq(weir_notifier_status(notifier, long_status), 0);
-	cr_expect_eq(strlen(hear(5000)), sizeof "STATUS=" - 1 + 254,
+	cr_expect_eq(strlen(hear(PATIENCE_MS)), sizeof "STATUS=" - 1 + 254,
 		     "cut between two characters, not in one");
+}
+
+static void wait_for_line(void)
+{
+	uint64_t until = fixture_now_ns() + PATIENCE_MS * (uint64_t)MS;
+	while (wr_load_acquire(&lines_heard) == 0 && fixture_now_ns() < until)
+		fixture_sleep_ns(MS);
+}
+
+static void wait_for_looks(uint32_t count)
+{
+	uint64_t until = fixture_now_ns() + PATIENCE_MS * (uint64_t)MS;
+	uint32_t first = wr_load_seq(&looks);
+	while (wr_load_seq(&looks) - first < count && fixture_now_ns() < until)
+		fixture_sleep_ns(MS);
 }
 
 static bool moves(void *context, char *stuck, size_t stuck_bytes)
 {
 	(void)context;
 	(void)snprintf(stuck, stuck_bytes, "the press");
+	(void)wr_add_seq(&looks, 1u);
 	return wr_load_relaxed(&is_moving) != 0;
 }
 
@@ -200,18 +218,46 @@ Test(notify, the_watchdog_is_fed_while_everything_moves_and_is_told_what_does_no
 	cr_expect_eq(weir_notifier_watch(notifier, moves, NULL), 0);
 	cr_expect_eq(weir_notifier_watch(notifier, moves, NULL), WEIR_E_EXISTS);
 	for (int i = 0; i < 3; i++)
-		cr_expect_str_eq(hear(5000), "WATCHDOG=1");
+		cr_expect_str_eq(hear(PATIENCE_MS), "WATCHDOG=1");
 	wr_store_relaxed(&is_moving, 0);
 	cr_expect(hear_with("STATUS=the press does not move", 1000), "%s", heard);
 	cr_expect_str_eq(hear(60), "", "it was told once, and feeds nothing");
+	wait_for_line(); // a moment after the message
 	cr_expect_eq(wr_load_acquire(&lines_heard), 1, "and said as a line");
 	wr_store_relaxed(&is_moving, 1);
-	cr_expect_str_eq(hear(5000), "STATUS=at work\nWATCHDOG=1", "it goes on");
+	cr_expect_str_eq(hear(PATIENCE_MS), "STATUS=at work\nWATCHDOG=1", "it goes on");
+	/* Nothing is fed while this is told: there is room for it, however long a thread takes. */
+	wr_store_relaxed(&is_moving, 0);
+	cr_expect(hear_with("STATUS=the press does not move", 1000), "%s", heard);
 	cr_expect_eq(weir_notifier_stopping(notifier, 1000 * (uint64_t)MS, NULL), 0);
-	cr_expect(hear_with("STOPPING=1", 1000));
-	cr_expect(hear_with("WATCHDOG=1", 2), "also while it stops");
+	cr_expect(hear_with("STOPPING=1", 1));
+	wr_store_relaxed(&is_moving, 1);
+	cr_expect_str_eq(hear(PATIENCE_MS), "STATUS=at work\nWATCHDOG=1", "also while it stops");
 	weir_notifier_unwatch(notifier, moves, NULL);
 	weir_notifier_unwatch(notifier, moves, &f); // was never watched
+}
+
+/* Its queue is full of what it has not read when something comes to a stand, and again when it goes
+ * on. */
+Test(notify, a_manager_that_reads_late_is_told_what_does_not_move)
+{
+	listen_abstract();
+	open_notifier(20 * MS);
+	cr_expect_eq(weir_notifier_ready(notifier, "at work"), 0);
+	wr_store_relaxed(&is_moving, 1);
+	cr_expect_eq(weir_notifier_watch(notifier, moves, NULL), 0);
+	while (weir_notify_send(address, "STATUS=more") == 0)
+		;
+	wr_store_relaxed(&is_moving, 0);
+	wait_for_line();
+	cr_expect(hear_with("STATUS=the press does not move", 1000), "%s", heard);
+	cr_expect_str_eq(hear(60), "", "once");
+	cr_expect_eq(wr_load_acquire(&lines_heard), 1);
+	while (weir_notify_send(address, "STATUS=more") == 0)
+		;
+	wr_store_relaxed(&is_moving, 1);
+	wait_for_looks(2);
+	cr_expect(hear_with("STATUS=at work\nWATCHDOG=1", 1000), "%s", heard);
 }
 
 static void burn(uint64_t ns)
@@ -230,7 +276,7 @@ Test(notify, who_works_gets_time_for_it_and_who_stands_still_does_not)
 	open_notifier(0);
 	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	burn((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec + 5 * MS);
-	cr_expect_str_eq(hear(5000), "EXTEND_TIMEOUT_USEC=30000000", "a recovery, say");
+	cr_expect_str_eq(hear(PATIENCE_MS), "EXTEND_TIMEOUT_USEC=30000000", "a recovery, say");
 	/* A look may have come in between, and the rest counts at the next one. */
 	for (int i = 0; i < 3 && heard[0] != '\0'; i++)
 		(void)hear(2500);
@@ -253,7 +299,7 @@ Test(notify, a_child_s_notifier_says_nothing)
 	cr_assert_eq(waitpid(child, &status, 0), child);
 	cr_expect_eq(status, 0);
 	cr_expect_eq(weir_notifier_ready(notifier, "parent"), 0);
-	cr_expect_str_eq(hear(5000), "READY=1\nSTATUS=parent");
+	cr_expect_str_eq(hear(PATIENCE_MS), "READY=1\nSTATUS=parent");
 }
 
 Test(notify, without_a_manager_nothing_is_sent_and_nothing_fails)
@@ -289,14 +335,14 @@ static void hold(void *context, uint32_t subscription, const struct weir_lag *la
 		(void)!read(gate[0], &byte, 1);
 }
 
-/* Looks until one says this, for seconds at most. */
+/* Looks until one says this. */
 static bool looks_until(struct weir_beat *beat, int code)
 {
-	for (int i = 0; i < 400; i++) {
-		const struct timespec moment = {.tv_nsec = 20 * MS};
+	uint64_t until = fixture_now_ns() + PATIENCE_MS * (uint64_t)MS;
+	while (fixture_now_ns() < until) {
 		if (weir_pipeline_beat(f.pipeline, beat) == code)
 			return true;
-		(void)nanosleep(&moment, NULL);
+		fixture_sleep_ns(20 * MS);
 	}
 	return false;
 }

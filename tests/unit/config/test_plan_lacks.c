@@ -2,12 +2,27 @@
 /*
  * Goal: what the machine lacks for a plan is said, each in its case and only then, with a command
  * that mends it. Method: machines as structs, good in every respect until one thing is made bad.
- * Limits of the process are test_plan_limits.c's.
+ * A disk is one of this machine's, with the room that it had when a case first looked at it: others
+ * write to it meanwhile. Limits of the process are test_plan_limits.c's.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "tests/support/plan_bed.h"
+
+/* Stands before what plans. */
+void __real_wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir);
+void __wrap_wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir);
+
+void __wrap_wr_machine_read_dir(const char *path, struct wr_machine_dir *ret_dir)
+{
+	static uint64_t free_bytes;
+
+	__real_wr_machine_read_dir(path, ret_dir);
+	if (free_bytes == 0)
+		free_bytes = ret_dir->free_bytes;
+	ret_dir->free_bytes = free_bytes;
+}
 
 TestSuite(plan_lacks, .init = set_up, .fini = tear_down);
 

@@ -293,7 +293,7 @@ Test(handlers, who_defines_something_in_there_does_not_wait_for_another_that_doe
 	struct weir_member *a = join(define, &notes[0], "a");
 	wr_control_lock(f.pipeline);
 	publish(1);
-	uint64_t deadline = fixture_now_ns() + 5000000000u;
+	uint64_t deadline = fixture_now_ns() + FIXTURE_LONG_NS;
 	while (wr_load_seq(&notes[0].handled) == 0 && fixture_now_ns() < deadline)
 		fixture_sleep_ns(1000000u);
 	cr_expect_eq(wr_load_seq(&notes[0].handled), 1);

@@ -384,7 +384,7 @@ static void be_killed(int to)
 /* How many were durable when it was killed, nap_ns after the first events had left. */
 static uint32_t live_and_die(uint64_t nap_ns)
 {
-	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
+	uint64_t end_ns = fixture_now_ns() + 3 * FIXTURE_LONG_NS;
 	struct told told = {0}, one;
 	bool naps = false;
 	int ends[2];

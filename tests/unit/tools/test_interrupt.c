@@ -22,7 +22,11 @@ static int end_of(int (*child)(void))
 
 	cr_assert_geq(pid, 0);
 	if (pid == 0) {
+		/* Not as they were inherited: a shell without job control ignores SIGINT for what
+		 * it runs in the background. */
 		(void)signal(SIGHUP, SIG_DFL);
+		(void)signal(SIGINT, SIG_DFL);
+		(void)signal(SIGTERM, SIG_DFL);
 		_exit(child());
 	}
 	cr_assert_eq(waitpid(pid, &status, 0), pid);

@@ -11,6 +11,7 @@
 #include "io/posix/memory_posix.h"
 #include "io/posix/storage_posix.h"
 #include "tests/support/capture.h"
+#include "tests/support/pipeline_fixture.h"
 #include "tests/unit/tools/journal_build.h"
 
 #include <dirent.h>
@@ -359,8 +360,8 @@ static void open_live(void)
 
 static void close_live(void)
 {
-	cr_assert_eq(weir_producer_close(producer, 5000000000), 0);
-	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, 5000000000, NULL), 0);
+	cr_assert_eq(weir_producer_close(producer, FIXTURE_LONG_NS), 0);
+	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, FIXTURE_LONG_NS, NULL), 0);
 }
 
 /* Published, and durable when it returns. */
@@ -379,7 +380,7 @@ static void publish_live(unsigned first, unsigned count)
 					   .payload_bytes = sizeof text};
 		cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
 	}
-	cr_assert_eq(weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, 5000000000), 0);
+	cr_assert_eq(weir_wait(producer, ticket, WEIR_LEVEL_DURABLE, FIXTURE_LONG_NS), 0);
 }
 
 static void publish_at_idle(unsigned idle)

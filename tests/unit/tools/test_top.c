@@ -335,7 +335,7 @@ static size_t shown_bytes;
 /* Reads what the terminal gets until `text` is in it, from `from` on. */
 static bool wait_for(int terminal, size_t from, const char *text)
 {
-	for (uint64_t end_ns = fixture_now_ns() + 5000000000; fixture_now_ns() < end_ns;) {
+	for (uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS; fixture_now_ns() < end_ns;) {
 		struct pollfd ready = {.fd = terminal, .events = POLLIN};
 		if (shown_bytes > from && strstr(shown + from, text) != NULL)
 			return true;
