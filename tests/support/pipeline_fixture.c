@@ -7,6 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/port/clock.h"
+#include "io/posix/clock_posix.h"
+#include "tests/support/even_clock.h"
+
 /* Polls without an item that are enough to say: there is none. */
 #define REST_NS 30000000u
 
@@ -29,9 +33,7 @@ static void need(int code, const struct weir_problem *problem, const char *what)
 
 uint64_t fixture_now_ns(void)
 {
-	struct timespec now;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return wr_clock_mono_ns(wr_clock_posix());
 }
 
 void fixture_sleep_ns(uint64_t ns)
@@ -40,6 +42,7 @@ void fixture_sleep_ns(uint64_t ns)
 				.tv_nsec = (long)(ns % 1000000000u)};
 	while (nanosleep(&left, &left) != 0)
 		;
+	even_clock_slept(ns);
 }
 
 bool fixture_emulated(void)
@@ -89,6 +92,8 @@ void fixture_init(struct fixture *f, int kind)
 void fixture_open(struct fixture *f)
 {
 	struct weir_problem problem = {0};
+	if (!f->options.manual)
+		even_clock_end();
 	need(weir_open(&f->options, &f->pipeline, &problem), &problem, "opening the pipeline");
 }
 

@@ -3,12 +3,16 @@
 
 #include <criterion/criterion.h>
 
+#include "tests/support/even_clock.h"
+
 struct queue_bed queue_bed;
 
 void queue_begin(int kind)
 {
 	static const char *const topics[] = {"work"};
 	fixture_init(&queue_bed.f, kind);
+	if ((kind & FIXTURE_MANUAL) != 0)
+		even_clock_begin(); /* leases, delays and times to live are short here */
 	queue_bed.f.options.outstanding_max = 4096;
 	fixture_open(&queue_bed.f);
 	queue_bed.topic = fixture_topic(&queue_bed.f, "work", 4);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/even_clock.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define PARTITIONS 6u
@@ -73,6 +74,7 @@ static void set_session(uint64_t timeout_ns)
 	static const char *const topics[] = {"work"};
 	struct weir_subscription_options o;
 	uint32_t id;
+	even_clock_begin();
 	weir_subscription_options_init(&o);
 	o.name = "group";
 	o.topics = topics;

@@ -485,13 +485,13 @@ Test(redrive, which_letters_wait_is_told_without_a_job)
 
 Test(redrive, what_has_expired_waits_until_its_dead_letters_are_known)
 {
-	queue_bed.options.time_to_live_ns = 20 * MS;
+	queue_bed.options.time_to_live_ns = 500 * MS;
 	cr_assert_eq(queue_make(), queue);
 	queue_publish_keyed(1, 5);
 	struct weir_item item = queue_next(worker); /* taken: its time is on record */
 	cr_assert_eq(fixture_number(&item), 5);
 	queue_reopen();
-	fixture_sleep_ns(40 * MS);
+	fixture_sleep_ns(520 * MS);
 	for (uint32_t i = 0; i < 50; i++)
 		cr_assert_geq(weir_step(queue_bed.f.pipeline, MS), 0);
 	cr_expect_eq(queue_lag(queue), 1, "nobody has said where it goes");

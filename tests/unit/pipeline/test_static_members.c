@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "core/base/atomic.h"
+#include "tests/support/even_clock.h"
 #include "tests/support/pipeline_fixture.h"
 
 #define PARTITIONS 6u
@@ -25,6 +26,8 @@ static void begin(int kind, enum weir_assignor assignor, uint64_t session_timeou
 {
 	static const char *const topics[] = {"work"};
 	struct weir_subscription_options o;
+	if ((kind & FIXTURE_MANUAL) != 0)
+		even_clock_begin();
 	fixture_begin(&f, kind);
 	fixture_topic(&f, "work", PARTITIONS);
 	weir_subscription_options_init(&o);
