@@ -18,7 +18,7 @@
 #include "io/sim/disk_sim.h"
 
 #define BLOCK WR_STORAGE_BLOCK_BYTES
-#define WAIT_LONG_NS 10000000000ull /* ends a test that would hang; nothing waits so long */
+#define WAIT_LONG_NS 60000000000ull /* ends a test that would hang; nothing waits so long */
 
 enum backend {
 	BACKEND_URING,

@@ -15,6 +15,7 @@
 #include "core/base/atomic.h"
 #include "core/base/bits.h"
 #include "core/pipeline/route_rules.h"
+#include "io/host.h"
 #include "tests/support/pipeline_fixture.h"
 
 static struct fixture f;
@@ -202,7 +203,8 @@ Test(close, who_waits_in_a_poll_or_for_room_is_woken)
 	while (fixture_poll_rest(sleeper) > 0)
 		;
 	cr_assert_eq(pthread_create(&threads[0], NULL, wait_in_poll, NULL), 0);
-	while (wr_load_seq(&waiting) < 2)
+	/* Both are inside, and not on their way. */
+	while (wr_load_seq(&waiting) < 2 || wr_load_seq(&f.pipeline->callers) < 2)
 		fixture_sleep_ns(1000000u);
 	fixture_sleep_ns(20000000u);
 	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_ABORT, FIXTURE_LONG_NS, NULL), 0);
@@ -382,10 +384,17 @@ static enum weir_handled sleep_in_handler(void *context, struct weir_member *mem
 	return WEIR_HANDLED_OK;
 }
 
-static void *let_go_later(void *unused)
+/* When the close waits for it, and for nothing else: the time of a drain is over. */
+static void *let_go_later(void *pipeline)
 {
-	(void)unused;
-	fixture_sleep_ns(150000000u);
+	struct wr_io_host *h = ((struct weir_pipeline *)pipeline)->host.context;
+	bool is_awaited = false;
+	while (!is_awaited) {
+		fixture_sleep_ns(1000000u);
+		wr_spinlock_lock(&h->handlers_lock);
+		is_awaited = h->handlers_over;
+		wr_spinlock_unlock(&h->handlers_lock);
+	}
 	wr_store_seq(&may_go, 1u);
 	return NULL;
 }
@@ -404,7 +413,7 @@ Test(close, a_handler_that_had_not_handled_all_keeps_nothing)
 	cr_assert_eq(weir_member_join(f.pipeline, id, &o, &member, NULL), 0);
 	while (wr_load_seq(&in_handler) == 0)
 		fixture_sleep_ns(1000000u);
-	cr_assert_eq(pthread_create(&thread, NULL, let_go_later, NULL), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, let_go_later, f.pipeline), 0);
 	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_ABORT, 0, &report), 0);
 	f.pipeline = NULL;
 	cr_assert_eq(pthread_join(thread, NULL), 0);
@@ -425,7 +434,7 @@ Test(close, a_drain_ends_at_its_deadline_and_a_handler_cannot_close)
 	while (wr_load_seq(&in_handler) == 0)
 		fixture_sleep_ns(1000000u);
 	cr_expect_eq(close_in_handler, -EDEADLK);
-	cr_assert_eq(pthread_create(&thread, NULL, let_go_later, NULL), 0);
+	cr_assert_eq(pthread_create(&thread, NULL, let_go_later, f.pipeline), 0);
 	uint64_t before = fixture_now_ns();
 	cr_expect_eq(weir_close(f.pipeline, WEIR_CLOSE_DRAIN, 20000000u, &report), -ETIMEDOUT);
 	f.pipeline = NULL;

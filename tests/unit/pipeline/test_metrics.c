@@ -312,6 +312,18 @@ Test(metrics, labels_say_whose_they_are)
 	weir_metrics_close(m);
 }
 
+/* One that stood still for a moment seems silent until it goes on. */
+static void await_running(struct weir_metrics *m, struct weir_metrics_about *ret_about)
+{
+	uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
+	cr_assert_eq(weir_metrics_about(m, ret_about), 0);
+	while (ret_about->state != WEIR_METRICS_RUNNING && fixture_now_ns() < until) {
+		fixture_sleep_ns(5000000);
+		cr_assert_eq(weir_metrics_update(m), 0);
+		cr_assert_eq(weir_metrics_about(m, ret_about), 0);
+	}
+}
+
 /* A life that ends by SIGKILL; who reads its file meanwhile. */
 static pid_t start_child(void)
 {
@@ -323,7 +335,6 @@ static pid_t start_child(void)
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* whatever becomes of the test */
 		fixture_open(&f);
 		(void)fixture_topic(&f, "orders", 1);
-		fixture_sleep_ns(150000000);
 		(void)!write(ready[1], "x", 1);
 		for (;;)
 			(void)pause();
@@ -363,7 +374,8 @@ Test(metrics, the_dead_can_be_read)
 	pid_t child = start_child();
 	struct weir_metrics *m = open_found();
 
-	cr_assert_eq(weir_metrics_about(m, &about), 0);
+	cr_assert_eq(await(m, "topic", "weir_topic_partitions", 1), 1);
+	await_running(m, &about);
 	cr_assert(about.state == WEIR_METRICS_RUNNING && about.pid == (uint64_t)child);
 	cr_assert_eq(kill(child, SIGKILL), 0);
 	cr_assert_eq(waitpid(child, NULL, 0), child);
