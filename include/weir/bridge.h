@@ -194,6 +194,14 @@ WEIR_API WEIR_MUST_CHECK int weir_bridge_pause(struct weir_bridge *bridge);
  */
 WEIR_API WEIR_MUST_CHECK int weir_bridge_resume(struct weir_bridge *bridge);
 
+/**
+ * Try at once where RETRYING waits for its delay. One in any other state, or that somebody wants
+ * paused, is left alone.
+ *
+ * Thread: any. Blocks: never for the other side. Allocates: never.
+ */
+WEIR_API void weir_bridge_retry(struct weir_bridge *bridge);
+
 struct weir_bridge_status {
 	size_t struct_bytes; /**< sizeof(struct weir_bridge_status), set before the call */
 	char name[104];

@@ -294,6 +294,16 @@ int weir_bridge_resume(struct weir_bridge *bridge)
 	return rc;
 }
 
+void weir_bridge_retry(struct weir_bridge *bridge)
+{
+	(void)pthread_mutex_lock(&bridge->lock);
+	if (bridge->shown.state == WEIR_BRIDGE_RETRYING && !bridge->asked.pause) {
+		bridge->asked.resume = true;
+		(void)pthread_cond_broadcast(&bridge->wake);
+	}
+	(void)pthread_mutex_unlock(&bridge->lock);
+}
+
 int weir_bridge_status(struct weir_bridge *bridge, struct weir_bridge_status *ret_status)
 {
 	struct weir_lag lag;

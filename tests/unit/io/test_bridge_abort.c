@@ -2,7 +2,8 @@
 /*
  * Goal:   a bridge that drains, with an hour to do it in, ends at once when it is told to, and says
  *         that something was left; one that is told before it ran ends, too. One that is paused or
- *         stopped while nobody answers it has lost nothing by that, and says what it waits for.
+ *         stopped while nobody answers it has lost nothing by that, and says what it waits for. One
+ *         that waits for its next attempt makes it at once when that is asked for.
  * Method: a driver that drains until weir_bridge_is_aborting(), one that opens until it is to rest;
  *         a bridge with a thread.
  */
@@ -144,5 +145,48 @@ Test(bridge_abort, ends_a_drain_at_once)
 	weir_bridge_abort(bridge);
 	(void)weir_bridge_stop(bridge);
 	cr_expect_leq(drains, 1, "who is told at once does not begin one");
+	fixture_end(&f);
+}
+
+static int refuse(void *self, struct weir_bridge *bridge)
+{
+	(void)self;
+	return weir_bridge_lost(bridge, "refused");
+}
+
+/* With an hour of delay it is tried again when it is asked for, each time once. */
+Test(bridge_abort, a_delay_is_ended_by_who_wants_it_tried)
+{
+	const uint64_t hour_ns = 3600000000000u;
+	struct fixture f;
+	struct weir_bridge_options o;
+	struct weir_bridge_ops refusing = ops;
+	struct weir_bridge *bridge = NULL;
+	uint32_t drains = 0;
+	fixture_begin(&f, FIXTURE_MEMORY);
+	weir_bridge_options_init(&o);
+	refusing.open = refuse;
+	o.name = "b";
+	o.direction = WEIR_BRIDGE_SOURCE;
+	o.ops = &refusing;
+	o.self = &drains;
+	o.retry_min_ns = o.retry_max_ns = hour_ns;
+	o.manual = true;
+	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, NULL), 0);
+	weir_bridge_retry(bridge);
+	for (uint64_t attempts = 1; attempts <= 3; attempts++) {
+		cr_assert_eq(weir_bridge_step(bridge, 0), 1);
+		cr_expect_eq(status_of(bridge).attempts, attempts);
+		cr_expect_eq(state_of(bridge), WEIR_BRIDGE_RETRYING);
+		cr_assert_eq(weir_bridge_step(bridge, 0), 0, "it waits for an hour");
+		weir_bridge_retry(bridge);
+	}
+	cr_assert_eq(weir_bridge_pause(bridge), 0);
+	(void)weir_bridge_step(bridge, 0);
+	cr_expect_eq(state_of(bridge), WEIR_BRIDGE_PAUSED);
+	weir_bridge_retry(bridge);
+	cr_assert_eq(weir_bridge_step(bridge, 0), 0, "who wants it paused is heard");
+	cr_expect_eq(state_of(bridge), WEIR_BRIDGE_PAUSED);
+	cr_expect_eq(weir_bridge_stop(bridge), 0);
 	fixture_end(&f);
 }

@@ -209,26 +209,44 @@ bool run_bridges_sources_have_ended(struct run_bridges *bridges)
 	return true;
 }
 
-static bool has_caught_up(const struct run_bridge *b, bool is_draining)
+/* It has not run since the drain began, and has tried to. One that ran and is lost may be back
+ * soon: it has all of the drain's time. */
+static bool is_out_of_reach(const struct run_bridge *b)
+{
+	return (b->status.state == WEIR_BRIDGE_RETRYING ||
+		b->status.state == WEIR_BRIDGE_CONNECTING) &&
+	       b->status.attempts > b->tries;
+}
+
+static bool has_all(const struct run_bridge *b)
 {
 	struct weir_lag lag;
-	if (!is_sink(b) || b->bridge == NULL || b->status.state == WEIR_BRIDGE_FAILED ||
-	    b->status.state == WEIR_BRIDGE_STOPPED ||
-	    (is_draining && b->status.state == WEIR_BRIDGE_PAUSED))
-		return true;
 	int rc = weir_lag(weir_bridge_pipeline(b->bridge), weir_bridge_subscription(b->bridge),
 			  &lag);
 	return rc == 0 && lag.exact && lag.events == 0;
 }
 
+static bool has_caught_up(const struct run_bridge *b, bool is_draining)
+{
+	if (!is_sink(b) || b->bridge == NULL || b->status.state == WEIR_BRIDGE_FAILED ||
+	    b->status.state == WEIR_BRIDGE_STOPPED)
+		return true;
+	if (is_draining && (b->status.state == WEIR_BRIDGE_PAUSED || is_out_of_reach(b)))
+		return true;
+	return has_all(b);
+}
+
 bool run_bridges_have_caught_up(struct run_bridges *bridges, bool is_draining)
 {
+	bool have = true;
 	for (uint32_t i = 0; i < bridges->count; i++) {
-		look(&bridges->items[i]);
-		if (!has_caught_up(&bridges->items[i], is_draining))
-			return false;
+		struct run_bridge *b = &bridges->items[i];
+		look(b);
+		if (b->status.state == WEIR_BRIDGE_RUNNING)
+			b->tries = UINT64_MAX;
+		have = have && has_caught_up(b, is_draining);
 	}
-	return true;
+	return have;
 }
 
 void run_bridges_say_who_waits(struct run_bridges *bridges)
@@ -246,6 +264,25 @@ void run_bridges_say_who_waits(struct run_bridges *bridges)
 				  b->config->name);
 		b->is_said_to_wait = waits;
 	}
+}
+
+bool run_bridges_give_up(struct run_bridges *bridges)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < bridges->count; i++) {
+		const struct run_bridge *b = &bridges->items[i];
+		if (!is_sink(b) || b->bridge == NULL || !is_out_of_reach(b) || has_all(b))
+			continue;
+		any = true;
+		lines_say(WR_EVENT_BRIDGE_RETRYING,
+			  WR_FIELDS(wr_field_text("bridge", b->config->name),
+				    wr_field_text("state", "retrying"),
+				    wr_field_text("why", b->status.why)),
+			  "bridge %s: not reached once more: what is not delivered stays in the "
+			  "log",
+			  b->config->name);
+	}
+	return any;
 }
 
 bool run_bridges_have_failed(const struct run_bridges *bridges)
@@ -273,6 +310,19 @@ void run_bridges_stop_begin(struct run_bridges *bridges, enum weir_bridge_direct
 	for (uint32_t i = 0; i < bridges->count; i++)
 		if (bridges->items[i].config->direction == direction)
 			stop_begin(&bridges->items[i]);
+}
+
+void run_bridges_drain_begin(struct run_bridges *bridges)
+{
+	run_bridges_stop_begin(bridges, WEIR_BRIDGE_SOURCE);
+	for (uint32_t i = 0; i < bridges->count; i++) {
+		struct run_bridge *b = &bridges->items[i];
+		if (!is_sink(b) || b->bridge == NULL)
+			continue;
+		look(b);
+		b->tries = b->status.state == WEIR_BRIDGE_RUNNING ? UINT64_MAX : b->status.attempts;
+		weir_bridge_retry(b->bridge);
+	}
 }
 
 void run_bridges_abort(struct run_bridges *bridges)

@@ -8,7 +8,8 @@
  *
  * A bridge that fails or is paused does not end a run: `weir bridge resume` has it go on. A run
  * that has nothing else to do than to wait for one that failed ends. For one that is paused it
- * waits, and says so: who paused it wants the rest to go out later, and not to be left.
+ * waits, and says so: who paused it wants the rest to go out later, and not to be left. A drain
+ * waits for neither, nor for one that did not run, has tried once more, and still does not.
  *
  * Thread: main, but for what the bridges tell.
  */
@@ -22,11 +23,12 @@
 
 struct run_bridge {
 	const struct weir_config_bridge *config;
-	struct weir_bridge *bridge;       /* NULL: not started, or ended */
-	bool is_asked;                    /* to stop */
-	bool was_failed;                  /* when it was asked */
-	bool is_said_to_wait;             /* the run is, for this one, which is paused */
-	bool left_some;                   /* what was under way is not finished: it comes again */
+	struct weir_bridge *bridge; /* NULL: not started, or ended */
+	bool is_asked;              /* to stop */
+	bool was_failed;            /* when it was asked */
+	bool is_said_to_wait;       /* the run is, for this one, which is paused */
+	uint64_t tries; /* in a drain: had failed when it began; UINT64_MAX: it has run since */
+	bool left_some; /* what was under way is not finished: it comes again */
 	struct weir_bridge_status status; /* as main has seen it last */
 
 	/* What it has told, by its own thread. */
@@ -55,13 +57,21 @@ void run_bridges_look(struct run_bridges *bridges);
 /* Asks those of one direction to stop. */
 void run_bridges_stop_begin(struct run_bridges *bridges, enum weir_bridge_direction direction);
 
+/* A drain begins: sources stop, and sinks that wait for their next attempt make it at once. */
+void run_bridges_drain_begin(struct run_bridges *bridges);
+
+/* In a drain: says of each sink that does not reach its other side that it is given up. True: there
+ * is one that leaves events. */
+bool run_bridges_give_up(struct run_bridges *bridges);
+
 /* Sources: have all of them stopped? While none was asked to, one that is there never has. */
 bool run_bridges_sources_have_ended(struct run_bridges *bridges);
 
 /* Says once of each sink that is paused and has events to send that the run waits for it. */
 void run_bridges_say_who_waits(struct run_bridges *bridges);
 
-/* Sinks: is everything out that still can be? `is_draining`: what is paused is not waited for. */
+/* Sinks: is everything out that still can be? `is_draining`: what is paused, or cannot be reached,
+ * is not waited for. */
 bool run_bridges_have_caught_up(struct run_bridges *bridges, bool is_draining);
 
 /* Did one fail, and left what it should have moved? */

@@ -181,7 +181,7 @@ static void begin_drain(struct run *run)
 	run->drain_begun_ns = bench_now_ns();
 	run_service_stopping(run, run->settings.drain_timeout_ns + CLOSE_NS, "draining");
 	run_signal_raise(&run->life.stop);
-	run_bridges_stop_begin(&run->bridges, WEIR_BRIDGE_SOURCE);
+	run_bridges_drain_begin(&run->bridges);
 }
 
 static void abort_run(struct run *run)
@@ -294,7 +294,12 @@ static void watch(struct run *run, const sigset_t *signals)
 		}
 		bool is_ending = run->drain_begun_ns != 0 || !run->settings.stay;
 		bool has_ended = is_ending && sources_have_ended(run);
-		if (has_ended && has_caught_up(run)) {
+		bool has_all = has_ended && has_caught_up(run);
+		if (has_all && run->drain_begun_ns != 0 && run_bridges_give_up(&run->bridges)) {
+			run->end = RUN_END_TIMEOUT;
+			break;
+		}
+		if (has_all) {
 			run_service_stopping(run, CLOSE_NS, "all is delivered");
 			run_signal_raise(&run->life.finish);
 			return;

@@ -35,7 +35,7 @@ enum run_end {
 	RUN_END_DONE,    /* the sources have ended, and everything is delivered */
 	RUN_END_SIGNAL,  /* a signal came, and everything was delivered in time */
 	RUN_END_FAILED,  /* a source or a sink failed */
-	RUN_END_TIMEOUT, /* the time for draining was over */
+	RUN_END_TIMEOUT, /* the time for draining was over, or a bridge does not reach its side */
 	RUN_END_ABORTED, /* a second signal came */
 };
 
