@@ -83,6 +83,8 @@
 	  "an event is handed out where it lies while its copy further on is on its way")          \
 	X(CARRIED_IN_HAND, "core/group/share_carry.c",                                             \
 	  "an event that somebody has is copied further on")                                       \
+	X(CARRIED_GO, "core/log/outstanding.c",                                                    \
+	  "a seek to the oldest gives up what was copied further on and is not found there")       \
 	X(CARRIES_ROUND_AND_ROUND, "core/pipeline/carry.c",                                        \
 	  "what is outstanding is copied further on however little that frees")                    \
 	X(TRY_NOT_DURABLE, "core/pipeline/member_tries.c",                                         \

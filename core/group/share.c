@@ -208,14 +208,10 @@ uint32_t wr_share_room(const struct wr_share *s)
 	return s->options.events_max - s->event_count;
 }
 
-static struct wr_share_event *add(struct wr_share *s, const struct wr_share_event *event)
+void wr_share_link(struct wr_share *s, uint32_t at)
 {
-	WR_ASSERT(s->free != WR_SHARE_NONE);
-	uint32_t at = s->free;
 	struct wr_share_event *e = &s->events[at];
-	s->free = e->chain;
 	s->event_count++;
-	*e = *event;
 	s->suspect_count += wr_share_is_suspect(s, e) ? 1 : 0;
 	e->member = e->heap = WR_SHARE_NONE;
 	uint32_t *place = place_of(s, e->seq);
@@ -230,6 +226,16 @@ static struct wr_share_event *add(struct wr_share *s, const struct wr_share_even
 		wr_share_key_add(s, at);
 		s->parked_count += wr_share_is_behind_parked(s, at) ? 1 : 0;
 	}
+}
+
+static struct wr_share_event *add(struct wr_share *s, const struct wr_share_event *event)
+{
+	WR_ASSERT(s->free != WR_SHARE_NONE);
+	uint32_t at = s->free;
+	struct wr_share_event *e = &s->events[at];
+	s->free = e->chain;
+	*e = *event;
+	wr_share_link(s, at);
 	return e;
 }
 

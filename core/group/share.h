@@ -261,8 +261,11 @@ struct wr_share_excess {
 void wr_share_overflow(struct wr_share *s, struct wr_share_excess *excess);
 /* Bytes of those that wait: that nobody has, that are not on their way, nor parked. */
 uint64_t wr_share_waiting_bytes(struct wr_share *s);
-/* It was moved: nothing is outstanding, and what is taken begins in this generation. */
-void wr_share_moved(struct wr_share *s, uint32_t first_generation);
+/*
+ * It was moved: what is taken begins in this generation, and so does what stays: that was carried
+ * from below `carried_end`, and begins anew. Nothing else is outstanding. 0: nothing at all.
+ */
+void wr_share_moved(struct wr_share *s, uint32_t first_generation, uint64_t carried_end);
 
 /* ---- members ---- */
 
@@ -319,6 +322,9 @@ struct wr_share_cursor {
 struct wr_share_event *wr_share_next_below(struct wr_share *s, struct wr_share_cursor *cursor,
 					   uint64_t end_seq);
 
+/* Whether one that lies further on was taken from below `end_seq`. */
+bool wr_share_has_carried(const struct wr_share *s, uint64_t end_seq);
+
 /* Whether a copy of it may be made now: nobody has it, and nothing about it is on its way. */
 bool wr_share_may_carry(const struct wr_share *s, const struct wr_share_event *e);
 /* Its copy is on its way; and what became of it: its place, 0: there is none, and `again` says
@@ -346,6 +352,8 @@ static inline uint32_t wr_share_index(const struct wr_share *s, const struct wr_
 }
 /* Nothing is outstanding: lists, indexes and counts are empty. */
 void wr_share_clear(struct wr_share *s);
+/* One in a place of its own, behind all that are there: into the indexes, in no state yet. */
+void wr_share_link(struct wr_share *s, uint32_t event);
 /* NULL: it is not outstanding. */
 struct wr_share_event *wr_share_find(struct wr_share *s, uint64_t seq);
 /* Out of its state: lists, what is due, and its member's count. */

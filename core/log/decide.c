@@ -235,7 +235,7 @@ static const struct wr_subscription *subscription_of(struct wr_tables *t,
 
 /*
  * A seek of a shared subscription: a GENERATION of its first row. What is outstanding is settled as
- * far as lag goes: all of it is counted from here, as of any seek.
+ * far as lag goes, but for what stays: all of it is counted from here, as of any seek.
  */
 static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct wr_record_view *view,
 		       const struct wr_subscription *s, uint64_t seq, struct wr_decision *d)
@@ -252,9 +252,11 @@ static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct w
 	uint32_t id = view->head->topic;
 	for (uint32_t row = 0; row < s->row_count; row++)
 		wr_tables_count_from(t, undo, s, row, generation.position, seq);
-	wr_outstanding_move(&t->outstanding, &t->settle, id, s, generation.position);
+	bool carried_stay = generation.owner == WR_OWNER_CARRIED_STAY;
+	wr_outstanding_move(&t->outstanding, &t->settle, id, s, generation.position, carried_stay);
 	d->id = t->outstanding.lists[id].first_generation;
-	d->moved_to = generation.position;
+	d->moved_to = wr_load_relaxed(&t->settle.rows[s->row_first].position); /* own */
+	d->features = carried_stay ? WR_BATCH_CARRIED_STAY : 0;
 	return 0;
 }
 

@@ -350,21 +350,37 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 	return 0;
 }
 
+/* What it has failed is forgotten, and so is a delay that came of that. */
+static void begin_anew(struct wr_outstanding_entry *e, uint32_t generation)
+{
+	if (e->first_failed_us != 0)
+		e->not_before_us = 0;
+	e->generation = generation;
+	e->attempts = e->reason = e->dead = 0;
+	e->first_failed_us = e->last_failed_us = 0;
+}
+
 void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
-			 const struct wr_subscription *s, uint64_t position)
+			 const struct wr_subscription *s, uint64_t position, bool carried_stay)
 {
 	struct wr_outstanding_list *list = &o->lists[id];
-	while (list->first != WR_NO_ENTRY) {
-		uint32_t at = list->first;
-		*place_of(o, id, o->entries[at].seq) = o->entries[at].chain;
+	if (!WR_BUG(OLD_LEASE_AFTER_MOVE))
+		list->first_generation = ++list->top_generation;
+	for (uint32_t at = list->first, next; at != WR_NO_ENTRY; at = next) {
+		struct wr_outstanding_entry *e = &o->entries[at];
+		next = e->next;
+		if (carried_stay && e->place != 0 && e->seq < position && !WR_BUG(CARRIED_GO)) {
+			begin_anew(e, list->first_generation);
+			count_settled(settle, s, e, -1);
+			continue;
+		}
+		*place_of(o, id, e->seq) = e->chain;
 		unlink_entry(o, at);
 		give_back(o, at);
 	}
 	list->frontier = position;
 	list->suspects_end = list->in_hand = 0;
 	list->crashes = list->progress = 0;
-	if (!WR_BUG(OLD_LEASE_AFTER_MOVE))
-		list->first_generation = ++list->top_generation;
 	wr_outstanding_set_position(o, settle, id, s);
 }
 

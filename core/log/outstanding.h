@@ -108,9 +108,14 @@ int wr_outstanding_reject(struct wr_outstanding *o, struct wr_settle *settle, ui
 			  const struct wr_subscription *s, const struct wr_reject *reject,
 			  bool keep, uint32_t *ret_generation);
 
-/* All that is outstanding is so no more, and the frontier is there (a seek). Not in a run. */
+/*
+ * All that is outstanding is so no more, and the frontier is there (a seek). Not in a run. Where
+ * `carried_stay`, what was carried from below the place stays: nobody who reads on from there
+ * finds it. It begins anew, from the first attempt, with what it has of a delay and a time of its
+ * own, and is not settled: the rows are counted anew before.
+ */
 void wr_outstanding_move(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,
-			 const struct wr_subscription *s, uint64_t position);
+			 const struct wr_subscription *s, uint64_t position, bool carried_stay);
 
 /* For carried.c: as it follows from where the entries lie. */
 void wr_outstanding_set_position(struct wr_outstanding *o, struct wr_settle *settle, uint32_t id,

@@ -146,7 +146,7 @@ void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 {
 	struct wr_sharing *sharing = p->subscriptions[raise->subscription].sharing;
 	if (raise->kind == WR_RAISE_MOVE) {
-		wr_sharing_moved(p, sharing, reply);
+		wr_sharing_moved(sharing, reply);
 		return;
 	}
 	if (raise->kind == WR_RAISE_MARK) {

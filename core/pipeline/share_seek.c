@@ -6,6 +6,11 @@
  * all before it: what a member says of an event that it had counts for nothing, also where the same
  * event was taken again meanwhile. Behind the answer the group begins anew at the place.
  *
+ * A seek to the oldest finds what there is of the log, and not what was carried further on from
+ * below that. So by that record it stays outstanding; and the group, which knows what is by
+ * following the log, begins anew behind that record only: what was settled before it does not
+ * stay.
+ *
  * Members look at first_generation (MV1) and leave out what they were granted before.
  */
 #include <errno.h>
@@ -22,7 +27,7 @@ static bool send(struct wr_sharing *sharing)
 	uint64_t generation = wr_load_relaxed(&p->tables.settle.rows[s->row_first].generation);
 	struct wr_control_generation control = {
 		.generation = (uint32_t)generation + 1,
-		.owner = WR_OWNER_NONE,
+		.owner = sharing->move_carried_stay ? WR_OWNER_CARRIED_STAY : WR_OWNER_NONE,
 		.position = sharing->move_seq,
 	};
 	uint32_t bytes = wr_record_stride(wr_control_bytes(0, sizeof control));
@@ -37,38 +42,24 @@ static bool send(struct wr_sharing *sharing)
 	return true;
 }
 
-int wr_sharing_serve_seek(struct wr_sharing *sharing)
+/* All of the seek that is the group's to do. */
+static void begin_anew(struct wr_sharing *sharing)
 {
 	struct wr_subscription_live *live = sharing->live;
-	uint64_t asked = wr_park_look_u64(&live->seek_asked); /* W1 */
-	if (asked != live->seek_taken) {
-		live->seek_taken = asked;
-		sharing->moves = true;
-	}
-	if (!sharing->moves || sharing->move_on_way || sharing->marks_on_way > 0)
-		return 0;
-	sharing->move_number = live->seek_taken;
-	sharing->move_seq = wr_load_relaxed(&live->seek_position);
-	sharing->move_on_way = send(sharing);
-	return sharing->move_on_way ? 1 : 0;
-}
-
-void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
-		      const struct wr_reply *reply)
-{
-	struct wr_subscription_live *live = sharing->live;
+	struct weir_pipeline *p = live->pipeline;
+	uint32_t generation = sharing->moved_generation;
 	sharing->move_on_way = false;
-	if (reply->code != 0)
-		return; /* the next step asks again */
+	sharing->moved_seq = 0;
 	sharing->redelivered_below = wr_max_u64(sharing->redelivered_below, sharing->marked_seq);
-	wr_share_moved(&sharing->share, reply->detail);
+	wr_share_moved(&sharing->share, generation,
+		       sharing->move_carried_stay ? sharing->move_seq : 0);
 	wr_carry_anew(p);
 	sharing->marked_seq = sharing->take_seq = sharing->move_seq;
 	sharing->mark_refused = false;
 	sharing->excess = (struct wr_share_excess){0};
 	sharing->wait_until_ns = sharing->delayed_until_ns = sharing->live_until_ns = 0;
-	wr_store_release(&sharing->damage, 0u);                      /* DM1 */
-	wr_store_release(&sharing->first_generation, reply->detail); /* MV1 */
+	wr_store_release(&sharing->damage, 0u);                   /* DM1 */
+	wr_store_release(&sharing->first_generation, generation); /* MV1 */
 	wr_lag_begin(p, live);
 	/* One that came meanwhile is served next. */
 	sharing->moves = live->seek_taken != sharing->move_number;
@@ -80,4 +71,45 @@ void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
 	for (uint32_t i = 0; i < p->options.members_max; i++)
 		if (sharing->share.members[i].present)
 			wr_member_tell(p, &p->members[i]);
+}
+
+/* What cannot be read holds up nobody: then what was settled meanwhile may be had once more. */
+static bool knows_what_stays(const struct wr_sharing *sharing)
+{
+	return !sharing->move_carried_stay || sharing->follow_seq > sharing->moved_seq ||
+	       sharing->follow_unreadable;
+}
+
+int wr_sharing_serve_seek(struct wr_sharing *sharing)
+{
+	struct wr_subscription_live *live = sharing->live;
+	uint64_t asked = wr_park_look_u64(&live->seek_asked); /* W1 */
+	if (asked != live->seek_taken) {
+		live->seek_taken = asked;
+		sharing->moves = true;
+	}
+	if (sharing->moved_seq != 0 && knows_what_stays(sharing)) {
+		begin_anew(sharing);
+		return 1;
+	}
+	if (!sharing->moves || sharing->move_on_way || sharing->marks_on_way > 0)
+		return 0;
+	sharing->move_number = live->seek_taken;
+	sharing->move_seq = wr_load_relaxed(&live->seek_position);
+	sharing->move_carried_stay = wr_load_relaxed(&live->seek_oldest) != 0 &&
+				     wr_share_has_carried(&sharing->share, sharing->move_seq);
+	sharing->move_on_way = send(sharing);
+	return sharing->move_on_way ? 1 : 0;
+}
+
+void wr_sharing_moved(struct wr_sharing *sharing, const struct wr_reply *reply)
+{
+	if (reply->code != 0) {
+		sharing->move_on_way = false;
+		return; /* the next step asks again */
+	}
+	sharing->moved_seq = reply->sequence;
+	sharing->moved_generation = reply->detail;
+	if (knows_what_stays(sharing))
+		begin_anew(sharing);
 }

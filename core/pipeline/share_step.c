@@ -413,13 +413,16 @@ int wr_sharing_step(struct wr_sharing *sharing, uint64_t now_ns)
 	work += reopening;
 	if (waits)
 		return work; /* nothing is handed out, and nothing is dead yet */
-	work += wr_share_step(&sharing->share, durable, sharing->follow_seq - 1);
-	wr_share_overflow(&sharing->share, &sharing->excess);
+	if (!wr_sharing_keeps_still(sharing)) {
+		work += wr_share_step(&sharing->share, durable, sharing->follow_seq - 1);
+		wr_share_overflow(&sharing->share, &sharing->excess);
+	}
 	work += wr_sharing_serve_seek(sharing);
 	work += wr_sharing_take(sharing, now_ns);
 	if (!sharing->moves)
 		work += grant(p, sharing, now_ns);
-	work += wr_sharing_end_erased(sharing);
+	if (!wr_sharing_keeps_still(sharing))
+		work += wr_sharing_end_erased(sharing);
 	tell_parked(p, sharing);
 	tell_idle(sharing);
 	report(sharing, now_ns);

@@ -75,6 +75,9 @@ struct wr_sharing {
 	bool move_on_way;
 	uint64_t move_number;
 	uint64_t move_seq;
+	bool move_carried_stay; /* as its record says */
+	uint64_t moved_seq; /* 0, or that record is ordered, and the log not followed up to it */
+	uint32_t moved_generation;
 	uint64_t redelivered_below;     /* handed out before the last seek, or by an earlier run */
 	wr_atomic_u32 first_generation; /* MV1: grants and leases of lower ones are over */
 	uint64_t *tags;                 /* bitmap of the tags of its topics */
@@ -201,9 +204,16 @@ bool wr_sharing_send_mark(struct wr_sharing *sharing, uint32_t count, uint64_t t
 void wr_sharing_measure(struct wr_sharing *sharing, uint64_t lag_events, uint64_t lag_bytes);
 /* Takes a seek that somebody asked for, and hands its record to the log. Work done. */
 int wr_sharing_serve_seek(struct wr_sharing *sharing);
+/*
+ * What is outstanding is known by a seek on its way, and stays in part: until the group has begun
+ * anew it asks nothing of the log. What that refused then it would take for settled.
+ */
+static inline bool wr_sharing_keeps_still(const struct wr_sharing *sharing)
+{
+	return sharing->move_on_way && sharing->move_carried_stay;
+}
 /* The answer to that record. */
-void wr_sharing_moved(struct weir_pipeline *p, struct wr_sharing *sharing,
-		      const struct wr_reply *reply);
+void wr_sharing_moved(struct wr_sharing *sharing, const struct wr_reply *reply);
 /* What became of a record of the group's. */
 void wr_sharing_answered(struct weir_pipeline *p, const struct wr_raise *raise,
 			 const struct wr_reply *reply);

@@ -487,8 +487,11 @@ static int ask_for(struct weir_pipeline *p, struct seek *seek, enum weir_seek_to
 		release_places(p);
 		return rc;
 	}
+	/* Not "the sequence that is the oldest": who names one has passed over what lies below. */
+	bool oldest = to == WEIR_SEEK_OLDEST || (to == WEIR_SEEK_TIME && seq <= oldest_seq(p));
 	seek->number = wr_load_relaxed(&seek->live->seek_asked) + 1;
 	wr_store_relaxed(&seek->live->seek_position, seq);
+	wr_store_relaxed(&seek->live->seek_oldest, oldest ? 1u : 0u);
 	wr_publish_u64(&seek->live->seek_asked, seek->number); /* W1 */
 	wr_park_notify(&p->group_parker);
 	return 0;

@@ -71,6 +71,7 @@ struct wr_subscription_live {
 	wr_atomic_u64 seek_done;     /* W1: requests up to this one are ordered, or were replaced */
 	uint64_t seek_taken;         /* the group's: the request that it is at */
 	wr_atomic_u64 seek_position; /* may be a later request's already: that is taken next */
+	wr_atomic_u32 seek_oldest;   /* likewise: 1: to the oldest that there is */
 	/* Lag, published by the group step. */
 	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
 	struct wr_lag_scan scan;     /* what the group step looks for or counts now */

@@ -52,6 +52,8 @@ enum wr_control_order { WR_ORDER_PARTITION = 0, WR_ORDER_KEY = 1, WR_ORDER_NONE 
 /* GENERATION: leave the position as it is. Anything else moves it there (a seek). */
 #define WR_POSITION_KEEP UINT64_MAX
 #define WR_OWNER_NONE UINT32_MAX
+/* In its place, of a shared subscription: what was carried stays outstanding (outstanding.h). */
+#define WR_OWNER_CARRIED_STAY (UINT32_MAX - 1)
 
 #define WR_IDEMPOTENCY_KEYS_MAX 100000000u
 #define WR_IDEMPOTENCY_SPAN_US_MAX (3660ull * 24 * 3600 * 1000000) /* ten years */

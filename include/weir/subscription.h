@@ -518,9 +518,10 @@ enum weir_seek_to {
  * Of a shared subscription (sharing.h) everything that is outstanding is given up, before and
  * behind the new place: leases end and are fenced, delays, attempts and parked keys are forgotten
  * (dead letters that were written stay). It begins anew at the place, with attempts from 1.
- * What was parked or delayed for so long that retention took its segment, and it was copied further
- * on, is given up with the rest, and not found again, not even by WEIR_SEEK_OLDEST: its own place
- * has left.
+ * An event that was parked or delayed for so long that it was copied further on (guide/queues.md)
+ * counts where it was appended, also when that has left: WEIR_SEEK_OLDEST, or a time that is not
+ * later than the oldest record's, finds it, and it begins anew like the others; any other place
+ * passes it over.
  * weir_reject() and weir_ack() of an item from before say WEIR_E_FENCED, and what was given to a
  * member and not polled yet does not come any more.
  *

@@ -82,6 +82,8 @@
 	  "share_carry::it_is_not_handed_out_before_it_is_known_where_its_copy_stands")            \
 	X(CARRIED_IN_HAND, unit_share_carry,                                                       \
 	  "share_carry::what_waits_may_be_copied_and_what_somebody_has_may_not")                   \
+	X(CARRIED_GO, unit_carry, "carry::a_seek_to_the_oldest_finds_what_was_copied")             \
+	X(CARRIED_GO, unit_outstanding, "outstanding::it_is_what_was_marked_and_not_settled")      \
 	X(CARRIES_ROUND_AND_ROUND, unit_carry,                                                     \
 	  "carry::a_segment_of_which_most_is_outstanding_stays")                                   \
 	X(POSITION_IS_FRONTIER, sim_pipeline, "a position is not what the log says")               \

@@ -30,7 +30,7 @@ struct model {
 
 struct model_counts {
 	uint64_t marks, settles, partly, fenced, rejects, full, undone, kept, parked, ended, moved,
-		carried;
+		stayed, carried;
 };
 
 static inline struct model model_of_none(void)
@@ -64,6 +64,19 @@ static inline uint32_t settle_model(struct model *m, const struct wr_settle_run 
 	}
 	m->out -= settled;
 	return settled;
+}
+
+/* One that a move leaves outstanding. */
+static inline void model_begin_anew(struct model *m, struct model_event *e)
+{
+	if (e->first_failed_us != 0)
+		e->not_before_us = 0;
+	e->generation = m->first_generation;
+	e->attempts = e->reason = e->dead = 0;
+	e->first_failed_us = e->last_failed_us = 0;
+	m->settled_events[e->row]--;
+	m->settled_bytes[e->row] -= e->bytes;
+	m->out++;
 }
 
 #endif

@@ -280,12 +280,15 @@ static int move(uint32_t queue, struct wr_undo *undo)
 	struct model *m = &models[queue];
 	struct wr_decision d;
 	uint32_t back = below(100);
+	bool carried_stay = m->moves % 2 != 0;
 	struct wr_control_generation g = {
 		.generation = (uint32_t)m->moves + 1 + (below(8) == 0),
-		.owner = WR_OWNER_NONE,
+		.owner = carried_stay ? WR_OWNER_CARRIED_STAY : WR_OWNER_NONE,
 		.position = m->frontier > back ? m->frontier + below(5) - back / 2 : 1,
 	};
 	uint32_t row = below(15) == 0 ? 1 : 0;
+	if (carried_stay && back % 2 == 0)
+		g.position = m->frontier; /* all that is there is below it */
 	if (below(15) == 0)
 		g.position = below(2) == 0 ? WR_POSITION_KEEP : SEQS + 1;
 	wr_control_write(record, WR_KIND_GENERATION, queue, row, NULL, 0, &g, sizeof g);
@@ -299,15 +302,24 @@ static int move(uint32_t queue, struct wr_undo *undo)
 		return rc;
 	}
 	CHECK(rc == 0);
-	for (uint64_t seq = 1; seq < m->frontier; seq++)
-		m->events[seq].out = false;
 	for (uint32_t i = 0; i < subscription(queue)->row_count; i++)
 		count_anew(queue, i, g.position <= 1);
 	m->moves++;
 	m->out = 0;
-	m->frontier = g.position;
 	m->first_generation = ++m->top_generation;
-	CHECK(d.id == m->first_generation && d.moved_to == g.position);
+	uint64_t lowest = g.position;
+	for (uint64_t seq = 1; seq < m->frontier; seq++) {
+		struct model_event *e = &m->events[seq];
+		e->out = e->out && carried_stay && e->place != 0 && seq < g.position;
+		if (!e->out)
+			continue;
+		lowest = wr_min_u64(lowest, e->place);
+		model_begin_anew(m, e);
+		counts.stayed++;
+	}
+	m->frontier = g.position;
+	CHECK(d.id == m->first_generation && d.moved_to == lowest);
+	CHECK(d.features == (carried_stay ? WR_BATCH_CARRIED_STAY : 0));
 	counts.moved++;
 	return rc;
 }
@@ -349,6 +361,14 @@ static void run(bool refused)
 
 /* ---- cases ---- */
 
+static void carry_and_move(uint32_t queue)
+{
+	struct wr_undo none = {0};
+	for (uint32_t i = 0; i < 8; i++)
+		counts.carried += carry(queue);
+	(void)move(queue, &none);
+}
+
 static void live(uint64_t of_seed)
 {
 	seed = of_seed;
@@ -372,7 +392,7 @@ static void live(uint64_t of_seed)
 		else if (what < 97)
 			run(below(2) == 0);
 		else if (what < 98)
-			(void)move(queue, &none);
+			carry_and_move(queue);
 		else
 			through_a_checkpoint();
 		compare();
@@ -395,6 +415,7 @@ CASE(outstanding, it_is_what_was_marked_and_not_settled)
 	cr_expect_gt(counts.kept, 500);
 	cr_expect_gt(counts.parked, 100);
 	cr_expect_gt(counts.moved, 60);
+	cr_expect_gt(counts.stayed, 20, "%llu", (unsigned long long)counts.stayed);
 	cr_expect_gt(counts.carried, 500);
 	cr_expect_gt(counts.ended, 20, "%llu", (unsigned long long)counts.ended);
 }

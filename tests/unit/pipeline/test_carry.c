@@ -3,7 +3,7 @@
  * Goal:   what is outstanding for long lets its segment go: it is copied further on, and is the
  *         event that it was for who gets it, for lag, for its dead letter and over opens; what
  *         somebody has is not copied, nor what is too much of its segment, nor anything where
- *         retention wants nothing. Rule: L32.
+ *         retention wants nothing; and a seek to the oldest finds it. Rule: L32.
  * Method: the queue bed, one thread, with a retention of a few segments, which events of another
  *         topic fill; where the log begins says what has left.
  */
@@ -80,12 +80,17 @@ static void fill(uint32_t segments)
 		fill_some();
 }
 
-/* Until all that there is now has left. */
-static void fill_until_left(void)
+static uint64_t visible(void)
 {
 	struct weir_info info = {.struct_bytes = sizeof info};
 	cr_assert_eq(weir_pipeline_info(queue_bed.f.pipeline, &info), 0);
-	uint64_t seq = info.visible_sequence;
+	return info.visible_sequence;
+}
+
+/* Until all that there is now has left. */
+static void fill_until_left(void)
+{
+	uint64_t seq = visible();
 	/* What has failed is tried again after a second. */
 	for (uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
 	     oldest() <= seq && fixture_now_ns() < until; fixture_sleep_ns(2000000))
@@ -247,29 +252,134 @@ Test(carry, a_parked_key_lets_segments_go_when_the_queue_has_no_members)
 	cr_expect_eq(fixture_number(&item), 11);
 }
 
-/* As weir/subscription.h says: its own place has left, and a seek looks at places. */
-Test(carry, a_seek_does_not_find_what_was_copied)
+static void seek(uint32_t id, enum weir_seek_to to, uint64_t at)
+{
+	struct weir_problem problem;
+	cr_assert_eq(
+		weir_subscription_seek(queue_bed.f.pipeline, id, to, at, FIXTURE_LONG_NS, &problem),
+		0, "%s", problem.text);
+}
+
+static uint64_t before_last;
+
+/* Parked, with one behind it, and both copied on; then there is another one. The first. */
+static struct weir_item park_and_carry(uint32_t id)
+{
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	struct weir_item dead = fail_next(member, id, 10);
+	queue_publish_keyed(1, 11);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	fill_until_left();
+	cr_assert_eq(weir_member_leave(member, FIXTURE_LONG_NS), 0);
+	before_last = visible();
+	queue_publish_keyed(1, 12);
+	return dead;
+}
+
+/* All three, in order, each as for the first time; and nothing more. */
+static void expect_all_anew(uint32_t id, const struct weir_item *dead)
+{
+	struct weir_member *member = queue_join(id, 8);
+	uint64_t last = 0;
+	for (uint64_t number = 10; number < 13; number++) {
+		struct weir_item item = queue_next(member);
+		cr_expect_eq(fixture_number(&item), number);
+		cr_expect(number > 10 || (item.sequence == dead->sequence &&
+					  item.append_time_us == dead->append_time_us));
+		cr_expect_gt(item.sequence, last);
+		last = item.sequence;
+		cr_expect_eq(item.attempts, 1);
+		cr_expect(number == 12 || (item.flags & WEIR_ITEM_REDELIVERED) != 0);
+		cr_assert_eq(weir_ack(member, &item), 0);
+		queue_commit(member);
+		cr_expect_eq(lag_of(id).events, 12 - number);
+	}
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	cr_expect_eq(lag_of(id).bytes, 0);
+	cr_expect_gt(position_of(id), last);
+}
+
+/* As weir/subscription.h says: by its own place, though that has left. */
+Test(carry, a_seek_to_the_oldest_finds_what_was_copied)
 {
 	uint32_t id = queue_make();
+	struct weir_item dead = park_and_carry(id);
+	uint64_t bytes = lag_of(id).bytes;
+	seek(id, WEIR_SEEK_OLDEST, 0);
+	struct weir_lag lag = lag_of(id);
+	cr_expect(lag.events == 3 && lag.bytes == bytes && lag.parked == 0);
+	expect_all_anew(id, &dead);
+}
+
+Test(carry, a_seek_to_a_time_before_all_that_is_there_finds_it_too)
+{
+	uint32_t id = queue_make();
+	struct weir_item dead = park_and_carry(id);
+	seek(id, WEIR_SEEK_TIME, 1);
+	seek(id, WEIR_SEEK_OLDEST, 0);
+	expect_all_anew(id, &dead);
+}
+
+Test(carry, what_a_seek_has_found_is_there_over_opens)
+{
+	uint32_t id = queue_make();
+	struct weir_item dead = park_and_carry(id);
+	seek(id, WEIR_SEEK_OLDEST, 0);
+	/* From the log, and from a checkpoint. */
+	for (uint32_t i = 0; i < 2; i++) {
+		queue_reopen();
+		cr_assert_eq(queue_make(), id);
+		cr_expect_eq(lag_of(id).events, 3);
+		cr_expect_eq(lag_of(id).parked, 0);
+		if (i == 0)
+			fill(1);
+	}
+	expect_all_anew(id, &dead);
+}
+
+Test(carry, a_seek_beyond_what_was_copied_gives_it_up)
+{
+	uint32_t id = queue_make();
+	(void)park_and_carry(id);
+	seek(id, WEIR_SEEK_SEQUENCE, before_last);
 	struct weir_member *member = queue_join(id, 8);
-	struct weir_rejection later = {.delay_ns = 3600 * 1000000000ull};
-	queue_bed.options.attempts_max = 3;
-	cr_assert_eq(queue_make(), id);
-	queue_publish_keyed(1, 10);
 	struct weir_item item = queue_next(member);
-	cr_assert_eq(weir_reject(member, &item, &later), 0);
-	fill_until_left();
-	cr_expect_eq(lag_of(id).events, 1);
-	queue_publish_keyed(1, 11);
-	cr_assert_eq(weir_subscription_seek(queue_bed.f.pipeline, id, WEIR_SEEK_OLDEST, 0,
-					    FIXTURE_LONG_NS, NULL),
-		     0);
-	item = queue_next(member);
-	cr_expect_eq(fixture_number(&item), 11);
+	cr_expect_eq(fixture_number(&item), 12);
 	cr_assert_eq(weir_ack(member, &item), 0);
 	queue_commit(member);
 	cr_expect_eq(lag_of(id).events, 0);
-	cr_expect_gt(position_of(id), item.sequence);
+	/* It is nowhere any more. */
+	seek(id, WEIR_SEEK_OLDEST, 0);
+	item = queue_next(member);
+	cr_expect_eq(fixture_number(&item), 12);
+}
+
+/* What was settled before the seek is so, however little of the log its group has followed. */
+Test(carry, a_seek_to_the_oldest_does_not_find_what_was_settled)
+{
+	uint32_t id = queue_make();
+	struct weir_member *member = queue_join(id, 8);
+	queue_publish_keyed(1, 10);
+	struct weir_item dead = fail_next(member, id, 10);
+	queue_publish_keyed(1, 11);
+	queue_publish_keyed(2, 20);
+	(void)fail_next(member, id, 20);
+	fill_until_left();
+	cr_assert_eq(weir_parked_give_up(queue_bed.f.pipeline, id, dead.sequence), 0);
+	struct weir_item item = queue_next(member);
+	cr_expect_eq(fixture_number(&item), 11);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	queue_commit(member);
+	seek(id, WEIR_SEEK_OLDEST, 0);
+	cr_expect_eq(lag_of(id).events, 1);
+	item = queue_next(member);
+	cr_expect_eq(fixture_number(&item), 20);
+	cr_expect_eq(item.attempts, 1);
+	cr_assert_eq(weir_ack(member, &item), 0);
+	queue_commit(member);
+	cr_expect_eq(fixture_poll_rest(member), 0);
+	cr_expect_eq(lag_of(id).events, 0);
 }
 
 static void publish_large(uint64_t key, uint32_t count)
