@@ -90,6 +90,7 @@ struct oracle_subscription {
 	bool loose; /* a seek: what was acknowledged is handed out again */
 	uint32_t seeks_open;
 	uint64_t seek_target;
+	bool seeks_oldest;
 	uint64_t start_target; /* where it is to begin; 0: with its own record */
 	uint32_t filter_first; /* the oldest that is kept */
 	uint32_t filter_count; /* 0: it never had one */
@@ -111,6 +112,7 @@ struct oracle_shared {
 	uint32_t attempts;
 	uint64_t counted_seq; /* the record that counted the last attempt */
 	uint64_t place;       /* of its copy further on; 0: it lies where it was */
+	uint64_t copy;        /* likewise, also when it counts no more */
 	/* In this life: by whom it was handed out last, until when, and what he said of it. */
 	uint32_t holder; /* 0: nobody has it */
 	uint64_t leased_until_ns;
@@ -127,6 +129,7 @@ struct oracle_queue {
 	uint64_t frontier, position; /* the lowest that is outstanding, wherever it lies */
 	bool has_carried;            /* some may lie elsewhere */
 	uint64_t touched_end;        /* of its events */
+	uint32_t first_generation, top_generation;
 	/* What was outstanding when the process died, as the log says. */
 	uint64_t suspects_end, in_hand, in_hand_record;
 	uint32_t crashes;
@@ -279,6 +282,15 @@ bool oracle_wants(uint32_t subscription, uint64_t seq);
 uint32_t oracle_wanted_from(uint32_t subscription, const struct oracle_list *list, uint32_t index);
 /* oracle_queues.c: what the log says of queues, */
 void oracle_queue_fold(uint64_t seq, const struct wr_record_view *view, bool checked);
+void oracle_queue_moved(uint64_t seq, uint32_t subscription,
+			const struct wr_control_generation *control, bool checked);
+/* Given before a seek that is on its way, and polled before its member can know. */
+bool oracle_queue_is_over(const struct world_member *m, const struct weir_item *item);
+void oracle_queue_raise(uint32_t subscription, uint64_t seq);
+uint64_t oracle_queue_lowest_place(uint32_t subscription);
+uint64_t oracle_queue_copy(uint32_t subscription, uint64_t seq);
+/* Whether some of it can be found by a seek to the oldest only. */
+bool oracle_queue_lies_beyond(uint32_t subscription);
 void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool checked);
 /* Whether an event lies there by now that somebody has still to settle. */
 bool oracle_queues_need(uint64_t place);

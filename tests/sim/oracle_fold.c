@@ -371,6 +371,10 @@ static void fold_generation(uint64_t seq, const struct wr_record_view *view, boo
 	if (row->generation > 0 && checked)
 		world_sometimes(SOMETIMES_MOVED);
 	row->generation = control.generation;
+	if (world_is_queue(view->head->topic)) {
+		oracle_queue_moved(seq, view->head->topic, &control, checked);
+		return;
+	}
 	if (control.position != WR_POSITION_KEEP)
 		moved_by_seek(seq, view->head->topic, row, control.position, checked);
 	row->start_of[control.generation] = row->position;

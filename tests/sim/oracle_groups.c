@@ -188,7 +188,7 @@ void oracle_check_lent(const struct world_member *m)
 		bool carried = ((const struct wr_record *)item->record)->kind == WR_KIND_CARRIED;
 		/* That it is carried once more since then changes no more than the head. */
 		uint32_t from = carried ? WR_RECORD_HEAD_BYTES : 0;
-		uint64_t seq = carried ? oracle_queue_place(m->subscription, item->sequence)
+		uint64_t seq = carried ? oracle_queue_copy(m->subscription, item->sequence)
 				       : item->sequence;
 		const struct oracle_record *o = &oracle.records[seq];
 		world_check(memcmp((const uint8_t *)item->record + from,

@@ -69,7 +69,7 @@ bool oracle_queues_need(uint64_t place)
 }
 
 /* Nothing that lies below is needed for its sake. */
-static uint64_t lowest_place(uint32_t s)
+uint64_t oracle_queue_lowest_place(uint32_t s)
 {
 	const struct oracle_queue *q = &oracle.queues[s];
 	uint64_t lowest = q->has_carried ? q->frontier : q->position;
@@ -91,7 +91,7 @@ static void move_position(uint32_t s, bool checked)
 	if (checked && q->position != before)
 		for (uint32_t r = 0; r < sub->row_count; r++)
 			world_say_row(s, HISTORY_PROGRESS, &sub->rows[r], 0, q->position);
-	sub->rows[0].position = lowest_place(s);
+	sub->rows[0].position = oracle_queue_lowest_place(s);
 }
 
 void oracle_queue_start(uint32_t s, uint64_t start_seq)
@@ -99,6 +99,7 @@ void oracle_queue_start(uint32_t s, uint64_t start_seq)
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
 
 	oracle.queues[s].frontier = oracle.queues[s].position = start_seq;
+	oracle.queues[s].first_generation = oracle.queues[s].top_generation = 1;
 	for (uint32_t r = 0; r < sub->row_count; r++)
 		sub->rows[r].position = r == 0 ? start_seq : UINT64_MAX;
 }
@@ -136,7 +137,7 @@ static void fold_mark(uint64_t seq, uint32_t s, const struct wr_record_view *vie
 			check_mark_event(s, seq, &event, mark.head.keyed != 0);
 		struct oracle_shared *e = &q->events[event.seq];
 		e->state = ORACLE_OUTSTANDING;
-		e->generation = 1;
+		e->generation = q->first_generation;
 		next = event.seq + 1;
 	}
 	for (; next < to; next++)
@@ -154,8 +155,9 @@ static void suspect_moved(struct oracle_queue *q, uint64_t seq, bool progress)
 }
 
 /* Nobody but who writes about suspects: not one word too many, and none of another lease's. */
-static void fold_suspects(uint64_t seq, struct oracle_queue *q, const struct wr_reject *r)
+static void fold_suspects(uint64_t seq, uint32_t s, const struct wr_reject *r)
 {
+	struct oracle_queue *q = &oracle.queues[s];
 	struct oracle_shared *e =
 		&q->events[r->verdict == WR_VERDICT_IN_HAND ? r->seq : q->in_hand];
 	bool any = q->position < q->frontier;
@@ -170,7 +172,7 @@ static void fold_suspects(uint64_t seq, struct oracle_queue *q, const struct wr_
 	}
 	if (r->verdict == WR_VERDICT_CRASHED) {
 		if (q->in_hand != 0) {
-			e->generation++;
+			oracle_queue_raise(s, q->in_hand);
 			e->attempts++;
 			e->counted_seq = seq;
 		}
@@ -252,7 +254,7 @@ static void fold_reject(uint64_t seq, uint32_t s, const struct wr_record_view *v
 
 	world_check(wr_reject_read(view, &reject, &text), "a malformed reject", seq, s);
 	if (reject.verdict >= WR_VERDICT_IN_HAND) {
-		fold_suspects(seq, &oracle.queues[s], &reject);
+		fold_suspects(seq, s, &reject);
 		return;
 	}
 	struct oracle_shared *e = &oracle.queues[s].events[reject.seq];
@@ -263,7 +265,7 @@ static void fold_reject(uint64_t seq, uint32_t s, const struct wr_record_view *v
 		check_reject(seq, e, &reject);
 	if (checked && reject.verdict == WR_VERDICT_RETRY)
 		e->retry_from_ns = e->wanted_ns;
-	e->generation++;
+	oracle_queue_raise(s, reject.seq);
 	e->holder = 0;
 	suspect_moved(&oracle.queues[s], reject.seq, reject.verdict != WR_VERDICT_RELEASED);
 	if (reject.verdict == WR_VERDICT_RELEASED)
@@ -322,7 +324,7 @@ void oracle_queue_carried(uint64_t seq, const struct wr_record_view *view, bool 
 			    of->epoch == carried.epoch && of->time_us == carried.append_us &&
 			    oracle_is_copy(of, view),
 		    "what is carried is not the event", seq, carried.seq);
-	e->place = seq;
+	e->place = e->copy = seq;
 	q->has_carried = true;
 	move_position(s, checked);
 	if (checked)
@@ -493,6 +495,8 @@ void oracle_queue_delivered(struct world_member *m, const struct weir_item *item
 	struct oracle_subscription *sub = &oracle.subscriptions[m->subscription];
 	struct oracle_shared *e = shared_of(m, item);
 
+	if (oracle_queue_is_over(m, item))
+		return;
 	if (!oracle_erased_item(m, item)) {
 		world_check(item->kind == WEIR_ITEM_EVENT, "a gap that nobody asked for",
 			    item->sequence, item->end_sequence);

@@ -78,6 +78,7 @@
 	X(LATE_ACK, "commits of members of queues that were told of leases that were over")        \
 	X(DEAD_LETTER, "dead letters")                                                             \
 	X(CARRIED, "events that were outstanding and copied further on")                           \
+	X(STAYED, "events that were copied further on and found by a seek to the oldest")          \
 	X(ALONE, "suspects that were handed out alone")                                            \
 	X(TRIED, "events of partitions that were tried again")                                     \
 	X(TRIED_CRASHED, "deaths with an event of a partition in hand alone")                      \

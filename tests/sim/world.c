@@ -372,6 +372,7 @@ static void act(void)
 	world_retention_act();
 	world_schemas_act();
 	world_replays_act();
+	world_seek_beyond();
 }
 
 static void forget_users(void)

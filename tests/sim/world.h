@@ -520,6 +520,8 @@ void world_member_join(struct world_member *m, uint32_t subscription);
 void world_member_leave(struct world_member *m);
 void world_member_drain(struct world_member *m);
 void world_seek(void);
+/* Of a queue of which some lies beyond all other places, at times: to the oldest. */
+void world_seek_beyond(void);
 /* The first record that is still to be had. */
 uint64_t world_oldest(void);
 /* Makes a subscription, or finds it, with the options that the seed gives it. False: it failed. */

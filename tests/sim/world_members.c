@@ -9,6 +9,7 @@
 
 #include "tests/sim/oracle.h"
 
+#define BEYOND_ONE_IN 40u /* steps in which that would find what nothing else finds */
 #define ITEMS_MAX WORLD_LENT_MAX
 #define RANGES_MAX 4u
 #define NAP_ONE_IN 16u
@@ -260,16 +261,12 @@ uint64_t world_checkpoints_need(void)
 			  wr_min_u64(c->last_seq[0], c->last_seq[1]));
 }
 
-void world_seek(void)
+static void seek(uint32_t s, enum weir_seek_to to, uint64_t at, uint64_t target)
 {
-	uint32_t s = (uint32_t)world_below(WORLD_SUBSCRIPTIONS);
 	struct oracle_subscription *sub = &oracle.subscriptions[s];
-	enum weir_seek_to to;
-	uint64_t at;
 
-	if (!sub->exists || world_is_queue(s))
-		return;
-	sub->seek_target = draw_place(&to, &at);
+	sub->seek_target = target;
+	sub->seeks_oldest = to == WEIR_SEEK_OLDEST;
 	/* What is wanted there is known by who kept bits of it in memory, and by nobody else. */
 	if (sub->seek_target < oracle_filters_from(s))
 		return;
@@ -293,6 +290,27 @@ void world_seek(void)
 	world_sometimes(to == WEIR_SEEK_TIME ? SOMETIMES_SEEK_TIME : SOMETIMES_SEEK);
 	if (is_below)
 		world_sometimes(SOMETIMES_SEEK_BELOW);
+}
+
+void world_seek(void)
+{
+	uint32_t s = (uint32_t)world_below(WORLD_SUBSCRIPTIONS);
+	enum weir_seek_to to;
+	uint64_t at;
+
+	/* Who judges histories knows of no seeks of queues. */
+	if (!oracle.subscriptions[s].exists || (world_is_queue(s) && world.history != NULL))
+		return;
+	uint64_t target = draw_place(&to, &at);
+	seek(s, to, at, target);
+}
+
+void world_seek_beyond(void)
+{
+	for (uint32_t s = 0; s < WORLD_SUBSCRIPTIONS && world.history == NULL; s++)
+		if (world_is_queue(s) && oracle.subscriptions[s].exists &&
+		    oracle_queue_lies_beyond(s) && world_one_in(BEYOND_ONE_IN))
+			seek(s, WEIR_SEEK_OLDEST, 0, world_oldest());
 }
 
 static void draw_start(uint32_t s, struct weir_subscription_options *o)
