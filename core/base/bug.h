@@ -271,6 +271,8 @@
 	  "a partition gets its next owner before the last one let go")                            \
 	X(OWNER_NOT_DRAINED, "core/group/group.c",                                                 \
 	  "a generation is raised before the last owner's lane is decided")                        \
+	X(GIVEN_TO_BOTH, "core/group/group.c",                                                     \
+	  "who loses a partition without being asked is given it in its next generation, too")     \
 	X(LOSS_NOT_TOLD, "core/group/group.c",                                                     \
 	  "who loses a partition without being asked is not told")                                 \
 	X(INSTANCE_TWICE, "core/group/seats.c",                                                    \
@@ -283,6 +285,8 @@
 	  "the writer places by the partitions that a topic was made with")                        \
 	X(GROWTHS_NOT_SAVED, "core/log/catalog.c",                                                 \
 	  "a checkpoint leaves out where a topic has grown")                                       \
+	X(HIT_LEFT_OUT, "core/pipeline/poll.c",                                                    \
+	  "behind an event that is not for it a poll leaves out the next one that is")             \
 	X(NEW_OWNER_SKIPS, "core/pipeline/group_ports.c",                                          \
 	  "a new owner begins behind what nobody has acknowledged")                                \
 	X(HANDLER_IS_DEAF, "core/pipeline/handler.c",                                              \

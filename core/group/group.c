@@ -306,7 +306,9 @@ static void tell_holder(struct wr_group *g, uint32_t r)
 	struct wr_row *row = &g->rows[r];
 	if (row->holder == WR_MEMBER_NONE || row->holder == row->target)
 		return;
-	if (!g->members[row->holder].leaving && !WR_BUG(LOSS_NOT_TOLD))
+	if (WR_BUG(GIVEN_TO_BOTH))
+		g->ports->assign(g->ports->context, row->holder, r, row->generation + 1);
+	else if (!g->members[row->holder].leaving && !WR_BUG(LOSS_NOT_TOLD))
 		g->ports->lost(g->ports->context, row->holder, r, row->generation);
 	row->holder = WR_MEMBER_NONE;
 }

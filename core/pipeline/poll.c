@@ -285,6 +285,8 @@ scan_for(struct weir_member *m, const wr_atomic_u64 *wanted, uint64_t end_seq,
 		uint32_t hit = hits[taken++ % HITS_AHEAD];
 		if (hand_out(m, hit, first_seq + hit, &items[count]))
 			count++;
+		else if (WR_BUG(HIT_LEFT_OUT) && taken < found)
+			taken++;
 	}
 	m->scan_seq = first_seq + index;
 	return count;

@@ -353,6 +353,9 @@
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "lost-write")                                          \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "nonmonotonic-send")                                   \
 	X(RUN_COUNTS_RECORDS, weir_anomaly, "key-moved")                                           \
+	X(RUN_COUNTS_RECORDS, weir_anomaly, "torn-batch")                                          \
+	X(HIT_LEFT_OUT, weir_anomaly, "int-poll-skip")                                             \
+	X(GIVEN_TO_BOTH, weir_anomaly, "two-owners")                                               \
 	X(GAP_PASSED_OVER, weir_anomaly, "unacked-passed")                                         \
 	X(OUTPUTS_WITHOUT_PROGRESS, weir_anomaly, "nonmonotonic-poll")                             \
 	X(OUTCOME_TOLD_EARLY, weir_anomaly, "unseen")                                              \
