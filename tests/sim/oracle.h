@@ -154,8 +154,9 @@ struct oracle_tried {
 	uint64_t said_seq;
 	uint32_t said_generation, said_reason;
 	enum weir_verdict said_verdict;
-	uint64_t retry_from_ns;
-	uint64_t gap_end; /* that an owner was told of */
+	uint64_t said_from_ns, retry_from_ns; /* the second once the log has it */
+	uint64_t buried_to, buried_record;    /* where its last letter moved the row to */
+	uint64_t gap_end;                     /* that an owner was told of */
 };
 
 struct oracle_tries {
@@ -320,6 +321,7 @@ void oracle_try_letter(uint64_t seq, const struct wr_record_view *view, bool che
 /* Progress: of the letter before it, if there is one. */
 void oracle_try_buried(uint64_t seq, uint32_t subscription, const struct oracle_row *row,
 		       const struct wr_control_progress *progress);
+bool oracle_try_moved(uint32_t subscription, uint32_t row, uint64_t position);
 void oracle_tries_made(uint64_t seq, uint32_t subscription);
 /* A row has another generation, and perhaps another position. */
 void oracle_try_raised(uint32_t subscription, uint32_t row, bool is_moved);

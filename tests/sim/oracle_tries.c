@@ -209,6 +209,8 @@ static void fold_of_event(uint64_t seq, uint32_t s, uint32_t r, const struct wr_
 	}
 	if (checked) {
 		check_said(seq, t, reject);
+		/* What the log refuses, of an owner from before, delays nothing. */
+		t->retry_from_ns = t->said_from_ns;
 		check_age(seq, s, reject);
 		sub->flags[reject->seq] &= (uint8_t)~ORACLE_ACKED;
 	}
@@ -312,7 +314,19 @@ void oracle_try_buried(uint64_t seq, uint32_t s, const struct oracle_row *row,
 	world_check(row == oracle.letter_row && p->to == oracle.letter_of_seq + 1,
 		    "a dead letter's run settles another event", seq, oracle.letter_of_seq);
 	oracle.subscriptions[s].flags[oracle.letter_of_seq] |= ORACLE_BURIED;
+	struct oracle_tried *t = &oracle.tries[s].rows[row - oracle.subscriptions[s].rows];
+	t->buried_to = p->to;
+	t->buried_record = seq;
 	oracle.letter_seq = oracle.letter_of_seq = 0;
+}
+
+/* There by a letter that is not durable yet: the group's doing, and no commit waits for it. */
+bool oracle_try_moved(uint32_t s, uint32_t r, uint64_t position)
+{
+	const struct oracle_tried *t = &oracle.tries[s].rows[r];
+
+	return world.has_tries && t->buried_to == position &&
+	       t->buried_record > wr_load_acquire(&world.pipeline->link.durable_seq);
 }
 
 void oracle_tries_fold_anew(void)
@@ -394,7 +408,7 @@ void oracle_try_rejected(struct world_member *m, const struct weir_item *item,
 	if (delay_ns == WEIR_DELAY_DEFAULT)
 		delay_ns = world.tries[m->subscription].retry_delay_min_ns / 2; /* by chance */
 	/* By the log's own clock, which may run at twice the speed of this one (L17). */
-	t->retry_from_ns = rejection->verdict == WEIR_VERDICT_RETRY ? mono_ns() + delay_ns / 2 : 0;
+	t->said_from_ns = rejection->verdict == WEIR_VERDICT_RETRY ? mono_ns() + delay_ns / 2 : 0;
 }
 
 /* Where crashes were met: one at a time, and that is durable. */

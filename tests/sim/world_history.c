@@ -208,7 +208,8 @@ void world_say_commit(const struct world_member *m, enum weir_level level)
 			if (sub->rows[r].topic == a[i].topic &&
 			    sub->rows[r].partition == a[i].partition &&
 			    sub->rows[r].generation == a[i].generation &&
-			    sub->rows[r].start_of[a[i].generation] != a[i].position)
+			    sub->rows[r].start_of[a[i].generation] != a[i].position &&
+			    !oracle_try_moved(m->subscription, r, a[i].position))
 				say((struct history_op){.type = HISTORY_OK,
 							.f = HISTORY_COMMIT,
 							.process = m->process,
