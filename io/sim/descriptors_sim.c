@@ -19,10 +19,39 @@ static bool is_idle(const struct wr_sim_handle *handle)
 	return handle->used && handle->open && !handle->kept && handle->users == 0;
 }
 
+/* By its number + 1; 0: the list's own end. */
+static uint32_t *older_of(struct wr_storage_sim *s, uint32_t number)
+{
+	return number != 0 ? &s->handles[number - 1].older : &s->newest_open;
+}
+
+static uint32_t *newer_of(struct wr_storage_sim *s, uint32_t number)
+{
+	return number != 0 ? &s->handles[number - 1].newer : &s->oldest_open;
+}
+
+static void take_out(struct wr_storage_sim *s, const struct wr_sim_handle *handle)
+{
+	*older_of(s, handle->newer) = handle->older;
+	*newer_of(s, handle->older) = handle->newer;
+}
+
+static void put_newest(struct wr_storage_sim *s, struct wr_sim_handle *handle)
+{
+	uint32_t number = (uint32_t)(handle - s->handles) + 1;
+
+	handle->older = s->newest_open;
+	handle->newer = 0;
+	*newer_of(s, s->newest_open) = number;
+	s->newest_open = number;
+}
+
 static void shut(struct wr_storage_sim *s, struct wr_sim_handle *handle)
 {
-	if (handle->open)
-		s->descriptor_count--;
+	if (!handle->open)
+		return;
+	take_out(s, handle);
+	s->descriptor_count--;
 	handle->open = false;
 }
 
@@ -32,12 +61,14 @@ static bool shut_oldest_idle(struct wr_storage_sim *s, uint32_t spare)
 	struct wr_sim_handle *oldest = NULL;
 	uint32_t idle_count = 0;
 
-	for (uint32_t i = 0; i < s->handle_count; i++) {
-		struct wr_sim_handle *handle = &s->handles[i];
+	if (s->descriptor_count <= spare)
+		return false;
+	for (uint32_t n = s->oldest_open; n != 0 && idle_count <= spare; n = *newer_of(s, n)) {
+		struct wr_sim_handle *handle = &s->handles[n - 1];
 		if (!is_idle(handle))
 			continue;
 		idle_count++;
-		if (oldest == NULL || handle->used_at < oldest->used_at)
+		if (oldest == NULL)
 			oldest = handle;
 	}
 	if (idle_count <= spare)
@@ -58,13 +89,16 @@ int wr_sim_descriptor_room(struct wr_storage_sim *s)
 
 int wr_sim_use(struct wr_storage_sim *s, struct wr_sim_handle *handle)
 {
-	handle->used_at = ++s->use_count;
-	if (handle->open)
+	if (handle->open) {
+		take_out(s, handle);
+		put_newest(s, handle);
 		return 0;
+	}
 	int code = wr_sim_descriptor_room(s);
 	if (code < 0)
 		return code;
 	handle->open = true;
+	put_newest(s, handle);
 	s->descriptor_count++;
 	if (!handle->kept)
 		(void)shut_oldest_idle(s, IDLE_MAX);

@@ -3,8 +3,9 @@
  * The simulated medium's directory, its life, and the doors by which tests reach into it. See
  * disk_sim.h.
  *
- * Inodes and entries are found by walking: a simulated journal has tens of files. Their memory is
- * kept when a file goes, for the next one.
+ * Entries stand in the order in which they were made, which draws go by, and are found by a table
+ * of their names: most simulated journals have tens of files, some have thousands. A free inode and
+ * what is to go are found by walking. The memory of a file is kept when it goes, for the next one.
  */
 #include "io/sim/disk_sim.h"
 
@@ -41,16 +42,62 @@ void wr_sim_disk_destroy(struct wr_sim_disk *disk)
 	}
 	free(disk->inodes);
 	free(disk->entries);
+	free(disk->names);
 	free(disk->earlier.bytes);
 	free(disk);
 }
 
+/* --- names ------------------------------------------------------------------------------------ */
+
+/* Where a name stands in the table, or would. There is always a free place. */
+static uint32_t *place_of(const struct wr_sim_disk *disk, const char *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *c = name; *c != '\0'; c++)
+		hash = (hash ^ (uint8_t)*c) * 16777619u;
+	for (;; hash++) {
+		uint32_t *place = &disk->names[hash & disk->name_mask];
+		if (*place == 0 || strcmp(disk->entries[*place - 1].name, name) == 0)
+			return place;
+	}
+}
+
+/* After entries went, or others stand there. */
+static void index_names(struct wr_sim_disk *disk)
+{
+	if (disk->names == NULL)
+		return;
+	memset(disk->names, 0, (disk->name_mask + 1ull) * sizeof *disk->names);
+	for (uint32_t i = 0; i < disk->entry_count; i++)
+		*place_of(disk, disk->entries[i].name) = i + 1;
+}
+
+/* Room for so many entries, and for twice as many names: 0 or -ENOMEM. */
+static int reserve_entries(struct wr_sim_disk *disk, uint32_t capacity)
+{
+	if (capacity <= disk->entry_capacity)
+		return 0;
+	struct wr_sim_entry *entries = realloc(disk->entries, capacity * sizeof *entries);
+	if (entries == NULL)
+		return -ENOMEM;
+	disk->entries = entries;
+	const uint32_t count = (uint32_t)wr_power_of_two_above(2ull * capacity);
+	uint32_t *names = realloc(disk->names, count * sizeof *names);
+	if (names == NULL)
+		return -ENOMEM;
+	disk->names = names;
+	disk->name_mask = count - 1;
+	disk->entry_capacity = capacity;
+	index_names(disk);
+	return 0;
+}
+
 static struct wr_sim_entry *entry_of(const struct wr_sim_disk *disk, const char *name)
 {
-	for (uint32_t i = 0; i < disk->entry_count; i++)
-		if (strcmp(disk->entries[i].name, name) == 0)
-			return &disk->entries[i];
-	return NULL;
+	uint32_t number = disk->entry_count > 0 ? *place_of(disk, name) : 0;
+
+	return number != 0 ? &disk->entries[number - 1] : NULL;
 }
 
 int32_t wr_sim_disk_find(const struct wr_sim_disk *disk, const char *name)
@@ -103,19 +150,15 @@ static struct wr_sim_entry *take_entry(struct wr_sim_disk *disk, const char *nam
 
 	if (entry != NULL)
 		return entry;
-	if (disk->entry_count == disk->entry_capacity) {
-		const uint32_t capacity = disk->entry_capacity == 0 ? 8 : disk->entry_capacity * 2;
-		struct wr_sim_entry *entries = realloc(disk->entries, capacity * sizeof *entries);
-		if (entries == NULL)
-			return NULL;
-		disk->entries = entries;
-		disk->entry_capacity = capacity;
-	}
+	if (disk->entry_count == disk->entry_capacity &&
+	    reserve_entries(disk, disk->entry_capacity == 0 ? 8 : disk->entry_capacity * 2) < 0)
+		return NULL;
 	entry = &disk->entries[disk->entry_count++];
 	memset(entry, 0, sizeof *entry);
 	memcpy(entry->name, name, strnlen(name, WR_STORAGE_NAME_MAX));
 	entry->now = WR_SIM_NONE;
 	entry->durable = WR_SIM_NONE;
+	*place_of(disk, entry->name) = disk->entry_count;
 	return entry;
 }
 
@@ -183,7 +226,10 @@ void wr_sim_disk_collect(struct wr_sim_disk *disk)
 			disk->inodes[entry.durable].reached = true;
 		disk->entries[kept++] = entry;
 	}
-	disk->entry_count = kept;
+	if (kept < disk->entry_count) {
+		disk->entry_count = kept;
+		index_names(disk);
+	}
 	for (uint32_t i = 0; i < disk->inode_count; i++)
 		disk->inodes[i].used = disk->inodes[i].used && disk->inodes[i].reached;
 }
@@ -334,17 +380,12 @@ static int copy_tables(const struct wr_sim_disk *from, struct wr_sim_disk *to)
 		to->inodes = inodes;
 		to->inode_count = from->inode_count;
 	}
-	if (to->entry_capacity < from->entry_count) {
-		struct wr_sim_entry *entries =
-			realloc(to->entries, from->entry_count * sizeof *entries);
-		if (entries == NULL)
-			return -ENOMEM;
-		to->entries = entries;
-		to->entry_capacity = from->entry_count;
-	}
+	if (reserve_entries(to, from->entry_count) < 0)
+		return -ENOMEM;
 	if (from->entry_count > 0)
 		memcpy(to->entries, from->entries, from->entry_count * sizeof *to->entries);
 	to->entry_count = from->entry_count;
+	index_names(to);
 	return 0;
 }
 

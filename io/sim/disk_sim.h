@@ -85,6 +85,8 @@ struct wr_sim_disk {
 	struct wr_sim_entry *entries;
 	uint32_t entry_count;
 	uint32_t entry_capacity;
+	uint32_t *names; /* [name_mask + 1], by hash: numbers of entries + 1; 0: none */
+	uint32_t name_mask;
 	struct wr_sim_attached *attached;
 	const void *lock_owner;
 	uint64_t op_count;

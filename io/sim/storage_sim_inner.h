@@ -33,9 +33,9 @@ struct wr_sim_handle {
 	bool used;
 	bool writable;
 	bool kept;
-	bool open;        /* it has a descriptor, see descriptors_sim.c */
-	uint32_t users;   /* requests in flight */
-	uint64_t used_at; /* in calls, for the order of the idle ones */
+	bool open;             /* it has a descriptor, see descriptors_sim.c */
+	uint32_t users;        /* requests in flight */
+	uint32_t older, newer; /* of those that have one, by their last use: numbers + 1; 0: none */
 };
 
 /* A request in flight. */
@@ -61,7 +61,7 @@ struct wr_storage_sim {
 	uint64_t serial;
 	struct wr_storage_counts counts;
 	uint32_t descriptor_count;
-	uint64_t use_count;
+	uint32_t oldest_open, newest_open; /* likewise */
 	bool read_only;
 	bool entered;
 	bool leaving;
