@@ -482,8 +482,13 @@ Test(carry_packed, a_small_segment_behind_it_does_not_keep_one_from_being_copied
 static void setup_damaged(void)
 {
 	queue_begin(FIXTURE_DURABLE | FIXTURE_MANUAL);
-	queue_bed.f.options.pool_bytes = 1; /* what is old is on disk only */
-	begin_with(2 * SEGMENT_BYTES, WEIR_PACK_NO);
+	struct weir_memory_plan plan;
+	queue_bed.f.options.pool_bytes = 1;
+	begin_with(8 * SEGMENT_BYTES, WEIR_PACK_NO);
+	/* What is to leave is on disk only, however late its turn comes. */
+	cr_assert_eq(weir_memory_plan(&queue_bed.f.options, &plan, NULL), 0);
+	cr_assert_lt(plan.chunks_bytes, 4 * SEGMENT_BYTES, "%llu",
+		     (unsigned long long)plan.chunks_bytes);
 }
 
 TestSuite(carry_damaged, .init = setup_damaged, .fini = queue_end, .timeout = 120);
