@@ -267,6 +267,11 @@ static bool goes_alone(const struct crash *c, uint32_t i)
 /*
  * Whether another row, whose events did not go alone, may have done it. That ends: all that were
  * busy go alone from here on, and it is believed so often only at one place.
+ *
+ * The crashes are those of where the row was at the last one (crash_from), also where what is in
+ * hand now is the event behind that. Then that one may be told to have failed, once, though another
+ * did it: one attempt too many, and no more, since the count begins anew at its place. To count no
+ * crash of another place here would be another decision about records that are in logs already.
  */
 static bool is_in_doubt(const struct crash *c, uint32_t in_hand)
 {
