@@ -72,8 +72,8 @@ static const char *hear(uint32_t timeout_ms)
 /* Those before it are passed over. */
 static bool hear_with(const char *words, uint32_t messages)
 {
-	while (messages-- > 0)
-		if (strstr(hear(PATIENCE_MS), words) != NULL)
+	while (messages-- > 0 && hear(PATIENCE_MS)[0] != '\0')
+		if (strstr(heard, words) != NULL)
 			return true;
 	return false;
 }
