@@ -65,8 +65,9 @@ static const struct cli_command command = {
 		"\n"
 		"Exit code 9: a lag is above a limit, and --watch ends then, too; 4: there is no\n"
 		"such pipeline or subscription; 1: with --fail-above, if none of them runs, or\n"
-		"one is silent: its figures are old. Without --fail-above it is 0. Name the\n"
-		"pipeline, so that its death is noticed.",
+		"one is silent: its figures are old; or while events of a subscription with a\n"
+		"limit are counted again, but --watch goes on. Without --fail-above it is 0.\n"
+		"Name the pipeline, so that its death is noticed.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 	.arguments_min = 0,
@@ -197,13 +198,42 @@ static bool are_fresh(void)
 	return fresh && runs;
 }
 
-static int judge(uint32_t crossed)
+static bool is_certain(const struct look_row *s)
+{
+	for (uint32_t i = 0; i < choices.limits.count; i++)
+		if (!lag_limit_is_certain(&limits[i], s))
+			return false;
+	return true;
+}
+
+/* Below a limit while events are counted again: it may be above. */
+static bool are_counted(void)
+{
+	bool counted = true;
+
+	for (uint32_t p = 0; p < found.count; p++) {
+		const struct look *l = found.looks[p];
+		for (uint32_t i = 0; i < l->tables[LOOK_SUBSCRIPTION].count; i++) {
+			const struct look_row *s = &l->tables[LOOK_SUBSCRIPTION].rows[i];
+			if (!is_judged(l) || is_certain(s))
+				continue;
+			fprintf(stderr, "weir: %s: events of %s are still counted\n", l->about.name,
+				s->name);
+			counted = false;
+		}
+	}
+	return counted;
+}
+
+static int judge(uint32_t crossed, bool is_last)
 {
 	if (choices.limits.count == 0)
 		return CLI_EXIT_OK;
 	if (crossed > 0)
 		return CLI_EXIT_THRESHOLD;
-	return are_fresh() ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+	if (!are_fresh())
+		return CLI_EXIT_FAILED;
+	return !is_last || are_counted() ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 
 static void pause_between(void)
@@ -229,8 +259,9 @@ int cmd_lag(int argc, char **argv)
 	find_warn(&found);
 	exit_code = check_names();
 	for (uint64_t n = 1; exit_code == CLI_GO_ON; n++) {
-		exit_code = judge(choices.json ? print_json() : print_text());
-		if (!choices.watch || n == choices.count || exit_code != CLI_EXIT_OK)
+		bool is_last = !choices.watch || n == choices.count;
+		exit_code = judge(choices.json ? print_json() : print_text(), is_last);
+		if (is_last || exit_code != CLI_EXIT_OK)
 			break;
 		pause_between();
 		find_more(&found, choices.dir, which);

@@ -324,6 +324,26 @@ Test(lag_cli, a_killed_pipeline_is_dead)
 	cr_expect_eq(c.exit_code, CLI_EXIT_FAILED, "nobody asked for it by its name");
 }
 
+/* Below a limit counts for nothing then, but for another subscription's. */
+Test(lag_cli, nothing_is_certain_while_events_are_counted_again)
+{
+	static const char *const texts[] = {"5", "audit=5", "audit=1h"};
+	struct look_row row = {.name = "audit"};
+	struct lag_limit l;
+	char why[256];
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		cr_assert_eq(lag_limit_parse(&l, texts[i], why, sizeof why), 0);
+		row.values[SUBSCRIPTION_EXACT] = 0;
+		cr_expect_not(lag_limit_is_certain(&l, &row), "%s", texts[i]);
+		row.values[SUBSCRIPTION_EXACT] = 1;
+		cr_expect(lag_limit_is_certain(&l, &row), "%s", texts[i]);
+	}
+	row.values[SUBSCRIPTION_EXACT] = 0;
+	cr_assert_eq(lag_limit_parse(&l, "other=5", why, sizeof why), 0);
+	cr_expect(lag_limit_is_certain(&l, &row));
+}
+
 Test(lag_cli, limits_are_events_bytes_or_ages)
 {
 	static const struct {

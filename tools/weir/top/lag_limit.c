@@ -46,6 +46,11 @@ bool lag_limit_is_about(const struct lag_limit *l, const struct look_row *s)
 	return l->subscription[0] == '\0' || strcmp(l->subscription, s->name) == 0;
 }
 
+bool lag_limit_is_certain(const struct lag_limit *l, const struct look_row *s)
+{
+	return !lag_limit_is_about(l, s) || s->values[SUBSCRIPTION_EXACT] != 0;
+}
+
 bool lag_limit_is_crossed(const struct lag_limit *l, const struct look *look,
 			  const struct look_row *s)
 {
