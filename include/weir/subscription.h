@@ -98,7 +98,10 @@ struct weir_lag {
 	uint64_t events;
 	uint64_t bytes;   /**< of records */
 	uint64_t time_ns; /**< age of the oldest event that is not acknowledged, by append time: a
-	                       step of the wall clock does not change it; 0: none is */
+	                       step of the wall clock does not change it; 0: none is. After an open
+	                       or a seek back the oldest is looked for: this is 0, or of a younger
+	                       one, for a moment, in a long log for longer; `exact` does not say
+	                       so: it is of `events` and `bytes` */
 	bool exact;      /**< false for a moment after a seek, while events are counted again; until
 	                       the next seek or open, where they were from before a filter that is
 	                       forgotten (weir_subscription_set_filter) */
