@@ -31,7 +31,7 @@
  *   share.c          taking, what the log says, what is due
  *   share_members.c  members, and what they are given
  *   share_parked.c   keys that wait behind a dead event
- *   share_move.c     all of it forgotten, when the subscription is moved
+ *   share_move.c     all of it forgotten or begun anew, when the subscription is moved
  *   share_overflow.c the oldest go where there are too many
  *   share_terms.c    delays, times to live, priorities
  *   share_suspects.c what was outstanding when the process died
@@ -322,7 +322,7 @@ struct wr_share_cursor {
 struct wr_share_event *wr_share_next_below(struct wr_share *s, struct wr_share_cursor *cursor,
 					   uint64_t end_seq);
 
-/* Whether one that lies further on was taken from below `end_seq`. */
+/* Whether one that lies further on, or is on its way there, was taken from below `end_seq`. */
 bool wr_share_has_carried(const struct wr_share *s, uint64_t end_seq);
 
 /* Whether a copy of it may be made now: nobody has it, and nothing about it is on its way. */

@@ -47,7 +47,8 @@ struct wr_share_event *wr_share_next_below(struct wr_share *s, struct wr_share_c
 bool wr_share_has_carried(const struct wr_share *s, uint64_t end_seq)
 {
 	uint32_t at = s->oldest;
-	while (at != WR_SHARE_NONE && s->events[at].seq < end_seq && s->events[at].place == 0)
+	while (at != WR_SHARE_NONE && s->events[at].seq < end_seq && s->events[at].place == 0 &&
+	       !s->events[at].carries)
 		at = s->events[at].after;
 	return at != WR_SHARE_NONE && s->events[at].seq < end_seq;
 }

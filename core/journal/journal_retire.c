@@ -14,10 +14,11 @@
  * What every topic is past leaves the log as a whole, as by the log's own retention
  * (journal_segments.c): that is not written anew first.
  *
- * What topics are past is found once in a second at most, and goes by what they asked for then. A
- * topic that asks for something else meanwhile ends that: no segment leaves as a whole before the
- * next look, and the packer gives up what it has made, up to the last write. So whoever had a topic
- * keep more has what was there when he was told so.
+ * What topics are past is found once in a second at most, while the packer rests, and goes by what
+ * they asked for then. A topic that asks for something else meanwhile ends that: no segment leaves
+ * as a whole before the next look, and the packer gives up what it has made, up to the last write.
+ * So whoever had a topic keep more has what was there when he was told so, but for what is just
+ * being written.
  *
  * Where an event leaves nobody decides anything by it: no table knows of it, and what is missing
  * says so itself. An owner begins with the oldest segment, finds what the one before it has done,

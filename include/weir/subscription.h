@@ -523,8 +523,8 @@ enum weir_seek_to {
  * (dead letters that were written stay). It begins anew at the place, with attempts from 1.
  * An event that was parked or delayed for so long that it was copied further on (guide/queues.md)
  * counts where it was appended, also when that has left: WEIR_SEEK_OLDEST, or a time that is not
- * later than the oldest record's, finds it, and it begins anew like the others; any other place
- * passes it over.
+ * later than the oldest record's, finds it, and it begins anew like the others, with what is left
+ * of its time to live (a dead letter that it has stays, too); any other place passes it over.
  * weir_reject() and weir_ack() of an item from before say WEIR_E_FENCED, and what was given to a
  * member and not polled yet does not come any more.
  *

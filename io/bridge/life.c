@@ -38,6 +38,9 @@ static void enter(struct weir_bridge *b, enum weir_bridge_state state)
 	if (is_new) {
 		b->shown.state = state;
 		b->shown.since_us = wr_bridge_wall_us();
+		/* What was asked for since then is this attempt. */
+		if (state == WEIR_BRIDGE_CONNECTING)
+			b->asked.resume = false;
 		wr_bridge_shown_changed(b);
 	}
 	memcpy(why, b->shown.why, sizeof why);

@@ -55,8 +55,8 @@ static const struct cli_command command = {
 		"go there. Exit codes: 0 all is delivered, 1 something was not, or a source,\n"
 		"command or bridge failed, 3 the config has errors, 4 a file or program is not\n"
 		"there, 5 the journal or an output is in use, 7 a file, disk or journal failed,\n"
-		"12 the time for draining was over: the rest is in the log, 129, 130 and 143\n"
-		"ended by a second signal.",
+		"12 the time for draining was over, or what was left could not be reached: the\n"
+		"rest is in the log, 129, 130 and 143 ended by a second signal.",
 	.options = options,
 	.option_count = sizeof options / sizeof options[0],
 	.arguments_min = 1,
