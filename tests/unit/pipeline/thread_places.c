@@ -121,6 +121,13 @@ static bool all_as_wanted(const struct wanted *table, size_t table_count, bool s
 			printf("# a thread named \"%s\", which is none of weir's\n", now[i].name);
 			return false;
 		}
+		/* So does a worker of the kernel's, which has begun behind that one. */
+		if (!table[w].is_prefix && found[w] == table[w].most) {
+			*ret_complete = false;
+			if (say_missing)
+				printf("# one more thread \"%s\"\n", now[i].name);
+			continue;
+		}
 		if (!is_as_wanted(&now[i], &table[w]))
 			return false;
 		found[w]++;
