@@ -3,9 +3,10 @@
  * What one more group costs a pipeline that runs, while nothing comes for it: CPU time of an event
  * that is published, handed out to a member of a group and acknowledged, in memory, with an idle
  * group beside that and without one. The idle group reads another topic, in which there is nothing.
- * Its member sleeps; or, with "polls", it polls each IDLE_TURNS-th time that the other one does, as
- * by a timeout of 25 ms at a million events a second, and looks through all that has come since:
- * that is what it costs a thread of its own, and the first what it costs the pipeline.
+ * Its member never polls ("sleeps"); or, with "polls", it polls each IDLE_TURNS-th time that the
+ * other one does, as by a timeout of 25 ms at a million events a second, and looks through all that
+ * has come since: that is what it costs a thread of its own, and the first what it costs the steps.
+ * What it takes to wake a member that waits in weir_poll() on a thread of its own is in neither.
  *
  * All of it is on one thread, which calls the steps (weir_options.manual): so its CPU time is all
  * that there is, whoever else the machine runs, and waiting is not in it. Rounds with and without

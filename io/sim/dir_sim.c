@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/hash_murmur2.h"
 
 struct wr_sim_disk *wr_sim_disk_create(uint64_t seed, const struct wr_fault_plan *plan)
 {
@@ -52,11 +53,7 @@ void wr_sim_disk_destroy(struct wr_sim_disk *disk)
 /* Where a name stands in the table, or would. There is always a free place. */
 static uint32_t *place_of(const struct wr_sim_disk *disk, const char *name)
 {
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (const char *c = name; *c != '\0'; c++)
-		hash = (hash ^ (uint8_t)*c) * 16777619u;
-	for (;; hash++) {
+	for (uint32_t hash = wr_hash_murmur2(name, strlen(name));; hash++) {
 		uint32_t *place = &disk->names[hash & disk->name_mask];
 		if (*place == 0 || strcmp(disk->entries[*place - 1].name, name) == 0)
 			return place;

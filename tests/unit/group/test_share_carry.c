@@ -195,3 +195,20 @@ Test(share_carry, what_lies_below_is_found_by_its_place)
 	wr_share_below(&share, 6, &below);
 	cr_expect(below.events == 3 && below.has_fixed);
 }
+
+/* A copy may be ordered, and the original leave, before the group hears of it: one on its way
+ * counts as if it lay there. */
+Test(share_carry, what_is_on_its_way_further_on_counts_as_carried)
+{
+	cr_expect_not(wr_share_has_carried(&share, 9));
+	wr_share_carry(&share, wr_share_find(&share, 5));
+	cr_expect(wr_share_has_carried(&share, 6));
+	cr_expect_not(wr_share_has_carried(&share, 5), "only from below");
+	wr_share_carried(&share, 5, 50, true);
+	cr_expect(wr_share_has_carried(&share, 6));
+	cr_expect_not(wr_share_has_carried(&share, 5));
+	wr_share_carry(&share, wr_share_find(&share, 6));
+	wr_share_settled(&share, 5, 5, 1);
+	wr_share_carried(&share, 6, 0, false);
+	cr_expect_not(wr_share_has_carried(&share, 9), "it stays where it is");
+}

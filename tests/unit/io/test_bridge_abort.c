@@ -52,13 +52,6 @@ static const struct weir_bridge_ops ops = {.struct_bytes = sizeof ops,
 					   .drain = driver_drain,
 					   .close = driver_close};
 
-static enum weir_bridge_state state_of(struct weir_bridge *bridge)
-{
-	struct weir_bridge_status status = {.struct_bytes = sizeof status};
-	cr_assert_eq(weir_bridge_status(bridge, &status), 0);
-	return status.state;
-}
-
 /* Nobody answers, until it is to rest. */
 static int open_in_vain(void *self, struct weir_bridge *bridge)
 {
@@ -76,6 +69,23 @@ static struct weir_bridge_status status_of(struct weir_bridge *bridge)
 	return status;
 }
 
+static enum weir_bridge_state state_of(struct weir_bridge *bridge)
+{
+	return status_of(bridge).state;
+}
+
+/* A source that is driven by these. */
+static struct weir_bridge_options source_of(const struct weir_bridge_ops *driver, uint32_t *drains)
+{
+	struct weir_bridge_options o;
+	weir_bridge_options_init(&o);
+	o.name = "b";
+	o.direction = WEIR_BRIDGE_SOURCE;
+	o.ops = driver;
+	o.self = drains;
+	return o;
+}
+
 static void note_state(void *context, const char *name, enum weir_bridge_state state,
 		       const char *why)
 {
@@ -88,17 +98,12 @@ static void note_state(void *context, const char *name, enum weir_bridge_state s
 Test(bridge_abort, a_rest_while_it_connects_is_no_loss)
 {
 	struct fixture f;
-	struct weir_bridge_options o;
 	struct weir_bridge_ops vain = ops;
 	struct weir_bridge *bridge = NULL;
 	uint32_t states = 0, drains = 0;
 	fixture_begin(&f, FIXTURE_MEMORY);
-	weir_bridge_options_init(&o);
 	vain.open = open_in_vain;
-	o.name = "b";
-	o.direction = WEIR_BRIDGE_SOURCE;
-	o.ops = &vain;
-	o.self = &drains;
+	struct weir_bridge_options o = source_of(&vain, &drains);
 	o.state_fn = note_state;
 	o.state_context = &states;
 	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, NULL), 0);
@@ -124,15 +129,10 @@ Test(bridge_abort, a_rest_while_it_connects_is_no_loss)
 Test(bridge_abort, ends_a_drain_at_once)
 {
 	struct fixture f;
-	struct weir_bridge_options o;
 	struct weir_bridge *bridge = NULL;
 	uint32_t drains = 0;
 	fixture_begin(&f, FIXTURE_MEMORY);
-	weir_bridge_options_init(&o);
-	o.name = "b";
-	o.direction = WEIR_BRIDGE_SOURCE;
-	o.ops = &ops;
-	o.self = &drains;
+	struct weir_bridge_options o = source_of(&ops, &drains);
 	o.drain_ns = 3600000000000u;
 	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, NULL), 0);
 	while (state_of(bridge) != WEIR_BRIDGE_RUNNING)
@@ -159,17 +159,12 @@ Test(bridge_abort, a_delay_is_ended_by_who_wants_it_tried)
 {
 	const uint64_t hour_ns = 3600000000000u;
 	struct fixture f;
-	struct weir_bridge_options o;
 	struct weir_bridge_ops refusing = ops;
 	struct weir_bridge *bridge = NULL;
 	uint32_t drains = 0;
 	fixture_begin(&f, FIXTURE_MEMORY);
-	weir_bridge_options_init(&o);
 	refusing.open = refuse;
-	o.name = "b";
-	o.direction = WEIR_BRIDGE_SOURCE;
-	o.ops = &refusing;
-	o.self = &drains;
+	struct weir_bridge_options o = source_of(&refusing, &drains);
 	o.retry_min_ns = o.retry_max_ns = hour_ns;
 	o.manual = true;
 	cr_assert_eq(weir_bridge_start(f.pipeline, &o, &bridge, NULL), 0);
