@@ -480,9 +480,10 @@ Test(erase, dead_letters_go_and_what_is_parked_is_given_up)
 	publish_rounds();
 	let_die(unlucky);
 	uint64_t end_ns = fixture_now_ns() + FIXTURE_LONG_NS;
-	while (parked(unlucky) < OTHERS + 1 && fixture_now_ns() < end_ns)
+	uint64_t before = (uint64_t)ROUNDS * (OTHERS + 1);
+	while (parked(unlucky) < before && fixture_now_ns() < end_ns)
 		fixture_sleep_ns(1000000);
-	uint64_t before = parked(unlucky);
+	cr_expect_eq(parked(unlucky), before);
 	uint64_t sequence = erase(WEIR_ALL_TOPICS);
 	/* Nobody redrives it, and still nothing waits behind it any more. */
 	while (parked(unlucky) >= before && fixture_now_ns() < end_ns)
