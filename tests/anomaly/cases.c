@@ -234,6 +234,12 @@ const struct case_of_rule cases[] = {
 	 "1 1 invoke send value=1 dedup=8 topic=1\n2 1 ok send value=1 dedup=8 topic=1 offset=11 "
 	 "level=3\n3 0 ok forget dedup=8\n3 1 invoke send value=2 dedup=8 topic=1\n"
 	 "4 1 ok send value=2 dedup=8 topic=1 offset=12 level=3\n"},
+	{RULE_DEDUP_TWICE, false,
+	 "nobody knows of the second one, which is there under another key",
+	 "1 1 invoke send value=1 dedup=8 topic=1\n2 1 ok send value=1 dedup=8 topic=1 offset=11 "
+	 "level=3\n3 1 invoke send value=2 dedup=8 topic=1\n4 1 info send value=2 dedup=8 topic=1\n"
+	 "5 1 invoke send value=2 dedup=9 topic=1\n6 1 ok send value=2 dedup=9 topic=1 offset=12 "
+	 "level=3\n"},
 
 	{RULE_SNAPSHOT_DIFFERS, true, NULL,
 	 "1 1 ok state value=70 offset=11 group=1\n2 1 ok state value=71 offset=11 group=1\n"},

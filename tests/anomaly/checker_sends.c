@@ -107,6 +107,21 @@ static bool is_twice(const struct checker *c, const struct attempt *a, const str
 	return checker_together(oldest_entry(c, v), oldest_entry(c, w));
 }
 
+/* What is there of its value may be another attempt's, which was under another key. */
+static bool may_be_anothers(const struct checker *c, const struct attempt *a)
+{
+	const struct value *v = list_get(&c->values, a->value);
+	uint64_t key = checker_op(c, a->line)->dedup;
+
+	for (uint32_t i = v->first_attempt; i != TABLE_NONE;) {
+		const struct attempt *other = list_get(&c->attempts, i);
+		if (other->type != HISTORY_FAIL && checker_op(c, other->line)->dedup != key)
+			return true;
+		i = other->next;
+	}
+	return false;
+}
+
 static void check_dedup(struct checker *c, const struct attempt *a)
 {
 	const struct history_op *op = checker_op(c, a->line);
@@ -115,7 +130,7 @@ static void check_dedup(struct checker *c, const struct attempt *a)
 	bool made;
 
 	if (op->dedup == 0 || a->type == HISTORY_FAIL ||
-	    (a->type == HISTORY_INFO && v->entries == TABLE_NONE))
+	    (a->type == HISTORY_INFO && (v->entries == TABLE_NONE || may_be_anothers(c, a))))
 		return;
 	forgotten = checker_find(&c->forget_at, &c->numbers, op->dedup, 0);
 	uint32_t times = forgotten != NULL ? *forgotten : 0;

@@ -160,6 +160,7 @@
 	  "recovery_whole::r9_the_newest_checkpoint_is_used")                                      \
 	X(PROGRESS_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")              \
 	X(WINDOW_NOT_SAVED, sim_pipeline, "the tables are not the fold of the log")                \
+	X(WINDOW_NOT_SAVED, weir_anomaly, "dedup-twice")                                           \
 	X(WINDOW_OVERWRITTEN, unit_keys, "keys::random_lives_are_those_of_a_plain_list")           \
 	X(WINDOW_KEEPS_REFUSED, sim_pipeline, "the tables are not the fold of the log")            \
 	X(WINDOW_JUMPS, unit_keys, "keys::a_jump_at_an_open_takes_no_key")                         \

@@ -367,6 +367,7 @@ static void act(void)
 	else
 		act_seldom();
 	world_growth_act();
+	world_repeats_act();
 	world_compaction_act();
 	world_erasure_act();
 	world_retention_act();
@@ -568,6 +569,7 @@ void world_run_seed(void)
 	world_tries_begin();
 	world_replays_begin();
 	world_growth_begin();
+	world_repeats_begin();
 	world_schemas_begin();
 	world_compaction_begin();
 	world_erasure_begin();

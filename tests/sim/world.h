@@ -8,6 +8,7 @@
  *   world_host.c     what the pipeline runs in
  *   world_memory.c   memory that is kept from one life to the next, and counted
  *   world_publish.c  what producers do
+ *   world_repeats.c  events under an idempotency key that another one has
  *   world_members.c  what members do
  *   world_handlers.c members that weir polls for
  *   world_queues.c   subscriptions that are shared, and what their members do
@@ -71,6 +72,7 @@ struct world_ticket {
 	uint32_t first_k, last_k;
 	uint32_t call;
 	uint64_t rests_on; /* visible when it was handed over, and so ordered before it */
+	uint32_t key_k;    /* the number that its idempotency key says; 0: it has none */
 };
 
 /* Outputs first_k .. last_k of a member's source, and acknowledgements. */
@@ -200,6 +202,8 @@ struct world {
 	uint32_t once_k;      /* the next of them */
 	bool once_open;       /* it may be in the log already */
 	struct wr_prng keys_prng;
+	bool repeats_keys; /* in this seed */
+	struct wr_prng repeats_prng;
 	bool grows; /* topics do, in this seed */
 	struct wr_prng growth_prng;
 	bool has_schemas; /* this seed */
@@ -321,6 +325,10 @@ void world_producer_offend(struct world_producer *p);
 /* Told that everything of a source up to number k has reached a level. */
 void world_promised(uint32_t source, uint32_t k, enum weir_level level);
 
+/* world_repeats.c */
+void world_repeats_begin(void);
+void world_repeats_act(void);
+
 /* world_transactions.c */
 void world_transactions_begin(void);
 /* What a member of partitions does with them, perhaps. */
@@ -381,6 +389,9 @@ struct oracle_row;
 /* `sequence`: of the first event; 0: it was not told. */
 void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 		    const struct world_ticket *t, enum weir_level level, uint64_t sequence);
+/* A repeat: it is told where the first event of its key stands. */
+void world_say_present(uint32_t process, uint32_t source, const struct world_ticket *t,
+		       enum weir_level level, uint64_t sequence);
 /* It begins, or it found nothing. */
 /* A transaction is handed over, or it is told what became of it; what was polled comes again. */
 void world_say_txn(const struct world_member *m, const struct world_txn *t, enum history_type type);

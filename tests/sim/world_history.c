@@ -55,6 +55,7 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 			.process = process,
 			.value = value_of(source, k),
 			.key = key_of(event.key, event.key_bytes),
+			.dedup = t->key_k != 0 ? value_of(source, t->key_k) : 0,
 			.topic = event.topic,
 			.call = t->call,
 			.flags = t->first_k < t->last_k ? HISTORY_ATOMIC : 0,
@@ -71,9 +72,28 @@ void world_say_send(enum history_type type, uint32_t process, uint32_t source,
 	}
 }
 
+void world_say_present(uint32_t process, uint32_t source, const struct world_ticket *t,
+		       enum weir_level level, uint64_t sequence)
+{
+	struct weir_event event;
+
+	world_event_of(source, t->first_k, &event);
+	say((struct history_op){.type = HISTORY_OK,
+				.f = HISTORY_SEND,
+				.process = process,
+				.value = value_of(source, t->first_k),
+				.dedup = value_of(source, t->key_k),
+				.topic = event.topic,
+				.offset = sequence,
+				.call = t->call,
+				.level = (uint8_t)level,
+				.flags = HISTORY_PRESENT});
+}
+
 void world_say_txn(const struct world_member *m, const struct world_txn *t, enum history_type type)
 {
-	const struct world_ticket sends = {t->first_k, t->last_k, t->call, 0};
+	const struct world_ticket sends = {
+		.first_k = t->first_k, .last_k = t->last_k, .call = t->call};
 	struct history_op op = {.type = (uint8_t)type,
 				.f = HISTORY_TXN,
 				.process = m->process,

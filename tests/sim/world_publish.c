@@ -170,8 +170,12 @@ static void handed(struct world_producer *p, uint64_t ticket, uint32_t first_k, 
 {
 	world_check(ticket - p->told < WORLD_TICKETS, "more tickets than credit", ticket, p->told);
 	struct world_ticket *t = &p->tickets[ticket % WORLD_TICKETS];
-	*t = (struct world_ticket){first_k, last_k, world.call_last,
-				   wr_writer_visible_seq(&world.pipeline->writer)};
+	*t = (struct world_ticket){
+		.first_k = first_k,
+		.last_k = last_k,
+		.call = world.call_last,
+		.rests_on = wr_writer_visible_seq(&world.pipeline->writer),
+	};
 	world_say_send(HISTORY_INVOKE, p->process, p->source, t, p->level, 0);
 	world_note("handed", ticket, last_k);
 	if (last_k != 0)
@@ -354,7 +358,8 @@ void world_publish_once(void)
 	world_event(source, k, &event);
 	event.ids = &ids;
 	uint64_t timeout_ns = world_one_in(3) ? 100000 : WEIR_FOREVER;
-	const struct world_ticket t = {k, k, ++world.call_last, 0};
+	const struct world_ticket t = {
+		.first_k = k, .last_k = k, .call = ++world.call_last, .key_k = k};
 	uint32_t process = ++world.process_last;
 	world_say_send(HISTORY_INVOKE, process, source, &t, level, 0);
 	struct world_call call = world_call_begin(timeout_ns);
