@@ -53,6 +53,10 @@ def main():
           "60 simulated histories have no anomaly")
     check(members["rules"] == len(rules) == members["rules_fired_when_seeded"] and
           members["not_fired"] == [], "every rule fires when it is planted")
+    # Of a call that waited for room, of a drain, of events that fail.
+    full = [run(program, "--histories", "1", "--seed", seed).returncode
+            for seed in ("1092093", "5028420", "5012384")]
+    check(full == [0, 0, 0], "logs that came to their limit of files go on when it is raised")
     one = [run(program, "--one", "--seed", "9", "--print").stdout for _ in range(2)]
     check(one[0] == one[1] and len(one[0].splitlines()) > 10, "a seed is one history")
     said = run(program, "--check", "-", stdin=one[0])

@@ -110,7 +110,7 @@
 	X(SIZE_LOST, "power cuts that took sizes with them")                                       \
 	X(TORN, "power cuts that tore sectors")
 
-/* Not asked for: seeds with filters, with replays and with schemas are few. */
+/* Not asked for: seeds with filters, replays, schemas, and with so many files are few. */
 #define SOMETIMES_FILTERS_MAP(X)                                                                   \
 	X(FILTER_CHANGED, "filters that were changed")                                             \
 	X(FILTER_FULL, "filters that were refused because four are needed")                        \
@@ -126,7 +126,8 @@
 	X(SCHEMA_REGISTERED, "schemas that were registered")                                       \
 	X(SCHEMA_REFUSED, "schemas that a level refused")                                          \
 	X(SCHEMA_KEPT, "changes of the registry that were under way in a crash, and came back")    \
-	X(SCHEMA_LOST, "changes of the registry that a crash took")
+	X(SCHEMA_LOST, "changes of the registry that a crash took")                                \
+	X(MORE_FILES, "logs whose limit of files was raised")
 
 enum sometimes {
 #define SOMETIMES_ENUM(name, text) SOMETIMES_##name,

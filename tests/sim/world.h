@@ -367,6 +367,8 @@ void world_trouble_begin(void);
 void world_trouble_act(void);
 /* After each round. */
 void world_trouble_round(void);
+/* Whoever waits for room waits for another life, with a higher limit of files. */
+bool world_trouble_needs_files(void);
 /* Somebody sleeps on purpose: nobody else's deadline counts it. */
 void world_jump(uint64_t ns);
 /* Around each call that may block for `timeout_ns`. */

@@ -8,6 +8,7 @@
 #include "tests/sim/oracle.h"
 
 #define WAITED_MAX 200000u
+#define WAITED_FOR_FILES_MAX 20000u
 
 /* One thread plays all of them: none is the closer's own. */
 static uintptr_t nobody(void *context)
@@ -26,6 +27,10 @@ static bool inside_step(void *context)
 static int run_steps(void *context, uint64_t wait_ns)
 {
 	(void)context, (void)wait_ns;
+	if (world.waited > WAITED_FOR_FILES_MAX && world_trouble_needs_files()) {
+		wr_storage_sim_crash(world.storage);
+		return WEIR_E_FAILED;
+	}
 	world_check(world.waited++ < WAITED_MAX, "a call that never comes back", 0, 0);
 	if (world.depth == 0 && world_one_in(6)) {
 		world.depth++;

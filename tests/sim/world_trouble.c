@@ -13,6 +13,8 @@
 #define JUMP_NS_MAX (10 * 86400 * SECOND_NS)
 #define FROZEN_SLICES 12u
 #define FULL_ROUNDS_MAX 300u
+#define FILES_PART 2u /* of the limit: with more files than that it is raised */
+#define FILES_TIMES 4u
 
 static const enum sometimes counted[] = {
 	SOMETIMES_WRITE_ERROR, SOMETIMES_SYNC_ERROR,  SOMETIMES_READ_ERROR, SOMETIMES_NO_ROOM,
@@ -220,6 +222,30 @@ void world_trouble_round(void)
 		world_sometimes(SOMETIMES_IN_FLIGHT);
 }
 
+/*
+ * The log has as many files as it may, and there is no room in them: who waits for some, waits
+ * until somebody has raised the limit, which takes another life.
+ */
+bool world_trouble_needs_files(void)
+{
+	return !world.memory_only && !world.healing &&
+	       wr_load_acquire(&world.pipeline->link.full) != 0 &&
+	       wr_segment_file_count(&world.pipeline->segments) >= world.options.segments_max;
+}
+
+/* Somebody sees that there are not many left, and raises the limit in good time, or too late. */
+static void raise_limit(void)
+{
+	uint32_t *most = &world.options.segments_max;
+
+	if (world.memory_only ||
+	    wr_segment_file_count(&world.pipeline->segments) <= *most / FILES_PART)
+		return;
+	*most *= FILES_TIMES;
+	world_note("files", *most, 0);
+	world_sometimes(SOMETIMES_MORE_FILES);
+}
+
 /* --- the end of a life ------------------------------------------------------------------------ */
 
 void world_trouble_end(void)
@@ -234,6 +260,7 @@ void world_trouble_end(void)
 		world.sometimes[SOMETIMES_CHECKPOINTED] += stats.checkpoints;
 		world.sometimes[SOMETIMES_STALE] += stats.segments_recycled > 0;
 	}
+	raise_limit();
 	world_check(world_is_dead() || !world_has_failed() || faults_taken() > 0,
 		    "failed, and nothing had gone wrong", 0, 0);
 }
