@@ -126,7 +126,7 @@ static struct wr_compact_key *place_of(struct wr_compact *c, const uint64_t hash
 {
 	for (uint64_t at = hash[0] & c->mask;; at = (at + 1) & c->mask) {
 		struct wr_compact_key *place = &c->keys[at];
-		if (place->hash[1] == 0 || (place->hash[0] == hash[0] && place->hash[1] == hash[1]))
+		if (place->hash[1] == 0 || memcmp(place->hash, hash, sizeof place->hash) == 0)
 			return place;
 	}
 }

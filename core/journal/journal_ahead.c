@@ -52,7 +52,7 @@ void wr_journal_ahead_publish(struct wr_journal *j)
 	uint64_t e = f->extent_count, end = j->link->extents_ring.tail_own;
 
 	look(j);
-	if (f->current != WR_JOURNAL_NONE && f->current_extent < e)
+	if (wr_journal_current_has_extents(j))
 		end += e - f->current_extent;
 	end += (f->ready - f->entered + wr_journal_pickable(j) + f->ahead.makeable) * e;
 	end += wr_journal_gets_ready(j) ? e : 0;

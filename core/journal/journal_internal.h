@@ -433,6 +433,13 @@ static inline bool wr_journal_gets_ready(const struct wr_journal *j)
 	       j->files.header_phase != WR_JOURNAL_READY_RELEASE;
 }
 
+/* Whether the segment that extents are offered of has more of them. */
+static inline bool wr_journal_current_has_extents(const struct wr_journal *j)
+{
+	return j->files.current != WR_JOURNAL_NONE &&
+	       j->files.current_extent < j->files.extent_count;
+}
+
 /* journal_spares.c. Adds a file that was just made, as a spare. */
 void wr_journal_file_add(struct wr_journal *j, uint32_t file, uint32_t file_number);
 /* A file is a spare, of the kind that its retired_id says. */

@@ -56,12 +56,6 @@ static uint64_t ready_count(const struct wr_journal *j)
 	return j->files.ready - j->files.entered;
 }
 
-static bool current_has_extents(const struct wr_journal *j)
-{
-	return j->files.current != WR_JOURNAL_NONE &&
-	       j->files.current_extent < j->files.extent_count;
-}
-
 /* --- into the log and out of it --------------------------------------------------------------- */
 
 void wr_journal_segment_goes_live(struct wr_journal *j, const struct wr_commit *first)
@@ -307,7 +301,7 @@ static uint64_t wanted_ready(struct wr_journal *j)
 		return (uint64_t)j->options.segments_ahead + 1 + wr_journal_ahead_wanted(j);
 	return wr_spsc_room_for(&j->link->extents_ring, WR_JOURNAL_EXTENTS_AHEAD) <
 				       WR_JOURNAL_EXTENTS_AHEAD ||
-			       current_has_extents(j)
+			       wr_journal_current_has_extents(j)
 		       ? 0
 		       : 1;
 }
@@ -477,14 +471,14 @@ int wr_journal_extents_offer(struct wr_journal *j)
 
 	while (room > 0) {
 		/* What is offered now is of the reserve if nothing would be ready behind it. */
-		bool reserve = ready_count(j) <= (current_has_extents(j) ? 0u : 1u);
+		bool reserve = ready_count(j) <= (wr_journal_current_has_extents(j) ? 0u : 1u);
 		if (reserve) {
 			uint64_t taken = ring->tail_own - (WR_JOURNAL_EXTENTS_AHEAD - room);
 			starved = taken >= f->normal_end;
 			if (room < WR_JOURNAL_EXTENTS_AHEAD)
 				break;
 		}
-		if (!current_has_extents(j)) {
+		if (!wr_journal_current_has_extents(j)) {
 			if (ready_count(j) == 0)
 				break;
 			enter_next(j);

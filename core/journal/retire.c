@@ -82,7 +82,7 @@ uint32_t wr_retire_defined(const struct wr_retire_options *options)
 
 bool wr_retire_is_wanted(const struct wr_retire_options *options)
 {
-	uint32_t defined = options->topics != NULL ? wr_retire_defined(options) : 0;
+	uint32_t defined = wr_retire_defined(options);
 
 	for (uint32_t i = 0; i < defined; i++)
 		if (wr_load_relaxed(&options->topics[i].time_us) != 0 ||

@@ -81,7 +81,7 @@ int wr_retire_init(struct wr_retire *r, struct wr_memory *memory,
 void wr_retire_fini(struct wr_retire *r);
 uint64_t wr_retire_bytes(uint32_t topic_count);
 
-/* How many topics there are; and whether any of them asks. Any thread. */
+/* Where topics is not NULL: how many there are, and whether any of them asks. Any thread. */
 uint32_t wr_retire_defined(const struct wr_retire_options *options);
 bool wr_retire_is_wanted(const struct wr_retire_options *options);
 

@@ -121,6 +121,7 @@ int journal_rig_open(struct journal_rig *rig, const struct journal_rig_options *
 			WR_ASSERT(rig->checkpoint_buffer != NULL);
 			rig->link.checkpoint.buffer = rig->checkpoint_buffer;
 			rig->link.checkpoint.buffer_bytes = options->checkpoint_bytes;
+			rig->link.checkpoint.more_bytes_max = options->checkpoint_more_bytes;
 		}
 		r = wr_journal_create(rig->storage, &rig->memory.base, &options->disk->clock->base,
 				      &options->journal, &rig->table, &rig->recovered, &rig->link,

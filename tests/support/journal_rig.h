@@ -17,10 +17,11 @@
 struct journal_rig_options {
 	struct wr_sim_disk *disk; /* outlives the rig */
 	uint32_t chunk_bytes;
-	uint32_t extents;          /* of a segment */
-	uint32_t depth_max;        /* of the storage; 0: its own choice */
-	uint32_t checkpoint_bytes; /* of the writer's buffer; 0: none are taken */
-	uint32_t segments_max;     /* 0: recovery's default */
+	uint32_t extents;               /* of a segment */
+	uint32_t depth_max;             /* of the storage; 0: its own choice */
+	uint32_t checkpoint_bytes;      /* of the writer's buffer; 0: none are taken */
+	uint64_t checkpoint_more_bytes; /* behind them; link.checkpoint.more is the test's */
+	uint32_t segments_max;          /* 0: recovery's default */
 	bool stamped; /* by the log's append clock, each time that journal_rig_stamp() is called */
 	struct wr_journal_options journal;
 	const struct wr_recovery_sink *sink;        /* NULL: what is recovered is not looked at */

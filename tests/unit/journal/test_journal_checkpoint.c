@@ -8,6 +8,7 @@
 #include "core/journal/journal_internal.h"
 #include "tests/support/case.h"
 #include "tests/support/journal_rig.h"
+#include "tests/support/refusing_storage.h"
 
 #define BUFFER_BYTES (12u * WR_BLOCK_BYTES)
 
@@ -79,7 +80,7 @@ static const uint8_t *copy_content(uint32_t copy)
 	wr_checkpoint_name(name, 0, copy);
 	const uint8_t *content = wr_sim_disk_peek(disk, name, &bytes);
 	cr_assert_not_null(content);
-	cr_assert_eq(bytes, BUFFER_BYTES + WR_BLOCK_BYTES);
+	cr_assert_eq(bytes, BUFFER_BYTES + options.checkpoint_more_bytes + WR_BLOCK_BYTES);
 	return content;
 }
 
@@ -332,4 +333,87 @@ CASE(journal_checkpoint, a_job_that_does_not_fit_its_files_is_given_up)
 	capture(100, 1);
 	wait_until_back();
 	cr_expect_eq(stats().checkpoints, 1);
+}
+
+/* --- a body of which a part is fetched -------------------------------------------------------- */
+
+#define MORE_BYTES (10u * WR_BLOCK_BYTES)
+#define COPIED 0xc0 /* what the buffer is full of */
+
+static uint64_t fetched_bytes; /* so far, of what comes behind the buffer */
+
+static uint8_t more_at(uint64_t at)
+{
+	return (uint8_t)(at % 191); /* never COPIED */
+}
+
+static void give_more(void *context, uint64_t at, uint8_t *to, uint32_t bytes)
+{
+	(void)context;
+	cr_expect_eq(at, fetched_bytes, "in order, and each byte once");
+	for (uint32_t i = 0; i < bytes; i++)
+		to[i] = more_at(at + i);
+	fetched_bytes = at + bytes;
+}
+
+static void expect_body(uint32_t copy, uint32_t bytes, uint32_t more_bytes)
+{
+	struct wr_checkpoint_header header;
+	const uint8_t *body = copy_content(copy) + WR_BLOCK_BYTES;
+	uint32_t wrong = 0, end = bytes + more_bytes;
+
+	cr_assert(copy_is_valid(copy, &header));
+	cr_expect_eq(header.body_bytes, end);
+	for (uint32_t i = 0; i < bytes; i++)
+		wrong += body[i] != COPIED;
+	for (uint32_t i = 0; i < more_bytes; i++)
+		wrong += body[bytes + i] != more_at(i);
+	for (uint32_t i = end; i < wr_round_up(end, WR_BLOCK_BYTES); i++)
+		wrong += body[i] != 0;
+	cr_expect_eq(wrong, 0u, "%u of %u and %u", wrong, bytes, more_bytes);
+}
+
+/* Also where the storage has no room for a write at once: it is not fetched again. */
+CASE(journal_checkpoint, what_is_fetched_stands_behind_what_was_copied)
+{
+	static const uint32_t parts[][2] = {
+		{30001, 40000}, /* one ends in the middle of a piece, the other of a block */
+		{4 * WR_BLOCK_BYTES, 5 * WR_BLOCK_BYTES}, /* one fills a piece */
+		{100, 0},
+		{0, 100},
+		{BUFFER_BYTES, MORE_BYTES},
+	};
+
+	options.checkpoint_more_bytes = MORE_BYTES;
+	open_rig();
+	rig.link.checkpoint.more = give_more;
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	for (uint32_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		fetched_bytes = 0;
+		capture(parts[i][0], COPIED);
+		rig.link.checkpoint.more_bytes = parts[i][1];
+		refusing_put_on(rig.storage, WR_IO_WRITE, -EAGAIN, 2);
+		wait_until_back();
+		refusing_take_off(rig.storage);
+		cr_expect_eq(refusing.left, 0u);
+		cr_expect_eq(fetched_bytes, parts[i][1]);
+		cr_expect_eq(stats().checkpoints, i + 1);
+		expect_body(i % 2, parts[i][0], parts[i][1]);
+	}
+	cr_expect_eq(stats().checkpoint_failures, 0u);
+}
+
+CASE(journal_checkpoint, one_that_the_storage_does_not_take_is_given_up)
+{
+	open_rig();
+	append(1);
+	cr_assert(journal_rig_drain(&rig));
+	capture(100, 1);
+	refusing_put_on(rig.storage, WR_IO_WRITE, -EIO, 1);
+	wait_until_back();
+	refusing_take_off(rig.storage);
+	cr_expect_eq(stats().checkpoint_failures, 1u);
+	cr_expect_eq(stats().checkpoints, 0u);
+	cr_expect_not(journal_rig_failed(&rig));
 }

@@ -6,52 +6,7 @@
  * Method: a journal with segments, whose packer is never stepped; its answers are put into its
  *         place by hand.
  */
-#include <criterion/criterion.h>
-
-#include <errno.h>
-#include <string.h>
-
-#include "core/journal/journal_internal.h"
-#include "tests/support/erase_nothing.h"
-#include "tests/support/journal_rig.h"
-
-#define TOPICS 2u
-
-static struct wr_sim_disk *disk;
-static struct journal_rig rig;
-static struct wr_journal *j;
-static wr_atomic_u64 policies[TOPICS], defined, erase_end_seq;
-static struct wr_retire_topic retires[TOPICS];
-
-static void setup(void)
-{
-	struct wr_fault_plan plan;
-
-	wr_fault_plan_init(&plan);
-	disk = wr_sim_disk_create(1, &plan);
-	cr_assert_not_null(disk);
-	struct journal_rig_options o = journal_rig_defaults(disk);
-	o.journal.pack = true;
-	o.journal.compact = (struct wr_compact_options){
-		.keys_max = WR_COMPACT_KEYS_MIN, .topics = policies, .topic_count = TOPICS};
-	o.journal.erase = (struct wr_erase_options){
-		.end_seq = &erase_end_seq, .by = erased_by_none, .beside = nothing_beside};
-	o.journal.retire = (struct wr_retire_options){
-		.topics = retires, .topic_count = TOPICS, .defined = &defined};
-	wr_store_relaxed(&defined, (uint64_t)TOPICS);
-	cr_assert_eq(journal_rig_open(&rig, &o), 0, "%s", rig.problem.text);
-	cr_assert(journal_rig_append(&rig, 60));
-	j = rig.journal;
-	cr_assert_geq(wr_segment_live_count(&rig.table), 3u);
-}
-
-static void teardown(void)
-{
-	/* As it was before it was asked. */
-	wr_store_relaxed(&j->packer->state, (uint32_t)WR_PACKER_IDLE);
-	journal_rig_close(&rig);
-	wr_sim_disk_destroy(disk);
-}
+#include "tests/unit/journal/leaving_bed.h"
 
 TestSuite(leaving_answers, .init = setup, .fini = teardown);
 
@@ -204,21 +159,6 @@ Test(leaving_answers, of_erasing)
 
 /* --- when it is asked for --------------------------------------------------------------------- */
 
-static int retire_step(void)
-{
-	wr_store_relaxed(&j->packer->state, (uint32_t)WR_PACKER_IDLE);
-	j->retiring.look_at_ns = 0;
-	return wr_journal_retire_step(j, wr_clock_mono_ns(j->clock));
-}
-
-/* As if a checkpoint were at the end of the log, and nobody had to read anything. */
-static void nobody_needs_anything(void)
-{
-	for (uint32_t i = 0; i < WR_CHECKPOINT_COPIES; i++)
-		j->checkpoint.needed_seq[i] = j->checkpoint.last_seq[i] = UINT64_MAX;
-	wr_store_release(&rig.link.needed_seq, UINT64_MAX);
-}
-
 static int compaction_step(void)
 {
 	wr_store_relaxed(&j->packer->state, (uint32_t)WR_PACKER_IDLE);
@@ -277,13 +217,6 @@ Test(leaving_answers, a_pass_that_was_cut_is_gone_on_with_for_little)
 	cr_expect_eq((int)j->packer->task, (int)WR_PACKER_TABLE);
 	c->phase = WR_JOURNAL_COMPACTS_NOT;
 	wr_store_relaxed(&policies[0], (uint64_t)0);
-}
-
-static int erase_step(void)
-{
-	wr_store_relaxed(&j->packer->state, (uint32_t)WR_PACKER_IDLE);
-	j->erasing.look_at_ns = 0;
-	return wr_journal_erase_step(j, wr_clock_mono_ns(j->clock));
 }
 
 Test(leaving_answers, erasing_asks_the_log_once_and_goes_on_where_it_may)
