@@ -70,6 +70,8 @@ static double run(char (*all)[KEY_BYTES], uint64_t count, uint64_t *take_seq)
 		/* As the writer does with what waits in a lane. */
 		for (uint64_t k = i; i % AHEAD == 0 && k < i + AHEAD && k < count; k++)
 			wr_keys_ahead(&keys, 0, all[k], KEY_BYTES);
+		if (i % AHEAD == 0)
+			wr_keys_ahead_end(&keys);
 		int rc = wr_keys_check(&keys, 0, all[i], KEY_BYTES, 1, true, &c);
 		found += rc == WEIR_E_DUPLICATE;
 		if (take_seq != NULL && rc == 0)

@@ -120,6 +120,7 @@ struct wr_keys {
 	bool captured; /* a checkpoint is being written out: K2 counts */
 	struct wr_keys_hashed hashed[WR_KEYS_HASHED]; /* a ring, in the order of wr_keys_ahead() */
 	uint32_t hashed_begin, hashed_end;
+	uint32_t hashed_met; /* the entries of those before it are fetched */
 };
 
 /* A key that is being decided. */
@@ -164,6 +165,8 @@ int wr_keys_check(struct wr_keys *k, uint32_t topic, const void *key, uint32_t k
  * and its hash is known where the same bytes come. A hint, and nothing else follows from it.
  */
 void wr_keys_ahead(struct wr_keys *k, uint32_t topic, const void *key, uint32_t key_bytes);
+/* Behind some of those: what their slots lead to is fetched, too. */
+void wr_keys_ahead_end(struct wr_keys *k);
 /* Takes it in. `undoable`: wr_keys_undo() may follow. */
 void wr_keys_take(struct wr_keys *k, const struct wr_keys_candidate *candidate, uint64_t seq,
 		  bool undoable);

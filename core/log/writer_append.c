@@ -536,6 +536,7 @@ static void look_ahead(struct wr_writer *w, struct wr_lane *lane)
 			wr_keys_ahead(&w->tables->keys, head.topic, key.value, key.value_bytes);
 		at += wr_record_stride(head.bytes);
 	}
+	wr_keys_ahead_end(&w->tables->keys);
 	lane->ahead = wr_max_u64(at, lane->head_own + WR_RECORD_ALIGN);
 }
 

@@ -105,6 +105,34 @@ CASE(keys, topics_are_scopes_of_their_own)
 	cr_expect_eq(put(&keys, TOPICS, 1, 5, 102, false, &first), -EINVAL);
 }
 
+/* More than are remembered, some of them twice, and a window that goes in between. */
+CASE(keys, what_is_looked_for_ahead_changes_no_answer)
+{
+	define(&keys, 0, 500, 0);
+	for (uint64_t key = 0; key < 500; key++)
+		cr_assert_eq(put_one(key, 5, 100 + key), 0);
+	for (uint64_t from = 0; from < 1000; from += 20) {
+		define(&keys, 3, 10, 0);
+		for (uint64_t key = from; key < from + 50; key++) {
+			wr_keys_ahead(&keys, key % 7 == 0 ? 3 : 0, &key, sizeof key);
+			if (key % 16 == 0)
+				wr_keys_ahead_end(&keys);
+		}
+		if (from % 40 == 0)
+			wr_keys_undefine(&keys);
+		wr_keys_ahead_end(&keys);
+		wr_keys_ahead_end(&keys);
+		for (uint64_t key = from; key < from + 20; key++) {
+			struct wr_keys_candidate c = {0};
+			int rc = wr_keys_check(&keys, 0, &key, sizeof key, 6, true, &c);
+			cr_expect_eq(rc, key < 500 ? WEIR_E_DUPLICATE : 0);
+			cr_expect_eq(c.found_seq, key < 500 ? 100 + key : 0);
+		}
+		if (from % 40 != 0)
+			wr_keys_undefine(&keys);
+	}
+}
+
 CASE(keys, keys_leave_by_number_the_oldest_first)
 {
 	define(&keys, 0, 3, 0);
