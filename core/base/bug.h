@@ -228,6 +228,8 @@
 	  "a commit says nothing of acknowledgements that were refused")                           \
 	X(PASSED_OVER_WANTED, "core/pipeline/pass.c",                                              \
 	  "a subscription without members is moved on over what it wants")                         \
+	X(IDLE_HOLDS_RETENTION, "core/pipeline/pipeline.h",                                        \
+	  "who has nothing to do is not moved on where retention waits for that")                  \
 	X(UNROUTED_MADE_LATER, "core/pipeline/router.c",                                           \
 	  "a subscription that was made later wants an event that nobody wanted")                  \
 	X(UNROUTED_FORGETS_FILTERS, "core/log/decide_filter.c",                                    \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What retention would take if nobody needed it: told to who may copy what is needed there further
+ * What retention would take if nobody needed it: told to who stands in front of it with nothing in
+ * hand, and moves on then (core/pipeline/pass.c), and to who may copy what is needed there further
  * on (core/pipeline/carry.h). Looked at whenever segments may leave, after those that may have. A
- * number for a decision that is made anew each time; relaxed, and an old one does no harm.
+ * number for decisions that are made anew each time; relaxed, and an old one does no harm.
  *
  * Thread: the step's.
  */
@@ -35,5 +36,8 @@ void wr_journal_tell_wanted(struct wr_journal *j)
 	}
 	if (n > 0)
 		seq = wr_load_relaxed(&wr_segment_live(j->table, n)->first_seq); /* own */
+	if (wr_load_relaxed(&j->link->wanted_seq) == seq) /* own */
+		return;
 	wr_store_relaxed(&j->link->wanted_seq, seq);
+	j->moved = j->moved || seq != 0; /* who sleeps looks at it */
 }

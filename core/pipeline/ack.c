@@ -285,13 +285,13 @@ static void pass_idle_rows(struct weir_member *m)
 }
 
 /*
- * Files are to be written anew (ER2), and a row of which nothing is in hand stands in front of
- * their end. Each is looked at: what was passed over last was for an end that has moved since, or
+ * Something is to leave the log, and a row of which nothing is in hand stands in front of
+ * its end. Each is looked at: what was passed over last was for an end that has moved since, or
  * something was in hand then.
  */
 bool wr_member_has_to_pass(const struct weir_member *m)
 {
-	uint64_t gate_seq = wr_load_acquire(&m->pipeline->link.gate_seq); /* ER2 */
+	uint64_t gate_seq = wr_pass_gate_seq(m->pipeline);
 	for (uint32_t r = 0; gate_seq != 0 && m->gap_end == 0 && r < m->row_count; r++) {
 		const struct wr_member_row *row = &m->rows[r];
 		if (row->generation != 0 && !row->revoked && !row->blocked && !row->dirty &&

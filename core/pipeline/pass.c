@@ -101,10 +101,10 @@ static bool pass_shared(struct weir_pipeline *p, struct wr_sharing *sharing, uin
 
 #define LOOK_NS 10000000u
 
-/* Files are to be written anew: who stands in front of their end is looked for again and again. */
+/* Something is to leave: who stands in front of its end is looked for again and again. */
 static bool is_waited_for(struct weir_pipeline *p, struct wr_subscription_live *live)
 {
-	if (wr_load_acquire(&p->link.gate_seq) == 0) /* ER2 */
+	if (wr_pass_gate_seq(p) == 0)
 		return false;
 	uint64_t now_ns = wr_clock_mono_ns(p->host.clock);
 	if (now_ns - live->passed_ns < LOOK_NS)

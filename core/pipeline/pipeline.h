@@ -234,13 +234,21 @@ void wr_pipeline_destroy(struct weir_pipeline *p);
 void wr_pipeline_writer_step(struct weir_pipeline *p, struct wr_step *ret_step);
 void wr_pipeline_journal_step(struct weir_pipeline *p, struct wr_step *ret_step);
 /*
- * Whether a position is to be moved over what is nobody's there, by a record: enough of it came, or
- * what stands in front of it is to leave the log (ER2).
+ * What stands below it is to be written anew (ER2), or to leave by retention: positions that hold
+ * it up are moved on though little came. 0: nothing is.
  */
+static inline uint64_t wr_pass_gate_seq(struct weir_pipeline *p)
+{
+	uint64_t gate_seq = wr_load_acquire(&p->link.gate_seq); /* ER2 */
+	if (WR_BUG(IDLE_HOLDS_RETENTION))
+		return gate_seq;
+	return wr_max_u64(gate_seq, wr_load_relaxed(&p->link.wanted_seq));
+}
+
+/* Whether a position is to be moved over what is nobody's there, by a record. */
 static inline bool wr_pass_is_due(struct weir_pipeline *p, uint64_t from, uint64_t to)
 {
-	return to > from &&
-	       (to - from >= p->pass_every || from < wr_load_acquire(&p->link.gate_seq)); /* ER2 */
+	return to > from && (to - from >= p->pass_every || from < wr_pass_gate_seq(p));
 }
 
 /* Of the policies of topics. */

@@ -194,6 +194,7 @@
 	X(GAP_STAYS_LAG, sim_pipeline, "a subscription never gets its last events")                \
 	X(FENCED_NOT_TOLD, unit_members, "members::a_commit_tells_of_acks_that_went_before_it")    \
 	X(PASSED_OVER_WANTED, unit_filtering, "pass::but_not_over_what_is_wanted")                 \
+	X(IDLE_HOLDS_RETENTION, unit_filtering, "pass::what_holds_retention_up_is_moved_on")       \
 	X(UNROUTED_MADE_LATER, unit_filtering, "unrouted::who_comes_later_does_not_count")         \
 	X(UNROUTED_FORGETS_FILTERS, unit_filtering, "unrouted::filters_count_as_they_were")        \
 	X(RING_FORGETS_MEMBERS, unit_filtering, "rings::members_count_as_they_were")               \

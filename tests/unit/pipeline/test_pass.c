@@ -3,7 +3,8 @@
  * Goal: a subscription without members is moved on over what it does not want, and over what is of
  *       other topics, up to the first event that is still to be handled, and not over that; so that
  *       it holds no files that nobody needs. Whoever joins later, or seeks back, loses nothing, and
- *       is moved on as well, also where he began behind all that there is.
+ *       is moved on as well, also where he began behind all that there is. Where retention waits
+ *       for that, all who have nothing in hand are moved on, however little came.
  *
  * Method: a manual pipeline that moves such subscriptions on every hundred records; positions are
  *         asked for, and members join in the end.
@@ -193,4 +194,35 @@ Test(pass, a_member_that_begins_at_the_end_is_moved_on_too)
 	cr_expect_gt(position_of(id), 500);
 	publish(other, 0, 5);
 	cr_expect_eq(fixture_poll(m, NULL, 0, 5, true), 5);
+}
+
+/* Large events, few of them: with members and without, in partitions and in queues. */
+Test(pass, what_holds_retention_up_is_moved_on)
+{
+	struct weir_item item;
+	fixture_end(&f);
+	fixture_init(&f, FIXTURE_DURABLE | FIXTURE_MANUAL);
+	fixture_small_segments(&f);
+	f.options.retention_bytes = 2 * f.options.segment_bytes;
+	fixture_open(&f);
+	f.pipeline->pass_every = UINT32_MAX;
+	work = fixture_topic(&f, "work", 3);
+	other = fixture_topic(&f, "other", 1);
+	producer = fixture_producer(&f, NULL);
+	(void)make("free", "other", WEIR_ORDER_PARTITION, NULL);
+	(void)make("free-queue", "other", WEIR_ORDER_KEY, NULL);
+	struct weir_member *members[] = {
+		fixture_member(&f, make("idle", "other", WEIR_ORDER_PARTITION, NULL), NULL),
+		fixture_member(&f, make("idle-queue", "other", WEIR_ORDER_KEY, NULL), NULL)};
+	fixture_fill(producer, work, 50);
+	uint64_t seq = log_end(), deadline = fixture_now_ns() + FIXTURE_LONG_NS;
+	while (wr_segment_oldest_seq(&f.pipeline->segments) <= seq && fixture_now_ns() < deadline) {
+		fixture_fill(producer, work, 20);
+		for (int i = 0; i < 2; i++)
+			cr_assert_eq(weir_poll(members[i], &item, 1, MS), 0);
+	}
+	cr_expect_gt(wr_segment_oldest_seq(&f.pipeline->segments), seq);
+	publish(other, 0, 5);
+	for (int i = 0; i < 2; i++)
+		cr_expect_eq(fixture_poll(members[i], NULL, 0, 5, true), 5);
 }
