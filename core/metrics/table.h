@@ -191,6 +191,8 @@ struct wr_metric_info {
 	  "Age of the oldest of these events, by append time.")                                    \
 	M(SUBSCRIPTION, LAG_EXACT, GAUGE, 1, "weir_subscription_lag_exact", "",                    \
 	  "0: events are counted again, after a seek; a part is still missing.")                   \
+	M(SUBSCRIPTION, LAG_TIME_EXACT, GAUGE, 1, "weir_subscription_lag_time_exact", "",          \
+	  "0: the oldest of these events is looked for; the age may be of another one.")           \
 	M(SUBSCRIPTION, POSITION, GAUGE, 1, "weir_subscription_position", "",                      \
 	  "Lowest sequence that it has still to look at.")                                         \
 	M(SUBSCRIPTION, MEMBERS, GAUGE, 1, "weir_subscription_members", "members",                 \

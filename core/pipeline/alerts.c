@@ -230,7 +230,7 @@ static void look(struct weir_pipeline *p, struct wr_alert_judge *j,
 	bool changed = false;
 
 	alert->window.begun |= rule->was_there;
-	if (!wr_alert_number(p, alert, rule->marks.kind, id, now_ns, &value))
+	if (!wr_alert_number(p, alert, &rule->marks, id, now_ns, &value))
 		wr_alert_skip(&alert->state);
 	else
 		changed = wr_alert_look(&alert->state, &rule->marks, value, now_ns) !=

@@ -121,8 +121,9 @@ void wr_alerts_step(struct weir_pipeline *p, uint64_t now_ns);
 void wr_alerts_watch(struct weir_pipeline *p, uint64_t now_ns);
 
 /* alerts_numbers.c. False: it is not known now, or there is no such number. */
-bool wr_alert_number(struct weir_pipeline *p, struct wr_alert *alert, enum weir_alert_kind kind,
-		     uint32_t id, uint64_t now_ns, uint64_t *ret_value);
+bool wr_alert_number(struct weir_pipeline *p, struct wr_alert *alert,
+		     const struct wr_alert_marks *marks, uint32_t id, uint64_t now_ns,
+		     uint64_t *ret_value);
 uint64_t wr_alert_bridge_number(struct wr_alert *alert, enum weir_alert_kind kind,
 				const struct wr_bridge_told *told, uint64_t now_ns);
 /* Sets stuck_ns. */

@@ -81,9 +81,17 @@ static uint64_t idle_age(struct weir_pipeline *p, uint32_t id, uint64_t now_ns)
 	return oldest_ns;
 }
 
-bool wr_alert_number(struct weir_pipeline *p, struct wr_alert *alert, enum weir_alert_kind kind,
-		     uint32_t id, uint64_t now_ns, uint64_t *ret_value)
+/* While the oldest is looked for, an age that is high enough raises a rule, and none clears it. */
+static bool is_age_known(const struct weir_lag *lag, const struct wr_alert_marks *marks)
 {
+	return lag->time_exact || lag->time_ns >= marks->raise_at;
+}
+
+bool wr_alert_number(struct weir_pipeline *p, struct wr_alert *alert,
+		     const struct wr_alert_marks *marks, uint32_t id, uint64_t now_ns,
+		     uint64_t *ret_value)
+{
+	enum weir_alert_kind kind = marks->kind;
 	struct wr_sharing *sharing = p->subscriptions[id].sharing;
 	struct weir_lag lag;
 
@@ -93,6 +101,8 @@ bool wr_alert_number(struct weir_pipeline *p, struct wr_alert *alert, enum weir_
 	case WEIR_ALERT_LAG_AGE:
 	case WEIR_ALERT_PARKED:
 		if (weir_lag(p, id, &lag) != 0 || (!lag.exact && kind != WEIR_ALERT_PARKED))
+			return false;
+		if (kind == WEIR_ALERT_LAG_AGE && !is_age_known(&lag, marks))
 			return false;
 		*ret_value = kind == WEIR_ALERT_LAG_EVENTS  ? lag.events
 			     : kind == WEIR_ALERT_LAG_BYTES ? lag.bytes

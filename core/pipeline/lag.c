@@ -3,8 +3,7 @@
  * Lag: what a subscription has still to process. Events and bytes are counted, not subtracted
  * (L20): appended to a partition less settled of it, plus what lies between a seek's target and the
  * seek, which is counted once by walking the log. Time is the age of the oldest event that is not
- * settled: found by walking from the lowest position that has something unsettled, and kept until
- * that position moves.
+ * settled: lag_oldest.c.
  *
  * Walks go in portions of one chunk or extent per step, through a pin of the group step's own. What
  * is still to be counted is kept from retention (H2): members may settle it long before it is
@@ -13,12 +12,12 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/lag_oldest.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/portion.h"
 #include "core/pipeline/sharing.h"
 
 #define LOOK_EVERY_NS 10000000u
-#define PORTIONS_A_LOOK 4u
 
 /* ---- counting anew, after a seek ---- */
 
@@ -64,10 +63,11 @@ void wr_lag_begin(struct weir_pipeline *p, struct wr_subscription_live *live)
 		uint64_t from = wr_load_relaxed(&settle->anew_from);
 		struct wr_lag_count *anew = &live->anew[r];
 		struct wr_route *route = wr_route_of(live);
-		live->oldest_from_seq = 0; /* it may lie before what was found */
+		wr_lag_oldest_begin(live); /* it may lie before what was found */
 		anew->from_seq = from;
 		anew->end_seq = route != NULL ? UINT64_MAX : wr_max_u64(from, moved);
 		anew->events = anew->bytes = 0;
+		anew->empty_to = 0;
 		anew->lost = false;
 		wr_store_release(&anew->routed, route != NULL ? 1u : 0u); /* H4 */
 		if (route != NULL)
@@ -206,87 +206,30 @@ static int count_behind(struct weir_pipeline *p, struct wr_subscription_live *li
 	return 1;
 }
 
-/* ---- the oldest ---- */
-
-/* Whether a record is an event of the subscription that was carried there, and of when it is. */
-static bool is_carried(const struct wr_record *r, uint32_t id, uint64_t *ret_us)
-{
-	struct wr_carried carried;
-	if (WR_LIKELY(r->kind != WR_KIND_CARRIED) || !wr_carried_of(r, &carried) ||
-	    carried.subscription != id)
-		return false;
-	*ret_us = carried.append_us;
-	return true;
-}
-
-/* Walks a portion for the oldest unsettled event, from the lowest position that has some left. */
-static int find_oldest(struct weir_pipeline *p, struct wr_subscription_live *live,
-		       struct wr_pin *pin, uint64_t from, uint64_t visible)
-{
-	struct wr_lag_scan *scan = &live->scan;
-	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
-	if (live->oldest_from_seq != from) {
-		/* What is found for an older place stays good until then: it is not younger. */
-		live->oldest_from_seq = from;
-		scan->next_seq = from;
-		scan->end_seq = UINT64_MAX;
-	} else if (scan->end_seq == 0 &&
-		   scan->next_seq < wr_load_relaxed(&wr_position_row(p, s, scan->row)->position)) {
-		scan->end_seq = UINT64_MAX; /* what was found is settled: on, behind it */
-	}
-	if (scan->end_seq == 0 || scan->next_seq > visible)
-		return 0;
-	struct wr_portion portion;
-	if (!wr_portion_find_for(p, live, pin, scan->next_seq, visible, &portion))
-		return 0;
-	const struct wr_record *there = wr_portion_record(p, portion.chunk, scan->next_seq);
-	if (scan->next_seq == from && is_carried(there, live->id, &live->oldest_us)) {
-		scan->row = 0;
-		scan->end_seq = 0;
-		wr_chunks_unpin(pin);
-		return 1;
-	}
-	for (scan->next_seq = wr_portion_next(&portion, scan->next_seq);
-	     scan->next_seq < portion.end_seq;
-	     scan->next_seq = wr_portion_next(&portion, scan->next_seq + 1)) {
-		const struct wr_record *r = wr_portion_record(p, portion.chunk, scan->next_seq);
-		uint32_t row = wr_portion_row(p, live, r, scan->next_seq);
-		if (row == UINT32_MAX ||
-		    scan->next_seq < wr_load_relaxed(&wr_position_row(p, s, row)->position))
-			continue;
-		live->oldest_us = wr_portion_time_us(portion.chunk, scan->next_seq, r);
-		scan->row = row;
-		scan->end_seq = 0;
-		break;
-	}
-	wr_chunks_unpin(pin);
-	return 1;
-}
-
 /* ---- publishing ---- */
 
 struct sums {
 	int64_t events, bytes;
-	uint64_t from; /* lowest position with something unsettled; UINT64_MAX: none */
 	bool exact;
 };
 
+/* `lowest`: the group's, at a look. */
 static struct sums sum_rows(struct weir_pipeline *p, struct wr_subscription_live *live,
-			    uint64_t visible)
+			    uint64_t visible, struct wr_lag_lowest *lowest)
 {
-	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
-	struct sums sums = {.from = UINT64_MAX, .exact = true};
-	for (uint32_t row = 0; row < s->row_count; row++) {
-		struct wr_settle_row *settle = wr_position_row(p, s, row);
+	struct sums sums = {.exact = true};
+	uint32_t row_count = p->tables.catalog.subscriptions[live->id].row_count;
+	for (uint32_t row = 0; row < row_count; row++) {
 		int64_t bytes;
 		bool exact;
 		int64_t events = wr_lag_of_row(p, live, row, visible, &bytes, &exact);
 		sums.exact = sums.exact && exact;
+		if (lowest != NULL)
+			wr_lag_oldest_note(p, live, row, visible, events, exact, lowest);
 		if (events <= 0)
 			continue;
 		sums.events += events;
 		sums.bytes += bytes;
-		sums.from = wr_min_u64(sums.from, wr_load_relaxed(&settle->position));
 	}
 	return sums;
 }
@@ -310,7 +253,7 @@ static void alert(struct weir_pipeline *p, struct wr_subscription_live *live,
 	bool above = (events_max != 0 && lag->events > events_max) ||
 		     (time_max_ns != 0 && lag->time_ns > time_max_ns);
 	bool below = (events_max == 0 || lag->events <= events_max / 2) &&
-		     (time_max_ns == 0 || lag->time_ns <= time_max_ns / 2);
+		     (time_max_ns == 0 || (lag->time_exact && lag->time_ns <= time_max_ns / 2));
 	if (live->lag_above ? !below : !above)
 		return;
 	live->lag_above = !live->lag_above;
@@ -329,16 +272,6 @@ static uint64_t age_ns(struct weir_pipeline *p, uint64_t since_us)
 	return since_us != 0 && now_us > since_us ? (now_us - since_us) * 1000 : 0;
 }
 
-/* A queue's lowest sequence is its oldest event, wherever that lies by now. */
-static uint64_t oldest_place(const struct wr_subscription_live *live, uint64_t from)
-{
-	const struct wr_share *share = live->sharing != NULL ? &live->sharing->share : NULL;
-	if (share == NULL || share->oldest == WR_SHARE_NONE)
-		return from;
-	uint64_t place = share->events[share->oldest].place;
-	return place != 0 ? place : from;
-}
-
 static uint64_t parked_of(struct wr_subscription_live *live)
 {
 	return live->sharing != NULL ? wr_load_relaxed(&live->sharing->parked) : 0;
@@ -350,23 +283,21 @@ static int look_at(struct weir_pipeline *p, struct wr_subscription_live *live, s
 	wr_lag_begin(p, live);
 	int work = 0;
 	/* A filtered one counts all that comes. */
-	uint32_t portions = wr_route_of(live) != NULL ? PORTIONS_A_LOOK : 1;
+	uint32_t portions = wr_route_of(live) != NULL ? WR_LAG_PORTIONS_A_LOOK : 1;
 	for (uint32_t i = 0; i < portions && count_behind(p, live, pin, visible) != 0; i++)
 		work = 1;
 	if (live->can_grow && live->sharing == NULL)
 		note_settled(p, live, visible);
-	struct sums sums = sum_rows(p, live, visible);
-	if (sums.from == UINT64_MAX)
-		live->oldest_us = 0;
-	else
-		work += find_oldest(p, live, pin, oldest_place(live, sums.from), visible);
-	wr_store_relaxed(&live->lag_oldest_us, live->oldest_us);
+	struct wr_lag_lowest lowest = {.place = UINT64_MAX, .counted = true};
+	struct sums sums = sum_rows(p, live, visible, &lowest);
+	bool time_exact = wr_lag_oldest_look(p, live, pin, visible, &lowest);
 	struct weir_lag lag = {
 		.events = (uint64_t)sums.events,
 		.bytes = (uint64_t)sums.bytes,
 		.time_ns = age_ns(p, live->oldest_us),
 		.parked = parked_of(live),
 		.exact = sums.exact,
+		.time_exact = time_exact,
 	};
 	if (live->sharing != NULL && sums.exact)
 		wr_sharing_measure(live->sharing, lag.events, lag.bytes);
@@ -398,13 +329,15 @@ int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *re
 		return WEIR_E_UNKNOWN_NAME;
 	/* The counts are read now: they are exact at any time, and need no step. */
 	uint64_t visible = wr_writer_visible_seq(&p->writer);
-	struct sums sums = sum_rows(p, live, visible);
+	struct sums sums = sum_rows(p, live, visible, NULL);
+	bool time_exact = wr_lag_oldest_is_known(p, live, sums.exact); /* before the time */
 	*ret_lag = (struct weir_lag){
 		.events = (uint64_t)(sums.events > 0 ? sums.events : 0),
 		.bytes = (uint64_t)(sums.bytes > 0 ? sums.bytes : 0),
 		.time_ns = sums.events > 0 ? age_ns(p, wr_load_relaxed(&live->lag_oldest_us)) : 0,
 		.parked = parked_of(live),
 		.exact = sums.exact,
+		.time_exact = time_exact,
 	};
 	return 0;
 }

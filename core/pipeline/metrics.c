@@ -324,6 +324,7 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	wr_metrics_put(m, slot, WR_METRIC_LAG_BYTES, lag.bytes);
 	wr_metrics_put(m, slot, WR_METRIC_LAG_AGE, lag.time_ns);
 	wr_metrics_put(m, slot, WR_METRIC_LAG_EXACT, lag.exact);
+	wr_metrics_put(m, slot, WR_METRIC_LAG_TIME_EXACT, lag.time_exact);
 	wr_metrics_put(m, slot, WR_METRIC_POSITION, info.position);
 	wr_metrics_put(m, slot, WR_METRIC_MEMBERS, info.member_count);
 	wr_metrics_put(m, slot, WR_METRIC_SETTLED_EVENTS, settled_of(p, s));

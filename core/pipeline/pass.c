@@ -32,8 +32,9 @@ static uint64_t settled_to(struct weir_pipeline *p, struct wr_subscription_live 
 	int64_t events = wr_lag_of_row(p, live, row, visible, &bytes, ret_exact);
 	if ((events == 0 && *ret_exact) || WR_BUG(PASSED_OVER_WANTED))
 		return visible + 1;
-	bool found = scan->end_seq == 0 && live->oldest_from_seq != 0;
-	return found && *ret_exact && position >= live->oldest_from_seq ? scan->next_seq : position;
+	bool found = scan->found && scan->from_seq != 0 && !scan->passed_over;
+	position = wr_max_u64(position, live->anew[row].empty_to);
+	return found && *ret_exact && position >= scan->from_seq ? scan->next_seq : position;
 }
 
 /* False: no room in the lane. */

@@ -28,14 +28,22 @@ struct wr_lag_count {
 	wr_atomic_u64 complete_for;
 	uint64_t
 		settled_to; /* nothing unsettled lies below, where a topic can grow; as of a look */
+	uint64_t empty_to;  /* nor below this, of any topic; 0 when counting begins anew */
 };
 
-/* A walk over the log in small portions: live chunks, or disk where they are gone. */
+/* The walk for the oldest unsettled event (lag_oldest.c), all of it the group step's. */
 struct wr_lag_scan {
-	uint64_t next_seq;
-	uint64_t end_seq; /* exclusive; next == end: nothing under way */
-	uint32_t row;     /* of what was found at next_seq: end_seq is 0 then */
+	uint64_t from_seq; /* below it nothing is unsettled; 0: the walk begins anew */
+	uint64_t next_seq; /* nor below this; where it was found, or is looked for next */
+	bool found;
+	bool passed_over;   /* some that are unsettled, as they are gone: not by what was found */
+	uint32_t row;       /* of what was found; WR_LAG_DAMAGED: it cannot be read */
+	uint64_t retry_ns;  /* when that is tried again */
+	uint64_t looked_to; /* what was visible at the last look */
+	uint64_t told_to;   /* what it told holds for all up to here, if it is exact */
 };
+
+#define WR_LAG_DAMAGED UINT32_MAX
 
 struct wr_subscription_live {
 	wr_atomic_u32 started; /* X1: its group exists */
@@ -73,16 +81,16 @@ struct wr_subscription_live {
 	wr_atomic_u64 seek_position; /* may be a later request's already: that is taken next */
 	wr_atomic_u32 seek_oldest;   /* likewise: 1: to the oldest that there is */
 	/* Lag, published by the group step. */
-	wr_atomic_u64 lag_oldest_us; /* append time of the oldest unsettled event; 0: none */
-	struct wr_lag_scan scan;     /* what the group step looks for or counts now */
-	struct wr_sharing *sharing;  /* NULL: not shared, or not started */
-	struct wr_copier *copier;    /* NULL: it is not one of weir's own that copies */
-	wr_atomic_ptr route;         /* RT0: struct wr_route; NULL: it has no filter */
-	wr_atomic_ptr transforms;    /* MT1: struct wr_member_transform, the newest; NULL: none */
-	uint64_t passed_ns;          /* when it was looked for because that is waited for (ER2) */
-	uint64_t passed_seq;         /* the end when what nobody needs was passed over last */
-	uint64_t oldest_from_seq;    /* position for which oldest_us was looked up */
-	uint64_t oldest_us;
+	wr_atomic_u64 lag_oldest_us;  /* append time of the oldest unsettled event; 0: none */
+	wr_atomic_u32 lag_time_exact; /* H6: 1: it was found, as of the last look */
+	struct wr_lag_scan scan;
+	struct wr_sharing *sharing; /* NULL: not shared, or not started */
+	struct wr_copier *copier;   /* NULL: it is not one of weir's own that copies */
+	wr_atomic_ptr route;        /* RT0: struct wr_route; NULL: it has no filter */
+	wr_atomic_ptr transforms;   /* MT1: struct wr_member_transform, the newest; NULL: none */
+	uint64_t passed_ns;         /* when it was looked for because that is waited for (ER2) */
+	uint64_t passed_seq;        /* the end when what nobody needs was passed over last */
+	uint64_t oldest_us;         /* of lag_oldest_us: the group's own */
 };
 
 #endif

@@ -6,7 +6,8 @@
  * without a break, and is over once it has been at `clear_at` or back beyond that for as long; in
  * between nothing changes. So a number that swings around a mark does not flap, and what an open
  * finds (lag that nobody had a chance to work off) raises nothing before `hold_ns` have passed.
- * While lag is not exact (weir_lag) its rules wait.
+ * While lag is not exact (weir_lag) its rules wait; while its time is not, a rule of that is raised
+ * by what is known, and not cleared.
  *
  * What happens is told five times: to options.alert_fn; to options.log_fn; as an event of
  * options.alert_topic; in the metrics (weir_alert_firing and its kin, of objects "alert"); and by

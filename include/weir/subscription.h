@@ -98,13 +98,16 @@ struct weir_lag {
 	uint64_t events;
 	uint64_t bytes;   /**< of records */
 	uint64_t time_ns; /**< age of the oldest event that is not acknowledged, by append time: a
-	                       step of the wall clock does not change it; 0: none is. After an open
-	                       or a seek back the oldest is looked for: this is 0, or of a younger
-	                       one, for a moment, in a long log for longer; `exact` does not say
-	                       so: it is of `events` and `bytes` */
-	bool exact;      /**< false for a moment after a seek, while events are counted again; until
-	                       the next seek or open, where they were from before a filter that is
-	                       forgotten (weir_subscription_set_filter) */
+	                       step of the wall clock does not change it; 0: none is. As of weir's
+	                       last look, each 10 ms. Of one that stands where the log cannot be
+	                       read it is that of the record before */
+	bool exact; /**< `events` and `bytes` are: false for a moment after a seek, while events are
+	                 counted again; until the next seek or open, where they were from before a
+	                 filter that is forgotten (weir_subscription_set_filter) */
+	bool time_exact; /**< `time_ns` is: false while counts begin anew, and while the oldest is
+	                      looked for, which takes a while in a long log: behind an open or a
+	                      seek back, and where the next lies far behind the last. Until then
+	                      it is 0, or of the one that was found before */
 	uint64_t parked; /**< of `events`: of keys that wait behind a dead one (sharing.h) */
 };
 

@@ -239,11 +239,24 @@ void oracle_committed(struct world_member *m, const struct weir_assignment *a, u
 		}
 }
 
+/* A time that is said to be exact is not that of a younger one than was there at the last look. */
+static void check_oldest(uint32_t subscription, const struct weir_lag *lag, uint64_t seq)
+{
+	struct wr_subscription_live *live = &world.pipeline->subscriptions[subscription];
+	uint64_t told_us = wr_load_relaxed(&live->lag_oldest_us);
+
+	if (!lag->time_exact || world.memory_only || seq > live->scan.told_to)
+		return;
+	world_check(told_us != 0 && told_us <= oracle.records[seq].time_us,
+		    "the oldest is older than lag says (sequence, told)", seq, told_us);
+	world_sometimes(SOMETIMES_OLDEST_KNOWN);
+}
+
 void oracle_check_lag(uint32_t subscription)
 {
 	struct oracle_subscription *sub = &oracle.subscriptions[subscription];
 	struct weir_lag lag;
-	uint64_t events = 0, bytes = 0;
+	uint64_t events = 0, bytes = 0, oldest_seq = UINT64_MAX;
 
 	if (!sub->exists || weir_lag(world.pipeline, subscription, &lag) != 0 || !lag.exact)
 		return;
@@ -266,11 +279,15 @@ void oracle_check_lag(uint32_t subscription)
 				 oracle_queue_place(subscription, list->seqs[i]) != list->seqs[i]);
 			events += is_there;
 			bytes += is_there ? o->bytes : 0;
+			if (is_there)
+				oldest_seq = wr_min_u64(oldest_seq, list->seqs[i]);
 		}
 	}
 	world_check(lag.events == events, "lag is not what a recount gives", lag.events, events);
 	world_check(lag.bytes == bytes, "lag in bytes is not what a recount gives", lag.bytes,
 		    bytes);
+	if (oldest_seq != UINT64_MAX)
+		check_oldest(subscription, &lag, oldest_seq);
 }
 
 /* L31: what is gone from the disk is settled by everybody. */

@@ -50,6 +50,7 @@
 	X(ERASURES_DONE, "looks at media that have nothing more of what was erased")               \
 	X(ERASURE_CUT, "lives that ended in a pass of erasing")                                    \
 	X(PASSED, "idle partitions that were passed on")                                           \
+	X(OLDEST_KNOWN, "looks at the age of an event that somebody has still to handle")          \
 	X(VERIFIED_LIVE, "logs that were read while their owner was at work")                      \
 	X(OUT_OF_ORDER, "acknowledgements out of order")                                           \
 	X(GROWN, "topics that grew")                                                               \

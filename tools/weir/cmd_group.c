@@ -99,12 +99,13 @@ static const char *const order_names[] = {"partition", "key", "none"};
 
 /* --- what all of them do ---------------------------------------------------------------------- */
 
-/* Counted, where counting began anew: a moment of steps. */
+/* Counted, where counting began anew, and the oldest found: a moment of steps. */
 static struct weir_lag lag_of(struct weir_pipeline *p, uint32_t id)
 {
 	struct weir_lag lag = {.exact = false};
 	for (uint32_t i = 0; i < COUNT_STEPS; i++) {
-		if (weir_step(p, STEP_NS) < 0 || weir_lag(p, id, &lag) != 0 || lag.exact)
+		if (weir_step(p, STEP_NS) < 0 || weir_lag(p, id, &lag) != 0 ||
+		    (lag.exact && lag.time_exact))
 			break;
 	}
 	return lag;
@@ -128,6 +129,7 @@ static void json_lag(struct json_out *j, const struct weir_lag *lag)
 	json_u64(j, "lag_time_ns", lag->time_ns);
 	json_u64(j, "parked", lag->parked);
 	json_bool(j, "exact", lag->exact);
+	json_bool(j, "time_exact", lag->time_exact);
 }
 
 static const char *topic_name(struct weir_pipeline *p, uint32_t id)

@@ -66,8 +66,9 @@ static const struct cli_command command = {
 		"Exit code 9: a lag is above a limit, and --watch ends then, too; 4: there is no\n"
 		"such pipeline or subscription; 1: with --fail-above, if none of them runs, or\n"
 		"one is silent: its figures are old; or while events of a subscription with a\n"
-		"limit are counted again, but --watch goes on. Without --fail-above it is 0.\n"
-		"Name the pipeline, so that its death is noticed.",
+		"limit are counted again, or with one of age its oldest is looked for, but\n"
+		"--watch goes on. Without --fail-above it is 0. Name the pipeline, so that its\n"
+		"death is noticed.",
 	.options = options,
 	.option_count = WR_ARRAY_COUNT(options),
 	.arguments_min = 0,
@@ -206,7 +207,7 @@ static bool is_certain(const struct look_row *s)
 	return true;
 }
 
-/* Below a limit while events are counted again: it may be above. */
+/* Below a limit while events are counted again, or the oldest is looked for: it may be above. */
 static bool are_counted(void)
 {
 	bool counted = true;
@@ -217,8 +218,10 @@ static bool are_counted(void)
 			const struct look_row *s = &l->tables[LOOK_SUBSCRIPTION].rows[i];
 			if (!is_judged(l) || is_certain(s))
 				continue;
-			fprintf(stderr, "weir: %s: events of %s are still counted\n", l->about.name,
-				s->name);
+			bool counts = s->values[SUBSCRIPTION_EXACT] == 0;
+			fprintf(stderr, "weir: %s: %s of %s %s\n", l->about.name,
+				counts ? "events" : "the oldest event", s->name,
+				counts ? "are still counted" : "is still looked for");
 			counted = false;
 		}
 	}

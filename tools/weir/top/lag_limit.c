@@ -48,7 +48,8 @@ bool lag_limit_is_about(const struct lag_limit *l, const struct look_row *s)
 
 bool lag_limit_is_certain(const struct lag_limit *l, const struct look_row *s)
 {
-	return !lag_limit_is_about(l, s) || s->values[SUBSCRIPTION_EXACT] != 0;
+	int exact = l->kind == LIMIT_AGE ? SUBSCRIPTION_TIME_EXACT : SUBSCRIPTION_EXACT;
+	return !lag_limit_is_about(l, s) || s->values[exact] != 0;
 }
 
 bool lag_limit_is_crossed(const struct lag_limit *l, const struct look *look,

@@ -22,7 +22,7 @@ struct lag_limit {
 /* 0, or -EINVAL with the reason in `why`. */
 int lag_limit_parse(struct lag_limit *l, const char *text, char *why, size_t why_bytes);
 bool lag_limit_is_about(const struct lag_limit *l, const struct look_row *subscription);
-/* Can it say that the limit is not crossed? Not while events are counted anew. */
+/* Can it say that the limit is not crossed? Not while events are counted, or the oldest sought. */
 bool lag_limit_is_certain(const struct lag_limit *l, const struct look_row *subscription);
 bool lag_limit_is_crossed(const struct lag_limit *l, const struct look *look,
 			  const struct look_row *subscription);

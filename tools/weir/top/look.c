@@ -24,6 +24,7 @@ static const struct kind {
 			     [SUBSCRIPTION_BYTES] = "weir_subscription_lag_bytes",
 			     [SUBSCRIPTION_AGE_NS] = "weir_subscription_lag_seconds",
 			     [SUBSCRIPTION_EXACT] = "weir_subscription_lag_exact",
+			     [SUBSCRIPTION_TIME_EXACT] = "weir_subscription_lag_time_exact",
 			     [SUBSCRIPTION_MEMBERS] = "weir_subscription_members",
 			     [SUBSCRIPTION_SETTLED] = "weir_subscription_settled_events",
 			     [SUBSCRIPTION_OUTSTANDING] = "weir_subscription_outstanding_events",

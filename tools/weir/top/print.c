@@ -71,6 +71,8 @@ void print_lag_row(const struct print_lag *p, const struct look *l, const struct
 				trouble[i].name);
 	if (s->values[SUBSCRIPTION_EXACT] == 0)
 		fprintf(p->to, "  still counting");
+	else if (s->values[SUBSCRIPTION_TIME_EXACT] == 0)
+		fprintf(p->to, "  age not known yet");
 	if (l->about.state != WEIR_METRICS_RUNNING)
 		fprintf(p->to, "  %s", look_state(l));
 	if (limit != NULL)

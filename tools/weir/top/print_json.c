@@ -26,6 +26,7 @@ void print_json_lag(struct json_out *j, const struct look *l, const struct look_
 	json_u64(j, "lag_bytes", s->values[SUBSCRIPTION_BYTES]);
 	json_u64(j, "lag_time_ns", look_lag_ns(l, s));
 	json_bool(j, "exact", s->values[SUBSCRIPTION_EXACT] != 0);
+	json_bool(j, "time_exact", s->values[SUBSCRIPTION_TIME_EXACT] != 0);
 	json_u64(j, "members", s->values[SUBSCRIPTION_MEMBERS]);
 	json_u64(j, "outstanding", s->values[SUBSCRIPTION_OUTSTANDING]);
 	json_u64(j, "delayed", s->values[SUBSCRIPTION_DELAYED]);
