@@ -4,14 +4,10 @@
  * Kafka that refuses, lies or is not there. Method: manual bridges to librdkafka's mock cluster.
  * What only a real broker shows (aborted transactions, fencing) tools/bridge-test shows.
  */
-#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <weir.h>
 
@@ -342,77 +338,6 @@ Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
 	(void)weir_producer_close(producer, WEIR_FOREVER);
 	fixture_end(&f);
 	kafka_bed_end(&bed);
-}
-
-/* ---- a Kafka that is none -------------------------------------------------------------------- */
-
-struct liar {
-	int listener;
-	pthread_t thread;
-};
-
-/* Answers whatever is said with what no broker says; or with nothing. */
-static void *lie(void *context)
-{
-	const struct liar *liar = context;
-	static const char nonsense[] = "HTTP/1.1 400 Bad Request\r\n\r\n\xff\xff\xff\xff\xff\xff";
-	char room[512];
-	for (int one; (one = accept(liar->listener, NULL, NULL)) >= 0;) {
-		while (recv(one, room, sizeof room, 0) > 0)
-			if (send(one, nonsense, sizeof nonsense, MSG_NOSIGNAL) < 0)
-				break;
-		(void)close(one);
-	}
-	return NULL;
-}
-
-Test(kafka_sink, says_what_is_wrong_and_stops_at_once_without_a_broker)
-{
-	static struct kafka_bed bed;
-	struct fixture f;
-	struct liar liar;
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t bytes = sizeof address;
-	char server[32];
-	fixture_begin(&f, FIXTURE_DURABLE);
-	uint32_t topic = fixture_topic(&f, "t", 1);
-	(void)fixture_subscription(&f, "s", "t");
-	struct weir_producer *producer = fixture_producer(&f, NULL);
-	kafka_sink_publish(producer, topic, 0, 3);
-	liar.listener = socket(AF_INET, SOCK_STREAM, 0);
-	fixture_need(bind(liar.listener, (struct sockaddr *)&address, sizeof address) == 0 &&
-			     listen(liar.listener, 8) == 0 &&
-			     getsockname(liar.listener, (struct sockaddr *)&address, &bytes) == 0,
-		     "a listener");
-	(void)snprintf(server, sizeof server, "127.0.0.1:%d", ntohs(address.sin_port));
-	fixture_need(pthread_create(&liar.thread, NULL, lie, &liar) == 0, "a thread");
-	for (int i = 0; i < 2; i++) {
-		struct kafka_sink o = kafka_sink_of(&f, &bed);
-		const struct weir_kafka_property property = {
-			.name = "bootstrap.servers", .value = i == 0 ? server : "127.0.0.1:1"};
-		struct weir_bridge *bridge;
-		o.kafka.properties = &property;
-		o.bridge.manual = false;
-		bridge = kafka_sink_start(&f, &o);
-		fixture_sleep_ns(150 * MILLISECOND_NS);
-		uint64_t begun_ns = fixture_now_ns();
-		enum weir_bridge_state state = kafka_sink_look(bridge).state;
-		cr_expect(state == WEIR_BRIDGE_CONNECTING || state == WEIR_BRIDGE_RETRYING, "%s",
-			  weir_bridge_state_name(state));
-		(void)weir_bridge_stop(bridge);
-		cr_expect_lt(fixture_now_ns() - begun_ns, 5000 * MILLISECOND_NS);
-	}
-	(void)shutdown(liar.listener, SHUT_RDWR);
-	(void)pthread_join(liar.thread, NULL);
-	(void)close(liar.listener);
-	struct weir_lag lag;
-	uint32_t id;
-	cr_assert_eq(weir_subscription_find(f.pipeline, "s", &id), 0);
-	cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
-	cr_expect_eq(lag.events, 3, "nothing is lost");
-	(void)weir_producer_close(producer, WEIR_FOREVER);
-	fixture_end(&f);
 }
 
 /* Nobody listens there: not until somebody answers, but some seconds, and then a failed attempt. */
