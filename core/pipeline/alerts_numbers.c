@@ -100,7 +100,8 @@ bool wr_alert_number(struct weir_pipeline *p, struct wr_alert *alert,
 	case WEIR_ALERT_LAG_BYTES:
 	case WEIR_ALERT_LAG_AGE:
 	case WEIR_ALERT_PARKED:
-		if (weir_lag(p, id, &lag) != 0 || (!lag.exact && kind != WEIR_ALERT_PARKED))
+		wr_lag_of_look(p, id, &lag);
+		if (!lag.exact && kind != WEIR_ALERT_PARKED)
 			return false;
 		if (kind == WEIR_ALERT_LAG_AGE && !is_age_known(&lag, marks))
 			return false;

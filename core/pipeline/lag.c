@@ -320,15 +320,10 @@ int wr_lag_step(struct weir_pipeline *p)
 	return 0;
 }
 
-int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *ret_lag)
+/* `visible`: up to where a filtered one has to have counted, to be exact. */
+static void read_lag(struct weir_pipeline *p, struct wr_subscription_live *live, uint64_t visible,
+		     struct weir_lag *ret_lag)
 {
-	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
-		return WEIR_E_UNKNOWN_NAME;
-	struct wr_subscription_live *live = &p->subscriptions[subscription];
-	if (wr_load_acquire(&live->started) == 0) /* X1 */
-		return WEIR_E_UNKNOWN_NAME;
-	/* The counts are read now: they are exact at any time, and need no step. */
-	uint64_t visible = wr_writer_visible_seq(&p->writer);
 	struct sums sums = sum_rows(p, live, visible, NULL);
 	bool time_exact = wr_lag_oldest_is_known(p, live, sums.exact); /* before the time */
 	*ret_lag = (struct weir_lag){
@@ -339,5 +334,23 @@ int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *re
 		.exact = sums.exact,
 		.time_exact = time_exact,
 	};
+}
+
+void wr_lag_of_look(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *ret_lag)
+{
+	struct wr_subscription_live *live = &p->subscriptions[subscription];
+	bool looked = live->scan.looked_to != 0;
+	read_lag(p, live, looked ? live->scan.told_to : wr_writer_visible_seq(&p->writer), ret_lag);
+}
+
+int weir_lag(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *ret_lag)
+{
+	if (subscription >= wr_catalog_subscription_count(&p->tables.catalog))
+		return WEIR_E_UNKNOWN_NAME;
+	struct wr_subscription_live *live = &p->subscriptions[subscription];
+	if (wr_load_acquire(&live->started) == 0) /* X1 */
+		return WEIR_E_UNKNOWN_NAME;
+	/* The counts are read now: they are exact at any time, and need no step. */
+	read_lag(p, live, wr_writer_visible_seq(&p->writer), ret_lag);
 	return 0;
 }

@@ -312,7 +312,7 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	struct weir_lag lag = {0};
 	const char *labels[] = {s->name};
 
-	if (weir_subscription_info(p, id, &info) != 0 || weir_lag(p, id, &lag) != 0 ||
+	if (weir_subscription_info(p, id, &info) != 0 ||
 	    (info.order != WEIR_ORDER_PARTITION && weir_queue_counts(p, id, &counts) != 0))
 		return; /* it is being made */
 	put_rows(p, id, info.partition_count);
@@ -320,6 +320,7 @@ static void put_subscription(struct weir_pipeline *p, uint32_t id, uint64_t now_
 	m->left_out += slot == NULL;
 	if (slot == NULL)
 		return;
+	wr_lag_of_look(p, id, &lag);
 	wr_metrics_put(m, slot, WR_METRIC_LAG_EVENTS, lag.events);
 	wr_metrics_put(m, slot, WR_METRIC_LAG_BYTES, lag.bytes);
 	wr_metrics_put(m, slot, WR_METRIC_LAG_AGE, lag.time_ns);

@@ -379,6 +379,11 @@ int64_t wr_lag_of_row(struct weir_pipeline *p, struct wr_subscription_live *live
 /* Whether it has none for certain. */
 bool wr_lag_row_is_settled(struct weir_pipeline *p, struct wr_subscription_live *live, uint32_t row,
 			   uint64_t visible);
+/*
+ * weir_lag() for the group step, of one that has started: exact also where a filtered one has still
+ * to count what came since its last look, which in a busy log there always is.
+ */
+void wr_lag_of_look(struct weir_pipeline *p, uint32_t subscription, struct weir_lag *ret_lag);
 /* Keeps from retention what a subscription has still to count (H2): after `anew` was changed. */
 void wr_lag_hold(struct wr_subscription_live *live);
 
