@@ -20,8 +20,10 @@
  * publisher confirms, and acknowledges an event when the broker has confirmed it. What the broker
  * returns (no queue wants it), and what cannot be said in AMQP (a routing key over 255 bytes), is a
  * dead letter. After a loss of the connection, or of the process, what was not acknowledged is
- * published again, with the same message-id: "weir:UUID:LOG:SEQUENCE", of the log. So the broker
- * has each event at least once, and who reads there knows a repeat by its message-id.
+ * published again, with the same message-id: "weir:UUID:LOG:SEQUENCE:TIME", of the log (TIME: when
+ * it was appended, µs since 1970, hexadecimal: a copy that went on by itself gives its sequences
+ * again, and later). So the broker has each event at least once, and who reads there knows a repeat
+ * by its message-id.
  *
  * A source consumes a queue, and acknowledges a message when its event is durable in the log. A
  * message-id is the event's idempotency key: where the topic has a window of them

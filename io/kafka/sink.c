@@ -322,6 +322,7 @@ static int take_event(struct wr_kafka_sink *s, struct weir_bridge *bridge,
 		return rc;
 	row->next = item->sequence + 1;
 	row->epoch = item->epoch;
+	row->time_us = item->append_time_us;
 	row->is_dirty = true;
 	s->events++;
 	s->bytes += item->key_bytes + item->payload_bytes;

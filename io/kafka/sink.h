@@ -40,8 +40,9 @@ struct wr_kafka_route {
 
 struct wr_kafka_row {
 	uint64_t next, committed;
-	uint32_t epoch; /* of the last event before `next` */
-	bool is_dirty;  /* has moved since the last commit */
+	uint64_t time_us; /* when the last event before `next` was appended; 0: not known */
+	uint32_t epoch;   /* that event's */
+	bool is_dirty;    /* has moved since the last commit */
 };
 
 struct wr_kafka_sink {

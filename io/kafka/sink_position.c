@@ -5,15 +5,18 @@
  * Each row has its place at a partition of the Kafka topic that its events go to: its own number,
  * modulo how many there are. The offset is the lowest position there; what counts is the metadata:
  *
- *     weir1 LOGID TOPIC/PARTITION=EPOCH.NEXT TOPIC/PARTITION=EPOCH.NEXT ...
+ *     weir1 LOGID TOPIC/PARTITION=EPOCH.NEXT.TIME TOPIC/PARTITION=EPOCH.NEXT.TIME ...
  *
- * LOGID: 32 hexadecimal digits. NEXT: the sequence behind the last event; EPOCH: that event's. A
- * Kafka topic that gets more partitions moves rows to other places; the highest that is found of a
- * row counts. Kafka takes 4096 bytes of metadata (offset.metadata.max.bytes).
+ * LOGID: 32 hexadecimal digits. NEXT: the sequence behind the last event; EPOCH: that event's;
+ * TIME: when it was appended, µs since 1970 in hexadecimal (a position that an older weir wrote has
+ * none). A Kafka topic that gets more partitions moves rows to other places; the highest that is
+ * found of a row counts. Kafka takes 4096 bytes of metadata (offset.metadata.max.bytes).
  *
  * What is read is judged before anything is sent: another log's position, or one that this log has
  * not come to (it was restored from an older copy), or has come to in another way, would send
- * events twice or leave some out. Both are told, with what to do, and nothing is sent.
+ * events twice or leave some out. Both are told, with what to do, and nothing is sent. A copy that
+ * went on by itself gives the same epochs and sequences again, but later: append time never goes
+ * backwards in a log, so nothing below NEXT is later than TIME, whatever has left since.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -58,7 +61,7 @@ static size_t metadata_bytes(const struct wr_kafka_sink *s, const struct wr_kafk
 		uint32_t rows =
 			(route->partitions + at->kafka_partitions - 1) / at->kafka_partitions;
 		if (strcmp(route->kafka_topic, at->kafka_topic) == 0)
-			bytes += rows * (strlen(route->name) + 45);
+			bytes += rows * (strlen(route->name) + 62);
 	}
 	return bytes;
 }
@@ -161,8 +164,9 @@ static size_t put_rows(const struct wr_kafka_sink *s, const struct wr_kafka_rout
 			const struct wr_kafka_row *row = &s->rows[route->first_row + p];
 			if (row->next == 0)
 				continue;
-			int bytes = snprintf(to + used, METADATA_BYTES - used, " %s/%u=%u.%" PRIu64,
-					     route->name, p, row->epoch, row->next);
+			int bytes = snprintf(to + used, METADATA_BYTES - used,
+					     " %s/%u=%u.%" PRIu64 ".%" PRIx64, route->name, p,
+					     row->epoch, row->next, row->time_us);
 			used += bytes > 0 ? (size_t)bytes : 0;
 			*ret_lowest = row->next < *ret_lowest ? row->next : *ret_lowest;
 		}
@@ -236,45 +240,68 @@ static rd_kafka_topic_partition_list_t *places(const struct wr_kafka_sink *s)
 static const char mend[] =
 	"give the bridge another group, or delete this one's offsets, and seek its subscription";
 
+static int tell_other(struct weir_bridge *bridge, const struct wr_kafka_route *route,
+		      uint32_t partition, const struct wr_kafka_row *row)
+{
+	return weir_bridge_failed(bridge,
+				  "Kafka has %s/%u up to sequence %" PRIu64
+				  " of epoch %u, and here that is of another: the log "
+				  "is a copy that went on by itself; %s",
+				  route->name, partition, row->next - 1, row->epoch, mend);
+}
+
+/* The first event of a range: 1; 0: there is none; or what the driver is to return. */
+static int first_of(struct weir_bridge *bridge, const struct weir_replay_options *range,
+		    struct weir_item *ret_item)
+{
+	struct weir_replay *replay = NULL;
+	int count = 0, rc = weir_replay_open(weir_bridge_pipeline(bridge), range, &replay, NULL);
+	if (rc < 0)
+		return weir_bridge_lost(bridge, "the log cannot be read: %s", weir_strerror(rc));
+	do
+		count = weir_replay_next(replay, ret_item, 1, READ_NS);
+	while (count == 1 && ret_item->kind != WEIR_ITEM_EVENT);
+	weir_replay_close(replay);
+	return count >= 0 ? count
+			  : weir_bridge_lost(bridge, "the log cannot be read: %s",
+					     weir_strerror(count));
+}
+
 /* One row: is the log where Kafka says? */
-static int judge(struct wr_kafka_sink *s, struct weir_bridge *bridge,
-		 const struct wr_kafka_route *route, uint32_t partition, uint32_t epoch,
-		 uint64_t next)
+static int judge(struct weir_bridge *bridge, const struct wr_kafka_route *route, uint32_t partition,
+		 const struct wr_kafka_row *row)
 {
 	struct weir_info info = {.struct_bytes = sizeof info};
-	struct weir_replay_options options;
-	struct weir_replay *replay = NULL;
+	struct weir_replay_options last, later;
 	struct weir_item item;
 	if (weir_pipeline_info(weir_bridge_pipeline(bridge), &info) < 0)
 		return weir_bridge_lost(bridge, "the log says nothing of itself");
-	if (epoch > info.epoch || next - 1 > info.visible_sequence)
+	if (row->epoch > info.epoch || row->next - 1 > info.visible_sequence)
 		return weir_bridge_failed(bridge,
 					  "Kafka has %s/%u up to sequence %" PRIu64
 					  " of epoch %u, and the log ends before it: is it an "
 					  "older copy? %s",
-					  route->name, partition, next - 1, epoch, mend);
-	weir_replay_options_init(&options);
-	options.from_sequence = next - 1;
-	options.end_sequence = next;
-	options.topics = &route->topic;
-	options.topic_count = 1;
-	int rc = weir_replay_open(weir_bridge_pipeline(bridge), &options, &replay, NULL);
-	if (rc < 0)
-		return weir_bridge_lost(bridge, "the log cannot be read: %s", weir_strerror(rc));
-	bool is_other = weir_replay_next(replay, &item, 1, READ_NS) == 1 &&
-			item.kind == WEIR_ITEM_EVENT && item.epoch != epoch;
-	weir_replay_close(replay);
-	(void)s;
-	return is_other ? weir_bridge_failed(bridge,
-					     "Kafka has %s/%u up to sequence %" PRIu64
-					     " of epoch %u, and here that is of another: the log "
-					     "is a copy that went on by itself; %s",
-					     route->name, partition, next - 1, epoch, mend)
-			: 0;
+					  route->name, partition, row->next - 1, row->epoch, mend);
+	weir_replay_options_init(&last);
+	last.from_sequence = row->next - 1;
+	last.end_sequence = row->next;
+	last.topics = &route->topic;
+	last.topic_count = 1;
+	int rc = first_of(bridge, &last, &item);
+	if (rc == 1 && (item.epoch != row->epoch ||
+			(row->time_us != 0 && item.append_time_us != row->time_us)))
+		return tell_other(bridge, route, partition, row);
+	if (rc < 0 || row->time_us == 0)
+		return rc < 0 ? rc : 0;
+	weir_replay_options_init(&later);
+	later.from_time_us = row->time_us + 1;
+	later.end_sequence = row->next;
+	rc = first_of(bridge, &later, &item);
+	return rc == 1 ? tell_other(bridge, route, partition, row) : rc;
 }
 
 static int take_row(struct wr_kafka_sink *s, struct weir_bridge *bridge, const char *topic,
-		    uint32_t partition, uint32_t epoch, uint64_t next)
+		    uint32_t partition, uint32_t epoch, uint64_t next, uint64_t time_us)
 {
 	for (uint32_t i = 0; i < s->route_count; i++) {
 		const struct wr_kafka_route *route = &s->routes[i];
@@ -285,7 +312,8 @@ static int take_row(struct wr_kafka_sink *s, struct weir_bridge *bridge, const c
 			return 0;
 		row->next = row->committed = next;
 		row->epoch = epoch;
-		return judge(s, bridge, route, partition, epoch, next);
+		row->time_us = time_us;
+		return judge(bridge, route, partition, row);
 	}
 	return 0; /* a topic that it reads no more */
 }
@@ -312,7 +340,12 @@ static int take_metadata(struct wr_kafka_sink *s, struct weir_bridge *bridge, co
 	for (text += head_bytes;
 	     sscanf(text, " %255[^/ ]/%u=%u.%llu%n", topic, &partition, &epoch, &next, &used) == 4;
 	     text += used) {
-		int rc = take_row(s, bridge, topic, partition, epoch, next);
+		unsigned long long time_us = 0;
+		text += used;
+		used = 0;
+		if (*text == '.' && sscanf(text, ".%llx%n", &time_us, &used) != 1)
+			break;
+		int rc = take_row(s, bridge, topic, partition, epoch, next, time_us);
 		if (rc < 0)
 			return rc;
 	}

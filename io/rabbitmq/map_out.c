@@ -165,8 +165,9 @@ bool wr_rabbit_map_out(struct wr_rabbit_out *out, const struct weir_item *item,
 		*ret_why = "its payload has more than message_bytes_max bytes";
 		return false;
 	}
-	int id_bytes = snprintf(out->message_id, sizeof out->message_id, "weir:%s:%u:%llu",
-				out->log_id, item->log, (unsigned long long)item->sequence);
+	int id_bytes = snprintf(out->message_id, sizeof out->message_id, "weir:%s:%u:%llu:%llx",
+				out->log_id, item->log, (unsigned long long)item->sequence,
+				(unsigned long long)item->append_time_us);
 	*p = (amqp_basic_properties_t){
 		._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG,
 		.delivery_mode = AMQP_DELIVERY_PERSISTENT,

@@ -340,6 +340,63 @@ Test(kafka_sink, sends_nothing_by_a_position_that_is_not_its_own)
 	kafka_bed_end(&bed);
 }
 
+/*
+ * A copy of a log that went on by itself: its epochs and sequences are given twice. What Kafka has
+ * is told from that by the times, also where no event stands at the end of it.
+ */
+Test(kafka_sink, notices_a_copy_that_went_on_by_itself)
+{
+	static struct kafka_bed bed;
+	struct fixture f;
+	struct weir_item items[3];
+	struct weir_info info;
+	fixture_begin(&f, FIXTURE_DURABLE);
+	kafka_bed_begin(&bed, "t", 1);
+	uint32_t topic = fixture_topic(&f, "t", 1);
+	(void)fixture_subscription(&f, "s", "t");
+	struct weir_producer *producer = fixture_producer(&f, NULL);
+	kafka_sink_publish(producer, topic, 0, 3);
+	struct weir_member *member = fixture_member(&f, fixture_subscription(&f, "sent", "t"), "m");
+	cr_assert_eq(fixture_poll(member, items, 3, 3, true), 3);
+	fixture_info(&f, &info); /* behind the events there are records that are none */
+	uint64_t last = items[2].sequence, time_us = items[2].append_time_us;
+	cr_assert_gt(info.visible_sequence, last);
+	const struct {
+		uint64_t next, time_us;
+		bool is_ours;
+	} cases[] = {
+		{last + 1, time_us + 1, false}, {last + 1, time_us - 1, false},
+		{last + 2, time_us - 1, false}, {last + 2, time_us, true},
+		{last + 1, time_us, true},
+	};
+	struct kafka_sink o = kafka_sink_of(&f, &bed);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char group[8], text[128];
+		(void)snprintf(group, sizeof group, "g%zu", i);
+		o.kafka.group = group;
+		size_t used = (size_t)snprintf(text, sizeof text, "weir1 ");
+		for (int k = 0; k < 16; k++)
+			used += (size_t)snprintf(text + used, sizeof text - used, "%02x",
+						 info.log_id[k]);
+		(void)snprintf(text + used, sizeof text - used, " t/0=%u.%llu.%llx", items[2].epoch,
+			       (unsigned long long)cases[i].next,
+			       (unsigned long long)cases[i].time_us);
+		write_offset(&bed, group, 0, text);
+		struct weir_bridge *bridge = kafka_sink_start(&f, &o);
+		kafka_sink_step_to(bridge,
+				   cases[i].is_ours ? WEIR_BRIDGE_RUNNING : WEIR_BRIDGE_FAILED);
+		cr_expect(cases[i].is_ours ||
+				  strstr(kafka_sink_look(bridge).why, "went on by itself") != NULL,
+			  "%zu: %s", i, kafka_sink_look(bridge).why);
+		(void)weir_bridge_stop(bridge);
+	}
+	cr_expect_eq(kafka_bed_read(&bed, "t", 1), 0);
+	(void)weir_member_leave(member, FIXTURE_LONG_NS);
+	(void)weir_producer_close(producer, WEIR_FOREVER);
+	fixture_end(&f);
+	kafka_bed_end(&bed);
+}
+
 /* Nobody listens there: not until somebody answers, but some seconds, and then a failed attempt. */
 Test(kafka_sink, is_retrying_with_the_cause_where_no_broker_is)
 {

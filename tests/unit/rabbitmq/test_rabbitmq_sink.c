@@ -6,8 +6,10 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "io/rabbitmq/map.h"
 #include "tests/unit/rabbitmq/bed.h"
@@ -16,6 +18,19 @@
 static uint64_t stride(void)
 {
 	return getenv("WEIR_TEST_SWEEP") != NULL ? 1 : 7;
+}
+
+/* "weir:UUID:LOG:SEQUENCE:TIME": the time tells copies of a log apart. */
+static bool is_id_with_a_time(const char *id)
+{
+	char uuid[33];
+	unsigned log;
+	unsigned long long sequence, time_us, now_us = (unsigned long long)time(NULL) * 1000000u;
+	int used = 0;
+	return sscanf(id, "weir:%32[0-9a-f]:%u:%llu:%llx%n", uuid, &log, &sequence, &time_us,
+		      &used) == 4 &&
+	       id[used] == '\0' && strlen(uuid) == 32 && sequence > 0 &&
+	       time_us > now_us - 3600000000u && time_us <= now_us + 3600000000u;
 }
 
 Test(rabbitmq_sink, publishes_persistent_and_mandatory_and_acknowledges_what_is_confirmed)
@@ -32,7 +47,7 @@ Test(rabbitmq_sink, publishes_persistent_and_mandatory_and_acknowledges_what_is_
 	for (uint32_t i = 0; i < 3; i++) {
 		const struct peer_message *m = &b.peer.messages[i];
 		cr_expect(m->mandatory && m->mode == 2, "persistent, and mandatory");
-		cr_expect_eq(strncmp(m->id, "weir:", 5), 0, "%s", m->id);
+		cr_expect(is_id_with_a_time(m->id), "%s", m->id);
 		cr_expect_str_eq(m->parent, BED_PARENT);
 		cr_expect_str_eq(m->state, "vendor=7");
 		for (uint32_t k = 0; k < i; k++)
