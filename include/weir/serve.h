@@ -108,8 +108,8 @@ WEIR_API const char *weir_server_url(const struct weir_server *server);
 WEIR_API WEIR_MUST_CHECK int weir_server_token_set(struct weir_server *server, const char *token);
 
 /**
- * How often its thread has gone round. It goes round once a second at least, while it moves: for
- * weir_notifier_watch() (notify.h).
+ * How often its thread has gone round, which is asked to go round once more: while it moves, a call
+ * some moments later tells a higher number. For weir_notifier_watch() (notify.h).
  *
  * Thread: any. Blocks: never. Allocates: never.
  * @return a number that only rises

@@ -372,6 +372,8 @@ uint64_t weir_server_turns(struct weir_server *server)
 	(void)pthread_mutex_lock(&server->lock);
 	uint64_t turns = server->turns;
 	(void)pthread_mutex_unlock(&server->lock);
+	/* Idle it goes round once a second only, and a watchdog may ask more often. */
+	(void)eventfd_write(server->wake_fd, 1);
 	return turns;
 }
 

@@ -3,7 +3,8 @@
  * Goal:   a server can be closed while a call of the registry does not end: it says so, has ended
  *         its connections, goes on answering nobody, and is closed by a second call. An answer for
  *         which there is not enough memory is refused, and others are given. A log that does not
- *         answer within the time of a request is told, as something that may still be done.
+ *         answer within the time of a request is told, as something that may still be done. A
+ *         server that has nothing to do goes round when somebody looks whether it does.
  * Method: the registry's call is a wrapper here, which waits until the test lets it go; a log does
  *         not answer while the test has the lock of its control calls.
  */
@@ -11,9 +12,11 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <unistd.h>
 
@@ -77,6 +80,32 @@ Test(serve_close, an_answer_that_is_larger_than_memory_is_refused)
 	}
 	cr_assert_eq(weir_server_close(server, WEIR_FOREVER), 0);
 	cr_assert_eq(weir_close(pipeline, WEIR_CLOSE_DRAIN, WEIR_FOREVER, NULL), 0);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Once a second else: fewer within the limit than are waited for. */
+Test(serve_close, who_looks_whether_it_moves_makes_it_go_round)
+{
+	struct weir_server_options serve;
+	struct weir_server *server;
+	weir_server_options_init(&serve);
+	serve.listen = "127.0.0.1:0";
+	cr_assert_eq(weir_server_open(&serve, &server, NULL), 0);
+	uint64_t end_ns = now_ns() + 30000000000u, turns = weir_server_turns(server), moved = 0;
+	while (moved < 60 && now_ns() < end_ns) {
+		uint64_t turns_now = weir_server_turns(server);
+		moved += turns_now != turns;
+		turns = turns_now;
+		(void)sched_yield();
+	}
+	cr_expect_eq(moved, 60);
+	cr_assert_eq(weir_server_close(server, WEIR_FOREVER), 0);
 }
 
 static const char put[] = "PUT /config HTTP/1.1\r\nHost: localhost\r\nContent-Length: 24\r\n\r\n"
