@@ -85,6 +85,7 @@ struct wr_alert_judge {
 	bool has_next;
 	bool is_watch;
 	bool told_no_topic;
+	uint64_t no_topic_ns;     /* when alert_topic was missed first; 0: it was not */
 	struct wr_metrics *cells; /* a view of the file that no other thread has */
 	uint32_t first_slot;
 };

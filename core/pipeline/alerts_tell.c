@@ -9,6 +9,8 @@
 
 /* JSON of names that need no escapes and of seven numbers. */
 #define EVENT_BYTES 1024u
+/* A program makes its topics when the pipeline is open, and is judged from the beginning. */
+#define TOPIC_WAIT_NS 60000000000u
 
 static const char *const kind_names[] = {
 	[WEIR_ALERT_LAG_EVENTS] = "lag_events",
@@ -57,10 +59,25 @@ static const char *json_name(char to[WR_NAME_BYTES_MAX + 3], const char *name)
 	return to;
 }
 
+/* Whether it may still come. If not, that is said once. */
+static bool is_topic_awaited(struct weir_pipeline *p, struct wr_alert_judge *j, uint64_t now_ns)
+{
+	if (j->no_topic_ns == 0)
+		j->no_topic_ns = now_ns;
+	if (now_ns - j->no_topic_ns < TOPIC_WAIT_NS)
+		return true;
+	if (!j->told_no_topic)
+		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_UNKNOWN_NAME,
+				      "there is no topic for alerts of the name that alert_topic "
+				      "has: make it");
+	j->told_no_topic = true;
+	return false;
+}
+
 /* As an event of its topic, by a buffer of the shared lane: this step waits for nobody. */
 static bool publish(struct weir_pipeline *p, struct wr_alert_judge *j,
 		    const struct wr_alert_rule *rule, const struct wr_alert_told *told,
-		    const struct wr_alert_whose *whose)
+		    const struct wr_alert_whose *whose, uint64_t now_ns)
 {
 	const char *topic = p->metrics->alert_topic;
 	char key[WEIR_ALERT_NAME_BYTES + WR_NAME_BYTES_MAX + 2], payload[EVENT_BYTES];
@@ -84,15 +101,8 @@ static bool publish(struct weir_pipeline *p, struct wr_alert_judge *j,
 		(unsigned long long)told->value, (unsigned long long)rule->marks.raise_at,
 		(unsigned long long)rule->marks.clear_at, (unsigned long long)told->wall_ns,
 		json_name(bridge, whose->bridge));
-	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic)) {
-		if (!j->told_no_topic)
-			wr_pipeline_say_error(
-				p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_UNKNOWN_NAME,
-				"there is no topic for alerts of the name that alert_topic "
-				"has: make it");
-		j->told_no_topic = true;
-		return true;
-	}
+	if (!wr_catalog_find_topic(&p->tables.catalog, topic, strlen(topic), &event.topic))
+		return !is_topic_awaited(p, j, now_ns);
 	int rc = wr_measure(p, &by, &of, &caused, &encoding);
 	if (rc != 0) {
 		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, rc,
@@ -250,7 +260,7 @@ static void put_off(struct weir_pipeline *p, struct wr_alert *alert)
 		wr_pipeline_say_error(
 			p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_FULL,
 			"an alert was raised and over without an event: its topic's log "
-			"had no room for long");
+			"had no room for long, or it has no topic");
 	}
 	alert->untold[alert->untold_count++] =
 		(struct wr_alert_told){.raised = alert->state.raised,
@@ -260,11 +270,12 @@ static void put_off(struct weir_pipeline *p, struct wr_alert *alert)
 
 static void publish_untold(struct weir_pipeline *p, struct wr_alert_judge *j,
 			   const struct wr_alert_rule *rule, struct wr_alert *alert,
-			   const struct wr_alert_whose *whose)
+			   const struct wr_alert_whose *whose, uint64_t now_ns)
 {
 	uint32_t done = 0;
 
-	while (done < alert->untold_count && publish(p, j, rule, &alert->untold[done], whose))
+	while (done < alert->untold_count &&
+	       publish(p, j, rule, &alert->untold[done], whose, now_ns))
 		done++;
 	alert->untold_count -= done;
 	if (done > 0)
@@ -289,7 +300,7 @@ void wr_alert_tell(struct weir_pipeline *p, struct wr_alert_judge *j,
 
 	if (changed)
 		note_change(p, rule, alert, whose);
-	publish_untold(p, j, rule, alert, whose);
+	publish_untold(p, j, rule, alert, whose, now_ns);
 	show(j, rule, index, whose, now_ns);
 	/* Last: it may stand still, and the others are told by then. */
 	if (alert->called_raised != alert->state.raised && wr_alerts_take_callback(a)) {
@@ -312,9 +323,9 @@ void wr_alerts_end_one(struct weir_pipeline *p, struct wr_alert_judge *j,
 	}
 	if (alert->called_raised)
 		call(p, rule, alert, &whose);
-	publish_untold(p, j, rule, alert, &whose);
+	publish_untold(p, j, rule, alert, &whose, now_ns);
 	if (alert->untold_count > 0)
 		wr_pipeline_say_error(p, WR_EVENT_ALERT_UNPUBLISHED, WEIR_E_FULL,
 				      "the end of an alert whose rule is gone has no event: its "
-				      "topic's log had no room");
+				      "topic's log had no room, or it has no topic");
 }

@@ -18,7 +18,8 @@
  * "value", "raise_at", "clear_at", "time_ns" (wall clock, when it changed) and "bridge" (null: of
  * none). Each change is handed over once, in order; while there is no room up to 16 of a rule wait
  * for it, and where more come, the oldest raise and its end go, which the table of errors says.
- * Where no topic of the name exists, or the event cannot be one of it, the table of errors says so.
+ * Where there is no topic of the name they wait for it as well, for a minute. If none comes, or the
+ * event cannot be one of it, the table of errors says so.
  * What the log's writer refuses (a full disk, a schema of the topic) is told nowhere: the callback
  * and the metrics are, all the same.
  *

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/pipeline/alerts.h"
 #include "core/pipeline/bridge_cells.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/pipeline.h"
@@ -103,71 +102,6 @@ Test(alerts, a_rule_is_told_four_times_and_when_it_is_over)
 	cr_assert_eq(fixture_poll(watcher, &item, 1, 1, true), 1);
 	cr_expect_not_null(
 		strstr((const char *)item.payload, "\"state\":\"cleared\",\"value\":0,"));
-	fixture_end(&f);
-}
-
-static uint32_t make_filtered(const char *topic)
-{
-	const struct weir_filter_term term = {
-		.kind = WEIR_FILTER_DIRECT, .pattern = "this", .pattern_bytes = 4};
-	const struct weir_subscription_filter filter = {.term_count = 1, .terms = &term};
-	struct weir_subscription_options o;
-	uint32_t id;
-
-	weir_subscription_options_init(&o);
-	o.name = "billing";
-	o.topics = &topic;
-	o.topic_count = 1;
-	o.filter = &filter;
-	cr_assert_eq(weir_subscription_create(f.pipeline, &o, &id, NULL), 0);
-	return id;
-}
-
-static void publish_this(struct weir_producer *producer, uint32_t topic)
-{
-	static const struct weir_event of = {
-		.key = "this", .key_bytes = 4, .payload = "x", .payload_bytes = 1};
-	struct weir_event event = of;
-	uint64_t ticket, visible = wr_writer_visible_seq(&f.pipeline->writer);
-
-	event.topic = topic;
-	cr_assert_eq(weir_publish(producer, &event, &ticket), 0);
-	cr_assert_geq(wr_writer_step(&f.pipeline->writer, 0), 0);
-	cr_assert_gt(wr_writer_visible_seq(&f.pipeline->writer), visible);
-}
-
-/* There always is one that came since the last look, and is not counted: by the writer alone. */
-Test(alerts, of_a_filtered_subscription_is_raised_while_events_come)
-{
-	static const struct weir_alert_rule rule = {.name = "behind",
-						    .kind = WEIR_ALERT_LAG_EVENTS,
-						    .raise_at = 10,
-						    .clear_at = 0,
-						    .hold_ns = 3600 * S};
-	struct weir_lag lag = {0};
-
-	open_with(FIXTURE_DURABLE | FIXTURE_MANUAL, &rule);
-	uint32_t topic = fixture_topic(&f, "orders", 1);
-	uint32_t id = make_filtered("orders");
-	struct weir_producer *producer = fixture_producer(&f, NULL);
-	for (uint32_t i = 0; i < 10; i++)
-		publish_this(producer, topic);
-	for (uint64_t until = fixture_now_ns() + FIXTURE_LONG_NS;
-	     (lag.events < 10 || !lag.exact) && fixture_now_ns() < until;) {
-		cr_assert_geq(weir_step(f.pipeline, MS), 0);
-		cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
-	}
-	cr_assert(lag.exact && lag.events == 10);
-	uint64_t now_ns = wr_clock_mono_ns(f.pipeline->host.clock);
-	for (uint32_t i = 0; i < 4; i++) {
-		publish_this(producer, topic);
-		cr_assert_eq(weir_lag(f.pipeline, id, &lag), 0);
-		cr_expect_not(lag.exact, "one has come that is not counted");
-		now_ns += 1801 * S;
-		wr_alerts_step(f.pipeline, now_ns);
-	}
-	cr_expect_eq(heard.raised, 1);
-	cr_expect_eq(heard.value, 10, "as of the last look");
 	fixture_end(&f);
 }
 
