@@ -202,6 +202,10 @@
 	  "retention does not ask where a seek has just gone")                                     \
 	X(PLACE_NOT_HELD, "core/journal/journal_segments.c",                                       \
 	  "retention does not ask whether somebody is looking for a place")                        \
+	X(NEVER_DETACHED, "core/pipeline/detach.c",                                                \
+	  "who is above the limit of DETACH is left where it is")                                  \
+	X(DETACHED_IS_KEPT, "core/log/settle.c",                                                   \
+	  "retention keeps what a subscription that is detached had not read")                     \
 	X(COUNT_NOT_HELD, "core/pipeline/lag.c",                                                   \
 	  "retention takes what the lag behind a seek is still to be counted from")                \
 	X(SEGMENT_NOT_RECORDED, "core/journal/journal_segments.c",                                 \

@@ -205,6 +205,10 @@ const struct weir_log_event wr_events[WR_EVENTS] = {
 	      "Look at its members, or give it more."),
 	EVENT(SUBSCRIPTION_CAUGHT_UP, "subscription.caught_up", INFO,
 	      "A subscription is below its `lag` mark again.", "Nothing."),
+	EVENT(SUBSCRIPTION_DETACHED, "subscription.detached", WARNING,
+	      "A subscription with `when_slow: detach` was above its `lag` mark: nothing is kept "
+	      "for it any more.",
+	      "Seek to where it is to go on: `weir group reset`, or the program."),
 	EVENT(SUBSCRIPTION_FAILED, "subscription.failed", ERROR,
 	      "A subscription's sink failed; what can be delivered is, and the run ends.",
 	      "Mend what the line says, and start it again: it goes on there."),

@@ -232,7 +232,7 @@ struct crash {
 /* Whether the row is there, and had something to do. */
 static bool was_busy(const struct crash *c, uint32_t i)
 {
-	return position_of(c->settle, c->s->row_first + i) != WR_POSITION_NONE &&
+	return !wr_position_is_nowhere(position_of(c->settle, c->s->row_first + i)) &&
 	       !c->is_idle(c->context, i);
 }
 
@@ -243,7 +243,7 @@ static uint32_t row_in_hand(const struct crash *c)
 	for (; i < c->s->row_count; i++) {
 		struct wr_attempts_row *r = &c->a->rows[c->s->row_first + i];
 		uint64_t position = position_of(c->settle, c->s->row_first + i);
-		if (position != WR_POSITION_NONE && is_live(r, position) &&
+		if (!wr_position_is_nowhere(position) && is_live(r, position) &&
 		    (wr_load_relaxed(&r->flags) & WR_ATTEMPTS_IN_HAND) != 0)
 			break;
 	}

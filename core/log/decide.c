@@ -260,6 +260,27 @@ static int decide_move(struct wr_tables *t, struct wr_undo *undo, const struct w
 	return 0;
 }
 
+/* What it has not read is nobody's any more: lag is what comes from here on. */
+static int decide_detach(struct wr_tables *t, struct wr_undo *undo, const struct wr_subscription *s,
+			 uint32_t row, struct wr_control_generation *generation, uint64_t seq,
+			 struct wr_decision *d)
+{
+	uint32_t in_all = s->row_first + row;
+	if (row >= s->row_count)
+		return -EINVAL;
+	uint64_t position = wr_load_relaxed(&t->settle.rows[in_all].position); /* own */
+	if (position == WR_POSITION_NONE)
+		return -EINVAL;
+	generation->position = WR_POSITION_DETACHED + wr_position_stood(position);
+	int rc = wr_settle_generation(&t->settle, undo, in_all, generation);
+	if (rc != 0)
+		return rc;
+	wr_attempts_raised(&t->attempts, &t->settle, undo, in_all, true);
+	wr_tables_count_from(t, undo, s, row, seq, seq);
+	d->features = WR_BATCH_DETACHED;
+	return 0;
+}
+
 static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 			 const struct wr_record_view *view, uint64_t seq, struct wr_decision *d)
 {
@@ -286,6 +307,8 @@ static int decide_settle(struct wr_tables *t, struct wr_undo *undo,
 	struct wr_control_generation generation;
 	if (!wr_control_generation_read(view, &generation))
 		return -EINVAL;
+	if (generation.position == WR_POSITION_DETACHED)
+		return decide_detach(t, undo, s, view->head->key_hash, &generation, seq, d);
 	if (generation.position != WR_POSITION_KEEP && generation.position > seq)
 		return WEIR_E_TRUNCATED;
 	int rc = wr_settle_generation(&t->settle, undo, row, &generation);

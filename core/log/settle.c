@@ -137,7 +137,9 @@ uint64_t wr_settle_needed_seq(struct wr_settle *s)
 	uint64_t needed = UINT64_MAX;
 	for (uint32_t i = 0; i < s->rows_used; i++) {
 		struct wr_settle_row *row = &s->rows[i];
-		needed = wr_min_u64(needed, wr_load_relaxed(&row->position));           /* own */
+		uint64_t position = wr_load_relaxed(&row->position); /* own */
+		needed = wr_min_u64(needed, WR_BUG(DETACHED_IS_KEPT) ? wr_position_stood(position)
+								     : position);
 		if (wr_load_relaxed(&row->anew_seq) != wr_load_acquire(&row->seen_seq)) /* H3 */
 			needed = wr_min_u64(needed, wr_load_relaxed(&row->anew_from));
 	}

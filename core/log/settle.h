@@ -71,6 +71,23 @@ void wr_settle_no_position(struct wr_settle *s, uint32_t row);
 /* Its partition is in force from the record at seq on. */
 void wr_settle_row_begin(struct wr_settle *s, uint32_t row, uint64_t seq);
 
+/* Whether a row with this position needs nothing: detached, or not in force. */
+static inline bool wr_position_is_nowhere(uint64_t position)
+{
+	return position >= WR_POSITION_DETACHED;
+}
+
+static inline bool wr_position_is_detached(uint64_t position)
+{
+	return wr_position_is_nowhere(position) && position != WR_POSITION_NONE;
+}
+
+/* Where it stands, or stood when it was detached. */
+static inline uint64_t wr_position_stood(uint64_t position)
+{
+	return wr_position_is_detached(position) ? position - WR_POSITION_DETACHED : position;
+}
+
 /* 0, WEIR_E_FENCED (generation), WEIR_E_OUT_OF_SEQUENCE (position), -EINVAL (no such row). */
 int wr_settle_progress(struct wr_settle *s, struct wr_undo *undo, uint32_t row,
 		       const struct wr_control_progress *progress);

@@ -16,6 +16,7 @@
 #include "core/pipeline/group_step.h"
 #include "core/base/deadline.h"
 #include "core/pipeline/copier.h"
+#include "core/pipeline/detach.h"
 #include "core/pipeline/metrics.h"
 #include "core/pipeline/retry.h"
 #include "core/pipeline/router.h"
@@ -196,6 +197,7 @@ static int serve_seek(struct wr_subscription_live *live)
 	for (uint32_t r = 0; r < live->group.row_count; r++)
 		if (live->group.rows[r].seek_position != WR_SEEK_NONE)
 			return 0;
+	wr_detach_sought(live);
 	/* Each request held its place until here. D4 */
 	(void)wr_sub_seq(&live->pipeline->link.asking, (uint32_t)(asked - done));
 	wr_publish_round_u64(&live->seek_done, asked); /* W1 */

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "core/base/bug.h"
+#include "core/pipeline/detach.h"
 #include "core/pipeline/lag_oldest.h"
 #include "core/pipeline/pipeline.h"
 #include "core/pipeline/portion.h"
@@ -254,6 +255,7 @@ static void alert(struct weir_pipeline *p, struct wr_subscription_live *live,
 		     (time_max_ns != 0 && lag->time_ns > time_max_ns);
 	bool below = (events_max == 0 || lag->events <= events_max / 2) &&
 		     (time_max_ns == 0 || (lag->time_exact && lag->time_ns <= time_max_ns / 2));
+	wr_detach_look(p, live, lag, above);
 	if (live->lag_above ? !below : !above)
 		return;
 	live->lag_above = !live->lag_above;

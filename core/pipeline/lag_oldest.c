@@ -166,11 +166,12 @@ void wr_lag_oldest_note(struct weir_pipeline *p, struct wr_subscription_live *li
 	const struct wr_subscription *s = &p->tables.catalog.subscriptions[live->id];
 	struct wr_settle_row *settle = wr_position_row(p, s, row);
 	struct wr_lag_count *anew = &live->anew[row];
+	uint64_t position = wr_load_relaxed(&settle->position);
 	lowest->counted = lowest->counted && is_counted(p, live, row, visible);
+	if (wr_position_is_nowhere(position))
+		return; /* nobody is to have what there is */
 	if (events > 0)
-		lowest->place =
-			wr_min_u64(lowest->place,
-				   wr_max_u64(wr_load_relaxed(&settle->position), anew->empty_to));
+		lowest->place = wr_min_u64(lowest->place, wr_max_u64(position, anew->empty_to));
 	else if (events == 0 && exact && live->sharing == NULL)
 		anew->empty_to = visible + 1;
 }

@@ -234,6 +234,7 @@ struct weir_member {
 	 * its lane had no room, or a transaction before it is not decided. Else OK. */
 	enum weir_handled untold;
 	bool moved;                /* meanwhile: the pin is not of the place that it reads next */
+	bool detached;             /* some of its rows are: a poll says so */
 	wr_atomic_u32 handler_end; /* M2: 1: it said stop; 2: it has ended */
 	bool handler_ended;
 	bool stuck;          /* what it reads next cannot be read: tried again, but not at once */

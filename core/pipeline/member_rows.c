@@ -134,6 +134,16 @@ static void lose_rows(struct weir_member *m)
 		m->losses_seen = losses;
 }
 
+/* The group was too slow: what is nowhere is handed out by nobody, before a seek. */
+static bool has_detached(const struct weir_member *m)
+{
+	for (uint32_t r = 0; r < m->row_count; r++)
+		if (m->rows[r].generation != 0 && !m->rows[r].revoked &&
+		    wr_position_is_detached(m->rows[r].next_from))
+			return true;
+	return false;
+}
+
 void wr_member_take_messages(struct weir_member *m)
 {
 	bool changed = false, assigned = false;
@@ -156,6 +166,8 @@ void wr_member_take_messages(struct weir_member *m)
 		set_tags(m);
 	if (assigned)
 		move_on(m);
+	if (assigned || m->detached)
+		m->detached = has_detached(m);
 }
 
 void wr_member_set_back(struct weir_member *m, uint32_t row_index)
@@ -222,7 +234,7 @@ int weir_member_assignments(struct weir_member *m, struct weir_assignment *assig
 				.topic = row->topic,
 				.partition = row->partition,
 				.generation = row->generation,
-				.position = row->acked,
+				.position = wr_position_stood(row->acked),
 			};
 		count++;
 	}

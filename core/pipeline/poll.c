@@ -398,6 +398,18 @@ static void see_route(struct weir_member *m)
 	m->route = route;
 }
 
+/* It was too slow, and has nothing before a seek (WR_POSITION_DETACHED). */
+static int say_detached(struct weir_member *m)
+{
+	wr_member_unpin(m);
+	wr_member_want_nothing(m);
+	wr_store_relaxed(&m->reading_seq, UINT64_MAX);
+	m->gap_end = 0;
+	return wr_problem_set(&m->problem, WEIR_E_DETACHED, "when_slow",
+			      "the subscription was too slow, and is detached: seek to where it is "
+			      "to go on");
+}
+
 int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t items_max)
 {
 	struct weir_pipeline *p = m->pipeline;
@@ -427,6 +439,8 @@ int wr_member_poll(struct weir_member *m, struct weir_item *items, uint32_t item
 		wr_store_relaxed(&m->reading_seq, UINT64_MAX); /* who has nothing holds nothing */
 		return wr_load_relaxed(&m->fenced_out) != 0 ? WEIR_E_FENCED : 0;
 	}
+	if (WR_UNLIKELY(m->detached))
+		return say_detached(m);
 	bool is_blocking = wr_load_relaxed(&subscription_of(m)->when_slow) == WEIR_SLOW_BLOCK;
 	if (is_blocking)
 		tell_reading(m);
@@ -467,7 +481,8 @@ static bool poll_once(void *context)
 	struct weir_member *m = w->member;
 	/* Most looks find nothing: no message since, and the gate not past what was read. */
 	uint64_t mail = wr_park_look_u64(&m->mail); /* N1: messages are taken below */
-	bool is_new = m->rewinds || m->tried_count > 0 || wr_transactions_undecided(m);
+	bool is_new =
+		m->rewinds || m->detached || m->tried_count > 0 || wr_transactions_undecided(m);
 	if (!is_new && (m->sharing != NULL ? mail == m->mail_seen && !wr_sharing_has_news(m)
 					   : mail == m->mail_seen && m->gap_end == 0 &&
 						     m->owned_count > 0 && m->dirty_count == 0 &&

@@ -155,6 +155,9 @@ static int check_failures(const struct weir_subscription_options *o, struct weir
 
 static int check_not_shared(const struct weir_subscription_options *o, struct weir_problem *problem)
 {
+	if (o->when_slow == WEIR_SLOW_DETACH && o->lag_events_max == 0 && o->lag_time_max_ns == 0)
+		return wr_problem_set(problem, -EINVAL, "when_slow",
+				      "DETACH needs lag_events_max or lag_time_max_ns");
 	if (o->single_active || o->when_dead != WEIR_DEAD_PASS)
 		return wr_problem_set(problem, -EINVAL, "order",
 				      "single_active and when_dead are for order KEY or NONE");
@@ -190,7 +193,7 @@ static int check_shared(struct weir_pipeline *p, const struct weir_subscription_
 	if (o->priorities && o->order != WEIR_ORDER_NONE)
 		return wr_problem_set(problem, -EINVAL, "priorities",
 				      "order NONE only: a key's events are in order");
-	if (o->when_slow == WEIR_SLOW_GAP)
+	if (o->when_slow == WEIR_SLOW_GAP || o->when_slow == WEIR_SLOW_DETACH)
 		return wr_problem_set(
 			problem, -EINVAL, "when_slow",
 			"a shared subscription leaves nothing out: CATCH_UP or BLOCK");
@@ -210,7 +213,7 @@ int wr_subscription_check(struct weir_pipeline *p, const struct weir_subscriptio
 	if (o->topic_count == 0 || o->topic_count > WR_SUBSCRIPTION_TOPICS_MAX)
 		return wr_problem_set(problem, -EINVAL, "topics",
 				      "a subscription reads 1 to 64 topics");
-	if ((unsigned)o->start > WEIR_START_TIME || (unsigned)o->when_slow > WEIR_SLOW_GAP ||
+	if ((unsigned)o->start > WEIR_START_TIME || (unsigned)o->when_slow > WEIR_SLOW_DETACH ||
 	    (unsigned)o->gate > WEIR_LEVEL_DURABLE || o->gate == WEIR_LEVEL_WRITTEN)
 		return wr_problem_set(problem, -EINVAL, "start, when_slow or gate",
 				      "not one of its values");

@@ -44,10 +44,13 @@ int weir_subscription_info(struct weir_pipeline *p, uint32_t id,
 	bool shared = s->order != WR_ORDER_PARTITION;
 	uint64_t position = UINT64_MAX;
 	uint32_t partition_count = 0;
+	bool detached = false;
 	/* Rows that are not in force have no position. */
-	for (uint32_t row = 0; row < s->row_count; row++)
-		position = wr_min_u64(position,
-				      wr_load_relaxed(&wr_position_row(p, s, row)->position));
+	for (uint32_t row = 0; row < s->row_count; row++) {
+		uint64_t of_row = wr_load_relaxed(&wr_position_row(p, s, row)->position);
+		detached = detached || wr_position_is_detached(of_row);
+		position = wr_min_u64(position, wr_position_stood(of_row));
+	}
 	for (uint32_t i = 0; i < s->topic_count; i++)
 		partition_count += wr_topic_in_force(&p->tables.catalog.topics[s->topics[i]]);
 	*ret_info = (struct weir_subscription_info){
@@ -61,6 +64,7 @@ int weir_subscription_info(struct weir_pipeline *p, uint32_t id,
 		.outstanding_max = shared ? s->outstanding_max : 0,
 		.outstanding = shared ? wr_load_relaxed(&p->tables.outstanding.lists[id].count) : 0,
 		.position = position,
+		.detached = detached,
 	};
 	return 0;
 }
@@ -94,7 +98,7 @@ int weir_subscription_partition(struct weir_pipeline *p, uint32_t id, uint32_t i
 	int64_t events =
 		wr_lag_of_row(p, &p->subscriptions[id], row_index, visible, &bytes, &of.exact);
 	struct wr_settle_row *row = wr_position_row(p, s, row_index);
-	of.position = wr_load_relaxed(&row->position);
+	of.position = wr_position_stood(wr_load_relaxed(&row->position));
 	of.generation = wr_load_relaxed(&row->generation);
 	struct wr_attempts_entry tried = {0};
 	if (s->order == WR_ORDER_PARTITION)

@@ -76,6 +76,8 @@
 #define WR_BATCH_CARRIED 4096u
 /* In features_must: a seek by which those stay outstanding (WR_OWNER_CARRIED_STAY). */
 #define WR_BATCH_CARRIED_STAY 8192u
+/* In features_must: a subscription was detached (WR_POSITION_DETACHED). */
+#define WR_BATCH_DETACHED 16384u
 
 enum wr_batch_kind { WR_BATCH_DATA = 1, WR_BATCH_FILLER = 2, WR_BATCH_EVIDENCE = 3 };
 

@@ -51,6 +51,11 @@ enum wr_control_order { WR_ORDER_PARTITION = 0, WR_ORDER_KEY = 1, WR_ORDER_NONE 
 
 /* GENERATION: leave the position as it is. Anything else moves it there (a seek). */
 #define WR_POSITION_KEEP UINT64_MAX
+/*
+ * GENERATION: the row is detached. Its position becomes this bit and where it stood, beyond all
+ * that a log may hold: nothing is handed out of it, nothing kept for it, until a seek.
+ */
+#define WR_POSITION_DETACHED (UINT64_C(1) << 63)
 #define WR_OWNER_NONE UINT32_MAX
 /* In its place, of a shared subscription: what was carried stays outstanding (outstanding.h). */
 #define WR_OWNER_CARRIED_STAY (UINT32_MAX - 1)

@@ -60,6 +60,19 @@ enum weir_when_slow {
 	                             or what queues settle meanwhile, can: its members then get
 	                             a gap item */
 	WEIR_SLOW_GAP = 2,      /**< they get a gap item, and go on with what is in memory */
+	WEIR_SLOW_DETACH = 3,   /**< as CATCH_UP, until lag rises above lag_events_max or
+	                             lag_time_max_ns, one of which is set: then the subscription
+	                             is detached, by records of the log. Polls of members that
+	                             have partitions return WEIR_E_DETACHED, acknowledgements of
+	                             what is in hand are refused, and nothing is kept for it any
+	                             more, not even from retention. It stays so, over opens, until
+	                             weir_subscription_seek() attaches it, anywhere: to where it
+	                             stood (weir_subscription_info), if that is still there (its
+	                             partitions that were further on repeat some), else
+	                             WEIR_E_TRUNCATED says that something is gone. From then on
+	                             it is detached again when lag has been below half of the
+	                             limit, or below the limit when it is counted first, and
+	                             rises above it. Order PARTITION */
 };
 
 /**
@@ -255,7 +268,9 @@ struct weir_subscription_info {
 	uint32_t outstanding_max; /**< order KEY and NONE, as the one below */
 	uint64_t outstanding;     /**< taken and not settled */
 	uint64_t position;        /**< lowest next sequence: below, everything is settled, or lies
-	                               further on by now (order KEY and NONE) */
+	                               further on by now (order KEY and NONE). Of one that is
+	                               detached: where it stood then */
+	bool detached;            /**< it was too slow (WEIR_SLOW_DETACH): lag is what came since */
 };
 
 /**

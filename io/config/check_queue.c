@@ -96,12 +96,26 @@ static void check_failures(struct wr_config_findings *findings,
 		       "delay_max: 0s, or a delay");
 }
 
+static void check_slow(struct wr_config_findings *findings, const struct wr_config_subscription *of,
+		       const struct wr_config_node *item)
+{
+	bool leaves_out = of->when_slow == WEIR_SLOW_GAP || of->when_slow == WEIR_SLOW_DETACH;
+	if (leaves_out && of->order != WEIR_ORDER_PARTITION)
+		refuse(findings, item, "when_slow", "a queue leaves nothing out",
+		       "when_slow: catch_up, or block");
+	else if (of->when_slow == WEIR_SLOW_DETACH && of->lag_events_max == 0 &&
+		 of->lag_time_max_ns == 0)
+		refuse(findings, item, "when_slow", "there is no limit above which it is too slow",
+		       "lag: {events: ...}, or {time: ...}");
+}
+
 void wr_config_check_queue(struct wr_config_findings *findings,
 			   const struct wr_config_values *values,
 			   const struct wr_config_subscription *of,
 			   const struct wr_config_node *item)
 {
 	check_failures(findings, values, of, item);
+	check_slow(findings, of, item);
 	if (of->order == WEIR_ORDER_PARTITION) {
 		check_not_shared(findings, of, item);
 		return;
@@ -110,9 +124,6 @@ void wr_config_check_queue(struct wr_config_findings *findings,
 	if (of->priorities && of->order != WEIR_ORDER_NONE)
 		refuse(findings, item, "priorities",
 		       "a key's events are in order, whatever their priority", "order: none");
-	if (of->when_slow == WEIR_SLOW_GAP)
-		refuse(findings, item, "when_slow", "a queue leaves nothing out",
-		       "when_slow: catch_up, or block");
 	if (of->outstanding_max > values->options.outstanding_max)
 		refuse(findings, item, "outstanding", "more than all queues together may have",
 		       "limits: {outstanding: ...}");

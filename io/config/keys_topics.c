@@ -145,6 +145,8 @@ static const struct wr_config_choice slow_choices[] = {
 	{"catch_up", WEIR_SLOW_CATCH_UP, "they read from disk; without a journal they get a gap"},
 	{"block", WEIR_SLOW_BLOCK, "producers are held back, while the group has members"},
 	{"gap", WEIR_SLOW_GAP, "they get a gap item, and go on with what is in memory"},
+	{"detach", WEIR_SLOW_DETACH,
+	 "catch_up, and above the limits of `lag` nothing is kept for it"},
 	{0},
 };
 

@@ -178,6 +178,8 @@
 	X(RETENTION_UNGATED, sim_journal, "a false alarm: corruption")                             \
 	X(RETENTION_PASSES_SEEKS, sim_pipeline, "retention took what a subscription needs")        \
 	X(PLACE_NOT_HELD, sim_pipeline, "retention took what a subscription needs")                \
+	X(NEVER_DETACHED, unit_detach, "detach::who_is_too_slow_is_told_and_holds_nothing")        \
+	X(DETACHED_IS_KEPT, unit_detach, "detach::retention_takes_what_it_had_not_read")           \
 	X(COUNT_NOT_HELD, sim_pipeline, "lag is never counted")                                    \
 	X(SEGMENT_NOT_RECORDED, sim_journal, "a lost segment file is taken for something else")    \
 	X(RETIRED_STILL_RECORDED, sim_journal, "a false alarm: corruption")                        \

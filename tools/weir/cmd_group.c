@@ -221,6 +221,8 @@ static void json_info(struct weir_pipeline *p, struct json_out *j,
 	json_binding(p, j, info->name);
 	json_u64(j, "partitions", info->partition_count);
 	json_u64(j, "position", info->position);
+	if (info->detached)
+		json_bool(j, "detached", true);
 	if (info->order == WEIR_ORDER_PARTITION)
 		return;
 	json_u64(j, "outstanding", info->outstanding);
@@ -233,7 +235,8 @@ static void print_info(struct weir_pipeline *p, const struct weir_subscription_i
 	for (uint32_t i = 0; i < info->topic_count; i++)
 		printf(" %s", topic_name(p, info->topics[i]));
 	print_binding(p, info->name);
-	printf(", next %llu", (unsigned long long)info->position);
+	printf(", %s %llu", info->detached ? "detached at" : "next",
+	       (unsigned long long)info->position);
 	if (info->order != WEIR_ORDER_PARTITION)
 		printf(", %llu of %u outstanding", (unsigned long long)info->outstanding,
 		       info->outstanding_max);

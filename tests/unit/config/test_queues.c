@@ -80,6 +80,9 @@ Test(queues, contradictions_are_told_at_their_places)
 	expect(QUEUE("length_bytes: 3KiB"), "only a queue has this");
 	expect(QUEUE("order: key, priorities: yes"), "a key's events are in order");
 	expect(QUEUE("order: key, when_slow: gap"), "a queue leaves nothing out");
+	expect(QUEUE("order: key, when_slow: detach, lag: {events: 9}"),
+	       "a queue leaves nothing out");
+	expect(QUEUE("when_slow: detach"), "there is no limit above which it is too slow");
 	expect(QUEUE("order: key, outstanding: 1M"), "more than all queues together may have");
 	expect(QUEUE("order: key, retry: {attempts: 3}"), "nothing is given up in silence");
 	expect(QUEUE("order: key, retry: {delay: 2m}"), "delay is longer than delay_max");

@@ -194,7 +194,7 @@ Test(batch, a_newer_format_or_feature_is_unknown)
 			       WR_BATCH_MAPS | WR_BATCH_BINDINGS | WR_BATCH_JSON_SCHEMAS |
 			       WR_BATCH_TRANSFORMS | WR_BATCH_ERASURES | WR_BATCH_RINGS |
 			       WR_BATCH_MEMBERS_TRANSFORM | WR_BATCH_ADDRESSED | WR_BATCH_ATTEMPTS |
-			       WR_BATCH_CARRIED | WR_BATCH_CARRIED_STAY) +
+			       WR_BATCH_CARRIED | WR_BATCH_CARRIED_STAY | WR_BATCH_DETACHED) +
 				      1);
 	seal_header();
 	cr_expect_eq(wr_batch_check(batch, batch_bytes, &place), WR_BATCH_UNKNOWN);
